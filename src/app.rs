@@ -1,0 +1,190 @@
+//! Joins all parts into one running service; the only file that sees everything.
+
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+    sync::Arc,
+    time::Duration,
+};
+
+use actix_web::{App, HttpServer, dev::Server};
+use thiserror::Error;
+use tokio::{task::JoinHandle, time};
+use tracing::warn;
+
+use crate::{
+    http::{self, Api},
+    service::{Catalog, CatalogError, Services},
+    settings::{Settings, SettingsError},
+    shutdown::Readiness,
+    store::{Store, StoreError, memory::MemoryStore, redis::RedisStore},
+};
+
+/// How often the embedded store is rid of what has ended while nobody asks it anything.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
+
+/// Why the service did not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// A setting is wrong.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The catalogue is wrong.
+    #[error("catalogue {0}")]
+    Catalog(#[from] CatalogError),
+    /// The store cannot be used as it is set.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The address cannot be listened on.
+    #[error("setting `server.listen`: cannot listen on {address}: {error}")]
+    Listen {
+        /// The address set.
+        address: String,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// It ran, and ended by itself.
+    #[error("the server ended: {0}")]
+    Served(io::Error),
+}
+
+/// A running service. Dropped, it goes on; [`Running::stop`] ends it.
+pub struct Running {
+    /// Where it listens.
+    pub address: SocketAddr,
+    readiness: Readiness,
+    server: Server,
+    background: JoinHandle<()>,
+}
+
+/// Reads the catalogue that `settings` name.
+///
+/// # Errors
+/// [`StartError::Settings`] where the file cannot be read, [`StartError::Catalog`] for what is in it.
+pub fn catalog(settings: &Settings) -> Result<Catalog, StartError> {
+    let (origin, text) = settings.catalog_text()?;
+    Ok(Catalog::read(
+        &origin,
+        &text,
+        settings.limits.life.as_secs(),
+    )?)
+}
+
+/// Starts the service: when this returns it listens, on workers of its own.
+///
+/// # Errors
+/// A [`StartError`]; that the store is away is none, the service becomes ready when it comes.
+pub async fn start(settings: Settings) -> Result<Running, StartError> {
+    let catalog = Arc::new(catalog(&settings)?);
+    let limits = Arc::new(settings.limits.clone());
+    let listen_error = |error| StartError::Listen {
+        address: settings.server.listen.clone(),
+        error,
+    };
+    let listener = TcpListener::bind(&settings.server.listen).map_err(listen_error)?;
+    let address = listener.local_addr().map_err(listen_error)?;
+    let backing = Backing::new(&settings);
+    let background = backing.maintain().await?;
+    let readiness = Readiness::default();
+    let server = &settings.server;
+    let (workers, head_timeout) = (server.workers, server.head_timeout);
+    let shutdown = server.shutdown.as_secs();
+    let ready = readiness.clone();
+    let settings = Arc::new(settings.clone());
+    let server = HttpServer::new(move || {
+        let (catalog, limits) = (Arc::clone(&catalog), Arc::clone(&limits));
+        let (backing, ready) = (backing.clone(), ready.clone());
+        let settings = Arc::clone(&settings);
+        // Each worker opens its own way to the store, on its own runtime.
+        let api = move || {
+            let (catalog, limits) = (Arc::clone(&catalog), Arc::clone(&limits));
+            let (backing, ready) = (backing.clone(), ready.clone());
+            let settings = Arc::clone(&settings);
+            async move {
+                let store = backing.open().await?;
+                let services = Services::new(catalog, store, Arc::clone(&limits));
+                Ok::<_, StoreError>(Api::new(services, limits, ready, &settings))
+            }
+        };
+        App::new().data_factory(api).configure(http::routes)
+    })
+    .workers(workers)
+    .client_request_timeout(head_timeout)
+    .shutdown_timeout(shutdown)
+    .disable_signals()
+    .listen(listener)
+    .map_err(|error| StartError::Listen {
+        address: address.to_string(),
+        error,
+    })?
+    .run();
+    Ok(Running {
+        address,
+        readiness,
+        server,
+        background,
+    })
+}
+
+impl Running {
+    /// Serves until `asked` returns, then finishes what is in flight and returns.
+    ///
+    /// # Errors
+    /// What the server says when it ends by itself.
+    pub async fn until(self, asked: impl Future<Output = ()>) -> io::Result<()> {
+        let handle = self.server.handle();
+        let served = tokio::spawn(self.server);
+        asked.await;
+        self.readiness.drain();
+        handle.stop(true).await;
+        self.background.abort();
+        served.await.map_err(io::Error::other)?
+    }
+}
+
+/// Where state lives, and how a worker gets to it.
+#[derive(Clone)]
+enum Backing {
+    Memory(Arc<MemoryStore>),
+    Redis(Arc<Settings>),
+}
+
+impl Backing {
+    fn new(settings: &Settings) -> Self {
+        if settings.redis.url.is_some() {
+            return Self::Redis(Arc::new(settings.clone()));
+        }
+        warn!("no redis.url is set: data lives in this process only and ends with it");
+        let store = MemoryStore::new(settings.memory.limit_bytes, settings.limits.keys);
+        Self::Memory(Arc::new(store))
+    }
+
+    async fn open(&self) -> Result<Arc<dyn Store>, StoreError> {
+        match self {
+            Self::Memory(store) => Ok(Arc::clone(store) as Arc<dyn Store>),
+            Self::Redis(settings) => Ok(Arc::new(open_redis(settings).await?)),
+        }
+    }
+
+    /// Starts what goes on whether requests come or not.
+    async fn maintain(&self) -> Result<JoinHandle<()>, StoreError> {
+        match self {
+            Self::Memory(store) => {
+                let store = Arc::clone(store);
+                Ok(tokio::spawn(async move {
+                    loop {
+                        time::sleep(SWEEP_EVERY).await;
+                        store.sweep();
+                    }
+                }))
+            }
+            Self::Redis(settings) => Ok(tokio::spawn(open_redis(settings).await?.clean_up())),
+        }
+    }
+}
+
+async fn open_redis(settings: &Settings) -> Result<RedisStore, StoreError> {
+    let url = settings.redis.url.as_ref();
+    let url = url.ok_or_else(|| StoreError::Bug("redis.url is not set".to_owned()))?;
+    RedisStore::open(url, &settings.redis, settings.limits.keys).await
+}

@@ -1,0 +1,70 @@
+//! The command line. Everything that can be set is a setting; an argument says only where to find
+//! the settings and what to do with them.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+const AFTER_HELP: &str = "\
+Every setting has a default. A file (--config) goes over the defaults, and the environment over both:
+SWITCHBOARD__SECTION__KEY, as in SWITCHBOARD__SERVER__LISTEN=0.0.0.0:8080";
+
+/// Serve the Service API: start contact-center services and keep data with them.
+///
+/// Without a command, serves until it is told to stop (SIGTERM or Ctrl-C).
+#[derive(Clone, Debug, Parser)]
+#[command(name = "switchboard", version, after_help = AFTER_HELP)]
+pub struct Arguments {
+    /// TOML file with settings; it need hold only those that differ from the defaults
+    #[arg(long, value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
+
+    /// What to do; absent means to serve.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What can be done instead of serving.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+pub enum Command {
+    /// Look whether the settings and the catalogue are right, start nothing, and exit
+    ///
+    /// Exits with 0 if they are; otherwise it tells what is wrong, and where it stands.
+    Check,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definitions_are_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn no_arguments_mean_serving_with_the_defaults() {
+        let arguments = Arguments::try_parse_from(["switchboard"]).unwrap();
+        assert_eq!(arguments.command, None);
+        assert_eq!(arguments.config, None);
+    }
+
+    #[test]
+    fn the_file_may_stand_before_or_after_the_command() {
+        for line in [
+            "switchboard --config s.toml check",
+            "switchboard check --config s.toml",
+        ] {
+            let arguments = Arguments::try_parse_from(line.split(' ')).unwrap();
+            assert_eq!(arguments.command, Some(Command::Check), "{line}");
+            assert_eq!(arguments.config, Some(PathBuf::from("s.toml")), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_command_nobody_knows_is_refused() {
+        assert!(Arguments::try_parse_from(["switchboard", "chekc"]).is_err());
+    }
+}

@@ -1,0 +1,128 @@
+//! The wire: routes, bodies, answers and errors.
+//!
+//! [`routes`] is the whole list. A handler reads what it needs of the request, calls the service
+//! layer, and shapes the answer; it decides nothing else. Whatever fails becomes an [`ApiError`].
+
+use std::{sync::Arc, time::Duration};
+
+use actix_web::{
+    HttpRequest, Resource, Route,
+    http::Method,
+    web::{self, ServiceConfig, delete, get, head, post, put},
+};
+
+pub use self::error::ApiError;
+use crate::{
+    service::Services,
+    settings::{Limits, Settings},
+    shutdown::Readiness,
+};
+
+mod admin;
+mod binaries;
+mod body;
+mod error;
+mod health;
+mod path;
+mod reply;
+mod requests;
+mod services;
+mod storage;
+
+/// What the handlers of one worker share.
+pub struct Api {
+    services: Services,
+    limits: Arc<Limits>,
+    readiness: Readiness,
+    body_stall: Duration,
+    unreadable_json_status: u16,
+}
+
+impl Api {
+    /// Handlers' view of `services`, as `settings` have it.
+    #[must_use]
+    pub fn new(
+        services: Services,
+        limits: Arc<Limits>,
+        readiness: Readiness,
+        settings: &Settings,
+    ) -> Self {
+        Self {
+            services,
+            limits,
+            readiness,
+            body_stall: settings.server.body_stall,
+            unreadable_json_status: settings.api.unreadable_json_status,
+        }
+    }
+}
+
+/// All routes. Fixed ones come before those that take any name.
+pub fn routes(config: &mut ServiceConfig) {
+    let endpoints = [
+        at("/genesys/1/service/{service}")
+            .on(Method::POST, post().to(services::create))
+            .on(Method::GET, get().to(services::create_or_describe))
+            .on(Method::PUT, put().to(services::set_end))
+            .on(Method::DELETE, delete().to(services::delete)),
+        at("/genesys/1/cs/services/{id}").on(Method::PUT, put().to(services::set_end)),
+        at("/genesys/1/service/{id}/storage")
+            .on(Method::GET, get().to(storage::read_all))
+            .on(Method::POST, post().to(storage::write))
+            .on(Method::DELETE, delete().to(storage::clear)),
+        at("/genesys/1/service/{id}/storage/binary/{key}")
+            .on(Method::GET, get().to(binaries::read))
+            .on(Method::HEAD, head().to(binaries::read)),
+        at("/genesys/1/service/{id}/storage/{key}")
+            .on(Method::GET, get().to(storage::read))
+            .on(Method::DELETE, delete().to(storage::delete_key)),
+        at("/genesys/1/service/{id}/{request:.+}")
+            .on(Method::POST, post().to(requests::ask))
+            .on(Method::GET, get().to(requests::ask)),
+        at("/genesys/1/admin/node/status").on(Method::GET, get().to(admin::node_status)),
+        at("/livez").on(Method::GET, get().to(health::live)),
+        at("/readyz").on(Method::GET, get().to(health::ready)),
+    ];
+    for endpoint in endpoints {
+        config.service(endpoint.resource());
+    }
+    config.default_service(web::to(no_route));
+}
+
+/// One path and what it answers to.
+struct Endpoint {
+    resource: Resource,
+    allowed: Vec<Method>,
+}
+
+fn at(path: &str) -> Endpoint {
+    Endpoint {
+        resource: web::resource(path),
+        allowed: Vec::new(),
+    }
+}
+
+impl Endpoint {
+    fn on(mut self, method: Method, route: Route) -> Self {
+        self.resource = self.resource.route(route);
+        self.allowed.push(method);
+        self
+    }
+
+    fn resource(self) -> Resource {
+        let allowed: Vec<&str> = self.allowed.iter().map(Method::as_str).collect();
+        let allow = allowed.join(", ");
+        let refuse = move |request: HttpRequest| {
+            let error = ApiError::MethodNotAllowed {
+                method: request.method().to_string(),
+                allow: allow.clone(),
+            };
+            async move { Err::<&str, ApiError>(error) }
+        };
+        self.resource.default_service(web::to(refuse))
+    }
+}
+
+async fn no_route(request: HttpRequest) -> Result<&'static str, ApiError> {
+    Err(ApiError::NotFound(request.path().to_owned()))
+}

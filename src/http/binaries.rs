@@ -1,0 +1,111 @@
+//! The binaries of a service.
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    body::SizedStream,
+    http::{
+        StatusCode,
+        header::{
+            ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderValue,
+            IF_NONE_MATCH, IF_RANGE, RANGE, Range, X_CONTENT_TYPE_OPTIONS,
+        },
+    },
+    web,
+};
+use futures_util::TryStreamExt;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::{Api, ApiError, path, reply};
+use crate::{service::Span, store::Binary};
+
+/// What may stand as it is in `filename*` (RFC 8187).
+const FILE_NAME: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// `GET` and `HEAD .../{id}/storage/binary/{key}`
+pub(super) async fn read(
+    api: web::Data<Api>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
+    let (id, key) = (path::service_id(&request)?, path::binary_key(&request)?);
+    let download = api.services.find_binary(id, key.clone()).await?;
+    let tag = format!("\"{}\"", download.binary.blob.as_str());
+    if names(&request, IF_NONE_MATCH.as_str(), &tag) {
+        let mut response = reply::with_headers(StatusCode::NOT_MODIFIED);
+        return Ok(response.insert_header((ETAG, tag)).finish());
+    }
+    let size = download.binary.size;
+    let (status, span) = part(&request, &tag, size)?;
+    let mut response = reply::with_headers(status);
+    describe(&mut response, &download.binary, &key, tag);
+    if status == StatusCode::PARTIAL_CONTENT {
+        let last = span.first + span.length - 1;
+        response.insert_header((CONTENT_RANGE, format!("bytes {}-{last}/{size}", span.first)));
+    }
+    let bytes = download.bytes(span).map_err(ApiError::from);
+    Ok(response.body(SizedStream::new(span.length, bytes)))
+}
+
+fn describe(
+    response: &mut actix_web::HttpResponseBuilder,
+    binary: &Binary,
+    key: &str,
+    tag: String,
+) {
+    let name = binary.file_name.as_deref().filter(|name| !name.is_empty());
+    let name = utf8_percent_encode(name.unwrap_or(key), FILE_NAME);
+    let kind = HeaderValue::from_str(&binary.content_type);
+    let kind = kind.unwrap_or(HeaderValue::from_static("application/octet-stream"));
+    response
+        .insert_header((CONTENT_TYPE, kind))
+        .insert_header((
+            CONTENT_DISPOSITION,
+            format!("attachment; filename*=UTF-8''{name}"),
+        ))
+        .insert_header((ETAG, tag))
+        .insert_header((ACCEPT_RANGES, "bytes"))
+        .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"));
+}
+
+/// Whether the header lists `tag`, or `*`.
+fn names(request: &HttpRequest, header: &str, tag: &str) -> bool {
+    let values = request.headers().get_all(header);
+    let mut tags = values
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim);
+    tags.any(|listed| listed == "*" || listed.strip_prefix("W/").unwrap_or(listed) == tag)
+}
+
+/// What of the binary is asked for. More ranges than one, units other than bytes, and a range for
+/// another version than there is are answered with the whole, as HTTP has it.
+fn part(request: &HttpRequest, tag: &str, size: u64) -> Result<(StatusCode, Span), ApiError> {
+    let whole = Span {
+        first: 0,
+        length: size,
+    };
+    let range = request
+        .headers()
+        .get(RANGE)
+        .and_then(|range| range.to_str().ok());
+    let outdated = request.headers().contains_key(IF_RANGE)
+        && request
+            .headers()
+            .get(IF_RANGE)
+            .is_none_or(|version| version != tag);
+    let specs = match range.map(str::parse) {
+        Some(Ok(Range::Bytes(specs))) if !outdated => specs,
+        _ => return Ok((StatusCode::OK, whole)),
+    };
+    let [spec] = specs.as_slice() else {
+        return Ok((StatusCode::OK, whole));
+    };
+    let (first, last) = spec
+        .to_satisfiable_range(size)
+        .ok_or(ApiError::RangeNotSatisfiable { size })?;
+    let length = last - first + 1;
+    Ok((StatusCode::PARTIAL_CONTENT, Span { first, length }))
+}

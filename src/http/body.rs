@@ -1,0 +1,124 @@
+//! The one body reader: whatever carries pairs, they come out the same.
+//!
+//! Pairs of the query string come first, those of the body replace them by name. Files go to the
+//! request's [`Uploads`] as they arrive; no more than a chunk of one is held here. Every limit is
+//! checked before what it limits is taken in.
+
+use actix_web::{
+    HttpRequest,
+    http::header::{CONTENT_LENGTH, TRANSFER_ENCODING},
+    web::{BytesMut, Payload},
+};
+use futures_util::StreamExt;
+
+use self::{
+    charset::Charset,
+    intake::Intake,
+    media::MediaType,
+    stream::{BodyStream, Limit},
+};
+use super::{Api, ApiError};
+use crate::service::{Pairs, Uploads};
+
+mod charset;
+mod form;
+mod intake;
+mod json;
+mod media;
+mod multipart;
+mod stream;
+
+/// Reads all pairs of a request.
+///
+/// # Errors
+/// The row of the error table for what is wrong with it. Files that were taken in by then are given
+/// up when `uploads` is dropped.
+pub(super) async fn read(
+    api: &Api,
+    request: &HttpRequest,
+    payload: Payload,
+    uploads: &mut Uploads,
+) -> Result<Pairs, ApiError> {
+    let mut query = Intake::new(&api.limits, Pairs::default());
+    let text = request.query_string().as_bytes();
+    for (name, value) in form::pairs(text, Charset::UTF_8).map_err(ApiError::InvalidParameter)? {
+        query.text(name, value)?;
+    }
+    let mut intake = Intake::new(&api.limits, query.pairs());
+    if !has_body(request) {
+        return Ok(intake.pairs());
+    }
+    let media = MediaType::of(request)?;
+    let limits = &api.limits;
+    let (bytes, setting) = match &media {
+        MediaType::Multipart => (limits.body_bytes, "body_bytes"),
+        MediaType::Form(_) | MediaType::Json(_) => (limits.form_bytes, "form_bytes"),
+        MediaType::Other(name) => return Err(unsupported(name)),
+    };
+    let limit = Limit { bytes, setting };
+    let stream = BodyStream::new(payload, declared_length(request), limit, api.body_stall)?;
+    if matches!(media, MediaType::Multipart) {
+        multipart::read(request, stream, &mut intake, uploads).await?;
+        return Ok(intake.pairs());
+    }
+    let body = whole(stream).await?;
+    match media {
+        _ if body.trim_ascii().is_empty() => {}
+        MediaType::Json(charset) => read_json(api, charset.or_utf_8(), &body, &mut intake)?,
+        MediaType::Form(charset) if is_json_after_all(&body) => {
+            read_json(api, charset.or_utf_8(), &body, &mut intake)?;
+        }
+        MediaType::Form(charset) => {
+            let charset = charset.known()?;
+            for (name, value) in form::pairs(&body, charset).map_err(ApiError::InvalidBody)? {
+                intake.text(name, value)?;
+            }
+        }
+        MediaType::Multipart | MediaType::Other(_) => {}
+    }
+    Ok(intake.pairs())
+}
+
+/// Some deployed clients label JSON as a form. No name of a form begins with a bare brace.
+fn is_json_after_all(body: &[u8]) -> bool {
+    body.trim_ascii_start().starts_with(b"{")
+}
+
+fn read_json(
+    api: &Api,
+    charset: Charset,
+    body: &[u8],
+    intake: &mut Intake<'_>,
+) -> Result<(), ApiError> {
+    let text = charset.decode(body).map_err(ApiError::InvalidBody)?;
+    json::read(&text, api.unreadable_json_status, intake)
+}
+
+fn has_body(request: &HttpRequest) -> bool {
+    let headers = request.headers();
+    headers.contains_key(TRANSFER_ENCODING) || declared_length(request).is_some_and(|n| n > 0)
+}
+
+fn declared_length(request: &HttpRequest) -> Option<u64> {
+    let value = request.headers().get(CONTENT_LENGTH)?;
+    value.to_str().ok()?.trim().parse().ok()
+}
+
+async fn whole(mut stream: BodyStream) -> Result<BytesMut, ApiError> {
+    let mut body = BytesMut::new();
+    while let Some(bytes) = stream.next().await {
+        let bytes = bytes.map_err(|error| stream.fault().explain(&error))?;
+        if body.is_empty() && bytes.len() > 4096 {
+            body.reserve(2 * bytes.len());
+        }
+        body.extend_from_slice(&bytes);
+    }
+    Ok(body)
+}
+
+fn unsupported(name: &str) -> ApiError {
+    ApiError::UnsupportedMediaType(format!(
+        "a body of type {name:?} cannot be read, only multipart/form-data, \
+         application/x-www-form-urlencoded and application/json"
+    ))
+}

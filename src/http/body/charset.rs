@@ -1,0 +1,103 @@
+//! Text in whatever charset it says it is in.
+
+use std::borrow::Cow;
+
+use encoding_rs::Encoding;
+
+use crate::http::ApiError;
+
+/// A charset that text can be decoded from.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Charset(&'static Encoding);
+
+/// What a content type says about its charset.
+#[derive(Debug, Clone)]
+pub(super) enum Label {
+    /// Nothing.
+    Absent,
+    /// A charset.
+    Known(Charset),
+    /// A charset that nobody knows.
+    Unknown(String),
+}
+
+impl Charset {
+    /// What everything is in unless it says otherwise.
+    pub(super) const UTF_8: Self = Self(encoding_rs::UTF_8);
+
+    /// The `charset` parameter of a content type.
+    pub(super) fn label(content_type: &str) -> Label {
+        let parameters = content_type.split(';').skip(1);
+        let charset = parameters
+            .filter_map(|parameter| parameter.split_once('='))
+            .find(|(name, _)| name.trim().eq_ignore_ascii_case("charset"));
+        let Some((_, label)) = charset else {
+            return Label::Absent;
+        };
+        let label = label.trim().trim_matches('"');
+        match Encoding::for_label(label.as_bytes()) {
+            Some(encoding) => Label::Known(Self(encoding)),
+            None => Label::Unknown(label.to_owned()),
+        }
+    }
+
+    /// The text, without a byte order mark; or in words what is wrong with it.
+    pub(super) fn decode(self, bytes: &[u8]) -> Result<Cow<'_, str>, String> {
+        let (text, encoding, malformed) = self.0.decode(bytes);
+        if malformed {
+            return Err(format!("the text is not valid {}", encoding.name()));
+        }
+        Ok(text)
+    }
+}
+
+impl Label {
+    /// The charset, for JSON: it is UTF-8 by definition, so a label that nobody knows is passed over.
+    pub(super) fn or_utf_8(&self) -> Charset {
+        match self {
+            Self::Known(charset) => *charset,
+            Self::Absent | Self::Unknown(_) => Charset::UTF_8,
+        }
+    }
+
+    /// The charset.
+    ///
+    /// # Errors
+    /// [`ApiError::UnsupportedMediaType`] where nobody knows it.
+    pub(super) fn known(&self) -> Result<Charset, ApiError> {
+        match self {
+            Self::Unknown(label) => Err(ApiError::UnsupportedMediaType(format!(
+                "the charset {label:?} is not known"
+            ))),
+            Self::Known(_) | Self::Absent => Ok(self.or_utf_8()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_read_in_the_charset_it_names() {
+        let latin = Charset::label("text/plain; charset=ISO-8859-1").or_utf_8();
+        assert_eq!(latin.decode(b"caf\xe9").unwrap(), "café");
+        assert_eq!(Charset::UTF_8.decode("café".as_bytes()).unwrap(), "café");
+        assert_eq!(Charset::UTF_8.decode(b"\xef\xbb\xbfx").unwrap(), "x");
+        let message = Charset::UTF_8.decode(b"caf\xe9").unwrap_err();
+        assert_eq!(message, "the text is not valid UTF-8");
+    }
+
+    #[test]
+    fn a_label_is_found_however_it_is_written() {
+        for value in [
+            "a/b;Charset=UTF-8",
+            "a/b; x=y; charset=\"utf8\"",
+            "a/b ; charset= utf-8 ",
+        ] {
+            assert!(matches!(Charset::label(value), Label::Known(_)), "{value}");
+        }
+        assert!(matches!(Charset::label("a/b"), Label::Absent));
+        assert!(Charset::label("a/b;charset=klingon").known().is_err());
+    }
+}

@@ -1,0 +1,128 @@
+//! `application/x-www-form-urlencoded`, as real clients send it.
+
+use percent_encoding::percent_decode;
+use serde::de::IgnoredAny;
+
+use super::charset::Charset;
+
+/// The pairs of a form, in their order. A value that begins as a JSON map or array was never
+/// percent-encoded, for then it would begin with `%7B` or `%5B`: it is taken as it stands, `&`, `+`
+/// and `%` included, up to where the JSON ends.
+///
+/// # Errors
+/// In words, where text is not valid in `charset`.
+pub(super) fn pairs(mut form: &[u8], charset: Charset) -> Result<Vec<(String, String)>, String> {
+    let mut pairs = Vec::new();
+    while !form.is_empty() {
+        let name_end = form.iter().position(|byte| matches!(byte, b'=' | b'&'));
+        let (name, rest) = form.split_at(name_end.unwrap_or(form.len()));
+        let name = decode(name, charset)?;
+        let Some(rest) = rest.strip_prefix(b"=") else {
+            // No value: what is between two `&` and has no name either is nothing at all.
+            if !name.is_empty() {
+                pairs.push((name, String::new()));
+            }
+            form = rest.get(1..).unwrap_or_default();
+            continue;
+        };
+        let raw_json = json_length(rest);
+        let end = raw_json.or_else(|| rest.iter().position(|byte| *byte == b'&'));
+        let (value, rest) = rest.split_at(end.unwrap_or(rest.len()));
+        let value = match raw_json {
+            Some(_) => charset.decode(value)?.into_owned(),
+            None => decode(value, charset)?,
+        };
+        pairs.push((name, value));
+        form = rest.get(1..).unwrap_or_default();
+    }
+    Ok(pairs)
+}
+
+/// Length of the JSON map or array at the start of `text`, if there is one and the pair ends there.
+fn json_length(text: &[u8]) -> Option<usize> {
+    if !matches!(text.first(), Some(b'{' | b'[')) {
+        return None;
+    }
+    let mut values = serde_json::Deserializer::from_slice(text).into_iter::<IgnoredAny>();
+    values.next()?.ok()?;
+    let length = values.byte_offset();
+    matches!(text.get(length), None | Some(b'&')).then_some(length)
+}
+
+fn decode(raw: &[u8], charset: Charset) -> Result<String, String> {
+    let spaced: Vec<u8> = raw
+        .iter()
+        .map(|byte| if *byte == b'+' { b' ' } else { *byte })
+        .collect();
+    let bytes: Vec<u8> = percent_decode(&spaced).collect();
+    charset.decode(&bytes).map(std::borrow::Cow::into_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read(form: &str) -> Vec<(String, String)> {
+        pairs(form.as_bytes(), Charset::UTF_8).unwrap()
+    }
+
+    fn pair(name: &str, value: &str) -> Vec<(String, String)> {
+        vec![(name.to_owned(), value.to_owned())]
+    }
+
+    #[test]
+    fn names_and_values_are_decoded() {
+        assert_eq!(read("a+b=c%20d%26+e"), pair("a b", "c d& e"));
+        assert_eq!(read("a=b=c"), pair("a", "b=c"));
+        assert_eq!(read("a"), pair("a", ""));
+        assert_eq!(read("&&a=1&"), pair("a", "1"));
+        assert_eq!(read("=1"), pair("", "1"));
+        assert_eq!(read("a=100%"), pair("a", "100%"));
+        assert_eq!(read(""), vec![]);
+    }
+
+    #[test]
+    fn json_that_was_never_encoded_is_taken_as_it_stands() {
+        let json = r#"{"a":["b & c+d=e","100%20"]}"#;
+        let form = format!("x=1&_parameter={json}&y=2");
+        let expected = [("x", "1"), ("_parameter", json), ("y", "2")];
+        let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(read(&form), expected);
+        assert_eq!(read("a=[1,2]"), pair("a", "[1,2]"));
+    }
+
+    #[test]
+    fn what_only_begins_like_json_is_decoded_like_the_rest() {
+        assert_eq!(read("a={x+y"), pair("a", "{x y"));
+        assert_eq!(read("a={}%20"), pair("a", "{} "));
+        assert_eq!(read("a=[1%2C2]"), pair("a", "[1,2]"));
+    }
+
+    #[test]
+    fn text_that_is_invalid_in_its_charset_is_refused() {
+        assert!(pairs(b"a=%E9", Charset::UTF_8).is_err());
+        let latin = Charset::label("x/y;charset=ISO-8859-1").or_utf_8();
+        assert_eq!(pairs(b"a=%E9", latin).unwrap(), pair("a", "é"));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_encoded_comes_back(sent in prop::collection::vec((".{1,9}", ".{0,9}"), 0..9)) {
+            let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+            let form = sent.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value)));
+            let form = form.collect::<Vec<_>>().join("&");
+            // A byte order mark in front is not part of a text.
+            let bare = |text: &String| text.strip_prefix('\u{feff}').unwrap_or(text).to_owned();
+            let expected: Vec<_> = sent.iter().map(|(n, v)| (bare(n), bare(v))).collect();
+            prop_assert_eq!(read(&form), expected);
+        }
+
+        #[test]
+        fn no_form_hangs_or_panics(form in prop::collection::vec(any::<u8>(), 0..200)) {
+            drop(pairs(&form, Charset::UTF_8));
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Pairs as they come in, under their limits.
+
+use crate::{
+    http::ApiError,
+    service::{Entry, Pairs},
+    settings::Limits,
+};
+
+/// Takes pairs of one source in, in place of those of the source before.
+pub(super) struct Intake<'a> {
+    pub(super) limits: &'a Limits,
+    pairs: Pairs,
+    taken: usize,
+}
+
+impl<'a> Intake<'a> {
+    pub(super) fn new(limits: &'a Limits, before: Pairs) -> Self {
+        Self {
+            limits,
+            pairs: before,
+            taken: 0,
+        }
+    }
+
+    pub(super) fn pairs(self) -> Pairs {
+        self.pairs
+    }
+
+    /// Makes room for one more pair.
+    pub(super) fn count(&mut self) -> Result<(), ApiError> {
+        self.taken += 1;
+        if self.taken > self.limits.pairs {
+            return Err(too_large("more pairs than", self.limits.pairs, "", "pairs"));
+        }
+        Ok(())
+    }
+
+    /// Checks the length of a string under `name`, in bytes.
+    pub(super) fn check_text(&self, name: &str, bytes: usize) -> Result<(), ApiError> {
+        let limit = self.limits.string_bytes;
+        if bytes > limit {
+            let what = format!("the value of {name:?} is over");
+            return Err(too_large(&what, limit, " bytes", "string_bytes"));
+        }
+        Ok(())
+    }
+
+    /// Takes a string in.
+    pub(super) fn text(&mut self, name: String, text: String) -> Result<(), ApiError> {
+        self.count()?;
+        self.check_text(&name, text.len())?;
+        self.pairs.insert(name, Entry::Text(text));
+        Ok(())
+    }
+
+    /// Takes in what [`Intake::count`] has made room for.
+    pub(super) fn counted(&mut self, name: String, entry: Entry) {
+        self.pairs.insert(name, entry);
+    }
+}
+
+/// The error that names a limit and its value.
+pub(super) fn too_large(what: &str, limit: usize, unit: &str, setting: &str) -> ApiError {
+    ApiError::TooLarge(format!("{what} {limit}{unit} (limits.{setting})"))
+}

@@ -1,0 +1,81 @@
+//! `application/json`: one object, its values as strings.
+
+use std::fmt;
+
+use serde::{
+    Deserializer,
+    de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor},
+};
+use serde_json::value::RawValue;
+
+use super::intake::{Intake, too_large};
+use crate::{
+    http::ApiError,
+    service::{Entry, FlattenError, flatten},
+};
+
+/// Takes the members of the object `text` in.
+///
+/// # Errors
+/// [`ApiError::UnreadableJson`] with line and column, under `status`, for what is no object.
+pub(super) fn read(text: &str, status: u16, intake: &mut Intake<'_>) -> Result<(), ApiError> {
+    let unreadable = |reason: String| ApiError::UnreadableJson { reason, status };
+    let mut json = serde_json::Deserializer::from_str(text);
+    let members = Members(intake.limits.pairs).deserialize(&mut json);
+    let members = members.and_then(|members| json.end().map(|()| members));
+    // The body is the first level of nesting.
+    let depth = intake.limits.json_depth - 1;
+    for (name, value) in members.map_err(|error| unreadable(error.to_string()))? {
+        intake.count()?;
+        let value = flatten(value.map_or("null", RawValue::get), depth);
+        match value {
+            Ok(Some(text)) => {
+                intake.check_text(&name, text.len())?;
+                intake.counted(name, Entry::Text(text));
+            }
+            Ok(None) => intake.counted(name, Entry::Null),
+            Err(FlattenError::TooDeep(_)) => {
+                return Err(too_large(
+                    "JSON is nested deeper than",
+                    depth + 1,
+                    "",
+                    "json_depth",
+                ));
+            }
+            Err(FlattenError::Malformed(reason)) => return Err(unreadable(reason)),
+        }
+    }
+    Ok(())
+}
+
+/// Reads the members of an object: their names, and the text of their values. Beyond one more than
+/// this number they are only checked, so that an endless object takes no memory.
+struct Members(usize);
+
+impl<'de> DeserializeSeed<'de> for Members {
+    type Value = Vec<(String, Option<&'de RawValue>)>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Members {
+    type Value = Vec<(String, Option<&'de RawValue>)>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("one JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut members = Vec::new();
+        while members.len() <= self.0 {
+            let Some(name) = map.next_key::<String>()? else {
+                return Ok(members);
+            };
+            members.push((name, Some(map.next_value()?)));
+        }
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(members)
+    }
+}

@@ -1,0 +1,133 @@
+//! Bytes of a body as they arrive, no more than allowed and no later than allowed.
+
+use std::{
+    cell::Cell,
+    fmt, io,
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use actix_web::{
+    error::PayloadError,
+    rt::time::{Sleep, sleep},
+    web::{Bytes, Payload},
+};
+use futures_util::Stream;
+
+use super::intake::too_large;
+use crate::http::ApiError;
+
+/// How many bytes a body may have, and which setting says so.
+#[derive(Clone, Copy)]
+pub(super) struct Limit {
+    pub(super) bytes: usize,
+    pub(super) setting: &'static str,
+}
+
+/// A body under a limit of length and a limit of silence.
+pub(super) struct BodyStream {
+    payload: Payload,
+    limit: Limit,
+    left: usize,
+    stall: Duration,
+    silence: Option<Pin<Box<Sleep>>>,
+    fault: Fault,
+}
+
+/// Why a [`BodyStream`] ended early. It is told beside the stream, because what reads the stream in
+/// between (multipart) has errors of its own.
+#[derive(Clone, Default)]
+pub(super) struct Fault(Rc<Cell<Option<Cause>>>);
+
+#[derive(Clone, Copy)]
+enum Cause {
+    TooLong(Limit),
+    Stalled(Duration),
+}
+
+impl BodyStream {
+    /// Bytes of `payload`, under `limit`, never silent for longer than `stall`.
+    ///
+    /// # Errors
+    /// [`ApiError::TooLarge`] at once where the `declared` length is over the limit.
+    pub(super) fn new(
+        payload: Payload,
+        declared: Option<u64>,
+        limit: Limit,
+        stall: Duration,
+    ) -> Result<Self, ApiError> {
+        if declared.is_some_and(|length| length > limit.bytes as u64) {
+            return Err(Cause::TooLong(limit).into());
+        }
+        Ok(Self {
+            payload,
+            limit,
+            left: limit.bytes,
+            stall,
+            silence: None,
+            fault: Fault::default(),
+        })
+    }
+
+    pub(super) fn fault(&self) -> Fault {
+        self.fault.clone()
+    }
+
+    fn fail(&self, cause: Cause) -> Poll<Option<Result<Bytes, PayloadError>>> {
+        self.fault.0.set(Some(cause));
+        let error = io::Error::from(io::ErrorKind::InvalidData);
+        Poll::Ready(Some(Err(PayloadError::Io(error))))
+    }
+}
+
+impl Stream for BodyStream {
+    type Item = Result<Bytes, PayloadError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        match Pin::new(&mut self.payload).poll_next(context) {
+            Poll::Ready(Some(Ok(bytes))) => {
+                self.silence = None;
+                match self.left.checked_sub(bytes.len()) {
+                    Some(left) => self.left = left,
+                    None => return self.fail(Cause::TooLong(self.limit)),
+                }
+                Poll::Ready(Some(Ok(bytes)))
+            }
+            Poll::Ready(end) => Poll::Ready(end),
+            Poll::Pending => {
+                let stall = self.stall;
+                let silence = self.silence.get_or_insert_with(|| Box::pin(sleep(stall)));
+                match silence.as_mut().poll(context) {
+                    Poll::Ready(()) => self.fail(Cause::Stalled(stall)),
+                    Poll::Pending => Poll::Pending,
+                }
+            }
+        }
+    }
+}
+
+impl Fault {
+    /// The error for a stream that failed, where what read it says `otherwise`.
+    pub(super) fn explain(&self, otherwise: &impl fmt::Display) -> ApiError {
+        match self.0.get() {
+            Some(cause) => cause.into(),
+            None => ApiError::InvalidBody(format!("the body could not be read: {otherwise}")),
+        }
+    }
+}
+
+impl From<Cause> for ApiError {
+    fn from(cause: Cause) -> Self {
+        match cause {
+            Cause::TooLong(limit) => {
+                too_large("the body is over", limit.bytes, " bytes", limit.setting)
+            }
+            Cause::Stalled(stall) => Self::InvalidBody(format!(
+                "the body stopped: nothing came for {} s",
+                stall.as_secs()
+            )),
+        }
+    }
+}

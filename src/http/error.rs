@@ -1,0 +1,196 @@
+//! The one error table: every failure, from whichever layer, leaves in this shape.
+//!
+//! `{"exception":"KeyNotFound","message":"...","code":404,"phrase":"Not Found"}`
+
+use actix_web::{
+    HttpResponse, ResponseError,
+    http::{
+        StatusCode,
+        header::{ALLOW, CONTENT_RANGE, RETRY_AFTER},
+    },
+};
+use serde::Serialize;
+use thiserror::Error;
+use tracing::{debug, error};
+
+use super::reply;
+use crate::{service::ServiceError, store::StoreError};
+
+/// Seconds after which a client may try again when the store is away.
+const RETRY_SECONDS: &str = "1";
+
+/// Everything that can go wrong with a request, as its sender is told.
+#[derive(Debug, Error)]
+pub enum ApiError {
+    /// JSON that is malformed or no object.
+    #[error("Could not read JSON: {reason}")]
+    UnreadableJson {
+        /// What is wrong, with line and column.
+        reason: String,
+        /// 500, as the page has it, or what `api.unreadable_json_status` says.
+        status: u16,
+    },
+    /// A body that is malformed, incomplete, or invalid in its charset.
+    #[error("{0}")]
+    InvalidBody(String),
+    /// A parameter or name that is out of range or of the wrong form.
+    #[error("{0}")]
+    InvalidParameter(String),
+    /// No such configured service, or no such live one.
+    #[error("{0}")]
+    ServiceNotFound(String),
+    /// The service holds no such key of the kind asked for.
+    #[error("{0}")]
+    KeyNotFound(String),
+    /// The service knows no such request.
+    #[error("{0}")]
+    RequestNotFound(String),
+    /// No such route.
+    #[error("there is nothing at {0}")]
+    NotFound(String),
+    /// The route does not answer to this method.
+    #[error("{method} is not allowed here, only {allow}")]
+    MethodNotAllowed {
+        /// The method used.
+        method: String,
+        /// Those that are allowed.
+        allow: String,
+    },
+    /// Over a limit; says which and its value.
+    #[error("{0}")]
+    TooLarge(String),
+    /// A content type that no body of this API has.
+    #[error("{0}")]
+    UnsupportedMediaType(String),
+    /// A range outside of a binary of `size` bytes.
+    #[error("the range lies outside of the binary, which has {size} bytes")]
+    RangeNotSatisfiable {
+        /// Bytes of the whole.
+        size: u64,
+    },
+    /// The store is away, or what it did is not known.
+    #[error("{0}")]
+    StoreUnavailable(&'static str),
+    /// The store has no room.
+    #[error("the store has no room for this; nothing was changed")]
+    StoreFull,
+    /// A fault of ours.
+    #[error("this is a fault of the service; the request can be tried again")]
+    Internal,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    exception: &'a str,
+    message: String,
+    code: u16,
+    phrase: &'a str,
+}
+
+impl ApiError {
+    /// The table.
+    fn row(&self) -> (&'static str, StatusCode) {
+        match self {
+            Self::UnreadableJson { status, .. } => {
+                let status = StatusCode::from_u16(*status);
+                let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+                ("UnreadableJson", status)
+            }
+            Self::InvalidBody(_) => ("InvalidBody", StatusCode::BAD_REQUEST),
+            Self::InvalidParameter(_) => ("InvalidParameter", StatusCode::BAD_REQUEST),
+            Self::ServiceNotFound(_) => ("ServiceNotFound", StatusCode::NOT_FOUND),
+            Self::KeyNotFound(_) => ("KeyNotFound", StatusCode::NOT_FOUND),
+            Self::RequestNotFound(_) => ("RequestNotFound", StatusCode::NOT_FOUND),
+            Self::NotFound(_) => ("NotFound", StatusCode::NOT_FOUND),
+            Self::MethodNotAllowed { .. } => ("MethodNotAllowed", StatusCode::METHOD_NOT_ALLOWED),
+            Self::TooLarge(_) => ("TooLarge", StatusCode::PAYLOAD_TOO_LARGE),
+            Self::UnsupportedMediaType(_) => {
+                ("UnsupportedMediaType", StatusCode::UNSUPPORTED_MEDIA_TYPE)
+            }
+            Self::RangeNotSatisfiable { .. } => {
+                ("RangeNotSatisfiable", StatusCode::RANGE_NOT_SATISFIABLE)
+            }
+            Self::StoreUnavailable(_) => ("StoreUnavailable", StatusCode::SERVICE_UNAVAILABLE),
+            Self::StoreFull => ("StoreFull", StatusCode::SERVICE_UNAVAILABLE),
+            Self::Internal => ("Internal", StatusCode::INTERNAL_SERVER_ERROR),
+        }
+    }
+}
+
+impl ResponseError for ApiError {
+    fn status_code(&self) -> StatusCode {
+        self.row().1
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let (exception, status) = self.row();
+        let mut response = reply::with_headers(status);
+        match self {
+            Self::MethodNotAllowed { allow, .. } => {
+                response.insert_header((ALLOW, allow.as_str()));
+            }
+            Self::RangeNotSatisfiable { size } => {
+                response.insert_header((CONTENT_RANGE, format!("bytes */{size}")));
+            }
+            Self::StoreUnavailable(_) => {
+                response.insert_header((RETRY_AFTER, RETRY_SECONDS));
+            }
+            _ => {}
+        }
+        response.json(Body {
+            exception,
+            message: self.to_string(),
+            code: status.as_u16(),
+            phrase: status.canonical_reason().unwrap_or_default(),
+        })
+    }
+}
+
+impl From<ServiceError> for ApiError {
+    fn from(error: ServiceError) -> Self {
+        let message = error.to_string();
+        match error {
+            ServiceError::NoSuchDefinition(_) | ServiceError::NoSuchService(_) => {
+                Self::ServiceNotFound(message)
+            }
+            ServiceError::NoSuchKey { .. }
+            | ServiceError::BinaryKey { .. }
+            | ServiceError::NoSuchBinary { .. } => Self::KeyNotFound(message),
+            ServiceError::NoSuchRequest { .. } => Self::RequestNotFound(message),
+            ServiceError::InvalidParameter(_) => Self::InvalidParameter(message),
+            ServiceError::TooManyKeys(_) => Self::TooLarge(message),
+            ServiceError::UploadLost => {
+                Self::StoreUnavailable("the upload was lost before it was complete; send it again")
+            }
+            ServiceError::Store(error) => Self::from(error),
+        }
+    }
+}
+
+/// The only bridge from the store's errors: their texts go to the log, here and nowhere else.
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match &error {
+            // A lane that goes down or comes up is logged where that happens, not per request.
+            StoreError::Unavailable(_) | StoreError::Conflict(_) => {
+                debug!(%error);
+                Self::StoreUnavailable("the store is away; nothing was changed, try again")
+            }
+            StoreError::Unknown(_) => {
+                debug!(%error);
+                Self::StoreUnavailable(
+                    "the store did not answer; if this was to change something, whether it did is \
+                     not known",
+                )
+            }
+            StoreError::Full(_) => {
+                error!(%error);
+                Self::StoreFull
+            }
+            StoreError::Corrupt(_) | StoreError::Bug(_) => {
+                error!(%error);
+                Self::Internal
+            }
+        }
+    }
+}

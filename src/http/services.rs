@@ -1,0 +1,125 @@
+//! Creating a service, and the service itself.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Serialize;
+
+use super::{Api, ApiError, body, path, reply};
+use crate::{
+    service::{Begun, CreationHead},
+    store::{Description, Moment, ServiceId},
+};
+
+/// `POST /genesys/1/service/{service}`
+pub(super) async fn create(
+    api: web::Data<Api>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, ApiError> {
+    let name = path::service_name(&request)?;
+    let begun = api.services.begin(&name, creation_head(&request)).await?;
+    let mut creation = match begun {
+        Begun::Answered(answer) => return Ok(reply::json(answer)),
+        Begun::Open(creation) => creation,
+    };
+    let pairs = body::read(&api, &request, payload, &mut creation.uploads).await?;
+    let answer = creation.finish(pairs).await?;
+    Ok(reply::json(answer))
+}
+
+/// `GET /genesys/1/service/{service}`: a create where `{service}` is the name of a configured
+/// service, as some deployed clients send it; else it is an id, and the service is told.
+pub(super) async fn create_or_describe(
+    api: web::Data<Api>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, ApiError> {
+    if api.services.is_configured(&path::service_name(&request)?) {
+        return create(api, request, payload).await;
+    }
+    let id = path::service_id(&request)?;
+    let description = api.services.describe(&id).await?;
+    let told = Told::of(&id, &description);
+    Ok(reply::with_headers(actix_web::http::StatusCode::OK).json(told))
+}
+
+/// `PUT /genesys/1/service/{id}` and `PUT /genesys/1/cs/services/{id}`
+pub(super) async fn set_end(
+    api: web::Data<Api>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, ApiError> {
+    let id = path::service_id(&request)?;
+    let mut uploads = api.services.uploads(&id);
+    let pairs = body::read(&api, &request, payload, &mut uploads).await?;
+    api.services.set_end(&id, &pairs).await?;
+    Ok(reply::empty())
+}
+
+/// `DELETE /genesys/1/service/{id}`
+pub(super) async fn delete(
+    api: web::Data<Api>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
+    let id = path::service_id(&request)?;
+    api.services.delete(&id).await?;
+    Ok(reply::ok())
+}
+
+fn creation_head(request: &HttpRequest) -> CreationHead {
+    let header = |name| {
+        let value = request.headers().get(name)?;
+        Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
+    };
+    CreationHead {
+        gms_user: header("gms_user"),
+        idempotency_key: header("Idempotency-Key"),
+    }
+}
+
+/// A service as it is told.
+#[derive(Serialize)]
+struct Told<'a> {
+    #[serde(rename = "_id")]
+    id: &'a str,
+    #[serde(rename = "_service")]
+    definition: &'a str,
+    #[serde(rename = "_created")]
+    created: String,
+    #[serde(rename = "_expiration_time")]
+    end: String,
+    #[serde(rename = "_ttl")]
+    ttl: u64,
+    #[serde(rename = "_keys")]
+    keys: &'a [String],
+    #[serde(rename = "_binaries")]
+    binaries: Vec<ToldBinary<'a>>,
+}
+
+#[derive(Serialize)]
+struct ToldBinary<'a> {
+    name: &'a str,
+    content_type: &'a str,
+    file_name: Option<&'a str>,
+    size: u64,
+}
+
+impl<'a> Told<'a> {
+    fn of(id: &'a ServiceId, description: &'a Description) -> Self {
+        let binaries = description.binaries.iter();
+        let binaries = binaries.map(|(name, binary)| ToldBinary {
+            name,
+            content_type: &binary.content_type,
+            file_name: binary.file_name.as_deref(),
+            size: binary.size,
+        });
+        Self {
+            id: id.as_str(),
+            definition: &description.definition,
+            created: description.created.to_string(),
+            end: description.end.to_string(),
+            ttl: description.end.since(Moment::now()).as_secs(),
+            keys: &description.keys,
+            binaries: binaries.collect(),
+        }
+    }
+}

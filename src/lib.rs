@@ -1,0 +1,18 @@
+//! Switchboard: an independent implementation of the Service API.
+//!
+//! A request goes through three layers, and each knows only the one below:
+//!
+//! - [`http`]: routes, bodies, errors and headers; the only layer that knows actix.
+//! - [`service`]: what creating, asking and ending a service mean.
+//! - [`store`]: where services live, Redis or this process; the only layer that knows Redis.
+//!
+//! [`app`] joins them, [`settings`] is the only reader of files and environment.
+
+pub mod app;
+pub mod cli;
+pub mod http;
+pub mod service;
+pub mod settings;
+pub mod shutdown;
+pub mod store;
+pub mod telemetry;

@@ -1,0 +1,122 @@
+//! What creating, asking and ending a service mean, whatever carries the request and whatever keeps
+//! the state.
+//!
+//! [`Services`] is the door. Creating comes in two steps, because the data of a request may be large
+//! and belongs to an id: [`Services::begin`] settles which definition and which id, the body is read
+//! into the [`Uploads`] of that id, and [`Creation::finish`] makes the service, whole or not at all.
+
+use std::sync::Arc;
+
+pub use self::{
+    catalog::{Catalog, CatalogError},
+    creation::{Begun, Creation, CreationHead},
+    download::{Download, Span},
+    error::ServiceError,
+    flatten::{FlattenError, flatten},
+    pairs::{Entry, Pairs},
+    uploads::{Upload, Uploads},
+};
+use crate::{
+    settings::Limits,
+    store::{Description, Moment, ServiceId, Store},
+};
+
+mod builtin;
+mod catalog;
+mod creation;
+mod definition;
+mod download;
+mod error;
+mod flatten;
+mod life;
+mod pairs;
+mod parameters;
+mod storage;
+mod uploads;
+
+/// One worker's services: what may be created, and where they live.
+#[derive(Clone)]
+pub struct Services {
+    catalog: Arc<Catalog>,
+    store: Arc<dyn Store>,
+    limits: Arc<Limits>,
+}
+
+impl Services {
+    /// Services of `catalog` that live in `store`.
+    #[must_use]
+    pub fn new(catalog: Arc<Catalog>, store: Arc<dyn Store>, limits: Arc<Limits>) -> Self {
+        Self {
+            catalog,
+            store,
+            limits,
+        }
+    }
+
+    /// Whether `name` names a configured service.
+    #[must_use]
+    pub fn is_configured(&self, name: &str) -> bool {
+        self.catalog.get(name).is_some()
+    }
+
+    /// Uploads for a service that exists; the first one asks whether it does.
+    #[must_use]
+    pub fn uploads(&self, id: &ServiceId) -> Uploads {
+        Uploads::to_existing(Arc::clone(&self.store), id.clone())
+    }
+
+    /// Tells a service without its values.
+    ///
+    /// # Errors
+    /// [`ServiceError::NoSuchService`] where no such service lives.
+    pub async fn describe(&self, id: &ServiceId) -> Result<Description, ServiceError> {
+        let description = self.store.describe(id).await?;
+        description.ok_or_else(|| ServiceError::NoSuchService(id.clone()))
+    }
+
+    /// Ends a service: from here on nobody finds it.
+    ///
+    /// # Errors
+    /// [`ServiceError::NoSuchService`] where no such service lives.
+    pub async fn delete(&self, id: &ServiceId) -> Result<(), ServiceError> {
+        let deleted = self.store.delete(id).await?;
+        deleted.ok_or_else(|| ServiceError::NoSuchService(id.clone()))
+    }
+
+    /// Checks a service-specific request before its body is read. `update` is answered for every
+    /// service, as a write to its storage; the builtins know no other.
+    ///
+    /// # Errors
+    /// [`ServiceError::NoSuchService`] where no such service lives, [`ServiceError::NoSuchRequest`]
+    /// where it does not know the request.
+    pub async fn check_request(&self, id: &ServiceId, request: &str) -> Result<(), ServiceError> {
+        if request == "update" {
+            return Ok(());
+        }
+        let definition = self.store.definition(id).await?;
+        let definition = definition.ok_or_else(|| ServiceError::NoSuchService(id.clone()))?;
+        Err(ServiceError::NoSuchRequest {
+            request: request.to_owned(),
+            definition,
+        })
+    }
+
+    /// Moves the end of a service and of all that belongs to it, to what `pairs` ask for.
+    ///
+    /// # Errors
+    /// [`ServiceError::InvalidParameter`] where they ask for no end or for one out of range,
+    /// [`ServiceError::NoSuchService`] where no such service lives.
+    pub async fn set_end(&self, id: &ServiceId, pairs: &Pairs) -> Result<(), ServiceError> {
+        let end = life::requested_end(pairs, Moment::now(), self.limits.life)?;
+        let moved = self.store.set_end(id, end).await?;
+        moved.ok_or_else(|| ServiceError::NoSuchService(id.clone()))
+    }
+
+    /// Asks the store whether it answers.
+    ///
+    /// # Errors
+    /// What the store says where it does not.
+    pub async fn ping(&self) -> Result<(), ServiceError> {
+        Ok(self.store.ping().await?)
+    }
+}

@@ -1,0 +1,168 @@
+//! A configured service: a flat table of options under the vendor's names.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use thiserror::Error;
+
+use super::builtin::Builtin;
+
+/// Life of a service where neither definition nor request says, in seconds.
+const DEFAULT_TTL: u64 = 86_400;
+
+/// Options that this version does not serve and must not pass over in silence, and why.
+const REFUSED: [(&str, &str); 2] = [
+    (
+        "username",
+        "this version cannot ask for credentials, and the service would stand open",
+    ),
+    (
+        "password",
+        "this version cannot ask for credentials, and the service would stand open",
+    ),
+];
+
+/// What is wrong with a definition.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error("service {service:?}, option {option}: {problem}")]
+pub struct DefinitionError {
+    /// The service defined.
+    pub service: String,
+    /// The option at fault.
+    pub option: String,
+    /// What it is and what was expected.
+    pub problem: String,
+}
+
+/// A configured service.
+#[derive(Debug, Clone)]
+pub(super) struct Definition {
+    name: String,
+    builtin: Builtin,
+    options: BTreeMap<String, String>,
+    overwritable: BTreeSet<String>,
+}
+
+impl Definition {
+    /// Reads a definition; an option with an empty value is as good as absent.
+    ///
+    /// # Errors
+    /// A [`DefinitionError`] for an option that is missing, unknown in its value, or malformed.
+    pub(super) fn new(
+        name: &str,
+        mut options: BTreeMap<String, String>,
+        longest_life: u64,
+    ) -> Result<Self, DefinitionError> {
+        options.retain(|_, value| !value.is_empty());
+        let fail = |option: &str, problem: String| DefinitionError {
+            service: name.to_owned(),
+            option: option.to_owned(),
+            problem,
+        };
+        for (option, why) in REFUSED {
+            if options.contains_key(option) {
+                return Err(fail(option, why.to_owned()));
+            }
+        }
+        let kind = options.get("_type").map_or("", String::as_str);
+        if kind != "builtin" {
+            return Err(fail("_type", format!("is {kind:?}, expected \"builtin\"")));
+        }
+        let named = options.get("_service").map_or("", String::as_str);
+        let builtin = Builtin::named(named).ok_or_else(|| {
+            let known = Builtin::names();
+            fail("_service", format!("is {named:?}, expected one of {known}"))
+        })?;
+        if let Some(ttl) = options.get("_ttl") {
+            super::parameters::whole_number("_ttl", ttl, 1, longest_life)
+                .map_err(|error| fail("_ttl", error.to_string()))?;
+        }
+        let listed = options.get("_overwritable_options").map(String::as_str);
+        let listed = listed.unwrap_or_default().split(',').map(str::trim);
+        Ok(Self {
+            name: name.to_owned(),
+            builtin,
+            overwritable: listed.map(str::to_owned).collect(),
+            options,
+        })
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn builtin(&self) -> Builtin {
+        self.builtin
+    }
+
+    pub(super) fn option(&self, name: &str) -> Option<&str> {
+        self.options.get(name).map(String::as_str)
+    }
+
+    pub(super) fn is_overwritable(&self, option: &str) -> bool {
+        self.overwritable.contains(option)
+    }
+
+    /// Seconds that a service lives where the request has no say or says nothing.
+    pub(super) fn ttl(&self) -> u64 {
+        let configured = self.option("_ttl").and_then(|ttl| ttl.trim().parse().ok());
+        configured.unwrap_or(DEFAULT_TTL)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(options: &[(&str, &str)]) -> Result<Definition, String> {
+        let options = options.iter();
+        let options = options.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Definition::new("shop", options.collect(), 3_600).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_definition_that_is_wrong_names_service_option_and_what_was_expected() {
+        let builtin = ("_type", "builtin");
+        let store = ("_service", "store");
+        let cases: [(&[(&str, &str)], &str, &str); 9] = [
+            (&[store], "_type", "is \"\", expected \"builtin\""),
+            (&[("_type", ""), store], "_type", "is \"\""),
+            (
+                &[("_type", "soap"), store],
+                "_type",
+                "is \"soap\", expected \"builtin\"",
+            ),
+            (&[builtin], "_service", "is \"\", expected one of store"),
+            (
+                &[builtin, ("_service", "x")],
+                "_service",
+                "is \"x\", expected one of store",
+            ),
+            (&[builtin, store, ("_ttl", "0")], "_ttl", "from 1 to 3600"),
+            (
+                &[builtin, store, ("_ttl", "3601")],
+                "_ttl",
+                "from 1 to 3600",
+            ),
+            (&[builtin, store, ("_ttl", "soon")], "_ttl", "\"soon\""),
+            (
+                &[builtin, store, ("password", "x")],
+                "password",
+                "stand open",
+            ),
+        ];
+        for (options, option, expected) in cases {
+            let message = read(options).unwrap_err();
+            let start = format!("service \"shop\", option {option}: ");
+            assert!(message.starts_with(&start), "{message}");
+            assert!(message.contains(expected), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_service_lives_for_a_day_unless_configured() {
+        let base = [("_type", "builtin"), ("_service", "store")];
+        assert_eq!(read(&base).unwrap().ttl(), 86_400);
+        let with_ttl = [base[0], base[1], ("_ttl", "60")];
+        assert_eq!(read(&with_ttl).unwrap().ttl(), 60);
+    }
+}

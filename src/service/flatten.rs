@@ -1,0 +1,250 @@
+//! JSON values as strings: maps and arrays become flat text, the way backends of the API take them.
+//!
+//! `{"street":"mystreet","no":1.50}` becomes `{street=mystreet, no=1.50}` and `["a",null]` becomes
+//! `[a, null]`: `=` between key and value, `, ` between items, nothing quoted, the order kept, numbers
+//! with the digits they were written with. A key that repeats within a map keeps its last value.
+
+use std::collections::HashMap;
+
+use thiserror::Error;
+
+/// Why a value could not be flattened.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum FlattenError {
+    /// It is nested deeper than allowed.
+    #[error("nested deeper than {0}")]
+    TooDeep(usize),
+    /// It is no JSON.
+    #[error("not JSON: {0}")]
+    Malformed(String),
+}
+
+/// Makes a string of one JSON value, or `None` of `null`. `json` is the text of the value, which a
+/// parser has found valid; maps and arrays in it may nest `depth` deep.
+///
+/// # Errors
+/// [`FlattenError::TooDeep`]; [`FlattenError::Malformed`] if the text is not valid after all.
+pub fn flatten(json: &str, depth: usize) -> Result<Option<String>, FlattenError> {
+    let mut reader = Reader {
+        rest: json.trim(),
+        depth,
+    };
+    if reader.rest == "null" {
+        return Ok(None);
+    }
+    let text = reader.value(0)?;
+    Ok(Some(text))
+}
+
+/// Walks valid JSON once, from left to right.
+struct Reader<'a> {
+    rest: &'a str,
+    depth: usize,
+}
+
+impl Reader<'_> {
+    fn value(&mut self, depth: usize) -> Result<String, FlattenError> {
+        match self.peek() {
+            Some('{') => self.map(depth + 1),
+            Some('[') => self.array(depth + 1),
+            Some('"') => self.string(),
+            _ => self.literal(),
+        }
+    }
+
+    fn map(&mut self, depth: usize) -> Result<String, FlattenError> {
+        let mut items: Vec<(String, String)> = Vec::new();
+        let mut places: HashMap<String, usize> = HashMap::new();
+        self.enter(depth)?;
+        while self.peek().is_some_and(|next| next != '}') {
+            let key = self.string()?;
+            self.skip(':');
+            let value = self.value(depth)?;
+            if let Some(&place) = places.get(&key) {
+                items[place].1 = value;
+            } else {
+                places.insert(key.clone(), items.len());
+                items.push((key, value));
+            }
+            self.skip(',');
+        }
+        self.skip('}');
+        let items = items.into_iter().map(|(key, value)| [key, value].join("="));
+        let items: Vec<String> = items.collect();
+        Ok(["{", &items.join(", "), "}"].concat())
+    }
+
+    fn array(&mut self, depth: usize) -> Result<String, FlattenError> {
+        let mut text = String::from("[");
+        let mut separator = "";
+        self.enter(depth)?;
+        while self.peek().is_some_and(|next| next != ']') {
+            text.push_str(separator);
+            text.push_str(&self.value(depth)?);
+            separator = ", ";
+            self.skip(',');
+        }
+        self.skip(']');
+        text.push(']');
+        Ok(text)
+    }
+
+    fn enter(&mut self, depth: usize) -> Result<(), FlattenError> {
+        if depth > self.depth {
+            return Err(FlattenError::TooDeep(self.depth));
+        }
+        self.rest = self.rest.get(1..).unwrap_or_default();
+        Ok(())
+    }
+
+    fn string(&mut self) -> Result<String, FlattenError> {
+        self.peek();
+        let mut escaped = true; // the opening quote
+        let end = self.rest.bytes().position(|byte| {
+            let ends = byte == b'"' && !escaped;
+            escaped = byte == b'\\' && !escaped;
+            ends
+        });
+        let length = end.map_or(self.rest.len(), |end| end + 1);
+        let (text, rest) = self.rest.split_at(length);
+        self.rest = rest;
+        serde_json::from_str(text).map_err(|error| FlattenError::Malformed(error.to_string()))
+    }
+
+    /// A number, `true`, `false` or `null`, as written.
+    fn literal(&mut self) -> Result<String, FlattenError> {
+        let ends = |c: char| matches!(c, ',' | ']' | '}') || c.is_ascii_whitespace();
+        let length = self.rest.find(ends).unwrap_or(self.rest.len());
+        let (text, rest) = self.rest.split_at(length);
+        if text.is_empty() {
+            return Err(FlattenError::Malformed("a value is missing".to_owned()));
+        }
+        self.rest = rest;
+        Ok(text.to_owned())
+    }
+
+    /// The next character that is no white space.
+    fn peek(&mut self) -> Option<char> {
+        self.rest = self.rest.trim_start();
+        self.rest.chars().next()
+    }
+
+    fn skip(&mut self, expected: char) {
+        if self.peek() == Some(expected) {
+            self.rest = self.rest.get(1..).unwrap_or_default();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn flat(json: &str) -> String {
+        flatten(json, 64).unwrap().unwrap()
+    }
+
+    #[test]
+    fn maps_and_arrays_become_flat_text() {
+        for (json, expected) in [
+            (
+                r#"{"street": "mystreet", "city" : "mycity"}"#,
+                "{street=mystreet, city=mycity}",
+            ),
+            (
+                r#"["9002@SIP_Switch","5555666"]"#,
+                "[9002@SIP_Switch, 5555666]",
+            ),
+            (
+                r#"{"a":{"b":[1,{"c":[]}],"d":{}}}"#,
+                "{a={b=[1, {c=[]}], d={}}}",
+            ),
+            (r#"["",""]"#, "[, ]"),
+            (r#"["a\"b","c\\"]"#, "[a\"b, c\\]"),
+            (r#"["\u00e9\ud83d\ude00 , ] }"]"#, "[\u{e9}\u{1f600} , ] }]"),
+            (r#"{"a":1,"b":2,"a":3}"#, "{a=3, b=2}"),
+            ("[true , null,false]", "[true, null, false]"),
+        ] {
+            assert_eq!(flat(json), expected, "{json}");
+        }
+    }
+
+    #[test]
+    fn numbers_keep_the_digits_they_were_written_with() {
+        for json in [
+            "1.50",
+            "1e5",
+            "1E+05",
+            "-0",
+            "123456789012345678901234567890",
+            "0.10",
+        ] {
+            assert_eq!(flat(json), json);
+            assert_eq!(flat(&format!("[ {json} ]")), format!("[{json}]"));
+        }
+    }
+
+    #[test]
+    fn null_is_no_string() {
+        assert_eq!(flatten(" null ", 64), Ok(None));
+        assert_eq!(flat(r#""null""#), "null");
+    }
+
+    #[test]
+    fn nesting_has_a_limit() {
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        assert_eq!(flat(&nested(64)), nested(64));
+        assert_eq!(flatten(&nested(65), 64), Err(FlattenError::TooDeep(64)));
+        let deep = nested(1_000_000);
+        assert_eq!(flatten(&deep, 64), Err(FlattenError::TooDeep(64)));
+    }
+
+    /// Any JSON value, and the text expected of it, built side by side.
+    fn value() -> impl Strategy<Value = (String, String)> {
+        let text = ".{0,8}".prop_map(|text| (serde_json::to_string(&text).unwrap(), text));
+        let number = any::<f64>().prop_filter("finite", |number| number.is_finite());
+        let number = number.prop_map(|number| (number.to_string(), number.to_string()));
+        let fixed = prop::sample::select(vec!["true", "false", "null"]);
+        let fixed = fixed.prop_map(|text| (text.to_owned(), text.to_owned()));
+        let leaf = prop_oneof![text, number, fixed];
+        leaf.prop_recursive(4, 64, 6, |inner| {
+            let array = prop::collection::vec(inner.clone(), 0..6).prop_map(|items| {
+                let (json, flat): (Vec<_>, Vec<_>) = items.into_iter().unzip();
+                (
+                    format!("[ {} ]", json.join(" , ")),
+                    format!("[{}]", flat.join(", ")),
+                )
+            });
+            let map = prop::collection::btree_map(".{0,4}", inner, 0..6).prop_map(|items| {
+                let json = items.iter().map(|(key, value)| {
+                    format!("{}:{}", serde_json::to_string(key).unwrap(), value.0)
+                });
+                let flat = items
+                    .iter()
+                    .map(|(key, value)| format!("{key}={}", value.1));
+                let json: Vec<_> = json.collect();
+                let flat: Vec<_> = flat.collect();
+                (
+                    format!("{{{}}}", json.join(",")),
+                    format!("{{{}}}", flat.join(", ")),
+                )
+            });
+            prop_oneof![array, map]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn every_value_becomes_what_its_parts_become((json, expected) in value()) {
+            let expected = (json != "null").then_some(expected);
+            prop_assert_eq!(flatten(&json, 64), Ok(expected));
+        }
+
+        #[test]
+        fn what_is_no_json_never_hangs_or_panics(text in "[\\[\\]{}:,\"\\\\a1 ]{0,40}") {
+            drop(flatten(&text, 64));
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! What a request carries: names and values, before it is decided what each is for.
+
+use std::collections::BTreeMap;
+
+use super::{ServiceError, parameters::Parameters};
+use crate::store::{Binary, Changes, KeyName, MAX_KEY_NAME_BYTES, Value};
+
+/// The value of a pair.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Entry {
+    /// A string.
+    Text(String),
+    /// A file that was uploaded.
+    Binary(Binary),
+    /// JSON's `null`: the name shall hold nothing.
+    Null,
+}
+
+/// The pairs of a request, from its query and its body. Each name occurs once: the last one wins.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Pairs(BTreeMap<String, Entry>);
+
+impl Pairs {
+    /// Puts a pair in, in place of one of that name.
+    pub fn insert(&mut self, name: String, entry: Entry) {
+        self.0.insert(name, entry);
+    }
+
+    /// Number of pairs.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The string of that name.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<&str> {
+        match self.0.get(name) {
+            Some(Entry::Text(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Parts them into what is addressed to the service (names that begin with `_`) and the changes
+    /// that the rest means for its storage. A file under a parameter's name is dropped.
+    ///
+    /// # Errors
+    /// [`ServiceError::InvalidParameter`] for a name that cannot be stored.
+    pub(super) fn split(self) -> Result<(Parameters, Changes), ServiceError> {
+        let mut parameters = Parameters::default();
+        let mut changes = Changes::default();
+        for (name, entry) in self.0 {
+            if name.starts_with('_') {
+                if let Entry::Text(text) = entry {
+                    parameters.insert(name, text);
+                }
+                continue;
+            }
+            let bytes = name.len();
+            let name = KeyName::new(name).ok_or_else(|| invalid_name(bytes))?;
+            match entry {
+                Entry::Text(text) => changes.set.push((name, Value::Text(text))),
+                Entry::Binary(binary) => changes.set.push((name, Value::Binary(binary))),
+                Entry::Null => changes.remove.push(name),
+            }
+        }
+        Ok((parameters, changes))
+    }
+}
+
+fn invalid_name(bytes: usize) -> ServiceError {
+    ServiceError::InvalidParameter(format!(
+        "a key's name has 1 to {MAX_KEY_NAME_BYTES} bytes; one of {bytes} bytes was sent"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(text: &str) -> Entry {
+        Entry::Text(text.to_owned())
+    }
+
+    #[test]
+    fn names_that_begin_with_an_underscore_are_never_stored() {
+        let mut pairs = Pairs::default();
+        pairs.insert("_ttl".to_owned(), text("5"));
+        pairs.insert("city".to_owned(), text("Rome"));
+        pairs.insert("gone".to_owned(), Entry::Null);
+        let (parameters, changes) = pairs.split().unwrap();
+        assert_eq!(parameters.get("_ttl"), Some("5"));
+        assert_eq!(changes.set.len(), 1);
+        assert_eq!(changes.remove.len(), 1);
+    }
+
+    #[test]
+    fn a_name_that_cannot_be_stored_is_refused_with_its_length() {
+        for (name, bytes) in [(String::new(), 0), ("é".repeat(129), 258)] {
+            let mut pairs = Pairs::default();
+            pairs.insert(name, text("x"));
+            let message = pairs.split().unwrap_err().to_string();
+            assert!(message.contains(&format!("{bytes} bytes")), "{message}");
+        }
+    }
+
+    #[test]
+    fn the_last_of_a_name_wins() {
+        let mut pairs = Pairs::default();
+        pairs.insert("a".to_owned(), text("1"));
+        pairs.insert("a".to_owned(), text("2"));
+        assert_eq!((pairs.len(), pairs.text("a")), (1, Some("2")));
+    }
+}

@@ -1,0 +1,123 @@
+//! Parameters of a request, and which of them count.
+
+use std::collections::BTreeMap;
+
+use super::{ServiceError, definition::Definition};
+
+/// The pairs of a request whose names begin with `_`: they are addressed to the service.
+#[derive(Debug, Default)]
+pub(super) struct Parameters(BTreeMap<String, String>);
+
+impl Parameters {
+    pub(super) fn insert(&mut self, name: String, value: String) {
+        self.0.insert(name, value);
+    }
+
+    /// What the request says, whatever is configured. An empty value is an absent one.
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        let value = self.0.get(name).map(String::as_str);
+        value.filter(|value| !value.is_empty())
+    }
+
+    /// What counts for `option`: the configured value, unless `_overwritable_options` lists it and
+    /// the request has one; where nothing is configured, the request's.
+    pub(super) fn effective<'a>(
+        &'a self,
+        definition: &'a Definition,
+        option: &str,
+    ) -> Option<&'a str> {
+        let requested = self.get(option);
+        match definition.option(option) {
+            Some(configured) if definition.is_overwritable(option) => {
+                requested.or(Some(configured))
+            }
+            Some(configured) => Some(configured),
+            None => requested,
+        }
+    }
+}
+
+/// Reads a whole number from `low` to `high`.
+///
+/// # Errors
+/// [`ServiceError::InvalidParameter`] that says which parameter, its value and what is allowed.
+pub(super) fn whole_number(
+    name: &str,
+    value: &str,
+    low: u64,
+    high: u64,
+) -> Result<u64, ServiceError> {
+    let number = value.trim().parse::<u64>().ok();
+    number
+        .filter(|number| (low..=high).contains(number))
+        .ok_or_else(|| {
+            ServiceError::InvalidParameter(format!(
+                "{name} is {value:?}; a whole number from {low} to {high} is allowed"
+            ))
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn definition(options: &[(&str, &str)]) -> Definition {
+        let base = [("_type", "builtin"), ("_service", "store")];
+        let options = base.iter().chain(options);
+        let options = options.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Definition::new("test", options.collect(), 1_000_000).unwrap()
+    }
+
+    fn parameters(ttl: Option<&str>) -> Parameters {
+        let mut parameters = Parameters::default();
+        if let Some(ttl) = ttl {
+            parameters.insert("_ttl".to_owned(), ttl.to_owned());
+        }
+        parameters
+    }
+
+    #[test]
+    fn a_configured_option_wins_over_the_parameter_of_that_name() {
+        let definition = definition(&[("_ttl", "60")]);
+        assert_eq!(
+            parameters(Some("5")).effective(&definition, "_ttl"),
+            Some("60")
+        );
+    }
+
+    #[test]
+    fn an_overwritable_option_yields_to_the_parameter() {
+        let definition = definition(&[("_ttl", "60"), ("_overwritable_options", " _a, _ttl ")]);
+        assert_eq!(
+            parameters(Some("5")).effective(&definition, "_ttl"),
+            Some("5")
+        );
+        assert_eq!(
+            parameters(Some("")).effective(&definition, "_ttl"),
+            Some("60")
+        );
+        assert_eq!(parameters(None).effective(&definition, "_ttl"), Some("60"));
+    }
+
+    #[test]
+    fn where_nothing_is_configured_the_parameter_counts() {
+        let definition = definition(&[("_ttl", "")]);
+        assert_eq!(
+            parameters(Some("5")).effective(&definition, "_ttl"),
+            Some("5")
+        );
+        assert_eq!(parameters(None).effective(&definition, "_ttl"), None);
+    }
+
+    #[test]
+    fn a_number_out_of_range_tells_name_value_and_range() {
+        for value in ["0", "11", "-1", "x", "", "1.5", "99999999999999999999"] {
+            let message = whole_number("_n", value, 1, 10).unwrap_err().to_string();
+            assert!(
+                message.contains("_n") && message.contains("from 1 to 10"),
+                "{message}"
+            );
+        }
+        assert_eq!(whole_number("_n", " 10 ", 1, 10).unwrap(), 10);
+    }
+}

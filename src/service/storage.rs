@@ -1,0 +1,95 @@
+//! A service's storage: strings and binaries under names.
+
+use super::{Pairs, ServiceError, Services, Uploads};
+use crate::store::{Changes, KeyName, ServiceId, Slot, Written};
+
+impl Services {
+    /// Fails where no such service lives.
+    pub(super) async fn require(&self, id: &ServiceId) -> Result<(), ServiceError> {
+        let definition = self.store.definition(id).await?;
+        let found = definition.map(drop);
+        found.ok_or_else(|| ServiceError::NoSuchService(id.clone()))
+    }
+
+    /// Reads one string.
+    ///
+    /// # Errors
+    /// [`ServiceError::NoSuchService`], [`ServiceError::NoSuchKey`], or [`ServiceError::BinaryKey`].
+    pub async fn read(&self, id: &ServiceId, key: &str) -> Result<String, ServiceError> {
+        let no_such_key = || ServiceError::NoSuchKey {
+            id: id.clone(),
+            key: key.to_owned(),
+        };
+        let Some(name) = KeyName::new(key.to_owned()) else {
+            self.require(id).await?;
+            return Err(no_such_key());
+        };
+        match self.store.read(id, &name).await? {
+            Some(Slot::Text(text)) => Ok(text),
+            Some(Slot::Empty) => Err(no_such_key()),
+            Some(Slot::Binary) => Err(ServiceError::BinaryKey {
+                id: id.clone(),
+                key: name,
+            }),
+            None => Err(ServiceError::NoSuchService(id.clone())),
+        }
+    }
+
+    /// Reads all strings.
+    ///
+    /// # Errors
+    /// [`ServiceError::NoSuchService`].
+    pub async fn read_all(&self, id: &ServiceId) -> Result<Vec<(String, String)>, ServiceError> {
+        let texts = self.store.read_all(id).await?;
+        texts.ok_or_else(|| ServiceError::NoSuchService(id.clone()))
+    }
+
+    /// Makes all of `pairs` visible at once, but for parameters; `uploads` took their files.
+    ///
+    /// # Errors
+    /// [`ServiceError::NoSuchService`], [`ServiceError::InvalidParameter`] for a name that cannot be
+    /// stored, [`ServiceError::TooManyKeys`], [`ServiceError::UploadLost`]. Nothing changed then.
+    pub async fn write(
+        &self,
+        id: &ServiceId,
+        pairs: Pairs,
+        mut uploads: Uploads,
+    ) -> Result<(), ServiceError> {
+        let (_, changes) = pairs.split()?;
+        uploads.keep(&changes.set);
+        self.apply(id, changes).await?;
+        uploads.settle();
+        Ok(())
+    }
+
+    /// Empties one name, string or binary. That it holds nothing is no error.
+    ///
+    /// # Errors
+    /// [`ServiceError::NoSuchService`].
+    pub async fn delete_key(&self, id: &ServiceId, key: String) -> Result<(), ServiceError> {
+        let remove: Vec<KeyName> = KeyName::new(key).into_iter().collect();
+        let changes = Changes {
+            remove,
+            ..Changes::default()
+        };
+        self.apply(id, changes).await
+    }
+
+    /// Empties the storage. The service lives on.
+    ///
+    /// # Errors
+    /// [`ServiceError::NoSuchService`].
+    pub async fn clear(&self, id: &ServiceId) -> Result<(), ServiceError> {
+        let cleared = self.store.clear(id).await?;
+        cleared.ok_or_else(|| ServiceError::NoSuchService(id.clone()))
+    }
+
+    async fn apply(&self, id: &ServiceId, changes: Changes) -> Result<(), ServiceError> {
+        match self.store.write(id, changes).await? {
+            Written::Stored => Ok(()),
+            Written::NoService => Err(ServiceError::NoSuchService(id.clone())),
+            Written::TooManyKeys => Err(ServiceError::TooManyKeys(self.limits.keys)),
+            Written::UploadLost => Err(ServiceError::UploadLost),
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Files on their way into a service: cut into chunks and stored as they arrive, seen by nobody until
+//! the request they came with is complete.
+
+use std::{collections::BTreeSet, mem, sync::Arc};
+
+use tokio::runtime::Handle;
+use tracing::debug;
+
+use super::ServiceError;
+use crate::store::{Binary, BlobId, CHUNK_BYTES, KeyName, ServiceId, Store, Value};
+
+/// The files of one request. What was uploaded and is not [settled](Self::settle) when this is
+/// dropped is given up in the background, whatever ended the request; if the process ends, the store
+/// lets it end by itself.
+pub struct Uploads {
+    store: Arc<dyn Store>,
+    id: ServiceId,
+    must_exist: bool,
+    started: BTreeSet<BlobId>,
+    kept: BTreeSet<BlobId>,
+}
+
+impl Uploads {
+    /// Uploads for a service about to be made.
+    pub(super) fn to_new(store: Arc<dyn Store>, id: ServiceId) -> Self {
+        Self {
+            store,
+            id,
+            must_exist: false,
+            started: BTreeSet::new(),
+            kept: BTreeSet::new(),
+        }
+    }
+
+    /// Uploads for a service that must exist: the first one asks, so that nobody can fill the store
+    /// under ids that name nothing.
+    pub(super) fn to_existing(store: Arc<dyn Store>, id: ServiceId) -> Self {
+        let mut uploads = Self::to_new(store, id);
+        uploads.must_exist = true;
+        uploads
+    }
+
+    /// Begins a file.
+    ///
+    /// # Errors
+    /// [`ServiceError::NoSuchService`] where the service must exist and does not.
+    pub async fn begin(&mut self) -> Result<Upload<'_>, ServiceError> {
+        if mem::take(&mut self.must_exist) && self.store.definition(&self.id).await?.is_none() {
+            return Err(ServiceError::NoSuchService(self.id.clone()));
+        }
+        let blob = BlobId::fresh();
+        self.started.insert(blob.clone());
+        Ok(Upload {
+            uploads: self,
+            blob,
+            buffer: Vec::new(),
+            written: 0,
+        })
+    }
+
+    /// Notes which files `values` name: the others were replaced by a later pair of the same name.
+    pub(super) fn keep(&mut self, values: &[(KeyName, Value)]) {
+        self.kept = values
+            .iter()
+            .filter_map(|(_, value)| match value {
+                Value::Binary(binary) => Some(binary.blob.clone()),
+                Value::Text(_) => None,
+            })
+            .collect();
+    }
+
+    /// The files noted are part of the service now.
+    pub(super) fn settle(&mut self) {
+        self.started = &self.started - &self.kept;
+    }
+}
+
+impl Drop for Uploads {
+    fn drop(&mut self) {
+        if self.started.is_empty() {
+            return;
+        }
+        let (store, id) = (Arc::clone(&self.store), self.id.clone());
+        let blobs: Vec<BlobId> = mem::take(&mut self.started).into_iter().collect();
+        // Outside a runtime the process is ending, and the store's own limit on uploads holds.
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(async move {
+                if let Err(error) = store.discard(&id, &blobs).await {
+                    debug!(%id, %error, "given up uploads end by themselves");
+                }
+            });
+        }
+    }
+}
+
+/// One file on its way.
+pub struct Upload<'a> {
+    uploads: &'a mut Uploads,
+    blob: BlobId,
+    buffer: Vec<u8>,
+    written: u64,
+}
+
+impl Upload<'_> {
+    /// Bytes taken so far.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.written * CHUNK_BYTES as u64 + self.buffer.len() as u64
+    }
+
+    /// Takes the next bytes; returns when they are stored, but for less than a chunk.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn push(&mut self, mut bytes: &[u8]) -> Result<(), ServiceError> {
+        while !bytes.is_empty() {
+            let room = CHUNK_BYTES - self.buffer.len();
+            let (now, later) = bytes.split_at(room.min(bytes.len()));
+            self.buffer.extend_from_slice(now);
+            bytes = later;
+            if self.buffer.len() == CHUNK_BYTES {
+                self.write().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the file and tells what is to be stored under its name.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn finish(
+        mut self,
+        content_type: String,
+        file_name: Option<String>,
+    ) -> Result<Binary, ServiceError> {
+        let size = self.size();
+        if !self.buffer.is_empty() {
+            self.write().await?;
+        }
+        Ok(Binary {
+            blob: self.blob,
+            content_type,
+            file_name,
+            size,
+        })
+    }
+
+    async fn write(&mut self) -> Result<(), ServiceError> {
+        let Uploads { store, id, .. } = &*self.uploads;
+        let stored = store.write_chunk(id, &self.blob, self.written, &self.buffer);
+        stored.await?;
+        self.written += 1;
+        self.buffer.clear();
+        Ok(())
+    }
+}

@@ -1,0 +1,203 @@
+//! What can be set, and where it comes from: the compiled-in `config/default.toml`, then a file,
+//! then the environment, each over the one before.
+//!
+//! All of it is checked before anything is started, and a setting nobody knows is refused like one
+//! that is wrong: a misspelled limit that silently keeps its default is found in an outage. No error
+//! repeats a value, because a password may stand where it does not belong; only the path of a file
+//! that cannot be read is told.
+//!
+//! Beside `main`, nothing else in this crate reads files or the environment.
+
+mod error;
+mod layers;
+mod names;
+mod read;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    ffi::OsString,
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use secrecy::SecretString;
+
+pub use self::error::{Origin, SettingsError};
+use self::layers::Layers;
+
+const SHIPPED_CATALOG: &str = include_str!("../config/catalog.toml");
+
+/// All settings, checked: every value is within what `config/default.toml` allows for it.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `[server]`: sockets, threads, patience with clients.
+    pub server: Server,
+    /// `[api]`: where the API leaves a choice.
+    pub api: Api,
+    /// `[redis]`: the shared store.
+    pub redis: Redis,
+    /// `[memory]`: the embedded store.
+    pub memory: Memory,
+    /// `[catalog]`: the configured services.
+    pub catalog: Catalog,
+    /// `[limits]`: what one request or one service may take.
+    pub limits: Limits,
+    /// `[log]`: what is logged, and how.
+    pub log: Log,
+}
+
+/// `[server]`
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// `host:port`; the host may be a name, or IPv6 in brackets. Port 0 asks for a free one.
+    pub listen: String,
+    /// Worker threads, 1 to 256; where the setting is 0, already the number of CPUs.
+    pub workers: usize,
+    /// How long a client may take for the head of a request; never zero.
+    pub head_timeout: Duration,
+    /// How long a client may pause within a body; never zero.
+    pub body_stall: Duration,
+    /// How long requests under way may go on when the process is to stop; zero is allowed.
+    pub shutdown: Duration,
+}
+
+/// `[api]`
+#[derive(Clone, Debug)]
+pub struct Api {
+    /// HTTP status for unreadable JSON: 500 or 400.
+    pub unreadable_json_status: u16,
+}
+
+/// `[redis]`
+#[derive(Clone, Debug)]
+pub struct Redis {
+    /// A URL that the Redis client accepts, credentials included; absent means the embedded store.
+    pub url: Option<SecretString>,
+    /// What stands behind the URL.
+    pub mode: RedisMode,
+    /// What every key begins with: 1 to 64 visible ASCII characters without braces.
+    pub prefix: String,
+    /// For opening a connection; never zero.
+    pub connect_timeout: Duration,
+    /// For the answer to one command; never zero.
+    pub answer_timeout: Duration,
+    /// Connections per worker beside its lane, at least 1.
+    pub pool_size: usize,
+    /// How long to wait for one of those; never zero.
+    pub pool_wait: Duration,
+}
+
+/// `redis.mode`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RedisMode {
+    /// One server.
+    Single,
+}
+
+/// `[memory]`
+#[derive(Clone, Debug)]
+pub struct Memory {
+    /// Bytes the embedded store may hold; the setting `memory.limit_mib` counts in MiB.
+    pub limit_bytes: usize,
+}
+
+/// `[catalog]`
+#[derive(Clone, Debug)]
+pub struct Catalog {
+    /// Where the configured services are read from; absent means the shipped catalogue.
+    pub file: Option<PathBuf>,
+}
+
+/// `[limits]`; every one is at least 1, and the limit itself is still allowed.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Bytes of one string value.
+    pub string_bytes: usize,
+    /// Bytes of one binary value.
+    pub binary_bytes: usize,
+    /// Bytes of a whole request body.
+    pub body_bytes: usize,
+    /// Bytes of a JSON or form body.
+    pub form_bytes: usize,
+    /// Levels of maps and arrays within each other in JSON, 128 at most.
+    pub json_depth: usize,
+    /// Name/value pairs in one request.
+    pub pairs: usize,
+    /// Keys in one service.
+    pub keys: usize,
+    /// The longest life of a service.
+    pub life: Duration,
+}
+
+/// `[log]`
+#[derive(Clone, Debug)]
+pub struct Log {
+    /// Directives that `tracing_subscriber::EnvFilter` is known to accept.
+    pub level: String,
+    /// How a line looks.
+    pub format: LogFormat,
+}
+
+/// `log.format`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// `Pretty` on a terminal, `Json` everywhere else.
+    Auto,
+    /// A line for people.
+    Pretty,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Settings {
+    /// The compiled-in defaults, under `file` if there is one, under `environment`.
+    ///
+    /// Of the environment, usually `std::env::vars_os()`, only names that begin with
+    /// `SWITCHBOARD__` count. The catalogue is not looked at: see [`Settings::catalog_text`].
+    ///
+    /// # Errors
+    ///
+    /// The first thing found wrong: a file that cannot be read or is no TOML, an unknown name, a
+    /// value that is not allowed. The message names the setting and its origin.
+    pub fn load<K, V>(
+        file: Option<&Path>,
+        environment: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<Self, SettingsError>
+    where
+        K: Into<OsString>,
+        V: Into<OsString>,
+    {
+        let environment = environment
+            .into_iter()
+            .map(|(name, value)| (name.into(), value.into()));
+        Self::read(&Layers::stack(file, environment)?)
+    }
+
+    /// The compiled-in defaults alone, whatever the environment.
+    ///
+    /// # Errors
+    ///
+    /// None, as long as `config/default.toml` is right, which a test sees to.
+    pub fn defaults() -> Result<Self, SettingsError> {
+        Self::load(None, std::iter::empty::<(OsString, OsString)>())
+    }
+
+    /// The catalogue of configured services as TOML text, and before it where the text came from,
+    /// for messages. Reads the file each time.
+    ///
+    /// # Errors
+    ///
+    /// [`SettingsError::CatalogFile`] if `catalog.file` is set and cannot be read as text.
+    pub fn catalog_text(&self) -> Result<(String, String), SettingsError> {
+        let Some(path) = &self.catalog.file else {
+            return Ok(("shipped catalogue".to_owned(), SHIPPED_CATALOG.to_owned()));
+        };
+        let text = fs::read_to_string(path).map_err(|reason| SettingsError::CatalogFile {
+            path: path.clone(),
+            reason,
+        })?;
+        Ok((path.display().to_string(), text))
+    }
+}

@@ -1,0 +1,130 @@
+//! Which settings there are: those of `config/default.toml`, and no others.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ffi::OsString,
+};
+
+use config::{Map, ValueKind};
+
+use super::{
+    error::{Origin, SettingsError},
+    layers::Tree,
+};
+
+const VARIABLES_BEGIN: &str = "SWITCHBOARD__";
+
+/// Sections, and the keys of each.
+pub(super) struct Names(BTreeMap<String, BTreeSet<String>>);
+
+/// The environment variable of a setting: `SWITCHBOARD__SERVER__LISTEN` of `server.listen`.
+pub(super) fn variable(setting: &str) -> String {
+    let name = setting.to_uppercase().replace('.', "__");
+    format!("{VARIABLES_BEGIN}{name}")
+}
+
+impl Names {
+    /// The names in `defaults`.
+    pub(super) fn of(defaults: &Tree) -> Self {
+        let sections = defaults.iter().filter_map(|(section, value)| {
+            let ValueKind::Table(keys) = &value.kind else {
+                return None;
+            };
+            Some((section.clone(), keys.keys().cloned().collect()))
+        });
+        Self(sections.collect())
+    }
+
+    /// Whether all of `tree` is known. Where more than one name is not, the error tells the first
+    /// by the alphabet, so that it is the same one each time.
+    pub(super) fn check(&self, tree: &Tree, origin: &Origin) -> Result<(), SettingsError> {
+        for (section, value) in tree.iter().collect::<BTreeMap<_, _>>() {
+            let Some(known) = self.0.get(section) else {
+                return Err(self.unknown(section, origin.clone()));
+            };
+            let ValueKind::Table(keys) = &value.kind else {
+                return Err(SettingsError::Invalid {
+                    setting: section.clone(),
+                    origin: origin.clone(),
+                    expected: format!("expected a section [{section}]"),
+                });
+            };
+            if let Some(key) = keys.keys().filter(|key| !known.contains(*key)).min() {
+                return Err(self.unknown(&format!("{section}.{key}"), origin.clone()));
+            }
+        }
+        Ok(())
+    }
+
+    /// The variables of `environment` that are ours, all of them known.
+    ///
+    /// A name must be spelled exactly: `SWITCHBOARD__Server__Listen` is unknown rather than a
+    /// second, hidden way to say the same.
+    pub(super) fn pick(
+        &self,
+        environment: impl Iterator<Item = (OsString, OsString)>,
+    ) -> Result<Map<String, String>, SettingsError> {
+        let ours: BTreeMap<String, OsString> = environment
+            .map(|(name, value)| (name.to_string_lossy().into_owned(), value))
+            .filter(|(name, _)| name.starts_with(VARIABLES_BEGIN))
+            .collect();
+
+        let mut picked = Map::new();
+        for (name, value) in ours {
+            let origin = Origin::Variable(name.clone());
+            let Some(setting) = self.settings().find(|setting| variable(setting) == name) else {
+                return Err(self.unknown(&spelled_as_setting(&name), origin));
+            };
+            let Some(value) = value.to_str() else {
+                return Err(SettingsError::Invalid {
+                    setting,
+                    origin,
+                    expected: "expected text in UTF-8".to_owned(),
+                });
+            };
+            picked.insert(name, value.to_owned());
+        }
+        Ok(picked)
+    }
+
+    fn settings(&self) -> impl Iterator<Item = String> {
+        self.0
+            .iter()
+            .flat_map(|(section, keys)| settings_in(section, keys))
+    }
+
+    fn unknown(&self, setting: &str, origin: Origin) -> SettingsError {
+        let section = setting
+            .split_once('.')
+            .map_or(setting, |(section, _)| section);
+        let allowed: Vec<_> = match self.0.get_key_value(section) {
+            Some((section, keys)) => settings_in(section, keys).collect(),
+            None => self
+                .0
+                .keys()
+                .map(|section| format!("[{section}]"))
+                .collect(),
+        };
+        SettingsError::Unknown {
+            setting: setting.to_owned(),
+            origin,
+            allowed: allowed.join(", "),
+        }
+    }
+}
+
+fn settings_in(section: &str, keys: &BTreeSet<String>) -> impl Iterator<Item = String> {
+    keys.iter().map(move |key| format!("{section}.{key}"))
+}
+
+/// `server.lisen` of `SWITCHBOARD__SERVER__LISEN`. Small letters are kept as they stand where there
+/// are any, so that the error shows what is wrong with them.
+fn spelled_as_setting(variable: &str) -> String {
+    let name = variable.strip_prefix(VARIABLES_BEGIN).unwrap_or(variable);
+    let name = name.replace("__", ".");
+    if name.contains(char::is_lowercase) {
+        name
+    } else {
+        name.to_lowercase()
+    }
+}

@@ -1,0 +1,218 @@
+//! From layers to typed settings. The ranges here are those that `config/default.toml` tells; a test
+//! compares the two.
+
+use std::{net::Ipv6Addr, num::NonZero, ops::RangeInclusive, thread, time::Duration};
+
+use redis::IntoConnectionInfo;
+use secrecy::SecretString;
+use tracing_subscriber::{EnvFilter, filter::LevelFilter};
+
+use super::{
+    Api, Catalog, Limits, Log, LogFormat, Memory, Redis, RedisMode, Server, Settings,
+    error::SettingsError, layers::Layers,
+};
+
+const MIB: usize = 1024 * 1024;
+const MOST_WORKERS: usize = 256;
+/// What the data structures of Redis take as one value.
+const MOST_IN_ONE_VALUE: i64 = 512 * 1024 * 1024;
+const MOST_IN_ONE_BODY: i64 = 4 * 1024 * 1024 * 1024;
+const PATIENCE_SECONDS: RangeInclusive<i64> = 1..=3600;
+const PATIENCE_MS: RangeInclusive<i64> = 1..=60_000;
+
+impl Settings {
+    pub(super) fn read(from: &Layers) -> Result<Self, SettingsError> {
+        Ok(Self {
+            server: Server {
+                listen: listen(from)?,
+                workers: workers(from)?,
+                head_timeout: seconds(from, "server.head_timeout_seconds", PATIENCE_SECONDS)?,
+                body_stall: seconds(from, "server.body_stall_seconds", PATIENCE_SECONDS)?,
+                shutdown: seconds(from, "server.shutdown_seconds", 0..=3600)?,
+            },
+            api: Api {
+                unreadable_json_status: unreadable_json_status(from)?,
+            },
+            redis: Redis {
+                url: redis_url(from)?,
+                mode: redis_mode(from)?,
+                prefix: prefix(from)?,
+                connect_timeout: millis(from, "redis.connect_timeout_ms")?,
+                answer_timeout: millis(from, "redis.answer_timeout_ms")?,
+                pool_size: from.number("redis.pool_size", 1..=256)?,
+                pool_wait: millis(from, "redis.pool_wait_ms")?,
+            },
+            memory: Memory {
+                limit_bytes: from
+                    .number::<usize>("memory.limit_mib", 1..=1024 * 1024)?
+                    .saturating_mul(MIB),
+            },
+            catalog: Catalog {
+                file: not_empty(from.text("catalog.file")?).map(Into::into),
+            },
+            limits: limits(from)?,
+            log: Log {
+                level: level(from)?,
+                format: log_format(from)?,
+            },
+        })
+    }
+}
+
+fn limits(from: &Layers) -> Result<Limits, SettingsError> {
+    Ok(Limits {
+        string_bytes: from.number("limits.string_bytes", 1..=MOST_IN_ONE_VALUE)?,
+        binary_bytes: from.number("limits.binary_bytes", 1..=MOST_IN_ONE_BODY)?,
+        body_bytes: from.number("limits.body_bytes", 1..=MOST_IN_ONE_BODY)?,
+        form_bytes: from.number("limits.form_bytes", 1..=MOST_IN_ONE_VALUE)?,
+        // serde_json reads no deeper than 128.
+        json_depth: from.number("limits.json_depth", 1..=128)?,
+        pairs: from.number("limits.pairs", 1..=3000)?,
+        keys: from.number("limits.keys", 1..=1_000_000)?,
+        life: seconds(from, "limits.life_seconds", 1..=315_360_000)?,
+    })
+}
+
+fn seconds(
+    from: &Layers,
+    setting: &str,
+    allowed: RangeInclusive<i64>,
+) -> Result<Duration, SettingsError> {
+    from.number(setting, allowed).map(Duration::from_secs)
+}
+
+fn millis(from: &Layers, setting: &str) -> Result<Duration, SettingsError> {
+    from.number(setting, PATIENCE_MS).map(Duration::from_millis)
+}
+
+fn not_empty(text: String) -> Option<String> {
+    Some(text).filter(|text| !text.is_empty())
+}
+
+fn listen(from: &Layers) -> Result<String, SettingsError> {
+    let listen = from.text("server.listen")?;
+    if is_host_and_port(&listen) {
+        return Ok(listen);
+    }
+    let expected = "expected host:port, such as 127.0.0.1:8080, localhost:8080 or [::1]:8080";
+    Err(from.invalid("server.listen", expected))
+}
+
+/// Whether a listener could be asked for it; whether the host exists shows when it is.
+fn is_host_and_port(listen: &str) -> bool {
+    let Some((host, port)) = listen.rsplit_once(':') else {
+        return false;
+    };
+    let host_is_right = match host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'))
+    {
+        Some(bracketed) => bracketed.parse::<Ipv6Addr>().is_ok(),
+        None => {
+            !host.is_empty()
+                && host
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b))
+        }
+    };
+    // `u16` alone would take a leading plus.
+    host_is_right && port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok()
+}
+
+fn workers(from: &Layers) -> Result<usize, SettingsError> {
+    let workers = from.number("server.workers", 0..=256)?;
+    if workers > 0 {
+        return Ok(workers);
+    }
+    // Where the system does not tell, one worker serves everything, only slower.
+    let processors = thread::available_parallelism().map_or(1, NonZero::get);
+    Ok(processors.min(MOST_WORKERS))
+}
+
+fn unreadable_json_status(from: &Layers) -> Result<u16, SettingsError> {
+    let setting = "api.unreadable_json_status";
+    match from.number(setting, 400..=500) {
+        Ok(status @ (400 | 500)) => Ok(status),
+        _ => Err(from.invalid(setting, "expected 500 or 400")),
+    }
+}
+
+fn redis_url(from: &Layers) -> Result<Option<SecretString>, SettingsError> {
+    let setting = "redis.url";
+    let Some(url) = not_empty(from.text(setting)?) else {
+        return Ok(None);
+    };
+    let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
+    match scheme.to_ascii_lowercase().as_str() {
+        "rediss" => {
+            let expected = "TLS is not supported by this version, expected redis:// or unix:";
+            Err(from.invalid(setting, expected))
+        }
+        // Asked by reference, and its error dropped: that one may tell a part of the URL.
+        "redis" | "unix" | "redis+unix" if url.as_str().into_connection_info().is_ok() => {
+            Ok(Some(SecretString::from(url)))
+        }
+        _ => {
+            let expected = "expected a URL of the form redis://host:port/database, unix:/path or \
+                            redis+unix:///path, or nothing for the embedded store";
+            Err(from.invalid(setting, expected))
+        }
+    }
+}
+
+fn redis_mode(from: &Layers) -> Result<RedisMode, SettingsError> {
+    let setting = "redis.mode";
+    match from.text(setting)?.as_str() {
+        "single" => Ok(RedisMode::Single),
+        "cluster" | "sentinel" => Err(from.invalid(
+            setting,
+            "this version serves single only, expected \"single\"",
+        )),
+        _ => Err(from.invalid(setting, "expected \"single\"")),
+    }
+}
+
+fn prefix(from: &Layers) -> Result<String, SettingsError> {
+    let prefix = from.text("redis.prefix")?;
+    let visible = prefix.bytes().all(|b| b.is_ascii_graphic());
+    if visible && (1..=64).contains(&prefix.len()) && !prefix.contains(['{', '}']) {
+        return Ok(prefix);
+    }
+    let expected = "expected 1 to 64 visible ASCII characters, no spaces, no { or }";
+    Err(from.invalid("redis.prefix", expected))
+}
+
+fn level(from: &Layers) -> Result<String, SettingsError> {
+    let level = from.text("log.level")?;
+    // `EnvFilter` takes no spaces beside the commas; people do.
+    let directives: Vec<_> = level
+        .split(',')
+        .map(str::trim)
+        .filter(|directive| !directive.is_empty())
+        .collect();
+    let level = directives.join(",");
+    let right = !directives.is_empty()
+        && directives.iter().copied().all(is_level_or_has_one)
+        && EnvFilter::builder().parse(&level).is_ok();
+    if right {
+        return Ok(level);
+    }
+    let expected = "expected error, warn, info, debug, trace or off, and after commas \
+                    target=level, such as info,switchboard=debug";
+    Err(from.invalid("log.level", expected))
+}
+
+/// `EnvFilter` reads a lone word that is no level as a target of which everything is logged, so that
+/// `inof` would silence all else. Such a word is refused.
+fn is_level_or_has_one(directive: &str) -> bool {
+    directive.contains(['=', '[', ']', '{', '}']) || directive.parse::<LevelFilter>().is_ok()
+}
+
+fn log_format(from: &Layers) -> Result<LogFormat, SettingsError> {
+    match from.text("log.format")?.as_str() {
+        "auto" => Ok(LogFormat::Auto),
+        "pretty" => Ok(LogFormat::Pretty),
+        "json" => Ok(LogFormat::Json),
+        _ => Err(from.invalid("log.format", "expected \"auto\", \"pretty\" or \"json\"")),
+    }
+}

@@ -1,0 +1,205 @@
+//! The layers and the names in them; beside this, one file for each other question.
+
+use std::{
+    process,
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
+use super::*;
+
+mod documentation;
+mod redis;
+mod values;
+
+/// A file that goes with the test.
+struct Written(PathBuf);
+
+impl Written {
+    fn new(content: impl AsRef<[u8]>) -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("switchboard-settings-{}-{count}.toml", process::id());
+        let path = std::env::temp_dir().join(name);
+        fs::write(&path, content).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Written {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+fn from_environment(name: &str, value: &str) -> Result<Settings, SettingsError> {
+    Settings::load(None, [(name, value)])
+}
+
+fn from_file(content: &str) -> Result<Settings, SettingsError> {
+    let file = Written::new(content);
+    Settings::load(Some(&file.0), [("HOME", "/")])
+}
+
+/// The error's message, from a file whose path is left out of it.
+fn refused_in_file(content: &str) -> String {
+    let file = Written::new(content);
+    let error = Settings::load(Some(&file.0), [("HOME", "/")]).unwrap_err();
+    let told = error.to_string();
+    let path = file.0.display().to_string();
+    assert!(told.contains(&path), "{told}");
+    told.replace(&path, "FILE")
+}
+
+fn refused_in_environment(name: &str, value: &str) -> String {
+    from_environment(name, value).unwrap_err().to_string()
+}
+
+#[test]
+fn a_file_goes_over_the_defaults_and_the_environment_over_the_file() {
+    let file = Written::new("[limits]\npairs = 7\nkeys = 8\n[server]\nlisten = \"localhost:0\"\n");
+    let environment = [
+        ("SWITCHBOARD__LIMITS__KEYS", "9"),
+        ("SWITCHBOARD__LOG__FORMAT", "json"),
+    ];
+    let settings = Settings::load(Some(&file.0), environment).unwrap();
+    assert_eq!(settings.limits.json_depth, 64, "from the defaults");
+    assert_eq!(settings.limits.pairs, 7, "from the file");
+    assert_eq!(settings.server.listen, "localhost:0", "from the file");
+    assert_eq!(settings.limits.keys, 9, "from the environment");
+    assert_eq!(settings.log.format, LogFormat::Json, "from the environment");
+}
+
+#[test]
+fn what_is_not_named_after_us_in_the_environment_is_ignored() {
+    let names = [
+        "LIMITS__KEYS",
+        "SWITCHBOARD_LIMITS_KEYS",
+        "XSWITCHBOARD__A__B",
+    ];
+    let settings = Settings::load(None, names.map(|name| (name, "1"))).unwrap();
+    assert_eq!(settings.limits.keys, 10_000);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_variable_that_is_no_text_is_an_error_only_if_it_is_ours() {
+    use std::os::unix::ffi::OsStringExt;
+    let no_text = || OsString::from_vec(vec![b'a', 0xff]);
+    assert!(Settings::load(None, [("OTHER", no_text())]).is_ok());
+    let error = Settings::load(None, [("SWITCHBOARD__CATALOG__FILE", no_text())]).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "setting `catalog.file` (environment variable SWITCHBOARD__CATALOG__FILE): \
+         expected text in UTF-8"
+    );
+}
+
+#[test]
+fn an_unknown_setting_names_itself_its_origin_and_what_is_allowed() {
+    assert_eq!(
+        refused_in_file("[log]\nlevle = \"info\"\n"),
+        "unknown setting `log.levle` (file FILE): expected one of log.format, log.level"
+    );
+    assert_eq!(
+        refused_in_environment("SWITCHBOARD__LOG__LEVLE", "info"),
+        "unknown setting `log.levle` (environment variable SWITCHBOARD__LOG__LEVLE): \
+         expected one of log.format, log.level"
+    );
+}
+
+#[test]
+fn an_unknown_section_is_told_the_sections() {
+    let sections = "expected one of [api], [catalog], [limits], [log], [memory], [redis], [server]";
+    for (content, name) in [
+        ("[servr]\nlisten = \"\"", "servr"),
+        ("listen = \"\"", "listen"),
+        ("\"server.listen\" = \"\"", "server.listen"),
+        ("\"server[-9]\" = 1", "server[-9]"),
+    ] {
+        let told = refused_in_file(content);
+        assert!(
+            told.starts_with(&format!("unknown setting `{name}` (file FILE)")),
+            "{told}"
+        );
+    }
+    assert!(refused_in_file("[servr]").ends_with(sections));
+    assert_eq!(
+        refused_in_environment("SWITCHBOARD__SERVR__LISTEN", ""),
+        format!(
+            "unknown setting `servr.listen` (environment variable SWITCHBOARD__SERVR__LISTEN): {sections}"
+        )
+    );
+}
+
+#[test]
+fn a_variable_must_be_spelled_exactly() {
+    for (name, setting) in [
+        ("SWITCHBOARD__", ""),
+        ("SWITCHBOARD__SERVER", "server"),
+        ("SWITCHBOARD__SERVER_LISTEN", "server_listen"),
+        ("SWITCHBOARD__SERVER__LISTEN__", "server.listen."),
+        ("SWITCHBOARD__SERVER.LISTEN", "server.listen"),
+        ("SWITCHBOARD__Server__Listen", "Server.Listen"),
+    ] {
+        let told = refused_in_environment(name, "localhost:1");
+        let begin = format!("unknown setting `{setting}` (environment variable {name}): ");
+        assert!(told.starts_with(&begin), "{told}");
+    }
+}
+
+#[test]
+fn a_section_that_is_no_table_is_refused() {
+    assert_eq!(
+        refused_in_file("server = 8080"),
+        "setting `server` (file FILE): expected a section [server]"
+    );
+    assert!(refused_in_file("[[server]]").ends_with("expected a section [server]"));
+}
+
+#[test]
+fn a_file_that_is_no_toml_is_told_with_its_place() {
+    assert_eq!(
+        refused_in_file("[server]\nlisten = \"a:1\"\nworkers 3\n"),
+        "file FILE: TOML parse error at line 3, column 9: key with no value, expected `=`"
+    );
+    let told = refused_in_file("[limits]\nkeys = 99999999999999999999\n");
+    assert!(told.starts_with("file FILE: number too large"), "{told}");
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named() {
+    let absent = Path::new("/nowhere/switchboard.toml");
+    let error = Settings::load(Some(absent), [("HOME", "/")]).unwrap_err();
+    let told = error.to_string();
+    let begin = "cannot read the settings file /nowhere/switchboard.toml: ";
+    assert!(told.starts_with(begin), "{told}");
+
+    let no_text = Written::new([b'#', 0xff]);
+    let error = Settings::load(Some(&no_text.0), [("HOME", "/")]).unwrap_err();
+    assert!(
+        matches!(error, SettingsError::SettingsFile { .. }),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_catalogue_is_the_shipped_one_or_the_file() {
+    let (origin, text) = Settings::defaults().unwrap().catalog_text().unwrap();
+    assert_eq!(origin, "shipped catalogue");
+    assert_eq!(text, SHIPPED_CATALOG);
+
+    let file = Written::new("[services.mine]\n");
+    let path = file.0.to_str().unwrap().to_owned();
+    let settings = from_environment("SWITCHBOARD__CATALOG__FILE", &path).unwrap();
+    assert_eq!(
+        settings.catalog_text().unwrap(),
+        (path, "[services.mine]\n".to_owned())
+    );
+
+    drop(file);
+    let told = settings.catalog_text().unwrap_err().to_string();
+    assert!(
+        told.starts_with("setting `catalog.file`: cannot read "),
+        "{told}"
+    );
+}

@@ -1,0 +1,200 @@
+//! Where services and their data live.
+//!
+//! [`Store`] is the one seam between the program and what keeps its state: [`memory::MemoryStore`]
+//! for trying out, [`redis::RedisStore`] for everything else. Both pass the same suite
+//! (`tests/store.rs`); what differs between them is a bug in one of them.
+//!
+//! A verb that finds no live service says so in its result (`None`, [`Written::NoService`]);
+//! [`StoreError`] is only for a store that cannot do its work.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+pub use self::{
+    binary::{Binary, BlobId, CHUNK_BYTES},
+    error::StoreError,
+    moment::Moment,
+    names::{IdempotencyKey, KeyName, MAX_KEY_NAME_BYTES, ServiceId},
+};
+
+mod binary;
+mod error;
+pub mod memory;
+mod moment;
+mod names;
+pub mod redis;
+
+/// A service about to be made, whole: what is not in here is not in the service.
+#[derive(Debug)]
+pub struct NewService {
+    /// Its id, from [`ServiceId::fresh`] or from [`Claim::Create`].
+    pub id: ServiceId,
+    /// Name of the configured service it was made from.
+    pub definition: String,
+    /// When it was asked for.
+    pub created: Moment,
+    /// When it ends, with all that belongs to it.
+    pub end: Moment,
+    /// The `gms_user` header of the request.
+    pub gms_user: Option<String>,
+    /// User data, each name once.
+    pub data: Vec<(KeyName, Value)>,
+    /// Where the client may repeat the request: its key, and the answer that a repeat gets.
+    pub repeatable: Option<(IdempotencyKey, String)>,
+}
+
+/// What a name holds in a service's storage. A name is one slot: text or binary, never both.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    /// A string key.
+    Text(String),
+    /// A binary key whose bytes were uploaded before.
+    Binary(Binary),
+}
+
+/// Changes to a service's storage that become visible together. Each name occurs once in all.
+#[derive(Debug, Default)]
+pub struct Changes {
+    /// Names that hold these values afterwards.
+    pub set: Vec<(KeyName, Value)>,
+    /// Names that hold nothing afterwards; that they hold nothing before is no error.
+    pub remove: Vec<KeyName>,
+}
+
+/// What became of a claim on an [`IdempotencyKey`].
+#[derive(Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// Go on and create a service with this id: the key is new, or whoever came first has not got
+    /// so far (it may never: then this request finishes what that one began).
+    Create(ServiceId),
+    /// The service stands; this is the answer its creator got.
+    Answered(String),
+}
+
+/// What became of a create.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Created {
+    /// The service stands.
+    New,
+    /// A request with the same [`IdempotencyKey`] was faster; this is its answer. Nothing changed.
+    Before(String),
+    /// Uploaded bytes are no longer there (the upload took too long, or the store gave them up).
+    /// Nothing changed.
+    UploadLost,
+}
+
+/// What became of a write.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Written {
+    /// All of it is visible.
+    Stored,
+    /// There is no live service of that id. Nothing changed.
+    NoService,
+    /// The service would hold more keys than allowed. Nothing changed.
+    TooManyKeys,
+    /// As [`Created::UploadLost`].
+    UploadLost,
+}
+
+/// What a name holds, as far as a reader of strings is concerned.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Slot {
+    /// This string.
+    Text(String),
+    /// A binary, to be read as such.
+    Binary,
+    /// Nothing.
+    Empty,
+}
+
+/// A service told without its values.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Description {
+    /// Name of the configured service it was made from.
+    pub definition: String,
+    /// When it was made.
+    pub created: Moment,
+    /// When it ends.
+    pub end: Moment,
+    /// The `gms_user` header of the request that made it.
+    pub gms_user: Option<String>,
+    /// Names that hold a string.
+    pub keys: Vec<String>,
+    /// Names that hold a binary, and which.
+    pub binaries: Vec<(String, Binary)>,
+}
+
+/// The verbs this program needs of a store.
+///
+/// Each is atomic: another reader sees all of it or nothing. Each answers within the store's own
+/// timeouts. None is retried inside. A dropped future leaves the verb done or not done, never half.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Binds `key` to `id` until `end` unless it is bound already, and tells what to do.
+    async fn claim(
+        &self,
+        key: &IdempotencyKey,
+        id: ServiceId,
+        end: Moment,
+    ) -> Result<Claim, StoreError>;
+
+    /// Makes a service with all its data, binaries included.
+    async fn create(&self, service: NewService) -> Result<Created, StoreError>;
+
+    /// Name of the configured service that `id` was made from; `None` where no such service lives.
+    async fn definition(&self, id: &ServiceId) -> Result<Option<String>, StoreError>;
+
+    /// Tells a service without its values.
+    async fn describe(&self, id: &ServiceId) -> Result<Option<Description>, StoreError>;
+
+    /// Reads one string.
+    async fn read(&self, id: &ServiceId, key: &KeyName) -> Result<Option<Slot>, StoreError>;
+
+    /// Reads all strings, in no order that means anything.
+    async fn read_all(&self, id: &ServiceId) -> Result<Option<Vec<(String, String)>>, StoreError>;
+
+    /// Makes all `changes` visible at once. The service's life is what it was.
+    async fn write(&self, id: &ServiceId, changes: Changes) -> Result<Written, StoreError>;
+
+    /// Empties the storage. `None` where no such service lives.
+    async fn clear(&self, id: &ServiceId) -> Result<Option<()>, StoreError>;
+
+    /// Moves the end of the service and of all that belongs to it. `None` where no such service
+    /// lives.
+    async fn set_end(&self, id: &ServiceId, end: Moment) -> Result<Option<()>, StoreError>;
+
+    /// Ends the service: from here on no verb finds it. `None` where no such service lives.
+    async fn delete(&self, id: &ServiceId) -> Result<Option<()>, StoreError>;
+
+    /// Finds a binary: outer `None` without a live service, inner `None` where the name holds none.
+    async fn find_binary(
+        &self,
+        id: &ServiceId,
+        key: &KeyName,
+    ) -> Result<Option<Option<Binary>>, StoreError>;
+
+    /// Reads chunk number `index` of a binary; `None` when its bytes are gone. A binary that was
+    /// replaced stays readable for a minute, so that a download under way arrives whole.
+    async fn read_chunk(
+        &self,
+        id: &ServiceId,
+        blob: &BlobId,
+        index: u64,
+    ) -> Result<Option<Bytes>, StoreError>;
+
+    /// Stores a chunk of at most [`CHUNK_BYTES`] that nobody sees until a create or write names the
+    /// binary. Chunks that are never named end by themselves minutes after the last one.
+    async fn write_chunk(
+        &self,
+        id: &ServiceId,
+        blob: &BlobId,
+        index: u64,
+        chunk: &[u8],
+    ) -> Result<(), StoreError>;
+
+    /// Gives up uploaded chunks that no create or write has named.
+    async fn discard(&self, id: &ServiceId, blobs: &[BlobId]) -> Result<(), StoreError>;
+
+    /// Asks whether the store answers.
+    async fn ping(&self) -> Result<(), StoreError>;
+}

@@ -1,0 +1,26 @@
+//! What can go wrong in a store, split by what a caller can do about it.
+
+use thiserror::Error;
+
+/// A store that could not do its work. The texts are for the log, never for a client.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// It was not reached, or refuses to work for now: try again later. Nothing was changed.
+    #[error("the store is unavailable: {0}")]
+    Unavailable(String),
+    /// It was reached but did not answer: try again later. A change may have been made or not.
+    #[error("the store did not answer, the outcome is unknown: {0}")]
+    Unknown(String),
+    /// It has no room. Nothing was changed.
+    #[error("the store is full: {0}")]
+    Full(String),
+    /// Others changed the same thing again and again: try again. Nothing was changed.
+    #[error("the store was changed by others meanwhile: {0}")]
+    Conflict(String),
+    /// It holds something that this program did not write.
+    #[error("the store holds what cannot be understood: {0}")]
+    Corrupt(String),
+    /// It refused what this program asked: a fault of ours, or of the rights it was given.
+    #[error("the store refused a request: {0}")]
+    Bug(String),
+}

@@ -1,0 +1,195 @@
+//! The embedded store: plain maps in this process behind one lock.
+//!
+//! For trying out and for one replica; what is in it goes with the process. Ends are kept in a queue
+//! by time, and whatever is due is taken away before any verb looks, so nothing outlives its end by
+//! being asked late. No verb waits while it holds the lock.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use self::state::{Held, State};
+use super::{
+    Binary, BlobId, Changes, Claim, Created, Description, IdempotencyKey, KeyName, Moment,
+    NewService, ServiceId, Slot, Store, StoreError, Value, Written,
+};
+
+mod state;
+
+/// A store in this process.
+pub struct MemoryStore {
+    state: Mutex<State>,
+    max_keys: usize,
+}
+
+impl MemoryStore {
+    /// An empty store that holds at most `max_bytes` of names, values and binaries in all, and at
+    /// most `max_keys` keys in one service.
+    #[must_use]
+    pub fn new(max_bytes: usize, max_keys: usize) -> Self {
+        Self {
+            state: Mutex::new(State::new(max_bytes)),
+            max_keys,
+        }
+    }
+
+    /// Takes away what has ended. Verbs do it themselves; called now and then it keeps an idle
+    /// process from holding what is long gone.
+    pub fn sweep(&self) {
+        drop(self.state());
+    }
+
+    /// The state as of now: what has ended is gone. A panic elsewhere cannot leave it half changed,
+    /// because every change is checked before the first step; so a poisoned lock is taken as it is.
+    fn state(&self) -> MutexGuard<'_, State> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.end_all_due(Moment::now());
+        state
+    }
+}
+
+/// The binaries that `values` name.
+fn binaries(values: &[(KeyName, Value)]) -> impl Iterator<Item = &Binary> {
+    values.iter().filter_map(|(_, value)| match value {
+        Value::Binary(binary) => Some(binary),
+        Value::Text(_) => None,
+    })
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn claim(
+        &self,
+        key: &IdempotencyKey,
+        id: ServiceId,
+        end: Moment,
+    ) -> Result<Claim, StoreError> {
+        let mut state = self.state();
+        let bound = state.claim(key, id, end);
+        let answer = state.service(&bound).and_then(|held| held.answer.clone());
+        Ok(answer.map_or(Claim::Create(bound), Claim::Answered))
+    }
+
+    async fn create(&self, service: NewService) -> Result<Created, StoreError> {
+        let mut state = self.state();
+        if let Some(held) = state.service(&service.id) {
+            return held.answer.clone().map(Created::Before).ok_or_else(|| {
+                StoreError::Bug(format!("the new service id {} is in use", service.id))
+            });
+        }
+        if !binaries(&service.data).all(|binary| state.is_uploaded(binary)) {
+            return Ok(Created::UploadLost);
+        }
+        state.reserve(&service.data)?;
+        let (claim, answer) = service.repeatable.unzip();
+        let held = Held {
+            definition: service.definition,
+            created: service.created,
+            end: service.end,
+            claim,
+            answer,
+            gms_user: service.gms_user,
+            ..Held::default()
+        };
+        state.insert(service.id.clone(), held);
+        state.set(&service.id, service.data);
+        Ok(Created::New)
+    }
+
+    async fn definition(&self, id: &ServiceId) -> Result<Option<String>, StoreError> {
+        Ok(self.state().service(id).map(|held| held.definition.clone()))
+    }
+
+    async fn describe(&self, id: &ServiceId) -> Result<Option<Description>, StoreError> {
+        Ok(self.state().service(id).map(Held::describe))
+    }
+
+    async fn read(&self, id: &ServiceId, key: &KeyName) -> Result<Option<Slot>, StoreError> {
+        Ok(self.state().service(id).map(|held| match held.get(key) {
+            Some(Value::Text(text)) => Slot::Text(text.clone()),
+            Some(Value::Binary(_)) => Slot::Binary,
+            None => Slot::Empty,
+        }))
+    }
+
+    async fn read_all(&self, id: &ServiceId) -> Result<Option<Vec<(String, String)>>, StoreError> {
+        Ok(self.state().service(id).map(Held::texts))
+    }
+
+    async fn write(&self, id: &ServiceId, changes: Changes) -> Result<Written, StoreError> {
+        let mut state = self.state();
+        let Some(held) = state.service(id) else {
+            return Ok(Written::NoService);
+        };
+        if held.len_after(&changes) > self.max_keys {
+            return Ok(Written::TooManyKeys);
+        }
+        if !binaries(&changes.set).all(|binary| state.is_uploaded(binary)) {
+            return Ok(Written::UploadLost);
+        }
+        state.reserve(&changes.set)?;
+        state.remove_keys(id, &changes.remove);
+        state.set(id, changes.set);
+        Ok(Written::Stored)
+    }
+
+    async fn clear(&self, id: &ServiceId) -> Result<Option<()>, StoreError> {
+        let mut state = self.state();
+        let Some(names) = state.service(id).map(Held::names) else {
+            return Ok(None);
+        };
+        state.remove_keys(id, &names);
+        Ok(Some(()))
+    }
+
+    async fn set_end(&self, id: &ServiceId, end: Moment) -> Result<Option<()>, StoreError> {
+        Ok(self.state().set_end(id, end))
+    }
+
+    async fn delete(&self, id: &ServiceId) -> Result<Option<()>, StoreError> {
+        Ok(self.state().end(id))
+    }
+
+    async fn find_binary(
+        &self,
+        id: &ServiceId,
+        key: &KeyName,
+    ) -> Result<Option<Option<Binary>>, StoreError> {
+        Ok(self.state().service(id).map(|held| match held.get(key) {
+            Some(Value::Binary(binary)) => Some(binary.clone()),
+            Some(Value::Text(_)) | None => None,
+        }))
+    }
+
+    async fn read_chunk(
+        &self,
+        _id: &ServiceId,
+        blob: &BlobId,
+        index: u64,
+    ) -> Result<Option<Bytes>, StoreError> {
+        Ok(self.state().chunk(blob, index))
+    }
+
+    async fn write_chunk(
+        &self,
+        _id: &ServiceId,
+        blob: &BlobId,
+        index: u64,
+        chunk: &[u8],
+    ) -> Result<(), StoreError> {
+        self.state().upload(blob, index, chunk)
+    }
+
+    async fn discard(&self, _id: &ServiceId, blobs: &[BlobId]) -> Result<(), StoreError> {
+        let mut state = self.state();
+        for blob in blobs {
+            state.drop_blob(blob);
+        }
+        Ok(())
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}

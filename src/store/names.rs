@@ -1,0 +1,75 @@
+//! The names by which a store is asked.
+
+use std::fmt;
+
+use uuid::Uuid;
+
+/// Longest name of a key, in bytes of UTF-8.
+pub const MAX_KEY_NAME_BYTES: usize = 256;
+
+/// The id of a service. Ours are UUIDs of version 4; those of requests are taken as they come, for
+/// an id means nothing but the service it names.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ServiceId(String);
+
+impl ServiceId {
+    /// A new id that cannot be guessed.
+    #[must_use]
+    pub fn fresh() -> Self {
+        Self(Uuid::new_v4().to_string())
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for ServiceId {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Display for ServiceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A name of user data: 1 to [`MAX_KEY_NAME_BYTES`] bytes, any characters, no `_` in front (those
+/// are parameters and never stored).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct KeyName(String);
+
+impl KeyName {
+    /// The name, or `None` where `text` cannot name user data.
+    #[must_use]
+    pub fn new(text: String) -> Option<Self> {
+        let storable = !text.is_empty() && text.len() <= MAX_KEY_NAME_BYTES;
+        (storable && !text.starts_with('_')).then_some(Self(text))
+    }
+
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The name as text, owned.
+    #[must_use]
+    pub fn into_string(self) -> String {
+        self.0
+    }
+}
+
+/// What a client sends so that a repeated create is done once, together with the configured service
+/// it was sent to: the same key under another name is another key.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct IdempotencyKey {
+    /// Name of the configured service.
+    pub definition: String,
+    /// The value of the header.
+    pub key: String,
+}

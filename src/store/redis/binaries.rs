@@ -1,0 +1,101 @@
+//! Bytes of binaries: chunks in `blob:{id}:<blob>`, over the pool, so that no small request waits
+//! behind a big one.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use deadpool_redis::Connection;
+use redis::pipe;
+use tracing::warn;
+
+use super::{RedisStore, connection::store_error, keys, scripts::RETIRE};
+use crate::store::{Binary, BlobId, KeyName, ServiceId, StoreError, Value};
+
+/// How long chunks that nothing names are kept after the last one.
+const UPLOAD_LIFE: Duration = Duration::from_secs(600);
+/// How long a binary that was replaced stays readable for downloads under way.
+const REPLACED_LIFE: Duration = Duration::from_secs(60);
+
+impl RedisStore {
+    async fn pooled(&self) -> Result<Connection, StoreError> {
+        let unavailable = |error: deadpool_redis::PoolError| match error {
+            deadpool_redis::PoolError::Backend(error) => store_error(&error),
+            other => StoreError::Unavailable(other.to_string()),
+        };
+        self.pool.get().await.map_err(unavailable)
+    }
+
+    pub(super) async fn get_chunk(
+        &self,
+        id: &ServiceId,
+        blob: &BlobId,
+        index: u64,
+    ) -> Result<Option<Bytes>, StoreError> {
+        let mut connection = self.pooled().await?;
+        let chunk: Option<Vec<u8>> = redis::cmd("HGET")
+            .arg(self.keys.blob(id, blob))
+            .arg(index)
+            .query_async(&mut connection)
+            .await
+            .map_err(|error| store_error(&error))?;
+        Ok(chunk.map(Bytes::from))
+    }
+
+    /// Chunk and life in one transaction: a process that dies here leaves nothing that stays.
+    pub(super) async fn put_chunk(
+        &self,
+        id: &ServiceId,
+        blob: &BlobId,
+        index: u64,
+        chunk: &[u8],
+    ) -> Result<(), StoreError> {
+        let key = self.keys.blob(id, blob);
+        let mut connection = self.pooled().await?;
+        pipe()
+            .atomic()
+            .hset(&key, index, chunk)
+            .ignore()
+            .expire(&key, UPLOAD_LIFE.as_secs().cast_signed())
+            .ignore()
+            .query_async(&mut connection)
+            .await
+            .map_err(|error| store_error(&error))
+    }
+
+    /// Gives the binaries behind `descriptors` a short life. They are no longer named, so what fails
+    /// here costs memory until the service ends and nothing else.
+    pub(super) async fn retire(&self, id: &ServiceId, descriptors: Vec<String>) {
+        let blobs = descriptors.iter().filter_map(|text| descriptor(text).ok());
+        let blobs: Vec<BlobId> = blobs.map(|binary| binary.blob).collect();
+        if blobs.is_empty() {
+            return;
+        }
+        let mut script = RETIRE.prepare_invoke();
+        script.key(self.keys.own(id));
+        script.arg(u64::try_from(REPLACED_LIFE.as_millis()).unwrap_or(u64::MAX));
+        for blob in &blobs {
+            script.key(self.keys.blob(id, blob));
+            script.arg(keys::owned_blob_field(blob));
+        }
+        if let Err(error) = self.lane.script::<()>(&script).await {
+            warn!(%id, %error, "binaries that were replaced stay until their service ends");
+        }
+    }
+}
+
+/// Reads a descriptor back.
+pub(super) fn descriptor(text: &str) -> Result<Binary, StoreError> {
+    serde_json::from_str(text).map_err(|error| StoreError::Corrupt(format!("a binary: {error}")))
+}
+
+/// The field and value that `svc:{id}` has for a key.
+pub(super) fn entry(name: KeyName, value: Value) -> Result<(String, String), StoreError> {
+    match value {
+        Value::Text(text) => Ok((name.into_string(), text)),
+        Value::Binary(binary) => {
+            let text = serde_json::to_string(&binary)
+                .map_err(|error| StoreError::Bug(error.to_string()))?;
+            Ok((keys::binary_field(&name), text))
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! Connections: a lane for everything small, a pool beside it for chunks of binaries.
+//!
+//! A *lane* is one multiplexed connection that one worker keeps for itself; all its requests are
+//! pipelined through it. Its life is told by [`State`]: it is *opening* (requests wait for that, no
+//! longer than a connect may take), *up*, or *down* (requests fail at once). A keeper task moves it:
+//! it asks an idle lane once a second whether it still answers, opens a fresh one as soon as a
+//! request or a question fails, and goes on trying while Redis is away.
+
+use std::{sync::Arc, time::Duration};
+
+use deadpool_redis::{Connection, Manager, Pool, Runtime};
+use redis::{
+    AsyncConnectionConfig, Client, Cmd, ConnectionInfo, ErrorKind, FromRedisValue,
+    IntoConnectionInfo, Pipeline, RedisError, RedisResult, ScriptInvocation, ServerErrorKind,
+    aio::{MultiplexedConnection, PubSub},
+};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::{
+    sync::{Notify, watch},
+    task::JoinHandle,
+    time,
+};
+use tracing::{info, warn};
+
+use crate::{settings, store::StoreError};
+
+/// How often an idle lane is asked whether it still answers.
+const LANE_CHECK: Duration = Duration::from_secs(1);
+/// How long after a failed attempt a lane is opened again: at first, and at most.
+const REOPEN_AFTER: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(400));
+
+/// Knows how to reach Redis; opens everything that talks to it.
+#[derive(Debug, Clone)]
+pub(super) struct Connector {
+    info: ConnectionInfo,
+    settings: settings::Redis,
+}
+
+impl Connector {
+    /// # Errors
+    /// [`StoreError::Bug`] where `url` is none that the client understands.
+    pub(super) fn new(url: &SecretString, settings: &settings::Redis) -> Result<Self, StoreError> {
+        let info = url
+            .expose_secret()
+            .into_connection_info()
+            .map_err(|error| refused(&error))?;
+        Ok(Self {
+            info,
+            settings: settings.clone(),
+        })
+    }
+
+    /// Number of the database that the URL names.
+    pub(super) fn database(&self) -> i64 {
+        self.info.redis_settings().db()
+    }
+
+    /// A pool whose connections are driven by the runtime that this is called on.
+    pub(super) fn pool(&self) -> Result<Pool, StoreError> {
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(self.settings.connect_timeout))
+            .set_response_timeout(Some(self.settings.answer_timeout));
+        let manager =
+            Manager::new_with_config(self.info.clone(), config).map_err(|error| refused(&error))?;
+        Pool::builder(manager)
+            .max_size(self.settings.pool_size)
+            .wait_timeout(Some(self.settings.pool_wait))
+            .create_timeout(Some(self.settings.connect_timeout))
+            .recycle_timeout(Some(self.settings.answer_timeout))
+            .runtime(Runtime::Tokio1)
+            .build()
+            .map_err(|error| StoreError::Bug(error.to_string()))
+    }
+
+    /// A connection for subscriptions.
+    pub(super) async fn subscriber(&self) -> Result<PubSub, StoreError> {
+        let client = Client::open(self.info.clone()).map_err(|error| refused(&error))?;
+        time::timeout(self.settings.connect_timeout, client.get_async_pubsub())
+            .await
+            .map_err(|elapsed| StoreError::Unavailable(elapsed.to_string()))?
+            .map_err(|error| store_error(&error))
+    }
+}
+
+/// What becomes of a lane.
+enum State {
+    Opening,
+    Up(Up),
+    Down(String),
+}
+
+#[derive(Clone)]
+struct Up {
+    connection: MultiplexedConnection,
+    /// Tells this connection from those before and after it.
+    generation: u64,
+}
+
+/// One multiplexed connection, kept open by a task on the runtime that made it.
+pub(super) struct Lane {
+    state: watch::Receiver<State>,
+    /// Wakes the keeper: the lane that is up does not work.
+    broken: Arc<Notify>,
+    patience: Duration,
+    keeper: JoinHandle<()>,
+}
+
+impl Drop for Lane {
+    fn drop(&mut self) {
+        self.keeper.abort();
+    }
+}
+
+impl Lane {
+    /// A lane that is opening, with connections from `pool`.
+    pub(super) fn open(pool: Pool, settings: &settings::Redis) -> Self {
+        let (sender, state) = watch::channel(State::Opening);
+        let broken = Arc::new(Notify::new());
+        Self {
+            state,
+            broken: Arc::clone(&broken),
+            patience: settings.connect_timeout,
+            keeper: tokio::spawn(keep(pool, sender, broken)),
+        }
+    }
+
+    /// Waits until it is known whether the lane opens.
+    pub(super) async fn settled(&self) {
+        let mut state = self.state.clone();
+        let settled = state.wait_for(|state| !matches!(state, State::Opening));
+        // Nothing to do about a timeout here: the next request meets the same and answers for it.
+        drop(time::timeout(self.patience, settled).await);
+    }
+
+    fn now(&self) -> Result<Option<Up>, StoreError> {
+        match &*self.state.borrow() {
+            State::Opening => Ok(None),
+            State::Up(up) => Ok(Some(up.clone())),
+            State::Down(reason) => Err(StoreError::Unavailable(reason.clone())),
+        }
+    }
+
+    async fn up(&self) -> Result<Up, StoreError> {
+        if let Some(up) = self.now()? {
+            return Ok(up);
+        }
+        self.settled().await;
+        let waited = || StoreError::Unavailable("no connection was made in time".to_owned());
+        self.now()?.ok_or_else(waited)
+    }
+
+    /// One command, one round trip.
+    pub(super) async fn query<T: FromRedisValue>(&self, cmd: &Cmd) -> Result<T, StoreError> {
+        let mut up = self.up().await?;
+        let result = cmd.query_async(&mut up.connection).await;
+        self.settle(result, &up)
+    }
+
+    /// Several commands, one round trip.
+    pub(super) async fn pipeline<T: FromRedisValue>(
+        &self,
+        pipeline: &Pipeline,
+    ) -> Result<T, StoreError> {
+        let mut up = self.up().await?;
+        let result = pipeline.query_async(&mut up.connection).await;
+        self.settle(result, &up)
+    }
+
+    /// One script, one round trip; two more where Redis does not know it yet.
+    pub(super) async fn script<T: FromRedisValue>(
+        &self,
+        script: &ScriptInvocation<'_>,
+    ) -> Result<T, StoreError> {
+        let mut up = self.up().await?;
+        let result = script.invoke_async(&mut up.connection).await;
+        self.settle(result, &up)
+    }
+
+    fn settle<T>(&self, result: RedisResult<T>, used: &Up) -> Result<T, StoreError> {
+        result.map_err(|error| {
+            let state = self.state.borrow();
+            let current = matches!(&*state, State::Up(up) if up.generation == used.generation);
+            if current && is_lost(&error) {
+                self.broken.notify_one();
+            }
+            store_error(&error)
+        })
+    }
+}
+
+/// Keeps a lane open for as long as anyone holds the other end of `state`.
+async fn keep(pool: Pool, state: watch::Sender<State>, broken: Arc<Notify>) {
+    let mut generation = 0;
+    let mut pause = REOPEN_AFTER.0;
+    loop {
+        match pool.get().await {
+            Ok(connection) => {
+                generation += 1;
+                pause = REOPEN_AFTER.0;
+                info!(generation, "a lane to Redis is open");
+                let connection = Connection::take(connection);
+                let up = Up {
+                    connection: connection.clone(),
+                    generation,
+                };
+                state.send_replace(State::Up(up));
+                let reason = watch_lane(connection, &broken).await;
+                warn!(generation, reason, "a lane to Redis is lost");
+                state.send_replace(State::Opening);
+            }
+            Err(error) => {
+                let reason = error.to_string();
+                if !matches!(&*state.borrow(), State::Down(_)) {
+                    warn!(
+                        reason,
+                        "Redis cannot be reached; requests fail until it can"
+                    );
+                }
+                state.send_replace(State::Down(reason));
+                time::sleep(pause).await;
+                pause = (pause * 2).min(REOPEN_AFTER.1);
+            }
+        }
+    }
+}
+
+/// Returns, with the reason, when the lane no longer works.
+async fn watch_lane(mut connection: MultiplexedConnection, broken: &Notify) -> String {
+    loop {
+        tokio::select! {
+            () = broken.notified() => return "a request failed".to_owned(),
+            () = time::sleep(LANE_CHECK) => {}
+        }
+        let answer: RedisResult<()> = redis::cmd("PING").query_async(&mut connection).await;
+        if let Err(error) = answer
+            && is_lost(&error)
+        {
+            return error.to_string();
+        }
+    }
+}
+
+/// Whether the connection that gave this error is of no more use. A timeout counts: what answers
+/// late may never answer, and a fresh connection finds out.
+fn is_lost(error: &RedisError) -> bool {
+    error.is_timeout() || error.is_connection_dropped() || error.is_unrecoverable_error()
+}
+
+fn refused(error: &RedisError) -> StoreError {
+    // Only the category: the text of a URL that is not understood may hold a password.
+    StoreError::Bug(format!("redis.url: {}", error.category()))
+}
+
+/// The one bridge from Redis' errors to the store's.
+pub(super) fn store_error(error: &RedisError) -> StoreError {
+    let text = error.to_string();
+    match error.kind() {
+        _ if text.contains("OOM") => StoreError::Full(text),
+        ErrorKind::Io => StoreError::Unknown(text),
+        ErrorKind::Server(
+            ServerErrorKind::BusyLoading
+            | ServerErrorKind::ClusterDown
+            | ServerErrorKind::MasterDown
+            | ServerErrorKind::Moved
+            | ServerErrorKind::Ask
+            | ServerErrorKind::ReadOnly
+            | ServerErrorKind::TryAgain,
+        )
+        | ErrorKind::AuthenticationFailed
+        | ErrorKind::ClusterConnectionNotFound => StoreError::Unavailable(text),
+        ErrorKind::Extension => match error.code() {
+            Some("BUSY" | "MISCONF" | "NOREPLICAS" | "NOAUTH" | "WRONGPASS") => {
+                StoreError::Unavailable(text)
+            }
+            _ => StoreError::Bug(text),
+        },
+        ErrorKind::UnexpectedReturnType | ErrorKind::Parse => StoreError::Corrupt(text),
+        _ => StoreError::Bug(text),
+    }
+}
