@@ -1,0 +1,250 @@
+//! What all tests stand on: a real Redis, the real service on a free port, a client.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError, Weak},
+};
+
+use redis_test::server::RedisServer;
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, header::HeaderMap};
+use serde_json::Value;
+use switchboard::{app, settings::Settings};
+use tokio::{sync::oneshot, task::JoinHandle};
+
+/// Makes two tests of each function named: one with the service on the embedded store, one on Redis.
+macro_rules! on_both_stores {
+    ($($name:ident),* $(,)?) => {
+        mod on_memory {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name($crate::support::TestApp::on_memory().await).await;
+            })*
+        }
+        mod on_redis {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name($crate::support::TestApp::on_redis().await).await;
+            })*
+        }
+    };
+}
+pub(crate) use on_both_stores;
+
+/// A Redis that all tests running at the moment share; it stops with the last of them.
+pub(crate) struct TestRedis {
+    server: RedisServer,
+}
+
+impl TestRedis {
+    pub(crate) fn shared() -> Arc<Self> {
+        static SHARED: Mutex<Weak<TestRedis>> = Mutex::new(Weak::new());
+        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.upgrade().unwrap_or_else(|| {
+            let redis = Arc::new(Self::own());
+            *shared = Arc::downgrade(&redis);
+            redis
+        })
+    }
+
+    /// One that a test has for itself, to count or to break.
+    pub(crate) fn own() -> Self {
+        let redis = Self {
+            server: RedisServer::new(),
+        };
+        redis.await_answer();
+        redis
+    }
+
+    /// Waits for the first answer, which comes when the server has opened its port.
+    fn await_answer(&self) {
+        let client = redis::Client::open(self.url()).unwrap();
+        let started = std::time::Instant::now();
+        while client.get_connection().is_err() {
+            assert!(
+                started.elapsed().as_secs() < 10,
+                "redis-server does not start"
+            );
+            std::thread::yield_now();
+        }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("redis://{}", self.server.addr)
+    }
+
+    pub(crate) async fn connection(&self) -> redis::aio::MultiplexedConnection {
+        let client = redis::Client::open(self.url()).unwrap();
+        client.get_multiplexed_async_connection().await.unwrap()
+    }
+}
+
+/// A prefix that no other test has.
+pub(crate) fn random_prefix() -> String {
+    format!("t{}:", uuid::Uuid::new_v4().simple())
+}
+
+/// Settings with these over the defaults: (`section.key`, value).
+pub(crate) fn settings(overrides: &[(&str, &str)]) -> Settings {
+    let variables = overrides.iter().map(|(name, value)| {
+        let name = name.replace('.', "__").to_uppercase();
+        (format!("SWITCHBOARD__{name}"), (*value).to_owned())
+    });
+    Settings::load(None, variables).unwrap()
+}
+
+/// A running service, and a client that talks to it.
+pub(crate) struct TestApp {
+    pub(crate) address: SocketAddr,
+    pub(crate) client: Client,
+    pub(crate) prefix: String,
+    pub(crate) redis: Option<Arc<TestRedis>>,
+    stop: Option<oneshot::Sender<()>>,
+    served: Option<JoinHandle<()>>,
+}
+
+impl TestApp {
+    pub(crate) async fn on_memory() -> Self {
+        Self::start(None, &random_prefix(), &[]).await
+    }
+
+    pub(crate) async fn on_redis() -> Self {
+        Self::start(Some(TestRedis::shared()), &random_prefix(), &[]).await
+    }
+
+    /// Another replica: same Redis, same prefix.
+    pub(crate) async fn replica(&self) -> Self {
+        Self::start(self.redis.clone(), &self.prefix, &[]).await
+    }
+
+    pub(crate) async fn start(
+        redis: Option<Arc<TestRedis>>,
+        prefix: &str,
+        overrides: &[(&str, &str)],
+    ) -> Self {
+        let url = redis.as_ref().map(|redis| redis.url()).unwrap_or_default();
+        let mut all = vec![
+            ("server.listen", "127.0.0.1:0"),
+            ("server.workers", "2"),
+            ("redis.url", url.as_str()),
+            ("redis.prefix", prefix),
+        ];
+        all.extend_from_slice(overrides);
+        let running = app::start(settings(&all)).await.unwrap();
+        let address = running.address;
+        let (stop, stopped) = oneshot::channel();
+        let served = tokio::spawn(async move {
+            running.until(async { drop(stopped.await) }).await.unwrap();
+        });
+        Self {
+            address,
+            client: Client::new(),
+            prefix: prefix.to_owned(),
+            redis,
+            stop: Some(stop),
+            served: Some(served),
+        }
+    }
+
+    /// Stops the service and waits until it has.
+    pub(crate) async fn stop(mut self) {
+        drop(self.stop.take());
+        self.served.take().unwrap().await.unwrap();
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, self.url(path))
+    }
+
+    pub(crate) fn get(&self, path: &str) -> RequestBuilder {
+        self.request(Method::GET, path)
+    }
+
+    pub(crate) fn post(&self, path: &str) -> RequestBuilder {
+        self.request(Method::POST, path)
+    }
+
+    pub(crate) fn delete(&self, path: &str) -> RequestBuilder {
+        self.request(Method::DELETE, path)
+    }
+
+    /// Creates a `store` service with a form as its body; gives its path.
+    pub(crate) async fn create(&self, form: &str) -> String {
+        let answer = Answer::of(self.post("/genesys/1/service/store").form_body(form)).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+        let id = answer.json()["_id"].as_str().unwrap().to_owned();
+        format!("/genesys/1/service/{id}")
+    }
+}
+
+/// Shorthands for bodies.
+pub(crate) trait Bodies {
+    fn form_body(self, form: &str) -> Self;
+    fn json_body(self, json: &str) -> Self;
+}
+
+impl Bodies for RequestBuilder {
+    fn form_body(self, form: &str) -> Self {
+        let kind = "application/x-www-form-urlencoded";
+        self.header("content-type", kind).body(form.to_owned())
+    }
+
+    fn json_body(self, json: &str) -> Self {
+        self.header("content-type", "application/json")
+            .body(json.to_owned())
+    }
+}
+
+/// A whole answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    pub(crate) async fn of(request: RequestBuilder) -> Self {
+        Self::read(request.send().await.unwrap()).await
+    }
+
+    pub(crate) async fn read(response: Response) -> Self {
+        Self {
+            status: response.status(),
+            headers: response.headers().clone(),
+            body: response.bytes().await.unwrap().to_vec(),
+        }
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// Checks that this is an error of the one shape, and gives its message.
+    pub(crate) fn message_of(&self, exception: &str, status: u16) -> String {
+        let json = self.json();
+        assert_eq!(json["exception"], exception, "{json}");
+        assert_eq!(self.status.as_u16(), status, "{json}");
+        assert_eq!(json["code"], status, "{json}");
+        assert_eq!(json["phrase"], self.status.canonical_reason().unwrap());
+        assert_eq!(
+            self.header("content-type"),
+            "application/json;charset=utf-8"
+        );
+        assert_eq!(json.as_object().unwrap().len(), 4, "{json}");
+        json["message"].as_str().unwrap().to_owned()
+    }
+}
