@@ -133,8 +133,11 @@ impl Running {
     /// What the server says when it ends by itself.
     pub async fn until(self, asked: impl Future<Output = ()>) -> io::Result<()> {
         let handle = self.server.handle();
-        let served = tokio::spawn(self.server);
-        asked.await;
+        let mut served = tokio::spawn(self.server);
+        tokio::select! {
+            ended = &mut served => return ended.map_err(io::Error::other)?,
+            () = asked => {}
+        }
         self.readiness.drain();
         handle.stop(true).await;
         self.background.abort();

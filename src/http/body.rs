@@ -4,10 +4,12 @@
 //! request's [`Uploads`] as they arrive; no more than a chunk of one is held here. Every limit is
 //! checked before what it limits is taken in.
 
+use std::mem;
+
 use actix_web::{
     HttpRequest,
     http::header::{CONTENT_LENGTH, TRANSFER_ENCODING},
-    web::{BytesMut, Payload},
+    web::{Bytes, BytesMut, Payload},
 };
 use futures_util::StreamExt;
 
@@ -104,16 +106,24 @@ fn declared_length(request: &HttpRequest) -> Option<u64> {
     value.to_str().ok()?.trim().parse().ok()
 }
 
-async fn whole(mut stream: BodyStream) -> Result<BytesMut, ApiError> {
-    let mut body = BytesMut::new();
+/// The whole body; where it came in one piece, that piece.
+async fn whole(mut stream: BodyStream) -> Result<Bytes, ApiError> {
+    let mut body = Bytes::new();
+    let mut joined = BytesMut::new();
     while let Some(bytes) = stream.next().await {
         let bytes = bytes.map_err(|error| stream.fault().explain(&error))?;
-        if body.is_empty() && bytes.len() > 4096 {
-            body.reserve(2 * bytes.len());
+        if body.is_empty() && joined.is_empty() {
+            body = bytes;
+        } else {
+            joined.extend_from_slice(&mem::take(&mut body));
+            joined.extend_from_slice(&bytes);
         }
-        body.extend_from_slice(&bytes);
     }
-    Ok(body)
+    Ok(if joined.is_empty() {
+        body
+    } else {
+        joined.freeze()
+    })
 }
 
 fn unsupported(name: &str) -> ApiError {

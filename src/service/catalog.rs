@@ -1,6 +1,6 @@
 //! The configured services, from a TOML file.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde::Deserialize;
 use thiserror::Error;
@@ -35,7 +35,7 @@ pub enum CatalogError {
 /// All configured services by name.
 #[derive(Debug, Default)]
 pub struct Catalog {
-    definitions: BTreeMap<String, Definition>,
+    definitions: BTreeMap<String, Arc<Definition>>,
 }
 
 #[derive(Deserialize)]
@@ -79,12 +79,12 @@ impl Catalog {
                 origin: origin.to_owned(),
                 error,
             })?;
-            definitions.insert(name, definition);
+            definitions.insert(name, Arc::new(definition));
         }
         Ok(Self { definitions })
     }
 
-    pub(super) fn get(&self, name: &str) -> Option<&Definition> {
+    pub(super) fn get(&self, name: &str) -> Option<&Arc<Definition>> {
         self.definitions.get(name)
     }
 

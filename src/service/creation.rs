@@ -5,7 +5,10 @@ use std::{sync::Arc, time::Duration};
 use super::{
     Pairs, ServiceError, Services, Uploads, builtin::Builtin, definition::Definition, life,
 };
-use crate::store::{Claim, Created, IdempotencyKey, Moment, NewService, ServiceId, Store};
+use crate::{
+    settings::Limits,
+    store::{Claim, Created, IdempotencyKey, Moment, NewService, ServiceId, Store},
+};
 
 /// What the head of a create says, before its body is read.
 #[derive(Debug, Default)]
@@ -29,11 +32,11 @@ pub struct Creation {
     /// Takes the files of the body.
     pub uploads: Uploads,
     id: ServiceId,
-    definition: Definition,
+    definition: Arc<Definition>,
     gms_user: Option<String>,
     idempotency: Option<IdempotencyKey>,
     store: Arc<dyn Store>,
-    longest_life: Duration,
+    limits: Arc<Limits>,
 }
 
 impl Services {
@@ -44,9 +47,8 @@ impl Services {
     /// [`ServiceError::InvalidParameter`] for an `Idempotency-Key` of no or over 255 characters.
     pub async fn begin(&self, name: &str, head: CreationHead) -> Result<Begun, ServiceError> {
         let definition = self.catalog.get(name);
-        let definition = definition
-            .ok_or_else(|| ServiceError::NoSuchDefinition(name.to_owned()))?
-            .clone();
+        let definition =
+            definition.ok_or_else(|| ServiceError::NoSuchDefinition(name.to_owned()))?;
         let mut id = ServiceId::fresh();
         let key = head.idempotency_key.map(checked).transpose()?;
         let idempotency = key.map(|key| IdempotencyKey {
@@ -63,11 +65,11 @@ impl Services {
         Ok(Begun::Open(Box::new(Creation {
             uploads: Uploads::to_new(Arc::clone(&self.store), id.clone()),
             id,
-            definition,
+            definition: Arc::clone(definition),
             gms_user: head.gms_user,
             idempotency,
             store: Arc::clone(&self.store),
-            longest_life: self.limits.life,
+            limits: Arc::clone(&self.limits),
         })))
     }
 }
@@ -82,7 +84,10 @@ impl Creation {
     /// [`ServiceError::UploadLost`] where files took too long. Nothing was made then.
     pub async fn finish(mut self, pairs: Pairs) -> Result<String, ServiceError> {
         let (parameters, changes) = pairs.split()?;
-        let life = life::of_new(&self.definition, &parameters, self.longest_life)?;
+        let life = life::of_new(&self.definition, &parameters, self.limits.life)?;
+        if changes.set.len() > self.limits.keys {
+            return Err(ServiceError::TooManyKeys(self.limits.keys));
+        }
         let created = Moment::now();
         let answer = match self.definition.builtin() {
             Builtin::Store => serde_json::json!({ "_id": self.id.as_str() }).to_string(),

@@ -58,7 +58,7 @@ impl RedisStore {
     ) -> Result<Self, StoreError> {
         let connector = Connector::new(url, settings)?;
         let pool = connector.pool()?;
-        let lane = Lane::open(pool.clone(), settings);
+        let lane = Lane::open(connector.clone());
         lane.settled().await;
         Ok(Self {
             lane,

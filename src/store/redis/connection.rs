@@ -6,9 +6,9 @@
 //! it asks an idle lane once a second whether it still answers, opens a fresh one as soon as a
 //! request or a question fails, and goes on trying while Redis is away.
 
-use std::{sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
-use deadpool_redis::{Connection, Manager, Pool, Runtime};
+use deadpool_redis::{Manager, Pool, Runtime};
 use redis::{
     AsyncConnectionConfig, Client, Cmd, ConnectionInfo, ErrorKind, FromRedisValue,
     IntoConnectionInfo, Pipeline, RedisError, RedisResult, ScriptInvocation, ServerErrorKind,
@@ -30,9 +30,10 @@ const LANE_CHECK: Duration = Duration::from_secs(1);
 const REOPEN_AFTER: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(400));
 
 /// Knows how to reach Redis; opens everything that talks to it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Connector {
     info: ConnectionInfo,
+    client: Client,
     settings: settings::Redis,
 }
 
@@ -44,10 +45,33 @@ impl Connector {
             .expose_secret()
             .into_connection_info()
             .map_err(|error| refused(&error))?;
+        let client = Client::open(info.clone()).map_err(|error| refused(&error))?;
         Ok(Self {
             info,
+            client,
             settings: settings.clone(),
         })
+    }
+
+    fn config(&self) -> AsyncConnectionConfig {
+        AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(self.settings.connect_timeout))
+            .set_response_timeout(Some(self.settings.answer_timeout))
+    }
+
+    /// A connection that has answered, within the time that connecting may take.
+    async fn connect(&self) -> RedisResult<MultiplexedConnection> {
+        let config = self.config();
+        let answered = async {
+            let client = &self.client;
+            let mut connection = client
+                .get_multiplexed_async_connection_with_config(&config)
+                .await?;
+            let (): () = redis::cmd("PING").query_async(&mut connection).await?;
+            Ok(connection)
+        };
+        let answered = time::timeout(self.settings.connect_timeout, answered).await;
+        answered.map_err(|_elapsed| io::Error::from(io::ErrorKind::TimedOut))?
     }
 
     /// Number of the database that the URL names.
@@ -57,11 +81,8 @@ impl Connector {
 
     /// A pool whose connections are driven by the runtime that this is called on.
     pub(super) fn pool(&self) -> Result<Pool, StoreError> {
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(self.settings.connect_timeout))
-            .set_response_timeout(Some(self.settings.answer_timeout));
-        let manager =
-            Manager::new_with_config(self.info.clone(), config).map_err(|error| refused(&error))?;
+        let manager = Manager::new_with_config(self.info.clone(), self.config())
+            .map_err(|error| refused(&error))?;
         Pool::builder(manager)
             .max_size(self.settings.pool_size)
             .wait_timeout(Some(self.settings.pool_wait))
@@ -74,8 +95,8 @@ impl Connector {
 
     /// A connection for subscriptions.
     pub(super) async fn subscriber(&self) -> Result<PubSub, StoreError> {
-        let client = Client::open(self.info.clone()).map_err(|error| refused(&error))?;
-        time::timeout(self.settings.connect_timeout, client.get_async_pubsub())
+        let subscriber = self.client.get_async_pubsub();
+        time::timeout(self.settings.connect_timeout, subscriber)
             .await
             .map_err(|elapsed| StoreError::Unavailable(elapsed.to_string()))?
             .map_err(|error| store_error(&error))
@@ -112,15 +133,15 @@ impl Drop for Lane {
 }
 
 impl Lane {
-    /// A lane that is opening, with connections from `pool`.
-    pub(super) fn open(pool: Pool, settings: &settings::Redis) -> Self {
+    /// A lane that is opening.
+    pub(super) fn open(connector: Connector) -> Self {
         let (sender, state) = watch::channel(State::Opening);
         let broken = Arc::new(Notify::new());
         Self {
             state,
             broken: Arc::clone(&broken),
-            patience: settings.connect_timeout,
-            keeper: tokio::spawn(keep(pool, sender, broken)),
+            patience: connector.settings.connect_timeout,
+            keeper: tokio::spawn(keep(connector, sender, broken)),
         }
     }
 
@@ -189,16 +210,15 @@ impl Lane {
 }
 
 /// Keeps a lane open for as long as anyone holds the other end of `state`.
-async fn keep(pool: Pool, state: watch::Sender<State>, broken: Arc<Notify>) {
+async fn keep(connector: Connector, state: watch::Sender<State>, broken: Arc<Notify>) {
     let mut generation = 0;
     let mut pause = REOPEN_AFTER.0;
     loop {
-        match pool.get().await {
+        match connector.connect().await {
             Ok(connection) => {
                 generation += 1;
                 pause = REOPEN_AFTER.0;
                 info!(generation, "a lane to Redis is open");
-                let connection = Connection::take(connection);
                 let up = Up {
                     connection: connection.clone(),
                     generation,
