@@ -2,7 +2,7 @@
 //!
 //! [`Store`] is the one seam between the program and what keeps its state: [`memory::MemoryStore`]
 //! for trying out, [`redis::RedisStore`] for everything else. Both pass the same suite
-//! (`tests/store.rs`); what differs between them is a bug in one of them.
+//! (`tests/it/store.rs`); what differs between them is a bug in one of them.
 //!
 //! A verb that finds no live service says so in its result (`None`, [`Written::NoService`]);
 //! [`StoreError`] is only for a store that cannot do its work.

@@ -4,7 +4,7 @@ use actix_web::{
     HttpRequest, HttpResponse,
     body::SizedStream,
     http::{
-        StatusCode,
+        Method, StatusCode,
         header::{
             ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderValue,
             IF_NONE_MATCH, IF_RANGE, RANGE, Range, X_CONTENT_TYPE_OPTIONS,
@@ -87,10 +87,10 @@ fn part(request: &HttpRequest, tag: &str, size: u64) -> Result<(StatusCode, Span
         first: 0,
         length: size,
     };
-    let range = request
-        .headers()
-        .get(RANGE)
-        .and_then(|range| range.to_str().ok());
+    // A range counts for GET only.
+    let range = request.headers().get(RANGE);
+    let range = range.filter(|_| request.method() == Method::GET);
+    let range = range.and_then(|range| range.to_str().ok());
     let outdated = request.headers().contains_key(IF_RANGE)
         && request
             .headers()

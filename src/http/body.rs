@@ -43,7 +43,8 @@ pub(super) async fn read(
 ) -> Result<Pairs, ApiError> {
     let mut query = Intake::new(&api.limits, Pairs::default());
     let text = request.query_string().as_bytes();
-    for (name, value) in form::pairs(text, Charset::UTF_8).map_err(ApiError::InvalidParameter)? {
+    let pairs = form::pairs(text, Charset::UTF_8, api.limits.pairs);
+    for (name, value) in pairs.map_err(ApiError::InvalidParameter)? {
         query.text(name, value)?;
     }
     let mut intake = Intake::new(&api.limits, query.pairs());
@@ -53,15 +54,27 @@ pub(super) async fn read(
     let media = MediaType::of(request)?;
     let limits = &api.limits;
     let (bytes, setting) = match &media {
-        MediaType::Multipart => (limits.body_bytes, "body_bytes"),
-        MediaType::Form(_) | MediaType::Json(_) => (limits.form_bytes, "form_bytes"),
-        MediaType::Other(name) => return Err(unsupported(name)),
+        MediaType::Form(_) | MediaType::Json(_) if limits.form_bytes < limits.body_bytes => {
+            (limits.form_bytes, "form_bytes")
+        }
+        MediaType::Other(name) if declared_length(request).is_some() => {
+            return Err(unsupported(name));
+        }
+        _ => (limits.body_bytes, "body_bytes"),
     };
     let limit = Limit { bytes, setting };
-    let stream = BodyStream::new(payload, declared_length(request), limit, api.body_stall)?;
-    if matches!(media, MediaType::Multipart) {
-        multipart::read(request, stream, &mut intake, uploads).await?;
-        return Ok(intake.pairs());
+    let mut stream = BodyStream::new(payload, declared_length(request), limit, api.body_stall)?;
+    match &media {
+        MediaType::Multipart => {
+            multipart::read(request, stream, &mut intake, uploads).await?;
+            return Ok(intake.pairs());
+        }
+        // What comes in pieces may be nothing, which needs no type.
+        MediaType::Other(name) => {
+            let first = stream.next().await;
+            return first.map_or(Ok(intake.pairs()), |_| Err(unsupported(name)));
+        }
+        MediaType::Form(_) | MediaType::Json(_) => {}
     }
     let body = whole(stream).await?;
     match media {
@@ -72,7 +85,8 @@ pub(super) async fn read(
         }
         MediaType::Form(charset) => {
             let charset = charset.known()?;
-            for (name, value) in form::pairs(&body, charset).map_err(ApiError::InvalidBody)? {
+            let pairs = form::pairs(&body, charset, limits.pairs);
+            for (name, value) in pairs.map_err(ApiError::InvalidBody)? {
                 intake.text(name, value)?;
             }
         }
@@ -92,7 +106,9 @@ fn read_json(
     body: &[u8],
     intake: &mut Intake<'_>,
 ) -> Result<(), ApiError> {
-    let text = charset.decode(body).map_err(ApiError::InvalidBody)?;
+    let text = charset
+        .decode_document(body)
+        .map_err(ApiError::InvalidBody)?;
     json::read(&text, api.unreadable_json_status, intake)
 }
 

@@ -92,7 +92,7 @@ impl Creation {
         let answer = match self.definition.builtin() {
             Builtin::Store => serde_json::json!({ "_id": self.id.as_str() }).to_string(),
         };
-        self.uploads.keep(&changes.set);
+        self.uploads.hand_over(&changes.set);
         let service = NewService {
             id: self.id,
             definition: self.definition.name().to_owned(),
@@ -102,14 +102,20 @@ impl Creation {
             data: changes.set,
             repeatable: self.idempotency.map(|key| (key, answer.clone())),
         };
-        match self.store.create(service).await? {
-            Created::New => {
-                self.uploads.settle();
-                Ok(answer)
-            }
-            Created::Before(answer) => Ok(answer),
-            Created::UploadLost => Err(ServiceError::UploadLost),
+        let created = match self.store.create(service).await {
+            Ok(Created::New) => return Ok(answer),
+            Ok(Created::Before(answer)) => Ok(answer),
+            Ok(Created::UploadLost) => Err(ServiceError::UploadLost),
+            Err(error) => Err(ServiceError::from(error)),
+        };
+        if created
+            .as_ref()
+            .err()
+            .is_none_or(ServiceError::changed_nothing)
+        {
+            self.uploads.take_back();
         }
+        created
     }
 }
 

@@ -121,9 +121,10 @@ mod tests {
 
     #[test]
     fn a_definition_that_is_wrong_names_service_option_and_what_was_expected() {
+        type Case<'a> = (&'a [(&'a str, &'a str)], &'a str, &'a str);
         let builtin = ("_type", "builtin");
         let store = ("_service", "store");
-        let cases: [(&[(&str, &str)], &str, &str); 9] = [
+        let cases: [Case<'_>; 9] = [
             (&[store], "_type", "is \"\", expected \"builtin\""),
             (&[("_type", ""), store], "_type", "is \"\""),
             (

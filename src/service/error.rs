@@ -61,3 +61,11 @@ pub enum ServiceError {
     #[error(transparent)]
     Store(#[from] StoreError),
 }
+
+impl ServiceError {
+    /// Whether it is certain that the request left everything as it was.
+    pub(super) fn changed_nothing(&self) -> bool {
+        use StoreError::{Bug, Corrupt, Unknown};
+        !matches!(self, Self::Store(Unknown(_) | Corrupt(_) | Bug(_)))
+    }
+}

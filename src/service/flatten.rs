@@ -15,8 +15,13 @@ pub enum FlattenError {
     #[error("nested deeper than {0}")]
     TooDeep(usize),
     /// It is no JSON.
-    #[error("not JSON: {0}")]
-    Malformed(String),
+    #[error("not JSON: {reason}")]
+    Malformed {
+        /// What is wrong.
+        reason: String,
+        /// How many bytes of the text were read when that was found.
+        read: usize,
+    },
 }
 
 /// Makes a string of one JSON value, or `None` of `null`. `json` is the text of the value, which a
@@ -26,10 +31,11 @@ pub enum FlattenError {
 /// [`FlattenError::TooDeep`]; [`FlattenError::Malformed`] if the text is not valid after all.
 pub fn flatten(json: &str, depth: usize) -> Result<Option<String>, FlattenError> {
     let mut reader = Reader {
-        rest: json.trim(),
+        whole: json,
+        rest: json,
         depth,
     };
-    if reader.rest == "null" {
+    if json.trim() == "null" {
         return Ok(None);
     }
     let text = reader.value(0)?;
@@ -38,6 +44,7 @@ pub fn flatten(json: &str, depth: usize) -> Result<Option<String>, FlattenError>
 
 /// Walks valid JSON once, from left to right.
 struct Reader<'a> {
+    whole: &'a str,
     rest: &'a str,
     depth: usize,
 }
@@ -108,7 +115,7 @@ impl Reader<'_> {
         let length = end.map_or(self.rest.len(), |end| end + 1);
         let (text, rest) = self.rest.split_at(length);
         self.rest = rest;
-        serde_json::from_str(text).map_err(|error| FlattenError::Malformed(error.to_string()))
+        serde_json::from_str(text).map_err(|error| self.malformed(&error.to_string()))
     }
 
     /// A number, `true`, `false` or `null`, as written.
@@ -117,10 +124,19 @@ impl Reader<'_> {
         let length = self.rest.find(ends).unwrap_or(self.rest.len());
         let (text, rest) = self.rest.split_at(length);
         if text.is_empty() {
-            return Err(FlattenError::Malformed("a value is missing".to_owned()));
+            return Err(self.malformed("a value is missing"));
         }
         self.rest = rest;
         Ok(text.to_owned())
+    }
+
+    fn malformed(&self, reason: &str) -> FlattenError {
+        // The place is one within the string alone.
+        let (reason, _) = reason.split_once(" at line ").unwrap_or((reason, ""));
+        FlattenError::Malformed {
+            reason: reason.to_owned(),
+            read: self.whole.len() - self.rest.len(),
+        }
     }
 
     /// The next character that is no white space.

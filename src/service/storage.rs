@@ -56,10 +56,12 @@ impl Services {
         mut uploads: Uploads,
     ) -> Result<(), ServiceError> {
         let (_, changes) = pairs.split()?;
-        uploads.keep(&changes.set);
-        self.apply(id, changes).await?;
-        uploads.settle();
-        Ok(())
+        uploads.hand_over(&changes.set);
+        let applied = self.apply(id, changes).await;
+        if applied.as_ref().is_err_and(ServiceError::changed_nothing) {
+            uploads.take_back();
+        }
+        applied
     }
 
     /// Empties one name, string or binary. That it holds nothing is no error.

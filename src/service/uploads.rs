@@ -9,7 +9,7 @@ use tracing::debug;
 use super::ServiceError;
 use crate::store::{Binary, BlobId, CHUNK_BYTES, KeyName, ServiceId, Store, Value};
 
-/// The files of one request. What was uploaded and is not [settled](Self::settle) when this is
+/// The files of one request. What was uploaded and not handed over to the store when this is
 /// dropped is given up in the background, whatever ended the request; if the process ends, the store
 /// lets it end by itself.
 pub struct Uploads {
@@ -58,8 +58,10 @@ impl Uploads {
         })
     }
 
-    /// Notes which files `values` name: the others were replaced by a later pair of the same name.
-    pub(super) fn keep(&mut self, values: &[(KeyName, Value)]) {
+    /// Leaves to the store the files that `values` name, for what is about to be asked of it may make
+    /// them part of the service without anybody hearing of it. The others were replaced by a later
+    /// pair of the same name.
+    pub(super) fn hand_over(&mut self, values: &[(KeyName, Value)]) {
         self.kept = values
             .iter()
             .filter_map(|(_, value)| match value {
@@ -67,11 +69,12 @@ impl Uploads {
                 Value::Text(_) => None,
             })
             .collect();
+        self.started = &self.started - &self.kept;
     }
 
-    /// The files noted are part of the service now.
-    pub(super) fn settle(&mut self) {
-        self.started = &self.started - &self.kept;
+    /// Takes the files back: it is certain that the service has none of them.
+    pub(super) fn take_back(&mut self) {
+        self.started.append(&mut self.kept);
     }
 }
 

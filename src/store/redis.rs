@@ -10,6 +10,7 @@ use bytes::Bytes;
 use deadpool_redis::Pool;
 use redis::{ScriptInvocation, cmd, pipe};
 use secrecy::SecretString;
+use tracing::warn;
 
 use self::{
     binaries::{descriptor, entry},
@@ -154,8 +155,10 @@ impl Store for RedisStore {
         if let Some(user) = service.gms_user {
             script.arg(keys::GMS_USER).arg(user);
         }
+        let mut claim = None;
         if let Some((key, answer)) = service.repeatable {
-            script.arg(keys::CLAIM).arg(self.keys.claim(&key));
+            let key = claim.insert(self.keys.claim(&key));
+            script.arg(keys::CLAIM).arg(&*key);
             script.arg(keys::ANSWER).arg(answer);
         }
         for (name, value) in data {
@@ -163,7 +166,16 @@ impl Store for RedisStore {
             script.arg(field).arg(value);
         }
         match self.lane.script(&script).await? {
-            Reply::Done(_) => Ok(Created::New),
+            Reply::Done(_) => {
+                // It was bound before anybody knew how long the service would live. Not before the
+                // service stands: a slower request of the same key must not move it.
+                if let Some(claim) = claim
+                    && let Err(error) = self.move_claim(&claim, &id, Some(end)).await
+                {
+                    warn!(%id, %error, "an idempotency key ends at another time than its service");
+                }
+                Ok(Created::New)
+            }
             Reply::UploadLost => Ok(Created::UploadLost),
             Reply::Refused(mut answer) => match answer.pop() {
                 Some(answer) => Ok(Created::Before(answer)),
@@ -349,6 +361,9 @@ impl Store for RedisStore {
     }
 
     async fn discard(&self, id: &ServiceId, blobs: &[BlobId]) -> Result<(), StoreError> {
+        if blobs.is_empty() {
+            return Ok(()); // UNLINK wants a key
+        }
         let keys: Vec<String> = blobs.iter().map(|blob| self.keys.blob(id, blob)).collect();
         self.lane.query(cmd("UNLINK").arg(keys)).await
     }

@@ -3,5 +3,39 @@
 //! Every test stands alone: it needs no order, takes a key prefix that no other has, and waits for
 //! what it expects under a deadline instead of sleeping.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "what a test cannot go on without has failed it"
+)]
+
+mod binaries;
+mod bodies;
+mod body_limits;
+mod charsets;
+mod clean_up;
+mod downloads;
+mod ends;
+mod errors;
+mod file_parts;
+mod full_stores;
+mod gone;
+mod house;
+mod idempotency;
+mod json_bodies;
+mod key_names;
+mod limits;
+mod lives;
+mod malformed;
+mod outages;
+mod program;
+mod properties;
+mod replicas;
+mod requests;
+mod round_trips;
+mod routes;
 mod services;
+mod slots;
+mod storage;
+mod store;
 mod support;
+mod uploads;

@@ -1,11 +1,213 @@
-//! Contract sections 2 and 4: creating a service, and the service itself.
+//! Contract sections 2 and 4: creating a service, and telling it.
 
-use crate::support::{Answer, TestApp, on_both_stores};
+use jiff::Timestamp;
+use serde_json::json;
 
-on_both_stores!(a_service_is_created_with_its_data);
+use crate::support::{Answer, Bodies, Multipart, TestApp, on_both_stores};
+
+pub(crate) const STORE: &str = "/genesys/1/service/store";
+
+on_both_stores!(
+    a_service_is_created_with_its_data,
+    every_kind_of_body_creates_the_same_service,
+    a_create_without_a_body_makes_an_empty_service,
+    the_answer_to_a_create_begins_with_the_id_and_holds_strings_only,
+    two_services_share_nothing,
+    a_service_is_told_with_all_but_its_values,
+    what_is_told_of_an_empty_service_has_the_same_members,
+    a_name_that_is_not_configured_creates_nothing,
+    an_id_that_names_nothing_is_not_found_whatever_it_looks_like,
+    every_answer_forbids_caches_to_keep_it,
+    headers_that_mean_nothing_here_are_ignored,
+);
 
 async fn a_service_is_created_with_its_data(app: TestApp) {
     let service = app.create("Key1=Value1&_ttl=60").await;
     let answer = Answer::of(app.get(&format!("{service}/storage"))).await;
     assert_eq!(answer.text(), r#"{"Key1":"Value1"}"#);
+}
+
+async fn every_kind_of_body_creates_the_same_service(app: TestApp) {
+    let multipart = Multipart::new().text("Key1", "Value1").text("Key2", "2");
+    let by_query = format!("{STORE}?Key1=Value1&Key2=2");
+    for request in [
+        app.post(STORE).form_body("Key1=Value1&Key2=2"),
+        app.post(STORE).json_body(r#"{"Key1":"Value1","Key2":2}"#),
+        app.post(STORE).multipart_body(multipart),
+        app.post(&by_query),
+        app.get(&by_query),
+    ] {
+        let service = Answer::of(request).await.service();
+        let expected = json!({"Key1": "Value1", "Key2": "2"});
+        assert_eq!(app.storage(&service).await, expected);
+    }
+}
+
+async fn a_create_without_a_body_makes_an_empty_service(app: TestApp) {
+    for request in [app.post(STORE), app.get(STORE)] {
+        let service = Answer::of(request).await.service();
+        assert_eq!(app.storage(&service).await, json!({}));
+    }
+}
+
+async fn the_answer_to_a_create_begins_with_the_id_and_holds_strings_only(app: TestApp) {
+    let request = app.post(STORE).json_body(r#"{"Key1":1,"_ttl":60}"#);
+    let answer = Answer::of(request).await;
+    assert!(answer.text().starts_with(r#"{"_id":""#), "{answer:?}");
+    let json = answer.json();
+    assert!(
+        json.as_object()
+            .unwrap()
+            .values()
+            .all(serde_json::Value::is_string)
+    );
+    let id = uuid::Uuid::parse_str(json["_id"].as_str().unwrap()).unwrap();
+    assert_eq!(id.get_version_num(), 4);
+}
+
+async fn two_services_share_nothing(app: TestApp) {
+    let (one, other) = (app.create("Key1=1").await, app.create("Key1=2").await);
+    assert_ne!(one, other);
+    assert_eq!(app.storage(&one).await, json!({"Key1": "1"}));
+    assert_eq!(app.storage(&other).await, json!({"Key1": "2"}));
+}
+
+async fn a_service_is_told_with_all_but_its_values(app: TestApp) {
+    let multipart = Multipart::new()
+        .text("Key1", "Value1")
+        .text("_ttl", "60")
+        .text("Key2", "Value2")
+        .file("photo", "me.png", "image/png", b"12345");
+    let before = Timestamp::now().as_millisecond();
+    let service = Answer::of(app.post(STORE).multipart_body(multipart)).await;
+    let after = Timestamp::now().as_millisecond();
+    let service = service.service();
+
+    let answer = Answer::of(app.get(&service)).await;
+    assert!(!answer.text().contains("Value"), "{answer:?}");
+    let mut told = answer.json();
+    assert!(service.ends_with(told["_id"].as_str().unwrap()));
+    assert_eq!(told["_service"], "store");
+    let created = millis(&told["_created"]);
+    assert!((before..=after).contains(&created), "{told}");
+    assert_eq!(millis(&told["_expiration_time"]), created + 60_000);
+    assert!((50..=60).contains(&told["_ttl"].as_i64().unwrap()));
+    let keys = told["_keys"].as_array_mut().unwrap();
+    keys.sort_by_key(ToString::to_string);
+    assert_eq!(told["_keys"], json!(["Key1", "Key2"]));
+    let photo = json!([{
+        "name": "photo", "content_type": "image/png", "file_name": "me.png", "size": 5,
+    }]);
+    assert_eq!(told["_binaries"], photo);
+}
+
+/// A time in ISO 8601, in UTC and with three digits of milliseconds, as milliseconds since 1970.
+pub(crate) fn millis(time: &serde_json::Value) -> i64 {
+    let text = time.as_str().unwrap();
+    let parsed: Timestamp = text.parse().unwrap();
+    assert_eq!(text, format!("{parsed:.3}"));
+    parsed.as_millisecond()
+}
+
+async fn what_is_told_of_an_empty_service_has_the_same_members(app: TestApp) {
+    let told = app.told(&app.create("").await).await;
+    assert_eq!(
+        (&told["_keys"], &told["_binaries"]),
+        (&json!([]), &json!([]))
+    );
+    let mut members: Vec<&String> = told.as_object().unwrap().keys().collect();
+    members.sort();
+    let all = [
+        "_binaries",
+        "_created",
+        "_expiration_time",
+        "_id",
+        "_keys",
+        "_service",
+        "_ttl",
+    ];
+    assert_eq!(members, all);
+}
+
+async fn a_name_that_is_not_configured_creates_nothing(app: TestApp) {
+    for name in ["request-nothing", "Store", "store%20", "_id", "%C3%A9"] {
+        let path = format!("/genesys/1/service/{name}");
+        let answer = Answer::of(app.post(&path).form_body("a=1")).await;
+        answer.message_of("ServiceNotFound", 404);
+    }
+    let message = Answer::of(app.post("/genesys/1/service/request-nothing")).await;
+    let message = message.message_of("ServiceNotFound", 404);
+    assert!(message.contains("request-nothing"), "{message}");
+}
+
+async fn an_id_that_names_nothing_is_not_found_whatever_it_looks_like(app: TestApp) {
+    for id in [
+        "39a98e24-b03b-4191-b756-1efe8f3b16b8",
+        "7d-QXH0-1",
+        "a%20b",
+        "%C3%A9%2F..",
+        "%7B%7D%3A*",
+    ] {
+        let service = format!("/genesys/1/service/{id}");
+        for request in [
+            app.get(&service),
+            app.put(&service).json_body(r#"{"ttl":1}"#),
+            app.delete(&service),
+            app.get(&format!("{service}/storage")),
+            app.get(&format!("{service}/storage/Key1")),
+            app.get(&format!("{service}/storage/_key")),
+            app.get(&format!("{service}/storage/binary/Key1")),
+            app.post(&format!("{service}/storage")).form_body("a=1"),
+            app.post(&format!("{service}/storage")),
+            app.delete(&format!("{service}/storage/Key1")),
+            app.delete(&format!("{service}/storage")),
+            app.post(&format!("{service}/update")).form_body("a=1"),
+            app.post(&format!("{service}/ixn/chat/send")),
+        ] {
+            let answer = Answer::of(request).await;
+            let message = answer.message_of("ServiceNotFound", 404);
+            assert!(message.contains("service"), "{message}");
+        }
+    }
+}
+
+async fn every_answer_forbids_caches_to_keep_it(app: TestApp) {
+    const JSON: &str = "application/json;charset=utf-8";
+    const TEXT: &str = "text/plain;charset=utf-8";
+    let picture = Multipart::new().file("pic", "p.png", "image/png", b"1");
+    let service = app.create("Key1=Value1").await;
+    let storage = format!("{service}/storage");
+    let key = format!("{storage}/Key1");
+    for (request, kind) in [
+        (app.post(STORE), JSON),
+        (app.get(&service), JSON),
+        (app.get(&storage), JSON),
+        (app.get(&key), JSON),
+        (app.get(&key).header("accept", "text/plain"), TEXT),
+        (app.post(&storage).multipart_body(picture), JSON),
+        (app.get(&format!("{storage}/binary/pic")), "image/png"),
+        (app.get(&format!("{storage}/nothing")), JSON),
+        (app.get("/nowhere"), JSON),
+        (app.request(reqwest::Method::PATCH, &service), JSON),
+        (app.put(&service).form_body("ttl=60"), JSON),
+        (app.delete(&key), TEXT),
+        (app.delete(&service), TEXT),
+    ] {
+        let answer = Answer::of(request).await;
+        assert_eq!(answer.header("content-type"), kind, "{answer:?}");
+        assert_eq!(answer.header("cache-control"), "no-cache, no-store");
+        assert_eq!(answer.header("pragma"), "no-cache");
+    }
+}
+
+async fn headers_that_mean_nothing_here_are_ignored(app: TestApp) {
+    let request = app.post(STORE).form_body("Key1=Value1");
+    let request = request
+        .header("gms_user", "agent 7 <é>")
+        .header("GMS-Host", "elsewhere")
+        .header("Accept", "image/*;q=0")
+        .header("Authorization", "Basic bm90Om1pbmU=")
+        .header("X-Unknown", "1");
+    let service = Answer::of(request).await.service();
+    assert_eq!(app.storage(&service).await, json!({"Key1": "Value1"}));
 }

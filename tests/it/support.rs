@@ -3,13 +3,29 @@
 use std::{
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError, Weak},
+    time::{Duration, Instant},
 };
 
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use redis::AsyncConnectionConfig;
 use redis_test::server::RedisServer;
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, header::HeaderMap};
 use serde_json::Value;
 use switchboard::{app, settings::Settings};
 use tokio::{sync::oneshot, task::JoinHandle};
+
+pub(crate) use self::{
+    catalogue::Catalogue,
+    multipart::{Multipart, disposition},
+    wire::Wire,
+};
+
+mod catalogue;
+mod multipart;
+pub(crate) mod program;
+pub(crate) mod proxy;
+pub(crate) mod stores;
+mod wire;
 
 /// Makes two tests of each function named: one with the service on the embedded store, one on Redis.
 macro_rules! on_both_stores {
@@ -58,7 +74,7 @@ impl TestRedis {
     /// Waits for the first answer, which comes when the server has opened its port.
     fn await_answer(&self) {
         let client = redis::Client::open(self.url()).unwrap();
-        let started = std::time::Instant::now();
+        let started = Instant::now();
         while client.get_connection().is_err() {
             assert!(
                 started.elapsed().as_secs() < 10,
@@ -73,14 +89,37 @@ impl TestRedis {
     }
 
     pub(crate) async fn connection(&self) -> redis::aio::MultiplexedConnection {
+        // Its own default is short for a machine that runs other tests beside.
+        let patient = AsyncConnectionConfig::new().set_response_timeout(Some(PATIENCE));
         let client = redis::Client::open(self.url()).unwrap();
-        client.get_multiplexed_async_connection().await.unwrap()
+        let connection = client.get_multiplexed_async_connection_with_config(&patient);
+        connection.await.unwrap()
     }
 }
 
 /// A prefix that no other test has.
 pub(crate) fn random_prefix() -> String {
     format!("t{}:", uuid::Uuid::new_v4().simple())
+}
+
+/// How long what is expected may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Asks until there is an answer, for no longer than any machine may need.
+pub(crate) async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        assert!(Instant::now() < deadline, "it never came to be: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// A name as it is written in a path or a form.
+pub(crate) fn encode(name: &str) -> String {
+    utf8_percent_encode(name, NON_ALPHANUMERIC).to_string()
 }
 
 /// Settings with these over the defaults: (`section.key`, value).
@@ -114,6 +153,11 @@ impl TestApp {
     /// Another replica: same Redis, same prefix.
     pub(crate) async fn replica(&self) -> Self {
         Self::start(self.redis.clone(), &self.prefix, &[]).await
+    }
+
+    /// Another service on a store of the same kind, with these settings over the defaults.
+    pub(crate) async fn sibling(&self, overrides: &[(&str, &str)]) -> Self {
+        Self::start(self.redis.clone(), &random_prefix(), overrides).await
     }
 
     pub(crate) async fn start(
@@ -167,6 +211,10 @@ impl TestApp {
         self.request(Method::POST, path)
     }
 
+    pub(crate) fn put(&self, path: &str) -> RequestBuilder {
+        self.request(Method::PUT, path)
+    }
+
     pub(crate) fn delete(&self, path: &str) -> RequestBuilder {
         self.request(Method::DELETE, path)
     }
@@ -178,12 +226,39 @@ impl TestApp {
         let id = answer.json()["_id"].as_str().unwrap().to_owned();
         format!("/genesys/1/service/{id}")
     }
+
+    /// All strings of a service.
+    pub(crate) async fn storage(&self, service: &str) -> Value {
+        let answer = Answer::of(self.get(&format!("{service}/storage"))).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+        answer.json()
+    }
+
+    /// A service as it is told.
+    pub(crate) async fn told(&self, service: &str) -> Value {
+        let answer = Answer::of(self.get(service)).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+        answer.json()
+    }
+
+    /// The Redis keys of this service, `pattern` after its prefix; none on the embedded store.
+    pub(crate) async fn redis_keys(&self, pattern: &str) -> Vec<String> {
+        let Some(redis) = &self.redis else {
+            return Vec::new();
+        };
+        let pattern = format!("{}{pattern}", self.prefix);
+        let mut connection = redis.connection().await;
+        let keys = redis::cmd("KEYS").arg(pattern).to_owned();
+        keys.query_async(&mut connection).await.unwrap()
+    }
 }
 
 /// Shorthands for bodies.
 pub(crate) trait Bodies {
     fn form_body(self, form: &str) -> Self;
     fn json_body(self, json: &str) -> Self;
+    fn multipart_body(self, multipart: Multipart) -> Self;
+    fn body_of(self, kind: &str, body: &[u8]) -> Self;
 }
 
 impl Bodies for RequestBuilder {
@@ -195,6 +270,14 @@ impl Bodies for RequestBuilder {
     fn json_body(self, json: &str) -> Self {
         self.header("content-type", "application/json")
             .body(json.to_owned())
+    }
+
+    fn multipart_body(self, multipart: Multipart) -> Self {
+        self.body_of(Multipart::CONTENT_TYPE, &multipart.bytes())
+    }
+
+    fn body_of(self, kind: &str, body: &[u8]) -> Self {
+        self.header("content-type", kind).body(body.to_vec())
     }
 }
 
@@ -231,6 +314,25 @@ impl Answer {
         self.headers
             .get(name)
             .map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The path of the service that this answer to a create tells.
+    pub(crate) fn service(&self) -> String {
+        assert_eq!(self.status, StatusCode::OK, "{}", self.text());
+        let json = self.json();
+        format!("/genesys/1/service/{}", json["_id"].as_str().unwrap())
+    }
+
+    /// Checks that this is the 200 without a body.
+    pub(crate) fn assert_empty(&self) {
+        assert_eq!(self.status, StatusCode::OK, "{}", self.text());
+        assert_eq!(self.text(), "");
+    }
+
+    /// Checks that this is the 200 that says `OK`.
+    pub(crate) fn assert_ok(&self) {
+        assert_eq!(self.status, StatusCode::OK, "{}", self.text());
+        assert_eq!(self.text(), "OK");
     }
 
     /// Checks that this is an error of the one shape, and gives its message.

@@ -41,13 +41,23 @@ impl Charset {
         }
     }
 
-    /// The text, without a byte order mark; or in words what is wrong with it.
+    /// The text; or in words what is wrong with it. What would be a byte order mark at the start of
+    /// a document is part of a name or a value.
     pub(super) fn decode(self, bytes: &[u8]) -> Result<Cow<'_, str>, String> {
-        let (text, encoding, malformed) = self.0.decode(bytes);
+        let (text, malformed) = self.0.decode_without_bom_handling(bytes);
         if malformed {
-            return Err(format!("the text is not valid {}", encoding.name()));
+            return Err(format!("the text is not valid {}", self.0.name()));
         }
         Ok(text)
+    }
+
+    /// As [`Charset::decode`], for a whole document: a byte order mark tells the charset, whatever
+    /// the label says, and is no part of the text.
+    pub(super) fn decode_document(self, bytes: &[u8]) -> Result<Cow<'_, str>, String> {
+        match Encoding::for_bom(bytes) {
+            Some((encoding, mark)) => Self(encoding).decode(bytes.get(mark..).unwrap_or_default()),
+            None => self.decode(bytes),
+        }
     }
 }
 
@@ -83,7 +93,12 @@ mod tests {
         let latin = Charset::label("text/plain; charset=ISO-8859-1").or_utf_8();
         assert_eq!(latin.decode(b"caf\xe9").unwrap(), "café");
         assert_eq!(Charset::UTF_8.decode("café".as_bytes()).unwrap(), "café");
-        assert_eq!(Charset::UTF_8.decode(b"\xef\xbb\xbfx").unwrap(), "x");
+        assert_eq!(latin.decode(b"\xff\xfex").unwrap(), "\u{ff}\u{fe}x");
+        assert_eq!(
+            Charset::UTF_8.decode(b"\xef\xbb\xbfx").unwrap(),
+            "\u{feff}x"
+        );
+        assert_eq!(latin.decode_document(b"\xef\xbb\xbfx").unwrap(), "x");
         let message = Charset::UTF_8.decode(b"caf\xe9").unwrap_err();
         assert_eq!(message, "the text is not valid UTF-8");
     }

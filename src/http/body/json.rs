@@ -27,8 +27,8 @@ pub(super) fn read(text: &str, status: u16, intake: &mut Intake<'_>) -> Result<(
     let depth = intake.limits.json_depth - 1;
     for (name, value) in members.map_err(|error| unreadable(error.to_string()))? {
         intake.count()?;
-        let value = flatten(value.map_or("null", RawValue::get), depth);
-        match value {
+        let value = value.map_or("null", RawValue::get);
+        match flatten(value, depth) {
             Ok(Some(text)) => {
                 intake.check_text(&name, text.len())?;
                 intake.counted(name, Entry::Text(text));
@@ -42,10 +42,22 @@ pub(super) fn read(text: &str, status: u16, intake: &mut Intake<'_>) -> Result<(
                     "json_depth",
                 ));
             }
-            Err(FlattenError::Malformed(reason)) => return Err(unreadable(reason)),
+            Err(FlattenError::Malformed { reason, read }) => {
+                // The value is a part of the text, so its address tells where it stands there.
+                let start = value.as_ptr().addr().wrapping_sub(text.as_ptr().addr());
+                let (line, column) = place(text, start.wrapping_add(read));
+                let reason = format!("{reason} at line {line} column {column}");
+                return Err(unreadable(reason));
+            }
         }
     }
     Ok(())
+}
+
+/// Line and column, from 1, of the last of the first `read` bytes.
+fn place(text: &str, read: usize) -> (usize, usize) {
+    let lines = text.get(..read).unwrap_or(text).split('\n');
+    lines.fold((0, 0), |(line, _), text| (line + 1, text.len()))
 }
 
 /// Reads the members of an object: their names, and the text of their values. Beyond one more than

@@ -186,6 +186,7 @@ impl State {
     pub(super) fn insert(&mut self, id: ServiceId, mut held: Held) {
         let claim = held.claim.as_ref();
         let bound = claim.and_then(|key| self.claims.get_mut(key));
+        let bound = bound.filter(|bound| bound.id == id);
         let due = bound.and_then(|bound| bound.due.take());
         self.cancel(due);
         held.due = Some(self.schedule(held.end, Ending::Service(id.clone())));

@@ -12,7 +12,7 @@ use redis::{aio::PubSub, cmd};
 use tokio::time;
 use tracing::{debug, info, warn};
 
-use super::{RedisStore, connection::store_error, keys};
+use super::{RedisStore, keys};
 use crate::store::{ServiceId, Store, StoreError};
 
 /// Events after which a service is gone: `del` also stands for `UNLINK`.
@@ -21,6 +21,8 @@ const EVENTS: [&str; 3] = ["del", "expired", "evicted"];
 const FLAGS: &str = "Egxe";
 /// Longest time that one replica keeps the others from cleaning up after a service.
 const CLAIM_LIFE: Duration = Duration::from_secs(10);
+/// How long a subscription may be silent before it is asked whether it is still there.
+const SILENCE: Duration = Duration::from_secs(5);
 /// Pause before a subscription is made again.
 const RESUBSCRIBE_AFTER: Duration = Duration::from_millis(500);
 
@@ -44,11 +46,9 @@ impl RedisStore {
         self.turn_notifications_on().await?;
         let mut events = self.connector.subscriber().await?;
         let database = self.connector.database();
-        for event in EVENTS {
-            let channel = format!("__keyevent@{database}__:{event}");
-            let subscribed = events.subscribe(channel).await;
-            subscribed.map_err(|error| store_error(&error))?;
-        }
+        let channels = EVENTS.map(|event| format!("__keyevent@{database}__:{event}"));
+        let subscribed = events.subscribe(&channels);
+        self.connector.in_time(subscribed).await?;
         Ok(events)
     }
 
@@ -81,9 +81,19 @@ impl RedisStore {
         }
     }
 
-    async fn follow(&self, mut events: PubSub) {
-        let mut messages = events.on_message();
-        while let Some(message) = messages.next().await {
+    /// Returns when the subscription is lost. Silence may mean that nothing ends, or that Redis is no
+    /// longer at the other end and nobody said so; asking tells.
+    async fn follow(&self, events: PubSub) {
+        let (mut asking, mut messages) = events.split();
+        loop {
+            let message = match time::timeout(SILENCE, messages.next()).await {
+                Ok(Some(message)) => message,
+                Ok(None) => return,
+                Err(_elapsed) => match self.connector.in_time(asking.ping::<()>()).await {
+                    Ok(()) => continue,
+                    Err(_lost) => return,
+                },
+            };
             let Ok(key) = message.get_payload::<String>() else {
                 continue;
             };

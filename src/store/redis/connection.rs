@@ -93,6 +93,17 @@ impl Connector {
             .map_err(|error| StoreError::Bug(error.to_string()))
     }
 
+    /// Waits for an answer on a connection that has no patience of its own.
+    pub(super) async fn in_time<T>(
+        &self,
+        answer: impl Future<Output = RedisResult<T>>,
+    ) -> Result<T, StoreError> {
+        time::timeout(self.settings.answer_timeout, answer)
+            .await
+            .map_err(|elapsed| StoreError::Unknown(elapsed.to_string()))?
+            .map_err(|error| store_error(&error))
+    }
+
     /// A connection for subscriptions.
     pub(super) async fn subscriber(&self) -> Result<PubSub, StoreError> {
         let subscriber = self.client.get_async_pubsub();

@@ -5,7 +5,7 @@
 //! | `svc:{id}` | hash | the service: the fields below and, beside them, its strings as they are | the service's |
 //! | `blob:{id}:<blob>` | hash | a binary in chunks: fields `0`, `1`, ... | minutes while uploaded, then the service's |
 //! | `own:{id}` | hash | what belongs to the service outside `svc:{id}`: `blob:<blob>` per binary | the service's and an hour |
-//! | `idem:{definition:key}` | string | the id that an idempotency key is bound to | the service's |
+//! | `idem:{definition/key}` | string | the id that an idempotency key is bound to | the service's |
 //! | `clean:{id}` | string | who is cleaning up after a service | seconds |
 //!
 //! `{...}` is the Cluster hash tag: keys of one service share a slot, so one script may change them
@@ -61,9 +61,10 @@ impl Keys {
         [&self.prefix, "own:{", id.as_str(), "}"].concat()
     }
 
+    /// No configured service has a `/` in its name, so no two pairs are spelled alike.
     pub(super) fn claim(&self, key: &IdempotencyKey) -> String {
         let IdempotencyKey { definition, key } = key;
-        [&self.prefix, "idem:{", definition, ":", key, "}"].concat()
+        [&self.prefix, "idem:{", definition, "/", key, "}"].concat()
     }
 
     pub(super) fn cleaning(&self, id: &ServiceId) -> String {

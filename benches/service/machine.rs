@@ -1,0 +1,92 @@
+//! What a figure has to be read with: the machine, the versions, the commit.
+
+use std::{
+    env, fs,
+    process::{Command, Stdio},
+    thread,
+};
+
+use crate::Result;
+
+/// One line about where this run takes place.
+///
+/// # Errors
+/// Where the machine does not tell how many cores it has.
+pub(crate) fn line() -> Result<String> {
+    let cores = thread::available_parallelism()?;
+    let model = cpu_model().unwrap_or_else(|| "CPU of unknown model".to_owned());
+    let redis = output("redis-server", &["--version"]);
+    let redis = redis.and_then(|text| word_after(&text, "v="));
+    let wrk = output("wrk", &["-v"]).and_then(|text| word_after(&text, "wrk "));
+    let versions = [
+        ("redis-server", redis),
+        ("wrk", wrk),
+        ("webdis", webdis_version()),
+    ];
+    let versions = versions.map(|(name, version)| match version {
+        Some(version) => format!("{name} {version}"),
+        None => format!("{name} of unknown version"),
+    });
+    let commit = commit().map(|commit| format!(" | commit {commit}"));
+    Ok(format!(
+        "{cores} cores, {model}, {} | {}{}",
+        busy(),
+        versions.join(", "),
+        commit.unwrap_or_default(),
+    ))
+}
+
+/// Whether `tool` can be started by its name.
+pub(crate) fn is_installed(tool: &str) -> bool {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path).any(|directory| directory.join(tool).is_file())
+}
+
+fn cpu_model() -> Option<String> {
+    let text = fs::read_to_string("/proc/cpuinfo").ok()?;
+    let line = text.lines().find(|line| line.starts_with("model name"))?;
+    Some(line.split_once(':')?.1.trim().to_owned())
+}
+
+/// How busy the machine was before this run.
+fn busy() -> String {
+    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let minute = text.split(' ').next().unwrap_or("?");
+    format!("load average before {minute}")
+}
+
+/// webdis takes every word for its settings file and has none for its version.
+fn webdis_version() -> Option<String> {
+    if !is_installed("webdis") {
+        return Some("not installed".to_owned());
+    }
+    output("dpkg-query", &["-W", "-f=${Version}", "webdis"])
+}
+
+/// The commit this was built from, and whether anything was changed since.
+fn commit() -> Option<String> {
+    let home = env!("CARGO_MANIFEST_DIR");
+    let commit = output("git", &["-C", home, "rev-parse", "--short", "HEAD"])?;
+    let changed = output(
+        "git",
+        &["--no-optional-locks", "-C", home, "status", "--porcelain"],
+    )
+    .is_some();
+    let changed = if changed { " with changes" } else { "" };
+    Some(format!("{commit}{changed}"))
+}
+
+/// What a command prints, if anything. Its exit code is left aside: `wrk -v` ends with 1.
+fn output(program: &str, arguments: &[&str]) -> Option<String> {
+    let mut command = Command::new(program);
+    let command = command.args(arguments).stdin(Stdio::null());
+    let output = command.output().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let text = text.trim();
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+fn word_after(text: &str, mark: &str) -> Option<String> {
+    let (_, rest) = text.split_once(mark)?;
+    Some(rest.split_whitespace().next()?.to_owned())
+}

@@ -1,0 +1,136 @@
+//! Second part: memory of the service, idle and while it passes binaries on.
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use crate::{
+    ROUNDS, Result,
+    rounds::median,
+    say,
+    servers::{Redis, Service},
+    setup::Setup,
+    table::{Table, verdict},
+    transfers,
+};
+
+/// Most MiB that an idle service may have.
+const IDLE: f64 = 20.0;
+/// How many transfers at a time, and how many MiB more they may take.
+const STEPS: [(u8, f64); 2] = [(1, 8.0), (16, 48.0)];
+
+/// What a step took, round by round.
+struct Step {
+    name: String,
+    target: f64,
+    rounds: Vec<Measured>,
+}
+
+struct Measured {
+    idle: f64,
+    peak: f64,
+    mib_per_second: f64,
+}
+
+/// Measures, and prints what was measured.
+///
+/// # Errors
+/// Where a server does not start or a transfer fails.
+pub(crate) async fn run(setup: &Setup) -> Result<()> {
+    let redis = Redis::start(setup.directory()).await?;
+    let mut steps = Vec::new();
+    for (count, target) in STEPS {
+        let step = |way| Step {
+            name: format!("{count} {way}"),
+            target,
+            rounds: Vec::new(),
+        };
+        let (mut up, mut down) = (step("up"), step("down"));
+        for _ in 0..ROUNDS {
+            let (ids, measured) = send(count, &redis, setup).await?;
+            up.rounds.push(measured);
+            down.rounds.push(fetch(&ids, &redis, setup).await?);
+        }
+        steps.extend([up, down]);
+    }
+    say(&format!(
+        "\nMemory of the service: binaries of 64 MiB; a fresh process each time, the highest of \
+         {ROUNDS} rounds.\n{}",
+        table(&steps).text()
+    ))
+}
+
+/// A service process that has answered its first requests, and its size.
+async fn idle(redis: &Redis, setup: &Setup) -> Result<(Service, f64)> {
+    let service = Service::start(redis, setup.directory()).await?;
+    let id = service.create("key=value").await?;
+    service.delete(&id).await?;
+    sleep(Duration::from_millis(200)).await;
+    let idle = service.process.resident()?;
+    Ok((service, idle))
+}
+
+async fn send(count: u8, redis: &Redis, setup: &Setup) -> Result<(Vec<String>, Measured)> {
+    let (service, idle) = idle(redis, setup).await?;
+    let watch = service.process.watch()?;
+    let (ids, mib_per_second) = transfers::up(&service, count).await?;
+    let measured = Measured {
+        idle,
+        peak: watch.end()?,
+        mib_per_second,
+    };
+    Ok((ids, measured))
+}
+
+/// Fetches what was sent, then sees to it that nothing of it is left.
+async fn fetch(ids: &[String], redis: &Redis, setup: &Setup) -> Result<Measured> {
+    let (service, idle) = idle(redis, setup).await?;
+    let watch = service.process.watch()?;
+    let mib_per_second = transfers::down(&service, ids).await?;
+    let peak = watch.end()?;
+    for id in ids {
+        service.delete(id).await?;
+    }
+    redis.until_empty().await?;
+    Ok(Measured {
+        idle,
+        peak,
+        mib_per_second,
+    })
+}
+
+fn table(steps: &[Step]) -> Table {
+    let mut table = Table::new(1, &["", "MiB", "over idle", "target", "", "MiB/s"]);
+    let all = steps.iter().flat_map(|step| &step.rounds);
+    let idle = highest(all.map(|round| round.idle));
+    table.add(vec![
+        "idle".to_owned(),
+        format!("{idle:.1}"),
+        String::new(),
+        format!("< {IDLE:.0}"),
+        verdict(idle < IDLE),
+    ]);
+    for Step {
+        name,
+        target,
+        rounds,
+    } in steps
+    {
+        let over = highest(rounds.iter().map(|round| round.peak - round.idle));
+        let mut rates: Vec<f64> = rounds.iter().map(|round| round.mib_per_second).collect();
+        rates.sort_by(f64::total_cmp);
+        table.add(vec![
+            name.clone(),
+            format!("{:.1}", highest(rounds.iter().map(|round| round.peak))),
+            format!("{over:.1}"),
+            format!("< {target:.0} more"),
+            verdict(over < *target),
+            format!("{:.0}", median(&rates)),
+        ]);
+    }
+    table
+}
+
+fn highest(values: impl Iterator<Item = f64>) -> f64 {
+    values.fold(0.0, f64::max)
+}

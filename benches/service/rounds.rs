@@ -1,0 +1,184 @@
+//! A request measured in several rounds, and what is told of them.
+
+use std::time::{Duration, Instant};
+
+use crate::{
+    Result, cpu,
+    load::{Load, Request},
+    process::Process,
+    servers::Redis,
+    setup::Setup,
+    table::Table,
+};
+
+const MICROSECONDS: f64 = 1e6;
+
+/// A request, the process that answers it, and what was measured so far.
+pub(crate) struct Measured<'a> {
+    pub(crate) what: &'static str,
+    pub(crate) by: &'static str,
+    pub(crate) request: Request,
+    process: &'a Process,
+    redis: &'a Redis,
+    rounds: Vec<Round>,
+}
+
+struct Round {
+    load: Load,
+    cpu_us: f64,
+    redis_us: f64,
+    /// Cores that were busy with something else.
+    others: f64,
+}
+
+/// Seconds of CPU, up to a moment or between two.
+struct Spent {
+    at: Instant,
+    server: f64,
+    redis: f64,
+    /// Of the benchmark and of `wrk`.
+    benchmark: f64,
+    machine: f64,
+}
+
+impl Spent {
+    fn since(&self, before: &Self) -> Self {
+        Self {
+            at: self.at,
+            server: self.server - before.server,
+            redis: self.redis - before.redis,
+            benchmark: self.benchmark - before.benchmark,
+            machine: self.machine - before.machine,
+        }
+    }
+}
+
+impl<'a> Measured<'a> {
+    pub(crate) fn new(
+        (what, by): (&'static str, &'static str),
+        request: Request,
+        process: &'a Process,
+        redis: &'a Redis,
+    ) -> Self {
+        Self {
+            what,
+            by,
+            request,
+            process,
+            redis,
+            rounds: Vec::new(),
+        }
+    }
+
+    /// A second of load that does not count.
+    pub(crate) async fn warm_up(&self, setup: &Setup) -> Result<()> {
+        let second = Duration::from_secs(1);
+        self.request.load(second, setup.directory()).await?;
+        Ok(())
+    }
+
+    pub(crate) async fn round(&mut self, setup: &Setup) -> Result<()> {
+        let before = self.spent()?;
+        let load = self.request.load(setup.round, setup.directory()).await?;
+        let spent = self.spent()?.since(&before);
+        let ours = spent.server + spent.redis + spent.benchmark;
+        let others =
+            (spent.machine - ours).max(0.0) / spent.at.duration_since(before.at).as_secs_f64();
+        let per_request = |seconds: f64| seconds * MICROSECONDS / load.requests.max(1.0);
+        self.rounds.push(Round {
+            cpu_us: per_request(spent.server),
+            redis_us: per_request(spent.redis),
+            others,
+            load,
+        });
+        Ok(())
+    }
+
+    fn spent(&self) -> Result<Spent> {
+        Ok(Spent {
+            at: Instant::now(),
+            server: self.process.cpu_seconds()?,
+            redis: self.redis.process.cpu_seconds()?,
+            benchmark: cpu::of_benchmark()?,
+            machine: cpu::of_machine()?,
+        })
+    }
+
+    fn each(&self, of: impl Fn(&Round) -> f64) -> Vec<f64> {
+        let mut values: Vec<f64> = self.rounds.iter().map(of).collect();
+        values.sort_by(f64::total_cmp);
+        values
+    }
+
+    pub(crate) fn requests_per_second(&self) -> f64 {
+        median(&self.each(per_second))
+    }
+
+    pub(crate) fn cpu_us(&self) -> f64 {
+        median(&self.each(|round| round.cpu_us))
+    }
+
+    pub(crate) fn redis_us(&self) -> f64 {
+        median(&self.each(|round| round.redis_us))
+    }
+
+    /// Cores that were busy with something else, in the worst round.
+    pub(crate) fn others(&self) -> f64 {
+        let others = self.rounds.iter().map(|round| round.others);
+        others.fold(0.0, f64::max)
+    }
+
+    /// Of all rounds.
+    pub(crate) fn errors(&self) -> f64 {
+        self.each(|round| round.load.errors).iter().sum()
+    }
+
+    /// The columns of [`Measured::row`].
+    pub(crate) fn table() -> Table {
+        Table::new(
+            2,
+            &[
+                "",
+                "by",
+                "requests/s",
+                "lowest",
+                "highest",
+                "p50 ms",
+                "p99 ms",
+                "CPU us",
+                "Redis us",
+                "others",
+                "errors",
+            ],
+        )
+    }
+
+    pub(crate) fn row(&self) -> Vec<String> {
+        let rates = self.each(per_second);
+        let (lowest, highest) = (rates.first(), rates.last());
+        let p50 = median(&self.each(|round| round.load.p50_ms));
+        let p99 = median(&self.each(|round| round.load.p99_ms));
+        vec![
+            self.what.to_owned(),
+            self.by.to_owned(),
+            format!("{:.0}", self.requests_per_second()),
+            format!("{:.0}", lowest.unwrap_or(&f64::NAN)),
+            format!("{:.0}", highest.unwrap_or(&f64::NAN)),
+            format!("{p50:.2}"),
+            format!("{p99:.2}"),
+            format!("{:.1}", self.cpu_us()),
+            format!("{:.1}", self.redis_us()),
+            format!("{:.2}", self.others()),
+            format!("{:.0}", self.errors()),
+        ]
+    }
+}
+
+fn per_second(round: &Round) -> f64 {
+    round.load.requests / round.load.seconds
+}
+
+/// The middle one of some values in order.
+pub(crate) fn median(values: &[f64]) -> f64 {
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}

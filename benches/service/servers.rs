@@ -1,0 +1,192 @@
+//! The three servers: Redis, the service on it, and webdis on it.
+
+use std::{
+    fs,
+    net::{Ipv4Addr, TcpListener},
+    path::Path,
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use redis::{Connection, ConnectionLike, FromRedisValue, cmd};
+use reqwest::{Client, Response};
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use crate::{Result, process::Process};
+
+/// How long Redis may take for a question of the benchmark.
+const REDIS_ANSWER: Duration = Duration::from_secs(10);
+/// How long what ended services held may take to be given back; the contract has a minute.
+const CLEAN_UP: Duration = Duration::from_secs(60);
+
+/// A Redis of our own that keeps nothing on disk.
+pub(crate) struct Redis {
+    pub(crate) process: Process,
+    port: u16,
+}
+
+impl Redis {
+    pub(crate) async fn start(directory: &Path) -> Result<Self> {
+        let port = free_port()?;
+        let mut command = Command::new("redis-server");
+        command.arg("--port").arg(port.to_string());
+        command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
+        command.arg("--dir").arg(directory);
+        let process = Process::start("redis-server", &mut command, directory)?;
+        let mut redis = Self { process, port };
+        let url = redis.url();
+        let probe = async || connect(&url).is_ok_and(|mut redis| redis.check_connection());
+        redis.process.until_it_answers(probe).await?;
+        Ok(redis)
+    }
+
+    fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    fn ask<T: FromRedisValue>(&self, command: &[&str]) -> Result<T> {
+        let mut connection = connect(&self.url())?;
+        let mut question = cmd(command.first().ok_or("a command has a name")?);
+        question.arg(command.get(1..));
+        Ok(question.query(&mut connection)?)
+    }
+
+    /// Forgets everything, and returns when it has.
+    pub(crate) fn flush(&self) -> Result<()> {
+        self.ask(&["FLUSHALL", "SYNC"])
+    }
+
+    /// How many connections there are beside the one that asks.
+    pub(crate) fn connections(&self) -> Result<usize> {
+        let list: String = self.ask(&["CLIENT", "LIST"])?;
+        Ok(list.lines().count().saturating_sub(1))
+    }
+
+    /// Returns when no key is left.
+    ///
+    /// # Errors
+    /// Where that takes longer than the service is allowed to.
+    pub(crate) async fn until_empty(&self) -> Result<()> {
+        let started = Instant::now();
+        while self.ask::<u64>(&["DBSIZE"])? > 0 {
+            if started.elapsed() > CLEAN_UP {
+                return Err("services were deleted and what they held is still in Redis".into());
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+        Ok(())
+    }
+}
+
+fn connect(url: &str) -> Result<Connection> {
+    let connection = redis::Client::open(url)?.get_connection_with_timeout(REDIS_ANSWER)?;
+    connection.set_read_timeout(Some(REDIS_ANSWER))?;
+    Ok(connection)
+}
+
+/// The service, as it is built for release, on a Redis and otherwise as it is set by default.
+pub(crate) struct Service {
+    pub(crate) process: Process,
+    pub(crate) client: Client,
+    base: String,
+}
+
+impl Service {
+    pub(crate) async fn start(redis: &Redis, directory: &Path) -> Result<Self> {
+        let address = format!("127.0.0.1:{}", free_port()?);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_switchboard"));
+        command.env_clear();
+        command.env("SWITCHBOARD__SERVER__LISTEN", &address);
+        command.env("SWITCHBOARD__REDIS__URL", redis.url());
+        let mut process = Process::start("switchboard", &mut command, directory)?;
+        let (client, base) = (Client::new(), format!("http://{address}"));
+        let ready = format!("{base}/readyz");
+        let probe = async || answers(&client, &ready).await;
+        process.until_it_answers(probe).await?;
+        Ok(Self {
+            process,
+            client,
+            base,
+        })
+    }
+
+    /// Where services are made.
+    pub(crate) fn store(&self) -> String {
+        self.at("store")
+    }
+
+    /// Where something of the service `id` is.
+    pub(crate) fn at(&self, rest: &str) -> String {
+        format!("{}/genesys/1/service/{rest}", self.base)
+    }
+
+    /// Makes a service that holds the pairs of `form`; gives its id.
+    pub(crate) async fn create(&self, form: &str) -> Result<String> {
+        let request = self.client.post(self.store()).body(form.to_owned());
+        let request = request.header("content-type", FORM);
+        id_of(request.send().await?).await
+    }
+
+    pub(crate) async fn delete(&self, id: &str) -> Result<()> {
+        let answer = self.client.delete(self.at(id)).send().await?;
+        answer.error_for_status()?;
+        Ok(())
+    }
+}
+
+/// The type of the bodies that are sent.
+pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
+
+/// The id that a create is answered with.
+pub(crate) async fn id_of(answer: Response) -> Result<String> {
+    let answer = answer.error_for_status()?.bytes().await?;
+    let answer: Value = serde_json::from_slice(&answer)?;
+    let id = answer.get("_id").and_then(Value::as_str);
+    Ok(id.ok_or("a create gave no _id")?.to_owned())
+}
+
+/// webdis on the same Redis, with the threads and the connections that it takes by itself.
+pub(crate) struct Webdis {
+    pub(crate) process: Process,
+    base: String,
+}
+
+impl Webdis {
+    pub(crate) async fn start(redis: &Redis, directory: &Path) -> Result<Self> {
+        let port = free_port()?;
+        let file = directory.join("webdis.json");
+        let settings = json!({
+            "redis_host": "127.0.0.1",
+            "redis_port": redis.port,
+            "http_host": "127.0.0.1",
+            "http_port": port,
+            "daemonize": false,
+            "pidfile": directory.join("webdis.pid"),
+            "logfile": directory.join("webdis-own.log"),
+        });
+        fs::write(&file, settings.to_string())?;
+        let mut command = Command::new("webdis");
+        let mut process = Process::start("webdis", command.arg(file), directory)?;
+        let (client, base) = (Client::new(), format!("http://127.0.0.1:{port}"));
+        let ping = format!("{base}/PING");
+        let probe = async || answers(&client, &ping).await;
+        process.until_it_answers(probe).await?;
+        Ok(Self { process, base })
+    }
+
+    /// Where it runs a command on the hash of the service `id`.
+    pub(crate) fn at(&self, command: &str, id: &str, rest: &str) -> String {
+        format!("{}/{command}/sb1:svc:%7B{id}%7D{rest}", self.base)
+    }
+}
+
+async fn answers(client: &Client, url: &str) -> bool {
+    let answer = client.get(url).send().await;
+    answer.is_ok_and(|answer| answer.status().is_success())
+}
+
+fn free_port() -> Result<u16> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    Ok(listener.local_addr()?.port())
+}

@@ -1,0 +1,143 @@
+//! Contract section 1, "Bodies": the charset of a type or of a part is honoured.
+
+use serde_json::json;
+
+use crate::{
+    bodies::{FORM, LATIN, STORE, stored},
+    support::{Answer, Bodies, Multipart, TestApp, disposition, on_both_stores},
+};
+
+on_both_stores!(
+    the_charset_of_a_form_is_honoured,
+    the_charset_of_a_part_is_honoured,
+    the_charset_of_a_multipart_body_holds_for_parts_without_one,
+    text_that_is_invalid_in_its_charset_is_refused,
+    a_charset_that_nobody_knows_is_refused,
+    the_label_of_a_type_may_be_written_in_any_way,
+);
+
+async fn the_charset_of_a_form_is_honoured(app: TestApp) {
+    for body in [b"a=caf\xe9&\xe9=1".as_slice(), b"a=caf%E9&%e9=1"] {
+        let expected = json!({"a": "caf\u{e9}", "\u{e9}": "1"});
+        assert_eq!(
+            stored(&app, app.post(STORE).body_of(LATIN, body)).await,
+            expected
+        );
+    }
+    // These bytes would be a mark of another charset at the start of a file.
+    let request = app
+        .post(STORE)
+        .body_of(LATIN, b"a=%FF%FEb&c=%FE%FF&d=%EF%BB%BF");
+    let expected = json!({"a": "\u{ff}\u{fe}b", "c": "\u{fe}\u{ff}", "d": "\u{ef}\u{bb}\u{bf}"});
+    assert_eq!(stored(&app, request).await, expected);
+    let shift_jis = "application/x-www-form-urlencoded;charset=Shift_JIS";
+    let request = app.post(STORE).body_of(shift_jis, b"a=%93%FA%96%7B");
+    assert_eq!(
+        stored(&app, request).await,
+        json!({"a": "\u{65e5}\u{672c}"})
+    );
+}
+
+async fn the_charset_of_a_part_is_honoured(app: TestApp) {
+    let latin = |name| {
+        format!(
+            "{}\r\nContent-Type: text/plain; charset=ISO-8859-1",
+            disposition(name)
+        )
+    };
+    let multipart = Multipart::new()
+        .part(&latin("a"), b"caf\xe9")
+        .part(&disposition("b"), "caf\u{e9}".as_bytes())
+        .part(&latin("c"), b"\xff\xfex")
+        .part(&disposition("d"), "\u{feff}x".as_bytes());
+    let expected =
+        json!({"a": "caf\u{e9}", "b": "caf\u{e9}", "c": "\u{ff}\u{fe}x", "d": "\u{feff}x"});
+    assert_eq!(
+        stored(&app, app.post(STORE).multipart_body(multipart)).await,
+        expected
+    );
+}
+
+async fn the_charset_of_a_multipart_body_holds_for_parts_without_one(app: TestApp) {
+    let utf_8 = format!(
+        "{}\r\nContent-Type: text/plain;charset=utf-8",
+        disposition("b")
+    );
+    let multipart = Multipart::new()
+        .part(&disposition("a"), b"caf\xe9")
+        .part(&utf_8, "caf\u{e9}".as_bytes());
+    let kind = format!("{};charset=ISO-8859-1", Multipart::CONTENT_TYPE);
+    let request = app.post(STORE).body_of(&kind, &multipart.bytes());
+    assert_eq!(
+        stored(&app, request).await,
+        json!({"a": "caf\u{e9}", "b": "caf\u{e9}"})
+    );
+}
+
+async fn text_that_is_invalid_in_its_charset_is_refused(app: TestApp) {
+    let ascii_head = format!(
+        "{}\r\nContent-Type: text/plain; charset=utf-8",
+        disposition("a")
+    );
+    for request in [
+        app.post(STORE).body_of(FORM, b"a=%E9"),
+        app.post(STORE).body_of(FORM, b"a=\xe9"),
+        app.post(STORE).body_of(FORM, b"%E9=1"),
+        app.post(STORE)
+            .body_of("application/json", b"{\"a\":\"\xe9\"}"),
+        app.post(STORE)
+            .multipart_body(Multipart::new().part(&disposition("a"), b"\xe9")),
+        app.post(STORE)
+            .multipart_body(Multipart::new().part(&ascii_head, b"\xe9")),
+    ] {
+        let message = Answer::of(request).await.message_of("InvalidBody", 400);
+        assert!(message.contains("UTF-8"), "{message}");
+    }
+    let query = app.post(&format!("{STORE}?a=%E9"));
+    Answer::of(query).await.message_of("InvalidParameter", 400);
+}
+
+async fn a_charset_that_nobody_knows_is_refused(app: TestApp) {
+    let part = format!(
+        "{}\r\nContent-Type: text/plain; charset=klingon",
+        disposition("a")
+    );
+    for request in [
+        app.post(STORE)
+            .body_of(&format!("{FORM};charset=klingon"), b"a=1"),
+        app.post(STORE)
+            .multipart_body(Multipart::new().part(&part, b"1")),
+    ] {
+        let message = Answer::of(request)
+            .await
+            .message_of("UnsupportedMediaType", 415);
+        assert!(message.contains("klingon"), "{message}");
+    }
+}
+
+async fn the_label_of_a_type_may_be_written_in_any_way(app: TestApp) {
+    for (label, body) in [
+        ("Application/X-WWW-Form-URLEncoded", "a=\u{e9}"),
+        (
+            "application/x-www-form-urlencoded ;charset=\"utf-8\"",
+            "a=\u{e9}",
+        ),
+        ("APPLICATION/JSON", "{\"a\":\"\u{e9}\"}"),
+        ("application/json;Charset=utf8", "{\"a\":\"\u{e9}\"}"),
+        ("application/json; charset=klingon", "{\"a\":\"\u{e9}\"}"),
+        ("application/json; odd", "{\"a\":\"\u{e9}\"}"),
+    ] {
+        let request = app.post(STORE).body_of(label, body.as_bytes());
+        assert_eq!(
+            stored(&app, request).await,
+            json!({"a": "\u{e9}"}),
+            "{label}"
+        );
+    }
+    let kind = Multipart::CONTENT_TYPE.replace("multipart/form-data", "Multipart/Form-Data");
+    let body = Multipart::new().text("a", "\u{e9}").bytes();
+    assert_eq!(
+        stored(&app, app.post(STORE).body_of(&kind, &body)).await,
+        json!({"a": "\u{e9}"})
+    );
+}

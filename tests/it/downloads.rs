@@ -1,0 +1,207 @@
+//! Contract section 3: parts of a binary, and binaries that change while they are read.
+
+use reqwest::StatusCode;
+
+use crate::support::{Answer, Bodies, Multipart, TestApp, Wire, eventually, on_both_stores};
+
+on_both_stores!(
+    a_part_of_a_binary_is_sent_as_such,
+    a_part_across_chunks_is_cut_right,
+    a_range_outside_of_the_binary_is_refused_with_its_size,
+    what_is_no_single_range_gets_the_whole,
+    a_part_of_another_version_gets_the_whole,
+    a_range_counts_for_get_only,
+    a_binary_replaced_while_it_is_read_arrives_whole_as_it_was,
+    a_binary_deleted_while_it_is_read_arrives_whole_as_it_was,
+    a_download_whose_service_ends_breaks_off,
+);
+
+/// More than sockets take in before they are read from.
+const LARGE: usize = 12 * 1024 * 1024;
+const CHUNK: usize = 262_144;
+
+fn file(content: &[u8]) -> Multipart {
+    Multipart::new().file("pic", "p.png", "image/png", content)
+}
+
+/// A service with one binary; gives the path of the service and that of the binary.
+async fn with_binary(app: &TestApp, content: &[u8]) -> (String, String) {
+    let request = app
+        .post("/genesys/1/service/store")
+        .multipart_body(file(content));
+    let service = Answer::of(request).await.service();
+    let binary = format!("{service}/storage/binary/pic");
+    (service, binary)
+}
+
+async fn a_part_of_a_binary_is_sent_as_such(app: TestApp) {
+    let (_, binary) = with_binary(&app, b"0123456789").await;
+    let whole = Answer::of(app.get(&binary)).await;
+    for (range, part, expected) in [
+        ("bytes=0-0", "0", "bytes 0-0/10"),
+        ("bytes=2-4", "234", "bytes 2-4/10"),
+        ("bytes=7-", "789", "bytes 7-9/10"),
+        ("bytes=9-99", "9", "bytes 9-9/10"),
+        ("bytes=-3", "789", "bytes 7-9/10"),
+        ("bytes=-99", "0123456789", "bytes 0-9/10"),
+        ("bytes=0-", "0123456789", "bytes 0-9/10"),
+        ("bytes= 2-4 ", "234", "bytes 2-4/10"),
+    ] {
+        let answer = Answer::of(app.get(&binary).header("range", range)).await;
+        assert_eq!(
+            (answer.status, answer.text()),
+            (StatusCode::PARTIAL_CONTENT, part)
+        );
+        assert_eq!(answer.header("content-range"), expected, "{range}");
+        assert_eq!(answer.header("content-length"), part.len().to_string());
+        for same in [
+            "content-type",
+            "etag",
+            "content-disposition",
+            "x-content-type-options",
+        ] {
+            assert_eq!(answer.header(same), whole.header(same));
+        }
+    }
+}
+
+async fn a_part_across_chunks_is_cut_right(app: TestApp) {
+    let content: Vec<u8> = (0..3 * CHUNK)
+        .map(|n| u8::try_from(n % 251).unwrap())
+        .collect();
+    let (_, binary) = with_binary(&app, &content).await;
+    for (first, last) in [
+        (CHUNK - 1, CHUNK),
+        (CHUNK, CHUNK),
+        (CHUNK, 2 * CHUNK - 1),
+        (1, 3 * CHUNK - 2),
+        (2 * CHUNK + 5, 3 * CHUNK - 1),
+    ] {
+        let range = format!("bytes={first}-{last}");
+        let answer = Answer::of(app.get(&binary).header("range", &range)).await;
+        assert_eq!(answer.status, StatusCode::PARTIAL_CONTENT);
+        assert!(answer.body == content[first..=last], "{range} is cut wrong");
+    }
+}
+
+async fn a_range_outside_of_the_binary_is_refused_with_its_size(app: TestApp) {
+    for (content, range) in [
+        (b"0123456789".as_slice(), "bytes=10-"),
+        (b"0123456789", "bytes=10-20"),
+        (b"0123456789", "bytes=-0"),
+        (b"", "bytes=0-"),
+        (b"", "bytes=-1"),
+    ] {
+        let (_, binary) = with_binary(&app, content).await;
+        let answer = Answer::of(app.get(&binary).header("range", range)).await;
+        let message = answer.message_of("RangeNotSatisfiable", 416);
+        let size = content.len();
+        assert!(message.contains(&size.to_string()), "{message}");
+        assert_eq!(answer.header("content-range"), format!("bytes */{size}"));
+    }
+}
+
+async fn what_is_no_single_range_gets_the_whole(app: TestApp) {
+    let (_, binary) = with_binary(&app, b"0123456789").await;
+    for range in [
+        "bytes=0-1,4-5",
+        "bytes=5-2",
+        "bytes=x-y",
+        "bytes=",
+        "bytes",
+        "lines=0-1",
+        "",
+    ] {
+        let answer = Answer::of(app.get(&binary).header("range", range)).await;
+        assert_eq!(
+            (answer.status, answer.text()),
+            (StatusCode::OK, "0123456789"),
+            "{range}"
+        );
+        assert_eq!(answer.header("content-range"), "");
+    }
+}
+
+async fn a_part_of_another_version_gets_the_whole(app: TestApp) {
+    let (_, binary) = with_binary(&app, b"0123456789").await;
+    let tag = Answer::of(app.get(&binary)).await.header("etag").to_owned();
+    for (version, expected) in [
+        (tag.as_str(), "234"),
+        ("\"other\"", "0123456789"),
+        (&format!("W/{tag}"), "0123456789"),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", "0123456789"),
+    ] {
+        let request = app.get(&binary).header("range", "bytes=2-4");
+        let answer = Answer::of(request.header("if-range", version)).await;
+        assert_eq!(answer.text(), expected, "{version}");
+    }
+}
+
+async fn a_range_counts_for_get_only(app: TestApp) {
+    let (_, binary) = with_binary(&app, b"0123456789").await;
+    let mut wire = Wire::open(&app).await;
+    for range in ["2-4", "10-"] {
+        wire.send(format!(
+            "HEAD {binary} HTTP/1.1\r\nHost: x\r\nRange: bytes={range}\r\n\r\n"
+        ))
+        .await;
+        let head = wire.head().await;
+        assert_eq!(head.status, StatusCode::OK);
+        assert_eq!(head.header("content-length"), "10");
+    }
+}
+
+/// Begins to download what is `LARGE`, and reads the first bytes; most of it cannot be sent yet.
+async fn begin_download(app: &TestApp, binary: &str) -> (Wire, Vec<u8>) {
+    let mut wire = Wire::open_narrow(app).await;
+    wire.send(format!("GET {binary} HTTP/1.1\r\nHost: x\r\n\r\n"))
+        .await;
+    let head = wire.head().await;
+    assert_eq!(head.header("content-length"), LARGE.to_string());
+    let first = wire.read(1000).await;
+    (wire, first)
+}
+
+async fn a_binary_replaced_while_it_is_read_arrives_whole_as_it_was(app: TestApp) {
+    let (service, binary) = with_binary(&app, &vec![1; LARGE]).await;
+    let storage = format!("{service}/storage");
+    let (mut wire, mut read) = begin_download(&app, &binary).await;
+    let replacement = vec![2; LARGE];
+    let replace = app.post(&storage).multipart_body(file(&replacement));
+    Answer::of(replace).await.assert_empty();
+    let now = Answer::of(app.get(&binary)).await;
+    assert!(
+        now.body == replacement,
+        "a download that begins later is not the new one"
+    );
+    read.extend(wire.read(LARGE - read.len()).await);
+    assert!(read == vec![1; LARGE], "a download under way was mixed");
+}
+
+async fn a_binary_deleted_while_it_is_read_arrives_whole_as_it_was(app: TestApp) {
+    for what in ["storage/pic", "storage"] {
+        let (service, binary) = with_binary(&app, &vec![1; LARGE]).await;
+        let (mut wire, mut read) = begin_download(&app, &binary).await;
+        Answer::of(app.delete(&format!("{service}/{what}")))
+            .await
+            .assert_ok();
+        Answer::of(app.get(&binary))
+            .await
+            .message_of("KeyNotFound", 404);
+        read.extend(wire.read(LARGE - read.len()).await);
+        assert!(read == vec![1; LARGE], "a download under way was cut");
+    }
+}
+
+async fn a_download_whose_service_ends_breaks_off(app: TestApp) {
+    let (service, binary) = with_binary(&app, &vec![1; LARGE]).await;
+    let (mut wire, first) = begin_download(&app, &binary).await;
+    Answer::of(app.delete(&service)).await.assert_ok();
+    eventually("the end of all the service held", async || {
+        app.redis_keys("*").await.is_empty().then_some(())
+    })
+    .await;
+    let rest = wire.rest().await;
+    assert!(first.len() + rest.len() < LARGE, "it was taken for whole");
+    assert!(rest.iter().all(|byte| *byte == 1), "it was mixed");
+}

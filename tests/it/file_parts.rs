@@ -1,0 +1,196 @@
+//! Contract sections 1 and 3: which parts of a body are files, and what is kept of them.
+
+use reqwest::StatusCode;
+use serde_json::json;
+
+use crate::{
+    binaries::{bytes, picture, with_file},
+    support::{Answer, Multipart, TestApp, Wire, disposition, encode, on_both_stores},
+};
+
+on_both_stores!(
+    what_is_a_file_and_what_is_a_string_is_told_by_its_part,
+    a_file_name_comes_back_in_any_script,
+    a_file_without_a_name_is_downloaded_under_its_key,
+    hostile_types_and_names_add_no_header,
+    of_two_files_of_one_name_the_last_wins,
+    a_file_under_a_parameter_name_is_dropped,
+);
+
+async fn what_is_a_file_and_what_is_a_string_is_told_by_its_part(app: TestApp) {
+    let octets = "application/octet-stream";
+    let named = |rest: &str| format!("{}{rest}", disposition("pic"));
+    for (head, kind) in [
+        (
+            named("; filename=\"a.txt\"\r\nContent-Type: text/plain"),
+            "text/plain",
+        ),
+        (named("; filename=\"a.txt\""), octets),
+        (named("; filename=\"\""), octets),
+        (named("; filename=a.txt\r\nContent-Type: nonsense"), octets),
+        (
+            named("; filename*=UTF-8''a.txt\r\nContent-Type: a/b;c=d"),
+            "a/b;c=d",
+        ),
+        (named("\r\nContent-Type: application/octet-stream"), octets),
+        (
+            named("\r\nContent-Type: application/json"),
+            "application/json",
+        ),
+        (named("\r\ncontent-type: image/PNG"), "image/png"),
+    ] {
+        let (service, binary) = with_file(&app, Multipart::new().part(&head, b"12345")).await;
+        let answer = Answer::of(app.get(&binary)).await;
+        assert_eq!(
+            (answer.status, answer.text()),
+            (StatusCode::OK, "12345"),
+            "{head}"
+        );
+        assert_eq!(
+            answer.header("content-type").to_ascii_lowercase(),
+            kind,
+            "{head}"
+        );
+        assert_eq!(app.storage(&service).await, json!({}));
+    }
+    for rest in [
+        "",
+        "\r\nContent-Type: text/plain",
+        "\r\nContent-Type: text/html;charset=utf-8",
+    ] {
+        let multipart = Multipart::new().part(&named(rest), b"12345");
+        let (service, binary) = with_file(&app, multipart).await;
+        Answer::of(app.get(&binary))
+            .await
+            .message_of("KeyNotFound", 404);
+        assert_eq!(app.storage(&service).await, json!({"pic": "12345"}));
+    }
+}
+
+async fn a_file_name_comes_back_in_any_script(app: TestApp) {
+    let plain = "Zo\u{eb} \u{1f600} 100%; a=b.png";
+    for (parameter, name) in [
+        (format!("filename=\"{plain}\""), plain),
+        (
+            format!("filename=\"x\"; filename*=UTF-8''{}", encode(plain)),
+            plain,
+        ),
+        (r#"filename="a\"b\\c.png""#.to_owned(), "a\"b\\c.png"),
+    ] {
+        let head = format!(
+            "{}; {parameter}\r\nContent-Type: image/png",
+            disposition("pic")
+        );
+        let (service, binary) = with_file(&app, Multipart::new().part(&head, b"1")).await;
+        let answer = Answer::of(app.get(&binary)).await;
+        let disposition = answer.header("content-disposition");
+        let encoded = disposition
+            .strip_prefix("attachment; filename*=UTF-8''")
+            .unwrap();
+        let decoded = percent_encoding::percent_decode_str(encoded).decode_utf8();
+        assert_eq!(decoded.unwrap(), name);
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "%-._~".contains(c);
+        assert!(encoded.chars().all(allowed), "{encoded}");
+        assert_eq!(app.told(&service).await["_binaries"][0]["file_name"], name);
+    }
+}
+
+async fn a_file_without_a_name_is_downloaded_under_its_key(app: TestApp) {
+    let head = format!("{}\r\nContent-Type: image/png", disposition("a b/\u{e9}"));
+    let (service, _) = with_file(&app, Multipart::new().part(&head, b"1")).await;
+    let path = format!("{service}/storage/binary/{}", encode("a b/\u{e9}"));
+    let answer = Answer::of(app.get(&path)).await;
+    let expected = "attachment; filename*=UTF-8''a%20b%2F%C3%A9";
+    assert_eq!(answer.header("content-disposition"), expected);
+}
+
+async fn hostile_types_and_names_add_no_header(app: TestApp) {
+    let injected = "filename*=UTF-8''a%0D%0AX-Evil:%201%0D%0A%0D%0Ax";
+    for (parameter, kind) in [
+        (injected, "text/html"),
+        ("filename=\"a\tb\"", "image/png; a=\"\\\"\""),
+        ("filename=\"a\"", "image/png;\tb=c"),
+        ("filename=\"a\"", "image/png; a=\"\u{e9}\""),
+        ("filename=\"a\"", "image/png\r\nX-Evil: 1"),
+        ("filename=\"a\"", "text/html, text/plain"),
+        ("filename=\"a\"", "*/*"),
+        ("filename=\"a\"", ""),
+        ("filename=\"a; X-Evil=1\"", "/"),
+    ] {
+        let head = format!(
+            "{}; {parameter}\r\nContent-Type: {kind}",
+            disposition("pic")
+        );
+        let (_, binary) = with_file(&app, Multipart::new().part(&head, b"12345")).await;
+        let answer = Wire::open(&app).await.ask("GET", &binary).await;
+        assert_eq!(
+            (answer.status, answer.text()),
+            (StatusCode::OK, "12345"),
+            "{head}"
+        );
+        assert!(!answer.headers.contains_key("x-evil"), "{head}: {answer:?}");
+        for single in [
+            "content-type",
+            "content-disposition",
+            "x-content-type-options",
+        ] {
+            assert_eq!(
+                answer.headers.get_all(single).iter().count(),
+                1,
+                "{answer:?}"
+            );
+        }
+        assert!(
+            answer
+                .header("content-disposition")
+                .starts_with("attachment; ")
+        );
+    }
+}
+
+async fn of_two_files_of_one_name_the_last_wins(app: TestApp) {
+    let twice = picture(&bytes(300_000))
+        .text("x", "1")
+        .file("pic", "b", "a/b", b"last");
+    let (service, binary) = with_file(&app, twice).await;
+    assert_eq!(Answer::of(app.get(&binary)).await.text(), "last");
+    assert_eq!(
+        app.told(&service).await["_binaries"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+
+    let text_last = picture(b"12345").text("pic", "text");
+    let (service, binary) = with_file(&app, text_last).await;
+    Answer::of(app.get(&binary))
+        .await
+        .message_of("KeyNotFound", 404);
+    assert_eq!(app.storage(&service).await, json!({"pic": "text"}));
+
+    let text_first = Multipart::new()
+        .text("pic", "text")
+        .file("pic", "b", "a/b", b"file");
+    let (service, binary) = with_file(&app, text_first).await;
+    assert_eq!(Answer::of(app.get(&binary)).await.text(), "file");
+    assert_eq!(app.storage(&service).await, json!({}));
+}
+
+async fn a_file_under_a_parameter_name_is_dropped(app: TestApp) {
+    let files = Multipart::new()
+        .file("_data", "d", "a/b", &bytes(600_000))
+        .text("Key1", "Value1")
+        .file("_ttl", "t", "text/plain", b"1")
+        .file("pic", "me.png", "image/png", b"12345");
+    let (service, binary) = with_file(&app, files).await;
+    assert_eq!(Answer::of(app.get(&binary)).await.text(), "12345");
+    let told = app.told(&service).await;
+    assert_eq!(
+        (&told["_keys"], told["_binaries"].as_array().unwrap().len()),
+        (&json!(["Key1"]), 1)
+    );
+    assert!(told["_ttl"].as_u64().unwrap() > 1, "{told}");
+    let blobs = app.redis_keys("blob:*").await.len();
+    assert_eq!(blobs, usize::from(app.redis.is_some()));
+}

@@ -1,0 +1,100 @@
+//! Contract section 1, `StoreFull`: a store without room refuses writes, and goes on otherwise.
+
+use std::sync::Arc;
+
+use reqwest::RequestBuilder;
+use serde_json::json;
+
+use crate::support::{Answer, Bodies, Multipart, TestApp, TestRedis, eventually};
+
+const STORE: &str = "/genesys/1/service/store";
+
+/// Each asks for room for 600 KiB more.
+fn writes(app: &TestApp, service: &str) -> Vec<RequestBuilder> {
+    let storage = format!("{service}/storage");
+    let long = "x".repeat(600 * 1024);
+    let file = || {
+        Multipart::new()
+            .text("Key1", "new")
+            .file("f", "f", "a/b", long.as_bytes())
+    };
+    vec![
+        app.post(STORE).form_body(&format!("Key2={long}")),
+        app.post(STORE)
+            .header("Idempotency-Key", "k1")
+            .form_body(&format!("Key2={long}")),
+        app.post(STORE).multipart_body(file()),
+        app.post(&storage)
+            .form_body(&format!("Key1=new&Key2={long}")),
+        app.post(&format!("{service}/update"))
+            .form_body(&format!("Key2={long}")),
+        app.post(&storage).multipart_body(file()),
+    ]
+}
+
+async fn assert_full(app: &TestApp, service: &str) {
+    let before = app.storage(service).await;
+    for write in writes(app, service) {
+        let message = Answer::of(write).await.message_of("StoreFull", 503);
+        for internal in ["OOM", "edis", "maxmemory", "bytes"] {
+            assert!(!message.contains(internal), "{message}");
+        }
+    }
+    assert_eq!(app.storage(service).await, before);
+    assert_eq!(app.told(service).await["_binaries"], json!([]));
+    Answer::of(app.put(service).form_body("ttl=60"))
+        .await
+        .assert_empty();
+}
+
+#[tokio::test]
+async fn an_embedded_store_that_is_full_refuses_writes_until_there_is_room() {
+    let app = TestApp::start(None, "t:", &[("memory.limit_mib", "1")]).await;
+    let filler = app
+        .create(&format!("Key1={}", "x".repeat(600 * 1024)))
+        .await;
+    let service = app.create("Key1=1").await;
+    assert_full(&app, &service).await;
+    Answer::of(app.delete(&filler)).await.assert_ok();
+    let most = format!("Key1={}", "x".repeat(1_000_000));
+    let most = eventually("the room of all that was refused", async || {
+        let answer = Answer::of(app.post(STORE).form_body(&most)).await;
+        (answer.status == 200).then(|| answer.service())
+    })
+    .await;
+    Answer::of(app.delete(&most)).await.assert_ok();
+    for write in writes(&app, &service) {
+        let answer = Answer::of(write).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let made = if answer.body.is_empty() {
+            format!("{service}/storage")
+        } else {
+            answer.service()
+        };
+        Answer::of(app.delete(&made)).await.assert_ok();
+    }
+}
+
+#[tokio::test]
+async fn a_redis_that_is_full_refuses_writes_until_there_is_room() {
+    let redis = Arc::new(TestRedis::own());
+    let app = TestApp::start(Some(redis.clone()), "t:", &[]).await;
+    let service = app.create("Key1=1").await;
+    let mut connection = redis.connection().await;
+    let mut limit = async |bytes: &str| {
+        let mut set = redis::cmd("CONFIG");
+        set.arg("SET")
+            .arg("maxmemory")
+            .arg(bytes)
+            .arg("maxmemory-policy")
+            .arg("noeviction");
+        set.query_async::<()>(&mut connection).await.unwrap();
+    };
+    limit("1").await;
+    assert_full(&app, &service).await;
+    limit("0").await;
+    for write in writes(&app, &service) {
+        let answer = Answer::of(write).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+}

@@ -1,0 +1,204 @@
+//! The rules of the house, read off its source: who may name whom, and how long a file may be.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// A file of the tree, by its path from the root.
+struct Source {
+    path: String,
+    text: String,
+}
+
+impl Source {
+    /// Whether it is, or lies under, `part`: `src/store` stands for `src/store.rs` and `src/store/`.
+    fn belongs_to(&self, part: &str) -> bool {
+        let rest = self.path.strip_prefix(part);
+        rest.is_some_and(|rest| rest.starts_with(['.', '/']))
+    }
+
+    /// The lines of code with their numbers: no comments, and no tests within the file, which stand
+    /// at its end.
+    fn code(&self) -> impl Iterator<Item = (usize, &str)> {
+        let lines = self.text.lines().enumerate();
+        let lines = lines.take_while(|(_, line)| line.trim() != "#[cfg(test)]");
+        let lines = lines.map(|(at, line)| (at + 1, line.trim()));
+        lines.filter(|(_, line)| !line.starts_with("//"))
+    }
+
+    /// Where its code has one of these words.
+    fn naming(&self, words: &[&str]) -> Vec<String> {
+        let named = self.code().filter(|(_, line)| {
+            let words_of_line = line.split(|c: char| !c.is_alphanumeric() && c != '_');
+            words_of_line.into_iter().any(|word| words.contains(&word))
+        });
+        named
+            .map(|(number, line)| format!("{}:{number}: {line}", self.path))
+            .collect()
+    }
+}
+
+/// All files under these folders whose names end with `ending`.
+fn sources(folders: &[&str], ending: &str) -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut waiting: Vec<PathBuf> = folders.iter().map(|folder| root.join(folder)).collect();
+    let mut sources = Vec::new();
+    while let Some(folder) = waiting.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                waiting.push(path);
+            } else if path.to_string_lossy().ends_with(ending) {
+                let text = fs::read_to_string(&path).unwrap();
+                let path = path.strip_prefix(root).unwrap();
+                let path = path.to_str().unwrap().replace('\\', "/");
+                sources.push(Source { path, text });
+            }
+        }
+    }
+    sources.sort_by(|a, b| a.path.cmp(&b.path));
+    sources
+}
+
+/// Nothing of `part` may have one of `words` in its code.
+fn assert_never_names(part: &str, words: &[&str]) {
+    let all = sources(&["src"], ".rs");
+    let part: Vec<&Source> = all
+        .iter()
+        .filter(|source| source.belongs_to(part))
+        .collect();
+    assert!(!part.is_empty());
+    let named: Vec<String> = part
+        .iter()
+        .flat_map(|source| source.naming(words))
+        .collect();
+    assert!(named.is_empty(), "{named:#?}");
+}
+
+const ACTIX: [&str; 5] = [
+    "actix",
+    "actix_web",
+    "actix_rt",
+    "actix_http",
+    "actix_multipart",
+];
+
+#[test]
+fn what_services_mean_does_not_depend_on_the_web_server() {
+    assert_never_names("src/service", &ACTIX);
+}
+
+#[test]
+fn stores_do_not_depend_on_the_web_server() {
+    assert_never_names("src/store", &ACTIX);
+}
+
+#[test]
+fn the_web_side_does_not_depend_on_redis() {
+    assert_never_names(
+        "src/http",
+        &["redis", "deadpool", "deadpool_redis", "RedisStore"],
+    );
+}
+
+#[test]
+fn inner_parts_do_not_name_outer_ones() {
+    let (http, service, app) = ("http", "service", "app");
+    for (part, outer) in [
+        ("src/store", &[http, service, app][..]),
+        ("src/service", &[http, app]),
+        ("src/http", &[app]),
+    ] {
+        let all = sources(&["src"], ".rs");
+        let named = all
+            .iter()
+            .filter(|source| source.belongs_to(part))
+            .flat_map(|source| {
+                let uses = source.code().filter(|(_, line)| {
+                    outer
+                        .iter()
+                        .any(|outer| line.contains(&format!("crate::{outer}")))
+                });
+                uses.map(|(number, line)| format!("{}:{number}: {line}", source.path))
+            });
+        let named: Vec<String> = named.collect();
+        assert!(named.is_empty(), "{named:#?}");
+    }
+}
+
+#[test]
+fn only_settings_and_main_read_files_and_the_environment() {
+    let all = sources(&["src"], ".rs");
+    let others = all
+        .iter()
+        .filter(|source| !source.belongs_to("src/settings") && source.path != "src/main.rs");
+    let named: Vec<String> = others
+        .flat_map(|source| source.naming(&["env", "fs"]))
+        .collect();
+    assert!(named.is_empty(), "{named:#?}");
+}
+
+#[test]
+fn no_file_is_too_long_to_be_read_at_once() {
+    const MOST: usize = 400;
+    let mut all = sources(&["src", "tests", "benches"], ".rs");
+    all.extend(sources(&["src"], ".lua"));
+    let long = all
+        .iter()
+        .filter(|source| source.text.lines().count() > MOST);
+    let long: Vec<String> = long
+        .map(|source| format!("{}: {} lines", source.path, source.text.lines().count()))
+        .collect();
+    assert!(long.is_empty(), "over {MOST}: {long:#?}");
+}
+
+#[test]
+fn every_script_tells_its_keys_its_arguments_what_it_gives_and_what_it_costs() {
+    let scripts = sources(&["src"], ".lua");
+    assert!(!scripts.is_empty());
+    for Source { path, text } in scripts {
+        let head: Vec<&str> = text
+            .lines()
+            .take_while(|line| line.starts_with("--"))
+            .collect();
+        assert!(head.len() > 1, "{path} has no head");
+        let tells = |what: &str| {
+            head.iter()
+                .any(|line| line.starts_with(&format!("-- {what} ")))
+        };
+        for what in ["KEYS", "gives", "cost"] {
+            assert!(tells(what), "{path} does not tell {what}");
+        }
+        assert_eq!(tells("ARGV"), text.contains("ARGV["), "{path} and its ARGV");
+    }
+}
+
+#[test]
+fn keys_are_spelled_in_one_place() {
+    let all = sources(&["src"], ".rs");
+    let kinds = ["\"svc:", "\"blob:{", "\"own:", "\"idem:", "\"clean:"];
+    let place = "src/store/redis/keys.rs";
+    let spells = |source: &Source| -> Vec<String> {
+        let spelled = source
+            .code()
+            .filter(|(_, line)| kinds.iter().any(|kind| line.contains(kind)));
+        spelled
+            .map(|(number, line)| format!("{}:{number}: {line}", source.path))
+            .collect()
+    };
+    let (here, elsewhere): (Vec<&Source>, Vec<&Source>) =
+        all.iter().partition(|source| source.path == place);
+    let here: Vec<String> = here.into_iter().flat_map(spells).collect();
+    assert!(here.len() >= kinds.len(), "{here:#?}");
+    let elsewhere: Vec<String> = elsewhere.into_iter().flat_map(spells).collect();
+    assert!(elsewhere.is_empty(), "{elsewhere:#?}");
+}
+
+#[test]
+fn there_is_one_way_to_name_a_module() {
+    let all = sources(&["src", "tests"], ".rs");
+    let old = all.iter().filter(|source| source.path.ends_with("/mod.rs"));
+    let old: Vec<&str> = old.map(|source| source.path.as_str()).collect();
+    assert!(old.is_empty(), "{old:#?}");
+}

@@ -1,0 +1,234 @@
+//! Contract section 2, `Idempotency-Key`: a repeated create is done once.
+
+use std::collections::HashSet;
+
+use futures_util::future::join_all;
+use reqwest::{RequestBuilder, StatusCode};
+use serde_json::json;
+
+use crate::support::{
+    Answer, Bodies, Catalogue, Multipart, TestApp, Wire, eventually, on_both_stores,
+};
+
+const STORE: &str = "/genesys/1/service/store";
+
+on_both_stores!(
+    a_repeat_gets_the_same_bytes_and_creates_nothing,
+    a_repeat_is_answered_whatever_its_body,
+    twenty_creates_at_once_under_one_key_give_one_service,
+    another_key_or_another_configured_service_gives_another_service,
+    a_key_is_compared_as_it_is_written,
+    after_a_delete_a_repeat_makes_a_new_service,
+    after_the_end_by_time_a_repeat_makes_a_new_service,
+    a_repeat_is_answered_for_as_long_as_the_service_was_made_to_live,
+    a_repeat_is_answered_for_as_long_as_the_life_was_extended,
+    a_key_whose_create_failed_is_free_for_the_next,
+    a_key_has_one_to_255_characters,
+    a_slower_create_under_the_same_key_changes_nothing_of_the_first,
+);
+
+fn create(app: &TestApp, key: &str, form: &str) -> RequestBuilder {
+    let request = app.post(STORE).header("Idempotency-Key", key);
+    request.form_body(form)
+}
+
+/// Waits until a service made now, to live for a second, has ended.
+async fn a_second_passes(app: &TestApp) {
+    let service = app.create("_ttl=1").await;
+    eventually("the end of a service", async || {
+        let answer = Answer::of(app.get(&service)).await;
+        (answer.status == StatusCode::NOT_FOUND).then_some(())
+    })
+    .await;
+}
+
+async fn a_repeat_gets_the_same_bytes_and_creates_nothing(app: TestApp) {
+    let first = Answer::of(create(&app, "k1", "Key1=Value1")).await;
+    let service = first.service();
+    let keys = app.redis_keys("svc:*").await;
+    for _ in 0..3 {
+        let repeat = Answer::of(create(&app, "k1", "Key1=Value1")).await;
+        assert_eq!(
+            (repeat.status, repeat.body),
+            (first.status, first.body.clone())
+        );
+    }
+    assert_eq!(app.redis_keys("svc:*").await, keys);
+    assert_eq!(app.storage(&service).await, json!({"Key1": "Value1"}));
+}
+
+async fn a_repeat_is_answered_whatever_its_body(app: TestApp) {
+    let first = Answer::of(create(&app, "k1", "Key1=Value1")).await;
+    let file = Multipart::new().file("Key1", "f", "image/png", &vec![7; 300_000]);
+    let key = |request: RequestBuilder| request.header("Idempotency-Key", "k1");
+    for request in [
+        create(&app, "k1", "Key1=other&Key2=Value2&_ttl=1"),
+        key(app.post(STORE)).multipart_body(file),
+        key(app.post(STORE)),
+        key(app.get(STORE)),
+        key(app.post(STORE)).json_body("{"),
+    ] {
+        assert_eq!(Answer::of(request).await.body, first.body);
+    }
+    let expected = json!({"Key1": "Value1"});
+    assert_eq!(app.storage(&first.service()).await, expected);
+}
+
+async fn twenty_creates_at_once_under_one_key_give_one_service(app: TestApp) {
+    let requests = (0..20).map(|n| {
+        let request = create(&app, "k1", &format!("Key1=Value{n}"));
+        Answer::of(request)
+    });
+    let answers = join_all(requests).await;
+    let services: HashSet<String> = answers.iter().map(Answer::service).collect();
+    let bodies: HashSet<&[u8]> = answers.iter().map(|answer| &*answer.body).collect();
+    assert_eq!((services.len(), bodies.len()), (1, 1), "{services:?}");
+    let made = app.redis_keys("svc:*").await.len();
+    assert_eq!(made, usize::from(app.redis.is_some()));
+    let stored = app.storage(services.iter().next().unwrap()).await;
+    assert_eq!(stored.as_object().unwrap().len(), 1, "{stored}");
+}
+
+async fn another_key_or_another_configured_service_gives_another_service(app: TestApp) {
+    let catalogue = Catalogue::of(
+        "[services.store]\n_type = \"builtin\"\n_service = \"store\"\n\
+         [services.more]\n_type = \"builtin\"\n_service = \"store\"\n\
+         [services.'more:k']\n_type = \"builtin\"\n_service = \"store\"\n",
+    );
+    let app = app.sibling(&[("catalog.file", catalogue.path())]).await;
+    let mut services = HashSet::new();
+    for (name, key) in [
+        ("store", "k1"),
+        ("store", "k2"),
+        ("more", "k1"),
+        ("more", "k:1"),
+        ("more:k", "1"),
+    ] {
+        let request = app.post(&format!("/genesys/1/service/{name}"));
+        let request = request.header("Idempotency-Key", key);
+        services.insert(Answer::of(request).await.service());
+    }
+    assert_eq!(services.len(), 5, "{services:?}");
+}
+
+async fn a_key_is_compared_as_it_is_written(app: TestApp) {
+    let mut services = HashSet::new();
+    for key in ["k", "K", "k k", "\"k\"", "{k}", "k}", "*"] {
+        services.insert(Answer::of(create(&app, key, "")).await.service());
+    }
+    assert_eq!(services.len(), 7, "{services:?}");
+}
+
+async fn after_a_delete_a_repeat_makes_a_new_service(app: TestApp) {
+    let first = Answer::of(create(&app, "k1", "Key1=Value1"))
+        .await
+        .service();
+    Answer::of(app.delete(&first)).await.assert_ok();
+    let second = Answer::of(create(&app, "k1", "Key1=Value2"))
+        .await
+        .service();
+    assert_ne!(first, second);
+    Answer::of(app.get(&first))
+        .await
+        .message_of("ServiceNotFound", 404);
+    assert_eq!(app.storage(&second).await, json!({"Key1": "Value2"}));
+    let repeat = Answer::of(create(&app, "k1", "")).await.service();
+    assert_eq!(repeat, second);
+}
+
+async fn after_the_end_by_time_a_repeat_makes_a_new_service(app: TestApp) {
+    let first = Answer::of(create(&app, "k1", "Key1=Value1&_ttl=1"))
+        .await
+        .service();
+    a_second_passes(&app).await;
+    let second = Answer::of(create(&app, "k1", "Key2=Value2"))
+        .await
+        .service();
+    assert_ne!(first, second, "an id that had ended names something again");
+    assert_eq!(app.storage(&second).await, json!({"Key2": "Value2"}));
+}
+
+async fn a_repeat_is_answered_for_as_long_as_the_service_was_made_to_live(app: TestApp) {
+    let catalogue = Catalogue::of(
+        "[services.store]\n_type = \"builtin\"\n_service = \"store\"\n_ttl = 1\n\
+         _overwritable_options = \"_ttl\"\n",
+    );
+    let app = app.sibling(&[("catalog.file", catalogue.path())]).await;
+    let first = Answer::of(create(&app, "k1", "_ttl=60")).await;
+    a_second_passes(&app).await;
+    let repeat = Answer::of(create(&app, "k1", "_ttl=60")).await;
+    assert_eq!(repeat.text(), first.text());
+}
+
+async fn a_repeat_is_answered_for_as_long_as_the_life_was_extended(app: TestApp) {
+    let first = Answer::of(create(&app, "k1", "_ttl=1")).await;
+    let extend = app.put(&first.service()).form_body("ttl=60");
+    Answer::of(extend).await.assert_empty();
+    a_second_passes(&app).await;
+    let repeat = Answer::of(create(&app, "k1", "_ttl=1")).await;
+    assert_eq!(repeat.text(), first.text());
+}
+
+async fn a_key_whose_create_failed_is_free_for_the_next(app: TestApp) {
+    for wrong in ["a=1&_ttl=0", "a=%FF"] {
+        let answer = Answer::of(create(&app, "k1", wrong)).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{answer:?}");
+    }
+    let service = Answer::of(create(&app, "k1", "Key1=Value1"))
+        .await
+        .service();
+    assert_eq!(app.storage(&service).await, json!({"Key1": "Value1"}));
+}
+
+async fn a_key_has_one_to_255_characters(app: TestApp) {
+    for key in [String::new(), "k".repeat(256)] {
+        let answer = Answer::of(create(&app, &key, "a=1")).await;
+        let message = answer.message_of("InvalidParameter", 400);
+        assert!(message.contains("Idempotency-Key"), "{message}");
+        assert!(message.contains("255"), "{message}");
+    }
+    assert_eq!(app.redis_keys("*").await, Vec::<String>::new());
+    let longest = "k".repeat(255);
+    let first = Answer::of(create(&app, &longest, "")).await.service();
+    assert_eq!(
+        Answer::of(create(&app, &longest, "")).await.service(),
+        first
+    );
+}
+
+async fn a_slower_create_under_the_same_key_changes_nothing_of_the_first(app: TestApp) {
+    let body = |ttl: &str| {
+        let file = Multipart::new().file("pic", "p", "image/png", &vec![7; 300_000]);
+        file.text("_ttl", ttl).bytes()
+    };
+    let (fast, slow) = (body("60"), body("1"));
+    let mut wires = Vec::new();
+    for body in [&fast, &slow] {
+        let mut wire = Wire::open(&app).await;
+        let (kind, length) = (Multipart::CONTENT_TYPE, body.len());
+        wire.send(format!(
+            "POST {STORE} HTTP/1.1\r\nHost: x\r\nIdempotency-Key: k1\r\n\
+             Content-Type: {kind}\r\nContent-Length: {length}\r\n\r\n"
+        ))
+        .await;
+        wire.send(&body[..280_000]).await;
+        wires.push(wire);
+    }
+    eventually("chunks of both bodies", async || {
+        let seen = app.redis.is_none() || app.redis_keys("blob:*").await.len() == 2;
+        seen.then_some(())
+    })
+    .await;
+    let mut answers = Vec::new();
+    for (mut wire, body) in wires.into_iter().zip([&fast, &slow]) {
+        wire.send(&body[280_000..]).await;
+        answers.push(wire.answer().await);
+    }
+    let service = answers[0].service();
+    assert_eq!(answers[1].text(), answers[0].text());
+    a_second_passes(&app).await;
+    let binary = Answer::of(app.get(&format!("{service}/storage/binary/pic"))).await;
+    assert_eq!(binary.body, vec![7; 300_000]);
+    let repeat = Answer::of(create(&app, "k1", "_ttl=60")).await;
+    assert_eq!(repeat.text(), answers[0].text());
+}

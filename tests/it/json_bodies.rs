@@ -1,0 +1,141 @@
+//! Contract section 1, "Bodies": JSON, whose values become strings.
+
+use serde_json::json;
+
+use crate::support::{Answer, Bodies, TestApp, on_both_stores};
+
+const STORE: &str = "/genesys/1/service/store";
+
+on_both_stores!(
+    scalars_become_strings,
+    maps_and_arrays_become_flat_text,
+    numbers_keep_the_digits_they_were_written_with,
+    strings_are_unescaped,
+    names_are_unescaped,
+    null_is_not_stored,
+    the_last_of_a_repeated_key_wins,
+    any_charset_label_will_do,
+);
+
+/// Creates a service with `body` and reads the key `a`.
+async fn flat(app: &TestApp, body: &str) -> String {
+    let service = Answer::of(app.post(STORE).json_body(body)).await.service();
+    let key = app.get(&format!("{service}/storage/a"));
+    Answer::of(key.header("accept", "text/plain"))
+        .await
+        .text()
+        .to_owned()
+}
+
+async fn scalars_become_strings(app: TestApp) {
+    for (value, expected) in [
+        ("\"text\"", "text"),
+        ("\"\"", ""),
+        ("7", "7"),
+        ("true", "true"),
+        ("false", "false"),
+        ("\"null\"", "null"),
+    ] {
+        assert_eq!(flat(&app, &format!("{{\"a\":{value}}}")).await, expected);
+    }
+}
+
+async fn maps_and_arrays_become_flat_text(app: TestApp) {
+    for (value, expected) in [
+        (
+            r#"{"street":"mystreet","city":"mycity"}"#,
+            "{street=mystreet, city=mycity}",
+        ),
+        (
+            r#"["9002@SIP_Switch","5555666"]"#,
+            "[9002@SIP_Switch, 5555666]",
+        ),
+        ("[]", "[]"),
+        ("{}", "{}"),
+        (
+            r#"{"z":1,"b":[true,null,{"c":{}}],"a":"x"}"#,
+            "{z=1, b=[true, null, {c={}}], a=x}",
+        ),
+        (r#" [ "a, b" , "c=d" , "\"e\"" ] "#, "[a, b, c=d, \"e\"]"),
+        (r#"{"k":1,"j":2,"k":3}"#, "{k=3, j=2}"),
+    ] {
+        assert_eq!(flat(&app, &format!("{{\"a\":{value}}}")).await, expected);
+    }
+}
+
+async fn numbers_keep_the_digits_they_were_written_with(app: TestApp) {
+    for number in [
+        "0",
+        "-0",
+        "1.50",
+        "1e5",
+        "1E+05",
+        "12345678901234567890123456789",
+        "0.1000000000000000001",
+        "1e400",
+    ] {
+        assert_eq!(flat(&app, &format!("{{\"a\":{number}}}")).await, number);
+        let nested = flat(&app, &format!("{{\"a\":[{number},{{\"b\":{number}}}]}}")).await;
+        assert_eq!(nested, format!("[{number}, {{b={number}}}]"));
+    }
+}
+
+async fn strings_are_unescaped(app: TestApp) {
+    let body = r#"{"a":"\u00e9\ud83d\ude00\n\t\"\\\/\u0000"}"#;
+    assert_eq!(flat(&app, body).await, "\u{e9}\u{1f600}\n\t\"\\/\u{0}");
+}
+
+async fn names_are_unescaped(app: TestApp) {
+    assert_eq!(flat(&app, r#"{"\u0061":"1"}"#).await, "1");
+    let request = app.post(STORE).json_body(r#"{"\u005fttl":"0"}"#);
+    Answer::of(request)
+        .await
+        .message_of("InvalidParameter", 400);
+}
+
+async fn null_is_not_stored(app: TestApp) {
+    let request = app
+        .post(STORE)
+        .json_body(r#"{"a":null,"b":[null],"_ttl":null}"#);
+    let service = Answer::of(request).await.service();
+    assert_eq!(app.storage(&service).await, json!({"b": "[null]"}));
+}
+
+async fn the_last_of_a_repeated_key_wins(app: TestApp) {
+    for (body, expected) in [
+        (r#"{"a":1,"a":"2"}"#, json!({"a": "2"})),
+        (r#"{"a":1,"b":2,"a":null}"#, json!({"b": "2"})),
+        (r#"{"a":null,"a":[1]}"#, json!({"a": "[1]"})),
+    ] {
+        let service = Answer::of(app.post(STORE).json_body(body)).await.service();
+        assert_eq!(app.storage(&service).await, expected, "{body}");
+    }
+}
+
+async fn any_charset_label_will_do(app: TestApp) {
+    let utf_16 = "\u{feff}{\"a\":\"\u{e9}\"}".encode_utf16();
+    let utf_16: Vec<u8> = utf_16.flat_map(u16::to_le_bytes).collect();
+    for (label, body) in [
+        ("application/json", "{\"a\":\"\u{e9}\"}".as_bytes()),
+        ("application/json", "\u{feff}{\"a\":\"\u{e9}\"}".as_bytes()),
+        (
+            "application/json;charset=UTF-8",
+            "{\"a\":\"\u{e9}\"}".as_bytes(),
+        ),
+        (
+            "application/json; charset=whatever",
+            "{\"a\":\"\u{e9}\"}".as_bytes(),
+        ),
+        ("application/json; charset=ISO-8859-1", b"{\"a\":\"\xe9\"}"),
+        ("application/json; charset=utf-16le", &utf_16),
+    ] {
+        let service = Answer::of(app.post(STORE).body_of(label, body))
+            .await
+            .service();
+        assert_eq!(
+            app.storage(&service).await,
+            json!({"a": "\u{e9}"}),
+            "{label}"
+        );
+    }
+}

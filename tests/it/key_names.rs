@@ -1,0 +1,198 @@
+//! Contract section 1, "Names": any characters, `/` included, percent-encoded in a path.
+
+use proptest::{
+    prelude::*,
+    test_runner::{Config, TestRunner},
+};
+use reqwest::StatusCode;
+use serde_json::json;
+
+use crate::support::{Answer, Bodies, Multipart, TestApp, Wire, encode, on_both_stores};
+
+on_both_stores!(
+    a_key_of_any_name_is_written_read_and_deleted,
+    the_key_named_binary_is_a_key_like_others,
+    a_plus_in_a_path_is_a_plus,
+    a_name_has_one_to_256_bytes,
+    a_path_that_is_no_text_names_nothing,
+);
+
+/// Reads, replaces by a binary, and deletes the key `name` of a service of its own.
+async fn check(app: &TestApp, name: &str) {
+    let service = app.create(&format!("{}=Value1", encode(name))).await;
+    assert_eq!(app.storage(&service).await, json!({name: "Value1"}));
+    let storage = format!("{service}/storage");
+    let key = format!("{storage}/{}", encode(name));
+    let binary = format!("{storage}/binary/{}", encode(name));
+
+    // Not by the client: it would resolve the key `..` like a folder.
+    let mut wire = Wire::open(app).await;
+    let answer = wire.ask("GET", &key).await;
+    assert_eq!(answer.status, StatusCode::OK, "{name:?}: {answer:?}");
+    assert_eq!(answer.json(), json!({name: "Value1"}));
+    let answer = wire.ask("GET", &binary).await;
+    answer.message_of("KeyNotFound", 404);
+
+    if !name.contains(['"', '\\']) && !name.contains(char::is_control) {
+        let file = Multipart::new().file(name, "f", "image/png", b"123");
+        Answer::of(app.post(&storage).multipart_body(file))
+            .await
+            .assert_empty();
+        assert_eq!(wire.ask("GET", &binary).await.body, b"123", "{name:?}");
+        wire.ask("GET", &key).await.message_of("KeyNotFound", 404);
+        assert_eq!(app.told(&service).await["_binaries"][0]["name"], name);
+    }
+
+    wire.ask("DELETE", &key).await.assert_ok();
+    wire.ask("GET", &key).await.message_of("KeyNotFound", 404);
+    assert_eq!(app.storage(&service).await, json!({}));
+}
+
+async fn a_key_of_any_name_is_written_read_and_deleted(app: TestApp) {
+    let longest = "\u{e9}".repeat(128);
+    for name in [
+        "a/b",
+        "/",
+        "//",
+        "/a",
+        "a/",
+        "%",
+        "%2F",
+        "%25",
+        "100%",
+        " ",
+        "a b",
+        " a ",
+        "+",
+        "\u{e9}",
+        "\u{1f600}",
+        "\u{feff}a",
+        "binary",
+        "storage",
+        "..",
+        ".",
+        "../..",
+        "?",
+        "a?b",
+        "#",
+        "a#b",
+        "\"",
+        "\\",
+        "'",
+        ":",
+        ";",
+        "&",
+        "=",
+        "{}",
+        "{id}",
+        "[0]",
+        "*",
+        "a\nb",
+        "\r\n",
+        "\0",
+        "a_",
+        &longest,
+    ] {
+        check(&app, name).await;
+    }
+}
+
+async fn the_key_named_binary_is_a_key_like_others(app: TestApp) {
+    let service = app.create("binary=Value1").await;
+    let key = format!("{service}/storage/binary");
+    assert_eq!(
+        Answer::of(app.get(&key)).await.text(),
+        r#"{"binary":"Value1"}"#
+    );
+    Answer::of(app.delete(&key)).await.assert_ok();
+    Answer::of(app.get(&key))
+        .await
+        .message_of("KeyNotFound", 404);
+
+    let file = Multipart::new().file("binary", "f", "image/png", b"123");
+    let written = app.post(&format!("{service}/storage")).multipart_body(file);
+    Answer::of(written).await.assert_empty();
+    Answer::of(app.get(&key))
+        .await
+        .message_of("KeyNotFound", 404);
+    let binary = Answer::of(app.get(&format!("{key}/binary"))).await;
+    assert_eq!(binary.body, b"123");
+    Answer::of(app.get(&format!("{key}/")))
+        .await
+        .message_of("NotFound", 404);
+}
+
+async fn a_plus_in_a_path_is_a_plus(app: TestApp) {
+    let service = app.create("a%2Bb=plus&a+b=space").await;
+    let read = async |key: &str| {
+        let request = app.get(&format!("{service}/storage/{key}"));
+        Answer::of(request.header("accept", "text/plain")).await
+    };
+    assert_eq!(read("a+b").await.text(), "plus");
+    assert_eq!(read("a%2Bb").await.text(), "plus");
+    assert_eq!(read("a%20b").await.text(), "space");
+}
+
+async fn a_name_has_one_to_256_bytes(app: TestApp) {
+    let (longest, too_long) = ("\u{e9}".repeat(128), "\u{e9}".repeat(129));
+    let service = app.create(&format!("{}=1", encode(&longest))).await;
+    let storage = format!("{service}/storage");
+    for name in ["", &too_long] {
+        let form = format!("Key1=1&{}=x", encode(name));
+        for path in [
+            "/genesys/1/service/store",
+            &storage,
+            &format!("{service}/update"),
+        ] {
+            let answer = Answer::of(app.post(path).form_body(&form)).await;
+            let message = answer.message_of("InvalidParameter", 400);
+            assert!(message.contains("1 to 256 bytes"), "{message}");
+        }
+    }
+    assert_eq!(app.storage(&service).await, json!({longest: "1"}));
+    let read = Answer::of(app.get(&format!("{storage}/{}", encode(&too_long)))).await;
+    read.message_of("KeyNotFound", 404);
+}
+
+async fn a_path_that_is_no_text_names_nothing(app: TestApp) {
+    let service = app.create("Key1=1").await;
+    for path in ["storage/%FF", "storage/binary/%FF", "storage/a%C3"] {
+        let answer = Answer::of(app.get(&format!("{service}/{path}"))).await;
+        answer.message_of("InvalidParameter", 400);
+    }
+}
+
+/// Names of user data: 1 to 256 bytes, no `_` in front, otherwise anything.
+fn names() -> impl Strategy<Value = String> {
+    let any_text = "\\PC{1,64}|[ -~]{1,64}|(?s).{1,16}|[/%.+?#&=;\"\\\\ ]{1,8}";
+    let storable = |name: &String| !name.starts_with('_') && name.len() <= 256;
+    any_text.prop_filter("storable", storable)
+}
+
+fn check_any(app: impl Future<Output = TestApp>) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let app = runtime.block_on(app);
+    let config = Config {
+        cases: 64,
+        failure_persistence: None,
+        ..Config::default()
+    };
+    let outcome = TestRunner::new(config).run(&names(), |name| {
+        runtime.block_on(check(&app, &name));
+        Ok(())
+    });
+    outcome.unwrap();
+}
+
+#[test]
+fn any_name_reads_back_on_memory() {
+    check_any(TestApp::on_memory());
+}
+
+#[test]
+fn any_name_reads_back_on_redis() {
+    check_any(TestApp::on_redis());
+}

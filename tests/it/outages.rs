@@ -1,0 +1,243 @@
+//! Redis away: at the start, in the middle, or there and silent.
+
+use std::time::{Duration, Instant};
+
+use reqwest::RequestBuilder;
+use serde_json::json;
+
+use crate::support::{
+    Answer, Bodies, TestApp, TestRedis, eventually,
+    proxy::{Proxy, Way},
+    random_prefix,
+};
+
+mod fates;
+mod load;
+
+/// What the tests here set as `redis.answer_timeout_ms`.
+const ANSWER_TIMEOUT: Duration = Duration::from_millis(300);
+/// Longest time for any answer, whatever has become of Redis.
+const LONGEST: Duration = Duration::from_millis(1_300);
+
+/// A service that reaches Redis through a proxy.
+struct Fixture {
+    proxy: Proxy,
+    app: TestApp,
+}
+
+impl Fixture {
+    /// One whose Redis is as `way` says from the start.
+    async fn starting(way: Way, overrides: &[(&str, &str)]) -> Self {
+        let redis = TestRedis::shared();
+        let proxy = Proxy::to(&redis.url().replace("redis://", ""));
+        proxy.set(way);
+        let url = proxy.url();
+        let mut all = vec![
+            ("redis.url", url.as_str()),
+            ("redis.answer_timeout_ms", "300"),
+        ];
+        all.extend_from_slice(overrides);
+        let app = TestApp::start(Some(redis), &random_prefix(), &all).await;
+        Self { proxy, app }
+    }
+
+    async fn new() -> Self {
+        Self::starting(Way::Open(Duration::ZERO), &[]).await
+    }
+
+    /// One with a single worker, so that all requests take the same lane.
+    async fn with_one_lane() -> Self {
+        let one_lane = [("server.workers", "1")];
+        Self::starting(Way::Open(Duration::ZERO), &one_lane).await
+    }
+
+    /// A replica that reaches Redis without the proxy.
+    async fn replica(&self) -> TestApp {
+        self.app.replica().await
+    }
+
+    async fn status_of_node(&self) -> (u16, String) {
+        let request = self.app.get("/genesys/1/admin/node/status");
+        let answer = Answer::of(request).await;
+        (answer.status.as_u16(), answer.text().to_owned())
+    }
+
+    /// Waits until both workers serve again.
+    async fn works(&self) {
+        eventually("it works again", async || {
+            for _ in 0..10 {
+                let ready = Answer::of(self.app.get("/readyz")).await;
+                (ready.status == 200).then_some(())?;
+            }
+            Some(())
+        })
+        .await;
+    }
+}
+
+/// Sends a request, which must be answered in time.
+async fn in_time(request: RequestBuilder) -> Answer {
+    let asked = Instant::now();
+    let answer = Answer::of(request).await;
+    let took = asked.elapsed();
+    assert!(took < LONGEST, "{took:?}: {}", answer.text());
+    answer
+}
+
+/// Checks that the answer says that the store is away, and gives its message.
+fn message_of_away(answer: &Answer) -> String {
+    let seconds: u64 = answer.header("retry-after").parse().unwrap();
+    assert!((1..=60).contains(&seconds));
+    answer.message_of("StoreUnavailable", 503)
+}
+
+#[tokio::test]
+async fn a_service_starts_without_redis_and_works_when_redis_comes() {
+    let fixture = Fixture::starting(Way::Cut, &[]).await;
+    let app = &fixture.app;
+    Answer::of(app.get("/livez")).await.assert_ok();
+    let ready = Answer::of(app.get("/readyz")).await;
+    assert_eq!(ready.status, 503);
+    assert_eq!(fixture.status_of_node().await, (503, "OFFLINE".to_owned()));
+    for request in [
+        app.post("/genesys/1/service/store").form_body("a=1"),
+        app.get("/genesys/1/service/some-id/storage"),
+        app.get("/genesys/1/service/some-id/storage/a"),
+        app.get("/genesys/1/service/some-id/storage/binary/a"),
+        app.post("/genesys/1/service/some-id/storage")
+            .form_body("a=1"),
+        app.get("/genesys/1/service/some-id"),
+        app.put("/genesys/1/service/some-id").form_body("ttl=60"),
+        app.delete("/genesys/1/service/some-id"),
+    ] {
+        let message = message_of_away(&in_time(request).await);
+        assert!(message.contains("nothing was changed"), "{message}");
+    }
+
+    fixture.proxy.mend();
+    let came = Instant::now();
+    eventually("a request succeeds", async || {
+        let create = app.post("/genesys/1/service/store").form_body("a=1");
+        let answer = in_time(create).await;
+        if answer.status == 200 {
+            return Some(());
+        }
+        message_of_away(&answer);
+        None
+    })
+    .await;
+    assert!(came.elapsed() < Duration::from_secs(5));
+    fixture.works().await;
+    assert_eq!(fixture.status_of_node().await, (200, "ONLINE".to_owned()));
+}
+
+#[tokio::test]
+async fn a_redis_that_falls_silent_is_waited_for_once_and_then_no_more() {
+    let fixture = Fixture::with_one_lane().await;
+    let service = fixture.app.create("a=1").await;
+    let path = format!("{service}/storage/a");
+    fixture.proxy.set(Way::Clogged);
+
+    message_of_away(&in_time(fixture.app.get(&path)).await);
+    eventually("requests fail at once", async || {
+        let asked = Instant::now();
+        message_of_away(&in_time(fixture.app.get(&path)).await);
+        (asked.elapsed() < ANSWER_TIMEOUT / 4).then_some(())
+    })
+    .await;
+    let asked = Instant::now();
+    for _ in 0..20 {
+        message_of_away(&in_time(fixture.app.get(&path)).await);
+    }
+    let took = asked.elapsed();
+    assert!(took < 20 * ANSWER_TIMEOUT / 4, "{took:?} for 20");
+    Answer::of(fixture.app.get("/livez")).await.assert_ok();
+    assert_eq!(fixture.status_of_node().await, (503, "OFFLINE".to_owned()));
+
+    fixture.proxy.mend();
+    fixture.works().await;
+    assert_eq!(fixture.status_of_node().await, (200, "ONLINE".to_owned()));
+    assert_eq!(fixture.app.storage(&service).await, json!({"a": "1"}));
+}
+
+#[tokio::test]
+async fn a_redis_that_is_cut_off_is_found_again() {
+    let fixture = Fixture::new().await;
+    let service = fixture.app.create("a=1").await;
+    let path = format!("{service}/storage/a");
+    for _ in 0..3 {
+        fixture.proxy.set(Way::Cut);
+        eventually("the outage shows", async || {
+            let answer = in_time(fixture.app.get(&path)).await;
+            (answer.status == 503).then(|| message_of_away(&answer))
+        })
+        .await;
+        assert_eq!(fixture.status_of_node().await, (503, "OFFLINE".to_owned()));
+        fixture.proxy.mend();
+        fixture.works().await;
+        let read = Answer::of(fixture.app.get(&path)).await;
+        assert_eq!(read.json(), json!({"a": "1"}));
+    }
+}
+
+#[tokio::test]
+async fn an_idle_service_notices_by_itself_that_redis_is_silent() {
+    let fixture = Fixture::with_one_lane().await;
+    fixture.proxy.set(Way::Clogged);
+    // Nobody asks for anything that needs Redis for longer than it may take to notice. The first who
+    // then does is answered at once.
+    let quiet = Instant::now();
+    let noticed = Duration::from_secs(3);
+    eventually("it had the time to notice", async || {
+        Answer::of(fixture.app.get("/livez")).await.assert_ok();
+        (quiet.elapsed() > noticed).then_some(())
+    })
+    .await;
+    let asked = Instant::now();
+    let create = fixture.app.post("/genesys/1/service/store");
+    message_of_away(&Answer::of(create).await);
+    assert!(asked.elapsed() < ANSWER_TIMEOUT / 2);
+}
+
+#[tokio::test]
+async fn a_slow_redis_is_waited_for_and_requests_do_not_queue() {
+    let fixture = Fixture::with_one_lane().await;
+    let service = fixture.app.create("a=1").await;
+    let path = format!("{service}/storage/a");
+    let delay = Duration::from_millis(60);
+    fixture.proxy.set(Way::Open(delay));
+    let asked = Instant::now();
+    let reads = (0..40).map(|_| in_time(fixture.app.get(&path)));
+    for answer in futures_util::future::join_all(reads).await {
+        assert_eq!(answer.json(), json!({"a": "1"}));
+    }
+    // One after the other they would take forty times there and back.
+    let took = asked.elapsed();
+    assert!(took >= 2 * delay && took < 20 * delay, "{took:?}");
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_too_late_is_given_to_nobody() {
+    let fixture = Fixture::with_one_lane().await;
+    let service = fixture.app.create("k0=0&k1=1&k2=2&k3=3").await;
+    let read = async |n: usize| {
+        let path = format!("{service}/storage/k{n}");
+        let answer = in_time(fixture.app.get(&path)).await;
+        if answer.status == 200 {
+            let expected = json!({ format!("k{n}"): n.to_string() });
+            assert_eq!(answer.json(), expected);
+            return true;
+        }
+        message_of_away(&answer);
+        false
+    };
+    fixture.proxy.set(Way::Open(2 * ANSWER_TIMEOUT));
+    for n in 0..4 {
+        assert!(!read(n).await);
+    }
+    fixture.proxy.mend();
+    fixture.works().await;
+    for n in 0..40 {
+        assert!(read(n % 4).await);
+    }
+}

@@ -1,0 +1,169 @@
+//! Files and outages: a file is there whole or not at all, whoever was told what.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::{Fixture, in_time, message_of_away};
+use crate::support::{
+    Answer, Bodies, Multipart, TestApp, Wire, eventually, proxy::Way, stores::some_bytes,
+};
+
+/// Sends all of a request that stores a file called `map`, but for its last bytes, and waits until
+/// Redis has the file's. Gives the connection and what is still to be sent.
+async fn almost_stored(fixture: &Fixture, service: &str) -> (Wire, Vec<u8>) {
+    let body = Multipart::new().file("map", "map.png", "image/png", &some_bytes(1_000));
+    let body = body.text("note", "one").bytes();
+    let (most, rest) = body.split_at(body.len() - 10);
+    let mut wire = Wire::open(&fixture.app).await;
+    let head = format!(
+        "POST {service}/storage HTTP/1.1\r\nHost: x\r\nContent-Type: {}\r\nContent-Length: {}\r\n\r\n",
+        Multipart::CONTENT_TYPE,
+        body.len()
+    );
+    wire.send(head).await;
+    wire.send(most).await;
+    eventually("the bytes are in Redis", async || {
+        let blobs = fixture.app.redis_keys("blob:*").await;
+        (blobs.len() == 1).then_some(())
+    })
+    .await;
+    (wire, rest.to_vec())
+}
+
+/// The file, where the service says that it has one, is whole.
+async fn assert_whole_or_absent(app: &TestApp, service: &str) -> bool {
+    let told = app.told(service).await;
+    if told["_binaries"] == json!([]) {
+        assert_eq!(app.storage(service).await, json!({}));
+        return false;
+    }
+    assert_eq!(app.storage(service).await, json!({"note": "one"}));
+    let path = format!("{service}/storage/binary/map");
+    let file = app.get(&path).send().await.unwrap();
+    let bytes = file.bytes().await.map(|bytes| bytes.to_vec());
+    assert!(bytes.ok() == Some(some_bytes(1_000)), "in part: {told}");
+    true
+}
+
+/// Lets everything that waits for the lane of the service go first.
+async fn lane_is_idle(fixture: &Fixture) {
+    for _ in 0..5 {
+        fixture.works().await;
+    }
+}
+
+/// Has a request stored a file while its answer is on its way, which it never ends: gives the service,
+/// a replica that reaches Redis, and the connection of who waits for the answer.
+async fn stored_unanswered(fixture: &Fixture) -> (String, TestApp, Wire) {
+    let replica = fixture.replica().await;
+    let service = fixture.app.create("").await;
+    // Whoever writes first tells Redis the script, and waits for an answer in between.
+    let write = replica.post(&format!("{service}/storage"));
+    Answer::of(write.form_body("")).await.assert_empty();
+
+    let (mut wire, rest) = almost_stored(fixture, &service).await;
+    fixture.proxy.set(Way::Deaf);
+    wire.send(rest).await;
+    eventually("Redis has it", async || {
+        let told = replica.told(&service).await;
+        (told["_binaries"] != json!([])).then_some(())
+    })
+    .await;
+    (service, replica, wire)
+}
+
+#[tokio::test]
+async fn a_file_whose_answer_was_lost_is_there_whole() {
+    let fixture = Fixture::with_one_lane().await;
+    let (service, replica, mut wire) = stored_unanswered(&fixture).await;
+    fixture.proxy.mend();
+    let message = message_of_away(&wire.answer().await);
+    assert!(!message.contains("nothing was changed"), "{message}");
+    lane_is_idle(&fixture).await;
+    assert!(assert_whole_or_absent(&replica, &service).await);
+}
+
+#[tokio::test]
+async fn a_file_whose_sender_breaks_off_before_the_answer_is_there_whole() {
+    let fixture = Fixture::with_one_lane().await;
+    let (service, replica, wire) = stored_unanswered(&fixture).await;
+    wire.break_off();
+    fixture.proxy.mend();
+    lane_is_idle(&fixture).await;
+    assert!(assert_whole_or_absent(&replica, &service).await);
+}
+
+#[tokio::test]
+async fn a_file_given_up_for_want_of_redis_is_not_there() {
+    let fixture = Fixture::with_one_lane().await;
+    let service = fixture.app.create("").await;
+    for way in [Way::Cut, Way::Clogged] {
+        let (mut wire, rest) = almost_stored(&fixture, &service).await;
+        fixture.proxy.set(way);
+        wire.send(rest).await;
+        message_of_away(&wire.answer().await);
+        fixture.proxy.mend();
+        lane_is_idle(&fixture).await;
+        assert!(!assert_whole_or_absent(&fixture.app, &service).await);
+        for key in fixture.app.redis_keys("blob:*").await {
+            let redis = fixture.app.redis.as_ref().unwrap();
+            let unlink = redis::cmd("UNLINK").arg(key).to_owned();
+            let mut connection = redis.connection().await;
+            unlink.exec_async(&mut connection).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_new_upload_is_refused_in_time_while_redis_is_away() {
+    let fixture = Fixture::starting(
+        Way::Open(Duration::ZERO),
+        &[("server.workers", "1"), ("redis.connect_timeout_ms", "300")],
+    )
+    .await;
+    let upload = || {
+        let body = Multipart::new().file("map", "map.png", "image/png", b"bytes");
+        let create = fixture.app.post("/genesys/1/service/store");
+        create.multipart_body(body)
+    };
+    Answer::of(upload()).await.service();
+    fixture.proxy.set(Way::Clogged);
+    for _ in 0..3 {
+        message_of_away(&in_time(upload()).await);
+    }
+    fixture.proxy.set(Way::Cut);
+    for _ in 0..3 {
+        message_of_away(&in_time(upload()).await);
+    }
+    fixture.proxy.mend();
+    fixture.works().await;
+    Answer::of(upload()).await.service();
+}
+
+#[tokio::test]
+async fn a_download_that_cannot_be_finished_is_not_taken_for_whole() {
+    let fixture = Fixture::with_one_lane().await;
+    // More than the sockets in between take up.
+    let bytes = some_bytes(24 << 20);
+    let body = Multipart::new().file("map", "map.png", "image/png", &bytes);
+    let create = fixture.app.post("/genesys/1/service/store");
+    let service = Answer::of(create.multipart_body(body)).await.service();
+    let path = format!("{service}/storage/binary/map");
+    for way in [Way::Clogged, Way::Cut] {
+        let mut download = fixture.app.get(&path).send().await.unwrap();
+        download.chunk().await.unwrap().unwrap();
+        fixture.proxy.set(way);
+        let rest = async {
+            while download.chunk().await?.is_some() {}
+            Ok::<(), reqwest::Error>(())
+        };
+        let ended = tokio::time::timeout(Duration::from_secs(10), rest).await;
+        // It ended, and not as if the part were the whole.
+        assert!(matches!(ended, Ok(Err(_))), "{way:?}: {ended:?}");
+        fixture.proxy.mend();
+        fixture.works().await;
+    }
+    let again = Answer::of(fixture.app.get(&path)).await;
+    assert!(again.body == bytes);
+}

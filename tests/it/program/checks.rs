@@ -1,0 +1,158 @@
+//! What is wrong with settings and catalogue is told before anything is started.
+
+use std::{io::ErrorKind, net::TcpListener};
+
+use crate::support::{
+    Catalogue,
+    program::{Ended, Program},
+};
+
+/// Runs `switchboard check` and `switchboard` on the same, which must refuse it alike.
+async fn refused(arguments: &[&str], settings: &[(&str, &str)]) -> String {
+    let mut told = Vec::new();
+    for command in [&["check"][..], &[]] {
+        let arguments = [arguments, command].concat();
+        let Ended {
+            code,
+            stdout,
+            stderr,
+        } = Program::run(&arguments, settings).ended().await;
+        assert_eq!(code, Some(64), "{stderr}");
+        assert_eq!(stdout, "");
+        told.push(stderr);
+    }
+    assert_eq!(told[0], told[1]);
+    told.remove(0)
+}
+
+fn assert_has(told: &str, expected: &[&str]) {
+    for part in expected {
+        assert!(told.contains(part), "{part:?} is not in {told:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_setting_is_named_with_its_origin_and_what_was_expected() {
+    for (setting, value, expected) in [
+        ("server.listen", "nowhere", "host:port"),
+        ("server.workers", "many", "whole number from 0 to 256"),
+        ("redis.url", "http://localhost", "redis://"),
+        ("redis.answer_timeout_ms", "0", "from 1 to 60000"),
+        ("log.format", "xml", "\"json\""),
+    ] {
+        let told = refused(&[], &[(setting, value)]).await;
+        let variable = setting.replace('.', "__").to_uppercase();
+        let variable = format!("environment variable SWITCHBOARD__{variable}");
+        assert_has(&told, &[&format!("`{setting}`"), &variable, expected]);
+        assert_eq!(told.lines().count(), 1, "{told}");
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_setting_of_a_file_is_named_with_the_file() {
+    let file = Catalogue::of("[limits]\nkeys = 0\n");
+    let told = refused(&["--config", file.path()], &[]).await;
+    assert_has(&told, &["`limits.keys`", file.path(), "from 1 to 1000000"]);
+}
+
+#[tokio::test]
+async fn a_setting_nobody_knows_is_refused_with_those_there_are() {
+    let told = refused(&[], &[("server.lisen", "127.0.0.1:0")]).await;
+    let variable = "SWITCHBOARD__SERVER__LISEN";
+    assert_has(&told, &["`server.lisen`", variable, "server.listen"]);
+    let file = Catalogue::of("[sever]\nlisten = \"127.0.0.1:0\"\n");
+    let told = refused(&["--config", file.path()], &[]).await;
+    assert_has(&told, &["`sever`", file.path(), "[server]"]);
+}
+
+#[tokio::test]
+async fn a_file_that_is_not_there_is_named() {
+    let told = refused(&["--config", "no/such/settings.toml"], &[]).await;
+    assert_has(&told, &["no/such/settings.toml"]);
+    let told = refused(&[], &[("catalog.file", "no/such/catalogue.toml")]).await;
+    assert_has(&told, &["`catalog.file`", "no/such/catalogue.toml"]);
+}
+
+#[tokio::test]
+async fn a_wrong_catalogue_is_told_with_service_option_and_what_was_expected() {
+    let right = "[services.right]\n_type = \"builtin\"\n_service = \"store\"\n";
+    for (wrong, option, expected) in [
+        (
+            "_type = \"soap\"\n_service = \"store\"",
+            "_type",
+            "\"builtin\"",
+        ),
+        (
+            "_type = \"builtin\"\n_service = \"shop\"",
+            "_service",
+            "store",
+        ),
+        (
+            "_type = \"builtin\"\n_service = \"store\"\n_ttl = \"soon\"",
+            "_ttl",
+            "from 1 to",
+        ),
+    ] {
+        let file = Catalogue::of(&format!("{right}[services.wrong]\n{wrong}\n"));
+        let told = refused(&[], &[("catalog.file", file.path())]).await;
+        assert_has(&told, &[file.path(), "\"wrong\"", option, expected]);
+    }
+    let file = Catalogue::of("[services.wrong");
+    let told = refused(&[], &[("catalog.file", file.path())]).await;
+    assert_has(&told, &[file.path(), "line 1"]);
+}
+
+#[tokio::test]
+async fn no_password_is_told_even_where_it_does_not_belong() {
+    for (setting, value) in [
+        ("redis.url", "redis://clerk:hunter2@host:port"),
+        ("redis.url", "rediss://clerk:hunter2@host"),
+        ("redis.mode", "redis://clerk:hunter2@host"),
+        ("server.listen", "redis://clerk:hunter2@host"),
+    ] {
+        let told = refused(&[], &[(setting, value)]).await;
+        assert_has(&told, &[setting]);
+        assert!(!told.contains("hunter2"), "{told}");
+    }
+    let file = Catalogue::of("[redis]\nurl = \"redis://clerk:hunter2@host\n");
+    let told = refused(&["--config", file.path()], &[]).await;
+    assert_has(&told, &[file.path(), "line 2"]);
+    assert!(!told.contains("hunter2"), "{told}");
+}
+
+#[tokio::test]
+async fn a_check_starts_nothing() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let redis = TcpListener::bind("127.0.0.1:0").unwrap();
+    redis.set_nonblocking(true).unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let url = format!("redis://{}", redis.local_addr().unwrap());
+    let settings = [("server.listen", address.as_str()), ("redis.url", &url)];
+    let ended = Program::run(&["check"], &settings).ended().await;
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert_eq!(ended.stdout, "settings and catalogue are valid");
+    assert_eq!(ended.stderr, "");
+    let connected = redis.accept().unwrap_err();
+    assert_eq!(connected.kind(), ErrorKind::WouldBlock);
+}
+
+#[tokio::test]
+async fn a_check_reads_the_file_it_is_given() {
+    let file = Catalogue::of("[server]\nlisten = \"127.0.0.1:0\"\n");
+    for arguments in [
+        ["--config", file.path(), "check"],
+        ["check", "--config", file.path()],
+    ] {
+        let ended = Program::run(&arguments, &[]).ended().await;
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    }
+}
+
+#[tokio::test]
+async fn a_command_line_nobody_understands_is_refused_with_how_to_use_it() {
+    for arguments in [&["serv"][..], &["--confg", "x"], &["--config"]] {
+        let ended = Program::run(arguments, &[]).ended().await;
+        assert!(matches!(ended.code, Some(code) if code != 0));
+        assert!(ended.stderr.contains("--help"), "{}", ended.stderr);
+    }
+}

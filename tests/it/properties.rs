@@ -1,0 +1,98 @@
+//! Whatever carries pairs, they read back the same.
+
+use std::collections::BTreeMap;
+
+use proptest::{
+    prelude::*,
+    test_runner::{Config, TestRunner},
+};
+use serde_json::Value;
+
+use crate::support::{Answer, Bodies, Multipart, TestApp, encode};
+
+const STORE: &str = "/genesys/1/service/store";
+
+/// A name that multipart can carry too, which has no way to write some characters in a header.
+fn names() -> impl Strategy<Value = String> {
+    let carried = |c: char| !c.is_control() && !"\"\\".contains(c);
+    let names = "\\PC{1,40}|[ -~]{1,20}|[a-z/%.+?#&=;]{1,8}";
+    names.prop_filter("storable and carried", move |name| {
+        !name.starts_with('_') && name.len() <= 256 && name.chars().all(carried)
+    })
+}
+
+/// A value of any characters, often such as mean something to some kind of body.
+fn values() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "(?s).{0,60}",
+        "[\r\n-]{0,12}",
+        "(\r\n|--|b-7d3f|[{}\\[\\]&=+%\"\\\\:,;0-9a ]){0,30}",
+        "[a-z\u{e9}\u{1f600}]{1000,3000}",
+    ]
+}
+
+fn pairs() -> impl Strategy<Value = BTreeMap<String, String>> {
+    prop::collection::btree_map(names(), values(), 0..12)
+}
+
+async fn check(app: &TestApp, pairs: &BTreeMap<String, String>) {
+    let json = serde_json::to_string(pairs).unwrap();
+    let form = pairs
+        .iter()
+        .map(|(name, value)| format!("{}={}", encode(name), encode(value)));
+    let form = form.collect::<Vec<String>>().join("&");
+    let parts = pairs
+        .iter()
+        .fold(Multipart::new(), |all, (name, value)| all.text(name, value));
+    let parts = parts.bytes();
+    let empty = app.create("").await;
+    let written = format!("{empty}/storage");
+    let sent = |path: &str| {
+        [
+            app.post(path).json_body(&json),
+            app.post(path).form_body(&form),
+            app.post(path).body_of(Multipart::CONTENT_TYPE, &parts),
+        ]
+    };
+    let expected: Value = pairs
+        .iter()
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    for create in sent(STORE) {
+        let service = Answer::of(create).await.service();
+        assert_eq!(app.storage(&service).await, expected);
+    }
+    for write in sent(&written) {
+        Answer::of(write).await.assert_empty();
+        assert_eq!(app.storage(&empty).await, expected);
+        Answer::of(app.delete(&written)).await.assert_ok();
+    }
+}
+
+fn check_any(app: impl Future<Output = TestApp>) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let app = runtime.block_on(app);
+    let config = Config {
+        cases: 64,
+        failure_persistence: None,
+        ..Config::default()
+    };
+    let outcome = TestRunner::new(config).run(&pairs(), |pairs| {
+        runtime.block_on(check(&app, &pairs));
+        Ok(())
+    });
+    outcome.unwrap();
+}
+
+#[test]
+fn pairs_read_back_the_same_from_every_kind_of_body_on_memory() {
+    check_any(TestApp::on_memory());
+}
+
+#[test]
+fn pairs_read_back_the_same_from_every_kind_of_body_on_redis() {
+    check_any(TestApp::on_redis());
+}

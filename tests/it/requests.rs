@@ -1,0 +1,72 @@
+//! Contract section 6: what every service answers of service-specific requests, and what none does.
+
+use serde_json::json;
+
+use crate::support::{Answer, Bodies, Multipart, TestApp, on_both_stores};
+
+on_both_stores!(
+    an_update_stores_its_user_data,
+    a_request_that_nobody_knows_is_told_with_its_name,
+    fixed_routes_come_before_requests,
+);
+
+async fn an_update_stores_its_user_data(app: TestApp) {
+    let service = app.create("Key1=Value1&gone=1").await;
+    let update = format!("{service}/update");
+    let file = Multipart::new()
+        .file("pic", "p", "image/png", b"123")
+        .text("Key5", "5");
+    for request in [
+        app.post(&update).form_body("Key2=2&_ttl=1"),
+        app.post(&update).json_body(r#"{"Key3":3,"gone":null}"#),
+        app.get(&format!("{update}?Key4=4")),
+        app.post(&update).multipart_body(file),
+        app.post(&update),
+    ] {
+        let answer = Answer::of(request).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+    let expected = json!({"Key1": "Value1", "Key2": "2", "Key3": "3", "Key4": "4", "Key5": "5"});
+    assert_eq!(app.storage(&service).await, expected);
+    let binary = Answer::of(app.get(&format!("{service}/storage/binary/pic"))).await;
+    assert_eq!(binary.body, b"123");
+    assert!(app.told(&service).await["_ttl"].as_u64().unwrap() > 1);
+}
+
+async fn a_request_that_nobody_knows_is_told_with_its_name(app: TestApp) {
+    let service = app.create("Key1=Value1").await;
+    for name in [
+        "ixn/chat/send",
+        "updates",
+        "Update",
+        "update/",
+        "storages",
+        "binary/x",
+        "a%2Fb",
+    ] {
+        let path = format!("{service}/{name}");
+        for request in [app.post(&path).form_body("Key1=new"), app.get(&path)] {
+            let message = Answer::of(request).await.message_of("RequestNotFound", 404);
+            let told = name.replace("%2F", "/");
+            assert!(message.contains(&format!("{told:?}")), "{message}");
+        }
+    }
+    assert_eq!(app.storage(&service).await, json!({"Key1": "Value1"}));
+}
+
+async fn fixed_routes_come_before_requests(app: TestApp) {
+    let service = app.create("Key1=Value1").await;
+    for path in [
+        "storage/",
+        "storage/a/b",
+        "storage/binary/",
+        "storage/binary/a/b",
+    ] {
+        let answer = Answer::of(app.get(&format!("{service}/{path}"))).await;
+        answer.message_of("NotFound", 404);
+    }
+    for path in ["storage/update", "storage/binary/update"] {
+        let answer = Answer::of(app.post(&format!("{service}/{path}"))).await;
+        answer.message_of("MethodNotAllowed", 405);
+    }
+}

@@ -1,0 +1,190 @@
+//! What a request costs Redis, counted where it arrives.
+//!
+//! MONITOR shows every command in the order Redis takes them, and who sent it. One worker has one
+//! lane, so what comes over that lane between two marks is what one request sent; each command is
+//! waited for before the next, except within a transaction, so commands are round trips. The lane's
+//! own question whether Redis is there is left out, and so is what scripts do inside.
+
+use std::{pin::Pin, sync::Arc};
+
+use futures_util::{Stream, StreamExt};
+use redis::{aio::MultiplexedConnection, cmd};
+use reqwest::{Method, RequestBuilder};
+
+use crate::support::{Answer, Bodies, Multipart, TestApp, TestRedis, random_prefix};
+
+struct Meter {
+    app: TestApp,
+    connection: MultiplexedConnection,
+    seen: Pin<Box<dyn Stream<Item = String>>>,
+    marks: usize,
+    /// Who sends the commands of requests, as MONITOR tells it.
+    lane: String,
+}
+
+impl Meter {
+    async fn new() -> Self {
+        let redis = Arc::new(TestRedis::own());
+        let connection = redis.connection().await;
+        let client = redis::Client::open(redis.url()).unwrap();
+        let seen = client.get_async_monitor().await.unwrap().into_on_message();
+        let one_lane = [("server.workers", "1")];
+        let app = TestApp::start(Some(redis), &random_prefix(), &one_lane).await;
+        let mut meter = Self {
+            app,
+            connection,
+            seen: Box::pin(seen),
+            marks: 0,
+            lane: String::new(),
+        };
+        meter.find_lane().await;
+        meter.teach().await;
+        meter
+    }
+
+    /// What Redis was sent since the last time this was asked.
+    async fn since_last(&mut self) -> Vec<String> {
+        self.marks += 1;
+        let mark = format!("mark {}", self.marks);
+        let mut echo = cmd("ECHO");
+        echo.arg(&mark);
+        echo.exec_async(&mut self.connection).await.unwrap();
+        let mut lines = Vec::new();
+        loop {
+            let line = self.seen.next().await.unwrap();
+            if line.contains(&mark) {
+                return lines;
+            }
+            lines.push(line);
+        }
+    }
+
+    /// Finds the lane by a read that only this test makes.
+    async fn find_lane(&mut self) {
+        let read = self.app.get("/genesys/1/service/who-is-it/storage");
+        Answer::of(read).await.message_of("ServiceNotFound", 404);
+        let lines = self.since_last().await;
+        let mut lines = lines.iter();
+        let line = lines.find(|line| line.contains("who-is-it")).unwrap();
+        sender(line).clone_into(&mut self.lane);
+    }
+
+    /// Has every script run once, for Redis must be told each the first time.
+    async fn teach(&mut self) {
+        let service = self.app.create("a=1").await;
+        let file = file_body(&service, &self.app);
+        Answer::of(file).await.assert_empty();
+        let create = self.app.post("/genesys/1/service/store");
+        let create = create.header("Idempotency-Key", "taught");
+        Answer::of(create).await.service();
+        for (method, path) in [
+            (Method::DELETE, format!("{service}/storage/map")),
+            (Method::DELETE, format!("{service}/storage")),
+            (Method::PUT, format!("{service}?ttl=60")),
+            (Method::DELETE, service),
+        ] {
+            let answer = Answer::of(self.app.request(method, &path)).await;
+            assert_eq!(answer.status, 200, "{path}");
+        }
+    }
+
+    /// The commands that `request`, which must succeed, sends over the lane.
+    async fn commands_of(&mut self, request: RequestBuilder) -> Vec<String> {
+        self.since_last().await;
+        let answer = Answer::of(request).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let lines = self.since_last().await;
+        let ours = lines.iter().filter(|line| sender(line) == self.lane);
+        let commands = ours.map(|line| command(line).to_owned());
+        commands.filter(|command| command != "PING").collect()
+    }
+}
+
+/// `0 127.0.0.1:4242` of `1700000000.123456 [0 127.0.0.1:4242] "HGET" "key" "field"`.
+fn sender(line: &str) -> &str {
+    let (_, rest) = line.split_once('[').unwrap();
+    rest.split_once(']').unwrap().0
+}
+
+/// `HGET` of the same.
+fn command(line: &str) -> &str {
+    line.split('"').nth(1).unwrap()
+}
+
+fn file_body(service: &str, app: &TestApp) -> RequestBuilder {
+    let body = Multipart::new().file("map", "map.png", "image/png", b"bytes");
+    let request = app.post(&format!("{service}/storage"));
+    request.multipart_body(body)
+}
+
+#[tokio::test]
+async fn a_read_a_write_a_create_and_a_delete_take_one_round_trip_each() {
+    let mut meter = Meter::new().await;
+    let service = meter.app.create("a=1&b=2").await;
+    let at = |rest: &str| format!("{service}/storage{rest}");
+    let app = &meter.app;
+    let operations = [
+        ("read one key", app.get(&at("/a")), "HMGET"),
+        ("read all", app.get(&at("")), "HGETALL"),
+        ("write", app.post(&at("")).form_body("a=3&c=4"), "EVALSHA"),
+        ("delete one key", app.delete(&at("/a")), "EVALSHA"),
+        ("clear", app.delete(&at("")), "EVALSHA"),
+        (
+            "create",
+            app.post("/genesys/1/service/store").form_body("a=1&b=2"),
+            "EVALSHA",
+        ),
+        ("delete", app.delete(&service), "EVALSHA"),
+    ];
+    for (operation, request, command) in operations {
+        let commands = meter.commands_of(request).await;
+        assert_eq!(commands, [command], "{operation}");
+    }
+}
+
+#[tokio::test]
+async fn what_takes_more_than_one_command_takes_this_many() {
+    let mut meter = Meter::new().await;
+    let service = meter.app.create("a=1").await;
+    let stored = Answer::of(file_body(&service, &meter.app)).await;
+    stored.assert_empty();
+    let app = &meter.app;
+    let binary = format!("{service}/storage/binary/map");
+    let key = format!("{service}/storage/map");
+    let repeatable = app.post("/genesys/1/service/store");
+    let operations = [
+        ("describe", app.get(&service), 2),
+        ("look for a binary", app.request(Method::HEAD, &binary), 1),
+        // Its bytes come over other connections, so that nothing waits behind them.
+        ("read a binary", app.get(&binary), 1),
+        ("replace a binary", file_body(&service, app), 3),
+        ("remove a binary", app.delete(&key), 2),
+        ("move the end", app.put(&service).form_body("ttl=60"), 1),
+        // Two of the four are one round trip.
+        (
+            "create under an Idempotency-Key",
+            repeatable.header("Idempotency-Key", "k"),
+            4,
+        ),
+    ];
+    for (operation, request, expected) in operations {
+        let commands = meter.commands_of(request).await;
+        assert_eq!(commands.len(), expected, "{operation}: {commands:?}");
+    }
+}
+
+#[tokio::test]
+async fn many_keys_take_as_many_round_trips_as_one() {
+    let mut meter = Meter::new().await;
+    let pairs: Vec<String> = (0..900).map(|n| format!("key{n}=value")).collect();
+    let pairs = pairs.join("&");
+    let create = meter.app.post("/genesys/1/service/store");
+    let commands = meter.commands_of(create.form_body(&pairs)).await;
+    assert_eq!(commands, ["EVALSHA"]);
+    let service = meter.app.create("").await;
+    let path = format!("{service}/storage");
+    let write = meter.app.post(&path).form_body(&pairs);
+    assert_eq!(meter.commands_of(write).await, ["EVALSHA"]);
+    let read = meter.app.get(&path);
+    assert_eq!(meter.commands_of(read).await, ["HGETALL"]);
+}

@@ -1,0 +1,61 @@
+//! Contract section 1, "Errors": paths that are no route, and methods that a route does not take.
+
+use crate::support::{Answer, TestApp, on_both_stores};
+
+on_both_stores!(no_route_is_found_outside_of_the_list,);
+
+async fn no_route_is_found_outside_of_the_list(app: TestApp) {
+    for path in [
+        "/",
+        "/genesys",
+        "/genesys/1/service",
+        "/genesys/1/service/",
+        "/genesys/1/services/store",
+        "/genesys/1/cs/services/",
+        "/genesys/1/cs/services/a/b",
+        "//genesys/1/service/store",
+        "/genesys%2F1/service/store",
+        "/Genesys/1/service/store",
+        "/livez/",
+        "/\u{e9}?a=b",
+    ] {
+        let answer = Answer::of(app.put(path)).await;
+        answer.message_of("NotFound", 404);
+    }
+}
+
+/// Which methods each path answers to.
+const ROUTES: [(&str, &[&str]); 9] = [
+    ("{service}", &["DELETE", "GET", "POST", "PUT"]),
+    ("{cs}", &["PUT"]),
+    ("{service}/storage", &["DELETE", "GET", "POST"]),
+    ("{service}/storage/Key1", &["DELETE", "GET"]),
+    ("{service}/storage/binary/pic", &["GET", "HEAD"]),
+    ("{service}/update", &["GET", "POST"]),
+    ("/genesys/1/admin/node/status", &["GET"]),
+    ("/livez", &["GET"]),
+    ("/readyz", &["GET"]),
+];
+
+#[tokio::test]
+async fn a_method_that_a_route_does_not_take_is_told_those_that_it_takes() {
+    let app = TestApp::on_memory().await;
+    for (path, expected) in ROUTES {
+        for method in ["GET", "POST", "PUT", "DELETE", "PATCH", "BREW"] {
+            let service = app.create("Key1=Value1").await;
+            let cs = service.replace("/service/", "/cs/services/");
+            let path = path.replace("{service}", &service).replace("{cs}", &cs);
+            let method_name = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
+            let answer = Answer::of(app.request(method_name, &path)).await;
+            if expected.contains(&method) {
+                assert_ne!(answer.status, 405, "{method} {path}");
+                continue;
+            }
+            let message = answer.message_of("MethodNotAllowed", 405);
+            assert!(message.contains(method), "{message}");
+            let mut allow: Vec<&str> = answer.header("allow").split(", ").collect();
+            allow.sort_unstable();
+            assert_eq!(allow, expected, "{method} {path}");
+        }
+    }
+}

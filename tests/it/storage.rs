@@ -1,0 +1,183 @@
+//! Contract section 3: what is read from a service's storage, and what is written and deleted.
+
+use reqwest::StatusCode;
+use serde_json::json;
+
+use crate::support::{Answer, Bodies, Multipart, TestApp, on_both_stores};
+
+on_both_stores!(
+    all_strings_are_read_without_the_binaries,
+    one_string_is_read_as_json_or_bare,
+    what_is_not_there_is_told_apart,
+    a_write_merges_key_by_key,
+    a_write_without_pairs_changes_nothing,
+    a_body_with_a_bad_pair_stores_none_of_its_pairs,
+    values_come_back_as_they_were_sent,
+    a_thousand_pairs_are_stored_at_once,
+);
+
+pub(crate) fn picture() -> Multipart {
+    Multipart::new().file("pic", "p.png", "image/png", b"12345")
+}
+
+async fn all_strings_are_read_without_the_binaries(app: TestApp) {
+    let service = app.create("Key1=Value1&Key2=").await;
+    let storage = format!("{service}/storage");
+    Answer::of(app.post(&storage).multipart_body(picture()))
+        .await
+        .assert_empty();
+    assert_eq!(
+        app.storage(&service).await,
+        json!({"Key1": "Value1", "Key2": ""})
+    );
+}
+
+async fn one_string_is_read_as_json_or_bare(app: TestApp) {
+    let service = app.create("Key1=%22Value%22%201").await;
+    let key = format!("{service}/storage/Key1");
+    let (json, bare) = (r#"{"Key1":"\"Value\" 1"}"#, "\"Value\" 1");
+    for (accept, expected) in [
+        (None, json),
+        (Some("*/*"), json),
+        (Some("application/json"), json),
+        (Some("application/json, text/plain, */*"), json),
+        (Some("text/plain;q=0.5, application/json"), json),
+        (Some("image/png"), json),
+        (Some("text/plain"), bare),
+        (Some("text/plain;charset=utf-8"), bare),
+        (Some("text/plain, */*;q=0.1"), bare),
+        (Some("application/json;q=0.5, text/plain"), bare),
+    ] {
+        let request = app.get(&key);
+        let request = match accept {
+            Some(accept) => request.header("accept", accept),
+            None => request,
+        };
+        let answer = Answer::of(request).await;
+        assert_eq!(
+            (answer.status, answer.text()),
+            (StatusCode::OK, expected),
+            "{accept:?}"
+        );
+        let kind = if expected == json {
+            "application/json"
+        } else {
+            "text/plain"
+        };
+        assert_eq!(
+            answer.header("content-type"),
+            format!("{kind};charset=utf-8")
+        );
+    }
+}
+
+async fn what_is_not_there_is_told_apart(app: TestApp) {
+    let service = app.create("Key1=Value1").await;
+    let storage = format!("{service}/storage");
+    Answer::of(app.post(&storage).multipart_body(picture()))
+        .await
+        .assert_empty();
+    let long = "k".repeat(257);
+    for key in ["Key9", "key1", "Key1%20", "_ttl", &long] {
+        for path in [
+            format!("{storage}/{key}"),
+            format!("{storage}/binary/{key}"),
+        ] {
+            let answer = Answer::of(app.get(&path)).await;
+            answer.message_of("KeyNotFound", 404);
+            let bare = app.get(&path).header("accept", "text/plain");
+            Answer::of(bare).await.message_of("KeyNotFound", 404);
+        }
+    }
+    let absent = Answer::of(app.get(&format!("{storage}/Key9"))).await;
+    let absent = absent.message_of("KeyNotFound", 404);
+    let id = service.rsplit('/').next().unwrap();
+    assert!(absent.contains(id) && absent.contains("Key9"), "{absent}");
+
+    let binary = Answer::of(app.get(&format!("{storage}/pic"))).await;
+    let binary = binary.message_of("KeyNotFound", 404);
+    assert!(binary.contains(&format!("{storage}/binary/")), "{binary}");
+    let string = Answer::of(app.get(&format!("{storage}/binary/Key1"))).await;
+    string.message_of("KeyNotFound", 404);
+}
+
+async fn a_write_merges_key_by_key(app: TestApp) {
+    let service = app.create("Key1=Value1&Key2=Value2").await;
+    let storage = format!("{service}/storage");
+    let request = app
+        .post(&storage)
+        .json_body(r#"{"Key2":"new","Key3":"Value3"}"#);
+    Answer::of(request).await.assert_empty();
+    let expected = json!({"Key1": "Value1", "Key2": "new", "Key3": "Value3"});
+    assert_eq!(app.storage(&service).await, expected);
+}
+
+async fn a_write_without_pairs_changes_nothing(app: TestApp) {
+    let service = app.create("Key1=Value1").await;
+    let storage = format!("{service}/storage");
+    for request in [
+        app.post(&storage),
+        app.post(&storage).json_body("{}"),
+        app.post(&storage).form_body(""),
+        app.post(&storage).multipart_body(Multipart::new()),
+    ] {
+        Answer::of(request).await.assert_empty();
+    }
+    assert_eq!(app.storage(&service).await, json!({"Key1": "Value1"}));
+}
+
+async fn a_body_with_a_bad_pair_stores_none_of_its_pairs(app: TestApp) {
+    let service = app.create("Key1=Value1").await;
+    let storage = format!("{service}/storage");
+    let long = "k".repeat(257);
+    let bad_name = Multipart::new().text("Key1", "new").text(&long, "x");
+    let bad_text = Multipart::new().text("Key1", "new");
+    let bad_text = bad_text.part("Content-Disposition: form-data; name=\"x\"", b"\xff");
+    for request in [
+        app.post(&storage)
+            .form_body(&format!("Key1=new&{long}=x&Key2=2")),
+        app.post(&storage).form_body("Key1=new&=x"),
+        app.post(&storage).form_body("Key1=new&x=%FF"),
+        app.post(&storage)
+            .json_body(&format!(r#"{{"Key1":"new","{long}":"x"}}"#)),
+        app.post(&storage).json_body(r#"{"Key1":null,"":"x"}"#),
+        app.post(&storage).multipart_body(bad_name),
+        app.post(&storage).multipart_body(bad_text),
+        app.post(&format!("{storage}?x=%FF")).form_body("Key1=new"),
+    ] {
+        let answer = Answer::of(request).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{answer:?}");
+        assert_eq!(app.storage(&service).await, json!({"Key1": "Value1"}));
+    }
+}
+
+async fn values_come_back_as_they_were_sent(app: TestApp) {
+    let value = "\u{0}\r\n\t\"\\{}[]&=+%41 \u{e9}\u{1f600}\u{feff}\u{2028}</script>";
+    let body = json!({"Key1": value, "empty": ""});
+    let service = app.create("").await;
+    let storage = format!("{service}/storage");
+    Answer::of(app.post(&storage).json_body(&body.to_string()))
+        .await
+        .assert_empty();
+    assert_eq!(app.storage(&service).await, body);
+    let bare = app
+        .get(&format!("{storage}/Key1"))
+        .header("accept", "text/plain");
+    assert_eq!(Answer::of(bare).await.text(), value);
+}
+
+async fn a_thousand_pairs_are_stored_at_once(app: TestApp) {
+    let pairs = (0..1000).map(|n| (format!("Key{n}"), json!(n.to_string())));
+    let body = serde_json::Value::Object(pairs.collect());
+    let created = app
+        .post("/genesys/1/service/store")
+        .json_body(&body.to_string());
+    let created = Answer::of(created).await.service();
+    assert_eq!(app.storage(&created).await, body);
+    let written = app.create("").await;
+    let request = app
+        .post(&format!("{written}/storage"))
+        .json_body(&body.to_string());
+    Answer::of(request).await.assert_empty();
+    assert_eq!(app.storage(&written).await, body);
+}

@@ -1,0 +1,190 @@
+//! Keys under which a create may be repeated: who gets which id, and for how long.
+
+use futures_util::future::join_all;
+use switchboard::store::{Claim, Created, IdempotencyKey, Moment, NewService, ServiceId, Store};
+
+use crate::support::{
+    eventually,
+    stores::{empty, in_ms, on_every_store, past},
+};
+
+on_every_store!(
+    a_new_key_is_bound_to_the_id_offered,
+    a_key_whose_create_has_not_come_gives_its_first_id_to_all,
+    a_key_whose_create_never_comes_is_free_when_its_time_is_over,
+    the_key_of_a_standing_service_gives_its_answer,
+    a_key_lasts_as_long_as_its_service_and_no_longer,
+    a_key_follows_the_end_of_its_service,
+    deleting_a_service_frees_its_key,
+    a_service_leaves_a_key_alone_that_another_has_taken,
+    a_key_under_another_configured_service_is_another_key,
+    of_concurrent_claims_one_id_is_told_to_all,
+);
+
+fn fresh_key() -> IdempotencyKey {
+    IdempotencyKey {
+        definition: "store".to_owned(),
+        key: ServiceId::fresh().to_string(),
+    }
+}
+
+/// Claims `key` with a fresh id, which is returned beside the outcome.
+async fn claim(store: &dyn Store, key: &IdempotencyKey) -> (ServiceId, Claim) {
+    let id = ServiceId::fresh();
+    let outcome = store.claim(key, id.clone(), in_ms(60_000)).await.unwrap();
+    (id, outcome)
+}
+
+async fn assert_free(store: &dyn Store, key: &IdempotencyKey) {
+    let (id, outcome) = claim(store, key).await;
+    assert_eq!(outcome, Claim::Create(id));
+}
+
+async fn assert_answered(store: &dyn Store, key: &IdempotencyKey) {
+    let (_, outcome) = claim(store, key).await;
+    assert_eq!(outcome, Claim::Answered("the answer".to_owned()));
+}
+
+/// Makes the service that `key` was claimed for.
+async fn create(store: &dyn Store, key: &IdempotencyKey, id: &ServiceId, end: Moment) {
+    let service = NewService {
+        id: id.clone(),
+        end,
+        repeatable: Some((key.clone(), "the answer".to_owned())),
+        ..empty()
+    };
+    assert_eq!(store.create(service).await.unwrap(), Created::New);
+}
+
+/// Claims a fresh key and makes its service.
+async fn claimed(store: &dyn Store, end: Moment) -> (IdempotencyKey, ServiceId) {
+    let key = fresh_key();
+    let (id, _) = claim(store, &key).await;
+    create(store, &key, &id, end).await;
+    (key, id)
+}
+
+async fn a_new_key_is_bound_to_the_id_offered(store: &dyn Store) {
+    assert_free(store, &fresh_key()).await;
+    let odd = ["", " ", "}{", "a\0b\n", "\u{1f980}", &"x".repeat(255)];
+    for text in odd {
+        let mut key = fresh_key();
+        key.definition.push_str(text);
+        assert_free(store, &key).await;
+        key.key.push_str(text);
+        if !text.is_empty() {
+            assert_free(store, &key).await;
+        }
+    }
+}
+
+async fn a_key_whose_create_has_not_come_gives_its_first_id_to_all(store: &dyn Store) {
+    let key = fresh_key();
+    let (first, _) = claim(store, &key).await;
+    for _ in 0..2 {
+        let (_, outcome) = claim(store, &key).await;
+        assert_eq!(outcome, Claim::Create(first.clone()));
+    }
+    assert_eq!(store.definition(&first).await.unwrap(), None);
+}
+
+async fn a_key_whose_create_never_comes_is_free_when_its_time_is_over(store: &dyn Store) {
+    let (key, first, end) = (fresh_key(), ServiceId::fresh(), in_ms(150));
+    store.claim(&key, first.clone(), end).await.unwrap();
+    eventually("the key is free", async || {
+        let asked = Moment::now();
+        let (id, outcome) = claim(store, &key).await;
+        if outcome == Claim::Create(first.clone()) {
+            assert!(asked <= end, "still bound at {asked}, after {end}");
+            return None;
+        }
+        assert_eq!(outcome, Claim::Create(id));
+        assert!(Moment::now() >= end, "free before {end}");
+        Some(())
+    })
+    .await;
+}
+
+async fn the_key_of_a_standing_service_gives_its_answer(store: &dyn Store) {
+    let (key, _) = claimed(store, in_ms(60_000)).await;
+    assert_answered(store, &key).await;
+    assert_answered(store, &key).await;
+}
+
+async fn a_key_lasts_as_long_as_its_service_and_no_longer(store: &dyn Store) {
+    // Claimed for less than the service lives, then for more.
+    let (key, id, claimed_until) = (fresh_key(), ServiceId::fresh(), in_ms(100));
+    store.claim(&key, id.clone(), claimed_until).await.unwrap();
+    create(store, &key, &id, in_ms(60_000)).await;
+    past(claimed_until).await;
+    assert_answered(store, &key).await;
+
+    let end = in_ms(100);
+    let (key, _) = claimed(store, end).await;
+    past(end).await;
+    assert_free(store, &key).await;
+}
+
+async fn a_key_follows_the_end_of_its_service(store: &dyn Store) {
+    let end = in_ms(150);
+    let (key, id) = claimed(store, end).await;
+    let moved = store.set_end(&id, in_ms(60_000)).await.unwrap();
+    assert_eq!(moved, Some(()));
+    past(end).await;
+    assert_answered(store, &key).await;
+
+    let sooner = in_ms(50);
+    store.set_end(&id, sooner).await.unwrap();
+    past(sooner).await;
+    assert_free(store, &key).await;
+}
+
+async fn deleting_a_service_frees_its_key(store: &dyn Store) {
+    let (key, id) = claimed(store, in_ms(60_000)).await;
+    assert_eq!(store.delete(&id).await.unwrap(), Some(()));
+    assert_free(store, &key).await;
+}
+
+async fn a_service_leaves_a_key_alone_that_another_has_taken(store: &dyn Store) {
+    let (key, slow, ends) = (fresh_key(), ServiceId::fresh(), in_ms(50));
+    store.claim(&key, slow.clone(), ends).await.unwrap();
+    past(ends).await;
+    let (other, ends) = (ServiceId::fresh(), in_ms(300));
+    let outcome = store.claim(&key, other.clone(), ends).await.unwrap();
+    assert_eq!(outcome, Claim::Create(other.clone()));
+
+    create(store, &key, &slow, in_ms(60_000)).await;
+    store.set_end(&slow, in_ms(70_000)).await.unwrap();
+    store.delete(&slow).await.unwrap();
+    let (_, outcome) = claim(store, &key).await;
+    assert_eq!(outcome, Claim::Create(other));
+    past(ends).await;
+    assert_free(store, &key).await;
+}
+
+async fn a_key_under_another_configured_service_is_another_key(store: &dyn Store) {
+    let unique = ServiceId::fresh().to_string();
+    let key = |definition: &str, key: &str| IdempotencyKey {
+        definition: format!("{unique}{definition}"),
+        key: key.to_owned(),
+    };
+    for key in [
+        key("a", "k"),
+        key("b", "k"),
+        key("a:b", "c"),
+        key("a", "b:c"),
+        key("a:b:", "c"),
+        key("a}", "{k"),
+    ] {
+        assert_free(store, &key).await;
+    }
+}
+
+async fn of_concurrent_claims_one_id_is_told_to_all(store: &dyn Store) {
+    let key = fresh_key();
+    let outcomes = join_all([(); 16].map(|()| claim(store, &key))).await;
+    let offered = outcomes.iter().map(|(id, _)| Claim::Create(id.clone()));
+    let told = &outcomes[0].1;
+    assert_eq!(offered.filter(|offer| offer == told).count(), 1);
+    assert!(outcomes.iter().all(|(_, outcome)| outcome == told));
+}

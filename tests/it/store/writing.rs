@@ -1,0 +1,164 @@
+//! Writing, removing and clearing.
+
+use futures_util::future::join_all;
+use switchboard::store::{BlobId, Changes, Slot, Store, Written};
+
+use crate::support::stores::{
+    download, file, in_ms, key, make, on_every_store, pairs, removing, setting, some_bytes, text,
+    texts, upload, write,
+};
+
+on_every_store!(
+    what_is_written_is_read,
+    a_write_leaves_other_keys_as_they_are,
+    an_empty_string_is_a_value,
+    a_value_may_be_long,
+    removing_leaves_nothing_and_may_be_repeated,
+    one_write_may_set_and_remove,
+    a_write_without_changes_tells_whether_the_service_lives,
+    a_write_does_not_move_the_end,
+    a_write_whose_bytes_are_lost_changes_nothing,
+    thousands_of_keys_go_in_and_out_at_once,
+    clearing_leaves_the_service_and_nothing_in_it,
+    a_reader_never_sees_part_of_a_write,
+);
+
+async fn what_is_written_is_read(store: &dyn Store) {
+    let id = make(store, Vec::new()).await;
+    write(store, &id, setting(vec![text("a", "1"), text("b", "2")])).await;
+    let read = store.read(&id, &key("a")).await.unwrap();
+    assert_eq!(read, Some(Slot::Text("1".to_owned())));
+    assert_eq!(texts(store, &id).await, pairs(&[("a", "1"), ("b", "2")]));
+}
+
+async fn a_write_leaves_other_keys_as_they_are(store: &dyn Store) {
+    let id = make(store, vec![text("a", "1"), text("b", "2")]).await;
+    write(store, &id, setting(vec![text("b", "3"), text("c", "4")])).await;
+    let expected = pairs(&[("a", "1"), ("b", "3"), ("c", "4")]);
+    assert_eq!(texts(store, &id).await, expected);
+}
+
+async fn an_empty_string_is_a_value(store: &dyn Store) {
+    let id = make(store, vec![text("k", "")]).await;
+    let read = store.read(&id, &key("k")).await.unwrap();
+    assert_eq!(read, Some(Slot::Text(String::new())));
+    assert_eq!(texts(store, &id).await, pairs(&[("k", "")]));
+}
+
+async fn a_value_may_be_long(store: &dyn Store) {
+    let long = "\u{20ac}\0\n".repeat(200_000);
+    let id = make(store, Vec::new()).await;
+    write(store, &id, setting(vec![text("k", &long)])).await;
+    let read = store.read(&id, &key("k")).await.unwrap();
+    assert!(read == Some(Slot::Text(long)));
+}
+
+async fn removing_leaves_nothing_and_may_be_repeated(store: &dyn Store) {
+    let id = make(store, vec![text("a", "1"), text("b", "2")]).await;
+    for _ in 0..2 {
+        write(store, &id, removing(&["a", "never there"])).await;
+        assert_eq!(texts(store, &id).await, pairs(&[("b", "2")]));
+        let read = store.read(&id, &key("a")).await.unwrap();
+        assert_eq!(read, Some(Slot::Empty));
+    }
+}
+
+async fn one_write_may_set_and_remove(store: &dyn Store) {
+    let id = make(store, vec![text("a", "1"), text("b", "2")]).await;
+    let both = Changes {
+        set: vec![text("c", "3")],
+        remove: vec![key("a")],
+    };
+    write(store, &id, both).await;
+    assert_eq!(texts(store, &id).await, pairs(&[("b", "2"), ("c", "3")]));
+}
+
+async fn a_write_without_changes_tells_whether_the_service_lives(store: &dyn Store) {
+    let id = make(store, vec![text("k", "v")]).await;
+    write(store, &id, Changes::default()).await;
+    assert_eq!(texts(store, &id).await, pairs(&[("k", "v")]));
+    store.delete(&id).await.unwrap();
+    let written = store.write(&id, Changes::default()).await.unwrap();
+    assert_eq!(written, Written::NoService);
+}
+
+async fn a_write_does_not_move_the_end(store: &dyn Store) {
+    let id = make(store, Vec::new()).await;
+    let end = in_ms(45_000);
+    store.set_end(&id, end).await.unwrap();
+    let map = upload(store, &id, &some_bytes(10)).await;
+    write(store, &id, setting(vec![text("k", "v"), file("map", &map)])).await;
+    write(store, &id, removing(&["k"])).await;
+    store.clear(&id).await.unwrap();
+    let told = store.describe(&id).await.unwrap().unwrap();
+    assert_eq!(told.end, end);
+}
+
+async fn a_write_whose_bytes_are_lost_changes_nothing(store: &dyn Store) {
+    let id = make(store, vec![text("a", "1"), text("b", "2")]).await;
+    let whole = upload(store, &id, &some_bytes(10)).await;
+    let mut lost = whole.clone();
+    lost.blob = BlobId::fresh();
+    let changes = Changes {
+        set: vec![text("a", "3"), file("whole", &whole), file("lost", &lost)],
+        remove: vec![key("b")],
+    };
+    let written = store.write(&id, changes).await.unwrap();
+    assert_eq!(written, Written::UploadLost);
+    assert_eq!(texts(store, &id).await, pairs(&[("a", "1"), ("b", "2")]));
+    let told = store.describe(&id).await.unwrap().unwrap();
+    assert_eq!(told.binaries, []);
+
+    write(store, &id, setting(vec![file("whole", &whole)])).await;
+    assert_eq!(download(store, &id, &whole).await, Some(some_bytes(10)));
+}
+
+async fn thousands_of_keys_go_in_and_out_at_once(store: &dyn Store) {
+    let names: Vec<String> = (0..3_000).map(|n| format!("key {n}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let id = make(store, Vec::new()).await;
+    let all = names.iter().map(|name| text(name, name));
+    write(store, &id, setting(all.collect())).await;
+    assert_eq!(texts(store, &id).await.len(), names.len());
+    write(store, &id, removing(&names)).await;
+    assert_eq!(texts(store, &id).await, pairs(&[]));
+}
+
+async fn clearing_leaves_the_service_and_nothing_in_it(store: &dyn Store) {
+    let mut data: Vec<_> = (0..2_500).map(|n| text(&n.to_string(), "v")).collect();
+    let id = make(store, Vec::new()).await;
+    let map = upload(store, &id, &some_bytes(10)).await;
+    data.push(file("map", &map));
+    write(store, &id, setting(data)).await;
+
+    assert_eq!(store.clear(&id).await.unwrap(), Some(()));
+    assert_eq!(texts(store, &id).await, pairs(&[]));
+    let found = store.find_binary(&id, &key("map")).await.unwrap();
+    assert_eq!(found, Some(None));
+    let told = store.describe(&id).await.unwrap().unwrap();
+    assert_eq!((told.keys.len(), told.binaries.len()), (0, 0));
+    assert_eq!(told.definition, "store");
+
+    assert_eq!(store.clear(&id).await.unwrap(), Some(()));
+    write(store, &id, setting(vec![text("k", "v")])).await;
+    assert_eq!(texts(store, &id).await, pairs(&[("k", "v")]));
+}
+
+async fn a_reader_never_sees_part_of_a_write(store: &dyn Store) {
+    let all = |value: usize| {
+        let value = value.to_string();
+        let pair = |name| text(name, &value);
+        setting(["a", "b", "c"].map(pair).into())
+    };
+    let id = make(store, all(0).set).await;
+    let round = async |value: usize| {
+        write(store, &id, all(value)).await;
+        let read = store.read_all(&id).await.unwrap().unwrap();
+        assert_eq!(read.len(), 3);
+        assert!(
+            read.iter().all(|(_, value)| *value == read[0].1),
+            "{read:?}"
+        );
+    };
+    join_all((1..100).map(round)).await;
+}

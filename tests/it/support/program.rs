@@ -1,0 +1,136 @@
+//! The program itself, run as its users run it.
+
+use std::{
+    io::{BufRead, BufReader, Read},
+    net::SocketAddr,
+    process::{Child, Command, Stdio},
+    sync::{Arc, Mutex, PoisonError},
+    thread::{self, JoinHandle},
+};
+
+use serde_json::Value;
+
+use super::eventually;
+
+/// What a stream has said so far, line by line.
+type Lines = Arc<Mutex<Vec<String>>>;
+
+/// The running program. Dropped, it is killed.
+pub(crate) struct Program {
+    child: Child,
+    stdout: Lines,
+    stderr: Lines,
+    readers: Vec<JoinHandle<()>>,
+}
+
+/// What it left behind.
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+impl Program {
+    /// Runs it with these arguments and these settings (`section.key`, value) in an environment that
+    /// has nothing else.
+    pub(crate) fn run(arguments: &[&str], settings: &[(&str, &str)]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_switchboard"));
+        command.args(arguments).env_clear();
+        for (setting, value) in settings {
+            let name = setting.replace('.', "__").to_uppercase();
+            command.env(format!("SWITCHBOARD__{name}"), value);
+        }
+        command.stdin(Stdio::null());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let (stdout, stderr) = (Lines::default(), Lines::default());
+        let readers = vec![
+            read(child.stdout.take().unwrap(), &stdout),
+            read(child.stderr.take().unwrap(), &stderr),
+        ];
+        Self {
+            child,
+            stdout,
+            stderr,
+            readers,
+        }
+    }
+
+    /// Serves on a free port, with these settings beside.
+    pub(crate) fn serve(settings: &[(&str, &str)]) -> Self {
+        let mut all = vec![("server.listen", "127.0.0.1:0"), ("server.workers", "1")];
+        all.extend_from_slice(settings);
+        Self::run(&[], &all)
+    }
+
+    /// Where it listens, from its log.
+    pub(crate) async fn address(&mut self) -> SocketAddr {
+        eventually("it tells where it listens", async || {
+            let lines = self.stderr.lock().unwrap().clone();
+            assert_eq!(self.child.try_wait().unwrap(), None, "{lines:#?}");
+            let told = lines.iter().find_map(|line| {
+                let line: Value = serde_json::from_str(line).ok()?;
+                Some(line["address"].as_str()?.to_owned())
+            });
+            told.map(|address| address.parse().unwrap())
+        })
+        .await
+    }
+
+    /// Sends it a signal, such as `TERM`.
+    pub(crate) fn signal(&self, name: &str) {
+        let line = format!("kill -{name} {}", self.child.id());
+        let sent = Command::new("sh").args(["-c", &line]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Whether it is still there.
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Waits until it has ended by itself.
+    pub(crate) async fn ended(mut self) -> Ended {
+        let child = &mut self.child;
+        let status = eventually("it ends", async || child.try_wait().unwrap()).await;
+        for reader in self.readers.drain(..) {
+            reader.join().unwrap();
+        }
+        Ended {
+            code: status.code(),
+            stdout: self.stdout.lock().unwrap().join("\n"),
+            stderr: self.stderr.lock().unwrap().join("\n"),
+        }
+    }
+}
+
+impl Ended {
+    /// The messages of this level in its log.
+    pub(crate) fn logged(&self, level: &str) -> Vec<String> {
+        let lines = self
+            .stderr
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let of_level = lines.filter(|line| line["level"] == level);
+        of_level
+            .map(|line| line["message"].as_str().unwrap_or_default().to_owned())
+            .collect()
+    }
+}
+
+fn read(stream: impl Read + Send + 'static, lines: &Lines) -> JoinHandle<()> {
+    let lines = Arc::clone(lines);
+    thread::spawn(move || {
+        for line in BufReader::new(stream).lines() {
+            let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
+            lines.push(line.unwrap());
+        }
+    })
+}
