@@ -48,7 +48,7 @@ pub enum StartError {
     Served(io::Error),
 }
 
-/// A running service. Dropped, it goes on; [`Running::stop`] ends it.
+/// A running service. Dropped, it goes on; [`Running::until`] ends it.
 pub struct Running {
     /// Where it listens.
     pub address: SocketAddr,
