@@ -76,6 +76,8 @@ pub fn routes(config: &mut ServiceConfig) {
         at("/genesys/1/service/{id}/storage/{key}")
             .on(Method::GET, get().to(storage::read))
             .on(Method::DELETE, delete().to(storage::delete_key)),
+        // What lies deeper is nothing, and no request either.
+        at("/genesys/1/service/{id}/storage/{rest:.*}"),
         at("/genesys/1/service/{id}/{request:.+}")
             .on(Method::POST, post().to(requests::ask))
             .on(Method::GET, get().to(requests::ask)),
@@ -110,6 +112,9 @@ impl Endpoint {
     }
 
     fn resource(self) -> Resource {
+        if self.allowed.is_empty() {
+            return self.resource.default_service(web::to(no_route));
+        }
         let allowed: Vec<&str> = self.allowed.iter().map(Method::as_str).collect();
         let allow = allowed.join(", ");
         let refuse = move |request: HttpRequest| {

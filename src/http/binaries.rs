@@ -35,7 +35,8 @@ pub(super) async fn read(
     let tag = format!("\"{}\"", download.binary.blob.as_str());
     if names(&request, IF_NONE_MATCH.as_str(), &tag) {
         let mut response = reply::with_headers(StatusCode::NOT_MODIFIED);
-        return Ok(response.insert_header((ETAG, tag)).finish());
+        describe(&mut response, &download.binary, &key, tag);
+        return Ok(response.finish());
     }
     let size = download.binary.size;
     let (status, span) = part(&request, &tag, size)?;

@@ -4,8 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::{Api, ApiError, body, path, reply};
 
-/// `POST` and `GET /genesys/1/service/{id}/{request}`. What lies under `storage/` and was no route
-/// before this one is none at all.
+/// `POST` and `GET /genesys/1/service/{id}/{request}`
 pub(super) async fn ask(
     api: web::Data<Api>,
     request: HttpRequest,
@@ -15,9 +14,6 @@ pub(super) async fn ask(
         path::service_id(&request)?,
         path::service_request(&request)?,
     );
-    if name.starts_with("storage/") {
-        return Err(ApiError::NotFound(request.path().to_owned()));
-    }
     api.services.check_request(&id, &name).await?;
     let mut uploads = api.services.uploads(&id);
     let pairs = body::read(&api, &request, payload, &mut uploads).await?;
