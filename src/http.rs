@@ -57,25 +57,26 @@ impl Api {
     }
 }
 
-/// All routes. Fixed ones come before those that take any name.
+/// All routes. They are tried in this order, so those asked most come first; only the two that take
+/// any rest of a path have to stand behind the others.
 pub fn routes(config: &mut ServiceConfig) {
     let endpoints = [
+        at("/genesys/1/service/{id}/storage/{key}")
+            .on(Method::GET, get().to(storage::read))
+            .on(Method::DELETE, delete().to(storage::delete_key)),
+        at("/genesys/1/service/{id}/storage")
+            .on(Method::GET, get().to(storage::read_all))
+            .on(Method::POST, post().to(storage::write))
+            .on(Method::DELETE, delete().to(storage::clear)),
         at("/genesys/1/service/{service}")
             .on(Method::POST, post().to(services::create))
             .on(Method::GET, get().to(services::create_or_describe))
             .on(Method::PUT, put().to(services::set_end))
             .on(Method::DELETE, delete().to(services::delete)),
-        at("/genesys/1/cs/services/{id}").on(Method::PUT, put().to(services::set_end)),
-        at("/genesys/1/service/{id}/storage")
-            .on(Method::GET, get().to(storage::read_all))
-            .on(Method::POST, post().to(storage::write))
-            .on(Method::DELETE, delete().to(storage::clear)),
         at("/genesys/1/service/{id}/storage/binary/{key}")
             .on(Method::GET, get().to(binaries::read))
             .on(Method::HEAD, head().to(binaries::read)),
-        at("/genesys/1/service/{id}/storage/{key}")
-            .on(Method::GET, get().to(storage::read))
-            .on(Method::DELETE, delete().to(storage::delete_key)),
+        at("/genesys/1/cs/services/{id}").on(Method::PUT, put().to(services::set_end)),
         // What lies deeper is nothing, and no request either.
         at("/genesys/1/service/{id}/storage/{rest:.*}"),
         at("/genesys/1/service/{id}/{request:.+}")

@@ -122,6 +122,13 @@ pub(crate) fn encode(name: &str) -> String {
     utf8_percent_encode(name, NON_ALPHANUMERIC).to_string()
 }
 
+/// Patience with Redis for tests that are not about its absence: the machine may be busy.
+const PATIENT: [(&str, &str); 3] = [
+    ("redis.connect_timeout_ms", "20000"),
+    ("redis.answer_timeout_ms", "20000"),
+    ("redis.pool_wait_ms", "20000"),
+];
+
 /// Settings with these over the defaults: (`section.key`, value).
 pub(crate) fn settings(overrides: &[(&str, &str)]) -> Settings {
     let variables = overrides.iter().map(|(name, value)| {
@@ -172,6 +179,7 @@ impl TestApp {
             ("redis.url", url.as_str()),
             ("redis.prefix", prefix),
         ];
+        all.extend_from_slice(&PATIENT);
         all.extend_from_slice(overrides);
         let running = app::start(settings(&all)).await.unwrap();
         let address = running.address;

@@ -5,9 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{Fixture, in_time, message_of_away};
-use crate::support::{
-    Answer, Bodies, Multipart, TestApp, Wire, eventually, proxy::Way, stores::some_bytes,
-};
+use crate::support::{Answer, Bodies, Multipart, Wire, eventually, proxy::Way, stores::some_bytes};
 
 /// Sends all of a request that stores a file called `map`, but for its last bytes, and waits until
 /// Redis has the file's. Gives the connection and what is still to be sent.
@@ -23,16 +21,19 @@ async fn almost_stored(fixture: &Fixture, service: &str) -> (Wire, Vec<u8>) {
     );
     wire.send(head).await;
     wire.send(most).await;
+    let (_, id) = service.rsplit_once('/').unwrap();
+    let blob = format!("blob:*{id}*");
     eventually("the bytes are in Redis", async || {
-        let blobs = fixture.app.redis_keys("blob:*").await;
+        let blobs = fixture.app.redis_keys(&blob).await;
         (blobs.len() == 1).then_some(())
     })
     .await;
     (wire, rest.to_vec())
 }
 
-/// The file, where the service says that it has one, is whole.
-async fn assert_whole_or_absent(app: &TestApp, service: &str) -> bool {
+/// Whether the service has the file; then it must be whole, and otherwise nothing else be stored.
+async fn is_there_whole(fixture: &Fixture, service: &str) -> bool {
+    let app = &fixture.replica;
     let told = app.told(service).await;
     if told["_binaries"] == json!([]) {
         assert_eq!(app.storage(service).await, json!({}));
@@ -53,11 +54,11 @@ async fn lane_is_idle(fixture: &Fixture) {
     }
 }
 
-/// Has a request stored a file while its answer is on its way, which it never ends: gives the service,
-/// a replica that reaches Redis, and the connection of who waits for the answer.
-async fn stored_unanswered(fixture: &Fixture) -> (String, TestApp, Wire) {
-    let replica = fixture.replica().await;
-    let service = fixture.app.create("").await;
+/// Has a request stored a file while its answer is on a way that has no end: gives the service, and
+/// the connection of who waits for the answer.
+async fn stored_unanswered(fixture: &Fixture) -> (String, Wire) {
+    let replica = &fixture.replica;
+    let service = replica.create("").await;
     // Whoever writes first tells Redis the script, and waits for an answer in between.
     let write = replica.post(&format!("{service}/storage"));
     Answer::of(write.form_body("")).await.assert_empty();
@@ -70,48 +71,42 @@ async fn stored_unanswered(fixture: &Fixture) -> (String, TestApp, Wire) {
         (told["_binaries"] != json!([])).then_some(())
     })
     .await;
-    (service, replica, wire)
+    (service, wire)
 }
 
 #[tokio::test]
 async fn a_file_whose_answer_was_lost_is_there_whole() {
     let fixture = Fixture::with_one_lane().await;
-    let (service, replica, mut wire) = stored_unanswered(&fixture).await;
+    let (service, mut wire) = stored_unanswered(&fixture).await;
     fixture.proxy.mend();
     let message = message_of_away(&wire.answer().await);
     assert!(!message.contains("nothing was changed"), "{message}");
     lane_is_idle(&fixture).await;
-    assert!(assert_whole_or_absent(&replica, &service).await);
+    assert!(is_there_whole(&fixture, &service).await);
 }
 
 #[tokio::test]
 async fn a_file_whose_sender_breaks_off_before_the_answer_is_there_whole() {
     let fixture = Fixture::with_one_lane().await;
-    let (service, replica, wire) = stored_unanswered(&fixture).await;
+    let (service, wire) = stored_unanswered(&fixture).await;
     wire.break_off();
     fixture.proxy.mend();
     lane_is_idle(&fixture).await;
-    assert!(assert_whole_or_absent(&replica, &service).await);
+    assert!(is_there_whole(&fixture, &service).await);
 }
 
 #[tokio::test]
 async fn a_file_given_up_for_want_of_redis_is_not_there() {
     let fixture = Fixture::with_one_lane().await;
-    let service = fixture.app.create("").await;
     for way in [Way::Cut, Way::Clogged] {
+        let service = fixture.replica.create("").await;
         let (mut wire, rest) = almost_stored(&fixture, &service).await;
         fixture.proxy.set(way);
         wire.send(rest).await;
         message_of_away(&wire.answer().await);
         fixture.proxy.mend();
         lane_is_idle(&fixture).await;
-        assert!(!assert_whole_or_absent(&fixture.app, &service).await);
-        for key in fixture.app.redis_keys("blob:*").await {
-            let redis = fixture.app.redis.as_ref().unwrap();
-            let unlink = redis::cmd("UNLINK").arg(key).to_owned();
-            let mut connection = redis.connection().await;
-            unlink.exec_async(&mut connection).await.unwrap();
-        }
+        assert!(!is_there_whole(&fixture, &service).await);
     }
 }
 
@@ -147,7 +142,7 @@ async fn a_download_that_cannot_be_finished_is_not_taken_for_whole() {
     // More than the sockets in between take up.
     let bytes = some_bytes(24 << 20);
     let body = Multipart::new().file("map", "map.png", "image/png", &bytes);
-    let create = fixture.app.post("/genesys/1/service/store");
+    let create = fixture.replica.post("/genesys/1/service/store");
     let service = Answer::of(create.multipart_body(body)).await.service();
     let path = format!("{service}/storage/binary/map");
     for way in [Way::Clogged, Way::Cut] {
@@ -164,6 +159,6 @@ async fn a_download_that_cannot_be_finished_is_not_taken_for_whole() {
         fixture.proxy.mend();
         fixture.works().await;
     }
-    let again = Answer::of(fixture.app.get(&path)).await;
+    let again = Answer::of(fixture.replica.get(&path)).await;
     assert!(again.body == bytes);
 }

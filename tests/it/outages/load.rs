@@ -1,6 +1,9 @@
 //! Outages in the middle of many requests.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::{
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
+    time::Duration,
+};
 
 use serde_json::Value;
 
@@ -58,12 +61,8 @@ async fn more(count: &AtomicUsize, by: usize) {
 /// Makes and ends an outage again and again while four clients write, then compares what they were
 /// told with what is there.
 async fn writes_survive(rounds: usize, outage: impl Fn(&Fixture)) {
-    let fixture = Fixture::starting(
-        Way::Open(std::time::Duration::ZERO),
-        &[("limits.keys", "1000000")],
-    )
-    .await;
-    let service = fixture.app.create("").await;
+    let fixture = Fixture::starting(Way::Open(Duration::ZERO), &[("limits.keys", "1000000")]).await;
+    let service = fixture.replica.create("").await;
     let counts = Counts::default();
     let trouble = async {
         for _ in 0..rounds {
@@ -80,7 +79,7 @@ async fn writes_survive(rounds: usize, outage: impl Fn(&Fixture)) {
     let (a, b, c, d, ()) =
         tokio::join!(client("a"), client("b"), client("c"), client("d"), trouble);
 
-    let held = fixture.app.storage(&service).await;
+    let held = fixture.replica.storage(&service).await;
     for told in [a, b, c, d] {
         for key in &told.stored {
             assert_eq!(held[key], Value::from(key.as_str()), "acknowledged");

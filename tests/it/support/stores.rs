@@ -9,7 +9,7 @@ use switchboard::store::{
     Value, Written, memory::MemoryStore, redis::RedisStore,
 };
 
-use super::{TestRedis, eventually, random_prefix, settings};
+use super::{PATIENT, TestRedis, eventually, random_prefix, settings};
 
 /// Makes a test of each function named for each store there is. A new kind of store gets a module in
 /// here, and with it the whole suite.
@@ -58,7 +58,9 @@ impl OnRedis {
 
     pub(crate) async fn on(redis: Arc<TestRedis>) -> Self {
         let prefix = random_prefix();
-        let settings = settings(&[("redis.prefix", &prefix)]).redis;
+        let mut all = PATIENT.to_vec();
+        all.push(("redis.prefix", &prefix));
+        let settings = settings(&all).redis;
         let url = SecretString::from(redis.url());
         let store = RedisStore::open(&url, &settings, MAX_KEYS).await.unwrap();
         Self {
