@@ -3,13 +3,14 @@
 //! `cargo bench --bench service` starts everything itself, on free ports of the loopback: a
 //! `redis-server` that keeps nothing on disk, the service as it is built for release and as it is
 //! set by default, and, where it is installed, `webdis`, the HTTP gateway to Redis written in C,
-//! as the peer to be compared with. It takes two to three minutes, and ends all it started.
+//! as the peer to be compared with. It takes four to five minutes, and ends all it started.
 //!
 //! Needed: `wrk` and `redis-server`; `webdis` if there is to be a comparison; 1.5 GiB of memory.
 //!
 //! ```text
-//! cargo bench --bench service                  both parts
+//! cargo bench --bench service                  all parts
 //! cargo bench --bench service -- requests      this part only
+//! cargo bench --bench service -- bookings      this part only
 //! cargo bench --bench service -- memory        this part only
 //! SWITCHBOARD_BENCH_SECONDS=20 cargo bench --bench service
 //! ```
@@ -27,6 +28,10 @@
 //! is enough to turn a target that is met into one that is not, and the other way round; it also
 //! lowers CPU time per request, because requests that wait are then taken together. A run that was
 //! disturbed says so and proves nothing.
+//!
+//! **Bookings** are requests for access numbers from a group of 100 and from one of 100,000, by turns;
+//! and 50,000 services with a number each that end in the same second, with the time until all of it is
+//! given back and what readers notice of it.
 //!
 //! **Memory** is the resident size of the service, once after its first requests (idle) and at its
 //! highest while binaries of 64 MiB go in or out, one or 16 at a time. Each step has a process of
@@ -51,6 +56,8 @@ use tokio::{
 
 use self::setup::Setup;
 
+#[path = "service/bookings.rs"]
+mod bookings;
 #[path = "service/cpu.rs"]
 mod cpu;
 #[path = "service/load.rs"]
@@ -80,7 +87,7 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 /// Rounds of everything that is measured.
 const ROUNDS: usize = 3;
 
-const PARTS: [&str; 2] = ["requests", "memory"];
+const PARTS: [&str; 3] = ["requests", "bookings", "memory"];
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -106,7 +113,7 @@ async fn main() -> ExitCode {
 
 async fn run(parts: &BTreeSet<String>) -> Result<()> {
     if let Some(part) = parts.iter().find(|part| !PARTS.contains(&part.as_str())) {
-        let known = PARTS.join(" and ");
+        let known = PARTS.join(", ");
         return Err(format!("there is no part {part:?}, only {known}").into());
     }
     let wanted = |part: &str| parts.is_empty() || parts.contains(part);
@@ -114,6 +121,9 @@ async fn run(parts: &BTreeSet<String>) -> Result<()> {
     say(&machine::line()?)?;
     if wanted("requests") {
         requests::run(&setup).await?;
+    }
+    if wanted("bookings") {
+        bookings::run(&setup).await?;
     }
     if wanted("memory") {
         memory::run(&setup).await?;

@@ -14,14 +14,17 @@ use tracing::warn;
 
 use crate::{
     http::{self, Api},
-    service::{Catalog, CatalogError, Services},
+    service::{Catalog, CatalogError, Numbering, Services},
     settings::{Settings, SettingsError},
     shutdown::Readiness,
-    store::{Store, StoreError, memory::MemoryStore, redis::RedisStore},
+    store::{Audit, Group, Store, StoreError, memory::MemoryStore, redis::RedisStore},
 };
 
 /// How often the embedded store is rid of what has ended while nobody asks it anything.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
+
+/// After which time an audit looks again at what it found: longer than the clean-up takes.
+const AUDIT_AGAIN: Duration = Duration::from_secs(10);
 
 /// Why the service did not start.
 #[derive(Debug, Error)]
@@ -43,6 +46,9 @@ pub enum StartError {
         /// What the system says.
         error: io::Error,
     },
+    /// There is no store whose books could be looked through from outside.
+    #[error("setting `redis.url` is not set: the embedded store's books end with its process")]
+    NoBooks,
     /// It ran, and ended by itself.
     #[error("the server ended: {0}")]
     Served(io::Error),
@@ -63,11 +69,28 @@ pub struct Running {
 /// [`StartError::Settings`] where the file cannot be read, [`StartError::Catalog`] for what is in it.
 pub fn catalog(settings: &Settings) -> Result<Catalog, StartError> {
     let (origin, text) = settings.catalog_text()?;
-    Ok(Catalog::read(
-        &origin,
-        &text,
-        settings.limits.life.as_secs(),
-    )?)
+    let life = settings.limits.life.as_secs();
+    let numbering = Numbering::of(settings.phone.default_region);
+    Ok(Catalog::read(&origin, &text, life, numbering)?)
+}
+
+/// Looks through the books in Redis: what is held by whom, and what by nobody.
+///
+/// # Errors
+/// [`StartError::NoBooks`] where no Redis is set; else what the store says.
+pub async fn audit(settings: &Settings) -> Result<Audit, StartError> {
+    let groups = catalog(settings)?.groups();
+    if settings.redis.url.is_none() {
+        return Err(StartError::NoBooks);
+    }
+    let store = open_redis(settings).await?;
+    let audit = store.audit(&groups).await?;
+    if audit.is_clean() {
+        return Ok(audit);
+    }
+    // Some of it may be on its way back at this moment.
+    time::sleep(AUDIT_AGAIN).await;
+    Ok(audit.confirmed_by(store.audit(&groups).await?))
 }
 
 /// Starts the service: when this returns it listens, on workers of its own.
@@ -84,7 +107,8 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let listener = TcpListener::bind(&settings.server.listen).map_err(listen_error)?;
     let address = listener.local_addr().map_err(listen_error)?;
     let backing = Backing::new(&settings);
-    let background = backing.maintain().await?;
+    let background = backing.maintain(catalog.groups()).await?;
+    let numbering = Numbering::of(settings.phone.default_region);
     let readiness = Readiness::default();
     let server = &settings.server;
     let (workers, head_timeout) = (server.workers, server.head_timeout);
@@ -102,7 +126,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
             let settings = Arc::clone(&settings);
             async move {
                 let store = backing.open().await?;
-                let services = Services::new(catalog, store, Arc::clone(&limits));
+                let services = Services::new(catalog, store, Arc::clone(&limits), numbering);
                 Ok::<_, StoreError>(Api::new(services, limits, ready, &settings))
             }
         };
@@ -170,7 +194,7 @@ impl Backing {
     }
 
     /// Starts what goes on whether requests come or not.
-    async fn maintain(&self) -> Result<JoinHandle<()>, StoreError> {
+    async fn maintain(&self, groups: Vec<Arc<Group>>) -> Result<JoinHandle<()>, StoreError> {
         match self {
             Self::Memory(store) => {
                 let store = Arc::clone(store);
@@ -181,7 +205,10 @@ impl Backing {
                     }
                 }))
             }
-            Self::Redis(settings) => Ok(tokio::spawn(open_redis(settings).await?.clean_up())),
+            Self::Redis(settings) => {
+                let store = open_redis(settings).await?;
+                Ok(tokio::spawn(store.clean_up(groups)))
+            }
         }
     }
 }

@@ -31,6 +31,11 @@ pub enum Command {
     ///
     /// Exits with 0 if they are; otherwise it tells what is wrong, and where it stands.
     Check,
+    /// Look through the books in Redis: which access numbers are held by whom, and by nobody
+    ///
+    /// Reads all there is and changes nothing. Exits with 0 if every number is free or held by a
+    /// living service and nothing is left of ended ones, else with 1.
+    Audit,
 }
 
 #[cfg(test)]

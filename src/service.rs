@@ -14,6 +14,7 @@ pub use self::{
     error::ServiceError,
     flatten::{FlattenError, flatten},
     pairs::{Entry, Pairs},
+    subscriber::Numbering,
     uploads::{Upload, Uploads},
 };
 use crate::{
@@ -21,6 +22,9 @@ use crate::{
     store::{Description, Moment, ServiceId, Store},
 };
 
+mod access_code;
+mod answer;
+mod booking;
 mod builtin;
 mod catalog;
 mod creation;
@@ -31,7 +35,9 @@ mod flatten;
 mod life;
 mod pairs;
 mod parameters;
+mod resources;
 mod storage;
+mod subscriber;
 mod uploads;
 
 /// One worker's services: what may be created, and where they live.
@@ -40,16 +46,23 @@ pub struct Services {
     catalog: Arc<Catalog>,
     store: Arc<dyn Store>,
     limits: Arc<Limits>,
+    numbering: Numbering,
 }
 
 impl Services {
-    /// Services of `catalog` that live in `store`.
+    /// Services of `catalog` that live in `store`; phone numbers are compared by `numbering`.
     #[must_use]
-    pub fn new(catalog: Arc<Catalog>, store: Arc<dyn Store>, limits: Arc<Limits>) -> Self {
+    pub fn new(
+        catalog: Arc<Catalog>,
+        store: Arc<dyn Store>,
+        limits: Arc<Limits>,
+        numbering: Numbering,
+    ) -> Self {
         Self {
             catalog,
             store,
             limits,
+            numbering,
         }
     }
 

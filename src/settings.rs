@@ -22,6 +22,7 @@ use std::{
     time::Duration,
 };
 
+use phonenumber::country;
 use secrecy::SecretString;
 
 pub use self::error::{Origin, SettingsError};
@@ -42,6 +43,8 @@ pub struct Settings {
     pub memory: Memory,
     /// `[catalog]`: the configured services.
     pub catalog: Catalog,
+    /// `[phone]`: how phone numbers are read.
+    pub phone: Phone,
     /// `[limits]`: what one request or one service may take.
     pub limits: Limits,
     /// `[log]`: what is logged, and how.
@@ -108,6 +111,13 @@ pub struct Memory {
 pub struct Catalog {
     /// Where the configured services are read from; absent means the shipped catalogue.
     pub file: Option<PathBuf>,
+}
+
+/// `[phone]`
+#[derive(Clone, Debug)]
+pub struct Phone {
+    /// The country of numbers that do not name one.
+    pub default_region: country::Id,
 }
 
 /// `[limits]`; every one is at least 1, and the limit itself is still allowed.

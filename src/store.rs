@@ -7,18 +7,29 @@
 //! A verb that finds no live service says so in its result (`None`, [`Written::NoService`]);
 //! [`StoreError`] is only for a store that cannot do its work.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 
 pub use self::{
+    audit::{Audit, HeldNumber},
     binary::{Binary, BlobId, CHUNK_BYTES},
+    booking::{
+        AccessNumber, Booked, Booking, BookingId, BookingRequest, Call, Codes, Group, Holder, Pool,
+        Strategy,
+    },
     error::StoreError,
+    hash::stable_hash,
     moment::Moment,
     names::{IdempotencyKey, KeyName, MAX_KEY_NAME_BYTES, ServiceId},
 };
 
+mod audit;
 mod binary;
+mod booking;
 mod error;
+mod hash;
 pub mod memory;
 mod moment;
 mod names;
@@ -39,6 +50,8 @@ pub struct NewService {
     pub gms_user: Option<String>,
     /// User data, each name once.
     pub data: Vec<(KeyName, Value)>,
+    /// The number that was booked for it.
+    pub booking: Option<Booking>,
     /// Where the client may repeat the request: its key, and the answer that a repeat gets.
     pub repeatable: Option<(IdempotencyKey, String)>,
 }
@@ -194,6 +207,30 @@ pub trait Store: Send + Sync {
 
     /// Gives up uploaded chunks that no create or write has named.
     async fn discard(&self, id: &ServiceId, blobs: &[BlobId]) -> Result<(), StoreError>;
+
+    /// Holds a number of `group` for a service. One that is about to be made is made next, with the
+    /// booking in its [`NewService`], or the booking is [given back](Store::release).
+    async fn book(
+        &self,
+        holder: Holder<'_>,
+        group: &Group,
+        request: &BookingRequest,
+    ) -> Result<Booked, StoreError>;
+
+    /// Gives a booking back. Done twice it does nothing the second time.
+    async fn release(&self, id: &ServiceId, booking: &Booking) -> Result<(), StoreError>;
+
+    /// Finds the living service that a call is for, by its newest booking in any of `groups` that
+    /// fits, and gives the number back. Of several calls that fit one booking, one gets it.
+    async fn match_call(
+        &self,
+        groups: &[String],
+        call: &Call,
+    ) -> Result<Option<ServiceId>, StoreError>;
+
+    /// Looks through the books of `groups`: what is held by whom, and what by nobody. Reads all there
+    /// is and changes nothing.
+    async fn audit(&self, groups: &[Arc<Group>]) -> Result<Audit, StoreError>;
 
     /// Asks whether the store answers.
     async fn ping(&self) -> Result<(), StoreError>;

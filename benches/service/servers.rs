@@ -45,7 +45,7 @@ impl Redis {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    fn ask<T: FromRedisValue>(&self, command: &[&str]) -> Result<T> {
+    pub(crate) fn ask<T: FromRedisValue>(&self, command: &[&str]) -> Result<T> {
         let mut connection = connect(&self.url())?;
         let mut question = cmd(command.first().ok_or("a command has a name")?);
         question.arg(command.get(1..));
@@ -63,13 +63,16 @@ impl Redis {
         Ok(list.lines().count().saturating_sub(1))
     }
 
-    /// Returns when no key is left.
+    /// Returns when nothing of any service is left.
     ///
     /// # Errors
     /// Where that takes longer than the service is allowed to.
     pub(crate) async fn until_empty(&self) -> Result<()> {
         let started = Instant::now();
-        while self.ask::<u64>(&["DBSIZE"])? > 0 {
+        while !self
+            .ask::<Vec<String>>(&["KEYS", "sb1:*:{*-*}*"])?
+            .is_empty()
+        {
             if started.elapsed() > CLEAN_UP {
                 return Err("services were deleted and what they held is still in Redis".into());
             }
@@ -94,11 +97,21 @@ pub(crate) struct Service {
 
 impl Service {
     pub(crate) async fn start(redis: &Redis, directory: &Path) -> Result<Self> {
+        Self::start_with(redis, directory, &[]).await
+    }
+
+    /// The same with these variables in its environment.
+    pub(crate) async fn start_with(
+        redis: &Redis,
+        directory: &Path,
+        settings: &[(&str, &str)],
+    ) -> Result<Self> {
         let address = format!("127.0.0.1:{}", free_port()?);
         let mut command = Command::new(env!("CARGO_BIN_EXE_switchboard"));
         command.env_clear();
         command.env("SWITCHBOARD__SERVER__LISTEN", &address);
         command.env("SWITCHBOARD__REDIS__URL", redis.url());
+        command.envs(settings.iter().copied());
         let mut process = Process::start("switchboard", &mut command, directory)?;
         let (client, base) = (Client::new(), format!("http://{address}"));
         let ready = format!("{base}/readyz");
@@ -123,7 +136,12 @@ impl Service {
 
     /// Makes a service that holds the pairs of `form`; gives its id.
     pub(crate) async fn create(&self, form: &str) -> Result<String> {
-        let request = self.client.post(self.store()).body(form.to_owned());
+        self.create_of("store", form).await
+    }
+
+    /// The same of another configured service.
+    pub(crate) async fn create_of(&self, name: &str, form: &str) -> Result<String> {
+        let request = self.client.post(self.at(name)).body(form.to_owned());
         let request = request.header("content-type", FORM);
         id_of(request.send().await?).await
     }

@@ -10,9 +10,9 @@ use actix_web::{
             IF_NONE_MATCH, IF_RANGE, RANGE, Range, X_CONTENT_TYPE_OPTIONS,
         },
     },
-    web,
+    web::{self, Bytes},
 };
-use futures_util::TryStreamExt;
+use futures_util::{TryStreamExt, stream};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{Api, ApiError, path, reply};
@@ -45,6 +45,11 @@ pub(super) async fn read(
     if status == StatusCode::PARTIAL_CONTENT {
         let last = span.first + span.length - 1;
         response.insert_header((CONTENT_RANGE, format!("bytes {}-{last}/{size}", span.first)));
+    }
+    if request.method() == Method::HEAD {
+        // A body would be read to its end, for nobody.
+        let nothing = stream::empty::<Result<Bytes, ApiError>>();
+        return Ok(response.body(SizedStream::new(span.length, nothing)));
     }
     let bytes = download.bytes(span).map_err(ApiError::from);
     Ok(response.body(SizedStream::new(span.length, bytes)))

@@ -45,6 +45,17 @@ pub enum ApiError {
     /// The service knows no such request.
     #[error("{0}")]
     RequestNotFound(String),
+    /// No booking fits a call.
+    #[error("{0}")]
+    NoMatch(String),
+    /// The resource group has no free number.
+    #[error("{message}")]
+    NoAccessNumber {
+        /// Which group.
+        message: String,
+        /// Seconds after which one may be free.
+        retry_after: u64,
+    },
     /// No such route.
     #[error("there is nothing at {0}")]
     NotFound(String),
@@ -101,6 +112,8 @@ impl ApiError {
             Self::ServiceNotFound(_) => ("ServiceNotFound", StatusCode::NOT_FOUND),
             Self::KeyNotFound(_) => ("KeyNotFound", StatusCode::NOT_FOUND),
             Self::RequestNotFound(_) => ("RequestNotFound", StatusCode::NOT_FOUND),
+            Self::NoMatch(_) => ("NoMatch", StatusCode::NOT_FOUND),
+            Self::NoAccessNumber { .. } => ("NoAccessNumber", StatusCode::SERVICE_UNAVAILABLE),
             Self::NotFound(_) => ("NotFound", StatusCode::NOT_FOUND),
             Self::MethodNotAllowed { .. } => ("MethodNotAllowed", StatusCode::METHOD_NOT_ALLOWED),
             Self::TooLarge(_) => ("TooLarge", StatusCode::PAYLOAD_TOO_LARGE),
@@ -132,6 +145,9 @@ impl ResponseError for ApiError {
             Self::RangeNotSatisfiable { size } => {
                 response.insert_header((CONTENT_RANGE, format!("bytes */{size}")));
             }
+            Self::NoAccessNumber { retry_after, .. } => {
+                response.insert_header((RETRY_AFTER, retry_after.to_string()));
+            }
             Self::StoreUnavailable(_) => {
                 response.insert_header((RETRY_AFTER, RETRY_SECONDS));
             }
@@ -157,10 +173,16 @@ impl From<ServiceError> for ApiError {
             | ServiceError::BinaryKey { .. }
             | ServiceError::NoSuchBinary { .. } => Self::KeyNotFound(message),
             ServiceError::NoSuchRequest { .. } => Self::RequestNotFound(message),
+            ServiceError::NoMatch(_) => Self::NoMatch(message),
+            ServiceError::NoAccessNumber { wait, .. } => Self::NoAccessNumber {
+                message,
+                // Rounded up: who comes back then does not come too early.
+                retry_after: wait.as_secs().max(1) + u64::from(wait.subsec_millis() > 0),
+            },
             ServiceError::InvalidParameter(_) => Self::InvalidParameter(message),
             ServiceError::TooManyKeys(_) => Self::TooLarge(message),
             ServiceError::UploadLost => {
-                Self::StoreUnavailable("the upload was lost before it was complete; send it again")
+                Self::StoreUnavailable("the request took too long and was given up; send it again")
             }
             ServiceError::Store(error) => Self::from(error),
         }

@@ -1,14 +1,30 @@
 //! The services that need no backend.
 
+mod match_interaction;
+mod request_access;
+mod request_interaction;
+
 /// A builtin, by what it does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Builtin {
+    /// Asked by the routing side when a call arrives. Makes no service.
+    MatchInteraction,
+    /// Gives a number for a service that exists.
+    RequestAccess,
+    /// Makes a service and gives a number for it.
+    RequestInteraction,
     /// Plain storage with a life: the answer of its create is the id.
     Store,
 }
 
 impl Builtin {
-    const ALL: [(&str, Self); 1] = [("store", Self::Store)];
+    const ALL: [(&str, Self); 5] = [
+        ("app-to-connect-basic", Self::RequestInteraction),
+        ("match-interaction", Self::MatchInteraction),
+        ("request-access", Self::RequestAccess),
+        ("request-interaction", Self::RequestInteraction),
+        ("store", Self::Store),
+    ];
 
     /// The builtin that `_service` names.
     pub(super) fn named(name: &str) -> Option<Self> {
@@ -19,5 +35,10 @@ impl Builtin {
     /// All names that `_service` may have.
     pub(super) fn names() -> String {
         Self::ALL.map(|(name, _)| name).join(", ")
+    }
+
+    /// Whether a create makes a service; if not it only answers.
+    pub(super) fn makes_a_service(self) -> bool {
+        matches!(self, Self::RequestInteraction | Self::Store)
     }
 }

@@ -1,4 +1,4 @@
-//! The configured services, from a TOML file.
+//! The configured services and resource groups, from a TOML file.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -6,7 +6,12 @@ use serde::Deserialize;
 use thiserror::Error;
 use toml::Value;
 
-use super::definition::{Definition, DefinitionError};
+use super::{
+    definition::{Definition, DefinitionError},
+    resources::{Pools, Resources},
+    subscriber::Numbering,
+};
+use crate::store::Group;
 
 /// Longest name of a configured service, in bytes.
 const MAX_NAME_BYTES: usize = 128;
@@ -36,6 +41,7 @@ pub enum CatalogError {
 #[derive(Debug, Default)]
 pub struct Catalog {
     definitions: BTreeMap<String, Arc<Definition>>,
+    pools: Pools,
 }
 
 #[derive(Deserialize)]
@@ -43,20 +49,35 @@ pub struct Catalog {
 struct File {
     #[serde(default)]
     services: BTreeMap<String, BTreeMap<String, Value>>,
+    #[serde(default)]
+    resources: BTreeMap<String, BTreeMap<String, Value>>,
 }
 
 impl Catalog {
-    /// Reads `[services.<name>]` tables of options. Values are taken as strings, however they are
-    /// written. `origin` tells in errors where `text` came from; `longest_life` is in seconds.
+    /// Reads `[services.<name>]` and `[resources.<group>]` tables of options. Values are taken as
+    /// strings, however they are written; numbers are compared by `numbering`. `origin` tells in errors where `text` came from; `longest_life` is in seconds.
     ///
     /// # Errors
     /// A [`CatalogError`] that names service, option and what was expected.
-    pub fn read(origin: &str, text: &str, longest_life: u64) -> Result<Self, CatalogError> {
+    pub fn read(
+        origin: &str,
+        text: &str,
+        longest_life: u64,
+        numbering: Numbering,
+    ) -> Result<Self, CatalogError> {
         let unreadable = |reason: String| CatalogError::Unreadable {
             origin: origin.to_owned(),
             reason,
         };
         let file: File = toml::from_str(text).map_err(|error| unreadable(error.to_string()))?;
+        let wrong = |error| CatalogError::Definition {
+            origin: origin.to_owned(),
+            error,
+        };
+        let mut pools = Pools::default();
+        for (name, table) in file.resources {
+            pools.add(&name, table, numbering).map_err(wrong)?;
+        }
         let mut definitions = BTreeMap::new();
         for (name, table) in file.services {
             if !is_usable(&name) {
@@ -74,23 +95,48 @@ impl Catalog {
                 })?;
                 options.insert(option, text);
             }
-            let definition = Definition::new(&name, options, longest_life);
-            let definition = definition.map_err(|error| CatalogError::Definition {
-                origin: origin.to_owned(),
-                error,
-            })?;
+            let definition = Definition::new(&name, options, longest_life).map_err(wrong)?;
+            check_group(&definition, &pools).map_err(wrong)?;
             definitions.insert(name, Arc::new(definition));
         }
-        Ok(Self { definitions })
+        Ok(Self { definitions, pools })
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&Arc<Definition>> {
         self.definitions.get(name)
     }
 
+    /// The resource group of that name.
+    pub(super) fn resources(&self, group: &str) -> Option<&Resources> {
+        self.pools.get(group)
+    }
+
+    /// All resource groups.
+    pub(super) fn pools(&self) -> &Pools {
+        &self.pools
+    }
+
+    /// All resource groups, as a store wants them.
+    #[must_use]
+    pub fn groups(&self) -> Vec<Arc<Group>> {
+        self.pools.groups().cloned().collect()
+    }
+
     /// Names of all configured services.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.definitions.keys().map(String::as_str)
+    }
+}
+
+/// A group that a definition names must be there.
+fn check_group(definition: &Definition, pools: &Pools) -> Result<(), DefinitionError> {
+    match definition.option("_resource_group") {
+        Some(group) if pools.get(group).is_none() => {
+            let known = pools.names();
+            let problem = format!("is {group:?}, expected a resource group: {known}");
+            Err(definition.fault("_resource_group", problem))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -100,7 +146,7 @@ fn is_usable(name: &str) -> bool {
     length && segment && !name.chars().any(|c| c == '/' || c.is_control())
 }
 
-fn as_string(value: Value) -> Option<String> {
+pub(super) fn as_string(value: Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text),
         Value::Integer(number) => Some(number.to_string()),
@@ -115,14 +161,18 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Catalog, String> {
-        Catalog::read("test.toml", text, 3_600).map_err(|error| error.to_string())
+        let us = Numbering::of(phonenumber::country::US);
+        Catalog::read("test.toml", text, 3_600, us).map_err(|error| error.to_string())
     }
 
     #[test]
     fn the_shipped_catalogue_has_a_store_called_store() {
         let shipped = include_str!("../../config/catalog.toml");
-        let catalog = Catalog::read("shipped", shipped, 2_592_000).unwrap();
+        let us = Numbering::of(phonenumber::country::US);
+        let catalog = Catalog::read("shipped", shipped, 2_592_000, us).unwrap();
         assert!(catalog.get("store").is_some());
+        let group = &catalog.resources("DNIS").unwrap().group;
+        assert_eq!(group.numbers[0].text, "8003449999");
     }
 
     #[test]
@@ -146,6 +196,36 @@ mod tests {
             ("[services.a]\n_type='x'", "service \"a\", option _type"),
             ("[services.'a/b']\n_type='x'", "service \"a/b\""),
             ("[servces.a]\n_type='x'", "servces"),
+            (
+                "[resources.a]\nnumbers=['1']",
+                "resource group \"a\", option _allocation_strategy",
+            ),
+            (
+                "[resources.a]\n_allocation_strategy='LOCAL'\nnumbers='1'",
+                "option numbers: expected a list",
+            ),
+            (
+                "[resources.a]\n_allocation_strategy='LOCAL'\nnumbers=['6504699999','+1 650 469 9999']",
+                "are one subscriber",
+            ),
+            (
+                "[resources.a]\n_allocation_strategy='LOCAL'\nnumbers=['1','2']\n\
+                 [resources.b]\n_allocation_strategy='CLUSTER'\nnumbers=['2']",
+                "group \"b\", option numbers: \"2\" is in \"a\" as well",
+            ),
+            (
+                "[resources.a]\n_allocation_strategy='LOCAL'\nnumbers=['6504699999']\n\
+                 _backup_resource='+1 650 469 9999'",
+                "option _backup_resource: \"+1 650 469 9999\" is one of the group's own",
+            ),
+            (
+                "[resources.a]\n_allocation_strategy='LOCAL'\nnumbers=['1']\n_strategy='x'",
+                "option _strategy: is unknown",
+            ),
+            (
+                "[services.a]\n_type='builtin'\n_service='store'\n_resource_group='x'",
+                "option _resource_group: is \"x\"",
+            ),
         ];
         for (text, expected) in cases {
             let message = read(text).unwrap_err();

@@ -3,12 +3,19 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    Pairs, ServiceError, Services, Uploads, builtin::Builtin, definition::Definition, life,
+    Catalog, Pairs, ServiceError, Services, Uploads, answer::Answer, builtin::Builtin,
+    definition::Definition, life, parameters::Parameters, subscriber::Numbering,
 };
 use crate::{
     settings::Limits,
-    store::{Claim, Created, IdempotencyKey, Moment, NewService, ServiceId, Store},
+    store::{
+        Booking, Changes, Claim, Created, IdempotencyKey, Moment, NewService, ServiceId, Store,
+    },
 };
+
+/// How long an `Idempotency-Key` is bound to a request whose service does not stand yet: longer than
+/// any upload takes.
+const CLAIM_LIFE: Duration = Duration::from_secs(86_400);
 
 /// What the head of a create says, before its body is read.
 #[derive(Debug, Default)]
@@ -27,16 +34,26 @@ pub enum Begun {
     Open(Box<Creation>),
 }
 
+/// What became of the making of a service.
+pub(super) enum Made {
+    /// It stands.
+    Now,
+    /// A concurrent request with the same `Idempotency-Key` was faster; this is its answer.
+    Before(String),
+}
+
 /// A create under way. Dropped, it leaves nothing behind that stays.
 pub struct Creation {
     /// Takes the files of the body.
     pub uploads: Uploads,
-    id: ServiceId,
-    definition: Arc<Definition>,
+    pub(super) id: ServiceId,
+    pub(super) definition: Arc<Definition>,
+    pub(super) catalog: Arc<Catalog>,
+    pub(super) numbering: Numbering,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) limits: Arc<Limits>,
     gms_user: Option<String>,
     idempotency: Option<IdempotencyKey>,
-    store: Arc<dyn Store>,
-    limits: Arc<Limits>,
 }
 
 impl Services {
@@ -55,8 +72,11 @@ impl Services {
             definition: name.to_owned(),
             key,
         });
-        if let Some(key) = &idempotency {
-            let until = Moment::now().after(Duration::from_secs(definition.ttl()));
+        if let Some(key) = &idempotency
+            && definition.builtin().makes_a_service()
+        {
+            // Until the service stands, with whose end the key then ends.
+            let until = Moment::now().after(CLAIM_LIFE);
             match self.store.claim(key, id, until).await? {
                 Claim::Answered(answer) => return Ok(Begun::Answered(answer)),
                 Claim::Create(bound) => id = bound,
@@ -66,33 +86,65 @@ impl Services {
             uploads: Uploads::to_new(Arc::clone(&self.store), id.clone()),
             id,
             definition: Arc::clone(definition),
-            gms_user: head.gms_user,
-            idempotency,
+            catalog: Arc::clone(&self.catalog),
+            numbering: self.numbering,
             store: Arc::clone(&self.store),
             limits: Arc::clone(&self.limits),
+            gms_user: head.gms_user,
+            idempotency,
         })))
     }
 }
 
 impl Creation {
-    /// The second step: makes the service with all that `pairs` give it, and returns the answer, a
-    /// JSON object. A concurrent request with the same `Idempotency-Key` may have been faster; then
-    /// the answer is that one's.
+    /// The second step: does what the builtin does with `pairs`, and returns the answer, a JSON
+    /// object. A concurrent request with the same `Idempotency-Key` may have been faster; then the
+    /// answer is that one's.
     ///
     /// # Errors
     /// [`ServiceError::InvalidParameter`] for a parameter or name that is not allowed,
-    /// [`ServiceError::UploadLost`] where files took too long. Nothing was made then.
-    pub async fn finish(mut self, pairs: Pairs) -> Result<String, ServiceError> {
+    /// [`ServiceError::UploadLost`] where files took too long, and what the builtin says. Nothing was
+    /// made then, and no number is held.
+    pub async fn finish(self, pairs: Pairs) -> Result<String, ServiceError> {
         let (parameters, changes) = pairs.split()?;
-        let life = life::of_new(&self.definition, &parameters, self.limits.life)?;
+        match self.definition.builtin() {
+            Builtin::Store => {
+                self.check_keys(&changes)?;
+                let life = self.life(&parameters)?;
+                let answer = Answer::of(&self.id).json()?;
+                match self.make(life, changes, None, &answer).await? {
+                    Made::Now => Ok(answer),
+                    Made::Before(answer) => Ok(answer),
+                }
+            }
+            Builtin::RequestInteraction => self.request_interaction(parameters, changes).await,
+            Builtin::RequestAccess => self.request_access(parameters, changes).await,
+            Builtin::MatchInteraction => self.match_interaction(parameters).await,
+        }
+    }
+
+    /// How long the service is to live.
+    pub(super) fn life(&self, parameters: &Parameters) -> Result<Duration, ServiceError> {
+        life::of_new(&self.definition, parameters, self.limits.life)
+    }
+
+    pub(super) fn check_keys(&self, changes: &Changes) -> Result<(), ServiceError> {
         if changes.set.len() > self.limits.keys {
             return Err(ServiceError::TooManyKeys(self.limits.keys));
         }
-        let created = Moment::now();
-        let answer = match self.definition.builtin() {
-            Builtin::Store => serde_json::json!({ "_id": self.id.as_str() }).to_string(),
-        };
+        Ok(())
+    }
+
+    /// Makes the service; `answer` is what a repeat of the request is told.
+    pub(super) async fn make(
+        mut self,
+        life: Duration,
+        changes: Changes,
+        booking: Option<Booking>,
+        answer: &str,
+    ) -> Result<Made, ServiceError> {
         self.uploads.hand_over(&changes.set);
+        let created = Moment::now();
         let service = NewService {
             id: self.id,
             definition: self.definition.name().to_owned(),
@@ -100,22 +152,20 @@ impl Creation {
             end: created.after(life),
             gms_user: self.gms_user,
             data: changes.set,
-            repeatable: self.idempotency.map(|key| (key, answer.clone())),
+            booking,
+            repeatable: self.idempotency.map(|key| (key, answer.to_owned())),
         };
-        let created = match self.store.create(service).await {
-            Ok(Created::New) => return Ok(answer),
-            Ok(Created::Before(answer)) => Ok(answer),
+        let made = match self.store.create(service).await {
+            Ok(Created::New) => return Ok(Made::Now),
+            Ok(Created::Before(answer)) => Ok(Made::Before(answer)),
             Ok(Created::UploadLost) => Err(ServiceError::UploadLost),
             Err(error) => Err(ServiceError::from(error)),
         };
-        if created
-            .as_ref()
-            .err()
-            .is_none_or(ServiceError::changed_nothing)
-        {
+        let error = made.as_ref().err();
+        if error.is_none_or(ServiceError::changed_nothing) {
             self.uploads.take_back();
         }
-        created
+        made
     }
 }
 

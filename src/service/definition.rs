@@ -4,7 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use thiserror::Error;
 
-use super::builtin::Builtin;
+use super::{
+    ServiceError,
+    access_code::{access_codes, code_length},
+    builtin::Builtin,
+    parameters::{boolean, whole_number},
+    resources::TIMEOUTS,
+};
 
 /// Life of a service where neither definition nor request says, in seconds.
 const DEFAULT_TTL: u64 = 86_400;
@@ -23,10 +29,12 @@ const REFUSED: [(&str, &str); 2] = [
 
 /// What is wrong with a definition.
 #[derive(Debug, Error, PartialEq, Eq)]
-#[error("service {service:?}, option {option}: {problem}")]
+#[error("{kind} {name:?}, option {option}: {problem}")]
 pub struct DefinitionError {
-    /// The service defined.
-    pub service: String,
+    /// What is defined.
+    pub kind: &'static str,
+    /// Its name.
+    pub name: String,
     /// The option at fault.
     pub option: String,
     /// What it is and what was expected.
@@ -54,7 +62,8 @@ impl Definition {
     ) -> Result<Self, DefinitionError> {
         options.retain(|_, value| !value.is_empty());
         let fail = |option: &str, problem: String| DefinitionError {
-            service: name.to_owned(),
+            kind: "service",
+            name: name.to_owned(),
             option: option.to_owned(),
             problem,
         };
@@ -72,10 +81,24 @@ impl Definition {
             let known = Builtin::names();
             fail("_service", format!("is {named:?}, expected one of {known}"))
         })?;
-        if let Some(ttl) = options.get("_ttl") {
-            super::parameters::whole_number("_ttl", ttl, 1, longest_life)
-                .map_err(|error| fail("_ttl", error.to_string()))?;
+        let check = |option: &str, check: &dyn Fn(&str) -> Result<(), ServiceError>| {
+            let value = options.get(option).map_or(Ok(()), |value| check(value));
+            value.map_err(|error| fail(option, error.to_string()))
+        };
+        check("_ttl", &|ttl| {
+            whole_number("it", ttl, 1, longest_life).map(drop)
+        })?;
+        for option in ["_provide_code", "_return_pool_health", "_return_user_data"] {
+            check(option, &|value| boolean("it", value).map(drop))?;
         }
+        check("_booking_expiration_timeout", &|value| {
+            whole_number("it", value, TIMEOUTS.0, TIMEOUTS.1).map(drop)
+        })?;
+        let length = options.get("_access_code_length").map(String::as_str);
+        check("_access_code_length", &|value| code_length(value).map(drop))?;
+        check("_access_code_prefix", &|prefix| {
+            access_codes(length, Some(prefix)).map(drop)
+        })?;
         let listed = options.get("_overwritable_options").map(String::as_str);
         let listed = listed.unwrap_or_default().split(',').map(str::trim);
         Ok(Self {
@@ -84,6 +107,16 @@ impl Definition {
             overwritable: listed.map(str::to_owned).collect(),
             options,
         })
+    }
+
+    /// What is wrong with an option of this definition, found by who knows more.
+    pub(super) fn fault(&self, option: &str, problem: String) -> DefinitionError {
+        DefinitionError {
+            kind: "service",
+            name: self.name.clone(),
+            option: option.to_owned(),
+            problem,
+        }
     }
 
     pub(super) fn name(&self) -> &str {
@@ -124,7 +157,7 @@ mod tests {
         type Case<'a> = (&'a [(&'a str, &'a str)], &'a str, &'a str);
         let builtin = ("_type", "builtin");
         let store = ("_service", "store");
-        let cases: [Case<'_>; 9] = [
+        let cases: [Case<'_>; 13] = [
             (&[store], "_type", "is \"\", expected \"builtin\""),
             (&[("_type", ""), store], "_type", "is \"\""),
             (
@@ -132,11 +165,15 @@ mod tests {
                 "_type",
                 "is \"soap\", expected \"builtin\"",
             ),
-            (&[builtin], "_service", "is \"\", expected one of store"),
+            (
+                &[builtin],
+                "_service",
+                "is \"\", expected one of app-to-connect-basic, match-interaction, request-access, request-interaction, store",
+            ),
             (
                 &[builtin, ("_service", "x")],
                 "_service",
-                "is \"x\", expected one of store",
+                "is \"x\", expected one of app-to-connect-basic, match-interaction, request-access, request-interaction, store",
             ),
             (&[builtin, store, ("_ttl", "0")], "_ttl", "from 1 to 3600"),
             (
@@ -149,6 +186,26 @@ mod tests {
                 &[builtin, store, ("password", "x")],
                 "password",
                 "stand open",
+            ),
+            (
+                &[builtin, store, ("_provide_code", "maybe")],
+                "_provide_code",
+                "true or false",
+            ),
+            (
+                &[builtin, store, ("_access_code_length", "17")],
+                "_access_code_length",
+                "from 1 to 16",
+            ),
+            (
+                &[builtin, store, ("_access_code_prefix", "9-7")],
+                "_access_code_prefix",
+                "\"9-7\"",
+            ),
+            (
+                &[builtin, store, ("_booking_expiration_timeout", "4")],
+                "_booking_expiration_timeout",
+                "from 5 to 1800",
             ),
         ];
         for (options, option, expected) in cases {

@@ -1,5 +1,8 @@
 //! Why a service could not be created, asked or ended.
 
+use std::time::Duration;
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use thiserror::Error;
 
 use crate::store::{KeyName, ServiceId, StoreError};
@@ -23,8 +26,9 @@ pub enum ServiceError {
     },
     /// The name holds a binary, and a string was asked for.
     #[error(
-        "key {:?} of service {id} is binary; read it at /genesys/1/service/{id}/storage/binary/...",
-        key.as_str()
+        "key {:?} of service {id} is binary; read it at /genesys/1/service/{id}/storage/binary/{}",
+        key.as_str(),
+        utf8_percent_encode(key.as_str(), NON_ALPHANUMERIC)
     )]
     BinaryKey {
         /// The service.
@@ -48,14 +52,25 @@ pub enum ServiceError {
         /// Name of the configured service it was sent to.
         definition: String,
     },
+    /// No booking fits a call.
+    #[error("no service waits for a call to {0} with this code and from this number")]
+    NoMatch(String),
+    /// All numbers of a group are taken.
+    #[error("all access numbers of resource group {group:?} are taken")]
+    NoAccessNumber {
+        /// The group.
+        group: String,
+        /// When the first one may be free.
+        wait: Duration,
+    },
     /// A parameter, or a name, out of its range or of the wrong form.
     #[error("{0}")]
     InvalidParameter(String),
     /// The service would hold more keys than allowed.
     #[error("the service would hold more than {0} keys (limits.keys)")]
     TooManyKeys(usize),
-    /// The bytes of an upload did not last until they could be made visible.
-    #[error("the upload took too long or was given up by the store; send it again")]
+    /// What the request had uploaded or booked did not last until the service could be made.
+    #[error("the request took too long and was given up; send it again")]
     UploadLost,
     /// The store could not do its work.
     #[error(transparent)]

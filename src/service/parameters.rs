@@ -13,10 +13,11 @@ impl Parameters {
         self.0.insert(name, value);
     }
 
-    /// What the request says, whatever is configured. An empty value is an absent one.
+    /// What the request says, whatever is configured. An empty or blank value is an
+    /// absent one.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         let value = self.0.get(name).map(String::as_str);
-        value.filter(|value| !value.is_empty())
+        value.filter(|value| !value.trim().is_empty())
     }
 
     /// What counts for `option`: the configured value, unless `_overwritable_options` lists it and
@@ -55,6 +56,20 @@ pub(super) fn whole_number(
                 "{name} is {value:?}; a whole number from {low} to {high} is allowed"
             ))
         })
+}
+
+/// Reads `true` or `false`, in small or capital letters.
+///
+/// # Errors
+/// [`ServiceError::InvalidParameter`] that says which parameter, its value and what is allowed.
+pub(super) fn boolean(name: &str, value: &str) -> Result<bool, ServiceError> {
+    match value.trim().to_ascii_lowercase().as_str() {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(ServiceError::InvalidParameter(format!(
+            "{name} is {value:?}; true or false is allowed"
+        ))),
+    }
 }
 
 #[cfg(test)]

@@ -3,12 +3,13 @@
 
 use std::{net::Ipv6Addr, num::NonZero, ops::RangeInclusive, thread, time::Duration};
 
+use phonenumber::country;
 use redis::IntoConnectionInfo;
 use secrecy::SecretString;
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 use super::{
-    Api, Catalog, Limits, Log, LogFormat, Memory, Redis, RedisMode, Server, Settings,
+    Api, Catalog, Limits, Log, LogFormat, Memory, Phone, Redis, RedisMode, Server, Settings,
     error::SettingsError, layers::Layers,
 };
 
@@ -50,6 +51,9 @@ impl Settings {
             catalog: Catalog {
                 file: not_empty(from.text("catalog.file")?).map(Into::into),
             },
+            phone: Phone {
+                default_region: region(from)?,
+            },
             limits: limits(from)?,
             log: Log {
                 level: level(from)?,
@@ -67,7 +71,7 @@ fn limits(from: &Layers) -> Result<Limits, SettingsError> {
         form_bytes: from.number("limits.form_bytes", 1..=MOST_IN_ONE_VALUE)?,
         // serde_json reads no deeper than 128.
         json_depth: from.number("limits.json_depth", 1..=128)?,
-        pairs: from.number("limits.pairs", 1..=3000)?,
+        pairs: from.number("limits.pairs", 1..=1900)?,
         keys: from.number("limits.keys", 1..=1_000_000)?,
         life: seconds(from, "limits.life_seconds", 1..=315_360_000)?,
     })
@@ -180,6 +184,13 @@ fn prefix(from: &Layers) -> Result<String, SettingsError> {
     }
     let expected = "expected 1 to 64 visible ASCII characters, no spaces, no { or }";
     Err(from.invalid("redis.prefix", expected))
+}
+
+fn region(from: &Layers) -> Result<country::Id, SettingsError> {
+    let setting = "phone.default_region";
+    let region = from.text(setting)?.parse();
+    let expected = "expected a country's two capital letters (ISO 3166), such as US";
+    region.map_err(|_unknown| from.invalid(setting, expected))
 }
 
 fn level(from: &Layers) -> Result<String, SettingsError> {

@@ -4,17 +4,22 @@
 //! by time, and whatever is due is taken away before any verb looks, so nothing outlives its end by
 //! being asked late. No verb waits while it holds the lock.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use self::state::{Held, State};
+use self::{
+    books::Wish,
+    state::{Held, State},
+};
 use super::{
-    Binary, BlobId, Changes, Claim, Created, Description, IdempotencyKey, KeyName, Moment,
-    NewService, ServiceId, Slot, Store, StoreError, Value, Written,
+    Audit, Binary, BlobId, Booked, Booking, BookingRequest, Call, Changes, Claim, Created,
+    Description, Group, Holder, IdempotencyKey, KeyName, Moment, NewService, ServiceId, Slot,
+    Store, StoreError, Value, Written,
 };
 
+mod books;
 mod state;
 
 /// A store in this process.
@@ -90,6 +95,11 @@ impl Store for MemoryStore {
             claim,
             answer,
             gms_user: service.gms_user,
+            bookings: service
+                .booking
+                .into_iter()
+                .map(|held| (held.group, held.id))
+                .collect(),
             ..Held::default()
         };
         state.insert(service.id.clone(), held);
@@ -187,6 +197,48 @@ impl Store for MemoryStore {
             state.drop_blob(blob);
         }
         Ok(())
+    }
+
+    async fn book(
+        &self,
+        holder: Holder<'_>,
+        group: &Group,
+        request: &BookingRequest,
+    ) -> Result<Booked, StoreError> {
+        let (mut state, now) = (self.state(), Moment::now());
+        let longest = now.after(request.timeout);
+        let until = match holder {
+            Holder::New(_) => longest,
+            Holder::Existing(id) => match state.service(id) {
+                Some(held) => longest.min(held.end),
+                None => return Ok(Booked::NoService),
+            },
+        };
+        let id = holder.id();
+        match state.books(group).hold(group, request, id, until, now) {
+            Wish::NoneFree(wait) => Ok(Booked::NoneFree(wait)),
+            Wish::Held(booking) => {
+                state.note_booking(id, &booking);
+                Ok(Booked::Held(booking))
+            }
+        }
+    }
+
+    async fn release(&self, id: &ServiceId, booking: &Booking) -> Result<(), StoreError> {
+        self.state().release(id, &booking.group, &booking.id);
+        Ok(())
+    }
+
+    async fn match_call(
+        &self,
+        groups: &[String],
+        call: &Call,
+    ) -> Result<Option<ServiceId>, StoreError> {
+        Ok(self.state().match_call(groups, call))
+    }
+
+    async fn audit(&self, _groups: &[Arc<Group>]) -> Result<Audit, StoreError> {
+        Ok(self.state().audit())
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

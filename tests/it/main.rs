@@ -4,20 +4,26 @@
 //! what it expects under a deadline instead of sleeping.
 
 #![expect(
+    clippy::panic,
     clippy::unwrap_used,
     reason = "what a test cannot go on without has failed it"
 )]
 
+mod audits;
 mod binaries;
 mod bodies;
 mod body_limits;
+mod bookings;
 mod charsets;
 mod clean_up;
+mod crashes;
+mod crowd;
 mod downloads;
 mod ends;
 mod errors;
 mod file_parts;
 mod full_stores;
+mod giving_back;
 mod gone;
 mod house;
 mod idempotency;
@@ -26,6 +32,8 @@ mod key_names;
 mod limits;
 mod lives;
 mod malformed;
+mod matching;
+mod model;
 mod outages;
 mod program;
 mod properties;

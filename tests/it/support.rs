@@ -20,6 +20,7 @@ pub(crate) use self::{
     wire::Wire,
 };
 
+pub(crate) mod bookings;
 mod catalogue;
 mod multipart;
 pub(crate) mod program;
@@ -257,8 +258,17 @@ impl TestApp {
         let pattern = format!("{}{pattern}", self.prefix);
         let mut connection = redis.connection().await;
         let keys = redis::cmd("KEYS").arg(pattern).to_owned();
-        keys.query_async(&mut connection).await.unwrap()
+        let mut keys: Vec<String> = keys.query_async(&mut connection).await.unwrap();
+        keys.retain(|key| !is_standing(&self.prefix, key));
+        keys
     }
+}
+
+/// Whether a key stands whatever services there are: those of the resource groups, and which replica
+/// cleans up.
+pub(crate) fn is_standing(prefix: &str, key: &str) -> bool {
+    let rest = key.strip_prefix(prefix).unwrap_or_default();
+    rest == "cleaner" || rest.starts_with("grp:")
 }
 
 /// Shorthands for bodies.

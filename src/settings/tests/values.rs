@@ -24,7 +24,7 @@ fn the_defaults_are_right_and_typed() {
 
 #[test]
 fn a_malformed_number_is_an_error_wherever_it_stands() {
-    let expected = "expected a whole number from 1 to 3000";
+    let expected = "expected a whole number from 1 to 1900";
     for wrong in ["\"many\"", "1.5", "true", "[1]", "{ a = 1 }", "\"\""] {
         assert_eq!(
             refused_in_file(&format!("[limits]\npairs = {wrong}")),
@@ -129,4 +129,14 @@ fn a_log_level_is_a_filter_and_a_misspelled_one_no_target() {
         told.ends_with("expected \"auto\", \"pretty\" or \"json\""),
         "{told}"
     );
+}
+
+#[test]
+fn the_default_region_is_a_country() {
+    let settings = from_environment("SWITCHBOARD__PHONE__DEFAULT_REGION", "DE").unwrap();
+    assert_eq!(settings.phone.default_region, country::DE);
+    for region in ["", "Germany", "XX", "de"] {
+        let told = refused_in_environment("SWITCHBOARD__PHONE__DEFAULT_REGION", region);
+        assert!(told.contains("two capital letters"), "{told}");
+    }
 }

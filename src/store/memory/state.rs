@@ -7,9 +7,12 @@ use std::{
 
 use bytes::Bytes;
 
-use super::super::{
-    Binary, BlobId, Changes, Description, IdempotencyKey, KeyName, Moment, ServiceId, StoreError,
-    Value,
+use super::{
+    super::{
+        Audit, Binary, BlobId, Booking, BookingId, Call, Changes, Description, Group,
+        IdempotencyKey, KeyName, Moment, ServiceId, StoreError, Value,
+    },
+    books::Books,
 };
 
 /// How long chunks that nothing names are kept after the last one.
@@ -26,6 +29,8 @@ pub(super) struct Held {
     pub(super) claim: Option<IdempotencyKey>,
     pub(super) answer: Option<String>,
     pub(super) gms_user: Option<String>,
+    /// Group and id of each booking made for it.
+    pub(super) bookings: Vec<(String, BookingId)>,
     pub(super) slots: BTreeMap<KeyName, Value>,
     /// Its place in the queue, once it has one.
     pub(super) due: Option<Due>,
@@ -107,6 +112,7 @@ pub(super) struct State {
     /// What ends when. What is moved or ends early takes its entry along.
     endings: BTreeMap<Due, Ending>,
     next_ending: u64,
+    books: HashMap<String, Books>,
     used: usize,
     max_bytes: usize,
 }
@@ -119,6 +125,7 @@ impl State {
             claims: HashMap::new(),
             endings: BTreeMap::new(),
             next_ending: 0,
+            books: HashMap::new(),
             used: 0,
             max_bytes,
         }
@@ -139,6 +146,9 @@ impl State {
 
     /// Takes away everything whose end is not after `now`.
     pub(super) fn end_all_due(&mut self, now: Moment) {
+        for books in self.books.values_mut() {
+            books.reclaim(now);
+        }
         while let Some(entry) = self.endings.first_entry() {
             if entry.key().0 > now {
                 return;
@@ -224,12 +234,70 @@ impl State {
         }
     }
 
+    /// The books of a group, as it is configured.
+    pub(super) fn books(&mut self, group: &Group) -> &mut Books {
+        let name = group.name.clone();
+        self.books.entry(name).or_insert_with(|| Books::new(group))
+    }
+
+    /// Notes a booking with its service, if that stands already.
+    pub(super) fn note_booking(&mut self, id: &ServiceId, booking: &Booking) {
+        if let Some(held) = self.services.get_mut(id) {
+            let booking = (booking.group.clone(), booking.id.clone());
+            held.bookings.push(booking);
+        }
+    }
+
+    pub(super) fn release(&mut self, id: &ServiceId, group: &str, booking: &BookingId) {
+        if let Some(held) = self.services.get_mut(id) {
+            held.bookings.retain(|(_, noted)| noted != booking);
+        }
+        if let Some(books) = self.books.get_mut(group) {
+            books.release(booking, Moment::now());
+        }
+    }
+
+    /// The service whose newest booking fits a call; its number is given back.
+    pub(super) fn match_call(&mut self, groups: &[String], call: &Call) -> Option<ServiceId> {
+        let now = Moment::now();
+        let newest = groups.iter().filter_map(|group| {
+            let lives = |id: &ServiceId| self.services.contains_key(id);
+            let booking = self.books.get(group)?.find(call, now, lives)?;
+            Some((booking, group))
+        });
+        let (booking, group) = newest.max()?;
+        let entry = self.books.get_mut(group)?.release(&booking, now)?;
+        self.release(&entry.service, group, &booking);
+        Some(entry.service)
+    }
+
+    pub(super) fn audit(&self) -> Audit {
+        let mut audit = Audit::default();
+        for (group, books) in &self.books {
+            let held = books.held(group);
+            let (alive, dead): (Vec<_>, Vec<_>) =
+                held.partition(|held| self.services.contains_key(&held.service));
+            audit.held.extend(alive);
+            audit.held_by_nobody.extend(dead);
+            let lost = books
+                .lost()
+                .map(|number| (group.clone(), number.text.clone()));
+            audit.lost.extend(lost);
+        }
+        audit
+    }
+
     pub(super) fn set_end(&mut self, id: &ServiceId, end: Moment) -> Option<()> {
         let before = self.services.get_mut(id)?.due.take();
         self.cancel(before);
         let due = self.schedule(end, Ending::Service(id.clone()));
         let held = self.services.get_mut(id)?;
         (held.end, held.due) = (end, Some(due));
+        for (group, booking) in &held.bookings {
+            if let Some(books) = self.books.get_mut(group) {
+                books.set_end(booking, end);
+            }
+        }
         Some(())
     }
 
@@ -237,6 +305,11 @@ impl State {
     pub(super) fn end(&mut self, id: &ServiceId) -> Option<()> {
         let held = self.services.remove(id)?;
         self.cancel(held.due);
+        for (group, booking) in &held.bookings {
+            if let Some(books) = self.books.get_mut(group) {
+                books.release(booking, Moment::now());
+            }
+        }
         if let Some(key) = &held.claim
             && self.claims.get(key).is_some_and(|bound| bound.id == *id)
         {

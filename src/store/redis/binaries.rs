@@ -8,7 +8,12 @@ use deadpool_redis::Connection;
 use redis::pipe;
 use tracing::warn;
 
-use super::{RedisStore, connection::store_error, keys, scripts::RETIRE};
+use super::{
+    RedisStore,
+    connection::store_error,
+    keys, millis,
+    scripts::{RETIRE, call},
+};
 use crate::store::{Binary, BlobId, KeyName, ServiceId, StoreError, Value};
 
 /// How long chunks that nothing names are kept after the last one.
@@ -62,6 +67,18 @@ impl RedisStore {
             .map_err(|error| store_error(&error))
     }
 
+    pub(super) async fn discard_blobs(
+        &self,
+        id: &ServiceId,
+        blobs: &[BlobId],
+    ) -> Result<(), StoreError> {
+        if blobs.is_empty() {
+            return Ok(()); // UNLINK wants a key
+        }
+        let keys: Vec<String> = blobs.iter().map(|blob| self.keys.blob(id, blob)).collect();
+        self.lane.query(redis::cmd("UNLINK").arg(keys)).await
+    }
+
     /// Gives the binaries behind `descriptors` a short life. They are no longer named, so what fails
     /// here costs memory until the service ends and nothing else.
     pub(super) async fn retire(&self, id: &ServiceId, descriptors: Vec<String>) {
@@ -70,14 +87,14 @@ impl RedisStore {
         if blobs.is_empty() {
             return;
         }
-        let mut script = RETIRE.prepare_invoke();
-        script.key(self.keys.own(id));
-        script.arg(u64::try_from(REPLACED_LIFE.as_millis()).unwrap_or(u64::MAX));
+        let mut keys = vec![self.keys.own(id)];
+        keys.extend(blobs.iter().map(|blob| self.keys.blob(id, blob)));
+        let mut retire = call(&RETIRE, &keys);
+        retire.arg(millis(REPLACED_LIFE));
         for blob in &blobs {
-            script.key(self.keys.blob(id, blob));
-            script.arg(keys::owned_blob_field(blob));
+            retire.arg(keys::owned_blob_field(blob));
         }
-        if let Err(error) = self.lane.script::<()>(&script).await {
+        if let Err(error) = self.lane.query_script::<()>(&retire).await {
             warn!(%id, %error, "binaries that were replaced stay until their service ends");
         }
     }

@@ -1,131 +1,235 @@
 //! What happens after a service has ended: what it held outside its hash is given back.
 //!
-//! Redis tells every replica that `svc:{id}` is gone. Whoever gets a short claim on the id unlinks
-//! what `own:{id}` lists and then `own:{id}` itself; doing it twice harms nothing. These messages are
-//! fire-and-forget. What one that is lost leaves behind ends by itself with the life it was given:
-//! binaries when their service would have ended, `own:{id}` an hour later.
+//! Redis tells every replica that `svc:{id}` is gone. One of them, whoever has the lease, asks
+//! `take_own.lua`, which decides in one step that the service is over (a forged or late message about
+//! a living one does nothing) and what it held; that is given back, and then the list of it is
+//! dropped. Every step may be done twice. Redis' messages are fire-and-forget, so every few seconds the
+//! same replica also sweeps the index for ids that are due, and the groups for bookings that have run
+//! out. If it dies, another one has the lease within seconds.
 
-use std::time::Duration;
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use futures_util::StreamExt;
-use redis::{aio::PubSub, cmd};
-use tokio::time;
+use redis::{cmd, pipe};
+use tokio::{sync::mpsc, time};
 use tracing::{debug, info, warn};
+use uuid::Uuid;
 
-use super::{RedisStore, keys};
-use crate::store::{ServiceId, Store, StoreError};
+use super::{
+    RedisStore,
+    keys::{self, Owned},
+    millis,
+    reply::Reply,
+    scripts::{LEASE, TAKE_OWN, call},
+};
+use crate::store::{BookingId, Group, Moment, ServiceId, StoreError};
 
-/// Events after which a service is gone: `del` also stands for `UNLINK`.
-const EVENTS: [&str; 3] = ["del", "expired", "evicted"];
-/// What `notify-keyspace-events` must contain for them: keyevent channels, and those three kinds.
-const FLAGS: &str = "Egxe";
-/// Longest time that one replica keeps the others from cleaning up after a service.
-const CLAIM_LIFE: Duration = Duration::from_secs(10);
-/// How long a subscription may be silent before it is asked whether it is still there.
-const SILENCE: Duration = Duration::from_secs(5);
-/// Pause before a subscription is made again.
-const RESUBSCRIBE_AFTER: Duration = Duration::from_millis(500);
+/// How long a replica that dies keeps the others from cleaning up, and how often it says it lives.
+const LEASE_LIFE: Duration = Duration::from_secs(5);
+const LEASE_RENEWED: Duration = Duration::from_secs(1);
+/// How often the index and the groups are swept.
+const SWEEP_EVERY: Duration = Duration::from_secs(5);
+/// Services given back in one go: as many as Redis works off in about a millisecond.
+const BATCH: usize = 64;
+/// Ended services that may wait to be given back; the sweep finds what does not fit.
+const QUEUE: usize = 100_000;
+/// Bookings that have run out, given back in one go.
+const LAPSED: usize = 200;
+/// When a service whose list cannot be understood is looked at again.
+const LOOK_LATER: Duration = Duration::from_secs(60);
+
+/// One replica's part in the clean-up.
+struct Cleaner<'a> {
+    store: &'a RedisStore,
+    groups: &'a [Arc<Group>],
+    replica: String,
+    leads: bool,
+    renewed: time::Instant,
+    swept: Option<time::Instant>,
+}
 
 impl RedisStore {
-    /// Cleans up after services that end, for as long as it is polled.
-    pub async fn clean_up(self) {
-        loop {
-            match self.subscribe().await {
-                Ok(events) => {
-                    info!("listening for services that end");
-                    self.follow(events).await;
-                    warn!("no longer told of services that end");
-                }
-                Err(error) => debug!(%error, "cannot listen for services that end yet"),
-            }
-            time::sleep(RESUBSCRIBE_AFTER).await;
-        }
-    }
-
-    async fn subscribe(&self) -> Result<PubSub, StoreError> {
-        self.turn_notifications_on().await?;
-        let mut events = self.connector.subscriber().await?;
-        let database = self.connector.database();
-        let channels = EVENTS.map(|event| format!("__keyevent@{database}__:{event}"));
-        let subscribed = events.subscribe(&channels);
-        self.connector.in_time(subscribed).await?;
-        Ok(events)
-    }
-
-    /// Sees to it that Redis sends what [`EVENTS`] names, and leaves other flags as they are.
-    async fn turn_notifications_on(&self) -> Result<(), StoreError> {
-        const NAME: &str = "notify-keyspace-events";
-        let get = cmd("CONFIG").arg("GET").arg(NAME).to_owned();
-        let mut set = cmd("CONFIG");
-        let outcome = match self.lane.query::<(String, String)>(&get).await {
-            Ok((_, flags)) => {
-                let has = |flag| flags.contains(flag) || (flag != 'E' && flags.contains('A'));
-                if FLAGS.chars().all(has) {
-                    return Ok(());
-                }
-                set.arg("SET").arg(NAME).arg(format!("{flags}{FLAGS}"));
-                self.lane.query::<()>(&set).await
-            }
-            Err(error) => Err(error),
+    /// Cleans up after services that end, and keeps `groups` filled, for as long as it is polled.
+    pub async fn clean_up(self, groups: Vec<Arc<Group>>) {
+        let (ended, queue) = mpsc::channel(QUEUE);
+        let mut cleaner = Cleaner {
+            store: &self,
+            groups: &groups,
+            replica: Uuid::new_v4().to_string(),
+            leads: false,
+            renewed: time::Instant::now(),
+            swept: None,
         };
-        match outcome {
-            Err(StoreError::Bug(reason)) => {
-                warn!(
-                    reason,
-                    "Redis does not let this service see to {NAME}. Set it to \"{FLAGS}\" in Redis, \
-                     or what services held is kept until the time they were made to end at"
-                );
-                Ok(())
-            }
-            other => other,
-        }
+        tokio::join!(self.listen(ended), cleaner.work(queue));
     }
+}
 
-    /// Returns when the subscription is lost. Silence may mean that nothing ends, or that Redis is no
-    /// longer at the other end and nobody said so; asking tells.
-    async fn follow(&self, events: PubSub) {
-        let (mut asking, mut messages) = events.split();
+impl Cleaner<'_> {
+    async fn work(&mut self, mut queue: mpsc::Receiver<ServiceId>) {
+        let mut ended = Vec::with_capacity(BATCH);
+        let mut failing = false;
+        let mut ticks = time::interval(LEASE_RENEWED);
+        ticks.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
         loop {
-            let message = match time::timeout(SILENCE, messages.next()).await {
-                Ok(Some(message)) => message,
-                Ok(None) => return,
-                Err(_elapsed) => match self.connector.in_time(asking.ping::<()>()).await {
-                    Ok(()) => continue,
-                    Err(_lost) => return,
-                },
+            let worked = tokio::select! {
+                biased;
+                _ = ticks.tick() => self.tick().await,
+                _ = queue.recv_many(&mut ended, BATCH) => {
+                    let worked = if self.leads { self.give_back_all(&ended, false).await } else { Ok(()) };
+                    ended.clear();
+                    worked
+                }
             };
-            let Ok(key) = message.get_payload::<String>() else {
-                continue;
-            };
-            if let Some(id) = self.keys.service_id(&key)
-                && let Err(error) = self.give_back(&id).await
-            {
-                warn!(%id, %error, "what an ended service held is not given back yet");
+            match (&worked, failing) {
+                (Err(error), false) => warn!(%error, "the clean-up stands still, and tries again"),
+                (Err(error), true) => debug!(%error, "the clean-up still stands still"),
+                (Ok(()), true) => info!("the clean-up goes on"),
+                (Ok(()), false) => {}
             }
+            failing = worked.is_err();
         }
     }
 
-    /// Gives back what a service held, if it is gone and nobody else is at it.
-    async fn give_back(&self, id: &ServiceId) -> Result<(), StoreError> {
-        let own = self.keys.own(id);
-        let fields: Vec<String> = self.lane.query(cmd("HKEYS").arg(&own)).await?;
-        if fields.is_empty() || self.definition(id).await?.is_some() {
-            return Ok(());
+    async fn tick(&mut self) -> Result<(), StoreError> {
+        self.renew().await?;
+        let due = self
+            .swept
+            .is_none_or(|swept| swept.elapsed() >= SWEEP_EVERY);
+        if self.leads && due {
+            self.sweep().await?;
+            self.swept = Some(time::Instant::now());
+            // One replica decides what the groups consist of, so that two catalogues do not take turns.
+            for group in self.groups {
+                self.store.fill_group(group).await?;
+            }
         }
-        let mut claim = cmd("SET");
-        claim.arg(self.keys.cleaning(id)).arg("").arg("NX");
-        claim
-            .arg("PX")
-            .arg(u64::try_from(CLAIM_LIFE.as_millis()).unwrap_or(u64::MAX));
-        if self.lane.query::<Option<String>>(&claim).await?.is_none() {
-            return Ok(());
+        Ok(())
+    }
+
+    async fn renew(&mut self) -> Result<(), StoreError> {
+        let mut lease = call(&LEASE, &[self.store.keys.cleaner()]);
+        lease.arg(&self.replica).arg(millis(LEASE_LIFE));
+        let leads: Result<bool, StoreError> = self.store.lane.query_script(&lease).await;
+        let led = self.leads;
+        self.leads = *leads.as_ref().unwrap_or(&false);
+        self.renewed = time::Instant::now();
+        match (led, self.leads) {
+            (false, true) => info!("this replica cleans up after services"),
+            (true, false) => info!("this replica no longer cleans up after services"),
+            _ => {}
         }
-        let blobs = fields.iter().filter_map(|field| keys::owned_blob(field));
-        let mut unlink = cmd("UNLINK");
-        for blob in blobs {
-            unlink.arg(self.keys.blob(id, &blob));
+        leads.map(drop)
+    }
+
+    /// Gives back what is due by the books, whatever Redis told.
+    async fn sweep(&mut self) -> Result<(), StoreError> {
+        loop {
+            let mut look = pipe();
+            let now = Moment::now().millis();
+            for shard in 0..keys::SHARDS {
+                let mut due = cmd("ZRANGEBYSCORE");
+                due.arg(self.store.keys.shard(shard)).arg("-inf").arg(now);
+                look.add_command(due.arg("LIMIT").arg(0).arg(BATCH).to_owned());
+            }
+            let due: Vec<Vec<String>> = self.store.lane.pipeline(&look).await?;
+            let due: Vec<ServiceId> = due.into_iter().flatten().map(ServiceId::from).collect();
+            if due.is_empty() {
+                break;
+            }
+            for batch in due.chunks(BATCH) {
+                self.give_back_all(batch, true).await?;
+            }
         }
-        unlink.arg(own).arg(self.keys.cleaning(id));
-        self.lane.query(&unlink).await
+        for group in self.groups {
+            while self.store.reclaim(&group.name, LAPSED).await? == LAPSED {
+                self.stay().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Renews the lease when it is time, in the middle of much work.
+    async fn stay(&mut self) -> Result<(), StoreError> {
+        if self.renewed.elapsed() >= LEASE_RENEWED {
+            self.renew().await?;
+        }
+        Ok(())
+    }
+
+    async fn give_back_all(&mut self, ids: &[ServiceId], listed: bool) -> Result<(), StoreError> {
+        self.stay().await?;
+        match self.store.give_back(ids, listed).await {
+            Err(StoreError::Bug(_) | StoreError::Corrupt(_)) => {}
+            other => return other,
+        }
+        // Something among them cannot be given back; it must not keep the others from it.
+        for id in ids {
+            let one = self.store.give_back(std::slice::from_ref(id), listed).await;
+            if let Err(error @ (StoreError::Bug(_) | StoreError::Corrupt(_))) = one {
+                warn!(%id, %error, "what an ended service held cannot be given back");
+                let later = self.store.look_after(id, Moment::now().after(LOOK_LATER));
+                self.store.lane.query::<()>(&later).await?;
+            } else {
+                one?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl RedisStore {
+    /// Gives back what those of `ids` held that are over: three round trips for all of them.
+    /// `listed` says that they come from the index, and need to be taken off it.
+    async fn give_back(&self, ids: &[ServiceId], listed: bool) -> Result<(), StoreError> {
+        let mut take = pipe();
+        for id in ids {
+            take.add_command(call(&TAKE_OWN, &[self.keys.service(id), self.keys.own(id)]));
+        }
+        let replies: Vec<Reply> = self.lane.pipeline(&take).await?;
+        let (mut give, mut done) = (pipe(), pipe());
+        let mut bookings: HashMap<String, Vec<BookingId>> = HashMap::new();
+        for (id, reply) in ids.iter().zip(replies) {
+            match reply {
+                Reply::Done(held) => {
+                    let mut blobs = Vec::new();
+                    for field in held.iter().filter(|field| *field != keys::OVER) {
+                        let owned = Owned::of(field);
+                        let unknown =
+                            || StoreError::Corrupt(format!("service {id} holds {field:?}"));
+                        match owned.ok_or_else(unknown)? {
+                            Owned::Blob(blob) => blobs.push(self.keys.blob(id, &blob)),
+                            Owned::Booking(group, booking) => {
+                                bookings.entry(group).or_default().push(booking);
+                            }
+                        }
+                    }
+                    if !blobs.is_empty() {
+                        give.cmd("UNLINK").arg(blobs);
+                    }
+                    if listed || !held.is_empty() {
+                        done.unlink(self.keys.own(id));
+                        done.zrem(self.keys.index(id), id.as_str());
+                    }
+                }
+                // It lives; where the index says otherwise, its end was moved.
+                Reply::Refused(end) if listed => {
+                    let end = end.first().and_then(|end| end.parse().ok()).unwrap_or(0);
+                    let soon = Moment::now().after(Duration::from_secs(1));
+                    let when = Moment::from_millis(end).max(soon);
+                    done.add_command(self.look_after(id, when));
+                }
+                Reply::Refused(_) => {}
+                other => return Err(other.unexpected()),
+            }
+        }
+        for (group, bookings) in &bookings {
+            let bookings: Vec<&BookingId> = bookings.iter().collect();
+            give.add_command(self.release_call(group, &bookings));
+        }
+        for step in [give, done] {
+            if !step.is_empty() {
+                self.lane.pipeline::<()>(&step).await?;
+            }
+        }
+        Ok(())
     }
 }

@@ -11,7 +11,7 @@ use std::{io, sync::Arc, time::Duration};
 use deadpool_redis::{Manager, Pool, Runtime};
 use redis::{
     AsyncConnectionConfig, Client, Cmd, ConnectionInfo, ErrorKind, FromRedisValue,
-    IntoConnectionInfo, Pipeline, RedisError, RedisResult, ScriptInvocation, ServerErrorKind,
+    IntoConnectionInfo, Pipeline, RedisError, RedisResult, ServerErrorKind, Value,
     aio::{MultiplexedConnection, PubSub},
 };
 use secrecy::{ExposeSecret, SecretString};
@@ -22,12 +22,25 @@ use tokio::{
 };
 use tracing::{info, warn};
 
+use super::scripts;
 use crate::{settings, store::StoreError};
 
 /// How often an idle lane is asked whether it still answers.
 const LANE_CHECK: Duration = Duration::from_secs(1);
 /// How long after a failed attempt a lane is opened again: at first, and at most.
 const REOPEN_AFTER: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(400));
+
+/// What Redis says, by itself or within a transaction or script, when it may work again by itself.
+const AWAY: [&str; 8] = [
+    "BUSY",
+    "LOADING",
+    "MASTERDOWN",
+    "MISCONF",
+    "NOAUTH",
+    "NOREPLICAS",
+    "READONLY",
+    "WRONGPASS",
+];
 
 /// Knows how to reach Redis; opens everything that talks to it.
 #[derive(Clone)]
@@ -59,7 +72,7 @@ impl Connector {
             .set_response_timeout(Some(self.settings.answer_timeout))
     }
 
-    /// A connection that has answered, within the time that connecting may take.
+    /// A connection that has answered and knows all scripts, within the time that connecting may take.
     async fn connect(&self) -> RedisResult<MultiplexedConnection> {
         let config = self.config();
         let answered = async {
@@ -67,7 +80,7 @@ impl Connector {
             let mut connection = client
                 .get_multiplexed_async_connection_with_config(&config)
                 .await?;
-            let (): () = redis::cmd("PING").query_async(&mut connection).await?;
+            load_scripts(&mut connection).await?;
             Ok(connection)
         };
         let answered = time::timeout(self.settings.connect_timeout, answered).await;
@@ -188,23 +201,51 @@ impl Lane {
         self.settle(result, &up)
     }
 
-    /// Several commands, one round trip.
+    /// Several commands, one round trip. They are done in their order, and not atomically: done
+    /// again from the start they must do no harm.
     pub(super) async fn pipeline<T: FromRedisValue>(
         &self,
         pipeline: &Pipeline,
     ) -> Result<T, StoreError> {
         let mut up = self.up().await?;
-        let result = pipeline.query_async(&mut up.connection).await;
+        let mut result = pipeline.query_async(&mut up.connection).await;
+        if is_unknown_script(&result) && load_scripts(&mut up.connection).await.is_ok() {
+            result = pipeline.query_async(&mut up.connection).await;
+        }
         self.settle(result, &up)
     }
 
-    /// One script, one round trip; two more where Redis does not know it yet.
-    pub(super) async fn script<T: FromRedisValue>(
+    /// Two commands, one round trip. Only the reply of number `counts` does; the other one keeps the
+    /// index, where a failure is put right by the sweep.
+    pub(super) async fn indexed<T: FromRedisValue>(
         &self,
-        script: &ScriptInvocation<'_>,
+        commands: [Cmd; 2],
+        counts: usize,
+    ) -> Result<T, StoreError> {
+        let mut both = redis::pipe();
+        for command in commands {
+            both.add_command(command);
+        }
+        both.ignore_errors();
+        let mut up = self.up().await?;
+        let mut reply = reply_of(&both, counts, &mut up.connection).await;
+        if is_unknown_script(&reply) && load_scripts(&mut up.connection).await.is_ok() {
+            reply = reply_of(&both, counts, &mut up.connection).await;
+        }
+        let reply = reply.and_then(|value| Ok(T::from_redis_value(value)?));
+        self.settle(reply, &up)
+    }
+
+    /// A script called by its name, one round trip.
+    pub(super) async fn query_script<T: FromRedisValue>(
+        &self,
+        call: &Cmd,
     ) -> Result<T, StoreError> {
         let mut up = self.up().await?;
-        let result = script.invoke_async(&mut up.connection).await;
+        let mut result = call.query_async(&mut up.connection).await;
+        if is_unknown_script(&result) && load_scripts(&mut up.connection).await.is_ok() {
+            result = call.query_async(&mut up.connection).await;
+        }
         self.settle(result, &up)
     }
 
@@ -271,6 +312,31 @@ async fn watch_lane(mut connection: MultiplexedConnection, broken: &Notify) -> S
     }
 }
 
+/// The reply of one command of a pipeline that goes on after errors.
+async fn reply_of(
+    pipeline: &Pipeline,
+    number: usize,
+    connection: &mut MultiplexedConnection,
+) -> RedisResult<Value> {
+    let replies: Vec<RedisResult<Value>> = pipeline.query_async(connection).await?;
+    let missing = || Err(RedisError::from((ErrorKind::Parse, "a reply is missing")));
+    replies.into_iter().nth(number).unwrap_or_else(missing)
+}
+
+/// Makes all scripts known to Redis, which forgets them when it restarts.
+async fn load_scripts(connection: &mut MultiplexedConnection) -> RedisResult<()> {
+    let mut load = redis::pipe();
+    for script in scripts::all() {
+        load.cmd("SCRIPT").arg("LOAD").arg(script.code()).ignore();
+    }
+    load.query_async(connection).await
+}
+
+fn is_unknown_script<T>(result: &RedisResult<T>) -> bool {
+    let error = result.as_ref().err();
+    error.is_some_and(|error| error.kind() == ErrorKind::Server(ServerErrorKind::NoScript))
+}
+
 /// Whether the connection that gave this error is of no more use. A timeout counts: what answers
 /// late may never answer, and a fresh connection finds out.
 fn is_lost(error: &RedisError) -> bool {
@@ -299,12 +365,13 @@ pub(super) fn store_error(error: &RedisError) -> StoreError {
         )
         | ErrorKind::AuthenticationFailed
         | ErrorKind::ClusterConnectionNotFound => StoreError::Unavailable(text),
-        ErrorKind::Extension => match error.code() {
-            Some("BUSY" | "MISCONF" | "NOREPLICAS" | "NOAUTH" | "WRONGPASS") => {
-                StoreError::Unavailable(text)
-            }
-            _ => StoreError::Bug(text),
-        },
+        // Of a pipeline or a transaction only the text tells.
+        ErrorKind::Extension
+        | ErrorKind::Server(ServerErrorKind::ExecAbort | ServerErrorKind::ResponseError)
+            if AWAY.iter().any(|code| text.contains(code)) =>
+        {
+            StoreError::Unavailable(text)
+        }
         ErrorKind::UnexpectedReturnType | ErrorKind::Parse => StoreError::Corrupt(text),
         _ => StoreError::Bug(text),
     }

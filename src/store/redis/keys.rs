@@ -4,14 +4,16 @@
 //! |---|---|---|---|
 //! | `svc:{id}` | hash | the service: the fields below and, beside them, its strings as they are | the service's |
 //! | `blob:{id}:<blob>` | hash | a binary in chunks: fields `0`, `1`, ... | minutes while uploaded, then the service's |
-//! | `own:{id}` | hash | what belongs to the service outside `svc:{id}`: `blob:<blob>` per binary | the service's and an hour |
+//! | `own:{id}` | hash | what belongs to the service outside `svc:{id}`: `blob:<blob>` per binary, `book:<group>:<booking>` per booking; `_over` once it is being given back | the service's and an hour |
 //! | `idem:{definition/key}` | string | the id that an idempotency key is bound to | the service's |
-//! | `clean:{id}` | string | who is cleaning up after a service | seconds |
+//! | `grp:{group}:...` | see `scripts/bookings.lua` | the numbers of a resource group and their bookings | none; entries carry their end |
+//! | `idx:{00}` .. `idx:{3f}` | zset | id of each service that owns something, by when to look after it | none; swept |
+//! | `cleaner` | string | which replica cleans up after services | seconds |
 //!
 //! `{...}` is the Cluster hash tag: keys of one service share a slot, so one script may change them
 //! together. Names of user data never begin with `_`, so they cannot meet our fields.
 
-use crate::store::{BlobId, IdempotencyKey, KeyName, ServiceId};
+use crate::store::{BlobId, BookingId, IdempotencyKey, KeyName, ServiceId, stable_hash};
 
 /// Field: name of the configured service.
 pub(super) const DEFINITION: &str = "_service";
@@ -29,6 +31,12 @@ pub(super) const ANSWER: &str = "_answer";
 const BINARY: &str = "_bin:";
 /// Before a blob's id: its field in `own:{id}`.
 const OWNED_BLOB: &str = "blob:";
+/// Before a booking's group and id: its field in `own:{id}`.
+const OWNED_BOOKING: &str = "book:";
+/// Field of `own:{id}`: it is being given back.
+pub(super) const OVER: &str = "_over";
+/// Number of index shards.
+pub(super) const SHARDS: u64 = 64;
 
 /// Spells keys under one prefix.
 #[derive(Debug, Clone)]
@@ -67,8 +75,48 @@ impl Keys {
         [&self.prefix, "idem:{", definition, "/", key, "}"].concat()
     }
 
-    pub(super) fn cleaning(&self, id: &ServiceId) -> String {
-        [&self.prefix, "clean:{", id.as_str(), "}"].concat()
+    /// The seven keys of a group, in the order that `scripts/bookings.lua` has them.
+    pub(super) fn group(&self, group: &str) -> [String; 7] {
+        let parts = [
+            "free", "numbers", "booked", "bookings", "index", "codes", "version",
+        ];
+        parts.map(|part| [&self.prefix, "grp:{", group, "}:", part].concat())
+    }
+
+    /// Who fills a group holds this.
+    pub(super) fn filling(&self, group: &str) -> String {
+        [&self.prefix, "grp:{", group, "}:filling"].concat()
+    }
+
+    pub(super) fn shard(&self, shard: u64) -> String {
+        format!("{}idx:{{{shard:02x}}}", self.prefix)
+    }
+
+    /// The index shard that lists `id`.
+    pub(super) fn index(&self, id: &ServiceId) -> String {
+        self.shard(stable_hash(id.as_str().as_bytes()) % SHARDS)
+    }
+
+    pub(super) fn cleaner(&self) -> String {
+        [&self.prefix, "cleaner"].concat()
+    }
+
+    /// A pattern, as `SCAN` takes it, of all keys made by [`Keys::own`].
+    pub(super) fn all_owns(&self) -> String {
+        let mut pattern = String::new();
+        for character in self.prefix.chars() {
+            if matches!(character, '*' | '?' | '[' | ']' | '\\' | '^') {
+                pattern.push('\\');
+            }
+            pattern.push(character);
+        }
+        pattern + "own:{*}"
+    }
+
+    /// The id in a key made by [`Keys::own`].
+    pub(super) fn owner(&self, key: &str) -> Option<ServiceId> {
+        let rest = key.strip_prefix(&self.prefix)?.strip_prefix("own:{")?;
+        Some(ServiceId::from(rest.strip_suffix('}')?.to_owned()))
     }
 }
 
@@ -98,10 +146,28 @@ impl<'a> Field<'a> {
     }
 }
 
-/// The blob that a field of `own:{id}` stands for.
-pub(super) fn owned_blob(field: &str) -> Option<BlobId> {
-    let blob = field.strip_prefix(OWNED_BLOB)?;
-    Some(BlobId::from(blob.to_owned()))
+/// What a field of `own:{id}` stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Owned {
+    /// A binary.
+    Blob(BlobId),
+    /// A booking in the group of this name.
+    Booking(String, BookingId),
+}
+
+impl Owned {
+    pub(super) fn of(field: &str) -> Option<Self> {
+        if let Some(blob) = field.strip_prefix(OWNED_BLOB) {
+            return Some(Self::Blob(BlobId::from(blob.to_owned())));
+        }
+        let (group, booking) = field.strip_prefix(OWNED_BOOKING)?.rsplit_once(':')?;
+        Some(Self::Booking(group.to_owned(), booking.to_owned().into()))
+    }
+}
+
+/// The field of `own:{id}` that stands for a booking in `group`.
+pub(super) fn owned_booking_field(group: &str, booking: &BookingId) -> String {
+    [OWNED_BOOKING, group, ":", booking.as_str()].concat()
 }
 
 /// The field of `own:{id}` that stands for `blob`.
@@ -147,7 +213,22 @@ mod tests {
     #[test]
     fn what_a_service_owns_is_found_by_its_field() {
         let blob = BlobId::fresh();
-        assert_eq!(owned_blob(&owned_blob_field(&blob)), Some(blob));
-        assert_eq!(owned_blob("ors:1"), None);
+        let field = owned_blob_field(&blob);
+        assert_eq!(Owned::of(&field), Some(Owned::Blob(blob)));
+        let booking = BookingId::fresh(crate::store::Moment::now());
+        let field = owned_booking_field("a:b", &booking);
+        assert_eq!(
+            Owned::of(&field),
+            Some(Owned::Booking("a:b".to_owned(), booking))
+        );
+        assert_eq!(Owned::of("_over"), None);
+    }
+
+    #[test]
+    fn a_service_is_listed_in_the_same_shard_by_every_replica() {
+        let keys = Keys::new("sb1:");
+        let id = |text: &str| ServiceId::from(text.to_owned());
+        assert_eq!(keys.index(&id("")), "sb1:idx:{25}");
+        assert_eq!(keys.index(&id("a")), "sb1:idx:{0c}");
     }
 }

@@ -18,6 +18,8 @@ pub(super) enum Reply {
     TooManyKeys,
     /// 4: call again with what these texts tell. Nothing was changed.
     Again(Vec<String>),
+    /// 5: none of the codes offered is free. Nothing was changed.
+    OtherCodes,
 }
 
 impl Reply {
@@ -41,6 +43,7 @@ impl FromRedisValue for Reply {
             Some(2) => Ok(Self::UploadLost),
             Some(3) => Ok(Self::TooManyKeys),
             Some(4) => Ok(Self::Again(texts)),
+            Some(5) => Ok(Self::OtherCodes),
             _ => Err(ParsingError::from(format!("script answer {number:?}"))),
         }
     }

@@ -2,26 +2,103 @@
 
 use std::sync::LazyLock;
 
-use redis::Script;
+use redis::{Cmd, Script};
+
+/// A script, and the name that Redis gives it.
+pub(super) struct Lua {
+    code: String,
+    hash: Script,
+}
+
+impl Lua {
+    fn new(code: &str) -> Self {
+        Self {
+            code: code.to_owned(),
+            hash: Script::new(code),
+        }
+    }
+
+    /// Its text.
+    pub(super) fn code(&self) -> &str {
+        &self.code
+    }
+}
 
 /// Makes a service whole.
-pub(super) static CREATE: LazyLock<Script> =
-    LazyLock::new(|| Script::new(include_str!("scripts/create.lua")));
+pub(super) static CREATE: LazyLock<Lua> =
+    LazyLock::new(|| Lua::new(include_str!("scripts/create.lua")));
 /// Changes the storage of a living service.
-pub(super) static WRITE: LazyLock<Script> =
-    LazyLock::new(|| Script::new(include_str!("scripts/write.lua")));
+pub(super) static WRITE: LazyLock<Lua> =
+    LazyLock::new(|| Lua::new(include_str!("scripts/write.lua")));
 /// Empties the storage of a living service.
-pub(super) static CLEAR: LazyLock<Script> =
-    LazyLock::new(|| Script::new(include_str!("scripts/clear.lua")));
+pub(super) static CLEAR: LazyLock<Lua> =
+    LazyLock::new(|| Lua::new(include_str!("scripts/clear.lua")));
 /// Moves the end of a service and of what belongs to it.
-pub(super) static SET_END: LazyLock<Script> =
-    LazyLock::new(|| Script::new(include_str!("scripts/set_end.lua")));
+pub(super) static SET_END: LazyLock<Lua> =
+    LazyLock::new(|| Lua::new(include_str!("scripts/set_end.lua")));
 /// Ends a service.
-pub(super) static DELETE: LazyLock<Script> =
-    LazyLock::new(|| Script::new(include_str!("scripts/delete.lua")));
+pub(super) static DELETE: LazyLock<Lua> =
+    LazyLock::new(|| Lua::new(include_str!("scripts/delete.lua")));
 /// Moves the end of an idempotency key, or gives it back.
-pub(super) static MOVE_CLAIM: LazyLock<Script> =
-    LazyLock::new(|| Script::new(include_str!("scripts/move_claim.lua")));
+pub(super) static MOVE_CLAIM: LazyLock<Lua> =
+    LazyLock::new(|| Lua::new(include_str!("scripts/move_claim.lua")));
 /// Lets binaries that were replaced end soon.
-pub(super) static RETIRE: LazyLock<Script> =
-    LazyLock::new(|| Script::new(include_str!("scripts/retire.lua")));
+pub(super) static RETIRE: LazyLock<Lua> =
+    LazyLock::new(|| Lua::new(include_str!("scripts/retire.lua")));
+/// Lists what a service is about to hold.
+pub(super) static HOLD: LazyLock<Lua> =
+    LazyLock::new(|| Lua::new(include_str!("scripts/hold.lua")));
+/// Decides that a service is over, and tells what it held.
+pub(super) static TAKE_OWN: LazyLock<Lua> =
+    LazyLock::new(|| Lua::new(include_str!("scripts/take_own.lua")));
+/// Becomes or stays the replica that cleans up.
+pub(super) static LEASE: LazyLock<Lua> =
+    LazyLock::new(|| Lua::new(include_str!("scripts/lease.lua")));
+/// Hands a number out.
+pub(super) static ALLOCATE: LazyLock<Lua> =
+    LazyLock::new(|| about_bookings(include_str!("scripts/allocate.lua")));
+/// Finds the booking that a call is for.
+pub(super) static FIND: LazyLock<Lua> =
+    LazyLock::new(|| about_bookings(include_str!("scripts/find.lua")));
+/// Gives numbers back.
+pub(super) static RELEASE: LazyLock<Lua> =
+    LazyLock::new(|| about_bookings(include_str!("scripts/release.lua")));
+/// Moves the end of bookings.
+pub(super) static MOVE_BOOKINGS: LazyLock<Lua> =
+    LazyLock::new(|| about_bookings(include_str!("scripts/move_bookings.lua")));
+/// Puts numbers into a group, or takes them out.
+pub(super) static FILL: LazyLock<Lua> =
+    LazyLock::new(|| about_bookings(include_str!("scripts/fill.lua")));
+
+/// All scripts: a lane makes them known to Redis when it opens, so that a call by name finds them.
+pub(super) fn all() -> [&'static Lua; 15] {
+    [
+        &CREATE,
+        &WRITE,
+        &CLEAR,
+        &SET_END,
+        &DELETE,
+        &MOVE_CLAIM,
+        &RETIRE,
+        &HOLD,
+        &TAKE_OWN,
+        &LEASE,
+        &ALLOCATE,
+        &FIND,
+        &RELEASE,
+        &MOVE_BOOKINGS,
+        &FILL,
+    ]
+}
+
+/// A script behind what those about bookings share.
+fn about_bookings(script: &str) -> Lua {
+    Lua::new(&[include_str!("scripts/bookings.lua"), script].concat())
+}
+
+/// A call of `script` by its name; its arguments are added behind the keys.
+pub(super) fn call(script: &Lua, keys: &[String]) -> Cmd {
+    let mut call = redis::cmd("EVALSHA");
+    call.arg(script.hash.get_hash()).arg(keys.len()).arg(keys);
+    call
+}

@@ -1,26 +1,39 @@
--- Makes a service whole: its hash, its life, and the binaries uploaded for it.
+-- Makes a service whole: its hash, its life, and what it holds.
 -- KEYS  1 svc:{id}   2 own:{id}   3.. blob:{id}:<blob>, one per binary
--- ARGV  1 end (ms)   2 end of own (ms)   3 expected chunks of KEYS[3], 4 its field in own, ... (two
---       per blob)   then field, value, field, value ... of svc:{id}
--- gives {1} made | {0, answer or false} there is such a service | {2} a binary's chunks are gone
+-- ARGV  1 end (ms)   2 end of own (ms)
+--       O, number of fields of own; then O fields: all that the service holds
+--       then expected chunks, one per binary; then field, value, field, value ... of svc:{id}
+-- gives {1} made | {0, answer or false} there is such a service | {2} a binary's chunks are gone, or
+--       the id was given up meanwhile, and with it the number that was booked
 -- cost  O(fields + blobs); nothing is changed unless {1}
 if redis.call('EXISTS', KEYS[1]) == 1 then
   return {0, redis.call('HGET', KEYS[1], '_answer')}
 end
-local at = 3
+local owned = tonumber(ARGV[3])
+local at = 4 + owned
+if redis.call('HEXISTS', KEYS[2], '_over') == 1 then
+  return {2}
+end
+for i = 4, 3 + owned do
+  if string.sub(ARGV[i], 1, 5) == 'book:' and redis.call('HEXISTS', KEYS[2], ARGV[i]) == 0 then
+    return {2}
+  end
+end
 for i = 3, #KEYS do
   if redis.call('HLEN', KEYS[i]) ~= tonumber(ARGV[at]) then
     return {2}
   end
-  at = at + 2
+  at = at + 1
 end
 -- `own` first: what is listed there and has no service is what the clean-up gives back.
-for i = 3, #KEYS do
-  redis.call('HSET', KEYS[2], ARGV[2 * i - 2], '')
-  redis.call('PEXPIREAT', KEYS[i], ARGV[1])
+for i = 4, 3 + owned do
+  redis.call('HSET', KEYS[2], ARGV[i], '')
 end
-if #KEYS > 2 then
+if owned > 0 then
   redis.call('PEXPIREAT', KEYS[2], ARGV[2])
+end
+for i = 3, #KEYS do
+  redis.call('PEXPIREAT', KEYS[i], ARGV[1])
 end
 redis.call('HSET', KEYS[1], unpack(ARGV, at))
 redis.call('PEXPIREAT', KEYS[1], ARGV[1])

@@ -1,0 +1,184 @@
+//! Third part: access numbers. What handing one out costs in a large group and in a small one, and what
+//! it is like when very many services end in the same second.
+
+use std::{
+    fs,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use tokio::time::sleep;
+
+use crate::{
+    ROUNDS, Result,
+    load::Request,
+    rounds::Measured,
+    say,
+    servers::{Redis, Service},
+    setup::Setup,
+    table::{Table, verdict},
+};
+
+/// Services that end together.
+const CROWD: usize = 50_000;
+/// Requests under way at once while they are made.
+const AT_ONCE: usize = 64;
+/// How long they live at the least: it takes about this long to make them.
+const MAKING: Duration = Duration::from_secs(60);
+/// What giving everything back may take.
+const GIVEN_BACK: Duration = Duration::from_secs(60);
+/// What a number in the large group may cost, compared with one in the small group.
+const TARGET: f64 = 1.5;
+
+/// Measures, and prints what was measured.
+///
+/// # Errors
+/// Where a server does not start, a request was not answered with success, or numbers did not come back.
+pub(crate) async fn run(setup: &Setup) -> Result<()> {
+    let catalogue = setup.directory().join("catalogue.toml");
+    fs::write(&catalogue, catalogue_text())?;
+    let catalogue = catalogue.display().to_string();
+    let redis = Redis::start(setup.directory()).await?;
+    let settings = [("SWITCHBOARD__CATALOG__FILE", catalogue.as_str())];
+    let service = Service::start_with(&redis, setup.directory(), &settings).await?;
+    sizes(setup, &redis, &service).await?;
+    crowd(setup, &redis, &service).await
+}
+
+fn catalogue_text() -> String {
+    let groups = [
+        ("small", 100, "ROUND_ROBIN"),
+        ("large", 100_000, "ROUND_ROBIN"),
+        ("crowd", CROWD, "CLUSTER"),
+    ];
+    let mut parts = vec!["[services.store]\n_type = 'builtin'\n_service = 'store'".to_owned()];
+    for (place, (group, size, strategy)) in groups.into_iter().enumerate() {
+        let base = 2_000_000_000 + place * 1_000_000;
+        let numbers: Vec<String> = (base..base + size).map(|n| format!("'{n}'")).collect();
+        parts.push(format!(
+            "[services.{group}]\n_type = 'builtin'\n_service = 'request-interaction'\n_ttl = '5'\n\
+             _resource_group = '{group}'\n_overwritable_options = '_ttl'\n\
+             [resources.{group}]\n_allocation_strategy = '{strategy}'\n\
+             _booking_expiration_timeout = '5'\nnumbers = [{}]",
+            numbers.join(",")
+        ));
+    }
+    parts.join("\n")
+}
+
+/// The same request to both groups, by turns.
+async fn sizes(setup: &Setup, redis: &Redis, service: &Service) -> Result<()> {
+    let request = |group: &str| Request {
+        url: service.at(group),
+        form: Some("_provide_code=true&_phone_number=6504699999"),
+        answer: "_access_code".to_owned(),
+    };
+    let measured = |of: &'static str| {
+        let request = request(of.split(' ').next().unwrap_or_default());
+        Measured::new((of, "service"), request, &service.process, redis)
+    };
+    let mut rows = [
+        measured("small group (100)"),
+        measured("large group (100,000)"),
+    ];
+    for row in &mut rows {
+        row.request.check(&service.client).await?;
+        row.warm_up(setup).await?;
+    }
+    for _ in 0..ROUNDS {
+        for row in &mut rows {
+            row.round(setup).await?;
+        }
+    }
+    let mut table = Measured::table();
+    for row in &rows {
+        table.add(row.row());
+        if row.errors() > 0.0 {
+            return Err(format!("{} requests for numbers failed", row.errors()).into());
+        }
+    }
+    let ratio = rows[1].redis_us() / rows[0].redis_us();
+    say(&format!(
+        "\nAccess numbers: request-interaction with a code, held for 5 s.\n{}\n\n  \
+         Redis CPU per number, large group / small group: {ratio:.2}, target <= {TARGET}: {}",
+        table.text(),
+        verdict(ratio <= TARGET)
+    ))
+}
+
+/// Very many services, each with a number of its own, that end in the same second.
+async fn crowd(setup: &Setup, redis: &Redis, service: &Service) -> Result<()> {
+    let id = service.create("CustomerNumber=4711").await?;
+    let read = Request {
+        url: service.at(&format!("{id}/storage/CustomerNumber")),
+        form: None,
+        answer: "4711".to_owned(),
+    };
+    read.check(&service.client).await?;
+    let before = read
+        .load(Duration::from_secs(10), setup.directory())
+        .await?;
+    let end = SystemTime::now() + MAKING;
+    let end_ms = end.duration_since(UNIX_EPOCH)?.as_millis();
+    let made = Instant::now();
+    stream::iter(0..CROWD)
+        .map(|_| make(service, end_ms))
+        .buffer_unordered(AT_ONCE)
+        .try_collect::<()>()
+        .await?;
+    let made = made.elapsed();
+    let wait = end.duration_since(SystemTime::now())?;
+    sleep(wait.saturating_sub(Duration::from_secs(1))).await;
+    let until_end = end.duration_since(SystemTime::now()).unwrap_or_default();
+    let ended = Instant::now() + until_end;
+    let (during, back) = tokio::join!(
+        read.load(Duration::from_secs(10), setup.directory()),
+        until_given_back(redis, ended),
+    );
+    let (during, back) = (during?, back?);
+    let mut table = Table::new(1, &["", "requests/s", "p50 ms", "p99 ms", "errors"]);
+    for (what, load) in [("reads before", &before), ("reads while they end", &during)] {
+        table.add(vec![
+            what.to_owned(),
+            format!("{:.0}", load.requests / load.seconds),
+            format!("{:.2}", load.p50_ms),
+            format!("{:.2}", load.p99_ms),
+            format!("{:.0}", load.errors),
+        ]);
+    }
+    say(&format!(
+        "\n{CROWD} services with a number each end in the same second (made in {:.0} s):\n  all of it \
+         given back {:.1} s after their end, target < {} s: {}\n{}",
+        made.as_secs_f64(),
+        back.as_secs_f64(),
+        GIVEN_BACK.as_secs(),
+        verdict(back < GIVEN_BACK),
+        table.text()
+    ))
+}
+
+/// Makes one service that holds a number until it ends, at `end_ms`.
+async fn make(service: &Service, end_ms: u128) -> Result<()> {
+    let form = "_booking_expiration_timeout=1800&_ttl=1800";
+    let id = service.create_of("crowd", form).await?;
+    let end = jiff::Timestamp::from_millisecond(i64::try_from(end_ms)?)?;
+    let place = format!("{id}?expiration_time={end}");
+    let request = service.client.put(service.at(&place));
+    request.send().await?.error_for_status()?;
+    Ok(())
+}
+
+/// Returns, with the time since `ended`, when no number, list or index entry of theirs is left.
+async fn until_given_back(redis: &Redis, ended: Instant) -> Result<Duration> {
+    loop {
+        sleep(Duration::from_millis(50)).await;
+        let held: u64 = redis.ask(&["HLEN", "sb1:grp:{crowd}:bookings"])?;
+        let since = Instant::now().saturating_duration_since(ended);
+        if held == 0 && redis.ask::<Vec<String>>(&["KEYS", "sb1:own:*"])?.is_empty() {
+            return Ok(since);
+        }
+        if since > 2 * GIVEN_BACK {
+            return Err(format!("{held} numbers did not come back").into());
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Access codes: how long they are and what they begin with.
+
+use super::{ServiceError, parameters::whole_number};
+use crate::store::Codes;
+
+/// Digits of a code where nobody says.
+const DEFAULT_LENGTH: usize = 6;
+/// Most prefixes that a range may stand for.
+const MAX_PREFIXES: u64 = 10_000;
+
+/// Reads `_access_code_length`.
+pub(super) fn code_length(value: &str) -> Result<usize, ServiceError> {
+    let length = whole_number("_access_code_length", value, 1, 16)?;
+    Ok(usize::try_from(length).unwrap_or(DEFAULT_LENGTH))
+}
+
+/// The codes that `_access_code_length` and `_access_code_prefix` come to. A prefix is digits, or a range
+/// of them such as `7-9` or `010-019`; it is part of the length.
+pub(super) fn access_codes(
+    length: Option<&str>,
+    prefix: Option<&str>,
+) -> Result<Codes, ServiceError> {
+    let length = length.map_or(Ok(DEFAULT_LENGTH), code_length)?;
+    let Some(prefix) = prefix else {
+        let prefixes = vec![String::new()];
+        return Ok(Codes { length, prefixes });
+    };
+    let prefixes = prefixes(prefix, length).ok_or_else(|| {
+        ServiceError::InvalidParameter(format!(
+            "_access_code_prefix is {prefix:?}; up to {length} digits are allowed (the length of the \
+             code), or a range of them from low to high such as 7-9"
+        ))
+    })?;
+    Ok(Codes { length, prefixes })
+}
+
+fn prefixes(prefix: &str, length: usize) -> Option<Vec<String>> {
+    let (low, high) = prefix.split_once('-').unwrap_or((prefix, prefix));
+    let (low, high) = (low.trim(), high.trim());
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let width = low.len();
+    let fits = (1..=length).contains(&width) && high.len() == width;
+    if !fits || !digits(low) || !digits(high) {
+        return None;
+    }
+    let (low, high): (u64, u64) = (low.parse().ok()?, high.parse().ok()?);
+    let count = high.checked_sub(low)?;
+    let prefixes = (low..=high).map(|number| format!("{number:0width$}"));
+    (count < MAX_PREFIXES).then(|| prefixes.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn a_code_has_its_length_and_begins_with_its_prefix() {
+        for (length, prefix, begins) in [
+            (None, None, ""),
+            (Some("4"), None, ""),
+            (Some("4"), Some("12"), "12"),
+            (Some("16"), Some("0"), "0"),
+            (Some("2"), Some("12"), "12"),
+        ] {
+            let codes = access_codes(length, prefix).unwrap();
+            let expected: usize = length.map_or(6, |length| length.parse().unwrap());
+            for code in codes.candidates(20) {
+                assert_eq!(code.len(), expected, "{code}");
+                assert!(code.starts_with(begins), "{code}");
+                assert!(code.bytes().all(|byte| byte.is_ascii_digit()), "{code}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_range_of_prefixes_gives_each_of_them() {
+        let codes = access_codes(Some("2"), Some("7-9")).unwrap();
+        let all: BTreeSet<String> = codes.candidates(100).into_iter().collect();
+        let expected: BTreeSet<String> = (70..100).map(|code| code.to_string()).collect();
+        assert_eq!(all, expected);
+        assert_eq!(codes.count(), 30);
+        let padded = access_codes(Some("3"), Some("008-011")).unwrap();
+        assert_eq!(padded.prefixes, ["008", "009", "010", "011"]);
+    }
+
+    #[test]
+    fn candidates_are_different_while_there_are_enough() {
+        let codes = access_codes(Some("2"), None).unwrap();
+        let all: BTreeSet<String> = codes.candidates(1_000).into_iter().collect();
+        assert_eq!(all.len(), 100);
+    }
+
+    #[test]
+    fn a_prefix_that_is_none_is_refused() {
+        for prefix in ["", "x", "9-7", "7-", "-7", "7-10", "12345", "1.5", "7-8-9"] {
+            let message = access_codes(Some("4"), Some(prefix))
+                .unwrap_err()
+                .to_string();
+            assert!(message.contains(&format!("{prefix:?}")), "{message}");
+        }
+    }
+}

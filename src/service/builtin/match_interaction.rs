@@ -1,0 +1,62 @@
+//! `match-interaction`: the routing side asks who is calling.
+
+use crate::{
+    service::{
+        ServiceError,
+        answer::Answer,
+        creation::Creation,
+        parameters::{Parameters, boolean},
+    },
+    store::{Call, StoreError},
+};
+
+impl Creation {
+    /// Finds the service that a call is for, and gives its number back.
+    pub(in crate::service) async fn match_interaction(
+        self,
+        parameters: Parameters,
+    ) -> Result<String, ServiceError> {
+        let effective = |option| parameters.effective(&self.definition, option);
+        let dialled = effective("_access_number").ok_or_else(|| {
+            ServiceError::InvalidParameter("_access_number is missing".to_owned())
+        })?;
+        let dialled = self.numbering.requested("_access_number", dialled)?;
+        let caller = effective("_phone_number");
+        let caller = caller.map(|caller| self.numbering.requested("_phone_number", caller));
+        let wants_data = effective("_return_user_data");
+        let wants_data =
+            wants_data.map_or(Ok(false), |value| boolean("_return_user_data", value))?;
+        let (today, others) = self.catalog.pools().with(&dialled);
+        let call = Call {
+            dialled,
+            code: effective("_access_code").map(|code| code.trim().to_owned()),
+            caller: caller.transpose()?,
+        };
+        loop {
+            let mut found = self.store.match_call(&today, &call).await?;
+            if found.is_none() {
+                found = self.store.match_call(&others, &call).await?;
+            }
+            let Some(id) = found else {
+                return Err(ServiceError::NoMatch(call.dialled));
+            };
+            let answer = Answer::of(&id).with("_data_id", id.to_string());
+            if !wants_data {
+                return answer.json();
+            }
+            // It may have ended since it was found; then the next one is the newest.
+            let data = self
+                .store
+                .read_all(&id)
+                .await
+                .map_err(|error| match error {
+                    // The number is given back already.
+                    StoreError::Unavailable(reason) => StoreError::Unknown(reason),
+                    other => other,
+                })?;
+            if let Some(data) = data {
+                return answer.with_user_data(data).json();
+            }
+        }
+    }
+}

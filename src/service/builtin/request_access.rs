@@ -1,0 +1,50 @@
+//! `request-access`: a number for a service that exists.
+
+use tracing::warn;
+
+use crate::{
+    service::{
+        ServiceError, answer::Answer, booking::Wish, creation::Creation, parameters::Parameters,
+    },
+    store::{Changes, Holder, ServiceId, Value, Written},
+};
+
+impl Creation {
+    /// Books a number for the service that `_id` names. User data goes to that service's storage.
+    pub(in crate::service) async fn request_access(
+        self,
+        parameters: Parameters,
+        changes: Changes,
+    ) -> Result<String, ServiceError> {
+        let id = parameters.get("_id").ok_or_else(|| {
+            ServiceError::InvalidParameter("_id is missing: the id of a service".to_owned())
+        })?;
+        let id = ServiceId::from(id.to_owned());
+        if changes
+            .set
+            .iter()
+            .any(|(_, value)| matches!(value, Value::Binary(_)))
+        {
+            let message = "request-access takes no files; write them to the service's storage";
+            return Err(ServiceError::InvalidParameter(message.to_owned()));
+        }
+        let wish = Wish::of(&self.catalog, self.numbering, &self.definition, &parameters)?;
+        let booking = wish.ask(&*self.store, Holder::Existing(&id)).await?;
+        if !changes.set.is_empty() || !changes.remove.is_empty() {
+            let failed = match self.store.write(&id, changes).await {
+                Ok(Written::Stored) => None,
+                Ok(Written::TooManyKeys) => Some(ServiceError::TooManyKeys(self.limits.keys)),
+                Ok(Written::NoService) => Some(ServiceError::NoSuchService(id.clone())),
+                Ok(Written::UploadLost) => Some(ServiceError::UploadLost),
+                Err(error) => Some(error.into()),
+            };
+            if let Some(error) = failed {
+                if let Err(error) = self.store.release(&id, &booking).await {
+                    warn!(%id, %error, "a number comes back when its time has run out");
+                }
+                return Err(error);
+            }
+        }
+        Answer::default().with_booking(&booking).json()
+    }
+}

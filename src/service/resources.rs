@@ -1,0 +1,233 @@
+//! Resource groups: named sets of access numbers, from the catalogue.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+    time::Duration,
+};
+
+use toml::Value;
+
+use super::{definition::DefinitionError, parameters::whole_number, subscriber::Numbering};
+use crate::store::{AccessNumber, Group, Strategy, stable_hash};
+
+/// What can be said of a group, beside its numbers.
+const OPTIONS: [&str; 3] = [
+    "_allocation_strategy",
+    "_backup_resource",
+    "_booking_expiration_timeout",
+];
+/// Seconds that a number is held where nobody says.
+const DEFAULT_TIMEOUT: u64 = 30;
+/// Seconds that a number may be held.
+pub(super) const TIMEOUTS: (u64, u64) = (5, 1_800);
+/// Longest name of a group and longest number, in bytes.
+const MAX_BYTES: usize = 64;
+
+/// A resource group as it is configured.
+#[derive(Debug)]
+pub(super) struct Resources {
+    pub(super) group: Arc<Group>,
+    /// How long its numbers are held where neither request nor service says.
+    pub(super) timeout: Duration,
+}
+
+/// All groups, by name and by number.
+#[derive(Debug, Default)]
+pub(super) struct Pools {
+    groups: BTreeMap<String, Resources>,
+    by_subscriber: HashMap<String, Vec<String>>,
+}
+
+impl Pools {
+    pub(super) fn get(&self, name: &str) -> Option<&Resources> {
+        self.groups.get(name)
+    }
+
+    pub(super) fn groups(&self) -> impl Iterator<Item = &Arc<Group>> {
+        self.groups.values().map(|resources| &resources.group)
+    }
+
+    /// Names of all groups, for people.
+    pub(super) fn names(&self) -> String {
+        let names: Vec<_> = self.groups.keys().map(String::as_str).collect();
+        names.join(", ")
+    }
+
+    /// The groups that have a number today; and all others, where it may still be booked from before
+    /// the catalogue was changed.
+    pub(super) fn with(&self, subscriber: &str) -> (Vec<String>, Vec<String>) {
+        let known = self.by_subscriber.get(subscriber);
+        let known = known.cloned().unwrap_or_default();
+        let others = self.groups.keys().filter(|name| !known.contains(name));
+        let others = others.cloned().collect();
+        (known, others)
+    }
+
+    /// Another group that holds a number for one service at a time.
+    fn holder_of(&self, number: &AccessNumber) -> Option<&str> {
+        let groups = self.by_subscriber.get(&number.subscriber)?;
+        let holds = |name: &&String| {
+            self.groups.get(*name).is_some_and(|found| {
+                let backup = found.group.backup.as_ref();
+                let own = backup.is_none_or(|backup| backup.subscriber != number.subscriber);
+                own && found.group.strategy == Strategy::Exclusive
+            })
+        };
+        groups.iter().find(holds).map(String::as_str)
+    }
+
+    /// Adds the group `name` with its options and, under `numbers`, its numbers.
+    pub(super) fn add(
+        &mut self,
+        name: &str,
+        table: BTreeMap<String, Value>,
+        numbering: Numbering,
+    ) -> Result<(), DefinitionError> {
+        let resources = read(name, table, numbering)?;
+        let group = &resources.group;
+        let exclusive = group.strategy == Strategy::Exclusive;
+        let twice = group.numbers.iter().filter(|_| exclusive);
+        let twice = twice.filter_map(|number| Some((number, self.holder_of(number)?)));
+        if let Some((number, other)) = twice.into_iter().next() {
+            return Err(DefinitionError {
+                kind: "resource group",
+                name: name.to_owned(),
+                option: "numbers".to_owned(),
+                problem: format!(
+                    "{:?} is in {other:?} as well; both hold a number for one service at a time",
+                    number.text
+                ),
+            });
+        }
+        for number in group.numbers.iter().chain(&group.backup) {
+            let groups = self
+                .by_subscriber
+                .entry(number.subscriber.clone())
+                .or_default();
+            if groups.last().is_none_or(|last| last != name) {
+                groups.push(name.to_owned());
+            }
+        }
+        self.groups.insert(name.to_owned(), resources);
+        Ok(())
+    }
+}
+
+fn read(
+    name: &str,
+    mut table: BTreeMap<String, Value>,
+    numbering: Numbering,
+) -> Result<Resources, DefinitionError> {
+    let fail = |option: &str, problem: String| DefinitionError {
+        kind: "resource group",
+        name: name.to_owned(),
+        option: option.to_owned(),
+        problem,
+    };
+    let named = (1..=MAX_BYTES).contains(&name.len());
+    if !named
+        || name
+            .chars()
+            .any(|c| c.is_control() || matches!(c, '{' | '}'))
+    {
+        let expected = "expected 1 to 64 bytes without braces and control characters";
+        return Err(fail("(name)", expected.to_owned()));
+    }
+    let listed = table.remove("numbers");
+    let mut options = BTreeMap::new();
+    for (option, value) in table {
+        let text = super::catalog::as_string(value)
+            .ok_or_else(|| fail(&option, "expected a string".to_owned()))?;
+        if !text.is_empty() {
+            options.insert(option, text);
+        }
+    }
+    let strategy = match options.get("_allocation_strategy").map(String::as_str) {
+        Some("RANDOM") => Strategy::Random,
+        Some("ROUND_ROBIN") => Strategy::RoundRobin,
+        Some("CLUSTER" | "LOCAL") => Strategy::Exclusive,
+        other => {
+            let expected = "expected one of RANDOM, ROUND_ROBIN, CLUSTER, LOCAL";
+            let problem = format!("is {:?}, {expected}", other.unwrap_or_default());
+            return Err(fail("_allocation_strategy", problem));
+        }
+    };
+    let timeout = match options.get("_booking_expiration_timeout") {
+        Some(value) => whole_number("it", value, TIMEOUTS.0, TIMEOUTS.1)
+            .map_err(|error| fail("_booking_expiration_timeout", error.to_string()))?,
+        None => DEFAULT_TIMEOUT,
+    };
+    let number = |text: String| {
+        let allowed = (1..=MAX_BYTES).contains(&text.len()) && !text.chars().any(char::is_control);
+        let subscriber = numbering.subscriber(&text);
+        allowed.then_some(AccessNumber { text, subscriber })
+    };
+    let backup = match options.remove("_backup_resource") {
+        Some(text) => Some(number(text).ok_or_else(|| {
+            fail(
+                "_backup_resource",
+                format!("expected a number of 1 to {MAX_BYTES} bytes"),
+            )
+        })?),
+        None => None,
+    };
+    let expected = || fail("numbers", "expected a list of strings".to_owned());
+    let Some(Value::Array(listed)) = listed else {
+        return Err(expected());
+    };
+    let mut numbers = Vec::with_capacity(listed.len());
+    let mut seen = HashMap::with_capacity(listed.len());
+    for value in listed {
+        let text = super::catalog::as_string(value).ok_or_else(expected)?;
+        let number = number(text).ok_or_else(|| {
+            fail(
+                "numbers",
+                format!("expected numbers of 1 to {MAX_BYTES} bytes"),
+            )
+        })?;
+        if let Some(before) = seen.insert(number.subscriber.clone(), number.text.clone()) {
+            let problem = format!("{before:?} and {:?} are one subscriber", number.text);
+            return Err(fail("numbers", problem));
+        }
+        numbers.push(number);
+    }
+    if let Some(backup) = &backup
+        && seen.contains_key(&backup.subscriber)
+    {
+        let problem = format!("{:?} is one of the group's own numbers", backup.text);
+        return Err(fail("_backup_resource", problem));
+    }
+    if let Some(option) = options
+        .keys()
+        .find(|option| !OPTIONS.contains(&option.as_str()))
+    {
+        let expected = format!(
+            "is unknown, expected one of {}, numbers",
+            OPTIONS.join(", ")
+        );
+        return Err(fail(option, expected));
+    }
+    Ok(Resources {
+        group: Arc::new(Group {
+            name: name.to_owned(),
+            strategy,
+            version: version(&numbers),
+            numbers,
+            backup,
+        }),
+        timeout: Duration::from_secs(timeout),
+    })
+}
+
+/// Tells one set of numbers from another.
+fn version(numbers: &[AccessNumber]) -> String {
+    let mut all = String::new();
+    for number in numbers {
+        all.push_str(&number.text);
+        all.push('\n');
+        all.push_str(&number.subscriber);
+        all.push('\n');
+    }
+    format!("{:016x}-{}", stable_hash(all.as_bytes()), numbers.len())
+}

@@ -1,0 +1,264 @@
+//! The books of one resource group in the embedded store.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    time::Duration,
+};
+
+use rand::RngExt;
+
+use crate::store::{
+    AccessNumber, Booking, BookingId, BookingRequest, Call, Group, HeldNumber, Moment, Pool,
+    ServiceId, Strategy,
+};
+
+/// Codes tried for one number.
+const CODES_TRIED: usize = 256;
+/// Numbers tried for a code, where they are shared.
+const NUMBERS_TRIED: usize = 5;
+
+/// A booking in the books.
+#[derive(Debug, Clone)]
+pub(super) struct Entry {
+    number: AccessNumber,
+    pub(super) service: ServiceId,
+    code: Option<String>,
+    caller: Option<String>,
+    until: Moment,
+    /// The longest it may ever hold, whatever its service does.
+    longest: Moment,
+}
+
+/// Numbers of a group, free or held.
+#[derive(Default)]
+pub(super) struct Books {
+    numbers: HashMap<String, AccessNumber>,
+    order: Vec<String>,
+    /// Numbers by when they were last given back or handed out; all but those held exclusively.
+    free: BTreeSet<(i64, u64, String)>,
+    places: HashMap<String, (i64, u64)>,
+    turn: u64,
+    bookings: HashMap<BookingId, Entry>,
+    by_end: BTreeSet<(Moment, BookingId)>,
+    by_number: BTreeMap<String, BTreeSet<BookingId>>,
+    by_code: HashMap<(String, String), BookingId>,
+}
+
+/// What a wish came to.
+pub(super) enum Wish {
+    Held(Booking),
+    NoneFree(Duration),
+}
+
+impl Books {
+    /// Books of a group nobody has asked yet.
+    pub(super) fn new(group: &Group) -> Self {
+        let mut books = Self::default();
+        for number in &group.numbers {
+            books.order.push(number.text.clone());
+            books.numbers.insert(number.text.clone(), number.clone());
+            books.put_free(&number.text, 0);
+        }
+        books
+    }
+
+    fn put_free(&mut self, number: &str, used: i64) {
+        self.take_free(number);
+        let place = (used, self.turn);
+        self.turn += 1;
+        self.places.insert(number.to_owned(), place);
+        self.free.insert((place.0, place.1, number.to_owned()));
+    }
+
+    fn take_free(&mut self, number: &str) {
+        if let Some((used, turn)) = self.places.remove(number) {
+            self.free.remove(&(used, turn, number.to_owned()));
+        }
+    }
+
+    /// Gives back what has run out.
+    pub(super) fn reclaim(&mut self, now: Moment) {
+        while let Some((until, _)) = self.by_end.first()
+            && *until <= now
+            && let Some((_, booking)) = self.by_end.pop_first()
+        {
+            self.release(&booking, now);
+        }
+    }
+
+    pub(super) fn hold(
+        &mut self,
+        group: &Group,
+        request: &BookingRequest,
+        service: &ServiceId,
+        until: Moment,
+        now: Moment,
+    ) -> Wish {
+        self.reclaim(now);
+        let picked = match group.strategy {
+            Strategy::Exclusive => self.pick_exclusive(request),
+            Strategy::Random | Strategy::RoundRobin => self.pick_shared(group, request, now),
+        };
+        let picked = picked.or_else(|| {
+            let backup = group.backup.clone()?;
+            let code = self.code_for(&backup, request)?;
+            Some((backup, code))
+        });
+        let Some((number, code)) = picked else {
+            let first = self.by_end.first().map(|(until, _)| until.since(now));
+            return Wish::NoneFree(first.unwrap_or(Duration::from_secs(1)));
+        };
+        let id = BookingId::fresh(now);
+        let told = Booking {
+            id: id.clone(),
+            group: group.name.clone(),
+            number: number.text.clone(),
+            code: code.clone(),
+            held_for: until.since(now),
+            pool: None,
+        };
+        let entry = Entry {
+            number,
+            service: service.clone(),
+            code,
+            caller: request.caller.clone(),
+            until,
+            longest: now.after(request.timeout),
+        };
+        self.enter(id, entry);
+        let pool = request.tell_pool.then_some(Pool {
+            size: self.numbers.len() as u64,
+            free: self.free.len() as u64,
+        });
+        Wish::Held(Booking { pool, ..told })
+    }
+
+    fn enter(&mut self, id: BookingId, entry: Entry) {
+        let subscriber = entry.number.subscriber.clone();
+        self.by_end.insert((entry.until, id.clone()));
+        let bookings = self.by_number.entry(subscriber.clone()).or_default();
+        bookings.insert(id.clone());
+        if let Some(code) = &entry.code {
+            self.by_code.insert((subscriber, code.clone()), id.clone());
+        }
+        self.bookings.insert(id, entry);
+    }
+
+    fn pick_exclusive(
+        &mut self,
+        request: &BookingRequest,
+    ) -> Option<(AccessNumber, Option<String>)> {
+        let (_, _, text) = self.free.first()?.clone();
+        let number = self.numbers.get(&text)?.clone();
+        let code = self.code_for(&number, request)?;
+        self.take_free(&text);
+        Some((number, code))
+    }
+
+    fn pick_shared(
+        &mut self,
+        group: &Group,
+        request: &BookingRequest,
+        now: Moment,
+    ) -> Option<(AccessNumber, Option<String>)> {
+        for _ in 0..NUMBERS_TRIED {
+            let text = match group.strategy {
+                Strategy::Random if !self.order.is_empty() => {
+                    self.order[rand::rng().random_range(0..self.order.len())].clone()
+                }
+                _ => self.free.first()?.2.clone(),
+            };
+            self.put_free(&text, now.millis());
+            let number = self.numbers.get(&text)?.clone();
+            if let Some(code) = self.code_for(&number, request) {
+                return Some((number, code));
+            }
+        }
+        None
+    }
+
+    /// A code that no other booking of the number has: outer `None` where there is none.
+    #[expect(
+        clippy::option_option,
+        reason = "no code wanted is not the same as none free"
+    )]
+    fn code_for(&self, number: &AccessNumber, request: &BookingRequest) -> Option<Option<String>> {
+        let Some(codes) = &request.codes else {
+            return Some(None);
+        };
+        let taken = |code: &String| {
+            let place = (number.subscriber.clone(), code.clone());
+            self.by_code.contains_key(&place)
+        };
+        let mut candidates = codes.candidates(CODES_TRIED).into_iter();
+        candidates.find(|code| !taken(code)).map(Some)
+    }
+
+    /// Gives the number of a booking back; a second time it does nothing.
+    pub(super) fn release(&mut self, id: &BookingId, now: Moment) -> Option<Entry> {
+        let entry = self.bookings.remove(id)?;
+        let subscriber = &entry.number.subscriber;
+        self.by_end.remove(&(entry.until, id.clone()));
+        if let Some(code) = &entry.code {
+            self.by_code.remove(&(subscriber.clone(), code.clone()));
+        }
+        let others = self.by_number.get_mut(subscriber).is_some_and(|bookings| {
+            bookings.remove(id);
+            !bookings.is_empty()
+        });
+        if !others {
+            self.by_number.remove(subscriber);
+            if self.numbers.contains_key(&entry.number.text) {
+                self.put_free(&entry.number.text.clone(), now.millis());
+            }
+        }
+        Some(entry)
+    }
+
+    /// The newest booking that fits a call, of a service that lives: one that does not may be about
+    /// to be made.
+    pub(super) fn find(
+        &self,
+        call: &Call,
+        now: Moment,
+        lives: impl Fn(&ServiceId) -> bool,
+    ) -> Option<BookingId> {
+        let bookings = self.by_number.get(&call.dialled)?;
+        let fits = |id: &&BookingId| {
+            self.bookings.get(*id).is_some_and(|entry| {
+                entry.until > now
+                    && (call.code.is_none() || entry.code == call.code)
+                    && (call.caller.is_none() || entry.caller == call.caller)
+                    && lives(&entry.service)
+            })
+        };
+        bookings.iter().rev().find(fits).cloned()
+    }
+
+    /// Moves the end of a booking with that of its service.
+    pub(super) fn set_end(&mut self, id: &BookingId, end: Moment) {
+        if let Some(entry) = self.bookings.get_mut(id) {
+            self.by_end.remove(&(entry.until, id.clone()));
+            entry.until = entry.longest.min(end);
+            self.by_end.insert((entry.until, id.clone()));
+        }
+    }
+
+    /// Everything that is held.
+    pub(super) fn held(&self, group: &str) -> impl Iterator<Item = HeldNumber> {
+        self.bookings.values().map(|entry| HeldNumber {
+            group: group.to_owned(),
+            number: entry.number.text.clone(),
+            service: entry.service.clone(),
+            until: entry.until,
+        })
+    }
+
+    /// Numbers that are neither free nor held.
+    pub(super) fn lost(&self) -> impl Iterator<Item = &AccessNumber> {
+        self.numbers.values().filter(|number| {
+            !self.places.contains_key(&number.text)
+                && !self.by_number.contains_key(&number.subscriber)
+        })
+    }
+}

@@ -1,0 +1,173 @@
+//! The books, looked through for an operator. Nothing is changed, and no lock is held: each group is told
+//! as it was at one moment, and the rest as it was before or after.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use redis::{FromRedisValue, cmd, pipe};
+
+use super::{RedisStore, keys};
+use crate::store::{Audit, Group, HeldNumber, Moment, ServiceId, StoreError};
+
+/// Keys asked about in one go.
+const BATCH: usize = 500;
+
+/// Numbers, free ones, bookings with their ends, and what each is.
+type All = (
+    Vec<String>,
+    Vec<String>,
+    Vec<(String, f64)>,
+    HashMap<String, String>,
+);
+
+impl RedisStore {
+    pub(super) async fn look_through(&self, groups: &[Arc<Group>]) -> Result<Audit, StoreError> {
+        let mut audit = Audit::default();
+        for group in groups {
+            self.look_through_group(group, &mut audit).await?;
+        }
+        self.look_for_left_overs(&mut audit).await?;
+        Ok(audit)
+    }
+
+    async fn look_through_group(&self, group: &Group, audit: &mut Audit) -> Result<(), StoreError> {
+        let [free, numbers, booked, bookings, ..] = self.keys.group(&group.name);
+        // Of one moment, or what changes hands meanwhile would seem to be lost.
+        let mut all = pipe();
+        all.atomic().hkeys(numbers).zrange(free, 0, -1);
+        all.zrange_withscores(booked, 0, -1).hgetall(bookings);
+        let (numbers, free, ends, mut texts): All = self.lane.pipeline(&all).await?;
+        let mut accounted: HashSet<String> = free.into_iter().collect();
+        for batch in ends.chunks(BATCH) {
+            let held: Vec<HeldNumber> = batch
+                .iter()
+                .filter_map(|(booking, end)| held_number(group, *end, &texts.remove(booking)?))
+                .collect();
+            let services: Vec<&ServiceId> = held.iter().map(|held| &held.service).collect();
+            let alive = self.are_alive(&services).await?;
+            for (held, alive) in held.into_iter().zip(alive) {
+                accounted.insert(held.number.clone());
+                if alive && held.until > Moment::now() {
+                    audit.held.push(held);
+                } else {
+                    audit.held_by_nobody.push(held);
+                }
+            }
+        }
+        let lost = numbers
+            .into_iter()
+            .filter(|number| !accounted.contains(number));
+        audit
+            .lost
+            .extend(lost.map(|number| (group.name.clone(), number)));
+        Ok(())
+    }
+
+    /// Lists and index entries of services that are over. Those whose time to be looked after has not
+    /// come are being made, or are about to be given back.
+    async fn look_for_left_overs(&self, audit: &mut Audit) -> Result<(), StoreError> {
+        let now = Moment::now().millis();
+        for shard in 0..keys::SHARDS {
+            let mut due = cmd("ZRANGEBYSCORE");
+            due.arg(self.keys.shard(shard)).arg("-inf").arg(now);
+            let due: Vec<String> = self.lane.query(&due).await?;
+            let due: Vec<ServiceId> = due.into_iter().map(ServiceId::from).collect();
+            self.tell_dead("index entry of", &due, audit).await?;
+        }
+        let mut cursor = "0".to_owned();
+        loop {
+            let mut scan = cmd("SCAN");
+            scan.arg(&cursor)
+                .arg("MATCH")
+                .arg(self.keys.all_owns())
+                .arg("COUNT")
+                .arg(BATCH);
+            let (next, found): (String, Vec<String>) = self.lane.query(&scan).await?;
+            let owners: Vec<_> = found
+                .iter()
+                .filter_map(|key| self.keys.owner(key))
+                .collect();
+            let mut owners = self.not_awaited(owners, now).await?;
+            owners.dedup();
+            self.tell_dead("list of what was held by", &owners, audit)
+                .await?;
+            if next == "0" {
+                return Ok(());
+            }
+            cursor = next;
+        }
+    }
+
+    /// Those of `ids` that the sweep will not look after at some later time.
+    async fn not_awaited(
+        &self,
+        ids: Vec<ServiceId>,
+        now: i64,
+    ) -> Result<Vec<ServiceId>, StoreError> {
+        let mut scores = pipe();
+        for id in &ids {
+            scores
+                .cmd("ZSCORE")
+                .arg(self.keys.index(id))
+                .arg(id.as_str());
+        }
+        let scores: Vec<Option<f64>> = self.each(&scores).await?;
+        let both = ids.into_iter().zip(scores);
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "milliseconds are well below 2^53"
+        )]
+        let due = both.filter(|(_, score)| score.is_none_or(|score| score <= now as f64));
+        Ok(due.map(|(id, _)| id).collect())
+    }
+
+    async fn tell_dead(
+        &self,
+        what: &str,
+        ids: &[ServiceId],
+        audit: &mut Audit,
+    ) -> Result<(), StoreError> {
+        for batch in ids.chunks(BATCH) {
+            let alive = self.are_alive(&batch.iter().collect::<Vec<_>>()).await?;
+            let dead = batch.iter().zip(alive).filter(|(_, alive)| !alive);
+            audit
+                .left_over
+                .extend(dead.map(|(id, _)| format!("{what} service {id}")));
+        }
+        Ok(())
+    }
+
+    async fn are_alive(&self, ids: &[&ServiceId]) -> Result<Vec<bool>, StoreError> {
+        let mut exists = pipe();
+        for id in ids {
+            exists.cmd("EXISTS").arg(self.keys.service(id));
+        }
+        self.each(&exists).await
+    }
+
+    /// The answers of a pipeline, which may be empty.
+    async fn each<T: FromRedisValue>(&self, all: &redis::Pipeline) -> Result<Vec<T>, StoreError> {
+        if all.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.lane.pipeline(all).await
+    }
+}
+
+fn held_number(group: &Group, end: f64, booking: &str) -> Option<HeldNumber> {
+    let mut parts = booking.split('\n');
+    let (number, service) = (parts.next()?, parts.nth(1)?);
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "milliseconds are well below 2^53"
+    )]
+    let until = Moment::from_millis(end as i64);
+    Some(HeldNumber {
+        group: group.name.clone(),
+        number: number.to_owned(),
+        service: ServiceId::from(service.to_owned()),
+        until,
+    })
+}

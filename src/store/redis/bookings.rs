@@ -1,0 +1,387 @@
+//! Access numbers: groups of them, and bookings that hold them.
+//!
+//! A group lives in one slot and a service in another, so a booking is made in this order: it is listed
+//! in `own:{id}` and the id in the index, then the number is held, then the service is made. Whatever
+//! stands behind the point where a process dies is given back by the clean-up.
+
+use std::{collections::HashSet, time::Duration};
+
+use redis::{Cmd, pipe};
+use tokio::time;
+use tracing::info;
+
+use super::{
+    OWN_OUTLIVES_BY, RedisStore, keys, millis,
+    reply::Reply,
+    scripts::{ALLOCATE, FILL, FIND, HOLD, MOVE_BOOKINGS, RELEASE, call},
+};
+use crate::store::{
+    Booked, Booking, BookingId, BookingRequest, Call, Group, Holder, Moment, Pool, ServiceId,
+    Store, StoreError, Strategy,
+};
+
+/// When a service that was begun and never made is given up.
+pub(super) const HALF_MADE_LIFE: Duration = Duration::from_secs(30);
+/// Codes offered to a script at once, and how often others are.
+const CODES_OFFERED: usize = 32;
+const CODE_ROUNDS: usize = 8;
+/// How long a replica that dies while it fills a group keeps others from it; how often, and how many
+/// times, those look whether it is done.
+const FILL_LIFE: Duration = Duration::from_secs(30);
+const FILL_LOOK: Duration = Duration::from_millis(50);
+const FILL_LOOKS: usize = 40;
+/// Numbers put into a group, or taken out, by one script.
+const FILL_BATCH: usize = 500;
+
+impl RedisStore {
+    pub(super) async fn hold(
+        &self,
+        holder: Holder<'_>,
+        group: &Group,
+        request: &BookingRequest,
+    ) -> Result<Booked, StoreError> {
+        let now = Moment::now();
+        let booking = BookingId::fresh(now);
+        let Some(end) = self.list_booking(holder, group, &booking, now).await? else {
+            return Ok(Booked::NoService);
+        };
+        let longest = now.after(request.timeout);
+        let until = if holder.is_new() {
+            longest
+        } else {
+            longest.min(end)
+        };
+        let id = holder.id();
+        let mut allocate = || {
+            let keys = self.keys.group(&group.name);
+            let mut call = call(&ALLOCATE, &keys);
+            call.arg(now.millis())
+                .arg(until.millis())
+                .arg(longest.millis());
+            call.arg(booking.as_str()).arg(id.as_str());
+            call.arg(request.caller.as_deref().unwrap_or_default());
+            call.arg(kind(group.strategy));
+            let backup = group.backup.as_ref();
+            call.arg(backup.map_or("", |number| &number.text));
+            call.arg(backup.map_or("", |number| &number.subscriber));
+            call.arg(u8::from(request.codes.is_some()));
+            if let Some(codes) = &request.codes {
+                call.arg(codes.candidates(CODES_OFFERED));
+            }
+            call
+        };
+        for _ in 0..CODE_ROUNDS {
+            match self.call_group(group, &mut allocate).await? {
+                Reply::Done(answer) => {
+                    if !holder.is_new() && self.definition(id).await?.is_none() {
+                        // It ended in between, and the clean-up may have gone past.
+                        let release = self.release_call(&group.name, &[&booking]);
+                        self.lane.query_script::<()>(&release).await?;
+                        return Ok(Booked::NoService);
+                    }
+                    let held_for = until.since(now);
+                    return held(group, booking, held_for, request, answer).map(Booked::Held);
+                }
+                Reply::Refused(wait) => {
+                    let wait = wait.first().and_then(|wait| wait.parse().ok());
+                    let wait = Duration::from_millis(wait.unwrap_or(1_000));
+                    self.unlist_booking(id, group, &booking).await?;
+                    return Ok(Booked::NoneFree(wait));
+                }
+                Reply::OtherCodes => {}
+                other => return Err(other.unexpected()),
+            }
+        }
+        self.unlist_booking(id, group, &booking).await?;
+        Ok(Booked::NoneFree(Duration::from_secs(1)))
+    }
+
+    /// Runs a script on a group. One that was never filled (Redis is new, or lost its data) is filled.
+    async fn call_group(
+        &self,
+        group: &Group,
+        script: &mut (impl FnMut() -> Cmd + Send),
+    ) -> Result<Reply, StoreError> {
+        let first = self.lane.query_script(&script()).await?;
+        if !matches!(first, Reply::Again(_)) {
+            return Ok(first);
+        }
+        self.fill_group(group).await?;
+        self.lane.query_script(&script()).await
+    }
+
+    /// Lists the booking in `own:{id}` and the id in the index: one round trip. Gives the end of what
+    /// holds it; `None` where that is over.
+    async fn list_booking(
+        &self,
+        holder: Holder<'_>,
+        group: &Group,
+        booking: &BookingId,
+        now: Moment,
+    ) -> Result<Option<Moment>, StoreError> {
+        let id = holder.id();
+        let given_up = now.after(HALF_MADE_LIFE).millis().to_string();
+        let mut list = pipe();
+        let mut look_after = redis::cmd("ZADD");
+        look_after.arg(self.keys.index(id));
+        if !holder.is_new() {
+            // What is there already is right; if nothing is, the sweep finds the true end.
+            look_after.arg("NX");
+        }
+        list.add_command(look_after.arg(&given_up).arg(id.as_str()).to_owned());
+        let keys = [self.keys.service(id), self.keys.own(id)];
+        let mut hold = call(&HOLD, &keys);
+        hold.arg(keys::owned_booking_field(&group.name, booking));
+        hold.arg(if holder.is_new() {
+            given_up.as_str()
+        } else {
+            ""
+        });
+        hold.arg(millis(OWN_OUTLIVES_BY));
+        list.add_command(hold);
+        let ((), reply): ((), Reply) = self.lane.pipeline(&list).await?;
+        match reply {
+            Reply::Done(end) => {
+                let end = end.first().and_then(|end| end.parse().ok());
+                let end = end.ok_or_else(|| StoreError::Corrupt("a service's end".to_owned()))?;
+                Ok(Some(Moment::from_millis(end)))
+            }
+            Reply::Refused(_) => Ok(None),
+            other => Err(other.unexpected()),
+        }
+    }
+
+    async fn unlist_booking(
+        &self,
+        id: &ServiceId,
+        group: &Group,
+        booking: &BookingId,
+    ) -> Result<(), StoreError> {
+        let field = keys::owned_booking_field(&group.name, booking);
+        let mut unlist = redis::cmd("HDEL");
+        self.lane
+            .query(unlist.arg(self.keys.own(id)).arg(field))
+            .await
+    }
+
+    pub(super) async fn give_back_booking(
+        &self,
+        id: &ServiceId,
+        booking: &Booking,
+    ) -> Result<(), StoreError> {
+        let mut both = pipe();
+        both.add_command(self.release_call(&booking.group, &[&booking.id]));
+        let field = keys::owned_booking_field(&booking.group, &booking.id);
+        both.hdel(self.keys.own(id), field);
+        self.lane.pipeline(&both).await
+    }
+
+    /// The command that gives these bookings of a group back.
+    pub(super) fn release_call(&self, group: &str, bookings: &[&BookingId]) -> Cmd {
+        let mut release = call(&RELEASE, &self.keys.group(group));
+        release.arg(Moment::now().millis()).arg(0);
+        for booking in bookings {
+            release.arg(booking.as_str());
+        }
+        release
+    }
+
+    /// Gives back numbers of a group that are held too long; how many, `most` at most.
+    pub(super) async fn reclaim(&self, group: &str, most: usize) -> Result<usize, StoreError> {
+        let mut release = call(&RELEASE, &self.keys.group(group));
+        release.arg(Moment::now().millis()).arg(most);
+        self.lane.query_script(&release).await
+    }
+
+    /// Takes the newest booking that fits a call and whose service lives. One whose service does not
+    /// is passed over: it may be about to be made, and if it is over the clean-up sees to it.
+    pub(super) async fn find_call(
+        &self,
+        groups: &[String],
+        call: &Call,
+    ) -> Result<Option<ServiceId>, StoreError> {
+        let mut before: Option<BookingId> = None;
+        loop {
+            let newest = self.newest(groups, call, before.as_ref()).await?;
+            let Some((booking, group, id)) = newest else {
+                return Ok(None);
+            };
+            if self.definition(&id).await?.is_none() {
+                before = Some(booking);
+                continue;
+            }
+            let mut take = pipe();
+            take.add_command(self.release_call(group, &[&booking]));
+            let field = keys::owned_booking_field(group, &booking);
+            take.hdel(self.keys.own(&id), field).ignore();
+            let (taken,): (usize,) = self.lane.pipeline(&take).await?;
+            if taken == 1 {
+                return Ok(Some(id));
+            }
+            // Another call took it in between.
+        }
+    }
+
+    /// The newest booking, in whichever of these groups, that fits a call; older than `before`.
+    async fn newest<'a>(
+        &self,
+        groups: &'a [String],
+        call: &Call,
+        before: Option<&BookingId>,
+    ) -> Result<Option<(BookingId, &'a String, ServiceId)>, StoreError> {
+        let mut newest: Option<(BookingId, &String, ServiceId)> = None;
+        for group in groups {
+            if let Some((booking, id)) = self.find_in(group, call, before).await?
+                && newest.as_ref().is_none_or(|(other, ..)| *other < booking)
+            {
+                newest = Some((booking, group, id));
+            }
+        }
+        Ok(newest)
+    }
+
+    async fn find_in(
+        &self,
+        group: &str,
+        wanted: &Call,
+        before: Option<&BookingId>,
+    ) -> Result<Option<(BookingId, ServiceId)>, StoreError> {
+        loop {
+            let mut find = call(&FIND, &self.keys.group(group));
+            find.arg(Moment::now().millis()).arg(&wanted.dialled);
+            find.arg(wanted.code.as_deref().unwrap_or_default());
+            find.arg(wanted.caller.as_deref().unwrap_or_default());
+            find.arg(before.map_or("", BookingId::as_str));
+            match self.lane.query_script(&find).await? {
+                Reply::Done(found) => {
+                    let [booking, service] = <[String; 2]>::try_from(found)
+                        .map_err(|found| StoreError::Corrupt(format!("a booking: {found:?}")))?;
+                    return Ok(Some((booking.into(), service.into())));
+                }
+                Reply::Refused(_) => return Ok(None),
+                Reply::Again(_) => {}
+                other => return Err(other.unexpected()),
+            }
+        }
+    }
+
+    /// Moves these bookings with the end of their service.
+    pub(super) async fn move_bookings(
+        &self,
+        bookings: &[(String, BookingId)],
+        end: Moment,
+    ) -> Result<(), StoreError> {
+        if bookings.is_empty() {
+            return Ok(());
+        }
+        let mut moves = pipe();
+        for (group, booking) in bookings {
+            let mut one = call(&MOVE_BOOKINGS, &self.keys.group(group));
+            moves.add_command(one.arg(end.millis()).arg(booking.as_str()).to_owned());
+        }
+        self.lane.pipeline(&moves).await
+    }
+
+    /// Makes a group consist of its numbers, unless it does. Numbers that are held stay held; those
+    /// that are no longer in it come back no more.
+    pub(super) async fn fill_group(&self, group: &Group) -> Result<(), StoreError> {
+        let keys = self.keys.group(&group.name);
+        let [.., version] = &keys;
+        let current: Option<String> = self.lane.query(redis::cmd("GET").arg(version)).await?;
+        if current.as_deref() == Some(group.version.as_str()) {
+            return Ok(());
+        }
+        // One at a time, or two catalogues end up mixed under the version of one.
+        let filling = self.keys.filling(&group.name);
+        let mut lock = redis::cmd("SET");
+        lock.arg(&filling)
+            .arg("")
+            .arg("NX")
+            .arg("PX")
+            .arg(millis(FILL_LIFE));
+        if self.lane.query::<Option<String>>(&lock).await?.is_none() {
+            return self.until_filled(version).await;
+        }
+        let filled = self.fill_from(group, &keys).await;
+        self.lane
+            .query::<()>(redis::cmd("UNLINK").arg(filling))
+            .await?;
+        filled
+    }
+
+    /// Waits while another replica fills a group.
+    async fn until_filled(&self, version: &str) -> Result<(), StoreError> {
+        for _ in 0..FILL_LOOKS {
+            if self.lane.query(redis::cmd("EXISTS").arg(version)).await? {
+                return Ok(());
+            }
+            time::sleep(FILL_LOOK).await;
+        }
+        Err(StoreError::Unavailable(
+            "a resource group is being filled".to_owned(),
+        ))
+    }
+
+    async fn fill_from(&self, group: &Group, keys: &[String; 7]) -> Result<(), StoreError> {
+        let [_, numbers, .., version] = keys;
+        let places: Vec<_> = group.numbers.iter().enumerate().collect();
+        for batch in places.chunks(FILL_BATCH) {
+            let mut fill = call(&FILL, keys);
+            fill.arg("in");
+            for (place, number) in batch {
+                fill.arg(&number.text).arg(&number.subscriber).arg(place);
+            }
+            self.lane.query_script::<()>(&fill).await?;
+        }
+        let there: Vec<String> = self.lane.query(redis::cmd("HKEYS").arg(numbers)).await?;
+        let wanted: HashSet<&String> = group.numbers.iter().map(|number| &number.text).collect();
+        let gone: Vec<_> = there
+            .iter()
+            .filter(|number| !wanted.contains(number))
+            .collect();
+        for batch in gone.chunks(FILL_BATCH) {
+            let mut fill = call(&FILL, keys);
+            self.lane
+                .query_script::<()>(fill.arg("out").arg(batch))
+                .await?;
+        }
+        let mut set = redis::cmd("SET");
+        self.lane
+            .query::<()>(set.arg(version).arg(&group.version))
+            .await?;
+        let (size, out) = (group.numbers.len(), gone.len());
+        info!(group = group.name, size, out, "a resource group was filled");
+        Ok(())
+    }
+}
+
+fn kind(strategy: Strategy) -> &'static str {
+    match strategy {
+        Strategy::Random => "random",
+        Strategy::RoundRobin => "turn",
+        Strategy::Exclusive => "exclusive",
+    }
+}
+
+fn held(
+    group: &Group,
+    id: BookingId,
+    held_for: Duration,
+    request: &BookingRequest,
+    answer: Vec<String>,
+) -> Result<Booking, StoreError> {
+    let [number, code, size, free] = <[String; 4]>::try_from(answer)
+        .map_err(|answer| StoreError::Corrupt(format!("a number: {answer:?}")))?;
+    let count = |text: &str| text.parse().unwrap_or_default();
+    Ok(Booking {
+        id,
+        group: group.name.clone(),
+        number,
+        code: Some(code).filter(|code| !code.is_empty()),
+        held_for,
+        pool: request.tell_pool.then(|| Pool {
+            size: count(&size),
+            free: count(&free),
+        }),
+    })
+}

@@ -1,0 +1,101 @@
+//! Being told by Redis that services have ended.
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use redis::{aio::PubSub, cmd};
+use tokio::{
+    sync::mpsc,
+    time::{self, timeout},
+};
+use tracing::{debug, info, warn};
+
+use super::RedisStore;
+use crate::store::{ServiceId, StoreError};
+
+/// Events after which a service is gone: `del` also stands for `UNLINK`.
+const EVENTS: [&str; 3] = ["del", "expired", "evicted"];
+/// What `notify-keyspace-events` must contain for them: keyevent channels, and those three kinds.
+const FLAGS: &str = "Egxe";
+/// Pause before a subscription is made again.
+const RESUBSCRIBE_AFTER: Duration = Duration::from_millis(500);
+/// How long a subscription may be silent before it is asked whether it still stands.
+const SILENCE: Duration = Duration::from_secs(5);
+
+impl RedisStore {
+    /// Sends the ids of services that have ended, for as long as it is polled. What does not fit into
+    /// the queue is dropped: the sweep finds it.
+    pub(super) async fn listen(&self, ended: mpsc::Sender<ServiceId>) {
+        loop {
+            match self.subscribe().await {
+                Ok(events) => {
+                    info!("listening for services that end");
+                    self.follow(events, &ended).await;
+                    warn!("no longer told of services that end");
+                }
+                Err(error) => debug!(%error, "cannot listen for services that end yet"),
+            }
+            time::sleep(RESUBSCRIBE_AFTER).await;
+        }
+    }
+
+    async fn subscribe(&self) -> Result<PubSub, StoreError> {
+        self.turn_notifications_on().await?;
+        let mut events = self.connector.subscriber().await?;
+        let database = self.connector.database();
+        let channels = EVENTS.map(|event| format!("__keyevent@{database}__:{event}"));
+        let subscribed = events.subscribe(&channels);
+        self.connector.in_time(subscribed).await?;
+        Ok(events)
+    }
+
+    /// Sees to it that Redis sends what [`EVENTS`] names, and leaves other flags as they are.
+    async fn turn_notifications_on(&self) -> Result<(), StoreError> {
+        const NAME: &str = "notify-keyspace-events";
+        let get = cmd("CONFIG").arg("GET").arg(NAME).to_owned();
+        let mut set = cmd("CONFIG");
+        let outcome = match self.lane.query::<(String, String)>(&get).await {
+            Ok((_, flags)) => {
+                let has = |flag| flags.contains(flag) || (flag != 'E' && flags.contains('A'));
+                if FLAGS.chars().all(has) {
+                    return Ok(());
+                }
+                set.arg("SET").arg(NAME).arg(format!("{flags}{FLAGS}"));
+                self.lane.query::<()>(&set).await
+            }
+            Err(error) => Err(error),
+        };
+        match outcome {
+            Err(StoreError::Bug(reason) | StoreError::Corrupt(reason)) => {
+                warn!(
+                    reason,
+                    "Redis does not let this service see to {NAME}. Set it to \"{FLAGS}\" in Redis, \
+                     or what services held comes back only when the sweep finds it"
+                );
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    /// Returns when the subscription no longer stands.
+    async fn follow(&self, events: PubSub, ended: &mpsc::Sender<ServiceId>) {
+        let (mut sink, mut messages) = events.split();
+        loop {
+            match timeout(SILENCE, messages.next()).await {
+                Ok(Some(message)) => {
+                    let key = message.get_payload::<String>();
+                    if let Some(id) = key.ok().and_then(|key| self.keys.service_id(&key)) {
+                        drop(ended.try_send(id));
+                    }
+                }
+                Ok(None) => return,
+                // Nothing may end, or Redis may be gone and nobody said so; asking tells.
+                Err(_silence) => match self.connector.in_time(sink.ping::<()>()).await {
+                    Ok(()) => {}
+                    Err(_lost) => return,
+                },
+            }
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! A service from its making to its end.
+
+use redis::{Cmd, cmd, pipe};
+use tracing::warn;
+
+use super::{
+    ATTEMPTS, OWN_OUTLIVES_BY, RedisStore,
+    binaries::entry,
+    binaries_of,
+    bookings::HALF_MADE_LIFE,
+    conflict,
+    keys::{self, Field, Owned},
+    reply::{self, Reply},
+    scripts::{CREATE, DELETE, MOVE_CLAIM, SET_END, call},
+};
+use crate::store::{
+    Claim, Created, Description, IdempotencyKey, Moment, NewService, ServiceId, StoreError,
+};
+
+impl RedisStore {
+    pub(super) async fn claim_key(
+        &self,
+        key: &IdempotencyKey,
+        id: ServiceId,
+        end: Moment,
+    ) -> Result<Claim, StoreError> {
+        let claim = self.keys.claim(key);
+        let mut both = pipe();
+        both.cmd("SET").arg(&claim).arg(id.as_str()).arg("NX");
+        both.arg("PXAT").arg(end.millis()).cmd("GET").arg(&claim);
+        for _ in 0..ATTEMPTS {
+            let (won, bound): (Option<String>, Option<String>) = self.lane.pipeline(&both).await?;
+            match bound.map(ServiceId::from) {
+                Some(bound) if won.is_some() => return Ok(Claim::Create(bound)),
+                Some(bound) => {
+                    let mut get = cmd("HGET");
+                    get.arg(self.keys.service(&bound)).arg(keys::ANSWER);
+                    let answer: Option<String> = self.lane.query(&get).await?;
+                    return Ok(answer.map_or(Claim::Create(bound), Claim::Answered));
+                }
+                None => {} // it ended between the two commands
+            }
+        }
+        Err(conflict(&id))
+    }
+
+    /// Gives `claim` back, or moves it to `end`, if it is this service's.
+    async fn move_claim(
+        &self,
+        claim: &str,
+        id: &ServiceId,
+        end: Option<Moment>,
+    ) -> Result<(), StoreError> {
+        let end = end.map(|end| end.millis().to_string()).unwrap_or_default();
+        let mut moves = call(&MOVE_CLAIM, &[claim.to_owned()]);
+        self.lane
+            .query_script(moves.arg(id.as_str()).arg(end))
+            .await
+    }
+
+    pub(super) async fn create_service(&self, service: NewService) -> Result<Created, StoreError> {
+        let NewService { id, end, data, .. } = service;
+        let binaries = binaries_of(&data);
+        let blobs = binaries
+            .iter()
+            .map(|binary| self.keys.blob(&id, &binary.blob));
+        let keys: Vec<String> = [self.keys.service(&id), self.keys.own(&id)]
+            .into_iter()
+            .chain(blobs)
+            .collect();
+        let blobs = binaries
+            .iter()
+            .map(|binary| keys::owned_blob_field(&binary.blob));
+        let booking = service.booking.iter();
+        let booking = booking.map(|held| keys::owned_booking_field(&held.group, &held.id));
+        let owned: Vec<String> = blobs.chain(booking).collect();
+        let mut create = call(&CREATE, &keys);
+        create.arg(end.millis());
+        create.arg(end.after(OWN_OUTLIVES_BY).millis());
+        create.arg(owned.len()).arg(&owned);
+        for binary in &binaries {
+            create.arg(binary.chunks());
+        }
+        create.arg(keys::DEFINITION).arg(service.definition);
+        create.arg(keys::CREATED).arg(service.created.millis());
+        create.arg(keys::END).arg(end.millis());
+        if let Some(user) = service.gms_user {
+            create.arg(keys::GMS_USER).arg(user);
+        }
+        let mut claim = None;
+        if let Some((key, answer)) = service.repeatable {
+            let key = claim.insert(self.keys.claim(&key));
+            create.arg(keys::CLAIM).arg(&*key);
+            create.arg(keys::ANSWER).arg(answer);
+        }
+        for (name, value) in data {
+            let (field, value) = entry(name, value)?;
+            create.arg(field).arg(value);
+        }
+        let reply = if owned.is_empty() {
+            self.lane.query_script(&create).await?
+        } else {
+            let look = self.look_after(&id, end);
+            self.lane.indexed([create, look], 0).await?
+        };
+        if !owned.is_empty() && !matches!(reply, Reply::Done(_)) {
+            // The index was told an end that is not this service's; the sweep finds the true one.
+            let soon = self.look_after(&id, Moment::now().after(HALF_MADE_LIFE));
+            self.lane.query::<()>(&soon).await?;
+        }
+        match reply {
+            Reply::Done(_) => {
+                // It was bound before anybody knew how long the service would live. Not before the
+                // service stands: a slower request of the same key must not move it.
+                if let Some(claim) = claim
+                    && let Err(error) = self.move_claim(&claim, &id, Some(end)).await
+                {
+                    warn!(%id, %error, "an idempotency key ends at another time than its service");
+                }
+                Ok(Created::New)
+            }
+            Reply::UploadLost => Ok(Created::UploadLost),
+            Reply::Refused(mut answer) => match answer.pop() {
+                Some(answer) => Ok(Created::Before(answer)),
+                None => Err(StoreError::Bug(format!(
+                    "the new service id {id} is in use"
+                ))),
+            },
+            other => Err(other.unexpected()),
+        }
+    }
+
+    /// The command that has the sweep look after `id` at `when`.
+    pub(super) fn look_after(&self, id: &ServiceId, when: Moment) -> Cmd {
+        let mut add = cmd("ZADD");
+        add.arg(self.keys.index(id))
+            .arg(when.millis())
+            .arg(id.as_str());
+        add
+    }
+
+    /// The same, for an `id` that the sweep looks after already.
+    fn look_again(&self, id: &ServiceId, when: Moment) -> Cmd {
+        let mut add = cmd("ZADD");
+        add.arg(self.keys.index(id)).arg("XX");
+        add.arg(when.millis()).arg(id.as_str());
+        add
+    }
+
+    pub(super) async fn describe_service(
+        &self,
+        id: &ServiceId,
+    ) -> Result<Option<Description>, StoreError> {
+        // Two round trips, so that no value travels, however large.
+        let key = self.keys.service(id);
+        let fields: Vec<String> = self.lane.query(cmd("HKEYS").arg(&key)).await?;
+        let ours = [keys::DEFINITION, keys::CREATED, keys::END, keys::GMS_USER];
+        let described = fields.iter().filter_map(|field| match Field::of(field) {
+            Field::Binary(name) => Some((name, field)),
+            Field::Text(_) | Field::Ours => None,
+        });
+        let (names, descriptors): (Vec<&str>, Vec<&String>) = described.unzip();
+        let mut get = cmd("HMGET");
+        get.arg(&key).arg(&ours).arg(&descriptors);
+        let values: Vec<Option<String>> = self.lane.query(&get).await?;
+        let texts = fields.iter().filter_map(|field| match Field::of(field) {
+            Field::Text(name) => Some(name.to_owned()),
+            Field::Binary(_) | Field::Ours => None,
+        });
+        reply::description(values, texts.collect(), &names)
+    }
+
+    pub(super) async fn move_end(
+        &self,
+        id: &ServiceId,
+        end: Moment,
+    ) -> Result<Option<()>, StoreError> {
+        let (mut claim, mut owned) = (String::new(), Vec::new());
+        for _ in 0..ATTEMPTS {
+            let owned_any = !owned.is_empty();
+            let (blobs, others): (Vec<_>, Vec<_>) = owned
+                .into_iter()
+                .partition(|(blob, _)| matches!(blob, Some(Owned::Blob(_))));
+            let mut keys = vec![self.keys.service(id), self.keys.own(id)];
+            keys.extend(blobs.iter().filter_map(|(owned, _)| match owned {
+                Some(Owned::Blob(blob)) => Some(self.keys.blob(id, blob)),
+                _ => None,
+            }));
+            let mut set = call(&SET_END, &keys);
+            set.arg(end.millis());
+            set.arg(end.after(OWN_OUTLIVES_BY).millis()).arg(&claim);
+            for (_, field) in blobs.iter().chain(&others) {
+                set.arg(field);
+            }
+            // What holds nothing is in no index, and what holds something comes here twice.
+            let reply = if owned_any {
+                let look = self.look_again(id, end);
+                self.lane.indexed([set, look], 0).await?
+            } else {
+                self.lane.query_script(&set).await?
+            };
+            match reply {
+                Reply::Done(_) => return Ok(Some(())),
+                Reply::Refused(_) => return Ok(None),
+                Reply::Again(needed) => {
+                    let mut needed = needed.into_iter();
+                    claim = needed.next().unwrap_or_default();
+                    owned = needed.map(|field| (Owned::of(&field), field)).collect();
+                }
+                other => return Err(other.unexpected()),
+            }
+            if !claim.is_empty() {
+                self.move_claim(&claim, id, Some(end)).await?;
+            }
+            let bookings: Vec<_> = owned
+                .iter()
+                .filter_map(|(owned, _)| match owned {
+                    Some(Owned::Booking(group, booking)) => Some((group.clone(), booking.clone())),
+                    _ => None,
+                })
+                .collect();
+            self.move_bookings(&bookings, end).await?;
+        }
+        Err(conflict(id))
+    }
+
+    pub(super) async fn delete_service(&self, id: &ServiceId) -> Result<Option<()>, StoreError> {
+        let mut claim = String::new();
+        for _ in 0..ATTEMPTS {
+            // First, so that the sweep knows even if Redis' message about the end is lost.
+            let look = self.look_again(id, Moment::now());
+            let mut delete = call(&DELETE, &[self.keys.service(id)]);
+            delete.arg(&claim);
+            match self.lane.indexed([look, delete], 1).await? {
+                Reply::Done(_) => return Ok(Some(())),
+                Reply::Refused(_) => return Ok(None),
+                Reply::Again(needed) => claim = needed.concat(),
+                other => return Err(other.unexpected()),
+            }
+            self.move_claim(&claim, id, None).await?;
+        }
+        Err(conflict(id))
+    }
+}

@@ -1,0 +1,143 @@
+//! The storage of a service: fields of its hash.
+
+use std::time::Duration;
+
+use redis::{Cmd, cmd};
+
+use super::{
+    OWN_OUTLIVES_BY, RedisStore,
+    binaries::{descriptor, entry},
+    binaries_of,
+    keys::{self, Field},
+    millis,
+    reply::Reply,
+    scripts::{CLEAR, WRITE, call},
+};
+use crate::store::{Binary, Changes, KeyName, Moment, ServiceId, Slot, StoreError, Value, Written};
+
+/// When the sweep looks after a service that was given a binary; it finds the true end then.
+const LOOK_SOON: Duration = Duration::from_secs(60);
+
+impl RedisStore {
+    pub(super) async fn read_slot(
+        &self,
+        id: &ServiceId,
+        key: &KeyName,
+    ) -> Result<Option<Slot>, StoreError> {
+        let mut get = cmd("HMGET");
+        get.arg(self.keys.service(id)).arg(keys::DEFINITION);
+        get.arg(key.as_str()).arg(keys::binary_field(key));
+        let slot: (Option<()>, Option<String>, Option<()>) = self.lane.query(&get).await?;
+        Ok(match slot {
+            (None, _, _) => None,
+            (Some(()), Some(text), _) => Some(Slot::Text(text)),
+            (Some(()), None, Some(())) => Some(Slot::Binary),
+            (Some(()), None, None) => Some(Slot::Empty),
+        })
+    }
+
+    pub(super) async fn read_texts(
+        &self,
+        id: &ServiceId,
+    ) -> Result<Option<Vec<(String, String)>>, StoreError> {
+        let mut get = cmd("HGETALL");
+        get.arg(self.keys.service(id));
+        let mut fields: Vec<(String, String)> = self.lane.query(&get).await?;
+        if fields.is_empty() {
+            return Ok(None);
+        }
+        fields.retain(|(field, _)| matches!(Field::of(field), Field::Text(_)));
+        Ok(Some(fields))
+    }
+
+    pub(super) async fn write_changes(
+        &self,
+        id: &ServiceId,
+        changes: Changes,
+    ) -> Result<Written, StoreError> {
+        let has_binaries = changes
+            .set
+            .iter()
+            .any(|(_, value)| matches!(value, Value::Binary(_)));
+        let write = self.write_call(id, changes)?;
+        let reply = if has_binaries {
+            let mut look = cmd("ZADD");
+            look.arg(self.keys.index(id)).arg("NX");
+            look.arg(Moment::now().after(LOOK_SOON).millis())
+                .arg(id.as_str());
+            self.lane.indexed([look, write], 1).await?
+        } else {
+            self.lane.query_script(&write).await?
+        };
+        match reply {
+            Reply::Done(replaced) => {
+                self.retire(id, replaced).await;
+                Ok(Written::Stored)
+            }
+            Reply::Refused(_) => Ok(Written::NoService),
+            Reply::UploadLost => Ok(Written::UploadLost),
+            Reply::TooManyKeys => Ok(Written::TooManyKeys),
+            other => Err(other.unexpected()),
+        }
+    }
+
+    fn write_call(&self, id: &ServiceId, changes: Changes) -> Result<Cmd, StoreError> {
+        let mut touched = Vec::with_capacity(changes.set.len() + changes.remove.len());
+        let mut gone = Vec::with_capacity(changes.remove.len());
+        let mut set = Vec::with_capacity(2 * changes.set.len());
+        let binaries = binaries_of(&changes.set);
+        for name in changes.remove {
+            touched.push(keys::binary_field(&name));
+            gone.push(name.into_string());
+        }
+        for (name, value) in changes.set {
+            touched.push(keys::binary_field(&name));
+            if matches!(value, Value::Binary(_)) {
+                gone.push(name.as_str().to_owned());
+            }
+            set.extend(<[String; 2]>::from(entry(name, value)?));
+        }
+        let mut keys = vec![self.keys.service(id), self.keys.own(id)];
+        keys.extend(
+            binaries
+                .iter()
+                .map(|binary| self.keys.blob(id, &binary.blob)),
+        );
+        let mut write = call(&WRITE, &keys);
+        write.arg(self.max_keys).arg(millis(OWN_OUTLIVES_BY));
+        for list in [&touched, &gone, &set] {
+            write.arg(list.len()).arg(list);
+        }
+        for binary in &binaries {
+            write
+                .arg(binary.chunks())
+                .arg(keys::owned_blob_field(&binary.blob));
+        }
+        Ok(write)
+    }
+
+    pub(super) async fn clear_storage(&self, id: &ServiceId) -> Result<Option<()>, StoreError> {
+        let clear = call(&CLEAR, &[self.keys.service(id)]);
+        match self.lane.query_script(&clear).await? {
+            Reply::Done(replaced) => {
+                self.retire(id, replaced).await;
+                Ok(Some(()))
+            }
+            Reply::Refused(_) => Ok(None),
+            other => Err(other.unexpected()),
+        }
+    }
+
+    pub(super) async fn find_descriptor(
+        &self,
+        id: &ServiceId,
+        key: &KeyName,
+    ) -> Result<Option<Option<Binary>>, StoreError> {
+        let mut get = cmd("HMGET");
+        get.arg(self.keys.service(id)).arg(keys::DEFINITION);
+        get.arg(keys::binary_field(key));
+        let (alive, text): (Option<()>, Option<String>) = self.lane.query(&get).await?;
+        let binary = text.map(|text| descriptor(&text)).transpose()?;
+        Ok(alive.map(|()| binary))
+    }
+}

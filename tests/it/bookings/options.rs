@@ -1,0 +1,230 @@
+//! Which of the values counts that service, request and group have for one thing, and which are
+//! allowed.
+
+use std::fmt::Write as _;
+
+use crate::support::{
+    TestApp,
+    bookings::{Booked, ask, book, default_group, group, service, serving},
+    on_both_stores,
+};
+
+on_both_stores!(
+    the_request_says_how_long_before_the_service_and_that_before_the_group,
+    a_number_is_held_for_five_seconds_to_half_an_hour,
+    a_configured_option_counts_more_than_the_requests,
+    an_option_that_may_be_overwritten_is_where_the_request_has_one,
+    an_empty_value_is_an_absent_one,
+    booleans_are_read_in_small_and_capital_letters,
+    the_fill_of_the_pool_is_told_where_it_is_asked_for,
+    a_group_that_nobody_configured_is_refused_with_those_that_are,
+    a_request_may_choose_its_group,
+);
+
+/// Two groups, one with a timeout of its own.
+fn groups() -> String {
+    let mut groups = default_group("CLUSTER", 9);
+    groups += &group("other", "CLUSTER", &["8006660001", "8006660002"]);
+    groups + "_booking_expiration_timeout = 90\n"
+}
+
+async fn the_request_says_how_long_before_the_service_and_that_before_the_group(app: TestApp) {
+    let mut more = groups();
+    more += &service("slow", "request-interaction");
+    more += "_booking_expiration_timeout = 120\n_resource_group = \"other\"\n";
+    let app = serving(&app, &more).await;
+    for (name, form, expected) in [
+        ("request-interaction", "", 30),
+        ("request-interaction", "_resource_group=other", 90),
+        ("slow", "", 120),
+        ("slow", "_booking_expiration_timeout=7", 7),
+    ] {
+        let answer = ask(&app, name, form).await;
+        let booked = Booked::of(&answer);
+        assert_eq!(booked.count("_expiration_time"), expected, "{name} {form}");
+        let call = format!("_access_number={}", booked.number);
+        assert_eq!(ask(&app, "match-interaction", &call).await.status, 200);
+    }
+}
+
+async fn a_number_is_held_for_five_seconds_to_half_an_hour(app: TestApp) {
+    for seconds in ["5", "1800", " 60 "] {
+        let form = format!("_booking_expiration_timeout={seconds}");
+        let held = book(&app, &form).await.count("_expiration_time");
+        assert_eq!(held.to_string(), seconds.trim());
+    }
+    for seconds in ["4", "1801", "0", "-5", "soon", "5.5"] {
+        let form = format!("_booking_expiration_timeout={seconds}");
+        let answer = ask(&app, "request-interaction", &form).await;
+        let message = answer.message_of("InvalidParameter", 400);
+        assert!(message.contains("from 5 to 1800"), "{message}");
+    }
+}
+
+/// A service whose options all say something, and more of them.
+fn strict(more: &str) -> String {
+    let mut text = groups();
+    text += &service("strict", "request-interaction");
+    text += "_provide_code = false\n_resource_group = \"other\"\n_access_code_length = 4\n";
+    text += "_access_code_prefix = 12\n_return_pool_health = true\n_ttl = 100\n";
+    text + more
+}
+
+/// A request that wants all of it otherwise.
+const OTHERWISE: &str = "_provide_code=true&_resource_group=DNIS&_access_code_length=8\
+                         &_access_code_prefix=77&_return_pool_health=false&_ttl=200";
+
+async fn ttl(app: &TestApp, booked: &Booked) -> u64 {
+    let told = crate::support::Answer::of(app.get(&booked.service())).await;
+    told.json()["_ttl"].as_u64().unwrap()
+}
+
+async fn a_configured_option_counts_more_than_the_requests(app: TestApp) {
+    let app = serving(&app, &strict("")).await;
+    let booked = Booked::of(&ask(&app, "strict", OTHERWISE).await);
+    assert_eq!(booked.code, None);
+    assert_eq!(booked.number, "8006660001");
+    assert_eq!(booked.count("_pool_size"), 2);
+    assert!(ttl(&app, &booked).await <= 100);
+}
+
+async fn an_option_that_may_be_overwritten_is_where_the_request_has_one(app: TestApp) {
+    // One by one, then all.
+    let options = [
+        "_provide_code",
+        "_resource_group",
+        "_access_code_length",
+        "_access_code_prefix",
+        "_return_pool_health",
+        "_ttl",
+    ];
+    let mut more = String::new();
+    let base = strict("");
+    let base = base.split_once("[services.strict]\n").unwrap().1;
+    for (n, option) in options.iter().enumerate() {
+        // `_access_code_*` show only in a code.
+        let base = if option.starts_with("_access") {
+            base.replace("_provide_code = false", "_provide_code = true")
+        } else {
+            base.to_owned()
+        };
+        write!(
+            more,
+            "[services.s{n}]\n{base}_overwritable_options = \"{option}\"\n"
+        )
+        .unwrap();
+    }
+    let all = format!("_overwritable_options = \" {} \"\n", options.join(" , "));
+    write!(more, "[services.all]\n{base}{all}").unwrap();
+    let app = serving(&app, &(groups() + &more)).await;
+
+    let mut told = Vec::new();
+    for name in ["s0", "s1", "s2", "s3", "s4", "s5", "all"] {
+        let booked = Booked::of(&ask(&app, name, OTHERWISE).await);
+        let code = booked.code.clone().unwrap_or_default();
+        let prefix = code.get(..2).unwrap_or_default().to_owned();
+        let other = booked.number.starts_with("800666");
+        let pool = booked.told.get("_pool_size").is_some();
+        let long = ttl(&app, &booked).await > 100;
+        told.push((code.len(), prefix, other, pool, long));
+        let call = format!("_access_number={}", booked.number);
+        assert_eq!(ask(&app, "match-interaction", &call).await.status, 200);
+    }
+    let told: Vec<_> = told
+        .iter()
+        .map(|(length, prefix, other, pool, long)| (*length, prefix.as_str(), *other, *pool, *long))
+        .collect();
+    let expected = [
+        (4, "12", true, true, false),
+        (0, "", false, true, false),
+        (8, "12", true, true, false),
+        (4, "77", true, true, false),
+        (0, "", true, false, false),
+        (0, "", true, true, true),
+        (8, "77", false, false, true),
+    ];
+    assert_eq!(told, expected);
+
+    // What the request does not say is as configured.
+    let booked = Booked::of(&ask(&app, "all", "_provide_code=true").await);
+    assert_eq!((booked.code().len(), &booked.code()[..2]), (4, "12"));
+    assert_eq!(booked.count("_pool_size"), 2);
+}
+
+async fn an_empty_value_is_an_absent_one(app: TestApp) {
+    let mut more = groups();
+    more += &service("empty", "request-interaction");
+    more += "_provide_code = \"\"\n_resource_group = \"\"\n_booking_expiration_timeout = \"\"\n";
+    more += "_access_code_length = \"\"\n_access_code_prefix = \"\"\n";
+    let app = serving(&app, &more).await;
+    let form = "_provide_code=true&_resource_group=other&_access_code_length=3";
+    let booked = Booked::of(&ask(&app, "empty", form).await);
+    assert_eq!(booked.code().len(), 3);
+    assert_eq!(booked.number, "8006660001");
+    let form = "_provide_code=&_resource_group=&_booking_expiration_timeout=&_phone_number=\
+                &_access_code_length=&_access_code_prefix=&_return_pool_health=&_ttl=";
+    let booked = Booked::of(&ask(&app, "empty", form).await);
+    assert_eq!(booked.code, None);
+    assert!(booked.number.starts_with("800555"), "{}", booked.number);
+    assert_eq!(booked.count("_expiration_time"), 30);
+}
+
+async fn booleans_are_read_in_small_and_capital_letters(app: TestApp) {
+    for (value, expected) in [
+        ("true", true),
+        ("True", true),
+        ("TRUE", true),
+        ("False", false),
+    ] {
+        let form = format!("_provide_code={value}&_return_pool_health={value}");
+        let booked = book(&app, &form).await;
+        assert_eq!(booked.code.is_some(), expected, "{value}");
+        assert_eq!(booked.told.get("_pool_size").is_some(), expected, "{value}");
+    }
+    for option in ["_provide_code", "_return_pool_health"] {
+        let answer = ask(&app, "request-interaction", &format!("{option}=yes")).await;
+        let message = answer.message_of("InvalidParameter", 400);
+        assert!(message.contains(option), "{message}");
+    }
+}
+
+async fn the_fill_of_the_pool_is_told_where_it_is_asked_for(app: TestApp) {
+    let app = serving(&app, &default_group("CLUSTER", 3)).await;
+    for free in [2, 1, 0] {
+        let booked = book(&app, "_return_pool_health=true").await;
+        assert_eq!(booked.count("_pool_size"), 3);
+        assert_eq!(booked.count("_pool_free"), free);
+    }
+    let call = format!("_access_number={}", crate::support::bookings::number(1));
+    assert_eq!(ask(&app, "match-interaction", &call).await.status, 200);
+    let booked = book(&app, "").await;
+    assert!(booked.told.get("_pool_size").is_none(), "{}", booked.told);
+    assert!(booked.told.get("_pool_free").is_none(), "{}", booked.told);
+}
+
+async fn a_group_that_nobody_configured_is_refused_with_those_that_are(app: TestApp) {
+    let app = serving(&app, &groups()).await;
+    let service = app.create("").await;
+    let id = service.rsplit('/').next().unwrap();
+    for (name, form) in [
+        ("request-interaction", "_resource_group=nobodys".to_owned()),
+        ("request-access", format!("_id={id}&_resource_group=dnis")),
+    ] {
+        let message = ask(&app, name, &form)
+            .await
+            .message_of("InvalidParameter", 400);
+        assert!(message.contains("DNIS, other"), "{message}");
+    }
+}
+
+async fn a_request_may_choose_its_group(app: TestApp) {
+    let app = serving(&app, &groups()).await;
+    for expected in ["8006660001", "8006660002"] {
+        let booked = book(&app, "_resource_group=other").await;
+        assert_eq!(booked.number, expected);
+    }
+    let answer = ask(&app, "request-interaction", "_resource_group=other").await;
+    let message = answer.message_of("NoAccessNumber", 503);
+    assert!(message.contains("other"), "{message}");
+    assert!(book(&app, "").await.number.starts_with("800555"));
+}
