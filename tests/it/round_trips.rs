@@ -124,7 +124,7 @@ async fn a_read_a_write_a_create_and_a_delete_take_one_round_trip_each() {
     let at = |rest: &str| format!("{service}/storage{rest}");
     let app = &meter.app;
     let operations = [
-        ("read one key", app.get(&at("/a")), vec!["HMGET"]),
+        ("read one key", app.get(&at("/a")), vec!["HGET"]),
         ("read all", app.get(&at("")), vec!["HGETALL"]),
         (
             "write",

@@ -52,6 +52,11 @@ impl RedisStore {
             longest.min(end)
         };
         let id = holder.id();
+        if until <= now {
+            // Redis still finds a service in the very millisecond of its end.
+            self.unlist_booking(id, group, &booking).await?;
+            return Ok(Booked::NoService);
+        }
         let mut allocate = || {
             let keys = self.keys.group(&group.name);
             let mut call = call(&ALLOCATE, &keys);

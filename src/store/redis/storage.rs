@@ -24,10 +24,18 @@ impl RedisStore {
         id: &ServiceId,
         key: &KeyName,
     ) -> Result<Option<Slot>, StoreError> {
-        let mut get = cmd("HMGET");
-        get.arg(self.keys.service(id)).arg(keys::DEFINITION);
-        get.arg(key.as_str()).arg(keys::binary_field(key));
-        let slot: (Option<()>, Option<String>, Option<()>) = self.lane.query(&get).await?;
+        // One field is all that most readers cost. Only where it is absent is it asked why; the field once
+        // more, because it may have been written in between.
+        let service = self.keys.service(id);
+        let mut get = cmd("HGET");
+        get.arg(&service).arg(key.as_str());
+        if let Some(text) = self.lane.query(&get).await? {
+            return Ok(Some(Slot::Text(text)));
+        }
+        let mut why = cmd("HMGET");
+        why.arg(service).arg(keys::DEFINITION);
+        why.arg(key.as_str()).arg(keys::binary_field(key));
+        let slot: (Option<()>, Option<String>, Option<()>) = self.lane.query(&why).await?;
         Ok(match slot {
             (None, _, _) => None,
             (Some(()), Some(text), _) => Some(Slot::Text(text)),
