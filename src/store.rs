@@ -12,6 +12,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 
+use self::binary::{REPLACED_LIFE, UPLOAD_LIFE};
 pub use self::{
     audit::{Audit, HeldNumber},
     binary::{Binary, BlobId, CHUNK_BYTES},

@@ -42,6 +42,16 @@ pub(super) enum Made {
     Before(String),
 }
 
+impl Made {
+    /// What the client is told, where this request's own answer is `ours`.
+    pub(super) fn answer(self, ours: String) -> String {
+        match self {
+            Self::Now => ours,
+            Self::Before(theirs) => theirs,
+        }
+    }
+}
+
 /// A create under way. Dropped, it leaves nothing behind that stays.
 pub struct Creation {
     /// Takes the files of the body.
@@ -112,10 +122,8 @@ impl Creation {
                 self.check_keys(&changes)?;
                 let life = self.life(&parameters)?;
                 let answer = Answer::of(&self.id).json()?;
-                match self.make(life, changes, None, &answer).await? {
-                    Made::Now => Ok(answer),
-                    Made::Before(answer) => Ok(answer),
-                }
+                let made = self.make(life, changes, None, &answer).await?;
+                Ok(made.answer(answer))
             }
             Builtin::RequestInteraction => self.request_interaction(parameters, changes).await,
             Builtin::RequestAccess => self.request_access(parameters, changes).await,

@@ -1,7 +1,7 @@
 //! A service's storage: strings and binaries under names.
 
 use super::{Pairs, ServiceError, Services, Uploads};
-use crate::store::{Changes, KeyName, ServiceId, Slot, Written};
+use crate::store::{Changes, KeyName, ServiceId, Slot, Store, Written};
 
 impl Services {
     /// Fails where no such service lives.
@@ -87,11 +87,21 @@ impl Services {
     }
 
     async fn apply(&self, id: &ServiceId, changes: Changes) -> Result<(), ServiceError> {
-        match self.store.write(id, changes).await? {
-            Written::Stored => Ok(()),
-            Written::NoService => Err(ServiceError::NoSuchService(id.clone())),
-            Written::TooManyKeys => Err(ServiceError::TooManyKeys(self.limits.keys)),
-            Written::UploadLost => Err(ServiceError::UploadLost),
-        }
+        apply(&*self.store, id, changes, self.limits.keys).await
+    }
+}
+
+/// Makes all of `changes` visible at once, in a service that may hold `most` keys.
+pub(super) async fn apply(
+    store: &dyn Store,
+    id: &ServiceId,
+    changes: Changes,
+    most: usize,
+) -> Result<(), ServiceError> {
+    match store.write(id, changes).await? {
+        Written::Stored => Ok(()),
+        Written::NoService => Err(ServiceError::NoSuchService(id.clone())),
+        Written::TooManyKeys => Err(ServiceError::TooManyKeys(most)),
+        Written::UploadLost => Err(ServiceError::UploadLost),
     }
 }

@@ -1,10 +1,17 @@
 //! Binary values: immutable bytes under an id of their own, and the descriptor that points there.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// Bytes in one chunk of a binary; only the last may be shorter.
 pub const CHUNK_BYTES: usize = 256 * 1024;
+
+/// How long chunks that nothing names are kept after the last one.
+pub(super) const UPLOAD_LIFE: Duration = Duration::from_secs(600);
+/// How long a binary that was replaced stays readable for downloads under way.
+pub(super) const REPLACED_LIFE: Duration = Duration::from_secs(60);
 
 /// Names the bytes of one upload. Never used twice, so it serves as the strong `ETag`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -5,8 +5,9 @@ use tracing::warn;
 use crate::{
     service::{
         ServiceError, answer::Answer, booking::Wish, creation::Creation, parameters::Parameters,
+        storage::apply,
     },
-    store::{Changes, Holder, ServiceId, Value, Written},
+    store::{Changes, Holder, ServiceId, Value},
 };
 
 impl Creation {
@@ -31,14 +32,8 @@ impl Creation {
         let wish = Wish::of(&self.catalog, self.numbering, &self.definition, &parameters)?;
         let booking = wish.ask(&*self.store, Holder::Existing(&id)).await?;
         if !changes.set.is_empty() || !changes.remove.is_empty() {
-            let failed = match self.store.write(&id, changes).await {
-                Ok(Written::Stored) => None,
-                Ok(Written::TooManyKeys) => Some(ServiceError::TooManyKeys(self.limits.keys)),
-                Ok(Written::NoService) => Some(ServiceError::NoSuchService(id.clone())),
-                Ok(Written::UploadLost) => Some(ServiceError::UploadLost),
-                Err(error) => Some(error.into()),
-            };
-            if let Some(error) = failed {
+            let applied = apply(&*self.store, &id, changes, self.limits.keys).await;
+            if let Err(error) = applied {
                 if let Err(error) = self.store.release(&id, &booking).await {
                     warn!(%id, %error, "a number comes back when its time has run out");
                 }

@@ -41,9 +41,6 @@ impl Creation {
             let Booking { group, number, .. } = booking;
             warn!(group, number, %error, "a number comes back when the clean-up finds it");
         }
-        match made? {
-            Made::Now => Ok(answer),
-            Made::Before(answer) => Ok(answer),
-        }
+        Ok(made?.answer(answer))
     }
 }

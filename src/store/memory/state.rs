@@ -10,15 +10,10 @@ use bytes::Bytes;
 use super::{
     super::{
         Audit, Binary, BlobId, Booking, BookingId, Call, Changes, Description, Group,
-        IdempotencyKey, KeyName, Moment, ServiceId, StoreError, Value,
+        IdempotencyKey, KeyName, Moment, REPLACED_LIFE, ServiceId, StoreError, UPLOAD_LIFE, Value,
     },
     books::Books,
 };
-
-/// How long chunks that nothing names are kept after the last one.
-const UPLOAD_LIFE: Duration = Duration::from_secs(600);
-/// How long a binary that was replaced stays readable for downloads under way.
-const REPLACED_LIFE: Duration = Duration::from_secs(60);
 
 /// One living service.
 #[derive(Default)]

@@ -1,8 +1,6 @@
 //! Bytes of binaries: chunks in `blob:{id}:<blob>`, over the pool, so that no small request waits
 //! behind a big one.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use deadpool_redis::Connection;
 use redis::pipe;
@@ -14,12 +12,9 @@ use super::{
     keys, millis,
     scripts::{RETIRE, call},
 };
-use crate::store::{Binary, BlobId, KeyName, ServiceId, StoreError, Value};
-
-/// How long chunks that nothing names are kept after the last one.
-const UPLOAD_LIFE: Duration = Duration::from_secs(600);
-/// How long a binary that was replaced stays readable for downloads under way.
-const REPLACED_LIFE: Duration = Duration::from_secs(60);
+use crate::store::{
+    Binary, BlobId, KeyName, REPLACED_LIFE, ServiceId, StoreError, UPLOAD_LIFE, Value,
+};
 
 impl RedisStore {
     async fn pooled(&self) -> Result<Connection, StoreError> {
