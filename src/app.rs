@@ -1,24 +1,27 @@
 //! Joins all parts into one running service; the only file that sees everything.
 
-use std::{
-    io,
-    net::{SocketAddr, TcpListener},
-    sync::Arc,
-    time::Duration,
-};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use actix_web::{App, HttpServer, dev::Server};
-use thiserror::Error;
+use actix_web::dev::Server;
+use futures_util::future;
 use tokio::{task::JoinHandle, time};
-use tracing::warn;
+use tracing::{info, warn};
 
+pub use self::error::StartError;
+use self::{
+    listeners::{Listener, Parts},
+    tls::Certificates,
+};
 use crate::{
-    http::{self, Api},
-    service::{Catalog, CatalogError, Numbering, Services},
-    settings::{Settings, SettingsError},
+    service::{Catalog, Numbering},
+    settings::{Groups, Settings},
     shutdown::Readiness,
     store::{Audit, Group, Store, StoreError, memory::MemoryStore, redis::RedisStore},
 };
+
+mod error;
+mod listeners;
+mod tls;
 
 /// How often the embedded store is rid of what has ended while nobody asks it anything.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
@@ -26,41 +29,29 @@ const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// After which time an audit looks again at what it found: longer than the clean-up takes.
 const AUDIT_AGAIN: Duration = Duration::from_secs(10);
 
-/// Why the service did not start.
-#[derive(Debug, Error)]
-pub enum StartError {
-    /// A setting is wrong.
-    #[error(transparent)]
-    Settings(#[from] SettingsError),
-    /// The catalogue is wrong.
-    #[error("catalogue {0}")]
-    Catalog(#[from] CatalogError),
-    /// The store cannot be used as it is set.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The address cannot be listened on.
-    #[error("setting `server.listen`: cannot listen on {address}: {error}")]
-    Listen {
-        /// The address set.
-        address: String,
-        /// What the system says.
-        error: io::Error,
-    },
-    /// There is no store whose books could be looked through from outside.
-    #[error("setting `redis.url` is not set: the embedded store's books end with its process")]
-    NoBooks,
-    /// It ran, and ended by itself.
-    #[error("the server ended: {0}")]
-    Served(io::Error),
-}
-
 /// A running service. Dropped, it goes on; [`Running::until`] ends it.
 pub struct Running {
     /// Where it listens.
     pub address: SocketAddr,
-    readiness: Readiness,
-    server: Server,
-    background: JoinHandle<()>,
+    /// Where it serves everything, if that is asked for.
+    pub private_address: Option<SocketAddr>,
+    /// Whether it still wants requests.
+    pub readiness: Readiness,
+    scheme: &'static str,
+    servers: Vec<Server>,
+    background: Vec<JoinHandle<()>>,
+}
+
+/// Looks whether what `settings` name can be used: the catalogue and the certificate.
+///
+/// # Errors
+/// As [`catalog`]; [`StartError::Tls`] for a certificate or key that is none.
+pub fn check(settings: &Settings) -> Result<(), StartError> {
+    catalog(settings)?;
+    if let Some(tls) = &settings.tls {
+        Certificates::load(tls)?.config()?;
+    }
+    Ok(())
 }
 
 /// Reads the catalogue that `settings` name.
@@ -71,7 +62,8 @@ pub fn catalog(settings: &Settings) -> Result<Catalog, StartError> {
     let (origin, text) = settings.catalog_text()?;
     let life = settings.limits.life.as_secs();
     let numbering = Numbering::of(settings.phone.default_region);
-    Ok(Catalog::read(&origin, &text, life, numbering)?)
+    let catalog = Catalog::read(&origin, &text, life, numbering)?;
+    Ok(catalog.locked(&origin, &settings.auth.credentials)?)
 }
 
 /// Looks through the books in Redis: what is held by whom, and what by nobody.
@@ -99,73 +91,75 @@ pub async fn audit(settings: &Settings) -> Result<Audit, StartError> {
 /// A [`StartError`]; that the store is away is none, the service becomes ready when it comes.
 pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let catalog = Arc::new(catalog(&settings)?);
-    let limits = Arc::new(settings.limits.clone());
-    let listen_error = |error| StartError::Listen {
-        address: settings.server.listen.clone(),
-        error,
-    };
-    let listener = TcpListener::bind(&settings.server.listen).map_err(listen_error)?;
-    let address = listener.local_addr().map_err(listen_error)?;
-    let backing = Backing::new(&settings);
-    let background = backing.maintain(catalog.groups()).await?;
-    let numbering = Numbering::of(settings.phone.default_region);
-    let readiness = Readiness::default();
     let server = &settings.server;
-    let (workers, head_timeout) = (server.workers, server.head_timeout);
-    let shutdown = server.shutdown.as_secs();
-    let ready = readiness.clone();
-    let settings = Arc::new(settings.clone());
-    let server = HttpServer::new(move || {
-        let (catalog, limits) = (Arc::clone(&catalog), Arc::clone(&limits));
-        let (backing, ready) = (backing.clone(), ready.clone());
-        let settings = Arc::clone(&settings);
-        // Each worker opens its own way to the store, on its own runtime.
-        let api = move || {
-            let (catalog, limits) = (Arc::clone(&catalog), Arc::clone(&limits));
-            let (backing, ready) = (backing.clone(), ready.clone());
-            let settings = Arc::clone(&settings);
-            async move {
-                let store = backing.open().await?;
-                let services = Services::new(catalog, store, Arc::clone(&limits), numbering);
-                Ok::<_, StoreError>(Api::new(services, limits, ready, &settings))
-            }
-        };
-        App::new().data_factory(api).configure(http::routes)
-    })
-    .workers(workers)
-    .client_request_timeout(head_timeout)
-    .shutdown_timeout(shutdown)
-    .disable_signals()
-    .listen(listener)
-    .map_err(|error| StartError::Listen {
-        address: address.to_string(),
-        error,
-    })?
-    .run();
-    Ok(Running {
-        address,
-        readiness,
-        server,
+    let public = Listener::bind("server.listen", &server.listen, server.public)?;
+    let private = server.private_listen.as_ref().map(|address| {
+        let setting = "server.private_listen";
+        Listener::bind(setting, address, Groups::ALL)
+    });
+    let private = private.transpose()?;
+    let certificates = settings.tls.as_ref().map(Certificates::load).transpose()?;
+    let tls = certificates
+        .as_ref()
+        .map(Certificates::config)
+        .transpose()?;
+    let backing = Backing::new(&settings);
+    let mut background = vec![backing.maintain(catalog.groups()).await?];
+    background.extend(certificates.map(|files| tokio::spawn(files.keep_current())));
+    let parts = Parts {
+        catalog,
+        limits: Arc::new(settings.limits.clone()),
+        numbering: Numbering::of(settings.phone.default_region),
+        backing,
+        readiness: Readiness::default(),
+        settings: Arc::new(settings),
+    };
+    let mut running = Running {
+        address: public.address,
+        private_address: private.as_ref().map(|listener| listener.address),
+        readiness: parts.readiness.clone(),
+        scheme: if tls.is_some() { "https" } else { "http" },
+        servers: Vec::new(),
         background,
-    })
+    };
+    for listener in [Some(public), private].into_iter().flatten() {
+        let serving = listener.serve(&parts, tls.as_ref());
+        running.servers.push(serving.map_err(StartError::Served)?);
+    }
+    Ok(running)
 }
 
 impl Running {
-    /// Serves until `asked` returns, then finishes what is in flight and returns.
+    /// Tells the log where it listens.
+    pub fn tell(&self) {
+        if let Some(address) = self.private_address {
+            info!(private = %address, "listening for those who may ask everything");
+        }
+        let (address, scheme) = (self.address, self.scheme);
+        info!(%address, "listening; to try it: curl -X POST {scheme}://{address}/genesys/1/service/store -d key=value");
+    }
+
+    /// Serves until `asked` returns, then takes no more connections, finishes what is in flight and returns.
     ///
     /// # Errors
     /// What the server says when it ends by itself.
     pub async fn until(self, asked: impl Future<Output = ()>) -> io::Result<()> {
-        let handle = self.server.handle();
-        let mut served = tokio::spawn(self.server);
+        let handles: Vec<_> = self.servers.iter().map(Server::handle).collect();
+        let mut served = future::select_all(self.servers.into_iter().map(tokio::spawn));
         tokio::select! {
-            ended = &mut served => return ended.map_err(io::Error::other)?,
+            // By itself: the other one is left to end with the process.
+            (ended, _, _) = &mut served => return ended.map_err(io::Error::other)?,
             () = asked => {}
         }
         self.readiness.drain();
-        handle.stop(true).await;
-        self.background.abort();
-        served.await.map_err(io::Error::other)?
+        future::join_all(handles.iter().map(|handle| handle.stop(true))).await;
+        for task in self.background {
+            task.abort();
+        }
+        for ended in served.into_inner() {
+            ended.await.map_err(io::Error::other)??;
+        }
+        Ok(())
     }
 }
 

@@ -36,6 +36,15 @@ pub enum Command {
     /// Reads all there is and changes nothing. Exits with 0 if every number is free or held by a
     /// living service and nothing is left of ended ones, else with 1.
     Audit,
+    /// Ask the service that runs under these settings how it is, and exit: a probe for images
+    ///
+    /// Asks its own machine, on the first address (`server.listen`), over TLS where that is set. Exits
+    /// with 0 if the service is ready, else with 1.
+    Healthcheck {
+        /// Ask only whether the process is up, not whether it is ready
+        #[arg(long)]
+        live: bool,
+    },
 }
 
 #[cfg(test)]

@@ -8,20 +8,27 @@ use std::{sync::Arc, time::Duration};
 use actix_web::{
     HttpRequest, Resource, Route,
     http::Method,
+    middleware::from_fn,
     web::{self, ServiceConfig, delete, get, head, post, put},
 };
+
+use ipnet::IpNet;
+use secrecy::SecretString;
 
 pub use self::error::ApiError;
 use crate::{
     service::Services,
-    settings::{Limits, Settings},
+    settings::{Cors, Groups, Limits, Settings},
     shutdown::Readiness,
 };
 
 mod admin;
 mod binaries;
 mod body;
+mod caller;
+mod cors;
 mod error;
+mod gate;
 mod health;
 mod path;
 mod reply;
@@ -36,10 +43,13 @@ pub struct Api {
     readiness: Readiness,
     body_stall: Duration,
     unreadable_json_status: u16,
+    keys: Vec<SecretString>,
+    trusted_proxies: Vec<IpNet>,
+    cors: Cors,
 }
 
 impl Api {
-    /// Handlers' view of `services`, as `settings` have it.
+    /// Handlers' view of `services`, as `settings` have it; made on the worker's own thread.
     #[must_use]
     pub fn new(
         services: Services,
@@ -47,20 +57,34 @@ impl Api {
         readiness: Readiness,
         settings: &Settings,
     ) -> Self {
+        reply::work_for(&readiness);
         Self {
             services,
             limits,
             readiness,
             body_stall: settings.server.body_stall,
             unreadable_json_status: settings.api.unreadable_json_status,
+            keys: settings.auth.api_keys.clone(),
+            trusted_proxies: settings.server.trusted_proxies.clone(),
+            cors: settings.cors.clone(),
         }
     }
 }
 
+/// What a listener serves.
+#[derive(Debug, Clone, Copy)]
+pub struct Exposure {
+    /// Which groups of routes.
+    pub groups: Groups,
+    /// Whether anything is asked of the callers of services: credentials, API keys, origins. If not,
+    /// nobody is looked at on the way to a route.
+    pub gated: bool,
+}
+
 /// All routes. They are tried in this order, so those asked most come first; only the two that take
 /// any rest of a path have to stand behind the others.
-pub fn routes(config: &mut ServiceConfig) {
-    let endpoints = [
+pub fn routes(config: &mut ServiceConfig, Exposure { groups, gated }: Exposure) {
+    let client = [
         at("/genesys/1/service/{id}/storage/{key}")
             .on(Method::GET, get().to(storage::read))
             .on(Method::DELETE, delete().to(storage::delete_key)),
@@ -82,14 +106,37 @@ pub fn routes(config: &mut ServiceConfig) {
         at("/genesys/1/service/{id}/{request:.+}")
             .on(Method::POST, post().to(requests::ask))
             .on(Method::GET, get().to(requests::ask)),
-        at("/genesys/1/admin/node/status").on(Method::GET, get().to(admin::node_status)),
+    ];
+    // Which of the configured services may be created is told by the catalogue that a listener sees.
+    let matching = [at("/genesys/1/service/{service}")
+        .on(Method::POST, post().to(services::create))
+        .on(Method::GET, get().to(services::create))];
+    let admin = [at("/genesys/1/admin/node/status").on(Method::GET, get().to(admin::node_status))];
+    let health = [
         at("/livez").on(Method::GET, get().to(health::live)),
         at("/readyz").on(Method::GET, get().to(health::ready)),
     ];
-    for endpoint in endpoints {
-        config.service(endpoint.resource());
+    if groups.client {
+        serve(config, client, gated);
+    } else if groups.matching {
+        serve(config, matching, gated);
     }
+    if groups.admin {
+        serve(config, admin, false);
+    }
+    serve(config, health, false);
     config.default_service(web::to(no_route));
+}
+
+fn serve<const N: usize>(config: &mut ServiceConfig, endpoints: [Endpoint; N], gated: bool) {
+    for endpoint in endpoints {
+        let resource = endpoint.resource();
+        if gated {
+            config.service(resource.wrap(from_fn(gate::pass)));
+        } else {
+            config.service(resource);
+        }
+    }
 }
 
 /// One path and what it answers to.

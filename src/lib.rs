@@ -10,6 +10,7 @@
 
 pub mod app;
 pub mod cli;
+pub mod healthcheck;
 pub mod http;
 pub mod service;
 pub mod settings;

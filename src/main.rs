@@ -10,10 +10,11 @@ use clap::Parser;
 use switchboard::{
     app::{self, StartError},
     cli::{Arguments, Command},
+    healthcheck,
     settings::Settings,
     shutdown, telemetry,
 };
-use tracing::{error, info};
+use tracing::error;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -24,7 +25,7 @@ const WRONG_SETTINGS: u8 = 64;
 fn main() -> ExitCode {
     match start() {
         Ok(code) => code,
-        Err(error @ (StartError::Settings(_) | StartError::Catalog(_) | StartError::NoBooks)) => {
+        Err(error) if error.is_about_settings() => {
             drop(writeln!(io::stderr(), "switchboard: {error}"));
             ExitCode::from(WRONG_SETTINGS)
         }
@@ -39,22 +40,41 @@ fn start() -> Result<ExitCode, StartError> {
     let arguments = Arguments::parse();
     let settings = Settings::load(arguments.config.as_deref(), env::vars_os())?;
     if let Some(Command::Check) = arguments.command {
-        app::catalog(&settings)?;
+        app::check(&settings)?;
         drop(writeln!(io::stdout(), "settings and catalogue are valid"));
         return Ok(ExitCode::SUCCESS);
+    }
+    if let Some(Command::Healthcheck { live }) = arguments.command {
+        return Ok(healthcheck(&settings, live));
     }
     drop(telemetry::start(&settings.log));
     if let Some(Command::Audit) = arguments.command {
         return audit(&settings);
     }
     actix_web::rt::System::new().block_on(async {
+        let grace = settings.server.grace;
         let running = app::start(settings).await?;
-        let address = running.address;
-        info!(%address, "listening; to try it: curl -X POST http://{address}/genesys/1/service/store -d key=value");
-        let ended = running.until(shutdown::asked()).await;
+        running.tell();
+        let asked = shutdown::asked(running.readiness.clone(), grace);
+        let ended = running.until(asked).await;
         ended.map_err(StartError::Served)?;
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// Tells how the running service is.
+fn healthcheck(settings: &Settings, live: bool) -> ExitCode {
+    let path = if live { "/livez" } else { "/readyz" };
+    match healthcheck::ask(settings, path) {
+        Ok(status) => {
+            drop(writeln!(io::stdout(), "{path}: {status}"));
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            drop(writeln!(io::stderr(), "switchboard: {path}: {error}"));
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// Prints what the books say; fails where something is held by nobody, or lost.

@@ -13,12 +13,13 @@ pub use self::{
     download::{Download, Span},
     error::ServiceError,
     flatten::{FlattenError, flatten},
+    locks::Shown,
     pairs::{Entry, Pairs},
     subscriber::Numbering,
     uploads::{Upload, Uploads},
 };
 use crate::{
-    settings::Limits,
+    settings::{Limits, Throttle},
     store::{Description, Moment, ServiceId, Store},
 };
 
@@ -33,11 +34,13 @@ mod download;
 mod error;
 mod flatten;
 mod life;
+mod locks;
 mod pairs;
 mod parameters;
 mod resources;
 mod storage;
 mod subscriber;
+mod throttle;
 mod uploads;
 
 /// One worker's services: what may be created, and where they live.
@@ -47,6 +50,7 @@ pub struct Services {
     store: Arc<dyn Store>,
     limits: Arc<Limits>,
     numbering: Numbering,
+    throttle: Throttle,
 }
 
 impl Services {
@@ -63,7 +67,15 @@ impl Services {
             store,
             limits,
             numbering,
+            throttle: Throttle::default(),
         }
+    }
+
+    /// The same under these limits of how often; without them there are none.
+    #[must_use]
+    pub fn throttled(mut self, throttle: Throttle) -> Self {
+        self.throttle = throttle;
+        self
     }
 
     /// Whether `name` names a configured service.

@@ -8,6 +8,7 @@
 //!
 //! Beside `main`, nothing else in this crate reads files or the environment.
 
+mod callers;
 mod error;
 mod layers;
 mod names;
@@ -22,11 +23,15 @@ use std::{
     time::Duration,
 };
 
+use ipnet::IpNet;
 use phonenumber::country;
 use secrecy::SecretString;
 
-pub use self::error::{Origin, SettingsError};
 use self::layers::Layers;
+pub use self::{
+    callers::{Auth, Cors, Credentials, Groups, Throttle, Tls, TlsFiles, TlsVersion},
+    error::{Origin, SettingsError},
+};
 
 const SHIPPED_CATALOG: &str = include_str!("../config/catalog.toml");
 
@@ -35,6 +40,14 @@ const SHIPPED_CATALOG: &str = include_str!("../config/catalog.toml");
 pub struct Settings {
     /// `[server]`: sockets, threads, patience with clients.
     pub server: Server,
+    /// `[tls]`: absent means plain HTTP.
+    pub tls: Option<Tls>,
+    /// `[auth]`: who may call.
+    pub auth: Auth,
+    /// `[cors]`: pages of which other origins may call.
+    pub cors: Cors,
+    /// `[throttle]`: how often.
+    pub throttle: Throttle,
     /// `[api]`: where the API leaves a choice.
     pub api: Api,
     /// `[redis]`: the shared store.
@@ -56,12 +69,24 @@ pub struct Settings {
 pub struct Server {
     /// `host:port`; the host may be a name, or IPv6 in brackets. Port 0 asks for a free one.
     pub listen: String,
+    /// What is served there.
+    pub public: Groups,
+    /// A second address, at which everything is served.
+    pub private_listen: Option<String>,
+    /// Who may say in `X-Forwarded-For` whom it speaks for.
+    pub trusted_proxies: Vec<IpNet>,
     /// Worker threads, 1 to 256; where the setting is 0, already the number of CPUs.
     pub workers: usize,
     /// How long a client may take for the head of a request; never zero.
     pub head_timeout: Duration,
     /// How long a client may pause within a body; never zero.
     pub body_stall: Duration,
+    /// How long a connection may stay open between two requests; zero closes it after each.
+    pub keep_alive: Duration,
+    /// Connections that one worker serves at a time, at least 1.
+    pub connections_per_worker: usize,
+    /// How long requests are served on after the process was told to stop; zero is allowed.
+    pub grace: Duration,
     /// How long requests under way may go on when the process is to stop; zero is allowed.
     pub shutdown: Duration,
 }

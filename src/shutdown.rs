@@ -1,5 +1,5 @@
-//! Coming to an end: told by a signal, the service is no longer ready, finishes what is in flight,
-//! and stops.
+//! Coming to an end: told by a signal, the service is no longer ready and says so; it serves on for a
+//! grace, in which load balancers notice; then it finishes what is in flight, and stops.
 
 use std::{
     future::pending,
@@ -7,10 +7,14 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
-use tokio::signal::unix::{SignalKind, signal};
-use tracing::warn;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    time,
+};
+use tracing::{info, warn};
 
 /// Whether the service still wants requests; shared by all workers.
 #[derive(Debug, Clone, Default)]
@@ -31,9 +35,10 @@ impl Readiness {
     }
 }
 
-/// Returns when the process is asked to stop, by SIGTERM or SIGINT. Where the system does not let
-/// signals be listened to it never returns: then the system's own way of ending a process remains.
-pub async fn asked() {
+/// Returns when the process is to stop. SIGTERM says that it will be, in `grace`: until then it is not
+/// ready, and serves on. SIGINT, or a second signal, ends it at once. Where the system does not let
+/// signals be listened to this never returns: then the system's own way of ending a process remains.
+pub async fn asked(readiness: Readiness, grace: Duration) {
     let listened = (
         signal(SignalKind::terminate()),
         signal(SignalKind::interrupt()),
@@ -43,6 +48,17 @@ pub async fn asked() {
         return pending().await;
     };
     tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => return,
+    }
+    readiness.drain();
+    let seconds = grace.as_secs();
+    info!(
+        seconds,
+        "asked to stop; not ready any more, serving on for a grace"
+    );
+    tokio::select! {
+        () = time::sleep(grace) => {}
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }

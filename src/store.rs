@@ -7,7 +7,7 @@
 //! A verb that finds no live service says so in its result (`None`, [`Written::NoService`]);
 //! [`StoreError`] is only for a store that cannot do its work.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -24,6 +24,7 @@ pub use self::{
     hash::stable_hash,
     moment::Moment,
     names::{IdempotencyKey, KeyName, MAX_KEY_NAME_BYTES, ServiceId},
+    tally::{Counted, Tally},
 };
 
 mod audit;
@@ -35,6 +36,7 @@ pub mod memory;
 mod moment;
 mod names;
 pub mod redis;
+mod tally;
 
 /// A service about to be made, whole: what is not in here is not in the service.
 #[derive(Debug)]
@@ -228,6 +230,12 @@ pub trait Store: Send + Sync {
         groups: &[String],
         call: &Call,
     ) -> Result<Option<ServiceId>, StoreError>;
+
+    /// Counts one more of `tally`. A count lasts `window` from its first one on, then it is forgotten.
+    async fn count(&self, tally: &Tally, window: Duration) -> Result<Counted, StoreError>;
+
+    /// Takes one back of what was counted; where the count has ended, nothing happens.
+    async fn uncount(&self, tally: &Tally) -> Result<(), StoreError>;
 
     /// Looks through the books of `groups`: what is held by whom, and what by nobody. Reads all there
     /// is and changes nothing.

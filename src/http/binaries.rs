@@ -6,8 +6,9 @@ use actix_web::{
     http::{
         Method, StatusCode,
         header::{
-            ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderValue,
-            IF_NONE_MATCH, IF_RANGE, RANGE, Range, X_CONTENT_TYPE_OPTIONS,
+            ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_RANGE, CONTENT_SECURITY_POLICY,
+            CONTENT_TYPE, CROSS_ORIGIN_RESOURCE_POLICY, ETAG, HeaderValue, IF_NONE_MATCH, IF_RANGE,
+            RANGE, Range, X_CONTENT_TYPE_OPTIONS,
         },
     },
     web::{self, Bytes},
@@ -73,7 +74,11 @@ fn describe(
         ))
         .insert_header((ETAG, tag))
         .insert_header((ACCEPT_RANGES, "bytes"))
-        .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"));
+        // Whoever uploaded it says what it is: no browser may run it as a page of this origin, nor
+        // may a page of another one have it shown in itself.
+        .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .insert_header((CONTENT_SECURITY_POLICY, "sandbox; default-src 'none'"))
+        .insert_header((CROSS_ORIGIN_RESOURCE_POLICY, "same-origin"));
 }
 
 /// Whether the header lists `tag`, or `*`.

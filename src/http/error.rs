@@ -2,11 +2,13 @@
 //!
 //! `{"exception":"KeyNotFound","message":"...","code":404,"phrase":"Not Found"}`
 
+use std::time::Duration;
+
 use actix_web::{
     HttpResponse, ResponseError,
     http::{
         StatusCode,
-        header::{ALLOW, CONTENT_RANGE, RETRY_AFTER},
+        header::{ALLOW, CONTENT_RANGE, RETRY_AFTER, WWW_AUTHENTICATE},
     },
 };
 use serde::Serialize;
@@ -18,6 +20,9 @@ use crate::{service::ServiceError, store::StoreError};
 
 /// Seconds after which a client may try again when the store is away.
 const RETRY_SECONDS: &str = "1";
+
+/// What a 401 asks for.
+const BASIC: &str = "Basic realm=\"switchboard\", charset=\"UTF-8\"";
 
 /// Everything that can go wrong with a request, as its sender is told.
 #[derive(Debug, Error)]
@@ -36,6 +41,9 @@ pub enum ApiError {
     /// A parameter or name that is out of range or of the wrong form.
     #[error("{0}")]
     InvalidParameter(String),
+    /// The request does not show what is asked for.
+    #[error("{0}")]
+    Unauthorized(&'static str),
     /// No such configured service, or no such live one.
     #[error("{0}")]
     ServiceNotFound(String),
@@ -73,6 +81,14 @@ pub enum ApiError {
     /// A content type that no body of this API has.
     #[error("{0}")]
     UnsupportedMediaType(String),
+    /// More often than a limit allows.
+    #[error("{message}")]
+    TooManyRequests {
+        /// Of what, and how many are allowed.
+        message: String,
+        /// Seconds after which it may be tried again.
+        retry_after: u64,
+    },
     /// A range outside of a binary of `size` bytes.
     #[error("the range lies outside of the binary, which has {size} bytes")]
     RangeNotSatisfiable {
@@ -109,6 +125,7 @@ impl ApiError {
             }
             Self::InvalidBody(_) => ("InvalidBody", StatusCode::BAD_REQUEST),
             Self::InvalidParameter(_) => ("InvalidParameter", StatusCode::BAD_REQUEST),
+            Self::Unauthorized(_) => ("Unauthorized", StatusCode::UNAUTHORIZED),
             Self::ServiceNotFound(_) => ("ServiceNotFound", StatusCode::NOT_FOUND),
             Self::KeyNotFound(_) => ("KeyNotFound", StatusCode::NOT_FOUND),
             Self::RequestNotFound(_) => ("RequestNotFound", StatusCode::NOT_FOUND),
@@ -120,6 +137,7 @@ impl ApiError {
             Self::UnsupportedMediaType(_) => {
                 ("UnsupportedMediaType", StatusCode::UNSUPPORTED_MEDIA_TYPE)
             }
+            Self::TooManyRequests { .. } => ("TooManyRequests", StatusCode::TOO_MANY_REQUESTS),
             Self::RangeNotSatisfiable { .. } => {
                 ("RangeNotSatisfiable", StatusCode::RANGE_NOT_SATISFIABLE)
             }
@@ -145,7 +163,11 @@ impl ResponseError for ApiError {
             Self::RangeNotSatisfiable { size } => {
                 response.insert_header((CONTENT_RANGE, format!("bytes */{size}")));
             }
-            Self::NoAccessNumber { retry_after, .. } => {
+            Self::Unauthorized(_) => {
+                response.insert_header((WWW_AUTHENTICATE, BASIC));
+            }
+            Self::NoAccessNumber { retry_after, .. }
+            | Self::TooManyRequests { retry_after, .. } => {
                 response.insert_header((RETRY_AFTER, retry_after.to_string()));
             }
             Self::StoreUnavailable(_) => {
@@ -176,8 +198,12 @@ impl From<ServiceError> for ApiError {
             ServiceError::NoMatch(_) => Self::NoMatch(message),
             ServiceError::NoAccessNumber { wait, .. } => Self::NoAccessNumber {
                 message,
-                // Rounded up: who comes back then does not come too early.
-                retry_after: wait.as_secs().max(1) + u64::from(wait.subsec_millis() > 0),
+                retry_after: rounded_up(wait),
+            },
+            ServiceError::Unauthorized(reason) => Self::Unauthorized(reason),
+            ServiceError::TooMany { wait, .. } => Self::TooManyRequests {
+                message,
+                retry_after: rounded_up(wait),
             },
             ServiceError::InvalidParameter(_) => Self::InvalidParameter(message),
             ServiceError::TooManyKeys(_) => Self::TooLarge(message),
@@ -187,6 +213,11 @@ impl From<ServiceError> for ApiError {
             ServiceError::Store(error) => Self::from(error),
         }
     }
+}
+
+/// Who comes back after so many seconds does not come too early.
+fn rounded_up(wait: Duration) -> u64 {
+    wait.as_secs().max(1) + u64::from(wait.subsec_millis() > 0)
 }
 
 /// The only bridge from the store's errors: their texts go to the log, here and nowhere else.

@@ -21,6 +21,16 @@ pub(super) fn service_id(request: &HttpRequest) -> Result<ServiceId, ApiError> {
     segment(request, place).map(ServiceId::from)
 }
 
+/// What stands in `/genesys/1/service/{name}`, where nothing stands behind it.
+pub(super) fn only_name(request: &HttpRequest) -> Result<Option<String>, ApiError> {
+    let mut segments = request.uri().path().split('/').skip(ID - 1);
+    let (first, name, rest) = (segments.next(), segments.next(), segments.next());
+    match (first, name, rest) {
+        (Some("service"), Some(name), None) => decoded(name).map(Some),
+        _ => Ok(None),
+    }
+}
+
 /// The name in `/genesys/1/service/{name}`.
 pub(super) fn service_name(request: &HttpRequest) -> Result<String, ApiError> {
     segment(request, ID)

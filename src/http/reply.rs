@@ -1,5 +1,7 @@
 //! What every answer has in common.
 
+use std::cell::OnceCell;
+
 use actix_web::{
     HttpResponse, HttpResponseBuilder,
     http::{
@@ -10,11 +12,24 @@ use actix_web::{
 use serde::{Serializer, ser::SerializeMap};
 
 use super::ApiError;
+use crate::shutdown::Readiness;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json;charset=utf-8");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain;charset=utf-8");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-cache, no-store");
 const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
+
+thread_local! {
+    /// Whether the service of this worker is about to stop.
+    static READINESS: OnceCell<Readiness> = const { OnceCell::new() };
+}
+
+/// From now on this thread is a worker of the service that `readiness` is of.
+pub(super) fn work_for(readiness: &Readiness) {
+    READINESS.with(|of_thread| {
+        of_thread.get_or_init(|| readiness.clone());
+    });
+}
 
 /// An answer with the headers of all answers, for JSON unless said otherwise.
 pub(super) fn with_headers(status: StatusCode) -> HttpResponseBuilder {
@@ -23,6 +38,10 @@ pub(super) fn with_headers(status: StatusCode) -> HttpResponseBuilder {
         .insert_header((CONTENT_TYPE, JSON))
         .insert_header((CACHE_CONTROL, NO_STORE))
         .insert_header((PRAGMA, NO_CACHE));
+    // Whoever keeps connections learns to open the next one elsewhere, before this one breaks.
+    if READINESS.with(|of_thread| of_thread.get().is_some_and(Readiness::is_draining)) {
+        response.force_close();
+    }
     response
 }
 

@@ -3,7 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 
-use super::{Api, ApiError, body, path, reply};
+use super::{Api, ApiError, body, caller, path, reply};
 use crate::{
     service::{Begun, CreationHead},
     store::{Description, Moment, ServiceId},
@@ -16,7 +16,8 @@ pub(super) async fn create(
     payload: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
     let name = path::service_name(&request)?;
-    let begun = api.services.begin(&name, creation_head(&request)).await?;
+    let head = creation_head(&api, &request);
+    let begun = api.services.begin(&name, head).await?;
     let mut creation = match begun {
         Begun::Answered(answer) => return Ok(reply::json(answer)),
         Begun::Open(creation) => creation,
@@ -65,7 +66,7 @@ pub(super) async fn delete(
     Ok(reply::ok())
 }
 
-fn creation_head(request: &HttpRequest) -> CreationHead {
+fn creation_head(api: &Api, request: &HttpRequest) -> CreationHead {
     let header = |name| {
         let value = request.headers().get(name)?;
         Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
@@ -73,6 +74,12 @@ fn creation_head(request: &HttpRequest) -> CreationHead {
     CreationHead {
         gms_user: header("gms_user"),
         idempotency_key: header("Idempotency-Key"),
+        address: if api.services.counts_addresses() {
+            caller::address(request, &api.trusted_proxies)
+        } else {
+            None
+        },
+        shown: caller::shown(request),
     }
 }
 

@@ -7,11 +7,16 @@ use thiserror::Error;
 use toml::Value;
 
 use super::{
+    builtin::Builtin,
     definition::{Definition, DefinitionError},
+    locks::Locks,
     resources::{Pools, Resources},
     subscriber::Numbering,
 };
-use crate::store::Group;
+use crate::{
+    settings::{Credentials, Groups},
+    store::Group,
+};
 
 /// Longest name of a configured service, in bytes.
 const MAX_NAME_BYTES: usize = 128;
@@ -42,6 +47,7 @@ pub enum CatalogError {
 pub struct Catalog {
     definitions: BTreeMap<String, Arc<Definition>>,
     pools: Pools,
+    locks: Arc<Locks>,
 }
 
 #[derive(Deserialize)]
@@ -69,7 +75,7 @@ impl Catalog {
             origin: origin.to_owned(),
             reason,
         };
-        let file: File = toml::from_str(text).map_err(|error| unreadable(error.to_string()))?;
+        let file: File = toml::from_str(text).map_err(|error| unreadable(told(text, &error)))?;
         let wrong = |error| CatalogError::Definition {
             origin: origin.to_owned(),
             error,
@@ -99,7 +105,46 @@ impl Catalog {
             check_group(&definition, &pools).map_err(wrong)?;
             definitions.insert(name, Arc::new(definition));
         }
-        Ok(Self { definitions, pools })
+        Ok(Self {
+            definitions,
+            pools,
+            locks: Arc::default(),
+        })
+    }
+
+    /// The same with its services locked: each by what it says, else by what `server` says.
+    ///
+    /// # Errors
+    /// A [`CatalogError`] for a service that would have a user name and no password.
+    pub fn locked(mut self, origin: &str, server: &Credentials) -> Result<Self, CatalogError> {
+        let all = self.definitions.values();
+        let all = all.map(|definition| (definition.name(), definition.credentials()));
+        let locks = Locks::of(all, server).map_err(|error| CatalogError::Definition {
+            origin: origin.to_owned(),
+            error,
+        })?;
+        self.locks = Arc::new(locks);
+        Ok(self)
+    }
+
+    /// What of it a listener serves that serves `groups`. Services that exist keep their locks.
+    #[must_use]
+    pub fn seen_by(&self, groups: Groups) -> Self {
+        let is_seen = |definition: &Definition| match definition.builtin() {
+            Builtin::MatchInteraction => groups.matching,
+            _ => groups.client,
+        };
+        let mut definitions = self.definitions.clone();
+        definitions.retain(|_, definition| is_seen(definition));
+        Self {
+            definitions,
+            pools: self.pools.clone(),
+            locks: Arc::clone(&self.locks),
+        }
+    }
+
+    pub(super) fn locks(&self) -> &Locks {
+        &self.locks
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&Arc<Definition>> {
@@ -126,6 +171,23 @@ impl Catalog {
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.definitions.keys().map(String::as_str)
     }
+}
+
+/// What is wrong, and where. The line itself stays untold: a password may stand in it.
+fn told(text: &str, error: &toml::de::Error) -> String {
+    let message = error.message();
+    let Some(before) = error.span().and_then(|span| text.get(..span.start)) else {
+        return message.to_owned();
+    };
+    let line = before.matches('\n').count() + 1;
+    let column = before
+        .rsplit('\n')
+        .next()
+        .unwrap_or_default()
+        .chars()
+        .count()
+        + 1;
+    format!("line {line}, column {column}: {message}")
 }
 
 /// A group that a definition names must be there.

@@ -1,13 +1,14 @@
 //! Creating a service, in two steps around the reading of the body.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use super::{
     Catalog, Pairs, ServiceError, Services, Uploads, answer::Answer, builtin::Builtin,
-    definition::Definition, life, parameters::Parameters, subscriber::Numbering,
+    definition::Definition, life, locks::Shown, parameters::Parameters, subscriber::Numbering,
+    throttle::count_create,
 };
 use crate::{
-    settings::Limits,
+    settings::{Limits, Throttle},
     store::{
         Booking, Changes, Claim, Created, IdempotencyKey, Moment, NewService, ServiceId, Store,
     },
@@ -24,6 +25,10 @@ pub struct CreationHead {
     pub gms_user: Option<String>,
     /// The `Idempotency-Key` header.
     pub idempotency_key: Option<String>,
+    /// Who asks, where [`Services::counts_addresses`].
+    pub address: Option<IpAddr>,
+    /// What it shows.
+    pub shown: Shown,
 }
 
 /// How a create goes on after its head was read.
@@ -62,6 +67,8 @@ pub struct Creation {
     pub(super) numbering: Numbering,
     pub(super) store: Arc<dyn Store>,
     pub(super) limits: Arc<Limits>,
+    pub(super) throttle: Throttle,
+    pub(super) shown: Shown,
     gms_user: Option<String>,
     idempotency: Option<IdempotencyKey>,
 }
@@ -71,11 +78,17 @@ impl Services {
     ///
     /// # Errors
     /// [`ServiceError::NoSuchDefinition`] where `name` is none,
-    /// [`ServiceError::InvalidParameter`] for an `Idempotency-Key` of no or over 255 characters.
+    /// [`ServiceError::InvalidParameter`] for an `Idempotency-Key` of no or over 255 characters,
+    /// [`ServiceError::TooMany`] where a limit is reached. Who may create is asked before, by
+    /// [`Services::admit_create`].
     pub async fn begin(&self, name: &str, head: CreationHead) -> Result<Begun, ServiceError> {
         let definition = self.catalog.get(name);
         let definition =
             definition.ok_or_else(|| ServiceError::NoSuchDefinition(name.to_owned()))?;
+        // The routing side asks for every call; it makes nothing.
+        if definition.builtin() != Builtin::MatchInteraction {
+            count_create(&*self.store, &self.throttle, name, head.address).await?;
+        }
         let mut id = ServiceId::fresh();
         let key = head.idempotency_key.map(checked).transpose()?;
         let idempotency = key.map(|key| IdempotencyKey {
@@ -100,6 +113,8 @@ impl Services {
             numbering: self.numbering,
             store: Arc::clone(&self.store),
             limits: Arc::clone(&self.limits),
+            throttle: self.throttle.clone(),
+            shown: head.shown,
             gms_user: head.gms_user,
             idempotency,
         })))

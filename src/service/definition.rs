@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use secrecy::SecretString;
 use thiserror::Error;
 
 use super::{
@@ -11,21 +12,10 @@ use super::{
     parameters::{boolean, whole_number},
     resources::TIMEOUTS,
 };
+use crate::settings::Credentials;
 
 /// Life of a service where neither definition nor request says, in seconds.
 const DEFAULT_TTL: u64 = 86_400;
-
-/// Options that this version does not serve and must not pass over in silence, and why.
-const REFUSED: [(&str, &str); 2] = [
-    (
-        "username",
-        "this version cannot ask for credentials, and the service would stand open",
-    ),
-    (
-        "password",
-        "this version cannot ask for credentials, and the service would stand open",
-    ),
-];
 
 /// What is wrong with a definition.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -47,6 +37,7 @@ pub(super) struct Definition {
     name: String,
     builtin: Builtin,
     options: BTreeMap<String, String>,
+    credentials: Credentials,
     overwritable: BTreeSet<String>,
 }
 
@@ -67,10 +58,17 @@ impl Definition {
             option: option.to_owned(),
             problem,
         };
-        for (option, why) in REFUSED {
-            if options.contains_key(option) {
-                return Err(fail(option, why.to_owned()));
-            }
+        // Out of the options, so that they are never printed nor sent to a backend with them.
+        let credentials = Credentials {
+            username: options.remove("username"),
+            password: options.remove("password").map(SecretString::from),
+        };
+        if credentials
+            .username
+            .as_ref()
+            .is_some_and(|name| name.contains(':'))
+        {
+            return Err(fail("username", "expected no colon in it".to_owned()));
         }
         let kind = options.get("_type").map_or("", String::as_str);
         if kind != "builtin" {
@@ -104,6 +102,7 @@ impl Definition {
         Ok(Self {
             name: name.to_owned(),
             builtin,
+            credentials,
             overwritable: listed.map(str::to_owned).collect(),
             options,
         })
@@ -125,6 +124,11 @@ impl Definition {
 
     pub(super) fn builtin(&self) -> Builtin {
         self.builtin
+    }
+
+    /// The user name and the password that it has of its own.
+    pub(super) fn credentials(&self) -> &Credentials {
+        &self.credentials
     }
 
     pub(super) fn option(&self, name: &str) -> Option<&str> {
@@ -183,9 +187,9 @@ mod tests {
             ),
             (&[builtin, store, ("_ttl", "soon")], "_ttl", "\"soon\""),
             (
-                &[builtin, store, ("password", "x")],
-                "password",
-                "stand open",
+                &[builtin, store, ("username", "a:b")],
+                "username",
+                "no colon",
             ),
             (
                 &[builtin, store, ("_provide_code", "maybe")],

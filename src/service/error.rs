@@ -63,6 +63,17 @@ pub enum ServiceError {
         /// When the first one may be free.
         wait: Duration,
     },
+    /// The request does not show what the service asks for.
+    #[error("{0}")]
+    Unauthorized(&'static str),
+    /// More often than a limit allows.
+    #[error("{message}")]
+    TooMany {
+        /// Of what, and how many are allowed.
+        message: String,
+        /// When it may be tried again.
+        wait: Duration,
+    },
     /// A parameter, or a name, out of its range or of the wrong form.
     #[error("{0}")]
     InvalidParameter(String),

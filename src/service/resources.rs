@@ -25,7 +25,7 @@ pub(super) const TIMEOUTS: (u64, u64) = (5, 1_800);
 const MAX_BYTES: usize = 64;
 
 /// A resource group as it is configured.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Resources {
     pub(super) group: Arc<Group>,
     /// How long its numbers are held where neither request nor service says.
@@ -33,7 +33,7 @@ pub(super) struct Resources {
 }
 
 /// All groups, by name and by number.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Pools {
     groups: BTreeMap<String, Resources>,
     by_subscriber: HashMap<String, Vec<String>>,

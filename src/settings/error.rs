@@ -48,6 +48,17 @@ pub enum SettingsError {
         reason: io::Error,
     },
 
+    /// A file of `[tls]` cannot be read.
+    #[error("setting `{setting}`: cannot read {}: {reason}", path.display())]
+    TlsFile {
+        /// The setting that names it.
+        setting: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        reason: io::Error,
+    },
+
     /// The catalogue that `catalog.file` names cannot be read.
     #[error("setting `catalog.file`: cannot read {}: {reason}", path.display())]
     CatalogFile {

@@ -10,7 +10,7 @@ use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 use super::{
     Api, Catalog, Limits, Log, LogFormat, Memory, Phone, Redis, RedisMode, Server, Settings,
-    error::SettingsError, layers::Layers,
+    callers, error::SettingsError, layers::Layers,
 };
 
 const MIB: usize = 1024 * 1024;
@@ -25,12 +25,23 @@ impl Settings {
     pub(super) fn read(from: &Layers) -> Result<Self, SettingsError> {
         Ok(Self {
             server: Server {
-                listen: listen(from)?,
+                listen: listen(from, "server.listen")?,
+                public: callers::public(from)?,
+                private_listen: private_listen(from)?,
+                trusted_proxies: callers::trusted_proxies(from)?,
                 workers: workers(from)?,
                 head_timeout: seconds(from, "server.head_timeout_seconds", PATIENCE_SECONDS)?,
                 body_stall: seconds(from, "server.body_stall_seconds", PATIENCE_SECONDS)?,
+                keep_alive: seconds(from, "server.keep_alive_seconds", 0..=3600)?,
+                connections_per_worker: from
+                    .number("server.connections_per_worker", 1..=1_000_000)?,
+                grace: seconds(from, "server.grace_seconds", 0..=3600)?,
                 shutdown: seconds(from, "server.shutdown_seconds", 0..=3600)?,
             },
+            tls: callers::tls(from)?,
+            auth: callers::auth(from)?,
+            cors: callers::cors(from)?,
+            throttle: callers::throttle(from)?,
             api: Api {
                 unreadable_json_status: unreadable_json_status(from)?,
             },
@@ -77,7 +88,7 @@ fn limits(from: &Layers) -> Result<Limits, SettingsError> {
     })
 }
 
-fn seconds(
+pub(super) fn seconds(
     from: &Layers,
     setting: &str,
     allowed: RangeInclusive<i64>,
@@ -89,17 +100,24 @@ fn millis(from: &Layers, setting: &str) -> Result<Duration, SettingsError> {
     from.number(setting, PATIENCE_MS).map(Duration::from_millis)
 }
 
-fn not_empty(text: String) -> Option<String> {
+pub(super) fn not_empty(text: String) -> Option<String> {
     Some(text).filter(|text| !text.is_empty())
 }
 
-fn listen(from: &Layers) -> Result<String, SettingsError> {
-    let listen = from.text("server.listen")?;
+fn private_listen(from: &Layers) -> Result<Option<String>, SettingsError> {
+    let setting = "server.private_listen";
+    not_empty(from.text(setting)?)
+        .map(|_| listen(from, setting))
+        .transpose()
+}
+
+fn listen(from: &Layers, setting: &str) -> Result<String, SettingsError> {
+    let listen = from.text(setting)?;
     if is_host_and_port(&listen) {
         return Ok(listen);
     }
     let expected = "expected host:port, such as 127.0.0.1:8080, localhost:8080 or [::1]:8080";
-    Err(from.invalid("server.listen", expected))
+    Err(from.invalid(setting, expected))
 }
 
 /// Whether a listener could be asked for it; whether the host exists shows when it is.

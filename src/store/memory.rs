@@ -4,7 +4,10 @@
 //! by time, and whatever is due is taken away before any verb looks, so nothing outlives its end by
 //! being asked late. No verb waits while it holds the lock.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -14,13 +17,14 @@ use self::{
     state::{Held, State},
 };
 use super::{
-    Audit, Binary, BlobId, Booked, Booking, BookingRequest, Call, Changes, Claim, Created,
+    Audit, Binary, BlobId, Booked, Booking, BookingRequest, Call, Changes, Claim, Counted, Created,
     Description, Group, Holder, IdempotencyKey, KeyName, Moment, NewService, ServiceId, Slot,
-    Store, StoreError, Value, Written,
+    Store, StoreError, Tally, Value, Written,
 };
 
 mod books;
 mod state;
+mod tallies;
 
 /// A store in this process.
 pub struct MemoryStore {
@@ -235,6 +239,16 @@ impl Store for MemoryStore {
         call: &Call,
     ) -> Result<Option<ServiceId>, StoreError> {
         Ok(self.state().match_call(groups, call))
+    }
+
+    async fn count(&self, tally: &Tally, window: Duration) -> Result<Counted, StoreError> {
+        let now = Moment::now();
+        self.state().tallies.count(tally, window, now)
+    }
+
+    async fn uncount(&self, tally: &Tally) -> Result<(), StoreError> {
+        self.state().tallies.uncount(tally);
+        Ok(())
     }
 
     async fn audit(&self, _groups: &[Arc<Group>]) -> Result<Audit, StoreError> {

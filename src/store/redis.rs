@@ -3,7 +3,7 @@
 //! A service is one small hash whose expiry is its end, so most verbs are one command or one script
 //! on one key: one round trip. Everything that must change together shares the hash tag `{id}`.
 //! `keys` tells what is stored, `connection` how Redis is reached, `scripts` what is atomic; the verbs
-//! are in `services`, `storage`, `binaries` and `bookings`; `cleanup` is what happens after a service
+//! are in `services`, `storage`, `binaries`, `bookings` and `tallies`; `cleanup` is what happens after a service
 //! has ended, `audit` what an operator may look at.
 
 use std::{sync::Arc, time::Duration};
@@ -19,9 +19,9 @@ use self::{
     keys::Keys,
 };
 use super::{
-    Audit, Binary, BlobId, Booked, Booking, BookingRequest, Call, Changes, Claim, Created,
+    Audit, Binary, BlobId, Booked, Booking, BookingRequest, Call, Changes, Claim, Counted, Created,
     Description, Group, Holder, IdempotencyKey, KeyName, Moment, NewService, ServiceId, Slot,
-    Store, StoreError, Value, Written,
+    Store, StoreError, Tally, Value, Written,
 };
 use crate::settings;
 
@@ -36,6 +36,7 @@ mod reply;
 mod scripts;
 mod services;
 mod storage;
+mod tallies;
 
 /// How long what belongs to a service outlives it, for the clean-up to find.
 const OWN_OUTLIVES_BY: Duration = Duration::from_secs(3_600);
@@ -193,6 +194,14 @@ impl Store for RedisStore {
         call: &Call,
     ) -> Result<Option<ServiceId>, StoreError> {
         self.find_call(groups, call).await
+    }
+
+    async fn count(&self, tally: &Tally, window: Duration) -> Result<Counted, StoreError> {
+        self.count_one(tally, window).await
+    }
+
+    async fn uncount(&self, tally: &Tally) -> Result<(), StoreError> {
+        self.take_one_back(tally).await
     }
 
     async fn audit(&self, groups: &[Arc<Group>]) -> Result<Audit, StoreError> {

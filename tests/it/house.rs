@@ -177,7 +177,9 @@ fn every_script_tells_its_keys_its_arguments_what_it_gives_and_what_it_costs() {
 #[test]
 fn keys_are_spelled_in_one_place() {
     let all = sources(&["src"], ".rs");
-    let kinds = ["\"svc:", "\"blob:{", "\"own:", "\"idem:", "\"clean:"];
+    let kinds = [
+        "\"svc:", "\"blob:{", "\"own:", "\"idem:", "\"clean:", "\"tly:",
+    ];
     let place = "src/store/redis/keys.rs";
     let spells = |source: &Source| -> Vec<String> {
         let spelled = source

@@ -6,6 +6,7 @@ use crate::{
         answer::Answer,
         creation::Creation,
         parameters::{Parameters, boolean},
+        throttle::Attempt,
     },
     store::{Call, StoreError},
 };
@@ -32,17 +33,30 @@ impl Creation {
             code: effective("_access_code").map(|code| code.trim().to_owned()),
             caller: caller.transpose()?,
         };
+        let attempt = Attempt::count(&*self.store, &self.throttle, &call.dialled).await?;
+        let answer = self.find(&today, &others, call, wants_data).await?;
+        attempt.succeeded(&*self.store).await;
+        answer.json()
+    }
+
+    async fn find(
+        &self,
+        today: &[String],
+        others: &[String],
+        call: Call,
+        wants_data: bool,
+    ) -> Result<Answer, ServiceError> {
         loop {
-            let mut found = self.store.match_call(&today, &call).await?;
+            let mut found = self.store.match_call(today, &call).await?;
             if found.is_none() {
-                found = self.store.match_call(&others, &call).await?;
+                found = self.store.match_call(others, &call).await?;
             }
             let Some(id) = found else {
                 return Err(ServiceError::NoMatch(call.dialled));
             };
             let answer = Answer::of(&id).with("_data_id", id.to_string());
             if !wants_data {
-                return answer.json();
+                return Ok(answer);
             }
             // It may have ended since it was found; then the next one is the newest.
             let data = self
@@ -55,7 +69,7 @@ impl Creation {
                     other => other,
                 })?;
             if let Some(data) = data {
-                return answer.with_user_data(data).json();
+                return Ok(answer.with_user_data(data));
             }
         }
     }

@@ -4,8 +4,8 @@ use tracing::warn;
 
 use crate::{
     service::{
-        ServiceError, answer::Answer, booking::Wish, creation::Creation, parameters::Parameters,
-        storage::apply,
+        ServiceError, answer::Answer, booking::Wish, creation::Creation, locks::admit,
+        parameters::Parameters, storage::apply,
     },
     store::{Changes, Holder, ServiceId, Value},
 };
@@ -21,6 +21,8 @@ impl Creation {
             ServiceError::InvalidParameter("_id is missing: the id of a service".to_owned())
         })?;
         let id = ServiceId::from(id.to_owned());
+        // It writes to that service and takes a number in its name: both are as locked as it is.
+        admit(self.catalog.locks(), &*self.store, &id, &self.shown).await?;
         if changes
             .set
             .iter()

@@ -13,6 +13,7 @@ use super::{
         IdempotencyKey, KeyName, Moment, REPLACED_LIFE, ServiceId, StoreError, UPLOAD_LIFE, Value,
     },
     books::Books,
+    tallies::Tallies,
 };
 
 /// One living service.
@@ -108,6 +109,7 @@ pub(super) struct State {
     endings: BTreeMap<Due, Ending>,
     next_ending: u64,
     books: HashMap<String, Books>,
+    pub(super) tallies: Tallies,
     used: usize,
     max_bytes: usize,
 }
@@ -121,6 +123,7 @@ impl State {
             endings: BTreeMap::new(),
             next_ending: 0,
             books: HashMap::new(),
+            tallies: Tallies::default(),
             used: 0,
             max_bytes,
         }
@@ -141,6 +144,7 @@ impl State {
 
     /// Takes away everything whose end is not after `now`.
     pub(super) fn end_all_due(&mut self, now: Moment) {
+        self.tallies.end_all_due(now);
         for books in self.books.values_mut() {
             books.reclaim(now);
         }

@@ -7,13 +7,14 @@
 //! | `own:{id}` | hash | what belongs to the service outside `svc:{id}`: `blob:<blob>` per binary, `book:<group>:<booking>` per booking; `_over` once it is being given back | the service's and an hour |
 //! | `idem:{definition/key}` | string | the id that an idempotency key is bound to | the service's |
 //! | `grp:{group}:...` | see `scripts/bookings.lua` | the numbers of a resource group and their bookings | none; entries carry their end |
+//! | `tly:{<what>/<of whom>}` | string | how often, for a limit | `throttle.window_seconds` from the first one |
 //! | `idx:{00}` .. `idx:{3f}` | zset | id of each service that owns something, by when to look after it | none; swept |
 //! | `cleaner` | string | which replica cleans up after services | seconds |
 //!
 //! `{...}` is the Cluster hash tag: keys of one service share a slot, so one script may change them
 //! together. Names of user data never begin with `_`, so they cannot meet our fields.
 
-use crate::store::{BlobId, BookingId, IdempotencyKey, KeyName, ServiceId, stable_hash};
+use crate::store::{BlobId, BookingId, IdempotencyKey, KeyName, ServiceId, Tally, stable_hash};
 
 /// Field: name of the configured service.
 pub(super) const DEFINITION: &str = "_service";
@@ -73,6 +74,16 @@ impl Keys {
     pub(super) fn claim(&self, key: &IdempotencyKey) -> String {
         let IdempotencyKey { definition, key } = key;
         [&self.prefix, "idem:{", definition, "/", key, "}"].concat()
+    }
+
+    /// No two tallies are spelled alike: the kinds differ before the first `/`.
+    pub(super) fn tally(&self, tally: &Tally) -> String {
+        let (kind, of) = match tally {
+            Tally::CreatesFrom(address) => ("from", address),
+            Tally::CreatesOf(definition) => ("of", definition),
+            Tally::FailedMatches(number) => ("failed", number),
+        };
+        [&self.prefix, "tly:{", kind, "/", of, "}"].concat()
     }
 
     /// The seven keys of a group, in the order that `scripts/bookings.lua` has them.

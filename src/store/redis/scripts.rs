@@ -70,8 +70,15 @@ pub(super) static MOVE_BOOKINGS: LazyLock<Lua> =
 pub(super) static FILL: LazyLock<Lua> =
     LazyLock::new(|| about_bookings(include_str!("scripts/fill.lua")));
 
+/// Counts one more.
+pub(super) static COUNT: LazyLock<Lua> =
+    LazyLock::new(|| Lua::new(include_str!("scripts/count.lua")));
+/// Takes one back.
+pub(super) static UNCOUNT: LazyLock<Lua> =
+    LazyLock::new(|| Lua::new(include_str!("scripts/uncount.lua")));
+
 /// All scripts: a lane makes them known to Redis when it opens, so that a call by name finds them.
-pub(super) fn all() -> [&'static Lua; 15] {
+pub(super) fn all() -> [&'static Lua; 17] {
     [
         &CREATE,
         &WRITE,
@@ -88,6 +95,8 @@ pub(super) fn all() -> [&'static Lua; 15] {
         &RELEASE,
         &MOVE_BOOKINGS,
         &FILL,
+        &COUNT,
+        &UNCOUNT,
     ]
 }
 

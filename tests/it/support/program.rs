@@ -63,9 +63,13 @@ impl Program {
         }
     }
 
-    /// Serves on a free port, with these settings beside.
+    /// Serves on a free port, and stops without a grace, with these settings beside.
     pub(crate) fn serve(settings: &[(&str, &str)]) -> Self {
-        let mut all = vec![("server.listen", "127.0.0.1:0"), ("server.workers", "1")];
+        let mut all = vec![
+            ("server.listen", "127.0.0.1:0"),
+            ("server.workers", "1"),
+            ("server.grace_seconds", "0"),
+        ];
         all.extend_from_slice(settings);
         Self::run(&[], &all)
     }

@@ -1,0 +1,148 @@
+//! `switchboard healthcheck`: asks the service that these settings describe how it is, for images and
+//! other places where there is no `curl`.
+
+use std::{
+    io::{self, Read, Write},
+    net::{SocketAddr, TcpStream, ToSocketAddrs},
+    sync::Arc,
+    time::Duration,
+};
+
+use rustls::{
+    ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, Stream,
+    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature},
+    pki_types::{CertificateDer, ServerName, UnixTime},
+};
+
+use crate::settings::Settings;
+
+/// For each step; the service asks its store before it answers.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// More than the answer has.
+const MOST_BYTES: u64 = 4096;
+
+/// Asks `path` of the first address that `settings` have the service listen on. The answer is its
+/// status line.
+///
+/// # Errors
+/// What went wrong: nobody listens, or takes too long, or the answer is no 200.
+pub fn ask(settings: &Settings, path: &str) -> io::Result<String> {
+    let address = address(&settings.server.listen)?;
+    let mut socket = TcpStream::connect_timeout(&address, PATIENCE)?;
+    socket.set_read_timeout(Some(PATIENCE))?;
+    socket.set_write_timeout(Some(PATIENCE))?;
+    let answer = if settings.tls.is_some() {
+        let mut tls = client().map_err(io::Error::other)?;
+        exchange(&mut Stream::new(&mut tls, &mut socket), path)?
+    } else {
+        exchange(&mut socket, path)?
+    };
+    let status = answer.lines().next().unwrap_or_default().to_owned();
+    if status.split(' ').nth(1) == Some("200") {
+        return Ok(status);
+    }
+    let told = answer.rsplit("\r\n\r\n").next().unwrap_or_default();
+    Err(io::Error::other(format!("{status}: {told}")))
+}
+
+/// Where to reach who listens on `listen`: who listens on all addresses does so on the nearest.
+fn address(listen: &str) -> io::Result<SocketAddr> {
+    let mut addresses = listen.to_socket_addrs()?;
+    let mut address = addresses.next().ok_or(io::ErrorKind::AddrNotAvailable)?;
+    if address.port() == 0 {
+        let reason = "server.listen has port 0, so which one it took is not known";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
+    }
+    if address.ip().is_unspecified() {
+        address.set_ip(if address.is_ipv4() {
+            [127, 0, 0, 1].into()
+        } else {
+            [0, 0, 0, 0, 0, 0, 0, 1].into()
+        });
+    }
+    Ok(address)
+}
+
+fn exchange(stream: &mut (impl Read + Write), path: &str) -> io::Result<String> {
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes())?;
+    let mut answer = String::new();
+    match stream.take(MOST_BYTES).read_to_string(&mut answer) {
+        // The end of the connection need not be announced: the status is what counts.
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && !answer.is_empty() => {}
+        read => drop(read?),
+    }
+    Ok(answer)
+}
+
+fn client() -> Result<ClientConnection, rustls::Error> {
+    let provider = Arc::new(ring::default_provider());
+    let config = ClientConfig::builder_with_provider(Arc::clone(&provider));
+    let config = config.with_safe_default_protocol_versions()?;
+    let config = config
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
+        .with_no_client_auth();
+    let name = ServerName::from(std::net::IpAddr::from([127, 0, 0, 1]));
+    ClientConnection::new(Arc::new(config), name)
+}
+
+/// The service asks itself, by an address that its certificate does not name, and tells no secret.
+#[derive(Debug)]
+struct AnyCertificate(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for AnyCertificate {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls12_signature(message, cert, signature, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls13_signature(message, cert, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_listens_everywhere_is_asked_nearby() {
+        for (listen, expected) in [
+            ("0.0.0.0:8080", "127.0.0.1:8080"),
+            ("[::]:8080", "[::1]:8080"),
+            ("192.0.2.7:80", "192.0.2.7:80"),
+        ] {
+            assert_eq!(address(listen).unwrap().to_string(), expected);
+        }
+        let told = address("127.0.0.1:0").unwrap_err().to_string();
+        assert!(told.contains("server.listen"), "{told}");
+    }
+}

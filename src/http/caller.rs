@@ -1,0 +1,166 @@
+//! Who asks: what a request shows, and from which address it comes.
+
+use std::net::{IpAddr, SocketAddr};
+
+use actix_web::{
+    HttpRequest,
+    http::{Method, header::AUTHORIZATION},
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use ipnet::IpNet;
+use secrecy::{ExposeSecret, SecretString};
+use subtle::{Choice, ConstantTimeEq};
+
+use super::{Api, ApiError, path};
+use crate::service::Shown;
+
+/// Lets a request pass that shows what is asked for: an API key, where there are any, and what the
+/// configured service wants, be it that one is made of it or that it has been.
+///
+/// # Errors
+/// [`ApiError::Unauthorized`].
+pub(super) async fn admit(api: &Api, request: &HttpRequest) -> Result<(), ApiError> {
+    check_key(&api.keys, request)?;
+    if !api.services.has_locks() {
+        return Ok(());
+    }
+    let shown = shown(request);
+    if let Some(name) = path::only_name(request)? {
+        let creates = match *request.method() {
+            Method::POST => true,
+            Method::GET => api.services.is_configured(&name),
+            _ => false,
+        };
+        if creates {
+            return Ok(api.services.admit_create(&name, &shown)?);
+        }
+    }
+    let id = path::service_id(request)?;
+    Ok(api.services.admit(&id, &shown).await?)
+}
+
+/// Looks through all keys whatever it finds, so that the time it takes tells nothing of them.
+fn check_key(keys: &[SecretString], request: &HttpRequest) -> Result<(), ApiError> {
+    if keys.is_empty() {
+        return Ok(());
+    }
+    let headers = request.headers();
+    let key = headers.get("x-api-key").or_else(|| headers.get("apikey"));
+    let key = key.ok_or(ApiError::Unauthorized(
+        "an API key is missing: expected the header x-api-key or apikey",
+    ))?;
+    let found = keys.iter().fold(Choice::from(0), |found, known| {
+        found | known.expose_secret().as_bytes().ct_eq(key.as_bytes())
+    });
+    if bool::from(found) {
+        return Ok(());
+    }
+    Err(ApiError::Unauthorized("there is no such API key"))
+}
+
+/// The user name and password of a request, by HTTP Basic. What is malformed shows nothing.
+pub(super) fn shown(request: &HttpRequest) -> Shown {
+    let read = || {
+        let header = request.headers().get(AUTHORIZATION)?.to_str().ok()?;
+        let (scheme, coded) = header.split_once(' ')?;
+        if !scheme.eq_ignore_ascii_case("basic") {
+            return None;
+        }
+        let decoded = STANDARD.decode(coded.trim()).ok()?;
+        let text = String::from_utf8(decoded).ok()?;
+        let (username, password) = text.split_once(':')?;
+        Some((username.to_owned(), SecretString::from(password)))
+    };
+    Shown(read())
+}
+
+/// The client's address: who made the connection or, where that is one of the proxies that are
+/// trusted, the last one in `X-Forwarded-For` that is none of them. What comes before that may be
+/// anybody's invention.
+pub(super) fn address(request: &HttpRequest, trusted: &[IpNet]) -> Option<IpAddr> {
+    let mut address = request.peer_addr()?.ip().to_canonical();
+    let told = request.headers().get_all("x-forwarded-for");
+    let told: Vec<&str> = told.filter_map(|value| value.to_str().ok()).collect();
+    let hops = told.iter().rev().flat_map(|line| line.rsplit(','));
+    for hop in hops {
+        if !trusted.iter().any(|network| network.contains(&address)) {
+            break;
+        }
+        let Some(next) = hop_address(hop.trim()) else {
+            break;
+        };
+        address = next.to_canonical();
+    }
+    Some(address)
+}
+
+/// An address, which some proxies write with its port.
+fn hop_address(text: &str) -> Option<IpAddr> {
+    let bare = text
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
+    let address = bare.unwrap_or(text).parse::<IpAddr>().ok();
+    address.or_else(|| Some(text.parse::<SocketAddr>().ok()?.ip()))
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    fn address_of(peer: &str, forwarded: &[&str]) -> String {
+        let trusted = ["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()];
+        let peer: IpAddr = peer.parse().unwrap();
+        let mut request = TestRequest::default().peer_addr(SocketAddr::new(peer, 4242));
+        for line in forwarded {
+            request = request.append_header(("X-Forwarded-For", *line));
+        }
+        let address = address(&request.to_http_request(), &trusted);
+        address.unwrap().to_string()
+    }
+
+    #[test]
+    fn only_trusted_proxies_may_say_for_whom_they_ask() {
+        for (peer, forwarded, expected) in [
+            ("192.0.2.1", &[][..], "192.0.2.1"),
+            ("192.0.2.1", &["198.51.100.7"], "192.0.2.1"),
+            ("10.0.0.1", &[], "10.0.0.1"),
+            ("10.0.0.1", &["198.51.100.7"], "198.51.100.7"),
+            ("::ffff:10.0.0.1", &["198.51.100.7"], "198.51.100.7"),
+            ("fd00::1", &["2001:db8::7"], "2001:db8::7"),
+            // What the client itself claims comes first and does not count.
+            ("10.0.0.1", &["203.0.113.9, 198.51.100.7"], "198.51.100.7"),
+            ("10.0.0.1", &["203.0.113.9", "198.51.100.7"], "198.51.100.7"),
+            ("10.0.0.1", &["203.0.113.9,10.2.3.4"], "203.0.113.9"),
+            ("10.0.0.1", &["198.51.100.7:5050"], "198.51.100.7"),
+            ("10.0.0.1", &["[2001:db8::7]:5050"], "2001:db8::7"),
+            ("10.0.0.1", &["[2001:db8::7]"], "2001:db8::7"),
+            ("10.0.0.1", &["203.0.113.9, unknown"], "10.0.0.1"),
+        ] {
+            let found = address_of(peer, forwarded);
+            assert_eq!(found, expected, "{peer} {forwarded:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_basic_authentication_shows_nothing() {
+        for (header, expected) in [
+            ("Basic dTpw", Some(("u", "p"))),
+            ("basic  dTpw", Some(("u", "p"))),
+            ("Basic dTpwOnA=", Some(("u", "p:p"))),
+            ("Basic OnA=", Some(("", "p"))),
+            ("Basic dXA=", None),
+            ("Basic dTpw!", None),
+            ("Bearer dTpw", None),
+            ("Basic", None),
+            ("", None),
+        ] {
+            let request = TestRequest::default().insert_header(("Authorization", header));
+            let shown = shown(&request.to_http_request()).0;
+            let shown = shown.as_ref();
+            let shown = shown.map(|(user, password)| (user.as_str(), password.expose_secret()));
+            assert_eq!(shown, expected, "{header}");
+        }
+    }
+}

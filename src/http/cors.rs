@@ -1,0 +1,68 @@
+//! Which pages of other origins a browser lets call (the Fetch standard's CORS protocol).
+//!
+//! An origin that is not on the list gets the answer without a word about origins, and its browser
+//! keeps it from the page. Nothing here depends on cookies, so none are allowed for.
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::{
+        Method, StatusCode,
+        header::{
+            ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
+            ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
+            ACCESS_CONTROL_REQUEST_METHOD, HeaderMap, HeaderValue, ORIGIN, VARY,
+        },
+    },
+};
+
+use crate::settings::Cors;
+
+/// What a page may send beyond what every page may.
+const HEADERS: &str =
+    "gms_user, content-type, authorization, x-api-key, apikey, idempotency-key, range";
+const METHODS: &str = "GET, HEAD, POST, PUT, DELETE";
+/// What a page may see beyond what every page may.
+const EXPOSED: &str = "accept-ranges, content-disposition, content-range, etag, retry-after, \
+                       www-authenticate";
+/// Seconds for which a browser need not ask again.
+const MAX_AGE: &str = "3600";
+const ASKED_FOR: &str = "origin, access-control-request-method, access-control-request-headers";
+
+/// The origin of a request, where it is on the list.
+pub(super) fn allowed(cors: &Cors, request: &HttpRequest) -> Option<HeaderValue> {
+    let origin = request.headers().get(ORIGIN)?;
+    let text = origin.to_str().ok()?;
+    let mut listed = cors.allowed_origins.iter();
+    let found = listed.any(|allowed| allowed.eq_ignore_ascii_case(text));
+    found.then(|| origin.clone())
+}
+
+/// Whether a browser asks if a page may send what it is about to send.
+pub(super) fn is_preflight(request: &HttpRequest) -> bool {
+    let asked = request
+        .headers()
+        .contains_key(ACCESS_CONTROL_REQUEST_METHOD);
+    asked && *request.method() == Method::OPTIONS
+}
+
+/// It may.
+pub(super) fn preflight(origin: HeaderValue) -> HttpResponse {
+    HttpResponse::build(StatusCode::NO_CONTENT)
+        .insert_header((ACCESS_CONTROL_ALLOW_ORIGIN, origin))
+        .insert_header((ACCESS_CONTROL_ALLOW_METHODS, METHODS))
+        .insert_header((ACCESS_CONTROL_ALLOW_HEADERS, HEADERS))
+        .insert_header((ACCESS_CONTROL_MAX_AGE, MAX_AGE))
+        .insert_header((VARY, ASKED_FOR))
+        .finish()
+}
+
+/// Lets the page see the answer. One without an allowed origin still says that origins matter, for
+/// whoever keeps it.
+pub(super) fn mark(headers: &mut HeaderMap, origin: Option<HeaderValue>) {
+    headers.append(VARY, HeaderValue::from_static("origin"));
+    if let Some(origin) = origin {
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        let exposed = HeaderValue::from_static(EXPOSED);
+        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
+    }
+}

@@ -1,0 +1,43 @@
+//! What stands before the routes of clients where anything is asked of callers: credentials, API keys,
+//! origins. Where nothing is, it is not there (see [`Api::is_gated`]).
+
+use actix_web::{
+    Error, ResponseError,
+    body::{BoxBody, EitherBody, MessageBody},
+    dev::{ServiceRequest, ServiceResponse},
+    middleware::Next,
+    web::Data,
+};
+
+use super::{Api, ApiError, caller, cors};
+
+/// Lets pass who may, and lets a page of an allowed origin see the answer.
+pub(super) async fn pass<B: MessageBody>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<BoxBody, B>>, Error> {
+    let api = request.app_data::<Data<Api>>().cloned();
+    let Some(api) = api else {
+        tracing::error!("a route was reached before its worker was ready");
+        let answer = ApiError::Internal.error_response();
+        return Ok(request.into_response(answer).map_into_left_body());
+    };
+    let origin = cors::allowed(&api.cors, request.request());
+    if cors::is_preflight(request.request())
+        && let Some(origin) = origin
+    {
+        let answer = cors::preflight(origin);
+        return Ok(request.into_response(answer).map_into_left_body());
+    }
+    let mut answer = match caller::admit(&api, request.request()).await {
+        Ok(()) => next.call(request).await?.map_into_right_body(),
+        Err(error) => {
+            let answer = error.error_response();
+            request.into_response(answer).map_into_left_body()
+        }
+    };
+    if !api.cors.allowed_origins.is_empty() {
+        cors::mark(answer.headers_mut(), origin);
+    }
+    Ok(answer)
+}

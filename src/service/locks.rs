@@ -1,0 +1,307 @@
+//! Who may use which configured service, and the services made from it.
+//!
+//! A *lock* is a password, and perhaps a user name, that a configured service asks for: at its create,
+//! and at every request on an id that came from it. What a request shows is held against all locks
+//! first. Whoever opens each of them may do everything, and where everything is locked, whoever opens
+//! none may do nothing: neither takes a look into the store. Only what lies between, a caller who may
+//! use some services and not others, has the store asked which one an id came from, one round trip
+//! more. Where nothing is locked nothing is looked at.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use secrecy::{ExposeSecret, SecretString};
+use subtle::{Choice, ConstantTimeEq};
+
+use super::{Catalog, ServiceError, Services, definition::DefinitionError};
+use crate::{
+    settings::Credentials,
+    store::{ServiceId, Store},
+};
+
+/// The user name and password that a request shows, if any.
+#[derive(Debug, Clone, Default)]
+pub struct Shown(pub Option<(String, SecretString)>);
+
+/// What a configured service asks for.
+#[derive(Debug, Clone)]
+struct Lock {
+    username: Option<String>,
+    password: SecretString,
+}
+
+impl Lock {
+    /// Joins what a service says with what counts where it does not.
+    fn of(own: &Credentials, server: &Credentials) -> Result<Option<Self>, &'static str> {
+        let username = own.username.as_ref().or(server.username.as_ref());
+        let username = username.cloned();
+        let password = own.password.as_ref().or(server.password.as_ref());
+        match password {
+            Some(password) => Ok(Some(Self {
+                username,
+                password: password.clone(),
+            })),
+            None if username.is_some() => Err(
+                "there is a user name and no password, neither here nor in the setting \
+                 auth.password: it would stand open",
+            ),
+            None => Ok(None),
+        }
+    }
+
+    /// Whether this is what the lock asks for. How long that takes tells nothing of where they differ;
+    /// it may tell the length.
+    fn is_opened_by(&self, shown: &Shown) -> bool {
+        let Some((username, password)) = &shown.0 else {
+            return false;
+        };
+        let expected = self.username.as_ref();
+        let name = expected.map_or(Choice::from(1), |expected| {
+            expected.as_bytes().ct_eq(username.as_bytes())
+        });
+        let expected = self.password.expose_secret().as_bytes();
+        bool::from(name & expected.ct_eq(password.expose_secret().as_bytes()))
+    }
+
+    fn is(&self, other: &Self) -> bool {
+        self.username == other.username
+            && self.password.expose_secret() == other.password.expose_secret()
+    }
+}
+
+/// The locks of a catalogue.
+#[derive(Debug, Default)]
+pub(super) struct Locks {
+    /// Each different lock once.
+    all: Vec<Lock>,
+    /// The lock of each service that has one.
+    locked: BTreeMap<String, Lock>,
+    /// Names of those that have none.
+    open: BTreeSet<String>,
+    /// The lock of what is not configured.
+    default: Option<Lock>,
+}
+
+impl Locks {
+    /// The locks of `definitions`, each a name and what it says, where `server` is the default.
+    ///
+    /// # Errors
+    /// A [`DefinitionError`] for a user name without any password.
+    pub(super) fn of<'a>(
+        definitions: impl Iterator<Item = (&'a str, &'a Credentials)>,
+        server: &Credentials,
+    ) -> Result<Self, DefinitionError> {
+        let mut locks = Self::default();
+        for (name, own) in definitions {
+            let lock = Lock::of(own, server).map_err(|problem| DefinitionError {
+                kind: "service",
+                name: name.to_owned(),
+                option: "username".to_owned(),
+                problem: problem.to_owned(),
+            })?;
+            match lock {
+                Some(lock) => {
+                    locks.list(&lock);
+                    locks.locked.insert(name.to_owned(), lock);
+                }
+                None => drop(locks.open.insert(name.to_owned())),
+            }
+        }
+        // With every service having a password of its own, a default user name may stand alone.
+        locks.default = Lock::of(&Credentials::default(), server).unwrap_or_default();
+        if let Some(default) = locks.default.clone() {
+            locks.list(&default);
+        }
+        Ok(locks)
+    }
+
+    fn list(&mut self, lock: &Lock) {
+        if !self.all.iter().any(|known| known.is(lock)) {
+            self.all.push(lock.clone());
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// How much `shown` opens; `None` where it depends on the service.
+    fn opened(&self, shown: &Shown) -> Option<bool> {
+        let opened = self.all.iter().map(|lock| lock.is_opened_by(shown));
+        let opened = opened.filter(|opened| *opened).count();
+        if opened == self.all.len() {
+            return Some(true);
+        }
+        (opened == 0 && self.open.is_empty()).then_some(false)
+    }
+
+    /// Whether `shown` opens the configured service `name`. What is configured no longer may have been
+    /// locked by anything: only who opens all locks opens it.
+    fn opens(&self, name: &str, shown: &Shown) -> bool {
+        match self.locked.get(name) {
+            Some(lock) => lock.is_opened_by(shown),
+            None => self.open.contains(name) || self.opened(shown) == Some(true),
+        }
+    }
+}
+
+impl Catalog {
+    /// Whether any service asks for credentials.
+    #[must_use]
+    pub fn has_locks(&self) -> bool {
+        !self.locks().is_empty()
+    }
+}
+
+impl Services {
+    /// Whether any service asks for credentials.
+    #[must_use]
+    pub fn has_locks(&self) -> bool {
+        self.catalog.has_locks()
+    }
+
+    /// Lets a create pass that shows what the configured service `name` asks for. Where there is none
+    /// of that name, the default counts.
+    ///
+    /// # Errors
+    /// [`ServiceError::Unauthorized`].
+    pub fn admit_create(&self, name: &str, shown: &Shown) -> Result<(), ServiceError> {
+        let locks = self.catalog.locks();
+        let opened = if self.is_configured(name) {
+            locks.opens(name, shown)
+        } else {
+            let default = locks.default.as_ref();
+            default.is_none_or(|lock| lock.is_opened_by(shown))
+        };
+        if opened { Ok(()) } else { Err(refused(shown)) }
+    }
+
+    /// Lets a request on `id` pass that shows what the configured service asks for that `id` came
+    /// from. Where no such service lives it may pass: it will find nothing.
+    ///
+    /// # Errors
+    /// [`ServiceError::Unauthorized`]; what the store says where it has to be asked.
+    pub async fn admit(&self, id: &ServiceId, shown: &Shown) -> Result<(), ServiceError> {
+        let store = &*self.store;
+        admit(self.catalog.locks(), store, id, shown).await
+    }
+}
+
+/// As [`Services::admit`].
+pub(super) async fn admit(
+    locks: &Locks,
+    store: &dyn Store,
+    id: &ServiceId,
+    shown: &Shown,
+) -> Result<(), ServiceError> {
+    let opened = match locks.opened(shown) {
+        Some(opened) => opened,
+        None => match store.definition(id).await? {
+            Some(definition) => locks.opens(&definition, shown),
+            None => true,
+        },
+    };
+    if opened { Ok(()) } else { Err(refused(shown)) }
+}
+
+fn refused(shown: &Shown) -> ServiceError {
+    ServiceError::Unauthorized(match shown.0 {
+        Some(_) => "the user name and password do not open this service",
+        None => "this service asks for a user name and a password (HTTP Basic)",
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn credentials(username: &str, password: &str) -> Credentials {
+        let some = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+        Credentials {
+            username: some(username),
+            password: some(password).map(SecretString::from),
+        }
+    }
+
+    fn shown(username: &str, password: &str) -> Shown {
+        Shown(Some((username.to_owned(), password.to_owned().into())))
+    }
+
+    fn locks(own: &Credentials, server: &Credentials) -> Result<Locks, String> {
+        let open = Credentials::default();
+        let all = [("shop", own), ("other", &open)];
+        Locks::of(all.into_iter(), server).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn each_of_the_two_comes_from_the_service_else_from_the_server() {
+        // service, server, whether a pair opens it
+        let cases = [
+            (("", ""), ("", ""), ("a", "b"), true),
+            (("u", "p"), ("", ""), ("u", "p"), true),
+            (("u", "p"), ("", ""), ("u", "q"), false),
+            (("u", "p"), ("", ""), ("v", "p"), false),
+            (("u", "p"), ("su", "sp"), ("su", "sp"), false),
+            (("", "p"), ("su", ""), ("su", "p"), true),
+            (("", "p"), ("su", ""), ("x", "p"), false),
+            (("u", ""), ("", "sp"), ("u", "sp"), true),
+            (("u", ""), ("su", "sp"), ("su", "sp"), false),
+            (("", ""), ("su", "sp"), ("su", "sp"), true),
+            (("", "p"), ("", ""), ("anybody", "p"), true),
+            (("", "p"), ("", ""), ("", "p"), true),
+            (("", "p"), ("", ""), ("p", ""), false),
+            (("", "p"), ("", ""), ("", "pp"), false),
+        ];
+        for (own, server, pair, opens) in cases {
+            let case = format!("{own:?} {server:?} {pair:?}");
+            let server = credentials(server.0, server.1);
+            let own = credentials(own.0, own.1);
+            let alone = [("shop", &own)];
+            let locks = Locks::of(alone.into_iter(), &server).unwrap();
+            assert_eq!(locks.opens("shop", &shown(pair.0, pair.1)), opens, "{case}");
+            assert_eq!(
+                locks.opens("shop", &Shown(None)),
+                locks.is_empty(),
+                "{case}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_user_name_without_any_password_is_refused() {
+        for (own, server) in [
+            (credentials("u", ""), credentials("", "")),
+            (credentials("", ""), credentials("su", "")),
+            // The other one is left with a user name.
+            (credentials("u", "p"), credentials("su", "")),
+        ] {
+            let told = locks(&own, &server).unwrap_err();
+            assert!(told.contains("option username"), "{told}");
+            assert!(told.contains("auth.password"), "{told}");
+        }
+    }
+
+    #[test]
+    fn the_store_is_asked_only_where_it_depends_on_the_service() {
+        let some = locks(&credentials("u", "p"), &Credentials::default()).unwrap();
+        assert_eq!(some.opened(&shown("u", "p")), Some(true));
+        assert_eq!(some.opened(&shown("x", "y")), None);
+        assert_eq!(some.opened(&Shown(None)), None);
+        let every = locks(&credentials("u", "p"), &credentials("su", "sp")).unwrap();
+        assert_eq!(every.opened(&Shown(None)), Some(false));
+        assert_eq!(every.opened(&shown("x", "y")), Some(false));
+        assert_eq!(every.opened(&shown("su", "sp")), None);
+        let one = locks(&Credentials::default(), &credentials("su", "sp")).unwrap();
+        assert_eq!(one.opened(&shown("su", "sp")), Some(true));
+        assert_eq!(one.opened(&shown("su", "no")), Some(false));
+        let none = locks(&Credentials::default(), &Credentials::default()).unwrap();
+        assert_eq!(none.opened(&Shown(None)), Some(true));
+    }
+
+    #[test]
+    fn what_is_configured_no_longer_asks_for_everything() {
+        let some = locks(&credentials("u", "p"), &Credentials::default()).unwrap();
+        assert!(some.opens("gone", &shown("u", "p")));
+        assert!(!some.opens("gone", &Shown(None)));
+        assert!(some.opens("other", &Shown(None)));
+    }
+}

@@ -1,0 +1,139 @@
+//! How often: creates by who asks and by what is asked for, and calls that nobody is found for.
+//!
+//! All of it is counted in the store, so that it holds across replicas, and only where a limit is set.
+
+use std::{
+    net::{IpAddr, Ipv6Addr},
+    time::Duration,
+};
+
+use tracing::warn;
+
+use super::{ServiceError, Services};
+use crate::{
+    settings::Throttle,
+    store::{Store, Tally},
+};
+
+impl Services {
+    /// Whether creates are counted by who asks.
+    #[must_use]
+    pub fn counts_addresses(&self) -> bool {
+        self.throttle.creates_per_address > 0
+    }
+}
+
+/// Counts a create of the configured service `name` that `address` asks for. What is refused for its
+/// sender does not count for the service: nobody can use up what is everybody's.
+///
+/// # Errors
+/// [`ServiceError::TooMany`] where it is one too many.
+pub(super) async fn count_create(
+    store: &dyn Store,
+    throttle: &Throttle,
+    name: &str,
+    address: Option<IpAddr>,
+) -> Result<(), ServiceError> {
+    if throttle.creates_per_address > 0
+        && let Some(address) = address
+    {
+        let tally = Tally::CreatesFrom(network(address));
+        let message = || format!("{address} created too many services");
+        count(
+            store,
+            &tally,
+            throttle.creates_per_address,
+            throttle.window,
+            message,
+        )
+        .await?;
+    }
+    if throttle.creates_per_service > 0 {
+        let tally = Tally::CreatesOf(name.to_owned());
+        let message = || format!("too many services were made from {name:?}");
+        count(
+            store,
+            &tally,
+            throttle.creates_per_service,
+            throttle.window,
+            message,
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+/// A call that is about to be matched. It counts as failed until it is found, so that many at once
+/// guess no more codes than one after the other.
+pub(super) struct Attempt(Option<Tally>);
+
+impl Attempt {
+    /// # Errors
+    /// [`ServiceError::TooMany`] where too many calls to `dialled` failed.
+    pub(super) async fn count(
+        store: &dyn Store,
+        throttle: &Throttle,
+        dialled: &str,
+    ) -> Result<Self, ServiceError> {
+        let most = throttle.failed_matches_per_number;
+        if most == 0 {
+            return Ok(Self(None));
+        }
+        let tally = Tally::FailedMatches(dialled.to_owned());
+        let message = || format!("nobody was found for too many calls to {dialled}");
+        count(store, &tally, most, throttle.window, message).await?;
+        Ok(Self(Some(tally)))
+    }
+
+    /// It did not fail.
+    pub(super) async fn succeeded(self, store: &dyn Store) {
+        if let Some(tally) = self.0
+            && let Err(error) = store.uncount(&tally).await
+        {
+            warn!(%error, "a call that was matched counts as failed until the count ends");
+        }
+    }
+}
+
+async fn count(
+    store: &dyn Store,
+    tally: &Tally,
+    most: u64,
+    window: Duration,
+    message: impl FnOnce() -> String,
+) -> Result<(), ServiceError> {
+    let counted = store.count(tally, window).await?;
+    if counted.times <= most {
+        return Ok(());
+    }
+    let seconds = window.as_secs();
+    Err(ServiceError::TooMany {
+        message: format!("{}; {most} are allowed in {seconds} seconds", message()),
+        wait: counted.left,
+    })
+}
+
+/// Whom an address stands for: of IPv6, everybody has a whole network.
+fn network(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => {
+            let network = u128::from(address) & (u128::MAX << 64);
+            format!("{}/64", Ipv6Addr::from(network))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ipv6_network_is_one_client_and_a_mapped_address_an_ipv4_one() {
+        let of = |text: &str| network(text.parse().unwrap());
+        assert_eq!(of("192.0.2.7"), "192.0.2.7");
+        assert_eq!(of("::ffff:192.0.2.7"), "192.0.2.7");
+        assert_eq!(of("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::/64");
+        assert_eq!(of("2001:db8:1:2::1"), of("2001:db8:1:2:ffff::"));
+    }
+}
