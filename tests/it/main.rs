@@ -14,6 +14,7 @@ mod binaries;
 mod bodies;
 mod body_limits;
 mod bookings;
+mod callers;
 mod charsets;
 mod clean_up;
 mod crashes;

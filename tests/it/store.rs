@@ -11,4 +11,5 @@ mod names;
 mod on_redis;
 mod room;
 mod slots;
+mod tallies;
 mod writing;

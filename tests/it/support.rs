@@ -142,6 +142,7 @@ pub(crate) fn settings(overrides: &[(&str, &str)]) -> Settings {
 /// A running service, and a client that talks to it.
 pub(crate) struct TestApp {
     pub(crate) address: SocketAddr,
+    pub(crate) private_address: Option<SocketAddr>,
     pub(crate) client: Client,
     pub(crate) prefix: String,
     pub(crate) redis: Option<Arc<TestRedis>>,
@@ -183,13 +184,14 @@ impl TestApp {
         all.extend_from_slice(&PATIENT);
         all.extend_from_slice(overrides);
         let running = app::start(settings(&all)).await.unwrap();
-        let address = running.address;
+        let (address, private_address) = (running.address, running.private_address);
         let (stop, stopped) = oneshot::channel();
         let served = tokio::spawn(async move {
             running.until(async { drop(stopped.await) }).await.unwrap();
         });
         Self {
             address,
+            private_address,
             client: Client::new(),
             prefix: prefix.to_owned(),
             redis,

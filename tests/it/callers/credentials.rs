@@ -1,0 +1,257 @@
+//! User names, passwords and API keys.
+
+use reqwest::{Method, RequestBuilder};
+
+use crate::support::{Answer, Bodies, Catalogue, Multipart, TestApp, on_both_stores};
+
+on_both_stores!(
+    a_service_and_all_that_is_done_to_it_ask_for_its_password,
+    what_is_not_locked_stays_open_beside_what_is,
+    a_default_of_the_server_locks_what_says_nothing_else,
+    a_password_alone_takes_any_user_name,
+    a_number_for_a_locked_service_asks_for_its_password,
+    nobody_passes_without_an_api_key,
+    an_api_key_opens_no_lock,
+);
+
+const CATALOGUE: &str = "\
+[services.open]\n_type = 'builtin'\n_service = 'store'\n\
+[services.vault]\n_type = 'builtin'\n_service = 'store'\nusername = 'clerk'\npassword = 'hunter2'\n\
+[services.safe]\n_type = 'builtin'\n_service = 'store'\npassword = 'only'\n\
+[services.more]\n_type = 'builtin'\n_service = 'request-access'\n\
+[services.route]\n_type = 'builtin'\n_service = 'match-interaction'\n\
+[resources.DNIS]\n_allocation_strategy = 'ROUND_ROBIN'\nnumbers = ['8003449999']\n";
+
+/// A service with this catalogue, and these settings.
+async fn locked(app: &TestApp, settings: &[(&str, &str)]) -> TestApp {
+    let catalogue = Catalogue::of(CATALOGUE);
+    let mut all = vec![("catalog.file", catalogue.path())];
+    all.extend_from_slice(settings);
+    app.sibling(&all).await
+}
+
+async fn create(app: &TestApp, name: &str, who: Option<(&str, &str)>) -> Answer {
+    let create = app.post(&format!("/genesys/1/service/{name}"));
+    Answer::of(by(create.form_body("a=1"), who)).await
+}
+
+fn by(request: RequestBuilder, who: Option<(&str, &str)>) -> RequestBuilder {
+    match who {
+        Some((user, password)) => request.basic_auth(user, Some(password)),
+        None => request,
+    }
+}
+
+fn assert_refused(answer: &Answer, what: &str) {
+    assert_eq!(answer.status, 401, "{what}: {}", answer.text());
+    answer.message_of("Unauthorized", 401);
+    let asked = answer.header("www-authenticate");
+    assert!(asked.starts_with("Basic realm=\""), "{what}: {asked}");
+}
+
+/// Every request on an id there is, the one that ends it last.
+fn everything(app: &TestApp, service: &str) -> Vec<RequestBuilder> {
+    let at = |method, rest: &str| app.request(method, &format!("{service}{rest}"));
+    let cs = service.replace("/service/", "/cs/services/");
+    vec![
+        at(Method::GET, ""),
+        at(Method::PUT, "?ttl=60"),
+        app.put(&format!("{cs}?ttl=60")),
+        at(Method::GET, "/storage"),
+        at(Method::POST, "/storage").form_body("b=2"),
+        at(Method::GET, "/storage/a"),
+        at(Method::GET, "/storage/binary/map"),
+        at(Method::HEAD, "/storage/binary/map"),
+        at(Method::POST, "/update").form_body("c=3"),
+        at(Method::GET, "/update?c=3"),
+        at(Method::DELETE, "/storage/a"),
+        at(Method::DELETE, "/storage"),
+        at(Method::DELETE, ""),
+    ]
+}
+
+const CLERK: Option<(&str, &str)> = Some(("clerk", "hunter2"));
+
+async fn a_service_and_all_that_is_done_to_it_ask_for_its_password(app: TestApp) {
+    let app = locked(&app, &[]).await;
+    let strangers = [
+        None,
+        Some(("clerk", "hunter3")),
+        Some(("clerk", "hunter2 ")),
+        Some(("Clerk", "hunter2")),
+        Some(("clerk", "")),
+        Some(("", "hunter2")),
+        Some(("any", "only")),
+    ];
+    for who in strangers {
+        assert_refused(&create(&app, "vault", who).await, "create");
+    }
+    let get = app.get("/genesys/1/service/vault");
+    assert_refused(&Answer::of(get).await, "create by GET");
+
+    let service = create(&app, "vault", CLERK).await.service();
+    let file = Multipart::new().file("map", "map.png", "image/png", b"bytes");
+    let write = app.post(&format!("{service}/storage"));
+    let written = by(write.multipart_body(file), CLERK);
+    Answer::of(written).await.assert_empty();
+    for who in strangers {
+        for request in everything(&app, &service) {
+            let request = by(request, who).build().unwrap();
+            let what = format!("{} {} by {who:?}", request.method(), request.url());
+            let is_head = request.method() == Method::HEAD;
+            let answer = app.client.execute(request).await.unwrap();
+            let answer = Answer::read(answer).await;
+            if is_head {
+                assert_eq!(answer.status, 401, "{what}");
+            } else {
+                assert_refused(&answer, &what);
+            }
+        }
+    }
+    for request in everything(&app, &service) {
+        let answer = Answer::of(by(request, CLERK)).await;
+        assert!(answer.status.is_success(), "{}", answer.text());
+    }
+    let gone = app.get(&format!("{service}/storage"));
+    let gone = Answer::of(by(gone, CLERK)).await;
+    gone.message_of("ServiceNotFound", 404);
+}
+
+async fn what_is_not_locked_stays_open_beside_what_is(app: TestApp) {
+    let app = locked(&app, &[]).await;
+    for who in [None, CLERK, Some(("x", "y"))] {
+        let service = create(&app, "open", who).await.service();
+        for request in everything(&app, &service) {
+            let answer = Answer::of(by(request, who)).await;
+            assert_ne!(answer.status, 401, "{}", answer.text());
+        }
+        let nothing = Answer::of(by(app.get(&service), who)).await;
+        nothing.message_of("ServiceNotFound", 404);
+        let no_name = create(&app, "nobody", who).await;
+        no_name.message_of("ServiceNotFound", 404);
+    }
+    for path in ["/livez", "/readyz", "/genesys/1/admin/node/status"] {
+        assert_eq!(Answer::of(app.get(path)).await.status, 200, "{path}");
+    }
+}
+
+async fn a_default_of_the_server_locks_what_says_nothing_else(app: TestApp) {
+    let server = [("auth.username", "ops"), ("auth.password", "sesame")];
+    let app = locked(&app, &server).await;
+    let ops = Some(("ops", "sesame"));
+    let vault = create(&app, "vault", CLERK).await.service();
+    let open = create(&app, "open", ops).await.service();
+    // The password of its own, the user name of the server.
+    let safe = Some(("ops", "only"));
+    create(&app, "safe", safe).await.service();
+    for (name, who) in [
+        ("vault", ops),
+        ("open", CLERK),
+        ("open", None),
+        ("safe", ops),
+        ("safe", Some(("any", "only"))),
+        ("nobody", None),
+    ] {
+        assert_refused(&create(&app, name, who).await, name);
+    }
+    for (service, who, status) in [
+        (&vault, ops, 401),
+        (&vault, CLERK, 200),
+        (&open, CLERK, 401),
+        (&open, ops, 200),
+        (&open, None, 401),
+    ] {
+        let read = app.get(&format!("{service}/storage"));
+        let answer = Answer::of(by(read, who)).await;
+        assert_eq!(answer.status, status, "{who:?}: {}", answer.text());
+    }
+    // Who shows nothing learns nothing, not even which ids there are.
+    let nowhere = app.get("/genesys/1/service/nothing/storage");
+    assert_refused(&Answer::of(nowhere).await, "an id that is none");
+}
+
+async fn a_password_alone_takes_any_user_name(app: TestApp) {
+    let app = locked(&app, &[]).await;
+    for user in ["", "any"] {
+        let who = Some((user, "only"));
+        let service = create(&app, "safe", who).await.service();
+        let read = app.get(&format!("{service}/storage"));
+        assert_eq!(Answer::of(by(read, who)).await.status, 200);
+    }
+    assert_refused(&create(&app, "safe", Some(("only", ""))).await, "safe");
+}
+
+async fn a_number_for_a_locked_service_asks_for_its_password(app: TestApp) {
+    let app = locked(&app, &[]).await;
+    let service = create(&app, "vault", CLERK).await.service();
+    let id = service.rsplit('/').next().unwrap();
+    let ask = |who| {
+        let request = app.post("/genesys/1/service/more");
+        by(request.form_body(&format!("_id={id}&planted=1")), who)
+    };
+    assert_refused(&Answer::of(ask(None)).await, "request-access");
+    let answer = Answer::of(ask(CLERK)).await;
+    assert_eq!(answer.json()["_access_number"], "8003449999");
+    let held = Answer::of(by(app.get(&format!("{service}/storage")), CLERK)).await;
+    assert_eq!(held.json()["planted"], "1");
+    // The routing side has no part in it.
+    let call = app.post("/genesys/1/service/route");
+    let call = call.form_body("_access_number=8003449999&_return_user_data=true");
+    assert_eq!(Answer::of(call).await.json()["_user_data"]["a"], "1");
+}
+
+async fn nobody_passes_without_an_api_key(app: TestApp) {
+    let app = app
+        .sibling(&[("auth.api_keys", "one-key, other-key")])
+        .await;
+    let create = || app.post("/genesys/1/service/store").form_body("a=1");
+    assert_refused(&Answer::of(create()).await, "no key");
+    for (header, key) in [
+        ("x-api-key", "one-ke"),
+        ("x-api-key", ""),
+        ("apikey", "one-key,"),
+    ] {
+        let answer = Answer::of(create().header(header, key)).await;
+        assert_refused(&answer, key);
+    }
+    for (header, key) in [("x-api-key", "one-key"), ("apikey", "other-key")] {
+        let service = Answer::of(create().header(header, key)).await.service();
+        for request in everything(&app, &service) {
+            let answer = Answer::of(request).await;
+            assert_eq!(answer.status, 401);
+        }
+        let read = app.get(&format!("{service}/storage"));
+        let read = Answer::of(read.header(header, key)).await;
+        assert_eq!(read.json()["a"], "1");
+    }
+    for path in ["/livez", "/readyz", "/genesys/1/admin/node/status"] {
+        assert_eq!(Answer::of(app.get(path)).await.status, 200, "{path}");
+    }
+}
+
+async fn an_api_key_opens_no_lock(app: TestApp) {
+    let app = locked(&app, &[("auth.api_keys", "key")]).await;
+    let create = || app.post("/genesys/1/service/vault").form_body("a=1");
+    let keyed = create().header("x-api-key", "key");
+    assert_refused(&Answer::of(keyed).await, "the key alone");
+    assert_refused(&Answer::of(by(create(), CLERK)).await, "no key");
+    let both = by(create().header("x-api-key", "key"), CLERK);
+    Answer::of(both).await.service();
+}
+
+#[tokio::test]
+async fn what_is_configured_no_longer_stays_locked_while_anything_is() {
+    let before = TestApp::on_redis().await;
+    let before = locked(&before, &[]).await;
+    let service = create(&before, "vault", CLERK).await.service();
+    let without = CATALOGUE.replace("[services.vault]", "[services.renamed]");
+    let without = Catalogue::of(&without);
+    let settings = [("catalog.file", without.path())];
+    let after = TestApp::start(before.redis.clone(), &before.prefix, &settings).await;
+    let read = |who| by(after.get(&format!("{service}/storage")), who);
+    assert_refused(&Answer::of(read(None)).await, "nobody");
+    // It opens one of the two locks there are.
+    assert_refused(&Answer::of(read(CLERK)).await, "the clerk");
+    let read = by(before.get(&format!("{service}/storage")), CLERK);
+    assert_eq!(Answer::of(read).await.status, 200);
+}

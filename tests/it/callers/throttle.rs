@@ -1,0 +1,170 @@
+//! How often.
+
+use futures_util::future::join_all;
+use reqwest::StatusCode;
+
+use crate::support::{Answer, Bodies, TestApp, on_both_stores};
+
+on_both_stores!(
+    creates_from_one_address_are_limited,
+    only_trusted_proxies_say_who_asks,
+    creates_of_one_service_are_limited,
+    what_is_refused_for_its_sender_does_not_count_for_the_service,
+    codes_cannot_be_guessed_at_will,
+    calls_that_are_matched_do_not_count_as_failed,
+    many_guesses_at_once_are_no_more_than_one_after_the_other,
+);
+
+/// No test lasts as long.
+const LONG: (&str, &str) = ("throttle.window_seconds", "3600");
+
+async fn create(app: &TestApp, name: &str, for_whom: &str) -> Answer {
+    let request = app.post(&format!("/genesys/1/service/{name}"));
+    Answer::of(request.header("x-forwarded-for", for_whom)).await
+}
+
+fn assert_too_many(answer: &Answer) {
+    answer.message_of("TooManyRequests", 429);
+    let seconds: u64 = answer.header("retry-after").parse().unwrap();
+    assert!((3000..=3600).contains(&seconds), "{seconds}");
+}
+
+async fn creates_from_one_address_are_limited(app: TestApp) {
+    let limits = [LONG, ("throttle.creates_per_address", "3")];
+    let app = app.sibling(&limits).await;
+    let service = create(&app, "store", "").await.service();
+    create(&app, "request-interaction", "").await.service();
+    create(&app, "store", "").await.service();
+    for name in ["store", "request-interaction", "request-access"] {
+        assert_too_many(&create(&app, name, "").await);
+    }
+    // Creates alone, and what makes nothing is none.
+    assert_eq!(app.storage(&service).await, serde_json::json!({}));
+    let call = app.get("/genesys/1/service/match-interaction?_access_number=1");
+    Answer::of(call).await.message_of("NoMatch", 404);
+}
+
+async fn only_trusted_proxies_say_who_asks(app: TestApp) {
+    let limit = [LONG, ("throttle.creates_per_address", "1")];
+    let trusting = [
+        limit[0],
+        limit[1],
+        ("server.trusted_proxies", "127.0.0.0/8"),
+    ];
+    let (alone, behind) = (app.sibling(&limit).await, app.sibling(&trusting).await);
+    create(&alone, "store", "192.0.2.1").await.service();
+    assert_too_many(&create(&alone, "store", "192.0.2.2").await);
+    for client in ["192.0.2.1", "192.0.2.2", "2001:db8::1"] {
+        create(&behind, "store", client).await.service();
+        assert_too_many(&create(&behind, "store", client).await);
+        // What a client adds in front is its own invention.
+        let invented = format!("203.0.113.1, {client}");
+        assert_too_many(&create(&behind, "store", &invented).await);
+    }
+    assert_too_many(&create(&behind, "store", "2001:db8::2:1").await);
+    create(&behind, "store", "2001:db8:1::1").await.service();
+}
+
+async fn creates_of_one_service_are_limited(app: TestApp) {
+    let app = app
+        .sibling(&[LONG, ("throttle.creates_per_service", "2")])
+        .await;
+    create(&app, "store", "").await.service();
+    create(&app, "store", "").await.service();
+    assert_too_many(&create(&app, "store", "").await);
+    create(&app, "request-interaction", "").await.service();
+}
+
+async fn what_is_refused_for_its_sender_does_not_count_for_the_service(app: TestApp) {
+    let limits = [
+        LONG,
+        ("throttle.creates_per_address", "1"),
+        ("throttle.creates_per_service", "2"),
+        ("server.trusted_proxies", "127.0.0.1"),
+    ];
+    let app = app.sibling(&limits).await;
+    create(&app, "store", "192.0.2.1").await.service();
+    for _ in 0..3 {
+        assert_too_many(&create(&app, "store", "192.0.2.1").await);
+    }
+    create(&app, "store", "192.0.2.2").await.service();
+    assert_too_many(&create(&app, "store", "192.0.2.3").await);
+}
+
+/// Books the shared number with a code; gives the code.
+async fn book(app: &TestApp) -> String {
+    let create = app.post("/genesys/1/service/request-interaction");
+    let booked = Answer::of(create.form_body("_provide_code=true")).await;
+    let booked = booked.json();
+    assert_eq!(booked["_access_number"], "8003449999");
+    booked["_access_code"].as_str().unwrap().to_owned()
+}
+
+async fn call(app: &TestApp, number: &str, code: &str) -> Answer {
+    let form = format!("_access_number={number}&_access_code={code}");
+    let request = app.post("/genesys/1/service/match-interaction");
+    Answer::of(request.form_body(&form)).await
+}
+
+async fn codes_cannot_be_guessed_at_will(app: TestApp) {
+    let limit = [LONG, ("throttle.failed_matches_per_number", "3")];
+    let app = app.sibling(&limit).await;
+    let code = book(&app).await;
+    for _ in 0..3 {
+        call(&app, "8003449999", "x")
+            .await
+            .message_of("NoMatch", 404);
+    }
+    // Neither is the right one told now, however the number is written.
+    assert_too_many(&call(&app, "8003449999", &code).await);
+    assert_too_many(&call(&app, "+1 800 344 9999", &code).await);
+    call(&app, "8003440000", "x")
+        .await
+        .message_of("NoMatch", 404);
+}
+
+async fn calls_that_are_matched_do_not_count_as_failed(app: TestApp) {
+    let limit = [LONG, ("throttle.failed_matches_per_number", "2")];
+    let app = app.sibling(&limit).await;
+    call(&app, "8003449999", "x")
+        .await
+        .message_of("NoMatch", 404);
+    for _ in 0..5 {
+        let code = book(&app).await;
+        assert_eq!(call(&app, "8003449999", &code).await.status, 200);
+    }
+    call(&app, "8003449999", "x")
+        .await
+        .message_of("NoMatch", 404);
+    assert_too_many(&call(&app, "8003449999", "x").await);
+}
+
+async fn many_guesses_at_once_are_no_more_than_one_after_the_other(app: TestApp) {
+    let limit = [LONG, ("throttle.failed_matches_per_number", "5")];
+    let app = app.sibling(&limit).await;
+    let guesses = (0..40).map(|_| call(&app, "8003449999", "x"));
+    let answers = join_all(guesses).await;
+    let with = |status| answers.iter().filter(|a| a.status == status).count();
+    assert_eq!(with(StatusCode::NOT_FOUND), 5);
+    assert_eq!(with(StatusCode::TOO_MANY_REQUESTS), 35);
+}
+
+#[tokio::test]
+async fn replicas_count_together() {
+    let first = TestApp::on_redis().await;
+    let limits = [
+        LONG,
+        ("throttle.creates_per_address", "4"),
+        ("throttle.failed_matches_per_number", "4"),
+    ];
+    let replica = || TestApp::start(first.redis.clone(), &first.prefix, &limits);
+    let replicas = [replica().await, replica().await];
+    for app in replicas.iter().cycle().take(4) {
+        create(app, "store", "").await.service();
+        call(app, "1", "").await.message_of("NoMatch", 404);
+    }
+    for app in &replicas {
+        assert_too_many(&create(app, "store", "").await);
+        assert_too_many(&call(app, "1", "").await);
+    }
+}
