@@ -4,3 +4,4 @@ mod cors;
 mod credentials;
 mod groups;
 mod throttle;
+mod tls;

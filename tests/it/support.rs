@@ -22,6 +22,7 @@ pub(crate) use self::{
 
 pub(crate) mod bookings;
 mod catalogue;
+pub(crate) mod certificate;
 mod multipart;
 pub(crate) mod program;
 pub(crate) mod proxy;

@@ -4,6 +4,7 @@ use std::{io::ErrorKind, net::TcpListener};
 
 use crate::support::{
     Catalogue,
+    certificate::{Certificate, CertificateFiles},
     program::{Ended, Program},
 };
 
@@ -28,6 +29,67 @@ async fn refused(arguments: &[&str], settings: &[(&str, &str)]) -> String {
 fn assert_has(told: &str, expected: &[&str]) {
     for part in expected {
         assert!(told.contains(part), "{part:?} is not in {told:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_would_leave_a_door_open_is_refused() {
+    let catalogue = |options: &str| {
+        let head = "[services.shop]\n_type = 'builtin'\n_service = 'store'\n";
+        Catalogue::of(&format!("{head}{options}\n"))
+    };
+    let (plain, named) = (catalogue(""), catalogue("username = 'clerk'"));
+    for (file, settings) in [
+        (&named, &[][..]),
+        (&plain, &[("auth.username", "clerk")]),
+        (&named, &[("auth.username", "boss")]),
+    ] {
+        let mut all = vec![("catalog.file", file.path())];
+        all.extend_from_slice(settings);
+        let told = refused(&[], &all).await;
+        assert_has(&told, &["\"shop\"", "option username", "no password"]);
+    }
+    let broken = catalogue("password = 'hunter2");
+    let told = refused(&[], &[("catalog.file", broken.path())]).await;
+    assert_has(&told, &[broken.path(), "line 4"]);
+    assert!(!told.contains("hunter2"), "{told}");
+    for (setting, value) in [
+        ("auth.username", "a:b"),
+        ("auth.api_keys", "a b"),
+        ("cors.allowed_origins", "*"),
+        ("cors.allowed_origins", "shop.example"),
+        ("cors.allowed_origins", "https://shop.example/"),
+        ("server.public", "clients"),
+        ("server.trusted_proxies", "proxy.example"),
+        ("server.private_listen", "8080"),
+    ] {
+        let told = refused(&[], &[(setting, value)]).await;
+        assert_has(&told, &[&format!("`{setting}`"), "expected"]);
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_none_is_refused() {
+    let (one, other) = (Certificate::fresh(), Certificate::fresh());
+    let files = CertificateFiles::of(&one);
+    let [certificate, key] = files.settings();
+    for (set, missing) in [(certificate, key), (key, certificate)] {
+        let told = refused(&[], &[set]).await;
+        assert_has(&told, &[&format!("`{}`", missing.0), set.0]);
+    }
+    let absent = [("tls.certificate_file", "/nowhere/a.pem"), key];
+    let told = refused(&[], &absent).await;
+    assert_has(&told, &["`tls.certificate_file`", "/nowhere/a.pem"]);
+    for (pem, key, expected) in [
+        ("", one.key.as_str(), "`tls.certificate_file`"),
+        (&one.pem, "", "`tls.key_file`"),
+        (&one.pem, &one.pem, "`tls.key_file`"),
+        (&one.pem, &other.key, "[tls]"),
+    ] {
+        files.replace(pem, key);
+        let told = refused(&[], &files.settings()).await;
+        assert_has(&told, &[expected]);
+        assert!(!told.contains("PRIVATE"), "{told}");
     }
 }
 

@@ -95,6 +95,12 @@ impl Program {
         assert!(sent.success());
     }
 
+    /// How many lines of its log so far have this in them.
+    pub(crate) fn logged(&self, what: &str) -> usize {
+        let lines = self.stderr.lock().unwrap();
+        lines.iter().filter(|line| line.contains(what)).count()
+    }
+
     /// Whether it is still there.
     pub(crate) fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
