@@ -92,11 +92,14 @@ pub async fn audit(settings: &Settings) -> Result<Audit, StartError> {
 pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let catalog = Arc::new(catalog(&settings)?);
     let server = &settings.server;
-    let public = Listener::bind("server.listen", &server.listen, server.public)?;
-    let private = server.private_listen.as_ref().map(|address| {
-        let setting = "server.private_listen";
-        Listener::bind(setting, address, Groups::ALL)
-    });
+    let bind = |setting, address: &str, groups| {
+        Listener::bind(setting, address, groups, server.body_stall)
+    };
+    let public = bind("server.listen", &server.listen, server.public)?;
+    let private = server
+        .private_listen
+        .as_ref()
+        .map(|address| bind("server.private_listen", address, Groups::ALL));
     let private = private.transpose()?;
     let certificates = settings.tls.as_ref().map(Certificates::load).transpose()?;
     let tls = certificates

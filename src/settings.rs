@@ -79,7 +79,7 @@ pub struct Server {
     pub workers: usize,
     /// How long a client may take for the head of a request; never zero.
     pub head_timeout: Duration,
-    /// How long a client may pause within a body; never zero.
+    /// How long a client may pause within a body, or leave an answer unread; never zero.
     pub body_stall: Duration,
     /// How long a connection may stay open between two requests; zero closes it after each.
     pub keep_alive: Duration,

@@ -5,10 +5,13 @@ use std::{
     io,
     net::{SocketAddr, TcpListener},
     sync::Arc,
+    time::Duration,
 };
 
 use actix_web::{App, HttpServer, dev::Server};
 use rustls::ServerConfig;
+#[cfg(target_os = "linux")]
+use socket2::SockRef;
 
 use super::{Backing, StartError};
 use crate::{
@@ -27,7 +30,8 @@ pub(super) struct Listener {
 }
 
 impl Listener {
-    /// Binds `address`, which `setting` names.
+    /// Binds `address`, which `setting` names. A client that takes in nothing of an answer for `patience`
+    /// is given up.
     ///
     /// # Errors
     /// [`StartError::Listen`].
@@ -35,9 +39,14 @@ impl Listener {
         setting: &'static str,
         address: &str,
         groups: Groups,
+        patience: Duration,
     ) -> Result<Self, StartError> {
         let bound = || -> io::Result<Self> {
             let socket = TcpListener::bind(address)?;
+            // Connections inherit it. The web server waits for whoever does not read what it asked
+            // for; the system breaks the connection off.
+            #[cfg(target_os = "linux")]
+            SockRef::from(&socket).set_tcp_user_timeout(Some(patience))?;
             Ok(Self {
                 address: socket.local_addr()?,
                 socket,

@@ -15,7 +15,7 @@ use super::{Api, ApiError, path};
 use crate::service::Shown;
 
 /// Lets a request pass that shows what is asked for: an API key, where there are any, and what the
-/// configured service wants, be it that one is made of it or that it has been.
+/// configured service wants that its id came from. A create asks by itself.
 ///
 /// # Errors
 /// [`ApiError::Unauthorized`].
@@ -24,7 +24,6 @@ pub(super) async fn admit(api: &Api, request: &HttpRequest) -> Result<(), ApiErr
     if !api.services.has_locks() {
         return Ok(());
     }
-    let shown = shown(request);
     if let Some(name) = path::only_name(request)? {
         let creates = match *request.method() {
             Method::POST => true,
@@ -32,11 +31,11 @@ pub(super) async fn admit(api: &Api, request: &HttpRequest) -> Result<(), ApiErr
             _ => false,
         };
         if creates {
-            return Ok(api.services.admit_create(&name, &shown)?);
+            return Ok(());
         }
     }
     let id = path::service_id(request)?;
-    Ok(api.services.admit(&id, &shown).await?)
+    Ok(api.services.admit(&id, &shown(request)).await?)
 }
 
 /// Looks through all keys whatever it finds, so that the time it takes tells nothing of them.

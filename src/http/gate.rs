@@ -1,5 +1,5 @@
 //! What stands before the routes of clients where anything is asked of callers: credentials, API keys,
-//! origins. Where nothing is, it is not there (see [`Api::is_gated`]).
+//! origins. Where nothing is, it is not there (see [`Exposure`](super::Exposure)).
 
 use actix_web::{
     Error, ResponseError,

@@ -21,14 +21,13 @@ pub(super) fn service_id(request: &HttpRequest) -> Result<ServiceId, ApiError> {
     segment(request, place).map(ServiceId::from)
 }
 
-/// What stands in `/genesys/1/service/{name}`, where nothing stands behind it.
+/// The name in `/genesys/1/service/{name}`, where nothing stands behind it. Told by its place alone: a
+/// route is found however the words before it are written, `/genesys/1/%73ervice/...`.
 pub(super) fn only_name(request: &HttpRequest) -> Result<Option<String>, ApiError> {
-    let mut segments = request.uri().path().split('/').skip(ID - 1);
-    let (first, name, rest) = (segments.next(), segments.next(), segments.next());
-    match (first, name, rest) {
-        (Some("service"), Some(name), None) => decoded(name).map(Some),
-        _ => Ok(None),
+    if request.uri().path().split('/').count() != ID + 1 {
+        return Ok(None);
     }
+    service_name(request).map(Some)
 }
 
 /// The name in `/genesys/1/service/{name}`.

@@ -3,9 +3,15 @@
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use super::{
-    Catalog, Pairs, ServiceError, Services, Uploads, answer::Answer, builtin::Builtin,
-    definition::Definition, life, locks::Shown, parameters::Parameters, subscriber::Numbering,
-    throttle::count_create,
+    Catalog, Pairs, ServiceError, Services, Uploads,
+    answer::Answer,
+    builtin::Builtin,
+    definition::Definition,
+    life,
+    locks::Shown,
+    parameters::Parameters,
+    subscriber::Numbering,
+    throttle::{count_address, count_service},
 };
 use crate::{
     settings::{Limits, Throttle},
@@ -79,15 +85,21 @@ impl Services {
     /// # Errors
     /// [`ServiceError::NoSuchDefinition`] where `name` is none,
     /// [`ServiceError::InvalidParameter`] for an `Idempotency-Key` of no or over 255 characters,
-    /// [`ServiceError::TooMany`] where a limit is reached. Who may create is asked before, by
-    /// [`Services::admit_create`].
+    /// [`ServiceError::Unauthorized`] where `head` does not show what the definition asks for,
+    /// [`ServiceError::TooMany`] where a limit is reached.
     pub async fn begin(&self, name: &str, head: CreationHead) -> Result<Begun, ServiceError> {
         let definition = self.catalog.get(name);
+        // The routing side asks for every call; it makes nothing.
+        let routes = definition.is_some_and(|known| known.builtin() == Builtin::MatchInteraction);
+        // Who guesses passwords is counted; what is refused uses up nothing that is everybody's.
+        if !routes {
+            count_address(&*self.store, &self.throttle, head.address).await?;
+        }
+        self.admit_create(name, &head.shown)?;
         let definition =
             definition.ok_or_else(|| ServiceError::NoSuchDefinition(name.to_owned()))?;
-        // The routing side asks for every call; it makes nothing.
-        if definition.builtin() != Builtin::MatchInteraction {
-            count_create(&*self.store, &self.throttle, name, head.address).await?;
+        if !routes {
+            count_service(&*self.store, &self.throttle, name).await?;
         }
         let mut id = ServiceId::fresh();
         let key = head.idempotency_key.map(checked).transpose()?;

@@ -164,7 +164,7 @@ impl Services {
     ///
     /// # Errors
     /// [`ServiceError::Unauthorized`].
-    pub fn admit_create(&self, name: &str, shown: &Shown) -> Result<(), ServiceError> {
+    pub(super) fn admit_create(&self, name: &str, shown: &Shown) -> Result<(), ServiceError> {
         let locks = self.catalog.locks();
         let opened = if self.is_configured(name) {
             locks.opens(name, shown)

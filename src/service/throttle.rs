@@ -23,44 +23,40 @@ impl Services {
     }
 }
 
-/// Counts a create of the configured service `name` that `address` asks for. What is refused for its
-/// sender does not count for the service: nobody can use up what is everybody's.
+/// Counts a create that `address` asks for.
 ///
 /// # Errors
 /// [`ServiceError::TooMany`] where it is one too many.
-pub(super) async fn count_create(
+pub(super) async fn count_address(
+    store: &dyn Store,
+    throttle: &Throttle,
+    address: Option<IpAddr>,
+) -> Result<(), ServiceError> {
+    let most = throttle.creates_per_address;
+    let Some(address) = address.filter(|_| most > 0) else {
+        return Ok(());
+    };
+    let tally = Tally::CreatesFrom(network(address));
+    let message = || format!("{address} asked for too many services");
+    count(store, &tally, most, throttle.window, message).await
+}
+
+/// Counts a create of the configured service `name`.
+///
+/// # Errors
+/// [`ServiceError::TooMany`] where it is one too many.
+pub(super) async fn count_service(
     store: &dyn Store,
     throttle: &Throttle,
     name: &str,
-    address: Option<IpAddr>,
 ) -> Result<(), ServiceError> {
-    if throttle.creates_per_address > 0
-        && let Some(address) = address
-    {
-        let tally = Tally::CreatesFrom(network(address));
-        let message = || format!("{address} created too many services");
-        count(
-            store,
-            &tally,
-            throttle.creates_per_address,
-            throttle.window,
-            message,
-        )
-        .await?;
+    let most = throttle.creates_per_service;
+    if most == 0 {
+        return Ok(());
     }
-    if throttle.creates_per_service > 0 {
-        let tally = Tally::CreatesOf(name.to_owned());
-        let message = || format!("too many services were made from {name:?}");
-        count(
-            store,
-            &tally,
-            throttle.creates_per_service,
-            throttle.window,
-            message,
-        )
-        .await?;
-    }
-    Ok(())
+    let tally = Tally::CreatesOf(name.to_owned());
+    let message = || format!("too many services were made from {name:?}");
+    count(store, &tally, most, throttle.window, message).await
 }
 
 /// A call that is about to be matched. It counts as failed until it is found, so that many at once

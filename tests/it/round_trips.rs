@@ -11,7 +11,7 @@ use futures_util::{Stream, StreamExt};
 use redis::{aio::MultiplexedConnection, cmd};
 use reqwest::{Method, RequestBuilder};
 
-use crate::support::{Answer, Bodies, Multipart, TestApp, TestRedis, random_prefix};
+use crate::support::{Answer, Bodies, Catalogue, Multipart, TestApp, TestRedis, random_prefix};
 
 struct Meter {
     app: TestApp,
@@ -24,11 +24,17 @@ struct Meter {
 
 impl Meter {
     async fn new() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// One of a service with these settings; in its catalogue `store` is open.
+    async fn with(settings: &[(&str, &str)]) -> Self {
         let redis = Arc::new(TestRedis::own());
         let connection = redis.connection().await;
         let client = redis::Client::open(redis.url()).unwrap();
         let seen = client.get_async_monitor().await.unwrap().into_on_message();
-        let one_lane = [("server.workers", "1")];
+        let mut one_lane = vec![("server.workers", "1")];
+        one_lane.extend_from_slice(settings);
         let app = TestApp::start(Some(redis), &random_prefix(), &one_lane).await;
         let mut meter = Self {
             app,
@@ -193,4 +199,33 @@ async fn many_keys_take_as_many_round_trips_as_one() {
     assert_eq!(meter.commands_of(write).await, ["EVALSHA"]);
     let read = meter.app.get(&path);
     assert_eq!(meter.commands_of(read).await, ["HGETALL"]);
+}
+
+#[tokio::test]
+async fn what_a_request_shows_is_looked_up_only_where_it_opens_some_locks_and_not_all() {
+    let catalogue = "[services.store]\n_type = 'builtin'\n_service = 'store'\n\
+        [services.vault]\n_type = 'builtin'\n_service = 'store'\npassword = 'hunter2'\n";
+    let catalogue = Catalogue::of(catalogue);
+    let mut meter = Meter::with(&[("catalog.file", catalogue.path())]).await;
+    let service = meter.app.create("a=1").await;
+    let read = |app: &TestApp| app.get(&format!("{service}/storage/a"));
+    let keyed = read(&meter.app).basic_auth("any", Some("hunter2"));
+    assert_eq!(meter.commands_of(keyed).await, ["HGET"]);
+    let open = read(&meter.app);
+    assert_eq!(meter.commands_of(open).await, ["HGET", "HGET"]);
+    let create = meter.app.post("/genesys/1/service/vault");
+    let create = create.basic_auth("any", Some("hunter2"));
+    assert_eq!(meter.commands_of(create).await, ["EVALSHA"]);
+}
+
+#[tokio::test]
+async fn a_limit_that_is_set_costs_one_command_each() {
+    let limits = [
+        ("throttle.creates_per_address", "1000"),
+        ("throttle.creates_per_service", "1000"),
+    ];
+    let mut meter = Meter::with(&limits).await;
+    let create = meter.app.post("/genesys/1/service/store");
+    let commands = meter.commands_of(create).await;
+    assert_eq!(commands, ["EVALSHA"; 3]);
 }

@@ -64,6 +64,8 @@ fn everything(app: &TestApp, service: &str) -> Vec<RequestBuilder> {
         at(Method::HEAD, "/storage/binary/map"),
         at(Method::POST, "/update").form_body("c=3"),
         at(Method::GET, "/update?c=3"),
+        app.get(&service.replace("/service/", "/%73ervice/")),
+        app.put(&format!("{}?ttl=60", cs.replace("/cs/", "/%63s/"))),
         at(Method::DELETE, "/storage/a"),
         at(Method::DELETE, "/storage"),
         at(Method::DELETE, ""),
@@ -88,6 +90,13 @@ async fn a_service_and_all_that_is_done_to_it_ask_for_its_password(app: TestApp)
     }
     let get = app.get("/genesys/1/service/vault");
     assert_refused(&Answer::of(get).await, "create by GET");
+    for path in [
+        "/genesys/1/%73ervice/vault",
+        "/%67enesys/1/service/v%61ult",
+        "/genesys/1/service/vault?username=clerk&password=hunter2",
+    ] {
+        assert_refused(&Answer::of(app.post(path)).await, path);
+    }
 
     let service = create(&app, "vault", CLERK).await.service();
     let file = Multipart::new().file("map", "map.png", "image/png", b"bytes");

@@ -8,6 +8,7 @@ use crate::support::{Answer, Bodies, TestApp, on_both_stores};
 on_both_stores!(
     creates_from_one_address_are_limited,
     only_trusted_proxies_say_who_asks,
+    passwords_cannot_be_guessed_at_will,
     creates_of_one_service_are_limited,
     what_is_refused_for_its_sender_does_not_count_for_the_service,
     codes_cannot_be_guessed_at_will,
@@ -63,6 +64,29 @@ async fn only_trusted_proxies_say_who_asks(app: TestApp) {
     }
     assert_too_many(&create(&behind, "store", "2001:db8::2:1").await);
     create(&behind, "store", "2001:db8:1::1").await.service();
+}
+
+async fn passwords_cannot_be_guessed_at_will(app: TestApp) {
+    let limits = [
+        LONG,
+        ("throttle.creates_per_address", "2"),
+        ("throttle.creates_per_service", "1"),
+        ("server.trusted_proxies", "127.0.0.1"),
+        ("auth.password", "sesame"),
+    ];
+    let app = app.sibling(&limits).await;
+    for _ in 0..2 {
+        let refused = create(&app, "store", "192.0.2.1").await;
+        refused.message_of("Unauthorized", 401);
+    }
+    let request = |whom| {
+        let request = app.post("/genesys/1/service/store");
+        let request = request.header("x-forwarded-for", whom);
+        request.basic_auth("any", Some("sesame"))
+    };
+    assert_too_many(&Answer::of(request("192.0.2.1")).await);
+    // The guesses were none of the service's.
+    Answer::of(request("192.0.2.2")).await.service();
 }
 
 async fn creates_of_one_service_are_limited(app: TestApp) {
