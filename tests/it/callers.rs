@@ -3,5 +3,6 @@
 mod cors;
 mod credentials;
 mod groups;
+mod slow;
 mod throttle;
 mod tls;
