@@ -9,7 +9,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use redis::{cmd, pipe};
+use redis::{Cmd, cmd, pipe};
 use tokio::{sync::mpsc, time};
 use tracing::{debug, info, warn};
 use uuid::Uuid;
@@ -19,7 +19,7 @@ use super::{
     keys::{self, Owned},
     millis,
     reply::Reply,
-    scripts::{LEASE, TAKE_OWN, call},
+    scripts::{LEASE, LOOK_AGAIN, TAKE_OWN, call},
 };
 use crate::store::{BookingId, Group, Moment, ServiceId, StoreError};
 
@@ -36,6 +36,26 @@ const QUEUE: usize = 100_000;
 const LAPSED: usize = 200;
 /// When a service whose list cannot be understood is looked at again.
 const LOOK_LATER: Duration = Duration::from_secs(60);
+
+/// A service that is over, as far as is known.
+struct Ended {
+    id: ServiceId,
+    /// When it was to be looked after, where it was found in the index; else Redis told of it.
+    due: Option<i64>,
+}
+
+impl Ended {
+    fn told(id: ServiceId) -> Self {
+        Self { id, due: None }
+    }
+
+    fn listed((id, due): (String, i64)) -> Self {
+        Self {
+            id: ServiceId::from(id),
+            due: Some(due),
+        }
+    }
+}
 
 /// One replica's part in the clean-up.
 struct Cleaner<'a> {
@@ -74,9 +94,8 @@ impl Cleaner<'_> {
                 biased;
                 _ = ticks.tick() => self.tick().await,
                 _ = queue.recv_many(&mut ended, BATCH) => {
-                    let worked = if self.leads { self.give_back_all(&ended, false).await } else { Ok(()) };
-                    ended.clear();
-                    worked
+                    let told: Vec<Ended> = ended.drain(..).map(Ended::told).collect();
+                    if self.leads { self.give_back_all(&told).await } else { Ok(()) }
                 }
             };
             match (&worked, failing) {
@@ -128,15 +147,16 @@ impl Cleaner<'_> {
             for shard in 0..keys::SHARDS {
                 let mut due = cmd("ZRANGEBYSCORE");
                 due.arg(self.store.keys.shard(shard)).arg("-inf").arg(now);
-                look.add_command(due.arg("LIMIT").arg(0).arg(BATCH).to_owned());
+                due.arg("WITHSCORES").arg("LIMIT").arg(0).arg(BATCH);
+                look.add_command(due);
             }
-            let due: Vec<Vec<String>> = self.store.lane.pipeline(&look).await?;
-            let due: Vec<ServiceId> = due.into_iter().flatten().map(ServiceId::from).collect();
+            let due: Vec<Vec<(String, i64)>> = self.store.lane.pipeline(&look).await?;
+            let due: Vec<Ended> = due.into_iter().flatten().map(Ended::listed).collect();
             if due.is_empty() {
                 break;
             }
             for batch in due.chunks(BATCH) {
-                self.give_back_all(batch, true).await?;
+                self.give_back_all(batch).await?;
             }
         }
         for group in self.groups {
@@ -155,19 +175,23 @@ impl Cleaner<'_> {
         Ok(())
     }
 
-    async fn give_back_all(&mut self, ids: &[ServiceId], listed: bool) -> Result<(), StoreError> {
+    async fn give_back_all(&mut self, ended: &[Ended]) -> Result<(), StoreError> {
         self.stay().await?;
-        match self.store.give_back(ids, listed).await {
+        match self.store.give_back(ended).await {
             Err(StoreError::Bug(_) | StoreError::Corrupt(_)) => {}
             other => return other,
         }
         // Something among them cannot be given back; it must not keep the others from it.
-        for id in ids {
-            let one = self.store.give_back(std::slice::from_ref(id), listed).await;
+        for one in ended {
+            let Ended { id, due } = one;
+            let one = self.store.give_back(std::slice::from_ref(one)).await;
             if let Err(error @ (StoreError::Bug(_) | StoreError::Corrupt(_))) = one {
                 warn!(%id, %error, "what an ended service held cannot be given back");
-                let later = self.store.look_after(id, Moment::now().after(LOOK_LATER));
-                self.store.lane.query::<()>(&later).await?;
+                if let Some(due) = due {
+                    let later = Moment::now().after(LOOK_LATER);
+                    let again = self.store.look_again(id, *due, later);
+                    self.store.lane.query_script::<()>(&again).await?;
+                }
             } else {
                 one?;
             }
@@ -177,17 +201,23 @@ impl Cleaner<'_> {
 }
 
 impl RedisStore {
-    /// Gives back what those of `ids` held that are over: three round trips for all of them.
-    /// `listed` says that they come from the index, and need to be taken off it.
-    async fn give_back(&self, ids: &[ServiceId], listed: bool) -> Result<(), StoreError> {
+    /// Has the sweep look after `id` at `when` and not when it was due, unless that was changed since.
+    fn look_again(&self, id: &ServiceId, due: i64, when: Moment) -> Cmd {
+        let mut again = call(&LOOK_AGAIN, &[self.keys.index(id)]);
+        again.arg(id.as_str()).arg(due).arg(when.millis());
+        again
+    }
+
+    /// Gives back what those of `ended` held that are over: three round trips for all of them.
+    async fn give_back(&self, ended: &[Ended]) -> Result<(), StoreError> {
         let mut take = pipe();
-        for id in ids {
+        for Ended { id, .. } in ended {
             take.add_command(call(&TAKE_OWN, &[self.keys.service(id), self.keys.own(id)]));
         }
         let replies: Vec<Reply> = self.lane.pipeline(&take).await?;
         let (mut give, mut done) = (pipe(), pipe());
         let mut bookings: HashMap<String, Vec<BookingId>> = HashMap::new();
-        for (id, reply) in ids.iter().zip(replies) {
+        for (Ended { id, due }, reply) in ended.iter().zip(replies) {
             match reply {
                 Reply::Done(held) => {
                     let mut blobs = Vec::new();
@@ -205,19 +235,19 @@ impl RedisStore {
                     if !blobs.is_empty() {
                         give.cmd("UNLINK").arg(blobs);
                     }
-                    if listed || !held.is_empty() {
+                    if due.is_some() || !held.is_empty() {
                         done.unlink(self.keys.own(id));
                         done.zrem(self.keys.index(id), id.as_str());
                     }
                 }
                 // It lives; where the index says otherwise, its end was moved.
-                Reply::Refused(end) if listed => {
+                Reply::Refused(end) => {
+                    let Some(due) = due else { continue };
                     let end = end.first().and_then(|end| end.parse().ok()).unwrap_or(0);
                     let soon = Moment::now().after(Duration::from_secs(1));
                     let when = Moment::from_millis(end).max(soon);
-                    done.add_command(self.look_after(id, when));
+                    done.add_command(self.look_again(id, *due, when));
                 }
-                Reply::Refused(_) => {}
                 other => return Err(other.unexpected()),
             }
         }

@@ -215,22 +215,20 @@ impl Lane {
         self.settle(result, &up)
     }
 
-    /// Two commands, one round trip. Only the reply of number `counts` does; the other one keeps the
-    /// index, where a failure is put right by the sweep.
+    /// A command that keeps the index, then one that changes something: one round trip. Only the reply
+    /// of the second counts; where the first fails, Redis refuses both or the sweep puts it right.
     pub(super) async fn indexed<T: FromRedisValue>(
         &self,
-        commands: [Cmd; 2],
-        counts: usize,
+        index: Cmd,
+        change: Cmd,
     ) -> Result<T, StoreError> {
         let mut both = redis::pipe();
-        for command in commands {
-            both.add_command(command);
-        }
+        both.add_command(index).add_command(change);
         both.ignore_errors();
         let mut up = self.up().await?;
-        let mut reply = reply_of(&both, counts, &mut up.connection).await;
+        let mut reply = last_reply(&both, &mut up.connection).await;
         if is_unknown_script(&reply) && load_scripts(&mut up.connection).await.is_ok() {
-            reply = reply_of(&both, counts, &mut up.connection).await;
+            reply = last_reply(&both, &mut up.connection).await;
         }
         let reply = reply.and_then(|value| Ok(T::from_redis_value(value)?));
         self.settle(reply, &up)
@@ -312,15 +310,14 @@ async fn watch_lane(mut connection: MultiplexedConnection, broken: &Notify) -> S
     }
 }
 
-/// The reply of one command of a pipeline that goes on after errors.
-async fn reply_of(
+/// The reply of the last command of a pipeline that goes on after errors.
+async fn last_reply(
     pipeline: &Pipeline,
-    number: usize,
     connection: &mut MultiplexedConnection,
 ) -> RedisResult<Value> {
     let replies: Vec<RedisResult<Value>> = pipeline.query_async(connection).await?;
     let missing = || Err(RedisError::from((ErrorKind::Parse, "a reply is missing")));
-    replies.into_iter().nth(number).unwrap_or_else(missing)
+    replies.into_iter().next_back().unwrap_or_else(missing)
 }
 
 /// Makes all scripts known to Redis, which forgets them when it restarts.

@@ -51,6 +51,9 @@ pub(super) static HOLD: LazyLock<Lua> =
 /// Decides that a service is over, and tells what it held.
 pub(super) static TAKE_OWN: LazyLock<Lua> =
     LazyLock::new(|| Lua::new(include_str!("scripts/take_own.lua")));
+/// Has the sweep look after a service at another time.
+pub(super) static LOOK_AGAIN: LazyLock<Lua> =
+    LazyLock::new(|| Lua::new(include_str!("scripts/look_again.lua")));
 /// Becomes or stays the replica that cleans up.
 pub(super) static LEASE: LazyLock<Lua> =
     LazyLock::new(|| Lua::new(include_str!("scripts/lease.lua")));
@@ -71,7 +74,7 @@ pub(super) static FILL: LazyLock<Lua> =
     LazyLock::new(|| about_bookings(include_str!("scripts/fill.lua")));
 
 /// All scripts: a lane makes them known to Redis when it opens, so that a call by name finds them.
-pub(super) fn all() -> [&'static Lua; 15] {
+pub(super) fn all() -> [&'static Lua; 16] {
     [
         &CREATE,
         &WRITE,
@@ -82,6 +85,7 @@ pub(super) fn all() -> [&'static Lua; 15] {
         &RETIRE,
         &HOLD,
         &TAKE_OWN,
+        &LOOK_AGAIN,
         &LEASE,
         &ALLOCATE,
         &FIND,

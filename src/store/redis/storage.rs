@@ -1,7 +1,5 @@
 //! The storage of a service: fields of its hash.
 
-use std::time::Duration;
-
 use redis::{Cmd, cmd};
 
 use super::{
@@ -13,10 +11,7 @@ use super::{
     reply::Reply,
     scripts::{CLEAR, WRITE, call},
 };
-use crate::store::{Binary, Changes, KeyName, Moment, ServiceId, Slot, StoreError, Value, Written};
-
-/// When the sweep looks after a service that was given a binary; it finds the true end then.
-const LOOK_SOON: Duration = Duration::from_secs(60);
+use crate::store::{Binary, Changes, KeyName, ServiceId, Slot, StoreError, Value, Written};
 
 impl RedisStore {
     pub(super) async fn read_slot(
@@ -69,11 +64,7 @@ impl RedisStore {
             .any(|(_, value)| matches!(value, Value::Binary(_)));
         let write = self.write_call(id, changes)?;
         let reply = if has_binaries {
-            let mut look = cmd("ZADD");
-            look.arg(self.keys.index(id)).arg("NX");
-            look.arg(Moment::now().after(LOOK_SOON).millis())
-                .arg(id.as_str());
-            self.lane.indexed([look, write], 1).await?
+            self.lane.indexed(self.look_soon(id), write).await?
         } else {
             self.lane.query_script(&write).await?
         };
