@@ -9,13 +9,14 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use redis::{Cmd, cmd, pipe};
+use redis::{Cmd, cmd};
 use tokio::{sync::mpsc, time};
 use tracing::{debug, info, warn};
 use uuid::Uuid;
 
 use super::{
     RedisStore,
+    connection::typed,
     keys::{self, Owned},
     millis,
     reply::Reply,
@@ -127,7 +128,7 @@ impl Cleaner<'_> {
     async fn renew(&mut self) -> Result<(), StoreError> {
         let mut lease = call(&LEASE, &[self.store.keys.cleaner()]);
         lease.arg(&self.replica).arg(millis(LEASE_LIFE));
-        let leads: Result<bool, StoreError> = self.store.lane.query_script(&lease).await;
+        let leads: Result<bool, StoreError> = self.store.redis.query(&lease).await;
         let led = self.leads;
         self.leads = *leads.as_ref().unwrap_or(&false);
         self.renewed = time::Instant::now();
@@ -142,16 +143,19 @@ impl Cleaner<'_> {
     /// Gives back what is due by the books, whatever Redis told.
     async fn sweep(&mut self) -> Result<(), StoreError> {
         loop {
-            let mut look = pipe();
+            let mut look = Vec::new();
             let now = Moment::now().millis();
             for shard in 0..keys::SHARDS {
                 let mut due = cmd("ZRANGEBYSCORE");
                 due.arg(self.store.keys.shard(shard)).arg("-inf").arg(now);
                 due.arg("WITHSCORES").arg("LIMIT").arg(0).arg(BATCH);
-                look.add_command(due);
+                look.push(due);
             }
-            let due: Vec<Vec<(String, i64)>> = self.store.lane.pipeline(&look).await?;
-            let due: Vec<Ended> = due.into_iter().flatten().map(Ended::listed).collect();
+            let mut due = Vec::new();
+            for shard in self.store.redis.at_once(look).await? {
+                let listed: Vec<(String, i64)> = typed(shard)?;
+                due.extend(listed.into_iter().map(Ended::listed));
+            }
             if due.is_empty() {
                 break;
             }
@@ -190,7 +194,7 @@ impl Cleaner<'_> {
                 if let Some(due) = due {
                     let later = Moment::now().after(LOOK_LATER);
                     let again = self.store.look_again(id, *due, later);
-                    self.store.lane.query_script::<()>(&again).await?;
+                    self.store.redis.query::<()>(&again).await?;
                 }
             } else {
                 one?;
@@ -208,17 +212,15 @@ impl RedisStore {
         again
     }
 
-    /// Gives back what those of `ended` held that are over: three round trips for all of them.
+    /// Gives back what those of `ended` held that are over: four round trips for all of them.
     async fn give_back(&self, ended: &[Ended]) -> Result<(), StoreError> {
-        let mut take = pipe();
-        for Ended { id, .. } in ended {
-            take.add_command(call(&TAKE_OWN, &[self.keys.service(id), self.keys.own(id)]));
-        }
-        let replies: Vec<Reply> = self.lane.pipeline(&take).await?;
-        let (mut give, mut done) = (pipe(), pipe());
+        let take =
+            |Ended { id, .. }: &Ended| call(&TAKE_OWN, &[self.keys.service(id), self.keys.own(id)]);
+        let replies = self.redis.at_once(ended.iter().map(take).collect()).await?;
+        let (mut give, mut lists, mut index) = (Vec::new(), Vec::new(), Vec::new());
         let mut bookings: HashMap<String, Vec<BookingId>> = HashMap::new();
         for (Ended { id, due }, reply) in ended.iter().zip(replies) {
-            match reply {
+            match typed(reply)? {
                 Reply::Done(held) => {
                     let mut blobs = Vec::new();
                     for field in held.iter().filter(|field| *field != keys::OVER) {
@@ -233,11 +235,13 @@ impl RedisStore {
                         }
                     }
                     if !blobs.is_empty() {
-                        give.cmd("UNLINK").arg(blobs);
+                        give.push(cmd("UNLINK").arg(blobs).to_owned());
                     }
                     if due.is_some() || !held.is_empty() {
-                        done.unlink(self.keys.own(id));
-                        done.zrem(self.keys.index(id), id.as_str());
+                        lists.push(cmd("UNLINK").arg(self.keys.own(id)).to_owned());
+                        let mut remove = cmd("ZREM");
+                        remove.arg(self.keys.index(id)).arg(id.as_str());
+                        index.push(remove);
                     }
                 }
                 // It lives; where the index says otherwise, its end was moved.
@@ -246,20 +250,19 @@ impl RedisStore {
                     let end = end.first().and_then(|end| end.parse().ok()).unwrap_or(0);
                     let soon = Moment::now().after(Duration::from_secs(1));
                     let when = Moment::from_millis(end).max(soon);
-                    done.add_command(self.look_again(id, *due, when));
+                    index.push(self.look_again(id, *due, when));
                 }
                 other => return Err(other.unexpected()),
             }
         }
         for (group, bookings) in &bookings {
             let bookings: Vec<&BookingId> = bookings.iter().collect();
-            give.add_command(self.release_call(group, &bookings));
+            give.push(self.release_call(group, &bookings));
         }
-        for step in [give, done] {
-            if !step.is_empty() {
-                self.lane.pipeline::<()>(&step).await?;
-            }
-        }
+        self.redis.at_once(give).await?;
+        // In this order: an entry without a list is taken off by the sweep, a list without an entry stays.
+        self.redis.at_once(lists).await?;
+        self.redis.at_once(index).await?;
         Ok(())
     }
 }

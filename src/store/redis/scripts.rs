@@ -45,6 +45,9 @@ pub(super) static MOVE_CLAIM: LazyLock<Lua> =
 /// Lets binaries that were replaced end soon.
 pub(super) static RETIRE: LazyLock<Lua> =
     LazyLock::new(|| Lua::new(include_str!("scripts/retire.lua")));
+/// Stores a chunk of a binary.
+pub(super) static PUT_CHUNK: LazyLock<Lua> =
+    LazyLock::new(|| Lua::new(include_str!("scripts/put_chunk.lua")));
 /// Lists what a service is about to hold.
 pub(super) static HOLD: LazyLock<Lua> =
     LazyLock::new(|| Lua::new(include_str!("scripts/hold.lua")));
@@ -73,8 +76,12 @@ pub(super) static MOVE_BOOKINGS: LazyLock<Lua> =
 pub(super) static FILL: LazyLock<Lua> =
     LazyLock::new(|| about_bookings(include_str!("scripts/fill.lua")));
 
+/// Tells a group as it is at one moment.
+pub(super) static BOOKS: LazyLock<Lua> =
+    LazyLock::new(|| about_bookings(include_str!("scripts/books.lua")));
+
 /// All scripts: a lane makes them known to Redis when it opens, so that a call by name finds them.
-pub(super) fn all() -> [&'static Lua; 16] {
+pub(super) fn all() -> [&'static Lua; 18] {
     [
         &CREATE,
         &WRITE,
@@ -92,6 +99,8 @@ pub(super) fn all() -> [&'static Lua; 16] {
         &RELEASE,
         &MOVE_BOOKINGS,
         &FILL,
+        &PUT_CHUNK,
+        &BOOKS,
     ]
 }
 

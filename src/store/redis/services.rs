@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use redis::{Cmd, cmd, pipe};
+use redis::{Cmd, cmd};
 use tracing::warn;
 
 use super::{
     ATTEMPTS, OWN_OUTLIVES_BY, RedisStore,
     binaries::entry,
     binaries_of, conflict,
+    connection::typed,
     keys::{self, Field, Owned},
-    reply::{self, Reply},
+    reply::{self, Reply, replies},
     scripts::{CREATE, DELETE, MOVE_CLAIM, SET_END, call},
 };
 use crate::store::{
@@ -28,17 +29,19 @@ impl RedisStore {
         end: Moment,
     ) -> Result<Claim, StoreError> {
         let claim = self.keys.claim(key);
-        let mut both = pipe();
-        both.cmd("SET").arg(&claim).arg(id.as_str()).arg("NX");
-        both.arg("PXAT").arg(end.millis()).cmd("GET").arg(&claim);
+        let mut bind = cmd("SET");
+        bind.arg(&claim).arg(id.as_str()).arg("NX");
+        bind.arg("PXAT").arg(end.millis());
+        let get = cmd("GET").arg(&claim).to_owned();
         for _ in 0..ATTEMPTS {
-            let (won, bound): (Option<String>, Option<String>) = self.lane.pipeline(&both).await?;
+            let [won, bound] = replies(self.redis.in_turn(vec![bind.clone(), get.clone()]).await?)?;
+            let (won, bound): (Option<String>, Option<String>) = (typed(won)?, typed(bound)?);
             match bound.map(ServiceId::from) {
                 Some(bound) if won.is_some() => return Ok(Claim::Create(bound)),
                 Some(bound) => {
                     let mut get = cmd("HGET");
                     get.arg(self.keys.service(&bound)).arg(keys::ANSWER);
-                    let answer: Option<String> = self.lane.query(&get).await?;
+                    let answer: Option<String> = self.redis.query(&get).await?;
                     return Ok(answer.map_or(Claim::Create(bound), Claim::Answered));
                 }
                 None => {} // it ended between the two commands
@@ -56,9 +59,7 @@ impl RedisStore {
     ) -> Result<(), StoreError> {
         let end = end.map(|end| end.millis().to_string()).unwrap_or_default();
         let mut moves = call(&MOVE_CLAIM, &[claim.to_owned()]);
-        self.lane
-            .query_script(moves.arg(id.as_str()).arg(end))
-            .await
+        self.redis.change(moves.arg(id.as_str()).arg(end)).await
     }
 
     pub(super) async fn create_service(&self, service: NewService) -> Result<Created, StoreError> {
@@ -102,9 +103,9 @@ impl RedisStore {
         }
         // With a number it was listed when that was held.
         let reply = if binaries.is_empty() {
-            self.lane.query_script(&create).await?
+            self.redis.change(&create).await?
         } else {
-            self.lane.indexed(self.look_soon(&id), create).await?
+            self.redis.indexed(self.look_soon(&id), create).await?
         };
         match reply {
             Reply::Done(_) => {
@@ -162,7 +163,7 @@ impl RedisStore {
     ) -> Result<Option<Description>, StoreError> {
         // Two round trips, so that no value travels, however large.
         let key = self.keys.service(id);
-        let fields: Vec<String> = self.lane.query(cmd("HKEYS").arg(&key)).await?;
+        let fields: Vec<String> = self.redis.query(cmd("HKEYS").arg(&key)).await?;
         let ours = [keys::DEFINITION, keys::CREATED, keys::END, keys::GMS_USER];
         let described = fields.iter().filter_map(|field| match Field::of(field) {
             Field::Binary(name) => Some((name, field)),
@@ -171,7 +172,7 @@ impl RedisStore {
         let (names, descriptors): (Vec<&str>, Vec<&String>) = described.unzip();
         let mut get = cmd("HMGET");
         get.arg(&key).arg(&ours).arg(&descriptors);
-        let values: Vec<Option<String>> = self.lane.query(&get).await?;
+        let values: Vec<Option<String>> = self.redis.query(&get).await?;
         let texts = fields.iter().filter_map(|field| match Field::of(field) {
             Field::Text(name) => Some(name.to_owned()),
             Field::Binary(_) | Field::Ours => None,
@@ -200,7 +201,7 @@ impl RedisStore {
             for (_, field) in blobs.iter().chain(&others) {
                 set.arg(field);
             }
-            match self.lane.indexed(self.look_by(id, end), set).await? {
+            match self.redis.indexed(self.look_by(id, end), set).await? {
                 Reply::Done(_) => return Ok(Some(())),
                 Reply::Refused(_) => return Ok(None),
                 Reply::Again(needed) => {
@@ -232,7 +233,7 @@ impl RedisStore {
             let look = self.look_now(id);
             let mut delete = call(&DELETE, &[self.keys.service(id)]);
             delete.arg(&claim);
-            match self.lane.indexed(look, delete).await? {
+            match self.redis.indexed(look, delete).await? {
                 Reply::Done(_) => return Ok(Some(())),
                 Reply::Refused(_) => return Ok(None),
                 Reply::Again(needed) => claim = needed.concat(),
