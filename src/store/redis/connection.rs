@@ -235,7 +235,7 @@ impl Connections {
         write: Write,
     ) -> Result<Option<Vec<RedisResult<Value>>>, StoreError> {
         let map = self.world.map();
-        let [node] = map.owners() else {
+        let Some(node) = map.sole() else {
             return Ok(None);
         };
         let mut pipeline = redis::pipe();

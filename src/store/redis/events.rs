@@ -31,11 +31,11 @@ impl RedisStore {
     /// the queue is dropped: the sweep finds it.
     pub(super) async fn listen(&self, ended: mpsc::Sender<ServiceId>) {
         let mut listeners = JoinSet::new();
-        let mut listened: HashMap<String, AbortHandle> = HashMap::new();
+        let mut by_server: HashMap<String, AbortHandle> = HashMap::new();
         loop {
             let nodes = self.redis.nodes();
             let there = |name: &String| nodes.iter().any(|node| node.name() == *name);
-            listened.retain(|name, listener| {
+            by_server.retain(|name, listener| {
                 let stays = there(name) && !listener.is_finished();
                 if !stays {
                     listener.abort();
@@ -49,7 +49,7 @@ impl RedisStore {
                     ended: ended.clone(),
                 };
                 let start = || listeners.spawn(listener.listen());
-                listened.entry(node.name()).or_insert_with(start);
+                by_server.entry(node.name()).or_insert_with(start);
             }
             while listeners.try_join_next().is_some() {}
             time::sleep(LOOK_EVERY).await;

@@ -51,14 +51,13 @@ impl Map {
         let mut next = Self::default();
         for (from, to, address) in ranges {
             let known = next.owners.iter().position(|node| node.address == address);
-            let owner = match known {
-                Some(owner) => owner,
-                None => {
-                    let node = self.at(&address);
-                    let node = node.map_or_else(|| make(address).map(Arc::new), Ok)?;
-                    next.owners.push(node);
-                    next.owners.len() - 1
-                }
+            let owner = if let Some(owner) = known {
+                owner
+            } else {
+                let node = self.at(&address);
+                let node = node.map_or_else(|| make(address).map(Arc::new), Ok)?;
+                next.owners.push(node);
+                next.owners.len() - 1
             };
             next.ranges.push((from, to, owner));
         }
@@ -101,19 +100,25 @@ impl Map {
         all.find(|node| node.address == *address).cloned()
     }
 
-    /// The server for a command. One that has no key goes to the first, and where one server has all
-    /// nobody looks for a key.
+    /// The server that has everything, if one has.
+    pub(super) fn sole(&self) -> Option<&Arc<Node>> {
+        match self.ranges.as_slice() {
+            [(0, last, owner)] if *last == SLOTS - 1 => self.owners.get(*owner),
+            _ => None,
+        }
+    }
+
+    /// The server for a command. Where one has everything nobody looks for a key. A server that knows
+    /// more of a young Cluster than we do sends us on, so where the owner is not known any will do.
     pub(super) fn owner(&self, command: &Cmd) -> Option<Arc<Node>> {
-        let [one] = self.ranges.as_slice() else {
-            let Some(key) = key_of(command) else {
-                return self.owners.first().cloned();
-            };
-            let slot = slot_of(key);
-            let mut ranges = self.ranges.iter();
-            let range = ranges.find(|(from, to, _)| (*from..=*to).contains(&slot))?;
-            return self.owners.get(range.2).cloned();
-        };
-        self.owners.get(one.2).cloned()
+        if let Some(sole) = self.sole() {
+            return Some(Arc::clone(sole));
+        }
+        let slot = key_of(command).map(slot_of);
+        let has = |from, to| slot.is_some_and(|slot| (from..=to).contains(&slot));
+        let range = self.ranges.iter().find(|(from, to, _)| has(*from, *to));
+        let owner = range.map_or(0, |(_, _, owner)| *owner);
+        self.owners.get(owner).cloned()
     }
 }
 

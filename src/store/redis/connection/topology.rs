@@ -25,13 +25,13 @@ pub(super) enum Topology {
     Sentinel {
         sentinels: Vec<ConnectionAddr>,
         name: String,
-        connector: Connector,
-        primaries: Connector,
+        connector: Box<Connector>,
+        primaries: Box<Connector>,
     },
     /// Members of a Cluster; the first one that answers tells the others.
     Cluster {
         members: Vec<ConnectionAddr>,
-        connector: Connector,
+        connector: Box<Connector>,
     },
 }
 
@@ -53,12 +53,12 @@ impl Topology {
             RedisMode::Sentinel => Self::Sentinel {
                 sentinels: addresses,
                 name: settings.sentinel_master.clone(),
-                connector: connector.to_sentinels(settings),
-                primaries: connector.clone(),
+                connector: Box::new(connector.to_sentinels(settings)),
+                primaries: Box::new(connector.clone()),
             },
             RedisMode::Cluster => Self::Cluster {
                 members: addresses,
-                connector: connector.clone(),
+                connector: Box::new(connector.clone()),
             },
         })
     }
