@@ -171,7 +171,8 @@ async fn what_takes_more_than_one_command_takes_this_many() {
         // Two of the four are one round trip.
         ("replace a binary", file_body(&service, app), 4),
         ("remove a binary", app.delete(&key), 2),
-        ("move the end", app.put(&service).form_body("ttl=60"), 1),
+        // Sent together.
+        ("move the end", app.put(&service).form_body("ttl=60"), 2),
         // Two of the four are one round trip.
         (
             "create under an Idempotency-Key",

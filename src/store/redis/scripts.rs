@@ -45,12 +45,18 @@ pub(super) static MOVE_CLAIM: LazyLock<Lua> =
 /// Lets binaries that were replaced end soon.
 pub(super) static RETIRE: LazyLock<Lua> =
     LazyLock::new(|| Lua::new(include_str!("scripts/retire.lua")));
+/// Stores a chunk of a binary.
+pub(super) static PUT_CHUNK: LazyLock<Lua> =
+    LazyLock::new(|| Lua::new(include_str!("scripts/put_chunk.lua")));
 /// Lists what a service is about to hold.
 pub(super) static HOLD: LazyLock<Lua> =
     LazyLock::new(|| Lua::new(include_str!("scripts/hold.lua")));
 /// Decides that a service is over, and tells what it held.
 pub(super) static TAKE_OWN: LazyLock<Lua> =
     LazyLock::new(|| Lua::new(include_str!("scripts/take_own.lua")));
+/// Has the sweep look after a service at another time.
+pub(super) static LOOK_AGAIN: LazyLock<Lua> =
+    LazyLock::new(|| Lua::new(include_str!("scripts/look_again.lua")));
 /// Becomes or stays the replica that cleans up.
 pub(super) static LEASE: LazyLock<Lua> =
     LazyLock::new(|| Lua::new(include_str!("scripts/lease.lua")));
@@ -70,6 +76,9 @@ pub(super) static MOVE_BOOKINGS: LazyLock<Lua> =
 pub(super) static FILL: LazyLock<Lua> =
     LazyLock::new(|| about_bookings(include_str!("scripts/fill.lua")));
 
+/// Tells a group as it is at one moment.
+pub(super) static BOOKS: LazyLock<Lua> =
+    LazyLock::new(|| about_bookings(include_str!("scripts/books.lua")));
 /// Counts one more.
 pub(super) static COUNT: LazyLock<Lua> =
     LazyLock::new(|| Lua::new(include_str!("scripts/count.lua")));
@@ -78,7 +87,7 @@ pub(super) static UNCOUNT: LazyLock<Lua> =
     LazyLock::new(|| Lua::new(include_str!("scripts/uncount.lua")));
 
 /// All scripts: a lane makes them known to Redis when it opens, so that a call by name finds them.
-pub(super) fn all() -> [&'static Lua; 17] {
+pub(super) fn all() -> [&'static Lua; 20] {
     [
         &CREATE,
         &WRITE,
@@ -89,6 +98,7 @@ pub(super) fn all() -> [&'static Lua; 17] {
         &RETIRE,
         &HOLD,
         &TAKE_OWN,
+        &LOOK_AGAIN,
         &LEASE,
         &ALLOCATE,
         &FIND,
@@ -97,6 +107,8 @@ pub(super) fn all() -> [&'static Lua; 17] {
         &FILL,
         &COUNT,
         &UNCOUNT,
+        &PUT_CHUNK,
+        &BOOKS,
     ]
 }
 

@@ -16,7 +16,7 @@ impl RedisStore {
     ) -> Result<Counted, StoreError> {
         let mut count = call(&COUNT, &[self.keys.tally(tally)]);
         count.arg(millis(window));
-        let (times, left): (u64, u64) = self.lane.query_script(&count).await?;
+        let (times, left): (u64, u64) = self.redis.query(&count).await?;
         Ok(Counted {
             times,
             left: Duration::from_millis(left),
@@ -25,6 +25,6 @@ impl RedisStore {
 
     pub(super) async fn take_one_back(&self, tally: &Tally) -> Result<(), StoreError> {
         let uncount = call(&UNCOUNT, &[self.keys.tally(tally)]);
-        self.lane.query_script(&uncount).await
+        self.redis.query(&uncount).await
     }
 }

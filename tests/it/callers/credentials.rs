@@ -2,9 +2,9 @@
 
 use reqwest::{Method, RequestBuilder};
 
-use crate::support::{Answer, Bodies, Catalogue, Multipart, TestApp, on_both_stores};
+use crate::support::{Answer, Bodies, Catalogue, Multipart, TestApp, on_every_kind_of_store};
 
-on_both_stores!(
+on_every_kind_of_store!(
     a_service_and_all_that_is_done_to_it_ask_for_its_password,
     what_is_not_locked_stays_open_beside_what_is,
     a_default_of_the_server_locks_what_says_nothing_else,

@@ -2,9 +2,9 @@
 
 use reqwest::Client;
 
-use crate::support::{Answer, Bodies, TestApp, on_both_stores};
+use crate::support::{Answer, Bodies, TestApp, on_every_kind_of_store};
 
-on_both_stores!(
+on_every_kind_of_store!(
     the_public_listener_serves_its_groups_and_the_private_one_everything,
     a_listener_for_the_routing_side_alone_makes_and_shows_no_service,
 );

@@ -3,9 +3,9 @@
 use futures_util::future::join_all;
 use reqwest::StatusCode;
 
-use crate::support::{Answer, Bodies, TestApp, on_both_stores};
+use crate::support::{Answer, Bodies, TestApp, on_every_kind_of_store};
 
-on_both_stores!(
+on_every_kind_of_store!(
     creates_from_one_address_are_limited,
     only_trusted_proxies_say_who_asks,
     passwords_cannot_be_guessed_at_will,
