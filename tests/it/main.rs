@@ -46,4 +46,5 @@ mod slots;
 mod storage;
 mod store;
 mod support;
+mod topologies;
 mod uploads;
