@@ -1,6 +1,7 @@
 //! Real Redis servers: one, one behind sentinels, or a Cluster.
 
 use std::{
+    process::Command,
     sync::{Arc, Mutex, PoisonError, Weak},
     time::{Duration, Instant},
 };
@@ -56,6 +57,56 @@ impl TestRedis {
         Self::own_of(Kind::Single)
     }
 
+    /// A Cluster of three primaries with a replica each.
+    pub(crate) fn cluster_with_replicas() -> Self {
+        let six = RedisClusterConfiguration::single_replica_config();
+        Self::of(Servers::Cluster(RedisCluster::new(six)))
+    }
+
+    /// A primary with two replicas behind three sentinels, who miss it after a second.
+    pub(crate) async fn sentinels_with_replicas() -> Self {
+        let redis = Self::of(Servers::Sentinel(RedisSentinelCluster::new(1, 2, 3)));
+        if let Servers::Sentinel(all) = &redis.servers {
+            for sentinel in &all.sentinel_servers {
+                let mut set = cmd("SENTINEL");
+                set.arg("SET").arg("master0").arg("down-after-milliseconds");
+                let mut connection = connection_to(&sentinel.addr).await;
+                set.arg(1_000).exec_async(&mut connection).await.unwrap();
+            }
+        }
+        redis
+    }
+
+    /// Kills the server that listens on `port`, as a machine that is gone.
+    pub(crate) fn kill(&self, port: u16) {
+        let servers = match &self.servers {
+            Servers::Single(server) => std::slice::from_ref(server),
+            Servers::Sentinel(all) => &all.servers,
+            Servers::Cluster(all) => &all.servers,
+        };
+        let is_it =
+            |server: &&RedisServer| server.host_and_port().is_some_and(|(_, at)| at == port);
+        let server = servers.iter().find(is_it).unwrap();
+        let line = format!("kill -KILL {}", server.process.id());
+        let sent = Command::new("sh").args(["-c", &line]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// A server of our own making.
+    pub(crate) fn single(server: RedisServer) -> Self {
+        Self {
+            servers: Servers::Single(server),
+        }
+    }
+
+    fn of(servers: Servers) -> Self {
+        let redis = Self { servers };
+        for address in redis.all_addresses() {
+            await_answer(&address);
+        }
+        redis
+    }
+
     /// The same of any kind. A Cluster has three primaries without replicas; behind sentinels there is
     /// a primary with one replica.
     pub(crate) fn own_of(kind: Kind) -> Self {
@@ -66,15 +117,11 @@ impl TestRedis {
                 Servers::Cluster(RedisCluster::new(RedisClusterConfiguration::default()))
             }
         };
-        let redis = Self { servers };
-        for address in redis.all_addresses() {
-            await_answer(&address);
-        }
-        redis
+        Self::of(servers)
     }
 
     /// Addresses of the servers that have data.
-    fn addresses(&self) -> Vec<ConnectionAddr> {
+    pub(crate) fn addresses(&self) -> Vec<ConnectionAddr> {
         match &self.servers {
             Servers::Single(server) => vec![server.addr.clone()],
             Servers::Sentinel(all) => vec![all.servers[0].addr.clone()],
@@ -124,6 +171,11 @@ impl TestRedis {
     /// A connection to the one server.
     pub(crate) async fn connection(&self) -> MultiplexedConnection {
         connection_to(&self.addresses()[0]).await
+    }
+
+    /// A connection to one of the servers.
+    pub(crate) async fn connection_to(&self, address: &ConnectionAddr) -> MultiplexedConnection {
+        connection_to(address).await
     }
 
     /// All keys that begin with `prefix`, wherever they are.
