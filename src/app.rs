@@ -14,14 +14,11 @@ use tracing::warn;
 
 use crate::{
     http::{self, Api},
-    service::{Catalog, CatalogError, Numbering, Services},
+    service::{Backends, Catalog, CatalogError, Numbering, Services, SessionEnder},
     settings::{Settings, SettingsError},
     shutdown::Readiness,
-    store::{Audit, Group, Store, StoreError, memory::MemoryStore, redis::RedisStore},
+    store::{Audit, Group, Sessions, Store, StoreError, memory::MemoryStore, redis::RedisStore},
 };
-
-/// How often the embedded store is rid of what has ended while nobody asks it anything.
-const SWEEP_EVERY: Duration = Duration::from_secs(1);
 
 /// After which time an audit looks again at what it found: longer than the clean-up takes.
 const AUDIT_AGAIN: Duration = Duration::from_secs(10);
@@ -35,6 +32,9 @@ pub enum StartError {
     /// The catalogue is wrong.
     #[error("catalogue {0}")]
     Catalog(#[from] CatalogError),
+    /// What `[backend]` says cannot be used.
+    #[error("setting {0}")]
+    Backends(String),
     /// The store cannot be used as it is set.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -71,7 +71,17 @@ pub fn catalog(settings: &Settings) -> Result<Catalog, StartError> {
     let (origin, text) = settings.catalog_text()?;
     let life = settings.limits.life.as_secs();
     let numbering = Numbering::of(settings.phone.default_region);
-    Ok(Catalog::read(&origin, &text, life, numbering)?)
+    let variables = |name: &str| settings.variable(name).map(str::to_owned);
+    Ok(Catalog::read(&origin, &text, life, numbering, &variables)?)
+}
+
+/// The way to the backends of the catalogue.
+///
+/// # Errors
+/// [`StartError::Backends`] where the certificates that are set cannot be used.
+pub fn backends(settings: &Settings, catalog: &Catalog) -> Result<Arc<Backends>, StartError> {
+    let backends = Backends::new(&settings.backend, catalog.needs_tls());
+    backends.map(Arc::new).map_err(StartError::Backends)
 }
 
 /// Looks through the books in Redis: what is held by whom, and what by nobody.
@@ -107,7 +117,9 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let listener = TcpListener::bind(&settings.server.listen).map_err(listen_error)?;
     let address = listener.local_addr().map_err(listen_error)?;
     let backing = Backing::new(&settings);
-    let background = backing.maintain(catalog.groups()).await?;
+    let backends = backends(&settings, &catalog)?;
+    let ender = SessionEnder::new(Arc::clone(&catalog), Arc::clone(&backends));
+    let background = backing.maintain(catalog.groups(), Arc::new(ender)).await?;
     let numbering = Numbering::of(settings.phone.default_region);
     let readiness = Readiness::default();
     let server = &settings.server;
@@ -118,15 +130,16 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let server = HttpServer::new(move || {
         let (catalog, limits) = (Arc::clone(&catalog), Arc::clone(&limits));
         let (backing, ready) = (backing.clone(), ready.clone());
-        let settings = Arc::clone(&settings);
+        let (settings, backends) = (Arc::clone(&settings), Arc::clone(&backends));
         // Each worker opens its own way to the store, on its own runtime.
         let api = move || {
             let (catalog, limits) = (Arc::clone(&catalog), Arc::clone(&limits));
             let (backing, ready) = (backing.clone(), ready.clone());
-            let settings = Arc::clone(&settings);
+            let (settings, backends) = (Arc::clone(&settings), Arc::clone(&backends));
             async move {
                 let store = backing.open().await?;
-                let services = Services::new(catalog, store, Arc::clone(&limits), numbering);
+                let services =
+                    Services::new(catalog, store, Arc::clone(&limits), numbering, backends);
                 Ok::<_, StoreError>(Api::new(services, limits, ready, &settings))
             }
         };
@@ -194,20 +207,16 @@ impl Backing {
     }
 
     /// Starts what goes on whether requests come or not.
-    async fn maintain(&self, groups: Vec<Arc<Group>>) -> Result<JoinHandle<()>, StoreError> {
+    async fn maintain(
+        &self,
+        groups: Vec<Arc<Group>>,
+        sessions: Arc<dyn Sessions>,
+    ) -> Result<JoinHandle<()>, StoreError> {
         match self {
-            Self::Memory(store) => {
-                let store = Arc::clone(store);
-                Ok(tokio::spawn(async move {
-                    loop {
-                        time::sleep(SWEEP_EVERY).await;
-                        store.sweep();
-                    }
-                }))
-            }
+            Self::Memory(store) => Ok(tokio::spawn(Arc::clone(store).clean_up(sessions))),
             Self::Redis(settings) => {
                 let store = open_redis(settings).await?;
-                Ok(tokio::spawn(store.clean_up(groups)))
+                Ok(tokio::spawn(store.clean_up(groups, sessions)))
             }
         }
     }

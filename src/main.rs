@@ -24,7 +24,12 @@ const WRONG_SETTINGS: u8 = 64;
 fn main() -> ExitCode {
     match start() {
         Ok(code) => code,
-        Err(error @ (StartError::Settings(_) | StartError::Catalog(_) | StartError::NoBooks)) => {
+        Err(
+            error @ (StartError::Settings(_)
+            | StartError::Catalog(_)
+            | StartError::Backends(_)
+            | StartError::NoBooks),
+        ) => {
             drop(writeln!(io::stderr(), "switchboard: {error}"));
             ExitCode::from(WRONG_SETTINGS)
         }
@@ -39,7 +44,7 @@ fn start() -> Result<ExitCode, StartError> {
     let arguments = Arguments::parse();
     let settings = Settings::load(arguments.config.as_deref(), env::vars_os())?;
     if let Some(Command::Check) = arguments.command {
-        app::catalog(&settings)?;
+        app::backends(&settings, &app::catalog(&settings)?)?;
         drop(writeln!(io::stdout(), "settings and catalogue are valid"));
         return Ok(ExitCode::SUCCESS);
     }

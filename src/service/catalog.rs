@@ -7,6 +7,7 @@ use thiserror::Error;
 use toml::Value;
 
 use super::{
+    backend::Plan,
     definition::{Definition, DefinitionError},
     resources::{Pools, Resources},
     subscriber::Numbering,
@@ -37,6 +38,9 @@ pub enum CatalogError {
     },
 }
 
+/// Where `${NAME}` comes from.
+pub type Variables<'a> = dyn Fn(&str) -> Option<String> + 'a;
+
 /// All configured services by name.
 #[derive(Debug, Default)]
 pub struct Catalog {
@@ -55,7 +59,9 @@ struct File {
 
 impl Catalog {
     /// Reads `[services.<name>]` and `[resources.<group>]` tables of options. Values are taken as
-    /// strings, however they are written; numbers are compared by `numbering`. `origin` tells in errors where `text` came from; `longest_life` is in seconds.
+    /// strings, however they are written; numbers are compared by `numbering`. `origin` tells in errors
+    /// where `text` came from; `longest_life` is in seconds. `${NAME}` in the value of a `_header.`
+    /// option is what `variables` say.
     ///
     /// # Errors
     /// A [`CatalogError`] that names service, option and what was expected.
@@ -64,6 +70,7 @@ impl Catalog {
         text: &str,
         longest_life: u64,
         numbering: Numbering,
+        variables: &Variables<'_>,
     ) -> Result<Self, CatalogError> {
         let unreadable = |reason: String| CatalogError::Unreadable {
             origin: origin.to_owned(),
@@ -95,6 +102,7 @@ impl Catalog {
                 })?;
                 options.insert(option, text);
             }
+            expand(&name, &mut options, variables).map_err(wrong)?;
             let definition = Definition::new(&name, options, longest_life).map_err(wrong)?;
             check_group(&definition, &pools).map_err(wrong)?;
             definitions.insert(name, Arc::new(definition));
@@ -122,10 +130,52 @@ impl Catalog {
         self.pools.groups().cloned().collect()
     }
 
+    /// Whether a backend of any of the services is to be reached by TLS.
+    #[must_use]
+    pub fn needs_tls(&self) -> bool {
+        let plans = self.definitions.values().filter_map(|one| one.plan());
+        let mut bases = plans.flat_map(Plan::bases);
+        bases.any(|base| base.starts_with("https:"))
+    }
+
     /// Names of all configured services.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.definitions.keys().map(String::as_str)
     }
+}
+
+/// Puts secrets into the values of headers, and nowhere else: a header is never told to anybody.
+fn expand(
+    service: &str,
+    options: &mut BTreeMap<String, String>,
+    variables: &Variables<'_>,
+) -> Result<(), DefinitionError> {
+    for (option, value) in options {
+        if !option.starts_with("_header.") {
+            continue;
+        }
+        let mut expanded = String::new();
+        let mut left = value.as_str();
+        while let Some((before, after)) = left.split_once("${") {
+            let problem = |problem: String| DefinitionError {
+                kind: "service",
+                name: service.to_owned(),
+                option: option.clone(),
+                problem,
+            };
+            let (name, after) = after
+                .split_once('}')
+                .ok_or_else(|| problem("a ${ has no }".to_owned()))?;
+            let variable = variables(name).filter(|value| !value.is_empty());
+            let unset = || problem(format!("the environment variable {name:?} is not set"));
+            expanded.push_str(before);
+            expanded.push_str(&variable.ok_or_else(unset)?);
+            left = after;
+        }
+        expanded.push_str(left);
+        *value = expanded;
+    }
+    Ok(())
 }
 
 /// A group that a definition names must be there.
@@ -162,14 +212,15 @@ mod tests {
 
     fn read(text: &str) -> Result<Catalog, String> {
         let us = Numbering::of(phonenumber::country::US);
-        Catalog::read("test.toml", text, 3_600, us).map_err(|error| error.to_string())
+        let variables = |name: &str| (name == "TOKEN").then(|| "s3cret".to_owned());
+        Catalog::read("test.toml", text, 3_600, us, &variables).map_err(|error| error.to_string())
     }
 
     #[test]
     fn the_shipped_catalogue_has_a_store_called_store() {
         let shipped = include_str!("../../config/catalog.toml");
         let us = Numbering::of(phonenumber::country::US);
-        let catalog = Catalog::read("shipped", shipped, 2_592_000, us).unwrap();
+        let catalog = Catalog::read("shipped", shipped, 2_592_000, us, &|_| None).unwrap();
         assert!(catalog.get("store").is_some());
         let group = &catalog.resources("DNIS").unwrap().group;
         assert_eq!(group.numbers[0].text, "8003449999");

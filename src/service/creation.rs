@@ -3,8 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    Catalog, Pairs, ServiceError, Services, Uploads, answer::Answer, builtin::Builtin,
-    definition::Definition, life, parameters::Parameters, subscriber::Numbering,
+    Backends, Catalog, Pairs, ServiceError, Services, Trail, Uploads,
+    answer::Answer,
+    builtin::Builtin,
+    definition::{Definition, Kind},
+    life,
+    parameters::Parameters,
+    subscriber::Numbering,
 };
 use crate::{
     settings::Limits,
@@ -17,11 +22,15 @@ use crate::{
 /// any upload takes.
 const CLAIM_LIFE: Duration = Duration::from_secs(86_400);
 
+/// What a repeat is told that came before there was anything to repeat.
+const UNDERWAY: &str = "the first request with this Idempotency-Key still waits for its backend; nothing was changed, try \
+     again";
+
 /// What the head of a create says, before its body is read.
 #[derive(Debug, Default)]
 pub struct CreationHead {
-    /// The `gms_user` header.
-    pub gms_user: Option<String>,
+    /// The headers that say who asks and in which course.
+    pub trail: Trail,
     /// The `Idempotency-Key` header.
     pub idempotency_key: Option<String>,
 }
@@ -62,7 +71,8 @@ pub struct Creation {
     pub(super) numbering: Numbering,
     pub(super) store: Arc<dyn Store>,
     pub(super) limits: Arc<Limits>,
-    gms_user: Option<String>,
+    pub(super) backends: Arc<Backends>,
+    pub(super) trail: Trail,
     idempotency: Option<IdempotencyKey>,
 }
 
@@ -83,7 +93,7 @@ impl Services {
             key,
         });
         if let Some(key) = &idempotency
-            && definition.builtin().makes_a_service()
+            && definition.makes_a_service()
         {
             // Until the service stands, with whose end the key then ends.
             let until = Moment::now().after(CLAIM_LIFE);
@@ -100,29 +110,39 @@ impl Services {
             numbering: self.numbering,
             store: Arc::clone(&self.store),
             limits: Arc::clone(&self.limits),
-            gms_user: head.gms_user,
+            backends: Arc::clone(&self.backends),
+            trail: head.trail,
             idempotency,
         })))
     }
 }
 
 impl Creation {
-    /// The second step: does what the builtin does with `pairs`, and returns the answer, a JSON
+    /// The second step: does what the service is for with `pairs`, and returns the answer, a JSON
     /// object. A concurrent request with the same `Idempotency-Key` may have been faster; then the
     /// answer is that one's.
     ///
     /// # Errors
     /// [`ServiceError::InvalidParameter`] for a parameter or name that is not allowed,
-    /// [`ServiceError::UploadLost`] where files took too long, and what the builtin says. Nothing was
+    /// [`ServiceError::UploadLost`] where files took too long, and what the builtin or the backend says. Nothing was
     /// made then, and no number is held.
     pub async fn finish(self, pairs: Pairs) -> Result<String, ServiceError> {
+        let definition = Arc::clone(&self.definition);
+        let builtin = match definition.kind() {
+            Kind::Builtin(builtin) => builtin,
+            Kind::Backend(_) => {
+                let texts = pairs.texts();
+                let (parameters, changes) = pairs.split()?;
+                return self.start(&parameters, changes, texts).await;
+            }
+        };
         let (parameters, changes) = pairs.split()?;
-        match self.definition.builtin() {
+        match builtin {
             Builtin::Store => {
                 self.check_keys(&changes)?;
                 let life = self.life(&parameters)?;
                 let answer = Answer::of(&self.id).json()?;
-                let made = self.make(life, changes, None, &answer).await?;
+                let made = self.make(life, changes, None, Some(&answer)).await?;
                 Ok(made.answer(answer))
             }
             Builtin::RequestInteraction => self.request_interaction(parameters, changes).await,
@@ -143,13 +163,18 @@ impl Creation {
         Ok(())
     }
 
-    /// Makes the service; `answer` is what a repeat of the request is told.
+    /// Whether the client may repeat the request.
+    pub(super) fn is_repeatable(&self) -> bool {
+        self.idempotency.is_some()
+    }
+
+    /// Makes the service; `answer` is what a repeat of the request is told, if that is known yet.
     pub(super) async fn make(
         mut self,
         life: Duration,
         changes: Changes,
         booking: Option<Booking>,
-        answer: &str,
+        answer: Option<&str>,
     ) -> Result<Made, ServiceError> {
         self.uploads.hand_over(&changes.set);
         let created = Moment::now();
@@ -158,14 +183,15 @@ impl Creation {
             definition: self.definition.name().to_owned(),
             created,
             end: created.after(life),
-            gms_user: self.gms_user,
+            gms_user: self.trail.gms_user,
             data: changes.set,
             booking,
-            repeatable: self.idempotency.map(|key| (key, answer.to_owned())),
+            repeatable: self.idempotency.map(|key| (key, answer.map(str::to_owned))),
         };
         let made = match self.store.create(service).await {
             Ok(Created::New) => return Ok(Made::Now),
             Ok(Created::Before(answer)) => Ok(Made::Before(answer)),
+            Ok(Created::Underway) => Err(ServiceError::BackendTimeout(UNDERWAY.to_owned())),
             Ok(Created::UploadLost) => Err(ServiceError::UploadLost),
             Err(error) => Err(ServiceError::from(error)),
         };

@@ -109,8 +109,7 @@ fn an_unknown_setting_names_itself_its_origin_and_what_is_allowed() {
 
 #[test]
 fn an_unknown_section_is_told_the_sections() {
-    let sections =
-        "expected one of [api], [catalog], [limits], [log], [memory], [phone], [redis], [server]";
+    let sections = "expected one of [api], [backend], [catalog], [limits], [log], [memory], [phone], [redis], [server]";
     for (content, name) in [
         ("[servr]\nlisten = \"\"", "servr"),
         ("listen = \"\"", "listen"),

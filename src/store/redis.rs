@@ -3,8 +3,8 @@
 //! A service is one small hash whose expiry is its end, so most verbs are one command or one script
 //! on one key: one round trip. Everything that must change together shares the hash tag `{id}`.
 //! `keys` tells what is stored, `connection` how Redis is reached, `scripts` what is atomic; the verbs
-//! are in `services`, `storage`, `binaries` and `bookings`; `cleanup` is what happens after a service
-//! has ended, `audit` what an operator may look at.
+//! are in `services`, `storage`, `binaries` and `bookings`; `cleanup` and `sessions` are what happens after
+//! a service has ended, `audit` what an operator may look at.
 
 use std::{sync::Arc, time::Duration};
 
@@ -20,8 +20,8 @@ use self::{
 };
 use super::{
     Audit, Binary, BlobId, Booked, Booking, BookingRequest, Call, Changes, Claim, Created,
-    Description, Group, Holder, IdempotencyKey, KeyName, Moment, NewService, ServiceId, Slot,
-    Store, StoreError, Value, Written,
+    Description, Group, Holder, IdempotencyKey, KeyName, Moment, NewService, Running, ServiceId,
+    Session, Slot, Store, StoreError, Value, Written,
 };
 use crate::settings;
 
@@ -35,6 +35,7 @@ mod keys;
 mod reply;
 mod scripts;
 mod services;
+mod sessions;
 mod storage;
 
 /// How long what belongs to a service outlives it, for the clean-up to find.
@@ -115,6 +116,23 @@ impl Store for RedisStore {
         self.lane.query(&get).await
     }
 
+    async fn running(&self, id: &ServiceId) -> Result<Option<Running>, StoreError> {
+        self.find_running(id).await
+    }
+
+    async fn attach(&self, id: &ServiceId, session: &Session) -> Result<Option<()>, StoreError> {
+        self.attach_session(id, session).await
+    }
+
+    async fn settle(
+        &self,
+        id: &ServiceId,
+        end: Moment,
+        answer: Option<&str>,
+    ) -> Result<Option<()>, StoreError> {
+        self.move_end(id, end, answer).await
+    }
+
     async fn describe(&self, id: &ServiceId) -> Result<Option<Description>, StoreError> {
         self.describe_service(id).await
     }
@@ -136,7 +154,7 @@ impl Store for RedisStore {
     }
 
     async fn set_end(&self, id: &ServiceId, end: Moment) -> Result<Option<()>, StoreError> {
-        self.move_end(id, end).await
+        self.move_end(id, end, None).await
     }
 
     async fn delete(&self, id: &ServiceId) -> Result<Option<()>, StoreError> {

@@ -20,6 +20,7 @@ pub(crate) use self::{
     wire::Wire,
 };
 
+pub(crate) mod backends;
 pub(crate) mod bookings;
 mod catalogue;
 mod multipart;

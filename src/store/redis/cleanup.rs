@@ -20,8 +20,9 @@ use super::{
     millis,
     reply::Reply,
     scripts::{LEASE, TAKE_OWN, call},
+    sessions::Over,
 };
-use crate::store::{BookingId, Group, Moment, ServiceId, StoreError};
+use crate::store::{BookingId, Group, Moment, ServiceId, Sessions, StoreError};
 
 /// How long a replica that dies keeps the others from cleaning up, and how often it says it lives.
 const LEASE_LIFE: Duration = Duration::from_secs(5);
@@ -32,6 +33,10 @@ const SWEEP_EVERY: Duration = Duration::from_secs(5);
 const BATCH: usize = 64;
 /// Ended services that may wait to be given back; the sweep finds what does not fit.
 const QUEUE: usize = 100_000;
+/// Services whose sessions may wait to be ended; the sweep finds what does not fit.
+const SESSIONS: usize = 10_000;
+/// Added to the time that ending a session may take: for what is waiting before it.
+const LOOK_MARGIN: Duration = Duration::from_secs(5);
 /// Bookings that have run out, given back in one go.
 const LAPSED: usize = 200;
 /// When a service whose list cannot be understood is looked at again.
@@ -41,6 +46,9 @@ const LOOK_LATER: Duration = Duration::from_secs(60);
 struct Cleaner<'a> {
     store: &'a RedisStore,
     groups: &'a [Arc<Group>],
+    /// Where sessions go that are to be ended, and after which time somebody looks whether they were.
+    over: mpsc::Sender<Over>,
+    look_again: Duration,
     replica: String,
     leads: bool,
     renewed: time::Instant,
@@ -49,17 +57,23 @@ struct Cleaner<'a> {
 
 impl RedisStore {
     /// Cleans up after services that end, and keeps `groups` filled, for as long as it is polled.
-    pub async fn clean_up(self, groups: Vec<Arc<Group>>) {
+    /// Sessions that they held are ended by `sessions`, beside everything else: a backend that does
+    /// not answer holds nothing up.
+    pub async fn clean_up(self, groups: Vec<Arc<Group>>, sessions: Arc<dyn Sessions>) {
         let (ended, queue) = mpsc::channel(QUEUE);
+        let (over, held) = mpsc::channel(SESSIONS);
         let mut cleaner = Cleaner {
             store: &self,
             groups: &groups,
+            over,
+            look_again: sessions.patience() + LOOK_MARGIN,
             replica: Uuid::new_v4().to_string(),
             leads: false,
             renewed: time::Instant::now(),
             swept: None,
         };
-        tokio::join!(self.listen(ended), cleaner.work(queue));
+        let ending = self.end_sessions(held, &*sessions);
+        tokio::join!(self.listen(ended), cleaner.work(queue), ending);
     }
 }
 
@@ -157,13 +171,13 @@ impl Cleaner<'_> {
 
     async fn give_back_all(&mut self, ids: &[ServiceId], listed: bool) -> Result<(), StoreError> {
         self.stay().await?;
-        match self.store.give_back(ids, listed).await {
+        match self.give_back(ids, listed).await {
             Err(StoreError::Bug(_) | StoreError::Corrupt(_)) => {}
             other => return other,
         }
         // Something among them cannot be given back; it must not keep the others from it.
         for id in ids {
-            let one = self.store.give_back(std::slice::from_ref(id), listed).await;
+            let one = self.give_back(std::slice::from_ref(id), listed).await;
             if let Err(error @ (StoreError::Bug(_) | StoreError::Corrupt(_))) = one {
                 warn!(%id, %error, "what an ended service held cannot be given back");
                 let later = self.store.look_after(id, Moment::now().after(LOOK_LATER));
@@ -174,40 +188,55 @@ impl Cleaner<'_> {
         }
         Ok(())
     }
-}
 
-impl RedisStore {
     /// Gives back what those of `ids` held that are over: three round trips for all of them.
-    /// `listed` says that they come from the index, and need to be taken off it.
+    /// `listed` says that they come from the index, and need to be taken off it. One that holds a
+    /// session stays listed until that is ended.
     async fn give_back(&self, ids: &[ServiceId], listed: bool) -> Result<(), StoreError> {
+        let store = self.store;
         let mut take = pipe();
+        let now = Moment::now();
         for id in ids {
-            take.add_command(call(&TAKE_OWN, &[self.keys.service(id), self.keys.own(id)]));
+            let mut one = call(&TAKE_OWN, &[store.keys.service(id), store.keys.own(id)]);
+            one.arg(now.millis());
+            take.add_command(one);
         }
-        let replies: Vec<Reply> = self.lane.pipeline(&take).await?;
+        let replies: Vec<Reply> = store.lane.pipeline(&take).await?;
         let (mut give, mut done) = (pipe(), pipe());
+        let mut over = Vec::new();
         let mut bookings: HashMap<String, Vec<BookingId>> = HashMap::new();
         for (id, reply) in ids.iter().zip(replies) {
             match reply {
                 Reply::Done(held) => {
-                    let mut blobs = Vec::new();
+                    let (mut blobs, mut sessions) = (Vec::new(), Vec::new());
+                    let mut held = held.into_iter();
+                    let since = held.next().and_then(|since| since.parse().ok());
+                    let held: Vec<String> = held.collect();
                     for field in held.iter().filter(|field| *field != keys::OVER) {
                         let owned = Owned::of(field);
                         let unknown =
                             || StoreError::Corrupt(format!("service {id} holds {field:?}"));
                         match owned.ok_or_else(unknown)? {
-                            Owned::Blob(blob) => blobs.push(self.keys.blob(id, &blob)),
+                            Owned::Blob(blob) => blobs.push(store.keys.blob(id, &blob)),
                             Owned::Booking(group, booking) => {
                                 bookings.entry(group).or_default().push(booking);
                             }
+                            Owned::Session(session) => sessions.push(session),
                         }
                     }
                     if !blobs.is_empty() {
                         give.cmd("UNLINK").arg(blobs);
                     }
-                    if listed || !held.is_empty() {
-                        done.unlink(self.keys.own(id));
-                        done.zrem(self.keys.index(id), id.as_str());
+                    if !sessions.is_empty() {
+                        done.add_command(store.look_after(id, now.after(self.look_again)));
+                        over.push(Over {
+                            id: id.clone(),
+                            sessions,
+                            since: since.map_or(now, Moment::from_millis),
+                        });
+                    } else if listed || !held.is_empty() {
+                        done.unlink(store.keys.own(id));
+                        done.zrem(store.keys.index(id), id.as_str());
                     }
                 }
                 // It lives; where the index says otherwise, its end was moved.
@@ -215,7 +244,7 @@ impl RedisStore {
                     let end = end.first().and_then(|end| end.parse().ok()).unwrap_or(0);
                     let soon = Moment::now().after(Duration::from_secs(1));
                     let when = Moment::from_millis(end).max(soon);
-                    done.add_command(self.look_after(id, when));
+                    done.add_command(store.look_after(id, when));
                 }
                 Reply::Refused(_) => {}
                 other => return Err(other.unexpected()),
@@ -223,12 +252,15 @@ impl RedisStore {
         }
         for (group, bookings) in &bookings {
             let bookings: Vec<&BookingId> = bookings.iter().collect();
-            give.add_command(self.release_call(group, &bookings));
+            give.add_command(store.release_call(group, &bookings));
         }
         for step in [give, done] {
             if !step.is_empty() {
-                self.lane.pipeline::<()>(&step).await?;
+                store.lane.pipeline::<()>(&step).await?;
             }
+        }
+        for one in over {
+            drop(self.over.try_send(one));
         }
         Ok(())
     }

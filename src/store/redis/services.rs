@@ -10,11 +10,13 @@ use super::{
     bookings::HALF_MADE_LIFE,
     conflict,
     keys::{self, Field, Owned},
+    millis,
     reply::{self, Reply},
-    scripts::{CREATE, DELETE, MOVE_CLAIM, SET_END, call},
+    scripts::{ATTACH, CREATE, DELETE, MOVE_CLAIM, SET_END, call},
 };
 use crate::store::{
-    Claim, Created, Description, IdempotencyKey, Moment, NewService, ServiceId, StoreError,
+    Claim, Created, Description, IdempotencyKey, Moment, NewService, Running, ServiceId, Session,
+    StoreError,
 };
 
 impl RedisStore {
@@ -91,7 +93,9 @@ impl RedisStore {
         if let Some((key, answer)) = service.repeatable {
             let key = claim.insert(self.keys.claim(&key));
             create.arg(keys::CLAIM).arg(&*key);
-            create.arg(keys::ANSWER).arg(answer);
+            if let Some(answer) = answer {
+                create.arg(keys::ANSWER).arg(answer);
+            }
         }
         for (name, value) in data {
             let (field, value) = entry(name, value)?;
@@ -122,6 +126,7 @@ impl RedisStore {
             Reply::UploadLost => Ok(Created::UploadLost),
             Reply::Refused(mut answer) => match answer.pop() {
                 Some(answer) => Ok(Created::Before(answer)),
+                None if claim.is_some() => Ok(Created::Underway),
                 None => Err(StoreError::Bug(format!(
                     "the new service id {id} is in use"
                 ))),
@@ -170,10 +175,51 @@ impl RedisStore {
         reply::description(values, texts.collect(), &names)
     }
 
+    pub(super) async fn find_running(&self, id: &ServiceId) -> Result<Option<Running>, StoreError> {
+        let mut get = cmd("HMGET");
+        get.arg(self.keys.service(id)).arg(keys::DEFINITION);
+        get.arg(keys::BACKEND).arg(keys::SESSION);
+        let fields: (Option<String>, Option<String>, Option<String>) =
+            self.lane.query(&get).await?;
+        let (Some(definition), backend, name) = fields else {
+            return Ok(None);
+        };
+        let session = backend.map(|backend| Session {
+            definition: definition.clone(),
+            backend,
+            name: name.unwrap_or_default(),
+        });
+        Ok(Some(Running {
+            definition,
+            session,
+        }))
+    }
+
+    pub(super) async fn attach_session(
+        &self,
+        id: &ServiceId,
+        session: &Session,
+    ) -> Result<Option<()>, StoreError> {
+        // The sweep finds the true end when it looks.
+        let look = self.look_after(id, Moment::now().after(HALF_MADE_LIFE));
+        let mut attach = call(&ATTACH, &[self.keys.service(id), self.keys.own(id)]);
+        attach.arg(keys::owned_session_field(session));
+        attach.arg(millis(OWN_OUTLIVES_BY));
+        attach.arg(keys::BACKEND).arg(&session.backend);
+        attach.arg(keys::SESSION).arg(&session.name);
+        match self.lane.indexed([look, attach], 1).await? {
+            Reply::Done(_) => Ok(Some(())),
+            Reply::Refused(_) => Ok(None),
+            other => Err(other.unexpected()),
+        }
+    }
+
+    /// Moves the end; where there is an `answer`, a repeat of the create gets it from then on.
     pub(super) async fn move_end(
         &self,
         id: &ServiceId,
         end: Moment,
+        answer: Option<&str>,
     ) -> Result<Option<()>, StoreError> {
         let (mut claim, mut owned) = (String::new(), Vec::new());
         for _ in 0..ATTEMPTS {
@@ -189,6 +235,7 @@ impl RedisStore {
             let mut set = call(&SET_END, &keys);
             set.arg(end.millis());
             set.arg(end.after(OWN_OUTLIVES_BY).millis()).arg(&claim);
+            set.arg(answer.unwrap_or_default());
             for (_, field) in blobs.iter().chain(&others) {
                 set.arg(field);
             }
