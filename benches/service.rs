@@ -11,6 +11,7 @@
 //! cargo bench --bench service                  all parts
 //! cargo bench --bench service -- requests      this part only
 //! cargo bench --bench service -- bookings      this part only
+//! cargo bench --bench service -- backends      this part only
 //! cargo bench --bench service -- memory        this part only
 //! SWITCHBOARD_BENCH_SECONDS=20 cargo bench --bench service
 //! ```
@@ -32,6 +33,9 @@
 //! **Bookings** are requests for access numbers from a group of 100 and from one of 100,000, by turns;
 //! and 50,000 services with a number each that end in the same second, with the time until all of it is
 //! given back and what readers notice of it.
+//!
+//! **Backends** are requests to services that run on one: an Orchestration Server and a web service, both
+//! played by a thread of the benchmark; and 1,000 of them at once while it takes two seconds for each.
 //!
 //! **Memory** is the resident size of the service, once after its first requests (idle) and at its
 //! highest while binaries of 64 MiB go in or out, one or 16 at a time. Each step has a process of
@@ -56,6 +60,8 @@ use tokio::{
 
 use self::setup::Setup;
 
+#[path = "service/backends.rs"]
+mod backends;
 #[path = "service/bookings.rs"]
 mod bookings;
 #[path = "service/cpu.rs"]
@@ -87,7 +93,7 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 /// Rounds of everything that is measured.
 const ROUNDS: usize = 3;
 
-const PARTS: [&str; 3] = ["requests", "bookings", "memory"];
+const PARTS: [&str; 4] = ["requests", "bookings", "backends", "memory"];
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -124,6 +130,9 @@ async fn run(parts: &BTreeSet<String>) -> Result<()> {
     }
     if wanted("bookings") {
         bookings::run(&setup).await?;
+    }
+    if wanted("backends") {
+        backends::run(&setup).await?;
     }
     if wanted("memory") {
         memory::run(&setup).await?;

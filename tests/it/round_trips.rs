@@ -11,7 +11,11 @@ use futures_util::{Stream, StreamExt};
 use redis::{aio::MultiplexedConnection, cmd};
 use reqwest::{Method, RequestBuilder};
 
-use crate::support::{Answer, Bodies, Multipart, TestApp, TestRedis, random_prefix};
+use crate::support::{
+    Answer, Bodies, Catalogue, Multipart, TestApp, TestRedis,
+    backends::{Backend, Way, ors},
+    random_prefix,
+};
 
 struct Meter {
     app: TestApp,
@@ -24,12 +28,18 @@ struct Meter {
 
 impl Meter {
     async fn new() -> Self {
+        Self::serving(&[]).await
+    }
+
+    /// The same with other settings beside.
+    async fn serving(others: &[(&str, &str)]) -> Self {
         let redis = Arc::new(TestRedis::own());
         let connection = redis.connection().await;
         let client = redis::Client::open(redis.url()).unwrap();
         let seen = client.get_async_monitor().await.unwrap().into_on_message();
-        let one_lane = [("server.workers", "1")];
-        let app = TestApp::start(Some(redis), &random_prefix(), &one_lane).await;
+        let mut settings = vec![("server.workers", "1")];
+        settings.extend_from_slice(others);
+        let app = TestApp::start(Some(redis), &random_prefix(), &settings).await;
         let mut meter = Self {
             app,
             connection,
@@ -177,6 +187,23 @@ async fn what_takes_more_than_one_command_takes_this_many() {
         let commands = meter.commands_of(request).await;
         assert_eq!(commands.len(), expected, "{operation}: {commands:?}");
     }
+}
+
+#[tokio::test]
+async fn a_request_to_a_backend_takes_one_round_trip() {
+    let backend = Backend::ors(|_| Way::ok("{}")).await;
+    let store = "[services.store]\n_type = 'builtin'\n_service = 'store'\n";
+    let catalogue = Catalogue::of(&(ors(&[&backend.url()]) + store));
+    let mut meter = Meter::serving(&[("catalog.file", catalogue.path())]).await;
+    let create = || meter.app.post("/genesys/1/service/chat").form_body("a=1");
+    let service = Answer::of(create()).await.service();
+    let request = meter.app.post(&format!("{service}/ixn/chat/send"));
+    assert_eq!(meter.commands_of(request.form_body("b=2")).await, ["HMGET"]);
+    // Make it, note its session (two that are sent together), find out what it holds, settle it (two).
+    let create = meter.app.post("/genesys/1/service/chat").form_body("a=1");
+    let commands = meter.commands_of(create).await;
+    let expected = ["EVALSHA", "ZADD", "EVALSHA", "EVALSHA", "EVALSHA", "ZADD"];
+    assert_eq!(commands, expected);
 }
 
 #[tokio::test]

@@ -10,5 +10,6 @@ mod life;
 mod names;
 mod on_redis;
 mod room;
+mod sessions;
 mod slots;
 mod writing;

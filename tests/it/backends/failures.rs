@@ -3,6 +3,10 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use tokio::{
+    net::{TcpSocket, TcpStream},
+    time::timeout,
+};
 
 use crate::support::{
     Answer, Bodies, TestApp,
@@ -15,6 +19,7 @@ on_both_stores!(
     a_create_that_fails_leaves_nothing,
     a_backend_that_is_dead_is_told_as_such,
     a_backend_that_says_nothing_is_given_up_after_its_time,
+    a_backend_that_is_half_open_is_given_up,
     an_answer_that_is_too_long_is_cut_off,
     a_session_that_cannot_begin_is_ended,
     what_an_ors_answers_instead_of_a_session_is_told,
@@ -162,6 +167,31 @@ async fn a_backend_that_says_nothing_is_given_up_after_its_time(app: TestApp) {
         assert!(message.contains("is not known"), "{message}");
         assert!(started.elapsed() >= Duration::from_millis(1400));
     }
+}
+
+/// Connections to it stand, or not even that, and nobody is behind them.
+async fn a_backend_that_is_half_open_is_given_up(app: TestApp) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let nobody = socket.listen(1).unwrap();
+    let address = nobody.local_addr().unwrap();
+    let limits = [IMPATIENT, ("backend.connect_timeout_ms", "500")];
+    let app = serving(&app, &web(&format!("http://{address}/x")), &limits).await;
+    let create = || Answer::of(app.post("/genesys/1/service/web").form_body("a=1"));
+    create().await.message_of("BackendTimeout", 504);
+    // When nobody takes connections, soon none is taken in any more.
+    let mut waiting = Vec::new();
+    let patience = Duration::from_millis(500);
+    while let Ok(stands) = timeout(patience, TcpStream::connect(address)).await {
+        waiting.push(stands.unwrap());
+    }
+    let answer = create().await;
+    let message = answer.message_of("BackendUnreachable", 502);
+    assert_eq!(
+        message,
+        "HTTP request failed: cannot connect to the backend"
+    );
+    nothing_is_left(&app).await;
 }
 
 async fn an_answer_that_is_too_long_is_cut_off(app: TestApp) {
