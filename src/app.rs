@@ -90,7 +90,7 @@ pub fn backends(settings: &Settings, catalog: &Catalog) -> Result<Arc<Backends>,
 /// [`StartError::NoBooks`] where no Redis is set; else what the store says.
 pub async fn audit(settings: &Settings) -> Result<Audit, StartError> {
     let groups = catalog(settings)?.groups();
-    if settings.redis.url.is_none() {
+    if settings.redis.urls.is_empty() {
         return Err(StartError::NoBooks);
     }
     let store = open_redis(settings).await?;
@@ -191,7 +191,7 @@ enum Backing {
 
 impl Backing {
     fn new(settings: &Settings) -> Self {
-        if settings.redis.url.is_some() {
+        if !settings.redis.urls.is_empty() {
             return Self::Redis(Arc::new(settings.clone()));
         }
         warn!("no redis.url is set: data lives in this process only and ends with it");
@@ -223,7 +223,5 @@ impl Backing {
 }
 
 async fn open_redis(settings: &Settings) -> Result<RedisStore, StoreError> {
-    let url = settings.redis.url.as_ref();
-    let url = url.ok_or_else(|| StoreError::Bug("redis.url is not set".to_owned()))?;
-    RedisStore::open(url, &settings.redis, settings.limits.keys).await
+    RedisStore::open(&settings.redis, settings.limits.keys).await
 }

@@ -13,6 +13,7 @@ mod error;
 mod layers;
 mod names;
 mod read;
+mod redis;
 #[cfg(test)]
 mod tests;
 
@@ -24,10 +25,12 @@ use std::{
 };
 
 use phonenumber::country;
-use secrecy::SecretString;
 
-pub use self::error::{Origin, SettingsError};
 use self::{environment::Environment, layers::Layers};
+pub use self::{
+    error::{Origin, SettingsError},
+    redis::{ClientCertificate, Redis, RedisMode, RedisTls},
+};
 
 const SHIPPED_CATALOG: &str = include_str!("../config/catalog.toml");
 
@@ -75,32 +78,6 @@ pub struct Server {
 pub struct Api {
     /// HTTP status for unreadable JSON: 500 or 400.
     pub unreadable_json_status: u16,
-}
-
-/// `[redis]`
-#[derive(Clone, Debug)]
-pub struct Redis {
-    /// A URL that the Redis client accepts, credentials included; absent means the embedded store.
-    pub url: Option<SecretString>,
-    /// What stands behind the URL.
-    pub mode: RedisMode,
-    /// What every key begins with: 1 to 64 visible ASCII characters without braces.
-    pub prefix: String,
-    /// For opening a connection; never zero.
-    pub connect_timeout: Duration,
-    /// For the answer to one command; never zero.
-    pub answer_timeout: Duration,
-    /// Connections per worker beside its lane, at least 1.
-    pub pool_size: usize,
-    /// How long to wait for one of those; never zero.
-    pub pool_wait: Duration,
-}
-
-/// `redis.mode`
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RedisMode {
-    /// One server.
-    Single,
 }
 
 /// `[memory]`

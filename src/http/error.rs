@@ -208,6 +208,12 @@ impl From<StoreError> for ApiError {
                 debug!(%error);
                 Self::StoreUnavailable("the store is away; nothing was changed, try again")
             }
+            StoreError::Busy(_) => {
+                debug!(%error);
+                Self::StoreUnavailable(
+                    "too many requests wait for the store; nothing was changed, try again",
+                )
+            }
             StoreError::Unknown(_) => {
                 debug!(%error);
                 Self::StoreUnavailable(

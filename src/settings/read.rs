@@ -4,13 +4,11 @@
 use std::{fs, net::Ipv6Addr, num::NonZero, ops::RangeInclusive, thread, time::Duration};
 
 use phonenumber::country;
-use redis::IntoConnectionInfo;
-use secrecy::SecretString;
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 use super::{
-    Api, Backend, Catalog, Limits, Log, LogFormat, Memory, Phone, Redis, RedisMode, Server,
-    Settings, environment::Environment, error::SettingsError, layers::Layers,
+    Api, Backend, Catalog, Limits, Log, LogFormat, Memory, Phone, Redis, Server, Settings,
+    environment::Environment, error::SettingsError, layers::Layers,
 };
 
 const MIB: usize = 1024 * 1024;
@@ -34,15 +32,7 @@ impl Settings {
             api: Api {
                 unreadable_json_status: unreadable_json_status(from)?,
             },
-            redis: Redis {
-                url: redis_url(from)?,
-                mode: redis_mode(from)?,
-                prefix: prefix(from)?,
-                connect_timeout: millis(from, "redis.connect_timeout_ms")?,
-                answer_timeout: millis(from, "redis.answer_timeout_ms")?,
-                pool_size: from.number("redis.pool_size", 1..=256)?,
-                pool_wait: millis(from, "redis.pool_wait_ms")?,
-            },
+            redis: Redis::read(from)?,
             memory: Memory {
                 limit_bytes: from
                     .number::<usize>("memory.limit_mib", 1..=1024 * 1024)?
@@ -96,11 +86,11 @@ fn seconds(
     from.number(setting, allowed).map(Duration::from_secs)
 }
 
-fn millis(from: &Layers, setting: &str) -> Result<Duration, SettingsError> {
+pub(super) fn millis(from: &Layers, setting: &str) -> Result<Duration, SettingsError> {
     from.number(setting, PATIENCE_MS).map(Duration::from_millis)
 }
 
-fn not_empty(text: String) -> Option<String> {
+pub(super) fn not_empty(text: String) -> Option<String> {
     Some(text).filter(|text| !text.is_empty())
 }
 
@@ -150,51 +140,6 @@ fn unreadable_json_status(from: &Layers) -> Result<u16, SettingsError> {
         Ok(status @ (400 | 500)) => Ok(status),
         _ => Err(from.invalid(setting, "expected 500 or 400")),
     }
-}
-
-fn redis_url(from: &Layers) -> Result<Option<SecretString>, SettingsError> {
-    let setting = "redis.url";
-    let Some(url) = not_empty(from.text(setting)?) else {
-        return Ok(None);
-    };
-    let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
-    match scheme.to_ascii_lowercase().as_str() {
-        "rediss" => {
-            let expected = "TLS is not supported by this version, expected redis:// or unix:";
-            Err(from.invalid(setting, expected))
-        }
-        // Asked by reference, and its error dropped: that one may tell a part of the URL.
-        "redis" | "unix" | "redis+unix" if url.as_str().into_connection_info().is_ok() => {
-            Ok(Some(SecretString::from(url)))
-        }
-        _ => {
-            let expected = "expected a URL of the form redis://host:port/database, unix:/path or \
-                            redis+unix:///path, or nothing for the embedded store";
-            Err(from.invalid(setting, expected))
-        }
-    }
-}
-
-fn redis_mode(from: &Layers) -> Result<RedisMode, SettingsError> {
-    let setting = "redis.mode";
-    match from.text(setting)?.as_str() {
-        "single" => Ok(RedisMode::Single),
-        "cluster" | "sentinel" => Err(from.invalid(
-            setting,
-            "this version serves single only, expected \"single\"",
-        )),
-        _ => Err(from.invalid(setting, "expected \"single\"")),
-    }
-}
-
-fn prefix(from: &Layers) -> Result<String, SettingsError> {
-    let prefix = from.text("redis.prefix")?;
-    let visible = prefix.bytes().all(|b| b.is_ascii_graphic());
-    if visible && (1..=64).contains(&prefix.len()) && !prefix.contains(['{', '}']) {
-        return Ok(prefix);
-    }
-    let expected = "expected 1 to 64 visible ASCII characters, no spaces, no { or }";
-    Err(from.invalid("redis.prefix", expected))
 }
 
 /// What is in the file, if one is named.

@@ -8,6 +8,9 @@ pub enum StoreError {
     /// It was not reached, or refuses to work for now: try again later. Nothing was changed.
     #[error("the store is unavailable: {0}")]
     Unavailable(String),
+    /// As many requests wait for it as may (how many): try again later. Nothing was changed.
+    #[error("{0} requests wait for the store already")]
+    Busy(usize),
     /// It was reached but did not answer: try again later. A change may have been made or not.
     #[error("the store did not answer, the outcome is unknown: {0}")]
     Unknown(String),

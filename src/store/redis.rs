@@ -10,14 +10,9 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use deadpool_redis::Pool;
 use redis::cmd;
-use secrecy::SecretString;
 
-use self::{
-    connection::{Connector, Lane},
-    keys::Keys,
-};
+use self::{connection::Connections, keys::Keys};
 use super::{
     Audit, Binary, BlobId, Booked, Booking, BookingRequest, Call, Changes, Claim, Created,
     Description, Group, Holder, IdempotencyKey, KeyName, Moment, NewService, Running, ServiceId,
@@ -43,35 +38,23 @@ const OWN_OUTLIVES_BY: Duration = Duration::from_secs(3_600);
 /// How often a change is tried again that others got in the way of.
 const ATTEMPTS: usize = 8;
 
-/// One worker's way to Redis: a lane, and a pool beside it.
+/// One worker's way to Redis.
 pub struct RedisStore {
-    lane: Lane,
-    pool: Pool,
+    redis: Connections,
     keys: Keys,
-    connector: Connector,
     max_keys: usize,
 }
 
 impl RedisStore {
-    /// Opens the way to `url` on the runtime that this is called on, and returns when it is open or
-    /// the first attempt has failed; from then on it comes and goes with Redis by itself.
+    /// Opens the way to Redis on the runtime that this is called on, and returns when it is open or the
+    /// first attempt has failed; from then on it comes and goes with Redis by itself.
     ///
     /// # Errors
-    /// [`StoreError::Bug`] where `url` is none that the client understands.
-    pub async fn open(
-        url: &SecretString,
-        settings: &settings::Redis,
-        max_keys: usize,
-    ) -> Result<Self, StoreError> {
-        let connector = Connector::new(url, settings)?;
-        let pool = connector.pool()?;
-        let lane = Lane::open(connector.clone());
-        lane.settled().await;
+    /// [`StoreError::Bug`] where the settings have no URL, or one that the client does not understand.
+    pub async fn open(settings: &settings::Redis, max_keys: usize) -> Result<Self, StoreError> {
         Ok(Self {
-            lane,
-            pool,
+            redis: Connections::open(settings).await?,
             keys: Keys::new(&settings.prefix),
-            connector,
             max_keys,
         })
     }
@@ -113,7 +96,7 @@ impl Store for RedisStore {
     async fn definition(&self, id: &ServiceId) -> Result<Option<String>, StoreError> {
         let mut get = cmd("HGET");
         get.arg(self.keys.service(id)).arg(keys::DEFINITION);
-        self.lane.query(&get).await
+        self.redis.query(&get).await
     }
 
     async fn running(&self, id: &ServiceId) -> Result<Option<Running>, StoreError> {
@@ -218,6 +201,6 @@ impl Store for RedisStore {
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        self.lane.query(&cmd("PING")).await
+        self.redis.query(&cmd("PING")).await
     }
 }

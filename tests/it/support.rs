@@ -91,12 +91,17 @@ impl TestRedis {
     }
 
     pub(crate) async fn connection(&self) -> redis::aio::MultiplexedConnection {
-        // Its own default is short for a machine that runs other tests beside.
-        let patient = AsyncConnectionConfig::new().set_response_timeout(Some(PATIENCE));
         let client = redis::Client::open(self.url()).unwrap();
+        let patient = patient();
         let connection = client.get_multiplexed_async_connection_with_config(&patient);
         connection.await.unwrap()
     }
+}
+
+/// Connections of tests are in no hurry: the default is short for a machine that runs other tests beside.
+pub(crate) fn patient() -> AsyncConnectionConfig {
+    let config = AsyncConnectionConfig::new().set_connection_timeout(Some(PATIENCE));
+    config.set_response_timeout(Some(PATIENCE))
 }
 
 /// A prefix that no other test has.

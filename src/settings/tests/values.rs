@@ -10,7 +10,7 @@ fn the_defaults_are_right_and_typed() {
     assert_eq!(settings.server.head_timeout, Duration::from_secs(10));
     assert_eq!(settings.server.body_stall, Duration::from_secs(30));
     assert_eq!(settings.api.unreadable_json_status, 500);
-    assert!(settings.redis.url.is_none());
+    assert!(settings.redis.urls.is_empty());
     assert_eq!(settings.redis.mode, RedisMode::Single);
     assert_eq!(settings.redis.prefix, "sb1:");
     assert_eq!(settings.redis.answer_timeout, Duration::from_secs(2));

@@ -6,9 +6,14 @@ use std::{
     sync::Arc,
 };
 
-use redis::{FromRedisValue, cmd, pipe};
+use redis::{Cmd, FromRedisValue, cmd};
 
-use super::{RedisStore, keys};
+use super::{
+    RedisStore,
+    connection::{Node, typed},
+    keys,
+    scripts::{BOOKS, call},
+};
 use crate::store::{Audit, Group, HeldNumber, Moment, ServiceId, StoreError};
 
 /// Keys asked about in one go.
@@ -33,12 +38,9 @@ impl RedisStore {
     }
 
     async fn look_through_group(&self, group: &Group, audit: &mut Audit) -> Result<(), StoreError> {
-        let [free, numbers, booked, bookings, ..] = self.keys.group(&group.name);
         // Of one moment, or what changes hands meanwhile would seem to be lost.
-        let mut all = pipe();
-        all.atomic().hkeys(numbers).zrange(free, 0, -1);
-        all.zrange_withscores(booked, 0, -1).hgetall(bookings);
-        let (numbers, free, ends, mut texts): All = self.lane.pipeline(&all).await?;
+        let books = call(&BOOKS, &self.keys.group(&group.name));
+        let (numbers, free, ends, mut texts): All = self.redis.query(&books).await?;
         let mut accounted: HashSet<String> = free.into_iter().collect();
         for batch in ends.chunks(BATCH) {
             let held: Vec<HeldNumber> = batch
@@ -72,10 +74,22 @@ impl RedisStore {
         for shard in 0..keys::SHARDS {
             let mut due = cmd("ZRANGEBYSCORE");
             due.arg(self.keys.shard(shard)).arg("-inf").arg(now);
-            let due: Vec<String> = self.lane.query(&due).await?;
+            let due: Vec<String> = self.redis.query(&due).await?;
             let due: Vec<ServiceId> = due.into_iter().map(ServiceId::from).collect();
             self.tell_dead("index entry of", &due, audit).await?;
         }
+        for node in self.redis.nodes() {
+            self.look_for_lists(&node, now, audit).await?;
+        }
+        Ok(())
+    }
+
+    async fn look_for_lists(
+        &self,
+        node: &Node,
+        now: i64,
+        audit: &mut Audit,
+    ) -> Result<(), StoreError> {
         let mut cursor = "0".to_owned();
         loop {
             let mut scan = cmd("SCAN");
@@ -84,7 +98,7 @@ impl RedisStore {
                 .arg(self.keys.all_owns())
                 .arg("COUNT")
                 .arg(BATCH);
-            let (next, found): (String, Vec<String>) = self.lane.query(&scan).await?;
+            let (next, found): (String, Vec<String>) = node.ask(&scan).await?;
             let owners: Vec<_> = found
                 .iter()
                 .filter_map(|key| self.keys.owner(key))
@@ -106,14 +120,12 @@ impl RedisStore {
         ids: Vec<ServiceId>,
         now: i64,
     ) -> Result<Vec<ServiceId>, StoreError> {
-        let mut scores = pipe();
-        for id in &ids {
-            scores
-                .cmd("ZSCORE")
-                .arg(self.keys.index(id))
-                .arg(id.as_str());
-        }
-        let scores: Vec<Option<f64>> = self.each(&scores).await?;
+        let score = |id: &ServiceId| {
+            let mut score = cmd("ZSCORE");
+            score.arg(self.keys.index(id)).arg(id.as_str());
+            score
+        };
+        let scores: Vec<Option<f64>> = self.each(ids.iter().map(score).collect()).await?;
         let both = ids.into_iter().zip(scores);
         #[expect(
             clippy::cast_precision_loss,
@@ -140,19 +152,14 @@ impl RedisStore {
     }
 
     async fn are_alive(&self, ids: &[&ServiceId]) -> Result<Vec<bool>, StoreError> {
-        let mut exists = pipe();
-        for id in ids {
-            exists.cmd("EXISTS").arg(self.keys.service(id));
-        }
-        self.each(&exists).await
+        let exists = |id: &&ServiceId| cmd("EXISTS").arg(self.keys.service(id)).to_owned();
+        self.each(ids.iter().map(exists).collect()).await
     }
 
-    /// The answers of a pipeline, which may be empty.
-    async fn each<T: FromRedisValue>(&self, all: &redis::Pipeline) -> Result<Vec<T>, StoreError> {
-        if all.is_empty() {
-            return Ok(Vec::new());
-        }
-        self.lane.pipeline(all).await
+    /// The answers to questions that need no order.
+    async fn each<T: FromRedisValue>(&self, questions: Vec<Cmd>) -> Result<Vec<T>, StoreError> {
+        let answers = self.redis.at_once(questions).await?;
+        answers.into_iter().map(typed).collect()
     }
 }
 

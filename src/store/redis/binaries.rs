@@ -2,46 +2,30 @@
 //! behind a big one.
 
 use bytes::Bytes;
-use deadpool_redis::Connection;
-use redis::pipe;
 use tracing::warn;
 
 use super::{
-    RedisStore,
-    connection::store_error,
-    keys, millis,
-    scripts::{RETIRE, call},
+    RedisStore, keys, millis,
+    scripts::{PUT_CHUNK, RETIRE, call},
 };
 use crate::store::{
     Binary, BlobId, KeyName, REPLACED_LIFE, ServiceId, StoreError, UPLOAD_LIFE, Value,
 };
 
 impl RedisStore {
-    async fn pooled(&self) -> Result<Connection, StoreError> {
-        let unavailable = |error: deadpool_redis::PoolError| match error {
-            deadpool_redis::PoolError::Backend(error) => store_error(&error),
-            other => StoreError::Unavailable(other.to_string()),
-        };
-        self.pool.get().await.map_err(unavailable)
-    }
-
     pub(super) async fn get_chunk(
         &self,
         id: &ServiceId,
         blob: &BlobId,
         index: u64,
     ) -> Result<Option<Bytes>, StoreError> {
-        let mut connection = self.pooled().await?;
-        let chunk: Option<Vec<u8>> = redis::cmd("HGET")
-            .arg(self.keys.blob(id, blob))
-            .arg(index)
-            .query_async(&mut connection)
-            .await
-            .map_err(|error| store_error(&error))?;
+        let mut get = redis::cmd("HGET");
+        get.arg(self.keys.blob(id, blob)).arg(index);
+        let chunk: Option<Vec<u8>> = self.redis.query_apart(&get).await?;
         Ok(chunk.map(Bytes::from))
     }
 
-    /// Chunk and life in one transaction: a process that dies here leaves nothing that stays.
+    /// Chunk and life in one script: a process that dies here leaves nothing that stays.
     pub(super) async fn put_chunk(
         &self,
         id: &ServiceId,
@@ -49,17 +33,9 @@ impl RedisStore {
         index: u64,
         chunk: &[u8],
     ) -> Result<(), StoreError> {
-        let key = self.keys.blob(id, blob);
-        let mut connection = self.pooled().await?;
-        pipe()
-            .atomic()
-            .hset(&key, index, chunk)
-            .ignore()
-            .expire(&key, UPLOAD_LIFE.as_secs().cast_signed())
-            .ignore()
-            .query_async(&mut connection)
-            .await
-            .map_err(|error| store_error(&error))
+        let mut put = call(&PUT_CHUNK, &[self.keys.blob(id, blob)]);
+        put.arg(index).arg(chunk).arg(UPLOAD_LIFE.as_secs());
+        self.redis.query_apart(&put).await
     }
 
     pub(super) async fn discard_blobs(
@@ -71,7 +47,7 @@ impl RedisStore {
             return Ok(()); // UNLINK wants a key
         }
         let keys: Vec<String> = blobs.iter().map(|blob| self.keys.blob(id, blob)).collect();
-        self.lane.query(redis::cmd("UNLINK").arg(keys)).await
+        self.redis.query(redis::cmd("UNLINK").arg(keys)).await
     }
 
     /// Gives the binaries behind `descriptors` a short life. They are no longer named, so what fails
@@ -89,7 +65,7 @@ impl RedisStore {
         for blob in &blobs {
             retire.arg(keys::owned_blob_field(blob));
         }
-        if let Err(error) = self.lane.query_script::<()>(&retire).await {
+        if let Err(error) = self.redis.query::<()>(&retire).await {
             warn!(%id, %error, "binaries that were replaced stay until their service ends");
         }
     }

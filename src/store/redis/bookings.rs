@@ -6,13 +6,15 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use redis::{Cmd, pipe};
+use redis::Cmd;
 use tokio::time;
 use tracing::info;
 
 use super::{
-    OWN_OUTLIVES_BY, RedisStore, keys, millis,
-    reply::Reply,
+    OWN_OUTLIVES_BY, RedisStore,
+    connection::typed,
+    keys, millis,
+    reply::{Reply, replies},
     scripts::{ALLOCATE, FILL, FIND, HOLD, MOVE_BOOKINGS, RELEASE, call},
 };
 use crate::store::{
@@ -81,7 +83,7 @@ impl RedisStore {
                     if !holder.is_new() && self.definition(id).await?.is_none() {
                         // It ended in between, and the clean-up may have gone past.
                         let release = self.release_call(&group.name, &[&booking]);
-                        self.lane.query_script::<()>(&release).await?;
+                        self.redis.change::<()>(&release).await?;
                         return Ok(Booked::NoService);
                     }
                     let held_for = until.since(now);
@@ -107,12 +109,12 @@ impl RedisStore {
         group: &Group,
         script: &mut (impl FnMut() -> Cmd + Send),
     ) -> Result<Reply, StoreError> {
-        let first = self.lane.query_script(&script()).await?;
+        let first = self.redis.change(&script()).await?;
         if !matches!(first, Reply::Again(_)) {
             return Ok(first);
         }
         self.fill_group(group).await?;
-        self.lane.query_script(&script()).await
+        self.redis.change(&script()).await
     }
 
     /// Lists the booking in `own:{id}` and the id in the index: one round trip. Gives the end of what
@@ -126,14 +128,13 @@ impl RedisStore {
     ) -> Result<Option<Moment>, StoreError> {
         let id = holder.id();
         let given_up = now.after(HALF_MADE_LIFE).millis().to_string();
-        let mut list = pipe();
         let mut look_after = redis::cmd("ZADD");
         look_after.arg(self.keys.index(id));
         if !holder.is_new() {
             // What is there already is right; if nothing is, the sweep finds the true end.
             look_after.arg("NX");
         }
-        list.add_command(look_after.arg(&given_up).arg(id.as_str()).to_owned());
+        look_after.arg(&given_up).arg(id.as_str());
         let keys = [self.keys.service(id), self.keys.own(id)];
         let mut hold = call(&HOLD, &keys);
         hold.arg(keys::owned_booking_field(&group.name, booking));
@@ -143,9 +144,8 @@ impl RedisStore {
             ""
         });
         hold.arg(millis(OWN_OUTLIVES_BY));
-        list.add_command(hold);
-        let ((), reply): ((), Reply) = self.lane.pipeline(&list).await?;
-        match reply {
+        let [_listed, reply] = replies(self.redis.in_turn(vec![look_after, hold]).await?)?;
+        match typed(reply)? {
             Reply::Done(end) => {
                 let end = end.first().and_then(|end| end.parse().ok());
                 let end = end.ok_or_else(|| StoreError::Corrupt("a service's end".to_owned()))?;
@@ -162,11 +162,17 @@ impl RedisStore {
         group: &Group,
         booking: &BookingId,
     ) -> Result<(), StoreError> {
-        let field = keys::owned_booking_field(&group.name, booking);
+        let unlist = self.unlist_call(id, &group.name, booking);
+        self.redis.query(&unlist).await
+    }
+
+    /// The command that takes a booking off what the service holds.
+    fn unlist_call(&self, id: &ServiceId, group: &str, booking: &BookingId) -> Cmd {
         let mut unlist = redis::cmd("HDEL");
-        self.lane
-            .query(unlist.arg(self.keys.own(id)).arg(field))
-            .await
+        unlist
+            .arg(self.keys.own(id))
+            .arg(keys::owned_booking_field(group, booking));
+        unlist
     }
 
     pub(super) async fn give_back_booking(
@@ -174,11 +180,10 @@ impl RedisStore {
         id: &ServiceId,
         booking: &Booking,
     ) -> Result<(), StoreError> {
-        let mut both = pipe();
-        both.add_command(self.release_call(&booking.group, &[&booking.id]));
-        let field = keys::owned_booking_field(&booking.group, &booking.id);
-        both.hdel(self.keys.own(id), field);
-        self.lane.pipeline(&both).await
+        let release = self.release_call(&booking.group, &[&booking.id]);
+        let unlist = self.unlist_call(id, &booking.group, &booking.id);
+        self.redis.in_turn(vec![release, unlist]).await?;
+        Ok(())
     }
 
     /// The command that gives these bookings of a group back.
@@ -195,7 +200,7 @@ impl RedisStore {
     pub(super) async fn reclaim(&self, group: &str, most: usize) -> Result<usize, StoreError> {
         let mut release = call(&RELEASE, &self.keys.group(group));
         release.arg(Moment::now().millis()).arg(most);
-        self.lane.query_script(&release).await
+        self.redis.query(&release).await
     }
 
     /// Takes the newest booking that fits a call and whose service lives. One whose service does not
@@ -215,12 +220,10 @@ impl RedisStore {
                 before = Some(booking);
                 continue;
             }
-            let mut take = pipe();
-            take.add_command(self.release_call(group, &[&booking]));
-            let field = keys::owned_booking_field(group, &booking);
-            take.hdel(self.keys.own(&id), field).ignore();
-            let (taken,): (usize,) = self.lane.pipeline(&take).await?;
-            if taken == 1 {
+            let release = self.release_call(group, &[&booking]);
+            let unlist = self.unlist_call(&id, group, &booking);
+            let [taken, _unlisted] = replies(self.redis.in_turn(vec![release, unlist]).await?)?;
+            if typed::<usize>(taken)? == 1 {
                 return Ok(Some(id));
             }
             // Another call took it in between.
@@ -257,7 +260,7 @@ impl RedisStore {
             find.arg(wanted.code.as_deref().unwrap_or_default());
             find.arg(wanted.caller.as_deref().unwrap_or_default());
             find.arg(before.map_or("", BookingId::as_str));
-            match self.lane.query_script(&find).await? {
+            match self.redis.query(&find).await? {
                 Reply::Done(found) => {
                     let [booking, service] = <[String; 2]>::try_from(found)
                         .map_err(|found| StoreError::Corrupt(format!("a booking: {found:?}")))?;
@@ -276,15 +279,13 @@ impl RedisStore {
         bookings: &[(String, BookingId)],
         end: Moment,
     ) -> Result<(), StoreError> {
-        if bookings.is_empty() {
-            return Ok(());
-        }
-        let mut moves = pipe();
-        for (group, booking) in bookings {
+        let moves = bookings.iter().map(|(group, booking)| {
             let mut one = call(&MOVE_BOOKINGS, &self.keys.group(group));
-            moves.add_command(one.arg(end.millis()).arg(booking.as_str()).to_owned());
-        }
-        self.lane.pipeline(&moves).await
+            one.arg(end.millis()).arg(booking.as_str());
+            one
+        });
+        self.redis.at_once(moves.collect()).await?;
+        Ok(())
     }
 
     /// Makes a group consist of its numbers, unless it does. Numbers that are held stay held; those
@@ -292,7 +293,7 @@ impl RedisStore {
     pub(super) async fn fill_group(&self, group: &Group) -> Result<(), StoreError> {
         let keys = self.keys.group(&group.name);
         let [.., version] = &keys;
-        let current: Option<String> = self.lane.query(redis::cmd("GET").arg(version)).await?;
+        let current: Option<String> = self.redis.query(redis::cmd("GET").arg(version)).await?;
         if current.as_deref() == Some(group.version.as_str()) {
             return Ok(());
         }
@@ -304,11 +305,11 @@ impl RedisStore {
             .arg("NX")
             .arg("PX")
             .arg(millis(FILL_LIFE));
-        if self.lane.query::<Option<String>>(&lock).await?.is_none() {
+        if self.redis.query::<Option<String>>(&lock).await?.is_none() {
             return self.until_filled(version).await;
         }
         let filled = self.fill_from(group, &keys).await;
-        self.lane
+        self.redis
             .query::<()>(redis::cmd("UNLINK").arg(filling))
             .await?;
         filled
@@ -317,7 +318,7 @@ impl RedisStore {
     /// Waits while another replica fills a group.
     async fn until_filled(&self, version: &str) -> Result<(), StoreError> {
         for _ in 0..FILL_LOOKS {
-            if self.lane.query(redis::cmd("EXISTS").arg(version)).await? {
+            if self.redis.query(redis::cmd("EXISTS").arg(version)).await? {
                 return Ok(());
             }
             time::sleep(FILL_LOOK).await;
@@ -336,9 +337,9 @@ impl RedisStore {
             for (place, number) in batch {
                 fill.arg(&number.text).arg(&number.subscriber).arg(place);
             }
-            self.lane.query_script::<()>(&fill).await?;
+            self.redis.query::<()>(&fill).await?;
         }
-        let there: Vec<String> = self.lane.query(redis::cmd("HKEYS").arg(numbers)).await?;
+        let there: Vec<String> = self.redis.query(redis::cmd("HKEYS").arg(numbers)).await?;
         let wanted: HashSet<&String> = group.numbers.iter().map(|number| &number.text).collect();
         let gone: Vec<_> = there
             .iter()
@@ -346,12 +347,10 @@ impl RedisStore {
             .collect();
         for batch in gone.chunks(FILL_BATCH) {
             let mut fill = call(&FILL, keys);
-            self.lane
-                .query_script::<()>(fill.arg("out").arg(batch))
-                .await?;
+            self.redis.query::<()>(fill.arg("out").arg(batch)).await?;
         }
         let mut set = redis::cmd("SET");
-        self.lane
+        self.redis
             .query::<()>(set.arg(version).arg(&group.version))
             .await?;
         let (size, out) = (group.numbers.len(), gone.len());

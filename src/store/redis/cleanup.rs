@@ -9,17 +9,18 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use redis::{cmd, pipe};
+use redis::{Cmd, cmd};
 use tokio::{sync::mpsc, time};
 use tracing::{debug, info, warn};
 use uuid::Uuid;
 
 use super::{
     RedisStore,
+    connection::typed,
     keys::{self, Owned},
     millis,
     reply::Reply,
-    scripts::{LEASE, TAKE_OWN, call},
+    scripts::{LEASE, LOOK_AGAIN, TAKE_OWN, call},
     sessions::Over,
 };
 use crate::store::{BookingId, Group, Moment, ServiceId, Sessions, StoreError};
@@ -41,6 +42,26 @@ const LOOK_MARGIN: Duration = Duration::from_secs(5);
 const LAPSED: usize = 200;
 /// When a service whose list cannot be understood is looked at again.
 const LOOK_LATER: Duration = Duration::from_secs(60);
+
+/// A service that is over, as far as is known.
+struct Ended {
+    id: ServiceId,
+    /// When it was to be looked after, where it was found in the index; else Redis told of it.
+    due: Option<i64>,
+}
+
+impl Ended {
+    fn told(id: ServiceId) -> Self {
+        Self { id, due: None }
+    }
+
+    fn listed((id, due): (String, i64)) -> Self {
+        Self {
+            id: ServiceId::from(id),
+            due: Some(due),
+        }
+    }
+}
 
 /// One replica's part in the clean-up.
 struct Cleaner<'a> {
@@ -88,9 +109,8 @@ impl Cleaner<'_> {
                 biased;
                 _ = ticks.tick() => self.tick().await,
                 _ = queue.recv_many(&mut ended, BATCH) => {
-                    let worked = if self.leads { self.give_back_all(&ended, false).await } else { Ok(()) };
-                    ended.clear();
-                    worked
+                    let told: Vec<Ended> = ended.drain(..).map(Ended::told).collect();
+                    if self.leads { self.give_back_all(&told).await } else { Ok(()) }
                 }
             };
             match (&worked, failing) {
@@ -122,7 +142,7 @@ impl Cleaner<'_> {
     async fn renew(&mut self) -> Result<(), StoreError> {
         let mut lease = call(&LEASE, &[self.store.keys.cleaner()]);
         lease.arg(&self.replica).arg(millis(LEASE_LIFE));
-        let leads: Result<bool, StoreError> = self.store.lane.query_script(&lease).await;
+        let leads: Result<bool, StoreError> = self.store.redis.query(&lease).await;
         let led = self.leads;
         self.leads = *leads.as_ref().unwrap_or(&false);
         self.renewed = time::Instant::now();
@@ -137,20 +157,24 @@ impl Cleaner<'_> {
     /// Gives back what is due by the books, whatever Redis told.
     async fn sweep(&mut self) -> Result<(), StoreError> {
         loop {
-            let mut look = pipe();
+            let mut look = Vec::new();
             let now = Moment::now().millis();
             for shard in 0..keys::SHARDS {
                 let mut due = cmd("ZRANGEBYSCORE");
                 due.arg(self.store.keys.shard(shard)).arg("-inf").arg(now);
-                look.add_command(due.arg("LIMIT").arg(0).arg(BATCH).to_owned());
+                due.arg("WITHSCORES").arg("LIMIT").arg(0).arg(BATCH);
+                look.push(due);
             }
-            let due: Vec<Vec<String>> = self.store.lane.pipeline(&look).await?;
-            let due: Vec<ServiceId> = due.into_iter().flatten().map(ServiceId::from).collect();
+            let mut due = Vec::new();
+            for shard in self.store.redis.at_once(look).await? {
+                let listed: Vec<(String, i64)> = typed(shard)?;
+                due.extend(listed.into_iter().map(Ended::listed));
+            }
             if due.is_empty() {
                 break;
             }
             for batch in due.chunks(BATCH) {
-                self.give_back_all(batch, true).await?;
+                self.give_back_all(batch).await?;
             }
         }
         for group in self.groups {
@@ -169,19 +193,23 @@ impl Cleaner<'_> {
         Ok(())
     }
 
-    async fn give_back_all(&mut self, ids: &[ServiceId], listed: bool) -> Result<(), StoreError> {
+    async fn give_back_all(&mut self, ended: &[Ended]) -> Result<(), StoreError> {
         self.stay().await?;
-        match self.give_back(ids, listed).await {
+        match self.give_back(ended).await {
             Err(StoreError::Bug(_) | StoreError::Corrupt(_)) => {}
             other => return other,
         }
         // Something among them cannot be given back; it must not keep the others from it.
-        for id in ids {
-            let one = self.give_back(std::slice::from_ref(id), listed).await;
+        for one in ended {
+            let Ended { id, due } = one;
+            let one = self.give_back(std::slice::from_ref(one)).await;
             if let Err(error @ (StoreError::Bug(_) | StoreError::Corrupt(_))) = one {
                 warn!(%id, %error, "what an ended service held cannot be given back");
-                let later = self.store.look_after(id, Moment::now().after(LOOK_LATER));
-                self.store.lane.query::<()>(&later).await?;
+                if let Some(due) = due {
+                    let later = Moment::now().after(LOOK_LATER);
+                    let again = self.store.look_again(id, *due, later);
+                    self.store.redis.query::<()>(&again).await?;
+                }
             } else {
                 one?;
             }
@@ -189,24 +217,24 @@ impl Cleaner<'_> {
         Ok(())
     }
 
-    /// Gives back what those of `ids` held that are over: three round trips for all of them.
-    /// `listed` says that they come from the index, and need to be taken off it. One that holds a
-    /// session stays listed until that is ended.
-    async fn give_back(&self, ids: &[ServiceId], listed: bool) -> Result<(), StoreError> {
-        let store = self.store;
-        let mut take = pipe();
-        let now = Moment::now();
-        for id in ids {
-            let mut one = call(&TAKE_OWN, &[store.keys.service(id), store.keys.own(id)]);
-            one.arg(now.millis());
-            take.add_command(one);
-        }
-        let replies: Vec<Reply> = store.lane.pipeline(&take).await?;
-        let (mut give, mut done) = (pipe(), pipe());
+    /// Gives back what those of `ended` held that are over: four round trips for all of them. One that
+    /// holds a session stays listed until that is ended.
+    async fn give_back(&self, ended: &[Ended]) -> Result<(), StoreError> {
+        let (store, now) = (self.store, Moment::now());
+        let take = |Ended { id, .. }: &Ended| {
+            let mut take = call(&TAKE_OWN, &[store.keys.service(id), store.keys.own(id)]);
+            take.arg(now.millis());
+            take
+        };
+        let replies = store
+            .redis
+            .at_once(ended.iter().map(take).collect())
+            .await?;
+        let (mut give, mut lists, mut index) = (Vec::new(), Vec::new(), Vec::new());
         let mut over = Vec::new();
         let mut bookings: HashMap<String, Vec<BookingId>> = HashMap::new();
-        for (id, reply) in ids.iter().zip(replies) {
-            match reply {
+        for (Ended { id, due }, reply) in ended.iter().zip(replies) {
+            match typed(reply)? {
                 Reply::Done(held) => {
                     let (mut blobs, mut sessions) = (Vec::new(), Vec::new());
                     let mut held = held.into_iter();
@@ -225,43 +253,53 @@ impl Cleaner<'_> {
                         }
                     }
                     if !blobs.is_empty() {
-                        give.cmd("UNLINK").arg(blobs);
+                        give.push(cmd("UNLINK").arg(blobs).to_owned());
                     }
                     if !sessions.is_empty() {
-                        done.add_command(store.look_after(id, now.after(self.look_again)));
+                        index.push(store.look_at(id, now.after(self.look_again)));
                         over.push(Over {
                             id: id.clone(),
                             sessions,
                             since: since.map_or(now, Moment::from_millis),
                         });
-                    } else if listed || !held.is_empty() {
-                        done.unlink(store.keys.own(id));
-                        done.zrem(store.keys.index(id), id.as_str());
+                    } else if due.is_some() || !held.is_empty() {
+                        lists.push(cmd("UNLINK").arg(store.keys.own(id)).to_owned());
+                        let mut remove = cmd("ZREM");
+                        remove.arg(store.keys.index(id)).arg(id.as_str());
+                        index.push(remove);
                     }
                 }
                 // It lives; where the index says otherwise, its end was moved.
-                Reply::Refused(end) if listed => {
+                Reply::Refused(end) => {
+                    let Some(due) = due else { continue };
                     let end = end.first().and_then(|end| end.parse().ok()).unwrap_or(0);
                     let soon = Moment::now().after(Duration::from_secs(1));
                     let when = Moment::from_millis(end).max(soon);
-                    done.add_command(store.look_after(id, when));
+                    index.push(store.look_again(id, *due, when));
                 }
-                Reply::Refused(_) => {}
                 other => return Err(other.unexpected()),
             }
         }
         for (group, bookings) in &bookings {
             let bookings: Vec<&BookingId> = bookings.iter().collect();
-            give.add_command(store.release_call(group, &bookings));
+            give.push(store.release_call(group, &bookings));
         }
-        for step in [give, done] {
-            if !step.is_empty() {
-                store.lane.pipeline::<()>(&step).await?;
-            }
-        }
+        store.redis.at_once(give).await?;
+        // In this order: an entry without a list is taken off by the sweep, a list without an entry stays.
+        store.redis.at_once(lists).await?;
+        store.redis.at_once(index).await?;
         for one in over {
             drop(self.over.try_send(one));
         }
         Ok(())
+    }
+}
+
+impl RedisStore {
+    /// Has the sweep look after `id` at `when` and not when it was due, unless that was changed since.
+    fn look_again(&self, id: &ServiceId, due: i64, when: Moment) -> Cmd {
+        let mut again = call(&LOOK_AGAIN, &[self.keys.index(id)]);
+        again.arg(id.as_str()).arg(due).arg(when.millis());
+        again
     }
 }

@@ -1,378 +1,390 @@
-//! Connections: a lane for everything small, a pool beside it for chunks of binaries.
+//! Connections: to one server, through sentinels, or to a Cluster; nothing above knows which.
 //!
-//! A *lane* is one multiplexed connection that one worker keeps for itself; all its requests are
-//! pipelined through it. Its life is told by [`State`]: it is *opening* (requests wait for that, no
-//! longer than a connect may take), *up*, or *down* (requests fail at once). A keeper task moves it:
-//! it asks an idle lane once a second whether it still answers, opens a fresh one as soon as a
-//! request or a question fails, and goes on trying while Redis is away.
+//! [`Connections`] belong to one worker. A command goes to the [`Node`] that has its key: over that
+//! node's lane, or, where the reply is big, over a connection from its pool. Where there is more than
+//! one node, or another one tomorrow, a *scout* looks twice a second, and at once when a server says
+//! that it is not the one to ask, who has which slots, and redraws the [`Map`].
+//!
+//! A Cluster has no pipelines or transactions across slots. [`Connections::in_turn`] and
+//! [`Connections::at_once`] are one round trip where one server has all; in a Cluster they are one for
+//! each command, after or beside one another. Nothing here is sent twice unless Redis said that it did
+//! nothing: a redirection, or a script it does not know.
 
-use std::{io, sync::Arc, time::Duration};
-
-use deadpool_redis::{Manager, Pool, Runtime};
-use redis::{
-    AsyncConnectionConfig, Client, Cmd, ConnectionInfo, ErrorKind, FromRedisValue,
-    IntoConnectionInfo, Pipeline, RedisError, RedisResult, ServerErrorKind, Value,
-    aio::{MultiplexedConnection, PubSub},
+use std::{
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
 };
-use secrecy::{ExposeSecret, SecretString};
+
+use futures_util::future::{join_all, try_join_all};
+use redis::{Cmd, ConnectionAddr, FromRedisValue, RedisError, RedisResult, Value};
 use tokio::{
     sync::{Notify, watch},
     task::JoinHandle,
-    time,
+    time::{self, Instant},
 };
 use tracing::{info, warn};
 
-use super::scripts;
+use self::{connector::Connector, errors::Elsewhere, lane::Write, slots::Map, topology::Topology};
+pub(super) use self::{errors::store_error, node::Node};
 use crate::{settings, store::StoreError};
 
-/// How often an idle lane is asked whether it still answers.
-const LANE_CHECK: Duration = Duration::from_secs(1);
-/// How long after a failed attempt a lane is opened again: at first, and at most.
-const REOPEN_AFTER: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(400));
+mod connector;
+mod errors;
+mod lane;
+mod node;
+mod slots;
+mod topology;
 
-/// What Redis says, by itself or within a transaction or script, when it may work again by itself.
-const AWAY: [&str; 8] = [
-    "BUSY",
-    "LOADING",
-    "MASTERDOWN",
-    "MISCONF",
-    "NOAUTH",
-    "NOREPLICAS",
-    "READONLY",
-    "WRONGPASS",
-];
+/// How often the scout looks who has the data.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How long it waits at the least after it was called.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// Pause before a command is sent again that two servers pass to one another.
+const NOT_YET: Duration = Duration::from_millis(20);
 
-/// Knows how to reach Redis; opens everything that talks to it.
-#[derive(Clone)]
-pub(super) struct Connector {
-    info: ConnectionInfo,
-    client: Client,
-    settings: settings::Redis,
-}
-
-impl Connector {
-    /// # Errors
-    /// [`StoreError::Bug`] where `url` is none that the client understands.
-    pub(super) fn new(url: &SecretString, settings: &settings::Redis) -> Result<Self, StoreError> {
-        let info = url
-            .expose_secret()
-            .into_connection_info()
-            .map_err(|error| refused(&error))?;
-        let client = Client::open(info.clone()).map_err(|error| refused(&error))?;
-        Ok(Self {
-            info,
-            client,
-            settings: settings.clone(),
-        })
-    }
-
-    fn config(&self) -> AsyncConnectionConfig {
-        AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(self.settings.connect_timeout))
-            .set_response_timeout(Some(self.settings.answer_timeout))
-    }
-
-    /// A connection that has answered and knows all scripts, within the time that connecting may take.
-    async fn connect(&self) -> RedisResult<MultiplexedConnection> {
-        let config = self.config();
-        let answered = async {
-            let client = &self.client;
-            let mut connection = client
-                .get_multiplexed_async_connection_with_config(&config)
-                .await?;
-            load_scripts(&mut connection).await?;
-            Ok(connection)
-        };
-        let answered = time::timeout(self.settings.connect_timeout, answered).await;
-        answered.map_err(|_elapsed| io::Error::from(io::ErrorKind::TimedOut))?
-    }
-
-    /// Number of the database that the URL names.
-    pub(super) fn database(&self) -> i64 {
-        self.info.redis_settings().db()
-    }
-
-    /// A pool whose connections are driven by the runtime that this is called on.
-    pub(super) fn pool(&self) -> Result<Pool, StoreError> {
-        let manager = Manager::new_with_config(self.info.clone(), self.config())
-            .map_err(|error| refused(&error))?;
-        Pool::builder(manager)
-            .max_size(self.settings.pool_size)
-            .wait_timeout(Some(self.settings.pool_wait))
-            .create_timeout(Some(self.settings.connect_timeout))
-            .recycle_timeout(Some(self.settings.answer_timeout))
-            .runtime(Runtime::Tokio1)
-            .build()
-            .map_err(|error| StoreError::Bug(error.to_string()))
-    }
-
-    /// Waits for an answer on a connection that has no patience of its own.
-    pub(super) async fn in_time<T>(
-        &self,
-        answer: impl Future<Output = RedisResult<T>>,
-    ) -> Result<T, StoreError> {
-        time::timeout(self.settings.answer_timeout, answer)
-            .await
-            .map_err(|elapsed| StoreError::Unknown(elapsed.to_string()))?
-            .map_err(|error| store_error(&error))
-    }
-
-    /// A connection for subscriptions.
-    pub(super) async fn subscriber(&self) -> Result<PubSub, StoreError> {
-        let subscriber = self.client.get_async_pubsub();
-        time::timeout(self.settings.connect_timeout, subscriber)
-            .await
-            .map_err(|elapsed| StoreError::Unavailable(elapsed.to_string()))?
-            .map_err(|error| store_error(&error))
-    }
-}
-
-/// What becomes of a lane.
-enum State {
-    Opening,
-    Up(Up),
-    Down(String),
-}
-
-#[derive(Clone)]
-struct Up {
-    connection: MultiplexedConnection,
-    /// Tells this connection from those before and after it.
-    generation: u64,
-}
-
-/// One multiplexed connection, kept open by a task on the runtime that made it.
-pub(super) struct Lane {
-    state: watch::Receiver<State>,
-    /// Wakes the keeper: the lane that is up does not work.
-    broken: Arc<Notify>,
+/// One worker's ways to Redis.
+pub(super) struct Connections {
+    world: Arc<World>,
+    /// Requests that wait for Redis, and how many may.
+    waiting: AtomicUsize,
+    most_waiting: usize,
     patience: Duration,
-    keeper: JoinHandle<()>,
+    scout: Option<JoinHandle<()>>,
+    /// Whether the scout has looked once.
+    looked: watch::Receiver<bool>,
 }
 
-impl Drop for Lane {
+impl Drop for Connections {
     fn drop(&mut self) {
-        self.keeper.abort();
-    }
-}
-
-impl Lane {
-    /// A lane that is opening.
-    pub(super) fn open(connector: Connector) -> Self {
-        let (sender, state) = watch::channel(State::Opening);
-        let broken = Arc::new(Notify::new());
-        Self {
-            state,
-            broken: Arc::clone(&broken),
-            patience: connector.settings.connect_timeout,
-            keeper: tokio::spawn(keep(connector, sender, broken)),
+        if let Some(scout) = &self.scout {
+            scout.abort();
         }
     }
+}
 
-    /// Waits until it is known whether the lane opens.
-    pub(super) async fn settled(&self) {
-        let mut state = self.state.clone();
-        let settled = state.wait_for(|state| !matches!(state, State::Opening));
-        // Nothing to do about a timeout here: the next request meets the same and answers for it.
+/// Who has the data, as the scout sees it.
+struct World {
+    topology: Topology,
+    connector: Connector,
+    map: RwLock<Arc<Map>>,
+    /// Calls the scout.
+    call: Notify,
+}
+
+/// A place among those that wait for Redis.
+struct Place<'a>(&'a AtomicUsize);
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
+}
+
+impl Connections {
+    /// Opens the ways to Redis on the runtime that this is called on, and returns when they are open or
+    /// the first attempt has failed; from then on they come and go with Redis by themselves.
+    ///
+    /// # Errors
+    /// [`StoreError::Bug`] where URL or certificates are none that the client understands.
+    pub(super) async fn open(settings: &settings::Redis) -> Result<Self, StoreError> {
+        let connector = Connector::new(settings)?;
+        let topology = Topology::of(settings, &connector)?;
+        let (fixed, patience) = (topology.is_fixed(), connector.patience());
+        let world = Arc::new(World {
+            topology,
+            connector,
+            map: RwLock::default(),
+            call: Notify::new(),
+        });
+        let (tell, looked) = watch::channel(false);
+        let scout = if fixed {
+            world.look().await?;
+            drop(tell);
+            None
+        } else {
+            Some(tokio::spawn(scout(Arc::clone(&world), tell)))
+        };
+        let connections = Self {
+            world,
+            waiting: AtomicUsize::new(0),
+            most_waiting: settings.max_waiting,
+            patience,
+            scout,
+            looked,
+        };
+        connections.settled().await;
+        Ok(connections)
+    }
+
+    /// Waits until it is known who has the data and whether they answer.
+    async fn settled(&self) {
+        let settled = async {
+            let mut looked = self.looked.clone();
+            // In a world that is fixed nobody is left to tell.
+            drop(looked.wait_for(|looked| *looked).await);
+            let map = self.world.map();
+            join_all(map.owners().iter().map(|node| node.lane.settled())).await;
+        };
         drop(time::timeout(self.patience, settled).await);
     }
 
-    fn now(&self) -> Result<Option<Up>, StoreError> {
-        match &*self.state.borrow() {
-            State::Opening => Ok(None),
-            State::Up(up) => Ok(Some(up.clone())),
-            State::Down(reason) => Err(StoreError::Unavailable(reason.clone())),
-        }
-    }
-
-    async fn up(&self) -> Result<Up, StoreError> {
-        if let Some(up) = self.now()? {
-            return Ok(up);
-        }
-        self.settled().await;
-        let waited = || StoreError::Unavailable("no connection was made in time".to_owned());
-        self.now()?.ok_or_else(waited)
+    /// All servers that have data.
+    pub(super) fn nodes(&self) -> Vec<Arc<Node>> {
+        self.world.map().owners().to_vec()
     }
 
     /// One command, one round trip.
-    pub(super) async fn query<T: FromRedisValue>(&self, cmd: &Cmd) -> Result<T, StoreError> {
-        let mut up = self.up().await?;
-        let result = cmd.query_async(&mut up.connection).await;
-        self.settle(result, &up)
+    ///
+    /// # Errors
+    /// What Redis says; [`StoreError::Busy`] where too many wait already.
+    pub(super) async fn query<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, StoreError> {
+        let _place = self.place()?;
+        typed(self.value(command, Write::Done).await?)
     }
 
-    /// Several commands, one round trip. They are done in their order, and not atomically: done
-    /// again from the start they must do no harm.
-    pub(super) async fn pipeline<T: FromRedisValue>(
+    /// A command that changes what a client is told of: it is kept by as many replicas as are set
+    /// before this returns.
+    ///
+    /// # Errors
+    /// As [`Connections::query`]; [`StoreError::Unknown`] where it was done and too few have it.
+    pub(super) async fn change<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, StoreError> {
+        let _place = self.place()?;
+        typed(self.value(command, Write::Kept).await?)
+    }
+
+    /// The same over a connection that nobody else uses meanwhile.
+    pub(super) async fn query_apart<T: FromRedisValue>(
         &self,
-        pipeline: &Pipeline,
+        command: &Cmd,
     ) -> Result<T, StoreError> {
-        let mut up = self.up().await?;
-        let mut result = pipeline.query_async(&mut up.connection).await;
-        if is_unknown_script(&result) && load_scripts(&mut up.connection).await.is_ok() {
-            result = pipeline.query_async(&mut up.connection).await;
-        }
-        self.settle(result, &up)
+        let _place = self.place()?;
+        let node = self.owner(command)?;
+        let value = match node.send_apart(command).await? {
+            Ok(value) => value,
+            Err(error) => self.elsewhere(command, Write::Done, error).await?,
+        };
+        typed(value)
     }
 
-    /// Two commands, one round trip. Only the reply of number `counts` does; the other one keeps the
-    /// index, where a failure is put right by the sweep.
+    /// Commands that are done in their order, and kept as by [`Connections::change`]; each one's reply.
+    /// The first that fails ends it, and those behind it may have been done or not.
+    ///
+    /// # Errors
+    /// That of the first that fails.
+    pub(super) async fn in_turn(&self, commands: Vec<Cmd>) -> Result<Vec<Value>, StoreError> {
+        let _place = self.place()?;
+        if let Some(replies) = self.by_one_server(&commands, Write::Kept).await? {
+            return all_of(replies);
+        }
+        let mut values = Vec::with_capacity(commands.len());
+        for command in &commands {
+            values.push(self.value(command, Write::Kept).await?);
+        }
+        Ok(values)
+    }
+
+    /// Commands that are done in any order; each one's reply, in the order of the commands.
+    ///
+    /// # Errors
+    /// That of one that fails; others may have been done or not.
+    pub(super) async fn at_once(&self, commands: Vec<Cmd>) -> Result<Vec<Value>, StoreError> {
+        if commands.is_empty() {
+            return Ok(Vec::new());
+        }
+        let _place = self.place()?;
+        if let Some(replies) = self.by_one_server(&commands, Write::Done).await? {
+            return all_of(replies);
+        }
+        let each = commands.iter().map(|each| self.value(each, Write::Done));
+        try_join_all(each).await
+    }
+
+    /// A command that keeps the index, then one that changes something, kept as by
+    /// [`Connections::change`]. Only the reply of the second counts: a Redis without memory refuses the
+    /// first where it must not refuse the second.
+    ///
+    /// # Errors
+    /// That of the second; where the index cannot be reached at all the second is not sent.
     pub(super) async fn indexed<T: FromRedisValue>(
         &self,
-        commands: [Cmd; 2],
-        counts: usize,
+        index: Cmd,
+        change: Cmd,
     ) -> Result<T, StoreError> {
-        let mut both = redis::pipe();
-        for command in commands {
-            both.add_command(command);
+        let _place = self.place()?;
+        let both = [index, change];
+        if let Some(replies) = self.by_one_server(&both, Write::Kept).await? {
+            let last = replies.into_iter().next_back();
+            let last = last.unwrap_or(Ok(Value::Nil));
+            return typed(last.map_err(|error| store_error(&error))?);
         }
-        both.ignore_errors();
-        let mut up = self.up().await?;
-        let mut reply = reply_of(&both, counts, &mut up.connection).await;
-        if is_unknown_script(&reply) && load_scripts(&mut up.connection).await.is_ok() {
-            reply = reply_of(&both, counts, &mut up.connection).await;
+        let [index, change] = &both;
+        match self.value(index, Write::Done).await {
+            Ok(_) | Err(StoreError::Full(_)) => typed(self.value(change, Write::Kept).await?),
+            Err(error) => Err(error),
         }
-        let reply = reply.and_then(|value| Ok(T::from_redis_value(value)?));
-        self.settle(reply, &up)
     }
 
-    /// A script called by its name, one round trip.
-    pub(super) async fn query_script<T: FromRedisValue>(
+    /// The replies of all commands from the server that has everything; `None` where there is more than
+    /// one.
+    async fn by_one_server(
         &self,
-        call: &Cmd,
-    ) -> Result<T, StoreError> {
-        let mut up = self.up().await?;
-        let mut result = call.query_async(&mut up.connection).await;
-        if is_unknown_script(&result) && load_scripts(&mut up.connection).await.is_ok() {
-            result = call.query_async(&mut up.connection).await;
+        commands: &[Cmd],
+        write: Write,
+    ) -> Result<Option<Vec<RedisResult<Value>>>, StoreError> {
+        let map = self.world.map();
+        let Some(node) = map.sole() else {
+            return Ok(None);
+        };
+        let mut pipeline = redis::pipe();
+        for command in commands {
+            pipeline.add_command(command.clone());
         }
-        self.settle(result, &up)
+        let replies = node.lane.send_all(&pipeline, write).await?;
+        let replies = replies.map_err(|error| store_error(&error))?;
+        if let Some(Err(error)) = replies.iter().find(|reply| reply.is_err())
+            && Elsewhere::of(error).is_some()
+        {
+            self.world.call.notify_one();
+        }
+        Ok(Some(replies))
     }
 
-    fn settle<T>(&self, result: RedisResult<T>, used: &Up) -> Result<T, StoreError> {
-        result.map_err(|error| {
-            let state = self.state.borrow();
-            let current = matches!(&*state, State::Up(up) if up.generation == used.generation);
-            if current && is_lost(&error) {
-                self.broken.notify_one();
-            }
-            store_error(&error)
+    fn place(&self) -> Result<Place<'_>, StoreError> {
+        let waiting = self.waiting.fetch_add(1, Relaxed);
+        let place = Place(&self.waiting);
+        if waiting < self.most_waiting {
+            return Ok(place);
+        }
+        Err(StoreError::Busy(waiting))
+    }
+
+    fn owner(&self, command: &Cmd) -> Result<Arc<Node>, StoreError> {
+        let owner = self.world.map().owner(command);
+        owner.ok_or_else(|| {
+            self.world.call.notify_one();
+            StoreError::Unavailable("it is not known who has the data".to_owned())
         })
     }
-}
 
-/// Keeps a lane open for as long as anyone holds the other end of `state`.
-async fn keep(connector: Connector, state: watch::Sender<State>, broken: Arc<Notify>) {
-    let mut generation = 0;
-    let mut pause = REOPEN_AFTER.0;
-    loop {
-        match connector.connect().await {
-            Ok(connection) => {
-                generation += 1;
-                pause = REOPEN_AFTER.0;
-                info!(generation, "a lane to Redis is open");
-                let up = Up {
-                    connection: connection.clone(),
-                    generation,
-                };
-                state.send_replace(State::Up(up));
-                let reason = watch_lane(connection, &broken).await;
-                warn!(generation, reason, "a lane to Redis is lost");
-                state.send_replace(State::Opening);
-            }
-            Err(error) => {
-                let reason = error.to_string();
-                if !matches!(&*state.borrow(), State::Down(_)) {
-                    warn!(
-                        reason,
-                        "Redis cannot be reached; requests fail until it can"
-                    );
+    async fn value(&self, command: &Cmd, write: Write) -> Result<Value, StoreError> {
+        let node = self.owner(command)?;
+        match node.lane.send(command, write).await? {
+            Ok(value) => Ok(value),
+            Err(error) => self.elsewhere(command, write, error).await,
+        }
+    }
+
+    /// Follows where a server that did nothing sends us, for no longer than a connect may take.
+    async fn elsewhere(
+        &self,
+        command: &Cmd,
+        write: Write,
+        error: RedisError,
+    ) -> Result<Value, StoreError> {
+        let (until, mut error) = (Instant::now() + self.patience, error);
+        loop {
+            let Some(elsewhere) = Elsewhere::of(&error) else {
+                return Err(store_error(&error));
+            };
+            self.world.call.notify_one();
+            let reply = match &elsewhere {
+                Elsewhere::Replica => return Err(store_error(&error)),
+                Elsewhere::Moved(to) => self.world.guest(to)?.lane.send(command, write).await?,
+                Elsewhere::Ask(to) => {
+                    let node = self.world.guest(to)?;
+                    let mut asking = redis::pipe();
+                    asking.cmd("ASKING").add_command(command.clone());
+                    let replies = node.lane.send_all(&asking, write).await?;
+                    replies.and_then(|replies| {
+                        replies.into_iter().next_back().unwrap_or(Ok(Value::Nil))
+                    })
                 }
-                state.send_replace(State::Down(reason));
-                time::sleep(pause).await;
-                pause = (pause * 2).min(REOPEN_AFTER.1);
+                Elsewhere::NotYet => self.owner(command)?.lane.send(command, write).await?,
+            };
+            match reply {
+                Ok(value) => return Ok(value),
+                Err(again) if Instant::now() < until => error = again,
+                Err(last) => return Err(store_error(&last)),
             }
+            time::sleep(NOT_YET).await;
         }
     }
 }
 
-/// Returns, with the reason, when the lane no longer works.
-async fn watch_lane(mut connection: MultiplexedConnection, broken: &Notify) -> String {
+impl World {
+    fn map(&self) -> Arc<Map> {
+        let map = self.map.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&map)
+    }
+
+    fn draw(&self, next: Map) {
+        let mut map = self.map.write().unwrap_or_else(PoisonError::into_inner);
+        *map = Arc::new(next);
+    }
+
+    /// Looks who has the data, and redraws the map where that has changed.
+    async fn look(&self) -> Result<(), StoreError> {
+        let known = self.map();
+        let ranges = self.topology.find(&known).await?;
+        if known.says(&ranges) {
+            return Ok(());
+        }
+        let make = |address| Node::open(&self.connector, address);
+        self.draw(self.map().next(ranges, make)?);
+        if !self.topology.is_fixed() {
+            let map = self.map();
+            let servers = map.owners().iter().map(|node| node.address.to_string());
+            let servers = servers.collect::<Vec<_>>().join(", ");
+            info!(servers, "who has the data in Redis");
+        }
+        Ok(())
+    }
+
+    /// The server `host:port`, which another one sent us to.
+    fn guest(&self, to: &str) -> Result<Arc<Node>, StoreError> {
+        let address = || -> Option<ConnectionAddr> {
+            let (host, port) = to.rsplit_once(':')?;
+            let host = host.trim_start_matches('[').trim_end_matches(']');
+            Some(self.connector.address(host, port.parse().ok()?))
+        };
+        let address =
+            address().ok_or_else(|| StoreError::Corrupt(format!("a redirection to {to:?}")))?;
+        let map = self.map();
+        if let Some(node) = map.at(&address) {
+            return Ok(node);
+        }
+        let node = Arc::new(Node::open(&self.connector, address)?);
+        self.draw(map.with(Arc::clone(&node)));
+        Ok(node)
+    }
+}
+
+/// Redraws the map for as long as anybody holds the connections.
+async fn scout(world: Arc<World>, looked: watch::Sender<bool>) {
+    let mut failing = false;
     loop {
-        tokio::select! {
-            () = broken.notified() => return "a request failed".to_owned(),
-            () = time::sleep(LANE_CHECK) => {}
+        let found = world.look().await;
+        match (&found, failing) {
+            (Err(error), false) => warn!(%error, "nobody tells who has the data in Redis"),
+            (Ok(()), true) => info!("it is known again who has the data in Redis"),
+            _ => {}
         }
-        let answer: RedisResult<()> = redis::cmd("PING").query_async(&mut connection).await;
-        if let Err(error) = answer
-            && is_lost(&error)
-        {
-            return error.to_string();
-        }
+        failing = found.is_err();
+        looked.send_replace(true);
+        time::sleep(LOOK_AGAIN).await;
+        drop(time::timeout(LOOK_EVERY, world.call.notified()).await);
     }
 }
 
-/// The reply of one command of a pipeline that goes on after errors.
-async fn reply_of(
-    pipeline: &Pipeline,
-    number: usize,
-    connection: &mut MultiplexedConnection,
-) -> RedisResult<Value> {
-    let replies: Vec<RedisResult<Value>> = pipeline.query_async(connection).await?;
-    let missing = || Err(RedisError::from((ErrorKind::Parse, "a reply is missing")));
-    replies.into_iter().nth(number).unwrap_or_else(missing)
+fn all_of(replies: Vec<RedisResult<Value>>) -> Result<Vec<Value>, StoreError> {
+    let replies: RedisResult<Vec<Value>> = replies.into_iter().collect();
+    replies.map_err(|error| store_error(&error))
 }
 
-/// Makes all scripts known to Redis, which forgets them when it restarts.
-async fn load_scripts(connection: &mut MultiplexedConnection) -> RedisResult<()> {
-    let mut load = redis::pipe();
-    for script in scripts::all() {
-        load.cmd("SCRIPT").arg("LOAD").arg(script.code()).ignore();
-    }
-    load.query_async(connection).await
-}
-
-fn is_unknown_script<T>(result: &RedisResult<T>) -> bool {
-    let error = result.as_ref().err();
-    error.is_some_and(|error| error.kind() == ErrorKind::Server(ServerErrorKind::NoScript))
-}
-
-/// Whether the connection that gave this error is of no more use. A timeout counts: what answers
-/// late may never answer, and a fresh connection finds out.
-fn is_lost(error: &RedisError) -> bool {
-    error.is_timeout() || error.is_connection_dropped() || error.is_unrecoverable_error()
-}
-
-fn refused(error: &RedisError) -> StoreError {
-    // Only the category: the text of a URL that is not understood may hold a password.
-    StoreError::Bug(format!("redis.url: {}", error.category()))
-}
-
-/// The one bridge from Redis' errors to the store's.
-pub(super) fn store_error(error: &RedisError) -> StoreError {
-    let text = error.to_string();
-    match error.kind() {
-        _ if text.contains("OOM") => StoreError::Full(text),
-        ErrorKind::Io => StoreError::Unknown(text),
-        ErrorKind::Server(
-            ServerErrorKind::BusyLoading
-            | ServerErrorKind::ClusterDown
-            | ServerErrorKind::MasterDown
-            | ServerErrorKind::Moved
-            | ServerErrorKind::Ask
-            | ServerErrorKind::ReadOnly
-            | ServerErrorKind::TryAgain,
-        )
-        | ErrorKind::AuthenticationFailed
-        | ErrorKind::ClusterConnectionNotFound => StoreError::Unavailable(text),
-        // Of a pipeline or a transaction only the text tells.
-        ErrorKind::Extension
-        | ErrorKind::Server(ServerErrorKind::ExecAbort | ServerErrorKind::ResponseError)
-            if AWAY.iter().any(|code| text.contains(code)) =>
-        {
-            StoreError::Unavailable(text)
-        }
-        ErrorKind::UnexpectedReturnType | ErrorKind::Parse => StoreError::Corrupt(text),
-        _ => StoreError::Bug(text),
-    }
+/// A reply as what it is.
+pub(super) fn typed<T: FromRedisValue>(value: Value) -> Result<T, StoreError> {
+    T::from_redis_value(value).map_err(|error| store_error(&error.into()))
 }

@@ -1,16 +1,18 @@
-//! Being told by Redis that services have ended.
+//! Being told by Redis that services have ended, by every server that has data: each tells only of its
+//! own keys. Servers come and go; who they are is looked at once a second.
 
-use std::time::Duration;
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use futures_util::StreamExt;
 use redis::{aio::PubSub, cmd};
 use tokio::{
     sync::mpsc,
+    task::{AbortHandle, JoinSet},
     time::{self, timeout},
 };
 use tracing::{debug, info, warn};
 
-use super::RedisStore;
+use super::{RedisStore, connection::Node, keys::Keys};
 use crate::store::{ServiceId, StoreError};
 
 /// Events after which a service is gone: `del` also stands for `UNLINK`.
@@ -21,19 +23,58 @@ const FLAGS: &str = "Egxe";
 const RESUBSCRIBE_AFTER: Duration = Duration::from_millis(500);
 /// How long a subscription may be silent before it is asked whether it still stands.
 const SILENCE: Duration = Duration::from_secs(5);
+/// How often it is looked which servers there are.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 impl RedisStore {
     /// Sends the ids of services that have ended, for as long as it is polled. What does not fit into
     /// the queue is dropped: the sweep finds it.
     pub(super) async fn listen(&self, ended: mpsc::Sender<ServiceId>) {
+        let mut listeners = JoinSet::new();
+        let mut by_server: HashMap<String, AbortHandle> = HashMap::new();
+        loop {
+            let nodes = self.redis.nodes();
+            let there = |name: &String| nodes.iter().any(|node| node.name() == *name);
+            by_server.retain(|name, listener| {
+                let stays = there(name) && !listener.is_finished();
+                if !stays {
+                    listener.abort();
+                }
+                stays
+            });
+            for node in nodes {
+                let listener = Listener {
+                    node: Arc::clone(&node),
+                    keys: self.keys.clone(),
+                    ended: ended.clone(),
+                };
+                let start = || listeners.spawn(listener.listen());
+                by_server.entry(node.name()).or_insert_with(start);
+            }
+            while listeners.try_join_next().is_some() {}
+            time::sleep(LOOK_EVERY).await;
+        }
+    }
+}
+
+/// Listens to one server.
+struct Listener {
+    node: Arc<Node>,
+    keys: Keys,
+    ended: mpsc::Sender<ServiceId>,
+}
+
+impl Listener {
+    async fn listen(self) {
+        let server = self.node.name();
         loop {
             match self.subscribe().await {
                 Ok(events) => {
-                    info!("listening for services that end");
-                    self.follow(events, &ended).await;
-                    warn!("no longer told of services that end");
+                    info!(server, "listening for services that end");
+                    self.follow(events).await;
+                    warn!(server, "no longer told of services that end");
                 }
-                Err(error) => debug!(%error, "cannot listen for services that end yet"),
+                Err(error) => debug!(server, %error, "cannot listen for services that end yet"),
             }
             time::sleep(RESUBSCRIBE_AFTER).await;
         }
@@ -41,11 +82,11 @@ impl RedisStore {
 
     async fn subscribe(&self) -> Result<PubSub, StoreError> {
         self.turn_notifications_on().await?;
-        let mut events = self.connector.subscriber().await?;
-        let database = self.connector.database();
+        let mut events = self.node.subscriber().await?;
+        let database = self.node.database();
         let channels = EVENTS.map(|event| format!("__keyevent@{database}__:{event}"));
         let subscribed = events.subscribe(&channels);
-        self.connector.in_time(subscribed).await?;
+        self.node.in_time(subscribed).await?;
         Ok(events)
     }
 
@@ -54,14 +95,14 @@ impl RedisStore {
         const NAME: &str = "notify-keyspace-events";
         let get = cmd("CONFIG").arg("GET").arg(NAME).to_owned();
         let mut set = cmd("CONFIG");
-        let outcome = match self.lane.query::<(String, String)>(&get).await {
+        let outcome = match self.node.ask::<(String, String)>(&get).await {
             Ok((_, flags)) => {
                 let has = |flag| flags.contains(flag) || (flag != 'E' && flags.contains('A'));
                 if FLAGS.chars().all(has) {
                     return Ok(());
                 }
                 set.arg("SET").arg(NAME).arg(format!("{flags}{FLAGS}"));
-                self.lane.query::<()>(&set).await
+                self.node.ask::<()>(&set).await
             }
             Err(error) => Err(error),
         };
@@ -79,19 +120,19 @@ impl RedisStore {
     }
 
     /// Returns when the subscription no longer stands.
-    async fn follow(&self, events: PubSub, ended: &mpsc::Sender<ServiceId>) {
+    async fn follow(&self, events: PubSub) {
         let (mut sink, mut messages) = events.split();
         loop {
             match timeout(SILENCE, messages.next()).await {
                 Ok(Some(message)) => {
                     let key = message.get_payload::<String>();
                     if let Some(id) = key.ok().and_then(|key| self.keys.service_id(&key)) {
-                        drop(ended.try_send(id));
+                        drop(self.ended.try_send(id));
                     }
                 }
                 Ok(None) => return,
                 // Nothing may end, or Redis may be gone and nobody said so; asking tells.
-                Err(_silence) => match self.connector.in_time(sink.ping::<()>()).await {
+                Err(_silence) => match self.node.in_time(sink.ping::<()>()).await {
                     Ok(()) => {}
                     Err(_lost) => return,
                 },

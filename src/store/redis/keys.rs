@@ -11,7 +11,9 @@
 //! | `cleaner` | string | which replica cleans up after services | seconds |
 //!
 //! `{...}` is the Cluster hash tag: keys of one service share a slot, so one script may change them
-//! together. Names of user data never begin with `_`, so they cannot meet our fields.
+//! together; in it `%` and `}` of a name are `%25` and `%7D`. Names of user data never begin with `_`, so they cannot meet our fields.
+
+use std::borrow::Cow;
 
 use crate::store::{BlobId, BookingId, IdempotencyKey, KeyName, ServiceId, Session, stable_hash};
 
@@ -58,21 +60,22 @@ impl Keys {
     }
 
     pub(super) fn service(&self, id: &ServiceId) -> String {
-        [&self.prefix, "svc:{", id.as_str(), "}"].concat()
+        [&self.prefix, "svc:{", &tag(id.as_str()), "}"].concat()
     }
 
     /// The id in a key made by [`Keys::service`]; `None` for any other key.
     pub(super) fn service_id(&self, key: &str) -> Option<ServiceId> {
         let rest = key.strip_prefix(&self.prefix)?.strip_prefix("svc:{")?;
-        Some(ServiceId::from(rest.strip_suffix('}')?.to_owned()))
+        Some(ServiceId::from(untagged(rest.strip_suffix('}')?)))
     }
 
     pub(super) fn blob(&self, id: &ServiceId, blob: &BlobId) -> String {
-        [&self.prefix, "blob:{", id.as_str(), "}:", blob.as_str()].concat()
+        let tag = tag(id.as_str());
+        [&self.prefix, "blob:{", &tag, "}:", blob.as_str()].concat()
     }
 
     pub(super) fn own(&self, id: &ServiceId) -> String {
-        [&self.prefix, "own:{", id.as_str(), "}"].concat()
+        [&self.prefix, "own:{", &tag(id.as_str()), "}"].concat()
     }
 
     /// No configured service has a `/` in its name, so no two pairs are spelled alike.
@@ -86,12 +89,13 @@ impl Keys {
         let parts = [
             "free", "numbers", "booked", "bookings", "index", "codes", "version",
         ];
-        parts.map(|part| [&self.prefix, "grp:{", group, "}:", part].concat())
+        let tag = tag(group);
+        parts.map(|part| [&self.prefix, "grp:{", &tag, "}:", part].concat())
     }
 
     /// Who fills a group holds this.
     pub(super) fn filling(&self, group: &str) -> String {
-        [&self.prefix, "grp:{", group, "}:filling"].concat()
+        [&self.prefix, "grp:{", &tag(group), "}:filling"].concat()
     }
 
     pub(super) fn shard(&self, shard: u64) -> String {
@@ -122,8 +126,29 @@ impl Keys {
     /// The id in a key made by [`Keys::own`].
     pub(super) fn owner(&self, key: &str) -> Option<ServiceId> {
         let rest = key.strip_prefix(&self.prefix)?.strip_prefix("own:{")?;
-        Some(ServiceId::from(rest.strip_suffix('}')?.to_owned()))
+        Some(ServiceId::from(untagged(rest.strip_suffix('}')?)))
     }
+}
+
+/// A name as it stands in a hash tag. Ours are as they are; one that a client made up may have a brace
+/// that would end the tag too early, or be empty, which is no tag: what belongs together would not share
+/// a slot.
+fn tag(name: &str) -> Cow<'_, str> {
+    if name.is_empty() {
+        return Cow::Borrowed("%");
+    }
+    if name.contains(['%', '}']) {
+        return Cow::Owned(name.replace('%', "%25").replace('}', "%7D"));
+    }
+    Cow::Borrowed(name)
+}
+
+/// The name in a hash tag.
+fn untagged(tag: &str) -> String {
+    if tag == "%" {
+        return String::new();
+    }
+    tag.replace("%7D", "}").replace("%25", "%")
 }
 
 /// The field that describes the binary called `name`.

@@ -49,6 +49,13 @@ impl FromRedisValue for Reply {
     }
 }
 
+/// As many replies as there were commands.
+pub(super) fn replies<const N: usize>(values: Vec<Value>) -> Result<[Value; N], StoreError> {
+    let count = values.len();
+    <[Value; N]>::try_from(values)
+        .map_err(|_values| StoreError::Corrupt(format!("{count} replies to {N} commands")))
+}
+
 /// A description from `values` of our fields and, behind them, one descriptor for each of `names`.
 /// `None` where the service has ended, before or between the questions.
 pub(super) fn description(

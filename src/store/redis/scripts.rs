@@ -48,12 +48,18 @@ pub(super) static MOVE_CLAIM: LazyLock<Lua> =
 /// Lets binaries that were replaced end soon.
 pub(super) static RETIRE: LazyLock<Lua> =
     LazyLock::new(|| Lua::new(include_str!("scripts/retire.lua")));
+/// Stores a chunk of a binary.
+pub(super) static PUT_CHUNK: LazyLock<Lua> =
+    LazyLock::new(|| Lua::new(include_str!("scripts/put_chunk.lua")));
 /// Lists what a service is about to hold.
 pub(super) static HOLD: LazyLock<Lua> =
     LazyLock::new(|| Lua::new(include_str!("scripts/hold.lua")));
 /// Decides that a service is over, and tells what it held.
 pub(super) static TAKE_OWN: LazyLock<Lua> =
     LazyLock::new(|| Lua::new(include_str!("scripts/take_own.lua")));
+/// Has the sweep look after a service at another time.
+pub(super) static LOOK_AGAIN: LazyLock<Lua> =
+    LazyLock::new(|| Lua::new(include_str!("scripts/look_again.lua")));
 /// Becomes or stays the replica that cleans up.
 pub(super) static LEASE: LazyLock<Lua> =
     LazyLock::new(|| Lua::new(include_str!("scripts/lease.lua")));
@@ -73,8 +79,12 @@ pub(super) static MOVE_BOOKINGS: LazyLock<Lua> =
 pub(super) static FILL: LazyLock<Lua> =
     LazyLock::new(|| about_bookings(include_str!("scripts/fill.lua")));
 
+/// Tells a group as it is at one moment.
+pub(super) static BOOKS: LazyLock<Lua> =
+    LazyLock::new(|| about_bookings(include_str!("scripts/books.lua")));
+
 /// All scripts: a lane makes them known to Redis when it opens, so that a call by name finds them.
-pub(super) fn all() -> [&'static Lua; 16] {
+pub(super) fn all() -> [&'static Lua; 19] {
     [
         &CREATE,
         &WRITE,
@@ -86,12 +96,15 @@ pub(super) fn all() -> [&'static Lua; 16] {
         &RETIRE,
         &HOLD,
         &TAKE_OWN,
+        &LOOK_AGAIN,
         &LEASE,
         &ALLOCATE,
         &FIND,
         &RELEASE,
         &MOVE_BOOKINGS,
         &FILL,
+        &PUT_CHUNK,
+        &BOOKS,
     ]
 }
 

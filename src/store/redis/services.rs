@@ -1,23 +1,27 @@
 //! A service from its making to its end.
 
-use redis::{Cmd, cmd, pipe};
+use std::time::Duration;
+
+use redis::{Cmd, cmd};
 use tracing::warn;
 
 use super::{
     ATTEMPTS, OWN_OUTLIVES_BY, RedisStore,
     binaries::entry,
-    binaries_of,
-    bookings::HALF_MADE_LIFE,
-    conflict,
+    binaries_of, conflict,
+    connection::typed,
     keys::{self, Field, Owned},
     millis,
-    reply::{self, Reply},
+    reply::{self, Reply, replies},
     scripts::{ATTACH, CREATE, DELETE, MOVE_CLAIM, SET_END, call},
 };
 use crate::store::{
     Claim, Created, Description, IdempotencyKey, Moment, NewService, Running, ServiceId, Session,
     StoreError,
 };
+
+/// When the sweep looks after a service that is given a binary; it finds the true end then.
+const LOOK_SOON: Duration = Duration::from_secs(60);
 
 impl RedisStore {
     pub(super) async fn claim_key(
@@ -27,17 +31,19 @@ impl RedisStore {
         end: Moment,
     ) -> Result<Claim, StoreError> {
         let claim = self.keys.claim(key);
-        let mut both = pipe();
-        both.cmd("SET").arg(&claim).arg(id.as_str()).arg("NX");
-        both.arg("PXAT").arg(end.millis()).cmd("GET").arg(&claim);
+        let mut bind = cmd("SET");
+        bind.arg(&claim).arg(id.as_str()).arg("NX");
+        bind.arg("PXAT").arg(end.millis());
+        let get = cmd("GET").arg(&claim).to_owned();
         for _ in 0..ATTEMPTS {
-            let (won, bound): (Option<String>, Option<String>) = self.lane.pipeline(&both).await?;
+            let [won, bound] = replies(self.redis.in_turn(vec![bind.clone(), get.clone()]).await?)?;
+            let (won, bound): (Option<String>, Option<String>) = (typed(won)?, typed(bound)?);
             match bound.map(ServiceId::from) {
                 Some(bound) if won.is_some() => return Ok(Claim::Create(bound)),
                 Some(bound) => {
                     let mut get = cmd("HGET");
                     get.arg(self.keys.service(&bound)).arg(keys::ANSWER);
-                    let answer: Option<String> = self.lane.query(&get).await?;
+                    let answer: Option<String> = self.redis.query(&get).await?;
                     return Ok(answer.map_or(Claim::Create(bound), Claim::Answered));
                 }
                 None => {} // it ended between the two commands
@@ -55,9 +61,7 @@ impl RedisStore {
     ) -> Result<(), StoreError> {
         let end = end.map(|end| end.millis().to_string()).unwrap_or_default();
         let mut moves = call(&MOVE_CLAIM, &[claim.to_owned()]);
-        self.lane
-            .query_script(moves.arg(id.as_str()).arg(end))
-            .await
+        self.redis.change(moves.arg(id.as_str()).arg(end)).await
     }
 
     pub(super) async fn create_service(&self, service: NewService) -> Result<Created, StoreError> {
@@ -101,17 +105,12 @@ impl RedisStore {
             let (field, value) = entry(name, value)?;
             create.arg(field).arg(value);
         }
-        let reply = if owned.is_empty() {
-            self.lane.query_script(&create).await?
+        // With a number it was listed when that was held.
+        let reply = if binaries.is_empty() {
+            self.redis.change(&create).await?
         } else {
-            let look = self.look_after(&id, end);
-            self.lane.indexed([create, look], 0).await?
+            self.redis.indexed(self.look_soon(&id), create).await?
         };
-        if !owned.is_empty() && !matches!(reply, Reply::Done(_)) {
-            // The index was told an end that is not this service's; the sweep finds the true one.
-            let soon = self.look_after(&id, Moment::now().after(HALF_MADE_LIFE));
-            self.lane.query::<()>(&soon).await?;
-        }
         match reply {
             Reply::Done(_) => {
                 // It was bound before anybody knew how long the service would live. Not before the
@@ -135,20 +134,31 @@ impl RedisStore {
         }
     }
 
-    /// The command that has the sweep look after `id` at `when`.
-    pub(super) fn look_after(&self, id: &ServiceId, when: Moment) -> Cmd {
+    /// The command that has the sweep look after `id`, which is about to hold something, if it does not
+    /// already. It is sent before anybody knows whether that comes to be, so it names no end that might
+    /// be wrong: the sweep finds the true one, or that there is nothing.
+    pub(super) fn look_soon(&self, id: &ServiceId) -> Cmd {
         let mut add = cmd("ZADD");
-        add.arg(self.keys.index(id))
-            .arg(when.millis())
+        add.arg(self.keys.index(id)).arg("NX");
+        add.arg(Moment::now().after(LOOK_SOON).millis())
             .arg(id.as_str());
         add
     }
 
-    /// The same, for an `id` that the sweep looks after already.
-    fn look_again(&self, id: &ServiceId, when: Moment) -> Cmd {
+    /// The command that has the sweep look after `id`, if it does at all, no later than `when`. Never
+    /// later than it would have: whoever sends this does not know yet whether the service lives.
+    fn look_by(&self, id: &ServiceId, when: Moment) -> Cmd {
+        let mut add = cmd("ZADD");
+        add.arg(self.keys.index(id)).arg("XX").arg("LT");
+        add.arg(when.millis()).arg(id.as_str());
+        add
+    }
+
+    /// The command that has the sweep look after `id`, if it does at all, now.
+    fn look_now(&self, id: &ServiceId) -> Cmd {
         let mut add = cmd("ZADD");
         add.arg(self.keys.index(id)).arg("XX");
-        add.arg(when.millis()).arg(id.as_str());
+        add.arg(Moment::now().millis()).arg(id.as_str());
         add
     }
 
@@ -158,7 +168,7 @@ impl RedisStore {
     ) -> Result<Option<Description>, StoreError> {
         // Two round trips, so that no value travels, however large.
         let key = self.keys.service(id);
-        let fields: Vec<String> = self.lane.query(cmd("HKEYS").arg(&key)).await?;
+        let fields: Vec<String> = self.redis.query(cmd("HKEYS").arg(&key)).await?;
         let ours = [keys::DEFINITION, keys::CREATED, keys::END, keys::GMS_USER];
         let described = fields.iter().filter_map(|field| match Field::of(field) {
             Field::Binary(name) => Some((name, field)),
@@ -167,7 +177,7 @@ impl RedisStore {
         let (names, descriptors): (Vec<&str>, Vec<&String>) = described.unzip();
         let mut get = cmd("HMGET");
         get.arg(&key).arg(&ours).arg(&descriptors);
-        let values: Vec<Option<String>> = self.lane.query(&get).await?;
+        let values: Vec<Option<String>> = self.redis.query(&get).await?;
         let texts = fields.iter().filter_map(|field| match Field::of(field) {
             Field::Text(name) => Some(name.to_owned()),
             Field::Binary(_) | Field::Ours => None,
@@ -180,7 +190,7 @@ impl RedisStore {
         get.arg(self.keys.service(id)).arg(keys::DEFINITION);
         get.arg(keys::BACKEND).arg(keys::SESSION);
         let fields: (Option<String>, Option<String>, Option<String>) =
-            self.lane.query(&get).await?;
+            self.redis.query(&get).await?;
         let (Some(definition), backend, name) = fields else {
             return Ok(None);
         };
@@ -200,14 +210,12 @@ impl RedisStore {
         id: &ServiceId,
         session: &Session,
     ) -> Result<Option<()>, StoreError> {
-        // The sweep finds the true end when it looks.
-        let look = self.look_after(id, Moment::now().after(HALF_MADE_LIFE));
         let mut attach = call(&ATTACH, &[self.keys.service(id), self.keys.own(id)]);
         attach.arg(keys::owned_session_field(session));
         attach.arg(millis(OWN_OUTLIVES_BY));
         attach.arg(keys::BACKEND).arg(&session.backend);
         attach.arg(keys::SESSION).arg(&session.name);
-        match self.lane.indexed([look, attach], 1).await? {
+        match self.redis.indexed(self.look_soon(id), attach).await? {
             Reply::Done(_) => Ok(Some(())),
             Reply::Refused(_) => Ok(None),
             other => Err(other.unexpected()),
@@ -223,7 +231,6 @@ impl RedisStore {
     ) -> Result<Option<()>, StoreError> {
         let (mut claim, mut owned) = (String::new(), Vec::new());
         for _ in 0..ATTEMPTS {
-            let owned_any = !owned.is_empty();
             let (blobs, others): (Vec<_>, Vec<_>) = owned
                 .into_iter()
                 .partition(|(blob, _)| matches!(blob, Some(Owned::Blob(_))));
@@ -239,14 +246,7 @@ impl RedisStore {
             for (_, field) in blobs.iter().chain(&others) {
                 set.arg(field);
             }
-            // What holds nothing is in no index, and what holds something comes here twice.
-            let reply = if owned_any {
-                let look = self.look_again(id, end);
-                self.lane.indexed([set, look], 0).await?
-            } else {
-                self.lane.query_script(&set).await?
-            };
-            match reply {
+            match self.redis.indexed(self.look_by(id, end), set).await? {
                 Reply::Done(_) => return Ok(Some(())),
                 Reply::Refused(_) => return Ok(None),
                 Reply::Again(needed) => {
@@ -275,10 +275,10 @@ impl RedisStore {
         let mut claim = String::new();
         for _ in 0..ATTEMPTS {
             // First, so that the sweep knows even if Redis' message about the end is lost.
-            let look = self.look_again(id, Moment::now());
+            let look = self.look_now(id);
             let mut delete = call(&DELETE, &[self.keys.service(id)]);
             delete.arg(&claim);
-            match self.lane.indexed([look, delete], 1).await? {
+            match self.redis.indexed(look, delete).await? {
                 Reply::Done(_) => return Ok(Some(())),
                 Reply::Refused(_) => return Ok(None),
                 Reply::Again(needed) => claim = needed.concat(),

@@ -5,7 +5,7 @@
 //! another replica goes on where this one stopped.
 
 use futures_util::{StreamExt, stream};
-use redis::pipe;
+use redis::{Cmd, cmd};
 use tokio::sync::mpsc;
 use tracing::debug;
 
@@ -48,11 +48,22 @@ impl RedisStore {
             since,
         } = over;
         if let Some((_, when)) = try_to_end(sessions, &id, held, since).await {
-            return self.lane.query(&self.look_after(&id, when)).await;
+            return self.redis.query(&self.look_at(&id, when)).await;
         }
-        let mut done = pipe();
-        done.unlink(self.keys.own(&id));
-        done.zrem(self.keys.index(&id), id.as_str());
-        self.lane.pipeline(&done).await
+        let mut list = cmd("UNLINK");
+        self.redis.query::<()>(list.arg(self.keys.own(&id))).await?;
+        // Not before: a list without an entry would stay.
+        let mut entry = cmd("ZREM");
+        entry.arg(self.keys.index(&id)).arg(id.as_str());
+        self.redis.query(&entry).await
+    }
+
+    /// The command that has the sweep look after `id`, whose service is certainly over, at `when`.
+    pub(super) fn look_at(&self, id: &ServiceId, when: Moment) -> Cmd {
+        let mut add = cmd("ZADD");
+        add.arg(self.keys.index(id))
+            .arg(when.millis())
+            .arg(id.as_str());
+        add
     }
 }

@@ -1,7 +1,5 @@
 //! The storage of a service: fields of its hash.
 
-use std::time::Duration;
-
 use redis::{Cmd, cmd};
 
 use super::{
@@ -13,10 +11,7 @@ use super::{
     reply::Reply,
     scripts::{CLEAR, WRITE, call},
 };
-use crate::store::{Binary, Changes, KeyName, Moment, ServiceId, Slot, StoreError, Value, Written};
-
-/// When the sweep looks after a service that was given a binary; it finds the true end then.
-const LOOK_SOON: Duration = Duration::from_secs(60);
+use crate::store::{Binary, Changes, KeyName, ServiceId, Slot, StoreError, Value, Written};
 
 impl RedisStore {
     pub(super) async fn read_slot(
@@ -29,13 +24,13 @@ impl RedisStore {
         let service = self.keys.service(id);
         let mut get = cmd("HGET");
         get.arg(&service).arg(key.as_str());
-        if let Some(text) = self.lane.query(&get).await? {
+        if let Some(text) = self.redis.query(&get).await? {
             return Ok(Some(Slot::Text(text)));
         }
         let mut why = cmd("HMGET");
         why.arg(service).arg(keys::DEFINITION);
         why.arg(key.as_str()).arg(keys::binary_field(key));
-        let slot: (Option<()>, Option<String>, Option<()>) = self.lane.query(&why).await?;
+        let slot: (Option<()>, Option<String>, Option<()>) = self.redis.query(&why).await?;
         Ok(match slot {
             (None, _, _) => None,
             (Some(()), Some(text), _) => Some(Slot::Text(text)),
@@ -50,7 +45,7 @@ impl RedisStore {
     ) -> Result<Option<Vec<(String, String)>>, StoreError> {
         let mut get = cmd("HGETALL");
         get.arg(self.keys.service(id));
-        let mut fields: Vec<(String, String)> = self.lane.query(&get).await?;
+        let mut fields: Vec<(String, String)> = self.redis.query(&get).await?;
         if fields.is_empty() {
             return Ok(None);
         }
@@ -69,13 +64,9 @@ impl RedisStore {
             .any(|(_, value)| matches!(value, Value::Binary(_)));
         let write = self.write_call(id, changes)?;
         let reply = if has_binaries {
-            let mut look = cmd("ZADD");
-            look.arg(self.keys.index(id)).arg("NX");
-            look.arg(Moment::now().after(LOOK_SOON).millis())
-                .arg(id.as_str());
-            self.lane.indexed([look, write], 1).await?
+            self.redis.indexed(self.look_soon(id), write).await?
         } else {
-            self.lane.query_script(&write).await?
+            self.redis.change(&write).await?
         };
         match reply {
             Reply::Done(replaced) => {
@@ -126,7 +117,7 @@ impl RedisStore {
 
     pub(super) async fn clear_storage(&self, id: &ServiceId) -> Result<Option<()>, StoreError> {
         let clear = call(&CLEAR, &[self.keys.service(id)]);
-        match self.lane.query_script(&clear).await? {
+        match self.redis.change(&clear).await? {
             Reply::Done(replaced) => {
                 self.retire(id, replaced).await;
                 Ok(Some(()))
@@ -144,7 +135,7 @@ impl RedisStore {
         let mut get = cmd("HMGET");
         get.arg(self.keys.service(id)).arg(keys::DEFINITION);
         get.arg(keys::binary_field(key));
-        let (alive, text): (Option<()>, Option<String>) = self.lane.query(&get).await?;
+        let (alive, text): (Option<()>, Option<String>) = self.redis.query(&get).await?;
         let binary = text.map(|text| descriptor(&text)).transpose()?;
         Ok(alive.map(|()| binary))
     }

@@ -93,6 +93,25 @@ async fn what_nobody_was_told_of_comes_back_within_seconds() {
 }
 
 #[tokio::test]
+async fn a_service_whose_call_came_is_looked_after_at_its_end_though_it_was_moved() {
+    let redis = Arc::new(TestRedis::own());
+    let app = replica(&redis, &random_prefix(), &default_group("CLUSTER", 1)).await;
+    lose_notifications(&mut redis.connection().await).await;
+    let booked = book(&app, "_ttl=1800&_booking_expiration_timeout=1800").await;
+    let call = format!("_access_number={}", number(0));
+    assert_eq!(matched(&app, &call).await, booked.id);
+    // It holds nothing any more, and is in the index still.
+    let id = ServiceId::from(booked.id.clone());
+    move_end(&app, &booked, "ttl=1").await;
+    let soon = Moment::now().after(Duration::from_secs(1)).millis();
+    assert!(due(&app, &id).await <= soon);
+    eventually("nothing is left", async || {
+        keys(&app, "idx:*").await.is_empty().then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_booking_that_nobody_asks_for_is_given_back_when_it_runs_out() {
     let group = default_group("CLUSTER", 3);
     let redis = TestRedis::shared();

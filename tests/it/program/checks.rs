@@ -106,7 +106,7 @@ async fn a_wrong_catalogue_is_told_with_service_option_and_what_was_expected() {
 async fn no_password_is_told_even_where_it_does_not_belong() {
     for (setting, value) in [
         ("redis.url", "redis://clerk:hunter2@host:port"),
-        ("redis.url", "rediss://clerk:hunter2@host"),
+        ("redis.url", "rediss://clerk:hunter2@host#insecure"),
         ("redis.mode", "redis://clerk:hunter2@host"),
         ("server.listen", "redis://clerk:hunter2@host"),
     ] {

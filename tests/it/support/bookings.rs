@@ -3,7 +3,6 @@
 use std::{sync::Arc, time::Duration};
 
 use redis::{aio::MultiplexedConnection, cmd};
-use secrecy::SecretString;
 use serde_json::Value;
 use switchboard::{
     app,
@@ -214,9 +213,9 @@ pub(crate) async fn keys_in(connection: &mut MultiplexedConnection, pattern: &st
 
 /// A store on a Redis, without anybody who cleans up.
 pub(crate) async fn store_on(redis: &TestRedis, prefix: &str) -> RedisStore {
-    let settings = settings(&[("redis.prefix", prefix)]).redis;
-    let url = SecretString::from(redis.url());
-    RedisStore::open(&url, &settings, 1_000).await.unwrap()
+    let url = redis.url();
+    let settings = settings(&[("redis.prefix", prefix), ("redis.url", &url)]).redis;
+    RedisStore::open(&settings, 1_000).await.unwrap()
 }
 
 /// An empty store of each kind, by name, and what the one on Redis needs: its server and its prefix.

@@ -3,7 +3,6 @@
 use std::{sync::Arc, time::Duration};
 
 use redis::{AsyncCommands, aio::MultiplexedConnection, cmd};
-use secrecy::SecretString;
 use switchboard::store::{
     Binary, BlobId, CHUNK_BYTES, Changes, Created, KeyName, Moment, NewService, ServiceId, Store,
     Value, Written, memory::MemoryStore, redis::RedisStore,
@@ -59,10 +58,13 @@ impl OnRedis {
     pub(crate) async fn on(redis: Arc<TestRedis>) -> Self {
         let prefix = random_prefix();
         let mut all = PATIENT.to_vec();
-        all.push(("redis.prefix", &prefix));
+        let url = redis.url();
+        all.extend([
+            ("redis.prefix", prefix.as_str()),
+            ("redis.url", url.as_str()),
+        ]);
         let settings = settings(&all).redis;
-        let url = SecretString::from(redis.url());
-        let store = RedisStore::open(&url, &settings, MAX_KEYS).await.unwrap();
+        let store = RedisStore::open(&settings, MAX_KEYS).await.unwrap();
         Self {
             store,
             connection: redis.connection().await,

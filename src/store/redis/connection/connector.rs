@@ -1,0 +1,212 @@
+//! Opens connections: to a server by its address, all with the same credentials, certificates and
+//! patience.
+
+use std::{io, time::Duration};
+
+use deadpool_redis::{Manager, Pool, Runtime};
+use redis::{
+    AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo,
+    RedisConnectionInfo, RedisError, RedisResult,
+    aio::{MultiplexedConnection, PubSub},
+};
+use secrecy::ExposeSecret;
+
+use super::errors::{refused, store_error};
+use crate::{
+    settings::{self, RedisMode},
+    store::{StoreError, redis::scripts},
+};
+
+/// Knows how to reach a server of this Redis.
+#[derive(Clone)]
+pub(super) struct Connector {
+    /// The first address of the URL, with everything that is the same for all servers.
+    base: ConnectionInfo,
+    mode: RedisMode,
+    connect_timeout: Duration,
+    answer_timeout: Duration,
+    pool_size: usize,
+    pool_wait: Duration,
+    replicas: Option<(usize, Duration)>,
+}
+
+impl Connector {
+    /// # Errors
+    /// [`StoreError::Bug`] where URL or certificates are none that the client understands.
+    pub(super) fn new(settings: &settings::Redis) -> Result<Self, StoreError> {
+        let url = settings.urls.first();
+        let url = url.ok_or_else(|| StoreError::Bug("redis.url is not set".to_owned()))?;
+        let mut base = url
+            .expose_secret()
+            .into_connection_info()
+            .map_err(|error| refused(&error))?;
+        if matches!(
+            base.addr(),
+            ConnectionAddr::TcpTls {
+                insecure: false,
+                ..
+            }
+        ) {
+            let client = Client::build_with_tls(base, settings.tls.certificates());
+            let client = client.map_err(|error| refused(&error))?;
+            base = client.get_connection_info().clone();
+        }
+        Ok(Self {
+            base,
+            mode: settings.mode,
+            connect_timeout: settings.connect_timeout,
+            answer_timeout: settings.answer_timeout,
+            pool_size: settings.pool_size,
+            pool_wait: settings.pool_wait,
+            replicas: (settings.wait_replicas > 0)
+                .then_some((settings.wait_replicas, settings.wait_timeout)),
+        })
+    }
+
+    /// The same with other credentials and without a database, as sentinels have them.
+    pub(super) fn to_sentinels(&self, settings: &settings::Redis) -> Self {
+        let mut own = RedisConnectionInfo::default();
+        if let Some(user) = &settings.sentinel_username {
+            own = own.set_username(user);
+        }
+        if let Some(password) = &settings.sentinel_password {
+            own = own.set_password(password.expose_secret());
+        }
+        Self {
+            base: self.base.clone().set_redis_settings(own),
+            ..self.clone()
+        }
+    }
+
+    /// The address that the URL names first.
+    pub(super) fn first(&self) -> &ConnectionAddr {
+        self.base.addr()
+    }
+
+    /// An address of the same kind, with or without TLS as the first one.
+    pub(super) fn address(&self, host: &str, port: u16) -> ConnectionAddr {
+        match self.base.addr() {
+            ConnectionAddr::TcpTls {
+                insecure,
+                tls_params,
+                ..
+            } => ConnectionAddr::TcpTls {
+                host: host.to_owned(),
+                port,
+                insecure: *insecure,
+                tls_params: tls_params.clone(),
+            },
+            _ => ConnectionAddr::Tcp(host.to_owned(), port),
+        }
+    }
+
+    /// Number of the database that the URL names.
+    pub(super) fn database(&self) -> i64 {
+        self.base.redis_settings().db()
+    }
+
+    /// How long opening a connection may take.
+    pub(super) fn patience(&self) -> Duration {
+        self.connect_timeout
+    }
+
+    /// How many replicas are to have a change before it is acknowledged, and how long that may take.
+    pub(super) fn replicas(&self) -> Option<(usize, Duration)> {
+        self.replicas
+    }
+
+    fn config(&self) -> AsyncConnectionConfig {
+        AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(self.connect_timeout))
+            .set_response_timeout(Some(self.answer_timeout))
+    }
+
+    fn client(&self, to: &ConnectionAddr) -> RedisResult<Client> {
+        Client::open(self.base.clone().set_addr(to.clone()))
+    }
+
+    /// A bare connection, within the time that connecting may take.
+    pub(super) async fn open(&self, to: &ConnectionAddr) -> RedisResult<MultiplexedConnection> {
+        let (client, config) = (self.client(to)?, self.config());
+        let opened = client.get_multiplexed_async_connection_with_config(&config);
+        within(self.connect_timeout, opened).await
+    }
+
+    /// A connection for work: it has answered, it knows all scripts, and behind sentinels it is to a
+    /// primary.
+    pub(super) async fn connect(&self, to: &ConnectionAddr) -> RedisResult<MultiplexedConnection> {
+        let (client, config) = (self.client(to)?, self.config());
+        let connected = async {
+            let mut connection = client
+                .get_multiplexed_async_connection_with_config(&config)
+                .await?;
+            if self.mode == RedisMode::Sentinel {
+                must_be_primary(&mut connection).await?;
+            }
+            load_scripts(&mut connection).await?;
+            Ok(connection)
+        };
+        within(self.connect_timeout, connected).await
+    }
+
+    /// A pool whose connections are driven by the runtime that this is called on.
+    pub(super) fn pool(&self, to: &ConnectionAddr) -> Result<Pool, StoreError> {
+        let info = self.base.clone().set_addr(to.clone());
+        let manager =
+            Manager::new_with_config(info, self.config()).map_err(|error| refused(&error))?;
+        Pool::builder(manager)
+            .max_size(self.pool_size)
+            .wait_timeout(Some(self.pool_wait))
+            .create_timeout(Some(self.connect_timeout))
+            .recycle_timeout(Some(self.answer_timeout))
+            .runtime(Runtime::Tokio1)
+            .build()
+            .map_err(|error| StoreError::Bug(error.to_string()))
+    }
+
+    /// A connection for subscriptions.
+    pub(super) async fn subscriber(&self, to: &ConnectionAddr) -> Result<PubSub, StoreError> {
+        let client = self.client(to).map_err(|error| refused(&error))?;
+        let subscriber = within(self.connect_timeout, client.get_async_pubsub());
+        subscriber.await.map_err(|error| store_error(&error))
+    }
+
+    /// Waits for an answer on a connection that has no patience of its own.
+    pub(super) async fn in_time<T>(
+        &self,
+        answer: impl Future<Output = RedisResult<T>>,
+    ) -> Result<T, StoreError> {
+        let answer = within(self.answer_timeout, answer).await;
+        answer.map_err(|error| store_error(&error))
+    }
+}
+
+/// Makes all scripts known to Redis, which forgets them when it restarts.
+pub(super) async fn load_scripts(connection: &mut MultiplexedConnection) -> RedisResult<()> {
+    let mut load = redis::pipe();
+    for script in scripts::all() {
+        load.cmd("SCRIPT").arg("LOAD").arg(script.code()).ignore();
+    }
+    load.query_async(connection).await
+}
+
+/// Sentinels may name a server that has not been told yet that it is no primary any more.
+async fn must_be_primary(connection: &mut MultiplexedConnection) -> RedisResult<()> {
+    let role: Vec<redis::Value> = redis::cmd("ROLE").query_async(connection).await?;
+    let role = role.first().map(redis::from_redis_value_ref::<String>);
+    match role.transpose()?.as_deref() {
+        Some("master") => Ok(()),
+        _ => Err(RedisError::from((
+            ErrorKind::Io,
+            "the server is no primary",
+        ))),
+    }
+}
+
+async fn within<T>(
+    patience: Duration,
+    answer: impl Future<Output = RedisResult<T>>,
+) -> RedisResult<T> {
+    let answer = tokio::time::timeout(patience, answer).await;
+    answer.map_err(|_elapsed| io::Error::from(io::ErrorKind::TimedOut))?
+}

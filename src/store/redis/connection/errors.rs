@@ -1,0 +1,89 @@
+//! What Redis says, and what that means for whoever asked.
+
+use redis::{ErrorKind, RedisError, ServerErrorKind};
+
+use crate::store::StoreError;
+
+/// What Redis says, by itself or within a transaction or script, when it may work again by itself.
+const AWAY: [&str; 8] = [
+    "BUSY",
+    "LOADING",
+    "MASTERDOWN",
+    "MISCONF",
+    "NOAUTH",
+    "NOREPLICAS",
+    "READONLY",
+    "WRONGPASS",
+];
+
+/// Whether the connection that gave this error is of no more use. A timeout counts: what answers
+/// late may never answer, and a fresh connection finds out.
+pub(super) fn is_lost(error: &RedisError) -> bool {
+    error.is_timeout() || error.is_connection_dropped() || error.is_unrecoverable_error()
+}
+
+/// Whether Redis does not know the script that was called; nothing was done.
+pub(super) fn is_unknown_script(error: &RedisError) -> bool {
+    error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
+}
+
+/// What a server answers that is not the one to ask, or not yet. In each case it did nothing.
+pub(super) enum Elsewhere {
+    /// The slot is this one's from now on, `host:port`.
+    Moved(String),
+    /// The slot is on its way to this one: it has the key, or is to make it.
+    Ask(String),
+    /// Of several keys some are here and some there already.
+    NotYet,
+    /// It is no primary any more.
+    Replica,
+}
+
+impl Elsewhere {
+    /// `None` for every other error.
+    pub(super) fn of(error: &RedisError) -> Option<Self> {
+        let to = || Some(error.redirect_node()?.0.to_owned());
+        match error.kind() {
+            ErrorKind::Server(ServerErrorKind::Moved) => to().map(Self::Moved),
+            ErrorKind::Server(ServerErrorKind::Ask) => to().map(Self::Ask),
+            ErrorKind::Server(ServerErrorKind::TryAgain) => Some(Self::NotYet),
+            ErrorKind::Server(ServerErrorKind::ReadOnly) => Some(Self::Replica),
+            _ if error.to_string().contains("READONLY") => Some(Self::Replica),
+            _ => None,
+        }
+    }
+}
+
+/// The error for a URL or certificate that is not understood. Only the category is told: the text of
+/// a URL may hold a password.
+pub(super) fn refused(error: &RedisError) -> StoreError {
+    StoreError::Bug(format!("redis.url: {}", error.category()))
+}
+
+/// The one bridge from Redis' errors to the store's.
+pub(in crate::store::redis) fn store_error(error: &RedisError) -> StoreError {
+    let text = error.to_string();
+    match error.kind() {
+        _ if text.contains("OOM") => StoreError::Full(text),
+        ErrorKind::Io => StoreError::Unknown(text),
+        ErrorKind::Server(
+            ServerErrorKind::BusyLoading
+            | ServerErrorKind::ClusterDown
+            | ServerErrorKind::MasterDown
+            | ServerErrorKind::Moved
+            | ServerErrorKind::Ask
+            | ServerErrorKind::ReadOnly
+            | ServerErrorKind::TryAgain,
+        )
+        | ErrorKind::AuthenticationFailed => StoreError::Unavailable(text),
+        // Of a pipeline or a transaction only the text tells.
+        ErrorKind::Extension
+        | ErrorKind::Server(ServerErrorKind::ExecAbort | ServerErrorKind::ResponseError)
+            if AWAY.iter().any(|code| text.contains(code)) =>
+        {
+            StoreError::Unavailable(text)
+        }
+        ErrorKind::UnexpectedReturnType | ErrorKind::Parse => StoreError::Corrupt(text),
+        _ => StoreError::Bug(text),
+    }
+}

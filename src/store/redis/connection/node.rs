@@ -1,0 +1,96 @@
+//! One server: a lane for everything small, and a pool beside it for chunks of binaries, so that no
+//! small request waits behind a big reply.
+
+use deadpool_redis::Pool;
+use redis::{Cmd, ConnectionAddr, RedisResult, Value, aio::PubSub};
+
+use super::{
+    connector::{Connector, load_scripts},
+    errors::{is_unknown_script, store_error},
+    lane::{Lane, Write},
+};
+use crate::store::StoreError;
+
+/// A server that has slots.
+pub(in crate::store::redis) struct Node {
+    pub(super) address: ConnectionAddr,
+    pub(super) lane: Lane,
+    pool: Pool,
+    connector: Connector,
+}
+
+impl Node {
+    /// Begins to open the way to `address` on the runtime that this is called on.
+    ///
+    /// # Errors
+    /// [`StoreError::Bug`] for an address that the client does not understand.
+    pub(super) fn open(connector: &Connector, address: ConnectionAddr) -> Result<Self, StoreError> {
+        Ok(Self {
+            pool: connector.pool(&address)?,
+            lane: Lane::open(connector.clone(), address.clone()),
+            connector: connector.clone(),
+            address,
+        })
+    }
+
+    /// One command over a connection that nobody else uses meanwhile.
+    ///
+    /// # Errors
+    /// As [`Lane::send`].
+    pub(super) async fn send_apart(&self, command: &Cmd) -> Result<RedisResult<Value>, StoreError> {
+        let unavailable = |error: deadpool_redis::PoolError| match error {
+            deadpool_redis::PoolError::Backend(error) => store_error(&error),
+            other => StoreError::Unavailable(other.to_string()),
+        };
+        let mut connection = self.pool.get().await.map_err(unavailable)?;
+        let reply: RedisResult<Value> = command.query_async(&mut connection).await;
+        if reply.as_ref().err().is_some_and(is_unknown_script)
+            && load_scripts(&mut connection).await.is_ok()
+        {
+            return Ok(command.query_async(&mut connection).await);
+        }
+        Ok(reply)
+    }
+
+    /// One command to this very server.
+    ///
+    /// # Errors
+    /// What Redis says.
+    pub(in crate::store::redis) async fn ask<T: redis::FromRedisValue>(
+        &self,
+        command: &Cmd,
+    ) -> Result<T, StoreError> {
+        let reply = self.lane.send(command, Write::Done).await?;
+        let reply = reply.and_then(|value| Ok(T::from_redis_value(value)?));
+        reply.map_err(|error| store_error(&error))
+    }
+
+    /// A connection for subscriptions to this server.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] where it cannot be had in time.
+    pub(in crate::store::redis) async fn subscriber(&self) -> Result<PubSub, StoreError> {
+        self.connector.subscriber(&self.address).await
+    }
+
+    /// Waits for an answer on a connection that has no patience of its own.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`] where none came in time.
+    pub(in crate::store::redis) async fn in_time<T>(
+        &self,
+        answer: impl Future<Output = RedisResult<T>>,
+    ) -> Result<T, StoreError> {
+        self.connector.in_time(answer).await
+    }
+
+    /// What it is called in logs: its address.
+    pub(in crate::store::redis) fn name(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// Number of the database in use.
+    pub(in crate::store::redis) fn database(&self) -> i64 {
+        self.connector.database()
+    }
+}

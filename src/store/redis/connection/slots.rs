@@ -1,0 +1,154 @@
+//! Which server has which key: the hash slots of a Cluster. Elsewhere one server has all of them.
+
+use std::sync::Arc;
+
+use redis::{Arg, Cmd, ConnectionAddr};
+
+use super::node::Node;
+
+/// Number of hash slots; a fixed part of the Cluster specification.
+pub(super) const SLOTS: u16 = 16_384;
+
+/// Slots from one to another, both included, and the server that has them.
+pub(super) type Range = (u16, u16, ConnectionAddr);
+
+/// The slot of a key: of what stands between its first `{` and the next `}`, if anything does.
+pub(super) fn slot_of(key: &[u8]) -> u16 {
+    let tag = key.iter().position(|byte| *byte == b'{').and_then(|open| {
+        let rest = key.get(open + 1..)?;
+        let length = rest.iter().position(|byte| *byte == b'}')?;
+        rest.get(..length).filter(|tag| !tag.is_empty())
+    });
+    crc16::State::<crc16::XMODEM>::calculate(tag.unwrap_or(key)) % SLOTS
+}
+
+/// The first key of a command: behind the name of most, behind script and number of keys of `EVALSHA`.
+pub(super) fn key_of(command: &Cmd) -> Option<&[u8]> {
+    let mut arguments = command.args_iter().map(|argument| match argument {
+        Arg::Simple(bytes) => bytes,
+        _ => &[],
+    });
+    let at = usize::from(arguments.next()? == b"EVALSHA") * 2;
+    arguments.nth(at)
+}
+
+/// The servers that have the slots, as far as is known.
+#[derive(Default)]
+pub(super) struct Map {
+    owners: Vec<Arc<Node>>,
+    ranges: Vec<(u16, u16, usize)>,
+    /// Servers that others sent us to and that have no slots yet.
+    guests: Vec<Arc<Node>>,
+}
+
+impl Map {
+    /// A map of these ranges. Servers that are in `self` already stay as they are; `make` opens others.
+    pub(super) fn next<E>(
+        &self,
+        ranges: Vec<Range>,
+        mut make: impl FnMut(ConnectionAddr) -> Result<Node, E>,
+    ) -> Result<Self, E> {
+        let mut next = Self::default();
+        for (from, to, address) in ranges {
+            let known = next.owners.iter().position(|node| node.address == address);
+            let owner = if let Some(owner) = known {
+                owner
+            } else {
+                let node = self.at(&address);
+                let node = node.map_or_else(|| make(address).map(Arc::new), Ok)?;
+                next.owners.push(node);
+                next.owners.len() - 1
+            };
+            next.ranges.push((from, to, owner));
+        }
+        let guests = self.guests.iter().filter(|guest| {
+            let owns = next.owners.iter().any(|node| node.address == guest.address);
+            !owns && guest.lane.is_up()
+        });
+        next.guests = guests.cloned().collect();
+        Ok(next)
+    }
+
+    /// The same with a server that others sent us to.
+    pub(super) fn with(&self, guest: Arc<Node>) -> Self {
+        let mut guests = self.guests.clone();
+        guests.push(guest);
+        Self {
+            owners: self.owners.clone(),
+            ranges: self.ranges.clone(),
+            guests,
+        }
+    }
+
+    /// The servers that have slots.
+    pub(super) fn owners(&self) -> &[Arc<Node>] {
+        &self.owners
+    }
+
+    /// Whether it says the same as these ranges.
+    pub(super) fn says(&self, ranges: &[Range]) -> bool {
+        let ours = self.ranges.iter().map(|(from, to, owner)| {
+            let address = self.owners.get(*owner).map(|node| &node.address);
+            (*from, *to, address)
+        });
+        let theirs = ranges.iter().map(|(from, to, at)| (*from, *to, Some(at)));
+        ours.eq(theirs)
+    }
+
+    pub(super) fn at(&self, address: &ConnectionAddr) -> Option<Arc<Node>> {
+        let mut all = self.owners.iter().chain(&self.guests);
+        all.find(|node| node.address == *address).cloned()
+    }
+
+    /// The server that has everything, if one has.
+    pub(super) fn sole(&self) -> Option<&Arc<Node>> {
+        match self.ranges.as_slice() {
+            [(0, last, owner)] if *last == SLOTS - 1 => self.owners.get(*owner),
+            _ => None,
+        }
+    }
+
+    /// The server for a command. Where one has everything nobody looks for a key. A server that knows
+    /// more of a young Cluster than we do sends us on, so where the owner is not known any will do.
+    pub(super) fn owner(&self, command: &Cmd) -> Option<Arc<Node>> {
+        if let Some(sole) = self.sole() {
+            return Some(Arc::clone(sole));
+        }
+        let slot = key_of(command).map(slot_of);
+        let has = |from, to| slot.is_some_and(|slot| (from..=to).contains(&slot));
+        let range = self.ranges.iter().find(|(from, to, _)| has(*from, *to));
+        let owner = range.map_or(0, |(_, _, owner)| *owner);
+        self.owners.get(owner).cloned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_are_those_of_the_specification() {
+        assert_eq!(slot_of(b"123456789"), 0x31c3);
+        assert_eq!(slot_of(b"foo"), 12_182);
+        assert_eq!(slot_of(b"sb1:svc:{foo}"), slot_of(b"foo"));
+        assert_eq!(slot_of(b"x{}y"), slot_of(b"x{}y"));
+        assert_ne!(slot_of(b"x{}y"), slot_of(b""));
+        assert_eq!(slot_of(b"{a}{b}"), slot_of(b"a"));
+        assert_eq!(
+            slot_of(b"{a"),
+            crc16::State::<crc16::XMODEM>::calculate(b"{a") % SLOTS
+        );
+    }
+
+    #[test]
+    fn the_key_of_a_script_stands_behind_the_number_of_keys() {
+        let mut call = redis::cmd("EVALSHA");
+        call.arg("hash").arg(1).arg("key").arg("argument");
+        assert_eq!(key_of(&call), Some(b"key".as_slice()));
+        assert_eq!(
+            key_of(redis::cmd("HGET").arg("key").arg("field")),
+            Some(b"key".as_slice())
+        );
+        assert_eq!(key_of(&redis::cmd("PING")), None);
+    }
+}
