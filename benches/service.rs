@@ -3,16 +3,16 @@
 //! `cargo bench --bench service` starts everything itself, on free ports of the loopback: a
 //! `redis-server` that keeps nothing on disk, the service as it is built for release and as it is
 //! set by default, and, where it is installed, `webdis`, the HTTP gateway to Redis written in C,
-//! as the peer to be compared with. It takes four to five minutes, and ends all it started.
+//! as the peer to be compared with. It takes eight to nine minutes, and ends all it started.
 //!
-//! Needed: `wrk` and `redis-server`; `webdis` if there is to be a comparison; 1.5 GiB of memory.
+//! Needed: `wrk` and `redis-server`; `webdis` if there is to be a comparison; 3 GiB of memory.
 //!
 //! ```text
 //! cargo bench --bench service                  all parts
 //! cargo bench --bench service -- requests      this part only
-//! cargo bench --bench service -- bookings      this part only
-//! cargo bench --bench service -- backends      this part only
-//! cargo bench --bench service -- memory        this part only
+//! cargo bench --bench service -- sizes memory  these parts only, of: requests, sizes, beside, footprint,
+//!                                              bookings, backends,
+//!                                              memory
 //! SWITCHBOARD_BENCH_SECONDS=20 cargo bench --bench service
 //! ```
 //!
@@ -22,7 +22,16 @@
 //! three rounds each, on the same Redis and, when reading, on the very same hash. The table has the
 //! median of the rounds for each column by itself, and beside the requests per second their lowest
 //! and highest round. CPU time is user and system time of all threads of a process, divided by the
-//! requests answered.
+//! requests answered. The third in turn when one key is read is the ceiling: actix-web with nothing
+//! behind it that answers the same bytes, in a process of its own.
+//!
+//! **Sizes** are 1,000 and 1,000,000 stored services, read at random; each size has a Redis and a
+//! service of its own, and they take turns. The stored ones are copies of one that the service made.
+//!
+//! **Beside** is reading one key while 16 binaries of 64 MiB are on their way, in or out. Their client
+//! shares the machine.
+//!
+//! **Footprint** is the memory that a small service takes in Redis, at 100,000 of them.
 //!
 //! The column *others* is the first to look at: it tells how many cores were busy with none of the
 //! processes that take part, in the worst of the rounds. On a machine of few cores a single compiler
@@ -62,10 +71,16 @@ use self::setup::Setup;
 
 #[path = "service/backends.rs"]
 mod backends;
+#[path = "service/beside.rs"]
+mod beside;
 #[path = "service/bookings.rs"]
 mod bookings;
+#[path = "service/ceiling.rs"]
+mod ceiling;
 #[path = "service/cpu.rs"]
 mod cpu;
+#[path = "service/footprint.rs"]
+mod footprint;
 #[path = "service/load.rs"]
 mod load;
 #[path = "service/machine.rs"]
@@ -82,8 +97,12 @@ mod rounds;
 mod servers;
 #[path = "service/setup.rs"]
 mod setup;
+#[path = "service/sizes.rs"]
+mod sizes;
 #[path = "service/table.rs"]
 mod table;
+#[path = "service/targets.rs"]
+mod targets;
 #[path = "service/transfers.rs"]
 mod transfers;
 
@@ -93,10 +112,32 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 /// Rounds of everything that is measured.
 const ROUNDS: usize = 3;
 
-const PARTS: [&str; 4] = ["requests", "bookings", "backends", "memory"];
+const PARTS: [&str; 7] = [
+    "requests",
+    "sizes",
+    "beside",
+    "footprint",
+    "bookings",
+    "backends",
+    "memory",
+];
+
+/// As in the service, for the ceiling.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let mut words = env::args().skip(1);
+    if words.next().as_deref() == Some(ceiling::OPTION) {
+        let port = words.next().and_then(|port| port.parse().ok());
+        let served = port.map(ceiling::serve);
+        return ExitCode::from(u8::from(!matches!(served, Some(Ok(())))));
+    }
+    measure()
+}
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
+async fn measure() -> ExitCode {
     let (options, parts): (BTreeSet<String>, BTreeSet<String>) =
         env::args().skip(1).partition(|word| word.starts_with("--"));
     // `cargo bench` says so; `cargo test --all-targets` also comes here, to see it start.
@@ -127,6 +168,15 @@ async fn run(parts: &BTreeSet<String>) -> Result<()> {
     say(&machine::line()?)?;
     if wanted("requests") {
         requests::run(&setup).await?;
+    }
+    if wanted("sizes") {
+        sizes::run(&setup).await?;
+    }
+    if wanted("beside") {
+        beside::run(&setup).await?;
+    }
+    if wanted("footprint") {
+        footprint::run(&setup).await?;
     }
     if wanted("bookings") {
         bookings::run(&setup).await?;

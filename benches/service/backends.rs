@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use crate::{
-    ROUNDS, Result,
+    Result,
     load::Request,
     rounds::Measured,
     say,
@@ -67,8 +67,8 @@ async fn requests(setup: &Setup, redis: &Redis, service: &Service) -> Result<()>
             url: service.at(&format!("{id}/ixn/chat/send")),
             form: Some("_parameter={\"chatLineList\":[\"A\",\"B\"]}&text=hello"),
             answer: "\"done\"".to_owned(),
+            among: None,
         };
-        request.check(&service.client).await?;
         rows.push(Measured::new(
             (name, "service"),
             request,
@@ -76,21 +76,10 @@ async fn requests(setup: &Setup, redis: &Redis, service: &Service) -> Result<()>
             redis,
         ));
     }
-    for row in &rows {
-        row.warm_up(setup).await?;
-    }
-    for _ in 0..ROUNDS {
-        for row in &mut rows {
-            row.round(setup).await?;
-        }
-    }
-    let mut table = Measured::table();
+    Measured::take_turns(&mut rows, &service.client, setup).await?;
+    Measured::check(rows.iter())?;
     let mut verdicts = Vec::new();
     for row in &rows {
-        table.add(row.row());
-        if row.errors() > 0.0 {
-            return Err(format!("{} requests to a backend failed", row.errors()).into());
-        }
         let (what, cost) = (row.what, row.cpu_us());
         let verdict = verdict(cost <= TARGET);
         verdicts.push(format!(
@@ -100,7 +89,7 @@ async fn requests(setup: &Setup, redis: &Redis, service: &Service) -> Result<()>
     say(&format!(
         "\nBackends: a service-specific request, one round trip to Redis and one call of a backend \
          that answers at once.\n{}\n\n{}",
-        table.text(),
+        Measured::rows(rows.iter()),
         verdicts.join("\n")
     ))
 }

@@ -1,4 +1,4 @@
-//! Third part: access numbers. What handing one out costs in a large group and in a small one, and what
+//! Fifth part: access numbers. What handing one out costs in a large group and in a small one, and what
 //! it is like when very many services end in the same second.
 
 use std::{
@@ -10,7 +10,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::time::sleep;
 
 use crate::{
-    ROUNDS, Result,
+    Result,
     load::Request,
     rounds::Measured,
     say,
@@ -72,6 +72,7 @@ async fn sizes(setup: &Setup, redis: &Redis, service: &Service) -> Result<()> {
         url: service.at(group),
         form: Some("_provide_code=true&_phone_number=6504699999"),
         answer: "_access_code".to_owned(),
+        among: None,
     };
     let measured = |of: &'static str| {
         let request = request(of.split(' ').next().unwrap_or_default());
@@ -81,27 +82,13 @@ async fn sizes(setup: &Setup, redis: &Redis, service: &Service) -> Result<()> {
         measured("small group (100)"),
         measured("large group (100,000)"),
     ];
-    for row in &mut rows {
-        row.request.check(&service.client).await?;
-        row.warm_up(setup).await?;
-    }
-    for _ in 0..ROUNDS {
-        for row in &mut rows {
-            row.round(setup).await?;
-        }
-    }
-    let mut table = Measured::table();
-    for row in &rows {
-        table.add(row.row());
-        if row.errors() > 0.0 {
-            return Err(format!("{} requests for numbers failed", row.errors()).into());
-        }
-    }
+    Measured::take_turns(&mut rows, &service.client, setup).await?;
+    Measured::check(rows.iter())?;
     let ratio = rows[1].redis_us() / rows[0].redis_us();
     say(&format!(
         "\nAccess numbers: request-interaction with a code, held for 5 s.\n{}\n\n  \
          Redis CPU per number, large group / small group: {ratio:.2}, target <= {TARGET}: {}",
-        table.text(),
+        Measured::rows(rows.iter()),
         verdict(ratio <= TARGET)
     ))
 }
@@ -113,6 +100,7 @@ async fn crowd(setup: &Setup, redis: &Redis, service: &Service) -> Result<()> {
         url: service.at(&format!("{id}/storage/CustomerNumber")),
         form: None,
         answer: "4711".to_owned(),
+        among: None,
     };
     read.check(&service.client).await?;
     let before = read

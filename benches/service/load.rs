@@ -22,6 +22,9 @@ pub(crate) struct Request {
     /// It is a POST of this form, or else a GET.
     pub(crate) form: Option<&'static str>,
     pub(crate) answer: String,
+    /// Each is about another one of so many services, at random: the last `*` of the URL stands for
+    /// the number of one.
+    pub(crate) among: Option<u32>,
 }
 
 /// What `wrk` found out.
@@ -45,7 +48,7 @@ impl Request {
                 .post(&self.url)
                 .header("content-type", FORM)
                 .body(form),
-            None => client.get(&self.url),
+            None => client.get(self.url.replace('*', &format!("{:012}", 0))),
         };
         let answer = request.send().await?;
         let (status, text) = (answer.status(), answer.text().await?);
@@ -93,6 +96,19 @@ impl Request {
                  wrk.headers['Content-Type'] = '{FORM}'\n"
             )
         });
+        let among = self.among.map(|count| {
+            format!(
+                "math.randomseed(1)
+                 local head, tail
+                 function init(arguments)
+                   wrk.init(arguments)
+                   head, tail = string.match(wrk.format(), '^(.*)%*(.*)$')
+                 end
+                 function request()
+                   return head .. string.format('%012d', math.random({count}) - 1) .. tail
+                 end\n"
+            )
+        });
         let done = format!(
             "function done(summary, latency)
                local e = summary.errors
@@ -102,7 +118,7 @@ impl Request {
                  e.status + e.connect + e.read + e.write + e.timeout))
              end\n"
         );
-        what.unwrap_or_default() + &done
+        [what, among, Some(done)].into_iter().flatten().collect()
     }
 }
 

@@ -1,4 +1,4 @@
-//! Second part: memory of the service, idle and while it passes binaries on.
+//! Last part: memory of the service, idle and while it passes binaries on.
 
 use std::time::Duration;
 

@@ -1,19 +1,20 @@
-//! First part: small requests, beside those of webdis that ask Redis for the same.
+//! First part: small requests, beside those of webdis that ask Redis for the same, and beside actix-web
+//! alone.
 
 use crate::{
     ROUNDS, Result,
+    ceiling::Ceiling,
     load::Request,
     rounds::Measured,
     say,
     servers::{Redis, Service, Webdis},
     setup::Setup,
-    table::{Table, verdict},
+    targets::{Ratios, Target},
 };
 
-/// How many cores may be busy with something else before that is said.
-const QUIET: f64 = 0.15;
 const SERVICE: &str = "service";
 const WEBDIS: &str = "webdis";
+const CEILING: &str = "ceiling";
 
 /// What is asked for.
 #[derive(Clone, Copy)]
@@ -35,10 +36,23 @@ impl Kind {
             Self::Create => "create with five pairs",
         }
     }
+
+    /// What requests/s, CPU and Redis CPU per request should be, compared with what `by` has.
+    fn targets(self, by: &str) -> [Target; 3] {
+        match (self, by) {
+            (Self::ReadOne, WEBDIS) => [
+                Target::AtLeast(1.3),
+                Target::AtMost(0.75),
+                Target::AtMost(0.7),
+            ],
+            (Self::ReadOne, CEILING) => [Target::AtLeast(0.75), Target::None, Target::None],
+            _ => [Target::None; 3],
+        }
+    }
 }
 
 /// What a service holds whose keys are read.
-const TEN_PAIRS: &str = "CustomerNumber=4711&FirstName=Jane&LastName=Doe&City=Oakland\
+pub(crate) const TEN_PAIRS: &str = "CustomerNumber=4711&FirstName=Jane&LastName=Doe&City=Oakland\
      &Street=Main+Street&Product=Phone&Segment=Gold&Language=en&Reason=Billing&Mark=the-last-of-ten";
 const FIVE_PAIRS: &str =
     "CustomerNumber=4711&FirstName=Jane&LastName=Doe&Product=Phone&Reason=Billing";
@@ -56,44 +70,27 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
     };
     let peer = webdis_line(&redis, webdis.as_ref())?;
     let service = Service::start(&redis, setup.directory()).await?;
-    let mut table = Measured::table();
-    let (mut compared, mut errors, mut others) = (Vec::new(), 0.0, 0.0_f64);
+    let ceiling = Ceiling::start(setup.directory()).await?;
+    let servers = Servers {
+        redis: &redis,
+        service: &service,
+        webdis: webdis.as_ref(),
+        ceiling: &ceiling,
+    };
+    let mut kinds = Vec::new();
     for kind in Kind::ALL {
-        let rows = measure(kind, setup, &redis, &service, webdis.as_ref()).await?;
-        for row in &rows {
-            table.add(row.row());
-            errors += row.errors();
-            others = others.max(row.others());
-        }
-        if let [ours, theirs] = &rows[..] {
-            compared.push(ratios(ours, theirs));
-        }
+        kinds.push((kind, measure(kind, setup, servers).await?));
     }
     let seconds = setup.round.as_secs();
+    let rows = || kinds.iter().flat_map(|(_, rows)| rows);
     say(&format!(
         "\nRequests: wrk -t1 -c64, {ROUNDS} rounds of {seconds} s, by turns; medians.\n\
          CPU us, Redis us: CPU time per request. others: cores busy with something else, worst round.\n\
-         {peer}\n{}",
-        table.text()
+         {peer}\n{}\n{}",
+        Measured::rows(rows()),
+        ratios(&kinds).text()
     ))?;
-    if !compared.is_empty() {
-        let mut table = Table::new(2, &["service / webdis", "of", "ratio", "target", ""]);
-        for row in compared.into_iter().flatten() {
-            table.add(row);
-        }
-        say(&table.text())?;
-    }
-    if others > QUIET {
-        say(&format!(
-            "\nDISTURBED: something else kept up to {others:.2} cores busy. Rows with over {QUIET} in \
-             `others`, and ratios of\nthem, prove nothing, met or not met; run it again when the \
-             machine is quiet."
-        ))?;
-    }
-    if errors > 0.0 {
-        return Err(format!("{errors} requests were not answered with success").into());
-    }
-    Ok(())
+    Measured::check(rows())
 }
 
 /// What was set for webdis, which is nothing, and what it makes of that.
@@ -108,38 +105,35 @@ fn webdis_line(redis: &Redis, webdis: Option<&Webdis>) -> Result<String> {
     ))
 }
 
-/// Measures one kind of request, on a Redis that holds nothing else, and webdis in turn with it.
-async fn measure<'a>(
-    kind: Kind,
-    setup: &Setup,
+/// What takes part.
+#[derive(Clone, Copy)]
+struct Servers<'a> {
     redis: &'a Redis,
     service: &'a Service,
     webdis: Option<&'a Webdis>,
-) -> Result<Vec<Measured<'a>>> {
+    ceiling: &'a Ceiling,
+}
+
+/// Measures one kind of request, on a Redis that holds nothing else, and the others in turn with it.
+async fn measure<'a>(kind: Kind, setup: &Setup, servers: Servers<'a>) -> Result<Vec<Measured<'a>>> {
+    let Servers { redis, service, .. } = servers;
     redis.flush()?;
     let id = service.create(TEN_PAIRS).await?;
-    let ours = Measured::new(
-        (kind.name(), SERVICE),
-        request(kind, service, &id),
-        &service.process,
-        redis,
-    );
-    let mut rows = vec![ours];
-    if let Some(webdis) = webdis
+    let row = |by, request, process| Measured::new((kind.name(), by), request, process, redis);
+    let mut rows = vec![row(SERVICE, request(kind, service, &id), &service.process)];
+    if let Some(webdis) = servers.webdis
         && let Some(request) = webdis_request(kind, webdis, &id)
     {
-        let theirs = Measured::new((kind.name(), WEBDIS), request, &webdis.process, redis);
-        rows.push(theirs);
+        rows.push(row(WEBDIS, request, &webdis.process));
     }
-    for row in &rows {
-        row.request.check(&service.client).await?;
-        row.warm_up(setup).await?;
+    if let Kind::ReadOne = kind {
+        let request = Request {
+            url: servers.ceiling.at(&format!("{id}/storage/FirstName")),
+            ..request(kind, service, &id)
+        };
+        rows.push(row(CEILING, request, &servers.ceiling.process));
     }
-    for _ in 0..ROUNDS {
-        for row in &mut rows {
-            row.round(setup).await?;
-        }
-    }
+    Measured::take_turns(&mut rows, &service.client, setup).await?;
     Ok(rows)
 }
 
@@ -154,6 +148,7 @@ fn request(kind: Kind, service: &Service, id: &str) -> Request {
         url: service.at(&url),
         form,
         answer: answer.to_owned(),
+        among: None,
     }
 }
 
@@ -168,27 +163,43 @@ fn webdis_request(kind: Kind, webdis: &Webdis, id: &str) -> Option<Request> {
         url,
         form: None,
         answer: answer.to_owned(),
+        among: None,
     })
 }
 
-fn ratios(ours: &Measured<'_>, theirs: &Measured<'_>) -> [Vec<String>; 3] {
-    let requests = ours.requests_per_second() / theirs.requests_per_second();
-    let cpu = ours.cpu_us() / theirs.cpu_us();
-    let redis = ours.redis_us() / theirs.redis_us();
-    let disturbed = ours.others().max(theirs.others()) > QUIET;
-    let mark = if disturbed { ", disturbed" } else { "" };
-    [
-        ("requests/s", requests, ">= 1.2", requests >= 1.2),
-        ("CPU per request", cpu, "<= 0.8", cpu <= 0.8),
-        ("Redis CPU per request", redis, "< 1.0", redis < 1.0),
-    ]
-    .map(|(of, ratio, target, met)| {
-        vec![
-            ours.what.to_owned(),
-            of.to_owned(),
-            format!("{ratio:.2}"),
-            target.to_owned(),
-            verdict(met) + mark,
-        ]
-    })
+/// What of the rows is compared with what.
+fn ratios(kinds: &[(Kind, Vec<Measured<'_>>)]) -> Ratios {
+    let mut ratios = Ratios::new();
+    let mut compare = |ours: &Measured<'_>, theirs: &Measured<'_>, name: &str, targets| {
+        let [requests, cpu, redis]: [Target; 3] = targets;
+        let disturbed = ours.is_disturbed() || theirs.is_disturbed();
+        let rate = ours.requests_per_second() / theirs.requests_per_second();
+        ratios.add(name, "requests/s", rate, requests, disturbed);
+        let ratio = ours.cpu_us() / theirs.cpu_us();
+        ratios.add(name, "CPU per request", ratio, cpu, disturbed);
+        if theirs.by != CEILING {
+            let ratio = ours.redis_us() / theirs.redis_us();
+            ratios.add(name, "Redis CPU per request", ratio, redis, disturbed);
+        }
+    };
+    let reads = kinds.first().and_then(|(_, rows)| rows.first());
+    for (kind, rows) in kinds {
+        let Some((ours, others)) = rows.split_first() else {
+            continue;
+        };
+        for theirs in others {
+            let name = format!("{}, service / {}", kind.name(), theirs.by);
+            compare(ours, theirs, &name, kind.targets(theirs.by));
+        }
+        if let (Kind::Write | Kind::Create, Some(read)) = (kind, reads) {
+            let name = format!("{} / {}", kind.name(), read.what);
+            let targets = [
+                Target::AtLeast(1.0 / 1.5),
+                Target::AtMost(1.5),
+                Target::None,
+            ];
+            compare(ours, read, &name, targets);
+        }
+    }
+    ratios
 }

@@ -2,8 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use reqwest::Client;
+
 use crate::{
-    Result, cpu,
+    ROUNDS, Result, cpu,
     load::{Load, Request},
     process::Process,
     servers::Redis,
@@ -12,6 +14,8 @@ use crate::{
 };
 
 const MICROSECONDS: f64 = 1e6;
+/// How many cores may be busy with something else before that is said.
+const QUIET: f64 = 0.15;
 
 /// A request, the process that answers it, and what was measured so far.
 pub(crate) struct Measured<'a> {
@@ -94,6 +98,55 @@ impl<'a> Measured<'a> {
         Ok(())
     }
 
+    /// Warms all of `rows` up, then measures them by turns.
+    pub(crate) async fn take_turns(
+        rows: &mut [Self],
+        client: &Client,
+        setup: &Setup,
+    ) -> Result<()> {
+        for row in &*rows {
+            row.request.check(client).await?;
+            row.warm_up(setup).await?;
+        }
+        for _ in 0..ROUNDS {
+            for row in &mut *rows {
+                row.round(setup).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// All of `rows` as a table, and a warning where something else was busy meanwhile.
+    pub(crate) fn rows<'r>(rows: impl Iterator<Item = &'r Self>) -> String
+    where
+        Self: 'r,
+    {
+        let (mut table, mut others) = (Self::table(), 0.0_f64);
+        for row in rows {
+            table.add(row.row());
+            others = others.max(row.others());
+        }
+        let disturbed = format!(
+            "\n\nDISTURBED: something else kept up to {others:.2} cores busy. Rows with over {QUIET} in \
+             `others`, and ratios of\nthem, prove nothing, met or not met; run it again when the \
+             machine is quiet."
+        );
+        table.text() + if others > QUIET { &disturbed } else { "" }
+    }
+
+    /// # Errors
+    /// Where a request of any of `rows` was not answered with success.
+    pub(crate) fn check<'r>(rows: impl Iterator<Item = &'r Self>) -> Result<()>
+    where
+        Self: 'r,
+    {
+        let errors: f64 = rows.map(Self::errors).sum();
+        if errors > 0.0 {
+            return Err(format!("{errors} requests were not answered with success").into());
+        }
+        Ok(())
+    }
+
     fn spent(&self) -> Result<Spent> {
         Ok(Spent {
             at: Instant::now(),
@@ -123,18 +176,27 @@ impl<'a> Measured<'a> {
     }
 
     /// Cores that were busy with something else, in the worst round.
-    pub(crate) fn others(&self) -> f64 {
+    fn others(&self) -> f64 {
         let others = self.rounds.iter().map(|round| round.others);
         others.fold(0.0, f64::max)
     }
 
+    /// Whether something else was so busy meanwhile that the figures prove nothing.
+    pub(crate) fn is_disturbed(&self) -> bool {
+        self.others() > QUIET
+    }
+
+    pub(crate) fn p99_ms(&self) -> f64 {
+        median(&self.each(|round| round.load.p99_ms))
+    }
+
     /// Of all rounds.
-    pub(crate) fn errors(&self) -> f64 {
+    fn errors(&self) -> f64 {
         self.each(|round| round.load.errors).iter().sum()
     }
 
     /// The columns of [`Measured::row`].
-    pub(crate) fn table() -> Table {
+    fn table() -> Table {
         Table::new(
             2,
             &[
@@ -153,11 +215,11 @@ impl<'a> Measured<'a> {
         )
     }
 
-    pub(crate) fn row(&self) -> Vec<String> {
+    fn row(&self) -> Vec<String> {
         let rates = self.each(per_second);
         let (lowest, highest) = (rates.first(), rates.last());
         let p50 = median(&self.each(|round| round.load.p50_ms));
-        let p99 = median(&self.each(|round| round.load.p99_ms));
+        let p99 = self.p99_ms();
         vec![
             self.what.to_owned(),
             self.by.to_owned(),

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use redis::{Connection, ConnectionLike, FromRedisValue, cmd};
+use redis::{Connection, ConnectionLike, FromRedisValue, cmd, pipe};
 use reqwest::{Client, Response};
 use serde_json::{Value, json};
 use tokio::time::sleep;
@@ -19,6 +19,24 @@ use crate::{Result, process::Process};
 const REDIS_ANSWER: Duration = Duration::from_secs(10);
 /// How long what ended services held may take to be given back; the contract has a minute.
 const CLEAN_UP: Duration = Duration::from_secs(60);
+
+/// How many copies of a service are sent to Redis in one go.
+const COPIES_AT_ONCE: usize = 1_000;
+/// They outlive the benchmark.
+const COPY_LIFE_MS: u32 = 86_400_000;
+
+/// The key of a service's hash.
+pub(crate) fn hash_of(id: &str) -> String {
+    format!("sb1:svc:{{{id}}}")
+}
+
+/// An id that looks like those of the service.
+pub(crate) fn numbered(number: u32) -> String {
+    format!("{NUMBERED}{number:012}")
+}
+
+/// What ids of [`numbered`] begin with.
+pub(crate) const NUMBERED: &str = "00000000-0000-4000-8000-";
 
 /// A Redis of our own that keeps nothing on disk.
 pub(crate) struct Redis {
@@ -55,6 +73,35 @@ impl Redis {
     /// Forgets everything, and returns when it has.
     pub(crate) fn flush(&self) -> Result<()> {
         self.ask(&["FLUSHALL", "SYNC"])
+    }
+
+    /// Puts `count` copies of the service `id` beside it, under the ids of [`numbered`]: the same hash
+    /// with a life, as Redis packs it.
+    pub(crate) fn copy(&self, id: &str, count: u32) -> Result<()> {
+        let mut connection = connect(&self.url())?;
+        let packed: Vec<u8> = cmd("DUMP").arg(hash_of(id)).query(&mut connection)?;
+        for first in (0..count).step_by(COPIES_AT_ONCE) {
+            let mut restore = pipe();
+            for number in (first..count).take(COPIES_AT_ONCE) {
+                let copy = hash_of(&numbered(number));
+                restore.cmd("RESTORE").arg(copy).arg(COPY_LIFE_MS);
+                restore.arg(&packed).ignore();
+            }
+            restore.query::<()>(&mut connection)?;
+        }
+        Ok(())
+    }
+
+    /// Bytes that it has allocated.
+    pub(crate) fn memory(&self) -> Result<f64> {
+        let info: String = self.ask(&["INFO", "memory"])?;
+        let line = info
+            .lines()
+            .find_map(|line| line.strip_prefix("used_memory:"));
+        Ok(line
+            .ok_or("Redis does not tell its memory")?
+            .trim()
+            .parse()?)
     }
 
     /// How many connections there are beside the one that asks.
@@ -199,12 +246,12 @@ impl Webdis {
     }
 }
 
-async fn answers(client: &Client, url: &str) -> bool {
+pub(crate) async fn answers(client: &Client, url: &str) -> bool {
     let answer = client.get(url).send().await;
     answer.is_ok_and(|answer| answer.status().is_success())
 }
 
-fn free_port() -> Result<u16> {
+pub(crate) fn free_port() -> Result<u16> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     Ok(listener.local_addr()?.port())
 }

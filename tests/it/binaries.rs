@@ -3,9 +3,9 @@
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
-use crate::support::{Answer, Bodies, Multipart, TestApp, Wire, on_both_stores};
+use crate::support::{Answer, Bodies, Multipart, TestApp, Wire, on_every_kind_of_store};
 
-on_both_stores!(
+on_every_kind_of_store!(
     the_bytes_come_back_whatever_their_number,
     a_download_tells_type_name_length_and_version,
     the_head_is_told_without_the_bytes,

@@ -5,13 +5,13 @@ use futures_util::stream;
 use reqwest::{Body, RequestBuilder};
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Bodies, Multipart, TestApp, Wire, on_both_stores};
+use crate::support::{Answer, Bodies, Multipart, TestApp, Wire, on_every_kind_of_store};
 
 pub(crate) const STORE: &str = "/genesys/1/service/store";
 pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
 pub(crate) const LATIN: &str = "application/x-www-form-urlencoded; charset=ISO-8859-1";
 
-on_both_stores!(
+on_every_kind_of_store!(
     a_form_is_decoded,
     json_in_a_form_is_taken_as_it_stands_even_if_never_encoded,
     json_labelled_as_a_form_is_read_as_json,

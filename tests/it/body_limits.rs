@@ -4,10 +4,10 @@ use serde_json::json;
 
 use crate::{
     limits::{FORM, STORE, assert_refused, chunked, start},
-    support::{Answer, Bodies, Multipart, TestApp, Wire, on_both_stores},
+    support::{Answer, Bodies, Multipart, TestApp, Wire, on_every_kind_of_store},
 };
 
-on_both_stores!(
+on_every_kind_of_store!(
     a_form_and_a_json_body_have_a_limit,
     a_multipart_body_has_a_limit,
     the_limit_of_bodies_holds_for_all_kinds,

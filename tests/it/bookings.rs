@@ -12,14 +12,14 @@ use crate::support::{
         Booked, Multipart, ask, audit, book, book_more, default_group, end, keys, matched,
         none_free, number, serving, serving_with,
     },
-    on_both_stores,
+    on_every_kind_of_store,
 };
 
 mod codes;
 mod options;
 mod strategies;
 
-on_both_stores!(
+on_every_kind_of_store!(
     the_example_of_the_page_gives_its_number_and_a_code_of_four_digits,
     nothing_need_be_said,
     parameters_are_taken_from_json_and_from_the_query,

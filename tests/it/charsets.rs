@@ -4,10 +4,10 @@ use serde_json::json;
 
 use crate::{
     bodies::{FORM, LATIN, STORE, stored},
-    support::{Answer, Bodies, Multipart, TestApp, disposition, on_both_stores},
+    support::{Answer, Bodies, Multipart, TestApp, disposition, on_every_kind_of_store},
 };
 
-on_both_stores!(
+on_every_kind_of_store!(
     the_charset_of_a_form_is_honoured,
     the_charset_of_a_part_is_honoured,
     the_charset_of_a_multipart_body_holds_for_parts_without_one,

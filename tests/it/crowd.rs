@@ -7,10 +7,10 @@ use futures_util::future::join_all;
 use crate::support::{
     TestApp,
     bookings::{Booked, ask, audit, book_when_free, default_group, end, move_end, number, serving},
-    on_both_stores,
+    on_every_kind_of_store,
 };
 
-on_both_stores!(of_two_hundred_at_once_on_a_hundred_numbers_a_hundred_get_one);
+on_every_kind_of_store!(of_two_hundred_at_once_on_a_hundred_numbers_a_hundred_get_one);
 
 /// The numbers that of two hundred at once were given, and of those who came away empty-handed each
 /// was told when to come again.

@@ -2,9 +2,11 @@
 
 use reqwest::StatusCode;
 
-use crate::support::{Answer, Bodies, Multipart, TestApp, Wire, eventually, on_both_stores};
+use crate::support::{
+    Answer, Bodies, Multipart, TestApp, Wire, eventually, on_every_kind_of_store,
+};
 
-on_both_stores!(
+on_every_kind_of_store!(
     a_part_of_a_binary_is_sent_as_such,
     a_part_across_chunks_is_cut_right,
     a_range_outside_of_the_binary_is_refused_with_its_size,

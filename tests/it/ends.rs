@@ -5,9 +5,9 @@ use std::time::SystemTime;
 use jiff::{SignedDuration, Timestamp, tz};
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Bodies, Multipart, TestApp, on_both_stores};
+use crate::support::{Answer, Bodies, Multipart, TestApp, on_every_kind_of_store};
 
-on_both_stores!(
+on_every_kind_of_store!(
     every_kind_of_body_moves_the_end_under_both_paths,
     an_expiration_time_is_taken_to_the_millisecond,
     ttl_wins_over_expiration_time,

@@ -3,13 +3,14 @@
 use reqwest::RequestBuilder;
 
 use crate::support::{
-    Answer, Bodies, Catalogue, Multipart, TestApp, TestRedis, disposition, encode, on_both_stores,
+    Answer, Bodies, Catalogue, Multipart, TestApp, TestRedis, disposition, encode,
+    on_every_kind_of_store,
 };
 
 const STORE: &str = "/genesys/1/service/store";
 const FORM: &str = "application/x-www-form-urlencoded";
 
-on_both_stores!(every_row_of_the_table_is_answered_as_it_says,);
+on_every_kind_of_store!(every_row_of_the_table_is_answered_as_it_says,);
 
 /// What is sent to a service that holds `Key1=Value1` and the binary `pic`, and what comes back.
 struct Row {

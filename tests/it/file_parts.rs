@@ -5,10 +5,10 @@ use serde_json::json;
 
 use crate::{
     binaries::{bytes, picture, with_file},
-    support::{Answer, Multipart, TestApp, Wire, disposition, encode, on_both_stores},
+    support::{Answer, Multipart, TestApp, Wire, disposition, encode, on_every_kind_of_store},
 };
 
-on_both_stores!(
+on_every_kind_of_store!(
     what_is_a_file_and_what_is_a_string_is_told_by_its_part,
     a_file_name_comes_back_in_any_script,
     a_file_without_a_name_is_downloaded_under_its_key,

@@ -9,13 +9,13 @@ use crate::support::{
         book, book_more, book_when_free, default_group, end, eventually, keys, matched, move_end,
         no_match, none_free, number, serving,
     },
-    on_both_stores,
+    on_every_kind_of_store,
 };
 
 mod forged;
 mod unheard;
 
-on_both_stores!(
+on_every_kind_of_store!(
     a_number_comes_back_when_its_service_is_deleted,
     a_number_comes_back_when_its_service_ends_by_its_time,
     a_number_comes_back_when_its_booking_runs_out,

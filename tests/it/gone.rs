@@ -6,10 +6,10 @@ use serde_json::json;
 
 use crate::{
     ends::{create, end, path_under_cs},
-    support::{Answer, Bodies, Multipart, TestApp, eventually, on_both_stores},
+    support::{Answer, Bodies, Multipart, TestApp, eventually, on_every_kind_of_store},
 };
 
-on_both_stores!(
+on_every_kind_of_store!(
     a_service_ends_by_itself_at_its_time_and_not_before,
     a_longer_life_takes_strings_and_binaries_along,
     a_shorter_life_takes_strings_and_binaries_along,

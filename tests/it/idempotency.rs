@@ -7,12 +7,12 @@ use reqwest::{RequestBuilder, StatusCode};
 use serde_json::json;
 
 use crate::support::{
-    Answer, Bodies, Catalogue, Multipart, TestApp, Wire, eventually, on_both_stores,
+    Answer, Bodies, Catalogue, Multipart, TestApp, Wire, eventually, on_every_kind_of_store,
 };
 
 const STORE: &str = "/genesys/1/service/store";
 
-on_both_stores!(
+on_every_kind_of_store!(
     a_repeat_gets_the_same_bytes_and_creates_nothing,
     a_repeat_is_answered_whatever_its_body,
     twenty_creates_at_once_under_one_key_give_one_service,

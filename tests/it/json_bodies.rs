@@ -2,11 +2,11 @@
 
 use serde_json::json;
 
-use crate::support::{Answer, Bodies, TestApp, on_both_stores};
+use crate::support::{Answer, Bodies, TestApp, on_every_kind_of_store};
 
 const STORE: &str = "/genesys/1/service/store";
 
-on_both_stores!(
+on_every_kind_of_store!(
     scalars_become_strings,
     maps_and_arrays_become_flat_text,
     numbers_keep_the_digits_they_were_written_with,

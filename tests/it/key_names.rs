@@ -7,9 +7,9 @@ use proptest::{
 use reqwest::StatusCode;
 use serde_json::json;
 
-use crate::support::{Answer, Bodies, Multipart, TestApp, Wire, encode, on_both_stores};
+use crate::support::{Answer, Bodies, Multipart, TestApp, Wire, encode, on_every_kind_of_store};
 
-on_both_stores!(
+on_every_kind_of_store!(
     a_key_of_any_name_is_written_read_and_deleted,
     the_key_named_binary_is_a_key_like_others,
     a_plus_in_a_path_is_a_plus,

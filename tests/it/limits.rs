@@ -7,12 +7,12 @@ use futures_util::stream;
 use reqwest::{Body, RequestBuilder};
 use serde_json::json;
 
-use crate::support::{Answer, Bodies, Multipart, TestApp, eventually, on_both_stores};
+use crate::support::{Answer, Bodies, Multipart, TestApp, eventually, on_every_kind_of_store};
 
 pub(crate) const STORE: &str = "/genesys/1/service/store";
 pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
 
-on_both_stores!(
+on_every_kind_of_store!(
     a_string_has_a_limit_in_every_kind_of_body,
     a_binary_has_a_limit,
     nesting_has_a_limit,

@@ -2,12 +2,12 @@
 
 use crate::{
     services::{STORE, millis},
-    support::{Answer, Bodies, Catalogue, TestApp, on_both_stores},
+    support::{Answer, Bodies, Catalogue, TestApp, on_every_kind_of_store},
 };
 
 const DAY: i64 = 86_400;
 
-on_both_stores!(
+on_every_kind_of_store!(
     without_a_word_about_its_life_a_service_lives_for_a_day,
     the_ttl_parameter_counts_where_nothing_is_configured,
     a_configured_ttl_wins_over_the_parameter,

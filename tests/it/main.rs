@@ -47,4 +47,5 @@ mod slots;
 mod storage;
 mod store;
 mod support;
+mod topologies;
 mod uploads;

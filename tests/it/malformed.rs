@@ -1,10 +1,10 @@
 //! Contract section 1, "Errors": bodies that cannot be read.
 
-use crate::support::{Answer, Bodies, Multipart, TestApp, on_both_stores};
+use crate::support::{Answer, Bodies, Multipart, TestApp, on_every_kind_of_store};
 
 const STORE: &str = "/genesys/1/service/store";
 
-on_both_stores!(
+on_every_kind_of_store!(
     json_that_cannot_be_read_is_told_with_its_place,
     unreadable_json_may_be_a_400,
     a_multipart_body_cut_anywhere_is_refused,

@@ -9,10 +9,10 @@ use crate::support::{
         ask, book, book_more, default_group, end, eventually, group, keys, matched, move_end,
         no_match, number, service, serving, tick,
     },
-    on_both_stores,
+    on_every_kind_of_store,
 };
 
-on_both_stores!(
+on_every_kind_of_store!(
     a_call_is_matched_by_the_number_alone,
     a_call_is_matched_by_its_code,
     a_call_is_matched_by_who_calls_however_that_is_written,

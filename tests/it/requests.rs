@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use crate::support::{Answer, Bodies, Multipart, TestApp, on_both_stores};
+use crate::support::{Answer, Bodies, Multipart, TestApp, on_every_kind_of_store};
 
-on_both_stores!(
+on_every_kind_of_store!(
     an_update_stores_its_user_data,
     a_request_that_nobody_knows_is_told_with_its_name,
     fixed_routes_come_before_requests,

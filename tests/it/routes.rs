@@ -1,8 +1,8 @@
 //! Contract section 1, "Errors": paths that are no route, and methods that a route does not take.
 
-use crate::support::{Answer, TestApp, on_both_stores};
+use crate::support::{Answer, TestApp, on_every_kind_of_store};
 
-on_both_stores!(no_route_is_found_outside_of_the_list,);
+on_every_kind_of_store!(no_route_is_found_outside_of_the_list,);
 
 async fn no_route_is_found_outside_of_the_list(app: TestApp) {
     for path in [

@@ -3,11 +3,11 @@
 use jiff::Timestamp;
 use serde_json::json;
 
-use crate::support::{Answer, Bodies, Multipart, TestApp, on_both_stores};
+use crate::support::{Answer, Bodies, Multipart, TestApp, on_every_kind_of_store};
 
 pub(crate) const STORE: &str = "/genesys/1/service/store";
 
-on_both_stores!(
+on_every_kind_of_store!(
     a_service_is_created_with_its_data,
     every_kind_of_body_creates_the_same_service,
     a_create_without_a_body_makes_an_empty_service,

@@ -4,10 +4,10 @@ use serde_json::json;
 
 use crate::{
     storage::picture,
-    support::{Answer, Bodies, Multipart, TestApp, on_both_stores},
+    support::{Answer, Bodies, Multipart, TestApp, on_every_kind_of_store},
 };
 
-on_both_stores!(
+on_every_kind_of_store!(
     a_name_is_one_slot_for_strings_and_binaries,
     null_removes_a_string_or_a_binary,
     names_with_an_underscore_in_front_are_never_stored,

@@ -3,9 +3,9 @@
 use reqwest::StatusCode;
 use serde_json::json;
 
-use crate::support::{Answer, Bodies, Multipart, TestApp, on_both_stores};
+use crate::support::{Answer, Bodies, Multipart, TestApp, on_every_kind_of_store};
 
-on_both_stores!(
+on_every_kind_of_store!(
     all_strings_are_read_without_the_binaries,
     one_string_is_read_as_json_or_bare,
     what_is_not_there_is_told_apart,

@@ -2,13 +2,11 @@
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use redis::AsyncConnectionConfig;
-use redis_test::server::RedisServer;
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, header::HeaderMap};
 use serde_json::Value;
 use switchboard::{app, settings::Settings};
@@ -17,6 +15,7 @@ use tokio::{sync::oneshot, task::JoinHandle};
 pub(crate) use self::{
     catalogue::Catalogue,
     multipart::{Multipart, disposition},
+    servers::{Kind, TestRedis, patient},
     wire::Wire,
 };
 
@@ -26,11 +25,13 @@ mod catalogue;
 mod multipart;
 pub(crate) mod program;
 pub(crate) mod proxy;
+mod servers;
 pub(crate) mod stores;
 mod wire;
 
-/// Makes two tests of each function named: one with the service on the embedded store, one on Redis.
-macro_rules! on_both_stores {
+/// Makes three tests of each function named: with the service on the embedded store, on Redis, and on a
+/// Redis Cluster.
+macro_rules! on_every_kind_of_store {
     ($($name:ident),* $(,)?) => {
         mod on_memory {
             $(#[tokio::test]
@@ -44,65 +45,15 @@ macro_rules! on_both_stores {
                 super::$name($crate::support::TestApp::on_redis().await).await;
             })*
         }
+        mod on_cluster {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name($crate::support::TestApp::on_cluster().await).await;
+            })*
+        }
     };
 }
-pub(crate) use on_both_stores;
-
-/// A Redis that all tests running at the moment share; it stops with the last of them.
-pub(crate) struct TestRedis {
-    server: RedisServer,
-}
-
-impl TestRedis {
-    pub(crate) fn shared() -> Arc<Self> {
-        static SHARED: Mutex<Weak<TestRedis>> = Mutex::new(Weak::new());
-        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
-        shared.upgrade().unwrap_or_else(|| {
-            let redis = Arc::new(Self::own());
-            *shared = Arc::downgrade(&redis);
-            redis
-        })
-    }
-
-    /// One that a test has for itself, to count or to break.
-    pub(crate) fn own() -> Self {
-        let redis = Self {
-            server: RedisServer::new(),
-        };
-        redis.await_answer();
-        redis
-    }
-
-    /// Waits for the first answer, which comes when the server has opened its port.
-    fn await_answer(&self) {
-        let client = redis::Client::open(self.url()).unwrap();
-        let started = Instant::now();
-        while client.get_connection().is_err() {
-            assert!(
-                started.elapsed().as_secs() < 10,
-                "redis-server does not start"
-            );
-            std::thread::yield_now();
-        }
-    }
-
-    pub(crate) fn url(&self) -> String {
-        format!("redis://{}", self.server.addr)
-    }
-
-    pub(crate) async fn connection(&self) -> redis::aio::MultiplexedConnection {
-        let client = redis::Client::open(self.url()).unwrap();
-        let patient = patient();
-        let connection = client.get_multiplexed_async_connection_with_config(&patient);
-        connection.await.unwrap()
-    }
-}
-
-/// Connections of tests are in no hurry: the default is short for a machine that runs other tests beside.
-pub(crate) fn patient() -> AsyncConnectionConfig {
-    let config = AsyncConnectionConfig::new().set_connection_timeout(Some(PATIENCE));
-    config.set_response_timeout(Some(PATIENCE))
-}
+pub(crate) use on_every_kind_of_store;
 
 /// A prefix that no other test has.
 pub(crate) fn random_prefix() -> String {
@@ -164,6 +115,11 @@ impl TestApp {
         Self::start(Some(TestRedis::shared()), &random_prefix(), &[]).await
     }
 
+    pub(crate) async fn on_cluster() -> Self {
+        let redis = TestRedis::shared_of(Kind::Cluster);
+        Self::start(Some(redis), &random_prefix(), &[]).await
+    }
+
     /// Another replica: same Redis, same prefix.
     pub(crate) async fn replica(&self) -> Self {
         Self::start(self.redis.clone(), &self.prefix, &[]).await
@@ -179,13 +135,14 @@ impl TestApp {
         prefix: &str,
         overrides: &[(&str, &str)],
     ) -> Self {
-        let url = redis.as_ref().map(|redis| redis.url()).unwrap_or_default();
+        let of_redis = redis.as_ref().map(|redis| redis.settings());
+        let of_redis = of_redis.unwrap_or_default();
         let mut all = vec![
             ("server.listen", "127.0.0.1:0"),
             ("server.workers", "2"),
-            ("redis.url", url.as_str()),
             ("redis.prefix", prefix),
         ];
+        all.extend(of_redis.iter().map(|(name, value)| (*name, value.as_str())));
         all.extend_from_slice(&PATIENT);
         all.extend_from_slice(overrides);
         let running = app::start(settings(&all)).await.unwrap();
@@ -261,10 +218,7 @@ impl TestApp {
         let Some(redis) = &self.redis else {
             return Vec::new();
         };
-        let pattern = format!("{}{pattern}", self.prefix);
-        let mut connection = redis.connection().await;
-        let keys = redis::cmd("KEYS").arg(pattern).to_owned();
-        let mut keys: Vec<String> = keys.query_async(&mut connection).await.unwrap();
+        let mut keys = redis.keys(&format!("{}{pattern}", self.prefix)).await;
         keys.retain(|key| !is_standing(&self.prefix, key));
         keys
     }

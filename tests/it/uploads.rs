@@ -3,13 +3,13 @@
 use serde_json::json;
 
 use crate::support::{
-    Answer, Bodies, Multipart, TestApp, Wire, disposition, eventually, on_both_stores,
+    Answer, Bodies, Multipart, TestApp, Wire, disposition, eventually, on_every_kind_of_store,
 };
 
 const STORE: &str = "/genesys/1/service/store";
 static LARGE: [u8; 600_000] = [7; 600_000];
 
-on_both_stores!(
+on_every_kind_of_store!(
     a_client_that_goes_away_leaves_nothing,
     what_clients_that_went_away_had_sent_takes_no_room,
     a_request_that_fails_after_a_file_leaves_nothing,

@@ -1,5 +1,7 @@
 //! `application/x-www-form-urlencoded`, as real clients send it.
 
+use std::borrow::Cow;
+
 use percent_encoding::percent_decode;
 use serde::de::IgnoredAny;
 
@@ -55,12 +57,16 @@ fn json_length(text: &[u8]) -> Option<usize> {
 }
 
 fn decode(raw: &[u8], charset: Charset) -> Result<String, String> {
+    // Most text is plain.
+    if !raw.iter().any(|byte| matches!(byte, b'+' | b'%')) {
+        return charset.decode(raw).map(Cow::into_owned);
+    }
     let spaced: Vec<u8> = raw
         .iter()
         .map(|byte| if *byte == b'+' { b' ' } else { *byte })
         .collect();
     let bytes: Vec<u8> = percent_decode(&spaced).collect();
-    charset.decode(&bytes).map(std::borrow::Cow::into_owned)
+    charset.decode(&bytes).map(Cow::into_owned)
 }
 
 #[cfg(test)]

@@ -32,7 +32,9 @@ pub(super) use self::{errors::store_error, node::Node};
 use crate::{settings, store::StoreError};
 
 mod connector;
+mod driven;
 mod errors;
+mod gather;
 mod lane;
 mod node;
 mod slots;

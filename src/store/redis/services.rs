@@ -70,16 +70,17 @@ impl RedisStore {
         let blobs = binaries
             .iter()
             .map(|binary| self.keys.blob(&id, &binary.blob));
-        let keys: Vec<String> = [self.keys.service(&id), self.keys.own(&id)]
-            .into_iter()
-            .chain(blobs)
-            .collect();
+        let mut keys = vec![self.keys.service(&id), self.keys.own(&id)];
+        keys.extend(blobs);
         let blobs = binaries
             .iter()
             .map(|binary| keys::owned_blob_field(&binary.blob));
         let booking = service.booking.iter();
         let booking = booking.map(|held| keys::owned_booking_field(&held.group, &held.id));
         let owned: Vec<String> = blobs.chain(booking).collect();
+        if owned.is_empty() {
+            keys.truncate(1);
+        }
         let mut create = call(&CREATE, &keys);
         create.arg(end.millis());
         create.arg(end.after(OWN_OUTLIVES_BY).millis());

@@ -96,12 +96,14 @@ impl RedisStore {
             }
             set.extend(<[String; 2]>::from(entry(name, value)?));
         }
-        let mut keys = vec![self.keys.service(id), self.keys.own(id)];
-        keys.extend(
-            binaries
-                .iter()
-                .map(|binary| self.keys.blob(id, &binary.blob)),
-        );
+        // A key that is not there keeps a script waiting while its slot moves, so `own` is named only where
+        // it is written to.
+        let mut keys = vec![self.keys.service(id)];
+        if !binaries.is_empty() {
+            keys.push(self.keys.own(id));
+        }
+        let blobs = binaries.iter();
+        keys.extend(blobs.map(|binary| self.keys.blob(id, &binary.blob)));
         let mut write = call(&WRITE, &keys);
         write.arg(self.max_keys).arg(millis(OWN_OUTLIVES_BY));
         for list in [&touched, &gone, &set] {

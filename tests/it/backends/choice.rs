@@ -7,10 +7,10 @@ use futures_util::future::join_all;
 use crate::support::{
     Answer, Bodies, TestApp,
     backends::{Backend, Way, dead, ors, serving},
-    eventually, on_both_stores,
+    eventually, on_every_kind_of_store,
 };
 
-on_both_stores!(
+on_every_kind_of_store!(
     new_sessions_go_to_each_backend_in_its_turn,
     linear_takes_the_first_that_can_be_reached,
     a_session_stays_with_its_backend,

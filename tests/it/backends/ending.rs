@@ -5,11 +5,11 @@ use std::time::Duration;
 use crate::support::{
     Answer, Bodies, TestApp, TestRedis,
     backends::{Backend, Way, dead, ors, serving},
-    eventually, on_both_stores,
+    eventually, on_every_kind_of_store,
     stores::in_ms,
 };
 
-on_both_stores!(
+on_every_kind_of_store!(
     a_deleted_service_ends_its_session_once,
     a_service_that_ends_by_its_time_ends_its_session,
     a_session_goes_on_while_its_service_does,

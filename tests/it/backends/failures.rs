@@ -11,10 +11,10 @@ use tokio::{
 use crate::support::{
     Answer, Bodies, TestApp,
     backends::{Backend, Way, dead, ors, serving, web},
-    eventually, on_both_stores,
+    eventually, on_every_kind_of_store,
 };
 
-on_both_stores!(
+on_every_kind_of_store!(
     a_backend_that_fails_is_told_in_one_shape_and_the_service_lives_on,
     a_create_that_fails_leaves_nothing,
     a_backend_that_is_dead_is_told_as_such,

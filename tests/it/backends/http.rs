@@ -6,10 +6,10 @@ use switchboard::{app, settings::Settings};
 use crate::support::{
     Answer, Bodies, Catalogue, Multipart, TestApp,
     backends::{Backend, Way, serving, web},
-    on_both_stores,
+    on_every_kind_of_store,
 };
 
-on_both_stores!(
+on_every_kind_of_store!(
     each_request_has_its_template_and_its_method,
     json_goes_out_and_comes_back,
     what_a_client_sends_stays_in_its_place,

@@ -5,10 +5,10 @@ use serde_json::json;
 use crate::support::{
     Answer, Bodies, Multipart, TestApp, Wire,
     backends::{Backend, Way, ors, serving},
-    on_both_stores,
+    on_every_kind_of_store,
 };
 
-on_both_stores!(
+on_every_kind_of_store!(
     a_create_starts_a_session_and_answers_with_its_first_reply,
     user_data_is_in_storage_before_the_backend_hears_of_the_service,
     a_request_passes_all_its_pairs_on_and_the_answer_back_unspoilt,

@@ -6,12 +6,12 @@ use crate::support::{
     Answer, Bodies, Catalogue, TestApp, TestRedis, Wire,
     backends::{Backend, Way, ors, serving},
     bookings::keys_in,
-    eventually, on_both_stores,
+    eventually, on_every_kind_of_store,
     program::Program,
     random_prefix,
 };
 
-on_both_stores!(
+on_every_kind_of_store!(
     a_repeat_gets_the_first_answer_and_starts_nothing,
     a_repeat_that_comes_too_early_is_told_so,
     a_start_that_failed_can_be_repeated,

@@ -8,10 +8,10 @@ use futures_util::future::join_all;
 use crate::support::{
     TestApp,
     bookings::{Booked, ask, book, default_group, group, matched, serving},
-    on_both_stores,
+    on_every_kind_of_store,
 };
 
-on_both_stores!(
+on_every_kind_of_store!(
     a_code_has_six_digits_where_nobody_says,
     a_code_has_its_length_and_begins_with_its_prefix,
     a_code_begins_with_any_prefix_of_a_range,

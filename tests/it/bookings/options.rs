@@ -6,10 +6,10 @@ use std::fmt::Write as _;
 use crate::support::{
     TestApp,
     bookings::{Booked, ask, book, default_group, group, service, serving},
-    on_both_stores,
+    on_every_kind_of_store,
 };
 
-on_both_stores!(
+on_every_kind_of_store!(
     the_request_says_how_long_before_the_service_and_that_before_the_group,
     a_number_is_held_for_five_seconds_to_half_an_hour,
     a_configured_option_counts_more_than_the_requests,

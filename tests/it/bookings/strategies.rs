@@ -10,10 +10,10 @@ use crate::support::{
         Booked, book, default_group, end, group, matched, no_match, none_free, number, serving,
         tick,
     },
-    on_both_stores,
+    on_every_kind_of_store,
 };
 
-on_both_stores!(
+on_every_kind_of_store!(
     round_robin_takes_all_in_turn_and_shares_them,
     random_takes_any_and_shares_them,
     cluster_holds_a_number_for_one_service,

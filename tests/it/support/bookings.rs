@@ -187,13 +187,13 @@ pub(crate) async fn tick() {
 
 /// What an operator is told of the books behind `app`, which is on Redis.
 pub(crate) async fn audit(app: &TestApp, more: &str) -> Audit {
-    let (catalogue, url) = (catalogue(more), app.redis.as_ref().unwrap().url());
-    let settings = settings(&[
-        ("redis.url", &url),
-        ("redis.prefix", &app.prefix),
+    let (catalogue, redis) = (catalogue(more), app.redis.as_ref().unwrap().settings());
+    let mut all = vec![
+        ("redis.prefix", app.prefix.as_str()),
         ("catalog.file", catalogue.path()),
-    ]);
-    app::audit(&settings).await.unwrap()
+    ];
+    all.extend(redis.iter().map(|(name, value)| (*name, value.as_str())));
+    app::audit(&settings(&all)).await.unwrap()
 }
 
 /// The Redis keys behind `app`, `pattern` after its prefix; none on the embedded store.
@@ -201,8 +201,7 @@ pub(crate) async fn keys(app: &TestApp, pattern: &str) -> Vec<String> {
     let Some(redis) = &app.redis else {
         return Vec::new();
     };
-    let mut connection = redis.connection().await;
-    keys_in(&mut connection, &format!("{}{pattern}", app.prefix)).await
+    redis.keys(&format!("{}{pattern}", app.prefix)).await
 }
 
 /// The Redis keys that fit `pattern`.

@@ -4,7 +4,7 @@
 const BOUNDARY: &str = "b-7d3f0c5e91a24c6f8e02-b";
 
 /// A body under construction.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Multipart(Vec<u8>);
 
 impl Multipart {

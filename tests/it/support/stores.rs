@@ -8,7 +8,7 @@ use switchboard::store::{
     Value, Written, memory::MemoryStore, redis::RedisStore,
 };
 
-use super::{PATIENT, TestRedis, eventually, is_standing, random_prefix, settings};
+use super::{Kind, PATIENT, TestRedis, eventually, is_standing, random_prefix, settings};
 
 /// Makes a test of each function named for each store there is. A new kind of store gets a module in
 /// here, and with it the whole suite.
@@ -24,6 +24,22 @@ macro_rules! on_every_store {
             $(#[tokio::test]
             async fn $name() {
                 let redis = $crate::support::stores::OnRedis::shared().await;
+                super::$name(&redis.store).await;
+                redis.check_that_everything_ends().await;
+            })*
+        }
+        mod on_sentinel {
+            $(#[tokio::test]
+            async fn $name() {
+                let redis = $crate::support::stores::OnRedis::behind_sentinels().await;
+                super::$name(&redis.store).await;
+                redis.check_that_everything_ends().await;
+            })*
+        }
+        mod on_cluster {
+            $(#[tokio::test]
+            async fn $name() {
+                let redis = $crate::support::stores::OnRedis::in_a_cluster().await;
                 super::$name(&redis.store).await;
                 redis.check_that_everything_ends().await;
             })*
@@ -46,8 +62,8 @@ pub(crate) struct OnRedis {
     pub(crate) store: RedisStore,
     pub(crate) connection: MultiplexedConnection,
     pub(crate) prefix: String,
-    /// Keeps the server running.
-    _redis: Arc<TestRedis>,
+    /// Keeps the servers running.
+    redis: Arc<TestRedis>,
 }
 
 impl OnRedis {
@@ -55,38 +71,45 @@ impl OnRedis {
         Self::on(TestRedis::shared()).await
     }
 
+    pub(crate) async fn behind_sentinels() -> Self {
+        Self::on(TestRedis::shared_of(Kind::Sentinel)).await
+    }
+
+    pub(crate) async fn in_a_cluster() -> Self {
+        Self::on(TestRedis::shared_of(Kind::Cluster)).await
+    }
+
     pub(crate) async fn on(redis: Arc<TestRedis>) -> Self {
         let prefix = random_prefix();
         let mut all = PATIENT.to_vec();
-        let url = redis.url();
-        all.extend([
-            ("redis.prefix", prefix.as_str()),
-            ("redis.url", url.as_str()),
-        ]);
+        let of_redis = redis.settings();
+        all.push(("redis.prefix", &prefix));
+        all.extend(of_redis.iter().map(|(name, value)| (*name, value.as_str())));
         let settings = settings(&all).redis;
         let store = RedisStore::open(&settings, MAX_KEYS).await.unwrap();
         Self {
             store,
             connection: redis.connection().await,
             prefix,
-            _redis: redis,
+            redis,
         }
     }
 
     /// Every key of this test has an end, but for the index, whose entries have one; and a service's is
     /// the one that it tells.
     pub(crate) async fn check_that_everything_ends(&self) {
-        let mut connection = self.connection.clone();
-        for key in keys_under(&mut connection, &self.prefix).await {
-            let ends: i64 = connection.pexpire_time(&key).await.unwrap();
-            assert!(
-                ends != -1 || is_index(&self.prefix, &key),
-                "{key} never ends"
-            );
-            let kind: String = connection.key_type(&key).await.unwrap();
-            if kind == "hash" {
-                let told: Option<i64> = connection.hget(&key, "_end").await.unwrap();
-                assert!(ends == -2 || told.is_none_or(|told| told == ends), "{key}");
+        for mut connection in self.redis.connections().await {
+            for key in keys_under(&mut connection, &self.prefix).await {
+                let ends: i64 = connection.pexpire_time(&key).await.unwrap();
+                assert!(
+                    ends != -1 || is_index(&self.prefix, &key),
+                    "{key} never ends"
+                );
+                let kind: String = connection.key_type(&key).await.unwrap();
+                if kind == "hash" {
+                    let told: Option<i64> = connection.hget(&key, "_end").await.unwrap();
+                    assert!(ends == -2 || told.is_none_or(|told| told == ends), "{key}");
+                }
             }
         }
     }

@@ -11,7 +11,10 @@ use redis::{
 };
 use secrecy::ExposeSecret;
 
-use super::errors::{refused, store_error};
+use super::{
+    driven::Driven,
+    errors::{refused, store_error},
+};
 use crate::{
     settings::{self, RedisMode},
     store::{StoreError, redis::scripts},
@@ -134,17 +137,15 @@ impl Connector {
 
     /// A connection for work: it has answered, it knows all scripts, and behind sentinels it is to a
     /// primary.
-    pub(super) async fn connect(&self, to: &ConnectionAddr) -> RedisResult<MultiplexedConnection> {
+    pub(super) async fn connect(&self, to: &ConnectionAddr) -> RedisResult<Driven> {
         let (client, config) = (self.client(to)?, self.config());
         let connected = async {
-            let mut connection = client
-                .get_multiplexed_async_connection_with_config(&config)
-                .await?;
+            let mut driven = Driven::open(&client, &config).await?;
             if self.mode == RedisMode::Sentinel {
-                must_be_primary(&mut connection).await?;
+                must_be_primary(&mut driven.connection).await?;
             }
-            load_scripts(&mut connection).await?;
-            Ok(connection)
+            load_scripts(&mut driven.connection).await?;
+            Ok(driven)
         };
         within(self.connect_timeout, connected).await
     }

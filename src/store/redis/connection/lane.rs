@@ -27,6 +27,7 @@ use tracing::{info, warn};
 
 use super::{
     connector::{Connector, load_scripts},
+    driven::Driven,
     errors::{is_lost, is_unknown_script, store_error},
 };
 use crate::store::StoreError;
@@ -45,7 +46,7 @@ enum State {
 
 #[derive(Clone)]
 struct Up {
-    connection: MultiplexedConnection,
+    driven: Driven,
     /// Tells this connection from those before and after it.
     generation: u64,
     keeping: Arc<Keeping>,
@@ -138,9 +139,9 @@ impl Lane {
         write: Write,
     ) -> Result<RedisResult<Value>, StoreError> {
         let mut up = self.up().await?;
-        let mut reply = command.query_async(&mut up.connection).await;
-        if knows_no_script(&reply) && load_scripts(&mut up.connection).await.is_ok() {
-            reply = command.query_async(&mut up.connection).await;
+        let mut reply = command.query_async(&mut up.driven.connection).await;
+        if knows_no_script(&reply) && load_scripts(&mut up.driven.connection).await.is_ok() {
+            reply = command.query_async(&mut up.driven.connection).await;
         }
         if reply.is_ok() {
             self.keep(write, &mut up).await?;
@@ -159,12 +160,12 @@ impl Lane {
         write: Write,
     ) -> Result<RedisResult<Vec<RedisResult<Value>>>, StoreError> {
         let mut up = self.up().await?;
-        let mut replies = each_reply(commands, &mut up.connection).await;
+        let mut replies = each_reply(commands, &mut up.driven.connection).await;
         if let Ok(all) = &replies
             && all.iter().any(knows_no_script)
-            && load_scripts(&mut up.connection).await.is_ok()
+            && load_scripts(&mut up.driven.connection).await.is_ok()
         {
-            replies = each_reply(commands, &mut up.connection).await;
+            replies = each_reply(commands, &mut up.driven.connection).await;
         }
         if replies.is_ok() {
             self.keep(write, &mut up).await?;
@@ -183,7 +184,7 @@ impl Lane {
             let made = up.keeping.made.load(Relaxed);
             let mut wait = redis::cmd("WAIT");
             wait.arg(replicas).arg(patience.as_millis().to_string());
-            let kept: RedisResult<usize> = wait.query_async(&mut up.connection).await;
+            let kept: RedisResult<usize> = wait.query_async(&mut up.driven.connection).await;
             let kept = self.settle(kept, up).map_err(|error| store_error(&error))?;
             *asked = (made, kept >= replicas);
         }
@@ -230,12 +231,13 @@ async fn keep(
     let mut pause = REOPEN_AFTER.0;
     loop {
         match connector.connect(&address).await {
-            Ok(connection) => {
+            Ok(driven) => {
                 generation += 1;
                 pause = REOPEN_AFTER.0;
                 info!(server = %address, generation, "a lane to Redis is open");
+                let connection = driven.connection.clone();
                 let up = Up {
-                    connection: connection.clone(),
+                    driven,
                     generation,
                     keeping: Arc::default(),
                 };

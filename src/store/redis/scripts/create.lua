@@ -1,5 +1,5 @@
 -- Makes a service whole: its hash, its life, and what it holds.
--- KEYS  1 svc:{id}   2 own:{id}   3.. blob:{id}:<blob>, one per binary
+-- KEYS  1 svc:{id}   where it holds something 2 own:{id}   3.. blob:{id}:<blob>, one per binary
 -- ARGV  1 end (ms)   2 end of own (ms)
 --       O, number of fields of own; then O fields: all that the service holds
 --       then expected chunks, one per binary; then field, value, field, value ... of svc:{id}
@@ -11,7 +11,7 @@ if redis.call('EXISTS', KEYS[1]) == 1 then
 end
 local owned = tonumber(ARGV[3])
 local at = 4 + owned
-if redis.call('HEXISTS', KEYS[2], '_over') == 1 then
+if owned > 0 and redis.call('HEXISTS', KEYS[2], '_over') == 1 then
   return {2}
 end
 for i = 4, 3 + owned do

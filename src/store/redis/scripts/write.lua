@@ -1,5 +1,5 @@
 -- Changes the storage of a living service, all or nothing.
--- KEYS  1 svc:{id}   2 own:{id}   3.. blob:{id}:<blob>, one per new binary
+-- KEYS  1 svc:{id}   where there are new binaries 2 own:{id}   3.. blob:{id}:<blob>, one each
 -- ARGV  1 most keys allowed   2 ms that own outlives the service
 --       3 B, number of descriptor fields; then B fields `_bin:<name>`, one per name touched
 --       D, number of fields to delete; then D fields

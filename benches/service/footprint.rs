@@ -1,0 +1,81 @@
+//! Fourth part: memory in Redis, service by service.
+
+use std::fs;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use crate::{
+    Result, say,
+    servers::{Redis, Service, hash_of},
+    setup::Setup,
+    table::Table,
+};
+
+/// Services that are stored, by the service itself.
+const COUNT: u32 = 100_000;
+/// Requests under way at once while they are made.
+const AT_ONCE: usize = 64;
+/// Five pairs of 20 bytes each, name and value taken together.
+const PAIRS: &str = "Customer=471147114711&Language=English-text&Products=Phone-mobile&\
+     Reasoned=Billing-info&Segments=Golden-class";
+const PAYLOAD: u32 = 5 * 20;
+
+/// Measures, and prints what was measured.
+///
+/// # Errors
+/// Where a server does not start or a service cannot be made.
+pub(crate) async fn run(setup: &Setup) -> Result<()> {
+    let catalogue = setup.directory().join("footprint.toml");
+    fs::write(&catalogue, catalogue_text())?;
+    let catalogue = catalogue.display().to_string();
+    let settings = [("SWITCHBOARD__CATALOG__FILE", catalogue.as_str())];
+    let mut table = Table::new(
+        2,
+        &[
+            "100,000 services",
+            "kept as",
+            "bytes each",
+            "payload",
+            "hash",
+        ],
+    );
+    for (name, what) in [("store", "without a booking"), ("booked", "with a booking")] {
+        let redis = Redis::start(setup.directory()).await?;
+        let service = Service::start_with(&redis, setup.directory(), &settings).await?;
+        // The first has the numbers of its group put into Redis, which are there for all.
+        let id = service.create_of(name, PAIRS).await?;
+        let before = redis.memory()?;
+        stream::iter(0..COUNT)
+            .map(|_| service.create_of(name, PAIRS))
+            .buffer_unordered(AT_ONCE)
+            .try_for_each(async |_| Ok(()))
+            .await?;
+        let each = (redis.memory()? - before) / f64::from(COUNT);
+        let hash = hash_of(&id);
+        table.add(vec![
+            what.to_owned(),
+            redis.ask(&["OBJECT", "ENCODING", &hash])?,
+            format!("{each:.0}"),
+            PAYLOAD.to_string(),
+            redis.ask::<u64>(&["MEMORY", "USAGE", &hash])?.to_string(),
+        ]);
+    }
+    say(&format!(
+        "\nFootprint: memory in Redis for 5 pairs of 20 bytes, all that Redis allocates for a service; \
+         its hash alone.\n{}",
+        table.text()
+    ))
+}
+
+fn catalogue_text() -> String {
+    let numbers: Vec<String> = (0..=COUNT)
+        .map(|n| format!("'{}'", 2_000_000_000 + n))
+        .collect();
+    format!(
+        "[services.store]\n_type = 'builtin'\n_service = 'store'\n\
+         [services.booked]\n_type = 'builtin'\n_service = 'request-interaction'\n\
+         _resource_group = 'all'\n_booking_expiration_timeout = '1800'\n\
+         [resources.all]\n_allocation_strategy = 'CLUSTER'\nnumbers = [{}]\n",
+        numbers.join(",")
+    )
+}

@@ -1,0 +1,68 @@
+//! Second part: reading one key of few services and of very many, each time of another one.
+
+use crate::{
+    ROUNDS, Result,
+    load::Request,
+    requests::TEN_PAIRS,
+    rounds::Measured,
+    say,
+    servers::{NUMBERED, Redis, Service},
+    setup::Setup,
+    targets::{Ratios, Target},
+};
+
+/// How many services are stored.
+const SIZES: [(u32, &str); 2] = [(1_000, "of 1,000"), (1_000_000, "of 1,000,000")];
+/// How far the larger may be from the smaller.
+const WITHIN: f64 = 0.1;
+
+/// Measures, and prints what was measured.
+///
+/// # Errors
+/// Where a server does not start, or a request was not answered with success.
+pub(crate) async fn run(setup: &Setup) -> Result<()> {
+    let mut servers = Vec::new();
+    for (size, _) in SIZES {
+        let redis = Redis::start(setup.directory()).await?;
+        let service = Service::start(&redis, setup.directory()).await?;
+        let id = service.create(TEN_PAIRS).await?;
+        redis.copy(&id, size)?;
+        servers.push((redis, service));
+    }
+    let rows = SIZES.iter().zip(&servers);
+    let rows = rows.map(|(&(size, name), (redis, service))| {
+        let request = Request {
+            url: service.at(&format!("{NUMBERED}*/storage/FirstName")),
+            form: None,
+            answer: "\"Jane\"".to_owned(),
+            among: Some(size),
+        };
+        Measured::new(("read one key", name), request, &service.process, redis)
+    });
+    let mut rows: Vec<Measured<'_>> = rows.collect();
+    let client = &servers.first().ok_or("no size is measured")?.1.client;
+    Measured::take_turns(&mut rows, client, setup).await?;
+    say(&format!(
+        "\nSizes: reading one key of another service each time, {ROUNDS} rounds by turns; medians.\n{}\n{}",
+        Measured::rows(rows.iter()),
+        ratios(&rows).text()
+    ))?;
+    Measured::check(rows.iter())
+}
+
+fn ratios(rows: &[Measured<'_>]) -> Ratios {
+    let mut ratios = Ratios::new();
+    if let [small, large] = rows {
+        let disturbed = small.is_disturbed() || large.is_disturbed();
+        let mut add = |of: &str, ratio: f64, target| {
+            ratios.add("1,000,000 / 1,000 services", of, ratio, target, disturbed);
+        };
+        let rate = large.requests_per_second() / small.requests_per_second();
+        add("requests/s", rate, Target::AtLeast(1.0 - WITHIN));
+        let most = Target::AtMost(1.0 + WITHIN);
+        add("CPU per request", large.cpu_us() / small.cpu_us(), most);
+        let redis = large.redis_us() / small.redis_us();
+        add("Redis CPU per request", redis, most);
+    }
+    ratios
+}

@@ -1,0 +1,226 @@
+//! Real Redis servers: one, one behind sentinels, or a Cluster.
+
+use std::{
+    process::Command,
+    sync::{Arc, Mutex, PoisonError, Weak},
+    time::{Duration, Instant},
+};
+
+use redis::{AsyncConnectionConfig, Client, ConnectionAddr, aio::MultiplexedConnection, cmd};
+use redis_test::{
+    cluster::{RedisCluster, RedisClusterConfiguration},
+    sentinel::RedisSentinelCluster,
+    server::RedisServer,
+};
+
+use super::PATIENCE;
+
+/// What stands behind a URL.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Single,
+    Sentinel,
+    Cluster,
+}
+
+enum Servers {
+    Single(RedisServer),
+    Sentinel(RedisSentinelCluster),
+    Cluster(RedisCluster),
+}
+
+/// A Redis that tests use; it stops with the last of them.
+pub(crate) struct TestRedis {
+    servers: Servers,
+}
+
+impl TestRedis {
+    /// One server that all tests running at the moment share.
+    pub(crate) fn shared() -> Arc<Self> {
+        Self::shared_of(Kind::Single)
+    }
+
+    /// The same of any kind.
+    pub(crate) fn shared_of(kind: Kind) -> Arc<Self> {
+        static SHARED: [Mutex<Weak<TestRedis>>; 3] = [const { Mutex::new(Weak::new()) }; 3];
+        let shared = &SHARED[kind as usize];
+        let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.upgrade().unwrap_or_else(|| {
+            let redis = Arc::new(Self::own_of(kind));
+            *shared = Arc::downgrade(&redis);
+            redis
+        })
+    }
+
+    /// One server that a test has for itself, to count or to break.
+    pub(crate) fn own() -> Self {
+        Self::own_of(Kind::Single)
+    }
+
+    /// A Cluster of three primaries with a replica each.
+    pub(crate) fn cluster_with_replicas() -> Self {
+        let six = RedisClusterConfiguration::single_replica_config();
+        Self::of(Servers::Cluster(RedisCluster::new(six)))
+    }
+
+    /// A primary with two replicas behind three sentinels, who miss it after a second.
+    pub(crate) async fn sentinels_with_replicas() -> Self {
+        let redis = Self::of(Servers::Sentinel(RedisSentinelCluster::new(1, 2, 3)));
+        if let Servers::Sentinel(all) = &redis.servers {
+            for sentinel in &all.sentinel_servers {
+                let mut set = cmd("SENTINEL");
+                set.arg("SET").arg("master0").arg("down-after-milliseconds");
+                let mut connection = connection_to(&sentinel.addr).await;
+                set.arg(1_000).exec_async(&mut connection).await.unwrap();
+            }
+        }
+        redis
+    }
+
+    /// Kills the server that listens on `port`, as a machine that is gone.
+    pub(crate) fn kill(&self, port: u16) {
+        let servers = match &self.servers {
+            Servers::Single(server) => std::slice::from_ref(server),
+            Servers::Sentinel(all) => &all.servers,
+            Servers::Cluster(all) => &all.servers,
+        };
+        let is_it =
+            |server: &&RedisServer| server.host_and_port().is_some_and(|(_, at)| at == port);
+        let server = servers.iter().find(is_it).unwrap();
+        let line = format!("kill -KILL {}", server.process.id());
+        let sent = Command::new("sh").args(["-c", &line]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// A server of our own making.
+    pub(crate) fn single(server: RedisServer) -> Self {
+        Self {
+            servers: Servers::Single(server),
+        }
+    }
+
+    fn of(servers: Servers) -> Self {
+        let redis = Self { servers };
+        for address in redis.all_addresses() {
+            await_answer(&address);
+        }
+        redis
+    }
+
+    /// The same of any kind. A Cluster has three primaries without replicas; behind sentinels there is
+    /// a primary with one replica.
+    pub(crate) fn own_of(kind: Kind) -> Self {
+        let servers = match kind {
+            Kind::Single => Servers::Single(RedisServer::new()),
+            Kind::Sentinel => Servers::Sentinel(RedisSentinelCluster::new(1, 1, 1)),
+            Kind::Cluster => {
+                Servers::Cluster(RedisCluster::new(RedisClusterConfiguration::default()))
+            }
+        };
+        Self::of(servers)
+    }
+
+    /// Addresses of the servers that have data.
+    pub(crate) fn addresses(&self) -> Vec<ConnectionAddr> {
+        match &self.servers {
+            Servers::Single(server) => vec![server.addr.clone()],
+            Servers::Sentinel(all) => vec![all.servers[0].addr.clone()],
+            Servers::Cluster(all) => all
+                .servers
+                .iter()
+                .map(|server| server.addr.clone())
+                .collect(),
+        }
+    }
+
+    /// The same, and those of sentinels.
+    fn all_addresses(&self) -> Vec<ConnectionAddr> {
+        let mut all = self.addresses();
+        if let Servers::Sentinel(servers) = &self.servers {
+            let sentinels = servers.sentinel_servers.iter();
+            all.extend(sentinels.map(|server| server.addr.clone()));
+        }
+        all
+    }
+
+    /// Of the one server.
+    pub(crate) fn url(&self) -> String {
+        format!("redis://{}", self.addresses()[0])
+    }
+
+    /// What a service must be told to reach it.
+    pub(crate) fn settings(&self) -> Vec<(&'static str, String)> {
+        let list = |servers: &[RedisServer]| {
+            let addresses = servers.iter().map(|server| server.addr.to_string());
+            format!("redis://{}", addresses.collect::<Vec<_>>().join(","))
+        };
+        match &self.servers {
+            Servers::Single(_) => vec![("redis.url", self.url())],
+            Servers::Sentinel(all) => vec![
+                ("redis.url", list(&all.sentinel_servers)),
+                ("redis.mode", "sentinel".to_owned()),
+                ("redis.sentinel_master", "master0".to_owned()),
+            ],
+            Servers::Cluster(all) => vec![
+                ("redis.url", list(&all.servers[..2])),
+                ("redis.mode", "cluster".to_owned()),
+            ],
+        }
+    }
+
+    /// A connection to the one server.
+    pub(crate) async fn connection(&self) -> MultiplexedConnection {
+        connection_to(&self.addresses()[0]).await
+    }
+
+    /// A connection to one of the servers.
+    pub(crate) async fn connection_to(&self, address: &ConnectionAddr) -> MultiplexedConnection {
+        connection_to(address).await
+    }
+
+    /// All keys that begin with `prefix`, wherever they are.
+    pub(crate) async fn keys(&self, pattern: &str) -> Vec<String> {
+        let mut keys = Vec::new();
+        for mut connection in self.connections().await {
+            let all = cmd("KEYS").arg(pattern).to_owned();
+            let here: Vec<String> = all.query_async(&mut connection).await.unwrap();
+            keys.extend(here);
+        }
+        keys
+    }
+
+    /// One connection to each server that has data.
+    pub(crate) async fn connections(&self) -> Vec<MultiplexedConnection> {
+        let mut connections = Vec::new();
+        for address in self.addresses() {
+            connections.push(connection_to(&address).await);
+        }
+        connections
+    }
+}
+
+/// Connections of tests are in no hurry: the default is short for a machine that runs other tests beside.
+pub(crate) fn patient() -> AsyncConnectionConfig {
+    let config = AsyncConnectionConfig::new().set_connection_timeout(Some(PATIENCE));
+    config.set_response_timeout(Some(PATIENCE))
+}
+
+async fn connection_to(address: &ConnectionAddr) -> MultiplexedConnection {
+    let client = Client::open(address.clone()).unwrap();
+    let patient = patient();
+    let connection = client.get_multiplexed_async_connection_with_config(&patient);
+    connection.await.unwrap()
+}
+
+/// Waits for the first answer, which comes when the server has opened its port.
+fn await_answer(address: &ConnectionAddr) {
+    let client = Client::open(address.clone()).unwrap();
+    let started = Instant::now();
+    while client.get_connection().is_err() {
+        assert!(
+            started.elapsed() < Duration::from_secs(10),
+            "redis-server does not start"
+        );
+        std::thread::yield_now();
+    }
+}

@@ -1,0 +1,64 @@
+//! Redis behind TLS, with a certificate authority of its own, and asking who comes.
+
+use std::sync::Arc;
+
+use redis::ConnectionAddr;
+use redis_test::{
+    server::RedisServer,
+    utils::{TlsFilePaths, get_random_available_port},
+};
+use serde_json::json;
+
+use crate::support::{Answer, TestApp, TestRedis, eventually, program::Program, random_prefix};
+
+/// A server that speaks only TLS; its address and its files.
+fn server(asks_who_comes: bool) -> (TestRedis, String, TlsFilePaths) {
+    let port = get_random_available_port();
+    let address = ConnectionAddr::TcpTls {
+        host: "127.0.0.1".to_owned(),
+        port,
+        insecure: true,
+        tls_params: None,
+    };
+    let server = RedisServer::new_with_addr_and_modules(address, &[], asks_who_comes);
+    let files = server.tls_paths.clone().unwrap();
+    let url = format!("rediss://127.0.0.1:{port}");
+    (TestRedis::single(server), url, files)
+}
+
+#[tokio::test]
+async fn data_is_kept_over_tls_and_the_clean_up_listens_over_it_too() {
+    for asks_who_comes in [false, true] {
+        let (redis, url, files) = server(asks_who_comes);
+        let path = |path: &std::path::Path| path.to_str().unwrap().to_owned();
+        let (ca, certificate) = (path(&files.ca_crt), path(&files.redis_crt));
+        let key = path(&files.redis_key);
+        let mut overrides = vec![("redis.url", url.as_str()), ("redis.tls_ca_file", &ca)];
+        if asks_who_comes {
+            overrides.push(("redis.tls_cert_file", &certificate));
+            overrides.push(("redis.tls_key_file", &key));
+        }
+        let app = TestApp::start(Some(Arc::new(redis)), &random_prefix(), &overrides).await;
+        eventually("it is ready", async || {
+            let ready = Answer::of(app.get("/readyz")).await;
+            (ready.status == 200).then_some(())
+        })
+        .await;
+        let service = app.create("a=1").await;
+        assert_eq!(app.storage(&service).await, json!({"a": "1"}));
+        Answer::of(app.delete(&service)).await.assert_ok();
+    }
+}
+
+#[tokio::test]
+async fn a_server_whose_certificate_nobody_vouches_for_is_not_talked_to() {
+    let (_redis, url, _files) = server(false);
+    let mut program = Program::serve(&[("redis.url", &url)]);
+    let address = program.address().await;
+    let ready = reqwest::get(format!("http://{address}/readyz"))
+        .await
+        .unwrap();
+    assert_eq!(ready.status(), 503);
+    let read = format!("http://{address}/genesys/1/service/some-id/storage");
+    assert_eq!(reqwest::get(read).await.unwrap().status(), 503);
+}
