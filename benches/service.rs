@@ -11,7 +11,8 @@
 //! cargo bench --bench service                  all parts
 //! cargo bench --bench service -- requests      this part only
 //! cargo bench --bench service -- sizes memory  these parts only, of: requests, sizes, beside, footprint,
-//!                                              bookings, memory
+//!                                              bookings, backends,
+//!                                              memory
 //! SWITCHBOARD_BENCH_SECONDS=20 cargo bench --bench service
 //! ```
 //!
@@ -42,6 +43,9 @@
 //! and 50,000 services with a number each that end in the same second, with the time until all of it is
 //! given back and what readers notice of it.
 //!
+//! **Backends** are requests to services that run on one: an Orchestration Server and a web service, both
+//! played by a thread of the benchmark; and 1,000 of them at once while it takes two seconds for each.
+//!
 //! **Memory** is the resident size of the service, once after its first requests (idle) and at its
 //! highest while binaries of 64 MiB go in or out, one or 16 at a time. Each step has a process of
 //! its own, so that none profits from what another one left behind, and is taken three times; the
@@ -65,6 +69,8 @@ use tokio::{
 
 use self::setup::Setup;
 
+#[path = "service/backends.rs"]
+mod backends;
 #[path = "service/beside.rs"]
 mod beside;
 #[path = "service/bookings.rs"]
@@ -106,12 +112,13 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 /// Rounds of everything that is measured.
 const ROUNDS: usize = 3;
 
-const PARTS: [&str; 6] = [
+const PARTS: [&str; 7] = [
     "requests",
     "sizes",
     "beside",
     "footprint",
     "bookings",
+    "backends",
     "memory",
 ];
 
@@ -173,6 +180,9 @@ async fn run(parts: &BTreeSet<String>) -> Result<()> {
     }
     if wanted("bookings") {
         bookings::run(&setup).await?;
+    }
+    if wanted("backends") {
+        backends::run(&setup).await?;
     }
     if wanted("memory") {
         memory::run(&setup).await?;

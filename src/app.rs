@@ -13,18 +13,15 @@ use self::{
     tls::Certificates,
 };
 use crate::{
-    service::{Catalog, Numbering},
+    service::{Backends, Catalog, Numbering, SessionEnder},
     settings::{Groups, Settings},
     shutdown::Readiness,
-    store::{Audit, Group, Store, StoreError, memory::MemoryStore, redis::RedisStore},
+    store::{Audit, Group, Sessions, Store, StoreError, memory::MemoryStore, redis::RedisStore},
 };
 
 mod error;
 mod listeners;
 mod tls;
-
-/// How often the embedded store is rid of what has ended while nobody asks it anything.
-const SWEEP_EVERY: Duration = Duration::from_secs(1);
 
 /// After which time an audit looks again at what it found: longer than the clean-up takes.
 const AUDIT_AGAIN: Duration = Duration::from_secs(10);
@@ -47,7 +44,7 @@ pub struct Running {
 /// # Errors
 /// As [`catalog`]; [`StartError::Tls`] for a certificate or key that is none.
 pub fn check(settings: &Settings) -> Result<(), StartError> {
-    catalog(settings)?;
+    backends(settings, &catalog(settings)?)?;
     if let Some(tls) = &settings.tls {
         Certificates::load(tls)?.config()?;
     }
@@ -62,8 +59,18 @@ pub fn catalog(settings: &Settings) -> Result<Catalog, StartError> {
     let (origin, text) = settings.catalog_text()?;
     let life = settings.limits.life.as_secs();
     let numbering = Numbering::of(settings.phone.default_region);
-    let catalog = Catalog::read(&origin, &text, life, numbering)?;
+    let variables = |name: &str| settings.variable(name).map(str::to_owned);
+    let catalog = Catalog::read(&origin, &text, life, numbering, &variables)?;
     Ok(catalog.locked(&origin, &settings.auth.credentials)?)
+}
+
+/// The way to the backends of the catalogue.
+///
+/// # Errors
+/// [`StartError::Backends`] where the certificates that are set cannot be used.
+pub fn backends(settings: &Settings, catalog: &Catalog) -> Result<Arc<Backends>, StartError> {
+    let backends = Backends::new(&settings.backend, catalog.needs_tls());
+    backends.map(Arc::new).map_err(StartError::Backends)
 }
 
 /// Looks through the books in Redis: what is held by whom, and what by nobody.
@@ -107,13 +114,17 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         .map(Certificates::config)
         .transpose()?;
     let backing = Backing::new(&settings);
-    let mut background = vec![backing.maintain(catalog.groups()).await?];
+    let backends = backends(&settings, &catalog)?;
+    let ender = SessionEnder::new(Arc::clone(&catalog), Arc::clone(&backends));
+    let ender = backing.maintain(catalog.groups(), Arc::new(ender)).await?;
+    let mut background = vec![ender];
     background.extend(certificates.map(|files| tokio::spawn(files.keep_current())));
     let parts = Parts {
         catalog,
         limits: Arc::new(settings.limits.clone()),
         numbering: Numbering::of(settings.phone.default_region),
         backing,
+        backends,
         readiness: Readiness::default(),
         settings: Arc::new(settings),
     };
@@ -191,20 +202,16 @@ impl Backing {
     }
 
     /// Starts what goes on whether requests come or not.
-    async fn maintain(&self, groups: Vec<Arc<Group>>) -> Result<JoinHandle<()>, StoreError> {
+    async fn maintain(
+        &self,
+        groups: Vec<Arc<Group>>,
+        sessions: Arc<dyn Sessions>,
+    ) -> Result<JoinHandle<()>, StoreError> {
         match self {
-            Self::Memory(store) => {
-                let store = Arc::clone(store);
-                Ok(tokio::spawn(async move {
-                    loop {
-                        time::sleep(SWEEP_EVERY).await;
-                        store.sweep();
-                    }
-                }))
-            }
+            Self::Memory(store) => Ok(tokio::spawn(Arc::clone(store).clean_up(sessions))),
             Self::Redis(settings) => {
                 let store = open_redis(settings).await?;
-                Ok(tokio::spawn(store.clean_up(groups)))
+                Ok(tokio::spawn(store.clean_up(groups, sessions)))
             }
         }
     }

@@ -35,6 +35,7 @@ mod reply;
 mod requests;
 mod services;
 mod storage;
+mod trail;
 
 /// What the handlers of one worker share.
 pub struct Api {

@@ -8,13 +8,15 @@
 use std::sync::Arc;
 
 pub use self::{
-    catalog::{Catalog, CatalogError},
+    backend::{Backends, SessionEnder, Trail},
+    catalog::{Catalog, CatalogError, Variables},
     creation::{Begun, Creation, CreationHead},
     download::{Download, Span},
     error::ServiceError,
     flatten::{FlattenError, flatten},
     locks::Shown,
     pairs::{Entry, Pairs},
+    requests::Asked,
     subscriber::Numbering,
     uploads::{Upload, Uploads},
 };
@@ -25,6 +27,7 @@ use crate::{
 
 mod access_code;
 mod answer;
+mod backend;
 mod booking;
 mod builtin;
 mod catalog;
@@ -37,7 +40,9 @@ mod life;
 mod locks;
 mod pairs;
 mod parameters;
+mod requests;
 mod resources;
+mod start;
 mod storage;
 mod subscriber;
 mod throttle;
@@ -51,16 +56,19 @@ pub struct Services {
     limits: Arc<Limits>,
     numbering: Numbering,
     throttle: Throttle,
+    backends: Arc<Backends>,
 }
 
 impl Services {
-    /// Services of `catalog` that live in `store`; phone numbers are compared by `numbering`.
+    /// Services of `catalog` that live in `store`; phone numbers are compared by `numbering`, and
+    /// `backends` is the way to those that run elsewhere.
     #[must_use]
     pub fn new(
         catalog: Arc<Catalog>,
         store: Arc<dyn Store>,
         limits: Arc<Limits>,
         numbering: Numbering,
+        backends: Arc<Backends>,
     ) -> Self {
         Self {
             catalog,
@@ -68,6 +76,7 @@ impl Services {
             limits,
             numbering,
             throttle: Throttle::default(),
+            backends,
         }
     }
 
@@ -106,24 +115,6 @@ impl Services {
     pub async fn delete(&self, id: &ServiceId) -> Result<(), ServiceError> {
         let deleted = self.store.delete(id).await?;
         deleted.ok_or_else(|| ServiceError::NoSuchService(id.clone()))
-    }
-
-    /// Checks a service-specific request before its body is read. `update` is answered for every
-    /// service, as a write to its storage; the builtins know no other.
-    ///
-    /// # Errors
-    /// [`ServiceError::NoSuchService`] where no such service lives, [`ServiceError::NoSuchRequest`]
-    /// where it does not know the request.
-    pub async fn check_request(&self, id: &ServiceId, request: &str) -> Result<(), ServiceError> {
-        if request == "update" {
-            return Ok(());
-        }
-        let definition = self.store.definition(id).await?;
-        let definition = definition.ok_or_else(|| ServiceError::NoSuchService(id.clone()))?;
-        Err(ServiceError::NoSuchRequest {
-            request: request.to_owned(),
-            definition,
-        })
     }
 
     /// Moves the end of a service and of all that belongs to it, to what `pairs` ask for.

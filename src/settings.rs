@@ -9,6 +9,7 @@
 //! Beside `main`, nothing else in this crate reads files or the environment.
 
 mod callers;
+mod environment;
 mod error;
 mod layers;
 mod names;
@@ -27,12 +28,12 @@ use std::{
 use ipnet::IpNet;
 use phonenumber::country;
 
-use self::layers::Layers;
 pub use self::{
     callers::{Auth, Cors, Credentials, Groups, Throttle, Tls, TlsFiles, TlsVersion},
     error::{Origin, SettingsError},
     redis::{ClientCertificate, Redis, RedisMode, RedisTls},
 };
+use self::{environment::Environment, layers::Layers};
 
 const SHIPPED_CATALOG: &str = include_str!("../config/catalog.toml");
 
@@ -55,6 +56,8 @@ pub struct Settings {
     pub redis: Redis,
     /// `[memory]`: the embedded store.
     pub memory: Memory,
+    /// `[backend]`: how backends of services are reached.
+    pub backend: Backend,
     /// `[catalog]`: the configured services.
     pub catalog: Catalog,
     /// `[phone]`: how phone numbers are read.
@@ -63,6 +66,7 @@ pub struct Settings {
     pub limits: Limits,
     /// `[log]`: what is logged, and how.
     pub log: Log,
+    environment: Environment,
 }
 
 /// `[server]`
@@ -104,6 +108,27 @@ pub struct Api {
 pub struct Memory {
     /// Bytes the embedded store may hold; the setting `memory.limit_mib` counts in MiB.
     pub limit_bytes: usize,
+}
+
+/// `[backend]`
+#[derive(Clone, Debug)]
+pub struct Backend {
+    /// Until a connection stands; never zero.
+    pub connect_timeout: Duration,
+    /// From then on until the answer is whole; never zero.
+    pub answer_timeout: Duration,
+    /// Backends tried for one request, at least 1.
+    pub max_attempts: usize,
+    /// Connections to one backend at a time, at least 1.
+    pub connections: usize,
+    /// Bytes of an answer.
+    pub answer_bytes: usize,
+    /// Requests in a row without an answer after which a backend is not asked, at least 1.
+    pub circuit_failures: u32,
+    /// For how long it is not asked then; never zero.
+    pub circuit: Duration,
+    /// Certificates, in PEM, that are trusted beside those of the system.
+    pub authorities: Option<String>,
 }
 
 /// `[catalog]`
@@ -179,10 +204,19 @@ impl Settings {
         K: Into<OsString>,
         V: Into<OsString>,
     {
-        let environment = environment
+        let environment: Vec<(OsString, OsString)> = environment
             .into_iter()
-            .map(|(name, value)| (name.into(), value.into()));
-        Self::read(&Layers::stack(file, environment)?)
+            .map(|(name, value)| (name.into(), value.into()))
+            .collect();
+        let mut settings = Self::read(&Layers::stack(file, environment.iter().cloned())?)?;
+        settings.environment = Environment::of(environment.into_iter());
+        Ok(settings)
+    }
+
+    /// The variable of the environment that a catalogue names as `${name}`.
+    #[must_use]
+    pub fn variable(&self, name: &str) -> Option<&str> {
+        self.environment.get(name)
     }
 
     /// The compiled-in defaults alone, whatever the environment.

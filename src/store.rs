@@ -24,6 +24,7 @@ pub use self::{
     hash::stable_hash,
     moment::Moment,
     names::{IdempotencyKey, KeyName, MAX_KEY_NAME_BYTES, ServiceId},
+    session::{Ended, Running, Session, Sessions},
     tally::{Counted, Tally},
 };
 
@@ -36,6 +37,7 @@ pub mod memory;
 mod moment;
 mod names;
 pub mod redis;
+mod session;
 mod tally;
 
 /// A service about to be made, whole: what is not in here is not in the service.
@@ -55,8 +57,9 @@ pub struct NewService {
     pub data: Vec<(KeyName, Value)>,
     /// The number that was booked for it.
     pub booking: Option<Booking>,
-    /// Where the client may repeat the request: its key, and the answer that a repeat gets.
-    pub repeatable: Option<(IdempotencyKey, String)>,
+    /// Where the client may repeat the request: its key, and the answer that a repeat gets, if that is
+    /// known yet; else [`Store::settle`] tells it.
+    pub repeatable: Option<(IdempotencyKey, Option<String>)>,
 }
 
 /// What a name holds in a service's storage. A name is one slot: text or binary, never both.
@@ -94,6 +97,8 @@ pub enum Created {
     New,
     /// A request with the same [`IdempotencyKey`] was faster; this is its answer. Nothing changed.
     Before(String),
+    /// Such a request was faster, and has not got its answer yet. Nothing changed.
+    Underway,
     /// Uploaded bytes are no longer there (the upload took too long, or the store gave them up).
     /// Nothing changed.
     UploadLost,
@@ -159,6 +164,22 @@ pub trait Store: Send + Sync {
 
     /// Name of the configured service that `id` was made from; `None` where no such service lives.
     async fn definition(&self, id: &ServiceId) -> Result<Option<String>, StoreError>;
+
+    /// What a request to a service that may run on a backend needs to know.
+    async fn running(&self, id: &ServiceId) -> Result<Option<Running>, StoreError>;
+
+    /// Notes that a service runs on a backend; [`Sessions::end`] is called for that after its end.
+    /// `None` where no such service lives: then nothing is noted.
+    async fn attach(&self, id: &ServiceId, session: &Session) -> Result<Option<()>, StoreError>;
+
+    /// Ends the making of a service that was made with a short life: gives it its own `end`, and, if
+    /// it is repeatable, the answer that a repeat gets. `None` where no such service lives.
+    async fn settle(
+        &self,
+        id: &ServiceId,
+        end: Moment,
+        answer: Option<&str>,
+    ) -> Result<Option<()>, StoreError>;
 
     /// Tells a service without its values.
     async fn describe(&self, id: &ServiceId) -> Result<Option<Description>, StoreError>;

@@ -18,6 +18,9 @@ pub enum StartError {
     /// What the files of `[tls]` hold is no certificate and its key.
     #[error("{0}")]
     Tls(String),
+    /// What `[backend]` says cannot be used.
+    #[error("setting {0}")]
+    Backends(String),
     /// The store cannot be used as it is set.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -45,7 +48,7 @@ impl StartError {
     pub fn is_about_settings(&self) -> bool {
         matches!(
             self,
-            Self::Settings(_) | Self::Catalog(_) | Self::Tls(_) | Self::NoBooks
+            Self::Settings(_) | Self::Catalog(_) | Self::Tls(_) | Self::Backends(_) | Self::NoBooks
         )
     }
 }

@@ -16,7 +16,7 @@ use socket2::SockRef;
 use super::{Backing, StartError};
 use crate::{
     http::{self, Api, Exposure},
-    service::{Catalog, Numbering, Services},
+    service::{Backends, Catalog, Numbering, Services},
     settings::{Groups, Limits, Settings},
     shutdown::Readiness,
     store::StoreError,
@@ -104,6 +104,7 @@ pub(super) struct Parts {
     pub(super) limits: Arc<Limits>,
     pub(super) numbering: Numbering,
     pub(super) backing: Backing,
+    pub(super) backends: Arc<Backends>,
     pub(super) readiness: Readiness,
     pub(super) settings: Arc<Settings>,
 }
@@ -120,7 +121,7 @@ impl Parts {
     async fn api(self) -> Result<Api, StoreError> {
         let store = self.backing.open().await?;
         let limits = Arc::clone(&self.limits);
-        let services = Services::new(self.catalog, store, limits, self.numbering);
+        let services = Services::new(self.catalog, store, limits, self.numbering, self.backends);
         let services = services.throttled(self.settings.throttle.clone());
         Ok(Api::new(
             services,

@@ -95,6 +95,12 @@ pub enum ApiError {
         /// Bytes of the whole.
         size: u64,
     },
+    /// A backend was not reached, or its answer cannot be passed on.
+    #[error("{0}")]
+    BackendUnreachable(String),
+    /// A backend did not answer in time.
+    #[error("{0}")]
+    BackendTimeout(String),
     /// The store is away, or what it did is not known.
     #[error("{0}")]
     StoreUnavailable(&'static str),
@@ -141,6 +147,8 @@ impl ApiError {
             Self::RangeNotSatisfiable { .. } => {
                 ("RangeNotSatisfiable", StatusCode::RANGE_NOT_SATISFIABLE)
             }
+            Self::BackendUnreachable(_) => ("BackendUnreachable", StatusCode::BAD_GATEWAY),
+            Self::BackendTimeout(_) => ("BackendTimeout", StatusCode::GATEWAY_TIMEOUT),
             Self::StoreUnavailable(_) => ("StoreUnavailable", StatusCode::SERVICE_UNAVAILABLE),
             Self::StoreFull => ("StoreFull", StatusCode::SERVICE_UNAVAILABLE),
             Self::Internal => ("Internal", StatusCode::INTERNAL_SERVER_ERROR),
@@ -206,6 +214,8 @@ impl From<ServiceError> for ApiError {
                 retry_after: rounded_up(wait),
             },
             ServiceError::InvalidParameter(_) => Self::InvalidParameter(message),
+            ServiceError::BackendUnreachable(_) => Self::BackendUnreachable(message),
+            ServiceError::BackendTimeout(_) => Self::BackendTimeout(message),
             ServiceError::TooManyKeys(_) => Self::TooLarge(message),
             ServiceError::UploadLost => {
                 Self::StoreUnavailable("the request took too long and was given up; send it again")

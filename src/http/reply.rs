@@ -8,6 +8,7 @@ use actix_web::{
         StatusCode,
         header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, PRAGMA},
     },
+    web::Bytes,
 };
 use serde::{Serializer, ser::SerializeMap};
 
@@ -46,7 +47,7 @@ pub(super) fn with_headers(status: StatusCode) -> HttpResponseBuilder {
 }
 
 /// 200 with a JSON text.
-pub(super) fn json(text: impl Into<String>) -> HttpResponse {
+pub(super) fn json(text: impl Into<Bytes>) -> HttpResponse {
     with_headers(StatusCode::OK).body(text.into())
 }
 

@@ -2,7 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::{Api, ApiError, body, path, reply};
+use super::{Api, ApiError, body, path, reply, trail};
 
 /// `POST` and `GET /genesys/1/service/{id}/{request}`
 pub(super) async fn ask(
@@ -10,13 +10,12 @@ pub(super) async fn ask(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
-    let (id, name) = (
-        path::service_id(&request)?,
-        path::service_request(&request)?,
-    );
-    api.services.check_request(&id, &name).await?;
+    let id = path::service_id(&request)?;
     let mut uploads = api.services.uploads(&id);
+    let asked = api.services.ask(id, path::service_request(&request)?);
+    let asked = asked.await?;
     let pairs = body::read(&api, &request, payload, &mut uploads).await?;
-    api.services.write(&id, pairs, uploads).await?;
-    Ok(reply::empty())
+    let trail = trail::of(&request);
+    let answer = api.services.answer(asked, pairs, uploads, trail).await?;
+    Ok(answer.map_or_else(reply::empty, reply::json))
 }

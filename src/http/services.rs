@@ -3,7 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 
-use super::{Api, ApiError, body, caller, path, reply};
+use super::{Api, ApiError, body, caller, path, reply, trail};
 use crate::{
     service::{Begun, CreationHead},
     store::{Description, Moment, ServiceId},
@@ -67,13 +67,9 @@ pub(super) async fn delete(
 }
 
 fn creation_head(api: &Api, request: &HttpRequest) -> CreationHead {
-    let header = |name| {
-        let value = request.headers().get(name)?;
-        Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
-    };
     CreationHead {
-        gms_user: header("gms_user"),
-        idempotency_key: header("Idempotency-Key"),
+        trail: trail::of(request),
+        idempotency_key: trail::header(request, "Idempotency-Key"),
         address: if api.services.counts_addresses() {
             caller::address(request, &api.trusted_proxies)
         } else {

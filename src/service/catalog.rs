@@ -7,7 +7,7 @@ use thiserror::Error;
 use toml::Value;
 
 use super::{
-    builtin::Builtin,
+    backend::Plan,
     definition::{Definition, DefinitionError},
     locks::Locks,
     resources::{Pools, Resources},
@@ -42,6 +42,9 @@ pub enum CatalogError {
     },
 }
 
+/// Where `${NAME}` comes from.
+pub type Variables<'a> = dyn Fn(&str) -> Option<String> + 'a;
+
 /// All configured services by name.
 #[derive(Debug, Default)]
 pub struct Catalog {
@@ -61,7 +64,9 @@ struct File {
 
 impl Catalog {
     /// Reads `[services.<name>]` and `[resources.<group>]` tables of options. Values are taken as
-    /// strings, however they are written; numbers are compared by `numbering`. `origin` tells in errors where `text` came from; `longest_life` is in seconds.
+    /// strings, however they are written; numbers are compared by `numbering`. `origin` tells in errors
+    /// where `text` came from; `longest_life` is in seconds. `${NAME}` in the value of a `_header.`
+    /// option is what `variables` say.
     ///
     /// # Errors
     /// A [`CatalogError`] that names service, option and what was expected.
@@ -70,6 +75,7 @@ impl Catalog {
         text: &str,
         longest_life: u64,
         numbering: Numbering,
+        variables: &Variables<'_>,
     ) -> Result<Self, CatalogError> {
         let unreadable = |reason: String| CatalogError::Unreadable {
             origin: origin.to_owned(),
@@ -101,6 +107,7 @@ impl Catalog {
                 })?;
                 options.insert(option, text);
             }
+            expand(&name, &mut options, variables).map_err(wrong)?;
             let definition = Definition::new(&name, options, longest_life).map_err(wrong)?;
             check_group(&definition, &pools).map_err(wrong)?;
             definitions.insert(name, Arc::new(definition));
@@ -130,9 +137,12 @@ impl Catalog {
     /// What of it a listener serves that serves `groups`. Services that exist keep their locks.
     #[must_use]
     pub fn seen_by(&self, groups: Groups) -> Self {
-        let is_seen = |definition: &Definition| match definition.builtin() {
-            Builtin::MatchInteraction => groups.matching,
-            _ => groups.client,
+        let is_seen = |definition: &Definition| {
+            if definition.is_for_routing() {
+                groups.matching
+            } else {
+                groups.client
+            }
         };
         let mut definitions = self.definitions.clone();
         definitions.retain(|_, definition| is_seen(definition));
@@ -167,6 +177,14 @@ impl Catalog {
         self.pools.groups().cloned().collect()
     }
 
+    /// Whether a backend of any of the services is to be reached by TLS.
+    #[must_use]
+    pub fn needs_tls(&self) -> bool {
+        let plans = self.definitions.values().filter_map(|one| one.plan());
+        let mut bases = plans.flat_map(Plan::bases);
+        bases.any(|base| base.starts_with("https:"))
+    }
+
     /// Names of all configured services.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.definitions.keys().map(String::as_str)
@@ -188,6 +206,40 @@ fn told(text: &str, error: &toml::de::Error) -> String {
         .count()
         + 1;
     format!("line {line}, column {column}: {message}")
+}
+
+/// Puts secrets into the values of headers, and nowhere else: a header is never told to anybody.
+fn expand(
+    service: &str,
+    options: &mut BTreeMap<String, String>,
+    variables: &Variables<'_>,
+) -> Result<(), DefinitionError> {
+    for (option, value) in options {
+        if !option.starts_with("_header.") {
+            continue;
+        }
+        let mut expanded = String::new();
+        let mut left = value.as_str();
+        while let Some((before, after)) = left.split_once("${") {
+            let problem = |problem: String| DefinitionError {
+                kind: "service",
+                name: service.to_owned(),
+                option: option.clone(),
+                problem,
+            };
+            let (name, after) = after
+                .split_once('}')
+                .ok_or_else(|| problem("a ${ has no }".to_owned()))?;
+            let variable = variables(name).filter(|value| !value.is_empty());
+            let unset = || problem(format!("the environment variable {name:?} is not set"));
+            expanded.push_str(before);
+            expanded.push_str(&variable.ok_or_else(unset)?);
+            left = after;
+        }
+        expanded.push_str(left);
+        *value = expanded;
+    }
+    Ok(())
 }
 
 /// A group that a definition names must be there.
@@ -224,14 +276,15 @@ mod tests {
 
     fn read(text: &str) -> Result<Catalog, String> {
         let us = Numbering::of(phonenumber::country::US);
-        Catalog::read("test.toml", text, 3_600, us).map_err(|error| error.to_string())
+        let variables = |name: &str| (name == "TOKEN").then(|| "s3cret".to_owned());
+        Catalog::read("test.toml", text, 3_600, us, &variables).map_err(|error| error.to_string())
     }
 
     #[test]
     fn the_shipped_catalogue_has_a_store_called_store() {
         let shipped = include_str!("../../config/catalog.toml");
         let us = Numbering::of(phonenumber::country::US);
-        let catalog = Catalog::read("shipped", shipped, 2_592_000, us).unwrap();
+        let catalog = Catalog::read("shipped", shipped, 2_592_000, us, &|_| None).unwrap();
         assert!(catalog.get("store").is_some());
         let group = &catalog.resources("DNIS").unwrap().group;
         assert_eq!(group.numbers[0].text, "8003449999");

@@ -3,10 +3,10 @@
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use super::{
-    Catalog, Pairs, ServiceError, Services, Uploads,
+    Backends, Catalog, Pairs, ServiceError, Services, Trail, Uploads,
     answer::Answer,
     builtin::Builtin,
-    definition::Definition,
+    definition::{Definition, Kind},
     life,
     locks::Shown,
     parameters::Parameters,
@@ -24,11 +24,15 @@ use crate::{
 /// any upload takes.
 const CLAIM_LIFE: Duration = Duration::from_secs(86_400);
 
+/// What a repeat is told that came before there was anything to repeat.
+const UNDERWAY: &str = "the first request with this Idempotency-Key still waits for its backend; nothing was changed, try \
+     again";
+
 /// What the head of a create says, before its body is read.
 #[derive(Debug, Default)]
 pub struct CreationHead {
-    /// The `gms_user` header.
-    pub gms_user: Option<String>,
+    /// The headers that say who asks and in which course.
+    pub trail: Trail,
     /// The `Idempotency-Key` header.
     pub idempotency_key: Option<String>,
     /// Who asks, where [`Services::counts_addresses`].
@@ -73,9 +77,10 @@ pub struct Creation {
     pub(super) numbering: Numbering,
     pub(super) store: Arc<dyn Store>,
     pub(super) limits: Arc<Limits>,
+    pub(super) backends: Arc<Backends>,
+    pub(super) trail: Trail,
     pub(super) throttle: Throttle,
     pub(super) shown: Shown,
-    gms_user: Option<String>,
     idempotency: Option<IdempotencyKey>,
 }
 
@@ -90,7 +95,7 @@ impl Services {
     pub async fn begin(&self, name: &str, head: CreationHead) -> Result<Begun, ServiceError> {
         let definition = self.catalog.get(name);
         // The routing side asks for every call; it makes nothing.
-        let routes = definition.is_some_and(|known| known.builtin() == Builtin::MatchInteraction);
+        let routes = definition.is_some_and(|known| known.is_for_routing());
         // Who guesses passwords is counted; what is refused uses up nothing that is everybody's.
         if !routes {
             count_address(&*self.store, &self.throttle, head.address).await?;
@@ -108,7 +113,7 @@ impl Services {
             key,
         });
         if let Some(key) = &idempotency
-            && definition.builtin().makes_a_service()
+            && definition.makes_a_service()
         {
             // Until the service stands, with whose end the key then ends.
             let until = Moment::now().after(CLAIM_LIFE);
@@ -125,31 +130,41 @@ impl Services {
             numbering: self.numbering,
             store: Arc::clone(&self.store),
             limits: Arc::clone(&self.limits),
+            backends: Arc::clone(&self.backends),
+            trail: head.trail,
             throttle: self.throttle.clone(),
             shown: head.shown,
-            gms_user: head.gms_user,
             idempotency,
         })))
     }
 }
 
 impl Creation {
-    /// The second step: does what the builtin does with `pairs`, and returns the answer, a JSON
+    /// The second step: does what the service is for with `pairs`, and returns the answer, a JSON
     /// object. A concurrent request with the same `Idempotency-Key` may have been faster; then the
     /// answer is that one's.
     ///
     /// # Errors
     /// [`ServiceError::InvalidParameter`] for a parameter or name that is not allowed,
-    /// [`ServiceError::UploadLost`] where files took too long, and what the builtin says. Nothing was
+    /// [`ServiceError::UploadLost`] where files took too long, and what the builtin or the backend says. Nothing was
     /// made then, and no number is held.
     pub async fn finish(self, pairs: Pairs) -> Result<String, ServiceError> {
+        let definition = Arc::clone(&self.definition);
+        let builtin = match definition.kind() {
+            Kind::Builtin(builtin) => builtin,
+            Kind::Backend(_) => {
+                let texts = pairs.texts();
+                let (parameters, changes) = pairs.split()?;
+                return self.start(&parameters, changes, texts).await;
+            }
+        };
         let (parameters, changes) = pairs.split()?;
-        match self.definition.builtin() {
+        match builtin {
             Builtin::Store => {
                 self.check_keys(&changes)?;
                 let life = self.life(&parameters)?;
                 let answer = Answer::of(&self.id).json()?;
-                let made = self.make(life, changes, None, &answer).await?;
+                let made = self.make(life, changes, None, Some(&answer)).await?;
                 Ok(made.answer(answer))
             }
             Builtin::RequestInteraction => self.request_interaction(parameters, changes).await,
@@ -170,13 +185,18 @@ impl Creation {
         Ok(())
     }
 
-    /// Makes the service; `answer` is what a repeat of the request is told.
+    /// Whether the client may repeat the request.
+    pub(super) fn is_repeatable(&self) -> bool {
+        self.idempotency.is_some()
+    }
+
+    /// Makes the service; `answer` is what a repeat of the request is told, if that is known yet.
     pub(super) async fn make(
         mut self,
         life: Duration,
         changes: Changes,
         booking: Option<Booking>,
-        answer: &str,
+        answer: Option<&str>,
     ) -> Result<Made, ServiceError> {
         self.uploads.hand_over(&changes.set);
         let created = Moment::now();
@@ -185,14 +205,15 @@ impl Creation {
             definition: self.definition.name().to_owned(),
             created,
             end: created.after(life),
-            gms_user: self.gms_user,
+            gms_user: self.trail.gms_user,
             data: changes.set,
             booking,
-            repeatable: self.idempotency.map(|key| (key, answer.to_owned())),
+            repeatable: self.idempotency.map(|key| (key, answer.map(str::to_owned))),
         };
         let made = match self.store.create(service).await {
             Ok(Created::New) => return Ok(Made::Now),
             Ok(Created::Before(answer)) => Ok(Made::Before(answer)),
+            Ok(Created::Underway) => Err(ServiceError::BackendTimeout(UNDERWAY.to_owned())),
             Ok(Created::UploadLost) => Err(ServiceError::UploadLost),
             Err(error) => Err(ServiceError::from(error)),
         };

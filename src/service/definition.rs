@@ -8,6 +8,7 @@ use thiserror::Error;
 use super::{
     ServiceError,
     access_code::{access_codes, code_length},
+    backend::Plan,
     builtin::Builtin,
     parameters::{boolean, whole_number},
     resources::TIMEOUTS,
@@ -31,11 +32,20 @@ pub struct DefinitionError {
     pub problem: String,
 }
 
+/// Who does what a service is for.
+#[derive(Debug)]
+pub(super) enum Kind {
+    /// This program.
+    Builtin(Builtin),
+    /// A backend.
+    Backend(Box<Plan>),
+}
+
 /// A configured service.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Definition {
     name: String,
-    builtin: Builtin,
+    kind: Kind,
     options: BTreeMap<String, String>,
     credentials: Credentials,
     overwritable: BTreeSet<String>,
@@ -70,15 +80,24 @@ impl Definition {
         {
             return Err(fail("username", "expected no colon in it".to_owned()));
         }
-        let kind = options.get("_type").map_or("", String::as_str);
-        if kind != "builtin" {
-            return Err(fail("_type", format!("is {kind:?}, expected \"builtin\"")));
-        }
-        let named = options.get("_service").map_or("", String::as_str);
-        let builtin = Builtin::named(named).ok_or_else(|| {
-            let known = Builtin::names();
-            fail("_service", format!("is {named:?}, expected one of {known}"))
-        })?;
+        let kind = options.get("_type").cloned().unwrap_or_default();
+        let plan = Plan::read(&kind, &mut options);
+        let plan = plan.map_err(|wrong| fail(&wrong.option, wrong.problem))?;
+        let kind = match plan {
+            Some(plan) => Kind::Backend(Box::new(plan)),
+            None if kind == "builtin" => {
+                let named = options.get("_service").map_or("", String::as_str);
+                let builtin = Builtin::named(named).ok_or_else(|| {
+                    let known = Builtin::names();
+                    fail("_service", format!("is {named:?}, expected one of {known}"))
+                })?;
+                Kind::Builtin(builtin)
+            }
+            None => {
+                let expected = "expected \"builtin\", \"ors\" or \"http\"";
+                return Err(fail("_type", format!("is {kind:?}, {expected}")));
+            }
+        };
         let check = |option: &str, check: &dyn Fn(&str) -> Result<(), ServiceError>| {
             let value = options.get(option).map_or(Ok(()), |value| check(value));
             value.map_err(|error| fail(option, error.to_string()))
@@ -101,7 +120,7 @@ impl Definition {
         let listed = listed.unwrap_or_default().split(',').map(str::trim);
         Ok(Self {
             name: name.to_owned(),
-            builtin,
+            kind,
             credentials,
             overwritable: listed.map(str::to_owned).collect(),
             options,
@@ -122,8 +141,29 @@ impl Definition {
         &self.name
     }
 
-    pub(super) fn builtin(&self) -> Builtin {
-        self.builtin
+    pub(super) fn kind(&self) -> &Kind {
+        &self.kind
+    }
+
+    /// Whether it is the routing side that asks for it.
+    pub(super) fn is_for_routing(&self) -> bool {
+        matches!(self.kind, Kind::Builtin(Builtin::MatchInteraction))
+    }
+
+    /// How it runs on a backend; `None` for one that needs none.
+    pub(super) fn plan(&self) -> Option<&Plan> {
+        match &self.kind {
+            Kind::Backend(plan) => Some(plan),
+            Kind::Builtin(_) => None,
+        }
+    }
+
+    /// Whether a create makes a service; if not it only answers.
+    pub(super) fn makes_a_service(&self) -> bool {
+        match &self.kind {
+            Kind::Builtin(builtin) => builtin.makes_a_service(),
+            Kind::Backend(_) => true,
+        }
     }
 
     /// The user name and the password that it has of its own.
@@ -162,12 +202,16 @@ mod tests {
         let builtin = ("_type", "builtin");
         let store = ("_service", "store");
         let cases: [Case<'_>; 13] = [
-            (&[store], "_type", "is \"\", expected \"builtin\""),
+            (
+                &[store],
+                "_type",
+                "is \"\", expected \"builtin\", \"ors\" or \"http\"",
+            ),
             (&[("_type", ""), store], "_type", "is \"\""),
             (
                 &[("_type", "soap"), store],
                 "_type",
-                "is \"soap\", expected \"builtin\"",
+                "is \"soap\", expected \"builtin\", \"ors\" or \"http\"",
             ),
             (
                 &[builtin],

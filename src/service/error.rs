@@ -45,12 +45,14 @@ pub enum ServiceError {
         key: String,
     },
     /// The service does not know that request.
-    #[error("a service made from {definition:?} knows no request {request:?}, only \"update\"")]
+    #[error("a service made from {definition:?} knows no request {request:?}, only {known}")]
     NoSuchRequest {
         /// The request asked for.
         request: String,
         /// Name of the configured service it was sent to.
         definition: String,
+        /// Those that it knows.
+        known: String,
     },
     /// No booking fits a call.
     #[error("no service waits for a call to {0} with this code and from this number")]
@@ -74,6 +76,12 @@ pub enum ServiceError {
         /// When it may be tried again.
         wait: Duration,
     },
+    /// A backend was not reached, broke off, or answered what cannot be passed on.
+    #[error("{0}")]
+    BackendUnreachable(String),
+    /// A backend did not answer in time.
+    #[error("{0}")]
+    BackendTimeout(String),
     /// A parameter, or a name, out of its range or of the wrong form.
     #[error("{0}")]
     InvalidParameter(String),

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
 use super::{ServiceError, parameters::Parameters};
-use crate::store::{Binary, Changes, KeyName, MAX_KEY_NAME_BYTES, Value};
+use crate::store::{Binary, Changes, KeyName, MAX_KEY_NAME_BYTES, ServiceId, Value};
 
 /// The value of a pair.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +49,41 @@ impl Pairs {
         }
     }
 
+    /// The strings among them.
+    pub(super) fn texts(&self) -> Vec<(String, String)> {
+        let texts = self.0.iter().filter_map(|(name, entry)| match entry {
+            Entry::Text(text) => Some((name.clone(), text.clone())),
+            Entry::Binary(_) | Entry::Null => None,
+        });
+        texts.collect()
+    }
+
+    /// What a backend is sent of them: strings as they are, and for a file the path to read it, which
+    /// goes to the storage of the service `id`. A file under a parameter's name is dropped.
+    ///
+    /// # Errors
+    /// [`ServiceError::InvalidParameter`] for a file's name that cannot be stored.
+    pub(super) fn for_backend(
+        self,
+        id: &ServiceId,
+    ) -> Result<(Vec<(String, String)>, Changes), ServiceError> {
+        let (mut sent, mut files) = (Vec::with_capacity(self.0.len()), Changes::default());
+        for (name, entry) in self.0 {
+            match entry {
+                Entry::Text(text) => sent.push((name, text)),
+                Entry::Binary(binary) if !name.starts_with('_') => {
+                    let key = storable(name)?;
+                    let place = utf8_percent_encode(key.as_str(), NON_ALPHANUMERIC);
+                    let path = format!("/genesys/1/service/{id}/storage/binary/{place}");
+                    sent.push((key.as_str().to_owned(), path));
+                    files.set.push((key, Value::Binary(binary)));
+                }
+                Entry::Binary(_) | Entry::Null => {}
+            }
+        }
+        Ok((sent, files))
+    }
+
     /// Parts them into what is addressed to the service (names that begin with `_`) and the changes
     /// that the rest means for its storage. A file under a parameter's name is dropped.
     ///
@@ -62,8 +99,7 @@ impl Pairs {
                 }
                 continue;
             }
-            let bytes = name.len();
-            let name = KeyName::new(name).ok_or_else(|| invalid_name(bytes))?;
+            let name = storable(name)?;
             match entry {
                 Entry::Text(text) => changes.set.push((name, Value::Text(text))),
                 Entry::Binary(binary) => changes.set.push((name, Value::Binary(binary))),
@@ -74,10 +110,13 @@ impl Pairs {
     }
 }
 
-fn invalid_name(bytes: usize) -> ServiceError {
-    ServiceError::InvalidParameter(format!(
-        "a key's name has 1 to {MAX_KEY_NAME_BYTES} bytes; one of {bytes} bytes was sent"
-    ))
+fn storable(name: String) -> Result<KeyName, ServiceError> {
+    let bytes = name.len();
+    KeyName::new(name).ok_or_else(|| {
+        ServiceError::InvalidParameter(format!(
+            "a key's name has 1 to {MAX_KEY_NAME_BYTES} bytes; one of {bytes} bytes was sent"
+        ))
+    })
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{ServiceError, definition::Definition};
+use super::{ServiceError, backend::is_wiring, definition::Definition};
 
 /// The pairs of a request whose names begin with `_`: they are addressed to the service.
 #[derive(Debug, Default)]
@@ -35,6 +35,19 @@ impl Parameters {
             Some(configured) => Some(configured),
             None => requested,
         }
+    }
+}
+
+impl Parameters {
+    /// Those that a backend is sent, with the values that count. What says how the service runs is none
+    /// of them, whoever sends it.
+    pub(super) fn for_backend(&self, definition: &Definition) -> Vec<(String, String)> {
+        let names = self.0.keys().filter(|name| !is_wiring(name));
+        let sent = names.map(|name| {
+            let value = self.effective(definition, name);
+            (name.clone(), value.unwrap_or_default().to_owned())
+        });
+        sent.collect()
     }
 }
 

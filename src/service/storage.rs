@@ -56,6 +56,16 @@ impl Services {
         mut uploads: Uploads,
     ) -> Result<(), ServiceError> {
         let (_, changes) = pairs.split()?;
+        self.store_uploaded(id, changes, &mut uploads).await
+    }
+
+    /// Makes `changes` visible, whose files `uploads` took.
+    pub(super) async fn store_uploaded(
+        &self,
+        id: &ServiceId,
+        changes: Changes,
+        uploads: &mut Uploads,
+    ) -> Result<(), ServiceError> {
         uploads.hand_over(&changes.set);
         let applied = self.apply(id, changes).await;
         if applied.as_ref().is_err_and(ServiceError::changed_nothing) {

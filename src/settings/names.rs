@@ -12,7 +12,8 @@ use super::{
     layers::Tree,
 };
 
-const VARIABLES_BEGIN: &str = "SWITCHBOARD__";
+/// What the environment variables of settings begin with.
+pub(super) const VARIABLES_BEGIN: &str = "SWITCHBOARD__";
 
 /// Sections, and the keys of each.
 pub(super) struct Names(BTreeMap<String, BTreeSet<String>>);

@@ -1,14 +1,14 @@
 //! From layers to typed settings. The ranges here are those that `config/default.toml` tells; a test
 //! compares the two.
 
-use std::{net::Ipv6Addr, num::NonZero, ops::RangeInclusive, thread, time::Duration};
+use std::{fs, net::Ipv6Addr, num::NonZero, ops::RangeInclusive, thread, time::Duration};
 
 use phonenumber::country;
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 use super::{
-    Api, Catalog, Limits, Log, LogFormat, Memory, Phone, Redis, Server, Settings, callers,
-    error::SettingsError, layers::Layers,
+    Api, Backend, Catalog, Limits, Log, LogFormat, Memory, Phone, Redis, Server, Settings, callers,
+    environment::Environment, error::SettingsError, layers::Layers,
 };
 
 const MIB: usize = 1024 * 1024;
@@ -49,6 +49,16 @@ impl Settings {
                     .number::<usize>("memory.limit_mib", 1..=1024 * 1024)?
                     .saturating_mul(MIB),
             },
+            backend: Backend {
+                connect_timeout: millis(from, "backend.connect_timeout_ms")?,
+                answer_timeout: millis(from, "backend.answer_timeout_ms")?,
+                max_attempts: from.number("backend.max_attempts", 1..=16)?,
+                connections: from.number("backend.connections", 1..=65_536)?,
+                answer_bytes: from.number("backend.answer_bytes", 1..=MOST_IN_ONE_VALUE)?,
+                circuit_failures: from.number("backend.circuit_failures", 1..=1_000_000)?,
+                circuit: seconds(from, "backend.circuit_seconds", PATIENCE_SECONDS)?,
+                authorities: authorities(from)?,
+            },
             catalog: Catalog {
                 file: not_empty(from.text("catalog.file")?).map(Into::into),
             },
@@ -60,6 +70,7 @@ impl Settings {
                 level: level(from)?,
                 format: log_format(from)?,
             },
+            environment: Environment::default(),
         })
     }
 }
@@ -147,6 +158,19 @@ fn unreadable_json_status(from: &Layers) -> Result<u16, SettingsError> {
         Ok(status @ (400 | 500)) => Ok(status),
         _ => Err(from.invalid(setting, "expected 500 or 400")),
     }
+}
+
+/// What is in the file, if one is named.
+fn authorities(from: &Layers) -> Result<Option<String>, SettingsError> {
+    let setting = "backend.ca_file";
+    let Some(path) = not_empty(from.text(setting)?) else {
+        return Ok(None);
+    };
+    let text = fs::read_to_string(path).ok();
+    let text = text.filter(|text| text.contains("-----BEGIN CERTIFICATE-----"));
+    let expected = "expected a file with certificates in PEM that can be read";
+    text.map(Some)
+        .ok_or_else(|| from.invalid(setting, expected))
 }
 
 fn region(from: &Layers) -> Result<country::Id, SettingsError> {

@@ -18,11 +18,12 @@ use self::{
 };
 use super::{
     Audit, Binary, BlobId, Booked, Booking, BookingRequest, Call, Changes, Claim, Counted, Created,
-    Description, Group, Holder, IdempotencyKey, KeyName, Moment, NewService, ServiceId, Slot,
-    Store, StoreError, Tally, Value, Written,
+    Description, Group, Holder, IdempotencyKey, KeyName, Moment, NewService, Running, ServiceId,
+    Session, Slot, Store, StoreError, Tally, Value, Written,
 };
 
 mod books;
+mod sessions;
 mod state;
 mod tallies;
 
@@ -83,9 +84,14 @@ impl Store for MemoryStore {
     async fn create(&self, service: NewService) -> Result<Created, StoreError> {
         let mut state = self.state();
         if let Some(held) = state.service(&service.id) {
-            return held.answer.clone().map(Created::Before).ok_or_else(|| {
-                StoreError::Bug(format!("the new service id {} is in use", service.id))
-            });
+            return match &held.answer {
+                Some(answer) => Ok(Created::Before(answer.clone())),
+                None if service.repeatable.is_some() => Ok(Created::Underway),
+                None => {
+                    let used = format!("the new service id {} is in use", service.id);
+                    Err(StoreError::Bug(used))
+                }
+            };
         }
         if !binaries(&service.data).all(|binary| state.is_uploaded(binary)) {
             return Ok(Created::UploadLost);
@@ -97,7 +103,7 @@ impl Store for MemoryStore {
             created: service.created,
             end: service.end,
             claim,
-            answer,
+            answer: answer.flatten(),
             gms_user: service.gms_user,
             bookings: service
                 .booking
@@ -113,6 +119,26 @@ impl Store for MemoryStore {
 
     async fn definition(&self, id: &ServiceId) -> Result<Option<String>, StoreError> {
         Ok(self.state().service(id).map(|held| held.definition.clone()))
+    }
+
+    async fn running(&self, id: &ServiceId) -> Result<Option<Running>, StoreError> {
+        Ok(self.state().service(id).map(|held| Running {
+            definition: held.definition.clone(),
+            session: held.sessions.last().cloned(),
+        }))
+    }
+
+    async fn attach(&self, id: &ServiceId, session: &Session) -> Result<Option<()>, StoreError> {
+        Ok(self.state().attach(id, session.clone()))
+    }
+
+    async fn settle(
+        &self,
+        id: &ServiceId,
+        end: Moment,
+        answer: Option<&str>,
+    ) -> Result<Option<()>, StoreError> {
+        Ok(self.state().settle(id, end, answer))
     }
 
     async fn describe(&self, id: &ServiceId) -> Result<Option<Description>, StoreError> {

@@ -3,8 +3,8 @@
 //! A service is one small hash whose expiry is its end, so most verbs are one command or one script
 //! on one key: one round trip. Everything that must change together shares the hash tag `{id}`.
 //! `keys` tells what is stored, `connection` how Redis is reached, `scripts` what is atomic; the verbs
-//! are in `services`, `storage`, `binaries`, `bookings` and `tallies`; `cleanup` is what happens after a service
-//! has ended, `audit` what an operator may look at.
+//! are in `services`, `storage`, `binaries`, `bookings` and `tallies`; `cleanup` and `sessions` are what happens
+//! after a service has ended, `audit` what an operator may look at.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,8 +15,8 @@ use redis::cmd;
 use self::{connection::Connections, keys::Keys};
 use super::{
     Audit, Binary, BlobId, Booked, Booking, BookingRequest, Call, Changes, Claim, Counted, Created,
-    Description, Group, Holder, IdempotencyKey, KeyName, Moment, NewService, ServiceId, Slot,
-    Store, StoreError, Tally, Value, Written,
+    Description, Group, Holder, IdempotencyKey, KeyName, Moment, NewService, Running, ServiceId,
+    Session, Slot, Store, StoreError, Tally, Value, Written,
 };
 use crate::settings;
 
@@ -30,6 +30,7 @@ mod keys;
 mod reply;
 mod scripts;
 mod services;
+mod sessions;
 mod storage;
 mod tallies;
 
@@ -99,6 +100,23 @@ impl Store for RedisStore {
         self.redis.query(&get).await
     }
 
+    async fn running(&self, id: &ServiceId) -> Result<Option<Running>, StoreError> {
+        self.find_running(id).await
+    }
+
+    async fn attach(&self, id: &ServiceId, session: &Session) -> Result<Option<()>, StoreError> {
+        self.attach_session(id, session).await
+    }
+
+    async fn settle(
+        &self,
+        id: &ServiceId,
+        end: Moment,
+        answer: Option<&str>,
+    ) -> Result<Option<()>, StoreError> {
+        self.move_end(id, end, answer).await
+    }
+
     async fn describe(&self, id: &ServiceId) -> Result<Option<Description>, StoreError> {
         self.describe_service(id).await
     }
@@ -120,7 +138,7 @@ impl Store for RedisStore {
     }
 
     async fn set_end(&self, id: &ServiceId, end: Moment) -> Result<Option<()>, StoreError> {
-        self.move_end(id, end).await
+        self.move_end(id, end, None).await
     }
 
     async fn delete(&self, id: &ServiceId) -> Result<Option<()>, StoreError> {

@@ -10,6 +10,7 @@
 )]
 
 mod audits;
+mod backends;
 mod binaries;
 mod bodies;
 mod body_limits;

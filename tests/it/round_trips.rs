@@ -11,7 +11,11 @@ use futures_util::{Stream, StreamExt};
 use redis::{aio::MultiplexedConnection, cmd};
 use reqwest::{Method, RequestBuilder};
 
-use crate::support::{Answer, Bodies, Catalogue, Multipart, TestApp, TestRedis, random_prefix};
+use crate::support::{
+    Answer, Bodies, Catalogue, Multipart, TestApp, TestRedis,
+    backends::{Backend, Way, ors},
+    random_prefix,
+};
 
 struct Meter {
     app: TestApp,
@@ -184,6 +188,24 @@ async fn what_takes_more_than_one_command_takes_this_many() {
         let commands = meter.commands_of(request).await;
         assert_eq!(commands.len(), expected, "{operation}: {commands:?}");
     }
+}
+
+#[tokio::test]
+async fn a_request_to_a_backend_takes_one_round_trip() {
+    let backend = Backend::ors(|_| Way::ok("{}")).await;
+    let store = "[services.store]\n_type = 'builtin'\n_service = 'store'\n";
+    let catalogue = Catalogue::of(&(ors(&[&backend.url()]) + store));
+    let mut meter = Meter::with(&[("catalog.file", catalogue.path())]).await;
+    let create = || meter.app.post("/genesys/1/service/chat").form_body("a=1");
+    let service = Answer::of(create()).await.service();
+    let request = meter.app.post(&format!("{service}/ixn/chat/send"));
+    assert_eq!(meter.commands_of(request.form_body("b=2")).await, ["HMGET"]);
+    // Make it; then, each with the index: note its session, find out what it holds, settle it.
+    let create = meter.app.post("/genesys/1/service/chat").form_body("a=1");
+    let commands = meter.commands_of(create).await;
+    let mut expected = vec!["EVALSHA"];
+    expected.extend(["ZADD", "EVALSHA"].repeat(3));
+    assert_eq!(commands, expected);
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ mod life;
 mod names;
 mod on_redis;
 mod room;
+mod sessions;
 mod slots;
 mod tallies;
 mod writing;

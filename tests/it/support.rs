@@ -19,6 +19,7 @@ pub(crate) use self::{
     wire::Wire,
 };
 
+pub(crate) mod backends;
 pub(crate) mod bookings;
 mod catalogue;
 pub(crate) mod certificate;

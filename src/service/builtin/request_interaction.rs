@@ -29,7 +29,7 @@ impl Creation {
         let answer = Answer::of(&self.id).with_booking(&booking).json()?;
         let (store, id) = (self.store.clone(), self.id.clone());
         let made = self
-            .make(life, changes, Some(booking.clone()), &answer)
+            .make(life, changes, Some(booking.clone()), Some(&answer))
             .await;
         let keeps = match &made {
             Ok(Made::Now) => true,

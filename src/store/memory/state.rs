@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
+    mem,
     time::Duration,
 };
 
@@ -10,9 +11,11 @@ use bytes::Bytes;
 use super::{
     super::{
         Audit, Binary, BlobId, Booking, BookingId, Call, Changes, Description, Group,
-        IdempotencyKey, KeyName, Moment, REPLACED_LIFE, ServiceId, StoreError, UPLOAD_LIFE, Value,
+        IdempotencyKey, KeyName, Moment, REPLACED_LIFE, ServiceId, Session, StoreError,
+        UPLOAD_LIFE, Value,
     },
     books::Books,
+    sessions::Over,
     tallies::Tallies,
 };
 
@@ -27,6 +30,7 @@ pub(super) struct Held {
     pub(super) gms_user: Option<String>,
     /// Group and id of each booking made for it.
     pub(super) bookings: Vec<(String, BookingId)>,
+    pub(super) sessions: Vec<Session>,
     pub(super) slots: BTreeMap<KeyName, Value>,
     /// Its place in the queue, once it has one.
     pub(super) due: Option<Due>,
@@ -102,13 +106,15 @@ enum Ending {
 
 /// Everything the embedded store knows.
 pub(super) struct State {
-    services: HashMap<ServiceId, Held>,
+    pub(super) services: HashMap<ServiceId, Held>,
     blobs: HashMap<BlobId, Blob>,
     claims: HashMap<IdempotencyKey, Bound>,
     /// What ends when. What is moved or ends early takes its entry along.
     endings: BTreeMap<Due, Ending>,
     next_ending: u64,
     books: HashMap<String, Books>,
+    /// Sessions of services that are over, for whoever ends them.
+    pub(super) over: Vec<Over>,
     pub(super) tallies: Tallies,
     used: usize,
     max_bytes: usize,
@@ -123,6 +129,7 @@ impl State {
             endings: BTreeMap::new(),
             next_ending: 0,
             books: HashMap::new(),
+            over: Vec::new(),
             tallies: Tallies::default(),
             used: 0,
             max_bytes,
@@ -302,8 +309,12 @@ impl State {
 
     /// Ends a service with all that belongs to it.
     pub(super) fn end(&mut self, id: &ServiceId) -> Option<()> {
-        let held = self.services.remove(id)?;
+        let mut held = self.services.remove(id)?;
         self.cancel(held.due);
+        let sessions = mem::take(&mut held.sessions);
+        if !sessions.is_empty() {
+            self.over.push(Over::now(id.clone(), sessions));
+        }
         for (group, booking) in &held.bookings {
             if let Some(books) = self.books.get_mut(group) {
                 books.release(booking, Moment::now());

@@ -21,8 +21,9 @@ use super::{
     millis,
     reply::Reply,
     scripts::{LEASE, LOOK_AGAIN, TAKE_OWN, call},
+    sessions::Over,
 };
-use crate::store::{BookingId, Group, Moment, ServiceId, StoreError};
+use crate::store::{BookingId, Group, Moment, ServiceId, Sessions, StoreError};
 
 /// How long a replica that dies keeps the others from cleaning up, and how often it says it lives.
 const LEASE_LIFE: Duration = Duration::from_secs(5);
@@ -33,6 +34,10 @@ const SWEEP_EVERY: Duration = Duration::from_secs(5);
 const BATCH: usize = 64;
 /// Ended services that may wait to be given back; the sweep finds what does not fit.
 const QUEUE: usize = 100_000;
+/// Services whose sessions may wait to be ended; the sweep finds what does not fit.
+const SESSIONS: usize = 10_000;
+/// Added to the time that ending a session may take: for what is waiting before it.
+const LOOK_MARGIN: Duration = Duration::from_secs(5);
 /// Bookings that have run out, given back in one go.
 const LAPSED: usize = 200;
 /// When a service whose list cannot be understood is looked at again.
@@ -62,6 +67,9 @@ impl Ended {
 struct Cleaner<'a> {
     store: &'a RedisStore,
     groups: &'a [Arc<Group>],
+    /// Where sessions go that are to be ended, and after which time somebody looks whether they were.
+    over: mpsc::Sender<Over>,
+    look_again: Duration,
     replica: String,
     leads: bool,
     renewed: time::Instant,
@@ -70,17 +78,23 @@ struct Cleaner<'a> {
 
 impl RedisStore {
     /// Cleans up after services that end, and keeps `groups` filled, for as long as it is polled.
-    pub async fn clean_up(self, groups: Vec<Arc<Group>>) {
+    /// Sessions that they held are ended by `sessions`, beside everything else: a backend that does
+    /// not answer holds nothing up.
+    pub async fn clean_up(self, groups: Vec<Arc<Group>>, sessions: Arc<dyn Sessions>) {
         let (ended, queue) = mpsc::channel(QUEUE);
+        let (over, held) = mpsc::channel(SESSIONS);
         let mut cleaner = Cleaner {
             store: &self,
             groups: &groups,
+            over,
+            look_again: sessions.patience() + LOOK_MARGIN,
             replica: Uuid::new_v4().to_string(),
             leads: false,
             renewed: time::Instant::now(),
             swept: None,
         };
-        tokio::join!(self.listen(ended), cleaner.work(queue));
+        let ending = self.end_sessions(held, &*sessions);
+        tokio::join!(self.listen(ended), cleaner.work(queue), ending);
     }
 }
 
@@ -181,14 +195,14 @@ impl Cleaner<'_> {
 
     async fn give_back_all(&mut self, ended: &[Ended]) -> Result<(), StoreError> {
         self.stay().await?;
-        match self.store.give_back(ended).await {
+        match self.give_back(ended).await {
             Err(StoreError::Bug(_) | StoreError::Corrupt(_)) => {}
             other => return other,
         }
         // Something among them cannot be given back; it must not keep the others from it.
         for one in ended {
             let Ended { id, due } = one;
-            let one = self.store.give_back(std::slice::from_ref(one)).await;
+            let one = self.give_back(std::slice::from_ref(one)).await;
             if let Err(error @ (StoreError::Bug(_) | StoreError::Corrupt(_))) = one {
                 warn!(%id, %error, "what an ended service held cannot be given back");
                 if let Some(due) = due {
@@ -202,45 +216,56 @@ impl Cleaner<'_> {
         }
         Ok(())
     }
-}
 
-impl RedisStore {
-    /// Has the sweep look after `id` at `when` and not when it was due, unless that was changed since.
-    fn look_again(&self, id: &ServiceId, due: i64, when: Moment) -> Cmd {
-        let mut again = call(&LOOK_AGAIN, &[self.keys.index(id)]);
-        again.arg(id.as_str()).arg(due).arg(when.millis());
-        again
-    }
-
-    /// Gives back what those of `ended` held that are over: four round trips for all of them.
+    /// Gives back what those of `ended` held that are over: four round trips for all of them. One that
+    /// holds a session stays listed until that is ended.
     async fn give_back(&self, ended: &[Ended]) -> Result<(), StoreError> {
-        let take =
-            |Ended { id, .. }: &Ended| call(&TAKE_OWN, &[self.keys.service(id), self.keys.own(id)]);
-        let replies = self.redis.at_once(ended.iter().map(take).collect()).await?;
+        let (store, now) = (self.store, Moment::now());
+        let take = |Ended { id, .. }: &Ended| {
+            let mut take = call(&TAKE_OWN, &[store.keys.service(id), store.keys.own(id)]);
+            take.arg(now.millis());
+            take
+        };
+        let replies = store
+            .redis
+            .at_once(ended.iter().map(take).collect())
+            .await?;
         let (mut give, mut lists, mut index) = (Vec::new(), Vec::new(), Vec::new());
+        let mut over = Vec::new();
         let mut bookings: HashMap<String, Vec<BookingId>> = HashMap::new();
         for (Ended { id, due }, reply) in ended.iter().zip(replies) {
             match typed(reply)? {
                 Reply::Done(held) => {
-                    let mut blobs = Vec::new();
+                    let (mut blobs, mut sessions) = (Vec::new(), Vec::new());
+                    let mut held = held.into_iter();
+                    let since = held.next().and_then(|since| since.parse().ok());
+                    let held: Vec<String> = held.collect();
                     for field in held.iter().filter(|field| *field != keys::OVER) {
                         let owned = Owned::of(field);
                         let unknown =
                             || StoreError::Corrupt(format!("service {id} holds {field:?}"));
                         match owned.ok_or_else(unknown)? {
-                            Owned::Blob(blob) => blobs.push(self.keys.blob(id, &blob)),
+                            Owned::Blob(blob) => blobs.push(store.keys.blob(id, &blob)),
                             Owned::Booking(group, booking) => {
                                 bookings.entry(group).or_default().push(booking);
                             }
+                            Owned::Session(session) => sessions.push(session),
                         }
                     }
                     if !blobs.is_empty() {
                         give.push(cmd("UNLINK").arg(blobs).to_owned());
                     }
-                    if due.is_some() || !held.is_empty() {
-                        lists.push(cmd("UNLINK").arg(self.keys.own(id)).to_owned());
+                    if !sessions.is_empty() {
+                        index.push(store.look_at(id, now.after(self.look_again)));
+                        over.push(Over {
+                            id: id.clone(),
+                            sessions,
+                            since: since.map_or(now, Moment::from_millis),
+                        });
+                    } else if due.is_some() || !held.is_empty() {
+                        lists.push(cmd("UNLINK").arg(store.keys.own(id)).to_owned());
                         let mut remove = cmd("ZREM");
-                        remove.arg(self.keys.index(id)).arg(id.as_str());
+                        remove.arg(store.keys.index(id)).arg(id.as_str());
                         index.push(remove);
                     }
                 }
@@ -250,19 +275,31 @@ impl RedisStore {
                     let end = end.first().and_then(|end| end.parse().ok()).unwrap_or(0);
                     let soon = Moment::now().after(Duration::from_secs(1));
                     let when = Moment::from_millis(end).max(soon);
-                    index.push(self.look_again(id, *due, when));
+                    index.push(store.look_again(id, *due, when));
                 }
                 other => return Err(other.unexpected()),
             }
         }
         for (group, bookings) in &bookings {
             let bookings: Vec<&BookingId> = bookings.iter().collect();
-            give.push(self.release_call(group, &bookings));
+            give.push(store.release_call(group, &bookings));
         }
-        self.redis.at_once(give).await?;
+        store.redis.at_once(give).await?;
         // In this order: an entry without a list is taken off by the sweep, a list without an entry stays.
-        self.redis.at_once(lists).await?;
-        self.redis.at_once(index).await?;
+        store.redis.at_once(lists).await?;
+        store.redis.at_once(index).await?;
+        for one in over {
+            drop(self.over.try_send(one));
+        }
         Ok(())
+    }
+}
+
+impl RedisStore {
+    /// Has the sweep look after `id` at `when` and not when it was due, unless that was changed since.
+    fn look_again(&self, id: &ServiceId, due: i64, when: Moment) -> Cmd {
+        let mut again = call(&LOOK_AGAIN, &[self.keys.index(id)]);
+        again.arg(id.as_str()).arg(due).arg(when.millis());
+        again
     }
 }

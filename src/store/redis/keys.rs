@@ -4,7 +4,7 @@
 //! |---|---|---|---|
 //! | `svc:{id}` | hash | the service: the fields below and, beside them, its strings as they are | the service's |
 //! | `blob:{id}:<blob>` | hash | a binary in chunks: fields `0`, `1`, ... | minutes while uploaded, then the service's |
-//! | `own:{id}` | hash | what belongs to the service outside `svc:{id}`: `blob:<blob>` per binary, `book:<group>:<booking>` per booking; `_over` once it is being given back | the service's and an hour |
+//! | `own:{id}` | hash | what belongs to the service outside `svc:{id}`: `blob:<blob>` per binary, `book:<group>:<booking>` per booking, `sess:...` per session; `_over`, since when, once it is being given back | the service's and an hour |
 //! | `idem:{definition/key}` | string | the id that an idempotency key is bound to | the service's |
 //! | `grp:{group}:...` | see `scripts/bookings.lua` | the numbers of a resource group and their bookings | none; entries carry their end |
 //! | `tly:{<what>/<of whom>}` | string | how often, for a limit | `throttle.window_seconds` from the first one |
@@ -16,7 +16,9 @@
 
 use std::borrow::Cow;
 
-use crate::store::{BlobId, BookingId, IdempotencyKey, KeyName, ServiceId, Tally, stable_hash};
+use crate::store::{
+    BlobId, BookingId, IdempotencyKey, KeyName, ServiceId, Session, Tally, stable_hash,
+};
 
 /// Field: name of the configured service.
 pub(super) const DEFINITION: &str = "_service";
@@ -30,13 +32,19 @@ pub(super) const GMS_USER: &str = "_gms_user";
 pub(super) const CLAIM: &str = "_claim";
 /// Field: the answer that a repeated create gets, if any.
 pub(super) const ANSWER: &str = "_answer";
+/// Field: the backend that it runs on, if any.
+pub(super) const BACKEND: &str = "_backend";
+/// Field: its name on that backend.
+pub(super) const SESSION: &str = "_session";
 /// Before the name of a binary: the field of its descriptor.
 const BINARY: &str = "_bin:";
 /// Before a blob's id: its field in `own:{id}`.
 const OWNED_BLOB: &str = "blob:";
 /// Before a booking's group and id: its field in `own:{id}`.
 const OWNED_BOOKING: &str = "book:";
-/// Field of `own:{id}`: it is being given back.
+/// Before a session's definition, backend and name, on a line each: its field in `own:{id}`.
+const OWNED_SESSION: &str = "sess:";
+/// Field of `own:{id}`: it is being given back; holds since when.
 pub(super) const OVER: &str = "_over";
 /// Number of index shards.
 pub(super) const SHARDS: u64 = 64;
@@ -189,12 +197,22 @@ pub(super) enum Owned {
     Blob(BlobId),
     /// A booking in the group of this name.
     Booking(String, BookingId),
+    /// A session on a backend.
+    Session(Session),
 }
 
 impl Owned {
     pub(super) fn of(field: &str) -> Option<Self> {
         if let Some(blob) = field.strip_prefix(OWNED_BLOB) {
             return Some(Self::Blob(BlobId::from(blob.to_owned())));
+        }
+        if let Some(session) = field.strip_prefix(OWNED_SESSION) {
+            let mut lines = session.splitn(3, '\n').map(str::to_owned);
+            return Some(Self::Session(Session {
+                definition: lines.next()?,
+                backend: lines.next()?,
+                name: lines.next()?,
+            }));
         }
         let (group, booking) = field.strip_prefix(OWNED_BOOKING)?.rsplit_once(':')?;
         Some(Self::Booking(group.to_owned(), booking.to_owned().into()))
@@ -209,6 +227,16 @@ pub(super) fn owned_booking_field(group: &str, booking: &BookingId) -> String {
 /// The field of `own:{id}` that stands for `blob`.
 pub(super) fn owned_blob_field(blob: &BlobId) -> String {
     [OWNED_BLOB, blob.as_str()].concat()
+}
+
+/// The field of `own:{id}` that stands for `session`.
+pub(super) fn owned_session_field(session: &Session) -> String {
+    let Session {
+        definition,
+        backend,
+        name,
+    } = session;
+    [OWNED_SESSION, definition, "\n", backend, "\n", name].concat()
 }
 
 #[cfg(test)]
@@ -241,7 +269,9 @@ mod tests {
         for key in ["", "sb1:", "sb1:own:{x}", "sb2:svc:{x}", "sb1:svc:{x"] {
             assert_eq!(keys.service_id(key), None, "{key}");
         }
-        for field in [DEFINITION, CREATED, END, GMS_USER, CLAIM, ANSWER] {
+        for field in [
+            DEFINITION, CREATED, END, GMS_USER, CLAIM, ANSWER, BACKEND, SESSION,
+        ] {
             assert_eq!(Field::of(field), Field::Ours, "{field}");
         }
     }
@@ -257,6 +287,13 @@ mod tests {
             Owned::of(&field),
             Some(Owned::Booking("a:b".to_owned(), booking))
         );
+        let session = Session {
+            definition: "chat".to_owned(),
+            backend: "http://localhost:1".to_owned(),
+            name: String::new(),
+        };
+        let field = owned_session_field(&session);
+        assert_eq!(Owned::of(&field), Some(Owned::Session(session)));
         assert_eq!(Owned::of("_over"), None);
     }
 

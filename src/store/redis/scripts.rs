@@ -36,6 +36,9 @@ pub(super) static CLEAR: LazyLock<Lua> =
 /// Moves the end of a service and of what belongs to it.
 pub(super) static SET_END: LazyLock<Lua> =
     LazyLock::new(|| Lua::new(include_str!("scripts/set_end.lua")));
+/// Notes that a service runs on a backend.
+pub(super) static ATTACH: LazyLock<Lua> =
+    LazyLock::new(|| Lua::new(include_str!("scripts/attach.lua")));
 /// Ends a service.
 pub(super) static DELETE: LazyLock<Lua> =
     LazyLock::new(|| Lua::new(include_str!("scripts/delete.lua")));
@@ -87,12 +90,13 @@ pub(super) static UNCOUNT: LazyLock<Lua> =
     LazyLock::new(|| Lua::new(include_str!("scripts/uncount.lua")));
 
 /// All scripts: a lane makes them known to Redis when it opens, so that a call by name finds them.
-pub(super) fn all() -> [&'static Lua; 20] {
+pub(super) fn all() -> [&'static Lua; 21] {
     [
         &CREATE,
         &WRITE,
         &CLEAR,
         &SET_END,
+        &ATTACH,
         &DELETE,
         &MOVE_CLAIM,
         &RETIRE,

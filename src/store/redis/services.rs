@@ -11,11 +11,13 @@ use super::{
     binaries_of, conflict,
     connection::typed,
     keys::{self, Field, Owned},
+    millis,
     reply::{self, Reply, replies},
-    scripts::{CREATE, DELETE, MOVE_CLAIM, SET_END, call},
+    scripts::{ATTACH, CREATE, DELETE, MOVE_CLAIM, SET_END, call},
 };
 use crate::store::{
-    Claim, Created, Description, IdempotencyKey, Moment, NewService, ServiceId, StoreError,
+    Claim, Created, Description, IdempotencyKey, Moment, NewService, Running, ServiceId, Session,
+    StoreError,
 };
 
 /// When the sweep looks after a service that is given a binary; it finds the true end then.
@@ -96,7 +98,9 @@ impl RedisStore {
         if let Some((key, answer)) = service.repeatable {
             let key = claim.insert(self.keys.claim(&key));
             create.arg(keys::CLAIM).arg(&*key);
-            create.arg(keys::ANSWER).arg(answer);
+            if let Some(answer) = answer {
+                create.arg(keys::ANSWER).arg(answer);
+            }
         }
         for (name, value) in data {
             let (field, value) = entry(name, value)?;
@@ -122,6 +126,7 @@ impl RedisStore {
             Reply::UploadLost => Ok(Created::UploadLost),
             Reply::Refused(mut answer) => match answer.pop() {
                 Some(answer) => Ok(Created::Before(answer)),
+                None if claim.is_some() => Ok(Created::Underway),
                 None => Err(StoreError::Bug(format!(
                     "the new service id {id} is in use"
                 ))),
@@ -181,10 +186,49 @@ impl RedisStore {
         reply::description(values, texts.collect(), &names)
     }
 
+    pub(super) async fn find_running(&self, id: &ServiceId) -> Result<Option<Running>, StoreError> {
+        let mut get = cmd("HMGET");
+        get.arg(self.keys.service(id)).arg(keys::DEFINITION);
+        get.arg(keys::BACKEND).arg(keys::SESSION);
+        let fields: (Option<String>, Option<String>, Option<String>) =
+            self.redis.query(&get).await?;
+        let (Some(definition), backend, name) = fields else {
+            return Ok(None);
+        };
+        let session = backend.map(|backend| Session {
+            definition: definition.clone(),
+            backend,
+            name: name.unwrap_or_default(),
+        });
+        Ok(Some(Running {
+            definition,
+            session,
+        }))
+    }
+
+    pub(super) async fn attach_session(
+        &self,
+        id: &ServiceId,
+        session: &Session,
+    ) -> Result<Option<()>, StoreError> {
+        let mut attach = call(&ATTACH, &[self.keys.service(id), self.keys.own(id)]);
+        attach.arg(keys::owned_session_field(session));
+        attach.arg(millis(OWN_OUTLIVES_BY));
+        attach.arg(keys::BACKEND).arg(&session.backend);
+        attach.arg(keys::SESSION).arg(&session.name);
+        match self.redis.indexed(self.look_soon(id), attach).await? {
+            Reply::Done(_) => Ok(Some(())),
+            Reply::Refused(_) => Ok(None),
+            other => Err(other.unexpected()),
+        }
+    }
+
+    /// Moves the end; where there is an `answer`, a repeat of the create gets it from then on.
     pub(super) async fn move_end(
         &self,
         id: &ServiceId,
         end: Moment,
+        answer: Option<&str>,
     ) -> Result<Option<()>, StoreError> {
         let (mut claim, mut owned) = (String::new(), Vec::new());
         for _ in 0..ATTEMPTS {
@@ -199,6 +243,7 @@ impl RedisStore {
             let mut set = call(&SET_END, &keys);
             set.arg(end.millis());
             set.arg(end.after(OWN_OUTLIVES_BY).millis()).arg(&claim);
+            set.arg(answer.unwrap_or_default());
             for (_, field) in blobs.iter().chain(&others) {
                 set.arg(field);
             }

@@ -50,7 +50,7 @@ async fn create(store: &dyn Store, key: &IdempotencyKey, id: &ServiceId, end: Mo
     let service = NewService {
         id: id.clone(),
         end,
-        repeatable: Some((key.clone(), "the answer".to_owned())),
+        repeatable: Some((key.clone(), Some("the answer".to_owned()))),
         ..empty()
     };
     assert_eq!(store.create(service).await.unwrap(), Created::New);

@@ -1,0 +1,218 @@
+//! What a request to a service costs that runs on a backend, and what a backend that is slow costs.
+
+use std::{
+    net::SocketAddr,
+    thread,
+    time::{Duration, Instant},
+};
+
+use futures_util::future::try_join_all;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::oneshot,
+    time::{sleep, timeout},
+};
+
+use crate::{
+    Result,
+    load::Request,
+    rounds::Measured,
+    say,
+    servers::{Redis, Service},
+    setup::Setup,
+    table::{Table, verdict},
+};
+
+/// Most CPU time of the service for one request, in microseconds.
+const TARGET: f64 = 40.0;
+/// Requests that wait for a slow backend at the same time, and how often that is done.
+const IN_FLIGHT: usize = 1_000;
+const WAVES: usize = 3;
+/// How long the slow backend takes, and how long may pass until all are answered.
+const SLOW: Duration = Duration::from_secs(2);
+const WAVE: Duration = Duration::from_secs(30);
+/// How many MiB more the last wave may take than the first.
+const GROWTH: f64 = 4.0;
+
+/// Measures, and prints what was measured.
+///
+/// # Errors
+/// Where a server does not start or a request was not answered with success.
+pub(crate) async fn run(setup: &Setup) -> Result<()> {
+    let backend = Backend::start().await?;
+    let url = format!("http://{}", backend.address);
+    let catalogue = setup.directory().join("backends.toml");
+    let text = format!(
+        "[services.store]\n_type = 'builtin'\n_service = 'store'\n\
+         [services.ors]\n_type = 'ors'\n_service = 'http://docs/x.scxml'\n_ors = '{url}'\n\
+         [services.http]\n_type = 'http'\n_service = '{url}'\n_request = '{url}/{{request}}'\n"
+    );
+    std::fs::write(&catalogue, text)?;
+    let catalogue = catalogue.display().to_string();
+    let settings = [("SWITCHBOARD__CATALOG__FILE", catalogue.as_str())];
+    let redis = Redis::start(setup.directory()).await?;
+    let service = Service::start_with(&redis, setup.directory(), &settings).await?;
+    requests(setup, &redis, &service).await?;
+    drop(service);
+    let service = Service::start_with(&redis, setup.directory(), &settings).await?;
+    slow(&service).await
+}
+
+async fn requests(setup: &Setup, redis: &Redis, service: &Service) -> Result<()> {
+    let mut rows = Vec::new();
+    for name in ["ors", "http"] {
+        let id = service.create_of(name, "CustomerNumber=4711").await?;
+        let request = Request {
+            url: service.at(&format!("{id}/ixn/chat/send")),
+            form: Some("_parameter={\"chatLineList\":[\"A\",\"B\"]}&text=hello"),
+            answer: "\"done\"".to_owned(),
+            among: None,
+        };
+        rows.push(Measured::new(
+            (name, "service"),
+            request,
+            &service.process,
+            redis,
+        ));
+    }
+    Measured::take_turns(&mut rows, &service.client, setup).await?;
+    Measured::check(rows.iter())?;
+    let mut verdicts = Vec::new();
+    for row in &rows {
+        let (what, cost) = (row.what, row.cpu_us());
+        let verdict = verdict(cost <= TARGET);
+        verdicts.push(format!(
+            "  {what}: {cost:.1} us of CPU per request, target <= {TARGET} us: {verdict}"
+        ));
+    }
+    say(&format!(
+        "\nBackends: a service-specific request, one round trip to Redis and one call of a backend \
+         that answers at once.\n{}\n\n{}",
+        Measured::rows(rows.iter()),
+        verdicts.join("\n")
+    ))
+}
+
+async fn slow(service: &Service) -> Result<()> {
+    let id = service.create_of("http", "").await?;
+    let idle = service.process.resident()?;
+    let mut peaks = Vec::new();
+    for _ in 0..WAVES {
+        let watch = service.process.watch()?;
+        let started = Instant::now();
+        let url = service.at(&format!("{id}/slow"));
+        let all = try_join_all((0..IN_FLIGHT).map(|_| wait(&url)));
+        timeout(WAVE, all).await??;
+        if started.elapsed() < SLOW {
+            return Err("the slow backend was not slow".into());
+        }
+        peaks.push(watch.end()?);
+        sleep(Duration::from_millis(200)).await;
+    }
+    let mut table = Table::new(1, &["", "MiB"]);
+    table.add(vec!["idle".to_owned(), format!("{idle:.1}")]);
+    for (wave, peak) in peaks.iter().enumerate() {
+        table.add(vec![format!("wave {}", wave + 1), format!("{peak:.1}")]);
+    }
+    let first = peaks.first().copied().unwrap_or_default();
+    let growth = peaks.last().copied().unwrap_or_default() - first;
+    say(&format!(
+        "\n{IN_FLIGHT} requests at the same time to a backend that takes {} s, {WAVES} times:\n{}\n\n  \
+         the last wave took {growth:.1} MiB more than the first, target <= {GROWTH}: {}",
+        SLOW.as_secs(),
+        table.text(),
+        verdict(growth <= GROWTH)
+    ))
+}
+
+/// One request on a connection of its own.
+async fn wait(url: &str) -> Result<()> {
+    let rest = url.strip_prefix("http://").ok_or("no http URL")?;
+    let (address, path) = rest.split_once('/').ok_or("no path")?;
+    let mut stream = TcpStream::connect(address).await?;
+    let head = format!("GET /{path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    stream.write_all(head.as_bytes()).await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    if answer.starts_with("HTTP/1.1 200") && answer.ends_with(ANSWER) {
+        return Ok(());
+    }
+    Err(format!("a slow request was answered {answer:?}").into())
+}
+
+const ANSWER: &str = "{\"session\":\"S-1\",\"answer\":\"done\"}";
+
+/// A backend on a thread of its own. It answers everything with the same, `/slow` later.
+struct Backend {
+    address: SocketAddr,
+    /// Dropped, it ends.
+    _stop: oneshot::Sender<()>,
+}
+
+impl Backend {
+    async fn start() -> Result<Self> {
+        let (tell, told) = oneshot::channel();
+        let (stop, stopped) = oneshot::channel();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        thread::Builder::new().spawn(move || {
+            runtime.block_on(async move {
+                let Ok(listener) = TcpListener::bind("127.0.0.1:0").await else {
+                    return;
+                };
+                drop(listener.local_addr().map(|address| tell.send(address)));
+                tokio::select! {
+                    () = accept(listener) => {}
+                    _ = stopped => {}
+                }
+            });
+        })?;
+        Ok(Self {
+            address: told.await?,
+            _stop: stop,
+        })
+    }
+}
+
+async fn accept(listener: TcpListener) {
+    while let Ok((stream, _)) = listener.accept().await {
+        drop(stream.set_nodelay(true));
+        tokio::spawn(serve(stream));
+    }
+}
+
+/// Reads requests, each with its `content-length`, and answers them.
+async fn serve(mut stream: TcpStream) -> Option<()> {
+    let kind = "content-type: application/json";
+    let answer = format!(
+        "HTTP/1.1 200 OK\r\n{kind}\r\ncontent-length: {}\r\n\r\n{ANSWER}",
+        ANSWER.len()
+    );
+    let mut bytes = Vec::new();
+    loop {
+        let end = loop {
+            if let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
+                break end + 4;
+            }
+            if stream.read_buf(&mut bytes).await.ok()? == 0 {
+                return None;
+            }
+        };
+        let head = String::from_utf8_lossy(&bytes[..end]).to_lowercase();
+        let length = head.split("content-length: ").nth(1);
+        let length = length.and_then(|length| length.split('\r').next()?.parse().ok());
+        let whole = end + length.unwrap_or(0);
+        while bytes.len() < whole {
+            if stream.read_buf(&mut bytes).await.ok()? == 0 {
+                return None;
+            }
+        }
+        bytes.drain(..whole);
+        if head.lines().next()?.contains("/slow") {
+            sleep(SLOW).await;
+        }
+        stream.write_all(answer.as_bytes()).await.ok()?;
+    }
+}

@@ -1,0 +1,268 @@
+//! The way to backends: one HTTP client for all workers.
+//!
+//! It follows no redirect, asks no proxy, and sends nothing twice: a request goes again only where it
+//! is certain that nothing of it was sent, because no connection stood. (The client itself does so too,
+//! where the other side closes a kept connection before a byte was written.) `hyper-util`'s client is
+//! what `reqwest` is made of; without the layers above it a request costs less, and nothing but this is
+//! needed of them.
+
+use std::{
+    collections::HashMap,
+    pin::pin,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::{BodyExt, Full};
+use hyper::{
+    Request, Response, StatusCode, Uri,
+    body::{Body, Incoming},
+    header::CONTENT_TYPE,
+};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::{
+    client::legacy::{
+        Client, Error,
+        connect::{HttpConnector, capture_connection},
+    },
+    rt::{TokioExecutor, TokioTimer},
+};
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout, timeout_at},
+};
+use tracing::{debug, info, warn};
+
+use super::{call::Call, circuit::Circuit, tls};
+use crate::settings;
+
+/// How long a connection is kept that nobody uses: less than the five seconds after which common
+/// servers close one, so that no request meets a connection that is being closed.
+const KEPT: Duration = Duration::from_secs(4);
+/// Bytes of an error's body that are read so that the connection can be kept.
+const DRAINED: usize = 64 * 1024;
+
+/// All backends there are, and the way to them.
+pub struct Backends {
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    settings: settings::Backend,
+    known: RwLock<HashMap<String, Arc<Backend>>>,
+}
+
+/// One backend.
+struct Backend {
+    circuit: Circuit,
+    connections: Semaphore,
+}
+
+/// An answer, whatever it says.
+#[derive(Debug)]
+pub(super) struct Reply {
+    pub(super) status: StatusCode,
+    pub(super) content_type: String,
+    pub(super) body: Bytes,
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// The backend's circuit is open: it was not asked.
+    NotAsked,
+    /// No connection stood in time: nothing was sent.
+    NotReached,
+    /// It did not answer in time.
+    TimedOut(Duration),
+    /// The connection broke, or what came is no HTTP.
+    Broken,
+    /// The answer is over so many bytes.
+    TooLong(usize),
+}
+
+impl Backends {
+    /// A way to backends. Whether `https://` is among them decides if certificates are read.
+    ///
+    /// # Errors
+    /// What is wrong with the certificates that are set.
+    pub fn new(settings: &settings::Backend, with_tls: bool) -> Result<Self, String> {
+        let mut connector = HttpConnector::new();
+        connector.enforce_http(false);
+        connector.set_nodelay(true);
+        connector.set_connect_timeout(Some(settings.connect_timeout));
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls::config(settings.authorities.as_deref(), with_tls)?)
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(connector);
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(KEPT)
+            .pool_max_idle_per_host(settings.connections)
+            .build(connector);
+        Ok(Self {
+            client,
+            settings: settings.clone(),
+            known: RwLock::default(),
+        })
+    }
+
+    pub(in crate::service) fn settings(&self) -> &settings::Backend {
+        &self.settings
+    }
+
+    fn backend(&self, base: &str) -> Arc<Backend> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(backend) = known.get(base) {
+            return Arc::clone(backend);
+        }
+        drop(known);
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let settings = &self.settings;
+        let new = || Backend {
+            circuit: Circuit::new(settings.circuit_failures, settings.circuit),
+            connections: Semaphore::new(settings.connections),
+        };
+        let backend = known.entry(base.to_owned());
+        Arc::clone(backend.or_insert_with(|| Arc::new(new())))
+    }
+
+    /// Sends `call` to the backend at `base`, once, and reads its answer.
+    pub(super) async fn send(&self, base: &str, call: &Call<'_>) -> Result<Reply, Failure> {
+        let backend = self.backend(base);
+        if !backend.circuit.lets_through() {
+            return Err(Failure::NotAsked);
+        }
+        let connected_by = Instant::now() + self.settings.connect_timeout;
+        let Ok(Ok(_connection)) = timeout_at(connected_by, backend.connections.acquire()).await
+        else {
+            debug!(base, "all connections to a backend are in use");
+            return Err(Failure::NotReached);
+        };
+        let reply = self.exchange(base, call, connected_by).await;
+        match &reply {
+            Err(Failure::NotReached | Failure::TimedOut(_) | Failure::Broken) => {
+                if backend.circuit.failed() {
+                    warn!(
+                        base,
+                        "a backend does not answer, and is not asked for a while"
+                    );
+                }
+            }
+            _ => {
+                if backend.circuit.answered() {
+                    info!(base, "a backend answers again");
+                }
+            }
+        }
+        reply
+    }
+
+    async fn exchange(
+        &self,
+        base: &str,
+        call: &Call<'_>,
+        connected_by: Instant,
+    ) -> Result<Reply, Failure> {
+        let mut request = request(base, call).ok_or(Failure::NotReached)?;
+        let mut connection = capture_connection(&mut request);
+        let failure = |error: &Error| {
+            debug!(
+                base,
+                error = error as &dyn std::error::Error,
+                "a backend failed"
+            );
+            if error.is_connect() {
+                Failure::NotReached
+            } else {
+                Failure::Broken
+            }
+        };
+        let mut response = pin!(self.client.request(request));
+        let connected = async {
+            tokio::select! {
+                biased;
+                _ = connection.wait_for_connection_metadata() => None,
+                early = &mut response => Some(early),
+            }
+        };
+        let early = timeout_at(connected_by, connected).await;
+        let early = early.map_err(|_elapsed| Failure::NotReached)?;
+        let patience = self.settings.answer_timeout;
+        let answered = async {
+            let response = match early {
+                Some(response) => response,
+                None => response.await,
+            };
+            read(
+                response.map_err(|error| failure(&error))?,
+                self.settings.answer_bytes,
+            )
+            .await
+        };
+        let answered = timeout(patience, answered).await;
+        answered.map_err(|_elapsed| Failure::TimedOut(patience))?
+    }
+}
+
+fn request(base: &str, call: &Call<'_>) -> Option<Request<Full<Bytes>>> {
+    let uri: Uri = [base, &call.path].concat().parse().ok()?;
+    let mut request = Request::new(Full::new(call.body.clone()));
+    *request.method_mut() = call.method.clone();
+    *request.uri_mut() = uri;
+    call.add_headers(request.headers_mut());
+    Some(request)
+}
+
+async fn read(response: Response<Incoming>, limit: usize) -> Result<Reply, Failure> {
+    let (head, mut body) = response.into_parts();
+    let content_type = head.headers.get(CONTENT_TYPE);
+    let mut reply = Reply {
+        status: head.status,
+        content_type: content_type.map_or_else(String::new, |value| {
+            String::from_utf8_lossy(value.as_bytes())
+                .chars()
+                .take(100)
+                .collect()
+        }),
+        body: Bytes::new(),
+    };
+    let is_success = head.status.is_success();
+    let limit = if is_success {
+        limit
+    } else {
+        limit.min(DRAINED)
+    };
+    let told = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    let mut joined = BytesMut::new();
+    let mut too_long = told > limit;
+    while !too_long && let Some(frame) = body.frame().await {
+        let Ok(frame) = frame else {
+            // Of an error only the status is told, and that is there.
+            return if is_success {
+                Err(Failure::Broken)
+            } else {
+                Ok(reply)
+            };
+        };
+        let Ok(bytes) = frame.into_data() else {
+            continue; // trailers
+        };
+        too_long = reply.body.len() + joined.len() + bytes.len() > limit;
+        if too_long {
+            break;
+        }
+        if reply.body.is_empty() && joined.is_empty() {
+            reply.body = bytes;
+        } else {
+            joined.extend_from_slice(&std::mem::take(&mut reply.body));
+            joined.extend_from_slice(&bytes);
+        }
+    }
+    if too_long && is_success {
+        return Err(Failure::TooLong(limit));
+    }
+    if !joined.is_empty() {
+        reply.body = joined.freeze();
+    }
+    Ok(reply)
+}

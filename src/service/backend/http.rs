@@ -1,0 +1,191 @@
+//! Any web service as a backend: one URL template per request, JSON out and JSON back.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use hyper::{
+    Method,
+    header::{HeaderName, HeaderValue},
+};
+use serde::{Serializer, ser::SerializeMap};
+
+use super::{
+    Wrong,
+    call::{About, Call},
+    template::{SESSION, Template},
+};
+use crate::{service::ServiceError, store::StoreError};
+
+const METHODS: [Method; 5] = [
+    Method::GET,
+    Method::POST,
+    Method::PUT,
+    Method::PATCH,
+    Method::DELETE,
+];
+
+/// What is asked of the web service, and when.
+#[derive(Debug)]
+pub(super) struct Http {
+    /// `_service`: at the create.
+    pub(super) create: Rule,
+    /// `_request.<name>`: at the request of that name.
+    requests: BTreeMap<String, Rule>,
+    /// `_request`: at every other request.
+    pub(super) any: Option<Rule>,
+    /// `_terminate`: after the end.
+    pub(super) terminate: Option<Rule>,
+    /// `_session`: the member of the create's answer that names the session there.
+    pub(super) session: Option<String>,
+}
+
+/// One kind of request.
+#[derive(Debug)]
+pub(super) struct Rule {
+    method: Method,
+    pub(super) template: Template,
+}
+
+impl Http {
+    /// Reads the options of a definition.
+    ///
+    /// # Errors
+    /// Which option, what it is and what was expected.
+    pub(super) fn read(options: &BTreeMap<String, String>) -> Result<Self, Wrong> {
+        let of = |method: &str, option: &str| {
+            let method = options.get(method).or(options.get("_method"));
+            let method = read_method(method).map_err(|problem| Wrong::new("_method", problem))?;
+            let template = options.get(option).map_or("", String::as_str);
+            let template = Template::read(template);
+            let template = template.map_err(|problem| Wrong::new(option, problem))?;
+            Ok::<_, Wrong>(Rule { method, template })
+        };
+        let session = options.get("_session").cloned();
+        let check = |option: &str, rule: &Rule| {
+            let unknown = session.is_none() && rule.template.names(SESSION);
+            let problem = "names {_session}, which needs the option _session";
+            (!unknown)
+                .then_some(())
+                .ok_or_else(|| Wrong::new(option, problem.to_owned()))
+        };
+        let mut requests = BTreeMap::new();
+        for option in options.keys() {
+            if let Some(name) = option.strip_prefix("_request.") {
+                let rule = of(&format!("_method.{name}"), option)?;
+                check(option, &rule)?;
+                requests.insert(name.to_owned(), rule);
+            }
+            if let Some(name) = option.strip_prefix("_method.")
+                && !options.contains_key(&format!("_request.{name}"))
+            {
+                let problem = format!("there is no _request.{name}");
+                return Err(Wrong::new(option, problem));
+            }
+        }
+        let create = of("_method", "_service")?;
+        if create.template.names(SESSION) {
+            let problem = "names {_session}, which the answer to it tells".to_owned();
+            return Err(Wrong::new("_service", problem));
+        }
+        let optional = |method: &str, option: &str| {
+            let there = options.contains_key(option);
+            there.then(|| of(method, option)).transpose()
+        };
+        let any = optional("_method", "_request")?;
+        if let Some(rule) = &any {
+            check("_request", rule)?;
+        }
+        let terminate = optional("_terminate_method", "_terminate")?;
+        if let Some(rule) = &terminate {
+            check("_terminate", rule)?;
+            let known = ["id", "service", SESSION];
+            if let Some(name) = rule.template.placeholder_beside(&known) {
+                let problem =
+                    format!("names {{{name}}}, expected {{id}}, {{service}} or {{_session}}");
+                return Err(Wrong::new("_terminate", problem));
+            }
+        }
+        Ok(Self {
+            create,
+            requests,
+            any,
+            terminate,
+            session,
+        })
+    }
+
+    /// What to do at a request of this name.
+    pub(super) fn rule(&self, request: &str) -> Option<&Rule> {
+        self.requests.get(request).or(self.any.as_ref())
+    }
+
+    /// The requests that have a rule of their own.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.requests.keys().map(String::as_str)
+    }
+
+    pub(super) fn rules(&self) -> impl Iterator<Item = &Rule> {
+        let some = [
+            Some(&self.create),
+            self.any.as_ref(),
+            self.terminate.as_ref(),
+        ];
+        some.into_iter().flatten().chain(self.requests.values())
+    }
+
+    /// Whether a service must know where it runs: because it has a name there, is to be ended there,
+    /// or because there is more than one place.
+    pub(super) fn holds_a_session(&self) -> bool {
+        let anywhere = |rule: &Rule| rule.template.base.is_none();
+        self.session.is_some() || self.terminate.is_some() || self.rules().any(anywhere)
+    }
+}
+
+impl Rule {
+    /// The call that this comes to.
+    ///
+    /// # Errors
+    /// [`ServiceError::InvalidParameter`] where the template cannot be filled.
+    pub(super) fn call<'a>(
+        &self,
+        about: &About<'a>,
+        session: &str,
+        headers: &'a [(HeaderName, HeaderValue)],
+    ) -> Result<Call<'a>, ServiceError> {
+        let has_body = !matches!(self.method, Method::GET | Method::DELETE);
+        let body = if has_body { json(about)? } else { Bytes::new() };
+        Ok(Call {
+            method: self.method.clone(),
+            path: self.template.expand(about, session)?,
+            body,
+            content_type: has_body.then_some("application/json"),
+            headers,
+            trail: about.trail,
+        })
+    }
+}
+
+fn read_method(name: Option<&String>) -> Result<Method, String> {
+    let Some(name) = name else {
+        return Ok(Method::POST);
+    };
+    let known = METHODS
+        .into_iter()
+        .find(|method| method.as_str() == name.trim());
+    known.ok_or_else(|| format!("is {name:?}, expected GET, POST, PUT, PATCH or DELETE"))
+}
+
+/// The pairs as an object, `_data_id` first.
+fn json(about: &About<'_>) -> Result<Bytes, ServiceError> {
+    let mut body = Vec::with_capacity(256);
+    let mut json = serde_json::Serializer::new(&mut body);
+    let written = json.serialize_map(None).and_then(|mut map| {
+        map.serialize_entry("_data_id", about.id.as_str())?;
+        for (name, value) in about.pairs.iter().filter(|(name, _)| name != "_data_id") {
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
+    });
+    written.map_err(|error| StoreError::Bug(error.to_string()))?;
+    Ok(Bytes::from(body))
+}

@@ -1,0 +1,37 @@
+//! Whom TLS trusts.
+
+use std::sync::Arc;
+
+use rustls::{
+    ClientConfig, RootCertStore,
+    crypto::ring,
+    pki_types::{CertificateDer, pem::PemObject},
+};
+use tracing::warn;
+
+/// TLS that trusts the system's certificates and `authorities`, which is PEM. They are only read if it
+/// is `wanted`, for they take a MiB; else nobody is trusted.
+///
+/// # Errors
+/// What is wrong with `authorities`.
+pub(super) fn config(authorities: Option<&str>, wanted: bool) -> Result<ClientConfig, String> {
+    let mut trusted = RootCertStore::empty();
+    if wanted {
+        let system = rustls_native_certs::load_native_certs();
+        for error in system.errors {
+            warn!(%error, "certificates of the system cannot be read");
+        }
+        trusted.add_parsable_certificates(system.certs);
+        let authorities = authorities.unwrap_or_default().as_bytes();
+        for certificate in CertificateDer::pem_slice_iter(authorities) {
+            let wrong = |error: &dyn std::fmt::Display| format!("backend.ca_file: {error}");
+            let certificate = certificate.map_err(|error| wrong(&error))?;
+            trusted.add(certificate).map_err(|error| wrong(&error))?;
+        }
+    }
+    let provider = Arc::new(ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?;
+    Ok(config.with_root_certificates(trusted).with_no_client_auth())
+}

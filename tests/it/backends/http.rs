@@ -1,0 +1,240 @@
+//! Any web service as a backend.
+
+use serde_json::{Value, json};
+use switchboard::{app, settings::Settings};
+
+use crate::support::{
+    Answer, Bodies, Catalogue, Multipart, TestApp,
+    backends::{Backend, Way, serving, web},
+    on_every_kind_of_store,
+};
+
+on_every_kind_of_store!(
+    each_request_has_its_template_and_its_method,
+    json_goes_out_and_comes_back,
+    what_a_client_sends_stays_in_its_place,
+    a_session_of_the_web_service_is_named_by_its_answer,
+    secrets_go_into_headers_only,
+);
+
+async fn create(app: &TestApp, form: &str) -> String {
+    let request = app.post("/genesys/1/service/web").form_body(form);
+    Answer::of(request).await.service()
+}
+
+async fn each_request_has_its_template_and_its_method(app: TestApp) {
+    let backend = Backend::of(r#"{"a":1}"#).await;
+    let url = backend.url();
+    let options = format!(
+        "_method = 'PUT'\n\
+         '_request.send' = '{url}/rooms/{{id}}/{{kind}}'\n\
+         '_request.list/all' = '{url}/rooms/{{id}}?from={{from}}&by={{service}}'\n\
+         '_method.list/all' = 'GET'\n\
+         _request = '{url}/other/{{request}}'\n"
+    );
+    let app = serving(
+        &app,
+        &(web(&format!("{url}/rooms?nick={{nick}}")) + &options),
+        &[],
+    )
+    .await;
+    let service = create(&app, "nick=J%26J+%C3%A9&_a=1").await;
+    assert_eq!(backend.last().line(), "PUT /rooms?nick=J%26J%20%C3%A9");
+    let id = service.rsplit('/').next().unwrap();
+    let ask = async |request: &str, form: &str| {
+        let request = app.post(&format!("{service}/{request}")).form_body(form);
+        let answer = Answer::of(request).await;
+        assert_eq!(answer.text(), r#"{"a":1}"#);
+        backend.last()
+    };
+    let sent = ask("send", "kind=x/y").await;
+    assert_eq!(sent.line(), format!("PUT /rooms/{id}/x%2Fy"));
+    let sent = ask("list/all", "from=2&more=3").await;
+    assert_eq!(sent.line(), format!("GET /rooms/{id}?from=2&by=web"));
+    assert_eq!((sent.body.as_str(), sent.header("content-type")), ("", ""));
+    let sent = ask("some/thing%3Felse", "").await;
+    assert_eq!(sent.line(), "PUT /other/some/thing%3Felse");
+}
+
+async fn json_goes_out_and_comes_back(app: TestApp) {
+    let backend = Backend::of(r#"{"_id":"theirs"}"#).await;
+    let url = backend.url();
+    let options = format!("_request = '{url}/{{request}}'");
+    let app = serving(&app, &(web(&url) + &options), &[]).await;
+    let request = app.post("/genesys/1/service/web");
+    let answer = Answer::of(request.form_body("_p=1&_data_id=x&user=data")).await;
+    assert_eq!(answer.text(), r#"{"_id":"theirs"}"#, "its answer has one");
+    let sent = backend.last();
+    assert_eq!(sent.header("content-type"), "application/json");
+    let body: Value = serde_json::from_str(&sent.body).unwrap();
+    let id = body["_data_id"].as_str().unwrap();
+    assert_eq!(body, json!({"_data_id": id, "_p": "1"}));
+    let service = format!("/genesys/1/service/{id}");
+    assert_eq!(app.storage(&service).await, json!({"user": "data"}));
+    let body = Multipart::new()
+        .text("q", "\"é\"\n")
+        .file("f", "f", "image/png", b"1");
+    let ask = app.post(&format!("{service}/ask")).multipart_body(body);
+    assert_eq!(Answer::of(ask).await.text(), r#"{"_id":"theirs"}"#);
+    let body: Value = serde_json::from_str(&backend.last().body).unwrap();
+    let path = format!("{service}/storage/binary/f");
+    assert_eq!(body, json!({"_data_id": id, "q": "\"é\"\n", "f": path}));
+}
+
+async fn what_a_client_sends_stays_in_its_place(app: TestApp) {
+    let backend = Backend::of("{}").await;
+    let url = backend.url();
+    let options = format!("'_request.go' = '{url}/a/{{to}}/b?c={{also}}'");
+    let app = serving(&app, &(web(&url) + &options), &[]).await;
+    let service = create(&app, "").await;
+    let go = async |to: &str| {
+        let form = json!({"to": to, "also": to}).to_string();
+        Answer::of(app.post(&format!("{service}/go")).json_body(&form)).await
+    };
+    for to in [
+        "@evil.test",
+        "//evil.test/",
+        "?x#y",
+        "%2e%2e/",
+        "\r\nHost: evil",
+        "a:b@c",
+    ] {
+        assert_eq!(go(to).await.status, 200, "{to:?}");
+        let arrived = backend.last();
+        assert_eq!(arrived.header("host"), backend.address.to_string());
+        let segments: Vec<&str> = arrived.path.split(['/', '?', '#']).collect();
+        assert_eq!(segments.len(), 5, "{segments:?}");
+        assert_eq!((segments[1], segments[3]), ("a", "b"));
+    }
+    let before = backend.arrived().len();
+    for to in ["..", ".", ""] {
+        go(to).await.message_of("InvalidParameter", 400);
+    }
+    assert_eq!(backend.arrived().len(), before);
+}
+
+async fn a_session_of_the_web_service_is_named_by_its_answer(app: TestApp) {
+    let backend = Backend::of(r#"{"chat":{"x":1},"room":17}"#).await;
+    let options = format!(
+        "_ors = '{}'\n_session = 'room'\n_request = '/rooms/{{_session}}/{{request}}'\n\
+         _terminate = '/rooms/{{_session}}'\n_terminate_method = 'DELETE'\n",
+        backend.url()
+    );
+    let app = serving(&app, &(web("/rooms") + &options), &[]).await;
+    let service = create(&app, "").await;
+    let ask = app.post(&format!("{service}/say")).form_body("a=1");
+    assert_eq!(Answer::of(ask).await.status, 200);
+    assert_eq!(backend.last().line(), "POST /rooms/17/say");
+    Answer::of(app.delete(&service)).await.assert_ok();
+    backend.awaits("DELETE /rooms/17").await;
+    backend.answers(|_| Way::ok(r#"{"room":""}"#));
+    let create = Answer::of(app.post("/genesys/1/service/web")).await;
+    let message = create.message_of("BackendUnreachable", 502);
+    assert!(message.contains("\"room\" names no session"), "{message}");
+}
+
+async fn secrets_go_into_headers_only(app: TestApp) {
+    let backend = Backend::of("{}").await;
+    let catalogue = Catalogue::of(
+        &(web(&(backend.url() + "/{_token}"))
+            + "'_header.Authorization' = 'Bearer ${BACKEND_TOKEN}!'"),
+    );
+    let settings = |token: &str| {
+        let variables = [
+            ("SWITCHBOARD__CATALOG__FILE", catalogue.path()),
+            ("BACKEND_TOKEN", token),
+        ];
+        Settings::load(None, variables).unwrap()
+    };
+    let read = app::catalog(&settings("s3cret")).unwrap();
+    assert!(!format!("{read:?}").contains("s3cret"), "{read:?}");
+    assert!(!format!("{:?}", settings("s3cret")).contains("s3cret"));
+    let wrong = app::catalog(&settings("s3cret\n")).unwrap_err().to_string();
+    assert!(wrong.contains("no header may have"), "{wrong}");
+    assert!(!wrong.contains("s3cret"), "{wrong}");
+    let unset = app::catalog(&settings("")).unwrap_err().to_string();
+    assert!(
+        unset.ends_with(
+            "service \"web\", option _header.Authorization: the environment variable \
+             \"BACKEND_TOKEN\" is not set"
+        ),
+        "{unset}"
+    );
+    drop(app);
+}
+
+#[test]
+fn a_definition_that_cannot_be_served_is_refused_when_it_is_read() {
+    let settings = |catalogue: &Catalogue| {
+        let variables = [("SWITCHBOARD__CATALOG__FILE", catalogue.path())];
+        Settings::load(None, variables).unwrap()
+    };
+    let ors = "_type = 'ors'\n_service = 'http://d/x.scxml'\n";
+    let web = "_type = 'http'\n_service = 'http://h/x'\n";
+    for (options, option, expected) in [
+        (
+            "_type = 'ors'\n_ors = 'http://o'\n",
+            "_service",
+            "expected http://",
+        ),
+        (ors, "_ors", "is missing"),
+        (&format!("{ors}_ors = 'ors:7210'\n"), "_ors", "\"ors:7210\""),
+        (
+            &format!("{ors}_ors = 'http://o'\n_ors_lb_strategy = 'best'\n"),
+            "_ors_lb_strategy",
+            "circular or linear",
+        ),
+        ("_type = 'http'\n", "_service", "expected http://"),
+        (
+            "_type = 'http'\n_service = 'http://{h}/x'\n",
+            "_service",
+            "may only stand in the path",
+        ),
+        (
+            "_type = 'http'\n_service = '/x'\n",
+            "_ors",
+            "begins with its path",
+        ),
+        (
+            "_type = 'http'\n_service = 'http://h/{_session}'\n",
+            "_service",
+            "_session",
+        ),
+        (
+            &format!("{web}_method = 'TRACE'\n"),
+            "_method",
+            "GET, POST, PUT, PATCH or DELETE",
+        ),
+        (
+            &format!("{web}'_method.a' = 'GET'\n"),
+            "_method.a",
+            "there is no _request.a",
+        ),
+        (
+            &format!("{web}'_request.a' = 'http://h/{{_session}}'\n"),
+            "_request.a",
+            "needs the option _session",
+        ),
+        (
+            &format!("{web}_terminate = 'http://h/{{x}}'\n"),
+            "_terminate",
+            "{id}, {service} or {_session}",
+        ),
+        (
+            &format!("{web}'_header.Host' = 'x'\n"),
+            "_header.Host",
+            "cannot be configured",
+        ),
+        (
+            &format!("{web}'_header.a b' = 'x'\n"),
+            "_header.a b",
+            "no name of a header",
+        ),
+    ] {
+        let catalogue = Catalogue::of(&format!("[services.x]\n{options}"));
+        let error = app::catalog(&settings(&catalogue)).unwrap_err().to_string();
+        let told = format!("service \"x\", option {option}: ");
+        assert!(error.contains(&told), "{options}: {error}");
+        assert!(error.contains(expected), "{options}: {error}");
+    }
+}

@@ -1,0 +1,92 @@
+//! Backends behind TLS.
+
+use std::sync::Arc;
+
+use redis_test::utils::build_keys_and_certs_for_tls;
+use rustls::{
+    ServerConfig,
+    crypto::ring,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+};
+use switchboard::settings::Settings;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
+use tokio_rustls::TlsAcceptor;
+
+use crate::support::{
+    Answer, TestApp,
+    backends::{serving, web},
+};
+
+/// A backend that answers everything with `{}` over TLS; gives its port.
+async fn listen(config: ServerConfig) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let acceptor = acceptor.clone();
+            tokio::spawn(async move {
+                let mut stream = acceptor.accept(stream).await.ok()?;
+                let mut bytes = [0; 4096];
+                while stream.read(&mut bytes).await.ok()? > 0 {
+                    let answer = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
+                    stream.write_all(answer.as_bytes()).await.ok()?;
+                    stream.flush().await.ok()?;
+                }
+                Some(())
+            });
+        }
+    });
+    port
+}
+
+#[tokio::test]
+async fn a_backend_is_trusted_by_the_authorities_that_are_set_and_by_no_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = build_keys_and_certs_for_tls(&folder);
+    let chain = CertificateDer::pem_file_iter(&files.redis_crt).unwrap();
+    let chain = chain.collect::<Result<Vec<_>, _>>().unwrap();
+    let key = PrivateKeyDer::from_pem_file(&files.redis_key).unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .unwrap();
+    let port = listen(config).await;
+    let app = TestApp::on_memory().await;
+    let services = web(&format!("https://127.0.0.1:{port}/x"));
+    let authorities = files.ca_crt.to_str().unwrap();
+    let trusting = serving(&app, &services, &[("backend.ca_file", authorities)]).await;
+    let create = trusting.post("/genesys/1/service/web");
+    Answer::of(create).await.service();
+    let strict = serving(&app, &services, &[]).await;
+    let create = strict.post("/genesys/1/service/web");
+    let message = Answer::of(create)
+        .await
+        .message_of("BackendUnreachable", 502);
+    assert_eq!(
+        message,
+        "HTTP request failed: cannot connect to the backend"
+    );
+    let plain = serving(&app, &services.replace("https", "http"), &[]).await;
+    let create = plain.post("/genesys/1/service/web");
+    Answer::of(create)
+        .await
+        .message_of("BackendUnreachable", 502);
+}
+
+#[test]
+fn a_file_of_authorities_that_is_none_is_refused() {
+    for file in ["/nowhere.pem", "Cargo.toml"] {
+        let wrong = Settings::load(None, [("SWITCHBOARD__BACKEND__CA_FILE", file)]);
+        let message = wrong.unwrap_err().to_string();
+        assert!(
+            message.starts_with("setting `backend.ca_file`"),
+            "{message}"
+        );
+    }
+}
