@@ -32,7 +32,12 @@ async fn the_documented_rights_are_enough_for_everything() {
         .arg(documented(&prefix));
     acl.exec_async(&mut connection).await.unwrap();
     let url = redis.url().replace("//", "//switchboard:hunter2@");
-    let app = TestApp::start(Some(Arc::clone(&redis)), &prefix, &[("redis.url", &url)]).await;
+    let settings = [
+        ("redis.url", url.as_str()),
+        ("throttle.creates_per_address", "1000"),
+        ("throttle.failed_matches_per_number", "1000"),
+    ];
+    let app = TestApp::start(Some(Arc::clone(&redis)), &prefix, &settings).await;
 
     let service = app.create("a=1").await;
     let file = Multipart::new().file("map", "map.png", "image/png", b"bytes");
