@@ -100,11 +100,10 @@ impl Request {
             format!(
                 "math.randomseed(1)
                  local head, tail
-                 function init(arguments)
-                   wrk.init(arguments)
-                   head, tail = string.match(wrk.format(), '^(.*)%*(.*)$')
-                 end
                  function request()
+                   if not head then
+                     head, tail = string.match(wrk.format(), '^(.*)%*(.*)$')
+                   end
                    return head .. string.format('%012d', math.random({count}) - 1) .. tail
                  end\n"
             )
