@@ -12,7 +12,8 @@ use switchboard::{
     cli::{Arguments, Command},
     healthcheck,
     settings::Settings,
-    shutdown, telemetry,
+    shutdown::Signals,
+    telemetry,
 };
 use tracing::error;
 
@@ -52,10 +53,10 @@ fn start() -> Result<ExitCode, StartError> {
         return audit(&settings);
     }
     actix_web::rt::System::new().block_on(async {
-        let grace = settings.server.grace;
+        let (signals, grace) = (Signals::listen(), settings.server.grace);
         let running = app::start(settings).await?;
         running.tell();
-        let asked = shutdown::asked(running.readiness.clone(), grace);
+        let asked = signals.asked(running.readiness.clone(), grace);
         let ended = running.until(asked).await;
         ended.map_err(StartError::Served)?;
         Ok(ExitCode::SUCCESS)

@@ -11,7 +11,7 @@ use std::{
 };
 
 use tokio::{
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     time,
 };
 use tracing::{info, warn};
@@ -35,31 +35,46 @@ impl Readiness {
     }
 }
 
-/// Returns when the process is to stop. SIGTERM says that it will be, in `grace`: until then it is not
-/// ready, and serves on. SIGINT, or a second signal, ends it at once. Where the system does not let
-/// signals be listened to this never returns: then the system's own way of ending a process remains.
-pub async fn asked(readiness: Readiness, grace: Duration) {
-    let listened = (
-        signal(SignalKind::terminate()),
-        signal(SignalKind::interrupt()),
-    );
-    let (Ok(mut terminate), Ok(mut interrupt)) = listened else {
-        warn!("signals cannot be listened to: the service will not stop gracefully");
-        return pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => return,
+/// The signals that ask the process to stop, listened to from the time this is made: before anybody is
+/// told that the service is there, or one that comes early kills it as if it knew none.
+pub struct Signals(Option<(Signal, Signal)>);
+
+impl Signals {
+    /// Begins to listen. Where the system does not let that be done, its own way of ending a process
+    /// remains.
+    #[must_use]
+    pub fn listen() -> Self {
+        let listened = (
+            signal(SignalKind::terminate()),
+            signal(SignalKind::interrupt()),
+        );
+        let (Ok(terminate), Ok(interrupt)) = listened else {
+            warn!("signals cannot be listened to: the service will not stop gracefully");
+            return Self(None);
+        };
+        Self(Some((terminate, interrupt)))
     }
-    readiness.drain();
-    let seconds = grace.as_secs();
-    info!(
-        seconds,
-        "asked to stop; not ready any more, serving on for a grace"
-    );
-    tokio::select! {
-        () = time::sleep(grace) => {}
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+
+    /// Returns when the process is to stop. SIGTERM says that it will be, in `grace`: until then it is
+    /// not ready, and serves on. SIGINT, or a second signal, ends it at once.
+    pub async fn asked(self, readiness: Readiness, grace: Duration) {
+        let Some((mut terminate, mut interrupt)) = self.0 else {
+            return pending().await;
+        };
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => return,
+        }
+        readiness.drain();
+        let seconds = grace.as_secs();
+        info!(
+            seconds,
+            "asked to stop; not ready any more, serving on for a grace"
+        );
+        tokio::select! {
+            () = time::sleep(grace) => {}
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
     }
 }
