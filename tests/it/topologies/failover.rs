@@ -8,7 +8,7 @@ use std::{
 
 use redis::{Value, cmd, from_redis_value};
 
-use crate::support::{Answer, Bodies, TestApp, TestRedis, random_prefix};
+use crate::support::{Answer, Bodies, TestApp, TestRedis, random_prefix, tell};
 
 /// How long a failover may take on a busy machine.
 const FAILOVER: Duration = Duration::from_secs(60);
@@ -31,7 +31,8 @@ async fn write_through(
     service: &str,
     outage: impl Fn(),
 ) -> Vec<String> {
-    let (mut stored, mut failed, mut began) = (Vec::new(), 0, None);
+    let (mut stored, mut failed) = (Vec::new(), 0);
+    let (mut began, mut resumed): (Option<Instant>, bool) = (None, false);
     for n in 0.. {
         let key = format!("key{n}");
         let app = if stored.len() < 60 { before } else { after };
@@ -42,6 +43,13 @@ async fn write_through(
         assert!(took < Duration::from_secs(15), "{took:?}");
         if answer.status == 200 {
             stored.push(key);
+            if let (true, false, Some(began)) = (failed > 0, resumed, began) {
+                tell(
+                    "from the death of a primary to the first change",
+                    began.elapsed(),
+                );
+                resumed = true;
+            }
             if failed > 0 && stored.len() > 100 {
                 return stored;
             }
@@ -54,7 +62,7 @@ async fn write_through(
             outage();
             began = Some(Instant::now());
         }
-        let since = began.map_or(Duration::ZERO, |began: Instant| began.elapsed());
+        let since = began.map_or(Duration::ZERO, |began| began.elapsed());
         assert!(since < FAILOVER, "{failed} writes failed in {since:?}");
     }
     stored
