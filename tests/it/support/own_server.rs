@@ -82,6 +82,10 @@ impl OwnServer {
         assert!(sent.success());
     }
 
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     pub(crate) fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
