@@ -5,7 +5,8 @@
 run:
 	cargo run --release
 
-# Formatting, lints and docs as errors, then every test. Needs redis-server, and installs it.
+# Formatting, lints and docs as errors, then every test. Needs redis-server and promtool (prometheus), and
+# installs them.
 test: tools-test lint
 	cargo test --locked
 
@@ -23,7 +24,7 @@ bench: tools-bench
 	cargo bench --locked --bench service
 
 tools-test:
-	@.ci/install redis-server
+	@.ci/install redis-server prometheus
 
 tools-bench:
 	@.ci/install redis-server wrk webdis
