@@ -42,7 +42,27 @@ impl Program {
     /// has nothing else.
     pub(crate) fn run(arguments: &[&str], settings: &[(&str, &str)]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_switchboard"));
-        command.args(arguments).env_clear();
+        command.args(arguments);
+        Self::spawn(command, settings)
+    }
+
+    /// Serves as by [`Program::serve`], with so many open files allowed to begin with.
+    pub(crate) fn serve_with_files(count: u32) -> Self {
+        let mut command = Command::new("/bin/sh");
+        let line = format!("ulimit -Sn {count} && exec \"$0\"");
+        command.args(["-c", &line, env!("CARGO_BIN_EXE_switchboard")]);
+        Self::spawn(command, &Self::SERVING)
+    }
+
+    /// A free port, and no grace.
+    const SERVING: [(&str, &str); 3] = [
+        ("server.listen", "127.0.0.1:0"),
+        ("server.workers", "1"),
+        ("server.grace_seconds", "0"),
+    ];
+
+    fn spawn(mut command: Command, settings: &[(&str, &str)]) -> Self {
+        command.env_clear();
         for (setting, value) in settings {
             let name = setting.replace('.', "__").to_uppercase();
             command.env(format!("SWITCHBOARD__{name}"), value);
@@ -65,13 +85,7 @@ impl Program {
 
     /// Serves on a free port, and stops without a grace, with these settings beside.
     pub(crate) fn serve(settings: &[(&str, &str)]) -> Self {
-        let mut all = vec![
-            ("server.listen", "127.0.0.1:0"),
-            ("server.workers", "1"),
-            ("server.grace_seconds", "0"),
-        ];
-        all.extend_from_slice(settings);
-        Self::run(&[], &all)
+        Self::run(&[], &[&Self::SERVING, settings].concat())
     }
 
     /// Where it listens, from its log.
