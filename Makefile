@@ -1,18 +1,27 @@
 # The README's commands. `make test` is what CI runs.
 
-.PHONY: run test lint bench tools-test tools-bench
+.PHONY: run test lint lint-deploy check-deploy bench tools-test tools-bench
 
 run:
 	cargo run --release
 
-# Formatting, lints and docs as errors, then every test. Needs redis-server, and installs it.
-test: tools-test lint
+# Formatting, lints, docs and what is deployed with, then every test. Needs redis-server and promtool, and
+# installs them.
+test: tools-test lint lint-deploy
 	cargo test --locked
 
 lint:
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
+
+# The chart, alerts, dashboard, Dockerfile and scripts, without an engine or a cluster.
+lint-deploy:
+	deploy/lint
+
+# The image built, docker-compose.yml up, a replica killed under load, everything down. Needs Docker.
+check-deploy:
+	deploy/check
 
 # One table: this service beside webdis, and what it takes of memory. Needs wrk too.
 bench: tools-bench
