@@ -99,8 +99,9 @@ def check_together(resources):
             assert all(port["port"] in ports for port in rule["ports"]), policy["metadata"]["name"]
     for monitor in of_kind(resources, "ServiceMonitor"):
         wanted = monitor["spec"]["selector"]["matchLabels"].items()
-        watched = [s for s in of_kind(resources, "Service") if wanted <= s["metadata"]["labels"].items()]
-        assert [port["name"] for s in watched for port in s["spec"]["ports"]] == ["private"], watched
+        (watched,) = (s for s in of_kind(resources, "Service") if wanted <= s["metadata"]["labels"].items())
+        there = {port["name"] for port in watched["spec"]["ports"]}
+        assert there == {endpoint["port"] for endpoint in monitor["spec"]["endpoints"]}, there
 
 
 def check_secrets(name, resources):
@@ -173,7 +174,7 @@ def check_sets():
                 try:
                     validate(resource, kubernetes)
                 except Exception as error:
-                    sys.exit(f"{path.name}, Kubernetes {kubernetes}, {resource['kind']}: {error}")
+                    sys.exit(f"{path.name}, Kubernetes {kubernetes}, {resource['kind']}: {error!r} {error}")
         resources, notes = render(values)
         assert "/genesys/1/service/" in notes, notes
         check_together(resources)
