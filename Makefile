@@ -5,8 +5,8 @@
 run:
 	cargo run --release
 
-# Formatting, lints, docs and what is deployed with, then every test. Needs redis-server and promtool, and
-# installs them.
+# Formatting, lints, docs and what is deployed with, then every test. Needs redis-server and promtool
+# (prometheus), and installs them.
 test: tools-test lint lint-deploy
 	cargo test --locked
 
@@ -28,7 +28,7 @@ bench: tools-bench
 	cargo bench --locked --bench service
 
 tools-test:
-	@.ci/install redis-server
+	@.ci/install redis-server prometheus
 
 tools-bench:
 	@.ci/install redis-server wrk webdis

@@ -208,7 +208,7 @@ impl Backing {
         sessions: Arc<dyn Sessions>,
     ) -> Result<JoinHandle<()>, StoreError> {
         match self {
-            Self::Memory(store) => Ok(tokio::spawn(Arc::clone(store).clean_up(sessions))),
+            Self::Memory(store) => Ok(tokio::spawn(Arc::clone(store).clean_up(groups, sessions))),
             Self::Redis(settings) => {
                 let store = open_redis(settings).await?;
                 Ok(tokio::spawn(store.clean_up(groups, sessions)))

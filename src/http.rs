@@ -15,7 +15,7 @@ use actix_web::{
 use ipnet::IpNet;
 use secrecy::SecretString;
 
-pub use self::error::ApiError;
+pub use self::{error::ApiError, watch::Watching};
 use crate::{
     service::Services,
     settings::{Cors, Groups, Limits, Settings},
@@ -30,12 +30,14 @@ mod cors;
 mod error;
 mod gate;
 mod health;
+mod metrics;
 mod path;
 mod reply;
 mod requests;
 mod services;
 mod storage;
 mod trail;
+mod watch;
 
 /// What the handlers of one worker share.
 pub struct Api {
@@ -80,11 +82,16 @@ pub struct Exposure {
     /// Whether anything is asked of the callers of services: credentials, API keys, origins. If not,
     /// nobody is looked at on the way to a route.
     pub gated: bool,
+    /// What is told of requests.
+    pub watching: Watching,
 }
 
 /// All routes. They are tried in this order, so those asked most come first; only the two that take
 /// any rest of a path have to stand behind the others.
-pub fn routes(config: &mut ServiceConfig, Exposure { groups, gated }: Exposure) {
+pub fn routes(config: &mut ServiceConfig, exposure: Exposure) {
+    let Exposure {
+        groups, watching, ..
+    } = exposure;
     let client = [
         at("/genesys/1/service/{id}/storage/{key}")
             .on(Method::GET, get().to(storage::read))
@@ -117,43 +124,72 @@ pub fn routes(config: &mut ServiceConfig, Exposure { groups, gated }: Exposure) 
         at("/livez").on(Method::GET, get().to(health::live)),
         at("/readyz").on(Method::GET, get().to(health::ready)),
     ];
+    let telling = [at("/metrics").on(Method::GET, get().to(metrics::tell))];
+    let open = Exposure {
+        gated: false,
+        ..exposure
+    };
     if groups.client {
-        serve(config, client, gated);
+        serve(config, client, exposure);
     } else if groups.matching {
-        serve(config, matching, gated);
+        serve(config, matching, exposure);
     }
     if groups.admin {
-        serve(config, admin, false);
+        serve(config, admin, open);
     }
-    serve(config, health, false);
+    if groups.admin && watching.counts() {
+        serve(config, telling, open);
+    }
+    serve(config, health, open);
+    serve(config, [Endpoint::nowhere()], open);
     config.default_service(web::to(no_route));
 }
 
-fn serve<const N: usize>(config: &mut ServiceConfig, endpoints: [Endpoint; N], gated: bool) {
+fn serve<const N: usize>(config: &mut ServiceConfig, endpoints: [Endpoint; N], exposure: Exposure) {
     for endpoint in endpoints {
+        let watch = exposure.watching.at(endpoint.name);
         let resource = endpoint.resource();
-        if gated {
-            config.service(resource.wrap(from_fn(gate::pass)));
-        } else {
-            config.service(resource);
-        }
+        match (watch, exposure.gated) {
+            (None, false) => config.service(resource),
+            (None, true) => config.service(resource.wrap(from_fn(gate::pass))),
+            (Some(watch), false) => {
+                let watched = move |request, next: &_| watch.pass(request, next);
+                config.service(resource.wrap_fn(watched))
+            }
+            (Some(watch), true) => {
+                let watched = move |request, next: &_| watch.pass(request, next);
+                let gated = resource.wrap(from_fn(gate::pass));
+                config.service(gated.wrap_fn(watched))
+            }
+        };
     }
 }
 
 /// One path and what it answers to.
 struct Endpoint {
+    /// What it is called where requests are told of: its path.
+    name: &'static str,
     resource: Resource,
     allowed: Vec<Method>,
 }
 
-fn at(path: &str) -> Endpoint {
+fn at(path: &'static str) -> Endpoint {
     Endpoint {
+        name: path,
         resource: web::resource(path),
         allowed: Vec::new(),
     }
 }
 
 impl Endpoint {
+    /// Every path that is not somebody's before it.
+    fn nowhere() -> Self {
+        Self {
+            name: "none",
+            ..at("/{nowhere:.*}")
+        }
+    }
+
     fn on(mut self, method: Method, route: Route) -> Self {
         self.resource = self.resource.route(route);
         self.allowed.push(method);

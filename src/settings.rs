@@ -15,6 +15,7 @@ mod layers;
 mod names;
 mod read;
 mod redis;
+mod telling;
 #[cfg(test)]
 mod tests;
 
@@ -32,8 +33,12 @@ pub use self::{
     callers::{Auth, Cors, Credentials, Groups, Throttle, Tls, TlsFiles, TlsVersion},
     error::{Origin, SettingsError},
     redis::{ClientCertificate, Redis, RedisMode, RedisTls},
+    telling::{Log, LogFormat, LoggedRequests, Metrics},
 };
 use self::{environment::Environment, layers::Layers};
+
+/// The version of this program.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 const SHIPPED_CATALOG: &str = include_str!("../config/catalog.toml");
 
@@ -66,6 +71,8 @@ pub struct Settings {
     pub limits: Limits,
     /// `[log]`: what is logged, and how.
     pub log: Log,
+    /// `[metrics]`: whether anything is counted.
+    pub metrics: Metrics,
     environment: Environment,
 }
 
@@ -164,26 +171,6 @@ pub struct Limits {
     pub keys: usize,
     /// The longest life of a service.
     pub life: Duration,
-}
-
-/// `[log]`
-#[derive(Clone, Debug)]
-pub struct Log {
-    /// Directives that `tracing_subscriber::EnvFilter` is known to accept.
-    pub level: String,
-    /// How a line looks.
-    pub format: LogFormat,
-}
-
-/// `log.format`
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// `Pretty` on a terminal, `Json` everywhere else.
-    Auto,
-    /// A line for people.
-    Pretty,
-    /// One JSON object a line.
-    Json,
 }
 
 impl Settings {

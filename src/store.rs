@@ -24,6 +24,7 @@ pub use self::{
     hash::stable_hash,
     moment::Moment,
     names::{IdempotencyKey, KeyName, MAX_KEY_NAME_BYTES, ServiceId},
+    observed::Observed,
     session::{Ended, Running, Session, Sessions},
     tally::{Counted, Tally},
 };
@@ -36,6 +37,7 @@ mod hash;
 pub mod memory;
 mod moment;
 mod names;
+mod observed;
 pub mod redis;
 mod session;
 mod tally;

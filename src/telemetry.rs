@@ -1,91 +1,9 @@
-//! What the program tells about itself. So far that is its log, on standard error.
+//! What the program tells about itself: its log, and its metrics.
 //!
-//! Lines are written by the thread they come from. When nobody reads them any more they are lost in
-//! silence; a reader that is merely slow slows that thread down.
+//! All layers may name this part, for all of them have something to tell; it names none of them, only
+//! `settings`. Both belong to the process, not to one service in it.
 
-use std::io::{self, IsTerminal};
+pub use self::log::{TelemetryError, start};
 
-use tracing::subscriber::{self, SetGlobalDefaultError};
-use tracing_subscriber::{EnvFilter, filter};
-
-use crate::settings::{Log, LogFormat};
-
-/// Why the log could not be started.
-#[derive(Debug, thiserror::Error)]
-pub enum TelemetryError {
-    /// `log.level` is no filter. Cannot happen with settings that were loaded.
-    #[error("log.level cannot be used: {0}")]
-    Level(#[from] filter::ParseError),
-
-    /// Somebody in this process listens already, and goes on to.
-    #[error("the log has been started before: {0}")]
-    Started(#[from] SetGlobalDefaultError),
-}
-
-/// Starts the log, once for the whole process.
-///
-/// # Errors
-///
-/// [`TelemetryError::Started`] the second time, which changes nothing: tests may ignore it.
-pub fn start(log: &Log) -> Result<(), TelemetryError> {
-    let terminal = io::stderr().is_terminal();
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::builder().parse(&log.level)?)
-        .with_writer(io::stderr)
-        // They would be told by `eprintln!`, which panics when standard error is gone; and that it is
-        // gone is the most likely such error.
-        .log_internal_errors(false);
-
-    match in_format(log.format, terminal) {
-        LogFormat::Json => subscriber::set_global_default(
-            // Our fields stand beside `level` and `message`, where log collectors look for them.
-            lines
-                .json()
-                .flatten_event(true)
-                .with_span_list(false)
-                .finish(),
-        )?,
-        // Colours are left as they are on a terminal, because NO_COLOR may have switched them off.
-        _ if terminal => subscriber::set_global_default(lines.finish())?,
-        _ => subscriber::set_global_default(lines.with_ansi(false).finish())?,
-    }
-    Ok(())
-}
-
-/// `format`, decided where it is left open.
-fn in_format(format: LogFormat, terminal: bool) -> LogFormat {
-    match format {
-        LogFormat::Auto if terminal => LogFormat::Pretty,
-        LogFormat::Auto => LogFormat::Json,
-        decided => decided,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::settings::Settings;
-
-    #[test]
-    fn starting_twice_is_an_error_and_no_panic() {
-        let log = Settings::defaults().unwrap().log;
-        // Another test of this process may have been first.
-        let _ = start(&log);
-        assert!(matches!(start(&log), Err(TelemetryError::Started(_))));
-    }
-
-    #[test]
-    fn a_level_that_is_none_is_an_error() {
-        let mut log = Settings::defaults().unwrap().log;
-        log.level = "info,switchboard=loud".to_owned();
-        assert!(matches!(start(&log), Err(TelemetryError::Level(_))));
-    }
-
-    #[test]
-    fn only_a_terminal_gets_lines_for_people_unless_they_are_asked_for() {
-        assert_eq!(in_format(LogFormat::Auto, true), LogFormat::Pretty);
-        assert_eq!(in_format(LogFormat::Auto, false), LogFormat::Json);
-        assert_eq!(in_format(LogFormat::Pretty, false), LogFormat::Pretty);
-        assert_eq!(in_format(LogFormat::Json, true), LogFormat::Json);
-    }
-}
+pub mod log;
+pub mod metrics;

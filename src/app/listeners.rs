@@ -15,11 +15,11 @@ use socket2::SockRef;
 
 use super::{Backing, StartError};
 use crate::{
-    http::{self, Api, Exposure},
+    http::{self, Api, Exposure, Watching},
     service::{Backends, Catalog, Numbering, Services},
     settings::{Groups, Limits, Settings},
     shutdown::Readiness,
-    store::StoreError,
+    store::{Observed, StoreError},
 };
 
 /// An address that is bound and not yet served.
@@ -71,6 +71,7 @@ impl Listener {
         let exposure = Exposure {
             groups: self.groups,
             gated: cors || keys || parts.catalog.has_locks(),
+            watching: Watching::of(&settings),
         };
         let parts = parts.seen_by(self.groups);
         let server = &settings.server;
@@ -119,7 +120,10 @@ impl Parts {
     }
 
     async fn api(self) -> Result<Api, StoreError> {
-        let store = self.backing.open().await?;
+        let mut store = self.backing.open().await?;
+        if self.settings.metrics.enabled {
+            store = Arc::new(Observed::new(store));
+        }
         let limits = Arc::clone(&self.limits);
         let services = Services::new(self.catalog, store, limits, self.numbering, self.backends);
         let services = services.throttled(self.settings.throttle.clone());

@@ -4,12 +4,15 @@ use actix_web::HttpRequest;
 
 use crate::service::Trail;
 
+/// What the client calls a request.
+pub(super) const REQUEST_ID: &str = "x-request-id";
+
 /// What of a request goes along to a backend.
 pub(super) fn of(request: &HttpRequest) -> Trail {
     Trail {
         gms_user: header(request, "gms_user"),
         traceparent: header(request, "traceparent"),
-        request_id: header(request, "x-request-id"),
+        request_id: header(request, REQUEST_ID),
     }
 }
 

@@ -32,6 +32,7 @@ mod scripts;
 mod services;
 mod sessions;
 mod storage;
+mod survey;
 mod tallies;
 
 /// How long what belongs to a service outlives it, for the clean-up to find.

@@ -35,7 +35,7 @@ use tokio::{
 use tracing::{debug, info, warn};
 
 use super::{call::Call, circuit::Circuit, tls};
-use crate::settings;
+use crate::{settings, telemetry::metrics::Attempt};
 
 /// How long a connection is kept that nobody uses: less than the five seconds after which common
 /// servers close one, so that no request meets a connection that is being closed.
@@ -128,6 +128,12 @@ impl Backends {
 
     /// Sends `call` to the backend at `base`, once, and reads its answer.
     pub(super) async fn send(&self, base: &str, call: &Call<'_>) -> Result<Reply, Failure> {
+        let reply = self.ask(base, call).await;
+        outcome(&reply).count();
+        reply
+    }
+
+    async fn ask(&self, base: &str, call: &Call<'_>) -> Result<Reply, Failure> {
         let backend = self.backend(base);
         if !backend.circuit.lets_through() {
             return Err(Failure::NotAsked);
@@ -201,6 +207,18 @@ impl Backends {
         };
         let answered = timeout(patience, answered).await;
         answered.map_err(|_elapsed| Failure::TimedOut(patience))?
+    }
+}
+
+fn outcome(reply: &Result<Reply, Failure>) -> Attempt {
+    match reply {
+        Ok(reply) if reply.status.is_success() => Attempt::Answered,
+        Ok(_) => Attempt::Refused,
+        Err(Failure::NotAsked) => Attempt::NotAsked,
+        Err(Failure::NotReached) => Attempt::NotReached,
+        Err(Failure::TimedOut(_)) => Attempt::TimedOut,
+        Err(Failure::Broken) => Attempt::Broken,
+        Err(Failure::TooLong(_)) => Attempt::TooLong,
     }
 }
 

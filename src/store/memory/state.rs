@@ -112,7 +112,7 @@ pub(super) struct State {
     /// What ends when. What is moved or ends early takes its entry along.
     endings: BTreeMap<Due, Ending>,
     next_ending: u64,
-    books: HashMap<String, Books>,
+    pub(super) books: HashMap<String, Books>,
     /// Sessions of services that are over, for whoever ends them.
     pub(super) over: Vec<Over>,
     pub(super) tallies: Tallies,

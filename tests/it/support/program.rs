@@ -76,12 +76,21 @@ impl Program {
 
     /// Where it listens, from its log.
     pub(crate) async fn address(&mut self) -> SocketAddr {
+        self.told("address").await
+    }
+
+    /// The same of its second address.
+    pub(crate) async fn private_address(&mut self) -> SocketAddr {
+        self.told("private").await
+    }
+
+    async fn told(&mut self, field: &str) -> SocketAddr {
         eventually("it tells where it listens", async || {
             let lines = self.stderr.lock().unwrap().clone();
             assert_eq!(self.child.try_wait().unwrap(), None, "{lines:#?}");
             let told = lines.iter().find_map(|line| {
                 let line: Value = serde_json::from_str(line).ok()?;
-                Some(line["address"].as_str()?.to_owned())
+                Some(line[field].as_str()?.to_owned())
             });
             told.map(|address| address.parse().unwrap())
         })

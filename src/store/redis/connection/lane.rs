@@ -30,7 +30,10 @@ use super::{
     driven::Driven,
     errors::{is_lost, is_unknown_script, store_error},
 };
-use crate::store::StoreError;
+use crate::{
+    store::StoreError,
+    telemetry::metrics::{LANES, LANES_LOST},
+};
 
 /// How often an idle lane is asked whether it still answers.
 const LANE_CHECK: Duration = Duration::from_secs(1);
@@ -242,7 +245,10 @@ async fn keep(
                     keeping: Arc::default(),
                 };
                 state.send_replace(State::Up(up));
+                let connected = LANES.hold();
                 let reason = watch_lane(connection, &broken).await;
+                drop(connected);
+                LANES_LOST.add(1);
                 warn!(server = %address, generation, reason, "a lane to Redis is lost");
                 state.send_replace(State::Opening);
             }

@@ -9,7 +9,7 @@ use super::{
     errors::{is_unknown_script, store_error},
     lane::{Lane, Write},
 };
-use crate::store::StoreError;
+use crate::{store::StoreError, telemetry::metrics::watch_pool};
 
 /// A server that has slots.
 pub(in crate::store::redis) struct Node {
@@ -25,8 +25,15 @@ impl Node {
     /// # Errors
     /// [`StoreError::Bug`] for an address that the client does not understand.
     pub(super) fn open(connector: &Connector, address: ConnectionAddr) -> Result<Self, StoreError> {
+        let pool = connector.pool(&address)?;
+        let watched = pool.weak();
+        watch_pool(Box::new(move || {
+            let status = watched.upgrade()?.status();
+            let busy = status.size.saturating_sub(status.available);
+            Some((status.available, busy))
+        }));
         Ok(Self {
-            pool: connector.pool(&address)?,
+            pool,
             lane: Lane::open(connector.clone(), address.clone()),
             connector: connector.clone(),
             address,

@@ -1,0 +1,3 @@
+//! What the program tells about itself. Counts belong to a process, so these tests run the program.
+
+mod metrics;
