@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Checks the chart with Helm's own engine and the schemas of Kubernetes: what it renders for the value sets in
 helm/switchboard/ci, and what it refuses. The program, target/debug/switchboard, must accept the settings that a
-container would have."""
+container would have, of the chart and of docker-compose.yml."""
 
 import json
 import os
@@ -126,6 +126,12 @@ def environment(container, resources):
     return made
 
 
+def accepts(variables, *arguments):
+    program = TARGET / "debug" / "switchboard"
+    checked = subprocess.run([program, *arguments, "check"], env=variables, capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stderr
+
+
 def check_settings(name, resources):
     """The program accepts what it is given, and knows all of it."""
     (deployment,) = of_kind(resources, "Deployment")
@@ -147,13 +153,7 @@ def check_settings(name, resources):
             (place / file).write_text(text.replace("/etc/switchboard/", f"{folder}/"))
     settings = folder / "settings" / "settings.toml"
     assert container["args"] == ["--config", "/etc/switchboard/settings/settings.toml"]
-    checked = subprocess.run(
-        [TARGET / "debug" / "switchboard", "--config", settings, "check"],
-        env=environment(container, resources),
-        capture_output=True,
-        text=True,
-    )
-    assert checked.returncode == 0, checked.stderr
+    accepts(environment(container, resources), "--config", settings)
     # Never killed before it has come to its end.
     seconds = {key: int(re.search(rf"{key} = (\d+)", settings.read_text())[1]) for key in ("grace_seconds", "shutdown_seconds")}
     assert spec["terminationGracePeriodSeconds"] > sum(seconds.values()), seconds
@@ -226,6 +226,7 @@ REFUSED = [
     ({"ingress": {"enabled": True}}, "ingress.hosts is empty"),
     ({"httpRoute": {"enabled": True}}, "httpRoute.parentRefs is empty"),
     ({"ingress": {"enabled": True, "hosts": ["x"]}, "httpRoute": {"enabled": True, "parentRefs": [{"name": "x"}]}}, "set one of them"),
+    ({"monitoring": {"serviceMonitor": {"enabled": True}}, "settings": {"metrics": {"enabled": False}}}, "nothing to fetch"),
     ({"networkPolicy": {"restrictEgress": True}, "redis": EXTERNAL}, "how Redis is reached"),
 ]
 
@@ -246,6 +247,25 @@ def check_refusals():
     print(f"the chart: {len(REFUSED) + 1} contradictions and unknown values are refused, and told")
 
 
+def check_compose():
+    """The program accepts what docker-compose.yml sets, and limits that stand in two places are the same."""
+    compose = yaml.safe_load((TOP / "docker-compose.yml").read_text())
+    replicas = [service for name, service in compose["services"].items() if name.startswith("switchboard")]
+    defaults = (TOP / "config" / "default.toml").read_text()
+    number = lambda key: int(re.search(rf"^{key} = (\d+)$", defaults, re.M)[1])
+    for replica in replicas:
+        default = lambda found: found[2] if found[1] == ":-" else ""
+        accepts({k: re.sub(r"\$\{\w+(:[-+])([^}]*)\}", default, v) for k, v in replica["environment"].items()})
+        patience = int(replica["stop_grace_period"].removesuffix("s"))
+        assert patience > number("grace_seconds") + number("shutdown_seconds"), patience
+    nginx = (TOP / "deploy" / "nginx" / "nginx.conf").read_text()
+    answers = (TOP / "deploy" / "nginx" / "answers.conf").read_text()
+    largest = int(re.search(r"client_max_body_size (\d+)m;", nginx)[1]) << 20
+    assert largest == number("body_bytes") and f"{largest} bytes" in answers, largest
+    assert int(re.search(r"keepalive_timeout (\d+)s;", nginx)[1]) < number("keep_alive_seconds")
+    print(f"docker-compose.yml: the settings of its {len(replicas)} replicas, and what nginx has of them, are right")
+
+
 def check_operators_absent():
     """Where the cluster does not know the operator's kinds none are made, and the notes say so."""
     wanted = {"serviceMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}}
@@ -263,6 +283,7 @@ def main():
     check_sets()
     check_refusals()
     check_operators_absent()
+    check_compose()
 
 
 main()

@@ -100,6 +100,9 @@
 {{- if and .Values.httpRoute.enabled (not .Values.httpRoute.parentRefs) }}
 {{- fail "httpRoute.enabled, but httpRoute.parentRefs is empty: name the gateways it belongs to" }}
 {{- end }}
+{{- if and .Values.monitoring.serviceMonitor.enabled (not (dig "metrics" "enabled" true $settings)) }}
+{{- fail "monitoring.serviceMonitor.enabled, but settings.metrics.enabled is false: there would be nothing to fetch" }}
+{{- end }}
 {{- if and .Values.networkPolicy.restrictEgress (eq $redis.kind "external") (not .Values.networkPolicy.egress) }}
 {{- fail "networkPolicy.restrictEgress with redis.kind=external: name in networkPolicy.egress how Redis is reached" }}
 {{- end }}
