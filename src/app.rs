@@ -9,6 +9,7 @@ use tracing::{info, warn};
 
 pub use self::error::StartError;
 use self::{
+    door::Door,
     listeners::{Listener, Parts},
     tls::Certificates,
 };
@@ -19,6 +20,7 @@ use crate::{
     store::{Audit, Group, Sessions, Store, StoreError, memory::MemoryStore, redis::RedisStore},
 };
 
+mod door;
 mod error;
 mod listeners;
 mod tls;
@@ -36,6 +38,7 @@ pub struct Running {
     pub readiness: Readiness,
     scheme: &'static str,
     servers: Vec<Server>,
+    doors: Vec<Door>,
     background: Vec<JoinHandle<()>>,
 }
 
@@ -134,9 +137,13 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         readiness: parts.readiness.clone(),
         scheme: if tls.is_some() { "https" } else { "http" },
         servers: Vec::new(),
+        doors: Vec::new(),
         background,
     };
     for listener in [Some(public), private].into_iter().flatten() {
+        running
+            .doors
+            .push(listener.door().map_err(StartError::Served)?);
         let serving = listener.serve(&parts, tls.as_ref());
         running.servers.push(serving.map_err(StartError::Served)?);
     }
@@ -166,6 +173,7 @@ impl Running {
             () = asked => {}
         }
         self.readiness.drain();
+        door::close(self.doors, &handles).await;
         future::join_all(handles.iter().map(|handle| handle.stop(true))).await;
         for task in self.background {
             task.abort();

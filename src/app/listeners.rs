@@ -13,7 +13,7 @@ use rustls::ServerConfig;
 #[cfg(target_os = "linux")]
 use socket2::SockRef;
 
-use super::{Backing, StartError};
+use super::{Backing, StartError, door::Door};
 use crate::{
     http::{self, Api, Exposure, Watching},
     service::{Backends, Catalog, Numbering, Services},
@@ -58,6 +58,14 @@ impl Listener {
             address: address.to_owned(),
             error,
         })
+    }
+
+    /// Its door, to be closed before what serves it is stopped.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(super) fn door(&self) -> io::Result<Door> {
+        Door::of(&self.socket)
     }
 
     /// Serves it, over TLS where there is a configuration for that.
