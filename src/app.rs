@@ -202,6 +202,14 @@ impl Backing {
         Self::Memory(Arc::new(store))
     }
 
+    /// What it is called in traces.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Memory(_) => "memory",
+            Self::Redis(_) => "redis",
+        }
+    }
+
     async fn open(&self) -> Result<Arc<dyn Store>, StoreError> {
         match self {
             Self::Memory(store) => Ok(Arc::clone(store) as Arc<dyn Store>),

@@ -129,8 +129,8 @@ impl Parts {
 
     async fn api(self) -> Result<Api, StoreError> {
         let mut store = self.backing.open().await?;
-        if self.settings.metrics.enabled {
-            store = Arc::new(Observed::new(store));
+        if self.settings.metrics.enabled || self.settings.traces.is_some() {
+            store = Arc::new(Observed::new(store, self.backing.name()));
         }
         let limits = Arc::clone(&self.limits);
         let services = Services::new(self.catalog, store, limits, self.numbering, self.backends);

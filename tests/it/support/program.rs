@@ -41,8 +41,14 @@ impl Program {
     /// Runs it with these arguments and these settings (`section.key`, value) in an environment that
     /// has nothing else.
     pub(crate) fn run(arguments: &[&str], settings: &[(&str, &str)]) -> Self {
+        Self::run_in(arguments, settings, &[])
+    }
+
+    /// The same in an environment that has these variables too.
+    fn run_in(arguments: &[&str], settings: &[(&str, &str)], environment: &[(&str, &str)]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_switchboard"));
         command.args(arguments).env_clear();
+        command.envs(environment.iter().copied());
         for (setting, value) in settings {
             let name = setting.replace('.', "__").to_uppercase();
             command.env(format!("SWITCHBOARD__{name}"), value);
@@ -65,13 +71,18 @@ impl Program {
 
     /// Serves on a free port, and stops without a grace, with these settings beside.
     pub(crate) fn serve(settings: &[(&str, &str)]) -> Self {
+        Self::serve_in(settings, &[])
+    }
+
+    /// The same in an environment that has these variables too.
+    pub(crate) fn serve_in(settings: &[(&str, &str)], environment: &[(&str, &str)]) -> Self {
         let mut all = vec![
             ("server.listen", "127.0.0.1:0"),
             ("server.workers", "1"),
             ("server.grace_seconds", "0"),
         ];
         all.extend_from_slice(settings);
-        Self::run(&[], &all)
+        Self::run_in(&[], &all, environment)
     }
 
     /// Where it listens, from its log.
@@ -108,6 +119,17 @@ impl Program {
     pub(crate) fn logged(&self, what: &str) -> usize {
         let lines = self.stderr.lock().unwrap();
         lines.iter().filter(|line| line.contains(what)).count()
+    }
+
+    /// The lines of its log so far with this message.
+    pub(crate) fn lines(&self, message: &str) -> Vec<Value> {
+        let lines = self.stderr.lock().unwrap();
+        let lines = lines
+            .iter()
+            .filter_map(|line| serde_json::from_str(line).ok());
+        lines
+            .filter(|line: &Value| line["message"] == message)
+            .collect()
     }
 
     /// Whether it is still there.
