@@ -9,6 +9,7 @@ use tracing::{debug, info, warn};
 
 pub use self::error::StartError;
 use self::{
+    door::Door,
     listeners::{Listener, Parts},
     tls::Certificates,
 };
@@ -19,6 +20,7 @@ use crate::{
     store::{Audit, Group, Sessions, Store, StoreError, memory::MemoryStore, redis::RedisStore},
 };
 
+mod door;
 mod error;
 mod listeners;
 mod tls;
@@ -36,6 +38,7 @@ pub struct Running {
     pub readiness: Readiness,
     scheme: &'static str,
     servers: Vec<Server>,
+    doors: Vec<Door>,
     background: Vec<JoinHandle<()>>,
 }
 
@@ -135,9 +138,13 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         readiness: parts.readiness.clone(),
         scheme: if tls.is_some() { "https" } else { "http" },
         servers: Vec::new(),
+        doors: Vec::new(),
         background,
     };
     for listener in [Some(public), private].into_iter().flatten() {
+        running
+            .doors
+            .push(listener.door().map_err(StartError::Served)?);
         let serving = listener.serve(&parts, tls.as_ref());
         running.servers.push(serving.map_err(StartError::Served)?);
     }
@@ -177,6 +184,7 @@ impl Running {
             () = asked => {}
         }
         self.readiness.drain();
+        door::close(self.doors, &handles).await;
         future::join_all(handles.iter().map(|handle| handle.stop(true))).await;
         for task in self.background {
             task.abort();
@@ -203,6 +211,14 @@ impl Backing {
         warn!("no redis.url is set: data lives in this process only and ends with it");
         let store = MemoryStore::new(settings.memory.limit_bytes, settings.limits.keys);
         Self::Memory(Arc::new(store))
+    }
+
+    /// What it is called in traces.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Memory(_) => "memory",
+            Self::Redis(_) => "redis",
+        }
     }
 
     async fn open(&self) -> Result<Arc<dyn Store>, StoreError> {

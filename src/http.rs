@@ -119,10 +119,14 @@ pub fn routes(config: &mut ServiceConfig, exposure: Exposure) {
     let matching = [at("/genesys/1/service/{service}")
         .on(Method::POST, post().to(services::create))
         .on(Method::GET, get().to(services::create))];
-    let admin = [at("/genesys/1/admin/node/status").on(Method::GET, get().to(admin::node_status))];
+    let admin = [at("/genesys/1/admin/node/status")
+        .on(Method::GET, get().to(admin::node_status))
+        .probe()];
     let health = [
-        at("/livez").on(Method::GET, get().to(health::live)),
-        at("/readyz").on(Method::GET, get().to(health::ready)),
+        at("/livez").on(Method::GET, get().to(health::live)).probe(),
+        at("/readyz")
+            .on(Method::GET, get().to(health::ready))
+            .probe(),
     ];
     let telling = [at("/metrics").on(Method::GET, get().to(metrics::tell))];
     let open = Exposure {
@@ -147,7 +151,12 @@ pub fn routes(config: &mut ServiceConfig, exposure: Exposure) {
 
 fn serve<const N: usize>(config: &mut ServiceConfig, endpoints: [Endpoint; N], exposure: Exposure) {
     for endpoint in endpoints {
-        let watch = exposure.watching.at(endpoint.name);
+        let watching = exposure.watching;
+        let watch = if endpoint.is_probe {
+            watching.of_probes().at(endpoint.name)
+        } else {
+            watching.at(endpoint.name)
+        };
         let resource = endpoint.resource();
         match (watch, exposure.gated) {
             (None, false) => config.service(resource),
@@ -171,6 +180,8 @@ struct Endpoint {
     name: &'static str,
     resource: Resource,
     allowed: Vec<Method>,
+    /// It is asked again and again how the service is. What it answers then is no failure.
+    is_probe: bool,
 }
 
 fn at(path: &'static str) -> Endpoint {
@@ -178,6 +189,7 @@ fn at(path: &'static str) -> Endpoint {
         name: path,
         resource: web::resource(path),
         allowed: Vec::new(),
+        is_probe: false,
     }
 }
 
@@ -185,7 +197,7 @@ impl Endpoint {
     /// Every path that is not somebody's before it.
     fn nowhere() -> Self {
         Self {
-            name: "none",
+            name: watch::NOWHERE,
             ..at("/{nowhere:.*}")
         }
     }
@@ -193,6 +205,11 @@ impl Endpoint {
     fn on(mut self, method: Method, route: Route) -> Self {
         self.resource = self.resource.route(route);
         self.allowed.push(method);
+        self
+    }
+
+    fn probe(mut self) -> Self {
+        self.is_probe = true;
         self
     }
 

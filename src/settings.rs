@@ -18,6 +18,7 @@ mod redis;
 mod telling;
 #[cfg(test)]
 mod tests;
+mod traces;
 
 use std::{
     ffi::OsString,
@@ -34,6 +35,7 @@ pub use self::{
     error::{Origin, SettingsError},
     redis::{ClientCertificate, Redis, RedisMode, RedisTls},
     telling::{Log, LogFormat, LoggedRequests, Metrics},
+    traces::{Sampling, Traces},
 };
 use self::{environment::Environment, layers::Layers};
 
@@ -73,6 +75,8 @@ pub struct Settings {
     pub log: Log,
     /// `[metrics]`: whether anything is counted.
     pub metrics: Metrics,
+    /// `OTEL_...`: absent means that nothing is traced.
+    pub traces: Option<Traces>,
     environment: Environment,
 }
 
@@ -177,7 +181,7 @@ impl Settings {
     /// The compiled-in defaults, under `file` if there is one, under `environment`.
     ///
     /// Of the environment, usually `std::env::vars_os()`, only names that begin with
-    /// `SWITCHBOARD__` count. The catalogue is not looked at: see [`Settings::catalog_text`].
+    /// `SWITCHBOARD__` count, and those of OpenTelemetry that say where traces go. The catalogue is not looked at: see [`Settings::catalog_text`].
     ///
     /// # Errors
     ///
@@ -197,6 +201,7 @@ impl Settings {
             .collect();
         let mut settings = Self::read(&Layers::stack(file, environment.iter().cloned())?)?;
         settings.environment = Environment::of(environment.into_iter());
+        settings.traces = traces::read(&settings.environment)?;
         Ok(settings)
     }
 

@@ -23,7 +23,7 @@ pub use self::{
     error::StoreError,
     hash::stable_hash,
     moment::Moment,
-    names::{IdempotencyKey, KeyName, MAX_KEY_NAME_BYTES, ServiceId},
+    names::{Hint, IdempotencyKey, KeyName, MAX_KEY_NAME_BYTES, ServiceId},
     observed::Observed,
     session::{Ended, Running, Session, Sessions},
     tally::{Counted, Tally},

@@ -1,9 +1,8 @@
-//! What the program tells about itself: its log, and its metrics.
+//! What the program tells about itself: its log, its metrics, and traces.
 //!
 //! All layers may name this part, for all of them have something to tell; it names none of them, only
-//! `settings`. Both belong to the process, not to one service in it.
-
-pub use self::log::{TelemetryError, start};
+//! `settings`. All three belong to the process, not to one service in it.
 
 pub mod log;
 pub mod metrics;
+pub mod traces;

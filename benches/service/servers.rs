@@ -173,6 +173,13 @@ impl Service {
         })
     }
 
+    /// What it has counted.
+    pub(crate) async fn metrics(&self) -> Result<String> {
+        let url = format!("{}/metrics", self.base);
+        let answer = self.client.get(url).send().await?;
+        Ok(answer.error_for_status()?.text().await?)
+    }
+
     /// Where services are made.
     pub(crate) fn store(&self) -> String {
         self.at("store")

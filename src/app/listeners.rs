@@ -13,7 +13,7 @@ use rustls::ServerConfig;
 #[cfg(target_os = "linux")]
 use socket2::SockRef;
 
-use super::{Backing, StartError};
+use super::{Backing, StartError, door::Door};
 use crate::{
     http::{self, Api, Exposure, Watching},
     service::{Backends, Catalog, Numbering, Services},
@@ -58,6 +58,14 @@ impl Listener {
             address: address.to_owned(),
             error,
         })
+    }
+
+    /// Its door, to be closed before what serves it is stopped.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(super) fn door(&self) -> io::Result<Door> {
+        Door::of(&self.socket)
     }
 
     /// Serves it, over TLS where there is a configuration for that.
@@ -121,8 +129,8 @@ impl Parts {
 
     async fn api(self) -> Result<Api, StoreError> {
         let mut store = self.backing.open().await?;
-        if self.settings.metrics.enabled {
-            store = Arc::new(Observed::new(store));
+        if self.settings.metrics.enabled || self.settings.traces.is_some() {
+            store = Arc::new(Observed::new(store, self.backing.name()));
         }
         let limits = Arc::clone(&self.limits);
         let services = Services::new(self.catalog, store, limits, self.numbering, self.backends);

@@ -1,9 +1,11 @@
-//! What is told of every request: it is counted, and gets a line in the log where that is wanted.
+//! What is told of every request: it is counted, gets a line in the log where that is wanted, and a span
+//! where it is traced.
 //!
 //! This stands around each route, and is not there where nothing is to be told. It knows its route from
 //! the start, so nothing is looked up, and nothing is allocated for a request that is only counted.
 
 use std::{
+    borrow::Cow,
     cell::Cell,
     rc::Rc,
     sync::Arc,
@@ -11,17 +13,26 @@ use std::{
 };
 
 use actix_web::{
-    Error, HttpRequest,
+    Error,
     dev::{Service, ServiceRequest, ServiceResponse},
+    http::{
+        Version,
+        header::{HeaderMap, HeaderValue},
+    },
 };
 use tracing::{info, warn};
 
 use super::{ApiError, trail};
 use crate::{
     settings::{LoggedRequests, Settings},
-    telemetry::metrics::{GONE, Method, RouteCounts},
+    telemetry::{
+        metrics::{GONE, Method, RouteCounts},
+        traces::{Head, ServerSpan, trace_of},
+    },
 };
 
+/// What stands for the route of a request that has none.
+pub(super) const NOWHERE: &str = "none";
 /// Longest request id that is logged.
 const MAX_REQUEST_ID: usize = 200;
 
@@ -31,6 +42,7 @@ pub struct Watching {
     counted: bool,
     logged: LoggedRequests,
     slow: Duration,
+    traced: bool,
 }
 
 impl Watching {
@@ -41,6 +53,7 @@ impl Watching {
             counted: settings.metrics.enabled,
             logged: settings.log.requests,
             slow: settings.log.slow,
+            traced: settings.traces.is_some(),
         }
     }
 
@@ -49,10 +62,18 @@ impl Watching {
         self.counted
     }
 
+    /// The same where an answer that the service is not well is no failure.
+    pub(super) fn of_probes(mut self) -> Self {
+        if self.logged == LoggedRequests::Failed {
+            self.logged = LoggedRequests::None;
+        }
+        self
+    }
+
     /// The watch of one route, if anything is wanted of it.
     pub(super) fn at(self, route: &'static str) -> Option<Rc<Watch>> {
         let counts = self.counted.then(|| RouteCounts::of(route));
-        if counts.is_none() && self.logged == LoggedRequests::None {
+        if counts.is_none() && self.logged == LoggedRequests::None && !self.traced {
             return None;
         }
         Some(Rc::new(Watch {
@@ -80,16 +101,42 @@ impl Watch {
     where
         S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
     {
-        let flight = Flight::begin(Rc::clone(self), Method::of(request.method().as_str()));
+        let method = Method::of(request.method().as_str());
+        let span = self.wanted.traced.then(|| self.span(&request, method));
+        let flight = Flight::begin(Rc::clone(self), method, span.flatten());
         let answer = next.call(request);
         async move {
-            let answer = answer.await;
+            let answer = match &flight.span {
+                None => answer.await,
+                Some(span) => span.around(answer).await,
+            };
             match &answer {
                 Ok(answer) => flight.answered(answer),
                 Err(error) => drop(flight.ended(error.as_response_error().status_code().as_u16())),
             }
             answer
         }
+    }
+
+    fn span(&self, request: &ServiceRequest, method: Method) -> Option<ServerSpan> {
+        let header = |name| request.headers().get(name);
+        let traceparent = header(trail::TRACEPARENT).map(HeaderValue::as_bytes);
+        ServerSpan::begin(traceparent, || Head {
+            method: Some(method.name()).filter(|_| method.is_known()),
+            route: Some(self.route).filter(|route| *route != NOWHERE),
+            scheme: if request.app_config().secure() {
+                "https"
+            } else {
+                "http"
+            },
+            version: match request.version() {
+                Version::HTTP_2 => "2",
+                Version::HTTP_10 => "1.0",
+                _ => "1.1",
+            },
+            state: header("tracestate").and_then(|state| state.to_str().ok()),
+            user: header(trail::GMS_USER).map(|user| String::from_utf8_lossy(user.as_bytes())),
+        })
     }
 }
 
@@ -98,11 +145,12 @@ struct Flight {
     watch: Rc<Watch>,
     method: Method,
     started: Instant,
+    span: Option<ServerSpan>,
     ended: Cell<bool>,
 }
 
 impl Flight {
-    fn begin(watch: Rc<Watch>, method: Method) -> Self {
+    fn begin(watch: Rc<Watch>, method: Method, span: Option<ServerSpan>) -> Self {
         if let Some(counts) = &watch.counts {
             counts.begun();
         }
@@ -110,12 +158,18 @@ impl Flight {
             watch,
             method,
             started: Instant::now(),
+            span,
             ended: Cell::new(false),
         }
     }
 
     fn answered<B>(&self, answer: &ServiceResponse<B>) {
         let (status, took) = (answer.status(), self.ended(answer.status().as_u16()));
+        let exception = answer.response().error().and_then(Error::as_error);
+        let exception = exception.map(ApiError::exception);
+        if let Some(span) = &self.span {
+            span.answered(status.as_u16(), exception);
+        }
         let Watching { logged, slow, .. } = self.watch.wanted;
         let failed = status.is_server_error();
         let worth_it = failed || took >= slow;
@@ -124,20 +178,25 @@ impl Flight {
             LoggedRequests::Failed if !worth_it => return,
             LoggedRequests::Failed | LoggedRequests::All => {}
         }
-        let exception = answer.response().error().and_then(Error::as_error);
-        let exception = exception.map(ApiError::exception);
-        let request_id = request_id(answer.request());
+        let headers = answer.request().headers();
+        let request_id = request_id(headers);
+        let trace = self.span.as_ref().map(|span| Cow::Owned(span.trace()));
+        let trace = trace.or_else(|| {
+            let header = headers.get(trail::TRACEPARENT)?;
+            trace_of(header.as_bytes()).map(Cow::Borrowed)
+        });
+        let trace_id = trace.as_deref();
         let (method, route) = (self.method.name(), self.watch.route);
-        let (status, duration_ms) = (status.as_u16(), took.as_secs_f64() * 1e3);
+        let (status, duration_ms) = (status.as_u16(), millis(took));
         if worth_it {
             warn!(
                 method,
-                route, status, duration_ms, exception, request_id, "request"
+                route, status, duration_ms, exception, request_id, trace_id, "request"
             );
         } else {
             info!(
                 method,
-                route, status, duration_ms, exception, request_id, "request"
+                route, status, duration_ms, exception, request_id, trace_id, "request"
             );
         }
     }
@@ -156,12 +215,20 @@ impl Drop for Flight {
     fn drop(&mut self) {
         if !self.ended.get() {
             self.ended(GONE);
+            if let Some(span) = &self.span {
+                span.given_up();
+            }
         }
     }
 }
 
+/// Milliseconds, to the microsecond.
+fn millis(took: Duration) -> f64 {
+    f64::from(u32::try_from(took.as_micros()).unwrap_or(u32::MAX)) / 1e3
+}
+
 /// What the client calls the request, where that is short and plain.
-fn request_id(request: &HttpRequest) -> Option<&str> {
-    let id = request.headers().get(trail::REQUEST_ID)?.to_str().ok()?;
+fn request_id(headers: &HeaderMap) -> Option<&str> {
+    let id = headers.get(trail::REQUEST_ID)?.to_str().ok()?;
     (1..=MAX_REQUEST_ID).contains(&id.len()).then_some(id)
 }

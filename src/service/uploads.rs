@@ -92,7 +92,7 @@ impl Drop for Uploads {
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(async move {
                 if let Err(error) = store.discard(&id, &blobs).await {
-                    debug!(%id, %error, "given up uploads end by themselves");
+                    debug!(id = %id.hint(), %error, "given up uploads end by themselves");
                 }
             });
         }

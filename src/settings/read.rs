@@ -67,6 +67,7 @@ impl Settings {
             limits: limits(from)?,
             log: telling::log(from)?,
             metrics: telling::metrics(from)?,
+            traces: None,
             environment: Environment::default(),
         })
     }

@@ -9,6 +9,7 @@ use super::*;
 
 mod documentation;
 mod redis;
+mod traces;
 mod values;
 
 /// A file that goes with the test.

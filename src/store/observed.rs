@@ -1,4 +1,4 @@
-//! A store whose calls are counted and timed.
+//! A store whose calls are counted, timed and traced.
 //!
 //! It stands around whichever store there is, so both are told of alike, and is not there where nobody
 //! wants to know. What the clean-up does goes past it: these are the calls that requests make.
@@ -16,20 +16,25 @@ use super::{
     Description, Group, Holder, IdempotencyKey, KeyName, Moment, NewService, Running, ServiceId,
     Session, Slot, Store, StoreError, Tally, Written,
 };
-use crate::telemetry::metrics::StoreCounts;
+use crate::telemetry::{metrics::StoreCounts, traces};
 
 /// One worker's store, observed.
 pub struct Observed {
     store: Arc<dyn Store>,
+    /// What it is called in traces.
+    system: &'static str,
     counts: Arc<StoreCounts>,
 }
 
 impl Observed {
-    /// Observes what is asked of `store`.
+    /// Observes what is asked of `store`, which is a `system`.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>) -> Self {
-        let counts = StoreCounts::of(VERBS);
-        Self { store, counts }
+    pub fn new(store: Arc<dyn Store>, system: &'static str) -> Self {
+        Self {
+            store,
+            system,
+            counts: StoreCounts::of(VERBS),
+        }
     }
 
     async fn observe<T>(
@@ -37,11 +42,16 @@ impl Observed {
         verb: Verb,
         call: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
+        let name = VERBS.get(verb as usize).copied().unwrap_or_default();
+        let mut span = traces::store_call(self.system, name);
         let _waits = self.counts.waits();
         let started = Instant::now();
         let outcome = call.await;
         if let Err(error) = &outcome {
             self.counts.failed(error.reason());
+            if let Some(span) = &mut span {
+                span.failed(error.reason());
+            }
         }
         self.counts.called(verb as usize, started.elapsed());
         outcome

@@ -72,7 +72,7 @@ fn binaries_of(values: &[(KeyName, Value)]) -> Vec<Binary> {
 }
 
 fn conflict(id: &ServiceId) -> StoreError {
-    StoreError::Conflict(format!("service {id}"))
+    StoreError::Conflict(format!("service {}", id.hint()))
 }
 
 /// A span in the milliseconds that scripts count in.

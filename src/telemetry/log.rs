@@ -1,11 +1,16 @@
-//! What the program tells about itself. So far that is its log, on standard error.
+//! The log, on standard error.
 //!
-//! Lines are written by the thread they come from. When nobody reads them any more they are lost in
-//! silence; a reader that is merely slow slows that thread down.
+//! Lines are written by a thread of their own, many at a time. Where they come faster than anybody reads
+//! them, those beyond a bound are lost and counted, and no request waits.
 
-use std::io::{self, IsTerminal};
+use std::{
+    fmt,
+    io::{self, BufWriter, IsTerminal},
+    sync::OnceLock,
+};
 
 use tracing::subscriber::{self, SetGlobalDefaultError};
+use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::{EnvFilter, filter};
 
 use crate::settings::{Log, LogFormat};
@@ -22,16 +27,44 @@ pub enum TelemetryError {
     Started(#[from] SetGlobalDefaultError),
 }
 
+/// Lines that may wait to be written: a few MiB at most.
+const WAITING: usize = 8_192;
+/// Bytes that are written in one go.
+const TOGETHER: usize = 64 * 1024;
+
+static LOST: OnceLock<ErrorCounter> = OnceLock::new();
+
+/// The log while it is written. Dropped, what waits is written, for no longer than a second; what is logged
+/// later is lost.
+#[must_use = "lines are written for as long as it is there"]
+pub struct Written(WorkerGuard);
+
+impl fmt::Debug for Written {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Lines that came faster than anybody read them.
+pub(super) fn lost() -> usize {
+    LOST.get().map_or(0, ErrorCounter::dropped_lines)
+}
+
 /// Starts the log, once for the whole process.
 ///
 /// # Errors
 ///
 /// [`TelemetryError::Started`] the second time, which changes nothing: tests may ignore it.
-pub fn start(log: &Log) -> Result<(), TelemetryError> {
+pub fn start(log: &Log) -> Result<Written, TelemetryError> {
     let terminal = io::stderr().is_terminal();
+    let (writer, written) = NonBlockingBuilder::default()
+        .buffered_lines_limit(WAITING)
+        .thread_name("log")
+        .finish(BufWriter::with_capacity(TOGETHER, io::stderr()));
+    let counter = writer.error_counter();
     let lines = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::builder().parse(&log.level)?)
-        .with_writer(io::stderr)
+        .with_writer(writer)
         // They would be told by `eprintln!`, which panics when standard error is gone; and that it is
         // gone is the most likely such error.
         .log_internal_errors(false);
@@ -49,7 +82,8 @@ pub fn start(log: &Log) -> Result<(), TelemetryError> {
         _ if terminal => subscriber::set_global_default(lines.finish())?,
         _ => subscriber::set_global_default(lines.with_ansi(false).finish())?,
     }
-    Ok(())
+    drop(LOST.set(counter));
+    Ok(Written(written))
 }
 
 /// `format`, decided where it is left open.

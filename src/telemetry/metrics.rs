@@ -10,8 +10,7 @@ use self::text::Text;
 pub use self::{
     counts::{Counter, Held, Level},
     process::{
-        Attempt, CLEANUP_ACTIVE, CLEANUP_FAILURES, CLEANUP_SERVICES, LINES_LOST, LISTENED_TO,
-        TELLING,
+        Attempt, CLEANUP_ACTIVE, CLEANUP_FAILURES, CLEANUP_SERVICES, LISTENED_TO, Spans, TELLING,
     },
     requests::{GONE, Method, RouteCounts, download},
     shared::{Shared, tell},

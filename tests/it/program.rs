@@ -17,6 +17,7 @@ use crate::support::{
 };
 
 mod checks;
+mod doors;
 mod going;
 
 /// Creates a service with one key and gives what its storage holds.

@@ -23,6 +23,7 @@ pub(crate) mod backends;
 pub(crate) mod bookings;
 mod catalogue;
 pub(crate) mod certificate;
+pub(crate) mod collector;
 pub(crate) mod metrics;
 mod multipart;
 pub(crate) mod own_server;

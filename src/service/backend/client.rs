@@ -16,9 +16,9 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, Full};
 use hyper::{
-    Request, Response, StatusCode, Uri,
+    Method, Request, Response, StatusCode, Uri,
     body::{Body, Incoming},
-    header::CONTENT_TYPE,
+    header::{CONTENT_TYPE, HeaderName, HeaderValue},
 };
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
@@ -34,8 +34,12 @@ use tokio::{
 };
 use tracing::{debug, info, warn};
 
-use super::{call::Call, circuit::Circuit, tls};
-use crate::{settings, telemetry::metrics::Attempt};
+use super::{call::Call, circuit::Circuit};
+use crate::{
+    settings,
+    telemetry::{metrics::Attempt, traces},
+    trust,
+};
 
 /// How long a connection is kept that nobody uses: less than the five seconds after which common
 /// servers close one, so that no request meets a connection that is being closed.
@@ -90,7 +94,11 @@ impl Backends {
         connector.set_nodelay(true);
         connector.set_connect_timeout(Some(settings.connect_timeout));
         let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(tls::config(settings.authorities.as_deref(), with_tls)?)
+            .with_tls_config(trust::config(
+                "backend.ca_file",
+                settings.authorities.as_deref(),
+                with_tls,
+            )?)
             .https_or_http()
             .enable_http1()
             .wrap_connector(connector);
@@ -170,6 +178,26 @@ impl Backends {
         connected_by: Instant,
     ) -> Result<Reply, Failure> {
         let mut request = request(base, call).ok_or(Failure::NotReached)?;
+        let mut span = traces::backend_call(method_name(&call.method), base);
+        if let Some(span) = &span {
+            span.pass_on(|name, value| pass_on(&mut request, name, value));
+        }
+        let reply = self.exchange_request(base, request, connected_by).await;
+        if let Some(span) = &mut span {
+            match &reply {
+                Ok(reply) => span.answered(reply.status.as_u16()),
+                Err(_) => span.failed(outcome(&reply).name()),
+            }
+        }
+        reply
+    }
+
+    async fn exchange_request(
+        &self,
+        base: &str,
+        mut request: Request<Full<Bytes>>,
+        connected_by: Instant,
+    ) -> Result<Reply, Failure> {
         let mut connection = capture_connection(&mut request);
         let failure = |error: &Error| {
             debug!(
@@ -207,6 +235,20 @@ impl Backends {
         };
         let answered = timeout(patience, answered).await;
         answered.map_err(|_elapsed| Failure::TimedOut(patience))?
+    }
+}
+
+/// Its name, for ever; those that options allow.
+fn method_name(method: &Method) -> &'static str {
+    let names = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"];
+    let known = names.into_iter().find(|name| *name == method.as_str());
+    known.unwrap_or("HTTP")
+}
+
+fn pass_on(request: &mut Request<Full<Bytes>>, name: &str, value: &str) {
+    let name = HeaderName::from_bytes(name.as_bytes());
+    if let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(value)) {
+        request.headers_mut().insert(name, value);
     }
 }
 

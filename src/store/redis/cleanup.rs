@@ -219,7 +219,7 @@ impl Cleaner<'_> {
             let Ended { id, due } = one;
             let one = self.give_back(std::slice::from_ref(one)).await;
             if let Err(error @ (StoreError::Bug(_) | StoreError::Corrupt(_))) = one {
-                warn!(%id, %error, "what an ended service held cannot be given back");
+                warn!(id = %id.hint(), %error, "what an ended service held cannot be given back");
                 if let Some(due) = due {
                     let later = Moment::now().after(LOOK_LATER);
                     let again = self.store.look_again(id, *due, later);
@@ -257,8 +257,9 @@ impl Cleaner<'_> {
                     let held: Vec<String> = held.collect();
                     for field in held.iter().filter(|field| *field != keys::OVER) {
                         let owned = Owned::of(field);
-                        let unknown =
-                            || StoreError::Corrupt(format!("service {id} holds {field:?}"));
+                        let unknown = || {
+                            StoreError::Corrupt(format!("service {} holds {field:?}", id.hint()))
+                        };
                         match owned.ok_or_else(unknown)? {
                             Owned::Blob(blob) => blobs.push(store.keys.blob(id, &blob)),
                             Owned::Booking(group, booking) => {

@@ -40,7 +40,7 @@ impl RedisStore {
     async fn end_or_leave(&self, over: Over, sessions: &dyn Sessions) {
         let id = over.id.clone();
         if let Err(error) = self.end_those_of(over, sessions).await {
-            debug!(%id, %error, "the sweep comes back to the session of an ended service");
+            debug!(id = %id.hint(), %error, "the sweep comes back to the session of an ended service");
         }
     }
 

@@ -1,6 +1,7 @@
 //! What is counted once for the whole process, seldom enough to need no shards.
 
 use super::{
+    super::log,
     counts::{Counter, Level},
     text::Text,
 };
@@ -15,8 +16,6 @@ pub static CLEANUP_FAILURES: Counter = Counter::new();
 pub static LISTENED_TO: Level = Level::new();
 /// Those of them that do.
 pub static TELLING: Level = Level::new();
-/// Lines of the log that nobody took in time.
-pub static LINES_LOST: Counter = Counter::new();
 
 /// What became of an attempt to ask a backend.
 #[derive(Debug, Clone, Copy)]
@@ -64,6 +63,30 @@ impl Attempt {
     }
 }
 
+/// What became of spans of traces.
+#[derive(Debug, Clone, Copy)]
+pub enum Spans {
+    /// The collector has them.
+    Exported,
+    /// It could not be told.
+    Failed,
+    /// Too many waited already.
+    Dropped,
+}
+
+const FATES: [&str; 3] = ["exported", "failed", "dropped"];
+
+static SPANS: [Counter; FATES.len()] = [const { Counter::new() }; FATES.len()];
+
+impl Spans {
+    /// Counts so many.
+    pub fn count(self, spans: usize) {
+        if let Some(counter) = SPANS.get(self as usize) {
+            counter.add(spans as u64);
+        }
+    }
+}
+
 pub(super) fn write(text: &mut Text) {
     let help = "1 on the replica that cleans up after services.";
     text.gauge("cleanup_active", help)
@@ -85,5 +108,10 @@ pub(super) fn write(text: &mut Text) {
     }
     let help = "Lines of the log that nobody took in time.";
     text.counter("log_lines_lost_total", help)
-        .value(LINES_LOST.get());
+        .value(log::lost());
+    let help = "Spans of traced requests, by what became of them.";
+    let mut family = text.counter("trace_spans_total", help);
+    for (outcome, counter) in FATES.iter().zip(&SPANS) {
+        family.sample(&[("outcome", outcome)], counter.get());
+    }
 }

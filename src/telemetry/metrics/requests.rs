@@ -31,6 +31,12 @@ impl Method {
         Self(known.unwrap_or(METHODS.len() - 1))
     }
 
+    /// Whether it is one of those.
+    #[must_use]
+    pub fn is_known(self) -> bool {
+        self.0 + 1 < METHODS.len()
+    }
+
     /// Its name, or `other`.
     #[must_use]
     pub fn name(self) -> &'static str {

@@ -7,10 +7,11 @@ use std::{
     process::{Command, Stdio},
 };
 
-use reqwest::{Client, Method, StatusCode};
+use reqwest::{Client, Method};
 
+use super::{ask, create};
 use crate::support::{
-    Catalogue, Multipart, TestRedis,
+    Catalogue, Multipart, TestRedis, Wire,
     backends::{Backend, Way},
     eventually,
     metrics::Metrics,
@@ -21,26 +22,6 @@ use crate::support::{
 
 const KEY: &str = "route=\"/genesys/1/service/{id}/storage/{key}\"";
 const SERVICE: &str = "route=\"/genesys/1/service/{service}\"";
-
-/// One request; its status.
-async fn ask(address: SocketAddr, method: Method, path: &str) -> StatusCode {
-    let url = format!("http://{address}{path}");
-    let answer = Client::new().request(method, url).send().await.unwrap();
-    let status = answer.status();
-    answer.bytes().await.unwrap();
-    status
-}
-
-/// Creates a service; its path.
-async fn create(address: SocketAddr, definition: &str, form: &str) -> String {
-    let url = format!("http://{address}/genesys/1/service/{definition}");
-    let create = Client::new().post(url).body(form.to_owned());
-    let create = create.header("content-type", "application/x-www-form-urlencoded");
-    let answer = create.send().await.unwrap();
-    assert_eq!(answer.status(), 200);
-    let json: serde_json::Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
-    format!("/genesys/1/service/{}", json["_id"].as_str().unwrap())
-}
 
 /// Metrics once they are as they should be.
 async fn until(address: SocketAddr, what: &str, as_they_should: impl Fn(&Metrics) -> bool) {
@@ -297,7 +278,7 @@ async fn a_client_that_goes_away_first_is_counted_as_such() {
     let service = create(address, "store", "a=1").await;
     proxy.set(proxy::Way::Clogged);
     let read = format!("{service}/storage/a");
-    let mut wire = crate::support::Wire::to(address).await;
+    let mut wire = Wire::to(address).await;
     wire.send(format!("GET {read} HTTP/1.1\r\nHost: x\r\n\r\n"))
         .await;
     until(address, "it waits", |metrics| {

@@ -1,4 +1,4 @@
-//! Whom TLS trusts.
+//! Whom TLS trusts where this service is the client: of backends, and of whoever collects traces.
 
 use std::sync::Arc;
 
@@ -9,12 +9,16 @@ use rustls::{
 };
 use tracing::warn;
 
-/// TLS that trusts the system's certificates and `authorities`, which is PEM. They are only read if it
-/// is `wanted`, for they take a MiB; else nobody is trusted.
+/// TLS that trusts the system's certificates and `authorities`, which is PEM and was set by `setting`.
+/// They are only read if it is `wanted`, for they take a MiB; else nobody is trusted.
 ///
 /// # Errors
 /// What is wrong with `authorities`.
-pub(super) fn config(authorities: Option<&str>, wanted: bool) -> Result<ClientConfig, String> {
+pub(crate) fn config(
+    setting: &str,
+    authorities: Option<&str>,
+    wanted: bool,
+) -> Result<ClientConfig, String> {
     let mut trusted = RootCertStore::empty();
     if wanted {
         let system = rustls_native_certs::load_native_certs();
@@ -24,7 +28,7 @@ pub(super) fn config(authorities: Option<&str>, wanted: bool) -> Result<ClientCo
         trusted.add_parsable_certificates(system.certs);
         let authorities = authorities.unwrap_or_default().as_bytes();
         for certificate in CertificateDer::pem_slice_iter(authorities) {
-            let wrong = |error: &dyn std::fmt::Display| format!("backend.ca_file: {error}");
+            let wrong = |error: &dyn std::fmt::Display| format!("{setting}: {error}");
             let certificate = certificate.map_err(|error| wrong(&error))?;
             trusted.add(certificate).map_err(|error| wrong(&error))?;
         }
