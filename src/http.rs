@@ -7,6 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use actix_web::{
     HttpRequest, Resource, Route,
+    guard::fn_guard,
     http::Method,
     middleware::from_fn,
     web::{self, ServiceConfig, delete, get, head, post, put},
@@ -15,9 +16,10 @@ use actix_web::{
 use ipnet::IpNet;
 use secrecy::SecretString;
 
+use self::admin::{bookings, catalog, entries, history, live};
 pub use self::error::ApiError;
 use crate::{
-    service::Services,
+    service::{Admin, InForce, Services},
     settings::{Cors, Groups, Limits, Settings},
     shutdown::Readiness,
 };
@@ -30,6 +32,7 @@ mod cors;
 mod error;
 mod gate;
 mod health;
+mod operators;
 mod path;
 mod reply;
 mod requests;
@@ -40,6 +43,7 @@ mod trail;
 /// What the handlers of one worker share.
 pub struct Api {
     services: Services,
+    admin: Option<Admin>,
     limits: Arc<Limits>,
     readiness: Readiness,
     body_stall: Duration,
@@ -50,10 +54,12 @@ pub struct Api {
 }
 
 impl Api {
-    /// Handlers' view of `services`, as `settings` have it; made on the worker's own thread.
+    /// Handlers' view of `services` and, if there is one, the administration, as `settings` have it; made
+    /// on the worker's own thread.
     #[must_use]
     pub fn new(
         services: Services,
+        admin: Option<Admin>,
         limits: Arc<Limits>,
         readiness: Readiness,
         settings: &Settings,
@@ -61,6 +67,7 @@ impl Api {
         reply::work_for(&readiness);
         Self {
             services,
+            admin,
             limits,
             readiness,
             body_stall: settings.server.body_stall,
@@ -73,70 +80,120 @@ impl Api {
 }
 
 /// What a listener serves.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone)]
 pub struct Exposure {
     /// Which groups of routes.
     pub groups: Groups,
-    /// Whether anything is asked of the callers of services: credentials, API keys, origins. If not,
-    /// nobody is looked at on the way to a route.
+    /// Whether API keys or origins are asked of all callers of services.
     pub gated: bool,
+    /// Tells whether credentials are asked of some of them. While nothing is asked, nobody is looked at on
+    /// the way to a route.
+    pub catalog: InForce,
+    /// Whether there is an administration.
+    pub administered: bool,
 }
 
 /// All routes. They are tried in this order, so those asked most come first; only the two that take
 /// any rest of a path have to stand behind the others.
-pub fn routes(config: &mut ServiceConfig, Exposure { groups, gated }: Exposure) {
-    let client = [
-        at("/genesys/1/service/{id}/storage/{key}")
-            .on(Method::GET, get().to(storage::read))
-            .on(Method::DELETE, delete().to(storage::delete_key)),
-        at("/genesys/1/service/{id}/storage")
-            .on(Method::GET, get().to(storage::read_all))
-            .on(Method::POST, post().to(storage::write))
-            .on(Method::DELETE, delete().to(storage::clear)),
-        at("/genesys/1/service/{service}")
+pub fn routes(config: &mut ServiceConfig, exposure: &Exposure) {
+    let client = || {
+        [
+            at("/genesys/1/service/{id}/storage/{key}")
+                .on(Method::GET, get().to(storage::read))
+                .on(Method::DELETE, delete().to(storage::delete_key)),
+            at("/genesys/1/service/{id}/storage")
+                .on(Method::GET, get().to(storage::read_all))
+                .on(Method::POST, post().to(storage::write))
+                .on(Method::DELETE, delete().to(storage::clear)),
+            at("/genesys/1/service/{service}")
+                .on(Method::POST, post().to(services::create))
+                .on(Method::GET, get().to(services::create_or_describe))
+                .on(Method::PUT, put().to(services::set_end))
+                .on(Method::DELETE, delete().to(services::delete)),
+            at("/genesys/1/service/{id}/storage/binary/{key}")
+                .on(Method::GET, get().to(binaries::read))
+                .on(Method::HEAD, head().to(binaries::read)),
+            at("/genesys/1/cs/services/{id}").on(Method::PUT, put().to(services::set_end)),
+            // What lies deeper is nothing, and no request either.
+            at("/genesys/1/service/{id}/storage/{rest:.*}"),
+            at("/genesys/1/service/{id}/{request:.+}")
+                .on(Method::POST, post().to(requests::ask))
+                .on(Method::GET, get().to(requests::ask)),
+        ]
+    };
+    // Which of the configured services may be created is told by what a listener sees of the catalogue.
+    let matching = || {
+        [at("/genesys/1/service/{service}")
             .on(Method::POST, post().to(services::create))
-            .on(Method::GET, get().to(services::create_or_describe))
-            .on(Method::PUT, put().to(services::set_end))
-            .on(Method::DELETE, delete().to(services::delete)),
-        at("/genesys/1/service/{id}/storage/binary/{key}")
-            .on(Method::GET, get().to(binaries::read))
-            .on(Method::HEAD, head().to(binaries::read)),
-        at("/genesys/1/cs/services/{id}").on(Method::PUT, put().to(services::set_end)),
-        // What lies deeper is nothing, and no request either.
-        at("/genesys/1/service/{id}/storage/{rest:.*}"),
-        at("/genesys/1/service/{id}/{request:.+}")
-            .on(Method::POST, post().to(requests::ask))
-            .on(Method::GET, get().to(requests::ask)),
+            .on(Method::GET, get().to(services::create))]
+    };
+    let status = [at("/genesys/1/admin/node/status").on(Method::GET, get().to(admin::node_status))];
+    let admin = [
+        at("/genesys/1/admin/{table:services|groups}").on(Method::GET, get().to(entries::list)),
+        at("/genesys/1/admin/{table:services|groups}/{name}")
+            .on(Method::GET, get().to(entries::read))
+            .on(Method::PUT, put().to(entries::put))
+            .on(Method::DELETE, delete().to(entries::delete)),
+        at("/genesys/1/admin/groups/{group}/bookings").on(Method::GET, get().to(bookings::list)),
+        at("/genesys/1/admin/groups/{group}/bookings/{booking}")
+            .on(Method::DELETE, delete().to(bookings::release)),
+        at("/genesys/1/admin/catalog")
+            .on(Method::GET, get().to(catalog::export))
+            .on(Method::PUT, put().to(catalog::import))
+            .on(Method::POST, post().to(catalog::import)),
+        at("/genesys/1/admin/live").on(Method::GET, get().to(live::list)),
+        at("/genesys/1/admin/live/{id}")
+            .on(Method::GET, get().to(live::look_up))
+            .on(Method::PUT, put().to(live::extend))
+            .on(Method::DELETE, delete().to(live::end)),
+        at("/genesys/1/admin/history").on(Method::GET, get().to(history::list)),
+        at("/genesys/1/admin/replicas").on(Method::GET, get().to(history::replicas)),
     ];
-    // Which of the configured services may be created is told by the catalogue that a listener sees.
-    let matching = [at("/genesys/1/service/{service}")
-        .on(Method::POST, post().to(services::create))
-        .on(Method::GET, get().to(services::create))];
-    let admin = [at("/genesys/1/admin/node/status").on(Method::GET, get().to(admin::node_status))];
     let health = [
         at("/livez").on(Method::GET, get().to(health::live)),
         at("/readyz").on(Method::GET, get().to(health::ready)),
     ];
+    let groups = exposure.groups;
     if groups.client {
-        serve(config, client, gated);
+        serve_callers(config, client, exposure);
     } else if groups.matching {
-        serve(config, matching, gated);
+        serve_callers(config, matching, exposure);
     }
     if groups.admin {
-        serve(config, admin, false);
+        serve(config, status);
     }
-    serve(config, health, false);
+    if groups.admin && exposure.administered {
+        for endpoint in admin {
+            let resource = endpoint.resource();
+            config.service(resource.wrap(from_fn(gate::pass_operator)));
+        }
+    }
+    serve(config, health);
     config.default_service(web::to(no_route));
 }
 
-fn serve<const N: usize>(config: &mut ServiceConfig, endpoints: [Endpoint; N], gated: bool) {
+/// Serves what anybody may ask.
+fn serve<const N: usize>(config: &mut ServiceConfig, endpoints: [Endpoint; N]) {
     for endpoint in endpoints {
-        let resource = endpoint.resource();
-        if gated {
-            config.service(resource.wrap(from_fn(gate::pass)));
-        } else {
-            config.service(resource);
-        }
+        config.service(endpoint.resource());
+    }
+}
+
+/// Serves callers: through the gate where anything is asked of them. Whether the catalogue asks for
+/// anything may change while the service runs, so both ways are there, and the first one only while it
+/// does not.
+fn serve_callers<const N: usize>(
+    config: &mut ServiceConfig,
+    endpoints: impl Fn() -> [Endpoint; N],
+    exposure: &Exposure,
+) {
+    for endpoint in endpoints().into_iter().filter(|_| !exposure.gated) {
+        let catalog = exposure.catalog.clone();
+        let open = fn_guard(move |_| !catalog.is_guarded());
+        config.service(endpoint.resource().guard(open));
+    }
+    for endpoint in endpoints() {
+        config.service(endpoint.resource().wrap(from_fn(gate::pass)));
     }
 }
 

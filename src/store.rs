@@ -17,13 +17,18 @@ pub use self::{
     audit::{Audit, HeldNumber},
     binary::{Binary, BlobId, CHUNK_BYTES},
     booking::{
-        AccessNumber, Booked, Booking, BookingId, BookingRequest, Call, Codes, Group, Holder, Pool,
-        Strategy,
+        AccessNumber, Booked, Booking, BookingId, BookingRequest, Call, Codes, Group, Groups,
+        Holder, Pool, Strategy,
     },
     error::StoreError,
     hash::stable_hash,
     moment::Moment,
     names::{IdempotencyKey, KeyName, MAX_KEY_NAME_BYTES, ServiceId},
+    overview::{ListedBooking, ListedService, Overview, Page, Place},
+    register::{
+        CatalogChange, CatalogChanged, EntryName, PastEvent, REPLICA_LOST_AFTER, Register,
+        RetiredEntry, Step, StoredCatalog, StoredEntry, Table,
+    },
     session::{Ended, Running, Session, Sessions},
     tally::{Counted, Tally},
 };
@@ -36,7 +41,9 @@ mod hash;
 pub mod memory;
 mod moment;
 mod names;
+mod overview;
 pub mod redis;
+mod register;
 mod session;
 mod tally;
 
@@ -150,7 +157,7 @@ pub struct Description {
 /// Each is atomic: another reader sees all of it or nothing. Each answers within the store's own
 /// timeouts. None is retried inside. A dropped future leaves the verb done or not done, never half.
 #[async_trait]
-pub trait Store: Send + Sync {
+pub trait Store: Register + Overview {
     /// Binds `key` to `id` until `end` unless it is bound already, and tells what to do.
     async fn claim(
         &self,

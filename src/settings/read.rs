@@ -38,6 +38,7 @@ impl Settings {
             },
             tls: callers::tls(from)?,
             auth: callers::auth(from)?,
+            admin: callers::admin(from)?,
             cors: callers::cors(from)?,
             throttle: callers::throttle(from)?,
             api: Api {
@@ -61,6 +62,7 @@ impl Settings {
             },
             catalog: Catalog {
                 file: not_empty(from.text("catalog.file")?).map(Into::into),
+                look: seconds(from, "catalog.look_seconds", PATIENCE_SECONDS)?,
             },
             phone: Phone {
                 default_region: region(from)?,

@@ -9,25 +9,24 @@ use rustls::{
 };
 use tracing::warn;
 
-/// TLS that trusts the system's certificates and `authorities`, which is PEM. They are only read if it
-/// is `wanted`, for they take a MiB; else nobody is trusted.
+/// TLS that trusts `authorities`, which is PEM, and with `system` those of the system too: they take a MiB.
 ///
 /// # Errors
 /// What is wrong with `authorities`.
-pub(super) fn config(authorities: Option<&str>, wanted: bool) -> Result<ClientConfig, String> {
+pub(super) fn config(authorities: Option<&str>, system: bool) -> Result<ClientConfig, String> {
     let mut trusted = RootCertStore::empty();
-    if wanted {
+    if system {
         let system = rustls_native_certs::load_native_certs();
         for error in system.errors {
             warn!(%error, "certificates of the system cannot be read");
         }
         trusted.add_parsable_certificates(system.certs);
-        let authorities = authorities.unwrap_or_default().as_bytes();
-        for certificate in CertificateDer::pem_slice_iter(authorities) {
-            let wrong = |error: &dyn std::fmt::Display| format!("backend.ca_file: {error}");
-            let certificate = certificate.map_err(|error| wrong(&error))?;
-            trusted.add(certificate).map_err(|error| wrong(&error))?;
-        }
+    }
+    let authorities = authorities.unwrap_or_default().as_bytes();
+    for certificate in CertificateDer::pem_slice_iter(authorities) {
+        let wrong = |error: &dyn std::fmt::Display| format!("backend.ca_file: {error}");
+        let certificate = certificate.map_err(|error| wrong(&error))?;
+        trusted.add(certificate).map_err(|error| wrong(&error))?;
     }
     let provider = Arc::new(ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider)

@@ -10,7 +10,10 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use redis::{Cmd, cmd};
-use tokio::{sync::mpsc, time};
+use tokio::{
+    sync::{mpsc, watch},
+    time,
+};
 use tracing::{debug, info, warn};
 use uuid::Uuid;
 
@@ -23,7 +26,7 @@ use super::{
     scripts::{LEASE, LOOK_AGAIN, TAKE_OWN, call},
     sessions::Over,
 };
-use crate::store::{BookingId, Group, Moment, ServiceId, Sessions, StoreError};
+use crate::store::{BookingId, Groups, Moment, ServiceId, Sessions, StoreError};
 
 /// How long a replica that dies keeps the others from cleaning up, and how often it says it lives.
 const LEASE_LIFE: Duration = Duration::from_secs(5);
@@ -66,7 +69,7 @@ impl Ended {
 /// One replica's part in the clean-up.
 struct Cleaner<'a> {
     store: &'a RedisStore,
-    groups: &'a [Arc<Group>],
+    groups: watch::Receiver<Groups>,
     /// Where sessions go that are to be ended, and after which time somebody looks whether they were.
     over: mpsc::Sender<Over>,
     look_again: Duration,
@@ -80,12 +83,16 @@ impl RedisStore {
     /// Cleans up after services that end, and keeps `groups` filled, for as long as it is polled.
     /// Sessions that they held are ended by `sessions`, beside everything else: a backend that does
     /// not answer holds nothing up.
-    pub async fn clean_up(self, groups: Vec<Arc<Group>>, sessions: Arc<dyn Sessions>) {
+    pub async fn clean_up(
+        self: Arc<Self>,
+        groups: watch::Receiver<Groups>,
+        sessions: Arc<dyn Sessions>,
+    ) {
         let (ended, queue) = mpsc::channel(QUEUE);
         let (over, held) = mpsc::channel(SESSIONS);
         let mut cleaner = Cleaner {
             store: &self,
-            groups: &groups,
+            groups,
             over,
             look_again: sessions.patience() + LOOK_MARGIN,
             replica: Uuid::new_v4().to_string(),
@@ -108,6 +115,7 @@ impl Cleaner<'_> {
             let worked = tokio::select! {
                 biased;
                 _ = ticks.tick() => self.tick().await,
+                Ok(()) = self.groups.changed() => self.fill_groups().await,
                 _ = queue.recv_many(&mut ended, BATCH) => {
                     let told: Vec<Ended> = ended.drain(..).map(Ended::told).collect();
                     if self.leads { self.give_back_all(&told).await } else { Ok(()) }
@@ -131,10 +139,23 @@ impl Cleaner<'_> {
         if self.leads && due {
             self.sweep().await?;
             self.swept = Some(time::Instant::now());
-            // One replica decides what the groups consist of, so that two catalogues do not take turns.
-            for group in self.groups {
-                self.store.fill_group(group).await?;
-            }
+            self.fill_groups().await?;
+        }
+        Ok(())
+    }
+
+    /// One replica decides what the groups consist of, so that two catalogues do not take turns.
+    async fn fill_groups(&mut self) -> Result<(), StoreError> {
+        if !self.leads {
+            return Ok(());
+        }
+        let groups = self.groups.borrow_and_update().clone();
+        for group in &groups.current {
+            self.store.fill_group(group).await?;
+            self.stay().await?;
+        }
+        for group in &groups.retired {
+            self.store.empty_group(group).await?;
         }
         Ok(())
     }
@@ -177,8 +198,11 @@ impl Cleaner<'_> {
                 self.give_back_all(batch).await?;
             }
         }
-        for group in self.groups {
-            while self.store.reclaim(&group.name, LAPSED).await? == LAPSED {
+        self.store.forget_ended().await?;
+        let groups = self.groups.borrow().clone();
+        let current = groups.current.iter().map(|group| &group.name);
+        for group in current.chain(&groups.retired) {
+            while self.store.reclaim(group, LAPSED).await? == LAPSED {
                 self.stay().await?;
             }
         }
