@@ -236,11 +236,12 @@ impl TestApp {
     }
 }
 
-/// Whether a key stands whatever services there are: those of the resource groups, and which replica
-/// cleans up.
+/// Whether a key stands whatever services there are: those of the resource groups, which replica cleans up,
+/// what operators made; and the list that operators look at, which is swept when its time comes.
 pub(crate) fn is_standing(prefix: &str, key: &str) -> bool {
     let rest = key.strip_prefix(prefix).unwrap_or_default();
-    rest == "cleaner" || rest.starts_with("grp:")
+    let begins = |start: &&str| rest.starts_with(*start);
+    rest == "cleaner" || ["grp:", "end:", "{catalog}:"].iter().any(begins)
 }
 
 /// Shorthands for bodies.
