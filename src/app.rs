@@ -120,7 +120,7 @@ pub async fn audit(settings: &Settings) -> Result<Audit, StartError> {
     let store = open_redis(settings).await?;
     let stored = store.stored_catalog().await?;
     let catalog = catalog.with(&stored, &BTreeSet::new(), &rules(settings));
-    let groups = catalog.groups().current;
+    let groups = catalog.groups().all();
     let audit = store.audit(&groups).await?;
     if audit.is_clean() {
         return Ok(audit);

@@ -9,7 +9,10 @@ use actix_web::{
     HttpRequest,
     http::{
         Method,
-        header::{HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, X_CONTENT_TYPE_OPTIONS},
+        header::{
+            CONTENT_SECURITY_POLICY, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN,
+            X_CONTENT_TYPE_OPTIONS,
+        },
     },
 };
 
@@ -32,12 +35,14 @@ pub(super) fn admit(api: &Api, request: &HttpRequest) -> Result<(), ApiError> {
     Ok(admin.admit(&caller::shown(request))?)
 }
 
-/// Marks an answer as one for nobody but who asked.
+/// Marks an answer as one for nobody but who asked, to be shown by no page and to run nothing.
 pub(super) fn mark(headers: &mut HeaderMap) {
     let no_sniffing = HeaderValue::from_static("nosniff");
     headers.insert(X_CONTENT_TYPE_OPTIONS, no_sniffing);
     let name = HeaderName::from_static("cross-origin-resource-policy");
     headers.insert(name, HeaderValue::from_static("same-origin"));
+    let nothing = "default-src 'none'; frame-ancestors 'none'";
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(nothing));
 }
 
 fn is_of_this_site(request: &HttpRequest) -> bool {

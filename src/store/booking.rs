@@ -52,6 +52,23 @@ pub struct Groups {
     pub retired: Vec<String>,
 }
 
+impl Groups {
+    /// All of them; those that were deleted have no numbers.
+    #[must_use]
+    pub fn all(&self) -> Vec<Arc<Group>> {
+        let retired = self.retired.iter().map(|name| {
+            Arc::new(Group {
+                name: name.clone(),
+                strategy: Strategy::Exclusive,
+                numbers: Vec::new(),
+                backup: None,
+                version: String::new(),
+            })
+        });
+        self.current.iter().cloned().chain(retired).collect()
+    }
+}
+
 /// The access codes that may be given: random digits behind one of some prefixes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Codes {

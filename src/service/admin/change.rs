@@ -1,13 +1,13 @@
 //! Changing what operators made: understood as a whole, then made, if nothing else was changed meanwhile.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use tokio::time::timeout;
+use tokio::{task::spawn_blocking, time::timeout};
 use tracing::warn;
 use uuid::Uuid;
 
 use super::{
-    Admin, AdminError, Operator,
+    Admin, AdminError, Office, Operator,
     entries::called,
     history::{Action, Event},
 };
@@ -81,7 +81,9 @@ impl Admin {
             let at = Moment::now();
             let steps = self.steps(&stored, &edits, at)?;
             let to = version_after(&stored.version);
-            self.check(&stored, &steps, &to, at)?;
+            let after = stepped(stored.clone(), &steps, &to, at);
+            let changed = steps.iter().map(name_of).cloned().collect();
+            self.check(&stored, after, changed).await?;
             let change = CatalogChange {
                 from: stored.version,
                 to,
@@ -130,36 +132,46 @@ impl Admin {
         Ok(steps)
     }
 
-    /// Looks whether everything can be used after these steps that could be used before.
-    fn check(
+    /// Looks whether everything can be used `after` the change that could be used `before` it.
+    async fn check(
         &self,
-        stored: &StoredCatalog,
-        steps: &[Step],
-        to: &str,
-        at: Moment,
+        before: &StoredCatalog,
+        after: StoredCatalog,
+        changed: BTreeSet<EntryName>,
     ) -> Result<(), AdminError> {
-        let after = stepped(stored.clone(), steps, to, at);
         check_size(&after)?;
-        let office = &self.office;
-        let changed: BTreeSet<EntryName> = steps.iter().map(name_of).cloned().collect();
-        let understood = office.file.with(&after, &changed, &office.rules);
-        let mut problems = understood.problems().iter();
-        if let Some((_, problem)) = problems.clone().find(|(name, _)| changed.contains(*name)) {
-            return Err(AdminError::Invalid(problem.clone()));
-        }
-        if understood.problems().is_empty() {
-            return Ok(());
-        }
-        // What could not be used before, for whatever reason, need not be usable now.
-        let before = office.file.with(stored, &BTreeSet::new(), &office.rules);
-        let caused = problems.find(|(name, _)| !before.problems().contains_key(*name));
-        caused.map_or(Ok(()), |(name, problem)| {
-            let called = called(name);
-            Err(AdminError::Invalid(format!(
-                "{called} could no longer be used: {problem}"
-            )))
-        })
+        let (office, before) = (Arc::clone(&self.office), before.clone());
+        // A large catalogue takes a while, in which this worker has others to serve.
+        let check = spawn_blocking(move || check_use(&office, &before, &after, &changed));
+        let checked = check.await;
+        checked.map_err(|error| StoreError::Bug(error.to_string()))?
     }
+}
+
+fn check_use(
+    office: &Office,
+    before: &StoredCatalog,
+    after: &StoredCatalog,
+    changed: &BTreeSet<EntryName>,
+) -> Result<(), AdminError> {
+    let understood = office.file.with(after, changed, &office.rules);
+    let problems = understood.problems();
+    if let Some((_, problem)) = problems.iter().find(|(name, _)| changed.contains(*name)) {
+        return Err(AdminError::Invalid(problem.clone()));
+    }
+    if problems.is_empty() {
+        return Ok(());
+    }
+    // What could not be used before, for whatever reason, need not be usable now.
+    let before = office.file.with(before, &BTreeSet::new(), &office.rules);
+    let is_new = |name: &EntryName| !before.problems().contains_key(name);
+    let caused = problems.iter().find(|(name, _)| is_new(name));
+    caused.map_or(Ok(()), |(name, problem)| {
+        let called = called(name);
+        Err(AdminError::Invalid(format!(
+            "{called} could no longer be used: {problem}"
+        )))
+    })
 }
 
 /// What there would be after these steps.

@@ -164,10 +164,12 @@ impl Admin {
         condition: &Condition,
         by: &Operator,
     ) -> Result<(), AdminError> {
-        self.check_writable(&name)?;
         let plan = |stored: &StoredCatalog| {
-            let is = stored.entries.get(&name);
-            let is = is.ok_or_else(|| AdminError::NoSuchEntry(name.0, name.1.clone()))?;
+            // One that the file has taken the name of can go.
+            let Some(is) = stored.entries.get(&name) else {
+                self.check_writable(&name)?;
+                return Err(AdminError::NoSuchEntry(name.0, name.1.clone()));
+            };
             condition.check(Some(&is.revision), &called(&name))?;
             let before = read_stored(&is.text).ok();
             Ok((vec![Edit::delete(name.clone(), before)], ()))

@@ -91,11 +91,11 @@ impl Admin {
         let (mut edits, mut imported) = (Vec::new(), Imported::default());
         let mut named = BTreeSet::new();
         for (name, options) in draft.entries() {
-            named.insert(name.clone());
             if self.is_in_file(&name, options)? {
                 imported.unchanged += 1;
                 continue;
             }
+            named.insert(name.clone());
             let is = stored.entries.get(&name);
             let before = is.and_then(|entry| read_stored(&entry.text).ok());
             let options = options::without_empty(options.clone());

@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use tokio::time;
+use tokio::{task::spawn_blocking, time};
 use tracing::{debug, info, warn};
 
 use super::{Catalog, InForce, Rules, retired_life};
@@ -77,7 +77,16 @@ impl CatalogKeeper {
             return Ok(());
         }
         let stored = store.stored_catalog().await?;
-        let catalog = self.file.with(&stored, &BTreeSet::new(), &self.rules);
+        self.forget_at = self.next_to_forget(&stored);
+        let (file, rules) = (Arc::clone(&self.file), self.rules.clone());
+        // A large catalogue takes a while, in which this thread has other work.
+        let understood = spawn_blocking(move || {
+            let catalog = file.with(&stored, &BTreeSet::new(), &rules);
+            (catalog, stored)
+        });
+        let understood = understood.await;
+        let understood = understood.map_err(|error| StoreError::Bug(error.to_string()));
+        let (catalog, stored) = understood?;
         for ((table, name), problem) in catalog.problems() {
             let table = table.name();
             warn!(
@@ -85,7 +94,6 @@ impl CatalogKeeper {
                 name, problem, "what an operator made cannot be used here"
             );
         }
-        self.forget_at = self.next_to_forget(&stored);
         if before.version() != catalog.version() && !stored.version.is_empty() {
             let (version, entries) = (&stored.version, stored.entries.len());
             info!(version, entries, "what operators made is in force");

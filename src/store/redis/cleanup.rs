@@ -211,13 +211,16 @@ impl Cleaner<'_> {
                 self.give_back_all(batch).await?;
             }
         }
-        self.store.forget_ended().await?;
         let groups = self.groups.borrow().clone();
         let current = groups.current.iter().map(|group| &group.name);
         for group in current.chain(&groups.retired) {
             while self.store.reclaim(group, LAPSED).await? == LAPSED {
                 self.stay().await?;
             }
+        }
+        // Last, and whatever becomes of it: it is a list to look at, and nothing depends on it.
+        if let Err(error) = self.store.forget_ended().await {
+            debug!(%error, "the list of services has some in it that have ended");
         }
         Ok(())
     }

@@ -32,7 +32,9 @@ impl Register for RedisStore {
 
     async fn stored_catalog(&self) -> Result<StoredCatalog, StoreError> {
         let read = call(&STORED_CATALOG, &self.keys.catalog());
-        let (version, services, resources, retired): All = self.redis.query(&read).await?;
+        // It may be large: nothing small is to wait behind it.
+        let all = self.redis.query_apart(&read).await?;
+        let (version, services, resources, retired): All = all;
         let mut all = StoredCatalog {
             version,
             ..StoredCatalog::default()

@@ -144,4 +144,6 @@ async fn pages_of_other_sites_are_refused_whatever_they_show() {
     assert_eq!(answer.header("x-content-type-options"), "nosniff");
     assert_eq!(answer.header("cross-origin-resource-policy"), "same-origin");
     assert_eq!(answer.header("cache-control"), "no-cache, no-store");
+    let policy = answer.header("content-security-policy");
+    assert!(policy.contains("frame-ancestors 'none'"), "{policy}");
 }

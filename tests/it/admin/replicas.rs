@@ -133,6 +133,9 @@ async fn what_a_replica_cannot_read_costs_it_that_entry_and_is_told() {
     make(&other, "services/more", &store()).await;
     replace(&other, "services/later", &store()).await;
     remove(&other, "services/strange").await;
+    // What the file has taken the name of can go; the file's stays.
+    remove(&other, "services/store").await;
+    assert_eq!(told(&other, "services/store").await["origin"], "file");
     create(&other, "later").await.service();
 }
 
