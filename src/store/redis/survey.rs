@@ -10,10 +10,7 @@
 use std::{sync::Arc, time::Duration};
 
 use redis::{Value, cmd};
-use tokio::{
-    sync::watch,
-    time::{self, timeout},
-};
+use tokio::{sync::watch, time::timeout};
 use tracing::debug;
 
 use super::{
@@ -154,7 +151,6 @@ impl RedisStore {
             if walk.cursor.is_none() {
                 walk.left.pop();
             }
-            time::sleep(Duration::ZERO).await; // others first
         }
         Ok(())
     }
