@@ -5,7 +5,7 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use actix_web::dev::Server;
 use futures_util::future;
 use tokio::{task::JoinHandle, time};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 pub use self::error::StartError;
 use self::{
@@ -97,6 +97,7 @@ pub async fn audit(settings: &Settings) -> Result<Audit, StartError> {
 /// # Errors
 /// A [`StartError`]; that the store is away is none, the service becomes ready when it comes.
 pub async fn start(settings: Settings) -> Result<Running, StartError> {
+    allow_connections();
     let catalog = Arc::new(catalog(&settings)?);
     let server = &settings.server;
     let bind = |setting, address: &str, groups| {
@@ -141,6 +142,16 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         running.servers.push(serving.map_err(StartError::Served)?);
     }
     Ok(running)
+}
+
+/// Has the system allow this process as many open files, so connections, as its administrator lets it
+/// have: what it is given to begin with is often 1,024, which a crowd of idle clients would use up.
+fn allow_connections() {
+    #[cfg(unix)]
+    match rlimit::increase_nofile_limit(rlimit::INFINITY) {
+        Ok(files) => debug!(files, "connections and files that may be open"),
+        Err(error) => warn!(%error, "as few connections as the system gives to begin with"),
+    }
 }
 
 impl Running {

@@ -19,7 +19,7 @@ use std::{
 };
 
 use futures_util::future::{join_all, try_join_all};
-use redis::{Cmd, ConnectionAddr, FromRedisValue, RedisError, RedisResult, Value};
+use redis::{Cmd, ConnectionAddr, FromRedisValue, ParsingError, RedisError, RedisResult, Value};
 use tokio::{
     sync::{Notify, watch},
     task::JoinHandle,
@@ -388,5 +388,6 @@ fn all_of(replies: Vec<RedisResult<Value>>) -> Result<Vec<Value>, StoreError> {
 
 /// A reply as what it is.
 pub(super) fn typed<T: FromRedisValue>(value: Value) -> Result<T, StoreError> {
-    T::from_redis_value(value).map_err(|error| store_error(&error.into()))
+    let unexpected = |error: ParsingError| StoreError::Corrupt(RedisError::from(error).to_string());
+    T::from_redis_value(value).map_err(unexpected)
 }
