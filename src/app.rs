@@ -237,7 +237,7 @@ impl Running {
             () = asked => {}
         }
         self.readiness.drain();
-        door::close(self.doors, &handles).await;
+        door::close(self.doors).await;
         future::join_all(handles.iter().map(|handle| handle.stop(true))).await;
         for task in self.upkeep.tasks {
             task.abort();

@@ -7,16 +7,12 @@
 
 use std::{io, net::TcpListener, time::Duration};
 
-use actix_web::dev::ServerHandle;
-use futures_util::future;
 #[cfg(target_os = "linux")]
-use socket2::{SockFilter, SockRef};
+use socket2::SockRef;
 use tokio::time;
 
-/// Until those who are at the door already are let in, or that no more is done: some turns of the loop
-/// that does so.
-const LET_IN: Duration = Duration::from_millis(50);
-/// Until the first request of the last one is there: it was sent as soon as the door had opened.
+/// Until those who were at the door are let in and have said what they want: they sent it as soon as
+/// they were connected.
 const HEARD: Duration = Duration::from_millis(500);
 
 /// A listening socket, beside the server that takes connections from it.
@@ -30,53 +26,26 @@ impl Door {
     pub(super) fn of(socket: &TcpListener) -> io::Result<Self> {
         socket.try_clone().map(Self)
     }
+
+    /// From now on whoever comes is refused at once; who is connected, accepted or not, stays.
+    ///
+    /// The socket listens on, but for a network interface that there is none of.
+    #[cfg(target_os = "linux")]
+    fn close(&self) -> io::Result<()> {
+        let nowhere = std::num::NonZero::new(i32::MAX.unsigned_abs());
+        SockRef::from(&self.0).bind_device_by_index_v4(nowhere)
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn close(&self) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
 }
 
-/// Closes the `doors` of `servers`; all who had come in by then have been heard when this returns. The
-/// servers still have to be told to stop. Where the system does not know how, it returns at once.
-pub(super) async fn close(doors: Vec<Door>, servers: &[ServerHandle]) {
-    if doors.iter().any(|door| door.knock_no_more().is_err()) {
-        return;
-    }
-    time::sleep(LET_IN).await;
-    // Or they would complain of a socket that listens no more. They have been told, then, not yet done it.
-    future::join_all(servers.iter().map(ServerHandle::pause)).await;
-    time::sleep(LET_IN).await;
-    if doors.iter().all(|door| door.refuse().is_ok()) {
+/// Closes `doors`; all who had come in by then have been heard when this returns. The servers still have
+/// to be told to stop. Where the system does not know how (Linux before 5.1), it returns at once.
+pub(super) async fn close(doors: Vec<Door>) {
+    if doors.iter().all(|door| door.close().is_ok()) {
         time::sleep(HEARD).await;
-    }
-}
-
-#[cfg(target_os = "linux")]
-impl Door {
-    /// Passes over new connections: their first segment is tried again, and then refused. Those that
-    /// are being made get through, and inherit the filter, which does not concern them.
-    fn knock_no_more(&self) -> io::Result<()> {
-        /// Where TCP's flags are in a segment, and the one that opens a connection.
-        const FLAGS: u32 = 13;
-        const SYN: u32 = 2;
-        // In order: load the byte; if it has that bit go on, else pass over one; drop; take whole.
-        SockRef::from(&self.0).attach_filter(&[
-            SockFilter::new(0x30, 0, 0, FLAGS),
-            SockFilter::new(0x45, 0, 1, SYN),
-            SockFilter::new(0x06, 0, 0, 0),
-            SockFilter::new(0x06, 0, 0, u32::MAX),
-        ])
-    }
-
-    /// Listens no more: whoever knocks is refused at once.
-    fn refuse(&self) -> io::Result<()> {
-        SockRef::from(&self.0).shutdown(std::net::Shutdown::Read)
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-impl Door {
-    fn knock_no_more(&self) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    fn refuse(&self) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
     }
 }
