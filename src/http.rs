@@ -140,11 +140,10 @@ pub fn routes(config: &mut ServiceConfig, exposure: &Exposure) {
         .on(Method::GET, get().to(admin::node_status))
         .probe()];
     let admin = [
-        at("/genesys/1/admin/{table:services|groups}").on(Method::GET, get().to(entries::list)),
-        at("/genesys/1/admin/{table:services|groups}/{name}")
-            .on(Method::GET, get().to(entries::read))
-            .on(Method::PUT, put().to(entries::put))
-            .on(Method::DELETE, delete().to(entries::delete)),
+        at("/genesys/1/admin/services").on(Method::GET, get().to(entries::list)),
+        entry("/genesys/1/admin/services/{name}"),
+        at("/genesys/1/admin/groups").on(Method::GET, get().to(entries::list)),
+        entry("/genesys/1/admin/groups/{name}"),
         at("/genesys/1/admin/groups/{group}/bookings").on(Method::GET, get().to(bookings::list)),
         at("/genesys/1/admin/groups/{group}/bookings/{booking}")
             .on(Method::DELETE, delete().to(bookings::release)),
@@ -185,6 +184,14 @@ pub fn routes(config: &mut ServiceConfig, exposure: &Exposure) {
     serve(config, health, exposure);
     serve(config, [Endpoint::nowhere()], exposure);
     config.default_service(web::to(no_route));
+}
+
+/// One configured service or resource group.
+fn entry(path: &'static str) -> Endpoint {
+    at(path)
+        .on(Method::GET, get().to(entries::read))
+        .on(Method::PUT, put().to(entries::put))
+        .on(Method::DELETE, delete().to(entries::delete))
 }
 
 /// Serves what anybody may ask.

@@ -1,7 +1,8 @@
 //! What is told of the whole installation: services that live, numbers held and free, and how far the
 //! clean-up is behind.
 //!
-//! The replica that cleans up looks, every few seconds and never for a request.
+//! The replica that cleans up looks, every few seconds and never for a request. Services are counted by
+//! the list of their ends that operators look at.
 
 use std::{sync::Arc, time::Duration};
 
