@@ -3,7 +3,7 @@
 //! `cargo bench --bench service` starts everything itself, on free ports of the loopback: a
 //! `redis-server` that keeps nothing on disk, the service as it is built for release and as it is
 //! set by default, and, where it is installed, `webdis`, the HTTP gateway to Redis written in C,
-//! as the peer to be compared with. It takes eight to nine minutes, and ends all it started.
+//! as the peer to be compared with. It takes ten to twelve minutes, and ends all it started.
 //!
 //! Needed: `wrk` and `redis-server`; `webdis` if there is to be a comparison; 3 GiB of memory.
 //!
@@ -11,8 +11,8 @@
 //! cargo bench --bench service                  all parts
 //! cargo bench --bench service -- requests      this part only
 //! cargo bench --bench service -- sizes memory  these parts only, of: requests, sizes, beside, footprint,
-//!                                              bookings, backends,
-//!                                              memory
+//!                                              hostile, bookings, backends,
+//!                                              memory, telemetry
 //! SWITCHBOARD_BENCH_SECONDS=20 cargo bench --bench service
 //! ```
 //!
@@ -30,6 +30,9 @@
 //!
 //! **Beside** is reading one key while 16 binaries of 64 MiB are on their way, in or out. Their client
 //! shares the machine.
+//!
+//! **Hostile** is reading one key beside clients that do nothing, are slow, or send what is refused. They
+//! share the machine too.
 //!
 //! **Footprint** is the memory that a small service takes in Redis, at 100,000 of them.
 //!
@@ -50,6 +53,9 @@
 //! highest while binaries of 64 MiB go in or out, one or 16 at a time. Each step has a process of
 //! its own, so that none profits from what another one left behind, and is taken three times; the
 //! highest counts. The MiB per second say little: the client shares the machine.
+//!
+//! **Telemetry** is reading one key with metrics, the log's lines of requests and traces off, as they are
+//! shipped with 1 % traced, and with a line for every request; nine rounds by turns.
 //!
 //! A target that is missed is told and is no failure: figures depend on the machine. What fails the
 //! run is what keeps it from measuring, a request that was not answered with success above all.
@@ -81,6 +87,8 @@ mod ceiling;
 mod cpu;
 #[path = "service/footprint.rs"]
 mod footprint;
+#[path = "service/hostile.rs"]
+mod hostile;
 #[path = "service/load.rs"]
 mod load;
 #[path = "service/machine.rs"]
@@ -103,6 +111,8 @@ mod sizes;
 mod table;
 #[path = "service/targets.rs"]
 mod targets;
+#[path = "service/telemetry.rs"]
+mod telemetry;
 #[path = "service/transfers.rs"]
 mod transfers;
 
@@ -112,14 +122,16 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 /// Rounds of everything that is measured.
 const ROUNDS: usize = 3;
 
-const PARTS: [&str; 7] = [
+const PARTS: [&str; 9] = [
     "requests",
     "sizes",
     "beside",
     "footprint",
+    "hostile",
     "bookings",
     "backends",
     "memory",
+    "telemetry",
 ];
 
 /// As in the service, for the ceiling.
@@ -178,6 +190,9 @@ async fn run(parts: &BTreeSet<String>) -> Result<()> {
     if wanted("footprint") {
         footprint::run(&setup).await?;
     }
+    if wanted("hostile") {
+        hostile::run(&setup).await?;
+    }
     if wanted("bookings") {
         bookings::run(&setup).await?;
     }
@@ -186,6 +201,9 @@ async fn run(parts: &BTreeSet<String>) -> Result<()> {
     }
     if wanted("memory") {
         memory::run(&setup).await?;
+    }
+    if wanted("telemetry") {
+        telemetry::run(&setup).await?;
     }
     Ok(())
 }

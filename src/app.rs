@@ -5,10 +5,11 @@ use std::{collections::BTreeSet, io, net::SocketAddr, sync::Arc, time::Duration}
 use actix_web::dev::Server;
 use futures_util::future;
 use tokio::time;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 pub use self::error::StartError;
 use self::{
+    door::Door,
     listeners::{Listener, Parts},
     tls::Certificates,
     upkeep::{Backing, Upkeep},
@@ -20,6 +21,7 @@ use crate::{
     store::{Audit, Register, Store, StoreError, redis::RedisStore},
 };
 
+mod door;
 mod error;
 mod listeners;
 mod tls;
@@ -38,6 +40,7 @@ pub struct Running {
     pub readiness: Readiness,
     scheme: &'static str,
     servers: Vec<Server>,
+    doors: Vec<Door>,
     administered: bool,
     administered_publicly: bool,
     replica: String,
@@ -132,6 +135,7 @@ pub async fn audit(settings: &Settings) -> Result<Audit, StartError> {
 /// # Errors
 /// A [`StartError`]; that the store is away is none, the service becomes ready when it comes.
 pub async fn start(settings: Settings) -> Result<Running, StartError> {
+    allow_connections();
     let office = Arc::new(office(&settings)?);
     let server = &settings.server;
     let bind = |setting, address: &str, groups| {
@@ -179,13 +183,27 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         readiness: parts.readiness.clone(),
         scheme: if tls.is_some() { "https" } else { "http" },
         servers: Vec::new(),
+        doors: Vec::new(),
         upkeep,
     };
     for listener in [Some(public), private].into_iter().flatten() {
+        running
+            .doors
+            .push(listener.door().map_err(StartError::Served)?);
         let serving = listener.serve(&parts, tls.as_ref());
         running.servers.push(serving.map_err(StartError::Served)?);
     }
     Ok(running)
+}
+
+/// Has the system allow this process as many open files, so connections, as its administrator lets it
+/// have: what it is given to begin with is often 1,024, which a crowd of idle clients would use up.
+fn allow_connections() {
+    #[cfg(unix)]
+    match rlimit::increase_nofile_limit(rlimit::INFINITY) {
+        Ok(files) => debug!(files, "connections and files that may be open"),
+        Err(error) => warn!(%error, "as few connections as the system gives to begin with"),
+    }
 }
 
 impl Running {
@@ -219,6 +237,7 @@ impl Running {
             () = asked => {}
         }
         self.readiness.drain();
+        door::close(self.doors, &handles).await;
         future::join_all(handles.iter().map(|handle| handle.stop(true))).await;
         for task in self.upkeep.tasks {
             task.abort();

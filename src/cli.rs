@@ -5,6 +5,10 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+pub use self::run::run;
+
+mod run;
+
 const AFTER_HELP: &str = "\
 Every setting has a default. A file (--config) goes over the defaults, and the environment over both:
 SWITCHBOARD__SECTION__KEY, as in SWITCHBOARD__SERVER__LISTEN=0.0.0.0:8080";

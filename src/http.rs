@@ -17,7 +17,7 @@ use ipnet::IpNet;
 use secrecy::SecretString;
 
 use self::admin::{bookings, catalog, entries, history, live};
-pub use self::error::ApiError;
+pub use self::{error::ApiError, watch::Watching};
 use crate::{
     service::{Admin, InForce, Services},
     settings::{Cors, Groups, Limits, Settings},
@@ -32,6 +32,7 @@ mod cors;
 mod error;
 mod gate;
 mod health;
+mod metrics;
 mod operators;
 mod path;
 mod reply;
@@ -39,6 +40,7 @@ mod requests;
 mod services;
 mod storage;
 mod trail;
+mod watch;
 
 /// What the handlers of one worker share.
 pub struct Api {
@@ -91,6 +93,8 @@ pub struct Exposure {
     pub catalog: InForce,
     /// Whether there is an administration.
     pub administered: bool,
+    /// What is told of requests.
+    pub watching: Watching,
 }
 
 /// All routes. They are tried in this order, so those asked most come first; only the two that take
@@ -127,13 +131,14 @@ pub fn routes(config: &mut ServiceConfig, exposure: &Exposure) {
             .on(Method::POST, post().to(services::create))
             .on(Method::GET, get().to(services::create))]
     };
-    let status = [at("/genesys/1/admin/node/status").on(Method::GET, get().to(admin::node_status))];
+    let status = [at("/genesys/1/admin/node/status")
+        .on(Method::GET, get().to(admin::node_status))
+        .probe()];
     let admin = [
-        at("/genesys/1/admin/{table:services|groups}").on(Method::GET, get().to(entries::list)),
-        at("/genesys/1/admin/{table:services|groups}/{name}")
-            .on(Method::GET, get().to(entries::read))
-            .on(Method::PUT, put().to(entries::put))
-            .on(Method::DELETE, delete().to(entries::delete)),
+        at("/genesys/1/admin/services").on(Method::GET, get().to(entries::list)),
+        entry("/genesys/1/admin/services/{name}"),
+        at("/genesys/1/admin/groups").on(Method::GET, get().to(entries::list)),
+        entry("/genesys/1/admin/groups/{name}"),
         at("/genesys/1/admin/groups/{group}/bookings").on(Method::GET, get().to(bookings::list)),
         at("/genesys/1/admin/groups/{group}/bookings/{booking}")
             .on(Method::DELETE, delete().to(bookings::release)),
@@ -150,33 +155,38 @@ pub fn routes(config: &mut ServiceConfig, exposure: &Exposure) {
         at("/genesys/1/admin/replicas").on(Method::GET, get().to(history::replicas)),
     ];
     let health = [
-        at("/livez").on(Method::GET, get().to(health::live)),
-        at("/readyz").on(Method::GET, get().to(health::ready)),
+        at("/livez").on(Method::GET, get().to(health::live)).probe(),
+        at("/readyz")
+            .on(Method::GET, get().to(health::ready))
+            .probe(),
     ];
-    let groups = exposure.groups;
+    let telling = [at("/metrics").on(Method::GET, get().to(metrics::tell))];
+    let (groups, watching) = (exposure.groups, exposure.watching);
     if groups.client {
         serve_callers(config, client, exposure);
     } else if groups.matching {
         serve_callers(config, matching, exposure);
     }
     if groups.admin {
-        serve(config, status);
+        serve(config, status, watching, Gate::None);
     }
     if groups.admin && exposure.administered {
-        for endpoint in admin {
-            let resource = endpoint.resource();
-            config.service(resource.wrap(from_fn(gate::pass_operator)));
-        }
+        serve(config, admin, watching, Gate::Operators);
     }
-    serve(config, health);
+    if groups.admin && watching.counts() {
+        serve(config, telling, watching, Gate::None);
+    }
+    serve(config, health, watching, Gate::None);
+    serve(config, [Endpoint::nowhere()], watching, Gate::None);
     config.default_service(web::to(no_route));
 }
 
-/// Serves what anybody may ask.
-fn serve<const N: usize>(config: &mut ServiceConfig, endpoints: [Endpoint; N]) {
-    for endpoint in endpoints {
-        config.service(endpoint.resource());
-    }
+/// One configured service or resource group.
+fn entry(path: &'static str) -> Endpoint {
+    at(path)
+        .on(Method::GET, get().to(entries::read))
+        .on(Method::PUT, put().to(entries::put))
+        .on(Method::DELETE, delete().to(entries::delete))
 }
 
 /// Serves callers: through the gate where anything is asked of them. Whether the catalogue asks for
@@ -187,33 +197,101 @@ fn serve_callers<const N: usize>(
     endpoints: impl Fn() -> [Endpoint; N],
     exposure: &Exposure,
 ) {
-    for endpoint in endpoints().into_iter().filter(|_| !exposure.gated) {
-        let catalog = exposure.catalog.clone();
-        let open = fn_guard(move |_| !catalog.is_guarded());
-        config.service(endpoint.resource().guard(open));
+    let watching = exposure.watching;
+    if !exposure.gated {
+        let open = endpoints().map(|mut endpoint| {
+            let catalog = exposure.catalog.clone();
+            let is_open = fn_guard(move |_| !catalog.is_guarded());
+            endpoint.resource = endpoint.resource.guard(is_open);
+            endpoint
+        });
+        serve(config, open, watching, Gate::None);
     }
-    for endpoint in endpoints() {
-        config.service(endpoint.resource().wrap(from_fn(gate::pass)));
+    serve(config, endpoints(), watching, Gate::Callers);
+}
+
+/// What stands before a route.
+#[derive(Clone, Copy)]
+enum Gate {
+    None,
+    Callers,
+    Operators,
+}
+
+fn serve<const N: usize>(
+    config: &mut ServiceConfig,
+    endpoints: [Endpoint; N],
+    watching: Watching,
+    gate: Gate,
+) {
+    for endpoint in endpoints {
+        let watch = if endpoint.is_probe {
+            watching.of_probes().at(endpoint.name)
+        } else {
+            watching.at(endpoint.name)
+        };
+        let resource = endpoint.resource();
+        let Some(watch) = watch else {
+            match gate {
+                Gate::None => config.service(resource),
+                Gate::Callers => config.service(resource.wrap(from_fn(gate::pass))),
+                Gate::Operators => config.service(resource.wrap(from_fn(gate::pass_operator))),
+            };
+            continue;
+        };
+        match gate {
+            Gate::None => {
+                let watched = move |request, next: &_| watch.pass(request, next);
+                config.service(resource.wrap_fn(watched))
+            }
+            Gate::Callers => {
+                let watched = move |request, next: &_| watch.pass(request, next);
+                config.service(resource.wrap(from_fn(gate::pass)).wrap_fn(watched))
+            }
+            Gate::Operators => {
+                let watched = move |request, next: &_| watch.pass(request, next);
+                config.service(resource.wrap(from_fn(gate::pass_operator)).wrap_fn(watched))
+            }
+        };
     }
 }
 
 /// One path and what it answers to.
 struct Endpoint {
+    /// What it is called where requests are told of: its path.
+    name: &'static str,
     resource: Resource,
     allowed: Vec<Method>,
+    /// It is asked again and again how the service is. What it answers then is no failure.
+    is_probe: bool,
 }
 
-fn at(path: &str) -> Endpoint {
+fn at(path: &'static str) -> Endpoint {
     Endpoint {
+        name: path,
         resource: web::resource(path),
         allowed: Vec::new(),
+        is_probe: false,
     }
 }
 
 impl Endpoint {
+    /// Every path that is not somebody's before it.
+    fn nowhere() -> Self {
+        Self {
+            name: watch::NOWHERE,
+            ..at("/{nowhere:.*}")
+        }
+    }
+
     fn on(mut self, method: Method, route: Route) -> Self {
         self.resource = self.resource.route(route);
         self.allowed.push(method);
+        self
+    }
+
+    fn probe(mut self) -> Self {
+        self.is_probe = true;
         self
     }
 

@@ -6,7 +6,8 @@
 //! - [`service`]: what creating, asking and ending a service mean.
 //! - [`store`]: where services live, Redis or this process; the only layer that knows Redis.
 //!
-//! [`app`] joins them, [`settings`] is the only reader of files and environment.
+//! [`app`] joins them, [`settings`] is the only reader of files and environment, and [`telemetry`], which
+//! all of them may name, is what they tell about themselves.
 
 pub mod app;
 pub mod cli;
@@ -17,3 +18,4 @@ pub mod settings;
 pub mod shutdown;
 pub mod store;
 pub mod telemetry;
+mod trust;

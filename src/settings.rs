@@ -15,8 +15,10 @@ mod layers;
 mod names;
 mod read;
 mod redis;
+mod telling;
 #[cfg(test)]
 mod tests;
+mod traces;
 
 use std::{
     ffi::OsString,
@@ -32,10 +34,12 @@ pub use self::{
     callers::{Admin, Auth, Cors, Credentials, Groups, Throttle, Tls, TlsFiles, TlsVersion},
     error::{Origin, SettingsError},
     redis::{ClientCertificate, Redis, RedisMode, RedisTls},
+    telling::{Log, LogFormat, LoggedRequests, Metrics},
+    traces::{Sampling, Traces},
 };
 use self::{environment::Environment, layers::Layers};
 
-/// Version of the program.
+/// The version of this program.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 const SHIPPED_CATALOG: &str = include_str!("../config/catalog.toml");
@@ -71,6 +75,10 @@ pub struct Settings {
     pub limits: Limits,
     /// `[log]`: what is logged, and how.
     pub log: Log,
+    /// `[metrics]`: whether anything is counted.
+    pub metrics: Metrics,
+    /// `OTEL_...`: absent means that nothing is traced.
+    pub traces: Option<Traces>,
     environment: Environment,
 }
 
@@ -173,31 +181,11 @@ pub struct Limits {
     pub life: Duration,
 }
 
-/// `[log]`
-#[derive(Clone, Debug)]
-pub struct Log {
-    /// Directives that `tracing_subscriber::EnvFilter` is known to accept.
-    pub level: String,
-    /// How a line looks.
-    pub format: LogFormat,
-}
-
-/// `log.format`
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// `Pretty` on a terminal, `Json` everywhere else.
-    Auto,
-    /// A line for people.
-    Pretty,
-    /// One JSON object a line.
-    Json,
-}
-
 impl Settings {
     /// The compiled-in defaults, under `file` if there is one, under `environment`.
     ///
     /// Of the environment, usually `std::env::vars_os()`, only names that begin with
-    /// `SWITCHBOARD__` count. The catalogue is not looked at: see [`Settings::catalog_text`].
+    /// `SWITCHBOARD__` count, and those of OpenTelemetry that say where traces go. The catalogue is not looked at: see [`Settings::catalog_text`].
     ///
     /// # Errors
     ///
@@ -217,6 +205,7 @@ impl Settings {
             .collect();
         let mut settings = Self::read(&Layers::stack(file, environment.iter().cloned())?)?;
         settings.environment = Environment::of(environment.into_iter());
+        settings.traces = traces::read(&settings.environment)?;
         Ok(settings)
     }
 

@@ -23,7 +23,8 @@ pub use self::{
     error::StoreError,
     hash::stable_hash,
     moment::Moment,
-    names::{IdempotencyKey, KeyName, MAX_KEY_NAME_BYTES, ServiceId},
+    names::{Hint, IdempotencyKey, KeyName, MAX_KEY_NAME_BYTES, ServiceId},
+    observed::Observed,
     overview::{ListedBooking, ListedService, Overview, Page, Place},
     register::{
         CatalogChange, CatalogChanged, EntryName, PastEvent, REPLICA_LOST_AFTER, Register,
@@ -41,6 +42,7 @@ mod hash;
 pub mod memory;
 mod moment;
 mod names;
+mod observed;
 mod overview;
 pub mod redis;
 mod register;
@@ -157,7 +159,7 @@ pub struct Description {
 /// Each is atomic: another reader sees all of it or nothing. Each answers within the store's own
 /// timeouts. None is retried inside. A dropped future leaves the verb done or not done, never half.
 #[async_trait]
-pub trait Store: Register + Overview {
+pub trait Store: Send + Sync {
     /// Binds `key` to `id` until `end` unless it is bound already, and tells what to do.
     async fn claim(
         &self,
@@ -272,3 +274,8 @@ pub trait Store: Register + Overview {
     /// Asks whether the store answers.
     async fn ping(&self) -> Result<(), StoreError>;
 }
+
+/// A store with all its verbs: those of requests, and those of operators.
+pub trait WholeStore: Store + Register + Overview {}
+
+impl<S: Store + Register + Overview> WholeStore for S {}

@@ -144,14 +144,14 @@ async fn wait(url: &str) -> Result<()> {
 const ANSWER: &str = "{\"session\":\"S-1\",\"answer\":\"done\"}";
 
 /// A backend on a thread of its own. It answers everything with the same, `/slow` later.
-struct Backend {
-    address: SocketAddr,
+pub(crate) struct Backend {
+    pub(crate) address: SocketAddr,
     /// Dropped, it ends.
     _stop: oneshot::Sender<()>,
 }
 
 impl Backend {
-    async fn start() -> Result<Self> {
+    pub(crate) async fn start() -> Result<Self> {
         let (tell, told) = oneshot::channel();
         let (stop, stopped) = oneshot::channel();
         let runtime = tokio::runtime::Builder::new_current_thread()

@@ -104,11 +104,21 @@ impl<'a> Measured<'a> {
         client: &Client,
         setup: &Setup,
     ) -> Result<()> {
+        Self::take_turns_of(rows, client, setup, ROUNDS).await
+    }
+
+    /// The same in so many rounds.
+    pub(crate) async fn take_turns_of(
+        rows: &mut [Self],
+        client: &Client,
+        setup: &Setup,
+        rounds: usize,
+    ) -> Result<()> {
         for row in &*rows {
             row.request.check(client).await?;
             row.warm_up(setup).await?;
         }
-        for _ in 0..ROUNDS {
+        for _ in 0..rounds {
             for row in &mut *rows {
                 row.round(setup).await?;
             }

@@ -13,13 +13,13 @@ use rustls::ServerConfig;
 #[cfg(target_os = "linux")]
 use socket2::SockRef;
 
-use super::{Backing, StartError};
+use super::{Backing, StartError, door::Door};
 use crate::{
-    http::{self, Api, Exposure},
+    http::{self, Api, Exposure, Watching},
     service::{Admin, Backends, Numbering, Office, Services},
     settings::{Groups, Limits, Settings},
     shutdown::Readiness,
-    store::StoreError,
+    store::{Observed, Store, StoreError},
 };
 
 /// An address that is bound and not yet served.
@@ -60,6 +60,14 @@ impl Listener {
         })
     }
 
+    /// Its door, to be closed before what serves it is stopped.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(super) fn door(&self) -> io::Result<Door> {
+        Door::of(&self.socket)
+    }
+
     /// Serves it, over TLS where there is a configuration for that.
     ///
     /// # Errors
@@ -73,6 +81,7 @@ impl Listener {
             gated: cors || keys,
             catalog: parts.office.in_force.clone(),
             administered: settings.admin.credentials.password.is_some(),
+            watching: Watching::of(&settings),
         };
         let (parts, groups) = (parts.clone(), self.groups);
         let server = &settings.server;
@@ -115,7 +124,10 @@ impl Parts {
     async fn api(self, groups: Groups) -> Result<Api, StoreError> {
         let (store, limits) = (self.backing.open().await?, Arc::clone(&self.limits));
         let catalog = self.office.in_force.clone();
-        let own = Arc::clone(&store);
+        let mut own: Arc<dyn Store> = Arc::clone(&store) as Arc<dyn Store>;
+        if self.settings.metrics.enabled || self.settings.traces.is_some() {
+            own = Arc::new(Observed::new(own, self.backing.name()));
+        }
         let services = Services::new(catalog, own, limits, self.numbering, self.backends);
         let services = services.throttled(self.settings.throttle.clone());
         let services = services.seen_by(groups);

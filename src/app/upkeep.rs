@@ -9,7 +9,7 @@ use super::open_redis;
 use crate::{
     service::{Backends, CatalogKeeper, InForce, Office, Replica, SessionEnder},
     settings::Settings,
-    store::{Store, StoreError, memory::MemoryStore},
+    store::{StoreError, WholeStore, memory::MemoryStore},
 };
 
 /// Where state lives, and how a worker gets to it.
@@ -29,9 +29,17 @@ impl Backing {
         Self::Memory(Arc::new(store))
     }
 
-    pub(super) async fn open(&self) -> Result<Arc<dyn Store>, StoreError> {
+    /// What it is called in traces.
+    pub(super) fn name(&self) -> &'static str {
         match self {
-            Self::Memory(store) => Ok(Arc::clone(store) as Arc<dyn Store>),
+            Self::Memory(_) => "memory",
+            Self::Redis(_) => "redis",
+        }
+    }
+
+    pub(super) async fn open(&self) -> Result<Arc<dyn WholeStore>, StoreError> {
+        match self {
+            Self::Memory(store) => Ok(Arc::clone(store) as Arc<dyn WholeStore>),
             Self::Redis(settings) => Ok(Arc::new(open_redis(settings).await?)),
         }
     }
@@ -39,7 +47,7 @@ impl Backing {
 
 /// What goes on whether requests come or not.
 pub(super) struct Upkeep {
-    pub(super) store: Arc<dyn Store>,
+    pub(super) store: Arc<dyn WholeStore>,
     pub(super) tasks: Vec<JoinHandle<()>>,
 }
 
@@ -54,10 +62,11 @@ impl Upkeep {
     ) -> Result<Self, StoreError> {
         let in_force = &office.in_force;
         let ender = SessionEnder::new(in_force.clone(), Arc::clone(backends));
-        let (store, cleaning): (Arc<dyn Store>, _) = match backing {
+        let (store, cleaning): (Arc<dyn WholeStore>, _) = match backing {
             Backing::Memory(store) => {
                 let store = Arc::clone(store);
-                let cleaning = tokio::spawn(Arc::clone(&store).clean_up(Arc::new(ender)));
+                let cleaning =
+                    tokio::spawn(Arc::clone(&store).clean_up(in_force.groups(), Arc::new(ender)));
                 (store, cleaning)
             }
             Backing::Redis(settings) => {

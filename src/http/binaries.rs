@@ -17,7 +17,7 @@ use futures_util::{TryStreamExt, stream};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{Api, ApiError, path, reply};
-use crate::{service::Span, store::Binary};
+use crate::{service::Span, store::Binary, telemetry::metrics};
 
 /// What may stand as it is in `filename*` (RFC 8187).
 const FILE_NAME: &AsciiSet = &NON_ALPHANUMERIC
@@ -52,7 +52,11 @@ pub(super) async fn read(
         let nothing = stream::empty::<Result<Bytes, ApiError>>();
         return Ok(response.body(SizedStream::new(span.length, nothing)));
     }
-    let bytes = download.bytes(span).map_err(ApiError::from);
+    let under_way = metrics::download();
+    let bytes = download.bytes(span).map_err(move |error| {
+        let _until_the_last = &under_way;
+        ApiError::from(error)
+    });
     Ok(response.body(SizedStream::new(span.length, bytes)))
 }
 

@@ -189,6 +189,14 @@ impl ApiError {
     }
 }
 
+impl ApiError {
+    /// What it is called in its answer.
+    #[must_use]
+    pub fn exception(&self) -> &'static str {
+        self.row().0
+    }
+}
+
 impl ResponseError for ApiError {
     fn status_code(&self) -> StatusCode {
         self.row().1

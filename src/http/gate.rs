@@ -3,7 +3,7 @@
 //! the administration, always.
 
 use actix_web::{
-    Error, ResponseError,
+    Error, HttpResponse,
     body::{BoxBody, EitherBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     middleware::Next,
@@ -20,7 +20,7 @@ pub(super) async fn pass<B: MessageBody>(
     let api = request.app_data::<Data<Api>>().cloned();
     let Some(api) = api else {
         tracing::error!("a route was reached before its worker was ready");
-        let answer = ApiError::Internal.error_response();
+        let answer = HttpResponse::from_error(ApiError::Internal);
         return Ok(request.into_response(answer).map_into_left_body());
     };
     let origin = cors::allowed(&api.cors, request.request());
@@ -33,7 +33,7 @@ pub(super) async fn pass<B: MessageBody>(
     let mut answer = match caller::admit(&api, request.request()).await {
         Ok(()) => next.call(request).await?.map_into_right_body(),
         Err(error) => {
-            let answer = error.error_response();
+            let answer = HttpResponse::from_error(error);
             request.into_response(answer).map_into_left_body()
         }
     };
@@ -55,7 +55,7 @@ pub(super) async fn pass_operator<B: MessageBody>(
     let mut answer = match admitted {
         Ok(()) => next.call(request).await?.map_into_right_body(),
         Err(error) => {
-            let answer = error.error_response();
+            let answer = HttpResponse::from_error(error);
             request.into_response(answer).map_into_left_body()
         }
     };

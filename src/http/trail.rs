@@ -4,12 +4,20 @@ use actix_web::HttpRequest;
 
 use crate::service::Trail;
 
+/// What the client calls a request.
+pub(super) const REQUEST_ID: &str = "x-request-id";
+
+/// Who asks.
+pub(super) const GMS_USER: &str = "gms_user";
+/// The span that a request comes from.
+pub(super) const TRACEPARENT: &str = "traceparent";
+
 /// What of a request goes along to a backend.
 pub(super) fn of(request: &HttpRequest) -> Trail {
     Trail {
-        gms_user: header(request, "gms_user"),
-        traceparent: header(request, "traceparent"),
-        request_id: header(request, "x-request-id"),
+        gms_user: header(request, GMS_USER),
+        traceparent: header(request, TRACEPARENT),
+        request_id: header(request, REQUEST_ID),
     }
 }
 

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     settings,
-    store::{Store, StoreError, Table},
+    store::{StoreError, Table, WholeStore},
 };
 
 mod bookings;
@@ -62,7 +62,7 @@ pub struct Operator {
 pub struct Admin {
     office: Arc<Office>,
     services: Services,
-    store: Arc<dyn Store>,
+    store: Arc<dyn WholeStore>,
     lock: Arc<Lock>,
 }
 
@@ -134,7 +134,11 @@ fn kind(table: Table) -> &'static str {
 impl Admin {
     /// For `services`, which live in `store`. `None` where no password is set: then nobody may.
     #[must_use]
-    pub fn new(office: Arc<Office>, services: Services, store: Arc<dyn Store>) -> Option<Self> {
+    pub fn new(
+        office: Arc<Office>,
+        services: Services,
+        store: Arc<dyn WholeStore>,
+    ) -> Option<Self> {
         let lock = Lock::of(
             &office.settings.credentials,
             &settings::Credentials::default(),

@@ -32,7 +32,6 @@ mod http;
 mod options;
 mod ors;
 mod template;
-mod tls;
 
 /// An option of a definition that is wrong.
 #[derive(Debug)]

@@ -6,7 +6,10 @@ use bytes::Bytes;
 use futures_util::{Stream, stream};
 
 use super::{ServiceError, Services};
-use crate::store::{Binary, CHUNK_BYTES, KeyName, ServiceId, Store};
+use crate::{
+    store::{Binary, CHUNK_BYTES, KeyName, ServiceId, Store},
+    telemetry::metrics::BYTES_OUT,
+};
 
 /// Part of a binary: `first` is the number of its first byte, `length` how many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +69,7 @@ impl Download {
             if length == 0 {
                 return Err(ServiceError::NoSuchService(id.clone()));
             }
+            BYTES_OUT.add(length);
             // Both fit: they are at most the length of a chunk.
             #[expect(clippy::cast_possible_truncation, reason = "at most CHUNK_BYTES")]
             let part = bytes.slice(skip as usize..(skip + length) as usize);

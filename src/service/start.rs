@@ -16,7 +16,10 @@ use super::{
     definition::Definition,
     parameters::Parameters,
 };
-use crate::store::{Changes, Moment, ServiceId, Session, Sessions, Store, StoreError};
+use crate::{
+    store::{Changes, Moment, ServiceId, Session, Sessions, Store, StoreError},
+    telemetry::traces,
+};
 
 /// Added to the longest time that starting takes, for the store.
 const MARGIN: Duration = Duration::from_secs(10);
@@ -68,7 +71,7 @@ impl Creation {
             Made::Now => {}
         }
         // A client that goes away now must not leave a session behind that nobody has noted.
-        let started = tokio::spawn(start.carry_out()).await;
+        let started = tokio::spawn(traces::carried(start.carry_out())).await;
         started.map_err(|error| StoreError::Bug(error.to_string()))?
     }
 }
@@ -90,7 +93,7 @@ impl Start {
         if answer.is_err()
             && let Err(error) = self.store.delete(&self.id).await
         {
-            warn!(id = %self.id, %error, "a service that was not started ends by itself");
+            warn!(id = %self.id.hint(), %error, "a service that was not started ends by itself");
         }
         answer
     }

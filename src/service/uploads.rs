@@ -7,7 +7,10 @@ use tokio::runtime::Handle;
 use tracing::debug;
 
 use super::ServiceError;
-use crate::store::{Binary, BlobId, CHUNK_BYTES, KeyName, ServiceId, Store, Value};
+use crate::{
+    store::{Binary, BlobId, CHUNK_BYTES, KeyName, ServiceId, Store, Value},
+    telemetry::metrics::BYTES_IN,
+};
 
 /// The files of one request. What was uploaded and not handed over to the store when this is
 /// dropped is given up in the background, whatever ended the request; if the process ends, the store
@@ -89,7 +92,7 @@ impl Drop for Uploads {
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(async move {
                 if let Err(error) = store.discard(&id, &blobs).await {
-                    debug!(%id, %error, "given up uploads end by themselves");
+                    debug!(id = %id.hint(), %error, "given up uploads end by themselves");
                 }
             });
         }
@@ -153,6 +156,7 @@ impl Upload<'_> {
         let Uploads { store, id, .. } = &*self.uploads;
         let stored = store.write_chunk(id, &self.blob, self.written, &self.buffer);
         stored.await?;
+        BYTES_IN.add(self.buffer.len() as u64);
         self.written += 1;
         self.buffer.clear();
         Ok(())

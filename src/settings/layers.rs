@@ -96,6 +96,16 @@ impl Layers {
             })
     }
 
+    /// The switch `setting`, which may be written as text.
+    pub(super) fn switch(&self, setting: &str) -> Result<bool, SettingsError> {
+        let on = match find(&self.merged, setting) {
+            Some(ValueKind::Boolean(on)) => Some(*on),
+            Some(ValueKind::String(text)) => text.parse().ok(),
+            _ => None,
+        };
+        on.ok_or_else(|| self.invalid(setting, "expected true or false"))
+    }
+
     /// The error for a `setting` whose value is not what was `expected`.
     pub(super) fn invalid(&self, setting: &str, expected: &str) -> SettingsError {
         SettingsError::Invalid {

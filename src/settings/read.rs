@@ -4,11 +4,10 @@
 use std::{fs, net::Ipv6Addr, num::NonZero, ops::RangeInclusive, thread, time::Duration};
 
 use phonenumber::country;
-use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 use super::{
-    Api, Backend, Catalog, Limits, Log, LogFormat, Memory, Phone, Redis, Server, Settings, callers,
-    environment::Environment, error::SettingsError, layers::Layers,
+    Api, Backend, Catalog, Limits, Memory, Phone, Redis, Server, Settings, callers,
+    environment::Environment, error::SettingsError, layers::Layers, telling,
 };
 
 const MIB: usize = 1024 * 1024;
@@ -68,10 +67,9 @@ impl Settings {
                 default_region: region(from)?,
             },
             limits: limits(from)?,
-            log: Log {
-                level: level(from)?,
-                format: log_format(from)?,
-            },
+            log: telling::log(from)?,
+            metrics: telling::metrics(from)?,
+            traces: None,
             environment: Environment::default(),
         })
     }
@@ -180,39 +178,4 @@ fn region(from: &Layers) -> Result<country::Id, SettingsError> {
     let region = from.text(setting)?.parse();
     let expected = "expected a country's two capital letters (ISO 3166), such as US";
     region.map_err(|_unknown| from.invalid(setting, expected))
-}
-
-fn level(from: &Layers) -> Result<String, SettingsError> {
-    let level = from.text("log.level")?;
-    // `EnvFilter` takes no spaces beside the commas; people do.
-    let directives: Vec<_> = level
-        .split(',')
-        .map(str::trim)
-        .filter(|directive| !directive.is_empty())
-        .collect();
-    let level = directives.join(",");
-    let right = !directives.is_empty()
-        && directives.iter().copied().all(is_level_or_has_one)
-        && EnvFilter::builder().parse(&level).is_ok();
-    if right {
-        return Ok(level);
-    }
-    let expected = "expected error, warn, info, debug, trace or off, and after commas \
-                    target=level, such as info,switchboard=debug";
-    Err(from.invalid("log.level", expected))
-}
-
-/// `EnvFilter` reads a lone word that is no level as a target of which everything is logged, so that
-/// `inof` would silence all else. Such a word is refused.
-fn is_level_or_has_one(directive: &str) -> bool {
-    directive.contains(['=', '[', ']', '{', '}']) || directive.parse::<LevelFilter>().is_ok()
-}
-
-fn log_format(from: &Layers) -> Result<LogFormat, SettingsError> {
-    match from.text("log.format")?.as_str() {
-        "auto" => Ok(LogFormat::Auto),
-        "pretty" => Ok(LogFormat::Pretty),
-        "json" => Ok(LogFormat::Json),
-        _ => Err(from.invalid("log.format", "expected \"auto\", \"pretty\" or \"json\"")),
-    }
 }

@@ -27,3 +27,19 @@ pub enum StoreError {
     #[error("the store refused a request: {0}")]
     Bug(String),
 }
+
+impl StoreError {
+    /// What kind of error it is, in one word.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Unavailable(_) => "unavailable",
+            Self::Busy(_) => "busy",
+            Self::Unknown(_) => "unknown",
+            Self::Full(_) => "full",
+            Self::Conflict(_) => "conflict",
+            Self::Corrupt(_) => "corrupt",
+            Self::Bug(_) => "bug",
+        }
+    }
+}

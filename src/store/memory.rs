@@ -95,7 +95,7 @@ impl Store for MemoryStore {
                 Some(answer) => Ok(Created::Before(answer.clone())),
                 None if service.repeatable.is_some() => Ok(Created::Underway),
                 None => {
-                    let used = format!("the new service id {} is in use", service.id);
+                    let used = format!("the new service id {} is in use", service.id.hint());
                     Err(StoreError::Bug(used))
                 }
             };

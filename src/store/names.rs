@@ -24,6 +24,21 @@ impl ServiceId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// As much of the id as a log may have: who knows all of it may read what the service holds.
+    #[must_use]
+    pub fn hint(&self) -> Hint<'_> {
+        Hint(self)
+    }
+}
+
+/// How a [`ServiceId`] begins.
+pub struct Hint<'a>(&'a ServiceId);
+
+impl fmt::Display for Hint<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.8}...", self.0.as_str())
+    }
 }
 
 impl From<String> for ServiceId {

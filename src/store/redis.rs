@@ -36,6 +36,7 @@ mod scripts;
 mod services;
 mod sessions;
 mod storage;
+mod survey;
 mod tallies;
 
 /// How long what belongs to a service outlives it, for the clean-up to find.
@@ -78,7 +79,7 @@ fn binaries_of(values: &[(KeyName, Value)]) -> Vec<Binary> {
 }
 
 fn conflict(id: &ServiceId) -> StoreError {
-    StoreError::Conflict(format!("service {id}"))
+    StoreError::Conflict(format!("service {}", id.hint()))
 }
 
 /// A span in the milliseconds that scripts count in.

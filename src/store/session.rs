@@ -83,7 +83,7 @@ pub(super) async fn try_to_end(
         return Some((left, now.after(pause)));
     }
     for Session { backend, name, .. } in left {
-        warn!(%id, backend, session = name, "a session could not be ended, and is given up");
+        warn!(id = %id.hint(), backend, session = name, "a session could not be ended, and is given up");
     }
     None
 }

@@ -109,6 +109,8 @@ fn inner_parts_do_not_name_outer_ones() {
         ("src/store", &[http, service, app][..]),
         ("src/service", &[http, app]),
         ("src/http", &[app]),
+        // All may name it, so it names none of them.
+        ("src/telemetry", &[http, service, app, "store"]),
     ] {
         let all = sources(&["src"], ".rs");
         let named = all

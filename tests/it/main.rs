@@ -49,5 +49,6 @@ mod slots;
 mod storage;
 mod store;
 mod support;
+mod telling;
 mod topologies;
 mod uploads;

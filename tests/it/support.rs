@@ -23,7 +23,10 @@ pub(crate) mod backends;
 pub(crate) mod bookings;
 mod catalogue;
 pub(crate) mod certificate;
+pub(crate) mod collector;
+pub(crate) mod metrics;
 mod multipart;
+pub(crate) mod own_server;
 pub(crate) mod program;
 pub(crate) mod proxy;
 mod servers;
@@ -74,6 +77,12 @@ pub(crate) async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Opti
         assert!(Instant::now() < deadline, "it never came to be: {what}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+}
+
+/// Tells whoever runs the tests with `--nocapture` how long something took.
+#[expect(clippy::print_stdout, reason = "it is what they ask for")]
+pub(crate) fn tell(what: &str, took: Duration) {
+    println!("{what}: {took:.0?}");
 }
 
 /// A name as it is written in a path or a form.

@@ -16,9 +16,9 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, Full};
 use hyper::{
-    Request, Response, StatusCode, Uri,
+    Method, Request, Response, StatusCode, Uri,
     body::{Body, Incoming},
-    header::CONTENT_TYPE,
+    header::{CONTENT_TYPE, HeaderName, HeaderValue},
 };
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
@@ -35,8 +35,12 @@ use tokio::{
 };
 use tracing::{debug, info, warn};
 
-use super::{call::Call, circuit::Circuit, tls};
-use crate::settings;
+use super::{call::Call, circuit::Circuit};
+use crate::{
+    settings,
+    telemetry::{metrics::Attempt, traces},
+    trust,
+};
 
 /// How long a connection is kept that nobody uses: less than the five seconds after which common
 /// servers close one, so that no request meets a connection that is being closed.
@@ -84,6 +88,11 @@ pub(super) enum Failure {
     TooLong(usize),
 }
 
+/// TLS that trusts the authorities that are set, and with `system` those of the system.
+fn trusted_by(settings: &settings::Backend, system: bool) -> Result<ClientConfig, String> {
+    trust::config("backend.ca_file", settings.authorities.as_deref(), system)
+}
+
 fn client(settings: &settings::Backend, tls: ClientConfig) -> HttpsClient {
     let mut connector = HttpConnector::new();
     connector.enforce_http(false);
@@ -107,15 +116,14 @@ impl Backends {
     /// # Errors
     /// What is wrong with the certificates that are set.
     pub fn new(settings: &settings::Backend, with_tls: bool) -> Result<Self, String> {
-        let authorities = settings.authorities.as_deref();
         let backends = Self {
-            plain: client(settings, tls::config(authorities, false)?),
+            plain: client(settings, trusted_by(settings, false)?),
             tls: OnceLock::new(),
             settings: settings.clone(),
             known: RwLock::default(),
         };
         if with_tls {
-            let trusting = client(settings, tls::config(authorities, true)?);
+            let trusting = client(settings, trusted_by(settings, true)?);
             drop(backends.tls.set(trusting));
         }
         Ok(backends)
@@ -129,8 +137,7 @@ impl Backends {
         if let Some(client) = self.tls.get() {
             return Ok(client);
         }
-        let config = tls::config(self.settings.authorities.as_deref(), true);
-        let config = config.map_err(|error| {
+        let config = trusted_by(&self.settings, true).map_err(|error| {
             warn!(base, error, "a backend cannot be reached by TLS");
             Failure::NotReached
         })?;
@@ -159,6 +166,12 @@ impl Backends {
 
     /// Sends `call` to the backend at `base`, once, and reads its answer.
     pub(super) async fn send(&self, base: &str, call: &Call<'_>) -> Result<Reply, Failure> {
+        let reply = self.ask(base, call).await;
+        outcome(&reply).count();
+        reply
+    }
+
+    async fn ask(&self, base: &str, call: &Call<'_>) -> Result<Reply, Failure> {
         let backend = self.backend(base);
         if !backend.circuit.lets_through() {
             return Err(Failure::NotAsked);
@@ -195,6 +208,26 @@ impl Backends {
         connected_by: Instant,
     ) -> Result<Reply, Failure> {
         let mut request = request(base, call).ok_or(Failure::NotReached)?;
+        let mut span = traces::backend_call(method_name(&call.method), base);
+        if let Some(span) = &span {
+            span.pass_on(|name, value| pass_on(&mut request, name, value));
+        }
+        let reply = self.exchange_request(base, request, connected_by).await;
+        if let Some(span) = &mut span {
+            match &reply {
+                Ok(reply) => span.answered(reply.status.as_u16()),
+                Err(_) => span.failed(outcome(&reply).name()),
+            }
+        }
+        reply
+    }
+
+    async fn exchange_request(
+        &self,
+        base: &str,
+        mut request: Request<Full<Bytes>>,
+        connected_by: Instant,
+    ) -> Result<Reply, Failure> {
         let mut connection = capture_connection(&mut request);
         let failure = |error: &Error| {
             debug!(
@@ -232,6 +265,32 @@ impl Backends {
         };
         let answered = timeout(patience, answered).await;
         answered.map_err(|_elapsed| Failure::TimedOut(patience))?
+    }
+}
+
+/// Its name, for ever; those that options allow.
+fn method_name(method: &Method) -> &'static str {
+    let names = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"];
+    let known = names.into_iter().find(|name| *name == method.as_str());
+    known.unwrap_or("HTTP")
+}
+
+fn pass_on(request: &mut Request<Full<Bytes>>, name: &str, value: &str) {
+    let name = HeaderName::from_bytes(name.as_bytes());
+    if let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(value)) {
+        request.headers_mut().insert(name, value);
+    }
+}
+
+fn outcome(reply: &Result<Reply, Failure>) -> Attempt {
+    match reply {
+        Ok(reply) if reply.status.is_success() => Attempt::Answered,
+        Ok(_) => Attempt::Refused,
+        Err(Failure::NotAsked) => Attempt::NotAsked,
+        Err(Failure::NotReached) => Attempt::NotReached,
+        Err(Failure::TimedOut(_)) => Attempt::TimedOut,
+        Err(Failure::Broken) => Attempt::Broken,
+        Err(Failure::TooLong(_)) => Attempt::TooLong,
     }
 }
 

@@ -43,7 +43,7 @@ impl Sessions for SessionEnder {
             name,
         } = session;
         let give_up = |reason: &str| {
-            warn!(%id, definition, backend, session = name, reason, "a session cannot be ended");
+            warn!(id = %id.hint(), definition, backend, session = name, reason, "a session cannot be ended");
             Ended::ForGood
         };
         let catalog = self.catalog.now();
@@ -77,7 +77,7 @@ impl Sessions for SessionEnder {
             // It did answer.
             Err(super::Failure::TooLong(_)) => Ended::ForGood,
             Err(failure) => {
-                debug!(%id, backend, ?failure, "a session is not ended yet");
+                debug!(id = %id.hint(), backend, ?failure, "a session is not ended yet");
                 Ended::NotYet
             }
         }

@@ -37,7 +37,7 @@ impl Creation {
             let applied = apply(&*self.store, &id, changes, self.limits.keys).await;
             if let Err(error) = applied {
                 if let Err(error) = self.store.release(&id, &booking).await {
-                    warn!(%id, %error, "a number comes back when its time has run out");
+                    warn!(id = %id.hint(), %error, "a number comes back when its time has run out");
                 }
                 return Err(error);
             }

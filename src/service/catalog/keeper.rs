@@ -10,7 +10,7 @@ use tokio::{task::spawn_blocking, time};
 use tracing::{debug, info, warn};
 
 use super::{Catalog, InForce, Rules, retired_life};
-use crate::store::{Moment, Register, Store, StoreError, StoredCatalog};
+use crate::store::{Moment, Register, StoreError, StoredCatalog, WholeStore};
 
 /// How often it is looked at what operators made, until it is known.
 const IMPATIENT: Duration = Duration::from_millis(200);
@@ -40,7 +40,7 @@ impl CatalogKeeper {
     }
 
     /// Looks for as long as it is polled.
-    pub async fn keep(mut self, store: Arc<dyn Store>) {
+    pub async fn keep(mut self, store: Arc<dyn WholeStore>) {
         let mut failing = false;
         loop {
             let looked = self.look(&*store).await;

@@ -98,6 +98,11 @@ impl Books {
         }
     }
 
+    /// How many numbers are held, and how many are free.
+    pub(super) fn count(&self) -> (usize, usize) {
+        (self.bookings.len(), self.free.len())
+    }
+
     /// Gives back what has run out.
     pub(super) fn reclaim(&mut self, now: Moment) {
         while let Some((until, _)) = self.by_end.first()

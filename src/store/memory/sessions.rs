@@ -4,12 +4,15 @@
 use std::{mem, sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
-use tokio::time;
+use tokio::{sync::watch, time};
 
-use super::{MemoryStore, state::State};
-use crate::store::{
-    Moment, ServiceId, Session, Sessions,
-    session::{AT_ONCE, try_to_end},
+use super::{MemoryStore, books::Books, state::State};
+use crate::{
+    store::{
+        Group, Groups, Moment, ServiceId, Session, Sessions,
+        session::{AT_ONCE, try_to_end},
+    },
+    telemetry::metrics::{CLEANUP_ACTIVE, LISTENED_TO, Shared, TELLING, tell},
 };
 
 /// How often what has ended is looked for while nobody asks the store anything.
@@ -42,6 +45,20 @@ impl State {
         Some(())
     }
 
+    /// What is told of the whole.
+    fn survey(&self, groups: &[Arc<Group>]) -> Shared {
+        let groups = groups.iter().map(|group| {
+            let books = self.books.get(&group.name);
+            let (held, free) = books.map_or((0, group.numbers.len()), Books::count);
+            (group.name.clone(), held as u64, free as u64)
+        });
+        Shared {
+            services: Some(self.services.len() as u64),
+            lag: Some(Duration::ZERO),
+            groups: groups.collect(),
+        }
+    }
+
     /// Ends the making of a service.
     pub(super) fn settle(
         &mut self,
@@ -59,13 +76,22 @@ impl State {
 
 impl MemoryStore {
     /// Cleans up for as long as it is polled.
-    pub async fn clean_up(self: Arc<Self>, sessions: Arc<dyn Sessions>) {
+    pub async fn clean_up(
+        self: Arc<Self>,
+        groups: watch::Receiver<Groups>,
+        sessions: Arc<dyn Sessions>,
+    ) {
+        // No other replica does, and nobody has to be told of what ends here.
+        CLEANUP_ACTIVE.set(true);
+        let _told = (LISTENED_TO.hold(), TELLING.hold());
         let mut ticks = time::interval(SWEEP_EVERY);
         ticks.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
         let mut under_way = FuturesUnordered::new();
         loop {
             tokio::select! {
                 _ = ticks.tick() => {
+                    let current = groups.borrow().current.clone();
+                    tell(self.state().survey(&current));
                     for over in self.take_due(AT_ONCE - under_way.len()) {
                         under_way.push(self.end_those_of(over, &*sessions));
                     }

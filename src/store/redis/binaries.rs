@@ -66,7 +66,7 @@ impl RedisStore {
             retire.arg(keys::owned_blob_field(blob));
         }
         if let Err(error) = self.redis.query::<()>(&retire).await {
-            warn!(%id, %error, "binaries that were replaced stay until their service ends");
+            warn!(id = %id.hint(), %error, "binaries that were replaced stay until their service ends");
         }
     }
 }

@@ -7,7 +7,7 @@
 //! same replica also sweeps the index for ids that are due, and the groups for bookings that have run
 //! out. If it dies, another one has the lease within seconds.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, mem, sync::Arc, time::Duration};
 
 use redis::{Cmd, cmd};
 use tokio::{
@@ -26,7 +26,10 @@ use super::{
     scripts::{LEASE, LOOK_AGAIN, TAKE_OWN, call},
     sessions::Over,
 };
-use crate::store::{BookingId, Groups, Moment, ServiceId, Sessions, StoreError};
+use crate::{
+    store::{BookingId, Groups, Moment, ServiceId, Sessions, StoreError},
+    telemetry::metrics::{CLEANUP_ACTIVE, CLEANUP_FAILURES, CLEANUP_SERVICES},
+};
 
 /// How long a replica that dies keeps the others from cleaning up, and how often it says it lives.
 const LEASE_LIFE: Duration = Duration::from_secs(5);
@@ -75,6 +78,8 @@ struct Cleaner<'a> {
     look_again: Duration,
     replica: String,
     leads: bool,
+    /// Tells whoever does what only one replica is to do.
+    tell: watch::Sender<bool>,
     renewed: time::Instant,
     swept: Option<time::Instant>,
 }
@@ -90,18 +95,21 @@ impl RedisStore {
     ) {
         let (ended, queue) = mpsc::channel(QUEUE);
         let (over, held) = mpsc::channel(SESSIONS);
+        let (tell, leads) = watch::channel(false);
         let mut cleaner = Cleaner {
             store: &self,
-            groups,
+            groups: groups.clone(),
             over,
             look_again: sessions.patience() + LOOK_MARGIN,
             replica: Uuid::new_v4().to_string(),
             leads: false,
+            tell,
             renewed: time::Instant::now(),
             swept: None,
         };
         let ending = self.end_sessions(held, &*sessions);
-        tokio::join!(self.listen(ended), cleaner.work(queue), ending);
+        let survey = self.survey(groups, leads);
+        tokio::join!(self.listen(ended), cleaner.work(queue), ending, survey);
     }
 }
 
@@ -128,6 +136,7 @@ impl Cleaner<'_> {
                 (Ok(()), false) => {}
             }
             failing = worked.is_err();
+            CLEANUP_FAILURES.add(u64::from(failing));
         }
     }
 
@@ -166,6 +175,9 @@ impl Cleaner<'_> {
         let leads: Result<bool, StoreError> = self.store.redis.query(&lease).await;
         let led = self.leads;
         self.leads = *leads.as_ref().unwrap_or(&false);
+        CLEANUP_ACTIVE.set(self.leads);
+        self.tell
+            .send_if_modified(|told| mem::replace(told, self.leads) != self.leads);
         self.renewed = time::Instant::now();
         match (led, self.leads) {
             (false, true) => info!("this replica cleans up after services"),
@@ -231,7 +243,7 @@ impl Cleaner<'_> {
             let Ended { id, due } = one;
             let one = self.give_back(std::slice::from_ref(one)).await;
             if let Err(error @ (StoreError::Bug(_) | StoreError::Corrupt(_))) = one {
-                warn!(%id, %error, "what an ended service held cannot be given back");
+                warn!(id = %id.hint(), %error, "what an ended service held cannot be given back");
                 if let Some(due) = due {
                     let later = Moment::now().after(LOOK_LATER);
                     let again = self.store.look_again(id, *due, later);
@@ -258,7 +270,7 @@ impl Cleaner<'_> {
             .at_once(ended.iter().map(take).collect())
             .await?;
         let (mut give, mut lists, mut index) = (Vec::new(), Vec::new(), Vec::new());
-        let mut over = Vec::new();
+        let (mut over, mut given) = (Vec::new(), 0);
         let mut bookings: HashMap<String, Vec<BookingId>> = HashMap::new();
         for (Ended { id, due }, reply) in ended.iter().zip(replies) {
             match typed(reply)? {
@@ -269,8 +281,9 @@ impl Cleaner<'_> {
                     let held: Vec<String> = held.collect();
                     for field in held.iter().filter(|field| *field != keys::OVER) {
                         let owned = Owned::of(field);
-                        let unknown =
-                            || StoreError::Corrupt(format!("service {id} holds {field:?}"));
+                        let unknown = || {
+                            StoreError::Corrupt(format!("service {} holds {field:?}", id.hint()))
+                        };
                         match owned.ok_or_else(unknown)? {
                             Owned::Blob(blob) => blobs.push(store.keys.blob(id, &blob)),
                             Owned::Booking(group, booking) => {
@@ -290,6 +303,7 @@ impl Cleaner<'_> {
                             since: since.map_or(now, Moment::from_millis),
                         });
                     } else if due.is_some() || !held.is_empty() {
+                        given += u64::from(!held.is_empty());
                         lists.push(cmd("UNLINK").arg(store.keys.own(id)).to_owned());
                         let mut remove = cmd("ZREM");
                         remove.arg(store.keys.index(id)).arg(id.as_str());
@@ -315,6 +329,7 @@ impl Cleaner<'_> {
         // In this order: an entry without a list is taken off by the sweep, a list without an entry stays.
         store.redis.at_once(lists).await?;
         store.redis.at_once(index).await?;
+        CLEANUP_SERVICES.add(given);
         for one in over {
             drop(self.over.try_send(one));
         }

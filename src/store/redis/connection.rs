@@ -19,7 +19,7 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use redis::{Cmd, ConnectionAddr, FromRedisValue, RedisError, Value};
+use redis::{Cmd, ConnectionAddr, FromRedisValue, ParsingError, RedisError, Value};
 use tokio::{
     sync::{Notify, watch},
     task::JoinHandle,
@@ -301,5 +301,6 @@ async fn scout(world: Arc<World>, looked: watch::Sender<bool>) {
 
 /// A reply as what it is.
 pub(super) fn typed<T: FromRedisValue>(value: Value) -> Result<T, StoreError> {
-    T::from_redis_value(value).map_err(|error| store_error(&error.into()))
+    let unexpected = |error: ParsingError| StoreError::Corrupt(RedisError::from(error).to_string());
+    T::from_redis_value(value).map_err(unexpected)
 }

@@ -14,7 +14,10 @@ use tokio::{
 use tracing::{debug, info, warn};
 
 use super::{RedisStore, connection::Node};
-use crate::store::{ServiceId, StoreError};
+use crate::{
+    store::{ServiceId, StoreError},
+    telemetry::metrics::{LISTENED_TO, TELLING},
+};
 
 /// Events after which a service is gone: `del` also stands for `UNLINK`.
 const EVENTS: [&str; 3] = ["del", "expired", "evicted"];
@@ -68,11 +71,14 @@ struct Listener {
 impl Listener {
     async fn listen(self) {
         let server = self.node.name();
+        let _asked = LISTENED_TO.hold();
         loop {
             match self.subscribe().await {
-                Ok(events) => {
+                Ok((events, enabled)) => {
                     info!(server, "listening for services that end");
+                    let told = enabled.then(|| TELLING.hold());
                     self.follow(events).await;
+                    drop(told);
                     warn!(server, "no longer told of services that end");
                 }
                 Err(error) => debug!(server, %error, "cannot listen for services that end yet"),
@@ -81,8 +87,9 @@ impl Listener {
         }
     }
 
-    async fn subscribe(&self) -> Result<PubSub, StoreError> {
-        self.turn_notifications_on().await?;
+    /// The subscription, and whether anything will come through it.
+    async fn subscribe(&self) -> Result<(PubSub, bool), StoreError> {
+        let enabled = self.turn_notifications_on().await?;
         let mut events = self.node.subscriber().await?;
         let database = self.node.database();
         let channels = EVENTS.map(|event| format!("__keyevent@{database}__:{event}"));
@@ -99,11 +106,12 @@ impl Listener {
         }
         // What was changed before this connection stood was told to nobody.
         self.store.changed.notify_one();
-        Ok(events)
+        Ok((events, enabled))
     }
 
-    /// Sees to it that Redis sends what [`EVENTS`] names, and leaves other flags as they are.
-    async fn turn_notifications_on(&self) -> Result<(), StoreError> {
+    /// Sees to it that Redis sends what [`EVENTS`] names, and leaves other flags as they are; tells
+    /// whether it does.
+    async fn turn_notifications_on(&self) -> Result<bool, StoreError> {
         const NAME: &str = "notify-keyspace-events";
         let get = cmd("CONFIG").arg("GET").arg(NAME).to_owned();
         let mut set = cmd("CONFIG");
@@ -111,7 +119,7 @@ impl Listener {
             Ok((_, flags)) => {
                 let has = |flag| flags.contains(flag) || (flag != 'E' && flags.contains('A'));
                 if FLAGS.chars().all(has) {
-                    return Ok(());
+                    return Ok(true);
                 }
                 set.arg("SET").arg(NAME).arg(format!("{flags}{FLAGS}"));
                 self.node.ask::<()>(&set).await
@@ -125,9 +133,9 @@ impl Listener {
                     "Redis does not let this service see to {NAME}. Set it to \"{FLAGS}\" in Redis, \
                      or what services held comes back only when the sweep finds it"
                 );
-                Ok(())
+                Ok(false)
             }
-            other => other,
+            other => other.map(|()| true),
         }
     }
 

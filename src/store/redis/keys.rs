@@ -162,6 +162,10 @@ impl Keys {
 
     /// A pattern, as `SCAN` takes it, of all keys made by [`Keys::own`].
     pub(super) fn all_owns(&self) -> String {
+        self.all("own:{*}")
+    }
+
+    fn all(&self, keys: &str) -> String {
         let mut pattern = String::new();
         for character in self.prefix.chars() {
             if matches!(character, '*' | '?' | '[' | ']' | '\\' | '^') {
@@ -169,7 +173,7 @@ impl Keys {
             }
             pattern.push(character);
         }
-        pattern + "own:{*}"
+        pattern + keys
     }
 
     /// The id in a key made by [`Keys::own`].

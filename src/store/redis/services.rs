@@ -117,7 +117,7 @@ impl RedisStore {
                 if let Some(claim) = claim
                     && let Err(error) = self.move_claim(&claim, &id, Some(end)).await
                 {
-                    warn!(%id, %error, "an idempotency key ends at another time than its service");
+                    warn!(id = %id.hint(), %error, "an idempotency key ends at another time than its service");
                 }
                 Ok(Created::New)
             }
@@ -126,7 +126,8 @@ impl RedisStore {
                 Some(answer) => Ok(Created::Before(answer)),
                 None if claim.is_some() => Ok(Created::Underway),
                 None => Err(StoreError::Bug(format!(
-                    "the new service id {id} is in use"
+                    "the new service id {} is in use",
+                    id.hint()
                 ))),
             },
             other => Err(other.unexpected()),

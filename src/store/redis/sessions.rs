@@ -10,9 +10,12 @@ use tokio::sync::mpsc;
 use tracing::debug;
 
 use super::RedisStore;
-use crate::store::{
-    Moment, ServiceId, Session, Sessions, StoreError,
-    session::{AT_ONCE, try_to_end},
+use crate::{
+    store::{
+        Moment, ServiceId, Session, Sessions, StoreError,
+        session::{AT_ONCE, try_to_end},
+    },
+    telemetry::metrics::CLEANUP_SERVICES,
 };
 
 /// A service that is over, and the sessions that it held.
@@ -37,7 +40,7 @@ impl RedisStore {
     async fn end_or_leave(&self, over: Over, sessions: &dyn Sessions) {
         let id = over.id.clone();
         if let Err(error) = self.end_those_of(over, sessions).await {
-            debug!(%id, %error, "the sweep comes back to the session of an ended service");
+            debug!(id = %id.hint(), %error, "the sweep comes back to the session of an ended service");
         }
     }
 
@@ -55,7 +58,9 @@ impl RedisStore {
         // Not before: a list without an entry would stay.
         let mut entry = cmd("ZREM");
         entry.arg(self.keys.index(&id)).arg(id.as_str());
-        self.redis.query(&entry).await
+        self.redis.query::<()>(&entry).await?;
+        CLEANUP_SERVICES.add(1);
+        Ok(())
     }
 
     /// The command that has the sweep look after `id`, whose service is certainly over, at `when`.

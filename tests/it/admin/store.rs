@@ -1,7 +1,7 @@
 //! What every store does for operators.
 
 use switchboard::store::{
-    CatalogChange, CatalogChanged, Moment, Place, Step, Store, StoredCatalog, Table,
+    CatalogChange, CatalogChanged, Moment, Place, Step, StoredCatalog, Table, WholeStore,
 };
 
 use crate::support::stores::{in_ms, make_until, on_every_store};
@@ -29,7 +29,7 @@ fn service(name: &str) -> (Table, String) {
     (Table::Services, name.to_owned())
 }
 
-async fn a_change_is_made_only_from_the_version_that_it_was_made_of(store: &dyn Store) {
+async fn a_change_is_made_only_from_the_version_that_it_was_made_of(store: &dyn WholeStore) {
     assert_eq!(store.catalog_version().await.unwrap(), "");
     assert_eq!(
         store.stored_catalog().await.unwrap(),
@@ -69,7 +69,7 @@ trait AwaitOrNot: Future {
 
 impl<F: Future> AwaitOrNot for F {}
 
-async fn what_is_deleted_is_retired_until_it_is_made_again_or_forgotten(store: &dyn Store) {
+async fn what_is_deleted_is_retired_until_it_is_made_again_or_forgotten(store: &dyn WholeStore) {
     let put = |name: &str| Step::Put(service(name), format!("text of {name}"));
     let both = change("", "1", vec![put("a"), put("b")], &[]);
     store.change_catalog(&both).await.unwrap();
@@ -95,7 +95,7 @@ async fn what_is_deleted_is_retired_until_it_is_made_again_or_forgotten(store: &
     assert_eq!(is.entries.len(), 1);
 }
 
-async fn the_history_is_told_newest_first_from_any_place(store: &dyn Store) {
+async fn the_history_is_told_newest_first_from_any_place(store: &dyn WholeStore) {
     for n in 0..5 {
         store.note(&format!("event {n}"), 100).await.unwrap();
     }
@@ -110,7 +110,7 @@ async fn the_history_is_told_newest_first_from_any_place(store: &dyn Store) {
     assert!(none.is_empty());
 }
 
-async fn replicas_are_told_until_they_withdraw(store: &dyn Store) {
+async fn replicas_are_told_until_they_withdraw(store: &dyn WholeStore) {
     assert!(store.replicas().await.unwrap().is_empty());
     for (replica, told) in [("b", "second"), ("a", "first"), ("b", "second\nagain")] {
         store.announce(replica, told).await.unwrap();
@@ -121,7 +121,7 @@ async fn replicas_are_told_until_they_withdraw(store: &dyn Store) {
     assert_eq!(store.replicas().await.unwrap(), ["second\nagain"]);
 }
 
-async fn services_are_listed_by_end_however_many_end_at_once(store: &dyn Store) {
+async fn services_are_listed_by_end_however_many_end_at_once(store: &dyn WholeStore) {
     let end = in_ms(600_000);
     let mut expected = Vec::new();
     for n in 0..30 {

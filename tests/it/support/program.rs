@@ -41,8 +41,38 @@ impl Program {
     /// Runs it with these arguments and these settings (`section.key`, value) in an environment that
     /// has nothing else.
     pub(crate) fn run(arguments: &[&str], settings: &[(&str, &str)]) -> Self {
+        Self::run_in(arguments, settings, &[])
+    }
+
+    /// The same in an environment that has these variables too.
+    fn run_in(arguments: &[&str], settings: &[(&str, &str)], environment: &[(&str, &str)]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_switchboard"));
-        command.args(arguments).env_clear();
+        command.args(arguments);
+        Self::spawn(command, settings, environment)
+    }
+
+    /// Serves as by [`Program::serve`], with so many open files allowed to begin with.
+    pub(crate) fn serve_with_files(count: u32) -> Self {
+        let mut command = Command::new("/bin/sh");
+        let line = format!("ulimit -Sn {count} && exec \"$0\"");
+        command.args(["-c", &line, env!("CARGO_BIN_EXE_switchboard")]);
+        Self::spawn(command, &Self::SERVING, &[])
+    }
+
+    /// A free port, and no grace.
+    const SERVING: [(&str, &str); 3] = [
+        ("server.listen", "127.0.0.1:0"),
+        ("server.workers", "1"),
+        ("server.grace_seconds", "0"),
+    ];
+
+    fn spawn(
+        mut command: Command,
+        settings: &[(&str, &str)],
+        environment: &[(&str, &str)],
+    ) -> Self {
+        command.env_clear();
+        command.envs(environment.iter().copied());
         for (setting, value) in settings {
             let name = setting.replace('.', "__").to_uppercase();
             command.env(format!("SWITCHBOARD__{name}"), value);
@@ -65,23 +95,31 @@ impl Program {
 
     /// Serves on a free port, and stops without a grace, with these settings beside.
     pub(crate) fn serve(settings: &[(&str, &str)]) -> Self {
-        let mut all = vec![
-            ("server.listen", "127.0.0.1:0"),
-            ("server.workers", "1"),
-            ("server.grace_seconds", "0"),
-        ];
-        all.extend_from_slice(settings);
-        Self::run(&[], &all)
+        Self::serve_in(settings, &[])
+    }
+
+    /// The same in an environment that has these variables too.
+    pub(crate) fn serve_in(settings: &[(&str, &str)], environment: &[(&str, &str)]) -> Self {
+        Self::run_in(&[], &[&Self::SERVING, settings].concat(), environment)
     }
 
     /// Where it listens, from its log.
     pub(crate) async fn address(&mut self) -> SocketAddr {
+        self.told("address").await
+    }
+
+    /// The same of its second address.
+    pub(crate) async fn private_address(&mut self) -> SocketAddr {
+        self.told("private").await
+    }
+
+    async fn told(&mut self, field: &str) -> SocketAddr {
         eventually("it tells where it listens", async || {
             let lines = self.stderr.lock().unwrap().clone();
             assert_eq!(self.child.try_wait().unwrap(), None, "{lines:#?}");
             let told = lines.iter().find_map(|line| {
                 let line: Value = serde_json::from_str(line).ok()?;
-                Some(line["address"].as_str()?.to_owned())
+                Some(line[field].as_str()?.to_owned())
             });
             told.map(|address| address.parse().unwrap())
         })
@@ -99,6 +137,17 @@ impl Program {
     pub(crate) fn logged(&self, what: &str) -> usize {
         let lines = self.stderr.lock().unwrap();
         lines.iter().filter(|line| line.contains(what)).count()
+    }
+
+    /// The lines of its log so far with this message.
+    pub(crate) fn lines(&self, message: &str) -> Vec<Value> {
+        let lines = self.stderr.lock().unwrap();
+        let lines = lines
+            .iter()
+            .filter_map(|line| serde_json::from_str(line).ok());
+        lines
+            .filter(|line: &Value| line["message"] == message)
+            .collect()
     }
 
     /// Whether it is still there.

@@ -8,8 +8,9 @@ use super::{
     connector::{Connector, load_scripts},
     errors::{is_unknown_script, store_error},
     lane::{Lane, Write},
+    typed,
 };
-use crate::store::StoreError;
+use crate::{store::StoreError, telemetry::metrics::watch_pool};
 
 /// A server that has slots.
 pub(in crate::store::redis) struct Node {
@@ -25,8 +26,15 @@ impl Node {
     /// # Errors
     /// [`StoreError::Bug`] for an address that the client does not understand.
     pub(super) fn open(connector: &Connector, address: ConnectionAddr) -> Result<Self, StoreError> {
+        let pool = connector.pool(&address)?;
+        let watched = pool.weak();
+        watch_pool(Box::new(move || {
+            let status = watched.upgrade()?.status();
+            let busy = status.size.saturating_sub(status.available);
+            Some((status.available, busy))
+        }));
         Ok(Self {
-            pool: connector.pool(&address)?,
+            pool,
             lane: Lane::open(connector.clone(), address.clone()),
             connector: connector.clone(),
             address,
@@ -61,8 +69,7 @@ impl Node {
         command: &Cmd,
     ) -> Result<T, StoreError> {
         let reply = self.lane.send(command, Write::Done).await?;
-        let reply = reply.and_then(|value| Ok(T::from_redis_value(value)?));
-        reply.map_err(|error| store_error(&error))
+        typed(reply.map_err(|error| store_error(&error))?)
     }
 
     /// A connection for subscriptions to this server.

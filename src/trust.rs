@@ -1,4 +1,4 @@
-//! Whom TLS trusts.
+//! Whom TLS trusts where this service is the client: of backends, and of whoever collects traces.
 
 use std::sync::Arc;
 
@@ -9,11 +9,16 @@ use rustls::{
 };
 use tracing::warn;
 
-/// TLS that trusts `authorities`, which is PEM, and with `system` those of the system too: they take a MiB.
+/// TLS that trusts `authorities`, which is PEM and was set by `setting`, and with `system` the system's
+/// certificates too: they take a MiB.
 ///
 /// # Errors
 /// What is wrong with `authorities`.
-pub(super) fn config(authorities: Option<&str>, system: bool) -> Result<ClientConfig, String> {
+pub(crate) fn config(
+    setting: &str,
+    authorities: Option<&str>,
+    system: bool,
+) -> Result<ClientConfig, String> {
     let mut trusted = RootCertStore::empty();
     if system {
         let system = rustls_native_certs::load_native_certs();
@@ -24,7 +29,7 @@ pub(super) fn config(authorities: Option<&str>, system: bool) -> Result<ClientCo
     }
     let authorities = authorities.unwrap_or_default().as_bytes();
     for certificate in CertificateDer::pem_slice_iter(authorities) {
-        let wrong = |error: &dyn std::fmt::Display| format!("backend.ca_file: {error}");
+        let wrong = |error: &dyn std::fmt::Display| format!("{setting}: {error}");
         let certificate = certificate.map_err(|error| wrong(&error))?;
         trusted.add(certificate).map_err(|error| wrong(&error))?;
     }

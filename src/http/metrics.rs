@@ -1,0 +1,24 @@
+//! What is counted, for whoever collects it.
+
+use std::time::Duration;
+
+use actix_web::{
+    HttpResponse,
+    http::{StatusCode, header::CONTENT_TYPE},
+    rt::time::timeout,
+    web,
+};
+
+use super::{Api, health, reply};
+use crate::telemetry::metrics;
+
+/// How long the store may take to say that it is there: metrics are wanted most when it is not.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// `GET /metrics`
+pub(super) async fn tell(api: web::Data<Api>) -> HttpResponse {
+    let ready = timeout(PATIENCE, health::is_ready(&api)).await;
+    reply::with_headers(StatusCode::OK)
+        .insert_header((CONTENT_TYPE, metrics::CONTENT_TYPE))
+        .body(metrics::text(ready.unwrap_or(false)))
+}

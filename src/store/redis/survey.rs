@@ -1,0 +1,109 @@
+//! What is told of the whole installation: services that live, numbers held and free, and how far the
+//! clean-up is behind.
+//!
+//! The replica that cleans up looks, every few seconds and never for a request. Services are counted by
+//! the list of their ends that operators look at.
+
+use std::{sync::Arc, time::Duration};
+
+use redis::cmd;
+use tokio::{sync::watch, time::timeout};
+use tracing::debug;
+
+use super::{RedisStore, connection::typed, keys};
+use crate::{
+    store::{Group, Groups, Moment, Overview, StoreError, Strategy},
+    telemetry::metrics::{Shared, tell},
+};
+
+/// How often it is looked.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// Groups asked about in one go.
+const BATCH: usize = 64;
+/// Commands for one group.
+const OF_A_GROUP: usize = 4;
+
+impl RedisStore {
+    /// Tells what there is for as long as it is polled and this replica `leads`.
+    pub(super) async fn survey(
+        &self,
+        groups: watch::Receiver<Groups>,
+        mut leads: watch::Receiver<bool>,
+    ) {
+        loop {
+            if !*leads.borrow_and_update() {
+                tell(Shared::default());
+                if leads.wait_for(|leads| *leads).await.is_err() {
+                    return;
+                }
+            }
+            let current = groups.borrow().current.clone();
+            let seen = self.look(&current).await;
+            tell(seen.unwrap_or_else(|error| {
+                debug!(%error, "what there is cannot be told");
+                Shared::default()
+            }));
+            drop(timeout(LOOK_EVERY, leads.wait_for(|leads| !*leads)).await);
+        }
+    }
+
+    async fn look(&self, groups: &[Arc<Group>]) -> Result<Shared, StoreError> {
+        let mut shared = Shared {
+            lag: Some(self.lag().await?),
+            services: Some(self.count_services().await?),
+            ..Shared::default()
+        };
+        for batch in groups.chunks(BATCH) {
+            shared.groups.extend(self.fills_of(batch).await?);
+        }
+        Ok(shared)
+    }
+
+    /// Since when the oldest of the services that are due has been.
+    async fn lag(&self) -> Result<Duration, StoreError> {
+        let now = Moment::now();
+        let oldest = |shard| {
+            let mut oldest = cmd("ZRANGEBYSCORE");
+            oldest.arg(self.keys.shard(shard)).arg("-inf");
+            oldest.arg(now.millis()).arg("WITHSCORES");
+            oldest.arg("LIMIT").arg(0).arg(1).to_owned()
+        };
+        let all = (0..keys::SHARDS).map(oldest).collect();
+        let mut lag = Duration::ZERO;
+        for shard in self.redis.at_once(all).await? {
+            let due: Vec<(String, i64)> = typed(shard)?;
+            let since = due
+                .first()
+                .map(|(_, due)| now.since(Moment::from_millis(*due)));
+            lag = lag.max(since.unwrap_or_default());
+        }
+        Ok(lag)
+    }
+
+    /// Of each group: its name, numbers held and numbers free, as an allocation would find them.
+    async fn fills_of(&self, groups: &[Arc<Group>]) -> Result<Vec<(String, u64, u64)>, StoreError> {
+        let now = Moment::now().millis();
+        let mut ask = Vec::with_capacity(groups.len() * OF_A_GROUP);
+        for group in groups {
+            let [free, numbers, booked, ..] = &self.keys.group(&group.name);
+            ask.push(cmd("ZCARD").arg(free).to_owned());
+            ask.push(cmd("HLEN").arg(numbers).to_owned());
+            let mut lapsed = cmd("ZCOUNT");
+            ask.push(lapsed.arg(booked).arg("-inf").arg(now).to_owned());
+            ask.push(cmd("ZCARD").arg(booked).to_owned());
+        }
+        let counts = self.redis.at_once(ask).await?.into_iter().map(typed);
+        let counts = counts.collect::<Result<Vec<u64>, StoreError>>()?;
+        let fills = groups.iter().zip(counts.chunks_exact(OF_A_GROUP));
+        let fills = fills.map(|(group, counts)| {
+            let [free, size, lapsed, booked] =
+                <[u64; OF_A_GROUP]>::try_from(counts).unwrap_or_default();
+            let free = match group.strategy {
+                Strategy::Exclusive => size.min(free + lapsed),
+                Strategy::Random | Strategy::RoundRobin => free,
+            };
+            (group.name.clone(), booked.saturating_sub(lapsed), free)
+        });
+        Ok(fills.collect())
+    }
+}

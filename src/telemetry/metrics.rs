@@ -1,0 +1,45 @@
+//! What is counted, and how it is told: the text of `GET /metrics`.
+//!
+//! This is the one part of the program that all layers may name; it names none of them. Counts belong to
+//! the process, as the log does. All labels come from sets that are fixed when the program is built, but
+//! for the names of resource groups, which the catalogue has. That is why this is no metrics library:
+//! where a label is a place in an array, a request is counted by a few additions, with nothing hashed,
+//! looked up or locked, and the format is a page of code.
+
+use self::text::Text;
+pub use self::{
+    counts::{Counter, Held, Level},
+    process::{
+        Attempt, CLEANUP_ACTIVE, CLEANUP_FAILURES, CLEANUP_SERVICES, LISTENED_TO, Spans, TELLING,
+    },
+    requests::{GONE, Method, RouteCounts, download},
+    shared::{Shared, tell},
+    store::{BYTES_IN, BYTES_OUT, LANES, LANES_LOST, PoolWatch, StoreCounts, watch_pool},
+};
+use crate::settings::VERSION;
+
+mod counts;
+mod process;
+mod requests;
+mod shared;
+mod store;
+mod text;
+
+/// The content type of [`text`].
+pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// All metrics. Whether the service is ready is for the caller to know.
+#[must_use]
+pub fn text(is_ready: bool) -> String {
+    let mut text = Text::default();
+    let help = "1 while requests are welcome, as /readyz has it.";
+    text.gauge("ready", help).value(u8::from(is_ready));
+    let version = [("version", VERSION)];
+    text.gauge("build_info", "Always 1; tells the version.")
+        .sample(&version, 1);
+    requests::write(&mut text);
+    store::write(&mut text);
+    process::write(&mut text);
+    shared::write(&mut text);
+    text.into_string()
+}

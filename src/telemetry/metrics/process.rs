@@ -1,0 +1,117 @@
+//! What is counted once for the whole process, seldom enough to need no shards.
+
+use super::{
+    super::log,
+    counts::{Counter, Level},
+    text::Text,
+};
+
+/// Whether this replica cleans up after services.
+pub static CLEANUP_ACTIVE: Level = Level::new();
+/// Ended services whose holdings this replica has given back.
+pub static CLEANUP_SERVICES: Counter = Counter::new();
+/// Steps of the clean-up that the store did not let be done.
+pub static CLEANUP_FAILURES: Counter = Counter::new();
+/// Servers of the store that are to tell this replica of services that end.
+pub static LISTENED_TO: Level = Level::new();
+/// Those of them that do.
+pub static TELLING: Level = Level::new();
+
+/// What became of an attempt to ask a backend.
+#[derive(Debug, Clone, Copy)]
+pub enum Attempt {
+    /// It answered with success.
+    Answered,
+    /// It answered with any other status.
+    Refused,
+    /// Its circuit is open: it was not asked.
+    NotAsked,
+    /// No connection stood in time.
+    NotReached,
+    /// It did not answer in time.
+    TimedOut,
+    /// The connection broke.
+    Broken,
+    /// Its answer was too long.
+    TooLong,
+}
+
+const ATTEMPTS: [&str; 7] = [
+    "answered",
+    "refused",
+    "not_asked",
+    "not_reached",
+    "timed_out",
+    "broken",
+    "too_long",
+];
+
+static BACKEND: [Counter; ATTEMPTS.len()] = [const { Counter::new() }; ATTEMPTS.len()];
+
+impl Attempt {
+    /// Counts it.
+    pub fn count(self) {
+        if let Some(counter) = BACKEND.get(self as usize) {
+            counter.add(1);
+        }
+    }
+
+    /// What it is called.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        ATTEMPTS.get(self as usize).copied().unwrap_or_default()
+    }
+}
+
+/// What became of spans of traces.
+#[derive(Debug, Clone, Copy)]
+pub enum Spans {
+    /// The collector has them.
+    Exported,
+    /// It could not be told.
+    Failed,
+    /// Too many waited already.
+    Dropped,
+}
+
+const FATES: [&str; 3] = ["exported", "failed", "dropped"];
+
+static SPANS: [Counter; FATES.len()] = [const { Counter::new() }; FATES.len()];
+
+impl Spans {
+    /// Counts so many.
+    pub fn count(self, spans: usize) {
+        if let Some(counter) = SPANS.get(self as usize) {
+            counter.add(spans as u64);
+        }
+    }
+}
+
+pub(super) fn write(text: &mut Text) {
+    let help = "1 on the replica that cleans up after services.";
+    text.gauge("cleanup_active", help)
+        .value(CLEANUP_ACTIVE.get());
+    let help = "Ended services whose holdings were given back.";
+    text.counter("cleanup_services_total", help)
+        .value(CLEANUP_SERVICES.get());
+    let help = "Steps of the clean-up that the store did not let be done.";
+    text.counter("cleanup_failures_total", help)
+        .value(CLEANUP_FAILURES.get());
+    let help = "1 where the store tells of services that end, 0 where only the sweep finds them.";
+    let (telling, asked) = (TELLING.get(), LISTENED_TO.get());
+    text.gauge("notifications_enabled", help)
+        .value(u8::from(asked > 0 && telling >= asked));
+    let help = "Attempts to ask a backend, by outcome.";
+    let mut family = text.counter("backend_attempts_total", help);
+    for (outcome, counter) in ATTEMPTS.iter().zip(&BACKEND) {
+        family.sample(&[("outcome", outcome)], counter.get());
+    }
+    let help = "Lines of the log that nobody took in time.";
+    text.counter("log_lines_lost_total", help)
+        .value(log::lost());
+    let help = "Spans of traced requests, by what became of them.";
+    let mut family = text.counter("trace_spans_total", help);
+    for (outcome, counter) in FATES.iter().zip(&SPANS) {
+        family.sample(&[("outcome", outcome)], counter.get());
+    }
+}

@@ -1,0 +1,166 @@
+//! What is counted of requests: by route, method and status.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use super::{
+    counts::{Counter, Distribution, Durations, Held, Level, Shards},
+    text::Text,
+};
+
+/// The methods that are told; any other is `other`.
+const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "other"];
+/// The statuses that this service gives; any other is told as `other`.
+const STATUSES: [u16; 18] = [
+    200, 204, 206, 304, 400, 401, 404, 405, 408, 413, 415, 416, 429, 499, 500, 502, 503, 504,
+];
+/// What stands for the status where the client went away before there was one.
+pub const GONE: u16 = 499;
+
+static SHARDS: Shards<RouteCounts> = Shards::new();
+static DOWNLOADS: Level = Level::new();
+
+/// A method, as it is told: one of few, whatever a client sends.
+#[derive(Debug, Clone, Copy)]
+pub struct Method(usize);
+
+impl Method {
+    /// The method of this name.
+    #[must_use]
+    pub fn of(name: &str) -> Self {
+        let known = METHODS.iter().position(|known| *known == name);
+        Self(known.unwrap_or(METHODS.len() - 1))
+    }
+
+    /// Whether it is one of those.
+    #[must_use]
+    pub fn is_known(self) -> bool {
+        self.0 + 1 < METHODS.len()
+    }
+
+    /// Its name, or `other`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        METHODS.get(self.0).copied().unwrap_or_default()
+    }
+}
+
+/// What one worker counts of the requests to one route.
+pub struct RouteCounts {
+    route: &'static str,
+    in_flight: Level,
+    methods: [MethodCounts; METHODS.len()],
+}
+
+#[derive(Default)]
+struct MethodCounts {
+    /// In the order of [`STATUSES`]; the last one is for all others.
+    statuses: [Counter; STATUSES.len() + 1],
+    durations: Durations,
+}
+
+impl RouteCounts {
+    /// Counts for a worker of its own.
+    #[must_use]
+    pub fn of(route: &'static str) -> Arc<Self> {
+        let make = || Self {
+            route,
+            in_flight: Level::new(),
+            methods: Default::default(),
+        };
+        SHARDS.take(|counts| counts.route == route, make)
+    }
+
+    /// A request has begun.
+    pub fn begun(&self) {
+        self.in_flight.rise();
+    }
+
+    /// It has been answered.
+    pub fn ended(&self, method: Method, status: u16, took: Duration) {
+        self.in_flight.fall();
+        let Some(counts) = self.methods.get(method.0) else {
+            return;
+        };
+        if let Some(counter) = counts.statuses.get(place_of(status)) {
+            counter.add(1);
+        }
+        counts.durations.record(took);
+    }
+}
+
+/// A download is under way, for as long as this is there; its request counts as answered.
+#[must_use]
+pub fn download() -> Held<'static> {
+    DOWNLOADS.hold()
+}
+
+fn place_of(status: u16) -> usize {
+    let known = STATUSES.iter().position(|known| *known == status);
+    known.unwrap_or(STATUSES.len())
+}
+
+/// Of one route and method.
+#[derive(Default)]
+struct Sum {
+    statuses: [u64; STATUSES.len() + 1],
+    durations: Distribution,
+}
+
+pub(super) fn write(text: &mut Text) {
+    let mut sums: BTreeMap<(&str, &str), Sum> = BTreeMap::new();
+    let mut in_flight = DOWNLOADS.get();
+    SHARDS.each(|shard| {
+        in_flight += shard.in_flight.get();
+        for (method, counts) in METHODS.iter().zip(&shard.methods) {
+            let sum = sums.entry((shard.route, method)).or_default();
+            for (sum, counter) in sum.statuses.iter_mut().zip(&counts.statuses) {
+                *sum += counter.get();
+            }
+            sum.durations.add(&counts.durations);
+        }
+    });
+    sums.retain(|_, sum| sum.durations.count() > 0);
+
+    let help = "Requests answered, by route, method and status; 499: the client went away first.";
+    let mut family = text.counter("requests_total", help);
+    for ((route, method), sum) in &sums {
+        let statuses = STATUSES.iter().map(u16::to_string);
+        let statuses = statuses.chain(["other".to_owned()]);
+        for (status, count) in statuses.zip(&sum.statuses).filter(|(_, count)| **count > 0) {
+            let labels = [("route", *route), ("method", *method), ("status", &status)];
+            family.sample(&labels, count);
+        }
+    }
+    let help = "Time until the head of the answer was ready.";
+    let mut family = text.histogram("request_duration_seconds", help);
+    for ((route, method), sum) in &sums {
+        family.durations(&[("route", *route), ("method", *method)], &sum.durations);
+    }
+    let help = "Requests not answered yet, and downloads under way.";
+    text.gauge("requests_in_flight", help).value(in_flight);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_method_is_one_of_few() {
+        for (name, told) in [
+            ("GET", "GET"),
+            ("DELETE", "DELETE"),
+            ("get", "other"),
+            ("X", "other"),
+        ] {
+            assert_eq!(Method::of(name).name(), told);
+        }
+    }
+
+    #[test]
+    fn a_status_has_its_own_place_or_the_last_one() {
+        for (place, status) in STATUSES.iter().enumerate() {
+            assert_eq!(place_of(*status), place);
+        }
+        assert_eq!(place_of(418), STATUSES.len());
+    }
+}

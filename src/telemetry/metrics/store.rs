@@ -1,0 +1,143 @@
+//! What is counted of calls of the store.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use super::{
+    counts::{Counter, Distribution, Durations, Held, Level, Shards},
+    text::Text,
+};
+
+/// Why calls fail, in the order of [`StoreCounts::failed`]'s places.
+const REASONS: [&str; 7] = [
+    "unavailable",
+    "busy",
+    "unknown",
+    "full",
+    "conflict",
+    "corrupt",
+    "bug",
+];
+
+static SHARDS: Shards<StoreCounts> = Shards::new();
+static POOLS: Mutex<Vec<PoolWatch>> = Mutex::new(Vec::new());
+
+/// Connections for small requests that are up.
+pub static LANES: Level = Level::new();
+/// Those that broke.
+pub static LANES_LOST: Counter = Counter::new();
+
+/// Bytes of binaries that clients sent and the store has.
+pub static BYTES_IN: Counter = Counter::new();
+/// Those that the store gave and clients are sent.
+pub static BYTES_OUT: Counter = Counter::new();
+
+/// Tells how many connections of a pool are idle and how many busy; `None` when the pool is gone.
+pub type PoolWatch = Box<dyn Fn() -> Option<(usize, usize)> + Send>;
+
+/// What one worker counts of its calls.
+pub struct StoreCounts {
+    verbs: &'static [&'static str],
+    calls: Vec<Counter>,
+    failures: [Counter; REASONS.len()],
+    durations: Durations,
+    waiting: Level,
+}
+
+impl StoreCounts {
+    /// Counts for a worker of its own, whose calls are of these kinds.
+    #[must_use]
+    pub fn of(verbs: &'static [&'static str]) -> Arc<Self> {
+        let make = || Self {
+            verbs,
+            calls: verbs.iter().map(|_| Counter::new()).collect(),
+            failures: Default::default(),
+            durations: Durations::default(),
+            waiting: Level::new(),
+        };
+        SHARDS.take(|_| true, make)
+    }
+
+    /// A call waits, for as long as this is there.
+    pub fn waits(&self) -> Held<'_> {
+        self.waiting.hold()
+    }
+
+    /// A call of the kind at this place is over.
+    pub fn called(&self, verb: usize, took: Duration) {
+        if let Some(counter) = self.calls.get(verb) {
+            counter.add(1);
+        }
+        self.durations.record(took);
+    }
+
+    /// It failed for this reason.
+    pub fn failed(&self, reason: &str) {
+        let place = REASONS.iter().position(|known| *known == reason);
+        if let Some(counter) = place.and_then(|place| self.failures.get(place)) {
+            counter.add(1);
+        }
+    }
+}
+
+/// From now on this pool is told of, until it is gone.
+pub fn watch_pool(pool: PoolWatch) {
+    let mut pools = POOLS.lock().unwrap_or_else(PoisonError::into_inner);
+    pools.retain(|pool| pool().is_some());
+    pools.push(pool);
+}
+
+pub(super) fn write(text: &mut Text) {
+    let mut calls: Vec<(&str, u64)> = Vec::new();
+    let (mut failures, mut durations) = ([0; REASONS.len()], Distribution::default());
+    let mut waiting = 0;
+    SHARDS.each(|shard| {
+        calls.resize(shard.verbs.len(), ("", 0));
+        let of_shard = shard.verbs.iter().zip(&shard.calls);
+        for ((name, sum), (verb, counter)) in calls.iter_mut().zip(of_shard) {
+            *name = verb;
+            *sum += counter.get();
+        }
+        for (sum, counter) in failures.iter_mut().zip(&shard.failures) {
+            *sum += counter.get();
+        }
+        durations.add(&shard.durations);
+        waiting += shard.waiting.get();
+    });
+
+    let mut family = text.counter("store_calls_total", "Calls of the store, by kind.");
+    for (kind, count) in calls {
+        family.sample(&[("kind", kind)], count);
+    }
+    let mut family = text.counter("store_failures_total", "Calls that failed, by reason.");
+    for (reason, count) in REASONS.iter().zip(failures) {
+        family.sample(&[("reason", reason)], count);
+    }
+    let help = "Time until the store had answered a call.";
+    let mut family = text.histogram("store_call_duration_seconds", help);
+    family.durations(&[], &durations);
+    let help = "Calls that wait for the store now.";
+    text.gauge("store_waiting", help).value(waiting);
+
+    let help = "Connections to Redis for small requests that are up.";
+    text.gauge("lanes_connected", help).value(LANES.get());
+    let help = "Connections to Redis for small requests that broke.";
+    text.counter("lanes_lost_total", help)
+        .value(LANES_LOST.get());
+    let pools = POOLS.lock().unwrap_or_else(PoisonError::into_inner);
+    let (idle, busy) = pools
+        .iter()
+        .filter_map(|pool| pool())
+        .fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1));
+    let help = "Connections to Redis for chunks of binaries, by whether they are in use.";
+    let mut family = text.gauge("pool_connections", help);
+    family.sample(&[("state", "idle")], idle);
+    family.sample(&[("state", "busy")], busy);
+
+    let help = "Bytes of binaries stored and read.";
+    let mut family = text.counter("binary_bytes_total", help);
+    family.sample(&[("direction", "in")], BYTES_IN.get());
+    family.sample(&[("direction", "out")], BYTES_OUT.get());
+}

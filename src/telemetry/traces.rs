@@ -1,0 +1,101 @@
+//! Traces, over OTLP: a span for each request that is sampled, and in it one for each call of the store
+//! and each attempt to ask a backend.
+//!
+//! Whether a request is sampled is decided from its `traceparent` and a random number, before anything is
+//! allocated for it ([`sampling`]). One that is not costs that decision, and a look at a thread-local in
+//! each call it makes. Attributes are those of OpenTelemetry's semantic conventions; paths and URLs in them
+//! are patterns, because an id is a secret and a name is its owner's.
+//!
+//! Spans that have ended wait in a queue with a bound for the exporter's thread ([`queue`]): whatever becomes
+//! of the collector, no request notices.
+
+use std::{sync::OnceLock, time::Duration};
+
+use opentelemetry::{KeyValue, trace::TracerProvider};
+use opentelemetry_sdk::{
+    Resource,
+    trace::{Sampler, SdkTracer, SdkTracerProvider},
+};
+use opentelemetry_semantic_conventions::{
+    SCHEMA_URL,
+    attribute::{SERVICE_INSTANCE_ID, SERVICE_VERSION},
+};
+use tokio::task;
+use tracing::{info, warn};
+use uuid::Uuid;
+
+pub use self::{
+    calls::{CallSpan, backend_call, carried, store_call},
+    parent::trace_of,
+    server::{Head, ServerSpan},
+};
+use self::{sampling::Ids, sender::Sender};
+use crate::settings::{self, Sampling, VERSION};
+
+mod calls;
+mod parent;
+mod queue;
+mod sampling;
+mod sender;
+mod server;
+
+/// What the service is called unless the environment says otherwise.
+const NAME: &str = "switchboard";
+/// How long spans that still wait may take to leave when the process ends.
+const FLUSH: Duration = Duration::from_secs(5);
+
+static TRACES: OnceLock<Traces> = OnceLock::new();
+
+/// What this process traces with.
+struct Traces {
+    tracer: SdkTracer,
+    provider: SdkTracerProvider,
+    sampling: Sampling,
+}
+
+/// Starts tracing, once for the whole process. What is traced is sent from the runtime that this is called
+/// on, which must go on until [`stop`] has returned.
+///
+/// # Errors
+/// What is wrong with the endpoint or its certificates.
+pub fn start(settings: &settings::Traces) -> Result<(), String> {
+    let exporter = Sender::exporter(settings)?;
+    let mut resource = Resource::builder();
+    if !settings.is_named {
+        resource = resource.with_service_name(NAME);
+    }
+    let instance = Uuid::new_v4().to_string();
+    let marks = [
+        KeyValue::new(SERVICE_VERSION, VERSION),
+        KeyValue::new(SERVICE_INSTANCE_ID, instance),
+    ];
+    let provider = SdkTracerProvider::builder()
+        .with_resource(resource.with_schema_url(marks, SCHEMA_URL).build())
+        .with_id_generator(Ids)
+        // What comes so far was decided on before.
+        .with_sampler(Sampler::AlwaysOn)
+        .with_span_processor(queue::bounded(exporter, settings.queue))
+        .build();
+    let traces = Traces {
+        tracer: provider.tracer(NAME),
+        provider,
+        sampling: settings.sampling,
+    };
+    let (ratio, follows) = (settings.sampling.ratio, settings.sampling.follows);
+    if TRACES.set(traces).is_ok() {
+        info!(ratio, follows, "requests are traced");
+    }
+    Ok(())
+}
+
+/// Sends what still waits, for no longer than a few seconds; nothing is traced afterwards.
+pub async fn stop() {
+    let Some(traces) = TRACES.get() else {
+        return;
+    };
+    // It blocks, and what it waits for goes on here.
+    let stopped = task::spawn_blocking(|| traces.provider.shutdown_with_timeout(FLUSH)).await;
+    if !matches!(stopped, Ok(Ok(()))) {
+        warn!("traces that still waited are lost: nobody took them in time");
+    }
+}

@@ -1,0 +1,143 @@
+//! A collector of traces: it takes OTLP over HTTP, and keeps what it is told.
+
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+};
+
+use opentelemetry_proto::tonic::{
+    collector::trace::v1::ExportTraceServiceRequest,
+    common::v1::{KeyValue, any_value::Value},
+    trace::v1::Span,
+};
+use prost::Message;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    task::JoinHandle,
+};
+
+use super::eventually;
+
+/// Dropped, it is gone.
+pub(crate) struct Collector {
+    pub(crate) address: SocketAddr,
+    told: Arc<Mutex<Vec<ExportTraceServiceRequest>>>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Collector {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Collector {
+    pub(crate) async fn new() -> Self {
+        Self::at(SocketAddr::from(([127, 0, 0, 1], 0))).await
+    }
+
+    /// One that listens there.
+    pub(crate) async fn at(address: SocketAddr) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
+        let told = Arc::default();
+        Self {
+            address: listener.local_addr().unwrap(),
+            told: Arc::clone(&told),
+            task: tokio::spawn(async move {
+                while let Ok((stream, _)) = listener.accept().await {
+                    tokio::spawn(serve(stream, Arc::clone(&told)));
+                }
+            }),
+        }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// All that it was told, as it was sent.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        let told = self.told.lock().unwrap();
+        told.iter().flat_map(Message::encode_to_vec).collect()
+    }
+
+    /// What the service says about itself.
+    pub(crate) fn resource(&self) -> HashMap<String, String> {
+        let told = self.told.lock().unwrap();
+        let first = told[0].resource_spans[0].resource.clone().unwrap();
+        texts(&first.attributes)
+    }
+
+    pub(crate) fn spans(&self) -> Vec<Span> {
+        let told = self.told.lock().unwrap();
+        let of_resources = told.iter().flat_map(|told| &told.resource_spans);
+        let of_scopes = of_resources.flat_map(|of_resource| &of_resource.scope_spans);
+        of_scopes.flat_map(|scope| scope.spans.clone()).collect()
+    }
+
+    /// The spans, once there are as many.
+    pub(crate) async fn awaits(&self, count: usize) -> Vec<Span> {
+        eventually("the spans arrive", async || {
+            let spans = self.spans();
+            assert!(spans.len() <= count, "{spans:#?}");
+            (spans.len() == count).then_some(spans)
+        })
+        .await
+    }
+}
+
+/// The attributes of a span, as text.
+pub(crate) fn texts(attributes: &[KeyValue]) -> HashMap<String, String> {
+    let texts = attributes.iter().map(|attribute| {
+        let value = attribute.value.clone().and_then(|value| value.value);
+        let text = match value {
+            Some(Value::StringValue(text)) => text,
+            Some(Value::IntValue(number)) => number.to_string(),
+            other => format!("{other:?}"),
+        };
+        (attribute.key.clone(), text)
+    });
+    texts.collect()
+}
+
+/// An id as it is written.
+pub(crate) fn hex(id: &[u8]) -> String {
+    let digits = id.iter().map(|byte| format!("{byte:02x}"));
+    digits.collect::<Vec<String>>().concat()
+}
+
+async fn serve(mut stream: TcpStream, told: Arc<Mutex<Vec<ExportTraceServiceRequest>>>) {
+    while let Some((head, body)) = read(&mut stream).await {
+        let head = head.to_lowercase();
+        assert!(head.starts_with("post /v1/traces http/1.1"), "{head}");
+        assert!(
+            head.contains("content-type: application/x-protobuf"),
+            "{head}"
+        );
+        let request = ExportTraceServiceRequest::decode(body.as_slice()).unwrap();
+        told.lock().unwrap().push(request);
+        let answer =
+            "HTTP/1.1 200 OK\r\nContent-Type: application/x-protobuf\r\nContent-Length: 0\r\n\r\n";
+        if stream.write_all(answer.as_bytes()).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn read(stream: &mut TcpStream) -> Option<(String, Vec<u8>)> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.ok()?);
+    }
+    let head = String::from_utf8(head).unwrap();
+    let length = head.lines().find_map(|line| {
+        let (name, value) = line.split_once(": ")?;
+        name.eq_ignore_ascii_case("content-length")
+            .then(|| value.parse().unwrap())
+    });
+    let mut body = vec![0; length.unwrap_or(0)];
+    stream.read_exact(&mut body).await.ok()?;
+    Some((head, body))
+}
