@@ -25,7 +25,7 @@ mod shared;
 mod store;
 mod text;
 
-/// The content type of [`text`].
+/// The content type of [`text()`].
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// All metrics. Whether the service is ready is for the caller to know.

@@ -2,11 +2,11 @@
 //! and each attempt to ask a backend.
 //!
 //! Whether a request is sampled is decided from its `traceparent` and a random number, before anything is
-//! allocated for it ([`sampling`]). One that is not costs that decision, and a look at a thread-local in
+//! allocated for it (`traces/sampling.rs`). One that is not costs that decision, and a look at a thread-local in
 //! each call it makes. Attributes are those of OpenTelemetry's semantic conventions; paths and URLs in them
 //! are patterns, because an id is a secret and a name is its owner's.
 //!
-//! Spans that have ended wait in a queue with a bound for the exporter's thread ([`queue`]): whatever becomes
+//! Spans that have ended wait in a queue with a bound for the exporter's thread (`traces/queue.rs`): whatever becomes
 //! of the collector, no request notices.
 
 use std::{sync::OnceLock, time::Duration};
