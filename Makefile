@@ -1,6 +1,6 @@
 # The README's commands. `make test` is what CI runs.
 
-.PHONY: run test lint lint-deploy check-deploy bench tools-test tools-bench
+.PHONY: run test lint lint-deploy check-deploy docs bench tools-test tools-bench
 
 run:
 	cargo run --release
@@ -14,6 +14,10 @@ lint:
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
+
+# The table of settings in the README, from config/default.toml.
+docs:
+	SWITCHBOARD_WRITE_DOCS=1 cargo test --locked --lib the_table_of_settings
 
 # The chart, alerts, dashboard, Dockerfile and scripts, without an engine or a cluster.
 lint-deploy:

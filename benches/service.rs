@@ -11,7 +11,7 @@
 //! cargo bench --bench service                  all parts
 //! cargo bench --bench service -- requests      this part only
 //! cargo bench --bench service -- sizes memory  these parts only, of: requests, sizes, beside, footprint,
-//!                                              bookings, backends,
+//!                                              hostile, bookings, backends,
 //!                                              memory, telemetry
 //! SWITCHBOARD_BENCH_SECONDS=20 cargo bench --bench service
 //! ```
@@ -30,6 +30,9 @@
 //!
 //! **Beside** is reading one key while 16 binaries of 64 MiB are on their way, in or out. Their client
 //! shares the machine.
+//!
+//! **Hostile** is reading one key beside clients that do nothing, are slow, or send what is refused. They
+//! share the machine too.
 //!
 //! **Footprint** is the memory that a small service takes in Redis, at 100,000 of them.
 //!
@@ -84,6 +87,8 @@ mod ceiling;
 mod cpu;
 #[path = "service/footprint.rs"]
 mod footprint;
+#[path = "service/hostile.rs"]
+mod hostile;
 #[path = "service/load.rs"]
 mod load;
 #[path = "service/machine.rs"]
@@ -117,11 +122,12 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 /// Rounds of everything that is measured.
 const ROUNDS: usize = 3;
 
-const PARTS: [&str; 8] = [
+const PARTS: [&str; 9] = [
     "requests",
     "sizes",
     "beside",
     "footprint",
+    "hostile",
     "bookings",
     "backends",
     "memory",
@@ -183,6 +189,9 @@ async fn run(parts: &BTreeSet<String>) -> Result<()> {
     }
     if wanted("footprint") {
         footprint::run(&setup).await?;
+    }
+    if wanted("hostile") {
+        hostile::run(&setup).await?;
     }
     if wanted("bookings") {
         bookings::run(&setup).await?;

@@ -1,29 +1,31 @@
 //! Joins all parts into one running service; the only file that sees everything.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use actix_web::dev::Server;
 use futures_util::future;
-use tokio::{task::JoinHandle, time};
-use tracing::{info, warn};
+use tokio::time;
+use tracing::{debug, info, warn};
 
 pub use self::error::StartError;
 use self::{
     door::Door,
     listeners::{Listener, Parts},
     tls::Certificates,
+    upkeep::{Backing, Upkeep},
 };
 use crate::{
-    service::{Backends, Catalog, Numbering, SessionEnder},
+    service::{Backends, Catalog, Draft, InForce, Numbering, Office, Replica, Rules, say_goodbye},
     settings::{Groups, Settings},
     shutdown::Readiness,
-    store::{Audit, Group, Sessions, Store, StoreError, memory::MemoryStore, redis::RedisStore},
+    store::{Audit, Register, Store, StoreError, redis::RedisStore},
 };
 
 mod door;
 mod error;
 mod listeners;
 mod tls;
+mod upkeep;
 
 /// After which time an audit looks again at what it found: longer than the clean-up takes.
 const AUDIT_AGAIN: Duration = Duration::from_secs(10);
@@ -39,7 +41,10 @@ pub struct Running {
     scheme: &'static str,
     servers: Vec<Server>,
     doors: Vec<Door>,
-    background: Vec<JoinHandle<()>>,
+    administered: bool,
+    administered_publicly: bool,
+    replica: String,
+    upkeep: Upkeep,
 }
 
 /// Looks whether what `settings` name can be used: the catalogue and the certificate.
@@ -59,12 +64,39 @@ pub fn check(settings: &Settings) -> Result<(), StartError> {
 /// # Errors
 /// [`StartError::Settings`] where the file cannot be read, [`StartError::Catalog`] for what is in it.
 pub fn catalog(settings: &Settings) -> Result<Catalog, StartError> {
+    Ok(read_catalog(settings, &rules(settings))?.1)
+}
+
+/// The catalogue that `settings` name, as it is written and as it is understood.
+fn read_catalog(settings: &Settings, rules: &Rules) -> Result<(Draft, Catalog), StartError> {
     let (origin, text) = settings.catalog_text()?;
-    let life = settings.limits.life.as_secs();
-    let numbering = Numbering::of(settings.phone.default_region);
-    let variables = |name: &str| settings.variable(name).map(str::to_owned);
-    let catalog = Catalog::read(&origin, &text, life, numbering, &variables)?;
-    Ok(catalog.locked(&origin, &settings.auth.credentials)?)
+    let draft = Draft::parse(&origin, &text)?;
+    let catalog = Catalog::of_file(&origin, &draft, rules)?;
+    Ok((draft, catalog))
+}
+
+/// What all workers are to know of the administration.
+fn office(settings: &Settings) -> Result<Office, StartError> {
+    let rules = rules(settings);
+    let (draft, file) = read_catalog(settings, &rules)?;
+    let file = Arc::new(file);
+    Ok(Office {
+        draft,
+        in_force: InForce::new(Arc::clone(&file)),
+        file,
+        rules,
+        settings: settings.admin.clone(),
+    })
+}
+
+fn rules(settings: &Settings) -> Rules {
+    let environment = settings.clone();
+    Rules {
+        longest_life: settings.limits.life.as_secs(),
+        numbering: Numbering::of(settings.phone.default_region),
+        server: settings.auth.credentials.clone(),
+        variables: Arc::new(move |name| environment.variable(name).map(str::to_owned)),
+    }
 }
 
 /// The way to the backends of the catalogue.
@@ -81,11 +113,14 @@ pub fn backends(settings: &Settings, catalog: &Catalog) -> Result<Arc<Backends>,
 /// # Errors
 /// [`StartError::NoBooks`] where no Redis is set; else what the store says.
 pub async fn audit(settings: &Settings) -> Result<Audit, StartError> {
-    let groups = catalog(settings)?.groups();
+    let catalog = catalog(settings)?;
     if settings.redis.urls.is_empty() {
         return Err(StartError::NoBooks);
     }
     let store = open_redis(settings).await?;
+    let stored = store.stored_catalog().await?;
+    let catalog = catalog.with(&stored, &BTreeSet::new(), &rules(settings));
+    let groups = catalog.groups().all();
     let audit = store.audit(&groups).await?;
     if audit.is_clean() {
         return Ok(audit);
@@ -100,7 +135,8 @@ pub async fn audit(settings: &Settings) -> Result<Audit, StartError> {
 /// # Errors
 /// A [`StartError`]; that the store is away is none, the service becomes ready when it comes.
 pub async fn start(settings: Settings) -> Result<Running, StartError> {
-    let catalog = Arc::new(catalog(&settings)?);
+    allow_connections();
+    let office = Arc::new(office(&settings)?);
     let server = &settings.server;
     let bind = |setting, address: &str, groups| {
         Listener::bind(setting, address, groups, server.body_stall)
@@ -117,13 +153,19 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         .map(Certificates::config)
         .transpose()?;
     let backing = Backing::new(&settings);
-    let backends = backends(&settings, &catalog)?;
-    let ender = SessionEnder::new(Arc::clone(&catalog), Arc::clone(&backends));
-    let ender = backing.maintain(catalog.groups(), Arc::new(ender)).await?;
-    let mut background = vec![ender];
-    background.extend(certificates.map(|files| tokio::spawn(files.keep_current())));
+    let backends = backends(&settings, &office.file)?;
+    let mut upkeep = Upkeep::start(&backing, &settings, &office, &backends).await?;
+    let keeping_files = certificates.map(|files| tokio::spawn(files.keep_current()));
+    upkeep.tasks.extend(keeping_files);
+    let private_address = private.as_ref().map(|listener| listener.address);
+    let replica = Replica::here(
+        public.address.to_string(),
+        private_address.map(|address| address.to_string()),
+    );
+    let name = replica.id.clone();
+    upkeep.announce(replica, office.in_force.clone());
     let parts = Parts {
-        catalog,
+        office,
         limits: Arc::new(settings.limits.clone()),
         numbering: Numbering::of(settings.phone.default_region),
         backing,
@@ -133,12 +175,16 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     };
     let mut running = Running {
         address: public.address,
-        private_address: private.as_ref().map(|listener| listener.address),
+        private_address,
+        administered: parts.settings.admin.credentials.password.is_some(),
+        administered_publicly: parts.settings.server.public.admin
+            && !public.address.ip().is_loopback(),
+        replica: name,
         readiness: parts.readiness.clone(),
         scheme: if tls.is_some() { "https" } else { "http" },
         servers: Vec::new(),
         doors: Vec::new(),
-        background,
+        upkeep,
     };
     for listener in [Some(public), private].into_iter().flatten() {
         running
@@ -150,11 +196,29 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     Ok(running)
 }
 
+/// Has the system allow this process as many open files, so connections, as its administrator lets it
+/// have: what it is given to begin with is often 1,024, which a crowd of idle clients would use up.
+fn allow_connections() {
+    #[cfg(unix)]
+    match rlimit::increase_nofile_limit(rlimit::INFINITY) {
+        Ok(files) => debug!(files, "connections and files that may be open"),
+        Err(error) => warn!(%error, "as few connections as the system gives to begin with"),
+    }
+}
+
 impl Running {
     /// Tells the log where it listens.
     pub fn tell(&self) {
         if let Some(address) = self.private_address {
             info!(private = %address, "listening for those who may ask everything");
+        }
+        match (self.administered, self.administered_publicly) {
+            (false, _) => info!("there is no administration; admin.password turns it on"),
+            (true, false) => info!("there is an administration"),
+            (true, true) => warn!(
+                "the administration can be reached where clients are served; with server.private_listen, \
+                 and without admin in server.public, it cannot"
+            ),
         }
         let (address, scheme) = (self.address, self.scheme);
         info!(%address, "listening; to try it: curl -X POST {scheme}://{address}/genesys/1/service/store -d key=value");
@@ -175,61 +239,14 @@ impl Running {
         self.readiness.drain();
         door::close(self.doors).await;
         future::join_all(handles.iter().map(|handle| handle.stop(true))).await;
-        for task in self.background {
+        for task in self.upkeep.tasks {
             task.abort();
         }
+        say_goodbye(&self.replica, &*self.upkeep.store).await;
         for ended in served.into_inner() {
             ended.await.map_err(io::Error::other)??;
         }
         Ok(())
-    }
-}
-
-/// Where state lives, and how a worker gets to it.
-#[derive(Clone)]
-enum Backing {
-    Memory(Arc<MemoryStore>),
-    Redis(Arc<Settings>),
-}
-
-impl Backing {
-    fn new(settings: &Settings) -> Self {
-        if !settings.redis.urls.is_empty() {
-            return Self::Redis(Arc::new(settings.clone()));
-        }
-        warn!("no redis.url is set: data lives in this process only and ends with it");
-        let store = MemoryStore::new(settings.memory.limit_bytes, settings.limits.keys);
-        Self::Memory(Arc::new(store))
-    }
-
-    /// What it is called in traces.
-    fn name(&self) -> &'static str {
-        match self {
-            Self::Memory(_) => "memory",
-            Self::Redis(_) => "redis",
-        }
-    }
-
-    async fn open(&self) -> Result<Arc<dyn Store>, StoreError> {
-        match self {
-            Self::Memory(store) => Ok(Arc::clone(store) as Arc<dyn Store>),
-            Self::Redis(settings) => Ok(Arc::new(open_redis(settings).await?)),
-        }
-    }
-
-    /// Starts what goes on whether requests come or not.
-    async fn maintain(
-        &self,
-        groups: Vec<Arc<Group>>,
-        sessions: Arc<dyn Sessions>,
-    ) -> Result<JoinHandle<()>, StoreError> {
-        match self {
-            Self::Memory(store) => Ok(tokio::spawn(Arc::clone(store).clean_up(groups, sessions))),
-            Self::Redis(settings) => {
-                let store = open_redis(settings).await?;
-                Ok(tokio::spawn(store.clean_up(groups, sessions)))
-            }
-        }
     }
 }
 

@@ -3,10 +3,13 @@
 //! [`routes`] is the whole list. A handler reads what it needs of the request, calls the service
 //! layer, and shapes the answer; it decides nothing else. Whatever fails becomes an [`ApiError`].
 
-use std::{sync::Arc, time::Duration};
+use std::{rc::Rc, sync::Arc, time::Duration};
 
 use actix_web::{
-    HttpRequest, Resource, Route,
+    Error, HttpRequest, Resource, Route,
+    body::MessageBody,
+    dev::{ServiceFactory, ServiceRequest, ServiceResponse},
+    guard::fn_guard,
     http::Method,
     middleware::from_fn,
     web::{self, ServiceConfig, delete, get, head, post, put},
@@ -15,9 +18,13 @@ use actix_web::{
 use ipnet::IpNet;
 use secrecy::SecretString;
 
+use self::{
+    admin::{bookings, catalog, entries, history, live},
+    watch::Watch,
+};
 pub use self::{error::ApiError, watch::Watching};
 use crate::{
-    service::Services,
+    service::{Admin, InForce, Services},
     settings::{Cors, Groups, Limits, Settings},
     shutdown::Readiness,
 };
@@ -31,6 +38,7 @@ mod error;
 mod gate;
 mod health;
 mod metrics;
+mod operators;
 mod path;
 mod reply;
 mod requests;
@@ -42,6 +50,7 @@ mod watch;
 /// What the handlers of one worker share.
 pub struct Api {
     services: Services,
+    admin: Option<Admin>,
     limits: Arc<Limits>,
     readiness: Readiness,
     body_stall: Duration,
@@ -52,10 +61,12 @@ pub struct Api {
 }
 
 impl Api {
-    /// Handlers' view of `services`, as `settings` have it; made on the worker's own thread.
+    /// Handlers' view of `services` and, if there is one, the administration, as `settings` have it; made
+    /// on the worker's own thread.
     #[must_use]
     pub fn new(
         services: Services,
+        admin: Option<Admin>,
         limits: Arc<Limits>,
         readiness: Readiness,
         settings: &Settings,
@@ -63,6 +74,7 @@ impl Api {
         reply::work_for(&readiness);
         Self {
             services,
+            admin,
             limits,
             readiness,
             body_stall: settings.server.body_stall,
@@ -75,53 +87,79 @@ impl Api {
 }
 
 /// What a listener serves.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone)]
 pub struct Exposure {
     /// Which groups of routes.
     pub groups: Groups,
-    /// Whether anything is asked of the callers of services: credentials, API keys, origins. If not,
-    /// nobody is looked at on the way to a route.
+    /// Whether API keys or origins are asked of all callers of services.
     pub gated: bool,
+    /// Tells whether credentials are asked of some of them. While nothing is asked, nobody is looked at on
+    /// the way to a route.
+    pub catalog: InForce,
+    /// Whether there is an administration.
+    pub administered: bool,
     /// What is told of requests.
     pub watching: Watching,
 }
 
 /// All routes. They are tried in this order, so those asked most come first; only the two that take
 /// any rest of a path have to stand behind the others.
-pub fn routes(config: &mut ServiceConfig, exposure: Exposure) {
-    let Exposure {
-        groups, watching, ..
-    } = exposure;
-    let client = [
-        at("/genesys/1/service/{id}/storage/{key}")
-            .on(Method::GET, get().to(storage::read))
-            .on(Method::DELETE, delete().to(storage::delete_key)),
-        at("/genesys/1/service/{id}/storage")
-            .on(Method::GET, get().to(storage::read_all))
-            .on(Method::POST, post().to(storage::write))
-            .on(Method::DELETE, delete().to(storage::clear)),
-        at("/genesys/1/service/{service}")
+pub fn routes(config: &mut ServiceConfig, exposure: &Exposure) {
+    let client = || {
+        [
+            at("/genesys/1/service/{id}/storage/{key}")
+                .on(Method::GET, get().to(storage::read))
+                .on(Method::DELETE, delete().to(storage::delete_key)),
+            at("/genesys/1/service/{id}/storage")
+                .on(Method::GET, get().to(storage::read_all))
+                .on(Method::POST, post().to(storage::write))
+                .on(Method::DELETE, delete().to(storage::clear)),
+            at("/genesys/1/service/{service}")
+                .on(Method::POST, post().to(services::create))
+                .on(Method::GET, get().to(services::create_or_describe))
+                .on(Method::PUT, put().to(services::set_end))
+                .on(Method::DELETE, delete().to(services::delete)),
+            at("/genesys/1/service/{id}/storage/binary/{key}")
+                .on(Method::GET, get().to(binaries::read))
+                .on(Method::HEAD, head().to(binaries::read)),
+            at("/genesys/1/cs/services/{id}").on(Method::PUT, put().to(services::set_end)),
+            // What lies deeper is nothing, and no request either.
+            at("/genesys/1/service/{id}/storage/{rest:.*}"),
+            at("/genesys/1/service/{id}/{request:.+}")
+                .on(Method::POST, post().to(requests::ask))
+                .on(Method::GET, get().to(requests::ask)),
+        ]
+    };
+    // Which of the configured services may be created is told by what a listener sees of the catalogue.
+    let matching = || {
+        [at("/genesys/1/service/{service}")
             .on(Method::POST, post().to(services::create))
-            .on(Method::GET, get().to(services::create_or_describe))
-            .on(Method::PUT, put().to(services::set_end))
-            .on(Method::DELETE, delete().to(services::delete)),
-        at("/genesys/1/service/{id}/storage/binary/{key}")
-            .on(Method::GET, get().to(binaries::read))
-            .on(Method::HEAD, head().to(binaries::read)),
-        at("/genesys/1/cs/services/{id}").on(Method::PUT, put().to(services::set_end)),
-        // What lies deeper is nothing, and no request either.
-        at("/genesys/1/service/{id}/storage/{rest:.*}"),
-        at("/genesys/1/service/{id}/{request:.+}")
-            .on(Method::POST, post().to(requests::ask))
-            .on(Method::GET, get().to(requests::ask)),
-    ];
-    // Which of the configured services may be created is told by the catalogue that a listener sees.
-    let matching = [at("/genesys/1/service/{service}")
-        .on(Method::POST, post().to(services::create))
-        .on(Method::GET, get().to(services::create))];
-    let admin = [at("/genesys/1/admin/node/status")
+            .on(Method::GET, get().to(services::create))]
+    };
+    let status = [at("/genesys/1/admin/node/status")
         .on(Method::GET, get().to(admin::node_status))
         .probe()];
+    let admin = [
+        at("/genesys/1/admin/{table:services|groups}").on(Method::GET, get().to(entries::list)),
+        at("/genesys/1/admin/{table:services|groups}/{name}")
+            .on(Method::GET, get().to(entries::read))
+            .on(Method::PUT, put().to(entries::put))
+            .on(Method::DELETE, delete().to(entries::delete)),
+        at("/genesys/1/admin/groups/{group}/bookings").on(Method::GET, get().to(bookings::list)),
+        at("/genesys/1/admin/groups/{group}/bookings/{booking}")
+            .on(Method::DELETE, delete().to(bookings::release)),
+        at("/genesys/1/admin/catalog")
+            .on(Method::GET, get().to(catalog::export))
+            .on(Method::PUT, put().to(catalog::import))
+            .on(Method::POST, post().to(catalog::import)),
+        at("/genesys/1/admin/live").on(Method::GET, get().to(live::list)),
+        at("/genesys/1/admin/live/{id}")
+            .on(Method::GET, get().to(live::look_up))
+            .on(Method::PUT, put().to(live::extend))
+            .on(Method::DELETE, delete().to(live::end)),
+        at("/genesys/1/admin/history").on(Method::GET, get().to(history::list)),
+        at("/genesys/1/admin/replicas").on(Method::GET, get().to(history::replicas)),
+    ];
     let health = [
         at("/livez").on(Method::GET, get().to(health::live)).probe(),
         at("/readyz")
@@ -129,49 +167,89 @@ pub fn routes(config: &mut ServiceConfig, exposure: Exposure) {
             .probe(),
     ];
     let telling = [at("/metrics").on(Method::GET, get().to(metrics::tell))];
-    let open = Exposure {
-        gated: false,
-        ..exposure
-    };
+    let groups = exposure.groups;
     if groups.client {
-        serve(config, client, exposure);
+        serve_callers(config, client, exposure);
     } else if groups.matching {
-        serve(config, matching, exposure);
+        serve_callers(config, matching, exposure);
     }
     if groups.admin {
-        serve(config, admin, open);
+        serve(config, status, exposure);
     }
-    if groups.admin && watching.counts() {
-        serve(config, telling, open);
+    if groups.admin && exposure.watching.counts() {
+        serve(config, telling, exposure);
     }
-    serve(config, health, open);
-    serve(config, [Endpoint::nowhere()], open);
+    if groups.admin && exposure.administered {
+        serve_operators(config, admin, exposure);
+    }
+    serve(config, health, exposure);
+    serve(config, [Endpoint::nowhere()], exposure);
     config.default_service(web::to(no_route));
 }
 
-fn serve<const N: usize>(config: &mut ServiceConfig, endpoints: [Endpoint; N], exposure: Exposure) {
+/// Serves what anybody may ask.
+fn serve<const N: usize>(
+    config: &mut ServiceConfig,
+    endpoints: [Endpoint; N],
+    exposure: &Exposure,
+) {
     for endpoint in endpoints {
-        let watching = exposure.watching;
-        let watch = if endpoint.is_probe {
-            watching.of_probes().at(endpoint.name)
-        } else {
-            watching.at(endpoint.name)
-        };
-        let resource = endpoint.resource();
-        match (watch, exposure.gated) {
-            (None, false) => config.service(resource),
-            (None, true) => config.service(resource.wrap(from_fn(gate::pass))),
-            (Some(watch), false) => {
-                let watched = move |request, next: &_| watch.pass(request, next);
-                config.service(resource.wrap_fn(watched))
-            }
-            (Some(watch), true) => {
-                let watched = move |request, next: &_| watch.pass(request, next);
-                let gated = resource.wrap(from_fn(gate::pass));
-                config.service(gated.wrap_fn(watched))
-            }
-        };
+        watched(config, endpoint.watch(exposure), endpoint.resource());
     }
+}
+
+/// Serves callers: through the gate where anything is asked of them. Whether the catalogue asks for
+/// anything may change while the service runs, so both ways are there, and the first one only while it
+/// does not.
+fn serve_callers<const N: usize>(
+    config: &mut ServiceConfig,
+    endpoints: impl Fn() -> [Endpoint; N],
+    exposure: &Exposure,
+) {
+    for endpoint in endpoints().into_iter().filter(|_| !exposure.gated) {
+        let catalog = exposure.catalog.clone();
+        let open = fn_guard(move |_| !catalog.is_guarded());
+        let watch = endpoint.watch(exposure);
+        watched(config, watch, endpoint.resource().guard(open));
+    }
+    for endpoint in endpoints() {
+        let watch = endpoint.watch(exposure);
+        watched(config, watch, endpoint.resource().wrap(from_fn(gate::pass)));
+    }
+}
+
+/// Serves operators, through a gate of their own.
+fn serve_operators<const N: usize>(
+    config: &mut ServiceConfig,
+    endpoints: [Endpoint; N],
+    exposure: &Exposure,
+) {
+    for endpoint in endpoints {
+        let watch = endpoint.watch(exposure);
+        let gated = endpoint.resource().wrap(from_fn(gate::pass_operator));
+        watched(config, watch, gated);
+    }
+}
+
+/// Adds a route, with its watch around it where there is one.
+fn watched<T, B>(config: &mut ServiceConfig, watch: Option<Rc<Watch>>, resource: Resource<T>)
+where
+    T: ServiceFactory<
+            ServiceRequest,
+            Config = (),
+            Response = ServiceResponse<B>,
+            Error = Error,
+            InitError = (),
+        > + 'static,
+    B: MessageBody + 'static,
+{
+    match watch {
+        None => config.service(resource),
+        Some(watch) => {
+            let watched = move |request, next: &_| watch.pass(request, next);
+            config.service(resource.wrap_fn(watched))
+        }
+    };
 }
 
 /// One path and what it answers to.
@@ -211,6 +289,17 @@ impl Endpoint {
     fn probe(mut self) -> Self {
         self.is_probe = true;
         self
+    }
+
+    /// What is told of requests to it, if anything.
+    fn watch(&self, exposure: &Exposure) -> Option<Rc<Watch>> {
+        let watching = exposure.watching;
+        let watching = if self.is_probe {
+            watching.of_probes()
+        } else {
+            watching
+        };
+        watching.at(self.name)
     }
 
     fn resource(self) -> Resource {

@@ -8,24 +8,30 @@
 use std::sync::Arc;
 
 pub use self::{
+    admin::{
+        Admin, AdminError, Condition, Entry as CatalogEntry, HistoryPage, Import, Imported,
+        LiveService, Office, Operator, Origin, Put, Replica, say_goodbye,
+    },
     backend::{Backends, SessionEnder, Trail},
-    catalog::{Catalog, CatalogError, Variables},
+    catalog::{Catalog, CatalogError, CatalogKeeper, Draft, EntryError, InForce, Rules, Variables},
     creation::{Begun, Creation, CreationHead},
     download::{Download, Span},
     error::ServiceError,
     flatten::{FlattenError, flatten},
     locks::Shown,
+    options::{HIDDEN, OptionValue, Options},
     pairs::{Entry, Pairs},
     requests::Asked,
     subscriber::Numbering,
     uploads::{Upload, Uploads},
 };
 use crate::{
-    settings::{Limits, Throttle},
+    settings::{Groups, Limits, Throttle},
     store::{Description, Moment, ServiceId, Store},
 };
 
 mod access_code;
+mod admin;
 mod answer;
 mod backend;
 mod booking;
@@ -38,6 +44,7 @@ mod error;
 mod flatten;
 mod life;
 mod locks;
+mod options;
 mod pairs;
 mod parameters;
 mod requests;
@@ -51,7 +58,9 @@ mod uploads;
 /// One worker's services: what may be created, and where they live.
 #[derive(Clone)]
 pub struct Services {
-    catalog: Arc<Catalog>,
+    catalog: InForce,
+    /// Which of them may be created here.
+    sees: Groups,
     store: Arc<dyn Store>,
     limits: Arc<Limits>,
     numbering: Numbering,
@@ -64,7 +73,7 @@ impl Services {
     /// `backends` is the way to those that run elsewhere.
     #[must_use]
     pub fn new(
-        catalog: Arc<Catalog>,
+        catalog: InForce,
         store: Arc<dyn Store>,
         limits: Arc<Limits>,
         numbering: Numbering,
@@ -72,6 +81,7 @@ impl Services {
     ) -> Self {
         Self {
             catalog,
+            sees: Groups::ALL,
             store,
             limits,
             numbering,
@@ -87,10 +97,24 @@ impl Services {
         self
     }
 
-    /// Whether `name` names a configured service.
+    /// The same where a listener serves only `groups`: what else may be created does not exist there.
+    /// Services that exist keep their locks.
+    #[must_use]
+    pub fn seen_by(mut self, groups: Groups) -> Self {
+        self.sees = groups;
+        self
+    }
+
+    /// Whether `name` names a configured service that may be created here.
     #[must_use]
     pub fn is_configured(&self, name: &str) -> bool {
-        self.catalog.get(name).is_some()
+        self.catalog.now().seen(name, self.sees).is_some()
+    }
+
+    /// Whether it is known what operators made.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.catalog.now().is_whole()
     }
 
     /// Uploads for a service that exists; the first one asks whether it does.
@@ -123,7 +147,14 @@ impl Services {
     /// [`ServiceError::InvalidParameter`] where they ask for no end or for one out of range,
     /// [`ServiceError::NoSuchService`] where no such service lives.
     pub async fn set_end(&self, id: &ServiceId, pairs: &Pairs) -> Result<(), ServiceError> {
-        let end = life::requested_end(pairs, Moment::now(), self.limits.life)?;
+        self.move_end(id, self.requested_end(pairs)?).await
+    }
+
+    fn requested_end(&self, pairs: &Pairs) -> Result<Moment, ServiceError> {
+        life::requested_end(pairs, Moment::now(), self.limits.life)
+    }
+
+    async fn move_end(&self, id: &ServiceId, end: Moment) -> Result<(), ServiceError> {
         let moved = self.store.set_end(id, end).await?;
         moved.ok_or_else(|| ServiceError::NoSuchService(id.clone()))
     }

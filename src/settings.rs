@@ -31,7 +31,7 @@ use ipnet::IpNet;
 use phonenumber::country;
 
 pub use self::{
-    callers::{Auth, Cors, Credentials, Groups, Throttle, Tls, TlsFiles, TlsVersion},
+    callers::{Admin, Auth, Cors, Credentials, Groups, Throttle, Tls, TlsFiles, TlsVersion},
     error::{Origin, SettingsError},
     redis::{ClientCertificate, Redis, RedisMode, RedisTls},
     telling::{Log, LogFormat, LoggedRequests, Metrics},
@@ -53,6 +53,8 @@ pub struct Settings {
     pub tls: Option<Tls>,
     /// `[auth]`: who may call.
     pub auth: Auth,
+    /// `[admin]`: who may change what is configured.
+    pub admin: Admin,
     /// `[cors]`: pages of which other origins may call.
     pub cors: Cors,
     /// `[throttle]`: how often.
@@ -147,6 +149,8 @@ pub struct Backend {
 pub struct Catalog {
     /// Where the configured services are read from; absent means the shipped catalogue.
     pub file: Option<PathBuf>,
+    /// How often it is looked at whether operators have changed something; never zero.
+    pub look: Duration,
 }
 
 /// `[phone]`

@@ -17,14 +17,19 @@ pub use self::{
     audit::{Audit, HeldNumber},
     binary::{Binary, BlobId, CHUNK_BYTES},
     booking::{
-        AccessNumber, Booked, Booking, BookingId, BookingRequest, Call, Codes, Group, Holder, Pool,
-        Strategy,
+        AccessNumber, Booked, Booking, BookingId, BookingRequest, Call, Codes, Group, Groups,
+        Holder, Pool, Strategy,
     },
     error::StoreError,
     hash::stable_hash,
     moment::Moment,
     names::{Hint, IdempotencyKey, KeyName, MAX_KEY_NAME_BYTES, ServiceId},
     observed::Observed,
+    overview::{ListedBooking, ListedService, Overview, Page, Place},
+    register::{
+        CatalogChange, CatalogChanged, EntryName, PastEvent, REPLICA_LOST_AFTER, Register,
+        RetiredEntry, Step, StoredCatalog, StoredEntry, Table,
+    },
     session::{Ended, Running, Session, Sessions},
     tally::{Counted, Tally},
 };
@@ -38,7 +43,9 @@ pub mod memory;
 mod moment;
 mod names;
 mod observed;
+mod overview;
 pub mod redis;
+mod register;
 mod session;
 mod tally;
 
@@ -146,6 +153,11 @@ pub struct Description {
     /// Names that hold a binary, and which.
     pub binaries: Vec<(String, Binary)>,
 }
+
+/// A store with all that operators ask of it, too.
+pub trait WholeStore: Store + Register + Overview {}
+
+impl<S: Store + Register + Overview> WholeStore for S {}
 
 /// The verbs this program needs of a store.
 ///

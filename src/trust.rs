@@ -9,29 +9,29 @@ use rustls::{
 };
 use tracing::warn;
 
-/// TLS that trusts the system's certificates and `authorities`, which is PEM and was set by `setting`.
-/// They are only read if it is `wanted`, for they take a MiB; else nobody is trusted.
+/// TLS that trusts `authorities`, which is PEM and was set by `setting`, and with `system` those of the
+/// system too: they take a MiB.
 ///
 /// # Errors
 /// What is wrong with `authorities`.
 pub(crate) fn config(
     setting: &str,
     authorities: Option<&str>,
-    wanted: bool,
+    system: bool,
 ) -> Result<ClientConfig, String> {
     let mut trusted = RootCertStore::empty();
-    if wanted {
+    if system {
         let system = rustls_native_certs::load_native_certs();
         for error in system.errors {
             warn!(%error, "certificates of the system cannot be read");
         }
         trusted.add_parsable_certificates(system.certs);
-        let authorities = authorities.unwrap_or_default().as_bytes();
-        for certificate in CertificateDer::pem_slice_iter(authorities) {
-            let wrong = |error: &dyn std::fmt::Display| format!("{setting}: {error}");
-            let certificate = certificate.map_err(|error| wrong(&error))?;
-            trusted.add(certificate).map_err(|error| wrong(&error))?;
-        }
+    }
+    let authorities = authorities.unwrap_or_default().as_bytes();
+    for certificate in CertificateDer::pem_slice_iter(authorities) {
+        let wrong = |error: &dyn std::fmt::Display| format!("{setting}: {error}");
+        let certificate = certificate.map_err(|error| wrong(&error))?;
+        trusted.add(certificate).map_err(|error| wrong(&error))?;
     }
     let provider = Arc::new(ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider)

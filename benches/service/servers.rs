@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    net::{Ipv4Addr, TcpListener},
+    net::{Ipv4Addr, SocketAddr, TcpListener},
     path::Path,
     process::Command,
     time::{Duration, Instant},
@@ -139,6 +139,7 @@ fn connect(url: &str) -> Result<Connection> {
 pub(crate) struct Service {
     pub(crate) process: Process,
     pub(crate) client: Client,
+    pub(crate) address: SocketAddr,
     base: String,
 }
 
@@ -153,10 +154,10 @@ impl Service {
         directory: &Path,
         settings: &[(&str, &str)],
     ) -> Result<Self> {
-        let address = format!("127.0.0.1:{}", free_port()?);
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
         let mut command = Command::new(env!("CARGO_BIN_EXE_switchboard"));
         command.env_clear();
-        command.env("SWITCHBOARD__SERVER__LISTEN", &address);
+        command.env("SWITCHBOARD__SERVER__LISTEN", address.to_string());
         command.env("SWITCHBOARD__REDIS__URL", redis.url());
         command.envs(settings.iter().copied());
         let mut process = Process::start("switchboard", &mut command, directory)?;
@@ -167,6 +168,7 @@ impl Service {
         Ok(Self {
             process,
             client,
+            address,
             base,
         })
     }

@@ -16,10 +16,10 @@ use socket2::SockRef;
 use super::{Backing, StartError, door::Door};
 use crate::{
     http::{self, Api, Exposure, Watching},
-    service::{Backends, Catalog, Numbering, Services},
+    service::{Admin, Backends, Numbering, Office, Services},
     settings::{Groups, Limits, Settings},
     shutdown::Readiness,
-    store::{Observed, StoreError},
+    store::{Observed, Store, StoreError, WholeStore},
 };
 
 /// An address that is bound and not yet served.
@@ -78,17 +78,19 @@ impl Listener {
         let keys = !settings.auth.api_keys.is_empty();
         let exposure = Exposure {
             groups: self.groups,
-            gated: cors || keys || parts.catalog.has_locks(),
+            gated: cors || keys,
             watching: Watching::of(&settings),
+            catalog: parts.office.in_force.clone(),
+            administered: settings.admin.credentials.password.is_some(),
         };
-        let parts = parts.seen_by(self.groups);
+        let (parts, groups) = (parts.clone(), self.groups);
         let server = &settings.server;
         let http = HttpServer::new(move || {
             let parts = parts.clone();
             // Each worker opens its own way to the store, on its own runtime.
-            let api = move || parts.clone().api();
+            let api = move || parts.clone().api(groups);
             let app = App::new().data_factory(api);
-            app.configure(|config| http::routes(config, exposure))
+            app.configure(|config| http::routes(config, &exposure))
         });
         let http = http
             .workers(server.workers)
@@ -109,7 +111,7 @@ impl Listener {
 /// What the workers of a listener are made of.
 #[derive(Clone)]
 pub(super) struct Parts {
-    pub(super) catalog: Arc<Catalog>,
+    pub(super) office: Arc<Office>,
     pub(super) limits: Arc<Limits>,
     pub(super) numbering: Numbering,
     pub(super) backing: Backing,
@@ -119,24 +121,20 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    fn seen_by(&self, groups: Groups) -> Self {
-        let mut parts = self.clone();
-        if groups != Groups::ALL {
-            parts.catalog = Arc::new(self.catalog.seen_by(groups));
-        }
-        parts
-    }
-
-    async fn api(self) -> Result<Api, StoreError> {
-        let mut store = self.backing.open().await?;
+    async fn api(self, groups: Groups) -> Result<Api, StoreError> {
+        let (store, limits) = (self.backing.open().await?, Arc::clone(&self.limits));
+        let mut asked: Arc<dyn Store> = Arc::<dyn WholeStore>::clone(&store);
         if self.settings.metrics.enabled || self.settings.traces.is_some() {
-            store = Arc::new(Observed::new(store, self.backing.name()));
+            asked = Arc::new(Observed::new(asked, self.backing.name()));
         }
-        let limits = Arc::clone(&self.limits);
-        let services = Services::new(self.catalog, store, limits, self.numbering, self.backends);
+        let catalog = self.office.in_force.clone();
+        let services = Services::new(catalog, asked, limits, self.numbering, self.backends);
         let services = services.throttled(self.settings.throttle.clone());
+        let services = services.seen_by(groups);
+        let admin = Admin::new(self.office, services.clone(), store);
         Ok(Api::new(
             services,
+            admin,
             self.limits,
             self.readiness,
             &self.settings,

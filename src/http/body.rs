@@ -13,6 +13,7 @@ use actix_web::{
 };
 use futures_util::StreamExt;
 
+pub(super) use self::document::{JSON, TOML, document};
 use self::{
     charset::Charset,
     intake::Intake,
@@ -23,6 +24,7 @@ use super::{Api, ApiError};
 use crate::service::{Pairs, Uploads};
 
 mod charset;
+mod document;
 mod form;
 mod intake;
 mod json;
@@ -41,13 +43,7 @@ pub(super) async fn read(
     payload: Payload,
     uploads: &mut Uploads,
 ) -> Result<Pairs, ApiError> {
-    let mut query = Intake::new(&api.limits, Pairs::default());
-    let text = request.query_string().as_bytes();
-    let pairs = form::pairs(text, Charset::UTF_8, api.limits.pairs);
-    for (name, value) in pairs.map_err(ApiError::InvalidParameter)? {
-        query.text(name, value)?;
-    }
-    let mut intake = Intake::new(&api.limits, query.pairs());
+    let mut intake = Intake::new(&api.limits, query(api, request)?);
     if !has_body(request) {
         return Ok(intake.pairs());
     }
@@ -93,6 +89,20 @@ pub(super) async fn read(
         MediaType::Multipart | MediaType::Other(_) => {}
     }
     Ok(intake.pairs())
+}
+
+/// The pairs of the query string.
+///
+/// # Errors
+/// As [`read`].
+pub(super) fn query(api: &Api, request: &HttpRequest) -> Result<Pairs, ApiError> {
+    let mut query = Intake::new(&api.limits, Pairs::default());
+    let text = request.query_string().as_bytes();
+    let pairs = form::pairs(text, Charset::UTF_8, api.limits.pairs);
+    for (name, value) in pairs.map_err(ApiError::InvalidParameter)? {
+        query.text(name, value)?;
+    }
+    Ok(query.pairs())
 }
 
 /// Some deployed clients label JSON as a form. No name of a form begins with a bare brace.

@@ -16,7 +16,10 @@ use thiserror::Error;
 use tracing::{debug, error};
 
 use super::reply;
-use crate::{service::ServiceError, store::StoreError};
+use crate::{
+    service::{AdminError, ServiceError},
+    store::{StoreError, Table},
+};
 
 /// Seconds after which a client may try again when the store is away.
 const RETRY_SECONDS: &str = "1";
@@ -44,6 +47,27 @@ pub enum ApiError {
     /// The request does not show what is asked for.
     #[error("{0}")]
     Unauthorized(&'static str),
+    /// A request that a page of another site makes a browser send.
+    #[error("{0}")]
+    Forbidden(&'static str),
+    /// A definition or resource group that is not allowed.
+    #[error("{0}")]
+    InvalidDefinition(String),
+    /// The catalogue file defines it, so it cannot be changed here.
+    #[error("{0}")]
+    ReadOnly(String),
+    /// It is in another state than the sender says.
+    #[error("{0}")]
+    PreconditionFailed(String),
+    /// The sender does not say which state is to be changed.
+    #[error("{0}")]
+    PreconditionRequired(String),
+    /// No such resource group.
+    #[error("{0}")]
+    GroupNotFound(String),
+    /// No such booking.
+    #[error("{0}")]
+    BookingNotFound(String),
     /// No such configured service, or no such live one.
     #[error("{0}")]
     ServiceNotFound(String),
@@ -132,6 +156,15 @@ impl ApiError {
             Self::InvalidBody(_) => ("InvalidBody", StatusCode::BAD_REQUEST),
             Self::InvalidParameter(_) => ("InvalidParameter", StatusCode::BAD_REQUEST),
             Self::Unauthorized(_) => ("Unauthorized", StatusCode::UNAUTHORIZED),
+            Self::Forbidden(_) => ("Forbidden", StatusCode::FORBIDDEN),
+            Self::InvalidDefinition(_) => ("InvalidDefinition", StatusCode::BAD_REQUEST),
+            Self::ReadOnly(_) => ("ReadOnly", StatusCode::CONFLICT),
+            Self::PreconditionFailed(_) => ("PreconditionFailed", StatusCode::PRECONDITION_FAILED),
+            Self::PreconditionRequired(_) => {
+                ("PreconditionRequired", StatusCode::PRECONDITION_REQUIRED)
+            }
+            Self::GroupNotFound(_) => ("GroupNotFound", StatusCode::NOT_FOUND),
+            Self::BookingNotFound(_) => ("BookingNotFound", StatusCode::NOT_FOUND),
             Self::ServiceNotFound(_) => ("ServiceNotFound", StatusCode::NOT_FOUND),
             Self::KeyNotFound(_) => ("KeyNotFound", StatusCode::NOT_FOUND),
             Self::RequestNotFound(_) => ("RequestNotFound", StatusCode::NOT_FOUND),
@@ -229,6 +262,24 @@ impl From<ServiceError> for ApiError {
                 Self::StoreUnavailable("the request took too long and was given up; send it again")
             }
             ServiceError::Store(error) => Self::from(error),
+        }
+    }
+}
+
+impl From<AdminError> for ApiError {
+    fn from(error: AdminError) -> Self {
+        let message = error.to_string();
+        match error {
+            AdminError::NoSuchEntry(Table::Services, _) => Self::ServiceNotFound(message),
+            AdminError::NoSuchEntry(Table::Resources, _) => Self::GroupNotFound(message),
+            AdminError::ReadOnly(..) => Self::ReadOnly(message),
+            AdminError::Invalid(_) => Self::InvalidDefinition(message),
+            AdminError::Unreadable(_) => Self::InvalidBody(message),
+            AdminError::Changed(_) => Self::PreconditionFailed(message),
+            AdminError::Unconditional(_) => Self::PreconditionRequired(message),
+            AdminError::TooMuch(_) => Self::TooLarge(message),
+            AdminError::NoSuchBooking { .. } => Self::BookingNotFound(message),
+            AdminError::Service(error) => Self::from(error),
         }
     }
 }

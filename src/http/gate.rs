@@ -1,5 +1,6 @@
 //! What stands before the routes of clients where anything is asked of callers: credentials, API keys,
-//! origins. Where nothing is, it is not there (see [`Exposure`](super::Exposure)).
+//! origins. Where nothing is, it is not there (see [`Exposure`](super::Exposure)). And what stands before
+//! the administration, always.
 
 use actix_web::{
     Error, HttpResponse,
@@ -9,7 +10,7 @@ use actix_web::{
     web::Data,
 };
 
-use super::{Api, ApiError, caller, cors};
+use super::{Api, ApiError, caller, cors, operators};
 
 /// Lets pass who may, and lets a page of an allowed origin see the answer.
 pub(super) async fn pass<B: MessageBody>(
@@ -39,5 +40,25 @@ pub(super) async fn pass<B: MessageBody>(
     if !api.cors.allowed_origins.is_empty() {
         cors::mark(answer.headers_mut(), origin);
     }
+    Ok(answer)
+}
+
+/// Lets operators pass, and no page of another origin that a browser lends its credentials.
+pub(super) async fn pass_operator<B: MessageBody>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<BoxBody, B>>, Error> {
+    let admitted = match request.app_data::<Data<Api>>() {
+        Some(api) => operators::admit(api, request.request()),
+        None => Err(ApiError::Internal),
+    };
+    let mut answer = match admitted {
+        Ok(()) => next.call(request).await?.map_into_right_body(),
+        Err(error) => {
+            let answer = HttpResponse::from_error(error);
+            request.into_response(answer).map_into_left_body()
+        }
+    };
+    operators::mark(answer.headers_mut());
     Ok(answer)
 }

@@ -18,7 +18,8 @@ pub(super) async fn ready(api: web::Data<Api>) -> HttpResponse {
     reply::text(StatusCode::SERVICE_UNAVAILABLE, text)
 }
 
-/// The store answers and nobody has asked the process to stop.
+/// The store answers, it is known what operators made, and nobody has asked the process to stop.
 pub(super) async fn is_ready(api: &Api) -> bool {
-    !api.readiness.is_draining() && api.services.ping().await.is_ok()
+    let answers = !api.readiness.is_draining() && api.services.ping().await.is_ok();
+    answers && api.services.is_whole()
 }

@@ -5,12 +5,16 @@ use actix_web::HttpRequest;
 use percent_encoding::percent_decode;
 
 use super::ApiError;
-use crate::store::ServiceId;
+use crate::store::{ServiceId, Table};
 
 /// Places in `/genesys/1/service/{id}/storage/...`.
 const ID: usize = 4;
 const KEY: usize = 6;
 const BINARY_KEY: usize = 7;
+/// Places in `/genesys/1/admin/{what}/{name}/bookings/{booking}`.
+const WHAT: usize = 4;
+const ADMIN_NAME: usize = 5;
+const BOOKING: usize = 7;
 /// Place of the id in `/genesys/1/cs/services/{id}`.
 const ID_UNDER_CS: usize = 5;
 
@@ -52,6 +56,26 @@ pub(super) fn binary_key(request: &HttpRequest) -> Result<String, ApiError> {
 pub(super) fn service_request(request: &HttpRequest) -> Result<String, ApiError> {
     let rest = request.uri().path().splitn(ID + 2, '/').nth(ID + 1);
     decoded(rest.unwrap_or_default().as_bytes())
+}
+
+/// The table that `/genesys/1/admin/services` or `/genesys/1/admin/groups` is about.
+pub(super) fn table(request: &HttpRequest) -> Result<Table, ApiError> {
+    let services = segment(request, WHAT)? == "services";
+    Ok(if services {
+        Table::Services
+    } else {
+        Table::Resources
+    })
+}
+
+/// The name in `/genesys/1/admin/{what}/{name}`.
+pub(super) fn admin_name(request: &HttpRequest) -> Result<String, ApiError> {
+    segment(request, ADMIN_NAME)
+}
+
+/// The booking in `/genesys/1/admin/groups/{name}/bookings/{booking}`.
+pub(super) fn admin_booking(request: &HttpRequest) -> Result<String, ApiError> {
+    segment(request, BOOKING)
 }
 
 fn segment(request: &HttpRequest, place: usize) -> Result<String, ApiError> {

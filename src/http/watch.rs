@@ -112,7 +112,7 @@ impl Watch {
             };
             match &answer {
                 Ok(answer) => flight.answered(answer),
-                Err(error) => drop(flight.ended(error.as_response_error().status_code().as_u16())),
+                Err(error) => flight.failed(error),
             }
             answer
         }
@@ -198,6 +198,15 @@ impl Flight {
                 method,
                 route, status, duration_ms, exception, request_id, trace_id, "request"
             );
+        }
+    }
+
+    /// The answer is one that the web server makes. Nothing of ours gives it reason to.
+    fn failed(&self, error: &Error) {
+        let status = error.as_response_error().status_code().as_u16();
+        self.ended(status);
+        if let Some(span) = &self.span {
+            span.answered(status, None);
         }
     }
 

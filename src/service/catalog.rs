@@ -1,25 +1,47 @@
-//! The configured services and resource groups, from a TOML file.
+//! The configured services and resource groups: those of a TOML file, and those that operators made while
+//! the service runs, which live in the store.
+//!
+//! Both are read by the same rules. The file must be right as a whole, or the service does not start. What
+//! operators made was right when it was made; of what is not, or no longer (another replica may be of a
+//! later version, or have another file), each entry is left out by itself, and told in the log.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+    time::Duration,
+};
 
-use serde::Deserialize;
+use secrecy::SecretString;
 use thiserror::Error;
-use toml::Value;
+use tracing::warn;
 
+pub(super) use self::entry::read_stored;
+use self::entry::{check_group, is_open, understood};
+pub use self::{draft::Draft, entry::EntryError, in_force::InForce, keeper::CatalogKeeper};
 use super::{
     backend::Plan,
-    definition::{Definition, DefinitionError},
+    definition::Definition,
     locks::Locks,
+    options::Options,
     resources::{Pools, Resources},
     subscriber::Numbering,
 };
 use crate::{
     settings::{Credentials, Groups},
-    store::Group,
+    store::{self, EntryName, Moment, StoredCatalog, Table},
 };
 
-/// Longest name of a configured service, in bytes.
-const MAX_NAME_BYTES: usize = 128;
+mod draft;
+mod entry;
+mod in_force;
+mod keeper;
+#[cfg(test)]
+mod tests;
+
+/// For how long it is kept in mind what was deleted: numbers of a group are held for half an hour at most,
+/// and services for as long as they may live, and then this long.
+const RETIRED_LIFE: Duration = Duration::from_secs(3_600);
 
 /// What is wrong with a catalogue.
 #[derive(Debug, Error)]
@@ -32,125 +54,191 @@ pub enum CatalogError {
         /// What was found, with line and column.
         reason: String,
     },
-    /// A definition is wrong.
+    /// An entry is wrong.
     #[error("{origin}: {error}")]
-    Definition {
+    Entry {
         /// Where the text came from.
         origin: String,
-        /// Which service and option.
-        error: DefinitionError,
+        /// Which one, and what of it.
+        error: EntryError,
     },
 }
 
 /// Where `${NAME}` comes from.
-pub type Variables<'a> = dyn Fn(&str) -> Option<String> + 'a;
+pub type Variables = dyn Fn(&str) -> Option<String> + Send + Sync;
 
-/// All configured services by name.
-#[derive(Debug, Default)]
-pub struct Catalog {
-    definitions: BTreeMap<String, Arc<Definition>>,
-    pools: Pools,
-    locks: Arc<Locks>,
+/// What it takes to understand a catalogue.
+#[derive(Clone)]
+pub struct Rules {
+    /// Seconds that a service may live.
+    pub longest_life: u64,
+    /// How numbers are compared.
+    pub numbering: Numbering,
+    /// What counts for services that do not say otherwise.
+    pub server: Credentials,
+    /// Where `${NAME}` in the value of a `_header.` option comes from.
+    pub variables: Arc<Variables>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    #[serde(default)]
-    services: BTreeMap<String, BTreeMap<String, Value>>,
-    #[serde(default)]
-    resources: BTreeMap<String, BTreeMap<String, Value>>,
+impl fmt::Debug for Rules {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Rules")
+    }
+}
+
+/// All configured services and resource groups, understood.
+#[derive(Debug, Clone, Default)]
+pub struct Catalog {
+    definitions: BTreeMap<String, Arc<Definition>>,
+    /// Deleted ones, of which services may live.
+    retired: BTreeMap<String, Arc<Definition>>,
+    pools: Pools,
+    locks: Locks,
+    /// What operators made and cannot be used here, and why.
+    problems: BTreeMap<EntryName, String>,
+    /// Which version of what operators made it has in it; `None` where that has not been read yet.
+    version: Option<String>,
 }
 
 impl Catalog {
-    /// Reads `[services.<name>]` and `[resources.<group>]` tables of options. Values are taken as
-    /// strings, however they are written; numbers are compared by `numbering`. `origin` tells in errors
-    /// where `text` came from; `longest_life` is in seconds. `${NAME}` in the value of a `_header.`
-    /// option is what `variables` say.
+    /// Understands what a file says.
     ///
     /// # Errors
-    /// A [`CatalogError`] that names service, option and what was expected.
-    pub fn read(
-        origin: &str,
-        text: &str,
-        longest_life: u64,
-        numbering: Numbering,
-        variables: &Variables<'_>,
-    ) -> Result<Self, CatalogError> {
-        let unreadable = |reason: String| CatalogError::Unreadable {
-            origin: origin.to_owned(),
-            reason,
+    /// A [`CatalogError`] that names the entry, its option and what was expected.
+    pub fn of_file(origin: &str, draft: &Draft, rules: &Rules) -> Result<Self, CatalogError> {
+        let mut catalog = Self {
+            locks: Locks::new(&rules.server),
+            ..Self::default()
         };
-        let file: File = toml::from_str(text).map_err(|error| unreadable(told(text, &error)))?;
-        let wrong = |error| CatalogError::Definition {
-            origin: origin.to_owned(),
-            error,
-        };
-        let mut pools = Pools::default();
-        for (name, table) in file.resources {
-            pools.add(&name, table, numbering).map_err(wrong)?;
+        for (name, options) in draft.entries() {
+            let added = catalog.add(name, options.clone(), rules, |_| true);
+            added.map_err(|error| CatalogError::Entry {
+                origin: origin.to_owned(),
+                error,
+            })?;
         }
-        let mut definitions = BTreeMap::new();
-        for (name, table) in file.services {
-            if !is_usable(&name) {
-                return Err(unreadable(format!(
-                    "service {name:?}: a name has 1 to {MAX_NAME_BYTES} bytes and neither '/' nor \
-                     control characters, and is not \".\" or \"..\""
-                )));
-            }
-            let mut options = BTreeMap::new();
-            for (option, value) in table {
-                let text = as_string(value).ok_or_else(|| {
-                    unreadable(format!(
-                        "service {name:?}, option {option}: expected a string"
-                    ))
-                })?;
-                options.insert(option, text);
-            }
-            expand(&name, &mut options, variables).map_err(wrong)?;
-            let definition = Definition::new(&name, options, longest_life).map_err(wrong)?;
-            check_group(&definition, &pools).map_err(wrong)?;
-            definitions.insert(name, Arc::new(definition));
-        }
-        Ok(Self {
-            definitions,
-            pools,
-            locks: Arc::default(),
-        })
+        Ok(catalog)
     }
 
-    /// The same with its services locked: each by what it says, else by what `server` says.
-    ///
-    /// # Errors
-    /// A [`CatalogError`] for a service that would have a user name and no password.
-    pub fn locked(mut self, origin: &str, server: &Credentials) -> Result<Self, CatalogError> {
-        let all = self.definitions.values();
-        let all = all.map(|definition| (definition.name(), definition.credentials()));
-        let locks = Locks::of(all, server).map_err(|error| CatalogError::Definition {
-            origin: origin.to_owned(),
-            error,
-        })?;
-        self.locks = Arc::new(locks);
-        Ok(self)
-    }
-
-    /// What of it a listener serves that serves `groups`. Services that exist keep their locks.
+    /// This one, which is the file's, and what operators made. Entries of it that cannot be used are left
+    /// out and listed. Where two get in each other's way, it is one of `last`.
     #[must_use]
-    pub fn seen_by(&self, groups: Groups) -> Self {
-        let is_seen = |definition: &Definition| {
-            if definition.is_for_routing() {
-                groups.matching
-            } else {
-                groups.client
+    pub fn with(&self, stored: &StoredCatalog, last: &BTreeSet<EntryName>, rules: &Rules) -> Self {
+        let mut catalog = self.clone();
+        catalog.version = Some(stored.version.clone());
+        let entries = stored.entries.iter();
+        let (last, first): (Vec<_>, Vec<_>) = entries.partition(|(name, _)| last.contains(*name));
+        for table in Table::ALL {
+            let of_table = first
+                .iter()
+                .chain(&last)
+                .filter(|(name, _)| name.0 == table);
+            for (name, entry) in of_table {
+                let added = catalog.add_stored(name, &entry.text, rules);
+                added.unwrap_or_else(|error| catalog.leave_out(name, &entry.text, rules, &error));
             }
-        };
-        let mut definitions = self.definitions.clone();
-        definitions.retain(|_, definition| is_seen(definition));
-        Self {
-            definitions,
-            pools: self.pools.clone(),
-            locks: Arc::clone(&self.locks),
         }
+        let now = Moment::now();
+        for ((table, name), entry) in &stored.retired {
+            match table {
+                _ if now > entry.since.after(retired_life(*table, rules)) => {}
+                Table::Resources => catalog.pools.retire(name),
+                Table::Services => catalog.retire(name, &entry.text, rules),
+            }
+        }
+        catalog
+    }
+
+    fn add_stored(
+        &mut self,
+        name: &EntryName,
+        text: &str,
+        rules: &Rules,
+    ) -> Result<(), EntryError> {
+        let options = read_stored(text)?;
+        let (table, key) = name;
+        let in_file = match table {
+            Table::Services => self.definitions.contains_key(key),
+            Table::Resources => self.pools.get(key).is_some(),
+        };
+        if in_file {
+            return Err(EntryError::InFile);
+        }
+        self.add(name.clone(), options, rules, is_open)
+    }
+
+    fn add(
+        &mut self,
+        (table, name): EntryName,
+        options: Options,
+        rules: &Rules,
+        may_name: fn(&str) -> bool,
+    ) -> Result<(), EntryError> {
+        if table == Table::Resources {
+            return Ok(self.pools.add(&name, options, rules.numbering)?);
+        }
+        let definition = understood(&name, options, rules, may_name)?;
+        check_group(&definition, &self.pools)?;
+        let own = definition.credentials();
+        self.locks.add(&name, own, &rules.server)?;
+        self.definitions.insert(name, Arc::new(definition));
+        Ok(())
+    }
+
+    /// Notes why an entry cannot be used. Services made from it elsewhere stay as locked as they are.
+    fn leave_out(&mut self, name: &EntryName, text: &str, rules: &Rules, error: &EntryError) {
+        self.problems.insert(name.clone(), error.to_string());
+        let (table, name) = name;
+        if *table == Table::Services && !matches!(error, EntryError::InFile) {
+            self.lock_as(name, text, rules);
+        }
+    }
+
+    fn retire(&mut self, name: &str, text: &str, rules: &Rules) {
+        if self.definitions.contains_key(name) {
+            return;
+        }
+        self.lock_as(name, text, rules);
+        let options = read_stored(text);
+        let definition = options.and_then(|options| understood(name, options, rules, is_open));
+        match definition {
+            Ok(definition) => drop(self.retired.insert(name.to_owned(), Arc::new(definition))),
+            Err(error) => {
+                warn!(name, %error, "a deleted service cannot be read; its sessions stay");
+            }
+        }
+    }
+
+    /// Locks services made from `name` as its entry says; if that cannot be read, to everybody.
+    fn lock_as(&mut self, name: &str, text: &str, rules: &Rules) {
+        let own = read_stored(text).map(|options| {
+            let own = |option| Some(options.get(option)?.text()?.to_owned());
+            let own = |option| own(option).filter(|value| !value.is_empty());
+            Credentials {
+                username: own("username"),
+                password: own("password").map(SecretString::from),
+            }
+        });
+        let locked = own.map(|own| self.locks.add(name, &own, &rules.server));
+        if !matches!(locked, Ok(Ok(()))) {
+            self.locks.seal(name);
+        }
+    }
+
+    /// Whether it has in it what operators made.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.version.is_some()
+    }
+
+    /// Which version of what operators made it has in it.
+    pub(super) fn version(&self) -> Option<&str> {
+        self.version.as_deref()
+    }
+
+    /// What operators made and cannot be used here, and why.
+    pub(super) fn problems(&self) -> &BTreeMap<EntryName, String> {
+        &self.problems
     }
 
     pub(super) fn locks(&self) -> &Locks {
@@ -159,6 +247,29 @@ impl Catalog {
 
     pub(super) fn get(&self, name: &str) -> Option<&Arc<Definition>> {
         self.definitions.get(name)
+    }
+
+    /// The same where a listener serves only `groups`.
+    pub(super) fn seen(&self, name: &str, groups: Groups) -> Option<&Arc<Definition>> {
+        self.get(name).filter(|definition| {
+            if definition.is_for_routing() {
+                groups.matching
+            } else {
+                groups.client
+            }
+        })
+    }
+
+    /// What a service that lives was made from, which may have been deleted since.
+    pub(super) fn origin_of(&self, definition: &str) -> Option<&Arc<Definition>> {
+        let known = self.definitions.get(definition);
+        known.or_else(|| self.retired.get(definition))
+    }
+
+    /// Whether another replica, or this one later, may know a definition that this one does not.
+    pub(super) fn may_know(&self, definition: &str) -> bool {
+        let place = (Table::Services, definition.to_owned());
+        !self.is_whole() || self.problems.contains_key(&place)
     }
 
     /// The resource group of that name.
@@ -173,8 +284,11 @@ impl Catalog {
 
     /// All resource groups, as a store wants them.
     #[must_use]
-    pub fn groups(&self) -> Vec<Arc<Group>> {
-        self.pools.groups().cloned().collect()
+    pub fn groups(&self) -> store::Groups {
+        store::Groups {
+            current: self.pools.groups().cloned().collect(),
+            retired: self.pools.retired().to_vec(),
+        }
     }
 
     /// Whether a backend of any of the services is to be reached by TLS.
@@ -191,161 +305,10 @@ impl Catalog {
     }
 }
 
-/// What is wrong, and where. The line itself stays untold: a password may stand in it.
-fn told(text: &str, error: &toml::de::Error) -> String {
-    let message = error.message();
-    let Some(before) = error.span().and_then(|span| text.get(..span.start)) else {
-        return message.to_owned();
-    };
-    let line = before.matches('\n').count() + 1;
-    let column = before
-        .rsplit('\n')
-        .next()
-        .unwrap_or_default()
-        .chars()
-        .count()
-        + 1;
-    format!("line {line}, column {column}: {message}")
-}
-
-/// Puts secrets into the values of headers, and nowhere else: a header is never told to anybody.
-fn expand(
-    service: &str,
-    options: &mut BTreeMap<String, String>,
-    variables: &Variables<'_>,
-) -> Result<(), DefinitionError> {
-    for (option, value) in options {
-        if !option.starts_with("_header.") {
-            continue;
-        }
-        let mut expanded = String::new();
-        let mut left = value.as_str();
-        while let Some((before, after)) = left.split_once("${") {
-            let problem = |problem: String| DefinitionError {
-                kind: "service",
-                name: service.to_owned(),
-                option: option.clone(),
-                problem,
-            };
-            let (name, after) = after
-                .split_once('}')
-                .ok_or_else(|| problem("a ${ has no }".to_owned()))?;
-            let variable = variables(name).filter(|value| !value.is_empty());
-            let unset = || problem(format!("the environment variable {name:?} is not set"));
-            expanded.push_str(before);
-            expanded.push_str(&variable.ok_or_else(unset)?);
-            left = after;
-        }
-        expanded.push_str(left);
-        *value = expanded;
-    }
-    Ok(())
-}
-
-/// A group that a definition names must be there.
-fn check_group(definition: &Definition, pools: &Pools) -> Result<(), DefinitionError> {
-    match definition.option("_resource_group") {
-        Some(group) if pools.get(group).is_none() => {
-            let known = pools.names();
-            let problem = format!("is {group:?}, expected a resource group: {known}");
-            Err(definition.fault("_resource_group", problem))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn is_usable(name: &str) -> bool {
-    let length = (1..=MAX_NAME_BYTES).contains(&name.len());
-    let segment = name != "." && name != "..";
-    length && segment && !name.chars().any(|c| c == '/' || c.is_control())
-}
-
-pub(super) fn as_string(value: Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text),
-        Value::Integer(number) => Some(number.to_string()),
-        Value::Float(number) => Some(number.to_string()),
-        Value::Boolean(flag) => Some(flag.to_string()),
-        Value::Datetime(_) | Value::Array(_) | Value::Table(_) => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(text: &str) -> Result<Catalog, String> {
-        let us = Numbering::of(phonenumber::country::US);
-        let variables = |name: &str| (name == "TOKEN").then(|| "s3cret".to_owned());
-        Catalog::read("test.toml", text, 3_600, us, &variables).map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn the_shipped_catalogue_has_a_store_called_store() {
-        let shipped = include_str!("../../config/catalog.toml");
-        let us = Numbering::of(phonenumber::country::US);
-        let catalog = Catalog::read("shipped", shipped, 2_592_000, us, &|_| None).unwrap();
-        assert!(catalog.get("store").is_some());
-        let group = &catalog.resources("DNIS").unwrap().group;
-        assert_eq!(group.numbers[0].text, "8003449999");
-    }
-
-    #[test]
-    fn values_are_read_as_strings_however_they_are_written() {
-        let text = "[services.a]\n_type='builtin'\n_service='store'\n_ttl=60\n_x=true\n_y=''";
-        let catalog = read(text).unwrap();
-        let definition = catalog.get("a").unwrap();
-        assert_eq!(definition.ttl(), 60);
-        assert_eq!(definition.option("_x"), Some("true"));
-        assert_eq!(definition.option("_y"), None);
-    }
-
-    #[test]
-    fn what_cannot_be_read_names_the_file_and_the_place() {
-        let cases = [
-            ("[services.a", "line 1"),
-            (
-                "[services.a]\n_type=['x']",
-                "option _type: expected a string",
-            ),
-            ("[services.a]\n_type='x'", "service \"a\", option _type"),
-            ("[services.'a/b']\n_type='x'", "service \"a/b\""),
-            ("[servces.a]\n_type='x'", "servces"),
-            (
-                "[resources.a]\nnumbers=['1']",
-                "resource group \"a\", option _allocation_strategy",
-            ),
-            (
-                "[resources.a]\n_allocation_strategy='LOCAL'\nnumbers='1'",
-                "option numbers: expected a list",
-            ),
-            (
-                "[resources.a]\n_allocation_strategy='LOCAL'\nnumbers=['6504699999','+1 650 469 9999']",
-                "are one subscriber",
-            ),
-            (
-                "[resources.a]\n_allocation_strategy='LOCAL'\nnumbers=['1','2']\n\
-                 [resources.b]\n_allocation_strategy='CLUSTER'\nnumbers=['2']",
-                "group \"b\", option numbers: \"2\" is in \"a\" as well",
-            ),
-            (
-                "[resources.a]\n_allocation_strategy='LOCAL'\nnumbers=['6504699999']\n\
-                 _backup_resource='+1 650 469 9999'",
-                "option _backup_resource: \"+1 650 469 9999\" is one of the group's own",
-            ),
-            (
-                "[resources.a]\n_allocation_strategy='LOCAL'\nnumbers=['1']\n_strategy='x'",
-                "option _strategy: is unknown",
-            ),
-            (
-                "[services.a]\n_type='builtin'\n_service='store'\n_resource_group='x'",
-                "option _resource_group: is \"x\"",
-            ),
-        ];
-        for (text, expected) in cases {
-            let message = read(text).unwrap_err();
-            assert!(message.starts_with("test.toml: "), "{message}");
-            assert!(message.contains(expected), "{message}");
-        }
+/// For how long a deleted entry is kept in mind.
+pub(super) fn retired_life(table: Table, rules: &Rules) -> Duration {
+    match table {
+        Table::Resources => RETIRED_LIFE,
+        Table::Services => RETIRED_LIFE + Duration::from_secs(rules.longest_life),
     }
 }

@@ -8,7 +8,7 @@ use super::{
     builtin::Builtin,
     definition::{Definition, Kind},
     life,
-    locks::Shown,
+    locks::{Shown, not_read_yet},
     parameters::Parameters,
     subscriber::Numbering,
     throttle::{count_address, count_service},
@@ -93,7 +93,8 @@ impl Services {
     /// [`ServiceError::Unauthorized`] where `head` does not show what the definition asks for,
     /// [`ServiceError::TooMany`] where a limit is reached.
     pub async fn begin(&self, name: &str, head: CreationHead) -> Result<Begun, ServiceError> {
-        let definition = self.catalog.get(name);
+        let catalog = self.catalog.now();
+        let definition = catalog.seen(name, self.sees);
         // The routing side asks for every call; it makes nothing.
         let routes = definition.is_some_and(|known| known.is_for_routing());
         // Who guesses passwords is counted; what is refused uses up nothing that is everybody's.
@@ -101,8 +102,13 @@ impl Services {
             count_address(&*self.store, &self.throttle, head.address).await?;
         }
         self.admit_create(name, &head.shown)?;
-        let definition =
-            definition.ok_or_else(|| ServiceError::NoSuchDefinition(name.to_owned()))?;
+        let definition = definition.ok_or_else(|| {
+            if catalog.is_whole() {
+                ServiceError::NoSuchDefinition(name.to_owned())
+            } else {
+                not_read_yet()
+            }
+        })?;
         if !routes {
             count_service(&*self.store, &self.throttle, name).await?;
         }
@@ -126,7 +132,7 @@ impl Services {
             uploads: Uploads::to_new(Arc::clone(&self.store), id.clone()),
             id,
             definition: Arc::clone(definition),
-            catalog: Arc::clone(&self.catalog),
+            catalog: Arc::clone(&catalog),
             numbering: self.numbering,
             store: Arc::clone(&self.store),
             limits: Arc::clone(&self.limits),

@@ -15,7 +15,7 @@ use subtle::{Choice, ConstantTimeEq};
 use super::{Catalog, ServiceError, Services, definition::DefinitionError};
 use crate::{
     settings::Credentials,
-    store::{ServiceId, Store},
+    store::{ServiceId, Store, StoreError},
 };
 
 /// The user name and password that a request shows, if any.
@@ -24,14 +24,17 @@ pub struct Shown(pub Option<(String, SecretString)>);
 
 /// What a configured service asks for.
 #[derive(Debug, Clone)]
-struct Lock {
+pub(super) struct Lock {
     username: Option<String>,
     password: SecretString,
 }
 
 impl Lock {
     /// Joins what a service says with what counts where it does not.
-    fn of(own: &Credentials, server: &Credentials) -> Result<Option<Self>, &'static str> {
+    pub(super) fn of(
+        own: &Credentials,
+        server: &Credentials,
+    ) -> Result<Option<Self>, &'static str> {
         let username = own.username.as_ref().or(server.username.as_ref());
         let username = username.cloned();
         let password = own.password.as_ref().or(server.password.as_ref());
@@ -50,7 +53,7 @@ impl Lock {
 
     /// Whether this is what the lock asks for. How long that takes tells nothing of where they differ;
     /// it may tell the length.
-    fn is_opened_by(&self, shown: &Shown) -> bool {
+    pub(super) fn is_opened_by(&self, shown: &Shown) -> bool {
         let Some((username, password)) = &shown.0 else {
             return false;
         };
@@ -69,7 +72,7 @@ impl Lock {
 }
 
 /// The locks of a catalogue.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Locks {
     /// Each different lock once.
     all: Vec<Lock>,
@@ -77,41 +80,55 @@ pub(super) struct Locks {
     locked: BTreeMap<String, Lock>,
     /// Names of those that have none.
     open: BTreeSet<String>,
+    /// Names of those of which it is not known here whether they have one.
+    sealed: BTreeSet<String>,
     /// The lock of what is not configured.
     default: Option<Lock>,
 }
 
 impl Locks {
-    /// The locks of `definitions`, each a name and what it says, where `server` is the default.
-    ///
-    /// # Errors
-    /// A [`DefinitionError`] for a user name without any password.
-    pub(super) fn of<'a>(
-        definitions: impl Iterator<Item = (&'a str, &'a Credentials)>,
-        server: &Credentials,
-    ) -> Result<Self, DefinitionError> {
-        let mut locks = Self::default();
-        for (name, own) in definitions {
-            let lock = Lock::of(own, server).map_err(|problem| DefinitionError {
-                kind: "service",
-                name: name.to_owned(),
-                option: "username".to_owned(),
-                problem: problem.to_owned(),
-            })?;
-            match lock {
-                Some(lock) => {
-                    locks.list(&lock);
-                    locks.locked.insert(name.to_owned(), lock);
-                }
-                None => drop(locks.open.insert(name.to_owned())),
-            }
-        }
-        // With every service having a password of its own, a default user name may stand alone.
-        locks.default = Lock::of(&Credentials::default(), server).unwrap_or_default();
+    /// No locks yet but that of what is not configured, which is `server`'s.
+    pub(super) fn new(server: &Credentials) -> Self {
+        let mut locks = Self {
+            // With every service having a password of its own, a default user name may stand alone.
+            default: Lock::of(&Credentials::default(), server).unwrap_or_default(),
+            ..Self::default()
+        };
         if let Some(default) = locks.default.clone() {
             locks.list(&default);
         }
-        Ok(locks)
+        locks
+    }
+
+    /// Adds what `name` says of itself, where `server` is the default.
+    ///
+    /// # Errors
+    /// A [`DefinitionError`] for a user name without any password.
+    pub(super) fn add(
+        &mut self,
+        name: &str,
+        own: &Credentials,
+        server: &Credentials,
+    ) -> Result<(), DefinitionError> {
+        let lock = Lock::of(own, server).map_err(|problem| DefinitionError {
+            kind: "service",
+            name: name.to_owned(),
+            option: "username".to_owned(),
+            problem: problem.to_owned(),
+        })?;
+        match lock {
+            Some(lock) => {
+                self.list(&lock);
+                self.locked.insert(name.to_owned(), lock);
+            }
+            None => drop(self.open.insert(name.to_owned())),
+        }
+        Ok(())
+    }
+
+    /// Keeps everybody from services made from `name`: what it says cannot be read here.
+    pub(super) fn seal(&mut self, name: &str) {
+        self.sealed.insert(name.to_owned());
     }
 
     fn list(&mut self, lock: &Lock) {
@@ -121,11 +138,14 @@ impl Locks {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.all.is_empty()
+        self.all.is_empty() && self.sealed.is_empty()
     }
 
     /// How much `shown` opens; `None` where it depends on the service.
     fn opened(&self, shown: &Shown) -> Option<bool> {
+        if !self.sealed.is_empty() {
+            return None;
+        }
         let opened = self.all.iter().map(|lock| lock.is_opened_by(shown));
         let opened = opened.filter(|opened| *opened).count();
         if opened == self.all.len() {
@@ -137,6 +157,9 @@ impl Locks {
     /// Whether `shown` opens the configured service `name`. What is configured no longer may have been
     /// locked by anything: only who opens all locks opens it.
     fn opens(&self, name: &str, shown: &Shown) -> bool {
+        if self.sealed.contains(name) {
+            return false;
+        }
         match self.locked.get(name) {
             Some(lock) => lock.is_opened_by(shown),
             None => self.open.contains(name) || self.opened(shown) == Some(true),
@@ -144,19 +167,24 @@ impl Locks {
     }
 }
 
+/// Why something cannot be told, or nobody is let in, before the catalogue is whole.
+pub(super) fn not_read_yet() -> ServiceError {
+    StoreError::Unavailable("what operators made has not been read yet".to_owned()).into()
+}
+
 impl Catalog {
-    /// Whether any service asks for credentials.
+    /// Whether any service asks for credentials, or it is not known yet whether one does.
     #[must_use]
-    pub fn has_locks(&self) -> bool {
-        !self.locks().is_empty()
+    pub fn is_guarded(&self) -> bool {
+        !self.is_whole() || !self.locks().is_empty()
     }
 }
 
 impl Services {
-    /// Whether any service asks for credentials.
+    /// Whether any service asks for credentials, or it is not known yet whether one does.
     #[must_use]
     pub fn has_locks(&self) -> bool {
-        self.catalog.has_locks()
+        self.catalog.is_guarded()
     }
 
     /// Lets a create pass that shows what the configured service `name` asks for. Where there is none
@@ -165,7 +193,8 @@ impl Services {
     /// # Errors
     /// [`ServiceError::Unauthorized`].
     pub(super) fn admit_create(&self, name: &str, shown: &Shown) -> Result<(), ServiceError> {
-        let locks = self.catalog.locks();
+        let catalog = self.catalog.now();
+        let locks = catalog.locks();
         let opened = if self.is_configured(name) {
             locks.opens(name, shown)
         } else {
@@ -181,8 +210,11 @@ impl Services {
     /// # Errors
     /// [`ServiceError::Unauthorized`]; what the store says where it has to be asked.
     pub async fn admit(&self, id: &ServiceId, shown: &Shown) -> Result<(), ServiceError> {
-        let store = &*self.store;
-        admit(self.catalog.locks(), store, id, shown).await
+        let catalog = self.catalog.now();
+        if !catalog.is_whole() {
+            return Err(not_read_yet());
+        }
+        admit(catalog.locks(), &*self.store, id, shown).await
     }
 }
 
@@ -228,8 +260,12 @@ mod tests {
 
     fn locks(own: &Credentials, server: &Credentials) -> Result<Locks, String> {
         let open = Credentials::default();
-        let all = [("shop", own), ("other", &open)];
-        Locks::of(all.into_iter(), server).map_err(|error| error.to_string())
+        let mut locks = Locks::new(server);
+        for (name, own) in [("shop", own), ("other", &open)] {
+            let added = locks.add(name, own, server);
+            added.map_err(|error| error.to_string())?;
+        }
+        Ok(locks)
     }
 
     #[test]
@@ -255,8 +291,8 @@ mod tests {
             let case = format!("{own:?} {server:?} {pair:?}");
             let server = credentials(server.0, server.1);
             let own = credentials(own.0, own.1);
-            let alone = [("shop", &own)];
-            let locks = Locks::of(alone.into_iter(), &server).unwrap();
+            let mut locks = Locks::new(&server);
+            locks.add("shop", &own, &server).unwrap();
             assert_eq!(locks.opens("shop", &shown(pair.0, pair.1)), opens, "{case}");
             assert_eq!(
                 locks.opens("shop", &Shown(None)),
@@ -295,6 +331,16 @@ mod tests {
         assert_eq!(one.opened(&shown("su", "no")), Some(false));
         let none = locks(&Credentials::default(), &Credentials::default()).unwrap();
         assert_eq!(none.opened(&Shown(None)), Some(true));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_closed_to_everybody() {
+        let mut some = locks(&credentials("u", "p"), &Credentials::default()).unwrap();
+        some.seal("strange");
+        assert_eq!(some.opened(&shown("u", "p")), None);
+        assert!(!some.opens("strange", &shown("u", "p")));
+        assert!(some.opens("shop", &shown("u", "p")));
+        assert!(some.opens("other", &Shown(None)));
     }
 
     #[test]

@@ -38,7 +38,8 @@ impl Services {
         }
         let running = self.store.running(&id).await?;
         let running = running.ok_or_else(|| ServiceError::NoSuchService(id.clone()))?;
-        let definition = self.catalog.get(&running.definition);
+        let catalog = self.catalog.now();
+        let definition = catalog.origin_of(&running.definition);
         let plan = definition.and_then(|definition| Some((definition, definition.plan()?)));
         match plan {
             Some((definition, plan)) if plan.knows(&request) => {

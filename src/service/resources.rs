@@ -6,9 +6,12 @@ use std::{
     time::Duration,
 };
 
-use toml::Value;
-
-use super::{definition::DefinitionError, parameters::whole_number, subscriber::Numbering};
+use super::{
+    definition::DefinitionError,
+    options::{OptionValue, Options},
+    parameters::whole_number,
+    subscriber::Numbering,
+};
 use crate::store::{AccessNumber, Group, Strategy, stable_hash};
 
 /// What can be said of a group, beside its numbers.
@@ -37,6 +40,8 @@ pub(super) struct Resources {
 pub(super) struct Pools {
     groups: BTreeMap<String, Resources>,
     by_subscriber: HashMap<String, Vec<String>>,
+    /// Groups that were deleted and of which numbers may still be held.
+    retired: Vec<String>,
 }
 
 impl Pools {
@@ -54,13 +59,25 @@ impl Pools {
         names.join(", ")
     }
 
+    /// Keeps in mind that there was a group of this name.
+    pub(super) fn retire(&mut self, name: &str) {
+        if !self.groups.contains_key(name) {
+            self.retired.push(name.to_owned());
+        }
+    }
+
+    /// Groups that were deleted and of which numbers may still be held.
+    pub(super) fn retired(&self) -> &[String] {
+        &self.retired
+    }
+
     /// The groups that have a number today; and all others, where it may still be booked from before
     /// the catalogue was changed.
     pub(super) fn with(&self, subscriber: &str) -> (Vec<String>, Vec<String>) {
         let known = self.by_subscriber.get(subscriber);
         let known = known.cloned().unwrap_or_default();
         let others = self.groups.keys().filter(|name| !known.contains(name));
-        let others = others.cloned().collect();
+        let others = others.chain(&self.retired).cloned().collect();
         (known, others)
     }
 
@@ -81,7 +98,7 @@ impl Pools {
     pub(super) fn add(
         &mut self,
         name: &str,
-        table: BTreeMap<String, Value>,
+        table: Options,
         numbering: Numbering,
     ) -> Result<(), DefinitionError> {
         let resources = read(name, table, numbering)?;
@@ -116,7 +133,7 @@ impl Pools {
 
 fn read(
     name: &str,
-    mut table: BTreeMap<String, Value>,
+    mut table: Options,
     numbering: Numbering,
 ) -> Result<Resources, DefinitionError> {
     let fail = |option: &str, problem: String| DefinitionError {
@@ -137,8 +154,9 @@ fn read(
     let listed = table.remove("numbers");
     let mut options = BTreeMap::new();
     for (option, value) in table {
-        let text = super::catalog::as_string(value)
-            .ok_or_else(|| fail(&option, "expected a string".to_owned()))?;
+        let OptionValue::Text(text) = value else {
+            return Err(fail(&option, "expected a string".to_owned()));
+        };
         if !text.is_empty() {
             options.insert(option, text);
         }
@@ -172,14 +190,12 @@ fn read(
         })?),
         None => None,
     };
-    let expected = || fail("numbers", "expected a list of strings".to_owned());
-    let Some(Value::Array(listed)) = listed else {
-        return Err(expected());
+    let Some(OptionValue::List(listed)) = listed else {
+        return Err(fail("numbers", "expected a list of strings".to_owned()));
     };
     let mut numbers = Vec::with_capacity(listed.len());
     let mut seen = HashMap::with_capacity(listed.len());
-    for value in listed {
-        let text = super::catalog::as_string(value).ok_or_else(expected)?;
+    for text in listed {
         let number = number(text).ok_or_else(|| {
             fail(
                 "numbers",

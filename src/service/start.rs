@@ -10,7 +10,7 @@ use std::{sync::Arc, time::Duration};
 use tracing::warn;
 
 use super::{
-    Backends, Catalog, ServiceError, Trail,
+    Backends, Catalog, InForce, ServiceError, Trail,
     backend::{About, Plan, SessionEnder},
     creation::{Creation, Made},
     definition::Definition,
@@ -129,7 +129,8 @@ impl Start {
         if let Ok(Some(())) = noted {
             return Ok(());
         }
-        let ender = SessionEnder::new(Arc::clone(&self.catalog), Arc::clone(&self.backends));
+        let catalog = InForce::new(Arc::clone(&self.catalog));
+        let ender = SessionEnder::new(catalog, Arc::clone(&self.backends));
         ender.end(&self.id, session).await;
         noted?;
         Err(ServiceError::UploadLost)

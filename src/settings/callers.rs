@@ -39,6 +39,15 @@ pub struct Auth {
     pub api_keys: Vec<SecretString>,
 }
 
+/// `[admin]`
+#[derive(Clone, Debug, Default)]
+pub struct Admin {
+    /// Without a password nobody may do anything.
+    pub credentials: Credentials,
+    /// Events that the history keeps, about.
+    pub history_entries: usize,
+}
+
 /// `[cors]`
 #[derive(Clone, Debug, Default)]
 pub struct Cors {
@@ -136,13 +145,30 @@ fn pem(setting: &'static str, path: &Path) -> Result<Vec<u8>, SettingsError> {
     Ok(bytes)
 }
 
-pub(super) fn auth(from: &Layers) -> Result<Auth, SettingsError> {
-    let setting = "auth.username";
-    let username = not_empty(from.text(setting)?);
-    if username.as_ref().is_some_and(|name| name.contains(':')) {
-        return Err(from.invalid(setting, "expected a user name without a colon"));
+fn credentials(
+    from: &Layers,
+    username: &str,
+    password: &str,
+) -> Result<Credentials, SettingsError> {
+    let name = not_empty(from.text(username)?);
+    if name.as_ref().is_some_and(|name| name.contains(':')) {
+        return Err(from.invalid(username, "expected a user name without a colon"));
     }
-    let password = not_empty(from.text("auth.password")?);
+    Ok(Credentials {
+        username: name,
+        password: not_empty(from.text(password)?).map(SecretString::from),
+    })
+}
+
+pub(super) fn admin(from: &Layers) -> Result<Admin, SettingsError> {
+    Ok(Admin {
+        credentials: credentials(from, "admin.username", "admin.password")?,
+        history_entries: from.number("admin.history_entries", 100..=1_000_000)?,
+    })
+}
+
+pub(super) fn auth(from: &Layers) -> Result<Auth, SettingsError> {
+    let credentials = credentials(from, "auth.username", "auth.password")?;
     let setting = "auth.api_keys";
     let keys = list(from, setting)?;
     let right = |key: &String| key.len() <= 256 && key.bytes().all(|b| b.is_ascii_graphic());
@@ -152,10 +178,7 @@ pub(super) fn auth(from: &Layers) -> Result<Auth, SettingsError> {
         return Err(from.invalid(setting, expected));
     }
     Ok(Auth {
-        credentials: Credentials {
-            username,
-            password: password.map(SecretString::from),
-        },
+        credentials,
         api_keys: keys.into_iter().map(SecretString::from).collect(),
     })
 }

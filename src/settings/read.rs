@@ -37,6 +37,7 @@ impl Settings {
             },
             tls: callers::tls(from)?,
             auth: callers::auth(from)?,
+            admin: callers::admin(from)?,
             cors: callers::cors(from)?,
             throttle: callers::throttle(from)?,
             api: Api {
@@ -60,6 +61,7 @@ impl Settings {
             },
             catalog: Catalog {
                 file: not_empty(from.text("catalog.file")?).map(Into::into),
+                look: seconds(from, "catalog.look_seconds", PATIENCE_SECONDS)?,
             },
             phone: Phone {
                 default_region: region(from)?,

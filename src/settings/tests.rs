@@ -110,7 +110,7 @@ fn an_unknown_setting_names_itself_its_origin_and_what_is_allowed() {
 
 #[test]
 fn an_unknown_section_is_told_the_sections() {
-    let sections = "expected one of [api], [auth], [backend], [catalog], [cors], [limits], [log], [memory], \
+    let sections = "expected one of [admin], [api], [auth], [backend], [catalog], [cors], [limits], [log], [memory], \
          [metrics], [phone], [redis], [server], [throttle], [tls]";
     for (content, name) in [
         ("[servr]\nlisten = \"\"", "servr"),

@@ -1,6 +1,6 @@
 //! Access numbers, and what holds them: a *booking* keeps a number for a service for a while.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use rand::{RngExt, seq::index};
 use uuid::Uuid;
@@ -41,6 +41,32 @@ pub struct Group {
     pub backup: Option<AccessNumber>,
     /// Tells this set of numbers from any other.
     pub version: String,
+}
+
+/// The groups there are and, for as long as numbers of them may be held, those that were deleted.
+#[derive(Debug, Clone, Default)]
+pub struct Groups {
+    /// Those that give out numbers.
+    pub current: Vec<Arc<Group>>,
+    /// Names of those that only take numbers back.
+    pub retired: Vec<String>,
+}
+
+impl Groups {
+    /// All of them; those that were deleted have no numbers.
+    #[must_use]
+    pub fn all(&self) -> Vec<Arc<Group>> {
+        let retired = self.retired.iter().map(|name| {
+            Arc::new(Group {
+                name: name.clone(),
+                strategy: Strategy::Exclusive,
+                numbers: Vec::new(),
+                backup: None,
+                version: String::new(),
+            })
+        });
+        self.current.iter().cloned().chain(retired).collect()
+    }
 }
 
 /// The access codes that may be given: random digits behind one of some prefixes.

@@ -11,6 +11,7 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use tokio::sync::Notify;
 
 use self::{
     books::Wish,
@@ -22,7 +23,10 @@ use super::{
     Session, Slot, Store, StoreError, Tally, Value, Written,
 };
 
+mod audit;
 mod books;
+mod overview;
+mod register;
 mod sessions;
 mod state;
 mod tallies;
@@ -31,6 +35,8 @@ mod tallies;
 pub struct MemoryStore {
     state: Mutex<State>,
     max_keys: usize,
+    /// Operators have changed something.
+    changed: Notify,
 }
 
 impl MemoryStore {
@@ -41,6 +47,7 @@ impl MemoryStore {
         Self {
             state: Mutex::new(State::new(max_bytes)),
             max_keys,
+            changed: Notify::new(),
         }
     }
 

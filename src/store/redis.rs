@@ -11,6 +11,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use bytes::Bytes;
 use redis::cmd;
+use tokio::sync::Notify;
 
 use self::{connection::Connections, keys::Keys};
 use super::{
@@ -26,7 +27,10 @@ mod bookings;
 mod cleanup;
 mod connection;
 mod events;
+mod filling;
 mod keys;
+mod overview;
+mod register;
 mod reply;
 mod scripts;
 mod services;
@@ -45,6 +49,8 @@ pub struct RedisStore {
     redis: Connections,
     keys: Keys,
     max_keys: usize,
+    /// Somebody may have changed what operators made. Only who listens to Redis tells.
+    changed: Notify,
 }
 
 impl RedisStore {
@@ -58,6 +64,7 @@ impl RedisStore {
             redis: Connections::open(settings).await?,
             keys: Keys::new(&settings.prefix),
             max_keys,
+            changed: Notify::new(),
         })
     }
 }

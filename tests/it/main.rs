@@ -9,6 +9,7 @@
     reason = "what a test cannot go on without has failed it"
 )]
 
+mod admin;
 mod audits;
 mod backends;
 mod binaries;

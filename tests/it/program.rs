@@ -1,9 +1,14 @@
 //! The program as its users run it: what it says, and how it ends.
 
-use std::net::TcpListener;
+use std::{net::TcpListener, time::Duration};
 
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
 
 use crate::support::{
     Catalogue, TestRedis, Wire, eventually,
@@ -33,6 +38,23 @@ async fn try_out(program: &mut Program) -> Value {
 async fn terminated(program: Program) -> Ended {
     program.signal("TERM");
     program.ended().await
+}
+
+#[tokio::test]
+async fn a_crowd_of_idle_clients_does_not_use_up_the_files_it_may_open() {
+    let mut program = Program::serve_with_files(64);
+    let address = program.address().await;
+    let mut idle = Vec::new();
+    for _ in 0..200 {
+        let mut client = TcpStream::connect(address).await.unwrap();
+        let ask = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n";
+        client.write_all(ask).await.unwrap();
+        let mut answer = [0; 12];
+        let answered = timeout(Duration::from_secs(20), client.read_exact(&mut answer));
+        answered.await.unwrap().unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 200");
+        idle.push(client);
+    }
 }
 
 #[tokio::test]
@@ -80,7 +102,7 @@ async fn a_request_under_way_is_finished_before_it_stops() {
     program.signal("TERM");
     let address = program.address().await;
     eventually("it takes no more connections", async || {
-        let connected = tokio::net::TcpStream::connect(address).await;
+        let connected = TcpStream::connect(address).await;
         connected.is_err().then_some(())
     })
     .await;

@@ -26,6 +26,7 @@ pub(crate) mod certificate;
 pub(crate) mod collector;
 pub(crate) mod metrics;
 mod multipart;
+pub(crate) mod own_server;
 pub(crate) mod program;
 pub(crate) mod proxy;
 mod servers;
@@ -76,6 +77,12 @@ pub(crate) async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Opti
         assert!(Instant::now() < deadline, "it never came to be: {what}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+}
+
+/// Tells whoever runs the tests with `--nocapture` how long something took.
+#[expect(clippy::print_stdout, reason = "it is what they ask for")]
+pub(crate) fn tell(what: &str, took: Duration) {
+    println!("{what}: {took:.0?}");
 }
 
 /// A name as it is written in a path or a form.
@@ -229,11 +236,12 @@ impl TestApp {
     }
 }
 
-/// Whether a key stands whatever services there are: those of the resource groups, and which replica
-/// cleans up.
+/// Whether a key stands whatever services there are: those of the resource groups, which replica cleans up,
+/// what operators made; and the list that operators look at, which is swept when its time comes.
 pub(crate) fn is_standing(prefix: &str, key: &str) -> bool {
     let rest = key.strip_prefix(prefix).unwrap_or_default();
-    rest == "cleaner" || rest.starts_with("grp:")
+    let begins = |start: &&str| rest.starts_with(*start);
+    rest == "cleaner" || ["grp:", "end:", "{catalog}:"].iter().any(begins)
 }
 
 /// Shorthands for bodies.

@@ -1,7 +1,8 @@
-//! Redis as operators run it: failing over, moving slots, behind TLS, with few rights, and with
+//! Redis as operators run it: failing over, growing, moving slots, behind TLS, with few rights, and with
 //! replicas that a change waits for.
 
 mod failover;
+mod joining;
 mod moving;
 mod replicas;
 mod rights;

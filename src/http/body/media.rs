@@ -19,10 +19,7 @@ pub(super) enum MediaType {
 
 impl MediaType {
     pub(super) fn of(request: &HttpRequest) -> Result<Self, ApiError> {
-        let value = request.headers().get(CONTENT_TYPE);
-        let value = value.map(|value| value.to_str()).transpose();
-        let not_text = |_| ApiError::UnsupportedMediaType("Content-Type is no text".to_owned());
-        let value = value.map_err(not_text)?.unwrap_or_default();
+        let value = content_type(request)?;
         let essence = value.split(';').next().unwrap_or_default().trim();
         Ok(match essence.to_ascii_lowercase().as_str() {
             "multipart/form-data" => Self::Multipart,
@@ -31,4 +28,12 @@ impl MediaType {
             _ => Self::Other(essence.to_owned()),
         })
     }
+}
+
+/// The content type of a body, as it was sent; empty where there is none.
+pub(super) fn content_type(request: &HttpRequest) -> Result<&str, ApiError> {
+    let value = request.headers().get(CONTENT_TYPE);
+    let value = value.map(|value| value.to_str()).transpose();
+    let not_text = |_| ApiError::UnsupportedMediaType("Content-Type is no text".to_owned());
+    Ok(value.map_err(not_text)?.unwrap_or_default())
 }

@@ -9,7 +9,7 @@
 use std::{
     collections::HashMap,
     pin::pin,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, OnceLock, PoisonError, RwLock},
     time::Duration,
 };
 
@@ -28,6 +28,7 @@ use hyper_util::{
     },
     rt::{TokioExecutor, TokioTimer},
 };
+use rustls::ClientConfig;
 use tokio::{
     sync::Semaphore,
     time::{Instant, timeout, timeout_at},
@@ -44,15 +45,21 @@ use crate::{
 /// How long a connection is kept that nobody uses: less than the five seconds after which common
 /// servers close one, so that no request meets a connection that is being closed.
 const KEPT: Duration = Duration::from_secs(4);
+/// What names certificates to trust beside those of the system.
+const AUTHORITIES: &str = "backend.ca_file";
 /// Bytes of an error's body that are read so that the connection can be kept.
 const DRAINED: usize = 64 * 1024;
 
 /// All backends there are, and the way to them.
 pub struct Backends {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    plain: HttpsClient,
+    /// Trusts certificates, which take a MiB: made when the first backend is to be reached by TLS.
+    tls: OnceLock<HttpsClient>,
     settings: settings::Backend,
     known: RwLock<HashMap<String, Arc<Backend>>>,
 }
+
+type HttpsClient = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
 
 /// One backend.
 struct Backend {
@@ -83,35 +90,57 @@ pub(super) enum Failure {
     TooLong(usize),
 }
 
+fn client(settings: &settings::Backend, tls: ClientConfig) -> HttpsClient {
+    let mut connector = HttpConnector::new();
+    connector.enforce_http(false);
+    connector.set_nodelay(true);
+    connector.set_connect_timeout(Some(settings.connect_timeout));
+    let connector = HttpsConnectorBuilder::new()
+        .with_tls_config(tls)
+        .https_or_http()
+        .enable_http1()
+        .wrap_connector(connector);
+    Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(KEPT)
+        .pool_max_idle_per_host(settings.connections)
+        .build(connector)
+}
+
 impl Backends {
-    /// A way to backends. Whether `https://` is among them decides if certificates are read.
+    /// A way to backends. With `with_tls` certificates are read now, else when they are needed.
     ///
     /// # Errors
     /// What is wrong with the certificates that are set.
     pub fn new(settings: &settings::Backend, with_tls: bool) -> Result<Self, String> {
-        let mut connector = HttpConnector::new();
-        connector.enforce_http(false);
-        connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(settings.connect_timeout));
-        let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(trust::config(
-                "backend.ca_file",
-                settings.authorities.as_deref(),
-                with_tls,
-            )?)
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(connector);
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(KEPT)
-            .pool_max_idle_per_host(settings.connections)
-            .build(connector);
-        Ok(Self {
-            client,
+        let authorities = settings.authorities.as_deref();
+        let backends = Self {
+            plain: client(settings, trust::config(AUTHORITIES, authorities, false)?),
+            tls: OnceLock::new(),
             settings: settings.clone(),
             known: RwLock::default(),
-        })
+        };
+        if with_tls {
+            let trusting = client(settings, trust::config(AUTHORITIES, authorities, true)?);
+            drop(backends.tls.set(trusting));
+        }
+        Ok(backends)
+    }
+
+    /// The client for the backend at `base`.
+    fn client(&self, base: &str) -> Result<&HttpsClient, Failure> {
+        if !base.starts_with("https:") {
+            return Ok(&self.plain);
+        }
+        if let Some(client) = self.tls.get() {
+            return Ok(client);
+        }
+        let config = trust::config(AUTHORITIES, self.settings.authorities.as_deref(), true);
+        let config = config.map_err(|error| {
+            warn!(base, error, "a backend cannot be reached by TLS");
+            Failure::NotReached
+        })?;
+        Ok(self.tls.get_or_init(|| client(&self.settings, config)))
     }
 
     pub(in crate::service) fn settings(&self) -> &settings::Backend {
@@ -211,7 +240,7 @@ impl Backends {
                 Failure::Broken
             }
         };
-        let mut response = pin!(self.client.request(request));
+        let mut response = pin!(self.client(base)?.request(request));
         let connected = async {
             tokio::select! {
                 biased;

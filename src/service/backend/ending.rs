@@ -10,20 +10,20 @@ use super::{
     call::{About, Trail},
 };
 use crate::{
-    service::Catalog,
+    service::InForce,
     store::{Ended, ServiceId, Session, Sessions},
 };
 
 /// Ends sessions on the backends of a catalogue.
 pub struct SessionEnder {
-    catalog: Arc<Catalog>,
+    catalog: InForce,
     backends: Arc<Backends>,
 }
 
 impl SessionEnder {
-    /// For the configured services of `catalog`.
+    /// For the configured services of `catalog`, and those that were in it.
     #[must_use]
-    pub fn new(catalog: Arc<Catalog>, backends: Arc<Backends>) -> Self {
+    pub fn new(catalog: InForce, backends: Arc<Backends>) -> Self {
         Self { catalog, backends }
     }
 }
@@ -46,7 +46,11 @@ impl Sessions for SessionEnder {
             warn!(id = %id.hint(), definition, backend, session = name, reason, "a session cannot be ended");
             Ended::ForGood
         };
-        let plan = self.catalog.get(definition);
+        let catalog = self.catalog.now();
+        let plan = catalog.origin_of(definition);
+        if plan.is_none() && catalog.may_know(definition) {
+            return Ended::NotYet;
+        }
         let Some(plan) = plan.and_then(|definition| definition.plan()) else {
             return give_up("its service is no longer configured, or runs without a backend");
         };

@@ -4,8 +4,21 @@ use super::*;
 
 const DEFAULTS: &str = include_str!("../../../config/default.toml");
 
-/// Each setting of `config/default.toml` with the comment over it.
-fn documented() -> Vec<(String, String)> {
+const README: &str = include_str!("../../../README.md");
+/// Where the README's table of settings begins and ends.
+const MARKS: [&str; 2] = [
+    "<!-- settings: made by `make docs` -->\n",
+    "<!-- /settings -->",
+];
+
+/// A setting of `config/default.toml`.
+struct Documented {
+    name: String,
+    default: &'static str,
+    comment: String,
+}
+
+fn documented() -> Vec<Documented> {
     let (mut section, mut comment, mut settings) = ("", String::new(), Vec::new());
     for line in DEFAULTS.lines() {
         if let Some(text) = line.strip_prefix('#') {
@@ -13,8 +26,12 @@ fn documented() -> Vec<(String, String)> {
         } else if let Some(name) = line.strip_prefix('[') {
             section = name.trim_end_matches(']');
             comment.clear();
-        } else if let Some((key, _)) = line.split_once(" = ") {
-            settings.push((format!("{section}.{key}"), std::mem::take(&mut comment)));
+        } else if let Some((key, default)) = line.split_once(" = ") {
+            settings.push(Documented {
+                name: format!("{section}.{key}"),
+                default,
+                comment: std::mem::take(&mut comment),
+            });
         } else {
             assert_eq!(line, "", "neither comment, section, setting nor empty");
             comment.clear();
@@ -23,11 +40,48 @@ fn documented() -> Vec<(String, String)> {
     settings
 }
 
+/// The settings as a table: of each comment what it begins with.
+fn table() -> String {
+    let row = |Documented {
+                   name,
+                   default,
+                   comment,
+               }: &Documented| {
+        let told = comment.trim().split(". ").next().unwrap_or_default();
+        let told = told
+            .trim_end_matches('.')
+            .replace('|', "\\|")
+            .replace('<', "&lt;");
+        format!("| `{name}` | `{default}` | {told} |\n")
+    };
+    let rows: String = documented().iter().map(row).collect();
+    format!("| setting | default | |\n|---|---|---|\n{rows}")
+}
+
+/// `make docs` has this write it.
+#[test]
+fn the_table_of_settings_in_the_readme_is_that_of_the_defaults() {
+    let [begin, end] = MARKS;
+    let (before, rest) = README.split_once(begin).unwrap();
+    let (told, after) = rest.split_once(end).unwrap();
+    if std::env::var_os("SWITCHBOARD_WRITE_DOCS").is_some() {
+        let text = format!("{before}{begin}{}{end}{after}", table());
+        fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"), text).unwrap();
+        return;
+    }
+    assert_eq!(told, table(), "run `make docs`");
+}
+
 #[test]
 fn every_default_has_a_comment_above_it() {
     let settings = documented();
     assert!(settings.len() > 20, "{}", settings.len());
-    for (setting, comment) in settings {
+    for Documented {
+        name: setting,
+        comment,
+        ..
+    } in settings
+    {
         assert!(comment.len() > 30, "{setting}: {comment:?}");
     }
 }
@@ -35,7 +89,12 @@ fn every_default_has_a_comment_above_it() {
 #[test]
 fn the_ranges_in_the_comments_are_the_ranges_that_hold() {
     let mut seen = 0;
-    for (setting, comment) in documented() {
+    for Documented {
+        name: setting,
+        comment,
+        ..
+    } in documented()
+    {
         let Some(range) = comment.split("Allowed: ").nth(1) else {
             continue;
         };
@@ -60,5 +119,5 @@ fn the_ranges_in_the_comments_are_the_ranges_that_hold() {
             assert_eq!(told, expected);
         }
     }
-    assert_eq!(seen, 35);
+    assert_eq!(seen, 37);
 }

@@ -2,14 +2,15 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
+    mem,
     time::Duration,
 };
 
 use rand::RngExt;
 
 use crate::store::{
-    AccessNumber, Booking, BookingId, BookingRequest, Call, Group, HeldNumber, Moment, Pool,
-    ServiceId, Strategy,
+    AccessNumber, Booking, BookingId, BookingRequest, Call, Group, HeldNumber, ListedBooking,
+    Moment, Pool, ServiceId, Strategy,
 };
 
 /// Codes tried for one number.
@@ -32,6 +33,7 @@ pub(super) struct Entry {
 /// Numbers of a group, free or held.
 #[derive(Default)]
 pub(super) struct Books {
+    version: String,
     numbers: HashMap<String, AccessNumber>,
     order: Vec<String>,
     /// Numbers by when they were last given back or handed out; all but those held exclusively.
@@ -51,15 +53,35 @@ pub(super) enum Wish {
 }
 
 impl Books {
-    /// Books of a group nobody has asked yet.
-    pub(super) fn new(group: &Group) -> Self {
-        let mut books = Self::default();
-        for number in &group.numbers {
-            books.order.push(number.text.clone());
-            books.numbers.insert(number.text.clone(), number.clone());
-            books.put_free(&number.text, 0);
+    /// Makes the group consist of its numbers. Those that are held stay held; those that are no longer in
+    /// it come back no more.
+    pub(super) fn follow(&mut self, group: &Group) {
+        if self.version == group.version {
+            return;
         }
-        books
+        self.version.clone_from(&group.version);
+        let before = mem::take(&mut self.numbers);
+        self.order = group.numbers.iter().map(|one| one.text.clone()).collect();
+        for number in &group.numbers {
+            self.numbers.insert(number.text.clone(), number.clone());
+            let held = self.by_number.contains_key(&number.subscriber);
+            if !before.contains_key(&number.text) && !held {
+                self.put_free(&number.text, 0);
+            }
+        }
+        for gone in before.keys() {
+            if !self.numbers.contains_key(gone) {
+                self.take_free(gone);
+            }
+        }
+        // Whoever holds one gives it back as it is written now.
+        let numbers = group.numbers.iter();
+        let written: HashMap<_, _> = numbers.map(|one| (&one.subscriber, one)).collect();
+        for entry in self.bookings.values_mut() {
+            if let Some(now) = written.get(&entry.number.subscriber) {
+                entry.number = (*now).clone();
+            }
+        }
     }
 
     fn put_free(&mut self, number: &str, used: i64) {
@@ -77,7 +99,7 @@ impl Books {
     }
 
     /// How many numbers are held, and how many are free.
-    pub(super) fn fill(&self) -> (usize, usize) {
+    pub(super) fn held_and_free(&self) -> (usize, usize) {
         (self.bookings.len(), self.free.len())
     }
 
@@ -131,10 +153,7 @@ impl Books {
             longest: now.after(request.timeout),
         };
         self.enter(id, entry);
-        let pool = request.tell_pool.then_some(Pool {
-            size: self.numbers.len() as u64,
-            free: self.free.len() as u64,
-        });
+        let pool = request.tell_pool.then(|| self.fill());
         Wish::Held(Booking { pool, ..told })
     }
 
@@ -153,11 +172,18 @@ impl Books {
         &mut self,
         request: &BookingRequest,
     ) -> Option<(AccessNumber, Option<String>)> {
-        let (_, _, text) = self.free.first()?.clone();
-        let number = self.numbers.get(&text)?.clone();
-        let code = self.code_for(&number, request)?;
-        self.take_free(&text);
-        Some((number, code))
+        loop {
+            let (_, _, text) = self.free.first()?.clone();
+            let number = self.numbers.get(&text)?.clone();
+            // Still shared from when the group was: it is free when it has been given back.
+            if self.by_number.contains_key(&number.subscriber) {
+                self.take_free(&text);
+                continue;
+            }
+            let code = self.code_for(&number, request)?;
+            self.take_free(&text);
+            return Some((number, code));
+        }
     }
 
     fn pick_shared(
@@ -265,5 +291,36 @@ impl Books {
             !self.places.contains_key(&number.text)
                 && !self.by_number.contains_key(&number.subscriber)
         })
+    }
+
+    /// The numbers, in figures.
+    pub(super) fn fill(&self) -> Pool {
+        Pool {
+            size: self.numbers.len() as u64,
+            free: self.free.len() as u64,
+        }
+    }
+
+    /// One booking, for an operator.
+    pub(super) fn get(&self, id: &BookingId) -> Option<ListedBooking> {
+        self.bookings.get(id).map(|entry| ListedBooking {
+            id: id.clone(),
+            number: entry.number.text.clone(),
+            service: entry.service.clone(),
+            caller: entry.caller.clone(),
+            has_code: entry.code.is_some(),
+            until: entry.until,
+        })
+    }
+
+    /// All bookings.
+    pub(super) fn listed(&self) -> impl Iterator<Item = ListedBooking> {
+        self.bookings.keys().filter_map(|id| self.get(id))
+    }
+
+    /// Bookings of a number, oldest first.
+    pub(super) fn of(&self, subscriber: &str) -> impl Iterator<Item = ListedBooking> {
+        let bookings = self.by_number.get(subscriber).into_iter().flatten();
+        bookings.filter_map(|id| self.get(id))
     }
 }

@@ -4,12 +4,12 @@
 use std::{mem, sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
-use tokio::time;
+use tokio::{sync::watch, time};
 
 use super::{MemoryStore, books::Books, state::State};
 use crate::{
     store::{
-        Group, Moment, ServiceId, Session, Sessions,
+        Group, Groups, Moment, ServiceId, Session, Sessions,
         session::{AT_ONCE, try_to_end},
     },
     telemetry::metrics::{CLEANUP_ACTIVE, LISTENED_TO, Shared, TELLING, tell},
@@ -49,7 +49,7 @@ impl State {
     fn survey(&self, groups: &[Arc<Group>]) -> Shared {
         let groups = groups.iter().map(|group| {
             let books = self.books.get(&group.name);
-            let (held, free) = books.map_or((0, group.numbers.len()), Books::fill);
+            let (held, free) = books.map_or((0, group.numbers.len()), Books::held_and_free);
             (group.name.clone(), held as u64, free as u64)
         });
         Shared {
@@ -76,7 +76,11 @@ impl State {
 
 impl MemoryStore {
     /// Cleans up for as long as it is polled.
-    pub async fn clean_up(self: Arc<Self>, groups: Vec<Arc<Group>>, sessions: Arc<dyn Sessions>) {
+    pub async fn clean_up(
+        self: Arc<Self>,
+        groups: watch::Receiver<Groups>,
+        sessions: Arc<dyn Sessions>,
+    ) {
         // No other replica does, and nobody has to be told of what ends here.
         CLEANUP_ACTIVE.set(true);
         let _told = (LISTENED_TO.hold(), TELLING.hold());
@@ -86,7 +90,7 @@ impl MemoryStore {
         loop {
             tokio::select! {
                 _ = ticks.tick() => {
-                    tell(self.state().survey(&groups));
+                    tell(self.state().survey(&groups.borrow().current));
                     for over in self.take_due(AT_ONCE - under_way.len()) {
                         under_way.push(self.end_those_of(over, &*sessions));
                     }

@@ -10,11 +10,11 @@ use bytes::Bytes;
 
 use super::{
     super::{
-        Audit, Binary, BlobId, Booking, BookingId, Call, Changes, Description, Group,
-        IdempotencyKey, KeyName, Moment, REPLACED_LIFE, ServiceId, Session, StoreError,
-        UPLOAD_LIFE, Value,
+        Binary, BlobId, Booking, BookingId, Call, Changes, Description, Group, IdempotencyKey,
+        KeyName, Moment, REPLACED_LIFE, ServiceId, Session, StoreError, UPLOAD_LIFE, Value,
     },
     books::Books,
+    register::Kept,
     sessions::Over,
     tallies::Tallies,
 };
@@ -116,6 +116,7 @@ pub(super) struct State {
     /// Sessions of services that are over, for whoever ends them.
     pub(super) over: Vec<Over>,
     pub(super) tallies: Tallies,
+    pub(super) kept: Kept,
     used: usize,
     max_bytes: usize,
 }
@@ -131,6 +132,7 @@ impl State {
             books: HashMap::new(),
             over: Vec::new(),
             tallies: Tallies::default(),
+            kept: Kept::default(),
             used: 0,
             max_bytes,
         }
@@ -242,8 +244,9 @@ impl State {
 
     /// The books of a group, as it is configured.
     pub(super) fn books(&mut self, group: &Group) -> &mut Books {
-        let name = group.name.clone();
-        self.books.entry(name).or_insert_with(|| Books::new(group))
+        let books = self.books.entry(group.name.clone()).or_default();
+        books.follow(group);
+        books
     }
 
     /// Notes a booking with its service, if that stands already.
@@ -275,22 +278,6 @@ impl State {
         let entry = self.books.get_mut(group)?.release(&booking, now)?;
         self.release(&entry.service, group, &booking);
         Some(entry.service)
-    }
-
-    pub(super) fn audit(&self) -> Audit {
-        let mut audit = Audit::default();
-        for (group, books) in &self.books {
-            let held = books.held(group);
-            let (alive, dead): (Vec<_>, Vec<_>) =
-                held.partition(|held| self.services.contains_key(&held.service));
-            audit.held.extend(alive);
-            audit.held_by_nobody.extend(dead);
-            let lost = books
-                .lost()
-                .map(|number| (group.clone(), number.text.clone()));
-            audit.lost.extend(lost);
-        }
-        audit
     }
 
     pub(super) fn set_end(&mut self, id: &ServiceId, end: Moment) -> Option<()> {

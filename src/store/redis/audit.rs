@@ -6,11 +6,11 @@ use std::{
     sync::Arc,
 };
 
-use redis::{Cmd, FromRedisValue, cmd};
+use redis::cmd;
 
 use super::{
     RedisStore,
-    connection::{Node, typed},
+    connection::Node,
     keys,
     scripts::{BOOKS, call},
 };
@@ -154,12 +154,6 @@ impl RedisStore {
     async fn are_alive(&self, ids: &[&ServiceId]) -> Result<Vec<bool>, StoreError> {
         let exists = |id: &&ServiceId| cmd("EXISTS").arg(self.keys.service(id)).to_owned();
         self.each(ids.iter().map(exists).collect()).await
-    }
-
-    /// The answers to questions that need no order.
-    async fn each<T: FromRedisValue>(&self, questions: Vec<Cmd>) -> Result<Vec<T>, StoreError> {
-        let answers = self.redis.at_once(questions).await?;
-        answers.into_iter().map(typed).collect()
     }
 }
 

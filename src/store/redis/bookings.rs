@@ -4,18 +4,16 @@
 //! in `own:{id}` and the id in the index, then the number is held, then the service is made. Whatever
 //! stands behind the point where a process dies is given back by the clean-up.
 
-use std::{collections::HashSet, time::Duration};
+use std::time::Duration;
 
 use redis::Cmd;
-use tokio::time;
-use tracing::info;
 
 use super::{
     OWN_OUTLIVES_BY, RedisStore,
     connection::typed,
     keys, millis,
     reply::{Reply, replies},
-    scripts::{ALLOCATE, FILL, FIND, HOLD, MOVE_BOOKINGS, RELEASE, call},
+    scripts::{ALLOCATE, FIND, HOLD, MOVE_BOOKINGS, RELEASE, call},
 };
 use crate::store::{
     Booked, Booking, BookingId, BookingRequest, Call, Group, Holder, Moment, Pool, ServiceId,
@@ -27,13 +25,6 @@ pub(super) const HALF_MADE_LIFE: Duration = Duration::from_secs(30);
 /// Codes offered to a script at once, and how often others are.
 const CODES_OFFERED: usize = 32;
 const CODE_ROUNDS: usize = 8;
-/// How long a replica that dies while it fills a group keeps others from it; how often, and how many
-/// times, those look whether it is done.
-const FILL_LIFE: Duration = Duration::from_secs(30);
-const FILL_LOOK: Duration = Duration::from_millis(50);
-const FILL_LOOKS: usize = 40;
-/// Numbers put into a group, or taken out, by one script.
-const FILL_BATCH: usize = 500;
 
 impl RedisStore {
     pub(super) async fn hold(
@@ -285,76 +276,6 @@ impl RedisStore {
             one
         });
         self.redis.at_once(moves.collect()).await?;
-        Ok(())
-    }
-
-    /// Makes a group consist of its numbers, unless it does. Numbers that are held stay held; those
-    /// that are no longer in it come back no more.
-    pub(super) async fn fill_group(&self, group: &Group) -> Result<(), StoreError> {
-        let keys = self.keys.group(&group.name);
-        let [.., version] = &keys;
-        let current: Option<String> = self.redis.query(redis::cmd("GET").arg(version)).await?;
-        if current.as_deref() == Some(group.version.as_str()) {
-            return Ok(());
-        }
-        // One at a time, or two catalogues end up mixed under the version of one.
-        let filling = self.keys.filling(&group.name);
-        let mut lock = redis::cmd("SET");
-        lock.arg(&filling)
-            .arg("")
-            .arg("NX")
-            .arg("PX")
-            .arg(millis(FILL_LIFE));
-        if self.redis.query::<Option<String>>(&lock).await?.is_none() {
-            return self.until_filled(version).await;
-        }
-        let filled = self.fill_from(group, &keys).await;
-        self.redis
-            .query::<()>(redis::cmd("UNLINK").arg(filling))
-            .await?;
-        filled
-    }
-
-    /// Waits while another replica fills a group.
-    async fn until_filled(&self, version: &str) -> Result<(), StoreError> {
-        for _ in 0..FILL_LOOKS {
-            if self.redis.query(redis::cmd("EXISTS").arg(version)).await? {
-                return Ok(());
-            }
-            time::sleep(FILL_LOOK).await;
-        }
-        Err(StoreError::Unavailable(
-            "a resource group is being filled".to_owned(),
-        ))
-    }
-
-    async fn fill_from(&self, group: &Group, keys: &[String; 7]) -> Result<(), StoreError> {
-        let [_, numbers, .., version] = keys;
-        let places: Vec<_> = group.numbers.iter().enumerate().collect();
-        for batch in places.chunks(FILL_BATCH) {
-            let mut fill = call(&FILL, keys);
-            fill.arg("in");
-            for (place, number) in batch {
-                fill.arg(&number.text).arg(&number.subscriber).arg(place);
-            }
-            self.redis.query::<()>(&fill).await?;
-        }
-        let there: Vec<String> = self.redis.query(redis::cmd("HKEYS").arg(numbers)).await?;
-        let wanted: HashSet<&String> = group.numbers.iter().map(|number| &number.text).collect();
-        let gone: Vec<_> = there
-            .iter()
-            .filter(|number| !wanted.contains(number))
-            .collect();
-        for batch in gone.chunks(FILL_BATCH) {
-            let mut fill = call(&FILL, keys);
-            self.redis.query::<()>(fill.arg("out").arg(batch)).await?;
-        }
-        let mut set = redis::cmd("SET");
-        self.redis
-            .query::<()>(set.arg(version).arg(&group.version))
-            .await?;
-        let (size, out) = (group.numbers.len(), gone.len());
-        info!(group = group.name, size, out, "a resource group was filled");
         Ok(())
     }
 }

@@ -27,7 +27,7 @@ use super::{
     sessions::Over,
 };
 use crate::{
-    store::{BookingId, Group, Moment, ServiceId, Sessions, StoreError},
+    store::{BookingId, Groups, Moment, ServiceId, Sessions, StoreError},
     telemetry::metrics::{CLEANUP_ACTIVE, CLEANUP_FAILURES, CLEANUP_SERVICES},
 };
 
@@ -72,7 +72,7 @@ impl Ended {
 /// One replica's part in the clean-up.
 struct Cleaner<'a> {
     store: &'a RedisStore,
-    groups: &'a [Arc<Group>],
+    groups: watch::Receiver<Groups>,
     /// Where sessions go that are to be ended, and after which time somebody looks whether they were.
     over: mpsc::Sender<Over>,
     look_again: Duration,
@@ -88,13 +88,18 @@ impl RedisStore {
     /// Cleans up after services that end, and keeps `groups` filled, for as long as it is polled.
     /// Sessions that they held are ended by `sessions`, beside everything else: a backend that does
     /// not answer holds nothing up.
-    pub async fn clean_up(self, groups: Vec<Arc<Group>>, sessions: Arc<dyn Sessions>) {
+    pub async fn clean_up(
+        self: Arc<Self>,
+        groups: watch::Receiver<Groups>,
+        sessions: Arc<dyn Sessions>,
+    ) {
         let (ended, queue) = mpsc::channel(QUEUE);
         let (over, held) = mpsc::channel(SESSIONS);
         let (tell, leads) = watch::channel(false);
+        let surveyed = groups.clone();
         let mut cleaner = Cleaner {
             store: &self,
-            groups: &groups,
+            groups,
             over,
             look_again: sessions.patience() + LOOK_MARGIN,
             replica: Uuid::new_v4().to_string(),
@@ -104,7 +109,7 @@ impl RedisStore {
             swept: None,
         };
         let ending = self.end_sessions(held, &*sessions);
-        let survey = self.survey(&groups, leads);
+        let survey = self.survey(surveyed, leads);
         tokio::join!(self.listen(ended), cleaner.work(queue), ending, survey);
     }
 }
@@ -119,6 +124,7 @@ impl Cleaner<'_> {
             let worked = tokio::select! {
                 biased;
                 _ = ticks.tick() => self.tick().await,
+                Ok(()) = self.groups.changed() => self.fill_groups().await,
                 _ = queue.recv_many(&mut ended, BATCH) => {
                     let told: Vec<Ended> = ended.drain(..).map(Ended::told).collect();
                     if self.leads { self.give_back_all(&told).await } else { Ok(()) }
@@ -143,10 +149,23 @@ impl Cleaner<'_> {
         if self.leads && due {
             self.sweep().await?;
             self.swept = Some(time::Instant::now());
-            // One replica decides what the groups consist of, so that two catalogues do not take turns.
-            for group in self.groups {
-                self.store.fill_group(group).await?;
-            }
+            self.fill_groups().await?;
+        }
+        Ok(())
+    }
+
+    /// One replica decides what the groups consist of, so that two catalogues do not take turns.
+    async fn fill_groups(&mut self) -> Result<(), StoreError> {
+        if !self.leads {
+            return Ok(());
+        }
+        let groups = self.groups.borrow_and_update().clone();
+        for group in &groups.current {
+            self.store.fill_group(group).await?;
+            self.stay().await?;
+        }
+        for group in &groups.retired {
+            self.store.empty_group(group).await?;
         }
         Ok(())
     }
@@ -192,10 +211,16 @@ impl Cleaner<'_> {
                 self.give_back_all(batch).await?;
             }
         }
-        for group in self.groups {
-            while self.store.reclaim(&group.name, LAPSED).await? == LAPSED {
+        let groups = self.groups.borrow().clone();
+        let current = groups.current.iter().map(|group| &group.name);
+        for group in current.chain(&groups.retired) {
+            while self.store.reclaim(group, LAPSED).await? == LAPSED {
                 self.stay().await?;
             }
+        }
+        // Last, and whatever becomes of it: it is a list to look at, and nothing depends on it.
+        if let Err(error) = self.store.forget_ended().await {
+            debug!(%error, "the list of services has some in it that have ended");
         }
         Ok(())
     }

@@ -18,8 +18,8 @@ use std::{
     time::Duration,
 };
 
-use futures_util::future::{join_all, try_join_all};
-use redis::{Cmd, ConnectionAddr, FromRedisValue, RedisError, RedisResult, Value};
+use futures_util::future::join_all;
+use redis::{Cmd, ConnectionAddr, FromRedisValue, ParsingError, RedisError, Value};
 use tokio::{
     sync::{Notify, watch},
     task::JoinHandle,
@@ -37,6 +37,7 @@ mod errors;
 mod gather;
 mod lane;
 mod node;
+mod several;
 mod slots;
 mod topology;
 
@@ -171,89 +172,6 @@ impl Connections {
         typed(value)
     }
 
-    /// Commands that are done in their order, and kept as by [`Connections::change`]; each one's reply.
-    /// The first that fails ends it, and those behind it may have been done or not.
-    ///
-    /// # Errors
-    /// That of the first that fails.
-    pub(super) async fn in_turn(&self, commands: Vec<Cmd>) -> Result<Vec<Value>, StoreError> {
-        let _place = self.place()?;
-        if let Some(replies) = self.by_one_server(&commands, Write::Kept).await? {
-            return all_of(replies);
-        }
-        let mut values = Vec::with_capacity(commands.len());
-        for command in &commands {
-            values.push(self.value(command, Write::Kept).await?);
-        }
-        Ok(values)
-    }
-
-    /// Commands that are done in any order; each one's reply, in the order of the commands.
-    ///
-    /// # Errors
-    /// That of one that fails; others may have been done or not.
-    pub(super) async fn at_once(&self, commands: Vec<Cmd>) -> Result<Vec<Value>, StoreError> {
-        if commands.is_empty() {
-            return Ok(Vec::new());
-        }
-        let _place = self.place()?;
-        if let Some(replies) = self.by_one_server(&commands, Write::Done).await? {
-            return all_of(replies);
-        }
-        let each = commands.iter().map(|each| self.value(each, Write::Done));
-        try_join_all(each).await
-    }
-
-    /// A command that keeps the index, then one that changes something, kept as by
-    /// [`Connections::change`]. Only the reply of the second counts: a Redis without memory refuses the
-    /// first where it must not refuse the second.
-    ///
-    /// # Errors
-    /// That of the second; where the index cannot be reached at all the second is not sent.
-    pub(super) async fn indexed<T: FromRedisValue>(
-        &self,
-        index: Cmd,
-        change: Cmd,
-    ) -> Result<T, StoreError> {
-        let _place = self.place()?;
-        let both = [index, change];
-        if let Some(replies) = self.by_one_server(&both, Write::Kept).await? {
-            let last = replies.into_iter().next_back();
-            let last = last.unwrap_or(Ok(Value::Nil));
-            return typed(last.map_err(|error| store_error(&error))?);
-        }
-        let [index, change] = &both;
-        match self.value(index, Write::Done).await {
-            Ok(_) | Err(StoreError::Full(_)) => typed(self.value(change, Write::Kept).await?),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// The replies of all commands from the server that has everything; `None` where there is more than
-    /// one.
-    async fn by_one_server(
-        &self,
-        commands: &[Cmd],
-        write: Write,
-    ) -> Result<Option<Vec<RedisResult<Value>>>, StoreError> {
-        let map = self.world.map();
-        let Some(node) = map.sole() else {
-            return Ok(None);
-        };
-        let mut pipeline = redis::pipe();
-        for command in commands {
-            pipeline.add_command(command.clone());
-        }
-        let replies = node.lane.send_all(&pipeline, write).await?;
-        let replies = replies.map_err(|error| store_error(&error))?;
-        if let Some(Err(error)) = replies.iter().find(|reply| reply.is_err())
-            && Elsewhere::of(error).is_some()
-        {
-            self.world.call.notify_one();
-        }
-        Ok(Some(replies))
-    }
-
     fn place(&self) -> Result<Place<'_>, StoreError> {
         let waiting = self.waiting.fetch_add(1, Relaxed);
         let place = Place(&self.waiting);
@@ -381,12 +299,8 @@ async fn scout(world: Arc<World>, looked: watch::Sender<bool>) {
     }
 }
 
-fn all_of(replies: Vec<RedisResult<Value>>) -> Result<Vec<Value>, StoreError> {
-    let replies: RedisResult<Vec<Value>> = replies.into_iter().collect();
-    replies.map_err(|error| store_error(&error))
-}
-
 /// A reply as what it is.
 pub(super) fn typed<T: FromRedisValue>(value: Value) -> Result<T, StoreError> {
-    T::from_redis_value(value).map_err(|error| store_error(&error.into()))
+    let unexpected = |error: ParsingError| StoreError::Corrupt(RedisError::from(error).to_string());
+    T::from_redis_value(value).map_err(unexpected)
 }

@@ -1,5 +1,6 @@
 //! Being told by Redis that services have ended, by every server that has data: each tells only of its
-//! own keys. Servers come and go; who they are is looked at once a second.
+//! own keys; and, over the same connection, that operators have changed something. Servers come and go;
+//! who they are is looked at once a second.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -12,7 +13,7 @@ use tokio::{
 };
 use tracing::{debug, info, warn};
 
-use super::{RedisStore, connection::Node, keys::Keys};
+use super::{RedisStore, connection::Node};
 use crate::{
     store::{ServiceId, StoreError},
     telemetry::metrics::{LISTENED_TO, TELLING},
@@ -32,7 +33,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 impl RedisStore {
     /// Sends the ids of services that have ended, for as long as it is polled. What does not fit into
     /// the queue is dropped: the sweep finds it.
-    pub(super) async fn listen(&self, ended: mpsc::Sender<ServiceId>) {
+    pub(super) async fn listen(self: &Arc<Self>, ended: mpsc::Sender<ServiceId>) {
         let mut listeners = JoinSet::new();
         let mut by_server: HashMap<String, AbortHandle> = HashMap::new();
         loop {
@@ -48,7 +49,7 @@ impl RedisStore {
             for node in nodes {
                 let listener = Listener {
                     node: Arc::clone(&node),
-                    keys: self.keys.clone(),
+                    store: Arc::clone(self),
                     ended: ended.clone(),
                 };
                 let start = || listeners.spawn(listener.listen());
@@ -63,7 +64,7 @@ impl RedisStore {
 /// Listens to one server.
 struct Listener {
     node: Arc<Node>,
-    keys: Keys,
+    store: Arc<RedisStore>,
     ended: mpsc::Sender<ServiceId>,
 }
 
@@ -94,6 +95,17 @@ impl Listener {
         let channels = EVENTS.map(|event| format!("__keyevent@{database}__:{event}"));
         let subscribed = events.subscribe(&channels);
         self.node.in_time(subscribed).await?;
+        let changes = self.store.keys.changes();
+        let subscribed = events.subscribe(&changes);
+        if let Err(StoreError::Bug(reason)) = self.node.in_time(subscribed).await {
+            warn!(
+                reason,
+                "Redis does not let this service listen to {changes:?}: what operators change is in \
+                 force here only when its version has been looked at"
+            );
+        }
+        // What was changed before this connection stood was told to nobody.
+        self.store.changed.notify_one();
         Ok((events, enabled))
     }
 
@@ -130,11 +142,15 @@ impl Listener {
     /// Returns when the subscription no longer stands.
     async fn follow(&self, events: PubSub) {
         let (mut sink, mut messages) = events.split();
+        let changes = self.store.keys.changes();
         loop {
             match timeout(SILENCE, messages.next()).await {
+                Ok(Some(message)) if message.get_channel_name() == changes => {
+                    self.store.changed.notify_one();
+                }
                 Ok(Some(message)) => {
                     let key = message.get_payload::<String>();
-                    if let Some(id) = key.ok().and_then(|key| self.keys.service_id(&key)) {
+                    if let Some(id) = key.ok().and_then(|key| self.store.keys.service_id(&key)) {
                         drop(self.ended.try_send(id));
                     }
                 }

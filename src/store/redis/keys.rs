@@ -9,6 +9,10 @@
 //! | `grp:{group}:...` | see `scripts/bookings.lua` | the numbers of a resource group and their bookings | none; entries carry their end |
 //! | `tly:{<what>/<of whom>}` | string | how often, for a limit | `throttle.window_seconds` from the first one |
 //! | `idx:{00}` .. `idx:{3f}` | zset | id of each service that owns something, by when to look after it | none; swept |
+//! | `end:{00}` .. `end:{3f}` | zset | id of each service by its end, for operators to look at | none; swept |
+//! | `{catalog}:version`, `:services`, `:resources`, `:retired` | string, hash | what operators made: its version; definitions and groups by name, each its revision and, behind a line feed, what it says; deleted ones by table and name, each since when and what it said | none |
+//! | `{catalog}:history` | stream | who changed what, when | none; about `admin.history` events |
+//! | `{catalog}:replicas` | hash | who is up: when it last said so and, behind a line feed, what is told of it | a minute |
 //! | `cleaner` | string | which replica cleans up after services | seconds |
 //!
 //! `{...}` is the Cluster hash tag: keys of one service share a slot, so one script may change them
@@ -46,7 +50,7 @@ const OWNED_BOOKING: &str = "book:";
 const OWNED_SESSION: &str = "sess:";
 /// Field of `own:{id}`: it is being given back; holds since when.
 pub(super) const OVER: &str = "_over";
-/// Number of index shards.
+/// Number of shards of the index, and of the list of services.
 pub(super) const SHARDS: u64 = 64;
 
 /// Spells keys under one prefix.
@@ -120,18 +124,45 @@ impl Keys {
         self.shard(stable_hash(id.as_str().as_bytes()) % SHARDS)
     }
 
+    pub(super) fn ends_shard(&self, shard: u64) -> String {
+        format!("{}end:{{{shard:02x}}}", self.prefix)
+    }
+
+    /// The shard that lists `id` by its end.
+    pub(super) fn ends(&self, id: &ServiceId) -> String {
+        self.ends_shard(stable_hash(id.as_str().as_bytes()) % SHARDS)
+    }
+
     pub(super) fn cleaner(&self) -> String {
         [&self.prefix, "cleaner"].concat()
+    }
+
+    /// Version, services, resource groups and retired entries of what operators made.
+    pub(super) fn catalog(&self) -> [String; 4] {
+        let parts = ["version", "services", "resources", "retired"];
+        parts.map(|part| self.of_catalog(part))
+    }
+
+    pub(super) fn history(&self) -> String {
+        self.of_catalog("history")
+    }
+
+    pub(super) fn replicas(&self) -> String {
+        self.of_catalog("replicas")
+    }
+
+    /// The channel that tells of changes of what operators made.
+    pub(super) fn changes(&self) -> String {
+        self.of_catalog("changes")
+    }
+
+    fn of_catalog(&self, part: &str) -> String {
+        [&self.prefix, "{catalog}:", part].concat()
     }
 
     /// A pattern, as `SCAN` takes it, of all keys made by [`Keys::own`].
     pub(super) fn all_owns(&self) -> String {
         self.all("own:{*}")
-    }
-
-    /// The same of [`Keys::service`].
-    pub(super) fn all_services(&self) -> String {
-        self.all("svc:{*}")
     }
 
     fn all(&self, keys: &str) -> String {

@@ -88,9 +88,21 @@ pub(super) static COUNT: LazyLock<Lua> =
 /// Takes one back.
 pub(super) static UNCOUNT: LazyLock<Lua> =
     LazyLock::new(|| Lua::new(include_str!("scripts/uncount.lua")));
+/// Changes what operators made.
+pub(super) static CHANGE_CATALOG: LazyLock<Lua> =
+    LazyLock::new(|| Lua::new(include_str!("scripts/change_catalog.lua")));
+/// Tells what operators made.
+pub(super) static STORED_CATALOG: LazyLock<Lua> =
+    LazyLock::new(|| Lua::new(include_str!("scripts/stored_catalog.lua")));
+/// Says that a replica is up.
+pub(super) static ANNOUNCE: LazyLock<Lua> =
+    LazyLock::new(|| Lua::new(include_str!("scripts/announce.lua")));
+/// Tells what stands behind a place of a list.
+pub(super) static BEHIND: LazyLock<Lua> =
+    LazyLock::new(|| Lua::new(include_str!("scripts/behind.lua")));
 
 /// All scripts: a lane makes them known to Redis when it opens, so that a call by name finds them.
-pub(super) fn all() -> [&'static Lua; 21] {
+pub(super) fn all() -> [&'static Lua; 25] {
     [
         &CREATE,
         &WRITE,
@@ -113,6 +125,10 @@ pub(super) fn all() -> [&'static Lua; 21] {
         &UNCOUNT,
         &PUT_CHUNK,
         &BOOKS,
+        &CHANGE_CATALOG,
+        &STORED_CATALOG,
+        &ANNOUNCE,
+        &BEHIND,
     ]
 }
 

@@ -107,11 +107,9 @@ impl RedisStore {
             create.arg(field).arg(value);
         }
         // With a number it was listed when that was held.
-        let reply = if binaries.is_empty() {
-            self.redis.change(&create).await?
-        } else {
-            self.redis.indexed(self.look_soon(&id), create).await?
-        };
+        let look = (!binaries.is_empty()).then(|| self.look_soon(&id));
+        let list = self.list_service(&id, end);
+        let reply = self.redis.listed(look, list, create).await?;
         match reply {
             Reply::Done(_) => {
                 // It was bound before anybody knew how long the service would live. Not before the
@@ -248,7 +246,8 @@ impl RedisStore {
             for (_, field) in blobs.iter().chain(&others) {
                 set.arg(field);
             }
-            match self.redis.indexed(self.look_by(id, end), set).await? {
+            let (look, list) = (self.look_by(id, end), self.list_again(id, end));
+            match self.redis.listed(Some(look), list, set).await? {
                 Reply::Done(_) => return Ok(Some(())),
                 Reply::Refused(_) => return Ok(None),
                 Reply::Again(needed) => {
@@ -280,7 +279,8 @@ impl RedisStore {
             let look = self.look_now(id);
             let mut delete = call(&DELETE, &[self.keys.service(id)]);
             delete.arg(&claim);
-            match self.redis.indexed(look, delete).await? {
+            let unlist = self.unlist_service(id);
+            match self.redis.listed(Some(look), unlist, delete).await? {
                 Reply::Done(_) => return Ok(Some(())),
                 Reply::Refused(_) => return Ok(None),
                 Reply::Again(needed) => claim = needed.concat(),

@@ -1,65 +1,43 @@
 //! What is told of the whole installation: services that live, numbers held and free, and how far the
 //! clean-up is behind.
 //!
-//! The replica that cleans up looks, every few seconds and never for a request. Services are counted by
-//! going through the keys in small steps, because nothing in Redis keeps their number: a second list of
-//! all of them would make each create dearer than that is worth. So the count is as old as one walk takes;
-//! a Redis of a million keys is walked through in under three minutes, at a cost of a few milliseconds of
-//! its time in each five seconds.
+//! The replica that cleans up looks, every few seconds and never for a request.
 
 use std::{sync::Arc, time::Duration};
 
-use redis::{Value, cmd};
-use tokio::{
-    sync::watch,
-    time::{self, timeout},
-};
+use redis::cmd;
+use tokio::{sync::watch, time::timeout};
 use tracing::debug;
 
-use super::{
-    RedisStore,
-    connection::{Node, typed},
-    keys,
-};
+use super::{RedisStore, connection::typed, keys};
 use crate::{
-    store::{Group, Moment, StoreError, Strategy},
+    store::{Group, Groups, Moment, Overview, StoreError, Strategy},
     telemetry::metrics::{Shared, tell},
 };
 
 /// How often it is looked.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
-/// Steps of the walk each time, and keys that Redis passes in one.
-const STEPS: usize = 32;
-const STEP: usize = 1_000;
 /// Groups asked about in one go.
 const BATCH: usize = 64;
 /// Commands for one group.
 const OF_A_GROUP: usize = 4;
 
-/// A walk through all keys.
-#[derive(Default)]
-struct Walk {
-    /// Servers not walked through yet; the last one is being walked through.
-    left: Vec<Arc<Node>>,
-    cursor: Option<String>,
-    found: u64,
-    /// What the last whole walk found.
-    services: Option<u64>,
-}
-
 impl RedisStore {
     /// Tells what there is for as long as it is polled and this replica `leads`.
-    pub(super) async fn survey(&self, groups: &[Arc<Group>], mut leads: watch::Receiver<bool>) {
-        let mut walk = Walk::default();
+    pub(super) async fn survey(
+        &self,
+        groups: watch::Receiver<Groups>,
+        mut leads: watch::Receiver<bool>,
+    ) {
         loop {
             if !*leads.borrow_and_update() {
                 tell(Shared::default());
-                walk = Walk::default();
                 if leads.wait_for(|leads| *leads).await.is_err() {
                     return;
                 }
             }
-            let seen = self.look(groups, &mut walk).await;
+            let current = groups.borrow().current.clone();
+            let seen = self.look(&current).await;
             tell(seen.unwrap_or_else(|error| {
                 debug!(%error, "what there is cannot be told");
                 Shared::default()
@@ -68,20 +46,15 @@ impl RedisStore {
         }
     }
 
-    async fn look(&self, groups: &[Arc<Group>], walk: &mut Walk) -> Result<Shared, StoreError> {
+    async fn look(&self, groups: &[Arc<Group>]) -> Result<Shared, StoreError> {
         let mut shared = Shared {
             lag: Some(self.lag().await?),
+            services: Some(self.count_services().await?),
             ..Shared::default()
         };
         for batch in groups.chunks(BATCH) {
             shared.groups.extend(self.fill_of(batch).await?);
         }
-        // An account that may not do this is told of in `docs/OPERATING.md`.
-        if let Err(error) = self.walk_on(walk).await {
-            debug!(%error, "services cannot be counted");
-            *walk = Walk::default();
-        }
-        shared.services = walk.services;
         Ok(shared)
     }
 
@@ -131,31 +104,5 @@ impl RedisStore {
             (group.name.clone(), booked.saturating_sub(lapsed), free)
         });
         Ok(fills.collect())
-    }
-
-    /// Goes on with the walk, for no more than some steps.
-    async fn walk_on(&self, walk: &mut Walk) -> Result<(), StoreError> {
-        if walk.left.is_empty() {
-            walk.left = self.redis.nodes();
-            walk.found = 0;
-        }
-        for _ in 0..STEPS {
-            let Some(node) = walk.left.last() else {
-                walk.services = Some(walk.found);
-                return Ok(());
-            };
-            let mut scan = cmd("SCAN");
-            scan.arg(walk.cursor.as_deref().unwrap_or("0"));
-            scan.arg("MATCH").arg(self.keys.all_services());
-            scan.arg("COUNT").arg(STEP);
-            let (next, found): (String, Vec<Value>) = node.ask(&scan).await?;
-            walk.found += found.len() as u64;
-            walk.cursor = Some(next).filter(|next| next != "0");
-            if walk.cursor.is_none() {
-                walk.left.pop();
-            }
-            time::sleep(Duration::ZERO).await; // others first
-        }
-        Ok(())
     }
 }

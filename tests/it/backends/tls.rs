@@ -16,7 +16,7 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 
 use crate::support::{
-    Answer, TestApp,
+    Answer, Bodies, TestApp,
     backends::{serving, web},
 };
 
@@ -72,11 +72,19 @@ async fn a_backend_is_trusted_by_the_authorities_that_are_set_and_by_no_others()
         message,
         "HTTP request failed: cannot connect to the backend"
     );
-    let plain = serving(&app, &services.replace("https", "http"), &[]).await;
+    let settings = [("backend.ca_file", authorities), ("admin.password", "p")];
+    let plain = serving(&app, &services.replace("https", "http"), &settings).await;
     let create = plain.post("/genesys/1/service/web");
     Answer::of(create)
         .await
         .message_of("BackendUnreachable", 502);
+    // One that an operator makes where nobody was to be trusted before.
+    let put = plain.put("/genesys/1/admin/services/late");
+    let options = format!(r#"{{"_type":"http","_service":"https://127.0.0.1:{port}/x"}}"#);
+    let put = put.basic_auth("admin", Some("p")).json_body(&options);
+    assert_eq!(Answer::of(put).await.status, 201);
+    let create = plain.post("/genesys/1/service/late");
+    Answer::of(create).await.service();
 }
 
 #[test]

@@ -104,3 +104,8 @@ async fn what_was_acknowledged_is_there_after_redis_was_silent() {
 async fn what_was_acknowledged_is_there_after_answers_were_lost() {
     writes_survive(2, |fixture| fixture.proxy.set(Way::Deaf)).await;
 }
+
+#[tokio::test]
+async fn what_was_acknowledged_is_there_after_answers_were_torn() {
+    writes_survive(6, |fixture| fixture.proxy.set(Way::Torn)).await;
+}

@@ -47,7 +47,31 @@ impl Program {
     /// The same in an environment that has these variables too.
     fn run_in(arguments: &[&str], settings: &[(&str, &str)], environment: &[(&str, &str)]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_switchboard"));
-        command.args(arguments).env_clear();
+        command.args(arguments);
+        Self::spawn(command, settings, environment)
+    }
+
+    /// Serves as by [`Program::serve`], with so many open files allowed to begin with.
+    pub(crate) fn serve_with_files(count: u32) -> Self {
+        let mut command = Command::new("/bin/sh");
+        let line = format!("ulimit -Sn {count} && exec \"$0\"");
+        command.args(["-c", &line, env!("CARGO_BIN_EXE_switchboard")]);
+        Self::spawn(command, &Self::SERVING, &[])
+    }
+
+    /// A free port, and no grace.
+    const SERVING: [(&str, &str); 3] = [
+        ("server.listen", "127.0.0.1:0"),
+        ("server.workers", "1"),
+        ("server.grace_seconds", "0"),
+    ];
+
+    fn spawn(
+        mut command: Command,
+        settings: &[(&str, &str)],
+        environment: &[(&str, &str)],
+    ) -> Self {
+        command.env_clear();
         command.envs(environment.iter().copied());
         for (setting, value) in settings {
             let name = setting.replace('.', "__").to_uppercase();
@@ -76,13 +100,7 @@ impl Program {
 
     /// The same in an environment that has these variables too.
     pub(crate) fn serve_in(settings: &[(&str, &str)], environment: &[(&str, &str)]) -> Self {
-        let mut all = vec![
-            ("server.listen", "127.0.0.1:0"),
-            ("server.workers", "1"),
-            ("server.grace_seconds", "0"),
-        ];
-        all.extend_from_slice(settings);
-        Self::run_in(&[], &all, environment)
+        Self::run_in(&[], &[&Self::SERVING, settings].concat(), environment)
     }
 
     /// Where it listens, from its log.

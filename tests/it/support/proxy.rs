@@ -28,6 +28,8 @@ pub(crate) enum Way {
     Cut,
     /// Questions arrive, answers do not.
     Deaf,
+    /// Questions arrive; of the next piece of an answer half does, then the connection is closed.
+    Torn,
     /// Connections are made and nothing arrives, as behind a firewall that drops packets.
     Clogged,
 }
@@ -38,6 +40,7 @@ type Tell = Arc<Mutex<watch::Sender<Way>>>;
 /// Listens in front of a server, on a thread of its own: starting a service may hold up the test's.
 pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
+    server: Arc<Mutex<String>>,
     tell: Tell,
     /// Dropped, it ends the thread and all connections.
     _stop: oneshot::Sender<()>,
@@ -51,11 +54,12 @@ impl Proxy {
         let (stop, stopped) = oneshot::channel();
         let proxy = Self {
             address: listener.local_addr().unwrap(),
+            server: Arc::new(Mutex::new(server.to_owned())),
             tell: Arc::new(Mutex::new(watch::Sender::new(Way::Open(Duration::ZERO)))),
             _stop: stop,
         };
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-        let (server, tell) = (server.to_owned(), Arc::clone(&proxy.tell));
+        let (server, tell) = (Arc::clone(&proxy.server), Arc::clone(&proxy.tell));
         thread::spawn(move || {
             runtime.block_on(async {
                 tokio::select! {
@@ -69,6 +73,11 @@ impl Proxy {
 
     pub(crate) fn url(&self) -> String {
         format!("redis://{}", self.address)
+    }
+
+    /// New connections go to another server; those that are open stay where they are.
+    pub(crate) fn lead_to(&self, server: &str) {
+        server.clone_into(&mut self.server.lock().unwrap());
     }
 
     /// From now on bytes go this way. Connections that were clogged or deaf stay what they are, for
@@ -89,11 +98,12 @@ impl Proxy {
     }
 }
 
-async fn listen(listener: net::TcpListener, server: String, tell: Tell) {
+async fn listen(listener: net::TcpListener, server: Arc<Mutex<String>>, tell: Tell) {
     let listener = TcpListener::from_std(listener).unwrap();
     while let Ok((client, _)) = listener.accept().await {
         let way = tell.lock().unwrap().subscribe();
-        tokio::spawn(carry(client, server.clone(), way));
+        let server = server.lock().unwrap().clone();
+        tokio::spawn(carry(client, server, way));
     }
 }
 
@@ -110,8 +120,8 @@ async fn carry(client: TcpStream, server: String, way: watch::Receiver<Way>) -> 
         let (from_client, to_client) = client.into_split();
         let (from_server, to_server) = server.into_split();
         tokio::select! {
-            end = pump(from_client, to_server, way.clone(), &[Way::Clogged]) => end,
-            end = pump(from_server, to_client, way, &[Way::Clogged, Way::Deaf]) => end,
+            end = pump(from_client, to_server, way.clone(), &[Way::Clogged], false) => end,
+            end = pump(from_server, to_client, way, &[Way::Clogged, Way::Deaf], true) => end,
         }
     };
     tokio::select! {
@@ -121,18 +131,24 @@ async fn carry(client: TcpStream, server: String, way: watch::Receiver<Way>) -> 
     }
 }
 
-/// Moves bytes on, but for those that come while the way is one of `closed`.
+/// Moves bytes on, but for those that come while the way is one of `closed`; whether it is one on which
+/// they are `torn`.
 async fn pump(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
     way: watch::Receiver<Way>,
     closed: &[Way],
+    torn: bool,
 ) -> Option<()> {
     let mut bytes = vec![0; 64 * 1024];
     loop {
         let read = from.read(&mut bytes).await.ok();
         let length = read.filter(|length| *length > 0)?;
         let now = *way.borrow();
+        if now == Way::Torn && torn {
+            to.write_all(&bytes[..length / 2]).await.ok()?;
+            return None;
+        }
         if let Way::Open(delay) = now
             && !delay.is_zero()
         {

@@ -8,7 +8,7 @@ use std::{
 
 use redis::{Value, cmd, from_redis_value};
 
-use crate::support::{Answer, Bodies, TestApp, TestRedis, random_prefix};
+use crate::support::{Answer, Bodies, TestApp, TestRedis, eventually, random_prefix, tell};
 
 /// How long a failover may take on a busy machine.
 const FAILOVER: Duration = Duration::from_secs(60);
@@ -31,7 +31,8 @@ async fn write_through(
     service: &str,
     outage: impl Fn(),
 ) -> Vec<String> {
-    let (mut stored, mut failed, mut began) = (Vec::new(), 0, None);
+    let (mut stored, mut failed) = (Vec::new(), 0);
+    let (mut began, mut resumed): (Option<Instant>, bool) = (None, false);
     for n in 0.. {
         let key = format!("key{n}");
         let app = if stored.len() < 60 { before } else { after };
@@ -42,6 +43,13 @@ async fn write_through(
         assert!(took < Duration::from_secs(15), "{took:?}");
         if answer.status == 200 {
             stored.push(key);
+            if let (true, false, Some(began)) = (failed > 0, resumed, began) {
+                tell(
+                    "from the death of a primary to the first change",
+                    began.elapsed(),
+                );
+                resumed = true;
+            }
             if failed > 0 && stored.len() > 100 {
                 return stored;
             }
@@ -54,7 +62,7 @@ async fn write_through(
             outage();
             began = Some(Instant::now());
         }
-        let since = began.map_or(Duration::ZERO, |began: Instant| began.elapsed());
+        let since = began.map_or(Duration::ZERO, |began| began.elapsed());
         assert!(since < FAILOVER, "{failed} writes failed in {since:?}");
     }
     stored
@@ -86,6 +94,29 @@ async fn primary_of(app: &TestApp, service: &str) -> u16 {
     panic!("no primary has {service}");
 }
 
+/// Waits until services that end are listened for on every primary but the one that is dead.
+async fn all_primaries_are_listened_to(redis: &TestRedis, dead: u16) {
+    let dead = format!(":{dead}");
+    for address in redis.addresses() {
+        if address.to_string().ends_with(&dead) {
+            continue;
+        }
+        let mut connection = redis.connection_to(&address).await;
+        let numsub = cmd("PUBSUB")
+            .arg("NUMSUB")
+            .arg("__keyevent@0__:del")
+            .to_owned();
+        eventually("a primary is listened to", async || {
+            let role: Vec<Value> = cmd("ROLE").query_async(&mut connection).await.unwrap();
+            let role: String = from_redis_value(role.into_iter().next().unwrap()).unwrap();
+            let (_, listening): (String, usize) =
+                numsub.query_async(&mut connection).await.unwrap();
+            (role != "master" || listening > 0).then_some(())
+        })
+        .await;
+    }
+}
+
 #[tokio::test]
 async fn a_primary_of_a_cluster_dies_and_its_replica_takes_over() {
     let app = careful(TestRedis::cluster_with_replicas()).await;
@@ -96,6 +127,7 @@ async fn a_primary_of_a_cluster_dies_and_its_replica_takes_over() {
     let redis = app.redis.clone().unwrap();
     let stored = write_through([&app, &hasty], &service, || redis.kill(port)).await;
     assert_all_there(&app, &service, &stored).await;
+    all_primaries_are_listened_to(&redis, port).await;
     let ready = Answer::of(hasty.get("/readyz")).await;
     assert_eq!(ready.status, 200);
     Answer::of(hasty.delete(&service)).await.assert_ok();

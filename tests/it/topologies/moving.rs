@@ -2,43 +2,65 @@
 
 use std::{cell::Cell, sync::Arc};
 
-use redis::{RedisResult, Value, cmd, from_redis_value};
+use redis::{RedisResult, Value, aio::MultiplexedConnection, cmd, from_redis_value};
 
 use crate::support::{Answer, Bodies, Kind, TestApp, TestRedis, random_prefix};
 
 /// A server of the Cluster: its connection, its id and where it listens.
-struct Member {
-    connection: redis::aio::MultiplexedConnection,
+pub(super) struct Member {
+    pub(super) connection: MultiplexedConnection,
     id: String,
     port: u16,
 }
 
-async fn members(redis: &TestRedis) -> Vec<Member> {
+impl Member {
+    pub(super) async fn at(port: u16, mut connection: MultiplexedConnection) -> Self {
+        let my_id = cmd("CLUSTER").arg("MYID").to_owned();
+        let id = my_id.query_async(&mut connection).await.unwrap();
+        Self {
+            connection,
+            id,
+            port,
+        }
+    }
+}
+
+pub(super) async fn members(redis: &TestRedis) -> Vec<Member> {
     let mut members = Vec::new();
     for address in redis.addresses() {
-        let mut connection = redis.connection_to(&address).await;
-        let id = cmd("CLUSTER")
-            .arg("MYID")
-            .query_async(&mut connection)
-            .await;
+        let connection = redis.connection_to(&address).await;
         let port = address.to_string().rsplit_once(':').unwrap().1.parse();
-        members.push(Member {
-            connection,
-            id: id.unwrap(),
-            port: port.unwrap(),
-        });
+        members.push(Member::at(port.unwrap(), connection).await);
     }
     members
 }
 
-async fn ask(member: &mut Member, words: &[&str]) -> RedisResult<Value> {
+/// Takes the member out of `members` that has `key`; gives its slot too.
+pub(super) async fn take_owner(members: &mut Vec<Member>, key: &str) -> (String, Member) {
+    let slot = ask(&mut members[0], &["CLUSTER", "KEYSLOT", key]).await;
+    let slot: u64 = from_redis_value(slot.unwrap()).unwrap();
+    let mut owner = 0;
+    for (at, member) in members.iter_mut().enumerate() {
+        if ask(member, &["EXISTS", key]).await.is_ok() {
+            owner = at;
+        }
+    }
+    (slot.to_string(), members.remove(owner))
+}
+
+pub(super) async fn ask(member: &mut Member, words: &[&str]) -> RedisResult<Value> {
     let mut ask = cmd(words[0]);
     ask.arg(&words[1..]);
     ask.query_async(&mut member.connection).await
 }
 
 /// Moves `slot` from one member to another as the tools of Redis do, key by key.
-async fn move_slot(slot: &str, from: &mut Member, to: &mut Member, pause: impl AsyncFn()) {
+pub(super) async fn move_slot(
+    slot: &str,
+    from: &mut Member,
+    to: &mut Member,
+    pause: impl AsyncFn(),
+) {
     let setslot = ["CLUSTER", "SETSLOT", slot];
     let (from_id, to_id) = (from.id.clone(), to.id.clone());
     let importing = [&setslot[..], &["IMPORTING", &from_id]].concat();
@@ -67,17 +89,8 @@ async fn a_slot_moves_while_it_is_written_to_and_nobody_notices() {
     let service = app.create("a=1").await;
     let id = service.rsplit('/').next().unwrap();
     let mut members = members(&redis).await;
-    let keyslot = ask(&mut members[0], &["CLUSTER", "KEYSLOT", id]).await;
-    let slot: u64 = from_redis_value(keyslot.unwrap()).unwrap();
-    let slot = slot.to_string();
     let key = format!("{}svc:{{{id}}}", app.prefix);
-    let mut owner = 0;
-    for (at, member) in members.iter_mut().enumerate() {
-        if ask(member, &["EXISTS", &key]).await.is_ok() {
-            owner = at;
-        }
-    }
-    let mut from = members.remove(owner);
+    let (slot, mut from) = take_owner(&mut members, &key).await;
     let mut to = members.remove(0);
 
     let (over, written) = (Cell::new(false), Cell::new(0));

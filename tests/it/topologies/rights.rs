@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use redis::cmd;
+use reqwest::Method;
 
 use crate::support::{
     Answer, Bodies, Multipart, TestApp, TestRedis,
@@ -36,9 +37,13 @@ async fn the_documented_rights_are_enough_for_everything() {
         ("redis.url", url.as_str()),
         ("throttle.creates_per_address", "1000"),
         ("throttle.failed_matches_per_number", "1000"),
+        ("admin.password", "hunter2"),
+        // So that only the message can bring the change.
+        ("catalog.look_seconds", "3600"),
     ];
     let app = TestApp::start(Some(Arc::clone(&redis)), &prefix, &settings).await;
 
+    administer(&app, &settings).await;
     let service = app.create("a=1").await;
     let file = Multipart::new().file("map", "map.png", "image/png", b"bytes");
     for _ in 0..2 {
@@ -85,4 +90,45 @@ async fn the_documented_rights_are_enough_for_everything() {
     let refused = refused.iter().map(|entry| format!("{entry:?}"));
     let refused: Vec<String> = refused.filter(|entry| !entry.contains("setinfo")).collect();
     assert!(refused.is_empty(), "{refused:?}");
+}
+
+/// Does what operators may do; what they make reaches another replica by its message.
+async fn administer(app: &TestApp, settings: &[(&str, &str)]) {
+    let other = TestApp::start(app.redis.clone(), &app.prefix, settings).await;
+    let operator = |method: Method, path: &str| {
+        let request = app.request(method, &format!("/genesys/1/admin/{path}"));
+        request.basic_auth("admin", Some("hunter2"))
+    };
+    let group = r#"{"_allocation_strategy":"LOCAL","numbers":["8005550001"]}"#;
+    let put = operator(Method::PUT, "groups/pool").json_body(group);
+    assert_eq!(Answer::of(put).await.status, 201);
+    let form = "_resource_group=pool";
+    eventually("the other replica knows the group", async || {
+        let create = other.post("/genesys/1/service/request-interaction");
+        (Answer::of(create.form_body(form)).await.status == 200).then_some(())
+    })
+    .await;
+    let bookings = Answer::of(operator(Method::GET, "groups/pool/bookings"))
+        .await
+        .json();
+    let booking = &bookings["bookings"][0];
+    let text = |member: &str| booking[member].as_str().unwrap();
+    let by_number = operator(Method::GET, "groups/pool/bookings?number=8005550001");
+    assert_eq!(Answer::of(by_number).await.json()["bookings"][0], *booking);
+    let live = format!("live/{}", text("service"));
+    let extend = operator(Method::PUT, &live).form_body("ttl=600");
+    Answer::of(extend).await.assert_ok();
+    let release = format!("groups/pool/bookings/{}", text("booking"));
+    for path in [release, live] {
+        Answer::of(operator(Method::DELETE, &path))
+            .await
+            .assert_ok();
+    }
+    let delete = operator(Method::DELETE, "groups/pool").header("if-match", "*");
+    Answer::of(delete).await.assert_ok();
+    for path in ["history", "live", "replicas", "catalog", "groups"] {
+        let answer = Answer::of(operator(Method::GET, path)).await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+    }
+    other.stop().await;
 }

@@ -22,6 +22,13 @@ pub(super) fn is_lost(error: &RedisError) -> bool {
     error.is_timeout() || error.is_connection_dropped() || error.is_unrecoverable_error()
 }
 
+/// Whether a server refused a change because it is a replica; nothing was done.
+pub(super) fn is_of_a_replica(error: &RedisError) -> bool {
+    error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly)
+        // Of a script only the text tells.
+        || error.to_string().contains("READONLY")
+}
+
 /// Whether Redis does not know the script that was called; nothing was done.
 pub(super) fn is_unknown_script(error: &RedisError) -> bool {
     error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
@@ -47,8 +54,7 @@ impl Elsewhere {
             ErrorKind::Server(ServerErrorKind::Moved) => to().map(Self::Moved),
             ErrorKind::Server(ServerErrorKind::Ask) => to().map(Self::Ask),
             ErrorKind::Server(ServerErrorKind::TryAgain) => Some(Self::NotYet),
-            ErrorKind::Server(ServerErrorKind::ReadOnly) => Some(Self::Replica),
-            _ if error.to_string().contains("READONLY") => Some(Self::Replica),
+            _ if is_of_a_replica(error) => Some(Self::Replica),
             _ => None,
         }
     }
@@ -65,7 +71,8 @@ pub(in crate::store::redis) fn store_error(error: &RedisError) -> StoreError {
     let text = error.to_string();
     match error.kind() {
         _ if text.contains("OOM") => StoreError::Full(text),
-        ErrorKind::Io => StoreError::Unknown(text),
+        // What cannot be read as an answer at all is one that broke off.
+        ErrorKind::Io | ErrorKind::Parse => StoreError::Unknown(text),
         ErrorKind::Server(
             ServerErrorKind::BusyLoading
             | ServerErrorKind::ClusterDown
@@ -83,7 +90,7 @@ pub(in crate::store::redis) fn store_error(error: &RedisError) -> StoreError {
         {
             StoreError::Unavailable(text)
         }
-        ErrorKind::UnexpectedReturnType | ErrorKind::Parse => StoreError::Corrupt(text),
+        ErrorKind::UnexpectedReturnType => StoreError::Corrupt(text),
         _ => StoreError::Bug(text),
     }
 }

@@ -15,7 +15,7 @@ use std::{
 };
 
 use redis::{
-    Cmd, ConnectionAddr, Pipeline, RedisResult, Value,
+    Cmd, ConnectionAddr, Pipeline, RedisError, RedisResult, Value,
     aio::{ConnectionLike, MultiplexedConnection},
 };
 use tokio::{
@@ -28,7 +28,7 @@ use tracing::{info, warn};
 use super::{
     connector::{Connector, load_scripts},
     driven::Driven,
-    errors::{is_lost, is_unknown_script, store_error},
+    errors::{is_lost, is_of_a_replica, is_unknown_script, store_error},
 };
 use crate::{
     store::StoreError,
@@ -37,6 +37,8 @@ use crate::{
 
 /// How often an idle lane is asked whether it still answers.
 const LANE_CHECK: Duration = Duration::from_secs(1);
+/// How old a lane is at least that is opened again because it leads to a replica.
+const STAYS_AT_REPLICA: Duration = Duration::from_secs(1);
 /// How long after a failed attempt a lane is opened again: at first, and at most.
 const REOPEN_AFTER: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(400));
 
@@ -52,6 +54,7 @@ struct Up {
     driven: Driven,
     /// Tells this connection from those before and after it.
     generation: u64,
+    opened: time::Instant,
     keeping: Arc<Keeping>,
 }
 
@@ -170,7 +173,9 @@ impl Lane {
         {
             replies = each_reply(commands, &mut up.driven.connection).await;
         }
-        if replies.is_ok() {
+        if let Ok(all) = &replies {
+            let failed = all.iter().filter_map(|reply| reply.as_ref().err());
+            failed.for_each(|error| self.heed(error, &up));
             self.keep(write, &mut up).await?;
         }
         Ok(self.settle(replies, &up))
@@ -200,13 +205,23 @@ impl Lane {
 
     fn settle<T>(&self, result: RedisResult<T>, used: &Up) -> RedisResult<T> {
         if let Err(error) = &result {
-            let state = self.state.borrow();
-            let current = matches!(&*state, State::Up(up) if up.generation == used.generation);
-            if current && is_lost(error) {
-                self.broken.notify_one();
-            }
+            self.heed(error, used);
         }
         result
+    }
+
+    /// Has the lane opened again where an error says that it is of no more use. That also holds for a
+    /// primary that has become a replica: behind one name or address there is another primary now, and
+    /// only a new connection gets there.
+    fn heed(&self, error: &RedisError, used: &Up) {
+        let strayed = || is_of_a_replica(error) && used.opened.elapsed() >= STAYS_AT_REPLICA;
+        if !is_lost(error) && !strayed() {
+            return;
+        }
+        let state = self.state.borrow();
+        if matches!(&*state, State::Up(up) if up.generation == used.generation) {
+            self.broken.notify_one();
+        }
     }
 }
 
@@ -242,6 +257,7 @@ async fn keep(
                 let up = Up {
                     driven,
                     generation,
+                    opened: time::Instant::now(),
                     keeping: Arc::default(),
                 };
                 state.send_replace(State::Up(up));

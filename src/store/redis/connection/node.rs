@@ -8,6 +8,7 @@ use super::{
     connector::{Connector, load_scripts},
     errors::{is_unknown_script, store_error},
     lane::{Lane, Write},
+    typed,
 };
 use crate::{store::StoreError, telemetry::metrics::watch_pool};
 
@@ -68,8 +69,7 @@ impl Node {
         command: &Cmd,
     ) -> Result<T, StoreError> {
         let reply = self.lane.send(command, Write::Done).await?;
-        let reply = reply.and_then(|value| Ok(T::from_redis_value(value)?));
-        reply.map_err(|error| store_error(&error))
+        typed(reply.map_err(|error| store_error(&error))?)
     }
 
     /// A connection for subscriptions to this server.

@@ -1,0 +1,96 @@
+//! Where state lives, how a worker gets to it, and what goes on there whether requests come or not.
+
+use std::sync::Arc;
+
+use tokio::task::JoinHandle;
+use tracing::{debug, warn};
+
+use super::open_redis;
+use crate::{
+    service::{Backends, CatalogKeeper, InForce, Office, Replica, SessionEnder},
+    settings::Settings,
+    store::{StoreError, WholeStore, memory::MemoryStore},
+};
+
+/// Where state lives, and how a worker gets to it.
+#[derive(Clone)]
+pub(super) enum Backing {
+    Memory(Arc<MemoryStore>),
+    Redis(Arc<Settings>),
+}
+
+impl Backing {
+    pub(super) fn new(settings: &Settings) -> Self {
+        if !settings.redis.urls.is_empty() {
+            return Self::Redis(Arc::new(settings.clone()));
+        }
+        warn!("no redis.url is set: data lives in this process only and ends with it");
+        let store = MemoryStore::new(settings.memory.limit_bytes, settings.limits.keys);
+        Self::Memory(Arc::new(store))
+    }
+
+    /// What it is called in traces.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Memory(_) => "memory",
+            Self::Redis(_) => "redis",
+        }
+    }
+
+    pub(super) async fn open(&self) -> Result<Arc<dyn WholeStore>, StoreError> {
+        match self {
+            Self::Memory(store) => Ok(Arc::clone(store) as Arc<dyn WholeStore>),
+            Self::Redis(settings) => Ok(Arc::new(open_redis(settings).await?)),
+        }
+    }
+}
+
+/// What goes on whether requests come or not.
+pub(super) struct Upkeep {
+    pub(super) store: Arc<dyn WholeStore>,
+    pub(super) tasks: Vec<JoinHandle<()>>,
+}
+
+impl Upkeep {
+    /// Cleans up after services, and keeps in force what operators make, which it looks for before it
+    /// returns.
+    pub(super) async fn start(
+        backing: &Backing,
+        settings: &Settings,
+        office: &Office,
+        backends: &Arc<Backends>,
+    ) -> Result<Self, StoreError> {
+        let in_force = &office.in_force;
+        let ender = SessionEnder::new(in_force.clone(), Arc::clone(backends));
+        let (store, cleaning): (Arc<dyn WholeStore>, _) = match backing {
+            Backing::Memory(store) => {
+                let store = Arc::clone(store);
+                let cleaning =
+                    tokio::spawn(Arc::clone(&store).clean_up(in_force.groups(), Arc::new(ender)));
+                (store, cleaning)
+            }
+            Backing::Redis(settings) => {
+                let store = Arc::new(open_redis(settings).await?);
+                let cleaning = Arc::clone(&store).clean_up(in_force.groups(), Arc::new(ender));
+                (store, tokio::spawn(cleaning))
+            }
+        };
+        let (file, rules) = (Arc::clone(&office.file), office.rules.clone());
+        let mut keeper = CatalogKeeper::new(file, rules, in_force.clone(), settings.catalog.look);
+        if let Err(error) = keeper.look(&*store).await {
+            debug!(%error, "what operators made is looked for again");
+        }
+        let keeping = tokio::spawn(keeper.keep(Arc::<dyn WholeStore>::clone(&store)));
+        Ok(Self {
+            store,
+            tasks: vec![cleaning, keeping],
+        })
+    }
+
+    /// From now on others know that `replica` is up.
+    pub(super) fn announce(&mut self, replica: Replica, in_force: InForce) {
+        let store = Arc::clone(&self.store);
+        let saying = async move { replica.say_so(&*store, &in_force).await };
+        self.tasks.push(tokio::spawn(saying));
+    }
+}

@@ -1,0 +1,66 @@
+//! `/genesys/1/admin/catalog`: the whole catalogue as TOML, out and in.
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::{
+        Method, StatusCode,
+        header::{CONTENT_DISPOSITION, CONTENT_TYPE},
+    },
+    web,
+};
+use serde::Serialize;
+
+use super::{admin, condition, of_revision, operator};
+use crate::{
+    http::{Api, ApiError, body},
+    service::{Import, Imported},
+};
+
+/// What an import did, as it is told.
+#[derive(Debug, Serialize)]
+struct Told {
+    version: String,
+    created: usize,
+    replaced: usize,
+    deleted: usize,
+    unchanged: usize,
+}
+
+impl From<Imported> for Told {
+    fn from(imported: Imported) -> Self {
+        Self {
+            version: imported.version,
+            created: imported.created,
+            replaced: imported.replaced,
+            deleted: imported.deleted,
+            unchanged: imported.unchanged,
+        }
+    }
+}
+
+/// `GET /genesys/1/admin/catalog`
+pub(in crate::http) async fn export(api: web::Data<Api>) -> Result<HttpResponse, ApiError> {
+    let (version, text) = admin(&api)?.export().await?;
+    let mut answer = of_revision(StatusCode::OK, &version);
+    let name = "attachment; filename=\"catalog.toml\"";
+    answer.insert_header((CONTENT_TYPE, "application/toml"));
+    Ok(answer.insert_header((CONTENT_DISPOSITION, name)).body(text))
+}
+
+/// `PUT /genesys/1/admin/catalog`: afterwards there is what the body says. `POST`: what it says is added,
+/// or replaces what it names.
+pub(in crate::http) async fn import(
+    api: web::Data<Api>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, ApiError> {
+    let condition = condition(&request)?;
+    let text = body::document(&api, &request, payload, body::TOML).await?;
+    let mode = match *request.method() {
+        Method::PUT => Import::Replace,
+        _ => Import::Merge,
+    };
+    let by = operator(&api, &request);
+    let imported = admin(&api)?.import(&text, mode, &condition, &by).await?;
+    Ok(of_revision(StatusCode::OK, &imported.version.clone()).json(Told::from(imported)))
+}

@@ -1,0 +1,149 @@
+//! `/genesys/1/admin/live`: services that live.
+
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
+use serde::Serialize;
+
+use super::{admin, bookings, operator, page_size, place, told};
+use crate::{
+    http::{Api, ApiError, body, path, reply},
+    service::LiveService,
+    store::{ListedService, Moment, Page, ServiceId},
+};
+
+/// A page of services, as it is told.
+#[derive(Debug, Serialize)]
+struct ToldPage {
+    /// How many live in all, about.
+    count: u64,
+    services: Vec<ToldService>,
+    next: Option<String>,
+}
+
+/// A service in a list, as it is told.
+#[derive(Debug, Serialize)]
+struct ToldService {
+    id: String,
+    service: String,
+    created: String,
+    end: String,
+    ttl: u64,
+    gms_user: Option<String>,
+}
+
+/// One service, as it is told.
+#[derive(Debug, Serialize)]
+struct ToldWhole {
+    #[serde(flatten)]
+    service: ToldService,
+    keys: Vec<String>,
+    binaries: Vec<ToldBinary>,
+    bookings: Vec<ToldBooking>,
+}
+
+#[derive(Debug, Serialize)]
+struct ToldBinary {
+    name: String,
+    content_type: String,
+    file_name: Option<String>,
+    size: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct ToldBooking {
+    group: String,
+    #[serde(flatten)]
+    booking: bookings::Told,
+}
+
+impl From<ListedService> for ToldService {
+    fn from(listed: ListedService) -> Self {
+        Self {
+            id: listed.id.as_str().to_owned(),
+            service: listed.definition,
+            created: listed.created.to_string(),
+            end: listed.end.to_string(),
+            ttl: listed.end.since(Moment::now()).as_secs(),
+            gms_user: listed.gms_user,
+        }
+    }
+}
+
+impl ToldWhole {
+    fn of(id: &ServiceId, live: LiveService) -> Self {
+        let LiveService { told, bookings } = live;
+        let listed = ListedService {
+            id: id.clone(),
+            definition: told.definition,
+            created: told.created,
+            end: told.end,
+            gms_user: told.gms_user,
+        };
+        let binaries = told.binaries.into_iter().map(|(name, binary)| ToldBinary {
+            name,
+            content_type: binary.content_type,
+            file_name: binary.file_name,
+            size: binary.size,
+        });
+        let bookings = bookings.into_iter().map(|(group, booking)| ToldBooking {
+            group,
+            booking: booking.into(),
+        });
+        Self {
+            service: listed.into(),
+            keys: told.keys,
+            binaries: binaries.collect(),
+            bookings: bookings.collect(),
+        }
+    }
+}
+
+/// `GET /genesys/1/admin/live`
+pub(in crate::http) async fn list(
+    api: web::Data<Api>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
+    let query = body::query(&api, &request)?;
+    let (after, most) = (place(&query)?, page_size(&query)?);
+    let admin = admin(&api)?;
+    let Page { entries, next } = admin.list_live(after.as_ref(), most).await?;
+    let page = ToldPage {
+        count: admin.count_live().await?,
+        services: entries.into_iter().map(ToldService::from).collect(),
+        next: next.as_ref().map(told),
+    };
+    Ok(reply::with_headers(StatusCode::OK).json(page))
+}
+
+/// `GET /genesys/1/admin/live/{id}`
+pub(in crate::http) async fn look_up(
+    api: web::Data<Api>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
+    let id = ServiceId::from(path::admin_name(&request)?);
+    let live = admin(&api)?.look_up(&id).await?;
+    Ok(reply::with_headers(StatusCode::OK).json(ToldWhole::of(&id, live)))
+}
+
+/// `PUT /genesys/1/admin/live/{id}`: `ttl` or `expiration_time`, as clients send it.
+pub(in crate::http) async fn extend(
+    api: web::Data<Api>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, ApiError> {
+    let id = ServiceId::from(path::admin_name(&request)?);
+    let mut uploads = api.services.uploads(&id);
+    let pairs = body::read(&api, &request, payload, &mut uploads).await?;
+    let by = operator(&api, &request);
+    admin(&api)?.extend(&id, &pairs, &by).await?;
+    Ok(reply::ok())
+}
+
+/// `DELETE /genesys/1/admin/live/{id}`
+pub(in crate::http) async fn end(
+    api: web::Data<Api>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
+    let id = ServiceId::from(path::admin_name(&request)?);
+    admin(&api)?.end(&id, &operator(&api, &request)).await?;
+    Ok(reply::ok())
+}

@@ -1,0 +1,44 @@
+//! A body that is one text, of one type.
+
+use actix_web::{HttpRequest, web::Payload};
+
+use super::{
+    charset::{Charset, Label},
+    declared_length, media,
+    stream::{BodyStream, Limit},
+    whole,
+};
+use crate::http::{Api, ApiError};
+
+/// A JSON document.
+pub(in crate::http) const JSON: &str = "application/json";
+/// A TOML document.
+pub(in crate::http) const TOML: &str = "application/toml";
+
+/// Reads the body as text; its type must be `wanted`, which no form of a web page can have.
+///
+/// # Errors
+/// [`ApiError::UnsupportedMediaType`] for any other type, and for a body without one;
+/// [`ApiError::TooLarge`], [`ApiError::InvalidBody`].
+pub(in crate::http) async fn document(
+    api: &Api,
+    request: &HttpRequest,
+    payload: Payload,
+    wanted: &str,
+) -> Result<String, ApiError> {
+    let value = media::content_type(request)?;
+    let essence = value.split(';').next().unwrap_or_default().trim();
+    if !essence.eq_ignore_ascii_case(wanted) {
+        let message = format!("a body of type {essence:?} cannot be read here, only {wanted}");
+        return Err(ApiError::UnsupportedMediaType(message));
+    }
+    let charset: Label = Charset::label(value);
+    let bytes = api.limits.form_bytes;
+    let setting = "form_bytes";
+    let limit = Limit { bytes, setting };
+    let stream = BodyStream::new(payload, declared_length(request), limit, api.body_stall)?;
+    let body = whole(stream).await?;
+    let text = charset.known()?.decode_document(&body);
+    text.map(std::borrow::Cow::into_owned)
+        .map_err(ApiError::InvalidBody)
+}

@@ -1,0 +1,118 @@
+//! Who may administrate.
+//!
+//! A browser that has been told the credentials sends them with every request, also where a page of
+//! another site makes it send one. So requests that come from other pages are refused, whoever they come
+//! from: browsers tell by `Sec-Fetch-Site`, older ones by `Origin`. What changes something also needs a
+//! method or a content type that no form has.
+
+use actix_web::{
+    HttpRequest,
+    http::{
+        Method,
+        header::{
+            CONTENT_SECURITY_POLICY, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN,
+            X_CONTENT_TYPE_OPTIONS,
+        },
+    },
+};
+
+use super::{Api, ApiError, caller};
+
+const SEC_FETCH_SITE: &str = "sec-fetch-site";
+const SEC_FETCH_MODE: &str = "sec-fetch-mode";
+
+/// Lets a request pass that shows what is asked for and comes from no page of another site.
+///
+/// # Errors
+/// [`ApiError::Forbidden`], [`ApiError::Unauthorized`].
+pub(super) fn admit(api: &Api, request: &HttpRequest) -> Result<(), ApiError> {
+    if !is_of_this_site(request) {
+        return Err(ApiError::Forbidden(
+            "the administration takes no requests from pages of other sites",
+        ));
+    }
+    let admin = api.admin.as_ref().ok_or(ApiError::Internal)?;
+    Ok(admin.admit(&caller::shown(request))?)
+}
+
+/// Marks an answer as one for nobody but who asked, to be shown by no page and to run nothing.
+pub(super) fn mark(headers: &mut HeaderMap) {
+    let no_sniffing = HeaderValue::from_static("nosniff");
+    headers.insert(X_CONTENT_TYPE_OPTIONS, no_sniffing);
+    let name = HeaderName::from_static("cross-origin-resource-policy");
+    headers.insert(name, HeaderValue::from_static("same-origin"));
+    let nothing = "default-src 'none'; frame-ancestors 'none'";
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(nothing));
+}
+
+fn is_of_this_site(request: &HttpRequest) -> bool {
+    let header = |name: &str| request.headers().get(name).map(HeaderValue::as_bytes);
+    if let Some(site) = header(SEC_FETCH_SITE) {
+        // A link from elsewhere that somebody follows shows a page to them, and to nobody else.
+        let followed = *request.method() == Method::GET
+            && header(SEC_FETCH_MODE) == Some(b"navigate".as_slice());
+        return followed || matches!(site, b"same-origin" | b"none");
+    }
+    let Some(origin) = header(ORIGIN.as_str()) else {
+        return true;
+    };
+    let host = origin.splitn(2, |byte| *byte == b':').nth(1);
+    let host = host.and_then(|rest| rest.strip_prefix(b"//"));
+    host.is_some() && host == header(HOST.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    #[test]
+    fn what_comes_from_pages_of_other_sites_is_told_by_browsers() {
+        for (method, headers, expected) in [
+            (Method::PUT, &[][..], true),
+            (Method::PUT, &[("origin", "http://here:8080")], true),
+            (Method::PUT, &[("origin", "https://here:8080")], true),
+            (Method::PUT, &[("origin", "http://here")], false),
+            (Method::PUT, &[("origin", "http://there:8080")], false),
+            (Method::PUT, &[("origin", "null")], false),
+            (Method::PUT, &[("origin", "")], false),
+            (Method::PUT, &[("sec-fetch-site", "same-origin")], true),
+            (Method::GET, &[("sec-fetch-site", "none")], true),
+            (Method::GET, &[("sec-fetch-site", "cross-site")], false),
+            (Method::PUT, &[("sec-fetch-site", "same-site")], false),
+            (
+                Method::PUT,
+                &[
+                    ("sec-fetch-site", "cross-site"),
+                    ("origin", "http://here:8080"),
+                ],
+                false,
+            ),
+            (
+                Method::GET,
+                &[
+                    ("sec-fetch-site", "cross-site"),
+                    ("sec-fetch-mode", "navigate"),
+                ],
+                true,
+            ),
+            (
+                Method::POST,
+                &[
+                    ("sec-fetch-site", "cross-site"),
+                    ("sec-fetch-mode", "navigate"),
+                ],
+                false,
+            ),
+        ] {
+            let mut request = TestRequest::default().method(method.clone());
+            request = request.insert_header(("host", "here:8080"));
+            for header in headers {
+                request = request.insert_header(*header);
+            }
+            let is = is_of_this_site(&request.to_http_request());
+            assert_eq!(is, expected, "{method} {headers:?}");
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Which replicas are up.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::time::{self, timeout};
+use tracing::debug;
+use uuid::Uuid;
+
+use super::{Admin, AdminError};
+use crate::{
+    service::InForce,
+    settings::VERSION,
+    store::{Moment, Register},
+};
+
+/// How often a replica says that it is up.
+const SAID_EVERY: Duration = Duration::from_secs(5);
+/// How long a replica that stops waits until the others know.
+const GONE_WITHIN: Duration = Duration::from_secs(1);
+
+/// A replica, as it is told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replica {
+    /// Names the running process.
+    pub id: String,
+    /// Of the program.
+    pub version: String,
+    /// Where it listens.
+    pub address: String,
+    /// Where it listens for those who may ask everything.
+    pub private_address: Option<String>,
+    /// Since when, in ISO 8601.
+    pub since: String,
+    /// Which version of what operators made is in force there; absent while it is not known.
+    pub catalog: Option<String>,
+}
+
+impl Replica {
+    /// This process, which listens there from now on.
+    #[must_use]
+    pub fn here(address: String, private_address: Option<String>) -> Self {
+        Self {
+            id: Uuid::new_v4().to_string(),
+            version: VERSION.to_owned(),
+            address,
+            private_address,
+            since: Moment::now().to_string(),
+            catalog: None,
+        }
+    }
+
+    /// Says that it is up for as long as it is polled: every few seconds, and when another catalogue is in
+    /// force here.
+    pub async fn say_so(mut self, store: &dyn Register, in_force: &InForce) {
+        let mut version = in_force.versions();
+        loop {
+            self.catalog.clone_from(&version.borrow_and_update());
+            let told = serde_json::to_string(&self).unwrap_or_default();
+            if let Err(error) = store.announce(&self.id, &told).await {
+                debug!(%error, "other replicas do not know that this one is up");
+            }
+            // The catalogue outlives this, so what ends the wait is a change or the time.
+            drop(timeout(SAID_EVERY, version.changed()).await);
+            time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+/// Says that the replica is gone; where that cannot be said, it is forgotten.
+pub async fn say_goodbye(replica: &str, store: &dyn Register) {
+    if !matches!(
+        timeout(GONE_WITHIN, store.withdraw(replica)).await,
+        Ok(Ok(()))
+    ) {
+        debug!("other replicas find out for themselves that this one is gone");
+    }
+}
+
+impl Admin {
+    /// The replicas that are up.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn replicas(&self) -> Result<Vec<Replica>, AdminError> {
+        let told = self.store.replicas().await?;
+        // One of a later version of this program may tell what is not understood here.
+        let replicas = told
+            .iter()
+            .filter_map(|told| serde_json::from_str(told).ok());
+        Ok(replicas.collect())
+    }
+}

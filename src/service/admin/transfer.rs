@@ -1,0 +1,134 @@
+//! The whole catalogue as TOML, out and in.
+
+use std::collections::BTreeSet;
+
+use super::{Admin, AdminError, Condition, Operator, change::Edit, entries::revealed};
+use crate::{
+    service::{
+        Draft,
+        catalog::read_stored,
+        options::{self, Options},
+    },
+    store::{EntryName, StoreError, StoredCatalog},
+};
+
+/// What becomes of what the imported catalogue does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Import {
+    /// It is deleted: afterwards there is what the text says.
+    Replace,
+    /// It stays.
+    Merge,
+}
+
+/// What an import did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Imported {
+    /// The version there is afterwards.
+    pub version: String,
+    /// Entries that are new.
+    pub created: usize,
+    /// Entries that say something else now.
+    pub replaced: usize,
+    /// Entries that are no longer there.
+    pub deleted: usize,
+    /// Entries that said so before, those of the file included.
+    pub unchanged: usize,
+}
+
+impl Admin {
+    /// Everything, the file's part included, as a catalogue file, and its version. Secrets are hidden.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn export(&self) -> Result<(String, String), AdminError> {
+        let stored = self.store.stored_catalog().await?;
+        let mut draft = Draft::default();
+        for (name, entry) in &stored.entries {
+            if let Ok(options) = read_stored(&entry.text) {
+                draft.insert(name.clone(), options::hidden(&options));
+            }
+        }
+        for (name, options) in self.office.draft.entries() {
+            draft.insert(name, options::hidden(options));
+        }
+        let text = draft.text();
+        let text = text.map_err(|error| StoreError::Bug(error.to_string()))?;
+        Ok((stored.version, text))
+    }
+
+    /// Makes what `text`, a catalogue file, says, all of it or nothing. Entries of the file that is
+    /// configured may be in it, as they are.
+    ///
+    /// # Errors
+    /// [`AdminError::Unreadable`], or as [`Admin::put`].
+    pub async fn import(
+        &self,
+        text: &str,
+        mode: Import,
+        condition: &Condition,
+        by: &Operator,
+    ) -> Result<Imported, AdminError> {
+        let draft = Draft::parse("the catalogue", text)?;
+        let plan = |stored: &StoredCatalog| {
+            let is = Some(stored.version.as_str()).filter(|_| !stored.entries.is_empty());
+            condition.check(is, "a catalogue")?;
+            self.edits(&draft, mode, stored)
+        };
+        let (version, imported) = self.change(by, plan).await?;
+        Ok(Imported {
+            version,
+            ..imported
+        })
+    }
+
+    fn edits(
+        &self,
+        draft: &Draft,
+        mode: Import,
+        stored: &StoredCatalog,
+    ) -> Result<(Vec<Edit>, Imported), AdminError> {
+        let (mut edits, mut imported) = (Vec::new(), Imported::default());
+        let mut named = BTreeSet::new();
+        for (name, options) in draft.entries() {
+            if self.is_in_file(&name, options)? {
+                imported.unchanged += 1;
+                continue;
+            }
+            named.insert(name.clone());
+            let is = stored.entries.get(&name);
+            let before = is.and_then(|entry| read_stored(&entry.text).ok());
+            let options = options::without_empty(options.clone());
+            let after = revealed(&name, options, before.as_ref())?;
+            match &before {
+                Some(before) if *before == after => {
+                    imported.unchanged += 1;
+                    continue;
+                }
+                Some(_) => imported.replaced += 1,
+                None => imported.created += 1,
+            }
+            edits.push(Edit::put(name, before, after));
+        }
+        let gone = stored.entries.iter().filter(|_| mode == Import::Replace);
+        for (name, entry) in gone.filter(|(name, _)| !named.contains(*name)) {
+            imported.deleted += 1;
+            let before = read_stored(&entry.text).ok();
+            edits.push(Edit::delete(name.clone(), before));
+        }
+        Ok((edits, imported))
+    }
+
+    /// Whether the file that is configured says just this.
+    fn is_in_file(&self, name: &EntryName, options: &Options) -> Result<bool, AdminError> {
+        let Some(is) = self.office.draft.get(name) else {
+            return Ok(false);
+        };
+        let is = options::without_empty(is.clone());
+        let sent = options::without_empty(options.clone());
+        if revealed(name, sent, Some(&is))? == is {
+            return Ok(true);
+        }
+        self.check_writable(name).map(|()| false)
+    }
+}

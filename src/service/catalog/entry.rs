@@ -1,0 +1,128 @@
+//! One entry of a catalogue: from its options to what they mean.
+
+use std::collections::BTreeMap;
+
+use thiserror::Error;
+
+use super::{Rules, Variables};
+use crate::service::{
+    definition::{Definition, DefinitionError},
+    options::{OptionValue, Options},
+    resources::Pools,
+};
+
+/// Longest name of a configured service, in bytes.
+const MAX_NAME_BYTES: usize = 128;
+/// What variables must begin with that operators may name: all others are none of their business.
+const OPEN_VARIABLES: &str = "SWITCHBOARD_HEADER_";
+
+/// What is wrong with an entry.
+#[derive(Debug, Error)]
+pub enum EntryError {
+    /// The name of a service cannot stand in a path.
+    #[error(
+        "service {0:?}: a name has 1 to {MAX_NAME_BYTES} bytes and neither '/' nor control \
+         characters, and is not \".\" or \"..\""
+    )]
+    Name(String),
+    /// An option is wrong.
+    #[error(transparent)]
+    Option(#[from] DefinitionError),
+    /// It is written in a way that is not understood here.
+    #[error("cannot be read by this version of the service: {0}")]
+    Unreadable(String),
+    /// The file has an entry of that name too.
+    #[error("is defined by the catalogue file as well, which counts")]
+    InFile,
+}
+
+/// The options in an entry of the store.
+pub(in crate::service) fn read_stored(text: &str) -> Result<Options, EntryError> {
+    serde_json::from_str(text).map_err(|error| EntryError::Unreadable(error.to_string()))
+}
+
+pub(super) fn is_open(variable: &str) -> bool {
+    variable.starts_with(OPEN_VARIABLES)
+}
+
+pub(super) fn understood(
+    name: &str,
+    options: Options,
+    rules: &Rules,
+    may_name: fn(&str) -> bool,
+) -> Result<Definition, EntryError> {
+    if !is_usable(name) {
+        return Err(EntryError::Name(name.to_owned()));
+    }
+    let mut texts = BTreeMap::new();
+    for (option, value) in options {
+        let OptionValue::Text(text) = value else {
+            let problem = "expected a string".to_owned();
+            return Err(fault(name, &option, problem).into());
+        };
+        texts.insert(option, text);
+    }
+    expand(name, &mut texts, &*rules.variables, may_name)?;
+    Ok(Definition::new(name, texts, rules.longest_life)?)
+}
+
+fn fault(service: &str, option: &str, problem: String) -> DefinitionError {
+    DefinitionError {
+        kind: "service",
+        name: service.to_owned(),
+        option: option.to_owned(),
+        problem,
+    }
+}
+
+/// Puts secrets into the values of headers, and nowhere else: a header is never told to anybody.
+fn expand(
+    service: &str,
+    options: &mut BTreeMap<String, String>,
+    variables: &Variables,
+    may_name: fn(&str) -> bool,
+) -> Result<(), DefinitionError> {
+    for (option, value) in options {
+        if !option.starts_with("_header.") {
+            continue;
+        }
+        let mut expanded = String::new();
+        let mut left = value.as_str();
+        while let Some((before, after)) = left.split_once("${") {
+            let problem = |problem| fault(service, option, problem);
+            let (name, after) = after
+                .split_once('}')
+                .ok_or_else(|| problem("a ${ has no }".to_owned()))?;
+            if !may_name(name) {
+                let only = format!("only variables that begin with {OPEN_VARIABLES} may be named");
+                return Err(problem(only));
+            }
+            let variable = variables(name).filter(|value| !value.is_empty());
+            let unset = || problem(format!("the environment variable {name:?} is not set"));
+            expanded.push_str(before);
+            expanded.push_str(&variable.ok_or_else(unset)?);
+            left = after;
+        }
+        expanded.push_str(left);
+        *value = expanded;
+    }
+    Ok(())
+}
+
+/// A group that a definition names must be there.
+pub(super) fn check_group(definition: &Definition, pools: &Pools) -> Result<(), DefinitionError> {
+    match definition.option("_resource_group") {
+        Some(group) if pools.get(group).is_none() => {
+            let known = pools.names();
+            let problem = format!("is {group:?}, expected a resource group: {known}");
+            Err(definition.fault("_resource_group", problem))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn is_usable(name: &str) -> bool {
+    let length = (1..=MAX_NAME_BYTES).contains(&name.len());
+    let segment = name != "." && name != "..";
+    length && segment && !name.chars().any(|c| c == '/' || c.is_control())
+}

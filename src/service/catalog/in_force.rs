@@ -1,0 +1,79 @@
+//! The catalogue that is in force in this process, shared by all workers, and swapped when it changes.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tokio::sync::{Notify, watch};
+
+use super::Catalog;
+use crate::store;
+
+/// The catalogue in force. Taking a look costs no lock and no count that workers share.
+#[derive(Clone)]
+pub struct InForce(Arc<Inner>);
+
+struct Inner {
+    catalog: ArcSwap<Catalog>,
+    groups: watch::Sender<store::Groups>,
+    version: watch::Sender<Option<String>>,
+    /// Has the keeper look at once.
+    look: Notify,
+}
+
+impl InForce {
+    /// `catalog` to begin with.
+    #[must_use]
+    pub fn new(catalog: Arc<Catalog>) -> Self {
+        Self(Arc::new(Inner {
+            groups: watch::Sender::new(catalog.groups()),
+            version: watch::Sender::new(catalog.version().map(str::to_owned)),
+            catalog: ArcSwap::new(catalog),
+            look: Notify::new(),
+        }))
+    }
+
+    /// The catalogue as it is now. Whoever goes on with it goes on with this one.
+    #[must_use]
+    pub fn now(&self) -> Arc<Catalog> {
+        self.0.catalog.load_full()
+    }
+
+    /// Whether somebody is to be looked at before a request on an id may pass.
+    #[must_use]
+    pub fn is_guarded(&self) -> bool {
+        self.0.catalog.load().is_guarded()
+    }
+
+    /// The resource groups, as they change.
+    #[must_use]
+    pub fn groups(&self) -> watch::Receiver<store::Groups> {
+        self.0.groups.subscribe()
+    }
+
+    /// Which version of what operators made is in force, as it changes.
+    #[must_use]
+    pub fn versions(&self) -> watch::Receiver<Option<String>> {
+        self.0.version.subscribe()
+    }
+
+    pub(super) fn put(&self, catalog: Catalog) {
+        let (groups, version) = (catalog.groups(), catalog.version().map(str::to_owned));
+        self.0.catalog.store(Arc::new(catalog));
+        self.0.groups.send_replace(groups);
+        self.0.version.send_replace(version);
+    }
+
+    /// Has the keeper look at once, and returns when the catalogue is another one than of the version
+    /// `before`.
+    pub(in crate::service) async fn other_than(&self, before: &str) {
+        self.0.look.notify_one();
+        let mut version = self.0.version.subscribe();
+        let other = version.wait_for(|version| version.as_deref() != Some(before));
+        // The sender is in here, so it cannot be gone.
+        drop(other.await);
+    }
+
+    pub(super) async fn asked_to_look(&self) {
+        self.0.look.notified().await;
+    }
+}

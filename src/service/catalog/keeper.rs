@@ -1,0 +1,112 @@
+//! Keeps the catalogue in force as operators make it.
+//!
+//! The store tells of a change at once; such a message may be lost, so the version is looked at every few
+//! seconds as well. While it is not known yet what operators made, it is looked at more often: until then
+//! nobody is let in, for it is not known who may be.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use tokio::{task::spawn_blocking, time};
+use tracing::{debug, info, warn};
+
+use super::{Catalog, InForce, Rules, retired_life};
+use crate::store::{Moment, Register, StoreError, StoredCatalog};
+
+/// How often it is looked at what operators made, until it is known.
+const IMPATIENT: Duration = Duration::from_millis(200);
+
+/// Puts what operators make in force.
+pub struct CatalogKeeper {
+    file: Arc<Catalog>,
+    rules: Rules,
+    in_force: InForce,
+    every: Duration,
+    /// When some deleted entry need no longer be kept in mind.
+    forget_at: Option<Moment>,
+}
+
+impl CatalogKeeper {
+    /// Keeps `in_force` what the file says, which is `file`, and what operators make; looks at its version
+    /// this often.
+    #[must_use]
+    pub fn new(file: Arc<Catalog>, rules: Rules, in_force: InForce, every: Duration) -> Self {
+        Self {
+            file,
+            rules,
+            in_force,
+            every,
+            forget_at: None,
+        }
+    }
+
+    /// Looks for as long as it is polled.
+    pub async fn keep(mut self, store: Arc<dyn Register>) {
+        let mut failing = false;
+        loop {
+            let looked = self.look(&*store).await;
+            match (&looked, failing) {
+                (Err(error), false) => warn!(%error, "it cannot be seen what operators made"),
+                (Err(error), true) => debug!(%error, "it still cannot be seen what operators made"),
+                (Ok(()), true) => info!("it is seen again what operators made"),
+                (Ok(()), false) => {}
+            }
+            failing = looked.is_err();
+            let known = self.in_force.now().is_whole();
+            let pause = if known {
+                self.every
+            } else {
+                self.every.min(IMPATIENT)
+            };
+            tokio::select! {
+                () = store.told_of_change() => {}
+                () = self.in_force.asked_to_look() => {}
+                () = time::sleep(pause) => {}
+            }
+        }
+    }
+
+    /// Looks once whether there is something new.
+    ///
+    /// # Errors
+    /// What the store says; what was in force stays so.
+    pub async fn look(&mut self, store: &dyn Register) -> Result<(), StoreError> {
+        let version = store.catalog_version().await?;
+        let before = self.in_force.now();
+        let forgets = self.forget_at.is_some_and(|at| at < Moment::now());
+        if before.version() == Some(version.as_str()) && !forgets {
+            return Ok(());
+        }
+        let stored = store.stored_catalog().await?;
+        self.forget_at = self.next_to_forget(&stored);
+        let (file, rules) = (Arc::clone(&self.file), self.rules.clone());
+        // A large catalogue takes a while, in which this thread has other work.
+        let understood = spawn_blocking(move || {
+            let catalog = file.with(&stored, &BTreeSet::new(), &rules);
+            (catalog, stored)
+        });
+        let understood = understood.await;
+        let understood = understood.map_err(|error| StoreError::Bug(error.to_string()));
+        let (catalog, stored) = understood?;
+        for ((table, name), problem) in catalog.problems() {
+            let table = table.name();
+            warn!(
+                table,
+                name, problem, "what an operator made cannot be used here"
+            );
+        }
+        if before.version() != catalog.version() && !stored.version.is_empty() {
+            let (version, entries) = (&stored.version, stored.entries.len());
+            info!(version, entries, "what operators made is in force");
+        }
+        self.in_force.put(catalog);
+        Ok(())
+    }
+
+    fn next_to_forget(&self, stored: &StoredCatalog) -> Option<Moment> {
+        let ends = stored
+            .retired
+            .iter()
+            .map(|((table, _), entry)| entry.since.after(retired_life(*table, &self.rules)));
+        ends.filter(|end| *end >= Moment::now()).min()
+    }
+}

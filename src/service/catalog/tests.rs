@@ -1,0 +1,87 @@
+//! What is read, and what is refused.
+
+use super::*;
+
+fn rules(longest_life: u64) -> Rules {
+    Rules {
+        longest_life,
+        numbering: Numbering::of(phonenumber::country::US),
+        server: Credentials::default(),
+        variables: Arc::new(|name: &str| name.ends_with("TOKEN").then(|| "s3cret".to_owned())),
+    }
+}
+
+fn read(text: &str) -> Result<Catalog, String> {
+    let draft = Draft::parse("test.toml", text);
+    let catalog = draft.and_then(|draft| Catalog::of_file("test.toml", &draft, &rules(3_600)));
+    catalog.map_err(|error| error.to_string())
+}
+
+#[test]
+fn the_shipped_catalogue_has_a_store_called_store() {
+    let shipped = include_str!("../../../config/catalog.toml");
+    let draft = Draft::parse("shipped", shipped).unwrap();
+    let catalog = Catalog::of_file("shipped", &draft, &rules(2_592_000)).unwrap();
+    assert!(catalog.get("store").is_some());
+    let group = &catalog.resources("DNIS").unwrap().group;
+    assert_eq!(group.numbers[0].text, "8003449999");
+}
+
+#[test]
+fn values_are_read_as_strings_however_they_are_written() {
+    let text = "[services.a]\n_type='builtin'\n_service='store'\n_ttl=60\n_x=true\n_y=''";
+    let catalog = read(text).unwrap();
+    let definition = catalog.get("a").unwrap();
+    assert_eq!(definition.ttl(), 60);
+    assert_eq!(definition.option("_x"), Some("true"));
+    assert_eq!(definition.option("_y"), None);
+}
+
+#[test]
+fn what_cannot_be_read_names_the_file_and_the_place() {
+    let cases = [
+        ("[services.a", "line 1"),
+        (
+            "[services.a]\n_type=['x']",
+            "option _type: expected a string",
+        ),
+        ("[services.a]\n_type='x'", "service \"a\", option _type"),
+        ("[services.'a/b']\n_type='x'", "service \"a/b\""),
+        ("[servces.a]\n_type='x'", "servces"),
+        (
+            "[resources.a]\nnumbers=['1']",
+            "resource group \"a\", option _allocation_strategy",
+        ),
+        (
+            "[resources.a]\n_allocation_strategy='LOCAL'\nnumbers='1'",
+            "option numbers: expected a list",
+        ),
+        (
+            "[resources.a]\n_allocation_strategy='LOCAL'\nnumbers=['6504699999','+1 650 469 9999']",
+            "are one subscriber",
+        ),
+        (
+            "[resources.a]\n_allocation_strategy='LOCAL'\nnumbers=['1','2']\n\
+             [resources.b]\n_allocation_strategy='CLUSTER'\nnumbers=['2']",
+            "group \"b\", option numbers: \"2\" is in \"a\" as well",
+        ),
+        (
+            "[resources.a]\n_allocation_strategy='LOCAL'\nnumbers=['6504699999']\n\
+             _backup_resource='+1 650 469 9999'",
+            "option _backup_resource: \"+1 650 469 9999\" is one of the group's own",
+        ),
+        (
+            "[resources.a]\n_allocation_strategy='LOCAL'\nnumbers=['1']\n_strategy='x'",
+            "option _strategy: is unknown",
+        ),
+        (
+            "[services.a]\n_type='builtin'\n_service='store'\n_resource_group='x'",
+            "option _resource_group: is \"x\"",
+        ),
+    ];
+    for (text, expected) in cases {
+        let message = read(text).unwrap_err();
+        assert!(message.starts_with("test.toml: "), "{message}");
+        assert!(message.contains(expected), "{message}");
+    }
+}

@@ -1,0 +1,177 @@
+//! Options as they are written down: text, or a list of texts, whatever the format they come in.
+
+use std::{collections::BTreeMap, fmt};
+
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{SeqAccess, Visitor},
+};
+
+/// What stands in place of a value that is not told. Sent back, it stands for the value there is.
+pub const HIDDEN: &str = "********";
+
+/// The options of a configured service or resource group, by name.
+pub type Options = BTreeMap<String, OptionValue>;
+
+/// The value of an option. Numbers and booleans are the text that they are written as.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum OptionValue {
+    /// One text.
+    Text(String),
+    /// Several, as the numbers of a group.
+    List(Vec<String>),
+}
+
+impl OptionValue {
+    /// The text, if it is one.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::List(_) => None,
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.text().is_some_and(str::is_empty)
+    }
+}
+
+/// The options without those that are as good as absent.
+pub(super) fn without_empty(mut options: Options) -> Options {
+    options.retain(|_, value| !value.is_empty());
+    options
+}
+
+/// Whether the value of an option is told to nobody.
+fn is_secret(option: &str) -> bool {
+    option == "password" || option.starts_with("_header.")
+}
+
+/// The options as they are told.
+pub(super) fn hidden(options: &Options) -> Options {
+    let told = options.iter().map(|(name, value)| {
+        let value = if is_secret(name) && !value.is_empty() {
+            OptionValue::Text(HIDDEN.to_owned())
+        } else {
+            value.clone()
+        };
+        (name.clone(), value)
+    });
+    told.collect()
+}
+
+/// Options as they were sent, with what was hidden in them taken from what there `is`.
+///
+/// # Errors
+/// The option that is hidden and of which nothing is known.
+pub(super) fn revealed(mut sent: Options, is: Option<&Options>) -> Result<Options, String> {
+    for (name, value) in &mut sent {
+        if is_secret(name) && value.text() == Some(HIDDEN) {
+            let known = is.and_then(|options| options.get(name));
+            value.clone_from(known.ok_or_else(|| name.clone())?);
+        }
+    }
+    Ok(sent)
+}
+
+impl<'de> Deserialize<'de> for OptionValue {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Written)
+    }
+}
+
+struct Written;
+
+impl<'de> Visitor<'de> for Written {
+    type Value = OptionValue;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string, or a list of strings")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<OptionValue, E> {
+        Ok(OptionValue::Text(text.to_owned()))
+    }
+
+    fn visit_bool<E>(self, flag: bool) -> Result<OptionValue, E> {
+        Ok(OptionValue::Text(flag.to_string()))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<OptionValue, E> {
+        Ok(OptionValue::Text(number.to_string()))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<OptionValue, E> {
+        Ok(OptionValue::Text(number.to_string()))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<OptionValue, E> {
+        Ok(OptionValue::Text(number.to_string()))
+    }
+
+    fn visit_unit<E>(self) -> Result<OptionValue, E> {
+        Ok(OptionValue::Text(String::new()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<OptionValue, A::Error> {
+        let mut texts = Vec::new();
+        while let Some(entry) = list.next_element::<Entry>()? {
+            texts.push(entry.0);
+        }
+        Ok(OptionValue::List(texts))
+    }
+}
+
+/// A text within a list.
+struct Entry(String);
+
+impl<'de> Deserialize<'de> for Entry {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match OptionValue::deserialize(deserializer)? {
+            OptionValue::Text(text) => Ok(Self(text)),
+            OptionValue::List(_) => Err(serde::de::Error::custom("a list within a list")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn json(text: &str) -> Result<Options, String> {
+        serde_json::from_str(text).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn values_are_texts_however_they_are_written() {
+        let toml: Options =
+            toml::from_str("a = 60\nb = true\nc = 'x'\nd = ['1', 2]\ne = 1.5").unwrap();
+        let same = json(r#"{"a":60,"b":true,"c":"x","d":["1",2],"e":1.5}"#).unwrap();
+        assert_eq!(toml, same);
+        assert_eq!(toml["a"], OptionValue::Text("60".to_owned()));
+        let list = ["1", "2"].map(str::to_owned).to_vec();
+        assert_eq!(toml["d"], OptionValue::List(list));
+        assert_eq!(
+            without_empty(json(r#"{"a":null,"b":""}"#).unwrap()),
+            Options::new()
+        );
+        for wrong in [r#"{"a":{}}"#, r#"{"a":[[]]}"#, r#"{"a":[{}]}"#] {
+            assert!(json(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_secret_is_hidden_and_may_be_sent_back_hidden() {
+        let options = json(r#"{"username":"u","password":"p","_header.X":"y","_type":"http"}"#);
+        let options = options.unwrap();
+        let told = hidden(&options);
+        assert_eq!(told["password"].text(), Some(HIDDEN));
+        assert_eq!(told["_header.X"].text(), Some(HIDDEN));
+        assert_eq!(told["username"].text(), Some("u"));
+        assert_eq!(revealed(told.clone(), Some(&options)), Ok(options.clone()));
+        assert_eq!(revealed(told, None), Err("_header.X".to_owned()));
+        assert_eq!(revealed(options.clone(), None), Ok(options));
+    }
+}

@@ -1,0 +1,99 @@
+//! What operators may look at beside what clients may: services by their end, and who holds which number.
+
+use async_trait::async_trait;
+
+use super::{BookingId, Moment, Pool, ServiceId, StoreError};
+
+/// A place in a list that is ordered by end, and then by name: what comes behind it is the next page.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// When the last one of the page before ends.
+    pub end: Moment,
+    /// Its name.
+    pub name: String,
+}
+
+/// A living service, in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedService {
+    /// Its id.
+    pub id: ServiceId,
+    /// Name of the configured service it was made from.
+    pub definition: String,
+    /// When it was made.
+    pub created: Moment,
+    /// When it ends.
+    pub end: Moment,
+    /// The `gms_user` header of the request that made it.
+    pub gms_user: Option<String>,
+}
+
+/// A booking, as an operator sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedBooking {
+    /// Its id.
+    pub id: BookingId,
+    /// The number.
+    pub number: String,
+    /// The service that it is held for.
+    pub service: ServiceId,
+    /// The subscriber who is expected to call.
+    pub caller: Option<String>,
+    /// Whether a code must be keyed in. The code itself is nobody's business.
+    pub has_code: bool,
+    /// When it runs out.
+    pub until: Moment,
+}
+
+/// A page of a list, and where the next one begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page<T> {
+    /// What is on it.
+    pub entries: Vec<T>,
+    /// `None` where this is the last one.
+    pub next: Option<Place>,
+}
+
+/// What operators may look at.
+#[async_trait]
+pub trait Overview: Send + Sync {
+    /// How many services live, about: one that is being made or has just ended may count or not.
+    async fn count_services(&self) -> Result<u64, StoreError>;
+
+    /// Living services in the order of their ends, those behind `after` or from the first on; `most` are
+    /// looked at, so a page may have fewer, for some may just have ended.
+    async fn services_by_end(
+        &self,
+        after: Option<&Place>,
+        most: usize,
+    ) -> Result<Page<ListedService>, StoreError>;
+
+    /// The numbers of the group, in figures.
+    async fn fill_of(&self, group: &str) -> Result<Pool, StoreError>;
+
+    /// Bookings of the group in the order in which they run out, as by [`Overview::services_by_end`].
+    async fn bookings_by_end(
+        &self,
+        group: &str,
+        after: Option<&Place>,
+        most: usize,
+    ) -> Result<Page<ListedBooking>, StoreError>;
+
+    /// Bookings of a number of the group, by its subscriber; `most` at most, oldest first.
+    async fn bookings_of_number(
+        &self,
+        group: &str,
+        subscriber: &str,
+        most: usize,
+    ) -> Result<Vec<ListedBooking>, StoreError>;
+
+    /// One booking of the group.
+    async fn booking(
+        &self,
+        group: &str,
+        id: &BookingId,
+    ) -> Result<Option<ListedBooking>, StoreError>;
+
+    /// Group and id of each booking that the service is noted to hold.
+    async fn bookings_for(&self, id: &ServiceId) -> Result<Vec<(String, BookingId)>, StoreError>;
+}

@@ -1,0 +1,242 @@
+//! Services by their end, and bookings, for operators.
+//!
+//! The list of services is a convenience: it is kept beside what it lists, in slots of its own, so it may
+//! name a service that is not there, which is then not told. What a crash leaves in it goes when its time
+//! has passed.
+
+use async_trait::async_trait;
+use redis::{Cmd, FromRedisValue, cmd};
+
+use super::{
+    RedisStore,
+    connection::typed,
+    keys::{self, Owned},
+    reply::replies,
+    scripts::{BEHIND, call},
+};
+use crate::store::{
+    BookingId, ListedBooking, ListedService, Moment, Overview, Page, Place, Pool, ServiceId,
+    StoreError,
+};
+
+/// How long after its end an entry is taken off the list: longer than clocks differ.
+const LISTED_AFTER_END: i64 = 10_000;
+
+/// What of a service stands in a list.
+type Told = (Option<String>, Option<i64>, Option<i64>, Option<String>);
+
+impl RedisStore {
+    /// The command that lists a service that is about to be made.
+    pub(super) fn list_service(&self, id: &ServiceId, end: Moment) -> Cmd {
+        let mut list = cmd("ZADD");
+        list.arg(self.keys.ends(id)).arg("NX");
+        list.arg(end.millis()).arg(id.as_str()).to_owned()
+    }
+
+    /// The command that moves a service in the list, if it is there.
+    pub(super) fn list_again(&self, id: &ServiceId, end: Moment) -> Cmd {
+        let mut list = cmd("ZADD");
+        list.arg(self.keys.ends(id)).arg("XX");
+        list.arg(end.millis()).arg(id.as_str()).to_owned()
+    }
+
+    /// The command that takes a service off the list.
+    pub(super) fn unlist_service(&self, id: &ServiceId) -> Cmd {
+        let mut unlist = cmd("ZREM");
+        unlist.arg(self.keys.ends(id)).arg(id.as_str()).to_owned()
+    }
+
+    /// Takes services off the list whose end has passed.
+    pub(super) async fn forget_ended(&self) -> Result<(), StoreError> {
+        let before = Moment::now().millis() - LISTED_AFTER_END;
+        let forget = |shard| {
+            let mut forget = cmd("ZREMRANGEBYSCORE");
+            forget.arg(self.keys.ends_shard(shard)).arg("-inf");
+            forget.arg(before).to_owned()
+        };
+        let all = (0..keys::SHARDS).map(forget).collect();
+        self.redis.at_once(all).await.map(drop)
+    }
+
+    /// Those of these bookings that are there.
+    async fn bookings(
+        &self,
+        group: &str,
+        ids: Vec<BookingId>,
+    ) -> Result<Vec<ListedBooking>, StoreError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let [_, _, booked, bookings, ..] = self.keys.group(group);
+        let mut texts = cmd("HMGET");
+        texts.arg(bookings);
+        let mut ends = Vec::with_capacity(ids.len() + 1);
+        for id in &ids {
+            texts.arg(id.as_str());
+            ends.push(cmd("ZSCORE").arg(&booked).arg(id.as_str()).to_owned());
+        }
+        let texts: Vec<Option<String>> = self.redis.query(&texts).await?;
+        let ends: Vec<Option<i64>> = self.each(ends).await?;
+        let all = ids.into_iter().zip(texts.into_iter().zip(ends));
+        let there = all.filter_map(|(id, (text, end))| listed_booking(id, &text?, end?));
+        Ok(there.collect())
+    }
+
+    /// The answers to questions that need no order.
+    pub(super) async fn each<T: FromRedisValue>(
+        &self,
+        questions: Vec<Cmd>,
+    ) -> Result<Vec<T>, StoreError> {
+        let answers = self.redis.at_once(questions).await?;
+        answers.into_iter().map(typed).collect()
+    }
+}
+
+#[async_trait]
+impl Overview for RedisStore {
+    async fn count_services(&self) -> Result<u64, StoreError> {
+        let now = Moment::now().millis();
+        let count = |shard| {
+            let mut count = cmd("ZCOUNT");
+            count.arg(self.keys.ends_shard(shard));
+            count.arg(now).arg("+inf").to_owned()
+        };
+        let counts = self.each::<u64>((0..keys::SHARDS).map(count).collect());
+        Ok(counts.await?.into_iter().sum())
+    }
+
+    async fn services_by_end(
+        &self,
+        after: Option<&Place>,
+        most: usize,
+    ) -> Result<Page<ListedService>, StoreError> {
+        let shards = (0..keys::SHARDS).map(|shard| {
+            let list = self.keys.ends_shard(shard);
+            behind(list, after, most)
+        });
+        let shards: Vec<Vec<(String, i64)>> = self.each(shards.collect()).await?;
+        let (places, next) = page(shards.into_iter().flatten().collect(), most);
+        let tell = |place: &Place| {
+            let id = ServiceId::from(place.name.clone());
+            let mut tell = cmd("HMGET");
+            tell.arg(self.keys.service(&id)).arg(keys::DEFINITION);
+            tell.arg(keys::CREATED).arg(keys::END).arg(keys::GMS_USER);
+            tell
+        };
+        let told: Vec<Told> = self.each(places.iter().map(tell).collect()).await?;
+        let listed = places.into_iter().zip(told);
+        let listed = listed.filter_map(|(place, (definition, created, end, gms_user))| {
+            Some(ListedService {
+                id: ServiceId::from(place.name),
+                definition: definition?,
+                created: Moment::from_millis(created?),
+                end: Moment::from_millis(end?),
+                gms_user,
+            })
+        });
+        let entries = listed.collect();
+        Ok(Page { entries, next })
+    }
+
+    async fn fill_of(&self, group: &str) -> Result<Pool, StoreError> {
+        let [free, numbers, ..] = self.keys.group(group);
+        let size = cmd("HLEN").arg(numbers).to_owned();
+        let free = cmd("ZCARD").arg(free).to_owned();
+        let [size, free] = replies(self.redis.at_once(vec![size, free]).await?)?;
+        Ok(Pool {
+            size: typed(size)?,
+            free: typed(free)?,
+        })
+    }
+
+    async fn bookings_by_end(
+        &self,
+        group: &str,
+        after: Option<&Place>,
+        most: usize,
+    ) -> Result<Page<ListedBooking>, StoreError> {
+        let [_, _, booked, ..] = self.keys.group(group);
+        let listed = self.redis.query(&behind(booked, after, most)).await?;
+        let (places, next) = page(listed, most);
+        let ids = places.into_iter().map(|place| place.name.into());
+        let entries = self.bookings(group, ids.collect()).await?;
+        Ok(Page { entries, next })
+    }
+
+    async fn bookings_of_number(
+        &self,
+        group: &str,
+        subscriber: &str,
+        most: usize,
+    ) -> Result<Vec<ListedBooking>, StoreError> {
+        let [_, _, _, _, index, ..] = self.keys.group(group);
+        let begins = ["[n\n", subscriber, "\n"].concat();
+        let mut ends = ["(n\n", subscriber, "\n"].concat().into_bytes();
+        ends.push(0xff);
+        let mut find = cmd("ZRANGEBYLEX");
+        find.arg(index).arg(begins).arg(ends);
+        find.arg("LIMIT").arg(0).arg(most);
+        let entries: Vec<String> = self.redis.query(&find).await?;
+        let ids = entries.iter().filter_map(|entry| entry.rsplit('\n').next());
+        let ids = ids.map(|id| id.to_owned().into()).collect();
+        self.bookings(group, ids).await
+    }
+
+    async fn booking(
+        &self,
+        group: &str,
+        id: &BookingId,
+    ) -> Result<Option<ListedBooking>, StoreError> {
+        let mut found = self.bookings(group, vec![id.clone()]).await?;
+        Ok(found.pop())
+    }
+
+    async fn bookings_for(&self, id: &ServiceId) -> Result<Vec<(String, BookingId)>, StoreError> {
+        let held = cmd("HKEYS").arg(self.keys.own(id)).to_owned();
+        let held: Vec<String> = self.redis.query(&held).await?;
+        let bookings = held.iter().filter_map(|field| match Owned::of(field) {
+            Some(Owned::Booking(group, booking)) => Some((group, booking)),
+            _ => None,
+        });
+        Ok(bookings.collect())
+    }
+}
+
+/// The command that tells what stands behind a place of `list`: one more than is asked for, to tell
+/// whether there is another page.
+fn behind(list: String, after: Option<&Place>, most: usize) -> Cmd {
+    let mut behind = call(&BEHIND, &[list]);
+    let now = Moment::now();
+    // What has ended is not told, wherever the page begins.
+    let (end, name) = after.map_or((now, ""), |place| (place.end.max(now), &place.name));
+    behind.arg(end.millis()).arg(name).arg(most + 1);
+    behind
+}
+
+/// The first of `listed`, in their order, and where the next page begins.
+fn page(listed: Vec<(String, i64)>, most: usize) -> (Vec<Place>, Option<Place>) {
+    let place = |(name, end)| Place {
+        end: Moment::from_millis(end),
+        name,
+    };
+    let mut places: Vec<Place> = listed.into_iter().map(place).collect();
+    places.sort();
+    let more = places.len() > most;
+    places.truncate(most);
+    let next = places.last().filter(|_| more).cloned();
+    (places, next)
+}
+
+fn listed_booking(id: BookingId, text: &str, end: i64) -> Option<ListedBooking> {
+    let mut parts = text.split('\n');
+    let (number, service) = (parts.next()?, parts.nth(1)?);
+    let (code, caller) = (parts.next()?, parts.next()?);
+    Some(ListedBooking {
+        id,
+        number: number.to_owned(),
+        service: ServiceId::from(service.to_owned()),
+        caller: Some(caller.to_owned()).filter(|caller| !caller.is_empty()),
+        has_code: !code.is_empty(),
+        until: Moment::from_millis(end),
+    })
+}

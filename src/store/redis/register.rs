@@ -1,0 +1,151 @@
+//! What operators made, the history of it, and who is up. All of it shares one slot, so that a change, its
+//! version and its history are one script.
+
+use async_trait::async_trait;
+use redis::{Cmd, FromRedisValue, Value, cmd};
+
+use super::{
+    RedisStore, millis,
+    scripts::{ANNOUNCE, CHANGE_CATALOG, STORED_CATALOG, call},
+};
+use crate::store::{
+    CatalogChange, CatalogChanged, Moment, PastEvent, Register, RetiredEntry, Step, StoreError,
+    StoredCatalog, StoredEntry, Table,
+    register::{REPLICA_FORGOTTEN_AFTER, REPLICA_LOST_AFTER},
+};
+
+/// Version, services, resource groups, and those that are retired; each a name and what it says.
+type All = (
+    String,
+    Vec<(String, String)>,
+    Vec<(String, String)>,
+    Vec<(String, String)>,
+);
+
+#[async_trait]
+impl Register for RedisStore {
+    async fn catalog_version(&self) -> Result<String, StoreError> {
+        let [version, ..] = self.keys.catalog();
+        let version: Option<String> = self.redis.query(cmd("GET").arg(version)).await?;
+        Ok(version.unwrap_or_default())
+    }
+
+    async fn stored_catalog(&self) -> Result<StoredCatalog, StoreError> {
+        let read = call(&STORED_CATALOG, &self.keys.catalog());
+        // It may be large: nothing small is to wait behind it.
+        let all = self.redis.query_apart(&read).await?;
+        let (version, services, resources, retired): All = all;
+        let mut all = StoredCatalog {
+            version,
+            ..StoredCatalog::default()
+        };
+        for (table, entries) in [(Table::Services, services), (Table::Resources, resources)] {
+            for (name, entry) in entries {
+                let (revision, text) = divided(&name, &entry)?;
+                all.entries
+                    .insert((table, name), StoredEntry { revision, text });
+            }
+        }
+        for (place, entry) in retired {
+            let named = place.split_once('/');
+            let named = named.and_then(|(table, name)| Some((Table::named(table)?, name)));
+            // One of a later version of this program is not for us.
+            let Some((table, name)) = named else { continue };
+            let (since, text) = divided(name, &entry)?;
+            let since = Moment::from_millis(since.parse().unwrap_or_default());
+            let retired = RetiredEntry { since, text };
+            all.retired.insert((table, name.to_owned()), retired);
+        }
+        Ok(all)
+    }
+
+    async fn change_catalog(&self, change: &CatalogChange) -> Result<CatalogChanged, StoreError> {
+        let [version, services, resources, retired] = self.keys.catalog();
+        let keys = [version, services, resources, retired, self.keys.history()];
+        let mut write = call(&CHANGE_CATALOG, &keys);
+        write.arg(&change.from).arg(&change.to);
+        write.arg(change.at.millis()).arg(self.keys.changes());
+        write.arg(change.history).arg(change.steps.len());
+        for step in &change.steps {
+            let (kind, (table, name), text) = match step {
+                Step::Put(entry, text) => ("put", entry, text.as_str()),
+                Step::Retire(entry) => ("retire", entry, ""),
+                Step::Forget(entry) => ("forget", entry, ""),
+            };
+            write.arg(kind).arg(table.name()).arg(name).arg(text);
+        }
+        write.arg(&change.events);
+        Ok(if self.redis.change(&write).await? {
+            CatalogChanged::Done
+        } else {
+            CatalogChanged::Superseded
+        })
+    }
+
+    async fn told_of_change(&self) {
+        self.changed.notified().await;
+    }
+
+    async fn note(&self, event: &str, most: usize) -> Result<(), StoreError> {
+        let mut add = cmd("XADD");
+        add.arg(self.keys.history()).arg("MAXLEN").arg("~");
+        add.arg(most).arg("*").arg("event").arg(event);
+        self.redis.change(&add).await
+    }
+
+    async fn history(
+        &self,
+        before: Option<&str>,
+        most: usize,
+    ) -> Result<Vec<PastEvent>, StoreError> {
+        let mut read = cmd("XREVRANGE");
+        read.arg(self.keys.history());
+        match before {
+            Some(place) => read.arg(format!("({place}")),
+            None => read.arg("+"),
+        };
+        read.arg("-").arg("COUNT").arg(most);
+        let events: Vec<(String, Value)> = self.redis.query(&read).await?;
+        let event = |(place, fields)| {
+            let fields = Vec::<String>::from_redis_value(fields).ok()?;
+            let text = fields.into_iter().nth(1)?;
+            Some(PastEvent { place, text })
+        };
+        Ok(events.into_iter().filter_map(event).collect())
+    }
+
+    async fn announce(&self, replica: &str, told: &str) -> Result<(), StoreError> {
+        let now = Moment::now().millis();
+        let forgotten = millis(REPLICA_FORGOTTEN_AFTER);
+        let before = now.saturating_sub(i64::try_from(forgotten).unwrap_or(i64::MAX));
+        let mut announce = call(&ANNOUNCE, &[self.keys.replicas()]);
+        announce.arg(replica).arg(told).arg(now).arg(before);
+        self.redis.query(announce.arg(forgotten)).await
+    }
+
+    async fn withdraw(&self, replica: &str) -> Result<(), StoreError> {
+        let mut withdraw: Cmd = cmd("HDEL");
+        withdraw.arg(self.keys.replicas()).arg(replica);
+        self.redis.query(&withdraw).await
+    }
+
+    async fn replicas(&self) -> Result<Vec<String>, StoreError> {
+        let all = cmd("HGETALL").arg(self.keys.replicas()).to_owned();
+        let mut all: Vec<(String, String)> = self.redis.query(&all).await?;
+        all.sort();
+        let now = Moment::now();
+        let told = all.into_iter().filter_map(|(_, entry)| {
+            let (seen, told) = entry.split_once('\n')?;
+            let seen = Moment::from_millis(seen.parse().ok()?);
+            (now.since(seen) < REPLICA_LOST_AFTER).then(|| told.to_owned())
+        });
+        Ok(told.collect())
+    }
+}
+
+/// What stands before the first line feed, and what stands behind it.
+fn divided(name: &str, entry: &str) -> Result<(String, String), StoreError> {
+    let parts = entry.split_once('\n');
+    let parts = parts.map(|(first, rest)| (first.to_owned(), rest.to_owned()));
+    parts.ok_or_else(|| StoreError::Corrupt(format!("the catalogue's entry {name:?}")))
+}

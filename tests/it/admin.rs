@@ -1,0 +1,16 @@
+//! The administration: what operators may do while the service runs.
+
+mod bookings;
+mod changing;
+mod credentials;
+mod desk;
+mod editors;
+mod groups;
+mod history;
+mod hostile;
+mod live;
+mod locks;
+mod replicas;
+mod sessions;
+mod store;
+mod transfer;

@@ -1,0 +1,103 @@
+//! Who holds which number.
+
+use reqwest::Method;
+
+use super::desk::{
+    administered, caller_of, create, create_with, deeds, exclusive, get, make, request, told,
+};
+use crate::support::{
+    Answer, TestApp,
+    bookings::{Booked, number},
+    encode, on_every_kind_of_store,
+};
+
+on_every_kind_of_store!(
+    who_holds_which_number_is_told_by_group_and_by_number,
+    a_number_is_given_back_by_hand,
+);
+
+async fn who_holds_which_number_is_told_by_group_and_by_number(app: TestApp) {
+    let app = administered(&app).await;
+    let numbers: Vec<String> = (0..8).map(number).collect();
+    let numbers: Vec<&str> = numbers.iter().map(String::as_str).collect();
+    make(&app, "groups/support", &exclusive(&numbers)).await;
+    make(&app, "services/call", &caller_of("support")).await;
+    let mut held = Vec::new();
+    for n in 0..7 {
+        let form = format!("_phone_number=650469000{n}&_provide_code=true");
+        held.push(Booked::of(&create_with(&app, "call", &form).await));
+    }
+    let mut found = Vec::new();
+    let mut path = "groups/support/bookings?limit=3".to_owned();
+    loop {
+        let page = told(&app, &path).await;
+        assert_eq!(
+            (page["size"].as_u64(), page["free"].as_u64()),
+            (Some(8), Some(1))
+        );
+        for booking in page["bookings"].as_array().unwrap() {
+            assert_eq!(booking["has_code"], true);
+            let text = |member: &str| booking[member].as_str().unwrap().to_owned();
+            found.push((text("number"), text("service"), text("caller")));
+        }
+        let Some(next) = page["next"].as_str() else {
+            break;
+        };
+        path = format!("groups/support/bookings?limit=3&after={}", encode(next));
+    }
+    found.sort();
+    let expected = held.iter().enumerate().map(|(n, one)| {
+        (
+            one.number.clone(),
+            one.id.clone(),
+            format!("+1650469000{n}"),
+        )
+    });
+    let mut expected: Vec<_> = expected.collect();
+    expected.sort();
+    assert_eq!(found, expected);
+    for code in held.iter().map(Booked::code) {
+        let page = get(&app, "groups/support/bookings").await;
+        assert!(!page.text().contains(&format!("\"{code}\"")));
+    }
+    // However it is written.
+    let number = format!("+1 {}", held[2].number);
+    let page = told(
+        &app,
+        &format!("groups/support/bookings?number={}", encode(&number)),
+    )
+    .await;
+    assert_eq!(page["bookings"].as_array().unwrap().len(), 1);
+    assert_eq!(page["bookings"][0]["service"], held[2].id.as_str());
+    let none = told(&app, "groups/support/bookings?number=1").await;
+    assert!(none["bookings"].as_array().unwrap().is_empty());
+    get(&app, "groups/none/bookings")
+        .await
+        .message_of("GroupNotFound", 404);
+    get(&app, "groups/none")
+        .await
+        .message_of("GroupNotFound", 404);
+}
+
+async fn a_number_is_given_back_by_hand(app: TestApp) {
+    let app = administered(&app).await;
+    make(&app, "groups/support", &exclusive(&["8005550001"])).await;
+    make(&app, "services/call", &caller_of("support")).await;
+    let held = Booked::of(&create(&app, "call").await);
+    create(&app, "call").await.message_of("NoAccessNumber", 503);
+    let page = told(&app, "groups/support/bookings").await;
+    let booking = page["bookings"][0]["booking"].as_str().unwrap();
+    let path = format!("groups/support/bookings/{booking}");
+    Answer::of(request(&app, Method::DELETE, &path))
+        .await
+        .assert_ok();
+    // It is free at once, the service lives on, and nothing of it is given back a second time.
+    let next = Booked::of(&create(&app, "call").await);
+    assert_eq!(next.number, held.number);
+    let ended = Answer::of(app.delete(&held.service())).await;
+    ended.assert_ok();
+    let again = Answer::of(request(&app, Method::DELETE, &path)).await;
+    again.message_of("BookingNotFound", 404);
+    create(&app, "call").await.message_of("NoAccessNumber", 503);
+    assert_eq!(deeds(&app).await[0], "release booking support/8005550001");
+}

@@ -1,0 +1,108 @@
+//! Names and values that are meant to do harm, wherever they can be put and told.
+
+use reqwest::Method;
+use serde_json::json;
+
+use super::desk::{administered, create, get, make, put, remove, request, store, told};
+use crate::support::{Answer, Bodies, TestApp, encode, on_every_kind_of_store};
+
+on_every_kind_of_store!(
+    hostile_names_and_values_come_back_as_they_are_and_nothing_else,
+    what_is_too_long_is_refused,
+);
+
+const HOSTILE: [&str; 10] = [
+    "<img src=x onerror=alert(1)>",
+    "\"'`;--",
+    "${PATH} {id} %7B %s",
+    "\u{202e}txt.exe",
+    "a]\n[services.evil]",
+    "sb1:{catalog}:version",
+    "}{",
+    "__proto__",
+    "\u{1f600}e\u{301}",
+    " spaces ",
+];
+
+async fn hostile_names_and_values_come_back_as_they_are_and_nothing_else(app: TestApp) {
+    let app = administered(&app).await;
+    for value in HOSTILE {
+        let mut options = store();
+        options["_note"] = json!(value);
+        options["username"] = json!("u");
+        options["password"] = json!(value);
+        let path = format!("services/{}", encode(value));
+        if value.contains('\n') {
+            let message = put(&app, &path, &options)
+                .await
+                .message_of("InvalidDefinition", 400);
+            assert!(message.contains("control"), "{message}");
+            continue;
+        }
+        let etag = make(&app, &path, &options).await;
+        let entry = told(&app, &path).await;
+        assert_eq!(entry["name"], value);
+        assert_eq!(entry["etag"], etag);
+        assert_eq!(entry["options"]["_note"], value);
+        create(&app, value).await.message_of("Unauthorized", 401);
+        let opened = app.post(&format!("/genesys/1/service/{}", encode(value)));
+        let answer = Answer::of(opened.basic_auth("u", Some(value))).await;
+        let id = answer.json()["_id"].as_str().unwrap().to_owned();
+        let live = told(&app, &format!("live/{id}")).await;
+        assert_eq!(live["service"], value);
+        let event = &told(&app, "history").await["events"][0];
+        assert_eq!(event["name"], value);
+        assert_eq!(event["after"]["_note"], value);
+    }
+    for value in HOSTILE {
+        let after = encode(value);
+        for path in [
+            "history?after=",
+            "live?after=",
+            "groups/DNIS/bookings?after=",
+        ] {
+            let answer = get(&app, &format!("{path}{after}")).await;
+            answer.message_of("InvalidParameter", 400);
+        }
+        let unknown = get(&app, &format!("live/{after}")).await;
+        unknown.message_of("ServiceNotFound", 404);
+        let unknown = get(&app, &format!("groups/{after}/bookings")).await;
+        unknown.message_of("GroupNotFound", 404);
+        let unknown = request(
+            &app,
+            Method::DELETE,
+            &format!("groups/DNIS/bookings/{after}"),
+        );
+        Answer::of(unknown).await.message_of("BookingNotFound", 404);
+        let stale = request(&app, Method::DELETE, "services/none").header("if-match", "\"x");
+        Answer::of(stale).await.message_of("ServiceNotFound", 404);
+        if !value.contains('\n') {
+            remove(&app, &format!("services/{after}")).await;
+        }
+    }
+    // Nothing but the file's is left.
+    let table = told(&app, "services").await;
+    let left = table["entries"].as_array().unwrap();
+    assert!(left.iter().all(|one| one["origin"] == "file"), "{left:?}");
+}
+
+async fn what_is_too_long_is_refused(app: TestApp) {
+    let app = administered(&app).await;
+    let name = "n".repeat(129);
+    let answer = put(&app, &format!("services/{name}"), &store()).await;
+    answer.message_of("InvalidDefinition", 400);
+    let mut options = store();
+    // A mebibyte is much for an option, and no reason to fail.
+    options["_note"] = json!("x".repeat(1024 * 1024));
+    make(&app, "services/long", &options).await;
+    assert_eq!(told(&app, "services/long").await["options"], options);
+    let event = &told(&app, "history").await["events"][0];
+    assert_eq!(event["after"]["_cut"].as_str().unwrap().len(), 16 * 1024);
+    options["_note"] = json!("x".repeat(5 * 1024 * 1024));
+    let answer = put(&app, "services/longer", &options).await;
+    let message = answer.message_of("TooLarge", 413);
+    assert!(message.contains("limits.form_bytes"), "{message}");
+    let deep = "[".repeat(100_000);
+    let deep = request(&app, Method::PUT, "services/deep").json_body(&format!("{{\"a\":{deep}"));
+    Answer::of(deep).await.message_of("UnreadableJson", 500);
+}
