@@ -33,7 +33,7 @@ ELSEWHERE = {
     "redis-password": "secret",
 }
 # In which value sets which words may stand in Secrets only.
-SECRET = {"cluster-tls": ["secret@", "Bearer 123", "one,two"], "autoscaling": ["secret@", "sesame"], "external-redis": ["quo"]}
+SECRET = {"cluster-tls": ["secret@", "Bearer 123", "one,two"], "autoscaling": ["secret@", "sesame", "operators-only"], "external-redis": ["quo"]}
 
 
 def render(values, kubernetes="1.30", api_versions=API_VERSIONS):
@@ -196,6 +196,7 @@ REFUSED = [
     ({"settings": {"server": {"listn": "0.0.0.0:80"}}}, "listn"),
     ({"settings": {"redis": {"url": "redis://redis"}}}, "url"),
     ({"settings": {"auth": {"password": "secret"}}}, "password"),
+    ({"settings": {"admin": {"password": "secret"}}}, "password"),
     ({"settings": {"server": {"workers": 1000}}}, "maximum"),
     ({"settings": {"server": {"workers": "two"}}}, "integer"),
     ({"replicaCount": 0}, "minimum"),

@@ -105,6 +105,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- $secrets := deepCopy .Values.secrets.extra }}
 {{- with .Values.secrets.authPassword }}{{ $_ := set $secrets "SWITCHBOARD__AUTH__PASSWORD" . }}{{ end }}
 {{- with .Values.secrets.apiKeys }}{{ $_ := set $secrets "SWITCHBOARD__AUTH__API_KEYS" (join "," .) }}{{ end }}
+{{- with .Values.secrets.adminPassword }}{{ $_ := set $secrets "SWITCHBOARD__ADMIN__PASSWORD" . }}{{ end }}
 {{- with .Values.secrets.sentinelPassword }}{{ $_ := set $secrets "SWITCHBOARD__REDIS__SENTINEL_PASSWORD" . }}{{ end }}
 {{- if and .Values.redis.url (not .Values.redis.passwordSecret.name) }}
 {{- $_ := set $secrets "SWITCHBOARD__REDIS__URL" .Values.redis.url }}
