@@ -15,7 +15,7 @@ use actix_web::{
 use ipnet::IpNet;
 use secrecy::SecretString;
 
-pub use self::error::ApiError;
+pub use self::{error::ApiError, openapi::Document};
 use crate::{
     service::Services,
     settings::{Cors, Groups, Limits, Settings},
@@ -30,6 +30,7 @@ mod cors;
 mod error;
 mod gate;
 mod health;
+mod openapi;
 mod path;
 mod reply;
 mod requests;
@@ -116,6 +117,7 @@ pub fn routes(config: &mut ServiceConfig, Exposure { groups, gated }: Exposure) 
     let health = [
         at("/livez").on(Method::GET, get().to(health::live)),
         at("/readyz").on(Method::GET, get().to(health::ready)),
+        at("/openapi.json").on(Method::GET, get().to(openapi::tell)),
     ];
     if groups.client {
         serve(config, client, gated);

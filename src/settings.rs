@@ -35,6 +35,9 @@ pub use self::{
 };
 use self::{environment::Environment, layers::Layers};
 
+/// Version of the program.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 const SHIPPED_CATALOG: &str = include_str!("../config/catalog.toml");
 
 /// All settings, checked: every value is within what `config/default.toml` allows for it.

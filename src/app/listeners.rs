@@ -8,14 +8,14 @@ use std::{
     time::Duration,
 };
 
-use actix_web::{App, HttpServer, dev::Server};
+use actix_web::{App, HttpServer, dev::Server, web::Data};
 use rustls::ServerConfig;
 #[cfg(target_os = "linux")]
 use socket2::SockRef;
 
 use super::{Backing, StartError};
 use crate::{
-    http::{self, Api, Exposure},
+    http::{self, Api, Document, Exposure},
     service::{Backends, Catalog, Numbering, Services},
     settings::{Groups, Limits, Settings},
     shutdown::Readiness,
@@ -72,13 +72,14 @@ impl Listener {
             groups: self.groups,
             gated: cors || keys || parts.catalog.has_locks(),
         };
+        let document = Data::new(Document::of(self.groups, &settings));
         let parts = parts.seen_by(self.groups);
         let server = &settings.server;
         let http = HttpServer::new(move || {
             let parts = parts.clone();
             // Each worker opens its own way to the store, on its own runtime.
             let api = move || parts.clone().api();
-            let app = App::new().data_factory(api);
+            let app = App::new().app_data(document.clone()).data_factory(api);
             app.configure(|config| http::routes(config, exposure))
         });
         let http = http
