@@ -12,8 +12,8 @@ PART = 'Content-Disposition: form-data; name="{}"{}\r\n\r\n{}\r\n'
 
 
 def make(address):
-    """A service that holds the string Key1 and the binary pic."""
-    parts = PART.format("Key1", "", "Value1"), PART.format("pic", '; filename="pic.txt"', "12345")
+    """A service that holds the string Key1 and the binary MyPic.png."""
+    parts = PART.format("Key1", "", "Value1"), PART.format("MyPic.png", '; filename="MyPic.png"', "12345")
     body = "".join(f"--b\r\n{part}" for part in parts) + "--b--\r\n"
     request = urllib.request.Request(
         f"http://{address}/genesys/1/service/store",

@@ -26,10 +26,10 @@ pub(super) fn id() -> Value {
     )
 }
 
-/// The name of a key, in the path.
-pub(super) fn key() -> Value {
+/// The name of a key, in the path, such as `example`.
+pub(super) fn key(example: &str) -> Value {
     let description = "The name of a key: any characters, 1 to 256 bytes; `/` is written `%2F`.";
-    place("key", description, "Key1")
+    place("key", description, example)
 }
 
 /// A header that may be sent.

@@ -93,7 +93,7 @@ fn read() -> Operation {
             "Where the key holds a binary, the message of the 404 names the path to read it.",
         )
         .of_callers()
-        .taking([id(), key()])
+        .taking([id(), key("Key1")])
         .answering(StatusCode::OK, response)
         .failing(&["ServiceNotFound", "KeyNotFound"])
 }
@@ -107,7 +107,7 @@ fn delete_key() -> Operation {
     )
     .described("That there is none is no error.")
     .of_callers()
-    .taking([id(), key()])
+    .taking([id(), key("Key1")])
     .answering(StatusCode::OK, text("The key holds nothing", "OK"))
     .failing(&["ServiceNotFound", "StoreFull"])
 }
@@ -124,7 +124,7 @@ fn binary(method: Method, name: &str, summary: &str) -> Operation {
         .of_callers()
         .taking([
             id(),
-            key(),
+            key("MyPic.png"),
             header(
                 "If-None-Match",
                 "Versions that the client has, as the `ETag` told them, or `*`.",
