@@ -1,6 +1,6 @@
 """Makes services for schemathesis to ask about, and tells their ids as its dictionaries.
 
-seed.py ADDRESS FOLDER
+seed.py ADDRESS FOLDER [KEY]
 """
 
 import json
@@ -18,7 +18,7 @@ def make(address):
     request = urllib.request.Request(
         f"http://{address}/genesys/1/service/store",
         body.encode(),
-        {"Content-Type": "multipart/form-data; boundary=b"},
+        {"Content-Type": "multipart/form-data; boundary=b"} | {"x-api-key": key for key in sys.argv[3:]},
     )
     with urllib.request.urlopen(request, timeout=20) as answer:
         return json.load(answer)["_id"]
