@@ -6,7 +6,7 @@
 //! for all bodies, and most answers are pairs of strings. That its paths and methods are those of the
 //! route list is tested (`tests/it/openapi.rs`), and that the service answers as it says, too.
 //!
-//! A group of routes is one file with one function `operations`; a new one is listed in [`Document::of`].
+//! A group of routes is one file with one function `operations`; a new one is listed in [`operations`].
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -21,7 +21,7 @@ use serde_json::{Map, Value, json};
 use self::{errors::Errors, operation::Operation};
 use super::{ApiError, binaries, reply, services as told};
 use crate::{
-    settings::{Groups, Settings, VERSION},
+    settings::{Groups, Limits, Settings, VERSION},
     store::stable_hash,
 };
 
@@ -39,9 +39,10 @@ the routing side find that data when a call arrives.
 Every error, from whichever layer, has one shape; `exception` is the sign of failure. Beside those that each \
 operation lists, `NotFound` (404) is the answer where there is no route, and `MethodNotAllowed` (405, with \
 `Allow`) where the route does not take the method. Answers may not be kept (`Cache-Control: no-cache, \
-no-store`), except this document. Headers that are not listed are ignored.";
+no-store`), except this document. The headers `traceparent` and `x-request-id` go along to backends; others that \
+are not listed are ignored.";
 
-/// Who may be kept from asking, once and for all.
+/// It may be kept, and is asked about before it is used.
 const REVALIDATE: HeaderValue = HeaderValue::from_static("no-cache");
 
 /// What a listener serves, in OpenAPI 3.1.
@@ -69,10 +70,7 @@ impl Document {
     /// What a listener with these groups of routes serves under `settings`.
     #[must_use]
     pub fn of(groups: Groups, settings: &Settings) -> Self {
-        let limits = &settings.limits;
-        let mut operations = services::operations(groups, limits);
-        operations.extend(storage::operations(groups, limits));
-        operations.extend(health::operations(groups));
+        let operations = operations(groups, &settings.limits);
         let errors = Errors::new(settings.api.unreadable_json_status);
         let security = security(!settings.auth.api_keys.is_empty());
         let document = json!({
@@ -104,6 +102,14 @@ impl Document {
             tag: HeaderValue::try_from(tag).unwrap_or(HeaderValue::from_static("\"\"")),
         }
     }
+}
+
+/// All that a listener with these groups serves.
+fn operations(groups: Groups, limits: &Limits) -> Vec<Operation> {
+    let mut operations = services::operations(groups, limits);
+    operations.extend(storage::operations(groups, limits));
+    operations.extend(health::operations(groups));
+    operations
 }
 
 fn paths(operations: Vec<Operation>, errors: &Errors, security: &Value) -> Value {
@@ -145,4 +151,31 @@ fn schemes() -> Value {
             "description": "The same under another name",
         },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn operations_name_rows_of_the_error_table_each_once() {
+        let errors = Errors::new(500);
+        let limits = Settings::defaults().unwrap().limits;
+        for (client, matching) in [(true, true), (true, false), (false, true)] {
+            let groups = Groups {
+                client,
+                matching,
+                admin: true,
+            };
+            for operation in operations(groups, &limits) {
+                let (path, named) = (operation.path, &operation.exceptions);
+                let unknown = named.iter().find(|name| errors.status(name).is_none());
+                assert_eq!(unknown, None, "{path}");
+                let once: BTreeSet<_> = named.iter().collect();
+                assert_eq!(once.len(), named.len(), "{path}: {named:?}");
+            }
+        }
+    }
 }

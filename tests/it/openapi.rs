@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::support::{Answer, TestApp, encode};
+use crate::support::{Answer, Bodies, TestApp, bookings, encode};
 
 mod errors;
 
@@ -69,39 +69,51 @@ fn resolve<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
         .unwrap_or_else(|| panic!("{reference} leads nowhere"))
 }
 
-/// The route list, off its source: the places without their patterns, the paths that nothing answers to left out.
-fn listed() -> Routes {
+/// The paths of the route list, off its source, and for each one that its route is found by.
+fn listed() -> Vec<(String, String)> {
     let source = include_str!("../../src/http.rs");
-    let mut listed = Routes::new();
-    for endpoint in source.split("at(\"").skip(1) {
-        let (path, rest) = endpoint.split_once("\")").unwrap();
-        let chain = rest.split("at(\"").next().unwrap();
-        let methods = chain.split(".on(Method::").skip(1);
-        let methods = methods.map(|method| method.split(',').next().unwrap().to_owned());
-        let methods: BTreeSet<String> = methods.collect();
-        let places = path
-            .split('{')
-            .enumerate()
-            .map(|(at, part)| match part.split_once('}') {
-                Some((place, rest)) if at > 0 => {
-                    format!("{{{}}}{rest}", place.split(':').next().unwrap())
-                }
-                _ => part.to_owned(),
-            });
-        if !methods.is_empty() {
-            let path: String = places.collect();
-            listed.entry(path).or_default().extend(methods);
+    let literals = source.split("(\"/").skip(1);
+    let literals = literals.map(|rest| rest.split('"').next().unwrap());
+    let paths = literals.map(|literal| {
+        let (mut path, mut found) = ("/".to_owned(), "/".to_owned());
+        for (at, part) in literal.split(['{', '}']).enumerate() {
+            if at % 2 == 0 {
+                path.push_str(part);
+                found.push_str(part);
+                continue;
+            }
+            let (place, pattern) = part.split_once(':').unwrap_or((part, ""));
+            path.push_str(&format!("{{{place}}}"));
+            found.push_str(if pattern.is_empty() { place } else { "a/b/c" });
         }
+        (path, found)
+    });
+    paths.collect()
+}
+
+/// The methods that the route at a path is for, as it says itself; `None` where there is no route.
+async fn allowed(app: &TestApp, path: &str) -> Option<BTreeSet<String>> {
+    let refused = Answer::of(app.request(Method::PATCH, path)).await;
+    if refused.status == StatusCode::NOT_FOUND {
+        refused.message_of("NotFound", 404);
+        return None;
     }
-    listed
+    refused.message_of("MethodNotAllowed", 405);
+    let allow = refused.header("allow").split(", ");
+    Some(allow.map(str::to_owned).collect())
 }
 
 #[tokio::test]
 async fn its_paths_and_methods_are_those_of_the_route_list() {
     let app = TestApp::on_memory().await;
-    let listed = listed();
-    assert!(listed.len() >= 10, "{listed:#?}");
-    assert_eq!(routes(&document(&app).await), listed);
+    let mut expected = Routes::new();
+    for (path, found) in listed() {
+        if let Some(methods) = allowed(&app, &found).await {
+            expected.entry(path).or_default().extend(methods);
+        }
+    }
+    assert!(expected.len() >= 10, "{expected:#?}");
+    assert_eq!(routes(&document(&app).await), expected);
 }
 
 #[tokio::test]
@@ -119,18 +131,9 @@ async fn a_listener_tells_what_it_serves_and_nothing_else() {
         let app = TestApp::on_memory().await;
         let app = app.sibling(&[("server.public", public), listening]).await;
         let told = routes(&document(&app).await);
-        for (path, methods) in &everything {
-            // Nothing that a template stands for may be answered by another route.
-            let path_asked = path.replace(['{', '}'], "");
-            let refused = Answer::of(app.request(reqwest::Method::PATCH, &path_asked)).await;
-            let Some(told) = told.get(path) else {
-                refused.message_of("NotFound", 404);
-                continue;
-            };
-            assert!(told.is_subset(methods), "{public}: {path}");
-            refused.message_of("MethodNotAllowed", 405);
-            let allow = refused.header("allow").split(", ").map(str::to_owned);
-            assert_eq!(*told, allow.collect::<BTreeSet<_>>(), "{public}: {path}");
+        for (path, found) in listed() {
+            let served = allowed(&app, &found).await;
+            assert_eq!(told.get(&path), served.as_ref(), "{public}: {path}");
         }
         let private = format!("http://{}/openapi.json", app.private_address.unwrap());
         let private = Answer::of(app.client.get(private)).await.json();
@@ -271,6 +274,50 @@ async fn what_is_asked_of_callers_and_what_is_limited_is_told_as_it_is_set() {
     let status = &keyed["components"]["examples"]["UnreadableJson"]["value"]["code"];
     assert_eq!(*status, 400);
     assert!(!keyed.to_string().contains("s3cret"));
+}
+
+#[tokio::test]
+async fn the_ranges_it_tells_are_those_that_are_kept() {
+    let app = TestApp::on_memory().await;
+    let app = bookings::serving(&app, &bookings::default_group("RANDOM", 9)).await;
+    let document = document(&app).await;
+    let service = app.create("a=1").await;
+    let call = "/genesys/1/service/request-interaction";
+    let in_body = "/requestBody/content/application~1json/schema/properties";
+    let mut checked = 0;
+    for (method, path) in [(Method::POST, call), (Method::PUT, &service)] {
+        let operation = method.as_str().to_lowercase();
+        let place = format!("/paths/~1genesys~11~1service~1{{service}}/{operation}{in_body}");
+        for (name, schema) in document.pointer(&place).unwrap().as_object().unwrap() {
+            let Some(low) = schema["minimum"].as_u64() else {
+                continue;
+            };
+            let high = schema["maximum"].as_u64().unwrap();
+            let told = format!("a whole number from {low} to {high} is allowed");
+            for (value, allowed) in [
+                (low, true),
+                (high, true),
+                (low - 1, false),
+                (high + 1, false),
+            ] {
+                let form = format!("{name}={value}&_provide_code=true");
+                let answer = Answer::of(app.request(method.clone(), path).form_body(&form)).await;
+                assert_eq!(
+                    answer.status == StatusCode::OK,
+                    allowed,
+                    "{form}: {}",
+                    answer.text()
+                );
+                assert!(
+                    allowed || answer.text().contains(&told),
+                    "{form}: {}",
+                    answer.text()
+                );
+            }
+            checked += 1;
+        }
+    }
+    assert_eq!(checked, 4);
 }
 
 #[tokio::test]

@@ -23,14 +23,9 @@ pub(super) const OF_BODIES: [&str; 4] = [
 ];
 
 /// Rows of a create, wherever it is; those of `match-interaction` alone where that is all there is.
-const OF_CREATES: [&str; 2] = ["ServiceNotFound", "TooManyRequests"];
+const OF_CREATES: [&str; 3] = ["ServiceNotFound", "TooManyRequests", "StoreFull"];
 const OF_MATCHES: [&str; 1] = ["NoMatch"];
-const OF_SERVICES: [&str; 4] = [
-    "NoAccessNumber",
-    "StoreFull",
-    "BackendUnreachable",
-    "BackendTimeout",
-];
+const OF_SERVICES: [&str; 3] = ["NoAccessNumber", "BackendUnreachable", "BackendTimeout"];
 
 const CREATE: &str = "What a create does and answers is told by the configured service that the path names. \
     A parameter that the service does not know is passed over, and one that the service is configured \
