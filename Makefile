@@ -1,19 +1,23 @@
 # The README's commands. `make test` is what CI runs.
 
-.PHONY: run test lint lint-deploy check-deploy docs bench tools-test tools-bench
+.PHONY: run test lint lint-deploy check-deploy api docs bench tools-test tools-bench
 
 run:
 	cargo run --release
 
-# Formatting, lints, docs and what is deployed with, then every test. Needs redis-server and promtool
-# (prometheus), and installs them.
-test: tools-test lint lint-deploy
+# Formatting, lints, docs, what is deployed with, and the service against its own description, all as errors,
+# then every test. Needs redis-server, promtool (prometheus) and python3, and installs them.
+test: tools-test lint lint-deploy api
 	cargo test --locked
 
 lint:
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
+
+# Whether the service answers as /openapi.json says: schemathesis, with all its checks, in a minute or so.
+api: tools-test
+	.ci/api
 
 # The table of settings in the README, from config/default.toml.
 docs:
@@ -32,7 +36,7 @@ bench: tools-bench
 	cargo bench --locked --bench service
 
 tools-test:
-	@.ci/install redis-server prometheus
+	@.ci/install redis-server prometheus python3
 
 tools-bench:
 	@.ci/install redis-server wrk webdis

@@ -22,7 +22,7 @@ use self::{
     admin::{bookings, catalog, entries, history, live},
     watch::Watch,
 };
-pub use self::{error::ApiError, watch::Watching};
+pub use self::{error::ApiError, openapi::Document, watch::Watching};
 use crate::{
     service::{Admin, InForce, Services},
     settings::{Cors, Groups, Limits, Settings},
@@ -38,6 +38,7 @@ mod error;
 mod gate;
 mod health;
 mod metrics;
+mod openapi;
 mod operators;
 mod path;
 mod reply;
@@ -164,6 +165,7 @@ pub fn routes(config: &mut ServiceConfig, exposure: &Exposure) {
         at("/readyz")
             .on(Method::GET, get().to(health::ready))
             .probe(),
+        at("/openapi.json").on(Method::GET, get().to(openapi::tell)),
     ];
     let telling = [at("/metrics").on(Method::GET, get().to(metrics::tell))];
     let groups = exposure.groups;

@@ -8,14 +8,14 @@ use std::{
     time::Duration,
 };
 
-use actix_web::{App, HttpServer, dev::Server};
+use actix_web::{App, HttpServer, dev::Server, web::Data};
 use rustls::ServerConfig;
 #[cfg(target_os = "linux")]
 use socket2::SockRef;
 
 use super::{Backing, StartError, door::Door};
 use crate::{
-    http::{self, Api, Exposure, Watching},
+    http::{self, Api, Document, Exposure, Watching},
     service::{Admin, Backends, Numbering, Office, Services},
     settings::{Groups, Limits, Settings},
     shutdown::Readiness,
@@ -83,13 +83,14 @@ impl Listener {
             catalog: parts.office.in_force.clone(),
             administered: settings.admin.credentials.password.is_some(),
         };
+        let document = Data::new(Document::of(self.groups, &settings));
         let (parts, groups) = (parts.clone(), self.groups);
         let server = &settings.server;
         let http = HttpServer::new(move || {
             let parts = parts.clone();
             // Each worker opens its own way to the store, on its own runtime.
             let api = move || parts.clone().api(groups);
-            let app = App::new().data_factory(api);
+            let app = App::new().app_data(document.clone()).data_factory(api);
             app.configure(|config| http::routes(config, &exposure))
         });
         let http = http

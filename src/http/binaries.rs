@@ -86,7 +86,7 @@ fn describe(
 }
 
 /// Whether the header lists `tag`, or `*`.
-fn names(request: &HttpRequest, header: &str, tag: &str) -> bool {
+pub(super) fn names(request: &HttpRequest, header: &str, tag: &str) -> bool {
     let values = request.headers().get_all(header);
     let mut tags = values
         .filter_map(|value| value.to_str().ok())

@@ -12,6 +12,7 @@ use actix_web::{
     },
 };
 use serde::Serialize;
+use serde_json::{Value, json};
 use thiserror::Error;
 use tracing::{debug, error};
 
@@ -20,6 +21,8 @@ use crate::{
     service::{AdminError, ServiceError},
     store::{StoreError, Table},
 };
+
+mod examples;
 
 /// Seconds after which a client may try again when the store is away.
 const RETRY_SECONDS: &str = "1";
@@ -145,6 +148,23 @@ struct Body<'a> {
 }
 
 impl ApiError {
+    /// The JSON Schema of the body of every error.
+    pub(super) fn schema() -> Value {
+        json!({
+            "description": "Why a request failed. A request that fails has changed nothing, or what it \
+                            changed is told.",
+            "type": "object",
+            "properties": {
+                "exception": {"type": "string", "description": "What went wrong, one word"},
+                "message": {"type": "string", "description": "What was wrong, and what is allowed"},
+                "code": {"type": "integer", "description": "The status of the answer"},
+                "phrase": {"type": "string", "description": "The status in words"},
+            },
+            "required": ["exception", "message", "code", "phrase"],
+            "additionalProperties": false,
+        })
+    }
+
     /// The table.
     fn row(&self) -> (&'static str, StatusCode) {
         match self {

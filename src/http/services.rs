@@ -2,6 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::{Api, ApiError, body, caller, path, reply, trail};
 use crate::{
@@ -104,6 +105,53 @@ struct ToldBinary<'a> {
     content_type: &'a str,
     file_name: Option<&'a str>,
     size: u64,
+}
+
+/// The JSON Schema of a service as it is told.
+pub(super) fn told_schema() -> Value {
+    let binary = json!({
+        "type": "object",
+        "properties": {
+            "name": {"type": "string", "description": "The key"},
+            "content_type": {"type": "string"},
+            "file_name": {"type": ["string", "null"]},
+            "size": {"type": "integer", "minimum": 0, "description": "Bytes"},
+        },
+        "required": ["name", "content_type", "file_name", "size"],
+        "additionalProperties": false,
+    });
+    json!({
+        "description": "A service, without the values of its storage",
+        "type": "object",
+        "properties": {
+            "_id": {"type": "string"},
+            "_service": {
+                "type": "string",
+                "description": "Name of the configured service that it was made from",
+            },
+            "_created": {"type": "string", "format": "date-time"},
+            "_expiration_time": {
+                "type": "string",
+                "format": "date-time",
+                "description": "When it ends, with all that belongs to it",
+            },
+            "_ttl": {"type": "integer", "minimum": 0, "description": "Seconds until then"},
+            "_keys": {
+                "type": "array",
+                "items": {"type": "string"},
+                "description": "The keys that hold strings",
+            },
+            "_binaries": {
+                "type": "array",
+                "items": binary,
+                "description": "The keys that hold binaries",
+            },
+        },
+        "required": [
+            "_id", "_service", "_created", "_expiration_time", "_ttl", "_keys", "_binaries",
+        ],
+        "additionalProperties": false,
+    })
 }
 
 impl<'a> Told<'a> {

@@ -45,7 +45,7 @@ const TOO_LARGE: (&str, u16) = ("TooLarge", 413);
 const UNSUPPORTED: (&str, u16) = ("UnsupportedMediaType", 415);
 const RANGE: (&str, u16) = ("RangeNotSatisfiable", 416);
 
-const TABLE: [Row; 29] = [
+const TABLE: [Row; 30] = [
     row(UNREADABLE_JSON, "Could not read JSON: ", |app, _| {
         app.post(STORE).json_body("{")
     }),
@@ -85,6 +85,10 @@ const TABLE: [Row; 29] = [
         );
         app.post(STORE)
             .multipart_body(Multipart::new().part(&nested, b"--x--\r\n"))
+    }),
+    row(INVALID_BODY, "control characters", |app, _| {
+        let bell = Multipart::new().text("a\u{7}b", "1");
+        app.post(STORE).multipart_body(bell)
     }),
     row(INVALID_PARAMETER, "_ttl", |app, _| {
         app.post(STORE).form_body("_ttl=0")

@@ -37,6 +37,7 @@ mod lives;
 mod malformed;
 mod matching;
 mod model;
+mod openapi;
 mod outages;
 mod program;
 mod properties;

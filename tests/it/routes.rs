@@ -25,7 +25,7 @@ async fn no_route_is_found_outside_of_the_list(app: TestApp) {
 }
 
 /// Which methods each path answers to.
-const ROUTES: [(&str, &[&str]); 9] = [
+const ROUTES: [(&str, &[&str]); 10] = [
     ("{service}", &["DELETE", "GET", "POST", "PUT"]),
     ("{cs}", &["PUT"]),
     ("{service}/storage", &["DELETE", "GET", "POST"]),
@@ -34,6 +34,7 @@ const ROUTES: [(&str, &[&str]); 9] = [
     ("{service}/update", &["GET", "POST"]),
     ("/genesys/1/admin/node/status", &["GET"]),
     ("/livez", &["GET"]),
+    ("/openapi.json", &["GET"]),
     ("/readyz", &["GET"]),
 ];
 

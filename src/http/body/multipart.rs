@@ -1,6 +1,6 @@
 //! `multipart/form-data`: strings, and files that are streamed on as they arrive.
 
-use actix_multipart::{Field, Multipart};
+use actix_multipart::{Field, Multipart, MultipartError};
 use actix_web::HttpRequest;
 use futures_util::{StreamExt, future::ready, stream};
 
@@ -16,6 +16,10 @@ use crate::{
 
 /// What a file is where its part does not say.
 const UNKNOWN_TYPE: &str = "application/octet-stream";
+
+/// What is said of a part whose head is no head. It is parsed as those of HTTP are.
+const MALFORMED_HEAD: &str = "the head of a part is malformed; names of keys and files can have no control \
+                              characters there, a JSON or form body takes any";
 
 /// Takes all parts in.
 ///
@@ -37,7 +41,10 @@ pub(super) async fn read(
     let label = label.and_then(|label| label.to_str().ok());
     let default = Charset::label(label.unwrap_or_default()).known()?;
     while let Some(part) = parts.next().await {
-        let part = part.map_err(|error| fault.explain(&error))?;
+        let part = part.map_err(|error| match error {
+            MultipartError::Parse(_) => fault.explain(&MALFORMED_HEAD),
+            error => fault.explain(&error),
+        })?;
         intake.count()?;
         let name = part.name().unwrap_or_default().to_owned();
         let entry = if is_file(&part) && name.starts_with('_') {

@@ -1,0 +1,105 @@
+//! One error of each row of the table, as it comes in practice: for whoever describes the table.
+
+use super::ApiError;
+
+const ID: &str = "39a98e24-b03b-4191-b756-1efe8f3b16b8";
+
+impl ApiError {
+    /// Every row once; JSON that cannot be read has this status.
+    pub(in crate::http) fn examples(unreadable_json_status: u16) -> Vec<Self> {
+        let no_service = format!("there is no service {ID:?}; it may have ended");
+        let no_key = format!("service {ID} holds no key \"Key9\"");
+        let no_request =
+            "a service made from \"store\" knows no request \"ixn/chat\", only \"update\"";
+        let no_match =
+            "no service waits for a call to +18003449999 with this code and from this number";
+        vec![
+            Self::UnreadableJson {
+                reason: "EOF while parsing an object at line 1 column 1".to_owned(),
+                status: unreadable_json_status,
+            },
+            Self::InvalidBody("the text is not valid UTF-8".to_owned()),
+            Self::InvalidParameter(
+                "_ttl is \"0\"; a whole number from 1 to 2592000 is allowed".to_owned(),
+            ),
+            Self::Unauthorized("an API key is missing: expected the header x-api-key or apikey"),
+            Self::Forbidden("the administration takes no requests from pages of other sites"),
+            Self::InvalidDefinition(
+                "service \"cart\": option `_ttl` is \"0\"; expected a whole number from 1 to 2592000"
+                    .to_owned(),
+            ),
+            Self::ReadOnly(
+                "service \"store\" is defined by the catalogue file; it cannot be changed here"
+                    .to_owned(),
+            ),
+            Self::PreconditionFailed(
+                "service \"cart\" has been changed since; read it again".to_owned(),
+            ),
+            Self::PreconditionRequired(
+                "service \"cart\" is there: send its ETag in If-Match to replace it".to_owned(),
+            ),
+            Self::GroupNotFound("there is no resource group \"support\"".to_owned()),
+            Self::BookingNotFound(
+                "there is no booking \"b1\" in resource group \"DNIS\"; it may have been given back"
+                    .to_owned(),
+            ),
+            Self::ServiceNotFound(no_service),
+            Self::KeyNotFound(no_key),
+            Self::RequestNotFound(no_request.to_owned()),
+            Self::NoMatch(no_match.to_owned()),
+            Self::NoAccessNumber {
+                message: "all access numbers of resource group \"DNIS\" are taken".to_owned(),
+                retry_after: 30,
+            },
+            Self::NotFound("/genesys/2/service/store".to_owned()),
+            Self::MethodNotAllowed {
+                method: "PUT".to_owned(),
+                allow: "GET, POST, DELETE".to_owned(),
+            },
+            Self::TooLarge("more pairs than 1000 (limits.pairs)".to_owned()),
+            Self::UnsupportedMediaType(
+                "a body of type \"text/xml\" cannot be read, only multipart/form-data, \
+                 application/x-www-form-urlencoded and application/json"
+                    .to_owned(),
+            ),
+            Self::TooManyRequests {
+                message: "too many services were made from \"store\"; 10 are allowed in 60 seconds"
+                    .to_owned(),
+                retry_after: 42,
+            },
+            Self::RangeNotSatisfiable { size: 5 },
+            Self::BackendUnreachable("ORS request failed: cannot connect to ORS".to_owned()),
+            Self::BackendTimeout(
+                "ORS request failed: ORS did not answer within 10000 ms; whether it did what was \
+                 asked is not known"
+                    .to_owned(),
+            ),
+            Self::StoreUnavailable("the store is away; nothing was changed, try again"),
+            Self::StoreFull,
+            Self::Internal,
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The rows of the table, off its source.
+    fn rows() -> Vec<&'static str> {
+        let source = include_str!("../error.rs");
+        let table = source.split_once("fn row(").unwrap().1;
+        let table = table.split_once("\n}\n").unwrap().0;
+        let names = table.split("(\"").skip(1);
+        names.map(|name| name.split_once('"').unwrap().0).collect()
+    }
+
+    #[test]
+    fn every_row_of_the_table_has_one_example() {
+        let rows = rows();
+        assert!(rows.contains(&"KeyNotFound"), "{rows:?}");
+        let examples = ApiError::examples(500);
+        let examples: Vec<&str> = examples.iter().map(|error| error.row().0).collect();
+        assert_eq!(examples, rows);
+    }
+}

@@ -1,0 +1,113 @@
+//! One operation of the document, said in the terms of the code: its route, what it takes, what it
+//! answers, and which rows of the error table.
+
+use std::collections::BTreeMap;
+
+use actix_web::http::{Method, StatusCode};
+use serde_json::{Map, Value, json};
+
+use super::errors::Errors;
+
+/// What every route of clients may answer beside its own errors: a path that is no text, a store that is
+/// away, a fault of ours, and whatever is asked of callers.
+const OF_CALLERS: [&str; 4] = [
+    "InvalidParameter",
+    "Unauthorized",
+    "StoreUnavailable",
+    "Internal",
+];
+
+/// A method of a path.
+pub(super) struct Operation {
+    pub(super) path: &'static str,
+    pub(super) method: Method,
+    pub(super) exceptions: Vec<&'static str>,
+    fields: Map<String, Value>,
+    parameters: Vec<Value>,
+    responses: Map<String, Value>,
+    of_callers: bool,
+}
+
+impl Operation {
+    /// `path` as the route list has it, without the patterns of its places.
+    pub(super) fn new(
+        method: Method,
+        path: &'static str,
+        (tag, id): (&str, &str),
+        summary: &str,
+    ) -> Self {
+        let mut fields = Map::new();
+        fields.insert("operationId".to_owned(), json!(id));
+        fields.insert("summary".to_owned(), json!(summary));
+        fields.insert("tags".to_owned(), json!([tag]));
+        Self {
+            path,
+            method,
+            exceptions: Vec::new(),
+            fields,
+            parameters: Vec::new(),
+            responses: Map::new(),
+            of_callers: false,
+        }
+    }
+
+    /// What there is to say beyond the summary.
+    pub(super) fn described(mut self, description: &str) -> Self {
+        self.fields
+            .insert("description".to_owned(), json!(description));
+        self
+    }
+
+    /// A route that the gate stands before.
+    pub(super) fn of_callers(mut self) -> Self {
+        self.of_callers = true;
+        self.failing(&OF_CALLERS)
+    }
+
+    /// Takes these parameters.
+    pub(super) fn taking(mut self, parameters: impl IntoIterator<Item = Value>) -> Self {
+        self.parameters.extend(parameters);
+        self
+    }
+
+    /// Takes this body.
+    pub(super) fn reading(mut self, body: Value) -> Self {
+        self.fields.insert("requestBody".to_owned(), body);
+        self
+    }
+
+    /// Answers with this, a response object.
+    pub(super) fn answering(mut self, status: StatusCode, response: Value) -> Self {
+        self.responses.insert(status.as_str().to_owned(), response);
+        self
+    }
+
+    /// May fail with these rows of the error table.
+    pub(super) fn failing(mut self, exceptions: &[&'static str]) -> Self {
+        self.exceptions.extend(exceptions);
+        self
+    }
+
+    /// The operation object; `security` is what is asked of callers.
+    pub(super) fn object(self, errors: &Errors, security: &Value) -> Value {
+        let mut fields = self.fields;
+        let mut responses = self.responses;
+        let mut by_status: BTreeMap<u16, Vec<&'static str>> = BTreeMap::new();
+        for exception in self.exceptions {
+            if let Some(status) = errors.status(exception) {
+                by_status.entry(status).or_default().push(exception);
+            }
+        }
+        for (status, exceptions) in by_status {
+            responses.insert(status.to_string(), errors.response(&exceptions));
+        }
+        if !self.parameters.is_empty() {
+            fields.insert("parameters".to_owned(), json!(self.parameters));
+        }
+        if self.of_callers {
+            fields.insert("security".to_owned(), security.clone());
+        }
+        fields.insert("responses".to_owned(), Value::Object(responses));
+        Value::Object(fields)
+    }
+}

@@ -1,0 +1,210 @@
+//! The errors of the description, each held against the one that the service really answers.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use reqwest::header::HeaderName;
+use serde_json::Value;
+
+use super::{document, operations, resolve};
+use crate::support::{
+    Answer, Bodies, Multipart, TestApp, TestRedis,
+    backends::{Backend, Way, dead, ors},
+    bookings, random_prefix,
+};
+
+/// The id that the examples have.
+const ID: &str = "39a98e24-b03b-4191-b756-1efe8f3b16b8";
+const STORE: &str = "/genesys/1/service/store";
+
+#[tokio::test]
+async fn every_error_is_told_with_an_example_and_by_some_operation() {
+    let app = TestApp::on_memory().await;
+    let document = document(&app).await;
+    let rows = document["components"]["examples"].as_object().unwrap();
+    let responses = document["components"]["responses"].as_object().unwrap();
+    assert_eq!(
+        rows.keys().collect::<Vec<_>>(),
+        responses.keys().collect::<Vec<_>>()
+    );
+    let mut told = BTreeSet::new();
+    for (operation, said) in operations(&document) {
+        for (status, response) in said["responses"].as_object().unwrap() {
+            let response = resolve(&document, response);
+            let Some(examples) = response.pointer("/content/application~1json/examples") else {
+                continue;
+            };
+            let schema =
+                &response["content"]["application/json"]["schema"]["allOf"][1]["properties"];
+            let named = schema["exception"]["enum"].as_array().unwrap();
+            let examples = examples.as_object().unwrap();
+            assert_eq!(examples.len(), named.len(), "{operation} {status}");
+            for (name, example) in examples {
+                let example = &resolve(&document, example)["value"];
+                assert_eq!(example["exception"], name.as_str(), "{operation}");
+                assert_eq!(example["code"].to_string(), *status, "{operation} {name}");
+                assert!(named.iter().any(|one| one == name), "{operation} {name}");
+                told.insert(name.as_str());
+            }
+        }
+    }
+    let never: Vec<&String> = rows
+        .keys()
+        .filter(|row| !told.contains(row.as_str()))
+        .collect();
+    // Two are answers to what no operation is; the others are the administration's.
+    let expected = [
+        "BookingNotFound",
+        "Forbidden",
+        "GroupNotFound",
+        "InvalidDefinition",
+        "MethodNotAllowed",
+        "NotFound",
+        "PreconditionFailed",
+        "PreconditionRequired",
+        "ReadOnly",
+    ];
+    assert_eq!(never, expected);
+}
+
+/// Holds an answer against the example of its exception: the body, but for the id, and which headers
+/// there are beside those of all answers.
+fn compare(document: &Value, answer: &Answer, service: &str) {
+    let text = answer.text();
+    let name = answer.json()["exception"].as_str().unwrap().to_owned();
+    let example = &document["components"]["examples"][&name]["value"];
+    let id = service.rsplit('/').next().unwrap();
+    let same = if id.is_empty() {
+        text.to_owned()
+    } else {
+        text.replace(id, ID)
+    };
+    // A test does not wait as long.
+    let same = same.replace("within 300 ms", "within 10000 ms");
+    let same: Value = serde_json::from_str(&same).unwrap();
+    assert_eq!(same, *example);
+    assert_eq!(answer.status.as_u16(), example["code"], "{text}");
+    let headers = answer.headers.keys().map(HeaderName::as_str);
+    // Whoever is refused before its body was read has to come on another connection.
+    let common = [
+        "cache-control",
+        "connection",
+        "content-length",
+        "content-type",
+        "date",
+        "pragma",
+    ];
+    let headers: Vec<&str> = headers.filter(|name| !common.contains(name)).collect();
+    let told = document["components"]["responses"][&name]["headers"]
+        .as_object()
+        .unwrap();
+    assert_eq!(
+        headers,
+        told.keys().map(String::as_str).collect::<Vec<_>>(),
+        "{name}"
+    );
+    for (name, header) in told {
+        let value = answer.header(name);
+        match header["schema"]["type"].as_str() {
+            Some("integer") => drop(value.parse::<u64>().unwrap()),
+            _ => assert_eq!(header["example"], value, "{name}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_error_is_answered_as_its_example_has_it() {
+    let app = TestApp::on_memory().await;
+    let document = document(&app).await;
+    let service = app.create("Key1=Value1").await;
+    let storage = format!("{service}/storage");
+    let picture = Multipart::new().file("pic", "p.png", "image/png", b"12345");
+    let written = app.post(&storage).multipart_body(picture);
+    Answer::of(written).await.assert_empty();
+    let gone = format!("/genesys/1/service/{ID}");
+    let form = "application/x-www-form-urlencoded";
+    let binary = app.get(&format!("{storage}/binary/pic"));
+    let matched = "/genesys/1/service/match-interaction";
+    let mut seen = BTreeSet::new();
+    for request in [
+        app.post(STORE).json_body("{"),
+        app.post(STORE).body_of(form, b"a=%FF"),
+        app.post(STORE).form_body("_ttl=0"),
+        app.get(&gone),
+        app.get(&format!("{storage}/Key9")),
+        app.post(&format!("{service}/ixn/chat")),
+        app.post(matched).form_body("_access_number=8003449999"),
+        app.get("/genesys/2/service/store"),
+        app.put(&storage),
+        app.post(STORE).form_body(&"a&".repeat(1001)),
+        app.post(STORE).body_of("text/xml", b"<a/>"),
+        binary.header("range", "bytes=5-"),
+    ] {
+        let answer = Answer::of(request).await;
+        compare(&document, &answer, &service);
+        seen.insert(answer.json()["exception"].to_string());
+    }
+    assert_eq!(seen.len(), 12);
+}
+
+#[tokio::test]
+async fn an_error_that_settings_make_is_answered_as_its_example_has_it() {
+    let app = TestApp::on_memory().await;
+    let document = document(&app).await;
+    let keyed = app.sibling(&[("auth.api_keys", "k")]).await;
+    let limited = app.sibling(&[("throttle.creates_per_service", "10")]).await;
+    for _ in 0..10 {
+        limited.create("a=1").await;
+    }
+    let full = app.sibling(&[("memory.limit_mib", "1")]).await;
+    let long = format!("a={}", "x".repeat(600 * 1024));
+    full.create(&long).await;
+    let taken = bookings::serving(&app, &bookings::default_group("CLUSTER", 1)).await;
+    bookings::book(&taken, "").await;
+    for request in [
+        keyed.post(STORE),
+        limited.post(STORE),
+        full.post(STORE).form_body(&long),
+        taken.post("/genesys/1/service/request-interaction"),
+    ] {
+        compare(&document, &Answer::of(request).await, "");
+    }
+}
+
+#[tokio::test]
+async fn an_error_of_a_backend_is_answered_as_its_example_has_it() {
+    let app = TestApp::on_memory().await;
+    let document = document(&app).await;
+    let silent = Backend::new(|_| Way::Never).await;
+    let impatient = [("backend.answer_timeout_ms", "300")];
+    for backend in [dead().await, silent.url()] {
+        let app = crate::support::backends::serving(&app, &ors(&[&backend]), &impatient).await;
+        let answer = Answer::of(app.post("/genesys/1/service/chat")).await;
+        compare(&document, &answer, "");
+    }
+}
+
+#[tokio::test]
+async fn an_error_of_the_store_is_answered_as_its_example_has_it() {
+    let redis = Arc::new(TestRedis::own());
+    let app = TestApp::start(Some(redis.clone()), &random_prefix(), &[]).await;
+    let document = document(&app).await;
+    let service = app.create("Key1=Value1").await;
+    let keys = app.redis_keys("svc:*").await;
+    let mut connection = redis.connection().await;
+    let mut spoil = redis::cmd("HSET");
+    spoil.arg(&keys[0]).arg("_bin:pic").arg("gibberish");
+    spoil.query_async::<()>(&mut connection).await.unwrap();
+    let spoilt = app.get(&format!("{service}/storage/binary/pic"));
+    compare(&document, &Answer::of(spoilt).await, &service);
+    let shutdown = redis::cmd("SHUTDOWN").arg("NOSAVE").to_owned();
+    drop(shutdown.query_async::<()>(&mut connection).await);
+    // Once it is known to be away, nothing is sent that might arrive.
+    let away = crate::support::eventually("it is known to be away", async || {
+        let answer = Answer::of(app.post(STORE).form_body("a=1")).await;
+        answer
+            .text()
+            .contains("the store is away")
+            .then_some(answer)
+    });
+    compare(&document, &away.await, "");
+}
