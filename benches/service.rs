@@ -11,7 +11,7 @@
 //! cargo bench --bench service                  all parts
 //! cargo bench --bench service -- requests      this part only
 //! cargo bench --bench service -- sizes memory  these parts only, of: requests, sizes, beside, footprint,
-//!                                              hostile, bookings, backends,
+//!                                              hostile, overload, bookings, backends,
 //!                                              memory, telemetry
 //! SWITCHBOARD_BENCH_SECONDS=20 cargo bench --bench service
 //! ```
@@ -33,6 +33,8 @@
 //!
 //! **Hostile** is reading one key beside clients that do nothing, are slow, or send what is refused. They
 //! share the machine too.
+//!
+//! **Overload** is reading one key for far more clients than can be served, who ask again at once.
 //!
 //! **Footprint** is the memory that a small service takes in Redis, at 100,000 of them.
 //!
@@ -95,6 +97,8 @@ mod load;
 mod machine;
 #[path = "service/memory.rs"]
 mod memory;
+#[path = "service/overload.rs"]
+mod overload;
 #[path = "service/process.rs"]
 mod process;
 #[path = "service/requests.rs"]
@@ -122,12 +126,13 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 /// Rounds of everything that is measured.
 const ROUNDS: usize = 3;
 
-const PARTS: [&str; 9] = [
+const PARTS: [&str; 10] = [
     "requests",
     "sizes",
     "beside",
     "footprint",
     "hostile",
+    "overload",
     "bookings",
     "backends",
     "memory",
@@ -192,6 +197,9 @@ async fn run(parts: &BTreeSet<String>) -> Result<()> {
     }
     if wanted("hostile") {
         hostile::run(&setup).await?;
+    }
+    if wanted("overload") {
+        overload::run(&setup).await?;
     }
     if wanted("bookings") {
         bookings::run(&setup).await?;

@@ -1,4 +1,4 @@
-//! Load, made by `wrk`: one request, over and over, on 64 connections.
+//! Load, made by `wrk`: one request, over and over, on 64 connections where nothing else is said.
 
 use std::{
     fs,
@@ -11,6 +11,8 @@ use tokio::time::sleep;
 
 use crate::{Result, servers::FORM};
 
+/// As many take the service to its limit.
+pub(crate) const CONNECTIONS: usize = 64;
 /// How much longer than told `wrk` may run.
 const OVERTIME: Duration = Duration::from_secs(15);
 /// What the line of the script begins with.
@@ -64,10 +66,24 @@ impl Request {
     /// # Errors
     /// Where `wrk` cannot be run. Errors of requests are counted, see [`Load`].
     pub(crate) async fn load(&self, duration: Duration, directory: &Path) -> Result<Load> {
+        self.load_on(CONNECTIONS, duration, directory).await
+    }
+
+    /// The same on so many connections.
+    ///
+    /// # Errors
+    /// As [`Request::load`].
+    pub(crate) async fn load_on(
+        &self,
+        connections: usize,
+        duration: Duration,
+        directory: &Path,
+    ) -> Result<Load> {
         let script = directory.join("wrk.lua");
         fs::write(&script, self.script())?;
         let mut command = Command::new("wrk");
-        command.args(["-t1", "-c64", "--latency", "--timeout", "10s"]);
+        command.args(["-t1", "--latency", "--timeout", "10s"]);
+        command.arg(format!("-c{connections}"));
         command.arg(format!("-d{}s", duration.as_secs()));
         command.arg("-s").arg(script).arg(&self.url);
         command.stdin(Stdio::null()).stdout(Stdio::piped());

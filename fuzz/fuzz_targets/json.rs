@@ -1,0 +1,4 @@
+//! Bodies of JSON.
+#![no_main]
+
+switchboard_fuzz::target!(|service, data| service.write("application/json", data));

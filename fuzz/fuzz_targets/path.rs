@@ -1,0 +1,24 @@
+//! Paths and queries, with each method.
+#![no_main]
+
+const METHODS: [&str; 6] = ["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS"];
+
+switchboard_fuzz::target!(|service, data| {
+    let Some((first, path)) = data.split_first() else {
+        return;
+    };
+    let Ok(path) = std::str::from_utf8(path) else {
+        return;
+    };
+    if path.bytes().any(|byte| byte <= b' ' || byte == 127) {
+        return;
+    }
+    // `*` stands for the service.
+    let path = path.replacen('*', &service.path(), 1);
+    let method = METHODS[usize::from(*first) % METHODS.len()];
+    let answer = service.send(method, &path, &[], b"");
+    // Of an answer to HEAD there is only the status; /readyz and the like answer in text.
+    if answer.status >= 400 && method != "HEAD" && !path.contains("/admin/") {
+        switchboard_fuzz::refused(&answer);
+    }
+});
