@@ -12,9 +12,9 @@ use crate::{
     targets::{Ratios, Target},
 };
 
-/// Clients that ask again at once, whatever the answer: 64 times as many as take the service to its limit,
-/// and more than may wait for Redis.
-const CROWD: usize = 64 * CONNECTIONS;
+/// Clients that ask again at once, whatever the answer: as many as take the service to its limit, four
+/// times as many, and a crowd.
+const CLIENTS: [usize; 3] = [CONNECTIONS, 4 * CONNECTIONS, 64 * CONNECTIONS];
 /// How much of its most it should still do.
 const GOODPUT: Target = Target::AtLeast(0.8);
 /// Milliseconds within which an answer is due: `redis.answer_timeout_ms`.
@@ -35,41 +35,45 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
         among: None,
     };
     request.check(&service.client).await?;
-    let (mut most, mut crowded) = (Vec::new(), Vec::new());
+    let mut rounds = CLIENTS.map(|clients| (clients, Vec::new()));
     for _ in 0..ROUNDS {
-        for (connections, rounds) in [(CONNECTIONS, &mut most), (CROWD, &mut crowded)] {
-            let load = request.load_on(connections, setup.round, setup.directory());
+        for (clients, rounds) in &mut rounds {
+            let load = request.load_on(*clients, setup.round, setup.directory());
             rounds.push(load.await?);
         }
     }
-    let mut table = Table::new(1, &["", "good/s", "503/s", "p50 ms", "p99 ms"]);
-    for (name, rounds) in [("as many as it takes", &most), ("a crowd", &crowded)] {
+    let (mut table, mut ratios) = (
+        Table::new(1, &["", "good/s", "503/s", "p50 ms", "p99 ms"]),
+        Ratios::new(),
+    );
+    let most = of(&rounds[0].1, good);
+    for (clients, rounds) in &rounds {
         table.add(vec![
-            format!(
-                "{name}, {} clients",
-                if name == "a crowd" {
-                    CROWD
-                } else {
-                    CONNECTIONS
-                }
-            ),
+            format!("{clients} clients"),
             format!("{:.0}", of(rounds, good)),
             format!("{:.0}", of(rounds, |load| load.errors / load.seconds)),
             format!("{:.1}", of(rounds, |load| load.p50_ms)),
             format!("{:.1}", of(rounds, |load| load.p99_ms)),
         ]);
+        if *clients > CONNECTIONS {
+            let goodput = if *clients > 4 * CONNECTIONS {
+                Target::None
+            } else {
+                GOODPUT
+            };
+            let name = format!("{clients} clients / {CONNECTIONS}");
+            ratios.add(
+                &name,
+                "good answers",
+                of(rounds, good) / most,
+                goodput,
+                false,
+            );
+            let name = format!("{clients} clients, p99 / the deadline");
+            let late = of(rounds, |load| load.p99_ms) / DEADLINE;
+            ratios.add(&name, "time", late, Target::AtMost(1.0), false);
+        }
     }
-    let mut ratios = Ratios::new();
-    let kept = of(&crowded, good) / of(&most, good);
-    ratios.add("a crowd / the most", "good answers", kept, GOODPUT, false);
-    let late = of(&crowded, |load| load.p99_ms) / DEADLINE;
-    ratios.add(
-        "p99 / the deadline",
-        "time",
-        late,
-        Target::AtMost(1.0),
-        false,
-    );
     say(&format!(
         "\nOverload: reading one key; {ROUNDS} rounds by turns; medians. Whoever is refused asks again at once.\n{}\n{}",
         table.text(),
