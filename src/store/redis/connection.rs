@@ -2,8 +2,8 @@
 //!
 //! [`Connections`] belong to one worker. A command goes to the [`Node`] that has its key: over that
 //! node's lane, or, where the reply is big, over a connection from its pool. Where there is more than
-//! one node, or another one tomorrow, a *scout* looks twice a second, and at once when a server says
-//! that it is not the one to ask, who has which slots, and redraws the [`Map`].
+//! one node, or another one tomorrow, a *scout* looks twice a second, and at once when a server is away or
+//! says that it is not the one to ask, who has which slots, and redraws the [`Map`].
 //!
 //! A Cluster has no pipelines or transactions across slots. [`Connections::in_turn`] and
 //! [`Connections::at_once`] are one round trip where one server has all; in a Cluster they are one for
@@ -191,10 +191,18 @@ impl Connections {
 
     async fn value(&self, command: &Cmd, write: Write) -> Result<Value, StoreError> {
         let node = self.owner(command)?;
-        match node.lane.send(command, write).await? {
+        match self.heeded(node.lane.send(command, write).await)? {
             Ok(value) => Ok(value),
             Err(error) => self.elsewhere(command, write, error).await,
         }
+    }
+
+    /// Has the scout look at once where a server is away: another one may have its data by now.
+    fn heeded<T>(&self, sent: Result<T, StoreError>) -> Result<T, StoreError> {
+        if let Err(StoreError::Unavailable(_)) = &sent {
+            self.world.call.notify_one();
+        }
+        sent
     }
 
     /// Follows where a server that did nothing sends us, for no longer than a connect may take.

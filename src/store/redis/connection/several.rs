@@ -122,7 +122,7 @@ impl Connections {
         for command in commands {
             pipeline.add_command(command.clone());
         }
-        let replies = node.lane.send_all(&pipeline, write).await?;
+        let replies = self.heeded(node.lane.send_all(&pipeline, write).await)?;
         let replies = replies.map_err(|error| store_error(&error))?;
         if let Some(Err(error)) = replies.iter().find(|reply| reply.is_err())
             && Elsewhere::of(error).is_some()
