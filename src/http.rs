@@ -40,6 +40,7 @@ mod health;
 mod metrics;
 mod openapi;
 mod operators;
+mod pages;
 mod path;
 mod reply;
 mod requests;
@@ -182,6 +183,7 @@ pub fn routes(config: &mut ServiceConfig, exposure: &Exposure) {
     }
     if groups.admin && exposure.administered {
         serve_operators(config, admin, exposure);
+        serve_pages(config, exposure);
     }
     serve(config, health, exposure);
     serve(config, [Endpoint::nowhere()], exposure);
@@ -236,6 +238,20 @@ fn serve_operators<const N: usize>(
     for endpoint in endpoints {
         let watch = endpoint.watch(exposure);
         let gated = endpoint.resource().wrap(from_fn(gate::pass_operator));
+        watched(config, watch, gated);
+    }
+}
+
+/// Serves the pages of the administration.
+fn serve_pages(config: &mut ServiceConfig, exposure: &Exposure) {
+    for endpoint in pages::open_routes() {
+        let watch = endpoint.watch(exposure);
+        let gated = endpoint.resource().wrap(from_fn(pages::gate::pass_anybody));
+        watched(config, watch, gated);
+    }
+    for endpoint in pages::routes() {
+        let watch = endpoint.watch(exposure);
+        let gated = endpoint.resource().wrap(from_fn(pages::gate::pass));
         watched(config, watch, gated);
     }
 }

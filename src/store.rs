@@ -32,6 +32,7 @@ pub use self::{
     },
     session::{Ended, Running, Session, Sessions},
     tally::{Counted, Tally},
+    visits::Visits,
 };
 
 mod audit;
@@ -48,6 +49,7 @@ pub mod redis;
 mod register;
 mod session;
 mod tally;
+mod visits;
 
 /// A service about to be made, whole: what is not in here is not in the service.
 #[derive(Debug)]
@@ -155,9 +157,9 @@ pub struct Description {
 }
 
 /// A store with all that operators ask of it, too.
-pub trait WholeStore: Store + Register + Overview {}
+pub trait WholeStore: Store + Register + Overview + Visits {}
 
-impl<S: Store + Register + Overview> WholeStore for S {}
+impl<S: Store + Register + Overview + Visits> WholeStore for S {}
 
 /// The verbs this program needs of a store.
 ///

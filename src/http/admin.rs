@@ -37,7 +37,7 @@ pub(super) async fn node_status(api: web::Data<Api>) -> HttpResponse {
 }
 
 /// The administration; its routes are there only where it is.
-fn admin(api: &Api) -> Result<&Admin, ApiError> {
+pub(super) fn admin(api: &Api) -> Result<&Admin, ApiError> {
     api.admin.as_ref().ok_or_else(|| {
         tracing::error!("a route of the administration was served without one");
         ApiError::Internal

@@ -26,13 +26,22 @@ const SEC_FETCH_MODE: &str = "sec-fetch-mode";
 /// # Errors
 /// [`ApiError::Forbidden`], [`ApiError::Unauthorized`].
 pub(super) fn admit(api: &Api, request: &HttpRequest) -> Result<(), ApiError> {
-    if !is_of_this_site(request) {
-        return Err(ApiError::Forbidden(
-            "the administration takes no requests from pages of other sites",
-        ));
-    }
+    check_site(request)?;
     let admin = api.admin.as_ref().ok_or(ApiError::Internal)?;
     Ok(admin.admit(&caller::shown(request))?)
+}
+
+/// Lets a request pass that comes from no page of another site.
+///
+/// # Errors
+/// [`ApiError::Forbidden`].
+pub(super) fn check_site(request: &HttpRequest) -> Result<(), ApiError> {
+    if is_of_this_site(request) {
+        return Ok(());
+    }
+    Err(ApiError::Forbidden(
+        "the administration takes no requests from pages of other sites",
+    ))
 }
 
 /// Marks an answer as one for nobody but who asked, to be shown by no page and to run nothing.

@@ -14,8 +14,10 @@ pub use self::{
     entries::{Condition, Entry, Origin, Put},
     history::HistoryPage,
     live::LiveService,
+    pulse::Pulse,
     replicas::{Replica, say_goodbye},
     transfer::{Import, Imported},
+    visits::Visit,
 };
 use super::{
     Catalog, CatalogError, Draft, EntryError, InForce, Rules, ServiceError, Services, Shown,
@@ -31,8 +33,10 @@ mod change;
 mod entries;
 mod history;
 mod live;
+mod pulse;
 mod replicas;
 mod transfer;
+mod visits;
 
 /// What all workers know of it.
 pub struct Office {

@@ -110,7 +110,7 @@ async fn count(
 }
 
 /// Whom an address stands for: of IPv6, everybody has a whole network.
-fn network(address: IpAddr) -> String {
+pub(super) fn network(address: IpAddr) -> String {
     match address.to_canonical() {
         IpAddr::V4(address) => address.to_string(),
         IpAddr::V6(address) => {

@@ -46,6 +46,10 @@ pub struct Admin {
     pub credentials: Credentials,
     /// Events that the history keeps, about.
     pub history_entries: usize,
+    /// How long somebody who is signed in may do nothing.
+    pub idle: Duration,
+    /// How long anybody stays signed in.
+    pub visit: Duration,
 }
 
 /// `[cors]`
@@ -164,6 +168,8 @@ pub(super) fn admin(from: &Layers) -> Result<Admin, SettingsError> {
     Ok(Admin {
         credentials: credentials(from, "admin.username", "admin.password")?,
         history_entries: from.number("admin.history_entries", 100..=1_000_000)?,
+        idle: seconds(from, "admin.idle_seconds", 60..=86_400)?,
+        visit: seconds(from, "admin.visit_seconds", 300..=604_800)?,
     })
 }
 

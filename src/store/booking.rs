@@ -204,6 +204,14 @@ pub struct Pool {
     pub free: u64,
 }
 
+impl Pool {
+    /// Numbers of the group that are held.
+    #[must_use]
+    pub fn held(&self) -> u64 {
+        self.size.saturating_sub(self.free)
+    }
+}
+
 /// What became of a wish for a number.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Booked {

@@ -30,6 +30,7 @@ mod register;
 mod sessions;
 mod state;
 mod tallies;
+mod visits;
 
 /// A store in this process.
 pub struct MemoryStore {

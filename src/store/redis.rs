@@ -38,6 +38,7 @@ mod sessions;
 mod storage;
 mod survey;
 mod tallies;
+mod visits;
 
 /// How long what belongs to a service outlives it, for the clean-up to find.
 const OWN_OUTLIVES_BY: Duration = Duration::from_secs(3_600);

@@ -11,6 +11,8 @@ pub enum Tally {
     CreatesOf(String),
     /// Calls to this number for which nothing was found.
     FailedMatches(String),
+    /// Attempts of a client address, or a network of them, to sign in that failed.
+    FailedSignIns(String),
 }
 
 /// A count.

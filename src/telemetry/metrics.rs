@@ -11,9 +11,10 @@ pub use self::{
     counts::{Counter, Held, Level},
     process::{
         Attempt, CLEANUP_ACTIVE, CLEANUP_FAILURES, CLEANUP_SERVICES, LISTENED_TO, Spans, TELLING,
+        cleans_up, is_notified,
     },
-    requests::{GONE, Method, RouteCounts, download},
-    shared::{Shared, tell},
+    requests::{GONE, Method, RouteCounts, answered, download},
+    shared::{Shared, known, tell},
     store::{BYTES_IN, BYTES_OUT, LANES, LANES_LOST, PoolWatch, StoreCounts, watch_pool},
 };
 use crate::settings::VERSION;

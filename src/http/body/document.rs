@@ -1,10 +1,10 @@
-//! A body that is one text, of one type.
+//! A body that is one text, of one type; and the form of a page, which is read like one.
 
 use actix_web::{HttpRequest, web::Payload};
 
 use super::{
     charset::{Charset, Label},
-    declared_length, media,
+    declared_length, form, media,
     stream::{BodyStream, Limit},
     whole,
 };
@@ -14,8 +14,11 @@ use crate::http::{Api, ApiError};
 pub(in crate::http) const JSON: &str = "application/json";
 /// A TOML document.
 pub(in crate::http) const TOML: &str = "application/toml";
+/// A form of a page.
+const FORM: &str = "application/x-www-form-urlencoded";
 
-/// Reads the body as text; its type must be `wanted`, which no form of a web page can have.
+/// Reads the body as text; its type must be `wanted`. Those that change what operators made are none that
+/// a form of a web page can have.
 ///
 /// # Errors
 /// [`ApiError::UnsupportedMediaType`] for any other type, and for a body without one;
@@ -41,4 +44,24 @@ pub(in crate::http) async fn document(
     let text = charset.known()?.decode_document(&body);
     text.map(std::borrow::Cow::into_owned)
         .map_err(ApiError::InvalidBody)
+}
+
+/// Reads the fields of a form of one of our own pages, in their order.
+///
+/// # Errors
+/// As [`document`].
+pub(in crate::http) async fn fields(
+    api: &Api,
+    request: &HttpRequest,
+    payload: Payload,
+) -> Result<Vec<(String, String)>, ApiError> {
+    let text = document(api, request, payload, FORM).await?;
+    let most = api.limits.pairs;
+    let fields = form::pairs(text.as_bytes(), Charset::UTF_8, most);
+    let fields = fields.map_err(ApiError::InvalidBody)?;
+    if fields.len() > most {
+        let message = format!("the form has more than {most} fields (limits.pairs)");
+        return Err(ApiError::TooLarge(message));
+    }
+    Ok(fields)
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use futures_util::future::try_join_all;
+
 use super::{
     Admin, AdminError, Operator,
     history::{Action, Event},
@@ -15,7 +17,22 @@ impl Admin {
     /// [`AdminError::NoSuchEntry`]; what the store says.
     pub async fn fill(&self, group: &str) -> Result<Pool, AdminError> {
         self.check_group(group)?;
-        Ok(self.store.fill_of(group).await?)
+        let fill = self.store.fill_of(group).await?;
+        Ok(self.filled(group, fill))
+    }
+
+    /// The numbers of the configured groups, in figures, by name; of the first `most` groups.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn fills(&self, most: usize) -> Result<Vec<(String, Pool)>, AdminError> {
+        let known = self.office.in_force.now();
+        let groups = known.pools().groups().take(most);
+        let fills = groups.map(|group| async move {
+            let fill = self.store.fill_of(&group.name).await?;
+            Ok::<_, AdminError>((group.name.clone(), self.filled(&group.name, fill)))
+        });
+        try_join_all(fills).await
     }
 
     /// Bookings of a group, those that run out first before others; or those of one number, oldest first.
@@ -75,6 +92,19 @@ impl Admin {
             pool: None,
         };
         Ok(self.store.release(&found.service, &held).await?)
+    }
+
+    /// The store gets to know a group when a number of it is asked for; until then all are free.
+    fn filled(&self, group: &str, fill: Pool) -> Pool {
+        let known = self.office.in_force.now();
+        let numbers = known
+            .resources(group)
+            .map(|known| known.group.numbers.len());
+        let numbers = numbers.and_then(|numbers| u64::try_from(numbers).ok());
+        match (fill.size, numbers) {
+            (0, Some(size)) => Pool { size, free: size },
+            _ => fill,
+        }
     }
 
     /// A group that is configured, or was of late.

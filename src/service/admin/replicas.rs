@@ -7,7 +7,10 @@ use tokio::time::{self, timeout};
 use tracing::debug;
 use uuid::Uuid;
 
-use super::{Admin, AdminError};
+use super::{
+    Admin, AdminError,
+    pulse::{Finger, Pulse},
+};
 use crate::{
     service::InForce,
     settings::VERSION,
@@ -20,7 +23,7 @@ const SAID_EVERY: Duration = Duration::from_secs(5);
 const GONE_WITHIN: Duration = Duration::from_secs(1);
 
 /// A replica, as it is told.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Replica {
     /// Names the running process.
     pub id: String,
@@ -34,6 +37,9 @@ pub struct Replica {
     pub since: String,
     /// Which version of what operators made is in force there; absent while it is not known.
     pub catalog: Option<String>,
+    /// How it is doing.
+    #[serde(flatten)]
+    pub pulse: Pulse,
 }
 
 impl Replica {
@@ -47,15 +53,17 @@ impl Replica {
             private_address,
             since: Moment::now().to_string(),
             catalog: None,
+            pulse: Pulse::default(),
         }
     }
 
     /// Says that it is up for as long as it is polled: every few seconds, and when another catalogue is in
     /// force here.
     pub async fn say_so(mut self, store: &dyn Register, in_force: &InForce) {
-        let mut version = in_force.versions();
+        let (mut version, mut finger) = (in_force.versions(), Finger::new());
         loop {
             self.catalog.clone_from(&version.borrow_and_update());
+            self.pulse = finger.feel();
             let told = serde_json::to_string(&self).unwrap_or_default();
             if let Err(error) = store.announce(&self.id, &told).await {
                 debug!(%error, "other replicas do not know that this one is up");

@@ -17,6 +17,7 @@ use super::{
     register::Kept,
     sessions::Over,
     tallies::Tallies,
+    visits::Open,
 };
 
 /// One living service.
@@ -116,6 +117,7 @@ pub(super) struct State {
     /// Sessions of services that are over, for whoever ends them.
     pub(super) over: Vec<Over>,
     pub(super) tallies: Tallies,
+    pub(super) visits: Open,
     pub(super) kept: Kept,
     used: usize,
     max_bytes: usize,
@@ -132,6 +134,7 @@ impl State {
             books: HashMap::new(),
             over: Vec::new(),
             tallies: Tallies::default(),
+            visits: Open::default(),
             kept: Kept::default(),
             used: 0,
             max_bytes,

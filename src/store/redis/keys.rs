@@ -13,6 +13,7 @@
 //! | `{catalog}:version`, `:services`, `:resources`, `:retired` | string, hash | what operators made: its version; definitions and groups by name, each its revision and, behind a line feed, what it says; deleted ones by table and name, each since when and what it said | none |
 //! | `{catalog}:history` | stream | who changed what, when | none; about `admin.history` events |
 //! | `{catalog}:replicas` | hash | who is up: when it last said so and, behind a line feed, what is told of it | a minute |
+//! | `vis:{<name>}` | string | an operator who is signed in, and until when at most | `admin.idle_seconds` from the last request on |
 //! | `cleaner` | string | which replica cleans up after services | seconds |
 //!
 //! `{...}` is the Cluster hash tag: keys of one service share a slot, so one script may change them
@@ -97,6 +98,7 @@ impl Keys {
             Tally::CreatesFrom(address) => ("from", address),
             Tally::CreatesOf(definition) => ("of", definition),
             Tally::FailedMatches(number) => ("failed", number),
+            Tally::FailedSignIns(address) => ("sign-in", address),
         };
         [&self.prefix, "tly:{", kind, "/", of, "}"].concat()
     }
@@ -131,6 +133,10 @@ impl Keys {
     /// The shard that lists `id` by its end.
     pub(super) fn ends(&self, id: &ServiceId) -> String {
         self.ends_shard(stable_hash(id.as_str().as_bytes()) % SHARDS)
+    }
+
+    pub(super) fn visit(&self, name: &str) -> String {
+        [&self.prefix, "vis:{", &tag(name), "}"].concat()
     }
 
     pub(super) fn cleaner(&self) -> String {

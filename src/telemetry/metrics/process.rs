@@ -17,6 +17,18 @@ pub static LISTENED_TO: Level = Level::new();
 /// Those of them that do.
 pub static TELLING: Level = Level::new();
 
+/// Whether this replica cleans up after services.
+#[must_use]
+pub fn cleans_up() -> bool {
+    CLEANUP_ACTIVE.get() > 0
+}
+
+/// Whether every server of the store that is to tell this replica of services that end does.
+#[must_use]
+pub fn is_notified() -> bool {
+    TELLING.get() >= LISTENED_TO.get()
+}
+
 /// What became of an attempt to ask a backend.
 #[derive(Debug, Clone, Copy)]
 pub enum Attempt {

@@ -94,6 +94,23 @@ pub fn download() -> Held<'static> {
     DOWNLOADS.hold()
 }
 
+/// Requests answered, and those of them that were answered with a status of 500 or more; `None` where they
+/// are not counted.
+#[must_use]
+pub fn answered() -> Option<(u64, u64)> {
+    let mut counts = None;
+    SHARDS.each(|shard| {
+        let (answered, failed) = counts.get_or_insert((0, 0));
+        for statuses in shard.methods.iter().map(|method| &method.statuses) {
+            *answered += statuses.iter().map(Counter::get).sum::<u64>();
+            let named = STATUSES.iter().zip(statuses);
+            let failures = named.filter(|(status, _)| **status >= 500);
+            *failed += failures.map(|(_, counter)| counter.get()).sum::<u64>();
+        }
+    });
+    counts
+}
+
 fn place_of(status: u16) -> usize {
     let known = STATUSES.iter().position(|known| *known == status);
     known.unwrap_or(STATUSES.len())

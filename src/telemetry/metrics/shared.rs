@@ -30,14 +30,18 @@ pub fn tell(shared: Shared) {
     *KNOWN.lock().unwrap_or_else(PoisonError::into_inner) = shared;
 }
 
+/// What is told.
+#[must_use]
+pub fn known() -> Shared {
+    KNOWN.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
 pub(super) fn write(text: &mut Text) {
-    let known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
     let Shared {
         services,
         lag,
         groups,
-    } = known.clone();
-    drop(known);
+    } = known();
     if let Some(services) = services {
         let help = "Services that live. Only from the replica that cleans up.";
         text.gauge("services_alive", help).value(services);

@@ -1,0 +1,173 @@
+//! The pages of the administration: what the admin API can do, for people.
+//!
+//! They are rendered here, from templates that are compiled in, and work without script but for what is
+//! live. [`routes`] is the whole list; one file for each page. Everything but the sign-in and the assets
+//! stands behind [`gate::pass`]. A form shows the token of its visit ([`form::Form`]), so that no page of
+//! another site can send it. Whatever is shown was written by strangers: templates escape it, and the
+//! `Content-Security-Policy` lets nothing run that is not an asset of ours.
+
+use std::fmt;
+
+use actix_web::{
+    HttpResponse, ResponseError,
+    body::BoxBody,
+    http::{
+        Method, StatusCode,
+        header::{ALLOW, CONTENT_TYPE, LOCATION, RETRY_AFTER},
+    },
+    web::{get, post},
+};
+use askama::Template;
+
+use super::{ApiError, Endpoint, at, reply};
+use crate::settings::VERSION;
+
+mod assets;
+mod form;
+pub(super) mod gate;
+mod overview;
+mod sign_in;
+
+use self::gate::Visitor;
+
+/// Where the pages are; no cookie of ours goes anywhere else.
+const HOME: &str = "/genesys/1/admin/ui";
+
+/// The menu: section, the path behind [`HOME`], and name.
+const MENU: &[(&str, &str, &str)] = &[("overview", "", "Overview")];
+
+/// What anybody may see.
+pub(super) fn open_routes() -> [Endpoint; 4] {
+    [
+        at("/genesys/1/admin").on(Method::GET, get().to(home)),
+        at("/genesys/1/admin/").on(Method::GET, get().to(home)),
+        at("/genesys/1/admin/ui/sign-in")
+            .on(Method::GET, get().to(sign_in::ask))
+            .on(Method::POST, post().to(sign_in::begin)),
+        at("/genesys/1/admin/ui/assets/{name}").on(Method::GET, get().to(assets::tell)),
+    ]
+}
+
+/// What is for those who are signed in.
+pub(super) fn routes() -> [Endpoint; 3] {
+    [
+        at("/genesys/1/admin/ui").on(Method::GET, get().to(overview::show)),
+        at("/genesys/1/admin/ui/live-overview").on(Method::GET, get().to(overview::stream)),
+        at("/genesys/1/admin/ui/sign-out").on(Method::POST, post().to(sign_in::end)),
+    ]
+}
+
+/// What is around every page.
+struct Frame {
+    title: String,
+    /// The page's place in the menu.
+    section: &'static str,
+    version: &'static str,
+    /// Who is signed in, and what forms show; nobody on the way in.
+    operator: Option<String>,
+    form_token: String,
+}
+
+impl Frame {
+    fn of(visitor: &Visitor, section: &'static str, title: impl Into<String>) -> Self {
+        Self {
+            title: title.into(),
+            section,
+            version: VERSION,
+            operator: Some(visitor.operator.clone()),
+            form_token: visitor.form_token.clone(),
+        }
+    }
+
+    /// For who is not signed in.
+    fn outside(title: &str) -> Self {
+        Self {
+            title: title.to_owned(),
+            section: "",
+            version: VERSION,
+            operator: None,
+            form_token: String::new(),
+        }
+    }
+}
+
+/// What a handler of a page gives.
+type Page = Result<HttpResponse, PageError>;
+
+/// What is shown in place of a page.
+#[derive(Debug)]
+pub(super) struct PageError(ApiError);
+
+impl<E: Into<ApiError>> From<E> for PageError {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+impl fmt::Display for PageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[derive(Template)]
+#[template(path = "error.html")]
+struct ErrorPage {
+    frame: Frame,
+    status: StatusCode,
+    message: String,
+}
+
+impl ResponseError for PageError {
+    fn status_code(&self) -> StatusCode {
+        self.0.status_code()
+    }
+
+    fn error_response(&self) -> HttpResponse<BoxBody> {
+        let status = self.status_code();
+        let page = ErrorPage {
+            frame: Frame::outside(status.canonical_reason().unwrap_or("Error")),
+            status,
+            message: self.0.to_string(),
+        };
+        let told = self.0.error_response();
+        let Ok(mut answer) = rendered(status, &page) else {
+            return told;
+        };
+        for name in [ALLOW, RETRY_AFTER] {
+            if let Some(value) = told.headers().get(&name) {
+                answer.headers_mut().insert(name, value.clone());
+            }
+        }
+        answer
+    }
+}
+
+/// A page.
+fn rendered(status: StatusCode, page: &impl Template) -> Page {
+    let text = page.render().map_err(|error| {
+        // Into memory, of values that are there: if it fails, it is a fault of ours.
+        tracing::error!(%error, "a page could not be rendered");
+        ApiError::Internal
+    })?;
+    Ok(reply::with_headers(status)
+        .insert_header((CONTENT_TYPE, "text/html;charset=utf-8"))
+        .body(text))
+}
+
+/// The page with status 200.
+fn shown(page: &impl Template) -> Page {
+    rendered(StatusCode::OK, page)
+}
+
+/// Has the browser get that page.
+fn see(place: &str) -> HttpResponse {
+    reply::with_headers(StatusCode::SEE_OTHER)
+        .insert_header((LOCATION, place))
+        .finish()
+}
+
+/// `GET /genesys/1/admin`
+async fn home() -> HttpResponse {
+    see(HOME)
+}

@@ -1,0 +1,46 @@
+// What pages do beside being read. Everything else works without it.
+"use strict";
+
+// Times in the reader's zone; what they are exactly stays on the title.
+const shown = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+function tellTimes(within) {
+  for (const time of within.querySelectorAll("time[datetime]")) {
+    const moment = new Date(time.dateTime);
+    if (!Number.isNaN(moment.getTime())) time.textContent = shown.format(moment);
+  }
+}
+tellTimes(document);
+
+// What is live: the server tells it anew, already escaped, as it told the page.
+for (const live of document.querySelectorAll("[data-live]")) {
+  const state = (text) => {
+    const place = live.querySelector("[data-live-state]");
+    if (place) place.textContent = text;
+  };
+  const source = new EventSource(live.dataset.live);
+  source.onopen = () => state("Live.");
+  source.onmessage = (event) => {
+    live.innerHTML = event.data;
+    tellTimes(live);
+    state("Live.");
+  };
+  source.onerror = () => state("Not live at the moment; trying again.");
+}
+
+// Buttons that copy what they name.
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("button[data-copy]");
+  if (!button) return;
+  const text = document.getElementById(button.dataset.copy).textContent;
+  navigator.clipboard.writeText(text).then(
+    () => { button.textContent = "Copied"; },
+    () => { button.textContent = "Cannot copy here"; },
+  );
+});
+
+// A file that fills a text field, so that what is sent can be looked at first.
+for (const file of document.querySelectorAll("input[type=file][data-into]")) {
+  file.addEventListener("change", async () => {
+    if (file.files.length) document.getElementById(file.dataset.into).value = await file.files[0].text();
+  });
+}

@@ -1,0 +1,124 @@
+//! What stands before the pages: who is signed in may see them, all others are asked to sign in.
+
+use std::{future::Ready, ops::Deref, rc::Rc};
+
+use actix_web::{
+    Error, FromRequest, HttpMessage, HttpRequest, HttpResponse,
+    body::{BoxBody, EitherBody, MessageBody},
+    dev::{Payload, ServiceRequest, ServiceResponse},
+    http::{
+        Method,
+        header::{
+            CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY,
+            X_FRAME_OPTIONS,
+        },
+    },
+    middleware::Next,
+    web::Data,
+};
+
+use super::{PageError, see, sign_in};
+use crate::{
+    http::{Api, ApiError, admin, operators},
+    service::Visit,
+};
+
+/// Only what this service itself serves, and no page around it.
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; \
+                      connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// Who asks for a page behind the gate.
+#[derive(Clone)]
+pub(super) struct Visitor(Rc<Visit>);
+
+impl Deref for Visitor {
+    type Target = Visit;
+
+    fn deref(&self) -> &Visit {
+        &self.0
+    }
+}
+
+impl FromRequest for Visitor {
+    type Error = PageError;
+    type Future = Ready<Result<Self, PageError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let visitor = request.extensions().get::<Self>().cloned();
+        std::future::ready(visitor.ok_or_else(|| {
+            tracing::error!("a page was reached past its gate");
+            ApiError::Internal.into()
+        }))
+    }
+}
+
+/// Lets pass who is signed in.
+pub(in crate::http) async fn pass<B: MessageBody>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<BoxBody, B>>, Error> {
+    let mut answer = match known(request.request()).await {
+        Ok(Some(visitor)) => {
+            request.extensions_mut().insert(visitor);
+            next.call(request).await?.map_into_right_body()
+        }
+        Ok(None) => {
+            let answer = asked_in(request.request());
+            request.into_response(answer).map_into_left_body()
+        }
+        Err(error) => {
+            let answer = HttpResponse::from_error(error);
+            request.into_response(answer).map_into_left_body()
+        }
+    };
+    mark(answer.headers_mut());
+    Ok(answer)
+}
+
+/// Lets everybody pass, but for pages of other sites.
+pub(in crate::http) async fn pass_anybody<B: MessageBody>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<BoxBody, B>>, Error> {
+    let mut answer = match operators::check_site(request.request()) {
+        Ok(()) => next.call(request).await?.map_into_right_body(),
+        Err(error) => {
+            let answer = HttpResponse::from_error(PageError::from(error));
+            request.into_response(answer).map_into_left_body()
+        }
+    };
+    mark(answer.headers_mut());
+    Ok(answer)
+}
+
+async fn known(request: &HttpRequest) -> Result<Option<Visitor>, PageError> {
+    operators::check_site(request)?;
+    let Some(token) = sign_in::token(request) else {
+        return Ok(None);
+    };
+    let api = request.app_data::<Data<Api>>().ok_or(ApiError::Internal)?;
+    let visit = admin::admin(api)?.visit(&token).await?;
+    Ok(visit.map(|visit| Visitor(Rc::new(visit))))
+}
+
+/// What is answered to who is not signed in. A form that was sent is gone: its page is where to begin again.
+fn asked_in(request: &HttpRequest) -> HttpResponse {
+    if *request.method() == Method::GET {
+        return see(&sign_in::way_to(request.uri()));
+    }
+    HttpResponse::from_error(PageError::from(ApiError::Forbidden(
+        "you are not signed in any more, and nothing was changed; sign in and send it again",
+    )))
+}
+
+fn mark(headers: &mut HeaderMap) {
+    operators::mark(headers);
+    let mut set = |name: HeaderName, value| headers.insert(name, HeaderValue::from_static(value));
+    set(CONTENT_SECURITY_POLICY, POLICY);
+    set(X_FRAME_OPTIONS, "DENY");
+    set(REFERRER_POLICY, "no-referrer");
+    set(
+        HeaderName::from_static("cross-origin-opener-policy"),
+        "same-origin",
+    );
+}

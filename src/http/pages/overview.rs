@@ -1,0 +1,156 @@
+//! *Overview*: replicas, store, rates, fill of the resource groups and clean-up, at a glance and live.
+
+use std::{
+    convert::Infallible,
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+    time::Duration,
+};
+
+use actix_web::{
+    http::{StatusCode, header::CONTENT_TYPE},
+    web::{Bytes, Data},
+};
+use askama::Template;
+use futures_util::{Stream, stream};
+use tokio::time;
+
+use super::{Frame, Page, gate::Visitor, shown};
+use crate::{
+    http::{Api, ApiError, reply},
+    service::{AdminError, Replica},
+    store::{Moment, Pool},
+};
+
+/// Groups that are told of; there is a page for all of them.
+const GROUPS: usize = 12;
+/// How often the page is told anew.
+const EVERY: Duration = Duration::from_secs(2);
+/// After how many times the browser has to ask again, so that a visit that is over ends here too.
+const TIMES: usize = 60;
+/// Pages that one process tells at a time.
+const STREAMS: usize = 64;
+
+static OPEN: AtomicUsize = AtomicUsize::new(0);
+
+#[derive(Template)]
+#[template(path = "overview.html")]
+struct Overview {
+    frame: Frame,
+    now: Now,
+}
+
+/// What changes, as it is now.
+#[derive(Template)]
+#[template(path = "overview_now.html")]
+struct Now {
+    at: Moment,
+    services: u64,
+    replicas: Vec<Replica>,
+    groups: Vec<(String, Pool)>,
+    problem: Option<String>,
+}
+
+impl Now {
+    async fn of(api: &Api) -> Self {
+        match Self::asked(api).await {
+            Ok(now) => now,
+            Err(error) => Self {
+                at: Moment::now(),
+                services: 0,
+                replicas: Vec::new(),
+                groups: Vec::new(),
+                problem: Some(ApiError::from(error).to_string()),
+            },
+        }
+    }
+
+    async fn asked(api: &Api) -> Result<Self, AdminError> {
+        let Some(admin) = &api.admin else {
+            return Err(AdminError::Invalid("there is no administration".to_owned()));
+        };
+        Ok(Self {
+            at: Moment::now(),
+            services: admin.count_live().await?,
+            replicas: admin.replicas().await?,
+            groups: admin.fills(GROUPS).await?,
+            problem: None,
+        })
+    }
+
+    /// Over all replicas; `None` where one does not tell.
+    fn sum(&self, of: impl Fn(&Replica) -> Option<f64>) -> Option<String> {
+        let sum: Option<f64> = self.replicas.iter().map(of).sum();
+        sum.map(|sum| format!("{sum:.1}"))
+    }
+
+    fn requests(&self) -> Option<String> {
+        self.sum(|replica| replica.pulse.requests_per_second)
+    }
+
+    fn failures(&self) -> Option<String> {
+        self.sum(|replica| replica.pulse.failures_per_second)
+    }
+
+    fn cleaner(&self) -> Option<&Replica> {
+        self.replicas.iter().find(|replica| replica.pulse.cleans_up)
+    }
+
+    fn lag(&self) -> Option<String> {
+        let lag = self.cleaner()?.pulse.cleanup_lag_seconds?;
+        Some(format!("{lag:.1} s"))
+    }
+}
+
+/// `GET /genesys/1/admin/ui`
+pub(super) async fn show(api: Data<Api>, visitor: Visitor) -> Page {
+    shown(&Overview {
+        frame: Frame::of(&visitor, "overview", "Overview"),
+        now: Now::of(&api).await,
+    })
+}
+
+/// `GET /genesys/1/admin/ui/live-overview`: the same again and again, as server-sent events.
+pub(super) async fn stream(api: Data<Api>, _visitor: Visitor) -> Page {
+    let place = Place::take().ok_or(ApiError::TooManyRequests {
+        message: format!("{STREAMS} pages are live already; this one is as of when it was opened"),
+        retry_after: 60,
+    })?;
+    Ok(reply::with_headers(StatusCode::OK)
+        .insert_header((CONTENT_TYPE, "text/event-stream"))
+        .streaming(events(api, place)))
+}
+
+/// One page that is live.
+struct Place;
+
+impl Place {
+    fn take() -> Option<Self> {
+        let place = Self;
+        (OPEN.fetch_add(1, Relaxed) < STREAMS).then_some(place)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        OPEN.fetch_sub(1, Relaxed);
+    }
+}
+
+/// It ends when the process is to stop, or after a while: a browser then asks again, wherever it can.
+fn events(api: Data<Api>, place: Place) -> impl Stream<Item = Result<Bytes, Infallible>> {
+    stream::unfold((api, place, 0), async |(api, place, told)| {
+        time::sleep(EVERY).await;
+        if told == TIMES || api.readiness.is_draining() {
+            return None;
+        }
+        let now = Now::of(&api).await.render().unwrap_or_default();
+        let mut event = String::with_capacity(now.len() + 64);
+        for line in now.lines().filter(|line| !line.trim().is_empty()) {
+            event.push_str("data: ");
+            event.push_str(line);
+            event.push('\n');
+        }
+        event.push('\n');
+        Some((Ok(Bytes::from(event)), (api, place, told + 1)))
+    })
+}

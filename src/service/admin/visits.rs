@@ -1,0 +1,150 @@
+//! Operators who are signed in: those who use the pages show their password once.
+//!
+//! What a browser shows from then on is a *token* of 256 random bits. The store keeps the visit under a
+//! name that is made of the token and the password, so who reads the store cannot sign in, and a new
+//! password ends all visits.
+
+use std::{net::IpAddr, time::Duration};
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use ring::hmac;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use subtle::ConstantTimeEq;
+use tracing::{info, warn};
+
+use super::{Admin, AdminError};
+use crate::{
+    service::{ServiceError, Shown, throttle::network},
+    store::{Moment, Tally},
+};
+
+/// Attempts to sign in that may fail from one address, and within which time.
+const FAILURES: (u64, Duration) = (10, Duration::from_secs(60));
+/// Longest user name.
+const MAX_NAME_BYTES: usize = 128;
+const TOKEN_BYTES: usize = 32;
+
+/// Somebody who is signed in.
+#[derive(Debug)]
+pub struct Visit {
+    /// The user name shown.
+    pub operator: String,
+    /// When the visit ends at the latest.
+    pub until: Moment,
+    /// What forms on the pages of this visit show, and on no others.
+    pub form_token: String,
+}
+
+/// What the store keeps of a visit.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    operator: String,
+    until: i64,
+}
+
+impl Visit {
+    /// Whether a form that shows this token was on a page of this visit.
+    #[must_use]
+    pub fn gave(&self, form_token: &str) -> bool {
+        bool::from(self.form_token.as_bytes().ct_eq(form_token.as_bytes()))
+    }
+}
+
+impl Admin {
+    /// Begins a visit of who shows what is asked for; gives its token.
+    ///
+    /// # Errors
+    /// [`ServiceError::Unauthorized`]; [`ServiceError::TooMany`] where too many attempts from that address
+    /// failed, on whichever replica; what the store says.
+    pub async fn sign_in(
+        &self,
+        shown: &Shown,
+        address: Option<IpAddr>,
+    ) -> Result<SecretString, AdminError> {
+        let attempt = self.count_attempt(address).await?;
+        let name = shown.0.as_ref().map_or("", |(name, _)| name.as_str());
+        let client = address.map(|address| address.to_string());
+        if let Err(refused) = self.admit(shown) {
+            warn!(client, "somebody could not sign in");
+            return Err(refused.into());
+        }
+        if name.len() > MAX_NAME_BYTES || name.chars().any(char::is_control) {
+            let allowed =
+                format!("a user name has at most {MAX_NAME_BYTES} bytes and no control characters");
+            return Err(AdminError::Invalid(allowed));
+        }
+        let token = URL_SAFE_NO_PAD.encode(rand::random::<[u8; TOKEN_BYTES]>());
+        let settings = &self.office.settings;
+        let kept = Kept {
+            operator: name.to_owned(),
+            until: Moment::now().after(settings.visit).millis(),
+        };
+        let told = serde_json::to_string(&kept).unwrap_or_default();
+        let visit = self.signed("visit", &token);
+        self.store.begin_visit(&visit, &told, settings.idle).await?;
+        if let Some(tally) = attempt {
+            self.store.uncount(&tally).await?;
+        }
+        info!(operator = name, client, "signed in");
+        Ok(token.into())
+    }
+
+    /// The visit that a browser shows the token of; `None` where it is over.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn visit(&self, token: &str) -> Result<Option<Visit>, AdminError> {
+        let name = self.signed("visit", token);
+        let told = self.store.visit(&name, self.office.settings.idle).await?;
+        let kept: Option<Kept> = told.and_then(|told| serde_json::from_str(&told).ok());
+        let Some(kept) = kept else { return Ok(None) };
+        let until = Moment::from_millis(kept.until);
+        if until <= Moment::now() {
+            self.store.end_visit(&name).await?;
+            return Ok(None);
+        }
+        Ok(Some(Visit {
+            operator: kept.operator,
+            until,
+            form_token: self.signed("form", token),
+        }))
+    }
+
+    /// Ends the visit, on whichever replica it began.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn sign_out(&self, token: &str) -> Result<(), AdminError> {
+        Ok(self.store.end_visit(&self.signed("visit", token)).await?)
+    }
+
+    /// An attempt counts as failed until it has succeeded, so that many at once are no more than one
+    /// after the other.
+    async fn count_attempt(&self, address: Option<IpAddr>) -> Result<Option<Tally>, AdminError> {
+        let Some(address) = address else {
+            return Ok(None);
+        };
+        let tally = Tally::FailedSignIns(network(address));
+        let (most, window) = FAILURES;
+        let counted = self.store.count(&tally, window).await?;
+        if counted.times <= most {
+            return Ok(Some(tally));
+        }
+        let seconds = window.as_secs();
+        let message = format!(
+            "too many attempts to sign in from {address} failed; {most} are allowed in {seconds} seconds"
+        );
+        let wait = counted.left;
+        Err(ServiceError::TooMany { message, wait }.into())
+    }
+
+    /// A name that nobody can make of the token who does not know the password.
+    fn signed(&self, purpose: &str, token: &str) -> String {
+        let password = self.office.settings.credentials.password.as_ref();
+        let password = password.map_or("", ExposeSecret::expose_secret);
+        let key = hmac::Key::new(hmac::HMAC_SHA256, password.as_bytes());
+        let tag = hmac::sign(&key, format!("{purpose}\n{token}").as_bytes());
+        URL_SAFE_NO_PAD.encode(tag)
+    }
+}
