@@ -21,6 +21,7 @@ pub(crate) use self::{
 
 pub(crate) mod backends;
 pub(crate) mod bookings;
+pub(crate) mod browser;
 mod catalogue;
 pub(crate) mod certificate;
 pub(crate) mod collector;

@@ -19,6 +19,8 @@ use crate::{
 
 /// How often a replica says that it is up.
 const SAID_EVERY: Duration = Duration::from_secs(5);
+/// How soon after its start it says so once more: by then it knows how it is doing.
+const SAID_AGAIN: Duration = Duration::from_secs(1);
 /// How long a replica that stops waits until the others know.
 const GONE_WITHIN: Duration = Duration::from_secs(1);
 
@@ -61,6 +63,7 @@ impl Replica {
     /// force here.
     pub async fn say_so(mut self, store: &dyn Register, in_force: &InForce) {
         let (mut version, mut finger) = (in_force.versions(), Finger::new());
+        let mut pause = SAID_AGAIN;
         loop {
             self.catalog.clone_from(&version.borrow_and_update());
             self.pulse = finger.feel();
@@ -69,7 +72,8 @@ impl Replica {
                 debug!(%error, "other replicas do not know that this one is up");
             }
             // The catalogue outlives this, so what ends the wait is a change or the time.
-            drop(timeout(SAID_EVERY, version.changed()).await);
+            drop(timeout(pause, version.changed()).await);
+            pause = SAID_EVERY;
             time::sleep(Duration::from_millis(10)).await;
         }
     }

@@ -1,0 +1,5 @@
+//! The pages of the administration: over HTTP, and in a real browser.
+
+mod browser;
+mod pair;
+mod signing_in;

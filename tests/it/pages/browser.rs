@@ -1,0 +1,73 @@
+//! What an operator does in a browser.
+
+use super::pair::{HOME, Pair, in_a_browser};
+use crate::support::{browser::Browser, eventually};
+
+in_a_browser!(
+    an_operator_signs_in_and_out,
+    the_overview_is_live,
+    every_page_can_be_read_by_everybody,
+);
+
+async fn an_operator_signs_in_and_out(pair: Pair) {
+    let browser = Browser::open().await;
+    let deep = pair.here.url(&format!("{HOME}?deep=1"));
+    browser.go(&deep).await;
+    browser.fill("User name", "admin").await;
+    browser.fill("Password", "wrong").await;
+    browser.press("Sign in").await;
+    browser.sees("not those of the administration").await;
+    browser.fill("Password", super::pair::PASSWORD).await;
+    browser.press("Sign in").await;
+    browser.sees("Signed in as admin").await;
+    assert_eq!(browser.place().await, HOME, "where they wanted to go");
+    browser.press("Sign out").await;
+    browser.field("Password").await;
+    browser.go(&deep).await;
+    browser.field("Password").await;
+}
+
+async fn the_overview_is_live(pair: Pair) {
+    let browser = pair.signed_in().await;
+    let services = async || {
+        let figure = "return document.querySelector('.figures dd').textContent";
+        browser.run(figure).await.as_str().unwrap().to_owned()
+    };
+    assert_eq!(services().await, "0");
+    browser.sees("Live.").await;
+    pair.there().create("a=1").await;
+    eventually("the page counts the service", async || {
+        (services().await == "1").then_some(())
+    })
+    .await;
+    // Times are in the reader's zone, and exact where one points at them.
+    let time = "const t = document.querySelector('time'); return t.title !== t.textContent && !isNaN(new Date(t.title))";
+    assert_eq!(browser.run(time).await, true);
+}
+
+/// Page, and what its picture is called.
+const PAGES: [(&str, &str); 1] = [("", "overview")];
+
+async fn every_page_can_be_read_by_everybody(pair: Pair) {
+    let browser = Browser::open().await;
+    browser.go(&pair.here.url("/genesys/1/admin")).await;
+    looked_at(&browser, "sign-in").await;
+    super::pair::sign_in(&browser, &pair.here).await;
+    for (page, name) in PAGES {
+        browser.go(&pair.here.url(&format!("{HOME}{page}"))).await;
+        looked_at(&browser, name).await;
+    }
+}
+
+/// In the light and in the dark, in a wide window and in a narrow one.
+async fn looked_at(browser: &Browser, name: &str) {
+    for scheme in ["light", "dark"] {
+        browser.prefer(scheme).await;
+        browser.size(360, 740).await;
+        browser.look(&format!("{name}, {scheme}, narrow")).await;
+        browser.size(1280, 900).await;
+        browser.look(&format!("{name}, {scheme}")).await;
+        browser.picture(&format!("{name}-{scheme}")).await;
+    }
+    browser.prefer("light").await;
+}

@@ -1,0 +1,76 @@
+//! What the tests in a browser are made of: replicas with an administration, and an operator before them.
+
+use crate::support::{TestApp, TestRedis, browser::Browser, random_prefix};
+
+/// The password of the administration in tests.
+pub(super) const PASSWORD: &str = "correct horse";
+/// Where the pages are.
+pub(super) const HOME: &str = "/genesys/1/admin/ui";
+
+/// Makes two tests of each function named: with one service on the embedded store, and with two replicas
+/// on Redis.
+macro_rules! in_a_browser {
+    ($($name:ident),* $(,)?) => {
+        mod on_memory {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name($crate::pages::pair::Pair::on_memory().await).await;
+            })*
+        }
+        mod on_two_replicas {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name($crate::pages::pair::Pair::on_redis().await).await;
+            })*
+        }
+    };
+}
+pub(super) use in_a_browser;
+
+/// Two replicas, or one that is both.
+pub(super) struct Pair {
+    pub(super) here: TestApp,
+    there: Option<TestApp>,
+}
+
+impl Pair {
+    pub(super) async fn on_memory() -> Self {
+        let on = [("admin.password", PASSWORD)];
+        Self {
+            here: TestApp::start(None, &random_prefix(), &on).await,
+            there: None,
+        }
+    }
+
+    pub(super) async fn on_redis() -> Self {
+        let (redis, prefix) = (TestRedis::shared(), random_prefix());
+        let on = [("admin.password", PASSWORD)];
+        let here = TestApp::start(Some(redis.clone()), &prefix, &on).await;
+        let there = TestApp::start(Some(redis), &prefix, &on).await;
+        Self {
+            here,
+            there: Some(there),
+        }
+    }
+
+    /// The other replica, where there is one.
+    pub(super) fn there(&self) -> &TestApp {
+        self.there.as_ref().unwrap_or(&self.here)
+    }
+
+    /// A browser whose operator is signed in.
+    pub(super) async fn signed_in(&self) -> Browser {
+        let browser = Browser::open().await;
+        sign_in(&browser, &self.here).await;
+        browser
+    }
+}
+
+/// Signs in at `app`.
+pub(super) async fn sign_in(browser: &Browser, app: &TestApp) {
+    browser.go(&app.url("/genesys/1/admin")).await;
+    browser.fill("User name", "admin").await;
+    browser.fill("Password", PASSWORD).await;
+    browser.press("Sign in").await;
+    browser.sees("Signed in as admin").await;
+}

@@ -1,0 +1,256 @@
+//! Who may see the pages, and for how long.
+
+use redis::cmd;
+use reqwest::{Client, Method, StatusCode, redirect::Policy};
+
+use super::pair::{HOME, PASSWORD};
+use crate::support::{Answer, Bodies, TestApp, TestRedis, random_prefix};
+
+const ON: [(&str, &str); 1] = [("admin.password", PASSWORD)];
+
+async fn administered(overrides: &[(&str, &str)]) -> TestApp {
+    let all = [&ON[..], overrides].concat();
+    let mut app = TestApp::start(Some(TestRedis::shared()), &random_prefix(), &all).await;
+    stay(&mut app);
+    app
+}
+
+async fn replica(app: &TestApp, overrides: &[(&str, &str)]) -> TestApp {
+    let all = [&ON[..], overrides].concat();
+    let mut replica = TestApp::start(app.redis.clone(), &app.prefix, &all).await;
+    stay(&mut replica);
+    replica
+}
+
+/// Where it is sent to is looked at, not followed.
+fn stay(app: &mut TestApp) {
+    app.client = Client::builder().redirect(Policy::none()).build().unwrap();
+}
+
+async fn tried(app: &TestApp, name: &str, password: &str, to: &str) -> Answer {
+    let form = format!(
+        "name={name}&password={}&to={to}",
+        password.replace(' ', "+")
+    );
+    Answer::of(app.post(&format!("{HOME}/sign-in")).form_body(&form)).await
+}
+
+/// Signs in; gives the cookie as it is sent back.
+async fn cookie(app: &TestApp) -> String {
+    let answer = tried(app, "admin", PASSWORD, "").await;
+    assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.text());
+    let cookie = answer.header("set-cookie").split(';').next();
+    cookie.unwrap().to_owned()
+}
+
+async fn page(app: &TestApp, cookie: &str) -> Answer {
+    Answer::of(app.get(HOME).header("cookie", cookie)).await
+}
+
+fn assert_asked_in(answer: &Answer) {
+    assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.text());
+    let place = answer.header("location");
+    assert!(place.starts_with(&format!("{HOME}/sign-in?to=")), "{place}");
+}
+
+fn token_of(page: &Answer) -> String {
+    let text = page.text();
+    let token = text.split("name=\"form_token\" value=\"").nth(1).unwrap();
+    token.split('"').next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn who_is_not_signed_in_is_asked_to_and_led_on_afterwards() {
+    let app = administered(&[]).await;
+    assert_asked_in(&Answer::of(app.get(HOME)).await);
+    assert_asked_in(&page(&app, "switchboard_visit=made-up").await);
+    let wrong = tried(&app, "<b>x", "wrong", "").await;
+    assert_eq!(wrong.status, StatusCode::UNAUTHORIZED);
+    assert!(wrong.text().contains("not those of the administration"));
+    assert!(!wrong.text().contains("<b>x"), "{}", wrong.text());
+    assert!(wrong.headers.get("set-cookie").is_none());
+    let to = "%2Fgenesys%2F1%2Fadmin%2Fui%3Fx%3D1";
+    let right = tried(&app, "admin", PASSWORD, to).await;
+    assert_eq!(right.header("location"), format!("{HOME}?x=1"));
+    let elsewhere = tried(&app, "admin", PASSWORD, "https%3A%2F%2Felsewhere").await;
+    assert_eq!(elsewhere.header("location"), HOME);
+}
+
+#[tokio::test]
+async fn the_cookie_goes_to_the_pages_alone_and_no_script_reads_it() {
+    let app = administered(&[]).await;
+    let answer = tried(&app, "admin", PASSWORD, "").await;
+    let cookie = answer.header("set-cookie");
+    for attribute in ["HttpOnly", "SameSite=Lax", "Path=/genesys/1/admin/ui"] {
+        assert!(cookie.contains(attribute), "{cookie}");
+    }
+    assert!(
+        !cookie.contains("Secure"),
+        "over plain HTTP it would be lost"
+    );
+    let behind = app.post(&format!("{HOME}/sign-in"));
+    let behind = behind.header("x-forwarded-proto", "https");
+    let form = format!("name=admin&password={}", PASSWORD.replace(' ', "+"));
+    let answer = Answer::of(behind.form_body(&form)).await;
+    assert!(answer.header("set-cookie").contains("Secure"));
+    // The API takes no cookie: what a page makes a browser send does nothing there.
+    let cookie = answer.header("set-cookie").split(';').next().unwrap();
+    let api = app
+        .get("/genesys/1/admin/services")
+        .header("cookie", cookie);
+    assert_eq!(Answer::of(api).await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn no_page_can_be_framed_run_what_is_not_ours_or_be_kept() {
+    let app = administered(&[]).await;
+    let cookie = cookie(&app).await;
+    for path in [
+        HOME,
+        &format!("{HOME}/sign-in"),
+        &format!("{HOME}/assets/pages.js"),
+    ] {
+        let answer = Answer::of(app.get(path).header("cookie", &cookie)).await;
+        assert_eq!(answer.status, StatusCode::OK, "{path}");
+        let policy = answer.header("content-security-policy");
+        for rule in [
+            "default-src 'none'",
+            "script-src 'self'",
+            "frame-ancestors 'none'",
+            "form-action 'self'",
+        ] {
+            assert!(policy.contains(rule), "{path}: {policy}");
+        }
+        assert!(!policy.contains("unsafe"), "{policy}");
+        assert_eq!(answer.header("x-frame-options"), "DENY");
+        assert_eq!(answer.header("x-content-type-options"), "nosniff");
+        assert_eq!(answer.header("referrer-policy"), "no-referrer");
+        assert!(answer.header("cache-control").contains("no-cache"));
+    }
+}
+
+#[tokio::test]
+async fn a_visit_holds_on_every_replica_and_ends_on_all_of_them() {
+    let app = administered(&[]).await;
+    let other = replica(&app, &[]).await;
+    let cookie = cookie(&app).await;
+    let there = page(&other, &cookie).await;
+    assert_eq!(there.status, StatusCode::OK);
+    let out = other.post(&format!("{HOME}/sign-out"));
+    let form = format!("form_token={}", token_of(&there));
+    let out = Answer::of(out.header("cookie", &cookie).form_body(&form)).await;
+    assert_eq!(out.status, StatusCode::SEE_OTHER);
+    assert!(out.header("set-cookie").contains("Max-Age=0"));
+    assert_asked_in(&page(&app, &cookie).await);
+}
+
+#[tokio::test]
+async fn a_visit_ends_when_nothing_is_done_after_a_while_and_with_the_password() {
+    let app = administered(&[("admin.idle_seconds", "60")]).await;
+    let cookie = cookie(&app).await;
+    let mut connection = app.redis.as_ref().unwrap().connection().await;
+    let pattern = format!("{}vis:*", app.prefix);
+    let keys: Vec<String> = cmd("KEYS")
+        .arg(pattern)
+        .query_async(&mut connection)
+        .await
+        .unwrap();
+    let [key] = keys.as_slice() else {
+        panic!("{keys:?}");
+    };
+    assert!(
+        !key.contains(cookie.split('=').nth(1).unwrap()),
+        "the store knows no token"
+    );
+    let left: u64 = cmd("PTTL")
+        .arg(key)
+        .query_async(&mut connection)
+        .await
+        .unwrap();
+    assert!((1..=60_000).contains(&left), "{left}");
+    let changed = replica(&app, &[("admin.password", "another one")]).await;
+    assert_asked_in(&page(&changed, &cookie).await);
+    assert_eq!(page(&app, &cookie).await.status, StatusCode::OK);
+    // As it is when it has lasted for long enough.
+    let over = "{\"operator\":\"admin\",\"until\":1}";
+    cmd("SET")
+        .arg(key)
+        .arg(over)
+        .exec_async(&mut connection)
+        .await
+        .unwrap();
+    assert_asked_in(&page(&app, &cookie).await);
+    let there: bool = cmd("EXISTS")
+        .arg(key)
+        .query_async(&mut connection)
+        .await
+        .unwrap();
+    assert!(!there);
+}
+
+#[tokio::test]
+async fn too_many_attempts_from_one_address_are_refused_on_every_replica() {
+    let app = administered(&[("server.trusted_proxies", "127.0.0.0/8")]).await;
+    let other = replica(&app, &[("server.trusted_proxies", "127.0.0.0/8")]).await;
+    let attempt = async |app: &TestApp, from: &str, password: &str| {
+        let request = app
+            .post(&format!("{HOME}/sign-in"))
+            .header("x-forwarded-for", from);
+        let form = format!("name=admin&password={}", password.replace(' ', "+"));
+        Answer::of(request.form_body(&form)).await
+    };
+    for _ in 0..5 {
+        // Those that succeed do not count.
+        assert_eq!(attempt(&app, "192.0.2.1", PASSWORD).await.status, 303);
+        assert_eq!(attempt(&app, "192.0.2.1", "no").await.status, 401);
+        assert_eq!(attempt(&other, "192.0.2.1", "no").await.status, 401);
+    }
+    for app in [&app, &other] {
+        let refused = attempt(app, "192.0.2.1", PASSWORD).await;
+        assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS);
+        assert!(refused.text().contains("10 are allowed in 60 seconds"));
+    }
+    assert_eq!(attempt(&app, "192.0.2.2", PASSWORD).await.status, 303);
+}
+
+#[tokio::test]
+async fn a_form_that_is_none_of_ours_does_nothing() {
+    let app = administered(&[]).await;
+    let cookie = cookie(&app).await;
+    let mine = page(&app, &cookie).await;
+    let others = token_of(&page(&app, &self::cookie(&app).await).await);
+    let out = || {
+        let request = app.request(Method::POST, &format!("{HOME}/sign-out"));
+        request.header("cookie", &cookie)
+    };
+    for form in [
+        "",
+        "form_token=",
+        "form_token=x",
+        &format!("form_token={others}"),
+    ] {
+        let answer = Answer::of(out().form_body(form)).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{form}");
+        assert!(answer.text().contains("nothing was changed"));
+    }
+    let token = format!("form_token={}", token_of(&mine));
+    for (name, value) in [
+        ("origin", "https://elsewhere"),
+        ("origin", "null"),
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-site", "same-site"),
+    ] {
+        let answer = Answer::of(out().header(name, value).form_body(&token)).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{name}: {value}");
+    }
+    let sent = out().body_of("text/plain", token.as_bytes());
+    let answer = Answer::of(sent).await;
+    assert_eq!(answer.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    assert_eq!(
+        page(&app, &cookie).await.status,
+        StatusCode::OK,
+        "still signed in"
+    );
+    let unsigned = app.post(&format!("{HOME}/sign-out")).form_body(&token);
+    assert_eq!(Answer::of(unsigned).await.status, StatusCode::FORBIDDEN);
+}
