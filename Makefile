@@ -19,9 +19,10 @@ lint:
 api: tools-test
 	.ci/api
 
-# The table of settings in the README, from config/default.toml.
+# The table of settings in the README, from config/default.toml, and those of options in docs/CATALOG.md, from
+# src/service/schema.
 docs:
-	SWITCHBOARD_WRITE_DOCS=1 cargo test --locked --lib the_table_of_settings
+	SWITCHBOARD_WRITE_DOCS=1 cargo test --locked --lib -- the_table_of_settings the_tables_of_options
 
 # The chart, alerts, dashboard, Dockerfile and scripts, without an engine or a cluster.
 lint-deploy:

@@ -22,6 +22,7 @@ pub use self::{
     options::{HIDDEN, OptionValue, Options},
     pairs::{Entry, Pairs},
     requests::Asked,
+    schema::{Allowed, Need, OptionHelp, Template, group_options, template_of, templates},
     subscriber::Numbering,
     uploads::{Upload, Uploads},
 };
@@ -49,6 +50,7 @@ mod pairs;
 mod parameters;
 mod requests;
 mod resources;
+mod schema;
 mod start;
 mod storage;
 mod subscriber;

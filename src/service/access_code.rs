@@ -1,18 +1,14 @@
 //! Access codes: how long they are and what they begin with.
 
-use super::{ServiceError, parameters::whole_number};
+use super::{
+    ServiceError,
+    parameters::whole_number,
+    schema::{CODE_LENGTHS, DEFAULT_CODE_LENGTH},
+};
 use crate::store::Codes;
 
-/// Digits of a code where nobody says.
-const DEFAULT_LENGTH: usize = 6;
 /// Most prefixes that a range may stand for.
 const MAX_PREFIXES: u64 = 10_000;
-
-/// Reads `_access_code_length`.
-pub(super) fn code_length(value: &str) -> Result<usize, ServiceError> {
-    let length = whole_number("_access_code_length", value, 1, 16)?;
-    Ok(usize::try_from(length).unwrap_or(DEFAULT_LENGTH))
-}
 
 /// The codes that `_access_code_length` and `_access_code_prefix` come to. A prefix is digits, or a range
 /// of them such as `7-9` or `010-019`; it is part of the length.
@@ -20,7 +16,10 @@ pub(super) fn access_codes(
     length: Option<&str>,
     prefix: Option<&str>,
 ) -> Result<Codes, ServiceError> {
-    let length = length.map_or(Ok(DEFAULT_LENGTH), code_length)?;
+    let (least, most) = CODE_LENGTHS;
+    let length = length.map(|length| whole_number("_access_code_length", length, least, most));
+    let length = length.transpose()?.unwrap_or(DEFAULT_CODE_LENGTH);
+    let length = usize::try_from(length).unwrap_or(usize::MAX);
     let Some(prefix) = prefix else {
         let prefixes = vec![String::new()];
         return Ok(Codes { length, prefixes });

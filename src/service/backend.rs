@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use hyper::header::{HeaderName, HeaderValue};
 
-pub(super) use self::{call::About, options::is_wiring};
+pub(super) use self::call::About;
 use self::{
     call::Call,
     choice::Choice,

@@ -7,13 +7,10 @@ use super::{
     access_code::access_codes,
     definition::Definition,
     parameters::{Parameters, boolean, whole_number},
-    resources::TIMEOUTS,
+    schema::{DEFAULT_GROUP, HELD},
     subscriber::Numbering,
 };
 use crate::store::{Booked, Booking, BookingRequest, Group, Holder, Store};
-
-/// The group that is asked where nobody says.
-const DEFAULT_GROUP: &str = "DNIS";
 
 /// A wish for a number, ready to be asked of a store.
 pub(super) struct Wish {
@@ -55,7 +52,7 @@ impl Wish {
         let timeout = parameters.get(option).or(definition.option(option));
         let timeout = match timeout {
             Some(seconds) => {
-                let seconds = whole_number(option, seconds, TIMEOUTS.0, TIMEOUTS.1)?;
+                let seconds = whole_number(option, seconds, HELD.0, HELD.1)?;
                 Duration::from_secs(seconds)
             }
             None => resources.timeout,

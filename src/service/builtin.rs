@@ -26,15 +26,21 @@ impl Builtin {
         ("store", Self::Store),
     ];
 
+    /// All names that `_service` may have.
+    pub(super) const NAMES: [&str; Self::ALL.len()] = {
+        let mut names = [""; Self::ALL.len()];
+        let mut at = 0;
+        while at < names.len() {
+            names[at] = Self::ALL[at].0;
+            at += 1;
+        }
+        names
+    };
+
     /// The builtin that `_service` names.
     pub(super) fn named(name: &str) -> Option<Self> {
         let known = Self::ALL.into_iter().find(|(known, _)| *known == name);
         known.map(|(_, builtin)| builtin)
-    }
-
-    /// All names that `_service` may have.
-    pub(super) fn names() -> String {
-        Self::ALL.map(|(name, _)| name).join(", ")
     }
 
     /// Whether a create makes a service; if not it only answers.

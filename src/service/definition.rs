@@ -6,17 +6,12 @@ use secrecy::SecretString;
 use thiserror::Error;
 
 use super::{
-    ServiceError,
-    access_code::{access_codes, code_length},
+    access_code::access_codes,
     backend::Plan,
     builtin::Builtin,
-    parameters::{boolean, whole_number},
-    resources::TIMEOUTS,
+    schema::{self, DEFAULT_TTL, TYPES},
 };
 use crate::settings::Credentials;
-
-/// Life of a service where neither definition nor request says, in seconds.
-const DEFAULT_TTL: u64 = 86_400;
 
 /// What is wrong with a definition.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -88,41 +83,30 @@ impl Definition {
             None if kind == "builtin" => {
                 let named = options.get("_service").map_or("", String::as_str);
                 let builtin = Builtin::named(named).ok_or_else(|| {
-                    let known = Builtin::names();
+                    let known = Builtin::NAMES.join(", ");
                     fail("_service", format!("is {named:?}, expected one of {known}"))
                 })?;
                 Kind::Builtin(builtin)
             }
             None => {
-                let expected = "expected \"builtin\", \"ors\" or \"http\"";
-                return Err(fail("_type", format!("is {kind:?}, {expected}")));
+                let known = schema::either(&TYPES.map(|known| format!("{known:?}")));
+                return Err(fail("_type", format!("is {kind:?}, expected {known}")));
             }
         };
-        let check = |option: &str, check: &dyn Fn(&str) -> Result<(), ServiceError>| {
-            let value = options.get(option).map_or(Ok(()), |value| check(value));
-            value.map_err(|error| fail(option, error.to_string()))
-        };
-        check("_ttl", &|ttl| {
-            whole_number("it", ttl, 1, longest_life).map(drop)
-        })?;
-        for option in ["_provide_code", "_return_pool_health", "_return_user_data"] {
-            check(option, &|value| boolean("it", value).map(drop))?;
-        }
-        check("_booking_expiration_timeout", &|value| {
-            whole_number("it", value, TIMEOUTS.0, TIMEOUTS.1).map(drop)
-        })?;
-        let length = options.get("_access_code_length").map(String::as_str);
-        check("_access_code_length", &|value| code_length(value).map(drop))?;
-        check("_access_code_prefix", &|prefix| {
-            access_codes(length, Some(prefix)).map(drop)
-        })?;
-        let listed = options.get("_overwritable_options").map(String::as_str);
-        let listed = listed.unwrap_or_default().split(',').map(str::trim);
+        let checked = schema::check_service(&options, longest_life);
+        checked.map_err(|(option, problem)| fail(&option, problem))?;
+        let option = |name: &str| options.get(name).map(String::as_str);
+        let prefix = option("_access_code_prefix");
+        let codes = access_codes(option("_access_code_length"), prefix);
+        codes.map_err(|error| fail("_access_code_prefix", error.to_string()))?;
+        let listed = option("_overwritable_options").unwrap_or_default();
+        let overwritable = listed.split(',').map(str::trim).map(str::to_owned);
+        let overwritable = overwritable.collect();
         Ok(Self {
             name: name.to_owned(),
             kind,
             credentials,
-            overwritable: listed.map(str::to_owned).collect(),
+            overwritable,
             options,
         })
     }

@@ -7,6 +7,8 @@ use serde::{
     de::{SeqAccess, Visitor},
 };
 
+use super::schema::is_secret;
+
 /// What stands in place of a value that is not told. Sent back, it stands for the value there is.
 pub const HIDDEN: &str = "********";
 
@@ -42,11 +44,6 @@ impl OptionValue {
 pub(super) fn without_empty(mut options: Options) -> Options {
     options.retain(|_, value| !value.is_empty());
     options
-}
-
-/// Whether the value of an option is told to nobody.
-fn is_secret(option: &str) -> bool {
-    option == "password" || option.starts_with("_header.")
 }
 
 /// The options as they are told.

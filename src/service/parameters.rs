@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{ServiceError, backend::is_wiring, definition::Definition};
+use super::{ServiceError, definition::Definition, schema::is_wiring};
 
 /// The pairs of a request whose names begin with `_`: they are addressed to the service.
 #[derive(Debug, Default)]

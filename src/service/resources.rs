@@ -9,23 +9,13 @@ use std::{
 use super::{
     definition::DefinitionError,
     options::{OptionValue, Options},
-    parameters::whole_number,
+    schema::{self, DEFAULT_HELD, MAX_NUMBER_BYTES, STRATEGIES},
     subscriber::Numbering,
 };
 use crate::store::{AccessNumber, Group, Strategy, stable_hash};
 
-/// What can be said of a group, beside its numbers.
-const OPTIONS: [&str; 3] = [
-    "_allocation_strategy",
-    "_backup_resource",
-    "_booking_expiration_timeout",
-];
-/// Seconds that a number is held where nobody says.
-const DEFAULT_TIMEOUT: u64 = 30;
-/// Seconds that a number may be held.
-pub(super) const TIMEOUTS: (u64, u64) = (5, 1_800);
-/// Longest name of a group and longest number, in bytes.
-const MAX_BYTES: usize = 64;
+/// Longest name of a group, in bytes.
+const MAX_NAME_BYTES: usize = 64;
 
 /// A resource group as it is configured.
 #[derive(Debug, Clone)]
@@ -142,7 +132,7 @@ fn read(
         option: option.to_owned(),
         problem,
     };
-    let named = (1..=MAX_BYTES).contains(&name.len());
+    let named = (1..=MAX_NAME_BYTES).contains(&name.len());
     if !named
         || name
             .chars()
@@ -161,23 +151,23 @@ fn read(
             options.insert(option, text);
         }
     }
+    let checked = schema::check_group(&options);
+    checked.map_err(|(option, problem)| fail(&option, problem))?;
     let strategy = match options.get("_allocation_strategy").map(String::as_str) {
         Some("RANDOM") => Strategy::Random,
         Some("ROUND_ROBIN") => Strategy::RoundRobin,
         Some("CLUSTER" | "LOCAL") => Strategy::Exclusive,
         other => {
-            let expected = "expected one of RANDOM, ROUND_ROBIN, CLUSTER, LOCAL";
-            let problem = format!("is {:?}, {expected}", other.unwrap_or_default());
+            let (is, known) = (other.unwrap_or_default(), STRATEGIES.join(", "));
+            let problem = format!("is {is:?}, expected one of {known}");
             return Err(fail("_allocation_strategy", problem));
         }
     };
-    let timeout = match options.get("_booking_expiration_timeout") {
-        Some(value) => whole_number("it", value, TIMEOUTS.0, TIMEOUTS.1)
-            .map_err(|error| fail("_booking_expiration_timeout", error.to_string()))?,
-        None => DEFAULT_TIMEOUT,
-    };
+    let timeout = options.get("_booking_expiration_timeout");
+    let timeout = timeout.and_then(|seconds| seconds.trim().parse().ok());
     let number = |text: String| {
-        let allowed = (1..=MAX_BYTES).contains(&text.len()) && !text.chars().any(char::is_control);
+        let allowed =
+            (1..=MAX_NUMBER_BYTES).contains(&text.len()) && !text.chars().any(char::is_control);
         let subscriber = numbering.subscriber(&text);
         allowed.then_some(AccessNumber { text, subscriber })
     };
@@ -185,7 +175,7 @@ fn read(
         Some(text) => Some(number(text).ok_or_else(|| {
             fail(
                 "_backup_resource",
-                format!("expected a number of 1 to {MAX_BYTES} bytes"),
+                format!("expected a number of 1 to {MAX_NUMBER_BYTES} bytes"),
             )
         })?),
         None => None,
@@ -199,7 +189,7 @@ fn read(
         let number = number(text).ok_or_else(|| {
             fail(
                 "numbers",
-                format!("expected numbers of 1 to {MAX_BYTES} bytes"),
+                format!("expected numbers of 1 to {MAX_NUMBER_BYTES} bytes"),
             )
         })?;
         if let Some(before) = seen.insert(number.subscriber.clone(), number.text.clone()) {
@@ -214,15 +204,9 @@ fn read(
         let problem = format!("{:?} is one of the group's own numbers", backup.text);
         return Err(fail("_backup_resource", problem));
     }
-    if let Some(option) = options
-        .keys()
-        .find(|option| !OPTIONS.contains(&option.as_str()))
-    {
-        let expected = format!(
-            "is unknown, expected one of {}, numbers",
-            OPTIONS.join(", ")
-        );
-        return Err(fail(option, expected));
+    if let Some(option) = options.keys().find(|option| !schema::is_of_group(option)) {
+        let known = schema::names_of_group();
+        return Err(fail(option, format!("is unknown, expected one of {known}")));
     }
     Ok(Resources {
         group: Arc::new(Group {
@@ -232,7 +216,7 @@ fn read(
             numbers,
             backup,
         }),
-        timeout: Duration::from_secs(timeout),
+        timeout: Duration::from_secs(timeout.unwrap_or(DEFAULT_HELD)),
     })
 }
 

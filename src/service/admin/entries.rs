@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::{Admin, AdminError, Operator, change::Edit, kind};
 use crate::{
     service::{
+        OptionHelp, Template,
         catalog::read_stored,
         options::{self, Options},
     },
@@ -176,6 +177,12 @@ impl Admin {
         };
         self.change(by, plan).await?;
         Ok(())
+    }
+
+    /// The options of a configured service that is made from `template`, those that are needed most first.
+    #[must_use]
+    pub fn options_of(&self, template: &Template) -> Vec<OptionHelp> {
+        template.options(self.office.rules.longest_life)
     }
 
     pub(super) fn check_writable(&self, name: &EntryName) -> Result<(), AdminError> {

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::template::split_base;
+use crate::service::schema::{BALANCING, either};
 
 /// The backends of a configured service.
 #[derive(Debug)]
@@ -52,7 +53,7 @@ impl Choice {
             None | Some("circular") => Strategy::Circular,
             Some("linear") => Strategy::Linear,
             Some(other) => {
-                let problem = format!("is {other:?}, expected circular or linear");
+                let problem = format!("is {other:?}, expected {}", either(&BALANCING));
                 return Err(("_ors_lb_strategy", problem));
             }
         };

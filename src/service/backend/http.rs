@@ -14,15 +14,13 @@ use super::{
     call::{About, Call},
     template::{SESSION, Template},
 };
-use crate::{service::ServiceError, store::StoreError};
-
-const METHODS: [Method; 5] = [
-    Method::GET,
-    Method::POST,
-    Method::PUT,
-    Method::PATCH,
-    Method::DELETE,
-];
+use crate::{
+    service::{
+        ServiceError,
+        schema::{METHODS, either},
+    },
+    store::StoreError,
+};
 
 /// What is asked of the web service, and when.
 #[derive(Debug)]
@@ -53,8 +51,12 @@ impl Http {
     /// Which option, what it is and what was expected.
     pub(super) fn read(options: &BTreeMap<String, String>) -> Result<Self, Wrong> {
         let of = |method: &str, option: &str| {
-            let method = options.get(method).or(options.get("_method"));
-            let method = read_method(method).map_err(|problem| Wrong::new("_method", problem))?;
+            let by = if options.contains_key(method) {
+                method
+            } else {
+                "_method"
+            };
+            let method = read_method(options.get(by)).map_err(|problem| Wrong::new(by, problem))?;
             let template = options.get(option).map_or("", String::as_str);
             let template = Template::read(template);
             let template = template.map_err(|problem| Wrong::new(option, problem))?;
@@ -169,10 +171,9 @@ fn read_method(name: Option<&String>) -> Result<Method, String> {
     let Some(name) = name else {
         return Ok(Method::POST);
     };
-    let known = METHODS
-        .into_iter()
-        .find(|method| method.as_str() == name.trim());
-    known.ok_or_else(|| format!("is {name:?}, expected GET, POST, PUT, PATCH or DELETE"))
+    let known = METHODS.into_iter().find(|known| *known == name.trim());
+    let known = known.and_then(|known| known.parse().ok());
+    known.ok_or_else(|| format!("is {name:?}, expected {}", either(&METHODS)))
 }
 
 /// The pairs as an object, `_data_id` first.

@@ -18,27 +18,6 @@ const OURS: [HeaderName; 5] = [
     HOST,
     TRANSFER_ENCODING,
 ];
-/// Options that say how a service runs, and so are no parameters of it.
-const WIRING: [&str; 11] = [
-    "_header",
-    "_method",
-    "_ors",
-    "_ors_lb_strategy",
-    "_overwritable_options",
-    "_request",
-    "_service",
-    "_session",
-    "_terminate",
-    "_terminate_method",
-    "_type",
-];
-
-/// Whether an option says how a service runs. A parameter of that name is not passed on to a backend.
-pub(in crate::service) fn is_wiring(option: &str) -> bool {
-    let first = option.split('.').next().unwrap_or_default();
-    WIRING.contains(&first)
-}
-
 impl Plan {
     /// Reads the options of a definition of `kind`; `None` for a kind that needs no backend. Headers
     /// are taken out of the options, for they may be secret.

@@ -1,0 +1,227 @@
+//! What configured services are made from.
+
+use super::{
+    OptionHelp, Purpose,
+    table::{BUILTIN, GROUPS, HTTP, ORS, SERVICES},
+    told,
+};
+use crate::service::{
+    builtin::Builtin,
+    options::{OptionValue, Options},
+};
+
+/// What a configured service may be made from: some options are settled, others are to be filled in.
+#[derive(Debug)]
+pub struct Template {
+    /// Names it.
+    pub name: &'static str,
+    /// The same for people.
+    pub title: &'static str,
+    /// What services made from it are for, in a sentence or two.
+    pub help: &'static str,
+    /// Names and values of the options that are settled.
+    pub fixed: &'static [(&'static str, &'static str)],
+    purpose: Purpose,
+}
+
+static TEMPLATES: [Template; 6] = [
+    Template {
+        name: "store",
+        title: "Storage",
+        help: "Plain storage with a life: apps and agents keep data of a conversation there.",
+        fixed: &[("_type", BUILTIN), ("_service", "store")],
+        purpose: Purpose::Store,
+    },
+    Template {
+        name: "request-interaction",
+        title: "Number to dial",
+        help: "Gives a caller a number to dial, and keeps what the agent should know until the call arrives.",
+        fixed: &[("_type", BUILTIN), ("_service", "request-interaction")],
+        purpose: Purpose::RequestInteraction,
+    },
+    Template {
+        name: "request-access",
+        title: "Number for a service that exists",
+        help: "Gives a number to dial for a service that was made before. It makes no service of its own.",
+        fixed: &[("_type", BUILTIN), ("_service", "request-access")],
+        purpose: Purpose::RequestAccess,
+    },
+    Template {
+        name: "match-interaction",
+        title: "Match of a call",
+        help: "Is asked by the routing side when a call arrives, finds the service that it is for and gives the \
+               number back.",
+        fixed: &[("_type", BUILTIN), ("_service", "match-interaction")],
+        purpose: Purpose::MatchInteraction,
+    },
+    Template {
+        name: "ors",
+        title: "Session on an Orchestration Server",
+        help: "Runs an SCXML document on an Orchestration Server for each service, and passes requests on to it.",
+        fixed: &[("_type", ORS)],
+        purpose: Purpose::Ors,
+    },
+    Template {
+        name: "http",
+        title: "Web service",
+        help: "Passes the create and the requests of each service on to a web service, as JSON.",
+        fixed: &[("_type", HTTP)],
+        purpose: Purpose::Http,
+    },
+];
+
+/// All templates.
+#[must_use]
+pub fn templates() -> &'static [Template] {
+    &TEMPLATES
+}
+
+/// The template that a configured service could have been made from; `None` where its options name none. An older
+/// name of a builtin is as good as its name.
+#[must_use]
+pub fn template_of(options: &Options) -> Option<&'static Template> {
+    let text = |option| options.get(option).and_then(OptionValue::text);
+    let kind = text("_type")?;
+    let purpose = if kind == BUILTIN {
+        Builtin::named(text("_service")?)?.into()
+    } else if kind == ORS {
+        Purpose::Ors
+    } else if kind == HTTP {
+        Purpose::Http
+    } else {
+        return None;
+    };
+    TEMPLATES.iter().find(|known| known.purpose == purpose)
+}
+
+/// The options of a resource group, those that are needed most first.
+#[must_use]
+pub fn group_options() -> Vec<OptionHelp> {
+    told(GROUPS, Purpose::Group, 0)
+}
+
+impl Template {
+    /// Its options, settled ones among them, those that are needed most first; a service may live for
+    /// `longest_life` seconds.
+    #[must_use]
+    pub fn options(&self, longest_life: u64) -> Vec<OptionHelp> {
+        told(SERVICES, self.purpose, longest_life)
+    }
+
+    /// The value of an option that is settled.
+    #[must_use]
+    pub fn fixed(&self, option: &str) -> Option<&'static str> {
+        let mut fixed = self.fixed.iter();
+        let found = fixed.find(|(name, _)| *name == option);
+        found.map(|(_, value)| *value)
+    }
+}
+
+impl From<Builtin> for Purpose {
+    fn from(builtin: Builtin) -> Self {
+        match builtin {
+            Builtin::MatchInteraction => Self::MatchInteraction,
+            Builtin::RequestAccess => Self::RequestAccess,
+            Builtin::RequestInteraction => Self::RequestInteraction,
+            Builtin::Store => Self::Store,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! `docs/CATALOG.md` shows the same table.
+
+    use std::fs;
+
+    use super::*;
+    use crate::{service::Need, settings::Settings};
+
+    const PAGE: &str = include_str!("../../../docs/CATALOG.md");
+    const BEGIN: &str = "<!-- options: made by `make docs` -->\n";
+    const END: &str = "<!-- /options -->";
+
+    /// Where an option stands: templates, by how much they need it.
+    fn places(standing: &[(&str, Need)]) -> String {
+        let words = |need| match need {
+            Need::Mandatory => "mandatory",
+            Need::Optional => "optional",
+            Need::Advanced => "advanced",
+        };
+        let needs = [Need::Mandatory, Need::Optional, Need::Advanced].map(|need| {
+            let there = standing.iter().filter(|(_, is)| *is == need);
+            let names: Vec<_> = there.map(|(name, _)| *name).collect();
+            let names = match names.len() {
+                0 => return None,
+                all if all == templates().len() => "all".to_owned(),
+                _ => names.join(", "),
+            };
+            Some(format!("{}: {names}", words(need)))
+        });
+        needs.into_iter().flatten().collect::<Vec<_>>().join("; ")
+    }
+
+    fn line(option: &OptionHelp, place: &str) -> String {
+        let default = option.default.as_ref();
+        let default = default.map_or(String::new(), |default| format!("`{default}`"));
+        let secret = if option.secret { "; secret" } else { "" };
+        let (name, allowed, help) = (option.name, option.allowed.words(), option.help);
+        let line = format!("| `{name}` | {place} | {default} | {allowed}{secret} | {help} |\n");
+        line.replace("${NAME}", "`${NAME}`")
+    }
+
+    fn of_services(longest_life: u64) -> String {
+        let mut lines =
+            String::from("| option | where | default | allowed | |\n|---|---|---|---|---|\n");
+        let all: Vec<_> = TEMPLATES
+            .iter()
+            .map(|template| (template.name, template.options(longest_life)))
+            .collect();
+        for row in SERVICES {
+            let is_it = |option: &&OptionHelp| option.name == row.name && option.help == row.help;
+            let found = all
+                .iter()
+                .filter_map(|(name, options)| Some((*name, options.iter().find(is_it)?)));
+            let found: Vec<_> = found.collect();
+            let standing: Vec<_> = found
+                .iter()
+                .map(|(name, option)| (*name, option.need))
+                .collect();
+            lines += &line(found[0].1, &places(&standing));
+        }
+        lines
+    }
+
+    fn of_groups() -> String {
+        let mut lines =
+            String::from("| option | where | default | allowed | |\n|---|---|---|---|---|\n");
+        for option in group_options() {
+            let place = places(&[("", option.need)]);
+            lines += &line(&option, place.trim_end_matches([':', ' ']));
+        }
+        lines
+    }
+
+    /// `make docs` has this write them.
+    #[test]
+    fn the_tables_of_options_in_the_docs_are_those_of_the_checks() {
+        let longest_life = Settings::defaults().unwrap().limits.life.as_secs();
+        let tables = [of_services(longest_life), of_groups()];
+        let mut parts = PAGE.split(BEGIN);
+        let mut page = parts.next().unwrap().to_owned();
+        for table in &tables {
+            let (_, after) = parts.next().unwrap().split_once(END).unwrap();
+            page += &[BEGIN, table, END, after].concat();
+        }
+        assert_eq!(parts.next(), None);
+        if std::env::var_os("SWITCHBOARD_WRITE_DOCS").is_some() {
+            fs::write(
+                concat!(env!("CARGO_MANIFEST_DIR"), "/docs/CATALOG.md"),
+                page,
+            )
+            .unwrap();
+            return;
+        }
+        assert_eq!(PAGE, page, "run `make docs`");
+    }
+}
