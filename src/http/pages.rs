@@ -9,7 +9,7 @@
 use std::fmt;
 
 use actix_web::{
-    HttpResponse, ResponseError,
+    HttpRequest, HttpResponse, ResponseError,
     body::BoxBody,
     http::{
         Method, StatusCode,
@@ -18,13 +18,18 @@ use actix_web::{
     web::{get, post},
 };
 use askama::Template;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::{ApiError, Endpoint, at, reply};
+use super::{Api, ApiError, Endpoint, at, body, reply};
 use crate::settings::VERSION;
 
 mod assets;
+mod catalog;
+mod entries;
+mod entry_form;
 mod form;
 pub(super) mod gate;
+mod groups;
 mod overview;
 mod sign_in;
 
@@ -34,7 +39,11 @@ use self::gate::Visitor;
 const HOME: &str = "/genesys/1/admin/ui";
 
 /// The menu: section, the path behind [`HOME`], and name.
-const MENU: &[(&str, &str, &str)] = &[("overview", "", "Overview")];
+const MENU: &[(&str, &str, &str)] = &[
+    ("overview", "", "Overview"),
+    ("services", "/services", "Configured services"),
+    ("groups", "/groups", "Resource groups"),
+];
 
 /// What anybody may see.
 pub(super) fn open_routes() -> [Endpoint; 4] {
@@ -49,12 +58,46 @@ pub(super) fn open_routes() -> [Endpoint; 4] {
 }
 
 /// What is for those who are signed in.
-pub(super) fn routes() -> [Endpoint; 3] {
+pub(super) fn routes() -> [Endpoint; 14] {
     [
         at("/genesys/1/admin/ui").on(Method::GET, get().to(overview::show)),
+        all_entries("/genesys/1/admin/ui/services"),
+        entry("/genesys/1/admin/ui/services/{name}"),
+        removal("/genesys/1/admin/ui/services/{name}/delete"),
+        new_entry("/genesys/1/admin/ui/new/services"),
+        all_entries("/genesys/1/admin/ui/groups"),
+        entry("/genesys/1/admin/ui/groups/{name}"),
+        removal("/genesys/1/admin/ui/groups/{name}/delete"),
+        new_entry("/genesys/1/admin/ui/new/groups"),
+        at("/genesys/1/admin/ui/groups/{name}/release")
+            .on(Method::POST, post().to(groups::release)),
+        at("/genesys/1/admin/ui/catalog")
+            .on(Method::GET, get().to(catalog::show))
+            .on(Method::POST, post().to(catalog::import)),
+        at("/genesys/1/admin/ui/catalog/export").on(Method::GET, get().to(catalog::export)),
         at("/genesys/1/admin/ui/live-overview").on(Method::GET, get().to(overview::stream)),
         at("/genesys/1/admin/ui/sign-out").on(Method::POST, post().to(sign_in::end)),
     ]
+}
+
+fn all_entries(path: &'static str) -> Endpoint {
+    at(path).on(Method::GET, get().to(entries::list))
+}
+
+fn entry(path: &'static str) -> Endpoint {
+    at(path)
+        .on(Method::GET, get().to(entries::look_at))
+        .on(Method::POST, post().to(entries::save))
+}
+
+fn removal(path: &'static str) -> Endpoint {
+    at(path).on(Method::POST, post().to(entries::delete))
+}
+
+fn new_entry(path: &'static str) -> Endpoint {
+    at(path)
+        .on(Method::GET, get().to(entries::begin))
+        .on(Method::POST, post().to(entries::create))
 }
 
 /// What is around every page.
@@ -165,6 +208,29 @@ fn see(place: &str) -> HttpResponse {
     reply::with_headers(StatusCode::SEE_OTHER)
         .insert_header((LOCATION, place))
         .finish()
+}
+
+/// The page at these places below [`HOME`].
+fn url(places: &[&str]) -> String {
+    let places = places.iter().map(|place| format!("/{}", encoded(place)));
+    places.fold(HOME.to_owned(), |url, place| url + &place)
+}
+
+/// A text as it stands in a URL.
+fn encoded(text: &str) -> String {
+    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
+}
+
+/// What a page is to tell that was done before it: one of these, and never a text from the URL.
+fn done(
+    api: &Api,
+    request: &HttpRequest,
+    known: &[(&str, &'static str)],
+) -> Result<&'static str, PageError> {
+    let query = body::query(api, request)?;
+    let done = query.text("done").unwrap_or_default();
+    let known = known.iter().find(|(name, _)| *name == done);
+    Ok(known.map_or("", |(_, words)| words))
 }
 
 /// `GET /genesys/1/admin`

@@ -15,6 +15,9 @@ const BINARY_KEY: usize = 7;
 const WHAT: usize = 4;
 const ADMIN_NAME: usize = 5;
 const BOOKING: usize = 7;
+/// Places in `/genesys/1/admin/ui/{what}/{name}`.
+const PAGE_WHAT: usize = 5;
+const PAGE_NAME: usize = 6;
 /// Place of the id in `/genesys/1/cs/services/{id}`.
 const ID_UNDER_CS: usize = 5;
 
@@ -71,6 +74,24 @@ pub(super) fn table(request: &HttpRequest) -> Result<Table, ApiError> {
 /// The name in `/genesys/1/admin/{what}/{name}`.
 pub(super) fn admin_name(request: &HttpRequest) -> Result<String, ApiError> {
     segment(request, ADMIN_NAME)
+}
+
+/// The table that a page below `/genesys/1/admin/ui/{what}` or `/genesys/1/admin/ui/new/{what}` is about.
+pub(super) fn page_table(request: &HttpRequest) -> Result<Table, ApiError> {
+    let what = match segment(request, PAGE_WHAT)? {
+        new if new == "new" => segment(request, PAGE_NAME)?,
+        what => what,
+    };
+    Ok(if what == "services" {
+        Table::Services
+    } else {
+        Table::Resources
+    })
+}
+
+/// The name in `/genesys/1/admin/ui/{what}/{name}`.
+pub(super) fn page_name(request: &HttpRequest) -> Result<String, ApiError> {
+    segment(request, PAGE_NAME)
 }
 
 /// The booking in `/genesys/1/admin/groups/{name}/bookings/{booking}`.

@@ -33,6 +33,12 @@ impl Form {
         )))
     }
 
+    /// All fields in their order, each with its text.
+    pub(super) fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        let fields = self.0.iter();
+        fields.map(|(field, text)| (field.as_str(), text.as_str()))
+    }
+
     /// The field's text; empty where there is none.
     pub(super) fn text(&self, name: &str) -> &str {
         let mut named = self.0.iter().filter(|(field, _)| field == name);

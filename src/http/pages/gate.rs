@@ -19,8 +19,8 @@ use actix_web::{
 
 use super::{PageError, see, sign_in};
 use crate::{
-    http::{Api, ApiError, admin, operators},
-    service::Visit,
+    http::{Api, ApiError, admin, caller, operators},
+    service::{Operator, Visit},
 };
 
 /// Only what this service itself serves, and no page around it.
@@ -36,6 +36,16 @@ impl Deref for Visitor {
 
     fn deref(&self) -> &Visit {
         &self.0
+    }
+}
+
+impl Visitor {
+    /// Who a change is made by.
+    pub(super) fn operator(&self, api: &Api, request: &HttpRequest) -> Operator {
+        Operator {
+            name: self.0.operator.clone(),
+            address: caller::address(request, &api.trusted_proxies),
+        }
     }
 }
 

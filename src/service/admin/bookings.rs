@@ -21,6 +21,14 @@ impl Admin {
         Ok(self.filled(group, fill))
     }
 
+    /// Names of the configured groups.
+    #[must_use]
+    pub fn group_names(&self) -> Vec<String> {
+        let known = self.office.in_force.now();
+        let groups = known.pools().groups();
+        groups.map(|group| group.name.clone()).collect()
+    }
+
     /// The numbers of the configured groups, in figures, by name; of the first `most` groups.
     ///
     /// # Errors

@@ -71,7 +71,10 @@ impl Admin {
     ) -> Result<Imported, AdminError> {
         let draft = Draft::parse("the catalogue", text)?;
         let plan = |stored: &StoredCatalog| {
-            let is = Some(stored.version.as_str()).filter(|_| !stored.entries.is_empty());
+            // Where all of it was deleted there is no catalogue, and yet a state that somebody has seen.
+            let seen = matches!(condition, Condition::Is(_));
+            let is = Some(stored.version.as_str());
+            let is = is.filter(|_| seen || !stored.entries.is_empty());
             condition.check(is, "a catalogue")?;
             self.edits(&draft, mode, stored)
         };

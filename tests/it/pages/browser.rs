@@ -46,7 +46,15 @@ async fn the_overview_is_live(pair: Pair) {
 }
 
 /// Page, and what its picture is called.
-const PAGES: [(&str, &str); 1] = [("", "overview")];
+const PAGES: [(&str, &str); 7] = [
+    ("", "overview"),
+    ("/services", "services"),
+    ("/new/services?template=request-interaction", "new-service"),
+    ("/services/request-interaction", "service-of-the-file"),
+    ("/groups", "groups"),
+    ("/groups/DNIS", "group"),
+    ("/catalog", "catalog"),
+];
 
 async fn every_page_can_be_read_by_everybody(pair: Pair) {
     let browser = Browser::open().await;

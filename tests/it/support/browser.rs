@@ -17,6 +17,9 @@ use super::eventually;
 /// Everything a page is looked at for: see `looked_at.js`.
 const LOOK: &str = include_str!("browser/looked_at.js");
 
+/// Highest picture of a page.
+const TALLEST: u32 = 2_000;
+
 /// Chromium, without a screen. Dropped, it is killed.
 pub(crate) struct Browser {
     client: Client,
@@ -208,6 +211,11 @@ impl Browser {
 
     /// A picture of the page; kept in `docs/pages` where the documents are written (`make screenshots`).
     pub(crate) async fn picture(&self, name: &str) {
+        let height = self
+            .run("return document.documentElement.scrollHeight")
+            .await;
+        let height = u32::try_from(height.as_u64().unwrap()).unwrap();
+        self.size(1280, height.clamp(600, TALLEST)).await;
         let picture = self.client.screenshot().await.unwrap();
         assert!(picture.starts_with(b"\x89PNG"), "{name}");
         if writes_docs() {

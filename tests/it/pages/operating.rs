@@ -1,0 +1,217 @@
+//! What operators do with configured services and resource groups, in a browser.
+
+use reqwest::StatusCode;
+
+use super::pair::{HOME, Pair, in_a_browser, sign_in};
+use crate::support::{Answer, Bodies, TestApp, browser::Browser, eventually};
+
+in_a_browser!(
+    a_service_is_made_from_a_template_called_seen_and_its_number_comes_back,
+    of_two_windows_the_second_one_is_told_that_the_first_one_saved,
+    a_catalogue_is_imported_and_a_wrong_one_refused_as_a_whole,
+    what_is_not_allowed_is_refused_with_the_option_and_what_is_allowed,
+    what_is_hostile_is_shown_as_it_is_written,
+);
+
+/// Makes a group of one number, for one service at a time.
+async fn make_group(browser: &Browser, app: &TestApp, name: &str, number: &str) {
+    browser.go(&app.url(&format!("{HOME}/groups"))).await;
+    browser.follow("New resource group").await;
+    browser.fill("Name", name).await;
+    browser.choose("_allocation_strategy", "CLUSTER").await;
+    browser.fill("numbers", number).await;
+    browser.press("Save").await;
+    browser.sees("It is saved").await;
+}
+
+/// Begins to make a configured service from a template.
+async fn begin(browser: &Browser, app: &TestApp, template: &str, name: &str) {
+    browser.go(&app.url(&format!("{HOME}/services"))).await;
+    browser.unfold("New configured service").await;
+    browser.follow(template).await;
+    browser.fill("Name", name).await;
+}
+
+async fn created(app: &TestApp, service: &str) -> Answer {
+    Answer::of(app.post(&format!("/genesys/1/service/{service}"))).await
+}
+
+async fn a_service_is_made_from_a_template_called_seen_and_its_number_comes_back(pair: Pair) {
+    let browser = pair.signed_in().await;
+    make_group(&browser, &pair.here, "hotline", "+1 650 253 0000").await;
+    browser.sees("0 of 1 held").await;
+    begin(&browser, &pair.here, "Number to dial", "call-us").await;
+    let settled = browser.field("_service").await;
+    assert_eq!(
+        settled.attr("readonly").await.unwrap().as_deref(),
+        Some("true")
+    );
+    browser.fill("_resource_group", "hotline").await;
+    browser.choose("_provide_code", "true").await;
+    browser.press("Save").await;
+    browser.sees("It is saved").await;
+
+    let answer = eventually("the other replica knows it", async || {
+        let answer = created(pair.there(), "call-us").await;
+        (answer.status == StatusCode::OK).then_some(answer)
+    })
+    .await;
+    let told = answer.json();
+    assert_eq!(told["_access_number"], "+1 650 253 0000");
+    assert_eq!(created(&pair.here, "call-us").await.status, 503);
+
+    browser
+        .go(&pair.here.url(&format!("{HOME}/groups/hotline")))
+        .await;
+    browser.sees("1 of 1 held").await;
+    let id = told["_id"].as_str().unwrap();
+    browser.follow(id).await;
+    browser.sees("call-us").await;
+    browser.unfold("Delete").await;
+    browser.press("Delete it").await;
+    browser.sees("It is over").await;
+    eventually("the number is free", async || {
+        browser
+            .go(&pair.here.url(&format!("{HOME}/groups/hotline")))
+            .await;
+        browser.text().await.contains("0 of 1 held").then_some(())
+    })
+    .await;
+    assert_eq!(created(&pair.here, "call-us").await.status, 200);
+}
+
+async fn of_two_windows_the_second_one_is_told_that_the_first_one_saved(pair: Pair) {
+    let first = pair.signed_in().await;
+    begin(&first, &pair.here, "Storage", "notes").await;
+    first.fill("_ttl", "600").await;
+    first.press("Save").await;
+    first.sees("It is saved").await;
+    let second = Browser::open().await;
+    sign_in(&second, pair.there()).await;
+    second
+        .go(&pair.there().url(&format!("{HOME}/services/notes")))
+        .await;
+    first.fill("_ttl", "601").await;
+    first.press("Save").await;
+    first.sees("It is saved").await;
+    second.fill("_ttl", "602").await;
+    second.press("Save").await;
+    second.sees("Somebody else has changed it meanwhile").await;
+    let kept = second.field("_ttl").await.prop("value").await.unwrap();
+    assert_eq!(kept.as_deref(), Some("602"), "what was written is not lost");
+    second.follow("Open it as it is now").await;
+    eventually("what the first one saved", async || {
+        let now = second.field("_ttl").await.prop("value").await.unwrap();
+        (now.as_deref() == Some("601")).then_some(())
+    })
+    .await;
+    second.unfold("Delete").await;
+    second.press("Delete it").await;
+    second.sees("It is deleted").await;
+    assert_eq!(
+        Answer::of(pair.there().post("/genesys/1/service/notes"))
+            .await
+            .status,
+        404
+    );
+}
+
+async fn a_catalogue_is_imported_and_a_wrong_one_refused_as_a_whole(pair: Pair) {
+    let browser = pair.signed_in().await;
+    let import = async |text: &str| {
+        browser.go(&pair.here.url(&format!("{HOME}/catalog"))).await;
+        browser.fill("Catalogue, as TOML", text).await;
+        browser.press("Import").await;
+    };
+    let good = "[services.one]\n_type = 'builtin'\n_service = 'store'\n";
+    let wrong =
+        "[services.two]\n_type = 'builtin'\n_service = 'store'\n[services.three]\n_type = 'soap'\n";
+    import(wrong).await;
+    browser
+        .sees("service \"three\", option _type: is \"soap\"")
+        .await;
+    let kept = browser
+        .field("Catalogue, as TOML")
+        .await
+        .prop("value")
+        .await
+        .unwrap();
+    assert!(
+        kept.unwrap().contains("soap"),
+        "what was written is not lost"
+    );
+    import("[services").await;
+    browser.sees("TOML").await;
+    import(good).await;
+    browser.sees("1 new, 0 replaced, 0 deleted").await;
+    eventually("the other replica knows it", async || {
+        (created(pair.there(), "one").await.status == 200).then_some(())
+    })
+    .await;
+    assert_eq!(created(&pair.here, "two").await.status, 404);
+}
+
+async fn what_is_not_allowed_is_refused_with_the_option_and_what_is_allowed(pair: Pair) {
+    let browser = pair.signed_in().await;
+    begin(&browser, &pair.here, "Storage", "brief").await;
+    browser.fill("_ttl", "0").await;
+    browser.press("Save").await;
+    browser.sees("option _ttl").await;
+    browser.sees("from 1 to").await;
+    let wrong = browser
+        .field("_ttl")
+        .await
+        .attr("aria-invalid")
+        .await
+        .unwrap();
+    assert_eq!(wrong.as_deref(), Some("true"));
+    assert_eq!(
+        created(&pair.here, "brief").await.status,
+        404,
+        "nothing was made"
+    );
+    browser.fill("_ttl", "60").await;
+    browser.press("Save").await;
+    browser.sees("It is saved").await;
+    // What the file defines is shown, and cannot be changed.
+    browser
+        .go(&pair.here.url(&format!("{HOME}/services/store")))
+        .await;
+    browser.sees("The catalogue file defines it").await;
+    let buttons =
+        "return [...document.querySelectorAll('main button')].map((one) => one.textContent)";
+    assert_eq!(browser.run(buttons).await, serde_json::json!([]));
+}
+
+/// What would run, break out, or turn the text around, if it were taken for more than text.
+const HOSTILE: &str =
+    "<img src=x onerror=\"ran=1\">'\"`&amp;\u{202e}</td></textarea><script>ran=1</script>";
+
+async fn what_is_hostile_is_shown_as_it_is_written(pair: Pair) {
+    let browser = pair.signed_in().await;
+    let name = HOSTILE.replace('/', "|");
+    begin(&browser, &pair.here, "Storage", &name).await;
+    browser.unfold("Other options").await;
+    browser.fill("Option 1", HOSTILE).await;
+    browser.fill("Value 1", HOSTILE).await;
+    browser.press("Save").await;
+    browser.sees("It is saved").await;
+    browser.look("a configured service").await;
+    assert!(browser.text().await.contains(&name));
+    for place in ["services", "history", "catalog"] {
+        browser.go(&pair.here.url(&format!("{HOME}/{place}"))).await;
+        browser.look(place).await;
+    }
+    let form = "_phone_number=%3Cimg+src%3Dx+onerror%3Dran%3D1%3E";
+    let made = pair.here.post("/genesys/1/service/request-interaction");
+    let made = Answer::of(
+        made.form_body(form)
+            .header("gms_user", "<img src=x onerror=ran=1>"),
+    )
+    .await;
+    assert_eq!(made.status, 200, "{}", made.text());
+    for place in ["groups/DNIS", "live", ""] {
+        browser.go(&pair.here.url(&format!("{HOME}/{place}"))).await;
+        browser.look(place).await;
+    }
+}
