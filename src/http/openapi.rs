@@ -105,6 +105,13 @@ impl Document {
     }
 }
 
+impl Document {
+    /// The document, to be read.
+    pub(super) fn value(&self) -> Value {
+        serde_json::from_slice(&self.text).unwrap_or_default()
+    }
+}
+
 /// All that a listener with these groups serves; whether requests are `counted`.
 fn operations(groups: Groups, limits: &Limits, counted: bool) -> Vec<Operation> {
     let mut operations = services::operations(groups, limits);

@@ -23,8 +23,10 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use super::{Api, ApiError, Endpoint, at, body, reply};
 use crate::settings::VERSION;
 
+mod api;
 mod assets;
 mod catalog;
+mod described;
 mod entries;
 mod entry_form;
 mod form;
@@ -32,6 +34,7 @@ pub(super) mod gate;
 mod groups;
 mod overview;
 mod sign_in;
+mod try_it;
 
 use self::gate::Visitor;
 
@@ -43,6 +46,8 @@ const MENU: &[(&str, &str, &str)] = &[
     ("overview", "", "Overview"),
     ("services", "/services", "Configured services"),
     ("groups", "/groups", "Resource groups"),
+    ("try", "/try", "Try it"),
+    ("api", "/api", "API"),
 ];
 
 /// What anybody may see.
@@ -58,7 +63,7 @@ pub(super) fn open_routes() -> [Endpoint; 4] {
 }
 
 /// What is for those who are signed in.
-pub(super) fn routes() -> [Endpoint; 14] {
+pub(super) fn routes() -> [Endpoint; 16] {
     [
         at("/genesys/1/admin/ui").on(Method::GET, get().to(overview::show)),
         all_entries("/genesys/1/admin/ui/services"),
@@ -75,6 +80,8 @@ pub(super) fn routes() -> [Endpoint; 14] {
             .on(Method::GET, get().to(catalog::show))
             .on(Method::POST, post().to(catalog::import)),
         at("/genesys/1/admin/ui/catalog/export").on(Method::GET, get().to(catalog::export)),
+        at("/genesys/1/admin/ui/try").on(Method::GET, get().to(try_it::show)),
+        at("/genesys/1/admin/ui/api").on(Method::GET, get().to(api::show)),
         at("/genesys/1/admin/ui/live-overview").on(Method::GET, get().to(overview::stream)),
         at("/genesys/1/admin/ui/sign-out").on(Method::POST, post().to(sign_in::end)),
     ]

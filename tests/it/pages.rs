@@ -4,3 +4,4 @@ mod browser;
 mod operating;
 mod pair;
 mod signing_in;
+mod trying;

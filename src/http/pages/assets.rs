@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Name, type, and what is in it.
-const ASSETS: [(&str, &str, &str); 3] = [
+const ASSETS: [(&str, &str, &str); 4] = [
     (
         "pages.css",
         "text/css;charset=utf-8",
@@ -25,6 +25,11 @@ const ASSETS: [(&str, &str, &str); 3] = [
         "pages.js",
         "text/javascript;charset=utf-8",
         include_str!("assets/pages.js"),
+    ),
+    (
+        "try_it.js",
+        "text/javascript;charset=utf-8",
+        include_str!("assets/try_it.js"),
     ),
     ("icon.svg", "image/svg+xml", include_str!("assets/icon.svg")),
 ];

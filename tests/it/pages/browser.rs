@@ -46,7 +46,7 @@ async fn the_overview_is_live(pair: Pair) {
 }
 
 /// Page, and what its picture is called.
-const PAGES: [(&str, &str); 7] = [
+const PAGES: [(&str, &str); 9] = [
     ("", "overview"),
     ("/services", "services"),
     ("/new/services?template=request-interaction", "new-service"),
@@ -54,6 +54,8 @@ const PAGES: [(&str, &str); 7] = [
     ("/groups", "groups"),
     ("/groups/DNIS", "group"),
     ("/catalog", "catalog"),
+    ("/try?operation=createService", "try-it"),
+    ("/api", "api"),
 ];
 
 async fn every_page_can_be_read_by_everybody(pair: Pair) {
