@@ -1,12 +1,13 @@
 # The README's commands. `make test` is what CI runs.
 
-.PHONY: run test lint lint-deploy check-deploy api docs bench tools-test tools-bench
+.PHONY: run test lint lint-deploy check-deploy api docs pictures bench tools-test tools-bench
 
 run:
 	cargo run --release
 
 # Formatting, lints, docs, what is deployed with, and the service against its own description, all as errors,
-# then every test. Needs redis-server, promtool (prometheus) and python3, and installs them.
+# then every test. Needs redis-server, promtool (prometheus), python3, curl, chromium and chromedriver, and
+# installs them.
 test: tools-test lint lint-deploy api
 	cargo test --locked
 
@@ -24,6 +25,10 @@ api: tools-test
 docs:
 	SWITCHBOARD_WRITE_DOCS=1 cargo test --locked --lib -- the_table_of_settings the_tables_of_options
 
+# The pictures in docs/pages, of every page of the administration.
+pictures: tools-test
+	SWITCHBOARD_WRITE_DOCS=1 cargo test --locked --test it pages::browser::on_two_replicas
+
 # The chart, alerts, dashboard, Dockerfile and scripts, without an engine or a cluster.
 lint-deploy:
 	deploy/lint
@@ -37,7 +42,7 @@ bench: tools-bench
 	cargo bench --locked --bench service
 
 tools-test:
-	@.ci/install redis-server prometheus python3
+	@.ci/install redis-server prometheus python3 curl chromium chromedriver=chromium-driver
 
 tools-bench:
 	@.ci/install redis-server wrk webdis

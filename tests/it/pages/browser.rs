@@ -6,6 +6,7 @@ use crate::support::{browser::Browser, eventually};
 in_a_browser!(
     an_operator_signs_in_and_out,
     the_overview_is_live,
+    the_keyboard_is_enough,
     every_page_can_be_read_by_everybody,
 );
 
@@ -43,6 +44,32 @@ async fn the_overview_is_live(pair: Pair) {
     // Times are in the reader's zone, and exact where one points at them.
     let time = "const t = document.querySelector('time'); return t.title !== t.textContent && !isNaN(new Date(t.title))";
     assert_eq!(browser.run(time).await, true);
+}
+
+async fn the_keyboard_is_enough(pair: Pair) {
+    let browser = Browser::open().await;
+    browser
+        .go(&pair.here.url(&format!("{HOME}/services")))
+        .await;
+    // The first field is where one begins to write.
+    browser
+        .keys(&["admin", Browser::TAB, super::pair::PASSWORD, Browser::ENTER])
+        .await;
+    browser.sees("Signed in as admin").await;
+    browser.keys(&[Browser::TAB, Browser::ENTER]).await;
+    let at = "return document.activeElement.id";
+    assert_eq!(browser.run(at).await, "content", "past the menu");
+    browser
+        .keys(&[Browser::TAB, Browser::ENTER, Browser::TAB, Browser::ENTER])
+        .await;
+    browser.sees("New configured service").await;
+    eventually("the first template", async || {
+        (browser.place().await == format!("{HOME}/new/services")).then_some(())
+    })
+    .await;
+    let outline = "return getComputedStyle(document.activeElement).outlineStyle";
+    browser.keys(&[Browser::TAB]).await;
+    assert_eq!(browser.run(outline).await, "solid", "one sees where one is");
 }
 
 /// Page, and what its picture is called.

@@ -9,7 +9,11 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use fantoccini::{Client, ClientBuilder, Locator, elements::Element};
+use fantoccini::{
+    Client, ClientBuilder, Locator,
+    actions::{InputSource, KeyAction, KeyActions},
+    elements::Element,
+};
 use serde_json::{Value, json};
 
 use super::eventually;
@@ -152,6 +156,21 @@ impl Browser {
         self.one(summary, &named).await.click().await.unwrap();
     }
 
+    pub(crate) const TAB: &str = "\u{e004}";
+    pub(crate) const ENTER: &str = "\u{e007}";
+
+    /// Types, wherever the keyboard is.
+    pub(crate) async fn keys(&self, keys: &[&str]) {
+        for keys in keys {
+            let mut typing = KeyActions::new("keyboard".to_owned());
+            for key in keys.chars() {
+                typing = typing.then(KeyAction::Down { value: key });
+                typing = typing.then(KeyAction::Up { value: key });
+            }
+            self.client.perform_actions(typing).await.unwrap();
+        }
+    }
+
     /// What is written on the page.
     pub(crate) async fn text(&self) -> String {
         let text = self.run("return document.body.innerText").await;
@@ -209,7 +228,7 @@ impl Browser {
         assert_eq!(found, json!([]), "{page}");
     }
 
-    /// A picture of the page; kept in `docs/pages` where the documents are written (`make screenshots`).
+    /// A picture of the page; kept in `docs/pages` where the documents are written (`make pictures`).
     pub(crate) async fn picture(&self, name: &str) {
         let height = self
             .run("return document.documentElement.scrollHeight")
