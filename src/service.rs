@@ -10,7 +10,7 @@ use std::sync::Arc;
 pub use self::{
     admin::{
         Admin, AdminError, Condition, Entry as CatalogEntry, HistoryPage, Import, Imported,
-        LiveService, Office, Operator, Origin, Put, Replica, say_goodbye,
+        LiveService, Office, Operator, Origin, Put, Replica, Sample, Trend, say_goodbye,
     },
     backend::{Backends, SessionEnder, Trail},
     catalog::{Catalog, CatalogError, CatalogKeeper, Draft, EntryError, InForce, Rules, Variables},

@@ -16,6 +16,7 @@ pub use self::{
     live::LiveService,
     replicas::{Replica, say_goodbye},
     transfer::{Import, Imported},
+    trend::{Sample, Trend},
 };
 use super::{
     Catalog, CatalogError, Draft, EntryError, InForce, Rules, ServiceError, Services, Shown,
@@ -33,6 +34,7 @@ mod history;
 mod live;
 mod replicas;
 mod transfer;
+mod trend;
 
 /// What all workers know of it.
 pub struct Office {
@@ -44,6 +46,8 @@ pub struct Office {
     pub rules: Rules,
     /// What is in force.
     pub in_force: InForce,
+    /// How full the pools of groups were.
+    pub trend: Arc<Trend>,
     /// `[admin]`
     pub settings: settings::Admin,
 }

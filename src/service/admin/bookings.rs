@@ -6,7 +6,9 @@ use super::{
     Admin, AdminError, Operator,
     history::{Action, Event},
 };
-use crate::store::{Booking, BookingId, ListedBooking, Moment, Page, Place, Pool, Table};
+use crate::store::{
+    Booking, BookingId, ListedBooking, Moment, Page, Place, Pool, StoreError, Table,
+};
 
 impl Admin {
     /// The numbers of a group, in figures.
@@ -15,7 +17,9 @@ impl Admin {
     /// [`AdminError::NoSuchEntry`]; what the store says.
     pub async fn fill(&self, group: &str) -> Result<Pool, AdminError> {
         self.check_group(group)?;
-        Ok(self.store.fill_of(group).await?)
+        let fills = self.store.fills_of(&[group]).await?;
+        let fill = fills.first().copied();
+        fill.ok_or_else(|| StoreError::Corrupt("no figures of a group".to_owned()).into())
     }
 
     /// Bookings of a group, those that run out first before others; or those of one number, oldest first.
