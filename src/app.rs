@@ -85,6 +85,7 @@ fn office(settings: &Settings) -> Result<Office, StartError> {
         in_force: InForce::new(Arc::clone(&file)),
         file,
         rules,
+        trend: Arc::default(),
         settings: settings.admin.clone(),
     })
 }

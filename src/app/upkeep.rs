@@ -81,10 +81,14 @@ impl Upkeep {
             debug!(%error, "what operators made is looked for again");
         }
         let keeping = tokio::spawn(keeper.keep(Arc::<dyn WholeStore>::clone(&store)));
-        Ok(Self {
-            store,
-            tasks: vec![cleaning, keeping],
-        })
+        let mut tasks = vec![cleaning, keeping];
+        if settings.admin.credentials.password.is_some() {
+            let (trend, in_force) = (Arc::clone(&office.trend), in_force.clone());
+            let store = Arc::clone(&store);
+            let looking = async move { trend.keep(&*store, &in_force).await };
+            tasks.push(tokio::spawn(looking));
+        }
+        Ok(Self { store, tasks })
     }
 
     /// From now on others know that `replica` is up.

@@ -17,6 +17,7 @@ pub use self::{
     pulse::Pulse,
     replicas::{Replica, say_goodbye},
     transfer::{Import, Imported},
+    trend::{Sample, Trend},
     visits::Visit,
 };
 use super::{
@@ -36,6 +37,7 @@ mod live;
 mod pulse;
 mod replicas;
 mod transfer;
+mod trend;
 mod visits;
 
 /// What all workers know of it.
@@ -48,6 +50,8 @@ pub struct Office {
     pub rules: Rules,
     /// What is in force.
     pub in_force: InForce,
+    /// How full the pools of groups were.
+    pub trend: Arc<Trend>,
     /// `[admin]`
     pub settings: settings::Admin,
 }

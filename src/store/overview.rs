@@ -68,8 +68,8 @@ pub trait Overview: Send + Sync {
         most: usize,
     ) -> Result<Page<ListedService>, StoreError>;
 
-    /// The numbers of the group, in figures.
-    async fn fill_of(&self, group: &str) -> Result<Pool, StoreError>;
+    /// The numbers of each of these groups, in figures and in this order.
+    async fn fills_of(&self, groups: &[&str]) -> Result<Vec<Pool>, StoreError>;
 
     /// Bookings of the group in the order in which they run out, as by [`Overview::services_by_end`].
     async fn bookings_by_end(

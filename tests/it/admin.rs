@@ -14,3 +14,4 @@ mod replicas;
 mod sessions;
 mod store;
 mod transfer;
+mod trend;

@@ -1,5 +1,7 @@
 //! What only resource groups have: numbers that somebody holds.
 
+use std::time::Duration;
+
 use actix_web::{
     HttpRequest,
     web::{Data, Payload},
@@ -8,15 +10,25 @@ use actix_web::{
 use super::{Page, PageError, form::Form, gate::Visitor, see, url};
 use crate::{
     http::{Api, admin, body, path},
-    store::{ListedBooking, Pool, Table},
+    service::Sample,
+    store::{ListedBooking, Moment, Pool, Table},
 };
 
 /// Bookings on a page.
 const PAGE: usize = 50;
+/// Seconds that the picture of the fill is wide, and how high it is.
+const WIDTH: u64 = 3_600;
+const HEIGHT: u64 = 100;
+/// Two samples that lie further apart have something between them that nobody saw.
+const GAP: Duration = Duration::from_secs(75);
 
 /// Who holds numbers of a group.
 pub(super) struct Holders {
     pub(super) fill: Pool,
+    /// The fill over the last hour: the points of each line.
+    pub(super) lines: Vec<String>,
+    /// Most numbers that were held at a time in it.
+    pub(super) most: u64,
     pub(super) bookings: Vec<ListedBooking>,
     /// Which number was asked for.
     pub(super) number: String,
@@ -52,13 +64,34 @@ pub(super) async fn holders(
         )
     });
     let bookings = page.map(|page| page.entries).unwrap_or_default();
+    let samples = admin.trend(&name);
     Ok(Some(Holders {
         fill,
+        lines: lines(&samples, Moment::now()),
+        most: samples.iter().map(held).max().unwrap_or_default(),
         bookings,
         number,
         next,
         problem,
     }))
+}
+
+fn held(sample: &Sample) -> u64 {
+    sample.size.saturating_sub(sample.free)
+}
+
+/// A line for each stretch that was seen without a gap, up to `now` at the right.
+fn lines(samples: &[Sample], now: Moment) -> Vec<String> {
+    let stretches = samples.chunk_by(|before, after| after.at.since(before.at) <= GAP);
+    let line = |stretch: &[Sample]| {
+        let points = stretch.iter().map(|sample| {
+            let x = WIDTH.saturating_sub(now.since(sample.at).as_secs());
+            let y = HEIGHT - (held(sample) * HEIGHT) / sample.size.max(1);
+            format!("{x},{y}")
+        });
+        points.collect::<Vec<_>>().join(" ")
+    };
+    stretches.map(line).collect()
 }
 
 /// `POST /genesys/1/admin/ui/groups/{name}/release`
@@ -74,4 +107,22 @@ pub(super) async fn release(
     let admin = admin::admin(&api)?;
     admin.release(&name, form.text("booking"), &by).await?;
     Ok(see(&format!("{}?done=released", url(&["groups", &name]))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_saw_is_no_part_of_a_line() {
+        let sample = |seconds: i64, free| Sample {
+            at: Moment::from_millis(seconds * 1_000),
+            size: 4,
+            free,
+        };
+        let seen = [sample(0, 4), sample(30, 2), sample(300, 0), sample(330, 4)];
+        let told = lines(&seen, Moment::from_millis(330_000));
+        assert_eq!(told, ["3270,100 3300,50", "3570,0 3600,100"]);
+        assert_eq!(lines(&[], Moment::now()), [""; 0]);
+    }
 }

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use futures_util::future::try_join_all;
-
 use super::{
     Admin, AdminError, Operator,
     history::{Action, Event},
 };
-use crate::store::{Booking, BookingId, ListedBooking, Moment, Page, Place, Pool, Table};
+use crate::store::{
+    Booking, BookingId, ListedBooking, Moment, Page, Place, Pool, StoreError, Table,
+};
 
 impl Admin {
     /// The numbers of a group, in figures.
@@ -17,7 +17,9 @@ impl Admin {
     /// [`AdminError::NoSuchEntry`]; what the store says.
     pub async fn fill(&self, group: &str) -> Result<Pool, AdminError> {
         self.check_group(group)?;
-        let fill = self.store.fill_of(group).await?;
+        let fills = self.store.fills_of(&[group]).await?;
+        let fill = fills.first().copied();
+        let fill = fill.ok_or_else(|| StoreError::Corrupt("no figures of a group".to_owned()))?;
         Ok(self.filled(group, fill))
     }
 
@@ -34,13 +36,15 @@ impl Admin {
     /// # Errors
     /// What the store says.
     pub async fn fills(&self, most: usize) -> Result<Vec<(String, Pool)>, AdminError> {
-        let known = self.office.in_force.now();
-        let groups = known.pools().groups().take(most);
-        let fills = groups.map(|group| async move {
-            let fill = self.store.fill_of(&group.name).await?;
-            Ok::<_, AdminError>((group.name.clone(), self.filled(&group.name, fill)))
+        let mut names = self.group_names();
+        names.truncate(most);
+        let asked: Vec<&str> = names.iter().map(String::as_str).collect();
+        let fills = self.store.fills_of(&asked).await?;
+        let fills = names.into_iter().zip(fills).map(|(name, fill)| {
+            let fill = self.filled(&name, fill);
+            (name, fill)
         });
-        try_join_all(fills).await
+        Ok(fills.collect())
     }
 
     /// Bookings of a group, those that run out first before others; or those of one number, oldest first.

@@ -48,10 +48,11 @@ impl Overview for MemoryStore {
         Ok(page(services.collect(), after, most, place))
     }
 
-    async fn fill_of(&self, group: &str) -> Result<Pool, StoreError> {
+    async fn fills_of(&self, groups: &[&str]) -> Result<Vec<Pool>, StoreError> {
         let state = self.state();
-        let fill = state.books.get(group).map(Books::fill);
-        Ok(fill.unwrap_or(Pool { size: 0, free: 0 }))
+        let books = groups.iter().map(|group| state.books.get(*group));
+        let fills = books.map(|books| books.map_or(Pool { size: 0, free: 0 }, Books::fill));
+        Ok(fills.collect())
     }
 
     async fn bookings_by_end(

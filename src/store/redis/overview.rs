@@ -11,7 +11,6 @@ use super::{
     RedisStore,
     connection::typed,
     keys::{self, Owned},
-    reply::replies,
     scripts::{BEHIND, call},
 };
 use crate::store::{
@@ -138,15 +137,18 @@ impl Overview for RedisStore {
         Ok(Page { entries, next })
     }
 
-    async fn fill_of(&self, group: &str) -> Result<Pool, StoreError> {
-        let [free, numbers, ..] = self.keys.group(group);
-        let size = cmd("HLEN").arg(numbers).to_owned();
-        let free = cmd("ZCARD").arg(free).to_owned();
-        let [size, free] = replies(self.redis.at_once(vec![size, free]).await?)?;
-        Ok(Pool {
-            size: typed(size)?,
-            free: typed(free)?,
-        })
+    async fn fills_of(&self, groups: &[&str]) -> Result<Vec<Pool>, StoreError> {
+        let ask = groups.iter().flat_map(|group| {
+            let [free, numbers, ..] = self.keys.group(group);
+            let size = cmd("HLEN").arg(numbers).to_owned();
+            [size, cmd("ZCARD").arg(free).to_owned()]
+        });
+        let counts: Vec<u64> = self.each(ask.collect()).await?;
+        let fills = counts.chunks_exact(2).map(|counts| {
+            let [size, free] = <[u64; 2]>::try_from(counts).unwrap_or_default();
+            Pool { size, free }
+        });
+        Ok(fills.collect())
     }
 
     async fn bookings_by_end(

@@ -215,3 +215,18 @@ async fn what_is_hostile_is_shown_as_it_is_written(pair: Pair) {
         browser.look(place).await;
     }
 }
+
+#[tokio::test]
+async fn the_fill_of_a_group_over_time_is_drawn() {
+    let pair = Pair::on_redis().await;
+    let browser = pair.signed_in().await;
+    let made = pair.here.post("/genesys/1/service/request-interaction");
+    assert_eq!(Answer::of(made).await.status, 200);
+    eventually("the replica has looked", async || {
+        browser.go(&pair.here.url(&format!("{HOME}/groups/DNIS"))).await;
+        let lines = browser.run("return document.querySelectorAll('svg.trend polyline').length");
+        (lines.await == 1).then_some(())
+    })
+    .await;
+    browser.look("a group with its fill").await;
+}

@@ -1,0 +1,129 @@
+//! How full the pools of resource groups were over the last hour, as this replica saw it.
+//!
+//! It is kept in this process and begins anew with it. What could not be seen is not there: between two samples that
+//! lie further apart than [`LOOK_EVERY`] nobody knows.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::time;
+use tracing::debug;
+
+use super::Admin;
+use crate::{
+    service::InForce,
+    store::{Group, Moment, Overview},
+};
+
+/// How often it is looked.
+const LOOK_EVERY: Duration = Duration::from_secs(30);
+/// What the first look waits for: groups that nobody has filled yet.
+const FIRST_AFTER: Duration = Duration::from_secs(2);
+/// For how long a sample is kept.
+const KEPT: Duration = Duration::from_secs(3_600);
+/// Samples that are kept of a group.
+const MOST_SAMPLES: usize = 120;
+/// Groups that are looked at: those whose names come first.
+const MOST_GROUPS: usize = 200;
+/// Groups asked about in one go.
+const BATCH: usize = 50;
+
+/// The fill of a pool at some moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sample {
+    /// When it was looked.
+    pub at: Moment,
+    /// Numbers in the group.
+    pub size: u64,
+    /// Numbers of these that could be handed out.
+    pub free: u64,
+}
+
+type Samples = BTreeMap<String, VecDeque<Sample>>;
+
+/// The fill of each group over the last hour; bounded, however many groups there are.
+#[derive(Debug, Default)]
+pub struct Trend(Mutex<Samples>);
+
+impl Trend {
+    /// Looks for as long as it is polled.
+    pub async fn keep(&self, store: &dyn Overview, in_force: &InForce) {
+        time::sleep(FIRST_AFTER).await;
+        loop {
+            self.look(store, in_force, Moment::now()).await;
+            time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Looks once, which is `now`. Groups that are no longer configured are forgotten; what cannot be seen is left
+    /// out.
+    pub async fn look(&self, store: &dyn Overview, in_force: &InForce, now: Moment) {
+        let mut groups = in_force.now().groups().current;
+        groups.truncate(MOST_GROUPS);
+        self.forget(&groups, now);
+        for batch in groups.chunks(BATCH) {
+            let names: Vec<&str> = batch.iter().map(|group| group.name.as_str()).collect();
+            match store.fills_of(&names).await {
+                Ok(fills) => {
+                    let samples = fills.into_iter().map(|fill| Sample {
+                        at: now,
+                        size: fill.size,
+                        free: fill.free,
+                    });
+                    self.note(batch.iter().zip(samples));
+                }
+                Err(error) => debug!(%error, "how full resource groups are was not seen"),
+            }
+        }
+    }
+
+    /// What is known of a group, oldest first.
+    #[must_use]
+    pub fn of(&self, group: &str) -> Vec<Sample> {
+        let samples = self.samples();
+        let known = samples.get(group);
+        known.map_or_else(Vec::new, |known| known.iter().copied().collect())
+    }
+
+    fn note<'a>(&self, seen: impl Iterator<Item = (&'a Arc<Group>, Sample)>) {
+        let mut samples = self.samples();
+        for (group, sample) in seen {
+            // The store has not been told its numbers yet, or no longer knows them, and will be told.
+            if sample.size == 0 && !group.numbers.is_empty() {
+                continue;
+            }
+            let known = samples.entry(group.name.clone()).or_default();
+            if known.len() == MOST_SAMPLES {
+                known.pop_front();
+            }
+            known.push_back(sample);
+        }
+    }
+
+    /// Keeps nothing but what `groups` were in the hour before `now`.
+    fn forget(&self, groups: &[Arc<Group>], now: Moment) {
+        let mut samples = self.samples();
+        samples.retain(|name, known| {
+            // A clock that was set back leaves nothing behind that is yet to come.
+            known.retain(|sample| sample.at <= now && now.since(sample.at) < KEPT);
+            groups.iter().any(|group| group.name == *name)
+        });
+    }
+
+    /// A panic elsewhere cannot leave them half changed.
+    fn samples(&self) -> MutexGuard<'_, Samples> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Admin {
+    /// The fill of a group over the last hour, oldest first; nothing of a group that is not looked at. The store is
+    /// not asked.
+    #[must_use]
+    pub fn trend(&self, group: &str) -> Vec<Sample> {
+        self.office.trend.of(group)
+    }
+}
