@@ -2,7 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{admin, page_size};
 use crate::{
@@ -24,6 +24,70 @@ struct ToldPage {
 #[derive(Debug, Serialize)]
 struct ToldReplicas {
     replicas: Vec<Replica>,
+}
+
+/// The JSON Schema of what an operator did. A later version of the program may tell more.
+pub(in crate::http) fn event_schema() -> Value {
+    let state = |when: &str| json!({"type": ["object", "null"], "description": when});
+    json!({
+        "description": "Something that an operator did, or was about to do",
+        "type": "object",
+        "properties": {
+            "at": {"type": "string", "format": "date-time"},
+            "by": {"type": "string", "description": "The user name shown"},
+            "from": {"type": ["string", "null"], "description": "The address of the client"},
+            "action": {"enum": ["create", "replace", "delete", "extend", "end", "release"]},
+            "kind": {
+                "enum": ["service", "resource group", "live service", "booking"],
+                "description": "What it was done to",
+            },
+            "name": {"type": "string", "description": "To which one of them"},
+            "before": state("What it was, secrets hidden; null where there was none"),
+            "after": state("What it is then; null where there is none"),
+        },
+        "required": ["at", "by", "from", "action", "kind", "name", "before", "after"],
+    })
+}
+
+/// The JSON Schema of a page of such `events`; `next` tells where the next one begins.
+pub(in crate::http) fn page_schema(events: &Value, next: &Value) -> Value {
+    json!({
+        "description": "What operators did, newest first",
+        "type": "object",
+        "properties": {"events": {"type": "array", "items": events}, "next": next},
+        "required": ["events", "next"],
+        "additionalProperties": false,
+    })
+}
+
+/// The JSON Schema of the replicas as they are told.
+pub(in crate::http) fn replicas_schema() -> Value {
+    let replica = json!({
+        "type": "object",
+        "properties": {
+            "id": {"type": "string", "description": "Names the running process"},
+            "version": {"type": "string", "description": "Of the program"},
+            "address": {"type": "string", "description": "Where it listens"},
+            "private_address": {
+                "type": ["string", "null"],
+                "description": "Where it listens for those who may ask everything",
+            },
+            "since": {"type": "string", "format": "date-time"},
+            "catalog": {
+                "type": ["string", "null"],
+                "description": "The version in force there of what operators made; null while it is not known",
+            },
+        },
+        "required": ["id", "version", "address", "private_address", "since", "catalog"],
+        "additionalProperties": false,
+    });
+    json!({
+        "description": "The replicas that are up",
+        "type": "object",
+        "properties": {"replicas": {"type": "array", "items": replica}},
+        "required": ["replicas"],
+        "additionalProperties": false,
+    })
 }
 
 /// `GET /genesys/1/admin/history`
