@@ -140,6 +140,21 @@ fn told(description: &str, name: &str) -> Value {
     answer(description, &schema(name))
 }
 
+/// A response that leads on: the name of the link, the operation, and where its parameters are found.
+fn leading(mut response: Value, links: &[(&str, &str, &[(&str, &str)])]) -> Value {
+    for (name, operation, found) in links {
+        let found: Map<String, Value> = found
+            .iter()
+            .map(|(parameter, place)| ((*parameter).to_owned(), json!(place)))
+            .collect();
+        response["links"][name] = json!({"operationId": operation, "parameters": found});
+    }
+    response
+}
+
+/// Where the `ETag` of a response goes.
+const ITS_STATE: (&str, &str) = ("header.If-Match", "$response.header.ETag");
+
 /// A request that was done.
 fn done(operation: Operation, description: &str) -> Operation {
     operation.answering(StatusCode::OK, marked(text(description, "OK")))
@@ -147,13 +162,15 @@ fn done(operation: Operation, description: &str) -> Operation {
 
 /// The state that is to be changed.
 fn if_match() -> Value {
-    header(
-        "If-Match",
-        "The `ETag` of the state that is to be changed, several of them, or `*` for whichever it is. \
-         `PreconditionFailed` where it is in another; `PreconditionRequired` where there is something and \
-         nothing is said.",
-        &json!({"type": "string"}),
-    )
+    let description = "The `ETag` of the state that is to be changed, several of them, or `*` for whichever it is. \
+                       `PreconditionFailed` where it is in another; `PreconditionRequired` where there is something \
+                       and nothing is said.";
+    let mut header = header("If-Match", description, &json!({"type": "string"}));
+    header["examples"] = json!({
+        "whichever": {"value": "*"},
+        "this": {"value": "\"2-5c1f09aa\""},
+    });
+    header
 }
 
 /// That there is no state yet.

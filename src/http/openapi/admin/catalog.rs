@@ -3,7 +3,7 @@
 use actix_web::http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::{OF_STATES, if_match, if_none_match, of_state, operation, told};
+use super::{ITS_STATE, OF_STATES, if_match, if_none_match, leading, of_state, operation, told};
 use crate::http::openapi::operation::Operation;
 
 const PATH: &str = "/genesys/1/admin/catalog";
@@ -47,12 +47,13 @@ fn export() -> Operation {
         "headers": {"Content-Disposition": name},
         "content": {"application/toml": {"schema": {"type": "string"}, "example": EXAMPLE}},
     });
+    let links = [("replace", "replaceCatalog", &[ITS_STATE][..])];
     operation(Method::GET, PATH, "exportCatalog", "Read the whole catalogue")
         .described(
             "As a catalogue file, what the configured one says included. In place of secrets is `********`, \
              which stands for the secret there is when it is sent back.",
         )
-        .answering(StatusCode::OK, of_state(response))
+        .answering(StatusCode::OK, leading(of_state(response), &links))
 }
 
 fn import(method: Method, (name, summary): (&str, &str), description: &str) -> Operation {

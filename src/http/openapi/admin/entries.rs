@@ -3,7 +3,9 @@
 use actix_web::http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::{OF_STATES, done, if_match, if_none_match, of_state, operation, told};
+use super::{
+    ITS_STATE, OF_STATES, done, if_match, if_none_match, leading, of_state, operation, told,
+};
 use crate::{
     http::openapi::{operation::Operation, shapes::schema},
     settings::Limits,
@@ -89,12 +91,32 @@ fn name(description: &str, schema: Value, example: &str) -> Value {
     })
 }
 
+/// A response that tells an entry.
+fn entry(kind: &Kind, description: &str) -> Value {
+    let (put, delete) = (
+        format!("put{}", kind.called.1),
+        format!("delete{}", kind.called.1),
+    );
+    let places = [("name", "$response.body#/name"), ITS_STATE];
+    let links = [
+        ("replace", put.as_str(), &places[..]),
+        ("delete", delete.as_str(), &places[..]),
+    ];
+    leading(of_state(told(description, "Entry")), &links)
+}
+
 fn list(kind: &Kind, description: &str) -> Operation {
     let (called, ending) = kind.called;
     let summary = format!("List all {called}s");
+    let (read, first) = (
+        format!("read{ending}"),
+        [("name", "$response.body#/entries/0/name")],
+    );
+    let links = [("read", read.as_str(), &first[..])];
+    let response = leading(of_state(told("All of them", "Entries")), &links);
     operation(Method::GET, kind.list, &format!("list{ending}s"), &summary)
         .described(description)
-        .answering(StatusCode::OK, of_state(told("All of them", "Entries")))
+        .answering(StatusCode::OK, response)
 }
 
 fn read(kind: &Kind) -> Operation {
@@ -102,7 +124,7 @@ fn read(kind: &Kind) -> Operation {
     let summary = format!("Read a {called}");
     operation(Method::GET, kind.one, &format!("read{ending}"), &summary)
         .taking([kind.name.clone()])
-        .answering(StatusCode::OK, of_state(told("It", "Entry")))
+        .answering(StatusCode::OK, entry(kind, "It"))
         .failing(&["InvalidParameter", kind.unknown])
 }
 
@@ -123,8 +145,8 @@ fn put(kind: &Kind) -> Operation {
         )
         .taking([kind.name.clone(), if_match(), if_none_match()])
         .reading(body)
-        .answering(StatusCode::CREATED, of_state(told("There was none", "Entry")))
-        .answering(StatusCode::OK, of_state(told("It took the place of another", "Entry")))
+        .answering(StatusCode::CREATED, entry(kind, "There was none"))
+        .answering(StatusCode::OK, entry(kind, "It took the place of another"))
         .failing(&[
             "InvalidParameter",
             "InvalidDefinition",

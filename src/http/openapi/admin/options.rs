@@ -20,10 +20,10 @@ pub(super) fn definition(limits: &Limits) -> Value {
             "description": "What it does",
         }),
     )];
-    let backends = text("URLs of what it runs on, separated by commas");
+    let backends = "URLs of what it runs on, separated by commas";
     let ors = [
         ("_service", url("URL of an SCXML document")),
-        ("_ors", backends.clone()),
+        ("_ors", url(backends)),
         ("_ors_lb_strategy", strategy()),
     ];
     let http = [
@@ -46,7 +46,7 @@ pub(super) fn definition(limits: &Limits) -> Value {
                 "The member of the create's answer that names the session",
             )),
         ),
-        ("_ors", optional(backends)),
+        ("_ors", optional(text(backends))),
         ("_ors_lb_strategy", strategy()),
     ];
     json!({
@@ -116,6 +116,10 @@ fn kind<const N: usize>(
 
 fn of_all(limits: &Limits) -> [(&'static str, Value); 10] {
     let life = limits.life.as_secs();
+    let prefix = json!({
+        "description": "Leading digits of it, or a range of them such as `7-9`",
+        "type": ["string", "integer"], "minimum": 0, "pattern": "^[0-9]{1,16}(-[0-9]{1,16})?$",
+    });
     let user = json!({
         "description": "Asked of callers, together with `password`. No colon",
         "type": ["string", "number", "boolean"], "pattern": "^[^:]*$",
@@ -139,12 +143,7 @@ fn of_all(limits: &Limits) -> [(&'static str, Value); 10] {
             "_access_code_length",
             optional(whole_number("Digits of it, its prefix included.", 1, 16, 4)),
         ),
-        (
-            "_access_code_prefix",
-            optional(text(
-                "Leading digits of it, or a range of them such as `7-9`",
-            )),
-        ),
+        ("_access_code_prefix", optional(prefix)),
         ("_booking_expiration_timeout", held()),
         (
             "_return_pool_health",
@@ -172,8 +171,9 @@ fn text(description: &str) -> Value {
     json!({"description": description, "type": ["string", "number", "boolean", "null"]})
 }
 
+/// An absolute URL, or a path behind one of `_ors`.
 fn url(description: &str) -> Value {
-    json!({"description": description, "type": "string", "pattern": "^(https?://|/)"})
+    json!({"description": description, "type": "string", "pattern": "^(https?://[A-Za-z0-9]|/)"})
 }
 
 fn method() -> Value {
