@@ -2,9 +2,10 @@
 //!
 //! A [`Document`] is made once for each listener, and tells what that listener serves. It is put together
 //! by hand from what the code has: errors from the one error table ([`errors`]), limits from the settings,
-//! schemas that stand beside their types. A derive crate would have little to derive from: there is one body reader
-//! for all bodies, and most answers are pairs of strings. That its paths and methods are those of the
-//! route list is tested (`tests/it/openapi.rs`), and that the service answers as it says, too.
+//! schemas that stand beside their types. A derive crate would have little to derive from: there is one body
+//! reader for all pairs, options are text however they are written, and most answers are pairs of strings.
+//! That its paths and methods are those of the route list is tested (`tests/it/openapi.rs`), and that the
+//! service answers as it says, too.
 //!
 //! A group of routes is one file with one function `operations`; a new one is listed in [`Served::operations`].
 

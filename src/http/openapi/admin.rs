@@ -140,15 +140,12 @@ fn told(description: &str, name: &str) -> Value {
     answer(description, &schema(name))
 }
 
-/// A response that leads on: the name of the link, the operation, and where its parameters are found.
-fn leading(mut response: Value, links: &[(&str, &str, &[(&str, &str)])]) -> Value {
-    for (name, operation, found) in links {
-        let found: Map<String, Value> = found
-            .iter()
-            .map(|(parameter, place)| ((*parameter).to_owned(), json!(place)))
-            .collect();
-        response["links"][name] = json!({"operationId": operation, "parameters": found});
-    }
+/// A response that leads on to an operation: what the link is called, and where its parameters are found.
+fn leading(mut response: Value, (name, operation): (&str, &str), found: &[(&str, &str)]) -> Value {
+    let found = found.iter();
+    let found = found.map(|(parameter, place)| ((*parameter).to_owned(), json!(place)));
+    let found: Map<String, Value> = found.collect();
+    response["links"][name] = json!({"operationId": operation, "parameters": found});
     response
 }
 

@@ -47,13 +47,17 @@ fn export() -> Operation {
         "headers": {"Content-Disposition": name},
         "content": {"application/toml": {"schema": {"type": "string"}, "example": EXAMPLE}},
     });
-    let links = [("replace", "replaceCatalog", &[ITS_STATE][..])];
+    let response = leading(
+        of_state(response),
+        ("replace", "replaceCatalog"),
+        &[ITS_STATE],
+    );
     operation(Method::GET, PATH, "exportCatalog", "Read the whole catalogue")
         .described(
             "As a catalogue file, what the configured one says included. In place of secrets is `********`, \
              which stands for the secret there is when it is sent back.",
         )
-        .answering(StatusCode::OK, leading(of_state(response), &links))
+        .answering(StatusCode::OK, response)
 }
 
 fn import(method: Method, (name, summary): (&str, &str), description: &str) -> Operation {

@@ -33,7 +33,7 @@ pub(super) fn operations(limits: &Limits) -> Vec<Operation> {
         called: ("configured service", "ConfiguredService"),
         name: name(
             "Its name: 1 to 128 bytes, neither `/` nor control characters, and not `.` or `..`.",
-            json!({"type": "string", "minLength": 1, "maxLength": 128, "pattern": NAMES}),
+            &json!({"type": "string", "minLength": 1, "maxLength": 128, "pattern": NAMES}),
             "call-us",
         ),
         body: (
@@ -51,7 +51,7 @@ pub(super) fn operations(limits: &Limits) -> Vec<Operation> {
         called: ("resource group", "Group"),
         name: name(
             "Its name: 1 to 64 bytes, neither braces nor control characters; `/` is written `%2F`.",
-            json!({"type": "string", "minLength": 1, "maxLength": 64, "pattern": GROUP_NAMES}),
+            &json!({"type": "string", "minLength": 1, "maxLength": 64, "pattern": GROUP_NAMES}),
             "sales",
         ),
         body: (
@@ -84,7 +84,7 @@ pub(super) fn operations(limits: &Limits) -> Vec<Operation> {
 const NAMES: &str = "^[^/\\x00-\\x1F\\x7F-\\x9F]+$";
 const GROUP_NAMES: &str = "^[^{}\\x00-\\x1F\\x7F-\\x9F]+$";
 
-fn name(description: &str, schema: Value, example: &str) -> Value {
+fn name(description: &str, schema: &Value, example: &str) -> Value {
     json!({
         "name": "name", "in": "path", "required": true, "description": description,
         "schema": schema, "example": example,
@@ -93,27 +93,19 @@ fn name(description: &str, schema: Value, example: &str) -> Value {
 
 /// A response that tells an entry.
 fn entry(kind: &Kind, description: &str) -> Value {
-    let (put, delete) = (
-        format!("put{}", kind.called.1),
-        format!("delete{}", kind.called.1),
-    );
+    let ending = kind.called.1;
     let places = [("name", "$response.body#/name"), ITS_STATE];
-    let links = [
-        ("replace", put.as_str(), &places[..]),
-        ("delete", delete.as_str(), &places[..]),
-    ];
-    leading(of_state(told(description, "Entry")), &links)
+    let response = of_state(told(description, "Entry"));
+    let response = leading(response, ("replace", &format!("put{ending}")), &places);
+    leading(response, ("delete", &format!("delete{ending}")), &places)
 }
 
 fn list(kind: &Kind, description: &str) -> Operation {
     let (called, ending) = kind.called;
     let summary = format!("List all {called}s");
-    let (read, first) = (
-        format!("read{ending}"),
-        [("name", "$response.body#/entries/0/name")],
-    );
-    let links = [("read", read.as_str(), &first[..])];
-    let response = leading(of_state(told("All of them", "Entries")), &links);
+    let first = [("name", "$response.body#/entries/0/name")];
+    let response = of_state(told("All of them", "Entries"));
+    let response = leading(response, ("read", &format!("read{ending}")), &first);
     operation(Method::GET, kind.list, &format!("list{ending}s"), &summary)
         .described(description)
         .answering(StatusCode::OK, response)

@@ -30,23 +30,23 @@ pub(super) fn definition(limits: &Limits) -> Value {
         ("_service", url("URL template of the create")),
         (
             "_request",
-            optional(url("URL template of every request without one of its own")),
+            optional(&url("URL template of every request without one of its own")),
         ),
         (
             "_terminate",
-            optional(url(
+            optional(&url(
                 "URL template of what is asked when the service has ended",
             )),
         ),
-        ("_method", optional(method())),
-        ("_terminate_method", optional(method())),
+        ("_method", optional(&method())),
+        ("_terminate_method", optional(&method())),
         (
             "_session",
-            optional(text(
+            optional(&text(
                 "The member of the create's answer that names the session",
             )),
         ),
-        ("_ors", optional(text(backends))),
+        ("_ors", optional(&text(backends))),
         ("_ors_lb_strategy", strategy()),
     ];
     json!({
@@ -77,7 +77,7 @@ pub(super) fn group() -> Value {
                 "description": "`CLUSTER` and `LOCAL` hold a number for one service at a time; `RANDOM` and \
                                 `ROUND_ROBIN` share it",
             },
-            "_backup_resource": optional(number("Handed out when all numbers are taken")),
+            "_backup_resource": optional(&number("Handed out when all numbers are taken")),
             "_booking_expiration_timeout": held(),
             "numbers": {"type": "array", "items": number("1 to 64 bytes"), "uniqueItems": true},
         },
@@ -107,8 +107,8 @@ fn kind<const N: usize>(
     });
     if name == "http" {
         schema["patternProperties"] = json!({
-            "^_request\\.": optional(url("URL template of the request of that name")),
-            "^_method\\.": optional(method()),
+            "^_request\\.": optional(&url("URL template of the request of that name")),
+            "^_method\\.": optional(&method()),
         });
     }
     schema
@@ -127,43 +127,58 @@ fn of_all(limits: &Limits) -> [(&'static str, Value); 10] {
     [
         (
             "_ttl",
-            optional(whole_number("Seconds that a service lives.", 1, life, 3600)),
+            optional(&whole_number(
+                "Seconds that a service lives.",
+                1,
+                life,
+                3600,
+            )),
         ),
         (
             "_resource_group",
-            optional(text(
+            optional(&text(
                 "The group that access numbers are taken from; there is one",
             )),
         ),
         (
             "_provide_code",
-            optional(boolean("Give an access code too.")),
+            optional(&boolean("Give an access code too.")),
         ),
         (
             "_access_code_length",
-            optional(whole_number("Digits of it, its prefix included.", 1, 16, 4)),
+            optional(&whole_number(
+                "Digits of it, its prefix included.",
+                1,
+                16,
+                4,
+            )),
         ),
-        ("_access_code_prefix", optional(prefix)),
+        ("_access_code_prefix", optional(&prefix)),
         ("_booking_expiration_timeout", held()),
         (
             "_return_pool_health",
-            optional(boolean(
+            optional(&boolean(
                 "Tell how many numbers there are and how many are free.",
             )),
         ),
         (
             "_overwritable_options",
-            optional(text(
+            optional(&text(
                 "Options that a request may override, separated by commas",
             )),
         ),
-        ("username", optional(user)),
-        ("password", optional(text("Asked of callers; never told"))),
+        ("username", optional(&user)),
+        ("password", optional(&text("Asked of callers; never told"))),
     ]
 }
 
 fn held() -> Value {
-    optional(whole_number("Seconds that a number is held.", 5, 1_800, 60))
+    optional(&whole_number(
+        "Seconds that a number is held.",
+        5,
+        1_800,
+        60,
+    ))
 }
 
 /// Any text; numbers and booleans are the text that they are written as.
@@ -181,7 +196,7 @@ fn method() -> Value {
 }
 
 fn strategy() -> Value {
-    optional(json!({
+    optional(&json!({
         "enum": ["circular", "linear"],
         "description": "How they are taken: each in its turn, or the first one that can be reached",
     }))
@@ -193,6 +208,6 @@ fn nothing() -> Value {
 }
 
 /// An option that may be there, and may be empty.
-fn optional(schema: Value) -> Value {
+fn optional(schema: &Value) -> Value {
     json!({"anyOf": [schema, nothing()]})
 }
