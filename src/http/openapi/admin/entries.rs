@@ -63,7 +63,7 @@ pub(super) fn operations(limits: &Limits) -> Vec<Operation> {
         ),
         unknown: "GroupNotFound",
     };
-    // Of two only one is needed by others, so only one of the two may be held back by them.
+    // A configured service may need a group; nothing needs a configured service.
     let delete_group = delete(&groups)
         .described("Numbers that are held stay held. One that a configured service needs stays.")
         .failing(&["InvalidDefinition"]);
