@@ -16,7 +16,8 @@ lint:
 	cargo clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
 
-# Whether the service answers as /openapi.json says: schemathesis, with all its checks, in a minute or so.
+# Whether the service answers as /openapi.json says: schemathesis, with all its checks, in a minute or so, as
+# a client and as an operator.
 api: tools-test
 	.ci/api
 

@@ -83,7 +83,7 @@ impl Listener {
             catalog: parts.office.in_force.clone(),
             administered: settings.admin.credentials.password.is_some(),
         };
-        let document = Data::new(Document::of(self.groups, &settings));
+        let document = Data::new(Document::of(&exposure, &settings));
         let (parts, groups) = (parts.clone(), self.groups);
         let server = &settings.server;
         let http = HttpServer::new(move || {

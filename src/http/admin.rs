@@ -25,7 +25,7 @@ pub(super) mod history;
 pub(super) mod live;
 
 /// Entries on a page where nobody says, and at most.
-const PAGE: (usize, usize) = (50, 200);
+pub(super) const PAGE: (usize, usize) = (50, 200);
 
 /// `GET /genesys/1/admin/node/status`
 pub(super) async fn node_status(api: web::Data<Api>) -> HttpResponse {

@@ -2,11 +2,12 @@
 //!
 //! A [`Document`] is made once for each listener, and tells what that listener serves. It is put together
 //! by hand from what the code has: errors from the one error table ([`errors`]), limits from the settings,
-//! schemas that stand beside their types. A derive crate would have little to derive from: there is one body reader
-//! for all bodies, and most answers are pairs of strings. That its paths and methods are those of the
-//! route list is tested (`tests/it/openapi.rs`), and that the service answers as it says, too.
+//! schemas that stand beside their types. A derive crate would have little to derive from: there is one body
+//! reader for all pairs, options are text however they are written, and most answers are pairs of strings.
+//! That its paths and methods are those of the route list is tested (`tests/it/openapi.rs`), and that the
+//! service answers as it says, too.
 //!
-//! A group of routes is one file with one function `operations`; a new one is listed in [`operations`].
+//! A group of routes is one file with one function `operations`; a new one is listed in [`Served::operations`].
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -19,12 +20,13 @@ use actix_web::{
 use serde_json::{Map, Value, json};
 
 use self::{errors::Errors, operation::Operation};
-use super::{ApiError, binaries, reply, services as told};
+use super::{ApiError, Exposure, binaries, reply, services as told};
 use crate::{
     settings::{Groups, Limits, Settings, VERSION},
     store::stable_hash,
 };
 
+mod admin;
 mod errors;
 mod health;
 mod operation;
@@ -67,11 +69,15 @@ pub(super) async fn tell(document: Data<Document>, request: HttpRequest) -> Http
 }
 
 impl Document {
-    /// What a listener with these groups of routes serves under `settings`.
+    /// What a listener serves that exposes this under `settings`.
     #[must_use]
-    pub fn of(groups: Groups, settings: &Settings) -> Self {
-        let counted = settings.metrics.enabled;
-        let operations = operations(groups, &settings.limits, counted);
+    pub fn of(exposure: &Exposure, settings: &Settings) -> Self {
+        let served = Served {
+            groups: exposure.groups,
+            limits: &settings.limits,
+            counted: exposure.watching.counts(),
+            administered: exposure.groups.admin && exposure.administered,
+        };
         let errors = Errors::new(settings.api.unreadable_json_status);
         let security = security(!settings.auth.api_keys.is_empty());
         let document = json!({
@@ -79,21 +85,17 @@ impl Document {
             "info": {
                 "title": "Switchboard: the Service API",
                 "version": VERSION,
-                "description": INTRODUCTION,
+                "description": served.introduction(),
                 "license": {"name": "MIT or Apache-2.0", "identifier": "MIT OR Apache-2.0"},
             },
             "servers": [{"url": "/"}],
-            "paths": paths(operations, &errors, &security),
+            "paths": paths(served.operations(), &errors, &security),
             "components": {
-                "schemas": {
-                    "Error": ApiError::schema(),
-                    "Service": told::told_schema(),
-                    "Created": services::created(),
-                    "Strings": shapes::strings(),
-                },
+                "schemas": served.schemas(),
+                "headers": served.headers(),
                 "responses": errors.responses(),
                 "examples": errors.examples(),
-                "securitySchemes": schemes(),
+                "securitySchemes": served.schemes(),
             },
         });
         let text = document.to_string();
@@ -103,21 +105,70 @@ impl Document {
             tag: HeaderValue::try_from(tag).unwrap_or(HeaderValue::from_static("\"\"")),
         }
     }
-}
 
-impl Document {
     /// The document, to be read.
     pub(super) fn value(&self) -> Value {
         serde_json::from_slice(&self.text).unwrap_or_default()
     }
 }
 
-/// All that a listener with these groups serves; whether requests are `counted`.
-fn operations(groups: Groups, limits: &Limits, counted: bool) -> Vec<Operation> {
-    let mut operations = services::operations(groups, limits);
-    operations.extend(storage::operations(groups, limits));
-    operations.extend(health::operations(groups, counted));
-    operations
+/// What a listener serves.
+struct Served<'a> {
+    groups: Groups,
+    limits: &'a Limits,
+    /// Whether requests are counted.
+    counted: bool,
+    /// Whether operators are served.
+    administered: bool,
+}
+
+impl Served<'_> {
+    fn introduction(&self) -> String {
+        if self.administered {
+            [INTRODUCTION, admin::INTRODUCTION].join("\n\n")
+        } else {
+            INTRODUCTION.to_owned()
+        }
+    }
+
+    fn operations(&self) -> Vec<Operation> {
+        let (groups, limits) = (self.groups, self.limits);
+        let mut operations = services::operations(groups, limits);
+        operations.extend(storage::operations(groups, limits));
+        operations.extend(health::operations(groups, self.counted));
+        if self.administered {
+            operations.extend(admin::operations(limits));
+        }
+        operations
+    }
+
+    fn schemas(&self) -> Value {
+        let mut schemas = json!({
+            "Error": ApiError::schema(),
+            "Service": told::told_schema(),
+            "Created": services::created(),
+            "Strings": shapes::strings(),
+        });
+        if self.administered {
+            for (name, schema) in admin::schemas(self.limits) {
+                schemas[name] = schema;
+            }
+        }
+        schemas
+    }
+
+    fn headers(&self) -> Value {
+        let headers = self.administered.then(admin::headers);
+        Value::Object(headers.unwrap_or_default())
+    }
+
+    fn schemes(&self) -> Value {
+        let mut schemes = schemes();
+        if self.administered {
+            schemes["operator"] = admin::scheme();
+        }
+        schemes
+    }
 }
 
 fn paths(operations: Vec<Operation>, errors: &Errors, security: &Value) -> Value {
@@ -172,12 +223,17 @@ mod tests {
         let errors = Errors::new(500);
         let limits = Settings::defaults().unwrap().limits;
         for (client, matching) in [(true, true), (true, false), (false, true)] {
-            let groups = Groups {
-                client,
-                matching,
-                admin: true,
+            let served = Served {
+                groups: Groups {
+                    client,
+                    matching,
+                    admin: true,
+                },
+                limits: &limits,
+                counted: true,
+                administered: true,
             };
-            for operation in operations(groups, &limits, true) {
+            for operation in served.operations() {
                 let (path, named) = (operation.path, &operation.exceptions);
                 let unknown = named.iter().find(|name| errors.status(name).is_none());
                 assert_eq!(unknown, None, "{path}");

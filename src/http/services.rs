@@ -107,9 +107,9 @@ struct ToldBinary<'a> {
     size: u64,
 }
 
-/// The JSON Schema of a service as it is told.
-pub(super) fn told_schema() -> Value {
-    let binary = json!({
+/// The JSON Schema of a binary of a service as it is told.
+pub(super) fn binary_schema() -> Value {
+    json!({
         "type": "object",
         "properties": {
             "name": {"type": "string", "description": "The key"},
@@ -119,7 +119,11 @@ pub(super) fn told_schema() -> Value {
         },
         "required": ["name", "content_type", "file_name", "size"],
         "additionalProperties": false,
-    });
+    })
+}
+
+/// The JSON Schema of a service as it is told.
+pub(super) fn told_schema() -> Value {
     json!({
         "description": "A service, without the values of its storage",
         "type": "object",
@@ -143,7 +147,7 @@ pub(super) fn told_schema() -> Value {
             },
             "_binaries": {
                 "type": "array",
-                "items": binary,
+                "items": binary_schema(),
                 "description": "The keys that hold binaries",
             },
         },

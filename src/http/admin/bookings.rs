@@ -2,6 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::{admin, operator, page_size, place, told};
 use crate::{
@@ -28,6 +29,44 @@ struct ToldPage {
     free: u64,
     bookings: Vec<Told>,
     next: Option<String>,
+}
+
+/// The JSON Schema of a booking as it is told.
+pub(in crate::http) fn told_schema() -> Value {
+    json!({
+        "description": "A number that is held for a service",
+        "type": "object",
+        "properties": {
+            "booking": {"type": "string", "description": "Its id"},
+            "number": {"type": "string"},
+            "service": {"type": "string", "description": "The id of the service"},
+            "caller": {
+                "type": ["string", "null"],
+                "description": "Who is expected to call, where that is known",
+            },
+            "has_code": {"type": "boolean", "description": "Whether a code has to be keyed in"},
+            "until": {"type": "string", "format": "date-time", "description": "When it runs out"},
+        },
+        "required": ["booking", "number", "service", "caller", "has_code", "until"],
+    })
+}
+
+/// The JSON Schema of a page of such `bookings`; `next` tells where the next one begins.
+pub(in crate::http) fn page_schema(bookings: &Value, next: &Value) -> Value {
+    let numbers = |which: &str| json!({"type": "integer", "minimum": 0, "description": which});
+    json!({
+        "description": "Who holds which number of a group",
+        "type": "object",
+        "properties": {
+            "group": {"type": "string"},
+            "size": numbers("Numbers of the group"),
+            "free": numbers("Those of them that are free"),
+            "bookings": {"type": "array", "items": bookings},
+            "next": next,
+        },
+        "required": ["group", "size", "free", "bookings", "next"],
+        "additionalProperties": false,
+    })
 }
 
 impl From<ListedBooking> for Told {

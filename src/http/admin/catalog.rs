@@ -9,6 +9,7 @@ use actix_web::{
     web,
 };
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::{admin, condition, of_revision, operator};
 use crate::{
@@ -24,6 +25,27 @@ struct Told {
     replaced: usize,
     deleted: usize,
     unchanged: usize,
+}
+
+/// The JSON Schema of what an import did.
+pub(in crate::http) fn told_schema() -> Value {
+    let entries = |which: &str| json!({"type": "integer", "minimum": 0, "description": which});
+    json!({
+        "description": "What an import did",
+        "type": "object",
+        "properties": {
+            "version": {
+                "type": "string",
+                "description": "The version there is afterwards, as in the `ETag`",
+            },
+            "created": entries("Entries that are new"),
+            "replaced": entries("Entries that say something else now"),
+            "deleted": entries("Entries that are no longer there"),
+            "unchanged": entries("Entries that said so before, those of the file included"),
+        },
+        "required": ["version", "created", "replaced", "deleted", "unchanged"],
+        "additionalProperties": false,
+    })
 }
 
 impl From<Imported> for Told {

@@ -5,6 +5,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::{admin, condition, of_revision, operator};
 use crate::{
@@ -31,6 +32,55 @@ struct Told {
 struct ToldTable {
     version: String,
     entries: Vec<Told>,
+}
+
+/// The JSON Schema of an entry as it is told.
+pub(in crate::http) fn told_schema() -> Value {
+    let list = json!({"type": "array", "items": {"type": "string"}});
+    json!({
+        "description": "A configured service or a resource group",
+        "type": "object",
+        "properties": {
+            "name": {"type": "string"},
+            "origin": {
+                "enum": ["file", "admin"],
+                "description": "Where it was made: in the catalogue file, which cannot be changed here, or here",
+            },
+            "etag": {"type": "string", "description": "This state of it, for `If-Match`"},
+            "options": {
+                "type": "object",
+                "additionalProperties": {"anyOf": [{"type": "string"}, list]},
+                "description": "What it says. In place of secrets is `********`, which may be sent back",
+            },
+            "size": {
+                "type": "integer", "minimum": 0,
+                "description": "How many numbers a group has. A list tells that in place of `numbers`",
+            },
+            "problem": {
+                "type": "string",
+                "description": "Why it cannot be used on this replica; absent where it can",
+            },
+        },
+        "required": ["name", "origin", "etag", "options"],
+        "additionalProperties": false,
+    })
+}
+
+/// The JSON Schema of a whole table as it is told, of such `entries`.
+pub(in crate::http) fn table_schema(entries: &Value) -> Value {
+    json!({
+        "description": "All entries of a kind, in the order of their names",
+        "type": "object",
+        "properties": {
+            "version": {
+                "type": "string",
+                "description": "Of all that operators made; empty where nothing ever was",
+            },
+            "entries": {"type": "array", "items": entries},
+        },
+        "required": ["version", "entries"],
+        "additionalProperties": false,
+    })
 }
 
 impl From<CatalogEntry> for Told {

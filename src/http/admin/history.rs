@@ -2,7 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{admin, page_size};
 use crate::{
@@ -24,6 +24,93 @@ struct ToldPage {
 #[derive(Debug, Serialize)]
 struct ToldReplicas {
     replicas: Vec<Replica>,
+}
+
+/// The JSON Schema of what an operator did. A later version of the program may tell more.
+pub(in crate::http) fn event_schema() -> Value {
+    let state = |when: &str| json!({"type": ["object", "null"], "description": when});
+    json!({
+        "description": "Something that an operator did, or was about to do",
+        "type": "object",
+        "properties": {
+            "at": {"type": "string", "format": "date-time"},
+            "by": {"type": "string", "description": "The user name shown"},
+            "from": {"type": ["string", "null"], "description": "The address of the client"},
+            "action": {"enum": ["create", "replace", "delete", "extend", "end", "release"]},
+            "kind": {
+                "enum": ["service", "resource group", "live service", "booking"],
+                "description": "What it was done to",
+            },
+            "name": {"type": "string", "description": "To which one of them"},
+            "before": state("What it was, secrets hidden; null where there was none"),
+            "after": state("What it is then; null where there is none"),
+        },
+        "required": ["at", "by", "from", "action", "kind", "name", "before", "after"],
+    })
+}
+
+/// The JSON Schema of a page of such `events`; `next` tells where the next one begins.
+pub(in crate::http) fn page_schema(events: &Value, next: &Value) -> Value {
+    json!({
+        "description": "What operators did, newest first",
+        "type": "object",
+        "properties": {"events": {"type": "array", "items": events}, "next": next},
+        "required": ["events", "next"],
+        "additionalProperties": false,
+    })
+}
+
+/// The JSON Schema of the replicas as they are told.
+pub(in crate::http) fn replicas_schema() -> Value {
+    let replica = json!({
+        "type": "object",
+        "properties": {
+            "id": {"type": "string", "description": "Names the running process"},
+            "version": {"type": "string", "description": "Of the program"},
+            "address": {"type": "string", "description": "Where it listens"},
+            "private_address": {
+                "type": ["string", "null"],
+                "description": "Where it listens for those who may ask everything",
+            },
+            "since": {"type": "string", "format": "date-time"},
+            "catalog": {
+                "type": ["string", "null"],
+                "description": "The version in force there of what operators made; null while it is not known",
+            },
+            "requests_per_second": {
+                "type": ["number", "null"],
+                "description": "That it answered of late; null where requests are not counted",
+            },
+            "failures_per_second": {
+                "type": ["number", "null"],
+                "description": "Those of them that it answered with a status of 500 or more",
+            },
+            "cleans_up": {
+                "type": "boolean",
+                "description": "Whether it is the one that cleans up after services",
+            },
+            "cleanup_lag_seconds": {
+                "type": ["number", "null"],
+                "description": "For how long the oldest ended service waits to be given back; who cleans up knows",
+            },
+            "notified": {
+                "type": "boolean",
+                "description": "Whether the store tells it of every service that ends",
+            },
+        },
+        "required": [
+            "id", "version", "address", "private_address", "since", "catalog", "requests_per_second",
+            "failures_per_second", "cleans_up", "cleanup_lag_seconds", "notified",
+        ],
+        "additionalProperties": false,
+    });
+    json!({
+        "description": "The replicas that are up",
+        "type": "object",
+        "properties": {"replicas": {"type": "array", "items": replica}},
+        "required": ["replicas"],
+        "additionalProperties": false,
+    })
 }
 
 /// `GET /genesys/1/admin/history`

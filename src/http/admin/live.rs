@@ -2,10 +2,11 @@
 
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::{admin, bookings, operator, page_size, place, told};
 use crate::{
-    http::{Api, ApiError, body, path, reply},
+    http::{Api, ApiError, body, path, reply, services},
     service::LiveService,
     store::{ListedService, Moment, Page, ServiceId},
 };
@@ -53,6 +54,74 @@ struct ToldBooking {
     group: String,
     #[serde(flatten)]
     booking: bookings::Told,
+}
+
+/// The JSON Schema of a service in a list.
+pub(in crate::http) fn told_schema() -> Value {
+    json!({
+        "description": "A service that lives",
+        "type": "object",
+        "properties": {
+            "id": {"type": "string"},
+            "service": {
+                "type": "string",
+                "description": "Name of the configured service that it was made from",
+            },
+            "created": {"type": "string", "format": "date-time"},
+            "end": {"type": "string", "format": "date-time"},
+            "ttl": {"type": "integer", "minimum": 0, "description": "Seconds until then"},
+            "gms_user": {
+                "type": ["string", "null"],
+                "description": "The header of that name of the request that made it",
+            },
+        },
+        "required": ["id", "service", "created", "end", "ttl", "gms_user"],
+    })
+}
+
+/// The JSON Schema of a page of such `services`; `next` tells where the next one begins.
+pub(in crate::http) fn page_schema(services: &Value, next: &Value) -> Value {
+    json!({
+        "description": "Services that live, in the order of their ends",
+        "type": "object",
+        "properties": {
+            "count": {
+                "type": "integer", "minimum": 0,
+                "description": "How many live in all, about",
+            },
+            "services": {"type": "array", "items": services},
+            "next": next,
+        },
+        "required": ["count", "services", "next"],
+        "additionalProperties": false,
+    })
+}
+
+/// The JSON Schema of such a `service` with what it holds, its `bookings` among it.
+pub(in crate::http) fn whole_schema(service: &Value, booking: &Value) -> Value {
+    let of_group = json!({"properties": {"group": {"type": "string"}}, "required": ["group"]});
+    json!({
+        "description": "A service that lives, without the values of its storage",
+        "allOf": [service],
+        "properties": {
+            "keys": {
+                "type": "array",
+                "items": {"type": "string"},
+                "description": "The keys that hold strings",
+            },
+            "binaries": {
+                "type": "array",
+                "items": services::binary_schema(),
+                "description": "The keys that hold binaries",
+            },
+            "bookings": {
+                "type": "array",
+                "items": {"allOf": [booking, of_group]},
+                "description": "The numbers that are held for it",
+            },
+        },
+        "required": ["keys", "binaries", "bookings"],
+    })
 }
 
 impl From<ListedService> for ToldService {

@@ -25,7 +25,7 @@ impl ApiError {
             Self::Unauthorized("an API key is missing: expected the header x-api-key or apikey"),
             Self::Forbidden("the administration takes no requests from pages of other sites"),
             Self::InvalidDefinition(
-                "service \"cart\": option `_ttl` is \"0\"; expected a whole number from 1 to 2592000"
+                "service \"cart\", option _ttl: it is \"0\"; a whole number from 1 to 2592000 is allowed"
                     .to_owned(),
             ),
             Self::ReadOnly(
@@ -33,10 +33,14 @@ impl ApiError {
                     .to_owned(),
             ),
             Self::PreconditionFailed(
-                "service \"cart\" has been changed since; read it again".to_owned(),
+                "service \"cart\" has been changed since you looked; it is at \"2-5c1f09aa\" now, and \
+                 nothing was changed"
+                    .to_owned(),
             ),
             Self::PreconditionRequired(
-                "service \"cart\" is there: send its ETag in If-Match to replace it".to_owned(),
+                "service \"cart\" is there already; to replace or delete it, say which state of it you \
+                 have seen: If-Match with its ETag"
+                    .to_owned(),
             ),
             Self::GroupNotFound("there is no resource group \"support\"".to_owned()),
             Self::BookingNotFound(

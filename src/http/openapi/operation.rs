@@ -17,6 +17,15 @@ const OF_CALLERS: [&str; 4] = [
     "Internal",
 ];
 
+/// The same for every route of operators, but that not all of them take what can be malformed.
+const OF_OPERATORS: [&str; 4] = ["Unauthorized", "Forbidden", "StoreUnavailable", "Internal"];
+
+/// What is asked of whom before a route.
+enum Gate {
+    Callers,
+    Operators,
+}
+
 /// A method of a path.
 pub(super) struct Operation {
     pub(super) path: &'static str,
@@ -25,7 +34,7 @@ pub(super) struct Operation {
     fields: Map<String, Value>,
     parameters: Vec<Value>,
     responses: Map<String, Value>,
-    of_callers: bool,
+    gate: Option<Gate>,
 }
 
 impl Operation {
@@ -47,7 +56,7 @@ impl Operation {
             fields,
             parameters: Vec::new(),
             responses: Map::new(),
-            of_callers: false,
+            gate: None,
         }
     }
 
@@ -60,8 +69,14 @@ impl Operation {
 
     /// A route that the gate stands before.
     pub(super) fn of_callers(mut self) -> Self {
-        self.of_callers = true;
+        self.gate = Some(Gate::Callers);
         self.failing(&OF_CALLERS)
+    }
+
+    /// A route that the gate of the administration stands before.
+    pub(super) fn of_operators(mut self) -> Self {
+        self.gate = Some(Gate::Operators);
+        self.failing(&OF_OPERATORS)
     }
 
     /// Takes these parameters.
@@ -104,8 +119,12 @@ impl Operation {
         if !self.parameters.is_empty() {
             fields.insert("parameters".to_owned(), json!(self.parameters));
         }
-        if self.of_callers {
-            fields.insert("security".to_owned(), security.clone());
+        if let Some(gate) = self.gate {
+            let asked = match gate {
+                Gate::Callers => security.clone(),
+                Gate::Operators => json!([{"operator": []}]),
+            };
+            fields.insert("security".to_owned(), asked);
         }
         fields.insert("responses".to_owned(), Value::Object(responses));
         Value::Object(fields)

@@ -138,7 +138,25 @@ fn create(operation: Operation, groups: Groups) -> Operation {
 }
 
 fn set_end(limits: &Limits, path: &'static str, name: &str, place: Value) -> Operation {
-    let known = [
+    let known = end_parameters(limits);
+    let in_query = known.iter().map(|(name, schema)| query(name, schema));
+    Operation::new(Method::PUT, path, ("services", name), "Move the end of a service")
+        .described(
+            "The service, its storage and what is held for it end together at the new time. One of `ttl` \
+             and `expiration_time` is needed, in the body or in the query; `ttl` wins.",
+        )
+        .of_callers()
+        .taking([place])
+        .taking(in_query)
+        .reading(body(limits, &known))
+        .answering(StatusCode::OK, empty("It has been moved"))
+        .failing(&["ServiceNotFound", "StoreFull"])
+        .failing(&OF_BODIES)
+}
+
+/// The parameters that say when a service is to end.
+pub(super) fn end_parameters(limits: &Limits) -> [(&'static str, Value); 2] {
+    [
         (
             "ttl",
             whole_number("Seconds from now on.", 1, limits.life.as_secs(), 3600),
@@ -153,20 +171,7 @@ fn set_end(limits: &Limits, path: &'static str, name: &str, place: Value) -> Ope
                 "type": "string", "examples": ["2031-05-17T09:30:00.000Z"],
             }),
         ),
-    ];
-    let in_query = known.iter().map(|(name, schema)| query(name, schema));
-    Operation::new(Method::PUT, path, ("services", name), "Move the end of a service")
-        .described(
-            "The service, its storage and what is held for it end together at the new time. One of `ttl` \
-             and `expiration_time` is needed, in the body or in the query; `ttl` wins.",
-        )
-        .of_callers()
-        .taking([place])
-        .taking(in_query)
-        .reading(body(limits, &known))
-        .answering(StatusCode::OK, empty("It has been moved"))
-        .failing(&["ServiceNotFound", "StoreFull"])
-        .failing(&OF_BODIES)
+    ]
 }
 
 fn service() -> Value {

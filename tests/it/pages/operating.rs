@@ -223,7 +223,9 @@ async fn the_fill_of_a_group_over_time_is_drawn() {
     let made = pair.here.post("/genesys/1/service/request-interaction");
     assert_eq!(Answer::of(made).await.status, 200);
     eventually("the replica has looked", async || {
-        browser.go(&pair.here.url(&format!("{HOME}/groups/DNIS"))).await;
+        browser
+            .go(&pair.here.url(&format!("{HOME}/groups/DNIS")))
+            .await;
         let lines = browser.run("return document.querySelectorAll('svg.trend polyline').length");
         (lines.await == 1).then_some(())
     })

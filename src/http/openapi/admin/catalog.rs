@@ -1,0 +1,91 @@
+//! The whole catalogue.
+
+use actix_web::http::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use super::{ITS_STATE, OF_STATES, if_match, if_none_match, leading, of_state, operation, told};
+use crate::http::openapi::operation::Operation;
+
+const PATH: &str = "/genesys/1/admin/catalog";
+const EXAMPLE: &str = "\
+[services.call-support]
+_type = \"builtin\"
+_service = \"request-interaction\"
+_resource_group = \"support\"
+
+[resources.support]
+_allocation_strategy = \"CLUSTER\"
+numbers = [\"8005550101\", \"8005550102\"]
+";
+
+/// The operations on the catalogue as a whole.
+pub(super) fn operations() -> [Operation; 3] {
+    [
+        export(),
+        import(
+            Method::PUT,
+            ("replaceCatalog", "Replace the catalogue"),
+            "Afterwards there is what the body says, and what the catalogue file says: anything else that was \
+             made here is deleted.",
+        ),
+        import(
+            Method::POST,
+            ("mergeCatalog", "Add to the catalogue"),
+            "What the body names is made or replaced; anything else stays.",
+        ),
+    ]
+}
+
+fn export() -> Operation {
+    let name = json!({
+        "description": "`attachment`, with a file name",
+        "required": true,
+        "schema": {"type": "string"},
+    });
+    let response = json!({
+        "description": "The catalogue",
+        "headers": {"Content-Disposition": name},
+        "content": {"application/toml": {"schema": {"type": "string"}, "example": EXAMPLE}},
+    });
+    let response = leading(
+        of_state(response),
+        ("replace", "replaceCatalog"),
+        &[ITS_STATE],
+    );
+    operation(Method::GET, PATH, "exportCatalog", "Read the whole catalogue")
+        .described(
+            "As a catalogue file, what the configured one says included. In place of secrets is `********`, \
+             which stands for the secret there is when it is sent back.",
+        )
+        .answering(StatusCode::OK, response)
+}
+
+fn import(method: Method, (name, summary): (&str, &str), description: &str) -> Operation {
+    let state =
+        "It is made whole or not at all. Entries of the catalogue file may be in it, as they are.";
+    operation(method, PATH, name, summary)
+        .described(&format!("{description} {state}"))
+        .taking([if_match(), if_none_match()])
+        .reading(body())
+        .answering(
+            StatusCode::OK,
+            of_state(told("It is in force on this replica", "Imported")),
+        )
+        .failing(&[
+            "InvalidParameter",
+            "InvalidDefinition",
+            "InvalidBody",
+            "TooLarge",
+            "UnsupportedMediaType",
+        ])
+        .failing(&OF_STATES)
+}
+
+fn body() -> Value {
+    let toml = json!({"schema": {"type": "string"}, "example": EXAMPLE});
+    json!({
+        "description": "A catalogue file: `[services.<name>]` and `[resources.<group>]` tables of options",
+        "required": true,
+        "content": {"application/toml": toml},
+    })
+}

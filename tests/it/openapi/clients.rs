@@ -1,0 +1,79 @@
+//! What the description says of what clients send, held against it.
+
+use reqwest::{Method, StatusCode};
+
+use super::document;
+use crate::support::{Answer, Bodies, TestApp, bookings, encode};
+
+#[tokio::test]
+async fn the_ranges_it_tells_are_those_that_are_kept() {
+    let app = TestApp::on_memory().await;
+    let app = bookings::serving(&app, &bookings::default_group("RANDOM", 9)).await;
+    let document = document(&app).await;
+    let service = app.create("a=1").await;
+    let call = "/genesys/1/service/request-interaction";
+    let in_body = "/requestBody/content/application~1json/schema/properties";
+    let mut checked = 0;
+    for (method, path) in [(Method::POST, call), (Method::PUT, &service)] {
+        let operation = method.as_str().to_lowercase();
+        let place = format!("/paths/~1genesys~11~1service~1{{service}}/{operation}{in_body}");
+        for (name, schema) in document.pointer(&place).unwrap().as_object().unwrap() {
+            let Some(low) = schema["minimum"].as_u64() else {
+                continue;
+            };
+            let high = schema["maximum"].as_u64().unwrap();
+            let told = format!("a whole number from {low} to {high} is allowed");
+            for (value, allowed) in [
+                (low, true),
+                (high, true),
+                (low - 1, false),
+                (high + 1, false),
+            ] {
+                let form = format!("{name}={value}&_provide_code=true");
+                let answer = Answer::of(app.request(method.clone(), path).form_body(&form)).await;
+                assert_eq!(
+                    answer.status == StatusCode::OK,
+                    allowed,
+                    "{form}: {}",
+                    answer.text()
+                );
+                assert!(
+                    allowed || answer.text().contains(&told),
+                    "{form}: {}",
+                    answer.text()
+                );
+            }
+            checked += 1;
+        }
+    }
+    assert_eq!(checked, 4);
+}
+
+#[tokio::test]
+async fn its_examples_of_bodies_work_as_they_stand() {
+    let app = TestApp::on_memory().await;
+    let document = document(&app).await;
+    let examples = "/paths/~1genesys~11~1service~1{service}/post/requestBody/content/application~1json/examples";
+    let examples = document.pointer(examples).unwrap().as_object().unwrap();
+    let mut id = String::new();
+    for name in [
+        "store",
+        "request-interaction",
+        "request-access",
+        "match-interaction",
+    ] {
+        let example = examples[name]["value"].to_string();
+        let body = example.replace("39a98e24-b03b-4191-b756-1efe8f3b16b8", &id);
+        let path = format!("/genesys/1/service/{}", encode(name));
+        let create = app
+            .post(&path)
+            .header("content-type", "application/json")
+            .body(body);
+        let answer = Answer::of(create).await;
+        assert_eq!(answer.status, StatusCode::OK, "{name}: {}", answer.text());
+        if let Some(told) = answer.json()["_id"].as_str() {
+            id = told.to_owned();
+        }
+    }
+    assert_eq!(examples.len(), 4);
+}
