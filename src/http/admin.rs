@@ -84,7 +84,7 @@ fn of_revision(status: StatusCode, revision: &str) -> HttpResponseBuilder {
 }
 
 /// The parameter `limit`: entries on a page.
-fn page_size(query: &Pairs) -> Result<usize, ApiError> {
+pub(super) fn page_size(query: &Pairs) -> Result<usize, ApiError> {
     let Some(text) = query.text("limit") else {
         return Ok(PAGE.0);
     };
@@ -98,7 +98,7 @@ fn page_size(query: &Pairs) -> Result<usize, ApiError> {
 }
 
 /// The parameter `after`: where a page begins, as the page before told it.
-fn place(query: &Pairs) -> Result<Option<Place>, ApiError> {
+pub(super) fn place(query: &Pairs) -> Result<Option<Place>, ApiError> {
     let Some(text) = query.text("after") else {
         return Ok(None);
     };
@@ -116,6 +116,6 @@ fn place(query: &Pairs) -> Result<Option<Place>, ApiError> {
 }
 
 /// A place as [`place`] reads it.
-fn told(place: &Place) -> String {
+pub(super) fn told(place: &Place) -> String {
     format!("{}-{}", place.end.millis(), place.name)
 }

@@ -13,18 +13,21 @@ use actix_web::{
     body::BoxBody,
     http::{
         Method, StatusCode,
-        header::{ALLOW, CONTENT_TYPE, LOCATION, RETRY_AFTER},
+        header::{ALLOW, CONTENT_RANGE, CONTENT_TYPE, LOCATION, RETRY_AFTER},
     },
     web::{get, post},
 };
 use askama::Template;
 
 use super::{ApiError, Endpoint, at, reply};
-use crate::settings::VERSION;
+use crate::{service::Pairs, settings::VERSION};
 
 mod assets;
+mod figures;
 mod form;
 pub(super) mod gate;
+mod history;
+mod live;
 mod overview;
 mod sign_in;
 
@@ -34,7 +37,11 @@ use self::gate::Visitor;
 const HOME: &str = "/genesys/1/admin/ui";
 
 /// The menu: section, the path behind [`HOME`], and name.
-const MENU: &[(&str, &str, &str)] = &[("overview", "", "Overview")];
+const MENU: &[(&str, &str, &str)] = &[
+    ("overview", "", "Overview"),
+    ("live", "/live", "Services"),
+    ("history", "/history", "History"),
+];
 
 /// What anybody may see.
 pub(super) fn open_routes() -> [Endpoint; 4] {
@@ -49,10 +56,19 @@ pub(super) fn open_routes() -> [Endpoint; 4] {
 }
 
 /// What is for those who are signed in.
-pub(super) fn routes() -> [Endpoint; 3] {
+pub(super) fn routes() -> [Endpoint; 8] {
     [
         at("/genesys/1/admin/ui").on(Method::GET, get().to(overview::show)),
         at("/genesys/1/admin/ui/live-overview").on(Method::GET, get().to(overview::stream)),
+        at("/genesys/1/admin/ui/live").on(Method::GET, get().to(live::list)),
+        at("/genesys/1/admin/ui/live/{id}")
+            .on(Method::GET, get().to(live::one::show))
+            .on(Method::POST, post().to(live::one::act)),
+        at("/genesys/1/admin/ui/live/{id}/values/{key}")
+            .on(Method::GET, get().to(live::downloads::value)),
+        at("/genesys/1/admin/ui/live/{id}/binaries/{key}")
+            .on(Method::GET, get().to(live::downloads::binary)),
+        at("/genesys/1/admin/ui/history").on(Method::GET, get().to(history::list)),
         at("/genesys/1/admin/ui/sign-out").on(Method::POST, post().to(sign_in::end)),
     ]
 }
@@ -134,7 +150,7 @@ impl ResponseError for PageError {
         let Ok(mut answer) = rendered(status, &page) else {
             return told;
         };
-        for name in [ALLOW, RETRY_AFTER] {
+        for name in [ALLOW, CONTENT_RANGE, RETRY_AFTER] {
             if let Some(value) = told.headers().get(&name) {
                 answer.headers_mut().insert(name, value.clone());
             }
@@ -165,6 +181,13 @@ fn see(place: &str) -> HttpResponse {
     reply::with_headers(StatusCode::SEE_OTHER)
         .insert_header((LOCATION, place))
         .finish()
+}
+
+/// What was done on the way to this page, in words of ours: an address says which of them, and no others.
+fn done(query: &Pairs, words: &[(&str, &'static str)]) -> &'static str {
+    let said = query.text("done");
+    let mut known = words.iter().filter(|(word, _)| Some(*word) == said);
+    known.next().map_or("", |(_, words)| words)
 }
 
 /// `GET /genesys/1/admin`

@@ -3,7 +3,7 @@
 mod bookings;
 mod changing;
 mod credentials;
-mod desk;
+pub(crate) mod desk;
 mod editors;
 mod groups;
 mod history;

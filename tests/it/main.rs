@@ -39,6 +39,7 @@ mod matching;
 mod model;
 mod openapi;
 mod outages;
+mod pages;
 mod program;
 mod properties;
 mod replicas;

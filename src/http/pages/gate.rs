@@ -19,8 +19,8 @@ use actix_web::{
 
 use super::{PageError, see, sign_in};
 use crate::{
-    http::{Api, ApiError, admin, operators},
-    service::Visit,
+    http::{Api, ApiError, admin, caller, operators},
+    service::{Operator, Visit},
 };
 
 /// Only what this service itself serves, and no page around it.
@@ -30,6 +30,16 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; i
 /// Who asks for a page behind the gate.
 #[derive(Clone)]
 pub(super) struct Visitor(Rc<Visit>);
+
+impl Visitor {
+    /// Who does what a form asks for that they sent.
+    pub(super) fn acting(&self, api: &Api, request: &HttpRequest) -> Operator {
+        Operator {
+            name: self.operator.clone(),
+            address: caller::address(request, &api.trusted_proxies),
+        }
+    }
+}
 
 impl Deref for Visitor {
     type Target = Visit;
@@ -112,9 +122,12 @@ fn asked_in(request: &HttpRequest) -> HttpResponse {
 }
 
 fn mark(headers: &mut HeaderMap) {
+    // What a stranger uploaded has one of its own, which allows nothing at all.
+    let stricter = headers.get(CONTENT_SECURITY_POLICY).cloned();
     operators::mark(headers);
+    let policy = stricter.unwrap_or(HeaderValue::from_static(POLICY));
+    headers.insert(CONTENT_SECURITY_POLICY, policy);
     let mut set = |name: HeaderName, value| headers.insert(name, HeaderValue::from_static(value));
-    set(CONTENT_SECURITY_POLICY, POLICY);
     set(X_FRAME_OPTIONS, "DENY");
     set(REFERRER_POLICY, "no-referrer");
     set(

@@ -6,110 +6,110 @@ use serde_json::{Value, json};
 use crate::support::{Answer, Bodies, TestApp, encode, random_prefix};
 
 /// The password of the administration in tests.
-pub(super) const PASSWORD: &str = "correct horse";
+pub(crate) const PASSWORD: &str = "correct horse";
 /// Turns the administration on.
-pub(super) const ON: [(&str, &str); 1] = [("admin.password", PASSWORD)];
+pub(crate) const ON: [(&str, &str); 1] = [("admin.password", PASSWORD)];
 
 /// A service beside `app`, on a store of the same kind, with an administration.
-pub(super) async fn administered(app: &TestApp) -> TestApp {
+pub(crate) async fn administered(app: &TestApp) -> TestApp {
     administered_with(app, &[]).await
 }
 
 /// The same with other settings beside.
-pub(super) async fn administered_with(app: &TestApp, others: &[(&str, &str)]) -> TestApp {
+pub(crate) async fn administered_with(app: &TestApp, others: &[(&str, &str)]) -> TestApp {
     let all = [&ON[..], others].concat();
     TestApp::start(app.redis.clone(), &random_prefix(), &all).await
 }
 
 /// Another replica of it.
-pub(super) async fn replica_of(app: &TestApp, others: &[(&str, &str)]) -> TestApp {
+pub(crate) async fn replica_of(app: &TestApp, others: &[(&str, &str)]) -> TestApp {
     let all = [&ON[..], others].concat();
     TestApp::start(app.redis.clone(), &app.prefix, &all).await
 }
 
 /// A request of an operator, `path` below the administration.
-pub(super) fn request(app: &TestApp, method: Method, path: &str) -> RequestBuilder {
+pub(crate) fn request(app: &TestApp, method: Method, path: &str) -> RequestBuilder {
     let request = app.request(method, &format!("/genesys/1/admin/{path}"));
     request.basic_auth("admin", Some(PASSWORD))
 }
 
-pub(super) async fn get(app: &TestApp, path: &str) -> Answer {
+pub(crate) async fn get(app: &TestApp, path: &str) -> Answer {
     Answer::of(request(app, Method::GET, path)).await
 }
 
 /// What a 200 tells.
-pub(super) async fn told(app: &TestApp, path: &str) -> Value {
+pub(crate) async fn told(app: &TestApp, path: &str) -> Value {
     let answer = get(app, path).await;
     assert_eq!(answer.status, 200, "{path}: {}", answer.text());
     answer.json()
 }
 
 /// Puts an entry without saying which state is replaced.
-pub(super) async fn put(app: &TestApp, path: &str, options: &Value) -> Answer {
+pub(crate) async fn put(app: &TestApp, path: &str, options: &Value) -> Answer {
     let request = request(app, Method::PUT, path);
     Answer::of(request.json_body(&options.to_string())).await
 }
 
 /// Puts an entry in place of the state `etag`.
-pub(super) async fn put_over(app: &TestApp, path: &str, etag: &str, options: &Value) -> Answer {
+pub(crate) async fn put_over(app: &TestApp, path: &str, etag: &str, options: &Value) -> Answer {
     let request = request(app, Method::PUT, path).header("if-match", etag);
     Answer::of(request.json_body(&options.to_string())).await
 }
 
 /// Makes an entry; gives its `ETag`.
-pub(super) async fn make(app: &TestApp, path: &str, options: &Value) -> String {
+pub(crate) async fn make(app: &TestApp, path: &str, options: &Value) -> String {
     let answer = put(app, path, options).await;
     assert_eq!(answer.status, 201, "{path}: {}", answer.text());
     answer.header("etag").to_owned()
 }
 
 /// Replaces an entry, whatever its state; gives its `ETag`.
-pub(super) async fn replace(app: &TestApp, path: &str, options: &Value) -> String {
+pub(crate) async fn replace(app: &TestApp, path: &str, options: &Value) -> String {
     let answer = put_over(app, path, "*", options).await;
     assert_eq!(answer.status, 200, "{path}: {}", answer.text());
     answer.header("etag").to_owned()
 }
 
 /// Deletes an entry, whatever its state.
-pub(super) async fn remove(app: &TestApp, path: &str) {
+pub(crate) async fn remove(app: &TestApp, path: &str) {
     let request = request(app, Method::DELETE, path).header("if-match", "*");
     Answer::of(request).await.assert_ok();
 }
 
 /// Imports a catalogue; `method` says what becomes of what it does not have.
-pub(super) async fn import(app: &TestApp, method: Method, etag: &str, text: &str) -> Answer {
+pub(crate) async fn import(app: &TestApp, method: Method, etag: &str, text: &str) -> Answer {
     let request = request(app, method, "catalog").header("if-match", etag);
     Answer::of(request.body_of("application/toml", text.as_bytes())).await
 }
 
 /// A service of plain storage.
-pub(super) fn store() -> Value {
+pub(crate) fn store() -> Value {
     json!({"_type": "builtin", "_service": "store"})
 }
 
 /// A group that holds numbers for one service at a time.
-pub(super) fn exclusive(numbers: &[&str]) -> Value {
+pub(crate) fn exclusive(numbers: &[&str]) -> Value {
     json!({"_allocation_strategy": "LOCAL", "numbers": numbers})
 }
 
 /// A service that gives out numbers of a group.
-pub(super) fn caller_of(group: &str) -> Value {
+pub(crate) fn caller_of(group: &str) -> Value {
     json!({"_type": "builtin", "_service": "request-interaction", "_resource_group": group})
 }
 
 /// Creates a service from the configured service `name`.
-pub(super) async fn create(app: &TestApp, name: &str) -> Answer {
+pub(crate) async fn create(app: &TestApp, name: &str) -> Answer {
     Answer::of(app.post(&format!("/genesys/1/service/{}", encode(name)))).await
 }
 
 /// A form of it.
-pub(super) async fn create_with(app: &TestApp, name: &str, form: &str) -> Answer {
+pub(crate) async fn create_with(app: &TestApp, name: &str, form: &str) -> Answer {
     let request = app.post(&format!("/genesys/1/service/{}", encode(name)));
     Answer::of(request.form_body(form)).await
 }
 
 /// The whole history, newest first: action, kind and name of each.
-pub(super) async fn deeds(app: &TestApp) -> Vec<String> {
+pub(crate) async fn deeds(app: &TestApp) -> Vec<String> {
     let history = told(app, "history?limit=200").await;
     let events = history["events"].as_array().unwrap().iter();
     let deed = |event: &Value| {

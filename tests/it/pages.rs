@@ -1,0 +1,5 @@
+//! The pages of the administration.
+
+mod desk;
+mod history;
+mod live;
