@@ -84,7 +84,7 @@ fn of_revision(status: StatusCode, revision: &str) -> HttpResponseBuilder {
 }
 
 /// The parameter `limit`: entries on a page.
-fn page_size(query: &Pairs) -> Result<usize, ApiError> {
+pub(super) fn page_size(query: &Pairs) -> Result<usize, ApiError> {
     let Some(text) = query.text("limit") else {
         return Ok(PAGE.0);
     };

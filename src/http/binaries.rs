@@ -14,17 +14,14 @@ use actix_web::{
     web::{self, Bytes},
 };
 use futures_util::{TryStreamExt, stream};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::utf8_percent_encode;
 
 use super::{Api, ApiError, path, reply};
-use crate::{service::Span, store::Binary, telemetry::metrics};
-
-/// What may stand as it is in `filename*` (RFC 8187).
-const FILE_NAME: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
+use crate::{
+    service::Span,
+    store::{Binary, ServiceId},
+    telemetry::metrics,
+};
 
 /// `GET` and `HEAD .../{id}/storage/binary/{key}`
 pub(super) async fn read(
@@ -32,15 +29,29 @@ pub(super) async fn read(
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     let (id, key) = (path::service_id(&request)?, path::binary_key(&request)?);
+    send(&api, &request, id, key).await
+}
+
+/// The binary, or what of it is asked for.
+///
+/// # Errors
+/// [`ApiError::ServiceNotFound`], [`ApiError::KeyNotFound`], [`ApiError::RangeNotSatisfiable`]; what the
+/// store says.
+pub(super) async fn send(
+    api: &Api,
+    request: &HttpRequest,
+    id: ServiceId,
+    key: String,
+) -> Result<HttpResponse, ApiError> {
     let download = api.services.find_binary(id, key.clone()).await?;
     let tag = format!("\"{}\"", download.binary.blob.as_str());
-    if names(&request, IF_NONE_MATCH.as_str(), &tag) {
+    if names(request, IF_NONE_MATCH.as_str(), &tag) {
         let mut response = reply::with_headers(StatusCode::NOT_MODIFIED);
         describe(&mut response, &download.binary, &key, tag);
         return Ok(response.finish());
     }
     let size = download.binary.size;
-    let (status, span) = part(&request, &tag, size)?;
+    let (status, span) = part(request, &tag, size)?;
     let mut response = reply::with_headers(status);
     describe(&mut response, &download.binary, &key, tag);
     if status == StatusCode::PARTIAL_CONTENT {
@@ -67,15 +78,11 @@ fn describe(
     tag: String,
 ) {
     let name = binary.file_name.as_deref().filter(|name| !name.is_empty());
-    let name = utf8_percent_encode(name.unwrap_or(key), FILE_NAME);
     let kind = HeaderValue::from_str(&binary.content_type);
     let kind = kind.unwrap_or(HeaderValue::from_static("application/octet-stream"));
     response
         .insert_header((CONTENT_TYPE, kind))
-        .insert_header((
-            CONTENT_DISPOSITION,
-            format!("attachment; filename*=UTF-8''{name}"),
-        ))
+        .insert_header((CONTENT_DISPOSITION, attachment(name.unwrap_or(key))))
         .insert_header((ETAG, tag))
         .insert_header((ACCEPT_RANGES, "bytes"))
         // Whoever uploaded it says what it is: no browser may run it as a page of this origin, nor
@@ -83,6 +90,12 @@ fn describe(
         .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .insert_header((CONTENT_SECURITY_POLICY, "sandbox; default-src 'none'"))
         .insert_header((CROSS_ORIGIN_RESOURCE_POLICY, "same-origin"));
+}
+
+/// Has browsers keep what is sent as a file of that name, and show it nowhere.
+pub(super) fn attachment(name: &str) -> String {
+    let name = utf8_percent_encode(name, path::UNRESERVED);
+    format!("attachment; filename*=UTF-8''{name}")
 }
 
 /// Whether the header lists `tag`, or `*`.

@@ -9,19 +9,19 @@
 use std::fmt;
 
 use actix_web::{
-    HttpRequest, HttpResponse, ResponseError,
+    HttpResponse, ResponseError,
     body::BoxBody,
     http::{
         Method, StatusCode,
-        header::{ALLOW, CONTENT_TYPE, LOCATION, RETRY_AFTER},
+        header::{ALLOW, CONTENT_RANGE, CONTENT_TYPE, LOCATION, RETRY_AFTER},
     },
     web::{get, post},
 };
 use askama::Template;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::utf8_percent_encode;
 
-use super::{Api, ApiError, Endpoint, at, body, reply};
-use crate::settings::VERSION;
+use super::{ApiError, Endpoint, at, path, reply};
+use crate::{service::Pairs, settings::VERSION};
 
 mod api;
 mod assets;
@@ -29,9 +29,12 @@ mod catalog;
 mod described;
 mod entries;
 mod entry_form;
+mod figures;
 mod form;
 pub(super) mod gate;
 mod groups;
+mod history;
+mod live;
 mod overview;
 mod sign_in;
 mod try_it;
@@ -46,15 +49,18 @@ const MENU: &[(&str, &str, &str)] = &[
     ("overview", "", "Overview"),
     ("services", "/services", "Configured services"),
     ("groups", "/groups", "Resource groups"),
+    ("live", "/live", "Services"),
     ("try", "/try", "Try it"),
     ("api", "/api", "API"),
+    ("history", "/history", "History"),
 ];
 
 /// What anybody may see.
-pub(super) fn open_routes() -> [Endpoint; 4] {
+pub(super) fn open_routes() -> [Endpoint; 5] {
     [
         at("/genesys/1/admin").on(Method::GET, get().to(home)),
         at("/genesys/1/admin/").on(Method::GET, get().to(home)),
+        at("/genesys/1/admin/ui/").on(Method::GET, get().to(home)),
         at("/genesys/1/admin/ui/sign-in")
             .on(Method::GET, get().to(sign_in::ask))
             .on(Method::POST, post().to(sign_in::begin)),
@@ -63,7 +69,7 @@ pub(super) fn open_routes() -> [Endpoint; 4] {
 }
 
 /// What is for those who are signed in.
-pub(super) fn routes() -> [Endpoint; 16] {
+pub(super) fn routes() -> [Endpoint; 21] {
     [
         at("/genesys/1/admin/ui").on(Method::GET, get().to(overview::show)),
         all_entries("/genesys/1/admin/ui/services"),
@@ -83,6 +89,15 @@ pub(super) fn routes() -> [Endpoint; 16] {
         at("/genesys/1/admin/ui/try").on(Method::GET, get().to(try_it::show)),
         at("/genesys/1/admin/ui/api").on(Method::GET, get().to(api::show)),
         at("/genesys/1/admin/ui/live-overview").on(Method::GET, get().to(overview::stream)),
+        at("/genesys/1/admin/ui/live").on(Method::GET, get().to(live::list)),
+        at("/genesys/1/admin/ui/live/{id}")
+            .on(Method::GET, get().to(live::one::show))
+            .on(Method::POST, post().to(live::one::act)),
+        at("/genesys/1/admin/ui/live/{id}/values/{key}")
+            .on(Method::GET, get().to(live::downloads::value)),
+        at("/genesys/1/admin/ui/live/{id}/binaries/{key}")
+            .on(Method::GET, get().to(live::downloads::binary)),
+        at("/genesys/1/admin/ui/history").on(Method::GET, get().to(history::list)),
         at("/genesys/1/admin/ui/sign-out").on(Method::POST, post().to(sign_in::end)),
     ]
 }
@@ -184,7 +199,7 @@ impl ResponseError for PageError {
         let Ok(mut answer) = rendered(status, &page) else {
             return told;
         };
-        for name in [ALLOW, RETRY_AFTER] {
+        for name in [ALLOW, CONTENT_RANGE, RETRY_AFTER] {
             if let Some(value) = told.headers().get(&name) {
                 answer.headers_mut().insert(name, value.clone());
             }
@@ -225,19 +240,14 @@ fn url(places: &[&str]) -> String {
 
 /// A text as it stands in a URL.
 fn encoded(text: &str) -> String {
-    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
+    utf8_percent_encode(text, path::UNRESERVED).to_string()
 }
 
-/// What a page is to tell that was done before it: one of these, and never a text from the URL.
-fn done(
-    api: &Api,
-    request: &HttpRequest,
-    known: &[(&str, &'static str)],
-) -> Result<&'static str, PageError> {
-    let query = body::query(api, request)?;
-    let done = query.text("done").unwrap_or_default();
-    let known = known.iter().find(|(name, _)| *name == done);
-    Ok(known.map_or("", |(_, words)| words))
+/// What was done on the way to this page, in words of ours: an address says which of them, and no others.
+fn done(query: &Pairs, words: &[(&str, &'static str)]) -> &'static str {
+    let said = query.text("done");
+    let mut known = words.iter().filter(|(word, _)| Some(*word) == said);
+    known.next().map_or("", |(_, words)| words)
 }
 
 /// `GET /genesys/1/admin`

@@ -2,10 +2,18 @@
 //! the name and a `/` is not.
 
 use actix_web::HttpRequest;
-use percent_encoding::percent_decode;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode};
 
 use super::ApiError;
 use crate::store::{ServiceId, Table};
+
+/// What stands as it is in a name in a path (RFC 3986) and in `filename*` (RFC 8187); all else is
+/// percent-encoded.
+pub(super) const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 /// Places in `/genesys/1/service/{id}/storage/...`.
 const ID: usize = 4;
@@ -15,9 +23,10 @@ const BINARY_KEY: usize = 7;
 const WHAT: usize = 4;
 const ADMIN_NAME: usize = 5;
 const BOOKING: usize = 7;
-/// Places in `/genesys/1/admin/ui/{what}/{name}`.
+/// Places in `/genesys/1/admin/ui/{what}/{name}/{part}/{part name}`.
 const PAGE_WHAT: usize = 5;
 const PAGE_NAME: usize = 6;
+const PAGE_PART: usize = 8;
 /// Place of the id in `/genesys/1/cs/services/{id}`.
 const ID_UNDER_CS: usize = 5;
 
@@ -97,6 +106,11 @@ pub(super) fn page_name(request: &HttpRequest) -> Result<String, ApiError> {
 /// The booking in `/genesys/1/admin/groups/{name}/bookings/{booking}`.
 pub(super) fn admin_booking(request: &HttpRequest) -> Result<String, ApiError> {
     segment(request, BOOKING)
+}
+
+/// What of it is meant by `/genesys/1/admin/ui/{page}/{name}/{what}/{part}`.
+pub(super) fn page_part(request: &HttpRequest) -> Result<String, ApiError> {
+    segment(request, PAGE_PART)
 }
 
 fn segment(request: &HttpRequest, place: usize) -> Result<String, ApiError> {

@@ -1,6 +1,9 @@
 //! The pages of the administration: over HTTP, and in a real browser.
 
 mod browser;
+mod desk;
+mod history;
+mod live;
 mod operating;
 mod pair;
 mod signing_in;

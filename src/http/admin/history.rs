@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{admin, page_size};
 use crate::{
     http::{Api, ApiError, body, reply},
-    service::{HistoryPage, Replica},
+    service::{HistoryPage, Pairs, Replica},
 };
 
 /// Longest name of a place in the history.
@@ -119,8 +119,8 @@ pub(in crate::http) async fn list(
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     let query = body::query(&api, &request)?;
-    let after = query.text("after").map(checked).transpose()?;
-    let page = admin(&api)?.history(after, page_size(&query)?).await?;
+    let (after, most) = (place(&query)?, page_size(&query)?);
+    let page = admin(&api)?.history(after, most).await?;
     let HistoryPage { events, next } = page;
     Ok(reply::with_headers(StatusCode::OK).json(ToldPage { events, next }))
 }
@@ -131,11 +131,15 @@ pub(in crate::http) async fn replicas(api: web::Data<Api>) -> Result<HttpRespons
     Ok(reply::with_headers(StatusCode::OK).json(ToldReplicas { replicas }))
 }
 
-fn checked(place: &str) -> Result<&str, ApiError> {
+/// The parameter `after`: where a page begins, as the page before told it.
+pub(in crate::http) fn place(query: &Pairs) -> Result<Option<&str>, ApiError> {
+    let Some(place) = query.text("after") else {
+        return Ok(None);
+    };
     let mut parts = place.splitn(2, '-');
     let numbers = parts.all(|part| part.parse::<u64>().is_ok());
     if numbers && place.len() <= MAX_PLACE_BYTES && !place.contains('+') {
-        return Ok(place);
+        return Ok(Some(place));
     }
     Err(ApiError::InvalidParameter(format!(
         "after is {place:?}; expected what a page told as its next one"

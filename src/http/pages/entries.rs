@@ -73,7 +73,7 @@ pub(super) async fn list(api: Data<Api>, visitor: Visitor, request: HttpRequest)
         table,
         rows: entries.into_iter().map(row).collect(),
         templates: templates(),
-        done: done(&api, &request, &DONE)?,
+        done: done(&body::query(&api, &request)?, &DONE),
     })
 }
 
@@ -114,7 +114,7 @@ pub(super) async fn look_at(api: Data<Api>, visitor: Visitor, request: HttpReque
     let admin = admin::admin(&api)?;
     let entry = admin.read((table, name)).await?;
     let draft = Draft {
-        done: done(&api, &request, &DONE)?,
+        done: done(&body::query(&api, &request)?, &DONE),
         ..Draft::of(table, entry)
     };
     let mut page = draft.page(admin, &visitor)?;

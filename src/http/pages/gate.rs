@@ -122,9 +122,12 @@ fn asked_in(request: &HttpRequest) -> HttpResponse {
 }
 
 fn mark(headers: &mut HeaderMap) {
+    // What a stranger uploaded has one of its own, which allows nothing at all.
+    let stricter = headers.get(CONTENT_SECURITY_POLICY).cloned();
     operators::mark(headers);
+    let policy = stricter.unwrap_or(HeaderValue::from_static(POLICY));
+    headers.insert(CONTENT_SECURITY_POLICY, policy);
     let mut set = |name: HeaderName, value| headers.insert(name, HeaderValue::from_static(value));
-    set(CONTENT_SECURITY_POLICY, POLICY);
     set(X_FRAME_OPTIONS, "DENY");
     set(REFERRER_POLICY, "no-referrer");
     set(

@@ -7,10 +7,11 @@ use actix_web::{
     web::{Data, Payload},
 };
 use askama::Template;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::ExposeSecret;
 
-use super::{Frame, HOME, Page, PageError, form::Form, gate::Visitor, rendered, see, shown};
+use super::{
+    Frame, HOME, Page, PageError, encoded, form::Form, gate::Visitor, rendered, see, shown,
+};
 use crate::{
     http::{Api, ApiError, admin, body, caller},
     service::Shown,
@@ -32,8 +33,7 @@ struct SignIn {
 /// Where to sign in on the way to that page.
 pub(super) fn way_to(page: &Uri) -> String {
     let page = page.path_and_query().map_or(HOME, |page| page.as_str());
-    let page = utf8_percent_encode(page, NON_ALPHANUMERIC);
-    format!("{PLACE}?to={page}")
+    format!("{PLACE}?to={}", encoded(page))
 }
 
 /// What the browser shows of its visit.

@@ -1,7 +1,7 @@
 //! What an operator does in a browser.
 
 use super::pair::{HOME, Pair, in_a_browser};
-use crate::support::{browser::Browser, eventually};
+use crate::support::{Answer, Bodies, Multipart, browser::Browser, eventually};
 
 in_a_browser!(
     an_operator_signs_in_and_out,
@@ -73,7 +73,7 @@ async fn the_keyboard_is_enough(pair: Pair) {
 }
 
 /// Page, and what its picture is called.
-const PAGES: [(&str, &str); 9] = [
+const PAGES: [(&str, &str); 11] = [
     ("", "overview"),
     ("/services", "services"),
     ("/new/services?template=request-interaction", "new-service"),
@@ -81,6 +81,8 @@ const PAGES: [(&str, &str); 9] = [
     ("/groups", "groups"),
     ("/groups/DNIS", "group"),
     ("/catalog", "catalog"),
+    ("/live", "live"),
+    ("/history", "history"),
     ("/try?operation=createService", "try-it"),
     ("/api", "api"),
 ];
@@ -90,11 +92,52 @@ async fn every_page_can_be_read_by_everybody(pair: Pair) {
     browser.go(&pair.here.url("/genesys/1/admin")).await;
     looked_at(&browser, "sign-in").await;
     super::pair::sign_in(&browser, &pair.here).await;
+    something_is_there(&browser, &pair).await;
     for (page, name) in PAGES {
         browser.go(&pair.here.url(&format!("{HOME}{page}"))).await;
         looked_at(&browser, name).await;
     }
 }
+
+/// A group, a service that gives its numbers, and one that lives and holds one, with data and a file.
+async fn something_is_there(browser: &Browser, pair: &Pair) {
+    let app = &pair.here;
+    browser.go(&app.url(&format!("{HOME}/catalog"))).await;
+    browser.fill("Catalogue, as TOML", SHOP).await;
+    browser.press("Import").await;
+    browser.sees("2 new").await;
+    let form = Multipart::new()
+        .text("_phone_number", "+1 650 469 9999")
+        .text("reason", "A question about an invoice")
+        .text("language", "french")
+        .file(
+            "screenshot",
+            "invoice.png",
+            "image/png",
+            b"\x89PNG and more",
+        );
+    let made = app
+        .post("/genesys/1/service/call-sales")
+        .header("gms_user", "ada");
+    let made = Answer::of(made.multipart_body(form)).await;
+    let id = made.json()["_id"].as_str().unwrap().to_owned();
+    browser.go(&app.url(&format!("{HOME}/live/{id}"))).await;
+    looked_at(browser, "live-one").await;
+    browser.go(&app.url(&format!("{HOME}/groups/sales"))).await;
+    looked_at(browser, "group-in-use").await;
+}
+
+const SHOP: &str = "
+[resources.sales]
+_allocation_strategy = 'CLUSTER'
+_booking_expiration_timeout = '600'
+numbers = ['8005550201', '8005550202', '8005550203', '8005550204']
+[services.call-sales]
+_type = 'builtin'
+_service = 'request-interaction'
+_resource_group = 'sales'
+_provide_code = 'true'
+";
 
 /// In the light and in the dark, in a wide window and in a narrow one.
 async fn looked_at(browser: &Browser, name: &str) {

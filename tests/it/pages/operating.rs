@@ -69,7 +69,7 @@ async fn a_service_is_made_from_a_template_called_seen_and_its_number_comes_back
     browser.sees("call-us").await;
     browser.unfold("Delete").await;
     browser.press("Delete it").await;
-    browser.sees("It is over").await;
+    browser.sees("The service is deleted").await;
     eventually("the number is free", async || {
         browser
             .go(&pair.here.url(&format!("{HOME}/groups/hotline")))

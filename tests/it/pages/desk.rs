@@ -1,0 +1,115 @@
+//! Somebody who sits before the pages: signed in, reading them, sending their forms.
+
+use reqwest::{Client, Method, RequestBuilder, redirect::Policy};
+
+use crate::{
+    admin::desk::PASSWORD,
+    support::{Answer, Bodies, TestApp, encode},
+};
+
+/// Where the pages are.
+pub(super) const HOME: &str = "/genesys/1/admin/ui";
+
+/// One visit.
+pub(super) struct Desk<'a> {
+    app: &'a TestApp,
+    client: Client,
+    cookie: String,
+}
+
+impl<'a> Desk<'a> {
+    /// Signs in.
+    pub(super) async fn at(app: &'a TestApp) -> Self {
+        // Where one is led to is for the tests to see.
+        let client = Client::builder().redirect(Policy::none()).build().unwrap();
+        let mut desk = Self {
+            app,
+            client,
+            cookie: String::new(),
+        };
+        let form = format!("name=admin&password={}", encode(PASSWORD));
+        let sign_in = desk.request(Method::POST, "/sign-in").form_body(&form);
+        let answer = Answer::of(sign_in).await;
+        assert_eq!(answer.status, 303, "{}", answer.text());
+        let cookie = answer.header("set-cookie").split(';').next().unwrap();
+        desk.cookie = cookie.to_owned();
+        desk
+    }
+
+    /// `path` below the pages.
+    pub(super) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let url = self.app.url(&format!("{HOME}{path}"));
+        self.client
+            .request(method, url)
+            .header("cookie", &self.cookie)
+    }
+
+    pub(super) async fn get(&self, path: &str) -> Answer {
+        Answer::of(self.request(Method::GET, path)).await
+    }
+
+    /// A page, which must be there.
+    pub(super) async fn page(&self, path: &str) -> String {
+        let answer = self.get(path).await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+        html(&answer).to_owned()
+    }
+
+    /// Sends a form that is on the page at `path` to where that page is, as the page has it.
+    pub(super) async fn send(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let page = self.page(path).await;
+        let token = between(&page, "name=\"form_token\" value=\"", "\"").to_owned();
+        let shown = [fields, &[("form_token", &token)]].concat();
+        self.send_bare(path, &shown).await
+    }
+
+    /// Sends just these fields.
+    pub(super) async fn send_bare(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let pair = |(name, value): &(&str, &str)| format!("{}={}", encode(name), encode(value));
+        let form: Vec<String> = fields.iter().map(pair).collect();
+        let request = self.request(Method::POST, path);
+        Answer::of(request.form_body(&form.join("&"))).await
+    }
+}
+
+/// An answer that is a page, and under the policy of pages.
+pub(super) fn html(answer: &Answer) -> &str {
+    assert_eq!(answer.header("content-type"), "text/html;charset=utf-8");
+    assert_eq!(answer.header("x-frame-options"), "DENY");
+    let policy = answer.header("content-security-policy");
+    assert!(policy.starts_with("default-src 'none';"), "{policy}");
+    answer.text()
+}
+
+/// Where an answer leads to.
+pub(super) fn leads_to(answer: &Answer) -> &str {
+    assert_eq!(answer.status, 303, "{}", answer.text());
+    answer.header("location").strip_prefix(HOME).unwrap()
+}
+
+/// What stands between the first `from` and the next `to`.
+pub(super) fn between<'a>(text: &'a str, from: &str, to: &str) -> &'a str {
+    let rest = text.split_once(from);
+    let (_, rest) = rest.unwrap_or_else(|| panic!("no {from} in {text}"));
+    rest.split_once(to).unwrap().0
+}
+
+/// All that stands between a `from` and the next `to`.
+pub(super) fn all_between<'a>(text: &'a str, from: &str, to: &str) -> Vec<&'a str> {
+    let parts = text.split(from).skip(1);
+    parts.map(|rest| rest.split_once(to).unwrap().0).collect()
+}
+
+/// Text as it must stand on a page.
+pub(super) fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' | '<' | '>' | '"' | '\'' => {
+                escaped.push_str(&format!("&#{};", u32::from(character)));
+            }
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}
