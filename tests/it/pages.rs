@@ -2,4 +2,6 @@
 
 mod desk;
 mod history;
+mod hostile;
 mod live;
+mod looking_after;
