@@ -3,7 +3,9 @@
 mod browser;
 mod desk;
 mod history;
+mod hostile;
 mod live;
+mod looking_after;
 mod operating;
 mod pair;
 mod signing_in;

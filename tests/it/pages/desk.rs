@@ -22,18 +22,18 @@ impl<'a> Desk<'a> {
     pub(super) async fn at(app: &'a TestApp) -> Self {
         // Where one is led to is for the tests to see.
         let client = Client::builder().redirect(Policy::none()).build().unwrap();
-        let mut desk = Self {
+        let mut visit = Self {
             app,
             client,
             cookie: String::new(),
         };
         let form = format!("name=admin&password={}", encode(PASSWORD));
-        let sign_in = desk.request(Method::POST, "/sign-in").form_body(&form);
+        let sign_in = visit.request(Method::POST, "/sign-in").form_body(&form);
         let answer = Answer::of(sign_in).await;
         assert_eq!(answer.status, 303, "{}", answer.text());
         let cookie = answer.header("set-cookie").split(';').next().unwrap();
-        desk.cookie = cookie.to_owned();
-        desk
+        cookie.clone_into(&mut visit.cookie);
+        visit
     }
 
     /// `path` below the pages.
@@ -112,4 +112,24 @@ pub(super) fn escaped(text: &str) -> String {
         }
     }
     escaped
+}
+
+/// The id in a path of the API.
+pub(super) fn id_of(service: &str) -> String {
+    service.rsplit('/').next().unwrap().to_owned()
+}
+
+/// The page of a service, below the pages.
+pub(super) fn page_of(service: &str) -> String {
+    format!("/live/{}", id_of(service))
+}
+
+/// Ids in a list, in their order.
+pub(super) fn listed(page: &str) -> Vec<String> {
+    let links = all_between(
+        page,
+        "class=\"mono\" href=\"/genesys/1/admin/ui/live/",
+        "\"",
+    );
+    links.into_iter().map(str::to_owned).collect()
 }
