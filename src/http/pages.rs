@@ -9,7 +9,7 @@
 use std::fmt;
 
 use actix_web::{
-    HttpResponse, ResponseError,
+    HttpRequest, HttpResponse, ResponseError,
     body::BoxBody,
     http::{
         Method, StatusCode,
@@ -69,7 +69,7 @@ pub(super) fn open_routes() -> [Endpoint; 5] {
 }
 
 /// What is for those who are signed in.
-pub(super) fn routes() -> [Endpoint; 21] {
+pub(super) fn routes() -> [Endpoint; 22] {
     [
         at("/genesys/1/admin/ui").on(Method::GET, get().to(overview::show)),
         all_entries("/genesys/1/admin/ui/services"),
@@ -99,6 +99,7 @@ pub(super) fn routes() -> [Endpoint; 21] {
             .on(Method::GET, get().to(live::downloads::binary)),
         at("/genesys/1/admin/ui/history").on(Method::GET, get().to(history::list)),
         at("/genesys/1/admin/ui/sign-out").on(Method::POST, post().to(sign_in::end)),
+        at("/genesys/1/admin/ui/{nowhere:.*}").on(Method::GET, get().to(nowhere)),
     ]
 }
 
@@ -169,6 +170,25 @@ impl<E: Into<ApiError>> From<E> for PageError {
     }
 }
 
+impl PageError {
+    /// What it is called where requests are told of.
+    pub(super) fn exception(&self) -> &'static str {
+        self.0.exception()
+    }
+
+    fn title(&self) -> &'static str {
+        self.status_code().canonical_reason().unwrap_or("Error")
+    }
+
+    fn page(&self, frame: Frame) -> ErrorPage {
+        ErrorPage {
+            frame,
+            status: self.status_code(),
+            message: self.0.to_string(),
+        }
+    }
+}
+
 impl fmt::Display for PageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
@@ -190,11 +210,7 @@ impl ResponseError for PageError {
 
     fn error_response(&self) -> HttpResponse<BoxBody> {
         let status = self.status_code();
-        let page = ErrorPage {
-            frame: Frame::outside(status.canonical_reason().unwrap_or("Error")),
-            status,
-            message: self.0.to_string(),
-        };
+        let page = self.page(Frame::outside(self.title()));
         let told = self.0.error_response();
         let Ok(mut answer) = rendered(status, &page) else {
             return told;
@@ -248,6 +264,11 @@ fn done(query: &Pairs, words: &[(&str, &'static str)]) -> &'static str {
     let said = query.text("done");
     let mut known = words.iter().filter(|(word, _)| Some(*word) == said);
     known.next().map_or("", |(_, words)| words)
+}
+
+/// A page that is none.
+async fn nowhere(request: HttpRequest) -> Page {
+    Err(ApiError::NotFound(request.path().to_owned()).into())
 }
 
 /// `GET /genesys/1/admin`

@@ -22,7 +22,7 @@ use actix_web::{
 };
 use tracing::{info, warn};
 
-use super::{ApiError, trail};
+use super::{ApiError, pages::PageError, trail};
 use crate::{
     settings::{LoggedRequests, Settings},
     telemetry::{
@@ -165,8 +165,7 @@ impl Flight {
 
     fn answered<B>(&self, answer: &ServiceResponse<B>) {
         let (status, took) = (answer.status(), self.ended(answer.status().as_u16()));
-        let exception = answer.response().error().and_then(Error::as_error);
-        let exception = exception.map(ApiError::exception);
+        let exception = answer.response().error().and_then(exception);
         if let Some(span) = &self.span {
             span.answered(status.as_u16(), exception);
         }
@@ -229,6 +228,11 @@ impl Drop for Flight {
             }
         }
     }
+}
+
+fn exception(error: &Error) -> Option<&'static str> {
+    let told = error.as_error().map(ApiError::exception);
+    told.or_else(|| error.as_error().map(PageError::exception))
 }
 
 /// Milliseconds, to the microsecond.

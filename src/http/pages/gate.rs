@@ -17,7 +17,9 @@ use actix_web::{
     web::Data,
 };
 
-use super::{PageError, see, sign_in};
+use askama::Template;
+
+use super::{Frame, PageError, see, sign_in};
 use crate::{
     http::{Api, ApiError, admin, caller, operators},
     service::{Operator, Visit},
@@ -69,8 +71,8 @@ pub(in crate::http) async fn pass<B: MessageBody>(
 ) -> Result<ServiceResponse<EitherBody<BoxBody, B>>, Error> {
     let mut answer = match known(request.request()).await {
         Ok(Some(visitor)) => {
-            request.extensions_mut().insert(visitor);
-            next.call(request).await?.map_into_right_body()
+            request.extensions_mut().insert(visitor.clone());
+            within(next.call(request).await?, &visitor)
         }
         Ok(None) => {
             let answer = asked_in(request.request());
@@ -83,6 +85,22 @@ pub(in crate::http) async fn pass<B: MessageBody>(
     };
     mark(answer.headers_mut());
     Ok(answer)
+}
+
+/// What was wrong is shown with the menu around it.
+fn within<B: MessageBody>(
+    answer: ServiceResponse<B>,
+    visitor: &Visitor,
+) -> ServiceResponse<EitherBody<BoxBody, B>> {
+    let error = answer
+        .response()
+        .error()
+        .and_then(Error::as_error::<PageError>);
+    let page = error.map(|error| error.page(Frame::of(visitor, "", error.title())).render());
+    match page {
+        Some(Ok(text)) => answer.map_body(|_, _| EitherBody::left(BoxBody::new(text))),
+        _ => answer.map_into_right_body(),
+    }
 }
 
 /// Lets everybody pass, but for pages of other sites.

@@ -254,3 +254,25 @@ async fn a_form_that_is_none_of_ours_does_nothing() {
     let unsigned = app.post(&format!("{HOME}/sign-out")).form_body(&token);
     assert_eq!(Answer::of(unsigned).await.status, StatusCode::FORBIDDEN);
 }
+
+#[tokio::test]
+async fn what_goes_wrong_is_told_on_a_page_with_the_menu() {
+    let app = administered(&[]).await;
+    let cookie = cookie(&app).await;
+    for (path, exception) in [
+        ("nothing", "there is nothing at"),
+        ("services/nobody", "there is no service"),
+        ("live?limit=0", "limit"),
+    ] {
+        let request = app.get(&format!("{HOME}/{path}"));
+        let answer = Answer::of(request.header("cookie", &cookie)).await;
+        assert!(answer.status.is_client_error(), "{path}");
+        let text = answer.text();
+        assert!(
+            text.contains(exception) && text.contains("Sign out"),
+            "{path}: {text}"
+        );
+        assert_eq!(answer.header("content-type"), "text/html;charset=utf-8");
+        assert_asked_in(&Answer::of(app.get(&format!("{HOME}/{path}"))).await);
+    }
+}
