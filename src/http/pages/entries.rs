@@ -38,10 +38,6 @@ impl Entries {
         self.table == Table::Services
     }
 
-    fn is_of_file(&self, row: &Row) -> bool {
-        row.entry.origin == Origin::File
-    }
-
     fn url(&self, row: &Row) -> String {
         url(&[part(self.table), &row.entry.name])
     }
@@ -52,6 +48,12 @@ struct Row {
     /// What it is made from, or how it hands out its numbers.
     about: String,
     numbers: Option<usize>,
+}
+
+impl Row {
+    fn is_of_file(&self) -> bool {
+        self.entry.origin == Origin::File
+    }
 }
 
 /// What was done, as the place it leads to tells it, and in words.
