@@ -280,7 +280,10 @@ impl Ledger {
             .into_iter()
             .partition(|held| held.service == id && fits(&held.call, call));
         self.held = others;
-        if fitting.len() == 1 {
+        // It may also have been one that the service has got, and nobody has been told of yet.
+        let asking = Touch::Asking(id.to_owned());
+        let unseen = self.under_way.values().any(|touch| *touch == asking);
+        if fitting.len() == 1 && !unseen {
             let ends = fitting[0].ends.1;
             assert!(
                 ends >= done.sent,
@@ -289,7 +292,7 @@ impl Ledger {
             );
             return;
         }
-        if fitting.is_empty() {
+        if fitting.is_empty() || unseen {
             self.early.insert(place);
         }
         let doubtful = fitting.into_iter().map(|held| Held {
