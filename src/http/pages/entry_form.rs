@@ -21,6 +21,8 @@ pub(super) enum Kind {
     Number,
     Secret,
     Lines,
+    /// A text of several lines: a field for one line would lose where they end.
+    Long,
     /// One of these.
     Choice(Vec<String>),
     /// One of the resource groups.
@@ -157,11 +159,12 @@ fn kind(help: &OptionHelp, value: Option<&str>) -> Kind {
         Kind::Choice(known.chain(other.map(str::to_owned)).collect())
     };
     match help.allowed {
+        Allowed::AccessNumbers => Kind::Lines,
+        _ if value.is_some_and(|value| value.contains('\n')) => Kind::Long,
         _ if help.secret => Kind::Secret,
         Allowed::Boolean => choice(&["true", "false"]),
         Allowed::Choice(choices) => choice(choices),
         Allowed::WholeNumber(..) => Kind::Number,
-        Allowed::AccessNumbers => Kind::Lines,
         Allowed::ResourceGroup => Kind::Group,
         _ => Kind::Text,
     }

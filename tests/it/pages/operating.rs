@@ -2,8 +2,13 @@
 
 use reqwest::StatusCode;
 
+use serde_json::json;
+
 use super::pair::{HOME, Pair, in_a_browser, sign_in};
-use crate::support::{Answer, Bodies, TestApp, browser::Browser, eventually};
+use crate::{
+    admin::desk,
+    support::{Answer, Bodies, TestApp, browser::Browser, eventually},
+};
 
 in_a_browser!(
     a_service_is_made_from_a_template_called_seen_and_its_number_comes_back,
@@ -231,4 +236,28 @@ async fn the_fill_of_a_group_over_time_is_drawn() {
     })
     .await;
     browser.look("a group with its fill").await;
+}
+
+#[tokio::test]
+async fn what_is_saved_without_being_changed_is_what_it_was() {
+    let pair = Pair::on_memory().await;
+    let options = json!({
+        "_type": "http", "_service": "http://127.0.0.1:9/make", "_header.X-Key": "secret",
+        "_terminate": "/gone?id={id}", "_ors": "http://127.0.0.1:9",
+        "lines": "\n one\n\ntwo \n", "quoted": "'\"<&>", "_overwritable_options": "_ttl,\n_code",
+    });
+    let etag = desk::make(&pair.here, "services/odd", &options).await;
+    let numbers =
+        json!({"_allocation_strategy": "RANDOM", "numbers": ["+1 650 253 0000", "8005550100"]});
+    desk::make(&pair.here, "groups/odd", &numbers).await;
+    let browser = pair.signed_in().await;
+    for entry in ["services/odd", "groups/odd"] {
+        let before = desk::told(&pair.here, entry).await;
+        browser.go(&pair.here.url(&format!("{HOME}/{entry}"))).await;
+        browser.press("Save").await;
+        browser.sees("It is saved").await;
+        let after = desk::told(&pair.here, entry).await;
+        assert_eq!(after["options"], before["options"]);
+        assert_ne!(after["etag"], etag);
+    }
 }
