@@ -3,7 +3,7 @@
 use std::{
     convert::Infallible,
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use actix_web::{
@@ -45,6 +45,8 @@ struct Overview {
 struct Now {
     at: Moment,
     services: u64,
+    /// How long the store took to answer.
+    store: Duration,
     replicas: Vec<Replica>,
     groups: Vec<(String, Pool)>,
     problem: Option<String>,
@@ -57,6 +59,7 @@ impl Now {
             Err(error) => Self {
                 at: Moment::now(),
                 services: 0,
+                store: Duration::ZERO,
                 replicas: Vec::new(),
                 groups: Vec::new(),
                 problem: Some(ApiError::from(error).to_string()),
@@ -68,9 +71,12 @@ impl Now {
         let Some(admin) = &api.admin else {
             return Err(AdminError::Invalid("there is no administration".to_owned()));
         };
+        let asked = Instant::now();
+        let services = admin.count_live().await?;
         Ok(Self {
             at: Moment::now(),
-            services: admin.count_live().await?,
+            services,
+            store: asked.elapsed(),
             replicas: admin.replicas().await?,
             groups: admin.fills(GROUPS).await?,
             problem: None,
@@ -93,6 +99,10 @@ impl Now {
 
     fn cleaner(&self) -> Option<&Replica> {
         self.replicas.iter().find(|replica| replica.pulse.cleans_up)
+    }
+
+    fn store(&self) -> String {
+        format!("{:.1} ms", self.store.as_secs_f64() * 1e3)
     }
 
     fn lag(&self) -> Option<String> {
