@@ -70,8 +70,17 @@ pub(super) async fn import(
     let condition = Condition::Is(vec![version.clone()]);
     let admin = admin::admin(&api)?;
     let mut page = CatalogPage::new(&visitor, version);
-    let imported = admin.import(text, mode, &condition, &by).await;
-    let status = match imported.map_err(ApiError::from) {
+    let imported = if text.trim().is_empty() {
+        Err(ApiError::InvalidBody(
+            "there is nothing to import".to_owned(),
+        ))
+    } else {
+        // Browsers end lines as forms do.
+        let text = text.replace("\r\n", "\n");
+        let imported = admin.import(&text, mode, &condition, &by).await;
+        imported.map_err(ApiError::from)
+    };
+    let status = match imported {
         Ok(imported) => page.now(imported),
         Err(error) => page.refused(&error, text, replace),
     };

@@ -4,6 +4,7 @@
 
 use actix_web::{
     HttpRequest, HttpResponse, ResponseError,
+    http::StatusCode,
     web::{Data, Payload},
 };
 
@@ -120,7 +121,11 @@ pub(super) async fn look_at(api: Data<Api>, visitor: Visitor, request: HttpReque
         ..Draft::of(table, entry)
     };
     let mut page = draft.page(admin, &visitor)?;
-    page.holders = groups::holders(&api, &request, table).await?;
+    // Of a group that is not in force here, or not yet, there are no figures.
+    page.holders = match groups::holders(&api, &request, table).await {
+        Err(error) if error.status_code() == StatusCode::NOT_FOUND => None,
+        holders => holders?,
+    };
     shown(&page)
 }
 

@@ -127,6 +127,8 @@ pub(super) async fn stream(api: Data<Api>, _visitor: Visitor) -> Page {
     })?;
     Ok(reply::with_headers(StatusCode::OK)
         .insert_header((CONTENT_TYPE, "text/event-stream"))
+        // A proxy is to pass each event on as it comes.
+        .insert_header(("x-accel-buffering", "no"))
         .streaming(events(api, place)))
 }
 

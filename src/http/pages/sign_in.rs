@@ -132,6 +132,13 @@ fn is_ours(place: &str) -> bool {
     let plain = place
         .bytes()
         .all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    let path = place
+        .split('?')
+        .next()
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    let path = path.replace("%2e", ".");
+    let plain = plain && !path.split('/').any(|part| matches!(part, "." | ".."));
     plain && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']))
 }
 
@@ -144,6 +151,9 @@ mod tests {
         for (place, expected) in [
             ("/genesys/1/admin/ui", true),
             ("/genesys/1/admin/ui/services/a%20b?x=1", true),
+            ("/genesys/1/admin/ui?x=../..", true),
+            ("/genesys/1/admin/ui/../../service/store", false),
+            ("/genesys/1/admin/ui/.%2E/x", false),
             ("/genesys/1/admin/uix", false),
             ("//elsewhere/genesys/1/admin/ui", false),
             ("https://elsewhere/genesys/1/admin/ui", false),

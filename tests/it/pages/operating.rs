@@ -147,6 +147,8 @@ async fn a_catalogue_is_imported_and_a_wrong_one_refused_as_a_whole(pair: Pair) 
     );
     import("[services").await;
     browser.sees("TOML").await;
+    import(" ").await;
+    browser.sees("there is nothing to import").await;
     import(good).await;
     browser.sees("1 new, 0 replaced, 0 deleted").await;
     eventually("the other replica knows it", async || {

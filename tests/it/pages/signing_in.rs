@@ -124,7 +124,7 @@ async fn no_page_can_be_framed_run_what_is_not_ours_or_be_kept() {
         assert!(!policy.contains("unsafe"), "{policy}");
         assert_eq!(answer.header("x-frame-options"), "DENY");
         assert_eq!(answer.header("x-content-type-options"), "nosniff");
-        assert_eq!(answer.header("referrer-policy"), "no-referrer");
+        assert_eq!(answer.header("referrer-policy"), "same-origin");
         assert!(answer.header("cache-control").contains("no-cache"));
     }
 }

@@ -17,14 +17,24 @@ for (const live of document.querySelectorAll("[data-live]")) {
     const place = live.querySelector("[data-live-state]");
     if (place) place.textContent = text;
   };
-  const source = new EventSource(live.dataset.live);
-  source.onopen = () => state("Live.");
-  source.onmessage = (event) => {
-    live.innerHTML = event.data;
-    tellTimes(live);
-    state("Live.");
+  const listen = () => {
+    const source = new EventSource(live.dataset.live);
+    source.onopen = () => state("Live.");
+    source.onmessage = (event) => {
+      // Who is at a link stays there.
+      const at = live.contains(document.activeElement) && document.activeElement.getAttribute("href");
+      live.innerHTML = event.data;
+      if (at) live.querySelector(`a[href="${CSS.escape(at)}"]`)?.focus({ preventScroll: true });
+      tellTimes(live);
+      state("Live.");
+    };
+    source.onerror = () => {
+      state("Not live at the moment; trying again. Reload the page if it stays so: you may have been signed out.");
+      // A browser does not ask again by itself after an answer that is none of events.
+      if (source.readyState === EventSource.CLOSED) setTimeout(listen, 5000);
+    };
   };
-  source.onerror = () => state("Not live at the moment; trying again.");
+  listen();
 }
 
 // Buttons that copy what they name.
@@ -32,7 +42,8 @@ document.addEventListener("click", (event) => {
   const button = event.target.closest("button[data-copy]");
   if (!button) return;
   const text = document.getElementById(button.dataset.copy).textContent;
-  navigator.clipboard.writeText(text).then(
+  const copied = navigator.clipboard ? navigator.clipboard.writeText(text) : Promise.reject();
+  copied.then(
     () => { button.textContent = "Copied"; },
     () => { button.textContent = "Cannot copy here"; },
   );

@@ -64,13 +64,13 @@ form?.addEventListener("submit", async (event) => {
   document.getElementById("before").hidden = true;
   document.getElementById("exchange").hidden = false;
   document.getElementById("after").textContent = "";
-  const request = made();
-  show("request", request.told);
-  show("curl", request.curl);
-  for (const id of ["took", "answer-headers", "answer-body"]) show(id, "");
+  for (const id of ["request", "curl", "took", "answer-headers", "answer-body"]) show(id, "");
   show("status", "On its way…");
-  const began = performance.now();
   try {
+    const request = made();
+    show("request", request.told);
+    show("curl", request.curl);
+    const began = performance.now();
     const answer = await fetch(request.path, request.init);
     const bytes = await answer.arrayBuffer();
     show("took", `in ${(performance.now() - began).toFixed(1)} ms`);
