@@ -151,3 +151,19 @@ async fn looked_at(browser: &Browser, name: &str) {
     }
     browser.prefer("light").await;
 }
+
+#[tokio::test]
+async fn an_operator_signs_in_over_plain_http_from_another_machine() {
+    let pair = Pair::on_memory().await;
+    let port = pair.here.address.port();
+    let browser = Browser::open().await;
+    let home = format!("http://switchboard.test:{port}{HOME}");
+    browser.go(&home).await;
+    assert_eq!(browser.run("return isSecureContext").await, false);
+    browser.fill("User name", "admin").await;
+    browser.fill("Password", super::pair::PASSWORD).await;
+    browser.press("Sign in").await;
+    browser.sees("Signed in as admin").await;
+    browser.press("Sign out").await;
+    browser.field("Password").await;
+}

@@ -73,7 +73,9 @@ impl Browser {
         let driver = Driver::start();
         let options = json!({
             "goog:chromeOptions": {
-                "args": ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--window-size=1280,900"],
+                "args": ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--window-size=1280,900",
+                    // A name of no loopback address: browsers trust plain HTTP there with less.
+                    "--host-resolver-rules=MAP switchboard.test 127.0.0.1"],
             },
         });
         let Value::Object(options) = options else {
