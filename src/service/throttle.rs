@@ -91,7 +91,11 @@ impl Attempt {
     }
 }
 
-async fn count(
+/// Counts one more of `tally`, of which there may be `most` within `window`; `message` begins what is told.
+///
+/// # Errors
+/// [`ServiceError::TooMany`] where it is one too many.
+pub(super) async fn count(
     store: &dyn Store,
     tally: &Tally,
     most: u64,

@@ -21,7 +21,7 @@ use crate::{
         Admin, AdminError, CatalogEntry, Condition, Options, Origin, Template, group_options,
         template_of, templates,
     },
-    store::Table,
+    store::{EntryName, Table},
 };
 
 #[derive(askama::Template)]
@@ -136,8 +136,7 @@ pub(super) async fn save(
     request: HttpRequest,
     payload: Payload,
 ) -> Page {
-    let (table, name) = (path::page_table(&request)?, path::page_name(&request)?);
-    let form = Form::read(&api, &visitor, &request, payload).await?;
+    let ((table, name), form) = sent(&api, &visitor, &request, payload).await?;
     let revision = form.text("revision").to_owned();
     let condition = Condition::Is(vec![revision.clone()]);
     let draft = Draft {
@@ -156,14 +155,24 @@ pub(super) async fn delete(
     request: HttpRequest,
     payload: Payload,
 ) -> Page {
-    let (table, name) = (path::page_table(&request)?, path::page_name(&request)?);
-    let form = Form::read(&api, &visitor, &request, payload).await?;
+    let ((table, name), form) = sent(&api, &visitor, &request, payload).await?;
     let condition = Condition::Is(vec![form.text("revision").to_owned()]);
     let by = visitor.operator(&api, &request);
     admin::admin(&api)?
         .delete((table, name), &condition, &by)
         .await?;
     Ok(see(&format!("{}?done=deleted", url(&[part(table)]))))
+}
+
+/// The entry that a form is about, and the form.
+async fn sent(
+    api: &Api,
+    visitor: &Visitor,
+    request: &HttpRequest,
+    payload: Payload,
+) -> Result<(EntryName, Form), PageError> {
+    let entry = (path::page_table(request)?, path::page_name(request)?);
+    Ok((entry, Form::read(api, visitor, request, payload).await?))
 }
 
 /// An entry as it is filled in, saved or not.

@@ -24,13 +24,25 @@ impl Form {
         request: &HttpRequest,
         payload: Payload,
     ) -> Result<Self, PageError> {
-        let form = Self(body::fields(api, request, payload).await?);
+        let form = Self::read_open(api, request, payload).await?;
         if visitor.gave(form.text(TOKEN)) {
             return Ok(form);
         }
         Err(PageError::from(ApiError::Forbidden(
             "the form is none of a page that you opened since you signed in; nothing was changed",
         )))
+    }
+
+    /// Reads a form that anybody may send: the one to sign in.
+    ///
+    /// # Errors
+    /// As [`body::fields`].
+    pub(super) async fn read_open(
+        api: &Api,
+        request: &HttpRequest,
+        payload: Payload,
+    ) -> Result<Self, PageError> {
+        Ok(Self(body::fields(api, request, payload).await?))
     }
 
     /// All fields in their order, each with its text.

@@ -16,8 +16,8 @@ use tokio::time;
 
 use super::{Frame, Page, gate::Visitor, shown};
 use crate::{
-    http::{Api, ApiError, reply},
-    service::{AdminError, Replica},
+    http::{Api, ApiError, admin, reply},
+    service::Replica,
     store::{Moment, Pool},
 };
 
@@ -62,16 +62,13 @@ impl Now {
                 store: Duration::ZERO,
                 replicas: Vec::new(),
                 groups: Vec::new(),
-                problem: Some(ApiError::from(error).to_string()),
+                problem: Some(error.to_string()),
             },
         }
     }
 
-    async fn asked(api: &Api) -> Result<Self, AdminError> {
-        let Some(admin) = &api.admin else {
-            return Err(AdminError::Invalid("there is no administration".to_owned()));
-        };
-        let asked = Instant::now();
+    async fn asked(api: &Api) -> Result<Self, ApiError> {
+        let (admin, asked) = (admin::admin(api)?, Instant::now());
         let services = admin.count_live().await?;
         Ok(Self {
             at: Moment::now(),

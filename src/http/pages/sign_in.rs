@@ -55,11 +55,12 @@ pub(super) async fn ask(api: Data<Api>, request: HttpRequest) -> Page {
 
 /// `POST /genesys/1/admin/ui/sign-in`
 pub(super) async fn begin(api: Data<Api>, request: HttpRequest, payload: Payload) -> Page {
-    let fields = body::fields(&api, &request, payload).await?;
-    let field = |name: &str| fields.iter().find(|(field, _)| field == name);
-    let field = |name| field(name).map_or("", |(_, text)| text.as_str());
-    let (name, to) = (field("name").to_owned(), field("to").to_owned());
-    let shown = Shown(Some((name.clone(), field("password").to_owned().into())));
+    let form = Form::read_open(&api, &request, payload).await?;
+    let (name, to) = (form.text("name").to_owned(), form.text("to").to_owned());
+    let shown = Shown(Some((
+        name.clone(),
+        form.text("password").to_owned().into(),
+    )));
     let address = caller::address(&request, &api.trusted_proxies);
     let begun = admin::admin(&api)?.sign_in(&shown, address).await;
     let token = match begun.map_err(ApiError::from) {

@@ -15,7 +15,7 @@ use tracing::{info, warn};
 
 use super::{Admin, AdminError};
 use crate::{
-    service::{ServiceError, Shown, throttle::network},
+    service::{Shown, throttle},
     store::{Moment, Tally},
 };
 
@@ -55,7 +55,7 @@ impl Admin {
     /// Begins a visit of who shows what is asked for; gives its token.
     ///
     /// # Errors
-    /// [`ServiceError::Unauthorized`]; [`ServiceError::TooMany`] where too many attempts from that address
+    /// [`ServiceError::Unauthorized`](crate::service::ServiceError); [`ServiceError::TooMany`](crate::service::ServiceError) where too many attempts from that address
     /// failed, on whichever replica; what the store says.
     pub async fn sign_in(
         &self,
@@ -125,18 +125,11 @@ impl Admin {
         let Some(address) = address else {
             return Ok(None);
         };
-        let tally = Tally::FailedSignIns(network(address));
+        let tally = Tally::FailedSignIns(throttle::network(address));
         let (most, window) = FAILURES;
-        let counted = self.store.count(&tally, window).await?;
-        if counted.times <= most {
-            return Ok(Some(tally));
-        }
-        let seconds = window.as_secs();
-        let message = format!(
-            "too many attempts to sign in from {address} failed; {most} are allowed in {seconds} seconds"
-        );
-        let wait = counted.left;
-        Err(ServiceError::TooMany { message, wait }.into())
+        let message = || format!("too many attempts to sign in from {address} failed");
+        throttle::count(&*self.store, &tally, most, window, message).await?;
+        Ok(Some(tally))
     }
 
     /// A name that nobody can make of the token who does not know the password.

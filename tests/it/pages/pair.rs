@@ -2,8 +2,7 @@
 
 use crate::support::{TestApp, TestRedis, browser::Browser, random_prefix};
 
-/// The password of the administration in tests.
-pub(super) const PASSWORD: &str = "correct horse";
+pub(super) use crate::admin::desk::{ON, PASSWORD};
 /// Where the pages are.
 pub(super) const HOME: &str = "/genesys/1/admin/ui";
 
@@ -35,18 +34,16 @@ pub(super) struct Pair {
 
 impl Pair {
     pub(super) async fn on_memory() -> Self {
-        let on = [("admin.password", PASSWORD)];
         Self {
-            here: TestApp::start(None, &random_prefix(), &on).await,
+            here: TestApp::start(None, &random_prefix(), &ON).await,
             there: None,
         }
     }
 
     pub(super) async fn on_redis() -> Self {
         let (redis, prefix) = (TestRedis::shared(), random_prefix());
-        let on = [("admin.password", PASSWORD)];
-        let here = TestApp::start(Some(redis.clone()), &prefix, &on).await;
-        let there = TestApp::start(Some(redis), &prefix, &on).await;
+        let here = TestApp::start(Some(redis.clone()), &prefix, &ON).await;
+        let there = TestApp::start(Some(redis), &prefix, &ON).await;
         Self {
             here,
             there: Some(there),

@@ -3,10 +3,8 @@
 use redis::cmd;
 use reqwest::{Client, Method, StatusCode, redirect::Policy};
 
-use super::pair::{HOME, PASSWORD};
+use super::pair::{HOME, ON, PASSWORD};
 use crate::support::{Answer, Bodies, TestApp, TestRedis, random_prefix};
-
-const ON: [(&str, &str); 1] = [("admin.password", PASSWORD)];
 
 async fn administered(overrides: &[(&str, &str)]) -> TestApp {
     let all = [&ON[..], overrides].concat();
