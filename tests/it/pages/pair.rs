@@ -2,9 +2,8 @@
 
 use crate::support::{TestApp, TestRedis, browser::Browser, random_prefix};
 
+pub(super) use super::desk::HOME;
 pub(super) use crate::admin::desk::{ON, PASSWORD};
-/// Where the pages are.
-pub(super) const HOME: &str = "/genesys/1/admin/ui";
 
 /// Makes two tests of each function named: with one service on the embedded store, and with two replicas
 /// on Redis.

@@ -3,7 +3,10 @@
 use redis::cmd;
 use reqwest::{Client, Method, StatusCode, redirect::Policy};
 
-use super::pair::{HOME, ON, PASSWORD};
+use super::{
+    desk::{HOME, between},
+    pair::{ON, PASSWORD},
+};
 use crate::support::{Answer, Bodies, TestApp, TestRedis, random_prefix};
 
 async fn administered(overrides: &[(&str, &str)]) -> TestApp {
@@ -52,9 +55,7 @@ fn assert_asked_in(answer: &Answer) {
 }
 
 fn token_of(page: &Answer) -> String {
-    let text = page.text();
-    let token = text.split("name=\"form_token\" value=\"").nth(1).unwrap();
-    token.split('"').next().unwrap().to_owned()
+    between(page.text(), "name=\"form_token\" value=\"", "\"").to_owned()
 }
 
 #[tokio::test]
