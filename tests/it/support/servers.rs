@@ -1,6 +1,7 @@
 //! Real Redis servers: one, one behind sentinels, or a Cluster.
 
 use std::{
+    collections::HashMap,
     process::Command,
     sync::{Arc, Mutex, PoisonError, Weak},
     time::{Duration, Instant},
@@ -13,7 +14,7 @@ use redis_test::{
     server::RedisServer,
 };
 
-use super::PATIENCE;
+use super::{PATIENCE, eventually};
 
 /// What stands behind a URL.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -63,15 +64,28 @@ impl TestRedis {
         Self::of(Servers::Cluster(RedisCluster::new(six)))
     }
 
-    /// A primary with two replicas behind three sentinels, who miss it after a second.
+    /// A primary with two replicas behind three sentinels, who know all of them and each other, miss the
+    /// primary after a second, and vote anew soon where their votes were split: by default only after
+    /// six minutes.
     pub(crate) async fn sentinels_with_replicas() -> Self {
         let redis = Self::of(Servers::Sentinel(RedisSentinelCluster::new(1, 2, 3)));
         if let Servers::Sentinel(all) = &redis.servers {
             for sentinel in &all.sentinel_servers {
-                let mut set = cmd("SENTINEL");
-                set.arg("SET").arg("master0").arg("down-after-milliseconds");
                 let mut connection = connection_to(&sentinel.addr).await;
-                set.arg(1_000).exec_async(&mut connection).await.unwrap();
+                let mut set = cmd("SENTINEL");
+                set.arg("SET").arg("master0").arg("quorum").arg(2);
+                set.arg("down-after-milliseconds").arg(1_000);
+                set.arg("failover-timeout").arg(3_000);
+                set.exec_async(&mut connection).await.unwrap();
+                eventually("a sentinel knows the others", async || {
+                    let mut ask = cmd("SENTINEL");
+                    ask.arg("MASTER").arg("master0");
+                    let knows: HashMap<String, String> =
+                        ask.query_async(&mut connection).await.unwrap();
+                    let of = |what: &str| knows.get(what).is_some_and(|known| known == "2");
+                    (of("num-slaves") && of("num-other-sentinels")).then_some(())
+                })
+                .await;
             }
         }
         redis
