@@ -60,6 +60,7 @@ pub struct Api {
     keys: Vec<SecretString>,
     trusted_proxies: Vec<IpNet>,
     cors: Cors,
+    board: pages::Board,
 }
 
 impl Api {
@@ -84,6 +85,7 @@ impl Api {
             keys: settings.auth.api_keys.clone(),
             trusted_proxies: settings.server.trusted_proxies.clone(),
             cors: settings.cors.clone(),
+            board: pages::Board::default(),
         }
     }
 }

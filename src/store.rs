@@ -25,7 +25,7 @@ pub use self::{
     moment::Moment,
     names::{Hint, IdempotencyKey, KeyName, MAX_KEY_NAME_BYTES, ServiceId},
     observed::Observed,
-    overview::{ListedBooking, ListedService, Overview, Page, Place},
+    overview::{Beginning, ListedBooking, ListedService, Overview, Page, Place},
     register::{
         CatalogChange, CatalogChanged, EntryName, PastEvent, REPLICA_LOST_AFTER, Register,
         RetiredEntry, Step, StoredCatalog, StoredEntry, Table,

@@ -39,6 +39,8 @@ mod overview;
 mod sign_in;
 mod try_it;
 
+pub(super) use self::overview::Board;
+
 use self::gate::Visitor;
 
 /// Where the pages are; no cookie of ours goes anywhere else.

@@ -17,7 +17,7 @@ pub use self::{
     pulse::Pulse,
     replicas::{Replica, say_goodbye},
     transfer::{Import, Imported},
-    trend::{Sample, Trend},
+    trend::{MOST_GROUPS, Sample, Trend},
     visits::Visit,
 };
 use super::{

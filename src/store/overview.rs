@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{BookingId, Moment, Pool, ServiceId, StoreError};
+use super::{BookingId, KeyName, Moment, Pool, ServiceId, StoreError};
 
 /// A place in a list that is ordered by end, and then by name: what comes behind it is the next page.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,6 +43,31 @@ pub struct ListedBooking {
     pub has_code: bool,
     /// When it runs out.
     pub until: Moment,
+}
+
+/// How a string of a service begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Beginning {
+    /// All of it, or as much as was asked for.
+    pub text: String,
+    /// Bytes of all of it.
+    pub bytes: usize,
+}
+
+impl Beginning {
+    /// Of a value of `bytes` in all, of which these are the first; what is cut within a character loses
+    /// that character.
+    pub(super) fn of(mut first: Vec<u8>, bytes: usize) -> Self {
+        let end = match std::str::from_utf8(&first) {
+            Ok(text) => text.len(),
+            Err(error) => error.valid_up_to(),
+        };
+        first.truncate(end);
+        Self {
+            text: String::from_utf8(first).unwrap_or_default(),
+            bytes,
+        }
+    }
 }
 
 /// A page of a list, and where the next one begins.
@@ -93,6 +118,15 @@ pub trait Overview: Send + Sync {
         group: &str,
         id: &BookingId,
     ) -> Result<Option<ListedBooking>, StoreError>;
+
+    /// How each of these strings of a service begins, `most` bytes of it at most; in this order, `None` where
+    /// a name holds none. However long they are, no more than that leaves the store.
+    async fn beginnings(
+        &self,
+        id: &ServiceId,
+        keys: &[KeyName],
+        most: usize,
+    ) -> Result<Vec<Option<Beginning>>, StoreError>;
 
     /// Group and id of each booking that the service is noted to hold.
     async fn bookings_for(&self, id: &ServiceId) -> Result<Vec<(String, BookingId)>, StoreError>;

@@ -2,6 +2,7 @@
 
 mod browser;
 mod desk;
+mod groups;
 mod history;
 mod hostile;
 mod live;

@@ -2,6 +2,8 @@
 //!
 //! The two differ in the table that they are in; what only groups have is in [`groups`].
 
+use std::collections::HashMap;
+
 use actix_web::{
     HttpRequest, HttpResponse, ResponseError,
     http::StatusCode,
@@ -21,7 +23,7 @@ use crate::{
         Admin, AdminError, CatalogEntry, Condition, Options, Origin, Template, group_options,
         template_of, templates,
     },
-    store::{EntryName, Table},
+    store::{EntryName, Pool, Table},
 };
 
 #[derive(askama::Template)]
@@ -48,10 +50,22 @@ struct Row {
     entry: CatalogEntry,
     /// What it is made from, or how it hands out its numbers.
     about: String,
-    numbers: Option<usize>,
+    /// How full it is; of a group that is in force.
+    fill: Option<Pool>,
 }
 
 impl Row {
+    fn of(fill: Option<Pool>, entry: CatalogEntry) -> Self {
+        let text = |option: &str| entry.options.get(option).and_then(|value| value.text());
+        let template = template_of(&entry.options).map(|template| template.title);
+        let about = template.or_else(|| text("_allocation_strategy"));
+        Self {
+            about: about.unwrap_or_default().to_owned(),
+            fill,
+            entry,
+        }
+    }
+
     fn is_of_file(&self) -> bool {
         self.entry.origin == Origin::File
     }
@@ -69,12 +83,19 @@ const DONE: [(&str, &str); 3] = [
 
 /// `GET /genesys/1/admin/ui/services`, `GET /genesys/1/admin/ui/groups`
 pub(super) async fn list(api: Data<Api>, visitor: Visitor, request: HttpRequest) -> Page {
-    let table = path::page_table(&request)?;
-    let (_, entries) = admin::admin(&api)?.list(table).await?;
+    let (admin, table) = (admin::admin(&api)?, path::page_table(&request)?);
+    let (_, entries) = admin.list(table).await?;
+    let groups = match table {
+        Table::Services => Vec::new(),
+        Table::Resources => admin.group_names(),
+    };
+    let mut fills: HashMap<String, Pool> = admin.fills(groups).await?.into_iter().collect();
+    let rows = entries.into_iter();
+    let rows = rows.map(|entry| Row::of(fills.remove(&entry.name), entry));
     shown(&Entries {
         frame: Frame::of(&visitor, section(table), title(table)),
         table,
-        rows: entries.into_iter().map(row).collect(),
+        rows: rows.collect(),
         templates: templates(),
         done: done(&body::query(&api, &request)?, &DONE),
     })
@@ -126,7 +147,8 @@ pub(super) async fn look_at(api: Data<Api>, visitor: Visitor, request: HttpReque
         Err(error) if error.status_code() == StatusCode::NOT_FOUND => None,
         holders => holders?,
     };
-    shown(&page)
+    let refused = page.holders.as_ref().and_then(|holders| holders.refused);
+    rendered(refused.unwrap_or(StatusCode::OK), &page)
 }
 
 /// `POST /genesys/1/admin/ui/services/{name}`, `POST /genesys/1/admin/ui/groups/{name}`
@@ -293,20 +315,6 @@ impl Draft {
         let chosen = known.find(|template| template.name == self.template);
         let unknown = || ApiError::NotFound(format!("the template {:?}", self.template));
         chosen.map(Some).ok_or_else(|| unknown().into())
-    }
-}
-
-fn row(entry: CatalogEntry) -> Row {
-    let text = |option: &str| entry.options.get(option).and_then(|value| value.text());
-    let template = template_of(&entry.options).map(|template| template.title);
-    let about = template.or_else(|| text("_allocation_strategy"));
-    Row {
-        about: about.unwrap_or_default().to_owned(),
-        numbers: match entry.options.get("numbers") {
-            Some(crate::service::OptionValue::List(numbers)) => Some(numbers.len()),
-            _ => None,
-        },
-        entry,
     }
 }
 

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use actix_web::{
-    HttpRequest,
+    HttpRequest, ResponseError,
+    http::StatusCode,
     web::{Data, Payload},
 };
 
 use super::{Page, PageError, form::Form, gate::Visitor, see, url};
 use crate::{
-    http::{Api, admin, body, path},
+    http::{Api, ApiError, admin, body, path},
     service::Sample,
     store::{ListedBooking, Moment, Pool, Table},
 };
@@ -24,6 +25,7 @@ const GAP: Duration = Duration::from_secs(75);
 
 /// Who holds numbers of a group.
 pub(super) struct Holders {
+    pub(super) group: String,
     pub(super) fill: Pool,
     /// The fill over the last hour: the points of each line.
     pub(super) lines: Vec<String>,
@@ -35,6 +37,15 @@ pub(super) struct Holders {
     /// Where the next page is.
     pub(super) next: Option<String>,
     pub(super) problem: String,
+    /// What that answers a request with: then nobody knows who holds what.
+    pub(super) refused: Option<StatusCode>,
+}
+
+impl Holders {
+    /// Where numbers are given back.
+    pub(super) fn give_back(&self) -> String {
+        url(&["groups", &self.group]) + "/release"
+    }
 }
 
 /// Who holds numbers of the group that the page is about; nobody asks that of services.
@@ -51,9 +62,10 @@ pub(super) async fn holders(
     let asked = Some(number.as_str()).filter(|number| !number.is_empty());
     let (admin, after) = (admin::admin(api)?, admin::place(&query)?);
     let fill = admin.fill(&name).await?;
-    let (page, problem) = match admin.bookings(&name, asked, after.as_ref(), PAGE).await {
-        Ok(page) => (Some(page), String::new()),
-        Err(error) => (None, error.to_string()),
+    let listed = admin.bookings(&name, asked, after.as_ref(), PAGE).await;
+    let (page, error) = match listed.map_err(ApiError::from) {
+        Ok(page) => (Some(page), None),
+        Err(error) => (None, Some(error)),
     };
     let next = page.as_ref().and_then(|page| page.next.as_ref());
     let next = next.map(|next| {
@@ -66,13 +78,15 @@ pub(super) async fn holders(
     let bookings = page.map(|page| page.entries).unwrap_or_default();
     let samples = admin.trend(&name);
     Ok(Some(Holders {
+        group: name,
         fill,
         lines: lines(&samples, Moment::now()),
         most: samples.iter().map(held).max().unwrap_or_default(),
         bookings,
         number,
         next,
-        problem,
+        refused: error.as_ref().map(ApiError::status_code),
+        problem: error.map(|error| error.to_string()).unwrap_or_default(),
     }))
 }
 

@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, web::Data};
 use askama::Template;
 use serde_json::Value;
 
-use super::{Frame, Page, gate::Visitor, shown};
+use super::{Frame, Page, encoded, figures, gate::Visitor, shown, url};
 use crate::{
     http::{
         Api,
@@ -13,6 +13,9 @@ use crate::{
     },
     service::HistoryPage,
 };
+
+/// Characters that are shown of what something was: there may be many on a page.
+const SHOWN: usize = 4 * 1024;
 
 #[derive(Template)]
 #[template(path = "history.html")]
@@ -59,14 +62,37 @@ impl Told {
             },
         }
     }
+
+    /// Where that which it was done to is looked at; it may not be there any more.
+    fn place(&self) -> Option<String> {
+        let place = match self.kind.as_str() {
+            "service" => url(&["services", &self.name]),
+            "resource group" => url(&["groups", &self.name]),
+            "live service" => url(&["live", &self.name]),
+            "booking" => {
+                let (group, number) = self.name.rsplit_once('/')?;
+                format!("{}?number={}", url(&["groups", group]), encoded(number))
+            }
+            _ => return None,
+        };
+        Some(place)
+    }
 }
 
-/// JSON for people; `None` for `null`.
+/// JSON for people, or how it begins; `None` for `null`.
 fn pretty(value: &Value) -> Option<String> {
     if value.is_null() {
         return None;
     }
-    serde_json::to_string_pretty(value).ok()
+    let mut text = serde_json::to_string_pretty(value).ok()?;
+    if text.len() > SHOWN {
+        let size = figures::size(text.len() as u64);
+        text = text.chars().take(SHOWN).collect();
+        text.push_str("…\n\n");
+        text.push_str(&size);
+        text.push_str(" in all: GET /genesys/1/admin/history tells the rest.");
+    }
+    Some(text)
 }
 
 /// `GET /genesys/1/admin/ui/history`

@@ -12,7 +12,7 @@ use actix_web::{
 };
 use askama::Template;
 use futures_util::{Stream, stream};
-use tokio::time;
+use tokio::{sync::Mutex, time};
 
 use super::{Frame, Page, gate::Visitor, shown};
 use crate::{
@@ -21,7 +21,7 @@ use crate::{
     store::{Moment, Pool},
 };
 
-/// Groups that are told of; there is a page for all of them.
+/// Groups that are told of: the fullest. There is a page for all of them.
 const GROUPS: usize = 12;
 /// How often the page is told anew.
 const EVERY: Duration = Duration::from_secs(2);
@@ -48,7 +48,9 @@ struct Now {
     /// How long the store took to answer.
     store: Duration,
     replicas: Vec<Replica>,
-    groups: Vec<(String, Pool)>,
+    fullest: Vec<(String, Pool)>,
+    /// How many there are in all.
+    groups: usize,
     problem: Option<String>,
 }
 
@@ -61,7 +63,8 @@ impl Now {
                 services: 0,
                 store: Duration::ZERO,
                 replicas: Vec::new(),
-                groups: Vec::new(),
+                fullest: Vec::new(),
+                groups: 0,
                 problem: Some(error.to_string()),
             },
         }
@@ -70,12 +73,15 @@ impl Now {
     async fn asked(api: &Api) -> Result<Self, ApiError> {
         let (admin, asked) = (admin::admin(api)?, Instant::now());
         let services = admin.count_live().await?;
+        let store = asked.elapsed();
+        let (fullest, groups) = admin.fullest(GROUPS).await?;
         Ok(Self {
             at: Moment::now(),
             services,
-            store: asked.elapsed(),
+            store,
             replicas: admin.replicas().await?,
-            groups: admin.fills(GROUPS).await?,
+            fullest,
+            groups,
             problem: None,
         })
     }
@@ -92,6 +98,10 @@ impl Now {
 
     fn failures(&self) -> Option<String> {
         self.sum(|replica| replica.pulse.failures_per_second)
+    }
+
+    fn are_more(&self) -> bool {
+        self.fullest.len() < self.groups
     }
 
     fn cleaner(&self) -> Option<&Replica> {
@@ -129,6 +139,37 @@ pub(super) async fn stream(api: Data<Api>, _visitor: Visitor) -> Page {
         .streaming(events(api, place)))
 }
 
+/// What live pages were told last: it is found out once for all that one worker has, however many they are.
+#[derive(Default)]
+pub(in crate::http) struct Board(Mutex<Option<(Instant, Bytes)>>);
+
+impl Board {
+    /// How everything is, as an event; some moments old at most.
+    async fn told(&self, api: &Api) -> Bytes {
+        let mut last = self.0.lock().await;
+        if let Some((at, event)) = &*last
+            && at.elapsed() < EVERY / 2
+        {
+            return event.clone();
+        }
+        let event = event(&Now::of(api).await);
+        *last = Some((Instant::now(), event.clone()));
+        event
+    }
+}
+
+fn event(now: &Now) -> Bytes {
+    let told = now.render().unwrap_or_default();
+    let mut event = String::with_capacity(told.len() + 64);
+    for line in told.lines().filter(|line| !line.trim().is_empty()) {
+        event.push_str("data: ");
+        event.push_str(line);
+        event.push('\n');
+    }
+    event.push('\n');
+    event.into()
+}
+
 /// One page that is live.
 struct Place;
 
@@ -152,14 +193,7 @@ fn events(api: Data<Api>, place: Place) -> impl Stream<Item = Result<Bytes, Infa
         if told == TIMES || api.readiness.is_draining() {
             return None;
         }
-        let now = Now::of(&api).await.render().unwrap_or_default();
-        let mut event = String::with_capacity(now.len() + 64);
-        for line in now.lines().filter(|line| !line.trim().is_empty()) {
-            event.push_str("data: ");
-            event.push_str(line);
-            event.push('\n');
-        }
-        event.push('\n');
-        Some((Ok(Bytes::from(event)), (api, place, told + 1)))
+        let event = api.board.told(&api).await;
+        Some((Ok(event), (api, place, told + 1)))
     })
 }

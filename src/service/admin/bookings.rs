@@ -1,10 +1,11 @@
 //! Who holds which number, and giving one back by hand.
 
-use std::time::Duration;
+use std::{cmp::Reverse, time::Duration};
 
 use super::{
     Admin, AdminError, Operator,
     history::{Action, Event},
+    trend::BATCH,
 };
 use crate::store::{
     Booking, BookingId, ListedBooking, Moment, Page, Place, Pool, StoreError, Table,
@@ -31,20 +32,39 @@ impl Admin {
         groups.map(|group| group.name.clone()).collect()
     }
 
-    /// The numbers of the configured groups, in figures, by name; of the first `most` groups.
+    /// The numbers of these configured groups, in figures. Asked for some at a time, so that nothing else
+    /// waits behind many.
     ///
     /// # Errors
     /// What the store says.
-    pub async fn fills(&self, most: usize) -> Result<Vec<(String, Pool)>, AdminError> {
-        let mut names = self.group_names();
-        names.truncate(most);
-        let asked: Vec<&str> = names.iter().map(String::as_str).collect();
-        let fills = self.store.fills_of(&asked).await?;
-        let fills = names.into_iter().zip(fills).map(|(name, fill)| {
+    pub async fn fills(&self, groups: Vec<String>) -> Result<Vec<(String, Pool)>, AdminError> {
+        let mut all = Vec::with_capacity(groups.len());
+        for batch in groups.chunks(BATCH) {
+            let names: Vec<&str> = batch.iter().map(String::as_str).collect();
+            all.extend(self.store.fills_of(&names).await?);
+        }
+        let fills = groups.into_iter().zip(all).map(|(name, fill)| {
             let fill = self.filled(&name, fill);
             (name, fill)
         });
         Ok(fills.collect())
+    }
+
+    /// The numbers of the configured groups, by name, and how many groups there are. Where there are more than
+    /// `most`, it is those that were the fullest when this replica last looked.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn fullest(&self, most: usize) -> Result<(Vec<(String, Pool)>, usize), AdminError> {
+        let mut names = self.group_names();
+        let count = names.len();
+        if count > most {
+            let held = self.office.trend.newest();
+            names.sort_by_key(|name| Reverse(held.get(name).copied().unwrap_or_default()));
+            names.truncate(most);
+            names.sort();
+        }
+        Ok((self.fills(names).await?, count))
     }
 
     /// Bookings of a group, those that run out first before others; or those of one number, oldest first.

@@ -1,13 +1,21 @@
 //! Services that live, looked after by hand.
 
+use futures_util::{StreamExt, TryStreamExt, stream};
+
 use super::{
     Admin, AdminError, Operator,
     history::{Action, Event},
 };
 use crate::{
     service::Pairs,
-    store::{Description, ListedBooking, ListedService, Moment, Page, Place, ServiceId},
+    store::{
+        Beginning, Description, KeyName, ListedBooking, ListedService, Moment, Page, Place,
+        ServiceId,
+    },
 };
+
+/// Bookings that are asked for at a time.
+const AT_ONCE: usize = 8;
 
 /// A service, and the numbers that it holds.
 #[derive(Debug)]
@@ -45,13 +53,28 @@ impl Admin {
     /// [`ServiceError::NoSuchService`](crate::service::ServiceError::NoSuchService); what the store says.
     pub async fn look_up(&self, id: &ServiceId) -> Result<LiveService, AdminError> {
         let told = self.services.describe(id).await?;
-        let mut bookings = Vec::new();
-        for (group, booking) in self.store.bookings_for(id).await? {
-            if let Some(booking) = self.store.booking(&group, &booking).await? {
-                bookings.push((group, booking));
-            }
-        }
+        let held = self.store.bookings_for(id).await?;
+        let held = held.into_iter().map(async |(group, booking)| {
+            let found = self.store.booking(&group, &booking).await;
+            found.map(|found| found.map(|found| (group, found)))
+        });
+        let held: Vec<_> = stream::iter(held).buffered(AT_ONCE).try_collect().await?;
+        let bookings = held.into_iter().flatten().collect();
         Ok(LiveService { told, bookings })
+    }
+
+    /// How strings of a service begin, `most` bytes of each at most; in the order of `keys`, `None` where a
+    /// name holds none.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn beginnings(
+        &self,
+        id: &ServiceId,
+        keys: &[KeyName],
+        most: usize,
+    ) -> Result<Vec<Option<Beginning>>, AdminError> {
+        Ok(self.store.beginnings(id, keys, most).await?)
     }
 
     /// Moves the end of a service, as a client may.

@@ -4,7 +4,7 @@
 //! lie further apart than [`LOOK_EVERY`] nobody knows.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -27,9 +27,9 @@ const KEPT: Duration = Duration::from_secs(3_600);
 /// Samples that are kept of a group.
 const MOST_SAMPLES: usize = 120;
 /// Groups that are looked at: those whose names come first.
-const MOST_GROUPS: usize = 200;
+pub const MOST_GROUPS: usize = 1_000;
 /// Groups asked about in one go.
-const BATCH: usize = 50;
+pub(super) const BATCH: usize = 50;
 
 /// The fill of a pool at some moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,6 +86,20 @@ impl Trend {
         let samples = self.samples();
         let known = samples.get(group);
         known.map_or_else(Vec::new, |known| known.iter().copied().collect())
+    }
+
+    /// How many in a thousand numbers of each group were held when it was last looked.
+    pub(super) fn newest(&self) -> HashMap<String, u64> {
+        let samples = self.samples();
+        let newest = samples.iter().filter_map(|(name, known)| {
+            let newest = known.back()?;
+            let held = newest.size.saturating_sub(newest.free);
+            Some((
+                name.clone(),
+                held.saturating_mul(1_000) / newest.size.max(1),
+            ))
+        });
+        newest.collect()
     }
 
     fn note<'a>(&self, seen: impl Iterator<Item = (&'a Arc<Group>, Sample)>) {

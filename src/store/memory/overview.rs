@@ -4,7 +4,8 @@ use async_trait::async_trait;
 
 use super::{MemoryStore, books::Books};
 use crate::store::{
-    BookingId, ListedBooking, ListedService, Overview, Page, Place, Pool, ServiceId, StoreError,
+    Beginning, BookingId, KeyName, ListedBooking, ListedService, Overview, Page, Place, Pool,
+    ServiceId, StoreError, Value,
 };
 
 /// What stands behind `after`, `most` at most; `place` is where an entry stands.
@@ -89,6 +90,24 @@ impl Overview for MemoryStore {
     ) -> Result<Option<ListedBooking>, StoreError> {
         let state = self.state();
         Ok(state.books.get(group).and_then(|books| books.get(id)))
+    }
+
+    async fn beginnings(
+        &self,
+        id: &ServiceId,
+        keys: &[KeyName],
+        most: usize,
+    ) -> Result<Vec<Option<Beginning>>, StoreError> {
+        let state = self.state();
+        let held = state.service(id);
+        let beginning = |key| match held?.get(key)? {
+            Value::Text(text) => {
+                let first = text.bytes().take(most).collect();
+                Some(Beginning::of(first, text.len()))
+            }
+            Value::Binary(_) => None,
+        };
+        Ok(keys.iter().map(beginning).collect())
     }
 
     async fn bookings_for(&self, id: &ServiceId) -> Result<Vec<(String, BookingId)>, StoreError> {

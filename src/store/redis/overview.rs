@@ -11,11 +11,11 @@ use super::{
     RedisStore,
     connection::typed,
     keys::{self, Owned},
-    scripts::{BEHIND, call},
+    scripts::{BEGINNINGS, BEHIND, call},
 };
 use crate::store::{
-    BookingId, ListedBooking, ListedService, Moment, Overview, Page, Place, Pool, ServiceId,
-    StoreError,
+    Beginning, BookingId, KeyName, ListedBooking, ListedService, Moment, Overview, Page, Place,
+    Pool, ServiceId, StoreError,
 };
 
 /// How long after its end an entry is taken off the list: longer than clocks differ.
@@ -191,6 +191,24 @@ impl Overview for RedisStore {
     ) -> Result<Option<ListedBooking>, StoreError> {
         let mut found = self.bookings(group, vec![id.clone()]).await?;
         Ok(found.pop())
+    }
+
+    async fn beginnings(
+        &self,
+        id: &ServiceId,
+        keys: &[KeyName],
+        most: usize,
+    ) -> Result<Vec<Option<Beginning>>, StoreError> {
+        let mut read = call(&BEGINNINGS, &[self.keys.service(id)]);
+        read.arg(most);
+        for key in keys {
+            read.arg(key.as_str());
+        }
+        // Values may be long, and nothing small is to wait behind them.
+        let told: Vec<(Option<Vec<u8>>, usize)> = self.redis.query_apart(&read).await?;
+        let told = told.into_iter();
+        let told = told.map(|(first, bytes)| Some(Beginning::of(first?, bytes)));
+        Ok(told.collect())
     }
 
     async fn bookings_for(&self, id: &ServiceId) -> Result<Vec<(String, BookingId)>, StoreError> {

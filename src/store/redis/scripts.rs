@@ -101,8 +101,12 @@ pub(super) static ANNOUNCE: LazyLock<Lua> =
 pub(super) static BEHIND: LazyLock<Lua> =
     LazyLock::new(|| Lua::new(include_str!("scripts/behind.lua")));
 
+/// Tells how values of a service begin.
+pub(super) static BEGINNINGS: LazyLock<Lua> =
+    LazyLock::new(|| Lua::new(include_str!("scripts/beginnings.lua")));
+
 /// All scripts: a lane makes them known to Redis when it opens, so that a call by name finds them.
-pub(super) fn all() -> [&'static Lua; 25] {
+pub(super) fn all() -> [&'static Lua; 26] {
     [
         &CREATE,
         &WRITE,
@@ -129,6 +133,7 @@ pub(super) fn all() -> [&'static Lua; 25] {
         &STORED_CATALOG,
         &ANNOUNCE,
         &BEHIND,
+        &BEGINNINGS,
     ]
 }
 

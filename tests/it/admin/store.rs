@@ -1,10 +1,12 @@
 //! What every store does for operators.
 
 use switchboard::store::{
-    CatalogChange, CatalogChanged, Moment, Place, Step, StoredCatalog, Table, WholeStore,
+    Beginning, CatalogChange, CatalogChanged, Moment, Place, Step, StoredCatalog, Table, WholeStore,
 };
 
-use crate::support::stores::{in_ms, make_until, on_every_store};
+use crate::support::stores::{
+    file, in_ms, key, make, make_until, on_every_store, setting, some_bytes, text, upload, write,
+};
 
 on_every_store!(
     a_change_is_made_only_from_the_version_that_it_was_made_of,
@@ -12,6 +14,7 @@ on_every_store!(
     the_history_is_told_newest_first_from_any_place,
     replicas_are_told_until_they_withdraw,
     services_are_listed_by_end_however_many_end_at_once,
+    of_long_strings_no_more_than_their_beginnings_is_told,
 );
 
 fn change(from: &str, to: &str, steps: Vec<Step>, events: &[&str]) -> CatalogChange {
@@ -150,4 +153,30 @@ async fn services_are_listed_by_end_however_many_end_at_once(store: &dyn WholeSt
     let gone = switchboard::store::ServiceId::from(expected[0].clone());
     store.delete(&gone).await.unwrap();
     assert_eq!(store.count_services().await.unwrap(), 29);
+}
+
+async fn of_long_strings_no_more_than_their_beginnings_is_told(store: &dyn WholeStore) {
+    let wide = "\u{1f600}".repeat(300_000);
+    let data = [("short", "ab"), ("empty", ""), ("wide", &wide)];
+    let id = make(store, data.map(|(name, value)| text(name, value)).into()).await;
+    let binary = upload(store, &id, &some_bytes(10)).await;
+    write(store, &id, setting(vec![file("binary", &binary)])).await;
+    let keys = ["wide", "none", "binary", "short", "empty"].map(key);
+    let told = store.beginnings(&id, &keys, 6).await.unwrap();
+    let begin = |text: &str, bytes| {
+        let text = text.to_owned();
+        Some(Beginning { text, bytes })
+    };
+    // A character that is cut in two is left out.
+    let expected = [
+        begin("\u{1f600}", wide.len()),
+        None,
+        None,
+        begin("ab", 2),
+        begin("", 0),
+    ];
+    assert_eq!(told, expected);
+    store.delete(&id).await.unwrap();
+    let told = store.beginnings(&id, &keys[..1], 6).await.unwrap();
+    assert_eq!(told, [None]);
 }

@@ -1,5 +1,7 @@
 //! What an operator does in a browser.
 
+use std::time::Duration;
+
 use super::pair::{HOME, Pair, in_a_browser};
 use crate::support::{Answer, Bodies, Multipart, browser::Browser, eventually};
 
@@ -39,6 +41,17 @@ async fn the_overview_is_live(pair: Pair) {
     pair.there().create("a=1").await;
     eventually("the page counts the service", async || {
         (services().await == "1").then_some(())
+    })
+    .await;
+    // Who wants to read at leisure can.
+    browser.press("Pause").await;
+    browser.sees("Paused.").await;
+    pair.there().create("a=1").await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(services().await, "1");
+    browser.press("Go on").await;
+    eventually("the page counts the other one too", async || {
+        (services().await == "2").then_some(())
     })
     .await;
     // Times are in the reader's zone, and exact where one points at them.

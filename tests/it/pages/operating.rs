@@ -7,7 +7,7 @@ use serde_json::json;
 use super::pair::{HOME, Pair, in_a_browser, sign_in};
 use crate::{
     admin::desk,
-    support::{Answer, Bodies, TestApp, browser::Browser, eventually},
+    support::{Answer, Bodies, TestApp, browser::Browser, encode, eventually},
 };
 
 in_a_browser!(
@@ -217,7 +217,15 @@ async fn what_is_hostile_is_shown_as_it_is_written(pair: Pair) {
     )
     .await;
     assert_eq!(made.status, 200, "{}", made.text());
-    for place in ["groups/DNIS", "live", ""] {
+    let id = made.json()["_id"].as_str().unwrap().to_owned();
+    let long = encode(&HOSTILE.repeat(10_000));
+    let write = pair
+        .here
+        .post(&format!("/genesys/1/service/{id}/storage"))
+        .form_body(&format!("{}={long}", encode(HOSTILE)));
+    Answer::of(write).await.assert_empty();
+    let one = format!("live/{id}");
+    for place in ["groups/DNIS", "live", &one, ""] {
         browser.go(&pair.here.url(&format!("{HOME}/{place}"))).await;
         browser.look(place).await;
     }

@@ -13,27 +13,46 @@ tellTimes(document);
 
 // What is live: the server tells it anew, already escaped, as it told the page.
 for (const live of document.querySelectorAll("[data-live]")) {
+  const pause = document.querySelector(`[data-pause="${live.id}"]`);
+  let source, told, again;
   const state = (text) => {
     const place = live.querySelector("[data-live-state]");
     if (place) place.textContent = text;
   };
+  const isMarked = () => {
+    const marked = getSelection();
+    return !marked.isCollapsed && marked.containsNode(live, true);
+  };
+  const show = (event) => {
+    // What is the same is not read out again, and who marks text to copy it goes on.
+    if (event.data === told || isMarked()) return;
+    told = event.data;
+    // Who is at a link stays there.
+    const at = live.contains(document.activeElement) && document.activeElement.getAttribute("href");
+    live.innerHTML = told;
+    if (at) live.querySelector(`a[href="${CSS.escape(at)}"]`)?.focus({ preventScroll: true });
+    tellTimes(live);
+    state("Live.");
+  };
   const listen = () => {
-    const source = new EventSource(live.dataset.live);
+    source = new EventSource(live.dataset.live);
     source.onopen = () => state("Live.");
-    source.onmessage = (event) => {
-      // Who is at a link stays there.
-      const at = live.contains(document.activeElement) && document.activeElement.getAttribute("href");
-      live.innerHTML = event.data;
-      if (at) live.querySelector(`a[href="${CSS.escape(at)}"]`)?.focus({ preventScroll: true });
-      tellTimes(live);
-      state("Live.");
-    };
+    source.onmessage = show;
     source.onerror = () => {
       state("Not live at the moment; trying again. Reload the page if it stays so: you may have been signed out.");
       // A browser does not ask again by itself after an answer that is none of events.
-      if (source.readyState === EventSource.CLOSED) setTimeout(listen, 5000);
+      if (source.readyState === EventSource.CLOSED) again = setTimeout(listen, 5000);
     };
   };
+  pause.hidden = false;
+  pause.addEventListener("click", () => {
+    const isPaused = pause.textContent === "Go on";
+    pause.textContent = isPaused ? "Pause" : "Go on";
+    if (isPaused) return listen();
+    clearTimeout(again);
+    source.close();
+    state("Paused.");
+  });
   listen();
 }
 

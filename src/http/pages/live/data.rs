@@ -1,22 +1,18 @@
 //! What one of the *Services* holds, a page of names at a time.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     ops::Bound::{Excluded, Unbounded},
 };
 
-use futures_util::{StreamExt, TryStreamExt, stream};
-
 use crate::{
     http::{Api, ApiError, admin, pages::figures},
-    service::{Pairs, ServiceError},
-    store::{Binary, Description, ServiceId},
+    service::Pairs,
+    store::{Beginning, Binary, Description, KeyName, ServiceId},
 };
 
 /// Bytes of a string that are shown; a longer one is cut.
 const SHOWN: usize = 1024;
-/// Strings that are read at a time: all at once may be more than anybody has room for.
-const AT_ONCE: usize = 8;
 
 /// Some of the names, in their order, and what they hold.
 pub(super) struct DataPage {
@@ -32,12 +28,7 @@ pub(super) struct DataPage {
 
 /// What a name holds.
 pub(super) enum Held {
-    Text {
-        /// All of it, or how it begins.
-        shown: String,
-        /// Bytes of all of it.
-        bytes: usize,
-    },
+    Text(Beginning),
     Binary(Binary),
 }
 
@@ -58,63 +49,52 @@ impl DataPage {
         let binaries = binaries.map(|(key, binary)| (key.as_str(), Some(binary)));
         let all: BTreeMap<&str, Option<&Binary>> = texts.chain(binaries).collect();
         let mut behind = all.range::<str, _>((after.map_or(Unbounded, Excluded), Unbounded));
-        let some: Vec<_> = behind.by_ref().take(limit).collect();
+        let some = behind.by_ref().take(limit);
+        let some: Vec<_> = some.map(|(key, binary)| (*key, *binary)).collect();
         let next = behind.next().and(some.last());
-        let next = next.map(|(key, _)| (**key).to_owned());
-        let held = some
-            .iter()
-            .map(|(key, binary)| held(api, id, key, **binary));
-        let held: Vec<_> = stream::iter(held).buffered(AT_ONCE).try_collect().await?;
+        let next = next.map(|(key, _)| (*key).to_owned());
+        let rows = Self::rows(api, id, &some).await?;
         Ok(Self {
-            rows: held.into_iter().flatten().collect(),
+            rows,
             names: all.len(),
             is_first: after.is_none(),
             next,
             limit,
         })
     }
-}
 
-/// What `key` holds; `None` where it holds nothing of the kind any more.
-async fn held(
-    api: &Api,
-    id: &ServiceId,
-    key: &str,
-    binary: Option<&Binary>,
-) -> Result<Option<(String, Held)>, ApiError> {
-    let held = match binary {
-        Some(binary) => Held::Binary(binary.clone()),
-        None => match api.services.read(id, key).await {
-            Ok(text) => Held::of(text),
-            Err(ServiceError::NoSuchKey { .. } | ServiceError::BinaryKey { .. }) => {
-                return Ok(None);
-            }
-            Err(error) => return Err(error.into()),
-        },
-    };
-    Ok(Some((key.to_owned(), held)))
+    /// What these names hold, but for those that hold nothing of the kind any more.
+    async fn rows(
+        api: &Api,
+        id: &ServiceId,
+        names: &[(&str, Option<&Binary>)],
+    ) -> Result<Vec<(String, Held)>, ApiError> {
+        let texts = names.iter().filter(|(_, binary)| binary.is_none());
+        let texts = texts.filter_map(|(key, _)| KeyName::new((*key).to_owned()));
+        let texts: Vec<KeyName> = texts.collect();
+        let begin = admin::admin(api)?.beginnings(id, &texts, SHOWN).await?;
+        let begin = texts.iter().map(KeyName::as_str).zip(begin);
+        let mut begin: HashMap<&str, Option<Beginning>> = begin.collect();
+        let rows = names.iter().filter_map(|(key, binary)| {
+            let held = match binary {
+                Some(binary) => Held::Binary((*binary).clone()),
+                None => Held::Text(begin.remove(*key)??),
+            };
+            Some(((*key).to_owned(), held))
+        });
+        Ok(rows.collect())
+    }
 }
 
 impl Held {
-    fn of(mut text: String) -> Self {
-        let bytes = text.len();
-        let mut end = SHOWN.min(bytes);
-        while !text.is_char_boundary(end) {
-            end -= 1;
-        }
-        text.truncate(end);
-        text.shrink_to_fit();
-        Self::Text { shown: text, bytes }
-    }
-
     /// Whether there is more of it than is shown.
     pub(super) fn is_cut(&self) -> bool {
-        matches!(self, Self::Text { shown, bytes } if shown.len() < *bytes)
+        matches!(self, Self::Text(begin) if begin.text.len() < begin.bytes)
     }
 
     pub(super) fn bytes(&self) -> u64 {
         match self {
-            Self::Text { bytes, .. } => *bytes as u64,
+            Self::Text(begin) => begin.bytes as u64,
             Self::Binary(binary) => binary.size,
         }
     }
