@@ -2,8 +2,10 @@
 
 mod browser;
 mod desk;
+mod filling_in;
 mod history;
 mod hostile;
+mod importing;
 mod live;
 mod looking_after;
 mod operating;
