@@ -104,8 +104,8 @@ async fn what_an_import_would_do_is_shown_and_then_done(app: TestApp) {
         [
             "delete service call",
             "delete resource group pool",
-            "create service <new>",
             "replace service cart",
+            "create service <new>",
         ]
     );
 }
