@@ -14,7 +14,10 @@ pub use self::{
         Visit, say_goodbye,
     },
     backend::{Backends, SessionEnder, Trail},
-    catalog::{Catalog, CatalogError, CatalogKeeper, Draft, EntryError, InForce, Rules, Variables},
+    catalog::{
+        Catalog, CatalogError, CatalogKeeper, Draft, EntryError, InForce, MOST_OPTIONS, Rules,
+        Variables,
+    },
     creation::{Begun, Creation, CreationHead},
     download::{Download, Span},
     error::ServiceError,

@@ -13,7 +13,7 @@ use actix_web::{
 };
 use futures_util::StreamExt;
 
-pub(super) use self::document::{JSON, TOML, document, fields};
+pub(super) use self::document::{FormSize, JSON, TOML, document, fields};
 use self::{
     charset::Charset,
     intake::Intake,

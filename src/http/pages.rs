@@ -30,6 +30,7 @@ mod described;
 mod entries;
 mod entry_form;
 mod figures;
+mod filled;
 mod form;
 pub(super) mod gate;
 mod groups;

@@ -22,7 +22,7 @@ pub use self::{
 };
 use super::{
     Catalog, CatalogError, Draft, EntryError, InForce, Rules, ServiceError, Services, Shown,
-    locks::Lock,
+    catalog::kind, locks::Lock,
 };
 use crate::{
     settings,
@@ -128,14 +128,6 @@ impl From<EntryError> for AdminError {
 impl From<CatalogError> for AdminError {
     fn from(error: CatalogError) -> Self {
         Self::Unreadable(error.to_string())
-    }
-}
-
-/// What an entry of a table is, for people.
-fn kind(table: Table) -> &'static str {
-    match table {
-        Table::Services => "service",
-        Table::Resources => "resource group",
     }
 }
 

@@ -16,9 +16,14 @@ use secrecy::SecretString;
 use thiserror::Error;
 use tracing::warn;
 
-pub(super) use self::entry::read_stored;
-use self::entry::{check_group, is_open, understood};
-pub use self::{draft::Draft, entry::EntryError, in_force::InForce, keeper::CatalogKeeper};
+use self::entry::{check_group, check_shape, is_open, understood};
+pub(super) use self::entry::{kind, read_stored};
+pub use self::{
+    draft::Draft,
+    entry::{EntryError, MOST_OPTIONS},
+    in_force::InForce,
+    keeper::CatalogKeeper,
+};
 use super::{
     backend::Plan,
     definition::Definition,
@@ -169,11 +174,13 @@ impl Catalog {
 
     fn add(
         &mut self,
-        (table, name): EntryName,
+        entry: EntryName,
         options: Options,
         rules: &Rules,
         may_name: fn(&str) -> bool,
     ) -> Result<(), EntryError> {
+        check_shape(&entry, &options)?;
+        let (table, name) = entry;
         if table == Table::Resources {
             return Ok(self.pools.add(&name, options, rules.numbering)?);
         }

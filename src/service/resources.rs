@@ -14,9 +14,6 @@ use super::{
 };
 use crate::store::{AccessNumber, Group, Strategy, stable_hash};
 
-/// Longest name of a group, in bytes.
-const MAX_NAME_BYTES: usize = 64;
-
 /// A resource group as it is configured.
 #[derive(Debug, Clone)]
 pub(super) struct Resources {
@@ -132,15 +129,6 @@ fn read(
         option: option.to_owned(),
         problem,
     };
-    let named = (1..=MAX_NAME_BYTES).contains(&name.len());
-    if !named
-        || name
-            .chars()
-            .any(|c| c.is_control() || matches!(c, '{' | '}'))
-    {
-        let expected = "expected 1 to 64 bytes without braces and control characters";
-        return Err(fail("(name)", expected.to_owned()));
-    }
     let listed = table.remove("numbers");
     let mut options = BTreeMap::new();
     for (option, value) in table {

@@ -2,9 +2,11 @@
 
 mod browser;
 mod desk;
+mod filling_in;
 mod groups;
 mod history;
 mod hostile;
+mod importing;
 mod live;
 mod looking_after;
 mod operating;

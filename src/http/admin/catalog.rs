@@ -52,9 +52,9 @@ impl From<Imported> for Told {
     fn from(imported: Imported) -> Self {
         Self {
             version: imported.version,
-            created: imported.created,
-            replaced: imported.replaced,
-            deleted: imported.deleted,
+            created: imported.created.len(),
+            replaced: imported.replaced.len(),
+            deleted: imported.deleted.len(),
             unchanged: imported.unchanged,
         }
     }

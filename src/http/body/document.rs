@@ -17,6 +17,14 @@ pub(in crate::http) const TOML: &str = "application/toml";
 /// A form of a page.
 const FORM: &str = "application/x-www-form-urlencoded";
 
+/// How much a form of a page may have.
+#[derive(Clone, Copy)]
+pub(in crate::http) struct FormSize {
+    /// Bytes of it as it is sent.
+    pub(in crate::http) bytes: usize,
+    pub(in crate::http) fields: usize,
+}
+
 /// Reads the body as text; its type must be `wanted`. Those that change what operators made are none that
 /// a form of a web page can have.
 ///
@@ -29,6 +37,16 @@ pub(in crate::http) async fn document(
     payload: Payload,
     wanted: &str,
 ) -> Result<String, ApiError> {
+    text(api, request, payload, wanted, api.limits.form_bytes).await
+}
+
+async fn text(
+    api: &Api,
+    request: &HttpRequest,
+    payload: Payload,
+    wanted: &str,
+    bytes: usize,
+) -> Result<String, ApiError> {
     let value = media::content_type(request)?;
     let essence = value.split(';').next().unwrap_or_default().trim();
     if !essence.eq_ignore_ascii_case(wanted) {
@@ -36,7 +54,6 @@ pub(in crate::http) async fn document(
         return Err(ApiError::UnsupportedMediaType(message));
     }
     let charset: Label = Charset::label(value);
-    let bytes = api.limits.form_bytes;
     let setting = "form_bytes";
     let limit = Limit { bytes, setting };
     let stream = BodyStream::new(payload, declared_length(request), limit, api.body_stall)?;
@@ -54,13 +71,14 @@ pub(in crate::http) async fn fields(
     api: &Api,
     request: &HttpRequest,
     payload: Payload,
+    size: FormSize,
 ) -> Result<Vec<(String, String)>, ApiError> {
-    let text = document(api, request, payload, FORM).await?;
-    let most = api.limits.pairs;
+    let text = text(api, request, payload, FORM, size.bytes).await?;
+    let most = size.fields;
     let fields = form::pairs(text.as_bytes(), Charset::UTF_8, most);
     let fields = fields.map_err(ApiError::InvalidBody)?;
     if fields.len() > most {
-        let message = format!("the form has more than {most} fields (limits.pairs)");
+        let message = format!("the form has more than {most} fields");
         return Err(ApiError::TooLarge(message));
     }
     Ok(fields)

@@ -12,7 +12,8 @@ use actix_web::{
 
 use super::{
     Frame, Page, PageError, done,
-    entry_form::{EntryForm, EntryPage, options_of},
+    entry_form::{EntryForm, EntryPage},
+    filled::Filled,
     form::Form,
     gate::Visitor,
     groups, rendered, see, shown, url,
@@ -124,7 +125,7 @@ pub(super) async fn create(
     let draft = Draft {
         wanted_name: form.text("name").trim().to_owned(),
         template: form.text("template").to_owned(),
-        options: options_of(&form)?,
+        filled: Filled::of(&form, &Options::new()),
         ..Draft::new(table)
     };
     draft
@@ -161,9 +162,11 @@ pub(super) async fn save(
     let ((table, name), form) = sent(&api, &visitor, &request, payload).await?;
     let revision = form.text("revision").to_owned();
     let condition = Condition::Is(vec![revision.clone()]);
+    let before = admin::admin(&api)?.read((table, name.clone())).await;
+    let before = before.map_or_else(|_| Options::new(), |entry| entry.options);
     let draft = Draft {
         name: Some(name),
-        options: options_of(&form)?,
+        filled: Filled::of(&form, &before),
         revision,
         ..Draft::new(table)
     };
@@ -203,7 +206,7 @@ struct Draft {
     name: Option<String>,
     wanted_name: String,
     template: String,
-    options: Options,
+    filled: Filled,
     revision: String,
     read_only: bool,
     problem: String,
@@ -218,7 +221,7 @@ impl Draft {
             name: None,
             wanted_name: String::new(),
             template: String::new(),
-            options: Options::new(),
+            filled: Filled::default(),
             revision: String::new(),
             read_only: false,
             problem: String::new(),
@@ -230,7 +233,7 @@ impl Draft {
     fn of(table: Table, entry: CatalogEntry) -> Self {
         Self {
             name: Some(entry.name),
-            options: entry.options,
+            filled: entry.options.into(),
             revision: entry.revision,
             read_only: entry.origin == Origin::File,
             problem: entry.problem.unwrap_or_default(),
@@ -253,8 +256,12 @@ impl Draft {
             .unwrap_or_else(|| self.wanted_name.clone());
         let entry = (self.table, name.clone());
         let by = visitor.operator(api, request);
-        match admin.put(entry, self.options.clone(), condition, &by).await {
-            Ok(_) => Ok(saved(self.table, &name)),
+        let put = match self.filled.options() {
+            Ok(options) => admin.put(entry, options, condition, &by).await.map(drop),
+            Err(problem) => Err(AdminError::Invalid(problem)),
+        };
+        match put {
+            Ok(()) => Ok(saved(self.table, &name)),
             Err(error) => {
                 self.changed = matches!(error, AdminError::Changed(_)) && self.name.is_some();
                 self.read_only = matches!(error, AdminError::ReadOnly(..)) && self.name.is_some();
@@ -295,7 +302,7 @@ impl Draft {
             form: EntryForm::of(
                 known,
                 template,
-                &self.options,
+                &self.filled,
                 admin.group_names(),
                 &self.problem,
             ),
@@ -309,7 +316,7 @@ impl Draft {
     /// What it is made from: as it says itself or, while it says nothing, as it was chosen.
     fn template(&self) -> Result<Option<&'static Template>, PageError> {
         if self.name.is_some() {
-            return Ok(template_of(&self.options));
+            return Ok(template_of(&self.filled.first()));
         }
         let mut known = templates().iter();
         let chosen = known.find(|template| template.name == self.template);

@@ -1,18 +1,13 @@
 //! The form of a configured service or a resource group: a field for each option that is known, from the
 //! table that checks them, and room for others.
 
-use super::{Frame, PageError, entries::part, form::Form, groups::Holders, url};
+use super::{Frame, entries::part, filled::Filled, groups::Holders, url};
 use crate::{
-    http::ApiError,
-    service::{Allowed, Need, OptionHelp, OptionValue, Options, Template},
+    service::{Allowed, Need, OptionHelp, OptionValue, Template},
     store::Table,
 };
 
-/// Before the name of an option: its field.
-const OPTION: &str = "option:";
-/// Fields of options that have none of their own.
-const OTHER: [&str; 2] = ["other_name", "other_value"];
-/// Empty rows for such options.
+/// Empty rows for options that have no field of their own.
 const ROOM: usize = 2;
 
 /// How a value is written in.
@@ -40,13 +35,22 @@ pub(super) struct Field {
     pub(super) wrong: bool,
 }
 
+/// An option without a field of its own, or room for one.
+#[derive(Clone, Default)]
+pub(super) struct Row {
+    pub(super) name: String,
+    pub(super) value: String,
+    /// It is what was wrong.
+    pub(super) wrong: bool,
+}
+
 /// Everything of an entry that can be filled in.
 pub(super) struct EntryForm {
     pub(super) mandatory: Vec<Field>,
     pub(super) optional: Vec<Field>,
     pub(super) advanced: Vec<Field>,
     /// Options without a field of their own, and empty rows.
-    pub(super) others: Vec<(String, String)>,
+    pub(super) others: Vec<Row>,
     /// Names of options of which there may be several.
     pub(super) families: Vec<OptionHelp>,
     /// Names of resource groups, to choose from.
@@ -54,32 +58,40 @@ pub(super) struct EntryForm {
 }
 
 impl EntryForm {
-    /// The form for these `known` options, filled in with `options`; `problem` names what was wrong.
+    /// The form for these `known` options, as it is filled in; `problem` names what was wrong.
     pub(super) fn of(
         known: Vec<OptionHelp>,
         template: Option<&Template>,
-        options: &Options,
+        filled: &Filled,
         groups: Vec<String>,
         problem: &str,
     ) -> Self {
         let (families, known): (Vec<_>, Vec<_>) =
             known.into_iter().partition(|option| option.is_family);
-        let others = options
-            .iter()
-            .filter(|(name, _)| !known.iter().any(|one| one.is(name)));
-        let others = others.map(|(name, value)| (name.clone(), written(value)));
-        let room = std::iter::repeat_n((String::new(), String::new()), ROOM);
+        let is_wrong = |option: &str| problem.contains(&format!("option {option}:"));
+        let unknown = filled.fields.iter();
+        let unknown = unknown.filter(|(name, _)| !known.iter().any(|one| one.is(name)));
+        let unknown = unknown.map(|(name, value)| (name.clone(), written(value)));
+        let others = unknown.chain(filled.rows.iter().cloned());
+        let others = others.map(|(name, value)| Row {
+            wrong: name.is_empty() || is_wrong(&name),
+            name,
+            value,
+        });
+        let room = std::iter::repeat_n(Row::default(), ROOM);
         let others = others.chain(room).collect();
         let fields = known.into_iter().map(|help| {
             let settled = template.and_then(|template| template.fixed(help.name));
-            let value = options.get(help.name).map(written);
+            let mut fields = filled.fields.iter();
+            let value = fields.find(|(name, _)| name == help.name);
+            let value = value.map(|(_, value)| written(value));
             Field {
                 kind: kind(&help, value.as_deref()),
                 value: value
                     .or_else(|| settled.map(str::to_owned))
                     .unwrap_or_default(),
                 locked: settled.is_some(),
-                wrong: problem.contains(&format!("option {}:", help.name)),
+                wrong: is_wrong(help.name),
                 help,
             }
         });
@@ -108,40 +120,9 @@ impl EntryForm {
     }
 
     fn unfolds_others(&self) -> bool {
-        self.others.iter().any(|(name, _)| !name.is_empty())
+        let mut others = self.others.iter();
+        others.any(|row| row.wrong || !row.name.is_empty())
     }
-}
-
-/// The options that a form says; what is empty is as good as absent.
-///
-/// # Errors
-/// [`ApiError::InvalidParameter`] for a value without a name.
-pub(super) fn options_of(form: &Form) -> Result<Options, PageError> {
-    let mut options = Options::new();
-    for (field, text) in form.fields() {
-        let Some(option) = field.strip_prefix(OPTION) else {
-            continue;
-        };
-        let value = if option == "numbers" {
-            let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-            OptionValue::List(lines.map(str::to_owned).collect())
-        } else {
-            OptionValue::Text(text.replace("\r\n", "\n"))
-        };
-        options.insert(option.to_owned(), value);
-    }
-    let [names, values] = OTHER.map(|other| form.fields().filter(move |(name, _)| *name == other));
-    for ((_, name), (_, value)) in names.zip(values) {
-        let name = name.trim();
-        if !name.is_empty() {
-            let value = OptionValue::Text(value.replace("\r\n", "\n"));
-            options.insert(name.to_owned(), value);
-        } else if !value.is_empty() {
-            let message = format!("the option with the value {value:?} has no name");
-            return Err(ApiError::InvalidParameter(message).into());
-        }
-    }
-    Ok(options)
 }
 
 fn written(value: &OptionValue) -> String {

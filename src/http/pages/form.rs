@@ -3,7 +3,20 @@
 use actix_web::{HttpRequest, web::Payload};
 
 use super::{PageError, gate::Visitor};
-use crate::http::{Api, ApiError, body};
+use crate::{
+    http::{
+        Api, ApiError,
+        body::{self, FormSize},
+    },
+    service::MOST_OPTIONS,
+};
+
+/// Fields that a form may have: two for each option of an entry, and those beside.
+const MOST_FIELDS: usize = 2 * MOST_OPTIONS + 100;
+/// Bytes for what a field is called.
+const CALLED: usize = 32;
+/// What percent-encoding makes of a byte at most: of the end of a line, `%0D%0A`.
+const ENCODED: usize = 6;
 
 /// The field that shows that a page of ours has sent it.
 const TOKEN: &str = "form_token";
@@ -13,10 +26,11 @@ const TOKEN: &str = "form_token";
 pub(super) struct Form(Vec<(String, String)>);
 
 impl Form {
-    /// Reads a form.
+    /// Reads a form. It may have as much to say as what the API takes, so that each entry can be changed on
+    /// its page. Lines end with a line feed, though browsers end them as forms do.
     ///
     /// # Errors
-    /// [`ApiError::Forbidden`] where it does not show the token of the visit; as
+    /// [`ApiError::Forbidden`] where it does not show the token of the visit; [`ApiError::TooLarge`]; as
     /// [`body::fields`] for what is no form.
     pub(super) async fn read(
         api: &Api,
@@ -24,7 +38,21 @@ impl Form {
         request: &HttpRequest,
         payload: Payload,
     ) -> Result<Self, PageError> {
-        let form = Self::read_open(api, request, payload).await?;
+        let (most, names) = (api.limits.form_bytes, MOST_FIELDS * CALLED);
+        let size = FormSize {
+            bytes: most.saturating_mul(ENCODED).saturating_add(names),
+            fields: MOST_FIELDS,
+        };
+        let mut fields = body::fields(api, request, payload, size).await?;
+        for (_, text) in &mut fields {
+            *text = text.replace("\r\n", "\n");
+        }
+        let said: usize = fields.iter().map(|(_, text)| text.len()).sum();
+        if said > most.saturating_add(names) {
+            let message = format!("the form says more than {most} bytes (limits.form_bytes)");
+            return Err(ApiError::TooLarge(message).into());
+        }
+        let form = Self(fields);
         if visitor.gave(form.text(TOKEN)) {
             return Ok(form);
         }
@@ -42,7 +70,11 @@ impl Form {
         request: &HttpRequest,
         payload: Payload,
     ) -> Result<Self, PageError> {
-        Ok(Self(body::fields(api, request, payload).await?))
+        let size = FormSize {
+            bytes: api.limits.form_bytes,
+            fields: api.limits.pairs,
+        };
+        Ok(Self(body::fields(api, request, payload, size).await?))
     }
 
     /// All fields in their order, each with its text.

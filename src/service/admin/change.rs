@@ -35,6 +35,14 @@ pub(super) struct Edit {
     after: Option<Options>,
 }
 
+/// Edits that may be made.
+pub(super) struct Understood {
+    /// The version there is afterwards.
+    to: String,
+    at: Moment,
+    steps: Vec<Step>,
+}
+
 impl Edit {
     pub(super) fn put(name: EntryName, before: Option<Options>, after: Options) -> Self {
         Self {
@@ -78,12 +86,7 @@ impl Admin {
             if edits.is_empty() {
                 return Ok((stored.version, given));
             }
-            let at = Moment::now();
-            let steps = self.steps(&stored, &edits, at)?;
-            let to = version_after(&stored.version);
-            let after = stepped(stored.clone(), &steps, &to, at);
-            let changed = steps.iter().map(name_of).cloned().collect();
-            self.check(&stored, after, changed).await?;
+            let Understood { to, at, steps } = self.understood(&stored, &edits).await?;
             let change = CatalogChange {
                 from: stored.version,
                 to,
@@ -105,6 +108,24 @@ impl Admin {
         }
         let busy = "others change the catalogue all the time".to_owned();
         Err(StoreError::Conflict(busy).into())
+    }
+
+    /// What the store is to do for these `edits`, if everything can be used afterwards.
+    ///
+    /// # Errors
+    /// [`AdminError::Invalid`], [`AdminError::TooMuch`].
+    pub(super) async fn understood(
+        &self,
+        stored: &StoredCatalog,
+        edits: &[Edit],
+    ) -> Result<Understood, AdminError> {
+        let at = Moment::now();
+        let steps = self.steps(stored, edits, at)?;
+        let to = version_after(&stored.version);
+        let after = stepped(stored.clone(), &steps, &to, at);
+        let changed = steps.iter().map(name_of).cloned().collect();
+        self.check(stored, after, changed).await?;
+        Ok(Understood { to, at, steps })
     }
 
     /// What the store is to do; what need no longer be kept in mind is forgotten by the way.

@@ -21,19 +21,27 @@ pub enum Import {
     Merge,
 }
 
-/// What an import did.
+/// What an import did, or would do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Imported {
-    /// The version there is afterwards.
+    /// The version there is afterwards; of what is only looked at, the one that it would be done to.
     pub version: String,
     /// Entries that are new.
-    pub created: usize,
+    pub created: Vec<EntryName>,
     /// Entries that say something else now.
-    pub replaced: usize,
+    pub replaced: Vec<EntryName>,
     /// Entries that are no longer there.
-    pub deleted: usize,
-    /// Entries that said so before, those of the file included.
+    pub deleted: Vec<EntryName>,
+    /// How many entries said so before, those of the file included.
     pub unchanged: usize,
+}
+
+impl Imported {
+    /// Whether there is nothing to do.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        self.created.is_empty() && self.replaced.is_empty() && self.deleted.is_empty()
+    }
 }
 
 impl Admin {
@@ -85,6 +93,23 @@ impl Admin {
         })
     }
 
+    /// What [`Admin::import`] would do now. Done on condition of the version that this gives, it does just
+    /// that.
+    ///
+    /// # Errors
+    /// As of the import.
+    pub async fn preview(&self, text: &str, mode: Import) -> Result<Imported, AdminError> {
+        let draft = Draft::parse("the catalogue", text)?;
+        let stored = self.store.stored_catalog().await?;
+        let (edits, imported) = self.edits(&draft, mode, &stored)?;
+        let version = stored.version.clone();
+        self.understood(&stored, &edits).await?;
+        Ok(Imported {
+            version,
+            ..imported
+        })
+    }
+
     fn edits(
         &self,
         draft: &Draft,
@@ -108,14 +133,14 @@ impl Admin {
                     imported.unchanged += 1;
                     continue;
                 }
-                Some(_) => imported.replaced += 1,
-                None => imported.created += 1,
+                Some(_) => imported.replaced.push(name.clone()),
+                None => imported.created.push(name.clone()),
             }
             edits.push(Edit::put(name, before, after));
         }
         let gone = stored.entries.iter().filter(|_| mode == Import::Replace);
         for (name, entry) in gone.filter(|(name, _)| !named.contains(*name)) {
-            imported.deleted += 1;
+            imported.deleted.push(name.clone());
             let before = read_stored(&entry.text).ok();
             edits.push(Edit::delete(name.clone(), before));
         }

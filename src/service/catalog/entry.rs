@@ -5,26 +5,29 @@ use std::collections::BTreeMap;
 use thiserror::Error;
 
 use super::{Rules, Variables};
-use crate::service::{
-    definition::{Definition, DefinitionError},
-    options::{OptionValue, Options},
-    resources::Pools,
+use crate::{
+    service::{
+        definition::{Definition, DefinitionError},
+        options::{OptionValue, Options},
+        resources::Pools,
+    },
+    store::{EntryName, Table},
 };
 
-/// Longest name of a configured service, in bytes.
-const MAX_NAME_BYTES: usize = 128;
+/// Options that an entry may have. Its page has fields for each of them.
+pub const MOST_OPTIONS: usize = 5_000;
 /// What variables must begin with that operators may name: all others are none of their business.
 const OPEN_VARIABLES: &str = "SWITCHBOARD_HEADER_";
 
 /// What is wrong with an entry.
 #[derive(Debug, Error)]
 pub enum EntryError {
-    /// The name of a service cannot stand in a path.
-    #[error(
-        "service {0:?}: a name has 1 to {MAX_NAME_BYTES} bytes and neither '/' nor control \
-         characters, and is not \".\" or \"..\""
-    )]
-    Name(String),
+    /// The name cannot stand in a path, or in a key of the store.
+    #[error("{} {:?}: {}", kind(*.0), .1, allowed_names(*.0))]
+    Name(Table, String),
+    /// More options than anybody can look at.
+    #[error("{} {:?}: has {} options, {MOST_OPTIONS} are allowed", kind(*.0), .1, .2)]
+    TooMany(Table, String, usize),
     /// An option is wrong.
     #[error(transparent)]
     Option(#[from] DefinitionError),
@@ -51,9 +54,6 @@ pub(super) fn understood(
     rules: &Rules,
     may_name: fn(&str) -> bool,
 ) -> Result<Definition, EntryError> {
-    if !is_usable(name) {
-        return Err(EntryError::Name(name.to_owned()));
-    }
     let mut texts = BTreeMap::new();
     for (option, value) in options {
         let OptionValue::Text(text) = value else {
@@ -121,8 +121,44 @@ pub(super) fn check_group(definition: &Definition, pools: &Pools) -> Result<(), 
     }
 }
 
-fn is_usable(name: &str) -> bool {
-    let length = (1..=MAX_NAME_BYTES).contains(&name.len());
+/// Looks at what is the same for entries of all kinds.
+pub(super) fn check_shape((table, name): &EntryName, options: &Options) -> Result<(), EntryError> {
+    let (most, never) = names(*table);
+    let length = (1..=most).contains(&name.len());
+    // Browsers and proxies take these two out of a path, so that nobody could ask for it.
     let segment = name != "." && name != "..";
-    length && segment && !name.chars().any(|c| c == '/' || c.is_control())
+    if !length || !segment || name.chars().any(|c| never.contains(&c) || c.is_control()) {
+        return Err(EntryError::Name(*table, name.clone()));
+    }
+    if options.len() > MOST_OPTIONS {
+        return Err(EntryError::TooMany(*table, name.clone(), options.len()));
+    }
+    Ok(())
+}
+
+/// Bytes that a name may have, and what is in none.
+fn names(table: Table) -> (usize, &'static [char]) {
+    match table {
+        // It is one segment of a path.
+        Table::Services => (128, &['/']),
+        // It is what keys of a Redis Cluster are placed by.
+        Table::Resources => (64, &['{', '}']),
+    }
+}
+
+fn allowed_names(table: Table) -> String {
+    let (most, never) = names(table);
+    let never: Vec<_> = never.iter().map(|never| format!("{never:?}")).collect();
+    format!(
+        "a name has 1 to {most} bytes without {} and control characters, and is not \".\" or \"..\"",
+        never.join(", ")
+    )
+}
+
+/// What an entry of a table is, for people.
+pub(in crate::service) fn kind(table: Table) -> &'static str {
+    match table {
+        Table::Services => "service",
+        Table::Resources => "resource group",
+    }
 }

@@ -38,6 +38,36 @@ fn values_are_read_as_strings_however_they_are_written() {
 }
 
 #[test]
+fn a_name_can_stand_in_a_path() {
+    let service = |name: &str| format!("[services.{name:?}]\n_type='builtin'\n_service='store'");
+    let group =
+        |name: &str| format!("[resources.{name:?}]\n_allocation_strategy='LOCAL'\nnumbers=['1']");
+    let long = |bytes: usize| "n".repeat(bytes);
+    for (right, wrong) in [
+        (service(&long(128)), service(&long(129))),
+        (service("{..}"), service("..")),
+        (service("..."), service(".")),
+        (service("a b"), service("a/b")),
+        (group(&long(64)), group(&long(65))),
+        (group("../.."), group("..")),
+        (group(" ."), group(".")),
+        (group("a/b"), group("a{b")),
+        (group("a"), group("")),
+    ] {
+        assert!(read(&right).is_ok(), "{right}");
+        let message = read(&wrong).unwrap_err();
+        let allowed = [
+            "a name has 1 to",
+            "control characters",
+            "is not \".\" or \"..\"",
+        ];
+        for part in allowed {
+            assert!(message.contains(part), "{message}");
+        }
+    }
+}
+
+#[test]
 fn what_cannot_be_read_names_the_file_and_the_place() {
     let cases = [
         ("[services.a", "line 1"),

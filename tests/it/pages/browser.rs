@@ -117,8 +117,16 @@ async fn something_is_there(browser: &Browser, pair: &Pair) {
     let app = &pair.here;
     browser.go(&app.url(&format!("{HOME}/catalog"))).await;
     browser.fill("Catalogue, as TOML", SHOP).await;
+    browser.press("Preview").await;
+    browser.sees("2 new, 0 changed, 0 deleted").await;
     browser.press("Import").await;
-    browser.sees("2 new").await;
+    browser.sees("It is imported").await;
+    // What would be deleted, and what with, is seen before it is.
+    browser.fill("Catalogue, as TOML", OTHER).await;
+    browser.check("is deleted, where it was made here").await;
+    browser.press("Preview").await;
+    browser.sees("1 new, 0 changed, 2 deleted").await;
+    looked_at(browser, "import").await;
     let form = Multipart::new()
         .text("_phone_number", "+1 650 469 9999")
         .text("reason", "A question about an invoice")
@@ -150,6 +158,12 @@ _type = 'builtin'
 _service = 'request-interaction'
 _resource_group = 'sales'
 _provide_code = 'true'
+";
+
+const OTHER: &str = "
+[services.\"a-service-with-a-rather-long-name-without-any-place-to-break-it\"]
+_type = 'builtin'
+_service = 'store'
 ";
 
 /// In the light and in the dark, in a wide window and in a narrow one.

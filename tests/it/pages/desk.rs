@@ -114,6 +114,28 @@ pub(super) fn escaped(text: &str) -> String {
     escaped
 }
 
+/// The fields that a form has hidden, as a browser sends them.
+pub(super) fn hidden(form: &str) -> Vec<(String, String)> {
+    let fields = all_between(form, "<input type=\"hidden\" name=\"", "\">");
+    let field = |field: &str| {
+        let (name, text) = field.split_once("\" value=\"").unwrap();
+        (name.to_owned(), unescaped(text).replace('\n', "\r\n"))
+    };
+    fields.into_iter().map(field).collect()
+}
+
+/// What text on a page says.
+pub(super) fn unescaped(text: &str) -> String {
+    let mut parts = text.split("&#");
+    let mut said = parts.next().unwrap().to_owned();
+    for part in parts {
+        let (code, rest) = part.split_once(';').unwrap();
+        said.push(char::from_u32(code.parse().unwrap()).unwrap());
+        said.push_str(rest);
+    }
+    said
+}
+
 /// The id in a path of the API.
 pub(super) fn id_of(service: &str) -> String {
     service.rsplit('/').next().unwrap().to_owned()

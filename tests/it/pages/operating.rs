@@ -14,6 +14,7 @@ in_a_browser!(
     a_service_is_made_from_a_template_called_seen_and_its_number_comes_back,
     of_two_windows_the_second_one_is_told_that_the_first_one_saved,
     a_catalogue_is_imported_and_a_wrong_one_refused_as_a_whole,
+    of_two_who_import_the_second_one_is_shown_what_there_is_now,
     what_is_not_allowed_is_refused_with_the_option_and_what_is_allowed,
     what_is_hostile_is_shown_as_it_is_written,
 );
@@ -126,7 +127,7 @@ async fn a_catalogue_is_imported_and_a_wrong_one_refused_as_a_whole(pair: Pair) 
     let import = async |text: &str| {
         browser.go(&pair.here.url(&format!("{HOME}/catalog"))).await;
         browser.fill("Catalogue, as TOML", text).await;
-        browser.press("Import").await;
+        browser.press("Preview").await;
     };
     let good = "[services.one]\n_type = 'builtin'\n_service = 'store'\n";
     let wrong =
@@ -150,12 +151,48 @@ async fn a_catalogue_is_imported_and_a_wrong_one_refused_as_a_whole(pair: Pair) 
     import(" ").await;
     browser.sees("there is nothing to import").await;
     import(good).await;
-    browser.sees("1 new, 0 replaced, 0 deleted").await;
+    browser.sees("1 new, 0 changed, 0 deleted").await;
+    assert_eq!(created(&pair.here, "one").await.status, 404, "not yet");
+    browser.press("Import").await;
+    browser.sees("It is imported").await;
     eventually("the other replica knows it", async || {
         (created(pair.there(), "one").await.status == 200).then_some(())
     })
     .await;
     assert_eq!(created(&pair.here, "two").await.status, 404);
+}
+
+async fn of_two_who_import_the_second_one_is_shown_what_there_is_now(pair: Pair) {
+    let first = pair.signed_in().await;
+    begin(&first, &pair.here, "Storage", "early").await;
+    first.press("Save").await;
+    first.sees("It is saved").await;
+    let second = Browser::open().await;
+    sign_in(&second, pair.there()).await;
+    second
+        .go(&pair.there().url(&format!("{HOME}/catalog")))
+        .await;
+    let text = "# 'one' & \u{20ac}\n[services.one]\n_type = 'builtin'\n_service = 'store'\n";
+    second.fill("Catalogue, as TOML", text).await;
+    second.check("is deleted, where it was made here").await;
+    second.press("Preview").await;
+    second.sees("1 new, 0 changed, 1 deleted").await;
+    begin(&first, &pair.here, "Storage", "late").await;
+    first.press("Save").await;
+    first.sees("It is saved").await;
+    second.press("Import, and delete 1").await;
+    second.sees("Somebody else has changed the catalogue").await;
+    assert_eq!(created(pair.there(), "early").await.status, 200);
+    second.sees("1 new, 0 changed, 2 deleted").await;
+    let kept = second.field("Catalogue, as TOML").await;
+    let kept = kept.prop("value").await.unwrap();
+    assert_eq!(kept.as_deref(), Some(text), "what was written is not lost");
+    second.press("Import, and delete 2").await;
+    second.sees("It is imported").await;
+    assert_eq!(created(pair.there(), "one").await.status, 200);
+    for gone in ["early", "late"] {
+        assert_eq!(created(pair.there(), gone).await.status, 404);
+    }
 }
 
 async fn what_is_not_allowed_is_refused_with_the_option_and_what_is_allowed(pair: Pair) {

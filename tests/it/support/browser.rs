@@ -137,6 +137,12 @@ impl Browser {
         field.select_by_label(choice).await.unwrap();
     }
 
+    /// Chooses what a label of its own names, of some of which one counts.
+    pub(crate) async fn check(&self, label: &str) {
+        let named = format!("//label[normalize-space()={}]", quoted(label));
+        self.one(label, &named).await.click().await.unwrap();
+    }
+
     /// Presses the button that is called so.
     pub(crate) async fn press(&self, button: &str) {
         let named = format!("//button[normalize-space()={}]", quoted(button));

@@ -50,7 +50,7 @@ pub(super) fn operations(limits: &Limits) -> Vec<Operation> {
         one: "/genesys/1/admin/groups/{name}",
         called: ("resource group", "Group"),
         name: name(
-            "Its name: 1 to 64 bytes, neither braces nor control characters; `/` is written `%2F`.",
+            "Its name: 1 to 64 bytes, neither braces nor control characters, and not `.` or `..`; `/` is written `%2F`.",
             &json!({"type": "string", "minLength": 1, "maxLength": 64, "pattern": GROUP_NAMES}),
             "sales",
         ),

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     http::openapi::shapes::{boolean, whole_number},
+    service::MOST_OPTIONS,
     settings::Limits,
 };
 
@@ -50,7 +51,9 @@ pub(super) fn definition(limits: &Limits) -> Value {
         ("_ors_lb_strategy", strategy()),
     ];
     json!({
-        "description": "A configured service: a flat table of options. Others than these are kept with it.",
+        "description": format!(
+            "A configured service: a flat table of at most {MOST_OPTIONS} options. Others than these are kept with it."
+        ),
         "anyOf": [
             kind("builtin", &["_type", "_service"], builtin, limits),
             kind("ors", &["_type", "_service", "_ors"], ors, limits),

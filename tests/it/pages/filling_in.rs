@@ -1,0 +1,277 @@
+//! The form of a configured service or a resource group: what is typed is saved as it is, or shown again.
+
+use serde_json::{Value, json};
+
+use super::desk::{Desk, between, escaped, html, leads_to, unescaped};
+use crate::{
+    admin::desk::{administered, administered_with, exclusive, make, put, replace, store, told},
+    support::{Answer, TestApp, on_every_kind_of_store},
+};
+
+on_every_kind_of_store!(
+    what_is_saved_without_being_changed_keeps_its_names,
+    of_two_options_of_one_name_none_is_lost,
+    a_value_without_a_name_is_shown_again,
+    a_name_that_no_page_could_have_is_refused,
+);
+
+type Fields = Vec<(String, String)>;
+
+/// All that the form of the entry has in it, as a browser sends it.
+fn typed(page: &str) -> Fields {
+    let form = between(page, "<form class=\"card\"", "</form>");
+    let mut fields = Fields::new();
+    for field in form.split("<input ").skip(1) {
+        let field = field.split_once('>').unwrap().0;
+        let text = between(field, "value=\"", "\"");
+        fields.push((between(field, "name=\"", "\"").to_owned(), unescaped(text)));
+    }
+    for field in form.split("<select ").skip(1) {
+        let (head, rest) = field.split_once('>').unwrap();
+        let chosen = rest.split_once("</select>").unwrap().0;
+        let chosen = chosen.split_once("\" selected>");
+        let chosen = chosen.map_or("", |(before, _)| before.rsplit('"').next().unwrap());
+        fields.push((between(head, "name=\"", "\"").to_owned(), unescaped(chosen)));
+    }
+    for field in form.split("<textarea ").skip(1) {
+        let (head, rest) = field.split_once(">\n").unwrap();
+        let text = unescaped(rest.split_once("</textarea>").unwrap().0);
+        let name = between(head, "name=\"", "\"").to_owned();
+        fields.push((name, text.replace('\n', "\r\n")));
+    }
+    fields
+}
+
+/// Sends it.
+async fn save(desk: &Desk<'_>, path: &str, fields: &Fields) -> Answer {
+    let fields: Vec<_> = fields
+        .iter()
+        .map(|(name, text)| (name.as_str(), text.as_str()))
+        .collect();
+    desk.send_bare(path, &fields).await
+}
+
+/// Options without fields of their own, as the form has them.
+fn rows(fields: &Fields) -> Vec<(&str, &str)> {
+    let all = |wanted: &'static str| {
+        let named = fields.iter().filter(move |(name, _)| name == wanted);
+        named.map(|(_, text)| text.as_str())
+    };
+    let rows = all("other_name").zip(all("other_value"));
+    rows.filter(|(name, value)| !name.is_empty() || !value.is_empty())
+        .collect()
+}
+
+/// Types into the first row that is empty.
+fn add(fields: &mut Fields, name: &str, value: &str) {
+    let free = rows(fields).len();
+    let mut set = |wanted: &str, text: &str| {
+        let mut named = fields.iter_mut().filter(|(name, _)| name == wanted);
+        text.clone_into(&mut named.nth(free).unwrap().1);
+    };
+    set("other_name", name);
+    set("other_value", value);
+}
+
+/// Types into the first field of that name.
+fn set(fields: &mut Fields, field: &str, text: &str) {
+    let found = fields.iter_mut().find(|(name, _)| name == field);
+    text.clone_into(&mut found.unwrap().1);
+}
+
+fn problem(page: &str) -> &str {
+    between(page, "class=\"problem\" role=\"alert\">", "</p>")
+}
+
+async fn what_is_saved_without_being_changed_keeps_its_names(app: TestApp) {
+    let app = administered(&app).await;
+    let desk = Desk::at(&app).await;
+    let mut options = store();
+    for name in [" led", "trailed ", "  ", "both \t", "two\nlines", "led"] {
+        options[name] = json!(format!("<{name}>"));
+    }
+    make(&app, "services/odd", &options).await;
+    make(
+        &app,
+        "groups/odd",
+        &exclusive(&[" 8005550001", "8005550002 "]),
+    )
+    .await;
+    for path in ["services/odd", "groups/odd"] {
+        let before = told(&app, path).await;
+        let page = format!("/{path}");
+        // A field of one line has no line ends.
+        let fields = typed(&desk.page(&page).await).into_iter();
+        let fields = fields.map(|(name, text)| match name.as_str() {
+            "other_name" => (name, text.replace(['\r', '\n'], "")),
+            _ => (name, text),
+        });
+        let answer = save(&desk, &page, &fields.collect()).await;
+        assert_eq!(answer.status, 303, "{}", answer.text());
+        let after = told(&app, path).await;
+        assert_eq!(after["options"], before["options"]);
+        assert_ne!(after["etag"], before["etag"]);
+    }
+    // Blanks that somebody types around a name are a slip.
+    let mut fields = typed(&desk.page("/services/odd").await);
+    add(&mut fields, " new ", " value ");
+    leads_to(&save(&desk, "/services/odd", &fields).await);
+    let after = told(&app, "services/odd").await;
+    assert_eq!(after["options"]["new"], " value ");
+    assert_eq!(after["options"][" led"], "< led>");
+}
+
+async fn of_two_options_of_one_name_none_is_lost(app: TestApp) {
+    let app = administered(&app).await;
+    let desk = Desk::at(&app).await;
+    let mut options = store();
+    options["colour"] = json!("blue");
+    options["_ttl"] = json!(60);
+    make(&app, "services/cart", &options).await;
+    for (name, value) in [
+        ("colour", "red"),
+        ("_ttl", "90"),
+        ("_ttl", ""),
+        (" colour", "\"<b>"),
+    ] {
+        let before = told(&app, "services/cart").await;
+        let mut fields = typed(&desk.page("/services/cart").await);
+        add(&mut fields, name, value);
+        add(&mut fields, "size", "large");
+        let answer = save(&desk, "/services/cart", &fields).await;
+        assert_eq!(answer.status, 400, "{name:?}");
+        let page = html(&answer);
+        let expected = format!("option {}: is there twice", name.trim());
+        assert!(problem(page).contains(&expected), "{}", problem(page));
+        let mut kept = typed(page);
+        let expected = [("colour", "blue"), (name.trim(), value), ("size", "large")];
+        assert_eq!(rows(&kept), expected);
+        assert!(kept.contains(&("option:_ttl".to_owned(), "60".to_owned())));
+        assert!(page.contains("aria-invalid=\"true\""), "{page}");
+        assert_eq!(told(&app, "services/cart").await, before);
+        // One of the two is taken away, and the rest is as it was.
+        if name == "_ttl" {
+            set(&mut kept, "option:_ttl", "");
+        } else {
+            set(&mut kept, "other_name", "hue");
+        }
+        leads_to(&save(&desk, "/services/cart", &kept).await);
+        let after = told(&app, "services/cart").await;
+        assert_eq!(after["options"]["size"], "large");
+        if name != "_ttl" {
+            assert_eq!(after["options"]["hue"], "blue");
+            assert_eq!(after["options"]["colour"], value);
+        }
+        replace(&app, "services/cart", &options).await;
+    }
+}
+
+async fn a_value_without_a_name_is_shown_again(app: TestApp) {
+    let app = administered(&app).await;
+    let desk = Desk::at(&app).await;
+    let path = "/new/services?template=store";
+    let mut fields = typed(&desk.page(path).await);
+    set(&mut fields, "name", "notes");
+    set(&mut fields, "option:_ttl", "600");
+    add(&mut fields, "colour", "blue");
+    add(&mut fields, " ", "lost\r\n&found");
+    let answer = save(&desk, "/new/services", &fields).await;
+    assert_eq!(answer.status, 400);
+    let page = html(&answer);
+    let told_so = format!(
+        "the option with the value {} has no name",
+        escaped("\"lost\\n&found\"")
+    );
+    assert!(problem(page).contains(&told_so), "{}", problem(page));
+    let mut kept = typed(page);
+    assert_eq!(rows(&kept), [("colour", "blue"), ("", "lost\r\n&found")]);
+    for field in [
+        ("name", "notes"),
+        ("option:_ttl", "600"),
+        ("option:_service", "store"),
+    ] {
+        let field = (field.0.to_owned(), field.1.to_owned());
+        assert!(kept.contains(&field), "{field:?} in {kept:?}");
+    }
+    let mut names = kept.iter_mut().filter(|(field, _)| field == "other_name");
+    "lost".clone_into(&mut names.nth(1).unwrap().1);
+    leads_to(&save(&desk, "/new/services", &kept).await);
+    let made = told(&app, "services/notes").await;
+    assert_eq!(made["options"]["lost"], "lost\n&found");
+    assert_eq!(made["options"]["_ttl"], "600");
+}
+
+async fn a_name_that_no_page_could_have_is_refused(app: TestApp) {
+    let app = administered(&app).await;
+    let desk = Desk::at(&app).await;
+    for (path, most) in [("/new/services?template=store", 128), ("/new/groups", 64)] {
+        for name in [".", ".."] {
+            let mut fields = typed(&desk.page(path).await);
+            set(&mut fields, "name", name);
+            if most == 64 {
+                set(&mut fields, "option:_allocation_strategy", "LOCAL");
+                set(&mut fields, "option:numbers", "8005550001");
+            }
+            let place = path.split('?').next().unwrap();
+            let answer = save(&desk, place, &fields).await;
+            assert_eq!(answer.status, 400, "{path} {name}");
+            let page = html(&answer);
+            let allowed = format!("a name has 1 to {most} bytes");
+            assert!(problem(page).contains(&allowed), "{}", problem(page));
+            let dots = escaped("is not \".\" or \"..\"");
+            assert!(problem(page).contains(&dots), "{}", problem(page));
+            let kept = typed(page);
+            assert!(kept.contains(&("name".to_owned(), name.to_owned())));
+        }
+    }
+    // Three of them are a name like any other.
+    make(&app, "groups/...", &exclusive(&["8005550001"])).await;
+    desk.page("/groups/...").await;
+}
+
+/// A service with so many options beside those it needs.
+fn with(many: usize) -> Value {
+    let mut options = store();
+    for n in 0..many {
+        options[format!("option {n}")] = json!(format!("{n}"));
+    }
+    options
+}
+
+#[tokio::test]
+async fn what_the_api_takes_can_be_changed_on_its_page() {
+    let small = [("limits.pairs", "10"), ("limits.form_bytes", "200000")];
+    let app = administered_with(&TestApp::on_memory().await, &small).await;
+    let desk = Desk::at(&app).await;
+    // As many options as there may be; and as long a text, of what takes most room in a form.
+    let mut long = store();
+    long["\u{20ac}"] = json!("\u{20ac}&\n".repeat(30_000));
+    for (name, options) in [("many", with(4_998)), ("long", long)] {
+        let (path, page) = (format!("services/{name}"), format!("/services/{name}"));
+        make(&app, &path, &options).await;
+        let mut fields = typed(&desk.page(&page).await);
+        set(&mut fields, "option:_service", "app-to-connect-basic");
+        leads_to(&save(&desk, &page, &fields).await);
+        let mut expected = options;
+        expected["_service"] = json!("app-to-connect-basic");
+        assert!(told(&app, &path).await["options"] == expected, "{name}");
+    }
+    // One more is too many, here and there, and what was typed is shown again.
+    let mut fields = typed(&desk.page("/services/many").await);
+    add(&mut fields, "one", "more");
+    let answer = save(&desk, "/services/many", &fields).await;
+    assert_eq!(answer.status, 400);
+    let page = html(&answer);
+    let expected = "has 5001 options, 5000 are allowed";
+    assert!(problem(page).contains(expected), "{}", problem(page));
+    assert_eq!(rows(&typed(page)).len(), 4_999);
+    let answer = put(&app, "services/more", &with(4_999)).await;
+    let message = answer.message_of("InvalidDefinition", 400);
+    assert!(message.contains(expected), "{message}");
+    // A form says no more than the API takes.
+    let mut fields = typed(&desk.page("/services/long").await);
+    set(&mut fields, "other_value", &"x".repeat(1_000_000));
+    let answer = save(&desk, "/services/long", &fields).await;
+    assert_eq!(answer.status, 413);
+    assert!(html(&answer).contains("limits.form_bytes"));
+}

@@ -1,0 +1,207 @@
+//! *Import*: what would be done is shown before it is, and nothing else is done.
+
+use reqwest::Method;
+use serde_json::json;
+
+use super::desk::{Desk, all_between, between, hidden, html, leads_to, unescaped};
+use crate::{
+    admin::desk::{administered, caller_of, deeds, exclusive, get, import, make, store, told},
+    support::{Answer, TestApp, on_every_kind_of_store},
+};
+
+on_every_kind_of_store!(
+    what_an_import_would_do_is_shown_and_then_done,
+    what_was_shown_is_not_done_to_another_state,
+    a_wrong_catalogue_is_shown_again_with_what_is_wrong,
+    an_import_that_changes_nothing_has_nothing_to_confirm,
+);
+
+const CATALOGUE: &str = "# \"quoted\", 'twice'\n[services.cart]\n_type = 'builtin'\n_service = 'store'\n\
+                         _ttl = 60\n[services.\"<new>\"]\n_type = 'builtin'\n_service = 'store'\n";
+
+/// Asks for what an import would do.
+async fn preview(desk: &Desk<'_>, mode: &str, text: &str) -> Answer {
+    desk.send("/catalog", &[("mode", mode), ("catalogue", text)])
+        .await
+}
+
+/// The part of the page that tells it.
+fn shown(page: &str) -> &str {
+    between(page, "id=\"preview\"", "</section>")
+}
+
+/// Entries of which this becomes.
+fn entries(page: &str, what: &str) -> Vec<String> {
+    let part = shown(page).split_once(&format!("<h3>{what}</h3>"));
+    let part = part.map_or("", |(_, part)| part.split_once("</ul>").unwrap().0);
+    let entries = all_between(part, "<li>", "</li>").into_iter();
+    entries
+        .map(|entry| unescaped(&entry.replace("<bdi>", "").replace("</bdi>", "")))
+        .collect()
+}
+
+/// What the text field has in it.
+fn kept(page: &str) -> String {
+    let text = between(page, "<textarea id=\"catalogue\"", "</textarea>");
+    unescaped(text.split_once(">\n").unwrap().1)
+}
+
+/// Presses the one button that is shown with it.
+async fn confirm(desk: &Desk<'_>, page: &str) -> Answer {
+    let form = shown(page);
+    assert_eq!(form.matches("<button").count(), 1, "{form}");
+    let fields = hidden(form);
+    let fields: Vec<_> = fields
+        .iter()
+        .map(|(name, text)| (name.as_str(), text.as_str()))
+        .collect();
+    desk.send_bare("/catalog", &fields).await
+}
+
+/// A service that will be changed, one that will be deleted, and a group of which the same becomes.
+async fn something(app: &TestApp) {
+    make(app, "services/cart", &store()).await;
+    make(app, "groups/pool", &exclusive(&["8005550001"])).await;
+    make(app, "services/call", &caller_of("pool")).await;
+}
+
+async fn what_an_import_would_do_is_shown_and_then_done(app: TestApp) {
+    let app = administered(&app).await;
+    something(&app).await;
+    let (desk, before) = (Desk::at(&app).await, deeds(&app).await);
+    for (mode, deleted, button) in [
+        (
+            "replace",
+            &["resource group pool", "configured service call"][..],
+            "Import, and delete 2",
+        ),
+        ("merge", &[], "Import"),
+    ] {
+        let answer = preview(&desk, mode, CATALOGUE).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let page = html(&answer);
+        assert_eq!(entries(page, "Deleted"), deleted);
+        assert_eq!(entries(page, "Changed"), ["configured service cart"]);
+        assert_eq!(entries(page, "New"), ["configured service <new>"]);
+        let counts = format!("1 new, 1 changed, {} deleted, 0 as before", deleted.len());
+        assert!(shown(page).contains(&counts), "{page}");
+        assert_eq!(
+            between(shown(page), "<button", "</button>")
+                .split('>')
+                .nth(1),
+            Some(button)
+        );
+        assert_eq!(deeds(&app).await, before, "nothing is done yet");
+    }
+    let page = preview(&desk, "replace", CATALOGUE).await;
+    let led = leads_to(&confirm(&desk, html(&page)).await).to_owned();
+    assert!(desk.page(&led).await.contains("It is imported"));
+    assert_eq!(told(&app, "services/cart").await["options"]["_ttl"], "60");
+    let history = deeds(&app).await;
+    let done = &history[..history.len() - before.len()];
+    assert_eq!(
+        done,
+        [
+            "delete service call",
+            "delete resource group pool",
+            "replace service cart",
+            "create service <new>",
+        ]
+    );
+}
+
+async fn what_was_shown_is_not_done_to_another_state(app: TestApp) {
+    let app = administered(&app).await;
+    something(&app).await;
+    let desk = Desk::at(&app).await;
+    let seen = preview(&desk, "replace", CATALOGUE).await;
+    // Somebody makes what would be deleted too, and nobody has seen that.
+    make(&app, "services/late", &store()).await;
+    let before = deeds(&app).await;
+    let refused = confirm(&desk, html(&seen)).await;
+    assert_eq!(refused.status, 412);
+    let page = html(&refused);
+    assert!(
+        page.contains("Somebody else has changed the catalogue"),
+        "{page}"
+    );
+    assert_eq!(kept(page), CATALOGUE);
+    assert_eq!(deeds(&app).await, before, "nothing is done");
+    // The next try is one on what there is now, as the page tells it.
+    assert!(entries(page, "Deleted").contains(&"configured service late".to_owned()));
+    assert_eq!(confirm(&desk, page).await.status, 303);
+    assert_eq!(get(&app, "services/late").await.status, 404);
+    // Where it cannot be done to what there is now, that is told, and what was written is kept.
+    let needs = "[services.new]\n_type='builtin'\n_service='store'\n_resource_group='pool'\n";
+    make(&app, "groups/pool", &exclusive(&["8005550001"])).await;
+    let seen = preview(&desk, "merge", needs).await;
+    assert_eq!(entries(html(&seen), "New"), ["configured service new"]);
+    let version = get(&app, "catalog").await.header("etag").to_owned();
+    let gone = import(&app, Method::PUT, &version, CATALOGUE).await;
+    assert_eq!(gone.status, 200, "{}", gone.text());
+    let refused = confirm(&desk, html(&seen)).await;
+    assert_eq!(refused.status, 412);
+    let page = html(&refused);
+    assert!(
+        page.contains("Somebody else has changed the catalogue"),
+        "{page}"
+    );
+    let problem = between(page, "class=\"problem\" role=\"alert\">", "</p>");
+    assert!(problem.contains("expected a resource group"), "{problem}");
+    assert_eq!(kept(page), needs);
+    assert!(!page.contains("id=\"preview\""), "{page}");
+}
+
+async fn a_wrong_catalogue_is_shown_again_with_what_is_wrong(app: TestApp) {
+    let app = administered(&app).await;
+    let desk = Desk::at(&app).await;
+    let wrong = format!("{CATALOGUE}[services.chat]\n_type = 'soap'\n");
+    for (text, expected, status) in [
+        (wrong.as_str(), "option _type: is &#34;soap&#34;", 400),
+        (
+            "[services.'..']\n_type = 'builtin'\n_service = 'store'",
+            "service &#34;..&#34;",
+            400,
+        ),
+        (
+            "[resources.'.']\n_allocation_strategy = 'LOCAL'\nnumbers = ['1']",
+            "a name has 1 to 64 bytes",
+            400,
+        ),
+        ("[services", "line 1", 400),
+        (
+            "[services.store]\n_type = 'builtin'\n_service = 'store'\n_ttl = 5\n",
+            "the catalogue file",
+            409,
+        ),
+        (" \n", "there is nothing to import", 400),
+    ] {
+        let answer = preview(&desk, "replace", text).await;
+        assert_eq!(answer.status, status, "{text}");
+        let page = html(&answer);
+        let problem = between(page, "class=\"problem\" role=\"alert\">", "</p>");
+        assert!(problem.contains(expected), "{problem}");
+        assert_eq!(kept(page), text);
+        let replace = between(page, "value=\"replace\"", ">");
+        assert_eq!(replace, " checked");
+        assert!(!page.contains("id=\"preview\""), "{page}");
+    }
+    assert!(deeds(&app).await.is_empty());
+}
+
+async fn an_import_that_changes_nothing_has_nothing_to_confirm(app: TestApp) {
+    let app = administered(&app).await;
+    something(&app).await;
+    let mut vault = store();
+    vault["password"] = json!("hunter2");
+    make(&app, "services/vault", &vault).await;
+    let desk = Desk::at(&app).await;
+    let exported = get(&app, "catalog").await.text().to_owned();
+    let answer = preview(&desk, "replace", &exported).await;
+    let page = html(&answer);
+    assert!(
+        shown(page).contains("0 new, 0 changed, 0 deleted"),
+        "{page}"
+    );
+    assert!(!shown(page).contains("<button"), "{page}");
+}
