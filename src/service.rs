@@ -10,7 +10,7 @@ use std::sync::Arc;
 pub use self::{
     admin::{
         Admin, AdminError, Condition, Entry as CatalogEntry, HistoryPage, Import, Imported,
-        LiveService, Office, Operator, Origin, Pulse, Put, Replica, Sample, Trend, Visit,
+        LiveService, Office, Operator, Origin, Pulse, Put, Replica, Sample, Suspects, Trend, Visit,
         say_goodbye,
     },
     backend::{Backends, SessionEnder, Trail},

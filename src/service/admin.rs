@@ -11,6 +11,7 @@ use std::{net::IpAddr, sync::Arc};
 use thiserror::Error;
 
 pub use self::{
+    admission::Suspects,
     entries::{Condition, Entry, Origin, Put},
     history::HistoryPage,
     live::LiveService,
@@ -21,14 +22,14 @@ pub use self::{
     visits::Visit,
 };
 use super::{
-    Catalog, CatalogError, Draft, EntryError, InForce, Rules, ServiceError, Services, Shown,
-    locks::Lock,
+    Catalog, CatalogError, Draft, EntryError, InForce, Rules, ServiceError, Services, locks::Lock,
 };
 use crate::{
     settings,
     store::{StoreError, Table, WholeStore},
 };
 
+mod admission;
 mod bookings;
 mod change;
 mod entries;
@@ -52,6 +53,8 @@ pub struct Office {
     pub in_force: InForce,
     /// How full the pools of groups were.
     pub trend: Arc<Trend>,
+    /// Who showed wrong credentials of late.
+    pub suspects: Suspects,
     /// `[admin]`
     pub settings: settings::Admin,
 }
@@ -158,19 +161,5 @@ impl Admin {
             store,
             lock: Arc::new(lock),
         })
-    }
-
-    /// Lets pass who shows what is asked for.
-    ///
-    /// # Errors
-    /// [`ServiceError::Unauthorized`].
-    pub fn admit(&self, shown: &Shown) -> Result<(), ServiceError> {
-        if self.lock.is_opened_by(shown) {
-            return Ok(());
-        }
-        Err(ServiceError::Unauthorized(match shown.0 {
-            Some(_) => "the user name and password are not those of the administration",
-            None => "the administration asks for a user name and a password (HTTP Basic)",
-        }))
     }
 }

@@ -28,8 +28,12 @@ for (const live of document.querySelectorAll("[data-live]")) {
       tellTimes(live);
       state("Live.");
     };
+    source.addEventListener("over", (event) => {
+      source.close();
+      live.innerHTML = event.data;
+    });
     source.onerror = () => {
-      state("Not live at the moment; trying again. Reload the page if it stays so: you may have been signed out.");
+      state("Not live at the moment; trying again.");
       // A browser does not ask again by itself after an answer that is none of events.
       if (source.readyState === EventSource.CLOSED) setTimeout(listen, 5000);
     };
