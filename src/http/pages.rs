@@ -6,7 +6,7 @@
 //! another site can send it. Whatever is shown was written by strangers: templates escape it, and the
 //! `Content-Security-Policy` lets nothing run that is not an asset of ours.
 
-use std::fmt;
+use std::{fmt, sync::LazyLock};
 
 use actix_web::{
     HttpResponse, ResponseError,
@@ -258,10 +258,18 @@ fn see(place: &str) -> HttpResponse {
 
 /// Whether there is a page at that path that one can be led to.
 fn is_shown(path: &str) -> bool {
-    let mut pages = routes().into_iter();
-    let page = pages.find(|page| ResourceDef::new(page.name).is_match(path));
-    page.is_some_and(|page| page.allowed.contains(&Method::GET))
+    let mut pages = PLACES.iter();
+    let page = pages.find(|(place, _)| place.is_match(path));
+    page.is_some_and(|(_, shown)| *shown)
 }
+
+/// The places of [`routes`], and whether they answer to GET. Once and for all: a pattern is dear to make, and what it
+/// has of names is never given back.
+static PLACES: LazyLock<Vec<(ResourceDef, bool)>> = LazyLock::new(|| {
+    let shown = |page: &Endpoint| page.allowed.contains(&Method::GET);
+    let place = |page: Endpoint| (ResourceDef::new(page.name), shown(&page));
+    routes().into_iter().map(place).collect()
+});
 
 /// The page at these places below [`HOME`].
 fn url(places: &[&str]) -> String {
