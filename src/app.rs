@@ -15,7 +15,9 @@ use self::{
     upkeep::{Backing, Upkeep},
 };
 use crate::{
-    service::{Backends, Catalog, Draft, InForce, Numbering, Office, Replica, Rules, say_goodbye},
+    service::{
+        Backends, Catalog, Draft, InForce, Numbering, Office, Replica, Rules, Suspects, say_goodbye,
+    },
     settings::{Groups, Settings},
     shutdown::Readiness,
     store::{Audit, Register, Store, StoreError, redis::RedisStore},
@@ -86,6 +88,7 @@ fn office(settings: &Settings) -> Result<Office, StartError> {
         file,
         rules,
         trend: Arc::default(),
+        suspects: Suspects::default(),
         settings: settings.admin.clone(),
     })
 }

@@ -6,10 +6,10 @@
 use std::{rc::Rc, sync::Arc, time::Duration};
 
 use actix_web::{
-    Error, HttpRequest, Resource, Route,
+    Error, FromRequest, Handler, HttpRequest, Resource, Responder, Route,
     body::MessageBody,
     dev::{ServiceFactory, ServiceRequest, ServiceResponse},
-    guard::fn_guard,
+    guard::{self, fn_guard},
     http::Method,
     middleware::from_fn,
     web::{self, ServiceConfig, delete, get, head, post, put},
@@ -20,6 +20,7 @@ use secrecy::SecretString;
 
 use self::{
     admin::{bookings, catalog, entries, history, live},
+    pages::PageError,
     watch::Watch,
 };
 pub use self::{error::ApiError, openapi::Document, watch::Watching};
@@ -170,6 +171,8 @@ pub fn routes(config: &mut ServiceConfig, exposure: &Exposure) {
             .probe(),
         at("/openapi.json").on(Method::GET, get().to(openapi::tell)),
     ];
+    // What anybody may ask.
+    let ungated = |resource: Resource| resource;
     let telling = [at("/metrics").on(Method::GET, get().to(metrics::tell))];
     let groups = exposure.groups;
     if groups.client {
@@ -178,17 +181,18 @@ pub fn routes(config: &mut ServiceConfig, exposure: &Exposure) {
         serve_callers(config, matching, exposure);
     }
     if groups.admin {
-        serve(config, status, exposure);
+        serve(config, status, exposure, ungated);
     }
     if groups.admin && exposure.watching.counts() {
-        serve(config, telling, exposure);
+        serve(config, telling, exposure, ungated);
     }
     if groups.admin && exposure.administered {
-        serve_operators(config, admin, exposure);
+        let gated = |resource: Resource| resource.wrap(from_fn(gate::pass_operator));
+        serve(config, admin, exposure, gated);
         serve_pages(config, exposure);
     }
-    serve(config, health, exposure);
-    serve(config, [Endpoint::nowhere()], exposure);
+    serve(config, health, exposure, ungated);
+    serve(config, [Endpoint::nowhere()], exposure, ungated);
     config.default_service(web::to(no_route));
 }
 
@@ -200,14 +204,25 @@ fn entry(path: &'static str) -> Endpoint {
         .on(Method::DELETE, delete().to(entries::delete))
 }
 
-/// Serves what anybody may ask.
-fn serve<const N: usize>(
+/// Serves these, each as `gated` has it.
+fn serve<T, B>(
     config: &mut ServiceConfig,
-    endpoints: [Endpoint; N],
+    endpoints: impl IntoIterator<Item = Endpoint>,
     exposure: &Exposure,
-) {
+    gated: impl Fn(Resource) -> Resource<T>,
+) where
+    T: ServiceFactory<
+            ServiceRequest,
+            Config = (),
+            Response = ServiceResponse<B>,
+            Error = Error,
+            InitError = (),
+        > + 'static,
+    B: MessageBody + 'static,
+{
     for endpoint in endpoints {
-        watched(config, endpoint.watch(exposure), endpoint.resource());
+        let watch = endpoint.watch(exposure);
+        watched(config, watch, gated(endpoint.resource()));
     }
 }
 
@@ -219,43 +234,25 @@ fn serve_callers<const N: usize>(
     endpoints: impl Fn() -> [Endpoint; N],
     exposure: &Exposure,
 ) {
-    for endpoint in endpoints().into_iter().filter(|_| !exposure.gated) {
-        let catalog = exposure.catalog.clone();
-        let open = fn_guard(move |_| !catalog.is_guarded());
-        let watch = endpoint.watch(exposure);
-        watched(config, watch, endpoint.resource().guard(open));
+    if !exposure.gated {
+        serve(config, endpoints(), exposure, |resource| {
+            let catalog = exposure.catalog.clone();
+            resource.guard(fn_guard(move |_| !catalog.is_guarded()))
+        });
     }
-    for endpoint in endpoints() {
-        let watch = endpoint.watch(exposure);
-        watched(config, watch, endpoint.resource().wrap(from_fn(gate::pass)));
-    }
-}
-
-/// Serves operators, through a gate of their own.
-fn serve_operators<const N: usize>(
-    config: &mut ServiceConfig,
-    endpoints: [Endpoint; N],
-    exposure: &Exposure,
-) {
-    for endpoint in endpoints {
-        let watch = endpoint.watch(exposure);
-        let gated = endpoint.resource().wrap(from_fn(gate::pass_operator));
-        watched(config, watch, gated);
-    }
+    let gated = |resource: Resource| resource.wrap(from_fn(gate::pass));
+    serve(config, endpoints(), exposure, gated);
 }
 
 /// Serves the pages of the administration.
 fn serve_pages(config: &mut ServiceConfig, exposure: &Exposure) {
-    for endpoint in pages::open_routes() {
-        let watch = endpoint.watch(exposure);
-        let gated = endpoint.resource().wrap(from_fn(pages::gate::pass_anybody));
-        watched(config, watch, gated);
-    }
-    for endpoint in pages::routes() {
-        let watch = endpoint.watch(exposure);
-        let gated = endpoint.resource().wrap(from_fn(pages::gate::pass));
-        watched(config, watch, gated);
-    }
+    let (open, streams, pages) = (pages::open_routes(), pages::streams(), pages::routes());
+    let anybody = |page: Resource| page.wrap(from_fn(pages::gate::pass_anybody));
+    serve(config, open.map(Endpoint::page), exposure, anybody);
+    let stream = |page: Resource| page.wrap(from_fn(pages::gate::pass_stream));
+    serve(config, streams.map(Endpoint::page), exposure, stream);
+    let page = |page: Resource| page.wrap(from_fn(pages::gate::pass));
+    serve(config, pages.map(Endpoint::page), exposure, page);
 }
 
 /// Adds a route, with its watch around it where there is one.
@@ -287,6 +284,8 @@ struct Endpoint {
     allowed: Vec<Method>,
     /// It is asked again and again how the service is. What it answers then is no failure.
     is_probe: bool,
+    /// It is for people: what is wrong is told them on a page.
+    is_page: bool,
 }
 
 fn at(path: &'static str) -> Endpoint {
@@ -295,6 +294,7 @@ fn at(path: &'static str) -> Endpoint {
         resource: web::resource(path),
         allowed: Vec::new(),
         is_probe: false,
+        is_page: false,
     }
 }
 
@@ -310,6 +310,24 @@ impl Endpoint {
     fn on(mut self, method: Method, route: Route) -> Self {
         self.resource = self.resource.route(route);
         self.allowed.push(method);
+        self
+    }
+
+    /// Answers to GET, and to HEAD with as much of it as is no body. For what is whole before it is sent.
+    fn shows<F, Args>(mut self, page: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        let look = web::route().guard(guard::Any(guard::Get()).or(guard::Head()));
+        self.allowed.extend([Method::GET, Method::HEAD]);
+        self.resource = self.resource.route(look.to(page));
+        self
+    }
+
+    fn page(mut self) -> Self {
+        self.is_page = true;
         self
     }
 
@@ -330,22 +348,32 @@ impl Endpoint {
     }
 
     fn resource(self) -> Resource {
-        if self.allowed.is_empty() {
-            return self.resource.default_service(web::to(no_route));
-        }
         let allowed: Vec<&str> = self.allowed.iter().map(Method::as_str).collect();
-        let allow = allowed.join(", ");
+        let (allow, is_page) = (allowed.join(", "), self.is_page);
         let refuse = move |request: HttpRequest| {
-            let error = ApiError::MethodNotAllowed {
-                method: request.method().to_string(),
-                allow: allow.clone(),
+            let error = refused(&request, &allow);
+            let error = if is_page {
+                PageError::from(error).into()
+            } else {
+                Error::from(error)
             };
-            async move { Err::<&str, ApiError>(error) }
+            async move { Err::<&str, Error>(error) }
         };
         self.resource.default_service(web::to(refuse))
     }
 }
 
+/// What is answered where no route is: nothing is there, or it answers to other methods.
+fn refused(request: &HttpRequest, allow: &str) -> ApiError {
+    if allow.is_empty() {
+        return ApiError::NotFound(request.path().to_owned());
+    }
+    ApiError::MethodNotAllowed {
+        method: request.method().to_string(),
+        allow: allow.to_owned(),
+    }
+}
+
 async fn no_route(request: HttpRequest) -> Result<&'static str, ApiError> {
-    Err(ApiError::NotFound(request.path().to_owned()))
+    Err(refused(&request, ""))
 }

@@ -10,8 +10,8 @@ use std::sync::Arc;
 pub use self::{
     admin::{
         Admin, AdminError, Condition, Entry as CatalogEntry, HistoryPage, Import, Imported,
-        LiveService, MOST_GROUPS, Office, Operator, Origin, Pulse, Put, Replica, Sample, Trend,
-        Visit, say_goodbye,
+        LiveService, MOST_GROUPS, Office, Operator, Origin, Pulse, Put, Replica, Sample, Suspects,
+        Trend, Visit, say_goodbye,
     },
     backend::{Backends, SessionEnder, Trail},
     catalog::{

@@ -8,6 +8,7 @@ from pathlib import Path
 import schemathesis
 
 COUNT = itertools.count()
+CLIENTS = itertools.count()
 # What seed.py has made. An import that replaces everything has it too: else nothing of it would be left.
 KEPT = Path("target/api/catalog.toml").read_text()
 # Those that may go, by the operation that takes them away.
@@ -32,6 +33,9 @@ def before_call(context, case, kwargs):
     operation = case.operation.definition.raw.get("operationId")
     # Requests share what they have in common: nothing is changed in its place.
     headers = dict(case.headers or {})
+    # Each operation is tried with wrong passwords: all in all, that is more often than one client may.
+    number = next(CLIENTS)
+    headers["X-Forwarded-For"] = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
     # Requests that go on from an answer are about its state.
     goes_on = case.meta is None or case.meta.phase.name.value == "stateful"
     if not goes_on and operation in MORTAL and case.path_parameters["name"] in EXAMPLES:

@@ -49,7 +49,7 @@ pub(super) async fn pass_operator<B: MessageBody>(
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<BoxBody, B>>, Error> {
     let admitted = match request.app_data::<Data<Api>>() {
-        Some(api) => operators::admit(api, request.request()),
+        Some(api) => operators::admit(api, request.request()).await,
         None => Err(ApiError::Internal),
     };
     let mut answer = match admitted {

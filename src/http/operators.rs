@@ -16,7 +16,7 @@ use actix_web::{
     },
 };
 
-use super::{Api, ApiError, caller};
+use super::{Api, ApiError, admin, caller};
 
 const SEC_FETCH_SITE: &str = "sec-fetch-site";
 const SEC_FETCH_MODE: &str = "sec-fetch-mode";
@@ -24,11 +24,13 @@ const SEC_FETCH_MODE: &str = "sec-fetch-mode";
 /// Lets a request pass that shows what is asked for and comes from no page of another site.
 ///
 /// # Errors
-/// [`ApiError::Forbidden`], [`ApiError::Unauthorized`].
-pub(super) fn admit(api: &Api, request: &HttpRequest) -> Result<(), ApiError> {
+/// [`ApiError::Forbidden`], [`ApiError::Unauthorized`]; [`ApiError::TooManyRequests`] where too many requests from
+/// the same address showed something else.
+pub(super) async fn admit(api: &Api, request: &HttpRequest) -> Result<(), ApiError> {
     check_site(request)?;
-    let admin = api.admin.as_ref().ok_or(ApiError::Internal)?;
-    Ok(admin.admit(&caller::shown(request))?)
+    let address = caller::address(request, &api.trusted_proxies);
+    let shown = caller::shown(request);
+    Ok(admin::admin(api)?.admit(&shown, address).await?)
 }
 
 /// Lets a request pass that comes from no page of another site.

@@ -6,11 +6,12 @@
 //! another site can send it. Whatever is shown was written by strangers: templates escape it, and the
 //! `Content-Security-Policy` lets nothing run that is not an asset of ours.
 
-use std::fmt;
+use std::{fmt, sync::LazyLock};
 
 use actix_web::{
-    HttpRequest, HttpResponse, ResponseError,
+    HttpResponse, ResponseError,
     body::BoxBody,
+    dev::ResourceDef,
     http::{
         Method, StatusCode,
         header::{ALLOW, CONTENT_RANGE, CONTENT_TYPE, LOCATION, RETRY_AFTER},
@@ -61,20 +62,25 @@ const MENU: &[(&str, &str, &str)] = &[
 /// What anybody may see.
 pub(super) fn open_routes() -> [Endpoint; 5] {
     [
-        at("/genesys/1/admin").on(Method::GET, get().to(home)),
-        at("/genesys/1/admin/").on(Method::GET, get().to(home)),
-        at("/genesys/1/admin/ui/").on(Method::GET, get().to(home)),
+        at("/genesys/1/admin").shows(home),
+        at("/genesys/1/admin/").shows(home),
+        at("/genesys/1/admin/ui/").shows(home),
         at("/genesys/1/admin/ui/sign-in")
-            .on(Method::GET, get().to(sign_in::ask))
+            .shows(sign_in::ask)
             .on(Method::POST, post().to(sign_in::begin)),
-        at("/genesys/1/admin/ui/assets/{name}").on(Method::GET, get().to(assets::tell)),
+        at("/genesys/1/admin/ui/assets/{name}").shows(assets::tell),
     ]
 }
 
+/// What a page of those who are signed in asks by itself.
+pub(super) fn streams() -> [Endpoint; 1] {
+    [at("/genesys/1/admin/ui/live-overview").on(Method::GET, get().to(overview::stream))]
+}
+
 /// What is for those who are signed in.
-pub(super) fn routes() -> [Endpoint; 22] {
+pub(super) fn routes() -> [Endpoint; 21] {
     [
-        at("/genesys/1/admin/ui").on(Method::GET, get().to(overview::show)),
+        at("/genesys/1/admin/ui").shows(overview::show),
         all_entries("/genesys/1/admin/ui/services"),
         entry("/genesys/1/admin/ui/services/{name}"),
         removal("/genesys/1/admin/ui/services/{name}/delete"),
@@ -86,33 +92,30 @@ pub(super) fn routes() -> [Endpoint; 22] {
         at("/genesys/1/admin/ui/groups/{name}/release")
             .on(Method::POST, post().to(groups::release)),
         at("/genesys/1/admin/ui/catalog")
-            .on(Method::GET, get().to(catalog::show))
+            .shows(catalog::show)
             .on(Method::POST, post().to(catalog::import)),
-        at("/genesys/1/admin/ui/catalog/export").on(Method::GET, get().to(catalog::export)),
-        at("/genesys/1/admin/ui/try").on(Method::GET, get().to(try_it::show)),
-        at("/genesys/1/admin/ui/api").on(Method::GET, get().to(api::show)),
-        at("/genesys/1/admin/ui/live-overview").on(Method::GET, get().to(overview::stream)),
-        at("/genesys/1/admin/ui/live").on(Method::GET, get().to(live::list)),
+        at("/genesys/1/admin/ui/catalog/export").shows(catalog::export),
+        at("/genesys/1/admin/ui/try").shows(try_it::show),
+        at("/genesys/1/admin/ui/api").shows(api::show),
+        at("/genesys/1/admin/ui/live").shows(live::list),
         at("/genesys/1/admin/ui/live/{id}")
-            .on(Method::GET, get().to(live::one::show))
+            .shows(live::one::show)
             .on(Method::POST, post().to(live::one::act)),
-        at("/genesys/1/admin/ui/live/{id}/values/{key}")
-            .on(Method::GET, get().to(live::downloads::value)),
-        at("/genesys/1/admin/ui/live/{id}/binaries/{key}")
-            .on(Method::GET, get().to(live::downloads::binary)),
-        at("/genesys/1/admin/ui/history").on(Method::GET, get().to(history::list)),
+        at("/genesys/1/admin/ui/live/{id}/values/{key}").shows(live::downloads::value),
+        at("/genesys/1/admin/ui/live/{id}/binaries/{key}").shows(live::downloads::binary),
+        at("/genesys/1/admin/ui/history").shows(history::list),
         at("/genesys/1/admin/ui/sign-out").on(Method::POST, post().to(sign_in::end)),
-        at("/genesys/1/admin/ui/{nowhere:.*}").on(Method::GET, get().to(nowhere)),
+        at("/genesys/1/admin/ui/{nowhere:.*}"),
     ]
 }
 
 fn all_entries(path: &'static str) -> Endpoint {
-    at(path).on(Method::GET, get().to(entries::list))
+    at(path).shows(entries::list)
 }
 
 fn entry(path: &'static str) -> Endpoint {
     at(path)
-        .on(Method::GET, get().to(entries::look_at))
+        .shows(entries::look_at)
         .on(Method::POST, post().to(entries::save))
 }
 
@@ -122,7 +125,7 @@ fn removal(path: &'static str) -> Endpoint {
 
 fn new_entry(path: &'static str) -> Endpoint {
     at(path)
-        .on(Method::GET, get().to(entries::begin))
+        .shows(entries::begin)
         .on(Method::POST, post().to(entries::create))
 }
 
@@ -218,12 +221,17 @@ impl ResponseError for PageError {
         let Ok(mut answer) = rendered(status, &page) else {
             return told;
         };
-        for name in [ALLOW, CONTENT_RANGE, RETRY_AFTER] {
-            if let Some(value) = told.headers().get(&name) {
-                answer.headers_mut().insert(name, value.clone());
-            }
-        }
+        explain(&mut answer, &told);
         answer
+    }
+}
+
+/// Takes over what the headers of an error say.
+fn explain(page: &mut HttpResponse, error: &HttpResponse) {
+    for name in [ALLOW, CONTENT_RANGE, RETRY_AFTER] {
+        if let Some(value) = error.headers().get(&name) {
+            page.headers_mut().insert(name, value.clone());
+        }
     }
 }
 
@@ -251,6 +259,21 @@ fn see(place: &str) -> HttpResponse {
         .finish()
 }
 
+/// Whether there is a page at that path that one can be led to.
+fn is_shown(path: &str) -> bool {
+    let mut pages = PLACES.iter();
+    let page = pages.find(|(place, _)| place.is_match(path));
+    page.is_some_and(|(_, shown)| *shown)
+}
+
+/// The places of [`routes`], and whether they answer to GET. Once and for all: a pattern is dear to make, and what it
+/// has of names is never given back.
+static PLACES: LazyLock<Vec<(ResourceDef, bool)>> = LazyLock::new(|| {
+    let shown = |page: &Endpoint| page.allowed.contains(&Method::GET);
+    let place = |page: Endpoint| (ResourceDef::new(page.name), shown(&page));
+    routes().into_iter().map(place).collect()
+});
+
 /// The page at these places below [`HOME`].
 fn url(places: &[&str]) -> String {
     let places = places.iter().map(|place| format!("/{}", encoded(place)));
@@ -267,11 +290,6 @@ fn done(query: &Pairs, words: &[(&str, &'static str)]) -> &'static str {
     let said = query.text("done");
     let mut known = words.iter().filter(|(word, _)| Some(*word) == said);
     known.next().map_or("", |(_, words)| words)
-}
-
-/// A page that is none.
-async fn nowhere(request: HttpRequest) -> Page {
-    Err(ApiError::NotFound(request.path().to_owned()).into())
 }
 
 /// `GET /genesys/1/admin`

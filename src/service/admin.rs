@@ -11,6 +11,7 @@ use std::{net::IpAddr, sync::Arc};
 use thiserror::Error;
 
 pub use self::{
+    admission::Suspects,
     entries::{Condition, Entry, Origin, Put},
     history::HistoryPage,
     live::LiveService,
@@ -21,7 +22,7 @@ pub use self::{
     visits::Visit,
 };
 use super::{
-    Catalog, CatalogError, Draft, EntryError, InForce, Rules, ServiceError, Services, Shown,
+    Catalog, CatalogError, Draft, EntryError, InForce, Rules, ServiceError, Services,
     catalog::kind, locks::Lock,
 };
 use crate::{
@@ -29,6 +30,7 @@ use crate::{
     store::{StoreError, Table, WholeStore},
 };
 
+mod admission;
 mod bookings;
 mod change;
 mod entries;
@@ -52,6 +54,8 @@ pub struct Office {
     pub in_force: InForce,
     /// How full the pools of groups were.
     pub trend: Arc<Trend>,
+    /// Who showed wrong credentials of late.
+    pub suspects: Suspects,
     /// `[admin]`
     pub settings: settings::Admin,
 }
@@ -150,19 +154,5 @@ impl Admin {
             store,
             lock: Arc::new(lock),
         })
-    }
-
-    /// Lets pass who shows what is asked for.
-    ///
-    /// # Errors
-    /// [`ServiceError::Unauthorized`].
-    pub fn admit(&self, shown: &Shown) -> Result<(), ServiceError> {
-        if self.lock.is_opened_by(shown) {
-            return Ok(());
-        }
-        Err(ServiceError::Unauthorized(match shown.0 {
-            Some(_) => "the user name and password are not those of the administration",
-            None => "the administration asks for a user name and a password (HTTP Basic)",
-        }))
     }
 }

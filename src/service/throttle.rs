@@ -59,11 +59,28 @@ pub(super) async fn count_service(
     count(store, &tally, most, throttle.window, message).await
 }
 
-/// A call that is about to be matched. It counts as failed until it is found, so that many at once
-/// guess no more codes than one after the other.
+/// Something that may fail only so often. It counts as failed until it has succeeded, so that many at once
+/// guess no more than one after the other.
 pub(super) struct Attempt(Option<Tally>);
 
 impl Attempt {
+    /// Counts it, as [`count`] does.
+    ///
+    /// # Errors
+    /// [`ServiceError::TooMany`] where too many failed.
+    pub(super) async fn begin(
+        store: &dyn Store,
+        tally: Tally,
+        most: u64,
+        window: Duration,
+        message: impl FnOnce() -> String,
+    ) -> Result<Self, ServiceError> {
+        count(store, &tally, most, window, message).await?;
+        Ok(Self(Some(tally)))
+    }
+
+    /// Counts a call that is about to be matched.
+    ///
     /// # Errors
     /// [`ServiceError::TooMany`] where too many calls to `dialled` failed.
     pub(super) async fn count(
@@ -77,8 +94,7 @@ impl Attempt {
         }
         let tally = Tally::FailedMatches(dialled.to_owned());
         let message = || format!("nobody was found for too many calls to {dialled}");
-        count(store, &tally, most, throttle.window, message).await?;
-        Ok(Self(Some(tally)))
+        Self::begin(store, tally, most, throttle.window, message).await
     }
 
     /// It did not fail.
@@ -86,7 +102,7 @@ impl Attempt {
         if let Some(tally) = self.0
             && let Err(error) = store.uncount(&tally).await
         {
-            warn!(%error, "a call that was matched counts as failed until the count ends");
+            warn!(%error, "an attempt that succeeded counts as failed until the count ends");
         }
     }
 }
@@ -95,7 +111,7 @@ impl Attempt {
 ///
 /// # Errors
 /// [`ServiceError::TooMany`] where it is one too many.
-pub(super) async fn count(
+async fn count(
     store: &dyn Store,
     tally: &Tally,
     most: u64,

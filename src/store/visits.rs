@@ -18,6 +18,9 @@ pub trait Visits: Send + Sync {
     /// What is told of the visit, which is kept for `life` from now on; `None` where there is none.
     async fn visit(&self, name: &str, life: Duration) -> Result<Option<String>, StoreError>;
 
+    /// The same, which is kept for no longer than before.
+    async fn look_at_visit(&self, name: &str) -> Result<Option<String>, StoreError>;
+
     /// Ends the visit, if it has not ended yet.
     async fn end_visit(&self, name: &str) -> Result<(), StoreError>;
 }

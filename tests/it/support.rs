@@ -147,6 +147,16 @@ impl TestApp {
         prefix: &str,
         overrides: &[(&str, &str)],
     ) -> Self {
+        Self::start_changed(redis, prefix, overrides, |_| ()).await
+    }
+
+    /// With settings that nobody may choose.
+    pub(crate) async fn start_changed(
+        redis: Option<Arc<TestRedis>>,
+        prefix: &str,
+        overrides: &[(&str, &str)],
+        change: impl FnOnce(&mut Settings),
+    ) -> Self {
         let of_redis = redis.as_ref().map(|redis| redis.settings());
         let of_redis = of_redis.unwrap_or_default();
         let mut all = vec![
@@ -157,7 +167,9 @@ impl TestApp {
         all.extend(of_redis.iter().map(|(name, value)| (*name, value.as_str())));
         all.extend_from_slice(&PATIENT);
         all.extend_from_slice(overrides);
-        let running = app::start(settings(&all)).await.unwrap();
+        let mut settings = settings(&all);
+        change(&mut settings);
+        let running = app::start(settings).await.unwrap();
         let (address, private_address) = (running.address, running.private_address);
         let (stop, stopped) = oneshot::channel();
         let served = tokio::spawn(async move {

@@ -20,7 +20,8 @@ mod options;
 /// What there is to say of all of it.
 pub(super) const INTRODUCTION: &str = "\
 The paths below `/genesys/1/admin/`, but the node status, are for operators and ask for their user name and \
-password (HTTP Basic). Whatever a page of another site makes a browser send there is refused (`Forbidden`). What \
+password (HTTP Basic); after ten wrong ones from one address within a minute it is refused until the minute is over \
+(`TooManyRequests`). Whatever a page of another site makes a browser send there is refused (`Forbidden`). What \
 there is in the catalogue is replaced and deleted only by those who say which state of it they have seen (`If-Match` \
 with its `ETag`).";
 

@@ -18,7 +18,13 @@ const OF_CALLERS: [&str; 4] = [
 ];
 
 /// The same for every route of operators, but that not all of them take what can be malformed.
-const OF_OPERATORS: [&str; 4] = ["Unauthorized", "Forbidden", "StoreUnavailable", "Internal"];
+const OF_OPERATORS: [&str; 5] = [
+    "Unauthorized",
+    "Forbidden",
+    "TooManyRequests",
+    "StoreUnavailable",
+    "Internal",
+];
 
 /// What is asked of whom before a route.
 enum Gate {

@@ -19,7 +19,7 @@ use actix_web::{
 
 use askama::Template;
 
-use super::{Frame, PageError, see, sign_in};
+use super::{Frame, PageError, overview, see, sign_in};
 use crate::{
     http::{Api, ApiError, admin, caller, operators},
     service::{Operator, Visit},
@@ -69,13 +69,32 @@ pub(in crate::http) async fn pass<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<BoxBody, B>>, Error> {
-    let mut answer = match known(request.request()).await {
+    let visitor = known(request.request(), Asks::Operator).await;
+    through(request, next, visitor, asked_in).await
+}
+
+/// The same for what a page asks by itself: that keeps no visit from ending, and is told so in its own terms.
+pub(in crate::http) async fn pass_stream<B: MessageBody>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<BoxBody, B>>, Error> {
+    let visitor = known(request.request(), Asks::Page).await;
+    through(request, next, visitor, |_| overview::over()).await
+}
+
+async fn through<B: MessageBody>(
+    request: ServiceRequest,
+    next: Next<B>,
+    visitor: Result<Option<Visitor>, PageError>,
+    nobody: impl FnOnce(&HttpRequest) -> HttpResponse,
+) -> Result<ServiceResponse<EitherBody<BoxBody, B>>, Error> {
+    let mut answer = match visitor {
         Ok(Some(visitor)) => {
             request.extensions_mut().insert(visitor.clone());
             within(next.call(request).await?, &visitor)
         }
         Ok(None) => {
-            let answer = asked_in(request.request());
+            let answer = nobody(request.request());
             request.into_response(answer).map_into_left_body()
         }
         Err(error) => {
@@ -119,19 +138,30 @@ pub(in crate::http) async fn pass_anybody<B: MessageBody>(
     Ok(answer)
 }
 
-async fn known(request: &HttpRequest) -> Result<Option<Visitor>, PageError> {
+/// Who asks for something.
+enum Asks {
+    Operator,
+    /// A page that is open, while perhaps nobody looks at it.
+    Page,
+}
+
+async fn known(request: &HttpRequest, asks: Asks) -> Result<Option<Visitor>, PageError> {
     operators::check_site(request)?;
     let Some(token) = sign_in::token(request) else {
         return Ok(None);
     };
     let api = request.app_data::<Data<Api>>().ok_or(ApiError::Internal)?;
-    let visit = admin::admin(api)?.visit(&token).await?;
+    let admin = admin::admin(api)?;
+    let visit = match asks {
+        Asks::Operator => admin.visit(&token).await?,
+        Asks::Page => admin.look_at_visit(&token).await?,
+    };
     Ok(visit.map(|visit| Visitor(Rc::new(visit))))
 }
 
 /// What is answered to who is not signed in. A form that was sent is gone: its page is where to begin again.
 fn asked_in(request: &HttpRequest) -> HttpResponse {
-    if *request.method() == Method::GET {
+    if matches!(*request.method(), Method::GET | Method::HEAD) {
         return see(&sign_in::way_to(request.uri()));
     }
     HttpResponse::from_error(PageError::from(ApiError::Forbidden(

@@ -7,6 +7,7 @@ use std::{
 };
 
 use actix_web::{
+    HttpRequest, HttpResponse, HttpResponseBuilder,
     http::{StatusCode, header::CONTENT_TYPE},
     web::{Bytes, Data},
 };
@@ -14,7 +15,7 @@ use askama::Template;
 use futures_util::{Stream, stream};
 use tokio::{sync::Mutex, time};
 
-use super::{Frame, Page, gate::Visitor, shown};
+use super::{Frame, Page, gate::Visitor, shown, sign_in};
 use crate::{
     http::{Api, ApiError, admin, reply},
     service::Replica,
@@ -25,7 +26,7 @@ use crate::{
 const GROUPS: usize = 12;
 /// How often the page is told anew.
 const EVERY: Duration = Duration::from_secs(2);
-/// After how many times the browser has to ask again, so that a visit that is over ends here too.
+/// After how many times the browser has to ask again, so that it finds its way to other replicas.
 const TIMES: usize = 60;
 /// Pages that one process tells at a time.
 const STREAMS: usize = 64;
@@ -126,17 +127,33 @@ pub(super) async fn show(api: Data<Api>, visitor: Visitor) -> Page {
     })
 }
 
+/// What an open page is told when its visit is over.
+#[derive(Template)]
+#[template(path = "visit_over.html")]
+struct Over;
+
 /// `GET /genesys/1/admin/ui/live-overview`: the same again and again, as server-sent events.
-pub(super) async fn stream(api: Data<Api>, _visitor: Visitor) -> Page {
+pub(super) async fn stream(api: Data<Api>, request: HttpRequest) -> Page {
     let place = Place::take().ok_or(ApiError::TooManyRequests {
         message: format!("{STREAMS} pages are live already; this one is as of when it was opened"),
         retry_after: 60,
     })?;
-    Ok(reply::with_headers(StatusCode::OK)
+    let token = sign_in::token(&request).unwrap_or_default();
+    Ok(telling().streaming(events(api, token, place)))
+}
+
+/// The answer to a page that is open and whose visit is over.
+pub(super) fn over() -> HttpResponse {
+    telling().body(last_event())
+}
+
+fn telling() -> HttpResponseBuilder {
+    let mut answer = reply::with_headers(StatusCode::OK);
+    answer
         .insert_header((CONTENT_TYPE, "text/event-stream"))
         // A proxy is to pass each event on as it comes.
-        .insert_header(("x-accel-buffering", "no"))
-        .streaming(events(api, place)))
+        .insert_header(("x-accel-buffering", "no"));
+    answer
 }
 
 /// What live pages were told last: it is found out once for all that one worker has, however many they are.
@@ -152,22 +169,11 @@ impl Board {
         {
             return event.clone();
         }
-        let event = event(&Now::of(api).await);
+        let now = Now::of(api).await;
+        let event = event("message", &now.render().unwrap_or_default());
         *last = Some((Instant::now(), event.clone()));
         event
     }
-}
-
-fn event(now: &Now) -> Bytes {
-    let told = now.render().unwrap_or_default();
-    let mut event = String::with_capacity(told.len() + 64);
-    for line in told.lines().filter(|line| !line.trim().is_empty()) {
-        event.push_str("data: ");
-        event.push_str(line);
-        event.push('\n');
-    }
-    event.push('\n');
-    event.into()
 }
 
 /// One page that is live.
@@ -186,14 +192,45 @@ impl Drop for Place {
     }
 }
 
-/// It ends when the process is to stop, or after a while: a browser then asks again, wherever it can.
-fn events(api: Data<Api>, place: Place) -> impl Stream<Item = Result<Bytes, Infallible>> {
-    stream::unfold((api, place, 0), async |(api, place, told)| {
+/// It ends with the visit, when the process is to stop, or after a while: a browser then asks again, wherever it can.
+fn events(
+    api: Data<Api>,
+    token: String,
+    place: Place,
+) -> impl Stream<Item = Result<Bytes, Infallible>> {
+    stream::unfold(Some((api, token, place, 0)), async |state| {
+        let (api, token, place, told) = state?;
         time::sleep(EVERY).await;
         if told == TIMES || api.readiness.is_draining() {
             return None;
         }
+        if is_over(&api, &token).await {
+            return Some((Ok(last_event()), None));
+        }
         let event = api.board.told(&api).await;
-        Some((Ok(event), (api, place, told + 1)))
+        Some((Ok(event), Some((api, token, place, told + 1))))
     })
+}
+
+/// Whether the visit is known to be over: while the store is away, that is what the page tells.
+async fn is_over(api: &Api, token: &str) -> bool {
+    let Ok(admin) = admin::admin(api) else {
+        return true;
+    };
+    matches!(admin.look_at_visit(token).await, Ok(None))
+}
+
+fn last_event() -> Bytes {
+    event("over", &Over.render().unwrap_or_default())
+}
+
+fn event(name: &str, html: &str) -> Bytes {
+    let mut event = format!("event: {name}\n");
+    for line in html.lines().filter(|line| !line.trim().is_empty()) {
+        event.push_str("data: ");
+        event.push_str(line);
+        event.push('\n');
+    }
+    event.push('\n');
+    Bytes::from(event)
 }

@@ -10,7 +10,8 @@ use askama::Template;
 use secrecy::ExposeSecret;
 
 use super::{
-    Frame, HOME, Page, PageError, encoded, form::Form, gate::Visitor, rendered, see, shown,
+    Frame, HOME, Page, PageError, encoded, explain, form::Form, gate::Visitor, is_shown, rendered,
+    see, shown,
 };
 use crate::{
     http::{Api, ApiError, admin, body, caller},
@@ -30,10 +31,14 @@ struct SignIn {
     problem: String,
 }
 
-/// Where to sign in on the way to that page.
+/// Where to sign in on the way to that page, where it is one.
 pub(super) fn way_to(page: &Uri) -> String {
     let page = page.path_and_query().map_or(HOME, |page| page.as_str());
-    format!("{PLACE}?to={}", encoded(page))
+    if is_ours(page) {
+        format!("{PLACE}?to={}", encoded(page))
+    } else {
+        PLACE.to_owned()
+    }
 }
 
 /// What the browser shows of its visit.
@@ -105,7 +110,9 @@ fn refused(error: &ApiError, name: String, to: String) -> Page {
         name,
         problem,
     };
-    rendered(error.status_code(), &page)
+    let mut answer = rendered(error.status_code(), &page)?;
+    explain(&mut answer, &error.error_response());
+    Ok(answer)
 }
 
 /// It goes to the pages only, no script can read it, and no form or script of another site sends it.
@@ -129,18 +136,13 @@ fn set_cookie(answer: &mut HttpResponse, cookie: &str) -> Result<(), PageError> 
 
 /// Whether that is a page of ours, and not one that somebody wants an operator to be led to.
 fn is_ours(place: &str) -> bool {
-    let rest = place.strip_prefix(HOME);
     let plain = place
         .bytes()
         .all(|byte| byte.is_ascii_graphic() && byte != b'\\');
-    let path = place
-        .split('?')
-        .next()
-        .unwrap_or_default()
-        .to_ascii_lowercase();
-    let path = path.replace("%2e", ".");
-    let plain = plain && !path.split('/').any(|part| matches!(part, "." | ".."));
-    plain && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']))
+    let path = place.split('?').next().unwrap_or_default();
+    let dots = path.to_ascii_lowercase().replace("%2e", ".");
+    let dots = dots.split('/').any(|part| matches!(part, "." | ".."));
+    plain && !dots && is_shown(path)
 }
 
 #[cfg(test)]
@@ -161,6 +163,11 @@ mod tests {
             ("/genesys/1/admin/ui/\\elsewhere", false),
             ("/genesys/1/admin/ui\r\nSet-Cookie: a=b", false),
             ("", false),
+            // What no browser gets: forms are sent there, and a page listens.
+            ("/genesys/1/admin/ui/sign-out", false),
+            ("/genesys/1/admin/ui/services/store/delete", false),
+            ("/genesys/1/admin/ui/live-overview", false),
+            ("/genesys/1/admin/ui/no/such/page", false),
         ] {
             assert_eq!(is_ours(place), expected, "{place:?}");
         }

@@ -4,23 +4,18 @@
 //! name that is made of the token and the password, so who reads the store cannot sign in, and a new
 //! password ends all visits.
 
-use std::{net::IpAddr, time::Duration};
+use std::net::IpAddr;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::hmac;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
-use tracing::{info, warn};
+use tracing::info;
 
 use super::{Admin, AdminError};
-use crate::{
-    service::{Shown, throttle},
-    store::{Moment, Tally},
-};
+use crate::{service::Shown, store::Moment};
 
-/// Attempts to sign in that may fail from one address, and within which time.
-const FAILURES: (u64, Duration) = (10, Duration::from_secs(60));
 /// Longest user name.
 const MAX_NAME_BYTES: usize = 128;
 const TOKEN_BYTES: usize = 32;
@@ -62,13 +57,8 @@ impl Admin {
         shown: &Shown,
         address: Option<IpAddr>,
     ) -> Result<SecretString, AdminError> {
-        let attempt = self.count_attempt(address).await?;
+        self.attempt(shown, address).await?;
         let name = shown.0.as_ref().map_or("", |(name, _)| name.as_str());
-        let client = address.map(|address| address.to_string());
-        if let Err(refused) = self.admit(shown) {
-            warn!(client, "somebody could not sign in");
-            return Err(refused.into());
-        }
         if name.len() > MAX_NAME_BYTES || name.chars().any(char::is_control) {
             let allowed =
                 format!("a user name has at most {MAX_NAME_BYTES} bytes and no control characters");
@@ -83,25 +73,42 @@ impl Admin {
         let told = serde_json::to_string(&kept).unwrap_or_default();
         let visit = self.signed("visit", &token);
         self.store.begin_visit(&visit, &told, settings.idle).await?;
-        if let Some(tally) = attempt {
-            self.store.uncount(&tally).await?;
-        }
+        let client = address.map(|address| address.to_string());
         info!(operator = name, client, "signed in");
         Ok(token.into())
     }
 
-    /// The visit that a browser shows the token of; `None` where it is over.
+    /// The visit that a browser shows the token of, which goes on from now; `None` where it is over.
     ///
     /// # Errors
     /// What the store says.
     pub async fn visit(&self, token: &str) -> Result<Option<Visit>, AdminError> {
         let name = self.signed("visit", token);
         let told = self.store.visit(&name, self.office.settings.idle).await?;
+        self.still_on(token, &name, told).await
+    }
+
+    /// The same, which ends as soon as it would have: for what a page asks by itself while nobody does anything.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn look_at_visit(&self, token: &str) -> Result<Option<Visit>, AdminError> {
+        let name = self.signed("visit", token);
+        let told = self.store.look_at_visit(&name).await?;
+        self.still_on(token, &name, told).await
+    }
+
+    async fn still_on(
+        &self,
+        token: &str,
+        name: &str,
+        told: Option<String>,
+    ) -> Result<Option<Visit>, AdminError> {
         let kept: Option<Kept> = told.and_then(|told| serde_json::from_str(&told).ok());
         let Some(kept) = kept else { return Ok(None) };
         let until = Moment::from_millis(kept.until);
         if until <= Moment::now() {
-            self.store.end_visit(&name).await?;
+            self.store.end_visit(name).await?;
             return Ok(None);
         }
         Ok(Some(Visit {
@@ -117,19 +124,6 @@ impl Admin {
     /// What the store says.
     pub async fn sign_out(&self, token: &str) -> Result<(), AdminError> {
         Ok(self.store.end_visit(&self.signed("visit", token)).await?)
-    }
-
-    /// An attempt counts as failed until it has succeeded, so that many at once are no more than one
-    /// after the other.
-    async fn count_attempt(&self, address: Option<IpAddr>) -> Result<Option<Tally>, AdminError> {
-        let Some(address) = address else {
-            return Ok(None);
-        };
-        let tally = Tally::FailedSignIns(throttle::network(address));
-        let (most, window) = FAILURES;
-        let message = || format!("too many attempts to sign in from {address} failed");
-        throttle::count(&*self.store, &tally, most, window, message).await?;
-        Ok(Some(tally))
     }
 
     /// A name that nobody can make of the token who does not know the password.

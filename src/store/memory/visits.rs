@@ -35,6 +35,12 @@ impl Visits for MemoryStore {
         }))
     }
 
+    async fn look_at_visit(&self, name: &str) -> Result<Option<String>, StoreError> {
+        let (state, now) = (self.state(), Moment::now());
+        let found = state.visits.get(name).filter(|(end, _)| *end > now);
+        Ok(found.map(|(_, told)| told.clone()))
+    }
+
     async fn end_visit(&self, name: &str) -> Result<(), StoreError> {
         self.state().visits.remove(name);
         Ok(())

@@ -22,6 +22,11 @@ impl Visits for RedisStore {
         self.redis.query(&get).await
     }
 
+    async fn look_at_visit(&self, name: &str) -> Result<Option<String>, StoreError> {
+        let get = cmd("GET").arg(self.keys.visit(name)).to_owned();
+        self.redis.query(&get).await
+    }
+
     async fn end_visit(&self, name: &str) -> Result<(), StoreError> {
         let unlink = cmd("UNLINK").arg(self.keys.visit(name)).to_owned();
         self.redis.change(&unlink).await

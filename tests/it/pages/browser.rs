@@ -8,6 +8,7 @@ use crate::support::{Answer, Bodies, Multipart, browser::Browser, eventually};
 in_a_browser!(
     an_operator_signs_in_and_out,
     the_overview_is_live,
+    the_overview_says_when_the_visit_is_over,
     the_keyboard_is_enough,
     every_page_can_be_read_by_everybody,
 );
@@ -57,6 +58,21 @@ async fn the_overview_is_live(pair: Pair) {
     // Times are in the reader's zone, and exact where one points at them.
     let time = "const t = document.querySelector('time'); return t.title !== t.textContent && !isNaN(new Date(t.title))";
     assert_eq!(browser.run(time).await, true);
+}
+
+async fn the_overview_says_when_the_visit_is_over(pair: Pair) {
+    let browser = pair.signed_in().await;
+    browser.sees("Live.").await;
+    // As somebody does in another window.
+    let sign_out = "const form = document.querySelector('form.who'); \
+                    fetch(form.action, { method: 'POST', body: new URLSearchParams(new FormData(form)) });";
+    browser.run(sign_out).await;
+    browser.sees("You are not signed in any more").await;
+    browser.look("an overview whose visit is over").await;
+    let stale = "return document.querySelectorAll('.figures').length";
+    assert_eq!(browser.run(stale).await, 0, "and nothing stale");
+    browser.follow("Sign in again").await;
+    browser.field("Password").await;
 }
 
 async fn the_keyboard_is_enough(pair: Pair) {

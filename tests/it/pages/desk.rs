@@ -38,10 +38,14 @@ impl<'a> Desk<'a> {
 
     /// `path` below the pages.
     pub(super) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let request = self.request_of_nobody(method, path);
+        request.header("cookie", &self.cookie)
+    }
+
+    /// The same of who is not signed in.
+    pub(super) fn request_of_nobody(&self, method: Method, path: &str) -> RequestBuilder {
         let url = self.app.url(&format!("{HOME}{path}"));
-        self.client
-            .request(method, url)
-            .header("cookie", &self.cookie)
+        self.client.request(method, url)
     }
 
     pub(super) async fn get(&self, path: &str) -> Answer {

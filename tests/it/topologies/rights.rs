@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use redis::cmd;
-use reqwest::Method;
+use reqwest::{Client, Method, redirect::Policy};
 
 use crate::support::{
     Answer, Bodies, Multipart, TestApp, TestRedis,
@@ -44,6 +44,7 @@ async fn the_documented_rights_are_enough_for_everything() {
     let app = TestApp::start(Some(Arc::clone(&redis)), &prefix, &settings).await;
 
     administer(&app, &settings).await;
+    visit(&app).await;
     let service = app.create("a=1").await;
     let file = Multipart::new().file("map", "map.png", "image/png", b"bytes");
     for _ in 0..2 {
@@ -131,4 +132,27 @@ async fn administer(app: &TestApp, settings: &[(&str, &str)]) {
         assert_eq!(answer.status, 200, "{path}: {}", answer.text());
     }
     other.stop().await;
+}
+
+/// Signs in, once with a wrong password, sees the overview as it is told anew, and signs out.
+async fn visit(app: &TestApp) {
+    let client = Client::builder().redirect(Policy::none()).build().unwrap();
+    let at = |path: &str| app.url(&format!("/genesys/1/admin/ui{path}"));
+    let sign_in = async |password: &str| {
+        let form = format!("name=admin&password={password}");
+        Answer::of(client.post(at("/sign-in")).form_body(&form)).await
+    };
+    assert_eq!(sign_in("wrong").await.status, 401);
+    let signed_in = sign_in("hunter2").await;
+    let cookie = signed_in.header("set-cookie").split(';').next().unwrap();
+    let page = Answer::of(client.get(at("")).header("cookie", cookie)).await;
+    assert_eq!(page.status, 200, "{}", page.text());
+    let stream = client.get(at("/live-overview")).header("cookie", cookie);
+    let first = stream.send().await.unwrap().chunk().await.unwrap().unwrap();
+    assert!(first.starts_with(b"event: message\n"), "{first:?}");
+    let token = page.text().split("name=\"form_token\" value=\"").nth(1);
+    let token = token.unwrap().split('"').next().unwrap();
+    let out = client.post(at("/sign-out")).header("cookie", cookie);
+    let out = Answer::of(out.form_body(&format!("form_token={token}"))).await;
+    assert_eq!(out.status, 303, "{}", out.text());
 }

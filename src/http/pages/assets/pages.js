@@ -38,8 +38,13 @@ for (const live of document.querySelectorAll("[data-live]")) {
     source = new EventSource(live.dataset.live);
     source.onopen = () => state("Live.");
     source.onmessage = show;
+    source.addEventListener("over", (event) => {
+      source.close();
+      pause.hidden = true;
+      live.innerHTML = event.data;
+    });
     source.onerror = () => {
-      state("Not live at the moment; trying again. Reload the page if it stays so: you may have been signed out.");
+      state("Not live at the moment; trying again.");
       // A browser does not ask again by itself after an answer that is none of events.
       if (source.readyState === EventSource.CLOSED) again = setTimeout(listen, 5000);
     };
