@@ -67,6 +67,10 @@ pub(in crate::http) fn replicas_schema() -> Value {
         "properties": {
             "id": {"type": "string", "description": "Names the running process"},
             "version": {"type": "string", "description": "Of the program"},
+            "host": {
+                "type": "string",
+                "description": "What the machine or container calls itself that it runs on",
+            },
             "address": {"type": "string", "description": "Where it listens"},
             "private_address": {
                 "type": ["string", "null"],
@@ -99,7 +103,7 @@ pub(in crate::http) fn replicas_schema() -> Value {
             },
         },
         "required": [
-            "id", "version", "address", "private_address", "since", "catalog", "requests_per_second",
+            "id", "version", "host", "address", "private_address", "since", "catalog", "requests_per_second",
             "failures_per_second", "cleans_up", "cleanup_lag_seconds", "notified",
         ],
         "additionalProperties": false,

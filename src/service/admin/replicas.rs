@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use gethostname::gethostname;
 use serde::{Deserialize, Serialize};
 use tokio::time::{self, timeout};
 use tracing::debug;
@@ -31,6 +32,10 @@ pub struct Replica {
     pub id: String,
     /// Of the program.
     pub version: String,
+    /// What the machine calls itself that it runs on: where that is a container, replicas listen at the same address
+    /// each. Empty where one of another version does not tell.
+    #[serde(default)]
+    pub host: String,
     /// Where it listens.
     pub address: String,
     /// Where it listens for those who may ask everything.
@@ -51,6 +56,7 @@ impl Replica {
         Self {
             id: Uuid::new_v4().to_string(),
             version: VERSION.to_owned(),
+            host: gethostname().to_string_lossy().into_owned(),
             address,
             private_address,
             since: Moment::now().to_string(),
