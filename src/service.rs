@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 pub use self::{
     admin::{
-        Admin, AdminError, Condition, Entry as CatalogEntry, HistoryPage, Import, Imported,
-        LiveService, MOST_GROUPS, Office, Operator, Origin, Pulse, Put, Replica, Sample, Suspects,
-        Trend, Visit, say_goodbye,
+        Admin, AdminError, Condition, Entry as CatalogEntry, Fullest, HistoryPage, Import,
+        Imported, LiveService, MOST_GROUPS, Office, Operator, Origin, Pulse, Put, Replica, Sample,
+        Suspects, Trend, Visit, say_goodbye,
     },
     backend::{Backends, SessionEnder, Trail},
     catalog::{

@@ -268,8 +268,14 @@ pub trait Store: Send + Sync {
         call: &Call,
     ) -> Result<Option<ServiceId>, StoreError>;
 
-    /// Counts one more of `tally`. A count lasts `window` from its first one on, then it is forgotten.
-    async fn count(&self, tally: &Tally, window: Duration) -> Result<Counted, StoreError>;
+    /// Counts one more of `tally`, unless `most` are counted already: then nothing changes. A count lasts
+    /// `window` from its first one on, then it is forgotten.
+    async fn count(
+        &self,
+        tally: &Tally,
+        most: u64,
+        window: Duration,
+    ) -> Result<Counted, StoreError>;
 
     /// Takes one back of what was counted; where the count has ended, nothing happens.
     async fn uncount(&self, tally: &Tally) -> Result<(), StoreError>;

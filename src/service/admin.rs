@@ -12,6 +12,7 @@ use thiserror::Error;
 
 pub use self::{
     admission::Suspects,
+    bookings::Fullest,
     entries::{Condition, Entry, Origin, Put},
     history::HistoryPage,
     live::LiveService,

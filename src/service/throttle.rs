@@ -107,7 +107,8 @@ impl Attempt {
     }
 }
 
-/// Counts one more of `tally`, of which there may be `most` within `window`; `message` begins what is told.
+/// Counts one more of `tally`, of which there may be `most` within `window`; `message` begins what is told. What
+/// is refused has not happened: it does not count.
 ///
 /// # Errors
 /// [`ServiceError::TooMany`] where it is one too many.
@@ -118,7 +119,7 @@ async fn count(
     window: Duration,
     message: impl FnOnce() -> String,
 ) -> Result<(), ServiceError> {
-    let counted = store.count(tally, window).await?;
+    let counted = store.count(tally, most, window).await?;
     if counted.times <= most {
         return Ok(());
     }

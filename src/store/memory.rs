@@ -275,9 +275,14 @@ impl Store for MemoryStore {
         Ok(self.state().match_call(groups, call))
     }
 
-    async fn count(&self, tally: &Tally, window: Duration) -> Result<Counted, StoreError> {
+    async fn count(
+        &self,
+        tally: &Tally,
+        most: u64,
+        window: Duration,
+    ) -> Result<Counted, StoreError> {
         let now = Moment::now();
-        self.state().tallies.count(tally, window, now)
+        self.state().tallies.count(tally, most, window, now)
     }
 
     async fn uncount(&self, tally: &Tally) -> Result<(), StoreError> {

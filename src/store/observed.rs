@@ -99,7 +99,7 @@ observe_all! {
     fn book(holder: Holder<'_>, group: &Group, request: &BookingRequest) -> Booked;
     fn release(id: &ServiceId, booking: &Booking) -> ();
     fn match_call(groups: &[String], call: &Call) -> Option<ServiceId>;
-    fn count(tally: &Tally, window: Duration) -> Counted;
+    fn count(tally: &Tally, most: u64, window: Duration) -> Counted;
     fn uncount(tally: &Tally) -> ();
     fn audit(groups: &[Arc<Group>]) -> Audit;
     fn ping() -> ();

@@ -206,8 +206,13 @@ impl Store for RedisStore {
         self.find_call(groups, call).await
     }
 
-    async fn count(&self, tally: &Tally, window: Duration) -> Result<Counted, StoreError> {
-        self.count_one(tally, window).await
+    async fn count(
+        &self,
+        tally: &Tally,
+        most: u64,
+        window: Duration,
+    ) -> Result<Counted, StoreError> {
+        self.count_one(tally, most, window).await
     }
 
     async fn uncount(&self, tally: &Tally) -> Result<(), StoreError> {

@@ -18,7 +18,8 @@ pub enum Tally {
 /// A count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Counted {
-    /// How many there were since the first one, this one among them.
+    /// How many there were since the first one, this one among them whether it was counted or not: more than there
+    /// may be, where it was not.
     pub times: u64,
     /// When the count ends, and the next one is the first again.
     pub left: Duration,

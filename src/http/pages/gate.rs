@@ -78,6 +78,10 @@ pub(in crate::http) async fn pass_stream<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<BoxBody, B>>, Error> {
+    if request.method() != Method::GET {
+        // Nobody may, whoever asks.
+        return pass_anybody(request, next).await;
+    }
     let visitor = known(request.request(), Asks::Page).await;
     through(request, next, visitor, |_| overview::over()).await
 }

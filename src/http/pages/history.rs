@@ -85,9 +85,9 @@ fn pretty(value: &Value) -> Option<String> {
         return None;
     }
     let mut text = serde_json::to_string_pretty(value).ok()?;
-    if text.len() > SHOWN {
+    if let Some((end, _)) = text.char_indices().nth(SHOWN) {
         let size = figures::size(text.len() as u64);
-        text = text.chars().take(SHOWN).collect();
+        text.truncate(end);
         text.push_str("…\n\n");
         text.push_str(&size);
         text.push_str(" in all: GET /genesys/1/admin/history tells the rest.");

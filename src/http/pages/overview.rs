@@ -18,8 +18,8 @@ use tokio::{sync::Mutex, time};
 use super::{Frame, Page, gate::Visitor, shown, sign_in};
 use crate::{
     http::{Api, ApiError, admin, reply},
-    service::Replica,
-    store::{Moment, Pool},
+    service::{Fullest, Replica},
+    store::Moment,
 };
 
 /// Groups that are told of: the fullest. There is a page for all of them.
@@ -49,9 +49,7 @@ struct Now {
     /// How long the store took to answer.
     store: Duration,
     replicas: Vec<Replica>,
-    fullest: Vec<(String, Pool)>,
-    /// How many there are in all.
-    groups: usize,
+    groups: Fullest,
     problem: Option<String>,
 }
 
@@ -64,8 +62,7 @@ impl Now {
                 services: 0,
                 store: Duration::ZERO,
                 replicas: Vec::new(),
-                fullest: Vec::new(),
-                groups: 0,
+                groups: Fullest::default(),
                 problem: Some(error.to_string()),
             },
         }
@@ -75,14 +72,12 @@ impl Now {
         let (admin, asked) = (admin::admin(api)?, Instant::now());
         let services = admin.count_live().await?;
         let store = asked.elapsed();
-        let (fullest, groups) = admin.fullest(GROUPS).await?;
         Ok(Self {
             at: Moment::now(),
             services,
             store,
             replicas: admin.replicas().await?,
-            fullest,
-            groups,
+            groups: admin.fullest(GROUPS).await?,
             problem: None,
         })
     }
@@ -102,7 +97,7 @@ impl Now {
     }
 
     fn are_more(&self) -> bool {
-        self.fullest.len() < self.groups
+        self.groups.fills.len() < self.groups.of
     }
 
     fn cleaner(&self) -> Option<&Replica> {

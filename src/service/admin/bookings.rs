@@ -11,6 +11,17 @@ use crate::store::{
     Booking, BookingId, ListedBooking, Moment, Page, Place, Pool, StoreError, Table,
 };
 
+/// The resource groups of which the most numbers are held.
+#[derive(Debug, Default)]
+pub struct Fullest {
+    /// Each by its name, with its numbers in figures.
+    pub fills: Vec<(String, Pool)>,
+    /// How many groups there are.
+    pub of: usize,
+    /// Whether it was looked yet which groups these are.
+    pub is_known: bool,
+}
+
 impl Admin {
     /// The numbers of a group, in figures.
     ///
@@ -50,21 +61,24 @@ impl Admin {
         Ok(fills.collect())
     }
 
-    /// The numbers of the configured groups, by name, and how many groups there are. Where there are more than
-    /// `most`, it is those that were the fullest when this replica last looked.
+    /// The numbers of the configured groups, by name. Where there are more than `most`, it is those that were the
+    /// fullest when this replica last looked or, before that, the first ones.
     ///
     /// # Errors
     /// What the store says.
-    pub async fn fullest(&self, most: usize) -> Result<(Vec<(String, Pool)>, usize), AdminError> {
-        let mut names = self.group_names();
-        let count = names.len();
-        if count > most {
-            let held = self.office.trend.newest();
+    pub async fn fullest(&self, most: usize) -> Result<Fullest, AdminError> {
+        let (mut names, held) = (self.group_names(), self.office.trend.newest());
+        let of = names.len();
+        if of > most {
             names.sort_by_key(|name| Reverse(held.get(name).copied().unwrap_or_default()));
             names.truncate(most);
             names.sort();
         }
-        Ok((self.fills(names).await?, count))
+        Ok(Fullest {
+            fills: self.fills(names).await?,
+            of,
+            is_known: !held.is_empty(),
+        })
     }
 
     /// Bookings of a group, those that run out first before others; or those of one number, oldest first.

@@ -1,15 +1,15 @@
 //! How full the pools of resource groups were over the last hour, as this replica saw it.
 //!
 //! It is kept in this process and begins anew with it. What could not be seen is not there: between two samples that
-//! lie further apart than [`LOOK_EVERY`] nobody knows.
+//! lie further apart than [`LOOK_EVERY`] and a little nobody knows.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use tokio::time;
+use tokio::time::{self, timeout};
 use tracing::debug;
 
 use super::Admin;
@@ -20,8 +20,8 @@ use crate::{
 
 /// How often it is looked.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
-/// What the first look waits for: groups that nobody has filled yet.
-const FIRST_AFTER: Duration = Duration::from_secs(2);
+/// How soon after the start, and after a change of the catalogue, which seldom comes alone.
+const SOON: Duration = Duration::from_secs(2);
 /// For how long a sample is kept.
 const KEPT: Duration = Duration::from_secs(3_600);
 /// Samples that are kept of a group.
@@ -51,10 +51,13 @@ pub struct Trend(Mutex<Samples>);
 impl Trend {
     /// Looks for as long as it is polled.
     pub async fn keep(&self, store: &dyn Overview, in_force: &InForce) {
-        time::sleep(FIRST_AFTER).await;
+        let mut version = in_force.versions();
         loop {
+            time::sleep(SOON).await;
+            version.borrow_and_update();
             self.look(store, in_force, Moment::now()).await;
-            time::sleep(LOOK_EVERY).await;
+            // The catalogue outlives this, so what ends the wait is a change or the time.
+            drop(timeout(LOOK_EVERY, version.changed()).await);
         }
     }
 
@@ -104,13 +107,18 @@ impl Trend {
 
     fn note<'a>(&self, seen: impl Iterator<Item = (&'a Arc<Group>, Sample)>) {
         let mut samples = self.samples();
-        for (group, sample) in seen {
-            // The store has not been told its numbers yet, or no longer knows them, and will be told.
-            if sample.size == 0 && !group.numbers.is_empty() {
-                continue;
+        for (group, mut sample) in seen {
+            // The store has not been told its numbers yet, or no longer knows them: then nobody holds any.
+            if sample.size == 0 {
+                sample.size = group.numbers.len() as u64;
+                sample.free = sample.size;
             }
             let known = samples.entry(group.name.clone()).or_default();
-            if known.len() == MOST_SAMPLES {
+            // The newest one is the last look; those that are kept lie about as far apart as if nothing had changed.
+            let before = known.iter().rev().nth(1);
+            if before.is_some_and(|before| sample.at.since(before.at) < LOOK_EVERY) {
+                known.pop_back();
+            } else if known.len() == MOST_SAMPLES {
                 known.pop_front();
             }
             known.push_back(sample);
@@ -119,11 +127,12 @@ impl Trend {
 
     /// Keeps nothing but what `groups` were in the hour before `now`.
     fn forget(&self, groups: &[Arc<Group>], now: Moment) {
+        let groups: HashSet<&str> = groups.iter().map(|group| group.name.as_str()).collect();
         let mut samples = self.samples();
         samples.retain(|name, known| {
             // A clock that was set back leaves nothing behind that is yet to come.
             known.retain(|sample| sample.at <= now && now.since(sample.at) < KEPT);
-            groups.iter().any(|group| group.name == *name)
+            groups.contains(name.as_str())
         });
     }
 

@@ -30,6 +30,7 @@ impl Tallies {
     pub(super) fn count(
         &mut self,
         tally: &Tally,
+        most: u64,
         window: Duration,
         now: Moment,
     ) -> Result<Counted, StoreError> {
@@ -43,9 +44,10 @@ impl Tallies {
             self.counts.insert(tally.clone(), (0, end));
         }
         let (times, end) = self.counts.entry(tally.clone()).or_insert((0, now));
-        *times += 1;
+        let with_this = *times + 1;
+        *times = with_this.min(most.max(*times));
         Ok(Counted {
-            times: *times,
+            times: with_this,
             left: end.since(now),
         })
     }

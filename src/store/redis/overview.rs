@@ -21,6 +21,9 @@ use crate::store::{
 /// How long after its end an entry is taken off the list: longer than clocks differ.
 const LISTED_AFTER_END: i64 = 10_000;
 
+/// Bytes of values that one script copies to tell how they begin; Redis serves nobody else meanwhile.
+const COPIED_AT_ONCE: usize = 1024 * 1024;
+
 /// What of a service stands in a list.
 type Told = (Option<String>, Option<i64>, Option<i64>, Option<String>);
 
@@ -199,16 +202,21 @@ impl Overview for RedisStore {
         keys: &[KeyName],
         most: usize,
     ) -> Result<Vec<Option<Beginning>>, StoreError> {
-        let mut read = call(&BEGINNINGS, &[self.keys.service(id)]);
-        read.arg(most);
-        for key in keys {
-            read.arg(key.as_str());
+        let mut all = Vec::with_capacity(keys.len());
+        while let Some(keys) = keys.get(all.len()..).filter(|keys| !keys.is_empty()) {
+            let mut read = call(&BEGINNINGS, &[self.keys.service(id)]);
+            read.arg(most).arg(COPIED_AT_ONCE);
+            for key in keys {
+                read.arg(key.as_str());
+            }
+            let told: Vec<(Option<Vec<u8>>, usize)> = self.redis.query_apart(&read).await?;
+            if told.is_empty() {
+                return Err(StoreError::Corrupt("no beginnings of values".to_owned()));
+            }
+            let told = told.into_iter();
+            all.extend(told.map(|(first, bytes)| Some(Beginning::of(first?, bytes))));
         }
-        // Values may be long, and nothing small is to wait behind them.
-        let told: Vec<(Option<Vec<u8>>, usize)> = self.redis.query_apart(&read).await?;
-        let told = told.into_iter();
-        let told = told.map(|(first, bytes)| Some(Beginning::of(first?, bytes)));
-        Ok(told.collect())
+        Ok(all)
     }
 
     async fn bookings_for(&self, id: &ServiceId) -> Result<Vec<(String, BookingId)>, StoreError> {

@@ -12,10 +12,11 @@ impl RedisStore {
     pub(super) async fn count_one(
         &self,
         tally: &Tally,
+        most: u64,
         window: Duration,
     ) -> Result<Counted, StoreError> {
         let mut count = call(&COUNT, &[self.keys.tally(tally)]);
-        count.arg(millis(window));
+        count.arg(millis(window)).arg(most);
         let (times, left): (u64, u64) = self.redis.query(&count).await?;
         Ok(Counted {
             times,

@@ -10,6 +10,7 @@ on_every_kind_of_store!(
     guesses_count_together_whichever_way_they_come,
     showing_nothing_is_no_guess,
     many_guesses_at_once_are_no_more_than_one_after_the_other,
+    many_who_are_right_at_once_lock_nobody_out,
     who_is_signed_in_stays_so_whoever_guesses_beside_them,
 );
 
@@ -95,6 +96,21 @@ async fn many_guesses_at_once_are_no_more_than_one_after_the_other(app: TestApp)
     assert_eq!(with(StatusCode::UNAUTHORIZED), 10);
     assert_eq!(with(StatusCode::TOO_MANY_REQUESTS), 30);
     assert_too_soon(&by_basic(&app, "192.0.2.1", PASSWORD).await);
+}
+
+async fn many_who_are_right_at_once_lock_nobody_out(app: TestApp) {
+    let app = behind_a_proxy(&app).await;
+    let wrong = by_basic(&app, "192.0.2.1", "wrong").await;
+    wrong.message_of("Unauthorized", 401);
+    for _ in 0..3 {
+        let right = (0..40).map(|_| by_basic(&app, "192.0.2.1", PASSWORD));
+        for answer in join_all(right).await {
+            assert!(matches!(answer.status.as_u16(), 200 | 429));
+        }
+        assert_eq!(by_basic(&app, "192.0.2.1", PASSWORD).await.status, 200);
+        let signed_in = by_form(&app, "192.0.2.1", PASSWORD).await;
+        assert_ne!(signed_in.status, StatusCode::TOO_MANY_REQUESTS);
+    }
 }
 
 async fn who_is_signed_in_stays_so_whoever_guesses_beside_them(app: TestApp) {

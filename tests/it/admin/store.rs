@@ -161,7 +161,7 @@ async fn of_long_strings_no_more_than_their_beginnings_is_told(store: &dyn Whole
     let id = make(store, data.map(|(name, value)| text(name, value)).into()).await;
     let binary = upload(store, &id, &some_bytes(10)).await;
     write(store, &id, setting(vec![file("binary", &binary)])).await;
-    let keys = ["wide", "none", "binary", "short", "empty"].map(key);
+    let keys = ["wide", "wide", "none", "binary", "short", "empty"].map(key);
     let told = store.beginnings(&id, &keys, 6).await.unwrap();
     let begin = |text: &str, bytes| {
         let text = text.to_owned();
@@ -169,6 +169,7 @@ async fn of_long_strings_no_more_than_their_beginnings_is_told(store: &dyn Whole
     };
     // A character that is cut in two is left out.
     let expected = [
+        begin("\u{1f600}", wide.len()),
         begin("\u{1f600}", wide.len()),
         None,
         None,

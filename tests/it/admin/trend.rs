@@ -20,7 +20,7 @@ use crate::support::{
 on_every_store!(
     the_fill_at_each_look_is_told,
     what_is_an_hour_old_goes_and_so_does_a_group_that_is_gone,
-    a_group_that_the_store_does_not_know_yet_is_not_told_as_empty,
+    what_is_seen_in_between_takes_no_room_of_what_is_kept,
 );
 
 /// A time, so many seconds after one long ago.
@@ -72,7 +72,8 @@ async fn the_fill_at_each_look_is_told(store: &dyn WholeStore) {
     };
     let expected = [sample(0, 2), sample(30, 2), sample(60, 1)];
     assert_eq!(trend.of("a"), expected);
-    assert_eq!(trend.of("b"), [sample(30, 2), sample(60, 2)]);
+    // Of a group that the store does not know yet, nobody holds a number.
+    assert_eq!(trend.of("b"), [sample(0, 3), sample(30, 2), sample(60, 2)]);
     assert_eq!(trend.of("none"), []);
 }
 
@@ -92,7 +93,8 @@ async fn what_is_an_hour_old_goes_and_so_does_a_group_that_is_gone(store: &dyn W
     }
     assert_eq!(trend.of("a").len(), 120);
     trend.look(store, &groups, at(8_085)).await;
-    assert_eq!(trend.of("a").len(), 5);
+    // The last look, and the one from the hour before it.
+    assert_eq!(trend.of("a").len(), 2);
     // A clock that was set back.
     trend.look(store, &groups, at(8_000)).await;
     assert_eq!(trend.of("a").last().unwrap().at, at(8_000));
@@ -103,15 +105,13 @@ async fn what_is_an_hour_old_goes_and_so_does_a_group_that_is_gone(store: &dyn W
     assert!(!trend.of("b").is_empty());
 }
 
-async fn a_group_that_the_store_does_not_know_yet_is_not_told_as_empty(store: &dyn WholeStore) {
+async fn what_is_seen_in_between_takes_no_room_of_what_is_kept(store: &dyn WholeStore) {
     let (trend, groups) = (Trend::default(), having(&names(&["a"])));
-    trend.look(store, &groups, at(0)).await;
-    assert_eq!(trend.of("a"), []);
-    for _ in 0..3 {
-        hold(store, &groups, "a").await;
+    for seconds in [0, 30, 40, 50, 59, 60, 61] {
+        trend.look(store, &groups, at(seconds)).await;
     }
-    trend.look(store, &groups, at(30)).await;
-    assert_eq!(figures(&trend, "a"), [(3, 0)]);
+    let kept: Vec<Moment> = trend.of("a").iter().map(|sample| sample.at).collect();
+    assert_eq!(kept, [at(0), at(30), at(59), at(61)]);
 }
 
 #[tokio::test]

@@ -1,7 +1,5 @@
 //! What an operator does in a browser.
 
-use std::time::Duration;
-
 use super::pair::{HOME, Pair, in_a_browser};
 use crate::support::{Answer, Bodies, Multipart, browser::Browser, eventually};
 
@@ -44,14 +42,20 @@ async fn the_overview_is_live(pair: Pair) {
         (services().await == "1").then_some(())
     })
     .await;
-    // Who wants to read at leisure can.
-    browser.press("Pause").await;
+    // Who wants to read at leisure can. Another window tells when it would have been told here.
+    browser.press("Pause updates").await;
     browser.sees("Paused.").await;
+    let other = pair.signed_in().await;
+    other.sees("Live.").await;
     pair.there().create("a=1").await;
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    eventually("the other window counts both", async || {
+        let figure = "return document.querySelector('.figures dd').textContent";
+        (other.run(figure).await == "2").then_some(())
+    })
+    .await;
     assert_eq!(services().await, "1");
-    browser.press("Go on").await;
-    eventually("the page counts the other one too", async || {
+    browser.press("Go on updating").await;
+    eventually("the page counts both", async || {
         (services().await == "2").then_some(())
     })
     .await;
@@ -71,6 +75,8 @@ async fn the_overview_says_when_the_visit_is_over(pair: Pair) {
     browser.look("an overview whose visit is over").await;
     let stale = "return document.querySelectorAll('.figures').length";
     assert_eq!(browser.run(stale).await, 0, "and nothing stale");
+    let button = "return getComputedStyle(document.querySelector('[data-pause]')).display";
+    assert_eq!(browser.run(button).await, "none", "and nothing to pause");
     browser.follow("Sign in again").await;
     browser.field("Password").await;
 }

@@ -72,14 +72,18 @@ async fn an_open_overview_ends_with_the_visit(app: TestApp) {
     assert!(first.starts_with(b"event: message\n"), "{first:?}");
     let out = desk.send_bare("/sign-out", &[("form_token", &token)]).await;
     assert_eq!(out.status, 303);
+    // It is told once, and nothing behind it.
     let told = rest(stream).await;
-    assert!(told.matches("event: message").count() <= 1, "{told}");
+    let (_, last) = told.rsplit_once("event: ").unwrap();
+    assert!(last.starts_with("over\n"), "{told}");
     assert_eq!(told.matches(OVER).count(), 1, "{told}");
     // Who asks then is told as much, in the terms of who listens.
     let told = rest(opened(&desk).await).await;
     assert!(told.starts_with(OVER), "{told}");
     let nobody = Answer::of(app.get(&format!("{HOME}{STREAM}"))).await;
     assert_eq!(nobody.text(), told);
+    let other = app.post(&format!("{HOME}{STREAM}"));
+    assert_eq!(Answer::of(other).await.status, 405);
 }
 
 async fn a_visit_ends_at_its_age_whatever_is_done(app: TestApp) {

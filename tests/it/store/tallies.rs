@@ -15,7 +15,11 @@ on_every_store!(
     a_count_ends_and_the_next_one_is_the_first_again,
     what_is_taken_back_was_not_counted,
     of_many_at_once_each_counts,
+    what_is_one_too_many_does_not_count,
 );
+
+/// More than are counted.
+const MANY: u64 = 1_000;
 
 /// One that no other test counts.
 fn fresh() -> String {
@@ -23,7 +27,7 @@ fn fresh() -> String {
 }
 
 async fn times(store: &dyn Store, tally: &Tally) -> u64 {
-    let counted = store.count(tally, LONG).await.unwrap();
+    let counted = store.count(tally, MANY, LONG).await.unwrap();
     assert!(counted.left <= LONG, "{:?}", counted.left);
     assert!(counted.left > LONG / 2, "{:?}", counted.left);
     counted.times
@@ -47,10 +51,10 @@ async fn each_thing_is_counted_for_itself(store: &dyn Store) {
 async fn a_count_ends_and_the_next_one_is_the_first_again(store: &dyn Store) {
     let tally = Tally::CreatesOf(fresh());
     let window = Duration::from_millis(200);
-    store.count(&tally, window).await.unwrap();
+    store.count(&tally, MANY, window).await.unwrap();
     // Counting on does not make it last longer.
     eventually("the count ends", async || {
-        let counted = store.count(&tally, window).await.unwrap();
+        let counted = store.count(&tally, MANY, window).await.unwrap();
         (counted.times == 1).then_some(())
     })
     .await;
@@ -75,4 +79,21 @@ async fn of_many_at_once_each_counts(store: &dyn Store) {
     let mut all: Vec<u64> = all;
     all.sort_unstable();
     assert!(all.into_iter().eq(1..=50));
+}
+
+async fn what_is_one_too_many_does_not_count(store: &dyn Store) {
+    let tally = Tally::FailedSignIns(fresh());
+    let times = async || store.count(&tally, 2, LONG).await.unwrap().times;
+    for expected in [1, 2, 3, 3, 3] {
+        assert_eq!(times().await, expected);
+    }
+    store.uncount(&tally).await.unwrap();
+    assert_eq!(times().await, 2);
+    store.uncount(&tally).await.unwrap();
+    store.uncount(&tally).await.unwrap();
+    assert_eq!(times().await, 1);
+    // A limit that was lowered since.
+    assert_eq!(times().await, 2);
+    assert_eq!(store.count(&tally, 1, LONG).await.unwrap().times, 3);
+    assert_eq!(times().await, 3);
 }

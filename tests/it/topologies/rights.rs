@@ -150,6 +150,15 @@ async fn visit(app: &TestApp) {
     let stream = client.get(at("/live-overview")).header("cookie", cookie);
     let first = stream.send().await.unwrap().chunk().await.unwrap().unwrap();
     assert!(first.starts_with(b"event: message\n"), "{first:?}");
+    let id = app.create("language=french").await;
+    let id = id.rsplit('/').next().unwrap();
+    for path in [format!("/live/{id}"), "/groups/DNIS".to_owned()] {
+        let page = client.get(at(&path)).header("cookie", cookie);
+        assert_eq!(Answer::of(page).await.status, 200, "{path}");
+    }
+    Answer::of(app.delete(&format!("/genesys/1/service/{id}")))
+        .await
+        .assert_ok();
     let token = page.text().split("name=\"form_token\" value=\"").nth(1);
     let token = token.unwrap().split('"').next().unwrap();
     let out = client.post(at("/sign-out")).header("cookie", cookie);

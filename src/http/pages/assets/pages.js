@@ -14,35 +14,42 @@ tellTimes(document);
 // What is live: the server tells it anew, already escaped, as it told the page.
 for (const live of document.querySelectorAll("[data-live]")) {
   const pause = document.querySelector(`[data-pause="${live.id}"]`);
-  let source, told, again;
+  const place = document.querySelector(`[data-state="${live.id}"]`);
+  let source, told, again, isPaused = false;
+  // It is read out when it changes.
   const state = (text) => {
-    const place = live.querySelector("[data-live-state]");
-    if (place) place.textContent = text;
+    if (place.textContent !== text) place.textContent = text;
   };
   const isMarked = () => {
     const marked = getSelection();
     return !marked.isCollapsed && marked.containsNode(live, true);
   };
   const show = (event) => {
-    // What is the same is not read out again, and who marks text to copy it goes on.
-    if (event.data === told || isMarked()) return;
+    // Who marks text to copy it goes on.
+    if (isMarked()) return state("Not updated while text in it is marked.");
+    state("Live.");
+    // What is the same is not read out again.
+    if (event.data === told) return;
     told = event.data;
     // Who is at a link stays there.
     const at = live.contains(document.activeElement) && document.activeElement.getAttribute("href");
     live.innerHTML = told;
     if (at) live.querySelector(`a[href="${CSS.escape(at)}"]`)?.focus({ preventScroll: true });
     tellTimes(live);
-    state("Live.");
+  };
+  const end = (event) => {
+    source.close();
+    const wasHere = document.activeElement === pause || live.contains(document.activeElement);
+    live.innerHTML = event.data;
+    pause.hidden = true;
+    state("");
+    if (wasHere) live.querySelector("a").focus();
   };
   const listen = () => {
     source = new EventSource(live.dataset.live);
     source.onopen = () => state("Live.");
     source.onmessage = show;
-    source.addEventListener("over", (event) => {
-      source.close();
-      pause.hidden = true;
-      live.innerHTML = event.data;
-    });
+    source.addEventListener("over", end);
     source.onerror = () => {
       state("Not live at the moment; trying again.");
       // A browser does not ask again by itself after an answer that is none of events.
@@ -51,9 +58,9 @@ for (const live of document.querySelectorAll("[data-live]")) {
   };
   pause.hidden = false;
   pause.addEventListener("click", () => {
-    const isPaused = pause.textContent === "Go on";
-    pause.textContent = isPaused ? "Pause" : "Go on";
-    if (isPaused) return listen();
+    isPaused = !isPaused;
+    pause.textContent = isPaused ? "Go on updating" : "Pause updates";
+    if (!isPaused) return listen();
     clearTimeout(again);
     source.close();
     state("Paused.");
