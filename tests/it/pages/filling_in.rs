@@ -1,11 +1,16 @@
 //! The form of a configured service or a resource group: what is typed is saved as it is, or shown again.
 
+use redis::cmd;
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::desk::{Desk, between, escaped, html, leads_to, unescaped};
 use crate::{
-    admin::desk::{administered, administered_with, exclusive, make, put, replace, store, told},
-    support::{Answer, TestApp, on_every_kind_of_store},
+    admin::desk::{
+        administered, administered_with, create, exclusive, get, import, make, put, replace,
+        replica_of, store, told,
+    },
+    support::{Answer, TestApp, TestRedis, on_every_kind_of_store},
 };
 
 on_every_kind_of_store!(
@@ -13,6 +18,7 @@ on_every_kind_of_store!(
     of_two_options_of_one_name_none_is_lost,
     a_value_without_a_name_is_shown_again,
     a_name_that_no_page_could_have_is_refused,
+    a_name_that_no_field_could_have_is_refused_however_it_comes,
 );
 
 type Fields = Vec<(String, String)>;
@@ -87,7 +93,7 @@ async fn what_is_saved_without_being_changed_keeps_its_names(app: TestApp) {
     let app = administered(&app).await;
     let desk = Desk::at(&app).await;
     let mut options = store();
-    for name in [" led", "trailed ", "  ", "both \t", "two\nlines", "led"] {
+    for name in [" led", "trailed ", "  ", " both ", "led"] {
         options[name] = json!(format!("<{name}>"));
     }
     make(&app, "services/odd", &options).await;
@@ -100,14 +106,8 @@ async fn what_is_saved_without_being_changed_keeps_its_names(app: TestApp) {
     for path in ["services/odd", "groups/odd"] {
         let before = told(&app, path).await;
         let page = format!("/{path}");
-        // A field of one line has no line ends.
-        let fields = typed(&desk.page(&page).await).into_iter();
-        let fields = fields.map(|(name, text)| match name.as_str() {
-            "other_name" => (name, text.replace(['\r', '\n'], "")),
-            _ => (name, text),
-        });
-        let answer = save(&desk, &page, &fields.collect()).await;
-        assert_eq!(answer.status, 303, "{}", answer.text());
+        let fields = typed(&desk.page(&page).await);
+        leads_to(&save(&desk, &page, &fields).await);
         let after = told(&app, path).await;
         assert_eq!(after["options"], before["options"]);
         assert_ne!(after["etag"], before["etag"]);
@@ -227,6 +227,97 @@ async fn a_name_that_no_page_could_have_is_refused(app: TestApp) {
     // Three of them are a name like any other.
     make(&app, "groups/...", &exclusive(&["8005550001"])).await;
     desk.page("/groups/...").await;
+}
+
+async fn a_name_that_no_field_could_have_is_refused_however_it_comes(app: TestApp) {
+    let app = administered(&app).await;
+    let desk = Desk::at(&app).await;
+    make(&app, "services/cart", &store()).await;
+    let version = get(&app, "catalog").await.header("etag").to_owned();
+    for name in ["", "\n", "\r\n", "two\nlines", "both\t", "\u{85}"] {
+        let expected = format!("service \"new\", option {name:?}: the name of an option has");
+        // Not even where its value is as good as absent.
+        for value in ["x", ""] {
+            let mut options = store();
+            options[name] = json!(value);
+            let answer = put(&app, "services/new", &options).await;
+            let message = answer.message_of("InvalidDefinition", 400);
+            assert!(message.contains(&expected), "{message}");
+        }
+        let quoted = json!(name);
+        let text =
+            format!("[services.new]\n_type = 'builtin'\n_service = 'store'\n{quoted} = 'x'\n");
+        let answer = import(&app, Method::POST, &version, &text).await;
+        let message = answer.message_of("InvalidDefinition", 400);
+        assert!(message.contains(&expected), "{message}");
+        let mut group = exclusive(&["8005550001"]);
+        group[name] = json!("");
+        let answer = put(&app, "groups/new", &group).await;
+        answer.message_of("InvalidDefinition", 400);
+    }
+    // Blanks around a name go, and a tab is one; within a name it stays, and is refused.
+    let mut fields = typed(&desk.page("/services/cart").await);
+    add(&mut fields, "two\tparts", "&value");
+    let answer = save(&desk, "/services/cart", &fields).await;
+    assert_eq!(answer.status, 400);
+    let page = html(&answer);
+    let expected = escaped("option \"two\\tparts\": the name of an option has");
+    assert!(problem(page).contains(&expected), "{}", problem(page));
+    assert_eq!(rows(&typed(page)), [("two\tparts", "&value")]);
+    assert!(page.contains("value=\"two\tparts\" spellcheck=\"false\" aria-invalid=\"true\""));
+}
+
+#[tokio::test]
+async fn what_an_earlier_version_called_so_can_be_looked_at_mended_and_deleted() {
+    let app = administered(&TestApp::on_redis().await).await;
+    make(&app, "services/cart", &store()).await;
+    let stored =
+        json!({"_type": "builtin", "_service": "store", "\r\n": "lost", "two\nlines": "2"});
+    for name in ["mended", "deleted"] {
+        keep(&app, "services", name, &format!("9-old\n{stored}")).await;
+    }
+    let later = replica_of(&app, &[]).await;
+    let desk = Desk::at(&later).await;
+    let list = desk.page("/services").await;
+    let told_so = "cannot be used: service &#34;mended&#34;, option &#34;";
+    assert!(list.contains(told_so), "{list}");
+    let page = desk.page("/services/mended").await;
+    let told_so = "has at least one character, and no control characters";
+    assert!(problem(&page).contains(told_so), "{}", problem(&page));
+    assert_eq!(told(&later, "services/mended").await["options"], stored);
+    // A browser leaves out ends of lines in a field of one line.
+    let fields = typed(&page).into_iter();
+    let fields = fields.map(|(field, text)| match field.as_str() {
+        "other_name" => (field, text.replace(['\r', '\n'], "")),
+        _ => (field, text),
+    });
+    let answer = save(&desk, "/services/mended", &fields.collect()).await;
+    assert_eq!(answer.status, 400);
+    let page = html(&answer);
+    assert!(problem(page).contains("has no name"), "{}", problem(page));
+    let mut fields = typed(page);
+    assert_eq!(rows(&fields), [("", "lost"), ("twolines", "2")]);
+    set(&mut fields, "other_name", "found");
+    leads_to(&save(&desk, "/services/mended", &fields).await);
+    let mended = told(&later, "services/mended").await;
+    assert_eq!(mended["options"]["found"], "lost");
+    assert_eq!(mended.get("problem"), None);
+    create(&later, "mended").await.service();
+    let fields = typed(&desk.page("/services/deleted").await);
+    let led = save(&desk, "/services/deleted/delete", &fields).await;
+    assert_eq!(leads_to(&led), "/services?done=deleted");
+}
+
+/// Has the store keep what no operator could have made here.
+async fn keep(app: &TestApp, table: &str, name: &str, entry: &str) {
+    let mut connection = TestRedis::shared().connection().await;
+    let key = |part: &str| format!("{}{{catalog}}:{part}", app.prefix);
+    let mut set = cmd("HSET");
+    set.arg(key(table)).arg(name).arg(entry);
+    set.exec_async(&mut connection).await.unwrap();
+    let mut set = cmd("SET");
+    set.arg(key("version")).arg("9-old");
+    set.exec_async(&mut connection).await.unwrap();
 }
 
 /// A service with so many options beside those it needs.
