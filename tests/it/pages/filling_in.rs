@@ -308,6 +308,25 @@ async fn what_an_earlier_version_called_so_can_be_looked_at_mended_and_deleted()
     assert_eq!(leads_to(&led), "/services?done=deleted");
 }
 
+#[tokio::test]
+async fn what_cannot_be_compared_with_what_there_is_is_not_taken_for_new() {
+    let app = administered(&TestApp::on_redis().await).await;
+    let desk = Desk::at(&app).await;
+    let mut options = store();
+    options[" led"] = json!("value");
+    make(&app, "services/odd", &options).await;
+    let fields = typed(&desk.page("/services/odd").await);
+    let mut connection = TestRedis::shared().connection().await;
+    let entries = format!("{}{{catalog}}:services", app.prefix);
+    let mut set = cmd("SET");
+    set.arg(&entries).arg("what no replica could have written");
+    set.exec_async(&mut connection).await.unwrap();
+    let answer = save(&desk, "/services/odd", &fields).await;
+    assert_eq!(answer.status, 500);
+    let page = html(&answer);
+    assert!(!page.contains("other_name"), "no name is changed: {page}");
+}
+
 /// Has the store keep what no operator could have made here.
 async fn keep(app: &TestApp, table: &str, name: &str, entry: &str) {
     let mut connection = TestRedis::shared().connection().await;

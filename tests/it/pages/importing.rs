@@ -189,6 +189,29 @@ async fn a_wrong_catalogue_is_shown_again_with_what_is_wrong(app: TestApp) {
     assert!(deeds(&app).await.is_empty());
 }
 
+#[tokio::test]
+async fn of_many_groups_the_first_ones_are_told_how_full_they_are() {
+    let app = administered(&TestApp::on_memory().await).await;
+    let group =
+        |n| format!("[resources.\"{n:04}\"]\n_allocation_strategy = 'LOCAL'\nnumbers = []\n");
+    let many: String = (0..1_001).map(group).collect();
+    let version = get(&app, "catalog").await.header("etag").to_owned();
+    let imported = import(&app, Method::POST, &version, &many).await;
+    assert_eq!(imported.status, 200, "{}", imported.text());
+    let page = Desk::at(&app).await.page("/groups").await;
+    let row = |group: &str| between(&page, &format!("<bdi>{group}</bdi>"), "</tr>");
+    for (group, is_told) in [
+        ("0000", true),
+        ("0999", true),
+        ("1000", false),
+        ("DNIS", false),
+    ] {
+        let row = row(group);
+        assert_eq!(row.contains(" held"), is_told, "{row}");
+        assert_eq!(row.contains("<td>–</td>"), !is_told, "{row}");
+    }
+}
+
 async fn an_import_that_changes_nothing_has_nothing_to_confirm(app: TestApp) {
     let app = administered(&app).await;
     something(&app).await;
