@@ -14,6 +14,9 @@ on_every_kind_of_store!(
     what_was_shown_is_not_done_to_another_state,
     a_wrong_catalogue_is_shown_again_with_what_is_wrong,
     an_import_that_changes_nothing_has_nothing_to_confirm,
+    what_is_sent_twice_is_done_once_and_nobody_else_is_blamed,
+    what_was_changed_since_it_was_shown_is_shown_again,
+    nothing_at_all_is_not_imported,
 );
 
 const CATALOGUE: &str = "# \"quoted\", 'twice'\n[services.cart]\n_type = 'builtin'\n_service = 'store'\n\
@@ -48,9 +51,34 @@ fn kept(page: &str) -> String {
 
 /// Presses the one button that is shown with it.
 async fn confirm(desk: &Desk<'_>, page: &str) -> Answer {
-    let form = shown(page);
-    assert_eq!(form.matches("<button").count(), 1, "{form}");
-    let fields = hidden(form);
+    confirm_with(desk, page, &[]).await
+}
+
+/// The same where these fields have been changed since.
+async fn confirm_with(desk: &Desk<'_>, page: &str, changed: &[(&str, &str)]) -> Answer {
+    let button = between(shown(page), "<button ", ">");
+    assert!(button.starts_with("form=\"import\" name=\"act\" value=\"import\""));
+    assert_eq!(shown(page).matches("<button").count(), 1, "{page}");
+    let form = between(page, "<form id=\"import\"", "</form>");
+    let mode = between(form, " checked", "label>");
+    let mode = if mode.contains("stays") {
+        "merge"
+    } else {
+        "replace"
+    };
+    let mut fields = hidden(form);
+    let text = kept(page).replace('\n', "\r\n");
+    for (name, text) in [
+        ("catalogue", text.as_str()),
+        ("mode", mode),
+        ("act", "import"),
+    ] {
+        fields.push((name.to_owned(), text.to_owned()));
+    }
+    for (name, text) in changed {
+        let field = fields.iter_mut().find(|(field, _)| field == name);
+        field.unwrap().1 = (*text).to_owned();
+    }
     let fields: Vec<_> = fields
         .iter()
         .map(|(name, text)| (name.as_str(), text.as_str()))
@@ -150,6 +178,83 @@ async fn what_was_shown_is_not_done_to_another_state(app: TestApp) {
     assert!(problem.contains("expected a resource group"), "{problem}");
     assert_eq!(kept(page), needs);
     assert!(!page.contains("id=\"preview\""), "{page}");
+}
+
+async fn what_is_sent_twice_is_done_once_and_nobody_else_is_blamed(app: TestApp) {
+    let app = administered(&app).await;
+    something(&app).await;
+    let desk = Desk::at(&app).await;
+    for mode in ["merge", "replace"] {
+        let seen = preview(&desk, mode, CATALOGUE).await;
+        leads_to(&confirm(&desk, html(&seen)).await);
+        let done = deeds(&app).await;
+        let again = confirm(&desk, html(&seen)).await;
+        assert_eq!(again.status, 200);
+        let page = html(&again);
+        assert!(!page.contains("Somebody else"), "{page}");
+        assert!(shown(page).contains("All that the text says is so already."));
+        assert!(!shown(page).contains("<button"), "{page}");
+        assert_eq!(deeds(&app).await, done);
+    }
+}
+
+async fn what_was_changed_since_it_was_shown_is_shown_again(app: TestApp) {
+    let app = administered(&app).await;
+    something(&app).await;
+    let desk = Desk::at(&app).await;
+    let before = deeds(&app).await;
+    let seen = preview(&desk, "merge", CATALOGUE).await;
+    let page = html(&seen);
+    let stands = page.matches("&#60;new&#62;").count();
+    assert_eq!(stands, 2, "in the text, and as what is new: {page}");
+    let other = format!("{CATALOGUE}[services.more]\n_type = 'builtin'\n_service = 'store'\n");
+    let digest = hidden(page).into_iter().find(|(name, _)| name == "digest");
+    assert!(digest.is_some_and(|(_, digest)| digest.len() >= 43));
+    for (changed, deleted) in [
+        (("catalogue", other.as_str()), 0),
+        (("mode", "replace"), 2),
+        (("digest", ""), 0),
+    ] {
+        let answer = confirm_with(&desk, page, &[changed]).await;
+        assert_eq!(answer.status, 200, "{changed:?}");
+        let again = html(&answer);
+        assert!(shown(again).contains("was changed since you looked, and nothing was imported"));
+        assert!(shown(again).contains(&format!("{deleted} deleted")));
+        assert_eq!(deeds(&app).await, before);
+    }
+    // What was changed into what is wrong is told with what is wrong.
+    let answer = confirm_with(&desk, page, &[("catalogue", "[services")]).await;
+    assert_eq!(answer.status, 400);
+    let again = html(&answer);
+    assert!(again.contains("was changed since you looked, and nothing was imported"));
+    assert_eq!(kept(again), "[services");
+    // The change counts once it was looked at.
+    let answer = confirm_with(&desk, page, &[("catalogue", &other)]).await;
+    let again = html(&answer);
+    assert_eq!(entries(again, "New").len(), 2);
+    leads_to(&confirm(&desk, again).await);
+    told(&app, "services/more").await;
+}
+
+async fn nothing_at_all_is_not_imported(app: TestApp) {
+    let app = administered(&app).await;
+    something(&app).await;
+    let desk = Desk::at(&app).await;
+    let before = deeds(&app).await;
+    let version = get(&app, "catalog").await.header("etag").replace('"', "");
+    for text in ["", " \r\n"] {
+        let fields = [
+            ("act", "import"),
+            ("version", &version),
+            ("mode", "replace"),
+            ("catalogue", text),
+        ];
+        let answer = desk.send("/catalog", &fields).await;
+        assert_eq!(answer.status, 400);
+        let page = html(&answer);
+        assert!(page.contains("there is nothing to import"), "{page}");
+        assert_eq!(deeds(&app).await, before);
+    }
 }
 
 async fn a_wrong_catalogue_is_shown_again_with_what_is_wrong(app: TestApp) {
