@@ -13,7 +13,12 @@ use askama::Template;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::digest::{SHA256, digest};
 
-use super::{Frame, Page, done, form::Form, gate::Visitor, rendered, see, shown, url};
+use super::{
+    Frame, Page, done,
+    form::{CATALOGUE, Form},
+    gate::Visitor,
+    rendered, see, shown, url,
+};
 use crate::{
     http::{Api, ApiError, admin, body},
     service::{Admin, AdminError, Condition, Import, Imported, Operator},
@@ -99,7 +104,7 @@ impl Sent {
             digest: form.text("digest").to_owned(),
         };
         Self {
-            text: form.text("catalogue").to_owned(),
+            text: form.text(CATALOGUE).to_owned(),
             replace: form.text("mode") == "replace",
             seen: (form.text("act") == "import").then(seen),
         }

@@ -6,9 +6,9 @@ use super::form::Form;
 use crate::service::{OptionValue, Options};
 
 /// Before the name of an option: its field.
-const OPTION: &str = "option:";
+pub(super) const OPTION: &str = "option:";
 /// Fields of options that have none of their own.
-const OTHER: [&str; 2] = ["other_name", "other_value"];
+pub(super) const OTHER: [&str; 2] = ["other_name", "other_value"];
 /// Characters of a value that has no name, to be known by.
 const TOLD: usize = 40;
 

@@ -4,13 +4,16 @@ use redis::cmd;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::desk::{Desk, between, escaped, html, leads_to, unescaped};
+use super::{
+    desk::{Desk, escaped, html, leads_to},
+    fields::{add, problem, rows, save, set, typed},
+};
 use crate::{
     admin::desk::{
         administered, administered_with, create, exclusive, get, import, make, put, replace,
         replica_of, store, told,
     },
-    support::{Answer, TestApp, TestRedis, on_every_kind_of_store},
+    support::{TestApp, TestRedis, on_every_kind_of_store},
 };
 
 on_every_kind_of_store!(
@@ -20,74 +23,6 @@ on_every_kind_of_store!(
     a_name_that_no_page_could_have_is_refused,
     a_name_that_no_field_could_have_is_refused_however_it_comes,
 );
-
-type Fields = Vec<(String, String)>;
-
-/// All that the form of the entry has in it, as a browser sends it.
-fn typed(page: &str) -> Fields {
-    let form = between(page, "<form class=\"card\"", "</form>");
-    let mut fields = Fields::new();
-    for field in form.split("<input ").skip(1) {
-        let field = field.split_once('>').unwrap().0;
-        let text = between(field, "value=\"", "\"");
-        fields.push((between(field, "name=\"", "\"").to_owned(), unescaped(text)));
-    }
-    for field in form.split("<select ").skip(1) {
-        let (head, rest) = field.split_once('>').unwrap();
-        let chosen = rest.split_once("</select>").unwrap().0;
-        let chosen = chosen.split_once("\" selected>");
-        let chosen = chosen.map_or("", |(before, _)| before.rsplit('"').next().unwrap());
-        fields.push((between(head, "name=\"", "\"").to_owned(), unescaped(chosen)));
-    }
-    for field in form.split("<textarea ").skip(1) {
-        let (head, rest) = field.split_once(">\n").unwrap();
-        let text = unescaped(rest.split_once("</textarea>").unwrap().0);
-        let name = between(head, "name=\"", "\"").to_owned();
-        fields.push((name, text.replace('\n', "\r\n")));
-    }
-    fields
-}
-
-/// Sends it.
-async fn save(desk: &Desk<'_>, path: &str, fields: &Fields) -> Answer {
-    let fields: Vec<_> = fields
-        .iter()
-        .map(|(name, text)| (name.as_str(), text.as_str()))
-        .collect();
-    desk.send_bare(path, &fields).await
-}
-
-/// Options without fields of their own, as the form has them.
-fn rows(fields: &Fields) -> Vec<(&str, &str)> {
-    let all = |wanted: &'static str| {
-        let named = fields.iter().filter(move |(name, _)| name == wanted);
-        named.map(|(_, text)| text.as_str())
-    };
-    let rows = all("other_name").zip(all("other_value"));
-    rows.filter(|(name, value)| !name.is_empty() || !value.is_empty())
-        .collect()
-}
-
-/// Types into the first row that is empty.
-fn add(fields: &mut Fields, name: &str, value: &str) {
-    let free = rows(fields).len();
-    let mut set = |wanted: &str, text: &str| {
-        let mut named = fields.iter_mut().filter(|(name, _)| name == wanted);
-        text.clone_into(&mut named.nth(free).unwrap().1);
-    };
-    set("other_name", name);
-    set("other_value", value);
-}
-
-/// Types into the first field of that name.
-fn set(fields: &mut Fields, field: &str, text: &str) {
-    let found = fields.iter_mut().find(|(name, _)| name == field);
-    text.clone_into(&mut found.unwrap().1);
-}
-
-fn problem(page: &str) -> &str {
-    between(page, "class=\"problem\" role=\"alert\">", "</p>")
-}
 
 async fn what_is_saved_without_being_changed_keeps_its_names(app: TestApp) {
     let app = administered(&app).await;
@@ -378,10 +313,28 @@ async fn what_the_api_takes_can_be_changed_on_its_page() {
     let answer = put(&app, "services/more", &with(4_999)).await;
     let message = answer.message_of("InvalidDefinition", 400);
     assert!(message.contains(expected), "{message}");
-    // A form says no more than the API takes.
+    // A form says no more than the API takes: all names and values, and nothing else, are so many bytes.
     let mut fields = typed(&desk.page("/services/long").await);
-    set(&mut fields, "other_value", &"x".repeat(1_000_000));
+    let options = told(&app, "services/long").await["options"].clone();
+    let options = options.as_object().unwrap().iter();
+    let own = options.filter(|(name, _)| name.starts_with('_'));
+    let own: usize = own
+        .map(|(name, value)| name.len() + value.as_str().unwrap().len())
+        .sum();
+    let most = 200_000 - own - "\u{20ac}".len();
+    set(&mut fields, "other_value", &"x".repeat(most + 1));
     let answer = save(&desk, "/services/long", &fields).await;
     assert_eq!(answer.status, 413);
-    assert!(html(&answer).contains("limits.form_bytes"));
+    assert!(html(&answer).contains("over 200000 bytes (limits.form_bytes)"));
+    set(&mut fields, "other_value", &"x".repeat(most));
+    leads_to(&save(&desk, "/services/long", &fields).await);
+    // What is more than any form needs is told as what it is.
+    set(&mut fields, "other_value", &"x".repeat(2_000_000));
+    let answer = save(&desk, "/services/long", &fields).await;
+    assert_eq!(answer.status, 413);
+    let page = html(&answer);
+    assert!(
+        page.contains("the body is over") && !page.contains("limits."),
+        "{page}"
+    );
 }

@@ -5,7 +5,10 @@ use serde_json::json;
 
 use super::desk::{Desk, all_between, between, hidden, html, leads_to, unescaped};
 use crate::{
-    admin::desk::{administered, caller_of, deeds, exclusive, get, import, make, store, told},
+    admin::desk::{
+        administered, administered_with, caller_of, deeds, exclusive, get, import, make, store,
+        told,
+    },
     support::{Answer, TestApp, on_every_kind_of_store},
 };
 
@@ -77,7 +80,7 @@ async fn confirm_with(desk: &Desk<'_>, page: &str, changed: &[(&str, &str)]) -> 
     }
     for (name, text) in changed {
         let field = fields.iter_mut().find(|(field, _)| field == name);
-        field.unwrap().1 = (*text).to_owned();
+        (*text).clone_into(&mut field.unwrap().1);
     }
     let fields: Vec<_> = fields
         .iter()
@@ -315,6 +318,25 @@ async fn of_many_groups_the_first_ones_are_told_how_full_they_are() {
         assert_eq!(row.contains(" held"), is_told, "{row}");
         assert_eq!(row.contains("<td>–</td>"), !is_told, "{row}");
     }
+}
+
+#[tokio::test]
+async fn a_catalogue_is_as_long_as_the_api_takes() {
+    let small = [("limits.form_bytes", "2000")];
+    let app = administered_with(&TestApp::on_memory().await, &small).await;
+    let desk = Desk::at(&app).await;
+    // The end of a line takes most room in a form.
+    let long = |bytes| format!("{CATALOGUE}#{}", "\n".repeat(bytes - CATALOGUE.len() - 1));
+    let answer = preview(&desk, "replace", &long(2_001)).await;
+    assert_eq!(answer.status, 413);
+    assert!(html(&answer).contains("over 2000 bytes (limits.form_bytes)"));
+    let version = get(&app, "catalog").await.header("etag").to_owned();
+    let answer = import(&app, Method::POST, &version, &long(2_001)).await;
+    answer.message_of("TooLarge", 413);
+    let answer = preview(&desk, "replace", &long(2_000).replace('\n', "\r\n")).await;
+    assert_eq!(answer.status, 200);
+    leads_to(&confirm(&desk, html(&answer)).await);
+    told(&app, "services/cart").await;
 }
 
 async fn an_import_that_changes_nothing_has_nothing_to_confirm(app: TestApp) {
