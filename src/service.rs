@@ -23,7 +23,7 @@ pub use self::{
     error::ServiceError,
     flatten::{FlattenError, flatten},
     locks::Shown,
-    options::{HIDDEN, OptionValue, Options},
+    options::{HIDDEN, OptionValue, Options, is_option_name},
     pairs::{Entry, Pairs},
     requests::Asked,
     schema::{Allowed, Need, OptionHelp, Template, group_options, template_of, templates},

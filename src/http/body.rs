@@ -58,6 +58,7 @@ pub(super) async fn read(
         }
         _ => (limits.body_bytes, "body_bytes"),
     };
+    let setting = Some(setting);
     let limit = Limit { bytes, setting };
     let mut stream = BodyStream::new(payload, declared_length(request), limit, api.body_stall)?;
     match &media {

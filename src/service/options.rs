@@ -40,9 +40,15 @@ impl OptionValue {
     }
 }
 
-/// The options without those that are as good as absent.
+/// Whether an option may be called so. A field of one line must be able to hold it.
+#[must_use]
+pub fn is_option_name(name: &str) -> bool {
+    !name.is_empty() && !name.chars().any(char::is_control)
+}
+
+/// The options without those that are as good as absent. What may not be called so stays, to be refused.
 pub(super) fn without_empty(mut options: Options) -> Options {
-    options.retain(|_, value| !value.is_empty());
+    options.retain(|name, value| !value.is_empty() || !is_option_name(name));
     options
 }
 

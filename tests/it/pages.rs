@@ -2,6 +2,7 @@
 
 mod browser;
 mod desk;
+mod fields;
 mod filling_in;
 mod groups;
 mod history;

@@ -37,7 +37,11 @@ pub(in crate::http) async fn document(
     payload: Payload,
     wanted: &str,
 ) -> Result<String, ApiError> {
-    text(api, request, payload, wanted, api.limits.form_bytes).await
+    let limit = Limit {
+        bytes: api.limits.form_bytes,
+        setting: Some("form_bytes"),
+    };
+    text(api, request, payload, wanted, limit).await
 }
 
 async fn text(
@@ -45,7 +49,7 @@ async fn text(
     request: &HttpRequest,
     payload: Payload,
     wanted: &str,
-    bytes: usize,
+    limit: Limit,
 ) -> Result<String, ApiError> {
     let value = media::content_type(request)?;
     let essence = value.split(';').next().unwrap_or_default().trim();
@@ -54,8 +58,6 @@ async fn text(
         return Err(ApiError::UnsupportedMediaType(message));
     }
     let charset: Label = Charset::label(value);
-    let setting = "form_bytes";
-    let limit = Limit { bytes, setting };
     let stream = BodyStream::new(payload, declared_length(request), limit, api.body_stall)?;
     let body = whole(stream).await?;
     let text = charset.known()?.decode_document(&body);
@@ -73,7 +75,11 @@ pub(in crate::http) async fn fields(
     payload: Payload,
     size: FormSize,
 ) -> Result<Vec<(String, String)>, ApiError> {
-    let text = text(api, request, payload, FORM, size.bytes).await?;
+    let limit = Limit {
+        bytes: size.bytes,
+        setting: None,
+    };
+    let text = text(api, request, payload, FORM, limit).await?;
     let most = size.fields;
     let fields = form::pairs(text.as_bytes(), Charset::UTF_8, most);
     let fields = fields.map_err(ApiError::InvalidBody)?;

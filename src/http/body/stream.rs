@@ -19,11 +19,11 @@ use futures_util::Stream;
 use super::intake::too_large;
 use crate::http::ApiError;
 
-/// How many bytes a body may have, and which setting says so.
+/// How many bytes a body may have, and which setting says so, if one does.
 #[derive(Clone, Copy)]
 pub(super) struct Limit {
     pub(super) bytes: usize,
-    pub(super) setting: &'static str,
+    pub(super) setting: Option<&'static str>,
 }
 
 /// A body under a limit of length and a limit of silence.
@@ -121,9 +121,10 @@ impl Fault {
 impl From<Cause> for ApiError {
     fn from(cause: Cause) -> Self {
         match cause {
-            Cause::TooLong(limit) => {
-                too_large("the body is over", limit.bytes, " bytes", limit.setting)
-            }
+            Cause::TooLong(Limit { bytes, setting }) => match setting {
+                Some(setting) => too_large("the body is over", bytes, " bytes", setting),
+                None => Self::TooLarge(format!("the body is over {bytes} bytes")),
+            },
             Cause::Stalled(stall) => Self::InvalidBody(format!(
                 "the body stopped: nothing came for {} s",
                 stall.as_secs()

@@ -1,7 +1,8 @@
 //! The whole catalogue as TOML: out, and in.
 //!
-//! An import is shown before it is made: which entries it makes, changes and deletes. The form that has it
-//! made carries the text and the version of what was shown, so that nothing else than that is done.
+//! An import is shown before it is made: which entries it makes, changes and deletes. The form then carries the
+//! version that this would be done to and a digest of what was looked at, so that nothing else than that is done:
+//! what has been changed since, there or in the form, is shown again.
 
 use actix_web::{
     HttpRequest, ResponseError,
@@ -9,8 +10,15 @@ use actix_web::{
     web::{Data, Payload},
 };
 use askama::Template;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use ring::digest::{SHA256, digest};
 
-use super::{Frame, Page, done, form::Form, gate::Visitor, rendered, see, shown, url};
+use super::{
+    Frame, Page, done,
+    form::{CATALOGUE, Form},
+    gate::Visitor,
+    rendered, see, shown, url,
+};
 use crate::{
     http::{Api, ApiError, admin, body},
     service::{Admin, AdminError, Condition, Import, Imported, Operator},
@@ -23,7 +31,11 @@ struct CatalogPage {
     frame: Frame,
     text: String,
     replace: bool,
+    /// Tells this text and what it is to do from any other.
+    digest: String,
     problem: String,
+    /// It is not what was looked at before.
+    edited: bool,
     /// Others have changed the catalogue since it was looked at.
     changed: bool,
     /// What importing the text would do.
@@ -73,18 +85,41 @@ pub(super) async fn import(
 struct Sent {
     text: String,
     replace: bool,
-    /// The version that was seen with what would be done to it.
-    seen: Option<String>,
+    /// What was looked at and is to be done.
+    seen: Option<Seen>,
+}
+
+/// What was shown.
+struct Seen {
+    /// The version that it would be done to.
+    version: String,
+    /// Of what was looked at.
+    digest: String,
 }
 
 impl Sent {
     fn of(form: &Form) -> Self {
-        let seen = form.text("act") == "import";
+        let seen = || Seen {
+            version: form.text("version").to_owned(),
+            digest: form.text("digest").to_owned(),
+        };
         Self {
-            text: form.text("catalogue").to_owned(),
+            text: form.text(CATALOGUE).to_owned(),
             replace: form.text("mode") == "replace",
-            seen: seen.then(|| form.text("version").to_owned()),
+            seen: (form.text("act") == "import").then(seen),
         }
+    }
+
+    fn digest(&self) -> String {
+        let mode = if self.replace { "replace" } else { "merge" };
+        let told = [mode, "\n", &self.text].concat();
+        URL_SAFE_NO_PAD.encode(digest(&SHA256, told.as_bytes()))
+    }
+
+    /// Whether something else is sent than was looked at.
+    fn is_edited(&self) -> bool {
+        let mut seen = self.seen.iter();
+        seen.any(|seen| seen.digest != self.digest())
     }
 
     fn mode(&self) -> Import {
@@ -95,12 +130,17 @@ impl Sent {
         }
     }
 
-    /// Does what was seen; nothing, where nothing was.
+    /// Does what was seen; nothing, where nothing was, or something else.
     async fn import(&self, admin: &Admin, by: &Operator) -> Result<Option<Imported>, AdminError> {
-        let Some(seen) = &self.seen else {
+        if self.text.trim().is_empty() {
+            let nothing = "there is nothing to import".to_owned();
+            return Err(AdminError::Unreadable(nothing));
+        }
+        let seen = self.seen.as_ref().filter(|_| !self.is_edited());
+        let Some(seen) = seen else {
             return Ok(None);
         };
-        let condition = Condition::Is(vec![seen.clone()]);
+        let condition = Condition::Is(vec![seen.version.clone()]);
         let imported = admin.import(&self.text, self.mode(), &condition, by);
         imported.await.map(Some)
     }
@@ -112,6 +152,8 @@ impl CatalogPage {
             frame: Frame::of(visitor, "services", "Import and export"),
             text: sent.text.clone(),
             replace: sent.replace,
+            digest: sent.digest(),
+            edited: sent.is_edited(),
             problem: String::new(),
             changed: false,
             preview: None,
@@ -121,10 +163,6 @@ impl CatalogPage {
 
     /// Shows what would be done now.
     async fn look(&mut self, admin: &Admin, sent: &Sent) -> StatusCode {
-        if sent.text.trim().is_empty() {
-            let nothing = "there is nothing to import".to_owned();
-            return self.tell(&ApiError::InvalidBody(nothing));
-        }
         match admin.preview(&sent.text, sent.mode()).await {
             Ok(preview) => self.preview = Some(preview),
             Err(error) => return self.tell(&error.into()),
@@ -132,14 +170,18 @@ impl CatalogPage {
         StatusCode::OK
     }
 
-    /// Shows why it was not done and, where others were faster, what would be done now.
+    /// Shows why it was not done and, where others were faster, what would be done now. Where that is nothing, who
+    /// was faster has done the same, as a form does that is sent twice.
     async fn refuse(&mut self, error: AdminError, admin: &Admin, sent: &Sent) -> StatusCode {
-        self.changed = matches!(error, AdminError::Changed(_));
-        if self.changed {
-            self.look(admin, sent).await;
-            return StatusCode::PRECONDITION_FAILED;
+        if !matches!(error, AdminError::Changed(_)) {
+            return self.tell(&error.into());
         }
-        self.tell(&error.into())
+        let looked = self.look(admin, sent).await;
+        if self.preview.as_ref().is_some_and(Imported::is_nothing) {
+            return looked;
+        }
+        self.changed = true;
+        StatusCode::PRECONDITION_FAILED
     }
 
     fn tell(&mut self, error: &ApiError) -> StatusCode {

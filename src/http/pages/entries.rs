@@ -21,8 +21,8 @@ use super::{
 use crate::{
     http::{Api, ApiError, admin, body, path},
     service::{
-        Admin, AdminError, CatalogEntry, Condition, Options, Origin, Template, group_options,
-        template_of, templates,
+        Admin, AdminError, CatalogEntry, Condition, MOST_GROUPS, Options, Origin, Template,
+        group_options, template_of, templates,
     },
     store::{EntryName, Pool, Table},
 };
@@ -51,7 +51,7 @@ struct Row {
     entry: CatalogEntry,
     /// What it is made from, or how it hands out its numbers.
     about: String,
-    /// How full it is; of a group that is in force.
+    /// How full it is; of the first groups that are in force.
     fill: Option<Pool>,
 }
 
@@ -86,10 +86,12 @@ const DONE: [(&str, &str); 3] = [
 pub(super) async fn list(api: Data<Api>, visitor: Visitor, request: HttpRequest) -> Page {
     let (admin, table) = (admin::admin(&api)?, path::page_table(&request)?);
     let (_, entries) = admin.list(table).await?;
-    let groups = match table {
+    let mut groups = match table {
         Table::Services => Vec::new(),
         Table::Resources => admin.group_names(),
     };
+    // Nothing else waits behind a list, however long it is.
+    groups.truncate(MOST_GROUPS);
     let mut fills: HashMap<String, Pool> = admin.fills(groups).await?.into_iter().collect();
     let rows = entries.into_iter();
     let rows = rows.map(|entry| Row::of(fills.remove(&entry.name), entry));
@@ -162,8 +164,7 @@ pub(super) async fn save(
     let ((table, name), form) = sent(&api, &visitor, &request, payload).await?;
     let revision = form.text("revision").to_owned();
     let condition = Condition::Is(vec![revision.clone()]);
-    let before = admin::admin(&api)?.read((table, name.clone())).await;
-    let before = before.map_or_else(|_| Options::new(), |entry| entry.options);
+    let before = options_of(admin::admin(&api)?, (table, name.clone())).await?;
     let draft = Draft {
         name: Some(name),
         filled: Filled::of(&form, &before),
@@ -198,6 +199,15 @@ async fn sent(
 ) -> Result<(EntryName, Form), PageError> {
     let entry = (path::page_table(request)?, path::page_name(request)?);
     Ok((entry, Form::read(api, visitor, request, payload).await?))
+}
+
+/// What the entry says; nothing where there is none.
+async fn options_of(admin: &Admin, entry: EntryName) -> Result<Options, AdminError> {
+    match admin.read(entry).await {
+        Ok(entry) => Ok(entry.options),
+        Err(AdminError::NoSuchEntry(..)) => Ok(Options::new()),
+        Err(error) => Err(error),
+    }
 }
 
 /// An entry as it is filled in, saved or not.

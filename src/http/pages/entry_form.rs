@@ -3,7 +3,7 @@
 
 use super::{Frame, entries::part, filled::Filled, groups::Holders, url};
 use crate::{
-    service::{Allowed, Need, OptionHelp, OptionValue, Template},
+    service::{Allowed, Need, OptionHelp, OptionValue, Template, is_option_name},
     store::Table,
 };
 
@@ -74,7 +74,7 @@ impl EntryForm {
         let unknown = unknown.map(|(name, value)| (name.clone(), written(value)));
         let others = unknown.chain(filled.rows.iter().cloned());
         let others = others.map(|(name, value)| Row {
-            wrong: name.is_empty() || is_wrong(&name),
+            wrong: !is_option_name(&name) || is_wrong(&name),
             name,
             value,
         });

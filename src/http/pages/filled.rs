@@ -6,9 +6,9 @@ use super::form::Form;
 use crate::service::{OptionValue, Options};
 
 /// Before the name of an option: its field.
-const OPTION: &str = "option:";
+pub(super) const OPTION: &str = "option:";
 /// Fields of options that have none of their own.
-const OTHER: [&str; 2] = ["other_name", "other_value"];
+pub(super) const OTHER: [&str; 2] = ["other_name", "other_value"];
 /// Characters of a value that has no name, to be known by.
 const TOLD: usize = 40;
 
@@ -105,12 +105,9 @@ impl Filled {
     }
 }
 
-/// The name that a row says: of an option that there is, as it is. A field of one line shows no line ends.
+/// The name that a row says: of an option that there is, as it is.
 fn named(typed: &str, before: &Options) -> String {
-    if before.contains_key(typed) {
-        return typed.to_owned();
-    }
-    let mut known = before.keys();
-    let known = known.find(|name| name.replace(['\r', '\n'], "") == typed);
-    known.map_or_else(|| typed.trim().to_owned(), Clone::clone)
+    let known = before.contains_key(typed);
+    let name = if known { typed } else { typed.trim() };
+    name.to_owned()
 }

@@ -2,7 +2,11 @@
 
 use actix_web::{HttpRequest, web::Payload};
 
-use super::{PageError, gate::Visitor};
+use super::{
+    PageError,
+    filled::{OPTION, OTHER},
+    gate::Visitor,
+};
 use crate::{
     http::{
         Api, ApiError,
@@ -18,6 +22,8 @@ const CALLED: usize = 32;
 /// What percent-encoding makes of a byte at most: of the end of a line, `%0D%0A`.
 const ENCODED: usize = 6;
 
+/// The field of a whole catalogue.
+pub(super) const CATALOGUE: &str = "catalogue";
 /// The field that shows that a page of ours has sent it.
 const TOKEN: &str = "form_token";
 
@@ -26,8 +32,8 @@ const TOKEN: &str = "form_token";
 pub(super) struct Form(Vec<(String, String)>);
 
 impl Form {
-    /// Reads a form. It may have as much to say as what the API takes, so that each entry can be changed on
-    /// its page. Lines end with a line feed, though browsers end them as forms do.
+    /// Reads a form. The options or the catalogue in it may be as long as what the API takes, so that each entry
+    /// can be changed on its page; what else is in it does not count. Lines end with a line feed, though browsers end them as forms do.
     ///
     /// # Errors
     /// [`ApiError::Forbidden`] where it does not show the token of the visit; [`ApiError::TooLarge`]; as
@@ -47,9 +53,9 @@ impl Form {
         for (_, text) in &mut fields {
             *text = text.replace("\r\n", "\n");
         }
-        let said: usize = fields.iter().map(|(_, text)| text.len()).sum();
-        if said > most.saturating_add(names) {
-            let message = format!("the form says more than {most} bytes (limits.form_bytes)");
+        let said: usize = fields.iter().map(|(field, text)| said(field, text)).sum();
+        if said > most {
+            let message = format!("the form says over {most} bytes (limits.form_bytes)");
             return Err(ApiError::TooLarge(message).into());
         }
         let form = Self(fields);
@@ -87,5 +93,14 @@ impl Form {
     pub(super) fn text(&self, name: &str) -> &str {
         let mut named = self.0.iter().filter(|(field, _)| field == name);
         named.next_back().map_or("", |(_, text)| text.as_str())
+    }
+}
+
+/// Bytes that a field says of what the API takes: of an option its name and its value, or of a catalogue.
+fn said(field: &str, text: &str) -> usize {
+    match field.strip_prefix(OPTION) {
+        Some(option) if !text.is_empty() => option.len() + text.len(),
+        None if field == CATALOGUE || OTHER.contains(&field) => text.len(),
+        _ => 0,
     }
 }

@@ -8,7 +8,7 @@ use super::{Rules, Variables};
 use crate::{
     service::{
         definition::{Definition, DefinitionError},
-        options::{OptionValue, Options},
+        options::{OptionValue, Options, is_option_name},
         resources::Pools,
     },
     store::{EntryName, Table},
@@ -28,6 +28,12 @@ pub enum EntryError {
     /// More options than anybody can look at.
     #[error("{} {:?}: has {} options, {MOST_OPTIONS} are allowed", kind(*.0), .1, .2)]
     TooMany(Table, String, usize),
+    /// An option is called what no option may be called.
+    #[error(
+        "{} {:?}, option {:?}: the name of an option has at least one character, and no control characters",
+        kind(*.0), .1, .2
+    )]
+    OptionName(Table, String, String),
     /// An option is wrong.
     #[error(transparent)]
     Option(#[from] DefinitionError),
@@ -132,6 +138,9 @@ pub(super) fn check_shape((table, name): &EntryName, options: &Options) -> Resul
     }
     if options.len() > MOST_OPTIONS {
         return Err(EntryError::TooMany(*table, name.clone(), options.len()));
+    }
+    if let Some(option) = options.keys().find(|option| !is_option_name(option)) {
+        return Err(EntryError::OptionName(*table, name.clone(), option.clone()));
     }
     Ok(())
 }

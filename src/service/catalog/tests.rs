@@ -108,6 +108,14 @@ fn what_cannot_be_read_names_the_file_and_the_place() {
             "[services.a]\n_type='builtin'\n_service='store'\n_resource_group='x'",
             "option _resource_group: is \"x\"",
         ),
+        (
+            "[services.a]\n_type='builtin'\n_service='store'\n''='x'",
+            "service \"a\", option \"\": the name of an option has at least one character",
+        ),
+        (
+            "[resources.a]\n_allocation_strategy='LOCAL'\nnumbers=['1']\n\"x\\t\"=''",
+            "resource group \"a\", option \"x\\t\": the name of an option has",
+        ),
     ];
     for (text, expected) in cases {
         let message = read(text).unwrap_err();

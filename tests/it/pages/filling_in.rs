@@ -1,11 +1,19 @@
 //! The form of a configured service or a resource group: what is typed is saved as it is, or shown again.
 
+use redis::cmd;
+use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::desk::{Desk, between, escaped, html, leads_to, unescaped};
+use super::{
+    desk::{Desk, escaped, html, leads_to},
+    fields::{add, problem, rows, save, set, typed},
+};
 use crate::{
-    admin::desk::{administered, administered_with, exclusive, make, put, replace, store, told},
-    support::{Answer, TestApp, on_every_kind_of_store},
+    admin::desk::{
+        administered, administered_with, create, exclusive, get, import, make, put, replace,
+        replica_of, store, told,
+    },
+    support::{TestApp, TestRedis, on_every_kind_of_store},
 };
 
 on_every_kind_of_store!(
@@ -13,81 +21,14 @@ on_every_kind_of_store!(
     of_two_options_of_one_name_none_is_lost,
     a_value_without_a_name_is_shown_again,
     a_name_that_no_page_could_have_is_refused,
+    a_name_that_no_field_could_have_is_refused_however_it_comes,
 );
-
-type Fields = Vec<(String, String)>;
-
-/// All that the form of the entry has in it, as a browser sends it.
-fn typed(page: &str) -> Fields {
-    let form = between(page, "<form class=\"card\"", "</form>");
-    let mut fields = Fields::new();
-    for field in form.split("<input ").skip(1) {
-        let field = field.split_once('>').unwrap().0;
-        let text = between(field, "value=\"", "\"");
-        fields.push((between(field, "name=\"", "\"").to_owned(), unescaped(text)));
-    }
-    for field in form.split("<select ").skip(1) {
-        let (head, rest) = field.split_once('>').unwrap();
-        let chosen = rest.split_once("</select>").unwrap().0;
-        let chosen = chosen.split_once("\" selected>");
-        let chosen = chosen.map_or("", |(before, _)| before.rsplit('"').next().unwrap());
-        fields.push((between(head, "name=\"", "\"").to_owned(), unescaped(chosen)));
-    }
-    for field in form.split("<textarea ").skip(1) {
-        let (head, rest) = field.split_once(">\n").unwrap();
-        let text = unescaped(rest.split_once("</textarea>").unwrap().0);
-        let name = between(head, "name=\"", "\"").to_owned();
-        fields.push((name, text.replace('\n', "\r\n")));
-    }
-    fields
-}
-
-/// Sends it.
-async fn save(desk: &Desk<'_>, path: &str, fields: &Fields) -> Answer {
-    let fields: Vec<_> = fields
-        .iter()
-        .map(|(name, text)| (name.as_str(), text.as_str()))
-        .collect();
-    desk.send_bare(path, &fields).await
-}
-
-/// Options without fields of their own, as the form has them.
-fn rows(fields: &Fields) -> Vec<(&str, &str)> {
-    let all = |wanted: &'static str| {
-        let named = fields.iter().filter(move |(name, _)| name == wanted);
-        named.map(|(_, text)| text.as_str())
-    };
-    let rows = all("other_name").zip(all("other_value"));
-    rows.filter(|(name, value)| !name.is_empty() || !value.is_empty())
-        .collect()
-}
-
-/// Types into the first row that is empty.
-fn add(fields: &mut Fields, name: &str, value: &str) {
-    let free = rows(fields).len();
-    let mut set = |wanted: &str, text: &str| {
-        let mut named = fields.iter_mut().filter(|(name, _)| name == wanted);
-        text.clone_into(&mut named.nth(free).unwrap().1);
-    };
-    set("other_name", name);
-    set("other_value", value);
-}
-
-/// Types into the first field of that name.
-fn set(fields: &mut Fields, field: &str, text: &str) {
-    let found = fields.iter_mut().find(|(name, _)| name == field);
-    text.clone_into(&mut found.unwrap().1);
-}
-
-fn problem(page: &str) -> &str {
-    between(page, "class=\"problem\" role=\"alert\">", "</p>")
-}
 
 async fn what_is_saved_without_being_changed_keeps_its_names(app: TestApp) {
     let app = administered(&app).await;
     let desk = Desk::at(&app).await;
     let mut options = store();
-    for name in [" led", "trailed ", "  ", "both \t", "two\nlines", "led"] {
+    for name in [" led", "trailed ", "  ", " both ", "led"] {
         options[name] = json!(format!("<{name}>"));
     }
     make(&app, "services/odd", &options).await;
@@ -100,14 +41,8 @@ async fn what_is_saved_without_being_changed_keeps_its_names(app: TestApp) {
     for path in ["services/odd", "groups/odd"] {
         let before = told(&app, path).await;
         let page = format!("/{path}");
-        // A field of one line has no line ends.
-        let fields = typed(&desk.page(&page).await).into_iter();
-        let fields = fields.map(|(name, text)| match name.as_str() {
-            "other_name" => (name, text.replace(['\r', '\n'], "")),
-            _ => (name, text),
-        });
-        let answer = save(&desk, &page, &fields.collect()).await;
-        assert_eq!(answer.status, 303, "{}", answer.text());
+        let fields = typed(&desk.page(&page).await);
+        leads_to(&save(&desk, &page, &fields).await);
         let after = told(&app, path).await;
         assert_eq!(after["options"], before["options"]);
         assert_ne!(after["etag"], before["etag"]);
@@ -229,6 +164,116 @@ async fn a_name_that_no_page_could_have_is_refused(app: TestApp) {
     desk.page("/groups/...").await;
 }
 
+async fn a_name_that_no_field_could_have_is_refused_however_it_comes(app: TestApp) {
+    let app = administered(&app).await;
+    let desk = Desk::at(&app).await;
+    make(&app, "services/cart", &store()).await;
+    let version = get(&app, "catalog").await.header("etag").to_owned();
+    for name in ["", "\n", "\r\n", "two\nlines", "both\t", "\u{85}"] {
+        let expected = format!("service \"new\", option {name:?}: the name of an option has");
+        // Not even where its value is as good as absent.
+        for value in ["x", ""] {
+            let mut options = store();
+            options[name] = json!(value);
+            let answer = put(&app, "services/new", &options).await;
+            let message = answer.message_of("InvalidDefinition", 400);
+            assert!(message.contains(&expected), "{message}");
+        }
+        let quoted = json!(name);
+        let text =
+            format!("[services.new]\n_type = 'builtin'\n_service = 'store'\n{quoted} = 'x'\n");
+        let answer = import(&app, Method::POST, &version, &text).await;
+        let message = answer.message_of("InvalidDefinition", 400);
+        assert!(message.contains(&expected), "{message}");
+        let mut group = exclusive(&["8005550001"]);
+        group[name] = json!("");
+        let answer = put(&app, "groups/new", &group).await;
+        answer.message_of("InvalidDefinition", 400);
+    }
+    // Blanks around a name go, and a tab is one; within a name it stays, and is refused.
+    let mut fields = typed(&desk.page("/services/cart").await);
+    add(&mut fields, "two\tparts", "&value");
+    let answer = save(&desk, "/services/cart", &fields).await;
+    assert_eq!(answer.status, 400);
+    let page = html(&answer);
+    let expected = escaped("option \"two\\tparts\": the name of an option has");
+    assert!(problem(page).contains(&expected), "{}", problem(page));
+    assert_eq!(rows(&typed(page)), [("two\tparts", "&value")]);
+    assert!(page.contains("value=\"two\tparts\" spellcheck=\"false\" aria-invalid=\"true\""));
+}
+
+#[tokio::test]
+async fn what_an_earlier_version_called_so_can_be_looked_at_mended_and_deleted() {
+    let app = administered(&TestApp::on_redis().await).await;
+    make(&app, "services/cart", &store()).await;
+    let stored =
+        json!({"_type": "builtin", "_service": "store", "\r\n": "lost", "two\nlines": "2"});
+    for name in ["mended", "deleted"] {
+        keep(&app, "services", name, &format!("9-old\n{stored}")).await;
+    }
+    let later = replica_of(&app, &[]).await;
+    let desk = Desk::at(&later).await;
+    let list = desk.page("/services").await;
+    let told_so = "cannot be used: service &#34;mended&#34;, option &#34;";
+    assert!(list.contains(told_so), "{list}");
+    let page = desk.page("/services/mended").await;
+    let told_so = "has at least one character, and no control characters";
+    assert!(problem(&page).contains(told_so), "{}", problem(&page));
+    assert_eq!(told(&later, "services/mended").await["options"], stored);
+    // A browser leaves out ends of lines in a field of one line.
+    let fields = typed(&page).into_iter();
+    let fields = fields.map(|(field, text)| match field.as_str() {
+        "other_name" => (field, text.replace(['\r', '\n'], "")),
+        _ => (field, text),
+    });
+    let answer = save(&desk, "/services/mended", &fields.collect()).await;
+    assert_eq!(answer.status, 400);
+    let page = html(&answer);
+    assert!(problem(page).contains("has no name"), "{}", problem(page));
+    let mut fields = typed(page);
+    assert_eq!(rows(&fields), [("", "lost"), ("twolines", "2")]);
+    set(&mut fields, "other_name", "found");
+    leads_to(&save(&desk, "/services/mended", &fields).await);
+    let mended = told(&later, "services/mended").await;
+    assert_eq!(mended["options"]["found"], "lost");
+    assert_eq!(mended.get("problem"), None);
+    create(&later, "mended").await.service();
+    let fields = typed(&desk.page("/services/deleted").await);
+    let led = save(&desk, "/services/deleted/delete", &fields).await;
+    assert_eq!(leads_to(&led), "/services?done=deleted");
+}
+
+#[tokio::test]
+async fn what_cannot_be_compared_with_what_there_is_is_not_taken_for_new() {
+    let app = administered(&TestApp::on_redis().await).await;
+    let desk = Desk::at(&app).await;
+    let mut options = store();
+    options[" led"] = json!("value");
+    make(&app, "services/odd", &options).await;
+    let fields = typed(&desk.page("/services/odd").await);
+    let mut connection = TestRedis::shared().connection().await;
+    let entries = format!("{}{{catalog}}:services", app.prefix);
+    let mut set = cmd("SET");
+    set.arg(&entries).arg("what no replica could have written");
+    set.exec_async(&mut connection).await.unwrap();
+    let answer = save(&desk, "/services/odd", &fields).await;
+    assert_eq!(answer.status, 500);
+    let page = html(&answer);
+    assert!(!page.contains("other_name"), "no name is changed: {page}");
+}
+
+/// Has the store keep what no operator could have made here.
+async fn keep(app: &TestApp, table: &str, name: &str, entry: &str) {
+    let mut connection = TestRedis::shared().connection().await;
+    let key = |part: &str| format!("{}{{catalog}}:{part}", app.prefix);
+    let mut set = cmd("HSET");
+    set.arg(key(table)).arg(name).arg(entry);
+    set.exec_async(&mut connection).await.unwrap();
+    let mut set = cmd("SET");
+    set.arg(key("version")).arg("9-old");
+    set.exec_async(&mut connection).await.unwrap();
+}
+
 /// A service with so many options beside those it needs.
 fn with(many: usize) -> Value {
     let mut options = store();
@@ -268,10 +313,28 @@ async fn what_the_api_takes_can_be_changed_on_its_page() {
     let answer = put(&app, "services/more", &with(4_999)).await;
     let message = answer.message_of("InvalidDefinition", 400);
     assert!(message.contains(expected), "{message}");
-    // A form says no more than the API takes.
+    // A form says no more than the API takes: all names and values, and nothing else, are so many bytes.
     let mut fields = typed(&desk.page("/services/long").await);
-    set(&mut fields, "other_value", &"x".repeat(1_000_000));
+    let options = told(&app, "services/long").await["options"].clone();
+    let options = options.as_object().unwrap().iter();
+    let own = options.filter(|(name, _)| name.starts_with('_'));
+    let own: usize = own
+        .map(|(name, value)| name.len() + value.as_str().unwrap().len())
+        .sum();
+    let most = 200_000 - own - "\u{20ac}".len();
+    set(&mut fields, "other_value", &"x".repeat(most + 1));
     let answer = save(&desk, "/services/long", &fields).await;
     assert_eq!(answer.status, 413);
-    assert!(html(&answer).contains("limits.form_bytes"));
+    assert!(html(&answer).contains("over 200000 bytes (limits.form_bytes)"));
+    set(&mut fields, "other_value", &"x".repeat(most));
+    leads_to(&save(&desk, "/services/long", &fields).await);
+    // What is more than any form needs is told as what it is.
+    set(&mut fields, "other_value", &"x".repeat(2_000_000));
+    let answer = save(&desk, "/services/long", &fields).await;
+    assert_eq!(answer.status, 413);
+    let page = html(&answer);
+    assert!(
+        page.contains("the body is over") && !page.contains("limits."),
+        "{page}"
+    );
 }

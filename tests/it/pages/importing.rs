@@ -5,7 +5,10 @@ use serde_json::json;
 
 use super::desk::{Desk, all_between, between, hidden, html, leads_to, unescaped};
 use crate::{
-    admin::desk::{administered, caller_of, deeds, exclusive, get, import, make, store, told},
+    admin::desk::{
+        administered, administered_with, caller_of, deeds, exclusive, get, import, make, store,
+        told,
+    },
     support::{Answer, TestApp, on_every_kind_of_store},
 };
 
@@ -14,6 +17,9 @@ on_every_kind_of_store!(
     what_was_shown_is_not_done_to_another_state,
     a_wrong_catalogue_is_shown_again_with_what_is_wrong,
     an_import_that_changes_nothing_has_nothing_to_confirm,
+    what_is_sent_twice_is_done_once_and_nobody_else_is_blamed,
+    what_was_changed_since_it_was_shown_is_shown_again,
+    nothing_at_all_is_not_imported,
 );
 
 const CATALOGUE: &str = "# \"quoted\", 'twice'\n[services.cart]\n_type = 'builtin'\n_service = 'store'\n\
@@ -48,9 +54,34 @@ fn kept(page: &str) -> String {
 
 /// Presses the one button that is shown with it.
 async fn confirm(desk: &Desk<'_>, page: &str) -> Answer {
-    let form = shown(page);
-    assert_eq!(form.matches("<button").count(), 1, "{form}");
-    let fields = hidden(form);
+    confirm_with(desk, page, &[]).await
+}
+
+/// The same where these fields have been changed since.
+async fn confirm_with(desk: &Desk<'_>, page: &str, changed: &[(&str, &str)]) -> Answer {
+    let button = between(shown(page), "<button ", ">");
+    assert!(button.starts_with("form=\"import\" name=\"act\" value=\"import\""));
+    assert_eq!(shown(page).matches("<button").count(), 1, "{page}");
+    let form = between(page, "<form id=\"import\"", "</form>");
+    let mode = between(form, " checked", "label>");
+    let mode = if mode.contains("stays") {
+        "merge"
+    } else {
+        "replace"
+    };
+    let mut fields = hidden(form);
+    let text = kept(page).replace('\n', "\r\n");
+    for (name, text) in [
+        ("catalogue", text.as_str()),
+        ("mode", mode),
+        ("act", "import"),
+    ] {
+        fields.push((name.to_owned(), text.to_owned()));
+    }
+    for (name, text) in changed {
+        let field = fields.iter_mut().find(|(field, _)| field == name);
+        (*text).clone_into(&mut field.unwrap().1);
+    }
     let fields: Vec<_> = fields
         .iter()
         .map(|(name, text)| (name.as_str(), text.as_str()))
@@ -152,6 +183,83 @@ async fn what_was_shown_is_not_done_to_another_state(app: TestApp) {
     assert!(!page.contains("id=\"preview\""), "{page}");
 }
 
+async fn what_is_sent_twice_is_done_once_and_nobody_else_is_blamed(app: TestApp) {
+    let app = administered(&app).await;
+    something(&app).await;
+    let desk = Desk::at(&app).await;
+    for mode in ["merge", "replace"] {
+        let seen = preview(&desk, mode, CATALOGUE).await;
+        leads_to(&confirm(&desk, html(&seen)).await);
+        let done = deeds(&app).await;
+        let again = confirm(&desk, html(&seen)).await;
+        assert_eq!(again.status, 200);
+        let page = html(&again);
+        assert!(!page.contains("Somebody else"), "{page}");
+        assert!(shown(page).contains("All that the text says is so already."));
+        assert!(!shown(page).contains("<button"), "{page}");
+        assert_eq!(deeds(&app).await, done);
+    }
+}
+
+async fn what_was_changed_since_it_was_shown_is_shown_again(app: TestApp) {
+    let app = administered(&app).await;
+    something(&app).await;
+    let desk = Desk::at(&app).await;
+    let before = deeds(&app).await;
+    let seen = preview(&desk, "merge", CATALOGUE).await;
+    let page = html(&seen);
+    let stands = page.matches("&#60;new&#62;").count();
+    assert_eq!(stands, 2, "in the text, and as what is new: {page}");
+    let other = format!("{CATALOGUE}[services.more]\n_type = 'builtin'\n_service = 'store'\n");
+    let digest = hidden(page).into_iter().find(|(name, _)| name == "digest");
+    assert!(digest.is_some_and(|(_, digest)| digest.len() >= 43));
+    for (changed, deleted) in [
+        (("catalogue", other.as_str()), 0),
+        (("mode", "replace"), 2),
+        (("digest", ""), 0),
+    ] {
+        let answer = confirm_with(&desk, page, &[changed]).await;
+        assert_eq!(answer.status, 200, "{changed:?}");
+        let again = html(&answer);
+        assert!(shown(again).contains("was changed since you looked, and nothing was imported"));
+        assert!(shown(again).contains(&format!("{deleted} deleted")));
+        assert_eq!(deeds(&app).await, before);
+    }
+    // What was changed into what is wrong is told with what is wrong.
+    let answer = confirm_with(&desk, page, &[("catalogue", "[services")]).await;
+    assert_eq!(answer.status, 400);
+    let again = html(&answer);
+    assert!(again.contains("was changed since you looked, and nothing was imported"));
+    assert_eq!(kept(again), "[services");
+    // The change counts once it was looked at.
+    let answer = confirm_with(&desk, page, &[("catalogue", &other)]).await;
+    let again = html(&answer);
+    assert_eq!(entries(again, "New").len(), 2);
+    leads_to(&confirm(&desk, again).await);
+    told(&app, "services/more").await;
+}
+
+async fn nothing_at_all_is_not_imported(app: TestApp) {
+    let app = administered(&app).await;
+    something(&app).await;
+    let desk = Desk::at(&app).await;
+    let before = deeds(&app).await;
+    let version = get(&app, "catalog").await.header("etag").replace('"', "");
+    for text in ["", " \r\n"] {
+        let fields = [
+            ("act", "import"),
+            ("version", &version),
+            ("mode", "replace"),
+            ("catalogue", text),
+        ];
+        let answer = desk.send("/catalog", &fields).await;
+        assert_eq!(answer.status, 400);
+        let page = html(&answer);
+        assert!(page.contains("there is nothing to import"), "{page}");
+        assert_eq!(deeds(&app).await, before);
+    }
+}
+
 async fn a_wrong_catalogue_is_shown_again_with_what_is_wrong(app: TestApp) {
     let app = administered(&app).await;
     let desk = Desk::at(&app).await;
@@ -187,6 +295,48 @@ async fn a_wrong_catalogue_is_shown_again_with_what_is_wrong(app: TestApp) {
         assert!(!page.contains("id=\"preview\""), "{page}");
     }
     assert!(deeds(&app).await.is_empty());
+}
+
+#[tokio::test]
+async fn of_many_groups_the_first_ones_are_told_how_full_they_are() {
+    let app = administered(&TestApp::on_memory().await).await;
+    let group =
+        |n| format!("[resources.\"{n:04}\"]\n_allocation_strategy = 'LOCAL'\nnumbers = []\n");
+    let many: String = (0..1_001).map(group).collect();
+    let version = get(&app, "catalog").await.header("etag").to_owned();
+    let imported = import(&app, Method::POST, &version, &many).await;
+    assert_eq!(imported.status, 200, "{}", imported.text());
+    let page = Desk::at(&app).await.page("/groups").await;
+    let row = |group: &str| between(&page, &format!("<bdi>{group}</bdi>"), "</tr>");
+    for (group, is_told) in [
+        ("0000", true),
+        ("0999", true),
+        ("1000", false),
+        ("DNIS", false),
+    ] {
+        let row = row(group);
+        assert_eq!(row.contains(" held"), is_told, "{row}");
+        assert_eq!(row.contains("<td>–</td>"), !is_told, "{row}");
+    }
+}
+
+#[tokio::test]
+async fn a_catalogue_is_as_long_as_the_api_takes() {
+    let small = [("limits.form_bytes", "2000")];
+    let app = administered_with(&TestApp::on_memory().await, &small).await;
+    let desk = Desk::at(&app).await;
+    // The end of a line takes most room in a form.
+    let long = |bytes| format!("{CATALOGUE}#{}", "\n".repeat(bytes - CATALOGUE.len() - 1));
+    let answer = preview(&desk, "replace", &long(2_001)).await;
+    assert_eq!(answer.status, 413);
+    assert!(html(&answer).contains("over 2000 bytes (limits.form_bytes)"));
+    let version = get(&app, "catalog").await.header("etag").to_owned();
+    let answer = import(&app, Method::POST, &version, &long(2_001)).await;
+    answer.message_of("TooLarge", 413);
+    let answer = preview(&desk, "replace", &long(2_000).replace('\n', "\r\n")).await;
+    assert_eq!(answer.status, 200);
+    leads_to(&confirm(&desk, html(&answer)).await);
+    told(&app, "services/cart").await;
 }
 
 async fn an_import_that_changes_nothing_has_nothing_to_confirm(app: TestApp) {

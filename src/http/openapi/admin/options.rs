@@ -9,6 +9,9 @@ use crate::{
     settings::Limits,
 };
 
+/// One character or more, and no control characters.
+const NO_CONTROLS: &str = "^[^\\x00-\\x1F\\x7F-\\x9F]+$";
+
 /// The JSON Schema of a configured service.
 pub(super) fn definition(limits: &Limits) -> Value {
     let builtin = [(
@@ -68,7 +71,7 @@ pub(super) fn group() -> Value {
         json!({
             "description": description,
             "type": ["string", "number", "boolean"],
-            "minLength": 1, "maxLength": 64, "pattern": "^[^\\x00-\\x1F\\x7F-\\x9F]+$",
+            "minLength": 1, "maxLength": 64, "pattern": NO_CONTROLS,
         })
     };
     json!({
@@ -85,6 +88,7 @@ pub(super) fn group() -> Value {
             "numbers": {"type": "array", "items": number("1 to 64 bytes"), "uniqueItems": true},
         },
         "required": ["_allocation_strategy", "numbers"],
+        "propertyNames": option_name(),
         "additionalProperties": nothing(),
     })
 }
@@ -106,6 +110,7 @@ fn kind<const N: usize>(
         "type": "object",
         "properties": properties,
         "required": required,
+        "propertyNames": option_name(),
         "additionalProperties": text("Kept with it"),
     });
     if name == "http" {
@@ -182,6 +187,11 @@ fn held() -> Value {
         1_800,
         60,
     ))
+}
+
+/// What an option may be called.
+fn option_name() -> Value {
+    json!({"pattern": NO_CONTROLS})
 }
 
 /// Any text; numbers and booleans are the text that they are written as.
