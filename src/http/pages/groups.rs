@@ -94,8 +94,11 @@ fn held(sample: &Sample) -> u64 {
     sample.size.saturating_sub(sample.free)
 }
 
-/// A line for each stretch that was seen without a gap, up to `now` at the right.
+/// A line for each stretch that was seen without a gap, up to `now` at the right; what was seen last holds until now.
 fn lines(samples: &[Sample], now: Moment) -> Vec<String> {
+    let last = samples.last().filter(|last| now.since(last.at) <= GAP);
+    let until_now = last.map(|last| Sample { at: now, ..*last });
+    let samples: Vec<Sample> = samples.iter().copied().chain(until_now).collect();
     let stretches = samples.chunk_by(|before, after| after.at.since(before.at) <= GAP);
     let line = |stretch: &[Sample]| {
         let points = stretch.iter().map(|sample| {
@@ -136,7 +139,11 @@ mod tests {
         };
         let seen = [sample(0, 4), sample(30, 2), sample(300, 0), sample(330, 4)];
         let told = lines(&seen, Moment::from_millis(330_000));
-        assert_eq!(told, ["3270,100 3300,50", "3570,0 3600,100"]);
+        assert_eq!(told, ["3270,100 3300,50", "3570,0 3600,100 3600,100"]);
+        let told = lines(&seen[..1], Moment::from_millis(20_000));
+        assert_eq!(told, ["3580,100 3600,100"], "what was seen last holds");
+        let told = lines(&seen[..1], Moment::from_millis(80_000));
+        assert_eq!(told, ["3520,100"], "until it is too long ago");
         assert_eq!(lines(&[], Moment::now()), [""; 0]);
     }
 }
