@@ -204,7 +204,7 @@ fn entry(path: &'static str) -> Endpoint {
         .on(Method::DELETE, delete().to(entries::delete))
 }
 
-/// Serves these, each as `gated` has it.
+/// Serves these, each as `gated` has it, with its watch around it where there is one.
 fn serve<T, B>(
     config: &mut ServiceConfig,
     endpoints: impl IntoIterator<Item = Endpoint>,
@@ -222,7 +222,14 @@ fn serve<T, B>(
 {
     for endpoint in endpoints {
         let watch = endpoint.watch(exposure);
-        watched(config, watch, gated(endpoint.resource()));
+        let resource = gated(endpoint.resource());
+        match watch {
+            None => config.service(resource),
+            Some(watch) => {
+                let watched = move |request, next: &_| watch.pass(request, next);
+                config.service(resource.wrap_fn(watched))
+            }
+        };
     }
 }
 
@@ -253,27 +260,6 @@ fn serve_pages(config: &mut ServiceConfig, exposure: &Exposure) {
     serve(config, streams.map(Endpoint::page), exposure, stream);
     let page = |page: Resource| page.wrap(from_fn(pages::gate::pass));
     serve(config, pages.map(Endpoint::page), exposure, page);
-}
-
-/// Adds a route, with its watch around it where there is one.
-fn watched<T, B>(config: &mut ServiceConfig, watch: Option<Rc<Watch>>, resource: Resource<T>)
-where
-    T: ServiceFactory<
-            ServiceRequest,
-            Config = (),
-            Response = ServiceResponse<B>,
-            Error = Error,
-            InitError = (),
-        > + 'static,
-    B: MessageBody + 'static,
-{
-    match watch {
-        None => config.service(resource),
-        Some(watch) => {
-            let watched = move |request, next: &_| watch.pass(request, next);
-            config.service(resource.wrap_fn(watched))
-        }
-    };
 }
 
 /// One path and what it answers to.

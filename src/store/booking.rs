@@ -210,6 +210,17 @@ impl Pool {
     pub fn held(&self) -> u64 {
         self.size.saturating_sub(self.free)
     }
+
+    /// The same for a group that has so many `numbers`: the store gets to know them when one is asked for,
+    /// and until then all are free.
+    #[must_use]
+    pub fn or_all_free(self, numbers: usize) -> Self {
+        let size = numbers as u64;
+        match self.size {
+            0 => Self { size, free: size },
+            _ => self,
+        }
+    }
 }
 
 /// What became of a wish for a number.

@@ -29,13 +29,8 @@ use crate::{
 #[template(path = "catalog.html")]
 struct CatalogPage {
     frame: Frame,
-    text: String,
-    replace: bool,
-    /// Tells this text and what it is to do from any other.
-    digest: String,
+    sent: Sent,
     problem: String,
-    /// It is not what was looked at before.
-    edited: bool,
     /// Others have changed the catalogue since it was looked at.
     changed: bool,
     /// What importing the text would do.
@@ -51,7 +46,7 @@ const DONE: [(&str, &str); 1] = [(
 
 /// `GET /genesys/1/admin/ui/catalog`
 pub(super) async fn show(api: Data<Api>, visitor: Visitor, request: HttpRequest) -> Page {
-    let mut page = CatalogPage::new(&visitor, &Sent::default());
+    let mut page = CatalogPage::new(&visitor, Sent::default());
     page.done = done(&body::query(&api, &request)?, &DONE);
     shown(&page)
 }
@@ -71,11 +66,11 @@ pub(super) async fn import(
     let sent = Sent::of(&Form::read(&api, &visitor, &request, payload).await?);
     let by = visitor.operator(&api, &request);
     let admin = admin::admin(&api)?;
-    let mut page = CatalogPage::new(&visitor, &sent);
-    let status = match sent.import(admin, &by).await {
+    let mut page = CatalogPage::new(&visitor, sent);
+    let status = match page.sent.import(admin, &by).await {
         Ok(Some(_)) => return Ok(see(&format!("{}?done=imported", url(&["catalog"])))),
-        Ok(None) => page.look(admin, &sent).await,
-        Err(error) => page.refuse(error, admin, &sent).await,
+        Ok(None) => page.look(admin).await,
+        Err(error) => page.refuse(error, admin).await,
     };
     rendered(status, &page)
 }
@@ -85,6 +80,8 @@ pub(super) async fn import(
 struct Sent {
     text: String,
     replace: bool,
+    /// Tells this text and what it is to do from any other.
+    digest: String,
     /// What was looked at and is to be done.
     seen: Option<Seen>,
 }
@@ -103,23 +100,21 @@ impl Sent {
             version: form.text("version").to_owned(),
             digest: form.text("digest").to_owned(),
         };
+        let (text, replace) = (form.text(CATALOGUE), form.text("mode") == "replace");
+        let mode = if replace { "replace" } else { "merge" };
+        let told = [mode, "\n", text].concat();
         Self {
-            text: form.text(CATALOGUE).to_owned(),
-            replace: form.text("mode") == "replace",
+            text: text.to_owned(),
+            replace,
+            digest: URL_SAFE_NO_PAD.encode(digest(&SHA256, told.as_bytes())),
             seen: (form.text("act") == "import").then(seen),
         }
-    }
-
-    fn digest(&self) -> String {
-        let mode = if self.replace { "replace" } else { "merge" };
-        let told = [mode, "\n", &self.text].concat();
-        URL_SAFE_NO_PAD.encode(digest(&SHA256, told.as_bytes()))
     }
 
     /// Whether something else is sent than was looked at.
     fn is_edited(&self) -> bool {
         let mut seen = self.seen.iter();
-        seen.any(|seen| seen.digest != self.digest())
+        seen.any(|seen| seen.digest != self.digest)
     }
 
     fn mode(&self) -> Import {
@@ -147,13 +142,10 @@ impl Sent {
 }
 
 impl CatalogPage {
-    fn new(visitor: &Visitor, sent: &Sent) -> Self {
+    fn new(visitor: &Visitor, sent: Sent) -> Self {
         Self {
             frame: Frame::of(visitor, "services", "Import and export"),
-            text: sent.text.clone(),
-            replace: sent.replace,
-            digest: sent.digest(),
-            edited: sent.is_edited(),
+            sent,
             problem: String::new(),
             changed: false,
             preview: None,
@@ -162,8 +154,8 @@ impl CatalogPage {
     }
 
     /// Shows what would be done now.
-    async fn look(&mut self, admin: &Admin, sent: &Sent) -> StatusCode {
-        match admin.preview(&sent.text, sent.mode()).await {
+    async fn look(&mut self, admin: &Admin) -> StatusCode {
+        match admin.preview(&self.sent.text, self.sent.mode()).await {
             Ok(preview) => self.preview = Some(preview),
             Err(error) => return self.tell(&error.into()),
         }
@@ -172,11 +164,11 @@ impl CatalogPage {
 
     /// Shows why it was not done and, where others were faster, what would be done now. Where that is nothing, who
     /// was faster has done the same, as a form does that is sent twice.
-    async fn refuse(&mut self, error: AdminError, admin: &Admin, sent: &Sent) -> StatusCode {
+    async fn refuse(&mut self, error: AdminError, admin: &Admin) -> StatusCode {
         if !matches!(error, AdminError::Changed(_)) {
             return self.tell(&error.into());
         }
-        let looked = self.look(admin, sent).await;
+        let looked = self.look(admin).await;
         if self.preview.as_ref().is_some_and(Imported::is_nothing) {
             return looked;
         }

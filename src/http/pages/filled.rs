@@ -75,10 +75,8 @@ impl Filled {
     pub(super) fn options(&self) -> Result<Options, String> {
         let fields = self.fields.iter();
         let fields = fields.filter(|(_, value)| value.text() != Some(""));
-        let rows = self.rows.iter();
-        let rows = rows.map(|(name, value)| (name.clone(), OptionValue::Text(value.clone())));
         let mut options = Options::new();
-        for (name, value) in fields.cloned().chain(rows) {
+        for (name, value) in fields.cloned().chain(self.in_rows()) {
             if name.is_empty() {
                 let told: String = value
                     .text()
@@ -99,9 +97,14 @@ impl Filled {
 
     /// The same for who only looks: of a name that is there twice, the first one.
     pub(super) fn first(&self) -> Options {
-        let rows = self.rows.iter().rev();
-        let rows = rows.map(|(name, value)| (name.clone(), OptionValue::Text(value.clone())));
+        let rows = self.in_rows().rev();
         rows.chain(self.fields.iter().rev().cloned()).collect()
+    }
+
+    /// The options that stand in rows.
+    fn in_rows(&self) -> impl DoubleEndedIterator<Item = (String, OptionValue)> {
+        let rows = self.rows.iter();
+        rows.map(|(name, value)| (name.clone(), OptionValue::Text(value.clone())))
     }
 }
 

@@ -33,7 +33,8 @@ pub(super) struct Form(Vec<(String, String)>);
 
 impl Form {
     /// Reads a form. The options or the catalogue in it may be as long as what the API takes, so that each entry
-    /// can be changed on its page; what else is in it does not count. Lines end with a line feed, though browsers end them as forms do.
+    /// can be changed on its page; what else is in it does not count. Lines end with a line feed, though browsers
+    /// end them as forms do.
     ///
     /// # Errors
     /// [`ApiError::Forbidden`] where it does not show the token of the visit; [`ApiError::TooLarge`]; as

@@ -81,17 +81,13 @@ pub(super) async fn holders(
         group: name,
         fill,
         lines: lines(&samples, Moment::now()),
-        most: samples.iter().map(held).max().unwrap_or_default(),
+        most: samples.iter().map(Sample::held).max().unwrap_or_default(),
         bookings,
         number,
         next,
         refused: error.as_ref().map(ApiError::status_code),
         problem: error.map(|error| error.to_string()).unwrap_or_default(),
     }))
-}
-
-fn held(sample: &Sample) -> u64 {
-    sample.size.saturating_sub(sample.free)
 }
 
 /// A line for each stretch that was seen without a gap, up to `now` at the right; what was seen last holds until now.
@@ -103,7 +99,7 @@ fn lines(samples: &[Sample], now: Moment) -> Vec<String> {
     let line = |stretch: &[Sample]| {
         let points = stretch.iter().map(|sample| {
             let x = WIDTH.saturating_sub(now.since(sample.at).as_secs());
-            let y = HEIGHT - (held(sample) * HEIGHT) / sample.size.max(1);
+            let y = HEIGHT - (sample.held() * HEIGHT) / sample.size.max(1);
             format!("{x},{y}")
         });
         points.collect::<Vec<_>>().join(" ")

@@ -18,7 +18,7 @@ pub struct Fullest {
     pub fills: Vec<(String, Pool)>,
     /// How many groups there are.
     pub of: usize,
-    /// Whether it was looked yet which groups these are.
+    /// Whether it is known which groups these are: where not all are told, it has to be looked first.
     pub is_known: bool,
 }
 
@@ -67,9 +67,11 @@ impl Admin {
     /// # Errors
     /// What the store says.
     pub async fn fullest(&self, most: usize) -> Result<Fullest, AdminError> {
-        let (mut names, held) = (self.group_names(), self.office.trend.newest());
-        let of = names.len();
+        let mut names = self.group_names();
+        let (of, mut is_known) = (names.len(), true);
         if of > most {
+            let held = self.office.trend.newest();
+            is_known = !held.is_empty();
             names.sort_by_key(|name| Reverse(held.get(name).copied().unwrap_or_default()));
             names.truncate(most);
             names.sort();
@@ -77,7 +79,7 @@ impl Admin {
         Ok(Fullest {
             fills: self.fills(names).await?,
             of,
-            is_known: !held.is_empty(),
+            is_known,
         })
     }
 
@@ -140,17 +142,11 @@ impl Admin {
         Ok(self.store.release(&found.service, &held).await?)
     }
 
-    /// The store gets to know a group when a number of it is asked for; until then all are free.
+    /// A group that the store may not have been told of yet.
     fn filled(&self, group: &str, fill: Pool) -> Pool {
         let known = self.office.in_force.now();
-        let numbers = known
-            .resources(group)
-            .map(|known| known.group.numbers.len());
-        let numbers = numbers.and_then(|numbers| u64::try_from(numbers).ok());
-        match (fill.size, numbers) {
-            (0, Some(size)) => Pool { size, free: size },
-            _ => fill,
-        }
+        let known = known.resources(group);
+        known.map_or(fill, |known| fill.or_all_free(known.group.numbers.len()))
     }
 
     /// A group that is configured, or was of late.

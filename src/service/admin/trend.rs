@@ -15,7 +15,7 @@ use tracing::debug;
 use super::Admin;
 use crate::{
     service::InForce,
-    store::{Group, Moment, Overview},
+    store::{Group, Moment, Overview, Pool},
 };
 
 /// How often it is looked.
@@ -40,6 +40,14 @@ pub struct Sample {
     pub size: u64,
     /// Numbers of these that could be handed out.
     pub free: u64,
+}
+
+impl Sample {
+    /// Numbers of the group that were held.
+    #[must_use]
+    pub fn held(&self) -> u64 {
+        self.size.saturating_sub(self.free)
+    }
 }
 
 type Samples = BTreeMap<String, VecDeque<Sample>>;
@@ -71,12 +79,12 @@ impl Trend {
             let names: Vec<&str> = batch.iter().map(|group| group.name.as_str()).collect();
             match store.fills_of(&names).await {
                 Ok(fills) => {
-                    let samples = fills.into_iter().map(|fill| Sample {
-                        at: now,
-                        size: fill.size,
-                        free: fill.free,
+                    let seen = batch.iter().zip(fills).map(|(group, fill)| {
+                        let Pool { size, free } = fill.or_all_free(group.numbers.len());
+                        let at = now;
+                        (group, Sample { at, size, free })
                     });
-                    self.note(batch.iter().zip(samples));
+                    self.note(seen);
                 }
                 Err(error) => debug!(%error, "how full resource groups are was not seen"),
             }
@@ -107,12 +115,7 @@ impl Trend {
 
     fn note<'a>(&self, seen: impl Iterator<Item = (&'a Arc<Group>, Sample)>) {
         let mut samples = self.samples();
-        for (group, mut sample) in seen {
-            // The store has not been told its numbers yet, or no longer knows them: then nobody holds any.
-            if sample.size == 0 {
-                sample.size = group.numbers.len() as u64;
-                sample.free = sample.size;
-            }
+        for (group, sample) in seen {
             let known = samples.entry(group.name.clone()).or_default();
             // The newest one is the last look; those that are kept lie about as far apart as if nothing had changed.
             let before = known.iter().rev().nth(1);

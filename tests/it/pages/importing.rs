@@ -141,6 +141,18 @@ async fn what_an_import_would_do_is_shown_and_then_done(app: TestApp) {
     );
 }
 
+/// Confirms what is shown, after others have changed the catalogue; gives the page that tells so.
+async fn others_were_faster(desk: &Desk<'_>, seen: &str) -> String {
+    let refused = confirm(desk, seen).await;
+    assert_eq!(refused.status, 412);
+    let page = html(&refused);
+    assert!(
+        page.contains("Somebody else has changed the catalogue"),
+        "{page}"
+    );
+    page.to_owned()
+}
+
 async fn what_was_shown_is_not_done_to_another_state(app: TestApp) {
     let app = administered(&app).await;
     something(&app).await;
@@ -149,18 +161,12 @@ async fn what_was_shown_is_not_done_to_another_state(app: TestApp) {
     // Somebody makes what would be deleted too, and nobody has seen that.
     make(&app, "services/late", &store()).await;
     let before = deeds(&app).await;
-    let refused = confirm(&desk, html(&seen)).await;
-    assert_eq!(refused.status, 412);
-    let page = html(&refused);
-    assert!(
-        page.contains("Somebody else has changed the catalogue"),
-        "{page}"
-    );
-    assert_eq!(kept(page), CATALOGUE);
+    let page = others_were_faster(&desk, html(&seen)).await;
+    assert_eq!(kept(&page), CATALOGUE);
     assert_eq!(deeds(&app).await, before, "nothing is done");
     // The next try is one on what there is now, as the page tells it.
-    assert!(entries(page, "Deleted").contains(&"configured service late".to_owned()));
-    assert_eq!(confirm(&desk, page).await.status, 303);
+    assert!(entries(&page, "Deleted").contains(&"configured service late".to_owned()));
+    assert_eq!(confirm(&desk, &page).await.status, 303);
     assert_eq!(get(&app, "services/late").await.status, 404);
     // Where it cannot be done to what there is now, that is told, and what was written is kept.
     let needs = "[services.new]\n_type='builtin'\n_service='store'\n_resource_group='pool'\n";
@@ -170,16 +176,10 @@ async fn what_was_shown_is_not_done_to_another_state(app: TestApp) {
     let version = get(&app, "catalog").await.header("etag").to_owned();
     let gone = import(&app, Method::PUT, &version, CATALOGUE).await;
     assert_eq!(gone.status, 200, "{}", gone.text());
-    let refused = confirm(&desk, html(&seen)).await;
-    assert_eq!(refused.status, 412);
-    let page = html(&refused);
-    assert!(
-        page.contains("Somebody else has changed the catalogue"),
-        "{page}"
-    );
-    let problem = between(page, "class=\"problem\" role=\"alert\">", "</p>");
+    let page = others_were_faster(&desk, html(&seen)).await;
+    let problem = between(&page, "class=\"problem\" role=\"alert\">", "</p>");
     assert!(problem.contains("expected a resource group"), "{problem}");
-    assert_eq!(kept(page), needs);
+    assert_eq!(kept(&page), needs);
     assert!(!page.contains("id=\"preview\""), "{page}");
 }
 
