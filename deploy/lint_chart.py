@@ -229,6 +229,9 @@ REFUSED = [
     ({"ingress": {"enabled": True, "hosts": ["x"]}, "httpRoute": {"enabled": True, "parentRefs": [{"name": "x"}]}}, "set one of them"),
     ({"monitoring": {"serviceMonitor": {"enabled": True}}, "settings": {"metrics": {"enabled": False}}}, "nothing to fetch"),
     ({"networkPolicy": {"restrictEgress": True}, "redis": EXTERNAL}, "how Redis is reached"),
+    ({"monitoring": {"prometheusRule": {"alerts": {"SwitchboardBored": {"enabled": False}}}}}, "SwitchboardBored"),
+    ({"monitoring": {"prometheusRule": {"alerts": {"SwitchboardAbsent": {"threshold": 1}}}}}, "threshold"),
+    ({"monitoring": {"prometheusRule": {"runbookUrl": "docs"}}}, "runbookUrl"),
 ]
 
 
@@ -276,6 +279,34 @@ def check_operators_absent():
     print("the chart: nothing of an operator that is not there, and the notes say so")
 
 
+def check_alerts():
+    """Single alerts can be switched off and changed, and all others stay as they are."""
+    groups = yaml.safe_load((CHART / "files" / "alerts.yml").read_text())["groups"]
+    expected = {rule["alert"]: rule for group in groups for rule in group["rules"]}
+    changes = {
+        "SwitchboardLogLinesLost": {"enabled": False},
+        "SwitchboardErrors": {"threshold": 0.2, "for": "10m", "severity": "critical", "labels": {"page": "yes"}},
+        "SwitchboardWaitingForStore": {"threshold": 2000000},
+    }
+    wanted = {"enabled": True, "alerts": changes, "alertLabels": {"team": "x"}, "runbookUrl": "https://wiki/runbook"}
+    (rule,) = of_kind(render({"monitoring": {"prometheusRule": wanted}})[0], "PrometheusRule")
+    made = {rule["alert"]: rule for group in rule["spec"]["groups"] for rule in group["rules"]}
+    del expected["SwitchboardLogLinesLost"]
+    for name, alert in expected.items():
+        alert["labels"]["team"] = "x"
+        alert["annotations"]["runbook_url"] = f"https://wiki/runbook#{name.lower()}"
+    for name, old, new in [("SwitchboardErrors", "> 0.05", "> 0.2"), ("SwitchboardWaitingForStore", "> 500", "> 2e+06")]:
+        expected[name]["expr"] = expected[name]["expr"].replace(old, new)
+        expected[name]["annotations"]["threshold"] = str(new[2:])
+    expected["SwitchboardErrors"]["for"] = "10m"
+    expected["SwitchboardErrors"]["labels"] |= {"severity": "critical", "page": "yes"}
+    assert made == expected, [(made.get(name), alert) for name, alert in expected.items() if made.get(name) != alert]
+    file = SCRATCH / "alerts.yml"
+    file.write_text(yaml.safe_dump(rule["spec"]))
+    subprocess.run(["promtool", "check", "rules", file], check=True, capture_output=True)
+    print(f"the chart: alerts are switched off and changed one by one ({len(made)} rules)")
+
+
 def main():
     SCRATCH.mkdir(parents=True, exist_ok=True)
     request = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 -subj /CN=redis"
@@ -283,6 +314,7 @@ def main():
     subprocess.run(["openssl", *request.split(), *files], check=True, capture_output=True)
     check_sets()
     check_refusals()
+    check_alerts()
     check_operators_absent()
     check_compose()
 
