@@ -26,6 +26,7 @@ use crate::{
 mod door;
 mod error;
 mod listeners;
+mod socket;
 mod tls;
 mod upkeep;
 

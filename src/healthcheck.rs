@@ -3,7 +3,7 @@
 
 use std::{
     io::{self, Read, Write},
-    net::{SocketAddr, TcpStream, ToSocketAddrs},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs},
     sync::Arc,
     time::Duration,
 };
@@ -28,8 +28,7 @@ const MOST_BYTES: u64 = 4096;
 /// # Errors
 /// What went wrong: nobody listens, or takes too long, or the answer is no 200.
 pub fn ask(settings: &Settings, path: &str) -> io::Result<String> {
-    let address = address(&settings.server.listen)?;
-    let mut socket = TcpStream::connect_timeout(&address, PATIENCE)?;
+    let mut socket = connect(&addresses(&settings.server.listen)?)?;
     socket.set_read_timeout(Some(PATIENCE))?;
     socket.set_write_timeout(Some(PATIENCE))?;
     let answer = if settings.tls.is_some() {
@@ -46,22 +45,34 @@ pub fn ask(settings: &Settings, path: &str) -> io::Result<String> {
     Err(io::Error::other(format!("{status}: {told}")))
 }
 
-/// Where to reach who listens on `listen`: who listens on all addresses does so on the nearest.
-fn address(listen: &str) -> io::Result<SocketAddr> {
+/// Where a service that listens on `listen` can be reached, best first: on the loopback address if it listens on
+/// all addresses. `[::]` takes IPv4 connections too, and only those where the system has no IPv6.
+fn addresses(listen: &str) -> io::Result<Vec<SocketAddr>> {
     let mut addresses = listen.to_socket_addrs()?;
-    let mut address = addresses.next().ok_or(io::ErrorKind::AddrNotAvailable)?;
+    let address = addresses.next().ok_or(io::ErrorKind::AddrNotAvailable)?;
     if address.port() == 0 {
         let reason = "server.listen has port 0, so which one it took is not known";
         return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
     }
-    if address.ip().is_unspecified() {
-        address.set_ip(if address.is_ipv4() {
-            [127, 0, 0, 1].into()
-        } else {
-            [0, 0, 0, 0, 0, 0, 0, 1].into()
-        });
+    let ipv4 = SocketAddr::from((Ipv4Addr::LOCALHOST, address.port()));
+    let ipv6 = SocketAddr::from((Ipv6Addr::LOCALHOST, address.port()));
+    Ok(match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => vec![ipv4],
+        IpAddr::V6(ip) if ip.is_unspecified() => vec![ipv6, ipv4],
+        _ => vec![address],
+    })
+}
+
+/// Connects to the first of `addresses` that accepts; if none does, the error is that of the last one.
+fn connect(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
+    let mut error = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    for address in addresses {
+        match TcpStream::connect_timeout(address, PATIENCE) {
+            Ok(socket) => return Ok(socket),
+            Err(failed) => error = failed,
+        }
     }
-    Ok(address)
+    Err(error)
 }
 
 fn exchange(stream: &mut (impl Read + Write), path: &str) -> io::Result<String> {
@@ -84,7 +95,7 @@ fn client() -> Result<ClientConnection, rustls::Error> {
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
         .with_no_client_auth();
-    let name = ServerName::from(std::net::IpAddr::from([127, 0, 0, 1]));
+    let name = ServerName::from(IpAddr::from([127, 0, 0, 1]));
     ClientConnection::new(Arc::new(config), name)
 }
 
@@ -131,18 +142,37 @@ impl ServerCertVerifier for AnyCertificate {
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+
     use super::*;
+
+    #[test]
+    fn the_next_address_is_asked_where_the_first_refuses() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let there = listener.local_addr().unwrap();
+        let closed = TcpListener::bind("127.0.0.1:0").unwrap();
+        let nobody = closed.local_addr().unwrap();
+        drop(closed);
+        assert_eq!(
+            connect(&[nobody, there]).unwrap().peer_addr().unwrap(),
+            there
+        );
+        let refused = connect(&[there, nobody][1..]).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+    }
 
     #[test]
     fn who_listens_everywhere_is_asked_nearby() {
         for (listen, expected) in [
-            ("0.0.0.0:8080", "127.0.0.1:8080"),
-            ("[::]:8080", "[::1]:8080"),
-            ("192.0.2.7:80", "192.0.2.7:80"),
+            ("0.0.0.0:8080", &["127.0.0.1:8080"][..]),
+            ("[::]:8080", &["[::1]:8080", "127.0.0.1:8080"]),
+            ("192.0.2.7:80", &["192.0.2.7:80"]),
         ] {
-            assert_eq!(address(listen).unwrap().to_string(), expected);
+            let addresses = addresses(listen).unwrap();
+            let addresses: Vec<String> = addresses.iter().map(SocketAddr::to_string).collect();
+            assert_eq!(addresses, expected);
         }
-        let told = address("127.0.0.1:0").unwrap_err().to_string();
+        let told = addresses("127.0.0.1:0").unwrap_err().to_string();
         assert!(told.contains("server.listen"), "{told}");
     }
 }

@@ -13,7 +13,7 @@ use rustls::ServerConfig;
 #[cfg(target_os = "linux")]
 use socket2::SockRef;
 
-use super::{Backing, StartError, door::Door};
+use super::{Backing, StartError, door::Door, socket};
 use crate::{
     http::{self, Api, Document, Exposure, Watching},
     service::{Admin, Backends, Numbering, Office, Services},
@@ -42,7 +42,7 @@ impl Listener {
         patience: Duration,
     ) -> Result<Self, StartError> {
         let bound = || -> io::Result<Self> {
-            let socket = TcpListener::bind(address)?;
+            let socket = socket::listen(address)?;
             // Connections inherit it. The web server waits for whoever does not read what it asked
             // for; the system breaks the connection off.
             #[cfg(target_os = "linux")]

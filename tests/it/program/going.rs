@@ -1,7 +1,7 @@
 //! Coming and going: a replica that stops loses nobody's request.
 
 use std::{
-    net::SocketAddr,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -105,6 +105,30 @@ async fn a_probe_for_images_tells_how_it_is() {
         assert_eq!(ended.code, Some(1), "{}", ended.stdout);
         assert!(ended.stderr.contains("refused"), "{}", ended.stderr);
     }
+}
+
+#[tokio::test]
+async fn listening_on_the_unspecified_ipv6_address_it_serves_ipv4_and_ipv6() {
+    let mut program = Program::serve(&[("server.listen", "[::]:0")]);
+    let address = program.address().await;
+    let mut addresses = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, address.port()))];
+    // Elsewhere the system has no IPv6.
+    if address.is_ipv6() {
+        addresses.push(SocketAddr::from((Ipv6Addr::LOCALHOST, address.port())));
+    }
+    for address in addresses {
+        let (ready, ..) = get(&Client::new(), address, "/readyz").await;
+        assert_eq!(ready, StatusCode::OK, "{address}");
+    }
+    let listen = format!("[::]:{}", address.port());
+    let probe = async || {
+        let settings = [("server.listen", listen.as_str())];
+        Program::run(&["healthcheck"], &settings).ended().await
+    };
+    let ended = probe().await;
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert_eq!(terminated(program).await.code, Some(0));
+    assert_eq!(probe().await.code, Some(1));
 }
 
 /// A load balancer: it knows the replicas, and whether each was ready when it was last asked.
