@@ -1,11 +1,9 @@
 #!/usr/bin/env python3
-"""Checks the chart with Helm's own engine and the schemas of Kubernetes: what it renders for the value sets in
-helm/switchboard/ci, and what it refuses. The program, target/debug/switchboard, must accept the settings that a
-container would have, of the chart and of docker-compose.yml."""
+"""Checks what the chart renders for the value sets in helm/switchboard/ci and values-*.yaml: against the schemas of
+Kubernetes and of the Prometheus operator, and that the parts fit each other. The program, target/debug/switchboard,
+must accept the settings that a container would have."""
 
 import json
-import os
-import pathlib
 import re
 import shutil
 import subprocess
@@ -14,39 +12,27 @@ import sys
 import helm_python as helm
 import kubernetes_validate
 import yaml
+from chart import CHART, SCRATCH, TARGET, container, of_kind, pods, render
 from cloudcoil.models.prometheus_operator import v1 as monitoring
-from helm_python import _native
-
-TOP = pathlib.Path(__file__).resolve().parent.parent
-CHART = TOP / "helm" / "switchboard"
-TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", TOP / "target"))
-SCRATCH = TOP / "target" / "deploy-chart"
 
 # The oldest that the chart takes, the oldest for which it has everything, and the newest there are schemas for.
 KUBERNETES = ["1.27", "1.30", "1.37"]
 OPERATORS = {"ServiceMonitor": monitoring.ServiceMonitor, "PrometheusRule": monitoring.PrometheusRule}
-API_VERSIONS = ["monitoring.coreos.com/v1", "gateway.networking.k8s.io/v1"]
-# What stands in for a Secret that is not of the chart.
+# What stands in for a Secret that is not of the chart, in passwords what a URL could not have.
 ELSEWHERE = {
-    "SWITCHBOARD__REDIS__URL": "redis://elsewhere:6379",
-    "SWITCHBOARD__AUTH__PASSWORD": "secret",
-    "redis-password": "secret",
+    "SWITCHBOARD__AUTH__PASSWORD": "a/b#c?d@e%f:g h",
+    "redis-password": "a/b#c?d@e%f:g h",
+    "sentinel-password": "a/b#c?d@e%f:g h",
 }
-# In which value sets which words may stand in Secrets only.
-SECRET = {"cluster-tls": ["secret@", "Bearer 123", "one,two"], "autoscaling": ["secret@", "sesame", "operators-only"], "external-redis": ["quo"]}
-
-
-def render(values, kubernetes="1.30", api_versions=API_VERSIONS):
-    chart = helm.Chart.load(CHART)
-    options = {"name": "sb", "namespace": "demo", "kube_version": f"v{kubernetes}.0", "api_versions": api_versions}
-    made = json.loads(_native.call_string("helm_render", chart._raw(), json.dumps(values), json.dumps(options)))
-    notes = "".join(text for name, text in made.items() if name.endswith("NOTES.txt"))
-    texts = [text for name, text in made.items() if not name.endswith("NOTES.txt")]
-    return [resource for text in texts for resource in yaml.safe_load_all(text) if resource], notes
-
-
-def of_kind(resources, kind, name=None):
-    return [r for r in resources if r["kind"] == kind and name in (None, r["metadata"]["name"])]
+# Words that may be in Secrets only, by value set.
+SECRET = {
+    "cluster-tls": ["s/e#c?ret", "Bearer 123", "one,two"],
+    "autoscaling": ["secret@", "sesame", "operators-only"],
+    "external-redis": ["quo"],
+    "ipv6": ["own-password"],
+}
+# Kinds whose names are those of RFC 1035, and how long a name may be; 63 for all others.
+MAX_NAME = {"StatefulSet": 52}
 
 
 def validate(resource, kubernetes):
@@ -57,32 +43,34 @@ def validate(resource, kubernetes):
         read = OPERATORS[kind].model_validate(resource)
         again = read.model_dump(by_alias=True, exclude_unset=True, mode="json")
         assert again == json.loads(json.dumps(resource)), f"{kind} has what the operator does not know"
-    elif kind != "HTTPRoute":
+    elif kind not in ("HTTPRoute", "Route"):
         kubernetes_validate.validate(resource, kubernetes, strict=True)
-
-
-def pods(resources):
-    for resource in resources:
-        if resource["kind"] in ("Deployment", "StatefulSet"):
-            assert resource["spec"]["selector"]["matchLabels"].items() <= resource["spec"]["template"]["metadata"]["labels"].items()
-            yield resource["metadata"]["name"], resource["spec"]["template"]
-        if resource["kind"] == "Pod":
-            yield resource["metadata"]["name"], resource
 
 
 def check_together(resources):
     """What no schema knows: that the parts fit each other."""
+    for resource in resources:
+        name = resource["metadata"]["name"]
+        pattern = "[a-z]([-a-z0-9]*[a-z0-9])?" if resource["kind"] == "Service" else "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+        assert re.fullmatch(pattern, name) and len(name) <= MAX_NAME.get(resource["kind"], 63), name
+    for kind in ("Deployment", "StatefulSet"):
+        for resource in of_kind(resources, kind):
+            labels = resource["spec"]["template"]["metadata"]["labels"]
+            assert resource["spec"]["selector"]["matchLabels"].items() <= labels.items()
     for name, pod in pods(resources):
         spec = pod["spec"]
         assert spec["automountServiceAccountToken"] is False, name
         assert spec["securityContext"]["runAsNonRoot"] is True, name
         for container in spec["containers"]:
+            names = [variable["name"] for variable in container.get("env", [])]
+            assert len(names) == len(set(names)), f"{name} has a variable twice: {names}"
+            assert container["resources"]["limits"]["memory"], name
             context = container["securityContext"]
             assert context["readOnlyRootFilesystem"] and not context["allowPrivilegeEscalation"], name
             assert context["capabilities"]["drop"] == ["ALL"], name
             mounted = {mount["name"] for mount in container.get("volumeMounts", [])}
             volumes = {volume["name"] for volume in spec.get("volumes", [])}
-            assert mounted <= volumes | {"data"}, name
+            assert mounted <= volumes, name
     ports = {
         port["name"]: container
         for _, pod in pods(resources)
@@ -136,7 +124,7 @@ def check_settings(name, resources):
     """The program accepts what it is given, and knows all of it."""
     (deployment,) = of_kind(resources, "Deployment")
     spec = deployment["spec"]["template"]["spec"]
-    (container,) = spec["containers"]
+    container = spec["containers"][0]
     folder = SCRATCH / name
     shutil.rmtree(folder, ignore_errors=True)
     for volume in spec["volumes"]:
@@ -146,6 +134,8 @@ def check_settings(name, resources):
             files = made[0]["data"]
         elif made := of_kind(resources, "Secret", volume.get("secret", {}).get("secretName", "")):
             files = made[0]["stringData"]
+        elif volume["name"] not in ("tls", "redis-tls"):
+            continue
         else:
             certificate = (SCRATCH / "tls.crt").read_text()
             files = {"ca.crt": certificate, "tls.crt": certificate, "tls.key": (SCRATCH / "tls.key").read_text()}
@@ -160,7 +150,7 @@ def check_settings(name, resources):
 
 
 def check_sets():
-    sets = sorted((CHART / "ci").glob("*.yaml"))
+    sets = [*sorted((CHART / "ci").glob("*.yaml")), *sorted(CHART.glob("values-*.yaml"))]
     for path in sets:
         values = yaml.safe_load(path.read_text())
         linted = helm.lint(CHART, values, strict=True, kube_version="v1.30.0")
@@ -185,98 +175,6 @@ def check_sets():
         kinds = sorted(resource["kind"] for resource in resources)
         print(f"  {path.stem}: {', '.join(kinds)}")
     print(f"the chart: {len(sets)} value sets are valid for Kubernetes {', '.join(KUBERNETES)}")
-
-
-EXTERNAL = {"kind": "external", "url": "redis://redis:6379"}
-
-# What it must refuse, and what the refusal must say.
-REFUSED = [
-    ({"replicas": 3}, "replicas"),
-    ({"redis": {"hosts": "redis"}}, "hosts"),
-    ({"settings": {"server": {"listn": "0.0.0.0:80"}}}, "listn"),
-    ({"settings": {"redis": {"url": "redis://redis"}}}, "url"),
-    ({"settings": {"auth": {"password": "secret"}}}, "password"),
-    ({"settings": {"admin": {"password": "secret"}}}, "password"),
-    ({"settings": {"server": {"workers": 1000}}}, "maximum"),
-    ({"settings": {"server": {"workers": "two"}}}, "integer"),
-    ({"replicaCount": 0}, "minimum"),
-    ({"ingress": {"enabled": "yes"}}, "boolean"),
-    ({"redis": {"kind": "internal"}}, "embedded"),
-    ({"redis": {"url": "redis://redis"}}, "redis.url is set, but redis.kind is own"),
-    ({"redis": {"mode": "cluster"}}, "redis.mode is cluster, but redis.kind is own"),
-    ({"redis": {"kind": "external"}}, "set redis.url, or existingSecret"),
-    ({"redis": {**EXTERNAL, "passwordSecret": {"name": "x"}}}, "does not name $(REDIS_PASSWORD)"),
-    ({"redis": {**EXTERNAL, "url": "redis://:$(REDIS_PASSWORD)@redis"}}, "redis.passwordSecret.name does not tell"),
-    ({"redis": {**EXTERNAL, "mode": "sentinel"}}, "set redis.sentinelMaster"),
-    ({"redis": {**EXTERNAL, "sentinelMaster": "x"}}, "set redis.mode=sentinel"),
-    ({"redis": {**EXTERNAL, "tls": {"secretName": "x"}}}, "does not begin with rediss://"),
-    ({"redis": {**EXTERNAL, "tls": {"certKey": "x"}}}, "a certificate needs its key"),
-    ({"redis": {"kind": "embedded"}}, "each pod would have data of its own"),
-    ({"redis": {"kind": "embedded"}, "replicaCount": 1, "autoscaling": {"enabled": True}}, "autoscaling.enabled with redis.kind=embedded"),
-    ({"existingSecret": "x", "secrets": {"apiKeys": ["k"]}}, "existingSecret and secrets.apiKeys are both set"),
-    ({"existingSecret": "x", "redis": EXTERNAL}, "existingSecret and redis.url are both set"),
-    ({"secrets": {"extra": {"SWITCHBOARD__AUTH__PASSWORD": "x"}}}, "settings have values of their own"),
-    ({"catalog": {"existingSecret": "x", "services": {"a": {}}}}, "the catalogue comes from one place"),
-    ({"settings": {"auth": {"username": "x"}}}, "set secrets.authPassword"),
-    ({"autoscaling": {"enabled": True, "minReplicas": 5, "maxReplicas": 2}}, "is more than autoscaling.maxReplicas"),
-    ({"autoscaling": {"enabled": True}, "resources": {"requests": {"cpu": None}}}, "resources.requests.cpu is not set"),
-    ({"podDisruptionBudget": {"minAvailable": 1}}, "both set"),
-    ({"podDisruptionBudget": {"maxUnavailable": ""}}, "neither"),
-    ({"podDisruptionBudget": {"maxUnavailable": 0}}, "no node could ever be drained"),
-    ({"replicaCount": 1, "podDisruptionBudget": {"maxUnavailable": "", "minAvailable": 1}}, "no node could ever be drained"),
-    ({"ingress": {"enabled": True}}, "ingress.hosts is empty"),
-    ({"httpRoute": {"enabled": True}}, "httpRoute.parentRefs is empty"),
-    ({"ingress": {"enabled": True, "hosts": ["x"]}, "httpRoute": {"enabled": True, "parentRefs": [{"name": "x"}]}}, "set one of them"),
-    ({"monitoring": {"serviceMonitor": {"enabled": True}}, "settings": {"metrics": {"enabled": False}}}, "nothing to fetch"),
-    ({"networkPolicy": {"restrictEgress": True}, "redis": EXTERNAL}, "how Redis is reached"),
-    ({"monitoring": {"prometheusRule": {"alerts": {"SwitchboardBored": {"enabled": False}}}}}, "SwitchboardBored"),
-    ({"monitoring": {"prometheusRule": {"alerts": {"SwitchboardAbsent": {"threshold": 1}}}}}, "threshold"),
-    ({"monitoring": {"prometheusRule": {"runbookUrl": "docs"}}}, "runbookUrl"),
-]
-
-
-def check_refusals():
-    for values, expected in REFUSED:
-        try:
-            render(values)
-        except helm.HelmError as error:
-            assert expected in str(error), f"{values} is refused, but not for {expected!r}: {error}"
-        else:
-            sys.exit(f"not refused: {values}")
-    try:
-        render({"preStopSleepSeconds": 5}, "1.27")
-        sys.exit("preStopSleepSeconds is taken on Kubernetes 1.27")
-    except helm.HelmError as error:
-        assert "needs Kubernetes 1.30" in str(error), error
-    print(f"the chart: {len(REFUSED) + 1} contradictions and unknown values are refused, and told")
-
-
-def check_compose():
-    """The program accepts what docker-compose.yml sets, and limits that stand in two places are the same."""
-    compose = yaml.safe_load((TOP / "docker-compose.yml").read_text())
-    replicas = [service for name, service in compose["services"].items() if name.startswith("switchboard")]
-    defaults = (TOP / "config" / "default.toml").read_text()
-    number = lambda key: int(re.search(rf"^{key} = (\d+)$", defaults, re.M)[1])
-    for replica in replicas:
-        default = lambda found: found[2] if found[1] == ":-" else ""
-        accepts({k: re.sub(r"\$\{\w+(:[-+])([^}]*)\}", default, v) for k, v in replica["environment"].items()})
-        patience = int(replica["stop_grace_period"].removesuffix("s"))
-        assert patience > number("grace_seconds") + number("shutdown_seconds"), patience
-    nginx = (TOP / "deploy" / "nginx" / "nginx.conf").read_text()
-    answers = (TOP / "deploy" / "nginx" / "answers.conf").read_text()
-    largest = int(re.search(r"client_max_body_size (\d+)m;", nginx)[1]) << 20
-    assert largest == number("body_bytes") and f"{largest} bytes" in answers, largest
-    assert int(re.search(r"keepalive_timeout (\d+)s;", nginx)[1]) < number("keep_alive_seconds")
-    print(f"docker-compose.yml: the settings of its {len(replicas)} replicas, and what nginx has of them, are right")
-
-
-def check_operators_absent():
-    """Where the cluster does not know the operator's kinds none are made, and the notes say so."""
-    wanted = {"serviceMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}}
-    resources, notes = render({"monitoring": wanted}, api_versions=[])
-    assert not any(resource["kind"] in OPERATORS for resource in resources)
-    assert "does not know monitoring.coreos.com/v1" in notes, notes
-    print("the chart: nothing of an operator that is not there, and the notes say so")
 
 
 def check_alerts():
@@ -307,16 +205,97 @@ def check_alerts():
     print(f"the chart: alerts are switched off and changed one by one ({len(made)} rules)")
 
 
+def check_names():
+    """Names of any release fit, and releases whose names differ only at the end have different objects."""
+    for release in ("sb", "switchboard", "s" * 47, "s" * 53, "s" * 36 + "-" + "s" * 15):
+        resources, _ = render({"monitoring": {"dashboard": {"enabled": True}}}, release=release)
+        check_together(resources)
+        for resource in resources:
+            kubernetes_validate.validate(resource, "1.30", strict=True)
+    for values in ({"fullnameOverride": "x" * 60}, {"nameOverride": "gateway"}, {"fullnameOverride": "s-1"}):
+        check_together(render(values)[0])
+    one, other = ({r["metadata"]["name"] for r in render({}, release="s" * 52 + end)[0]} for end in "ab")
+    assert not one & other, one & other
+    print("the chart: names fit for long and short releases")
+
+
+def check_openshift():
+    """No user and group is requested where the platform assigns them."""
+    resources, _ = render(yaml.safe_load((CHART / "values-openshift.yaml").read_text()))
+    for word in ("runAsUser", "runAsGroup", "fsGroup"):
+        assert word not in json.dumps(resources), word
+    print("the chart: on OpenShift no user and group is requested")
+
+
+def check_budgets():
+    """Budgets that let a pod go are rendered."""
+    for replicas, most, least in [(1, 1, ""), (1, "1%", ""), (2, "", "50%"), (3, "", "66%"), (10, "", "90%"), (2, "", 1), (2, "", 0)]:
+        budget = {"maxUnavailable": most, "minAvailable": least}
+        resources, _ = render({"replicaCount": replicas, "podDisruptionBudget": budget})
+        (made,) = of_kind(resources, "PodDisruptionBudget")
+        value = {"minAvailable": least} if least != "" else {"maxUnavailable": most}
+        assert value.items() <= made["spec"].items(), made["spec"]
+    print("the chart: budgets that let pods be drained are taken")
+
+
+def check_attributes():
+    """Resource attributes of the operator are merged with those of the chart, and win."""
+    tracing = {"endpoint": "http://collector:4318"}
+    for extra, expected in [
+        (None, "service.instance.id=$(K8S_POD_NAME),k8s.pod.name=$(K8S_POD_NAME),k8s.namespace.name=demo"),
+        ({"value": "team=a,service.instance.id=x,"}, "k8s.pod.name=$(K8S_POD_NAME),k8s.namespace.name=demo,team=a,service.instance.id=x"),
+        (
+            {"valueFrom": {"configMapKeyRef": {"name": "x", "key": "y"}}},
+            "service.instance.id=$(K8S_POD_NAME),k8s.pod.name=$(K8S_POD_NAME),k8s.namespace.name=demo,$(EXTRA_RESOURCE_ATTRIBUTES)",
+        ),
+    ]:
+        given = [{"name": "OTEL_TRACES_SAMPLER", "value": "always_on"}]
+        given += [{"name": "OTEL_RESOURCE_ATTRIBUTES", **extra}] if extra else []
+        resources, _ = render({"tracing": tracing, "extraEnv": given})
+        check_together(resources)
+        variables = {v["name"]: v.get("value") for v in container(resources)["env"]}
+        assert variables["OTEL_RESOURCE_ATTRIBUTES"] == expected, variables
+        assert variables["OTEL_TRACES_SAMPLER"] == "always_on", variables
+    only = [{"name": "OTEL_RESOURCE_ATTRIBUTES", "value": "team=a"}]
+    variables = {v["name"]: v.get("value") for v in container(render({"extraEnv": only})[0])["env"]}
+    assert variables["OTEL_RESOURCE_ATTRIBUTES"] == "team=a", variables
+    print("the chart: resource attributes of extraEnv are merged")
+
+
+def check_private():
+    """match-interaction and the admin API are on the private port only, and notes say where it is."""
+    resources, notes = render({})
+    assert 'public = "client"' in of_kind(resources, "ConfigMap")[0]["data"]["settings.toml"]
+    assert "sb-switchboard-private.demo:8081/genesys/1/service/match-interaction" in notes, notes
+    for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+        assert container(resources)[probe]["httpGet"]["port"] == "private", probe
+    resources, _ = render({"probes": {"requireRedis": False}})
+    assert container(resources)["readinessProbe"]["httpGet"]["path"] == "/livez"
+    print("the chart: match-interaction is private, and readiness depends on Redis only if it should")
+
+
+def check_operators_absent():
+    """Where the cluster does not know the operator's kinds none are made, and the notes say so."""
+    wanted = {"serviceMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}}
+    resources, notes = render({"monitoring": wanted}, api_versions=[])
+    assert not any(resource["kind"] in OPERATORS for resource in resources)
+    assert "does not know monitoring.coreos.com/v1" in notes, notes
+    print("the chart: nothing of an operator that is not there, and the notes say so")
+
+
 def main():
     SCRATCH.mkdir(parents=True, exist_ok=True)
     request = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 -subj /CN=redis"
     files = ["-keyout", SCRATCH / "tls.key", "-out", SCRATCH / "tls.crt"]
     subprocess.run(["openssl", *request.split(), *files], check=True, capture_output=True)
     check_sets()
-    check_refusals()
+    check_names()
+    check_openshift()
+    check_budgets()
+    check_attributes()
+    check_private()
     check_alerts()
     check_operators_absent()
-    check_compose()
 
 
 main()
