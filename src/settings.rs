@@ -15,6 +15,7 @@ mod layers;
 mod names;
 mod read;
 mod redis;
+mod secrets;
 mod telling;
 #[cfg(test)]
 mod tests;
@@ -204,7 +205,7 @@ impl Settings {
             .map(|(name, value)| (name.into(), value.into()))
             .collect();
         let mut settings = Self::read(&Layers::stack(file, environment.iter().cloned())?)?;
-        settings.environment = Environment::of(environment.into_iter());
+        settings.environment = Environment::of(environment.into_iter())?;
         settings.traces = traces::read(&settings.environment)?;
         Ok(settings)
     }

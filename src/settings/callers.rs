@@ -21,6 +21,11 @@ use super::{
 /// A PEM file is some kilobytes; more is another file.
 const MOST_PEM_BYTES: u64 = 1024 * 1024;
 
+/// What `admin.username` is where any user name will do.
+const ANY_USER: &str = "*";
+/// What `server.public` is where nothing is public.
+const NOTHING: &str = "none";
+
 /// A user name and a password, each set or not.
 #[derive(Clone, Debug, Default)]
 pub struct Credentials {
@@ -160,13 +165,16 @@ fn credentials(
     }
     Ok(Credentials {
         username: name,
-        password: not_empty(from.text(password)?).map(SecretString::from),
+        password: from.secret(password)?,
     })
 }
 
 pub(super) fn admin(from: &Layers) -> Result<Admin, SettingsError> {
+    let mut credentials = credentials(from, "admin.username", "admin.password")?;
+    // In the environment an empty name is none at all.
+    credentials.username.take_if(|name| name == ANY_USER);
     Ok(Admin {
-        credentials: credentials(from, "admin.username", "admin.password")?,
+        credentials,
         history_entries: from.number("admin.history_entries", 100..=1_000_000)?,
         idle: seconds(from, "admin.idle_seconds", 60..=86_400)?,
         visit: seconds(from, "admin.visit_seconds", 300..=604_800)?,
@@ -252,13 +260,15 @@ pub(super) fn public(from: &Layers) -> Result<Groups, SettingsError> {
         matching: false,
         admin: false,
     };
-    for name in list(from, setting)? {
+    let names = list(from, setting)?;
+    for name in names.iter().filter(|_| names != [NOTHING]) {
         match name.as_str() {
             "client" => groups.client = true,
             "match" => groups.matching = true,
             "admin" => groups.admin = true,
             _ => {
-                let expected = "expected some of client, match and admin, with commas between them";
+                let expected =
+                    "expected some of client, match and admin, with commas between them, or none";
                 return Err(from.invalid(setting, expected));
             }
         }

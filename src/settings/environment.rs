@@ -7,23 +7,44 @@ use std::{
     sync::Arc,
 };
 
-use super::names::VARIABLES_BEGIN;
+use super::{
+    error::SettingsError,
+    names::VARIABLES_BEGIN,
+    secrets::{self, without_line_end},
+};
+
+/// What the names of variables begin with that are for headers of backends: all of them are secrets.
+const HEADERS_BEGIN: &str = "SWITCHBOARD_HEADER_";
 
 /// Variables of the environment that are no settings. Their values may be secret, and are not printed.
 #[derive(Clone, Default)]
 pub(super) struct Environment(Arc<BTreeMap<OsString, OsString>>);
 
 impl Environment {
-    pub(super) fn of(variables: impl Iterator<Item = (OsString, OsString)>) -> Self {
+    /// # Errors
+    /// [`SettingsError::Invalid`] for a file of a secret that cannot be read.
+    pub(super) fn of(
+        variables: impl Iterator<Item = (OsString, OsString)>,
+    ) -> Result<Self, SettingsError> {
         let others = variables.filter(|(name, _)| !is_setting(name));
-        Self(Arc::new(others.collect()))
+        let mut others: BTreeMap<_, _> = others.collect();
+        let texts = others.iter().filter_map(|(name, value)| {
+            let text = (name.to_str()?.to_owned(), value.to_str()?.to_owned());
+            text.0.starts_with(HEADERS_BEGIN).then_some(text)
+        });
+        let secrets = secrets::read_variables(&texts.collect(), HEADERS_BEGIN)?;
+        others.extend(
+            secrets
+                .into_iter()
+                .map(|(name, value)| (name.into(), value.into())),
+        );
+        Ok(Self(Arc::new(others)))
     }
 
-    /// The value of a variable, if it is text.
+    /// The value of a variable, if it is text, without the line end behind it.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
-        self.0
-            .get(OsStr::new(name))
-            .and_then(|value| value.to_str())
+        let value = self.0.get(OsStr::new(name))?.to_str()?;
+        Some(without_line_end(value))
     }
 }
 

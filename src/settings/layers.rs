@@ -3,18 +3,17 @@
 //! `config` parses and merges. Names are checked here, layer by layer and before merging, because
 //! afterwards nobody can tell where a wrong one stood.
 
-use std::{
-    ffi::OsString,
-    fs,
-    ops::RangeInclusive,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, ffi::OsString, fs, ops::RangeInclusive, path::Path};
 
-use config::{Config, Environment, File, FileFormat, Map, Source, Value, ValueKind};
+use config::{
+    Config, ConfigBuilder, File, FileFormat, Map, Source, Value, ValueKind, builder::DefaultState,
+};
+use secrecy::SecretString;
 
 use super::{
     error::{Origin, SettingsError},
     names::{Names, variable},
+    secrets::{self, without_line_end},
 };
 
 const DEFAULTS: &str = include_str!("../../config/default.toml");
@@ -25,8 +24,8 @@ pub(super) type Tree = Map<String, Value>;
 /// All layers merged, and what it takes to tell a setting's origin.
 pub(super) struct Layers {
     merged: Tree,
-    file: Option<(PathBuf, Tree)>,
-    variables: Map<String, String>,
+    /// Of every setting that is not a default.
+    origins: BTreeMap<String, Origin>,
 }
 
 impl Layers {
@@ -37,32 +36,22 @@ impl Layers {
     ) -> Result<Self, SettingsError> {
         let defaults = File::from_str(DEFAULTS, FileFormat::Toml);
         let names = Names::of(&tree(&defaults, &Origin::Defaults)?);
-        let mut builder = Config::builder().add_source(defaults);
-
-        let mut in_file = None;
+        let builder = Config::builder().add_source(defaults);
+        let mut stack = Stack {
+            builder,
+            origins: BTreeMap::new(),
+        };
         if let Some(path) = file {
             let origin = Origin::File(path.to_owned());
             let source = File::from_str(&text(path)?, FileFormat::Toml);
             let tree = tree(&source, &origin)?;
             names.check(&tree, &origin)?;
-            builder = builder.add_source(source);
-            in_file = Some((path.to_owned(), tree));
+            stack.add(source, &tree, |_| origin.clone())?;
         }
-
-        let variables = names.pick(environment)?;
-        let source = Environment::with_prefix("SWITCHBOARD")
-            .separator("__")
-            .source(Some(variables.clone()));
-        let merged = builder
-            .add_source(source)
-            .build()
-            .map_err(|error| SettingsError::malformed(Origin::Defaults, &error))?;
-
-        Ok(Self {
-            merged: tree(&merged, &Origin::Defaults)?,
-            file: in_file,
-            variables,
-        })
+        let source = from_pairs(names.pick(environment)?)?;
+        let tree = tree(&source, &Origin::Defaults)?;
+        stack.add(source, &tree, |setting| Origin::Variable(variable(setting)))?;
+        stack.merged()
     }
 
     /// The text of `setting`, empty or not.
@@ -73,6 +62,19 @@ impl Layers {
         }
     }
 
+    /// The text of `setting` without white space around it, which means nothing in a choice, a list or
+    /// an address.
+    pub(super) fn word(&self, setting: &str) -> Result<String, SettingsError> {
+        Ok(self.text(setting)?.trim().to_owned())
+    }
+
+    /// The secret `setting` without the line end behind it; `None` where it is empty.
+    pub(super) fn secret(&self, setting: &str) -> Result<Option<SecretString>, SettingsError> {
+        let text = self.text(setting)?;
+        let secret = without_line_end(&text);
+        Ok((!secret.is_empty()).then(|| SecretString::from(secret)))
+    }
+
     /// The whole number `setting`, which may be written as text: the environment has nothing else.
     pub(super) fn number<T: TryFrom<i64>>(
         &self,
@@ -81,7 +83,7 @@ impl Layers {
     ) -> Result<T, SettingsError> {
         let number = match find(&self.merged, setting) {
             Some(ValueKind::I64(number)) => Some(*number),
-            Some(ValueKind::String(text)) => text.parse().ok(),
+            Some(ValueKind::String(text)) => text.trim().parse().ok(),
             _ => None,
         };
         number
@@ -96,11 +98,11 @@ impl Layers {
             })
     }
 
-    /// The switch `setting`, which may be written as text.
+    /// The switch `setting`, which may be written as text, in any case.
     pub(super) fn switch(&self, setting: &str) -> Result<bool, SettingsError> {
         let on = match find(&self.merged, setting) {
             Some(ValueKind::Boolean(on)) => Some(*on),
-            Some(ValueKind::String(text)) => text.parse().ok(),
+            Some(ValueKind::String(text)) => text.trim().to_ascii_lowercase().parse().ok(),
             _ => None,
         };
         on.ok_or_else(|| self.invalid(setting, "expected true or false"))
@@ -116,15 +118,59 @@ impl Layers {
     }
 
     fn origin(&self, setting: &str) -> Origin {
-        let variable = variable(setting);
-        if self.variables.contains_key(&variable) {
-            return Origin::Variable(variable);
-        }
-        match &self.file {
-            Some((path, tree)) if find(tree, setting).is_some() => Origin::File(path.clone()),
-            _ => Origin::Defaults,
-        }
+        let origin = self.origins.get(setting);
+        origin.cloned().unwrap_or(Origin::Defaults)
     }
+}
+
+/// Layers that are put one over the other.
+struct Stack {
+    builder: ConfigBuilder<DefaultState>,
+    origins: BTreeMap<String, Origin>,
+}
+
+impl Stack {
+    /// Adds `source`, whose settings are `tree`, and the content of the files of its secrets.
+    fn add(
+        &mut self,
+        source: impl Source + Send + Sync + 'static,
+        tree: &Tree,
+        origin: impl Fn(&str) -> Origin,
+    ) -> Result<(), SettingsError> {
+        let secrets = secrets::read(|setting| find(tree, setting), &origin)?;
+        for setting in settings(tree) {
+            let origin = origin(&setting);
+            self.origins.insert(setting, origin);
+        }
+        for secret in &secrets {
+            let origin = Origin::File(secret.path.clone());
+            self.origins.insert(secret.setting.to_owned(), origin);
+        }
+        let secrets = secrets.into_iter();
+        let secrets = from_pairs(secrets.map(|secret| (secret.setting.to_owned(), secret.value)))?;
+        let builder = std::mem::take(&mut self.builder);
+        self.builder = builder.add_source(source).add_source(secrets);
+        Ok(())
+    }
+
+    fn merged(self) -> Result<Layers, SettingsError> {
+        let merged = self.builder.build();
+        let merged = merged.map_err(|error| SettingsError::malformed(Origin::Defaults, &error))?;
+        Ok(Layers {
+            merged: tree(&merged, &Origin::Defaults)?,
+            origins: self.origins,
+        })
+    }
+}
+
+/// A layer of settings and their texts.
+fn from_pairs(pairs: impl IntoIterator<Item = (String, String)>) -> Result<Config, SettingsError> {
+    let mut pairs = pairs.into_iter();
+    let builder = pairs.try_fold(Config::builder(), |builder, (setting, text)| {
+        builder.set_override(setting, text)
+    });
+    let layer = builder.and_then(ConfigBuilder::<DefaultState>::build);
+    layer.map_err(|error| SettingsError::malformed(Origin::Defaults, &error))
 }
 
 fn text(path: &Path) -> Result<String, SettingsError> {
@@ -146,4 +192,16 @@ fn find<'a>(tree: &'a Tree, setting: &str) -> Option<&'a ValueKind> {
         ValueKind::Table(keys) => Some(&keys.get(key)?.kind),
         _ => None,
     }
+}
+
+/// The names of all settings in `tree`.
+fn settings(tree: &Tree) -> impl Iterator<Item = String> {
+    tree.iter().flat_map(|(section, value)| {
+        let keys = match &value.kind {
+            ValueKind::Table(keys) => Some(keys.keys()),
+            _ => None,
+        };
+        let keys = keys.into_iter().flatten();
+        keys.map(move |key| format!("{section}.{key}"))
+    })
 }

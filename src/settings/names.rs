@@ -1,15 +1,17 @@
-//! Which settings there are: those of `config/default.toml`, and no others.
+//! Which settings there are: those of `config/default.toml`, for each secret one of them a `..._file`,
+//! and no others.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::OsString,
 };
 
-use config::{Map, ValueKind};
+use config::ValueKind;
 
 use super::{
     error::{Origin, SettingsError},
     layers::Tree,
+    secrets::{SECRETS, file_setting, is_empty},
 };
 
 /// What the environment variables of settings begin with.
@@ -33,7 +35,15 @@ impl Names {
             };
             Some((section.clone(), keys.keys().cloned().collect()))
         });
-        Self(sections.collect())
+        let mut names = Self(sections.collect());
+        for file in SECRETS.map(file_setting) {
+            if let Some((section, key)) = file.split_once('.')
+                && let Some(keys) = names.0.get_mut(section)
+            {
+                keys.insert(key.to_owned());
+            }
+        }
+        names
     }
 
     /// Whether all of `tree` is known. Where more than one name is not, the error tells the first
@@ -57,20 +67,21 @@ impl Names {
         Ok(())
     }
 
-    /// The variables of `environment` that are ours, all of them known.
+    /// The settings that `environment` has, by name, all of them known. One that is blank is not set, as
+    /// `${X:-}` in a shell or a Compose file means it.
     ///
     /// A name must be spelled exactly: `SWITCHBOARD__Server__Listen` is unknown rather than a
     /// second, hidden way to say the same.
     pub(super) fn pick(
         &self,
         environment: impl Iterator<Item = (OsString, OsString)>,
-    ) -> Result<Map<String, String>, SettingsError> {
+    ) -> Result<BTreeMap<String, String>, SettingsError> {
         let ours: BTreeMap<String, OsString> = environment
             .map(|(name, value)| (name.to_string_lossy().into_owned(), value))
             .filter(|(name, _)| name.starts_with(VARIABLES_BEGIN))
             .collect();
 
-        let mut picked = Map::new();
+        let mut picked = BTreeMap::new();
         for (name, value) in ours {
             let origin = Origin::Variable(name.clone());
             let Some(setting) = self.settings().find(|setting| variable(setting) == name) else {
@@ -83,7 +94,14 @@ impl Names {
                     expected: "expected text in UTF-8".to_owned(),
                 });
             };
-            picked.insert(name, value.to_owned());
+            let is_set = if SECRETS.contains(&setting.as_str()) {
+                !is_empty(value)
+            } else {
+                !value.trim().is_empty()
+            };
+            if is_set {
+                picked.insert(setting, value.to_owned());
+            }
         }
         Ok(picked)
     }

@@ -107,13 +107,13 @@ pub(super) fn not_empty(text: String) -> Option<String> {
 
 fn private_listen(from: &Layers) -> Result<Option<String>, SettingsError> {
     let setting = "server.private_listen";
-    not_empty(from.text(setting)?)
+    not_empty(from.word(setting)?)
         .map(|_| listen(from, setting))
         .transpose()
 }
 
 fn listen(from: &Layers, setting: &str) -> Result<String, SettingsError> {
-    let listen = from.text(setting)?;
+    let listen = from.word(setting)?;
     if is_host_and_port(&listen) {
         return Ok(listen);
     }
@@ -175,7 +175,7 @@ fn authorities(from: &Layers) -> Result<Option<String>, SettingsError> {
 
 fn region(from: &Layers) -> Result<country::Id, SettingsError> {
     let setting = "phone.default_region";
-    let region = from.text(setting)?.parse();
+    let region = from.word(setting)?.parse();
     let expected = "expected a country's two capital letters (ISO 3166), such as US";
     region.map_err(|_unknown| from.invalid(setting, expected))
 }

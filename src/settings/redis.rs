@@ -12,6 +12,9 @@ use super::{
     layers::Layers,
     read::{millis, not_empty},
 };
+use url::Wrong;
+
+mod url;
 
 const URL: &str = "redis.url";
 
@@ -21,6 +24,10 @@ pub struct Redis {
     /// URLs that the Redis client accepts, credentials included: one server, or those of sentinels or
     /// of members of a Cluster, all alike but for the address. None at all means the embedded store.
     pub urls: Vec<SecretString>,
+    /// The user of the servers that have the data, where the URLs name none.
+    pub username: Option<String>,
+    /// Its password; also without a user. Never empty.
+    pub password: Option<SecretString>,
     /// What stands behind them.
     pub mode: RedisMode,
     /// The name by which sentinels know the primary; empty in other modes.
@@ -82,13 +89,18 @@ impl Redis {
     pub(super) fn read(from: &Layers) -> Result<Self, SettingsError> {
         let mode = mode(from)?;
         let tls = tls(from)?;
+        let urls = urls(from, mode, &tls)?;
+        let (username, password) = credentials(from, "redis.username", "redis.password")?;
+        let (sentinel_username, sentinel_password) =
+            credentials(from, "redis.sentinel_username", "redis.sentinel_password")?;
         Ok(Self {
-            urls: urls(from, mode, &tls)?,
+            urls,
+            username,
+            password,
             mode,
             sentinel_master: sentinel_master(from, mode)?,
-            sentinel_username: not_empty(from.text("redis.sentinel_username")?),
-            sentinel_password: not_empty(from.text("redis.sentinel_password")?)
-                .map(SecretString::from),
+            sentinel_username,
+            sentinel_password,
             tls,
             prefix: prefix(from)?,
             connect_timeout: millis(from, "redis.connect_timeout_ms")?,
@@ -116,8 +128,22 @@ impl RedisTls {
     }
 }
 
+/// A user name needs a password: Redis is told neither without one.
+fn credentials(
+    from: &Layers,
+    username: &str,
+    password: &str,
+) -> Result<(Option<String>, Option<SecretString>), SettingsError> {
+    let (user, secret) = (not_empty(from.text(username)?), from.secret(password)?);
+    if user.is_some() && secret.is_none() {
+        let expected = format!("expected a password, for {username} is set");
+        return Err(from.invalid(password, &expected));
+    }
+    Ok((user, secret))
+}
+
 fn mode(from: &Layers) -> Result<RedisMode, SettingsError> {
-    match from.text("redis.mode")?.as_str() {
+    match from.word("redis.mode")?.as_str() {
         "single" => Ok(RedisMode::Single),
         "sentinel" => Ok(RedisMode::Sentinel),
         "cluster" => Ok(RedisMode::Cluster),
@@ -133,23 +159,26 @@ fn urls(
     mode: RedisMode,
     tls: &RedisTls,
 ) -> Result<Vec<SecretString>, SettingsError> {
-    let Some(text) = not_empty(from.text(URL)?) else {
+    let Some(text) = from.secret(URL)? else {
         return Ok(Vec::new());
     };
+    let text = text.expose_secret().to_owned();
     let urls = match mode {
-        RedisMode::Single => vec![text],
-        RedisMode::Sentinel | RedisMode::Cluster => each_url(&text),
+        RedisMode::Single => Ok(vec![text.trim().to_owned()]),
+        RedisMode::Sentinel | RedisMode::Cluster => url::each(&text),
     };
-    // Asked by reference, and errors dropped: they may tell a part of the URL.
-    let infos: Option<Vec<ConnectionInfo>> = urls.iter().map(|url| understood(url)).collect();
-    let infos = infos.ok_or_else(|| from.invalid(URL, expected_url(mode)))?;
-    for info in &infos {
+    let wrong = |wrong| match wrong {
+        Wrong::Form => from.invalid(URL, expected_url(mode)),
+        Wrong::Part(expected) => from.invalid(URL, expected),
+    };
+    let urls = urls.map_err(wrong)?;
+    for url in &urls {
+        url::check(url).map_err(wrong)?;
+        // Asked by reference, and the error dropped: it may tell a part of the URL.
+        let info = url.as_str().into_connection_info().ok();
+        let info = info.ok_or_else(|| from.invalid(URL, expected_url(mode)))?;
+        check_credentials(from, &info)?;
         match info.addr() {
-            ConnectionAddr::TcpTls { insecure: true, .. } => {
-                let expected = "expected no #insecure: a certificate that is not checked protects \
-                                nothing; redis.tls_ca_file names whose signature counts";
-                return Err(from.invalid(URL, expected));
-            }
             ConnectionAddr::TcpTls { .. } => {
                 let client = Client::build_with_tls(info.clone(), tls.certificates());
                 client.map_err(|_told| {
@@ -161,10 +190,6 @@ fn urls(
             ConnectionAddr::Unix(_) if mode != RedisMode::Single => {
                 return Err(from.invalid(URL, expected_url(mode)));
             }
-            // A list where one server is meant; it would be looked up as a name.
-            ConnectionAddr::Tcp(host, _) if host.contains(',') => {
-                return Err(from.invalid(URL, expected_url(mode)));
-            }
             _ => {}
         }
         if mode == RedisMode::Cluster && info.redis_settings().db() != 0 {
@@ -172,6 +197,22 @@ fn urls(
         }
     }
     Ok(urls.into_iter().map(SecretString::from).collect())
+}
+
+/// User and password stand in the URL or beside it.
+fn check_credentials(from: &Layers, info: &ConnectionInfo) -> Result<(), SettingsError> {
+    let own = info.redis_settings();
+    if own.username().is_none() && own.password().is_none() {
+        return Ok(());
+    }
+    for setting in ["redis.username", "redis.password"] {
+        if !from.text(setting)?.is_empty() {
+            let expected = "expected nothing, for redis.url has a user or a password too: take them out of \
+                            the URL, or leave redis.username and redis.password empty";
+            return Err(from.invalid(setting, expected));
+        }
+    }
+    Ok(())
 }
 
 fn expected_url(mode: RedisMode) -> &'static str {
@@ -187,35 +228,6 @@ fn expected_url(mode: RedisMode) -> &'static str {
             "expected URLs of members of the Cluster, divided by commas: redis://host:6379,host:6379"
         }
     }
-}
-
-fn understood(url: &str) -> Option<ConnectionInfo> {
-    let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
-    match scheme.to_ascii_lowercase().as_str() {
-        "redis" | "rediss" | "unix" | "redis+unix" => url.into_connection_info().ok(),
-        _ => None,
-    }
-}
-
-/// The URLs of a list. What is only `host:port` is like the first one otherwise.
-fn each_url(text: &str) -> Vec<String> {
-    let mut parts = text
-        .split(',')
-        .map(str::trim)
-        .filter(|part| !part.is_empty());
-    let first = parts.next().unwrap_or_default();
-    let (before, rest) = first.split_at(first.find("://").map_or(0, |at| at + 3));
-    let authority_ends = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let (authority, behind) = rest.split_at(authority_ends);
-    let credentials = authority.rfind('@').map_or("", |at| &authority[..=at]);
-    let others = parts.map(|part| {
-        if part.contains("://") {
-            part.to_owned()
-        } else {
-            [before, credentials, part, behind].concat()
-        }
-    });
-    std::iter::once(first.to_owned()).chain(others).collect()
 }
 
 fn sentinel_master(from: &Layers, mode: RedisMode) -> Result<String, SettingsError> {

@@ -90,7 +90,7 @@ fn is_level_or_has_one(directive: &str) -> bool {
 }
 
 fn log_format(from: &Layers) -> Result<LogFormat, SettingsError> {
-    match from.text("log.format")?.as_str() {
+    match from.word("log.format")?.as_str() {
         "auto" => Ok(LogFormat::Auto),
         "pretty" => Ok(LogFormat::Pretty),
         "json" => Ok(LogFormat::Json),
@@ -99,7 +99,7 @@ fn log_format(from: &Layers) -> Result<LogFormat, SettingsError> {
 }
 
 fn logged_requests(from: &Layers) -> Result<LoggedRequests, SettingsError> {
-    match from.text("log.requests")?.as_str() {
+    match from.word("log.requests")?.as_str() {
         "failed" => Ok(LoggedRequests::Failed),
         "all" => Ok(LoggedRequests::All),
         "none" => Ok(LoggedRequests::None),

@@ -9,6 +9,7 @@ use super::*;
 
 mod documentation;
 mod redis;
+mod secrets;
 mod traces;
 mod values;
 
@@ -31,6 +32,8 @@ impl Drop for Written {
         let _ = fs::remove_file(&self.0);
     }
 }
+
+const NONE: [(&str, &str); 0] = [];
 
 fn from_environment(name: &str, value: &str) -> Result<Settings, SettingsError> {
     Settings::load(None, [(name, value)])
@@ -68,6 +71,31 @@ fn a_file_goes_over_the_defaults_and_the_environment_over_the_file() {
     assert_eq!(settings.server.listen, "localhost:0", "from the file");
     assert_eq!(settings.limits.keys, 9, "from the environment");
     assert_eq!(settings.log.format, LogFormat::Json, "from the environment");
+}
+
+#[test]
+fn a_variable_that_is_empty_is_as_if_it_was_not_set() {
+    let file = Written::new("[limits]\npairs = 7\n[log]\nformat = \"json\"\n");
+    let (defaults, of_file) = (
+        Settings::defaults().unwrap(),
+        Settings::load(Some(&file.0), NONE),
+    );
+    let (defaults, of_file) = (format!("{defaults:?}"), format!("{:?}", of_file.unwrap()));
+    for documented in documentation::documented() {
+        let variable = names::variable(&documented.name);
+        let blank = [" ", "\t", "\n", " \r\n"];
+        let is_secret = super::secrets::SECRETS.contains(&&*documented.name);
+        for empty in [""]
+            .into_iter()
+            .chain(blank)
+            .take(if is_secret { 1 } else { 5 })
+        {
+            let read = from_environment(&variable, empty).unwrap();
+            assert_eq!(format!("{read:?}"), defaults, "{variable}={empty:?}");
+            let read = Settings::load(Some(&file.0), [(&*variable, empty)]).unwrap();
+            assert_eq!(format!("{read:?}"), of_file, "{variable}={empty:?}");
+        }
+    }
 }
 
 #[test]

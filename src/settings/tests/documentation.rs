@@ -12,13 +12,13 @@ const MARKS: [&str; 2] = [
 ];
 
 /// A setting of `config/default.toml`.
-struct Documented {
-    name: String,
+pub(super) struct Documented {
+    pub(super) name: String,
     default: &'static str,
     comment: String,
 }
 
-fn documented() -> Vec<Documented> {
+pub(super) fn documented() -> Vec<Documented> {
     let (mut section, mut comment, mut settings) = ("", String::new(), Vec::new());
     for line in DEFAULTS.lines() {
         if let Some(text) = line.strip_prefix('#') {
@@ -83,6 +83,14 @@ fn every_default_has_a_comment_above_it() {
     } in settings
     {
         assert!(comment.len() > 30, "{setting}: {comment:?}");
+    }
+}
+
+#[test]
+fn a_setting_is_said_to_be_never_printed_if_and_only_if_it_is_a_secret() {
+    for Documented { name, comment, .. } in documented() {
+        let is_secret = super::super::secrets::SECRETS.contains(&&*name);
+        assert_eq!(comment.contains("Never printed"), is_secret, "{name}");
     }
 }
 

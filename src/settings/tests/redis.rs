@@ -12,7 +12,16 @@ fn a_redis_url_may_hold_credentials_or_name_a_socket() {
         "redis://[::1]:6379",
         "rediss://user:p%40ss@redis:6380/1",
         "unix:/run/redis.sock",
+        "unix:///run/redis.sock",
         "redis+unix:///run/redis.sock?db=2&pass=x",
+        "redis+unix:///run/redis.sock?user=u&pass=a?b%26c%2B&protocol=3",
+        "redis://h/",
+        "redis://h?",
+        "redis://:p@h",
+        "redis://:p:p@h",
+        "redis://u:\u{fc}\u{260e}|^\"<>@h",
+        "REDIS://h/15/",
+        "rediss://h/0?protocol=resp3",
     ] {
         assert_eq!(urls("single", right), [right]);
     }
@@ -40,13 +49,13 @@ fn several_urls_are_like_the_first_where_they_are_only_addresses() {
         assert_eq!(
             urls(
                 mode,
-                "rediss://u:p@a:1/0?protocol=resp3, b:2,[::1]:3,redis://c"
+                "rediss://u:p@a:1/0?protocol=resp3, b:2,[::1]:3,rediss://c"
             ),
             [
                 "rediss://u:p@a:1/0?protocol=resp3",
                 "rediss://u:p@b:2/0?protocol=resp3",
                 "rediss://u:p@[::1]:3/0?protocol=resp3",
-                "redis://c"
+                "rediss://u:p@c/0?protocol=resp3"
             ]
         );
     }
@@ -54,6 +63,47 @@ fn several_urls_are_like_the_first_where_they_are_only_addresses() {
         urls("sentinel", "redis://a/3,b"),
         ["redis://a/3", "redis://b/3"]
     );
+}
+
+#[test]
+fn credentials_stand_in_the_url_or_beside_it() {
+    let read = |variables: &[(&str, &str)]| {
+        let variables = variables
+            .iter()
+            .map(|(key, value)| (format!("SWITCHBOARD__REDIS__{key}"), *value));
+        Settings::load(None, variables).map(|settings| settings.redis)
+    };
+    let password = ("PASSWORD", "p/a#s?s@:%word");
+    for url in ["redis://h0st:1/2", "rediss://h0st", "unix:/run/h0st.sock"] {
+        let redis = read(&[("URL", url), ("USERNAME", "us3r"), password]).unwrap();
+        assert_eq!(redis.username.as_deref(), Some("us3r"));
+        let shown = redis.password.unwrap().expose_secret().to_owned();
+        assert_eq!(shown, password.1);
+        assert!(read(&[("URL", url), password]).is_ok());
+    }
+    for url in [
+        "redis://us3r:pa55@h0st",
+        "redis://:pa55@h0st",
+        "unix:/run/h0st.sock?pass=pa55",
+    ] {
+        let told = read(&[("URL", url), password]).unwrap_err().to_string();
+        assert!(
+            told.starts_with("setting `redis.password` (environment variable")
+                && told.contains("out of the URL"),
+            "{told}"
+        );
+        for part in ["us3r", "pa55", "h0st", "s?s"] {
+            assert!(!told.contains(part), "{told}");
+        }
+    }
+    for (user, secret) in [
+        ("USERNAME", "redis.password"),
+        ("SENTINEL_USERNAME", "redis.sentinel_password"),
+    ] {
+        let told = refused(&[("URL", "redis://h0st"), (user, "us3r")]);
+        assert!(told.starts_with(&format!("setting `{secret}`")), "{told}");
+        assert!(told.contains("expected a password"), "{told}");
+    }
 }
 
 #[test]
@@ -113,6 +163,108 @@ fn a_redis_url_is_never_printed() {
         let told = format!("{error} {error:?}");
         for part in ["us3r", "pa55", "h0st"] {
             assert!(!told.contains(part), "{told}");
+        }
+    }
+}
+
+#[test]
+fn every_part_of_a_url_is_understood_or_refused_with_what_to_do() {
+    let encode = "percent-encoded";
+    for (url, expected) in [
+        ("redis://h?db=3", "redis://host:6379/3"),
+        ("redis://h/?DB=3", "redis://host:6379/3"),
+        ("redis://h?timeout=5", "redis.connect_timeout_ms"),
+        ("redis://h?socket_timeout=5", "redis.answer_timeout_ms"),
+        ("rediss://h?ssl_cert_reqs=none", "redis.tls_ca_file"),
+        ("redis://h?ssl=true", "rediss://"),
+        ("redis://h?password=pa55", "redis.password"),
+        ("redis://h?pa55", "protocol=resp2"),
+        ("redis://h?protocol=4", "protocol=resp2"),
+        ("redis://h?protocol=resp3&protocol=resp2", "once"),
+        ("redis://h?protocol=resp3&db=3", "protocol=resp2"),
+        ("redis://h/-1", "number of a database"),
+        ("redis://h/+1", "number of a database"),
+        ("redis://h/1.0", "number of a database"),
+        ("redis://h/0/1", "number of a database"),
+        ("redis://h//1", "number of a database"),
+        ("redis://h/pa55", "number of a database"),
+        ("redis://h/1234567890", "number of a database"),
+        ("redis://h#", "%23"),
+        ("redis://h/#pa55", "%23"),
+        ("rediss://h/#insecure", "redis.tls_ca_file"),
+        ("redis://us3r:12?45@h", encode),
+        ("redis://us3r:12/45@h", encode),
+        ("redis://us3r:12#45@h", encode),
+        ("redis://us3r:pa@55@h", encode),
+        ("redis://us3r:pa%55%@h", encode),
+        ("redis://us3r:pa%zz@h", encode),
+        ("redis://us3r:pa%ff@h", encode),
+        ("redis://us3r:pa 55@h", encode),
+        ("redis://us3r:pa\t55@h", encode),
+        ("redis://us3r:pa\n55@h", encode),
+        ("redis://us3r:pa55,pa55", "expected a URL of the form"),
+        ("redis://us3r@h", "expected a user and a password"),
+        ("redis://us3r:@h", "expected a user and a password"),
+        ("redis://@h", "expected a user and a password"),
+        ("redis://:@h", "expected a user and a password"),
+        ("redis://h:0", "a port from 1 to 65535"),
+        ("redis://h:", "a port from 1 to 65535"),
+        ("redis://h:+1", "a port from 1 to 65535"),
+        ("redis://us3r:pa55", "a port from 1 to 65535"),
+        ("redis://h:1:2", "a port from 1 to 65535"),
+        ("redis://:6379", "a port from 1 to 65535"),
+        ("redis://h%41", "a host name or an address"),
+        ("redis://h\u{f6}st", "a host name or an address"),
+        ("redis://[::1", "IPv6 in brackets"),
+        ("redis://::1", "IPv6 in brackets"),
+        ("redis://0.0.0.0", "connected to"),
+        ("redis://[::]:1", "connected to"),
+        ("valkey://h", "expected a URL of the form"),
+        ("redis:/h", "expected a URL of the form"),
+        ("unix:run/redis.sock", "absolute path"),
+        ("unix://run/redis.sock", "absolute path"),
+        ("unix:////run/redis.sock", "absolute path"),
+        ("unix:/", "absolute path"),
+        ("unix:/x?timeout=5", "but db, user, pass and protocol"),
+        ("unix:/x?db=-1", "but db, user, pass and protocol"),
+        ("unix:/x?db=1&db=2", "each once"),
+        ("unix:/x?pass=pa&55", "percent-encoded"),
+        ("unix:/x?pass=pa+55", "%2B"),
+        ("unix:/x?pass=pa#55", "%23"),
+        ("unix:/x?user=us3r", "pass beside user"),
+    ] {
+        let told = refused(&[("URL", url)]);
+        assert!(
+            told.starts_with("setting `redis.url`") && told.contains(expected),
+            "{url}: {told}"
+        );
+        for part in ["us3r", "pa55", "12", "45@", "pa%", "pa@", "pa&"] {
+            assert!(!told.contains(part), "{url}: {told}");
+        }
+    }
+}
+
+#[test]
+fn servers_of_a_list_differ_in_host_and_port_only() {
+    for list in [
+        "rediss://a,redis://b",
+        "redis://us3r:pa55@a,redis://us3r:0ther@b",
+        "redis://a,redis://us3r:pa55@b",
+        "redis://a,us3r:pa55@b",
+        "redis://a/0,b/1",
+        "redis://a,b/0",
+        "redis://a,redis://b/1",
+        "redis://a?protocol=resp3,redis://b?protocol=resp2",
+        "redis://a,unix:/run/redis.sock",
+        "redis://us3r:pa,55@a,b",
+    ] {
+        for mode in ["sentinel", "cluster"] {
+            let told = refused(&[("URL", list), ("MODE", mode), ("SENTINEL_MASTER", "main")]);
+            assert!(told.starts_with("setting `redis.url`"), "{list}: {told}");
+            for part in ["us3r", "pa", "55@", "0ther"] {
+                let told = told.replace("parameters", "").replace("password", "");
+                assert!(!told.contains(part), "{list}: {told}");
+            }
         }
     }
 }
@@ -188,7 +340,7 @@ fn a_prefix_has_no_braces_spaces_or_other_letters() {
         assert!(from_environment("SWITCHBOARD__REDIS__PREFIX", right).is_ok());
     }
     let too_long = "p".repeat(65);
-    for wrong in ["", "{a}", "a}", "a b", "a\t", "\u{e9}:", &too_long] {
+    for wrong in ["{a}", "a}", "a b", "a\t", "\u{e9}:", &too_long] {
         let told = refused_in_environment("SWITCHBOARD__REDIS__PREFIX", wrong);
         assert!(
             told.contains("expected 1 to 64 visible ASCII characters"),

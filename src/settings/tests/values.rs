@@ -31,13 +31,76 @@ fn a_malformed_number_is_an_error_wherever_it_stands() {
             format!("setting `limits.pairs` (file FILE): {expected}")
         );
     }
-    for wrong in ["many", "1.5", "", " 7", "0x10", "99999999999999999999"] {
+    for wrong in [
+        "many",
+        "1.5",
+        "7 8",
+        "\u{a0}x",
+        "0x10",
+        "99999999999999999999",
+    ] {
         assert_eq!(
             refused_in_environment("SWITCHBOARD__LIMITS__PAIRS", wrong),
             format!(
                 "setting `limits.pairs` (environment variable SWITCHBOARD__LIMITS__PAIRS): {expected}"
             )
         );
+    }
+}
+
+#[test]
+fn white_space_around_a_value_means_nothing_and_a_switch_is_written_in_any_case() {
+    for (text, expected) in [(" 4 ", 4), ("4\n", 4), ("\t4\r\n", 4), ("04", 4)] {
+        let settings = from_environment("SWITCHBOARD__LIMITS__PAIRS", text).unwrap();
+        assert_eq!(settings.limits.pairs, expected, "{text:?}");
+        let settings = from_file(&format!("[limits]\npairs = {text:?}")).unwrap();
+        assert_eq!(settings.limits.pairs, expected, "{text:?}");
+    }
+    for (text, on) in [
+        ("True", true),
+        ("TRUE", true),
+        (" true\n", true),
+        ("False", false),
+        ("FALSE ", false),
+    ] {
+        let settings = from_environment("SWITCHBOARD__METRICS__ENABLED", text).unwrap();
+        assert_eq!(settings.metrics.enabled, on, "{text:?}");
+    }
+    for wrong in ["yes", "1", "on", "t", "true false"] {
+        let told = refused_in_environment("SWITCHBOARD__METRICS__ENABLED", wrong);
+        assert!(told.ends_with("expected true or false"), "{told}");
+    }
+    for (name, text) in [
+        ("SERVER__LISTEN", " 127.0.0.1:0 "),
+        ("SERVER__PRIVATE_LISTEN", "127.0.0.1:0\n"),
+        ("SERVER__PUBLIC", " client , match "),
+        ("REDIS__MODE", " single\n"),
+        ("LOG__FORMAT", " json "),
+        ("LOG__REQUESTS", " all\n"),
+        ("LOG__LEVEL", " info "),
+        ("PHONE__DEFAULT_REGION", " DE\n"),
+        ("CORS__ALLOWED_ORIGINS", " https://shop.example \n"),
+        ("API__UNREADABLE_JSON_STATUS", " 400 "),
+    ] {
+        let read = from_environment(&format!("SWITCHBOARD__{name}"), text);
+        assert!(read.is_ok(), "{name}={text:?}: {read:?}");
+    }
+}
+
+#[test]
+fn nobody_and_anybody_can_be_said_where_empty_is_not_set() {
+    let settings = from_environment("SWITCHBOARD__SERVER__PUBLIC", "none").unwrap();
+    let nothing = Groups {
+        client: false,
+        matching: false,
+        admin: false,
+    };
+    assert_eq!(settings.server.public, nothing);
+    let told = refused_in_environment("SWITCHBOARD__SERVER__PUBLIC", "client, none");
+    assert!(told.contains("or none"), "{told}");
+    for (text, name) in [("*", None), ("", Some("admin")), ("op", Some("op"))] {
+        let settings = from_environment("SWITCHBOARD__ADMIN__USERNAME", text).unwrap();
+        assert_eq!(settings.admin.credentials.username.as_deref(), name);
     }
 }
 
@@ -61,7 +124,6 @@ fn listen_takes_host_and_port_only() {
         assert_eq!(settings.server.listen, right);
     }
     for wrong in [
-        "",
         "8080",
         ":8080",
         "host:",
@@ -110,14 +172,7 @@ fn a_log_level_is_a_filter_and_a_misspelled_one_no_target() {
         let settings = from_environment("SWITCHBOARD__LOG__LEVEL", given).unwrap();
         assert_eq!(settings.log.level, read);
     }
-    for wrong in [
-        "",
-        ",",
-        "inof",
-        "info,switchboard",
-        "switchboard=loud",
-        "a=b=c",
-    ] {
+    for wrong in [",", "inof", "info,switchboard", "switchboard=loud", "a=b=c"] {
         let told = refused_in_environment("SWITCHBOARD__LOG__LEVEL", wrong);
         assert!(
             told.contains("such as info,switchboard=debug"),
@@ -135,7 +190,7 @@ fn a_log_level_is_a_filter_and_a_misspelled_one_no_target() {
 fn the_default_region_is_a_country() {
     let settings = from_environment("SWITCHBOARD__PHONE__DEFAULT_REGION", "DE").unwrap();
     assert_eq!(settings.phone.default_region, country::DE);
-    for region in ["", "Germany", "XX", "de"] {
+    for region in ["Germany", "XX", "de"] {
         let told = refused_in_environment("SWITCHBOARD__PHONE__DEFAULT_REGION", region);
         assert!(told.contains("two capital letters"), "{told}");
     }

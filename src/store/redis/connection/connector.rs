@@ -9,7 +9,7 @@ use redis::{
     RedisConnectionInfo, RedisError, RedisResult,
     aio::{MultiplexedConnection, PubSub},
 };
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::{
     driven::Driven,
@@ -54,6 +54,10 @@ impl Connector {
             let client = client.map_err(|error| refused(&error))?;
             base = client.get_connection_info().clone();
         }
+        // The settings refuse them beside those of a URL.
+        let own = base.redis_settings().clone();
+        let own = with_credentials(own, settings.username.as_ref(), settings.password.as_ref());
+        let base = base.set_redis_settings(own);
         Ok(Self {
             base,
             mode: settings.mode,
@@ -68,13 +72,11 @@ impl Connector {
 
     /// The same with other credentials and without a database, as sentinels have them.
     pub(super) fn to_sentinels(&self, settings: &settings::Redis) -> Self {
-        let mut own = RedisConnectionInfo::default();
-        if let Some(user) = &settings.sentinel_username {
-            own = own.set_username(user);
-        }
-        if let Some(password) = &settings.sentinel_password {
-            own = own.set_password(password.expose_secret());
-        }
+        let own = with_credentials(
+            RedisConnectionInfo::default(),
+            settings.sentinel_username.as_ref(),
+            settings.sentinel_password.as_ref(),
+        );
         Self {
             base: self.base.clone().set_redis_settings(own),
             ..self.clone()
@@ -180,6 +182,20 @@ impl Connector {
         let answer = within(self.answer_timeout, answer).await;
         answer.map_err(|error| store_error(&error))
     }
+}
+
+fn with_credentials(
+    mut own: RedisConnectionInfo,
+    username: Option<&String>,
+    password: Option<&SecretString>,
+) -> RedisConnectionInfo {
+    if let Some(username) = username {
+        own = own.set_username(username);
+    }
+    if let Some(password) = password {
+        own = own.set_password(password.expose_secret());
+    }
+    own
 }
 
 /// Makes all scripts known to Redis, which forgets them when it restarts.

@@ -1,0 +1,301 @@
+//! URLs of Redis servers. Every part of a URL is understood, or refused with what to write in its place.
+//!
+//! The Redis client ignores parameters that it does not know, and reads `redis://user:12?3@host` as a
+//! server `user` with port 12. So a URL is checked here before the client reads it. No message repeats
+//! any part of a URL, because it may be a part of a password.
+
+use std::{net::Ipv6Addr, str::Utf8Error};
+
+use percent_encoding::percent_decode_str;
+
+/// What is wrong with a URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wrong {
+    /// It is no URL of a Redis server at all.
+    Form,
+    /// One part of it, and what was expected.
+    Part(&'static str),
+}
+
+const ENCODE: Wrong = Wrong::Part(
+    "expected user and password with the characters / ? # @ % , [ ] and spaces percent-encoded (%2F %3F \
+     %23 %40 %25 %2C %5B %5D %20), or a URL without them and redis.username and redis.password, in which \
+     nothing is encoded",
+);
+const NO_PASSWORD: Wrong = Wrong::Part(
+    "expected a user and a password before the @, user:password@, or :password@ for the default user",
+);
+const ADDRESS: Wrong = Wrong::Part(
+    "expected a host name or an address, IPv6 in brackets, and perhaps a port from 1 to 65535; in user and \
+     password the characters / ? # @ % and , are percent-encoded, or stand in redis.username and \
+     redis.password",
+);
+const WILDCARD: Wrong =
+    Wrong::Part("expected an address that can be connected to: 0.0.0.0 and [::] are none");
+const DATABASE: Wrong = Wrong::Part(
+    "expected nothing but the number of a database, 0 or more, behind host and port, as in \
+     redis://host:6379/3",
+);
+const SOCKET: Wrong = Wrong::Part(
+    "expected the absolute path of a socket, as in unix:/run/redis.sock or redis+unix:///run/redis.sock",
+);
+const INSECURE: Wrong = Wrong::Part(
+    "expected no #insecure: a certificate that is not checked protects nothing; redis.tls_ca_file names \
+     whose signature counts",
+);
+const FRAGMENT: Wrong = Wrong::Part("expected no #; in user and password it is written %23");
+const PARAMETER: Wrong = Wrong::Part(
+    "expected no parameter behind the ? but protocol=resp2 or protocol=resp3, once; in user and password a ? \
+     is written %3F",
+);
+const SOCKET_PARAMETER: Wrong = Wrong::Part(
+    "expected no parameter behind the ? but db, user, pass and protocol (resp2, resp3), each once, and in \
+     user and pass the characters & # + % percent-encoded (%26 %23 %2B %25)",
+);
+const ALIKE: Wrong = Wrong::Part(
+    "expected servers that differ in host and port only, host:port behind the first comma: scheme, user, \
+     password, database and parameters are those of the first",
+);
+
+/// Parameters that other clients of Redis understand, and what to use here.
+const ELSEWHERE: [(&[&str], Wrong); 4] = [
+    (
+        &["db", "database"],
+        Wrong::Part(
+            "expected the database as the path, as in redis://host:6379/3, and not as a parameter",
+        ),
+    ),
+    (
+        &[
+            "timeout",
+            "socket_timeout",
+            "socket_connect_timeout",
+            "connecttimeout",
+            "connect_timeout",
+            "read_timeout",
+            "write_timeout",
+            "dial_timeout",
+        ],
+        Wrong::Part(
+            "expected no time limits as parameters: they are redis.connect_timeout_ms and redis.answer_timeout_ms",
+        ),
+    ),
+    (
+        &[
+            "ssl",
+            "tls",
+            "ssl_cert_reqs",
+            "ssl_ca_certs",
+            "ssl_certfile",
+            "ssl_keyfile",
+            "ssl_check_hostname",
+            "skip_verify",
+            "insecure",
+        ],
+        Wrong::Part(
+            "expected no TLS options as parameters: they are rediss://, redis.tls_ca_file, redis.tls_cert_file and redis.tls_key_file",
+        ),
+    ),
+    (
+        &["user", "username", "pass", "password", "auth"],
+        Wrong::Part(
+            "expected user and password before the @ of the URL, or in redis.username and redis.password, and not as parameters",
+        ),
+    ),
+];
+
+/// Checks one URL.
+///
+/// # Errors
+/// The first part that is wrong.
+pub(super) fn check(url: &str) -> Result<(), Wrong> {
+    if url.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return Err(ENCODE);
+    }
+    let (scheme, rest) = url.split_once(':').ok_or(Wrong::Form)?;
+    match scheme.to_ascii_lowercase().as_str() {
+        "redis" | "rediss" => server(rest.strip_prefix("//").ok_or(Wrong::Form)?),
+        "unix" | "redis+unix" => socket(rest),
+        _ => Err(Wrong::Form),
+    }
+}
+
+/// The URLs of a list, all of them whole: what is only `host:port` is like the first one otherwise.
+///
+/// # Errors
+/// Where one of them is unlike the first in more than its address.
+pub(super) fn each(list: &str) -> Result<Vec<String>, Wrong> {
+    let mut urls = list.split(',').map(str::trim).filter(|url| !url.is_empty());
+    let first = urls.next().ok_or(Wrong::Form)?;
+    let like = Parts::of(first);
+    let others = urls.map(|url| {
+        let parts = Parts::of(url);
+        let is_alike = if parts.scheme.is_empty() {
+            parts.credentials.is_empty() && parts.behind.is_empty()
+        } else {
+            parts.scheme.eq_ignore_ascii_case(like.scheme)
+                && (parts.credentials.is_empty() || parts.credentials == like.credentials)
+                && (matches!(parts.behind, "" | "/") || parts.behind == like.behind)
+        };
+        let whole = [like.scheme, like.credentials, parts.address, like.behind].concat();
+        is_alike.then_some(whole).ok_or(ALIKE)
+    });
+    std::iter::once(Ok(first.to_owned()))
+        .chain(others)
+        .collect()
+}
+
+/// The parts of the URL of a server, which may be only `host:port`.
+struct Parts<'a> {
+    /// With the `://`.
+    scheme: &'a str,
+    /// With the `@`.
+    credentials: &'a str,
+    address: &'a str,
+    /// Path, query and fragment.
+    behind: &'a str,
+}
+
+impl<'a> Parts<'a> {
+    fn of(url: &'a str) -> Self {
+        let (scheme, rest) = url.split_at(url.find("://").map_or(0, |at| at + 3));
+        let ends = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let (authority, behind) = rest.split_at(ends);
+        let (credentials, address) =
+            authority.split_at(authority.rfind('@').map_or(0, |at| at + 1));
+        Self {
+            scheme,
+            credentials,
+            address,
+            behind,
+        }
+    }
+}
+
+fn server(rest: &str) -> Result<(), Wrong> {
+    let parts = Parts::of(rest);
+    if parts.behind.contains('@') {
+        return Err(ENCODE);
+    }
+    if let Some(credentials) = parts.credentials.strip_suffix('@') {
+        if credentials.contains('@') || !is_encoded(credentials) {
+            return Err(ENCODE);
+        }
+        let password = credentials.split_once(':').map(|(_, password)| password);
+        if password.is_none_or(str::is_empty) {
+            return Err(NO_PASSWORD);
+        }
+    }
+    address(parts.address)?;
+    let (path, query) = without_fragment(parts.behind)?;
+    let path = path.strip_prefix('/').unwrap_or(path);
+    if !path.is_empty() && !is_database(path.strip_suffix('/').unwrap_or(path)) {
+        return Err(DATABASE);
+    }
+    let Some(query) = query else { return Ok(()) };
+    let (name, value) = query.split_once('=').unwrap_or((query, ""));
+    let elsewhere = ELSEWHERE
+        .iter()
+        .find(|(names, _)| names.contains(&name.to_ascii_lowercase().as_str()));
+    match elsewhere {
+        Some((_, instead)) => Err(*instead),
+        None if query.is_empty() || (name == "protocol" && is_protocol(value)) => Ok(()),
+        None => Err(PARAMETER),
+    }
+}
+
+fn socket(rest: &str) -> Result<(), Wrong> {
+    let path = rest.strip_prefix("//").unwrap_or(rest);
+    let (path, query) = without_fragment(path)?;
+    if path.len() < 2 || !path.starts_with('/') || path.starts_with("//") || !is_encoded(path) {
+        return Err(SOCKET);
+    }
+    let parameters = query.unwrap_or_default().split('&');
+    let mut seen: Vec<&str> = Vec::new();
+    for parameter in parameters.filter(|parameter| !parameter.is_empty()) {
+        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        let is_right = match name {
+            "db" => is_database(value),
+            "user" | "pass" => !value.is_empty() && !value.contains('+') && is_encoded(value),
+            "protocol" => is_protocol(value),
+            _ => false,
+        };
+        if !is_right || seen.contains(&name) {
+            return Err(SOCKET_PARAMETER);
+        }
+        seen.push(name);
+    }
+    if seen.contains(&"user") && !seen.contains(&"pass") {
+        return Err(Wrong::Part("expected a parameter pass beside user"));
+    }
+    Ok(())
+}
+
+/// Path and query of what has no fragment.
+fn without_fragment(behind: &str) -> Result<(&str, Option<&str>), Wrong> {
+    match behind.split_once('#') {
+        Some((_, "insecure")) => return Err(INSECURE),
+        Some(_) => return Err(FRAGMENT),
+        None => {}
+    }
+    Ok(match behind.split_once('?') {
+        Some((path, query)) => (path, Some(query)),
+        None => (behind, None),
+    })
+}
+
+fn address(address: &str) -> Result<(), Wrong> {
+    // A list where one server is meant.
+    if address.is_empty() || address.contains(',') {
+        return Err(Wrong::Form);
+    }
+    let (host, port) = if let Some(rest) = address.strip_prefix('[') {
+        let (host, behind) = rest.split_once(']').ok_or(ADDRESS)?;
+        let ip: Ipv6Addr = host.parse().map_err(|_no_address| ADDRESS)?;
+        if ip.is_unspecified() {
+            return Err(WILDCARD);
+        }
+        let port = match behind.strip_prefix(':') {
+            None if behind.is_empty() => None,
+            None => return Err(ADDRESS),
+            port => port,
+        };
+        ("", port)
+    } else {
+        match address.split_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (address, None),
+        }
+    };
+    let letter = |b: u8| b.is_ascii_alphanumeric() || b"-._".contains(&b);
+    let port_is_right = port.is_none_or(|port| {
+        port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port > 0)
+    });
+    if !host.bytes().all(letter) || !port_is_right || address.starts_with(':') {
+        return Err(ADDRESS);
+    }
+    if host == "0.0.0.0" {
+        return Err(WILDCARD);
+    }
+    Ok(())
+}
+
+/// Whether all `%` in `text` encode something, and what they encode is text.
+fn is_encoded(text: &str) -> bool {
+    let mut behind = text.split('%').skip(1);
+    let is_hex = |more: &str| {
+        let digits = more.bytes().take(2).filter(u8::is_ascii_hexdigit);
+        digits.count() == 2
+    };
+    let decoded: Result<_, Utf8Error> = percent_decode_str(text).decode_utf8();
+    behind.all(is_hex) && decoded.is_ok()
+}
+
+/// Whether `text` is the number of a database. Whether the server has as many shows when it is asked.
+fn is_database(text: &str) -> bool {
+    (1..=9).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+fn is_protocol(text: &str) -> bool {
+    matches!(text, "2" | "resp2" | "3" | "resp3")
+}

@@ -1,0 +1,35 @@
+//! Credentials beside the URL, of any characters, on every kind of Redis.
+
+use std::sync::Arc;
+
+use redis::cmd;
+
+use crate::support::{Answer, Kind, TestApp, TestRedis, random_prefix};
+
+const PASSWORD: &str = "p/a#s?s@w:o%r&d=+ \\\"'";
+
+#[tokio::test]
+async fn a_user_and_a_password_of_any_characters_are_understood_as_settings_of_their_own() {
+    for kind in [Kind::Single, Kind::Sentinel, Kind::Cluster] {
+        let redis = Arc::new(TestRedis::own_of(kind));
+        for mut connection in redis.connections().await {
+            let mut acl = cmd("ACL");
+            acl.arg("SETUSER").arg("switch/board");
+            acl.arg(&["reset", "on", "~*", "&*", "+@all"]);
+            acl.arg(format!(">{PASSWORD}"));
+            acl.exec_async(&mut connection).await.unwrap();
+            let mut only = cmd("ACL");
+            only.arg("SETUSER").arg("default").arg(&["-@all", "+acl"]);
+            only.exec_async(&mut connection).await.unwrap();
+        }
+        let settings = [
+            ("redis.username", "switch/board"),
+            ("redis.password", PASSWORD),
+        ];
+        let app = TestApp::start(Some(redis), &random_prefix(), &settings).await;
+        let service = app.create("a=1").await;
+        assert_eq!(app.told(&service).await["_keys"], serde_json::json!(["a"]));
+        Answer::of(app.delete(&service)).await.assert_ok();
+        app.stop().await;
+    }
+}
