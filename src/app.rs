@@ -15,11 +15,11 @@ use self::{
     upkeep::{Backing, Upkeep},
 };
 use crate::{
+    model::readiness::Readiness,
     service::{
         Backends, Catalog, Draft, InForce, Numbering, Office, Replica, Rules, Suspects, say_goodbye,
     },
     settings::{Groups, Settings},
-    shutdown::Readiness,
     store::{Audit, Register, Store, StoreError, redis::RedisStore},
 };
 
@@ -159,7 +159,9 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         .transpose()?;
     let backing = Backing::new(&settings);
     let backends = backends(&settings, &office.file)?;
+    let readiness = Readiness::default();
     let mut upkeep = Upkeep::start(&backing, &settings, &office, &backends).await?;
+    upkeep.monitor(readiness.clone(), office.in_force.clone());
     let keeping_files = certificates.map(|files| tokio::spawn(files.keep_current()));
     upkeep.tasks.extend(keeping_files);
     let private_address = private.as_ref().map(|listener| listener.address);
@@ -175,7 +177,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         numbering: Numbering::of(settings.phone.default_region),
         backing,
         backends,
-        readiness: Readiness::default(),
+        readiness,
         settings: Arc::new(settings),
     };
     let mut running = Running {

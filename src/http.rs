@@ -25,9 +25,9 @@ use self::{
 };
 pub use self::{error::ApiError, openapi::Document, watch::Watching};
 use crate::{
+    model::readiness::Readiness,
     service::{Admin, InForce, Services},
     settings::{Cors, Groups, Limits, Settings},
-    shutdown::Readiness,
 };
 
 mod admin;

@@ -6,13 +6,14 @@
 //! - [`service`]: what creating, asking and ending a service mean.
 //! - [`store`]: where services live, Redis or this process; the only layer that knows Redis.
 //!
-//! [`app`] joins them, [`settings`] is the only reader of files and environment, and [`telemetry`], which
+//! [`model`] has the plain types that all of them share. [`app`] joins them, [`settings`] is the only reader of files and environment, and [`telemetry`], which
 //! all of them may name, is what they tell about themselves.
 
 pub mod app;
 pub mod cli;
 pub mod healthcheck;
 pub mod http;
+pub mod model;
 pub mod service;
 pub mod settings;
 pub mod shutdown;

@@ -25,12 +25,14 @@ pub use self::{
     locks::Shown,
     options::{HIDDEN, OptionValue, Options, is_option_name},
     pairs::{Entry, Pairs},
+    readiness::monitor_readiness,
     requests::Asked,
     schema::{Allowed, Need, OptionHelp, Template, group_options, template_of, templates},
     subscriber::Numbering,
     uploads::{Upload, Uploads},
 };
 use crate::{
+    model::readiness::{Readiness, Status},
     settings::{Groups, Limits, Throttle},
     store::{Description, Moment, ServiceId, Store},
 };
@@ -52,6 +54,7 @@ mod locks;
 mod options;
 mod pairs;
 mod parameters;
+mod readiness;
 mod requests;
 mod resources;
 mod schema;
@@ -117,12 +120,6 @@ impl Services {
         self.catalog.now().seen(name, self.sees).is_some()
     }
 
-    /// Whether it is known what operators made.
-    #[must_use]
-    pub fn is_whole(&self) -> bool {
-        self.catalog.now().is_whole()
-    }
-
     /// Uploads for a service that exists; the first one asks whether it does.
     #[must_use]
     pub fn uploads(&self, id: &ServiceId) -> Uploads {
@@ -165,11 +162,8 @@ impl Services {
         moved.ok_or_else(|| ServiceError::NoSuchService(id.clone()))
     }
 
-    /// Asks the store whether it answers.
-    ///
-    /// # Errors
-    /// What the store says where it does not.
-    pub async fn ping(&self) -> Result<(), ServiceError> {
-        Ok(self.store.ping().await?)
+    /// Checks whether this replica should receive requests.
+    pub async fn check_readiness(&self, readiness: &Readiness) -> Status {
+        readiness::check_readiness(&*self.store, &self.catalog, readiness).await
     }
 }

@@ -1,14 +1,7 @@
 //! Coming to an end: told by a signal, the service is no longer ready and says so; it serves on for a
 //! grace, in which load balancers notice; then it finishes what is in flight, and stops.
 
-use std::{
-    future::pending,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{future::pending, time::Duration};
 
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
@@ -16,24 +9,7 @@ use tokio::{
 };
 use tracing::{info, warn};
 
-/// Whether the service still wants requests; shared by all workers.
-#[derive(Debug, Clone, Default)]
-pub struct Readiness {
-    draining: Arc<AtomicBool>,
-}
-
-impl Readiness {
-    /// Whether the service is about to stop.
-    #[must_use]
-    pub fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Relaxed)
-    }
-
-    /// From now on the service is about to stop.
-    pub fn drain(&self) {
-        self.draining.store(true, Ordering::Relaxed);
-    }
-}
+use crate::model::readiness::Readiness;
 
 /// The signals that ask the process to stop, listened to from the time this is made: before anybody is
 /// told that the service is there, or one that comes early kills it as if it knew none.

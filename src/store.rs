@@ -12,6 +12,8 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use bytes::Bytes;
 
+use crate::model::readiness::Finding;
+
 use self::binary::{REPLACED_LIFE, UPLOAD_LIFE};
 pub use self::{
     audit::{Audit, HeldNumber},
@@ -284,6 +286,6 @@ pub trait Store: Send + Sync {
     /// is and changes nothing.
     async fn audit(&self, groups: &[Arc<Group>]) -> Result<Audit, StoreError>;
 
-    /// Asks whether the store answers.
-    async fn ping(&self) -> Result<(), StoreError>;
+    /// Checks whether the store serves requests, and finds what keeps it from doing so as it should.
+    async fn check_health(&self) -> Result<Vec<Finding>, StoreError>;
 }

@@ -16,9 +16,9 @@ use socket2::SockRef;
 use super::{Backing, StartError, door::Door, socket};
 use crate::{
     http::{self, Api, Document, Exposure, Watching},
+    model::readiness::Readiness,
     service::{Admin, Backends, Numbering, Office, Services},
     settings::{Groups, Limits, Settings},
-    shutdown::Readiness,
     store::{Observed, Store, StoreError, WholeStore},
 };
 

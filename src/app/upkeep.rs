@@ -7,7 +7,8 @@ use tracing::{debug, warn};
 
 use super::open_redis;
 use crate::{
-    service::{Backends, CatalogKeeper, InForce, Office, Replica, SessionEnder},
+    model::readiness::Readiness,
+    service::{Backends, CatalogKeeper, InForce, Office, Replica, SessionEnder, monitor_readiness},
     settings::Settings,
     store::{StoreError, WholeStore, memory::MemoryStore},
 };
@@ -89,6 +90,13 @@ impl Upkeep {
             tasks.push(tokio::spawn(looking));
         }
         Ok(Self { store, tasks })
+    }
+
+    /// From now on the log has each change of the readiness.
+    pub(super) fn monitor(&mut self, readiness: Readiness, in_force: InForce) {
+        let store = Arc::clone(&self.store);
+        let monitor = monitor_readiness(store, in_force, readiness);
+        self.tasks.push(tokio::spawn(monitor));
     }
 
     /// From now on others know that `replica` is up.

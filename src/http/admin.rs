@@ -12,7 +12,7 @@ use actix_web::{
     web,
 };
 
-use super::{Api, ApiError, caller, health, reply};
+use super::{Api, ApiError, caller, reply};
 use crate::{
     service::{Admin, Condition, Operator, Pairs},
     store::{Moment, Place},
@@ -29,7 +29,12 @@ pub(super) const PAGE: (usize, usize) = (50, 200);
 
 /// `GET /genesys/1/admin/node/status`
 pub(super) async fn node_status(api: web::Data<Api>) -> HttpResponse {
-    if health::is_ready(&api).await {
+    if api
+        .services
+        .check_readiness(&api.readiness)
+        .await
+        .is_ready()
+    {
         reply::text(StatusCode::OK, "ONLINE")
     } else {
         reply::text(StatusCode::SERVICE_UNAVAILABLE, "OFFLINE")

@@ -1,25 +1,98 @@
 //! Whether the process is up, and whether it should be sent requests.
 
-use actix_web::{HttpResponse, http::StatusCode, web};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::{
+        StatusCode,
+        header::{Accept, Header, Quality},
+    },
+    web,
+};
+use serde::Serialize;
 
 use super::{Api, reply};
+use crate::model::readiness::{READY, Reason, Status};
 
 /// `GET /livez`: the process is up, whatever the store does.
 pub(super) async fn live() -> HttpResponse {
     reply::ok()
 }
 
-/// `GET /readyz`: requests are welcome.
-pub(super) async fn ready(api: web::Data<Api>) -> HttpResponse {
-    if is_ready(&api).await {
-        return reply::ok();
+/// `GET /readyz`: whether requests are welcome, and what restricts them or keeps them out.
+pub(super) async fn ready(api: web::Data<Api>, request: HttpRequest) -> HttpResponse {
+    let status = api.services.check_readiness(&api.readiness).await;
+    let code = if status.is_ready() {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    if wants_json(&request) {
+        return reply::with_headers(code).json(Body::from(&status));
     }
-    let text = "not ready: the store does not answer, or the service is stopping";
-    reply::text(StatusCode::SERVICE_UNAVAILABLE, text)
+    let text = match (status.is_ready(), status.main()) {
+        (true, None) => return reply::ok(),
+        (true, Some(_)) => format!("OK, restricted: {}", status.describe()),
+        (false, _) => format!("not ready: {}", status.describe()),
+    };
+    reply::text(code, text)
 }
 
-/// The store answers, it is known what operators made, and nobody has asked the process to stop.
-pub(super) async fn is_ready(api: &Api) -> bool {
-    let answers = !api.readiness.is_draining() && api.services.ping().await.is_ok();
-    answers && api.services.is_whole()
+/// The readiness as JSON.
+#[derive(Serialize)]
+struct Body<'a> {
+    /// `ready`, `degraded` (ready with restrictions) or `not_ready`.
+    status: &'static str,
+    ready: bool,
+    /// The most severe reason, or `ready`.
+    reason: &'static str,
+    message: &'a str,
+    /// Since when the main reason applies.
+    since: String,
+    reasons: Vec<ReasonBody<'a>>,
+}
+
+#[derive(Serialize)]
+struct ReasonBody<'a> {
+    reason: &'static str,
+    /// Whether it keeps requests out.
+    blocking: bool,
+    message: &'a str,
+    since: String,
+}
+
+impl<'a> From<&'a Status> for Body<'a> {
+    fn from(status: &'a Status) -> Self {
+        let reasons = status.findings.iter().map(|(finding, since)| ReasonBody {
+            reason: finding.reason.name(),
+            blocking: finding.reason.is_blocking(),
+            message: &finding.message,
+            since: format!("{since:.3}"),
+        });
+        let main = status.findings.first();
+        Self {
+            status: match (status.is_ready(), main) {
+                (true, None) => READY,
+                (true, Some(_)) => "degraded",
+                (false, _) => "not_ready",
+            },
+            ready: status.is_ready(),
+            reason: status.main().map_or(READY, Reason::name),
+            message: main.map_or("requests are served", |(finding, _)| &finding.message),
+            since: format!("{:.3}", status.since),
+            reasons: reasons.collect(),
+        }
+    }
+}
+
+/// Whether the client asks for JSON: the default is text, which is what probes show.
+fn wants_json(request: &HttpRequest) -> bool {
+    let accepted = Accept::parse(request)
+        .map(|accept| accept.0)
+        .unwrap_or_default();
+    let quality = |kind: &str| {
+        let named = accepted.iter().find(|each| each.item.essence_str() == kind);
+        named.map_or(Quality::ZERO, |each| each.quality)
+    };
+    let json = quality("application/json");
+    json > Quality::ZERO && json >= quality("text/plain")
 }

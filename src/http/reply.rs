@@ -13,7 +13,7 @@ use actix_web::{
 use serde::{Serializer, ser::SerializeMap};
 
 use super::ApiError;
-use crate::shutdown::Readiness;
+use crate::model::readiness::Readiness;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json;charset=utf-8");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain;charset=utf-8");

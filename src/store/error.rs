@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use crate::model::readiness::{Finding, Reason};
+
 /// A store that could not do its work. The texts are for the log, never for a client.
 #[derive(Debug, Error)]
 pub enum StoreError {
@@ -29,6 +31,16 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// The error as a reason not to be ready.
+    #[must_use]
+    pub fn to_finding(&self) -> Finding {
+        let reason = match self {
+            Self::Full(_) => Reason::StoreFull,
+            _ => Reason::StoreUnreachable,
+        };
+        Finding::new(reason, self.to_string())
+    }
+
     /// What kind of error it is, in one word.
     #[must_use]
     pub fn reason(&self) -> &'static str {

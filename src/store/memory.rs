@@ -13,6 +13,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::Notify;
 
+use crate::model::readiness::Finding;
+
 use self::{
     books::Wish,
     state::{Held, State},
@@ -294,7 +296,7 @@ impl Store for MemoryStore {
         Ok(self.state().audit())
     }
 
-    async fn ping(&self) -> Result<(), StoreError> {
-        Ok(())
+    async fn check_health(&self) -> Result<Vec<Finding>, StoreError> {
+        Ok(Vec::new())
     }
 }

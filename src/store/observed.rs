@@ -16,7 +16,10 @@ use super::{
     Description, Group, Holder, IdempotencyKey, KeyName, Moment, NewService, Running, ServiceId,
     Session, Slot, Store, StoreError, Tally, Written,
 };
-use crate::telemetry::{metrics::StoreCounts, traces};
+use crate::{
+    model::readiness::Finding,
+    telemetry::{metrics::StoreCounts, traces},
+};
 
 /// One worker's store, observed.
 pub struct Observed {
@@ -102,5 +105,5 @@ observe_all! {
     fn count(tally: &Tally, most: u64, window: Duration) -> Counted;
     fn uncount(tally: &Tally) -> ();
     fn audit(groups: &[Arc<Group>]) -> Audit;
-    fn ping() -> ();
+    fn check_health() -> Vec<Finding>;
 }

@@ -19,7 +19,7 @@ use super::{
     Description, Group, Holder, IdempotencyKey, KeyName, Moment, NewService, Running, ServiceId,
     Session, Slot, Store, StoreError, Tally, Value, Written,
 };
-use crate::settings;
+use crate::{model::readiness::Finding, settings};
 
 mod audit;
 mod binaries;
@@ -223,7 +223,7 @@ impl Store for RedisStore {
         self.look_through(groups).await
     }
 
-    async fn ping(&self) -> Result<(), StoreError> {
-        self.redis.query(&cmd("PING")).await
+    async fn check_health(&self) -> Result<Vec<Finding>, StoreError> {
+        self.redis.check_health(&self.keys).await
     }
 }

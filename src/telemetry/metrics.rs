@@ -17,7 +17,10 @@ pub use self::{
     shared::{Shared, known, tell},
     store::{BYTES_IN, BYTES_OUT, LANES, LANES_LOST, PoolWatch, StoreCounts, watch_pool},
 };
-use crate::settings::VERSION;
+use crate::{
+    model::readiness::{READY, Reason, Status},
+    settings::VERSION,
+};
 
 mod counts;
 mod process;
@@ -29,12 +32,18 @@ mod text;
 /// The content type of [`text()`].
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// All metrics. Whether the service is ready is for the caller to know.
+/// All metrics. The readiness of the replica is for the caller to know.
 #[must_use]
-pub fn text(is_ready: bool) -> String {
+pub fn text(readiness: &Status) -> String {
     let mut text = Text::default();
-    let help = "1 while requests are welcome, as /readyz has it.";
-    text.gauge("ready", help).value(u8::from(is_ready));
+    let help = "Readiness, as /readyz has it: reason=\"ready\" is 1 while requests are welcome, each \
+                other reason is 1 while it applies.";
+    let mut family = text.gauge("ready", help);
+    family.sample(&[("reason", READY)], u8::from(readiness.is_ready()));
+    for reason in Reason::ALL {
+        let applies = u8::from(readiness.has(*reason));
+        family.sample(&[("reason", reason.name())], applies);
+    }
     let version = [("version", VERSION)];
     text.gauge("build_info", "Always 1; tells the version.")
         .sample(&version, 1);

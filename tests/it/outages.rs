@@ -16,6 +16,7 @@ use crate::support::{
 
 mod fates;
 mod load;
+mod readiness;
 mod server;
 
 /// What the tests here set as `redis.answer_timeout_ms`.

@@ -1,13 +1,16 @@
 //! What load balancers ask, and this document.
 
 use actix_web::http::{Method, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     operation::Operation,
     shapes::{header, text},
 };
-use crate::settings::Groups;
+use crate::{
+    model::readiness::{READY, Reason},
+    settings::Groups,
+};
 
 /// The operations that a listener with these groups has; whether requests are `counted`.
 pub(super) fn operations(groups: Groups, counted: bool) -> Vec<Operation> {
@@ -26,17 +29,12 @@ pub(super) fn operations(groups: Groups, counted: bool) -> Vec<Operation> {
             ("health", "isReady"),
             "Whether requests are welcome",
         )
-        .answering(
-            StatusCode::OK,
-            text("The store answers, and the service is not stopping", "OK"),
+        .described(
+            "Text, or JSON with `Accept: application/json`. The status is 200 while requests are served, also \
+             where the store refuses some of them: the reason is then shown.",
         )
-        .answering(
-            unavailable,
-            text(
-                "They are not",
-                "not ready: the store does not answer, or the service is stopping",
-            ),
-        ),
+        .answering(StatusCode::OK, readiness("Requests are welcome"))
+        .answering(unavailable, readiness("They are not")),
         document(),
     ];
     if groups.admin {
@@ -57,6 +55,43 @@ pub(super) fn operations(groups: Groups, counted: bool) -> Vec<Operation> {
         operations.push(metrics());
     }
     operations
+}
+
+/// The readiness, as text or as JSON.
+fn readiness(description: &str) -> Value {
+    let reasons = Reason::ALL.iter().map(|reason| reason.name());
+    let names: Vec<&str> = [READY].into_iter().chain(reasons).collect();
+    let text = json!({"type": "string"});
+    let time = json!({"type": "string", "format": "date-time"});
+    let name = json!({"type": "string", "enum": names});
+    let reason = json!({
+        "type": "object",
+        "properties": {
+            "reason": name,
+            "blocking": {"type": "boolean", "description": "Whether it keeps requests out"},
+            "message": text,
+            "since": time,
+        },
+        "required": ["reason", "blocking", "message", "since"],
+        "additionalProperties": false,
+    });
+    let body = json!({
+        "type": "object",
+        "properties": {
+            "status": {"type": "string", "enum": [READY, "degraded", "not_ready"]},
+            "ready": {"type": "boolean"},
+            "reason": {"description": "The most severe reason, or `ready`", "type": "string", "enum": names},
+            "message": text,
+            "since": time,
+            "reasons": {"type": "array", "items": reason},
+        },
+        "required": ["status", "ready", "reason", "message", "since", "reasons"],
+        "additionalProperties": false,
+    });
+    json!({
+        "description": description,
+        "content": {"text/plain": {"schema": text}, "application/json": {"schema": body}},
+    })
 }
 
 fn metrics() -> Operation {

@@ -12,7 +12,7 @@
 
 use std::{
     sync::{
-        Arc, PoisonError, RwLock,
+        Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
     time::Duration,
@@ -29,12 +29,13 @@ use tracing::{info, warn};
 
 use self::{connector::Connector, errors::Elsewhere, lane::Write, slots::Map, topology::Topology};
 pub(super) use self::{errors::store_error, node::Node};
-use crate::{settings, store::StoreError};
+use crate::{model::readiness::Finding, settings, store::StoreError};
 
 mod connector;
 mod driven;
 mod errors;
 mod gather;
+mod health;
 mod lane;
 mod node;
 mod several;
@@ -73,6 +74,8 @@ struct World {
     topology: Topology,
     connector: Connector,
     map: RwLock<Arc<Map>>,
+    /// Why the scout does not know who has the data, since it last looked.
+    trouble: Mutex<Option<Finding>>,
     /// Calls the scout.
     call: Notify,
 }
@@ -100,6 +103,7 @@ impl Connections {
             topology,
             connector,
             map: RwLock::default(),
+            trouble: Mutex::default(),
             call: Notify::new(),
         });
         let (tell, looked) = watch::channel(false);
@@ -248,6 +252,13 @@ impl World {
         Arc::clone(&map)
     }
 
+    fn trouble(&self) -> Option<Finding> {
+        self.trouble
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
     fn draw(&self, next: Map) {
         let mut map = self.map.write().unwrap_or_else(PoisonError::into_inner);
         *map = Arc::new(next);
@@ -256,7 +267,10 @@ impl World {
     /// Looks who has the data, and redraws the map where that has changed.
     async fn look(&self) -> Result<(), StoreError> {
         let known = self.map();
-        let ranges = self.topology.find(&known).await?;
+        let found = self.topology.find(&known).await;
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) =
+            found.as_ref().err().cloned();
+        let ranges = found.map_err(|finding| StoreError::Unavailable(finding.detail))?;
         if known.says(&ranges) {
             return Ok(());
         }

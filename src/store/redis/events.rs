@@ -157,7 +157,8 @@ impl Listener {
                 Ok(None) => return,
                 // Nothing may end, or Redis may be gone and nobody said so; asking tells.
                 Err(_silence) => match self.node.in_time(sink.ping::<()>()).await {
-                    Ok(()) => {}
+                    // What is refused is answered: with MISCONF Redis refuses a PING too.
+                    Ok(()) | Err(StoreError::Unavailable(_) | StoreError::Bug(_)) => {}
                     Err(_lost) => return,
                 },
             }

@@ -14,6 +14,7 @@
 //! | `{catalog}:history` | stream | who changed what, when | none; about `admin.history` events |
 //! | `{catalog}:replicas` | hash | who is up: when it last said so and, behind a line feed, what is told of it | a minute |
 //! | `vis:{<name>}` | string | an operator who is signed in, and until when at most | `admin.idle_seconds` from the last request on |
+//! | `probe:{<n>}` | none | never exists: the readiness check reads it, and writes it if it exists | none |
 //! | `cleaner` | string | which replica cleans up after services | seconds |
 //!
 //! `{...}` is the Cluster hash tag: keys of one service share a slot, so one script may change them
@@ -158,6 +159,11 @@ impl Keys {
     }
 
     /// The channel that tells of changes of what operators made.
+    /// A key that never exists, to ask the server that would have it.
+    pub(super) fn probe(&self, tag: u32) -> String {
+        format!("{}probe:{{{tag}}}", self.prefix)
+    }
+
     pub(super) fn changes(&self) -> String {
         self.of_catalog("changes")
     }

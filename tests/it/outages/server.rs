@@ -210,7 +210,13 @@ async fn a_redis_that_is_made_a_replica_is_read_and_refuses_changes() {
         }
         assert_eq!(app.storage(&service).await, json!({"a": "1"}));
     }
-    Answer::of(app.get("/readyz")).await.assert_ok();
+    let ready = Answer::of(app.get("/readyz")).await;
+    assert_eq!(ready.status, 200);
+    assert!(
+        ready.text().starts_with("OK, restricted: read_only: "),
+        "{}",
+        ready.text()
+    );
     server.tell(&["REPLICAOF", "NO", "ONE"]).await;
     recovers(&app, "promoted again").await;
 }

@@ -102,7 +102,11 @@ impl OwnServer {
         let mut connection = connection.await.ok()?;
         let pong: redis::RedisResult<String> =
             redis::cmd("PING").query_async(&mut connection).await;
-        pong.ok().map(|_| connection)
+        // It serves, too, where it refuses a PING because it cannot save its data.
+        let serves = pong
+            .err()
+            .is_none_or(|error| error.code() == Some("MISCONF"));
+        serves.then_some(connection)
     }
 
     /// Whether it says that it loads what it had. Asked without a client, which would not say why it

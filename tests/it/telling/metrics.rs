@@ -155,7 +155,7 @@ async fn what_replicas_share_is_told_by_one_of_them() {
             ("notifications_enabled", 2.0),
             ("services_alive", 2.0),
             ("bookings_held{group=\"DNIS\"}", 1.0),
-            ("ready", 2.0),
+            ("ready{reason=\"ready\"}", 2.0),
         ];
         let lag = told.iter().filter(|one| one.has("cleanup_lag_seconds"));
         let right = all
@@ -175,7 +175,7 @@ async fn it_tells_while_redis_is_away_and_nothing_that_nobody_knows_then() {
     let address = program.address().await;
     let service = create(address, "store", "a=1").await;
     until(address, "it leads", |metrics| {
-        metrics.has("services_alive") && metrics.value("ready") > 0.5
+        metrics.has("services_alive") && metrics.value("ready{reason=\"ready\"}") > 0.5
     })
     .await;
     // One worker, and the clean-up.
@@ -184,7 +184,7 @@ async fn it_tells_while_redis_is_away_and_nothing_that_nobody_knows_then() {
 
     proxy.set(proxy::Way::Cut);
     until(address, "it tells that Redis is away", |metrics| {
-        metrics.value("ready") < 0.5
+        metrics.value("ready{reason=\"ready\"}") < 0.5
             && metrics.value("lanes_connected") < 0.5
             && metrics.value("lanes_lost_total") > 1.5
             && metrics.value("cleanup_active") < 0.5
@@ -199,7 +199,7 @@ async fn it_tells_while_redis_is_away_and_nothing_that_nobody_knows_then() {
 
     proxy.mend();
     until(address, "all is well again", |metrics| {
-        metrics.value("ready") > 0.5 && metrics.has("services_alive")
+        metrics.value("ready{reason=\"ready\"}") > 0.5 && metrics.has("services_alive")
     })
     .await;
 }
@@ -220,7 +220,11 @@ async fn it_answers_while_redis_says_nothing() {
     create(address, "store", "a=1").await;
     proxy.set(proxy::Way::Clogged);
     let metrics = Metrics::of(address).await;
-    assert!(metrics.value("ready") < 0.5, "{}", metrics.text);
+    assert!(
+        metrics.value("ready{reason=\"ready\"}") < 0.5,
+        "{}",
+        metrics.text
+    );
 }
 
 #[tokio::test]
@@ -299,7 +303,7 @@ async fn metrics_belong_to_the_admin_group_and_can_be_switched_off() {
     let mut program = Program::serve(&settings);
     let (public, private) = (program.address().await, program.private_address().await);
     assert_eq!(ask(public, Method::GET, "/metrics").await, 404);
-    assert!((Metrics::of(private).await.value("ready") - 1.0).abs() < 0.5);
+    assert!((Metrics::of(private).await.value("ready{reason=\"ready\"}") - 1.0).abs() < 0.5);
 
     let mut program = Program::serve(&[("metrics.enabled", "false")]);
     let address = program.address().await;

@@ -2,7 +2,7 @@
 
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
-use crate::store::StoreError;
+use crate::{model::readiness::Reason, store::StoreError};
 
 /// What Redis says, by itself or within a transaction or script, when it may work again by itself.
 const AWAY: [&str; 8] = [
@@ -57,6 +57,42 @@ impl Elsewhere {
             _ if is_of_a_replica(error) => Some(Self::Replica),
             _ => None,
         }
+    }
+}
+
+/// The code that Redis answered with; of a pipeline or a transaction, to the first command that failed.
+fn code_of(error: &RedisError) -> Option<String> {
+    let errors = error.clone().into_server_errors()?;
+    errors.first().map(|(_, error)| error.code().to_owned())
+}
+
+/// Why a server that answers with this error, or fails with it, does not serve reads.
+pub(super) fn reason_of(error: &RedisError) -> Reason {
+    match (error.kind(), code_of(error).as_deref()) {
+        (ErrorKind::AuthenticationFailed, _) | (_, Some("NOAUTH" | "WRONGPASS")) => {
+            Reason::AuthFailed
+        }
+        (_, Some("NOPERM")) => Reason::MissingRights,
+        (_, Some("CLUSTERDOWN")) => Reason::ClusterDown,
+        (_, Some("LOADING")) => Reason::StoreLoading,
+        (_, Some("MASTERDOWN" | "READONLY")) => Reason::NoPrimary,
+        (_, Some("BUSY")) => Reason::StoreBusy,
+        (_, _) => Reason::StoreUnreachable,
+    }
+}
+
+/// What is restricted at a server that answers a write with this error; `None` where nothing is.
+pub(super) fn restriction_of(error: &RedisError) -> Option<Reason> {
+    match code_of(error).as_deref() {
+        // The slot is elsewhere; or the read before it failed for the same reason.
+        Some("MOVED" | "ASK" | "TRYAGAIN" | "LOADING" | "MASTERDOWN" | "BUSY" | "NOAUTH") => None,
+        Some("MISCONF") => Some(Reason::SnapshotFailing),
+        Some("OOM") => Some(Reason::StoreFull),
+        Some("READONLY") => Some(Reason::ReadOnly),
+        Some("NOREPLICAS") => Some(Reason::TooFewReplicas),
+        Some("CLUSTERDOWN") => Some(Reason::ClusterPartlyDown),
+        Some("NOPERM") => Some(Reason::MissingRights),
+        _ => Some(Reason::WritesRefused),
     }
 }
 

@@ -28,9 +28,10 @@ use tracing::{info, warn};
 use super::{
     connector::{Connector, load_scripts},
     driven::Driven,
-    errors::{is_lost, is_of_a_replica, is_unknown_script, store_error},
+    errors::{is_lost, is_of_a_replica, is_unknown_script, reason_of, store_error},
 };
 use crate::{
+    model::readiness::Finding,
     store::StoreError,
     telemetry::metrics::{LANES, LANES_LOST},
 };
@@ -46,7 +47,7 @@ const REOPEN_AFTER: (Duration, Duration) = (Duration::from_millis(50), Duration:
 enum State {
     Opening,
     Up(Up),
-    Down(String),
+    Down(Finding),
 }
 
 #[derive(Clone)]
@@ -118,11 +119,19 @@ impl Lane {
         matches!(&*self.state.borrow(), State::Up(_))
     }
 
+    /// Why no requests can be sent; `None` while that may change at any moment.
+    pub(super) fn down(&self) -> Option<Finding> {
+        match &*self.state.borrow() {
+            State::Down(finding) => Some(finding.clone()),
+            State::Opening | State::Up(_) => None,
+        }
+    }
+
     fn now(&self) -> Result<Option<Up>, StoreError> {
         match &*self.state.borrow() {
             State::Opening => Ok(None),
             State::Up(up) => Ok(Some(up.clone())),
-            State::Down(reason) => Err(StoreError::Unavailable(reason.clone())),
+            State::Down(finding) => Err(StoreError::Unavailable(finding.detail.clone())),
         }
     }
 
@@ -178,6 +187,20 @@ impl Lane {
             failed.for_each(|error| self.heed(error, &up));
             self.keep(write, &mut up).await?;
         }
+        Ok(self.settle(replies, &up))
+    }
+
+    /// The same for commands that only find out how the server is. That it is a replica is no reason to
+    /// connect again: nobody asked for a change.
+    ///
+    /// # Errors
+    /// As [`Lane::send`].
+    pub(super) async fn probe(
+        &self,
+        commands: &Pipeline,
+    ) -> Result<RedisResult<Vec<RedisResult<Value>>>, StoreError> {
+        let mut up = self.up().await?;
+        let replies = each_reply(commands, &mut up.driven.connection).await;
         Ok(self.settle(replies, &up))
     }
 
@@ -269,14 +292,14 @@ async fn keep(
                 state.send_replace(State::Opening);
             }
             Err(error) => {
-                let reason = error.to_string();
+                let (reason, detail) = (reason_of(&error), error.to_string());
                 if !matches!(&*state.borrow(), State::Down(_)) {
                     warn!(
                         server = %address,
-                        reason, "Redis cannot be reached; requests fail until it can"
+                        reason = detail, "Redis cannot be reached; requests fail until it can"
                     );
                 }
-                state.send_replace(State::Down(reason));
+                state.send_replace(State::Down(Finding::new(reason, detail)));
                 time::sleep(pause).await;
                 pause = (pause * 2).min(REOPEN_AFTER.1);
             }

@@ -1,6 +1,6 @@
 //! Which server has which key: the hash slots of a Cluster. Elsewhere one server has all of them.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use redis::{Arg, Cmd, ConnectionAddr};
 
@@ -8,6 +8,9 @@ use super::node::Node;
 
 /// Number of hash slots; a fixed part of the Cluster specification.
 pub(super) const SLOTS: u16 = 16_384;
+
+/// How many tags are tried until each server has a key: most have one among the first hundred.
+const MAX_PROBE_TAG: u32 = 65_536;
 
 /// Slots from one to another, both included, and the server that has them.
 pub(super) type Range = (u16, u16, ConnectionAddr);
@@ -39,6 +42,8 @@ pub(super) struct Map {
     ranges: Vec<(u16, u16, usize)>,
     /// Servers that others sent us to and that have no slots yet.
     guests: Vec<Arc<Node>>,
+    /// Of each owner, the tag of a key that it has.
+    probe_tags: OnceLock<Vec<Option<u32>>>,
 }
 
 impl Map {
@@ -77,6 +82,7 @@ impl Map {
             owners: self.owners.clone(),
             ranges: self.ranges.clone(),
             guests,
+            probe_tags: OnceLock::new(),
         }
     }
 
@@ -93,6 +99,38 @@ impl Map {
         });
         let theirs = ranges.iter().map(|(from, to, at)| (*from, *to, Some(at)));
         ours.eq(theirs)
+    }
+
+    /// Whether each slot has a server.
+    pub(super) fn is_complete(&self) -> bool {
+        let count = |(from, to, _): &(u16, u16, usize)| u32::from(to.saturating_sub(*from)) + 1;
+        self.ranges.iter().map(count).sum::<u32>() >= u32::from(SLOTS)
+    }
+
+    /// Of each owner, the tag for which `key` spells a key that it has.
+    pub(super) fn probe_tags(&self, key: impl Fn(u32) -> String) -> &[Option<u32>] {
+        self.probe_tags.get_or_init(|| {
+            if self.sole().is_some() {
+                return vec![Some(0)];
+            }
+            let mut tags = vec![None; self.owners.len()];
+            for tag in 0..MAX_PROBE_TAG {
+                if tags.iter().all(Option::is_some) {
+                    break;
+                }
+                let slot = slot_of(key(tag).as_bytes());
+                let has_slot = |(from, to, _): &&(u16, u16, usize)| (*from..=*to).contains(&slot);
+                let owner = self
+                    .ranges
+                    .iter()
+                    .find(has_slot)
+                    .map(|(_, _, owner)| *owner);
+                if let Some(free @ None) = owner.and_then(|owner| tags.get_mut(owner)) {
+                    *free = Some(tag);
+                }
+            }
+            tags
+        })
     }
 
     pub(super) fn at(&self, address: &ConnectionAddr) -> Option<Arc<Node>> {

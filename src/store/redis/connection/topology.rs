@@ -8,11 +8,12 @@ use redis::{
 
 use super::{
     connector::Connector,
-    errors::store_error,
+    errors::reason_of,
     lane::Write,
     slots::{Map, Range, SLOTS},
 };
 use crate::{
+    model::readiness::Finding,
     settings::{self, RedisMode},
     store::StoreError,
 };
@@ -71,8 +72,8 @@ impl Topology {
     /// Finds out who has the data now; `known` are those who had it.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] where nobody who was asked can tell.
-    pub(super) async fn find(&self, known: &Map) -> Result<Vec<Range>, StoreError> {
+    /// Why nobody who was asked can tell.
+    pub(super) async fn find(&self, known: &Map) -> Result<Vec<Range>, Finding> {
         match self {
             Self::Single(server) => Ok(vec![(0, SLOTS - 1, server.clone())]),
             Self::Sentinel {
@@ -100,8 +101,10 @@ impl Topology {
                 let asked = asked.map(|node| {
                     Box::pin(async {
                         let answer = node.lane.send(&ask, Write::Done).await;
-                        let answer = answer.and_then(|answer| answer.map_err(|e| store_error(&e)));
-                        ranges(answer?, &node.address, connector).map_err(|error| away(&error))
+                        let answer = answer.map_err(|error| error.to_finding())?;
+                        let ranges =
+                            answer.and_then(|answer| ranges(answer, &node.address, connector));
+                        ranges.map_err(|error| away(&error))
                     })
                 });
                 let asked: Vec<_> = asked.collect();
@@ -119,8 +122,8 @@ impl Topology {
     }
 }
 
-fn away(error: &RedisError) -> StoreError {
-    StoreError::Unavailable(error.to_string())
+fn away(error: &RedisError) -> Finding {
+    Finding::new(reason_of(error), error.to_string())
 }
 
 /// Asks all of them at once, each over a connection for this, and takes the first answer that tells.

@@ -1,0 +1,3 @@
+//! Plain types that all layers share. They name no layer.
+
+pub mod readiness;

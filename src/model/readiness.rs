@@ -1,0 +1,373 @@
+//! Readiness: whether this replica should receive requests, and why not.
+//!
+//! Whoever finds something reports a [`Finding`]: the store for each question ([`Readiness::assess`]), and
+//! checks in the background as a lasting condition ([`Readiness::set`], [`Readiness::clear`]). A finding
+//! whose [`Reason`] is blocking makes the replica not ready; any other one is only shown.
+
+use std::{
+    borrow::Cow,
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+};
+
+use jiff::Timestamp;
+use tracing::{info, warn};
+
+/// Declares the reasons in the order of their severity: the first that applies is the main one.
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $variant:ident($name:literal, $blocking:literal, $message:literal),)*) => {
+        /// Why a replica is not ready, or what is restricted although it is.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Reason {
+            $($(#[$doc])* $variant),*
+        }
+
+        impl Reason {
+            /// All reasons, the most severe first.
+            pub const ALL: &[Self] = &[$(Self::$variant),*];
+
+            /// The stable name, as metrics and answers have it.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name),*
+                }
+            }
+
+            /// Whether the replica must not receive requests.
+            #[must_use]
+            pub fn is_blocking(self) -> bool {
+                match self {
+                    $(Self::$variant => $blocking),*
+                }
+            }
+
+            /// The reason in plain words. It is public, so it names settings but no hosts.
+            #[must_use]
+            pub fn message(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $message),*
+                }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// The process was asked to stop.
+    Draining("draining", true, "the replica is shutting down"),
+    /// `redis.mode` does not fit the server behind `redis.url`.
+    WrongMode("wrong_mode", true, "redis.mode does not fit the server at redis.url"),
+    /// Redis refuses the credentials.
+    AuthFailed("auth_failed", true, "Redis refuses the user name or password of redis.url"),
+    /// The Redis user may not do what the service needs.
+    MissingRights(
+        "missing_rights",
+        true,
+        "the Redis user lacks rights that the service needs; the log names them"
+    ),
+    /// The clocks of this replica and of Redis differ too much.
+    ClockSkew(
+        "clock_skew",
+        true,
+        "the clocks of this replica and of Redis differ by more than is allowed"
+    ),
+    /// No part of the Cluster serves requests.
+    ClusterDown("cluster_down", true, "the Redis Cluster is down as a whole"),
+    /// No sentinel names a server that is a primary.
+    NoPrimary("no_primary", true, "there is no Redis primary at the moment"),
+    /// Redis loads its data set.
+    StoreLoading("store_loading", true, "Redis is loading its data set"),
+    /// A script or module blocks Redis.
+    StoreBusy("store_busy", true, "Redis is blocked by a long-running script"),
+    /// Redis does not answer.
+    StoreUnreachable("store_unreachable", true, "Redis cannot be reached or does not answer in time"),
+    /// The replica has not read what operators stored in the catalog yet.
+    Starting("starting", true, "the replica is starting: the stored catalog has not been read yet"),
+    /// A part of the Cluster does not serve requests.
+    ClusterPartlyDown(
+        "cluster_partly_down",
+        false,
+        "a part of the Redis Cluster is down: requests for its keys fail, others are served"
+    ),
+    /// The primary works; no sentinel can be asked for the next one.
+    SentinelsUnreachable(
+        "sentinels_unreachable",
+        false,
+        "the Redis primary answers, but no sentinel does: a failover would not be noticed"
+    ),
+    /// Redis is a replica: reads work, writes are refused.
+    ReadOnly(
+        "read_only",
+        false,
+        "Redis is a read-only replica: reads work, writes are refused; redis.url must name the primary, \
+         or sentinels with redis.mode = sentinel"
+    ),
+    /// Redis has no memory left: reads work, writes are refused.
+    StoreFull(
+        "store_full",
+        false,
+        "Redis has no memory left (maxmemory): reads work, writes are refused"
+    ),
+    /// Redis cannot write its snapshot (`MISCONF`): reads work, writes are refused.
+    SnapshotFailing(
+        "snapshot_failing",
+        false,
+        "Redis cannot save its data to disk (MISCONF): reads work, writes are refused; its log says why"
+    ),
+    /// Redis has too few replicas (`min-replicas-to-write`): reads work, writes are refused.
+    TooFewReplicas(
+        "too_few_replicas",
+        false,
+        "Redis has fewer replicas than min-replicas-to-write: reads work, writes are refused"
+    ),
+    /// Redis refuses writes for another reason.
+    WritesRefused("writes_refused", false, "Redis refuses writes: reads work; the log has its error"),
+}
+
+/// The name of the state in which requests are welcome.
+pub const READY: &str = "ready";
+
+/// One reason that applies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// Which one.
+    pub reason: Reason,
+    /// The reason in plain words, without hosts or credentials: anybody may read it.
+    pub message: Cow<'static, str>,
+    /// The error behind it, for the log only.
+    pub detail: String,
+}
+
+impl Finding {
+    /// `reason` in its standard words; `detail` goes to the log only.
+    #[must_use]
+    pub fn new(reason: Reason, detail: impl Into<String>) -> Self {
+        Self::with_message(reason, reason.message(), detail)
+    }
+
+    /// The same in other words.
+    #[must_use]
+    pub fn with_message(
+        reason: Reason,
+        message: impl Into<Cow<'static, str>>,
+        detail: impl Into<String>,
+    ) -> Self {
+        Self {
+            reason,
+            message: message.into(),
+            detail: detail.into(),
+        }
+    }
+}
+
+/// The readiness of a replica at one time.
+#[derive(Debug, Clone, Default)]
+pub struct Status {
+    /// All reasons that apply, the most severe first, each with the time at which it was first found.
+    pub findings: Vec<(Finding, Timestamp)>,
+    /// Since when the main reason applies, or since when there is none.
+    pub since: Timestamp,
+}
+
+impl Status {
+    /// Whether the replica should receive requests.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        !self.main().is_some_and(Reason::is_blocking)
+    }
+
+    /// The most severe reason.
+    #[must_use]
+    pub fn main(&self) -> Option<Reason> {
+        self.findings.first().map(|(finding, _)| finding.reason)
+    }
+
+    /// Whether `reason` applies.
+    #[must_use]
+    pub fn has(&self, reason: Reason) -> bool {
+        self.findings
+            .iter()
+            .any(|(finding, _)| finding.reason == reason)
+    }
+
+    /// The reasons and their messages on one line.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let each = self.findings.iter().map(|(finding, _)| {
+            let name = finding.reason.name();
+            format!("{name}: {}", finding.message)
+        });
+        each.collect::<Vec<_>>().join("; ")
+    }
+
+    fn reasons(&self) -> impl Iterator<Item = Reason> {
+        self.findings.iter().map(|(finding, _)| finding.reason)
+    }
+}
+
+/// The readiness of this replica, shared by all its workers and background tasks.
+#[derive(Debug, Clone, Default)]
+pub struct Readiness(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    draining: AtomicBool,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    conditions: BTreeMap<Reason, Finding>,
+    last: Option<Status>,
+}
+
+impl Readiness {
+    /// Whether the process was asked to stop.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.0.draining.load(Relaxed)
+    }
+
+    /// From now on the process is about to stop.
+    pub fn drain(&self) {
+        self.0.draining.store(true, Relaxed);
+    }
+
+    /// A lasting condition, until it is cleared: for what is checked at connect or now and then.
+    pub fn set(&self, finding: Finding) {
+        self.state().conditions.insert(finding.reason, finding);
+    }
+
+    /// The condition does not apply any more.
+    pub fn clear(&self, reason: Reason) {
+        self.state().conditions.remove(&reason);
+    }
+
+    /// The readiness, given what was found just now; logs each change.
+    #[must_use]
+    pub fn assess(&self, found: Vec<Finding>) -> Status {
+        let now = Timestamp::now();
+        let mut state = self.state();
+        let mut all = state.conditions.clone();
+        all.extend(found.into_iter().map(|finding| (finding.reason, finding)));
+        if self.is_draining() {
+            all.insert(Reason::Draining, Finding::new(Reason::Draining, ""));
+        }
+        let before = state.last.take();
+        let known = before.iter().flat_map(|status| &status.findings);
+        let known: BTreeMap<Reason, Timestamp> = known
+            .map(|(finding, since)| (finding.reason, *since))
+            .collect();
+        let since = |reason| known.get(&reason).copied().unwrap_or(now);
+        let findings: Vec<(Finding, Timestamp)> = all
+            .into_iter()
+            .map(|(reason, finding)| (finding, since(reason)))
+            .collect();
+        let mut status = Status {
+            findings,
+            since: now,
+        };
+        if let Some(before) = &before
+            && before.main() == status.main()
+        {
+            status.since = before.since;
+        }
+        if !before.is_some_and(|before| before.reasons().eq(status.reasons())) {
+            log_change(&status);
+        }
+        state.last = Some(status.clone());
+        status
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn log_change(status: &Status) {
+    let reasons: Vec<&str> = status.reasons().map(Reason::name).collect();
+    let reasons = reasons.join(",");
+    let details = status
+        .findings
+        .iter()
+        .map(|(finding, _)| finding.detail.as_str());
+    let details: Vec<&str> = details.filter(|detail| !detail.is_empty()).collect();
+    let (message, detail) = (status.describe(), details.join("; "));
+    match (status.is_ready(), status.main()) {
+        (true, None) => info!(reason = READY, "replica is ready"),
+        (true, Some(_)) => warn!(
+            reasons,
+            message, detail, "replica is ready with restrictions"
+        ),
+        // Asked to stop, which is logged where it was asked.
+        (false, Some(Reason::Draining)) => info!(reasons, message, detail, "replica is not ready"),
+        (false, _) => warn!(reasons, message, detail, "replica is not ready"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn found(reason: Reason) -> Finding {
+        Finding::new(reason, "")
+    }
+
+    #[test]
+    fn names_are_unique_and_snake_case_and_blocking_reasons_come_first() {
+        let names: BTreeSet<&str> = Reason::ALL.iter().map(|reason| reason.name()).collect();
+        assert_eq!(names.len(), Reason::ALL.len());
+        assert!(!names.contains(READY));
+        for name in names {
+            assert!(
+                name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'),
+                "{name}"
+            );
+        }
+        assert!(Reason::ALL.is_sorted());
+        assert!(Reason::ALL.is_sorted_by_key(|reason| !reason.is_blocking()));
+    }
+
+    #[test]
+    fn a_blocking_reason_makes_not_ready_and_another_one_is_only_shown() {
+        let readiness = Readiness::default();
+        assert!(readiness.assess(Vec::new()).is_ready());
+        let status = readiness.assess(vec![found(Reason::SnapshotFailing)]);
+        assert!(status.is_ready() && status.has(Reason::SnapshotFailing));
+        let both = vec![found(Reason::SnapshotFailing), found(Reason::ClusterDown)];
+        let status = readiness.assess(both);
+        assert!(!status.is_ready());
+        assert_eq!(status.main(), Some(Reason::ClusterDown));
+        assert!(status.describe().starts_with("cluster_down: "));
+    }
+
+    #[test]
+    fn a_condition_lasts_until_it_is_cleared() {
+        let readiness = Readiness::default();
+        let shared = readiness.clone();
+        shared.set(found(Reason::ClockSkew));
+        assert!(!readiness.assess(Vec::new()).is_ready());
+        shared.clear(Reason::ClockSkew);
+        assert!(readiness.assess(Vec::new()).is_ready());
+        shared.drain();
+        assert_eq!(readiness.assess(Vec::new()).main(), Some(Reason::Draining));
+    }
+
+    #[test]
+    fn the_time_of_a_reason_is_that_at_which_it_was_first_found() {
+        let readiness = Readiness::default();
+        let first = readiness.assess(vec![found(Reason::StoreFull)]);
+        let both = vec![found(Reason::StoreFull), found(Reason::StoreLoading)];
+        let second = readiness.assess(both);
+        assert!(second.since >= first.since);
+        assert_eq!(second.findings[1].1, first.since);
+        let third = readiness.assess(vec![found(Reason::StoreLoading)]);
+        assert_eq!(third.since, second.since);
+    }
+}
