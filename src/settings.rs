@@ -29,7 +29,7 @@ use std::{
 };
 
 use ipnet::IpNet;
-use phonenumber::country;
+use rlibphonenumber::Region;
 
 pub use self::{
     callers::{Admin, Auth, Cors, Credentials, Groups, Throttle, Tls, TlsFiles, TlsVersion},
@@ -158,7 +158,7 @@ pub struct Catalog {
 #[derive(Clone, Debug)]
 pub struct Phone {
     /// The country of numbers that do not name one.
-    pub default_region: country::Id,
+    pub default_region: Region,
 }
 
 /// `[limits]`; every one is at least 1, and the limit itself is still allowed.

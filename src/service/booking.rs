@@ -7,6 +7,7 @@ use super::{
     access_code::access_codes,
     definition::Definition,
     parameters::{Parameters, boolean, whole_number},
+    resources::Resources,
     schema::{DEFAULT_GROUP, HELD},
     subscriber::Numbering,
 };
@@ -16,6 +17,16 @@ use crate::store::{Booked, Booking, BookingRequest, Group, Holder, Store};
 pub(super) struct Wish {
     group: Arc<Group>,
     request: BookingRequest,
+}
+
+impl Resources {
+    /// Whether services made from `definition` may take numbers. An operator who names the group in the definition
+    /// needs no permission; otherwise the group decides, where it says anything.
+    fn may_be_taken_by(&self, definition: &Definition) -> bool {
+        let is_own = definition.option("_resource_group") == Some(&self.group.name);
+        let listed = self.services.as_ref();
+        is_own || listed.is_none_or(|services| services.contains(definition.name()))
+    }
 }
 
 impl Wish {
@@ -35,10 +46,13 @@ impl Wish {
             value.map_or(Ok(false), |value| boolean(option, value))
         };
         let name = effective("_resource_group").unwrap_or(DEFAULT_GROUP);
-        let resources = catalog.resources(name).ok_or_else(|| {
-            let known = catalog.pools().names();
+        let resources = catalog.resources(name);
+        let resources = resources.filter(|known| known.may_be_taken_by(definition));
+        // The same for a group that does not exist and for one of others: names are not told.
+        let resources = resources.ok_or_else(|| {
             ServiceError::InvalidParameter(format!(
-                "_resource_group is {name:?}; one of these is allowed: {known}"
+                "_resource_group is {name:?}; {:?} may not take numbers from a group of that name",
+                definition.name()
             ))
         })?;
         let codes = if flag("_provide_code")? {
@@ -49,20 +63,21 @@ impl Wish {
         };
         // The stated exception: the request's value wins over the service's, that over the group's.
         let option = "_booking_expiration_timeout";
-        let timeout = parameters.get(option).or(definition.option(option));
-        let timeout = match timeout {
+        let requested = parameters.get(option);
+        let timeout = match requested.or(definition.option(option)) {
             Some(seconds) => {
-                let seconds = whole_number(option, seconds, HELD.0, HELD.1)?;
+                let most = requested.map_or(HELD.1, |_| resources.max_requested_timeout);
+                let seconds = whole_number(option, seconds, HELD.0, most)?;
                 Duration::from_secs(seconds)
             }
             None => resources.timeout,
         };
         let caller = effective("_phone_number");
-        let caller = caller.map(|caller| numbering.requested("_phone_number", caller));
+        let caller = caller.map(|caller| numbering.requested_caller("_phone_number", caller));
         Ok(Self {
             group: Arc::clone(&resources.group),
             request: BookingRequest {
-                caller: caller.transpose()?,
+                caller: caller.transpose()?.flatten(),
                 codes,
                 timeout,
                 tell_pool: flag("_return_pool_health")?,

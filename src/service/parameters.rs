@@ -20,6 +20,13 @@ impl Parameters {
         value.filter(|value| !value.trim().is_empty())
     }
 
+    /// Whether the request has it with an empty or blank value.
+    pub(super) fn is_blank(&self, name: &str) -> bool {
+        self.0
+            .get(name)
+            .is_some_and(|value| value.trim().is_empty())
+    }
+
     /// What counts for `option`: the configured value, unless `_overwritable_options` lists it and
     /// the request has one; where nothing is configured, the request's.
     pub(super) fn effective<'a>(

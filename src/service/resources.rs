@@ -1,7 +1,7 @@
 //! Resource groups: named sets of access numbers, from the catalogue.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
     time::Duration,
 };
@@ -9,7 +9,7 @@ use std::{
 use super::{
     definition::DefinitionError,
     options::{OptionValue, Options},
-    schema::{self, DEFAULT_HELD, MAX_NUMBER_BYTES, STRATEGIES},
+    schema::{self, DEFAULT_HELD, HELD, MAX_NUMBER_BYTES, STRATEGIES},
     subscriber::Numbering,
 };
 use crate::store::{AccessNumber, Group, Strategy, stable_hash};
@@ -20,6 +20,10 @@ pub(super) struct Resources {
     pub(super) group: Arc<Group>,
     /// How long its numbers are held where neither request nor service says.
     pub(super) timeout: Duration,
+    /// The longest time, in seconds, that a request may ask for.
+    pub(super) max_requested_timeout: u64,
+    /// The configured services that may take numbers, where the group says.
+    pub(super) services: Option<BTreeSet<String>>,
 }
 
 /// All groups, by name and by number.
@@ -151,12 +155,23 @@ fn read(
             return Err(fail("_allocation_strategy", problem));
         }
     };
-    let timeout = options.get("_booking_expiration_timeout");
-    let timeout = timeout.and_then(|seconds| seconds.trim().parse().ok());
+    let seconds = |option: &str| {
+        options
+            .get(option)
+            .and_then(|text| text.trim().parse().ok())
+    };
+    let timeout = seconds("_booking_expiration_timeout");
+    let max_requested_timeout = seconds("_max_booking_expiration_timeout").unwrap_or(HELD.1);
+    let services = options.get("_services").map(|listed| {
+        let names = listed.split(',').map(str::trim);
+        let names = names.filter(|name| !name.is_empty());
+        names.map(str::to_owned).collect()
+    });
     let number = |text: String| {
-        let allowed =
-            (1..=MAX_NUMBER_BYTES).contains(&text.len()) && !text.chars().any(char::is_control);
         let subscriber = numbering.subscriber(&text);
+        let allowed = (1..=MAX_NUMBER_BYTES).contains(&text.len())
+            && !text.chars().any(char::is_control)
+            && !subscriber.is_empty();
         allowed.then_some(AccessNumber { text, subscriber })
     };
     let backup = match options.remove("_backup_resource") {
@@ -205,6 +220,8 @@ fn read(
             backup,
         }),
         timeout: Duration::from_secs(timeout.unwrap_or(DEFAULT_HELD)),
+        max_requested_timeout,
+        services,
     })
 }
 

@@ -45,6 +45,8 @@ pub enum Allowed {
     ResourceGroup,
     /// A comma list of names of options.
     OptionNames,
+    /// A comma list of names of configured services.
+    ServiceNames,
     /// An access number.
     AccessNumber,
     /// A list of access numbers: the only value that is a list, and not one text.
@@ -121,6 +123,7 @@ impl Allowed {
             Self::Text(words) => (*words).to_owned(),
             Self::ResourceGroup => "the name of a resource group".to_owned(),
             Self::OptionNames => "a comma list of names of options".to_owned(),
+            Self::ServiceNames => "a comma list of names of configured services".to_owned(),
             Self::AccessNumber => format!("a number of 1 to {MAX_NUMBER_BYTES} bytes"),
             Self::AccessNumbers => {
                 format!("a list of numbers, each of 1 to {MAX_NUMBER_BYTES} bytes")

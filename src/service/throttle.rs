@@ -59,6 +59,11 @@ pub(super) async fn count_service(
     count(store, &tally, most, throttle.window, message).await
 }
 
+/// Calls under way count as failed until they are matched: where there are as many as may fail, another one
+/// waits for some of them to succeed.
+const MAX_MATCH_TRIES: u32 = 10;
+const MATCH_RETRY_INTERVAL: Duration = Duration::from_millis(20);
+
 /// Something that may fail only so often. It counts as failed until it has succeeded, so that many at once
 /// guess no more than one after the other.
 pub(super) struct Attempt(Option<Tally>);
@@ -94,7 +99,15 @@ impl Attempt {
         }
         let tally = Tally::FailedMatches(dialled.to_owned());
         let message = || format!("nobody was found for too many calls to {dialled}");
-        Self::begin(store, tally, most, throttle.window, message).await
+        let mut tries = 1;
+        loop {
+            let attempt = Self::begin(store, tally.clone(), most, throttle.window, message).await;
+            if attempt.is_ok() || tries == MAX_MATCH_TRIES {
+                return attempt;
+            }
+            tries += 1;
+            tokio::time::sleep(MATCH_RETRY_INTERVAL).await;
+        }
     }
 
     /// It did not fail.

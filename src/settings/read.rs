@@ -3,7 +3,7 @@
 
 use std::{fs, net::Ipv6Addr, num::NonZero, ops::RangeInclusive, thread, time::Duration};
 
-use phonenumber::country;
+use rlibphonenumber::{PHONE_NUMBER_UTIL, Region};
 
 use super::{
     Api, Backend, Catalog, Limits, Memory, Phone, Redis, Server, Settings, callers,
@@ -173,9 +173,15 @@ fn authorities(from: &Layers) -> Result<Option<String>, SettingsError> {
         .ok_or_else(|| from.invalid(setting, expected))
 }
 
-fn region(from: &Layers) -> Result<country::Id, SettingsError> {
+fn region(from: &Layers) -> Result<Region, SettingsError> {
     let setting = "phone.default_region";
-    let region = from.word(setting)?.parse();
+    let text = from.word(setting)?;
+    let is_code = text.bytes().all(|byte| byte.is_ascii_uppercase());
+    let region = is_code.then(|| text.parse().ok()).flatten();
+    let region = region.filter(|region| {
+        let code = PHONE_NUMBER_UTIL.get_country_code_for_region(*region);
+        code.is_some()
+    });
     let expected = "expected a country's two capital letters (ISO 3166), such as US";
-    region.map_err(|_unknown| from.invalid(setting, expected))
+    region.ok_or_else(|| from.invalid(setting, expected))
 }

@@ -206,3 +206,20 @@ fn there_is_one_way_to_name_a_module() {
     let old: Vec<&str> = old.map(|source| source.path.as_str()).collect();
     assert!(old.is_empty(), "{old:#?}");
 }
+
+/// Crates with an advisory that nobody maintains, and what brought them in.
+const UNMAINTAINED: [&str; 1] = ["atomic-polyfill"];
+
+#[test]
+fn no_unmaintained_crate_is_pulled_in() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for lock in ["Cargo.lock", "fuzz/Cargo.lock"] {
+        let text = fs::read_to_string(root.join(lock)).unwrap();
+        for name in UNMAINTAINED {
+            assert!(
+                !text.contains(&format!("name = \"{name}\"")),
+                "{lock}: {name}"
+            );
+        }
+    }
+}

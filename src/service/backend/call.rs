@@ -46,6 +46,10 @@ impl Trail {
     }
 }
 
+/// The pair that names the service to a backend. What a client sends by this name is not passed on: it could
+/// have the backend read or write another service.
+pub(super) const DATA_ID: &str = "_data_id";
+
 /// Whom and what a request to a backend is about.
 pub(in crate::service) struct About<'a> {
     /// The service.
@@ -59,6 +63,14 @@ pub(in crate::service) struct About<'a> {
     /// Pairs that templates may name beside those.
     pub(in crate::service) more: &'a [(String, String)],
     pub(in crate::service) trail: &'a Trail,
+}
+
+impl<'a> About<'a> {
+    /// The pairs without those by the names that are this service's to say, in whatever case.
+    pub(super) fn client_pairs(&self) -> impl Iterator<Item = &'a (String, String)> + use<'a> {
+        let pairs = self.pairs.iter();
+        pairs.filter(|(name, _)| !name.eq_ignore_ascii_case(DATA_ID))
+    }
 }
 
 /// One request to a backend.

@@ -11,7 +11,7 @@ use serde::{Serializer, ser::SerializeMap};
 
 use super::{
     Wrong,
-    call::{About, Call},
+    call::{About, Call, DATA_ID},
     template::{SESSION, Template},
 };
 use crate::{
@@ -181,8 +181,8 @@ fn json(about: &About<'_>) -> Result<Bytes, ServiceError> {
     let mut body = Vec::with_capacity(256);
     let mut json = serde_json::Serializer::new(&mut body);
     let written = json.serialize_map(None).and_then(|mut map| {
-        map.serialize_entry("_data_id", about.id.as_str())?;
-        for (name, value) in about.pairs.iter().filter(|(name, _)| name != "_data_id") {
+        map.serialize_entry(DATA_ID, about.id.as_str())?;
+        for (name, value) in about.client_pairs() {
             map.serialize_entry(name, value)?;
         }
         map.end()

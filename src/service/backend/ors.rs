@@ -9,10 +9,13 @@ use hyper::{
     header::{HeaderName, HeaderValue},
 };
 
-use super::call::{About, Call, Trail, encoded, form};
+use super::call::{About, Call, DATA_ID, Trail, encoded, form};
 
 /// The request that begins a session's work.
 const BEGIN: &str = "gms.start";
+
+/// The parameter that names the document, at a start.
+const SOURCE: &str = "src";
 
 /// The SCXML document that a configured service runs.
 #[derive(Debug)]
@@ -26,8 +29,9 @@ type Headers = [(HeaderName, HeaderValue)];
 impl Ors {
     /// The call that starts a session.
     pub(super) fn start<'a>(&self, about: &About<'a>, headers: &'a Headers) -> Call<'a> {
-        let first = [("src", self.src.as_str()), data_id(about)];
-        let form = form(first.into_iter().chain(pairs(about)));
+        let first = [(SOURCE, self.src.as_str()), data_id(about)];
+        let pairs = pairs(about).filter(|(name, _)| *name != SOURCE);
+        let form = form(first.into_iter().chain(pairs));
         post(
             "/scxml/session/start".to_owned(),
             form,
@@ -57,12 +61,14 @@ impl Ors {
 
 /// By this the document finds the service's storage.
 fn data_id<'a>(about: &About<'a>) -> (&'a str, &'a str) {
-    ("_data_id", about.id.as_str())
+    (DATA_ID, about.id.as_str())
 }
 
+/// What the client sent, without what only this service may say.
 fn pairs<'a>(about: &About<'a>) -> impl Iterator<Item = (&'a str, &'a str)> {
-    let pairs = about.pairs.iter();
-    pairs.map(|(name, value)| (name.as_str(), value.as_str()))
+    about
+        .client_pairs()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
 }
 
 fn session_path(session: &str) -> String {

@@ -6,6 +6,7 @@ use crate::{
         answer::Answer,
         creation::Creation,
         parameters::{Parameters, boolean},
+        subscriber::ascii_digits,
         throttle::Attempt,
     },
     store::{Call, StoreError},
@@ -23,20 +24,43 @@ impl Creation {
         })?;
         let dialled = self.numbering.requested("_access_number", dialled)?;
         let caller = effective("_phone_number");
-        let caller = caller.map(|caller| self.numbering.requested("_phone_number", caller));
+        let caller = caller.map(|caller| self.numbering.requested_caller("_phone_number", caller));
+        let caller = caller.transpose()?;
         let wants_data = effective("_return_user_data");
         let wants_data =
             wants_data.map_or(Ok(false), |value| boolean("_return_user_data", value))?;
+        let code = self.code(&parameters)?;
         let (today, others) = self.catalog.pools().with(&dialled);
         let call = Call {
             dialled,
-            code: effective("_access_code").map(|code| code.trim().to_owned()),
-            caller: caller.transpose()?,
+            code,
+            caller: caller.clone().flatten(),
         };
         let attempt = Attempt::count(&*self.store, &self.throttle, &call.dialled).await?;
+        if caller == Some(None) {
+            // A caller is given, and there is nothing to compare: that is no caller of any booking.
+            return Err(ServiceError::NoMatch(call.dialled));
+        }
         let answer = self.find(&today, &others, call, wants_data).await?;
         attempt.succeeded(&*self.store).await;
         answer.json()
+    }
+
+    /// The code keyed in. One that is given and empty would match any booking of the number: the routing
+    /// side lost it, or the caller keyed in nothing.
+    fn code(&self, parameters: &Parameters) -> Result<Option<String>, ServiceError> {
+        let name = "_access_code";
+        let code = parameters.effective(&self.definition, name);
+        if code.is_none() && parameters.is_blank(name) {
+            let option = "_allow_empty_access_code";
+            let allowed = self.definition.option(option);
+            if !allowed.map_or(Ok(false), |value| boolean(option, value))? {
+                return Err(ServiceError::InvalidParameter(format!(
+                    "{name} is empty; a code is expected, or no such parameter ({option} allows it)"
+                )));
+            }
+        }
+        Ok(code.map(|code| ascii_digits(code.trim())))
     }
 
     async fn find(

@@ -5,7 +5,7 @@ use super::*;
 fn rules(longest_life: u64) -> Rules {
     Rules {
         longest_life,
-        numbering: Numbering::of(phonenumber::country::US),
+        numbering: Numbering::of(rlibphonenumber::Region::US),
         server: Credentials::default(),
         variables: Arc::new(|name: &str| name.ends_with("TOKEN").then(|| "s3cret".to_owned())),
     }

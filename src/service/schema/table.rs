@@ -2,8 +2,8 @@
 
 use super::{
     Allowed::{
-        self, AccessNumber, AccessNumbers, Boolean, Choice, OptionNames, ResourceGroup, Text, Url,
-        UrlList, UrlTemplate, WholeNumber,
+        self, AccessNumber, AccessNumbers, Boolean, Choice, OptionNames, ResourceGroup,
+        ServiceNames, Text, Url, UrlList, UrlTemplate, WholeNumber,
     },
     Need::{self, Advanced, Mandatory, Optional},
     Otherwise,
@@ -224,6 +224,15 @@ pub(super) static SERVICES: &[Row] = &[
     )
     .otherwise(Otherwise::Text("false")),
     row(
+        "_allow_empty_access_code",
+        &[(Advanced, &[MatchInteraction])],
+        |_| Boolean,
+        "Whether an empty _access_code counts as none, so that any booking of the number matches. Otherwise it is \
+         refused.",
+    )
+    .otherwise(Otherwise::Text("false"))
+    .wiring(),
+    row(
         "_overwritable_options",
         &[(Advanced, ALL)],
         |_| OptionNames,
@@ -270,6 +279,21 @@ pub(super) static GROUPS: &[Row] = &[
         "Seconds that a number is held for its caller where neither the request nor the service says.",
     )
     .otherwise(Otherwise::Number(DEFAULT_HELD)),
+    row(
+        "_max_booking_expiration_timeout",
+        &[(Advanced, &[Group])],
+        |_| WholeNumber(HELD.0, HELD.1),
+        "The longest time in seconds that a request may ask for by _booking_expiration_timeout. The options of \
+         services and of the group may be longer.",
+    )
+    .otherwise(Otherwise::Number(HELD.1)),
+    row(
+        "_services",
+        &[(Advanced, &[Group])],
+        |_| ServiceNames,
+        "The configured services whose requests may take numbers from the group; those whose own _resource_group it is \
+         always may. Without this option every service may.",
+    ),
     row(
         "numbers",
         &[(Mandatory, &[Group])],

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use phonenumber::country;
+use rlibphonenumber::Region;
 
 use super::*;
 use crate::service::{
@@ -71,6 +71,7 @@ fn example(option: &OptionHelp) -> (String, String) {
         Allowed::Url => "http://host:81/a.scxml",
         Allowed::UrlList => "http://one:81, https://two/a",
         Allowed::UrlTemplate => "/rooms/{id}",
+        Allowed::ServiceNames => "store, shop",
         Allowed::OptionNames => "_ttl, _provide_code",
         Allowed::AccessNumber => "8005550100",
         Allowed::Text(_) | Allowed::ResourceGroup | Allowed::AccessNumbers => "7",
@@ -113,7 +114,7 @@ fn filled_group() -> Options {
 }
 
 fn grouped(options: Options) -> Result<(), String> {
-    let numbering = Numbering::of(country::US);
+    let numbering = Numbering::of(Region::US);
     let added = Pools::default().add("mine", options, numbering);
     added.map_err(|error| error.to_string())
 }
@@ -240,7 +241,7 @@ fn a_group_needs_what_is_mandatory_and_has_no_other_options() {
     options.insert("_x".to_owned(), OptionValue::Text("1".to_owned()));
     let message = grouped(options).unwrap_err();
     let expected = "resource group \"mine\", option _x: is unknown, expected one of _allocation_strategy, \
-                    _backup_resource, _booking_expiration_timeout, numbers";
+                    _backup_resource, _booking_expiration_timeout, _max_booking_expiration_timeout, _services, numbers";
     assert_eq!(message, expected);
     for option in group_options() {
         let mut options = filled_group();

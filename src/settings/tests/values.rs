@@ -189,7 +189,7 @@ fn a_log_level_is_a_filter_and_a_misspelled_one_no_target() {
 #[test]
 fn the_default_region_is_a_country() {
     let settings = from_environment("SWITCHBOARD__PHONE__DEFAULT_REGION", "DE").unwrap();
-    assert_eq!(settings.phone.default_region, country::DE);
+    assert_eq!(settings.phone.default_region, Region::DE);
     for region in ["Germany", "XX", "de"] {
         let told = refused_in_environment("SWITCHBOARD__PHONE__DEFAULT_REGION", region);
         assert!(told.contains("two capital letters"), "{told}");

@@ -17,6 +17,7 @@ on_every_kind_of_store!(
     what_says_who_asks_goes_along,
     update_is_answered_here,
     a_configured_option_wins_and_no_wiring_is_passed_on,
+    what_names_the_service_is_never_the_clients,
 );
 
 async fn create(app: &TestApp, form: &str) -> String {
@@ -202,4 +203,25 @@ async fn a_configured_option_wins_and_no_wiring_is_passed_on(app: TestApp) {
     let expected =
         json!({"src": "http://docs/chat.scxml", "_lang": "de", "_color": "blue", "_free": "1"});
     assert_eq!(json!(form), expected);
+}
+
+async fn what_names_the_service_is_never_the_clients(app: TestApp) {
+    let backend = Backend::ors(|_| Way::ok("{}")).await;
+    let app = serving(&app, &ors(&[&backend.url()]), &[]).await;
+    let service = create(&app, "_data_id=forged&_DATA_ID=forged&src=forged&_x=1").await;
+    let request = app.post(&format!("{service}/say?_data_id=forged"));
+    Answer::of(request.form_body("src=a.png&_Data_Id=forged&_data_id=forged")).await;
+    let calls = backend.arrived();
+    let id = service.rsplit('/').next().unwrap();
+    let expected = [
+        json!({"src": "http://docs/chat.scxml", "_data_id": id, "_x": "1"}),
+        json!({"_data_id": id, "_x": "1"}),
+        // Here it is nobody's but the client's.
+        json!({"src": "a.png"}),
+    ];
+    assert_eq!(calls.len(), expected.len());
+    for (call, expected) in calls.iter().zip(&expected) {
+        assert_eq!(&json!(call.form()), expected, "{}", call.line());
+        assert!(!format!("{call:?}").contains("forged"));
+    }
 }

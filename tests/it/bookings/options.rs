@@ -17,7 +17,9 @@ on_every_kind_of_store!(
     an_empty_value_is_an_absent_one,
     booleans_are_read_in_small_and_capital_letters,
     the_fill_of_the_pool_is_told_where_it_is_asked_for,
-    a_group_that_nobody_configured_is_refused_with_those_that_are,
+    a_group_that_nobody_configured_is_refused,
+    a_group_says_which_services_may_take_from_it,
+    a_group_limits_for_how_long_a_request_may_hold_a_number,
     a_request_may_choose_its_group,
 );
 
@@ -202,7 +204,7 @@ async fn the_fill_of_the_pool_is_told_where_it_is_asked_for(app: TestApp) {
     assert!(booked.told.get("_pool_free").is_none(), "{}", booked.told);
 }
 
-async fn a_group_that_nobody_configured_is_refused_with_those_that_are(app: TestApp) {
+async fn a_group_that_nobody_configured_is_refused(app: TestApp) {
     let app = serving(&app, &groups()).await;
     let service = app.create("").await;
     let id = service.rsplit('/').next().unwrap();
@@ -213,7 +215,11 @@ async fn a_group_that_nobody_configured_is_refused_with_those_that_are(app: Test
         let message = ask(&app, name, &form)
             .await
             .message_of("InvalidParameter", 400);
-        assert!(message.contains("DNIS, other"), "{message}");
+        // The names of the groups are not for callers.
+        assert!(
+            !message.contains("other") && !message.contains("DNIS"),
+            "{message}"
+        );
     }
 }
 
@@ -227,4 +233,56 @@ async fn a_request_may_choose_its_group(app: TestApp) {
     let message = answer.message_of("NoAccessNumber", 503);
     assert!(message.contains("other"), "{message}");
     assert!(book(&app, "").await.number.starts_with("800555"));
+}
+
+async fn a_group_says_which_services_may_take_from_it(app: TestApp) {
+    let mut more = default_group("CLUSTER", 9);
+    more += &group("secret", "CLUSTER", &["8006660001", "8006660002"]);
+    more += "_services = \" vip , other\"\n";
+    more += &service("vip", "request-interaction");
+    more += &service("own", "request-interaction");
+    more += "_resource_group = \"secret\"\n";
+    let app = serving(&app, &more).await;
+    let id = book(&app, "").await.id;
+    let refused = async |name: &str, form: &str| {
+        let answer = ask(&app, name, form).await;
+        answer.message_of("InvalidParameter", 400)
+    };
+    let message = refused("request-interaction", "_resource_group=secret").await;
+    let unknown = refused("request-interaction", "_resource_group=nobodys").await;
+    assert_eq!(message, unknown.replace("nobodys", "secret"));
+    assert!(!message.contains("vip"), "{message}");
+    refused(
+        "request-access",
+        &format!("_id={id}&_resource_group=secret"),
+    )
+    .await;
+    for (name, form) in [("vip", "_resource_group=secret"), ("own", "")] {
+        let booked = Booked::of(&ask(&app, name, form).await);
+        assert!(booked.number.starts_with("800666"), "{name}");
+    }
+    let booked = Booked::of(&ask(&app, "vip", "").await);
+    assert!(booked.number.starts_with("800555"));
+}
+
+async fn a_group_limits_for_how_long_a_request_may_hold_a_number(app: TestApp) {
+    let mut more = default_group("CLUSTER", 9);
+    more += "_max_booking_expiration_timeout = 60\n_booking_expiration_timeout = 90\n";
+    more += &service("slow", "request-interaction");
+    more += "_booking_expiration_timeout = 120\n";
+    let app = serving(&app, &more).await;
+    for (name, form, expected) in [
+        ("request-interaction", "_booking_expiration_timeout=60", 60),
+        ("request-interaction", "", 90),
+        ("slow", "", 120),
+        ("slow", "_booking_expiration_timeout=7", 7),
+    ] {
+        let booked = Booked::of(&ask(&app, name, form).await);
+        assert_eq!(booked.count("_expiration_time"), expected, "{name} {form}");
+    }
+    for name in ["request-interaction", "slow"] {
+        let answer = ask(&app, name, "_booking_expiration_timeout=61").await;
+        let message = answer.message_of("InvalidParameter", 400);
+        assert!(message.contains("from 5 to 60"), "{message}");
+    }
 }

@@ -1,0 +1,107 @@
+//! Which callers and codes are the same.
+
+use super::sharing;
+use crate::support::{
+    TestApp,
+    bookings::{ask, book, default_group, matched, no_match, number, service, serving},
+    on_every_kind_of_store,
+};
+
+on_every_kind_of_store!(
+    a_number_of_one_country_is_none_of_another,
+    a_caller_that_leaves_nothing_to_compare_matches_nothing,
+    an_empty_code_is_refused_unless_the_service_allows_it,
+    a_code_is_found_in_the_digits_of_any_script,
+);
+
+async fn a_number_of_one_country_is_none_of_another(app: TestApp) {
+    let app = sharing(&app).await;
+    let booked = book(&app, "_phone_number=%2B4915112345678").await;
+    let call = |caller: &str| format!("_access_number={}&_phone_number={caller}", number(0));
+    for other in [
+        "%2B495112345678",
+        "%2B4915112345678;ext=1",
+        "15112345678",
+        "%2B49%2015112345679",
+    ] {
+        no_match(&app, &call(other)).await;
+    }
+    let same = "sip:%2B49151123-45678@example.org;user=phone";
+    assert_eq!(matched(&app, &call(same)).await, booked.id);
+    for (booked_as, called_as) in [
+        ("%2B442079460018", "%2B44%20(0)20%207946%200018"),
+        ("6504699999", "%EF%BC%8B%EF%BC%91%20650%20469-9999"),
+        ("6504699999x123", "tel:%2B16504699999;ext=123"),
+        ("%2B390669812345", "011390669812345"),
+    ] {
+        let id = book(&app, &format!("_phone_number={booked_as}")).await.id;
+        assert_eq!(matched(&app, &call(called_as)).await, id, "{called_as}");
+    }
+}
+
+async fn a_caller_that_leaves_nothing_to_compare_matches_nothing(app: TestApp) {
+    let app = sharing(&app).await;
+    let withheld = book(&app, "_phone_number=anonymous").await;
+    let booked = book(&app, "_phone_number=6504699999").await;
+    for caller in [
+        "%01",
+        "%E2%80%8B",
+        "()-",
+        "abc",
+        "anonymous",
+        "sip:anonymous@anonymous.invalid",
+        "%2B266696687",
+    ] {
+        no_match(
+            &app,
+            &format!("_access_number={}&_phone_number={caller}", number(0)),
+        )
+        .await;
+    }
+    let call = format!("_access_number={}", number(0));
+    assert_eq!(matched(&app, &call).await, booked.id);
+    assert_eq!(matched(&app, &call).await, withheld.id);
+}
+
+async fn an_empty_code_is_refused_unless_the_service_allows_it(app: TestApp) {
+    let mut more = default_group("ROUND_ROBIN", 1);
+    more += &service("lenient", "match-interaction");
+    more += "_allow_empty_access_code = true\n";
+    let app = serving(&app, &more).await;
+    let booked = book(&app, "_provide_code=true").await;
+    for code in ["", "%20", "%09%20", "%E2%80%83"] {
+        let call = format!("_access_number={}&_access_code={code}", number(0));
+        let answer = ask(&app, "match-interaction", &call).await;
+        let message = answer.message_of("InvalidParameter", 400);
+        assert!(message.contains("_access_code is empty"), "{message}");
+        // A request cannot allow it.
+        let call = format!("{call}&_allow_empty_access_code=true");
+        let answer = ask(&app, "match-interaction", &call).await;
+        answer.message_of("InvalidParameter", 400);
+    }
+    let call = format!("_access_number={}&_access_code=", number(0));
+    let answer = ask(&app, "lenient", &call).await;
+    assert_eq!(answer.json()["_id"], booked.id, "{}", answer.text());
+}
+
+async fn a_code_is_found_in_the_digits_of_any_script(app: TestApp) {
+    let app = sharing(&app).await;
+    for (zero, spaces) in [('\u{ff10}', ""), ('\u{660}', ""), ('0', "%20")] {
+        let booked = book(&app, "_provide_code=true").await;
+        let digits = booked.code().bytes().map(|digit| {
+            let digit = u32::from(digit - b'0');
+            char::from_u32(u32::from(zero) + digit).unwrap()
+        });
+        let code: String = digits.collect();
+        no_match(
+            &app,
+            &format!("_access_number={}&_access_code={code}1", number(0)),
+        )
+        .await;
+        let call = format!(
+            "_access_number={}&_access_code={spaces}{code}{spaces}",
+            number(0)
+        );
+        assert_eq!(matched(&app, &call).await, booked.id);
+    }
+}
