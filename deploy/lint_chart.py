@@ -238,6 +238,38 @@ def check_budgets():
     print("the chart: budgets that let pods be drained are taken")
 
 
+def check_strategies():
+    """The strategy can be changed, and without a Redis it is always Recreate."""
+    for values, expected in [
+        ({}, {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}),
+        ({"updateStrategy": {"type": "Recreate", "rollingUpdate": None}}, {"type": "Recreate"}),
+        ({"redis": {"kind": "embedded"}, "replicaCount": 1}, {"type": "Recreate"}),
+    ]:
+        resources, _ = render(values)
+        check_together(resources)
+        (deployment,) = of_kind(resources, "Deployment")
+        assert deployment["spec"]["strategy"] == expected, deployment["spec"]["strategy"]
+    print("the chart: update strategies are as given")
+
+
+def check_extensions():
+    """Common labels and annotations are on every object, and annotations of the Deployment on it alone."""
+    values = yaml.safe_load((CHART / "ci" / "extended.yaml").read_text())
+    resources, _ = render(values)
+    for resource in resources:
+        if resource["metadata"]["name"] == "sb-more":
+            assert resource["metadata"]["namespace"] == "demo", resource
+            continue
+        metadata = resource["metadata"]
+        assert metadata["labels"]["team"] == "contact-center", metadata
+        assert metadata["annotations"]["example.com/owner"] == "contact center", metadata
+        reloaded = "reloader.stakater.com/auto" in metadata["annotations"]
+        assert reloaded == (resource["kind"] == "Deployment"), metadata
+    for name, pod in pods(resources):
+        assert pod["metadata"]["labels"]["team"] == "contact-center", name
+    print("the chart: common labels and annotations are on every object")
+
+
 def check_attributes():
     """Resource attributes of the operator are merged with those of the chart, and win."""
     tracing = {"endpoint": "http://collector:4318"}
@@ -292,6 +324,8 @@ def main():
     check_names()
     check_openshift()
     check_budgets()
+    check_strategies()
+    check_extensions()
     check_attributes()
     check_private()
     check_alerts()

@@ -90,6 +90,8 @@ REFUSED = [
     ({"extraEnv": [{"name": "SWITCHBOARD__REDIS__URL", "value": "redis://x"}]}, "use redis.url"),
     ({"extraEnv": [{"name": "SWITCHBOARD__SERVER__LISTEN", "value": "x"}]}, "use listenHost"),
     ({"extraEnv": [{"name": "X", "value": "1"}, {"name": "X", "value": "2"}]}, "extraEnv sets X twice"),
+    ({"extraEnv": [{"name": "X", "value": "1", "valueFrom": {"fieldRef": {}}}]}, "with value and valueFrom"),
+    ({"extraEnv": [{"value": "1"}]}, "name"),
     ({"tracing": {"endpoint": "http://x"}, "extraEnv": [{"name": "K8S_POD_NAME", "value": "x"}]}, "which the chart sets"),
     ({"extraContainers": [{"name": "switchboard", "image": "x"}]}, "cannot have the name switchboard"),
     ({"extraObjects": [{"kind": "ConfigMap"}]}, "apiVersion"),

@@ -86,6 +86,9 @@
 {{- if hasKey $seen .name }}
 {{- fail (printf "extraEnv sets %s twice" .name) }}
 {{- end }}
+{{- if and (hasKey . "value") (hasKey . "valueFrom") }}
+{{- fail (printf "extraEnv sets %s with value and valueFrom: use one of them" .name) }}
+{{- end }}
 {{- $_ := set $seen .name true }}
 {{- end }}
 {{- if and .Values.catalog.existingSecret (or .Values.catalog.services .Values.catalog.resources) }}
