@@ -20,7 +20,7 @@ use crate::{
         Backends, Catalog, Draft, InForce, Numbering, Office, Replica, Rules, Suspects, say_goodbye,
     },
     settings::{Groups, Settings},
-    store::{Audit, Register, Store, StoreError, redis::RedisStore},
+    store::{Audit, Clock, Register, Store, StoreError, WallClock, redis::RedisStore},
 };
 
 mod door;
@@ -124,7 +124,7 @@ pub async fn audit(settings: &Settings) -> Result<Audit, StartError> {
     }
     let store = open_redis(settings).await?;
     let stored = store.stored_catalog().await?;
-    let catalog = catalog.with(&stored, &BTreeSet::new(), &rules(settings));
+    let catalog = catalog.with(&stored, &BTreeSet::new(), &rules(settings), store.now()?);
     let groups = catalog.groups().all();
     let audit = store.audit(&groups).await?;
     if audit.is_clean() {
@@ -140,6 +140,14 @@ pub async fn audit(settings: &Settings) -> Result<Audit, StartError> {
 /// # Errors
 /// A [`StartError`]; that the store is away is none, the service becomes ready when it comes.
 pub async fn start(settings: Settings) -> Result<Running, StartError> {
+    start_with_clock(settings, WallClock::default()).await
+}
+
+/// The same on a machine that has this clock; tests set it wrong.
+///
+/// # Errors
+/// As [`start`].
+pub async fn start_with_clock(settings: Settings, wall: WallClock) -> Result<Running, StartError> {
     allow_connections();
     let office = Arc::new(office(&settings)?);
     let server = &settings.server;
@@ -170,7 +178,8 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         private_address.map(|address| address.to_string()),
     );
     let name = replica.id.clone();
-    upkeep.announce(replica, office.in_force.clone());
+    let skew = upkeep.monitor_clock(&settings, wall, readiness.clone());
+    upkeep.announce(replica, office.in_force.clone(), skew);
     let parts = Parts {
         office,
         limits: Arc::new(settings.limits.clone()),

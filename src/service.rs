@@ -18,6 +18,7 @@ pub use self::{
         Catalog, CatalogError, CatalogKeeper, Draft, EntryError, InForce, MOST_OPTIONS, Rules,
         Variables,
     },
+    clock_skew::{ClockSkew, monitor_clock_skew},
     creation::{Begun, Creation, CreationHead},
     download::{Download, Span},
     error::ServiceError,
@@ -44,6 +45,7 @@ mod backend;
 mod booking;
 mod builtin;
 mod catalog;
+mod clock_skew;
 mod creation;
 mod definition;
 mod download;
@@ -154,12 +156,20 @@ impl Services {
     }
 
     fn requested_end(&self, pairs: &Pairs) -> Result<Moment, ServiceError> {
-        life::requested_end(pairs, Moment::now(), self.limits.life)
+        life::requested_end(pairs, self.now()?, self.limits.life)
     }
 
     async fn move_end(&self, id: &ServiceId, end: Moment) -> Result<(), ServiceError> {
         let moved = self.store.set_end(id, end).await?;
         moved.ok_or_else(|| ServiceError::NoSuchService(id.clone()))
+    }
+
+    /// The current time by the clock of the store, which every end is measured by.
+    ///
+    /// # Errors
+    /// What the store says while its time is not known.
+    pub fn now(&self) -> Result<Moment, ServiceError> {
+        Ok(self.store.now()?)
     }
 
     /// Checks whether this replica should receive requests.

@@ -22,6 +22,7 @@ pub use self::{
         AccessNumber, Booked, Booking, BookingId, BookingRequest, Call, Codes, Group, Groups,
         Holder, Pool, Strategy,
     },
+    clock::{Clock, WallClock},
     error::StoreError,
     hash::stable_hash,
     moment::Moment,
@@ -40,6 +41,7 @@ pub use self::{
 mod audit;
 mod binary;
 mod booking;
+mod clock;
 mod error;
 mod hash;
 pub mod memory;
@@ -168,7 +170,7 @@ impl<S: Store + Register + Overview + Visits> WholeStore for S {}
 /// Each is atomic: another reader sees all of it or nothing. Each answers within the store's own
 /// timeouts. None is retried inside. A dropped future leaves the verb done or not done, never half.
 #[async_trait]
-pub trait Store: Send + Sync {
+pub trait Store: Clock {
     /// Binds `key` to `id` until `end` unless it is bound already, and tells what to do.
     async fn claim(
         &self,

@@ -8,9 +8,12 @@ use tracing::{debug, warn};
 use super::open_redis;
 use crate::{
     model::readiness::Readiness,
-    service::{Backends, CatalogKeeper, InForce, Office, Replica, SessionEnder, monitor_readiness},
+    service::{
+        Backends, CatalogKeeper, ClockSkew, InForce, Office, Replica, SessionEnder,
+        monitor_clock_skew, monitor_readiness,
+    },
     settings::Settings,
-    store::{StoreError, WholeStore, memory::MemoryStore},
+    store::{StoreError, WallClock, WholeStore, memory::MemoryStore},
 };
 
 /// Where state lives, and how a worker gets to it.
@@ -100,9 +103,30 @@ impl Upkeep {
     }
 
     /// From now on others know that `replica` is up.
-    pub(super) fn announce(&mut self, replica: Replica, in_force: InForce) {
+    pub(super) fn announce(&mut self, replica: Replica, in_force: InForce, skew: ClockSkew) {
         let store = Arc::clone(&self.store);
-        let saying = async move { replica.say_so(&*store, &in_force).await };
+        let saying = async move { replica.say_so(&*store, &in_force, &skew).await };
         self.tasks.push(tokio::spawn(saying));
+    }
+
+    /// From now on `wall` is compared with the clock of Redis. The embedded store runs by the clock of this
+    /// machine.
+    pub(super) fn monitor_clock(
+        &mut self,
+        settings: &Settings,
+        wall: WallClock,
+        readiness: Readiness,
+    ) -> ClockSkew {
+        let skew = ClockSkew::default();
+        if settings.redis.urls.is_empty() {
+            return skew;
+        }
+        let (store, measured) = (Arc::clone(&self.store), skew.clone());
+        let max_skew = settings.redis.max_clock_skew;
+        let monitoring = async move {
+            monitor_clock_skew(&*store, wall, max_skew, measured, readiness).await;
+        };
+        self.tasks.push(tokio::spawn(monitoring));
+        skew
     }
 }

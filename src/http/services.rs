@@ -40,7 +40,7 @@ pub(super) async fn create_or_describe(
     }
     let id = path::service_id(&request)?;
     let description = api.services.describe(&id).await?;
-    let told = Told::of(&id, &description);
+    let told = Told::of(&id, &description, api.services.now()?);
     Ok(reply::with_headers(actix_web::http::StatusCode::OK).json(told))
 }
 
@@ -159,7 +159,7 @@ pub(super) fn told_schema() -> Value {
 }
 
 impl<'a> Told<'a> {
-    fn of(id: &'a ServiceId, description: &'a Description) -> Self {
+    fn of(id: &'a ServiceId, description: &'a Description, now: Moment) -> Self {
         let binaries = description.binaries.iter();
         let binaries = binaries.map(|(name, binary)| ToldBinary {
             name,
@@ -172,7 +172,7 @@ impl<'a> Told<'a> {
             definition: &description.definition,
             created: description.created.to_string(),
             end: description.end.to_string(),
-            ttl: description.end.since(Moment::now()).as_secs(),
+            ttl: description.end.since(now).as_secs(),
             keys: &description.keys,
             binaries: binaries.collect(),
         }

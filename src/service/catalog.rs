@@ -126,9 +126,16 @@ impl Catalog {
     }
 
     /// This one, which is the file's, and what operators made. Entries of it that cannot be used are left
-    /// out and listed. Where two get in each other's way, it is one of `last`.
+    /// out and listed. Where two get in each other's way, it is one of `last`. What was deleted is kept in
+    /// mind for as long as it matters after `now`.
     #[must_use]
-    pub fn with(&self, stored: &StoredCatalog, last: &BTreeSet<EntryName>, rules: &Rules) -> Self {
+    pub fn with(
+        &self,
+        stored: &StoredCatalog,
+        last: &BTreeSet<EntryName>,
+        rules: &Rules,
+        now: Moment,
+    ) -> Self {
         let mut catalog = self.clone();
         catalog.version = Some(stored.version.clone());
         let entries = stored.entries.iter();
@@ -143,7 +150,6 @@ impl Catalog {
                 added.unwrap_or_else(|error| catalog.leave_out(name, &entry.text, rules, &error));
             }
         }
-        let now = Moment::now();
         for ((table, name), entry) in &stored.retired {
             match table {
                 _ if now > entry.since.after(retired_life(*table, rules)) => {}

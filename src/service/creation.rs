@@ -15,9 +15,7 @@ use super::{
 };
 use crate::{
     settings::{Limits, Throttle},
-    store::{
-        Booking, Changes, Claim, Created, IdempotencyKey, Moment, NewService, ServiceId, Store,
-    },
+    store::{Booking, Changes, Claim, Created, IdempotencyKey, NewService, ServiceId, Store},
 };
 
 /// How long an `Idempotency-Key` is bound to a request whose service does not stand yet: longer than
@@ -122,7 +120,7 @@ impl Services {
             && definition.makes_a_service()
         {
             // Until the service stands, with whose end the key then ends.
-            let until = Moment::now().after(CLAIM_LIFE);
+            let until = self.store.now()?.after(CLAIM_LIFE);
             match self.store.claim(key, id, until).await? {
                 Claim::Answered(answer) => return Ok(Begun::Answered(answer)),
                 Claim::Create(bound) => id = bound,
@@ -205,7 +203,7 @@ impl Creation {
         answer: Option<&str>,
     ) -> Result<Made, ServiceError> {
         self.uploads.hand_over(&changes.set);
-        let created = Moment::now();
+        let created = self.store.now()?;
         let service = NewService {
             id: self.id,
             definition: self.definition.name().to_owned(),

@@ -17,7 +17,7 @@ use super::{
     parameters::Parameters,
 };
 use crate::{
-    store::{Changes, Moment, ServiceId, Session, Sessions, Store, StoreError},
+    store::{Changes, ServiceId, Session, Sessions, Store, StoreError},
     telemetry::traces,
 };
 
@@ -117,7 +117,7 @@ impl Start {
             (None, Some(session)) => plan.begin(&self.backends, &about, session).await?,
             (answer, _) => answer.ok_or_else(no_plan)?,
         };
-        let end = Moment::now().after(self.life);
+        let end = self.store.now()?.after(self.life);
         let repeated = self.is_repeatable.then_some(answer.as_str());
         let settled = self.store.settle(&self.id, end, repeated).await?;
         settled.map(|()| answer).ok_or(ServiceError::UploadLost)

@@ -54,6 +54,8 @@ pub struct Redis {
     pub wait_replicas: usize,
     /// How long they may take; never zero.
     pub wait_timeout: Duration,
+    /// By how much the clock of a replica that is ready may differ from that of Redis; `None`: by whatever.
+    pub max_clock_skew: Option<Duration>,
 }
 
 /// `redis.mode`
@@ -110,6 +112,7 @@ impl Redis {
             max_waiting: from.number("redis.max_waiting", 1..=1_000_000)?,
             wait_replicas: from.number("redis.wait_replicas", 0..=16)?,
             wait_timeout: millis(from, "redis.wait_timeout_ms")?,
+            max_clock_skew: max_clock_skew(from)?,
         })
     }
 }
@@ -140,6 +143,11 @@ fn credentials(
         return Err(from.invalid(password, &expected));
     }
     Ok((user, secret))
+}
+
+fn max_clock_skew(from: &Layers) -> Result<Option<Duration>, SettingsError> {
+    let seconds = from.number("redis.max_clock_skew_seconds", 0..=86_400)?;
+    Ok((seconds > 0).then(|| Duration::from_secs(seconds)))
 }
 
 fn mode(from: &Layers) -> Result<RedisMode, SettingsError> {

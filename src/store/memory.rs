@@ -20,9 +20,9 @@ use self::{
     state::{Held, State},
 };
 use super::{
-    Audit, Binary, BlobId, Booked, Booking, BookingRequest, Call, Changes, Claim, Counted, Created,
-    Description, Group, Holder, IdempotencyKey, KeyName, Moment, NewService, Running, ServiceId,
-    Session, Slot, Store, StoreError, Tally, Value, Written,
+    Audit, Binary, BlobId, Booked, Booking, BookingRequest, Call, Changes, Claim, Clock, Counted,
+    Created, Description, Group, Holder, IdempotencyKey, KeyName, Moment, NewService, Running,
+    ServiceId, Session, Slot, Store, StoreError, Tally, Value, Written, clock::ReadClock,
 };
 
 mod audit;
@@ -37,6 +37,7 @@ mod visits;
 /// A store in this process.
 pub struct MemoryStore {
     state: Mutex<State>,
+    clock: ReadClock,
     max_keys: usize,
     /// Operators have changed something.
     changed: Notify,
@@ -47,8 +48,10 @@ impl MemoryStore {
     /// most `max_keys` keys in one service.
     #[must_use]
     pub fn new(max_bytes: usize, max_keys: usize) -> Self {
+        let clock = ReadClock::of_this_machine();
         Self {
-            state: Mutex::new(State::new(max_bytes)),
+            state: Mutex::new(State::new(max_bytes, clock)),
+            clock,
             max_keys,
             changed: Notify::new(),
         }
@@ -64,7 +67,7 @@ impl MemoryStore {
     /// because every change is checked before the first step; so a poisoned lock is taken as it is.
     fn state(&self) -> MutexGuard<'_, State> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.end_all_due(Moment::now());
+        state.end_all_due(self.clock.now());
         state
     }
 }
@@ -75,6 +78,13 @@ fn binaries(values: &[(KeyName, Value)]) -> impl Iterator<Item = &Binary> {
         Value::Binary(binary) => Some(binary),
         Value::Text(_) => None,
     })
+}
+
+/// The wall clock as it was when the store was opened; later jumps of the wall clock change no life.
+impl Clock for MemoryStore {
+    fn now(&self) -> Result<Moment, StoreError> {
+        Ok(self.clock.now())
+    }
 }
 
 #[async_trait]
@@ -245,7 +255,7 @@ impl Store for MemoryStore {
         group: &Group,
         request: &BookingRequest,
     ) -> Result<Booked, StoreError> {
-        let (mut state, now) = (self.state(), Moment::now());
+        let (mut state, now) = (self.state(), self.clock.now());
         let longest = now.after(request.timeout);
         let until = match holder {
             Holder::New(_) => longest,
@@ -283,7 +293,7 @@ impl Store for MemoryStore {
         most: u64,
         window: Duration,
     ) -> Result<Counted, StoreError> {
-        let now = Moment::now();
+        let now = self.clock.now();
         self.state().tallies.count(tally, most, window, now)
     }
 

@@ -1,29 +1,17 @@
 //! Points in time as stores keep them.
 
-use std::{
-    fmt,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::{fmt, time::Duration};
 
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 
 /// A point in time in whole milliseconds since 1970 (UTC), the unit of Redis' `PEXPIREAT`.
 ///
-/// Replicas and Redis are expected to keep their clocks together (NTP): an end is computed on the
-/// replica that sets it and kept by Redis.
+/// It is an instant of the store's clock ([`Clock`](super::Clock)), whatever the clock of the replica
+/// shows.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Moment(i64);
 
 impl Moment {
-    /// This moment by the machine's clock.
-    #[must_use]
-    pub fn now() -> Self {
-        let since = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or(Duration::ZERO);
-        Self(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
-    }
-
     /// The moment `millis` milliseconds after 1970.
     #[must_use]
     pub fn from_millis(millis: i64) -> Self {
@@ -41,6 +29,13 @@ impl Moment {
     pub fn after(self, span: Duration) -> Self {
         let millis = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
         Self(self.0.saturating_add(millis))
+    }
+
+    /// `span` earlier.
+    #[must_use]
+    pub fn before(self, span: Duration) -> Self {
+        let millis = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_sub(millis))
     }
 
     /// The span from `earlier` to this moment; zero if it is not earlier.

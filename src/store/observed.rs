@@ -12,9 +12,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::{
-    Audit, Binary, BlobId, Booked, Booking, BookingRequest, Call, Changes, Claim, Counted, Created,
-    Description, Group, Holder, IdempotencyKey, KeyName, Moment, NewService, Running, ServiceId,
-    Session, Slot, Store, StoreError, Tally, Written,
+    Audit, Binary, BlobId, Booked, Booking, BookingRequest, Call, Changes, Claim, Clock, Counted,
+    Created, Description, Group, Holder, IdempotencyKey, KeyName, Moment, NewService, Running,
+    ServiceId, Session, Slot, Store, StoreError, Tally, Written,
 };
 use crate::{
     model::readiness::Finding,
@@ -71,6 +71,12 @@ macro_rules! observe_all {
         }
 
         const VERBS: &[&str] = &[$(stringify!($verb)),*];
+
+        impl Clock for Observed {
+            fn now(&self) -> Result<Moment, StoreError> {
+                self.store.now()
+            }
+        }
 
         #[async_trait]
         impl Store for Observed {

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{BookingId, KeyName, Moment, Pool, ServiceId, StoreError};
+use super::{BookingId, Clock, KeyName, Moment, Pool, ServiceId, StoreError};
 
 /// A place in a list that is ordered by end, and then by name: what comes behind it is the next page.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -81,7 +81,7 @@ pub struct Page<T> {
 
 /// What operators may look at.
 #[async_trait]
-pub trait Overview: Send + Sync {
+pub trait Overview: Clock {
     /// How many services live, about: one that is being made or has just ended may count or not.
     async fn count_services(&self) -> Result<u64, StoreError>;
 

@@ -15,9 +15,9 @@ use tokio::sync::Notify;
 
 use self::{connection::Connections, keys::Keys};
 use super::{
-    Audit, Binary, BlobId, Booked, Booking, BookingRequest, Call, Changes, Claim, Counted, Created,
-    Description, Group, Holder, IdempotencyKey, KeyName, Moment, NewService, Running, ServiceId,
-    Session, Slot, Store, StoreError, Tally, Value, Written,
+    Audit, Binary, BlobId, Booked, Booking, BookingRequest, Call, Changes, Claim, Clock, Counted,
+    Created, Description, Group, Holder, IdempotencyKey, KeyName, Moment, NewService, Running,
+    ServiceId, Session, Slot, Store, StoreError, Tally, Value, Written,
 };
 use crate::{model::readiness::Finding, settings};
 
@@ -86,6 +86,13 @@ fn conflict(id: &ServiceId) -> StoreError {
 /// A span in the milliseconds that scripts count in.
 fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The clock of Redis, measured on connections that exist anyway.
+impl Clock for RedisStore {
+    fn now(&self) -> Result<Moment, StoreError> {
+        self.redis.now()
+    }
 }
 
 #[async_trait]

@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use async_trait::async_trait;
 
-use super::{Moment, StoreError};
+use super::{Clock, Moment, StoreError};
 
 /// After which silence a replica counts as gone.
 pub const REPLICA_LOST_AFTER: Duration = Duration::from_secs(15);
@@ -124,7 +124,7 @@ pub struct PastEvent {
 
 /// What a store keeps for operators.
 #[async_trait]
-pub trait Register: Send + Sync {
+pub trait Register: Clock {
     /// The version of what was made here; empty where nothing was.
     async fn catalog_version(&self) -> Result<String, StoreError>;
 

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use tokio::time;
 use tracing::warn;
 
-use super::{Moment, ServiceId};
+use super::{Clock, Moment, ServiceId};
 
 /// Sessions that are being ended at the same time.
 pub(super) const AT_ONCE: usize = 32;
@@ -62,6 +62,7 @@ pub trait Sessions: Send + Sync {
 /// to be tried again, and when; after half an hour none is.
 pub(super) async fn try_to_end(
     sessions: &dyn Sessions,
+    clock: &dyn Clock,
     id: &ServiceId,
     held: Vec<Session>,
     since: Moment,
@@ -76,7 +77,8 @@ pub(super) async fn try_to_end(
     if left.is_empty() {
         return None;
     }
-    let now = Moment::now();
+    // A clock that cannot be read has it tried again soon.
+    let now = clock.now().unwrap_or(since);
     let over_for = now.since(since);
     if over_for < GIVE_UP_AFTER {
         let pause = (over_for / 2).clamp(PAUSE.0, PAUSE.1);
@@ -91,6 +93,7 @@ pub(super) async fn try_to_end(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::StoreError;
 
     struct Dead;
 
@@ -105,8 +108,18 @@ mod tests {
         }
     }
 
+    const NOW: i64 = 1_795_455_943_000;
+
+    struct Stopped;
+
+    impl Clock for Stopped {
+        fn now(&self) -> Result<Moment, StoreError> {
+            Ok(Moment::from_millis(NOW))
+        }
+    }
+
     async fn tried(over_for: Duration) -> Option<Duration> {
-        let (id, now) = (ServiceId::fresh(), Moment::now());
+        let (id, now) = (ServiceId::fresh(), Moment::from_millis(NOW));
         let since =
             Moment::from_millis(now.millis() - i64::try_from(over_for.as_millis()).unwrap());
         let session = Session {
@@ -114,7 +127,7 @@ mod tests {
             backend: "http://localhost:1".to_owned(),
             name: "1".to_owned(),
         };
-        let left = try_to_end(&Dead, &id, vec![session.clone()], since).await?;
+        let left = try_to_end(&Dead, &Stopped, &id, vec![session.clone()], since).await?;
         assert_eq!(left.0, [session]);
         Some(left.1.since(now))
     }

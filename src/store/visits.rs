@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::StoreError;
+use super::{Clock, StoreError};
 
 /// What a store keeps of those who are signed in; any replica knows of all.
 #[async_trait]
-pub trait Visits: Send + Sync {
+pub trait Visits: Clock {
     /// Keeps `told` of the visit `name` for as long as `life`.
     async fn begin_visit(&self, name: &str, told: &str, life: Duration) -> Result<(), StoreError>;
 

@@ -11,7 +11,7 @@ pub use self::{
     counts::{Counter, Held, Level},
     process::{
         Attempt, CLEANUP_ACTIVE, CLEANUP_FAILURES, CLEANUP_SERVICES, LISTENED_TO, Spans, TELLING,
-        cleans_up, is_notified,
+        cleans_up, is_notified, set_clock_skew,
     },
     requests::{GONE, Method, RouteCounts, answered, download},
     shared::{Shared, known, tell},

@@ -1,11 +1,10 @@
 //! The books, looked through: what is held by whom, what by nobody, and what is missing.
 
+use crate::support::now;
 use std::{collections::BTreeSet, slice, sync::Arc, time::Duration};
 
 use redis::AsyncCommands;
-use switchboard::store::{
-    Booked, Booking, Call, Codes, Group, Holder, Moment, ServiceId, Store, Strategy,
-};
+use switchboard::store::{Booked, Booking, Call, Codes, Group, Holder, ServiceId, Store, Strategy};
 
 use crate::support::bookings::{
     eventually, keys_in, living, number, pool, stores, tick, wish, write,
@@ -31,7 +30,7 @@ async fn what_is_held_is_told_with_its_service_and_its_end() {
             living(&**store, 60_000).await,
             living(&**store, 5_000).await,
         );
-        let before = Moment::now();
+        let before = now();
         hold(&**store, &one, &group, 20_000).await;
         hold(&**store, &other, &group, 20_000).await;
         let audit = store.audit(&groups).await.unwrap();
@@ -47,7 +46,7 @@ async fn what_is_held_is_told_with_its_service_and_its_end() {
         let until = before.after(Duration::from_secs(20));
         assert!(held[0].until >= until && held[0].until < before.after(Duration::from_secs(30)));
         assert!(
-            held[1].until <= Moment::now().after(Duration::from_secs(5)),
+            held[1].until <= now().after(Duration::from_secs(5)),
             "{name}"
         );
         // Asking changes nothing.
@@ -120,11 +119,8 @@ async fn what_has_run_out_counts_as_free_and_no_number_counts_twice() {
             for _ in 0..held {
                 hold(&**store, &id, &group, 50).await;
             }
-            let over = Moment::now().after(Duration::from_millis(50));
-            eventually("all have run out", async || {
-                (Moment::now() > over).then_some(())
-            })
-            .await;
+            let over = now().after(Duration::from_millis(50));
+            eventually("all have run out", async || (now() > over).then_some(())).await;
             let booking = hold(&**store, &id, &group, 60_000).await;
             let pool = booking.pool.unwrap();
             assert_eq!(
@@ -223,7 +219,7 @@ async fn a_call_passes_over_bookings_that_have_run_out_or_whose_service_is_not_m
         for _ in 0..250 {
             hold(&**store, &id, &group, 50).await;
         }
-        let over = Moment::now().after(Duration::from_millis(50));
+        let over = now().after(Duration::from_millis(50));
         for _ in 0..3 {
             let unmade = ServiceId::fresh();
             let held = store
@@ -231,10 +227,7 @@ async fn a_call_passes_over_bookings_that_have_run_out_or_whose_service_is_not_m
                 .await;
             assert!(matches!(held, Ok(Booked::Held(_))), "{name}");
         }
-        eventually("they have run out", async || {
-            (Moment::now() > over).then_some(())
-        })
-        .await;
+        eventually("they have run out", async || (now() > over).then_some(())).await;
         let (groups, call) = (
             ["DNIS".to_owned()],
             Call {

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::json;
-use switchboard::store::Moment;
 
 use crate::support::{
     Answer, Bodies, TestApp,
@@ -12,7 +11,7 @@ use crate::support::{
         Booked, Multipart, ask, audit, book, book_more, default_group, end, keys, matched,
         none_free, number, serving, serving_with,
     },
-    on_every_kind_of_store,
+    now, on_every_kind_of_store,
 };
 
 mod codes;
@@ -198,12 +197,12 @@ async fn a_request_for_a_number_that_stores_too_much_gets_none(app: TestApp) {
 async fn when_all_are_taken_it_is_told_when_to_come_again(app: TestApp) {
     let app = serving(&app, &default_group("CLUSTER", 2)).await;
     book(&app, "_booking_expiration_timeout=600").await;
-    let asked = Moment::now();
+    let asked = now();
     let first = book(&app, "_booking_expiration_timeout=60").await;
     let made = keys(&app, "svc:*").await;
     let wait = none_free(&app, "a=1").await;
     // Who comes again then does not come too early.
-    let again = Moment::now().after(Duration::from_secs(wait));
+    let again = now().after(Duration::from_secs(wait));
     assert!(again >= asked.after(Duration::from_secs(60)), "{wait}");
     assert!(wait <= 60, "{wait}");
     let service = app.create("").await;

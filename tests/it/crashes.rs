@@ -19,7 +19,7 @@ use switchboard::store::Moment;
 use crate::support::{
     Answer, Bodies,
     bookings::{catalogue, default_group, eventually, keys_in, program::Program},
-    patient,
+    now, patient,
 };
 
 mod lease;
@@ -218,7 +218,7 @@ impl House {
 async fn end_all(house: &House, load: &Load) -> Moment {
     let services = house.services().await;
     assert!(!services.is_empty());
-    let end = Moment::now().after(Duration::from_millis(1_500));
+    let end = now().after(Duration::from_millis(1_500));
     let form = format!("expiration_time={end}");
     let ends = services.iter().enumerate().map(async |(n, id)| {
         let (method, form) = if n % 2 == 0 {
@@ -286,7 +286,7 @@ async fn after_kills_under_load_every_number_is_free_within_a_minute() {
     let end = end_all(&house, &load).await;
     replicas = [None, None];
     house.redis.kill();
-    let over = async || (Moment::now() > end).then_some(());
+    let over = async || (now() > end).then_some(());
     eventually("all services have ended", over).await;
     house.redis.start();
     let since = Instant::now();

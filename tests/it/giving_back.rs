@@ -9,7 +9,7 @@ use crate::support::{
         book, book_more, book_when_free, default_group, end, eventually, keys, matched, move_end,
         no_match, none_free, number, serving,
     },
-    on_every_kind_of_store,
+    now, on_every_kind_of_store,
 };
 
 mod forged;
@@ -39,7 +39,7 @@ async fn end_of(app: &TestApp, service: &str) -> Moment {
 }
 
 fn in_ms(millis: u64) -> Moment {
-    Moment::now().after(std::time::Duration::from_millis(millis))
+    now().after(std::time::Duration::from_millis(millis))
 }
 
 async fn a_number_comes_back_when_its_service_is_deleted(app: TestApp) {
@@ -60,15 +60,15 @@ async fn a_number_comes_back_when_its_service_ends_by_its_time(app: TestApp) {
     move_end(&app, &booked, &moved).await;
     let ends = Moment::parse(moved.split_once('=').unwrap().1).unwrap();
     book_when_free(&app, "").await;
-    assert!(Moment::now() >= ends, "before the end");
+    assert!(now() >= ends, "before the end");
 }
 
 async fn a_number_comes_back_when_its_booking_runs_out(app: TestApp) {
     let app = one_number(&app).await;
-    let asked = Moment::now();
+    let asked = now();
     let booked = book(&app, "_booking_expiration_timeout=5&_ttl=60").await;
     let next = book_when_free(&app, "").await;
-    let waited = Moment::now().since(asked);
+    let waited = now().since(asked);
     assert!(waited.as_millis() >= 5_000, "{waited:?}");
     assert_eq!(next.number, booked.number);
     let told = Answer::of(app.get(&booked.service())).await;

@@ -141,6 +141,46 @@ fn only_settings_and_main_read_files_and_the_environment() {
     assert!(named.is_empty(), "{named:#?}");
 }
 
+/// Lines of code that have one of these texts, but for those of `allowed` files.
+fn lines_with(texts: &[&str], ending: &str, allowed: &[&str]) -> Vec<String> {
+    let all = sources(&["src"], ending);
+    let others = all
+        .iter()
+        .filter(|source| !allowed.contains(&source.path.as_str()));
+    let lines = others.flat_map(|source| {
+        let lines = source
+            .code()
+            .filter(|(_, line)| texts.iter().any(|text| line.contains(text)));
+        lines.map(|(number, line)| format!("{}:{number}: {line}", source.path))
+    });
+    lines.collect()
+}
+
+#[test]
+fn only_the_clock_of_the_store_tells_the_time() {
+    // The second one compares files by when they were changed; the third one tells since when this process
+    // has been ready, which nobody stores.
+    let allowed = [
+        "src/store/clock.rs",
+        "src/settings/callers.rs",
+        "src/model/readiness.rs",
+    ];
+    let wall = ["SystemTime", "UNIX_EPOCH", "Timestamp::now", "Zoned::now"];
+    let named = lines_with(&wall, ".rs", &allowed);
+    assert!(named.is_empty(), "{named:#?}");
+    let allowed = [
+        "src/app.rs",
+        "src/app/upkeep.rs",
+        "src/service/clock_skew.rs",
+        "src/store.rs",
+        "src/store/clock.rs",
+    ];
+    let named = lines_with(&["WallClock"], ".rs", &allowed);
+    assert!(named.is_empty(), "{named:#?}");
+    let named = lines_with(&["'TIME'"], ".lua", &["src/store/redis/scripts/clock.lua"]);
+    assert!(named.is_empty(), "{named:#?}");
+}
+
 #[test]
 fn no_file_is_too_long_to_be_read_at_once() {
     const MOST: usize = 400;

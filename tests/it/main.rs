@@ -19,6 +19,7 @@ mod bookings;
 mod callers;
 mod charsets;
 mod clean_up;
+mod clocks;
 mod crashes;
 mod crowd;
 mod downloads;

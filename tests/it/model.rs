@@ -1,11 +1,11 @@
 //! Random operations of several clients on services with numbers, checked after every step: by what
-//! clients are told (`ledger`) and, where it can be looked at, by what the store has (`books`).
+//! clients are told (`ledger`) and, where it can be looked at, by what the store has (`books`). The clocks of
+//! the replicas differ by minutes, and jump.
 
 use std::{cell::RefCell, sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
 use rand::{RngExt, SeedableRng, rngs::StdRng, seq::IndexedRandom};
-use switchboard::store::Moment;
 
 use self::{
     books::Books,
@@ -17,7 +17,7 @@ use crate::support::{
         Booked, ask, audit, book_when_free, catalogue, eventually, group, keys, number, service,
         serving,
     },
-    random_prefix,
+    now, random_prefix,
 };
 
 mod books;
@@ -75,6 +75,9 @@ impl World {
     }
 
     async fn step(&self, app: &TestApp, random: &mut StdRng) {
+        if random.random_bool(0.02) {
+            app.clock.set_shift(random.random_range(-120_000..=120_000));
+        }
         let living = self.ledger.borrow().living();
         let chosen = living.choose(random).cloned();
         let crowded = living.len() >= SERVICES;
@@ -196,7 +199,7 @@ impl World {
             .ledger
             .borrow_mut()
             .begin(Touch::Service(id.to_owned()));
-        let end = soon.map(|soon| Moment::now().after(soon));
+        let end = soon.map(|soon| now().after(soon));
         let form = match end {
             Some(end) => format!("expiration_time={end}"),
             None => format!("ttl={}", LIFE.as_secs()),
@@ -262,6 +265,8 @@ async fn four_clients_of_two_replicas_find_numbers_held_once_and_calls_matched_o
     let overrides = [("catalog.file", catalogue.path())];
     let one = TestApp::start(Some(Arc::clone(&redis)), &prefix, &overrides).await;
     let other = TestApp::start(Some(Arc::clone(&redis)), &prefix, &overrides).await;
+    one.clock.set_shift(45_000);
+    other.clock.set_shift(-120_000);
     let books = Books::new(redis.connection().await, &prefix);
     run([&one, &other], Some(books), 10_000).await;
 

@@ -1,6 +1,7 @@
 //! The pages of the administration: over HTTP, and in a real browser.
 
 mod browser;
+mod clock_skew;
 mod desk;
 mod fields;
 mod filling_in;

@@ -9,7 +9,11 @@ use std::{
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, header::HeaderMap};
 use serde_json::Value;
-use switchboard::{app, settings::Settings};
+use switchboard::{
+    app,
+    settings::Settings,
+    store::{Moment, WallClock},
+};
 use tokio::{sync::oneshot, task::JoinHandle};
 
 pub(crate) use self::{
@@ -65,6 +69,11 @@ pub(crate) fn random_prefix() -> String {
     format!("t{}:", uuid::Uuid::new_v4().simple())
 }
 
+/// The time that this machine shows; Redis and the embedded store of a test run by the same clock.
+pub(crate) fn now() -> Moment {
+    WallClock::default().now()
+}
+
 /// How long what is expected may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -116,6 +125,8 @@ pub(crate) struct TestApp {
     pub(crate) client: Client,
     pub(crate) prefix: String,
     pub(crate) redis: Option<Arc<TestRedis>>,
+    /// The wall clock that the service has; a test may set it wrong.
+    pub(crate) clock: WallClock,
     stop: Option<oneshot::Sender<()>>,
     served: Option<JoinHandle<()>>,
 }
@@ -171,7 +182,10 @@ impl TestApp {
         all.extend_from_slice(overrides);
         let mut settings = settings(&all);
         change(&mut settings);
-        let running = app::start(settings).await.unwrap();
+        let clock = WallClock::default();
+        let running = app::start_with_clock(settings, clock.clone())
+            .await
+            .unwrap();
         let (address, private_address) = (running.address, running.private_address);
         let (stop, stopped) = oneshot::channel();
         let served = tokio::spawn(async move {
@@ -183,6 +197,7 @@ impl TestApp {
             client: Client::new(),
             prefix: prefix.to_owned(),
             redis,
+            clock,
             stop: Some(stop),
             served: Some(served),
         }

@@ -101,10 +101,16 @@ pub(in crate::http) fn replicas_schema() -> Value {
                 "type": "boolean",
                 "description": "Whether the store tells it of every service that ends",
             },
+            "clock_skew_seconds": {
+                "type": ["number", "null"],
+                "description": "By how many seconds its clock is ahead of that of Redis, negative where it is \
+                                behind; null while it is not known, and for the embedded store",
+            },
         },
         "required": [
             "id", "version", "host", "address", "private_address", "since", "catalog", "requests_per_second",
             "failures_per_second", "cleans_up", "cleanup_lag_seconds", "notified",
+            "clock_skew_seconds",
         ],
         "additionalProperties": false,
     });

@@ -124,21 +124,21 @@ pub(in crate::http) fn whole_schema(service: &Value, booking: &Value) -> Value {
     })
 }
 
-impl From<ListedService> for ToldService {
-    fn from(listed: ListedService) -> Self {
+impl ToldService {
+    fn of(listed: ListedService, now: Moment) -> Self {
         Self {
             id: listed.id.as_str().to_owned(),
             service: listed.definition,
             created: listed.created.to_string(),
             end: listed.end.to_string(),
-            ttl: listed.end.since(Moment::now()).as_secs(),
+            ttl: listed.end.since(now).as_secs(),
             gms_user: listed.gms_user,
         }
     }
 }
 
 impl ToldWhole {
-    fn of(id: &ServiceId, live: LiveService) -> Self {
+    fn of(id: &ServiceId, live: LiveService, now: Moment) -> Self {
         let LiveService { told, bookings } = live;
         let listed = ListedService {
             id: id.clone(),
@@ -158,7 +158,7 @@ impl ToldWhole {
             booking: booking.into(),
         });
         Self {
-            service: listed.into(),
+            service: ToldService::of(listed, now),
             keys: told.keys,
             binaries: binaries.collect(),
             bookings: bookings.collect(),
@@ -175,9 +175,10 @@ pub(in crate::http) async fn list(
     let (after, most) = (place(&query)?, page_size(&query)?);
     let admin = admin(&api)?;
     let Page { entries, next } = admin.list_live(after.as_ref(), most).await?;
+    let (entries, now) = (entries.into_iter(), api.services.now()?);
     let page = ToldPage {
         count: admin.count_live().await?,
-        services: entries.into_iter().map(ToldService::from).collect(),
+        services: entries.map(|entry| ToldService::of(entry, now)).collect(),
         next: next.as_ref().map(told),
     };
     Ok(reply::with_headers(StatusCode::OK).json(page))
@@ -190,7 +191,8 @@ pub(in crate::http) async fn look_up(
 ) -> Result<HttpResponse, ApiError> {
     let id = ServiceId::from(path::admin_name(&request)?);
     let live = admin(&api)?.look_up(&id).await?;
-    Ok(reply::with_headers(StatusCode::OK).json(ToldWhole::of(&id, live)))
+    let told = ToldWhole::of(&id, live, api.services.now()?);
+    Ok(reply::with_headers(StatusCode::OK).json(told))
 }
 
 /// `PUT /genesys/1/admin/live/{id}`: `ttl` or `expiration_time`, as clients send it.

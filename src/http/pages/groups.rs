@@ -80,7 +80,7 @@ pub(super) async fn holders(
     Ok(Some(Holders {
         group: name,
         fill,
-        lines: lines(&samples, Moment::now()),
+        lines: lines(&samples, api.services.now()?),
         most: samples.iter().map(Sample::held).max().unwrap_or_default(),
         bookings,
         number,
@@ -140,6 +140,6 @@ mod tests {
         assert_eq!(told, ["3580,100 3600,100"], "what was seen last holds");
         let told = lines(&seen[..1], Moment::from_millis(80_000));
         assert_eq!(told, ["3520,100"], "until it is too long ago");
-        assert_eq!(lines(&[], Moment::now()), [""; 0]);
+        assert_eq!(lines(&[], Moment::from_millis(1)), [""; 0]);
     }
 }

@@ -50,11 +50,12 @@ impl Live {
         let (after, limit) = (admin::place(query)?, admin::page_size(query)?);
         let office = admin::admin(api)?;
         let page = office.list_live(after.as_ref(), limit).await?;
+        let (entries, now) = (page.entries.into_iter(), api.services.now()?);
         Ok(Self {
             frame: Frame::of(visitor, "live", "Services"),
             done: done(query, &DONE),
             count: office.count_live().await?,
-            services: page.entries.into_iter().map(with_left).collect(),
+            services: entries.map(|entry| with_left(entry, now)).collect(),
             limit,
             is_first: after.is_none(),
             next: page.next.as_ref().map(admin::told),
@@ -77,8 +78,8 @@ fn origin(request: &HttpRequest) -> String {
     format!("{}://{}", connection.scheme(), connection.host())
 }
 
-fn with_left(listed: ListedService) -> (ListedService, String) {
-    let left = listed.end.since(Moment::now());
+fn with_left(listed: ListedService, now: Moment) -> (ListedService, String) {
+    let left = listed.end.since(now);
     (listed, figures::span(left))
 }
 

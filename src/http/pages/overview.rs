@@ -58,7 +58,7 @@ impl Now {
         match Self::asked(api).await {
             Ok(now) => now,
             Err(error) => Self {
-                at: Moment::now(),
+                at: Moment::default(),
                 services: 0,
                 store: Duration::ZERO,
                 replicas: Vec::new(),
@@ -73,7 +73,7 @@ impl Now {
         let services = admin.count_live().await?;
         let store = asked.elapsed();
         Ok(Self {
-            at: Moment::now(),
+            at: api.services.now()?,
             services,
             store,
             replicas: admin.replicas().await?,

@@ -7,9 +7,7 @@ use super::{
     history::{Action, Event},
     trend::BATCH,
 };
-use crate::store::{
-    Booking, BookingId, ListedBooking, Moment, Page, Place, Pool, StoreError, Table,
-};
+use crate::store::{Booking, BookingId, ListedBooking, Page, Place, Pool, StoreError, Table};
 
 /// The resource groups of which the most numbers are held.
 #[derive(Debug, Default)]
@@ -124,7 +122,7 @@ impl Admin {
             booking: booking.to_owned(),
         })?;
         let name = format!("{group}/{}", found.number);
-        let mut event = Event::new(by, Moment::now(), Action::Release, "booking", &name);
+        let mut event = Event::new(by, self.store.now()?, Action::Release, "booking", &name);
         event.before = Some(serde_json::json!({
             "booking": booking,
             "service": found.service.as_str(),

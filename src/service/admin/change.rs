@@ -119,12 +119,12 @@ impl Admin {
         stored: &StoredCatalog,
         edits: &[Edit],
     ) -> Result<Understood, AdminError> {
-        let at = Moment::now();
+        let at = self.store.now()?;
         let steps = self.steps(stored, edits, at)?;
         let to = version_after(&stored.version);
         let after = stepped(stored.clone(), &steps, &to, at);
         let changed = steps.iter().map(name_of).cloned().collect();
-        self.check(stored, after, changed).await?;
+        self.check(stored, after, changed, at).await?;
         Ok(Understood { to, at, steps })
     }
 
@@ -159,11 +159,12 @@ impl Admin {
         before: &StoredCatalog,
         after: StoredCatalog,
         changed: BTreeSet<EntryName>,
+        now: Moment,
     ) -> Result<(), AdminError> {
         check_size(&after)?;
         let (office, before) = (Arc::clone(&self.office), before.clone());
         // A large catalogue takes a while, in which this worker has others to serve.
-        let check = spawn_blocking(move || check_use(&office, &before, &after, &changed));
+        let check = spawn_blocking(move || check_use(&office, &before, &after, &changed, now));
         let checked = check.await;
         checked.map_err(|error| StoreError::Bug(error.to_string()))?
     }
@@ -174,8 +175,9 @@ fn check_use(
     before: &StoredCatalog,
     after: &StoredCatalog,
     changed: &BTreeSet<EntryName>,
+    now: Moment,
 ) -> Result<(), AdminError> {
-    let understood = office.file.with(after, changed, &office.rules);
+    let understood = office.file.with(after, changed, &office.rules, now);
     let problems = understood.problems();
     if let Some((_, problem)) = problems.iter().find(|(name, _)| changed.contains(*name)) {
         return Err(AdminError::Invalid(problem.clone()));
@@ -184,7 +186,9 @@ fn check_use(
         return Ok(());
     }
     // What could not be used before, for whatever reason, need not be usable now.
-    let before = office.file.with(before, &BTreeSet::new(), &office.rules);
+    let before = office
+        .file
+        .with(before, &BTreeSet::new(), &office.rules, now);
     let is_new = |name: &EntryName| !before.problems().contains_key(name);
     let caused = problems.iter().find(|(name, _)| is_new(name));
     caused.map_or(Ok(()), |(name, problem)| {

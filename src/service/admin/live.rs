@@ -9,8 +9,7 @@ use super::{
 use crate::{
     service::Pairs,
     store::{
-        Beginning, Description, KeyName, ListedBooking, ListedService, Moment, Page, Place,
-        ServiceId,
+        Beginning, Description, KeyName, ListedBooking, ListedService, Page, Place, ServiceId,
     },
 };
 
@@ -92,7 +91,7 @@ impl Admin {
         let before = self.services.describe(id).await?;
         let mut event = Event::new(
             by,
-            Moment::now(),
+            self.store.now()?,
             Action::Extend,
             "live service",
             id.as_str(),
@@ -110,7 +109,13 @@ impl Admin {
     /// change may still fail.
     pub async fn end(&self, id: &ServiceId, by: &Operator) -> Result<(), AdminError> {
         let before = self.services.describe(id).await?;
-        let mut event = Event::new(by, Moment::now(), Action::End, "live service", id.as_str());
+        let mut event = Event::new(
+            by,
+            self.store.now()?,
+            Action::End,
+            "live service",
+            id.as_str(),
+        );
         event.before = Some(serde_json::json!({
             "service": before.definition,
             "created": before.created.to_string(),

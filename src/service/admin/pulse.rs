@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
-use crate::telemetry::metrics;
+use crate::{service::ClockSkew, telemetry::metrics};
 
 /// How one replica is doing. What it does not know, or does not count, is absent.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -21,6 +21,8 @@ pub struct Pulse {
     /// Whether the store tells it of every service that ends.
     #[serde(default)]
     pub notified: bool,
+    /// By how many seconds its clock is ahead of that of the store.
+    pub clock_skew_seconds: Option<f64>,
 }
 
 /// Takes the pulse: a rate is over the time since it was taken before.
@@ -37,7 +39,7 @@ impl Finger {
         }
     }
 
-    pub(super) fn feel(&mut self) -> Pulse {
+    pub(super) fn feel(&mut self, skew: &ClockSkew) -> Pulse {
         let (answered, seconds) = (metrics::answered(), self.at.elapsed().as_secs_f64());
         let rate = |pick: fn((u64, u64)) -> u64| {
             let more = pick(answered?).saturating_sub(pick(self.before?));
@@ -50,6 +52,7 @@ impl Finger {
             cleans_up: metrics::cleans_up(),
             cleanup_lag_seconds: metrics::known().lag.map(|lag| lag.as_secs_f64()),
             notified: metrics::is_notified(),
+            clock_skew_seconds: skew.seconds(),
         };
         (self.before, self.at) = (answered, Instant::now());
         pulse

@@ -13,9 +13,9 @@ use super::{
     pulse::{Finger, Pulse},
 };
 use crate::{
-    service::InForce,
+    service::{ClockSkew, InForce},
     settings::VERSION,
-    store::{Moment, Register},
+    store::Register,
 };
 
 /// How often a replica says that it is up.
@@ -59,7 +59,7 @@ impl Replica {
             host: gethostname().to_string_lossy().into_owned(),
             address,
             private_address,
-            since: Moment::now().to_string(),
+            since: String::new(),
             catalog: None,
             pulse: Pulse::default(),
         }
@@ -67,12 +67,18 @@ impl Replica {
 
     /// Says that it is up for as long as it is polled: every few seconds, and when another catalogue is in
     /// force here.
-    pub async fn say_so(mut self, store: &dyn Register, in_force: &InForce) {
+    pub async fn say_so(mut self, store: &dyn Register, in_force: &InForce, skew: &ClockSkew) {
+        let started = time::Instant::now();
         let (mut version, mut finger) = (in_force.versions(), Finger::new());
         let mut pause = SAID_AGAIN;
         loop {
             self.catalog.clone_from(&version.borrow_and_update());
-            self.pulse = finger.feel();
+            self.pulse = finger.feel(skew);
+            if self.since.is_empty()
+                && let Ok(now) = store.now()
+            {
+                self.since = now.before(started.elapsed()).to_string();
+            }
             let told = serde_json::to_string(&self).unwrap_or_default();
             if let Err(error) = store.announce(&self.id, &told).await {
                 debug!(%error, "other replicas do not know that this one is up");

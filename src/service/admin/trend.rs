@@ -63,7 +63,10 @@ impl Trend {
         loop {
             time::sleep(SOON).await;
             version.borrow_and_update();
-            self.look(store, in_force, Moment::now()).await;
+            match store.now() {
+                Ok(now) => self.look(store, in_force, now).await,
+                Err(error) => debug!(%error, "how full resource groups are was not seen"),
+            }
             // The catalogue outlives this, so what ends the wait is a change or the time.
             drop(timeout(LOOK_EVERY, version.changed()).await);
         }

@@ -68,7 +68,7 @@ impl Admin {
         let settings = &self.office.settings;
         let kept = Kept {
             operator: name.to_owned(),
-            until: Moment::now().after(settings.visit).millis(),
+            until: self.store.now()?.after(settings.visit).millis(),
         };
         let told = serde_json::to_string(&kept).unwrap_or_default();
         let visit = self.signed("visit", &token);
@@ -107,7 +107,7 @@ impl Admin {
         let kept: Option<Kept> = told.and_then(|told| serde_json::from_str(&told).ok());
         let Some(kept) = kept else { return Ok(None) };
         let until = Moment::from_millis(kept.until);
-        if until <= Moment::now() {
+        if until <= self.store.now()? {
             self.store.end_visit(name).await?;
             return Ok(None);
         }

@@ -70,18 +70,18 @@ impl CatalogKeeper {
     /// # Errors
     /// What the store says; what was in force stays so.
     pub async fn look(&mut self, store: &dyn Register) -> Result<(), StoreError> {
-        let version = store.catalog_version().await?;
+        let (version, now) = (store.catalog_version().await?, store.now()?);
         let before = self.in_force.now();
-        let forgets = self.forget_at.is_some_and(|at| at < Moment::now());
+        let forgets = self.forget_at.is_some_and(|at| at < now);
         if before.version() == Some(version.as_str()) && !forgets {
             return Ok(());
         }
         let stored = store.stored_catalog().await?;
-        self.forget_at = self.next_to_forget(&stored);
+        self.forget_at = self.next_to_forget(&stored, now);
         let (file, rules) = (Arc::clone(&self.file), self.rules.clone());
         // A large catalogue takes a while, in which this thread has other work.
         let understood = spawn_blocking(move || {
-            let catalog = file.with(&stored, &BTreeSet::new(), &rules);
+            let catalog = file.with(&stored, &BTreeSet::new(), &rules, now);
             (catalog, stored)
         });
         let understood = understood.await;
@@ -102,11 +102,11 @@ impl CatalogKeeper {
         Ok(())
     }
 
-    fn next_to_forget(&self, stored: &StoredCatalog) -> Option<Moment> {
+    fn next_to_forget(&self, stored: &StoredCatalog, now: Moment) -> Option<Moment> {
         let ends = stored
             .retired
             .iter()
             .map(|((table, _), entry)| entry.since.after(retired_life(*table, &self.rules)));
-        ends.filter(|end| *end >= Moment::now()).min()
+        ends.filter(|end| *end >= now).min()
     }
 }

@@ -99,7 +99,7 @@ impl Register for MemoryStore {
     }
 
     async fn announce(&self, replica: &str, told: &str) -> Result<(), StoreError> {
-        let entry = (Moment::now(), told.to_owned());
+        let entry = (self.clock.now(), told.to_owned());
         self.state().kept.replicas.insert(replica.to_owned(), entry);
         Ok(())
     }
@@ -110,7 +110,7 @@ impl Register for MemoryStore {
     }
 
     async fn replicas(&self) -> Result<Vec<String>, StoreError> {
-        let (mut state, now) = (self.state(), Moment::now());
+        let (mut state, now) = (self.state(), self.clock.now());
         let replicas = &mut state.kept.replicas;
         replicas.retain(|_, (seen, _)| now.since(*seen) < REPLICA_LOST_AFTER);
         Ok(replicas.values().map(|(_, told)| told.clone()).collect())

@@ -28,13 +28,12 @@ pub(super) struct Over {
 }
 
 impl Over {
-    pub(super) fn now(id: ServiceId, sessions: Vec<Session>) -> Self {
-        let now = Moment::now();
+    pub(super) fn since(since: Moment, id: ServiceId, sessions: Vec<Session>) -> Self {
         Self {
             id,
             sessions,
-            since: now,
-            due: now,
+            since,
+            due: since,
         }
     }
 }
@@ -107,7 +106,7 @@ impl MemoryStore {
             since,
             ..
         } = over;
-        if let Some((sessions, due)) = try_to_end(sessions, &id, held, since).await {
+        if let Some((sessions, due)) = try_to_end(sessions, self, &id, held, since).await {
             self.state().over.push(Over {
                 id,
                 sessions,
@@ -120,7 +119,7 @@ impl MemoryStore {
     /// Takes away what has ended, and gives what is to be ended now, `most` at most.
     fn take_due(&self, most: usize) -> Vec<Over> {
         let mut state = self.state();
-        let now = Moment::now();
+        let now = self.clock.now();
         let (mut due, mut later): (Vec<Over>, Vec<Over>) = mem::take(&mut state.over)
             .into_iter()
             .partition(|over| over.due <= now);

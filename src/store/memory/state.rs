@@ -12,6 +12,7 @@ use super::{
     super::{
         Binary, BlobId, Booking, BookingId, Call, Changes, Description, Group, IdempotencyKey,
         KeyName, Moment, REPLACED_LIFE, ServiceId, Session, StoreError, UPLOAD_LIFE, Value,
+        clock::ReadClock,
     },
     books::Books,
     register::Kept,
@@ -119,12 +120,13 @@ pub(super) struct State {
     pub(super) tallies: Tallies,
     pub(super) visits: Open,
     pub(super) kept: Kept,
+    pub(super) clock: ReadClock,
     used: usize,
     max_bytes: usize,
 }
 
 impl State {
-    pub(super) fn new(max_bytes: usize) -> Self {
+    pub(super) fn new(max_bytes: usize, clock: ReadClock) -> Self {
         Self {
             services: HashMap::new(),
             blobs: HashMap::new(),
@@ -136,6 +138,7 @@ impl State {
             tallies: Tallies::default(),
             visits: Open::default(),
             kept: Kept::default(),
+            clock,
             used: 0,
             max_bytes,
         }
@@ -265,13 +268,13 @@ impl State {
             held.bookings.retain(|(_, noted)| noted != booking);
         }
         if let Some(books) = self.books.get_mut(group) {
-            books.release(booking, Moment::now());
+            books.release(booking, self.clock.now());
         }
     }
 
     /// The service whose newest booking fits a call; its number is given back.
     pub(super) fn match_call(&mut self, groups: &[String], call: &Call) -> Option<ServiceId> {
-        let now = Moment::now();
+        let now = self.clock.now();
         let newest = groups.iter().filter_map(|group| {
             let lives = |id: &ServiceId| self.services.contains_key(id);
             let booking = self.books.get(group)?.find(call, now, lives)?;
@@ -303,11 +306,12 @@ impl State {
         self.cancel(held.due);
         let sessions = mem::take(&mut held.sessions);
         if !sessions.is_empty() {
-            self.over.push(Over::now(id.clone(), sessions));
+            self.over
+                .push(Over::since(self.clock.now(), id.clone(), sessions));
         }
         for (group, booking) in &held.bookings {
             if let Some(books) = self.books.get_mut(group) {
-                books.release(booking, Moment::now());
+                books.release(booking, self.clock.now());
             }
         }
         if let Some(key) = &held.claim
@@ -359,7 +363,7 @@ impl State {
             return;
         };
         self.cancel(before);
-        let due = self.schedule(Moment::now().after(life), Ending::Blob(id.clone()));
+        let due = self.schedule(self.clock.now().after(life), Ending::Blob(id.clone()));
         if let Some(blob) = self.blobs.get_mut(id) {
             blob.due = Some(due);
         }

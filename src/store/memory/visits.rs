@@ -16,7 +16,7 @@ pub(super) type Open = HashMap<String, (Moment, String)>;
 #[async_trait]
 impl Visits for MemoryStore {
     async fn begin_visit(&self, name: &str, told: &str, life: Duration) -> Result<(), StoreError> {
-        let (mut state, now) = (self.state(), Moment::now());
+        let (mut state, now) = (self.state(), self.clock.now());
         let visits = &mut state.visits;
         visits.retain(|_, (end, _)| *end > now);
         if visits.len() >= MOST {
@@ -27,7 +27,7 @@ impl Visits for MemoryStore {
     }
 
     async fn visit(&self, name: &str, life: Duration) -> Result<Option<String>, StoreError> {
-        let (mut state, now) = (self.state(), Moment::now());
+        let (mut state, now) = (self.state(), self.clock.now());
         let found = state.visits.get_mut(name);
         Ok(found.filter(|(end, _)| *end > now).map(|(end, told)| {
             *end = now.after(life);
@@ -36,7 +36,7 @@ impl Visits for MemoryStore {
     }
 
     async fn look_at_visit(&self, name: &str) -> Result<Option<String>, StoreError> {
-        let (state, now) = (self.state(), Moment::now());
+        let (state, now) = (self.state(), self.clock.now());
         let found = state.visits.get(name).filter(|(end, _)| *end > now);
         Ok(found.map(|(_, told)| told.clone()))
     }

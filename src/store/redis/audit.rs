@@ -39,8 +39,10 @@ impl RedisStore {
 
     async fn look_through_group(&self, group: &Group, audit: &mut Audit) -> Result<(), StoreError> {
         // Of one moment, or what changes hands meanwhile would seem to be lost.
-        let books = call(&BOOKS, &self.keys.group(&group.name));
+        let keys = self.keys.group(&group.name);
+        let books = call(&BOOKS, &keys);
         let (numbers, free, ends, mut texts): All = self.redis.query(&books).await?;
+        let now = self.redis.now_at(&keys[0])?;
         let mut accounted: HashSet<String> = free.into_iter().collect();
         for batch in ends.chunks(BATCH) {
             let held: Vec<HeldNumber> = batch
@@ -51,7 +53,7 @@ impl RedisStore {
             let alive = self.are_alive(&services).await?;
             for (held, alive) in held.into_iter().zip(alive) {
                 accounted.insert(held.number.clone());
-                if alive && held.until > Moment::now() {
+                if alive && held.until > now {
                     audit.held.push(held);
                 } else {
                     audit.held_by_nobody.push(held);
@@ -70,7 +72,7 @@ impl RedisStore {
     /// Lists and index entries of services that are over. Those whose time to be looked after has not
     /// come are being made, or are about to be given back.
     async fn look_for_left_overs(&self, audit: &mut Audit) -> Result<(), StoreError> {
-        let now = Moment::now().millis();
+        let now = self.redis.now()?.millis();
         for shard in 0..keys::SHARDS {
             let mut due = cmd("ZRANGEBYSCORE");
             due.arg(self.keys.shard(shard)).arg("-inf").arg(now);

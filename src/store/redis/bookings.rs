@@ -33,7 +33,7 @@ impl RedisStore {
         group: &Group,
         request: &BookingRequest,
     ) -> Result<Booked, StoreError> {
-        let now = Moment::now();
+        let now = self.redis.now()?;
         let booking = BookingId::fresh(now);
         let Some(end) = self.list_booking(holder, group, &booking, now).await? else {
             return Ok(Booked::NoService);
@@ -128,6 +128,7 @@ impl RedisStore {
         look_after.arg(&given_up).arg(id.as_str());
         let keys = [self.keys.service(id), self.keys.own(id)];
         let mut hold = call(&HOLD, &keys);
+        hold.arg(now.millis());
         hold.arg(keys::owned_booking_field(&group.name, booking));
         hold.arg(if holder.is_new() {
             given_up.as_str()
@@ -180,7 +181,7 @@ impl RedisStore {
     /// The command that gives these bookings of a group back.
     pub(super) fn release_call(&self, group: &str, bookings: &[&BookingId]) -> Cmd {
         let mut release = call(&RELEASE, &self.keys.group(group));
-        release.arg(Moment::now().millis()).arg(0);
+        release.arg(0);
         for booking in bookings {
             release.arg(booking.as_str());
         }
@@ -190,7 +191,7 @@ impl RedisStore {
     /// Gives back numbers of a group that are held too long; how many, `most` at most.
     pub(super) async fn reclaim(&self, group: &str, most: usize) -> Result<usize, StoreError> {
         let mut release = call(&RELEASE, &self.keys.group(group));
-        release.arg(Moment::now().millis()).arg(most);
+        release.arg(most);
         self.redis.query(&release).await
     }
 
@@ -247,7 +248,7 @@ impl RedisStore {
     ) -> Result<Option<(BookingId, ServiceId)>, StoreError> {
         loop {
             let mut find = call(&FIND, &self.keys.group(group));
-            find.arg(Moment::now().millis()).arg(&wanted.dialled);
+            find.arg(&wanted.dialled);
             find.arg(wanted.code.as_deref().unwrap_or_default());
             find.arg(wanted.caller.as_deref().unwrap_or_default());
             find.arg(before.map_or("", BookingId::as_str));
@@ -270,9 +271,12 @@ impl RedisStore {
         bookings: &[(String, BookingId)],
         end: Moment,
     ) -> Result<(), StoreError> {
+        let now = self.redis.now()?;
         let moves = bookings.iter().map(|(group, booking)| {
             let mut one = call(&MOVE_BOOKINGS, &self.keys.group(group));
-            one.arg(end.millis()).arg(booking.as_str());
+            one.arg(now.millis())
+                .arg(end.millis())
+                .arg(booking.as_str());
             one
         });
         self.redis.at_once(moves.collect()).await?;

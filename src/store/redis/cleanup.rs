@@ -192,7 +192,7 @@ impl Cleaner<'_> {
     async fn sweep(&mut self) -> Result<(), StoreError> {
         loop {
             let mut look = Vec::new();
-            let now = Moment::now().millis();
+            let now = self.store.redis.now()?.millis();
             for shard in 0..keys::SHARDS {
                 let mut due = cmd("ZRANGEBYSCORE");
                 due.arg(self.store.keys.shard(shard)).arg("-inf").arg(now);
@@ -246,7 +246,7 @@ impl Cleaner<'_> {
             if let Err(error @ (StoreError::Bug(_) | StoreError::Corrupt(_))) = one {
                 warn!(id = %id.hint(), %error, "what an ended service held cannot be given back");
                 if let Some(due) = due {
-                    let later = Moment::now().after(LOOK_LATER);
+                    let later = self.store.redis.now()?.after(LOOK_LATER);
                     let again = self.store.look_again(id, *due, later);
                     self.store.redis.query::<()>(&again).await?;
                 }
@@ -260,7 +260,7 @@ impl Cleaner<'_> {
     /// Gives back what those of `ended` held that are over: four round trips for all of them. One that
     /// holds a session stays listed until that is ended.
     async fn give_back(&self, ended: &[Ended]) -> Result<(), StoreError> {
-        let (store, now) = (self.store, Moment::now());
+        let (store, now) = (self.store, self.store.redis.now()?);
         let take = |Ended { id, .. }: &Ended| {
             let mut take = call(&TAKE_OWN, &[store.keys.service(id), store.keys.own(id)]);
             take.arg(now.millis());
@@ -315,7 +315,7 @@ impl Cleaner<'_> {
                 Reply::Refused(end) => {
                     let Some(due) = due else { continue };
                     let end = end.first().and_then(|end| end.parse().ok()).unwrap_or(0);
-                    let soon = Moment::now().after(Duration::from_secs(1));
+                    let soon = store.redis.now()?.after(Duration::from_secs(1));
                     let when = Moment::from_millis(end).max(soon);
                     index.push(store.look_again(id, *due, when));
                 }

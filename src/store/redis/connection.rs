@@ -27,10 +27,22 @@ use tokio::{
 };
 use tracing::{info, warn};
 
-use self::{connector::Connector, errors::Elsewhere, lane::Write, slots::Map, topology::Topology};
+use self::{
+    clock::{ServerClock, known, translate},
+    connector::Connector,
+    errors::Elsewhere,
+    lane::Write,
+    slots::Map,
+    topology::Topology,
+};
 pub(super) use self::{errors::store_error, node::Node};
-use crate::{model::readiness::Finding, settings, store::StoreError};
+use crate::{
+    model::readiness::Finding,
+    settings,
+    store::{Moment, StoreError},
+};
 
+mod clock;
 mod connector;
 mod driven;
 mod errors;
@@ -78,6 +90,8 @@ struct World {
     trouble: Mutex<Option<Finding>>,
     /// Calls the scout.
     call: Notify,
+    /// The clock of whichever server was measured last.
+    last_measured: Arc<ServerClock>,
 }
 
 /// A place among those that wait for Redis.
@@ -105,6 +119,7 @@ impl Connections {
             map: RwLock::default(),
             trouble: Mutex::default(),
             call: Notify::new(),
+            last_measured: Arc::default(),
         });
         let (tell, looked) = watch::channel(false);
         let scout = if fixed {
@@ -141,6 +156,43 @@ impl Connections {
     /// All servers that have data.
     pub(super) fn nodes(&self) -> Vec<Arc<Node>> {
         self.world.map().owners().to_vec()
+    }
+
+    /// The time of Redis. In a Cluster it is that of the server that has the first slot; while that is
+    /// away, of another one.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] where it has not been measured yet.
+    pub(super) fn now(&self) -> Result<Moment, StoreError> {
+        let map = self.world.map();
+        let first = map.owners().first().and_then(|node| node.clock.now());
+        known(first.or_else(|| self.world.last_measured.now()))
+    }
+
+    /// The time of the server that has `key`.
+    ///
+    /// # Errors
+    /// As [`Connections::now`].
+    pub(super) fn now_at(&self, key: &str) -> Result<Moment, StoreError> {
+        let owner = self.world.map().owner_of(key.as_bytes());
+        let there = owner.and_then(|node| node.clock.now());
+        there.map_or_else(|| self.now(), Ok)
+    }
+
+    /// What [`Connections::now`] shows at a `moment` that the server with `key` has stored.
+    ///
+    /// # Errors
+    /// As [`Connections::now`].
+    pub(super) fn of_server(&self, key: &str, moment: Moment) -> Result<Moment, StoreError> {
+        Ok(translate(moment, self.now_at(key)?, self.now()?))
+    }
+
+    /// What the server with `key` is to store for `moment`, which is by the time of [`Connections::now`].
+    ///
+    /// # Errors
+    /// As [`Connections::now`].
+    pub(super) fn for_server(&self, key: &str, moment: Moment) -> Result<Moment, StoreError> {
+        Ok(translate(moment, self.now()?, self.now_at(key)?))
     }
 
     /// One command, one round trip.
@@ -274,7 +326,7 @@ impl World {
         if known.says(&ranges) {
             return Ok(());
         }
-        let make = |address| Node::open(&self.connector, address);
+        let make = |address| Node::open(&self.connector, address, &self.last_measured);
         self.draw(self.map().next(ranges, make)?);
         if !self.topology.is_fixed() {
             let map = self.map();
@@ -298,7 +350,7 @@ impl World {
         if let Some(node) = map.at(&address) {
             return Ok(node);
         }
-        let node = Arc::new(Node::open(&self.connector, address)?);
+        let node = Arc::new(Node::open(&self.connector, address, &self.last_measured)?);
         self.draw(map.with(Arc::clone(&node)));
         Ok(node)
     }

@@ -333,7 +333,7 @@ mod tests {
         let blob = BlobId::fresh();
         let field = owned_blob_field(&blob);
         assert_eq!(Owned::of(&field), Some(Owned::Blob(blob)));
-        let booking = BookingId::fresh(crate::store::Moment::now());
+        let booking = BookingId::fresh(crate::store::Moment::from_millis(1_795_455_943_000));
         let field = owned_booking_field("a:b", &booking);
         assert_eq!(
             Owned::of(&field),

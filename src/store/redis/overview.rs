@@ -50,7 +50,7 @@ impl RedisStore {
 
     /// Takes services off the list whose end has passed.
     pub(super) async fn forget_ended(&self) -> Result<(), StoreError> {
-        let before = Moment::now().millis() - LISTED_AFTER_END;
+        let before = self.redis.now()?.millis() - LISTED_AFTER_END;
         let forget = |shard| {
             let mut forget = cmd("ZREMRANGEBYSCORE");
             forget.arg(self.keys.ends_shard(shard)).arg("-inf");
@@ -80,7 +80,13 @@ impl RedisStore {
         let texts: Vec<Option<String>> = self.redis.query(&texts).await?;
         let ends: Vec<Option<i64>> = self.each(ends).await?;
         let all = ids.into_iter().zip(texts.into_iter().zip(ends));
-        let there = all.filter_map(|(id, (text, end))| listed_booking(id, &text?, end?));
+        let there = all.filter_map(|(id, (text, end))| {
+            let until = self
+                .redis
+                .of_server(&booked, Moment::from_millis(end?))
+                .ok()?;
+            listed_booking(id, &text?, until)
+        });
         Ok(there.collect())
     }
 
@@ -97,7 +103,7 @@ impl RedisStore {
 #[async_trait]
 impl Overview for RedisStore {
     async fn count_services(&self) -> Result<u64, StoreError> {
-        let now = Moment::now().millis();
+        let now = self.redis.now()?.millis();
         let count = |shard| {
             let mut count = cmd("ZCOUNT");
             count.arg(self.keys.ends_shard(shard));
@@ -112,9 +118,10 @@ impl Overview for RedisStore {
         after: Option<&Place>,
         most: usize,
     ) -> Result<Page<ListedService>, StoreError> {
+        let now = self.redis.now()?;
         let shards = (0..keys::SHARDS).map(|shard| {
             let list = self.keys.ends_shard(shard);
-            behind(list, after, most)
+            behind(list, after, most, now)
         });
         let shards: Vec<Vec<(String, i64)>> = self.each(shards.collect()).await?;
         let (places, next) = page(shards.into_iter().flatten().collect(), most);
@@ -128,15 +135,20 @@ impl Overview for RedisStore {
         let told: Vec<Told> = self.each(places.iter().map(tell).collect()).await?;
         let listed = places.into_iter().zip(told);
         let listed = listed.filter_map(|(place, (definition, created, end, gms_user))| {
-            Some(ListedService {
-                id: ServiceId::from(place.name),
-                definition: definition?,
-                created: Moment::from_millis(created?),
-                end: Moment::from_millis(end?),
+            let id = ServiceId::from(place.name);
+            let (definition, created, end) = (definition?, created?, end?);
+            let key = self.keys.service(&id);
+            let moment = |millis| self.redis.of_server(&key, Moment::from_millis(millis));
+            let both = moment(created).and_then(|created| Ok((created, moment(end)?)));
+            Some(both.map(|(created, end)| ListedService {
+                id,
+                definition,
+                created,
+                end,
                 gms_user,
-            })
+            }))
         });
-        let entries = listed.collect();
+        let entries = listed.collect::<Result<_, _>>()?;
         Ok(Page { entries, next })
     }
 
@@ -161,7 +173,9 @@ impl Overview for RedisStore {
         most: usize,
     ) -> Result<Page<ListedBooking>, StoreError> {
         let [_, _, booked, ..] = self.keys.group(group);
-        let listed = self.redis.query(&behind(booked, after, most)).await?;
+        let now = self.redis.now_at(&booked)?;
+        let behind = behind(booked, after, most, now);
+        let listed = self.redis.query(&behind).await?;
         let (places, next) = page(listed, most);
         let ids = places.into_iter().map(|place| place.name.into());
         let entries = self.bookings(group, ids.collect()).await?;
@@ -232,9 +246,8 @@ impl Overview for RedisStore {
 
 /// The command that tells what stands behind a place of `list`: one more than is asked for, to tell
 /// whether there is another page.
-fn behind(list: String, after: Option<&Place>, most: usize) -> Cmd {
+fn behind(list: String, after: Option<&Place>, most: usize, now: Moment) -> Cmd {
     let mut behind = call(&BEHIND, &[list]);
-    let now = Moment::now();
     // What has ended is not told, wherever the page begins.
     let (end, name) = after.map_or((now, ""), |place| (place.end.max(now), &place.name));
     behind.arg(end.millis()).arg(name).arg(most + 1);
@@ -255,7 +268,7 @@ fn page(listed: Vec<(String, i64)>, most: usize) -> (Vec<Place>, Option<Place>) 
     (places, next)
 }
 
-fn listed_booking(id: BookingId, text: &str, end: i64) -> Option<ListedBooking> {
+fn listed_booking(id: BookingId, text: &str, until: Moment) -> Option<ListedBooking> {
     let mut parts = text.split('\n');
     let (number, service) = (parts.next()?, parts.nth(1)?);
     let (code, caller) = (parts.next()?, parts.next()?);
@@ -265,6 +278,6 @@ fn listed_booking(id: BookingId, text: &str, end: i64) -> Option<ListedBooking> 
         service: ServiceId::from(service.to_owned()),
         caller: Some(caller.to_owned()).filter(|caller| !caller.is_empty()),
         has_code: !code.is_empty(),
-        until: Moment::from_millis(end),
+        until,
     })
 }

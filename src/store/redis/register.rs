@@ -115,12 +115,10 @@ impl Register for RedisStore {
     }
 
     async fn announce(&self, replica: &str, told: &str) -> Result<(), StoreError> {
-        let now = Moment::now().millis();
-        let forgotten = millis(REPLICA_FORGOTTEN_AFTER);
-        let before = now.saturating_sub(i64::try_from(forgotten).unwrap_or(i64::MAX));
         let mut announce = call(&ANNOUNCE, &[self.keys.replicas()]);
-        announce.arg(replica).arg(told).arg(now).arg(before);
-        self.redis.query(announce.arg(forgotten)).await
+        announce.arg(replica).arg(told);
+        announce.arg(millis(REPLICA_FORGOTTEN_AFTER));
+        self.redis.query(&announce).await
     }
 
     async fn withdraw(&self, replica: &str) -> Result<(), StoreError> {
@@ -133,7 +131,7 @@ impl Register for RedisStore {
         let all = cmd("HGETALL").arg(self.keys.replicas()).to_owned();
         let mut all: Vec<(String, String)> = self.redis.query(&all).await?;
         all.sort();
-        let now = Moment::now();
+        let now = self.redis.now_at(&self.keys.replicas())?;
         let told = all.into_iter().filter_map(|(_, entry)| {
             let (seen, told) = entry.split_once('\n')?;
             let seen = Moment::from_millis(seen.parse().ok()?);

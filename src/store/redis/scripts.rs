@@ -26,7 +26,7 @@ impl Lua {
 
 /// Makes a service whole.
 pub(super) static CREATE: LazyLock<Lua> =
-    LazyLock::new(|| Lua::new(include_str!("scripts/create.lua")));
+    LazyLock::new(|| with_clock(&[include_str!("scripts/create.lua")]));
 /// Changes the storage of a living service.
 pub(super) static WRITE: LazyLock<Lua> =
     LazyLock::new(|| Lua::new(include_str!("scripts/write.lua")));
@@ -35,7 +35,7 @@ pub(super) static CLEAR: LazyLock<Lua> =
     LazyLock::new(|| Lua::new(include_str!("scripts/clear.lua")));
 /// Moves the end of a service and of what belongs to it.
 pub(super) static SET_END: LazyLock<Lua> =
-    LazyLock::new(|| Lua::new(include_str!("scripts/set_end.lua")));
+    LazyLock::new(|| with_clock(&[include_str!("scripts/set_end.lua")]));
 /// Notes that a service runs on a backend.
 pub(super) static ATTACH: LazyLock<Lua> =
     LazyLock::new(|| Lua::new(include_str!("scripts/attach.lua")));
@@ -44,7 +44,7 @@ pub(super) static DELETE: LazyLock<Lua> =
     LazyLock::new(|| Lua::new(include_str!("scripts/delete.lua")));
 /// Moves the end of an idempotency key, or gives it back.
 pub(super) static MOVE_CLAIM: LazyLock<Lua> =
-    LazyLock::new(|| Lua::new(include_str!("scripts/move_claim.lua")));
+    LazyLock::new(|| with_clock(&[include_str!("scripts/move_claim.lua")]));
 /// Lets binaries that were replaced end soon.
 pub(super) static RETIRE: LazyLock<Lua> =
     LazyLock::new(|| Lua::new(include_str!("scripts/retire.lua")));
@@ -53,10 +53,10 @@ pub(super) static PUT_CHUNK: LazyLock<Lua> =
     LazyLock::new(|| Lua::new(include_str!("scripts/put_chunk.lua")));
 /// Lists what a service is about to hold.
 pub(super) static HOLD: LazyLock<Lua> =
-    LazyLock::new(|| Lua::new(include_str!("scripts/hold.lua")));
+    LazyLock::new(|| with_clock(&[include_str!("scripts/hold.lua")]));
 /// Decides that a service is over, and tells what it held.
 pub(super) static TAKE_OWN: LazyLock<Lua> =
-    LazyLock::new(|| Lua::new(include_str!("scripts/take_own.lua")));
+    LazyLock::new(|| with_clock(&[include_str!("scripts/take_own.lua")]));
 /// Has the sweep look after a service at another time.
 pub(super) static LOOK_AGAIN: LazyLock<Lua> =
     LazyLock::new(|| Lua::new(include_str!("scripts/look_again.lua")));
@@ -96,7 +96,7 @@ pub(super) static STORED_CATALOG: LazyLock<Lua> =
     LazyLock::new(|| Lua::new(include_str!("scripts/stored_catalog.lua")));
 /// Says that a replica is up.
 pub(super) static ANNOUNCE: LazyLock<Lua> =
-    LazyLock::new(|| Lua::new(include_str!("scripts/announce.lua")));
+    LazyLock::new(|| with_clock(&[include_str!("scripts/announce.lua")]));
 /// Tells what stands behind a place of a list.
 pub(super) static BEHIND: LazyLock<Lua> =
     LazyLock::new(|| Lua::new(include_str!("scripts/behind.lua")));
@@ -139,7 +139,12 @@ pub(super) fn all() -> [&'static Lua; 26] {
 
 /// A script behind what those about bookings share.
 fn about_bookings(script: &str) -> Lua {
-    Lua::new(&[include_str!("scripts/bookings.lua"), script].concat())
+    with_clock(&[include_str!("scripts/bookings.lua"), script])
+}
+
+/// A script behind what tells it the time of the server.
+fn with_clock(parts: &[&str]) -> Lua {
+    Lua::new(&[include_str!("scripts/clock.lua"), &parts.concat()].concat())
 }
 
 /// A call of `script` by its name; its arguments are added behind the keys.

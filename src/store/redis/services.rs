@@ -32,6 +32,7 @@ impl RedisStore {
     ) -> Result<Claim, StoreError> {
         let claim = self.keys.claim(key);
         let mut bind = cmd("SET");
+        let end = self.redis.for_server(&claim, end)?;
         bind.arg(&claim).arg(id.as_str()).arg("NX");
         bind.arg("PXAT").arg(end.millis());
         let get = cmd("GET").arg(&claim).to_owned();
@@ -61,7 +62,8 @@ impl RedisStore {
     ) -> Result<(), StoreError> {
         let end = end.map(|end| end.millis().to_string()).unwrap_or_default();
         let mut moves = call(&MOVE_CLAIM, &[claim.to_owned()]);
-        self.redis.change(moves.arg(id.as_str()).arg(end)).await
+        moves.arg(id.as_str()).arg(self.redis.now()?.millis());
+        self.redis.change(moves.arg(end)).await
     }
 
     pub(super) async fn create_service(&self, service: NewService) -> Result<Created, StoreError> {
@@ -82,15 +84,14 @@ impl RedisStore {
             keys.truncate(1);
         }
         let mut create = call(&CREATE, &keys);
-        create.arg(end.millis());
-        create.arg(end.after(OWN_OUTLIVES_BY).millis());
+        create.arg(self.redis.now()?.millis());
+        create.arg(service.created.millis()).arg(end.millis());
+        create.arg(millis(OWN_OUTLIVES_BY));
         create.arg(owned.len()).arg(&owned);
         for binary in &binaries {
             create.arg(binary.chunks());
         }
         create.arg(keys::DEFINITION).arg(service.definition);
-        create.arg(keys::CREATED).arg(service.created.millis());
-        create.arg(keys::END).arg(end.millis());
         if let Some(user) = service.gms_user {
             create.arg(keys::GMS_USER).arg(user);
         }
@@ -108,6 +109,7 @@ impl RedisStore {
         }
         // With a number it was listed when that was held.
         let look = (!binaries.is_empty()).then(|| self.look_soon(&id));
+        let look = look.transpose()?;
         let list = self.list_service(&id, end);
         let reply = self.redis.listed(look, list, create).await?;
         match reply {
@@ -137,12 +139,12 @@ impl RedisStore {
     /// The command that has the sweep look after `id`, which is about to hold something, if it does not
     /// already. It is sent before anybody knows whether that comes to be, so it names no end that might
     /// be wrong: the sweep finds the true one, or that there is nothing.
-    pub(super) fn look_soon(&self, id: &ServiceId) -> Cmd {
+    pub(super) fn look_soon(&self, id: &ServiceId) -> Result<Cmd, StoreError> {
         let mut add = cmd("ZADD");
         add.arg(self.keys.index(id)).arg("NX");
-        add.arg(Moment::now().after(LOOK_SOON).millis())
-            .arg(id.as_str());
-        add
+        let soon = self.redis.now()?.after(LOOK_SOON);
+        add.arg(soon.millis()).arg(id.as_str());
+        Ok(add)
     }
 
     /// The command that has the sweep look after `id`, if it does at all, no later than `when`. Never
@@ -155,11 +157,11 @@ impl RedisStore {
     }
 
     /// The command that has the sweep look after `id`, if it does at all, now.
-    fn look_now(&self, id: &ServiceId) -> Cmd {
+    fn look_now(&self, id: &ServiceId) -> Result<Cmd, StoreError> {
         let mut add = cmd("ZADD");
         add.arg(self.keys.index(id)).arg("XX");
-        add.arg(Moment::now().millis()).arg(id.as_str());
-        add
+        add.arg(self.redis.now()?.millis()).arg(id.as_str());
+        Ok(add)
     }
 
     pub(super) async fn describe_service(
@@ -182,7 +184,12 @@ impl RedisStore {
             Field::Text(name) => Some(name.to_owned()),
             Field::Binary(_) | Field::Ours => None,
         });
-        reply::description(values, texts.collect(), &names)
+        let Some(mut told) = reply::description(values, texts.collect(), &names)? else {
+            return Ok(None);
+        };
+        told.created = self.redis.of_server(&key, told.created)?;
+        told.end = self.redis.of_server(&key, told.end)?;
+        Ok(Some(told))
     }
 
     pub(super) async fn find_running(&self, id: &ServiceId) -> Result<Option<Running>, StoreError> {
@@ -215,7 +222,7 @@ impl RedisStore {
         attach.arg(millis(OWN_OUTLIVES_BY));
         attach.arg(keys::BACKEND).arg(&session.backend);
         attach.arg(keys::SESSION).arg(&session.name);
-        match self.redis.indexed(self.look_soon(id), attach).await? {
+        match self.redis.indexed(self.look_soon(id)?, attach).await? {
             Reply::Done(_) => Ok(Some(())),
             Reply::Refused(_) => Ok(None),
             other => Err(other.unexpected()),
@@ -240,8 +247,8 @@ impl RedisStore {
                 _ => None,
             }));
             let mut set = call(&SET_END, &keys);
-            set.arg(end.millis());
-            set.arg(end.after(OWN_OUTLIVES_BY).millis()).arg(&claim);
+            set.arg(self.redis.now()?.millis()).arg(end.millis());
+            set.arg(millis(OWN_OUTLIVES_BY)).arg(&claim);
             set.arg(answer.unwrap_or_default());
             for (_, field) in blobs.iter().chain(&others) {
                 set.arg(field);
@@ -276,7 +283,7 @@ impl RedisStore {
         let mut claim = String::new();
         for _ in 0..ATTEMPTS {
             // First, so that the sweep knows even if Redis' message about the end is lost.
-            let look = self.look_now(id);
+            let look = self.look_now(id)?;
             let mut delete = call(&DELETE, &[self.keys.service(id)]);
             delete.arg(&claim);
             let unlist = self.unlist_service(id);

@@ -50,7 +50,7 @@ impl RedisStore {
             sessions: held,
             since,
         } = over;
-        if let Some((_, when)) = try_to_end(sessions, &id, held, since).await {
+        if let Some((_, when)) = try_to_end(sessions, self, &id, held, since).await {
             return self.redis.query(&self.look_at(&id, when)).await;
         }
         let mut list = cmd("UNLINK");

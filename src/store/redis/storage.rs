@@ -64,7 +64,7 @@ impl RedisStore {
             .any(|(_, value)| matches!(value, Value::Binary(_)));
         let write = self.write_call(id, changes)?;
         let reply = if has_binaries {
-            self.redis.indexed(self.look_soon(id), write).await?
+            self.redis.indexed(self.look_soon(id)?, write).await?
         } else {
             self.redis.change(&write).await?
         };

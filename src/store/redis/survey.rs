@@ -61,7 +61,7 @@ impl RedisStore {
 
     /// Since when the oldest of the services that are due has been.
     async fn lag(&self) -> Result<Duration, StoreError> {
-        let now = Moment::now();
+        let now = self.redis.now()?;
         let oldest = |shard| {
             let mut oldest = cmd("ZRANGEBYSCORE");
             oldest.arg(self.keys.shard(shard)).arg("-inf");
@@ -82,12 +82,12 @@ impl RedisStore {
 
     /// Of each group: its name, numbers held and numbers free, as an allocation would find them.
     async fn fill_of(&self, groups: &[Arc<Group>]) -> Result<Vec<(String, u64, u64)>, StoreError> {
-        let now = Moment::now().millis();
         let mut ask = Vec::with_capacity(groups.len() * OF_A_GROUP);
         for group in groups {
             let [free, numbers, booked, ..] = &self.keys.group(&group.name);
             ask.push(cmd("ZCARD").arg(free).to_owned());
             ask.push(cmd("HLEN").arg(numbers).to_owned());
+            let now = self.redis.now_at(booked)?.millis();
             let mut lapsed = cmd("ZCOUNT");
             ask.push(lapsed.arg(booked).arg("-inf").arg(now).to_owned());
             ask.push(cmd("ZCARD").arg(booked).to_owned());

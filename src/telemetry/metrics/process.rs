@@ -1,5 +1,7 @@
 //! What is counted once for the whole process, seldom enough to need no shards.
 
+use std::sync::{Mutex, PoisonError};
+
 use super::{
     super::log,
     counts::{Counter, Level},
@@ -27,6 +29,15 @@ pub fn cleans_up() -> bool {
 #[must_use]
 pub fn is_notified() -> bool {
     TELLING.get() >= LISTENED_TO.get()
+}
+
+/// The difference between the clock of this machine and that of the store; `None` while it is not
+/// known.
+static CLOCK_SKEW: Mutex<Option<f64>> = Mutex::new(None);
+
+/// From now on the clock of this machine is so many seconds ahead of that of the store.
+pub fn set_clock_skew(seconds: Option<f64>) {
+    *CLOCK_SKEW.lock().unwrap_or_else(PoisonError::into_inner) = seconds;
 }
 
 /// What became of an attempt to ask a backend.
@@ -113,6 +124,11 @@ pub(super) fn write(text: &mut Text) {
     let (telling, asked) = (TELLING.get(), LISTENED_TO.get());
     text.gauge("notifications_enabled", help)
         .value(u8::from(asked > 0 && telling >= asked));
+    let skew = *CLOCK_SKEW.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(skew) = skew {
+        let help = "Seconds by which the clock of this replica is ahead of that of Redis.";
+        text.gauge("clock_skew_seconds", help).value(skew);
+    }
     let help = "Attempts to ask a backend, by outcome.";
     let mut family = text.counter("backend_attempts_total", help);
     for (outcome, counter) in ATTEMPTS.iter().zip(&BACKEND) {

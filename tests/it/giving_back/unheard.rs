@@ -6,8 +6,8 @@ use std::{sync::Arc, time::Duration};
 use futures_util::future::join;
 use redis::{AsyncCommands, aio::MultiplexedConnection, cmd};
 use switchboard::store::{
-    Booked as Outcome, Booking, Created, Holder, IdempotencyKey, Moment, NewService, ServiceId,
-    Store, Strategy, redis::RedisStore,
+    Booked as Outcome, Booking, Created, Holder, IdempotencyKey, NewService, ServiceId, Store,
+    Strategy, redis::RedisStore,
 };
 
 use crate::support::{
@@ -16,7 +16,7 @@ use crate::support::{
         ask, audit, book, book_more, book_when_free, catalogue, default_group, end, eventually,
         group, keys, matched, move_end, none_free, number, pool, store_on, wish,
     },
-    random_prefix,
+    now, random_prefix,
 };
 
 /// A replica with this group, on `redis`, under `prefix`.
@@ -60,7 +60,7 @@ async fn due(app: &TestApp, id: &ServiceId) -> i64 {
 async fn make_due(app: &TestApp, id: &ServiceId) -> String {
     let (shard, _) = listed(app, id).await;
     let mut connection = app.redis.as_ref().unwrap().connection().await;
-    let now = Moment::now().millis();
+    let now = now().millis();
     let _: () = connection.zadd(&shard, id.as_str(), now).await.unwrap();
     shard
 }
@@ -73,15 +73,15 @@ async fn what_nobody_was_told_of_comes_back_within_seconds() {
     let form = "_booking_expiration_timeout=1800&_ttl=1800";
     let (deleted, ended) = (book(&app, form).await, book(&app, form).await);
     none_free(&app, "").await;
-    let ends = Moment::now().after(Duration::from_millis(200));
+    let ends = now().after(Duration::from_millis(200));
     move_end(&app, &ended, &format!("expiration_time={ends}")).await;
     end(&app, &deleted).await;
-    let since = Moment::now();
+    let since = now();
     let mut back = vec![book_when_free(&app, "").await.number];
     back.push(book_when_free(&app, "").await.number);
     back.sort();
     assert_eq!(back, [number(0), number(1)]);
-    let took = Moment::now().since(since);
+    let took = now().since(since);
     assert!(took < Duration::from_secs(15), "{took:?}");
     for id in [&deleted.id, &ended.id] {
         let left = format!("*{id}*");
@@ -103,7 +103,7 @@ async fn a_service_whose_call_came_is_looked_after_at_its_end_though_it_was_move
     // It holds nothing any more, and is in the index still.
     let id = ServiceId::from(booked.id.clone());
     move_end(&app, &booked, "ttl=1").await;
-    let soon = Moment::now().after(Duration::from_secs(1)).millis();
+    let soon = now().after(Duration::from_secs(1)).millis();
     assert!(due(&app, &id).await <= soon);
     eventually("nothing is left", async || {
         keys(&app, "idx:*").await.is_empty().then_some(())
@@ -137,7 +137,7 @@ async fn a_number_held_for_a_service_that_was_never_made_comes_back() {
     let app = replica(&redis, &random_prefix(), &group).await;
     let id = ServiceId::fresh();
     let store = store_on(&redis, &app.prefix).await;
-    let asked = Moment::now();
+    let asked = now();
     let pool = pool(Strategy::Exclusive, 1);
     // As a replica that dies between the booking and the making of the service. Its group is the one
     // that was filled by the catalogue.
@@ -289,7 +289,7 @@ async fn a_redis_that_lost_everything_gives_out_numbers_again() {
 
 /// A service that is to be made with a booking.
 fn with(booking: &Booking, id: &ServiceId, life: u64) -> NewService {
-    let now = Moment::now();
+    let now = now();
     NewService {
         id: id.clone(),
         definition: "request-interaction".to_owned(),
@@ -347,5 +347,5 @@ async fn the_sweep_looks_after_a_service_at_its_end_whoever_else_wanted_to_make_
     let late = store.create(with(&other, &id, 86_400_000)).await.unwrap();
     assert_eq!(late, Created::Before("first".to_owned()));
     let due = due(&app, &id).await;
-    assert!(due < Moment::now().after(Duration::from_secs(60)).millis());
+    assert!(due < now().after(Duration::from_secs(60)).millis());
 }

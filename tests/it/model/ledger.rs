@@ -4,6 +4,7 @@
 //! sent anything that may end it. Times are kept as spans: a service that was asked to live for six
 //! seconds ends six seconds after some moment between request and answer.
 
+use crate::support::now;
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
     time::Duration,
@@ -135,13 +136,13 @@ impl Ledger {
         self.under_way.insert(self.next, touch.clone());
         let lived = match &touch {
             // While its end is being moved nobody knows what will be found.
-            Touch::Asking(id) if self.is_touched(id) => Some(Moment::now()),
+            Touch::Asking(id) if self.is_touched(id) => Some(now()),
             Touch::Asking(id) => self.services.get(id).map(|ends| ends.0),
             _ => None,
         };
         Ticket {
             place: self.next,
-            sent: Moment::now(),
+            sent: now(),
             touch,
             lived,
         }
@@ -152,7 +153,7 @@ impl Ledger {
         assert_eq!(touch.as_ref(), Some(&ticket.touch));
         Done {
             sent: ticket.sent,
-            answered: Moment::now(),
+            answered: now(),
             lived: ticket.lived,
         }
     }

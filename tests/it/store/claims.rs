@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use switchboard::store::{Claim, Created, IdempotencyKey, Moment, NewService, ServiceId, Store};
 
 use crate::support::{
-    eventually,
+    eventually, now,
     stores::{empty, in_ms, on_every_store, past},
 };
 
@@ -92,14 +92,14 @@ async fn a_key_whose_create_never_comes_is_free_when_its_time_is_over(store: &dy
     let (key, first, end) = (fresh_key(), ServiceId::fresh(), in_ms(150));
     store.claim(&key, first.clone(), end).await.unwrap();
     eventually("the key is free", async || {
-        let asked = Moment::now();
+        let asked = now();
         let (id, outcome) = claim(store, &key).await;
         if outcome == Claim::Create(first.clone()) {
             assert!(asked <= end, "still bound at {asked}, after {end}");
             return None;
         }
         assert_eq!(outcome, Claim::Create(id));
-        assert!(Moment::now() >= end, "free before {end}");
+        assert!(now() >= end, "free before {end}");
         Some(())
     })
     .await;

@@ -3,7 +3,7 @@
 use switchboard::store::{CHUNK_BYTES, Moment, ServiceId, Store, Written};
 
 use crate::support::{
-    eventually,
+    eventually, now,
     stores::{
         download, file, in_ms, key, make, make_until, on_every_store, pairs, past, removing,
         setting, some_bytes, text, texts, upload, write,
@@ -44,13 +44,13 @@ async fn a_service_ends_at_its_end_and_not_before(store: &dyn Store) {
     let end = in_ms(150);
     let id = make_until(store, end, vec![text("k", "v")]).await;
     eventually("the service ends", async || {
-        let asked = Moment::now();
+        let asked = now();
         let read = store.read_all(&id).await.unwrap();
         if read.is_some() {
             assert!(asked <= end, "alive at {asked}, after {end}");
             return None;
         }
-        assert!(Moment::now() >= end, "gone before {end}");
+        assert!(now() >= end, "gone before {end}");
         Some(())
     })
     .await;
@@ -100,13 +100,13 @@ async fn a_life_made_shorter_ends_everything_sooner(store: &dyn Store) {
     let end = in_ms(150);
     assert_eq!(store.set_end(&id, end).await.unwrap(), Some(()));
     eventually("the service ends", async || {
-        let asked = Moment::now();
+        let asked = now();
         let read = store.read_all(&id).await.unwrap();
         assert!(read.is_none() || asked <= end, "alive after {end}");
         read.is_none().then_some(())
     })
     .await;
-    assert!(Moment::now() >= end, "gone before {end}");
+    assert!(now() >= end, "gone before {end}");
     assert_gone(store, &id).await;
     past(end).await;
     assert_eq!(download(store, &id, &binary).await, None);

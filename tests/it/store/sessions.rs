@@ -1,10 +1,11 @@
 //! A service that runs on a backend: it is made with a short life, its session is noted, and it gets its
 //! own life when it has started.
 
+use crate::support::now;
 use std::time::Duration;
 
 use switchboard::store::{
-    Claim, Created, IdempotencyKey, Moment, NewService, Running, ServiceId, Session, Store,
+    Claim, Created, IdempotencyKey, NewService, Running, ServiceId, Session, Store,
 };
 
 use crate::support::stores::{LONG, on_every_store};
@@ -32,7 +33,7 @@ fn key(id: &ServiceId) -> IdempotencyKey {
 }
 
 fn half_made(id: &ServiceId) -> NewService {
-    let created = Moment::now();
+    let created = now();
     NewService {
         id: id.clone(),
         definition: "chat".to_owned(),
@@ -65,14 +66,14 @@ async fn nothing_is_noted_with_a_service_that_is_not_there(store: &dyn Store) {
     let id = ServiceId::fresh();
     assert_eq!(store.running(&id).await.unwrap(), None);
     assert_eq!(store.attach(&id, &session()).await.unwrap(), None);
-    let end = Moment::now().after(LONG);
+    let end = now().after(LONG);
     assert_eq!(store.settle(&id, end, Some("{}")).await.unwrap(), None);
     assert_eq!(store.running(&id).await.unwrap(), None);
 }
 
 async fn a_settled_service_has_its_own_end_and_its_answer(store: &dyn Store) {
     let id = ServiceId::fresh();
-    let end = Moment::now().after(LONG * 2);
+    let end = now().after(LONG * 2);
     let bound = store.claim(&key(&id), id.clone(), end).await.unwrap();
     assert_eq!(bound, Claim::Create(id.clone()));
     store.create(half_made(&id)).await.unwrap();
@@ -83,7 +84,7 @@ async fn a_settled_service_has_its_own_end_and_its_answer(store: &dyn Store) {
     let again = store.claim(&key(&id), ServiceId::fresh(), end).await;
     assert_eq!(again.unwrap(), Claim::Answered("the answer".to_owned()));
     // Moving the end again changes nothing of it.
-    let sooner = Moment::now().after(Duration::from_secs(60));
+    let sooner = now().after(Duration::from_secs(60));
     store.set_end(&id, sooner).await.unwrap().unwrap();
     let again = store.claim(&key(&id), ServiceId::fresh(), end).await;
     assert_eq!(again.unwrap(), Claim::Answered("the answer".to_owned()));

@@ -7,12 +7,12 @@ use serde_json::Value;
 use switchboard::{
     app,
     store::{
-        AccessNumber, Audit, BookingRequest, Changes, Group, KeyName, Moment, NewService,
-        ServiceId, Store, Strategy, memory::MemoryStore, redis::RedisStore,
+        AccessNumber, Audit, BookingRequest, Changes, Group, KeyName, NewService, ServiceId, Store,
+        Strategy, memory::MemoryStore, redis::RedisStore,
     },
 };
 
-use super::{Answer, Bodies, TestApp, TestRedis, random_prefix, settings};
+use super::{Answer, Bodies, TestApp, TestRedis, now, random_prefix, settings};
 pub(crate) use super::{catalogue::Catalogue, eventually, multipart::Multipart, program};
 
 /// The builtins under their own names, without options.
@@ -180,8 +180,8 @@ pub(crate) async fn book_when_free(app: &TestApp, form: &str) -> Booked {
 
 /// Waits until the clock shows another millisecond.
 pub(crate) async fn tick() {
-    let now = Moment::now();
-    let on = async || (Moment::now() > now.after(Duration::from_millis(1))).then_some(());
+    let then = now();
+    let on = async || (now() > then.after(Duration::from_millis(1))).then_some(());
     eventually("the clock goes on", on).await;
 }
 
@@ -252,7 +252,7 @@ pub(crate) fn wish(millis: u64) -> BookingRequest {
 
 /// A service that lives for so many milliseconds.
 pub(crate) async fn living(store: &dyn Store, millis: u64) -> ServiceId {
-    let (id, now) = (ServiceId::fresh(), Moment::now());
+    let (id, now) = (ServiceId::fresh(), now());
     let service = NewService {
         id: id.clone(),
         definition: "store".to_owned(),

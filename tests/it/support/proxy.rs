@@ -3,7 +3,10 @@
 use std::{
     future::pending,
     net::{self, SocketAddr},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicI64, Ordering::Relaxed},
+    },
     thread,
     time::Duration,
 };
@@ -42,6 +45,7 @@ pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
     server: Arc<Mutex<String>>,
     tell: Tell,
+    time_shift: Arc<AtomicI64>,
     /// Dropped, it ends the thread and all connections.
     _stop: oneshot::Sender<()>,
 }
@@ -56,14 +60,16 @@ impl Proxy {
             address: listener.local_addr().unwrap(),
             server: Arc::new(Mutex::new(server.to_owned())),
             tell: Arc::new(Mutex::new(watch::Sender::new(Way::Open(Duration::ZERO)))),
+            time_shift: Arc::default(),
             _stop: stop,
         };
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         let (server, tell) = (Arc::clone(&proxy.server), Arc::clone(&proxy.tell));
+        let shift = Arc::clone(&proxy.time_shift);
         thread::spawn(move || {
             runtime.block_on(async {
                 tokio::select! {
-                    () = listen(listener, server, tell) => {}
+                    () = listen(listener, server, tell, shift) => {}
                     _ = stopped => {}
                 }
             });
@@ -92,23 +98,38 @@ impl Proxy {
         }
     }
 
+    /// From now on answers to `TIME` are so many seconds ahead of what the server said.
+    pub(crate) fn shift_time(&self, seconds: i64) {
+        self.time_shift.store(seconds, Relaxed);
+    }
+
     /// Forwards new connections again.
     pub(crate) fn mend(&self) {
         self.set(Way::Open(Duration::ZERO));
     }
 }
 
-async fn listen(listener: net::TcpListener, server: Arc<Mutex<String>>, tell: Tell) {
+async fn listen(
+    listener: net::TcpListener,
+    server: Arc<Mutex<String>>,
+    tell: Tell,
+    shift: Arc<AtomicI64>,
+) {
     let listener = TcpListener::from_std(listener).unwrap();
     while let Ok((client, _)) = listener.accept().await {
         let way = tell.lock().unwrap().subscribe();
         let server = server.lock().unwrap().clone();
-        tokio::spawn(carry(client, server, way));
+        tokio::spawn(carry(client, server, way, Arc::clone(&shift)));
     }
 }
 
 /// Carries one connection until it is cut or either side closes it.
-async fn carry(client: TcpStream, server: String, way: watch::Receiver<Way>) -> Option<()> {
+async fn carry(
+    client: TcpStream,
+    server: String,
+    way: watch::Receiver<Way>,
+    shift: Arc<AtomicI64>,
+) -> Option<()> {
     let mut told = way.clone();
     let cut = async {
         if told.wait_for(|way| *way == Way::Cut).await.is_err() {
@@ -120,8 +141,8 @@ async fn carry(client: TcpStream, server: String, way: watch::Receiver<Way>) -> 
         let (from_client, to_client) = client.into_split();
         let (from_server, to_server) = server.into_split();
         tokio::select! {
-            end = pump(from_client, to_server, way.clone(), &[Way::Clogged], false) => end,
-            end = pump(from_server, to_client, way, &[Way::Clogged, Way::Deaf], true) => end,
+            end = pump(from_client, to_server, way.clone(), &[Way::Clogged], None) => end,
+            end = pump(from_server, to_client, way, &[Way::Clogged, Way::Deaf], Some(&shift)) => end,
         }
     };
     tokio::select! {
@@ -131,21 +152,24 @@ async fn carry(client: TcpStream, server: String, way: watch::Receiver<Way>) -> 
     }
 }
 
-/// Moves bytes on, but for those that come while the way is one of `closed`; whether it is one on which
-/// they are `torn`.
+/// Moves bytes on, but for those that come while the way is one of `closed`. Those of `answers` may be torn,
+/// and times in them are shifted.
 async fn pump(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
     way: watch::Receiver<Way>,
     closed: &[Way],
-    torn: bool,
+    answers: Option<&AtomicI64>,
 ) -> Option<()> {
     let mut bytes = vec![0; 64 * 1024];
     loop {
         let read = from.read(&mut bytes).await.ok();
         let length = read.filter(|length| *length > 0)?;
         let now = *way.borrow();
-        if now == Way::Torn && torn {
+        if let Some(shift) = answers {
+            shift_times(&mut bytes[..length], shift.load(Relaxed));
+        }
+        if now == Way::Torn && answers.is_some() {
             to.write_all(&bytes[..length / 2]).await.ok()?;
             return None;
         }
@@ -156,6 +180,26 @@ async fn pump(
         }
         if !closed.contains(&now) {
             to.write_all(&bytes[..length]).await.ok()?;
+        }
+    }
+}
+
+/// Shifts the seconds of each answer to `TIME` among `bytes`: two strings, the first of ten digits.
+fn shift_times(bytes: &mut [u8], shift: i64) {
+    const HEAD: &[u8] = b"*2\r\n$10\r\n";
+    if shift == 0 {
+        return;
+    }
+    for at in 0..bytes.len().saturating_sub(HEAD.len() + 12) {
+        if !bytes[at..].starts_with(HEAD) {
+            continue;
+        }
+        let digits = &mut bytes[at + HEAD.len()..][..10];
+        let seconds: Option<i64> = str::from_utf8(digits)
+            .ok()
+            .and_then(|text| text.parse().ok());
+        if let Some(seconds) = seconds {
+            digits.copy_from_slice(format!("{:010}", seconds + shift).as_bytes());
         }
     }
 }

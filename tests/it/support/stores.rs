@@ -8,7 +8,7 @@ use switchboard::store::{
     Value, Written, memory::MemoryStore, redis::RedisStore,
 };
 
-use super::{Kind, PATIENT, TestRedis, eventually, is_standing, random_prefix, settings};
+use super::{Kind, PATIENT, TestRedis, eventually, is_standing, now, random_prefix, settings};
 
 /// Makes a test of each function named for each store there is. A new kind of store gets a module in
 /// here, and with it the whole suite.
@@ -171,12 +171,12 @@ pub(crate) fn removing(names: &[&str]) -> Changes {
 
 /// The moment `millis` from now.
 pub(crate) fn in_ms(millis: u64) -> Moment {
-    Moment::now().after(Duration::from_millis(millis))
+    now().after(Duration::from_millis(millis))
 }
 
 /// Waits until the clock is past `moment`.
 pub(crate) async fn past(moment: Moment) {
-    let is_past = async || (Moment::now() > moment).then_some(());
+    let is_past = async || (now() > moment).then_some(());
     eventually("the clock goes on", is_past).await;
 }
 
@@ -185,8 +185,8 @@ pub(crate) fn empty() -> NewService {
     NewService {
         id: ServiceId::fresh(),
         definition: "store".to_owned(),
-        created: Moment::now(),
-        end: Moment::now().after(LONG),
+        created: now(),
+        end: now().after(LONG),
         gms_user: None,
         booking: None,
         data: Vec::new(),
@@ -212,7 +212,7 @@ pub(crate) async fn make_until(
 
 /// Makes a service that holds `data`.
 pub(crate) async fn make(store: &dyn Store, data: Vec<(KeyName, Value)>) -> ServiceId {
-    make_until(store, Moment::now().after(LONG), data).await
+    make_until(store, now().after(LONG), data).await
 }
 
 /// Writes what must be stored.

@@ -72,7 +72,7 @@ impl One {
             frame: Frame::of(visitor, "live", format!("Service {id}")),
             done: "",
             problem: String::new(),
-            now: Moment::now(),
+            now: api.services.now()?,
             data,
             ttl: String::new(),
             longest: api.limits.life.as_secs(),

@@ -12,12 +12,13 @@ use redis::{
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
+    clock::measure,
     driven::Driven,
     errors::{refused, store_error},
 };
 use crate::{
     settings::{self, RedisMode},
-    store::{StoreError, redis::scripts},
+    store::{StoreError, clock::ReadClock, redis::scripts},
 };
 
 /// Knows how to reach a server of this Redis.
@@ -138,8 +139,11 @@ impl Connector {
     }
 
     /// A connection for work: it has answered, it knows all scripts, and behind sentinels it is to a
-    /// primary.
-    pub(super) async fn connect(&self, to: &ConnectionAddr) -> RedisResult<Driven> {
+    /// primary; and the time of the server.
+    pub(super) async fn connect(
+        &self,
+        to: &ConnectionAddr,
+    ) -> RedisResult<(Driven, (ReadClock, Duration))> {
         let (client, config) = (self.client(to)?, self.config());
         let connected = async {
             let mut driven = Driven::open(&client, &config).await?;
@@ -147,7 +151,8 @@ impl Connector {
                 must_be_primary(&mut driven.connection).await?;
             }
             load_scripts(&mut driven.connection).await?;
-            Ok(driven)
+            let time = measure(&mut driven.connection).await?;
+            Ok((driven, time))
         };
         within(self.connect_timeout, connected).await
     }

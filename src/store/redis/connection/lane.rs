@@ -26,6 +26,7 @@ use tokio::{
 use tracing::{info, warn};
 
 use super::{
+    clock::{ServerClock, measure},
     connector::{Connector, load_scripts},
     driven::Driven,
     errors::{is_lost, is_of_a_replica, is_unknown_script, reason_of, store_error},
@@ -93,8 +94,12 @@ impl Drop for Lane {
 }
 
 impl Lane {
-    /// A lane to `address` that is opening.
-    pub(super) fn open(connector: Connector, address: ConnectionAddr) -> Self {
+    /// A lane to `address` that is opening. It measures the clock of the server for all of `clocks`.
+    pub(super) fn open(
+        connector: Connector,
+        address: ConnectionAddr,
+        clocks: [Arc<ServerClock>; 2],
+    ) -> Self {
         let (sender, state) = watch::channel(State::Opening);
         let broken = Arc::new(Notify::new());
         Self {
@@ -102,7 +107,7 @@ impl Lane {
             broken: Arc::clone(&broken),
             patience: connector.patience(),
             replicas: connector.replicas(),
-            keeper: tokio::spawn(keep(connector, address, sender, broken)),
+            keeper: tokio::spawn(keep(connector, address, clocks, sender, broken)),
         }
     }
 
@@ -265,6 +270,7 @@ async fn each_reply(
 async fn keep(
     connector: Connector,
     address: ConnectionAddr,
+    clocks: [Arc<ServerClock>; 2],
     state: watch::Sender<State>,
     broken: Arc<Notify>,
 ) {
@@ -272,7 +278,10 @@ async fn keep(
     let mut pause = REOPEN_AFTER.0;
     loop {
         match connector.connect(&address).await {
-            Ok(driven) => {
+            Ok((driven, time)) => {
+                for clock in &clocks {
+                    clock.reset(time);
+                }
                 generation += 1;
                 pause = REOPEN_AFTER.0;
                 info!(server = %address, generation, "a lane to Redis is open");
@@ -285,7 +294,7 @@ async fn keep(
                 };
                 state.send_replace(State::Up(up));
                 let connected = LANES.hold();
-                let reason = watch_lane(connection, &broken).await;
+                let reason = watch_lane(connection, &clocks, &broken).await;
                 drop(connected);
                 LANES_LOST.add(1);
                 warn!(server = %address, generation, reason, "a lane to Redis is lost");
@@ -308,17 +317,26 @@ async fn keep(
 }
 
 /// Returns, with the reason, when the lane no longer works.
-async fn watch_lane(mut connection: MultiplexedConnection, broken: &Notify) -> String {
+///
+/// The question whether it still answers is what time it is: so the clock of the server is measured anew.
+async fn watch_lane(
+    mut connection: MultiplexedConnection,
+    clocks: &[Arc<ServerClock>; 2],
+    broken: &Notify,
+) -> String {
     loop {
         tokio::select! {
             () = broken.notified() => return "a request failed".to_owned(),
             () = time::sleep(LANE_CHECK) => {}
         }
-        let answer: RedisResult<()> = redis::cmd("PING").query_async(&mut connection).await;
-        if let Err(error) = answer
-            && is_lost(&error)
-        {
-            return error.to_string();
+        match measure(&mut connection).await {
+            Ok(time) => {
+                for clock in clocks {
+                    clock.update(time);
+                }
+            }
+            Err(error) if is_lost(&error) => return error.to_string(),
+            Err(_) => {}
         }
     }
 }

@@ -1,10 +1,13 @@
 //! One server: a lane for everything small, and a pool beside it for chunks of binaries, so that no
 //! small request waits behind a big reply.
 
+use std::sync::Arc;
+
 use deadpool_redis::Pool;
 use redis::{Cmd, ConnectionAddr, RedisResult, Value, aio::PubSub};
 
 use super::{
+    clock::ServerClock,
     connector::{Connector, load_scripts},
     errors::{is_unknown_script, store_error},
     lane::{Lane, Write},
@@ -16,6 +19,7 @@ use crate::{store::StoreError, telemetry::metrics::watch_pool};
 pub(in crate::store::redis) struct Node {
     pub(super) address: ConnectionAddr,
     pub(super) lane: Lane,
+    pub(super) clock: Arc<ServerClock>,
     pool: Pool,
     connector: Connector,
 }
@@ -25,7 +29,11 @@ impl Node {
     ///
     /// # Errors
     /// [`StoreError::Bug`] for an address that the client does not understand.
-    pub(super) fn open(connector: &Connector, address: ConnectionAddr) -> Result<Self, StoreError> {
+    pub(super) fn open(
+        connector: &Connector,
+        address: ConnectionAddr,
+        last_measured: &Arc<ServerClock>,
+    ) -> Result<Self, StoreError> {
         let pool = connector.pool(&address)?;
         let watched = pool.weak();
         watch_pool(Box::new(move || {
@@ -33,9 +41,12 @@ impl Node {
             let busy = status.size.saturating_sub(status.available);
             Some((status.available, busy))
         }));
+        let clock = Arc::<ServerClock>::default();
+        let clocks = [Arc::clone(&clock), Arc::clone(last_measured)];
         Ok(Self {
             pool,
-            lane: Lane::open(connector.clone(), address.clone()),
+            lane: Lane::open(connector.clone(), address.clone(), clocks),
+            clock,
             connector: connector.clone(),
             address,
         })

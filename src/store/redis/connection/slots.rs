@@ -152,8 +152,13 @@ impl Map {
         if let Some(sole) = self.sole() {
             return Some(Arc::clone(sole));
         }
-        let slot = key_of(command).map(slot_of);
-        let has = |from, to| slot.is_some_and(|slot| (from..=to).contains(&slot));
+        self.owner_of(key_of(command).unwrap_or_default())
+    }
+
+    /// The server that has `key`; of one that nobody has, the first.
+    pub(super) fn owner_of(&self, key: &[u8]) -> Option<Arc<Node>> {
+        let slot = slot_of(key);
+        let has = |from, to| (from..=to).contains(&slot);
         let range = self.ranges.iter().find(|(from, to, _)| has(*from, *to));
         let owner = range.map_or(0, |(_, _, owner)| *owner);
         self.owners.get(owner).cloned()

@@ -6,7 +6,9 @@
 -- gives {1, number, code or '', size, free} held | {0, ms until one may be free} all are taken
 --       {4} the group was never filled | {5} none of these codes is free for the numbers tried
 -- cost  O(log n)
-local now, service, kind = tonumber(ARGV[1]), ARGV[5], ARGV[7]
+local now, service, kind = server_now, ARGV[5], ARGV[7]
+local ahead = ahead_of(ARGV[1])
+local runs_out, longest = ARGV[2] + ahead, ARGV[3] + ahead
 if redis.call('EXISTS', version) == 0 then
   return {4}
 end
@@ -95,8 +97,8 @@ if not number then
 end
 
 local id, caller = ARGV[4], ARGV[6]
-redis.call('HSET', bookings, id, joined(number, subscriber, service, code, caller, ARGV[3]))
-redis.call('ZADD', booked, ARGV[2], id)
+redis.call('HSET', bookings, id, joined(number, subscriber, service, code, caller, instant(longest)))
+redis.call('ZADD', booked, instant(runs_out), id)
 redis.call('ZADD', index, 0, joined('n', subscriber, id))
 if caller ~= '' then
   redis.call('ZADD', index, 0, joined('p', subscriber, caller, id))

@@ -1,12 +1,12 @@
 -- Finds the newest booking of a number that fits a call.
 -- KEYS  1..7 as in bookings.lua
--- ARGV  1 now (ms)   2 subscriber dialled   3 code or ''   4 caller or ''
---       5 '' or a booking: only those older than it count
+-- ARGV  1 subscriber dialled   2 code or ''   3 caller or ''
+--       4 '' or a booking: only those older than it count
 -- gives {1, booking, service} | {0} none fits | {4} ask again
 -- cost  O(log n) for each booking that has run out and was in the way; those are given back, at most
 --       100 at a time
-local now, dialled, code, caller = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]
-local before = ARGV[5] ~= '' and ARGV[5] or nil
+local now, dialled, code, caller = server_now, ARGV[1], ARGV[2], ARGV[3]
+local before = ARGV[4] ~= '' and ARGV[4] or nil
 local function candidate()
   if code ~= '' then
     local id = redis.call('HGET', codes, joined(dialled, code))

@@ -1,0 +1,116 @@
+//! Time: the clock of a store, and the clock of this machine.
+//!
+//! Every instant that is stored, or compared with a stored one, comes from the [`Clock`] of the store.
+//! Replicas share one store, so they share its time, however wrong their own clocks are.
+//! `docs/adr/0001-time-comes-from-the-store.md` has the reasons.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering::Relaxed},
+    },
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use super::{Moment, StoreError};
+
+/// The clock that all instants of a store are measured by.
+pub trait Clock: Send + Sync {
+    /// The current time of the store.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] where the time of the store has not been measured yet.
+    fn now(&self) -> Result<Moment, StoreError>;
+}
+
+/// The wall clock of this machine. It may be wrong, and it may jump, so nothing that is stored comes
+/// from it; its difference to the clock of the store is measured.
+#[derive(Debug, Clone, Default)]
+pub struct WallClock {
+    shift_millis: Arc<AtomicI64>,
+}
+
+impl WallClock {
+    /// The time that this machine shows.
+    #[must_use]
+    pub fn now(&self) -> Moment {
+        let shift = self.shift_millis.load(Relaxed);
+        Moment::from_millis(micros_since_epoch() / 1_000 + shift)
+    }
+
+    /// Sets all clones of this clock that many milliseconds ahead of the machine, or behind it. For tests.
+    pub fn set_shift(&self, millis: i64) {
+        self.shift_millis.store(millis, Relaxed);
+    }
+}
+
+/// A clock that was read once and runs on by the monotonic clock of this machine, so that it does not
+/// jump.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ReadClock {
+    micros: i64,
+    read_at: Instant,
+}
+
+impl ReadClock {
+    /// A clock that showed `micros` microseconds since 1970 at `read_at`.
+    pub(super) fn new(micros: i64, read_at: Instant) -> Self {
+        Self { micros, read_at }
+    }
+
+    /// The wall clock of this machine as it is now.
+    pub(super) fn of_this_machine() -> Self {
+        Self::new(micros_since_epoch(), Instant::now())
+    }
+
+    /// Its current time.
+    pub(super) fn now(&self) -> Moment {
+        Moment::from_millis(self.micros_at(Instant::now()) / 1_000)
+    }
+
+    /// When it was read.
+    pub(super) fn read_at(&self) -> Instant {
+        self.read_at
+    }
+
+    /// What it shows at `instant`, in microseconds since 1970.
+    pub(super) fn micros_at(&self, instant: Instant) -> i64 {
+        let after = micros(instant.saturating_duration_since(self.read_at));
+        let before = micros(self.read_at.saturating_duration_since(instant));
+        self.micros.saturating_add(after).saturating_sub(before)
+    }
+}
+
+fn micros(span: Duration) -> i64 {
+    i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
+}
+
+fn micros_since_epoch() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    micros(since.unwrap_or(Duration::ZERO))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_was_read_runs_on_from_there() {
+        let read_at = Instant::now();
+        let clock = ReadClock::new(5_000_000, read_at);
+        assert_eq!(clock.micros_at(read_at), 5_000_000);
+        let later = read_at + Duration::from_millis(1_500);
+        assert_eq!(clock.micros_at(later), 6_500_000);
+        let clock = ReadClock::new(5_000_000, later);
+        assert_eq!(clock.micros_at(read_at), 3_500_000);
+    }
+
+    #[test]
+    fn a_wall_clock_that_is_shifted_shows_it_in_all_clones() {
+        let (clock, right) = (WallClock::default(), WallClock::default());
+        let clone = clock.clone();
+        clock.set_shift(-120_000);
+        let behind = right.now().since(clone.now()).as_millis();
+        assert!((119_000..121_000).contains(&behind), "{behind}");
+    }
+}

@@ -1,0 +1,117 @@
+//! The clock skew of a replica is measured and shown, and above a bound the replica is not ready.
+
+use std::sync::Arc;
+
+use reqwest::StatusCode;
+use serde_json::Value;
+
+use crate::{
+    admin::desk,
+    support::{
+        Answer, TestApp, TestRedis, eventually, metrics::Metrics, program::Program, random_prefix,
+    },
+};
+
+async fn replica(prefix: &str, overrides: &[(&str, &str)]) -> TestApp {
+    let all = [&desk::ON[..], overrides].concat();
+    TestApp::start(Some(TestRedis::shared()), prefix, &all).await
+}
+
+/// The skews of all replicas, as any of them tells.
+async fn skews(app: &TestApp) -> Vec<f64> {
+    let told = desk::told(app, "replicas").await;
+    let replicas = told["replicas"].as_array().unwrap().iter();
+    let skews = replicas.filter_map(|replica| replica["clock_skew_seconds"].as_f64());
+    let mut skews: Vec<f64> = skews.collect();
+    skews.sort_by(f64::total_cmp);
+    skews
+}
+
+#[tokio::test]
+async fn the_skew_of_each_replica_is_shown_to_operators() {
+    let prefix = random_prefix();
+    let (ahead, behind) = (replica(&prefix, &[]).await, replica(&prefix, &[]).await);
+    ahead.clock.set_shift(45_000);
+    behind.clock.set_shift(-120_000);
+    for app in [&ahead, &behind] {
+        eventually("both skews are known", async || {
+            let skews = skews(app).await;
+            let [first, second] = skews[..] else {
+                return None;
+            };
+            let close = (first + 120.0).abs() < 0.9 && (second - 45.0).abs() < 0.9;
+            close.then_some(())
+        })
+        .await;
+    }
+    let replicas = desk::told(&ahead, "replicas").await;
+    let since = &replicas["replicas"][0]["since"];
+    assert!(
+        since.as_str().is_some_and(|since| since.len() == 24),
+        "{since}"
+    );
+}
+
+#[tokio::test]
+async fn the_embedded_store_has_no_skew() {
+    let app = desk::administered(&TestApp::on_memory().await).await;
+    app.clock.set_shift(45_000);
+    let told = desk::told(&app, "replicas").await;
+    assert_eq!(
+        told["replicas"][0]["clock_skew_seconds"],
+        Value::Null,
+        "{told}"
+    );
+}
+
+async fn is_ready(app: &TestApp) -> bool {
+    Answer::of(app.get("/readyz")).await.status == StatusCode::OK
+}
+
+#[tokio::test]
+async fn a_replica_whose_clock_is_wrong_beyond_the_bound_is_not_ready_until_it_is_set() {
+    let app = replica(&random_prefix(), &[("redis.max_clock_skew_seconds", "60")]).await;
+    assert!(is_ready(&app).await);
+    for shift in [61_500, -61_500] {
+        app.clock.set_shift(shift);
+        eventually("it is not ready", async || {
+            (!is_ready(&app).await).then_some(())
+        })
+        .await;
+        let answer = Answer::of(app.get("/readyz")).await;
+        assert!(answer.text().contains("clock_skew"), "{}", answer.text());
+        // It does its work all the same.
+        let service = app.create("_ttl=60").await;
+        assert!(app.told(&service).await["_ttl"].as_u64().unwrap() > 40);
+        app.clock.set_shift(shift / 2);
+        eventually("it is ready", async || is_ready(&app).await.then_some(())).await;
+    }
+}
+
+#[tokio::test]
+async fn without_a_bound_any_clock_will_do() {
+    let app = replica(&random_prefix(), &[("redis.max_clock_skew_seconds", "0")]).await;
+    app.clock.set_shift(86_400_000);
+    eventually("the skew is known", async || {
+        let skews = skews(&app).await;
+        (skews.first()? > &86_000.0).then_some(())
+    })
+    .await;
+    assert!(is_ready(&app).await);
+}
+
+#[tokio::test]
+async fn the_skew_is_a_metric_where_there_is_a_redis() {
+    let redis: Arc<TestRedis> = TestRedis::shared();
+    let mut on_redis = Program::serve(&[("redis.url", &redis.url())]);
+    let address = on_redis.address().await;
+    eventually("the skew is measured", async || {
+        let metrics = Metrics::of(address).await;
+        let known = metrics.has("clock_skew_seconds");
+        (known && metrics.value("clock_skew_seconds").abs() < 1.0).then_some(())
+    })
+    .await;
+    let mut embedded = Program::serve(&[]);
+    let metrics = Metrics::of(embedded.address().await).await;
+    assert!(!metrics.has("clock_skew_seconds"), "{}", metrics.text);
+}
