@@ -20,6 +20,7 @@ KUBERNETES = ["1.27", "1.30", "1.37"]
 OPERATORS = {"ServiceMonitor": monitoring.ServiceMonitor, "PrometheusRule": monitoring.PrometheusRule}
 # What stands in for a Secret that is not of the chart, in passwords what a URL could not have.
 ELSEWHERE = {
+    "SWITCHBOARD__REDIS__URL": "redis://elsewhere:26379",
     "SWITCHBOARD__AUTH__PASSWORD": "a/b#c?d@e%f:g h",
     "redis-password": "a/b#c?d@e%f:g h",
     "sentinel-password": "a/b#c?d@e%f:g h",
@@ -134,6 +135,8 @@ def check_settings(name, resources):
             files = made[0]["data"]
         elif made := of_kind(resources, "Secret", volume.get("secret", {}).get("secretName", "")):
             files = made[0]["stringData"]
+        elif volume["name"] == "catalog":
+            files = {"catalog.toml": '[services.cart]\n_type = "builtin"\n_service = "store"\n'}
         elif volume["name"] not in ("tls", "redis-tls"):
             continue
         else:

@@ -89,6 +89,11 @@ REFUSED = [
     ({"extraEnv": [{"name": "X", "value": True}]}, "got boolean, want string"),
     ({"extraEnv": [{"name": "SWITCHBOARD__REDIS__URL", "value": "redis://x"}]}, "use redis.url"),
     ({"extraEnv": [{"name": "SWITCHBOARD__SERVER__LISTEN", "value": "x"}]}, "use listenHost"),
+    ({"extraEnv": [{"name": "SWITCHBOARD__REDIS__PASSWORD_FILE", "value": "/x"}]}, "use redis.passwordSecret"),
+    (
+        {"secrets": {"adminPassword": "x"}, "extraEnv": [{"name": "SWITCHBOARD__ADMIN__PASSWORD_FILE", "value": "/x"}]},
+        "use secrets.adminPassword",
+    ),
     ({"extraEnv": [{"name": "X", "value": "1"}, {"name": "X", "value": "2"}]}, "extraEnv sets X twice"),
     ({"extraEnv": [{"name": "X", "value": "1", "valueFrom": {"fieldRef": {}}}]}, "with value and valueFrom"),
     ({"extraEnv": [{"value": "1"}]}, "name"),

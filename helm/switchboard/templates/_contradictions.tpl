@@ -94,7 +94,7 @@
 {{- if and .Values.catalog.existingSecret (or .Values.catalog.services .Values.catalog.resources) }}
 {{- fail "catalog.existingSecret and catalog.services or catalog.resources are both set: set one of them" }}
 {{- end }}
-{{- if and (dig "auth" "username" "" .Values.settings) (not .Values.secrets.authPassword) (not .Values.existingSecret) (not (hasKey $seen "SWITCHBOARD__AUTH__PASSWORD")) }}
+{{- if and (dig "auth" "username" "" .Values.settings) (not .Values.secrets.authPassword) (not .Values.existingSecret) (not (or (hasKey $seen "SWITCHBOARD__AUTH__PASSWORD") (hasKey $seen "SWITCHBOARD__AUTH__PASSWORD_FILE"))) }}
 {{- fail "settings.auth.username is set without a password: set secrets.authPassword, or existingSecret with SWITCHBOARD__AUTH__PASSWORD" }}
 {{- end }}
 {{- end }}

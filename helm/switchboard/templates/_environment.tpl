@@ -3,6 +3,7 @@
 SWITCHBOARD__SERVER__LISTEN: listenHost
 SWITCHBOARD__SERVER__PRIVATE_LISTEN: listenHost
 SWITCHBOARD__REDIS__URL: redis.url or existingSecret
+SWITCHBOARD__REDIS__URL_FILE: redis.url or existingSecret
 SWITCHBOARD__REDIS__MODE: redis.mode
 SWITCHBOARD__REDIS__USERNAME: redis.username
 SWITCHBOARD__REDIS__PASSWORD: redis.passwordSecret
@@ -14,6 +15,24 @@ SWITCHBOARD__REDIS__TLS_KEY_FILE: redis.tls
 SWITCHBOARD__TLS__CERTIFICATE_FILE: tls.secretName
 SWITCHBOARD__TLS__KEY_FILE: tls.secretName
 SWITCHBOARD__CATALOG__FILE: catalog
+{{- if or (eq .Values.redis.kind "own") .Values.redis.passwordSecret.name .Values.secrets.redisPassword }}
+SWITCHBOARD__REDIS__PASSWORD_FILE: redis.passwordSecret
+{{- end }}
+{{- if or .Values.redis.sentinelPasswordSecret.name .Values.secrets.sentinelPassword }}
+SWITCHBOARD__REDIS__SENTINEL_PASSWORD_FILE: redis.sentinelPasswordSecret
+{{- end }}
+{{- if .Values.secrets.authPassword }}
+SWITCHBOARD__AUTH__PASSWORD: secrets.authPassword
+SWITCHBOARD__AUTH__PASSWORD_FILE: secrets.authPassword
+{{- end }}
+{{- if .Values.secrets.apiKeys }}
+SWITCHBOARD__AUTH__API_KEYS: secrets.apiKeys
+SWITCHBOARD__AUTH__API_KEYS_FILE: secrets.apiKeys
+{{- end }}
+{{- if .Values.secrets.adminPassword }}
+SWITCHBOARD__ADMIN__PASSWORD: secrets.adminPassword
+SWITCHBOARD__ADMIN__PASSWORD_FILE: secrets.adminPassword
+{{- end }}
 {{- if .Values.tracing.endpoint }}
 OTEL_EXPORTER_OTLP_ENDPOINT: tracing.endpoint
 OTEL_TRACES_SAMPLER_ARG: tracing.sampleRatio
