@@ -26,6 +26,7 @@ pub use self::{
     locks::Shown,
     options::{HIDDEN, OptionValue, Options, is_option_name},
     pairs::{Entry, Pairs},
+    parameters::parse_whole_number,
     readiness::monitor_readiness,
     requests::Asked,
     schema::{Allowed, Need, OptionHelp, Template, group_options, template_of, templates},

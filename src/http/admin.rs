@@ -14,7 +14,7 @@ use actix_web::{
 
 use super::{Api, ApiError, caller, reply};
 use crate::{
-    service::{Admin, Condition, Operator, Pairs},
+    service::{Admin, Condition, Operator, Pairs, parse_whole_number},
     store::{Moment, Place},
 };
 
@@ -93,7 +93,7 @@ pub(super) fn page_size(query: &Pairs) -> Result<usize, ApiError> {
     let Some(text) = query.text("limit") else {
         return Ok(PAGE.0);
     };
-    let limit = text.trim().parse().ok();
+    let limit = parse_whole_number(text).and_then(|limit| limit.try_into().ok());
     let limit = limit.filter(|limit| (1..=PAGE.1).contains(limit));
     limit.ok_or_else(|| {
         let most = PAGE.1;

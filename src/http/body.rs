@@ -15,7 +15,7 @@ use futures_util::StreamExt;
 
 pub(super) use self::document::{FormSize, JSON, TOML, document, fields};
 use self::{
-    charset::Charset,
+    charset::{Charset, Label},
     intake::Intake,
     media::MediaType,
     stream::{BodyStream, Limit},
@@ -26,6 +26,7 @@ use crate::service::{Pairs, Uploads};
 mod charset;
 mod document;
 mod form;
+mod header_value;
 mod intake;
 mod json;
 mod media;
@@ -47,6 +48,7 @@ pub(super) async fn read(
     if !has_body(request) {
         return Ok(intake.pairs());
     }
+    media::check_encoding(request)?;
     let media = MediaType::of(request)?;
     let limits = &api.limits;
     let (bytes, setting) = match &media {
@@ -62,8 +64,8 @@ pub(super) async fn read(
     let limit = Limit { bytes, setting };
     let mut stream = BodyStream::new(payload, declared_length(request), limit, api.body_stall)?;
     match &media {
-        MediaType::Multipart => {
-            multipart::read(request, stream, &mut intake, uploads).await?;
+        MediaType::Multipart(multipart) => {
+            multipart::read(multipart, stream, &mut intake, uploads).await?;
             return Ok(intake.pairs());
         }
         // What comes in pieces may be nothing, which needs no type.
@@ -75,19 +77,13 @@ pub(super) async fn read(
     }
     let body = whole(stream).await?;
     match media {
-        _ if body.trim_ascii().is_empty() => {}
+        _ if Charset::UTF_8.without_mark(&body).1.trim_ascii().is_empty() => {}
         MediaType::Json(charset) => read_json(api, charset.or_utf_8(), &body, &mut intake)?,
         MediaType::Form(charset) if is_json_after_all(&body) => {
             read_json(api, charset.or_utf_8(), &body, &mut intake)?;
         }
-        MediaType::Form(charset) => {
-            let charset = charset.known()?;
-            let pairs = form::pairs(&body, charset, limits.pairs);
-            for (name, value) in pairs.map_err(ApiError::InvalidBody)? {
-                intake.text(name, value)?;
-            }
-        }
-        MediaType::Multipart | MediaType::Other(_) => {}
+        MediaType::Form(charset) => read_form(&charset, &body, &mut intake)?,
+        MediaType::Multipart(_) | MediaType::Other(_) => {}
     }
     Ok(intake.pairs())
 }
@@ -108,7 +104,27 @@ pub(super) fn query(api: &Api, request: &HttpRequest) -> Result<Pairs, ApiError>
 
 /// Some deployed clients label JSON as a form. No name of a form begins with a bare brace.
 fn is_json_after_all(body: &[u8]) -> bool {
+    let (_, body) = Charset::UTF_8.without_mark(body);
     body.trim_ascii_start().starts_with(b"{")
+}
+
+fn read_form(charset: &Label, body: &[u8], intake: &mut Intake<'_>) -> Result<(), ApiError> {
+    let (charset, form) = charset.known()?.without_mark(body);
+    let charset = match form::charset_field(form) {
+        Label::Absent => charset,
+        Label::Known(charset) => charset,
+        Label::Unknown(label) => {
+            let message = format!("_charset_ is {label:?}, which is no known charset");
+            return Err(ApiError::InvalidBody(message));
+        }
+    };
+    let pairs = form::pairs(form, charset, intake.limits.pairs);
+    for (name, value) in pairs.map_err(ApiError::InvalidBody)? {
+        if name != form::CHARSET_FIELD {
+            intake.text(name, value)?;
+        }
+    }
+    Ok(())
 }
 
 fn read_json(

@@ -8,7 +8,7 @@ use actix_web::{
     HttpResponse, ResponseError,
     http::{
         StatusCode,
-        header::{ALLOW, CONTENT_RANGE, RETRY_AFTER, WWW_AUTHENTICATE},
+        header::{ACCEPT_ENCODING, ALLOW, CONTENT_RANGE, RETRY_AFTER, WWW_AUTHENTICATE},
     },
 };
 use serde::Serialize;
@@ -108,6 +108,9 @@ pub enum ApiError {
     /// A content type that no body of this API has.
     #[error("{0}")]
     UnsupportedMediaType(String),
+    /// A body that is compressed; the coding.
+    #[error("the body has Content-Encoding {0}; send it without one, or with identity")]
+    UnsupportedContentEncoding(String),
     /// More often than a limit allows.
     #[error("{message}")]
     TooManyRequests {
@@ -193,7 +196,7 @@ impl ApiError {
             Self::NotFound(_) => ("NotFound", StatusCode::NOT_FOUND),
             Self::MethodNotAllowed { .. } => ("MethodNotAllowed", StatusCode::METHOD_NOT_ALLOWED),
             Self::TooLarge(_) => ("TooLarge", StatusCode::PAYLOAD_TOO_LARGE),
-            Self::UnsupportedMediaType(_) => {
+            Self::UnsupportedMediaType(_) | Self::UnsupportedContentEncoding(_) => {
                 ("UnsupportedMediaType", StatusCode::UNSUPPORTED_MEDIA_TYPE)
             }
             Self::TooManyRequests { .. } => ("TooManyRequests", StatusCode::TOO_MANY_REQUESTS),
@@ -231,6 +234,9 @@ impl ResponseError for ApiError {
             }
             Self::RangeNotSatisfiable { size } => {
                 response.insert_header((CONTENT_RANGE, format!("bytes */{size}")));
+            }
+            Self::UnsupportedContentEncoding(_) => {
+                response.insert_header((ACCEPT_ENCODING, "identity"));
             }
             Self::Unauthorized(_) => {
                 response.insert_header((WWW_AUTHENTICATE, BASIC));

@@ -9,6 +9,7 @@ use super::{
     access_code::access_codes,
     backend::Plan,
     builtin::Builtin,
+    parameters::parse_whole_number,
     schema::{self, DEFAULT_TTL, TYPES},
 };
 use crate::settings::Credentials;
@@ -165,7 +166,7 @@ impl Definition {
 
     /// Seconds that a service lives where the request has no say or says nothing.
     pub(super) fn ttl(&self) -> u64 {
-        let configured = self.option("_ttl").and_then(|ttl| ttl.trim().parse().ok());
+        let configured = self.option("_ttl").and_then(parse_whole_number);
         configured.unwrap_or(DEFAULT_TTL)
     }
 }

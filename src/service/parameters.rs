@@ -68,14 +68,44 @@ pub(super) fn whole_number(
     low: u64,
     high: u64,
 ) -> Result<u64, ServiceError> {
-    let number = value.trim().parse::<u64>().ok();
-    number
+    parse_whole_number(value)
         .filter(|number| (low..=high).contains(number))
         .ok_or_else(|| {
             ServiceError::InvalidParameter(format!(
                 "{name} is {value:?}; a whole number from {low} to {high} is allowed"
             ))
         })
+}
+
+/// The whole number that `text` is, however it is written: `60`, `60.0`, `6e1` and `" 060 "` are the same
+/// one, as they are in JSON.
+#[must_use]
+pub fn parse_whole_number(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let text = text.strip_prefix('+').unwrap_or(text);
+    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
+        None => (text, 0),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, "0"));
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_digits(whole) || !is_digits(fraction) {
+        return None;
+    }
+    let digits = [whole, fraction].concat();
+    // Where the point stands among the digits, once it is moved by the exponent.
+    let point = i64::try_from(whole.len()).ok()? + i64::from(exponent);
+    let leading = digits.bytes().take_while(|byte| *byte == b'0').count();
+    let significant = digits.trim_matches('0');
+    if significant.is_empty() {
+        return Some(0);
+    }
+    let point = usize::try_from(point).ok()?.checked_sub(leading)?;
+    // u64 has 20 digits.
+    if point < significant.len() || point > 20 {
+        return None;
+    }
+    format!("{significant:0<point$}").parse().ok()
 }
 
 /// Reads `true` or `false`, in small or capital letters.
@@ -154,5 +184,58 @@ mod tests {
             );
         }
         assert_eq!(whole_number("_n", " 10 ", 1, 10).unwrap(), 10);
+    }
+
+    #[test]
+    fn a_whole_number_is_one_however_it_is_written() {
+        for text in [
+            "60",
+            " 60 ",
+            "+60",
+            "060",
+            "60.0",
+            "60.000",
+            "6e1",
+            "6E+1",
+            "0.6e2",
+            "600e-1",
+            "6.0e1",
+            "0.060e3",
+            "6000.0E-2",
+        ] {
+            assert_eq!(parse_whole_number(text), Some(60), "{text}");
+        }
+        for text in ["0", "0.0", "0e9", "0e-9", "0.0e2147483647"] {
+            assert_eq!(parse_whole_number(text), Some(0), "{text}");
+        }
+        for text in [
+            "",
+            ".",
+            "e",
+            "60.",
+            ".5",
+            "60.5",
+            "6e-1",
+            "-60",
+            "++60",
+            "0x3c",
+            "6 0",
+            "6e",
+            "e1",
+            "1e",
+            "6e1.0",
+            "NaN",
+            "inf",
+            "1e20",
+            "1e2147483647",
+            "1e99999999999",
+            "99999999999999999999",
+            "1e-2147483648",
+            "0.1e0",
+            "\u{663}",
+        ] {
+            assert_eq!(parse_whole_number(text), None, "{text}");
+        }
+        assert_eq!(parse_whole_number("18446744073709551615"), Some(u64::MAX));
     }
 }

@@ -9,6 +9,7 @@ use std::{
 use super::{
     definition::DefinitionError,
     options::{OptionValue, Options},
+    parameters::parse_whole_number,
     schema::{self, DEFAULT_HELD, HELD, MAX_NUMBER_BYTES, STRATEGIES},
     subscriber::Numbering,
 };
@@ -158,7 +159,7 @@ fn read(
     let seconds = |option: &str| {
         options
             .get(option)
-            .and_then(|text| text.trim().parse().ok())
+            .and_then(|text| parse_whole_number(text))
     };
     let timeout = seconds("_booking_expiration_timeout");
     let max_requested_timeout = seconds("_max_booking_expiration_timeout").unwrap_or(HELD.1);

@@ -31,14 +31,28 @@ async fn a_form_and_a_json_body_have_a_limit(app: TestApp) {
         chunked(app.post(&storage), FORM, form(101).as_bytes()),
         chunked(app.post(&storage), "application/json", json(101).as_bytes()),
         chunked(app.post(STORE), FORM, form(100_000).as_bytes()),
+        // The strings of a multipart body count together.
+        app.post(&storage)
+            .multipart_body(Multipart::new().text("Key1", &form(101))),
+        app.post(STORE).multipart_body(
+            Multipart::new()
+                .text("Key1", &form(60))
+                .file("pic", "p", "a/b", &[7; 200])
+                .text("_Key2", &form(41)),
+        ),
     ];
     assert_refused(&limited, "limits.form_bytes", "100", requests).await;
     for request in [
         app.post(&storage).form_body(&form(100)),
         app.post(&storage).json_body(&json(100)),
         chunked(app.post(&storage), FORM, form(100).as_bytes()),
-        app.post(&storage)
-            .multipart_body(Multipart::new().text("Key1", &form(200))),
+        // Files do not count.
+        app.post(&storage).multipart_body(
+            Multipart::new()
+                .text("Key1", &form(60))
+                .file("pic", "p", "a/b", &[7; 200])
+                .text("Key2", &form(40)),
+        ),
     ] {
         Answer::of(request).await.assert_empty();
     }

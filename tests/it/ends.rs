@@ -42,6 +42,9 @@ async fn every_kind_of_body_moves_the_end_under_both_paths(app: TestApp) {
         for (request, ttl) in [
             (app.put(&path).json_body(r#"{"ttl":100}"#), 100),
             (app.put(&path).json_body(r#"{"ttl":"200"}"#), 200),
+            (app.put(&path).json_body(r#"{"ttl":60.0}"#), 60),
+            (app.put(&path).json_body(r#"{"ttl":6e1}"#), 60),
+            (app.put(&path).form_body("ttl=90.0"), 90),
             (app.put(&path).form_body("ttl=300"), 300),
             (by_query(400), 400),
             (app.put(&path).multipart_body(multipart), 500),
@@ -122,6 +125,8 @@ async fn a_bad_end_is_refused_and_changes_nothing(app: TestApp) {
         ("ttl", "0"),
         ("ttl", "-1"),
         ("ttl", "1.5"),
+        ("ttl", "15e-1"),
+        ("ttl", "1e400"),
         ("ttl", "soon"),
         ("ttl", "2592001"),
         ("expiration_time", past.as_str()),

@@ -38,6 +38,7 @@ mod lives;
 mod malformed;
 mod matching;
 mod model;
+mod multipart_bodies;
 mod openapi;
 mod outages;
 mod pages;

@@ -4,14 +4,15 @@ use std::borrow::Cow;
 
 use encoding_rs::Encoding;
 
+use super::header_value::HeaderValue;
 use crate::http::ApiError;
 
 /// A charset that text can be decoded from.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Charset(&'static Encoding);
 
 /// What a content type says about its charset.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Label {
     /// Nothing.
     Absent,
@@ -27,17 +28,30 @@ impl Charset {
 
     /// The `charset` parameter of a content type.
     pub(super) fn label(content_type: &str) -> Label {
-        let parameters = content_type.split(';').skip(1);
-        let charset = parameters
-            .filter_map(|parameter| parameter.split_once('='))
-            .find(|(name, _)| name.trim().eq_ignore_ascii_case("charset"));
-        let Some((_, label)) = charset else {
-            return Label::Absent;
-        };
-        let label = label.trim().trim_matches('"');
+        let header = HeaderValue::parse(content_type.as_bytes());
+        match header.and_then(|header| header.parameter("charset")) {
+            Ok(Some(label)) => Self::named(&String::from_utf8_lossy(&label)),
+            Ok(None) => Label::Absent,
+            Err(_) => Label::Unknown(content_type.to_owned()),
+        }
+    }
+
+    /// The charset that has this label.
+    pub(super) fn named(label: &str) -> Label {
+        let label = label.trim_matches(|c: char| c.is_ascii_whitespace() || c == '\'');
         match Encoding::for_label(label.as_bytes()) {
+            _ if label.is_empty() => Label::Absent,
             Some(encoding) => Label::Known(Self(encoding)),
             None => Label::Unknown(label.to_owned()),
+        }
+    }
+
+    /// The charset of text in the head of a part, which is ASCII at least.
+    pub(super) fn for_heads(self) -> Self {
+        if self.0.is_ascii_compatible() {
+            self
+        } else {
+            Self::UTF_8
         }
     }
 
@@ -49,6 +63,25 @@ impl Charset {
             return Err(format!("the text is not valid {}", self.0.name()));
         }
         Ok(text)
+    }
+
+    /// The body of a form without the byte order mark at its start, which says that it is UTF-8.
+    pub(super) fn without_mark(self, form: &[u8]) -> (Self, &[u8]) {
+        match form.strip_prefix(b"\xef\xbb\xbf") {
+            Some(form) => (Self::UTF_8, form),
+            None => (self, form),
+        }
+    }
+
+    /// As [`Charset::decode`], without a copy where the bytes are the text.
+    pub(super) fn decode_owned(self, bytes: Vec<u8>) -> Result<String, String> {
+        if self == Self::UTF_8 {
+            return String::from_utf8(bytes).map_err(|error| {
+                let at = error.utf8_error().valid_up_to();
+                format!("the text is not valid UTF-8 at byte {at}")
+            });
+        }
+        self.decode(&bytes).map(Cow::into_owned)
     }
 
     /// As [`Charset::decode`], for a whole document: a byte order mark tells the charset, whatever

@@ -51,8 +51,9 @@ async fn text(
     wanted: &str,
     limit: Limit,
 ) -> Result<String, ApiError> {
+    media::check_encoding(request)?;
     let value = media::content_type(request)?;
-    let essence = value.split(';').next().unwrap_or_default().trim();
+    let essence = media::essence(value);
     if !essence.eq_ignore_ascii_case(wanted) {
         let message = format!("a body of type {essence:?} cannot be read here, only {wanted}");
         return Err(ApiError::UnsupportedMediaType(message));

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use percent_encoding::percent_decode;
 use serde::de::IgnoredAny;
 
-use super::charset::Charset;
+use super::charset::{Charset, Label};
 
 /// The pairs of a form, in their order. A value that begins as a JSON map or array was never
 /// percent-encoded, for then it would begin with `%7B` or `%5B`: it is taken as it stands, `&`, `+`
@@ -43,6 +43,18 @@ pub(super) fn pairs(
         form = rest.get(1..).unwrap_or_default();
     }
     Ok(pairs)
+}
+
+/// The field in which browsers name the charset of a form. It is about the form, no pair of it.
+pub(super) const CHARSET_FIELD: &str = "_charset_";
+
+/// The charset that the form names in a field of its own.
+pub(super) fn charset_field(form: &[u8]) -> Label {
+    let fields = form.split(|byte| *byte == b'&');
+    let mut named = fields.filter_map(|field| field.strip_prefix(b"_charset_="));
+    named.next().map_or(Label::Absent, |label| {
+        Charset::named(&String::from_utf8_lossy(label))
+    })
 }
 
 /// Length of the JSON map or array at the start of `text`, if there is one and the pair ends there.

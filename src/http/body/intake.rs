@@ -1,5 +1,7 @@
 //! Pairs as they come in, under their limits.
 
+use std::fmt;
+
 use crate::{
     http::ApiError,
     service::{Entry, Pairs},
@@ -11,6 +13,7 @@ pub(super) struct Intake<'a> {
     pub(super) limits: &'a Limits,
     pairs: Pairs,
     taken: usize,
+    string_bytes: usize,
 }
 
 impl<'a> Intake<'a> {
@@ -19,6 +22,7 @@ impl<'a> Intake<'a> {
             limits,
             pairs: before,
             taken: 0,
+            string_bytes: 0,
         }
     }
 
@@ -35,8 +39,23 @@ impl<'a> Intake<'a> {
         Ok(())
     }
 
+    /// Counts bytes of strings that are read one by one: all of them together have the limit of a form.
+    pub(super) fn count_string(&mut self, bytes: usize) -> Result<(), ApiError> {
+        self.string_bytes += bytes;
+        let limit = self.limits.form_bytes;
+        if self.string_bytes > limit {
+            return Err(too_large(
+                "the strings of the body together are over",
+                limit,
+                " bytes",
+                "form_bytes",
+            ));
+        }
+        Ok(())
+    }
+
     /// Checks the length of a string under `name`, in bytes.
-    pub(super) fn check_text(&self, name: &str, bytes: usize) -> Result<(), ApiError> {
+    pub(super) fn check_text(&self, name: impl fmt::Debug, bytes: usize) -> Result<(), ApiError> {
         let limit = self.limits.string_bytes;
         if bytes > limit {
             let what = format!("the value of {name:?} is over");
@@ -48,7 +67,7 @@ impl<'a> Intake<'a> {
     /// Takes a string in.
     pub(super) fn text(&mut self, name: String, text: String) -> Result<(), ApiError> {
         self.count()?;
-        self.check_text(&name, text.len())?;
+        self.check_text(name.as_str(), text.len())?;
         self.pairs.insert(name, Entry::Text(text));
         Ok(())
     }

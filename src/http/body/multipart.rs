@@ -1,136 +1,209 @@
 //! `multipart/form-data`: strings, and files that are streamed on as they arrive.
+//!
+//! A file is stored while it is read. Everything else is decoded when all parts are there, for the part
+//! `_charset_` (RFC 7578 section 4.6), which may stand anywhere, names the charset of names and strings.
 
-use actix_multipart::{Field, Multipart, MultipartError};
-use actix_web::HttpRequest;
-use futures_util::{StreamExt, future::ready, stream};
+use actix_web::web::Bytes;
+use futures_util::Stream;
 
+use self::{
+    head::{ContentType, Head, check_file_name},
+    reader::Reader,
+};
 use super::{
     charset::{Charset, Label},
+    form::CHARSET_FIELD,
+    header_value::EncodedText,
     intake::{Intake, too_large},
-    stream::{BodyStream, Fault},
+    media::Multipart,
+    stream::BodyStream,
 };
 use crate::{
     http::ApiError,
     service::{Entry, Uploads},
+    store::Binary,
 };
 
-/// What a file is where its part does not say.
+mod head;
+mod reader;
+#[cfg(test)]
+mod tests;
+
+/// The type of a file whose part does not name one.
 const UNKNOWN_TYPE: &str = "application/octet-stream";
 
-/// What is said of a part whose head is no head. It is parsed as those of HTTP are.
-const MALFORMED_HEAD: &str = "the head of a part is malformed; names of keys and files can have no control \
-                              characters there, a JSON or form body takes any";
+/// A part that was read.
+struct Part {
+    number: usize,
+    name: EncodedText,
+    value: PartValue,
+}
+
+enum PartValue {
+    Text {
+        bytes: Vec<u8>,
+        charset: Option<Charset>,
+    },
+    File {
+        binary: Binary,
+        file_name: Option<EncodedText>,
+    },
+}
 
 /// Takes all parts in.
 ///
 /// # Errors
 /// [`ApiError::InvalidBody`] for what is malformed or incomplete.
 pub(super) async fn read(
-    request: &HttpRequest,
-    mut stream: BodyStream,
+    multipart: &Multipart,
+    stream: BodyStream,
     intake: &mut Intake<'_>,
     uploads: &mut Uploads,
 ) -> Result<(), ApiError> {
+    let mut default = multipart.charset.known()?;
     let fault = stream.fault();
-    let Some(first) = stream.next().await else {
-        return Ok(());
-    };
-    let stream = stream::once(ready(first)).chain(stream);
-    let mut parts = Multipart::new(request.headers(), stream);
-    let label = request.headers().get("content-type");
-    let label = label.and_then(|label| label.to_str().ok());
-    let default = Charset::label(label.unwrap_or_default()).known()?;
-    while let Some(part) = parts.next().await {
-        let part = part.map_err(|error| match error {
-            MultipartError::Parse(_) => fault.explain(&MALFORMED_HEAD),
-            error => fault.explain(&error),
-        })?;
+    let mut reader = Reader::new(stream, fault, &multipart.boundary);
+    let mut parts = Vec::new();
+    while let Some(head) = reader.next_head().await? {
+        let head = Head::parse(&head).map_err(|reason| reader.invalid(reason))?;
         intake.count()?;
-        let name = part.name().unwrap_or_default().to_owned();
-        let entry = if is_file(&part) && name.starts_with('_') {
+        let number = reader.part();
+        let name = head.name.clone();
+        if head.is_file() && name.bytes.starts_with(b"_") {
             // It will not be stored, so it is not taken in.
-            skip(part, &fault).await?;
-            continue;
-        } else if is_file(&part) {
-            file(&name, part, &fault, intake, uploads).await?
+            while reader.next_bytes().await?.is_some() {}
+        } else if head.is_file() {
+            if let Some(value) = file(head, &mut reader, intake, uploads).await? {
+                parts.push(Part {
+                    number,
+                    name,
+                    value,
+                });
+            }
+        } else if name.bytes == CHARSET_FIELD.as_bytes() {
+            let label = text_bytes(&head, &mut reader, intake).await?;
+            default = named_charset(&label, default).map_err(|reason| reader.invalid(reason))?;
         } else {
-            text(&name, part, default, &fault, intake).await?
-        };
+            let bytes = text_bytes(&head, &mut reader, intake).await?;
+            let charset = match &head.content_type {
+                ContentType::Text(_, Label::Absent) => None,
+                ContentType::Text(_, label) => Some(label.known()?),
+                _ => None,
+            };
+            let value = PartValue::Text { bytes, charset };
+            parts.push(Part {
+                number,
+                name,
+                value,
+            });
+        }
+    }
+    for part in parts {
+        let number = part.number;
+        let (name, entry) = part.decode(default).map_err(|reason| {
+            ApiError::InvalidBody(format!("part {number} of the body: {reason}"))
+        })?;
+        if let Entry::Text(text) = &entry {
+            intake.check_text(&name, text.len())?;
+        }
         intake.counted(name, entry);
     }
     Ok(())
 }
 
-/// A part with a file name, or with a type that is no text.
-fn is_file(part: &Field) -> bool {
-    let named = part.content_disposition().is_some_and(|disposition| {
-        disposition.get_filename().is_some() || disposition.get_filename_ext().is_some()
-    });
-    let kind = part.content_type();
-    named || kind.is_some_and(|kind| kind.type_() != "text")
-}
-
-async fn skip(mut part: Field, fault: &Fault) -> Result<(), ApiError> {
-    while let Some(bytes) = part.next().await {
-        bytes.map_err(|error| fault.explain(&error))?;
+impl Part {
+    fn decode(self, default: Charset) -> Result<(String, Entry), String> {
+        let name = self
+            .name
+            .decode(default)
+            .map_err(|reason| format!("its name: {reason}"))?;
+        match self.value {
+            PartValue::Text { bytes, charset } => {
+                let text = charset.unwrap_or(default).decode_owned(bytes);
+                let text = text.map_err(|reason| format!("the value of {name:?}: {reason}"))?;
+                Ok((name, Entry::Text(text)))
+            }
+            PartValue::File {
+                mut binary,
+                file_name,
+            } => {
+                if let Some(file_name) = file_name {
+                    let file_name = file_name.decode(default);
+                    let file_name =
+                        file_name.map_err(|reason| format!("the file name: {reason}"))?;
+                    check_file_name(file_name.len())?;
+                    binary.file_name = Some(file_name);
+                }
+                Ok((name, Entry::Binary(binary)))
+            }
+        }
     }
-    Ok(())
 }
 
-async fn text(
-    name: &str,
-    mut part: Field,
-    default: Charset,
-    fault: &Fault,
-    intake: &Intake<'_>,
-) -> Result<Entry, ApiError> {
+/// The charset that the part `_charset_` names; one without a value names none.
+fn named_charset(label: &[u8], default: Charset) -> Result<Charset, String> {
+    match Charset::named(&String::from_utf8_lossy(label)) {
+        Label::Known(charset) => Ok(charset),
+        Label::Absent => Ok(default),
+        Label::Unknown(label) => Err(format!(
+            "_charset_ names {label:?}, which is no known charset"
+        )),
+    }
+}
+
+async fn text_bytes<S>(
+    head: &Head,
+    reader: &mut Reader<S>,
+    intake: &mut Intake<'_>,
+) -> Result<Vec<u8>, ApiError>
+where
+    S: Stream<Item = Result<Bytes, actix_web::error::PayloadError>> + Unpin,
+{
     let mut bytes = Vec::new();
-    while let Some(more) = part.next().await {
-        let more = more.map_err(|error| fault.explain(&error))?;
-        intake.check_text(name, bytes.len() + more.len())?;
+    while let Some(more) = reader.next_bytes().await? {
+        intake.check_text(&head.name, bytes.len() + more.len())?;
+        intake.count_string(more.len())?;
         bytes.extend_from_slice(&more);
     }
-    let label = part
-        .content_type()
-        .map(|kind| Charset::label(kind.as_ref()));
-    let charset = match label {
-        None | Some(Label::Absent) => default,
-        Some(label) => label.known()?,
-    };
-    let text = charset.decode(&bytes);
-    let text = text.map_err(|reason| ApiError::InvalidBody(format!("part {name:?}: {reason}")))?;
-    intake.check_text(name, text.len())?;
-    Ok(Entry::Text(text.into_owned()))
+    Ok(bytes)
 }
 
-async fn file(
-    name: &str,
-    mut part: Field,
-    fault: &Fault,
+/// A file, stored as it arrives; nothing where no file was chosen: it has neither a name nor content.
+async fn file<S>(
+    head: Head,
+    reader: &mut Reader<S>,
     intake: &Intake<'_>,
     uploads: &mut Uploads,
-) -> Result<Entry, ApiError> {
+) -> Result<Option<PartValue>, ApiError>
+where
+    S: Stream<Item = Result<Bytes, actix_web::error::PayloadError>> + Unpin,
+{
     let limit = intake.limits.binary_bytes;
+    let first = reader.next_bytes().await?;
+    let unnamed = head
+        .file_name
+        .as_ref()
+        .is_some_and(|name| name.bytes.is_empty());
+    if first.is_none() && unnamed {
+        return Ok(None);
+    }
     let mut upload = uploads.begin().await?;
-    while let Some(bytes) = part.next().await {
-        let bytes = bytes.map_err(|error| fault.explain(&error))?;
+    let mut next = first;
+    while let Some(bytes) = next {
         if upload.size() + bytes.len() as u64 > limit as u64 {
-            let what = format!("the file {name:?} is over");
+            let what = format!("the file {:?} is over", head.name);
             return Err(too_large(&what, limit, " bytes", "binary_bytes"));
         }
         upload.push(&bytes).await?;
+        next = reader.next_bytes().await?;
     }
-    let kind = part
-        .content_type()
-        .map_or(UNKNOWN_TYPE, |kind| kind.as_ref());
-    let disposition = part.content_disposition();
-    let extended = disposition.and_then(|disposition| disposition.get_filename_ext());
-    let file_name = match extended {
-        Some(extended) => Some(String::from_utf8_lossy(&extended.value).into_owned()),
-        None => disposition
-            .and_then(|disposition| disposition.get_filename())
-            .map(str::to_owned),
+    let kind = match head.content_type {
+        ContentType::Other(kind) | ContentType::Multipart(kind) | ContentType::Text(kind, _) => {
+            kind
+        }
+        ContentType::Absent | ContentType::Unreadable(_) => UNKNOWN_TYPE.to_owned(),
     };
-    let binary = upload.finish(kind.to_owned(), file_name).await?;
-    Ok(Entry::Binary(binary))
+    let binary = upload.finish(kind, None).await?;
+    let file_name = head.file_name;
+    Ok(Some(PartValue::File { binary, file_name }))
 }

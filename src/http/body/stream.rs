@@ -2,7 +2,7 @@
 
 use std::{
     cell::Cell,
-    fmt, io,
+    io,
     pin::Pin,
     rc::Rc,
     task::{Context, Poll},
@@ -109,12 +109,27 @@ impl Stream for BodyStream {
 }
 
 impl Fault {
-    /// The error for a stream that failed, where what read it says `otherwise`.
-    pub(super) fn explain(&self, otherwise: &impl fmt::Display) -> ApiError {
-        match self.0.get() {
-            Some(cause) => cause.into(),
-            None => ApiError::InvalidBody(format!("the body could not be read: {otherwise}")),
+    /// The error for a stream that failed with `error`.
+    pub(super) fn explain(&self, error: &PayloadError) -> ApiError {
+        if let Some(cause) = self.0.get() {
+            return cause.into();
         }
+        ApiError::InvalidBody(match error {
+            PayloadError::Incomplete(_) => {
+                "the body ends early: the connection was closed before all of Content-Length, or \
+                 before the last chunk, had come"
+                    .to_owned()
+            }
+            PayloadError::EncodingCorrupted => {
+                "the chunks of the body cannot be told apart: each begins with a line of its length \
+                 in hexadecimal digits"
+                    .to_owned()
+            }
+            PayloadError::Http2Payload(error) => {
+                format!("the stream of the body was reset: {error}")
+            }
+            error => format!("the body cannot be read: {error}"),
+        })
     }
 }
 
@@ -126,7 +141,7 @@ impl From<Cause> for ApiError {
                 None => Self::TooLarge(format!("the body is over {bytes} bytes")),
             },
             Cause::Stalled(stall) => Self::InvalidBody(format!(
-                "the body stopped: nothing came for {} s",
+                "the body stopped: nothing came for {} s (server.body_stall_seconds)",
                 stall.as_secs()
             )),
         }

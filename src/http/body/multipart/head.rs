@@ -1,0 +1,197 @@
+//! The head of a part: which name its value has, and whether it is a file.
+
+use super::super::{
+    charset::{Charset, Label},
+    header_value::{EncodedText, HeaderValue, shown},
+};
+
+/// Bytes of a file's name, and of a content type. Both become headers of a download.
+pub(super) const MAX_METADATA_BYTES: usize = 255;
+
+/// What counts of the head of a part.
+#[derive(Debug)]
+pub(super) struct Head {
+    pub(super) name: EncodedText,
+    pub(super) file_name: Option<EncodedText>,
+    pub(super) content_type: ContentType,
+}
+
+/// What a part says of its type.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum ContentType {
+    Absent,
+    /// It is none that can be read.
+    Unreadable(String),
+    /// `text/...`, and its charset.
+    Text(String, Label),
+    /// `multipart/...`
+    Multipart(String),
+    Other(String),
+}
+
+impl Head {
+    /// Parses header lines. Those that do not count need a name, no more.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    pub(super) fn parse(head: &[u8]) -> Result<Self, String> {
+        let lines = unfolded(head)?;
+        let mut disposition = None;
+        let mut content_type = None;
+        for (number, line) in (1..).zip(&lines) {
+            let (name, value) =
+                header(line).map_err(|what| format!("line {number} of its head {what}"))?;
+            let place = if name.eq_ignore_ascii_case(b"content-disposition") {
+                &mut disposition
+            } else if name.eq_ignore_ascii_case(b"content-type") {
+                &mut content_type
+            } else {
+                continue;
+            };
+            if place.replace(value).is_some() {
+                return Err(format!("its head has {} twice", shown(name)));
+            }
+        }
+        let disposition = disposition
+            .ok_or("it has no header Content-Disposition: form-data; name=\"...\"".to_owned())?;
+        let in_disposition = |reason| format!("Content-Disposition: {reason}");
+        let disposition = HeaderValue::parse_form_data(disposition).map_err(in_disposition)?;
+        if !disposition.essence.eq_ignore_ascii_case(b"form-data") {
+            let kind = shown(disposition.essence);
+            return Err(format!(
+                "Content-Disposition is {kind}, it must be form-data"
+            ));
+        }
+        if let Some(name) = disposition.valueless() {
+            return Err(format!("Content-Disposition: {name} has no value"));
+        }
+        let name = disposition.form_text("name").map_err(in_disposition)?;
+        let name = name.ok_or("Content-Disposition has no parameter name".to_owned())?;
+        let file_name = disposition.form_text("filename").map_err(in_disposition)?;
+        let content_type = ContentType::parse(content_type)?;
+        let head = Self {
+            name,
+            file_name,
+            content_type,
+        };
+        head.check()?;
+        Ok(head)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if let Some(name) = &self.file_name {
+            check_file_name(name.bytes.len())?;
+        } else if let ContentType::Multipart(kind) = &self.content_type {
+            return Err(format!(
+                "its type is {kind}: parts within parts are not supported, each file needs a part of its own"
+            ));
+        } else if let ContentType::Unreadable(kind) = &self.content_type {
+            return Err(format!("Content-Type is {kind}, it must be type/subtype"));
+        }
+        Ok(())
+    }
+
+    /// A part with a file name, or with a type that is no text.
+    pub(super) fn is_file(&self) -> bool {
+        self.file_name.is_some() || matches!(self.content_type, ContentType::Other(_))
+    }
+}
+
+impl ContentType {
+    fn parse(value: Option<&[u8]>) -> Result<Self, String> {
+        let value = value.unwrap_or_default();
+        if value.is_empty() {
+            return Ok(Self::Absent);
+        }
+        if value.len() > MAX_METADATA_BYTES {
+            let bytes = value.len();
+            return Err(format!(
+                "Content-Type has {bytes} bytes, {MAX_METADATA_BYTES} are allowed"
+            ));
+        }
+        let unreadable = Ok(Self::Unreadable(shown(value)));
+        let Some(text) = std::str::from_utf8(value)
+            .ok()
+            .filter(|text| text.is_ascii())
+        else {
+            return unreadable;
+        };
+        let Ok(header) = HeaderValue::parse(value) else {
+            return unreadable;
+        };
+        let mut kinds = header.essence.split(|byte| *byte == b'/');
+        match (kinds.next(), kinds.next(), kinds.next()) {
+            (Some(kind), Some(subtype), None) if is_token(kind) && is_token(subtype) => {
+                Ok(if kind.eq_ignore_ascii_case(b"text") {
+                    Self::Text(text.to_owned(), Charset::label(text))
+                } else if kind.eq_ignore_ascii_case(b"multipart") {
+                    Self::Multipart(text.to_owned())
+                } else {
+                    Self::Other(text.to_owned())
+                })
+            }
+            _ => unreadable,
+        }
+    }
+}
+
+/// Checks the length of a file's name.
+pub(super) fn check_file_name(bytes: usize) -> Result<(), String> {
+    if bytes > MAX_METADATA_BYTES {
+        return Err(format!(
+            "the file name has {bytes} bytes, {MAX_METADATA_BYTES} are allowed"
+        ));
+    }
+    Ok(())
+}
+
+/// The lines of a head, each with those that continue it (they begin with a blank).
+fn unfolded(head: &[u8]) -> Result<Vec<Vec<u8>>, String> {
+    let mut lines: Vec<Vec<u8>> = Vec::new();
+    let mut rest = head;
+    while !rest.is_empty() {
+        let end = memchr::memmem::find(rest, b"\r\n");
+        let (line, behind) = rest.split_at(end.unwrap_or(rest.len()));
+        rest = behind.get(2..).unwrap_or_default();
+        let number = lines.len() + 1;
+        if let Some(byte) = line
+            .iter()
+            .find(|byte| byte.is_ascii_control() && **byte != b'\t')
+        {
+            return Err(match byte {
+                b'\n' | b'\r' => format!(
+                    "line {number} of its head has a CR or LF within it: lines end in CR LF, and \
+                     names write them as %0D and %0A"
+                ),
+                byte => format!(
+                    "line {number} of its head has control characters (0x{byte:02x}), which names cannot \
+                     have there; a JSON or form body takes any"
+                ),
+            });
+        }
+        match lines.last_mut() {
+            Some(last) if line.starts_with(b" ") || line.starts_with(b"\t") => last.extend(line),
+            _ => lines.push(line.to_vec()),
+        }
+    }
+    Ok(lines)
+}
+
+fn header(line: &[u8]) -> Result<(&[u8], &[u8]), String> {
+    let colon = line.iter().position(|byte| *byte == b':');
+    let name = line
+        .get(..colon.unwrap_or(0))
+        .unwrap_or_default()
+        .trim_ascii_end();
+    if !is_token(name) {
+        return Err(format!("is {}, it must read Name: value", shown(line)));
+    }
+    let value = line.get(colon.map_or(0, |colon| colon + 1)..);
+    Ok((name, value.unwrap_or_default().trim_ascii()))
+}
+
+/// Whether it is a token of HTTP.
+fn is_token(text: &[u8]) -> bool {
+    let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
+    !text.is_empty() && text.iter().all(allowed)
+}

@@ -1,0 +1,273 @@
+//! The parts of a multipart body (RFC 2046 section 5.1), found as its bytes arrive.
+
+use std::fmt;
+
+use actix_web::{
+    error::PayloadError,
+    web::{Buf, Bytes, BytesMut},
+};
+use futures_util::{Stream, StreamExt};
+use memchr::memmem::Finder;
+
+use super::super::{header_value::shown, stream::Fault};
+use crate::http::ApiError;
+
+/// Bytes of the head of one part.
+const MAX_HEAD_BYTES: usize = 32 * 1024;
+/// Bytes behind the boundary on its line.
+const MAX_PADDING_BYTES: usize = 1024;
+const CRLF: &[u8] = b"\r\n";
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// Reads one part after the other: [`Reader::next_head`], then [`Reader::next_bytes`] until there are no
+/// more. No more than a head, or what arrived last, is buffered.
+pub(super) struct Reader<S> {
+    stream: S,
+    fault: Fault,
+    buffer: BytesMut,
+    /// What stands before a part and at the end: a line break, two dashes and the boundary.
+    delimiter: Finder<'static>,
+    place: Place,
+    /// The number of the part that is read, from 1.
+    part: usize,
+}
+
+/// What the first byte of the buffer belongs to.
+#[derive(PartialEq, Eq)]
+enum Place {
+    Preamble,
+    Head,
+    /// The line break behind the head. A part without content has it in common with the delimiter.
+    BlankLine,
+    Content,
+    End,
+}
+
+impl<S: Stream<Item = Result<Bytes, PayloadError>> + Unpin> Reader<S> {
+    pub(super) fn new(stream: S, fault: Fault, boundary: &[u8]) -> Self {
+        let delimiter = [b"\r\n--", boundary].concat();
+        Self {
+            stream,
+            fault,
+            buffer: BytesMut::new(),
+            delimiter: Finder::new(&delimiter).into_owned(),
+            place: Place::Preamble,
+            part: 0,
+        }
+    }
+
+    /// The number of the part that is read, from 1.
+    pub(super) fn part(&self) -> usize {
+        self.part
+    }
+
+    /// The error for what is wrong in the part that is read.
+    pub(super) fn invalid(&self, what: impl fmt::Display) -> ApiError {
+        ApiError::InvalidBody(format!("part {} of the body: {what}", self.part))
+    }
+
+    /// The head of the next part, without the blank line behind it; nothing behind the last part. The
+    /// part before must have been read to its end.
+    pub(super) async fn next_head(&mut self) -> Result<Option<Bytes>, ApiError> {
+        if self.place == Place::Preamble && !self.skip_preamble().await? {
+            return Ok(None);
+        }
+        if self.place == Place::End {
+            self.skip_epilogue().await?;
+            return Ok(None);
+        }
+        let mut searched = 0_usize;
+        loop {
+            if self.buffer.starts_with(CRLF) {
+                self.place = Place::BlankLine;
+                return Ok(Some(Bytes::new()));
+            }
+            // Three bytes of the end may have been there before.
+            let start = searched.saturating_sub(3);
+            let rest = self.buffer.get(start..).unwrap_or_default();
+            let end = memchr::memmem::find(rest, b"\r\n\r\n");
+            if end.map_or(self.buffer.len(), |end| start + end) > MAX_HEAD_BYTES {
+                return Err(self.invalid(format_args!("its head is over {MAX_HEAD_BYTES} bytes")));
+            }
+            if let Some(end) = end {
+                let head = self.buffer.split_to(start + end).freeze();
+                self.buffer.advance(CRLF.len());
+                self.place = Place::BlankLine;
+                return Ok(Some(head));
+            }
+            searched = self.buffer.len();
+            if !self.fill().await? {
+                let lines = if self.buffer.contains(&b'\n') && !self.buffer.contains(&b'\r') {
+                    "; lines end in CR LF"
+                } else {
+                    ""
+                };
+                return Err(self.invalid(format_args!("the body ends within its head{lines}")));
+            }
+        }
+    }
+
+    /// The next bytes of the content of a part; nothing at its end.
+    pub(super) async fn next_bytes(&mut self) -> Result<Option<Bytes>, ApiError> {
+        if self.place == Place::BlankLine {
+            while self.may_begin_delimiter() && self.fill().await? {}
+            if !self.buffer.starts_with(self.delimiter.needle()) {
+                self.buffer.advance(CRLF.len().min(self.buffer.len()));
+            }
+            self.place = Place::Content;
+        }
+        if self.place != Place::Content {
+            return Ok(None);
+        }
+        loop {
+            let end = self.delimiter.find(&self.buffer);
+            if end == Some(0) {
+                self.take_delimiter().await?;
+                return Ok(None);
+            }
+            let end = end.unwrap_or_else(|| self.before_partial_delimiter());
+            if end > 0 {
+                return Ok(Some(self.buffer.split_to(end).freeze()));
+            }
+            if !self.fill().await? {
+                let close = [self.delimiter.needle().trim_ascii_start(), b"--"].concat();
+                let close = shown(&close);
+                return Err(self.invalid(format_args!(
+                    "the body ends within it, without the closing line {close}"
+                )));
+            }
+        }
+    }
+
+    /// Whether the buffer has a true beginning of the delimiter, and nothing else.
+    fn may_begin_delimiter(&self) -> bool {
+        let delimiter = self.delimiter.needle();
+        self.buffer.len() < delimiter.len() && delimiter.starts_with(&self.buffer)
+    }
+
+    /// Number of bytes before what may be the beginning of a delimiter at the end of the buffer.
+    fn before_partial_delimiter(&self) -> usize {
+        let delimiter = self.delimiter.needle();
+        let length = self.buffer.len();
+        let start = length.saturating_sub(delimiter.len() - 1);
+        // A delimiter has one CR only, its first byte.
+        let rest = self.buffer.get(start..).unwrap_or_default();
+        match memchr::memrchr(b'\r', rest) {
+            Some(at) if delimiter.starts_with(rest.get(at..).unwrap_or_default()) => start + at,
+            _ => length,
+        }
+    }
+
+    /// Takes the delimiter at the start of the buffer, to the end of its line.
+    async fn take_delimiter(&mut self) -> Result<(), ApiError> {
+        self.buffer.advance(self.delimiter.needle().len());
+        let mut ended = false;
+        loop {
+            let end = memchr::memchr(b'\n', &self.buffer);
+            let line = self.buffer.get(..end.unwrap_or(self.buffer.len()));
+            let line = line.unwrap_or_default();
+            let (closing, padding) = match line.strip_prefix(b"--") {
+                Some(padding) => (true, padding),
+                None => (false, line),
+            };
+            let (padding, whole) = match padding.strip_suffix(b"\r") {
+                Some(padding) => (padding, end.is_some()),
+                None => (padding, false),
+            };
+            let blank = padding.iter().all(|byte| matches!(byte, b' ' | b'\t'));
+            let blank = blank && line.len() <= MAX_PADDING_BYTES;
+            if blank && (whole || (closing && ended)) {
+                let length = end.map_or(self.buffer.len(), |end| end + 1);
+                self.buffer.advance(length);
+                self.place = if closing { Place::End } else { Place::Head };
+                self.part += usize::from(!closing);
+                return Ok(());
+            }
+            if end.is_some() || ended || line.len() > MAX_PADDING_BYTES {
+                let boundary = shown(self.delimiter.needle().trim_ascii_start());
+                let line = shown(line);
+                return Err(ApiError::InvalidBody(format!(
+                    "after part {} of the body, {line} follows the boundary {boundary}: blanks and \
+                     a line break (CR LF) may, or \"--\" at the end",
+                    self.part
+                )));
+            }
+            ended = !self.fill().await?;
+        }
+    }
+
+    /// Skips what stands before the first part. Whether there is anything at all.
+    async fn skip_preamble(&mut self) -> Result<bool, ApiError> {
+        while BYTE_ORDER_MARK.starts_with(&self.buffer) && self.buffer != BYTE_ORDER_MARK {
+            if !self.fill().await? {
+                break;
+            }
+        }
+        if self.buffer.starts_with(BYTE_ORDER_MARK) {
+            self.buffer.advance(BYTE_ORDER_MARK.len());
+        } else if self.buffer.is_empty() {
+            return Ok(false);
+        }
+        // The first line has no line break before it.
+        let first = [CRLF, &self.buffer].concat();
+        self.buffer = BytesMut::from(first.as_slice());
+        if !self.skip_text("before the first part").await? {
+            let boundary = shown(self.delimiter.needle().trim_ascii_start());
+            return Err(ApiError::InvalidBody(format!(
+                "no line of the body begins with the boundary {boundary} of its Content-Type"
+            )));
+        }
+        self.take_delimiter().await?;
+        Ok(true)
+    }
+
+    /// Skips what stands behind the last part, so that the connection can be used on.
+    async fn skip_epilogue(&mut self) -> Result<(), ApiError> {
+        let first = [CRLF, &self.buffer].concat();
+        self.buffer = BytesMut::from(first.as_slice());
+        if self.skip_text("behind the last part").await? {
+            let boundary = shown(self.delimiter.needle().trim_ascii_start());
+            return Err(ApiError::InvalidBody(format!(
+                "the boundary {boundary} follows the closing line of the body"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Skips all before the next delimiter. Whether there is one.
+    async fn skip_text(&mut self, place: &str) -> Result<bool, ApiError> {
+        let delimiter = self.delimiter.needle().to_vec();
+        let dashed = Finder::new(delimiter.get(CRLF.len()..).unwrap_or_default());
+        loop {
+            if let Some(at) = dashed.find(&self.buffer) {
+                let start = at.saturating_sub(CRLF.len());
+                if self.buffer.get(start..at) == Some(CRLF) {
+                    self.buffer.advance(start);
+                    return Ok(true);
+                }
+                let boundary = shown(dashed.needle());
+                return Err(ApiError::InvalidBody(format!(
+                    "the boundary {boundary} {place} of the body does not begin a line (lines end \
+                     in CR LF)"
+                )));
+            }
+            let passed = self.buffer.len().saturating_sub(delimiter.len() - 1);
+            self.buffer.advance(passed);
+            if !self.fill().await? {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// Waits for more bytes. Whether there are any.
+    async fn fill(&mut self) -> Result<bool, ApiError> {
+        match self.stream.next().await {
+            Some(Ok(bytes)) => {
+                self.buffer.extend_from_slice(&bytes);
+                Ok(true)
+            }
+            Some(Err(error)) => Err(self.fault.explain(&error)),
+            None => Ok(false),
+        }
+    }
+}

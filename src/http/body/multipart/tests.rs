@@ -1,0 +1,303 @@
+//! Whatever parts are sent in whatever way: what is read is what was sent, or the body is refused.
+
+use actix_web::error::PayloadError;
+use futures_util::{FutureExt, stream};
+
+use super::{super::stream::Fault, *};
+
+mod properties;
+
+/// A part as it was read.
+#[derive(Debug, PartialEq, Eq)]
+struct Read {
+    name: String,
+    file_name: Option<String>,
+    content_type: ContentType,
+    content: Vec<u8>,
+}
+
+/// Reads a body that arrives in pieces of these sizes, over and over.
+fn read(body: &[u8], boundary: &str, sizes: &[usize]) -> Result<Vec<Read>, String> {
+    let mut pieces = Vec::new();
+    let mut rest = body;
+    for size in sizes.iter().cycle() {
+        if rest.is_empty() {
+            break;
+        }
+        let (piece, behind) = rest.split_at((*size).min(rest.len()));
+        pieces.push(Ok::<_, PayloadError>(Bytes::copy_from_slice(piece)));
+        rest = behind;
+    }
+    let mut reader = Reader::new(stream::iter(pieces), Fault::default(), boundary.as_bytes());
+    let all = async move {
+        let mut parts = Vec::new();
+        while let Some(head) = reader
+            .next_head()
+            .await
+            .map_err(|error| error.to_string())?
+        {
+            let head = Head::parse(&head)?;
+            let mut content = Vec::new();
+            while let Some(bytes) = reader
+                .next_bytes()
+                .await
+                .map_err(|error| error.to_string())?
+            {
+                assert!(!bytes.is_empty());
+                content.extend_from_slice(&bytes);
+            }
+            let decode = |text: EncodedText| text.decode(Charset::UTF_8);
+            parts.push(Read {
+                name: decode(head.name)?,
+                file_name: head.file_name.map(decode).transpose()?,
+                content_type: head.content_type,
+                content,
+            });
+        }
+        Ok(parts)
+    };
+    all.now_or_never()
+        .ok_or("it waits for more than there is")?
+}
+
+fn texts(body: &str) -> Result<Vec<(String, String)>, String> {
+    let whole = read(body.as_bytes(), "XbX", &[usize::MAX]);
+    for size in [1, 2, 3, 7] {
+        assert_eq!(read(body.as_bytes(), "XbX", &[size]), whole, "{body:?}");
+    }
+    let text = |part: Read| (part.name, String::from_utf8(part.content).unwrap());
+    whole.map(|parts| parts.into_iter().map(text).collect())
+}
+
+/// A part named `a`.
+const A: &str = "Content-Disposition: form-data; name=\"a\"\r\n\r\n";
+
+#[test]
+fn bodies_are_read_however_their_lines_are_written() {
+    for body in [
+        format!("--XbX\r\n{A}1\r\n--XbX--\r\n"),
+        format!("--XbX\r\n{A}1\r\n--XbX--"),
+        format!("--XbX \t\r\n{A}1\r\n--XbX-- \r\n"),
+        format!("--XbX\r\n{A}1\r\n--XbX-- "),
+        format!("\r\n--XbX\r\n{A}1\r\n--XbX--\r\n\r\n"),
+        format!("\u{feff}--XbX\r\n{A}1\r\n--XbX--\r\n"),
+        format!("For mail\r\n-XbX\r\n--Xb\r\n--XbX\r\n{A}1\r\n--XbX--\r\nand more --XbY"),
+        format!("--XbX\r\nContent-Length: 55\r\n{A}1\r\n--XbX--\r\n"),
+        format!("--XbX\r\nContent-Length: 0\r\nContent-Length: x\r\n{A}1\r\n--XbX--\r\n"),
+        format!(
+            "--XbX\r\nX-Long: {}\r\n{A}1\r\n--XbX--\r\n",
+            "x".repeat(20_000)
+        ),
+        format!(
+            "--XbX\r\n{}{A}1\r\n--XbX--\r\n",
+            "X-Many: x\r\n".repeat(200)
+        ),
+        "--XbX\r\ncontent-disposition :form-data;\r\n\tname=a\r\n\r\n1\r\n--XbX--\r\n".to_owned(),
+        "--XbX\r\nContent-Disposition: Form-Data ; NAME = \"a\" ; x=y;\r\n\r\n1\r\n--XbX--"
+            .to_owned(),
+        "--XbX\r\nContent-Disposition: form-data; name*=utf-8''a\r\n\r\n1\r\n--XbX--".to_owned(),
+    ] {
+        let expected = vec![("a".to_owned(), "1".to_owned())];
+        assert_eq!(texts(&body), Ok(expected), "{body:?}");
+    }
+    for empty in ["", "--XbX--", "--XbX--\r\n", "mail\r\n--XbX--\r\n"] {
+        assert_eq!(texts(empty), Ok(vec![]), "{empty:?}");
+    }
+}
+
+#[test]
+fn contents_that_resemble_a_boundary_are_kept() {
+    for content in [
+        "",
+        "\r",
+        "\n",
+        "\r\n",
+        "\r\n\r\n",
+        "--XbX",
+        "--XbX--",
+        "x--XbX\r\n",
+        "\r\n--Xb",
+        "\r\n-",
+        "\r\n--XbY\r\n",
+        "\r\n\r",
+        "\r\r\n--Xb\r\n",
+        "\n--XbX\n",
+        "\r--XbX\r",
+        "\n--XbX--\n",
+        "\r\n --XbX\r\n",
+        "\r\n--xbx--\r\n",
+        "Content-Disposition: form-data; name=\"b\"\r\n\r\n2",
+    ] {
+        let before = if content.starts_with("--XbX") {
+            "."
+        } else {
+            ""
+        };
+        let content = format!("{before}{content}");
+        let body = format!("--XbX\r\n{A}{content}\r\n--XbX\r\n{A}2\r\n--XbX--\r\n");
+        let expected = [content, "2".to_owned()].map(|content| ("a".to_owned(), content));
+        assert_eq!(texts(&body), Ok(expected.to_vec()), "{body:?}");
+    }
+    // The line break behind the head is the one before the boundary.
+    let body = format!("--XbX\r\n{A}--XbX--\r\n");
+    assert_eq!(texts(&body), Ok(vec![("a".to_owned(), String::new())]));
+}
+
+fn assert_refused(cases: impl IntoIterator<Item = (String, &'static str)>) {
+    for (body, message) in cases {
+        let error = texts(&body).unwrap_err();
+        assert!(error.contains(message), "{body:?}: {error}");
+    }
+}
+
+#[test]
+fn lines_that_are_not_understood_are_refused() {
+    assert_refused([
+        (
+            "x".to_owned(),
+            "no line of the body begins with the boundary \"--XbX\"",
+        ),
+        (format!("--XbY\r\n{A}1\r\n--XbY--"), "no line of the body"),
+        (
+            format!(" --XbX\r\n{A}1\r\n--XbX\r\n{A}2\r\n--XbX--"),
+            "does not begin a line",
+        ),
+        (
+            format!("x\n--XbX\r\n{A}1\r\n--XbX\r\n{A}2\r\n--XbX--"),
+            "does not begin a line",
+        ),
+        (format!("--XbX\n{A}1\r\n--XbX--"), "follows the boundary"),
+        (
+            format!("--XbX\r\n{A}1\r\n--XbX junk\r\n{A}2\r\n--XbX--"),
+            "\" junk",
+        ),
+        (format!("--XbX\r\n{A}1\r\n--XbXjunk\r\n--XbX--"), "\"junk"),
+        (
+            format!("--XbX\r\n{A}1\r\n--XbX-\r\n"),
+            "follows the boundary",
+        ),
+        (
+            format!("--XbX\r\n{A}1\r\n--XbX--junk"),
+            "follows the boundary",
+        ),
+        (
+            format!(
+                "--XbX\r\n{A}1\r\n--XbX{}\r\n{A}2\r\n--XbX--",
+                " ".repeat(2_000)
+            ),
+            "follows the boundary",
+        ),
+        (format!("--XbX\r\n{A}1\r\n--XbX"), "follows the boundary"),
+        (
+            format!("--XbX\r\n{A}1\r\n--XbX--\r\n--XbX\r\n{A}2\r\n--XbX--"),
+            "follows the closing line",
+        ),
+        (
+            format!("--XbX\r\n{A}1"),
+            "part 1 of the body: the body ends within it, without the closing line \"--XbX--\"",
+        ),
+        (format!("--XbX\r\n{A}1\r\n--XbX\r\n{A}2\r\n"), "part 2"),
+        (A.replace("\r\n", "\n"), "no line"),
+        (
+            format!("--XbX\n{}1\n--XbX--\n", A.replace("\r\n", "\n")),
+            "CR LF",
+        ),
+        (
+            format!("--XbX\r\n{}1\r\n--XbX--\r\n", A.replace("\r\n", "\n")),
+            "part 1",
+        ),
+    ]);
+}
+
+#[test]
+fn heads_that_are_not_understood_are_refused() {
+    assert_refused([
+        (
+            "--XbX\r\n\r\n1\r\n--XbX--".to_owned(),
+            "no header Content-Disposition",
+        ),
+        (
+            "--XbX\r\nContent-Disposition: form-data\r\n\r\n1\r\n--XbX--".to_owned(),
+            "no parameter name",
+        ),
+        (
+            "--XbX\r\nContent-Disposition: attachment; name=a\r\n\r\n1\r\n--XbX--".to_owned(),
+            "must be form-data",
+        ),
+        (
+            format!("--XbX\r\nContent-Disposition: form-data; name=b\r\n{A}1\r\n--XbX--"),
+            "twice",
+        ),
+        (
+            format!("--XbX\r\nContent-Type: a/b\r\nContent-Type: c/d\r\n{A}1\r\n--XbX--"),
+            "twice",
+        ),
+        (
+            format!("--XbX\r\nno header\r\n{A}1\r\n--XbX--"),
+            "must read Name: value",
+        ),
+        (
+            format!("--XbX\r\n{A}1\r\n--XbX\r\n--XbX\r\n{A}2\r\n--XbX--"),
+            "must read Name: value",
+        ),
+        (
+            format!("--XbX\r\nX: a\nb\r\n{A}1\r\n--XbX--"),
+            "CR or LF within",
+        ),
+        (format!("--XbX\r\nX: a\x00b\r\n{A}1\r\n--XbX--"), "0x00"),
+        (
+            format!("--XbX\r\nX: {}\r\n{A}1\r\n--XbX--", "x".repeat(40_000)),
+            "32768 bytes",
+        ),
+        (
+            format!("--XbX\r\nContent-Type: multipart/mixed; boundary=y\r\n{A}1\r\n--XbX--"),
+            "parts within parts",
+        ),
+        (
+            format!("--XbX\r\nContent-Type: nonsense\r\n{A}1\r\n--XbX--"),
+            "type/subtype",
+        ),
+        (
+            format!(
+                "--XbX\r\nContent-Type: a/{}\r\n{A}1\r\n--XbX--",
+                "b".repeat(254)
+            ),
+            "256 bytes, 255 are allowed",
+        ),
+        (
+            format!(
+                "--XbX\r\n{}; filename=\"{}\"\r\n\r\n1\r\n--XbX--",
+                A.trim_end(),
+                "f".repeat(256)
+            ),
+            "256 bytes, 255 are allowed",
+        ),
+        (
+            format!(
+                "--XbX\r\n{}; filename=\"{}\"\r\n\r\n1\r\n--XbX--",
+                A.trim_end(),
+                "f".repeat(20_000)
+            ),
+            "20000 bytes, 255 are allowed",
+        ),
+    ]);
+}
+
+#[test]
+fn types_are_read_however_they_are_written() {
+    for (sent, is_file) in [
+        ("application/json ; charset=utf-8", true),
+        ("application/octet-stream", true),
+        ("image/PNG;a=\"b;c\"", true),
+        ("text/plain ; charset=utf-8", false),
+        ("TEXT/html", false),
+        ("", false),
+    ] {
+        let head = format!("Content-Type: {sent}\r\n{}", A.trim_end());
+        assert_eq!(
+            Head::parse(head.as_bytes()).unwrap().is_file(),
+            is_file,
+            "{sent}"
+        );
+    }
+}
