@@ -17,10 +17,14 @@ use self::{
 use crate::{
     model::readiness::Readiness,
     service::{
-        Backends, Catalog, Draft, InForce, Numbering, Office, Replica, Rules, Suspects, say_goodbye,
+        self, Backends, Catalog, Draft, InForce, Numbering, Office, Replica, Rules, Secrets,
+        StoreStatus, Suspects, say_goodbye,
     },
     settings::{Groups, Settings},
-    store::{Audit, Clock, Register, Store, StoreError, WallClock, redis::RedisStore},
+    store::{
+        Audit, Clock, Register, Store, StoreError, StoreReport, StoredCatalog, WallClock,
+        redis::RedisStore,
+    },
 };
 
 mod door;
@@ -90,6 +94,7 @@ fn office(settings: &Settings) -> Result<Office, StartError> {
         rules,
         trend: Arc::default(),
         suspects: Suspects::default(),
+        status: StoreStatus::new(settings.redis.location()),
         settings: settings.admin.clone(),
     })
 }
@@ -135,6 +140,31 @@ pub async fn audit(settings: &Settings) -> Result<Audit, StartError> {
     Ok(audit.confirmed_by(store.audit(&groups).await?))
 }
 
+/// Checks the Redis servers.
+///
+/// # Errors
+/// [`StartError::NoBooks`] where no Redis is set; what the store says where none of them answers.
+pub async fn verify_redis(settings: &Settings) -> Result<StoreReport, StartError> {
+    if settings.redis.urls.is_empty() {
+        return Err(StartError::NoBooks);
+    }
+    Ok(open_redis(settings).await?.check_servers().await?)
+}
+
+/// The catalog as a file: what the configured file defines, and what was made in Redis where one is set.
+///
+/// # Errors
+/// As [`catalog`]; what the store says.
+pub async fn export(settings: &Settings, secrets: Secrets) -> Result<String, StartError> {
+    let (file, _) = read_catalog(settings, &rules(settings))?;
+    let stored = if settings.redis.urls.is_empty() {
+        StoredCatalog::default()
+    } else {
+        open_redis(settings).await?.stored_catalog().await?
+    };
+    Ok(service::export(&file, &stored, secrets)?)
+}
+
 /// Starts the service: when this returns it listens, on workers of its own.
 ///
 /// # Errors
@@ -168,7 +198,7 @@ pub async fn start_with_clock(settings: Settings, wall: WallClock) -> Result<Run
     let backing = Backing::new(&settings);
     let backends = backends(&settings, &office.file)?;
     let readiness = Readiness::default();
-    let mut upkeep = Upkeep::start(&backing, &settings, &office, &backends).await?;
+    let mut upkeep = Upkeep::start(&backing, &settings, &office, &backends, &readiness).await?;
     upkeep.monitor(readiness.clone(), office.in_force.clone());
     let keeping_files = certificates.map(|files| tokio::spawn(files.keep_current()));
     upkeep.tasks.extend(keeping_files);
@@ -179,7 +209,7 @@ pub async fn start_with_clock(settings: Settings, wall: WallClock) -> Result<Run
     );
     let name = replica.id.clone();
     let skew = upkeep.monitor_clock(&settings, wall, readiness.clone());
-    upkeep.announce(replica, office.in_force.clone(), skew);
+    upkeep.announce(replica, Arc::clone(&office), skew);
     let parts = Parts {
         office,
         limits: Arc::new(settings.limits.clone()),

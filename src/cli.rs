@@ -11,7 +11,12 @@ mod run;
 
 const AFTER_HELP: &str = "\
 Every setting has a default. A file (--config) goes over the defaults, and the environment over both:
-SWITCHBOARD__SECTION__KEY, as in SWITCHBOARD__SERVER__LISTEN=0.0.0.0:8080";
+SWITCHBOARD__SECTION__KEY, as in SWITCHBOARD__SERVER__LISTEN=0.0.0.0:8080
+
+Exit codes: 0 success, nothing found; 1 something was found, or the service is not ready or ended by
+itself; 2 the command line is invalid; 64 a setting or the catalog is invalid; 65 the store holds what
+cannot be read; 69 Redis, or the service that is asked, cannot be reached; 70 internal error; 77 Redis
+denies access";
 
 /// Serve the Service API: start contact-center services and keep data with them.
 ///
@@ -35,15 +40,29 @@ pub enum Command {
     ///
     /// Exits with 0 if they are; otherwise it tells what is wrong, and where it stands.
     Check,
-    /// Look through the books in Redis: which access numbers are held by whom, and by nobody
+    /// Verify the bookings in Redis: which access numbers are booked by which service, and by none
     ///
-    /// Reads all there is and changes nothing. Exits with 0 if every number is free or held by a
-    /// living service and nothing is left of ended ones, else with 1.
-    Audit,
+    /// Reads everything and changes nothing. Exits with 0 if every number is free or booked by an active
+    /// service and nothing is left of ended ones, with 1 if not, and with 69 if Redis cannot be reached.
+    Verify {
+        /// Check the Redis servers instead: role, mode, version, eviction policy, rights, notifications,
+        /// persistence, clock
+        #[arg(long)]
+        redis: bool,
+    },
+    /// Print the whole catalog as TOML: what the catalog file defines, and what was made in Redis
+    ///
+    /// A backup that can be imported again. Without --with-secrets every secret is `********`, which an
+    /// import takes for the secret that there is: such an export restores no lost secret.
+    Export {
+        /// Include passwords and other secrets; keep the output where only operators can read it
+        #[arg(long)]
+        with_secrets: bool,
+    },
     /// Ask the service that runs under these settings how it is, and exit: a probe for images
     ///
     /// Asks its own machine, on the first address (`server.listen`), over TLS where that is set. Exits
-    /// with 0 if the service is ready, else with 1.
+    /// with 0 if the service is ready, with 1 if it is not, and with 69 if it cannot be reached.
     Healthcheck {
         /// Ask only whether the process is up, not whether it is ready
         #[arg(long)]
@@ -83,6 +102,8 @@ mod tests {
 
     #[test]
     fn a_command_nobody_knows_is_refused() {
-        assert!(Arguments::try_parse_from(["switchboard", "chekc"]).is_err());
+        for command in ["chekc", "audit"] {
+            assert!(Arguments::try_parse_from(["switchboard", command]).is_err());
+        }
     }
 }

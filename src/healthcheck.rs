@@ -15,7 +15,20 @@ use rustls::{
     pki_types::{CertificateDer, ServerName, UnixTime},
 };
 
+use thiserror::Error;
+
 use crate::settings::Settings;
+
+/// Why the service is not as it should be.
+#[derive(Debug, Error)]
+pub enum Failure {
+    /// It answered, and not with 200.
+    #[error("{0}")]
+    Refused(String),
+    /// It cannot be reached, or does not answer.
+    #[error(transparent)]
+    Unreachable(#[from] io::Error),
+}
 
 /// For each step; the service asks its store before it answers.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -26,8 +39,8 @@ const MOST_BYTES: u64 = 4096;
 /// status line.
 ///
 /// # Errors
-/// What went wrong: nobody listens, or takes too long, or the answer is no 200.
-pub fn ask(settings: &Settings, path: &str) -> io::Result<String> {
+/// [`Failure`].
+pub fn ask(settings: &Settings, path: &str) -> Result<String, Failure> {
     let mut socket = connect(&addresses(&settings.server.listen)?)?;
     socket.set_read_timeout(Some(PATIENCE))?;
     socket.set_write_timeout(Some(PATIENCE))?;
@@ -42,7 +55,10 @@ pub fn ask(settings: &Settings, path: &str) -> io::Result<String> {
         return Ok(status);
     }
     let told = answer.rsplit("\r\n\r\n").next().unwrap_or_default();
-    Err(io::Error::other(format!("{status}: {told}")))
+    if status.is_empty() {
+        return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+    }
+    Err(Failure::Refused(format!("{status}: {told}")))
 }
 
 /// Where a service that listens on `listen` can be reached, best first: on the loopback address if it listens on

@@ -19,7 +19,7 @@ use ipnet::IpNet;
 use secrecy::SecretString;
 
 use self::{
-    admin::{bookings, catalog, entries, history, live},
+    admin::{bookings, catalog, entries, history, live, restore},
     pages::PageError,
     watch::Watch,
 };
@@ -156,6 +156,8 @@ pub fn routes(config: &mut ServiceConfig, exposure: &Exposure) {
             .on(Method::GET, get().to(catalog::export))
             .on(Method::PUT, put().to(catalog::import))
             .on(Method::POST, post().to(catalog::import)),
+        at("/genesys/1/admin/catalog/lost").on(Method::GET, get().to(restore::lost)),
+        at("/genesys/1/admin/catalog/restore").on(Method::POST, post().to(restore::restore)),
         at("/genesys/1/admin/live").on(Method::GET, get().to(live::list)),
         at("/genesys/1/admin/live/{id}")
             .on(Method::GET, get().to(live::look_up))

@@ -10,8 +10,9 @@ use std::sync::Arc;
 pub use self::{
     admin::{
         Admin, AdminError, Condition, Entry as CatalogEntry, Fullest, HistoryPage, Import,
-        Imported, LiveService, MOST_GROUPS, Office, Operator, Origin, Pulse, Put, Replica, Sample,
-        Suspects, Trend, Visit, say_goodbye,
+        Imported, LiveService, LostEntries, MOST_GROUPS, Office, Operator, Origin, Overview, Pulse,
+        Put, Replica, Sample, Secrets, StoreAway, StoreStatus, Suspects, Trend, Visit, export,
+        say_goodbye,
     },
     backend::{Backends, SessionEnder, Trail},
     catalog::{

@@ -22,6 +22,7 @@ pub use self::{
         AccessNumber, Booked, Booking, BookingId, BookingRequest, Call, Codes, Group, Groups,
         Holder, Pool, Strategy,
     },
+    check::{CheckResult, CheckRow, StoreReport},
     clock::{Clock, WallClock},
     error::StoreError,
     hash::stable_hash,
@@ -41,6 +42,7 @@ pub use self::{
 mod audit;
 mod binary;
 mod booking;
+mod check;
 mod clock;
 mod error;
 mod hash;

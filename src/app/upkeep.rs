@@ -63,6 +63,7 @@ impl Upkeep {
         settings: &Settings,
         office: &Office,
         backends: &Arc<Backends>,
+        readiness: &Readiness,
     ) -> Result<Self, StoreError> {
         let in_force = &office.in_force;
         let ender = SessionEnder::new(in_force.clone(), Arc::clone(backends));
@@ -75,7 +76,8 @@ impl Upkeep {
             }
             Backing::Redis(settings) => {
                 let store = Arc::new(open_redis(settings).await?);
-                let cleaning = Arc::clone(&store).clean_up(in_force.groups(), Arc::new(ender));
+                let (groups, ender) = (in_force.groups(), Arc::new(ender));
+                let cleaning = Arc::clone(&store).clean_up(groups, ender, readiness.clone());
                 (store, tokio::spawn(cleaning))
             }
         };
@@ -103,9 +105,14 @@ impl Upkeep {
     }
 
     /// From now on others know that `replica` is up.
-    pub(super) fn announce(&mut self, replica: Replica, in_force: InForce, skew: ClockSkew) {
+    pub(super) fn announce(&mut self, replica: Replica, office: Arc<Office>, skew: ClockSkew) {
         let store = Arc::clone(&self.store);
-        let saying = async move { replica.say_so(&*store, &in_force, &skew).await };
+        let saying = async move {
+            let Office {
+                in_force, status, ..
+            } = &*office;
+            replica.say_so(&*store, in_force, status, &skew).await;
+        };
         self.tasks.push(tokio::spawn(saying));
     }
 

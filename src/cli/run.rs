@@ -13,13 +13,25 @@ use super::Command;
 use crate::{
     app::{self, StartError},
     healthcheck,
+    service::Secrets,
     settings::{Settings, SettingsError},
     shutdown::Signals,
+    store::StoreError,
     telemetry::{log, traces},
 };
 
-/// What the process ends with where a setting or the catalogue is wrong (`EX_USAGE`).
+/// Exit code where a setting or the catalog is invalid (`EX_USAGE`).
 const WRONG_SETTINGS: u8 = 64;
+/// Exit code where the store holds what cannot be read (`EX_DATAERR`).
+const CORRUPT: u8 = 65;
+/// Exit code where Redis, or the service that is asked, cannot be reached (`EX_UNAVAILABLE`).
+const UNREACHABLE: u8 = 69;
+/// Exit code where Redis refuses what it should not (`EX_SOFTWARE`).
+const INTERNAL: u8 = 70;
+/// Exit code where Redis denies access (`EX_NOPERM`).
+const DENIED: u8 = 77;
+/// What is in the text of an error where Redis refuses user or password.
+const REFUSED: [&str; 3] = ["AuthenticationFailed", "NOAUTH", "WRONGPASS"];
 
 /// Does what `command` says, or serves; gives what the process ends with.
 pub fn run(command: Option<Command>, settings: Result<Settings, SettingsError>) -> ExitCode {
@@ -30,7 +42,13 @@ pub fn run(command: Option<Command>, settings: Result<Settings, SettingsError>) 
     let outcome = match command {
         Some(Command::Check) => check(&settings),
         Some(Command::Healthcheck { live }) => return healthcheck(&settings, live),
-        Some(Command::Audit) => logged(settings, |settings| audit(&settings)),
+        Some(Command::Verify { redis: false }) => logged(settings, |settings| verify(&settings)),
+        Some(Command::Verify { redis: true }) => {
+            logged(settings, |settings| verify_redis(&settings))
+        }
+        Some(Command::Export { with_secrets }) => {
+            logged(settings, |settings| export(&settings, with_secrets))
+        }
         None => logged(settings, serve),
     };
     outcome.unwrap_or_else(|error| refused(&error))
@@ -50,8 +68,8 @@ fn logged(
     let _written = log::start(&settings.log);
     match what(settings) {
         Err(error) if !error.is_about_settings() => {
-            error!(%error, "the service cannot run");
-            Ok(ExitCode::FAILURE)
+            error!(%error, "command failed");
+            Ok(exit_code(&error))
         }
         other => other,
     }
@@ -89,18 +107,61 @@ fn healthcheck(settings: &Settings, live: bool) -> ExitCode {
         }
         Err(error) => {
             drop(writeln!(io::stderr(), "switchboard: {path}: {error}"));
-            ExitCode::FAILURE
+            match error {
+                healthcheck::Failure::Refused(_) => ExitCode::FAILURE,
+                healthcheck::Failure::Unreachable(_) => ExitCode::from(UNREACHABLE),
+            }
         }
     }
 }
 
-/// Prints what the books say; fails where something is held by nobody, or lost.
-fn audit(settings: &Settings) -> Result<ExitCode, StartError> {
+/// Prints the bookings; fails where a number is booked by no service, or lost.
+fn verify(settings: &Settings) -> Result<ExitCode, StartError> {
     let audit = System::new().block_on(app::audit(settings))?;
     drop(writeln!(io::stdout(), "{audit}"));
-    Ok(if audit.is_clean() {
+    Ok(found_nothing(audit.is_clean()))
+}
+
+/// Prints the checks of the Redis servers.
+fn verify_redis(settings: &Settings) -> Result<ExitCode, StartError> {
+    let report = System::new().block_on(app::verify_redis(settings))?;
+    drop(writeln!(io::stdout(), "{report}"));
+    Ok(found_nothing(report.is_clean()))
+}
+
+/// Prints the catalog.
+fn export(settings: &Settings, with_secrets: bool) -> Result<ExitCode, StartError> {
+    let secrets = if with_secrets {
+        Secrets::Included
+    } else {
+        Secrets::Hidden
+    };
+    let text = System::new().block_on(app::export(settings, secrets))?;
+    drop(write!(io::stdout(), "{text}"));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn found_nothing(is_clean: bool) -> ExitCode {
+    if is_clean {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
+    }
+}
+
+/// The exit code for what is no fault of the settings.
+fn exit_code(error: &StartError) -> ExitCode {
+    let StartError::Store(error) = error else {
+        return ExitCode::FAILURE;
+    };
+    ExitCode::from(match error {
+        // It was reached, and does not let this user in.
+        StoreError::Unavailable(text) if REFUSED.iter().any(|refused| text.contains(refused)) => {
+            DENIED
+        }
+        StoreError::Denied(_) => DENIED,
+        StoreError::Corrupt(_) => CORRUPT,
+        StoreError::Bug(_) => INTERNAL,
+        _ => UNREACHABLE,
     })
 }

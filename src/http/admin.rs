@@ -23,6 +23,7 @@ pub(super) mod catalog;
 pub(super) mod entries;
 pub(super) mod history;
 pub(super) mod live;
+pub(super) mod restore;
 
 /// Entries on a page where nobody says, and at most.
 pub(super) const PAGE: (usize, usize) = (50, 200);

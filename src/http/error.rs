@@ -337,6 +337,14 @@ impl From<StoreError> for ApiError {
                      not known",
                 )
             }
+            // What is denied is logged by the checks of the store, which name all that is missing.
+            StoreError::Denied(_) => {
+                debug!(%error);
+                Self::StoreUnavailable(
+                    "the store denies this service a command or key that it needs; an operator has to \
+                     grant it",
+                )
+            }
             StoreError::Full(_) => {
                 error!(%error);
                 Self::StoreFull

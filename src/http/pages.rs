@@ -22,7 +22,10 @@ use askama::Template;
 use percent_encoding::utf8_percent_encode;
 
 use super::{ApiError, Endpoint, at, path, reply};
-use crate::{service::Pairs, settings::VERSION};
+use crate::{
+    service::{Pairs, StoreAway},
+    settings::VERSION,
+};
 
 mod api;
 mod assets;
@@ -38,6 +41,7 @@ mod groups;
 mod history;
 mod live;
 mod overview;
+mod restore;
 mod sign_in;
 mod try_it;
 
@@ -78,7 +82,7 @@ pub(super) fn streams() -> [Endpoint; 1] {
 }
 
 /// What is for those who are signed in.
-pub(super) fn routes() -> [Endpoint; 21] {
+pub(super) fn routes() -> [Endpoint; 22] {
     [
         at("/genesys/1/admin/ui").shows(overview::show),
         all_entries("/genesys/1/admin/ui/services"),
@@ -95,6 +99,7 @@ pub(super) fn routes() -> [Endpoint; 21] {
             .shows(catalog::show)
             .on(Method::POST, post().to(catalog::import)),
         at("/genesys/1/admin/ui/catalog/export").shows(catalog::export),
+        at("/genesys/1/admin/ui/catalog/restore").on(Method::POST, post().to(restore::restore)),
         at("/genesys/1/admin/ui/try").shows(try_it::show),
         at("/genesys/1/admin/ui/api").shows(api::show),
         at("/genesys/1/admin/ui/live").shows(live::list),
@@ -138,6 +143,8 @@ struct Frame {
     /// Who is signed in, and what forms show; nobody on the way in.
     operator: Option<String>,
     form_token: String,
+    /// The store does not answer.
+    away: Option<StoreAway>,
 }
 
 impl Frame {
@@ -148,6 +155,7 @@ impl Frame {
             version: VERSION,
             operator: Some(visitor.operator.clone()),
             form_token: visitor.form_token.clone(),
+            away: visitor.away.clone(),
         }
     }
 
@@ -159,6 +167,7 @@ impl Frame {
             version: VERSION,
             operator: None,
             form_token: String::new(),
+            away: None,
         }
     }
 }

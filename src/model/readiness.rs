@@ -87,6 +87,12 @@ reasons! {
     StoreUnreachable("store_unreachable", true, "Redis cannot be reached or does not answer in time"),
     /// The replica has not read what operators stored in the catalog yet.
     Starting("starting", true, "the replica is starting: the stored catalog has not been read yet"),
+    /// The Redis user lacks rights that some requests need.
+    RightsIncomplete(
+        "rights_incomplete",
+        false,
+        "the Redis user lacks rights: some requests fail"
+    ),
     /// A part of the Cluster does not serve requests.
     ClusterPartlyDown(
         "cluster_partly_down",

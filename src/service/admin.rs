@@ -16,9 +16,11 @@ pub use self::{
     entries::{Condition, Entry, Origin, Put},
     history::HistoryPage,
     live::LiveService,
+    outage::{Overview, StoreAway, StoreStatus},
     pulse::Pulse,
     replicas::{Replica, say_goodbye},
-    transfer::{Import, Imported},
+    restore::LostEntries,
+    transfer::{Import, Imported, Secrets, export},
     trend::{MOST_GROUPS, Sample, Trend},
     visits::Visit,
 };
@@ -37,8 +39,10 @@ mod change;
 mod entries;
 mod history;
 mod live;
+mod outage;
 mod pulse;
 mod replicas;
+mod restore;
 mod transfer;
 mod trend;
 mod visits;
@@ -57,6 +61,8 @@ pub struct Office {
     pub trend: Arc<Trend>,
     /// Who showed wrong credentials of late.
     pub suspects: Suspects,
+    /// What is known of the store while it is away.
+    pub status: StoreStatus,
     /// `[admin]`
     pub settings: settings::Admin,
 }

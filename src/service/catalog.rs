@@ -18,6 +18,7 @@ use tracing::warn;
 
 use self::entry::{check_group, check_shape, is_open, understood};
 pub(super) use self::entry::{kind, read_stored};
+use self::lost::LostCatalog;
 pub use self::{
     draft::Draft,
     entry::{EntryError, MOST_OPTIONS},
@@ -41,6 +42,7 @@ mod draft;
 mod entry;
 mod in_force;
 mod keeper;
+mod lost;
 #[cfg(test)]
 mod tests;
 

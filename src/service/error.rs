@@ -99,7 +99,11 @@ pub enum ServiceError {
 impl ServiceError {
     /// Whether it is certain that the request left everything as it was.
     pub(super) fn changed_nothing(&self) -> bool {
-        use StoreError::{Bug, Corrupt, Unknown};
-        !matches!(self, Self::Store(Unknown(_) | Corrupt(_) | Bug(_)))
+        use StoreError::{Bug, Corrupt, Denied, Unknown};
+        // A script that is denied a command has done what stands before it.
+        !matches!(
+            self,
+            Self::Store(Unknown(_) | Corrupt(_) | Denied(_) | Bug(_))
+        )
     }
 }

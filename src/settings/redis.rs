@@ -117,6 +117,28 @@ impl Redis {
     }
 }
 
+impl Redis {
+    /// Where it is, for operators: addresses without credentials, and the mode.
+    #[must_use]
+    pub fn location(&self) -> String {
+        let addresses: Vec<String> = self
+            .urls
+            .iter()
+            .filter_map(|url| url.expose_secret().into_connection_info().ok())
+            .map(|info| info.addr().to_string())
+            .collect();
+        let mode = match self.mode {
+            RedisMode::Single => "single",
+            RedisMode::Sentinel => "sentinels",
+            RedisMode::Cluster => "cluster",
+        };
+        if addresses.is_empty() {
+            return "embedded store".to_owned();
+        }
+        format!("{}, {mode}", addresses.join(", "))
+    }
+}
+
 impl RedisTls {
     /// As the Redis client takes them.
     #[must_use]

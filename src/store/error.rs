@@ -25,7 +25,11 @@ pub enum StoreError {
     /// It holds something that this program did not write.
     #[error("the store holds what cannot be understood: {0}")]
     Corrupt(String),
-    /// It refused what this program asked: a fault of ours, or of the rights it was given.
+    /// It does not permit a command, key or channel that this program needs: an operator has to grant
+    /// it. Nothing was changed by the command that was denied.
+    #[error("the store denies what this service needs: {0}")]
+    Denied(String),
+    /// It refused what this program asked: a fault of ours.
     #[error("the store refused a request: {0}")]
     Bug(String),
 }
@@ -36,9 +40,19 @@ impl StoreError {
     pub fn to_finding(&self) -> Finding {
         let reason = match self {
             Self::Full(_) => Reason::StoreFull,
+            Self::Denied(_) => Reason::MissingRights,
             _ => Reason::StoreUnreachable,
         };
         Finding::new(reason, self.to_string())
+    }
+
+    /// Whether it does not answer, whatever it is asked.
+    #[must_use]
+    pub fn is_away(&self) -> bool {
+        matches!(
+            self,
+            Self::Unavailable(_) | Self::Busy(_) | Self::Unknown(_)
+        )
     }
 
     /// What kind of error it is, in one word.
@@ -51,6 +65,7 @@ impl StoreError {
             Self::Full(_) => "full",
             Self::Conflict(_) => "conflict",
             Self::Corrupt(_) => "corrupt",
+            Self::Denied(_) => "denied",
             Self::Bug(_) => "bug",
         }
     }

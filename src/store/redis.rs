@@ -24,12 +24,14 @@ use crate::{model::readiness::Finding, settings};
 mod audit;
 mod binaries;
 mod bookings;
+mod checks;
 mod cleanup;
 mod connection;
 mod events;
 mod filling;
 mod keys;
 mod overview;
+mod probe;
 mod register;
 mod reply;
 mod scripts;
@@ -50,6 +52,9 @@ pub struct RedisStore {
     redis: Connections,
     keys: Keys,
     max_keys: usize,
+    mode: settings::RedisMode,
+    /// Whether changes wait until replicas have them.
+    waits_for_replicas: bool,
     /// Somebody may have changed what operators made. Only who listens to Redis tells.
     changed: Notify,
 }
@@ -65,6 +70,8 @@ impl RedisStore {
             redis: Connections::open(settings).await?,
             keys: Keys::new(&settings.prefix),
             max_keys,
+            mode: settings.mode,
+            waits_for_replicas: settings.wait_replicas > 0,
             changed: Notify::new(),
         })
     }

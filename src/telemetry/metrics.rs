@@ -11,8 +11,9 @@ pub use self::{
     counts::{Counter, Held, Level},
     process::{
         Attempt, CLEANUP_ACTIVE, CLEANUP_FAILURES, CLEANUP_SERVICES, LISTENED_TO, Spans, TELLING,
-        cleans_up, is_notified, set_clock_skew,
+        catalog_entries_lost, cleans_up, is_notified, set_catalog_entries_lost, set_clock_skew,
     },
+    redis_checks::{record_redis_check, retain_redis_servers},
     requests::{GONE, Method, RouteCounts, answered, download},
     shared::{Shared, known, tell},
     store::{BYTES_IN, BYTES_OUT, LANES, LANES_LOST, PoolWatch, StoreCounts, watch_pool},
@@ -24,6 +25,7 @@ use crate::{
 
 mod counts;
 mod process;
+mod redis_checks;
 mod requests;
 mod shared;
 mod store;
@@ -50,6 +52,7 @@ pub fn text(readiness: &Status) -> String {
     requests::write(&mut text);
     store::write(&mut text);
     process::write(&mut text);
+    redis_checks::write(&mut text);
     shared::write(&mut text);
     text.into_string()
 }

@@ -11,6 +11,7 @@ mod history;
 mod hostile;
 mod live;
 mod locks;
+pub(crate) mod lost;
 mod replicas;
 mod sessions;
 mod store;

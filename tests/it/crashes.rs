@@ -182,9 +182,9 @@ impl House {
         (replica, address)
     }
 
-    /// What `switchboard audit` prints, and what it ends with.
+    /// What `switchboard verify` prints, and what it ends with.
     async fn audit(&self) -> (Option<i32>, String) {
-        let audit = Program::run(&["audit"], &self.settings()).ended().await;
+        let audit = Program::run(&["verify"], &self.settings()).ended().await;
         (audit.code, audit.stdout)
     }
 

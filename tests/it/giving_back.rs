@@ -12,6 +12,7 @@ use crate::support::{
     now, on_every_kind_of_store,
 };
 
+mod evicted;
 mod forged;
 mod unheard;
 

@@ -216,6 +216,40 @@ fn every_script_tells_its_keys_its_arguments_what_it_gives_and_what_it_costs() {
     }
 }
 
+/// Commands that no Redis server with data is sent: sentinels are.
+const TO_SENTINELS: [&str; 1] = ["SENTINEL"];
+
+#[test]
+fn every_command_that_redis_is_sent_is_among_the_documented_rights() {
+    let operating = include_str!("../../docs/OPERATING.md");
+    let rights = operating.split("ACL SETUSER switchboard").nth(1).unwrap();
+    let rights = rights.split("```").next().unwrap();
+    let rights = rights
+        .split_whitespace()
+        .filter_map(|word| word.strip_prefix('+'));
+    let documented: Vec<&str> = rights.filter_map(|right| right.split('|').next()).collect();
+    let mut all = sources(&["src/store/redis"], ".rs");
+    all.extend(sources(&["src/store/redis"], ".lua"));
+    let mut sent = 0;
+    for source in &all {
+        for (number, line) in source.code() {
+            for call in ["cmd(\"", "redis.call('", "redis.pcall('"] {
+                for after in line.split(call).skip(1) {
+                    let command = after.split(['"', '\'']).next().unwrap_or_default();
+                    let name = command.to_ascii_lowercase();
+                    sent += 1;
+                    assert!(
+                        documented.contains(&name.as_str()) || TO_SENTINELS.contains(&command),
+                        "{}:{number}: {command}",
+                        source.path
+                    );
+                }
+            }
+        }
+    }
+    assert!(sent > 100, "{sent}");
+}
+
 #[test]
 fn keys_are_spelled_in_one_place() {
     let all = sources(&["src"], ".rs");

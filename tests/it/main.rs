@@ -44,6 +44,7 @@ mod outages;
 mod pages;
 mod program;
 mod properties;
+mod redis_checks;
 mod replicas;
 mod requests;
 mod round_trips;

@@ -1,5 +1,6 @@
 //! The pages of the administration: over HTTP, and in a real browser.
 
+mod away;
 mod browser;
 mod clock_skew;
 mod desk;
@@ -11,6 +12,7 @@ mod hostile;
 mod importing;
 mod live;
 mod looking_after;
+mod lost;
 mod methods;
 mod operating;
 mod pair;

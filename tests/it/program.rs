@@ -12,8 +12,8 @@ use tokio::{
 
 use crate::support::{
     Catalogue, TestRedis, Wire, eventually,
+    own_server::OwnServer,
     program::{Ended, Program},
-    random_prefix,
 };
 
 mod checks;
@@ -78,9 +78,9 @@ async fn it_tells_where_it_listens_and_serves_and_stops_when_asked() {
 
 #[tokio::test]
 async fn on_redis_its_log_has_no_complaints() {
-    let (redis, prefix) = (TestRedis::shared(), random_prefix());
-    let url = redis.url();
-    let mut program = Program::serve(&[("redis.url", &url), ("redis.prefix", &prefix)]);
+    // One that keeps what it has: else the checks of Redis complain, and rightly.
+    let redis = OwnServer::start(&[("appendonly", "yes")]).await;
+    let mut program = Program::serve(&[("redis.url", &redis.url())]);
     assert_eq!(try_out(&mut program).await, json!({"a": "1"}));
     let ended = terminated(program).await;
     assert_eq!(ended.code, Some(0));
@@ -182,12 +182,13 @@ async fn a_password_in_the_url_of_redis_is_told_to_nobody() {
 
 #[tokio::test]
 async fn a_redis_that_forbids_configuring_it_is_complained_about_once() {
-    let redis = TestRedis::own();
+    let redis = OwnServer::start(&[("appendonly", "yes")]).await;
     let rules = "SETUSER clerk on >hunter2 ~* &* +@all -config";
     let acl = redis::cmd("ACL")
         .arg(rules.split(' ').collect::<Vec<_>>())
         .to_owned();
-    acl.exec_async(&mut redis.connection().await).await.unwrap();
+    let mut connection = redis.client().await.unwrap();
+    acl.exec_async(&mut connection).await.unwrap();
     let url = redis.url().replace("//", "//clerk:hunter2@");
     let mut program = Program::serve(&[("redis.url", &url)]);
     assert_eq!(try_out(&mut program).await, json!({"a": "1"}));
@@ -195,10 +196,13 @@ async fn a_redis_that_forbids_configuring_it_is_complained_about_once() {
         .arg("NUMSUB")
         .arg("__keyevent@0__:expired")
         .to_owned();
-    let mut connection = redis.connection().await;
     eventually("it listens all the same", async || {
         let (_, number): (String, u64) = listening.query_async(&mut connection).await.unwrap();
         (number == 1).then_some(())
+    })
+    .await;
+    eventually("it has probed whether messages arrive", async || {
+        (program.logged("notify-keyspace-events") > 0).then_some(())
     })
     .await;
     let ended = terminated(program).await;

@@ -267,11 +267,12 @@ impl TestApp {
 }
 
 /// Whether a key stands whatever services there are: those of the resource groups, which replica cleans up,
-/// what operators made; and the list that operators look at, which is swept when its time comes.
+/// what operators made; the list that operators look at, which is swept when its time comes; and those that
+/// are there for milliseconds to see whether Redis sends notifications.
 pub(crate) fn is_standing(prefix: &str, key: &str) -> bool {
     let rest = key.strip_prefix(prefix).unwrap_or_default();
     let begins = |start: &&str| rest.starts_with(*start);
-    rest == "cleaner" || ["grp:", "end:", "{catalog}:"].iter().any(begins)
+    rest == "cleaner" || ["grp:", "end:", "probe:", "{catalog}:"].iter().any(begins)
 }
 
 /// Shorthands for bodies.

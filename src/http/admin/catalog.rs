@@ -19,7 +19,7 @@ use crate::{
 
 /// What an import did, as it is told.
 #[derive(Debug, Serialize)]
-struct Told {
+pub(super) struct Told {
     version: String,
     created: usize,
     replaced: usize,

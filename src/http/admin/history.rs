@@ -36,7 +36,7 @@ pub(in crate::http) fn event_schema() -> Value {
             "at": {"type": "string", "format": "date-time"},
             "by": {"type": "string", "description": "The user name shown"},
             "from": {"type": ["string", "null"], "description": "The address of the client"},
-            "action": {"enum": ["create", "replace", "delete", "extend", "end", "release"]},
+            "action": {"enum": ["create", "replace", "delete", "restore", "extend", "end", "release"]},
             "kind": {
                 "enum": ["service", "resource group", "live service", "booking"],
                 "description": "What it was done to",
@@ -106,11 +106,16 @@ pub(in crate::http) fn replicas_schema() -> Value {
                 "description": "By how many seconds its clock is ahead of that of Redis, negative where it is \
                                 behind; null while it is not known, and for the embedded store",
             },
+            "catalog_entries_lost": {
+                "type": "integer", "minimum": 0,
+                "description": "Catalog entries that the store has lost and it can restore",
+            },
         },
         "required": [
             "id", "version", "host", "address", "private_address", "since", "catalog", "requests_per_second",
             "failures_per_second", "cleans_up", "cleanup_lag_seconds", "notified",
             "clock_skew_seconds",
+            "catalog_entries_lost",
         ],
         "additionalProperties": false,
     });

@@ -8,7 +8,9 @@ use super::{
     shapes::{answer, header, query, schema, text},
 };
 use crate::{
-    http::admin::{PAGE, bookings, catalog as import, entries as entry, history, live as services},
+    http::admin::{
+        PAGE, bookings, catalog as import, entries as entry, history, live as services, restore,
+    },
     settings::Limits,
 };
 
@@ -53,6 +55,7 @@ pub(super) fn schemas(limits: &Limits) -> Map<String, Value> {
         ("Entry", entry::told_schema()),
         ("Entries", entry::table_schema(&told)),
         ("Imported", import::told_schema()),
+        ("LostEntries", restore::lost_schema()),
         ("Booking", bookings::told_schema()),
         ("Bookings", bookings::page_schema(&booking, &next)),
         ("Live", services::told_schema()),

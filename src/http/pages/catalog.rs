@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     http::{Api, ApiError, admin, body},
-    service::{Admin, AdminError, Condition, Import, Imported, Operator},
+    service::{Admin, AdminError, Condition, Import, Imported, LostEntries, Operator},
     store::Table,
 };
 
@@ -36,18 +36,26 @@ struct CatalogPage {
     /// What importing the text would do.
     preview: Option<Imported>,
     done: &'static str,
+    lost: LostEntries,
 }
 
 /// What was done, as the place it leads to tells it, and in words.
-const DONE: [(&str, &str); 1] = [(
-    "imported",
-    "It is imported, and in force on every replica within a second.",
-)];
+const DONE: [(&str, &str); 2] = [
+    (
+        "imported",
+        "It is imported, and in force on every replica within a second.",
+    ),
+    (
+        "restored",
+        "Lost entries restored. Active on all replicas within a second.",
+    ),
+];
 
 /// `GET /genesys/1/admin/ui/catalog`
 pub(super) async fn show(api: Data<Api>, visitor: Visitor, request: HttpRequest) -> Page {
     let mut page = CatalogPage::new(&visitor, Sent::default());
     page.done = done(&body::query(&api, &request)?, &DONE);
+    page.lost = admin::admin(&api)?.lost();
     shown(&page)
 }
 
@@ -150,6 +158,7 @@ impl CatalogPage {
             changed: false,
             preview: None,
             done: "",
+            lost: LostEntries::default(),
         }
     }
 

@@ -92,7 +92,11 @@ pub(super) async fn list(api: Data<Api>, visitor: Visitor, request: HttpRequest)
     };
     // Nothing else waits behind a list, however long it is.
     groups.truncate(MOST_GROUPS);
-    let mut fills: HashMap<String, Pool> = admin.fills(groups).await?.into_iter().collect();
+    let fills = match admin.fills(groups).await {
+        Err(_) if visitor.away.is_some() => Vec::new(),
+        fills => fills?,
+    };
+    let mut fills: HashMap<String, Pool> = fills.into_iter().collect();
     let rows = entries.into_iter();
     let rows = rows.map(|entry| Row::of(fills.remove(&entry.name), entry));
     shown(&Entries {
@@ -148,6 +152,7 @@ pub(super) async fn look_at(api: Data<Api>, visitor: Visitor, request: HttpReque
     // Of a group that is not in force here, or not yet, there are no figures.
     page.holders = match groups::holders(&api, &request, table).await {
         Err(error) if error.status_code() == StatusCode::NOT_FOUND => None,
+        Err(_) if visitor.away.is_some() => None,
         holders => holders?,
     };
     let refused = page.holders.as_ref().and_then(|holders| holders.refused);

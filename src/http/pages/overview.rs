@@ -18,7 +18,7 @@ use tokio::{sync::Mutex, time};
 use super::{Frame, Page, gate::Visitor, shown, sign_in};
 use crate::{
     http::{Api, ApiError, admin, reply},
-    service::{Fullest, Replica},
+    service::{Fullest, LostEntries, Overview, Replica, StoreAway},
     store::Moment,
 };
 
@@ -35,8 +35,9 @@ static OPEN: AtomicUsize = AtomicUsize::new(0);
 
 #[derive(Template)]
 #[template(path = "overview.html")]
-struct Overview {
+struct OverviewPage {
     frame: Frame,
+    lost: LostEntries,
     now: Now,
 }
 
@@ -51,6 +52,12 @@ struct Now {
     replicas: Vec<Replica>,
     groups: Fullest,
     problem: Option<String>,
+    /// The store does not answer, and the figures are those of `at`.
+    away: Option<StoreAway>,
+    /// Whether there are figures.
+    is_known: bool,
+    /// This replica, as it is now.
+    own: Option<Replica>,
 }
 
 impl Now {
@@ -64,21 +71,26 @@ impl Now {
                 replicas: Vec::new(),
                 groups: Fullest::default(),
                 problem: Some(error.to_string()),
+                away: None,
+                is_known: false,
+                own: None,
             },
         }
     }
 
     async fn asked(api: &Api) -> Result<Self, ApiError> {
-        let (admin, asked) = (admin::admin(api)?, Instant::now());
-        let services = admin.count_live().await?;
-        let store = asked.elapsed();
+        let Overview { figures, away, own } = admin::admin(api)?.overview(GROUPS).await?;
+        let figures = figures.as_deref();
         Ok(Self {
-            at: api.services.now()?,
-            services,
-            store,
-            replicas: admin.replicas().await?,
-            groups: admin.fullest(GROUPS).await?,
+            at: figures.map_or_else(Moment::default, |figures| figures.at),
+            services: figures.map_or(0, |figures| figures.services),
+            store: figures.map_or(Duration::ZERO, |figures| figures.latency),
+            replicas: figures.map_or_else(Vec::new, |figures| figures.replicas.clone()),
+            groups: figures.map_or_else(Fullest::default, |figures| figures.groups.clone()),
             problem: None,
+            is_known: figures.is_some(),
+            away,
+            own,
         })
     }
 
@@ -116,8 +128,9 @@ impl Now {
 
 /// `GET /genesys/1/admin/ui`
 pub(super) async fn show(api: Data<Api>, visitor: Visitor) -> Page {
-    shown(&Overview {
+    shown(&OverviewPage {
         frame: Frame::of(&visitor, "overview", "Overview"),
+        lost: admin::admin(&api)?.lost(),
         now: Now::of(&api).await,
     })
 }

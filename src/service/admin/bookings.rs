@@ -10,7 +10,7 @@ use super::{
 use crate::store::{Booking, BookingId, ListedBooking, Page, Place, Pool, StoreError, Table};
 
 /// The resource groups of which the most numbers are held.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Fullest {
     /// Each by its name, with its numbers in figures.
     pub fills: Vec<(String, Pool)>,

@@ -33,6 +33,8 @@ pub(super) struct Edit {
     before: Option<Options>,
     /// `None` deletes it.
     after: Option<Options>,
+    /// Whether the store had lost it.
+    is_restored: bool,
 }
 
 /// Edits that may be made.
@@ -49,6 +51,15 @@ impl Edit {
             name,
             before,
             after: Some(after),
+            is_restored: false,
+        }
+    }
+
+    /// The same, of what the store has lost.
+    pub(super) fn restore(name: EntryName, before: Option<Options>, after: Options) -> Self {
+        Self {
+            is_restored: true,
+            ..Self::put(name, before, after)
         }
     }
 
@@ -57,12 +68,14 @@ impl Edit {
             name,
             before,
             after: None,
+            is_restored: false,
         }
     }
 
     fn event(&self, by: &Operator, at: Moment) -> Event {
         let action = match (&self.before, &self.after) {
             (_, None) => Action::Delete,
+            (_, Some(_)) if self.is_restored => Action::Restore,
             (None, Some(_)) => Action::Create,
             (Some(_), Some(_)) => Action::Replace,
         };

@@ -1,5 +1,7 @@
 //! Configured services and resource groups, one at a time.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use super::{Admin, AdminError, Operator, change::Edit, kind};
@@ -93,14 +95,14 @@ impl Admin {
     /// # Errors
     /// What the store says.
     pub async fn list(&self, table: Table) -> Result<(String, Vec<Entry>), AdminError> {
-        let stored = self.store.stored_catalog().await?;
+        let stored = self.readable_catalog().await?;
         let file = self.office.draft.table(table).iter();
         let mut entries: Vec<Entry> = file.map(|(name, options)| of_file(name, options)).collect();
         for (name, entry) in stored.entries.iter().filter(|(name, _)| name.0 == table) {
             entries.push(self.told(name, entry));
         }
         entries.sort_by(|one, other| one.name.cmp(&other.name));
-        Ok((stored.version, entries))
+        Ok((stored.version.clone(), entries))
     }
 
     /// One entry.
@@ -111,10 +113,23 @@ impl Admin {
         if let Some(options) = self.office.draft.get(&name) {
             return Ok(of_file(&name.1, options));
         }
-        let stored = self.store.stored_catalog().await?;
+        let stored = self.readable_catalog().await?;
         let entry = stored.entries.get(&name);
         let told = entry.map(|entry| self.told(&name, entry));
         told.ok_or(AdminError::NoSuchEntry(name.0, name.1))
+    }
+
+    /// What operators made: as the store has it or, while it is away, as this replica read it last.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub(super) async fn readable_catalog(&self) -> Result<Arc<StoredCatalog>, AdminError> {
+        let stored = self.store.stored_catalog().await;
+        self.office.status.note(&stored);
+        match (stored, self.office.in_force.stored()) {
+            (Err(error), Some(known)) if error.is_away() => Ok(known),
+            (stored, _) => Ok(Arc::new(stored?)),
+        }
     }
 
     /// Makes an entry, or replaces the one that `condition` is true of.

@@ -20,6 +20,8 @@ pub(super) enum Action {
     Create,
     Replace,
     Delete,
+    /// An entry that the store had lost was made again.
+    Restore,
     /// The end of a service was moved.
     Extend,
     /// A service was ended.

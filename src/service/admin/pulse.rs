@@ -23,6 +23,9 @@ pub struct Pulse {
     pub notified: bool,
     /// By how many seconds its clock is ahead of that of the store.
     pub clock_skew_seconds: Option<f64>,
+    /// How many entries of the catalog it can restore that the store has lost.
+    #[serde(default)]
+    pub catalog_entries_lost: usize,
 }
 
 /// Takes the pulse: a rate is over the time since it was taken before.
@@ -53,6 +56,7 @@ impl Finger {
             cleanup_lag_seconds: metrics::known().lag.map(|lag| lag.as_secs_f64()),
             notified: metrics::is_notified(),
             clock_skew_seconds: skew.seconds(),
+            catalog_entries_lost: metrics::catalog_entries_lost(),
         };
         (self.before, self.at) = (answered, Instant::now());
         pulse

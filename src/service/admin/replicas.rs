@@ -9,7 +9,7 @@ use tracing::debug;
 use uuid::Uuid;
 
 use super::{
-    Admin, AdminError,
+    Admin, AdminError, StoreStatus,
     pulse::{Finger, Pulse},
 };
 use crate::{
@@ -67,7 +67,13 @@ impl Replica {
 
     /// Says that it is up for as long as it is polled: every few seconds, and when another catalogue is in
     /// force here.
-    pub async fn say_so(mut self, store: &dyn Register, in_force: &InForce, skew: &ClockSkew) {
+    pub async fn say_so(
+        mut self,
+        store: &dyn Register,
+        in_force: &InForce,
+        status: &StoreStatus,
+        skew: &ClockSkew,
+    ) {
         let started = time::Instant::now();
         let (mut version, mut finger) = (in_force.versions(), Finger::new());
         let mut pause = SAID_AGAIN;
@@ -80,7 +86,10 @@ impl Replica {
                 self.since = now.before(started.elapsed()).to_string();
             }
             let told = serde_json::to_string(&self).unwrap_or_default();
-            if let Err(error) = store.announce(&self.id, &told).await {
+            status.set_own(&self);
+            let announced = store.announce(&self.id, &told).await;
+            status.note(&announced);
+            if let Err(error) = announced {
                 debug!(%error, "other replicas do not know that this one is up");
             }
             // The catalogue outlives this, so what ends the wait is a change or the time.

@@ -36,6 +36,41 @@ pub struct Imported {
     pub unchanged: usize,
 }
 
+/// What an export contains in place of passwords and the like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Secrets {
+    /// `********`, which an import takes for the secret that there is.
+    Hidden,
+    /// The secrets themselves.
+    Included,
+}
+
+/// Everything that `file` defines and that was made in the store, as a catalog file.
+///
+/// # Errors
+/// [`StoreError::Bug`] for what cannot be written as TOML.
+pub fn export(
+    file: &Draft,
+    stored: &StoredCatalog,
+    secrets: Secrets,
+) -> Result<String, StoreError> {
+    let shown = |options: &Options| match secrets {
+        Secrets::Hidden => options::hidden(options),
+        Secrets::Included => options.clone(),
+    };
+    let mut draft = Draft::default();
+    for (name, entry) in &stored.entries {
+        if let Ok(options) = read_stored(&entry.text) {
+            draft.insert(name.clone(), shown(&options));
+        }
+    }
+    for (name, options) in file.entries() {
+        draft.insert(name, shown(options));
+    }
+    let text = draft.text();
+    text.map_err(|error| StoreError::Bug(error.to_string()))
+}
+
 impl Imported {
     /// Whether there is nothing to do.
     #[must_use]
@@ -50,19 +85,9 @@ impl Admin {
     /// # Errors
     /// What the store says.
     pub async fn export(&self) -> Result<(String, String), AdminError> {
-        let stored = self.store.stored_catalog().await?;
-        let mut draft = Draft::default();
-        for (name, entry) in &stored.entries {
-            if let Ok(options) = read_stored(&entry.text) {
-                draft.insert(name.clone(), options::hidden(&options));
-            }
-        }
-        for (name, options) in self.office.draft.entries() {
-            draft.insert(name, options::hidden(options));
-        }
-        let text = draft.text();
-        let text = text.map_err(|error| StoreError::Bug(error.to_string()))?;
-        Ok((stored.version, text))
+        let stored = self.readable_catalog().await?;
+        let text = export(&self.office.draft, &stored, Secrets::Hidden)?;
+        Ok((stored.version.clone(), text))
     }
 
     /// Makes what `text`, a catalogue file, says, all of it or nothing. Entries of the file that is

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 use tracing::info;
 
-use super::{Admin, AdminError};
+use super::{Admin, AdminError, StoreAway};
 use crate::{service::Shown, store::Moment};
 
 /// Longest user name.
@@ -29,6 +29,8 @@ pub struct Visit {
     pub until: Moment,
     /// What forms on the pages of this visit show, and on no others.
     pub form_token: String,
+    /// The store does not answer: the visit is one that this replica remembers.
+    pub away: Option<StoreAway>,
 }
 
 /// What the store keeps of a visit.
@@ -84,8 +86,10 @@ impl Admin {
     /// What the store says.
     pub async fn visit(&self, token: &str) -> Result<Option<Visit>, AdminError> {
         let name = self.signed("visit", token);
-        let told = self.store.visit(&name, self.office.settings.idle).await?;
-        self.still_on(token, &name, told).await
+        let idle = self.office.settings.idle;
+        let answer = self.store.visit(&name, idle).await;
+        let known = self.visit_known(&name, answer, Some(idle))?;
+        self.still_on(token, &name, known).await
     }
 
     /// The same, which ends as soon as it would have: for what a page asks by itself while nobody does anything.
@@ -94,15 +98,16 @@ impl Admin {
     /// What the store says.
     pub async fn look_at_visit(&self, token: &str) -> Result<Option<Visit>, AdminError> {
         let name = self.signed("visit", token);
-        let told = self.store.look_at_visit(&name).await?;
-        self.still_on(token, &name, told).await
+        let answer = self.store.look_at_visit(&name).await;
+        let known = self.visit_known(&name, answer, None)?;
+        self.still_on(token, &name, known).await
     }
 
     async fn still_on(
         &self,
         token: &str,
         name: &str,
-        told: Option<String>,
+        (told, away): (Option<String>, Option<StoreAway>),
     ) -> Result<Option<Visit>, AdminError> {
         let kept: Option<Kept> = told.and_then(|told| serde_json::from_str(&told).ok());
         let Some(kept) = kept else { return Ok(None) };
@@ -115,6 +120,7 @@ impl Admin {
             operator: kept.operator,
             until,
             form_token: self.signed("form", token),
+            away,
         }))
     }
 
@@ -123,7 +129,9 @@ impl Admin {
     /// # Errors
     /// What the store says.
     pub async fn sign_out(&self, token: &str) -> Result<(), AdminError> {
-        Ok(self.store.end_visit(&self.signed("visit", token)).await?)
+        let name = self.signed("visit", token);
+        self.office.status.forget(&name);
+        Ok(self.store.end_visit(&name).await?)
     }
 
     /// A name that nobody can make of the token who does not know the password.

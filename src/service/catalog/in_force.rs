@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::{Notify, watch};
 
-use super::Catalog;
-use crate::store;
+use super::{Catalog, LostCatalog};
+use crate::store::{self, StoredCatalog};
 
 /// The catalogue in force. Taking a look costs no lock and no count that workers share.
 #[derive(Clone)]
@@ -16,6 +16,10 @@ struct Inner {
     catalog: ArcSwap<Catalog>,
     groups: watch::Sender<store::Groups>,
     version: watch::Sender<Option<String>>,
+    /// What the store had when it was last read.
+    stored: ArcSwapOption<StoredCatalog>,
+    /// What it has lost.
+    lost: ArcSwapOption<LostCatalog>,
     /// Has the keeper look at once.
     look: Notify,
 }
@@ -28,6 +32,8 @@ impl InForce {
             groups: watch::Sender::new(catalog.groups()),
             version: watch::Sender::new(catalog.version().map(str::to_owned)),
             catalog: ArcSwap::new(catalog),
+            stored: ArcSwapOption::empty(),
+            lost: ArcSwapOption::empty(),
             look: Notify::new(),
         }))
     }
@@ -54,6 +60,23 @@ impl InForce {
     #[must_use]
     pub fn versions(&self) -> watch::Receiver<Option<String>> {
         self.0.version.subscribe()
+    }
+
+    /// What the store had when it was last read; `None` before that.
+    #[must_use]
+    pub fn stored(&self) -> Option<Arc<StoredCatalog>> {
+        self.0.stored.load_full()
+    }
+
+    /// What the store has lost and this replica still knows.
+    #[must_use]
+    pub(in crate::service) fn lost(&self) -> Option<Arc<LostCatalog>> {
+        self.0.lost.load_full()
+    }
+
+    pub(super) fn set_stored(&self, stored: Arc<StoredCatalog>, lost: Option<LostCatalog>) {
+        self.0.lost.store(lost.map(Arc::new));
+        self.0.stored.store(Some(stored));
     }
 
     pub(super) fn put(&self, catalog: Catalog) {

@@ -9,8 +9,11 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tokio::{task::spawn_blocking, time};
 use tracing::{debug, info, warn};
 
-use super::{Catalog, InForce, Rules, retired_life};
-use crate::store::{Moment, Register, StoreError, StoredCatalog};
+use super::{Catalog, InForce, LostCatalog, Rules, retired_life};
+use crate::{
+    store::{Moment, Register, StoreError, StoredCatalog},
+    telemetry::metrics::set_catalog_entries_lost,
+};
 
 /// How often it is looked at what operators made, until it is known.
 const IMPATIENT: Duration = Duration::from_millis(200);
@@ -98,8 +101,29 @@ impl CatalogKeeper {
             let (version, entries) = (&stored.version, stored.entries.len());
             info!(version, entries, "what operators made is in force");
         }
+        self.note_loss(stored, now);
         self.in_force.put(catalog);
         Ok(())
+    }
+
+    /// Keeps what the store has, and what it had before where it has lost that.
+    fn note_loss(&self, stored: StoredCatalog, at: Moment) {
+        let (known, before) = (self.in_force.lost(), self.in_force.stored());
+        let lost = LostCatalog::find(known.as_deref(), before.as_ref(), &stored, at);
+        let entries = lost.as_ref().map_or(0, LostCatalog::entries);
+        match (&known, &lost) {
+            (None, Some(lost)) => warn!(
+                entries,
+                version = lost.version(),
+                now = stored.version,
+                "catalog entries lost: the store has an older catalog than this replica, which keeps its \
+                 copy for POST /genesys/1/admin/catalog/restore"
+            ),
+            (Some(_), None) => info!("lost catalog entries restored"),
+            _ => {}
+        }
+        set_catalog_entries_lost(entries);
+        self.in_force.set_stored(Arc::new(stored), lost);
     }
 
     fn next_to_forget(&self, stored: &StoredCatalog, now: Moment) -> Option<Moment> {

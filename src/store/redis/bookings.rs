@@ -284,7 +284,7 @@ impl RedisStore {
     }
 }
 
-fn kind(strategy: Strategy) -> &'static str {
+pub(super) fn kind(strategy: Strategy) -> &'static str {
     match strategy {
         Strategy::Random => "random",
         Strategy::RoundRobin => "turn",

@@ -17,6 +17,8 @@ use tokio::{
 use tracing::{debug, info, warn};
 use uuid::Uuid;
 
+mod reconcile;
+
 use super::{
     RedisStore,
     connection::typed,
@@ -27,6 +29,7 @@ use super::{
     sessions::Over,
 };
 use crate::{
+    model::readiness::Readiness,
     store::{BookingId, Groups, Moment, ServiceId, Sessions, StoreError},
     telemetry::metrics::{CLEANUP_ACTIVE, CLEANUP_FAILURES, CLEANUP_SERVICES},
 };
@@ -36,6 +39,8 @@ const LEASE_LIFE: Duration = Duration::from_secs(5);
 const LEASE_RENEWED: Duration = Duration::from_secs(1);
 /// How often the index and the groups are swept.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
+/// How often the groups are walked through for bookings of services that are gone.
+const RECONCILE_INTERVAL: Duration = Duration::from_secs(15);
 /// Services given back in one go: as many as Redis works off in about a millisecond.
 const BATCH: usize = 64;
 /// Ended services that may wait to be given back; the sweep finds what does not fit.
@@ -82,16 +87,19 @@ struct Cleaner<'a> {
     tell: watch::Sender<bool>,
     renewed: time::Instant,
     swept: Option<time::Instant>,
+    reconciled: Option<time::Instant>,
 }
 
 impl RedisStore {
     /// Cleans up after services that end, and keeps `groups` filled, for as long as it is polled.
+    /// What is wrong with Redis is reported to `readiness` where it keeps requests from being served.
     /// Sessions that they held are ended by `sessions`, beside everything else: a backend that does
     /// not answer holds nothing up.
     pub async fn clean_up(
         self: Arc<Self>,
         groups: watch::Receiver<Groups>,
         sessions: Arc<dyn Sessions>,
+        readiness: Readiness,
     ) {
         let (ended, queue) = mpsc::channel(QUEUE);
         let (over, held) = mpsc::channel(SESSIONS);
@@ -107,10 +115,18 @@ impl RedisStore {
             tell,
             renewed: time::Instant::now(),
             swept: None,
+            reconciled: None,
         };
         let ending = self.end_sessions(held, &*sessions);
         let survey = self.survey(surveyed, leads);
-        tokio::join!(self.listen(ended), cleaner.work(queue), ending, survey);
+        let checks = self.watch_servers(&readiness);
+        tokio::join!(
+            self.listen(ended),
+            cleaner.work(queue),
+            ending,
+            survey,
+            checks
+        );
     }
 }
 
@@ -150,6 +166,13 @@ impl Cleaner<'_> {
             self.sweep().await?;
             self.swept = Some(time::Instant::now());
             self.fill_groups().await?;
+            let due = self
+                .reconciled
+                .is_none_or(|reconciled| reconciled.elapsed() >= RECONCILE_INTERVAL);
+            if due {
+                self.reconcile().await?;
+                self.reconciled = Some(time::Instant::now());
+            }
         }
         Ok(())
     }

@@ -26,6 +26,7 @@ use tokio::{
     time::{self, Instant},
 };
 use tracing::{info, warn};
+use uuid::Uuid;
 
 use self::{
     clock::{ServerClock, known, translate},
@@ -60,6 +61,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// Pause before a command is sent again that two servers pass to one another.
 const NOT_YET: Duration = Duration::from_millis(20);
+
+/// Random tags tried to find a key that lies on a certain server of a Cluster.
+const MAX_TAGS_TRIED: usize = 4_096;
 
 /// One worker's ways to Redis.
 pub(super) struct Connections {
@@ -193,6 +197,17 @@ impl Connections {
     /// As [`Connections::now`].
     pub(super) fn for_server(&self, key: &str, moment: Moment) -> Result<Moment, StoreError> {
         Ok(translate(moment, self.now()?, self.now_at(key)?))
+    }
+
+    /// A key that `spell` makes of a random tag and that lies on `node`; `None` where none was found, as
+    /// on a server that has hardly any slots yet.
+    pub(super) fn key_on(&self, node: &Node, spell: impl Fn(&str) -> String) -> Option<String> {
+        let map = self.world.map();
+        (0..MAX_TAGS_TRIED).find_map(|_| {
+            let key = spell(&Uuid::new_v4().simple().to_string());
+            let owner = map.owner(redis::cmd("GET").arg(&key))?;
+            (owner.address == node.address).then_some(key)
+        })
     }
 
     /// One command, one round trip.

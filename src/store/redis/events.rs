@@ -1,32 +1,43 @@
 //! Being told by Redis that services have ended, by every server that has data: each tells only of its
 //! own keys; and, over the same connection, that operators have changed something. Servers come and go;
 //! who they are is looked at once a second.
+//!
+//! Whether notifications arrive is probed every few seconds ([`Probe`]): the configuration may say one
+//! thing and the server do another, or forbid the question. Where they stop, they are enabled again if
+//! Redis permits that.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use futures_util::StreamExt;
-use redis::{aio::PubSub, cmd};
+use redis::{
+    Msg,
+    aio::{PubSub, PubSubSink, PubSubStream},
+    cmd,
+};
 use tokio::{
     sync::mpsc,
     task::{AbortHandle, JoinSet},
-    time::{self, timeout},
+    time::{self, Instant},
 };
 use tracing::{debug, info, warn};
 
-use super::{RedisStore, connection::Node};
+use super::{
+    RedisStore, checks,
+    connection::Node,
+    probe::{PROBE_TIMEOUT, Probe},
+};
 use crate::{
     store::{ServiceId, StoreError},
-    telemetry::metrics::{LISTENED_TO, TELLING},
+    telemetry::metrics::{Held, LISTENED_TO, TELLING, record_redis_check},
 };
 
-/// Events after which a service is gone: `del` also stands for `UNLINK`.
-const EVENTS: [&str; 3] = ["del", "expired", "evicted"];
-/// What `notify-keyspace-events` must contain for them: keyevent channels, and those three kinds.
-const FLAGS: &str = "Egxe";
+/// What `notify-keyspace-events` must contain for the events of [`Node::notification_channels`]: keyevent
+/// channels, and those three kinds.
+pub(super) const FLAGS: &str = "Egxe";
 /// Pause before a subscription is made again.
 const RESUBSCRIBE_AFTER: Duration = Duration::from_millis(500);
-/// How long a subscription may be silent before it is asked whether it still stands.
-const SILENCE: Duration = Duration::from_secs(5);
+/// How often it is probed whether notifications arrive.
+const PROBE_INTERVAL: Duration = Duration::from_secs(5);
 /// How often it is looked which servers there are.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -68,18 +79,35 @@ struct Listener {
     ended: mpsc::Sender<ServiceId>,
 }
 
+/// What a subscription has shown so far.
+#[derive(Default)]
+struct Notifications {
+    /// Whether notifications arrive; `None` before the first probe.
+    arrive: Option<bool>,
+    /// Counts this server among those that send notifications.
+    counted: Option<Held<'static>>,
+    /// Why Redis does not let this service enable them, if so.
+    refused: Option<String>,
+}
+
 impl Listener {
     async fn listen(self) {
         let server = self.node.name();
         let _asked = LISTENED_TO.hold();
+        let mut denied = false;
         loop {
             match self.subscribe().await {
-                Ok((events, enabled)) => {
+                Ok(events) => {
+                    denied = false;
                     info!(server, "listening for services that end");
-                    let told = enabled.then(|| TELLING.hold());
-                    self.follow(events).await;
-                    drop(told);
+                    let (mut sink, messages) = events.split();
+                    self.follow(&mut sink, messages).await;
                     warn!(server, "no longer told of services that end");
+                }
+                Err(error @ StoreError::Denied(_)) if !denied => {
+                    denied = true;
+                    record_redis_check(checks::NOTIFICATIONS, &server, Some(false));
+                    warn!(server, %error, "subscription to keyspace notifications denied");
                 }
                 Err(error) => debug!(server, %error, "cannot listen for services that end yet"),
             }
@@ -87,17 +115,16 @@ impl Listener {
         }
     }
 
-    /// The subscription, and whether anything will come through it.
-    async fn subscribe(&self) -> Result<(PubSub, bool), StoreError> {
-        let enabled = self.turn_notifications_on().await?;
+    async fn subscribe(&self) -> Result<PubSub, StoreError> {
         let mut events = self.node.subscriber().await?;
-        let database = self.node.database();
-        let channels = EVENTS.map(|event| format!("__keyevent@{database}__:{event}"));
+        let channels = self.node.notification_channels();
         let subscribed = events.subscribe(&channels);
         self.node.in_time(subscribed).await?;
         let changes = self.store.keys.changes();
         let subscribed = events.subscribe(&changes);
-        if let Err(StoreError::Bug(reason)) = self.node.in_time(subscribed).await {
+        if let Err(StoreError::Denied(reason) | StoreError::Bug(reason)) =
+            self.node.in_time(subscribed).await
+        {
             warn!(
                 reason,
                 "Redis does not let this service listen to {changes:?}: what operators change is in \
@@ -106,62 +133,117 @@ impl Listener {
         }
         // What was changed before this connection stood was told to nobody.
         self.store.changed.notify_one();
-        Ok((events, enabled))
+        Ok(events)
     }
 
-    /// Sees to it that Redis sends what [`EVENTS`] names, and leaves other flags as they are; tells
-    /// whether it does.
-    async fn turn_notifications_on(&self) -> Result<bool, StoreError> {
+    /// Returns when the subscription no longer stands.
+    async fn follow(&self, sink: &mut PubSubSink, mut messages: PubSubStream) {
+        let mut known = Notifications::default();
+        let mut probe: Option<Probe> = None;
+        let mut wake = Instant::now();
+        self.enable(&mut known).await;
+        loop {
+            tokio::select! {
+                message = messages.next() => {
+                    let Some(message) = message else { return };
+                    self.hear(&message, probe.as_mut());
+                    if probe.as_ref().is_some_and(Probe::is_heard) {
+                        probe = None;
+                        wake = Instant::now() + PROBE_INTERVAL;
+                        self.conclude(&mut known, None);
+                    }
+                }
+                () = time::sleep_until(wake) => {
+                    if let Some(unheard) = probe.take() {
+                        // Redis may be gone and nobody said so.
+                        if self.node.in_time(sink.ping::<()>()).await.is_err() {
+                            return;
+                        }
+                        self.conclude(&mut known, Some(&unheard.missing()));
+                        wake = Instant::now() + PROBE_INTERVAL;
+                        if self.enable(&mut known).await {
+                            wake = Instant::now();
+                        }
+                    } else {
+                        let written = Probe::write(&self.store, &self.node).await;
+                        if written.is_err() && self.node.in_time(sink.ping::<()>()).await.is_err() {
+                            return;
+                        }
+                        let pause = if written.is_ok() { PROBE_TIMEOUT } else { PROBE_INTERVAL };
+                        if written.is_err() && known.arrive.is_none() && known.refused.is_none() {
+                            // It takes no writes for now; its configuration is all there is to go by.
+                            self.conclude(&mut known, None);
+                        }
+                        wake = Instant::now() + pause;
+                        probe = written.ok();
+                    }
+                }
+            }
+        }
+    }
+
+    fn hear(&self, message: &Msg, probe: Option<&mut Probe>) {
+        let channel = message.get_channel_name();
+        if channel == self.store.keys.changes() {
+            self.store.changed.notify_one();
+            return;
+        }
+        let Ok(key) = message.get_payload::<String>() else {
+            return;
+        };
+        if let Some(id) = self.store.keys.service_id(&key) {
+            drop(self.ended.try_send(id));
+        } else if let Some(probe) = probe {
+            probe.hear(channel, &key);
+        }
+    }
+
+    /// Notes whether notifications arrive: `missing` are the events that did not.
+    fn conclude(&self, known: &mut Notifications, missing: Option<&str>) {
+        let (server, arrive) = (self.node.name(), missing.is_none());
+        let before = known.arrive.replace(arrive);
+        if before == Some(arrive) {
+            return;
+        }
+        known.counted = arrive.then(|| TELLING.hold());
+        record_redis_check(checks::NOTIFICATIONS, &server, Some(arrive));
+        match (before, missing) {
+            (_, Some(missing)) => warn!(
+                server,
+                missing,
+                refused = known.refused,
+                "keyspace notifications do not arrive: set notify-keyspace-events to \"{FLAGS}\" in \
+                 Redis, or what services held is released only by the sweep"
+            ),
+            (Some(false), None) => info!(server, "keyspace notifications arrive again"),
+            (_, None) => debug!(server, "keyspace notifications arrive"),
+        }
+    }
+
+    /// Has Redis send what [`FLAGS`] names, leaving other flags as they are; `true` where it did not
+    /// before and does now. Where it does not permit that, an operator may have done it.
+    async fn enable(&self, known: &mut Notifications) -> bool {
         const NAME: &str = "notify-keyspace-events";
         let get = cmd("CONFIG").arg("GET").arg(NAME).to_owned();
         let mut set = cmd("CONFIG");
         let outcome = match self.node.ask::<(String, String)>(&get).await {
             Ok((_, flags)) => {
-                let has = |flag| flags.contains(flag) || (flag != 'E' && flags.contains('A'));
-                if FLAGS.chars().all(has) {
-                    return Ok(true);
+                if are_sufficient(&flags) {
+                    known.refused = None;
+                    return false;
                 }
                 set.arg("SET").arg(NAME).arg(format!("{flags}{FLAGS}"));
                 self.node.ask::<()>(&set).await
             }
             Err(error) => Err(error),
         };
-        match outcome {
-            Err(StoreError::Bug(reason) | StoreError::Corrupt(reason)) => {
-                warn!(
-                    reason,
-                    "Redis does not let this service see to {NAME}. Set it to \"{FLAGS}\" in Redis, \
-                     or what services held comes back only when the sweep finds it"
-                );
-                Ok(false)
-            }
-            other => other.map(|()| true),
-        }
+        known.refused = outcome.as_ref().err().map(ToString::to_string);
+        outcome.is_ok()
     }
+}
 
-    /// Returns when the subscription no longer stands.
-    async fn follow(&self, events: PubSub) {
-        let (mut sink, mut messages) = events.split();
-        let changes = self.store.keys.changes();
-        loop {
-            match timeout(SILENCE, messages.next()).await {
-                Ok(Some(message)) if message.get_channel_name() == changes => {
-                    self.store.changed.notify_one();
-                }
-                Ok(Some(message)) => {
-                    let key = message.get_payload::<String>();
-                    if let Some(id) = key.ok().and_then(|key| self.store.keys.service_id(&key)) {
-                        drop(self.ended.try_send(id));
-                    }
-                }
-                Ok(None) => return,
-                // Nothing may end, or Redis may be gone and nobody said so; asking tells.
-                Err(_silence) => match self.node.in_time(sink.ping::<()>()).await {
-                    // What is refused is answered: with MISCONF Redis refuses a PING too.
-                    Ok(()) | Err(StoreError::Unavailable(_) | StoreError::Bug(_)) => {}
-                    Err(_lost) => return,
-                },
-            }
-        }
-    }
+/// Whether `notify-keyspace-events` contains all of [`FLAGS`].
+pub(super) fn are_sufficient(flags: &str) -> bool {
+    let has = |flag| flags.contains(flag) || (flag != 'E' && flags.contains('A'));
+    FLAGS.chars().all(has)
 }

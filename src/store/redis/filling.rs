@@ -38,6 +38,16 @@ impl RedisStore {
         filled
     }
 
+    /// Puts the numbers into a group that is said to have them and has lost some.
+    pub(super) async fn refill_group(&self, group: &Group) -> Result<(), StoreError> {
+        if !self.begin_to_fill(&group.name).await? {
+            return Ok(());
+        }
+        let filled = self.fill_from(group, &self.keys.group(&group.name)).await;
+        self.end_filling(&group.name).await?;
+        filled
+    }
+
     /// Whether it is this replica that fills the group now. One at a time, or two catalogues end up mixed
     /// under the version of one.
     async fn begin_to_fill(&self, group: &str) -> Result<bool, StoreError> {

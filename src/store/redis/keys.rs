@@ -14,13 +14,13 @@
 //! | `{catalog}:history` | stream | who changed what, when | none; about `admin.history` events |
 //! | `{catalog}:replicas` | hash | who is up: when it last said so and, behind a line feed, what is told of it | a minute |
 //! | `vis:{<name>}` | string | an operator who is signed in, and until when at most | `admin.idle_seconds` from the last request on |
-//! | `probe:{<n>}` | none | never exists: the readiness check reads it, and writes it if it exists | none |
+//! | `probe:{<tag>}` | string | nothing: commands are tried on it, and that it is deleted and expires shows whether Redis sends notifications; the readiness check reads it, and writes it if it exists | milliseconds |
 //! | `cleaner` | string | which replica cleans up after services | seconds |
 //!
 //! `{...}` is the Cluster hash tag: keys of one service share a slot, so one script may change them
 //! together; in it `%` and `}` of a name are `%25` and `%7D`. Names of user data never begin with `_`, so they cannot meet our fields.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt::Display};
 
 use crate::store::{
     BlobId, BookingId, IdempotencyKey, KeyName, ServiceId, Session, Tally, stable_hash,
@@ -140,6 +140,11 @@ impl Keys {
         [&self.prefix, "vis:{", &tag(name), "}"].concat()
     }
 
+    /// A key that means nothing, to ask the server that has its slot.
+    pub(super) fn probe(&self, tag: impl Display) -> String {
+        format!("{}probe:{{{tag}}}", self.prefix)
+    }
+
     pub(super) fn cleaner(&self) -> String {
         [&self.prefix, "cleaner"].concat()
     }
@@ -159,17 +164,40 @@ impl Keys {
     }
 
     /// The channel that tells of changes of what operators made.
-    /// A key that never exists, to ask the server that would have it.
-    pub(super) fn probe(&self, tag: u32) -> String {
-        format!("{}probe:{{{tag}}}", self.prefix)
-    }
-
     pub(super) fn changes(&self) -> String {
         self.of_catalog("changes")
     }
 
     fn of_catalog(&self, part: &str) -> String {
         [&self.prefix, "{catalog}:", part].concat()
+    }
+
+    /// A key of each kind that nothing lives under or that has no such field as `random`, and the pattern
+    /// of all keys of its kind as ACL rules have it.
+    pub(super) fn samples(&self, random: &str) -> Vec<(String, String)> {
+        let kinds = [
+            ("svc:", true),
+            ("blob:", true),
+            ("own:", true),
+            ("idem:", true),
+            ("grp:", true),
+            ("tly:", true),
+            ("vis:", true),
+            ("idx:", true),
+            ("end:", true),
+            ("{catalog}:", false),
+            ("cleaner", false),
+        ];
+        let sample = |(kind, is_tagged): (&str, bool)| {
+            let key = match (kind, is_tagged) {
+                (_, true) => [&self.prefix, kind, "{", random, "}"].concat(),
+                ("cleaner", _) => self.cleaner(),
+                (_, _) => [&self.prefix, kind, random].concat(),
+            };
+            let any = if kind == "cleaner" { "" } else { "*" };
+            (key, [&self.prefix, kind, any].concat())
+        };
+        kinds.into_iter().map(sample).collect()
     }
 
     /// A pattern, as `SCAN` takes it, of all keys made by [`Keys::own`].

@@ -82,6 +82,12 @@ pub(super) static FILL: LazyLock<Lua> =
 /// Tells a group as it is at one moment.
 pub(super) static BOOKS: LazyLock<Lua> =
     LazyLock::new(|| about_bookings(include_str!("scripts/books.lua")));
+/// Counts what a group consists of.
+pub(super) static GROUP_COUNTS: LazyLock<Lua> =
+    LazyLock::new(|| about_bookings(include_str!("scripts/group_counts.lua")));
+/// Makes the keys of a group agree again.
+pub(super) static REPAIR_GROUP: LazyLock<Lua> =
+    LazyLock::new(|| about_bookings(include_str!("scripts/repair_group.lua")));
 /// Counts one more.
 pub(super) static COUNT: LazyLock<Lua> =
     LazyLock::new(|| Lua::new(include_str!("scripts/count.lua")));
@@ -106,7 +112,7 @@ pub(super) static BEGINNINGS: LazyLock<Lua> =
     LazyLock::new(|| Lua::new(include_str!("scripts/beginnings.lua")));
 
 /// All scripts: a lane makes them known to Redis when it opens, so that a call by name finds them.
-pub(super) fn all() -> [&'static Lua; 26] {
+pub(super) fn all() -> [&'static Lua; 28] {
     [
         &CREATE,
         &WRITE,
@@ -129,6 +135,8 @@ pub(super) fn all() -> [&'static Lua; 26] {
         &UNCOUNT,
         &PUT_CHUNK,
         &BOOKS,
+        &GROUP_COUNTS,
+        &REPAIR_GROUP,
         &CHANGE_CATALOG,
         &STORED_CATALOG,
         &ANNOUNCE,

@@ -1,6 +1,9 @@
 //! What is counted once for the whole process, seldom enough to need no shards.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{
+    Mutex, PoisonError,
+    atomic::{AtomicUsize, Ordering::Relaxed},
+};
 
 use super::{
     super::log,
@@ -38,6 +41,19 @@ static CLOCK_SKEW: Mutex<Option<f64>> = Mutex::new(None);
 /// From now on the clock of this machine is so many seconds ahead of that of the store.
 pub fn set_clock_skew(seconds: Option<f64>) {
     *CLOCK_SKEW.lock().unwrap_or_else(PoisonError::into_inner) = seconds;
+}
+
+static CATALOG_ENTRIES_LOST: AtomicUsize = AtomicUsize::new(0);
+
+/// How many entries of the catalog the store has lost that this replica still knows.
+pub fn set_catalog_entries_lost(entries: usize) {
+    CATALOG_ENTRIES_LOST.store(entries, Relaxed);
+}
+
+/// See [`set_catalog_entries_lost`].
+#[must_use]
+pub fn catalog_entries_lost() -> usize {
+    CATALOG_ENTRIES_LOST.load(Relaxed)
 }
 
 /// What became of an attempt to ask a backend.
@@ -129,6 +145,9 @@ pub(super) fn write(text: &mut Text) {
         let help = "Seconds by which the clock of this replica is ahead of that of Redis.";
         text.gauge("clock_skew_seconds", help).value(skew);
     }
+    let help = "Catalog entries that the store has lost and this replica can restore.";
+    text.gauge("catalog_entries_lost", help)
+        .value(catalog_entries_lost());
     let help = "Attempts to ask a backend, by outcome.";
     let mut family = text.counter("backend_attempts_total", help);
     for (outcome, counter) in ATTEMPTS.iter().zip(&BACKEND) {

@@ -11,13 +11,14 @@ use super::{
 };
 
 /// Why calls fail, in the order of [`StoreCounts::failed`]'s places.
-const REASONS: [&str; 7] = [
+const REASONS: [&str; 8] = [
     "unavailable",
     "busy",
     "unknown",
     "full",
     "conflict",
     "corrupt",
+    "denied",
     "bug",
 ];
 

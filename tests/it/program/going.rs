@@ -102,7 +102,7 @@ async fn a_probe_for_images_tells_how_it_is() {
         assert_eq!(probe(&["healthcheck", "--live"]).await.code, Some(0));
         assert_eq!(terminated(program).await.code, Some(0));
         let ended = probe(&["healthcheck", "--live"]).await;
-        assert_eq!(ended.code, Some(1), "{}", ended.stdout);
+        assert_eq!(ended.code, Some(69), "{}", ended.stdout);
         assert!(ended.stderr.contains("refused"), "{}", ended.stderr);
     }
 }
@@ -128,7 +128,7 @@ async fn listening_on_the_unspecified_ipv6_address_it_serves_ipv4_and_ipv6() {
     let ended = probe().await;
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert_eq!(terminated(program).await.code, Some(0));
-    assert_eq!(probe().await.code, Some(1));
+    assert_eq!(probe().await.code, Some(69));
 }
 
 /// A load balancer: it knows the replicas, and whether each was ready when it was last asked.

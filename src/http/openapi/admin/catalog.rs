@@ -19,7 +19,7 @@ numbers = [\"8005550101\", \"8005550102\"]
 ";
 
 /// The operations on the catalogue as a whole.
-pub(super) fn operations() -> [Operation; 3] {
+pub(super) fn operations() -> [Operation; 5] {
     [
         export(),
         import(
@@ -33,7 +33,44 @@ pub(super) fn operations() -> [Operation; 3] {
             ("mergeCatalog", "Add to the catalogue"),
             "What the body names is made or replaced; anything else stays.",
         ),
+        lost(),
+        restore(),
     ]
+}
+
+fn lost() -> Operation {
+    let path = "/genesys/1/admin/catalog/lost";
+    let response = told("What is lost; no names if nothing is", "LostEntries");
+    let response = leading(
+        of_state(response),
+        ("restore", "restoreCatalog"),
+        &[ITS_STATE],
+    );
+    operation(Method::GET, path, "listLostEntries", "List lost entries")
+        .described(
+            "If Redis comes back empty or with an older catalog (`FLUSHALL`, a lost disk), each replica that \
+             knew more keeps its copy until the entries are there again, or until it restarts. This lists \
+             what the replica that answers can restore.",
+        )
+        .answering(StatusCode::OK, response)
+}
+
+fn restore() -> Operation {
+    let path = "/genesys/1/admin/catalog/restore";
+    operation(Method::POST, path, "restoreCatalog", "Restore lost entries")
+        .described(
+            "All that the replica that answers can restore is made again, secrets included, or nothing. \
+             Entries made or changed since the loss stay as they are. `If-Match` names the version that \
+             there is now; `PreconditionFailed` if it has changed, as when somebody else was faster, or if \
+             this replica knows of no loss.",
+        )
+        .taking([if_match(), if_none_match()])
+        .answering(
+            StatusCode::OK,
+            of_state(told("The entries are in force on this replica", "Imported")),
+        )
+        .failing(&["InvalidParameter", "InvalidDefinition", "TooLarge"])
+        .failing(&OF_STATES)
 }
 
 fn export() -> Operation {

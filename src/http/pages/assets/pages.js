@@ -20,6 +20,8 @@ for (const live of document.querySelectorAll("[data-live]")) {
   const state = (text) => {
     if (place.textContent !== text) place.textContent = text;
   };
+  const tellState = () =>
+    state(live.querySelector("[data-stale]") ? "Not live: Redis is unavailable." : "Live.");
   const isMarked = () => {
     const marked = getSelection();
     return !marked.isCollapsed && marked.containsNode(live, true);
@@ -27,15 +29,15 @@ for (const live of document.querySelectorAll("[data-live]")) {
   const show = (event) => {
     // Who marks text to copy it goes on.
     if (isMarked()) return state("Not updated while text in it is marked.");
-    state("Live.");
     // What is the same is not read out again.
-    if (event.data === told) return;
+    if (event.data === told) return tellState();
     told = event.data;
     // Who is at a link stays there.
     const at = live.contains(document.activeElement) && document.activeElement.getAttribute("href");
     live.innerHTML = told;
     if (at) live.querySelector(`a[href="${CSS.escape(at)}"]`)?.focus({ preventScroll: true });
     tellTimes(live);
+    tellState();
   };
   const end = (event) => {
     source.close();
@@ -47,7 +49,8 @@ for (const live of document.querySelectorAll("[data-live]")) {
   };
   const listen = () => {
     source = new EventSource(live.dataset.live);
-    source.onopen = () => state("Live.");
+    // What it is then, the first event tells.
+    source.onopen = () => { if (!told) tellState(); };
     source.onmessage = show;
     source.addEventListener("over", end);
     source.onerror = () => {

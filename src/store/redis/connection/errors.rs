@@ -2,7 +2,10 @@
 
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
-use crate::{model::readiness::Reason, store::StoreError};
+use crate::{
+    model::readiness::Reason,
+    store::{StoreError, redis::checks::note_denied},
+};
 
 /// What Redis says, by itself or within a transaction or script, when it may work again by itself.
 const AWAY: [&str; 8] = [
@@ -15,6 +18,19 @@ const AWAY: [&str; 8] = [
     "READONLY",
     "WRONGPASS",
 ];
+
+/// What Redis says, by itself or of a command within a script (6.2, and 7.0 or newer), where the user may
+/// not run a command, or not use a key or channel.
+const DENIED: [&str; 3] = [
+    "noperm",
+    "acl failure in script",
+    "the user executing the script can't",
+];
+
+fn is_denied(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    DENIED.iter().any(|denied| text.contains(denied))
+}
 
 /// Whether the connection that gave this error is of no more use. A timeout counts: what answers
 /// late may never answer, and a fresh connection finds out.
@@ -106,6 +122,10 @@ pub(super) fn refused(error: &RedisError) -> StoreError {
 pub(in crate::store::redis) fn store_error(error: &RedisError) -> StoreError {
     let text = error.to_string();
     match error.kind() {
+        _ if is_denied(&text) => {
+            note_denied();
+            StoreError::Denied(text)
+        }
         _ if text.contains("OOM") => StoreError::Full(text),
         // What cannot be read as an answer at all is one that broke off.
         ErrorKind::Io | ErrorKind::Parse => StoreError::Unknown(text),

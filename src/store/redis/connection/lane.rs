@@ -132,6 +132,14 @@ impl Lane {
         }
     }
 
+    /// Which connection since the start this is; `None` while there is none.
+    pub(super) fn generation(&self) -> Option<u64> {
+        match &*self.state.borrow() {
+            State::Up(up) => Some(up.generation),
+            State::Opening | State::Down(_) => None,
+        }
+    }
+
     fn now(&self) -> Result<Option<Up>, StoreError> {
         match &*self.state.borrow() {
             State::Opening => Ok(None),

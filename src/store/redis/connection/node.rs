@@ -4,7 +4,10 @@
 use std::sync::Arc;
 
 use deadpool_redis::Pool;
-use redis::{Cmd, ConnectionAddr, RedisResult, Value, aio::PubSub};
+use redis::{
+    Cmd, ConnectionAddr, RedisResult, Value,
+    aio::{MultiplexedConnection, PubSub},
+};
 
 use super::{
     clock::ServerClock,
@@ -14,6 +17,9 @@ use super::{
     typed,
 };
 use crate::{store::StoreError, telemetry::metrics::watch_pool};
+
+/// Events after which a key is gone: `del` also stands for `UNLINK`.
+const EVENTS: [&str; 3] = ["del", "expired", "evicted"];
 
 /// A server that has slots.
 pub(in crate::store::redis) struct Node {
@@ -91,6 +97,22 @@ impl Node {
         self.connector.subscriber(&self.address).await
     }
 
+    /// A connection of its own, without scripts, for checks of the server.
+    ///
+    /// # Errors
+    /// As [`Node::subscriber`].
+    pub(in crate::store::redis) async fn connection(
+        &self,
+    ) -> Result<MultiplexedConnection, StoreError> {
+        let opened = self.connector.open(&self.address).await;
+        opened.map_err(|error| store_error(&error))
+    }
+
+    /// Which connection for small requests is open now, counted from the start; `None` while none is.
+    pub(in crate::store::redis) fn generation(&self) -> Option<u64> {
+        self.lane.generation()
+    }
+
     /// Waits for an answer on a connection that has no patience of its own.
     ///
     /// # Errors
@@ -107,8 +129,9 @@ impl Node {
         self.address.to_string()
     }
 
-    /// Number of the database in use.
-    pub(in crate::store::redis) fn database(&self) -> i64 {
-        self.connector.database()
+    /// The channels through which the server says that a key of the database in use is gone.
+    pub(in crate::store::redis) fn notification_channels(&self) -> [String; 3] {
+        let database = self.connector.database();
+        EVENTS.map(|event| format!("__keyevent@{database}__:{event}"))
     }
 }

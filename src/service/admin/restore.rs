@@ -1,0 +1,86 @@
+//! Restoring what the store has lost of the catalog, from what this replica still knows.
+
+use super::{Admin, AdminError, Condition, Imported, Operator, change::Edit};
+use crate::{
+    service::catalog::read_stored,
+    store::{EntryName, Moment, StoredCatalog},
+};
+
+/// Entries that the store has lost and this replica knows; none where nothing is lost.
+#[derive(Debug, Clone, Default)]
+pub struct LostEntries {
+    /// When this replica noticed.
+    pub noticed: Option<Moment>,
+    /// The version of the catalog that was lost.
+    pub lost_version: Option<String>,
+    /// The version that there is now: a restore names it.
+    pub version: String,
+    /// Which entries.
+    pub entries: Vec<EntryName>,
+}
+
+impl Admin {
+    /// What the store has lost, as this replica knows.
+    #[must_use]
+    pub fn lost(&self) -> LostEntries {
+        let in_force = &self.office.in_force;
+        let stored = in_force.stored().unwrap_or_default();
+        let version = stored.version.clone();
+        let Some(lost) = in_force.lost() else {
+            return LostEntries {
+                version,
+                ..LostEntries::default()
+            };
+        };
+        let entries = lost.missing_in(&stored).map(|(name, _)| name.clone());
+        LostEntries {
+            noticed: Some(lost.noticed),
+            lost_version: Some(lost.version().to_owned()),
+            version,
+            entries: entries.collect(),
+        }
+    }
+
+    /// Makes again what the store has lost, all of it or nothing, if `condition` is true of the version
+    /// that there is. Entries that were made or changed since stay as they are.
+    ///
+    /// # Errors
+    /// [`AdminError::Changed`], also where nothing is lost; [`AdminError::Unconditional`]; as [`Admin::put`].
+    pub async fn restore(
+        &self,
+        condition: &Condition,
+        by: &Operator,
+    ) -> Result<Imported, AdminError> {
+        let nothing = "this replica knows of no catalog entries that the store has lost; nothing was \
+                       changed";
+        let lost = self.office.in_force.lost();
+        let lost = lost.ok_or_else(|| AdminError::Changed(nothing.to_owned()))?;
+        let plan = |stored: &StoredCatalog| {
+            condition.check(Some(&stored.version), "the catalog")?;
+            let (mut edits, mut restored) = (Vec::new(), Imported::default());
+            for (name, entry) in lost.missing_in(stored) {
+                if self.check_writable(name).is_err() {
+                    // The file has taken the name.
+                    continue;
+                }
+                let is = stored.entries.get(name);
+                let before = is.and_then(|entry| read_stored(&entry.text).ok());
+                match is {
+                    Some(_) => restored.replaced.push(name.clone()),
+                    None => restored.created.push(name.clone()),
+                }
+                edits.push(Edit::restore(
+                    name.clone(),
+                    before,
+                    read_stored(&entry.text)?,
+                ));
+            }
+            Ok((edits, restored))
+        };
+        let (version, restored) = self.change(by, plan).await?;
+        Ok(Imported {
+            version,
+            ..restored
+        })
+    }
+}

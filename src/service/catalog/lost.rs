@@ -1,0 +1,139 @@
+//! A catalog that the store has lost: it came back empty, or with an older one, and this replica still
+//! knows what there was.
+
+use std::sync::Arc;
+
+use crate::store::{EntryName, Moment, StoredCatalog, StoredEntry};
+
+/// What this replica knows and the store has lost.
+#[derive(Debug, Clone)]
+pub(crate) struct LostCatalog {
+    /// When this replica noticed.
+    pub(crate) noticed: Moment,
+    /// The catalog that there was.
+    catalog: Arc<StoredCatalog>,
+    /// Entries of it that are missing.
+    missing: usize,
+}
+
+impl LostCatalog {
+    /// What is lost now that the store has `now`: `before` is what this replica read last, and `lost` what
+    /// it knew to be lost then.
+    pub(super) fn find(
+        lost: Option<&Self>,
+        before: Option<&Arc<StoredCatalog>>,
+        now: &StoredCatalog,
+        at: Moment,
+    ) -> Option<Self> {
+        let found = match (lost, before) {
+            (Some(lost), _) => lost.clone(),
+            (None, Some(before)) if is_older(now, before) => Self {
+                noticed: at,
+                catalog: Arc::clone(before),
+                missing: 0,
+            },
+            _ => return None,
+        };
+        let missing = found.missing_in(now).count();
+        (missing > 0).then_some(Self { missing, ..found })
+    }
+
+    /// The version that was lost.
+    #[must_use]
+    pub(crate) fn version(&self) -> &str {
+        &self.catalog.version
+    }
+
+    /// How many entries are missing.
+    #[must_use]
+    pub(crate) fn entries(&self) -> usize {
+        self.missing
+    }
+
+    /// The entries that `now` does not have, or has in an older state.
+    pub(crate) fn missing_in<'a>(
+        &'a self,
+        now: &'a StoredCatalog,
+    ) -> impl Iterator<Item = (&'a EntryName, &'a StoredEntry)> {
+        self.catalog.entries.iter().filter(|(name, entry)| {
+            let is = now.entries.get(*name);
+            is.is_none_or(|is| {
+                is.text != entry.text && number(&is.revision) < number(&entry.revision)
+            })
+        })
+    }
+}
+
+/// Whether `now` is no successor of `before`: every change of a catalog raises its number.
+fn is_older(now: &StoredCatalog, before: &StoredCatalog) -> bool {
+    now.version != before.version && number(&now.version) <= number(&before.version)
+}
+
+/// The number that a version begins with; 0 where nothing was ever made.
+fn number(version: &str) -> u64 {
+    let number = version.split('-').next();
+    number.and_then(|number| number.parse().ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Table;
+
+    fn catalog(version: &str, entries: &[(&str, &str)]) -> Arc<StoredCatalog> {
+        let entries = entries.iter().map(|(name, revision)| {
+            let (revision, text) = ((*revision).to_owned(), format!("of {revision}"));
+            let name = (Table::Services, (*name).to_owned());
+            (name, StoredEntry { revision, text })
+        });
+        Arc::new(StoredCatalog {
+            version: version.to_owned(),
+            entries: entries.collect(),
+            ..StoredCatalog::default()
+        })
+    }
+
+    fn lost(before: &Arc<StoredCatalog>, now: &StoredCatalog) -> Option<usize> {
+        let lost = LostCatalog::find(None, Some(before), now, Moment::default());
+        lost.map(|lost| lost.entries())
+    }
+
+    #[test]
+    fn a_store_that_comes_back_empty_or_older_has_lost_what_it_lacks() {
+        let before = catalog("7-a", &[("a", "3-x"), ("b", "7-a")]);
+        assert_eq!(lost(&before, &catalog("", &[])), Some(2));
+        assert_eq!(lost(&before, &catalog("5-y", &[("a", "3-x")])), Some(1));
+        let older = catalog("5-y", &[("a", "3-x"), ("b", "4-z")]);
+        assert_eq!(lost(&before, &older), Some(1));
+        // Somebody made something new in the empty store before this replica saw it.
+        assert_eq!(lost(&before, &catalog("1-n", &[("c", "1-n")])), Some(2));
+    }
+
+    #[test]
+    fn what_operators_delete_or_change_is_not_lost() {
+        let before = catalog("7-a", &[("a", "3-x"), ("b", "7-a")]);
+        for now in [
+            catalog("7-a", &[("a", "3-x"), ("b", "7-a")]),
+            catalog("8-b", &[("a", "8-b")]),
+            catalog("9-c", &[]),
+        ] {
+            assert_eq!(lost(&before, &now), None, "{}", now.version);
+        }
+    }
+
+    #[test]
+    fn it_is_known_until_all_of_it_is_there_again() {
+        let before = catalog("7-a", &[("a", "3-x"), ("b", "7-a")]);
+        let first = LostCatalog::find(None, Some(&before), &catalog("", &[]), Moment::default());
+        let first = first.unwrap();
+        let some = catalog("1-r", &[("a", "1-r")]);
+        let then = LostCatalog::find(Some(&first), None, &some, Moment::default()).unwrap();
+        assert_eq!((then.entries(), then.version()), (2, "7-a"));
+        let mut whole = (*before).clone();
+        whole.version = "2-s".to_owned();
+        for entry in whole.entries.values_mut() {
+            entry.revision = "2-s".to_owned();
+        }
+        assert!(LostCatalog::find(Some(&then), None, &whole, Moment::default()).is_none());
+    }
+}

@@ -1,0 +1,81 @@
+//! The table of commands against the source and the documentation.
+
+use super::*;
+
+/// Rights that the connection itself needs, that are tried otherwise, or that only checks use.
+const NOT_TRIED: [&str; 12] = [
+    "auth",
+    "hello",
+    "select",
+    "time",
+    "info",
+    "acl|whoami",
+    "acl|dryrun",
+    "config|set",
+    "subscribe",
+    "unsubscribe",
+    "punsubscribe",
+    "publish",
+];
+
+#[test]
+fn the_documented_rights_are_those_that_are_checked() {
+    let text = include_str!("../../../../../docs/OPERATING.md");
+    let rights = text.split("ACL SETUSER switchboard").nth(1).unwrap();
+    let rights = rights.split("```").next().unwrap();
+    let documented: BTreeSet<String> = rights
+        .split_whitespace()
+        .filter_map(|word| word.strip_prefix('+'))
+        .filter(|right| !NOT_TRIED.contains(right))
+        .map(str::to_owned)
+        .collect();
+    let checked = COMMANDS.iter().map(|(_, line)| {
+        let mut words = line.split(' ');
+        let mut command = cmd(words.next().unwrap());
+        command.arg(words.collect::<Vec<_>>());
+        name(&command)
+    });
+    assert_eq!(checked.collect::<BTreeSet<String>>(), documented);
+}
+
+#[test]
+fn a_denial_is_recognized_however_redis_words_it() {
+    for (text, expected) in [
+        (
+            "NOPERM this user has no permissions to run the 'hget' command",
+            Some(Denied::Command),
+        ),
+        (
+            "NOPERM this user has no permissions to run the 'config|set' command or its subcommand",
+            Some(Denied::Command),
+        ),
+        (
+            "NOPERM this user has no permissions to access one of the keys used as arguments",
+            Some(Denied::Key),
+        ),
+        (
+            "NOPERM this user has no permissions to access one of the channels used as arguments",
+            Some(Denied::Channel),
+        ),
+        (
+            "User sb has no permissions to run the 'hget' command",
+            Some(Denied::Command),
+        ),
+        (
+            "This user has no permissions to access the 'x' key",
+            Some(Denied::Key),
+        ),
+        (
+            "User sb has no permissions to access the 'x' channel",
+            Some(Denied::Channel),
+        ),
+        ("NOPERM No permissions to access a key", Some(Denied::Key)),
+        ("OK", None),
+        (
+            "WRONGTYPE Operation against a key holding the wrong kind of value",
+            None,
+        ),
+    ] {
+        assert_eq!(denied(text), expected, "{text}");
+    }
+}

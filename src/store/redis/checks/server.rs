@@ -1,0 +1,181 @@
+//! Checks of what a server is and how it is configured.
+
+use std::{collections::HashMap, time::SystemTime};
+
+use redis::{Value, cmd, from_redis_value_ref};
+
+use super::{Finding, Target};
+use crate::{settings::RedisMode, store::StoreError};
+
+/// The oldest Redis that has all commands: major and minor version.
+const OLDEST: (u64, u64) = (6, 2);
+/// Skew of the clocks beyond which the check fails, in milliseconds.
+const MAX_SKEW_MS: i128 = 1_000;
+
+/// What a server says of itself.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Greeting {
+    server: Option<String>,
+    version: Option<String>,
+    mode: Option<String>,
+    role: Option<String>,
+}
+
+/// Asks for [`Greeting`] with `HELLO`, which servers permit that forbid `INFO`, or else with `INFO`.
+async fn greeting(target: &mut Target<'_>) -> Result<Greeting, StoreError> {
+    if let Some(greeting) = &target.greeting {
+        return Ok(greeting.clone());
+    }
+    let hello: Option<HashMap<String, Value>> = target.ask(&cmd("HELLO")).await?;
+    let greeting = if let Some(hello) = hello {
+        let text = |name: &str| from_redis_value_ref::<String>(hello.get(name)?).ok();
+        Greeting {
+            server: text("server"),
+            version: text("version"),
+            mode: text("mode"),
+            role: text("role"),
+        }
+    } else {
+        let mut info = info(target, "server").await?.unwrap_or_default();
+        info.extend(self::info(target, "replication").await?.unwrap_or_default());
+        Greeting {
+            server: info.remove("server_name"),
+            version: info.remove("redis_version"),
+            mode: info.remove("redis_mode"),
+            role: info.remove("role"),
+        }
+    };
+    target.greeting = Some(greeting.clone());
+    Ok(greeting)
+}
+
+/// A section of `INFO`; `None` where it is forbidden.
+async fn info(
+    target: &mut Target<'_>,
+    section: &str,
+) -> Result<Option<HashMap<String, String>>, StoreError> {
+    let text: Option<String> = target.ask(cmd("INFO").arg(section)).await?;
+    let lines = |text: String| -> HashMap<String, String> {
+        let pairs = text.lines().filter_map(|line| line.split_once(':'));
+        pairs
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect()
+    };
+    Ok(text.map(lines))
+}
+
+/// A value of the configuration; `None` where the question is forbidden.
+pub(super) async fn config(
+    target: &mut Target<'_>,
+    name: &str,
+) -> Result<Option<String>, StoreError> {
+    let pair: Option<Vec<String>> = target.ask(cmd("CONFIG").arg("GET").arg(name)).await?;
+    Ok(pair.and_then(|pair| pair.into_iter().nth(1)))
+}
+
+pub(super) async fn role(target: &mut Target<'_>) -> Result<Finding, StoreError> {
+    let Some(role) = greeting(target).await?.role else {
+        return Ok(Finding::unknown("HELLO and INFO"));
+    };
+    let is_primary = role == "master" || role == "primary";
+    Ok(Finding::new(
+        is_primary,
+        if is_primary { "primary" } else { &role },
+    ))
+}
+
+pub(super) async fn mode(target: &mut Target<'_>) -> Result<Finding, StoreError> {
+    let (name, expected) = match target.store.mode {
+        RedisMode::Single => ("single", "standalone"),
+        RedisMode::Sentinel => ("sentinel", "standalone"),
+        RedisMode::Cluster => ("cluster", "cluster"),
+    };
+    let Some(mode) = greeting(target).await?.mode else {
+        return Ok(Finding::unknown("HELLO and INFO"));
+    };
+    let seen = format!("server {mode}, redis.mode = \"{name}\"");
+    Ok(Finding::new(mode == expected, seen))
+}
+
+pub(super) async fn version(target: &mut Target<'_>) -> Result<Finding, StoreError> {
+    let Greeting {
+        server, version, ..
+    } = greeting(target).await?;
+    let Some(version) = version else {
+        return Ok(Finding::unknown("HELLO and INFO"));
+    };
+    let server = server.unwrap_or_else(|| "redis".to_owned());
+    let mut parts = version
+        .split('.')
+        .map_while(|part| part.parse::<u64>().ok());
+    let parts = (parts.next().unwrap_or(0), parts.next().unwrap_or(0));
+    // Forks count on from 7.2, or anew.
+    let passed = server != "redis" || parts >= OLDEST;
+    Ok(Finding::new(passed, format!("{server} {version}")))
+}
+
+pub(super) async fn eviction(target: &mut Target<'_>) -> Result<Finding, StoreError> {
+    let mut policy = config(target, "maxmemory-policy").await?;
+    if policy.is_none() {
+        let memory = info(target, "memory").await?;
+        policy = memory.and_then(|mut memory| memory.remove("maxmemory_policy"));
+    }
+    Ok(match policy {
+        Some(policy) => Finding::new(policy == "noeviction", policy),
+        None => Finding::unknown("CONFIG GET and INFO"),
+    })
+}
+
+pub(super) async fn persistence(target: &mut Target<'_>) -> Result<Finding, StoreError> {
+    let info = info(target, "persistence").await?;
+    let append_only = config(target, "appendonly").await?;
+    let save = config(target, "save").await?;
+    let says = |name: &str| info.as_ref()?.get(name).map(String::as_str);
+    let failing: Vec<&str> = [
+        "rdb_last_bgsave_status",
+        "aof_last_write_status",
+        "aof_last_bgrewrite_status",
+    ]
+    .into_iter()
+    .filter(|name| says(name) == Some("err"))
+    .collect();
+    if !failing.is_empty() {
+        return Ok(Finding::new(
+            false,
+            format!("Redis cannot write: {}", failing.join(", ")),
+        ));
+    }
+    let append_only = append_only.map(|value| value == "yes");
+    let append_only = append_only.or_else(|| says("aof_enabled").map(|value| value == "1"));
+    Ok(match (append_only, save) {
+        (Some(true), _) => Finding::new(true, "append-only file"),
+        (Some(false), Some(save)) if save.is_empty() => Finding::new(
+            false,
+            "neither append-only file nor snapshots: a restart loses everything",
+        ),
+        (Some(false), Some(save)) => Finding::new(
+            true,
+            format!("snapshots only (save {save}): a crash loses changes since the last one"),
+        ),
+        (Some(false), None) => Finding::new(false, "no append-only file"),
+        (None, _) => Finding::unknown("CONFIG GET and INFO"),
+    })
+}
+
+pub(super) async fn clock(target: &mut Target<'_>) -> Result<Finding, StoreError> {
+    let asked = SystemTime::now();
+    let Some((seconds, micros)) = target.ask::<(i128, i128)>(&cmd("TIME")).await? else {
+        return Ok(Finding::unknown("TIME"));
+    };
+    let millis = |time: SystemTime| {
+        let since = time
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
+        i128::try_from(since.as_millis()).unwrap_or_default()
+    };
+    // Redis read its clock somewhere between question and answer.
+    let here = i128::midpoint(millis(asked), millis(SystemTime::now()));
+    let skew = here - (seconds * 1_000 + micros / 1_000);
+    let seen = format!("clock of this machine {skew:+} ms from that of Redis");
+    Ok(Finding::new(skew.abs() <= MAX_SKEW_MS, seen))
+}
