@@ -62,7 +62,7 @@ reasons! {
     /// `redis.mode` does not fit the server behind `redis.url`.
     WrongMode("wrong_mode", true, "redis.mode does not fit the server at redis.url"),
     /// Redis refuses the credentials.
-    AuthFailed("auth_failed", true, "Redis refuses the user name or password of redis.url"),
+    AuthFailed("auth_failed", true, "Redis refuses the user name or password: redis.username, redis.password or those in redis.url"),
     /// The Redis user may not do what the service needs.
     MissingRights(
         "missing_rights",
@@ -103,7 +103,7 @@ reasons! {
     SentinelsUnreachable(
         "sentinels_unreachable",
         false,
-        "the Redis primary answers, but no sentinel does: a failover would not be noticed"
+        "the Redis primary answers, but no sentinel names it: a failover may not be noticed"
     ),
     /// Redis is a replica: reads work, writes are refused.
     ReadOnly(
@@ -302,16 +302,18 @@ fn log_change(status: &Status) {
         .iter()
         .map(|(finding, _)| finding.detail.as_str());
     let details: Vec<&str> = details.filter(|detail| !detail.is_empty()).collect();
-    let (message, detail) = (status.describe(), details.join("; "));
+    let (explanation, detail) = (status.describe(), details.join("; "));
     match (status.is_ready(), status.main()) {
         (true, None) => info!(reason = READY, "replica is ready"),
         (true, Some(_)) => warn!(
             reasons,
-            message, detail, "replica is ready with restrictions"
+            explanation, detail, "replica is ready with restrictions"
         ),
         // Asked to stop, which is logged where it was asked.
-        (false, Some(Reason::Draining)) => info!(reasons, message, detail, "replica is not ready"),
-        (false, _) => warn!(reasons, message, detail, "replica is not ready"),
+        (false, Some(Reason::Draining)) => {
+            info!(reasons, explanation, detail, "replica is not ready");
+        }
+        (false, _) => warn!(reasons, explanation, detail, "replica is not ready"),
     }
 }
 

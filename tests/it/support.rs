@@ -34,6 +34,8 @@ mod multipart;
 pub(crate) mod own_server;
 pub(crate) mod program;
 pub(crate) mod proxy;
+pub(crate) mod readiness;
+pub(crate) mod sentinel;
 mod servers;
 pub(crate) mod stores;
 mod wire;

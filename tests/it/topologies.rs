@@ -4,7 +4,10 @@
 mod credentials;
 mod failover;
 mod joining;
+mod modes;
 mod moving;
+mod partly_down;
 mod replicas;
 mod rights;
+mod sentinels;
 mod tls;

@@ -34,7 +34,7 @@ use self::{
     errors::Elsewhere,
     lane::Write,
     slots::Map,
-    topology::Topology,
+    topology::{Topology, host_or_asked},
 };
 pub(super) use self::{errors::store_error, node::Node};
 use crate::{
@@ -51,6 +51,8 @@ mod gather;
 mod health;
 mod lane;
 mod node;
+mod sentinels;
+mod server_mode;
 mod several;
 mod slots;
 mod topology;
@@ -238,7 +240,7 @@ impl Connections {
         let node = self.owner(command)?;
         let value = match node.send_apart(command).await? {
             Ok(value) => value,
-            Err(error) => self.elsewhere(command, Write::Done, error).await?,
+            Err(error) => self.elsewhere(command, Write::Done, error, node).await?,
         };
         typed(value)
     }
@@ -264,7 +266,7 @@ impl Connections {
         let node = self.owner(command)?;
         match self.heeded(node.lane.send(command, write).await)? {
             Ok(value) => Ok(value),
-            Err(error) => self.elsewhere(command, write, error).await,
+            Err(error) => self.elsewhere(command, write, error, node).await,
         }
     }
 
@@ -282,6 +284,7 @@ impl Connections {
         command: &Cmd,
         write: Write,
         error: RedisError,
+        mut asked: Arc<Node>,
     ) -> Result<Value, StoreError> {
         let (until, mut error) = (Instant::now() + self.patience, error);
         loop {
@@ -291,17 +294,23 @@ impl Connections {
             self.world.call.notify_one();
             let reply = match &elsewhere {
                 Elsewhere::Replica => return Err(store_error(&error)),
-                Elsewhere::Moved(to) => self.world.guest(to)?.lane.send(command, write).await?,
+                Elsewhere::Moved(to) => {
+                    asked = self.world.guest(to, &asked)?;
+                    asked.lane.send(command, write).await?
+                }
                 Elsewhere::Ask(to) => {
-                    let node = self.world.guest(to)?;
+                    asked = self.world.guest(to, &asked)?;
                     let mut asking = redis::pipe();
                     asking.cmd("ASKING").add_command(command.clone());
-                    let replies = node.lane.send_all(&asking, write).await?;
+                    let replies = asked.lane.send_all(&asking, write).await?;
                     replies.and_then(|replies| {
                         replies.into_iter().next_back().unwrap_or(Ok(Value::Nil))
                     })
                 }
-                Elsewhere::NotYet => self.owner(command)?.lane.send(command, write).await?,
+                Elsewhere::NotYet => {
+                    asked = self.owner(command)?;
+                    asked.lane.send(command, write).await?
+                }
             };
             match reply {
                 Ok(value) => return Ok(value),
@@ -352,11 +361,12 @@ impl World {
         Ok(())
     }
 
-    /// The server `host:port`, which another one sent us to.
-    fn guest(&self, to: &str) -> Result<Arc<Node>, StoreError> {
+    /// The server `host:port`, which the one that was `asked` sent us to. Without a host it is on that one's.
+    fn guest(&self, to: &str, asked: &Node) -> Result<Arc<Node>, StoreError> {
         let address = || -> Option<ConnectionAddr> {
             let (host, port) = to.rsplit_once(':')?;
             let host = host.trim_start_matches('[').trim_end_matches(']');
+            let host = host_or_asked(host, &asked.address);
             Some(self.connector.address(host, port.parse().ok()?))
         };
         let address =

@@ -1,28 +1,17 @@
 //! What `/readyz` says, and why: Redis that reads but does not write, and Redis that does nothing.
 
 use reqwest::RequestBuilder;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::in_time;
 use crate::support::{
-    Answer, Bodies, TestApp, bookings::book, eventually, metrics::Metrics, own_server::OwnServer,
+    Answer, Bodies, TestApp,
+    bookings::book,
+    metrics::Metrics,
+    own_server::OwnServer,
     random_prefix,
+    readiness::{readiness, reason_is},
 };
-
-pub(crate) async fn readiness(app: &TestApp) -> (u16, Value) {
-    let request = app.get("/readyz").header("accept", "application/json");
-    let answer = Answer::of(request).await;
-    (answer.status.as_u16(), answer.json())
-}
-
-/// Waits until the main reason is `reason`; gives status and body.
-pub(crate) async fn reason_is(app: &TestApp, reason: &str) -> (u16, Value) {
-    eventually(reason, async || {
-        let (status, body) = readiness(app).await;
-        (body["reason"] == reason).then_some((status, body))
-    })
-    .await
-}
 
 async fn app_at(server: &OwnServer) -> TestApp {
     let url = server.url();

@@ -14,6 +14,10 @@ pub(super) struct Member {
 }
 
 impl Member {
+    pub(super) fn port(&self) -> u16 {
+        self.port
+    }
+
     pub(super) async fn at(port: u16, mut connection: MultiplexedConnection) -> Self {
         let my_id = cmd("CLUSTER").arg("MYID").to_owned();
         let id = my_id.query_async(&mut connection).await.unwrap();
@@ -84,7 +88,40 @@ pub(super) async fn move_slot(
 
 #[tokio::test]
 async fn a_slot_moves_while_it_is_written_to_and_nobody_notices() {
+    written_to_while_a_slot_moves(&[]).await;
+}
+
+/// Redirections and `CLUSTER SLOTS` have no host then: it is that of the server that was asked.
+#[tokio::test]
+async fn a_slot_moves_in_a_cluster_that_names_no_hosts() {
+    written_to_while_a_slot_moves(&[("cluster-preferred-endpoint-type", "unknown-endpoint")]).await;
+}
+
+/// They have `?` as the host then.
+#[tokio::test]
+async fn a_slot_moves_in_a_cluster_whose_host_names_are_not_set() {
+    written_to_while_a_slot_moves(&[("cluster-preferred-endpoint-type", "hostname")]).await;
+}
+
+#[tokio::test]
+async fn a_slot_moves_in_a_cluster_that_goes_by_host_names() {
+    let names = [
+        ("cluster-announce-hostname", "localhost"),
+        ("cluster-preferred-endpoint-type", "hostname"),
+    ];
+    written_to_while_a_slot_moves(&names).await;
+}
+
+/// All members have these settings.
+async fn written_to_while_a_slot_moves(settings: &[(&str, &str)]) {
     let redis = Arc::new(TestRedis::own_of(Kind::Cluster));
+    for mut member in members(&redis).await {
+        for (name, value) in settings {
+            ask(&mut member, &["CONFIG", "SET", name, value])
+                .await
+                .unwrap();
+        }
+    }
     let app = TestApp::start(Some(Arc::clone(&redis)), &random_prefix(), &[]).await;
     let service = app.create("a=1").await;
     let id = service.rsplit('/').next().unwrap();

@@ -15,8 +15,10 @@ use super::{
     clock::measure,
     driven::Driven,
     errors::{refused, store_error},
+    server_mode::{ServerMode, finding_of},
 };
 use crate::{
+    model::readiness::Finding,
     settings::{self, RedisMode},
     store::{StoreError, clock::ReadClock, redis::scripts},
 };
@@ -138,23 +140,59 @@ impl Connector {
         within(self.connect_timeout, opened).await
     }
 
-    /// A connection for work: it has answered, it knows all scripts, and behind sentinels it is to a
-    /// primary; and the time of the server.
+    /// A connection for work: it has answered, it knows all scripts, and its server is what `redis.mode`
+    /// says; behind sentinels it is a primary. With it comes the time of the server.
+    ///
+    /// # Errors
+    /// Why the server cannot be used.
     pub(super) async fn connect(
         &self,
         to: &ConnectionAddr,
-    ) -> RedisResult<(Driven, (ReadClock, Duration))> {
-        let (client, config) = (self.client(to)?, self.config());
+    ) -> Result<(Driven, (ReadClock, Duration)), Finding> {
         let connected = async {
-            let mut driven = Driven::open(&client, &config).await?;
+            let client = self.client(to)?;
+            let mut driven = Driven::open(&client, &self.config()).await?;
             if self.mode == RedisMode::Sentinel {
                 must_be_primary(&mut driven.connection).await?;
             }
+            if self.mode == RedisMode::Single {
+                let mode = ServerMode::ask(&mut driven.connection).await;
+                if let Some(misfit) = mode.and_then(|mode| mode.misfit(self.mode)) {
+                    return Ok(Err(misfit));
+                }
+            }
             load_scripts(&mut driven.connection).await?;
             let time = measure(&mut driven.connection).await?;
-            Ok((driven, time))
+            Ok(Ok((driven, time)))
         };
-        within(self.connect_timeout, connected).await
+        match within(self.connect_timeout, connected).await {
+            Ok(connected) => connected,
+            Err(error) => Err(self.explain(to, &error).await),
+        }
+    }
+
+    /// Why a server refused a connection: where it runs in another mode, it refuses a database or
+    /// credentials too.
+    async fn explain(&self, to: &ConnectionAddr, error: &RedisError) -> Finding {
+        let is_answer = !matches!(error.kind(), ErrorKind::Io | ErrorKind::Parse);
+        if self.mode == RedisMode::Single && is_answer {
+            let bare = Self {
+                base: self
+                    .base
+                    .clone()
+                    .set_redis_settings(RedisConnectionInfo::default()),
+                ..self.clone()
+            };
+            let asked = async {
+                let mut connection = bare.open(to).await.ok()?;
+                ServerMode::ask(&mut connection).await
+            };
+            let mode = tokio::time::timeout(self.connect_timeout, asked).await;
+            if let Some(misfit) = mode.ok().flatten().and_then(|mode| mode.misfit(self.mode)) {
+                return misfit;
+            }
+        }
+        finding_of(error)
     }
 
     /// A pool whose connections are driven by the runtime that this is called on.
@@ -219,7 +257,7 @@ async fn must_be_primary(connection: &mut MultiplexedConnection) -> RedisResult<
     match role.transpose()?.as_deref() {
         Some("master") => Ok(()),
         _ => Err(RedisError::from((
-            ErrorKind::Io,
+            ErrorKind::Client,
             "the server is no primary",
         ))),
     }

@@ -91,7 +91,7 @@ pub(super) fn reason_of(error: &RedisError) -> Reason {
         (_, Some("NOPERM")) => Reason::MissingRights,
         (_, Some("CLUSTERDOWN")) => Reason::ClusterDown,
         (_, Some("LOADING")) => Reason::StoreLoading,
-        (_, Some("MASTERDOWN" | "READONLY")) => Reason::NoPrimary,
+        (ErrorKind::Client, _) | (_, Some("MASTERDOWN" | "READONLY")) => Reason::NoPrimary,
         (_, Some("BUSY")) => Reason::StoreBusy,
         (_, _) => Reason::StoreUnreachable,
     }

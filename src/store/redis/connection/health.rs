@@ -6,12 +6,14 @@ use redis::{Pipeline, Value, cmd};
 
 use super::{
     Connections,
-    errors::{Elsewhere, reason_of, restriction_of},
+    errors::{Elsewhere, restriction_of},
     node::Node,
+    server_mode::{ServerMode, finding_of},
     slots::Map,
 };
 use crate::{
     model::readiness::{Finding, Reason},
+    settings::RedisMode,
     store::{StoreError, redis::keys::Keys},
 };
 
@@ -37,12 +39,13 @@ impl Connections {
             let unknown = || Finding::new(Reason::StoreUnreachable, "no server is known yet");
             return Ok(vec![trouble.unwrap_or_else(unknown)]);
         }
+        let is_single = self.world.topology.is_fixed();
         let tags = map.probe_tags(|tag| keys.probe(tag));
         let probes = map.owners().iter().zip(tags).map(|(node, tag)| {
             let commands = tag.map(|tag| probe_commands(&keys.probe(tag)));
             async move {
                 match commands {
-                    Some(commands) => probe(node, &commands).await,
+                    Some(commands) => probe(node, &commands, is_single).await,
                     // It has so few slots that none of the keys tried is in one.
                     None => Health::default(),
                 }
@@ -67,12 +70,12 @@ fn probe_commands(key: &str) -> Pipeline {
     commands
 }
 
-async fn probe(node: &Node, commands: &Pipeline) -> Health {
+async fn probe(node: &Node, commands: &Pipeline, is_single: bool) -> Health {
     let replies = match node.lane.probe(commands).await {
         Ok(Ok(replies)) => replies,
         Ok(Err(error)) => {
             return Health {
-                read: Some(Finding::new(reason_of(&error), error.to_string())),
+                read: Some(finding_of(&error)),
                 write: None,
             };
         }
@@ -89,9 +92,12 @@ async fn probe(node: &Node, commands: &Pipeline) -> Health {
         .map(|reply: Result<Value, _>| reply.err());
     let (read, write) = (errors.next().flatten(), errors.next().flatten());
     Health {
-        read: read
-            .filter(|error| Elsewhere::of(error).is_none())
-            .map(|error| Finding::new(reason_of(&error), error.to_string())),
+        read: read.and_then(|error| match Elsewhere::of(&error) {
+            None => Some(finding_of(&error)),
+            // A proxy may hide the mode, but not this.
+            Some(_) if is_single => ServerMode::Cluster.misfit(RedisMode::Single),
+            Some(_) => None,
+        }),
         write: write.and_then(|error| {
             let reason = restriction_of(&error)?;
             Some(Finding::new(reason, error.to_string()))

@@ -29,7 +29,7 @@ use super::{
     clock::{ServerClock, measure},
     connector::{Connector, load_scripts},
     driven::Driven,
-    errors::{is_lost, is_of_a_replica, is_unknown_script, reason_of, store_error},
+    errors::{is_lost, is_of_a_replica, is_unknown_script, store_error},
 };
 use crate::{
     model::readiness::Finding,
@@ -308,15 +308,15 @@ async fn keep(
                 warn!(server = %address, generation, reason, "a lane to Redis is lost");
                 state.send_replace(State::Opening);
             }
-            Err(error) => {
-                let (reason, detail) = (reason_of(&error), error.to_string());
+            Err(finding) => {
                 if !matches!(&*state.borrow(), State::Down(_)) {
                     warn!(
                         server = %address,
-                        reason = detail, "Redis cannot be reached; requests fail until it can"
+                        reason = finding.reason.name(), detail = finding.detail,
+                        "Redis connection failed; requests fail until it succeeds"
                     );
                 }
-                state.send_replace(State::Down(Finding::new(reason, detail)));
+                state.send_replace(State::Down(finding));
                 time::sleep(pause).await;
                 pause = (pause * 2).min(REOPEN_AFTER.1);
             }

@@ -1,6 +1,8 @@
 //! Who has the data: one server, whichever the sentinels name, or the primaries of a Cluster.
 
-use futures_util::future::select_ok;
+use std::collections::HashMap;
+
+use futures_util::{StreamExt, future::select_ok, stream::FuturesUnordered};
 use redis::{
     Cmd, ConnectionAddr, ErrorKind, FromRedisValue, RedisError, RedisResult, Value, cmd,
     from_redis_value, from_redis_value_ref,
@@ -8,12 +10,13 @@ use redis::{
 
 use super::{
     connector::Connector,
-    errors::reason_of,
     lane::Write,
+    sentinels::Sentinels,
+    server_mode::{ServerMode, finding_of},
     slots::{Map, Range, SLOTS},
 };
 use crate::{
-    model::readiness::Finding,
+    model::readiness::{Finding, Reason},
     settings::{self, RedisMode},
     store::StoreError,
 };
@@ -22,13 +25,8 @@ use crate::{
 pub(super) enum Topology {
     /// The one server.
     Single(ConnectionAddr),
-    /// Sentinels, and the name by which they know the primary.
-    Sentinel {
-        sentinels: Vec<ConnectionAddr>,
-        name: String,
-        connector: Box<Connector>,
-        primaries: Box<Connector>,
-    },
+    /// Whichever server the sentinels name.
+    Sentinel(Box<Sentinels>),
     /// Members of a Cluster; the first one that answers tells the others.
     Cluster {
         members: Vec<ConnectionAddr>,
@@ -51,12 +49,9 @@ impl Topology {
         let addresses: Vec<ConnectionAddr> = addresses.collect::<Result<_, StoreError>>()?;
         Ok(match settings.mode {
             RedisMode::Single => Self::Single(connector.first().clone()),
-            RedisMode::Sentinel => Self::Sentinel {
-                sentinels: addresses,
-                name: settings.sentinel_master.clone(),
-                connector: Box::new(connector.to_sentinels(settings)),
-                primaries: Box::new(connector.clone()),
-            },
+            RedisMode::Sentinel => {
+                Self::Sentinel(Box::new(Sentinels::new(settings, addresses, connector)))
+            }
             RedisMode::Cluster => Self::Cluster {
                 members: addresses,
                 connector: Box::new(connector.clone()),
@@ -76,23 +71,9 @@ impl Topology {
     pub(super) async fn find(&self, known: &Map) -> Result<Vec<Range>, Finding> {
         match self {
             Self::Single(server) => Ok(vec![(0, SLOTS - 1, server.clone())]),
-            Self::Sentinel {
-                sentinels,
-                name,
-                connector,
-                primaries,
-            } => {
-                let mut ask = cmd("SENTINEL");
-                ask.arg("GET-MASTER-ADDR-BY-NAME").arg(name);
-                let primary = first_answer(sentinels, connector, &ask, |answer, _| {
-                    let named: Option<(String, u16)> = from_redis_value(answer)?;
-                    let unknown = || {
-                        RedisError::from((ErrorKind::Client, "the sentinel knows no such primary"))
-                    };
-                    named.ok_or_else(unknown)
-                });
-                let (host, port) = primary.await.map_err(|error| away(&error))?;
-                Ok(vec![(0, SLOTS - 1, primaries.address(&host, port))])
+            Self::Sentinel(sentinels) => {
+                let primary = sentinels.find_primary(known).await?;
+                Ok(vec![(0, SLOTS - 1, primary)])
             }
             Self::Cluster { members, connector } => {
                 let ask = cmd("CLUSTER").arg("SLOTS").to_owned();
@@ -102,9 +83,8 @@ impl Topology {
                     Box::pin(async {
                         let answer = node.lane.send(&ask, Write::Done).await;
                         let answer = answer.map_err(|error| error.to_finding())?;
-                        let ranges =
-                            answer.and_then(|answer| ranges(answer, &node.address, connector));
-                        ranges.map_err(|error| away(&error))
+                        let answer = answer.map_err(|error| finding_of(&error))?;
+                        ranges(answer, &node.address, connector)
                     })
                 });
                 let asked: Vec<_> = asked.collect();
@@ -113,38 +93,67 @@ impl Topology {
                 {
                     return Ok(ranges);
                 }
-                let tell = |answer, from: &_| ranges(answer, from, connector);
-                first_answer(members, connector, &ask, tell)
-                    .await
-                    .map_err(|error| away(&error))
+                first_answer(members, connector, &ask).await
             }
         }
     }
 }
 
-fn away(error: &RedisError) -> Finding {
-    Finding::new(reason_of(error), error.to_string())
-}
-
-/// Asks all of them at once, each over a connection for this, and takes the first answer that tells.
-async fn first_answer<T>(
-    servers: &[ConnectionAddr],
+/// Asks all members at once, each over a connection for this, and takes the first answer that tells the
+/// ranges.
+async fn first_answer(
+    members: &[ConnectionAddr],
     connector: &Connector,
     ask: &Cmd,
-    tell: impl Fn(Value, &ConnectionAddr) -> RedisResult<T>,
-) -> RedisResult<T> {
-    let answers = servers.iter().map(|server| {
-        let tell = &tell;
-        Box::pin(async move {
-            let mut connection = connector.open(server).await?;
-            tell(ask.query_async(&mut connection).await?, server)
-        })
+) -> Result<Vec<Range>, Finding> {
+    let answers = members.iter().map(|member| async move {
+        let mut connection = connector
+            .open(member)
+            .await
+            .map_err(|error| finding_of(&error))?;
+        let answer: RedisResult<Value> = ask.query_async(&mut connection).await;
+        match answer {
+            Ok(answer) => ranges(answer, member, connector),
+            Err(error) => {
+                let mode = ServerMode::ask(&mut connection).await;
+                let misfit = mode.and_then(|mode| mode.misfit(RedisMode::Cluster));
+                Err(misfit.unwrap_or_else(|| finding_of(&error)))
+            }
+        }
     });
-    select_ok(answers).await.map(|(answer, _others)| answer)
+    let mut answers: FuturesUnordered<_> = answers.collect();
+    let mut worst: Option<Finding> = None;
+    while let Some(answer) = answers.next().await {
+        match answer {
+            Ok(ranges) => return Ok(ranges),
+            Err(finding) => {
+                let both = worst.into_iter().chain([finding]);
+                worst = both.min_by_key(|finding| finding.reason);
+            }
+        }
+    }
+    Err(worst.unwrap_or_else(|| Finding::new(Reason::StoreUnreachable, "no member is known")))
 }
 
-/// What `CLUSTER SLOTS` says; `from` is who said it, and who is meant where no host is named.
-fn ranges(answer: Value, from: &ConnectionAddr, connector: &Connector) -> RedisResult<Vec<Range>> {
+/// What `CLUSTER SLOTS` says; `from` is the server that said it.
+fn ranges(
+    answer: Value,
+    from: &ConnectionAddr,
+    connector: &Connector,
+) -> Result<Vec<Range>, Finding> {
+    let ranges = parse_ranges(answer, from, connector).map_err(|error| finding_of(&error))?;
+    if ranges.is_empty() {
+        let message = "no slot of the Redis Cluster is assigned to a server";
+        return Err(Finding::with_message(Reason::ClusterDown, message, message));
+    }
+    Ok(ranges)
+}
+
+fn parse_ranges(
+    answer: Value,
+    from: &ConnectionAddr,
+    connector: &Connector,
+) -> RedisResult<Vec<Range>> {
     let entries: Vec<Vec<Value>> = from_redis_value(answer)?;
     let mut ranges = Vec::with_capacity(entries.len());
     for entry in entries {
@@ -154,29 +163,48 @@ fn ranges(answer: Value, from: &ConnectionAddr, connector: &Connector) -> RedisR
                 "an answer to CLUSTER SLOTS",
             )));
         };
-        let primary: Vec<Value> = from_redis_value_ref(primary)?;
-        let mut primary = primary.into_iter();
-        let host: Option<String> = from_redis_value(primary.next().unwrap_or(Value::Nil))?;
-        let port = u16::from_redis_value(primary.next().unwrap_or(Value::Nil))?;
-        let host = match (host, from) {
-            (Some(host), _) if !host.is_empty() && host != "?" => host,
-            (_, ConnectionAddr::Tcp(host, _) | ConnectionAddr::TcpTls { host, .. }) => host.clone(),
-            (_, _) => String::new(),
-        };
-        let address = connector.address(&host, port);
+        let address = primary_of(primary, from, connector)?;
         ranges.push((
             from_redis_value_ref(first)?,
             from_redis_value_ref(last)?,
             address,
         ));
     }
-    if ranges.is_empty() {
-        return Err(RedisError::from((
-            ErrorKind::Client,
-            "the Cluster has no slots",
-        )));
-    }
     // Each server tells them in an order of its own.
     ranges.sort_by_key(|(from, ..)| *from);
     Ok(ranges)
+}
+
+/// The address of a primary: host, port, id, and from Redis 7 on what else is known of it. A host that is
+/// null or empty is that of the server that was asked (`cluster-preferred-endpoint-type
+/// unknown-endpoint`); `?` stands for a host name that is not set, and the address is beside it.
+fn primary_of(
+    primary: &Value,
+    from: &ConnectionAddr,
+    connector: &Connector,
+) -> RedisResult<ConnectionAddr> {
+    let mut parts = Vec::<Value>::from_redis_value_ref(primary)?.into_iter();
+    let host: Option<String> = from_redis_value(parts.next().unwrap_or(Value::Nil))?;
+    let port = u16::from_redis_value(parts.next().unwrap_or(Value::Nil))?;
+    let mut host = host.unwrap_or_default();
+    if host == "?" {
+        let known = parts.nth(1).and_then(|known| from_redis_value(known).ok());
+        let known: Option<HashMap<String, String>> = known;
+        host = known
+            .and_then(|mut known| known.remove("ip"))
+            .unwrap_or_default();
+    }
+    Ok(connector.address(host_or_asked(&host, from), port))
+}
+
+/// The host, or that of the server that named it where the name says nothing.
+pub(super) fn host_or_asked<'a>(host: &'a str, asked: &'a ConnectionAddr) -> &'a str {
+    match asked {
+        ConnectionAddr::Tcp(asked, _) | ConnectionAddr::TcpTls { host: asked, .. }
+            if matches!(host, "" | "?") =>
+        {
+            asked
+        }
+        _ => host,
+    }
 }

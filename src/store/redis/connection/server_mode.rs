@@ -1,0 +1,99 @@
+//! Finds out in which mode a server runs, and whether `redis.mode` fits it.
+
+use std::collections::HashMap;
+
+use redis::{RedisError, RedisResult, Value, aio::MultiplexedConnection, cmd, from_redis_value};
+
+use super::errors::reason_of;
+use crate::{
+    model::readiness::{Finding, Reason},
+    settings::RedisMode,
+};
+
+/// The mode in which a server runs, by what `HELLO` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ServerMode {
+    Standalone,
+    Sentinel,
+    Cluster,
+}
+
+impl ServerMode {
+    /// Asks a server; `None` where it does not say, as some proxies.
+    pub(super) async fn ask(connection: &mut MultiplexedConnection) -> Option<Self> {
+        let reply: RedisResult<Value> = cmd("HELLO").query_async(connection).await;
+        let mut fields: HashMap<String, Value> = from_redis_value(reply.ok()?).ok()?;
+        let mode: String = from_redis_value(fields.remove("mode")?).ok()?;
+        match mode.as_str() {
+            "standalone" => Some(Self::Standalone),
+            "sentinel" => Some(Self::Sentinel),
+            "cluster" => Some(Self::Cluster),
+            _ => None,
+        }
+    }
+
+    /// What is wrong where `redis.url` leads to such a server; `None` where the mode fits.
+    pub(super) fn misfit(self, mode: RedisMode) -> Option<Finding> {
+        let message = match (mode, self) {
+            (RedisMode::Single, Self::Standalone)
+            | (RedisMode::Sentinel, Self::Sentinel)
+            | (RedisMode::Cluster, Self::Cluster) => return None,
+            (RedisMode::Single, Self::Cluster) => {
+                "redis.mode is single, but the server at redis.url is a member of a Redis Cluster: set \
+                 redis.mode = cluster"
+            }
+            (RedisMode::Single, Self::Sentinel) => {
+                "redis.mode is single, but the server at redis.url is a sentinel: set redis.mode = sentinel \
+                 and redis.sentinel_master, or let redis.url name the Redis server itself"
+            }
+            (RedisMode::Sentinel, Self::Standalone) => {
+                "redis.mode is sentinel, but the server at redis.url is a Redis server and no sentinel: set \
+                 redis.mode = single, or let redis.url name the sentinels (their port is usually 26379)"
+            }
+            (RedisMode::Sentinel, Self::Cluster) => {
+                "redis.mode is sentinel, but the server at redis.url is a member of a Redis Cluster: set \
+                 redis.mode = cluster"
+            }
+            (RedisMode::Cluster, Self::Standalone) => {
+                "redis.mode is cluster, but the server at redis.url is no member of a Redis Cluster: set \
+                 redis.mode = single"
+            }
+            (RedisMode::Cluster, Self::Sentinel) => {
+                "redis.mode is cluster, but the server at redis.url is a sentinel: set redis.mode = sentinel \
+                 and redis.sentinel_master, or let redis.url name members of the Redis Cluster"
+            }
+        };
+        Some(Finding::with_message(Reason::WrongMode, message, message))
+    }
+}
+
+/// The reason for which a server could not be used.
+pub(super) fn finding_of(error: &RedisError) -> Finding {
+    Finding::new(reason_of(error), error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_misfit_names_the_setting_and_its_right_value() {
+        let modes = [
+            (RedisMode::Single, ServerMode::Standalone, "single"),
+            (RedisMode::Sentinel, ServerMode::Sentinel, "sentinel"),
+            (RedisMode::Cluster, ServerMode::Cluster, "cluster"),
+        ];
+        for (set, _, name) in modes {
+            for (_, found, right) in modes {
+                let misfit = found.misfit(set);
+                assert_eq!(misfit.is_none(), name == right);
+                if let Some(finding) = misfit {
+                    let begins = format!("redis.mode is {name}, but ");
+                    assert!(finding.message.starts_with(&begins), "{}", finding.message);
+                    let names = format!("set redis.mode = {right}");
+                    assert!(finding.message.contains(&names), "{}", finding.message);
+                }
+            }
+        }
+    }
+}

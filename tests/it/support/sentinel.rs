@@ -1,0 +1,128 @@
+//! A sentinel that says what a test wants: stale, slow, silent, or without any idea.
+
+use std::{
+    net::{self, SocketAddr},
+    sync::{Arc, Mutex},
+    thread,
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    net::{TcpListener, TcpStream},
+    runtime::Builder,
+    sync::oneshot,
+    time,
+};
+
+/// What a sentinel says of its primary.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Says {
+    /// The server at this port of this machine, under this epoch; without one it refuses to tell it.
+    Primary(u16, Option<u64>),
+    /// The same, so much later.
+    Late(u16, Duration),
+    /// It knows none.
+    Nothing,
+    /// An error.
+    Error,
+    /// It never answers.
+    Silence,
+}
+
+pub(crate) struct FakeSentinel {
+    address: SocketAddr,
+    says: Arc<Mutex<Says>>,
+    _stop: oneshot::Sender<()>,
+}
+
+impl FakeSentinel {
+    pub(crate) fn start(says: Says) -> Self {
+        let listener = net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let sentinel = Self {
+            address: listener.local_addr().unwrap(),
+            says: Arc::new(Mutex::new(says)),
+            _stop: stop,
+        };
+        let says = Arc::clone(&sentinel.says);
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        thread::spawn(move || {
+            runtime.block_on(async {
+                let listener = TcpListener::from_std(listener).unwrap();
+                let serve = async {
+                    loop {
+                        let (stream, _) = listener.accept().await.unwrap();
+                        tokio::spawn(answer(stream, Arc::clone(&says)));
+                    }
+                };
+                tokio::select! {
+                    () = serve => {}
+                    _ = stopped => {}
+                }
+            });
+        });
+        sentinel
+    }
+
+    pub(crate) fn say(&self, says: Says) {
+        *self.says.lock().unwrap() = says;
+    }
+
+    pub(crate) fn address(&self) -> String {
+        self.address.to_string()
+    }
+}
+
+async fn answer(stream: TcpStream, says: Arc<Mutex<Says>>) -> Option<()> {
+    let mut stream = BufReader::new(stream);
+    loop {
+        let words = command(&mut stream).await?;
+        let says = *says.lock().unwrap();
+        let known = words.first()? == "SENTINEL";
+        let reply = match (words.get(1).map(String::as_str), says) {
+            _ if !known => "-ERR unknown command\r\n".to_owned(),
+            (_, Says::Silence) => return std::future::pending().await,
+            (_, Says::Error) => "-ERR something is wrong\r\n".to_owned(),
+            (_, Says::Nothing) => "*-1\r\n".to_owned(),
+            (Some("GET-MASTER-ADDR-BY-NAME"), Says::Primary(port, _)) => named(port),
+            (Some("GET-MASTER-ADDR-BY-NAME"), Says::Late(port, late)) => {
+                time::sleep(late).await;
+                named(port)
+            }
+            (_, Says::Primary(_, Some(epoch))) => {
+                format!("*2\r\n$12\r\nconfig-epoch\r\n{}", bulk(&epoch.to_string()))
+            }
+            (_, Says::Primary(_, None) | Says::Late(..)) => {
+                "-NOPERM this user may not\r\n".to_owned()
+            }
+        };
+        stream.write_all(reply.as_bytes()).await.ok()?;
+    }
+}
+
+/// One command as clients write them.
+async fn command(stream: &mut BufReader<TcpStream>) -> Option<Vec<String>> {
+    let mut line = String::new();
+    stream.read_line(&mut line).await.ok()?;
+    let count: usize = line.trim().strip_prefix('*')?.parse().ok()?;
+    let mut words = Vec::new();
+    for _ in 0..count {
+        let mut line = String::new();
+        stream.read_line(&mut line).await.ok()?;
+        let length: usize = line.trim().strip_prefix('$')?.parse().ok()?;
+        let mut word = vec![0; length + 2];
+        stream.read_exact(&mut word).await.ok()?;
+        words.push(String::from_utf8_lossy(&word[..length]).to_uppercase());
+    }
+    Some(words)
+}
+
+fn named(port: u16) -> String {
+    format!("*2\r\n{}{}", bulk("127.0.0.1"), bulk(&port.to_string()))
+}
+
+fn bulk(text: &str) -> String {
+    format!("${}\r\n{text}\r\n", text.len())
+}

@@ -1,0 +1,80 @@
+//! `redis.mode` that does not fit the server: the service is not ready, and names the right one.
+
+use serde_json::json;
+
+use crate::support::{
+    Answer, Bodies, Kind, TestApp, TestRedis, own_server::OwnServer, program::Program,
+    random_prefix, readiness::reason_is,
+};
+
+/// A service in `mode` at `url` is not ready, and its message names `right`.
+async fn assert_misfit(mode: &str, url: &str, right: &str) {
+    let settings = [
+        ("redis.url", url),
+        ("redis.mode", mode),
+        ("redis.sentinel_master", "master0"),
+    ];
+    let app = TestApp::start(None, &random_prefix(), &settings).await;
+    let (status, body) = reason_is(&app, "wrong_mode").await;
+    assert_eq!(status, 503, "{body}");
+    assert_eq!(body["ready"], json!(false));
+    let message = body["message"].as_str().unwrap();
+    assert!(
+        message.starts_with(&format!("redis.mode is {mode}, but ")),
+        "{message}"
+    );
+    assert!(
+        message.contains(&format!("set redis.mode = {right}")),
+        "{message}"
+    );
+    let create = app.post("/genesys/1/service/store").form_body("a=1");
+    Answer::of(create).await.message_of("StoreUnavailable", 503);
+}
+
+/// The URL of a sentinel.
+fn sentinel_url(redis: &TestRedis) -> String {
+    let settings = redis.settings();
+    settings
+        .iter()
+        .find(|(name, _)| *name == "redis.url")
+        .unwrap()
+        .1
+        .clone()
+}
+
+#[tokio::test]
+async fn a_mode_that_does_not_fit_the_server_is_named_with_the_right_one() {
+    let single = OwnServer::start(&[]).await;
+    let member = OwnServer::start(&[("cluster-enabled", "yes")]).await;
+    let sentinels = TestRedis::shared_of(Kind::Sentinel);
+    let sentinel = sentinel_url(&sentinels);
+    for (mode, url, right) in [
+        ("single", member.url(), "cluster"),
+        ("single", format!("{}/3", member.url()), "cluster"),
+        ("single", sentinel.clone(), "sentinel"),
+        ("single", format!("{sentinel}/3"), "sentinel"),
+        ("cluster", single.url(), "single"),
+        ("cluster", sentinel, "sentinel"),
+        ("sentinel", single.url(), "single"),
+        ("sentinel", member.url(), "cluster"),
+    ] {
+        assert_misfit(mode, &url, right).await;
+    }
+}
+
+#[tokio::test]
+async fn the_log_names_the_right_mode() {
+    let member = OwnServer::start(&[("cluster-enabled", "yes")]).await;
+    let mut program = Program::serve(&[("redis.url", &member.url())]);
+    program.address().await;
+    crate::support::eventually("it is logged", async || {
+        let lines = program.lines("replica is not ready");
+        let line = lines
+            .iter()
+            .find(|line| line.to_string().contains("wrong_mode"))?;
+        line.to_string()
+            .contains("set redis.mode = cluster")
+            .then_some(())
+    })
+    .await;
+}

@@ -1,0 +1,96 @@
+//! A Cluster of which a part, or all, does not serve requests.
+
+use std::sync::Arc;
+
+use crate::support::{
+    Answer, Bodies, Kind, TestApp, TestRedis, eventually,
+    own_server::OwnServer,
+    random_prefix,
+    readiness::{readiness, reason_is},
+};
+
+use super::moving::{ask, members};
+
+/// How many of some creates succeed; all others say that the store is away.
+async fn successes(app: &TestApp) -> usize {
+    let mut successes = 0;
+    for _ in 0..40 {
+        let create = app.post("/genesys/1/service/store").form_body("a=1");
+        let answer = Answer::of(create).await;
+        if answer.status == 200 {
+            successes += 1;
+        } else {
+            answer.message_of("StoreUnavailable", 503);
+            assert!(!answer.header("retry-after").is_empty());
+        }
+    }
+    successes
+}
+
+#[tokio::test]
+async fn a_cluster_that_is_down_as_a_whole_is_not_ready_and_one_that_is_partly_down_is() {
+    let redis = Arc::new(TestRedis::own_of(Kind::Cluster));
+    let mut members = members(&redis).await;
+    for member in &mut members {
+        let timeout = ["CONFIG", "SET", "cluster-node-timeout", "1000"];
+        ask(member, &timeout).await.unwrap();
+    }
+    let prefix = random_prefix();
+    let app = TestApp::start(Some(Arc::clone(&redis)), &prefix, &[]).await;
+    reason_is(&app, "ready").await;
+    assert_eq!(successes(&app).await, 40);
+
+    let killed = members.remove(0);
+    redis.kill(killed.port());
+    let (status, body) = reason_is(&app, "cluster_down").await;
+    assert_eq!(
+        (status, body["ready"].as_bool()),
+        (503, Some(false)),
+        "{body}"
+    );
+    assert_eq!(successes(&app).await, 0);
+
+    for member in &mut members {
+        let partly = ["CONFIG", "SET", "cluster-require-full-coverage", "no"];
+        ask(member, &partly).await.unwrap();
+    }
+    let (status, body) = reason_is(&app, "cluster_partly_down").await;
+    assert_eq!(
+        (status, body["status"].as_str()),
+        (200, Some("degraded")),
+        "{body}"
+    );
+    let some = eventually("a part is served", async || {
+        let some = successes(&app).await;
+        (some > 0).then_some(some)
+    })
+    .await;
+    assert!(some < 40, "{some}");
+    assert_eq!(readiness(&app).await.0, 200);
+}
+
+#[tokio::test]
+async fn a_cluster_without_slots_is_not_ready_until_it_has_some() {
+    let member = OwnServer::start(&[("cluster-enabled", "yes")]).await;
+    let url = member.url();
+    let settings = [("redis.url", url.as_str()), ("redis.mode", "cluster")];
+    let app = TestApp::start(None, &random_prefix(), &settings).await;
+    let (status, body) = reason_is(&app, "cluster_down").await;
+    assert_eq!(status, 503);
+    assert!(
+        body["message"].as_str().unwrap().contains("no slot"),
+        "{body}"
+    );
+    let create = app.post("/genesys/1/service/store").form_body("a=1");
+    Answer::of(create).await.message_of("StoreUnavailable", 503);
+
+    member
+        .tell(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"])
+        .await;
+    reason_is(&app, "ready").await;
+    assert_eq!(successes(&app).await, 40);
+    member
+        .tell(&["CLUSTER", "DELSLOTSRANGE", "0", "16383"])
+        .await;
+    assert_eq!(reason_is(&app, "cluster_down").await.0, 503);
+}
