@@ -10,10 +10,7 @@ use redis::{Cmd, Value, aio::ConnectionLike, cmd};
 use uuid::Uuid;
 
 use super::{Finding, Target};
-use crate::{
-    settings::RedisMode,
-    store::{StoreError, WallClock},
-};
+use crate::{settings::RedisMode, store::StoreError};
 
 /// When a right is needed.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -90,6 +87,9 @@ const BLOCKING: [&str; 6] = [
     "+pexpireat",
     "+set",
 ];
+
+/// An instant far ahead, in milliseconds.
+const FAR: i64 = 1 << 50;
 
 /// What a denial is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -181,7 +181,9 @@ fn trials(target: &Target<'_>, key: &str) -> Vec<Trial> {
         Need::Sentinel => store.mode == RedisMode::Sentinel,
         Need::Replicas => store.waits_for_replicas,
     };
-    let soon = WallClock::default().now().after(Duration::from_secs(10));
+    // Where the time of Redis is not known yet, the string lives until it is deleted at the end.
+    let now = store.redis.now();
+    let soon = now.map_or(FAR, |now| now.after(Duration::from_secs(10)).millis());
     let mut trials: Vec<Trial> = Vec::new();
     for (need, line) in COMMANDS.iter().filter(|(need, _)| applies(*need)) {
         let mut words = line.split(' ');
@@ -189,7 +191,7 @@ fn trials(target: &Target<'_>, key: &str) -> Vec<Trial> {
         for word in words {
             match word {
                 "K" => command.arg(key),
-                "T" => command.arg(soon.millis()),
+                "T" => command.arg(soon),
                 word => command.arg(word),
             };
         }

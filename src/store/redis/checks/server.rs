@@ -1,16 +1,19 @@
 //! Checks of what a server is and how it is configured.
 
-use std::{collections::HashMap, time::SystemTime};
+use std::collections::HashMap;
 
 use redis::{Value, cmd, from_redis_value_ref};
 
 use super::{Finding, Target};
-use crate::{settings::RedisMode, store::StoreError};
+use crate::{
+    settings::RedisMode,
+    store::{StoreError, WallClock},
+};
 
 /// The oldest Redis that has all commands: major and minor version.
 const OLDEST: (u64, u64) = (6, 2);
 /// Skew of the clocks beyond which the check fails, in milliseconds.
-const MAX_SKEW_MS: i128 = 1_000;
+const MAX_SKEW_MS: i64 = 1_000;
 
 /// What a server says of itself.
 #[derive(Debug, Clone, Default)]
@@ -163,18 +166,13 @@ pub(super) async fn persistence(target: &mut Target<'_>) -> Result<Finding, Stor
 }
 
 pub(super) async fn clock(target: &mut Target<'_>) -> Result<Finding, StoreError> {
-    let asked = SystemTime::now();
-    let Some((seconds, micros)) = target.ask::<(i128, i128)>(&cmd("TIME")).await? else {
+    let wall = WallClock::default();
+    let asked = wall.now().millis();
+    let Some((seconds, micros)) = target.ask::<(i64, i64)>(&cmd("TIME")).await? else {
         return Ok(Finding::unknown("TIME"));
     };
-    let millis = |time: SystemTime| {
-        let since = time
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default();
-        i128::try_from(since.as_millis()).unwrap_or_default()
-    };
     // Redis read its clock somewhere between question and answer.
-    let here = i128::midpoint(millis(asked), millis(SystemTime::now()));
+    let here = i64::midpoint(asked, wall.now().millis());
     let skew = here - (seconds * 1_000 + micros / 1_000);
     let seen = format!("clock of this machine {skew:+} ms from that of Redis");
     Ok(Finding::new(skew.abs() <= MAX_SKEW_MS, seen))
