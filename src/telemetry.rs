@@ -5,4 +5,5 @@
 
 pub mod log;
 pub mod metrics;
+mod refused_requests;
 pub mod traces;

@@ -164,8 +164,9 @@ impl Flight {
     }
 
     fn answered<B>(&self, answer: &ServiceResponse<B>) {
-        let (status, took) = (answer.status(), self.ended(answer.status().as_u16()));
         let exception = answer.response().error().and_then(exception);
+        let status = answer.status();
+        let took = self.ended(status.as_u16(), exception);
         if let Some(span) = &self.span {
             span.answered(status.as_u16(), exception);
         }
@@ -203,17 +204,17 @@ impl Flight {
     /// The answer is one that the web server makes. Nothing of ours gives it reason to.
     fn failed(&self, error: &Error) {
         let status = error.as_response_error().status_code().as_u16();
-        self.ended(status);
+        self.ended(status, None);
         if let Some(span) = &self.span {
             span.answered(status, None);
         }
     }
 
-    fn ended(&self, status: u16) -> Duration {
+    fn ended(&self, status: u16, exception: Option<&'static str>) -> Duration {
         self.ended.set(true);
         let took = self.started.elapsed();
         if let Some(counts) = &self.watch.counts {
-            counts.ended(self.method, status, took);
+            counts.ended(self.method, status, exception, took);
         }
         took
     }
@@ -222,7 +223,7 @@ impl Flight {
 impl Drop for Flight {
     fn drop(&mut self) {
         if !self.ended.get() {
-            self.ended(GONE);
+            self.ended(GONE, None);
             if let Some(span) = &self.span {
                 span.given_up();
             }

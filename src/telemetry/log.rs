@@ -11,8 +11,9 @@ use std::{
 
 use tracing::subscriber::{self, SetGlobalDefaultError};
 use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
-use tracing_subscriber::{EnvFilter, filter};
+use tracing_subscriber::{EnvFilter, filter, layer::SubscriberExt};
 
+use super::refused_requests::RefusedRequests;
 use crate::settings::{Log, LogFormat};
 
 /// Why the log could not be started.
@@ -76,11 +77,19 @@ pub fn start(log: &Log) -> Result<Written, TelemetryError> {
                 .json()
                 .flatten_event(true)
                 .with_span_list(false)
-                .finish(),
+                .finish()
+                .with(RefusedRequests::default()),
         )?,
         // Colours are left as they are on a terminal, because NO_COLOR may have switched them off.
-        _ if terminal => subscriber::set_global_default(lines.finish())?,
-        _ => subscriber::set_global_default(lines.with_ansi(false).finish())?,
+        _ if terminal => {
+            subscriber::set_global_default(lines.finish().with(RefusedRequests::default()))?;
+        }
+        _ => subscriber::set_global_default(
+            lines
+                .with_ansi(false)
+                .finish()
+                .with(RefusedRequests::default()),
+        )?,
     }
     drop(LOST.set(counter));
     Ok(Written(written))

@@ -1,6 +1,10 @@
 //! What is counted of requests: by route, method and status.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    time::Duration,
+};
 
 use super::{
     counts::{Counter, Distribution, Durations, Held, Level, Shards},
@@ -10,8 +14,8 @@ use super::{
 /// The methods that are told; any other is `other`.
 const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "other"];
 /// The statuses that this service gives; any other is told as `other`.
-const STATUSES: [u16; 18] = [
-    200, 204, 206, 304, 400, 401, 404, 405, 408, 413, 415, 416, 429, 499, 500, 502, 503, 504,
+const STATUSES: [u16; 19] = [
+    200, 204, 206, 304, 400, 401, 404, 405, 408, 413, 415, 416, 429, 431, 499, 500, 502, 503, 504,
 ];
 /// What stands for the status where the client went away before there was one.
 pub const GONE: u16 = 499;
@@ -53,9 +57,32 @@ pub struct RouteCounts {
 
 #[derive(Default)]
 struct MethodCounts {
-    /// In the order of [`STATUSES`]; the last one is for all others.
+    /// Without an exception, in the order of [`STATUSES`]; the last one is for all others.
     statuses: [Counter; STATUSES.len() + 1],
+    /// By exception and status, as many as the error table has rows.
+    failures: Mutex<BTreeMap<Failure, u64>>,
     durations: Durations,
+}
+
+/// The exception that a response names, and its status.
+type Failure = (&'static str, u16);
+
+impl MethodCounts {
+    fn failures(&self) -> BTreeMap<Failure, u64> {
+        let failures = self.failures.lock();
+        failures.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn count(&self, status: u16, exception: Option<&'static str>) {
+        if let Some(exception) = exception {
+            // A shard has one writer, so this waits for nobody but who reads the metrics.
+            let failures = self.failures.lock();
+            let mut failures = failures.unwrap_or_else(PoisonError::into_inner);
+            *failures.entry((exception, status)).or_default() += 1;
+        } else if let Some(counter) = self.statuses.get(place_of(status)) {
+            counter.add(1);
+        }
+    }
 }
 
 impl RouteCounts {
@@ -75,17 +102,36 @@ impl RouteCounts {
         self.in_flight.rise();
     }
 
-    /// It has been answered.
-    pub fn ended(&self, method: Method, status: u16, took: Duration) {
+    /// It has been answered; an error with the exception that it names, of the error table.
+    pub fn ended(
+        &self,
+        method: Method,
+        status: u16,
+        exception: Option<&'static str>,
+        took: Duration,
+    ) {
         self.in_flight.fall();
-        let Some(counts) = self.methods.get(method.0) else {
-            return;
-        };
-        if let Some(counter) = counts.statuses.get(place_of(status)) {
-            counter.add(1);
+        if let Some(counts) = self.methods.get(method.0) {
+            counts.count(status, exception);
+            counts.durations.record(took);
         }
-        counts.durations.record(took);
     }
+}
+
+/// The HTTP parser has refused a request with that status. No route, method or duration of it is known.
+pub(crate) fn request_refused(status: u16) {
+    static REFUSED: OnceLock<Arc<RouteCounts>> = OnceLock::new();
+    let counts = REFUSED.get_or_init(|| RouteCounts::of("none"));
+    if let Some(counts) = counts.methods.last() {
+        counts.count(status, None);
+    }
+}
+
+/// Whether a response is a fault of the service or its store, and not of a client, a backend or a catalog with too
+/// few numbers.
+#[must_use]
+pub fn is_fault(status: u16, exception: Option<&str>) -> bool {
+    matches!(status, 500 | 503) && !matches!(exception, Some("UnreadableJson" | "NoAccessNumber"))
 }
 
 /// A download is under way, for as long as this is there; its request counts as answered.
@@ -94,18 +140,25 @@ pub fn download() -> Held<'static> {
     DOWNLOADS.hold()
 }
 
-/// Requests answered, and those of them that were answered with a status of 500 or more; `None` where they
-/// are not counted.
+/// Requests answered, and those of them that were answered with a status of 500 or more, but for what is a client's
+/// doing; `None` where they are not counted.
 #[must_use]
 pub fn answered() -> Option<(u64, u64)> {
     let mut counts = None;
     SHARDS.each(|shard| {
         let (answered, failed) = counts.get_or_insert((0, 0));
-        for statuses in shard.methods.iter().map(|method| &method.statuses) {
-            *answered += statuses.iter().map(Counter::get).sum::<u64>();
-            let named = STATUSES.iter().zip(statuses);
+        for method in &shard.methods {
+            *answered += method.statuses.iter().map(Counter::get).sum::<u64>();
+            let named = STATUSES.iter().zip(&method.statuses);
             let failures = named.filter(|(status, _)| **status >= 500);
             *failed += failures.map(|(_, counter)| counter.get()).sum::<u64>();
+            for ((exception, status), count) in method.failures() {
+                *answered += count;
+                let is_gateway = matches!(status, 502 | 504);
+                if is_gateway || is_fault(status, Some(exception)) {
+                    *failed += count;
+                }
+            }
         }
     });
     counts
@@ -120,6 +173,7 @@ fn place_of(status: u16) -> usize {
 #[derive(Default)]
 struct Sum {
     statuses: [u64; STATUSES.len() + 1],
+    failures: BTreeMap<Failure, u64>,
     durations: Distribution,
 }
 
@@ -133,12 +187,17 @@ pub(super) fn write(text: &mut Text) {
             for (sum, counter) in sum.statuses.iter_mut().zip(&counts.statuses) {
                 *sum += counter.get();
             }
+            for (failure, count) in counts.failures() {
+                *sum.failures.entry(failure).or_default() += count;
+            }
             sum.durations.add(&counts.durations);
         }
     });
-    sums.retain(|_, sum| sum.durations.count() > 0);
+    let counted = |sum: &Sum| sum.durations.count() + sum.statuses.iter().sum::<u64>();
+    sums.retain(|_, sum| counted(sum) > 0);
 
-    let help = "Requests answered, by route, method and status; 499: the client went away first.";
+    let help = "Requests answered, by route, method, status and, of errors, exception; 499: the client went away \
+                first.";
     let mut family = text.counter("requests_total", help);
     for ((route, method), sum) in &sums {
         let statuses = STATUSES.iter().map(u16::to_string);
@@ -147,10 +206,20 @@ pub(super) fn write(text: &mut Text) {
             let labels = [("route", *route), ("method", *method), ("status", &status)];
             family.sample(&labels, count);
         }
+        for ((exception, status), count) in &sum.failures {
+            let status = status.to_string();
+            let labels = [
+                ("route", *route),
+                ("method", *method),
+                ("status", &status),
+                ("exception", exception),
+            ];
+            family.sample(&labels, count);
+        }
     }
     let help = "Time until the head of the answer was ready.";
     let mut family = text.histogram("request_duration_seconds", help);
-    for ((route, method), sum) in &sums {
+    for ((route, method), sum) in sums.iter().filter(|(_, sum)| sum.durations.count() > 0) {
         family.durations(&[("route", *route), ("method", *method)], &sum.durations);
     }
     let help = "Requests not answered yet, and downloads under way.";

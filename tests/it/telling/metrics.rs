@@ -52,10 +52,16 @@ async fn requests_are_counted_by_route_method_and_status_and_by_nothing_a_client
     for (sample, count) in [
         (format!("{SERVICE},method=\"POST\",status=\"200\""), 1.0),
         (format!("{KEY},method=\"GET\",status=\"200\""), 20.0),
-        (format!("{KEY},method=\"GET\",status=\"404\""), 2.0),
-        (format!("{SERVICE},method=\"other\",status=\"405\""), 1.0),
         (
-            "route=\"none\",method=\"GET\",status=\"404\"".to_owned(),
+            format!("{KEY},method=\"GET\",status=\"404\",exception=\"KeyNotFound\""),
+            2.0,
+        ),
+        (
+            format!("{SERVICE},method=\"other\",status=\"405\",exception=\"MethodNotAllowed\""),
+            1.0,
+        ),
+        (
+            "route=\"none\",method=\"GET\",status=\"404\",exception=\"NotFound\"".to_owned(),
             2.0,
         ),
     ] {
@@ -75,6 +81,29 @@ async fn requests_are_counted_by_route_method_and_status_and_by_nothing_a_client
     assert!(!metrics.text.contains("secret"), "{}", metrics.text);
     let id = service.rsplit('/').next().unwrap();
     assert!(!metrics.text.contains(id), "{}", metrics.text);
+}
+
+#[tokio::test]
+async fn errors_are_counted_by_exception() {
+    let mut program = Program::serve(&[]);
+    let address = program.address().await;
+    let client = Client::new();
+    for body in ["{", "[]", "{}"] {
+        let url = format!("http://{address}/genesys/1/service/store");
+        let create = client.post(url).header("content-type", "application/json");
+        create.body(body).send().await.unwrap();
+    }
+    let metrics = Metrics::of(address).await;
+    for (labels, count) in [
+        ("status=\"500\",exception=\"UnreadableJson\"", 2.0),
+        ("status=\"200\"", 1.0),
+        ("status=\"500\"", 0.0),
+    ] {
+        let value = metrics.value(&format!(
+            "requests_total{{{SERVICE},method=\"POST\",{labels}}}"
+        ));
+        assert!((value - count).abs() < 0.5, "{labels}: {}", metrics.text);
+    }
 }
 
 #[tokio::test]

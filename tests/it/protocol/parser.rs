@@ -1,0 +1,48 @@
+//! Requests that the HTTP parser refuses: counted, and no errors of the service.
+
+use crate::support::{Wire, eventually, metrics::Metrics, program::Program};
+
+#[tokio::test]
+async fn malformed_requests_are_counted_and_logged_once_a_minute() {
+    let mut program = Program::serve(&[]);
+    let address = program.address().await;
+    let mut sent = 0;
+    for request in [
+        "GET /\u{e9} HTTP/1.1\r\nHost: x\r\n\r\n".as_bytes(),
+        b"GET /a?b=\"c\" HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /a?b=<c HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /a`b HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nno colon\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+    ] {
+        for _ in 0..5 {
+            let mut wire = Wire::to(address).await;
+            wire.send(request).await;
+            let answer = String::from_utf8(wire.rest().await).unwrap();
+            assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+            sent += 1;
+        }
+    }
+    let mut wire = Wire::to(address).await;
+    let long = format!("GET / HTTP/1.1\r\nHost: x\r\nA: {}", "a".repeat(140_000));
+    wire.send_in_vain(long).await;
+    let answer = String::from_utf8(wire.rest().await).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
+
+    eventually("all are counted", async || {
+        let metrics = Metrics::of(address).await;
+        let refused = |status: u16| {
+            let labels = format!("{{route=\"none\",method=\"other\",status=\"{status}\"}}");
+            metrics.value(&format!("requests_total{labels}"))
+        };
+        let is = |value: f64, expected: i32| (value - f64::from(expected)).abs() < 0.5;
+        (is(refused(400), sent) && is(refused(431), 1)).then_some(())
+    })
+    .await;
+    assert_eq!(program.lines("malformed requests refused").len(), 1);
+    assert_eq!(program.logged("actix_http"), 0);
+    program.signal("INT");
+    assert_eq!(program.ended().await.logged("ERROR"), Vec::<String>::new());
+}
