@@ -1,6 +1,6 @@
 # The README's commands. `make test` is what CI runs.
 
-.PHONY: run test lint lint-deploy check-deploy api docs pictures bench tools-test tools-bench
+.PHONY: run test lint lint-deploy check-deploy check-java api docs pictures bench tools-test tools-bench
 
 run:
 	cargo run --release
@@ -37,6 +37,10 @@ lint-deploy:
 # The image built, docker-compose.yml up, a replica killed under load, everything down. Needs Docker.
 check-deploy:
 	deploy/check
+
+# 10,000 creates with the JDK's HTTP client, directly and through nginx, none of which may fail. Installs both.
+check-java:
+	deploy/check_java
 
 # One table: this service beside webdis, and what it takes of memory. Needs wrk too.
 bench: tools-bench
