@@ -32,6 +32,7 @@ mod error;
 mod listeners;
 mod socket;
 mod tls;
+mod tls_server;
 mod upkeep;
 
 /// After which time an audit looks again at what it found: longer than the clean-up takes.

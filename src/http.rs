@@ -8,11 +8,11 @@ use std::{rc::Rc, sync::Arc, time::Duration};
 use actix_web::{
     Error, FromRequest, Handler, HttpRequest, Resource, Responder, Route,
     body::MessageBody,
-    dev::{ServiceFactory, ServiceRequest, ServiceResponse},
+    dev::{Service, ServiceFactory, ServiceRequest, ServiceResponse},
     guard::{self, fn_guard},
     http::Method,
     middleware::from_fn,
-    web::{self, ServiceConfig, delete, get, head, post, put},
+    web::{self, ServiceConfig, delete, get, post, put},
 };
 
 use ipnet::IpNet;
@@ -20,6 +20,7 @@ use secrecy::SecretString;
 
 use self::{
     admin::{bookings, catalog, entries, history, live, restore},
+    middleware::security_headers::SecurityHeaders,
     pages::PageError,
     watch::Watch,
 };
@@ -30,15 +31,19 @@ use crate::{
     settings::{Cors, Groups, Limits, Settings},
 };
 
+mod accept;
 mod admin;
 mod binaries;
 mod body;
 mod caller;
 mod cors;
 mod error;
+mod etag;
+mod fetch_metadata;
 mod gate;
 mod health;
 mod metrics;
+mod middleware;
 mod openapi;
 mod operators;
 mod pages;
@@ -105,6 +110,20 @@ pub struct Exposure {
     pub administered: bool,
     /// What is told of requests.
     pub watching: Watching,
+    /// Whether it takes TLS only.
+    pub tls: bool,
+}
+
+/// Passes a request on to [`routes`], and completes the response: for the whole of a listener.
+pub fn serve_request<S, B>(
+    request: ServiceRequest,
+    routes: &S,
+    exposure: &Exposure,
+) -> impl Future<Output = Result<ServiceResponse<B>, Error>> + use<S, B>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
+{
+    middleware::apply(request, routes, SecurityHeaders { tls: exposure.tls })
 }
 
 /// All routes. They are tried in this order, so those asked most come first; only the two that take
@@ -113,20 +132,18 @@ pub fn routes(config: &mut ServiceConfig, exposure: &Exposure) {
     let client = || {
         [
             at("/genesys/1/service/{id}/storage/{key}")
-                .on(Method::GET, get().to(storage::read))
+                .shows(storage::read)
                 .on(Method::DELETE, delete().to(storage::delete_key)),
             at("/genesys/1/service/{id}/storage")
-                .on(Method::GET, get().to(storage::read_all))
+                .shows(storage::read_all)
                 .on(Method::POST, post().to(storage::write))
                 .on(Method::DELETE, delete().to(storage::clear)),
             at("/genesys/1/service/{service}")
                 .on(Method::POST, post().to(services::create))
-                .on(Method::GET, get().to(services::create_or_describe))
+                .shows(services::create_or_describe)
                 .on(Method::PUT, put().to(services::set_end))
                 .on(Method::DELETE, delete().to(services::delete)),
-            at("/genesys/1/service/{id}/storage/binary/{key}")
-                .on(Method::GET, get().to(binaries::read))
-                .on(Method::HEAD, head().to(binaries::read)),
+            at("/genesys/1/service/{id}/storage/binary/{key}").shows(binaries::read),
             at("/genesys/1/cs/services/{id}").on(Method::PUT, put().to(services::set_end)),
             // What lies deeper is nothing, and no request either.
             at("/genesys/1/service/{id}/storage/{rest:.*}"),
@@ -142,40 +159,38 @@ pub fn routes(config: &mut ServiceConfig, exposure: &Exposure) {
             .on(Method::GET, get().to(services::create))]
     };
     let status = [at("/genesys/1/admin/node/status")
-        .on(Method::GET, get().to(admin::node_status))
+        .shows(admin::node_status)
         .probe()];
     let admin = [
-        at("/genesys/1/admin/services").on(Method::GET, get().to(entries::list)),
+        at("/genesys/1/admin/services").shows(entries::list),
         entry("/genesys/1/admin/services/{name}"),
-        at("/genesys/1/admin/groups").on(Method::GET, get().to(entries::list)),
+        at("/genesys/1/admin/groups").shows(entries::list),
         entry("/genesys/1/admin/groups/{name}"),
-        at("/genesys/1/admin/groups/{group}/bookings").on(Method::GET, get().to(bookings::list)),
+        at("/genesys/1/admin/groups/{group}/bookings").shows(bookings::list),
         at("/genesys/1/admin/groups/{group}/bookings/{booking}")
             .on(Method::DELETE, delete().to(bookings::release)),
         at("/genesys/1/admin/catalog")
-            .on(Method::GET, get().to(catalog::export))
+            .shows(catalog::export)
             .on(Method::PUT, put().to(catalog::import))
             .on(Method::POST, post().to(catalog::import)),
-        at("/genesys/1/admin/catalog/lost").on(Method::GET, get().to(restore::lost)),
+        at("/genesys/1/admin/catalog/lost").shows(restore::lost),
         at("/genesys/1/admin/catalog/restore").on(Method::POST, post().to(restore::restore)),
-        at("/genesys/1/admin/live").on(Method::GET, get().to(live::list)),
+        at("/genesys/1/admin/live").shows(live::list),
         at("/genesys/1/admin/live/{id}")
-            .on(Method::GET, get().to(live::look_up))
+            .shows(live::look_up)
             .on(Method::PUT, put().to(live::extend))
             .on(Method::DELETE, delete().to(live::end)),
-        at("/genesys/1/admin/history").on(Method::GET, get().to(history::list)),
-        at("/genesys/1/admin/replicas").on(Method::GET, get().to(history::replicas)),
+        at("/genesys/1/admin/history").shows(history::list),
+        at("/genesys/1/admin/replicas").shows(history::replicas),
     ];
     let health = [
-        at("/livez").on(Method::GET, get().to(health::live)).probe(),
-        at("/readyz")
-            .on(Method::GET, get().to(health::ready))
-            .probe(),
-        at("/openapi.json").on(Method::GET, get().to(openapi::tell)),
+        at("/livez").shows(health::live).probe(),
+        at("/readyz").shows(health::ready).probe(),
+        at("/openapi.json").shows(openapi::tell),
     ];
     // What anybody may ask.
     let ungated = |resource: Resource| resource;
-    let telling = [at("/metrics").on(Method::GET, get().to(metrics::tell))];
+    let telling = [at("/metrics").shows(metrics::tell)];
     let groups = exposure.groups;
     if groups.client {
         serve_callers(config, client, exposure);
@@ -193,15 +208,16 @@ pub fn routes(config: &mut ServiceConfig, exposure: &Exposure) {
         serve(config, admin, exposure, gated);
         serve_pages(config, exposure);
     }
-    serve(config, health, exposure, ungated);
-    serve(config, [Endpoint::nowhere()], exposure, ungated);
+    let shared = |resource: Resource| resource.wrap(from_fn(gate::pass_everyone));
+    serve(config, health, exposure, shared);
+    serve(config, [Endpoint::nowhere()], exposure, shared);
     config.default_service(web::to(no_route));
 }
 
 /// One configured service or resource group.
 fn entry(path: &'static str) -> Endpoint {
     at(path)
-        .on(Method::GET, get().to(entries::read))
+        .shows(entries::read)
         .on(Method::PUT, put().to(entries::put))
         .on(Method::DELETE, delete().to(entries::delete))
 }
@@ -301,7 +317,7 @@ impl Endpoint {
         self
     }
 
-    /// Answers to GET, and to HEAD with as much of it as is no body. For what is whole before it is sent.
+    /// Answers to GET, and to HEAD as to GET without the body. For what GET reads and never changes.
     fn shows<F, Args>(mut self, page: F) -> Self
     where
         F: Handler<Args>,

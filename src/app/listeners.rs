@@ -13,7 +13,7 @@ use rustls::ServerConfig;
 #[cfg(target_os = "linux")]
 use socket2::SockRef;
 
-use super::{Backing, StartError, door::Door, socket};
+use super::{Backing, StartError, door::Door, socket, tls_server};
 use crate::{
     http::{self, Api, Document, Exposure, Watching},
     model::readiness::Readiness,
@@ -82,30 +82,32 @@ impl Listener {
             watching: Watching::of(&settings),
             catalog: parts.office.in_force.clone(),
             administered: settings.admin.credentials.password.is_some(),
+            tls: tls.is_some(),
         };
         let document = Data::new(Document::of(&exposure, &settings));
         let (parts, groups) = (parts.clone(), self.groups);
         let server = &settings.server;
-        let http = HttpServer::new(move || {
+        let app = move || {
             let parts = parts.clone();
             // Each worker opens its own way to the store, on its own runtime.
             let api = move || parts.clone().api(groups);
             let app = App::new().app_data(document.clone()).data_factory(api);
+            let exposure = exposure.clone();
             app.configure(|config| http::routes(config, &exposure))
-        });
-        let http = http
+                .wrap_fn(move |request, routes| http::serve_request(request, routes, &exposure))
+        };
+        if let Some(tls) = tls {
+            let http2 = settings.tls.as_ref().is_some_and(|tls| tls.http2);
+            return tls_server::listen(self.socket, tls.clone(), http2, server, app);
+        }
+        let http = HttpServer::new(app)
             .workers(server.workers)
             .max_connections(server.connections_per_worker)
             .client_request_timeout(server.head_timeout)
-            .tls_handshake_timeout(server.head_timeout)
             .keep_alive(server.keep_alive)
             .shutdown_timeout(server.shutdown.as_secs())
             .disable_signals();
-        let http = match tls {
-            Some(tls) => http.listen_rustls_0_23(self.socket, tls.clone())?,
-            None => http.listen(self.socket)?,
-        };
-        Ok(http.run())
+        Ok(http.listen(self.socket)?.run())
     }
 }
 

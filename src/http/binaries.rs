@@ -7,8 +7,8 @@ use actix_web::{
         Method, StatusCode,
         header::{
             ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_RANGE, CONTENT_SECURITY_POLICY,
-            CONTENT_TYPE, CROSS_ORIGIN_RESOURCE_POLICY, ETAG, HeaderValue, IF_NONE_MATCH, IF_RANGE,
-            RANGE, Range, X_CONTENT_TYPE_OPTIONS,
+            CONTENT_TYPE, CROSS_ORIGIN_RESOURCE_POLICY, ETAG, HeaderValue, IF_MATCH, IF_NONE_MATCH,
+            IF_RANGE, RANGE, Range,
         },
     },
     web::{self, Bytes},
@@ -16,7 +16,7 @@ use actix_web::{
 use futures_util::{TryStreamExt, stream};
 use percent_encoding::utf8_percent_encode;
 
-use super::{Api, ApiError, path, reply};
+use super::{Api, ApiError, etag, fetch_metadata, path, reply};
 use crate::{
     service::Span,
     store::{Binary, ServiceId},
@@ -35,20 +35,30 @@ pub(super) async fn read(
 /// The binary, or what of it is asked for.
 ///
 /// # Errors
-/// [`ApiError::ServiceNotFound`], [`ApiError::KeyNotFound`], [`ApiError::RangeNotSatisfiable`]; what the
-/// store says.
+/// [`ApiError::ServiceNotFound`], [`ApiError::KeyNotFound`], [`ApiError::PreconditionFailed`],
+/// [`ApiError::RangeNotSatisfiable`], [`ApiError::Forbidden`]; what the store says.
 pub(super) async fn send(
     api: &Api,
     request: &HttpRequest,
     id: ServiceId,
     key: String,
 ) -> Result<HttpResponse, ApiError> {
+    fetch_metadata::check_destination(request)?;
     let download = api.services.find_binary(id, key.clone()).await?;
     let tag = format!("\"{}\"", download.binary.blob.as_str());
-    if names(request, IF_NONE_MATCH.as_str(), &tag) {
-        let mut response = reply::with_headers(StatusCode::NOT_MODIFIED);
+    // In this order, and the range last (RFC 9110 13.2.2).
+    let required = request.headers().contains_key(IF_MATCH);
+    if required && !etag::matches_strong(request, &IF_MATCH, &tag) {
+        return Err(ApiError::PreconditionFailed(format!(
+            "binary {key:?} has been replaced; its ETag is {tag} now"
+        )));
+    }
+    if etag::matches_weak(request, &IF_NONE_MATCH, &tag) {
+        let mut response = reply::without_body(StatusCode::NOT_MODIFIED);
         describe(&mut response, &download.binary, &key, tag);
-        return Ok(response.finish());
+        let mut response = response.finish();
+        response.headers_mut().remove(CONTENT_TYPE);
+        return Ok(response);
     }
     let size = download.binary.size;
     let (status, span) = part(request, &tag, size)?;
@@ -87,7 +97,6 @@ fn describe(
         .insert_header((ACCEPT_RANGES, "bytes"))
         // Whoever uploaded it says what it is: no browser may run it as a page of this origin, nor
         // may a page of another one have it shown in itself.
-        .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .insert_header((CONTENT_SECURITY_POLICY, "sandbox; default-src 'none'"))
         .insert_header((CROSS_ORIGIN_RESOURCE_POLICY, "same-origin"));
 }
@@ -96,16 +105,6 @@ fn describe(
 pub(super) fn attachment(name: &str) -> String {
     let name = utf8_percent_encode(name, path::UNRESERVED);
     format!("attachment; filename*=UTF-8''{name}")
-}
-
-/// Whether the header lists `tag`, or `*`.
-pub(super) fn names(request: &HttpRequest, header: &str, tag: &str) -> bool {
-    let values = request.headers().get_all(header);
-    let mut tags = values
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(str::trim);
-    tags.any(|listed| listed == "*" || listed.strip_prefix("W/").unwrap_or(listed) == tag)
 }
 
 /// What of the binary is asked for. More ranges than one, units other than bytes, and a range for

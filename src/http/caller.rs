@@ -18,7 +18,7 @@ use crate::service::Shown;
 /// configured service wants that its id came from. A create asks by itself.
 ///
 /// # Errors
-/// [`ApiError::Unauthorized`].
+/// [`ApiError::ApiKeyRequired`], [`ApiError::Unauthorized`].
 pub(super) async fn admit(api: &Api, request: &HttpRequest) -> Result<(), ApiError> {
     check_key(&api.keys, request)?;
     if !api.services.has_locks() {
@@ -27,7 +27,8 @@ pub(super) async fn admit(api: &Api, request: &HttpRequest) -> Result<(), ApiErr
     if let Some(name) = path::only_name(request)? {
         let creates = match *request.method() {
             Method::POST => true,
-            Method::GET => api.services.is_configured(&name),
+            // The handler refuses HEAD.
+            Method::GET | Method::HEAD => api.services.is_configured(&name),
             _ => false,
         };
         if creates {
@@ -44,17 +45,21 @@ fn check_key(keys: &[SecretString], request: &HttpRequest) -> Result<(), ApiErro
         return Ok(());
     }
     let headers = request.headers();
-    let key = headers.get("x-api-key").or_else(|| headers.get("apikey"));
-    let key = key.ok_or(ApiError::Unauthorized(
+    let lines = ["x-api-key", "apikey"]
+        .into_iter()
+        .flat_map(|name| headers.get_all(name));
+    let mut given = lines.map(|line| line.as_bytes().trim_ascii());
+    let key = given.find(|key| !key.is_empty());
+    let key = key.ok_or(ApiError::ApiKeyRequired(
         "an API key is missing: expected the header x-api-key or apikey",
     ))?;
     let found = keys.iter().fold(Choice::from(0), |found, known| {
-        found | known.expose_secret().as_bytes().ct_eq(key.as_bytes())
+        found | known.expose_secret().as_bytes().ct_eq(key)
     });
     if bool::from(found) {
         return Ok(());
     }
-    Err(ApiError::Unauthorized("there is no such API key"))
+    Err(ApiError::ApiKeyRequired("there is no such API key"))
 }
 
 /// The user name and password of a request, by HTTP Basic. What is malformed shows nothing.

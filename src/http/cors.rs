@@ -18,12 +18,13 @@ use actix_web::{
 use crate::settings::Cors;
 
 /// What a page may send beyond what every page may.
-const HEADERS: &str =
-    "gms_user, content-type, authorization, x-api-key, apikey, idempotency-key, range";
+const HEADERS: &str = "gms_user, content-type, authorization, x-api-key, apikey, idempotency-key, \
+                       if-match, if-none-match, if-range, range, last-event-id, traceparent, \
+                       tracestate, x-request-id";
 const METHODS: &str = "GET, HEAD, POST, PUT, DELETE";
 /// What a page may see beyond what every page may.
-const EXPOSED: &str = "accept-ranges, content-disposition, content-range, etag, retry-after, \
-                       www-authenticate";
+const EXPOSED: &str = "accept-ranges, allow, content-disposition, content-range, etag, \
+                       idempotent-replayed, retry-after, warning, www-authenticate";
 /// Seconds for which a browser need not ask again.
 const MAX_AGE: &str = "3600";
 const ASKED_FOR: &str = "origin, access-control-request-method, access-control-request-headers";
@@ -32,9 +33,13 @@ const ASKED_FOR: &str = "origin, access-control-request-method, access-control-r
 pub(super) fn allowed(cors: &Cors, request: &HttpRequest) -> Option<HeaderValue> {
     let origin = request.headers().get(ORIGIN)?;
     let text = origin.to_str().ok()?;
+    lists(cors, text).then(|| origin.clone())
+}
+
+/// Whether an origin is on the list.
+pub(super) fn lists(cors: &Cors, origin: &str) -> bool {
     let mut listed = cors.allowed_origins.iter();
-    let found = listed.any(|allowed| allowed.eq_ignore_ascii_case(text));
-    found.then(|| origin.clone())
+    listed.any(|allowed| allowed.eq_ignore_ascii_case(origin))
 }
 
 /// Whether a browser asks if a page may send what it is about to send.

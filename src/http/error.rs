@@ -30,6 +30,10 @@ const RETRY_SECONDS: &str = "1";
 /// What a 401 asks for.
 const BASIC: &str = "Basic realm=\"switchboard\", charset=\"UTF-8\"";
 
+/// The same where only an API key is missing: 401 needs a challenge (RFC 9110 15.5.2), and this is none that makes
+/// a browser ask for a password.
+const API_KEY: &str = "ApiKey realm=\"switchboard\"";
+
 /// Everything that can go wrong with a request, as its sender is told.
 #[derive(Debug, Error)]
 pub enum ApiError {
@@ -50,6 +54,9 @@ pub enum ApiError {
     /// The request does not show what is asked for.
     #[error("{0}")]
     Unauthorized(&'static str),
+    /// The request has none of the API keys that are asked for.
+    #[error("{0}")]
+    ApiKeyRequired(&'static str),
     /// A request that a page of another site makes a browser send.
     #[error("{0}")]
     Forbidden(&'static str),
@@ -178,7 +185,9 @@ impl ApiError {
             }
             Self::InvalidBody(_) => ("InvalidBody", StatusCode::BAD_REQUEST),
             Self::InvalidParameter(_) => ("InvalidParameter", StatusCode::BAD_REQUEST),
-            Self::Unauthorized(_) => ("Unauthorized", StatusCode::UNAUTHORIZED),
+            Self::Unauthorized(_) | Self::ApiKeyRequired(_) => {
+                ("Unauthorized", StatusCode::UNAUTHORIZED)
+            }
             Self::Forbidden(_) => ("Forbidden", StatusCode::FORBIDDEN),
             Self::InvalidDefinition(_) => ("InvalidDefinition", StatusCode::BAD_REQUEST),
             Self::ReadOnly(_) => ("ReadOnly", StatusCode::CONFLICT),
@@ -240,6 +249,9 @@ impl ResponseError for ApiError {
             }
             Self::Unauthorized(_) => {
                 response.insert_header((WWW_AUTHENTICATE, BASIC));
+            }
+            Self::ApiKeyRequired(_) => {
+                response.insert_header((WWW_AUTHENTICATE, API_KEY));
             }
             Self::NoAccessNumber { retry_after, .. }
             | Self::TooManyRequests { retry_after, .. } => {

@@ -43,6 +43,27 @@ pub(super) async fn pass<B: MessageBody>(
     Ok(answer)
 }
 
+/// Lets everyone pass, and lets a page of an allowed origin see the response.
+pub(super) async fn pass_everyone<B: MessageBody>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<BoxBody, B>>, Error> {
+    let api = request.app_data::<Data<Api>>().cloned();
+    let Some(api) = api.filter(|api| !api.cors.allowed_origins.is_empty()) else {
+        return Ok(next.call(request).await?.map_into_right_body());
+    };
+    let origin = cors::allowed(&api.cors, request.request());
+    if cors::is_preflight(request.request())
+        && let Some(origin) = origin
+    {
+        let response = cors::preflight(origin);
+        return Ok(request.into_response(response).map_into_left_body());
+    }
+    let mut response = next.call(request).await?.map_into_right_body();
+    cors::mark(response.headers_mut(), origin);
+    Ok(response)
+}
+
 /// Lets operators pass, and no page of another origin that a browser lends its credentials.
 pub(super) async fn pass_operator<B: MessageBody>(
     request: ServiceRequest,

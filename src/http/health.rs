@@ -1,16 +1,9 @@
 //! Whether the process is up, and whether it should be sent requests.
 
-use actix_web::{
-    HttpRequest, HttpResponse,
-    http::{
-        StatusCode,
-        header::{Accept, Header, Quality},
-    },
-    web,
-};
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use serde::Serialize;
 
-use super::{Api, reply};
+use super::{Api, accept, reply};
 use crate::model::readiness::{READY, Reason, Status};
 
 /// `GET /livez`: the process is up, whatever the store does.
@@ -26,7 +19,8 @@ pub(super) async fn ready(api: web::Data<Api>, request: HttpRequest) -> HttpResp
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     };
-    if wants_json(&request) {
+    let kinds = ["text/plain", "application/json"];
+    if accept::preferred(request.headers(), &kinds) == "application/json" {
         return reply::with_headers(code).json(Body::from(&status));
     }
     let text = match (status.is_ready(), status.main()) {
@@ -82,17 +76,4 @@ impl<'a> From<&'a Status> for Body<'a> {
             reasons: reasons.collect(),
         }
     }
-}
-
-/// Whether the client asks for JSON: the default is text, which is what probes show.
-fn wants_json(request: &HttpRequest) -> bool {
-    let accepted = Accept::parse(request)
-        .map(|accept| accept.0)
-        .unwrap_or_default();
-    let quality = |kind: &str| {
-        let named = accepted.iter().find(|each| each.item.essence_str() == kind);
-        named.map_or(Quality::ZERO, |each| each.quality)
-    };
-    let json = quality("application/json");
-    json > Quality::ZERO && json >= quality("text/plain")
 }

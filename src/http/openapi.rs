@@ -20,7 +20,7 @@ use actix_web::{
 use serde_json::{Map, Value, json};
 
 use self::{errors::Errors, operation::Operation};
-use super::{ApiError, Exposure, binaries, reply, services as told};
+use super::{ApiError, Exposure, etag, reply, services as told};
 use crate::{
     settings::{Groups, Limits, Settings, VERSION},
     store::stable_hash,
@@ -40,7 +40,8 @@ the routing side find that data when a call arrives.
 
 Every error, from whichever layer, has one shape; `exception` is the sign of failure. Beside those that each \
 operation lists, `NotFound` (404) is the answer where there is no route, and `MethodNotAllowed` (405, with \
-`Allow`) where the route does not take the method. Answers may not be kept (`Cache-Control: no-cache, \
+`Allow`) where the route does not take the method. `HEAD` is answered as `GET` is, without the body, wherever \
+`GET` does not create. Answers may not be kept (`Cache-Control: no-cache, \
 no-store`), except this document. The headers `traceparent` and `x-request-id` go along to backends; others that \
 are not listed are ignored.";
 
@@ -56,8 +57,8 @@ pub struct Document {
 /// `GET /openapi.json`
 pub(super) async fn tell(document: Data<Document>, request: HttpRequest) -> HttpResponse {
     let tag = document.tag.to_str().unwrap_or_default();
-    let mut response = if binaries::names(&request, IF_NONE_MATCH.as_str(), tag) {
-        reply::with_headers(StatusCode::NOT_MODIFIED).finish()
+    let mut response = if etag::matches_weak(&request, &IF_NONE_MATCH, tag) {
+        reply::without_body(StatusCode::NOT_MODIFIED).finish()
     } else {
         reply::json(document.text.clone())
     };

@@ -9,17 +9,14 @@ use actix_web::{
     HttpRequest,
     http::{
         Method,
-        header::{
-            CONTENT_SECURITY_POLICY, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN,
-            X_CONTENT_TYPE_OPTIONS,
-        },
+        header::{CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue, ORIGIN},
     },
 };
 
-use super::{Api, ApiError, admin, caller};
-
-const SEC_FETCH_SITE: &str = "sec-fetch-site";
-const SEC_FETCH_MODE: &str = "sec-fetch-mode";
+use super::{
+    Api, ApiError, admin, caller,
+    fetch_metadata::{self, SEC_FETCH_MODE, SEC_FETCH_SITE},
+};
 
 /// Lets a request pass that shows what is asked for and comes from no page of another site.
 ///
@@ -48,8 +45,6 @@ pub(super) fn check_site(request: &HttpRequest) -> Result<(), ApiError> {
 
 /// Marks an answer as one for nobody but who asked, to be shown by no page and to run nothing.
 pub(super) fn mark(headers: &mut HeaderMap) {
-    let no_sniffing = HeaderValue::from_static("nosniff");
-    headers.insert(X_CONTENT_TYPE_OPTIONS, no_sniffing);
     let name = HeaderName::from_static("cross-origin-resource-policy");
     headers.insert(name, HeaderValue::from_static("same-origin"));
     let nothing = "default-src 'none'; frame-ancestors 'none'";
@@ -60,16 +55,15 @@ fn is_of_this_site(request: &HttpRequest) -> bool {
     let header = |name: &str| request.headers().get(name).map(HeaderValue::as_bytes);
     if let Some(site) = header(SEC_FETCH_SITE) {
         // A link from elsewhere that somebody follows shows a page to them, and to nobody else.
-        let followed = *request.method() == Method::GET
+        let followed = matches!(*request.method(), Method::GET | Method::HEAD)
             && header(SEC_FETCH_MODE) == Some(b"navigate".as_slice());
         return followed || matches!(site, b"same-origin" | b"none");
     }
-    let Some(origin) = header(ORIGIN.as_str()) else {
+    let Some(origin) = request.headers().get(ORIGIN) else {
         return true;
     };
-    let host = origin.splitn(2, |byte| *byte == b':').nth(1);
-    let host = host.and_then(|rest| rest.strip_prefix(b"//"));
-    host.is_some() && host == header(HOST.as_str())
+    let origin = origin.to_str().unwrap_or_default();
+    fetch_metadata::is_same_origin(request, origin)
 }
 
 #[cfg(test)]
@@ -84,6 +78,7 @@ mod tests {
             (Method::PUT, &[][..], true),
             (Method::PUT, &[("origin", "http://here:8080")], true),
             (Method::PUT, &[("origin", "https://here:8080")], true),
+            (Method::PUT, &[("origin", "http://HERE:8080")], true),
             (Method::PUT, &[("origin", "http://here")], false),
             (Method::PUT, &[("origin", "http://there:8080")], false),
             (Method::PUT, &[("origin", "null")], false),

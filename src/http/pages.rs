@@ -263,7 +263,7 @@ fn shown(page: &impl Template) -> Page {
 
 /// Has the browser get that page.
 fn see(place: &str) -> HttpResponse {
-    reply::with_headers(StatusCode::SEE_OTHER)
+    reply::without_body(StatusCode::SEE_OTHER)
         .insert_header((LOCATION, place))
         .finish()
 }

@@ -34,9 +34,15 @@ pub(super) fn work_for(readiness: &Readiness) {
 
 /// An answer with the headers of all answers, for JSON unless said otherwise.
 pub(super) fn with_headers(status: StatusCode) -> HttpResponseBuilder {
+    let mut response = without_body(status);
+    response.insert_header((CONTENT_TYPE, JSON));
+    response
+}
+
+/// A response that has no body, so no content type.
+pub(super) fn without_body(status: StatusCode) -> HttpResponseBuilder {
     let mut response = HttpResponse::build(status);
     response
-        .insert_header((CONTENT_TYPE, JSON))
         .insert_header((CACHE_CONTROL, NO_STORE))
         .insert_header((PRAGMA, NO_CACHE));
     // Whoever keeps connections learns to open the next one elsewhere, before this one breaks.
@@ -85,5 +91,5 @@ pub(super) fn ok() -> HttpResponse {
 
 /// 200 without a body.
 pub(super) fn empty() -> HttpResponse {
-    with_headers(StatusCode::OK).finish()
+    without_body(StatusCode::OK).finish()
 }

@@ -1,10 +1,10 @@
 //! Creating a service, and the service itself.
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, http::Method, web};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Api, ApiError, body, caller, path, reply, trail};
+use super::{Api, ApiError, body, caller, fetch_metadata, path, reply, trail};
 use crate::{
     service::{Begun, CreationHead},
     store::{Description, Moment, ServiceId},
@@ -16,6 +16,7 @@ pub(super) async fn create(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
+    fetch_metadata::check_create(&api, &request)?;
     let name = path::service_name(&request)?;
     let head = creation_head(&api, &request);
     let begun = api.services.begin(&name, head).await?;
@@ -28,7 +29,7 @@ pub(super) async fn create(
     Ok(reply::json(answer))
 }
 
-/// `GET /genesys/1/service/{service}`: a create where `{service}` is the name of a configured
+/// `GET` and `HEAD /genesys/1/service/{service}`: a create, by GET only, where `{service}` is the name of a configured
 /// service, as some deployed clients send it; else it is an id, and the service is told.
 pub(super) async fn create_or_describe(
     api: web::Data<Api>,
@@ -36,6 +37,11 @@ pub(super) async fn create_or_describe(
     payload: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
     if api.services.is_configured(&path::service_name(&request)?) {
+        if *request.method() == Method::HEAD {
+            let allow = "GET, POST".to_owned();
+            let method = Method::HEAD.to_string();
+            return Err(ApiError::MethodNotAllowed { method, allow });
+        }
         return create(api, request, payload).await;
     }
     let id = path::service_id(&request)?;

@@ -1,15 +1,8 @@
 //! The strings of a service, and whatever takes any key.
 
-use actix_web::{
-    HttpRequest, HttpResponse,
-    http::{
-        StatusCode,
-        header::{self, Header},
-    },
-    web,
-};
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 
-use super::{Api, ApiError, body, path, reply};
+use super::{Api, ApiError, accept, body, fetch_metadata, path, reply};
 
 /// `GET .../{id}/storage`
 pub(super) async fn read_all(
@@ -17,6 +10,7 @@ pub(super) async fn read_all(
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     let id = path::service_id(&request)?;
+    fetch_metadata::check_destination(&request)?;
     let texts = api.services.read_all(&id).await?;
     reply::members(texts.into_iter())
 }
@@ -27,8 +21,10 @@ pub(super) async fn read(
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     let (id, key) = (path::service_id(&request)?, path::key(&request)?);
+    fetch_metadata::check_destination(&request)?;
     let value = api.services.read(&id, &key).await?;
-    if wants_text(&request) {
+    let kind = accept::preferred(request.headers(), &["application/json", "text/plain"]);
+    if kind == "text/plain" {
         return Ok(reply::text(StatusCode::OK, value));
     }
     reply::members([(key, value)].into_iter())
@@ -65,18 +61,4 @@ pub(super) async fn clear(
     let id = path::service_id(&request)?;
     api.services.clear(&id).await?;
     Ok(reply::ok())
-}
-
-/// Whether the client would rather have the bare value than JSON. Of equals it takes what is named
-/// first; a client that takes anything gets JSON.
-fn wants_text(request: &HttpRequest) -> bool {
-    let accept = request.headers().get(header::ACCEPT);
-    let accept = accept.and_then(|accept| accept.to_str().ok());
-    if !accept.is_some_and(|accept| accept.contains("text/plain")) {
-        return false;
-    }
-    let ranked = header::Accept::parse(request).map(|accept| accept.ranked());
-    let mut ranked = ranked.unwrap_or_default().into_iter();
-    let first = ranked.find(|kind| matches!(kind.essence_str(), "text/plain" | "application/json"));
-    first.is_some_and(|kind| kind.essence_str() == "text/plain")
 }

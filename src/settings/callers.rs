@@ -62,6 +62,8 @@ pub struct Admin {
 pub struct Cors {
     /// Origins in small letters, as browsers send them; none: no cross-origin access.
     pub allowed_origins: Vec<String>,
+    /// Whether other sites' pages may not make browsers create services.
+    pub block_cross_site_creates: bool,
 }
 
 /// `[throttle]`; a limit of 0 is none.
@@ -77,9 +79,11 @@ pub struct Throttle {
     pub failed_matches_per_number: u64,
 }
 
-/// `[tls]`: two files in PEM.
+/// `[tls]`: two files in PEM, and what is offered over TLS.
 #[derive(Clone, Debug)]
 pub struct Tls {
+    /// Whether clients are offered HTTP/2.
+    pub http2: bool,
     /// The certificate and those that lead to a known authority.
     pub certificate_file: PathBuf,
     /// Its private key.
@@ -210,6 +214,7 @@ pub(super) fn cors(from: &Layers) -> Result<Cors, SettingsError> {
     }
     Ok(Cors {
         allowed_origins: origins,
+        block_cross_site_creates: from.switch("cors.block_cross_site_creates")?,
     })
 }
 
@@ -241,6 +246,7 @@ pub(super) fn tls(from: &Layers) -> Result<Option<Tls>, SettingsError> {
     match (path(certificate)?, path(key)?) {
         (None, None) => Ok(None),
         (Some(certificate_file), Some(key_file)) => Ok(Some(Tls {
+            http2: from.switch("tls.http2")?,
             certificate_file,
             key_file,
         })),

@@ -44,6 +44,7 @@ mod outages;
 mod pages;
 mod program;
 mod properties;
+mod protocol;
 mod redis_checks;
 mod replicas;
 mod requests;

@@ -26,16 +26,16 @@ async fn no_route_is_found_outside_of_the_list(app: TestApp) {
 
 /// Which methods each path answers to.
 const ROUTES: [(&str, &[&str]); 10] = [
-    ("{service}", &["DELETE", "GET", "POST", "PUT"]),
+    ("{service}", &["DELETE", "GET", "HEAD", "POST", "PUT"]),
     ("{cs}", &["PUT"]),
-    ("{service}/storage", &["DELETE", "GET", "POST"]),
-    ("{service}/storage/Key1", &["DELETE", "GET"]),
+    ("{service}/storage", &["DELETE", "GET", "HEAD", "POST"]),
+    ("{service}/storage/Key1", &["DELETE", "GET", "HEAD"]),
     ("{service}/storage/binary/pic", &["GET", "HEAD"]),
     ("{service}/update", &["GET", "POST"]),
-    ("/genesys/1/admin/node/status", &["GET"]),
-    ("/livez", &["GET"]),
-    ("/openapi.json", &["GET"]),
-    ("/readyz", &["GET"]),
+    ("/genesys/1/admin/node/status", &["GET", "HEAD"]),
+    ("/livez", &["GET", "HEAD"]),
+    ("/openapi.json", &["GET", "HEAD"]),
+    ("/readyz", &["GET", "HEAD"]),
 ];
 
 #[tokio::test]

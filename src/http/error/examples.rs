@@ -22,7 +22,7 @@ impl ApiError {
             Self::InvalidParameter(
                 "_ttl is \"0\"; a whole number from 1 to 2592000 is allowed".to_owned(),
             ),
-            Self::Unauthorized("an API key is missing: expected the header x-api-key or apikey"),
+            Self::ApiKeyRequired("an API key is missing: expected the header x-api-key or apikey"),
             Self::Forbidden("the administration takes no requests from pages of other sites"),
             Self::InvalidDefinition(
                 "service \"cart\", option _ttl: it is \"0\"; a whole number from 1 to 2592000 is allowed"
@@ -58,7 +58,7 @@ impl ApiError {
             Self::NotFound("/genesys/2/service/store".to_owned()),
             Self::MethodNotAllowed {
                 method: "PUT".to_owned(),
-                allow: "GET, POST, DELETE".to_owned(),
+                allow: "GET, HEAD, POST, DELETE".to_owned(),
             },
             Self::TooLarge("more pairs than 1000 (limits.pairs)".to_owned()),
             Self::UnsupportedMediaType(

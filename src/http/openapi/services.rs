@@ -23,7 +23,12 @@ pub(super) const OF_BODIES: [&str; 4] = [
 ];
 
 /// Rows of a create, wherever it is; those of `match-interaction` alone where that is all there is.
-const OF_CREATES: [&str; 3] = ["ServiceNotFound", "TooManyRequests", "StoreFull"];
+const OF_CREATES: [&str; 4] = [
+    "Forbidden",
+    "ServiceNotFound",
+    "TooManyRequests",
+    "StoreFull",
+];
 const OF_MATCHES: [&str; 1] = ["NoMatch"];
 const OF_SERVICES: [&str; 3] = ["NoAccessNumber", "BackendUnreachable", "BackendTimeout"];
 

@@ -48,7 +48,7 @@ fn read_all() -> Operation {
     .of_callers()
     .taking([id()])
     .answering(StatusCode::OK, answer("All strings", &schema("Strings")))
-    .failing(&["ServiceNotFound"])
+    .failing(&["Forbidden", "ServiceNotFound"])
 }
 
 fn write(limits: &Limits) -> Operation {
@@ -95,7 +95,7 @@ fn read() -> Operation {
         .of_callers()
         .taking([id(), key("Key1")])
         .answering(StatusCode::OK, response)
-        .failing(&["ServiceNotFound", "KeyNotFound"])
+        .failing(&["Forbidden", "ServiceNotFound", "KeyNotFound"])
 }
 
 fn delete_key() -> Operation {
@@ -126,6 +126,11 @@ fn binary(method: Method, name: &str, summary: &str) -> Operation {
             id(),
             key("MyPic.png"),
             header(
+                "If-Match",
+                "Versions of which one has to be the current one, by their `ETag`, or `*`. Weak ones never are.",
+                &json!({"type": "string"}),
+            ),
+            header(
                 "If-None-Match",
                 "Versions that the client has, as the `ETag` told them, or `*`.",
                 &json!({"type": "string"}),
@@ -139,7 +144,7 @@ fn binary(method: Method, name: &str, summary: &str) -> Operation {
             StatusCode::NOT_MODIFIED,
             json!({"description": "The client has this version", "headers": headers(false)}),
         )
-        .failing(&["ServiceNotFound", "KeyNotFound"]);
+        .failing(&["Forbidden", "ServiceNotFound", "KeyNotFound", "PreconditionFailed"]);
     if !has_ranges {
         return operation;
     }

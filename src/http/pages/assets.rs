@@ -1,5 +1,7 @@
 //! Style, script and icon of the pages, compiled in.
 
+use std::sync::LazyLock;
+
 use actix_web::{
     HttpRequest,
     http::{
@@ -7,10 +9,12 @@ use actix_web::{
         header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH, PRAGMA},
     },
 };
+use base64::{Engine, engine::general_purpose::STANDARD};
+use ring::digest::{SHA256, digest};
 
 use super::{Page, PageError};
 use crate::{
-    http::{ApiError, binaries, reply},
+    http::{ApiError, etag, reply},
     store::stable_hash,
 };
 
@@ -34,6 +38,20 @@ const ASSETS: [(&str, &str, &str); 4] = [
     ("icon.svg", "image/svg+xml", include_str!("assets/icon.svg")),
 ];
 
+/// The digest of an asset, as `integrity` in a page and the policy of the pages spell it: `sha256-...`.
+pub(super) fn integrity(name: &str) -> &'static str {
+    let mut digests = DIGESTS.iter();
+    let digest = digests.find(|(known, _)| *known == name);
+    digest.map_or("", |(_, digest)| digest)
+}
+
+static DIGESTS: LazyLock<[(&str, String); ASSETS.len()]> = LazyLock::new(|| {
+    ASSETS.map(|(name, _, text)| {
+        let digest = STANDARD.encode(digest(&SHA256, text.as_bytes()));
+        (name, format!("sha256-{digest}"))
+    })
+});
+
 /// `GET /genesys/1/admin/ui/assets/{name}`
 pub(super) async fn tell(request: HttpRequest) -> Page {
     let name = request.match_info().get("name").unwrap_or_default();
@@ -41,13 +59,14 @@ pub(super) async fn tell(request: HttpRequest) -> Page {
     let nothing = || PageError::from(ApiError::NotFound(request.path().to_owned()));
     let (_, kind, text) = asset.ok_or_else(nothing)?;
     let tag = format!("\"{:016x}\"", stable_hash(text.as_bytes()));
-    let mut answer = if binaries::names(&request, IF_NONE_MATCH.as_str(), &tag) {
-        reply::with_headers(StatusCode::NOT_MODIFIED).finish()
+    let mut answer = if etag::matches_weak(&request, &IF_NONE_MATCH, &tag) {
+        reply::without_body(StatusCode::NOT_MODIFIED).finish()
     } else {
-        reply::with_headers(StatusCode::OK).body(*text)
+        reply::with_headers(StatusCode::OK)
+            .insert_header((CONTENT_TYPE, *kind))
+            .body(*text)
     };
     let headers = answer.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.remove(PRAGMA);
     let tag = tag.parse().map_err(|_wrong| ApiError::Internal)?;

@@ -1,6 +1,6 @@
 //! What stands before the pages: who is signed in may see them, all others are asked to sign in.
 
-use std::{future::Ready, ops::Deref, rc::Rc};
+use std::{future::Ready, ops::Deref, rc::Rc, sync::LazyLock};
 
 use actix_web::{
     Error, FromRequest, HttpMessage, HttpRequest, HttpResponse,
@@ -19,15 +19,24 @@ use actix_web::{
 
 use askama::Template;
 
-use super::{Frame, PageError, overview, see, sign_in};
+use super::{Frame, PageError, assets, overview, see, sign_in};
 use crate::{
     http::{Api, ApiError, admin, caller, operators},
     service::{Operator, Visit},
 };
 
-/// Only what this service itself serves, and no page around it.
-const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; \
-                      connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+/// Only what this service itself serves, and no page around it. Clients can store what they like at this origin, so
+/// it does not say which scripts may run: those of the digests do, whose elements name them as `integrity`.
+static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
+    let scripts = ["pages.js", "try_it.js"].map(|name| format!("'{}'", assets::integrity(name)));
+    let scripts = scripts.join(" ");
+    let policy = format!(
+        "default-src 'none'; style-src 'self'; script-src {scripts}; img-src 'self'; connect-src 'self'; \
+         form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    );
+    let nothing = HeaderValue::from_static("default-src 'none'");
+    HeaderValue::try_from(policy).unwrap_or(nothing)
+});
 
 /// Who asks for a page behind the gate.
 #[derive(Clone)]
@@ -177,7 +186,7 @@ fn mark(headers: &mut HeaderMap) {
     // What a stranger uploaded has one of its own, which allows nothing at all.
     let stricter = headers.get(CONTENT_SECURITY_POLICY).cloned();
     operators::mark(headers);
-    let policy = stricter.unwrap_or(HeaderValue::from_static(POLICY));
+    let policy = stricter.unwrap_or_else(|| POLICY.clone());
     headers.insert(CONTENT_SECURITY_POLICY, policy);
     let mut set = |name: HeaderName, value| headers.insert(name, HeaderValue::from_static(value));
     set(X_FRAME_OPTIONS, "DENY");

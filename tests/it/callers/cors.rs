@@ -38,6 +38,13 @@ async fn a_page_of_an_allowed_origin_may_send_what_clients_send() {
             "apikey",
             "idempotency-key",
             "range",
+            "if-match",
+            "if-none-match",
+            "if-range",
+            "last-event-id",
+            "traceparent",
+            "tracestate",
+            "x-request-id",
         ] {
             assert!(headers.contains(&name), "{name} is not in {headers:?}");
         }
@@ -63,7 +70,15 @@ async fn it_may_see_answers_and_errors_and_their_headers() {
     let missing = app.get(&format!("{service}/storage/none"));
     let missing = Answer::of(missing.header("origin", SHOP)).await;
     missing.message_of("KeyNotFound", 404);
-    for answer in [created, binary, missing] {
+    let nowhere = Answer::of(app.get("/nowhere").header("origin", SHOP)).await;
+    nowhere.message_of("NotFound", 404);
+    let refused = app.request(Method::PATCH, &service);
+    let refused = Answer::of(refused.header("origin", SHOP)).await;
+    refused.message_of("MethodNotAllowed", 405);
+    let long = app.post("/genesys/1/service/store").header("origin", SHOP);
+    let long = Answer::of(long.form_body(&"a&".repeat(1001))).await;
+    long.message_of("TooLarge", 413);
+    for answer in [created, binary, missing, nowhere, refused, long] {
         assert_eq!(answer.header("access-control-allow-origin"), SHOP);
         assert!(answer.header("vary").contains("origin"));
         let exposed = answer.header("access-control-expose-headers");
@@ -72,6 +87,8 @@ async fn it_may_see_answers_and_errors_and_their_headers() {
             "content-range",
             "content-disposition",
             "retry-after",
+            "warning",
+            "idempotent-replayed",
         ] {
             assert!(exposed.contains(name), "{name} is not in {exposed}");
         }

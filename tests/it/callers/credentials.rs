@@ -49,6 +49,13 @@ fn assert_refused(answer: &Answer, what: &str) {
     assert!(asked.starts_with("Basic realm=\""), "{what}: {asked}");
 }
 
+/// Checks that a key is asked for, and no browser asks its user for a password in vain.
+fn assert_refused_without_key(answer: &Answer, what: &str) {
+    answer.message_of("Unauthorized", 401);
+    let asked = answer.header("www-authenticate");
+    assert_eq!(asked, "ApiKey realm=\"switchboard\"", "{what}");
+}
+
 /// Every request on an id there is, the one that ends it last.
 fn everything(app: &TestApp, service: &str) -> Vec<RequestBuilder> {
     let at = |method, rest: &str| app.request(method, &format!("{service}{rest}"));
@@ -214,14 +221,14 @@ async fn nobody_passes_without_an_api_key(app: TestApp) {
         .sibling(&[("auth.api_keys", "one-key, other-key")])
         .await;
     let create = || app.post("/genesys/1/service/store").form_body("a=1");
-    assert_refused(&Answer::of(create()).await, "no key");
+    assert_refused_without_key(&Answer::of(create()).await, "no key");
     for (header, key) in [
         ("x-api-key", "one-ke"),
         ("x-api-key", ""),
         ("apikey", "one-key,"),
     ] {
         let answer = Answer::of(create().header(header, key)).await;
-        assert_refused(&answer, key);
+        assert_refused_without_key(&answer, key);
     }
     for (header, key) in [("x-api-key", "one-key"), ("apikey", "other-key")] {
         let service = Answer::of(create().header(header, key)).await.service();
@@ -236,6 +243,25 @@ async fn nobody_passes_without_an_api_key(app: TestApp) {
     for path in ["/livez", "/readyz", "/genesys/1/admin/node/status"] {
         assert_eq!(Answer::of(app.get(path)).await.status, 200, "{path}");
     }
+    // Of several the first one that is not empty counts.
+    for (headers, allowed) in [
+        (&[("x-api-key", ""), ("apikey", "one-key")][..], true),
+        (&[("x-api-key", " "), ("apikey", "one-key")], true),
+        (&[("x-api-key", "one-key"), ("apikey", "")], true),
+        (&[("x-api-key", ""), ("x-api-key", "one-key")], true),
+        (&[("x-api-key", "one-key"), ("apikey", "wrong")], true),
+        (&[("x-api-key", "wrong"), ("apikey", "one-key")], false),
+        (&[("x-api-key", ""), ("apikey", "")], false),
+    ] {
+        let with =
+            |request, (name, value): &(&str, &str)| RequestBuilder::header(request, *name, *value);
+        let answer = Answer::of(headers.iter().fold(create(), with)).await;
+        if allowed {
+            answer.service();
+        } else {
+            assert_refused_without_key(&answer, "several");
+        }
+    }
 }
 
 async fn an_api_key_opens_no_lock(app: TestApp) {
@@ -243,7 +269,7 @@ async fn an_api_key_opens_no_lock(app: TestApp) {
     let create = || app.post("/genesys/1/service/vault").form_body("a=1");
     let keyed = create().header("x-api-key", "key");
     assert_refused(&Answer::of(keyed).await, "the key alone");
-    assert_refused(&Answer::of(by(create(), CLERK)).await, "no key");
+    assert_refused_without_key(&Answer::of(by(create(), CLERK)).await, "no key");
     let both = by(create().header("x-api-key", "key"), CLERK);
     Answer::of(both).await.service();
 }

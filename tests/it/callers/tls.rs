@@ -1,5 +1,7 @@
 //! TLS: what is spoken over it, and certificates that change.
 
+use std::time::Duration;
+
 use h2::client::SendRequest;
 use serde_json::Value;
 use tokio::{
@@ -49,7 +51,9 @@ async fn ask_h2(client: &mut SendRequest<bytes::Bytes>, method: &str, path: &str
 async fn both_versions_of_http_are_spoken_over_tls_and_nothing_without() {
     let certificate = Certificate::fresh();
     let files = CertificateFiles::of(&certificate);
-    let app = TestApp::on_memory().await.sibling(&files.settings()).await;
+    let mut settings = files.settings().to_vec();
+    settings.push(("tls.http2", "true"));
+    let app = TestApp::on_memory().await.sibling(&settings).await;
 
     let mut stream = certificate
         .connect(app.address, &["http/1.1"])
@@ -73,6 +77,71 @@ async fn both_versions_of_http_are_spoken_over_tls_and_nothing_without() {
 
     let plain = app.get("/livez").send().await;
     assert!(plain.is_err(), "{plain:?}");
+}
+
+#[tokio::test]
+async fn http_2_is_not_offered_unless_it_is_turned_on() {
+    let certificate = Certificate::fresh();
+    let files = CertificateFiles::of(&certificate);
+    let mut settings = files.settings().to_vec();
+    settings.push(("server.private_listen", "127.0.0.1:0"));
+    let app = TestApp::on_memory().await.sibling(&settings).await;
+    for address in [app.address, app.private_address.unwrap()] {
+        let offers = ["h2", "http/1.1"];
+        let mut stream = certificate.connect(address, &offers).await.unwrap();
+        assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"http/1.1"[..]));
+        let answer = ask(&mut stream, "GET", "/livez").await;
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+        assert!(certificate.connect(address, &["h2"]).await.is_err());
+        // Nor does anybody get it who speaks it without asking.
+        let mut stream = certificate.connect(address, &[]).await.unwrap();
+        let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+        stream.write_all(preface).await.unwrap();
+        let mut answer = Vec::new();
+        drop(stream.read_to_end(&mut answer).await);
+        assert!(answer.starts_with(b"HTTP/1.1 400 "), "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn browsers_learn_to_come_back_over_tls_only() {
+    let certificate = Certificate::fresh();
+    let files = CertificateFiles::of(&certificate);
+    let plain = TestApp::on_memory().await;
+    let app = plain.sibling(&files.settings()).await;
+    for path in [
+        "/livez",
+        "/nowhere",
+        "/genesys/1/service/store",
+        "/genesys/1/service/x/storage",
+    ] {
+        let mut stream = certificate.connect(app.address, &[]).await.unwrap();
+        let answer = ask(&mut stream, "GET", path).await;
+        assert!(
+            answer.contains("\r\nstrict-transport-security: max-age=31536000\r\n"),
+            "{answer}"
+        );
+        assert!(
+            answer.contains("\r\nx-content-type-options: nosniff\r\n"),
+            "{answer}"
+        );
+        let answer = Answer::of(plain.get(path)).await;
+        assert_eq!(answer.header("strict-transport-security"), "", "{path}");
+        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn an_idle_connection_over_tls_does_not_delay_a_shutdown() {
+    let certificate = Certificate::fresh();
+    let files = CertificateFiles::of(&certificate);
+    let settings = [&files.settings()[..], &[("server.shutdown_seconds", "600")]].concat();
+    let app = TestApp::on_memory().await.sibling(&settings).await;
+    let mut idle = certificate.connect(app.address, &[]).await.unwrap();
+    ask(&mut idle, "GET", "/livez").await;
+    let stopped = tokio::time::timeout(Duration::from_secs(60), app.stop()).await;
+    assert!(stopped.is_ok());
+    assert_eq!(idle.read(&mut [0]).await.unwrap_or(0), 0);
 }
 
 #[tokio::test]

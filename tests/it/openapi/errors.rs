@@ -80,6 +80,7 @@ pub(super) fn compare(document: &Value, answer: &Answer, service: &str) {
         "content-type",
         "date",
         "pragma",
+        "x-content-type-options",
     ];
     let headers: Vec<&str> = headers.filter(|name| !common.contains(name)).collect();
     let told = document["components"]["responses"][&name]["headers"]

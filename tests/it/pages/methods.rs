@@ -122,7 +122,7 @@ async fn a_method_that_a_page_does_not_take_is_told_on_a_page() {
     let api = api.basic_auth("admin", Some(crate::admin::desk::PASSWORD));
     let api = Answer::of(api).await;
     api.message_of("MethodNotAllowed", 405);
-    assert_eq!(api.header("allow"), "GET");
+    assert_eq!(api.header("allow"), "GET, HEAD");
 }
 
 #[tokio::test]

@@ -114,11 +114,27 @@ async fn no_page_can_be_framed_run_what_is_not_ours_or_be_kept() {
         let policy = answer.header("content-security-policy");
         for rule in [
             "default-src 'none'",
-            "script-src 'self'",
+            "script-src 'sha256-",
             "frame-ancestors 'none'",
             "form-action 'self'",
         ] {
             assert!(policy.contains(rule), "{path}: {policy}");
+        }
+        // No script runs for where it comes from, and each one that a page names is allowed.
+        let scripts = policy
+            .split("; ")
+            .find(|rule| rule.starts_with("script-src"))
+            .unwrap();
+        assert!(!scripts.contains("'self'"), "{scripts}");
+        for element in answer
+            .text()
+            .split("<script")
+            .skip(1)
+            .filter(|_| !path.contains("/assets/"))
+        {
+            let digest = element.split("integrity=\"").nth(1).unwrap();
+            let digest = digest.split('"').next().unwrap();
+            assert!(scripts.contains(&format!("'{digest}'")), "{path}: {digest}");
         }
         assert!(!policy.contains("unsafe"), "{policy}");
         assert_eq!(answer.header("x-frame-options"), "DENY");

@@ -42,6 +42,11 @@ impl Wire {
         drop(self.0.write_all(bytes.as_ref()).await);
     }
 
+    /// Closes the sending half of the connection.
+    pub(crate) async fn send_no_more(&mut self) {
+        self.0.shutdown().await.unwrap();
+    }
+
     /// Breaks the connection off, as a process does that is killed.
     pub(crate) fn break_off(self) {
         self.0.set_zero_linger().unwrap();

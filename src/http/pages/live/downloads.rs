@@ -14,7 +14,7 @@ use actix_web::{
 
 use crate::{
     http::{
-        Api, ApiError, binaries, body,
+        Api, ApiError, binaries, body, fetch_metadata,
         pages::{Page, encoded},
         path, reply,
     },
@@ -25,6 +25,7 @@ const BYTES: HeaderValue = HeaderValue::from_static("application/octet-stream");
 
 /// `GET /genesys/1/admin/ui/live/{id}/values/{key}`: a whole string.
 pub(in crate::http::pages) async fn value(api: Data<Api>, request: HttpRequest) -> Page {
+    fetch_metadata::check_destination(&request)?;
     let (id, key) = named(&api, &request)?;
     let mut answer = reply::text(StatusCode::OK, api.services.read(&id, &key).await?);
     // Opened from where it is kept, it is text still.
@@ -38,7 +39,9 @@ pub(in crate::http::pages) async fn value(api: Data<Api>, request: HttpRequest) 
 pub(in crate::http::pages) async fn binary(api: Data<Api>, request: HttpRequest) -> Page {
     let (id, key) = named(&api, &request)?;
     let mut answer = binaries::send(&api, &request, id, key).await?;
-    answer.headers_mut().insert(CONTENT_TYPE, BYTES);
+    if answer.headers().contains_key(CONTENT_TYPE) {
+        answer.headers_mut().insert(CONTENT_TYPE, BYTES);
+    }
     Ok(answer)
 }
 

@@ -1,0 +1,201 @@
+//! Content negotiation by `Accept` (RFC 9110 12.5.1): the one place that reads the header.
+
+use actix_web::http::header::{ACCEPT, HeaderMap};
+
+/// Thousandths of a weight, as the header writes it with three digits at most.
+const WHOLE: u16 = 1000;
+
+/// A media range of the header.
+struct MediaRange<'a> {
+    kind: &'a str,
+    subtype: &'a str,
+    weight: u16,
+}
+
+impl<'a> MediaRange<'a> {
+    /// Reads `type/subtype;parameter;q=weight`. Parameters other than the weight are ignored.
+    fn parse(text: &'a str) -> Option<Self> {
+        let mut parts = split_outside_quotes(text, ';');
+        let (kind, subtype) = parts.next()?.trim().split_once('/')?;
+        let (kind, subtype) = (kind.trim(), subtype.trim());
+        if kind.is_empty() || subtype.is_empty() || (kind == "*" && subtype != "*") {
+            return None;
+        }
+        let mut weight = WHOLE;
+        for parameter in parts {
+            if let Some((name, value)) = parameter.split_once('=')
+                && name.trim().eq_ignore_ascii_case("q")
+            {
+                weight = parse_weight(value.trim())?;
+                break;
+            }
+        }
+        Some(Self {
+            kind,
+            subtype,
+            weight,
+        })
+    }
+
+    /// How specifically it names `media_type`: 0 for not at all.
+    fn specificity(&self, media_type: &str) -> u8 {
+        let (kind, subtype) = media_type.split_once('/').unwrap_or((media_type, ""));
+        if self.kind == "*" {
+            return 1;
+        }
+        if !self.kind.eq_ignore_ascii_case(kind) {
+            return 0;
+        }
+        if self.subtype == "*" {
+            return 2;
+        }
+        3 * u8::from(self.subtype.eq_ignore_ascii_case(subtype))
+    }
+}
+
+/// The one of `offered`, media types without parameters, that the client prefers: the highest weight, of these
+/// the one that is named most specifically, of these the one that the header names first, of these the first one.
+/// The first one too where there is no such header or it accepts none of them: an answer in another type is of
+/// more use than none.
+pub(super) fn preferred<'a>(headers: &HeaderMap, offered: &[&'a str]) -> &'a str {
+    let first = offered.first().copied().unwrap_or_default();
+    let lines: Vec<&str> = headers
+        .get_all(ACCEPT)
+        .filter_map(|line| line.to_str().ok())
+        .collect();
+    let ranges: Vec<MediaRange<'_>> = lines
+        .iter()
+        .flat_map(|line| split_outside_quotes(line, ','))
+        .filter_map(MediaRange::parse)
+        .collect();
+    let mut best = (first, (0, 0, usize::MAX));
+    for media_type in offered {
+        // The most specific range counts for a type, whatever weight others give it.
+        let matching = ranges.iter().enumerate();
+        let matching = matching.map(|(at, range)| (range.specificity(media_type), range, at));
+        let matching = matching.filter(|(specificity, ..)| *specificity > 0);
+        let range = matching.max_by_key(|(specificity, _, at)| (*specificity, usize::MAX - at));
+        let Some((specificity, range, at)) = range.filter(|(_, range, _)| range.weight > 0) else {
+            continue;
+        };
+        // An exact name outranks a wildcard of the same weight; wildcards are equal.
+        let rank = (range.weight, specificity / 3, usize::MAX - at);
+        if best.1.0 == 0 || rank > best.1 {
+            best = (media_type, rank);
+        }
+    }
+    best.0
+}
+
+/// `0`, `1`, and up to three digits behind a point.
+fn parse_weight(text: &str) -> Option<u16> {
+    let (whole, digits) = text.split_once('.').unwrap_or((text, ""));
+    if digits.len() > 3 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let thousandths: u16 = format!("{digits:0<3}").parse().ok()?;
+    match whole {
+        "0" => Some(thousandths),
+        "1" if thousandths == 0 => Some(WHOLE),
+        _ => None,
+    }
+}
+
+/// The parts between separators, except those within quoted strings.
+fn split_outside_quotes(text: &str, separator: char) -> impl Iterator<Item = &str> {
+    let (mut quoted, mut escaped) = (false, false);
+    text.split(move |character: char| {
+        if escaped {
+            escaped = false;
+        } else if quoted && character == '\\' {
+            escaped = true;
+        } else if character == '"' {
+            quoted = !quoted;
+        } else {
+            return character == separator && !quoted;
+        }
+        false
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    const JSON: &str = "application/json";
+    const TEXT: &str = "text/plain";
+
+    #[test]
+    fn the_weight_decides_then_the_most_specific_range_then_the_order() {
+        for (accept, expected) in [
+            ("", JSON),
+            ("*/*", JSON),
+            ("text/plain", TEXT),
+            ("TEXT/PLAIN", TEXT),
+            ("text/*", TEXT),
+            ("Text/*;q=0.1", TEXT),
+            ("text/plain;charset=utf-8", TEXT),
+            ("text/plain ; Q=0.2 , application/json;q=0.1", TEXT),
+            ("text/plain;q=0.2, application/json;q=0.3", JSON),
+            ("text/plain;q=0, */*", JSON),
+            ("text/plain;q=0.000, text/*", JSON),
+            ("*/*, text/plain;q=0.5", JSON),
+            ("*/*;q=0.1, text/plain;q=0.5", TEXT),
+            ("text/*, application/json;q=0.9", TEXT),
+            ("application/*;q=0.3, text/*;q=0.4", TEXT),
+            ("text/plain, */*", TEXT),
+            ("*/*, text/plain", TEXT),
+            ("text/plain, */*; q=0.01", TEXT),
+            ("application/json, text/plain, */*", JSON),
+            ("text/plain, application/json", TEXT),
+            ("application/json, text/javascript, */*; q=0.01", JSON),
+            ("text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2", JSON),
+            (
+                "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+                JSON,
+            ),
+            ("application/json;q=0, text/plain", TEXT),
+            ("application/json;q=0, */*", TEXT),
+            // Nothing that there is.
+            ("image/png", JSON),
+            ("text/plain;q=0", JSON),
+            ("*/*;q=0", JSON),
+            ("text/html", JSON),
+            // What is no weight or no range counts for nothing.
+            ("text/plain;q=2", JSON),
+            ("text/plain;q=0.1234", JSON),
+            ("text/plain;q=-1", JSON),
+            ("text/plain;q=", JSON),
+            ("*/plain", JSON),
+            ("text", JSON),
+            (",, text/plain ,", TEXT),
+            ("text/plain;x=\"a,b;q=0\"", TEXT),
+            ("image/png;x=\"a, text/plain\"", JSON),
+        ] {
+            let request = TestRequest::default().insert_header((ACCEPT, accept));
+            let request = request.to_http_request();
+            assert_eq!(
+                preferred(request.headers(), &[JSON, TEXT]),
+                expected,
+                "{accept}"
+            );
+        }
+    }
+
+    #[test]
+    fn several_lines_are_one_list() {
+        let request = TestRequest::default()
+            .append_header((ACCEPT, "application/json;q=0.5"))
+            .append_header((ACCEPT, "text/plain"))
+            .to_http_request();
+        assert_eq!(preferred(request.headers(), &[JSON, TEXT]), TEXT);
+    }
+
+    #[test]
+    fn without_the_header_the_first_one_is_taken() {
+        let request = TestRequest::default().to_http_request();
+        assert_eq!(preferred(request.headers(), &[TEXT, JSON]), TEXT);
+    }
+}

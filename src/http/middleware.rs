@@ -1,0 +1,32 @@
+//! What applies to every request and response of a listener, whatever its route.
+
+pub(super) mod security_headers;
+pub(super) mod upgrade;
+
+use actix_web::{
+    Error,
+    dev::{Service, ServiceRequest, ServiceResponse},
+};
+
+use self::security_headers::SecurityHeaders;
+
+/// Passes a request on to the routes, and completes their response.
+pub(super) fn apply<S, B>(
+    mut request: ServiceRequest,
+    routes: &S,
+    headers: SecurityHeaders,
+) -> impl Future<Output = Result<ServiceResponse<B>, Error>> + use<S, B>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
+{
+    let upgrade = upgrade::ignore(&mut request);
+    let response = routes.call(request);
+    async move {
+        let mut response = response.await?;
+        headers.add(response.headers_mut());
+        if upgrade.is_requested() {
+            upgrade::close(&mut response);
+        }
+        Ok(response)
+    }
+}

@@ -1,0 +1,8 @@
+//! HTTP itself, as clients and proxies of all kinds speak it.
+
+mod browsers;
+mod conditions;
+mod head;
+mod negotiation;
+mod parser;
+mod upgrades;

@@ -1,0 +1,137 @@
+//! What pages of other sites can make a browser do, and what a page can load.
+
+use crate::support::{Answer, Bodies, Multipart, TestApp};
+
+const STORE: &str = "/genesys/1/service/store";
+const SHOP: &str = "https://shop.example";
+
+#[tokio::test]
+async fn a_page_of_another_site_creates_nothing_unless_its_origin_is_listed() {
+    let app = TestApp::on_memory().await;
+    let app = app.sibling(&[("cors.allowed_origins", SHOP)]).await;
+    let cross = ("sec-fetch-site", "cross-site");
+    for (headers, allowed) in [
+        // No browser.
+        (&[][..], true),
+        (&[("origin", "https://evil.example")], true),
+        (&[("sec-fetch-site", "same-origin")], true),
+        (&[("sec-fetch-site", "same-site")], true),
+        (&[("sec-fetch-site", "none")], true),
+        // An image, a form, a link, a window.
+        (&[cross], false),
+        (
+            &[
+                cross,
+                ("sec-fetch-mode", "no-cors"),
+                ("sec-fetch-dest", "image"),
+            ],
+            false,
+        ),
+        (
+            &[
+                cross,
+                ("sec-fetch-mode", "navigate"),
+                ("sec-fetch-user", "?1"),
+            ],
+            false,
+        ),
+        (&[cross, ("origin", "https://evil.example")], false),
+        (&[cross, ("origin", "null")], false),
+        (
+            &[
+                cross,
+                ("referer", "https://evil.example/https://shop.example"),
+            ],
+            false,
+        ),
+        (&[cross, ("referer", "https://shop.example.evil/")], false),
+        // Who lists an origin trusts its pages, with and without that header.
+        (&[cross, ("origin", SHOP)], true),
+        (&[cross, ("referer", "https://shop.example/")], true),
+        (&[cross, ("referer", "https://shop.example/cart?a=b")], true),
+        (&[cross, ("referer", "https://shop.example")], true),
+        (
+            &[
+                cross,
+                ("origin", "null"),
+                ("referer", "https://shop.example/"),
+            ],
+            false,
+        ),
+    ] {
+        for request in [app.get(STORE), app.post(STORE).form_body("a=1")] {
+            let request = headers.iter().fold(request, |request, (name, value)| {
+                request.header(*name, *value)
+            });
+            let answer = Answer::of(request).await;
+            if allowed {
+                answer.service();
+            } else {
+                let message = answer.message_of("Forbidden", 403);
+                assert!(message.contains("cors.allowed_origins"), "{message}");
+            }
+        }
+    }
+    // What is there can be read all the same: it needs an id that nobody guesses.
+    let service = app.create("a=1").await;
+    let read = app
+        .get(&format!("{service}/storage"))
+        .header(cross.0, cross.1);
+    assert_eq!(Answer::of(read).await.status, 200);
+}
+
+#[tokio::test]
+async fn an_operator_may_let_all_sites_create() {
+    let app = TestApp::on_memory().await;
+    let app = app
+        .sibling(&[("cors.block_cross_site_creates", "false")])
+        .await;
+    let create = app.get(STORE).header("sec-fetch-site", "cross-site");
+    Answer::of(create).await.service();
+}
+
+#[tokio::test]
+async fn a_value_is_data_and_no_page_loads_it_as_a_program() {
+    let app = TestApp::on_memory().await;
+    let script = Multipart::new()
+        .file("x.js", "x.js", "text/javascript", b"alert(1)")
+        .text("text", "alert(1)");
+    let created = Answer::of(app.post(STORE).multipart_body(script)).await;
+    let service = created.service();
+    for path in ["/storage/binary/x.js", "/storage/text", "/storage"] {
+        let path = format!("{service}{path}");
+        for (destination, allowed) in [
+            ("empty", true),
+            ("document", true),
+            ("image", true),
+            ("audio", true),
+            ("video", true),
+            ("iframe", true),
+            ("script", false),
+            ("style", false),
+            ("worker", false),
+            ("sharedworker", false),
+            ("serviceworker", false),
+            ("audioworklet", false),
+            ("paintworklet", false),
+            ("xslt", false),
+            ("manifest", false),
+            ("embed", false),
+            ("object", false),
+            ("json", false),
+            ("something-new", false),
+        ] {
+            for site in ["same-origin", "cross-site"] {
+                let request = app.get(&path).header("accept", "text/plain");
+                let request = request.header("sec-fetch-dest", destination);
+                let answer = Answer::of(request.header("sec-fetch-site", site)).await;
+                assert_eq!(answer.header("x-content-type-options"), "nosniff");
+                if allowed {
+                    assert_eq!(answer.status, 200, "{path} {destination}");
+                } else {
+                    answer.message_of("Forbidden", 403);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! `Accept` at the one resource that has two forms for clients.
+
+use crate::support::{Answer, TestApp};
+
+#[tokio::test]
+async fn a_string_is_json_or_bare_as_the_client_weighs_them() {
+    let app = TestApp::on_memory().await;
+    let service = app.create("Key1=Value1").await;
+    let key = format!("{service}/storage/Key1");
+    for (accept, is_text) in [
+        ("text/plain", true),
+        ("TEXT/PLAIN", true),
+        ("text/*", true),
+        ("text/plain;charset=utf-8", true),
+        ("text/plain;q=0, */*", false),
+        ("*/*, text/plain;q=0.5", false),
+        ("*/*", false),
+        ("application/json, text/plain, */*", false),
+        ("image/png", false),
+    ] {
+        let answer = Answer::of(app.get(&key).header("accept", accept)).await;
+        assert_eq!(answer.status, 200, "{accept}");
+        let expected = if is_text {
+            "Value1"
+        } else {
+            "{\"Key1\":\"Value1\"}"
+        };
+        assert_eq!(answer.text(), expected, "{accept}");
+    }
+}

@@ -1,0 +1,166 @@
+//! Requests to upgrade the connection: what Java's standard client, `curl --http2` and proxies send.
+
+use std::time::Duration;
+
+use actix_web::{App, HttpResponse, HttpServer, web};
+use tokio::time::timeout;
+
+use crate::support::{Answer, TestApp, Wire};
+
+const STORE: &str = "/genesys/1/service/store";
+/// Well below the time after which a body that does not come is given up.
+const AT_ONCE: Duration = Duration::from_secs(15);
+
+/// What the JDK's `HttpClient` sends first on each connection.
+const JAVA: &str = "Connection: Upgrade, HTTP2-Settings\r\nContent-Length: 7\r\nHost: x\r\n\
+                    HTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA\r\nUpgrade: h2c\r\n\
+                    User-Agent: Java-http-client/17.0.15\r\n\
+                    Content-Type: application/x-www-form-urlencoded\r\n\r\nkey=val";
+
+/// A form of seven bytes, with these lines in its head.
+fn form(lines: &str) -> String {
+    format!(
+        "Host: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 7\r\n{lines}\r\nkey=val"
+    )
+}
+
+/// Sends that to the store and gives the response.
+async fn send(wire: &mut Wire, version: &str, rest: &str) -> Answer {
+    wire.send(format!("POST {STORE} {version}\r\n{rest}")).await;
+    timeout(AT_ONCE, wire.answer()).await.unwrap()
+}
+
+#[tokio::test]
+async fn an_upgrade_is_ignored_and_the_client_learns_that_the_connection_ends() {
+    let app = TestApp::on_memory().await;
+    for (version, rest) in [
+        ("HTTP/1.1", JAVA.to_owned()),
+        ("HTTP/1.1", form("Connection: upgrade\r\n")),
+        (
+            "HTTP/1.1",
+            form("Connection: UPGRADE\r\nUpgrade: TLS/1.0\r\n"),
+        ),
+        (
+            "HTTP/1.1",
+            form("Connection: keep-alive, Upgrade\r\nUpgrade: h2c\r\n"),
+        ),
+        (
+            "HTTP/1.1",
+            form("Connection: keep-alive\r\nConnection: upgrade\r\n"),
+        ),
+        (
+            "HTTP/1.1",
+            form("Connection: Upgrade, close\r\nUpgrade: h2c\r\n"),
+        ),
+        (
+            "HTTP/1.1",
+            form("Connection: close, Upgrade\r\nUpgrade: websocket\r\n"),
+        ),
+        (
+            "HTTP/1.1",
+            form("Connection: Upgrade\r\nUpgrade: websocket\r\n"),
+        ),
+        (
+            "HTTP/1.1",
+            form("Connection: Upgrade\r\nUpgrade: WebSocket\r\nSec-WebSocket-Version: 13\r\n"),
+        ),
+        ("HTTP/1.1", form("Upgrade: websocket\r\n")),
+        ("HTTP/1.1", form("Upgrade: h2c\r\nUpgrade: websocket\r\n")),
+        ("HTTP/1.0", form("Connection: upgrade\r\n")),
+        (
+            "HTTP/1.0",
+            form("Connection: Upgrade\r\nUpgrade: websocket\r\n"),
+        ),
+    ] {
+        let mut wire = Wire::open(&app).await;
+        let answer = send(&mut wire, version, &rest).await;
+        let service = answer.service();
+        let connection = answer.header("connection");
+        assert!(!connection.contains("upgrade"), "{rest}: {connection}");
+        // HTTP/1.0 ends connections unless it says otherwise.
+        assert!(
+            connection == "close" || version == "HTTP/1.0",
+            "{rest}: {connection}"
+        );
+        assert_eq!(answer.header("upgrade"), "", "{rest}");
+        let storage = app.storage(&service).await;
+        assert_eq!(storage, serde_json::json!({"key": "val"}), "{rest}");
+        assert_eq!(wire.rest().await, b"", "{rest}");
+    }
+}
+
+#[tokio::test]
+async fn an_upgrade_that_nothing_can_come_of_leaves_the_connection_alone() {
+    let app = TestApp::on_memory().await;
+    let mut wire = Wire::open(&app).await;
+    for lines in [
+        "Upgrade: h2c\r\n",
+        "",
+        "Connection: keep-alive\r\nUpgrade: h2c\r\n",
+    ] {
+        let answer = send(&mut wire, "HTTP/1.1", &form(lines)).await;
+        answer.service();
+        assert_eq!(answer.header("connection"), "", "{lines}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_is_as_long_as_it_says_whatever_it_is_to_be_upgraded_to() {
+    let app = TestApp::on_memory().await;
+    // None at all, in which other bytes follow that are of no request.
+    for (method, lines, expected) in [
+        ("POST", "", serde_json::json!({})),
+        ("POST", "Content-Length: 0\r\n", serde_json::json!({})),
+        ("GET", "", serde_json::json!({})),
+        (
+            "POST",
+            "Content-Type: application/json\r\nContent-Length: 9\r\n",
+            serde_json::json!({"a": "b"}),
+        ),
+    ] {
+        let mut wire = Wire::open(&app).await;
+        let head = format!(
+            "{method} {STORE} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        );
+        wire.send(format!("{head}{lines}\r\n{{\"a\":\"b\"}}{{\"c\":\"d\"}}"))
+            .await;
+        let answer = timeout(AT_ONCE, wire.answer()).await.unwrap();
+        let storage = app.storage(&answer.service()).await;
+        assert_eq!(storage, expected, "{method} {lines}");
+    }
+    // In chunks, which say by themselves where they end.
+    let mut wire = Wire::open(&app).await;
+    let chunks = "Host: x\r\nUpgrade: websocket\r\nConnection: upgrade\r\nTransfer-Encoding: chunked\r\n\
+                  Content-Type: application/x-www-form-urlencoded\r\n\r\n3\r\nkey\r\n4\r\n=val\r\n0\r\n\r\n";
+    let answer = send(&mut wire, "HTTP/1.1", chunks).await;
+    let storage = app.storage(&answer.service()).await;
+    assert_eq!(storage, serde_json::json!({"key": "val"}));
+}
+
+#[tokio::test]
+async fn a_body_that_ends_too_early_is_refused_with_an_upgrade_as_without() {
+    let app = TestApp::on_memory().await;
+    let mut wire = Wire::open(&app).await;
+    let lines = "Host: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 70\r\n\
+                 Content-Type: application/x-www-form-urlencoded\r\n\r\nkey=val";
+    wire.send(format!("POST {STORE} HTTP/1.1\r\n{lines}")).await;
+    wire.send_no_more().await;
+    let answer = timeout(AT_ONCE, wire.answer()).await.unwrap();
+    answer.message_of("InvalidBody", 400);
+}
+
+/// When this fails, `src/http/middleware/upgrade.rs` can go.
+#[tokio::test]
+async fn actix_still_decides_about_upgrades_by_itself() {
+    let read = async |_: web::Bytes| HttpResponse::Ok().finish();
+    let server = HttpServer::new(move || App::new().default_service(web::to(read)));
+    let server = server.workers(1).bind("127.0.0.1:0").unwrap();
+    let address = server.addrs()[0];
+    let server = server.disable_signals().run();
+    let handle = server.handle();
+    tokio::spawn(server);
+    let mut wire = Wire::to(address).await;
+    let answer = send(&mut wire, "HTTP/1.1", JAVA).await;
+    assert_eq!(answer.header("connection"), "upgrade");
+    handle.stop(false).await;
+}
