@@ -40,7 +40,7 @@ const LEASE_RENEWED: Duration = Duration::from_secs(1);
 /// How often the index and the groups are swept.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
 /// How often the groups are walked through for bookings of services that are gone.
-const RECONCILE_INTERVAL: Duration = Duration::from_secs(15);
+const RECONCILE_INTERVAL: Duration = Duration::from_secs(10);
 /// Services given back in one go: as many as Redis works off in about a millisecond.
 const BATCH: usize = 64;
 /// Ended services that may wait to be given back; the sweep finds what does not fit.

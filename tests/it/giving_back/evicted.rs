@@ -13,7 +13,7 @@ use switchboard::store::WallClock;
 use super::unheard::replica;
 use crate::support::{
     Answer, Kind, TestApp, TestRedis,
-    bookings::{ask, audit, book, default_group, end, matched, none_free, number},
+    bookings::{ask, audit, book, book_when_free, default_group, end, matched, none_free, number},
     random_prefix,
 };
 
@@ -170,7 +170,7 @@ async fn lose(redis: &Arc<TestRedis>, strategy: &str, part: &str) {
     }
     let mut given = BTreeSet::new();
     for _ in 0..4 {
-        given.insert(book(&app, LONG).await.number);
+        given.insert(book_when_free(&app, LONG).await.number);
     }
     assert_eq!(given.len(), 4, "{strategy} {part}: {given:?}");
     if strategy == "CLUSTER" {

@@ -123,7 +123,7 @@ async fn what_redis_forbids_to_ask_is_unknown_and_no_failure() {
     let mut connection = redis.client().await.unwrap();
     set_user(
         &mut connection,
-        &["~*", "&*", "+@all", "-config", "-info", "-acl", "-time"],
+        &["~*", "&*", "+@all", "-config", "-info", "-acl", "-role"],
     )
     .await;
     let url = as_user(&redis.url());

@@ -29,6 +29,7 @@ enum Need {
 const COMMANDS: &[(Need, &str)] = &[
     (Need::Always, "SET K x PX 10000"),
     (Need::Always, "PING"),
+    (Need::Always, "TIME"),
     (Need::Always, "UNWATCH"),
     (
         Need::Always,
@@ -79,13 +80,14 @@ const COMMANDS: &[(Need, &str)] = &[
 const MAKE_KEYS: [&str; 5] = ["INCR", "DECR", "HSET", "ZADD", "XADD"];
 
 /// Rules without which no service can be created or read.
-const BLOCKING: [&str; 6] = [
+const BLOCKING: [&str; 7] = [
     "+evalsha",
     "+exists",
     "+hget",
     "+hset",
     "+pexpireat",
     "+set",
+    "+time",
 ];
 
 /// An instant far ahead, in milliseconds.

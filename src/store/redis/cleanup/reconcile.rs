@@ -22,7 +22,7 @@ use crate::store::{BookingId, Group, Moment, ServiceId, StoreError, Strategy};
 /// Bookings read in one go.
 const BATCH: usize = 500;
 /// Added to the time after which a service that was begun must have been made.
-const MARGIN: Duration = Duration::from_secs(5);
+const MARGIN: Duration = Duration::from_secs(2);
 
 /// Bookings of one group whose services are gone.
 #[derive(Debug)]

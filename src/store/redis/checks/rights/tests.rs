@@ -3,11 +3,10 @@
 use super::*;
 
 /// Rights that the connection itself needs, that are tried otherwise, or that only checks use.
-const NOT_TRIED: [&str; 12] = [
+const NOT_TRIED: [&str; 11] = [
     "auth",
     "hello",
     "select",
-    "time",
     "info",
     "acl|whoami",
     "acl|dryrun",
