@@ -176,9 +176,6 @@ impl Connections {
     }
 
     /// The time of the server that has `key`.
-    ///
-    /// # Errors
-    /// As [`Connections::now`].
     pub(super) fn now_at(&self, key: &str) -> Result<Moment, StoreError> {
         let owner = self.world.map().owner_of(key.as_bytes());
         let there = owner.and_then(|node| node.clock.now());
@@ -186,17 +183,11 @@ impl Connections {
     }
 
     /// What [`Connections::now`] shows at a `moment` that the server with `key` has stored.
-    ///
-    /// # Errors
-    /// As [`Connections::now`].
     pub(super) fn of_server(&self, key: &str, moment: Moment) -> Result<Moment, StoreError> {
         Ok(translate(moment, self.now_at(key)?, self.now()?))
     }
 
     /// What the server with `key` is to store for `moment`, which is by the time of [`Connections::now`].
-    ///
-    /// # Errors
-    /// As [`Connections::now`].
     pub(super) fn for_server(&self, key: &str, moment: Moment) -> Result<Moment, StoreError> {
         Ok(translate(moment, self.now()?, self.now_at(key)?))
     }
