@@ -19,7 +19,7 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use redis::{Cmd, ConnectionAddr, FromRedisValue, ParsingError, RedisError, Value};
+use redis::{Cmd, FromRedisValue, ParsingError, RedisError, Value};
 use tokio::{
     sync::{Notify, watch},
     task::JoinHandle,
@@ -34,7 +34,7 @@ use self::{
     errors::Elsewhere,
     lane::Write,
     slots::Map,
-    topology::{Topology, host_or_asked},
+    topology::Topology,
 };
 pub(super) use self::{errors::store_error, node::Node};
 use crate::{
@@ -51,6 +51,7 @@ mod gather;
 mod health;
 mod lane;
 mod node;
+mod redirects;
 mod sentinels;
 mod server_mode;
 mod several;
@@ -350,25 +351,6 @@ impl World {
             info!(servers, "who has the data in Redis");
         }
         Ok(())
-    }
-
-    /// The server `host:port`, which the one that was `asked` sent us to. Without a host it is on that one's.
-    fn guest(&self, to: &str, asked: &Node) -> Result<Arc<Node>, StoreError> {
-        let address = || -> Option<ConnectionAddr> {
-            let (host, port) = to.rsplit_once(':')?;
-            let host = host.trim_start_matches('[').trim_end_matches(']');
-            let host = host_or_asked(host, &asked.address);
-            Some(self.connector.address(host, port.parse().ok()?))
-        };
-        let address =
-            address().ok_or_else(|| StoreError::Corrupt(format!("a redirection to {to:?}")))?;
-        let map = self.map();
-        if let Some(node) = map.at(&address) {
-            return Ok(node);
-        }
-        let node = Arc::new(Node::open(&self.connector, address, &self.last_measured)?);
-        self.draw(map.with(Arc::clone(&node)));
-        Ok(node)
     }
 }
 
