@@ -15,6 +15,7 @@ use self::{
     upkeep::{Backing, Upkeep},
 };
 use crate::{
+    memory_budget::Memory,
     model::readiness::Readiness,
     service::{
         self, Backends, Catalog, Draft, InForce, Numbering, Office, Replica, Rules, Secrets,
@@ -218,6 +219,7 @@ pub async fn start_with_clock(settings: Settings, wall: WallClock) -> Result<Run
         backing,
         backends,
         readiness,
+        memory: Memory::new(&settings.limits),
         settings: Arc::new(settings),
     };
     let mut running = Running {

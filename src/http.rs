@@ -50,6 +50,7 @@ mod pages;
 mod path;
 mod reply;
 mod requests;
+mod response_body;
 mod services;
 mod storage;
 mod trail;
@@ -80,7 +81,7 @@ impl Api {
         readiness: Readiness,
         settings: &Settings,
     ) -> Self {
-        reply::work_for(&readiness);
+        reply::work_for(&readiness, &services.memory().responses);
         Self {
             services,
             admin,

@@ -31,10 +31,12 @@ pub use self::{
     readiness::monitor_readiness,
     requests::Asked,
     schema::{Allowed, Need, OptionHelp, Template, group_options, template_of, templates},
+    storage::Texts,
     subscriber::Numbering,
     uploads::{Upload, Uploads},
 };
 use crate::{
+    memory_budget::Memory,
     model::readiness::{Readiness, Status},
     settings::{Groups, Limits, Throttle},
     store::{Description, Moment, ServiceId, Store},
@@ -79,6 +81,7 @@ pub struct Services {
     numbering: Numbering,
     throttle: Throttle,
     backends: Arc<Backends>,
+    memory: Memory,
 }
 
 impl Services {
@@ -96,6 +99,7 @@ impl Services {
             catalog,
             sees: Groups::ALL,
             store,
+            memory: Memory::new(&limits),
             limits,
             numbering,
             throttle: Throttle::default(),
@@ -108,6 +112,19 @@ impl Services {
     pub fn throttled(mut self, throttle: Throttle) -> Self {
         self.throttle = throttle;
         self
+    }
+
+    /// The same with these budgets of memory, which all workers share.
+    #[must_use]
+    pub fn with_memory(mut self, memory: Memory) -> Self {
+        self.memory = memory;
+        self
+    }
+
+    /// The budgets of memory.
+    #[must_use]
+    pub fn memory(&self) -> &Memory {
+        &self.memory
     }
 
     /// The same where a listener serves only `groups`: what else may be created does not exist there.
@@ -127,7 +144,8 @@ impl Services {
     /// Uploads for a service that exists; the first one asks whether it does.
     #[must_use]
     pub fn uploads(&self, id: &ServiceId) -> Uploads {
-        Uploads::to_existing(Arc::clone(&self.store), id.clone())
+        let budget = self.memory.requests.clone();
+        Uploads::to_existing(Arc::clone(&self.store), id.clone(), budget)
     }
 
     /// Tells a service without its values.

@@ -178,6 +178,10 @@ pub struct Limits {
     pub pairs: usize,
     /// Keys in one service.
     pub keys: usize,
+    /// Bytes that bodies of requests may take in memory, all together.
+    pub request_memory_bytes: usize,
+    /// Bytes that bodies of responses may take in memory, all together.
+    pub response_memory_bytes: usize,
     /// The longest life of a service.
     pub life: Duration,
 }

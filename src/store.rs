@@ -79,6 +79,18 @@ pub struct NewService {
     pub repeatable: Option<(IdempotencyKey, Option<String>)>,
 }
 
+/// All strings of a service, or how much they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AllTexts {
+    /// Names and values.
+    Texts(Vec<(String, String)>),
+    /// They have more bytes than asked for.
+    TooLarge {
+        /// Bytes of names and values, at least.
+        bytes: usize,
+    },
+}
+
 /// What a name holds in a service's storage. A name is one slot: text or binary, never both.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value {
@@ -210,7 +222,11 @@ pub trait Store: Clock {
     async fn read(&self, id: &ServiceId, key: &KeyName) -> Result<Option<Slot>, StoreError>;
 
     /// Reads all strings, in no order that means anything.
-    async fn read_all(&self, id: &ServiceId) -> Result<Option<Vec<(String, String)>>, StoreError>;
+    async fn read_all(
+        &self,
+        id: &ServiceId,
+        max_bytes: usize,
+    ) -> Result<Option<AllTexts>, StoreError>;
 
     /// Makes all `changes` visible at once. The service's life is what it was.
     async fn write(&self, id: &ServiceId, changes: Changes) -> Result<Written, StoreError>;

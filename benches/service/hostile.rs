@@ -24,6 +24,14 @@ use crate::{
 
 /// How much longer the slowest readers may wait meanwhile.
 const TARGET: Target = Target::AtMost(3.0);
+/// How much more memory than before hostile clients may have the service take, in MiB.
+const MEMORY_TARGET: Target = Target::AtMost(128.0);
+/// When they are gone, how long the service may take to give it back.
+const RETURN_TIMEOUT: Duration = Duration::from_secs(60);
+/// How much of it may stay, in MiB.
+const MAX_KEPT_MIB: f64 = 32.0;
+/// Strings of 1 MiB that make a storage large.
+const LARGE_STRINGS: usize = 60;
 /// Between two bytes of a slow client, and two attempts of one that is refused.
 const PAUSE: Duration = Duration::from_millis(500);
 const AGAIN: Duration = Duration::from_millis(50);
@@ -45,14 +53,20 @@ enum Kind {
     Endless,
     /// Heads of 256 KiB.
     LongHead,
+    /// Multipart strings of 1 MiB, and no end.
+    Strings,
+    /// All strings of a large storage are asked for, and not taken.
+    Untaken,
 }
 
-const KINDS: [(&str, Kind, usize); 5] = [
+const KINDS: [(&str, Kind, usize); 7] = [
     ("10,000 idle", Kind::Idle, 10_000),
     ("1,000 slow heads", Kind::SlowHead, 1_000),
     ("1,000 slow bodies", Kind::SlowBody, 1_000),
     ("16 endless bodies", Kind::Endless, 16),
     ("16 long heads", Kind::LongHead, 16),
+    ("8 multipart bodies without end", Kind::Strings, 8),
+    ("12 readers of 60 MiB that take nothing", Kind::Untaken, 12),
 ];
 
 /// Measures, and prints what was measured.
@@ -75,21 +89,34 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
     let mut alone = row("alone");
     alone.request.check(&service.client).await?;
     alone.warm_up(setup).await?;
-    let mut beside = KINDS.map(|(name, ..)| (row(name), Vec::new()));
+    let large = large_storage(&service).await?;
+    let mut beside = KINDS.map(|(name, ..)| (row(name), Vec::new(), Vec::new()));
     for _ in 0..ROUNDS {
         alone.round(setup).await?;
-        for ((_, kind, count), (row, peaks)) in KINDS.iter().zip(&mut beside) {
+        for ((_, kind, count), (row, peaks, added)) in KINDS.iter().zip(&mut beside) {
+            let before = service.process.resident()?;
             let watch = service.process.watch()?;
-            let clients = gather(service.address, *kind, *count).await?;
+            let clients = gather(service.address, *kind, *count, &large).await?;
             row.round(setup).await?;
             drop(clients);
-            peaks.push(watch.end()?);
+            let peak = watch.end()?;
+            peaks.push(peak);
+            added.push(peak - before);
+            if matches!(kind, Kind::Strings | Kind::Untaken) {
+                wait_for_return(&service, before + MAX_KEPT_MIB, row.by).await?;
+            }
         }
     }
     let (mut ratios, mut memory) = (Ratios::new(), Table::new(1, &["", "MiB"]));
-    for (row, peaks) in &mut beside {
+    for ((_, kind, _), (row, peaks, added)) in KINDS.iter().zip(&mut beside) {
         peaks.sort_by(f64::total_cmp);
+        added.sort_by(f64::total_cmp);
         memory.add(vec![row.by.to_owned(), format!("{:.0}", median(peaks))]);
+        if matches!(kind, Kind::Strings | Kind::Untaken) {
+            let disturbed = row.is_disturbed();
+            let what = format!("MiB that {} add", row.by);
+            ratios.add(&what, "memory", median(added), MEMORY_TARGET, disturbed);
+        }
         let ratio = row.p99_ms() / alone.p99_ms();
         let disturbed = row.is_disturbed() || alone.is_disturbed();
         ratios.add(
@@ -103,7 +130,7 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
     let rows = || {
         [&alone]
             .into_iter()
-            .chain(beside.iter().map(|(row, _)| row))
+            .chain(beside.iter().map(|(row, ..)| row))
     };
     say(&format!(
         "\nHostile: reading one key while clients mean harm; {ROUNDS} rounds by turns; medians. Memory is \
@@ -115,17 +142,50 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
     Measured::check(rows())
 }
 
+/// Makes a service with many large strings; gives its path.
+async fn large_storage(service: &Service) -> Result<String> {
+    let id = service.create(TEN_PAIRS).await?;
+    let storage = service.at(&format!("{id}/storage"));
+    for number in 0..LARGE_STRINGS {
+        let string = "x".repeat(1024 * 1024);
+        let request = service
+            .client
+            .post(&storage)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(format!("key{number}={string}"));
+        request.send().await?.error_for_status()?;
+    }
+    Ok(id)
+}
+
+/// Waits until the service has no more memory than this.
+async fn wait_for_return(service: &Service, mib: f64, by: &str) -> Result<()> {
+    let returned = async {
+        while service.process.resident()? > mib {
+            sleep(PAUSE).await;
+        }
+        Ok(())
+    };
+    let waited = timeout(RETURN_TIMEOUT, returned).await;
+    waited.unwrap_or_else(|_elapsed| {
+        let resident = service.process.resident()?;
+        say(&format!(
+            "a minute after {by} the service still has {resident:.0} MiB, more than {mib:.0}"
+        ))
+    })
+}
+
 /// Clients that are all there when this returns, and gone when they are dropped.
-async fn gather(address: SocketAddr, kind: Kind, count: usize) -> Result<JoinSet<()>> {
+async fn gather(address: SocketAddr, kind: Kind, count: usize, large: &str) -> Result<JoinSet<()>> {
     let mut clients = JoinSet::new();
     let (there, mut arrived) = tokio::sync::mpsc::channel(count);
     for _ in 0..count {
-        let there = there.clone();
+        let (there, large) = (there.clone(), large.to_owned());
         clients.spawn(async move {
             let mut told = Some(there);
             loop {
                 // Whoever is refused or given up comes back.
-                drop(harm(address, kind, &mut told).await);
+                drop(harm(address, kind, &large, &mut told).await);
                 sleep(AGAIN).await;
             }
         });
@@ -146,10 +206,17 @@ async fn gather(address: SocketAddr, kind: Kind, count: usize) -> Result<JoinSet
 async fn harm(
     address: SocketAddr,
     kind: Kind,
+    large: &str,
     told: &mut Option<tokio::sync::mpsc::Sender<()>>,
 ) -> Result<()> {
     let mut connection = TcpStream::connect(address).await?;
+    let untaken = format!("GET /genesys/1/service/{large}/storage HTTP/1.1\r\nHost: x\r\n\r\n");
     let head = match kind {
+        Kind::Untaken => untaken.as_str(),
+        Kind::Strings => {
+            "POST /genesys/1/service/store HTTP/1.1\r\nHost: x\r\nContent-Length: 83000000\r\n\
+             Content-Type: multipart/form-data; boundary=b\r\n\r\n"
+        }
         Kind::Idle => "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n",
         Kind::SlowHead | Kind::LongHead => "GET /livez HTTP/1.1\r\nHost: x\r\nX-Long: ",
         Kind::SlowBody => {
@@ -170,7 +237,17 @@ async fn harm(
     }
     let block = || vec![b'a'; BLOCK];
     match kind {
-        Kind::Idle => pending().await,
+        Kind::Idle | Kind::Untaken => pending().await,
+        Kind::Strings => {
+            for number in 0..79 {
+                let part = format!(
+                    "--b\r\nContent-Disposition: form-data; name=\"k{number}\"\r\n\r\n{}\r\n",
+                    "x".repeat(1_048_000)
+                );
+                connection.write_all(part.as_bytes()).await?;
+            }
+            pending().await
+        }
         Kind::SlowHead | Kind::SlowBody => loop {
             sleep(PAUSE).await;
             connection.write_all(b"a").await?;

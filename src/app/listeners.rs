@@ -16,6 +16,7 @@ use socket2::SockRef;
 use super::{Backing, StartError, door::Door, socket, tls_server};
 use crate::{
     http::{self, Api, Document, Exposure, Watching},
+    memory_budget::Memory,
     model::readiness::Readiness,
     service::{Admin, Backends, Numbering, Office, Services},
     settings::{Groups, Limits, Settings},
@@ -120,6 +121,7 @@ pub(super) struct Parts {
     pub(super) backing: Backing,
     pub(super) backends: Arc<Backends>,
     pub(super) readiness: Readiness,
+    pub(super) memory: Memory,
     pub(super) settings: Arc<Settings>,
 }
 
@@ -132,6 +134,7 @@ impl Parts {
         }
         let catalog = self.office.in_force.clone();
         let services = Services::new(catalog, asked, limits, self.numbering, self.backends);
+        let services = services.with_memory(self.memory.clone());
         let services = services.throttled(self.settings.throttle.clone());
         let services = services.seen_by(groups);
         let admin = Admin::new(self.office, services.clone(), store);

@@ -19,7 +19,7 @@ use percent_encoding::utf8_percent_encode;
 use super::{Api, ApiError, etag, fetch_metadata, path, reply};
 use crate::{
     service::Span,
-    store::{Binary, ServiceId},
+    store::{Binary, CHUNK_BYTES, ServiceId},
     telemetry::metrics,
 };
 
@@ -74,8 +74,12 @@ pub(super) async fn send(
         return Ok(response.body(SizedStream::new(span.length, nothing)));
     }
     let under_way = metrics::download();
+    // A chunk at a time is in memory.
+    let chunk = span.length.min(CHUNK_BYTES as u64);
+    let chunk = usize::try_from(chunk).unwrap_or(CHUNK_BYTES);
+    let memory = api.services.memory().responses.reserve(chunk)?;
     let bytes = download.bytes(span).map_err(move |error| {
-        let _until_the_last = &under_way;
+        let _until_the_last = (&under_way, &memory);
         ApiError::from(error)
     });
     Ok(response.body(SizedStream::new(span.length, bytes)))

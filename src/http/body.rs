@@ -7,9 +7,9 @@
 use std::mem;
 
 use actix_web::{
-    HttpRequest,
+    HttpMessage, HttpRequest,
     http::header::{CONTENT_LENGTH, TRANSFER_ENCODING},
-    web::{Bytes, BytesMut, Payload},
+    web::{Bytes, Payload},
 };
 use futures_util::StreamExt;
 
@@ -21,7 +21,10 @@ use self::{
     stream::{BodyStream, Limit},
 };
 use super::{Api, ApiError};
-use crate::service::{Pairs, Uploads};
+use crate::{
+    memory_budget::Reservation,
+    service::{Pairs, Uploads},
+};
 
 mod charset;
 mod document;
@@ -44,10 +47,27 @@ pub(super) async fn read(
     payload: Payload,
     uploads: &mut Uploads,
 ) -> Result<Pairs, ApiError> {
-    let mut intake = Intake::new(&api.limits, query(api, request)?);
-    if !has_body(request) {
-        return Ok(intake.pairs());
+    let mut intake = Intake::new(api, query(api, request)?);
+    if has_body(request) {
+        read_body(api, request, payload, &mut intake, uploads).await?;
     }
+    let (pairs, memory) = intake.finish();
+    keep(request, memory);
+    Ok(pairs)
+}
+
+/// Keeps memory reserved until the request is answered.
+fn keep(request: &HttpRequest, memory: Reservation) {
+    request.extensions_mut().insert(memory);
+}
+
+async fn read_body(
+    api: &Api,
+    request: &HttpRequest,
+    payload: Payload,
+    intake: &mut Intake<'_>,
+    uploads: &mut Uploads,
+) -> Result<(), ApiError> {
     media::check_encoding(request)?;
     let media = MediaType::of(request)?;
     let limits = &api.limits;
@@ -65,27 +85,28 @@ pub(super) async fn read(
     let mut stream = BodyStream::new(payload, declared_length(request), limit, api.body_stall)?;
     match &media {
         MediaType::Multipart(multipart) => {
-            multipart::read(multipart, stream, &mut intake, uploads).await?;
-            return Ok(intake.pairs());
+            return multipart::read(multipart, stream, intake, uploads).await;
         }
         // What comes in pieces may be nothing, which needs no type.
         MediaType::Other(name) => {
             let first = stream.next().await;
-            return first.map_or(Ok(intake.pairs()), |_| Err(unsupported(name)));
+            return first.map_or(Ok(()), |_| Err(unsupported(name)));
         }
         MediaType::Form(_) | MediaType::Json(_) => {}
     }
-    let body = whole(stream).await?;
+    let body = whole(stream, &mut intake.memory).await?;
+    // The pairs take about as much once more.
+    intake.memory.grow(body.len())?;
     match media {
         _ if Charset::UTF_8.without_mark(&body).1.trim_ascii().is_empty() => {}
-        MediaType::Json(charset) => read_json(api, charset.or_utf_8(), &body, &mut intake)?,
+        MediaType::Json(charset) => read_json(api, charset.or_utf_8(), &body, intake)?,
         MediaType::Form(charset) if is_json_after_all(&body) => {
-            read_json(api, charset.or_utf_8(), &body, &mut intake)?;
+            read_json(api, charset.or_utf_8(), &body, intake)?;
         }
-        MediaType::Form(charset) => read_form(&charset, &body, &mut intake)?,
+        MediaType::Form(charset) => read_form(&charset, &body, intake)?,
         MediaType::Multipart(_) | MediaType::Other(_) => {}
     }
-    Ok(intake.pairs())
+    Ok(())
 }
 
 /// The pairs of the query string.
@@ -93,13 +114,13 @@ pub(super) async fn read(
 /// # Errors
 /// As [`read`].
 pub(super) fn query(api: &Api, request: &HttpRequest) -> Result<Pairs, ApiError> {
-    let mut query = Intake::new(&api.limits, Pairs::default());
+    let mut query = Intake::new(api, Pairs::default());
     let text = request.query_string().as_bytes();
     let pairs = form::pairs(text, Charset::UTF_8, api.limits.pairs);
     for (name, value) in pairs.map_err(ApiError::InvalidParameter)? {
         query.text(name, value)?;
     }
-    Ok(query.pairs())
+    Ok(query.finish().0)
 }
 
 /// Some deployed clients label JSON as a form. No name of a form begins with a bare brace.
@@ -149,23 +170,27 @@ fn declared_length(request: &HttpRequest) -> Option<u64> {
     value.to_str().ok()?.trim().parse().ok()
 }
 
-/// The whole body; where it came in one piece, that piece.
-async fn whole(mut stream: BodyStream) -> Result<Bytes, ApiError> {
+/// The whole body; where it came in one piece, that piece. Its memory is reserved as it comes.
+async fn whole(mut stream: BodyStream, memory: &mut Reservation) -> Result<Bytes, ApiError> {
+    let max_bytes = stream.limit();
     let mut body = Bytes::new();
-    let mut joined = BytesMut::new();
+    let mut joined = Vec::new();
     while let Some(bytes) = stream.next().await {
         let bytes = bytes.map_err(|error| stream.fault().explain(&error))?;
         if body.is_empty() && joined.is_empty() {
+            memory.grow(bytes.len())?;
             body = bytes;
-        } else {
-            joined.extend_from_slice(&mem::take(&mut body));
-            joined.extend_from_slice(&bytes);
+            continue;
         }
+        let more = body.len() + bytes.len();
+        memory.grow_buffer(&mut joined, more, max_bytes)?;
+        joined.extend_from_slice(&mem::take(&mut body));
+        joined.extend_from_slice(&bytes);
     }
     Ok(if joined.is_empty() {
         body
     } else {
-        joined.freeze()
+        joined.into()
     })
 }
 

@@ -18,6 +18,7 @@ use tracing::{debug, error};
 
 use super::reply;
 use crate::{
+    memory_budget::OverBudget,
     service::{AdminError, ServiceError},
     store::{StoreError, Table},
 };
@@ -138,6 +139,9 @@ pub enum ApiError {
     /// A backend did not answer in time.
     #[error("{0}")]
     BackendTimeout(String),
+    /// The memory for bodies is used up.
+    #[error("{0}")]
+    Overloaded(String),
     /// The store is away, or what it did is not known.
     #[error("{0}")]
     StoreUnavailable(&'static str),
@@ -214,6 +218,7 @@ impl ApiError {
             }
             Self::BackendUnreachable(_) => ("BackendUnreachable", StatusCode::BAD_GATEWAY),
             Self::BackendTimeout(_) => ("BackendTimeout", StatusCode::GATEWAY_TIMEOUT),
+            Self::Overloaded(_) => ("Overloaded", StatusCode::SERVICE_UNAVAILABLE),
             Self::StoreUnavailable(_) => ("StoreUnavailable", StatusCode::SERVICE_UNAVAILABLE),
             Self::StoreFull => ("StoreFull", StatusCode::SERVICE_UNAVAILABLE),
             Self::Internal => ("Internal", StatusCode::INTERNAL_SERVER_ERROR),
@@ -257,7 +262,7 @@ impl ResponseError for ApiError {
             | Self::TooManyRequests { retry_after, .. } => {
                 response.insert_header((RETRY_AFTER, retry_after.to_string()));
             }
-            Self::StoreUnavailable(_) => {
+            Self::Overloaded(_) | Self::StoreUnavailable(_) => {
                 response.insert_header((RETRY_AFTER, RETRY_SECONDS));
             }
             _ => {}
@@ -299,6 +304,7 @@ impl From<ServiceError> for ApiError {
             ServiceError::UploadLost => {
                 Self::StoreUnavailable("the request took too long and was given up; send it again")
             }
+            ServiceError::Overloaded(error) => Self::from(error),
             ServiceError::Store(error) => Self::from(error),
         }
     }
@@ -318,6 +324,16 @@ impl From<AdminError> for ApiError {
             AdminError::TooMuch(_) => Self::TooLarge(message),
             AdminError::NoSuchBooking { .. } => Self::BookingNotFound(message),
             AdminError::Service(error) => Self::from(error),
+        }
+    }
+}
+
+impl From<OverBudget> for ApiError {
+    fn from(error: OverBudget) -> Self {
+        let message = error.to_string();
+        match error {
+            OverBudget::Used { .. } => Self::Overloaded(message),
+            OverBudget::TooLarge { .. } => Self::TooLarge(message),
         }
     }
 }

@@ -10,10 +10,13 @@ use actix_web::{
     },
     web::Bytes,
 };
-use serde::{Serializer, ser::SerializeMap};
+use serde::{Serialize, Serializer, ser::SerializeMap};
 
-use super::ApiError;
-use crate::model::readiness::Readiness;
+use super::{
+    ApiError,
+    response_body::{BufferedBody, TextsBody},
+};
+use crate::{memory_budget::MemoryBudget, model::readiness::Readiness, service::Texts};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json;charset=utf-8");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain;charset=utf-8");
@@ -23,10 +26,19 @@ const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 thread_local! {
     /// Whether the service of this worker is about to stop.
     static READINESS: OnceCell<Readiness> = const { OnceCell::new() };
+    /// The memory for the bodies of its responses.
+    static MEMORY: OnceCell<MemoryBudget> = const { OnceCell::new() };
 }
 
-/// From now on this thread is a worker of the service that `readiness` is of.
-pub(super) fn work_for(readiness: &Readiness) {
+/// A body of no more bytes fits into what a connection takes anyway, and is not counted.
+const MAX_UNCOUNTED_BYTES: usize = 4 * 1024;
+
+/// From now on this thread is a worker of the service that `readiness` is of, and `memory` is for the
+/// bodies of its responses.
+pub(super) fn work_for(readiness: &Readiness, memory: &MemoryBudget) {
+    MEMORY.with(|of_thread| {
+        of_thread.get_or_init(|| memory.clone());
+    });
     READINESS.with(|of_thread| {
         of_thread.get_or_init(|| readiness.clone());
     });
@@ -52,29 +64,85 @@ pub(super) fn without_body(status: StatusCode) -> HttpResponseBuilder {
     response
 }
 
-/// 200 with a JSON text.
+/// 200 with a JSON text. It says what was done, so it is sent whatever memory is left.
 pub(super) fn json(text: impl Into<Bytes>) -> HttpResponse {
-    with_headers(StatusCode::OK).body(text.into())
+    let bytes = text.into();
+    let mut response = with_headers(StatusCode::OK);
+    match MEMORY.with(|of_thread| of_thread.get().cloned()) {
+        Some(memory) if bytes.len() > MAX_UNCOUNTED_BYTES => {
+            let memory = memory.take(bytes.len());
+            response.body(BufferedBody::new(bytes, memory))
+        }
+        _ => response.body(bytes),
+    }
 }
 
-/// 200 with one JSON object of these members, in this order.
-pub(super) fn members(
-    members: impl ExactSizeIterator<Item = (impl AsRef<str>, impl AsRef<str>)>,
+/// 200 with `value` as JSON, for what only reads.
+///
+/// # Errors
+/// [`ApiError::Overloaded`] where there is no memory left for it.
+pub(super) fn json_of(value: &impl Serialize) -> Result<HttpResponse, ApiError> {
+    json_in(&mut with_headers(StatusCode::OK), value)
+}
+
+/// The response with `value` as JSON.
+///
+/// # Errors
+/// As [`json_of`].
+pub(super) fn json_in(
+    response: &mut HttpResponseBuilder,
+    value: &impl Serialize,
 ) -> Result<HttpResponse, ApiError> {
+    let text = serde_json::to_vec(value).map_err(|error| unwritten(&error))?;
+    bounded(response, text)
+}
+
+/// 200 with the JSON object of one string.
+///
+/// # Errors
+/// As [`json_of`].
+pub(super) fn member(name: &str, value: &str) -> Result<HttpResponse, ApiError> {
     let mut body = Vec::with_capacity(128);
     let mut json = serde_json::Serializer::new(&mut body);
-    let written = json.serialize_map(Some(members.len())).and_then(|mut map| {
-        for (name, value) in members {
-            map.serialize_entry(name.as_ref(), value.as_ref())?;
-        }
+    let written = json.serialize_map(Some(1)).and_then(|mut map| {
+        map.serialize_entry(name, value)?;
         map.end()
     });
-    // Strings into memory cannot fail; if they do, it is a fault of ours.
-    written.map_err(|error| {
-        tracing::error!(%error, "an answer could not be written");
-        ApiError::Internal
-    })?;
+    written.map_err(|error| unwritten(&error))?;
+    bounded(&mut with_headers(StatusCode::OK), body)
+}
+
+/// 200 with one JSON object of these strings, in their order.
+///
+/// # Errors
+/// None in practice.
+pub(super) fn texts(texts: Texts) -> Result<HttpResponse, ApiError> {
+    let body = TextsBody::new(texts).map_err(|error| unwritten(&error))?;
     Ok(with_headers(StatusCode::OK).body(body))
+}
+
+/// The response with this body, if there is memory for it until it is sent.
+///
+/// # Errors
+/// [`ApiError::Overloaded`]
+pub(super) fn bounded(
+    response: &mut HttpResponseBuilder,
+    body: impl Into<Bytes>,
+) -> Result<HttpResponse, ApiError> {
+    let body = body.into();
+    match MEMORY.with(|of_thread| of_thread.get().cloned()) {
+        Some(memory) if body.len() > MAX_UNCOUNTED_BYTES => {
+            let memory = memory.reserve(body.len())?;
+            Ok(response.body(BufferedBody::new(body, memory)))
+        }
+        _ => Ok(response.body(body)),
+    }
+}
+
+/// Writing into memory cannot fail; if it does, it is a fault of ours.
+fn unwritten(error: &serde_json::Error) -> ApiError {
+    tracing::error!(%error, "an answer could not be written");
+    ApiError::Internal
 }
 
 /// Plain text.
@@ -82,6 +150,15 @@ pub(super) fn text(status: StatusCode, text: impl Into<String>) -> HttpResponse 
     with_headers(status)
         .insert_header((CONTENT_TYPE, TEXT))
         .body(text.into())
+}
+
+/// 200 with a value as plain text.
+///
+/// # Errors
+/// As [`json_of`].
+pub(super) fn value(value: String) -> Result<HttpResponse, ApiError> {
+    let mut response = with_headers(StatusCode::OK);
+    bounded(response.insert_header((CONTENT_TYPE, TEXT)), value)
 }
 
 /// 200 `OK`.

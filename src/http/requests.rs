@@ -10,6 +10,7 @@ pub(super) async fn ask(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
+    api.services.memory().responses.check()?;
     let id = path::service_id(&request)?;
     let mut uploads = api.services.uploads(&id);
     let asked = api.services.ask(id, path::service_request(&request)?);

@@ -17,6 +17,7 @@ pub(super) async fn create(
     payload: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
     fetch_metadata::check_create(&api, &request)?;
+    api.services.memory().responses.check()?;
     let name = path::service_name(&request)?;
     let head = creation_head(&api, &request);
     let begun = api.services.begin(&name, head).await?;
@@ -47,7 +48,7 @@ pub(super) async fn create_or_describe(
     let id = path::service_id(&request)?;
     let description = api.services.describe(&id).await?;
     let told = Told::of(&id, &description, api.services.now()?);
-    Ok(reply::with_headers(actix_web::http::StatusCode::OK).json(told))
+    reply::json_of(&told)
 }
 
 /// `PUT /genesys/1/service/{id}` and `PUT /genesys/1/cs/services/{id}`

@@ -1,6 +1,6 @@
 //! The strings of a service, and whatever takes any key.
 
-use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::{Api, ApiError, accept, body, fetch_metadata, path, reply};
 
@@ -11,8 +11,7 @@ pub(super) async fn read_all(
 ) -> Result<HttpResponse, ApiError> {
     let id = path::service_id(&request)?;
     fetch_metadata::check_destination(&request)?;
-    let texts = api.services.read_all(&id).await?;
-    reply::members(texts.into_iter())
+    reply::texts(api.services.read_all(&id).await?)
 }
 
 /// `GET .../{id}/storage/{key}`
@@ -25,9 +24,9 @@ pub(super) async fn read(
     let value = api.services.read(&id, &key).await?;
     let kind = accept::preferred(request.headers(), &["application/json", "text/plain"]);
     if kind == "text/plain" {
-        return Ok(reply::text(StatusCode::OK, value));
+        return reply::value(value);
     }
-    reply::members([(key, value)].into_iter())
+    reply::member(&key, &value)
 }
 
 /// `POST .../{id}/storage`

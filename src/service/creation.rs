@@ -127,7 +127,11 @@ impl Services {
             }
         }
         Ok(Begun::Open(Box::new(Creation {
-            uploads: Uploads::to_new(Arc::clone(&self.store), id.clone()),
+            uploads: Uploads::to_new(
+                Arc::clone(&self.store),
+                id.clone(),
+                self.memory.requests.clone(),
+            ),
             id,
             definition: Arc::clone(definition),
             catalog: Arc::clone(&catalog),

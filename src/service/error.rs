@@ -5,7 +5,10 @@ use std::time::Duration;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use thiserror::Error;
 
-use crate::store::{KeyName, ServiceId, StoreError};
+use crate::{
+    memory_budget::OverBudget,
+    store::{KeyName, ServiceId, StoreError},
+};
 
 /// What is wrong with a request, in words for its sender; a fault of the store is kept apart.
 #[derive(Debug, Error)]
@@ -91,6 +94,9 @@ pub enum ServiceError {
     /// What the request had uploaded or booked did not last until the service could be made.
     #[error("the request took too long and was given up; send it again")]
     UploadLost,
+    /// The memory for bodies is used up.
+    #[error(transparent)]
+    Overloaded(#[from] OverBudget),
     /// The store could not do its work.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -1,7 +1,22 @@
 //! A service's storage: strings and binaries under names.
 
 use super::{Pairs, ServiceError, Services, Uploads};
-use crate::store::{Changes, KeyName, ServiceId, Slot, Store, Written};
+use crate::{
+    memory_budget::Reservation,
+    store::{AllTexts, Changes, KeyName, ServiceId, Slot, Store, Written},
+};
+
+/// Bytes of strings that are read before memory is reserved for them.
+pub(super) const MAX_UNRESERVED_BYTES: usize = 256 * 1024;
+
+/// All strings of a service, and the memory that they take.
+#[derive(Debug)]
+pub struct Texts {
+    /// Names and values.
+    pub pairs: Vec<(String, String)>,
+    /// Given back when they are sent.
+    pub memory: Reservation,
+}
 
 impl Services {
     /// Fails where no such service lives.
@@ -38,10 +53,25 @@ impl Services {
     /// Reads all strings.
     ///
     /// # Errors
-    /// [`ServiceError::NoSuchService`].
-    pub async fn read_all(&self, id: &ServiceId) -> Result<Vec<(String, String)>, ServiceError> {
-        let texts = self.store.read_all(id).await?;
-        texts.ok_or_else(|| ServiceError::NoSuchService(id.clone()))
+    /// [`ServiceError::NoSuchService`], [`ServiceError::Overloaded`].
+    pub async fn read_all(&self, id: &ServiceId) -> Result<Texts, ServiceError> {
+        let mut memory = self.memory.responses.reservation();
+        let mut max_bytes = MAX_UNRESERVED_BYTES;
+        loop {
+            match self.store.read_all(id, max_bytes).await? {
+                None => return Err(ServiceError::NoSuchService(id.clone())),
+                Some(AllTexts::Texts(pairs)) if max_bytes == MAX_UNRESERVED_BYTES => {
+                    memory.grow(bytes_of(&pairs))?;
+                    return Ok(Texts { pairs, memory });
+                }
+                Some(AllTexts::Texts(pairs)) => return Ok(Texts { pairs, memory }),
+                // Each time around it has more than before, up to what the budget has.
+                Some(AllTexts::TooLarge { bytes }) => {
+                    memory.grow(bytes.saturating_sub(memory.bytes()))?;
+                    max_bytes = memory.bytes();
+                }
+            }
+        }
     }
 
     /// Makes all of `pairs` visible at once, but for parameters; `uploads` took their files.
@@ -99,6 +129,11 @@ impl Services {
     async fn apply(&self, id: &ServiceId, changes: Changes) -> Result<(), ServiceError> {
         apply(&*self.store, id, changes, self.limits.keys).await
     }
+}
+
+fn bytes_of(pairs: &[(String, String)]) -> usize {
+    let bytes = pairs.iter().map(|(name, value)| name.len() + value.len());
+    bytes.sum()
 }
 
 /// Makes all of `changes` visible at once, in a service that may hold `most` keys.

@@ -8,6 +8,7 @@ use tracing::debug;
 
 use super::ServiceError;
 use crate::{
+    memory_budget::{MemoryBudget, Reservation},
     store::{Binary, BlobId, CHUNK_BYTES, KeyName, ServiceId, Store, Value},
     telemetry::metrics::BYTES_IN,
 };
@@ -17,6 +18,7 @@ use crate::{
 /// lets it end by itself.
 pub struct Uploads {
     store: Arc<dyn Store>,
+    memory: MemoryBudget,
     id: ServiceId,
     must_exist: bool,
     started: BTreeSet<BlobId>,
@@ -25,9 +27,10 @@ pub struct Uploads {
 
 impl Uploads {
     /// Uploads for a service about to be made.
-    pub(super) fn to_new(store: Arc<dyn Store>, id: ServiceId) -> Self {
+    pub(super) fn to_new(store: Arc<dyn Store>, id: ServiceId, memory: MemoryBudget) -> Self {
         Self {
             store,
+            memory,
             id,
             must_exist: false,
             started: BTreeSet::new(),
@@ -37,8 +40,8 @@ impl Uploads {
 
     /// Uploads for a service that must exist: the first one asks, so that nobody can fill the store
     /// under ids that name nothing.
-    pub(super) fn to_existing(store: Arc<dyn Store>, id: ServiceId) -> Self {
-        let mut uploads = Self::to_new(store, id);
+    pub(super) fn to_existing(store: Arc<dyn Store>, id: ServiceId, memory: MemoryBudget) -> Self {
+        let mut uploads = Self::to_new(store, id, memory);
         uploads.must_exist = true;
         uploads
     }
@@ -54,6 +57,7 @@ impl Uploads {
         let blob = BlobId::fresh();
         self.started.insert(blob.clone());
         Ok(Upload {
+            memory: self.memory.reservation(),
             uploads: self,
             blob,
             buffer: Vec::new(),
@@ -103,6 +107,7 @@ impl Drop for Uploads {
 pub struct Upload<'a> {
     uploads: &'a mut Uploads,
     blob: BlobId,
+    memory: Reservation,
     buffer: Vec<u8>,
     written: u64,
 }
@@ -117,11 +122,13 @@ impl Upload<'_> {
     /// Takes the next bytes; returns when they are stored, but for less than a chunk.
     ///
     /// # Errors
-    /// What the store says.
+    /// [`ServiceError::Overloaded`]; what the store says.
     pub async fn push(&mut self, mut bytes: &[u8]) -> Result<(), ServiceError> {
         while !bytes.is_empty() {
             let room = CHUNK_BYTES - self.buffer.len();
             let (now, later) = bytes.split_at(room.min(bytes.len()));
+            self.memory
+                .grow_buffer(&mut self.buffer, now.len(), CHUNK_BYTES)?;
             self.buffer.extend_from_slice(now);
             bytes = later;
             if self.buffer.len() == CHUNK_BYTES {

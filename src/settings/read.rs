@@ -75,6 +75,9 @@ impl Settings {
     }
 }
 
+/// What bodies may take in memory: 1 MiB to 1 TiB.
+const MEMORY_BYTES: RangeInclusive<i64> = 1_048_576..=1_099_511_627_776;
+
 fn limits(from: &Layers) -> Result<Limits, SettingsError> {
     Ok(Limits {
         string_bytes: from.number("limits.string_bytes", 1..=MOST_IN_ONE_VALUE)?,
@@ -85,6 +88,8 @@ fn limits(from: &Layers) -> Result<Limits, SettingsError> {
         json_depth: from.number("limits.json_depth", 1..=128)?,
         pairs: from.number("limits.pairs", 1..=1900)?,
         keys: from.number("limits.keys", 1..=1_000_000)?,
+        request_memory_bytes: from.number("limits.request_memory_bytes", MEMORY_BYTES)?,
+        response_memory_bytes: from.number("limits.response_memory_bytes", MEMORY_BYTES)?,
         life: seconds(from, "limits.life_seconds", 1..=315_360_000)?,
     })
 }

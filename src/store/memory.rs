@@ -20,9 +20,9 @@ use self::{
     state::{Held, State},
 };
 use super::{
-    Audit, Binary, BlobId, Booked, Booking, BookingRequest, Call, Changes, Claim, Clock, Counted,
-    Created, Description, Group, Holder, IdempotencyKey, KeyName, Moment, NewService, Running,
-    ServiceId, Session, Slot, Store, StoreError, Tally, Value, Written, clock::ReadClock,
+    AllTexts, Audit, Binary, BlobId, Booked, Booking, BookingRequest, Call, Changes, Claim, Clock,
+    Counted, Created, Description, Group, Holder, IdempotencyKey, KeyName, Moment, NewService,
+    Running, ServiceId, Session, Slot, Store, StoreError, Tally, Value, Written, clock::ReadClock,
 };
 
 mod audit;
@@ -85,6 +85,15 @@ impl Clock for MemoryStore {
     fn now(&self) -> Result<Moment, StoreError> {
         Ok(self.clock.now())
     }
+}
+
+/// Bytes of the names and values of all strings.
+fn text_bytes(held: &Held) -> usize {
+    let bytes = held.slots.iter().filter_map(|(name, value)| match value {
+        Value::Text(text) => Some(name.as_str().len() + text.len()),
+        Value::Binary(_) => None,
+    });
+    bytes.sum()
 }
 
 #[async_trait]
@@ -173,8 +182,18 @@ impl Store for MemoryStore {
         }))
     }
 
-    async fn read_all(&self, id: &ServiceId) -> Result<Option<Vec<(String, String)>>, StoreError> {
-        Ok(self.state().service(id).map(Held::texts))
+    async fn read_all(
+        &self,
+        id: &ServiceId,
+        max_bytes: usize,
+    ) -> Result<Option<AllTexts>, StoreError> {
+        Ok(self.state().service(id).map(|held| {
+            let bytes = text_bytes(held);
+            if bytes > max_bytes {
+                return AllTexts::TooLarge { bytes };
+            }
+            AllTexts::Texts(held.texts())
+        }))
     }
 
     async fn write(&self, id: &ServiceId, changes: Changes) -> Result<Written, StoreError> {

@@ -12,9 +12,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::{
-    Audit, Binary, BlobId, Booked, Booking, BookingRequest, Call, Changes, Claim, Clock, Counted,
-    Created, Description, Group, Holder, IdempotencyKey, KeyName, Moment, NewService, Running,
-    ServiceId, Session, Slot, Store, StoreError, Tally, Written,
+    AllTexts, Audit, Binary, BlobId, Booked, Booking, BookingRequest, Call, Changes, Claim, Clock,
+    Counted, Created, Description, Group, Holder, IdempotencyKey, KeyName, Moment, NewService,
+    Running, ServiceId, Session, Slot, Store, StoreError, Tally, Written,
 };
 use crate::{
     model::readiness::Finding,
@@ -96,7 +96,7 @@ observe_all! {
     fn settle(id: &ServiceId, end: Moment, answer: Option<&str>) -> Option<()>;
     fn describe(id: &ServiceId) -> Option<Description>;
     fn read(id: &ServiceId, key: &KeyName) -> Option<Slot>;
-    fn read_all(id: &ServiceId) -> Option<Vec<(String, String)>>;
+    fn read_all(id: &ServiceId, max_bytes: usize) -> Option<AllTexts>;
     fn write(id: &ServiceId, changes: Changes) -> Written;
     fn clear(id: &ServiceId) -> Option<()>;
     fn set_end(id: &ServiceId, end: Moment) -> Option<()>;

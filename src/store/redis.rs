@@ -15,9 +15,9 @@ use tokio::sync::Notify;
 
 use self::{connection::Connections, keys::Keys};
 use super::{
-    Audit, Binary, BlobId, Booked, Booking, BookingRequest, Call, Changes, Claim, Clock, Counted,
-    Created, Description, Group, Holder, IdempotencyKey, KeyName, Moment, NewService, Running,
-    ServiceId, Session, Slot, Store, StoreError, Tally, Value, Written,
+    AllTexts, Audit, Binary, BlobId, Booked, Booking, BookingRequest, Call, Changes, Claim, Clock,
+    Counted, Created, Description, Group, Holder, IdempotencyKey, KeyName, Moment, NewService,
+    Running, ServiceId, Session, Slot, Store, StoreError, Tally, Value, Written,
 };
 use crate::{model::readiness::Finding, settings};
 
@@ -148,8 +148,12 @@ impl Store for RedisStore {
         self.read_slot(id, key).await
     }
 
-    async fn read_all(&self, id: &ServiceId) -> Result<Option<Vec<(String, String)>>, StoreError> {
-        self.read_texts(id).await
+    async fn read_all(
+        &self,
+        id: &ServiceId,
+        max_bytes: usize,
+    ) -> Result<Option<AllTexts>, StoreError> {
+        self.read_texts(id, max_bytes).await
     }
 
     async fn write(&self, id: &ServiceId, changes: Changes) -> Result<Written, StoreError> {

@@ -37,6 +37,7 @@ mod limits;
 mod lives;
 mod malformed;
 mod matching;
+mod memory_bounds;
 mod model;
 mod multipart_bodies;
 mod openapi;

@@ -1,6 +1,6 @@
 //! `/genesys/1/admin/groups/{group}/bookings`: who holds which number.
 
-use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -99,7 +99,7 @@ pub(in crate::http) async fn list(
         bookings: entries.into_iter().map(Told::from).collect(),
         next: next.as_ref().map(told),
     };
-    Ok(reply::with_headers(StatusCode::OK).json(page))
+    reply::json_of(&page)
 }
 
 /// `DELETE /genesys/1/admin/groups/{group}/bookings/{booking}`

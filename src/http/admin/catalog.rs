@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::{admin, condition, of_revision, operator};
 use crate::{
-    http::{Api, ApiError, body},
+    http::{Api, ApiError, body, reply},
     service::{Import, Imported},
 };
 
@@ -66,7 +66,7 @@ pub(in crate::http) async fn export(api: web::Data<Api>) -> Result<HttpResponse,
     let mut answer = of_revision(StatusCode::OK, &version);
     let name = "attachment; filename=\"catalog.toml\"";
     answer.insert_header((CONTENT_TYPE, "application/toml"));
-    Ok(answer.insert_header((CONTENT_DISPOSITION, name)).body(text))
+    reply::bounded(answer.insert_header((CONTENT_DISPOSITION, name)), text)
 }
 
 /// `PUT /genesys/1/admin/catalog`: afterwards there is what the body says. `POST`: what it says is added,

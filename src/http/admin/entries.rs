@@ -113,7 +113,7 @@ pub(in crate::http) async fn list(
     });
     let entries = entries.collect();
     let mut answer = of_revision(StatusCode::OK, &version);
-    Ok(answer.json(ToldTable { version, entries }))
+    reply::json_in(&mut answer, &ToldTable { version, entries })
 }
 
 /// `GET /genesys/1/admin/services/{name}` and `GET /genesys/1/admin/groups/{name}`
@@ -122,7 +122,8 @@ pub(in crate::http) async fn read(
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     let entry = admin(&api)?.read(entry_name(&request)?).await?;
-    Ok(of_revision(StatusCode::OK, &entry.revision.clone()).json(Told::from(entry)))
+    let mut answer = of_revision(StatusCode::OK, &entry.revision);
+    reply::json_in(&mut answer, &Told::from(entry))
 }
 
 /// `PUT /genesys/1/admin/services/{name}` and `PUT /genesys/1/admin/groups/{name}`: the body is one JSON

@@ -1,6 +1,6 @@
 //! `/genesys/1/admin/history` and `/genesys/1/admin/replicas`: what operators did, and who is up.
 
-use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -137,13 +137,13 @@ pub(in crate::http) async fn list(
     let (after, most) = (place(&query)?, page_size(&query)?);
     let page = admin(&api)?.history(after, most).await?;
     let HistoryPage { events, next } = page;
-    Ok(reply::with_headers(StatusCode::OK).json(ToldPage { events, next }))
+    reply::json_of(&ToldPage { events, next })
 }
 
 /// `GET /genesys/1/admin/replicas`
 pub(in crate::http) async fn replicas(api: web::Data<Api>) -> Result<HttpResponse, ApiError> {
     let replicas = admin(&api)?.replicas().await?;
-    Ok(reply::with_headers(StatusCode::OK).json(ToldReplicas { replicas }))
+    reply::json_of(&ToldReplicas { replicas })
 }
 
 /// The parameter `after`: where a page begins, as the page before told it.

@@ -1,6 +1,6 @@
 //! `/genesys/1/admin/live`: services that live.
 
-use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -181,7 +181,7 @@ pub(in crate::http) async fn list(
         services: entries.map(|entry| ToldService::of(entry, now)).collect(),
         next: next.as_ref().map(told),
     };
-    Ok(reply::with_headers(StatusCode::OK).json(page))
+    reply::json_of(&page)
 }
 
 /// `GET /genesys/1/admin/live/{id}`
@@ -192,7 +192,7 @@ pub(in crate::http) async fn look_up(
     let id = ServiceId::from(path::admin_name(&request)?);
     let live = admin(&api)?.look_up(&id).await?;
     let told = ToldWhole::of(&id, live, api.services.now()?);
-    Ok(reply::with_headers(StatusCode::OK).json(told))
+    reply::json_of(&told)
 }
 
 /// `PUT /genesys/1/admin/live/{id}`: `ttl` or `expiration_time`, as clients send it.

@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, web::Payload};
 
 use super::{
     charset::{Charset, Label},
-    declared_length, form, media,
+    declared_length, form, keep, media,
     stream::{BodyStream, Limit},
     whole,
 };
@@ -60,7 +60,11 @@ async fn text(
     }
     let charset: Label = Charset::label(value);
     let stream = BodyStream::new(payload, declared_length(request), limit, api.body_stall)?;
-    let body = whole(stream).await?;
+    let mut memory = api.services.memory().requests.reservation();
+    let body = whole(stream, &mut memory).await?;
+    // What is made of it takes about as much once more.
+    memory.grow(body.len())?;
+    keep(request, memory);
     let text = charset.known()?.decode_document(&body);
     text.map(std::borrow::Cow::into_owned)
         .map_err(ApiError::InvalidBody)

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use crate::{
-    http::ApiError,
+    http::{Api, ApiError},
+    memory_budget::Reservation,
     service::{Entry, Pairs},
     settings::Limits,
 };
@@ -11,23 +12,27 @@ use crate::{
 /// Takes pairs of one source in, in place of those of the source before.
 pub(super) struct Intake<'a> {
     pub(super) limits: &'a Limits,
+    /// What its strings take.
+    pub(super) memory: Reservation,
     pairs: Pairs,
     taken: usize,
     string_bytes: usize,
 }
 
 impl<'a> Intake<'a> {
-    pub(super) fn new(limits: &'a Limits, before: Pairs) -> Self {
+    pub(super) fn new(api: &'a Api, before: Pairs) -> Self {
         Self {
-            limits,
+            limits: &api.limits,
+            memory: api.services.memory().requests.reservation(),
             pairs: before,
             taken: 0,
             string_bytes: 0,
         }
     }
 
-    pub(super) fn pairs(self) -> Pairs {
-        self.pairs
+    /// The pairs, and the memory that they take.
+    pub(super) fn finish(self) -> (Pairs, Reservation) {
+        (self.pairs, self.memory)
     }
 
     /// Makes room for one more pair.

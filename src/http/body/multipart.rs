@@ -67,6 +67,7 @@ pub(super) async fn read(
     while let Some(head) = reader.next_head().await? {
         let head = Head::parse(&head).map_err(|reason| reader.invalid(reason))?;
         intake.count()?;
+        intake.memory.grow(head.bytes())?;
         let number = reader.part();
         let name = head.name.clone();
         if head.is_file() && name.bytes.starts_with(b"_") {
@@ -163,6 +164,10 @@ where
     while let Some(more) = reader.next_bytes().await? {
         intake.check_text(&head.name, bytes.len() + more.len())?;
         intake.count_string(more.len())?;
+        let max_bytes = intake.limits.string_bytes;
+        intake
+            .memory
+            .grow_buffer(&mut bytes, more.len(), max_bytes)?;
         bytes.extend_from_slice(&more);
     }
     Ok(bytes)

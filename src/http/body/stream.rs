@@ -71,6 +71,11 @@ impl BodyStream {
         })
     }
 
+    /// The most bytes that it may have.
+    pub(super) fn limit(&self) -> usize {
+        self.limit.bytes
+    }
+
     pub(super) fn fault(&self) -> Fault {
         self.fault.clone()
     }

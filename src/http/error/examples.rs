@@ -78,6 +78,11 @@ impl ApiError {
                  asked is not known"
                     .to_owned(),
             ),
+            Self::Overloaded(
+                "the service is busy: requests under way use up limits.request_memory_bytes \
+                 (67108864 bytes); try again"
+                    .to_owned(),
+            ),
             Self::StoreUnavailable("the store is away; nothing was changed, try again"),
             Self::StoreFull,
             Self::Internal,

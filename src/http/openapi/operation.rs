@@ -10,18 +10,20 @@ use super::errors::Errors;
 
 /// What every route of clients may answer beside its own errors: a path that is no text, a store that is
 /// away, a fault of ours, and whatever is asked of callers.
-const OF_CALLERS: [&str; 4] = [
+const OF_CALLERS: [&str; 5] = [
     "InvalidParameter",
     "Unauthorized",
+    "Overloaded",
     "StoreUnavailable",
     "Internal",
 ];
 
 /// The same for every route of operators, but that not all of them take what can be malformed.
-const OF_OPERATORS: [&str; 5] = [
+const OF_OPERATORS: [&str; 6] = [
     "Unauthorized",
     "Forbidden",
     "TooManyRequests",
+    "Overloaded",
     "StoreUnavailable",
     "Internal",
 ];

@@ -48,7 +48,7 @@ fn read_all() -> Operation {
     .of_callers()
     .taking([id()])
     .answering(StatusCode::OK, answer("All strings", &schema("Strings")))
-    .failing(&["Forbidden", "ServiceNotFound"])
+    .failing(&["Forbidden", "ServiceNotFound", "TooLarge"])
 }
 
 fn write(limits: &Limits) -> Operation {

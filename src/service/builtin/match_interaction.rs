@@ -6,10 +6,11 @@ use crate::{
         answer::Answer,
         creation::Creation,
         parameters::{Parameters, boolean},
+        storage::MAX_UNRESERVED_BYTES,
         subscriber::ascii_digits,
         throttle::Attempt,
     },
-    store::{Call, StoreError},
+    store::{AllTexts, Call, ServiceId, StoreError},
 };
 
 impl Creation {
@@ -83,17 +84,25 @@ impl Creation {
                 return Ok(answer);
             }
             // It may have ended since it was found; then the next one is the newest.
-            let data = self
-                .store
-                .read_all(&id)
-                .await
-                .map_err(|error| match error {
-                    // The number is given back already.
-                    StoreError::Unavailable(reason) => StoreError::Unknown(reason),
-                    other => other,
-                })?;
-            if let Some(data) = data {
+            if let Some(data) = self.user_data(&id).await? {
                 return Ok(answer.with_user_data(data));
+            }
+        }
+    }
+
+    async fn user_data(&self, id: &ServiceId) -> Result<Option<Vec<(String, String)>>, StoreError> {
+        let mut max_bytes = MAX_UNRESERVED_BYTES;
+        loop {
+            let read = self.store.read_all(id, max_bytes).await;
+            let read = read.map_err(|error| match error {
+                // The number is given back already.
+                StoreError::Unavailable(reason) => StoreError::Unknown(reason),
+                other => other,
+            })?;
+            match read {
+                Some(AllTexts::Texts(texts)) => return Ok(Some(texts)),
+                Some(AllTexts::TooLarge { bytes }) => max_bytes = bytes,
+                None => return Ok(None),
             }
         }
     }

@@ -27,6 +27,9 @@ impl Lua {
 /// Makes a service whole.
 pub(super) static CREATE: LazyLock<Lua> =
     LazyLock::new(|| with_clock(&[include_str!("scripts/create.lua")]));
+/// Reads all fields of a service, unless they are too much.
+pub(super) static READ_ALL: LazyLock<Lua> =
+    LazyLock::new(|| Lua::new(include_str!("scripts/read_all.lua")));
 /// Changes the storage of a living service.
 pub(super) static WRITE: LazyLock<Lua> =
     LazyLock::new(|| Lua::new(include_str!("scripts/write.lua")));
@@ -112,11 +115,12 @@ pub(super) static BEGINNINGS: LazyLock<Lua> =
     LazyLock::new(|| Lua::new(include_str!("scripts/beginnings.lua")));
 
 /// All scripts: a lane makes them known to Redis when it opens, so that a call by name finds them.
-pub(super) fn all() -> [&'static Lua; 28] {
+pub(super) fn all() -> [&'static Lua; 29] {
     [
         &CREATE,
         &WRITE,
         &CLEAR,
+        &READ_ALL,
         &SET_END,
         &ATTACH,
         &DELETE,

@@ -9,9 +9,14 @@ use super::{
     keys::{self, Field},
     millis,
     reply::Reply,
-    scripts::{CLEAR, WRITE, call},
+    scripts::{CLEAR, READ_ALL, WRITE, call},
 };
-use crate::store::{Binary, Changes, KeyName, ServiceId, Slot, StoreError, Value, Written};
+use crate::store::{
+    AllTexts, Binary, Changes, KeyName, ServiceId, Slot, StoreError, Value, Written,
+};
+
+/// The longest answer that small requests wait behind.
+const MAX_ON_LANE_BYTES: usize = 1024 * 1024;
 
 impl RedisStore {
     pub(super) async fn read_slot(
@@ -42,15 +47,27 @@ impl RedisStore {
     pub(super) async fn read_texts(
         &self,
         id: &ServiceId,
-    ) -> Result<Option<Vec<(String, String)>>, StoreError> {
-        let mut get = cmd("HGETALL");
-        get.arg(self.keys.service(id));
-        let mut fields: Vec<(String, String)> = self.redis.query(&get).await?;
+        max_bytes: usize,
+    ) -> Result<Option<AllTexts>, StoreError> {
+        let mut read = call(&READ_ALL, &[self.keys.service(id)]);
+        read.arg(max_bytes);
+        // No small request waits behind a big answer.
+        let answer: redis::Value = if max_bytes > MAX_ON_LANE_BYTES {
+            self.redis.query_apart(&read).await?
+        } else {
+            self.redis.query(&read).await?
+        };
+        if let redis::Value::Int(bytes) = answer {
+            let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+            return Ok(Some(AllTexts::TooLarge { bytes }));
+        }
+        let fields: Result<Vec<(String, String)>, _> = redis::from_redis_value(answer);
+        let mut fields = fields.map_err(|error| StoreError::Corrupt(error.to_string()))?;
         if fields.is_empty() {
             return Ok(None);
         }
         fields.retain(|(field, _)| matches!(Field::of(field), Field::Text(_)));
-        Ok(Some(fields))
+        Ok(Some(AllTexts::Texts(fields)))
     }
 
     pub(super) async fn write_changes(

@@ -3,8 +3,8 @@
 use switchboard::store::{BlobId, CHUNK_BYTES, Created, NewService, ServiceId, Store, Written};
 
 use crate::support::stores::{
-    download, empty, file, key, make, on_every_store, removing, setting, some_bytes, text, upload,
-    write,
+    all_texts, download, empty, file, key, make, on_every_store, removing, setting, some_bytes,
+    text, upload, write,
 };
 
 on_every_store!(
@@ -91,7 +91,7 @@ async fn bytes_that_nothing_names_are_not_seen(store: &dyn Store) {
     let nobody = ServiceId::fresh();
     upload(store, &nobody, &some_bytes(10)).await;
     assert_eq!(store.describe(&nobody).await.unwrap(), None);
-    assert_eq!(store.read_all(&nobody).await.unwrap(), None);
+    assert_eq!(all_texts(store, &nobody).await, None);
     assert_eq!(store.find_binary(&id, &key("x")).await.unwrap(), Some(None));
 
     write(store, &id, setting(vec![file("k", &unnamed)])).await;

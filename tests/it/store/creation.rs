@@ -6,8 +6,8 @@ use switchboard::store::{
 };
 
 use crate::support::stores::{
-    MAX_KEYS, download, empty, file, in_ms, key, make, on_every_store, pairs, setting, some_bytes,
-    text, texts, upload,
+    MAX_KEYS, all_texts, download, empty, file, in_ms, key, make, on_every_store, pairs, setting,
+    some_bytes, text, texts, upload,
 };
 
 on_every_store!(
@@ -93,7 +93,7 @@ async fn an_id_that_names_nothing_is_found_by_no_verb(store: &dyn Store) {
     assert_eq!(store.definition(&id).await.unwrap(), None);
     assert_eq!(store.describe(&id).await.unwrap(), None);
     assert_eq!(store.read(&id, &key("k")).await.unwrap(), None);
-    assert_eq!(store.read_all(&id).await.unwrap(), None);
+    assert_eq!(all_texts(store, &id).await, None);
     assert_eq!(store.clear(&id).await.unwrap(), None);
     assert_eq!(store.set_end(&id, in_ms(60_000)).await.unwrap(), None);
     assert_eq!(store.find_binary(&id, &key("k")).await.unwrap(), None);
@@ -163,5 +163,5 @@ async fn a_service_whose_end_has_passed_is_not_seen(store: &dyn Store) {
     service.end = switchboard::store::Moment::from_millis(in_ms(0).millis() - 1);
     store.create(service).await.unwrap();
     assert_eq!(store.definition(&id).await.unwrap(), None);
-    assert_eq!(store.read_all(&id).await.unwrap(), None);
+    assert_eq!(all_texts(store, &id).await, None);
 }

@@ -5,8 +5,8 @@ use switchboard::store::{CHUNK_BYTES, Moment, ServiceId, Store, Written};
 use crate::support::{
     eventually, now,
     stores::{
-        download, file, in_ms, key, make, make_until, on_every_store, pairs, past, removing,
-        setting, some_bytes, text, texts, upload, write,
+        all_texts, download, file, in_ms, key, make, make_until, on_every_store, pairs, past,
+        removing, setting, some_bytes, text, texts, upload, write,
     },
 };
 
@@ -35,7 +35,7 @@ async fn assert_gone(store: &dyn Store, id: &ServiceId) {
     assert_eq!(store.definition(id).await.unwrap(), None);
     assert_eq!(store.describe(id).await.unwrap(), None);
     assert_eq!(store.read(id, &key("k")).await.unwrap(), None);
-    assert_eq!(store.read_all(id).await.unwrap(), None);
+    assert_eq!(all_texts(store, id).await, None);
     assert_eq!(store.find_binary(id, &key("map")).await.unwrap(), None);
     assert_eq!(store.delete(id).await.unwrap(), None);
 }
@@ -45,7 +45,7 @@ async fn a_service_ends_at_its_end_and_not_before(store: &dyn Store) {
     let id = make_until(store, end, vec![text("k", "v")]).await;
     eventually("the service ends", async || {
         let asked = now();
-        let read = store.read_all(&id).await.unwrap();
+        let read = all_texts(store, &id).await;
         if read.is_some() {
             assert!(asked <= end, "alive at {asked}, after {end}");
             return None;
@@ -101,7 +101,7 @@ async fn a_life_made_shorter_ends_everything_sooner(store: &dyn Store) {
     assert_eq!(store.set_end(&id, end).await.unwrap(), Some(()));
     eventually("the service ends", async || {
         let asked = now();
-        let read = store.read_all(&id).await.unwrap();
+        let read = all_texts(store, &id).await;
         assert!(read.is_none() || asked <= end, "alive after {end}");
         read.is_none().then_some(())
     })

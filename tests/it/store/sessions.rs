@@ -8,7 +8,7 @@ use switchboard::store::{
     Claim, Created, IdempotencyKey, NewService, Running, ServiceId, Session, Store,
 };
 
-use crate::support::stores::{LONG, on_every_store};
+use crate::support::stores::{LONG, all_texts, on_every_store};
 
 on_every_store!(
     a_session_is_noted_with_its_service,
@@ -57,7 +57,7 @@ async fn a_session_is_noted_with_its_service(store: &dyn Store) {
     assert_eq!(store.attach(&id, &session()).await.unwrap(), Some(()));
     let expected = Some(running(Some(session())));
     assert_eq!(store.running(&id).await.unwrap(), expected);
-    assert_eq!(store.read_all(&id).await.unwrap(), Some(Vec::new()));
+    assert_eq!(all_texts(store, &id).await, Some(Vec::new()));
     store.delete(&id).await.unwrap();
     assert_eq!(store.running(&id).await.unwrap(), None);
 }

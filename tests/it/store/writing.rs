@@ -1,14 +1,15 @@
 //! Writing, removing and clearing.
 
 use futures_util::future::join_all;
-use switchboard::store::{BlobId, Changes, Slot, Store, Written};
+use switchboard::store::{AllTexts, BlobId, Changes, Slot, Store, Written};
 
 use crate::support::stores::{
-    download, file, in_ms, key, make, on_every_store, pairs, removing, setting, some_bytes, text,
-    texts, upload, write,
+    all_texts, download, file, in_ms, key, make, on_every_store, pairs, removing, setting,
+    some_bytes, text, texts, upload, write,
 };
 
 on_every_store!(
+    all_strings_are_read_up_to_a_number_of_bytes,
     what_is_written_is_read,
     a_write_leaves_other_keys_as_they_are,
     an_empty_string_is_a_value,
@@ -153,7 +154,7 @@ async fn a_reader_never_sees_part_of_a_write(store: &dyn Store) {
     let id = make(store, all(0).set).await;
     let round = async |value: usize| {
         write(store, &id, all(value)).await;
-        let read = store.read_all(&id).await.unwrap().unwrap();
+        let read = all_texts(store, &id).await.unwrap();
         assert_eq!(read.len(), 3);
         assert!(
             read.iter().all(|(_, value)| *value == read[0].1),
@@ -161,4 +162,17 @@ async fn a_reader_never_sees_part_of_a_write(store: &dyn Store) {
         );
     };
     join_all((1..100).map(round)).await;
+}
+
+async fn all_strings_are_read_up_to_a_number_of_bytes(store: &dyn Store) {
+    let id = make(store, vec![text("a", "12345"), text("b", "\u{e9}")]).await;
+    let read = async |max: usize| store.read_all(&id, max).await.unwrap().unwrap();
+    assert!(matches!(read(usize::MAX).await, AllTexts::Texts(texts) if texts.len() == 2));
+    for max in [0, 8] {
+        let AllTexts::TooLarge { bytes } = read(max).await else {
+            panic!("all was read");
+        };
+        assert!(bytes >= 9, "{bytes}");
+        assert!(matches!(read(bytes).await, AllTexts::Texts(_)));
+    }
 }

@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use redis::{AsyncCommands, aio::MultiplexedConnection, cmd};
 use switchboard::store::{
-    Binary, BlobId, CHUNK_BYTES, Changes, Created, KeyName, Moment, NewService, ServiceId, Store,
-    Value, Written, memory::MemoryStore, redis::RedisStore,
+    AllTexts, Binary, BlobId, CHUNK_BYTES, Changes, Created, KeyName, Moment, NewService,
+    ServiceId, Store, Value, Written, memory::MemoryStore, redis::RedisStore,
 };
 
 use super::{Kind, PATIENT, TestRedis, eventually, is_standing, now, random_prefix, settings};
@@ -220,9 +220,18 @@ pub(crate) async fn write(store: &dyn Store, id: &ServiceId, changes: Changes) {
     assert_eq!(store.write(id, changes).await.unwrap(), Written::Stored);
 }
 
+/// All strings of a service, if it lives.
+pub(crate) async fn all_texts(store: &dyn Store, id: &ServiceId) -> Option<Vec<(String, String)>> {
+    let read = store.read_all(id, usize::MAX).await.unwrap()?;
+    let AllTexts::Texts(texts) = read else {
+        panic!("{read:?}");
+    };
+    Some(texts)
+}
+
 /// All strings of a service that lives, in order.
 pub(crate) async fn texts(store: &dyn Store, id: &ServiceId) -> Vec<(String, String)> {
-    let mut texts = store.read_all(id).await.unwrap().unwrap();
+    let mut texts = all_texts(store, id).await.unwrap();
     texts.sort();
     texts
 }

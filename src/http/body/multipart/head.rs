@@ -91,6 +91,12 @@ impl Head {
         Ok(())
     }
 
+    /// Bytes of what is kept of it.
+    pub(super) fn bytes(&self) -> usize {
+        let file_name = self.file_name.as_ref();
+        self.name.bytes.len() + file_name.map_or(0, |name| name.bytes.len())
+    }
+
     /// A part with a file name, or with a type that is no text.
     pub(super) fn is_file(&self) -> bool {
         self.file_name.is_some() || matches!(self.content_type, ContentType::Other(_))

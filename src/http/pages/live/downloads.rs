@@ -5,10 +5,7 @@
 
 use actix_web::{
     HttpRequest,
-    http::{
-        StatusCode,
-        header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderValue},
-    },
+    http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderValue},
     web::Data,
 };
 
@@ -27,7 +24,7 @@ const BYTES: HeaderValue = HeaderValue::from_static("application/octet-stream");
 pub(in crate::http::pages) async fn value(api: Data<Api>, request: HttpRequest) -> Page {
     fetch_metadata::check_destination(&request)?;
     let (id, key) = named(&api, &request)?;
-    let mut answer = reply::text(StatusCode::OK, api.services.read(&id, &key).await?);
+    let mut answer = reply::value(api.services.read(&id, &key).await?)?;
     // Opened from where it is kept, it is text still.
     let name = binaries::attachment(&format!("{key}.txt"));
     let name = name.parse().map_err(|_wrong| ApiError::Internal)?;

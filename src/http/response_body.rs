@@ -1,0 +1,196 @@
+//! Bodies of responses that wait for a client to take them. They have memory reserved until then, and are
+//! sent in pieces, so that no second copy of them stands in the buffer of a connection.
+
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    task::{Context, Poll},
+    vec::IntoIter,
+};
+
+use actix_web::{
+    body::{BodySize, MessageBody},
+    web::Bytes,
+};
+
+use crate::{memory_budget::Reservation, service::Texts};
+
+/// Bytes given to a connection at a time.
+const PIECE_BYTES: usize = 32 * 1024;
+
+/// Bytes, and the memory reserved for them.
+pub(super) struct BufferedBody {
+    bytes: Bytes,
+    _memory: Reservation,
+}
+
+/// A JSON object of strings, written while it is sent.
+pub(super) struct TextsBody {
+    length: u64,
+    texts: IntoIter<(String, String)>,
+    written: Written,
+    piece: Bytes,
+    _memory: Reservation,
+}
+
+/// How much of the object is written.
+#[derive(PartialEq, Eq)]
+enum Written {
+    Nothing,
+    Some,
+    All,
+}
+
+impl BufferedBody {
+    pub(super) fn new(bytes: Bytes, memory: Reservation) -> Self {
+        Self {
+            bytes,
+            _memory: memory,
+        }
+    }
+}
+
+impl MessageBody for BufferedBody {
+    type Error = Infallible;
+
+    fn size(&self) -> BodySize {
+        BodySize::Sized(self.bytes.len() as u64)
+    }
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Infallible>>> {
+        Poll::Ready(next_piece(&mut self.bytes).map(Ok))
+    }
+}
+
+impl TextsBody {
+    /// Strings that can be written as JSON, which all can.
+    pub(super) fn new(texts: Texts) -> Result<Self, serde_json::Error> {
+        // Braces, and of each pair a colon and a comma; of the last one no comma.
+        let mut length = 2;
+        for (name, value) in &texts.pairs {
+            length += json_length(name)? + json_length(value)? + 2;
+        }
+        Ok(Self {
+            length: length - u64::from(!texts.pairs.is_empty()),
+            texts: texts.pairs.into_iter(),
+            written: Written::Nothing,
+            piece: Bytes::new(),
+            _memory: texts.memory,
+        })
+    }
+
+    /// Writes the next members, about a piece of them.
+    fn write(&mut self) -> Result<Bytes, serde_json::Error> {
+        let mut piece = Vec::with_capacity(PIECE_BYTES);
+        while piece.len() < PIECE_BYTES && self.written != Written::All {
+            let separator = if self.written == Written::Nothing {
+                b'{'
+            } else {
+                b','
+            };
+            let Some((name, value)) = self.texts.next() else {
+                let end: &[u8] = if self.written == Written::Nothing {
+                    b"{}"
+                } else {
+                    b"}"
+                };
+                piece.extend_from_slice(end);
+                self.written = Written::All;
+                break;
+            };
+            self.written = Written::Some;
+            piece.push(separator);
+            serde_json::to_writer(&mut piece, &name)?;
+            piece.push(b':');
+            serde_json::to_writer(&mut piece, &value)?;
+        }
+        Ok(piece.into())
+    }
+}
+
+impl MessageBody for TextsBody {
+    type Error = serde_json::Error;
+
+    fn size(&self) -> BodySize {
+        BodySize::Sized(self.length)
+    }
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, serde_json::Error>>> {
+        if self.piece.is_empty() {
+            match self.write() {
+                Ok(piece) => self.piece = piece,
+                Err(error) => return Poll::Ready(Some(Err(error))),
+            }
+        }
+        Poll::Ready(next_piece(&mut self.piece).map(Ok))
+    }
+}
+
+fn next_piece(bytes: &mut Bytes) -> Option<Bytes> {
+    let length = bytes.len().min(PIECE_BYTES);
+    (length > 0).then(|| bytes.split_to(length))
+}
+
+/// Bytes of a string as JSON.
+fn json_length(text: &str) -> Result<u64, serde_json::Error> {
+    struct Count(u64);
+
+    impl std::io::Write for Count {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 += bytes.len() as u64;
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    let mut count = Count(0);
+    serde_json::to_writer(&mut count, text)?;
+    Ok(count.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use actix_web::body::to_bytes;
+    use futures_util::FutureExt;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::memory_budget::MemoryBudget;
+
+    fn texts(pairs: Vec<(String, String)>) -> TextsBody {
+        let memory = MemoryBudget::new("limits.test", 1_000).reservation();
+        TextsBody::new(Texts { pairs, memory }).unwrap()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
+        #[test]
+        fn strings_are_written_as_one_object_of_the_length_told(
+            pairs in prop::collection::btree_map(
+                ".{0,9}",
+                ("(?s).{0,9}|[\"\\\\\\x00-\\x1f]{0,5}", 0_usize..20_000)
+                    .prop_map(|(text, times)| text.repeat(times)),
+                0..6,
+            )
+        ) {
+            let body = texts(pairs.clone().into_iter().collect());
+            let size = body.size();
+            let bytes = to_bytes(body).now_or_never().unwrap().unwrap();
+            prop_assert_eq!(size, BodySize::Sized(bytes.len() as u64));
+            let read: BTreeMap<String, String> = serde_json::from_slice(&bytes).unwrap();
+            prop_assert_eq!(read, pairs);
+        }
+    }
+}

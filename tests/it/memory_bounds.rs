@@ -1,0 +1,215 @@
+//! Contract section 8: what bodies under way may take in memory, and that it is given back.
+
+use reqwest::{RequestBuilder, StatusCode};
+use serde_json::json;
+
+use crate::support::{
+    Answer, Bodies, Multipart, TestApp, Wire, disposition, eventually, on_every_kind_of_store,
+};
+
+const STORE: &str = "/genesys/1/service/store";
+const FORM: &str = "application/x-www-form-urlencoded";
+/// A budget of 1 MiB: one request can have 768 KiB of it.
+const BUDGET: &str = "1048576";
+
+on_every_kind_of_store!(
+    bodies_under_way_have_a_bound_together,
+    a_body_that_never_fits_is_told_apart,
+    responses_that_are_not_taken_have_a_bound_together,
+    downloads_that_are_not_taken_have_a_bound_together,
+    all_strings_at_once_have_a_bound,
+    a_large_storage_is_read_whole,
+);
+
+async fn assert_overloaded(what: &str, request: impl AsyncFn() -> RequestBuilder) {
+    eventually(what, async || {
+        let answer = Answer::of(request().await).await;
+        (answer.status == StatusCode::SERVICE_UNAVAILABLE).then(|| {
+            let message = answer.message_of("Overloaded", 503);
+            assert!(message.contains("memory_bytes"), "{message}");
+            assert_eq!(answer.header("retry-after"), "1");
+        })
+    })
+    .await;
+}
+
+async fn assert_served(what: &str, request: impl AsyncFn() -> RequestBuilder) {
+    eventually(what, async || {
+        let answer = Answer::of(request().await).await;
+        answer.status.is_success().then_some(())
+    })
+    .await;
+}
+
+/// A request whose body is announced longer than what is sent of it.
+fn begun(path: &str, kind: &str, sent: &[u8]) -> Vec<u8> {
+    let length = sent.len() + 1_000;
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n"
+    );
+    [head.as_bytes(), sent].concat()
+}
+
+async fn bodies_under_way_have_a_bound_together(app: TestApp) {
+    let app = app
+        .sibling(&[("limits.request_memory_bytes", BUDGET)])
+        .await;
+    let service = app.create("a=1").await;
+    let storage = format!("{service}/storage");
+    let long = "x".repeat(400_000);
+    let file = format!("{}; filename=\"f\"", disposition("f"));
+    let file = Multipart::new().part(&file, &vec![7; 200_000]).unfinished();
+    let texts = Multipart::new().text("a", &long).unfinished();
+    for (kind, sent, connections) in [
+        (FORM, format!("a={long}").into_bytes(), 1),
+        (
+            "application/json",
+            format!("{{\"a\":\"{long}").into_bytes(),
+            1,
+        ),
+        (Multipart::CONTENT_TYPE, texts, 1),
+        (Multipart::CONTENT_TYPE, file, 3),
+    ] {
+        let mut wires = Vec::new();
+        for _ in 0..connections {
+            let mut wire = Wire::open(&app).await;
+            wire.send(begun(&storage, kind, &sent)).await;
+            wires.push(wire);
+        }
+        let middle = "y".repeat(200_000);
+        let form = format!("b={middle}");
+        assert_overloaded("a form is refused", async || {
+            app.post(&storage).form_body(&form)
+        })
+        .await;
+        // It was taken while the others were on their way.
+        Answer::of(app.delete(&format!("{storage}/b")))
+            .await
+            .assert_ok();
+        let json = json!({"b": middle}).to_string();
+        assert_overloaded("JSON is refused", async || app.post(STORE).json_body(&json)).await;
+        let parts = Multipart::new().text("b", &middle);
+        assert_overloaded("a multipart body is refused", async || {
+            app.post(&storage).multipart_body(parts.clone())
+        })
+        .await;
+        // Small ones are served on, and nothing came of what was refused.
+        Answer::of(app.post(STORE).form_body("a=1")).await.service();
+        let read = Answer::of(app.get(&storage)).await;
+        assert!(read.json().get("b").is_none());
+        wires.into_iter().for_each(Wire::break_off);
+        assert_served("memory is given back", async || {
+            app.post(&storage).form_body(&form)
+        })
+        .await;
+        Answer::of(app.delete(&format!("{storage}/b")))
+            .await
+            .assert_ok();
+    }
+}
+
+async fn a_body_that_never_fits_is_told_apart(app: TestApp) {
+    let app = app
+        .sibling(&[("limits.request_memory_bytes", BUDGET)])
+        .await;
+    let request = app
+        .post(STORE)
+        .form_body(&format!("a={}", "x".repeat(500_000)));
+    let message = Answer::of(request).await.message_of("TooLarge", 413);
+    assert!(message.contains("limits.request_memory_bytes"), "{message}");
+}
+
+async fn responses_that_are_not_taken_have_a_bound_together(app: TestApp) {
+    let app = app
+        .sibling(&[
+            ("limits.response_memory_bytes", "16777216"),
+            ("limits.string_bytes", "20000000"),
+            ("limits.form_bytes", "20000000"),
+        ])
+        .await;
+    // More than the system buffers for a connection.
+    let service = app.create(&format!("a={}", "x".repeat(10_000_000))).await;
+    for path in [format!("{service}/storage"), format!("{service}/storage/a")] {
+        let mut wire = Wire::open_narrow(&app).await;
+        wire.send(format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n"))
+            .await;
+        assert_eq!(wire.head().await.status, StatusCode::OK);
+        assert_overloaded("all strings are refused", async || {
+            app.get(&format!("{service}/storage"))
+        })
+        .await;
+        assert_overloaded("one string is refused", async || {
+            app.get(&format!("{service}/storage/a"))
+        })
+        .await;
+        Answer::of(app.post(STORE).form_body("a=1")).await.service();
+        wire.break_off();
+        assert_served("memory is given back", async || app.get(&path)).await;
+    }
+}
+
+async fn downloads_that_are_not_taken_have_a_bound_together(app: TestApp) {
+    let app = app
+        .sibling(&[("limits.response_memory_bytes", BUDGET)])
+        .await;
+    let file = Multipart::new().file("pic", "p", "a/b", &vec![7; 16_000_000]);
+    let service = Answer::of(app.post(STORE).multipart_body(file))
+        .await
+        .service();
+    let binary = format!("{service}/storage/binary/pic");
+    let mut wires = Vec::new();
+    for _ in 0..3 {
+        let mut wire = Wire::open_narrow(&app).await;
+        wire.send(format!("GET {binary} HTTP/1.1\r\nHost: x\r\n\r\n"))
+            .await;
+        assert_eq!(wire.head().await.status, StatusCode::OK);
+        wires.push(wire);
+    }
+    assert_overloaded("a fourth is refused", async || app.get(&binary)).await;
+    wires.into_iter().for_each(Wire::break_off);
+    assert_served("memory is given back", async || app.get(&binary)).await;
+}
+
+async fn all_strings_at_once_have_a_bound(app: TestApp) {
+    let app = app
+        .sibling(&[("limits.response_memory_bytes", BUDGET)])
+        .await;
+    let service = app.create(&format!("a={}", "x".repeat(500_000))).await;
+    let storage = format!("{service}/storage");
+    let more = format!("b={}", "y".repeat(500_000));
+    Answer::of(app.post(&storage).form_body(&more))
+        .await
+        .assert_empty();
+    let message = Answer::of(app.get(&storage))
+        .await
+        .message_of("TooLarge", 413);
+    assert!(
+        message.contains("limits.response_memory_bytes"),
+        "{message}"
+    );
+    let one = Answer::of(app.get(&format!("{storage}/b"))).await;
+    assert_eq!(one.json()["b"].as_str().unwrap().len(), 500_000);
+}
+
+async fn a_large_storage_is_read_whole(app: TestApp) {
+    let service = app.create("small=\"\\\u{1}\u{e9}").await;
+    let storage = format!("{service}/storage");
+    let mut expected = json!({"small": "\"\\\u{1}\u{e9}"});
+    for number in 0..5 {
+        let (name, value) = (
+            format!("key{number}"),
+            format!("{number}\"\n").repeat(300_000),
+        );
+        let body = json!({&name: value}).to_string();
+        Answer::of(app.post(&storage).json_body(&body))
+            .await
+            .assert_empty();
+        expected[name] = json!(value);
+        let answer = Answer::of(app.get(&storage)).await;
+        assert_eq!(
+            answer.header("content-length"),
+            answer.body.len().to_string()
+        );
+        assert_eq!(answer.json(), expected);
+    }
+}
