@@ -18,8 +18,8 @@ use crate::{
     memory_budget::Memory,
     model::readiness::Readiness,
     service::{
-        self, Backends, Catalog, Draft, InForce, Numbering, Office, Replica, Rules, Secrets,
-        StoreStatus, Suspects, say_goodbye,
+        self, Backends, Catalog, Draft, FailedCredentials, InForce, Numbering, Office, Replica,
+        Rules, Secrets, StoreStatus, say_goodbye,
     },
     settings::{Groups, Settings},
     store::{
@@ -95,7 +95,7 @@ fn office(settings: &Settings) -> Result<Office, StartError> {
         file,
         rules,
         trend: Arc::default(),
-        suspects: Suspects::default(),
+        failed_credentials: Arc::new(FailedCredentials::new(&settings.throttle)),
         status: StoreStatus::new(settings.redis.location()),
         settings: settings.admin.clone(),
     })

@@ -11,8 +11,7 @@ pub use self::{
     admin::{
         Admin, AdminError, Condition, Entry as CatalogEntry, Fullest, HistoryPage, Import,
         Imported, LiveService, LostEntries, MOST_GROUPS, Office, Operator, Origin, Overview, Pulse,
-        Put, Replica, Sample, Secrets, StoreAway, StoreStatus, Suspects, Trend, Visit, export,
-        say_goodbye,
+        Put, Replica, Sample, Secrets, StoreAway, StoreStatus, Trend, Visit, export, say_goodbye,
     },
     backend::{Backends, SessionEnder, Trail},
     catalog::{
@@ -20,10 +19,12 @@ pub use self::{
         Variables,
     },
     clock_skew::{ClockSkew, monitor_clock_skew},
-    creation::{Begun, Creation, CreationHead},
+    creation::{CreateAnswer, Creation, CreationHead},
     download::{Download, Span},
     error::ServiceError,
+    failed_credentials::FailedCredentials,
     flatten::{FlattenError, flatten},
+    idempotency::IdempotencyHead,
     locks::Shown,
     options::{HIDDEN, OptionValue, Options, is_option_name},
     pairs::{Entry, Pairs},
@@ -54,7 +55,9 @@ mod creation;
 mod definition;
 mod download;
 mod error;
+mod failed_credentials;
 mod flatten;
+mod idempotency;
 mod life;
 mod locks;
 mod options;
@@ -80,6 +83,7 @@ pub struct Services {
     limits: Arc<Limits>,
     numbering: Numbering,
     throttle: Throttle,
+    failed_credentials: Arc<FailedCredentials>,
     backends: Arc<Backends>,
     memory: Memory,
 }
@@ -103,14 +107,20 @@ impl Services {
             limits,
             numbering,
             throttle: Throttle::default(),
+            failed_credentials: Arc::new(FailedCredentials::new(&Throttle::default())),
             backends,
         }
     }
 
     /// The same under these limits of how often; without them there are none.
     #[must_use]
-    pub fn throttled(mut self, throttle: Throttle) -> Self {
+    pub fn throttled(
+        mut self,
+        throttle: Throttle,
+        failed_credentials: Arc<FailedCredentials>,
+    ) -> Self {
         self.throttle = throttle;
+        self.failed_credentials = failed_credentials;
         self
     }
 

@@ -135,7 +135,10 @@ impl Parts {
         let catalog = self.office.in_force.clone();
         let services = Services::new(catalog, asked, limits, self.numbering, self.backends);
         let services = services.with_memory(self.memory.clone());
-        let services = services.throttled(self.settings.throttle.clone());
+        let services = services.throttled(
+            self.settings.throttle.clone(),
+            Arc::clone(&self.office.failed_credentials),
+        );
         let services = services.seen_by(groups);
         let admin = Admin::new(self.office, services.clone(), store);
         Ok(Api::new(

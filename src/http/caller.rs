@@ -4,15 +4,18 @@ use std::net::{IpAddr, SocketAddr};
 
 use actix_web::{
     HttpRequest,
-    http::{Method, header::AUTHORIZATION},
+    http::{
+        Method,
+        header::{AUTHORIZATION, HeaderValue},
+    },
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
 use subtle::{Choice, ConstantTimeEq};
 
-use super::{Api, ApiError, path};
-use crate::service::Shown;
+use super::{Api, ApiError, path, trail};
+use crate::service::{IdempotencyHead, ServiceError, Shown};
 
 /// Lets a request pass that shows what is asked for: an API key, where there are any, and what the
 /// configured service wants that its id came from. A create asks by itself.
@@ -20,7 +23,7 @@ use crate::service::Shown;
 /// # Errors
 /// [`ApiError::ApiKeyRequired`], [`ApiError::Unauthorized`].
 pub(super) async fn admit(api: &Api, request: &HttpRequest) -> Result<(), ApiError> {
-    check_key(&api.keys, request)?;
+    check_key(api, request).await?;
     if !api.services.has_locks() {
         return Ok(());
     }
@@ -36,30 +39,60 @@ pub(super) async fn admit(api: &Api, request: &HttpRequest) -> Result<(), ApiErr
         }
     }
     let id = path::service_id(request)?;
-    Ok(api.services.admit(&id, &shown(request)).await?)
+    Ok(api
+        .services
+        .admit(&id, &shown(request), address(request, &api.trusted_proxies))
+        .await?)
 }
 
-/// Looks through all keys whatever it finds, so that the time it takes tells nothing of them.
-fn check_key(keys: &[SecretString], request: &HttpRequest) -> Result<(), ApiError> {
-    if keys.is_empty() {
+/// Compares with all keys whatever is found, so that the time it takes tells nothing of them.
+async fn check_key(api: &Api, request: &HttpRequest) -> Result<(), ApiError> {
+    if api.keys.is_empty() {
         return Ok(());
     }
-    let headers = request.headers();
-    let lines = ["x-api-key", "apikey"]
-        .into_iter()
-        .flat_map(|name| headers.get_all(name));
-    let mut given = lines.map(|line| line.as_bytes().trim_ascii());
-    let key = given.find(|key| !key.is_empty());
-    let key = key.ok_or(ApiError::ApiKeyRequired(
+    let key = api_key(request).ok_or(ApiError::ApiKeyRequired(
         "an API key is missing: expected the header x-api-key or apikey",
     ))?;
-    let found = keys.iter().fold(Choice::from(0), |found, known| {
+    let found = api.keys.iter().fold(Choice::from(0), |found, known| {
         found | known.expose_secret().as_bytes().ct_eq(key)
     });
-    if bool::from(found) {
-        return Ok(());
-    }
-    Err(ApiError::ApiKeyRequired("there is no such API key"))
+    let address = address(request, &api.trusted_proxies);
+    let wrong = "there is no such API key";
+    let admitted = api.services.admit_key(bool::from(found), address, wrong);
+    admitted.await.map_err(|error| match error {
+        ServiceError::Unauthorized(reason) => ApiError::ApiKeyRequired(reason),
+        other => other.into(),
+    })
+}
+
+/// The API key of a request: the first header that is not empty.
+fn api_key(request: &HttpRequest) -> Option<&[u8]> {
+    let headers = request.headers();
+    let keys = headers
+        .get_all("x-api-key")
+        .chain(headers.get_all("apikey"));
+    let mut keys = keys.map(|key| key.as_bytes().trim_ascii());
+    keys.find(|key| !key.is_empty())
+}
+
+/// What the head of a create says about repeats; `None` without an `Idempotency-Key`.
+pub(super) fn idempotency(request: &HttpRequest) -> Option<IdempotencyHead> {
+    let headers = request.headers();
+    let keys: Vec<&[u8]> = headers
+        .get_all("idempotency-key")
+        .map(HeaderValue::as_bytes)
+        .collect();
+    let raw = |name: &str| headers.get(name).map(|value| value.as_bytes().to_vec());
+    (!keys.is_empty()).then(|| IdempotencyHead {
+        // Several headers are no key: a blank is not allowed in one.
+        key: keys.join(b" ".as_slice()),
+        method: request.method().to_string(),
+        identity: [
+            api_key(request).map(<[u8]>::to_vec),
+            raw(AUTHORIZATION.as_str()),
+            raw(trail::GMS_USER),
+        ],
+    })
 }
 
 /// The user name and password of a request, by HTTP Basic. What is malformed shows nothing.

@@ -113,6 +113,9 @@ pub enum ApiError {
     /// Over a limit; says which and its value.
     #[error("{0}")]
     TooLarge(String),
+    /// The `Idempotency-Key` was used for another request.
+    #[error("{0}")]
+    IdempotencyKeyReused(String),
     /// A content type that no body of this API has.
     #[error("{0}")]
     UnsupportedMediaType(String),
@@ -209,6 +212,9 @@ impl ApiError {
             Self::NotFound(_) => ("NotFound", StatusCode::NOT_FOUND),
             Self::MethodNotAllowed { .. } => ("MethodNotAllowed", StatusCode::METHOD_NOT_ALLOWED),
             Self::TooLarge(_) => ("TooLarge", StatusCode::PAYLOAD_TOO_LARGE),
+            Self::IdempotencyKeyReused(_) => {
+                ("IdempotencyKeyReused", StatusCode::UNPROCESSABLE_ENTITY)
+            }
             Self::UnsupportedMediaType(_) | Self::UnsupportedContentEncoding(_) => {
                 ("UnsupportedMediaType", StatusCode::UNSUPPORTED_MEDIA_TYPE)
             }
@@ -300,6 +306,7 @@ impl From<ServiceError> for ApiError {
             ServiceError::InvalidParameter(_) => Self::InvalidParameter(message),
             ServiceError::BackendUnreachable(_) => Self::BackendUnreachable(message),
             ServiceError::BackendTimeout(_) => Self::BackendTimeout(message),
+            ServiceError::IdempotencyKeyReused => Self::IdempotencyKeyReused(message),
             ServiceError::TooManyKeys(_) => Self::TooLarge(message),
             ServiceError::UploadLost => {
                 Self::StoreUnavailable("the request took too long and was given up; send it again")

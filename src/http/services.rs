@@ -1,14 +1,26 @@
 //! Creating a service, and the service itself.
 
-use actix_web::{HttpRequest, HttpResponse, http::Method, web};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::{
+        Method,
+        header::{HeaderName, HeaderValue, WARNING},
+    },
+    web,
+};
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{Api, ApiError, body, caller, fetch_metadata, path, reply, trail};
 use crate::{
-    service::{Begun, CreationHead},
+    service::{CreateAnswer, CreationHead},
     store::{Description, Moment, ServiceId},
 };
+
+/// Says that an answer is that of an earlier request.
+const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+/// Warnings in one answer.
+const MAX_WARNINGS: usize = 10;
 
 /// `POST /genesys/1/service/{service}`
 pub(super) async fn create(
@@ -20,14 +32,10 @@ pub(super) async fn create(
     api.services.memory().responses.check()?;
     let name = path::service_name(&request)?;
     let head = creation_head(&api, &request);
-    let begun = api.services.begin(&name, head).await?;
-    let mut creation = match begun {
-        Begun::Answered(answer) => return Ok(reply::json(answer)),
-        Begun::Open(creation) => creation,
-    };
+    let mut creation = api.services.begin(&name, head).await?;
     let pairs = body::read(&api, &request, payload, &mut creation.uploads).await?;
     let answer = creation.finish(pairs).await?;
-    Ok(reply::json(answer))
+    Ok(created(answer))
 }
 
 /// `GET` and `HEAD /genesys/1/service/{service}`: a create, by GET only, where `{service}` is the name of a configured
@@ -77,14 +85,33 @@ pub(super) async fn delete(
 fn creation_head(api: &Api, request: &HttpRequest) -> CreationHead {
     CreationHead {
         trail: trail::of(request),
-        idempotency_key: trail::header(request, "Idempotency-Key"),
-        address: if api.services.counts_addresses() {
-            caller::address(request, &api.trusted_proxies)
-        } else {
-            None
-        },
+        idempotency: caller::idempotency(request),
+        address: caller::address(request, &api.trusted_proxies),
         shown: caller::shown(request),
     }
+}
+
+/// 200 with the answer to a create. Parameters that did not count are named in `Warning` headers (RFC 9111 has
+/// them obsolete for caches; for people the code 299 says what is meant).
+fn created(answer: CreateAnswer) -> HttpResponse {
+    let mut response = reply::json(answer.json);
+    let headers = response.headers_mut();
+    if answer.is_replayed {
+        headers.insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));
+    }
+    for name in answer.overridden.iter().take(MAX_WARNINGS) {
+        let text = format!(
+            "299 - \"parameter {name} does not count: option {name} of the configured service wins\""
+        );
+        if name
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && !b"\"\\".contains(&byte))
+            && let Ok(value) = HeaderValue::from_str(&text)
+        {
+            headers.append(WARNING, value);
+        }
+    }
+    response
 }
 
 /// A service as it is told.

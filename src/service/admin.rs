@@ -11,7 +11,6 @@ use std::{net::IpAddr, sync::Arc};
 use thiserror::Error;
 
 pub use self::{
-    admission::Suspects,
     bookings::Fullest,
     entries::{Condition, Entry, Origin, Put},
     history::HistoryPage,
@@ -25,8 +24,8 @@ pub use self::{
     visits::Visit,
 };
 use super::{
-    Catalog, CatalogError, Draft, EntryError, InForce, Rules, ServiceError, Services,
-    catalog::kind, locks::Lock,
+    Catalog, CatalogError, Draft, EntryError, FailedCredentials, InForce, Rules, ServiceError,
+    Services, catalog::kind, locks::Lock,
 };
 use crate::{
     settings,
@@ -60,7 +59,7 @@ pub struct Office {
     /// How full the pools of groups were.
     pub trend: Arc<Trend>,
     /// Who showed wrong credentials of late.
-    pub suspects: Suspects,
+    pub failed_credentials: Arc<FailedCredentials>,
     /// What is known of the store while it is away.
     pub status: StoreStatus,
     /// `[admin]`

@@ -7,6 +7,8 @@ use super::{
     answer::Answer,
     builtin::Builtin,
     definition::{Definition, Kind},
+    failed_credentials::FailedCredentials,
+    idempotency::{IdempotencyHead, Repeatable},
     life,
     locks::{Shown, not_read_yet},
     parameters::Parameters,
@@ -15,7 +17,7 @@ use super::{
 };
 use crate::{
     settings::{Limits, Throttle},
-    store::{Booking, Changes, Claim, Created, IdempotencyKey, NewService, ServiceId, Store},
+    store::{Booking, Changes, Claim, Created, NewService, ServiceId, Store, StoreError},
 };
 
 /// How long an `Idempotency-Key` is bound to a request whose service does not stand yet: longer than
@@ -31,20 +33,33 @@ const UNDERWAY: &str = "the first request with this Idempotency-Key still waits 
 pub struct CreationHead {
     /// The headers that say who asks and in which course.
     pub trail: Trail,
-    /// The `Idempotency-Key` header.
-    pub idempotency_key: Option<String>,
-    /// Who asks, where [`Services::counts_addresses`].
+    /// What is said about repeats, where there is an `Idempotency-Key`.
+    pub idempotency: Option<IdempotencyHead>,
+    /// Who asks.
     pub address: Option<IpAddr>,
     /// What it shows.
     pub shown: Shown,
 }
 
-/// How a create goes on after its head was read.
-pub enum Begun {
-    /// It is a repeat, and this is the answer that the first one got: a JSON object.
-    Answered(String),
-    /// The body is wanted.
-    Open(Box<Creation>),
+/// The answer to a create.
+#[derive(Debug, PartialEq, Eq)]
+pub struct CreateAnswer {
+    /// A JSON object.
+    pub json: String,
+    /// Whether it is that of the first request with this `Idempotency-Key`.
+    pub is_replayed: bool,
+    /// Names of parameters that did not count, because the definition has options of that name.
+    pub overridden: Vec<String>,
+}
+
+impl From<String> for CreateAnswer {
+    fn from(json: String) -> Self {
+        Self {
+            json,
+            is_replayed: false,
+            overridden: Vec::new(),
+        }
+    }
 }
 
 /// What became of the making of a service.
@@ -57,10 +72,13 @@ pub(super) enum Made {
 
 impl Made {
     /// What the client is told, where this request's own answer is `ours`.
-    pub(super) fn answer(self, ours: String) -> String {
+    pub(super) fn answer(self, ours: String) -> CreateAnswer {
         match self {
-            Self::Now => ours,
-            Self::Before(theirs) => theirs,
+            Self::Now => ours.into(),
+            Self::Before(theirs) => CreateAnswer {
+                is_replayed: true,
+                ..theirs.into()
+            },
         }
     }
 }
@@ -79,7 +97,9 @@ pub struct Creation {
     pub(super) trail: Trail,
     pub(super) throttle: Throttle,
     pub(super) shown: Shown,
-    idempotency: Option<IdempotencyKey>,
+    pub(super) failed_credentials: Arc<FailedCredentials>,
+    pub(super) address: Option<IpAddr>,
+    pub(super) repeatable: Option<Repeatable>,
 }
 
 impl Services {
@@ -87,10 +107,10 @@ impl Services {
     ///
     /// # Errors
     /// [`ServiceError::NoSuchDefinition`] where `name` is none,
-    /// [`ServiceError::InvalidParameter`] for an `Idempotency-Key` of no or over 255 characters,
+    /// [`ServiceError::InvalidParameter`] for an `Idempotency-Key` that is not allowed,
     /// [`ServiceError::Unauthorized`] where `head` does not show what the definition asks for,
     /// [`ServiceError::TooMany`] where a limit is reached.
-    pub async fn begin(&self, name: &str, head: CreationHead) -> Result<Begun, ServiceError> {
+    pub async fn begin(&self, name: &str, head: CreationHead) -> Result<Creation, ServiceError> {
         let catalog = self.catalog.now();
         let definition = catalog.seen(name, self.sees);
         // The routing side asks for every call; it makes nothing.
@@ -99,7 +119,7 @@ impl Services {
         if !routes {
             count_address(&*self.store, &self.throttle, head.address).await?;
         }
-        self.admit_create(name, &head.shown)?;
+        self.admit_create(name, &head.shown, head.address).await?;
         let definition = definition.ok_or_else(|| {
             if catalog.is_whole() {
                 ServiceError::NoSuchDefinition(name.to_owned())
@@ -111,27 +131,29 @@ impl Services {
             count_service(&*self.store, &self.throttle, name).await?;
         }
         let mut id = ServiceId::fresh();
-        let key = head.idempotency_key.map(checked).transpose()?;
-        let idempotency = key.map(|key| IdempotencyKey {
-            definition: name.to_owned(),
-            key,
-        });
-        if let Some(key) = &idempotency
-            && definition.makes_a_service()
-        {
+        let repeatable = head.idempotency;
+        let repeatable = repeatable.map(|repeatable| Repeatable::new(repeatable, head.address));
+        let mut repeatable = repeatable.transpose()?;
+        repeatable = repeatable.filter(|_| definition.makes_a_service());
+        if let Some(repeatable) = &mut repeatable {
             // Until the service stands, with whose end the key then ends.
             let until = self.store.now()?.after(CLAIM_LIFE);
-            match self.store.claim(key, id, until).await? {
-                Claim::Answered(answer) => return Ok(Begun::Answered(answer)),
+            match self.store.claim(&repeatable.key, id.clone(), until).await? {
+                // The body is read all the same: it may be another request.
+                Claim::Answered(kept) => repeatable.before = Some(kept),
                 Claim::Create(bound) => id = bound,
             }
         }
-        Ok(Begun::Open(Box::new(Creation {
-            uploads: Uploads::to_new(
-                Arc::clone(&self.store),
-                id.clone(),
-                self.memory.requests.clone(),
-            ),
+        let mut uploads = Uploads::to_new(
+            Arc::clone(&self.store),
+            id.clone(),
+            self.memory.requests.clone(),
+        );
+        if repeatable.is_some() {
+            uploads = uploads.with_digests();
+        }
+        Ok(Creation {
+            uploads,
             id,
             definition: Arc::clone(definition),
             catalog: Arc::clone(&catalog),
@@ -142,8 +164,10 @@ impl Services {
             trail: head.trail,
             throttle: self.throttle.clone(),
             shown: head.shown,
-            idempotency,
-        })))
+            failed_credentials: Arc::clone(&self.failed_credentials),
+            address: head.address,
+            repeatable,
+        })
     }
 }
 
@@ -156,17 +180,43 @@ impl Creation {
     /// [`ServiceError::InvalidParameter`] for a parameter or name that is not allowed,
     /// [`ServiceError::UploadLost`] where files took too long, and what the builtin or the backend says. Nothing was
     /// made then, and no number is held.
-    pub async fn finish(self, pairs: Pairs) -> Result<String, ServiceError> {
+    pub async fn finish(mut self, pairs: Pairs) -> Result<CreateAnswer, ServiceError> {
         let definition = Arc::clone(&self.definition);
+        if let Some(repeatable) = &mut self.repeatable {
+            repeatable.note_request(definition.name(), &pairs, &self.uploads);
+            if let Some(kept) = &repeatable.before {
+                let answer = Made::Before(repeatable.answer_of(kept)?).answer(String::new());
+                let (parameters, _) = pairs.split()?;
+                let overridden = parameters.overridden(&definition);
+                return Ok(CreateAnswer {
+                    overridden,
+                    ..answer
+                });
+            }
+        }
+        let texts = pairs.texts();
+        let (parameters, changes) = pairs.split()?;
+        let overridden = parameters.overridden(&definition);
+        let answer = self
+            .carry_out(&definition, parameters, changes, texts)
+            .await?;
+        Ok(CreateAnswer {
+            overridden,
+            ..answer
+        })
+    }
+
+    async fn carry_out(
+        self,
+        definition: &Definition,
+        parameters: Parameters,
+        changes: Changes,
+        texts: Vec<(String, String)>,
+    ) -> Result<CreateAnswer, ServiceError> {
         let builtin = match definition.kind() {
             Kind::Builtin(builtin) => builtin,
-            Kind::Backend(_) => {
-                let texts = pairs.texts();
-                let (parameters, changes) = pairs.split()?;
-                return self.start(&parameters, changes, texts).await;
-            }
+            Kind::Backend(_) => return self.start(&parameters, changes, texts).await,
         };
-        let (parameters, changes) = pairs.split()?;
         match builtin {
             Builtin::Store => {
                 self.check_keys(&changes)?;
@@ -176,8 +226,11 @@ impl Creation {
                 Ok(made.answer(answer))
             }
             Builtin::RequestInteraction => self.request_interaction(parameters, changes).await,
-            Builtin::RequestAccess => self.request_access(parameters, changes).await,
-            Builtin::MatchInteraction => self.match_interaction(parameters).await,
+            Builtin::RequestAccess => {
+                let answer = self.request_access(parameters, changes).await?;
+                Ok(answer.into())
+            }
+            Builtin::MatchInteraction => Ok(self.match_interaction(parameters).await?.into()),
         }
     }
 
@@ -191,11 +244,6 @@ impl Creation {
             return Err(ServiceError::TooManyKeys(self.limits.keys));
         }
         Ok(())
-    }
-
-    /// Whether the client may repeat the request.
-    pub(super) fn is_repeatable(&self) -> bool {
-        self.idempotency.is_some()
     }
 
     /// Makes the service; `answer` is what a repeat of the request is told, if that is known yet.
@@ -216,11 +264,17 @@ impl Creation {
             gms_user: self.trail.gms_user,
             data: changes.set,
             booking,
-            repeatable: self.idempotency.map(|key| (key, answer.map(str::to_owned))),
+            repeatable: self.repeatable.as_ref().map(|repeatable| {
+                let kept = answer.map(|answer| repeatable.kept(answer));
+                (repeatable.key.clone(), kept)
+            }),
         };
         let made = match self.store.create(service).await {
             Ok(Created::New) => return Ok(Made::Now),
-            Ok(Created::Before(answer)) => Ok(Made::Before(answer)),
+            Ok(Created::Before(kept)) => match &self.repeatable {
+                Some(repeatable) => repeatable.answer_of(&kept).map(Made::Before),
+                None => Err(StoreError::Bug("an answer was kept for no key".to_owned()).into()),
+            },
             Ok(Created::Underway) => Err(ServiceError::BackendTimeout(UNDERWAY.to_owned())),
             Ok(Created::UploadLost) => Err(ServiceError::UploadLost),
             Err(error) => Err(ServiceError::from(error)),
@@ -231,14 +285,4 @@ impl Creation {
         }
         made
     }
-}
-
-fn checked(key: String) -> Result<String, ServiceError> {
-    let characters = key.chars().count();
-    if (1..=255).contains(&characters) {
-        return Ok(key);
-    }
-    Err(ServiceError::InvalidParameter(format!(
-        "Idempotency-Key has {characters} characters; 1 to 255 are allowed"
-    )))
 }

@@ -88,6 +88,9 @@ pub enum ServiceError {
     /// A parameter, or a name, out of its range or of the wrong form.
     #[error("{0}")]
     InvalidParameter(String),
+    /// The `Idempotency-Key` belongs to another request of the same caller.
+    #[error("this Idempotency-Key was used for another request; nothing was changed")]
+    IdempotencyKeyReused,
     /// The service would hold more keys than allowed.
     #[error("the service would hold more than {0} keys (limits.keys)")]
     TooManyKeys(usize),

@@ -7,12 +7,15 @@
 //! use some services and not others, has the store asked which one an id came from, one round trip
 //! more. Where nothing is locked nothing is looked at.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
 use secrecy::{ExposeSecret, SecretString};
 use subtle::{Choice, ConstantTimeEq};
 
-use super::{Catalog, ServiceError, Services, definition::DefinitionError};
+use super::{Catalog, FailedCredentials, ServiceError, Services, definition::DefinitionError};
 use crate::{
     settings::Credentials,
     store::{ServiceId, Store, StoreError},
@@ -192,16 +195,26 @@ impl Services {
     ///
     /// # Errors
     /// [`ServiceError::Unauthorized`].
-    pub(super) fn admit_create(&self, name: &str, shown: &Shown) -> Result<(), ServiceError> {
+    pub(super) async fn admit_create(
+        &self,
+        name: &str,
+        shown: &Shown,
+        address: Option<IpAddr>,
+    ) -> Result<(), ServiceError> {
         let catalog = self.catalog.now();
         let locks = catalog.locks();
-        let opened = if self.is_configured(name) {
-            locks.opens(name, shown)
-        } else {
+        let is_configured = self.is_configured(name);
+        let opens = |shown: &Shown| {
+            if is_configured {
+                return locks.opens(name, shown);
+            }
             let default = locks.default.as_ref();
             default.is_none_or(|lock| lock.is_opened_by(shown))
         };
-        if opened { Ok(()) } else { Err(refused(shown)) }
+        let opened = opens(shown);
+        let is_locked = !opens(&Shown(None));
+        let failed = &self.failed_credentials;
+        decide(failed, &*self.store, shown, address, opened, is_locked).await
     }
 
     /// Lets a request on `id` pass that shows what the configured service asks for that `id` came
@@ -209,12 +222,18 @@ impl Services {
     ///
     /// # Errors
     /// [`ServiceError::Unauthorized`]; what the store says where it has to be asked.
-    pub async fn admit(&self, id: &ServiceId, shown: &Shown) -> Result<(), ServiceError> {
+    pub async fn admit(
+        &self,
+        id: &ServiceId,
+        shown: &Shown,
+        address: Option<IpAddr>,
+    ) -> Result<(), ServiceError> {
         let catalog = self.catalog.now();
         if !catalog.is_whole() {
             return Err(not_read_yet());
         }
-        admit(catalog.locks(), &*self.store, id, shown).await
+        let failed = &self.failed_credentials;
+        admit(catalog.locks(), &*self.store, id, shown, failed, address).await
     }
 }
 
@@ -224,15 +243,39 @@ pub(super) async fn admit(
     store: &dyn Store,
     id: &ServiceId,
     shown: &Shown,
+    failed: &FailedCredentials,
+    address: Option<IpAddr>,
 ) -> Result<(), ServiceError> {
-    let opened = match locks.opened(shown) {
-        Some(opened) => opened,
+    let nothing = Shown(None);
+    let (opened, is_locked) = match locks.opened(shown) {
+        Some(opened) => (opened, locks.opened(&nothing) != Some(true)),
         None => match store.definition(id).await? {
-            Some(definition) => locks.opens(&definition, shown),
-            None => true,
+            Some(definition) => {
+                let is_locked = !locks.opens(&definition, &nothing);
+                (locks.opens(&definition, shown), is_locked)
+            }
+            None => (true, false),
         },
     };
-    if opened { Ok(()) } else { Err(refused(shown)) }
+    decide(failed, store, shown, address, opened, is_locked).await
+}
+
+/// Answers a request that was `opened` or not. What is shown where nothing is asked for is no attempt.
+async fn decide(
+    failed: &FailedCredentials,
+    store: &dyn Store,
+    shown: &Shown,
+    address: Option<IpAddr>,
+    opened: bool,
+    is_locked: bool,
+) -> Result<(), ServiceError> {
+    if opened && !is_locked {
+        return Ok(());
+    }
+    if shown.0.is_none() {
+        return Err(refused(shown));
+    }
+    failed.check(store, address, opened, refused(shown)).await
 }
 
 fn refused(shown: &Shown) -> ServiceError {

@@ -1,6 +1,9 @@
 //! Options as they are written down: text, or a list of texts, whatever the format they come in.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use serde::{
     Deserialize, Deserializer, Serialize,
@@ -65,18 +68,61 @@ pub(super) fn hidden(options: &Options) -> Options {
     told.collect()
 }
 
+/// Why a hidden value cannot be taken from what there is.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum HiddenError {
+    /// There is no value of this option.
+    Absent(String),
+    /// The value of this option would be sent to backends that it was not entered for.
+    OtherBackend(String),
+}
+
 /// Options as they were sent, with what was hidden in them taken from what there `is`.
 ///
 /// # Errors
-/// The option that is hidden and of which nothing is known.
-pub(super) fn revealed(mut sent: Options, is: Option<&Options>) -> Result<Options, String> {
+/// [`HiddenError`], with the first option at fault.
+pub(super) fn revealed(mut sent: Options, is: Option<&Options>) -> Result<Options, HiddenError> {
+    let goes_elsewhere = is.is_some_and(|is| !destinations(&sent).is_subset(&destinations(is)));
     for (name, value) in &mut sent {
         if is_secret(name) && value.text() == Some(HIDDEN) {
             let known = is.and_then(|options| options.get(name));
-            value.clone_from(known.ok_or_else(|| name.clone())?);
+            let known = known.ok_or_else(|| HiddenError::Absent(name.clone()))?;
+            // Whoever may change a definition has not been shown its secrets.
+            if goes_elsewhere && name.starts_with(HEADER) {
+                return Err(HiddenError::OtherBackend(name.clone()));
+            }
+            value.clone_from(known);
         }
     }
     Ok(sent)
+}
+
+/// How the options begin that are sent to backends.
+const HEADER: &str = "_header.";
+
+/// Where headers are sent to: the backends, and of URL templates scheme, host and port.
+fn destinations(options: &Options) -> BTreeSet<String> {
+    let text = |name: &str| {
+        options
+            .get(name)
+            .and_then(OptionValue::text)
+            .unwrap_or_default()
+    };
+    let backends = text("_ors")
+        .split(',')
+        .map(|backend| backend.trim().to_owned());
+    let is_http = text("_type") == "http";
+    let templates = options.iter().filter(|(name, _)| {
+        let head = name.split('.').next().unwrap_or_default();
+        matches!(head, "_request" | "_terminate") || (head == "_service" && is_http)
+    });
+    let bases = templates.filter_map(|(_, value)| {
+        let (scheme, rest) = value.text()?.trim().split_once("://")?;
+        let authority = rest.split(['/', '?', '#', '{']).next()?;
+        Some(format!("{scheme}://{authority}").to_ascii_lowercase())
+    });
+    let all = backends.chain(bases).filter(|one| !one.is_empty());
+    all.collect()
 }
 
 impl<'de> Deserialize<'de> for OptionValue {
@@ -174,7 +220,54 @@ mod tests {
         assert_eq!(told["_header.X"].text(), Some(HIDDEN));
         assert_eq!(told["username"].text(), Some("u"));
         assert_eq!(revealed(told.clone(), Some(&options)), Ok(options.clone()));
-        assert_eq!(revealed(told, None), Err("_header.X".to_owned()));
+        let absent = HiddenError::Absent("_header.X".to_owned());
+        assert_eq!(revealed(told, None), Err(absent));
         assert_eq!(revealed(options.clone(), None), Ok(options));
+    }
+
+    #[test]
+    fn a_hidden_header_does_not_go_to_another_backend() {
+        let options = |more: &str| {
+            let all = format!(
+                r#"{{"_type":"http","_service":"https://good:1/a/{{id}}","_ors":"https://one,https://two",
+                    "password":"********","_header.X":"********"{more}}}"#
+            );
+            json(&all).unwrap()
+        };
+        let mut is = options("");
+        for name in ["password", "_header.X"] {
+            is.insert(name.to_owned(), OptionValue::Text("secret".to_owned()));
+        }
+        for same in [
+            "",
+            r#","_service":"https://GOOD:1/other?x={id}""#,
+            r#","_ors":"https://two""#,
+            r#","_request":"https://good:1/b""#,
+            r#","_ttl":"60""#,
+        ] {
+            let revealed = revealed(options(same), Some(&is)).unwrap();
+            assert_eq!(revealed["_header.X"].text(), Some("secret"), "{same}");
+        }
+        for other in [
+            r#","_service":"http://good:1/a/{id}""#,
+            r#","_service":"https://good:2/a""#,
+            r#","_service":"https://evil:1/a""#,
+            r#","_service":"https://good:1@evil/a""#,
+            r#","_ors":"https://one,https://evil""#,
+            r#","_request.say":"https://evil/{id}""#,
+            r#","_request":"https://evil/{id}""#,
+            r#","_terminate":"https://evil""#,
+            r#","_type":"ors","_ors":"https://evil""#,
+        ] {
+            let refused = Err(HiddenError::OtherBackend("_header.X".to_owned()));
+            assert_eq!(revealed(options(other), Some(&is)), refused, "{other}");
+        }
+        // A password is sent to nobody.
+        let mut moved = options(r#","_service":"https://evil/a""#);
+        moved.remove("_header.X");
+        assert_eq!(
+            revealed(moved, Some(&is)).unwrap()["password"].text(),
+            Some("secret")
+        );
     }
 }

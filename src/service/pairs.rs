@@ -28,6 +28,11 @@ impl Pairs {
         self.0.insert(name, entry);
     }
 
+    /// All of them, by name.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&String, &Entry)> {
+        self.0.iter()
+    }
+
     /// Number of pairs.
     #[must_use]
     pub fn len(&self) -> usize {

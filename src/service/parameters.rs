@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use super::{ServiceError, definition::Definition, schema::is_wiring};
 
+/// The stated exception to the precedence: the request's value wins.
+const REQUEST_WINS: &str = "_booking_expiration_timeout";
+
 /// The pairs of a request whose names begin with `_`: they are addressed to the service.
 #[derive(Debug, Default)]
 pub(super) struct Parameters(BTreeMap<String, String>);
@@ -46,6 +49,20 @@ impl Parameters {
 }
 
 impl Parameters {
+    /// Names of those that do not count, because the definition says something else and does not let requests
+    /// overwrite it.
+    pub(super) fn overridden(&self, definition: &Definition) -> Vec<String> {
+        let names = self.0.keys().filter(|name| {
+            let requested = self.get(name).map(str::trim);
+            let counts = match name.as_str() {
+                REQUEST_WINS => requested,
+                _ => self.effective(definition, name).map(str::trim),
+            };
+            requested.is_some() && requested != counts && !is_wiring(name)
+        });
+        names.cloned().collect()
+    }
+
     /// Those that a backend is sent, with the values that count. What says how the service runs is none
     /// of them, whoever sends it.
     pub(super) fn for_backend(&self, definition: &Definition) -> Vec<(String, String)> {

@@ -12,8 +12,9 @@ use tracing::warn;
 use super::{
     Backends, Catalog, InForce, ServiceError, Trail,
     backend::{About, Plan, SessionEnder},
-    creation::{Creation, Made},
+    creation::{CreateAnswer, Creation, Made},
     definition::Definition,
+    idempotency::Repeatable,
     parameters::Parameters,
 };
 use crate::{
@@ -35,7 +36,7 @@ struct Start {
     parameters: Vec<(String, String)>,
     pairs: Vec<(String, String)>,
     life: Duration,
-    is_repeatable: bool,
+    repeatable: Option<Repeatable>,
 }
 
 impl Creation {
@@ -51,7 +52,7 @@ impl Creation {
         parameters: &Parameters,
         changes: Changes,
         pairs: Vec<(String, String)>,
-    ) -> Result<String, ServiceError> {
+    ) -> Result<CreateAnswer, ServiceError> {
         self.check_keys(&changes)?;
         let start = Start {
             id: self.id.clone(),
@@ -63,16 +64,17 @@ impl Creation {
             parameters: parameters.for_backend(&self.definition),
             pairs,
             life: self.life(parameters)?,
-            is_repeatable: self.is_repeatable(),
+            repeatable: self.repeatable.clone(),
         };
         let until_started = start.longest();
-        match self.make(until_started, changes, None, None).await? {
-            Made::Before(answer) => return Ok(answer),
-            Made::Now => {}
+        let made = self.make(until_started, changes, None, None).await?;
+        if let Made::Before(_) = made {
+            return Ok(made.answer(String::new()));
         }
         // A client that goes away now must not leave a session behind that nobody has noted.
         let started = tokio::spawn(traces::carried(start.carry_out())).await;
-        started.map_err(|error| StoreError::Bug(error.to_string()))?
+        let answer = started.map_err(|error| StoreError::Bug(error.to_string()))??;
+        Ok(answer.into())
     }
 }
 
@@ -118,8 +120,9 @@ impl Start {
             (answer, _) => answer.ok_or_else(no_plan)?,
         };
         let end = self.store.now()?.after(self.life);
-        let repeated = self.is_repeatable.then_some(answer.as_str());
-        let settled = self.store.settle(&self.id, end, repeated).await?;
+        let repeatable = self.repeatable.as_ref();
+        let kept = repeatable.map(|repeatable| repeatable.kept(&answer));
+        let settled = self.store.settle(&self.id, end, kept.as_deref()).await?;
         settled.map(|()| answer).ok_or(ServiceError::UploadLost)
     }
 

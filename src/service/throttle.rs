@@ -9,19 +9,11 @@ use std::{
 
 use tracing::warn;
 
-use super::{ServiceError, Services};
+use super::ServiceError;
 use crate::{
     settings::Throttle,
     store::{Store, Tally},
 };
-
-impl Services {
-    /// Whether creates are counted by who asks.
-    #[must_use]
-    pub fn counts_addresses(&self) -> bool {
-        self.throttle.creates_per_address > 0
-    }
-}
 
 /// Counts a create that `address` asks for.
 ///

@@ -1,12 +1,17 @@
 //! Files on their way into a service: cut into chunks and stored as they arrive, seen by nobody until
 //! the request they came with is complete.
 
-use std::{collections::BTreeSet, mem, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    mem,
+    sync::Arc,
+};
 
+use ring::digest::{Context, SHA256};
 use tokio::runtime::Handle;
 use tracing::debug;
 
-use super::ServiceError;
+use super::{ServiceError, idempotency::hex};
 use crate::{
     memory_budget::{MemoryBudget, Reservation},
     store::{Binary, BlobId, CHUNK_BYTES, KeyName, ServiceId, Store, Value},
@@ -23,6 +28,8 @@ pub struct Uploads {
     must_exist: bool,
     started: BTreeSet<BlobId>,
     kept: BTreeSet<BlobId>,
+    /// Of each file the SHA-256, where that is wanted.
+    digests: Option<BTreeMap<BlobId, String>>,
 }
 
 impl Uploads {
@@ -35,6 +42,7 @@ impl Uploads {
             must_exist: false,
             started: BTreeSet::new(),
             kept: BTreeSet::new(),
+            digests: None,
         }
     }
 
@@ -44,6 +52,18 @@ impl Uploads {
         let mut uploads = Self::to_new(store, id, memory);
         uploads.must_exist = true;
         uploads
+    }
+
+    /// The same, which computes the digests of files.
+    pub(super) fn with_digests(mut self) -> Self {
+        self.digests = Some(BTreeMap::new());
+        self
+    }
+
+    /// The SHA-256 of a file, in hexadecimal digits.
+    pub(super) fn digest_of(&self, blob: &BlobId) -> Option<&str> {
+        let digests = self.digests.as_ref()?;
+        digests.get(blob).map(String::as_str)
     }
 
     /// Begins a file.
@@ -56,8 +76,10 @@ impl Uploads {
         }
         let blob = BlobId::fresh();
         self.started.insert(blob.clone());
+        let digest = self.digests.is_some().then(|| Context::new(&SHA256));
         Ok(Upload {
             memory: self.memory.reservation(),
+            digest,
             uploads: self,
             blob,
             buffer: Vec::new(),
@@ -110,6 +132,7 @@ pub struct Upload<'a> {
     memory: Reservation,
     buffer: Vec<u8>,
     written: u64,
+    digest: Option<Context>,
 }
 
 impl Upload<'_> {
@@ -124,6 +147,9 @@ impl Upload<'_> {
     /// # Errors
     /// [`ServiceError::Overloaded`]; what the store says.
     pub async fn push(&mut self, mut bytes: &[u8]) -> Result<(), ServiceError> {
+        if let Some(digest) = &mut self.digest {
+            digest.update(bytes);
+        }
         while !bytes.is_empty() {
             let room = CHUNK_BYTES - self.buffer.len();
             let (now, later) = bytes.split_at(room.min(bytes.len()));
@@ -150,6 +176,9 @@ impl Upload<'_> {
         let size = self.size();
         if !self.buffer.is_empty() {
             self.write().await?;
+        }
+        if let (Some(digest), Some(digests)) = (&self.digest, &mut self.uploads.digests) {
+            digests.insert(self.blob.clone(), hex(digest));
         }
         Ok(Binary {
             blob: self.blob,

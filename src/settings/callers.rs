@@ -75,6 +75,8 @@ pub struct Throttle {
     pub creates_per_address: u64,
     /// Creates of one configured service.
     pub creates_per_service: u64,
+    /// Wrong credentials from one client address.
+    pub failed_credentials_per_address: u64,
     /// Calls to one number for which nothing was found.
     pub failed_matches_per_number: u64,
 }
@@ -236,6 +238,7 @@ pub(super) fn throttle(from: &Layers) -> Result<Throttle, SettingsError> {
         window: seconds(from, "throttle.window_seconds", 1..=86_400)?,
         creates_per_address: limit("throttle.creates_per_address")?,
         creates_per_service: limit("throttle.creates_per_service")?,
+        failed_credentials_per_address: limit("throttle.failed_credentials_per_address")?,
         failed_matches_per_number: limit("throttle.failed_matches_per_number")?,
     })
 }

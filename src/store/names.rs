@@ -79,12 +79,9 @@ impl KeyName {
     }
 }
 
-/// What a client sends so that a repeated create is done once, together with the configured service
-/// it was sent to: the same key under another name is another key.
+/// What names a create of one caller, so that a repeat is done once.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct IdempotencyKey {
-    /// Name of the configured service.
-    pub definition: String,
-    /// The value of the header.
+    /// Tells the key of one caller from all others; no secret of the caller.
     pub key: String,
 }

@@ -241,7 +241,11 @@ async fn a_create_that_fails_holds_nothing(app: TestApp) {
 async fn twenty_at_once(app: &TestApp) -> Booked {
     let creates = (0..20).map(|_| {
         let request = app.post("/genesys/1/service/request-interaction");
-        Answer::of(request.header("Idempotency-Key", "k").form_body("a=1"))
+        Answer::of(
+            request
+                .header("Idempotency-Key", "order-4711-of-0001")
+                .form_body("a=1"),
+        )
     });
     let answers = join_all(creates).await;
     assert!(answers.iter().all(|answer| answer.body == answers[0].body));

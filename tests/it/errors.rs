@@ -45,7 +45,7 @@ const TOO_LARGE: (&str, u16) = ("TooLarge", 413);
 const UNSUPPORTED: (&str, u16) = ("UnsupportedMediaType", 415);
 const RANGE: (&str, u16) = ("RangeNotSatisfiable", 416);
 
-const TABLE: [Row; 30] = [
+const TABLE: [Row; 31] = [
     row(UNREADABLE_JSON, "Could not read JSON: ", |app, _| {
         app.post(STORE).json_body("{")
     }),
@@ -95,6 +95,10 @@ const TABLE: [Row; 30] = [
     }),
     row(INVALID_PARAMETER, "ttl", |app, service| {
         app.put(service).form_body("ttl=x")
+    }),
+    row(INVALID_PARAMETER, "16 to 255", |app, _| {
+        app.post(STORE)
+            .header("Idempotency-Key", "order 4711 of 0001")
     }),
     row(INVALID_PARAMETER, "Idempotency-Key", |app, _| {
         app.post(STORE).header("Idempotency-Key", "")
@@ -208,7 +212,8 @@ async fn without_its_redis_every_verb_is_unavailable_and_says_when_to_come_back(
     for request in [
         app.post(STORE).form_body("a=1"),
         app.post(STORE).multipart_body(file),
-        app.post(STORE).header("Idempotency-Key", "k1"),
+        app.post(STORE)
+            .header("Idempotency-Key", "order-4711-of-0001"),
         app.get(&service),
         app.get(&storage),
         app.get(&format!("{storage}/Key1")),

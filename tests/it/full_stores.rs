@@ -21,7 +21,7 @@ fn writes(app: &TestApp, service: &str) -> Vec<RequestBuilder> {
     vec![
         app.post(STORE).form_body(&format!("Key2={long}")),
         app.post(STORE)
-            .header("Idempotency-Key", "k1")
+            .header("Idempotency-Key", "order-4711-of-0001")
             .form_body(&format!("Key2={long}")),
         app.post(STORE).multipart_body(file()),
         app.post(&storage)

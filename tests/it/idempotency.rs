@@ -10,20 +10,24 @@ use crate::support::{
     Answer, Bodies, Catalogue, Multipart, TestApp, Wire, eventually, on_every_kind_of_store,
 };
 
+const KEY: &str = "order-4711-of-0001";
 const STORE: &str = "/genesys/1/service/store";
 
 on_every_kind_of_store!(
     a_repeat_gets_the_same_bytes_and_creates_nothing,
-    a_repeat_is_answered_whatever_its_body,
     twenty_creates_at_once_under_one_key_give_one_service,
-    another_key_or_another_configured_service_gives_another_service,
+    another_key_gives_another_service,
+    another_request_under_the_key_is_refused,
+    files_count_with_their_bytes,
+    the_key_of_another_caller_is_another_key,
+    what_differs_only_in_how_it_is_sent_is_the_same_request,
     a_key_is_compared_as_it_is_written,
     after_a_delete_a_repeat_makes_a_new_service,
     after_the_end_by_time_a_repeat_makes_a_new_service,
     a_repeat_is_answered_for_as_long_as_the_service_was_made_to_live,
     a_repeat_is_answered_for_as_long_as_the_life_was_extended,
     a_key_whose_create_failed_is_free_for_the_next,
-    a_key_has_one_to_255_characters,
+    a_key_has_16_to_255_visible_ascii_characters,
     a_slower_create_under_the_same_key_changes_nothing_of_the_first,
 );
 
@@ -43,11 +47,12 @@ async fn a_second_passes(app: &TestApp) {
 }
 
 async fn a_repeat_gets_the_same_bytes_and_creates_nothing(app: TestApp) {
-    let first = Answer::of(create(&app, "k1", "Key1=Value1")).await;
+    let first = Answer::of(create(&app, KEY, "Key1=Value1")).await;
     let service = first.service();
     let keys = app.redis_keys("svc:*").await;
     for _ in 0..3 {
-        let repeat = Answer::of(create(&app, "k1", "Key1=Value1")).await;
+        let repeat = Answer::of(create(&app, KEY, "Key1=Value1")).await;
+        assert_eq!(repeat.header("idempotent-replayed"), "true");
         assert_eq!(
             (repeat.status, repeat.body),
             (first.status, first.body.clone())
@@ -57,26 +62,9 @@ async fn a_repeat_gets_the_same_bytes_and_creates_nothing(app: TestApp) {
     assert_eq!(app.storage(&service).await, json!({"Key1": "Value1"}));
 }
 
-async fn a_repeat_is_answered_whatever_its_body(app: TestApp) {
-    let first = Answer::of(create(&app, "k1", "Key1=Value1")).await;
-    let file = Multipart::new().file("Key1", "f", "image/png", &vec![7; 300_000]);
-    let key = |request: RequestBuilder| request.header("Idempotency-Key", "k1");
-    for request in [
-        create(&app, "k1", "Key1=other&Key2=Value2&_ttl=1"),
-        key(app.post(STORE)).multipart_body(file),
-        key(app.post(STORE)),
-        key(app.get(STORE)),
-        key(app.post(STORE)).json_body("{"),
-    ] {
-        assert_eq!(Answer::of(request).await.body, first.body);
-    }
-    let expected = json!({"Key1": "Value1"});
-    assert_eq!(app.storage(&first.service()).await, expected);
-}
-
 async fn twenty_creates_at_once_under_one_key_give_one_service(app: TestApp) {
     let requests = (0..20).map(|n| {
-        let request = create(&app, "k1", &format!("Key1=Value{n}"));
+        let request = create(&app, KEY, &format!("Key1=Value1&{}", ["", "&"][n % 2]));
         Answer::of(request)
     });
     let answers = join_all(requests).await;
@@ -89,7 +77,7 @@ async fn twenty_creates_at_once_under_one_key_give_one_service(app: TestApp) {
     assert_eq!(stored.as_object().unwrap().len(), 1, "{stored}");
 }
 
-async fn another_key_or_another_configured_service_gives_another_service(app: TestApp) {
+async fn another_key_gives_another_service(app: TestApp) {
     let catalogue = Catalogue::of(
         "[services.store]\n_type = \"builtin\"\n_service = \"store\"\n\
          [services.more]\n_type = \"builtin\"\n_service = \"store\"\n\
@@ -98,11 +86,11 @@ async fn another_key_or_another_configured_service_gives_another_service(app: Te
     let app = app.sibling(&[("catalog.file", catalogue.path())]).await;
     let mut services = HashSet::new();
     for (name, key) in [
-        ("store", "k1"),
-        ("store", "k2"),
-        ("more", "k1"),
-        ("more", "k:1"),
-        ("more:k", "1"),
+        ("store", KEY),
+        ("store", "order-4711-of-0002"),
+        ("more", "order-4711-of-0003"),
+        ("more", "k:order-4711-of-0001"),
+        ("more:k", "order-4711-of-0004"),
     ] {
         let request = app.post(&format!("/genesys/1/service/{name}"));
         let request = request.header("Idempotency-Key", key);
@@ -113,37 +101,32 @@ async fn another_key_or_another_configured_service_gives_another_service(app: Te
 
 async fn a_key_is_compared_as_it_is_written(app: TestApp) {
     let mut services = HashSet::new();
-    for key in ["k", "K", "k k", "\"k\"", "{k}", "k}", "*"] {
+    for key in ["k", "K", "\"k\"", "{k}", "k}", "*", "k,k"] {
+        let key = &format!("{key}{}", "~".repeat(16));
         services.insert(Answer::of(create(&app, key, "")).await.service());
     }
     assert_eq!(services.len(), 7, "{services:?}");
 }
 
 async fn after_a_delete_a_repeat_makes_a_new_service(app: TestApp) {
-    let first = Answer::of(create(&app, "k1", "Key1=Value1"))
-        .await
-        .service();
+    let first = Answer::of(create(&app, KEY, "Key1=Value1")).await.service();
     Answer::of(app.delete(&first)).await.assert_ok();
-    let second = Answer::of(create(&app, "k1", "Key1=Value2"))
-        .await
-        .service();
+    let second = Answer::of(create(&app, KEY, "Key1=Value2")).await.service();
     assert_ne!(first, second);
     Answer::of(app.get(&first))
         .await
         .message_of("ServiceNotFound", 404);
     assert_eq!(app.storage(&second).await, json!({"Key1": "Value2"}));
-    let repeat = Answer::of(create(&app, "k1", "")).await.service();
+    let repeat = Answer::of(create(&app, KEY, "Key1=Value2")).await.service();
     assert_eq!(repeat, second);
 }
 
 async fn after_the_end_by_time_a_repeat_makes_a_new_service(app: TestApp) {
-    let first = Answer::of(create(&app, "k1", "Key1=Value1&_ttl=1"))
+    let first = Answer::of(create(&app, KEY, "Key1=Value1&_ttl=1"))
         .await
         .service();
     a_second_passes(&app).await;
-    let second = Answer::of(create(&app, "k1", "Key2=Value2"))
-        .await
-        .service();
+    let second = Answer::of(create(&app, KEY, "Key2=Value2")).await.service();
     assert_ne!(first, second, "an id that had ended names something again");
     assert_eq!(app.storage(&second).await, json!({"Key2": "Value2"}));
 }
@@ -154,34 +137,38 @@ async fn a_repeat_is_answered_for_as_long_as_the_service_was_made_to_live(app: T
          _overwritable_options = \"_ttl\"\n",
     );
     let app = app.sibling(&[("catalog.file", catalogue.path())]).await;
-    let first = Answer::of(create(&app, "k1", "_ttl=60")).await;
+    let first = Answer::of(create(&app, KEY, "_ttl=60")).await;
     a_second_passes(&app).await;
-    let repeat = Answer::of(create(&app, "k1", "_ttl=60")).await;
+    let repeat = Answer::of(create(&app, KEY, "_ttl=60")).await;
     assert_eq!(repeat.text(), first.text());
 }
 
 async fn a_repeat_is_answered_for_as_long_as_the_life_was_extended(app: TestApp) {
-    let first = Answer::of(create(&app, "k1", "_ttl=1")).await;
+    let first = Answer::of(create(&app, KEY, "_ttl=1")).await;
     let extend = app.put(&first.service()).form_body("ttl=60");
     Answer::of(extend).await.assert_empty();
     a_second_passes(&app).await;
-    let repeat = Answer::of(create(&app, "k1", "_ttl=1")).await;
+    let repeat = Answer::of(create(&app, KEY, "_ttl=1")).await;
     assert_eq!(repeat.text(), first.text());
 }
 
 async fn a_key_whose_create_failed_is_free_for_the_next(app: TestApp) {
     for wrong in ["a=1&_ttl=0", "a=%FF"] {
-        let answer = Answer::of(create(&app, "k1", wrong)).await;
+        let answer = Answer::of(create(&app, KEY, wrong)).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{answer:?}");
     }
-    let service = Answer::of(create(&app, "k1", "Key1=Value1"))
-        .await
-        .service();
+    let service = Answer::of(create(&app, KEY, "Key1=Value1")).await.service();
     assert_eq!(app.storage(&service).await, json!({"Key1": "Value1"}));
 }
 
-async fn a_key_has_one_to_255_characters(app: TestApp) {
-    for key in [String::new(), "k".repeat(256)] {
+async fn a_key_has_16_to_255_visible_ascii_characters(app: TestApp) {
+    for key in [
+        String::new(),
+        "k".repeat(15),
+        "k".repeat(256),
+        "k ".repeat(10),
+        "é".repeat(16),
+    ] {
         let answer = Answer::of(create(&app, &key, "a=1")).await;
         let message = answer.message_of("InvalidParameter", 400);
         assert!(message.contains("Idempotency-Key"), "{message}");
@@ -207,7 +194,7 @@ async fn a_slower_create_under_the_same_key_changes_nothing_of_the_first(app: Te
         let mut wire = Wire::open(&app).await;
         let (kind, length) = (Multipart::CONTENT_TYPE, body.len());
         wire.send(format!(
-            "POST {STORE} HTTP/1.1\r\nHost: x\r\nIdempotency-Key: k1\r\n\
+            "POST {STORE} HTTP/1.1\r\nHost: x\r\nIdempotency-Key: {KEY}\r\n\
              Content-Type: {kind}\r\nContent-Length: {length}\r\n\r\n"
         ))
         .await;
@@ -225,10 +212,119 @@ async fn a_slower_create_under_the_same_key_changes_nothing_of_the_first(app: Te
         answers.push(wire.answer().await);
     }
     let service = answers[0].service();
-    assert_eq!(answers[1].text(), answers[0].text());
+    answers[1].message_of("IdempotencyKeyReused", 422);
     a_second_passes(&app).await;
     let binary = Answer::of(app.get(&format!("{service}/storage/binary/pic"))).await;
     assert_eq!(binary.body, vec![7; 300_000]);
-    let repeat = Answer::of(create(&app, "k1", "_ttl=60")).await;
+    let file = Multipart::new().file("pic", "p", "image/png", &vec![7; 300_000]);
+    let repeat = app.post(STORE).header("Idempotency-Key", KEY);
+    let repeat = Answer::of(repeat.multipart_body(file.text("_ttl", "60"))).await;
     assert_eq!(repeat.text(), answers[0].text());
+}
+
+async fn another_request_under_the_key_is_refused(app: TestApp) {
+    let first = Answer::of(create(&app, KEY, "Key1=Value1&_ttl=60")).await;
+    let key = |request: RequestBuilder| request.header("Idempotency-Key", KEY);
+    for request in [
+        create(&app, KEY, "Key1=other&_ttl=60"),
+        create(&app, KEY, "Key1=Value1&_ttl=61"),
+        create(&app, KEY, "Key1=Value1&Key2=Value2&_ttl=60"),
+        create(&app, KEY, ""),
+        key(app.post("/genesys/1/service/request-interaction")).form_body("Key1=Value1&_ttl=60"),
+        key(app.get(&format!("{STORE}?Key1=Value1&_ttl=60"))),
+        key(app.post(STORE)).json_body(r#"{"Key1":"Value1","_ttl":60,"no":null}"#),
+    ] {
+        let answer = Answer::of(request).await;
+        let message = answer.message_of("IdempotencyKeyReused", 422);
+        assert!(!message.contains(KEY), "{message}");
+    }
+    let unreadable = key(app.post(STORE)).json_body("{");
+    Answer::of(unreadable)
+        .await
+        .message_of("UnreadableJson", 500);
+    assert_eq!(
+        app.storage(&first.service()).await,
+        json!({"Key1": "Value1"})
+    );
+    let repeat = Answer::of(create(&app, KEY, "Key1=Value1&_ttl=60")).await;
+    assert_eq!(repeat.body, first.body);
+}
+
+async fn files_count_with_their_bytes(app: TestApp) {
+    let create = |name: &str, kind: &str, byte: u8| {
+        let file = Multipart::new().file("pic", name, kind, &vec![byte; 300_000]);
+        let request = app.post(STORE).header("Idempotency-Key", KEY);
+        request.multipart_body(file)
+    };
+    let first = Answer::of(create("p", "image/png", 7)).await;
+    let first_id = first.service();
+    assert_eq!(
+        Answer::of(create("p", "image/png", 7)).await.body,
+        first.body
+    );
+    for other in [
+        create("p", "image/png", 8),
+        create("q", "image/png", 7),
+        create("p", "image/gif", 7),
+    ] {
+        Answer::of(other)
+            .await
+            .message_of("IdempotencyKeyReused", 422);
+    }
+    let binary = Answer::of(app.get(&format!("{first_id}/storage/binary/pic"))).await;
+    assert_eq!(binary.body, vec![7; 300_000]);
+    // What the repeats sent is given up.
+    eventually("the bytes of the repeats are gone", async || {
+        let kept = app.redis_keys("blob:*").await.len();
+        (kept == usize::from(app.redis.is_some())).then_some(())
+    })
+    .await;
+}
+
+async fn the_key_of_another_caller_is_another_key(app: TestApp) {
+    let proxies = [("server.trusted_proxies", "127.0.0.1")];
+    let app = app.sibling(&proxies).await;
+    let with = |headers: &[(&'static str, &str)]| {
+        let mut request = create(&app, KEY, "Key1=Value1");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request
+    };
+    let callers: [&[(&'static str, &str)]; 8] = [
+        &[("x-forwarded-for", "192.0.2.1")],
+        &[("x-forwarded-for", "192.0.2.2")],
+        &[("x-api-key", "one")],
+        &[("apikey", "two"), ("x-api-key", "")],
+        &[("authorization", "Basic dTpw")],
+        &[("authorization", "Basic dTpx")],
+        &[("gms_user", "one")],
+        &[("gms_user", "one"), ("x-api-key", "one")],
+    ];
+    let mut services = HashSet::new();
+    for caller in callers {
+        let answer = Answer::of(with(caller)).await;
+        assert!(answer.headers.get("idempotent-replayed").is_none());
+        let service = answer.service();
+        assert_eq!(Answer::of(with(caller)).await.service(), service);
+        services.insert(service);
+    }
+    assert_eq!(services.len(), callers.len());
+    for key in app.redis_keys("idem:*").await {
+        assert!(!key.contains(KEY) && !key.contains("one"), "{key}");
+    }
+}
+
+async fn what_differs_only_in_how_it_is_sent_is_the_same_request(app: TestApp) {
+    let first = Answer::of(create(&app, KEY, "Key1=Value1&Key2=2")).await;
+    let key = |request: RequestBuilder| request.header("Idempotency-Key", KEY);
+    for request in [
+        create(&app, KEY, "Key2=2&Key1=Value1"),
+        key(app.post(STORE)).json_body(r#"{"Key2":2,"Key1":"Value1"}"#),
+        key(app.post(&format!("{STORE}?Key2=2&Key1=x"))).form_body("Key1=Value1"),
+    ] {
+        let answer = Answer::of(request).await;
+        assert_eq!(answer.body, first.body);
+        assert_eq!(answer.header("idempotent-replayed"), "true");
+    }
 }

@@ -374,7 +374,7 @@ async fn a_match_makes_no_service(app: TestApp) {
     let booked = book(&app, "").await;
     let before = keys(&app, "svc:*").await;
     let request = app.post("/genesys/1/service/match-interaction");
-    let request = request.header("Idempotency-Key", "k");
+    let request = request.header("Idempotency-Key", "order-4711-of-0001");
     let form = format!("_access_number={}&a=1", booked.number);
     let answer = Answer::of(request.form_body(&form)).await;
     assert_eq!(answer.json()["_id"], booked.id, "{}", answer.text());

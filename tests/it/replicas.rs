@@ -84,7 +84,11 @@ async fn a_create_repeated_at_the_other_gives_the_same_service() {
     let (one, other) = two().await;
     let create = |app: &TestApp| {
         let request = app.post("/genesys/1/service/store");
-        Answer::of(request.header("Idempotency-Key", "k").form_body("a=1"))
+        Answer::of(
+            request
+                .header("Idempotency-Key", "order-4711-of-0001")
+                .form_body("a=1"),
+        )
     };
     let racing = (0..16).map(|n| create(if n % 2 == 0 { &one } else { &other }));
     let answers = join_all(racing).await;

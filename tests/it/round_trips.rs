@@ -85,7 +85,7 @@ impl Meter {
         let file = file_body(&service, &self.app);
         Answer::of(file).await.assert_empty();
         let create = self.app.post("/genesys/1/service/store");
-        let create = create.header("Idempotency-Key", "taught");
+        let create = create.header("Idempotency-Key", "order-4711-of-0002");
         Answer::of(create).await.service();
         for (method, path) in [
             (Method::DELETE, format!("{service}/storage/map")),
@@ -185,7 +185,7 @@ async fn what_takes_more_than_one_command_takes_this_many() {
         // Of the five, two and two are one round trip.
         (
             "create under an Idempotency-Key",
-            repeatable.header("Idempotency-Key", "k"),
+            repeatable.header("Idempotency-Key", "order-4711-of-0001"),
             5,
         ),
     ];

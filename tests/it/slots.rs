@@ -109,7 +109,7 @@ async fn what_the_store_keeps_for_itself_cannot_be_read_or_deleted(app: TestApp)
         .post("/genesys/1/service/store")
         .header("gms_user", "agent");
     let request = request
-        .header("Idempotency-Key", "k1")
+        .header("Idempotency-Key", "order-4711-of-0001")
         .multipart_body(picture());
     let service = Answer::of(request).await.service();
     let told = app.told(&service).await;

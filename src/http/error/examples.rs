@@ -61,6 +61,9 @@ impl ApiError {
                 allow: "GET, HEAD, POST, DELETE".to_owned(),
             },
             Self::TooLarge("more pairs than 1000 (limits.pairs)".to_owned()),
+            Self::IdempotencyKeyReused(
+                "this Idempotency-Key was used for another request; nothing was changed".to_owned(),
+            ),
             Self::UnsupportedMediaType(
                 "a body of type \"text/xml\" cannot be read, only multipart/form-data, \
                  application/x-www-form-urlencoded and application/json"

@@ -10,10 +10,11 @@ use super::errors::Errors;
 
 /// What every route of clients may answer beside its own errors: a path that is no text, a store that is
 /// away, a fault of ours, and whatever is asked of callers.
-const OF_CALLERS: [&str; 5] = [
+const OF_CALLERS: [&str; 6] = [
     "InvalidParameter",
     "Unauthorized",
     "Overloaded",
+    "TooManyRequests",
     "StoreUnavailable",
     "Internal",
 ];

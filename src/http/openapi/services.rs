@@ -26,7 +26,7 @@ pub(super) const OF_BODIES: [&str; 4] = [
 const OF_CREATES: [&str; 4] = [
     "Forbidden",
     "ServiceNotFound",
-    "TooManyRequests",
+    "IdempotencyKeyReused",
     "StoreFull",
 ];
 const OF_MATCHES: [&str; 1] = ["NoMatch"];
@@ -117,9 +117,23 @@ fn create(operation: Operation, groups: Groups) -> Operation {
     if groups.client {
         response["links"] = links();
     }
-    let repeat = "A repeat within the service's life that brings the same key gets the first answer again \
-                  and creates nothing.";
-    let characters = json!({"type": "string", "minLength": 1, "maxLength": 255});
+    response["headers"] = json!({
+        "Idempotent-Replayed": {
+            "description": "The answer is that of the first request with this Idempotency-Key",
+            "schema": {"type": "string", "enum": ["true"]},
+        },
+        "Warning": {
+            "description": "Names a parameter that does not count, because the configured service has an option of \
+                            that name",
+            "schema": {"type": "string"},
+        },
+    });
+    let repeat = "A repeat of the request by the same caller, within the service's life, that brings the same key gets \
+                  the first answer again and creates nothing. Another request of that caller under the key is refused. \
+                  The caller is told by the API key, the Authorization and the gms_user header; without any of them \
+                  by the client address.";
+    let characters =
+        json!({"type": "string", "minLength": 16, "maxLength": 255, "pattern": "^[!-~]+$"});
     let operation = operation
         .of_callers()
         .taking([

@@ -9,7 +9,7 @@ use crate::{
     service::{
         OptionHelp, Template,
         catalog::read_stored,
-        options::{self, Options},
+        options::{self, HiddenError, Options},
     },
     store::{EntryName, StoredCatalog, StoredEntry, Table},
 };
@@ -245,11 +245,17 @@ pub(super) fn revealed(
     sent: Options,
     is: Option<&Options>,
 ) -> Result<Options, AdminError> {
-    options::revealed(sent, is).map_err(|option| {
+    options::revealed(sent, is).map_err(|error| {
         let (called, hidden) = (called(name), options::HIDDEN);
+        let (option, problem) = match error {
+            HiddenError::Absent(option) => (option, "and there is none"),
+            HiddenError::OtherBackend(option) => (
+                option,
+                "and cannot be sent to another scheme, host, port or backend: enter the secret again",
+            ),
+        };
         AdminError::Invalid(format!(
-            "{called}, option {option}: is {hidden:?}, which stands for the value there is, and there \
-             is none"
+            "{called}, option {option}: is {hidden:?}, which stands for the value there is, {problem}"
         ))
     })
 }

@@ -22,7 +22,9 @@ impl Creation {
         })?;
         let id = ServiceId::from(id.to_owned());
         // It writes to that service and takes a number in its name: both are as locked as it is.
-        admit(self.catalog.locks(), &*self.store, &id, &self.shown).await?;
+        let locks = self.catalog.locks();
+        let (failed, address) = (&self.failed_credentials, self.address);
+        admit(locks, &*self.store, &id, &self.shown, failed, address).await?;
         if changes
             .set
             .iter()

@@ -8,7 +8,7 @@ use crate::{
         ServiceError,
         answer::Answer,
         booking::Wish,
-        creation::{Creation, Made},
+        creation::{CreateAnswer, Creation, Made},
         parameters::Parameters,
     },
     store::{Booking, Changes, Holder},
@@ -21,7 +21,7 @@ impl Creation {
         self,
         parameters: Parameters,
         changes: Changes,
-    ) -> Result<String, ServiceError> {
+    ) -> Result<CreateAnswer, ServiceError> {
         let wish = Wish::of(&self.catalog, self.numbering, &self.definition, &parameters)?;
         let life = self.life(&parameters)?.max(wish.timeout());
         self.check_keys(&changes)?;

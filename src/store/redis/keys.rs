@@ -87,10 +87,8 @@ impl Keys {
         [&self.prefix, "own:{", &tag(id.as_str()), "}"].concat()
     }
 
-    /// No configured service has a `/` in its name, so no two pairs are spelled alike.
     pub(super) fn claim(&self, key: &IdempotencyKey) -> String {
-        let IdempotencyKey { definition, key } = key;
-        [&self.prefix, "idem:{", definition, "/", key, "}"].concat()
+        [&self.prefix, "idem:{", &key.key, "}"].concat()
     }
 
     /// No two tallies are spelled alike: the kinds differ before the first `/`.

@@ -32,15 +32,18 @@ async fn repeat(app: &TestApp, key: &str) -> Answer {
 async fn a_repeat_gets_the_first_answer_and_starts_nothing(app: TestApp) {
     let backend = Backend::ors(|_| Way::ok(r#"{"n":1.50}"#)).await;
     let app = serving(&app, &ors(&[&backend.url()]), &[]).await;
-    let first = repeat(&app, "k").await;
+    let first = repeat(&app, "order-4711-of-kkkk").await;
     assert_eq!(first.status, 200, "{}", first.text());
     let sent = backend.arrived().len();
-    assert_eq!(repeat(&app, "k").await.text(), first.text());
+    assert_eq!(
+        repeat(&app, "order-4711-of-kkkk").await.text(),
+        first.text()
+    );
     assert_eq!(backend.arrived().len(), sent);
     assert!(app.told(&first.service()).await["_ttl"].as_u64().unwrap() <= 60);
     Answer::of(app.delete(&first.service())).await.assert_ok();
     assert_ne!(
-        repeat(&app, "k").await.text(),
+        repeat(&app, "order-4711-of-kkkk").await.text(),
         first.text(),
         "its life is over"
     );
@@ -50,12 +53,18 @@ async fn a_repeat_that_comes_too_early_is_told_so(app: TestApp) {
     let backend = Backend::ors(|_| Way::Never).await;
     let app = serving(&app, &ors(&[&backend.url()]), &[]).await;
     let request = app.post("/genesys/1/service/chat").form_body("a=1");
-    let client = tokio::spawn(request.header("Idempotency-Key", "k").send());
+    let client = tokio::spawn(
+        request
+            .header("Idempotency-Key", "order-4711-of-kkkk")
+            .send(),
+    );
     backend
         .awaits("POST /scxml/session/S-1/request/gms.start")
         .await;
     let sent = backend.arrived().len();
-    let message = repeat(&app, "k").await.message_of("BackendTimeout", 504);
+    let message = repeat(&app, "order-4711-of-kkkk")
+        .await
+        .message_of("BackendTimeout", 504);
     assert!(message.contains("still waits"), "{message}");
     assert_eq!(backend.arrived().len(), sent);
     client.abort();
@@ -64,14 +73,14 @@ async fn a_repeat_that_comes_too_early_is_told_so(app: TestApp) {
 async fn a_start_that_failed_can_be_repeated(app: TestApp) {
     let backend = Backend::new(|_| Way::Json(500, String::new())).await;
     let app = serving(&app, &ors(&[&backend.url()]), &[]).await;
-    repeat(&app, "k")
+    repeat(&app, "order-4711-of-kkkk")
         .await
         .message_of("BackendUnreachable", 502);
     backend.answers(|arrived| match arrived.path.as_str() {
         "/scxml/session/start" => Way::ok("\"S-1\""),
         _ => Way::ok("{}"),
     });
-    let service = repeat(&app, "k").await.service();
+    let service = repeat(&app, "order-4711-of-kkkk").await.service();
     assert_eq!(app.storage(&service).await, json!({"a": "1"}));
 }
 

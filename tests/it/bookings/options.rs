@@ -18,6 +18,7 @@ on_every_kind_of_store!(
     booleans_are_read_in_small_and_capital_letters,
     the_fill_of_the_pool_is_told_where_it_is_asked_for,
     a_group_that_nobody_configured_is_refused,
+    a_parameter_that_does_not_count_is_named_in_a_warning,
     a_group_says_which_services_may_take_from_it,
     a_group_limits_for_how_long_a_request_may_hold_a_number,
     a_request_may_choose_its_group,
@@ -285,4 +286,35 @@ async fn a_group_limits_for_how_long_a_request_may_hold_a_number(app: TestApp) {
         let message = answer.message_of("InvalidParameter", 400);
         assert!(message.contains("from 5 to 60"), "{message}");
     }
+}
+
+async fn a_parameter_that_does_not_count_is_named_in_a_warning(app: TestApp) {
+    let mut more = strict("_booking_expiration_timeout = 60\n");
+    more += &service("brief", "store");
+    more += "_ttl = 60\ncity = \"Rome\"\n";
+    let app = serving(&app, &more).await;
+    let warnings = async |name: &str, form: &str| {
+        let answer = ask(&app, name, form).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let all = answer.headers.get_all("warning").iter();
+        let all: Vec<_> = all
+            .map(|value| value.to_str().unwrap().to_owned())
+            .collect();
+        for warning in &all {
+            assert!(warning.starts_with("299 - \"parameter _"), "{warning}");
+            assert!(warning.ends_with(" wins\""), "{warning}");
+        }
+        all
+    };
+    let named = warnings("brief", "_ttl=3600").await;
+    assert_eq!(named.len(), 1);
+    assert!(named[0].contains("parameter _ttl") && named[0].contains("option _ttl"));
+    for same in ["", "_ttl=60", "_ttl=%2060", "_ttl=", "_x=1", "city=Paris"] {
+        assert!(warnings("brief", same).await.is_empty(), "{same}");
+    }
+    let named = warnings("strict", OTHERWISE).await;
+    assert_eq!(named.len(), 6, "{named:?}");
+    // The stated exception: the request wins.
+    let named = warnings("strict", "_booking_expiration_timeout=7").await;
+    assert!(named.is_empty(), "{named:?}");
 }

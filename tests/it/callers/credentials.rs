@@ -82,7 +82,8 @@ fn everything(app: &TestApp, service: &str) -> Vec<RequestBuilder> {
 const CLERK: Option<(&str, &str)> = Some(("clerk", "hunter2"));
 
 async fn a_service_and_all_that_is_done_to_it_ask_for_its_password(app: TestApp) {
-    let app = locked(&app, &[]).await;
+    let unlimited = [("throttle.failed_credentials_per_address", "0")];
+    let app = locked(&app, &unlimited).await;
     let strangers = [
         None,
         Some(("clerk", "hunter3")),

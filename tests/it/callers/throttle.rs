@@ -14,6 +14,9 @@ on_every_kind_of_store!(
     codes_cannot_be_guessed_at_will,
     calls_that_are_matched_do_not_count_as_failed,
     many_guesses_at_once_are_no_more_than_one_after_the_other,
+    wrong_credentials_are_limited_and_right_ones_then_too,
+    wrong_keys_count_with_wrong_passwords,
+    who_shows_nothing_does_not_count_as_wrong,
 );
 
 /// No test lasts as long.
@@ -190,5 +193,107 @@ async fn replicas_count_together() {
     for app in &replicas {
         assert_too_many(&create(app, "store", "").await);
         assert_too_many(&call(app, "1", "x").await);
+    }
+}
+
+/// A replica whose services ask for a password and whose clients are told apart by address.
+async fn locked(app: &TestApp, more: &[(&str, &str)]) -> TestApp {
+    let mut settings = vec![
+        LONG,
+        ("server.trusted_proxies", "127.0.0.1"),
+        ("auth.password", "sesame"),
+    ];
+    settings.extend_from_slice(more);
+    app.sibling(&settings).await
+}
+
+async fn open(app: &TestApp, path: &str, whom: &str, password: &str) -> Answer {
+    let request = app.get(path).header("x-forwarded-for", whom);
+    Answer::of(request.basic_auth("any", Some(password))).await
+}
+
+const ANY_ID: &str = "/genesys/1/service/x";
+
+async fn wrong_credentials_are_limited_and_right_ones_then_too(app: TestApp) {
+    let app = locked(&app, &[]).await;
+    for _ in 0..5 {
+        // Right ones are not counted.
+        let right = open(&app, ANY_ID, "192.0.2.1", "sesame").await;
+        right.message_of("ServiceNotFound", 404);
+    }
+    let guesses = (0..40).map(|n| {
+        let path = [ANY_ID, "/genesys/1/service/store"][n % 2];
+        open(&app, path, "192.0.2.1", "wrong")
+    });
+    let answers = join_all(guesses).await;
+    let with = |status| answers.iter().filter(|a| a.status == status).count();
+    assert_eq!(with(StatusCode::UNAUTHORIZED), 10);
+    assert_eq!(with(StatusCode::TOO_MANY_REQUESTS), 30);
+    for password in ["wrong", "sesame"] {
+        assert_too_many(&open(&app, ANY_ID, "192.0.2.1", password).await);
+    }
+    let other = open(&app, ANY_ID, "192.0.2.2", "sesame").await;
+    other.message_of("ServiceNotFound", 404);
+}
+
+async fn wrong_keys_count_with_wrong_passwords(app: TestApp) {
+    let limits = [
+        ("auth.api_keys", "right-key"),
+        ("throttle.failed_credentials_per_address", "4"),
+    ];
+    let app = locked(&app, &limits).await;
+    let ask = async |key: &str, password: &str| {
+        let request = app.get(ANY_ID).header("x-forwarded-for", "192.0.2.1");
+        let request = request.header("x-api-key", key);
+        Answer::of(request.basic_auth("any", Some(password))).await
+    };
+    for _ in 0..2 {
+        ask("wrong-key", "sesame")
+            .await
+            .message_of("Unauthorized", 401);
+        ask("right-key", "wrong")
+            .await
+            .message_of("Unauthorized", 401);
+    }
+    for (key, password) in [("wrong-key", "sesame"), ("right-key", "sesame")] {
+        assert_too_many(&ask(key, password).await);
+    }
+}
+
+async fn who_shows_nothing_does_not_count_as_wrong(app: TestApp) {
+    let app = locked(&app, &[("throttle.failed_credentials_per_address", "2")]).await;
+    for _ in 0..5 {
+        let answer = Answer::of(app.get(ANY_ID).header("x-forwarded-for", "192.0.2.1")).await;
+        answer.message_of("Unauthorized", 401);
+    }
+    let right = open(&app, ANY_ID, "192.0.2.1", "sesame").await;
+    right.message_of("ServiceNotFound", 404);
+    open(&app, ANY_ID, "192.0.2.1", "wrong")
+        .await
+        .message_of("Unauthorized", 401);
+    // One that was right after a wrong one is taken back.
+    for _ in 0..3 {
+        let right = open(&app, ANY_ID, "192.0.2.1", "sesame").await;
+        right.message_of("ServiceNotFound", 404);
+    }
+}
+
+#[tokio::test]
+async fn replicas_count_wrong_credentials_together() {
+    let first = TestApp::on_redis().await;
+    let limits = [
+        LONG,
+        ("auth.password", "sesame"),
+        ("throttle.failed_credentials_per_address", "4"),
+    ];
+    let replica = || TestApp::start(first.redis.clone(), &first.prefix, &limits);
+    let replicas = [replica().await, replica().await];
+    for app in replicas.iter().cycle().take(4) {
+        open(app, ANY_ID, "", "wrong")
+            .await
+            .message_of("Unauthorized", 401);
+    }
+    for app in &replicas {
+        assert_too_many(&open(app, ANY_ID, "", "sesame").await);
     }
 }

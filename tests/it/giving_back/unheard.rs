@@ -304,7 +304,6 @@ fn with(booking: &Booking, id: &ServiceId, life: u64) -> NewService {
 
 fn idempotency_key() -> IdempotencyKey {
     IdempotencyKey {
-        definition: "request-interaction".to_owned(),
         key: ServiceId::fresh().to_string(),
     }
 }

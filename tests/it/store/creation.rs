@@ -25,7 +25,6 @@ on_every_store!(
 
 fn repeatable(id: &ServiceId, value: &str) -> NewService {
     let key = IdempotencyKey {
-        definition: "store".to_owned(),
         key: id.to_string(),
     };
     NewService {

@@ -27,7 +27,6 @@ fn session() -> Session {
 
 fn key(id: &ServiceId) -> IdempotencyKey {
     IdempotencyKey {
-        definition: "chat".to_owned(),
         key: id.to_string(),
     }
 }

@@ -67,7 +67,7 @@ async fn the_documented_rights_are_enough_for_everything() {
         .assert_ok();
     let create = app
         .post("/genesys/1/service/store")
-        .header("Idempotency-Key", "k");
+        .header("Idempotency-Key", "order-4711-of-0001");
     let repeatable = Answer::of(create).await.service();
     let booked = book(&app, "_provide_code=true").await;
     let call = format!(

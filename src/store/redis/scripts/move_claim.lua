@@ -1,5 +1,5 @@
 -- Moves the end of an idempotency key, or gives the key back, if it is still bound to this service.
--- KEYS  1 idem:{definition/key}
+-- KEYS  1 idem:{digest of caller and key}
 -- ARGV  1 id of the service   2 now (ms)   3 '' to give it back, or its new end (ms)
 -- gives 1 done | 0 it is bound to another service, or to none
 -- cost  O(1)

@@ -1,0 +1,220 @@
+//! `Idempotency-Key`: which request of which caller a key is bound to.
+//!
+//! Anybody can guess or observe a key. So the store knows it only together with its caller, as a digest: the same
+//! key of another caller is another key. And the answer is kept together with a digest of the request, so that it is
+//! given only to a repeat of that request.
+
+use std::net::IpAddr;
+
+use ring::digest::{Context, SHA256};
+
+use super::{Pairs, ServiceError, Uploads, pairs::Entry, throttle::network};
+use crate::store::IdempotencyKey;
+
+/// Characters that a key may have.
+const KEY_CHARACTERS: (usize, usize) = (16, 255);
+/// Hexadecimal digits of a digest.
+const DIGEST_CHARACTERS: usize = 64;
+
+/// What the head of a create says about repeats.
+#[derive(Debug, Clone, Default)]
+pub struct IdempotencyHead {
+    /// The `Idempotency-Key` header.
+    pub key: Vec<u8>,
+    /// The method of the request.
+    pub method: String,
+    /// The API key, the `Authorization` header and the `gms_user` header: who has any of these is the same caller
+    /// only with the same ones.
+    pub identity: [Option<Vec<u8>>; 3],
+}
+
+/// A request that may be repeated.
+#[derive(Debug, Clone)]
+pub(super) struct Repeatable {
+    pub(super) key: IdempotencyKey,
+    method: String,
+    /// What is kept of the first request, where it has been answered.
+    pub(super) before: Option<String>,
+    /// The digest of this request, once its body was read.
+    digest: Option<String>,
+}
+
+impl Repeatable {
+    /// # Errors
+    /// [`ServiceError::InvalidParameter`] for a key that is too short, too long, or has other characters than visible
+    /// ASCII.
+    pub(super) fn new(
+        head: IdempotencyHead,
+        address: Option<IpAddr>,
+    ) -> Result<Self, ServiceError> {
+        let (low, high) = KEY_CHARACTERS;
+        let is_allowed =
+            (low..=high).contains(&head.key.len()) && head.key.iter().all(u8::is_ascii_graphic);
+        if !is_allowed {
+            return Err(ServiceError::InvalidParameter(format!(
+                "Idempotency-Key has {} bytes; one header with {low} to {high} visible ASCII characters is \
+                 allowed",
+                head.key.len()
+            )));
+        }
+        let mut digest = Digest::new();
+        let is_anonymous = head.identity.iter().all(Option::is_none);
+        for part in &head.identity {
+            digest.optional(part.as_deref());
+        }
+        let address = address.filter(|_| is_anonymous).map(network);
+        digest.optional(address.as_ref().map(String::as_bytes));
+        digest.text(&head.key);
+        Ok(Self {
+            key: IdempotencyKey {
+                key: digest.finish(),
+            },
+            method: head.method,
+            before: None,
+            digest: None,
+        })
+    }
+
+    /// Notes which request this is. Files count with their bytes, which `uploads` saw.
+    pub(super) fn note_request(&mut self, definition: &str, pairs: &Pairs, uploads: &Uploads) {
+        let mut digest = Digest::new();
+        digest.text(self.method.as_bytes());
+        digest.text(definition.as_bytes());
+        for (name, entry) in pairs.iter() {
+            digest.text(name.as_bytes());
+            match entry {
+                Entry::Null => digest.text(b"null"),
+                Entry::Text(text) => {
+                    digest.text(b"text");
+                    digest.text(text.as_bytes());
+                }
+                Entry::Binary(binary) => {
+                    digest.text(b"binary");
+                    digest.text(binary.content_type.as_bytes());
+                    digest.optional(binary.file_name.as_ref().map(String::as_bytes));
+                    digest.text(
+                        uploads
+                            .digest_of(&binary.blob)
+                            .unwrap_or_default()
+                            .as_bytes(),
+                    );
+                }
+            }
+        }
+        self.digest = Some(digest.finish());
+    }
+
+    /// What the store keeps of this request and its `answer`.
+    pub(super) fn kept(&self, answer: &str) -> String {
+        self.digest.clone().unwrap_or_default() + answer
+    }
+
+    /// The answer of the first request, of which `kept` was kept.
+    ///
+    /// # Errors
+    /// [`ServiceError::IdempotencyKeyReused`] where that was another request.
+    pub(super) fn answer_of(&self, kept: &str) -> Result<String, ServiceError> {
+        let digest = self
+            .digest
+            .as_deref()
+            .filter(|digest| digest.len() == DIGEST_CHARACTERS);
+        let answer = digest.and_then(|digest| kept.strip_prefix(digest));
+        let answer = answer.ok_or(ServiceError::IdempotencyKeyReused)?;
+        Ok(answer.to_owned())
+    }
+}
+
+/// A SHA-256 over parts, of which no two sequences are written alike.
+struct Digest(Context);
+
+impl Digest {
+    fn new() -> Self {
+        Self(Context::new(&SHA256))
+    }
+
+    fn text(&mut self, part: &[u8]) {
+        self.0.update(&(part.len() as u64).to_be_bytes());
+        self.0.update(part);
+    }
+
+    fn optional(&mut self, part: Option<&[u8]>) {
+        self.0.update(&[u8::from(part.is_some())]);
+        self.text(part.unwrap_or_default());
+    }
+
+    fn finish(self) -> String {
+        hex(&self.0)
+    }
+}
+
+/// A SHA-256 in hexadecimal digits.
+pub(super) fn hex(context: &Context) -> String {
+    use std::fmt::Write as _;
+    let digest = context.clone().finish();
+    let mut text = String::with_capacity(DIGEST_CHARACTERS);
+    for byte in digest.as_ref() {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(key: &str, identity: [Option<&str>; 3], address: &str) -> Result<String, String> {
+        let head = IdempotencyHead {
+            key: key.as_bytes().to_vec(),
+            method: "POST".to_owned(),
+            identity: identity.map(|part| part.map(|part| part.as_bytes().to_vec())),
+        };
+        let repeatable = Repeatable::new(head, address.parse().ok());
+        repeatable
+            .map(|repeatable| repeatable.key.key)
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_key_of_another_caller_is_another_key() {
+        let text = "0123456789abcdef";
+        let callers = [
+            ([None, None, None], "192.0.2.1"),
+            ([None, None, None], "192.0.2.2"),
+            ([Some("a"), None, None], "192.0.2.1"),
+            ([None, Some("a"), None], "192.0.2.1"),
+            ([None, None, Some("a")], "192.0.2.1"),
+            ([Some("a"), Some("a"), None], "192.0.2.1"),
+            ([Some("aa"), None, None], "192.0.2.1"),
+            ([Some(""), None, None], "192.0.2.1"),
+        ];
+        let keys = callers.map(|(identity, address)| key(text, identity, address).unwrap());
+        let different: std::collections::BTreeSet<_> = keys.iter().collect();
+        assert_eq!(different.len(), keys.len());
+        // Who shows something is the same from everywhere.
+        let elsewhere = key(text, [Some("a"), None, None], "192.0.2.9").unwrap();
+        assert_eq!(elsewhere, keys[2]);
+        assert!(
+            keys.iter()
+                .all(|key| key.len() == 64 && !key.contains(text))
+        );
+    }
+
+    #[test]
+    fn a_key_has_16_to_255_visible_ascii_characters() {
+        let none = [None, None, None];
+        for allowed in ["k".repeat(16), "~!\"{}".repeat(4), "k".repeat(255)] {
+            assert!(key(&allowed, none, "").is_ok(), "{allowed}");
+        }
+        for refused in [
+            String::new(),
+            "k".repeat(15),
+            "k".repeat(256),
+            "with space ------".to_owned(),
+            "é".repeat(16),
+            "0123456789abcde\t".to_owned(),
+        ] {
+            let message = key(&refused, none, "").unwrap_err();
+            assert!(message.contains("16 to 255 visible ASCII"), "{message}");
+        }
+    }
+}
