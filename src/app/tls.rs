@@ -19,7 +19,10 @@ use tokio::time;
 use tracing::{info, warn};
 
 use super::StartError;
-use crate::settings::{Tls, TlsVersion};
+use crate::{
+    settings::{Tls, TlsVersion},
+    tls_errors,
+};
 
 /// How often the files are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -110,5 +113,6 @@ fn wrong_file(setting: &str, error: &dyn std::fmt::Display) -> StartError {
 }
 
 fn wrong(error: &rustls::Error) -> StartError {
-    StartError::Tls(format!("settings [tls]: {error}"))
+    let told = tls_errors::explained(error.to_string());
+    StartError::Tls(format!("settings [tls]: {told}"))
 }

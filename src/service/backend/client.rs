@@ -39,7 +39,7 @@ use super::{call::Call, circuit::Circuit};
 use crate::{
     settings,
     telemetry::{metrics::Attempt, traces},
-    trust,
+    tls_errors, trust,
 };
 
 /// How long a connection is kept that nobody uses: less than the five seconds after which common
@@ -229,11 +229,13 @@ impl Backends {
     ) -> Result<Reply, Failure> {
         let mut connection = capture_connection(&mut request);
         let failure = |error: &Error| {
-            debug!(
-                base,
-                error = error as &dyn std::error::Error,
-                "a backend failed"
-            );
+            let reason = tls_errors::chain(error);
+            if tls_errors::advice(&reason).is_some() {
+                let reason = tls_errors::explained(reason);
+                warn!(base, reason, "a backend cannot be reached by TLS");
+            } else {
+                debug!(base, reason, "a backend failed");
+            }
             if error.is_connect() {
                 Failure::NotReached
             } else {

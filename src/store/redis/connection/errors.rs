@@ -5,6 +5,7 @@ use redis::{ErrorKind, RedisError, ServerErrorKind};
 use crate::{
     model::readiness::Reason,
     store::{StoreError, redis::checks::note_denied},
+    tls_errors::explained,
 };
 
 /// What Redis says, by itself or within a transaction or script, when it may work again by itself.
@@ -120,7 +121,7 @@ pub(super) fn refused(error: &RedisError) -> StoreError {
 
 /// The one bridge from Redis' errors to the store's.
 pub(in crate::store::redis) fn store_error(error: &RedisError) -> StoreError {
-    let text = error.to_string();
+    let text = explained(error.to_string());
     match error.kind() {
         _ if is_denied(&text) => {
             note_denied();

@@ -8,6 +8,7 @@ use super::errors::reason_of;
 use crate::{
     model::readiness::{Finding, Reason},
     settings::RedisMode,
+    tls_errors::explained,
 };
 
 /// The mode in which a server runs, by what `HELLO` says.
@@ -69,7 +70,7 @@ impl ServerMode {
 
 /// The reason for which a server could not be used.
 pub(super) fn finding_of(error: &RedisError) -> Finding {
-    Finding::new(reason_of(error), error.to_string())
+    Finding::new(reason_of(error), explained(error.to_string()))
 }
 
 #[cfg(test)]
