@@ -36,7 +36,7 @@ pub use self::{
     error::{Origin, SettingsError},
     redis::{ClientCertificate, Redis, RedisMode, RedisTls},
     telling::{Log, LogFormat, LoggedRequests, Metrics},
-    traces::{Sampling, Traces},
+    traces::{IgnoredVariable, Sampling, Traces},
 };
 use self::{environment::Environment, layers::Layers};
 
@@ -80,6 +80,8 @@ pub struct Settings {
     pub metrics: Metrics,
     /// `OTEL_...`: absent means that nothing is traced.
     pub traces: Option<Traces>,
+    /// `OTEL_...` variables that are not followed.
+    pub ignored: Vec<IgnoredVariable>,
     environment: Environment,
 }
 
@@ -210,7 +212,7 @@ impl Settings {
             .collect();
         let mut settings = Self::read(&Layers::stack(file, environment.iter().cloned())?)?;
         settings.environment = Environment::of(environment.into_iter())?;
-        settings.traces = traces::read(&settings.environment)?;
+        (settings.traces, settings.ignored) = traces::read(&settings.environment);
         Ok(settings)
     }
 

@@ -21,9 +21,6 @@ pub enum StartError {
     /// What `[backend]` says cannot be used.
     #[error("setting {0}")]
     Backends(String),
-    /// Traces cannot be sent where they are to go.
-    #[error("setting {0}")]
-    Traces(String),
     /// The store cannot be used as it is set.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -51,12 +48,7 @@ impl StartError {
     pub fn is_about_settings(&self) -> bool {
         matches!(
             self,
-            Self::Settings(_)
-                | Self::Catalog(_)
-                | Self::Tls(_)
-                | Self::Backends(_)
-                | Self::Traces(_)
-                | Self::NoBooks
+            Self::Settings(_) | Self::Catalog(_) | Self::Tls(_) | Self::Backends(_) | Self::NoBooks
         )
     }
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use actix_web::rt::System;
-use tracing::error;
+use tracing::{error, warn};
 
 use super::Command;
 use crate::{
@@ -77,6 +77,9 @@ fn logged(
 
 fn check(settings: &Settings) -> Result<ExitCode, StartError> {
     app::check(settings)?;
+    for ignored in &settings.ignored {
+        drop(writeln!(io::stderr(), "switchboard: warning: {ignored}"));
+    }
     drop(writeln!(io::stdout(), "settings and catalogue are valid"));
     Ok(ExitCode::SUCCESS)
 }
@@ -84,9 +87,7 @@ fn check(settings: &Settings) -> Result<ExitCode, StartError> {
 fn serve(settings: Settings) -> Result<ExitCode, StartError> {
     System::new().block_on(async {
         let (signals, grace) = (Signals::listen(), settings.server.grace);
-        if let Some(settings) = &settings.traces {
-            traces::start(settings).map_err(StartError::Traces)?;
-        }
+        trace(&settings);
         let running = app::start(settings).await?;
         running.tell();
         let asked = signals.asked(running.readiness.clone(), grace);
@@ -95,6 +96,25 @@ fn serve(settings: Settings) -> Result<ExitCode, StartError> {
         ended.map_err(StartError::Served)?;
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// Starts tracing. Its variables are often those of a whole cluster: none of them keeps the service from
+/// running.
+fn trace(settings: &Settings) {
+    for ignored in &settings.ignored {
+        let (variable, value) = (ignored.variable, ignored.value.as_deref());
+        warn!(
+            variable,
+            value,
+            reason = ignored.reason,
+            "environment variable ignored"
+        );
+    }
+    if let Some(settings) = &settings.traces
+        && let Err(error) = traces::start(settings)
+    {
+        warn!(error, "nothing is traced");
+    }
 }
 
 /// Tells how the running service is.

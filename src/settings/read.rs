@@ -70,6 +70,7 @@ impl Settings {
             log: telling::log(from)?,
             metrics: telling::metrics(from)?,
             traces: None,
+            ignored: Vec::new(),
             environment: Environment::default(),
         })
     }

@@ -1,15 +1,18 @@
 //! Where traces go, and of which requests: the standard variables of OpenTelemetry, `OTEL_...`.
 //!
-//! Those that this program decides by are read here, like every other setting, and refused at start where
-//! they are wrong. What concerns only the exporter and what traces are marked with (headers, attributes of
-//! the resource, the rhythm of exports) is read by OpenTelemetry's SDK itself, which knows no other way.
+//! Such variables are often set for a whole cluster, for programs in many languages. So what one of them
+//! asks for and this program cannot do is no error, unlike in its own settings: it is warned about, the
+//! default counts in its place, and the service runs. The specification says the same of values that are
+//! invalid, that choices are written in any case, and that an empty variable is an unset one.
 
-use std::{fs, time::Duration};
+use std::{fmt, fs, time::Duration};
 
-use super::{
-    environment::Environment,
-    error::{Origin, SettingsError},
-};
+pub use self::ignored::IgnoredVariable;
+use self::lists::{list, pairs};
+use super::environment::Environment;
+
+mod ignored;
+mod lists;
 
 const ENDPOINT: [&str; 2] = [
     "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
@@ -31,24 +34,54 @@ const CERTIFICATE: [&str; 2] = [
     "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE",
     "OTEL_EXPORTER_OTLP_CERTIFICATE",
 ];
+const CLIENT_CERTIFICATE: [&str; 2] = [
+    "OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE",
+    "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE",
+];
+const HEADERS: [&str; 2] = [
+    "OTEL_EXPORTER_OTLP_TRACES_HEADERS",
+    "OTEL_EXPORTER_OTLP_HEADERS",
+];
+const SERVICE_NAME: &str = "OTEL_SERVICE_NAME";
+const ATTRIBUTES: &str = "OTEL_RESOURCE_ATTRIBUTES";
 /// Where an `OTEL_EXPORTER_OTLP_ENDPOINT` takes traces.
 const PATH: &str = "v1/traces";
+/// Characters of a value that are shown in a warning.
+const MAX_SHOWN: usize = 80;
 
 /// What is to be traced, and who collects it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Traces {
     /// The whole URL that traces are sent to.
     pub endpoint: String,
+    /// Headers that are sent along; their values may be secret.
+    pub headers: Vec<(String, String)>,
     /// How long one attempt to send may take; never zero.
     pub timeout: Duration,
     /// Certificates, in PEM, that are trusted beside those of the system.
     pub authorities: Option<String>,
     /// Which requests are traced.
     pub sampling: Sampling,
+    /// Whether a request may be part of a trace that began elsewhere, and go on elsewhere.
+    pub propagates: bool,
     /// Spans that may wait to be sent, at least 1.
     pub queue: usize,
-    /// Whether the environment says what the service is called.
-    pub is_named: bool,
+    /// Spans that are sent at once, at least 1.
+    pub batch: usize,
+    /// How long a span waits at most until it is sent; never zero.
+    pub delay: Duration,
+    /// What the traces of this process are marked with, `service.name` among it where it is set.
+    pub attributes: Vec<(String, String)>,
+}
+
+/// Endpoint and headers may hold a password.
+impl fmt::Debug for Traces {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Traces");
+        shown.field("sampling", &self.sampling);
+        shown.field("attributes", &self.attributes);
+        shown.finish_non_exhaustive()
+    }
 }
 
 /// Which requests are traced.
@@ -60,53 +93,66 @@ pub struct Sampling {
     pub follows: bool,
 }
 
-/// What the variables say; `None` where nobody is to be told.
-pub(super) fn read(environment: &Environment) -> Result<Option<Traces>, SettingsError> {
-    let from = Variables(environment);
-    let off = from.get("OTEL_SDK_DISABLED");
-    if off.is_some_and(|(_, value)| value.eq_ignore_ascii_case("true")) {
-        return Ok(None);
-    }
-    match from.get("OTEL_TRACES_EXPORTER") {
-        None | Some((_, "otlp")) => {}
-        Some((_, "none")) => return Ok(None),
-        Some((name, _)) => return Err(wrong(name, "expected otlp or none")),
-    }
-    let Some(endpoint) = from.endpoint()? else {
-        return Ok(None);
+/// What the variables say, `None` where nothing is to be traced, and those that are not followed.
+pub(super) fn read(environment: &Environment) -> (Option<Traces>, Vec<IgnoredVariable>) {
+    let mut from = Variables {
+        environment,
+        ignored: Vec::new(),
     };
-    if let Some((name, protocol)) = from.first(PROTOCOL)
-        && protocol != "http/protobuf"
-    {
-        let expected = "expected http/protobuf, which collectors listen for on port 4318; nothing \
-                        else is spoken here";
-        return Err(wrong(name, expected));
-    }
-    if let Some((name, compression)) = from.first(COMPRESSION)
-        && compression != "none"
-    {
-        return Err(wrong(name, "expected none; nothing is compressed here"));
-    }
-    Ok(Some(Traces {
-        endpoint,
-        timeout: Duration::from_millis(from.number(TIMEOUT, 10_000, 60_000)?),
-        authorities: from.authorities()?,
-        sampling: from.sampling()?,
-        queue: usize::try_from(from.number(["OTEL_BSP_MAX_QUEUE_SIZE"; 2], 2_048, 65_536)?)
-            .unwrap_or(usize::MAX),
-        is_named: from.is_named(),
-    }))
+    let traces = from.traces();
+    (traces, from.ignored)
 }
 
-struct Variables<'a>(&'a Environment);
+struct Variables<'a> {
+    environment: &'a Environment,
+    ignored: Vec<IgnoredVariable>,
+}
 
 /// A variable and its value, which is not empty.
 type Variable<'a> = (&'static str, &'a str);
 
 impl<'a> Variables<'a> {
+    fn traces(&mut self) -> Option<Traces> {
+        if self.is_disabled() || !self.is_exported() {
+            return None;
+        }
+        let endpoint = self.endpoint()?;
+        self.transport();
+        Some(Traces {
+            endpoint,
+            headers: self.headers(),
+            timeout: Duration::from_millis(self.number(
+                TIMEOUT,
+                1..=60_000,
+                10_000,
+                "expected milliseconds from 1 to 60000; 10000 is used",
+            )),
+            authorities: self.authorities(),
+            sampling: self.sampling(),
+            propagates: self.propagates(),
+            queue: self.size(
+                "OTEL_BSP_MAX_QUEUE_SIZE",
+                2_048,
+                "expected a whole number from 1 to 65536; 2048 is used",
+            ),
+            batch: self.size(
+                "OTEL_BSP_MAX_EXPORT_BATCH_SIZE",
+                512,
+                "expected a whole number from 1 to 65536; 512 is used",
+            ),
+            delay: Duration::from_millis(self.number(
+                ["OTEL_BSP_SCHEDULE_DELAY"; 2],
+                1..=3_600_000,
+                5_000,
+                "expected milliseconds from 1 to 3600000; 5000 is used",
+            )),
+            attributes: self.attributes(),
+        })
+    }
+
     /// One that is empty is as good as none.
     fn get(&self, name: &'static str) -> Option<Variable<'a>> {
-        let value = self.0.get(name)?.trim();
+        let value = self.environment.get(name)?.trim();
         (!value.is_empty()).then_some((name, value))
     }
 
@@ -114,89 +160,213 @@ impl<'a> Variables<'a> {
         names.into_iter().find_map(|name| self.get(name))
     }
 
-    fn endpoint(&self) -> Result<Option<String>, SettingsError> {
-        let Some((name, url)) = self.first(ENDPOINT) else {
-            return Ok(None);
+    fn ignore(&mut self, (variable, value): Variable<'_>, reason: &'static str) {
+        self.ignored.push(IgnoredVariable {
+            variable,
+            value: Some(value.chars().take(MAX_SHOWN).collect()),
+            reason,
+        });
+    }
+
+    fn ignore_secret(&mut self, variable: &'static str, reason: &'static str) {
+        self.ignored.push(IgnoredVariable {
+            variable,
+            value: None,
+            reason,
+        });
+    }
+
+    fn is_disabled(&mut self) -> bool {
+        let Some(variable) = self.get("OTEL_SDK_DISABLED") else {
+            return false;
         };
+        let disabled = variable.1.eq_ignore_ascii_case("true");
+        if !disabled && !variable.1.eq_ignore_ascii_case("false") {
+            self.ignore(variable, "expected true or false; false is used");
+        }
+        disabled
+    }
+
+    fn is_exported(&mut self) -> bool {
+        let Some(variable) = self.get("OTEL_TRACES_EXPORTER") else {
+            return true;
+        };
+        let exporters = list(variable.1);
+        let otlp = exporters.iter().any(|exporter| exporter == "otlp");
+        if exporters == ["none"] || exporters == ["otlp"] {
+            return otlp;
+        }
+        self.ignore(
+            variable,
+            if otlp {
+                "only otlp and none are supported; otlp alone is used"
+            } else {
+                "only otlp and none are supported; nothing is traced"
+            },
+        );
+        otlp
+    }
+
+    fn endpoint(&mut self) -> Option<String> {
+        let (name, url) = self.first(ENDPOINT)?;
         let uri: Option<hyper::Uri> = url.parse().ok();
         let scheme = uri.as_ref().and_then(hyper::Uri::scheme_str);
         if !matches!(scheme, Some("http" | "https")) {
-            let expected = "expected a URL that begins with http:// or https://";
-            return Err(wrong(name, expected));
+            let reason = "expected a URL that begins with http:// or https:// (its value is not shown); \
+                          nothing is traced";
+            self.ignore_secret(name, reason);
+            return None;
         }
         let whole = name == ENDPOINT[0];
-        Ok(Some(if whole {
+        Some(if whole {
             url.to_owned()
         } else {
             format!("{}/{PATH}", url.trim_end_matches('/'))
-        }))
+        })
+    }
+
+    fn transport(&mut self) {
+        if let Some(protocol) = self.first(PROTOCOL)
+            && !protocol.1.eq_ignore_ascii_case("http/protobuf")
+        {
+            let reason = "only http/protobuf is supported and used, for which collectors listen on port \
+                          4318 and not 4317";
+            self.ignore(protocol, reason);
+        }
+        if let Some(compression) = self.first(COMPRESSION)
+            && !compression.1.eq_ignore_ascii_case("none")
+        {
+            self.ignore(compression, "only none is supported and used");
+        }
+        if let Some(certificate) = self.first(CLIENT_CERTIFICATE) {
+            self.ignore(certificate, "not supported; no client certificate is used");
+        }
+    }
+
+    fn headers(&mut self) -> Vec<(String, String)> {
+        let Some((name, text)) = self.first(HEADERS) else {
+            return Vec::new();
+        };
+        let headers = pairs(text).filter(|headers| {
+            headers.iter().all(|(name, value)| {
+                name.parse::<hyper::header::HeaderName>().is_ok()
+                    && value.parse::<hyper::header::HeaderValue>().is_ok()
+            })
+        });
+        if headers.is_none() {
+            let reason = "expected name=value,name=value, the values percent-encoded (its value is not \
+                          shown); no headers are sent";
+            self.ignore_secret(name, reason);
+        }
+        headers.unwrap_or_default()
     }
 
     fn number(
-        &self,
+        &mut self,
         names: [&'static str; 2],
+        allowed: std::ops::RangeInclusive<u64>,
         default: u64,
-        most: u64,
-    ) -> Result<u64, SettingsError> {
-        let Some((name, text)) = self.first(names) else {
-            return Ok(default);
+        reason: &'static str,
+    ) -> u64 {
+        let Some(variable) = self.first(names) else {
+            return default;
         };
-        let number = text.parse().ok().filter(|n| (1..=most).contains(n));
-        let expected = format!("expected a whole number from 1 to {most}");
-        number.ok_or_else(|| wrong(name, &expected))
+        let number = variable.1.parse().ok().filter(|n| allowed.contains(n));
+        number.unwrap_or_else(|| {
+            self.ignore(variable, reason);
+            default
+        })
     }
 
-    fn authorities(&self) -> Result<Option<String>, SettingsError> {
-        let Some((name, path)) = self.first(CERTIFICATE) else {
-            return Ok(None);
-        };
-        let text = fs::read_to_string(path).ok();
+    fn size(&mut self, name: &'static str, default: u64, reason: &'static str) -> usize {
+        let size = self.number([name; 2], 1..=65_536, default, reason);
+        usize::try_from(size).unwrap_or(usize::MAX)
+    }
+
+    fn authorities(&mut self) -> Option<String> {
+        let variable = self.first(CERTIFICATE)?;
+        let text = fs::read_to_string(variable.1).ok();
         let text = text.filter(|text| text.contains("-----BEGIN CERTIFICATE-----"));
-        let expected = "expected a file with certificates in PEM that can be read";
-        text.map(Some).ok_or_else(|| wrong(name, expected))
+        if text.is_none() {
+            let reason = "expected a file with certificates in PEM that can be read; only those that the \
+                          system trusts are used";
+            self.ignore(variable, reason);
+        }
+        text
     }
 
-    fn sampling(&self) -> Result<Sampling, SettingsError> {
-        let named = self.get("OTEL_TRACES_SAMPLER");
-        let (name, sampler) = named.unwrap_or(("", "parentbased_always_on"));
+    fn sampling(&mut self) -> Sampling {
+        let default = Sampling {
+            ratio: 1.0,
+            follows: true,
+        };
+        let Some(variable) = self.get("OTEL_TRACES_SAMPLER") else {
+            return default;
+        };
+        let sampler = variable.1.to_ascii_lowercase();
         let (follows, root) = match sampler.strip_prefix("parentbased_") {
             Some(root) => (true, root),
-            None => (false, sampler),
+            None => (false, &*sampler),
         };
         let ratio = match root {
             "always_on" => 1.0,
             "always_off" => 0.0,
-            "traceidratio" => self.ratio()?,
+            "traceidratio" => self.ratio(),
             _ => {
-                let expected = "expected always_on, always_off or traceidratio, each with or without \
-                                parentbased_ before it";
-                return Err(wrong(name, expected));
+                let reason = "expected always_on, always_off or traceidratio, each with or without \
+                              parentbased_ before it; parentbased_always_on is used";
+                self.ignore(variable, reason);
+                return default;
             }
         };
-        Ok(Sampling { ratio, follows })
+        Sampling { ratio, follows }
     }
 
-    fn ratio(&self) -> Result<f64, SettingsError> {
-        let Some((name, text)) = self.get("OTEL_TRACES_SAMPLER_ARG") else {
-            return Ok(1.0);
+    fn ratio(&mut self) -> f64 {
+        let Some(variable) = self.get("OTEL_TRACES_SAMPLER_ARG") else {
+            return 1.0;
         };
-        let ratio = text.parse().ok();
+        let ratio = variable.1.parse().ok();
         let ratio = ratio.filter(|ratio| (0.0..=1.0).contains(ratio));
-        ratio.ok_or_else(|| wrong(name, "expected a number from 0 to 1"))
+        ratio.unwrap_or_else(|| {
+            self.ignore(variable, "expected a number from 0 to 1; 1 is used");
+            1.0
+        })
     }
 
-    fn is_named(&self) -> bool {
-        let attributes = self.get("OTEL_RESOURCE_ATTRIBUTES");
-        let mut attributes = attributes.into_iter().flat_map(|(_, text)| text.split(','));
-        self.get("OTEL_SERVICE_NAME").is_some()
-            || attributes.any(|pair| pair.trim_start().starts_with("service.name="))
+    fn propagates(&mut self) -> bool {
+        let Some(variable) = self.get("OTEL_PROPAGATORS") else {
+            return true;
+        };
+        let propagators = list(variable.1);
+        if propagators == ["none"] {
+            return false;
+        }
+        // Nothing here is told by baggage, and the default names it.
+        let is_known = |name: &String| matches!(name.as_str(), "tracecontext" | "baggage");
+        if !propagators.iter().any(|name| name == "tracecontext")
+            || !propagators.iter().all(is_known)
+        {
+            let reason = "only tracecontext and none are supported; tracecontext is used";
+            self.ignore(variable, reason);
+        }
+        true
     }
-}
 
-fn wrong(name: &str, expected: &str) -> SettingsError {
-    SettingsError::Invalid {
-        setting: name.to_owned(),
-        origin: Origin::Variable(name.to_owned()),
-        expected: expected.to_owned(),
+    /// `OTEL_SERVICE_NAME` goes before a `service.name` in `OTEL_RESOURCE_ATTRIBUTES`.
+    fn attributes(&mut self) -> Vec<(String, String)> {
+        let mut attributes = Vec::new();
+        if let Some(variable) = self.get(ATTRIBUTES) {
+            attributes = pairs(variable.1).unwrap_or_else(|| {
+                let reason = "expected name=value,name=value, percent-encoded; none of it is used";
+                self.ignore(variable, reason);
+                Vec::new()
+            });
+        }
+        if let Some((_, name)) = self.get(SERVICE_NAME) {
+            attributes.retain(|(key, _)| key != "service.name");
+            attributes.push(("service.name".to_owned(), name.to_owned()));
+        }
+        attributes
     }
 }

@@ -14,11 +14,12 @@ use std::{sync::OnceLock, time::Duration};
 use opentelemetry::{KeyValue, trace::TracerProvider};
 use opentelemetry_sdk::{
     Resource,
+    resource::TelemetryResourceDetector,
     trace::{Sampler, SdkTracer, SdkTracerProvider},
 };
 use opentelemetry_semantic_conventions::{
     SCHEMA_URL,
-    attribute::{SERVICE_INSTANCE_ID, SERVICE_VERSION},
+    attribute::{SERVICE_INSTANCE_ID, SERVICE_NAME, SERVICE_VERSION},
 };
 use tokio::task;
 use tracing::{info, warn};
@@ -51,6 +52,7 @@ struct Traces {
     tracer: SdkTracer,
     provider: SdkTracerProvider,
     sampling: Sampling,
+    propagates: bool,
 }
 
 /// Starts tracing, once for the whole process. What is traced is sent from the runtime that this is called
@@ -60,26 +62,30 @@ struct Traces {
 /// What is wrong with the endpoint or its certificates.
 pub fn start(settings: &settings::Traces) -> Result<(), String> {
     let exporter = Sender::exporter(settings)?;
-    let mut resource = Resource::builder();
-    if !settings.is_named {
-        resource = resource.with_service_name(NAME);
-    }
     let instance = Uuid::new_v4().to_string();
-    let marks = [
+    let ours = [
+        KeyValue::new(SERVICE_NAME, NAME),
         KeyValue::new(SERVICE_VERSION, VERSION),
         KeyValue::new(SERVICE_INSTANCE_ID, instance),
     ];
+    let set = settings.attributes.iter().cloned();
+    // The environment goes over ours. The SDK's own reading of it does not decode.
+    let resource = Resource::builder_empty()
+        .with_detector(Box::new(TelemetryResourceDetector))
+        .with_schema_url(ours, SCHEMA_URL)
+        .with_attributes(set.map(|(name, value)| KeyValue::new(name, value)));
     let provider = SdkTracerProvider::builder()
-        .with_resource(resource.with_schema_url(marks, SCHEMA_URL).build())
+        .with_resource(resource.build())
         .with_id_generator(Ids)
         // What comes so far was decided on before.
         .with_sampler(Sampler::AlwaysOn)
-        .with_span_processor(queue::bounded(exporter, settings.queue))
+        .with_span_processor(queue::bounded(exporter, settings))
         .build();
     let traces = Traces {
         tracer: provider.tracer(NAME),
         provider,
         sampling: settings.sampling,
+        propagates: settings.propagates,
     };
     let (ratio, follows) = (settings.sampling.ratio, settings.sampling.follows);
     if TRACES.set(traces).is_ok() {

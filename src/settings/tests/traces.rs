@@ -55,51 +55,165 @@ fn samplers_are_those_of_the_specification() {
     }
 }
 
+/// What is ignored of these variables beside an endpoint, and what is traced then.
+fn ignored(variables: &[(&str, &str)]) -> (Vec<IgnoredVariable>, Traces) {
+    let all = [&[ENDPOINT][..], variables].concat();
+    let settings = Settings::load(None, all.iter().copied()).unwrap();
+    (settings.ignored, settings.traces.unwrap())
+}
+
 #[test]
-fn what_is_wrong_is_refused_and_names_the_variable() {
-    for (name, value, expected) in [
+fn what_cannot_be_done_is_warned_about_and_the_default_is_used() {
+    let default = read(&[ENDPOINT]).unwrap().unwrap();
+    for (variable, value, expected) in [
         ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "port 4318"),
         (
             "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL",
             "http/json",
             "port 4318",
         ),
-        ("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip", "expected none"),
+        ("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip", "none is"),
+        ("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "zstd", "none is"),
         (
-            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
-            "collector:4318",
-            "http://",
+            "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE",
+            "/x.pem",
+            "no client",
         ),
-        ("OTEL_EXPORTER_OTLP_TIMEOUT", "0", "from 1 to 60000"),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "0", "10000 is used"),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "10s", "10000 is used"),
         ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/nowhere.pem", "PEM"),
-        ("OTEL_TRACES_EXPORTER", "zipkin", "otlp or none"),
-        ("OTEL_TRACES_SAMPLER", "sometimes", "parentbased_"),
-        ("OTEL_BSP_MAX_QUEUE_SIZE", "many", "from 1 to 65536"),
+        ("OTEL_TRACES_EXPORTER", "otlp,console", "otlp alone is used"),
+        ("OTEL_TRACES_EXPORTER", "otlp,none", "otlp alone is used"),
+        (
+            "OTEL_TRACES_SAMPLER",
+            "jaeger_remote",
+            "parentbased_always_on is used",
+        ),
+        (
+            "OTEL_TRACES_SAMPLER",
+            "parentbased_xray",
+            "parentbased_always_on is used",
+        ),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "many", "2048 is used"),
+        ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "-1", "512 is used"),
+        ("OTEL_BSP_SCHEDULE_DELAY", "1.5", "5000 is used"),
+        ("OTEL_PROPAGATORS", "b3", "tracecontext is used"),
+        (
+            "OTEL_PROPAGATORS",
+            "tracecontext,b3multi",
+            "tracecontext is used",
+        ),
+        ("OTEL_PROPAGATORS", "none,b3", "tracecontext is used"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "a=b,c", "none of it is used"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "a=b,=c", "none of it is used"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "a=%ff", "none of it is used"),
+        ("OTEL_SDK_DISABLED", "yes", "false is used"),
     ] {
-        let error = read(&[ENDPOINT, (name, value)]).unwrap_err().to_string();
-        let begins = format!("setting `{name}` (environment variable {name}): expected ");
+        let (ignored, traces) = ignored(&[(variable, value)]);
+        let [warning] = ignored.as_slice() else {
+            panic!("{variable}={value}: {ignored:?}");
+        };
+        assert_eq!(warning.variable, variable);
+        let told = warning.to_string();
         assert!(
-            error.starts_with(&begins) && error.contains(expected),
-            "{error}"
+            told.starts_with(&format!("{variable}={value:?}: ")),
+            "{told}"
         );
+        assert!(told.contains(expected), "{told}");
+        let same = |traces: &Traces| {
+            let times = (traces.timeout, traces.delay, traces.queue, traces.batch);
+            let attributes = traces.attributes.clone();
+            (times, attributes, traces.sampling, traces.propagates)
+        };
+        assert_eq!(same(&traces), same(&default), "{variable}={value}");
     }
-    let variables = [
-        ENDPOINT,
+    let ratio = [
         ("OTEL_TRACES_SAMPLER", "traceidratio"),
         ("OTEL_TRACES_SAMPLER_ARG", "1.5"),
     ];
-    let error = read(&variables).unwrap_err().to_string();
-    assert!(error.contains("OTEL_TRACES_SAMPLER_ARG"), "{error}");
+    let (warnings, traces) = ignored(&ratio);
+    assert_eq!(warnings[0].variable, "OTEL_TRACES_SAMPLER_ARG");
+    assert!((traces.sampling.ratio - 1.0).abs() < f64::EPSILON && !traces.sampling.follows);
 }
 
 #[test]
-fn the_service_has_a_name_unless_it_is_given_one() {
-    for (variable, is_named) in [
-        (("OTEL_RESOURCE_ATTRIBUTES", "a=b"), false),
-        (("OTEL_RESOURCE_ATTRIBUTES", "a=b, service.name=c"), true),
-        (("OTEL_SERVICE_NAME", "c"), true),
+fn what_is_right_is_not_warned_about_in_any_case_or_blank() {
+    for (variable, value) in [
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "HTTP/Protobuf"),
+        ("OTEL_EXPORTER_OTLP_COMPRESSION", "NONE"),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", " 500 "),
+        ("OTEL_TRACES_EXPORTER", "OTLP"),
+        ("OTEL_TRACES_SAMPLER", "ParentBased_Always_On"),
+        ("OTEL_PROPAGATORS", "TraceContext, baggage"),
+        ("OTEL_PROPAGATORS", "none"),
+        ("OTEL_SDK_DISABLED", "False"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "a=b,"),
+        // Without effect beside that sampler.
+        ("OTEL_TRACES_SAMPLER_ARG", "endpoint=http://x"),
+        ("OTEL_METRICS_EXPORTER", "otlp"),
     ] {
-        let traces = read(&[ENDPOINT, variable]).unwrap().unwrap();
-        assert_eq!(traces.is_named, is_named, "{variable:?}");
+        assert_eq!(ignored(&[(variable, value)]).0, [], "{variable}={value}");
+        for blank in ["", " ", "\n"] {
+            assert_eq!(ignored(&[(variable, blank)]).0, [], "{variable}={blank:?}");
+        }
+    }
+    assert!(!ignored(&[("OTEL_PROPAGATORS", "none")]).1.propagates);
+    assert!(ignored(&[]).1.propagates);
+}
+
+#[test]
+fn nothing_is_traced_where_nothing_can_be_and_secrets_are_not_shown() {
+    for variable in [
+        ("OTEL_TRACES_EXPORTER", "console"),
+        ("OTEL_TRACES_EXPORTER", "zipkin"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "us3r:pa55@collector:4317"),
+        (
+            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+            "grpc://pa55@collector",
+        ),
+    ] {
+        let all = [ENDPOINT, variable];
+        let settings = Settings::load(None, all).unwrap();
+        assert!(settings.traces.is_none(), "{variable:?}");
+        let told = format!("{} {settings:?}", settings.ignored[0]);
+        assert!(told.contains("nothing is traced"), "{told}");
+        assert!(!told.contains("pa55"), "{told}");
+    }
+    let (warnings, traces) = ignored(&[("OTEL_EXPORTER_OTLP_HEADERS", "x y=pa55")]);
+    assert!(traces.headers.is_empty() && !format!("{warnings:?}").contains("pa55"));
+    let headers = (
+        "OTEL_EXPORTER_OTLP_HEADERS",
+        "authorization=Basic%20pa55, x=1",
+    );
+    let (warnings, traces) = ignored(&[headers, ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "")]);
+    assert!(warnings.is_empty() && !format!("{traces:?}").contains("pa55"));
+    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let expected = [pair("authorization", "Basic pa55"), pair("x", "1")];
+    assert_eq!(traces.headers, expected);
+}
+
+#[test]
+fn attributes_are_decoded_and_the_name_of_the_service_has_a_variable_of_its_own() {
+    for (variables, expected) in [
+        (&[][..], &[][..]),
+        (
+            &[("OTEL_RESOURCE_ATTRIBUTES", "team=a%20b, x%2Cy=%C3%BC=1")],
+            &[("team", "a b"), ("x,y", "\u{fc}=1")],
+        ),
+        (
+            &[("OTEL_RESOURCE_ATTRIBUTES", "a=b, service.name=c")],
+            &[("a", "b"), ("service.name", "c")],
+        ),
+        (
+            &[
+                ("OTEL_RESOURCE_ATTRIBUTES", "service.name=c,a=b"),
+                ("OTEL_SERVICE_NAME", "d"),
+            ],
+            &[("a", "b"), ("service.name", "d")],
+        ),
+    ] {
+        let attributes = ignored(variables).1.attributes;
+        let attributes = attributes.iter().map(|(name, value)| (&**name, &**value));
+        assert_eq!(attributes.collect::<Vec<_>>(), expected, "{variables:?}");
     }
 }

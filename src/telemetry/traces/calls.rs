@@ -77,6 +77,9 @@ fn begin(name: &'static str, attributes: impl FnOnce() -> Vec<KeyValue>) -> Opti
 impl CallSpan {
     /// The headers that say where a request comes from, for `add` to send along.
     pub fn pass_on(&self, mut add: impl FnMut(&str, &str)) {
+        if !TRACES.get().is_some_and(|traces| traces.propagates) {
+            return;
+        }
         let context = Context::new().with_remote_span_context(self.0.span_context().clone());
         let mut headers = std::collections::HashMap::new();
         TraceContextPropagator::new().inject_context(&context, &mut headers);

@@ -16,10 +16,11 @@ use opentelemetry_sdk::{
 };
 use tracing::{info, warn};
 
-use crate::telemetry::metrics::Spans;
+use crate::{settings, telemetry::metrics::Spans};
 
-/// Takes spans in, no more than `most` at a time, and has `exporter` send them.
-pub(super) fn bounded(exporter: Otlp, most: usize) -> impl SpanProcessor + 'static {
+/// Takes spans in, no more at a time than `settings` say, and has `exporter` send them.
+pub(super) fn bounded(exporter: Otlp, settings: &settings::Traces) -> impl SpanProcessor + 'static {
+    let most = settings.queue;
     let waiting = Arc::new(AtomicUsize::new(0));
     let counted = Counted {
         exporter,
@@ -27,7 +28,10 @@ pub(super) fn bounded(exporter: Otlp, most: usize) -> impl SpanProcessor + 'stat
         failing: AtomicBool::new(false),
     };
     // Ours is the bound that is met first.
-    let config = BatchConfigBuilder::default().with_max_queue_size(most.saturating_add(1));
+    let config = BatchConfigBuilder::default()
+        .with_max_queue_size(most.saturating_add(1))
+        .with_max_export_batch_size(settings.batch)
+        .with_scheduled_delay(settings.delay);
     let processor = BatchSpanProcessor::builder(counted).with_batch_config(config.build());
     Bounded {
         processor: processor.build(),

@@ -12,10 +12,10 @@ use hyper_util::{
     rt::{TokioExecutor, TokioTimer},
 };
 use opentelemetry_http::{HttpClient, HttpError, Request, Response};
-use opentelemetry_otlp::{SpanExporter, WithExportConfig, WithHttpConfig};
+use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig, WithHttpConfig};
 use tokio::{runtime::Handle, time::timeout};
 
-use crate::{settings, trust};
+use crate::{settings, tls_errors, trust};
 
 /// Bytes of a collector's answer that are read.
 const ANSWER: usize = 64 * 1024;
@@ -62,6 +62,8 @@ impl Sender {
             .with_http_client(sender)
             .with_endpoint(&settings.endpoint)
             .with_timeout(settings.timeout)
+            .with_protocol(Protocol::HttpBinary)
+            .with_headers(settings.headers.iter().cloned().collect())
             .build()
             .map_err(|error| format!("OTEL_EXPORTER_OTLP_ENDPOINT: {error}"))
     }
@@ -79,7 +81,9 @@ impl HttpClient for Sender {
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
         let (client, patience) = (self.client.clone(), self.patience);
         let exchange = async move {
-            let response = client.request(request.map(Full::new)).await?;
+            let response = client.request(request.map(Full::new)).await;
+            let response =
+                response.map_err(|error| tls_errors::explained(tls_errors::chain(&error)))?;
             let (head, body) = response.into_parts();
             let body = Limited::new(body, ANSWER).collect().await?.to_bytes();
             Ok(Response::from_parts(head, body))

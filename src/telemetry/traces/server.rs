@@ -47,6 +47,7 @@ impl ServerSpan {
     /// asked about it.
     pub fn begin<'a>(traceparent: Option<&[u8]>, head: impl FnOnce() -> Head<'a>) -> Option<Self> {
         let traces = TRACES.get()?;
+        let traceparent = traceparent.filter(|_| traces.propagates);
         let parent = traceparent.and_then(Parent::read);
         if !traces.sampling.takes(parent) {
             return None;

@@ -294,3 +294,46 @@ async fn a_part_of_those_that_come_from_nowhere_is_traced_and_nothing_where_it_i
     assert_eq!(program.ended().await.code, Some(0));
     assert_eq!(collector.spans().len(), some);
 }
+
+#[tokio::test]
+async fn variables_of_a_whole_cluster_keep_no_service_from_running_and_are_told() {
+    let collector = Collector::new().await;
+    let others = [
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+        ("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip"),
+        ("OTEL_TRACES_EXPORTER", "otlp,console"),
+        ("OTEL_TRACES_SAMPLER", "jaeger_remote"),
+        ("OTEL_PROPAGATORS", "none"),
+        ("OTEL_SERVICE_NAME", "desk"),
+        (
+            "OTEL_RESOURCE_ATTRIBUTES",
+            "service.name=other,service.instance.id=pod-1,team=a%20b",
+        ),
+    ];
+    let mut program = tracing(&[], &collector.url(), &others);
+    let address = program.address().await;
+    assert_eq!(ask_in_trace(address, Method::GET, "/none", "01").await, 404);
+    let spans = collector.awaits(1).await;
+    let [server] = of_kind(&spans, SpanKind::Server)[..] else {
+        panic!("{spans:#?}");
+    };
+    assert_ne!(hex(&server.trace_id), TRACE);
+    let resource = collector.resource();
+    assert_eq!(resource["service.name"], "desk");
+    assert_eq!(resource["service.instance.id"], "pod-1");
+    assert_eq!(resource["team"], "a b");
+    assert_eq!(resource["telemetry.sdk.language"], "rust");
+    let ignored = program.lines("environment variable ignored");
+    let ignored = ignored
+        .iter()
+        .map(|line| line["variable"].as_str().unwrap());
+    assert_eq!(
+        ignored.collect::<Vec<_>>(),
+        [
+            "OTEL_TRACES_EXPORTER",
+            "OTEL_EXPORTER_OTLP_PROTOCOL",
+            "OTEL_EXPORTER_OTLP_COMPRESSION",
+            "OTEL_TRACES_SAMPLER",
+        ]
+    );
+}
