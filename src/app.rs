@@ -15,15 +15,16 @@ use self::{
     upkeep::{Backing, Upkeep},
 };
 use crate::{
+    healthcheck::reachable,
     memory_budget::Memory,
     model::readiness::Readiness,
     service::{
-        self, Backends, Catalog, Draft, FailedCredentials, InForce, Numbering, Office, Replica,
+        self, Backends, Catalog, Draft, FailedCredentials, InForce, Numbering, Office, Options, Replica,
         Rules, Secrets, StoreStatus, say_goodbye,
     },
-    settings::{Groups, Settings},
+    settings::{Credentials, Groups, Settings, SettingsError},
     store::{
-        Audit, Clock, Register, Store, StoreError, StoreReport, StoredCatalog, WallClock,
+        Audit, Clock, Register, Store, StoreError, StoreReport, StoredCatalog, Table, WallClock,
         redis::RedisStore,
     },
 };
@@ -52,6 +53,10 @@ pub struct Running {
     doors: Vec<Door>,
     administered: bool,
     administered_publicly: bool,
+    /// What is served at `address`.
+    public: Groups,
+    asks_for_keys: bool,
+    catalog: InForce,
     replica: String,
     upkeep: Upkeep,
 }
@@ -80,8 +85,29 @@ pub fn catalog(settings: &Settings) -> Result<Catalog, StartError> {
 fn read_catalog(settings: &Settings, rules: &Rules) -> Result<(Draft, Catalog), StartError> {
     let (origin, text) = settings.catalog_text()?;
     let draft = Draft::parse(&origin, &text)?;
+    check_default_user(settings, &draft)?;
     let catalog = Catalog::of_file(&origin, &draft, rules)?;
     Ok((draft, catalog))
+}
+
+/// Where the default user name has no password, each service must have one of its own. The catalogue
+/// refuses it too, and names the service in place of the setting.
+fn check_default_user(settings: &Settings, draft: &Draft) -> Result<(), SettingsError> {
+    let Credentials { username, password } = &settings.auth.credentials;
+    if username.is_none() || password.is_some() {
+        return Ok(());
+    }
+    let has = |options: &Options, name| {
+        let text = options.get(name).and_then(|value| value.text());
+        text.is_some_and(|text| !text.is_empty())
+    };
+    let mut services = draft.table(Table::Services).iter();
+    let open = services.find(|(_, options)| !has(options, "username") && !has(options, "password"));
+    open.map_or(Ok(()), |(service, _)| {
+        Err(SettingsError::LoneUsername {
+            service: service.clone(),
+        })
+    })
 }
 
 /// What all workers are to know of the administration.
@@ -228,6 +254,9 @@ pub async fn start_with_clock(settings: Settings, wall: WallClock) -> Result<Run
         administered: parts.settings.admin.credentials.password.is_some(),
         administered_publicly: parts.settings.server.public.admin
             && !public.address.ip().is_loopback(),
+        public: parts.settings.server.public,
+        asks_for_keys: !parts.settings.auth.api_keys.is_empty(),
+        catalog: parts.office.in_force.clone(),
         replica: name,
         readiness: parts.readiness.clone(),
         scheme: if tls.is_some() { "https" } else { "http" },
@@ -269,8 +298,25 @@ impl Running {
                  and without admin in server.public, it cannot"
             ),
         }
-        let (address, scheme) = (self.address, self.scheme);
-        info!(%address, "listening; to try it: curl -X POST {scheme}://{address}/genesys/1/service/store -d key=value");
+        let address = self.address;
+        if let Some(example) = self.example() {
+            info!(%address, "listening; to try it: {example}");
+        } else {
+            info!(%address, "listening");
+        }
+    }
+
+    /// A command that works as it stands, where there is one.
+    fn example(&self) -> Option<String> {
+        let listeners = [
+            (Some(self.address), self.public),
+            (self.private_address, Groups::ALL),
+        ];
+        listeners.into_iter().find_map(|(address, groups)| {
+            let origin = format!("{}://{}", self.scheme, reachable(address?));
+            let catalog = self.catalog.now();
+            catalog.example(&origin, groups, self.asks_for_keys)
+        })
     }
 
     /// Serves until `asked` returns, then takes no more connections, finishes what is in flight and returns.

@@ -79,6 +79,16 @@ fn addresses(listen: &str) -> io::Result<Vec<SocketAddr>> {
     })
 }
 
+/// Where a service that listens on `address` can be reached from its own machine: who listens on all IPv6
+/// addresses takes IPv4 connections too.
+#[must_use]
+pub fn reachable(address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        return SocketAddr::from((Ipv4Addr::LOCALHOST, address.port()));
+    }
+    address
+}
+
 /// Connects to the first of `addresses` that accepts; if none does, the error is that of the last one.
 fn connect(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
     let mut error = io::Error::from(io::ErrorKind::AddrNotAvailable);

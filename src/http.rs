@@ -20,6 +20,7 @@ use secrecy::SecretString;
 
 use self::{
     admin::{bookings, catalog, entries, history, live, restore},
+    hints::Hints,
     middleware::security_headers::SecurityHeaders,
     pages::PageError,
     watch::Watch,
@@ -42,6 +43,7 @@ mod etag;
 mod fetch_metadata;
 mod gate;
 mod health;
+mod hints;
 mod metrics;
 mod middleware;
 mod openapi;
@@ -211,7 +213,8 @@ pub fn routes(config: &mut ServiceConfig, exposure: &Exposure) {
     }
     let shared = |resource: Resource| resource.wrap(from_fn(gate::pass_everyone));
     serve(config, health, exposure, shared);
-    serve(config, [Endpoint::nowhere()], exposure, shared);
+    let hints = Hints::new(exposure);
+    serve(config, [Endpoint::nowhere(hints)], exposure, shared);
     config.default_service(web::to(no_route));
 }
 
@@ -291,6 +294,8 @@ struct Endpoint {
     is_probe: bool,
     /// It is for people: what is wrong is told them on a page.
     is_page: bool,
+    /// What is told where it answers to nothing.
+    hints: Hints,
 }
 
 fn at(path: &'static str) -> Endpoint {
@@ -300,14 +305,16 @@ fn at(path: &'static str) -> Endpoint {
         allowed: Vec::new(),
         is_probe: false,
         is_page: false,
+        hints: Hints::default(),
     }
 }
 
 impl Endpoint {
     /// Every path that is not somebody's before it.
-    fn nowhere() -> Self {
+    fn nowhere(hints: Hints) -> Self {
         Self {
             name: watch::NOWHERE,
+            hints,
             ..at("/{nowhere:.*}")
         }
     }
@@ -355,8 +362,9 @@ impl Endpoint {
     fn resource(self) -> Resource {
         let allowed: Vec<&str> = self.allowed.iter().map(Method::as_str).collect();
         let (allow, is_page) = (allowed.join(", "), self.is_page);
+        let hints = self.hints;
         let refuse = move |request: HttpRequest| {
-            let error = refused(&request, &allow);
+            let error = refused(&request, &allow, hints);
             let error = if is_page {
                 PageError::from(error).into()
             } else {
@@ -369,9 +377,9 @@ impl Endpoint {
 }
 
 /// What is answered where no route is: nothing is there, or it answers to other methods.
-fn refused(request: &HttpRequest, allow: &str) -> ApiError {
+fn refused(request: &HttpRequest, allow: &str, hints: Hints) -> ApiError {
     if allow.is_empty() {
-        return ApiError::NotFound(request.path().to_owned());
+        return hints.not_found(request.path());
     }
     ApiError::MethodNotAllowed {
         method: request.method().to_string(),
@@ -380,5 +388,5 @@ fn refused(request: &HttpRequest, allow: &str) -> ApiError {
 }
 
 async fn no_route(request: HttpRequest) -> Result<&'static str, ApiError> {
-    Err(refused(&request, ""))
+    Err(refused(&request, "", Hints::default()))
 }

@@ -112,6 +112,12 @@ impl Services {
         }
     }
 
+    /// A command that creates a service here, by which this one can be tried; see [`Catalog::example`].
+    #[must_use]
+    pub fn example(&self, origin: &str, keys: bool) -> Option<String> {
+        self.catalog.now().example(origin, self.sees, keys)
+    }
+
     /// The same under these limits of how often; without them there are none.
     #[must_use]
     pub fn throttled(

@@ -40,6 +40,7 @@ use crate::{
 
 mod draft;
 mod entry;
+mod example;
 mod in_force;
 mod keeper;
 mod lost;

@@ -46,6 +46,10 @@ impl Lock {
                 username,
                 password: password.clone(),
             })),
+            None if own.username.is_none() && username.is_some() => Err(
+                "the setting auth.username is set and auth.password is not: without a password here \
+                 it would stand open",
+            ),
             None if username.is_some() => Err(
                 "there is a user name and no password, neither here nor in the setting \
                  auth.password: it would stand open",
@@ -138,6 +142,12 @@ impl Locks {
         if !self.all.iter().any(|known| known.is(lock)) {
             self.all.push(lock.clone());
         }
+    }
+
+    /// A user name that the service `name` takes, if it asks for a password.
+    pub(super) fn user_of(&self, name: &str) -> Option<&str> {
+        let lock = self.locked.get(name)?;
+        Some(lock.username.as_deref().unwrap_or("any"))
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -59,6 +59,16 @@ pub enum SettingsError {
         reason: io::Error,
     },
 
+    /// `auth.username` is set and `auth.password` is not, and a service has no password of its own.
+    #[error(
+        "setting `auth.password`: expected a password, for `auth.username` is set and the configured \
+         service {service:?} has no password of its own: it would stand open"
+    )]
+    LoneUsername {
+        /// One such service.
+        service: String,
+    },
+
     /// The catalogue that `catalog.file` names cannot be read.
     #[error("setting `catalog.file`: cannot read {}: {reason}", path.display())]
     CatalogFile {

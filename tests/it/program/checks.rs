@@ -39,15 +39,19 @@ async fn what_would_leave_a_door_open_is_refused() {
         Catalogue::of(&format!("{head}{options}\n"))
     };
     let (plain, named) = (catalogue(""), catalogue("username = 'clerk'"));
-    for (file, settings) in [
-        (&named, &[][..]),
-        (&plain, &[("auth.username", "clerk")]),
-        (&named, &[("auth.username", "boss")]),
+    for (file, settings, at_fault) in [
+        (&named, &[][..], "option username"),
+        (
+            &plain,
+            &[("auth.username", "clerk")],
+            "setting `auth.password`",
+        ),
+        (&named, &[("auth.username", "boss")], "option username"),
     ] {
         let mut all = vec![("catalog.file", file.path())];
         all.extend_from_slice(settings);
         let told = refused(&[], &all).await;
-        assert_has(&told, &["\"shop\"", "option username", "no password"]);
+        assert_has(&told, &["\"shop\"", at_fault, "no password"]);
     }
     let broken = catalogue("password = 'hunter2");
     let told = refused(&[], &[("catalog.file", broken.path())]).await;

@@ -1,0 +1,152 @@
+//! A command line that creates a service, for whoever wants to try this one.
+
+use std::net::SocketAddr;
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::Catalog;
+use crate::{
+    service::{
+        builtin::Builtin,
+        definition::{Definition, Kind},
+    },
+    settings::Groups,
+};
+
+impl Catalog {
+    /// A create of a service that needs no backend, sent to `origin` (scheme, host and port) with `curl`;
+    /// `None` where no such service is configured or `groups` do not serve it. With `keys`, an API key is
+    /// asked for. Passwords and keys are left to whoever runs it.
+    #[must_use]
+    pub fn example(&self, origin: &str, groups: Groups, keys: bool) -> Option<String> {
+        let service = [Builtin::Store, Builtin::RequestInteraction]
+            .iter()
+            .find_map(|builtin| self.one_of(*builtin, groups))?;
+        let name = utf8_percent_encode(service.name(), NON_ALPHANUMERIC).to_string();
+        let name = name
+            .replace("%2D", "-")
+            .replace("%5F", "_")
+            .replace("%2E", ".");
+        let mut command = "curl -X POST".to_owned();
+        // A certificate is for a name, and hardly for an address.
+        let host = origin.strip_prefix("https://");
+        if host.is_some_and(|host| host.parse::<SocketAddr>().is_ok()) {
+            command += " -k";
+        }
+        if let Some(user) = self.locks.user_of(service.name()) {
+            // Without a password curl asks for it.
+            command += &format!(" -u {}", quoted(user));
+        }
+        if keys {
+            command += " -H \"x-api-key: $API_KEY\"";
+        }
+        let url = format!("{origin}/genesys/1/service/{name}");
+        Some(format!("{command} {} -d key=value", quoted(&url)))
+    }
+
+    /// A configured service that is `builtin`; one that stands open before one that asks for a password.
+    fn one_of(&self, builtin: Builtin, groups: Groups) -> Option<&Definition> {
+        let is_it =
+            |one: &&Definition| matches!(one.kind(), Kind::Builtin(kind) if *kind == builtin);
+        let names = self.definitions.keys();
+        let seen = names.filter_map(|name| self.seen(name, groups).map(|one| &**one));
+        seen.filter(is_it)
+            .min_by_key(|one| self.locks.user_of(one.name()).is_some())
+    }
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~:/%@".contains(&b);
+    if !word.is_empty() && !word.starts_with('-') && word.bytes().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::{
+        service::{Draft, Numbering, Rules},
+        settings::Credentials,
+    };
+
+    fn example(text: &str, server: Credentials, groups: Groups) -> Option<String> {
+        let rules = Rules {
+            longest_life: 3_600,
+            numbering: Numbering::of(rlibphonenumber::Region::US),
+            server,
+            variables: Arc::new(|_| None),
+        };
+        let draft = Draft::parse("test", text).unwrap();
+        let catalog = Catalog::of_file("test", &draft, &rules).unwrap();
+        catalog.example("http://127.0.0.1:8080", groups, false)
+    }
+
+    fn service(name: &str, kind: &str, more: &str) -> String {
+        format!("[services.{name:?}]\n_type = \"builtin\"\n_service = {kind:?}\n{more}\n")
+    }
+
+    #[test]
+    fn the_command_names_a_service_that_is_there_and_needs_no_backend() {
+        let at = |rest: &str| Some(format!("curl -X POST {rest} -d key=value"));
+        let url = "http://127.0.0.1:8080/genesys/1/service";
+        let group = "[resources.DNIS]\n_allocation_strategy = \"RANDOM\"\nnumbers = [\"1\"]\n";
+        let number = group.to_owned() + &service("dial me", "request-interaction", "");
+        let routing = service("match", "match-interaction", "");
+        let locked = service("keep", "store", "username = \"it's\"\npassword = \"p\"");
+        for (text, expected) in [
+            (String::new(), None),
+            (routing.clone(), None),
+            (
+                "[services.far]\n_type = \"http\"\n_service = \"http://h/{id}\"".to_owned(),
+                None,
+            ),
+            (service("shop", "store", ""), at(&format!("{url}/shop"))),
+            (number.clone(), at(&format!("{url}/dial%20me"))),
+            (number + &service("z", "store", ""), at(&format!("{url}/z"))),
+            (locked.clone(), at(&format!("-u 'it'\\''s' {url}/keep"))),
+            (
+                locked + &service("open", "store", ""),
+                at(&format!("{url}/open")),
+            ),
+        ] {
+            let none = Credentials::default();
+            assert_eq!(example(&text, none.clone(), Groups::ALL), expected);
+            let matching = Groups {
+                client: false,
+                ..Groups::ALL
+            };
+            assert_eq!(example(&text, none, matching), None);
+        }
+        let server = Credentials {
+            username: None,
+            password: Some("p".to_owned().into()),
+        };
+        let told = example(&service("shop", "store", ""), server, Groups::ALL);
+        assert_eq!(told, at(&format!("-u any {url}/shop")));
+    }
+
+    #[test]
+    fn an_address_and_a_key_stand_as_a_shell_takes_them() {
+        let text = service("shop", "store", "");
+        let rules = Rules {
+            longest_life: 3_600,
+            numbering: Numbering::of(rlibphonenumber::Region::US),
+            server: Credentials::default(),
+            variables: Arc::new(|_| None),
+        };
+        let draft = Draft::parse("test", &text).unwrap();
+        let catalog = Catalog::of_file("test", &draft, &rules).unwrap();
+        assert_eq!(
+            catalog
+                .example("https://[::1]:8443", Groups::ALL, true)
+                .unwrap(),
+            "curl -X POST -k -H \"x-api-key: $API_KEY\" \
+             'https://[::1]:8443/genesys/1/service/shop' -d key=value"
+        );
+    }
+}
