@@ -4,7 +4,7 @@ use actix_web::{
     HttpRequest, HttpResponse,
     http::{
         Method, StatusCode,
-        header::{CONTENT_DISPOSITION, CONTENT_TYPE},
+        header::{ACCEPT, CONTENT_DISPOSITION, CONTENT_TYPE},
     },
     web,
 };
@@ -16,6 +16,8 @@ use crate::{
     http::{Api, ApiError, body, reply},
     service::{Import, Imported},
 };
+
+const TEXT: &str = "text/plain;charset=utf-8";
 
 /// What an import did, as it is told.
 #[derive(Debug, Serialize)]
@@ -61,11 +63,17 @@ impl From<Imported> for Told {
 }
 
 /// `GET /genesys/1/admin/catalog`
-pub(in crate::http) async fn export(api: web::Data<Api>) -> Result<HttpResponse, ApiError> {
+pub(in crate::http) async fn export(
+    api: web::Data<Api>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
     let (version, text) = admin(&api)?.export().await?;
     let mut answer = of_revision(StatusCode::OK, &version);
     let name = "attachment; filename=\"catalog.toml\"";
-    answer.insert_header((CONTENT_TYPE, "application/toml"));
+    let accepted = request.headers().get(ACCEPT);
+    let as_text = accepted.is_some_and(|accepted| accepted == "text/plain");
+    let kind = if as_text { TEXT } else { body::TOML };
+    answer.insert_header((CONTENT_TYPE, kind));
     reply::bounded(answer.insert_header((CONTENT_DISPOSITION, name)), text)
 }
 

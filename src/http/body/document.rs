@@ -14,6 +14,8 @@ use crate::http::{Api, ApiError};
 pub(in crate::http) const JSON: &str = "application/json";
 /// A TOML document.
 pub(in crate::http) const TOML: &str = "application/toml";
+/// What clients call a file of whose type they know nothing. No form of a page can be sent so.
+const BYTES: &str = "application/octet-stream";
 /// A form of a page.
 const FORM: &str = "application/x-www-form-urlencoded";
 
@@ -54,7 +56,9 @@ async fn text(
     media::check_encoding(request)?;
     let value = media::content_type(request)?;
     let essence = media::essence(value);
-    if !essence.eq_ignore_ascii_case(wanted) {
+    let is_wanted = essence.eq_ignore_ascii_case(wanted)
+        || (wanted == TOML && essence.eq_ignore_ascii_case(BYTES));
+    if !is_wanted {
         let message = format!("a body of type {essence:?} cannot be read here, only {wanted}");
         return Err(ApiError::UnsupportedMediaType(message));
     }

@@ -179,7 +179,7 @@ fn if_none_match() -> Value {
     header(
         "If-None-Match",
         "`*`: only where there is nothing yet. Not together with `If-Match`.",
-        &json!({"type": "string", "const": "*"}),
+        &json!({"type": "string", "pattern": "^\\*$"}),
     )
 }
 

@@ -87,7 +87,8 @@ pub(super) fn body(limits: &Limits, known: &[(&'static str, Value)]) -> Value {
     let text = json!({"type": "string"});
     let mut in_multipart = names();
     in_multipart["pattern"] = json!("^[^\\x00-\\x08\\x0A-\\x1F\\x7F]+$");
-    let part = json!({"anyOf": [text, {"type": "string", "format": "binary"}]});
+    // Text is a binary without a file name; generators of clients do not take either or.
+    let part = json!({"type": "string", "format": "binary"});
     json!({
         "description": format!(
             "{PAIRS} JSON is one object: numbers and booleans become text as they are written, maps and \

@@ -114,7 +114,11 @@ fn delete_key() -> Operation {
 
 fn binary(method: Method, name: &str, summary: &str) -> Operation {
     let content = if method == Method::GET {
-        json!({"*/*": {"schema": {}}})
+        // The first is for generators of clients, which know no ranges.
+        json!({
+            "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+            "*/*": {"schema": {}},
+        })
     } else {
         json!({})
     };

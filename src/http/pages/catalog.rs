@@ -60,8 +60,8 @@ pub(super) async fn show(api: Data<Api>, visitor: Visitor, request: HttpRequest)
 }
 
 /// `GET /genesys/1/admin/ui/catalog/export`
-pub(super) async fn export(api: Data<Api>, _visitor: Visitor) -> Page {
-    Ok(admin::catalog::export(api).await?)
+pub(super) async fn export(api: Data<Api>, request: HttpRequest, _visitor: Visitor) -> Page {
+    Ok(admin::catalog::export(api, request).await?)
 }
 
 /// `POST /genesys/1/admin/ui/catalog`: shows what an import would do or, where that was seen, does it.

@@ -153,7 +153,7 @@ async fn its_examples_of_what_is_put_work_as_they_stand() {
     create(&app, "call-us").await.service();
     for (method, name) in [(Method::POST, "post"), (Method::PUT, "put")] {
         let body = &paths["/genesys/1/admin/catalog"][name]["requestBody"];
-        let example = body["content"]["application/toml"]["example"]
+        let example = body["content"]["application/octet-stream"]["example"]
             .as_str()
             .unwrap();
         let answer = import(&app, method, "*", example).await;

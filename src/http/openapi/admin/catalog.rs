@@ -82,19 +82,28 @@ fn export() -> Operation {
     let response = json!({
         "description": "The catalogue",
         "headers": {"Content-Disposition": name},
-        "content": {"application/toml": {"schema": {"type": "string"}, "example": EXAMPLE}},
+        "content": {
+            "application/toml": {"schema": {"type": "string"}, "example": EXAMPLE},
+            "text/plain": {"schema": {"type": "string"}, "example": EXAMPLE},
+        },
     });
     let response = leading(
         of_state(response),
         ("replace", "replaceCatalog"),
         &[ITS_STATE],
     );
-    operation(Method::GET, PATH, "exportCatalog", "Read the whole catalogue")
-        .described(
-            "As a catalogue file, what the configured one says included. In place of secrets is `********`, \
+    operation(
+        Method::GET,
+        PATH,
+        "exportCatalog",
+        "Read the whole catalogue",
+    )
+    .described(
+        "As a catalogue file in TOML, what the configured one says included, as `text/plain` for \
+             `Accept: text/plain`. In place of secrets is `********`, \
              which stands for the secret there is when it is sent back.",
-        )
-        .answering(StatusCode::OK, response)
+    )
+    .answering(StatusCode::OK, response)
 }
 
 fn import(method: Method, (name, summary): (&str, &str), description: &str) -> Operation {
@@ -119,10 +128,12 @@ fn import(method: Method, (name, summary): (&str, &str), description: &str) -> O
 }
 
 fn body() -> Value {
-    let toml = json!({"schema": {"type": "string"}, "example": EXAMPLE});
+    // Generators of clients drop an operation that takes `application/toml`.
+    let toml = json!({"schema": {"type": "string", "format": "binary"}, "example": EXAMPLE});
     json!({
-        "description": "A catalogue file: `[services.<name>]` and `[resources.<group>]` tables of options",
+        "description": "A catalogue file in TOML: `[services.<name>]` and `[resources.<group>]` tables of \
+                        options. Sent as `application/octet-stream` or `application/toml`",
         "required": true,
-        "content": {"application/toml": toml},
+        "content": {"application/octet-stream": toml},
     })
 }

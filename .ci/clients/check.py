@@ -1,0 +1,50 @@
+"""Generates a Python client from a description of the API, and fails on any warning, on an operation that is
+missing, and on a module that cannot be imported.
+
+    check.py DESCRIPTION WORK_DIRECTORY
+"""
+
+import importlib
+import json
+import pathlib
+import pkgutil
+import re
+import shutil
+import subprocess
+import sys
+
+METHODS = ("get", "post", "put", "delete", "head")
+
+
+def main(description: str, work: str) -> None:
+    output = pathlib.Path(work, "client")
+    shutil.rmtree(output, ignore_errors=True)
+    # Without formatting, which asks for more tools.
+    config = pathlib.Path(work, "client.json")
+    config.write_text(json.dumps({"post_hooks": [], "package_name_override": "switchboard_client"}))
+    program = pathlib.Path(sys.executable).with_name("openapi-python-client")
+    command = [program, "generate", "--path", description, "--output-path", output, "--config", config]
+    generated = subprocess.run(command, capture_output=True, text=True)
+    told = generated.stdout + generated.stderr
+    if generated.returncode or "WARNING" in told or "Warning" in told:
+        sys.exit(f"openapi-python-client: {told}")
+
+    sys.path.insert(0, str(output))
+    package = importlib.import_module("switchboard_client")
+
+    def failed(name: str) -> None:
+        raise ImportError(name)
+
+    names = [module.name for module in pkgutil.walk_packages(package.__path__, "switchboard_client.", failed)]
+    for name in names:
+        importlib.import_module(name)
+    functions = {name.rsplit(".", 1)[1] for name in names if ".api." in name}
+    paths = json.loads(pathlib.Path(description).read_text())["paths"].values()
+    operations = [path[method]["operationId"] for path in paths for method in METHODS if method in path]
+    missing = [one for one in operations if re.sub(r"(?<!^)(?=[A-Z])", "_", one).lower() not in functions]
+    if missing or not operations:
+        sys.exit(f"operations without a function: {missing}")
+    print(f"a Python client was generated: {len(operations)} operations, {len(names)} modules")
+
+
+main(*sys.argv[1:])
