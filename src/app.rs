@@ -19,8 +19,8 @@ use crate::{
     memory_budget::Memory,
     model::readiness::Readiness,
     service::{
-        self, Backends, Catalog, Draft, FailedCredentials, InForce, Numbering, Office, Options, Replica,
-        Rules, Secrets, StoreStatus, say_goodbye,
+        self, Backends, Catalog, Draft, FailedCredentials, InForce, Numbering, Office, Options,
+        Replica, Rules, Secrets, StoreStatus, say_goodbye,
     },
     settings::{Credentials, Groups, Settings, SettingsError},
     store::{

@@ -9,9 +9,10 @@ use std::sync::Arc;
 
 pub use self::{
     admin::{
-        Admin, AdminError, Condition, Entry as CatalogEntry, Fullest, HistoryPage, Import,
-        Imported, LiveService, LostEntries, MOST_GROUPS, Office, Operator, Origin, Overview, Pulse,
-        Put, Replica, Sample, Secrets, StoreAway, StoreStatus, Trend, Visit, export, say_goodbye,
+        Admin, AdminError, Condition, Difference, Entry as CatalogEntry, FoundServices, Fullest,
+        HistoryPage, Import, Imported, LiveService, LostEntries, MOST_GROUPS, Office, Operator,
+        Origin, Overview, Pulse, Put, Replica, Sample, Secrets, StoreAway, StoreStatus, Trend,
+        Visit, export, say_goodbye,
     },
     backend::{Backends, SessionEnder, Trail},
     catalog::{

@@ -21,9 +21,12 @@ use super::{
 };
 use crate::{
     http::{Api, ApiError, admin, body},
-    service::{Admin, AdminError, Condition, Import, Imported, LostEntries, Operator},
+    service::{Admin, AdminError, Condition, Difference, Import, Imported, LostEntries, Operator},
     store::Table,
 };
+
+/// Changed options that a preview shows.
+const MAX_DIFFERENCES: usize = 500;
 
 #[derive(Template)]
 #[template(path = "catalog.html")]
@@ -100,6 +103,8 @@ struct Seen {
     version: String,
     /// Of what was looked at.
     digest: String,
+    /// How many deletions were confirmed.
+    deletions: String,
 }
 
 impl Sent {
@@ -107,6 +112,7 @@ impl Sent {
         let seen = || Seen {
             version: form.text("version").to_owned(),
             digest: form.text("digest").to_owned(),
+            deletions: form.text("deletions").trim().to_owned(),
         };
         let (text, replace) = (form.text(CATALOGUE), form.text("mode") == "replace");
         let mode = if replace { "replace" } else { "merge" };
@@ -117,6 +123,17 @@ impl Sent {
             digest: URL_SAFE_NO_PAD.encode(digest(&SHA256, told.as_bytes())),
             seen: (form.text("act") == "import").then(seen),
         }
+    }
+
+    /// Whether the import was asked for without the number of deletions, or with another one.
+    fn is_unconfirmed(&self, preview: &Imported) -> bool {
+        let deleted = preview.deleted.len();
+        let mut seen = self.seen.iter();
+        deleted > 0
+            && !self.is_edited()
+            && seen.any(|seen| {
+                seen.version == preview.version && seen.deletions != deleted.to_string()
+            })
     }
 
     /// Whether something else is sent than was looked at.
@@ -143,6 +160,11 @@ impl Sent {
         let Some(seen) = seen else {
             return Ok(None);
         };
+        if let Ok(preview) = admin.preview(&self.text, self.mode()).await
+            && self.is_unconfirmed(&preview)
+        {
+            return Ok(None);
+        }
         let condition = Condition::Is(vec![seen.version.clone()]);
         let imported = admin.import(&self.text, self.mode(), &condition, by);
         imported.await.map(Some)
@@ -218,6 +240,13 @@ fn parts(preview: &Imported) -> Vec<Part<'_>> {
             )
         })
         .collect()
+}
+
+/// What changes in which entries, no more of it than anybody reads: what the entry is and is called, the option,
+/// and its values.
+fn differences(preview: &Imported) -> impl Iterator<Item = (&'static str, &Difference)> {
+    let shown = preview.differences.iter().take(MAX_DIFFERENCES);
+    shown.map(|difference| (called(difference.entry.0), difference))
 }
 
 /// An entry of a table, as the pages call it.

@@ -16,6 +16,8 @@ pub(super) mod one;
 
 /// Where the list is; one service is below it.
 const PLACE: &str = "/genesys/1/admin/ui/live";
+/// Services that a search shows.
+const MOST_FOUND: usize = 50;
 /// What may have been done on the way here.
 const DONE: [(&str, &str); 1] = [(
     "deleted",
@@ -36,8 +38,10 @@ struct Live {
     /// Whether there is none before.
     is_first: bool,
     next: Option<String>,
-    /// Scheme, host and port that the reader uses.
-    origin: String,
+    /// A command that creates a service, if there is one.
+    example: Option<String>,
+    /// The beginning of an id that was searched for, and whether these are all.
+    search: Option<(String, bool)>,
 }
 
 impl Live {
@@ -59,7 +63,8 @@ impl Live {
             limit,
             is_first: after.is_none(),
             next: page.next.as_ref().map(admin::told),
-            origin: origin(request),
+            example: api.services.example(&origin(request), !api.keys.is_empty()),
+            search: None,
         })
     }
 }
@@ -73,6 +78,7 @@ pub(super) async fn list(api: Data<Api>, visitor: Visitor, request: HttpRequest)
     }
 }
 
+/// Scheme, host and port that the reader uses.
 fn origin(request: &HttpRequest) -> String {
     let connection = request.connection_info();
     format!("{}://{}", connection.scheme(), connection.host())
@@ -88,10 +94,36 @@ fn place_of(id: &ServiceId) -> String {
     url(&["live", id.as_str()])
 }
 
-async fn find(api: &Api, visitor: &Visitor, id: &str) -> Page {
-    let id = ServiceId::from(id.to_owned());
-    match api.services.describe(&id).await {
-        Ok(_) => Ok(see(&place_of(&id))),
-        Err(error) => one::missing(visitor, &id, error.into()),
+/// The service of that id or, as the log has only the first characters of one, those whose ids begin so.
+async fn find(api: &Api, visitor: &Visitor, text: &str) -> Page {
+    let text = text.trim_end_matches(['.', '\u{2026}']);
+    let id = ServiceId::from(text.to_owned());
+    let error = match api.services.describe(&id).await {
+        Ok(_) => return Ok(see(&place_of(&id))),
+        Err(error) => ApiError::from(error),
+    };
+    if !matches!(error, ApiError::ServiceNotFound(_)) {
+        return Err(error.into());
     }
+    let found = admin::admin(api)?.find_live(text, MOST_FOUND).await?;
+    match found.services.as_slice() {
+        [] => return one::none_found(visitor, &id, found.complete),
+        [one] if found.complete => return Ok(see(&place_of(&one.id))),
+        _ => {}
+    }
+    let (entries, now) = (
+        found.services.into_iter(),
+        api.services.now().map_err(ApiError::from)?,
+    );
+    shown(&Live {
+        frame: Frame::of(visitor, "live", "Services"),
+        done: "",
+        count: 0,
+        services: entries.map(|entry| with_left(entry, now)).collect(),
+        limit: MOST_FOUND,
+        is_first: true,
+        next: None,
+        example: None,
+        search: Some((text.to_owned(), found.complete)),
+    })
 }

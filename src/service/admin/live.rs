@@ -16,6 +16,19 @@ use crate::{
 /// Bookings that are asked for at a time.
 const AT_ONCE: usize = 8;
 
+/// Services that a search reads at a time, and in all.
+const SEARCH_PAGE: usize = 500;
+const MAX_SEARCHED: usize = 20_000;
+
+/// Services that a search has found.
+#[derive(Debug)]
+pub struct FoundServices {
+    /// In the order of their ends.
+    pub services: Vec<ListedService>,
+    /// Whether all living services were searched.
+    pub complete: bool,
+}
+
 /// A service, and the numbers that it holds.
 #[derive(Debug)]
 pub struct LiveService {
@@ -44,6 +57,31 @@ impl Admin {
         most: usize,
     ) -> Result<Page<ListedService>, AdminError> {
         Ok(self.store.services_by_end(after, most).await?)
+    }
+
+    /// Living services whose ids begin with `prefix`, in letters of any case, `most` at most. Only so many of
+    /// them are read, those that end first.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn find_live(&self, prefix: &str, most: usize) -> Result<FoundServices, AdminError> {
+        let begins = |id: &ServiceId| {
+            let head = id.as_str().get(..prefix.len());
+            head.is_some_and(|head| head.eq_ignore_ascii_case(prefix))
+        };
+        let (mut services, mut after, mut searched) = (Vec::new(), None, 0);
+        loop {
+            let page = self.list_live(after.as_ref(), SEARCH_PAGE).await?;
+            searched += SEARCH_PAGE;
+            services.extend(page.entries.into_iter().filter(|one| begins(&one.id)));
+            after = page.next;
+            let full = services.len() > most;
+            services.truncate(most);
+            if full || after.is_none() || searched >= MAX_SEARCHED {
+                let complete = after.is_none() && !full;
+                return Ok(FoundServices { services, complete });
+            }
+        }
     }
 
     /// One living service.

@@ -7,7 +7,7 @@ use crate::{
     service::{
         Draft,
         catalog::read_stored,
-        options::{self, Options},
+        options::{self, OptionValue, Options},
     },
     store::{EntryName, StoreError, StoredCatalog},
 };
@@ -34,6 +34,43 @@ pub struct Imported {
     pub deleted: Vec<EntryName>,
     /// How many entries said so before, those of the file included.
     pub unchanged: usize,
+    /// What changes in the entries that say something else.
+    pub differences: Vec<Difference>,
+}
+
+/// An option that changes in an entry. Secrets are hidden.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// The entry.
+    pub entry: EntryName,
+    /// The option.
+    pub option: String,
+    /// Its value before; `None` where it had none.
+    pub before: Option<String>,
+    /// Its value afterwards.
+    pub after: Option<String>,
+}
+
+/// What differs between two states of an entry.
+fn differences(entry: &EntryName, before: &Options, after: &Options) -> Vec<Difference> {
+    let (hidden, shown) = (options::hidden(before), options::hidden(after));
+    let text = |options: &Options, option| {
+        Some(match options.get(option)? {
+            OptionValue::Text(text) => text.clone(),
+            OptionValue::List(texts) => texts.join(", "),
+        })
+    };
+    let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let differ = names
+        .into_iter()
+        .filter(|name| before.get(*name) != after.get(*name));
+    let differ = differ.map(|option| Difference {
+        entry: entry.clone(),
+        option: option.clone(),
+        before: text(&hidden, option),
+        after: text(&shown, option),
+    });
+    differ.collect()
 }
 
 /// What an export contains in place of passwords and the like.
@@ -158,7 +195,12 @@ impl Admin {
                     imported.unchanged += 1;
                     continue;
                 }
-                Some(_) => imported.replaced.push(name.clone()),
+                Some(before) => {
+                    imported.replaced.push(name.clone());
+                    imported
+                        .differences
+                        .extend(differences(&name, before, &after));
+                }
                 None => imported.created.push(name.clone()),
             }
             edits.push(Edit::put(name, before, after));

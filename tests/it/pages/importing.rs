@@ -14,6 +14,7 @@ use crate::{
 
 on_every_kind_of_store!(
     what_an_import_would_do_is_shown_and_then_done,
+    what_changes_is_shown_by_option_and_deletions_are_confirmed_by_their_number,
     what_was_shown_is_not_done_to_another_state,
     a_wrong_catalogue_is_shown_again_with_what_is_wrong,
     an_import_that_changes_nothing_has_nothing_to_confirm,
@@ -77,6 +78,11 @@ async fn confirm_with(desk: &Desk<'_>, page: &str, changed: &[(&str, &str)]) -> 
         ("act", "import"),
     ] {
         fields.push((name.to_owned(), text.to_owned()));
+    }
+    let deleted = between(shown(page), "<button ", "/button>");
+    if let Some((_, deleted)) = deleted.split_once("and delete ") {
+        let deleted = deleted.trim_end_matches('<').to_owned();
+        fields.push(("deletions".to_owned(), deleted));
     }
     for (name, text) in changed {
         let field = fields.iter_mut().find(|(field, _)| field == name);
@@ -151,6 +157,43 @@ async fn others_were_faster(desk: &Desk<'_>, seen: &str) -> String {
         "{page}"
     );
     page.to_owned()
+}
+
+async fn what_changes_is_shown_by_option_and_deletions_are_confirmed_by_their_number(app: TestApp) {
+    let app = administered(&app).await;
+    something(&app).await;
+    let locked =
+        "[services.cart]\n_type = 'builtin'\n_service = 'store'\n_ttl = 60\npassword = 's3cret'\n";
+    let desk = Desk::at(&app).await;
+    let answer = preview(&desk, "replace", locked).await;
+    let page = html(&answer);
+    let changes = between(shown(page), "<h3>Changed options</h3>", "</table>");
+    for part in [
+        "<td>configured service <bdi>cart</bdi></td>",
+        "<bdi class=\"mono\">_ttl</bdi>",
+        "<bdi class=\"value\">60</bdi>",
+        "<bdi class=\"mono\">password</bdi>",
+        "<bdi class=\"value\">********</bdi>",
+    ] {
+        assert!(changes.contains(part), "no {part} in {changes}");
+    }
+    assert!(
+        !changes.contains("s3cret") && !changes.contains("_service"),
+        "{changes}"
+    );
+    assert!(shown(page).contains("href=\"/genesys/1/admin/ui/catalog/export\""));
+
+    for wrong in ["", "1", "3", "two"] {
+        let answer = confirm_with(&desk, page, &[("deletions", wrong)]).await;
+        let again = html(&answer);
+        assert!(
+            again.contains("Nothing was imported: type 2"),
+            "{wrong:?}: {again}"
+        );
+    }
+    assert_eq!(get(&app, "services/call").await.status, 200);
+    leads_to(&confirm_with(&desk, page, &[("deletions", " 2 ")]).await);
+    assert_eq!(get(&app, "services/call").await.status, 404);
 }
 
 async fn what_was_shown_is_not_done_to_another_state(app: TestApp) {

@@ -12,6 +12,7 @@ on_every_kind_of_store!(
     where_none_lives_it_is_said_how_to_make_one,
     all_that_live_are_listed_by_their_ends_a_page_at_a_time,
     one_is_found_by_its_id_and_told_with_all_that_it_holds,
+    those_are_found_whose_ids_begin_as_the_log_has_them,
     many_names_are_told_a_page_at_a_time,
     a_name_that_browsers_take_for_a_step_in_a_path_is_read_too,
     what_it_holds_is_kept_as_a_file_and_shown_nowhere,
@@ -104,6 +105,42 @@ async fn one_is_found_by_its_id_and_told_with_all_that_it_holds(app: TestApp) {
         let exact = format!("<time datetime=\"{time}\" title=\"{time}\">");
         assert!(page.contains(&exact), "no {exact} in {page}");
     }
+}
+
+async fn those_are_found_whose_ids_begin_as_the_log_has_them(app: TestApp) {
+    let app = administered(&app).await;
+    let service = create(&app, "store").await.service();
+    let id = id_of(&service);
+    let desk = Desk::at(&app).await;
+    let hint = &id[..8];
+    for typed in [
+        hint,
+        &format!("{hint}..."),
+        &hint.to_uppercase(),
+        &id.to_uppercase(),
+    ] {
+        let found = desk.get(&format!("/live?id={typed}")).await;
+        assert_eq!(leads_to(&found), page_of(&service), "{typed}");
+    }
+    // To clients case counts.
+    let other = app.get(&format!("/genesys/1/service/{}", id.to_uppercase()));
+    if id.chars().any(|c| c.is_ascii_lowercase()) {
+        Answer::of(other).await.message_of("ServiceNotFound", 404);
+    }
+    // Of seventeen two begin with the same digit.
+    let mut ids = vec![id];
+    for _ in 0..16 {
+        ids.push(id_of(&create(&app, "store").await.service()));
+    }
+    let first = |digit: char| ids.iter().filter(move |id| id.starts_with(digit)).cloned();
+    let digit = "0123456789abcdef"
+        .chars()
+        .find(|digit| first(*digit).count() > 1);
+    let digit = digit.unwrap();
+    let page = desk.page(&format!("/live?id={digit}")).await;
+    let found: BTreeSet<_> = listed(&page).into_iter().collect();
+    assert_eq!(found, first(digit).collect());
+    assert_eq!(desk.get("/live?id=zz").await.status, 404);
 }
 
 async fn many_names_are_told_a_page_at_a_time(app: TestApp) {

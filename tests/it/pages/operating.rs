@@ -162,6 +162,9 @@ async fn a_catalogue_is_imported_and_a_wrong_one_refused_as_a_whole(pair: Pair) 
     assert_eq!(created(&pair.here, "two").await.status, 404);
 }
 
+/// Where the number of deletions is confirmed.
+const DELETIONS: &str = "To confirm, type how many entries are deleted";
+
 async fn of_two_who_import_the_second_one_is_shown_what_there_is_now(pair: Pair) {
     let first = pair.signed_in().await;
     begin(&first, &pair.here, "Storage", "early").await;
@@ -180,6 +183,7 @@ async fn of_two_who_import_the_second_one_is_shown_what_there_is_now(pair: Pair)
     begin(&first, &pair.here, "Storage", "late").await;
     first.press("Save").await;
     first.sees("It is saved").await;
+    second.fill(DELETIONS, "1").await;
     second.press("Import, and delete 1").await;
     second.sees("Somebody else has changed the catalogue").await;
     assert_eq!(created(pair.there(), "early").await.status, 200);
@@ -187,6 +191,7 @@ async fn of_two_who_import_the_second_one_is_shown_what_there_is_now(pair: Pair)
     let kept = second.field("Catalogue, as TOML").await;
     let kept = kept.prop("value").await.unwrap();
     assert_eq!(kept.as_deref(), Some(text), "what was written is not lost");
+    second.fill(DELETIONS, "2").await;
     second.press("Import, and delete 2").await;
     second.sees("It is imported").await;
     assert_eq!(created(pair.there(), "one").await.status, 200);

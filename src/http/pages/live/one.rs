@@ -55,6 +55,8 @@ struct One {
 struct NoneLives<'a> {
     frame: Frame,
     id: &'a ServiceId,
+    /// Whether all services were searched for one whose id begins so.
+    complete: bool,
 }
 
 impl One {
@@ -176,6 +178,16 @@ pub(super) fn missing(visitor: &Visitor, id: &ServiceId, error: ApiError) -> Pag
     if !matches!(error, ApiError::ServiceNotFound(_)) {
         return Err(error.into());
     }
+    none_found(visitor, id, true)
+}
+
+/// What is shown where no service lives by an id, nor by one that begins so, as far as was searched.
+pub(super) fn none_found(visitor: &Visitor, id: &ServiceId, complete: bool) -> Page {
     let frame = Frame::of(visitor, "live", "No such service");
-    rendered(StatusCode::NOT_FOUND, &NoneLives { frame, id })
+    let page = NoneLives {
+        frame,
+        id,
+        complete,
+    };
+    rendered(StatusCode::NOT_FOUND, &page)
 }
