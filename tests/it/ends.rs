@@ -14,6 +14,9 @@ on_every_kind_of_store!(
     a_bad_end_is_refused_and_changes_nothing,
 );
 
+/// The clock of Redis is measured, and may be ahead by the time of one round trip: on a busy machine, this much.
+const CLOCK_ERROR: SignedDuration = SignedDuration::from_secs(1);
+
 pub(crate) fn path_under_cs(service: &str) -> String {
     service.replace("/service/", "/cs/services/")
 }
@@ -54,7 +57,7 @@ async fn every_kind_of_body_moves_the_end_under_both_paths(app: TestApp) {
             let life = SignedDuration::from_secs(ttl);
             let earliest = milliseconds_now() + life;
             Answer::of(request).await.assert_empty();
-            let latest = Timestamp::now() + life;
+            let latest = Timestamp::now() + life + CLOCK_ERROR;
             let told = app.told(&service).await;
             assert!((earliest..=latest).contains(&end(&told)), "{ttl}: {told}");
             assert!((ttl - 10..=ttl).contains(&told["_ttl"].as_i64().unwrap()));

@@ -59,13 +59,30 @@ impl<'a> HeaderValue<'a> {
 
     /// Parses the value of `Content-Disposition` in a form. Browsers do not escape backslashes there
     /// (and send quotes as `%22`), older clients escape quotes: a backslash before a quote escapes it
-    /// where the value can be read that way.
+    /// where the value can be read that way, with every parameter whole.
     ///
     /// # Errors
     /// What is wrong, in words.
     pub(super) fn parse_form_data(value: &'a [u8]) -> Result<Self, String> {
-        Self::parse_with(value, Escapes::Quotes)
-            .or_else(|error| Self::parse_with(value, Escapes::None).or(Err(error)))
+        let parse = |escapes| Self::parse_with(value, escapes)?.without_fragments(escapes);
+        parse(Escapes::Quotes).or_else(|error| parse(Escapes::None).or(Err(error)))
+    }
+
+    /// Refuses parameters without a value; and, unless a backslash stands for itself, quotes in a value
+    /// that is not quoted: then a quote was taken for an escaped one that ends a value, as in
+    /// `name="\"; filename=";"`.
+    fn without_fragments(self, escapes: Escapes) -> Result<Self, String> {
+        for parameter in &self.parameters {
+            let name = shown(parameter.name);
+            let value = parameter
+                .value
+                .ok_or_else(|| format!("{name} has no value"))?;
+            let is_fragment = !value.quoted && value.bytes.contains(&b'"');
+            if is_fragment && escapes != Escapes::None {
+                return Err(format!("the quotes in the value of {name} are not closed"));
+            }
+        }
+        Ok(self)
     }
 
     fn parse_with(value: &'a [u8], escapes: Escapes) -> Result<Self, String> {
@@ -115,15 +132,6 @@ impl<'a> HeaderValue<'a> {
             essence: essence.trim_ascii(),
             parameters,
         })
-    }
-
-    /// The first parameter of that name without a value.
-    pub(super) fn valueless(&self) -> Option<String> {
-        let found = self
-            .parameters
-            .iter()
-            .find(|parameter| parameter.value.is_none());
-        found.map(|parameter| shown(parameter.name))
     }
 
     /// The parameter `name`, whatever its charset is.
@@ -312,6 +320,9 @@ mod tests {
             (r#""C:\tmp\x""#, r"C:\tmp\x"),
             (r#""C:\tmp\""#, r"C:\tmp\"),
             (r#""C:\tmp\"; x="y""#, r"C:\tmp\"),
+            (r#""\"; name=";""#, r"\"),
+            (r#""a\"; name=";x=""#, r"a\"),
+            (r#""\"; name="\""#, r"\"),
             (r#""\\server\share""#, r"\\server\share"),
             (r#""\\server\share\""#, r"\\server\share\"),
             (r#""a\"b""#, r#"a"b"#),

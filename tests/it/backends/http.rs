@@ -149,9 +149,11 @@ async fn secrets_go_into_headers_only(app: TestApp) {
     let read = app::catalog(&settings("s3cret")).unwrap();
     assert!(!format!("{read:?}").contains("s3cret"), "{read:?}");
     assert!(!format!("{:?}", settings("s3cret")).contains("s3cret"));
-    let wrong = app::catalog(&settings("s3cret\n")).unwrap_err().to_string();
+    let wrong = app::catalog(&settings("s3\ncret")).unwrap_err().to_string();
     assert!(wrong.contains("no header may have"), "{wrong}");
-    assert!(!wrong.contains("s3cret"), "{wrong}");
+    assert!(!wrong.contains("s3"), "{wrong}");
+    // A file with a secret often ends with a line feed.
+    assert!(app::catalog(&settings("s3cret\n")).is_ok());
     let unset = app::catalog(&settings("")).unwrap_err().to_string();
     assert!(
         unset.ends_with(

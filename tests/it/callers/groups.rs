@@ -28,7 +28,9 @@ async fn the_public_listener_serves_its_groups_and_the_private_one_everything(ap
         ("client, admin", 200, "ServiceNotFound", 200),
         ("match", 404, "NoMatch", 404),
         ("admin", 404, "NotFound", 200),
-        ("", 404, "NotFound", 404),
+        ("none", 404, "NotFound", 404),
+        // Empty is unset: the default.
+        ("", 200, "NoMatch", 200),
         ("client, match, admin", 200, "NoMatch", 200),
     ] {
         let settings = [

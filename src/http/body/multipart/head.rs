@@ -62,9 +62,6 @@ impl Head {
                 "Content-Disposition is {kind}, it must be form-data"
             ));
         }
-        if let Some(name) = disposition.valueless() {
-            return Err(format!("Content-Disposition: {name} has no value"));
-        }
         let name = disposition.form_text("name").map_err(in_disposition)?;
         let name = name.ok_or("Content-Disposition has no parameter name".to_owned())?;
         let file_name = disposition.form_text("filename").map_err(in_disposition)?;
