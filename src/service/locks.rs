@@ -144,10 +144,9 @@ impl Locks {
         }
     }
 
-    /// A user name that the service `name` takes, if it asks for a password.
-    pub(super) fn user_of(&self, name: &str) -> Option<&str> {
-        let lock = self.locked.get(name)?;
-        Some(lock.username.as_deref().unwrap_or("any"))
+    /// Whether the service `name` asks for a password, and then whether it takes any user name.
+    pub(super) fn takes_any_user(&self, name: &str) -> Option<bool> {
+        self.locked.get(name).map(|lock| lock.username.is_none())
     }
 
     pub(super) fn is_empty(&self) -> bool {

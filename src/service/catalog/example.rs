@@ -16,7 +16,7 @@ use crate::{
 impl Catalog {
     /// A create of a service that needs no backend, sent to `origin` (scheme, host and port) with `curl`;
     /// `None` where no such service is configured or `groups` do not serve it. With `keys`, an API key is
-    /// asked for. Passwords and keys are left to whoever runs it.
+    /// asked for. User names, passwords and keys are left to whoever runs it.
     #[must_use]
     pub fn example(&self, origin: &str, groups: Groups, keys: bool) -> Option<String> {
         let service = [Builtin::Store, Builtin::RequestInteraction]
@@ -33,9 +33,11 @@ impl Catalog {
         if host.is_some_and(|host| host.parse::<SocketAddr>().is_ok()) {
             command += " -k";
         }
-        if let Some(user) = self.locks.user_of(service.name()) {
-            // Without a password curl asks for it.
-            command += &format!(" -u {}", quoted(user));
+        // Without a password curl asks for it. The log has no user names.
+        match self.locks.takes_any_user(service.name()) {
+            Some(true) => command += " -u any",
+            Some(false) => command += " -u \"$USERNAME\"",
+            None => {}
         }
         if keys {
             command += " -H \"x-api-key: $API_KEY\"";
@@ -51,7 +53,7 @@ impl Catalog {
         let names = self.definitions.keys();
         let seen = names.filter_map(|name| self.seen(name, groups).map(|one| &**one));
         seen.filter(is_it)
-            .min_by_key(|one| self.locks.user_of(one.name()).is_some())
+            .min_by_key(|one| self.locks.takes_any_user(one.name()).is_some())
     }
 }
 
@@ -97,7 +99,7 @@ mod tests {
         let group = "[resources.DNIS]\n_allocation_strategy = \"RANDOM\"\nnumbers = [\"1\"]\n";
         let number = group.to_owned() + &service("dial me", "request-interaction", "");
         let routing = service("match", "match-interaction", "");
-        let locked = service("keep", "store", "username = \"it's\"\npassword = \"p\"");
+        let locked = service("keep", "store", "username = \"clerk\"\npassword = \"p\"");
         for (text, expected) in [
             (String::new(), None),
             (routing.clone(), None),
@@ -108,7 +110,7 @@ mod tests {
             (service("shop", "store", ""), at(&format!("{url}/shop"))),
             (number.clone(), at(&format!("{url}/dial%20me"))),
             (number + &service("z", "store", ""), at(&format!("{url}/z"))),
-            (locked.clone(), at(&format!("-u 'it'\\''s' {url}/keep"))),
+            (locked.clone(), at(&format!("-u \"$USERNAME\" {url}/keep"))),
             (
                 locked + &service("open", "store", ""),
                 at(&format!("{url}/open")),
