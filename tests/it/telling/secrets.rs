@@ -47,7 +47,11 @@ async fn no_secret_is_logged_or_counted_wherever_it_stands() {
             .header("x-api-key", "s3cret-key")
             .basic_auth("s3cret-user", Some("s3cret-password"))
             .header("gms_user", "s3cret-person")
-            .header("idempotency-key", "s3cret-idempotency");
+            // Each request has its own: a key is bound to what was asked with it.
+            .header(
+                "idempotency-key",
+                format!("s3cret-idempotency-{}", body.len()),
+            );
         let request = request.header("content-type", "application/x-www-form-urlencoded");
         let answer = request.body(body).send().await.unwrap();
         answer.text().await.unwrap()
