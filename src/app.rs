@@ -61,16 +61,17 @@ pub struct Running {
     upkeep: Upkeep,
 }
 
-/// Looks whether what `settings` name can be used: the catalogue and the certificate.
+/// Looks whether what `settings` name can be used: the catalogue and the certificate. Gives warnings about the catalog.
 ///
 /// # Errors
 /// As [`catalog`]; [`StartError::Tls`] for a certificate or key that is none.
-pub fn check(settings: &Settings) -> Result<(), StartError> {
-    backends(settings, &catalog(settings)?)?;
+pub fn check(settings: &Settings) -> Result<Vec<String>, StartError> {
+    let (draft, catalog) = read_catalog(settings, &rules(settings))?;
+    backends(settings, &catalog)?;
     if let Some(tls) = &settings.tls {
         Certificates::load(tls)?.config()?;
     }
-    Ok(())
+    Ok(draft.warnings())
 }
 
 /// Reads the catalogue that `settings` name.

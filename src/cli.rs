@@ -38,8 +38,13 @@ pub struct Arguments {
 pub enum Command {
     /// Look whether the settings and the catalogue are right, start nothing, and exit
     ///
-    /// Exits with 0 if they are; otherwise it tells what is wrong, and where it stands.
-    Check,
+    /// Exits with 0 if they are; otherwise it tells what is wrong, and where it stands. Options that are
+    /// probably misspelled are warnings.
+    Check {
+        /// Exit with 1 if there are warnings
+        #[arg(long)]
+        strict: bool,
+    },
     /// Verify the bookings in Redis: which access numbers are booked by which service, and by none
     ///
     /// Reads everything and changes nothing. Exits with 0 if every number is free or booked by an active
@@ -95,7 +100,8 @@ mod tests {
             "switchboard check --config s.toml",
         ] {
             let arguments = Arguments::try_parse_from(line.split(' ')).unwrap();
-            assert_eq!(arguments.command, Some(Command::Check), "{line}");
+            let check = Command::Check { strict: false };
+            assert_eq!(arguments.command, Some(check), "{line}");
             assert_eq!(arguments.config, Some(PathBuf::from("s.toml")), "{line}");
         }
     }

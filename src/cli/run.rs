@@ -40,7 +40,7 @@ pub fn run(command: Option<Command>, settings: Result<Settings, SettingsError>) 
         Err(error) => return refused(&error),
     };
     let outcome = match command {
-        Some(Command::Check) => check(&settings),
+        Some(Command::Check { strict }) => check(&settings, strict),
         Some(Command::Healthcheck { live }) => return healthcheck(&settings, live),
         Some(Command::Verify { redis: false }) => logged(settings, |settings| verify(&settings)),
         Some(Command::Verify { redis: true }) => {
@@ -75,10 +75,16 @@ fn logged(
     }
 }
 
-fn check(settings: &Settings) -> Result<ExitCode, StartError> {
-    app::check(settings)?;
-    for ignored in &settings.ignored {
-        drop(writeln!(io::stderr(), "switchboard: warning: {ignored}"));
+/// Prints warnings about settings and catalog, which are findings if `strict`.
+fn check(settings: &Settings, strict: bool) -> Result<ExitCode, StartError> {
+    let about_catalog = app::check(settings)?;
+    let ignored = settings.ignored.iter().map(ToString::to_string);
+    let warnings: Vec<String> = ignored.chain(about_catalog).collect();
+    for warning in &warnings {
+        drop(writeln!(io::stderr(), "switchboard: warning: {warning}"));
+    }
+    if strict && !warnings.is_empty() {
+        return Ok(found_nothing(false));
     }
     drop(writeln!(io::stdout(), "settings and catalogue are valid"));
     Ok(ExitCode::SUCCESS)

@@ -38,7 +38,7 @@ impl OptionValue {
         }
     }
 
-    fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.text().is_some_and(str::is_empty)
     }
 }

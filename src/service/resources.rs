@@ -137,6 +137,9 @@ fn read(
     let listed = table.remove("numbers");
     let mut options = BTreeMap::new();
     for (option, value) in table {
+        if !value.is_empty() && !schema::is_of_group(&option) {
+            return Err(fail(&option, unknown(&option)));
+        }
         let OptionValue::Text(text) = value else {
             return Err(fail(&option, "expected a string".to_owned()));
         };
@@ -208,10 +211,6 @@ fn read(
         let problem = format!("{:?} is one of the group's own numbers", backup.text);
         return Err(fail("_backup_resource", problem));
     }
-    if let Some(option) = options.keys().find(|option| !schema::is_of_group(option)) {
-        let known = schema::names_of_group();
-        return Err(fail(option, format!("is unknown, expected one of {known}")));
-    }
     Ok(Resources {
         group: Arc::new(Group {
             name: name.to_owned(),
@@ -224,6 +223,15 @@ fn read(
         max_requested_timeout,
         services,
     })
+}
+
+/// What is wrong with an option that no resource group has.
+fn unknown(option: &str) -> String {
+    let known = schema::names_of_group();
+    match schema::suggested_for_group(option) {
+        Some(meant) => format!("is unknown, expected one of {known}; did you mean {meant}?"),
+        None => format!("is unknown, expected one of {known}"),
+    }
 }
 
 /// Tells one set of numbers from another.

@@ -6,6 +6,7 @@
 
 use std::{collections::BTreeMap, fmt::Display};
 
+pub(super) use self::suggestions::{option_warnings, suggested_for_group};
 pub(super) use self::table::{
     BALANCING, CODE_LENGTHS, DEFAULT_CODE_LENGTH, DEFAULT_GROUP, DEFAULT_HELD, DEFAULT_TTL, HELD,
     MAX_NUMBER_BYTES, METHODS, STRATEGIES, TYPES,
@@ -14,6 +15,7 @@ use self::table::{GROUPS, SERVICES};
 pub use self::template::{Template, group_options, template_of, templates};
 use super::parameters::{boolean, whole_number};
 
+mod suggestions;
 mod table;
 mod template;
 #[cfg(test)]

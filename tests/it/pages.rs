@@ -19,3 +19,4 @@ mod pair;
 mod signing_in;
 mod trying;
 mod visits;
+mod warnings;

@@ -27,6 +27,8 @@ pub(super) struct Told {
     replaced: usize,
     deleted: usize,
     unchanged: usize,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
 }
 
 /// The JSON Schema of what an import did.
@@ -44,6 +46,11 @@ pub(in crate::http) fn told_schema() -> Value {
             "replaced": entries("Entries that say something else now"),
             "deleted": entries("Entries that are no longer there"),
             "unchanged": entries("Entries that said so before, those of the file included"),
+            "warnings": {
+                "type": "array", "items": {"type": "string"},
+                "description": "The first 100 options that are probably misspelled, with the option that was \
+                                probably meant; absent if there are none",
+            },
         },
         "required": ["version", "created", "replaced", "deleted", "unchanged"],
         "additionalProperties": false,
@@ -58,6 +65,7 @@ impl From<Imported> for Told {
             replaced: imported.replaced.len(),
             deleted: imported.deleted.len(),
             unchanged: imported.unchanged,
+            warnings: imported.warnings,
         }
     }
 }

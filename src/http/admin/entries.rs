@@ -25,6 +25,8 @@ struct Told {
     size: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
 }
 
 /// A whole table, as it is told.
@@ -59,6 +61,11 @@ pub(in crate::http) fn told_schema() -> Value {
             "problem": {
                 "type": "string",
                 "description": "Why it cannot be used on this replica; absent where it can",
+            },
+            "warnings": {
+                "type": "array", "items": {"type": "string"},
+                "description": "Options that are probably misspelled, with the option that was probably meant; \
+                                absent if there are none",
             },
         },
         "required": ["name", "origin", "etag", "options"],
@@ -96,6 +103,7 @@ impl From<CatalogEntry> for Told {
             options: entry.options,
             size,
             problem: entry.problem,
+            warnings: entry.warnings,
         }
     }
 }

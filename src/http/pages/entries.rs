@@ -225,6 +225,7 @@ struct Draft {
     revision: String,
     read_only: bool,
     problem: String,
+    warnings: Vec<String>,
     changed: bool,
     done: &'static str,
 }
@@ -240,6 +241,7 @@ impl Draft {
             revision: String::new(),
             read_only: false,
             problem: String::new(),
+            warnings: Vec::new(),
             changed: false,
             done: "",
         }
@@ -252,6 +254,7 @@ impl Draft {
             revision: entry.revision,
             read_only: entry.origin == Origin::File,
             problem: entry.problem.unwrap_or_default(),
+            warnings: entry.warnings,
             ..Self::new(table)
         }
     }
@@ -322,6 +325,7 @@ impl Draft {
                 &self.problem,
             ),
             problem: self.problem,
+            warnings: self.warnings,
             changed: self.changed,
             done: self.done,
             holders: None,

@@ -172,6 +172,8 @@ pub(super) struct EntryPage {
     pub(super) template: String,
     pub(super) form: EntryForm,
     pub(super) problem: String,
+    /// Options that are probably misspelled.
+    pub(super) warnings: Vec<String>,
     /// Others have changed it meanwhile.
     pub(super) changed: bool,
     pub(super) done: &'static str,

@@ -10,6 +10,7 @@ use crate::{
         OptionHelp, Template,
         catalog::read_stored,
         options::{self, HiddenError, Options},
+        schema::option_warnings,
     },
     store::{EntryName, StoredCatalog, StoredEntry, Table},
 };
@@ -37,6 +38,8 @@ pub struct Entry {
     pub options: Options,
     /// Why it cannot be used on this replica.
     pub problem: Option<String>,
+    /// Options that are probably misspelled.
+    pub warnings: Vec<String>,
 }
 
 /// Which state of an entry a change is for.
@@ -97,7 +100,8 @@ impl Admin {
     pub async fn list(&self, table: Table) -> Result<(String, Vec<Entry>), AdminError> {
         let stored = self.readable_catalog().await?;
         let file = self.office.draft.table(table).iter();
-        let mut entries: Vec<Entry> = file.map(|(name, options)| of_file(name, options)).collect();
+        let file = file.map(|(name, options)| of_file(&(table, name.clone()), options));
+        let mut entries: Vec<Entry> = file.collect();
         for (name, entry) in stored.entries.iter().filter(|(name, _)| name.0 == table) {
             entries.push(self.told(name, entry));
         }
@@ -111,7 +115,7 @@ impl Admin {
     /// [`AdminError::NoSuchEntry`]; what the store says.
     pub async fn read(&self, name: EntryName) -> Result<Entry, AdminError> {
         if let Some(options) = self.office.draft.get(&name) {
-            return Ok(of_file(&name.1, options));
+            return Ok(of_file(&name, options));
         }
         let stored = self.readable_catalog().await?;
         let entry = stored.entries.get(&name);
@@ -156,6 +160,7 @@ impl Admin {
         };
         let (revision, replaced) = self.change(by, plan).await?;
         let told = Entry {
+            warnings: option_warnings(&name, &options),
             name: name.1,
             origin: Origin::Admin,
             revision,
@@ -220,13 +225,15 @@ impl Admin {
             revision: entry.revision.clone(),
             options: options::hidden(&options),
             problem: unreadable.or(problem),
+            warnings: option_warnings(name, &options),
         }
     }
 }
 
-fn of_file(name: &str, options: &Options) -> Entry {
+fn of_file(name: &EntryName, options: &Options) -> Entry {
     Entry {
-        name: name.to_owned(),
+        warnings: option_warnings(name, options),
+        name: name.1.clone(),
         origin: Origin::File,
         revision: "file".to_owned(),
         options: options::hidden(options),

@@ -12,6 +12,9 @@ use crate::{
     store::{EntryName, StoreError, StoredCatalog},
 };
 
+/// The maximum number of warnings about one import.
+const MAX_WARNINGS: usize = 100;
+
 /// What becomes of what the imported catalogue does not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Import {
@@ -36,6 +39,8 @@ pub struct Imported {
     pub unchanged: usize,
     /// What changes in the entries that say something else.
     pub differences: Vec<Difference>,
+    /// Options that are probably misspelled, in any entry of the text.
+    pub warnings: Vec<String>,
 }
 
 /// An option that changes in an entry. Secrets are hidden.
@@ -179,6 +184,8 @@ impl Admin {
         stored: &StoredCatalog,
     ) -> Result<(Vec<Edit>, Imported), AdminError> {
         let (mut edits, mut imported) = (Vec::new(), Imported::default());
+        imported.warnings = draft.warnings();
+        imported.warnings.truncate(MAX_WARNINGS);
         let mut named = BTreeSet::new();
         for (name, options) in draft.entries() {
             if self.is_in_file(&name, options)? {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::CatalogError;
 use crate::{
-    service::options::Options,
+    service::{options::Options, schema::option_warnings},
     store::{EntryName, Table},
 };
 
@@ -62,6 +62,14 @@ impl Draft {
             Table::Services => &mut self.services,
         };
         entries.insert(name, options);
+    }
+
+    /// Warnings about options that are probably misspelled.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        let entries = self.entries();
+        let warnings = entries.flat_map(|(name, options)| option_warnings(&name, options));
+        warnings.collect()
     }
 
     /// All entries, groups first.

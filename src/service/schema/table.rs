@@ -49,7 +49,8 @@ const ALL: &[Purpose] = &[
     Ors,
     Http,
 ];
-const BUILTINS: &[Purpose] = &[Store, RequestInteraction, RequestAccess, MatchInteraction];
+pub(super) const BUILTINS: &[Purpose] =
+    &[Store, RequestInteraction, RequestAccess, MatchInteraction];
 /// Those of which a create makes a service.
 const MAKING: &[Purpose] = &[Store, RequestInteraction, Ors, Http];
 /// Those that give a number.

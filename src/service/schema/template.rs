@@ -21,7 +21,7 @@ pub struct Template {
     pub help: &'static str,
     /// Names and values of the options that are settled.
     pub fixed: &'static [(&'static str, &'static str)],
-    purpose: Purpose,
+    pub(super) purpose: Purpose,
 }
 
 static TEMPLATES: [Template; 6] = [

@@ -4,7 +4,8 @@ use reqwest::Method;
 use serde_json::json;
 
 use super::desk::{
-    administered, create, get, make, put, put_over, remove, replace, request, store, told,
+    administered, create, exclusive, get, make, put, put_over, remove, replace, request, store,
+    told,
 };
 use crate::support::{Answer, Bodies, TestApp, on_every_kind_of_store};
 
@@ -13,6 +14,7 @@ on_every_kind_of_store!(
     what_the_file_defines_is_told_and_cannot_be_changed,
     a_definition_that_is_wrong_names_the_option_and_changes_nothing,
     services_made_from_a_deleted_definition_live_on,
+    a_misspelled_option_is_accepted_with_a_warning,
 );
 
 async fn a_service_is_made_used_replaced_and_deleted(app: TestApp) {
@@ -174,4 +176,31 @@ async fn services_made_from_a_deleted_definition_live_on(app: TestApp) {
     assert_eq!(Answer::of(opened).await.json()["a"], "1");
     let stale = put_over(&app, "services/vault", &etag, &options).await;
     stale.message_of("PreconditionFailed", 412);
+}
+
+async fn a_misspelled_option_is_accepted_with_a_warning(app: TestApp) {
+    let app = administered(&app).await;
+    let warnings = json!(["service \"cart\", option _tll: is unknown; did you mean _ttl?"]);
+    let mut options = store();
+    options["_tll"] = json!(60);
+    options["_customer_tier"] = json!("gold");
+    let created = put(&app, "services/cart", &options).await;
+    assert_eq!(created.status, 201, "{}", created.text());
+    assert_eq!(created.json()["warnings"], warnings);
+    assert_eq!(created.json()["options"]["_tll"], "60");
+    let read = told(&app, "services/cart").await;
+    assert_eq!(read["warnings"], warnings);
+    let etag = created.header("etag").to_owned();
+    let replaced = put_over(&app, "services/cart", &etag, &options).await;
+    assert_eq!(replaced.json()["warnings"], warnings);
+    options["_tll"] = json!("");
+    let etag = replaced.header("etag").to_owned();
+    let replaced = put_over(&app, "services/cart", &etag, &options).await;
+    assert_eq!(replaced.json().get("warnings"), None);
+
+    let mut group = exclusive(&["8005550001"]);
+    group["_servces"] = json!("cart");
+    let refused = put(&app, "groups/desk", &group).await;
+    let message = refused.message_of("InvalidDefinition", 400);
+    assert!(message.ends_with("; did you mean _services?"), "{message}");
 }

@@ -13,6 +13,7 @@ on_every_kind_of_store!(
     what_is_exported_can_be_imported_again,
     an_import_that_is_wrong_anywhere_changes_nothing,
     an_import_replaces_what_there_is_or_adds_to_it,
+    an_import_warns_of_misspelled_options,
 );
 
 const TWO: &str = "[services.one]\n_type='builtin'\n_service='store'\n\
@@ -157,4 +158,16 @@ async fn a_catalogue_that_is_too_large_is_refused() {
     let long = format!("# {}", "x".repeat(4 * 1024 * 1024));
     let message = first_import(&app, &long).await.message_of("TooLarge", 413);
     assert!(message.contains("limits.form_bytes"), "{message}");
+}
+
+async fn an_import_warns_of_misspelled_options(app: TestApp) {
+    let app = administered(&app).await;
+    let text = TWO.replace("_resource_group", "_ressource_group");
+    let imported = first_import(&app, &text).await;
+    assert_eq!(imported.status, 200, "{}", imported.text());
+    let imported = imported.json();
+    assert_eq!(imported["created"], 3);
+    let expected =
+        "service \"two\", option _ressource_group: is unknown; did you mean _resource_group?";
+    assert_eq!(imported["warnings"], json!([expected]));
 }

@@ -67,7 +67,9 @@ async fn furnish(app: &TestApp) -> String {
     let mut group = exclusive(&["8005550001", "8005550002"]);
     group["_booking_expiration_timeout"] = json!(60);
     make(app, "groups/support", &group).await;
-    make(app, "services/call", &caller_of("support")).await;
+    let mut service = caller_of("support");
+    service["_tll"] = json!("is a warning");
+    make(app, "services/call", &service).await;
     let held = create_with(app, "call", "_phone_number=6504690000&Key1=Value1").await;
     create(app, "call").await.service();
     let picture = Multipart::new().file("pic", "p.png", "image/png", b"12345");

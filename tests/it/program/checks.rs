@@ -203,6 +203,27 @@ async fn a_check_starts_nothing() {
 }
 
 #[tokio::test]
+async fn a_misspelled_option_is_a_warning_and_a_finding_of_a_strict_check() {
+    const SHOP: &str = "[services.shop]\n_type = 'builtin'\n_service = 'store'\n";
+    let misspelled = Catalogue::of(&format!("{SHOP}_tll = 60\n_customer_tier = 'gold'\n"));
+    let correct = Catalogue::of(&format!("{SHOP}_ttl = 60\n_customer_tier = 'gold'\n"));
+    let warning =
+        "switchboard: warning: service \"shop\", option _tll: is unknown; did you mean _ttl?";
+    let valid = "settings and catalogue are valid";
+    for (file, arguments, code, stdout, stderr) in [
+        (&misspelled, &["check"][..], 0, valid, warning),
+        (&misspelled, &["check", "--strict"], 1, "", warning),
+        (&correct, &["check"], 0, valid, ""),
+        (&correct, &["check", "--strict"], 0, valid, ""),
+    ] {
+        let settings = [("catalog.file", file.path())];
+        let ended = Program::run(arguments, &settings).ended().await;
+        let seen = (ended.code, ended.stdout.as_str(), ended.stderr.trim_end());
+        assert_eq!(seen, (Some(code), stdout, stderr), "{arguments:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_check_reads_the_file_it_is_given() {
     let file = Catalogue::of("[server]\nlisten = \"127.0.0.1:0\"\n");
     for arguments in [

@@ -1,0 +1,201 @@
+//! Suggestions for misspelled option names.
+
+use super::{
+    Need, Purpose, Row,
+    table::{BUILTINS, GROUPS, SERVICES},
+    template_of,
+};
+use crate::{
+    service::{definition::DefinitionError, options::Options},
+    store::{EntryName, Table},
+};
+
+/// The maximum number of edits between a misspelled name and the suggested option.
+const MAX_EDITS: usize = 3;
+/// One edit is allowed for this number of characters of the suggested option.
+const CHARACTERS_PER_EDIT: usize = 5;
+/// The maximum number of warnings about one entry.
+const MAX_WARNINGS: usize = 20;
+
+/// Warnings about options of an entry that are probably misspelled. Unknown options are permitted in configured
+/// services, so these are no errors; unknown options of resource groups are refused (see [`suggested_for_group`]).
+pub(in crate::service) fn option_warnings(
+    (table, name): &EntryName,
+    options: &Options,
+) -> Vec<String> {
+    let template = template_of(options).filter(|_| *table == Table::Services);
+    let Some(purpose) = template.map(|template| template.purpose) else {
+        return Vec::new();
+    };
+    let warnings = options.iter().filter(|(_, value)| !value.is_empty());
+    let warnings = warnings.filter_map(|(option, _)| {
+        let suggested = suggested_for_service(option, purpose)?;
+        let warning = DefinitionError {
+            kind: "service",
+            name: name.clone(),
+            option: option.clone(),
+            problem: format!("is unknown; did you mean {suggested}?"),
+        };
+        Some(warning.to_string())
+    });
+    warnings.take(MAX_WARNINGS).collect()
+}
+
+/// The option of a configured service for this purpose that `option` is probably a misspelling of.
+fn suggested_for_service(option: &str, purpose: Purpose) -> Option<String> {
+    if !option.starts_with('_') || SERVICES.iter().any(|row| row.is(option)) {
+        return None;
+    }
+    // Options of another builtin have no effect, but whoever misspells one means it.
+    let purposes = if BUILTINS.contains(&purpose) {
+        BUILTINS
+    } else {
+        &[purpose]
+    };
+    // A mandatory option is present, so that a name like it is another one.
+    let is_candidate = |row: &&Row| {
+        let mut needs = purposes.iter().filter_map(|purpose| row.need(*purpose));
+        needs.any(|need| need != Need::Mandatory)
+    };
+    closest(option, SERVICES.iter().filter(is_candidate))
+}
+
+/// The option of resource groups that `option`, which is none, is probably a misspelling of.
+pub(in crate::service) fn suggested_for_group(option: &str) -> Option<String> {
+    closest(option, GROUPS.iter())
+}
+
+/// The most similar name of `rows`, if one is similar enough.
+fn closest<'a>(option: &str, rows: impl Iterator<Item = &'a Row>) -> Option<String> {
+    let similar = rows.filter_map(|row| {
+        // Of a family, as `_header.<Name>`, only what is before the dot is compared.
+        let (known, placeholder) = match row.name.split_once('.') {
+            Some((known, placeholder)) => (known, Some(placeholder)),
+            None => (row.name, None),
+        };
+        let (written, rest) = match (option.split_once('.'), placeholder) {
+            (Some((written, rest)), Some(_)) => (written, Some(rest)),
+            _ => (option, placeholder),
+        };
+        Some((edits(written, known)?, rest.is_some(), known, rest))
+    });
+    let closest = similar.min_by_key(|(edits, is_family, ..)| (*edits, *is_family));
+    closest.map(|(_, _, known, rest)| match rest {
+        Some(rest) => format!("{known}.{rest}"),
+        None => known.to_owned(),
+    })
+}
+
+/// The number of edits between the two, regardless of case; `None` if there are too many.
+fn edits(written: &str, known: &str) -> Option<usize> {
+    let length = known.chars().count();
+    let allowed = (length / CHARACTERS_PER_EDIT).clamp(1, MAX_EDITS);
+    if written.chars().count().abs_diff(length) > allowed {
+        return None;
+    }
+    let edits = strsim::osa_distance(&written.to_ascii_lowercase(), known);
+    (edits <= allowed).then_some(edits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::service::{Draft, OptionValue};
+
+    const STORE: &[(&str, &str)] = &[("_type", "builtin"), ("_service", "store")];
+    const NUMBER: &[(&str, &str)] = &[("_type", "builtin"), ("_service", "request-interaction")];
+    const WEB: &[(&str, &str)] = &[("_type", "http"), ("_service", "http://localhost/")];
+
+    fn warnings_of(base: &[(&str, &str)], others: &[(&str, &str)]) -> Vec<String> {
+        let options = base.iter().chain(others);
+        let options = options.map(|(name, value)| {
+            let value = OptionValue::Text((*value).to_owned());
+            ((*name).to_owned(), value)
+        });
+        option_warnings(&(Table::Services, "shop".to_owned()), &options.collect())
+    }
+
+    #[test]
+    fn a_misspelled_option_is_a_warning_with_the_option_that_was_meant() {
+        for (base, written, meant) in [
+            (STORE, "_tll", "_ttl"),
+            (STORE, "_tlt", "_ttl"),
+            (STORE, "_ttll", "_ttl"),
+            (STORE, "_TTL", "_ttl"),
+            (STORE, "_ttl ", "_ttl"),
+            (STORE, "_password", "password"),
+            (STORE, "_ressource_group", "_resource_group"),
+            (NUMBER, "_resourceGroup", "_resource_group"),
+            (NUMBER, "_acess_code_length", "_access_code_length"),
+            (NUMBER, "_accessCodePrefix", "_access_code_prefix"),
+            (
+                NUMBER,
+                "_booking_expiration_timout",
+                "_booking_expiration_timeout",
+            ),
+            (WEB, "_reqeust", "_request"),
+            (WEB, "_reqest.orders/list", "_request.orders/list"),
+            (WEB, "_Header.X-Key", "_header.X-Key"),
+            (WEB, "_header", "_header.<Name>"),
+            (WEB, "_teminate", "_terminate"),
+        ] {
+            let expected =
+                format!("service \"shop\", option {written}: is unknown; did you mean {meant}?");
+            assert_eq!(warnings_of(base, &[(written, "1")]), [expected]);
+        }
+    }
+
+    #[test]
+    fn other_names_are_no_warning() {
+        let long = "_".repeat(100_000);
+        for base in [STORE, NUMBER, WEB] {
+            for name in [
+                "_customer_tier",
+                "_url",
+                "_x",
+                "_",
+                "",
+                "_time",
+                "_services",
+                "_note",
+                "_ünï",
+                "tll",
+                "TTL",
+                "_phone_number",
+                "_access_code",
+                "_id",
+                &long,
+            ] {
+                let warnings = warnings_of(base, &[(name, "1")]);
+                assert_eq!(warnings, [""; 0], "{name}");
+            }
+            for row in SERVICES.iter().filter(|row| row.name.starts_with('_')) {
+                assert_eq!(suggested_for_service(row.name, Purpose::Http), None);
+            }
+            assert_eq!(
+                warnings_of(base, &[("_tll", "")]),
+                [""; 0],
+                "an empty one is absent"
+            );
+        }
+        assert_eq!(warnings_of(&[], &[("_tll", "1")]), [""; 0]);
+    }
+
+    #[test]
+    fn the_shipped_catalog_has_no_warnings() {
+        let draft = Draft::parse("shipped", include_str!("../../../config/catalog.toml")).unwrap();
+        assert_eq!(draft.warnings(), [""; 0]);
+    }
+
+    #[test]
+    fn options_of_groups_are_suggested_too() {
+        for (written, meant) in [
+            ("_servces", Some("_services")),
+            ("_allocation_stategy", Some("_allocation_strategy")),
+            ("Numbers", Some("numbers")),
+            ("_x", None),
+        ] {
+            assert_eq!(suggested_for_group(written).as_deref(), meant);
+        }
+    }
+}
