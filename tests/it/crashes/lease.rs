@@ -35,7 +35,10 @@ impl Pair {
             .into_on_message::<String>();
         let cleaners = Arc::<Mutex<BTreeSet<String>>>::default();
         let into = Arc::clone(&cleaners);
-        let take = include_str!("../../../src/store/redis/scripts/take_own.lua");
+        let take = concat!(
+            include_str!("../../../src/store/redis/scripts/clock.lua"),
+            include_str!("../../../src/store/redis/scripts/take_own.lua"),
+        );
         let take = redis::Script::new(take).get_hash().to_owned();
         tokio::spawn(async move {
             while let Some(line) = seen.next().await {
