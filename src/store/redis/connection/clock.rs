@@ -25,7 +25,7 @@ struct Measured {
     round_trip: Duration,
 }
 
-/// Asks the server for its time; returns the measurement as [`ServerClock::set`] takes it.
+/// Asks the server for its time; returns the measurement as [`ServerClock::update`] takes it.
 ///
 /// # Errors
 /// What Redis says.
