@@ -20,7 +20,7 @@ pub use self::{
     binary::{Binary, BlobId, CHUNK_BYTES},
     booking::{
         AccessNumber, Booked, Booking, BookingId, BookingRequest, Call, Codes, Group, Groups,
-        Holder, Pool, Strategy,
+        Holder, Matched, Pool, Strategy,
     },
     check::{CheckResult, CheckRow, StoreReport},
     clock::{Clock, WallClock},
@@ -284,11 +284,7 @@ pub trait Store: Clock {
 
     /// Finds the living service that a call is for, by its newest booking in any of `groups` that
     /// fits, and gives the number back. Of several calls that fit one booking, one gets it.
-    async fn match_call(
-        &self,
-        groups: &[String],
-        call: &Call,
-    ) -> Result<Option<ServiceId>, StoreError>;
+    async fn match_call(&self, groups: &[String], call: &Call) -> Result<Matched, StoreError>;
 
     /// Counts one more of `tally`, unless `most` are counted already: then nothing changes. A count lasts
     /// `window` from its first one on, then it is forgotten.

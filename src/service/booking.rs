@@ -78,6 +78,7 @@ impl Wish {
             group: Arc::clone(&resources.group),
             request: BookingRequest {
                 caller: caller.transpose()?.flatten(),
+                region: numbering.region(),
                 codes,
                 timeout,
                 tell_pool: flag("_return_pool_health")?,

@@ -215,7 +215,7 @@ fn read(
         group: Arc::new(Group {
             name: name.to_owned(),
             strategy,
-            version: version(&numbers),
+            version: version(&numbers, numbering),
             numbers,
             backup,
         }),
@@ -234,8 +234,8 @@ fn unknown(option: &str) -> String {
     }
 }
 
-/// Tells one set of numbers from another.
-fn version(numbers: &[AccessNumber]) -> String {
+/// Distinguishes one set of numbers from another. It ends with `@` and the region under which they were read.
+fn version(numbers: &[AccessNumber], numbering: Numbering) -> String {
     let mut all = String::new();
     for number in numbers {
         all.push_str(&number.text);
@@ -243,5 +243,6 @@ fn version(numbers: &[AccessNumber]) -> String {
         all.push_str(&number.subscriber);
         all.push('\n');
     }
-    format!("{:016x}-{}", stable_hash(all.as_bytes()), numbers.len())
+    let (hash, region) = (stable_hash(all.as_bytes()), numbering.region());
+    format!("{hash:016x}-{}@{region}", numbers.len())
 }

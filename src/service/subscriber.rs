@@ -34,6 +34,17 @@ impl Numbering {
         Self { region }
     }
 
+    /// The region, as two capital letters.
+    #[must_use]
+    pub fn region(self) -> String {
+        self.region.to_string()
+    }
+
+    /// The same for numbers of `region`; `None` for what is no region.
+    pub(super) fn under(region: &str) -> Option<Self> {
+        region.parse().ok().map(Self::of)
+    }
+
     /// The subscriber that a number reaches: two spellings of a number give the same. A phone number is
     /// in E.164, with `;ext=` and its extension if it has one. Anything else is compared as text, without
     /// control characters; empty where nothing is left.

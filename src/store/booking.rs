@@ -121,6 +121,9 @@ impl Codes {
 pub struct BookingRequest {
     /// The subscriber who is going to call, where the app says.
     pub caller: Option<String>,
+    /// The region under which the caller and the numbers of the group were read; empty where that is not
+    /// known.
+    pub region: String,
     /// The codes one of which is to be given, if any.
     pub codes: Option<Codes>,
     /// How long the number is held at most.
@@ -237,10 +240,25 @@ pub enum Booked {
 /// What the routing side knows of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call {
-    /// The subscriber dialled.
-    pub dialled: String,
+    /// The subscriber dialled, as it is read under each of the regions; no two alike.
+    pub dialled: Vec<String>,
     /// The code keyed in.
     pub code: Option<String>,
-    /// The subscriber calling.
-    pub caller: Option<String>,
+    /// The subscriber calling, as it is read under each of the regions; the first one that has a booking
+    /// counts. Empty where the caller is not known.
+    pub callers: Vec<String>,
+    /// The regions under which the numbers were read.
+    pub regions: Vec<String>,
+}
+
+/// What became of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Matched {
+    /// It is for this service, and the number was released.
+    Service(ServiceId),
+    /// No booking fits.
+    Nobody,
+    /// Numbers that were read under these other regions may be booked: the call must be read under them
+    /// too, and matched again. Nothing was changed.
+    OtherRegions(Vec<String>),
 }

@@ -21,8 +21,9 @@ use self::{
 };
 use super::{
     AllTexts, Audit, Binary, BlobId, Booked, Booking, BookingRequest, Call, Changes, Claim, Clock,
-    Counted, Created, Description, Group, Holder, IdempotencyKey, KeyName, Moment, NewService,
-    Running, ServiceId, Session, Slot, Store, StoreError, Tally, Value, Written, clock::ReadClock,
+    Counted, Created, Description, Group, Holder, IdempotencyKey, KeyName, Matched, Moment,
+    NewService, Running, ServiceId, Session, Slot, Store, StoreError, Tally, Value, Written,
+    clock::ReadClock,
 };
 
 mod audit;
@@ -298,12 +299,10 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    async fn match_call(
-        &self,
-        groups: &[String],
-        call: &Call,
-    ) -> Result<Option<ServiceId>, StoreError> {
-        Ok(self.state().match_call(groups, call))
+    async fn match_call(&self, groups: &[String], call: &Call) -> Result<Matched, StoreError> {
+        // The default region of a process never changes.
+        let found = self.state().match_call(groups, call);
+        Ok(found.map_or(Matched::Nobody, Matched::Service))
     }
 
     async fn count(

@@ -13,8 +13,8 @@ use bytes::Bytes;
 
 use super::{
     AllTexts, Audit, Binary, BlobId, Booked, Booking, BookingRequest, Call, Changes, Claim, Clock,
-    Counted, Created, Description, Group, Holder, IdempotencyKey, KeyName, Moment, NewService,
-    Running, ServiceId, Session, Slot, Store, StoreError, Tally, Written,
+    Counted, Created, Description, Group, Holder, IdempotencyKey, KeyName, Matched, Moment,
+    NewService, Running, ServiceId, Session, Slot, Store, StoreError, Tally, Written,
 };
 use crate::{
     model::readiness::Finding,
@@ -107,7 +107,7 @@ observe_all! {
     fn discard(id: &ServiceId, blobs: &[BlobId]) -> ();
     fn book(holder: Holder<'_>, group: &Group, request: &BookingRequest) -> Booked;
     fn release(id: &ServiceId, booking: &Booking) -> ();
-    fn match_call(groups: &[String], call: &Call) -> Option<ServiceId>;
+    fn match_call(groups: &[String], call: &Call) -> Matched;
     fn count(tally: &Tally, most: u64, window: Duration) -> Counted;
     fn uncount(tally: &Tally) -> ();
     fn audit(groups: &[Arc<Group>]) -> Audit;

@@ -16,8 +16,8 @@ use tokio::sync::Notify;
 use self::{connection::Connections, keys::Keys};
 use super::{
     AllTexts, Audit, Binary, BlobId, Booked, Booking, BookingRequest, Call, Changes, Claim, Clock,
-    Counted, Created, Description, Group, Holder, IdempotencyKey, KeyName, Moment, NewService,
-    Running, ServiceId, Session, Slot, Store, StoreError, Tally, Value, Written,
+    Counted, Created, Description, Group, Holder, IdempotencyKey, KeyName, Matched, Moment,
+    NewService, Running, ServiceId, Session, Slot, Store, StoreError, Tally, Value, Written,
 };
 use crate::{model::readiness::Finding, settings};
 
@@ -216,11 +216,7 @@ impl Store for RedisStore {
         self.give_back_booking(id, booking).await
     }
 
-    async fn match_call(
-        &self,
-        groups: &[String],
-        call: &Call,
-    ) -> Result<Option<ServiceId>, StoreError> {
+    async fn match_call(&self, groups: &[String], call: &Call) -> Result<Matched, StoreError> {
         self.find_call(groups, call).await
     }
 

@@ -4,7 +4,9 @@ use crate::support::now;
 use std::{collections::BTreeSet, slice, sync::Arc, time::Duration};
 
 use redis::AsyncCommands;
-use switchboard::store::{Booked, Booking, Call, Codes, Group, Holder, ServiceId, Store, Strategy};
+use switchboard::store::{
+    Booked, Booking, Call, Codes, Group, Holder, Matched, ServiceId, Store, Strategy,
+};
 
 use crate::support::bookings::{
     eventually, keys_in, living, number, pool, stores, tick, wish, write,
@@ -231,16 +233,17 @@ async fn a_call_passes_over_bookings_that_have_run_out_or_whose_service_is_not_m
         let (groups, call) = (
             ["DNIS".to_owned()],
             Call {
-                dialled: group.numbers[0].subscriber.clone(),
+                dialled: vec![group.numbers[0].subscriber.clone()],
                 code: None,
-                caller: None,
+                callers: Vec::new(),
+                regions: Vec::new(),
             },
         );
         let found = store.match_call(&groups, &call).await.unwrap();
-        assert_eq!(found, Some(id), "{name}");
+        assert_eq!(found, Matched::Service(id), "{name}");
         assert_eq!(
             store.match_call(&groups, &call).await.unwrap(),
-            None,
+            Matched::Nobody,
             "{name}"
         );
         // Those that are about to be made are as they were.

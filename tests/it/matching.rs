@@ -13,6 +13,7 @@ use crate::support::{
 };
 
 mod comparison;
+mod regions;
 
 on_every_kind_of_store!(
     a_call_is_matched_by_the_number_alone,

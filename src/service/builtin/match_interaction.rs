@@ -7,11 +7,33 @@ use crate::{
         creation::Creation,
         parameters::{Parameters, boolean},
         storage::MAX_UNRESERVED_BYTES,
-        subscriber::ascii_digits,
+        subscriber::{Numbering, ascii_digits},
         throttle::Attempt,
     },
-    store::{AllTexts, Call, ServiceId, StoreError},
+    store::{AllTexts, Call, Matched, ServiceId, StoreError},
 };
+
+/// The numbers of a call, as they are written.
+struct Said<'a> {
+    dialled: &'a str,
+    caller: Option<&'a str>,
+}
+
+impl Said<'_> {
+    /// Adds the subscribers that the numbers reach under `region`.
+    fn read_under(&self, region: String, call: &mut Call) {
+        if let Some(numbering) = Numbering::under(&region) {
+            let dialled = numbering.subscriber(self.dialled);
+            if !call.dialled.contains(&dialled) {
+                call.dialled.push(dialled);
+            }
+            let caller = self.caller.and_then(|caller| numbering.caller(caller));
+            call.callers
+                .extend(caller.filter(|caller| !call.callers.contains(caller)));
+        }
+        call.regions.push(region);
+    }
+}
 
 impl Creation {
     /// Finds the service that a call is for, and gives its number back.
@@ -23,26 +45,44 @@ impl Creation {
         let dialled = effective("_access_number").ok_or_else(|| {
             ServiceError::InvalidParameter("_access_number is missing".to_owned())
         })?;
-        let dialled = self.numbering.requested("_access_number", dialled)?;
-        let caller = effective("_phone_number");
-        let caller = caller.map(|caller| self.numbering.requested_caller("_phone_number", caller));
+        let said = Said {
+            dialled,
+            caller: effective("_phone_number"),
+        };
+        let dialled = self.numbering.requested("_access_number", said.dialled)?;
+        let caller = said
+            .caller
+            .map(|caller| self.numbering.requested_caller("_phone_number", caller));
         let caller = caller.transpose()?;
         let wants_data = effective("_return_user_data");
         let wants_data =
             wants_data.map_or(Ok(false), |value| boolean("_return_user_data", value))?;
         let code = self.code(&parameters)?;
         let (today, others) = self.catalog.pools().with(&dialled);
-        let call = Call {
-            dialled,
-            code,
-            caller: caller.clone().flatten(),
-        };
-        let attempt = Attempt::count(&*self.store, &self.throttle, &call.dialled).await?;
+        let attempt = Attempt::count(&*self.store, &self.throttle, &dialled).await?;
         if caller == Some(None) {
             // A caller is given, and there is nothing to compare: that is no caller of any booking.
-            return Err(ServiceError::NoMatch(call.dialled));
+            return Err(ServiceError::NoMatch(dialled));
         }
-        let answer = self.find(&today, &others, call, wants_data).await?;
+        let mut call = Call {
+            dialled: vec![dialled.clone()],
+            code,
+            callers: caller.flatten().into_iter().collect(),
+            regions: vec![self.numbering.region()],
+        };
+        let answer = loop {
+            let mut found = self.match_call(&today, &said, &mut call).await?;
+            if found.is_none() {
+                found = self.match_call(&others, &said, &mut call).await?;
+            }
+            let Some(id) = found else {
+                return Err(ServiceError::NoMatch(dialled));
+            };
+            // It may have ended since it was found; then the next one is the newest.
+            if let Some(answer) = self.matched(&id, wants_data).await? {
+                break answer;
+            }
+        };
         attempt.succeeded(&*self.store).await;
         answer.json()
     }
@@ -64,30 +104,39 @@ impl Creation {
         Ok(code.map(|code| ascii_digits(code.trim())))
     }
 
-    async fn find(
+    /// The service that a call is for; where numbers of other regions may be booked, the call is read under
+    /// those too.
+    async fn match_call(
         &self,
-        today: &[String],
-        others: &[String],
-        call: Call,
-        wants_data: bool,
-    ) -> Result<Answer, ServiceError> {
+        groups: &[String],
+        said: &Said<'_>,
+        call: &mut Call,
+    ) -> Result<Option<ServiceId>, StoreError> {
         loop {
-            let mut found = self.store.match_call(today, &call).await?;
-            if found.is_none() {
-                found = self.store.match_call(others, &call).await?;
-            }
-            let Some(id) = found else {
-                return Err(ServiceError::NoMatch(call.dialled));
-            };
-            let answer = Answer::of(&id).with("_data_id", id.to_string());
-            if !wants_data {
-                return Ok(answer);
-            }
-            // It may have ended since it was found; then the next one is the newest.
-            if let Some(data) = self.user_data(&id).await? {
-                return Ok(answer.with_user_data(data));
+            match self.store.match_call(groups, call).await? {
+                Matched::Service(id) => return Ok(Some(id)),
+                Matched::Nobody => return Ok(None),
+                Matched::OtherRegions(regions) => {
+                    for region in regions {
+                        said.read_under(region, call);
+                    }
+                }
             }
         }
+    }
+
+    /// The answer with the service; `None` where it has ended.
+    async fn matched(
+        &self,
+        id: &ServiceId,
+        wants_data: bool,
+    ) -> Result<Option<Answer>, StoreError> {
+        let answer = Answer::of(id).with("_data_id", id.to_string());
+        if !wants_data {
+            return Ok(Some(answer));
+        }
+        let data = self.user_data(id).await?;
+        Ok(data.map(|data| answer.with_user_data(data)))
     }
 
     async fn user_data(&self, id: &ServiceId) -> Result<Option<Vec<(String, String)>>, StoreError> {

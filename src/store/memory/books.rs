@@ -254,16 +254,22 @@ impl Books {
         now: Moment,
         lives: impl Fn(&ServiceId) -> bool,
     ) -> Option<BookingId> {
-        let bookings = self.by_number.get(&call.dialled)?;
+        let is_caller = |entry: &Entry| {
+            let caller = entry.caller.as_ref();
+            caller.is_some_and(|caller| call.callers.contains(caller))
+        };
         let fits = |id: &&BookingId| {
             self.bookings.get(*id).is_some_and(|entry| {
                 entry.until > now
                     && (call.code.is_none() || entry.code == call.code)
-                    && (call.caller.is_none() || entry.caller == call.caller)
+                    && (call.callers.is_empty() || is_caller(entry))
                     && lives(&entry.service)
             })
         };
-        bookings.iter().rev().find(fits).cloned()
+        let dialled = call.dialled.iter();
+        let numbers = dialled.filter_map(|number| self.by_number.get(number));
+        let newest = numbers.filter_map(|bookings| bookings.iter().rev().find(fits));
+        newest.max().cloned()
     }
 
     /// Moves the end of a booking with that of its service.

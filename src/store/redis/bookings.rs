@@ -16,8 +16,8 @@ use super::{
     scripts::{ALLOCATE, FIND, HOLD, MOVE_BOOKINGS, RELEASE, call},
 };
 use crate::store::{
-    Booked, Booking, BookingId, BookingRequest, Call, Group, Holder, Moment, Pool, ServiceId,
-    Store, StoreError, Strategy,
+    Booked, Booking, BookingId, BookingRequest, Call, Group, Holder, Matched, Moment, Pool,
+    ServiceId, Store, StoreError, Strategy,
 };
 
 /// When a service that was begun and never made is given up.
@@ -25,6 +25,15 @@ pub(super) const HALF_MADE_LIFE: Duration = Duration::from_secs(30);
 /// Codes offered to a script at once, and how often others are.
 const CODES_OFFERED: usize = 32;
 const CODE_ROUNDS: usize = 8;
+
+/// What the books say to a call.
+enum Fit<'a> {
+    /// The newest booking that fits, its group and its service.
+    Booking(BookingId, &'a String, ServiceId),
+    Nothing,
+    /// The call must be read under these regions too.
+    OtherRegions(Vec<String>),
+}
 
 impl RedisStore {
     pub(super) async fn hold(
@@ -62,6 +71,7 @@ impl RedisStore {
             let backup = group.backup.as_ref();
             call.arg(backup.map_or("", |number| &number.text));
             call.arg(backup.map_or("", |number| &number.subscriber));
+            call.arg(&request.region);
             call.arg(u8::from(request.codes.is_some()));
             if let Some(codes) = &request.codes {
                 call.arg(codes.candidates(CODES_OFFERED));
@@ -201,12 +211,13 @@ impl RedisStore {
         &self,
         groups: &[String],
         call: &Call,
-    ) -> Result<Option<ServiceId>, StoreError> {
+    ) -> Result<Matched, StoreError> {
         let mut before: Option<BookingId> = None;
         loop {
-            let newest = self.newest(groups, call, before.as_ref()).await?;
-            let Some((booking, group, id)) = newest else {
-                return Ok(None);
+            let (booking, group, id) = match self.newest(groups, call, before.as_ref()).await? {
+                Fit::Booking(booking, group, id) => (booking, group, id),
+                Fit::Nothing => return Ok(Matched::Nobody),
+                Fit::OtherRegions(regions) => return Ok(Matched::OtherRegions(regions)),
             };
             if self.definition(&id).await?.is_none() {
                 before = Some(booking);
@@ -216,7 +227,7 @@ impl RedisStore {
             let unlist = self.unlist_call(&id, group, &booking);
             let [taken, _unlisted] = replies(self.redis.in_turn(vec![release, unlist]).await?)?;
             if typed::<usize>(taken)? == 1 {
-                return Ok(Some(id));
+                return Ok(Matched::Service(id));
             }
             // Another call took it in between.
         }
@@ -228,38 +239,42 @@ impl RedisStore {
         groups: &'a [String],
         call: &Call,
         before: Option<&BookingId>,
-    ) -> Result<Option<(BookingId, &'a String, ServiceId)>, StoreError> {
-        let mut newest: Option<(BookingId, &String, ServiceId)> = None;
+    ) -> Result<Fit<'a>, StoreError> {
+        let mut newest = Fit::Nothing;
         for group in groups {
-            if let Some((booking, id)) = self.find_in(group, call, before).await?
-                && newest.as_ref().is_none_or(|(other, ..)| *other < booking)
-            {
-                newest = Some((booking, group, id));
+            let found = self.find_in(group, call, before).await?;
+            match (&found, &newest) {
+                (Fit::OtherRegions(_), _) => return Ok(found),
+                (Fit::Booking(booking, ..), Fit::Booking(other, ..)) if booking <= other => {}
+                (Fit::Booking(..), _) => newest = found,
+                (Fit::Nothing, _) => {}
             }
         }
         Ok(newest)
     }
 
-    async fn find_in(
+    async fn find_in<'a>(
         &self,
-        group: &str,
+        group: &'a String,
         wanted: &Call,
         before: Option<&BookingId>,
-    ) -> Result<Option<(BookingId, ServiceId)>, StoreError> {
+    ) -> Result<Fit<'a>, StoreError> {
         loop {
             let mut find = call(&FIND, &self.keys.group(group));
-            find.arg(&wanted.dialled);
             find.arg(wanted.code.as_deref().unwrap_or_default());
-            find.arg(wanted.caller.as_deref().unwrap_or_default());
             find.arg(before.map_or("", BookingId::as_str));
+            for list in [&wanted.regions, &wanted.dialled, &wanted.callers] {
+                find.arg(list.len()).arg(list);
+            }
             match self.redis.query(&find).await? {
                 Reply::Done(found) => {
                     let [booking, service] = <[String; 2]>::try_from(found)
                         .map_err(|found| StoreError::Corrupt(format!("a booking: {found:?}")))?;
-                    return Ok(Some((booking.into(), service.into())));
+                    return Ok(Fit::Booking(booking.into(), group, service.into()));
                 }
-                Reply::Refused(_) => return Ok(None),
-                Reply::Again(_) => {}
+                Reply::Refused(_) => return Ok(Fit::Nothing),
+                Reply::Again(regions) if regions.is_empty() => {}
+                Reply::Again(regions) => return Ok(Fit::OtherRegions(regions)),
                 other => return Err(other.unexpected()),
             }
         }

@@ -25,7 +25,7 @@ impl RedisStore {
     /// that are no longer in it come back no more.
     pub(super) async fn fill_group(&self, group: &Group) -> Result<(), StoreError> {
         let keys = self.keys.group(&group.name);
-        let [.., version] = &keys;
+        let [.., version, _regions] = &keys;
         let current: Option<String> = self.redis.query(cmd("GET").arg(version)).await?;
         if current.as_deref() == Some(group.version.as_str()) {
             return Ok(());
@@ -66,7 +66,7 @@ impl RedisStore {
     /// more.
     pub(super) async fn empty_group(&self, name: &str) -> Result<(), StoreError> {
         let keys = self.keys.group(name);
-        let [.., version] = &keys;
+        let [.., version, _regions] = &keys;
         // Where it is not there, nobody has filled the group since it was emptied.
         let filled: bool = self.redis.query(cmd("EXISTS").arg(version)).await?;
         if !filled || !self.begin_to_fill(name).await? {
@@ -94,12 +94,12 @@ impl RedisStore {
         ))
     }
 
-    async fn fill_from(&self, group: &Group, keys: &[String; 7]) -> Result<(), StoreError> {
-        let [.., version] = keys;
+    async fn fill_from(&self, group: &Group, keys: &[String; 8]) -> Result<(), StoreError> {
+        let [.., version, _regions] = keys;
         let places: Vec<_> = group.numbers.iter().enumerate().collect();
         for batch in places.chunks(FILL_BATCH) {
             let mut fill = call(&FILL, keys);
-            fill.arg("in");
+            fill.arg("in").arg(&group.version);
             for (place, number) in batch {
                 fill.arg(&number.text).arg(&number.subscriber).arg(place);
             }
@@ -118,7 +118,7 @@ impl RedisStore {
     /// Takes all numbers out of a group but these; how many.
     async fn take_out_all_but(
         &self,
-        keys: &[String; 7],
+        keys: &[String; 8],
         wanted: &[AccessNumber],
     ) -> Result<usize, StoreError> {
         let [_, numbers, ..] = keys;

@@ -102,10 +102,10 @@ impl Keys {
         [&self.prefix, "tly:{", kind, "/", of, "}"].concat()
     }
 
-    /// The seven keys of a group, in the order that `scripts/bookings.lua` has them.
-    pub(super) fn group(&self, group: &str) -> [String; 7] {
+    /// The eight keys of a group, in the order that `scripts/bookings.lua` has them.
+    pub(super) fn group(&self, group: &str) -> [String; 8] {
         let parts = [
-            "free", "numbers", "booked", "bookings", "index", "codes", "version",
+            "free", "numbers", "booked", "bookings", "index", "codes", "version", "regions",
         ];
         let tag = tag(group);
         parts.map(|part| [&self.prefix, "grp:{", &tag, "}:", part].concat())

@@ -244,6 +244,7 @@ pub(crate) fn pool(strategy: Strategy, count: usize) -> Arc<Group> {
 pub(crate) fn wish(millis: u64) -> BookingRequest {
     BookingRequest {
         caller: None,
+        region: String::new(),
         codes: None,
         timeout: Duration::from_millis(millis),
         tell_pool: true,

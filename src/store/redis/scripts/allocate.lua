@@ -1,8 +1,9 @@
 -- Hands a number of a group out, and gives a few back that have run out.
--- KEYS  1..7 as in bookings.lua
+-- KEYS  1..8 as in bookings.lua
 -- ARGV  1 now (ms)   2 when the booking runs out (ms)   3 the longest it may ever hold (ms)
 --       4 booking   5 service   6 caller or ''   7 'exclusive', 'turn' or 'random'
---       8 backup number or ''   9 its subscriber   10 1 if a code is wanted   11.. codes to choose from
+--       8 backup number or ''   9 its subscriber   10 region under which caller and backup number
+--       were read, or ''   11 1 if a code is wanted   12.. codes to choose from
 -- gives {1, number, code or '', size, free} held | {0, ms until one may be free} all are taken
 --       {4} the group was never filled | {5} none of these codes is free for the numbers tried
 -- cost  O(log n)
@@ -27,10 +28,10 @@ end
 reclaim(now, 8)
 
 local function code_for(subscriber)
-  if ARGV[10] ~= '1' then
+  if ARGV[11] ~= '1' then
     return ''
   end
-  for i = 11, #ARGV do
+  for i = 12, #ARGV do
     if redis.call('HEXISTS', codes, joined(subscriber, ARGV[i])) == 0 then
       return ARGV[i]
     end
@@ -96,10 +97,30 @@ if not number then
   return {0, tostring(math.max(0, (tonumber(first) or now + 1000) - now))}
 end
 
+-- Notes a region for as long as the booking may last; a minute more, so that not each booking writes.
+local function note(region)
+  if (tonumber(redis.call('HGET', regions, region)) or 0) >= longest then
+    return
+  end
+  redis.call('HSET', regions, region, instant(longest + 60000))
+  local noted = redis.call('HGETALL', regions)
+  for i = 1, #noted, 2 do
+    if tonumber(noted[i + 1]) <= now then
+      redis.call('HDEL', regions, noted[i])
+    end
+  end
+end
+
 local id, caller = ARGV[4], ARGV[6]
 redis.call('HSET', bookings, id, joined(number, subscriber, service, code, caller, instant(longest)))
 redis.call('ZADD', booked, instant(runs_out), id)
 redis.call('ZADD', index, 0, joined('n', subscriber, id))
+if ARGV[10] ~= '' then
+  note(ARGV[10])
+end
+for region in string.gmatch(redis.call('GET', version), '@(%u%u)') do
+  note(region)
+end
 if caller ~= '' then
   redis.call('ZADD', index, 0, joined('p', subscriber, caller, id))
 end

@@ -6,12 +6,15 @@
 --       4 bookings  hash  booking -> number, subscriber, service, code, caller, longest hold (ms)
 --       5 index     zset  (lexical) n|subscriber|booking and p|subscriber|caller|booking
 --       6 codes     hash  subscriber|code -> booking
---       7 version   string which set of numbers `numbers` is; absent: it was never filled
+--       7 version   string which set of numbers `numbers` is; absent: it was never filled. It contains
+--                   `@` and the region under which the numbers were read, and while they are replaced
+--                   both regions
+--       8 regions   hash  region -> until when (ms) a number that was read under it may be booked
 -- Parts of a value are divided by line feeds, which none of them has in it.
 -- gives what the script behind it gives
 -- cost  O(log n) for each booking
-local free, numbers, booked, bookings, index, codes, version =
-  KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
+local free, numbers, booked, bookings, index, codes, version, regions =
+  KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8]
 
 local function joined(...)
   return table.concat({...}, '\n')

@@ -1,5 +1,5 @@
 -- Counts what a group consists of, at one moment.
--- KEYS  1..7 as in bookings.lua
+-- KEYS  1..8 as in bookings.lua
 -- gives {1 if it was filled, numbers, free numbers, bookings by end, bookings, entries of the index, codes,
 --       how many of some bookings have a code that is not among the codes}
 -- cost  O(log n)

@@ -1,5 +1,5 @@
 -- Moves the end of bookings with that of their service, never beyond what each may hold at most.
--- KEYS  1..7 as in bookings.lua
+-- KEYS  1..8 as in bookings.lua
 -- ARGV  1 now (ms)   2 end of the service (ms)   3.. bookings
 -- gives 1
 -- cost  O(log n) for each
