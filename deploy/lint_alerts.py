@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks what promtool does not: that every alert has a section in docs/RUNBOOK.md and links to it, and that the chart
+"""Checks what promtool does not: that every alert has a section in docs/runbook.md and links to it, and that the chart
 can change its threshold."""
 
 import pathlib
@@ -10,16 +10,16 @@ import yaml
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 ALERTS = TOP / "helm" / "switchboard" / "files" / "alerts.yml"
-RUNBOOK = TOP / "docs" / "RUNBOOK.md"
+RUNBOOK = TOP / "docs" / "runbook.md"
 SEVERITIES = {"critical", "warning", "info"}
 
 
 def faults(rule, sections):
     name, annotations = rule["alert"], rule["annotations"]
     if name not in sections:
-        yield f"docs/RUNBOOK.md has no section '## {name}'"
-    if annotations.get("runbook_url") != f"docs/RUNBOOK.md#{name.lower()}":
-        yield f"runbook_url must be docs/RUNBOOK.md#{name.lower()}"
+        yield f"docs/runbook.md has no section '## {name}'"
+    if annotations.get("runbook_url") != f"docs/runbook.md#{name.lower()}":
+        yield f"runbook_url must be docs/runbook.md#{name.lower()}"
     if rule["labels"].get("severity") not in SEVERITIES:
         yield f"severity must be one of {', '.join(sorted(SEVERITIES))}"
     if (threshold := annotations.get("threshold")) is not None:
@@ -35,10 +35,10 @@ def main():
     rules = [rule for group in groups for rule in group["rules"]]
     sections = re.findall(r"^## (Switchboard\w+)$", RUNBOOK.read_text(), re.M)
     found = [f"{rule['alert']}: {fault}" for rule in rules for fault in faults(rule, sections)]
-    found += [f"docs/RUNBOOK.md: there is no alert {name}" for name in sections if name not in {r["alert"] for r in rules}]
+    found += [f"docs/runbook.md: there is no alert {name}" for name in sections if name not in {r["alert"] for r in rules}]
     if found:
         sys.exit("\n".join(found))
-    print(f"all {len(rules)} alerts have a section in docs/RUNBOOK.md")
+    print(f"all {len(rules)} alerts have a section in docs/runbook.md")
 
 
 main()

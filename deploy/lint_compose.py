@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Checks docker-compose.yml: the program, target/debug/switchboard, accepts the settings of its replicas; every container
-is limited; .env.example and docs/DEPLOYING.md name its variables; nginx and the settings agree."""
+is limited; .env.example and docs/deploying.md name its variables; nginx and the settings agree."""
 
 import os
 import pathlib
@@ -89,9 +89,9 @@ def check_documented():
     assert used == example.keys(), used ^ example.keys()
     for name, default in re.findall(r"(?<!\$)\$\{(\w+):-([^}]*)\}", COMPOSE):
         assert example[name] == default, f"{name} is {example[name]} in .env.example, and {default} in docker-compose.yml"
-    described = (TOP / "docs" / "DEPLOYING.md").read_text()
+    described = (TOP / "docs" / "deploying.md").read_text()
     missing = {name for name in used if f"`{name}`" not in described}
-    assert not missing, f"not in docs/DEPLOYING.md: {missing}"
+    assert not missing, f"not in docs/deploying.md: {missing}"
 
 
 def check_limits(services):

@@ -91,7 +91,7 @@ const ADVICE: [(&str, &str); 19] = [
 ];
 
 /// Where it says how to make a certificate.
-const MORE: &str = "see Certificates in docs/SECURITY.md";
+const MORE: &str = "see Certificates in docs/security.md";
 
 /// The text of an error, with what to do where it is one of TLS.
 pub(crate) fn explained(text: String) -> String {

@@ -225,7 +225,7 @@ const TO_SENTINELS: [&str; 1] = ["SENTINEL"];
 
 #[test]
 fn every_command_that_redis_is_sent_is_among_the_documented_rights() {
-    let operating = include_str!("../../docs/OPERATING.md");
+    let operating = include_str!("../../docs/operations.md");
     let rights = operating.split("ACL SETUSER switchboard").nth(1).unwrap();
     let rights = rights.split("```").next().unwrap();
     let rights = rights

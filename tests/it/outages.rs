@@ -1,7 +1,7 @@
 //! Redis away: at the start, in the middle, or there and silent.
 //!
 //! Many of these tell how long after the trouble the first request succeeds (`--nocapture` shows it); the
-//! table of failures in `docs/ARCHITECTURE.md` has those figures.
+//! table of failures in `docs/failure-modes.md` has those figures.
 
 use std::time::{Duration, Instant};
 

@@ -84,7 +84,7 @@ const CHECKS: [Check; 8] = [
     },
     Check {
         name: RIGHTS,
-        action: "grant the user of redis.url what is missing (docs/OPERATING.md lists all rights)",
+        action: "grant the user of redis.url what is missing (docs/operations.md lists all rights)",
         run: |target| Box::pin(rights::check(target)),
     },
     Check {

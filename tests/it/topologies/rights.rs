@@ -1,4 +1,4 @@
-//! The least that the service needs to be allowed, as `docs/OPERATING.md` has it.
+//! The least that the service needs to be allowed, as `docs/operations.md` has it.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::support::{
     random_prefix,
 };
 
-const OPERATING: &str = include_str!("../../../docs/OPERATING.md");
+const OPERATING: &str = include_str!("../../../docs/operations.md");
 
 /// The rights that the documentation tells, for keys that begin with `prefix`.
 fn documented(prefix: &str) -> Vec<String> {

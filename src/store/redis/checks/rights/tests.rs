@@ -19,7 +19,7 @@ const NOT_TRIED: [&str; 11] = [
 
 #[test]
 fn the_documented_rights_are_those_that_are_checked() {
-    let text = include_str!("../../../../../docs/OPERATING.md");
+    let text = include_str!("../../../../../docs/operations.md");
     let rights = text.split("ACL SETUSER switchboard").nth(1).unwrap();
     let rights = rights.split("```").next().unwrap();
     let documented: BTreeSet<String> = rights
