@@ -21,8 +21,8 @@ lint:
 api: tools-test
 	.ci/api
 
-# The table of settings in the README, from config/default.toml, and those of options in docs/CATALOG.md, from
-# src/service/schema.
+# The table of settings in docs/configuration.md, from config/default.toml, and those of options in docs/catalog.md,
+# from src/service/schema.
 docs:
 	SWITCHBOARD_WRITE_DOCS=1 cargo test --locked --lib -- the_table_of_settings the_tables_of_options
 

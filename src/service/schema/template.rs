@@ -130,14 +130,14 @@ impl From<Builtin> for Purpose {
 
 #[cfg(test)]
 mod tests {
-    //! `docs/CATALOG.md` shows the same table.
+    //! `docs/catalog.md` shows the same table.
 
     use std::fs;
 
     use super::*;
     use crate::{service::Need, settings::Settings};
 
-    const PAGE: &str = include_str!("../../../docs/CATALOG.md");
+    const PAGE: &str = include_str!("../../../docs/catalog.md");
     const BEGIN: &str = "<!-- options: made by `make docs` -->\n";
     const END: &str = "<!-- /options -->";
 
@@ -216,7 +216,7 @@ mod tests {
         assert_eq!(parts.next(), None);
         if std::env::var_os("SWITCHBOARD_WRITE_DOCS").is_some() {
             fs::write(
-                concat!(env!("CARGO_MANIFEST_DIR"), "/docs/CATALOG.md"),
+                concat!(env!("CARGO_MANIFEST_DIR"), "/docs/catalog.md"),
                 page,
             )
             .unwrap();

@@ -4,8 +4,8 @@ use super::*;
 
 const DEFAULTS: &str = include_str!("../../../config/default.toml");
 
-const README: &str = include_str!("../../../README.md");
-/// Where the README's table of settings begins and ends.
+const REFERENCE: &str = include_str!("../../../docs/configuration.md");
+/// The lines before and after the table of settings.
 const MARKS: [&str; 2] = [
     "<!-- settings: made by `make docs` -->\n",
     "<!-- /settings -->",
@@ -60,13 +60,17 @@ fn table() -> String {
 
 /// `make docs` has this write it.
 #[test]
-fn the_table_of_settings_in_the_readme_is_that_of_the_defaults() {
+fn the_table_of_settings_in_the_reference_is_that_of_the_defaults() {
     let [begin, end] = MARKS;
-    let (before, rest) = README.split_once(begin).unwrap();
+    let (before, rest) = REFERENCE.split_once(begin).unwrap();
     let (told, after) = rest.split_once(end).unwrap();
     if std::env::var_os("SWITCHBOARD_WRITE_DOCS").is_some() {
         let text = format!("{before}{begin}{}{end}{after}", table());
-        fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"), text).unwrap();
+        fs::write(
+            concat!(env!("CARGO_MANIFEST_DIR"), "/docs/configuration.md"),
+            text,
+        )
+        .unwrap();
         return;
     }
     assert_eq!(told, table(), "run `make docs`");
