@@ -126,12 +126,12 @@ async fn every_metric_has_a_help_text_and_the_collectors_own_tool_finds_nothing_
     let helped: BTreeSet<&str> = named(&text, "# HELP ").collect();
     let typed: BTreeSet<&str> = named(&text, "# TYPE ").collect();
     assert_eq!(helped, typed);
-    let documented = include_str!("../../../README.md");
+    let documented = include_str!("../../../docs/observability.md");
     for name in helped {
         let name = name.strip_prefix("switchboard_").unwrap();
         assert!(
             documented.contains(&format!("`{name}")),
-            "{name} is not in README.md"
+            "{name} is not in docs/observability.md"
         );
     }
 }
