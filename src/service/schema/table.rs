@@ -64,8 +64,8 @@ pub(super) static SERVICES: &[Row] = &[
         "_type",
         &[(Mandatory, ALL)],
         |_| Choice(&TYPES),
-        "Who does what the service is for: this program (builtin), an Orchestration Server (ors) or any web service \
-         (http).",
+        "Where the service is implemented: in this program (builtin), on an Orchestration Server (ors) or \
+         in a web service (http).",
     )
     .wiring(),
     row(
@@ -79,29 +79,29 @@ pub(super) static SERVICES: &[Row] = &[
         "_service",
         &[(Mandatory, &[Ors])],
         |_| Url,
-        "The SCXML document that runs for each service; the Orchestration Server fetches it from there.",
+        "URL of the SCXML document that runs for each service; the Orchestration Server fetches it.",
     )
     .wiring(),
     row(
         "_service",
         &[(Mandatory, &[Http])],
         |_| UrlTemplate,
-        "What is asked of the web service at a create. What it answers is what the client gets.",
+        "URL that a create calls. Its response is the response to the client.",
     )
     .wiring(),
     row(
         "_ors",
         &[(Mandatory, &[Ors]), (Optional, &[Http])],
         |_| UrlList,
-        "The backends, of which each service has one. For http they are where templates stand that begin with their \
-         path, and must be there if one does.",
+        "Base URLs of the backends; each service runs on one of them. For http they are the base of \
+         templates that begin with a path, and required if there is one.",
     )
     .wiring(),
     row(
         "_ors_lb_strategy",
         &[(Advanced, BACKED)],
         |_| Choice(&BALANCING),
-        "Which backend takes a new service: each in its turn (circular), or the first one that can be reached \
+        "Backend for a new service: each in turn (circular), or the first one that can be reached \
          (linear).",
     )
     .otherwise(Otherwise::Text(BALANCING[0]))
@@ -110,14 +110,14 @@ pub(super) static SERVICES: &[Row] = &[
         "_request.<name>",
         &[(Optional, &[Http])],
         |_| UrlTemplate,
-        "What is asked of the web service at the request of this name. The name may be a path.",
+        "URL that the request of this name calls. The name can be a path.",
     )
     .wiring(),
     row(
         "_request",
         &[(Optional, &[Http])],
         |_| UrlTemplate,
-        "What is asked of the web service at every request that has no template of its own. Without it there are no \
+        "URL that every request without a template of its own calls. Without this option there are no \
          such requests.",
     )
     .wiring(),
@@ -125,23 +125,23 @@ pub(super) static SERVICES: &[Row] = &[
         "_session",
         &[(Optional, &[Http])],
         |_| Text("the name of a member"),
-        "The member of the answer to the create that names the session at the web service. All other templates may \
-         have it as {_session}.",
+        "Member of the response to the create that names the session at the web service. All other \
+         templates can contain it as {_session}.",
     )
     .wiring(),
     row(
         "_terminate",
         &[(Optional, &[Http])],
         |_| UrlTemplate,
-        "What is asked of the web service when a service has ended. It may have {id}, {service} and {_session}.",
+        "URL that is called when a service has ended. It can contain {id}, {service} and {_session}.",
     )
     .wiring(),
     row(
         "_method",
         &[(Advanced, &[Http])],
         |_| Choice(&METHODS),
-        "The method by which the web service is asked where nothing else is said. GET and DELETE send only what \
-         stands in the template.",
+        "Method of all calls that have none of their own. GET and DELETE send only what the template \
+         contains.",
     )
     .otherwise(Otherwise::Text("POST"))
     .wiring(),
@@ -149,22 +149,22 @@ pub(super) static SERVICES: &[Row] = &[
         "_method.<name>",
         &[(Advanced, &[Http])],
         |_| Choice(&METHODS),
-        "The method of the request of this name, which must have a template; without it that of _method.",
+        "Method of the request of this name, which must have a template. Default: _method.",
     )
     .wiring(),
     row(
         "_terminate_method",
         &[(Advanced, &[Http])],
         |_| Choice(&METHODS),
-        "The method of _terminate; without it that of _method.",
+        "Method of _terminate. Default: _method.",
     )
     .wiring(),
     row(
         "_header.<Name>",
         &[(Advanced, BACKED)],
         |_| Text("text, in which ${NAME} stands for a variable of the environment"),
-        "A header that is sent with every call of a backend. Its value is never told; an operator may name only \
-         variables that begin with SWITCHBOARD_HEADER_.",
+        "Header of every call to a backend. Its value is never returned; entries that are managed through \
+         the admin API can use only variables that begin with SWITCHBOARD_HEADER_.",
     )
     .secret()
     .wiring(),
@@ -172,64 +172,64 @@ pub(super) static SERVICES: &[Row] = &[
         "_ttl",
         &[(Optional, MAKING)],
         |longest_life| WholeNumber(1, longest_life),
-        "Seconds that a service and all its data live. The setting limits.life_seconds says how many there may be.",
+        "Seconds until a service and all its data expire. The maximum is the setting limits.life_seconds.",
     )
     .otherwise(Otherwise::Number(DEFAULT_TTL)),
     row(
         "_resource_group",
         &[(Optional, GIVING)],
         |_| ResourceGroup,
-        "The group that access numbers are taken from.",
+        "Resource group that access numbers are taken from.",
     )
     .otherwise(Otherwise::Text(DEFAULT_GROUP)),
     row(
         "_provide_code",
         &[(Optional, GIVING)],
         |_| Boolean,
-        "Whether a caller is given a code to key in, beside the number. By it callers of one number are told apart.",
+        "Returns an access code, which the caller keys in, with the number. It distinguishes callers of \
+         one number.",
     )
     .otherwise(Otherwise::Text("false")),
     row(
         "_booking_expiration_timeout",
         &[(Optional, GIVING)],
         |_| WholeNumber(HELD.0, HELD.1),
-        "Seconds that a number is held for its caller. What the request says wins over this, and this over what the \
-         group says.",
+        "Seconds that a number stays booked. The request wins over this option, which wins over that of \
+         the group.",
     ),
     row(
         "_access_code_length",
         &[(Advanced, GIVING)],
         |_| WholeNumber(CODE_LENGTHS.0, CODE_LENGTHS.1),
-        "Digits of an access code, those of its prefix included.",
+        "Digits of an access code, including its prefix.",
     )
     .otherwise(Otherwise::Number(DEFAULT_CODE_LENGTH)),
     row(
         "_access_code_prefix",
         &[(Advanced, GIVING)],
         |_| Text("digits, or a range of them such as 7-9"),
-        "What access codes begin with; of a range, with any that lies in it.",
+        "First digits of access codes; with a range, any value in it.",
     ),
     row(
         "_return_pool_health",
         &[(Advanced, GIVING)],
         |_| Boolean,
-        "Whether the answer tells how many numbers the group has and how many of them are free, as _pool_size and \
-         _pool_free.",
+        "Returns the size of the group and its number of free numbers as _pool_size and _pool_free.",
     )
     .otherwise(Otherwise::Text("false")),
     row(
         "_return_user_data",
         &[(Optional, &[MatchInteraction])],
         |_| Boolean,
-        "Whether the answer has the user data of the service that was found, as _user_data.",
+        "Returns the user data of the matched service as _user_data.",
     )
     .otherwise(Otherwise::Text("false")),
     row(
         "_allow_empty_access_code",
         &[(Advanced, &[MatchInteraction])],
         |_| Boolean,
-        "Whether an empty _access_code counts as none, so that any booking of the number matches. Otherwise it is \
-         refused.",
+        "Treats an empty _access_code as absent, so that any booking of the number matches. Otherwise it \
+         is refused.",
     )
     .otherwise(Otherwise::Text("false"))
     .wiring(),
@@ -237,23 +237,22 @@ pub(super) static SERVICES: &[Row] = &[
         "_overwritable_options",
         &[(Advanced, ALL)],
         |_| OptionNames,
-        "Options that are said here and yield to what a request says. All others that are said here win over the \
-         request.",
+        "Options of this service that requests can overwrite. All other options win over the request.",
     )
     .wiring(),
     row(
         "username",
         &[(Advanced, ALL)],
         |_| Text("text without a colon"),
-        "The user name by which callers open this service and those made from it (HTTP Basic). Without it that of \
-         the server counts, the setting auth.username.",
+        "User name (HTTP Basic) that protects this service and those created from it. Default: the \
+         setting auth.username.",
     ),
     row(
         "password",
         &[(Advanced, ALL)],
         |_| Text("text"),
-        "The password that goes with it; alone it takes any user name. Without it that of the server counts, the \
-         setting auth.password.",
+        "Password for that user name; a password without a user name accepts any. Default: the setting \
+         auth.password.",
     )
     .secret(),
 ];
@@ -264,43 +263,43 @@ pub(super) static GROUPS: &[Row] = &[
         "_allocation_strategy",
         &[(Mandatory, &[Group])],
         |_| Choice(&STRATEGIES),
-        "How numbers are handed out. CLUSTER and LOCAL, which are the same here, hold a number for one service at a \
-         time; RANDOM and ROUND_ROBIN share numbers among services.",
+        "How numbers are allocated. CLUSTER and LOCAL, which are the same here, book a number for one \
+         service at a time; RANDOM and ROUND_ROBIN share numbers among services.",
     ),
     row(
         "_backup_resource",
         &[(Advanced, &[Group])],
         |_| AccessNumber,
-        "The number that is handed out when all are taken. It is shared, and none of the group's own.",
+        "Number that is returned when all are booked. It is shared, and must not be one of the group.",
     ),
     row(
         "_booking_expiration_timeout",
         &[(Optional, &[Group])],
         |_| WholeNumber(HELD.0, HELD.1),
-        "Seconds that a number is held for its caller where neither the request nor the service says.",
+        "Seconds that a number stays booked if neither the request nor the service sets it.",
     )
     .otherwise(Otherwise::Number(DEFAULT_HELD)),
     row(
         "_max_booking_expiration_timeout",
         &[(Advanced, &[Group])],
         |_| WholeNumber(HELD.0, HELD.1),
-        "The longest time in seconds that a request may ask for by _booking_expiration_timeout. The options of \
-         services and of the group may be longer.",
+        "Maximum in seconds that a request can set by _booking_expiration_timeout. Options of services \
+         and of the group can be longer.",
     )
     .otherwise(Otherwise::Number(HELD.1)),
     row(
         "_services",
         &[(Advanced, &[Group])],
         |_| ServiceNames,
-        "The configured services whose requests may take numbers from the group; those whose own _resource_group it is \
-         always may. Without this option every service may.",
+        "Configured services whose requests can take numbers from the group, in addition to those whose \
+         own _resource_group it is. Default: all services.",
     ),
     row(
         "numbers",
         &[(Mandatory, &[Group])],
         |_| AccessNumbers,
-        "The numbers that callers are given to dial. Two ways to write one number are one number, and no two groups \
-         that hold numbers for one service at a time may have the same.",
+        "Numbers that callers dial. Different spellings of a number are the same number, and two groups \
+         that book numbers exclusively must not share one.",
     ),
 ];
 
