@@ -2,6 +2,8 @@
 //!
 //! Every test stands alone: it needs no order, takes a key prefix that no other has, and waits for
 //! what it expects under a deadline instead of sleeping.
+//!
+//! "Contract section N" in a test is that section of `docs/contract.md`.
 
 #![expect(
     clippy::panic,
