@@ -79,12 +79,12 @@ use self::setup::Setup;
 
 #[path = "service/backends.rs"]
 mod backends;
-#[path = "service/beside.rs"]
-mod beside;
+#[path = "service/baseline.rs"]
+mod baseline;
 #[path = "service/bookings.rs"]
 mod bookings;
-#[path = "service/ceiling.rs"]
-mod ceiling;
+#[path = "service/concurrent_transfers.rs"]
+mod concurrent_transfers;
 #[path = "service/cpu.rs"]
 mod cpu;
 #[path = "service/footprint.rs"]
@@ -145,9 +145,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let mut words = env::args().skip(1);
-    if words.next().as_deref() == Some(ceiling::OPTION) {
+    if words.next().as_deref() == Some(baseline::OPTION) {
         let port = words.next().and_then(|port| port.parse().ok());
-        let served = port.map(ceiling::serve);
+        let served = port.map(baseline::serve);
         return ExitCode::from(u8::from(!matches!(served, Some(Ok(())))));
     }
     measure()
@@ -164,7 +164,7 @@ async fn measure() -> ExitCode {
     // Whoever loses is dropped here, and every process that was started with it.
     let outcome = select! {
         outcome = run(&parts) => outcome,
-        outcome = stopped() => outcome,
+        outcome = wait_for_signal() => outcome,
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -182,7 +182,7 @@ async fn run(parts: &BTreeSet<String>) -> Result<()> {
     }
     let wanted = |part: &str| parts.is_empty() || parts.contains(part);
     let setup = Setup::new()?;
-    say(&machine::line()?)?;
+    print_line(&machine::line()?)?;
     if wanted("requests") {
         requests::run(&setup).await?;
     }
@@ -190,7 +190,7 @@ async fn run(parts: &BTreeSet<String>) -> Result<()> {
         sizes::run(&setup).await?;
     }
     if wanted("beside") {
-        beside::run(&setup).await?;
+        concurrent_transfers::run(&setup).await?;
     }
     if wanted("footprint") {
         footprint::run(&setup).await?;
@@ -217,7 +217,7 @@ async fn run(parts: &BTreeSet<String>) -> Result<()> {
 }
 
 /// Returns when the process is told to end.
-async fn stopped() -> Result<()> {
+async fn wait_for_signal() -> Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     select! {
@@ -228,7 +228,7 @@ async fn stopped() -> Result<()> {
 }
 
 /// Writes one piece of the report.
-fn say(text: &str) -> Result<()> {
+fn print_line(text: &str) -> Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "{text}")?;
     Ok(out.flush()?)

@@ -9,39 +9,39 @@ use tracing::{debug, info, warn};
 
 pub use self::error::StartError;
 use self::{
-    door::Door,
-    listeners::{Listener, Parts},
+    background::{BackgroundTasks, StoreBackend},
+    graceful_shutdown::ListenerHandle,
+    listeners::{Listener, WorkerFactory},
     tls::Certificates,
-    upkeep::{Backing, Upkeep},
 };
 use crate::{
-    healthcheck::reachable,
-    memory_budget::Memory,
+    healthcheck::reachable_address,
+    memory_budget::MemoryBudgets,
     model::readiness::Readiness,
     service::{
-        self, Backends, Catalog, Draft, FailedCredentials, InForce, Numbering, Office, Options,
-        Replica, Rules, Secrets, StoreStatus, say_goodbye,
+        self, AdminContext, Backends, Catalog, CatalogContext, CatalogFile, CurrentCatalog,
+        FailedCredentials, Options, PhoneNumbers, Replica, Secrets, StoreStatus, deregister,
     },
-    settings::{Credentials, Groups, Settings, SettingsError},
+    settings::{Credentials, RouteGroups, Settings, SettingsError},
     store::{
-        Audit, Clock, Register, Store, StoreError, StoreReport, StoredCatalog, Table, WallClock,
-        redis::RedisStore,
+        CatalogStore, Clock, ConsistencyReport, Store, StoreError, StoreReport, StoredCatalog,
+        Table, WallClock, redis::RedisStore,
     },
 };
 
-mod door;
+mod background;
 mod error;
+mod graceful_shutdown;
 mod listeners;
 mod socket;
 mod tls;
 mod tls_server;
-mod upkeep;
 
 /// After which time an audit looks again at what it found: longer than the clean-up takes.
-const AUDIT_AGAIN: Duration = Duration::from_secs(10);
+const RECHECK_DELAY: Duration = Duration::from_secs(10);
 
 /// A running service. Dropped, it goes on; [`Running::until`] ends it.
-pub struct Running {
+pub struct RunningServer {
     /// Where it listens.
     pub address: SocketAddr,
     /// Where it serves everything, if that is asked for.
@@ -50,15 +50,15 @@ pub struct Running {
     pub readiness: Readiness,
     scheme: &'static str,
     servers: Vec<Server>,
-    doors: Vec<Door>,
-    administered: bool,
-    administered_publicly: bool,
+    listener_handles: Vec<ListenerHandle>,
+    admin_enabled: bool,
+    admin_is_public: bool,
     /// What is served at `address`.
-    public: Groups,
-    asks_for_keys: bool,
-    catalog: InForce,
-    replica: String,
-    upkeep: Upkeep,
+    public: RouteGroups,
+    api_keys_required: bool,
+    catalog: CurrentCatalog,
+    replica_id: String,
+    background: BackgroundTasks,
 }
 
 /// Looks whether what `settings` name can be used: the catalogue and the certificate. Gives warnings about the catalog.
@@ -66,7 +66,7 @@ pub struct Running {
 /// # Errors
 /// As [`catalog`]; [`StartError::Tls`] for a certificate or key that is none.
 pub fn check(settings: &Settings) -> Result<Vec<String>, StartError> {
-    let (draft, catalog) = read_catalog(settings, &rules(settings))?;
+    let (draft, catalog) = read_catalog(settings, &catalog_context(settings))?;
     backends(settings, &catalog)?;
     if let Some(tls) = &settings.tls {
         Certificates::load(tls)?.config()?;
@@ -79,21 +79,24 @@ pub fn check(settings: &Settings) -> Result<Vec<String>, StartError> {
 /// # Errors
 /// [`StartError::Settings`] where the file cannot be read, [`StartError::Catalog`] for what is in it.
 pub fn catalog(settings: &Settings) -> Result<Catalog, StartError> {
-    Ok(read_catalog(settings, &rules(settings))?.1)
+    Ok(read_catalog(settings, &catalog_context(settings))?.1)
 }
 
 /// The catalogue that `settings` name, as it is written and as it is understood.
-fn read_catalog(settings: &Settings, rules: &Rules) -> Result<(Draft, Catalog), StartError> {
+fn read_catalog(
+    settings: &Settings,
+    rules: &CatalogContext,
+) -> Result<(CatalogFile, Catalog), StartError> {
     let (origin, text) = settings.catalog_text()?;
-    let draft = Draft::parse(&origin, &text)?;
+    let draft = CatalogFile::parse(&origin, &text)?;
     check_default_user(settings, &draft)?;
-    let catalog = Catalog::of_file(&origin, &draft, rules)?;
+    let catalog = Catalog::from_file(&origin, &draft, rules)?;
     Ok((draft, catalog))
 }
 
 /// Where the default user name has no password, each service must have one of its own. The catalogue
 /// refuses it too, and names the service in place of the setting.
-fn check_default_user(settings: &Settings, draft: &Draft) -> Result<(), SettingsError> {
+fn check_default_user(settings: &Settings, draft: &CatalogFile) -> Result<(), SettingsError> {
     let Credentials { username, password } = &settings.auth.credentials;
     if username.is_none() || password.is_some() {
         return Ok(());
@@ -105,35 +108,35 @@ fn check_default_user(settings: &Settings, draft: &Draft) -> Result<(), Settings
     let mut services = draft.table(Table::Services).iter();
     let open = services.find(|(_, options)| !has(options, "username") && !has(options, "password"));
     open.map_or(Ok(()), |(service, _)| {
-        Err(SettingsError::LoneUsername {
+        Err(SettingsError::UsernameWithoutPassword {
             service: service.clone(),
         })
     })
 }
 
 /// What all workers are to know of the administration.
-fn office(settings: &Settings) -> Result<Office, StartError> {
-    let rules = rules(settings);
+fn admin_context(settings: &Settings) -> Result<AdminContext, StartError> {
+    let rules = catalog_context(settings);
     let (draft, file) = read_catalog(settings, &rules)?;
     let file = Arc::new(file);
-    Ok(Office {
-        draft,
-        in_force: InForce::new(Arc::clone(&file)),
-        file,
-        rules,
-        trend: Arc::default(),
-        failed_credentials: Arc::new(FailedCredentials::new(&settings.throttle)),
-        status: StoreStatus::new(settings.redis.location()),
+    Ok(AdminContext {
+        catalog_file: draft,
+        current_catalog: CurrentCatalog::new(Arc::clone(&file)),
+        file_catalog: file,
+        catalog_context: rules,
+        group_usage: Arc::default(),
+        failed_credentials: Arc::new(FailedCredentials::new(&settings.rate_limit)),
+        store_status: StoreStatus::new(settings.redis.location()),
         settings: settings.admin.clone(),
     })
 }
 
-fn rules(settings: &Settings) -> Rules {
+fn catalog_context(settings: &Settings) -> CatalogContext {
     let environment = settings.clone();
-    Rules {
-        longest_life: settings.limits.life.as_secs(),
-        numbering: Numbering::of(settings.phone.default_region),
-        server: settings.auth.credentials.clone(),
+    CatalogContext {
+        max_ttl_seconds: settings.limits.max_ttl.as_secs(),
+        phone_numbers: PhoneNumbers::new(settings.phone.default_region),
+        default_credentials: settings.auth.credentials.clone(),
         variables: Arc::new(move |name| environment.variable(name).map(str::to_owned)),
     }
 }
@@ -151,22 +154,27 @@ pub fn backends(settings: &Settings, catalog: &Catalog) -> Result<Arc<Backends>,
 ///
 /// # Errors
 /// [`StartError::NoBooks`] where no Redis is set; else what the store says.
-pub async fn audit(settings: &Settings) -> Result<Audit, StartError> {
+pub async fn verify_bookings(settings: &Settings) -> Result<ConsistencyReport, StartError> {
     let catalog = catalog(settings)?;
     if settings.redis.urls.is_empty() {
-        return Err(StartError::NoBooks);
+        return Err(StartError::RedisNotConfigured);
     }
     let store = open_redis(settings).await?;
-    let stored = store.stored_catalog().await?;
-    let catalog = catalog.with(&stored, &BTreeSet::new(), &rules(settings), store.now()?);
+    let stored = store.read_catalog().await?;
+    let catalog = catalog.with_stored(
+        &stored,
+        &BTreeSet::new(),
+        &catalog_context(settings),
+        store.now()?,
+    );
     let groups = catalog.groups().all();
-    let audit = store.audit(&groups).await?;
-    if audit.is_clean() {
-        return Ok(audit);
+    let report = store.check_consistency(&groups).await?;
+    if report.is_clean() {
+        return Ok(report);
     }
     // Some of it may be on its way back at this moment.
-    time::sleep(AUDIT_AGAIN).await;
-    Ok(audit.confirmed_by(store.audit(&groups).await?))
+    time::sleep(RECHECK_DELAY).await;
+    Ok(report.confirmed_by(store.check_consistency(&groups).await?))
 }
 
 /// Checks the Redis servers.
@@ -175,7 +183,7 @@ pub async fn audit(settings: &Settings) -> Result<Audit, StartError> {
 /// [`StartError::NoBooks`] where no Redis is set; what the store says where none of them answers.
 pub async fn verify_redis(settings: &Settings) -> Result<StoreReport, StartError> {
     if settings.redis.urls.is_empty() {
-        return Err(StartError::NoBooks);
+        return Err(StartError::RedisNotConfigured);
     }
     Ok(open_redis(settings).await?.check_servers().await?)
 }
@@ -185,20 +193,20 @@ pub async fn verify_redis(settings: &Settings) -> Result<StoreReport, StartError
 /// # Errors
 /// As [`catalog`]; what the store says.
 pub async fn export(settings: &Settings, secrets: Secrets) -> Result<String, StartError> {
-    let (file, _) = read_catalog(settings, &rules(settings))?;
+    let (file, _) = read_catalog(settings, &catalog_context(settings))?;
     let stored = if settings.redis.urls.is_empty() {
         StoredCatalog::default()
     } else {
-        open_redis(settings).await?.stored_catalog().await?
+        open_redis(settings).await?.read_catalog().await?
     };
-    Ok(service::export(&file, &stored, secrets)?)
+    Ok(service::export_catalog(&file, &stored, secrets)?)
 }
 
 /// Starts the service: when this returns it listens, on workers of its own.
 ///
 /// # Errors
 /// A [`StartError`]; that the store is away is none, the service becomes ready when it comes.
-pub async fn start(settings: Settings) -> Result<Running, StartError> {
+pub async fn start(settings: Settings) -> Result<RunningServer, StartError> {
     start_with_clock(settings, WallClock::default()).await
 }
 
@@ -206,78 +214,83 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
 ///
 /// # Errors
 /// As [`start`].
-pub async fn start_with_clock(settings: Settings, wall: WallClock) -> Result<Running, StartError> {
-    allow_connections();
-    let office = Arc::new(office(&settings)?);
+pub async fn start_with_clock(
+    settings: Settings,
+    wall: WallClock,
+) -> Result<RunningServer, StartError> {
+    raise_open_file_limit();
+    let office = Arc::new(admin_context(&settings)?);
     let server = &settings.server;
     let bind = |setting, address: &str, groups| {
-        Listener::bind(setting, address, groups, server.body_stall)
+        Listener::bind(setting, address, groups, server.body_idle_timeout)
     };
     let public = bind("server.listen", &server.listen, server.public)?;
     let private = server
         .private_listen
         .as_ref()
-        .map(|address| bind("server.private_listen", address, Groups::ALL));
+        .map(|address| bind("server.private_listen", address, RouteGroups::ALL));
     let private = private.transpose()?;
     let certificates = settings.tls.as_ref().map(Certificates::load).transpose()?;
     let tls = certificates
         .as_ref()
         .map(Certificates::config)
         .transpose()?;
-    let backing = Backing::new(&settings);
-    let backends = backends(&settings, &office.file)?;
+    let backing = StoreBackend::new(&settings);
+    let backends = backends(&settings, &office.file_catalog)?;
     let readiness = Readiness::default();
-    let mut upkeep = Upkeep::start(&backing, &settings, &office, &backends, &readiness).await?;
-    upkeep.monitor(readiness.clone(), office.in_force.clone());
-    let keeping_files = certificates.map(|files| tokio::spawn(files.keep_current()));
+    let mut upkeep =
+        BackgroundTasks::start(&backing, &settings, &office, &backends, &readiness).await?;
+    upkeep.monitor_readiness(readiness.clone(), office.current_catalog.clone());
+    let keeping_files = certificates.map(|files| tokio::spawn(files.reload_on_change()));
     upkeep.tasks.extend(keeping_files);
     let private_address = private.as_ref().map(|listener| listener.address);
-    let replica = Replica::here(
+    let replica = Replica::current(
         public.address.to_string(),
         private_address.map(|address| address.to_string()),
     );
     let name = replica.id.clone();
     let skew = upkeep.monitor_clock(&settings, wall, readiness.clone());
-    upkeep.announce(replica, Arc::clone(&office), skew);
-    let parts = Parts {
-        office,
+    upkeep.send_heartbeats(replica, Arc::clone(&office), skew);
+    let parts = WorkerFactory {
+        admin_context: office,
         limits: Arc::new(settings.limits.clone()),
-        numbering: Numbering::of(settings.phone.default_region),
-        backing,
+        phone_numbers: PhoneNumbers::new(settings.phone.default_region),
+        store_backend: backing,
         backends,
         readiness,
-        memory: Memory::new(&settings.limits),
+        memory: MemoryBudgets::new(&settings.limits),
         settings: Arc::new(settings),
     };
-    let mut running = Running {
+    let mut running = RunningServer {
         address: public.address,
         private_address,
-        administered: parts.settings.admin.credentials.password.is_some(),
-        administered_publicly: parts.settings.server.public.admin
-            && !public.address.ip().is_loopback(),
+        admin_enabled: parts.settings.admin.credentials.password.is_some(),
+        admin_is_public: parts.settings.server.public.admin && !public.address.ip().is_loopback(),
         public: parts.settings.server.public,
-        asks_for_keys: !parts.settings.auth.api_keys.is_empty(),
-        catalog: parts.office.in_force.clone(),
-        replica: name,
+        api_keys_required: !parts.settings.auth.api_keys.is_empty(),
+        catalog: parts.admin_context.current_catalog.clone(),
+        replica_id: name,
         readiness: parts.readiness.clone(),
         scheme: if tls.is_some() { "https" } else { "http" },
         servers: Vec::new(),
-        doors: Vec::new(),
-        upkeep,
+        listener_handles: Vec::new(),
+        background: upkeep,
     };
     for listener in [Some(public), private].into_iter().flatten() {
         running
-            .doors
-            .push(listener.door().map_err(StartError::Served)?);
+            .listener_handles
+            .push(listener.handle().map_err(StartError::ServerFailed)?);
         let serving = listener.serve(&parts, tls.as_ref());
-        running.servers.push(serving.map_err(StartError::Served)?);
+        running
+            .servers
+            .push(serving.map_err(StartError::ServerFailed)?);
     }
     Ok(running)
 }
 
 /// Has the system allow this process as many open files, so connections, as its administrator lets it
 /// have: what it is given to begin with is often 1,024, which a crowd of idle clients would use up.
-fn allow_connections() {
+fn raise_open_file_limit() {
     #[cfg(unix)]
     match rlimit::increase_nofile_limit(rlimit::INFINITY) {
         Ok(files) => debug!(files, "connections and files that may be open"),
@@ -285,13 +298,13 @@ fn allow_connections() {
     }
 }
 
-impl Running {
+impl RunningServer {
     /// Tells the log where it listens.
-    pub fn tell(&self) {
+    pub fn log_startup(&self) {
         if let Some(address) = self.private_address {
             info!(private = %address, "listening for those who may ask everything");
         }
-        match (self.administered, self.administered_publicly) {
+        match (self.admin_enabled, self.admin_is_public) {
             (false, _) => info!("there is no administration; admin.password turns it on"),
             (true, false) => info!("there is an administration"),
             (true, true) => warn!(
@@ -300,7 +313,7 @@ impl Running {
             ),
         }
         let address = self.address;
-        if let Some(example) = self.example() {
+        if let Some(example) = self.example_command() {
             info!(%address, "listening; to try it: {example}");
         } else {
             info!(%address, "listening");
@@ -308,15 +321,15 @@ impl Running {
     }
 
     /// A command that works as it stands, where there is one.
-    fn example(&self) -> Option<String> {
+    fn example_command(&self) -> Option<String> {
         let listeners = [
             (Some(self.address), self.public),
-            (self.private_address, Groups::ALL),
+            (self.private_address, RouteGroups::ALL),
         ];
         listeners.into_iter().find_map(|(address, groups)| {
-            let origin = format!("{}://{}", self.scheme, reachable(address?));
-            let catalog = self.catalog.now();
-            catalog.example(&origin, groups, self.asks_for_keys)
+            let origin = format!("{}://{}", self.scheme, reachable_address(address?));
+            let catalog = self.catalog.load();
+            catalog.example_command(&origin, groups, self.api_keys_required)
         })
     }
 
@@ -324,7 +337,7 @@ impl Running {
     ///
     /// # Errors
     /// What the server says when it ends by itself.
-    pub async fn until(self, asked: impl Future<Output = ()>) -> io::Result<()> {
+    pub async fn run_until(self, asked: impl Future<Output = ()>) -> io::Result<()> {
         let handles: Vec<_> = self.servers.iter().map(Server::handle).collect();
         let mut served = future::select_all(self.servers.into_iter().map(tokio::spawn));
         tokio::select! {
@@ -333,12 +346,12 @@ impl Running {
             () = asked => {}
         }
         self.readiness.drain();
-        door::close(self.doors).await;
+        graceful_shutdown::stop_accepting_all(self.listener_handles).await;
         future::join_all(handles.iter().map(|handle| handle.stop(true))).await;
-        for task in self.upkeep.tasks {
+        for task in self.background.tasks {
             task.abort();
         }
-        say_goodbye(&self.replica, &*self.upkeep.store).await;
+        deregister(&self.replica_id, &*self.background.store).await;
         for ended in served.into_inner() {
             ended.await.map_err(io::Error::other)??;
         }

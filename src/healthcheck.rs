@@ -21,34 +21,34 @@ use crate::settings::Settings;
 
 /// Why the service is not as it should be.
 #[derive(Debug, Error)]
-pub enum Failure {
+pub enum HealthcheckError {
     /// It answered, and not with 200.
     #[error("{0}")]
-    Refused(String),
+    Unhealthy(String),
     /// It cannot be reached, or does not answer.
     #[error(transparent)]
     Unreachable(#[from] io::Error),
 }
 
 /// For each step; the service asks its store before it answers.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 /// More than the answer has.
-const MOST_BYTES: u64 = 4096;
+const MAX_RESPONSE_BYTES: u64 = 4096;
 
 /// Asks `path` of the first address that `settings` have the service listen on. The answer is its
 /// status line.
 ///
 /// # Errors
 /// [`Failure`].
-pub fn ask(settings: &Settings, path: &str) -> Result<String, Failure> {
-    let mut socket = connect(&addresses(&settings.server.listen)?)?;
-    socket.set_read_timeout(Some(PATIENCE))?;
-    socket.set_write_timeout(Some(PATIENCE))?;
+pub fn probe(settings: &Settings, path: &str) -> Result<String, HealthcheckError> {
+    let mut socket = connect(&probe_addresses(&settings.server.listen)?)?;
+    socket.set_read_timeout(Some(TIMEOUT))?;
+    socket.set_write_timeout(Some(TIMEOUT))?;
     let answer = if settings.tls.is_some() {
-        let mut tls = client().map_err(io::Error::other)?;
-        exchange(&mut Stream::new(&mut tls, &mut socket), path)?
+        let mut tls = tls_connection().map_err(io::Error::other)?;
+        send_request(&mut Stream::new(&mut tls, &mut socket), path)?
     } else {
-        exchange(&mut socket, path)?
+        send_request(&mut socket, path)?
     };
     let status = answer.lines().next().unwrap_or_default().to_owned();
     if status.split(' ').nth(1) == Some("200") {
@@ -58,12 +58,12 @@ pub fn ask(settings: &Settings, path: &str) -> Result<String, Failure> {
     if status.is_empty() {
         return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
     }
-    Err(Failure::Refused(format!("{status}: {told}")))
+    Err(HealthcheckError::Unhealthy(format!("{status}: {told}")))
 }
 
 /// Where a service that listens on `listen` can be reached, best first: on the loopback address if it listens on
 /// all addresses. `[::]` takes IPv4 connections too, and only those where the system has no IPv6.
-fn addresses(listen: &str) -> io::Result<Vec<SocketAddr>> {
+fn probe_addresses(listen: &str) -> io::Result<Vec<SocketAddr>> {
     let mut addresses = listen.to_socket_addrs()?;
     let address = addresses.next().ok_or(io::ErrorKind::AddrNotAvailable)?;
     if address.port() == 0 {
@@ -82,7 +82,7 @@ fn addresses(listen: &str) -> io::Result<Vec<SocketAddr>> {
 /// Where a service that listens on `address` can be reached from its own machine: who listens on all IPv6
 /// addresses takes IPv4 connections too.
 #[must_use]
-pub fn reachable(address: SocketAddr) -> SocketAddr {
+pub fn reachable_address(address: SocketAddr) -> SocketAddr {
     if address.ip().is_unspecified() {
         return SocketAddr::from((Ipv4Addr::LOCALHOST, address.port()));
     }
@@ -93,7 +93,7 @@ pub fn reachable(address: SocketAddr) -> SocketAddr {
 fn connect(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
     let mut error = io::Error::from(io::ErrorKind::AddrNotAvailable);
     for address in addresses {
-        match TcpStream::connect_timeout(address, PATIENCE) {
+        match TcpStream::connect_timeout(address, TIMEOUT) {
             Ok(socket) => return Ok(socket),
             Err(failed) => error = failed,
         }
@@ -101,11 +101,11 @@ fn connect(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
     Err(error)
 }
 
-fn exchange(stream: &mut (impl Read + Write), path: &str) -> io::Result<String> {
+fn send_request(stream: &mut (impl Read + Write), path: &str) -> io::Result<String> {
     let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes())?;
     let mut answer = String::new();
-    match stream.take(MOST_BYTES).read_to_string(&mut answer) {
+    match stream.take(MAX_RESPONSE_BYTES).read_to_string(&mut answer) {
         // The end of the connection need not be announced: the status is what counts.
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && !answer.is_empty() => {}
         read => drop(read?),
@@ -113,13 +113,13 @@ fn exchange(stream: &mut (impl Read + Write), path: &str) -> io::Result<String> 
     Ok(answer)
 }
 
-fn client() -> Result<ClientConnection, rustls::Error> {
+fn tls_connection() -> Result<ClientConnection, rustls::Error> {
     let provider = Arc::new(ring::default_provider());
     let config = ClientConfig::builder_with_provider(Arc::clone(&provider));
     let config = config.with_safe_default_protocol_versions()?;
     let config = config
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
+        .with_custom_certificate_verifier(Arc::new(AcceptAnyCertificate(provider)))
         .with_no_client_auth();
     let name = ServerName::from(IpAddr::from([127, 0, 0, 1]));
     ClientConnection::new(Arc::new(config), name)
@@ -127,9 +127,9 @@ fn client() -> Result<ClientConnection, rustls::Error> {
 
 /// The service asks itself, by an address that its certificate does not name, and tells no secret.
 #[derive(Debug)]
-struct AnyCertificate(Arc<CryptoProvider>);
+struct AcceptAnyCertificate(Arc<CryptoProvider>);
 
-impl ServerCertVerifier for AnyCertificate {
+impl ServerCertVerifier for AcceptAnyCertificate {
     fn verify_server_cert(
         &self,
         _end_entity: &CertificateDer<'_>,
@@ -194,11 +194,11 @@ mod tests {
             ("[::]:8080", &["[::1]:8080", "127.0.0.1:8080"]),
             ("192.0.2.7:80", &["192.0.2.7:80"]),
         ] {
-            let addresses = addresses(listen).unwrap();
+            let addresses = probe_addresses(listen).unwrap();
             let addresses: Vec<String> = addresses.iter().map(SocketAddr::to_string).collect();
             assert_eq!(addresses, expected);
         }
-        let told = addresses("127.0.0.1:0").unwrap_err().to_string();
+        let told = probe_addresses("127.0.0.1:0").unwrap_err().to_string();
         assert!(told.contains("server.listen"), "{told}");
     }
 }

@@ -19,21 +19,22 @@ use ipnet::IpNet;
 use secrecy::SecretString;
 
 use self::{
-    admin::{bookings, catalog, entries, history, live, restore},
-    hints::Hints,
+    admin_api::{active_services, audit_log, bookings, catalog_entries, import_export, restore},
+    admin_ui::PageError,
+    hints::NotFoundHints,
     middleware::security_headers::SecurityHeaders,
-    pages::PageError,
-    watch::Watch,
+    watch::RouteTelemetry,
 };
-pub use self::{error::ApiError, openapi::Document, watch::Watching};
+pub use self::{error::ApiError, openapi::Document, watch::TelemetryConfig};
 use crate::{
     model::readiness::Readiness,
-    service::{Admin, InForce, Services},
-    settings::{Cors, Groups, Limits, Settings},
+    service::{Admin, CurrentCatalog, Services},
+    settings::{Cors, Limits, RouteGroups, Settings},
 };
 
 mod accept;
-mod admin;
+mod admin_api;
+mod admin_ui;
 mod binaries;
 mod body;
 mod caller;
@@ -48,31 +49,30 @@ mod metrics;
 mod middleware;
 mod openapi;
 mod operators;
-mod pages;
 mod path;
-mod reply;
-mod requests;
+mod propagation;
+mod response;
 mod response_body;
+mod service_requests;
 mod services;
 mod storage;
-mod trail;
 mod watch;
 
 /// What the handlers of one worker share.
-pub struct Api {
+pub struct AppState {
     services: Services,
     admin: Option<Admin>,
     limits: Arc<Limits>,
     readiness: Readiness,
-    body_stall: Duration,
+    body_idle_timeout: Duration,
     unreadable_json_status: u16,
-    keys: Vec<SecretString>,
+    api_keys: Vec<SecretString>,
     trusted_proxies: Vec<IpNet>,
     cors: Cors,
-    board: pages::Board,
+    overview_cache: admin_ui::OverviewCache,
 }
 
-impl Api {
+impl AppState {
     /// Handlers' view of `services` and, if there is one, the administration, as `settings` have it; made
     /// on the worker's own thread.
     #[must_use]
@@ -83,36 +83,36 @@ impl Api {
         readiness: Readiness,
         settings: &Settings,
     ) -> Self {
-        reply::work_for(&readiness, &services.memory().responses);
+        response::init_worker(&readiness, &services.memory().responses);
         Self {
             services,
             admin,
             limits,
             readiness,
-            body_stall: settings.server.body_stall,
+            body_idle_timeout: settings.server.body_idle_timeout,
             unreadable_json_status: settings.api.unreadable_json_status,
-            keys: settings.auth.api_keys.clone(),
+            api_keys: settings.auth.api_keys.clone(),
             trusted_proxies: settings.server.trusted_proxies.clone(),
             cors: settings.cors.clone(),
-            board: pages::Board::default(),
+            overview_cache: admin_ui::OverviewCache::default(),
         }
     }
 }
 
 /// What a listener serves.
 #[derive(Clone)]
-pub struct Exposure {
+pub struct ListenerConfig {
     /// Which groups of routes.
-    pub groups: Groups,
+    pub groups: RouteGroups,
     /// Whether API keys or origins are asked of all callers of services.
-    pub gated: bool,
+    pub client_checks_enabled: bool,
     /// Tells whether credentials are asked of some of them. While nothing is asked, nobody is looked at on
     /// the way to a route.
-    pub catalog: InForce,
+    pub catalog: CurrentCatalog,
     /// Whether there is an administration.
-    pub administered: bool,
+    pub admin_enabled: bool,
     /// What is told of requests.
-    pub watching: Watching,
+    pub telemetry: TelemetryConfig,
     /// Whether it takes TLS only.
     pub tls: bool,
 }
@@ -121,7 +121,7 @@ pub struct Exposure {
 pub fn serve_request<S, B>(
     request: ServiceRequest,
     routes: &S,
-    exposure: &Exposure,
+    exposure: &ListenerConfig,
 ) -> impl Future<Output = Result<ServiceResponse<B>, Error>> + use<S, B>
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
@@ -131,106 +131,107 @@ where
 
 /// All routes. They are tried in this order, so those asked most come first; only the two that take
 /// any rest of a path have to stand behind the others.
-pub fn routes(config: &mut ServiceConfig, exposure: &Exposure) {
+pub fn routes(config: &mut ServiceConfig, exposure: &ListenerConfig) {
     let client = || {
         [
-            at("/genesys/1/service/{id}/storage/{key}")
-                .shows(storage::read)
-                .on(Method::DELETE, delete().to(storage::delete_key)),
-            at("/genesys/1/service/{id}/storage")
-                .shows(storage::read_all)
-                .on(Method::POST, post().to(storage::write))
-                .on(Method::DELETE, delete().to(storage::clear)),
-            at("/genesys/1/service/{service}")
-                .on(Method::POST, post().to(services::create))
-                .shows(services::create_or_describe)
-                .on(Method::PUT, put().to(services::set_end))
-                .on(Method::DELETE, delete().to(services::delete)),
-            at("/genesys/1/service/{id}/storage/binary/{key}").shows(binaries::read),
-            at("/genesys/1/cs/services/{id}").on(Method::PUT, put().to(services::set_end)),
+            route("/genesys/1/service/{id}/storage/{key}")
+                .get(storage::read)
+                .method(Method::DELETE, delete().to(storage::delete_key)),
+            route("/genesys/1/service/{id}/storage")
+                .get(storage::read_all)
+                .method(Method::POST, post().to(storage::write))
+                .method(Method::DELETE, delete().to(storage::clear)),
+            route("/genesys/1/service/{service}")
+                .method(Method::POST, post().to(services::create))
+                .get(services::create_or_describe)
+                .method(Method::PUT, put().to(services::set_end))
+                .method(Method::DELETE, delete().to(services::delete)),
+            route("/genesys/1/service/{id}/storage/binary/{key}").get(binaries::read_binary),
+            route("/genesys/1/cs/services/{id}").method(Method::PUT, put().to(services::set_end)),
             // What lies deeper is nothing, and no request either.
-            at("/genesys/1/service/{id}/storage/{rest:.*}"),
-            at("/genesys/1/service/{id}/{request:.+}")
-                .on(Method::POST, post().to(requests::ask))
-                .on(Method::GET, get().to(requests::ask)),
+            route("/genesys/1/service/{id}/storage/{rest:.*}"),
+            route("/genesys/1/service/{id}/{request:.+}")
+                .method(Method::POST, post().to(service_requests::send_request))
+                .method(Method::GET, get().to(service_requests::send_request)),
         ]
     };
     // Which of the configured services may be created is told by what a listener sees of the catalogue.
     let matching = || {
-        [at("/genesys/1/service/{service}")
-            .on(Method::POST, post().to(services::create))
-            .on(Method::GET, get().to(services::create))]
+        [route("/genesys/1/service/{service}")
+            .method(Method::POST, post().to(services::create))
+            .method(Method::GET, get().to(services::create))]
     };
-    let status = [at("/genesys/1/admin/node/status")
-        .shows(admin::node_status)
+    let status = [route("/genesys/1/admin/node/status")
+        .get(admin_api::get_node_status)
         .probe()];
     let admin = [
-        at("/genesys/1/admin/services").shows(entries::list),
-        entry("/genesys/1/admin/services/{name}"),
-        at("/genesys/1/admin/groups").shows(entries::list),
-        entry("/genesys/1/admin/groups/{name}"),
-        at("/genesys/1/admin/groups/{group}/bookings").shows(bookings::list),
-        at("/genesys/1/admin/groups/{group}/bookings/{booking}")
-            .on(Method::DELETE, delete().to(bookings::release)),
-        at("/genesys/1/admin/catalog")
-            .shows(catalog::export)
-            .on(Method::PUT, put().to(catalog::import))
-            .on(Method::POST, post().to(catalog::import)),
-        at("/genesys/1/admin/catalog/lost").shows(restore::lost),
-        at("/genesys/1/admin/catalog/restore").on(Method::POST, post().to(restore::restore)),
-        at("/genesys/1/admin/live").shows(live::list),
-        at("/genesys/1/admin/live/{id}")
-            .shows(live::look_up)
-            .on(Method::PUT, put().to(live::extend))
-            .on(Method::DELETE, delete().to(live::end)),
-        at("/genesys/1/admin/history").shows(history::list),
-        at("/genesys/1/admin/replicas").shows(history::replicas),
+        route("/genesys/1/admin/services").get(catalog_entries::list_entries),
+        entry_endpoint("/genesys/1/admin/services/{name}"),
+        route("/genesys/1/admin/groups").get(catalog_entries::list_entries),
+        entry_endpoint("/genesys/1/admin/groups/{name}"),
+        route("/genesys/1/admin/groups/{group}/bookings").get(bookings::list_bookings),
+        route("/genesys/1/admin/groups/{group}/bookings/{booking}")
+            .method(Method::DELETE, delete().to(bookings::release_number)),
+        route("/genesys/1/admin/catalog")
+            .get(import_export::export_catalog)
+            .method(Method::PUT, put().to(import_export::import_catalog))
+            .method(Method::POST, post().to(import_export::import_catalog)),
+        route("/genesys/1/admin/catalog/lost").get(restore::list_lost_entries),
+        route("/genesys/1/admin/catalog/restore")
+            .method(Method::POST, post().to(restore::restore_catalog)),
+        route("/genesys/1/admin/live").get(active_services::list_services),
+        route("/genesys/1/admin/live/{id}")
+            .get(active_services::get_service)
+            .method(Method::PUT, put().to(active_services::set_service_end))
+            .method(Method::DELETE, delete().to(active_services::delete_service)),
+        route("/genesys/1/admin/history").get(audit_log::list_audit_log),
+        route("/genesys/1/admin/replicas").get(audit_log::list_replicas),
     ];
     let health = [
-        at("/livez").shows(health::live).probe(),
-        at("/readyz").shows(health::ready).probe(),
-        at("/openapi.json").shows(openapi::tell),
+        route("/livez").get(health::get_liveness).probe(),
+        route("/readyz").get(health::get_readiness).probe(),
+        route("/openapi.json").get(openapi::get_openapi),
     ];
     // What anybody may ask.
     let ungated = |resource: Resource| resource;
-    let telling = [at("/metrics").shows(metrics::tell)];
+    let telling = [route("/metrics").get(metrics::get_metrics)];
     let groups = exposure.groups;
     if groups.client {
-        serve_callers(config, client, exposure);
+        register_client_routes(config, client, exposure);
     } else if groups.matching {
-        serve_callers(config, matching, exposure);
+        register_client_routes(config, matching, exposure);
     }
     if groups.admin {
-        serve(config, status, exposure, ungated);
+        register(config, status, exposure, ungated);
     }
-    if groups.admin && exposure.watching.counts() {
-        serve(config, telling, exposure, ungated);
+    if groups.admin && exposure.telemetry.has_metrics() {
+        register(config, telling, exposure, ungated);
     }
-    if groups.admin && exposure.administered {
-        let gated = |resource: Resource| resource.wrap(from_fn(gate::pass_operator));
-        serve(config, admin, exposure, gated);
-        serve_pages(config, exposure);
+    if groups.admin && exposure.admin_enabled {
+        let gated = |resource: Resource| resource.wrap(from_fn(gate::authenticate_admin));
+        register(config, admin, exposure, gated);
+        register_admin_ui(config, exposure);
     }
-    let shared = |resource: Resource| resource.wrap(from_fn(gate::pass_everyone));
-    serve(config, health, exposure, shared);
-    let hints = Hints::new(exposure);
-    serve(config, [Endpoint::nowhere(hints)], exposure, shared);
-    config.default_service(web::to(no_route));
+    let shared = |resource: Resource| resource.wrap(from_fn(gate::apply_cors));
+    register(config, health, exposure, shared);
+    let hints = NotFoundHints::new(exposure);
+    register(config, [Endpoint::not_found(hints)], exposure, shared);
+    config.default_service(web::to(unknown_route));
 }
 
 /// One configured service or resource group.
-fn entry(path: &'static str) -> Endpoint {
-    at(path)
-        .shows(entries::read)
-        .on(Method::PUT, put().to(entries::put))
-        .on(Method::DELETE, delete().to(entries::delete))
+fn entry_endpoint(path: &'static str) -> Endpoint {
+    route(path)
+        .get(catalog_entries::read_entry)
+        .method(Method::PUT, put().to(catalog_entries::put_entry))
+        .method(Method::DELETE, delete().to(catalog_entries::delete_entry))
 }
 
 /// Serves these, each as `gated` has it, with its watch around it where there is one.
-fn serve<T, B>(
+fn register<T, B>(
     config: &mut ServiceConfig,
     endpoints: impl IntoIterator<Item = Endpoint>,
-    exposure: &Exposure,
+    exposure: &ListenerConfig,
     gated: impl Fn(Resource) -> Resource<T>,
 ) where
     T: ServiceFactory<
@@ -243,12 +244,12 @@ fn serve<T, B>(
     B: MessageBody + 'static,
 {
     for endpoint in endpoints {
-        let watch = endpoint.watch(exposure);
-        let resource = gated(endpoint.resource());
+        let watch = endpoint.telemetry(exposure);
+        let resource = gated(endpoint.into_resource());
         match watch {
             None => config.service(resource),
             Some(watch) => {
-                let watched = move |request, next: &_| watch.pass(request, next);
+                let watched = move |request, next: &_| watch.instrument(request, next);
                 config.service(resource.wrap_fn(watched))
             }
         };
@@ -258,30 +259,38 @@ fn serve<T, B>(
 /// Serves callers: through the gate where anything is asked of them. Whether the catalogue asks for
 /// anything may change while the service runs, so both ways are there, and the first one only while it
 /// does not.
-fn serve_callers<const N: usize>(
+fn register_client_routes<const N: usize>(
     config: &mut ServiceConfig,
     endpoints: impl Fn() -> [Endpoint; N],
-    exposure: &Exposure,
+    exposure: &ListenerConfig,
 ) {
-    if !exposure.gated {
-        serve(config, endpoints(), exposure, |resource| {
+    if !exposure.client_checks_enabled {
+        register(config, endpoints(), exposure, |resource| {
             let catalog = exposure.catalog.clone();
-            resource.guard(fn_guard(move |_| !catalog.is_guarded()))
+            resource.guard(fn_guard(move |_| !catalog.requires_auth()))
         });
     }
-    let gated = |resource: Resource| resource.wrap(from_fn(gate::pass));
-    serve(config, endpoints(), exposure, gated);
+    let gated = |resource: Resource| resource.wrap(from_fn(gate::authenticate_client));
+    register(config, endpoints(), exposure, gated);
 }
 
 /// Serves the pages of the administration.
-fn serve_pages(config: &mut ServiceConfig, exposure: &Exposure) {
-    let (open, streams, pages) = (pages::open_routes(), pages::streams(), pages::routes());
-    let anybody = |page: Resource| page.wrap(from_fn(pages::gate::pass_anybody));
-    serve(config, open.map(Endpoint::page), exposure, anybody);
-    let stream = |page: Resource| page.wrap(from_fn(pages::gate::pass_stream));
-    serve(config, streams.map(Endpoint::page), exposure, stream);
-    let page = |page: Resource| page.wrap(from_fn(pages::gate::pass));
-    serve(config, pages.map(Endpoint::page), exposure, page);
+fn register_admin_ui(config: &mut ServiceConfig, exposure: &ListenerConfig) {
+    let (open, streams, pages) = (
+        admin_ui::public_routes(),
+        admin_ui::stream_routes(),
+        admin_ui::routes(),
+    );
+    let anybody = |page: Resource| page.wrap(from_fn(admin_ui::session_middleware::public_page));
+    register(config, open.map(Endpoint::page), exposure, anybody);
+    let stream = |page: Resource| {
+        page.wrap(from_fn(
+            admin_ui::session_middleware::require_stream_session,
+        ))
+    };
+    register(config, streams.map(Endpoint::page), exposure, stream);
+    let page = |page: Resource| page.wrap(from_fn(admin_ui::session_middleware::require_session));
+    register(config, pages.map(Endpoint::page), exposure, page);
 }
 
 /// One path and what it answers to.
@@ -289,51 +298,51 @@ struct Endpoint {
     /// What it is called where requests are told of: its path.
     name: &'static str,
     resource: Resource,
-    allowed: Vec<Method>,
+    allowed_methods: Vec<Method>,
     /// It is asked again and again how the service is. What it answers then is no failure.
     is_probe: bool,
     /// It is for people: what is wrong is told them on a page.
     is_page: bool,
     /// What is told where it answers to nothing.
-    hints: Hints,
+    hints: NotFoundHints,
 }
 
-fn at(path: &'static str) -> Endpoint {
+fn route(path: &'static str) -> Endpoint {
     Endpoint {
         name: path,
         resource: web::resource(path),
-        allowed: Vec::new(),
+        allowed_methods: Vec::new(),
         is_probe: false,
         is_page: false,
-        hints: Hints::default(),
+        hints: NotFoundHints::default(),
     }
 }
 
 impl Endpoint {
     /// Every path that is not somebody's before it.
-    fn nowhere(hints: Hints) -> Self {
+    fn not_found(hints: NotFoundHints) -> Self {
         Self {
-            name: watch::NOWHERE,
+            name: watch::NO_ROUTE,
             hints,
-            ..at("/{nowhere:.*}")
+            ..route("/{nowhere:.*}")
         }
     }
 
-    fn on(mut self, method: Method, route: Route) -> Self {
+    fn method(mut self, method: Method, route: Route) -> Self {
         self.resource = self.resource.route(route);
-        self.allowed.push(method);
+        self.allowed_methods.push(method);
         self
     }
 
     /// Answers to GET, and to HEAD as to GET without the body. For what GET reads and never changes.
-    fn shows<F, Args>(mut self, page: F) -> Self
+    fn get<F, Args>(mut self, page: F) -> Self
     where
         F: Handler<Args>,
         Args: FromRequest + 'static,
         F::Output: Responder + 'static,
     {
         let look = web::route().guard(guard::Any(guard::Get()).or(guard::Head()));
-        self.allowed.extend([Method::GET, Method::HEAD]);
+        self.allowed_methods.extend([Method::GET, Method::HEAD]);
         self.resource = self.resource.route(look.to(page));
         self
     }
@@ -349,22 +358,22 @@ impl Endpoint {
     }
 
     /// What is told of requests to it, if anything.
-    fn watch(&self, exposure: &Exposure) -> Option<Rc<Watch>> {
-        let watching = exposure.watching;
+    fn telemetry(&self, exposure: &ListenerConfig) -> Option<Rc<RouteTelemetry>> {
+        let watching = exposure.telemetry;
         let watching = if self.is_probe {
-            watching.of_probes()
+            watching.for_probes()
         } else {
             watching
         };
-        watching.at(self.name)
+        watching.for_route(self.name)
     }
 
-    fn resource(self) -> Resource {
-        let allowed: Vec<&str> = self.allowed.iter().map(Method::as_str).collect();
+    fn into_resource(self) -> Resource {
+        let allowed: Vec<&str> = self.allowed_methods.iter().map(Method::as_str).collect();
         let (allow, is_page) = (allowed.join(", "), self.is_page);
         let hints = self.hints;
         let refuse = move |request: HttpRequest| {
-            let error = refused(&request, &allow, hints);
+            let error = routing_error(&request, &allow, hints);
             let error = if is_page {
                 PageError::from(error).into()
             } else {
@@ -377,7 +386,7 @@ impl Endpoint {
 }
 
 /// What is answered where no route is: nothing is there, or it answers to other methods.
-fn refused(request: &HttpRequest, allow: &str, hints: Hints) -> ApiError {
+fn routing_error(request: &HttpRequest, allow: &str, hints: NotFoundHints) -> ApiError {
     if allow.is_empty() {
         return hints.not_found(request.path());
     }
@@ -387,6 +396,6 @@ fn refused(request: &HttpRequest, allow: &str, hints: Hints) -> ApiError {
     }
 }
 
-async fn no_route(request: HttpRequest) -> Result<&'static str, ApiError> {
-    Err(refused(&request, "", Hints::default()))
+async fn unknown_route(request: HttpRequest) -> Result<&'static str, ApiError> {
+    Err(routing_error(&request, "", NotFoundHints::default()))
 }

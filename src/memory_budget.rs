@@ -18,7 +18,7 @@ const MAX_SMALL_BYTES: usize = 64 * 1024;
 
 /// The budgets of a process.
 #[derive(Clone, Debug)]
-pub struct Memory {
+pub struct MemoryBudgets {
     /// For bodies of requests, from the first byte until the request is answered.
     pub requests: MemoryBudget,
     /// For bodies of responses, until they are sent.
@@ -48,7 +48,7 @@ pub struct Reservation {
 pub enum OverBudget {
     /// There may be enough later.
     #[error("the service is busy: requests under way use up {setting} ({limit} bytes); try again")]
-    Used {
+    Exhausted {
         /// The setting of the budget.
         setting: &'static str,
         /// Its value.
@@ -66,7 +66,7 @@ pub enum OverBudget {
     },
 }
 
-impl Memory {
+impl MemoryBudgets {
     /// The budgets that `limits` set.
     #[must_use]
     pub fn new(limits: &Limits) -> Self {
@@ -119,12 +119,12 @@ impl MemoryBudget {
         if self.used() < limit {
             return Ok(());
         }
-        Err(OverBudget::Used { setting, limit })
+        Err(OverBudget::Exhausted { setting, limit })
     }
 
     /// A reservation of `bytes` that are in memory already and have to be sent, whatever is left.
     #[must_use]
-    pub fn take(&self, bytes: usize) -> Reservation {
+    pub fn force_reserve(&self, bytes: usize) -> Reservation {
         self.0.used.fetch_add(bytes, Relaxed);
         Reservation {
             budget: self.clone(),
@@ -139,7 +139,7 @@ impl MemoryBudget {
     }
 
     /// The most that one large reservation can have.
-    fn max_large(&self) -> usize {
+    fn max_large_bytes(&self) -> usize {
         self.0.limit - self.0.limit / 4
     }
 }
@@ -166,7 +166,7 @@ impl Reservation {
         let max = if bytes <= MAX_SMALL_BYTES {
             limit
         } else {
-            self.budget.max_large()
+            self.budget.max_large_bytes()
         };
         if bytes > max {
             return Err(OverBudget::TooLarge {
@@ -181,7 +181,7 @@ impl Reservation {
                 self.bytes = bytes;
                 Ok(())
             }
-            Err(_) => Err(OverBudget::Used { setting, limit }),
+            Err(_) => Err(OverBudget::Exhausted { setting, limit }),
         }
     }
 
@@ -235,7 +235,7 @@ mod tests {
         let refused = budget.reserve(2_000_000).unwrap_err();
         assert_eq!(
             refused,
-            OverBudget::Used {
+            OverBudget::Exhausted {
                 setting: "limits.test",
                 limit: LIMIT
             }

@@ -9,84 +9,85 @@ use std::sync::Arc;
 
 pub use self::{
     admin::{
-        Admin, AdminError, Condition, Difference, Entry as CatalogEntry, FoundServices, Fullest,
-        HistoryPage, Import, Imported, LiveService, LostEntries, MOST_GROUPS, Office, Operator,
-        Origin, Overview, Pulse, Put, Replica, Sample, Secrets, StoreAway, StoreStatus, Trend,
-        Visit, export, say_goodbye,
+        ActiveService, Actor, Admin, AdminContext, AdminError, AdminSession, AuditLogPage,
+        CatalogEntry, Difference, EntryOrigin, GroupUsage, ImportMode, ImportReport, LostEntries,
+        MAX_SAMPLED_GROUPS, MostUsedGroups, Overview, Precondition, PutOutcome, Replica,
+        ReplicaStats, Secrets, ServiceSearchResult, StoreOutage, StoreStatus, UsageSample,
+        deregister, export_catalog,
     },
-    backend::{Backends, SessionEnder, Trail},
+    auth::BasicCredentials,
+    backend::{Backends, PropagatedHeaders, SessionTerminator},
+    backend_requests::PreparedRequest,
     catalog::{
-        Catalog, CatalogError, CatalogKeeper, Draft, EntryError, InForce, MOST_OPTIONS, Rules,
-        Variables,
+        Catalog, CatalogContext, CatalogError, CatalogFile, CatalogReloader, CurrentCatalog,
+        EntryError, MAX_OPTIONS, Variables,
     },
     clock_skew::{ClockSkew, monitor_clock_skew},
-    creation::{CreateAnswer, Creation, CreationHead},
-    download::{Download, Span},
+    create::{CreateRequestHead, CreateResponse, PendingCreate},
+    download::{ByteRange, Download},
     error::ServiceError,
     failed_credentials::FailedCredentials,
     flatten::{FlattenError, flatten},
+    form_data::{FieldValue, FormData},
     idempotency::IdempotencyHead,
-    locks::Shown,
-    options::{HIDDEN, OptionValue, Options, is_option_name},
-    pairs::{Entry, Pairs},
-    parameters::parse_whole_number,
+    options::{OptionValue, Options, REDACTED, is_option_name},
+    parameters::parse_integer,
+    phone_numbers::PhoneNumbers,
     readiness::monitor_readiness,
-    requests::Asked,
-    schema::{Allowed, Need, OptionHelp, Template, group_options, template_of, templates},
-    storage::Texts,
-    subscriber::Numbering,
+    schema::{Importance, OptionDoc, OptionType, ServicePreset, group_options, preset_of, presets},
+    storage::StorageStrings,
     uploads::{Upload, Uploads},
 };
 use crate::{
-    memory_budget::Memory,
+    memory_budget::MemoryBudgets,
     model::readiness::{Readiness, Status},
-    settings::{Groups, Limits, Throttle},
-    store::{Description, Moment, ServiceId, Store},
+    settings::{Limits, RateLimit, RouteGroups},
+    store::{Description, ServiceId, Store, Timestamp},
 };
 
 mod access_code;
 mod admin;
-mod answer;
+mod auth;
 mod backend;
-mod booking;
+mod backend_requests;
+mod book_number;
 mod builtin;
 mod catalog;
 mod clock_skew;
-mod creation;
+mod create;
+mod create_on_backend;
+mod create_response;
 mod definition;
 mod download;
 mod error;
 mod failed_credentials;
 mod flatten;
+mod form_data;
 mod idempotency;
-mod life;
-mod locks;
 mod options;
-mod pairs;
 mod parameters;
+mod phone_numbers;
+mod rate_limit;
 mod readiness;
-mod requests;
-mod resources;
+mod resource_groups;
 mod schema;
-mod start;
 mod storage;
-mod subscriber;
-mod throttle;
+mod ttl;
 mod uploads;
 
 /// One worker's services: what may be created, and where they live.
 #[derive(Clone)]
 pub struct Services {
-    catalog: InForce,
+    catalog: CurrentCatalog,
     /// Which of them may be created here.
-    sees: Groups,
+    route_groups: RouteGroups,
     store: Arc<dyn Store>,
     limits: Arc<Limits>,
-    numbering: Numbering,
-    throttle: Throttle,
+    phone_numbers: PhoneNumbers,
+    rate_limit: RateLimit,
     failed_credentials: Arc<FailedCredentials>,
     backends: Arc<Backends>,
-    memory: Memory,
+    memory: MemoryBudgets,
 }
 
 impl Services {
@@ -94,75 +95,80 @@ impl Services {
     /// `backends` is the way to those that run elsewhere.
     #[must_use]
     pub fn new(
-        catalog: InForce,
+        catalog: CurrentCatalog,
         store: Arc<dyn Store>,
         limits: Arc<Limits>,
-        numbering: Numbering,
+        numbering: PhoneNumbers,
         backends: Arc<Backends>,
     ) -> Self {
         Self {
             catalog,
-            sees: Groups::ALL,
+            route_groups: RouteGroups::ALL,
             store,
-            memory: Memory::new(&limits),
+            memory: MemoryBudgets::new(&limits),
             limits,
-            numbering,
-            throttle: Throttle::default(),
-            failed_credentials: Arc::new(FailedCredentials::new(&Throttle::default())),
+            phone_numbers: numbering,
+            rate_limit: RateLimit::default(),
+            failed_credentials: Arc::new(FailedCredentials::new(&RateLimit::default())),
             backends,
         }
     }
 
     /// A command that creates a service here, by which this one can be tried; see [`Catalog::example`].
     #[must_use]
-    pub fn example(&self, origin: &str, keys: bool) -> Option<String> {
-        self.catalog.now().example(origin, self.sees, keys)
+    pub fn example_command(&self, origin: &str, keys: bool) -> Option<String> {
+        self.catalog
+            .load()
+            .example_command(origin, self.route_groups, keys)
     }
 
     /// The same under these limits of how often; without them there are none.
     #[must_use]
-    pub fn throttled(
+    pub fn with_rate_limits(
         mut self,
-        throttle: Throttle,
+        throttle: RateLimit,
         failed_credentials: Arc<FailedCredentials>,
     ) -> Self {
-        self.throttle = throttle;
+        self.rate_limit = throttle;
         self.failed_credentials = failed_credentials;
         self
     }
 
     /// The same with these budgets of memory, which all workers share.
     #[must_use]
-    pub fn with_memory(mut self, memory: Memory) -> Self {
+    pub fn with_memory(mut self, memory: MemoryBudgets) -> Self {
         self.memory = memory;
         self
     }
 
     /// The budgets of memory.
     #[must_use]
-    pub fn memory(&self) -> &Memory {
+    pub fn memory(&self) -> &MemoryBudgets {
         &self.memory
     }
 
     /// The same where a listener serves only `groups`: what else may be created does not exist there.
     /// Services that exist keep their locks.
     #[must_use]
-    pub fn seen_by(mut self, groups: Groups) -> Self {
-        self.sees = groups;
+    pub fn with_route_groups(mut self, groups: RouteGroups) -> Self {
+        self.route_groups = groups;
         self
     }
 
     /// Whether `name` names a configured service that may be created here.
     #[must_use]
     pub fn is_configured(&self, name: &str) -> bool {
-        self.catalog.now().seen(name, self.sees).is_some()
+        self.catalog
+            .load()
+            .get_for_route_groups(name, self.route_groups)
+            .is_some()
     }
 
     /// Uploads for a service that exists; the first one asks whether it does.
     #[must_use]
     pub fn uploads(&self, id: &ServiceId) -> Uploads {
         let budget = self.memory.requests.clone();
-        Uploads::to_existing(Arc::clone(&self.store), id.clone(), budget)
+        Uploads::for_existing(Arc::clone(&self.store), id.clone(), budget)
     }
 
     /// Tells a service without its values.
@@ -188,15 +194,15 @@ impl Services {
     /// # Errors
     /// [`ServiceError::InvalidParameter`] where they ask for no end or for one out of range,
     /// [`ServiceError::NoSuchService`] where no such service lives.
-    pub async fn set_end(&self, id: &ServiceId, pairs: &Pairs) -> Result<(), ServiceError> {
-        self.move_end(id, self.requested_end(pairs)?).await
+    pub async fn set_end(&self, id: &ServiceId, pairs: &FormData) -> Result<(), ServiceError> {
+        self.set_end_at(id, self.requested_end(pairs)?).await
     }
 
-    fn requested_end(&self, pairs: &Pairs) -> Result<Moment, ServiceError> {
-        life::requested_end(pairs, self.now()?, self.limits.life)
+    fn requested_end(&self, pairs: &FormData) -> Result<Timestamp, ServiceError> {
+        ttl::requested_end(pairs, self.now()?, self.limits.max_ttl)
     }
 
-    async fn move_end(&self, id: &ServiceId, end: Moment) -> Result<(), ServiceError> {
+    async fn set_end_at(&self, id: &ServiceId, end: Timestamp) -> Result<(), ServiceError> {
         let moved = self.store.set_end(id, end).await?;
         moved.ok_or_else(|| ServiceError::NoSuchService(id.clone()))
     }
@@ -205,7 +211,7 @@ impl Services {
     ///
     /// # Errors
     /// What the store says while its time is not known.
-    pub fn now(&self) -> Result<Moment, ServiceError> {
+    pub fn now(&self) -> Result<Timestamp, ServiceError> {
         Ok(self.store.now()?)
     }
 

@@ -11,12 +11,12 @@
 mod callers;
 mod environment;
 mod error;
-mod layers;
-mod names;
-mod read;
+mod load;
+mod log;
+mod provenance;
 mod redis;
 mod secrets;
-mod telling;
+mod setting_names;
 #[cfg(test)]
 mod tests;
 mod traces;
@@ -32,13 +32,15 @@ use ipnet::IpNet;
 use rlibphonenumber::Region;
 
 pub use self::{
-    callers::{Admin, Auth, Cors, Credentials, Groups, Throttle, Tls, TlsFiles, TlsVersion},
-    error::{Origin, SettingsError},
+    callers::{
+        Admin, Auth, Cors, Credentials, RateLimit, RouteGroups, Tls, TlsFiles, TlsFilesVersion,
+    },
+    error::{SettingOrigin, SettingsError},
+    log::{Log, LogFormat, LoggedRequests, Metrics},
     redis::{ClientCertificate, Redis, RedisMode, RedisTls},
-    telling::{Log, LogFormat, LoggedRequests, Metrics},
     traces::{IgnoredVariable, Sampling, Traces},
 };
-use self::{environment::Environment, layers::Layers};
+use self::{environment::Environment, provenance::Layers};
 
 /// The version of this program.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -59,7 +61,7 @@ pub struct Settings {
     /// `[cors]`: pages of which other origins may call.
     pub cors: Cors,
     /// `[throttle]`: how often.
-    pub throttle: Throttle,
+    pub rate_limit: RateLimit,
     /// `[api]`: where the API leaves a choice.
     pub api: Api,
     /// `[redis]`: the shared store.
@@ -81,7 +83,7 @@ pub struct Settings {
     /// `OTEL_...`: absent means that nothing is traced.
     pub traces: Option<Traces>,
     /// `OTEL_...` variables that are not followed.
-    pub ignored: Vec<IgnoredVariable>,
+    pub ignored_variables: Vec<IgnoredVariable>,
     environment: Environment,
 }
 
@@ -91,7 +93,7 @@ pub struct Server {
     /// `host:port`; the host may be a name, or IPv6 in brackets. Port 0 asks for a free one.
     pub listen: String,
     /// What is served there.
-    pub public: Groups,
+    pub public: RouteGroups,
     /// A second address, at which everything is served.
     pub private_listen: Option<String>,
     /// Who may say in `X-Forwarded-For` whom it speaks for.
@@ -99,15 +101,15 @@ pub struct Server {
     /// Worker threads, 1 to 256; where the setting is 0, already the number of CPUs.
     pub workers: usize,
     /// How long a client may take for the head of a request; never zero.
-    pub head_timeout: Duration,
+    pub request_header_timeout: Duration,
     /// How long a client may pause within a body, or leave an answer unread; never zero.
-    pub body_stall: Duration,
+    pub body_idle_timeout: Duration,
     /// How long a connection may stay open between two requests; zero closes it after each.
     pub keep_alive: Duration,
     /// Connections that one worker serves at a time, at least 1.
     pub connections_per_worker: usize,
     /// How long requests are served on after the process was told to stop; zero is allowed.
-    pub grace: Duration,
+    pub drain: Duration,
     /// How long requests under way may go on when the process is to stop; zero is allowed.
     pub shutdown: Duration,
 }
@@ -132,19 +134,19 @@ pub struct Backend {
     /// Until a connection stands; never zero.
     pub connect_timeout: Duration,
     /// From then on until the answer is whole; never zero.
-    pub answer_timeout: Duration,
+    pub response_timeout: Duration,
     /// Backends tried for one request, at least 1.
     pub max_attempts: usize,
     /// Connections to one backend at a time, at least 1.
     pub connections: usize,
     /// Bytes of an answer.
-    pub answer_bytes: usize,
+    pub max_response_bytes: usize,
     /// Requests in a row without an answer after which a backend is not asked, at least 1.
     pub circuit_failures: u32,
     /// For how long it is not asked then; never zero.
-    pub circuit: Duration,
+    pub circuit_reset_timeout: Duration,
     /// Certificates, in PEM, that are trusted beside those of the system.
-    pub authorities: Option<String>,
+    pub ca_certificates: Option<String>,
 }
 
 /// `[catalog]`
@@ -153,7 +155,7 @@ pub struct Catalog {
     /// Where the configured services are read from; absent means the shipped catalogue.
     pub file: Option<PathBuf>,
     /// How often it is looked at whether operators have changed something; never zero.
-    pub look: Duration,
+    pub poll_interval: Duration,
 }
 
 /// `[phone]`
@@ -177,7 +179,7 @@ pub struct Limits {
     /// Levels of maps and arrays within each other in JSON, 128 at most.
     pub json_depth: usize,
     /// Name/value pairs in one request.
-    pub pairs: usize,
+    pub fields: usize,
     /// Keys in one service.
     pub keys: usize,
     /// Bytes that bodies of requests may take in memory, all together.
@@ -185,7 +187,7 @@ pub struct Limits {
     /// Bytes that bodies of responses may take in memory, all together.
     pub response_memory_bytes: usize,
     /// The longest life of a service.
-    pub life: Duration,
+    pub max_ttl: Duration,
 }
 
 impl Settings {
@@ -210,9 +212,10 @@ impl Settings {
             .into_iter()
             .map(|(name, value)| (name.into(), value.into()))
             .collect();
-        let mut settings = Self::read(&Layers::stack(file, environment.iter().cloned())?)?;
-        settings.environment = Environment::of(environment.into_iter())?;
-        (settings.traces, settings.ignored) = traces::read(&settings.environment);
+        let mut settings = Self::from_layers(&Layers::load(file, environment.iter().cloned())?)?;
+        settings.environment = Environment::from_variables(environment.into_iter())?;
+        (settings.traces, settings.ignored_variables) =
+            traces::from_environment(&settings.environment);
         Ok(settings)
     }
 

@@ -33,7 +33,7 @@ impl Signals {
 
     /// Returns when the process is to stop. SIGTERM says that it will be, in `grace`: until then it is
     /// not ready, and serves on. SIGINT, or a second signal, ends it at once.
-    pub async fn asked(self, readiness: Readiness, grace: Duration) {
+    pub async fn wait_for_signal(self, readiness: Readiness, grace: Duration) {
         let Some((mut terminate, mut interrupt)) = self.0 else {
             return pending().await;
         };

@@ -14,48 +14,48 @@ use bytes::Bytes;
 
 use crate::model::readiness::Finding;
 
-use self::binary::{REPLACED_LIFE, UPLOAD_LIFE};
+use self::binary::{REPLACED_TTL, UPLOAD_TTL};
 pub use self::{
-    audit::{Audit, HeldNumber},
+    admin_queries::{AdminQueries, Cursor, ListedBooking, ListedService, Page, Preview},
+    admin_sessions::AdminSessions,
+    backend_session::{BackendSession, BackendSessions, RunningService, TerminateResult},
     binary::{Binary, BlobId, CHUNK_BYTES},
     booking::{
-        AccessNumber, Booked, Booking, BookingId, BookingRequest, Call, Codes, Group, Groups,
-        Holder, Matched, Pool, Strategy,
+        AccessNumber, AllocationStrategy, BookResult, Booking, BookingId, BookingOwner,
+        BookingRequest, Call, Codes, Group, Groups, MatchResult, PoolUsage,
+    },
+    catalog::{
+        AuditEvent, CatalogChange, CatalogChangeResult, CatalogStep, CatalogStore, EntryName,
+        REPLICA_TIMEOUT, RetiredEntry, StoredCatalog, StoredEntry, Table,
     },
     check::{CheckResult, CheckRow, StoreReport},
     clock::{Clock, WallClock},
+    consistency_check::{BookedNumber, ConsistencyReport},
     error::StoreError,
     hash::stable_hash,
-    moment::Moment,
-    names::{Hint, IdempotencyKey, KeyName, MAX_KEY_NAME_BYTES, ServiceId},
-    observed::Observed,
-    overview::{Beginning, ListedBooking, ListedService, Overview, Page, Place},
-    register::{
-        CatalogChange, CatalogChanged, EntryName, PastEvent, REPLICA_LOST_AFTER, Register,
-        RetiredEntry, Step, StoredCatalog, StoredEntry, Table,
-    },
-    session::{Ended, Running, Session, Sessions},
-    tally::{Counted, Tally},
-    visits::Visits,
+    ids::{IdempotencyKey, KeyName, MAX_KEY_NAME_BYTES, RedactedId, ServiceId},
+    instrumented::InstrumentedStore,
+    rate_limit::{RateLimitKey, RateLimitState},
+    timestamp::Timestamp,
 };
 
-mod audit;
+mod admin_queries;
+mod admin_sessions;
+mod backend_session;
 mod binary;
 mod booking;
+mod catalog;
 mod check;
 mod clock;
+mod consistency_check;
 mod error;
 mod hash;
+mod ids;
+mod instrumented;
 pub mod memory;
-mod moment;
-mod names;
-mod observed;
-mod overview;
+mod rate_limit;
 pub mod redis;
-mod register;
-mod session;
-mod tally;
-mod visits;
+mod timestamp;
 
 /// A service about to be made, whole: what is not in here is not in the service.
 #[derive(Debug)]
@@ -65,9 +65,9 @@ pub struct NewService {
     /// Name of the configured service it was made from.
     pub definition: String,
     /// When it was asked for.
-    pub created: Moment,
+    pub created: Timestamp,
     /// When it ends, with all that belongs to it.
-    pub end: Moment,
+    pub end: Timestamp,
     /// The `gms_user` header of the request.
     pub gms_user: Option<String>,
     /// User data, each name once.
@@ -76,7 +76,7 @@ pub struct NewService {
     pub booking: Option<Booking>,
     /// Where the client may repeat the request: its key, and the answer that a repeat gets, if that is
     /// known yet; else [`Store::settle`] tells it.
-    pub repeatable: Option<(IdempotencyKey, Option<String>)>,
+    pub idempotency: Option<(IdempotencyKey, Option<String>)>,
 }
 
 /// All strings of a service, or how much they are.
@@ -111,23 +111,23 @@ pub struct Changes {
 
 /// What became of a claim on an [`IdempotencyKey`].
 #[derive(Debug, PartialEq, Eq)]
-pub enum Claim {
+pub enum IdempotencyClaim {
     /// Go on and create a service with this id: the key is new, or whoever came first has not got
     /// so far (it may never: then this request finishes what that one began).
     Create(ServiceId),
     /// The service stands; this is the answer its creator got.
-    Answered(String),
+    Replayed(String),
 }
 
 /// What became of a create.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Created {
+pub enum CreateResult {
     /// The service stands.
-    New,
+    Created,
     /// A request with the same [`IdempotencyKey`] was faster; this is its answer. Nothing changed.
-    Before(String),
+    Replayed(String),
     /// Such a request was faster, and has not got its answer yet. Nothing changed.
-    Underway,
+    InProgress,
     /// Uploaded bytes are no longer there (the upload took too long, or the store gave them up).
     /// Nothing changed.
     UploadLost,
@@ -135,11 +135,11 @@ pub enum Created {
 
 /// What became of a write.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Written {
+pub enum WriteResult {
     /// All of it is visible.
     Stored,
     /// There is no live service of that id. Nothing changed.
-    NoService,
+    ServiceNotFound,
     /// The service would hold more keys than allowed. Nothing changed.
     TooManyKeys,
     /// As [`Created::UploadLost`].
@@ -148,7 +148,7 @@ pub enum Written {
 
 /// What a name holds, as far as a reader of strings is concerned.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Slot {
+pub enum StoredKind {
     /// This string.
     Text(String),
     /// A binary, to be read as such.
@@ -163,9 +163,9 @@ pub struct Description {
     /// Name of the configured service it was made from.
     pub definition: String,
     /// When it was made.
-    pub created: Moment,
+    pub created: Timestamp,
     /// When it ends.
-    pub end: Moment,
+    pub end: Timestamp,
     /// The `gms_user` header of the request that made it.
     pub gms_user: Option<String>,
     /// Names that hold a string.
@@ -175,9 +175,9 @@ pub struct Description {
 }
 
 /// A store with all that operators ask of it, too.
-pub trait WholeStore: Store + Register + Overview + Visits {}
+pub trait AdminStore: Store + CatalogStore + AdminQueries + AdminSessions {}
 
-impl<S: Store + Register + Overview + Visits> WholeStore for S {}
+impl<S: Store + CatalogStore + AdminQueries + AdminSessions> AdminStore for S {}
 
 /// The verbs this program needs of a store.
 ///
@@ -190,28 +190,32 @@ pub trait Store: Clock {
         &self,
         key: &IdempotencyKey,
         id: ServiceId,
-        end: Moment,
-    ) -> Result<Claim, StoreError>;
+        end: Timestamp,
+    ) -> Result<IdempotencyClaim, StoreError>;
 
     /// Makes a service with all its data, binaries included.
-    async fn create(&self, service: NewService) -> Result<Created, StoreError>;
+    async fn create(&self, service: NewService) -> Result<CreateResult, StoreError>;
 
     /// Name of the configured service that `id` was made from; `None` where no such service lives.
     async fn definition(&self, id: &ServiceId) -> Result<Option<String>, StoreError>;
 
     /// What a request to a service that may run on a backend needs to know.
-    async fn running(&self, id: &ServiceId) -> Result<Option<Running>, StoreError>;
+    async fn running_service(&self, id: &ServiceId) -> Result<Option<RunningService>, StoreError>;
 
     /// Notes that a service runs on a backend; [`Sessions::end`] is called for that after its end.
     /// `None` where no such service lives: then nothing is noted.
-    async fn attach(&self, id: &ServiceId, session: &Session) -> Result<Option<()>, StoreError>;
+    async fn attach_session(
+        &self,
+        id: &ServiceId,
+        session: &BackendSession,
+    ) -> Result<Option<()>, StoreError>;
 
     /// Ends the making of a service that was made with a short life: gives it its own `end`, and, if
     /// it is repeatable, the answer that a repeat gets. `None` where no such service lives.
-    async fn settle(
+    async fn finish_create(
         &self,
         id: &ServiceId,
-        end: Moment,
+        end: Timestamp,
         answer: Option<&str>,
     ) -> Result<Option<()>, StoreError>;
 
@@ -219,7 +223,7 @@ pub trait Store: Clock {
     async fn describe(&self, id: &ServiceId) -> Result<Option<Description>, StoreError>;
 
     /// Reads one string.
-    async fn read(&self, id: &ServiceId, key: &KeyName) -> Result<Option<Slot>, StoreError>;
+    async fn read(&self, id: &ServiceId, key: &KeyName) -> Result<Option<StoredKind>, StoreError>;
 
     /// Reads all strings, in no order that means anything.
     async fn read_all(
@@ -229,14 +233,14 @@ pub trait Store: Clock {
     ) -> Result<Option<AllTexts>, StoreError>;
 
     /// Makes all `changes` visible at once. The service's life is what it was.
-    async fn write(&self, id: &ServiceId, changes: Changes) -> Result<Written, StoreError>;
+    async fn write(&self, id: &ServiceId, changes: Changes) -> Result<WriteResult, StoreError>;
 
     /// Empties the storage. `None` where no such service lives.
     async fn clear(&self, id: &ServiceId) -> Result<Option<()>, StoreError>;
 
     /// Moves the end of the service and of all that belongs to it. `None` where no such service
     /// lives.
-    async fn set_end(&self, id: &ServiceId, end: Moment) -> Result<Option<()>, StoreError>;
+    async fn set_end(&self, id: &ServiceId, end: Timestamp) -> Result<Option<()>, StoreError>;
 
     /// Ends the service: from here on no verb finds it. `None` where no such service lives.
     async fn delete(&self, id: &ServiceId) -> Result<Option<()>, StoreError>;
@@ -272,35 +276,38 @@ pub trait Store: Clock {
 
     /// Holds a number of `group` for a service. One that is about to be made is made next, with the
     /// booking in its [`NewService`], or the booking is [given back](Store::release).
-    async fn book(
+    async fn book_number(
         &self,
-        holder: Holder<'_>,
+        holder: BookingOwner<'_>,
         group: &Group,
         request: &BookingRequest,
-    ) -> Result<Booked, StoreError>;
+    ) -> Result<BookResult, StoreError>;
 
     /// Gives a booking back. Done twice it does nothing the second time.
-    async fn release(&self, id: &ServiceId, booking: &Booking) -> Result<(), StoreError>;
+    async fn release_number(&self, id: &ServiceId, booking: &Booking) -> Result<(), StoreError>;
 
     /// Finds the living service that a call is for, by its newest booking in any of `groups` that
     /// fits, and gives the number back. Of several calls that fit one booking, one gets it.
-    async fn match_call(&self, groups: &[String], call: &Call) -> Result<Matched, StoreError>;
+    async fn match_call(&self, groups: &[String], call: &Call) -> Result<MatchResult, StoreError>;
 
     /// Counts one more of `tally`, unless `most` are counted already: then nothing changes. A count lasts
     /// `window` from its first one on, then it is forgotten.
-    async fn count(
+    async fn rate_limit_take(
         &self,
-        tally: &Tally,
+        tally: &RateLimitKey,
         most: u64,
         window: Duration,
-    ) -> Result<Counted, StoreError>;
+    ) -> Result<RateLimitState, StoreError>;
 
     /// Takes one back of what was counted; where the count has ended, nothing happens.
-    async fn uncount(&self, tally: &Tally) -> Result<(), StoreError>;
+    async fn rate_limit_refund(&self, tally: &RateLimitKey) -> Result<(), StoreError>;
 
     /// Looks through the books of `groups`: what is held by whom, and what by nobody. Reads all there
     /// is and changes nothing.
-    async fn audit(&self, groups: &[Arc<Group>]) -> Result<Audit, StoreError>;
+    async fn check_consistency(
+        &self,
+        groups: &[Arc<Group>],
+    ) -> Result<ConsistencyReport, StoreError>;
 
     /// Checks whether the store serves requests, and finds what keeps it from doing so as it should.
     async fn check_health(&self) -> Result<Vec<Finding>, StoreError>;

@@ -91,12 +91,12 @@ const ADVICE: [(&str, &str); 19] = [
 ];
 
 /// Where it says how to make a certificate.
-const MORE: &str = "see Certificates in docs/security.md";
+const DOCS_HINT: &str = "see Certificates in docs/security.md";
 
 /// The text of an error, with what to do where it is one of TLS.
-pub(crate) fn explained(text: String) -> String {
+pub(crate) fn with_advice(text: String) -> String {
     match advice(&text) {
-        Some(advice) => format!("{text}; {advice}; {MORE}"),
+        Some(advice) => format!("{text}; {advice}; {DOCS_HINT}"),
         None => text,
     }
 }
@@ -112,7 +112,7 @@ pub(crate) fn advice(text: &str) -> Option<&'static str> {
 }
 
 /// The texts of an error and of all that it came from.
-pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
+pub(crate) fn error_chain(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {
@@ -207,15 +207,18 @@ mod tests {
             (alone(old), "has expired"),
             (alone(new), "not valid yet"),
         ] {
-            let told = explained(handshake(shown.clone(), &key, shown).unwrap_err());
-            assert!(told.contains(expected) && told.contains(MORE), "{told}");
+            let told = with_advice(handshake(shown.clone(), &key, shown).unwrap_err());
+            assert!(
+                told.contains(expected) && told.contains(DOCS_HINT),
+                "{told}"
+            );
         }
         let (other, mut stranger) = (KeyPair::generate().unwrap(), params("stranger"));
         stranger
             .distinguished_name
             .push(DnType::CommonName, "stranger");
         let stranger = stranger.self_signed(&other).unwrap();
-        let told = explained(handshake(right, &key, stranger.der().clone()).unwrap_err());
+        let told = with_advice(handshake(right, &key, stranger.der().clone()).unwrap_err());
         assert!(told.contains("redis.tls_ca_file"), "{told}");
 
         // With an authority of its own it is right again.
@@ -231,7 +234,7 @@ mod tests {
     #[test]
     fn other_errors_stay_as_they_are() {
         for text in ["Connection refused (os error 111)", "WRONGPASS Expired", ""] {
-            assert_eq!(explained(text.to_owned()), text);
+            assert_eq!(with_advice(text.to_owned()), text);
         }
         for (text, expected) in [
             (
@@ -247,7 +250,7 @@ mod tests {
                 "redis.tls_cert_file",
             ),
         ] {
-            assert!(explained(text.to_owned()).contains(expected), "{text}");
+            assert!(with_advice(text.to_owned()).contains(expected), "{text}");
         }
     }
 }

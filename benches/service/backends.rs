@@ -17,8 +17,8 @@ use tokio::{
 use crate::{
     Result,
     load::Request,
+    print_line,
     rounds::Measured,
-    say,
     servers::{Redis, Service},
     setup::Setup,
     table::{Table, verdict},
@@ -53,18 +53,18 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
     let settings = [("SWITCHBOARD__CATALOG__FILE", catalogue.as_str())];
     let redis = Redis::start(setup.directory()).await?;
     let service = Service::start_with(&redis, setup.directory(), &settings).await?;
-    requests(setup, &redis, &service).await?;
+    run_requests(setup, &redis, &service).await?;
     drop(service);
     let service = Service::start_with(&redis, setup.directory(), &settings).await?;
-    slow(&service).await
+    run_slow_backends(&service).await
 }
 
-async fn requests(setup: &Setup, redis: &Redis, service: &Service) -> Result<()> {
+async fn run_requests(setup: &Setup, redis: &Redis, service: &Service) -> Result<()> {
     let mut rows = Vec::new();
     for name in ["ors", "http"] {
-        let id = service.create_of(name, "CustomerNumber=4711").await?;
+        let id = service.create_named(name, "CustomerNumber=4711").await?;
         let request = Request {
-            url: service.at(&format!("{id}/ixn/chat/send")),
+            url: service.url(&format!("{id}/ixn/chat/send")),
             form: Some("_parameter={\"chatLineList\":[\"A\",\"B\"]}&text=hello"),
             answer: "\"done\"".to_owned(),
             among: None,
@@ -76,7 +76,7 @@ async fn requests(setup: &Setup, redis: &Redis, service: &Service) -> Result<()>
             redis,
         ));
     }
-    Measured::take_turns(&mut rows, &service.client, setup).await?;
+    Measured::measure_alternating(&mut rows, &service.client, setup).await?;
     Measured::check(rows.iter())?;
     let mut verdicts = Vec::new();
     for row in &rows {
@@ -86,7 +86,7 @@ async fn requests(setup: &Setup, redis: &Redis, service: &Service) -> Result<()>
             "  {what}: {cost:.1} us of CPU per request, target <= {TARGET} us: {verdict}"
         ));
     }
-    say(&format!(
+    print_line(&format!(
         "\nBackends: a service-specific request, one round trip to Redis and one call of a backend \
          that answers at once.\n{}\n\n{}",
         Measured::rows(rows.iter()),
@@ -94,20 +94,20 @@ async fn requests(setup: &Setup, redis: &Redis, service: &Service) -> Result<()>
     ))
 }
 
-async fn slow(service: &Service) -> Result<()> {
-    let id = service.create_of("http", "").await?;
+async fn run_slow_backends(service: &Service) -> Result<()> {
+    let id = service.create_named("http", "").await?;
     let idle = service.process.resident()?;
     let mut peaks = Vec::new();
     for _ in 0..WAVES {
-        let watch = service.process.watch()?;
+        let watch = service.process.sample_memory()?;
         let started = Instant::now();
-        let url = service.at(&format!("{id}/slow"));
+        let url = service.url(&format!("{id}/slow"));
         let all = try_join_all((0..IN_FLIGHT).map(|_| wait(&url)));
         timeout(WAVE, all).await??;
         if started.elapsed() < SLOW {
             return Err("the slow backend was not slow".into());
         }
-        peaks.push(watch.end()?);
+        peaks.push(watch.stop()?);
         sleep(Duration::from_millis(200)).await;
     }
     let mut table = Table::new(1, &["", "MiB"]);
@@ -117,7 +117,7 @@ async fn slow(service: &Service) -> Result<()> {
     }
     let first = peaks.first().copied().unwrap_or_default();
     let growth = peaks.last().copied().unwrap_or_default() - first;
-    say(&format!(
+    print_line(&format!(
         "\n{IN_FLIGHT} requests at the same time to a backend that takes {} s, {WAVES} times:\n{}\n\n  \
          the last wave took {growth:.1} MiB more than the first, target <= {GROWTH}: {}",
         SLOW.as_secs(),

@@ -12,21 +12,21 @@ use tokio::time::sleep;
 use crate::{
     Result,
     load::Request,
+    print_line,
     rounds::Measured,
-    say,
     servers::{Redis, Service},
     setup::Setup,
     table::{Table, verdict},
 };
 
 /// Services that end together.
-const CROWD: usize = 50_000;
+const MASS_EXPIRY_SERVICES: usize = 50_000;
 /// Requests under way at once while they are made.
-const AT_ONCE: usize = 64;
+const CONCURRENCY: usize = 64;
 /// How long they live at the least: it takes about this long to make them.
-const MAKING: Duration = Duration::from_secs(60);
+const CREATE_TIMEOUT: Duration = Duration::from_secs(60);
 /// What giving everything back may take.
-const GIVEN_BACK: Duration = Duration::from_secs(60);
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(60);
 /// What a number in the large group may cost, compared with one in the small group.
 const TARGET: f64 = 1.5;
 
@@ -36,20 +36,20 @@ const TARGET: f64 = 1.5;
 /// Where a server does not start, a request was not answered with success, or numbers did not come back.
 pub(crate) async fn run(setup: &Setup) -> Result<()> {
     let catalogue = setup.directory().join("catalogue.toml");
-    fs::write(&catalogue, catalogue_text())?;
+    fs::write(&catalogue, catalog_text())?;
     let catalogue = catalogue.display().to_string();
     let redis = Redis::start(setup.directory()).await?;
     let settings = [("SWITCHBOARD__CATALOG__FILE", catalogue.as_str())];
     let service = Service::start_with(&redis, setup.directory(), &settings).await?;
-    sizes(setup, &redis, &service).await?;
-    crowd(setup, &redis, &service).await
+    run_group_sizes(setup, &redis, &service).await?;
+    run_mass_expiry(setup, &redis, &service).await
 }
 
-fn catalogue_text() -> String {
+fn catalog_text() -> String {
     let groups = [
         ("small", 100, "ROUND_ROBIN"),
         ("large", 100_000, "ROUND_ROBIN"),
-        ("crowd", CROWD, "CLUSTER"),
+        ("crowd", MASS_EXPIRY_SERVICES, "CLUSTER"),
     ];
     let mut parts = vec!["[services.store]\n_type = 'builtin'\n_service = 'store'".to_owned()];
     for (place, (group, size, strategy)) in groups.into_iter().enumerate() {
@@ -67,9 +67,9 @@ fn catalogue_text() -> String {
 }
 
 /// The same request to both groups, by turns.
-async fn sizes(setup: &Setup, redis: &Redis, service: &Service) -> Result<()> {
+async fn run_group_sizes(setup: &Setup, redis: &Redis, service: &Service) -> Result<()> {
     let request = |group: &str| Request {
-        url: service.at(group),
+        url: service.url(group),
         form: Some("_provide_code=true&_phone_number=6504699999"),
         answer: "_access_code".to_owned(),
         among: None,
@@ -82,10 +82,10 @@ async fn sizes(setup: &Setup, redis: &Redis, service: &Service) -> Result<()> {
         measured("small group (100)"),
         measured("large group (100,000)"),
     ];
-    Measured::take_turns(&mut rows, &service.client, setup).await?;
+    Measured::measure_alternating(&mut rows, &service.client, setup).await?;
     Measured::check(rows.iter())?;
     let ratio = rows[1].redis_us() / rows[0].redis_us();
-    say(&format!(
+    print_line(&format!(
         "\nAccess numbers: request-interaction with a code, held for 5 s.\n{}\n\n  \
          Redis CPU per number, large group / small group: {ratio:.2}, target <= {TARGET}: {}",
         Measured::rows(rows.iter()),
@@ -94,10 +94,10 @@ async fn sizes(setup: &Setup, redis: &Redis, service: &Service) -> Result<()> {
 }
 
 /// Very many services, each with a number of its own, that end in the same second.
-async fn crowd(setup: &Setup, redis: &Redis, service: &Service) -> Result<()> {
+async fn run_mass_expiry(setup: &Setup, redis: &Redis, service: &Service) -> Result<()> {
     let id = service.create("CustomerNumber=4711").await?;
     let read = Request {
-        url: service.at(&format!("{id}/storage/CustomerNumber")),
+        url: service.url(&format!("{id}/storage/CustomerNumber")),
         form: None,
         answer: "4711".to_owned(),
         among: None,
@@ -106,12 +106,12 @@ async fn crowd(setup: &Setup, redis: &Redis, service: &Service) -> Result<()> {
     let before = read
         .load(Duration::from_secs(10), setup.directory())
         .await?;
-    let end = SystemTime::now() + MAKING;
+    let end = SystemTime::now() + CREATE_TIMEOUT;
     let end_ms = end.duration_since(UNIX_EPOCH)?.as_millis();
     let made = Instant::now();
-    stream::iter(0..CROWD)
-        .map(|_| make(service, end_ms))
-        .buffer_unordered(AT_ONCE)
+    stream::iter(0..MASS_EXPIRY_SERVICES)
+        .map(|_| create_service(service, end_ms))
+        .buffer_unordered(CONCURRENCY)
         .try_collect::<()>()
         .await?;
     let made = made.elapsed();
@@ -121,7 +121,7 @@ async fn crowd(setup: &Setup, redis: &Redis, service: &Service) -> Result<()> {
     let ended = Instant::now() + until_end;
     let (during, back) = tokio::join!(
         read.load(Duration::from_secs(10), setup.directory()),
-        until_given_back(redis, ended),
+        wait_until_released(redis, ended),
     );
     let (during, back) = (during?, back?);
     let mut table = Table::new(1, &["", "requests/s", "p50 ms", "p99 ms", "errors"]);
@@ -134,38 +134,42 @@ async fn crowd(setup: &Setup, redis: &Redis, service: &Service) -> Result<()> {
             format!("{:.0}", load.errors),
         ]);
     }
-    say(&format!(
-        "\n{CROWD} services with a number each end in the same second (made in {:.0} s):\n  all of it \
+    print_line(&format!(
+        "\n{MASS_EXPIRY_SERVICES} services with a number each end in the same second (made in {:.0} s):\n  all of it \
          given back {:.1} s after their end, target < {} s: {}\n{}",
         made.as_secs_f64(),
         back.as_secs_f64(),
-        GIVEN_BACK.as_secs(),
-        verdict(back < GIVEN_BACK),
+        RELEASE_TIMEOUT.as_secs(),
+        verdict(back < RELEASE_TIMEOUT),
         table.text()
     ))
 }
 
 /// Makes one service that holds a number until it ends, at `end_ms`.
-async fn make(service: &Service, end_ms: u128) -> Result<()> {
+async fn create_service(service: &Service, end_ms: u128) -> Result<()> {
     let form = "_booking_expiration_timeout=1800&_ttl=1800";
-    let id = service.create_of("crowd", form).await?;
+    let id = service.create_named("crowd", form).await?;
     let end = jiff::Timestamp::from_millisecond(i64::try_from(end_ms)?)?;
     let place = format!("{id}?expiration_time={end}");
-    let request = service.client.put(service.at(&place));
+    let request = service.client.put(service.url(&place));
     request.send().await?.error_for_status()?;
     Ok(())
 }
 
 /// Returns, with the time since `ended`, when no number, list or index entry of theirs is left.
-async fn until_given_back(redis: &Redis, ended: Instant) -> Result<Duration> {
+async fn wait_until_released(redis: &Redis, ended: Instant) -> Result<Duration> {
     loop {
         sleep(Duration::from_millis(50)).await;
-        let held: u64 = redis.ask(&["HLEN", "sb1:grp:{crowd}:bookings"])?;
+        let held: u64 = redis.command(&["HLEN", "sb1:grp:{crowd}:bookings"])?;
         let since = Instant::now().saturating_duration_since(ended);
-        if held == 0 && redis.ask::<Vec<String>>(&["KEYS", "sb1:own:*"])?.is_empty() {
+        if held == 0
+            && redis
+                .command::<Vec<String>>(&["KEYS", "sb1:own:*"])?
+                .is_empty()
+        {
             return Ok(since);
         }
-        if since > 2 * GIVEN_BACK {
+        if since > 2 * RELEASE_TIMEOUT {
             return Err(format!("{held} numbers did not come back").into());
         }
     }

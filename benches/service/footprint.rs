@@ -5,7 +5,7 @@ use std::fs;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::{
-    Result, say,
+    Result, print_line,
     servers::{Redis, Service, hash_of},
     setup::Setup,
     table::Table,
@@ -14,7 +14,7 @@ use crate::{
 /// Services that are stored, by the service itself.
 const COUNT: u32 = 100_000;
 /// Requests under way at once while they are made.
-const AT_ONCE: usize = 64;
+const CONCURRENCY: usize = 64;
 /// Five pairs of 20 bytes each, name and value taken together.
 const PAIRS: &str = "Customer=471147114711&Language=English-text&Products=Phone-mobile&\
      Reasoned=Billing-info&Segments=Golden-class";
@@ -26,7 +26,7 @@ const PAYLOAD: u32 = 5 * 20;
 /// Where a server does not start or a service cannot be made.
 pub(crate) async fn run(setup: &Setup) -> Result<()> {
     let catalogue = setup.directory().join("footprint.toml");
-    fs::write(&catalogue, catalogue_text())?;
+    fs::write(&catalogue, catalog_text())?;
     let catalogue = catalogue.display().to_string();
     let settings = [("SWITCHBOARD__CATALOG__FILE", catalogue.as_str())];
     let mut table = Table::new(
@@ -43,31 +43,33 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
         let redis = Redis::start(setup.directory()).await?;
         let service = Service::start_with(&redis, setup.directory(), &settings).await?;
         // The first has the numbers of its group put into Redis, which are there for all.
-        let id = service.create_of(name, PAIRS).await?;
+        let id = service.create_named(name, PAIRS).await?;
         let before = redis.memory()?;
         stream::iter(0..COUNT)
-            .map(|_| service.create_of(name, PAIRS))
-            .buffer_unordered(AT_ONCE)
+            .map(|_| service.create_named(name, PAIRS))
+            .buffer_unordered(CONCURRENCY)
             .try_for_each(async |_| Ok(()))
             .await?;
         let each = (redis.memory()? - before) / f64::from(COUNT);
         let hash = hash_of(&id);
         table.add(vec![
             what.to_owned(),
-            redis.ask(&["OBJECT", "ENCODING", &hash])?,
+            redis.command(&["OBJECT", "ENCODING", &hash])?,
             format!("{each:.0}"),
             PAYLOAD.to_string(),
-            redis.ask::<u64>(&["MEMORY", "USAGE", &hash])?.to_string(),
+            redis
+                .command::<u64>(&["MEMORY", "USAGE", &hash])?
+                .to_string(),
         ]);
     }
-    say(&format!(
+    print_line(&format!(
         "\nFootprint: memory in Redis for 5 pairs of 20 bytes, all that Redis allocates for a service; \
          its hash alone.\n{}",
         table.text()
     ))
 }
 
-fn catalogue_text() -> String {
+fn catalog_text() -> String {
     let numbers: Vec<String> = (0..=COUNT)
         .map(|n| format!("'{}'", 2_000_000_000 + n))
         .collect();

@@ -13,9 +13,9 @@ use tokio::{
 use crate::{
     ROUNDS, Result,
     load::Request,
+    print_line,
     requests::TEN_PAIRS,
     rounds::{Measured, median},
-    say,
     servers::{Redis, Service},
     setup::Setup,
     table::Table,
@@ -29,16 +29,16 @@ const MEMORY_TARGET: Target = Target::AtMost(128.0);
 /// When they are gone, how long the service may take to give it back.
 const RETURN_TIMEOUT: Duration = Duration::from_secs(60);
 /// How much of it may stay, in MiB.
-const MAX_KEPT_MIB: f64 = 32.0;
+const MAX_RETAINED_MIB: f64 = 32.0;
 /// Strings of 1 MiB that make a storage large.
 const LARGE_STRINGS: usize = 60;
 /// Between two bytes of a slow client, and two attempts of one that is refused.
 const PAUSE: Duration = Duration::from_millis(500);
-const AGAIN: Duration = Duration::from_millis(50);
+const RETRY_INTERVAL: Duration = Duration::from_millis(50);
 /// Bytes sent at a time by those that are not slow: `10000` in a chunk's head.
 const BLOCK: usize = 0x1_0000;
 /// How long all clients of a kind may take to be there.
-const GATHERING: Duration = Duration::from_secs(30);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Clients of a kind.
 #[derive(Clone, Copy)]
@@ -79,7 +79,7 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
     let id = service.create(TEN_PAIRS).await?;
     let row = |by: &'static str| {
         let request = Request {
-            url: service.at(&format!("{id}/storage/FirstName")),
+            url: service.url(&format!("{id}/storage/FirstName")),
             form: None,
             answer: "\"Jane\"".to_owned(),
             among: None,
@@ -95,15 +95,15 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
         alone.round(setup).await?;
         for ((_, kind, count), (row, peaks, added)) in KINDS.iter().zip(&mut beside) {
             let before = service.process.resident()?;
-            let watch = service.process.watch()?;
-            let clients = gather(service.address, *kind, *count, &large).await?;
+            let watch = service.process.sample_memory()?;
+            let clients = connect_clients(service.address, *kind, *count, &large).await?;
             row.round(setup).await?;
             drop(clients);
-            let peak = watch.end()?;
+            let peak = watch.stop()?;
             peaks.push(peak);
             added.push(peak - before);
             if matches!(kind, Kind::Strings | Kind::Untaken) {
-                wait_for_return(&service, before + MAX_KEPT_MIB, row.by).await?;
+                wait_for_return(&service, before + MAX_RETAINED_MIB, row.by).await?;
             }
         }
     }
@@ -132,7 +132,7 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
             .into_iter()
             .chain(beside.iter().map(|(row, ..)| row))
     };
-    say(&format!(
+    print_line(&format!(
         "\nHostile: reading one key while clients mean harm; {ROUNDS} rounds by turns; medians. Memory is \
          the highest of the service.\n{}\n{}\n{}",
         Measured::rows(rows()),
@@ -145,7 +145,7 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
 /// Makes a service with many large strings; gives its path.
 async fn large_storage(service: &Service) -> Result<String> {
     let id = service.create(TEN_PAIRS).await?;
-    let storage = service.at(&format!("{id}/storage"));
+    let storage = service.url(&format!("{id}/storage"));
     for number in 0..LARGE_STRINGS {
         let string = "x".repeat(1024 * 1024);
         let request = service
@@ -169,14 +169,19 @@ async fn wait_for_return(service: &Service, mib: f64, by: &str) -> Result<()> {
     let waited = timeout(RETURN_TIMEOUT, returned).await;
     waited.unwrap_or_else(|_elapsed| {
         let resident = service.process.resident()?;
-        say(&format!(
+        print_line(&format!(
             "a minute after {by} the service still has {resident:.0} MiB, more than {mib:.0}"
         ))
     })
 }
 
 /// Clients that are all there when this returns, and gone when they are dropped.
-async fn gather(address: SocketAddr, kind: Kind, count: usize, large: &str) -> Result<JoinSet<()>> {
+async fn connect_clients(
+    address: SocketAddr,
+    kind: Kind,
+    count: usize,
+    large: &str,
+) -> Result<JoinSet<()>> {
     let mut clients = JoinSet::new();
     let (there, mut arrived) = tokio::sync::mpsc::channel(count);
     for _ in 0..count {
@@ -185,8 +190,8 @@ async fn gather(address: SocketAddr, kind: Kind, count: usize, large: &str) -> R
             let mut told = Some(there);
             loop {
                 // Whoever is refused or given up comes back.
-                drop(harm(address, kind, &large, &mut told).await);
-                sleep(AGAIN).await;
+                drop(run_hostile_client(address, kind, &large, &mut told).await);
+                sleep(RETRY_INTERVAL).await;
             }
         });
         // Not faster than they can be accepted.
@@ -200,10 +205,10 @@ async fn gather(address: SocketAddr, kind: Kind, count: usize, large: &str) -> R
         }
         Ok(clients)
     };
-    timeout(GATHERING, all).await?
+    timeout(CONNECT_TIMEOUT, all).await?
 }
 
-async fn harm(
+async fn run_hostile_client(
     address: SocketAddr,
     kind: Kind,
     large: &str,

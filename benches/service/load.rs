@@ -14,9 +14,9 @@ use crate::{Result, servers::FORM};
 /// As many take the service to its limit.
 pub(crate) const CONNECTIONS: usize = 64;
 /// How much longer than told `wrk` may run.
-const OVERTIME: Duration = Duration::from_secs(15);
+const GRACE_PERIOD: Duration = Duration::from_secs(15);
 /// What the line of the script begins with.
-const MARK: &str = "measured";
+const RESULT_MARKER: &str = "measured";
 
 /// A request, and a text that its answer must contain.
 pub(crate) struct Request {
@@ -88,8 +88,10 @@ impl Request {
         command.arg("-s").arg(script).arg(&self.url);
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         let mut wrk = Wrk(command.spawn()?);
-        let text = wrk.output(duration + OVERTIME).await?;
-        let line = text.lines().find_map(|line| line.strip_prefix(MARK));
+        let text = wrk.output(duration + GRACE_PERIOD).await?;
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix(RESULT_MARKER));
         let numbers = line.unwrap_or_default().split_whitespace().map(str::parse);
         let numbers: Vec<f64> = numbers.collect::<std::result::Result<_, _>>()?;
         let [requests, seconds, p50_ms, p99_ms, errors] = numbers[..] else {
@@ -127,7 +129,7 @@ impl Request {
         let done = format!(
             "function done(summary, latency)
                local e = summary.errors
-               io.write(string.format('{MARK} %.0f %.6f %.3f %.3f %.0f\\n',
+               io.write(string.format('{RESULT_MARKER} %.0f %.6f %.3f %.3f %.0f\\n',
                  summary.requests, summary.duration / 1e6,
                  latency:percentile(50) / 1e3, latency:percentile(99) / 1e3,
                  e.status + e.connect + e.read + e.write + e.timeout))

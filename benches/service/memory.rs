@@ -5,9 +5,8 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use crate::{
-    ROUNDS, Result,
+    ROUNDS, Result, print_line,
     rounds::median,
-    say,
     servers::{Redis, Service},
     setup::Setup,
     table::{Table, verdict},
@@ -15,7 +14,7 @@ use crate::{
 };
 
 /// Most MiB that an idle service may have.
-const IDLE: f64 = 20.0;
+const IDLE_MIB_TARGET: f64 = 20.0;
 /// How many transfers at a time, and how many MiB more they may take.
 const STEPS: [(u8, f64); 2] = [(1, 8.0), (16, 48.0)];
 
@@ -47,13 +46,13 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
         };
         let (mut up, mut down) = (step("up"), step("down"));
         for _ in 0..ROUNDS {
-            let (ids, measured) = send(count, &redis, setup).await?;
+            let (ids, measured) = upload_step(count, &redis, setup).await?;
             up.rounds.push(measured);
-            down.rounds.push(fetch(&ids, &redis, setup).await?);
+            down.rounds.push(download_step(&ids, &redis, setup).await?);
         }
         steps.extend([up, down]);
     }
-    say(&format!(
+    print_line(&format!(
         "\nMemory of the service: binaries of 64 MiB; a fresh process each time, the highest of \
          {ROUNDS} rounds.\n{}",
         table(&steps).text()
@@ -70,28 +69,28 @@ async fn idle(redis: &Redis, setup: &Setup) -> Result<(Service, f64)> {
     Ok((service, idle))
 }
 
-async fn send(count: u8, redis: &Redis, setup: &Setup) -> Result<(Vec<String>, Measured)> {
+async fn upload_step(count: u8, redis: &Redis, setup: &Setup) -> Result<(Vec<String>, Measured)> {
     let (service, idle) = idle(redis, setup).await?;
-    let watch = service.process.watch()?;
-    let (ids, mib_per_second) = transfers::up(&service, count).await?;
+    let watch = service.process.sample_memory()?;
+    let (ids, mib_per_second) = transfers::upload_all(&service, count).await?;
     let measured = Measured {
         idle,
-        peak: watch.end()?,
+        peak: watch.stop()?,
         mib_per_second,
     };
     Ok((ids, measured))
 }
 
 /// Fetches what was sent, then sees to it that nothing of it is left.
-async fn fetch(ids: &[String], redis: &Redis, setup: &Setup) -> Result<Measured> {
+async fn download_step(ids: &[String], redis: &Redis, setup: &Setup) -> Result<Measured> {
     let (service, idle) = idle(redis, setup).await?;
-    let watch = service.process.watch()?;
-    let mib_per_second = transfers::down(&service, ids).await?;
-    let peak = watch.end()?;
+    let watch = service.process.sample_memory()?;
+    let mib_per_second = transfers::download_all(&service, ids).await?;
+    let peak = watch.stop()?;
     for id in ids {
         service.delete(id).await?;
     }
-    redis.until_empty().await?;
+    redis.wait_until_empty().await?;
     Ok(Measured {
         idle,
         peak,
@@ -107,8 +106,8 @@ fn table(steps: &[Step]) -> Table {
         "idle".to_owned(),
         format!("{idle:.1}"),
         String::new(),
-        format!("< {IDLE:.0}"),
-        verdict(idle < IDLE),
+        format!("< {IDLE_MIB_TARGET:.0}"),
+        verdict(idle < IDLE_MIB_TARGET),
     ]);
     for Step {
         name,

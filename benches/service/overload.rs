@@ -3,9 +3,9 @@
 use crate::{
     ROUNDS, Result,
     load::{CONNECTIONS, Load, Request},
+    print_line,
     requests::TEN_PAIRS,
     rounds::median,
-    say,
     servers::{Redis, Service},
     setup::Setup,
     table::Table,
@@ -18,7 +18,7 @@ const CLIENTS: [usize; 3] = [CONNECTIONS, 4 * CONNECTIONS, 64 * CONNECTIONS];
 /// How much of its most it should still do.
 const GOODPUT: Target = Target::AtLeast(0.8);
 /// Milliseconds within which an answer is due: `redis.answer_timeout_ms`.
-const DEADLINE: f64 = 2_000.0;
+const DEADLINE_MS: f64 = 2_000.0;
 
 /// Measures, and prints what was measured.
 ///
@@ -29,7 +29,7 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
     let service = Service::start(&redis, setup.directory()).await?;
     let id = service.create(TEN_PAIRS).await?;
     let request = Request {
-        url: service.at(&format!("{id}/storage/FirstName")),
+        url: service.url(&format!("{id}/storage/FirstName")),
         form: None,
         answer: "\"Jane\"".to_owned(),
         among: None,
@@ -46,17 +46,20 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
         Table::new(1, &["", "good/s", "503/s", "p50 ms", "p99 ms"]),
         Ratios::new(),
     );
-    let most = of(&rounds[0].1, good);
+    let most = median_of(&rounds[0].1, goodput);
     for (clients, rounds) in &rounds {
         table.add(vec![
             format!("{clients} clients"),
-            format!("{:.0}", of(rounds, good)),
-            format!("{:.0}", of(rounds, |load| load.errors / load.seconds)),
-            format!("{:.1}", of(rounds, |load| load.p50_ms)),
-            format!("{:.1}", of(rounds, |load| load.p99_ms)),
+            format!("{:.0}", median_of(rounds, goodput)),
+            format!(
+                "{:.0}",
+                median_of(rounds, |load| load.errors / load.seconds)
+            ),
+            format!("{:.1}", median_of(rounds, |load| load.p50_ms)),
+            format!("{:.1}", median_of(rounds, |load| load.p99_ms)),
         ]);
         if *clients > CONNECTIONS {
-            let goodput = if *clients > 4 * CONNECTIONS {
+            let target = if *clients > 4 * CONNECTIONS {
                 Target::None
             } else {
                 GOODPUT
@@ -65,27 +68,27 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
             ratios.add(
                 &name,
                 "good answers",
-                of(rounds, good) / most,
-                goodput,
+                median_of(rounds, goodput) / most,
+                target,
                 false,
             );
             let name = format!("{clients} clients, p99 / the deadline");
-            let late = of(rounds, |load| load.p99_ms) / DEADLINE;
+            let late = median_of(rounds, |load| load.p99_ms) / DEADLINE_MS;
             ratios.add(&name, "time", late, Target::AtMost(1.0), false);
         }
     }
-    say(&format!(
+    print_line(&format!(
         "\nOverload: reading one key; {ROUNDS} rounds by turns; medians. Whoever is refused asks again at once.\n{}\n{}",
         table.text(),
         ratios.text()
     ))
 }
 
-fn good(load: &Load) -> f64 {
+fn goodput(load: &Load) -> f64 {
     (load.requests - load.errors) / load.seconds
 }
 
-fn of(rounds: &[Load], figure: impl Fn(&Load) -> f64) -> f64 {
+fn median_of(rounds: &[Load], figure: impl Fn(&Load) -> f64) -> f64 {
     let mut figures: Vec<f64> = rounds.iter().map(figure).collect();
     figures.sort_by(f64::total_cmp);
     median(&figures)

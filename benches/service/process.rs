@@ -15,9 +15,9 @@ use tokio::time::sleep;
 use crate::{Result, cpu};
 
 /// How long a server may take to answer for the first time.
-const START: Duration = Duration::from_secs(15);
+const START_TIMEOUT: Duration = Duration::from_secs(15);
 /// How often memory is looked at.
-const SAMPLE: Duration = Duration::from_millis(5);
+const SAMPLE_INTERVAL: Duration = Duration::from_millis(5);
 const KIB_PER_MIB: f64 = 1024.0;
 
 /// Dropped, the process is dead.
@@ -49,10 +49,10 @@ impl Process {
     ///
     /// # Errors
     /// Where it ends or takes too long, with the end of its log.
-    pub(crate) async fn until_it_answers(&mut self, probe: impl AsyncFn() -> bool) -> Result<()> {
+    pub(crate) async fn wait_until_ready(&mut self, probe: impl AsyncFn() -> bool) -> Result<()> {
         let started = Instant::now();
         while !probe().await {
-            if self.child.try_wait()?.is_some() || started.elapsed() > START {
+            if self.child.try_wait()?.is_some() || started.elapsed() > START_TIMEOUT {
                 let log = fs::read_to_string(&self.log).unwrap_or_default();
                 let last: Vec<&str> = log.lines().rev().take(5).collect();
                 let last: Vec<&str> = last.into_iter().rev().collect();
@@ -65,7 +65,7 @@ impl Process {
     }
 
     pub(crate) fn cpu_seconds(&self) -> Result<f64> {
-        cpu::of_process(self.child.id())
+        cpu::process_seconds(self.child.id())
     }
 
     pub(crate) fn threads(&self) -> Result<f64> {
@@ -78,7 +78,7 @@ impl Process {
     }
 
     /// Looks at its resident memory from now on.
-    pub(crate) fn watch(&self) -> Result<Watch> {
+    pub(crate) fn sample_memory(&self) -> Result<MemorySampler> {
         // The kernel forgets the highest so far, where it can. What it keeps from now on is more than
         // samples show, which miss what falls between them.
         let forgotten = fs::write(self.file("clear_refs"), "5").is_ok();
@@ -90,7 +90,7 @@ impl Process {
         let file = self.file("status");
         let (stop, stopped) = channel();
         let watcher = thread::Builder::new().spawn(move || highest(&file, sizes, &stopped))?;
-        Ok(Watch { stop, watcher })
+        Ok(MemorySampler { stop, watcher })
     }
 
     fn file(&self, name: &str) -> PathBuf {
@@ -106,14 +106,14 @@ impl Drop for Process {
 }
 
 /// A thread that samples the memory of a process.
-pub(crate) struct Watch {
+pub(crate) struct MemorySampler {
     stop: Sender<()>,
     watcher: JoinHandle<f64>,
 }
 
-impl Watch {
+impl MemorySampler {
     /// The highest since the watch began, in MiB.
-    pub(crate) fn end(self) -> Result<f64> {
+    pub(crate) fn stop(self) -> Result<f64> {
         drop(self.stop);
         let highest = self.watcher.join();
         let highest = highest.map_err(|_panic| "the watch on memory failed")?;
@@ -133,7 +133,7 @@ fn highest(file: &Path, sizes: &[&str], stopped: &Receiver<()>) -> f64 {
                 Err(_) => return 0.0,
             }
         }
-        if stopped.recv_timeout(SAMPLE) != Err(RecvTimeoutError::Timeout) {
+        if stopped.recv_timeout(SAMPLE_INTERVAL) != Err(RecvTimeoutError::Timeout) {
             return highest;
         }
     }

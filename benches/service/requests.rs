@@ -3,10 +3,10 @@
 
 use crate::{
     ROUNDS, Result,
-    ceiling::Ceiling,
+    baseline::Ceiling,
     load::Request,
+    print_line,
     rounds::Measured,
-    say,
     servers::{Redis, Service, Webdis},
     setup::Setup,
     targets::{Ratios, Target},
@@ -83,7 +83,7 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
     }
     let seconds = setup.round.as_secs();
     let rows = || kinds.iter().flat_map(|(_, rows)| rows);
-    say(&format!(
+    print_line(&format!(
         "\nRequests: wrk -t1 -c64, {ROUNDS} rounds of {seconds} s, by turns; medians.\n\
          CPU us, Redis us: CPU time per request. others: cores busy with something else, worst round.\n\
          {peer}\n{}\n{}",
@@ -128,12 +128,12 @@ async fn measure<'a>(kind: Kind, setup: &Setup, servers: Servers<'a>) -> Result<
     }
     if let Kind::ReadOne = kind {
         let request = Request {
-            url: servers.ceiling.at(&format!("{id}/storage/FirstName")),
+            url: servers.ceiling.url(&format!("{id}/storage/FirstName")),
             ..request(kind, service, &id)
         };
         rows.push(row(CEILING, request, &servers.ceiling.process));
     }
-    Measured::take_turns(&mut rows, &service.client, setup).await?;
+    Measured::measure_alternating(&mut rows, &service.client, setup).await?;
     Ok(rows)
 }
 
@@ -145,7 +145,7 @@ fn request(kind: Kind, service: &Service, id: &str) -> Request {
         Kind::Create => ("store".to_owned(), Some(FIVE_PAIRS), "_id"),
     };
     Request {
-        url: service.at(&url),
+        url: service.url(&url),
         form,
         answer: answer.to_owned(),
         among: None,
@@ -155,8 +155,8 @@ fn request(kind: Kind, service: &Service, id: &str) -> Request {
 /// The request of webdis that reads the same from the same hash.
 fn webdis_request(kind: Kind, webdis: &Webdis, id: &str) -> Option<Request> {
     let (url, answer) = match kind {
-        Kind::ReadOne => (webdis.at("HGET", id, "/FirstName"), "\"Jane\""),
-        Kind::ReadAll => (webdis.at("HGETALL", id, ""), "the-last-of-ten"),
+        Kind::ReadOne => (webdis.url("HGET", id, "/FirstName"), "\"Jane\""),
+        Kind::ReadAll => (webdis.url("HGETALL", id, ""), "the-last-of-ten"),
         Kind::Write | Kind::Create => return None,
     };
     Some(Request {

@@ -15,7 +15,7 @@ use crate::{
 
 const MICROSECONDS: f64 = 1e6;
 /// How many cores may be busy with something else before that is said.
-const QUIET: f64 = 0.15;
+const MAX_BACKGROUND_LOAD: f64 = 0.15;
 
 /// A request, the process that answers it, and what was measured so far.
 pub(crate) struct Measured<'a> {
@@ -36,7 +36,7 @@ struct Round {
 }
 
 /// Seconds of CPU, up to a moment or between two.
-struct Spent {
+struct CpuUsage {
     at: Instant,
     server: f64,
     redis: f64,
@@ -45,7 +45,7 @@ struct Spent {
     machine: f64,
 }
 
-impl Spent {
+impl CpuUsage {
     fn since(&self, before: &Self) -> Self {
         Self {
             at: self.at,
@@ -82,9 +82,9 @@ impl<'a> Measured<'a> {
     }
 
     pub(crate) async fn round(&mut self, setup: &Setup) -> Result<()> {
-        let before = self.spent()?;
+        let before = self.cpu_usage()?;
         let load = self.request.load(setup.round, setup.directory()).await?;
-        let spent = self.spent()?.since(&before);
+        let spent = self.cpu_usage()?.since(&before);
         let ours = spent.server + spent.redis + spent.benchmark;
         let others =
             (spent.machine - ours).max(0.0) / spent.at.duration_since(before.at).as_secs_f64();
@@ -99,16 +99,16 @@ impl<'a> Measured<'a> {
     }
 
     /// Warms all of `rows` up, then measures them by turns.
-    pub(crate) async fn take_turns(
+    pub(crate) async fn measure_alternating(
         rows: &mut [Self],
         client: &Client,
         setup: &Setup,
     ) -> Result<()> {
-        Self::take_turns_of(rows, client, setup, ROUNDS).await
+        Self::measure_alternating_rounds(rows, client, setup, ROUNDS).await
     }
 
     /// The same in so many rounds.
-    pub(crate) async fn take_turns_of(
+    pub(crate) async fn measure_alternating_rounds(
         rows: &mut [Self],
         client: &Client,
         setup: &Setup,
@@ -134,14 +134,19 @@ impl<'a> Measured<'a> {
         let (mut table, mut others) = (Self::table(), 0.0_f64);
         for row in rows {
             table.add(row.row());
-            others = others.max(row.others());
+            others = others.max(row.background_load());
         }
         let disturbed = format!(
-            "\n\nDISTURBED: something else kept up to {others:.2} cores busy. Rows with over {QUIET} in \
+            "\n\nDISTURBED: something else kept up to {others:.2} cores busy. Rows with over {MAX_BACKGROUND_LOAD} in \
              `others`, and ratios of\nthem, prove nothing, met or not met; run it again when the \
              machine is quiet."
         );
-        table.text() + if others > QUIET { &disturbed } else { "" }
+        table.text()
+            + if others > MAX_BACKGROUND_LOAD {
+                &disturbed
+            } else {
+                ""
+            }
     }
 
     /// # Errors
@@ -157,52 +162,52 @@ impl<'a> Measured<'a> {
         Ok(())
     }
 
-    fn spent(&self) -> Result<Spent> {
-        Ok(Spent {
+    fn cpu_usage(&self) -> Result<CpuUsage> {
+        Ok(CpuUsage {
             at: Instant::now(),
             server: self.process.cpu_seconds()?,
             redis: self.redis.process.cpu_seconds()?,
-            benchmark: cpu::of_benchmark()?,
-            machine: cpu::of_machine()?,
+            benchmark: cpu::benchmark_seconds()?,
+            machine: cpu::machine_seconds()?,
         })
     }
 
-    fn each(&self, of: impl Fn(&Round) -> f64) -> Vec<f64> {
+    fn round_values(&self, of: impl Fn(&Round) -> f64) -> Vec<f64> {
         let mut values: Vec<f64> = self.rounds.iter().map(of).collect();
         values.sort_by(f64::total_cmp);
         values
     }
 
     pub(crate) fn requests_per_second(&self) -> f64 {
-        median(&self.each(per_second))
+        median(&self.round_values(per_second))
     }
 
     pub(crate) fn cpu_us(&self) -> f64 {
-        median(&self.each(|round| round.cpu_us))
+        median(&self.round_values(|round| round.cpu_us))
     }
 
     pub(crate) fn redis_us(&self) -> f64 {
-        median(&self.each(|round| round.redis_us))
+        median(&self.round_values(|round| round.redis_us))
     }
 
     /// Cores that were busy with something else, in the worst round.
-    fn others(&self) -> f64 {
+    fn background_load(&self) -> f64 {
         let others = self.rounds.iter().map(|round| round.others);
         others.fold(0.0, f64::max)
     }
 
     /// Whether something else was so busy meanwhile that the figures prove nothing.
     pub(crate) fn is_disturbed(&self) -> bool {
-        self.others() > QUIET
+        self.background_load() > MAX_BACKGROUND_LOAD
     }
 
     pub(crate) fn p99_ms(&self) -> f64 {
-        median(&self.each(|round| round.load.p99_ms))
+        median(&self.round_values(|round| round.load.p99_ms))
     }
 
     /// Of all rounds.
     fn errors(&self) -> f64 {
-        self.each(|round| round.load.errors).iter().sum()
+        self.round_values(|round| round.load.errors).iter().sum()
     }
 
     /// The columns of [`Measured::row`].
@@ -226,9 +231,9 @@ impl<'a> Measured<'a> {
     }
 
     fn row(&self) -> Vec<String> {
-        let rates = self.each(per_second);
+        let rates = self.round_values(per_second);
         let (lowest, highest) = (rates.first(), rates.last());
-        let p50 = median(&self.each(|round| round.load.p50_ms));
+        let p50 = median(&self.round_values(|round| round.load.p50_ms));
         let p99 = self.p99_ms();
         vec![
             self.what.to_owned(),
@@ -240,7 +245,7 @@ impl<'a> Measured<'a> {
             format!("{p99:.2}"),
             format!("{:.1}", self.cpu_us()),
             format!("{:.1}", self.redis_us()),
-            format!("{:.2}", self.others()),
+            format!("{:.2}", self.background_load()),
             format!("{:.0}", self.errors()),
         ]
     }

@@ -16,14 +16,14 @@ use tokio::time::sleep;
 use crate::{Result, process::Process};
 
 /// How long Redis may take for a question of the benchmark.
-const REDIS_ANSWER: Duration = Duration::from_secs(10);
+const REDIS_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long what ended services held may take to be given back; the contract has a minute.
-const CLEAN_UP: Duration = Duration::from_secs(60);
+const CLEANUP_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How many copies of a service are sent to Redis in one go.
-const COPIES_AT_ONCE: usize = 1_000;
+const COPY_CONCURRENCY: usize = 1_000;
 /// They outlive the benchmark.
-const COPY_LIFE_MS: u32 = 86_400_000;
+const COPY_TTL_MS: u32 = 86_400_000;
 
 /// The key of a service's hash.
 pub(crate) fn hash_of(id: &str) -> String {
@@ -31,12 +31,12 @@ pub(crate) fn hash_of(id: &str) -> String {
 }
 
 /// An id that looks like those of the service.
-pub(crate) fn numbered(number: u32) -> String {
-    format!("{NUMBERED}{number:012}")
+pub(crate) fn numbered_id(number: u32) -> String {
+    format!("{NUMBERED_ID_PREFIX}{number:012}")
 }
 
 /// What ids of [`numbered`] begin with.
-pub(crate) const NUMBERED: &str = "00000000-0000-4000-8000-";
+pub(crate) const NUMBERED_ID_PREFIX: &str = "00000000-0000-4000-8000-";
 
 /// A Redis of our own that keeps nothing on disk.
 pub(crate) struct Redis {
@@ -55,7 +55,7 @@ impl Redis {
         let mut redis = Self { process, port };
         let url = redis.url();
         let probe = async || connect(&url).is_ok_and(|mut redis| redis.check_connection());
-        redis.process.until_it_answers(probe).await?;
+        redis.process.wait_until_ready(probe).await?;
         Ok(redis)
     }
 
@@ -63,7 +63,7 @@ impl Redis {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    pub(crate) fn ask<T: FromRedisValue>(&self, command: &[&str]) -> Result<T> {
+    pub(crate) fn command<T: FromRedisValue>(&self, command: &[&str]) -> Result<T> {
         let mut connection = connect(&self.url())?;
         let mut question = cmd(command.first().ok_or("a command has a name")?);
         question.arg(command.get(1..));
@@ -72,7 +72,7 @@ impl Redis {
 
     /// Forgets everything, and returns when it has.
     pub(crate) fn flush(&self) -> Result<()> {
-        self.ask(&["FLUSHALL", "SYNC"])
+        self.command(&["FLUSHALL", "SYNC"])
     }
 
     /// Puts `count` copies of the service `id` beside it, under the ids of [`numbered`]: the same hash
@@ -80,11 +80,11 @@ impl Redis {
     pub(crate) fn copy(&self, id: &str, count: u32) -> Result<()> {
         let mut connection = connect(&self.url())?;
         let packed: Vec<u8> = cmd("DUMP").arg(hash_of(id)).query(&mut connection)?;
-        for first in (0..count).step_by(COPIES_AT_ONCE) {
+        for first in (0..count).step_by(COPY_CONCURRENCY) {
             let mut restore = pipe();
-            for number in (first..count).take(COPIES_AT_ONCE) {
-                let copy = hash_of(&numbered(number));
-                restore.cmd("RESTORE").arg(copy).arg(COPY_LIFE_MS);
+            for number in (first..count).take(COPY_CONCURRENCY) {
+                let copy = hash_of(&numbered_id(number));
+                restore.cmd("RESTORE").arg(copy).arg(COPY_TTL_MS);
                 restore.arg(&packed).ignore();
             }
             restore.query::<()>(&mut connection)?;
@@ -94,7 +94,7 @@ impl Redis {
 
     /// Bytes that it has allocated.
     pub(crate) fn memory(&self) -> Result<f64> {
-        let info: String = self.ask(&["INFO", "memory"])?;
+        let info: String = self.command(&["INFO", "memory"])?;
         let line = info
             .lines()
             .find_map(|line| line.strip_prefix("used_memory:"));
@@ -106,7 +106,7 @@ impl Redis {
 
     /// How many connections there are beside the one that asks.
     pub(crate) fn connections(&self) -> Result<usize> {
-        let list: String = self.ask(&["CLIENT", "LIST"])?;
+        let list: String = self.command(&["CLIENT", "LIST"])?;
         Ok(list.lines().count().saturating_sub(1))
     }
 
@@ -114,13 +114,13 @@ impl Redis {
     ///
     /// # Errors
     /// Where that takes longer than the service is allowed to.
-    pub(crate) async fn until_empty(&self) -> Result<()> {
+    pub(crate) async fn wait_until_empty(&self) -> Result<()> {
         let started = Instant::now();
         while !self
-            .ask::<Vec<String>>(&["KEYS", "sb1:*:{*-*}*"])?
+            .command::<Vec<String>>(&["KEYS", "sb1:*:{*-*}*"])?
             .is_empty()
         {
-            if started.elapsed() > CLEAN_UP {
+            if started.elapsed() > CLEANUP_TIMEOUT {
                 return Err("services were deleted and what they held is still in Redis".into());
             }
             sleep(Duration::from_millis(20)).await;
@@ -130,8 +130,8 @@ impl Redis {
 }
 
 fn connect(url: &str) -> Result<Connection> {
-    let connection = redis::Client::open(url)?.get_connection_with_timeout(REDIS_ANSWER)?;
-    connection.set_read_timeout(Some(REDIS_ANSWER))?;
+    let connection = redis::Client::open(url)?.get_connection_with_timeout(REDIS_TIMEOUT)?;
+    connection.set_read_timeout(Some(REDIS_TIMEOUT))?;
     Ok(connection)
 }
 
@@ -163,8 +163,8 @@ impl Service {
         let mut process = Process::start("switchboard", &mut command, directory)?;
         let (client, base) = (Client::new(), format!("http://{address}"));
         let ready = format!("{base}/readyz");
-        let probe = async || answers(&client, &ready).await;
-        process.until_it_answers(probe).await?;
+        let probe = async || is_ready(&client, &ready).await;
+        process.wait_until_ready(probe).await?;
         Ok(Self {
             process,
             client,
@@ -181,29 +181,29 @@ impl Service {
     }
 
     /// Where services are made.
-    pub(crate) fn store(&self) -> String {
-        self.at("store")
+    pub(crate) fn store_url(&self) -> String {
+        self.url("store")
     }
 
     /// Where something of the service `id` is.
-    pub(crate) fn at(&self, rest: &str) -> String {
+    pub(crate) fn url(&self, rest: &str) -> String {
         format!("{}/genesys/1/service/{rest}", self.base)
     }
 
     /// Makes a service that holds the pairs of `form`; gives its id.
     pub(crate) async fn create(&self, form: &str) -> Result<String> {
-        self.create_of("store", form).await
+        self.create_named("store", form).await
     }
 
     /// The same of another configured service.
-    pub(crate) async fn create_of(&self, name: &str, form: &str) -> Result<String> {
-        let request = self.client.post(self.at(name)).body(form.to_owned());
+    pub(crate) async fn create_named(&self, name: &str, form: &str) -> Result<String> {
+        let request = self.client.post(self.url(name)).body(form.to_owned());
         let request = request.header("content-type", FORM);
         id_of(request.send().await?).await
     }
 
     pub(crate) async fn delete(&self, id: &str) -> Result<()> {
-        let answer = self.client.delete(self.at(id)).send().await?;
+        let answer = self.client.delete(self.url(id)).send().await?;
         answer.error_for_status()?;
         Ok(())
     }
@@ -244,18 +244,18 @@ impl Webdis {
         let mut process = Process::start("webdis", command.arg(file), directory)?;
         let (client, base) = (Client::new(), format!("http://127.0.0.1:{port}"));
         let ping = format!("{base}/PING");
-        let probe = async || answers(&client, &ping).await;
-        process.until_it_answers(probe).await?;
+        let probe = async || is_ready(&client, &ping).await;
+        process.wait_until_ready(probe).await?;
         Ok(Self { process, base })
     }
 
     /// Where it runs a command on the hash of the service `id`.
-    pub(crate) fn at(&self, command: &str, id: &str, rest: &str) -> String {
+    pub(crate) fn url(&self, command: &str, id: &str, rest: &str) -> String {
         format!("{}/{command}/sb1:svc:%7B{id}%7D{rest}", self.base)
     }
 }
 
-pub(crate) async fn answers(client: &Client, url: &str) -> bool {
+pub(crate) async fn is_ready(client: &Client, url: &str) -> bool {
     let answer = client.get(url).send().await;
     answer.is_ok_and(|answer| answer.status().is_success())
 }

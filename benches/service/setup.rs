@@ -9,7 +9,7 @@ use std::{
 
 use crate::{Result, machine::is_installed};
 
-const SECONDS: &str = "SWITCHBOARD_BENCH_SECONDS";
+const ROUND_SECONDS_VARIABLE: &str = "SWITCHBOARD_BENCH_SECONDS";
 
 /// Where files of this run are put, and what was chosen for it. Dropped, the files are gone.
 pub(crate) struct Setup {
@@ -32,7 +32,7 @@ impl Setup {
                 return Err(format!("{tool} is not installed; on Debian: {hint}").into());
             }
         }
-        let round = round()?;
+        let round = round_duration()?;
         let name = format!("bench-service-{}", process::id());
         let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         fs::create_dir_all(&directory)?;
@@ -58,12 +58,14 @@ impl Drop for Setup {
     clippy::disallowed_methods,
     reason = "a setting of the benchmark, not of the service"
 )]
-fn round() -> Result<Duration> {
-    let Ok(text) = env::var(SECONDS) else {
+fn round_duration() -> Result<Duration> {
+    let Ok(text) = env::var(ROUND_SECONDS_VARIABLE) else {
         return Ok(Duration::from_secs(5));
     };
     match text.parse() {
         Ok(seconds @ 1..=60) => Ok(Duration::from_secs(seconds)),
-        _ => Err(format!("{SECONDS} is {text:?}; expected a number from 1 to 60").into()),
+        _ => Err(
+            format!("{ROUND_SECONDS_VARIABLE} is {text:?}; expected a number from 1 to 60").into(),
+        ),
     }
 }

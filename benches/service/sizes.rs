@@ -3,10 +3,10 @@
 use crate::{
     ROUNDS, Result,
     load::Request,
+    print_line,
     requests::TEN_PAIRS,
     rounds::Measured,
-    say,
-    servers::{NUMBERED, Redis, Service},
+    servers::{NUMBERED_ID_PREFIX, Redis, Service},
     setup::Setup,
     targets::{Ratios, Target},
 };
@@ -14,7 +14,7 @@ use crate::{
 /// How many services are stored.
 const SIZES: [(u32, &str); 2] = [(1_000, "of 1,000"), (1_000_000, "of 1,000,000")];
 /// How far the larger may be from the smaller.
-const WITHIN: f64 = 0.1;
+const TOLERANCE: f64 = 0.1;
 
 /// Measures, and prints what was measured.
 ///
@@ -32,7 +32,7 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
     let rows = SIZES.iter().zip(&servers);
     let rows = rows.map(|(&(size, name), (redis, service))| {
         let request = Request {
-            url: service.at(&format!("{NUMBERED}*/storage/FirstName")),
+            url: service.url(&format!("{NUMBERED_ID_PREFIX}*/storage/FirstName")),
             form: None,
             answer: "\"Jane\"".to_owned(),
             among: Some(size),
@@ -41,8 +41,8 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
     });
     let mut rows: Vec<Measured<'_>> = rows.collect();
     let client = &servers.first().ok_or("no size is measured")?.1.client;
-    Measured::take_turns(&mut rows, client, setup).await?;
-    say(&format!(
+    Measured::measure_alternating(&mut rows, client, setup).await?;
+    print_line(&format!(
         "\nSizes: reading one key of another service each time, {ROUNDS} rounds by turns; medians.\n{}\n{}",
         Measured::rows(rows.iter()),
         ratios(&rows).text()
@@ -58,8 +58,8 @@ fn ratios(rows: &[Measured<'_>]) -> Ratios {
             ratios.add("1,000,000 / 1,000 services", of, ratio, target, disturbed);
         };
         let rate = large.requests_per_second() / small.requests_per_second();
-        add("requests/s", rate, Target::AtLeast(1.0 - WITHIN));
-        let most = Target::AtMost(1.0 + WITHIN);
+        add("requests/s", rate, Target::AtLeast(1.0 - TOLERANCE));
+        let most = Target::AtMost(1.0 + TOLERANCE);
         add("CPU per request", large.cpu_us() / small.cpu_us(), most);
         let redis = large.redis_us() / small.redis_us();
         add("Redis CPU per request", redis, most);

@@ -7,9 +7,9 @@ use crate::{
     Result,
     backends::Backend,
     load::Request,
+    print_line,
     requests::TEN_PAIRS,
     rounds::Measured,
-    say,
     servers::{Redis, Service},
     setup::Setup,
     table::verdict,
@@ -18,7 +18,7 @@ use crate::{
 /// The differences are small, so there are more rounds than elsewhere.
 const ROUNDS: usize = 9;
 
-const OFF: [(&str, &str); 2] = [
+const TELEMETRY_OFF: [(&str, &str); 2] = [
     ("SWITCHBOARD__METRICS__ENABLED", "false"),
     ("SWITCHBOARD__LOG__REQUESTS", "none"),
 ];
@@ -27,7 +27,7 @@ const SAMPLER: [(&str, &str); 2] = [
     ("OTEL_TRACES_SAMPLER", "parentbased_traceidratio"),
     ("OTEL_TRACES_SAMPLER_ARG", "0.01"),
 ];
-const ALL: (&str, &str) = ("SWITCHBOARD__LOG__REQUESTS", "all");
+const LOG_ALL_REQUESTS: (&str, &str) = ("SWITCHBOARD__LOG__REQUESTS", "all");
 
 /// What reading takes more than with everything off, in microseconds of CPU, at most.
 const TARGETS: [f64; 2] = [2.0, 5.0];
@@ -41,11 +41,11 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
     let url = format!("http://{}", collector.address);
     let mut shipped = SAMPLER.to_vec();
     shipped.push(("OTEL_EXPORTER_OTLP_ENDPOINT", &url));
-    let all = [shipped.as_slice(), &[ALL]].concat();
+    let all = [shipped.as_slice(), &[LOG_ALL_REQUESTS]].concat();
     let redis = Redis::start(setup.directory()).await?;
     let mut services = Vec::new();
     for (name, settings) in [
-        ("everything off", OFF.as_slice()),
+        ("everything off", TELEMETRY_OFF.as_slice()),
         ("as shipped", &shipped),
         ("all logged", &all),
     ] {
@@ -58,7 +58,7 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
     let id = first.create(TEN_PAIRS).await?;
     let rows = services.iter().map(|(name, service)| {
         let request = Request {
-            url: service.at(&format!("{id}/storage/FirstName")),
+            url: service.url(&format!("{id}/storage/FirstName")),
             form: None,
             answer: "\"Jane\"".to_owned(),
             among: None,
@@ -66,7 +66,7 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
         Measured::new(("read one key", name), request, &service.process, &redis)
     });
     let mut rows: Vec<Measured<'_>> = rows.collect();
-    Measured::take_turns_of(&mut rows, &first.client, setup, ROUNDS).await?;
+    Measured::measure_alternating_rounds(&mut rows, &first.client, setup, ROUNDS).await?;
     Measured::check(rows.iter())?;
     let [off, dearer @ ..] = rows.as_slice() else {
         return Err("nothing is measured".into());
@@ -85,8 +85,8 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
         )
     });
     let verdicts: Vec<String> = verdicts.collect();
-    let told = told(&services).await?;
-    say(&format!(
+    let told = check_telemetry(&services).await?;
+    print_line(&format!(
         "\nTelemetry: reading one key; {ROUNDS} rounds by turns, medians. As shipped: metrics, a line for \
          each failed or slow request, 1 % traced\nto a collector that takes it.\n{}\n\n{}\n{told}",
         Measured::rows(rows.iter()),
@@ -95,7 +95,7 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
 }
 
 /// What was told meanwhile: a figure would mean little if it was not.
-async fn told(services: &[(&str, Service)]) -> Result<String> {
+async fn check_telemetry(services: &[(&str, Service)]) -> Result<String> {
     let mut lines = Vec::new();
     for (name, service) in services.iter().skip(1) {
         let metrics = service.metrics().await?;

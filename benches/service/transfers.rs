@@ -26,22 +26,22 @@ const SIZE: usize = SIZE_MIB as usize * MIB;
 /// A prime, so that no chunk of the service begins as another one does.
 const BLOCK: usize = 65_521;
 /// How long all transfers of a step may take.
-const LIMIT: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_secs(120);
 const NAME: &str = "recording";
 
 /// Sends `count` at a time, each with a service that it makes; gives their ids, and MiB per second.
-pub(crate) async fn up(service: &Service, count: u8) -> Result<(Vec<String>, f64)> {
+pub(crate) async fn upload_all(service: &Service, count: u8) -> Result<(Vec<String>, f64)> {
     let started = Instant::now();
     let all = (0..count).map(|_| upload(service));
-    let ids = timeout(LIMIT, try_join_all(all)).await??;
+    let ids = timeout(TIMEOUT, try_join_all(all)).await??;
     Ok((ids, rate(count, started)))
 }
 
 /// Fetches the binaries of all services at a time; gives MiB per second.
-pub(crate) async fn down(service: &Service, ids: &[String]) -> Result<f64> {
+pub(crate) async fn download_all(service: &Service, ids: &[String]) -> Result<f64> {
     let started = Instant::now();
     let all = ids.iter().map(|id| download(service, id));
-    timeout(LIMIT, try_join_all(all)).await??;
+    timeout(TIMEOUT, try_join_all(all)).await??;
     Ok(rate(u8::try_from(ids.len())?, started))
 }
 
@@ -60,12 +60,12 @@ async fn upload(service: &Service) -> Result<String> {
     let part = Part::stream_with_length(Body::wrap_stream(blocks), u64::try_from(SIZE)?);
     let part = part.file_name("recording.wav").mime_str("audio/wav")?;
     let form = Form::new().part(NAME, part);
-    let request = service.client.post(service.store()).multipart(form);
+    let request = service.client.post(service.store_url()).multipart(form);
     id_of(request.send().await?).await
 }
 
 async fn download(service: &Service, id: &str) -> Result<()> {
-    let url = service.at(&format!("{id}/storage/binary/{NAME}"));
+    let url = service.url(&format!("{id}/storage/binary/{NAME}"));
     let mut answer = service.client.get(url).send().await?.error_for_status()?;
     let (block, mut at) = (block(), 0);
     while let Some(mut bytes) = answer.chunk().await? {

@@ -36,10 +36,10 @@ pub enum StartError {
     },
     /// There is no store whose books could be looked through from outside.
     #[error("setting `redis.url` is not set: the embedded store's books end with its process")]
-    NoBooks,
+    RedisNotConfigured,
     /// It ran, and ended by itself.
     #[error("the server ended: {0}")]
-    Served(io::Error),
+    ServerFailed(io::Error),
 }
 
 impl StartError {
@@ -48,7 +48,11 @@ impl StartError {
     pub fn is_about_settings(&self) -> bool {
         matches!(
             self,
-            Self::Settings(_) | Self::Catalog(_) | Self::Tls(_) | Self::Backends(_) | Self::NoBooks
+            Self::Settings(_)
+                | Self::Catalog(_)
+                | Self::Tls(_)
+                | Self::Backends(_)
+                | Self::RedisNotConfigured
         )
     }
 }

@@ -13,21 +13,21 @@ use rustls::ServerConfig;
 #[cfg(target_os = "linux")]
 use socket2::SockRef;
 
-use super::{Backing, StartError, door::Door, socket, tls_server};
+use super::{StartError, StoreBackend, graceful_shutdown::ListenerHandle, socket, tls_server};
 use crate::{
-    http::{self, Api, Document, Exposure, Watching},
-    memory_budget::Memory,
+    http::{self, AppState, Document, ListenerConfig, TelemetryConfig},
+    memory_budget::MemoryBudgets,
     model::readiness::Readiness,
-    service::{Admin, Backends, Numbering, Office, Services},
-    settings::{Groups, Limits, Settings},
-    store::{Observed, Store, StoreError, WholeStore},
+    service::{Admin, AdminContext, Backends, PhoneNumbers, Services},
+    settings::{Limits, RouteGroups, Settings},
+    store::{AdminStore, InstrumentedStore, Store, StoreError},
 };
 
 /// An address that is bound and not yet served.
 pub(super) struct Listener {
     pub(super) address: SocketAddr,
     socket: TcpListener,
-    groups: Groups,
+    groups: RouteGroups,
 }
 
 impl Listener {
@@ -39,7 +39,7 @@ impl Listener {
     pub(super) fn bind(
         setting: &'static str,
         address: &str,
-        groups: Groups,
+        groups: RouteGroups,
         patience: Duration,
     ) -> Result<Self, StartError> {
         let bound = || -> io::Result<Self> {
@@ -65,33 +65,37 @@ impl Listener {
     ///
     /// # Errors
     /// What the system says.
-    pub(super) fn door(&self) -> io::Result<Door> {
-        Door::of(&self.socket)
+    pub(super) fn handle(&self) -> io::Result<ListenerHandle> {
+        ListenerHandle::new(&self.socket)
     }
 
     /// Serves it, over TLS where there is a configuration for that.
     ///
     /// # Errors
     /// What the system says.
-    pub(super) fn serve(self, parts: &Parts, tls: Option<&ServerConfig>) -> io::Result<Server> {
+    pub(super) fn serve(
+        self,
+        parts: &WorkerFactory,
+        tls: Option<&ServerConfig>,
+    ) -> io::Result<Server> {
         let settings = Arc::clone(&parts.settings);
         let cors = !settings.cors.allowed_origins.is_empty();
         let keys = !settings.auth.api_keys.is_empty();
-        let exposure = Exposure {
+        let exposure = ListenerConfig {
             groups: self.groups,
-            gated: cors || keys,
-            watching: Watching::of(&settings),
-            catalog: parts.office.in_force.clone(),
-            administered: settings.admin.credentials.password.is_some(),
+            client_checks_enabled: cors || keys,
+            telemetry: TelemetryConfig::new(&settings),
+            catalog: parts.admin_context.current_catalog.clone(),
+            admin_enabled: settings.admin.credentials.password.is_some(),
             tls: tls.is_some(),
         };
-        let document = Data::new(Document::of(&exposure, &settings));
+        let document = Data::new(Document::new(&exposure, &settings));
         let (parts, groups) = (parts.clone(), self.groups);
         let server = &settings.server;
         let app = move || {
             let parts = parts.clone();
             // Each worker opens its own way to the store, on its own runtime.
-            let api = move || parts.clone().api(groups);
+            let api = move || parts.clone().app_state(groups);
             let app = App::new().app_data(document.clone()).data_factory(api);
             let exposure = exposure.clone();
             app.configure(|config| http::routes(config, &exposure))
@@ -104,7 +108,7 @@ impl Listener {
         let http = HttpServer::new(app)
             .workers(server.workers)
             .max_connections(server.connections_per_worker)
-            .client_request_timeout(server.head_timeout)
+            .client_request_timeout(server.request_header_timeout)
             .keep_alive(server.keep_alive)
             .shutdown_timeout(server.shutdown.as_secs())
             .disable_signals();
@@ -114,34 +118,34 @@ impl Listener {
 
 /// What the workers of a listener are made of.
 #[derive(Clone)]
-pub(super) struct Parts {
-    pub(super) office: Arc<Office>,
+pub(super) struct WorkerFactory {
+    pub(super) admin_context: Arc<AdminContext>,
     pub(super) limits: Arc<Limits>,
-    pub(super) numbering: Numbering,
-    pub(super) backing: Backing,
+    pub(super) phone_numbers: PhoneNumbers,
+    pub(super) store_backend: StoreBackend,
     pub(super) backends: Arc<Backends>,
     pub(super) readiness: Readiness,
-    pub(super) memory: Memory,
+    pub(super) memory: MemoryBudgets,
     pub(super) settings: Arc<Settings>,
 }
 
-impl Parts {
-    async fn api(self, groups: Groups) -> Result<Api, StoreError> {
-        let (store, limits) = (self.backing.open().await?, Arc::clone(&self.limits));
-        let mut asked: Arc<dyn Store> = Arc::<dyn WholeStore>::clone(&store);
+impl WorkerFactory {
+    async fn app_state(self, groups: RouteGroups) -> Result<AppState, StoreError> {
+        let (store, limits) = (self.store_backend.open().await?, Arc::clone(&self.limits));
+        let mut asked: Arc<dyn Store> = Arc::<dyn AdminStore>::clone(&store);
         if self.settings.metrics.enabled || self.settings.traces.is_some() {
-            asked = Arc::new(Observed::new(asked, self.backing.name()));
+            asked = Arc::new(InstrumentedStore::new(asked, self.store_backend.name()));
         }
-        let catalog = self.office.in_force.clone();
-        let services = Services::new(catalog, asked, limits, self.numbering, self.backends);
+        let catalog = self.admin_context.current_catalog.clone();
+        let services = Services::new(catalog, asked, limits, self.phone_numbers, self.backends);
         let services = services.with_memory(self.memory.clone());
-        let services = services.throttled(
-            self.settings.throttle.clone(),
-            Arc::clone(&self.office.failed_credentials),
+        let services = services.with_rate_limits(
+            self.settings.rate_limit.clone(),
+            Arc::clone(&self.admin_context.failed_credentials),
         );
-        let services = services.seen_by(groups);
-        let admin = Admin::new(self.office, services.clone(), store);
-        Ok(Api::new(
+        let services = services.with_route_groups(groups);
+        let admin = Admin::new(self.admin_context, services.clone(), store);
+        Ok(AppState::new(
             services,
             admin,
             self.limits,

@@ -20,12 +20,12 @@ use tracing::{info, warn};
 
 use super::StartError;
 use crate::{
-    settings::{Tls, TlsVersion},
+    settings::{Tls, TlsFilesVersion},
     tls_errors,
 };
 
 /// How often the files are looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
+const POLL_INTERVAL: Duration = Duration::from_secs(2);
 
 /// The certificate in use.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ pub(super) struct Certificates {
     files: Tls,
     provider: Arc<CryptoProvider>,
     current: RwLock<Arc<CertifiedKey>>,
-    read: TlsVersion,
+    loaded_version: TlsFilesVersion,
 }
 
 impl Certificates {
@@ -44,13 +44,13 @@ impl Certificates {
     pub(super) fn load(files: &Tls) -> Result<Arc<Self>, StartError> {
         let provider = Arc::new(ring::default_provider());
         // Looked at before they are read: what changes meanwhile is read again.
-        let read = files.version();
+        let read = files.files_version();
         let current = read_files(files, &provider)?;
         Ok(Arc::new(Self {
             files: files.clone(),
             provider,
             current: RwLock::new(Arc::new(current)),
-            read,
+            loaded_version: read,
         }))
     }
 
@@ -62,17 +62,17 @@ impl Certificates {
         let config = ServerConfig::builder_with_provider(Arc::clone(&self.provider));
         let config = config
             .with_safe_default_protocol_versions()
-            .map_err(|error| wrong(&error))?;
+            .map_err(|error| tls_error(&error))?;
         let resolver = Arc::clone(self) as Arc<dyn ResolvesServerCert>;
         Ok(config.with_no_client_auth().with_cert_resolver(resolver))
     }
 
     /// Looks at the files, and takes up what is new, for as long as it is polled.
-    pub(super) async fn keep_current(self: Arc<Self>) {
-        let mut read = self.read;
+    pub(super) async fn reload_on_change(self: Arc<Self>) {
+        let mut read = self.loaded_version;
         loop {
-            time::sleep(LOOK_EVERY).await;
-            let version = self.files.version();
+            time::sleep(POLL_INTERVAL).await;
+            let version = self.files.files_version();
             if version == read {
                 continue;
             }
@@ -97,22 +97,22 @@ impl ResolvesServerCert for Certificates {
 }
 
 fn read_files(files: &Tls, provider: &CryptoProvider) -> Result<CertifiedKey, StartError> {
-    let read = files.files()?;
+    let read = files.read_files()?;
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&read.certificates).collect();
-    let chain = chain.map_err(|error| wrong_file("certificate_file", &error))?;
+    let chain = chain.map_err(|error| tls_file_error("certificate_file", &error))?;
     if chain.is_empty() {
-        return Err(wrong_file("certificate_file", &"it has no certificate"));
+        return Err(tls_file_error("certificate_file", &"it has no certificate"));
     }
     let key = PrivateKeyDer::from_pem_slice(&read.key);
-    let key = key.map_err(|error| wrong_file("key_file", &error))?;
-    CertifiedKey::from_der(chain, key, provider).map_err(|error| wrong(&error))
+    let key = key.map_err(|error| tls_file_error("key_file", &error))?;
+    CertifiedKey::from_der(chain, key, provider).map_err(|error| tls_error(&error))
 }
 
-fn wrong_file(setting: &str, error: &dyn std::fmt::Display) -> StartError {
+fn tls_file_error(setting: &str, error: &dyn std::fmt::Display) -> StartError {
     StartError::Tls(format!("setting `tls.{setting}`: {error}"))
 }
 
-fn wrong(error: &rustls::Error) -> StartError {
-    let told = tls_errors::explained(error.to_string());
+fn tls_error(error: &rustls::Error) -> StartError {
+    let told = tls_errors::with_advice(error.to_string());
     StartError::Tls(format!("settings [tls]: {told}"))
 }

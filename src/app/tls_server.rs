@@ -57,7 +57,7 @@ where
     };
     tls.alpn_protocols = offered.iter().map(|version| version.to_vec()).collect();
     let address = socket.local_addr()?;
-    let (head_timeout, keep_alive) = (server.head_timeout, server.keep_alive);
+    let (head_timeout, keep_alive) = (server.request_header_timeout, server.keep_alive);
     let builder = ActixServer::build()
         .workers(server.workers)
         .max_concurrent_connections(server.connections_per_worker)

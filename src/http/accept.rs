@@ -3,7 +3,7 @@
 use actix_web::http::header::{ACCEPT, HeaderMap};
 
 /// Thousandths of a weight, as the header writes it with three digits at most.
-const WHOLE: u16 = 1000;
+const MAX_WEIGHT: u16 = 1000;
 
 /// A media range of the header.
 struct MediaRange<'a> {
@@ -21,7 +21,7 @@ impl<'a> MediaRange<'a> {
         if kind.is_empty() || subtype.is_empty() || (kind == "*" && subtype != "*") {
             return None;
         }
-        let mut weight = WHOLE;
+        let mut weight = MAX_WEIGHT;
         for parameter in parts {
             if let Some((name, value)) = parameter.split_once('=')
                 && name.trim().eq_ignore_ascii_case("q")
@@ -57,7 +57,7 @@ impl<'a> MediaRange<'a> {
 /// the one that is named most specifically, of these the one that the header names first, of these the first one.
 /// The first one too where there is no such header or it accepts none of them: an answer in another type is of
 /// more use than none.
-pub(super) fn preferred<'a>(headers: &HeaderMap, offered: &[&'a str]) -> &'a str {
+pub(super) fn preferred_type<'a>(headers: &HeaderMap, offered: &[&'a str]) -> &'a str {
     let first = offered.first().copied().unwrap_or_default();
     let lines: Vec<&str> = headers
         .get_all(ACCEPT)
@@ -96,7 +96,7 @@ fn parse_weight(text: &str) -> Option<u16> {
     let thousandths: u16 = format!("{digits:0<3}").parse().ok()?;
     match whole {
         "0" => Some(thousandths),
-        "1" if thousandths == 0 => Some(WHOLE),
+        "1" if thousandths == 0 => Some(MAX_WEIGHT),
         _ => None,
     }
 }
@@ -177,7 +177,7 @@ mod tests {
             let request = TestRequest::default().insert_header((ACCEPT, accept));
             let request = request.to_http_request();
             assert_eq!(
-                preferred(request.headers(), &[JSON, TEXT]),
+                preferred_type(request.headers(), &[JSON, TEXT]),
                 expected,
                 "{accept}"
             );
@@ -185,17 +185,17 @@ mod tests {
     }
 
     #[test]
-    fn several_lines_are_one_list() {
+    fn multiple_header_lines_are_combined() {
         let request = TestRequest::default()
             .append_header((ACCEPT, "application/json;q=0.5"))
             .append_header((ACCEPT, "text/plain"))
             .to_http_request();
-        assert_eq!(preferred(request.headers(), &[JSON, TEXT]), TEXT);
+        assert_eq!(preferred_type(request.headers(), &[JSON, TEXT]), TEXT);
     }
 
     #[test]
-    fn without_the_header_the_first_one_is_taken() {
+    fn missing_header_selects_the_first_type() {
         let request = TestRequest::default().to_http_request();
-        assert_eq!(preferred(request.headers(), &[TEXT, JSON]), TEXT);
+        assert_eq!(preferred_type(request.headers(), &[TEXT, JSON]), TEXT);
     }
 }

@@ -16,20 +16,20 @@ use actix_web::{
 use futures_util::{TryStreamExt, stream};
 use percent_encoding::utf8_percent_encode;
 
-use super::{Api, ApiError, etag, fetch_metadata, path, reply};
+use super::{ApiError, AppState, etag, fetch_metadata, path, response};
 use crate::{
-    service::Span,
+    service::ByteRange,
     store::{Binary, CHUNK_BYTES, ServiceId},
     telemetry::metrics,
 };
 
 /// `GET` and `HEAD .../{id}/storage/binary/{key}`
-pub(super) async fn read(
-    api: web::Data<Api>,
+pub(super) async fn read_binary(
+    api: web::Data<AppState>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     let (id, key) = (path::service_id(&request)?, path::binary_key(&request)?);
-    send(&api, &request, id, key).await
+    binary_response(&api, &request, id, key).await
 }
 
 /// The binary, or what of it is asked for.
@@ -37,8 +37,8 @@ pub(super) async fn read(
 /// # Errors
 /// [`ApiError::ServiceNotFound`], [`ApiError::KeyNotFound`], [`ApiError::PreconditionFailed`],
 /// [`ApiError::RangeNotSatisfiable`], [`ApiError::Forbidden`]; what the store says.
-pub(super) async fn send(
-    api: &Api,
+pub(super) async fn binary_response(
+    api: &AppState,
     request: &HttpRequest,
     id: ServiceId,
     key: String,
@@ -54,16 +54,16 @@ pub(super) async fn send(
         )));
     }
     if etag::matches_weak(request, &IF_NONE_MATCH, &tag) {
-        let mut response = reply::without_body(StatusCode::NOT_MODIFIED);
-        describe(&mut response, &download.binary, &key, tag);
+        let mut response = response::without_body(StatusCode::NOT_MODIFIED);
+        add_binary_headers(&mut response, &download.binary, &key, tag);
         let mut response = response.finish();
         response.headers_mut().remove(CONTENT_TYPE);
         return Ok(response);
     }
     let size = download.binary.size;
-    let (status, span) = part(request, &tag, size)?;
-    let mut response = reply::with_headers(status);
-    describe(&mut response, &download.binary, &key, tag);
+    let (status, span) = parse_range(request, &tag, size)?;
+    let mut response = response::with_default_headers(status);
+    add_binary_headers(&mut response, &download.binary, &key, tag);
     if status == StatusCode::PARTIAL_CONTENT {
         let last = span.first + span.length - 1;
         response.insert_header((CONTENT_RANGE, format!("bytes {}-{last}/{size}", span.first)));
@@ -73,7 +73,7 @@ pub(super) async fn send(
         let nothing = stream::empty::<Result<Bytes, ApiError>>();
         return Ok(response.body(SizedStream::new(span.length, nothing)));
     }
-    let under_way = metrics::download();
+    let under_way = metrics::track_download();
     // A chunk at a time is in memory.
     let chunk = span.length.min(CHUNK_BYTES as u64);
     let chunk = usize::try_from(chunk).unwrap_or(CHUNK_BYTES);
@@ -85,7 +85,7 @@ pub(super) async fn send(
     Ok(response.body(SizedStream::new(span.length, bytes)))
 }
 
-fn describe(
+fn add_binary_headers(
     response: &mut actix_web::HttpResponseBuilder,
     binary: &Binary,
     key: &str,
@@ -96,7 +96,10 @@ fn describe(
     let kind = kind.unwrap_or(HeaderValue::from_static("application/octet-stream"));
     response
         .insert_header((CONTENT_TYPE, kind))
-        .insert_header((CONTENT_DISPOSITION, attachment(name.unwrap_or(key))))
+        .insert_header((
+            CONTENT_DISPOSITION,
+            content_disposition(name.unwrap_or(key)),
+        ))
         .insert_header((ETAG, tag))
         .insert_header((ACCEPT_RANGES, "bytes"))
         // Whoever uploaded it says what it is: no browser may run it as a page of this origin, nor
@@ -106,15 +109,19 @@ fn describe(
 }
 
 /// Has browsers keep what is sent as a file of that name, and show it nowhere.
-pub(super) fn attachment(name: &str) -> String {
+pub(super) fn content_disposition(name: &str) -> String {
     let name = utf8_percent_encode(name, path::UNRESERVED);
     format!("attachment; filename*=UTF-8''{name}")
 }
 
 /// What of the binary is asked for. More ranges than one, units other than bytes, and a range for
 /// another version than there is are answered with the whole, as HTTP has it.
-fn part(request: &HttpRequest, tag: &str, size: u64) -> Result<(StatusCode, Span), ApiError> {
-    let whole = Span {
+fn parse_range(
+    request: &HttpRequest,
+    tag: &str,
+    size: u64,
+) -> Result<(StatusCode, ByteRange), ApiError> {
+    let whole = ByteRange {
         first: 0,
         length: size,
     };
@@ -138,5 +145,5 @@ fn part(request: &HttpRequest, tag: &str, size: u64) -> Result<(StatusCode, Span
         .to_satisfiable_range(size)
         .ok_or(ApiError::RangeNotSatisfiable { size })?;
     let length = last - first + 1;
-    Ok((StatusCode::PARTIAL_CONTENT, Span { first, length }))
+    Ok((StatusCode::PARTIAL_CONTENT, ByteRange { first, length }))
 }

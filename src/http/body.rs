@@ -13,76 +13,81 @@ use actix_web::{
 };
 use futures_util::StreamExt;
 
-pub(super) use self::document::{FormSize, JSON, TOML, document, fields};
+pub(super) use self::text::{FormLimits, JSON, TOML, read_form_fields, read_text};
 use self::{
-    charset::{Charset, Label},
-    intake::Intake,
-    media::MediaType,
-    stream::{BodyStream, Limit},
+    charset::{Charset, CharsetLabel},
+    collector::FieldCollector,
+    content_type::MediaType,
+    limited_stream::{BodyLimit, LimitedStream},
 };
-use super::{Api, ApiError};
+use super::{ApiError, AppState};
 use crate::{
     memory_budget::Reservation,
-    service::{Pairs, Uploads},
+    service::{FormData, Uploads},
 };
 
 mod charset;
-mod document;
+mod collector;
+mod content_type;
 mod form;
 mod header_value;
-mod intake;
 mod json;
-mod media;
+mod limited_stream;
 mod multipart;
-mod stream;
+mod text;
 
 /// Reads all pairs of a request.
 ///
 /// # Errors
 /// The row of the error table for what is wrong with it. Files that were taken in by then are given
 /// up when `uploads` is dropped.
-pub(super) async fn read(
-    api: &Api,
+pub(super) async fn read_form_data(
+    api: &AppState,
     request: &HttpRequest,
     payload: Payload,
     uploads: &mut Uploads,
-) -> Result<Pairs, ApiError> {
-    let mut intake = Intake::new(api, query(api, request)?);
+) -> Result<FormData, ApiError> {
+    let mut intake = FieldCollector::new(api, parse_query(api, request)?);
     if has_body(request) {
         read_body(api, request, payload, &mut intake, uploads).await?;
     }
     let (pairs, memory) = intake.finish();
-    keep(request, memory);
+    attach_reservation(request, memory);
     Ok(pairs)
 }
 
 /// Keeps memory reserved until the request is answered.
-fn keep(request: &HttpRequest, memory: Reservation) {
+fn attach_reservation(request: &HttpRequest, memory: Reservation) {
     request.extensions_mut().insert(memory);
 }
 
 async fn read_body(
-    api: &Api,
+    api: &AppState,
     request: &HttpRequest,
     payload: Payload,
-    intake: &mut Intake<'_>,
+    intake: &mut FieldCollector<'_>,
     uploads: &mut Uploads,
 ) -> Result<(), ApiError> {
-    media::check_encoding(request)?;
-    let media = MediaType::of(request)?;
+    content_type::check_content_encoding(request)?;
+    let media = MediaType::from_request(request)?;
     let limits = &api.limits;
     let (bytes, setting) = match &media {
         MediaType::Form(_) | MediaType::Json(_) if limits.form_bytes < limits.body_bytes => {
             (limits.form_bytes, "form_bytes")
         }
         MediaType::Other(name) if declared_length(request).is_some() => {
-            return Err(unsupported(name));
+            return Err(unsupported_media_type(name));
         }
         _ => (limits.body_bytes, "body_bytes"),
     };
     let setting = Some(setting);
-    let limit = Limit { bytes, setting };
-    let mut stream = BodyStream::new(payload, declared_length(request), limit, api.body_stall)?;
+    let limit = BodyLimit { bytes, setting };
+    let mut stream = LimitedStream::new(
+        payload,
+        declared_length(request),
+        limit,
+        api.body_idle_timeout,
+    )?;
     match &media {
         MediaType::Multipart(multipart) => {
             return multipart::read(multipart, stream, intake, uploads).await;
@@ -90,17 +95,17 @@ async fn read_body(
         // What comes in pieces may be nothing, which needs no type.
         MediaType::Other(name) => {
             let first = stream.next().await;
-            return first.map_or(Ok(()), |_| Err(unsupported(name)));
+            return first.map_or(Ok(()), |_| Err(unsupported_media_type(name)));
         }
         MediaType::Form(_) | MediaType::Json(_) => {}
     }
-    let body = whole(stream, &mut intake.memory).await?;
+    let body = read_to_end(stream, &mut intake.memory).await?;
     // The pairs take about as much once more.
     intake.memory.grow(body.len())?;
     match media {
-        _ if Charset::UTF_8.without_mark(&body).1.trim_ascii().is_empty() => {}
+        _ if Charset::UTF_8.strip_bom(&body).1.trim_ascii().is_empty() => {}
         MediaType::Json(charset) => read_json(api, charset.or_utf_8(), &body, intake)?,
-        MediaType::Form(charset) if is_json_after_all(&body) => {
+        MediaType::Form(charset) if is_mislabeled_json(&body) => {
             read_json(api, charset.or_utf_8(), &body, intake)?;
         }
         MediaType::Form(charset) => read_form(&charset, &body, intake)?,
@@ -113,46 +118,50 @@ async fn read_body(
 ///
 /// # Errors
 /// As [`read`].
-pub(super) fn query(api: &Api, request: &HttpRequest) -> Result<Pairs, ApiError> {
-    let mut query = Intake::new(api, Pairs::default());
+pub(super) fn parse_query(api: &AppState, request: &HttpRequest) -> Result<FormData, ApiError> {
+    let mut query = FieldCollector::new(api, FormData::default());
     let text = request.query_string().as_bytes();
-    let pairs = form::pairs(text, Charset::UTF_8, api.limits.pairs);
+    let pairs = form::parse(text, Charset::UTF_8, api.limits.fields);
     for (name, value) in pairs.map_err(ApiError::InvalidParameter)? {
-        query.text(name, value)?;
+        query.add_text(name, value)?;
     }
     Ok(query.finish().0)
 }
 
 /// Some deployed clients label JSON as a form. No name of a form begins with a bare brace.
-fn is_json_after_all(body: &[u8]) -> bool {
-    let (_, body) = Charset::UTF_8.without_mark(body);
+fn is_mislabeled_json(body: &[u8]) -> bool {
+    let (_, body) = Charset::UTF_8.strip_bom(body);
     body.trim_ascii_start().starts_with(b"{")
 }
 
-fn read_form(charset: &Label, body: &[u8], intake: &mut Intake<'_>) -> Result<(), ApiError> {
-    let (charset, form) = charset.known()?.without_mark(body);
+fn read_form(
+    charset: &CharsetLabel,
+    body: &[u8],
+    intake: &mut FieldCollector<'_>,
+) -> Result<(), ApiError> {
+    let (charset, form) = charset.require()?.strip_bom(body);
     let charset = match form::charset_field(form) {
-        Label::Absent => charset,
-        Label::Known(charset) => charset,
-        Label::Unknown(label) => {
+        CharsetLabel::Absent => charset,
+        CharsetLabel::Known(charset) => charset,
+        CharsetLabel::Unknown(label) => {
             let message = format!("_charset_ is {label:?}, which is no known charset");
             return Err(ApiError::InvalidBody(message));
         }
     };
-    let pairs = form::pairs(form, charset, intake.limits.pairs);
+    let pairs = form::parse(form, charset, intake.limits.fields);
     for (name, value) in pairs.map_err(ApiError::InvalidBody)? {
         if name != form::CHARSET_FIELD {
-            intake.text(name, value)?;
+            intake.add_text(name, value)?;
         }
     }
     Ok(())
 }
 
 fn read_json(
-    api: &Api,
+    api: &AppState,
     charset: Charset,
     body: &[u8],
-    intake: &mut Intake<'_>,
+    intake: &mut FieldCollector<'_>,
 ) -> Result<(), ApiError> {
     let text = charset
         .decode_document(body)
@@ -171,12 +180,15 @@ fn declared_length(request: &HttpRequest) -> Option<u64> {
 }
 
 /// The whole body; where it came in one piece, that piece. Its memory is reserved as it comes.
-async fn whole(mut stream: BodyStream, memory: &mut Reservation) -> Result<Bytes, ApiError> {
-    let max_bytes = stream.limit();
+async fn read_to_end(
+    mut stream: LimitedStream,
+    memory: &mut Reservation,
+) -> Result<Bytes, ApiError> {
+    let max_bytes = stream.max_bytes();
     let mut body = Bytes::new();
     let mut joined = Vec::new();
     while let Some(bytes) = stream.next().await {
-        let bytes = bytes.map_err(|error| stream.fault().explain(&error))?;
+        let bytes = bytes.map_err(|error| stream.failure().to_api_error(&error))?;
         if body.is_empty() && joined.is_empty() {
             memory.grow(bytes.len())?;
             body = bytes;
@@ -194,7 +206,7 @@ async fn whole(mut stream: BodyStream, memory: &mut Reservation) -> Result<Bytes
     })
 }
 
-fn unsupported(name: &str) -> ApiError {
+fn unsupported_media_type(name: &str) -> ApiError {
     ApiError::UnsupportedMediaType(format!(
         "a body of type {name:?} cannot be read, only multipart/form-data, \
          application/x-www-form-urlencoded and application/json"

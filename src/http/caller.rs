@@ -14,20 +14,20 @@ use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
 use subtle::{Choice, ConstantTimeEq};
 
-use super::{Api, ApiError, path, trail};
-use crate::service::{IdempotencyHead, ServiceError, Shown};
+use super::{ApiError, AppState, path, propagation};
+use crate::service::{BasicCredentials, IdempotencyHead, ServiceError};
 
 /// Lets a request pass that shows what is asked for: an API key, where there are any, and what the
 /// configured service wants that its id came from. A create asks by itself.
 ///
 /// # Errors
 /// [`ApiError::ApiKeyRequired`], [`ApiError::Unauthorized`].
-pub(super) async fn admit(api: &Api, request: &HttpRequest) -> Result<(), ApiError> {
-    check_key(api, request).await?;
-    if !api.services.has_locks() {
+pub(super) async fn authorize(api: &AppState, request: &HttpRequest) -> Result<(), ApiError> {
+    check_api_key(api, request).await?;
+    if !api.services.requires_auth() {
         return Ok(());
     }
-    if let Some(name) = path::only_name(request)? {
+    if let Some(name) = path::bare_service_name(request)? {
         let creates = match *request.method() {
             Method::POST => true,
             // The handler refuses HEAD.
@@ -41,24 +41,30 @@ pub(super) async fn admit(api: &Api, request: &HttpRequest) -> Result<(), ApiErr
     let id = path::service_id(request)?;
     Ok(api
         .services
-        .admit(&id, &shown(request), address(request, &api.trusted_proxies))
+        .authorize(
+            &id,
+            &basic_credentials(request),
+            client_address(request, &api.trusted_proxies),
+        )
         .await?)
 }
 
 /// Compares with all keys whatever is found, so that the time it takes tells nothing of them.
-async fn check_key(api: &Api, request: &HttpRequest) -> Result<(), ApiError> {
-    if api.keys.is_empty() {
+async fn check_api_key(api: &AppState, request: &HttpRequest) -> Result<(), ApiError> {
+    if api.api_keys.is_empty() {
         return Ok(());
     }
     let key = api_key(request).ok_or(ApiError::ApiKeyRequired(
         "an API key is missing: expected the header x-api-key or apikey",
     ))?;
-    let found = api.keys.iter().fold(Choice::from(0), |found, known| {
+    let found = api.api_keys.iter().fold(Choice::from(0), |found, known| {
         found | known.expose_secret().as_bytes().ct_eq(key)
     });
-    let address = address(request, &api.trusted_proxies);
+    let address = client_address(request, &api.trusted_proxies);
     let wrong = "there is no such API key";
-    let admitted = api.services.admit_key(bool::from(found), address, wrong);
+    let admitted = api
+        .services
+        .authorize_api_key(bool::from(found), address, wrong);
     admitted.await.map_err(|error| match error {
         ServiceError::Unauthorized(reason) => ApiError::ApiKeyRequired(reason),
         other => other.into(),
@@ -76,7 +82,7 @@ fn api_key(request: &HttpRequest) -> Option<&[u8]> {
 }
 
 /// What the head of a create says about repeats; `None` without an `Idempotency-Key`.
-pub(super) fn idempotency(request: &HttpRequest) -> Option<IdempotencyHead> {
+pub(super) fn idempotency_head(request: &HttpRequest) -> Option<IdempotencyHead> {
     let headers = request.headers();
     let keys: Vec<&[u8]> = headers
         .get_all("idempotency-key")
@@ -90,13 +96,13 @@ pub(super) fn idempotency(request: &HttpRequest) -> Option<IdempotencyHead> {
         identity: [
             api_key(request).map(<[u8]>::to_vec),
             raw(AUTHORIZATION.as_str()),
-            raw(trail::GMS_USER),
+            raw(propagation::GMS_USER),
         ],
     })
 }
 
 /// The user name and password of a request, by HTTP Basic. What is malformed shows nothing.
-pub(super) fn shown(request: &HttpRequest) -> Shown {
+pub(super) fn basic_credentials(request: &HttpRequest) -> BasicCredentials {
     let read = || {
         let header = request.headers().get(AUTHORIZATION)?.to_str().ok()?;
         let (scheme, coded) = header.split_once(' ')?;
@@ -108,13 +114,13 @@ pub(super) fn shown(request: &HttpRequest) -> Shown {
         let (username, password) = text.split_once(':')?;
         Some((username.to_owned(), SecretString::from(password)))
     };
-    Shown(read())
+    BasicCredentials(read())
 }
 
 /// The client's address: who made the connection or, where that is one of the proxies that are
 /// trusted, the last one in `X-Forwarded-For` that is none of them. What comes before that may be
 /// anybody's invention.
-pub(super) fn address(request: &HttpRequest, trusted: &[IpNet]) -> Option<IpAddr> {
+pub(super) fn client_address(request: &HttpRequest, trusted: &[IpNet]) -> Option<IpAddr> {
     let mut address = request.peer_addr()?.ip().to_canonical();
     let told = request.headers().get_all("x-forwarded-for");
     let told: Vec<&str> = told.filter_map(|value| value.to_str().ok()).collect();
@@ -123,7 +129,7 @@ pub(super) fn address(request: &HttpRequest, trusted: &[IpNet]) -> Option<IpAddr
         if !trusted.iter().any(|network| network.contains(&address)) {
             break;
         }
-        let Some(next) = hop_address(hop.trim()) else {
+        let Some(next) = parse_hop_address(hop.trim()) else {
             break;
         };
         address = next.to_canonical();
@@ -132,7 +138,7 @@ pub(super) fn address(request: &HttpRequest, trusted: &[IpNet]) -> Option<IpAddr
 }
 
 /// An address, which some proxies write with its port.
-fn hop_address(text: &str) -> Option<IpAddr> {
+fn parse_hop_address(text: &str) -> Option<IpAddr> {
     let bare = text
         .strip_prefix('[')
         .and_then(|rest| rest.strip_suffix(']'));
@@ -146,19 +152,19 @@ mod tests {
 
     use super::*;
 
-    fn address_of(peer: &str, forwarded: &[&str]) -> String {
+    fn client_address_of(peer: &str, forwarded: &[&str]) -> String {
         let trusted = ["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()];
         let peer: IpAddr = peer.parse().unwrap();
         let mut request = TestRequest::default().peer_addr(SocketAddr::new(peer, 4242));
         for line in forwarded {
             request = request.append_header(("X-Forwarded-For", *line));
         }
-        let address = address(&request.to_http_request(), &trusted);
+        let address = client_address(&request.to_http_request(), &trusted);
         address.unwrap().to_string()
     }
 
     #[test]
-    fn only_trusted_proxies_may_say_for_whom_they_ask() {
+    fn only_trusted_proxies_set_the_client_address() {
         for (peer, forwarded, expected) in [
             ("192.0.2.1", &[][..], "192.0.2.1"),
             ("192.0.2.1", &["198.51.100.7"], "192.0.2.1"),
@@ -175,13 +181,13 @@ mod tests {
             ("10.0.0.1", &["[2001:db8::7]"], "2001:db8::7"),
             ("10.0.0.1", &["203.0.113.9, unknown"], "10.0.0.1"),
         ] {
-            let found = address_of(peer, forwarded);
+            let found = client_address_of(peer, forwarded);
             assert_eq!(found, expected, "{peer} {forwarded:?}");
         }
     }
 
     #[test]
-    fn what_is_no_basic_authentication_shows_nothing() {
+    fn malformed_basic_credentials_are_ignored() {
         for (header, expected) in [
             ("Basic dTpw", Some(("u", "p"))),
             ("basic  dTpw", Some(("u", "p"))),
@@ -194,7 +200,7 @@ mod tests {
             ("", None),
         ] {
             let request = TestRequest::default().insert_header(("Authorization", header));
-            let shown = shown(&request.to_http_request()).0;
+            let shown = basic_credentials(&request.to_http_request()).0;
             let shown = shown.as_ref();
             let shown = shown.map(|(user, password)| (user.as_str(), password.expose_secret()));
             assert_eq!(shown, expected, "{header}");

@@ -18,26 +18,27 @@ use actix_web::{
 use crate::settings::Cors;
 
 /// What a page may send beyond what every page may.
-const HEADERS: &str = "gms_user, content-type, authorization, x-api-key, apikey, idempotency-key, \
+const ALLOWED_HEADERS: &str = "gms_user, content-type, authorization, x-api-key, apikey, idempotency-key, \
                        if-match, if-none-match, if-range, range, last-event-id, traceparent, \
                        tracestate, x-request-id";
-const METHODS: &str = "GET, HEAD, POST, PUT, DELETE";
+const ALLOWED_METHODS: &str = "GET, HEAD, POST, PUT, DELETE";
 /// What a page may see beyond what every page may.
-const EXPOSED: &str = "accept-ranges, allow, content-disposition, content-range, etag, \
+const EXPOSED_HEADERS: &str = "accept-ranges, allow, content-disposition, content-range, etag, \
                        idempotent-replayed, retry-after, warning, www-authenticate";
 /// Seconds for which a browser need not ask again.
 const MAX_AGE: &str = "3600";
-const ASKED_FOR: &str = "origin, access-control-request-method, access-control-request-headers";
+const PREFLIGHT_VARY: &str =
+    "origin, access-control-request-method, access-control-request-headers";
 
 /// The origin of a request, where it is on the list.
-pub(super) fn allowed(cors: &Cors, request: &HttpRequest) -> Option<HeaderValue> {
+pub(super) fn allowed_origin(cors: &Cors, request: &HttpRequest) -> Option<HeaderValue> {
     let origin = request.headers().get(ORIGIN)?;
     let text = origin.to_str().ok()?;
-    lists(cors, text).then(|| origin.clone())
+    is_allowed_origin(cors, text).then(|| origin.clone())
 }
 
 /// Whether an origin is on the list.
-pub(super) fn lists(cors: &Cors, origin: &str) -> bool {
+pub(super) fn is_allowed_origin(cors: &Cors, origin: &str) -> bool {
     let mut listed = cors.allowed_origins.iter();
     listed.any(|allowed| allowed.eq_ignore_ascii_case(origin))
 }
@@ -51,23 +52,23 @@ pub(super) fn is_preflight(request: &HttpRequest) -> bool {
 }
 
 /// It may.
-pub(super) fn preflight(origin: HeaderValue) -> HttpResponse {
+pub(super) fn preflight_response(origin: HeaderValue) -> HttpResponse {
     HttpResponse::build(StatusCode::NO_CONTENT)
         .insert_header((ACCESS_CONTROL_ALLOW_ORIGIN, origin))
-        .insert_header((ACCESS_CONTROL_ALLOW_METHODS, METHODS))
-        .insert_header((ACCESS_CONTROL_ALLOW_HEADERS, HEADERS))
+        .insert_header((ACCESS_CONTROL_ALLOW_METHODS, ALLOWED_METHODS))
+        .insert_header((ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED_HEADERS))
         .insert_header((ACCESS_CONTROL_MAX_AGE, MAX_AGE))
-        .insert_header((VARY, ASKED_FOR))
+        .insert_header((VARY, PREFLIGHT_VARY))
         .finish()
 }
 
 /// Lets the page see the answer. One without an allowed origin still says that origins matter, for
 /// whoever keeps it.
-pub(super) fn mark(headers: &mut HeaderMap, origin: Option<HeaderValue>) {
+pub(super) fn add_headers(headers: &mut HeaderMap, origin: Option<HeaderValue>) {
     headers.append(VARY, HeaderValue::from_static("origin"));
     if let Some(origin) = origin {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-        let exposed = HeaderValue::from_static(EXPOSED);
+        let exposed = HeaderValue::from_static(EXPOSED_HEADERS);
         headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
     }
 }

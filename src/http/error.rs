@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use thiserror::Error;
 use tracing::{debug, error};
 
-use super::reply;
+use super::response;
 use crate::{
     memory_budget::OverBudget,
     service::{AdminError, ServiceError},
@@ -26,14 +26,14 @@ use crate::{
 mod examples;
 
 /// Seconds after which a client may try again when the store is away.
-const RETRY_SECONDS: &str = "1";
+const RETRY_AFTER_SECONDS: &str = "1";
 
 /// What a 401 asks for.
-const BASIC: &str = "Basic realm=\"switchboard\", charset=\"UTF-8\"";
+const BASIC_CHALLENGE: &str = "Basic realm=\"switchboard\", charset=\"UTF-8\"";
 
 /// The same where only an API key is missing: 401 needs a challenge (RFC 9110 15.5.2), and this is none that makes
 /// a browser ask for a password.
-const API_KEY: &str = "ApiKey realm=\"switchboard\"";
+const API_KEY_CHALLENGE: &str = "ApiKey realm=\"switchboard\"";
 
 /// Everything that can go wrong with a request, as its sender is told.
 #[derive(Debug, Error)]
@@ -157,7 +157,7 @@ pub enum ApiError {
 }
 
 #[derive(Serialize)]
-struct Body<'a> {
+struct ErrorBody<'a> {
     exception: &'a str,
     message: String,
     code: u16,
@@ -247,7 +247,7 @@ impl ResponseError for ApiError {
 
     fn error_response(&self) -> HttpResponse {
         let (exception, status) = self.row();
-        let mut response = reply::with_headers(status);
+        let mut response = response::with_default_headers(status);
         match self {
             Self::MethodNotAllowed { allow, .. } => {
                 response.insert_header((ALLOW, allow.as_str()));
@@ -259,21 +259,21 @@ impl ResponseError for ApiError {
                 response.insert_header((ACCEPT_ENCODING, "identity"));
             }
             Self::Unauthorized(_) => {
-                response.insert_header((WWW_AUTHENTICATE, BASIC));
+                response.insert_header((WWW_AUTHENTICATE, BASIC_CHALLENGE));
             }
             Self::ApiKeyRequired(_) => {
-                response.insert_header((WWW_AUTHENTICATE, API_KEY));
+                response.insert_header((WWW_AUTHENTICATE, API_KEY_CHALLENGE));
             }
             Self::NoAccessNumber { retry_after, .. }
             | Self::TooManyRequests { retry_after, .. } => {
                 response.insert_header((RETRY_AFTER, retry_after.to_string()));
             }
             Self::Overloaded(_) | Self::StoreUnavailable(_) => {
-                response.insert_header((RETRY_AFTER, RETRY_SECONDS));
+                response.insert_header((RETRY_AFTER, RETRY_AFTER_SECONDS));
             }
             _ => {}
         }
-        response.json(Body {
+        response.json(ErrorBody {
             exception,
             message: self.to_string(),
             code: status.as_u16(),
@@ -294,14 +294,18 @@ impl From<ServiceError> for ApiError {
             | ServiceError::NoSuchBinary { .. } => Self::KeyNotFound(message),
             ServiceError::NoSuchRequest { .. } => Self::RequestNotFound(message),
             ServiceError::NoMatch(_) => Self::NoMatch(message),
-            ServiceError::NoAccessNumber { wait, .. } => Self::NoAccessNumber {
+            ServiceError::NoAccessNumber {
+                retry_after: wait, ..
+            } => Self::NoAccessNumber {
                 message,
-                retry_after: rounded_up(wait),
+                retry_after: retry_after_seconds(wait),
             },
             ServiceError::Unauthorized(reason) => Self::Unauthorized(reason),
-            ServiceError::TooMany { wait, .. } => Self::TooManyRequests {
+            ServiceError::RateLimited {
+                retry_after: wait, ..
+            } => Self::TooManyRequests {
                 message,
-                retry_after: rounded_up(wait),
+                retry_after: retry_after_seconds(wait),
             },
             ServiceError::InvalidParameter(_) => Self::InvalidParameter(message),
             ServiceError::BackendUnreachable(_) => Self::BackendUnreachable(message),
@@ -326,9 +330,9 @@ impl From<AdminError> for ApiError {
             AdminError::ReadOnly(..) => Self::ReadOnly(message),
             AdminError::Invalid(_) => Self::InvalidDefinition(message),
             AdminError::Unreadable(_) => Self::InvalidBody(message),
-            AdminError::Changed(_) => Self::PreconditionFailed(message),
-            AdminError::Unconditional(_) => Self::PreconditionRequired(message),
-            AdminError::TooMuch(_) => Self::TooLarge(message),
+            AdminError::PreconditionFailed(_) => Self::PreconditionFailed(message),
+            AdminError::PreconditionRequired(_) => Self::PreconditionRequired(message),
+            AdminError::TooLarge(_) => Self::TooLarge(message),
             AdminError::NoSuchBooking { .. } => Self::BookingNotFound(message),
             AdminError::Service(error) => Self::from(error),
         }
@@ -339,14 +343,14 @@ impl From<OverBudget> for ApiError {
     fn from(error: OverBudget) -> Self {
         let message = error.to_string();
         match error {
-            OverBudget::Used { .. } => Self::Overloaded(message),
+            OverBudget::Exhausted { .. } => Self::Overloaded(message),
             OverBudget::TooLarge { .. } => Self::TooLarge(message),
         }
     }
 }
 
 /// Who comes back after so many seconds does not come too early.
-fn rounded_up(wait: Duration) -> u64 {
+fn retry_after_seconds(wait: Duration) -> u64 {
     wait.as_secs().max(1) + u64::from(wait.subsec_millis() > 0)
 }
 

@@ -6,14 +6,14 @@ use actix_web::{
     http::header::{HOST, HeaderValue, ORIGIN, REFERER},
 };
 
-use super::{Api, ApiError, cors};
+use super::{ApiError, AppState, cors};
 
 pub(super) const SEC_FETCH_SITE: &str = "sec-fetch-site";
 pub(super) const SEC_FETCH_MODE: &str = "sec-fetch-mode";
 const SEC_FETCH_DEST: &str = "sec-fetch-dest";
 
 /// What values of clients may be used for in a page: anything that runs nothing.
-const DESTINATIONS: [&[u8]; 11] = [
+const ALLOWED_DESTINATIONS: [&[u8]; 11] = [
     b"",
     b"empty",
     b"document",
@@ -32,16 +32,19 @@ const DESTINATIONS: [&[u8]; 11] = [
 ///
 /// # Errors
 /// [`ApiError::Forbidden`].
-pub(super) fn check_create(api: &Api, request: &HttpRequest) -> Result<(), ApiError> {
+pub(super) fn check_cross_site_create(
+    api: &AppState,
+    request: &HttpRequest,
+) -> Result<(), ApiError> {
     if !api.cors.block_cross_site_creates || header(request, SEC_FETCH_SITE) != Some(b"cross-site")
     {
         return Ok(());
     }
     // Images, links and the like come without `Origin`.
     let listed = if request.headers().contains_key(ORIGIN) {
-        cors::allowed(&api.cors, request).is_some()
+        cors::allowed_origin(&api.cors, request).is_some()
     } else {
-        referring_origin(request).is_some_and(|origin| cors::lists(&api.cors, origin))
+        referrer_origin(request).is_some_and(|origin| cors::is_allowed_origin(&api.cors, origin))
     };
     if listed {
         return Ok(());
@@ -58,7 +61,7 @@ pub(super) fn check_create(api: &Api, request: &HttpRequest) -> Result<(), ApiEr
 /// [`ApiError::Forbidden`].
 pub(super) fn check_destination(request: &HttpRequest) -> Result<(), ApiError> {
     let destination = header(request, SEC_FETCH_DEST).unwrap_or_default();
-    if DESTINATIONS.contains(&destination) {
+    if ALLOWED_DESTINATIONS.contains(&destination) {
         return Ok(());
     }
     Err(ApiError::Forbidden(
@@ -88,7 +91,7 @@ pub(super) fn is_same_origin(request: &HttpRequest, origin: &str) -> bool {
         && target.is_some_and(|target| without_default(target) == without_default(host))
 }
 
-fn referring_origin(request: &HttpRequest) -> Option<&str> {
+fn referrer_origin(request: &HttpRequest) -> Option<&str> {
     let referrer = request.headers().get(REFERER)?.to_str().ok()?;
     let host = referrer.find("://")? + 3;
     let end = referrer.get(host..)?.find(['/', '?', '#']);

@@ -10,27 +10,27 @@ use actix_web::{
     web::Data,
 };
 
-use super::{Api, ApiError, caller, cors, operators};
+use super::{ApiError, AppState, caller, cors, operators};
 
 /// Lets pass who may, and lets a page of an allowed origin see the answer.
-pub(super) async fn pass<B: MessageBody>(
+pub(super) async fn authenticate_client<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<BoxBody, B>>, Error> {
-    let api = request.app_data::<Data<Api>>().cloned();
+    let api = request.app_data::<Data<AppState>>().cloned();
     let Some(api) = api else {
         tracing::error!("a route was reached before its worker was ready");
         let answer = HttpResponse::from_error(ApiError::Internal);
         return Ok(request.into_response(answer).map_into_left_body());
     };
-    let origin = cors::allowed(&api.cors, request.request());
+    let origin = cors::allowed_origin(&api.cors, request.request());
     if cors::is_preflight(request.request())
         && let Some(origin) = origin
     {
-        let answer = cors::preflight(origin);
+        let answer = cors::preflight_response(origin);
         return Ok(request.into_response(answer).map_into_left_body());
     }
-    let mut answer = match caller::admit(&api, request.request()).await {
+    let mut answer = match caller::authorize(&api, request.request()).await {
         Ok(()) => next.call(request).await?.map_into_right_body(),
         Err(error) => {
             let answer = HttpResponse::from_error(error);
@@ -38,39 +38,39 @@ pub(super) async fn pass<B: MessageBody>(
         }
     };
     if !api.cors.allowed_origins.is_empty() {
-        cors::mark(answer.headers_mut(), origin);
+        cors::add_headers(answer.headers_mut(), origin);
     }
     Ok(answer)
 }
 
 /// Lets everyone pass, and lets a page of an allowed origin see the response.
-pub(super) async fn pass_everyone<B: MessageBody>(
+pub(super) async fn apply_cors<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<BoxBody, B>>, Error> {
-    let api = request.app_data::<Data<Api>>().cloned();
+    let api = request.app_data::<Data<AppState>>().cloned();
     let Some(api) = api.filter(|api| !api.cors.allowed_origins.is_empty()) else {
         return Ok(next.call(request).await?.map_into_right_body());
     };
-    let origin = cors::allowed(&api.cors, request.request());
+    let origin = cors::allowed_origin(&api.cors, request.request());
     if cors::is_preflight(request.request())
         && let Some(origin) = origin
     {
-        let response = cors::preflight(origin);
+        let response = cors::preflight_response(origin);
         return Ok(request.into_response(response).map_into_left_body());
     }
     let mut response = next.call(request).await?.map_into_right_body();
-    cors::mark(response.headers_mut(), origin);
+    cors::add_headers(response.headers_mut(), origin);
     Ok(response)
 }
 
 /// Lets operators pass, and no page of another origin that a browser lends its credentials.
-pub(super) async fn pass_operator<B: MessageBody>(
+pub(super) async fn authenticate_admin<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<BoxBody, B>>, Error> {
-    let admitted = match request.app_data::<Data<Api>>() {
-        Some(api) => operators::admit(api, request.request()).await,
+    let admitted = match request.app_data::<Data<AppState>>() {
+        Some(api) => operators::authorize(api, request.request()).await,
         None => Err(ApiError::Internal),
     };
     let mut answer = match admitted {
@@ -80,6 +80,6 @@ pub(super) async fn pass_operator<B: MessageBody>(
             request.into_response(answer).map_into_left_body()
         }
     };
-    operators::mark(answer.headers_mut());
+    operators::add_security_headers(answer.headers_mut());
     Ok(answer)
 }

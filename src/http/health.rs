@@ -3,16 +3,16 @@
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use serde::Serialize;
 
-use super::{Api, accept, reply};
+use super::{AppState, accept, response};
 use crate::model::readiness::{READY, Reason, Status};
 
 /// `GET /livez`: the process is up, whatever the store does.
-pub(super) async fn live() -> HttpResponse {
-    reply::ok()
+pub(super) async fn get_liveness() -> HttpResponse {
+    response::ok()
 }
 
 /// `GET /readyz`: whether requests are welcome, and what restricts them or keeps them out.
-pub(super) async fn ready(api: web::Data<Api>, request: HttpRequest) -> HttpResponse {
+pub(super) async fn get_readiness(api: web::Data<AppState>, request: HttpRequest) -> HttpResponse {
     let status = api.services.check_readiness(&api.readiness).await;
     let code = if status.is_ready() {
         StatusCode::OK
@@ -20,20 +20,20 @@ pub(super) async fn ready(api: web::Data<Api>, request: HttpRequest) -> HttpResp
         StatusCode::SERVICE_UNAVAILABLE
     };
     let kinds = ["text/plain", "application/json"];
-    if accept::preferred(request.headers(), &kinds) == "application/json" {
-        return reply::with_headers(code).json(Body::from(&status));
+    if accept::preferred_type(request.headers(), &kinds) == "application/json" {
+        return response::with_default_headers(code).json(ReadinessResponse::from(&status));
     }
-    let text = match (status.is_ready(), status.main()) {
-        (true, None) => return reply::ok(),
+    let text = match (status.is_ready(), status.main_reason()) {
+        (true, None) => return response::ok(),
         (true, Some(_)) => format!("OK, restricted: {}", status.describe()),
         (false, _) => format!("not ready: {}", status.describe()),
     };
-    reply::text(code, text)
+    response::text(code, text)
 }
 
 /// The readiness as JSON.
 #[derive(Serialize)]
-struct Body<'a> {
+struct ReadinessResponse<'a> {
     /// `ready`, `degraded` (ready with restrictions) or `not_ready`.
     status: &'static str,
     ready: bool,
@@ -42,11 +42,11 @@ struct Body<'a> {
     message: &'a str,
     /// Since when the main reason applies.
     since: String,
-    reasons: Vec<ReasonBody<'a>>,
+    reasons: Vec<ReadinessReason<'a>>,
 }
 
 #[derive(Serialize)]
-struct ReasonBody<'a> {
+struct ReadinessReason<'a> {
     reason: &'static str,
     /// Whether it keeps requests out.
     blocking: bool,
@@ -54,14 +54,17 @@ struct ReasonBody<'a> {
     since: String,
 }
 
-impl<'a> From<&'a Status> for Body<'a> {
+impl<'a> From<&'a Status> for ReadinessResponse<'a> {
     fn from(status: &'a Status) -> Self {
-        let reasons = status.findings.iter().map(|(finding, since)| ReasonBody {
-            reason: finding.reason.name(),
-            blocking: finding.reason.is_blocking(),
-            message: &finding.message,
-            since: format!("{since:.3}"),
-        });
+        let reasons = status
+            .findings
+            .iter()
+            .map(|(finding, since)| ReadinessReason {
+                reason: finding.reason.name(),
+                blocking: finding.reason.is_blocking(),
+                message: &finding.message,
+                since: format!("{since:.3}"),
+            });
         let main = status.findings.first();
         Self {
             status: match (status.is_ready(), main) {
@@ -70,7 +73,7 @@ impl<'a> From<&'a Status> for Body<'a> {
                 (false, _) => "not_ready",
             },
             ready: status.is_ready(),
-            reason: status.main().map_or(READY, Reason::name),
+            reason: status.main_reason().map_or(READY, Reason::name),
             message: main.map_or("requests are served", |(finding, _)| &finding.message),
             since: format!("{:.3}", status.since),
             reasons: reasons.collect(),

@@ -1,40 +1,42 @@
 //! What somebody is told who asks for a path where nothing is: where to go on, as far as this listener serves
 //! it.
 
-use super::{ApiError, Exposure};
+use super::{ApiError, ListenerConfig};
 
-const ADMIN: &str = "/genesys/1/admin";
-const CONSOLE: &str = "; the administration's pages are at /genesys/1/admin/ui";
-const NO_CONSOLE: &str = "; there is no administration: the setting admin.password turns it on, and its pages at \
+const ADMIN_PREFIX: &str = "/genesys/1/admin";
+const ADMIN_UI_HINT: &str = "; the administration's pages are at /genesys/1/admin/ui";
+const ADMIN_DISABLED_HINT: &str = "; there is no administration: the setting admin.password turns it on, and its pages at \
                           /genesys/1/admin/ui";
-const DESCRIBED: &str = "; what is served here is described at /openapi.json";
+const OPENAPI_HINT: &str = "; what is served here is described at /openapi.json";
 
 /// What a listener serves of the administration. By default nothing is known of it, and nothing told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Hints {
+pub(super) struct NotFoundHints {
     /// `None` where the listener does not serve it; else whether there is one.
-    administered: Option<bool>,
+    admin_enabled: Option<bool>,
 }
 
-impl Hints {
-    pub(super) fn new(exposure: &Exposure) -> Self {
+impl NotFoundHints {
+    pub(super) fn new(exposure: &ListenerConfig) -> Self {
         let served = exposure.groups.admin;
         Self {
-            administered: served.then_some(exposure.administered),
+            admin_enabled: served.then_some(exposure.admin_enabled),
         }
     }
 
     /// The error for `path`.
     pub(super) fn not_found(self, path: &str) -> ApiError {
-        let below = path.strip_prefix(ADMIN);
-        let console = match (self.administered, below) {
-            (Some(true), Some("" | "/")) => CONSOLE,
-            (Some(false), Some(below)) if below.is_empty() || below.starts_with('/') => NO_CONSOLE,
-            (Some(true), _) if path == "/" => CONSOLE,
-            (Some(false), _) if path == "/" => NO_CONSOLE,
+        let below = path.strip_prefix(ADMIN_PREFIX);
+        let console = match (self.admin_enabled, below) {
+            (Some(true), Some("" | "/")) => ADMIN_UI_HINT,
+            (Some(false), Some(below)) if below.is_empty() || below.starts_with('/') => {
+                ADMIN_DISABLED_HINT
+            }
+            (Some(true), _) if path == "/" => ADMIN_UI_HINT,
+            (Some(false), _) if path == "/" => ADMIN_DISABLED_HINT,
             _ => "",
         };
-        let described = if path == "/" { DESCRIBED } else { "" };
+        let described = if path == "/" { OPENAPI_HINT } else { "" };
         ApiError::NotFound([path, described, console].concat())
     }
 }
@@ -44,8 +46,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn where_to_go_on_is_told_as_far_as_it_is_served() {
-        let told = |administered, path| Hints { administered }.not_found(path).to_string();
+    fn hints_name_only_what_the_listener_serves() {
+        let told = |administered, path| {
+            NotFoundHints {
+                admin_enabled: administered,
+            }
+            .not_found(path)
+            .to_string()
+        };
         for (administered, path, expected) in [
             (
                 None,

@@ -9,23 +9,27 @@ use actix_web::{
     web,
 };
 
-use super::{Api, reply};
+use super::{AppState, response};
 use crate::{
     model::readiness::{Finding, Reason},
     telemetry::metrics,
 };
 
 /// How long the store may take to say that it is there: metrics are wanted most when it is not.
-const PATIENCE: Duration = Duration::from_secs(1);
+const READINESS_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// `GET /metrics`
-pub(super) async fn tell(api: web::Data<Api>) -> HttpResponse {
-    let checked = timeout(PATIENCE, api.services.check_readiness(&api.readiness)).await;
+pub(super) async fn get_metrics(api: web::Data<AppState>) -> HttpResponse {
+    let checked = timeout(
+        READINESS_TIMEOUT,
+        api.services.check_readiness(&api.readiness),
+    )
+    .await;
     let readiness = checked.unwrap_or_else(|_elapsed| {
         let silent = Finding::new(Reason::StoreUnreachable, "no answer in time");
         api.readiness.assess(vec![silent])
     });
-    reply::with_headers(StatusCode::OK)
+    response::with_default_headers(StatusCode::OK)
         .insert_header((CONTENT_TYPE, metrics::CONTENT_TYPE))
-        .body(metrics::text(&readiness))
+        .body(metrics::encode(&readiness))
 }

@@ -19,13 +19,13 @@ pub(super) fn apply<S, B>(
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
 {
-    let upgrade = upgrade::ignore(&mut request);
+    let upgrade = upgrade::strip_upgrade(&mut request);
     let response = routes.call(request);
     async move {
         let mut response = response.await?;
         headers.add(response.headers_mut());
         if upgrade.is_requested() {
-            upgrade::close(&mut response);
+            upgrade::close_connection(&mut response);
         }
         Ok(response)
     }

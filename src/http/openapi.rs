@@ -19,19 +19,19 @@ use actix_web::{
 };
 use serde_json::{Map, Value, json};
 
-use self::{errors::Errors, operation::Operation};
-use super::{ApiError, Exposure, etag, reply, services as told};
+use self::{errors::ErrorTable, operation::Operation};
+use super::{ApiError, ListenerConfig, etag, response, services as told};
 use crate::{
-    settings::{Groups, Limits, Settings, VERSION},
+    settings::{Limits, RouteGroups, Settings, VERSION},
     store::stable_hash,
 };
 
 mod admin;
+mod components;
 mod errors;
 mod health;
 mod operation;
 mod services;
-mod shapes;
 mod storage;
 
 const INTRODUCTION: &str = "\
@@ -55,12 +55,12 @@ pub struct Document {
 }
 
 /// `GET /openapi.json`
-pub(super) async fn tell(document: Data<Document>, request: HttpRequest) -> HttpResponse {
+pub(super) async fn get_openapi(document: Data<Document>, request: HttpRequest) -> HttpResponse {
     let tag = document.tag.to_str().unwrap_or_default();
     let mut response = if etag::matches_weak(&request, &IF_NONE_MATCH, tag) {
-        reply::without_body(StatusCode::NOT_MODIFIED).finish()
+        response::without_body(StatusCode::NOT_MODIFIED).finish()
     } else {
-        reply::json(document.text.clone())
+        response::json(document.text.clone())
     };
     let headers = response.headers_mut();
     headers.insert(ETAG, document.tag.clone());
@@ -72,15 +72,15 @@ pub(super) async fn tell(document: Data<Document>, request: HttpRequest) -> Http
 impl Document {
     /// What a listener serves that exposes this under `settings`.
     #[must_use]
-    pub fn of(exposure: &Exposure, settings: &Settings) -> Self {
-        let served = Served {
+    pub fn new(exposure: &ListenerConfig, settings: &Settings) -> Self {
+        let served = ApiSurface {
             groups: exposure.groups,
             limits: &settings.limits,
-            counted: exposure.watching.counts(),
-            administered: exposure.groups.admin && exposure.administered,
+            metrics_enabled: exposure.telemetry.has_metrics(),
+            admin_enabled: exposure.groups.admin && exposure.admin_enabled,
         };
-        let errors = Errors::new(settings.api.unreadable_json_status);
-        let security = security(!settings.auth.api_keys.is_empty());
+        let errors = ErrorTable::new(settings.api.unreadable_json_status);
+        let security = client_security(!settings.auth.api_keys.is_empty());
         let document = json!({
             "openapi": "3.1.0",
             "info": {
@@ -96,7 +96,7 @@ impl Document {
                 "headers": served.headers(),
                 "responses": errors.responses(),
                 "examples": errors.examples(),
-                "securitySchemes": served.schemes(),
+                "securitySchemes": served.security_schemes(),
             },
         });
         let text = document.to_string();
@@ -114,18 +114,18 @@ impl Document {
 }
 
 /// What a listener serves.
-struct Served<'a> {
-    groups: Groups,
+struct ApiSurface<'a> {
+    groups: RouteGroups,
     limits: &'a Limits,
     /// Whether requests are counted.
-    counted: bool,
+    metrics_enabled: bool,
     /// Whether operators are served.
-    administered: bool,
+    admin_enabled: bool,
 }
 
-impl Served<'_> {
+impl ApiSurface<'_> {
     fn introduction(&self) -> String {
-        if self.administered {
+        if self.admin_enabled {
             [INTRODUCTION, admin::INTRODUCTION].join("\n\n")
         } else {
             INTRODUCTION.to_owned()
@@ -136,8 +136,8 @@ impl Served<'_> {
         let (groups, limits) = (self.groups, self.limits);
         let mut operations = services::operations(groups, limits);
         operations.extend(storage::operations(groups, limits));
-        operations.extend(health::operations(groups, self.counted));
-        if self.administered {
+        operations.extend(health::operations(groups, self.metrics_enabled));
+        if self.admin_enabled {
             operations.extend(admin::operations(limits));
         }
         operations
@@ -146,11 +146,11 @@ impl Served<'_> {
     fn schemas(&self) -> Value {
         let mut schemas = json!({
             "Error": ApiError::schema(),
-            "Service": told::told_schema(),
-            "Created": services::created(),
-            "Strings": shapes::strings(),
+            "Service": told::service_schema(),
+            "Created": services::created_schema(),
+            "Strings": components::strings_schema(),
         });
-        if self.administered {
+        if self.admin_enabled {
             for (name, schema) in admin::schemas(self.limits) {
                 schemas[name] = schema;
             }
@@ -159,32 +159,32 @@ impl Served<'_> {
     }
 
     fn headers(&self) -> Value {
-        let headers = self.administered.then(admin::headers);
+        let headers = self.admin_enabled.then(admin::headers);
         Value::Object(headers.unwrap_or_default())
     }
 
-    fn schemes(&self) -> Value {
-        let mut schemes = schemes();
-        if self.administered {
-            schemes["operator"] = admin::scheme();
+    fn security_schemes(&self) -> Value {
+        let mut schemes = client_security_schemes();
+        if self.admin_enabled {
+            schemes["operator"] = admin::security_scheme();
         }
         schemes
     }
 }
 
-fn paths(operations: Vec<Operation>, errors: &Errors, security: &Value) -> Value {
+fn paths(operations: Vec<Operation>, errors: &ErrorTable, security: &Value) -> Value {
     let mut paths = Map::new();
     for operation in operations {
         let method = operation.method.as_str().to_ascii_lowercase();
         let path = paths.entry(operation.path).or_insert_with(|| json!({}));
-        path[method] = operation.object(errors, security);
+        path[method] = operation.to_object(errors, security);
     }
     Value::Object(paths)
 }
 
 /// What is asked of callers: one of the API keys, if there are any; and the user name and password of a
 /// configured service where it has one, which only the service knows.
-fn security(keyed: bool) -> Value {
+fn client_security(keyed: bool) -> Value {
     if keyed {
         json!([
             {"apiKey": []}, {"apiKeyShort": []},
@@ -195,7 +195,7 @@ fn security(keyed: bool) -> Value {
     }
 }
 
-fn schemes() -> Value {
+fn client_security_schemes() -> Value {
     json!({
         "basic": {
             "type": "http", "scheme": "basic",
@@ -220,19 +220,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn operations_name_rows_of_the_error_table_each_once() {
-        let errors = Errors::new(500);
+    fn operations_list_each_error_once() {
+        let errors = ErrorTable::new(500);
         let limits = Settings::defaults().unwrap().limits;
         for (client, matching) in [(true, true), (true, false), (false, true)] {
-            let served = Served {
-                groups: Groups {
+            let served = ApiSurface {
+                groups: RouteGroups {
                     client,
                     matching,
                     admin: true,
                 },
                 limits: &limits,
-                counted: true,
-                administered: true,
+                metrics_enabled: true,
+                admin_enabled: true,
             };
             for operation in served.operations() {
                 let (path, named) = (operation.path, &operation.exceptions);

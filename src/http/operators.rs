@@ -14,7 +14,7 @@ use actix_web::{
 };
 
 use super::{
-    Api, ApiError, admin, caller,
+    ApiError, AppState, admin_api, caller,
     fetch_metadata::{self, SEC_FETCH_MODE, SEC_FETCH_SITE},
 };
 
@@ -23,11 +23,13 @@ use super::{
 /// # Errors
 /// [`ApiError::Forbidden`], [`ApiError::Unauthorized`]; [`ApiError::TooManyRequests`] where too many requests from
 /// the same address showed something else.
-pub(super) async fn admit(api: &Api, request: &HttpRequest) -> Result<(), ApiError> {
+pub(super) async fn authorize(api: &AppState, request: &HttpRequest) -> Result<(), ApiError> {
     check_site(request)?;
-    let address = caller::address(request, &api.trusted_proxies);
-    let shown = caller::shown(request);
-    Ok(admin::admin(api)?.admit(&shown, address).await?)
+    let address = caller::client_address(request, &api.trusted_proxies);
+    let shown = caller::basic_credentials(request);
+    Ok(admin_api::admin_service(api)?
+        .authorize(&shown, address)
+        .await?)
 }
 
 /// Lets a request pass that comes from no page of another site.
@@ -35,7 +37,7 @@ pub(super) async fn admit(api: &Api, request: &HttpRequest) -> Result<(), ApiErr
 /// # Errors
 /// [`ApiError::Forbidden`].
 pub(super) fn check_site(request: &HttpRequest) -> Result<(), ApiError> {
-    if is_of_this_site(request) {
+    if is_same_site(request) {
         return Ok(());
     }
     Err(ApiError::Forbidden(
@@ -44,14 +46,14 @@ pub(super) fn check_site(request: &HttpRequest) -> Result<(), ApiError> {
 }
 
 /// Marks an answer as one for nobody but who asked, to be shown by no page and to run nothing.
-pub(super) fn mark(headers: &mut HeaderMap) {
+pub(super) fn add_security_headers(headers: &mut HeaderMap) {
     let name = HeaderName::from_static("cross-origin-resource-policy");
     headers.insert(name, HeaderValue::from_static("same-origin"));
     let nothing = "default-src 'none'; frame-ancestors 'none'";
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(nothing));
 }
 
-fn is_of_this_site(request: &HttpRequest) -> bool {
+fn is_same_site(request: &HttpRequest) -> bool {
     let header = |name: &str| request.headers().get(name).map(HeaderValue::as_bytes);
     if let Some(site) = header(SEC_FETCH_SITE) {
         // A link from elsewhere that somebody follows shows a page to them, and to nobody else.
@@ -73,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_comes_from_pages_of_other_sites_is_told_by_browsers() {
+    fn cross_site_requests_are_detected() {
         for (method, headers, expected) in [
             (Method::PUT, &[][..], true),
             (Method::PUT, &[("origin", "http://here:8080")], true),
@@ -117,7 +119,7 @@ mod tests {
             for header in headers {
                 request = request.insert_header(*header);
             }
-            let is = is_of_this_site(&request.to_http_request());
+            let is = is_same_site(&request.to_http_request());
             assert_eq!(is, expected, "{method} {headers:?}");
         }
     }

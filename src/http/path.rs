@@ -16,34 +16,38 @@ pub(super) const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~');
 
 /// Places in `/genesys/1/service/{id}/storage/...`.
-const ID: usize = 4;
-const KEY: usize = 6;
-const BINARY_KEY: usize = 7;
+const SERVICE_ID_SEGMENT: usize = 4;
+const KEY_SEGMENT: usize = 6;
+const BINARY_KEY_SEGMENT: usize = 7;
 /// Places in `/genesys/1/admin/{what}/{name}/bookings/{booking}`.
-const WHAT: usize = 4;
-const ADMIN_NAME: usize = 5;
-const BOOKING: usize = 7;
+const ADMIN_COLLECTION_SEGMENT: usize = 4;
+const ADMIN_NAME_SEGMENT: usize = 5;
+const BOOKING_SEGMENT: usize = 7;
 /// Places in `/genesys/1/admin/ui/{what}/{name}/{part}/{part name}`.
-const PAGE_WHAT: usize = 5;
-const PAGE_NAME: usize = 6;
-const PAGE_PART: usize = 8;
+const PAGE_COLLECTION_SEGMENT: usize = 5;
+const PAGE_NAME_SEGMENT: usize = 6;
+const PAGE_KEY_SEGMENT: usize = 8;
 /// Place of the id in `/genesys/1/cs/services/{id}`.
-const ID_UNDER_CS: usize = 5;
+const CS_SERVICE_ID_SEGMENT: usize = 5;
 
 /// The service that a request is about.
 pub(super) fn service_id(request: &HttpRequest) -> Result<ServiceId, ApiError> {
-    let under_cs = match raw_segment(request, ID - 1) {
+    let under_cs = match raw_segment(request, SERVICE_ID_SEGMENT - 1) {
         b"service" => false,
-        other => decoded(other)? == "cs",
+        other => decode(other)? == "cs",
     };
-    let place = if under_cs { ID_UNDER_CS } else { ID };
+    let place = if under_cs {
+        CS_SERVICE_ID_SEGMENT
+    } else {
+        SERVICE_ID_SEGMENT
+    };
     segment(request, place).map(ServiceId::from)
 }
 
 /// The name in `/genesys/1/service/{name}`, where nothing stands behind it. Told by its place alone: a
 /// route is found however the words before it are written, `/genesys/1/%73ervice/...`.
-pub(super) fn only_name(request: &HttpRequest) -> Result<Option<String>, ApiError> {
-    if request.uri().path().split('/').count() != ID + 1 {
+pub(super) fn bare_service_name(request: &HttpRequest) -> Result<Option<String>, ApiError> {
+    if request.uri().path().split('/').count() != SERVICE_ID_SEGMENT + 1 {
         return Ok(None);
     }
     service_name(request).map(Some)
@@ -51,28 +55,32 @@ pub(super) fn only_name(request: &HttpRequest) -> Result<Option<String>, ApiErro
 
 /// The name in `/genesys/1/service/{name}`.
 pub(super) fn service_name(request: &HttpRequest) -> Result<String, ApiError> {
-    segment(request, ID)
+    segment(request, SERVICE_ID_SEGMENT)
 }
 
 /// The key in `.../storage/{key}`.
 pub(super) fn key(request: &HttpRequest) -> Result<String, ApiError> {
-    segment(request, KEY)
+    segment(request, KEY_SEGMENT)
 }
 
 /// The key in `.../storage/binary/{key}`.
 pub(super) fn binary_key(request: &HttpRequest) -> Result<String, ApiError> {
-    segment(request, BINARY_KEY)
+    segment(request, BINARY_KEY_SEGMENT)
 }
 
 /// The request in `/genesys/1/service/{id}/{request}`, which may span segments.
 pub(super) fn service_request(request: &HttpRequest) -> Result<String, ApiError> {
-    let rest = request.uri().path().splitn(ID + 2, '/').nth(ID + 1);
-    decoded(rest.unwrap_or_default().as_bytes())
+    let rest = request
+        .uri()
+        .path()
+        .splitn(SERVICE_ID_SEGMENT + 2, '/')
+        .nth(SERVICE_ID_SEGMENT + 1);
+    decode(rest.unwrap_or_default().as_bytes())
 }
 
 /// The table that `/genesys/1/admin/services` or `/genesys/1/admin/groups` is about.
 pub(super) fn table(request: &HttpRequest) -> Result<Table, ApiError> {
-    let services = segment(request, WHAT)? == "services";
+    let services = segment(request, ADMIN_COLLECTION_SEGMENT)? == "services";
     Ok(if services {
         Table::Services
     } else {
@@ -82,13 +90,13 @@ pub(super) fn table(request: &HttpRequest) -> Result<Table, ApiError> {
 
 /// The name in `/genesys/1/admin/{what}/{name}`.
 pub(super) fn admin_name(request: &HttpRequest) -> Result<String, ApiError> {
-    segment(request, ADMIN_NAME)
+    segment(request, ADMIN_NAME_SEGMENT)
 }
 
 /// The table that a page below `/genesys/1/admin/ui/{what}` or `/genesys/1/admin/ui/new/{what}` is about.
 pub(super) fn page_table(request: &HttpRequest) -> Result<Table, ApiError> {
-    let what = match segment(request, PAGE_WHAT)? {
-        new if new == "new" => segment(request, PAGE_NAME)?,
+    let what = match segment(request, PAGE_COLLECTION_SEGMENT)? {
+        new if new == "new" => segment(request, PAGE_NAME_SEGMENT)?,
         what => what,
     };
     Ok(if what == "services" {
@@ -100,21 +108,21 @@ pub(super) fn page_table(request: &HttpRequest) -> Result<Table, ApiError> {
 
 /// The name in `/genesys/1/admin/ui/{what}/{name}`.
 pub(super) fn page_name(request: &HttpRequest) -> Result<String, ApiError> {
-    segment(request, PAGE_NAME)
+    segment(request, PAGE_NAME_SEGMENT)
 }
 
 /// The booking in `/genesys/1/admin/groups/{name}/bookings/{booking}`.
 pub(super) fn admin_booking(request: &HttpRequest) -> Result<String, ApiError> {
-    segment(request, BOOKING)
+    segment(request, BOOKING_SEGMENT)
 }
 
 /// What of it is meant by `/genesys/1/admin/ui/{page}/{name}/{what}/{part}`.
-pub(super) fn page_part(request: &HttpRequest) -> Result<String, ApiError> {
-    segment(request, PAGE_PART)
+pub(super) fn page_key(request: &HttpRequest) -> Result<String, ApiError> {
+    segment(request, PAGE_KEY_SEGMENT)
 }
 
 fn segment(request: &HttpRequest, place: usize) -> Result<String, ApiError> {
-    decoded(raw_segment(request, place))
+    decode(raw_segment(request, place))
 }
 
 /// Bytes, for they are looked through several times a request, and much faster than text.
@@ -124,7 +132,7 @@ fn raw_segment(request: &HttpRequest, place: usize) -> &[u8] {
     segments.nth(place).unwrap_or_default()
 }
 
-fn decoded(raw: &[u8]) -> Result<String, ApiError> {
+fn decode(raw: &[u8]) -> Result<String, ApiError> {
     let text = percent_decode(raw).decode_utf8();
     text.map(Into::into).map_err(|error| {
         let raw = String::from_utf8_lossy(raw);

@@ -13,10 +13,10 @@ use actix_web::{
     web::Bytes,
 };
 
-use crate::{memory_budget::Reservation, service::Texts};
+use crate::{memory_budget::Reservation, service::StorageStrings};
 
 /// Bytes given to a connection at a time.
-const PIECE_BYTES: usize = 32 * 1024;
+const CHUNK_BYTES: usize = 32 * 1024;
 
 /// Bytes, and the memory reserved for them.
 pub(super) struct BufferedBody {
@@ -25,20 +25,20 @@ pub(super) struct BufferedBody {
 }
 
 /// A JSON object of strings, written while it is sent.
-pub(super) struct TextsBody {
+pub(super) struct JsonStringsBody {
     length: u64,
-    texts: IntoIter<(String, String)>,
-    written: Written,
-    piece: Bytes,
+    strings: IntoIter<(String, String)>,
+    progress: WriteProgress,
+    chunk: Bytes,
     _memory: Reservation,
 }
 
 /// How much of the object is written.
 #[derive(PartialEq, Eq)]
-enum Written {
-    Nothing,
-    Some,
-    All,
+enum WriteProgress {
+    NotStarted,
+    InProgress,
+    Complete,
 }
 
 impl BufferedBody {
@@ -61,13 +61,13 @@ impl MessageBody for BufferedBody {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, Infallible>>> {
-        Poll::Ready(next_piece(&mut self.bytes).map(Ok))
+        Poll::Ready(next_chunk(&mut self.bytes).map(Ok))
     }
 }
 
-impl TextsBody {
+impl JsonStringsBody {
     /// Strings that can be written as JSON, which all can.
-    pub(super) fn new(texts: Texts) -> Result<Self, serde_json::Error> {
+    pub(super) fn new(texts: StorageStrings) -> Result<Self, serde_json::Error> {
         // Braces, and of each pair a colon and a comma; of the last one no comma.
         let mut length = 2;
         for (name, value) in &texts.pairs {
@@ -75,33 +75,33 @@ impl TextsBody {
         }
         Ok(Self {
             length: length - u64::from(!texts.pairs.is_empty()),
-            texts: texts.pairs.into_iter(),
-            written: Written::Nothing,
-            piece: Bytes::new(),
+            strings: texts.pairs.into_iter(),
+            progress: WriteProgress::NotStarted,
+            chunk: Bytes::new(),
             _memory: texts.memory,
         })
     }
 
     /// Writes the next members, about a piece of them.
-    fn write(&mut self) -> Result<Bytes, serde_json::Error> {
-        let mut piece = Vec::with_capacity(PIECE_BYTES);
-        while piece.len() < PIECE_BYTES && self.written != Written::All {
-            let separator = if self.written == Written::Nothing {
+    fn write_chunk(&mut self) -> Result<Bytes, serde_json::Error> {
+        let mut piece = Vec::with_capacity(CHUNK_BYTES);
+        while piece.len() < CHUNK_BYTES && self.progress != WriteProgress::Complete {
+            let separator = if self.progress == WriteProgress::NotStarted {
                 b'{'
             } else {
                 b','
             };
-            let Some((name, value)) = self.texts.next() else {
-                let end: &[u8] = if self.written == Written::Nothing {
+            let Some((name, value)) = self.strings.next() else {
+                let end: &[u8] = if self.progress == WriteProgress::NotStarted {
                     b"{}"
                 } else {
                     b"}"
                 };
                 piece.extend_from_slice(end);
-                self.written = Written::All;
+                self.progress = WriteProgress::Complete;
                 break;
             };
-            self.written = Written::Some;
+            self.progress = WriteProgress::InProgress;
             piece.push(separator);
             serde_json::to_writer(&mut piece, &name)?;
             piece.push(b':');
@@ -111,7 +111,7 @@ impl TextsBody {
     }
 }
 
-impl MessageBody for TextsBody {
+impl MessageBody for JsonStringsBody {
     type Error = serde_json::Error;
 
     fn size(&self) -> BodySize {
@@ -122,26 +122,26 @@ impl MessageBody for TextsBody {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, serde_json::Error>>> {
-        if self.piece.is_empty() {
-            match self.write() {
-                Ok(piece) => self.piece = piece,
+        if self.chunk.is_empty() {
+            match self.write_chunk() {
+                Ok(piece) => self.chunk = piece,
                 Err(error) => return Poll::Ready(Some(Err(error))),
             }
         }
-        Poll::Ready(next_piece(&mut self.piece).map(Ok))
+        Poll::Ready(next_chunk(&mut self.chunk).map(Ok))
     }
 }
 
-fn next_piece(bytes: &mut Bytes) -> Option<Bytes> {
-    let length = bytes.len().min(PIECE_BYTES);
+fn next_chunk(bytes: &mut Bytes) -> Option<Bytes> {
+    let length = bytes.len().min(CHUNK_BYTES);
     (length > 0).then(|| bytes.split_to(length))
 }
 
 /// Bytes of a string as JSON.
 fn json_length(text: &str) -> Result<u64, serde_json::Error> {
-    struct Count(u64);
+    struct ByteCounter(u64);
 
-    impl std::io::Write for Count {
+    impl std::io::Write for ByteCounter {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
             self.0 += bytes.len() as u64;
             Ok(bytes.len())
@@ -152,7 +152,7 @@ fn json_length(text: &str) -> Result<u64, serde_json::Error> {
         }
     }
 
-    let mut count = Count(0);
+    let mut count = ByteCounter(0);
     serde_json::to_writer(&mut count, text)?;
     Ok(count.0)
 }
@@ -168,16 +168,16 @@ mod tests {
     use super::*;
     use crate::memory_budget::MemoryBudget;
 
-    fn texts(pairs: Vec<(String, String)>) -> TextsBody {
+    fn strings_body(pairs: Vec<(String, String)>) -> JsonStringsBody {
         let memory = MemoryBudget::new("limits.test", 1_000).reservation();
-        TextsBody::new(Texts { pairs, memory }).unwrap()
+        JsonStringsBody::new(StorageStrings { pairs, memory }).unwrap()
     }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(32))]
 
         #[test]
-        fn strings_are_written_as_one_object_of_the_length_told(
+        fn body_is_one_object_of_the_declared_length(
             pairs in prop::collection::btree_map(
                 ".{0,9}",
                 ("(?s).{0,9}|[\"\\\\\\x00-\\x1f]{0,5}", 0_usize..20_000)
@@ -185,7 +185,7 @@ mod tests {
                 0..6,
             )
         ) {
-            let body = texts(pairs.clone().into_iter().collect());
+            let body = strings_body(pairs.clone().into_iter().collect());
             let size = body.size();
             let bytes = to_bytes(body).now_or_never().unwrap().unwrap();
             prop_assert_eq!(size, BodySize::Sized(bytes.len() as u64));

@@ -11,10 +11,10 @@ use actix_web::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Api, ApiError, body, caller, fetch_metadata, path, reply, trail};
+use super::{ApiError, AppState, body, caller, fetch_metadata, path, propagation, response};
 use crate::{
-    service::{CreateAnswer, CreationHead},
-    store::{Description, Moment, ServiceId},
+    service::{CreateRequestHead, CreateResponse},
+    store::{Description, ServiceId, Timestamp},
 };
 
 /// Says that an answer is that of an earlier request.
@@ -24,24 +24,24 @@ const MAX_WARNINGS: usize = 10;
 
 /// `POST /genesys/1/service/{service}`
 pub(super) async fn create(
-    api: web::Data<Api>,
+    api: web::Data<AppState>,
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
-    fetch_metadata::check_create(&api, &request)?;
+    fetch_metadata::check_cross_site_create(&api, &request)?;
     api.services.memory().responses.check()?;
     let name = path::service_name(&request)?;
-    let head = creation_head(&api, &request);
-    let mut creation = api.services.begin(&name, head).await?;
-    let pairs = body::read(&api, &request, payload, &mut creation.uploads).await?;
+    let head = create_request_head(&api, &request);
+    let mut creation = api.services.prepare_create(&name, head).await?;
+    let pairs = body::read_form_data(&api, &request, payload, &mut creation.uploads).await?;
     let answer = creation.finish(pairs).await?;
-    Ok(created(answer))
+    Ok(create_response(answer))
 }
 
 /// `GET` and `HEAD /genesys/1/service/{service}`: a create, by GET only, where `{service}` is the name of a configured
 /// service, as some deployed clients send it; else it is an id, and the service is told.
 pub(super) async fn create_or_describe(
-    api: web::Data<Api>,
+    api: web::Data<AppState>,
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
@@ -55,46 +55,46 @@ pub(super) async fn create_or_describe(
     }
     let id = path::service_id(&request)?;
     let description = api.services.describe(&id).await?;
-    let told = Told::of(&id, &description, api.services.now()?);
-    reply::json_of(&told)
+    let told = DescribeServiceResponse::new(&id, &description, api.services.now()?);
+    response::json_from(&told)
 }
 
 /// `PUT /genesys/1/service/{id}` and `PUT /genesys/1/cs/services/{id}`
 pub(super) async fn set_end(
-    api: web::Data<Api>,
+    api: web::Data<AppState>,
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
     let id = path::service_id(&request)?;
     let mut uploads = api.services.uploads(&id);
-    let pairs = body::read(&api, &request, payload, &mut uploads).await?;
+    let pairs = body::read_form_data(&api, &request, payload, &mut uploads).await?;
     api.services.set_end(&id, &pairs).await?;
-    Ok(reply::empty())
+    Ok(response::empty())
 }
 
 /// `DELETE /genesys/1/service/{id}`
 pub(super) async fn delete(
-    api: web::Data<Api>,
+    api: web::Data<AppState>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     let id = path::service_id(&request)?;
     api.services.delete(&id).await?;
-    Ok(reply::ok())
+    Ok(response::ok())
 }
 
-fn creation_head(api: &Api, request: &HttpRequest) -> CreationHead {
-    CreationHead {
-        trail: trail::of(request),
-        idempotency: caller::idempotency(request),
-        address: caller::address(request, &api.trusted_proxies),
-        shown: caller::shown(request),
+fn create_request_head(api: &AppState, request: &HttpRequest) -> CreateRequestHead {
+    CreateRequestHead {
+        propagated_headers: propagation::propagated_headers(request),
+        idempotency: caller::idempotency_head(request),
+        address: caller::client_address(request, &api.trusted_proxies),
+        credentials: caller::basic_credentials(request),
     }
 }
 
 /// 200 with the answer to a create. Parameters that did not count are named in `Warning` headers (RFC 9111 has
 /// them obsolete for caches; for people the code 299 says what is meant).
-fn created(answer: CreateAnswer) -> HttpResponse {
-    let mut response = reply::json(answer.json);
+fn create_response(answer: CreateResponse) -> HttpResponse {
+    let mut response = response::json(answer.json);
     let headers = response.headers_mut();
     if answer.is_replayed {
         headers.insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));
@@ -116,7 +116,7 @@ fn created(answer: CreateAnswer) -> HttpResponse {
 
 /// A service as it is told.
 #[derive(Serialize)]
-struct Told<'a> {
+struct DescribeServiceResponse<'a> {
     #[serde(rename = "_id")]
     id: &'a str,
     #[serde(rename = "_service")]
@@ -130,11 +130,11 @@ struct Told<'a> {
     #[serde(rename = "_keys")]
     keys: &'a [String],
     #[serde(rename = "_binaries")]
-    binaries: Vec<ToldBinary<'a>>,
+    binaries: Vec<BinaryResponse<'a>>,
 }
 
 #[derive(Serialize)]
-struct ToldBinary<'a> {
+struct BinaryResponse<'a> {
     name: &'a str,
     content_type: &'a str,
     file_name: Option<&'a str>,
@@ -157,7 +157,7 @@ pub(super) fn binary_schema() -> Value {
 }
 
 /// The JSON Schema of a service as it is told.
-pub(super) fn told_schema() -> Value {
+pub(super) fn service_schema() -> Value {
     json!({
         "description": "A service, without the values of its storage",
         "type": "object",
@@ -192,10 +192,10 @@ pub(super) fn told_schema() -> Value {
     })
 }
 
-impl<'a> Told<'a> {
-    fn of(id: &'a ServiceId, description: &'a Description, now: Moment) -> Self {
+impl<'a> DescribeServiceResponse<'a> {
+    fn new(id: &'a ServiceId, description: &'a Description, now: Timestamp) -> Self {
         let binaries = description.binaries.iter();
-        let binaries = binaries.map(|(name, binary)| ToldBinary {
+        let binaries = binaries.map(|(name, binary)| BinaryResponse {
             name,
             content_type: &binary.content_type,
             file_name: binary.file_name.as_deref(),

@@ -22,78 +22,79 @@ use actix_web::{
 };
 use tracing::{info, warn};
 
-use super::{ApiError, pages::PageError, trail};
+use super::{ApiError, admin_ui::PageError, propagation};
 use crate::{
     settings::{LoggedRequests, Settings},
     telemetry::{
-        metrics::{GONE, Method, RouteCounts},
-        traces::{Head, ServerSpan, trace_of},
+        metrics::{CLIENT_CLOSED_REQUEST, MethodLabel, RouteMetrics},
+        traces::{RequestAttributes, ServerSpan, trace_id},
     },
 };
 
 /// What stands for the route of a request that has none.
-pub(super) const NOWHERE: &str = "none";
+pub(super) const NO_ROUTE: &str = "none";
 /// Longest request id that is logged.
-const MAX_REQUEST_ID: usize = 200;
+const MAX_REQUEST_ID_BYTES: usize = 200;
 
 /// What is wanted.
 #[derive(Debug, Clone, Copy)]
-pub struct Watching {
-    counted: bool,
-    logged: LoggedRequests,
-    slow: Duration,
-    traced: bool,
+pub struct TelemetryConfig {
+    metrics_enabled: bool,
+    logged_requests: LoggedRequests,
+    slow_threshold: Duration,
+    tracing_enabled: bool,
 }
 
-impl Watching {
+impl TelemetryConfig {
     /// What `settings` want.
     #[must_use]
-    pub fn of(settings: &Settings) -> Self {
+    pub fn new(settings: &Settings) -> Self {
         Self {
-            counted: settings.metrics.enabled,
-            logged: settings.log.requests,
-            slow: settings.log.slow,
-            traced: settings.traces.is_some(),
+            metrics_enabled: settings.metrics.enabled,
+            logged_requests: settings.log.requests,
+            slow_threshold: settings.log.slow_threshold,
+            tracing_enabled: settings.traces.is_some(),
         }
     }
 
     /// Whether requests are counted.
-    pub(super) fn counts(self) -> bool {
-        self.counted
+    pub(super) fn has_metrics(self) -> bool {
+        self.metrics_enabled
     }
 
     /// The same where an answer that the service is not well is no failure.
-    pub(super) fn of_probes(mut self) -> Self {
-        if self.logged == LoggedRequests::Failed {
-            self.logged = LoggedRequests::None;
+    pub(super) fn for_probes(mut self) -> Self {
+        if self.logged_requests == LoggedRequests::Failed {
+            self.logged_requests = LoggedRequests::None;
         }
         self
     }
 
     /// The watch of one route, if anything is wanted of it.
-    pub(super) fn at(self, route: &'static str) -> Option<Rc<Watch>> {
-        let counts = self.counted.then(|| RouteCounts::of(route));
-        if counts.is_none() && self.logged == LoggedRequests::None && !self.traced {
+    pub(super) fn for_route(self, route: &'static str) -> Option<Rc<RouteTelemetry>> {
+        let counts = self.metrics_enabled.then(|| RouteMetrics::new(route));
+        if counts.is_none() && self.logged_requests == LoggedRequests::None && !self.tracing_enabled
+        {
             return None;
         }
-        Some(Rc::new(Watch {
+        Some(Rc::new(RouteTelemetry {
             route,
-            counts,
-            wanted: self,
+            metrics: counts,
+            config: self,
         }))
     }
 }
 
 /// One worker's watch of one route.
-pub(super) struct Watch {
+pub(super) struct RouteTelemetry {
     route: &'static str,
-    counts: Option<Arc<RouteCounts>>,
-    wanted: Watching,
+    metrics: Option<Arc<RouteMetrics>>,
+    config: TelemetryConfig,
 }
 
-impl Watch {
+impl RouteTelemetry {
     /// Passes a request on to `next`, and tells of it.
-    pub(super) fn pass<S, B>(
+    pub(super) fn instrument<S, B>(
         self: &Rc<Self>,
         request: ServiceRequest,
         next: &S,
@@ -101,29 +102,32 @@ impl Watch {
     where
         S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
     {
-        let method = Method::of(request.method().as_str());
-        let span = self.wanted.traced.then(|| self.span(&request, method));
-        let flight = Flight::begin(Rc::clone(self), method, span.flatten());
+        let method = MethodLabel::from_name(request.method().as_str());
+        let span = self
+            .config
+            .tracing_enabled
+            .then(|| self.start_span(&request, method));
+        let flight = InFlightRequest::start(Rc::clone(self), method, span.flatten());
         let answer = next.call(request);
         async move {
             let answer = match &flight.span {
                 None => answer.await,
-                Some(span) => span.around(answer).await,
+                Some(span) => span.instrument(answer).await,
             };
             match &answer {
-                Ok(answer) => flight.answered(answer),
-                Err(error) => flight.failed(error),
+                Ok(answer) => flight.record_response(answer),
+                Err(error) => flight.record_error(error),
             }
             answer
         }
     }
 
-    fn span(&self, request: &ServiceRequest, method: Method) -> Option<ServerSpan> {
+    fn start_span(&self, request: &ServiceRequest, method: MethodLabel) -> Option<ServerSpan> {
         let header = |name| request.headers().get(name);
-        let traceparent = header(trail::TRACEPARENT).map(HeaderValue::as_bytes);
-        ServerSpan::begin(traceparent, || Head {
+        let traceparent = header(propagation::TRACEPARENT).map(HeaderValue::as_bytes);
+        ServerSpan::start(traceparent, || RequestAttributes {
             method: Some(method.name()).filter(|_| method.is_known()),
-            route: Some(self.route).filter(|route| *route != NOWHERE),
+            route: Some(self.route).filter(|route| *route != NO_ROUTE),
             scheme: if request.app_config().secure() {
                 "https"
             } else {
@@ -134,43 +138,48 @@ impl Watch {
                 Version::HTTP_10 => "1.0",
                 _ => "1.1",
             },
-            state: header("tracestate").and_then(|state| state.to_str().ok()),
-            user: header(trail::GMS_USER).map(|user| String::from_utf8_lossy(user.as_bytes())),
+            trace_state: header("tracestate").and_then(|state| state.to_str().ok()),
+            user: header(propagation::GMS_USER)
+                .map(|user| String::from_utf8_lossy(user.as_bytes())),
         })
     }
 }
 
 /// A request on its way. Dropped before it was answered, its client has gone.
-struct Flight {
-    watch: Rc<Watch>,
-    method: Method,
+struct InFlightRequest {
+    telemetry: Rc<RouteTelemetry>,
+    method: MethodLabel,
     started: Instant,
     span: Option<ServerSpan>,
-    ended: Cell<bool>,
+    is_finished: Cell<bool>,
 }
 
-impl Flight {
-    fn begin(watch: Rc<Watch>, method: Method, span: Option<ServerSpan>) -> Self {
-        if let Some(counts) = &watch.counts {
-            counts.begun();
+impl InFlightRequest {
+    fn start(watch: Rc<RouteTelemetry>, method: MethodLabel, span: Option<ServerSpan>) -> Self {
+        if let Some(counts) = &watch.metrics {
+            counts.request_started();
         }
         Self {
-            watch,
+            telemetry: watch,
             method,
             started: Instant::now(),
             span,
-            ended: Cell::new(false),
+            is_finished: Cell::new(false),
         }
     }
 
-    fn answered<B>(&self, answer: &ServiceResponse<B>) {
-        let exception = answer.response().error().and_then(exception);
+    fn record_response<B>(&self, answer: &ServiceResponse<B>) {
+        let exception = answer.response().error().and_then(exception_name);
         let status = answer.status();
-        let took = self.ended(status.as_u16(), exception);
+        let took = self.finish(status.as_u16(), exception);
         if let Some(span) = &self.span {
-            span.answered(status.as_u16(), exception);
+            span.end_with_response(status.as_u16(), exception);
         }
-        let Watching { logged, slow, .. } = self.watch.wanted;
+        let TelemetryConfig {
+            logged_requests: logged,
+            slow_threshold: slow,
+            ..
+        } = self.telemetry.config;
         let failed = status.is_server_error();
         let worth_it = failed || took >= slow;
         match logged {
@@ -180,13 +189,13 @@ impl Flight {
         }
         let headers = answer.request().headers();
         let request_id = request_id(headers);
-        let trace = self.span.as_ref().map(|span| Cow::Owned(span.trace()));
+        let trace = self.span.as_ref().map(|span| Cow::Owned(span.trace_id()));
         let trace = trace.or_else(|| {
-            let header = headers.get(trail::TRACEPARENT)?;
-            trace_of(header.as_bytes()).map(Cow::Borrowed)
+            let header = headers.get(propagation::TRACEPARENT)?;
+            trace_id(header.as_bytes()).map(Cow::Borrowed)
         });
         let trace_id = trace.as_deref();
-        let (method, route) = (self.method.name(), self.watch.route);
+        let (method, route) = (self.method.name(), self.telemetry.route);
         let (status, duration_ms) = (status.as_u16(), millis(took));
         if worth_it {
             warn!(
@@ -202,36 +211,36 @@ impl Flight {
     }
 
     /// The answer is one that the web server makes. Nothing of ours gives it reason to.
-    fn failed(&self, error: &Error) {
+    fn record_error(&self, error: &Error) {
         let status = error.as_response_error().status_code().as_u16();
-        self.ended(status, None);
+        self.finish(status, None);
         if let Some(span) = &self.span {
-            span.answered(status, None);
+            span.end_with_response(status, None);
         }
     }
 
-    fn ended(&self, status: u16, exception: Option<&'static str>) -> Duration {
-        self.ended.set(true);
+    fn finish(&self, status: u16, exception: Option<&'static str>) -> Duration {
+        self.is_finished.set(true);
         let took = self.started.elapsed();
-        if let Some(counts) = &self.watch.counts {
-            counts.ended(self.method, status, exception, took);
+        if let Some(counts) = &self.telemetry.metrics {
+            counts.request_finished(self.method, status, exception, took);
         }
         took
     }
 }
 
-impl Drop for Flight {
+impl Drop for InFlightRequest {
     fn drop(&mut self) {
-        if !self.ended.get() {
-            self.ended(GONE, None);
+        if !self.is_finished.get() {
+            self.finish(CLIENT_CLOSED_REQUEST, None);
             if let Some(span) = &self.span {
-                span.given_up();
+                span.end_cancelled();
             }
         }
     }
 }
 
-fn exception(error: &Error) -> Option<&'static str> {
+fn exception_name(error: &Error) -> Option<&'static str> {
     let told = error.as_error().map(ApiError::exception);
     told.or_else(|| error.as_error().map(PageError::exception))
 }
@@ -243,6 +252,6 @@ fn millis(took: Duration) -> f64 {
 
 /// What the client calls the request, where that is short and plain.
 fn request_id(headers: &HeaderMap) -> Option<&str> {
-    let id = headers.get(trail::REQUEST_ID)?.to_str().ok()?;
-    (1..=MAX_REQUEST_ID).contains(&id.len()).then_some(id)
+    let id = headers.get(propagation::REQUEST_ID)?.to_str().ok()?;
+    (1..=MAX_REQUEST_ID_BYTES).contains(&id.len()).then_some(id)
 }

@@ -183,12 +183,12 @@ impl Status {
     /// Whether the replica should receive requests.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        !self.main().is_some_and(Reason::is_blocking)
+        !self.main_reason().is_some_and(Reason::is_blocking)
     }
 
     /// The most severe reason.
     #[must_use]
-    pub fn main(&self) -> Option<Reason> {
+    pub fn main_reason(&self) -> Option<Reason> {
         self.findings.first().map(|(finding, _)| finding.reason)
     }
 
@@ -278,7 +278,7 @@ impl Readiness {
             since: now,
         };
         if let Some(before) = &before
-            && before.main() == status.main()
+            && before.main_reason() == status.main_reason()
         {
             status.since = before.since;
         }
@@ -303,7 +303,7 @@ fn log_change(status: &Status) {
         .map(|(finding, _)| finding.detail.as_str());
     let details: Vec<&str> = details.filter(|detail| !detail.is_empty()).collect();
     let (explanation, detail) = (status.describe(), details.join("; "));
-    match (status.is_ready(), status.main()) {
+    match (status.is_ready(), status.main_reason()) {
         (true, None) => info!(reason = READY, "replica is ready"),
         (true, Some(_)) => warn!(
             reasons,
@@ -323,7 +323,7 @@ mod tests {
 
     use super::*;
 
-    fn found(reason: Reason) -> Finding {
+    fn finding(reason: Reason) -> Finding {
         Finding::new(reason, "")
     }
 
@@ -343,15 +343,18 @@ mod tests {
     }
 
     #[test]
-    fn a_blocking_reason_makes_not_ready_and_another_one_is_only_shown() {
+    fn only_blocking_reasons_make_the_replica_unready() {
         let readiness = Readiness::default();
         assert!(readiness.assess(Vec::new()).is_ready());
-        let status = readiness.assess(vec![found(Reason::SnapshotFailing)]);
+        let status = readiness.assess(vec![finding(Reason::SnapshotFailing)]);
         assert!(status.is_ready() && status.has(Reason::SnapshotFailing));
-        let both = vec![found(Reason::SnapshotFailing), found(Reason::ClusterDown)];
+        let both = vec![
+            finding(Reason::SnapshotFailing),
+            finding(Reason::ClusterDown),
+        ];
         let status = readiness.assess(both);
         assert!(!status.is_ready());
-        assert_eq!(status.main(), Some(Reason::ClusterDown));
+        assert_eq!(status.main_reason(), Some(Reason::ClusterDown));
         assert!(status.describe().starts_with("cluster_down: "));
     }
 
@@ -359,23 +362,26 @@ mod tests {
     fn a_condition_lasts_until_it_is_cleared() {
         let readiness = Readiness::default();
         let shared = readiness.clone();
-        shared.set(found(Reason::ClockSkew));
+        shared.set(finding(Reason::ClockSkew));
         assert!(!readiness.assess(Vec::new()).is_ready());
         shared.clear(Reason::ClockSkew);
         assert!(readiness.assess(Vec::new()).is_ready());
         shared.drain();
-        assert_eq!(readiness.assess(Vec::new()).main(), Some(Reason::Draining));
+        assert_eq!(
+            readiness.assess(Vec::new()).main_reason(),
+            Some(Reason::Draining)
+        );
     }
 
     #[test]
     fn the_time_of_a_reason_is_that_at_which_it_was_first_found() {
         let readiness = Readiness::default();
-        let first = readiness.assess(vec![found(Reason::StoreFull)]);
-        let both = vec![found(Reason::StoreFull), found(Reason::StoreLoading)];
+        let first = readiness.assess(vec![finding(Reason::StoreFull)]);
+        let both = vec![finding(Reason::StoreFull), finding(Reason::StoreLoading)];
         let second = readiness.assess(both);
         assert!(second.since >= first.since);
         assert_eq!(second.findings[1].1, first.since);
-        let third = readiness.assess(vec![found(Reason::StoreLoading)]);
+        let third = readiness.assess(vec![finding(Reason::StoreLoading)]);
         assert_eq!(third.since, second.since);
     }
 }

@@ -2,8 +2,8 @@
 
 use super::{
     ServiceError,
-    parameters::whole_number,
-    schema::{CODE_LENGTHS, DEFAULT_CODE_LENGTH},
+    parameters::parse_integer_in_range,
+    schema::{CODE_LENGTH_RANGE, DEFAULT_CODE_LENGTH},
 };
 use crate::store::Codes;
 
@@ -12,25 +12,29 @@ const MAX_PREFIXES: u64 = 10_000;
 
 /// The codes that `_access_code_length` and `_access_code_prefix` come to. A prefix is digits, or a range
 /// of them such as `7-9` or `010-019`; it is part of the length.
-pub(super) fn access_codes(
+pub(super) fn parse_access_codes(
     length: Option<&str>,
     prefix: Option<&str>,
 ) -> Result<Codes, ServiceError> {
-    let (least, most) = CODE_LENGTHS;
-    let length = length.map(|length| whole_number("_access_code_length", length, least, most));
+    let (least, most) = CODE_LENGTH_RANGE;
+    let length =
+        length.map(|length| parse_integer_in_range("_access_code_length", length, least, most));
     let length = length.transpose()?.unwrap_or(DEFAULT_CODE_LENGTH);
     let length = usize::try_from(length).unwrap_or(usize::MAX);
     let Some(prefix) = prefix else {
         let prefixes = vec![String::new()];
         return Ok(Codes { length, prefixes });
     };
-    let prefixes = prefixes(prefix, length).ok_or_else(|| {
+    let parse_prefixes = prefixes(prefix, length).ok_or_else(|| {
         ServiceError::InvalidParameter(format!(
             "_access_code_prefix is {prefix:?}; up to {length} digits are allowed (the length of the \
              code), or a range of them from low to high such as 7-9"
         ))
     })?;
-    Ok(Codes { length, prefixes })
+    Ok(Codes {
+        length,
+        prefixes: parse_prefixes,
+    })
 }
 
 fn prefixes(prefix: &str, length: usize) -> Option<Vec<String>> {
@@ -63,7 +67,7 @@ mod tests {
             (Some("16"), Some("0"), "0"),
             (Some("2"), Some("12"), "12"),
         ] {
-            let codes = access_codes(length, prefix).unwrap();
+            let codes = parse_access_codes(length, prefix).unwrap();
             let expected: usize = length.map_or(6, |length| length.parse().unwrap());
             for code in codes.candidates(20) {
                 assert_eq!(code.len(), expected, "{code}");
@@ -74,27 +78,27 @@ mod tests {
     }
 
     #[test]
-    fn a_range_of_prefixes_gives_each_of_them() {
-        let codes = access_codes(Some("2"), Some("7-9")).unwrap();
+    fn a_prefix_range_expands_to_every_prefix() {
+        let codes = parse_access_codes(Some("2"), Some("7-9")).unwrap();
         let all: BTreeSet<String> = codes.candidates(100).into_iter().collect();
         let expected: BTreeSet<String> = (70..100).map(|code| code.to_string()).collect();
         assert_eq!(all, expected);
         assert_eq!(codes.count(), 30);
-        let padded = access_codes(Some("3"), Some("008-011")).unwrap();
+        let padded = parse_access_codes(Some("3"), Some("008-011")).unwrap();
         assert_eq!(padded.prefixes, ["008", "009", "010", "011"]);
     }
 
     #[test]
-    fn candidates_are_different_while_there_are_enough() {
-        let codes = access_codes(Some("2"), None).unwrap();
+    fn candidates_are_distinct() {
+        let codes = parse_access_codes(Some("2"), None).unwrap();
         let all: BTreeSet<String> = codes.candidates(1_000).into_iter().collect();
         assert_eq!(all.len(), 100);
     }
 
     #[test]
-    fn a_prefix_that_is_none_is_refused() {
+    fn an_invalid_prefix_is_rejected() {
         for prefix in ["", "x", "9-7", "7-", "-7", "7-10", "12345", "1.5", "7-8-9"] {
-            let message = access_codes(Some("4"), Some(prefix))
+            let message = parse_access_codes(Some("4"), Some(prefix))
                 .unwrap_err()
                 .to_string();
             assert!(message.contains(&format!("{prefix:?}")), "{message}");

@@ -11,64 +11,64 @@ use std::{net::IpAddr, sync::Arc};
 use thiserror::Error;
 
 pub use self::{
-    bookings::Fullest,
-    entries::{Condition, Entry, Origin, Put},
-    history::HistoryPage,
-    live::{FoundServices, LiveService},
-    outage::{Overview, StoreAway, StoreStatus},
-    pulse::Pulse,
-    replicas::{Replica, say_goodbye},
+    active_services::{ActiveService, ServiceSearchResult},
+    audit_log::AuditLogPage,
+    bookings::MostUsedGroups,
+    entries::{CatalogEntry, EntryOrigin, Precondition, PutOutcome},
+    group_usage::{GroupUsage, MAX_SAMPLED_GROUPS, UsageSample},
+    import_export::{Difference, ImportMode, ImportReport, Secrets, export_catalog},
+    replica_stats::ReplicaStats,
+    replicas::{Replica, deregister},
     restore::LostEntries,
-    transfer::{Difference, Import, Imported, Secrets, export},
-    trend::{MOST_GROUPS, Sample, Trend},
-    visits::Visit,
+    sessions::AdminSession,
+    store_status::{Overview, StoreOutage, StoreStatus},
 };
 use super::{
-    Catalog, CatalogError, Draft, EntryError, FailedCredentials, InForce, Rules, ServiceError,
-    Services, catalog::kind, locks::Lock,
+    Catalog, CatalogContext, CatalogError, CatalogFile, CurrentCatalog, EntryError,
+    FailedCredentials, ServiceError, Services, auth::RequiredCredentials, catalog::table_label,
 };
 use crate::{
     settings,
-    store::{StoreError, Table, WholeStore},
+    store::{AdminStore, StoreError, Table},
 };
 
-mod admission;
+mod active_services;
+mod audit_log;
 mod bookings;
-mod change;
+mod catalog_transaction;
 mod entries;
-mod history;
-mod live;
-mod outage;
-mod pulse;
+mod group_usage;
+mod import_export;
+mod login;
+mod replica_stats;
 mod replicas;
 mod restore;
-mod transfer;
-mod trend;
-mod visits;
+mod sessions;
+mod store_status;
 
 /// What all workers know of it.
-pub struct Office {
+pub struct AdminContext {
     /// What the catalogue file says.
-    pub draft: Draft,
+    pub catalog_file: CatalogFile,
     /// The same, understood.
-    pub file: Arc<Catalog>,
+    pub file_catalog: Arc<Catalog>,
     /// How it is understood.
-    pub rules: Rules,
+    pub catalog_context: CatalogContext,
     /// What is in force.
-    pub in_force: InForce,
+    pub current_catalog: CurrentCatalog,
     /// How full the pools of groups were.
-    pub trend: Arc<Trend>,
+    pub group_usage: Arc<GroupUsage>,
     /// Who showed wrong credentials of late.
     pub failed_credentials: Arc<FailedCredentials>,
     /// What is known of the store while it is away.
-    pub status: StoreStatus,
+    pub store_status: StoreStatus,
     /// `[admin]`
     pub settings: settings::Admin,
 }
 
 /// Who does it.
 #[derive(Debug, Clone)]
-pub struct Operator {
+pub struct Actor {
     /// The user name shown.
     pub name: String,
     /// Where the request comes from.
@@ -78,20 +78,20 @@ pub struct Operator {
 /// One worker's way to it.
 #[derive(Clone)]
 pub struct Admin {
-    office: Arc<Office>,
+    context: Arc<AdminContext>,
     services: Services,
-    store: Arc<dyn WholeStore>,
-    lock: Arc<Lock>,
+    store: Arc<dyn AdminStore>,
+    credentials: Arc<RequiredCredentials>,
 }
 
 /// Why something was not done for an operator. Nothing was changed.
 #[derive(Debug, Error)]
 pub enum AdminError {
     /// There is no such entry.
-    #[error("there is no {} {:?}", kind(*.0), .1)]
+    #[error("there is no {} {:?}", table_label(*.0), .1)]
     NoSuchEntry(Table, String),
     /// The file defines it.
-    #[error("{} {:?} is defined by the catalogue file; it cannot be changed here", kind(*.0), .1)]
+    #[error("{} {:?} is defined by the catalogue file; it cannot be changed here", table_label(*.0), .1)]
     ReadOnly(Table, String),
     /// What it says is not allowed.
     #[error("{0}")]
@@ -101,13 +101,13 @@ pub enum AdminError {
     Unreadable(String),
     /// It has been changed, or made, since the sender looked.
     #[error("{0}")]
-    Changed(String),
+    PreconditionFailed(String),
     /// The sender does not say which state is to be replaced.
     #[error("{0}")]
-    Unconditional(String),
+    PreconditionRequired(String),
     /// There would be too much.
     #[error("{0}")]
-    TooMuch(String),
+    TooLarge(String),
     /// No booking of that id in that group.
     #[error(
         "there is no booking {booking:?} in resource group {group:?}; it may have been given back"
@@ -145,20 +145,20 @@ impl Admin {
     /// For `services`, which live in `store`. `None` where no password is set: then nobody may.
     #[must_use]
     pub fn new(
-        office: Arc<Office>,
+        office: Arc<AdminContext>,
         services: Services,
-        store: Arc<dyn WholeStore>,
+        store: Arc<dyn AdminStore>,
     ) -> Option<Self> {
-        let lock = Lock::of(
+        let lock = RequiredCredentials::resolve(
             &office.settings.credentials,
             &settings::Credentials::default(),
         );
         let lock = lock.ok().flatten()?;
         Some(Self {
-            office,
+            context: office,
             services,
             store,
-            lock: Arc::new(lock),
+            credentials: Arc::new(lock),
         })
     }
 }

@@ -10,37 +10,37 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use hyper::header::{HeaderName, HeaderValue};
 
-pub(super) use self::call::About;
+pub(super) use self::request::RequestContext;
+pub use self::{client::Backends, request::PropagatedHeaders, terminate::SessionTerminator};
 use self::{
-    call::Call,
-    choice::Choice,
-    client::{Failure, Reply},
+    client::{BackendResponse, Failure},
     http::Http,
+    load_balancer::LoadBalancer,
     ors::Ors,
+    request::BackendRequest,
 };
-pub use self::{call::Trail, client::Backends, ending::SessionEnder};
 use super::ServiceError;
-use crate::store::Session;
+use crate::store::BackendSession;
 
-mod answer;
-mod call;
-mod choice;
-mod circuit;
+mod circuit_breaker;
 mod client;
-mod ending;
 mod http;
+mod load_balancer;
 mod options;
 mod ors;
-mod template;
+mod request;
+mod response;
+mod terminate;
+mod url_template;
 
 /// An option of a definition that is wrong.
 #[derive(Debug)]
-pub(super) struct Wrong {
+pub(super) struct OptionError {
     pub(super) option: String,
     pub(super) problem: String,
 }
 
-impl Wrong {
+impl OptionError {
     fn new(option: &str, problem: String) -> Self {
         let option = option.to_owned();
         Self { option, problem }
@@ -49,61 +49,65 @@ impl Wrong {
 
 /// How a configured service runs on a backend.
 #[derive(Debug)]
-pub(super) struct Plan {
-    kind: Kind,
-    choice: Choice,
+pub(super) struct BackendDefinition {
+    kind: BackendKind,
+    load_balancer: LoadBalancer,
     /// Sent with every call. They may be secret.
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 #[derive(Debug)]
-enum Kind {
+enum BackendKind {
     Ors(Ors),
     Http(Box<Http>),
 }
 
 /// What a backend made of a create.
-pub(super) struct Started {
+pub(super) struct StartedSession {
     /// Where it runs, if that is to be remembered.
-    pub(super) session: Option<Session>,
+    pub(super) session: Option<BackendSession>,
     /// Its answer, if it has given one; else [`Plan::begin`] asks for it.
-    pub(super) answer: Option<String>,
+    pub(super) response: Option<String>,
 }
 
-impl Plan {
+impl BackendDefinition {
     /// The backends that are configured, by their URLs.
-    pub(super) fn bases(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn base_urls(&self) -> impl Iterator<Item = &str> {
         let own: Vec<&str> = match &self.kind {
-            Kind::Ors(_) => Vec::new(),
-            Kind::Http(http) => http
+            BackendKind::Ors(_) => Vec::new(),
+            BackendKind::Http(http) => http
                 .rules()
                 .filter_map(|rule| rule.template.base.as_deref())
                 .collect(),
         };
-        self.choice.bases().iter().map(String::as_str).chain(own)
+        self.load_balancer
+            .base_urls()
+            .iter()
+            .map(String::as_str)
+            .chain(own)
     }
 
     /// How often a create waits for a backend at most: calls that are made one after the other.
-    pub(super) fn calls_of_a_create(&self) -> u32 {
+    pub(super) fn requests_per_create(&self) -> u32 {
         match self.kind {
-            Kind::Ors(_) => 2,
-            Kind::Http(_) => 1,
+            BackendKind::Ors(_) => 2,
+            BackendKind::Http(_) => 1,
         }
     }
 
     /// Whether a service that runs on it knows a request of this name.
-    pub(super) fn knows(&self, request: &str) -> bool {
+    pub(super) fn supports_request(&self, request: &str) -> bool {
         match &self.kind {
-            Kind::Ors(_) => is_path(request),
-            Kind::Http(http) => is_path(request) && http.rule(request).is_some(),
+            BackendKind::Ors(_) => is_path(request),
+            BackendKind::Http(http) => is_path(request) && http.rule_for(request).is_some(),
         }
     }
 
     /// The requests that it knows, in words.
-    pub(super) fn known(&self) -> String {
+    pub(super) fn supported_requests(&self) -> String {
         match &self.kind {
-            Kind::Http(http) if http.any.is_none() => {
-                let names = http.names().map(|name| format!(", {name:?}"));
+            BackendKind::Http(http) if http.default_rule.is_none() => {
+                let names = http.request_names().map(|name| format!(", {name:?}"));
                 format!("\"update\"{}", names.collect::<String>())
             }
             _ => "those whose path has no segment that is empty, \".\" or \"..\"".to_owned(),
@@ -118,41 +122,45 @@ impl Plan {
     pub(super) async fn start(
         &self,
         backends: &Backends,
-        about: &About<'_>,
-    ) -> Result<Started, ServiceError> {
-        let session = |backend: &str, name: String| Session {
+        about: &RequestContext<'_>,
+    ) -> Result<StartedSession, ServiceError> {
+        let session = |backend: &str, name: String| BackendSession {
             definition: about.definition.to_owned(),
             backend: backend.to_owned(),
             name,
         };
         match &self.kind {
-            Kind::Ors(ors) => {
-                let call = ors.start(about, &self.headers);
-                let (base, reply) = self.send_to_one(backends, None, &call).await?;
-                let name = answer::session_name(&reply.body);
-                let name = name.ok_or_else(|| self.strange(&reply, "which names no session"))?;
-                Ok(Started {
+            BackendKind::Ors(ors) => {
+                let call = ors.start_request(about, &self.headers);
+                let (base, reply) = self.send_to_any(backends, None, &call).await?;
+                let name = response::parse_session_name(&reply.body);
+                let name =
+                    name.ok_or_else(|| self.invalid_response(&reply, "which names no session"))?;
+                Ok(StartedSession {
                     session: Some(session(base, name)),
-                    answer: None,
+                    response: None,
                 })
             }
-            Kind::Http(http) => {
-                let call = http.create.call(about, "", &self.headers)?;
+            BackendKind::Http(http) => {
+                let call = http.create.build_request(about, "", &self.headers)?;
                 let own = http.create.template.base.as_deref();
-                let (base, reply) = self.send_to_one(backends, own, &call).await?;
-                let object = self.object(&reply, about)?;
+                let (base, reply) = self.send_to_any(backends, own, &call).await?;
+                let object = self.create_response(&reply, about)?;
                 let name = match &http.session {
                     None => String::new(),
                     Some(member) => {
                         let text = std::str::from_utf8(&reply.body).unwrap_or_default();
-                        answer::session_in(text, member).ok_or_else(|| {
-                            self.strange(&reply, &format!("whose {member:?} names no session"))
+                        response::session_name_in_member(text, member).ok_or_else(|| {
+                            self.invalid_response(
+                                &reply,
+                                &format!("whose {member:?} names no session"),
+                            )
                         })?
                     }
                 };
-                Ok(Started {
-                    session: http.holds_a_session().then(|| session(base, name)),
-                    answer: Some(object),
+                Ok(StartedSession {
+                    session: http.needs_session().then(|| session(base, name)),
+                    response: Some(object),
                 })
             }
         }
@@ -162,38 +170,38 @@ impl Plan {
     ///
     /// # Errors
     /// As [`Plan::start`].
-    pub(super) async fn begin(
+    pub(super) async fn begin_session(
         &self,
         backends: &Backends,
-        about: &About<'_>,
-        session: &Session,
+        about: &RequestContext<'_>,
+        session: &BackendSession,
     ) -> Result<String, ServiceError> {
-        let call = Ors::begin(about, &session.name, &self.headers);
+        let call = Ors::begin_request(about, &session.name, &self.headers);
         let reply = self.send_to(backends, &session.backend, &call).await?;
-        self.object(&reply, about)
+        self.create_response(&reply, about)
     }
 
     /// Asks a service-specific request of a running service; gives the answer's JSON.
     ///
     /// # Errors
     /// As [`Plan::start`]; [`ServiceError::NoSuchRequest`] for one that it does not know.
-    pub(super) async fn request(
+    pub(super) async fn send_request(
         &self,
         backends: &Backends,
-        about: &About<'_>,
-        session: Option<&Session>,
+        about: &RequestContext<'_>,
+        session: Option<&BackendSession>,
     ) -> Result<Bytes, ServiceError> {
         let unknown = || ServiceError::NoSuchRequest {
             request: about.request.to_owned(),
             definition: about.definition.to_owned(),
-            known: self.known(),
+            supported: self.supported_requests(),
         };
         let name = session.map_or("", |session| session.name.as_str());
         let (own, call) = match &self.kind {
-            Kind::Ors(_) => (None, Ors::request(about, name, &self.headers)),
-            Kind::Http(http) => {
-                let rule = http.rule(about.request).ok_or_else(unknown)?;
-                let call = rule.call(about, name, &self.headers)?;
+            BackendKind::Ors(_) => (None, Ors::service_request(about, name, &self.headers)),
+            BackendKind::Http(http) => {
+                let rule = http.rule_for(about.request).ok_or_else(unknown)?;
+                let call = rule.build_request(about, name, &self.headers)?;
                 (rule.template.base.as_deref(), call)
             }
         };
@@ -204,44 +212,47 @@ impl Plan {
             ServiceError::BackendUnreachable(message)
         })?;
         let reply = self.send_to(backends, base, &call).await?;
-        answer::json(&reply).ok_or_else(|| self.strange(&reply, "which is no JSON"))
+        response::json_body(&reply).ok_or_else(|| self.invalid_response(&reply, "which is no JSON"))
     }
 
     /// Sends a call that any of the backends may take: to one after the other until one is reached.
-    async fn send_to_one<'a>(
+    async fn send_to_any<'a>(
         &'a self,
         backends: &Backends,
         own: Option<&'a str>,
-        call: &Call<'_>,
-    ) -> Result<(&'a str, Reply), ServiceError> {
+        call: &BackendRequest<'_>,
+    ) -> Result<(&'a str, BackendResponse), ServiceError> {
         if let Some(base) = own {
             return Ok((base, self.send_to(backends, base, call).await?));
         }
         let mut tried = 0;
-        for base in self.choice.in_turn() {
+        for base in self.load_balancer.in_order() {
             match backends.send(base, call).await {
-                Err(Failure::NotAsked) => {}
-                Err(Failure::NotReached) => tried += 1,
-                other => return Ok((base, self.succeeded(other)?)),
+                Err(Failure::CircuitOpen) => {}
+                Err(Failure::ConnectError) => tried += 1,
+                other => return Ok((base, self.require_success(other)?)),
             }
             if tried == backends.settings().max_attempts {
                 break;
             }
         }
-        Err(self.failed(Failure::NotReached))
+        Err(self.failure_error(Failure::ConnectError))
     }
 
     async fn send_to(
         &self,
         backends: &Backends,
         base: &str,
-        call: &Call<'_>,
-    ) -> Result<Reply, ServiceError> {
-        self.succeeded(backends.send(base, call).await)
+        call: &BackendRequest<'_>,
+    ) -> Result<BackendResponse, ServiceError> {
+        self.require_success(backends.send(base, call).await)
     }
 
-    fn succeeded(&self, reply: Result<Reply, Failure>) -> Result<Reply, ServiceError> {
-        let reply = reply.map_err(|failure| self.failed(failure))?;
+    fn require_success(
+        &self,
+        reply: Result<BackendResponse, Failure>,
+    ) -> Result<BackendResponse, ServiceError> {
+        let reply = reply.map_err(|failure| self.failure_error(failure))?;
         if reply.status.is_success() {
             return Ok(reply);
         }
@@ -251,80 +262,91 @@ impl Plan {
         } else {
             ""
         };
-        Err(self.wrong(&format!("{} answered {status}{followed}", self.whom())))
+        Err(self.unreachable(&format!(
+            "{} answered {status}{followed}",
+            self.backend_label()
+        )))
     }
 
     /// The object that a create is answered with.
-    fn object(&self, reply: &Reply, about: &About<'_>) -> Result<String, ServiceError> {
-        let json = answer::json(reply).ok_or_else(|| self.strange(reply, "which is no JSON"))?;
-        let object = answer::with_id(&json, about.id);
-        object.ok_or_else(|| self.strange(reply, "which is no JSON object"))
+    fn create_response(
+        &self,
+        reply: &BackendResponse,
+        about: &RequestContext<'_>,
+    ) -> Result<String, ServiceError> {
+        let json = response::json_body(reply)
+            .ok_or_else(|| self.invalid_response(reply, "which is no JSON"))?;
+        let object = response::add_id(&json, about.id);
+        object.ok_or_else(|| self.invalid_response(reply, "which is no JSON object"))
     }
 
     /// The error for an answer that is not what it should be: its status and type, never its body.
-    fn strange(&self, reply: &Reply, what: &str) -> ServiceError {
+    fn invalid_response(&self, reply: &BackendResponse, what: &str) -> ServiceError {
         let status = reply.status.as_u16();
         let kind = &reply.content_type;
-        self.wrong(&format!(
+        self.unreachable(&format!(
             "{} answered {status} with {kind:?}, {what}",
-            self.whom()
+            self.backend_label()
         ))
     }
 
     /// The error for an answer that never came.
-    fn failed(&self, failure: Failure) -> ServiceError {
+    fn failure_error(&self, failure: Failure) -> ServiceError {
         const UNKNOWN: &str = "whether it did what was asked is not known";
-        let whom = self.whom();
+        let whom = self.backend_label();
         match failure {
-            Failure::NotAsked | Failure::NotReached => {
-                self.wrong(&format!("cannot connect to {whom}"))
+            Failure::CircuitOpen | Failure::ConnectError => {
+                self.unreachable(&format!("cannot connect to {whom}"))
             }
             Failure::TimedOut(patience) => {
                 let patience = patience.as_millis();
                 let message = format!("{whom} did not answer within {patience} ms; {UNKNOWN}");
                 ServiceError::BackendTimeout(self.message(&message))
             }
-            Failure::Broken => self.wrong(&format!(
+            Failure::ConnectionError => self.unreachable(&format!(
                 "{whom} broke off before its answer was complete; {UNKNOWN}"
             )),
-            Failure::TooLong(limit) => self.wrong(&format!(
+            Failure::ResponseTooLarge(limit) => self.unreachable(&format!(
                 "the answer of {whom} is over {limit} bytes (backend.answer_bytes)"
             )),
         }
     }
 
-    fn wrong(&self, what: &str) -> ServiceError {
+    fn unreachable(&self, what: &str) -> ServiceError {
         ServiceError::BackendUnreachable(self.message(what))
     }
 
     fn message(&self, what: &str) -> String {
         match self.kind {
-            Kind::Ors(_) => format!("ORS request failed: {what}"),
-            Kind::Http(_) => format!("HTTP request failed: {what}"),
+            BackendKind::Ors(_) => format!("ORS request failed: {what}"),
+            BackendKind::Http(_) => format!("HTTP request failed: {what}"),
         }
     }
 
-    fn whom(&self) -> &'static str {
+    fn backend_label(&self) -> &'static str {
         match self.kind {
-            Kind::Ors(_) => "ORS",
-            Kind::Http(_) => "the backend",
+            BackendKind::Ors(_) => "ORS",
+            BackendKind::Http(_) => "the backend",
         }
     }
 
     /// The call that ends a session, and where to; `None` where that needs none.
-    fn end<'a>(
+    fn terminate_request<'a>(
         &'a self,
-        about: &About<'a>,
-        session: &'a Session,
-    ) -> Option<Result<(&'a str, Call<'a>), ServiceError>> {
+        about: &RequestContext<'a>,
+        session: &'a BackendSession,
+    ) -> Option<Result<(&'a str, BackendRequest<'a>), ServiceError>> {
         let (name, backend) = (session.name.as_str(), session.backend.as_str());
         match &self.kind {
-            Kind::Ors(_) => Some(Ok((backend, Ors::end(name, &self.headers, about.trail)))),
-            Kind::Http(http) => {
+            BackendKind::Ors(_) => Some(Ok((
+                backend,
+                Ors::terminate_request(name, &self.headers, about.propagated_headers),
+            ))),
+            BackendKind::Http(http) => {
                 let rule = http.terminate.as_ref()?;
                 let base = rule.template.base.as_deref().unwrap_or(backend);
                 Some(
-                    rule.call(about, name, &self.headers)
+                    rule.build_request(about, name, &self.headers)
                         .map(|call| (base, call)),
                 )
             }
@@ -340,4 +362,4 @@ fn is_path(request: &str) -> bool {
 }
 
 /// What [`options`] reads.
-type Options = BTreeMap<String, String>;
+type BackendOptions = BTreeMap<String, String>;

@@ -38,13 +38,13 @@ impl Builtin {
     };
 
     /// The builtin that `_service` names.
-    pub(super) fn named(name: &str) -> Option<Self> {
+    pub(super) fn from_name(name: &str) -> Option<Self> {
         let known = Self::ALL.into_iter().find(|(known, _)| *known == name);
         known.map(|(_, builtin)| builtin)
     }
 
     /// Whether a create makes a service; if not it only answers.
-    pub(super) fn makes_a_service(self) -> bool {
+    pub(super) fn creates_service(self) -> bool {
         matches!(self, Self::RequestInteraction | Self::Store)
     }
 }

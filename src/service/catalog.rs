@@ -16,40 +16,40 @@ use secrecy::SecretString;
 use thiserror::Error;
 use tracing::warn;
 
-use self::entry::{check_group, check_shape, is_open, understood};
-pub(super) use self::entry::{kind, read_stored};
+use self::entry::{check_group, check_shape, is_allowed_variable, parse_definition};
+pub(super) use self::entry::{parse_stored_options, table_label};
 use self::lost::LostCatalog;
 pub use self::{
-    draft::Draft,
-    entry::{EntryError, MOST_OPTIONS},
-    in_force::InForce,
-    keeper::CatalogKeeper,
+    current::CurrentCatalog,
+    entry::{EntryError, MAX_OPTIONS},
+    file::CatalogFile,
+    reloader::CatalogReloader,
 };
 use super::{
-    backend::Plan,
+    auth::AccessPolicy,
+    backend::BackendDefinition,
     definition::Definition,
-    locks::Locks,
     options::Options,
-    resources::{Pools, Resources},
-    subscriber::Numbering,
+    phone_numbers::PhoneNumbers,
+    resource_groups::{ResourceGroup, ResourceGroups},
 };
 use crate::{
-    settings::{Credentials, Groups},
-    store::{self, EntryName, Moment, StoredCatalog, Table},
+    settings::{Credentials, RouteGroups},
+    store::{self, EntryName, StoredCatalog, Table, Timestamp},
 };
 
-mod draft;
+mod current;
 mod entry;
-mod example;
-mod in_force;
-mod keeper;
+mod example_command;
+mod file;
 mod lost;
+mod reloader;
 #[cfg(test)]
 mod tests;
 
 /// For how long it is kept in mind what was deleted: numbers of a group are held for half an hour at most,
 /// and services for as long as they may live, and then this long.
-const RETIRED_LIFE: Duration = Duration::from_secs(3_600);
+const RETIRED_TTL: Duration = Duration::from_secs(3_600);
 
 /// What is wrong with a catalogue.
 #[derive(Debug, Error)]
@@ -77,18 +77,18 @@ pub type Variables = dyn Fn(&str) -> Option<String> + Send + Sync;
 
 /// What it takes to understand a catalogue.
 #[derive(Clone)]
-pub struct Rules {
+pub struct CatalogContext {
     /// Seconds that a service may live.
-    pub longest_life: u64,
+    pub max_ttl_seconds: u64,
     /// How numbers are compared.
-    pub numbering: Numbering,
+    pub phone_numbers: PhoneNumbers,
     /// What counts for services that do not say otherwise.
-    pub server: Credentials,
+    pub default_credentials: Credentials,
     /// Where `${NAME}` in the value of a `_header.` option comes from.
     pub variables: Arc<Variables>,
 }
 
-impl fmt::Debug for Rules {
+impl fmt::Debug for CatalogContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Rules")
     }
@@ -100,8 +100,8 @@ pub struct Catalog {
     definitions: BTreeMap<String, Arc<Definition>>,
     /// Deleted ones, of which services may live.
     retired: BTreeMap<String, Arc<Definition>>,
-    pools: Pools,
-    locks: Locks,
+    pools: ResourceGroups,
+    access_policy: AccessPolicy,
     /// What operators made and cannot be used here, and why.
     problems: BTreeMap<EntryName, String>,
     /// Which version of what operators made it has in it; `None` where that has not been read yet.
@@ -113,13 +113,17 @@ impl Catalog {
     ///
     /// # Errors
     /// A [`CatalogError`] that names the entry, its option and what was expected.
-    pub fn of_file(origin: &str, draft: &Draft, rules: &Rules) -> Result<Self, CatalogError> {
+    pub fn from_file(
+        origin: &str,
+        draft: &CatalogFile,
+        rules: &CatalogContext,
+    ) -> Result<Self, CatalogError> {
         let mut catalog = Self {
-            locks: Locks::new(&rules.server),
+            access_policy: AccessPolicy::new(&rules.default_credentials),
             ..Self::default()
         };
         for (name, options) in draft.entries() {
-            let added = catalog.add(name, options.clone(), rules, |_| true);
+            let added = catalog.add_entry(name, options.clone(), rules, |_| true);
             added.map_err(|error| CatalogError::Entry {
                 origin: origin.to_owned(),
                 error,
@@ -132,12 +136,12 @@ impl Catalog {
     /// out and listed. Where two get in each other's way, it is one of `last`. What was deleted is kept in
     /// mind for as long as it matters after `now`.
     #[must_use]
-    pub fn with(
+    pub fn with_stored(
         &self,
         stored: &StoredCatalog,
         last: &BTreeSet<EntryName>,
-        rules: &Rules,
-        now: Moment,
+        rules: &CatalogContext,
+        now: Timestamp,
     ) -> Self {
         let mut catalog = self.clone();
         catalog.version = Some(stored.version.clone());
@@ -150,12 +154,12 @@ impl Catalog {
                 .filter(|(name, _)| name.0 == table);
             for (name, entry) in of_table {
                 let added = catalog.add_stored(name, &entry.text, rules);
-                added.unwrap_or_else(|error| catalog.leave_out(name, &entry.text, rules, &error));
+                added.unwrap_or_else(|error| catalog.skip_entry(name, &entry.text, rules, &error));
             }
         }
         for ((table, name), entry) in &stored.retired {
             match table {
-                _ if now > entry.since.after(retired_life(*table, rules)) => {}
+                _ if now > entry.since.after(retired_ttl(*table, rules)) => {}
                 Table::Resources => catalog.pools.retire(name),
                 Table::Services => catalog.retire(name, &entry.text, rules),
             }
@@ -167,56 +171,64 @@ impl Catalog {
         &mut self,
         name: &EntryName,
         text: &str,
-        rules: &Rules,
+        rules: &CatalogContext,
     ) -> Result<(), EntryError> {
-        let options = read_stored(text)?;
+        let options = parse_stored_options(text)?;
         let (table, key) = name;
         let in_file = match table {
             Table::Services => self.definitions.contains_key(key),
             Table::Resources => self.pools.get(key).is_some(),
         };
         if in_file {
-            return Err(EntryError::InFile);
+            return Err(EntryError::DefinedInFile);
         }
-        self.add(name.clone(), options, rules, is_open)
+        self.add_entry(name.clone(), options, rules, is_allowed_variable)
     }
 
-    fn add(
+    fn add_entry(
         &mut self,
         entry: EntryName,
         options: Options,
-        rules: &Rules,
+        rules: &CatalogContext,
         may_name: fn(&str) -> bool,
     ) -> Result<(), EntryError> {
         check_shape(&entry, &options)?;
         let (table, name) = entry;
         if table == Table::Resources {
-            return Ok(self.pools.add(&name, options, rules.numbering)?);
+            return Ok(self.pools.add(&name, options, rules.phone_numbers)?);
         }
-        let definition = understood(&name, options, rules, may_name)?;
+        let definition = parse_definition(&name, options, rules, may_name)?;
         check_group(&definition, &self.pools)?;
         let own = definition.credentials();
-        self.locks.add(&name, own, &rules.server)?;
+        self.access_policy
+            .add(&name, own, &rules.default_credentials)?;
         self.definitions.insert(name, Arc::new(definition));
         Ok(())
     }
 
     /// Notes why an entry cannot be used. Services made from it elsewhere stay as locked as they are.
-    fn leave_out(&mut self, name: &EntryName, text: &str, rules: &Rules, error: &EntryError) {
+    fn skip_entry(
+        &mut self,
+        name: &EntryName,
+        text: &str,
+        rules: &CatalogContext,
+        error: &EntryError,
+    ) {
         self.problems.insert(name.clone(), error.to_string());
         let (table, name) = name;
-        if *table == Table::Services && !matches!(error, EntryError::InFile) {
-            self.lock_as(name, text, rules);
+        if *table == Table::Services && !matches!(error, EntryError::DefinedInFile) {
+            self.restrict_access(name, text, rules);
         }
     }
 
-    fn retire(&mut self, name: &str, text: &str, rules: &Rules) {
+    fn retire(&mut self, name: &str, text: &str, rules: &CatalogContext) {
         if self.definitions.contains_key(name) {
             return;
         }
-        self.lock_as(name, text, rules);
-        let options = read_stored(text);
-        let definition = options.and_then(|options| understood(name, options, rules, is_open));
+        self.restrict_access(name, text, rules);
+        let options = parse_stored_options(text);
+        let definition =
+            options.and_then(|options| parse_definition(name, options, rules, is_allowed_variable));
         match definition {
             Ok(definition) => drop(self.retired.insert(name.to_owned(), Arc::new(definition))),
             Err(error) => {
@@ -226,8 +238,8 @@ impl Catalog {
     }
 
     /// Locks services made from `name` as its entry says; if that cannot be read, to everybody.
-    fn lock_as(&mut self, name: &str, text: &str, rules: &Rules) {
-        let own = read_stored(text).map(|options| {
+    fn restrict_access(&mut self, name: &str, text: &str, rules: &CatalogContext) {
+        let own = parse_stored_options(text).map(|options| {
             let own = |option| Some(options.get(option)?.text()?.to_owned());
             let own = |option| own(option).filter(|value| !value.is_empty());
             Credentials {
@@ -235,15 +247,18 @@ impl Catalog {
                 password: own("password").map(SecretString::from),
             }
         });
-        let locked = own.map(|own| self.locks.add(name, &own, &rules.server));
+        let locked = own.map(|own| {
+            self.access_policy
+                .add(name, &own, &rules.default_credentials)
+        });
         if !matches!(locked, Ok(Ok(()))) {
-            self.locks.seal(name);
+            self.access_policy.deny_all(name);
         }
     }
 
     /// Whether it has in it what operators made.
     #[must_use]
-    pub fn is_whole(&self) -> bool {
+    pub fn is_complete(&self) -> bool {
         self.version.is_some()
     }
 
@@ -257,8 +272,8 @@ impl Catalog {
         &self.problems
     }
 
-    pub(super) fn locks(&self) -> &Locks {
-        &self.locks
+    pub(super) fn access_policy(&self) -> &AccessPolicy {
+        &self.access_policy
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&Arc<Definition>> {
@@ -266,7 +281,11 @@ impl Catalog {
     }
 
     /// The same where a listener serves only `groups`.
-    pub(super) fn seen(&self, name: &str, groups: Groups) -> Option<&Arc<Definition>> {
+    pub(super) fn get_for_route_groups(
+        &self,
+        name: &str,
+        groups: RouteGroups,
+    ) -> Option<&Arc<Definition>> {
         self.get(name).filter(|definition| {
             if definition.is_for_routing() {
                 groups.matching
@@ -277,24 +296,24 @@ impl Catalog {
     }
 
     /// What a service that lives was made from, which may have been deleted since.
-    pub(super) fn origin_of(&self, definition: &str) -> Option<&Arc<Definition>> {
+    pub(super) fn get_or_retired(&self, definition: &str) -> Option<&Arc<Definition>> {
         let known = self.definitions.get(definition);
         known.or_else(|| self.retired.get(definition))
     }
 
     /// Whether another replica, or this one later, may know a definition that this one does not.
-    pub(super) fn may_know(&self, definition: &str) -> bool {
+    pub(super) fn may_exist_elsewhere(&self, definition: &str) -> bool {
         let place = (Table::Services, definition.to_owned());
-        !self.is_whole() || self.problems.contains_key(&place)
+        !self.is_complete() || self.problems.contains_key(&place)
     }
 
     /// The resource group of that name.
-    pub(super) fn resources(&self, group: &str) -> Option<&Resources> {
+    pub(super) fn resource_group(&self, group: &str) -> Option<&ResourceGroup> {
         self.pools.get(group)
     }
 
     /// All resource groups.
-    pub(super) fn pools(&self) -> &Pools {
+    pub(super) fn resource_groups(&self) -> &ResourceGroups {
         &self.pools
     }
 
@@ -310,8 +329,8 @@ impl Catalog {
     /// Whether a backend of any of the services is to be reached by TLS.
     #[must_use]
     pub fn needs_tls(&self) -> bool {
-        let plans = self.definitions.values().filter_map(|one| one.plan());
-        let mut bases = plans.flat_map(Plan::bases);
+        let plans = self.definitions.values().filter_map(|one| one.backend());
+        let mut bases = plans.flat_map(BackendDefinition::base_urls);
         bases.any(|base| base.starts_with("https:"))
     }
 
@@ -322,9 +341,9 @@ impl Catalog {
 }
 
 /// For how long a deleted entry is kept in mind.
-pub(super) fn retired_life(table: Table, rules: &Rules) -> Duration {
+pub(super) fn retired_ttl(table: Table, rules: &CatalogContext) -> Duration {
     match table {
-        Table::Resources => RETIRED_LIFE,
-        Table::Services => RETIRED_LIFE + Duration::from_secs(rules.longest_life),
+        Table::Resources => RETIRED_TTL,
+        Table::Services => RETIRED_TTL + Duration::from_secs(rules.max_ttl_seconds),
     }
 }

@@ -17,7 +17,7 @@ use tracing::{info, warn};
 
 use crate::{
     model::readiness::{Finding, Readiness, Reason},
-    store::{Clock, Moment, WallClock},
+    store::{Clock, Timestamp, WallClock},
     telemetry::metrics,
 };
 
@@ -96,7 +96,7 @@ pub async fn monitor_clock_skew(
     }
 }
 
-fn difference(wall: Moment, store: Moment) -> i64 {
+fn difference(wall: Timestamp, store: Timestamp) -> i64 {
     wall.millis().saturating_sub(store.millis())
 }
 
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_skew_is_told_in_seconds_once_it_is_known() {
+    fn a_measured_skew_is_reported_in_seconds() {
         let skew = ClockSkew::default();
         assert_eq!(skew.seconds(), None);
         for (millis, seconds) in [(45_500, 45.5), (-120_000, -120.0), (0, 0.0)] {

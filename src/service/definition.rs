@@ -6,10 +6,10 @@ use secrecy::SecretString;
 use thiserror::Error;
 
 use super::{
-    access_code::access_codes,
-    backend::Plan,
+    access_code::parse_access_codes,
+    backend::BackendDefinition,
     builtin::Builtin,
-    parameters::parse_whole_number,
+    parameters::parse_integer,
     schema::{self, DEFAULT_TTL, TYPES},
 };
 use crate::settings::Credentials;
@@ -30,18 +30,18 @@ pub struct DefinitionError {
 
 /// Who does what a service is for.
 #[derive(Debug)]
-pub(super) enum Kind {
+pub(super) enum DefinitionKind {
     /// This program.
     Builtin(Builtin),
     /// A backend.
-    Backend(Box<Plan>),
+    Backend(Box<BackendDefinition>),
 }
 
 /// A configured service.
 #[derive(Debug)]
 pub(super) struct Definition {
     name: String,
-    kind: Kind,
+    kind: DefinitionKind,
     options: BTreeMap<String, String>,
     credentials: Credentials,
     overwritable: BTreeSet<String>,
@@ -77,20 +77,20 @@ impl Definition {
             return Err(fail("username", "expected no colon in it".to_owned()));
         }
         let kind = options.get("_type").cloned().unwrap_or_default();
-        let plan = Plan::read(&kind, &mut options);
+        let plan = BackendDefinition::parse(&kind, &mut options);
         let plan = plan.map_err(|wrong| fail(&wrong.option, wrong.problem))?;
         let kind = match plan {
-            Some(plan) => Kind::Backend(Box::new(plan)),
+            Some(plan) => DefinitionKind::Backend(Box::new(plan)),
             None if kind == "builtin" => {
                 let named = options.get("_service").map_or("", String::as_str);
-                let builtin = Builtin::named(named).ok_or_else(|| {
+                let builtin = Builtin::from_name(named).ok_or_else(|| {
                     let known = Builtin::NAMES.join(", ");
                     fail("_service", format!("is {named:?}, expected one of {known}"))
                 })?;
-                Kind::Builtin(builtin)
+                DefinitionKind::Builtin(builtin)
             }
             None => {
-                let known = schema::either(&TYPES.map(|known| format!("{known:?}")));
+                let known = schema::join_with_or(&TYPES.map(|known| format!("{known:?}")));
                 return Err(fail("_type", format!("is {kind:?}, expected {known}")));
             }
         };
@@ -98,7 +98,7 @@ impl Definition {
         checked.map_err(|(option, problem)| fail(&option, problem))?;
         let option = |name: &str| options.get(name).map(String::as_str);
         let prefix = option("_access_code_prefix");
-        let codes = access_codes(option("_access_code_length"), prefix);
+        let codes = parse_access_codes(option("_access_code_length"), prefix);
         codes.map_err(|error| fail("_access_code_prefix", error.to_string()))?;
         let listed = option("_overwritable_options").unwrap_or_default();
         let overwritable = listed.split(',').map(str::trim).map(str::to_owned);
@@ -113,7 +113,7 @@ impl Definition {
     }
 
     /// What is wrong with an option of this definition, found by who knows more.
-    pub(super) fn fault(&self, option: &str, problem: String) -> DefinitionError {
+    pub(super) fn option_error(&self, option: &str, problem: String) -> DefinitionError {
         DefinitionError {
             kind: "service",
             name: self.name.clone(),
@@ -126,28 +126,31 @@ impl Definition {
         &self.name
     }
 
-    pub(super) fn kind(&self) -> &Kind {
+    pub(super) fn kind(&self) -> &DefinitionKind {
         &self.kind
     }
 
     /// Whether it is the routing side that asks for it.
     pub(super) fn is_for_routing(&self) -> bool {
-        matches!(self.kind, Kind::Builtin(Builtin::MatchInteraction))
+        matches!(
+            self.kind,
+            DefinitionKind::Builtin(Builtin::MatchInteraction)
+        )
     }
 
     /// How it runs on a backend; `None` for one that needs none.
-    pub(super) fn plan(&self) -> Option<&Plan> {
+    pub(super) fn backend(&self) -> Option<&BackendDefinition> {
         match &self.kind {
-            Kind::Backend(plan) => Some(plan),
-            Kind::Builtin(_) => None,
+            DefinitionKind::Backend(plan) => Some(plan),
+            DefinitionKind::Builtin(_) => None,
         }
     }
 
     /// Whether a create makes a service; if not it only answers.
-    pub(super) fn makes_a_service(&self) -> bool {
+    pub(super) fn creates_service(&self) -> bool {
         match &self.kind {
-            Kind::Builtin(builtin) => builtin.makes_a_service(),
-            Kind::Backend(_) => true,
+            DefinitionKind::Builtin(builtin) => builtin.creates_service(),
+            DefinitionKind::Backend(_) => true,
         }
     }
 
@@ -166,7 +169,7 @@ impl Definition {
 
     /// Seconds that a service lives where the request has no say or says nothing.
     pub(super) fn ttl(&self) -> u64 {
-        let configured = self.option("_ttl").and_then(parse_whole_number);
+        let configured = self.option("_ttl").and_then(parse_integer);
         configured.unwrap_or(DEFAULT_TTL)
     }
 }
@@ -250,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn a_service_lives_for_a_day_unless_configured() {
+    fn the_default_ttl_is_one_day() {
         let base = [("_type", "builtin"), ("_service", "store")];
         assert_eq!(read(&base).unwrap().ttl(), 86_400);
         let with_ttl = [base[0], base[1], ("_ttl", "60")];

@@ -8,12 +8,12 @@ use futures_util::{Stream, stream};
 use super::{ServiceError, Services};
 use crate::{
     store::{Binary, CHUNK_BYTES, KeyName, ServiceId, Store},
-    telemetry::metrics::BYTES_OUT,
+    telemetry::metrics::BINARY_BYTES_OUT,
 };
 
 /// Part of a binary: `first` is the number of its first byte, `length` how many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Span {
+pub struct ByteRange {
     /// Number of the first byte, from 0.
     pub first: u64,
     /// Number of bytes.
@@ -36,7 +36,7 @@ impl Services {
     /// where it holds none of that name.
     pub async fn find_binary(&self, id: ServiceId, key: String) -> Result<Download, ServiceError> {
         let Some(name) = KeyName::new(key.clone()) else {
-            self.require(&id).await?;
+            self.require_service(&id).await?;
             return Err(ServiceError::NoSuchBinary { id, key });
         };
         match self.store.find_binary(&id, &name).await? {
@@ -55,7 +55,7 @@ impl Download {
     /// The bytes of `span`, which lies within the binary. A chunk is fetched when the one before it
     /// is taken, so no more than one is held. Where the bytes end early (the service ended meanwhile)
     /// the stream fails, so that nobody takes a part for the whole.
-    pub fn bytes(self, span: Span) -> impl Stream<Item = Result<Bytes, ServiceError>> {
+    pub fn bytes(self, span: ByteRange) -> impl Stream<Item = Result<Bytes, ServiceError>> {
         let end = span.first + span.length;
         stream::try_unfold((self, span.first), move |(download, at)| async move {
             if at >= end {
@@ -69,7 +69,7 @@ impl Download {
             if length == 0 {
                 return Err(ServiceError::NoSuchService(id.clone()));
             }
-            BYTES_OUT.add(length);
+            BINARY_BYTES_OUT.add(length);
             // Both fit: they are at most the length of a chunk.
             #[expect(clippy::cast_possible_truncation, reason = "at most CHUNK_BYTES")]
             let part = bytes.slice(skip as usize..(skip + length) as usize);

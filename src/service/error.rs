@@ -48,14 +48,14 @@ pub enum ServiceError {
         key: String,
     },
     /// The service does not know that request.
-    #[error("a service made from {definition:?} knows no request {request:?}, only {known}")]
+    #[error("a service made from {definition:?} knows no request {request:?}, only {supported}")]
     NoSuchRequest {
         /// The request asked for.
         request: String,
         /// Name of the configured service it was sent to.
         definition: String,
         /// Those that it knows.
-        known: String,
+        supported: String,
     },
     /// No booking fits a call.
     #[error("no service waits for a call to {0} with this code and from this number")]
@@ -66,18 +66,18 @@ pub enum ServiceError {
         /// The group.
         group: String,
         /// When the first one may be free.
-        wait: Duration,
+        retry_after: Duration,
     },
     /// The request does not show what the service asks for.
     #[error("{0}")]
     Unauthorized(&'static str),
     /// More often than a limit allows.
     #[error("{message}")]
-    TooMany {
+    RateLimited {
         /// Of what, and how many are allowed.
         message: String,
         /// When it may be tried again.
-        wait: Duration,
+        retry_after: Duration,
     },
     /// A backend was not reached, broke off, or answered what cannot be passed on.
     #[error("{0}")]
@@ -107,7 +107,7 @@ pub enum ServiceError {
 
 impl ServiceError {
     /// Whether it is certain that the request left everything as it was.
-    pub(super) fn changed_nothing(&self) -> bool {
+    pub(super) fn had_no_effect(&self) -> bool {
         use StoreError::{Bug, Corrupt, Denied, Unknown};
         // A script that is denied a command has done what stands before it.
         !matches!(

@@ -16,39 +16,39 @@ use std::{
 
 use super::{
     ServiceError, Services,
-    throttle::{Attempt, network},
+    rate_limit::{Attempt, client_network},
 };
 use crate::{
-    settings::Throttle,
-    store::{Store, Tally},
+    settings::RateLimit,
+    store::{RateLimitKey, Store},
 };
 
 /// Addresses that are told apart; they take some 100 bytes each.
-const MAX_SUSPECTS: usize = 10_000;
+const MAX_TRACKED_ADDRESSES: usize = 10_000;
 
 /// The limit, and the addresses that wrong credentials came from of late, as this process saw it.
 #[derive(Debug)]
 pub struct FailedCredentials {
     max: u64,
     window: Duration,
-    suspects: Mutex<Suspects>,
+    failed_logins: Mutex<FailedLogins>,
 }
 
 #[derive(Debug, Default)]
-struct Suspects {
-    seen: HashMap<String, Instant>,
+struct FailedLogins {
+    last_failures: HashMap<String, Instant>,
     /// When there were too many to be told apart: then everybody is one.
-    crowded: Option<Instant>,
+    overflowed_at: Option<Instant>,
 }
 
 impl FailedCredentials {
     /// As `[throttle]` has it.
     #[must_use]
-    pub fn new(throttle: &Throttle) -> Self {
+    pub fn new(throttle: &RateLimit) -> Self {
         Self {
             max: throttle.failed_credentials_per_address,
             window: throttle.window,
-            suspects: Mutex::default(),
+            failed_logins: Mutex::default(),
         }
     }
 
@@ -64,7 +64,7 @@ impl FailedCredentials {
         is_right: bool,
         wrong: ServiceError,
     ) -> Result<(), ServiceError> {
-        if is_right && !address.is_some_and(|address| self.is_suspect(address)) {
+        if is_right && !address.is_some_and(|address| self.has_recent_failure(address)) {
             return Ok(());
         }
         self.check_counted(store, address, is_right, wrong).await
@@ -82,19 +82,19 @@ impl FailedCredentials {
         wrong: ServiceError,
     ) -> Result<(), ServiceError> {
         let attempt = match address.filter(|_| self.max > 0) {
-            Some(address) => Some(self.begin(store, address, is_right).await?),
+            Some(address) => Some(self.begin_attempt(store, address, is_right).await?),
             None => None,
         };
         if !is_right {
             return Err(wrong);
         }
         if let Some(attempt) = attempt {
-            attempt.succeeded(store).await;
+            attempt.refund(store).await;
         }
         Ok(())
     }
 
-    async fn begin(
+    async fn begin_attempt(
         &self,
         store: &dyn Store,
         address: IpAddr,
@@ -102,31 +102,33 @@ impl FailedCredentials {
     ) -> Result<Attempt, ServiceError> {
         // Before the store is asked, so that many at once do not slip by.
         if !is_right {
-            self.note(address);
+            self.record_failure(address);
         }
         let message = || format!("too many wrong credentials came from {address}");
-        let tally = Tally::FailedSignIns(network(address));
+        let tally = RateLimitKey::FailedSignIns(client_network(address));
         Attempt::begin(store, tally, self.max, self.window, message).await
     }
 
-    fn note(&self, address: IpAddr) {
+    fn record_failure(&self, address: IpAddr) {
         let now = Instant::now();
         let mut suspects = self.lock();
-        if suspects.seen.len() >= MAX_SUSPECTS {
-            suspects.seen.retain(|_, last| self.is_recent(*last, now));
+        if suspects.last_failures.len() >= MAX_TRACKED_ADDRESSES {
+            suspects
+                .last_failures
+                .retain(|_, last| self.is_recent(*last, now));
         }
-        if suspects.seen.len() >= MAX_SUSPECTS {
-            suspects.seen.clear();
-            suspects.crowded = Some(now);
+        if suspects.last_failures.len() >= MAX_TRACKED_ADDRESSES {
+            suspects.last_failures.clear();
+            suspects.overflowed_at = Some(now);
         }
-        suspects.seen.insert(network(address), now);
+        suspects.last_failures.insert(client_network(address), now);
     }
 
-    fn is_suspect(&self, address: IpAddr) -> bool {
+    fn has_recent_failure(&self, address: IpAddr) -> bool {
         let now = Instant::now();
         let suspects = self.lock();
-        let last = suspects.seen.get(&network(address));
-        let mut moments = last.into_iter().chain(&suspects.crowded);
+        let last = suspects.last_failures.get(&client_network(address));
+        let mut moments = last.into_iter().chain(&suspects.overflowed_at);
         self.max > 0 && moments.any(|moment| self.is_recent(*moment, now))
     }
 
@@ -135,8 +137,10 @@ impl FailedCredentials {
         now.saturating_duration_since(moment) < self.window * 2
     }
 
-    fn lock(&self) -> MutexGuard<'_, Suspects> {
-        self.suspects.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, FailedLogins> {
+        self.failed_logins
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -145,7 +149,7 @@ impl Services {
     ///
     /// # Errors
     /// `wrong`; [`ServiceError::TooMany`] where too many credentials from that address were wrong.
-    pub async fn admit_key(
+    pub async fn authorize_api_key(
         &self,
         is_right: bool,
         address: Option<IpAddr>,
@@ -164,21 +168,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_who_was_wrong_is_a_suspect_unless_there_are_too_many() {
-        let failed = FailedCredentials::new(&Throttle {
+    fn only_failing_addresses_are_suspect_until_the_table_overflows() {
+        let failed = FailedCredentials::new(&RateLimit {
             window: Duration::from_secs(60),
             failed_credentials_per_address: 10,
-            ..Throttle::default()
+            ..RateLimit::default()
         });
         let address = |n: u32| IpAddr::from(Ipv4Addr::from(n));
-        failed.note(address(0));
-        assert!(failed.is_suspect(address(0)));
-        assert!(!failed.is_suspect(address(1)));
-        for n in 0..=u32::try_from(MAX_SUSPECTS).unwrap() {
-            failed.note(address(n));
+        failed.record_failure(address(0));
+        assert!(failed.has_recent_failure(address(0)));
+        assert!(!failed.has_recent_failure(address(1)));
+        for n in 0..=u32::try_from(MAX_TRACKED_ADDRESSES).unwrap() {
+            failed.record_failure(address(n));
         }
-        assert!(failed.is_suspect(address(u32::MAX)), "everybody is one");
-        let kept = failed.lock().seen.len();
-        assert!(kept <= MAX_SUSPECTS, "{kept}");
+        assert!(
+            failed.has_recent_failure(address(u32::MAX)),
+            "everybody is one"
+        );
+        let kept = failed.lock().last_failures.len();
+        assert!(kept <= MAX_TRACKED_ADDRESSES, "{kept}");
     }
 }

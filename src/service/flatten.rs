@@ -31,7 +31,7 @@ pub enum FlattenError {
 /// [`FlattenError::TooDeep`]; [`FlattenError::Malformed`] if the text is not valid after all.
 pub fn flatten(json: &str, depth: usize) -> Result<Option<String>, FlattenError> {
     let mut reader = Reader {
-        whole: json,
+        input: json,
         rest: json,
         depth,
     };
@@ -44,7 +44,7 @@ pub fn flatten(json: &str, depth: usize) -> Result<Option<String>, FlattenError>
 
 /// Walks valid JSON once, from left to right.
 struct Reader<'a> {
-    whole: &'a str,
+    input: &'a str,
     rest: &'a str,
     depth: usize,
 }
@@ -135,7 +135,7 @@ impl Reader<'_> {
         let (reason, _) = reason.split_once(" at line ").unwrap_or((reason, ""));
         FlattenError::Malformed {
             reason: reason.to_owned(),
-            read: self.whole.len() - self.rest.len(),
+            read: self.input.len() - self.rest.len(),
         }
     }
 
@@ -253,13 +253,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_value_becomes_what_its_parts_become((json, expected) in value()) {
+        fn nested_values_are_flattened_recursively((json, expected) in value()) {
             let expected = (json != "null").then_some(expected);
             prop_assert_eq!(flatten(&json, 64), Ok(expected));
         }
 
         #[test]
-        fn what_is_no_json_never_hangs_or_panics(text in "[\\[\\]{}:,\"\\\\a1 ]{0,40}") {
+        fn invalid_json_never_hangs_or_panics(text in "[\\[\\]{}:,\"\\\\a1 ]{0,40}") {
             drop(flatten(&text, 64));
         }
     }

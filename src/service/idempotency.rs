@@ -8,13 +8,13 @@ use std::net::IpAddr;
 
 use ring::digest::{Context, SHA256};
 
-use super::{Pairs, ServiceError, Uploads, pairs::Entry, throttle::network};
+use super::{FormData, ServiceError, Uploads, form_data::FieldValue, rate_limit::client_network};
 use crate::store::IdempotencyKey;
 
 /// Characters that a key may have.
-const KEY_CHARACTERS: (usize, usize) = (16, 255);
+const KEY_LENGTH_RANGE: (usize, usize) = (16, 255);
 /// Hexadecimal digits of a digest.
-const DIGEST_CHARACTERS: usize = 64;
+const DIGEST_LENGTH: usize = 64;
 
 /// What the head of a create says about repeats.
 #[derive(Debug, Clone, Default)]
@@ -30,16 +30,16 @@ pub struct IdempotencyHead {
 
 /// A request that may be repeated.
 #[derive(Debug, Clone)]
-pub(super) struct Repeatable {
+pub(super) struct IdempotentRequest {
     pub(super) key: IdempotencyKey,
     method: String,
     /// What is kept of the first request, where it has been answered.
-    pub(super) before: Option<String>,
+    pub(super) stored_response: Option<String>,
     /// The digest of this request, once its body was read.
     digest: Option<String>,
 }
 
-impl Repeatable {
+impl IdempotentRequest {
     /// # Errors
     /// [`ServiceError::InvalidParameter`] for a key that is too short, too long, or has other characters than visible
     /// ASCII.
@@ -47,7 +47,7 @@ impl Repeatable {
         head: IdempotencyHead,
         address: Option<IpAddr>,
     ) -> Result<Self, ServiceError> {
-        let (low, high) = KEY_CHARACTERS;
+        let (low, high) = KEY_LENGTH_RANGE;
         let is_allowed =
             (low..=high).contains(&head.key.len()) && head.key.iter().all(u8::is_ascii_graphic);
         if !is_allowed {
@@ -60,39 +60,44 @@ impl Repeatable {
         let mut digest = Digest::new();
         let is_anonymous = head.identity.iter().all(Option::is_none);
         for part in &head.identity {
-            digest.optional(part.as_deref());
+            digest.update_optional(part.as_deref());
         }
-        let address = address.filter(|_| is_anonymous).map(network);
-        digest.optional(address.as_ref().map(String::as_bytes));
-        digest.text(&head.key);
+        let address = address.filter(|_| is_anonymous).map(client_network);
+        digest.update_optional(address.as_ref().map(String::as_bytes));
+        digest.update(&head.key);
         Ok(Self {
             key: IdempotencyKey {
                 key: digest.finish(),
             },
             method: head.method,
-            before: None,
+            stored_response: None,
             digest: None,
         })
     }
 
     /// Notes which request this is. Files count with their bytes, which `uploads` saw.
-    pub(super) fn note_request(&mut self, definition: &str, pairs: &Pairs, uploads: &Uploads) {
+    pub(super) fn set_request_digest(
+        &mut self,
+        definition: &str,
+        pairs: &FormData,
+        uploads: &Uploads,
+    ) {
         let mut digest = Digest::new();
-        digest.text(self.method.as_bytes());
-        digest.text(definition.as_bytes());
+        digest.update(self.method.as_bytes());
+        digest.update(definition.as_bytes());
         for (name, entry) in pairs.iter() {
-            digest.text(name.as_bytes());
+            digest.update(name.as_bytes());
             match entry {
-                Entry::Null => digest.text(b"null"),
-                Entry::Text(text) => {
-                    digest.text(b"text");
-                    digest.text(text.as_bytes());
+                FieldValue::Null => digest.update(b"null"),
+                FieldValue::Text(text) => {
+                    digest.update(b"text");
+                    digest.update(text.as_bytes());
                 }
-                Entry::Binary(binary) => {
-                    digest.text(b"binary");
-                    digest.text(binary.content_type.as_bytes());
-                    digest.optional(binary.file_name.as_ref().map(String::as_bytes));
-                    digest.text(
+                FieldValue::Binary(binary) => {
+                    digest.update(b"binary");
+                    digest.update(binary.content_type.as_bytes());
+                    digest.update_optional(binary.file_name.as_ref().map(String::as_bytes));
+                    digest.update(
                         uploads
                             .digest_of(&binary.blob)
                             .unwrap_or_default()
@@ -105,7 +110,7 @@ impl Repeatable {
     }
 
     /// What the store keeps of this request and its `answer`.
-    pub(super) fn kept(&self, answer: &str) -> String {
+    pub(super) fn stored_value(&self, answer: &str) -> String {
         self.digest.clone().unwrap_or_default() + answer
     }
 
@@ -113,11 +118,11 @@ impl Repeatable {
     ///
     /// # Errors
     /// [`ServiceError::IdempotencyKeyReused`] where that was another request.
-    pub(super) fn answer_of(&self, kept: &str) -> Result<String, ServiceError> {
+    pub(super) fn replay_response(&self, kept: &str) -> Result<String, ServiceError> {
         let digest = self
             .digest
             .as_deref()
-            .filter(|digest| digest.len() == DIGEST_CHARACTERS);
+            .filter(|digest| digest.len() == DIGEST_LENGTH);
         let answer = digest.and_then(|digest| kept.strip_prefix(digest));
         let answer = answer.ok_or(ServiceError::IdempotencyKeyReused)?;
         Ok(answer.to_owned())
@@ -132,26 +137,26 @@ impl Digest {
         Self(Context::new(&SHA256))
     }
 
-    fn text(&mut self, part: &[u8]) {
+    fn update(&mut self, part: &[u8]) {
         self.0.update(&(part.len() as u64).to_be_bytes());
         self.0.update(part);
     }
 
-    fn optional(&mut self, part: Option<&[u8]>) {
+    fn update_optional(&mut self, part: Option<&[u8]>) {
         self.0.update(&[u8::from(part.is_some())]);
-        self.text(part.unwrap_or_default());
+        self.update(part.unwrap_or_default());
     }
 
     fn finish(self) -> String {
-        hex(&self.0)
+        sha256_hex(&self.0)
     }
 }
 
 /// A SHA-256 in hexadecimal digits.
-pub(super) fn hex(context: &Context) -> String {
+pub(super) fn sha256_hex(context: &Context) -> String {
     use std::fmt::Write as _;
     let digest = context.clone().finish();
-    let mut text = String::with_capacity(DIGEST_CHARACTERS);
+    let mut text = String::with_capacity(DIGEST_LENGTH);
     for byte in digest.as_ref() {
         let _ = write!(text, "{byte:02x}");
     }
@@ -168,7 +173,7 @@ mod tests {
             method: "POST".to_owned(),
             identity: identity.map(|part| part.map(|part| part.as_bytes().to_vec())),
         };
-        let repeatable = Repeatable::new(head, address.parse().ok());
+        let repeatable = IdempotentRequest::new(head, address.parse().ok());
         repeatable
             .map(|repeatable| repeatable.key.key)
             .map_err(|error| error.to_string())

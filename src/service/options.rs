@@ -13,7 +13,7 @@ use serde::{
 use super::schema::is_secret;
 
 /// What stands in place of a value that is not told. Sent back, it stands for the value there is.
-pub const HIDDEN: &str = "********";
+pub const REDACTED: &str = "********";
 
 /// The options of a configured service or resource group, by name.
 pub type Options = BTreeMap<String, OptionValue>;
@@ -56,10 +56,10 @@ pub(super) fn without_empty(mut options: Options) -> Options {
 }
 
 /// The options as they are told.
-pub(super) fn hidden(options: &Options) -> Options {
+pub(super) fn redact(options: &Options) -> Options {
     let told = options.iter().map(|(name, value)| {
         let value = if is_secret(name) && !value.is_empty() {
-            OptionValue::Text(HIDDEN.to_owned())
+            OptionValue::Text(REDACTED.to_owned())
         } else {
             value.clone()
         };
@@ -70,9 +70,9 @@ pub(super) fn hidden(options: &Options) -> Options {
 
 /// Why a hidden value cannot be taken from what there is.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum HiddenError {
+pub(super) enum RestoreError {
     /// There is no value of this option.
-    Absent(String),
+    NoStoredValue(String),
     /// The value of this option would be sent to backends that it was not entered for.
     OtherBackend(String),
 }
@@ -81,15 +81,18 @@ pub(super) enum HiddenError {
 ///
 /// # Errors
 /// [`HiddenError`], with the first option at fault.
-pub(super) fn revealed(mut sent: Options, is: Option<&Options>) -> Result<Options, HiddenError> {
+pub(super) fn restore_secrets(
+    mut sent: Options,
+    is: Option<&Options>,
+) -> Result<Options, RestoreError> {
     let goes_elsewhere = is.is_some_and(|is| !destinations(&sent).is_subset(&destinations(is)));
     for (name, value) in &mut sent {
-        if is_secret(name) && value.text() == Some(HIDDEN) {
+        if is_secret(name) && value.text() == Some(REDACTED) {
             let known = is.and_then(|options| options.get(name));
-            let known = known.ok_or_else(|| HiddenError::Absent(name.clone()))?;
+            let known = known.ok_or_else(|| RestoreError::NoStoredValue(name.clone()))?;
             // Whoever may change a definition has not been shown its secrets.
-            if goes_elsewhere && name.starts_with(HEADER) {
-                return Err(HiddenError::OtherBackend(name.clone()));
+            if goes_elsewhere && name.starts_with(HEADER_PREFIX) {
+                return Err(RestoreError::OtherBackend(name.clone()));
             }
             value.clone_from(known);
         }
@@ -98,7 +101,7 @@ pub(super) fn revealed(mut sent: Options, is: Option<&Options>) -> Result<Option
 }
 
 /// How the options begin that are sent to backends.
-const HEADER: &str = "_header.";
+const HEADER_PREFIX: &str = "_header.";
 
 /// Where headers are sent to: the backends, and of URL templates scheme, host and port.
 fn destinations(options: &Options) -> BTreeSet<String> {
@@ -127,13 +130,13 @@ fn destinations(options: &Options) -> BTreeSet<String> {
 
 impl<'de> Deserialize<'de> for OptionValue {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Written)
+        deserializer.deserialize_any(OptionValueVisitor)
     }
 }
 
-struct Written;
+struct OptionValueVisitor;
 
-impl<'de> Visitor<'de> for Written {
+impl<'de> Visitor<'de> for OptionValueVisitor {
     type Value = OptionValue;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -166,7 +169,7 @@ impl<'de> Visitor<'de> for Written {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<OptionValue, A::Error> {
         let mut texts = Vec::new();
-        while let Some(entry) = list.next_element::<Entry>()? {
+        while let Some(entry) = list.next_element::<ListItem>()? {
             texts.push(entry.0);
         }
         Ok(OptionValue::List(texts))
@@ -174,9 +177,9 @@ impl<'de> Visitor<'de> for Written {
 }
 
 /// A text within a list.
-struct Entry(String);
+struct ListItem(String);
 
-impl<'de> Deserialize<'de> for Entry {
+impl<'de> Deserialize<'de> for ListItem {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match OptionValue::deserialize(deserializer)? {
             OptionValue::Text(text) => Ok(Self(text)),
@@ -194,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_texts_however_they_are_written() {
+    fn values_of_all_types_are_strings() {
         let toml: Options =
             toml::from_str("a = 60\nb = true\nc = 'x'\nd = ['1', 2]\ne = 1.5").unwrap();
         let same = json(r#"{"a":60,"b":true,"c":"x","d":["1",2],"e":1.5}"#).unwrap();
@@ -212,21 +215,24 @@ mod tests {
     }
 
     #[test]
-    fn what_is_secret_is_hidden_and_may_be_sent_back_hidden() {
+    fn secrets_are_redacted_and_restored() {
         let options = json(r#"{"username":"u","password":"p","_header.X":"y","_type":"http"}"#);
         let options = options.unwrap();
-        let told = hidden(&options);
-        assert_eq!(told["password"].text(), Some(HIDDEN));
-        assert_eq!(told["_header.X"].text(), Some(HIDDEN));
+        let told = redact(&options);
+        assert_eq!(told["password"].text(), Some(REDACTED));
+        assert_eq!(told["_header.X"].text(), Some(REDACTED));
         assert_eq!(told["username"].text(), Some("u"));
-        assert_eq!(revealed(told.clone(), Some(&options)), Ok(options.clone()));
-        let absent = HiddenError::Absent("_header.X".to_owned());
-        assert_eq!(revealed(told, None), Err(absent));
-        assert_eq!(revealed(options.clone(), None), Ok(options));
+        assert_eq!(
+            restore_secrets(told.clone(), Some(&options)),
+            Ok(options.clone())
+        );
+        let absent = RestoreError::NoStoredValue("_header.X".to_owned());
+        assert_eq!(restore_secrets(told, None), Err(absent));
+        assert_eq!(restore_secrets(options.clone(), None), Ok(options));
     }
 
     #[test]
-    fn a_hidden_header_does_not_go_to_another_backend() {
+    fn a_redacted_header_is_not_restored_for_another_backend() {
         let options = |more: &str| {
             let all = format!(
                 r#"{{"_type":"http","_service":"https://good:1/a/{{id}}","_ors":"https://one,https://two",
@@ -245,7 +251,7 @@ mod tests {
             r#","_request":"https://good:1/b""#,
             r#","_ttl":"60""#,
         ] {
-            let revealed = revealed(options(same), Some(&is)).unwrap();
+            let revealed = restore_secrets(options(same), Some(&is)).unwrap();
             assert_eq!(revealed["_header.X"].text(), Some("secret"), "{same}");
         }
         for other in [
@@ -259,14 +265,18 @@ mod tests {
             r#","_terminate":"https://evil""#,
             r#","_type":"ors","_ors":"https://evil""#,
         ] {
-            let refused = Err(HiddenError::OtherBackend("_header.X".to_owned()));
-            assert_eq!(revealed(options(other), Some(&is)), refused, "{other}");
+            let refused = Err(RestoreError::OtherBackend("_header.X".to_owned()));
+            assert_eq!(
+                restore_secrets(options(other), Some(&is)),
+                refused,
+                "{other}"
+            );
         }
         // A password is sent to nobody.
         let mut moved = options(r#","_service":"https://evil/a""#);
         moved.remove("_header.X");
         assert_eq!(
-            revealed(moved, Some(&is)).unwrap()["password"].text(),
+            restore_secrets(moved, Some(&is)).unwrap()["password"].text(),
             Some("secret")
         );
     }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{ServiceError, definition::Definition, schema::is_wiring};
+use super::{ServiceError, definition::Definition, schema::is_server_side};
 
 /// The stated exception to the precedence: the request's value wins.
-const REQUEST_WINS: &str = "_booking_expiration_timeout";
+const REQUEST_PRECEDENCE_OPTION: &str = "_booking_expiration_timeout";
 
 /// The pairs of a request whose names begin with `_`: they are addressed to the service.
 #[derive(Debug, Default)]
@@ -55,18 +55,18 @@ impl Parameters {
         let names = self.0.keys().filter(|name| {
             let requested = self.get(name).map(str::trim);
             let counts = match name.as_str() {
-                REQUEST_WINS => requested,
+                REQUEST_PRECEDENCE_OPTION => requested,
                 _ => self.effective(definition, name).map(str::trim),
             };
-            requested.is_some() && requested != counts && !is_wiring(name)
+            requested.is_some() && requested != counts && !is_server_side(name)
         });
         names.cloned().collect()
     }
 
     /// Those that a backend is sent, with the values that count. What says how the service runs is none
     /// of them, whoever sends it.
-    pub(super) fn for_backend(&self, definition: &Definition) -> Vec<(String, String)> {
-        let names = self.0.keys().filter(|name| !is_wiring(name));
+    pub(super) fn backend_fields(&self, definition: &Definition) -> Vec<(String, String)> {
+        let names = self.0.keys().filter(|name| !is_server_side(name));
         let sent = names.map(|name| {
             let value = self.effective(definition, name);
             (name.clone(), value.unwrap_or_default().to_owned())
@@ -79,13 +79,13 @@ impl Parameters {
 ///
 /// # Errors
 /// [`ServiceError::InvalidParameter`] that says which parameter, its value and what is allowed.
-pub(super) fn whole_number(
+pub(super) fn parse_integer_in_range(
     name: &str,
     value: &str,
     low: u64,
     high: u64,
 ) -> Result<u64, ServiceError> {
-    parse_whole_number(value)
+    parse_integer(value)
         .filter(|number| (low..=high).contains(number))
         .ok_or_else(|| {
             ServiceError::InvalidParameter(format!(
@@ -97,7 +97,7 @@ pub(super) fn whole_number(
 /// The whole number that `text` is, however it is written: `60`, `60.0`, `6e1` and `" 060 "` are the same
 /// one, as they are in JSON.
 #[must_use]
-pub fn parse_whole_number(text: &str) -> Option<u64> {
+pub fn parse_integer(text: &str) -> Option<u64> {
     let text = text.trim();
     let text = text.strip_prefix('+').unwrap_or(text);
     let (mantissa, exponent) = match text.split_once(['e', 'E']) {
@@ -129,7 +129,7 @@ pub fn parse_whole_number(text: &str) -> Option<u64> {
 ///
 /// # Errors
 /// [`ServiceError::InvalidParameter`] that says which parameter, its value and what is allowed.
-pub(super) fn boolean(name: &str, value: &str) -> Result<bool, ServiceError> {
+pub(super) fn parse_boolean(name: &str, value: &str) -> Result<bool, ServiceError> {
     match value.trim().to_ascii_lowercase().as_str() {
         "true" => Ok(true),
         "false" => Ok(false),
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn where_nothing_is_configured_the_parameter_counts() {
+    fn without_a_configured_option_the_parameter_applies() {
         let definition = definition(&[("_ttl", "")]);
         assert_eq!(
             parameters(Some("5")).effective(&definition, "_ttl"),
@@ -192,19 +192,21 @@ mod tests {
     }
 
     #[test]
-    fn a_number_out_of_range_tells_name_value_and_range() {
+    fn an_error_for_an_integer_names_parameter_value_and_range() {
         for value in ["0", "11", "-1", "x", "", "1.5", "99999999999999999999"] {
-            let message = whole_number("_n", value, 1, 10).unwrap_err().to_string();
+            let message = parse_integer_in_range("_n", value, 1, 10)
+                .unwrap_err()
+                .to_string();
             assert!(
                 message.contains("_n") && message.contains("from 1 to 10"),
                 "{message}"
             );
         }
-        assert_eq!(whole_number("_n", " 10 ", 1, 10).unwrap(), 10);
+        assert_eq!(parse_integer_in_range("_n", " 10 ", 1, 10).unwrap(), 10);
     }
 
     #[test]
-    fn a_whole_number_is_one_however_it_is_written() {
+    fn an_integer_may_have_a_fraction_or_an_exponent() {
         for text in [
             "60",
             " 60 ",
@@ -220,10 +222,10 @@ mod tests {
             "0.060e3",
             "6000.0E-2",
         ] {
-            assert_eq!(parse_whole_number(text), Some(60), "{text}");
+            assert_eq!(parse_integer(text), Some(60), "{text}");
         }
         for text in ["0", "0.0", "0e9", "0e-9", "0.0e2147483647"] {
-            assert_eq!(parse_whole_number(text), Some(0), "{text}");
+            assert_eq!(parse_integer(text), Some(0), "{text}");
         }
         for text in [
             "",
@@ -251,8 +253,8 @@ mod tests {
             "0.1e0",
             "\u{663}",
         ] {
-            assert_eq!(parse_whole_number(text), None, "{text}");
+            assert_eq!(parse_integer(text), None, "{text}");
         }
-        assert_eq!(parse_whole_number("18446744073709551615"), Some(u64::MAX));
+        assert_eq!(parse_integer("18446744073709551615"), Some(u64::MAX));
     }
 }

@@ -5,10 +5,10 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time;
 
-use super::InForce;
+use super::CurrentCatalog;
 use crate::{
     model::readiness::{Finding, Readiness, Reason, Status},
-    store::{Store, WholeStore},
+    store::{AdminStore, Store},
 };
 
 /// How often the readiness is checked when nobody asks.
@@ -17,7 +17,7 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// Checks the readiness of the replica, given its `store` and the `catalog` in force.
 pub(super) async fn check_readiness(
     store: &dyn Store,
-    catalog: &InForce,
+    catalog: &CurrentCatalog,
     readiness: &Readiness,
 ) -> Status {
     // What is about to stop does not wait for its store.
@@ -28,14 +28,18 @@ pub(super) async fn check_readiness(
         Ok(found) => found,
         Err(error) => vec![error.to_finding()],
     };
-    if !catalog.now().is_whole() {
+    if !catalog.load().is_complete() {
         found.push(Finding::new(Reason::Starting, ""));
     }
     readiness.assess(found)
 }
 
 /// Checks the readiness again and again, for as long as it is polled.
-pub async fn monitor_readiness(store: Arc<dyn WholeStore>, catalog: InForce, readiness: Readiness) {
+pub async fn monitor_readiness(
+    store: Arc<dyn AdminStore>,
+    catalog: CurrentCatalog,
+    readiness: Readiness,
+) {
     let store: Arc<dyn Store> = store;
     loop {
         drop(check_readiness(&*store, &catalog, &readiness).await);

@@ -8,12 +8,13 @@ use std::{collections::BTreeMap, fmt::Display};
 
 pub(super) use self::suggestions::{option_warnings, suggested_for_group};
 pub(super) use self::table::{
-    BALANCING, CODE_LENGTHS, DEFAULT_CODE_LENGTH, DEFAULT_GROUP, DEFAULT_HELD, DEFAULT_TTL, HELD,
-    MAX_NUMBER_BYTES, METHODS, STRATEGIES, TYPES,
+    ALLOCATION_STRATEGIES, BALANCING_STRATEGIES, BOOKING_TIMEOUT_RANGE, CODE_LENGTH_RANGE,
+    DEFAULT_BOOKING_TIMEOUT, DEFAULT_CODE_LENGTH, DEFAULT_GROUP, DEFAULT_TTL, MAX_NUMBER_BYTES,
+    METHODS, TYPES,
 };
-use self::table::{GROUPS, SERVICES};
-pub use self::template::{Template, group_options, template_of, templates};
-use super::parameters::{boolean, whole_number};
+use self::table::{GROUP_OPTIONS, SERVICE_OPTIONS};
+pub use self::template::{ServicePreset, group_options, preset_of, presets};
+use super::parameters::{parse_boolean, parse_integer_in_range};
 
 mod suggestions;
 mod table;
@@ -23,7 +24,7 @@ mod tests;
 
 /// How much an option is needed where it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Need {
+pub enum Importance {
     /// Nothing can be made without it.
     Mandatory,
     /// Often said.
@@ -34,11 +35,11 @@ pub enum Need {
 
 /// What the value of an option may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Allowed {
+pub enum OptionType {
     /// `true` or `false`, in small or capital letters.
     Boolean,
     /// A whole number from the first to the second.
-    WholeNumber(u64, u64),
+    Integer(u64, u64),
     /// One of these.
     Choice(&'static [&'static str]),
     /// Any text that is what is said here.
@@ -63,26 +64,26 @@ pub enum Allowed {
 
 /// An option, for whoever is to fill it in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OptionHelp {
+pub struct OptionDoc {
     /// Its name; of a family, the name with a placeholder in it, as `_header.<Name>`.
     pub name: &'static str,
     /// What it means, in a sentence or two.
-    pub help: &'static str,
+    pub description: &'static str,
     /// How much it is needed.
-    pub need: Need,
+    pub importance: Importance,
     /// What counts where it is absent, if that is a value.
     pub default: Option<String>,
     /// What it may be.
-    pub allowed: Allowed,
+    pub option_type: OptionType,
     /// Whether its value is told to nobody.
-    pub secret: bool,
+    pub is_secret: bool,
     /// Whether it stands for any number of options; see [`OptionHelp::is`].
-    pub is_family: bool,
+    pub is_pattern: bool,
 }
 
 /// What a table of options is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Purpose {
+enum ServiceKind {
     Store,
     RequestInteraction,
     RequestAccess,
@@ -93,33 +94,33 @@ enum Purpose {
 }
 
 /// An option as it is written down.
-struct Row {
+struct OptionSpec {
     name: &'static str,
     /// Where it stands, and how much it is needed there.
-    stands: &'static [(Need, &'static [Purpose])],
+    applies_to: &'static [(Importance, &'static [ServiceKind])],
     /// What it may be, where a service may live for this many seconds.
-    allowed: fn(u64) -> Allowed,
-    default: Option<Otherwise>,
+    option_type: fn(u64) -> OptionType,
+    default: Option<DefaultValue>,
     is_secret: bool,
     /// Whether it says how a service runs, and so is no parameter of it.
-    is_wiring: bool,
-    help: &'static str,
+    is_server_side: bool,
+    description: &'static str,
 }
 
 /// What counts where an option is absent.
 #[derive(Clone, Copy)]
-enum Otherwise {
+enum DefaultValue {
     Text(&'static str),
     Number(u64),
 }
 
-impl Allowed {
+impl OptionType {
     /// The same in words, as in "a whole number from 1 to 16".
     #[must_use]
-    pub fn words(&self) -> String {
+    pub fn describe(&self) -> String {
         match self {
             Self::Boolean => "true or false".to_owned(),
-            Self::WholeNumber(low, high) => format!("a whole number from {low} to {high}"),
+            Self::Integer(low, high) => format!("a whole number from {low} to {high}"),
             Self::Choice([only]) => (*only).to_owned(),
             Self::Choice(all) => format!("one of {}", all.join(", ")),
             Self::Text(words) => (*words).to_owned(),
@@ -141,57 +142,57 @@ impl Allowed {
     /// Looks at a value by itself; texts of a form of their own are left to who reads them.
     fn check(&self, value: &str) -> Result<(), String> {
         let checked = match self {
-            Self::Boolean => boolean("it", value).map(drop),
-            Self::WholeNumber(low, high) => whole_number("it", value, *low, *high).map(drop),
+            Self::Boolean => parse_boolean("it", value).map(drop),
+            Self::Integer(low, high) => parse_integer_in_range("it", value, *low, *high).map(drop),
             _ => Ok(()),
         };
         checked.map_err(|error| error.to_string())
     }
 }
 
-impl OptionHelp {
+impl OptionDoc {
     /// Whether it is about the option of this name.
     #[must_use]
-    pub fn is(&self, option: &str) -> bool {
-        is(self.name, option)
+    pub fn matches(&self, option: &str) -> bool {
+        name_matches(self.name, option)
     }
 }
 
-impl Row {
-    fn is(&self, option: &str) -> bool {
-        is(self.name, option)
+impl OptionSpec {
+    fn matches(&self, option: &str) -> bool {
+        name_matches(self.name, option)
     }
 
-    fn need(&self, purpose: Purpose) -> Option<Need> {
-        let mut stands = self.stands.iter();
+    fn importance_for(&self, purpose: ServiceKind) -> Option<Importance> {
+        let mut stands = self.applies_to.iter();
         let found = stands.find(|(_, purposes)| purposes.contains(&purpose));
         found.map(|(need, _)| *need)
     }
 
     /// It, where it stands in a table for this purpose.
-    fn told(&self, purpose: Purpose, longest_life: u64) -> Option<OptionHelp> {
-        let allowed = (self.allowed)(longest_life);
+    fn to_doc(&self, purpose: ServiceKind, longest_life: u64) -> Option<OptionDoc> {
+        let allowed = (self.option_type)(longest_life);
         let default = self.default.map(|default| match (default, allowed) {
-            (Otherwise::Text(text), _) => text.to_owned(),
-            (Otherwise::Number(number), Allowed::WholeNumber(_, high)) => {
+            (DefaultValue::Text(text), _) => text.to_owned(),
+            (DefaultValue::Number(number), OptionType::Integer(_, high)) => {
                 number.min(high).to_string()
             }
-            (Otherwise::Number(number), _) => number.to_string(),
+            (DefaultValue::Number(number), _) => number.to_string(),
         });
-        Some(OptionHelp {
+        Some(OptionDoc {
             name: self.name,
-            help: self.help,
-            need: self.need(purpose)?,
+            description: self.description,
+            importance: self.importance_for(purpose)?,
             default,
-            allowed,
-            secret: self.is_secret,
-            is_family: self.name.contains('<'),
+            option_type: allowed,
+            is_secret: self.is_secret,
+            is_pattern: self.name.contains('<'),
         })
     }
 }
 
 /// Whether what is called so, with a placeholder or without, is the option.
-fn is(name: &str, option: &str) -> bool {
+fn name_matches(name: &str, option: &str) -> bool {
     match name.split_once('<') {
         Some((family, _)) => option.starts_with(family),
         None => option == name,
@@ -199,10 +200,10 @@ fn is(name: &str, option: &str) -> bool {
 }
 
 /// The options for this purpose, those that are needed most first.
-fn told(rows: &[Row], purpose: Purpose, longest_life: u64) -> Vec<OptionHelp> {
-    let told = rows.iter().map(|row| row.told(purpose, longest_life));
-    let mut told: Vec<OptionHelp> = told.flatten().collect();
-    told.sort_by_key(|option| option.need);
+fn option_docs(rows: &[OptionSpec], purpose: ServiceKind, longest_life: u64) -> Vec<OptionDoc> {
+    let told = rows.iter().map(|row| row.to_doc(purpose, longest_life));
+    let mut told: Vec<OptionDoc> = told.flatten().collect();
+    told.sort_by_key(|option| option.importance);
     told
 }
 
@@ -214,22 +215,22 @@ pub(super) fn check_service(
     options: &BTreeMap<String, String>,
     longest_life: u64,
 ) -> Result<(), (String, String)> {
-    check(SERVICES, options, longest_life)
+    check(SERVICE_OPTIONS, options, longest_life)
 }
 
 /// The same for the options of a resource group that are texts.
 pub(super) fn check_group(options: &BTreeMap<String, String>) -> Result<(), (String, String)> {
-    check(GROUPS, options, 0)
+    check(GROUP_OPTIONS, options, 0)
 }
 
 fn check(
-    rows: &[Row],
+    rows: &[OptionSpec],
     options: &BTreeMap<String, String>,
     longest_life: u64,
 ) -> Result<(), (String, String)> {
     for (option, value) in options {
-        let row = rows.iter().find(|row| row.is(option));
-        let checked = row.map_or(Ok(()), |row| (row.allowed)(longest_life).check(value));
+        let row = rows.iter().find(|row| row.matches(option));
+        let checked = row.map_or(Ok(()), |row| (row.option_type)(longest_life).check(value));
         checked.map_err(|problem| (option.clone(), problem))?;
     }
     Ok(())
@@ -237,33 +238,33 @@ fn check(
 
 /// Whether the value of an option is told to nobody.
 pub(super) fn is_secret(option: &str) -> bool {
-    let mut secret = SERVICES.iter().filter(|row| row.is_secret);
-    secret.any(|row| row.is(option))
+    let mut secret = SERVICE_OPTIONS.iter().filter(|row| row.is_secret);
+    secret.any(|row| row.matches(option))
 }
 
 /// Whether an option says how a service runs: one of these names, and whatever follows them behind a dot.
-pub(super) fn is_wiring(option: &str) -> bool {
-    let mut wiring = SERVICES.iter().filter(|row| row.is_wiring);
-    wiring.any(|row| head(row.name) == head(option))
+pub(super) fn is_server_side(option: &str) -> bool {
+    let mut wiring = SERVICE_OPTIONS.iter().filter(|row| row.is_server_side);
+    wiring.any(|row| name_prefix(row.name) == name_prefix(option))
 }
 
-fn head(option: &str) -> &str {
+fn name_prefix(option: &str) -> &str {
     option.split('.').next().unwrap_or_default()
 }
 
 /// Whether a resource group has an option of this name.
-pub(super) fn is_of_group(option: &str) -> bool {
-    GROUPS.iter().any(|row| row.is(option))
+pub(super) fn is_group_option(option: &str) -> bool {
+    GROUP_OPTIONS.iter().any(|row| row.matches(option))
 }
 
 /// Names of all options of resource groups, for people.
-pub(super) fn names_of_group() -> String {
-    let names: Vec<_> = GROUPS.iter().map(|row| row.name).collect();
+pub(super) fn group_option_names() -> String {
+    let names: Vec<_> = GROUP_OPTIONS.iter().map(|row| row.name).collect();
     names.join(", ")
 }
 
 /// Some of which one may be chosen, for people.
-pub(super) fn either(choices: &[impl Display]) -> String {
+pub(super) fn join_with_or(choices: &[impl Display]) -> String {
     let mut all = String::new();
     for (at, choice) in choices.iter().enumerate() {
         let between = match choices.len() - at {

@@ -1,9 +1,9 @@
 //! A service's storage: strings and binaries under names.
 
-use super::{Pairs, ServiceError, Services, Uploads};
+use super::{FormData, ServiceError, Services, Uploads};
 use crate::{
     memory_budget::Reservation,
-    store::{AllTexts, Changes, KeyName, ServiceId, Slot, Store, Written},
+    store::{AllTexts, Changes, KeyName, ServiceId, Store, StoredKind, WriteResult},
 };
 
 /// Bytes of strings that are read before memory is reserved for them.
@@ -11,7 +11,7 @@ pub(super) const MAX_UNRESERVED_BYTES: usize = 256 * 1024;
 
 /// All strings of a service, and the memory that they take.
 #[derive(Debug)]
-pub struct Texts {
+pub struct StorageStrings {
     /// Names and values.
     pub pairs: Vec<(String, String)>,
     /// Given back when they are sent.
@@ -20,7 +20,7 @@ pub struct Texts {
 
 impl Services {
     /// Fails where no such service lives.
-    pub(super) async fn require(&self, id: &ServiceId) -> Result<(), ServiceError> {
+    pub(super) async fn require_service(&self, id: &ServiceId) -> Result<(), ServiceError> {
         let definition = self.store.definition(id).await?;
         let found = definition.map(drop);
         found.ok_or_else(|| ServiceError::NoSuchService(id.clone()))
@@ -36,13 +36,13 @@ impl Services {
             key: key.to_owned(),
         };
         let Some(name) = KeyName::new(key.to_owned()) else {
-            self.require(id).await?;
+            self.require_service(id).await?;
             return Err(no_such_key());
         };
         match self.store.read(id, &name).await? {
-            Some(Slot::Text(text)) => Ok(text),
-            Some(Slot::Empty) => Err(no_such_key()),
-            Some(Slot::Binary) => Err(ServiceError::BinaryKey {
+            Some(StoredKind::Text(text)) => Ok(text),
+            Some(StoredKind::Empty) => Err(no_such_key()),
+            Some(StoredKind::Binary) => Err(ServiceError::BinaryKey {
                 id: id.clone(),
                 key: name,
             }),
@@ -54,17 +54,17 @@ impl Services {
     ///
     /// # Errors
     /// [`ServiceError::NoSuchService`], [`ServiceError::Overloaded`].
-    pub async fn read_all(&self, id: &ServiceId) -> Result<Texts, ServiceError> {
+    pub async fn read_all(&self, id: &ServiceId) -> Result<StorageStrings, ServiceError> {
         let mut memory = self.memory.responses.reservation();
         let mut max_bytes = MAX_UNRESERVED_BYTES;
         loop {
             match self.store.read_all(id, max_bytes).await? {
                 None => return Err(ServiceError::NoSuchService(id.clone())),
                 Some(AllTexts::Texts(pairs)) if max_bytes == MAX_UNRESERVED_BYTES => {
-                    memory.grow(bytes_of(&pairs))?;
-                    return Ok(Texts { pairs, memory });
+                    memory.grow(total_bytes(&pairs))?;
+                    return Ok(StorageStrings { pairs, memory });
                 }
-                Some(AllTexts::Texts(pairs)) => return Ok(Texts { pairs, memory }),
+                Some(AllTexts::Texts(pairs)) => return Ok(StorageStrings { pairs, memory }),
                 // Each time around it has more than before, up to what the budget has.
                 Some(AllTexts::TooLarge { bytes }) => {
                     memory.grow(bytes.saturating_sub(memory.bytes()))?;
@@ -82,24 +82,24 @@ impl Services {
     pub async fn write(
         &self,
         id: &ServiceId,
-        pairs: Pairs,
+        pairs: FormData,
         mut uploads: Uploads,
     ) -> Result<(), ServiceError> {
-        let (_, changes) = pairs.split()?;
-        self.store_uploaded(id, changes, &mut uploads).await
+        let (_, changes) = pairs.into_parameters_and_changes()?;
+        self.write_with_uploads(id, changes, &mut uploads).await
     }
 
     /// Makes `changes` visible, whose files `uploads` took.
-    pub(super) async fn store_uploaded(
+    pub(super) async fn write_with_uploads(
         &self,
         id: &ServiceId,
         changes: Changes,
         uploads: &mut Uploads,
     ) -> Result<(), ServiceError> {
-        uploads.hand_over(&changes.set);
-        let applied = self.apply(id, changes).await;
-        if applied.as_ref().is_err_and(ServiceError::changed_nothing) {
-            uploads.take_back();
+        uploads.transfer_to_store(&changes.set);
+        let applied = self.write_changes(id, changes).await;
+        if applied.as_ref().is_err_and(ServiceError::had_no_effect) {
+            uploads.reclaim();
         }
         applied
     }
@@ -114,7 +114,7 @@ impl Services {
             remove,
             ..Changes::default()
         };
-        self.apply(id, changes).await
+        self.write_changes(id, changes).await
     }
 
     /// Empties the storage. The service lives on.
@@ -126,27 +126,27 @@ impl Services {
         cleared.ok_or_else(|| ServiceError::NoSuchService(id.clone()))
     }
 
-    async fn apply(&self, id: &ServiceId, changes: Changes) -> Result<(), ServiceError> {
-        apply(&*self.store, id, changes, self.limits.keys).await
+    async fn write_changes(&self, id: &ServiceId, changes: Changes) -> Result<(), ServiceError> {
+        write_changes(&*self.store, id, changes, self.limits.keys).await
     }
 }
 
-fn bytes_of(pairs: &[(String, String)]) -> usize {
+fn total_bytes(pairs: &[(String, String)]) -> usize {
     let bytes = pairs.iter().map(|(name, value)| name.len() + value.len());
     bytes.sum()
 }
 
 /// Makes all of `changes` visible at once, in a service that may hold `most` keys.
-pub(super) async fn apply(
+pub(super) async fn write_changes(
     store: &dyn Store,
     id: &ServiceId,
     changes: Changes,
     most: usize,
 ) -> Result<(), ServiceError> {
     match store.write(id, changes).await? {
-        Written::Stored => Ok(()),
-        Written::NoService => Err(ServiceError::NoSuchService(id.clone())),
-        Written::TooManyKeys => Err(ServiceError::TooManyKeys(most)),
-        Written::UploadLost => Err(ServiceError::UploadLost),
+        WriteResult::Stored => Ok(()),
+        WriteResult::ServiceNotFound => Err(ServiceError::NoSuchService(id.clone())),
+        WriteResult::TooManyKeys => Err(ServiceError::TooManyKeys(most)),
+        WriteResult::UploadLost => Err(ServiceError::UploadLost),
     }
 }

@@ -11,11 +11,11 @@ use ring::digest::{Context, SHA256};
 use tokio::runtime::Handle;
 use tracing::debug;
 
-use super::{ServiceError, idempotency::hex};
+use super::{ServiceError, idempotency::sha256_hex};
 use crate::{
     memory_budget::{MemoryBudget, Reservation},
     store::{Binary, BlobId, CHUNK_BYTES, KeyName, ServiceId, Store, Value},
-    telemetry::metrics::BYTES_IN,
+    telemetry::metrics::BINARY_BYTES_IN,
 };
 
 /// The files of one request. What was uploaded and not handed over to the store when this is
@@ -26,30 +26,30 @@ pub struct Uploads {
     memory: MemoryBudget,
     id: ServiceId,
     must_exist: bool,
-    started: BTreeSet<BlobId>,
-    kept: BTreeSet<BlobId>,
+    pending: BTreeSet<BlobId>,
+    transferred: BTreeSet<BlobId>,
     /// Of each file the SHA-256, where that is wanted.
     digests: Option<BTreeMap<BlobId, String>>,
 }
 
 impl Uploads {
     /// Uploads for a service about to be made.
-    pub(super) fn to_new(store: Arc<dyn Store>, id: ServiceId, memory: MemoryBudget) -> Self {
+    pub(super) fn for_new(store: Arc<dyn Store>, id: ServiceId, memory: MemoryBudget) -> Self {
         Self {
             store,
             memory,
             id,
             must_exist: false,
-            started: BTreeSet::new(),
-            kept: BTreeSet::new(),
+            pending: BTreeSet::new(),
+            transferred: BTreeSet::new(),
             digests: None,
         }
     }
 
     /// Uploads for a service that must exist: the first one asks, so that nobody can fill the store
     /// under ids that name nothing.
-    pub(super) fn to_existing(store: Arc<dyn Store>, id: ServiceId, memory: MemoryBudget) -> Self {
-        let mut uploads = Self::to_new(store, id, memory);
+    pub(super) fn for_existing(store: Arc<dyn Store>, id: ServiceId, memory: MemoryBudget) -> Self {
+        let mut uploads = Self::for_new(store, id, memory);
         uploads.must_exist = true;
         uploads
     }
@@ -74,8 +74,8 @@ impl Uploads {
         if mem::take(&mut self.must_exist) && self.store.definition(&self.id).await?.is_none() {
             return Err(ServiceError::NoSuchService(self.id.clone()));
         }
-        let blob = BlobId::fresh();
-        self.started.insert(blob.clone());
+        let blob = BlobId::generate();
+        self.pending.insert(blob.clone());
         let digest = self.digests.is_some().then(|| Context::new(&SHA256));
         Ok(Upload {
             memory: self.memory.reservation(),
@@ -90,35 +90,35 @@ impl Uploads {
     /// Leaves to the store the files that `values` name, for what is about to be asked of it may make
     /// them part of the service without anybody hearing of it. The others were replaced by a later
     /// pair of the same name.
-    pub(super) fn hand_over(&mut self, values: &[(KeyName, Value)]) {
-        self.kept = values
+    pub(super) fn transfer_to_store(&mut self, values: &[(KeyName, Value)]) {
+        self.transferred = values
             .iter()
             .filter_map(|(_, value)| match value {
                 Value::Binary(binary) => Some(binary.blob.clone()),
                 Value::Text(_) => None,
             })
             .collect();
-        self.started = &self.started - &self.kept;
+        self.pending = &self.pending - &self.transferred;
     }
 
     /// Takes the files back: it is certain that the service has none of them.
-    pub(super) fn take_back(&mut self) {
-        self.started.append(&mut self.kept);
+    pub(super) fn reclaim(&mut self) {
+        self.pending.append(&mut self.transferred);
     }
 }
 
 impl Drop for Uploads {
     fn drop(&mut self) {
-        if self.started.is_empty() {
+        if self.pending.is_empty() {
             return;
         }
         let (store, id) = (Arc::clone(&self.store), self.id.clone());
-        let blobs: Vec<BlobId> = mem::take(&mut self.started).into_iter().collect();
+        let blobs: Vec<BlobId> = mem::take(&mut self.pending).into_iter().collect();
         // Outside a runtime the process is ending, and the store's own limit on uploads holds.
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(async move {
                 if let Err(error) = store.discard(&id, &blobs).await {
-                    debug!(id = %id.hint(), %error, "given up uploads end by themselves");
+                    debug!(id = %id.redacted(), %error, "given up uploads end by themselves");
                 }
             });
         }
@@ -158,7 +158,7 @@ impl Upload<'_> {
             self.buffer.extend_from_slice(now);
             bytes = later;
             if self.buffer.len() == CHUNK_BYTES {
-                self.write().await?;
+                self.write_chunk().await?;
             }
         }
         Ok(())
@@ -175,10 +175,10 @@ impl Upload<'_> {
     ) -> Result<Binary, ServiceError> {
         let size = self.size();
         if !self.buffer.is_empty() {
-            self.write().await?;
+            self.write_chunk().await?;
         }
         if let (Some(digest), Some(digests)) = (&self.digest, &mut self.uploads.digests) {
-            digests.insert(self.blob.clone(), hex(digest));
+            digests.insert(self.blob.clone(), sha256_hex(digest));
         }
         Ok(Binary {
             blob: self.blob,
@@ -188,11 +188,11 @@ impl Upload<'_> {
         })
     }
 
-    async fn write(&mut self) -> Result<(), ServiceError> {
+    async fn write_chunk(&mut self) -> Result<(), ServiceError> {
         let Uploads { store, id, .. } = &*self.uploads;
         let stored = store.write_chunk(id, &self.blob, self.written, &self.buffer);
         stored.await?;
-        BYTES_IN.add(self.buffer.len() as u64);
+        BINARY_BYTES_IN.add(self.buffer.len() as u64);
         self.written += 1;
         self.buffer.clear();
         Ok(())

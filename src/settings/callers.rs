@@ -14,17 +14,17 @@ use secrecy::SecretString;
 
 use super::{
     error::SettingsError,
-    layers::Layers,
-    read::{not_empty, seconds},
+    load::{not_empty, seconds},
+    provenance::Layers,
 };
 
 /// A PEM file is some kilobytes; more is another file.
-const MOST_PEM_BYTES: u64 = 1024 * 1024;
+const MAX_PEM_BYTES: u64 = 1024 * 1024;
 
 /// What `admin.username` is where any user name will do.
 const ANY_USER: &str = "*";
 /// What `server.public` is where nothing is public.
-const NOTHING: &str = "none";
+const NO_GROUPS: &str = "none";
 
 /// A user name and a password, each set or not.
 #[derive(Clone, Debug, Default)]
@@ -52,9 +52,9 @@ pub struct Admin {
     /// Events that the history keeps, about.
     pub history_entries: usize,
     /// How long somebody who is signed in may do nothing.
-    pub idle: Duration,
+    pub session_idle_timeout: Duration,
     /// How long anybody stays signed in.
-    pub visit: Duration,
+    pub session_max_age: Duration,
 }
 
 /// `[cors]`
@@ -68,7 +68,7 @@ pub struct Cors {
 
 /// `[throttle]`; a limit of 0 is none.
 #[derive(Clone, Debug, Default)]
-pub struct Throttle {
+pub struct RateLimit {
     /// How long something counts; never zero.
     pub window: Duration,
     /// Creates from one client address.
@@ -102,11 +102,11 @@ pub struct TlsFiles {
 }
 
 /// Tells one state of the files of [`Tls`] from the next: when each was changed, and its size.
-pub type TlsVersion = [Option<(SystemTime, u64)>; 2];
+pub type TlsFilesVersion = [Option<(SystemTime, u64)>; 2];
 
 /// Which groups of routes a listener serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Groups {
+pub struct RouteGroups {
     /// Services, their storage, their requests.
     pub client: bool,
     /// Creates of `match-interaction`, whatever name it is configured under.
@@ -115,7 +115,7 @@ pub struct Groups {
     pub admin: bool,
 }
 
-impl Groups {
+impl RouteGroups {
     /// Everything.
     pub const ALL: Self = Self {
         client: true,
@@ -129,7 +129,7 @@ impl Tls {
     ///
     /// # Errors
     /// [`SettingsError::TlsFile`] where one cannot be read.
-    pub fn files(&self) -> Result<TlsFiles, SettingsError> {
+    pub fn read_files(&self) -> Result<TlsFiles, SettingsError> {
         Ok(TlsFiles {
             certificates: pem("tls.certificate_file", &self.certificate_file)?,
             key: pem("tls.key_file", &self.key_file)?,
@@ -138,7 +138,7 @@ impl Tls {
 
     /// What differs once a file is another one.
     #[must_use]
-    pub fn version(&self) -> TlsVersion {
+    pub fn files_version(&self) -> TlsFilesVersion {
         [&self.certificate_file, &self.key_file].map(|path| {
             let file = fs::metadata(path).ok()?;
             Some((file.modified().ok()?, file.len()))
@@ -154,7 +154,7 @@ fn pem(setting: &'static str, path: &Path) -> Result<Vec<u8>, SettingsError> {
     };
     let mut bytes = Vec::new();
     let file = fs::File::open(path).map_err(fail)?;
-    file.take(MOST_PEM_BYTES)
+    file.take(MAX_PEM_BYTES)
         .read_to_end(&mut bytes)
         .map_err(fail)?;
     Ok(bytes)
@@ -182,15 +182,15 @@ pub(super) fn admin(from: &Layers) -> Result<Admin, SettingsError> {
     Ok(Admin {
         credentials,
         history_entries: from.number("admin.history_entries", 100..=1_000_000)?,
-        idle: seconds(from, "admin.idle_seconds", 60..=86_400)?,
-        visit: seconds(from, "admin.visit_seconds", 300..=604_800)?,
+        session_idle_timeout: seconds(from, "admin.idle_seconds", 60..=86_400)?,
+        session_max_age: seconds(from, "admin.visit_seconds", 300..=604_800)?,
     })
 }
 
 pub(super) fn auth(from: &Layers) -> Result<Auth, SettingsError> {
     let credentials = credentials(from, "auth.username", "auth.password")?;
     let setting = "auth.api_keys";
-    let keys = list(from, setting)?;
+    let keys = comma_list(from, setting)?;
     let right = |key: &String| key.len() <= 256 && key.bytes().all(|b| b.is_ascii_graphic());
     if !keys.iter().all(right) {
         let expected =
@@ -205,7 +205,7 @@ pub(super) fn auth(from: &Layers) -> Result<Auth, SettingsError> {
 
 pub(super) fn cors(from: &Layers) -> Result<Cors, SettingsError> {
     let setting = "cors.allowed_origins";
-    let mut origins = list(from, setting)?;
+    let mut origins = comma_list(from, setting)?;
     for origin in &mut origins {
         origin.make_ascii_lowercase();
         if !is_origin(origin) {
@@ -216,7 +216,7 @@ pub(super) fn cors(from: &Layers) -> Result<Cors, SettingsError> {
     }
     Ok(Cors {
         allowed_origins: origins,
-        block_cross_site_creates: from.switch("cors.block_cross_site_creates")?,
+        block_cross_site_creates: from.boolean("cors.block_cross_site_creates")?,
     })
 }
 
@@ -232,9 +232,9 @@ fn is_origin(text: &str) -> bool {
     !scheme.is_empty() && named && !rest.is_empty() && rest.bytes().all(letter)
 }
 
-pub(super) fn throttle(from: &Layers) -> Result<Throttle, SettingsError> {
+pub(super) fn rate_limit(from: &Layers) -> Result<RateLimit, SettingsError> {
     let limit = |setting| from.number(setting, 0..=1_000_000_000);
-    Ok(Throttle {
+    Ok(RateLimit {
         window: seconds(from, "throttle.window_seconds", 1..=86_400)?,
         creates_per_address: limit("throttle.creates_per_address")?,
         creates_per_service: limit("throttle.creates_per_service")?,
@@ -249,7 +249,7 @@ pub(super) fn tls(from: &Layers) -> Result<Option<Tls>, SettingsError> {
     match (path(certificate)?, path(key)?) {
         (None, None) => Ok(None),
         (Some(certificate_file), Some(key_file)) => Ok(Some(Tls {
-            http2: from.switch("tls.http2")?,
+            http2: from.boolean("tls.http2")?,
             certificate_file,
             key_file,
         })),
@@ -262,15 +262,15 @@ pub(super) fn tls(from: &Layers) -> Result<Option<Tls>, SettingsError> {
     }
 }
 
-pub(super) fn public(from: &Layers) -> Result<Groups, SettingsError> {
+pub(super) fn route_groups(from: &Layers) -> Result<RouteGroups, SettingsError> {
     let setting = "server.public";
-    let mut groups = Groups {
+    let mut groups = RouteGroups {
         client: false,
         matching: false,
         admin: false,
     };
-    let names = list(from, setting)?;
-    for name in names.iter().filter(|_| names != [NOTHING]) {
+    let names = comma_list(from, setting)?;
+    for name in names.iter().filter(|_| names != [NO_GROUPS]) {
         match name.as_str() {
             "client" => groups.client = true,
             "match" => groups.matching = true,
@@ -291,7 +291,7 @@ pub(super) fn trusted_proxies(from: &Layers) -> Result<Vec<IpNet>, SettingsError
         let address = text.parse::<IpAddr>().map(IpNet::from);
         address.or_else(|_no_address| text.parse()).ok()
     };
-    let proxies: Option<Vec<IpNet>> = list(from, setting)?.into_iter().map(read).collect();
+    let proxies: Option<Vec<IpNet>> = comma_list(from, setting)?.into_iter().map(read).collect();
     proxies.ok_or_else(|| {
         let expected = "expected addresses or networks, such as 10.0.0.7 or 10.0.0.0/8, with commas \
                         between them";
@@ -300,7 +300,7 @@ pub(super) fn trusted_proxies(from: &Layers) -> Result<Vec<IpNet>, SettingsError
 }
 
 /// What stands between the commas of a setting.
-fn list(from: &Layers, setting: &str) -> Result<Vec<String>, SettingsError> {
+fn comma_list(from: &Layers, setting: &str) -> Result<Vec<String>, SettingsError> {
     let text = from.text(setting)?;
     let entries = text.split(',').map(str::trim);
     let entries = entries.filter(|entry| !entry.is_empty());

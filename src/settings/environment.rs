@@ -9,12 +9,12 @@ use std::{
 
 use super::{
     error::SettingsError,
-    names::VARIABLES_BEGIN,
     secrets::{self, without_line_end},
+    setting_names::VARIABLE_PREFIX,
 };
 
 /// What the names of variables begin with that are for headers of backends: all of them are secrets.
-const HEADERS_BEGIN: &str = "SWITCHBOARD_HEADER_";
+const HEADER_VARIABLE_PREFIX: &str = "SWITCHBOARD_HEADER_";
 
 /// Variables of the environment that are no settings. Their values may be secret, and are not printed.
 #[derive(Clone, Default)]
@@ -23,16 +23,16 @@ pub(super) struct Environment(Arc<BTreeMap<OsString, OsString>>);
 impl Environment {
     /// # Errors
     /// [`SettingsError::Invalid`] for a file of a secret that cannot be read.
-    pub(super) fn of(
+    pub(super) fn from_variables(
         variables: impl Iterator<Item = (OsString, OsString)>,
     ) -> Result<Self, SettingsError> {
         let others = variables.filter(|(name, _)| !is_setting(name));
         let mut others: BTreeMap<_, _> = others.collect();
         let texts = others.iter().filter_map(|(name, value)| {
             let text = (name.to_str()?.to_owned(), value.to_str()?.to_owned());
-            text.0.starts_with(HEADERS_BEGIN).then_some(text)
+            text.0.starts_with(HEADER_VARIABLE_PREFIX).then_some(text)
         });
-        let secrets = secrets::read_variables(&texts.collect(), HEADERS_BEGIN)?;
+        let secrets = secrets::read_variables(&texts.collect(), HEADER_VARIABLE_PREFIX)?;
         others.extend(
             secrets
                 .into_iter()
@@ -49,7 +49,7 @@ impl Environment {
 }
 
 fn is_setting(name: &OsStr) -> bool {
-    name.to_string_lossy().starts_with(VARIABLES_BEGIN)
+    name.to_string_lossy().starts_with(VARIABLE_PREFIX)
 }
 
 impl fmt::Debug for Environment {

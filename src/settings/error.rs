@@ -14,7 +14,7 @@ pub enum SettingsError {
         /// The name as far as it was understood, such as `server.lisen`.
         setting: String,
         /// Where the name stands.
-        origin: Origin,
+        origin: SettingOrigin,
         /// The names that would have been right: the section's, or all sections'.
         allowed: String,
     },
@@ -25,7 +25,7 @@ pub enum SettingsError {
         /// The setting's name, such as `server.listen`.
         setting: String,
         /// Where the value stands.
-        origin: Origin,
+        origin: SettingOrigin,
         /// What would have been right.
         expected: String,
     },
@@ -34,7 +34,7 @@ pub enum SettingsError {
     #[error("{origin}: {reason}")]
     Malformed {
         /// Which layer.
-        origin: Origin,
+        origin: SettingOrigin,
         /// What the parser said, with line and column.
         reason: String,
     },
@@ -64,7 +64,7 @@ pub enum SettingsError {
         "setting `auth.password`: expected a password, for `auth.username` is set and the configured \
          service {service:?} has no password of its own: it would stand open"
     )]
-    LoneUsername {
+    UsernameWithoutPassword {
         /// One such service.
         service: String,
     },
@@ -82,7 +82,7 @@ pub enum SettingsError {
 impl SettingsError {
     /// The parser shows the line it stumbled over, which may hold a password. Only the position and
     /// the message are taken, and the error itself is dropped for the same reason.
-    pub(super) fn malformed(origin: Origin, error: &ConfigError) -> Self {
+    pub(super) fn malformed(origin: SettingOrigin, error: &ConfigError) -> Self {
         let told = error.to_string();
         let reason: Vec<_> = told.lines().filter(|line| !is_excerpt(line)).collect();
         Self::Malformed {
@@ -100,7 +100,7 @@ fn is_excerpt(line: &str) -> bool {
 
 /// Where a setting was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub enum SettingOrigin {
     /// `config/default.toml`, compiled in.
     Defaults,
     /// The settings file.
@@ -109,7 +109,7 @@ pub enum Origin {
     Variable(String),
 }
 
-impl fmt::Display for Origin {
+impl fmt::Display for SettingOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Defaults => f.write_str("built-in defaults"),

@@ -9,10 +9,10 @@ use secrecy::{ExposeSecret, SecretSlice, SecretString};
 
 use super::{
     error::SettingsError,
-    layers::Layers,
-    read::{millis, not_empty},
+    load::{millis, not_empty},
+    provenance::Layers,
 };
-use url::Wrong;
+use url::UrlError;
 
 mod url;
 
@@ -43,13 +43,13 @@ pub struct Redis {
     /// For opening a connection; never zero.
     pub connect_timeout: Duration,
     /// For the answer to one command; never zero.
-    pub answer_timeout: Duration,
+    pub response_timeout: Duration,
     /// Connections per worker and server beside the lane, at least 1.
     pub pool_size: usize,
     /// How long to wait for one of those; never zero.
-    pub pool_wait: Duration,
+    pub pool_wait_timeout: Duration,
     /// Requests of one worker that may wait for Redis at once, at least 1.
-    pub max_waiting: usize,
+    pub max_in_flight: usize,
     /// Replicas that must have a change before it is acknowledged; 0 waits for none.
     pub wait_replicas: usize,
     /// How long they may take; never zero.
@@ -88,7 +88,7 @@ pub struct ClientCertificate {
 }
 
 impl Redis {
-    pub(super) fn read(from: &Layers) -> Result<Self, SettingsError> {
+    pub(super) fn from_layers(from: &Layers) -> Result<Self, SettingsError> {
         let mode = mode(from)?;
         let tls = tls(from)?;
         let urls = urls(from, mode, &tls)?;
@@ -106,10 +106,10 @@ impl Redis {
             tls,
             prefix: prefix(from)?,
             connect_timeout: millis(from, "redis.connect_timeout_ms")?,
-            answer_timeout: millis(from, "redis.answer_timeout_ms")?,
+            response_timeout: millis(from, "redis.answer_timeout_ms")?,
             pool_size: from.number("redis.pool_size", 1..=256)?,
-            pool_wait: millis(from, "redis.pool_wait_ms")?,
-            max_waiting: from.number("redis.max_waiting", 1..=1_000_000)?,
+            pool_wait_timeout: millis(from, "redis.pool_wait_ms")?,
+            max_in_flight: from.number("redis.max_waiting", 1..=1_000_000)?,
             wait_replicas: from.number("redis.wait_replicas", 0..=16)?,
             wait_timeout: millis(from, "redis.wait_timeout_ms")?,
             max_clock_skew: max_clock_skew(from)?,
@@ -173,7 +173,7 @@ fn max_clock_skew(from: &Layers) -> Result<Option<Duration>, SettingsError> {
 }
 
 fn mode(from: &Layers) -> Result<RedisMode, SettingsError> {
-    match from.word("redis.mode")?.as_str() {
+    match from.trimmed_text("redis.mode")?.as_str() {
         "single" => Ok(RedisMode::Single),
         "sentinel" => Ok(RedisMode::Sentinel),
         "cluster" => Ok(RedisMode::Cluster),
@@ -195,15 +195,15 @@ fn urls(
     let text = text.expose_secret().to_owned();
     let urls = match mode {
         RedisMode::Single => Ok(vec![text.trim().to_owned()]),
-        RedisMode::Sentinel | RedisMode::Cluster => url::each(&text),
+        RedisMode::Sentinel | RedisMode::Cluster => url::parse_list(&text),
     };
     let wrong = |wrong| match wrong {
-        Wrong::Form => from.invalid(URL, expected_url(mode)),
-        Wrong::Part(expected) => from.invalid(URL, expected),
+        UrlError::Malformed => from.invalid(URL, expected_url(mode)),
+        UrlError::InvalidPart(expected) => from.invalid(URL, expected),
     };
     let urls = urls.map_err(wrong)?;
     for url in &urls {
-        url::check(url).map_err(wrong)?;
+        url::validate(url).map_err(wrong)?;
         // Asked by reference, and the error dropped: it may tell a part of the URL.
         let info = url.as_str().into_connection_info().ok();
         let info = info.ok_or_else(|| from.invalid(URL, expected_url(mode)))?;

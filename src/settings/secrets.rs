@@ -12,7 +12,7 @@ use std::{
 
 use config::ValueKind;
 
-use super::error::{Origin, SettingsError};
+use super::error::{SettingOrigin, SettingsError};
 
 /// Settings whose values are never printed.
 pub(super) const SECRETS: [&str; 6] = [
@@ -54,7 +54,7 @@ pub(super) fn without_line_end(text: &str) -> &str {
 /// [`SettingsError::Invalid`] where both the value and the file are set, or the file cannot be used.
 pub(super) fn read<'a>(
     find: impl Fn(&str) -> Option<&'a ValueKind>,
-    origin: impl Fn(&str) -> Origin,
+    origin: impl Fn(&str) -> SettingOrigin,
 ) -> Result<Vec<Secret>, SettingsError> {
     let mut secrets = Vec::new();
     for setting in SECRETS {
@@ -80,7 +80,7 @@ pub(super) fn read<'a>(
                 "`{setting}` is set too: set only one of the two"
             )));
         }
-        let value = content(&path).map_err(|error| invalid(unreadable(&path, &error)))?;
+        let value = read_file(&path).map_err(|error| invalid(read_error(&path, &error)))?;
         secrets.push(Secret {
             setting,
             path,
@@ -106,7 +106,7 @@ pub(super) fn read_variables(
     let read = named.map(|(named, name, path)| {
         let invalid = |expected: String| SettingsError::Invalid {
             setting: named.clone(),
-            origin: Origin::Variable(named.clone()),
+            origin: SettingOrigin::Variable(named.clone()),
             expected,
         };
         if variables.get(name).is_some_and(|value| !is_empty(value)) {
@@ -115,7 +115,7 @@ pub(super) fn read_variables(
             )));
         }
         let path = Path::new(path);
-        let value = content(path).map_err(|error| invalid(unreadable(path, &error)))?;
+        let value = read_file(path).map_err(|error| invalid(read_error(path, &error)))?;
         Ok((name.to_owned(), value))
     });
     read.collect()
@@ -128,7 +128,7 @@ pub(super) fn is_empty(value: &str) -> bool {
 
 /// An empty file is refused: it is a secret that was not filled in, and a password of nothing would
 /// leave everything open.
-fn content(path: &Path) -> io::Result<String> {
+fn read_file(path: &Path) -> io::Result<String> {
     let mut text = String::new();
     let mut file = File::open(path)?.take(MAX_SECRET_BYTES + 1);
     file.read_to_string(&mut text)?;
@@ -144,7 +144,7 @@ fn content(path: &Path) -> io::Result<String> {
 
 /// The path is printed only where it is written as one: whoever confuses the two settings has set the
 /// secret itself.
-fn unreadable(path: &Path, error: &io::Error) -> String {
+fn read_error(path: &Path, error: &io::Error) -> String {
     if path.is_absolute() || path.starts_with(".") || path.starts_with("..") {
         return format!("cannot read the file {}: {error}", path.display());
     }

@@ -14,9 +14,9 @@ mod traces;
 mod values;
 
 /// A file that goes with the test.
-struct Written(PathBuf);
+struct TempFile(PathBuf);
 
-impl Written {
+impl TempFile {
     fn new(content: impl AsRef<[u8]>) -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -27,26 +27,26 @@ impl Written {
     }
 }
 
-impl Drop for Written {
+impl Drop for TempFile {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.0);
     }
 }
 
-const NONE: [(&str, &str); 0] = [];
+const NO_VARIABLES: [(&str, &str); 0] = [];
 
 fn from_environment(name: &str, value: &str) -> Result<Settings, SettingsError> {
     Settings::load(None, [(name, value)])
 }
 
 fn from_file(content: &str) -> Result<Settings, SettingsError> {
-    let file = Written::new(content);
+    let file = TempFile::new(content);
     Settings::load(Some(&file.0), [("HOME", "/")])
 }
 
 /// The error's message, from a file whose path is left out of it.
-fn refused_in_file(content: &str) -> String {
-    let file = Written::new(content);
+fn file_error(content: &str) -> String {
+    let file = TempFile::new(content);
     let error = Settings::load(Some(&file.0), [("HOME", "/")]).unwrap_err();
     let told = error.to_string();
     let path = file.0.display().to_string();
@@ -54,20 +54,20 @@ fn refused_in_file(content: &str) -> String {
     told.replace(&path, "FILE")
 }
 
-fn refused_in_environment(name: &str, value: &str) -> String {
+fn environment_error(name: &str, value: &str) -> String {
     from_environment(name, value).unwrap_err().to_string()
 }
 
 #[test]
 fn a_file_goes_over_the_defaults_and_the_environment_over_the_file() {
-    let file = Written::new("[limits]\npairs = 7\nkeys = 8\n[server]\nlisten = \"localhost:0\"\n");
+    let file = TempFile::new("[limits]\npairs = 7\nkeys = 8\n[server]\nlisten = \"localhost:0\"\n");
     let environment = [
         ("SWITCHBOARD__LIMITS__KEYS", "9"),
         ("SWITCHBOARD__LOG__FORMAT", "json"),
     ];
     let settings = Settings::load(Some(&file.0), environment).unwrap();
     assert_eq!(settings.limits.json_depth, 64, "from the defaults");
-    assert_eq!(settings.limits.pairs, 7, "from the file");
+    assert_eq!(settings.limits.fields, 7, "from the file");
     assert_eq!(settings.server.listen, "localhost:0", "from the file");
     assert_eq!(settings.limits.keys, 9, "from the environment");
     assert_eq!(settings.log.format, LogFormat::Json, "from the environment");
@@ -75,14 +75,14 @@ fn a_file_goes_over_the_defaults_and_the_environment_over_the_file() {
 
 #[test]
 fn a_variable_that_is_empty_is_as_if_it_was_not_set() {
-    let file = Written::new("[limits]\npairs = 7\n[log]\nformat = \"json\"\n");
+    let file = TempFile::new("[limits]\npairs = 7\n[log]\nformat = \"json\"\n");
     let (defaults, of_file) = (
         Settings::defaults().unwrap(),
-        Settings::load(Some(&file.0), NONE),
+        Settings::load(Some(&file.0), NO_VARIABLES),
     );
     let (defaults, of_file) = (format!("{defaults:?}"), format!("{:?}", of_file.unwrap()));
-    for documented in documentation::documented() {
-        let variable = names::variable(&documented.name);
+    for documented in documentation::documented_settings() {
+        let variable = setting_names::variable(&documented.name);
         let blank = [" ", "\t", "\n", " \r\n"];
         let is_secret = super::secrets::SECRETS.contains(&&*documented.name);
         for empty in [""]
@@ -126,11 +126,11 @@ fn a_variable_that_is_no_text_is_an_error_only_if_it_is_ours() {
 #[test]
 fn an_unknown_setting_names_itself_its_origin_and_what_is_allowed() {
     assert_eq!(
-        refused_in_file("[log]\nlevle = \"info\"\n"),
+        file_error("[log]\nlevle = \"info\"\n"),
         "unknown setting `log.levle` (file FILE): expected one of log.format, log.level, log.requests, log.slow_ms"
     );
     assert_eq!(
-        refused_in_environment("SWITCHBOARD__LOG__LEVLE", "info"),
+        environment_error("SWITCHBOARD__LOG__LEVLE", "info"),
         "unknown setting `log.levle` (environment variable SWITCHBOARD__LOG__LEVLE): \
          expected one of log.format, log.level, log.requests, log.slow_ms"
     );
@@ -146,15 +146,15 @@ fn an_unknown_section_is_told_the_sections() {
         ("\"server.listen\" = \"\"", "server.listen"),
         ("\"server[-9]\" = 1", "server[-9]"),
     ] {
-        let told = refused_in_file(content);
+        let told = file_error(content);
         assert!(
             told.starts_with(&format!("unknown setting `{name}` (file FILE)")),
             "{told}"
         );
     }
-    assert!(refused_in_file("[servr]").ends_with(sections));
+    assert!(file_error("[servr]").ends_with(sections));
     assert_eq!(
-        refused_in_environment("SWITCHBOARD__SERVR__LISTEN", ""),
+        environment_error("SWITCHBOARD__SERVR__LISTEN", ""),
         format!(
             "unknown setting `servr.listen` (environment variable SWITCHBOARD__SERVR__LISTEN): {sections}"
         )
@@ -171,7 +171,7 @@ fn a_variable_must_be_spelled_exactly() {
         ("SWITCHBOARD__SERVER.LISTEN", "server.listen"),
         ("SWITCHBOARD__Server__Listen", "Server.Listen"),
     ] {
-        let told = refused_in_environment(name, "localhost:1");
+        let told = environment_error(name, "localhost:1");
         let begin = format!("unknown setting `{setting}` (environment variable {name}): ");
         assert!(told.starts_with(&begin), "{told}");
     }
@@ -180,19 +180,19 @@ fn a_variable_must_be_spelled_exactly() {
 #[test]
 fn a_section_that_is_no_table_is_refused() {
     assert_eq!(
-        refused_in_file("server = 8080"),
+        file_error("server = 8080"),
         "setting `server` (file FILE): expected a section [server]"
     );
-    assert!(refused_in_file("[[server]]").ends_with("expected a section [server]"));
+    assert!(file_error("[[server]]").ends_with("expected a section [server]"));
 }
 
 #[test]
 fn a_file_that_is_no_toml_is_told_with_its_place() {
     assert_eq!(
-        refused_in_file("[server]\nlisten = \"a:1\"\nworkers 3\n"),
+        file_error("[server]\nlisten = \"a:1\"\nworkers 3\n"),
         "file FILE: TOML parse error at line 3, column 9: key with no value, expected `=`"
     );
-    let told = refused_in_file("[limits]\nkeys = 99999999999999999999\n");
+    let told = file_error("[limits]\nkeys = 99999999999999999999\n");
     assert!(told.starts_with("file FILE: number too large"), "{told}");
 }
 
@@ -204,7 +204,7 @@ fn a_file_that_cannot_be_read_is_named() {
     let begin = "cannot read the settings file /nowhere/switchboard.toml: ";
     assert!(told.starts_with(begin), "{told}");
 
-    let no_text = Written::new([b'#', 0xff]);
+    let no_text = TempFile::new([b'#', 0xff]);
     let error = Settings::load(Some(&no_text.0), [("HOME", "/")]).unwrap_err();
     assert!(
         matches!(error, SettingsError::SettingsFile { .. }),
@@ -218,7 +218,7 @@ fn the_catalogue_is_the_shipped_one_or_the_file() {
     assert_eq!(origin, "shipped catalogue");
     assert_eq!(text, SHIPPED_CATALOG);
 
-    let file = Written::new("[services.mine]\n");
+    let file = TempFile::new("[services.mine]\n");
     let path = file.0.to_str().unwrap().to_owned();
     let settings = from_environment("SWITCHBOARD__CATALOG__FILE", &path).unwrap();
     assert_eq!(

@@ -8,7 +8,7 @@
 use std::{fmt, fs, time::Duration};
 
 pub use self::ignored::IgnoredVariable;
-use self::lists::{list, pairs};
+use self::lists::{parse_key_values, parse_list};
 use super::environment::Environment;
 
 mod ignored;
@@ -47,7 +47,7 @@ const ATTRIBUTES: &str = "OTEL_RESOURCE_ATTRIBUTES";
 /// Where an `OTEL_EXPORTER_OTLP_ENDPOINT` takes traces.
 const PATH: &str = "v1/traces";
 /// Characters of a value that are shown in a warning.
-const MAX_SHOWN: usize = 80;
+const MAX_WARNING_VALUE_CHARS: usize = 80;
 
 /// What is to be traced, and who collects it.
 #[derive(Clone)]
@@ -65,11 +65,11 @@ pub struct Traces {
     /// Whether a request may be part of a trace that began elsewhere, and go on elsewhere.
     pub propagates: bool,
     /// Spans that may wait to be sent, at least 1.
-    pub queue: usize,
+    pub max_queue_size: usize,
     /// Spans that are sent at once, at least 1.
-    pub batch: usize,
+    pub max_batch_size: usize,
     /// How long a span waits at most until it is sent; never zero.
-    pub delay: Duration,
+    pub schedule_delay: Duration,
     /// What the traces of this process are marked with, `service.name` among it where it is set.
     pub attributes: Vec<(String, String)>,
 }
@@ -90,11 +90,13 @@ pub struct Sampling {
     /// Of those that are part of no trace, or of all: 0 to 1.
     pub ratio: f64,
     /// Whether one that is part of a trace is traced if, and only if, whoever sent it traces it.
-    pub follows: bool,
+    pub parent_based: bool,
 }
 
 /// What the variables say, `None` where nothing is to be traced, and those that are not followed.
-pub(super) fn read(environment: &Environment) -> (Option<Traces>, Vec<IgnoredVariable>) {
+pub(super) fn from_environment(
+    environment: &Environment,
+) -> (Option<Traces>, Vec<IgnoredVariable>) {
     let mut from = Variables {
         environment,
         ignored: Vec::new(),
@@ -117,7 +119,7 @@ impl<'a> Variables<'a> {
             return None;
         }
         let endpoint = self.endpoint()?;
-        self.transport();
+        self.check_transport();
         Some(Traces {
             endpoint,
             headers: self.headers(),
@@ -127,20 +129,20 @@ impl<'a> Variables<'a> {
                 10_000,
                 "expected milliseconds from 1 to 60000; 10000 is used",
             )),
-            authorities: self.authorities(),
+            authorities: self.ca_certificates(),
             sampling: self.sampling(),
-            propagates: self.propagates(),
-            queue: self.size(
+            propagates: self.propagation_enabled(),
+            max_queue_size: self.size(
                 "OTEL_BSP_MAX_QUEUE_SIZE",
                 2_048,
                 "expected a whole number from 1 to 65536; 2048 is used",
             ),
-            batch: self.size(
+            max_batch_size: self.size(
                 "OTEL_BSP_MAX_EXPORT_BATCH_SIZE",
                 512,
                 "expected a whole number from 1 to 65536; 512 is used",
             ),
-            delay: Duration::from_millis(self.number(
+            schedule_delay: Duration::from_millis(self.number(
                 ["OTEL_BSP_SCHEDULE_DELAY"; 2],
                 1..=3_600_000,
                 5_000,
@@ -156,14 +158,14 @@ impl<'a> Variables<'a> {
         (!value.is_empty()).then_some((name, value))
     }
 
-    fn first(&self, names: [&'static str; 2]) -> Option<Variable<'a>> {
+    fn first_set(&self, names: [&'static str; 2]) -> Option<Variable<'a>> {
         names.into_iter().find_map(|name| self.get(name))
     }
 
     fn ignore(&mut self, (variable, value): Variable<'_>, reason: &'static str) {
         self.ignored.push(IgnoredVariable {
             variable,
-            value: Some(value.chars().take(MAX_SHOWN).collect()),
+            value: Some(value.chars().take(MAX_WARNING_VALUE_CHARS).collect()),
             reason,
         });
     }
@@ -191,7 +193,7 @@ impl<'a> Variables<'a> {
         let Some(variable) = self.get("OTEL_TRACES_EXPORTER") else {
             return true;
         };
-        let exporters = list(variable.1);
+        let exporters = parse_list(variable.1);
         let otlp = exporters.iter().any(|exporter| exporter == "otlp");
         if exporters == ["none"] || exporters == ["otlp"] {
             return otlp;
@@ -208,7 +210,7 @@ impl<'a> Variables<'a> {
     }
 
     fn endpoint(&mut self) -> Option<String> {
-        let (name, url) = self.first(ENDPOINT)?;
+        let (name, url) = self.first_set(ENDPOINT)?;
         let uri: Option<hyper::Uri> = url.parse().ok();
         let scheme = uri.as_ref().and_then(hyper::Uri::scheme_str);
         if !matches!(scheme, Some("http" | "https")) {
@@ -225,29 +227,29 @@ impl<'a> Variables<'a> {
         })
     }
 
-    fn transport(&mut self) {
-        if let Some(protocol) = self.first(PROTOCOL)
+    fn check_transport(&mut self) {
+        if let Some(protocol) = self.first_set(PROTOCOL)
             && !protocol.1.eq_ignore_ascii_case("http/protobuf")
         {
             let reason = "only http/protobuf is supported and used, for which collectors listen on port \
                           4318 and not 4317";
             self.ignore(protocol, reason);
         }
-        if let Some(compression) = self.first(COMPRESSION)
+        if let Some(compression) = self.first_set(COMPRESSION)
             && !compression.1.eq_ignore_ascii_case("none")
         {
             self.ignore(compression, "only none is supported and used");
         }
-        if let Some(certificate) = self.first(CLIENT_CERTIFICATE) {
+        if let Some(certificate) = self.first_set(CLIENT_CERTIFICATE) {
             self.ignore(certificate, "not supported; no client certificate is used");
         }
     }
 
     fn headers(&mut self) -> Vec<(String, String)> {
-        let Some((name, text)) = self.first(HEADERS) else {
+        let Some((name, text)) = self.first_set(HEADERS) else {
             return Vec::new();
         };
-        let headers = pairs(text).filter(|headers| {
+        let headers = parse_key_values(text).filter(|headers| {
             headers.iter().all(|(name, value)| {
                 name.parse::<hyper::header::HeaderName>().is_ok()
                     && value.parse::<hyper::header::HeaderValue>().is_ok()
@@ -268,7 +270,7 @@ impl<'a> Variables<'a> {
         default: u64,
         reason: &'static str,
     ) -> u64 {
-        let Some(variable) = self.first(names) else {
+        let Some(variable) = self.first_set(names) else {
             return default;
         };
         let number = variable.1.parse().ok().filter(|n| allowed.contains(n));
@@ -283,8 +285,8 @@ impl<'a> Variables<'a> {
         usize::try_from(size).unwrap_or(usize::MAX)
     }
 
-    fn authorities(&mut self) -> Option<String> {
-        let variable = self.first(CERTIFICATE)?;
+    fn ca_certificates(&mut self) -> Option<String> {
+        let variable = self.first_set(CERTIFICATE)?;
         let text = fs::read_to_string(variable.1).ok();
         let text = text.filter(|text| text.contains("-----BEGIN CERTIFICATE-----"));
         if text.is_none() {
@@ -298,7 +300,7 @@ impl<'a> Variables<'a> {
     fn sampling(&mut self) -> Sampling {
         let default = Sampling {
             ratio: 1.0,
-            follows: true,
+            parent_based: true,
         };
         let Some(variable) = self.get("OTEL_TRACES_SAMPLER") else {
             return default;
@@ -319,7 +321,10 @@ impl<'a> Variables<'a> {
                 return default;
             }
         };
-        Sampling { ratio, follows }
+        Sampling {
+            ratio,
+            parent_based: follows,
+        }
     }
 
     fn ratio(&mut self) -> f64 {
@@ -334,11 +339,11 @@ impl<'a> Variables<'a> {
         })
     }
 
-    fn propagates(&mut self) -> bool {
+    fn propagation_enabled(&mut self) -> bool {
         let Some(variable) = self.get("OTEL_PROPAGATORS") else {
             return true;
         };
-        let propagators = list(variable.1);
+        let propagators = parse_list(variable.1);
         if propagators == ["none"] {
             return false;
         }
@@ -357,7 +362,7 @@ impl<'a> Variables<'a> {
     fn attributes(&mut self) -> Vec<(String, String)> {
         let mut attributes = Vec::new();
         if let Some(variable) = self.get(ATTRIBUTES) {
-            attributes = pairs(variable.1).unwrap_or_else(|| {
+            attributes = parse_key_values(variable.1).unwrap_or_else(|| {
                 let reason = "expected name=value,name=value, percent-encoded; none of it is used";
                 self.ignore(variable, reason);
                 Vec::new()

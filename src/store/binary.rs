@@ -9,9 +9,9 @@ use uuid::Uuid;
 pub const CHUNK_BYTES: usize = 256 * 1024;
 
 /// How long chunks that nothing names are kept after the last one.
-pub(super) const UPLOAD_LIFE: Duration = Duration::from_secs(600);
+pub(super) const UPLOAD_TTL: Duration = Duration::from_secs(600);
 /// How long a binary that was replaced stays readable for downloads under way.
-pub(super) const REPLACED_LIFE: Duration = Duration::from_secs(60);
+pub(super) const REPLACED_TTL: Duration = Duration::from_secs(60);
 
 /// Names the bytes of one upload. Never used twice, so it serves as the strong `ETag`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -20,7 +20,7 @@ pub struct BlobId(String);
 impl BlobId {
     /// A new one.
     #[must_use]
-    pub fn fresh() -> Self {
+    pub fn generate() -> Self {
         Self(Uuid::new_v4().simple().to_string())
     }
 

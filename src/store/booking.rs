@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use rand::{RngExt, seq::index};
 use uuid::Uuid;
 
-use super::{Moment, ServiceId};
+use super::{ServiceId, Timestamp};
 
 /// A number that callers dial.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub struct AccessNumber {
 
 /// How a group gives out its numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Strategy {
+pub enum AllocationStrategy {
     /// To any number of services at once, any number next.
     Random,
     /// To any number of services at once, the one longest unused next.
@@ -34,7 +34,7 @@ pub struct Group {
     /// Its name.
     pub name: String,
     /// How it gives out its numbers.
-    pub strategy: Strategy,
+    pub strategy: AllocationStrategy,
     /// The numbers, no subscriber twice; unused ones are handed out in this order.
     pub numbers: Vec<AccessNumber>,
     /// Handed out, to any number of services, when the group has none left.
@@ -59,7 +59,7 @@ impl Groups {
         let retired = self.retired.iter().map(|name| {
             Arc::new(Group {
                 name: name.clone(),
-                strategy: Strategy::Exclusive,
+                strategy: AllocationStrategy::Exclusive,
                 numbers: Vec::new(),
                 backup: None,
                 version: String::new(),
@@ -129,7 +129,7 @@ pub struct BookingRequest {
     /// How long the number is held at most.
     pub timeout: Duration,
     /// Whether to tell the fill of the pool.
-    pub tell_pool: bool,
+    pub include_pool: bool,
 }
 
 /// Names one booking; later ones of a number are greater.
@@ -139,7 +139,7 @@ pub struct BookingId(String);
 impl BookingId {
     /// A new one, made at `now`.
     #[must_use]
-    pub fn fresh(now: Moment) -> Self {
+    pub fn generate(now: Timestamp) -> Self {
         Self(format!("{:013}-{}", now.millis(), Uuid::new_v4().simple()))
     }
 
@@ -158,14 +158,14 @@ impl From<String> for BookingId {
 
 /// Who a number is held for.
 #[derive(Debug, Clone, Copy)]
-pub enum Holder<'a> {
+pub enum BookingOwner<'a> {
     /// A service about to be made. If it is not made, the number comes back by itself.
     New(&'a ServiceId),
     /// A service that must live; the number is held no longer than it does.
     Existing(&'a ServiceId),
 }
 
-impl<'a> Holder<'a> {
+impl<'a> BookingOwner<'a> {
     /// Its id.
     #[must_use]
     pub fn id(self) -> &'a ServiceId {
@@ -193,24 +193,24 @@ pub struct Booking {
     /// The code to key in, where one was asked for.
     pub code: Option<String>,
     /// For how long it is held.
-    pub held_for: Duration,
+    pub expires_in: Duration,
     /// The fill of the pool behind it, where that was asked for.
-    pub pool: Option<Pool>,
+    pub pool: Option<PoolUsage>,
 }
 
 /// The fill of a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pool {
+pub struct PoolUsage {
     /// Numbers in the group.
     pub size: u64,
     /// Numbers of these that could be handed out.
     pub free: u64,
 }
 
-impl Pool {
+impl PoolUsage {
     /// Numbers of the group that are held.
     #[must_use]
-    pub fn held(&self) -> u64 {
+    pub fn used(&self) -> u64 {
         self.size.saturating_sub(self.free)
     }
 
@@ -228,20 +228,20 @@ impl Pool {
 
 /// What became of a wish for a number.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Booked {
+pub enum BookResult {
     /// This one is held.
-    Held(Booking),
+    Booked(Booking),
     /// All are taken; the first one may be free after this time.
-    NoneFree(Duration),
+    Exhausted(Duration),
     /// There is no live service of that id.
-    NoService,
+    ServiceNotFound,
 }
 
 /// What the routing side knows of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call {
     /// The subscriber dialled, as it is read under each of the regions; no two alike.
-    pub dialled: Vec<String>,
+    pub dialed: Vec<String>,
     /// The code keyed in.
     pub code: Option<String>,
     /// The subscriber calling, as it is read under each of the regions; the first one that has a booking
@@ -253,11 +253,11 @@ pub struct Call {
 
 /// What became of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Matched {
+pub enum MatchResult {
     /// It is for this service, and the number was released.
-    Service(ServiceId),
+    Matched(ServiceId),
     /// No booking fits.
-    Nobody,
+    NoMatch,
     /// Numbers that were read under these other regions may be booked: the call must be read under them
     /// too, and matched again. Nothing was changed.
     OtherRegions(Vec<String>),

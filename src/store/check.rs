@@ -45,7 +45,7 @@ pub struct CheckRow {
     /// Its result.
     pub result: CheckResult,
     /// What was seen.
-    pub seen: String,
+    pub detail: String,
     /// What to do if it fails.
     pub action: &'static str,
     /// Whether no requests can be served while it fails.
@@ -75,7 +75,7 @@ impl fmt::Display for StoreReport {
         let check = width(|row| row.check.len()).max("CHECK".len());
         writeln!(f, "{:server$}  {:check$}  RESULT   SEEN", "SERVER", "CHECK")?;
         for row in &self.rows {
-            let (name, result, seen) = (row.check, row.result, &row.seen);
+            let (name, result, seen) = (row.check, row.result, &row.detail);
             writeln!(
                 f,
                 "{:server$}  {name:check$}  {result:7}  {seen}",

@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use super::{Moment, StoreError};
+use super::{StoreError, Timestamp};
 
 /// The clock that all instants of a store are measured by.
 pub trait Clock: Send + Sync {
@@ -20,7 +20,7 @@ pub trait Clock: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] where the time of the store has not been measured yet.
-    fn now(&self) -> Result<Moment, StoreError>;
+    fn now(&self) -> Result<Timestamp, StoreError>;
 }
 
 /// The wall clock of this machine. It may be wrong, and it may jump, so nothing that is stored comes
@@ -33,9 +33,9 @@ pub struct WallClock {
 impl WallClock {
     /// The time that this machine shows.
     #[must_use]
-    pub fn now(&self) -> Moment {
+    pub fn now(&self) -> Timestamp {
         let shift = self.shift_millis.load(Relaxed);
-        Moment::from_millis(micros_since_epoch() / 1_000 + shift)
+        Timestamp::from_millis(micros_since_epoch() / 1_000 + shift)
     }
 
     /// Sets all clones of this clock that many milliseconds ahead of the machine, or behind it. For tests.
@@ -47,25 +47,25 @@ impl WallClock {
 /// A clock that was read once and runs on by the monotonic clock of this machine, so that it does not
 /// jump.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct ReadClock {
+pub(super) struct AnchoredClock {
     micros: i64,
     read_at: Instant,
 }
 
-impl ReadClock {
+impl AnchoredClock {
     /// A clock that showed `micros` microseconds since 1970 at `read_at`.
     pub(super) fn new(micros: i64, read_at: Instant) -> Self {
         Self { micros, read_at }
     }
 
     /// The wall clock of this machine as it is now.
-    pub(super) fn of_this_machine() -> Self {
+    pub(super) fn from_system_time() -> Self {
         Self::new(micros_since_epoch(), Instant::now())
     }
 
     /// Its current time.
-    pub(super) fn now(&self) -> Moment {
-        Moment::from_millis(self.micros_at(Instant::now()) / 1_000)
+    pub(super) fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.micros_at(Instant::now()) / 1_000)
     }
 
     /// When it was read.
@@ -95,18 +95,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_clock_that_was_read_runs_on_from_there() {
+    fn anchored_clock_advances_with_monotonic_time() {
         let read_at = Instant::now();
-        let clock = ReadClock::new(5_000_000, read_at);
+        let clock = AnchoredClock::new(5_000_000, read_at);
         assert_eq!(clock.micros_at(read_at), 5_000_000);
         let later = read_at + Duration::from_millis(1_500);
         assert_eq!(clock.micros_at(later), 6_500_000);
-        let clock = ReadClock::new(5_000_000, later);
+        let clock = AnchoredClock::new(5_000_000, later);
         assert_eq!(clock.micros_at(read_at), 3_500_000);
     }
 
     #[test]
-    fn a_wall_clock_that_is_shifted_shows_it_in_all_clones() {
+    fn wall_clock_shift_applies_to_all_clones() {
         let (clock, right) = (WallClock::default(), WallClock::default());
         let clone = clock.clone();
         clock.set_shift(-120_000);

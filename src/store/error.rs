@@ -48,7 +48,7 @@ impl StoreError {
 
     /// Whether it does not answer, whatever it is asked.
     #[must_use]
-    pub fn is_away(&self) -> bool {
+    pub fn is_unavailable(&self) -> bool {
         matches!(
             self,
             Self::Unavailable(_) | Self::Busy(_) | Self::Unknown(_)

@@ -16,32 +16,32 @@ use tokio::sync::Notify;
 use crate::model::readiness::Finding;
 
 use self::{
-    books::Wish,
-    state::{Held, State},
+    bookings::AllocationResult,
+    state::{ServiceRecord, State},
 };
 use super::{
-    AllTexts, Audit, Binary, BlobId, Booked, Booking, BookingRequest, Call, Changes, Claim, Clock,
-    Counted, Created, Description, Group, Holder, IdempotencyKey, KeyName, Matched, Moment,
-    NewService, Running, ServiceId, Session, Slot, Store, StoreError, Tally, Value, Written,
-    clock::ReadClock,
+    AllTexts, BackendSession, Binary, BlobId, BookResult, Booking, BookingOwner, BookingRequest,
+    Call, Changes, Clock, ConsistencyReport, CreateResult, Description, Group, IdempotencyClaim,
+    IdempotencyKey, KeyName, MatchResult, NewService, RateLimitKey, RateLimitState, RunningService,
+    ServiceId, Store, StoreError, StoredKind, Timestamp, Value, WriteResult, clock::AnchoredClock,
 };
 
-mod audit;
-mod books;
-mod overview;
-mod register;
-mod sessions;
+mod admin_queries;
+mod admin_sessions;
+mod backend_session;
+mod bookings;
+mod catalog;
+mod consistency_check;
+mod rate_limit;
 mod state;
-mod tallies;
-mod visits;
 
 /// A store in this process.
 pub struct MemoryStore {
     state: Mutex<State>,
-    clock: ReadClock,
+    clock: AnchoredClock,
     max_keys: usize,
     /// Operators have changed something.
-    changed: Notify,
+    catalog_changed: Notify,
 }
 
 impl MemoryStore {
@@ -49,12 +49,12 @@ impl MemoryStore {
     /// most `max_keys` keys in one service.
     #[must_use]
     pub fn new(max_bytes: usize, max_keys: usize) -> Self {
-        let clock = ReadClock::of_this_machine();
+        let clock = AnchoredClock::from_system_time();
         Self {
             state: Mutex::new(State::new(max_bytes, clock)),
             clock,
             max_keys,
-            changed: Notify::new(),
+            catalog_changed: Notify::new(),
         }
     }
 
@@ -68,7 +68,7 @@ impl MemoryStore {
     /// because every change is checked before the first step; so a poisoned lock is taken as it is.
     fn state(&self) -> MutexGuard<'_, State> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.end_all_due(self.clock.now());
+        state.remove_expired(self.clock.now());
         state
     }
 }
@@ -83,14 +83,14 @@ fn binaries(values: &[(KeyName, Value)]) -> impl Iterator<Item = &Binary> {
 
 /// The wall clock as it was when the store was opened; later jumps of the wall clock change no life.
 impl Clock for MemoryStore {
-    fn now(&self) -> Result<Moment, StoreError> {
+    fn now(&self) -> Result<Timestamp, StoreError> {
         Ok(self.clock.now())
     }
 }
 
 /// Bytes of the names and values of all strings.
-fn text_bytes(held: &Held) -> usize {
-    let bytes = held.slots.iter().filter_map(|(name, value)| match value {
+fn text_bytes(held: &ServiceRecord) -> usize {
+    let bytes = held.values.iter().filter_map(|(name, value)| match value {
         Value::Text(text) => Some(name.as_str().len() + text.len()),
         Value::Binary(_) => None,
     });
@@ -103,83 +103,87 @@ impl Store for MemoryStore {
         &self,
         key: &IdempotencyKey,
         id: ServiceId,
-        end: Moment,
-    ) -> Result<Claim, StoreError> {
+        end: Timestamp,
+    ) -> Result<IdempotencyClaim, StoreError> {
         let mut state = self.state();
-        let bound = state.claim(key, id, end);
-        let answer = state.service(&bound).and_then(|held| held.answer.clone());
-        Ok(answer.map_or(Claim::Create(bound), Claim::Answered))
+        let bound = state.idempotency_key(key, id, end);
+        let answer = state.service(&bound).and_then(|held| held.response.clone());
+        Ok(answer.map_or(IdempotencyClaim::Create(bound), IdempotencyClaim::Replayed))
     }
 
-    async fn create(&self, service: NewService) -> Result<Created, StoreError> {
+    async fn create(&self, service: NewService) -> Result<CreateResult, StoreError> {
         let mut state = self.state();
         if let Some(held) = state.service(&service.id) {
-            return match &held.answer {
-                Some(answer) => Ok(Created::Before(answer.clone())),
-                None if service.repeatable.is_some() => Ok(Created::Underway),
+            return match &held.response {
+                Some(answer) => Ok(CreateResult::Replayed(answer.clone())),
+                None if service.idempotency.is_some() => Ok(CreateResult::InProgress),
                 None => {
-                    let used = format!("the new service id {} is in use", service.id.hint());
+                    let used = format!("the new service id {} is in use", service.id.redacted());
                     Err(StoreError::Bug(used))
                 }
             };
         }
         if !binaries(&service.data).all(|binary| state.is_uploaded(binary)) {
-            return Ok(Created::UploadLost);
+            return Ok(CreateResult::UploadLost);
         }
-        state.reserve(&service.data)?;
-        let (claim, answer) = service.repeatable.unzip();
-        let held = Held {
+        state.check_room_for(&service.data)?;
+        let (claim, answer) = service.idempotency.unzip();
+        let held = ServiceRecord {
             definition: service.definition,
             created: service.created,
             end: service.end,
             claim,
-            answer: answer.flatten(),
+            response: answer.flatten(),
             gms_user: service.gms_user,
             bookings: service
                 .booking
                 .into_iter()
                 .map(|held| (held.group, held.id))
                 .collect(),
-            ..Held::default()
+            ..ServiceRecord::default()
         };
         state.insert(service.id.clone(), held);
-        state.set(&service.id, service.data);
-        Ok(Created::New)
+        state.set_values(&service.id, service.data);
+        Ok(CreateResult::Created)
     }
 
     async fn definition(&self, id: &ServiceId) -> Result<Option<String>, StoreError> {
         Ok(self.state().service(id).map(|held| held.definition.clone()))
     }
 
-    async fn running(&self, id: &ServiceId) -> Result<Option<Running>, StoreError> {
-        Ok(self.state().service(id).map(|held| Running {
+    async fn running_service(&self, id: &ServiceId) -> Result<Option<RunningService>, StoreError> {
+        Ok(self.state().service(id).map(|held| RunningService {
             definition: held.definition.clone(),
             session: held.sessions.last().cloned(),
         }))
     }
 
-    async fn attach(&self, id: &ServiceId, session: &Session) -> Result<Option<()>, StoreError> {
-        Ok(self.state().attach(id, session.clone()))
-    }
-
-    async fn settle(
+    async fn attach_session(
         &self,
         id: &ServiceId,
-        end: Moment,
+        session: &BackendSession,
+    ) -> Result<Option<()>, StoreError> {
+        Ok(self.state().attach_session(id, session.clone()))
+    }
+
+    async fn finish_create(
+        &self,
+        id: &ServiceId,
+        end: Timestamp,
         answer: Option<&str>,
     ) -> Result<Option<()>, StoreError> {
-        Ok(self.state().settle(id, end, answer))
+        Ok(self.state().finish_create(id, end, answer))
     }
 
     async fn describe(&self, id: &ServiceId) -> Result<Option<Description>, StoreError> {
-        Ok(self.state().service(id).map(Held::describe))
+        Ok(self.state().service(id).map(ServiceRecord::describe))
     }
 
-    async fn read(&self, id: &ServiceId, key: &KeyName) -> Result<Option<Slot>, StoreError> {
+    async fn read(&self, id: &ServiceId, key: &KeyName) -> Result<Option<StoredKind>, StoreError> {
         Ok(self.state().service(id).map(|held| match held.get(key) {
-            Some(Value::Text(text)) => Slot::Text(text.clone()),
-            Some(Value::Binary(_)) => Slot::Binary,
-            None => Slot::Empty,
+            Some(Value::Text(text)) => StoredKind::Text(text.clone()),
+            Some(Value::Binary(_)) => StoredKind::Binary,
+            None => StoredKind::Empty,
         }))
     }
 
@@ -197,38 +201,38 @@ impl Store for MemoryStore {
         }))
     }
 
-    async fn write(&self, id: &ServiceId, changes: Changes) -> Result<Written, StoreError> {
+    async fn write(&self, id: &ServiceId, changes: Changes) -> Result<WriteResult, StoreError> {
         let mut state = self.state();
         let Some(held) = state.service(id) else {
-            return Ok(Written::NoService);
+            return Ok(WriteResult::ServiceNotFound);
         };
         if held.len_after(&changes) > self.max_keys {
-            return Ok(Written::TooManyKeys);
+            return Ok(WriteResult::TooManyKeys);
         }
         if !binaries(&changes.set).all(|binary| state.is_uploaded(binary)) {
-            return Ok(Written::UploadLost);
+            return Ok(WriteResult::UploadLost);
         }
-        state.reserve(&changes.set)?;
+        state.check_room_for(&changes.set)?;
         state.remove_keys(id, &changes.remove);
-        state.set(id, changes.set);
-        Ok(Written::Stored)
+        state.set_values(id, changes.set);
+        Ok(WriteResult::Stored)
     }
 
     async fn clear(&self, id: &ServiceId) -> Result<Option<()>, StoreError> {
         let mut state = self.state();
-        let Some(names) = state.service(id).map(Held::names) else {
+        let Some(names) = state.service(id).map(ServiceRecord::names) else {
             return Ok(None);
         };
         state.remove_keys(id, &names);
         Ok(Some(()))
     }
 
-    async fn set_end(&self, id: &ServiceId, end: Moment) -> Result<Option<()>, StoreError> {
+    async fn set_end(&self, id: &ServiceId, end: Timestamp) -> Result<Option<()>, StoreError> {
         Ok(self.state().set_end(id, end))
     }
 
     async fn delete(&self, id: &ServiceId) -> Result<Option<()>, StoreError> {
-        Ok(self.state().end(id))
+        Ok(self.state().delete(id))
     }
 
     async fn find_binary(
@@ -248,7 +252,7 @@ impl Store for MemoryStore {
         blob: &BlobId,
         index: u64,
     ) -> Result<Option<Bytes>, StoreError> {
-        Ok(self.state().chunk(blob, index))
+        Ok(self.state().read_chunk(blob, index))
     }
 
     async fn write_chunk(
@@ -258,7 +262,7 @@ impl Store for MemoryStore {
         index: u64,
         chunk: &[u8],
     ) -> Result<(), StoreError> {
-        self.state().upload(blob, index, chunk)
+        self.state().write_chunk(blob, index, chunk)
     }
 
     async fn discard(&self, _id: &ServiceId, blobs: &[BlobId]) -> Result<(), StoreError> {
@@ -269,59 +273,65 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    async fn book(
+    async fn book_number(
         &self,
-        holder: Holder<'_>,
+        holder: BookingOwner<'_>,
         group: &Group,
         request: &BookingRequest,
-    ) -> Result<Booked, StoreError> {
+    ) -> Result<BookResult, StoreError> {
         let (mut state, now) = (self.state(), self.clock.now());
         let longest = now.after(request.timeout);
         let until = match holder {
-            Holder::New(_) => longest,
-            Holder::Existing(id) => match state.service(id) {
+            BookingOwner::New(_) => longest,
+            BookingOwner::Existing(id) => match state.service(id) {
                 Some(held) => longest.min(held.end),
-                None => return Ok(Booked::NoService),
+                None => return Ok(BookResult::ServiceNotFound),
             },
         };
         let id = holder.id();
-        match state.books(group).hold(group, request, id, until, now) {
-            Wish::NoneFree(wait) => Ok(Booked::NoneFree(wait)),
-            Wish::Held(booking) => {
-                state.note_booking(id, &booking);
-                Ok(Booked::Held(booking))
+        match state
+            .group_bookings(group)
+            .book_number(group, request, id, until, now)
+        {
+            AllocationResult::Exhausted(wait) => Ok(BookResult::Exhausted(wait)),
+            AllocationResult::Allocated(booking) => {
+                state.record_booking(id, &booking);
+                Ok(BookResult::Booked(booking))
             }
         }
     }
 
-    async fn release(&self, id: &ServiceId, booking: &Booking) -> Result<(), StoreError> {
-        self.state().release(id, &booking.group, &booking.id);
+    async fn release_number(&self, id: &ServiceId, booking: &Booking) -> Result<(), StoreError> {
+        self.state().release_number(id, &booking.group, &booking.id);
         Ok(())
     }
 
-    async fn match_call(&self, groups: &[String], call: &Call) -> Result<Matched, StoreError> {
+    async fn match_call(&self, groups: &[String], call: &Call) -> Result<MatchResult, StoreError> {
         // The default region of a process never changes.
         let found = self.state().match_call(groups, call);
-        Ok(found.map_or(Matched::Nobody, Matched::Service))
+        Ok(found.map_or(MatchResult::NoMatch, MatchResult::Matched))
     }
 
-    async fn count(
+    async fn rate_limit_take(
         &self,
-        tally: &Tally,
+        tally: &RateLimitKey,
         most: u64,
         window: Duration,
-    ) -> Result<Counted, StoreError> {
+    ) -> Result<RateLimitState, StoreError> {
         let now = self.clock.now();
-        self.state().tallies.count(tally, most, window, now)
+        self.state().rate_limits.take(tally, most, window, now)
     }
 
-    async fn uncount(&self, tally: &Tally) -> Result<(), StoreError> {
-        self.state().tallies.uncount(tally);
+    async fn rate_limit_refund(&self, tally: &RateLimitKey) -> Result<(), StoreError> {
+        self.state().rate_limits.refund(tally);
         Ok(())
     }
 
-    async fn audit(&self, _groups: &[Arc<Group>]) -> Result<Audit, StoreError> {
-        Ok(self.state().audit())
+    async fn check_consistency(
+        &self,
+        _groups: &[Arc<Group>],
+    ) -> Result<ConsistencyReport, StoreError> {
+        Ok(self.state().check_consistency())
     }
 
     async fn check_health(&self) -> Result<Vec<Finding>, StoreError> {

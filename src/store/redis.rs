@@ -15,37 +15,38 @@ use tokio::sync::Notify;
 
 use self::{connection::Connections, keys::Keys};
 use super::{
-    AllTexts, Audit, Binary, BlobId, Booked, Booking, BookingRequest, Call, Changes, Claim, Clock,
-    Counted, Created, Description, Group, Holder, IdempotencyKey, KeyName, Matched, Moment,
-    NewService, Running, ServiceId, Session, Slot, Store, StoreError, Tally, Value, Written,
+    AllTexts, BackendSession, Binary, BlobId, BookResult, Booking, BookingOwner, BookingRequest,
+    Call, Changes, Clock, ConsistencyReport, CreateResult, Description, Group, IdempotencyClaim,
+    IdempotencyKey, KeyName, MatchResult, NewService, RateLimitKey, RateLimitState, RunningService,
+    ServiceId, Store, StoreError, StoredKind, Timestamp, Value, WriteResult,
 };
 use crate::{model::readiness::Finding, settings};
 
-mod audit;
+mod admin_queries;
+mod admin_sessions;
+mod backend_session;
 mod binaries;
 mod bookings;
+mod catalog;
 mod checks;
 mod cleanup;
 mod connection;
-mod events;
-mod filling;
+mod consistency_check;
+mod group_sync;
 mod keys;
-mod overview;
+mod keyspace_notifications;
 mod probe;
-mod register;
-mod reply;
+mod rate_limit;
+mod script_reply;
 mod scripts;
 mod services;
-mod sessions;
+mod shared_metrics;
 mod storage;
-mod survey;
-mod tallies;
-mod visits;
 
 /// How long what belongs to a service outlives it, for the clean-up to find.
-const OWN_OUTLIVES_BY: Duration = Duration::from_secs(3_600);
+const OWNED_TTL_MARGIN: Duration = Duration::from_secs(3_600);
 /// How often a change is tried again that others got in the way of.
-const ATTEMPTS: usize = 8;
+const MAX_ATTEMPTS: usize = 8;
 
 /// One worker's way to Redis.
 pub struct RedisStore {
@@ -56,7 +57,7 @@ pub struct RedisStore {
     /// Whether changes wait until replicas have them.
     waits_for_replicas: bool,
     /// Somebody may have changed what operators made. Only who listens to Redis tells.
-    changed: Notify,
+    catalog_changed: Notify,
 }
 
 impl RedisStore {
@@ -72,7 +73,7 @@ impl RedisStore {
             max_keys,
             mode: settings.mode,
             waits_for_replicas: settings.wait_replicas > 0,
-            changed: Notify::new(),
+            catalog_changed: Notify::new(),
         })
     }
 }
@@ -87,7 +88,7 @@ fn binaries_of(values: &[(KeyName, Value)]) -> Vec<Binary> {
 }
 
 fn conflict(id: &ServiceId) -> StoreError {
-    StoreError::Conflict(format!("service {}", id.hint()))
+    StoreError::Conflict(format!("service {}", id.redacted()))
 }
 
 /// A span in the milliseconds that scripts count in.
@@ -97,7 +98,7 @@ fn millis(span: Duration) -> u64 {
 
 /// The clock of Redis, measured on connections that exist anyway.
 impl Clock for RedisStore {
-    fn now(&self) -> Result<Moment, StoreError> {
+    fn now(&self) -> Result<Timestamp, StoreError> {
         self.redis.now()
     }
 }
@@ -108,13 +109,13 @@ impl Store for RedisStore {
         &self,
         key: &IdempotencyKey,
         id: ServiceId,
-        end: Moment,
-    ) -> Result<Claim, StoreError> {
-        self.claim_key(key, id, end).await
+        end: Timestamp,
+    ) -> Result<IdempotencyClaim, StoreError> {
+        self.claim(key, id, end).await
     }
 
-    async fn create(&self, service: NewService) -> Result<Created, StoreError> {
-        self.create_service(service).await
+    async fn create(&self, service: NewService) -> Result<CreateResult, StoreError> {
+        self.create(service).await
     }
 
     async fn definition(&self, id: &ServiceId) -> Result<Option<String>, StoreError> {
@@ -123,29 +124,33 @@ impl Store for RedisStore {
         self.redis.query(&get).await
     }
 
-    async fn running(&self, id: &ServiceId) -> Result<Option<Running>, StoreError> {
-        self.find_running(id).await
+    async fn running_service(&self, id: &ServiceId) -> Result<Option<RunningService>, StoreError> {
+        self.running_service(id).await
     }
 
-    async fn attach(&self, id: &ServiceId, session: &Session) -> Result<Option<()>, StoreError> {
+    async fn attach_session(
+        &self,
+        id: &ServiceId,
+        session: &BackendSession,
+    ) -> Result<Option<()>, StoreError> {
         self.attach_session(id, session).await
     }
 
-    async fn settle(
+    async fn finish_create(
         &self,
         id: &ServiceId,
-        end: Moment,
+        end: Timestamp,
         answer: Option<&str>,
     ) -> Result<Option<()>, StoreError> {
-        self.move_end(id, end, answer).await
+        self.set_end(id, end, answer).await
     }
 
     async fn describe(&self, id: &ServiceId) -> Result<Option<Description>, StoreError> {
-        self.describe_service(id).await
+        self.describe(id).await
     }
 
-    async fn read(&self, id: &ServiceId, key: &KeyName) -> Result<Option<Slot>, StoreError> {
-        self.read_slot(id, key).await
+    async fn read(&self, id: &ServiceId, key: &KeyName) -> Result<Option<StoredKind>, StoreError> {
+        self.read(id, key).await
     }
 
     async fn read_all(
@@ -153,23 +158,23 @@ impl Store for RedisStore {
         id: &ServiceId,
         max_bytes: usize,
     ) -> Result<Option<AllTexts>, StoreError> {
-        self.read_texts(id, max_bytes).await
+        self.read_all(id, max_bytes).await
     }
 
-    async fn write(&self, id: &ServiceId, changes: Changes) -> Result<Written, StoreError> {
-        self.write_changes(id, changes).await
+    async fn write(&self, id: &ServiceId, changes: Changes) -> Result<WriteResult, StoreError> {
+        self.write(id, changes).await
     }
 
     async fn clear(&self, id: &ServiceId) -> Result<Option<()>, StoreError> {
-        self.clear_storage(id).await
+        self.clear(id).await
     }
 
-    async fn set_end(&self, id: &ServiceId, end: Moment) -> Result<Option<()>, StoreError> {
-        self.move_end(id, end, None).await
+    async fn set_end(&self, id: &ServiceId, end: Timestamp) -> Result<Option<()>, StoreError> {
+        self.set_end(id, end, None).await
     }
 
     async fn delete(&self, id: &ServiceId) -> Result<Option<()>, StoreError> {
-        self.delete_service(id).await
+        self.delete(id).await
     }
 
     async fn find_binary(
@@ -177,7 +182,7 @@ impl Store for RedisStore {
         id: &ServiceId,
         key: &KeyName,
     ) -> Result<Option<Option<Binary>>, StoreError> {
-        self.find_descriptor(id, key).await
+        self.find_binary(id, key).await
     }
 
     async fn read_chunk(
@@ -186,7 +191,7 @@ impl Store for RedisStore {
         blob: &BlobId,
         index: u64,
     ) -> Result<Option<Bytes>, StoreError> {
-        self.get_chunk(id, blob, index).await
+        self.read_chunk(id, blob, index).await
     }
 
     async fn write_chunk(
@@ -196,45 +201,48 @@ impl Store for RedisStore {
         index: u64,
         chunk: &[u8],
     ) -> Result<(), StoreError> {
-        self.put_chunk(id, blob, index, chunk).await
+        self.write_chunk(id, blob, index, chunk).await
     }
 
     async fn discard(&self, id: &ServiceId, blobs: &[BlobId]) -> Result<(), StoreError> {
-        self.discard_blobs(id, blobs).await
+        self.discard(id, blobs).await
     }
 
-    async fn book(
+    async fn book_number(
         &self,
-        holder: Holder<'_>,
+        holder: BookingOwner<'_>,
         group: &Group,
         request: &BookingRequest,
-    ) -> Result<Booked, StoreError> {
-        self.hold(holder, group, request).await
+    ) -> Result<BookResult, StoreError> {
+        self.book_number(holder, group, request).await
     }
 
-    async fn release(&self, id: &ServiceId, booking: &Booking) -> Result<(), StoreError> {
-        self.give_back_booking(id, booking).await
+    async fn release_number(&self, id: &ServiceId, booking: &Booking) -> Result<(), StoreError> {
+        self.release_number(id, booking).await
     }
 
-    async fn match_call(&self, groups: &[String], call: &Call) -> Result<Matched, StoreError> {
-        self.find_call(groups, call).await
+    async fn match_call(&self, groups: &[String], call: &Call) -> Result<MatchResult, StoreError> {
+        self.match_call(groups, call).await
     }
 
-    async fn count(
+    async fn rate_limit_take(
         &self,
-        tally: &Tally,
+        tally: &RateLimitKey,
         most: u64,
         window: Duration,
-    ) -> Result<Counted, StoreError> {
-        self.count_one(tally, most, window).await
+    ) -> Result<RateLimitState, StoreError> {
+        self.rate_limit_take(tally, most, window).await
     }
 
-    async fn uncount(&self, tally: &Tally) -> Result<(), StoreError> {
-        self.take_one_back(tally).await
+    async fn rate_limit_refund(&self, tally: &RateLimitKey) -> Result<(), StoreError> {
+        self.rate_limit_refund(tally).await
     }
 
-    async fn audit(&self, groups: &[Arc<Group>]) -> Result<Audit, StoreError> {
-        self.look_through(groups).await
+    async fn check_consistency(
+        &self,
+        groups: &[Arc<Group>],
+    ) -> Result<ConsistencyReport, StoreError> {
+        self.check_consistency(groups).await
     }
 
     async fn check_health(&self) -> Result<Vec<Finding>, StoreError> {

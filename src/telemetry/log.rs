@@ -25,30 +25,30 @@ pub enum TelemetryError {
 
     /// Somebody in this process listens already, and goes on to.
     #[error("the log has been started before: {0}")]
-    Started(#[from] SetGlobalDefaultError),
+    AlreadyStarted(#[from] SetGlobalDefaultError),
 }
 
 /// Lines that may wait to be written: a few MiB at most.
-const WAITING: usize = 8_192;
+const MAX_BUFFERED_LINES: usize = 8_192;
 /// Bytes that are written in one go.
-const TOGETHER: usize = 64 * 1024;
+const WRITE_BUFFER_BYTES: usize = 64 * 1024;
 
-static LOST: OnceLock<ErrorCounter> = OnceLock::new();
+static DROPPED_LINES: OnceLock<ErrorCounter> = OnceLock::new();
 
 /// The log while it is written. Dropped, what waits is written, for no longer than a second; what is logged
 /// later is lost.
 #[must_use = "lines are written for as long as it is there"]
-pub struct Written(WorkerGuard);
+pub struct LogGuard(WorkerGuard);
 
-impl fmt::Debug for Written {
+impl fmt::Debug for LogGuard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
 }
 
 /// Lines that came faster than anybody read them.
-pub(super) fn lost() -> usize {
-    LOST.get().map_or(0, ErrorCounter::dropped_lines)
+pub(super) fn dropped_lines() -> usize {
+    DROPPED_LINES.get().map_or(0, ErrorCounter::dropped_lines)
 }
 
 /// Starts the log, once for the whole process.
@@ -56,12 +56,12 @@ pub(super) fn lost() -> usize {
 /// # Errors
 ///
 /// [`TelemetryError::Started`] the second time, which changes nothing: tests may ignore it.
-pub fn start(log: &Log) -> Result<Written, TelemetryError> {
+pub fn start(log: &Log) -> Result<LogGuard, TelemetryError> {
     let terminal = io::stderr().is_terminal();
     let (writer, written) = NonBlockingBuilder::default()
-        .buffered_lines_limit(WAITING)
+        .buffered_lines_limit(MAX_BUFFERED_LINES)
         .thread_name("log")
-        .finish(BufWriter::with_capacity(TOGETHER, io::stderr()));
+        .finish(BufWriter::with_capacity(WRITE_BUFFER_BYTES, io::stderr()));
     let counter = writer.error_counter();
     let lines = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::builder().parse(&log.level)?)
@@ -70,7 +70,7 @@ pub fn start(log: &Log) -> Result<Written, TelemetryError> {
         // gone is the most likely such error.
         .log_internal_errors(false);
 
-    match in_format(log.format, terminal) {
+    match resolve_format(log.format, terminal) {
         LogFormat::Json => subscriber::set_global_default(
             // Our fields stand beside `level` and `message`, where log collectors look for them.
             lines
@@ -91,12 +91,12 @@ pub fn start(log: &Log) -> Result<Written, TelemetryError> {
                 .with(RefusedRequests::default()),
         )?,
     }
-    drop(LOST.set(counter));
-    Ok(Written(written))
+    drop(DROPPED_LINES.set(counter));
+    Ok(LogGuard(written))
 }
 
 /// `format`, decided where it is left open.
-fn in_format(format: LogFormat, terminal: bool) -> LogFormat {
+fn resolve_format(format: LogFormat, terminal: bool) -> LogFormat {
     match format {
         LogFormat::Auto if terminal => LogFormat::Pretty,
         LogFormat::Auto => LogFormat::Json,
@@ -114,7 +114,10 @@ mod tests {
         let log = Settings::defaults().unwrap().log;
         // Another test of this process may have been first.
         let _ = start(&log);
-        assert!(matches!(start(&log), Err(TelemetryError::Started(_))));
+        assert!(matches!(
+            start(&log),
+            Err(TelemetryError::AlreadyStarted(_))
+        ));
     }
 
     #[test]
@@ -126,9 +129,9 @@ mod tests {
 
     #[test]
     fn only_a_terminal_gets_lines_for_people_unless_they_are_asked_for() {
-        assert_eq!(in_format(LogFormat::Auto, true), LogFormat::Pretty);
-        assert_eq!(in_format(LogFormat::Auto, false), LogFormat::Json);
-        assert_eq!(in_format(LogFormat::Pretty, false), LogFormat::Pretty);
-        assert_eq!(in_format(LogFormat::Json, true), LogFormat::Json);
+        assert_eq!(resolve_format(LogFormat::Auto, true), LogFormat::Pretty);
+        assert_eq!(resolve_format(LogFormat::Auto, false), LogFormat::Json);
+        assert_eq!(resolve_format(LogFormat::Pretty, false), LogFormat::Pretty);
+        assert_eq!(resolve_format(LogFormat::Json, true), LogFormat::Json);
     }
 }

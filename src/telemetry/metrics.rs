@@ -6,39 +6,47 @@
 //! where a label is a place in an array, a request is counted by a few additions, with nothing hashed,
 //! looked up or locked, and the format is a page of code.
 
-pub(super) use self::requests::request_refused;
-use self::text::Text;
+use self::encode::TextEncoder;
+pub(super) use self::requests::count_refused_request;
 pub use self::{
-    counts::{Counter, Held, Level},
+    cluster::{ClusterMetrics, cluster_metrics, set_cluster_metrics},
+    primitives::{Counter, Gauge, GaugeGuard},
     process::{
-        Attempt, CLEANUP_ACTIVE, CLEANUP_FAILURES, CLEANUP_SERVICES, LISTENED_TO, Spans, TELLING,
-        catalog_entries_lost, cleans_up, is_notified, set_catalog_entries_lost, set_clock_skew,
+        BackendOutcome, CLEANUP_FAILURES, CLEANUP_LEADER, CLEANUP_SERVICES,
+        KEYSPACE_LISTENERS_EXPECTED, KEYSPACE_LISTENERS_SUBSCRIBED, SpanOutcome,
+        catalog_entries_lost, is_cleanup_leader, keyspace_notifications_enabled,
+        set_catalog_entries_lost, set_clock_skew,
     },
     redis_checks::{record_redis_check, retain_redis_servers},
-    requests::{GONE, Method, RouteCounts, answered, download, is_fault},
-    shared::{Shared, known, tell},
-    store::{BYTES_IN, BYTES_OUT, LANES, LANES_LOST, PoolWatch, StoreCounts, watch_pool},
+    requests::{
+        CLIENT_CLOSED_REQUEST, MethodLabel, RouteMetrics, is_service_fault, response_counts,
+        track_download,
+    },
+    store::{
+        BINARY_BYTES_IN, BINARY_BYTES_OUT, PoolStats, REDIS_CONNECTIONS, REDIS_DISCONNECTS,
+        StoreMetrics, register_pool,
+    },
 };
 use crate::{
     model::readiness::{READY, Reason, Status},
     settings::VERSION,
 };
 
-mod counts;
+mod cluster;
+mod encode;
+mod primitives;
 mod process;
 mod redis_checks;
 mod requests;
-mod shared;
 mod store;
-mod text;
 
 /// The content type of [`text()`].
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// All metrics. The readiness of the replica is for the caller to know.
 #[must_use]
-pub fn text(readiness: &Status) -> String {
-    let mut text = Text::default();
+pub fn encode(readiness: &Status) -> String {
+    let mut text = TextEncoder::default();
     let help = "Readiness, as /readyz has it: reason=\"ready\" is 1 while requests are welcome, each \
                 other reason is 1 while it applies.";
     let mut family = text.gauge("ready", help);
@@ -54,6 +62,6 @@ pub fn text(readiness: &Status) -> String {
     store::write(&mut text);
     process::write(&mut text);
     redis_checks::write(&mut text);
-    shared::write(&mut text);
+    cluster::write(&mut text);
     text.into_string()
 }

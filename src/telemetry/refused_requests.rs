@@ -32,7 +32,7 @@ pub(super) struct RefusedRequests(Mutex<Unlogged>);
 
 #[derive(Default)]
 struct Unlogged {
-    logged: Option<Instant>,
+    logged_at: Option<Instant>,
     requests: u64,
 }
 
@@ -55,7 +55,7 @@ impl<S: Subscriber> Layer<S> for RefusedRequests {
             return true;
         };
         let status = if reason == TOO_LARGE { 431 } else { 400 };
-        metrics::request_refused(status);
+        metrics::count_refused_request(status);
         self.log(status, reason);
         false
     }
@@ -68,14 +68,14 @@ impl RefusedRequests {
         };
         unlogged.requests += 1;
         if unlogged
-            .logged
+            .logged_at
             .is_some_and(|at| at.elapsed() < LOG_INTERVAL)
         {
             return;
         }
         let requests = unlogged.requests;
         *unlogged = Unlogged {
-            logged: Some(Instant::now()),
+            logged_at: Some(Instant::now()),
             requests: 0,
         };
         drop(unlogged);

@@ -26,24 +26,24 @@ use tracing::{info, warn};
 use uuid::Uuid;
 
 pub use self::{
-    calls::{CallSpan, backend_call, carried, store_call},
-    parent::trace_of,
-    server::{Head, ServerSpan},
+    client_span::{ClientSpan, start_backend_span, start_store_span, with_current_context},
+    request_span::{RequestAttributes, ServerSpan},
+    traceparent::trace_id,
 };
-use self::{sampling::Ids, sender::Sender};
+use self::{http_exporter::HttpExporter, sampling::TraceIdGenerator};
 use crate::settings::{self, Sampling, VERSION};
 
-mod calls;
-mod parent;
-mod queue;
+mod bounded_queue;
+mod client_span;
+mod http_exporter;
+mod request_span;
 mod sampling;
-mod sender;
-mod server;
+mod traceparent;
 
 /// What the service is called unless the environment says otherwise.
-const NAME: &str = "switchboard";
+const DEFAULT_SERVICE_NAME: &str = "switchboard";
 /// How long spans that still wait may take to leave when the process ends.
-const FLUSH: Duration = Duration::from_secs(5);
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 
 static TRACES: OnceLock<Traces> = OnceLock::new();
 
@@ -52,7 +52,7 @@ struct Traces {
     tracer: SdkTracer,
     provider: SdkTracerProvider,
     sampling: Sampling,
-    propagates: bool,
+    propagation_enabled: bool,
 }
 
 /// Starts tracing, once for the whole process. What is traced is sent from the runtime that this is called
@@ -61,10 +61,10 @@ struct Traces {
 /// # Errors
 /// What is wrong with the endpoint or its certificates.
 pub fn start(settings: &settings::Traces) -> Result<(), String> {
-    let exporter = Sender::exporter(settings)?;
+    let exporter = HttpExporter::build(settings)?;
     let instance = Uuid::new_v4().to_string();
     let ours = [
-        KeyValue::new(SERVICE_NAME, NAME),
+        KeyValue::new(SERVICE_NAME, DEFAULT_SERVICE_NAME),
         KeyValue::new(SERVICE_VERSION, VERSION),
         KeyValue::new(SERVICE_INSTANCE_ID, instance),
     ];
@@ -76,18 +76,18 @@ pub fn start(settings: &settings::Traces) -> Result<(), String> {
         .with_attributes(set.map(|(name, value)| KeyValue::new(name, value)));
     let provider = SdkTracerProvider::builder()
         .with_resource(resource.build())
-        .with_id_generator(Ids)
+        .with_id_generator(TraceIdGenerator)
         // What comes so far was decided on before.
         .with_sampler(Sampler::AlwaysOn)
-        .with_span_processor(queue::bounded(exporter, settings))
+        .with_span_processor(bounded_queue::bounded_processor(exporter, settings))
         .build();
     let traces = Traces {
-        tracer: provider.tracer(NAME),
+        tracer: provider.tracer(DEFAULT_SERVICE_NAME),
         provider,
         sampling: settings.sampling,
-        propagates: settings.propagates,
+        propagation_enabled: settings.propagates,
     };
-    let (ratio, follows) = (settings.sampling.ratio, settings.sampling.follows);
+    let (ratio, follows) = (settings.sampling.ratio, settings.sampling.parent_based);
     if TRACES.set(traces).is_ok() {
         info!(ratio, follows, "requests are traced");
     }
@@ -100,7 +100,8 @@ pub async fn stop() {
         return;
     };
     // It blocks, and what it waits for goes on here.
-    let stopped = task::spawn_blocking(|| traces.provider.shutdown_with_timeout(FLUSH)).await;
+    let stopped =
+        task::spawn_blocking(|| traces.provider.shutdown_with_timeout(FLUSH_TIMEOUT)).await;
     if !matches!(stopped, Ok(Ok(()))) {
         warn!("traces that still waited are lost: nobody took them in time");
     }

@@ -1,20 +1,20 @@
 //! The administration: what operators may do while the service runs.
 
+mod active_services;
+mod audit_log;
+mod backend_sessions;
 mod bookings;
-mod changing;
+mod brute_force;
+mod catalog_entries;
+mod concurrent_edits;
 mod credentials;
-pub(crate) mod desk;
-mod editors;
+pub(crate) mod fixture;
+mod group_usage;
 mod groups;
-mod guesses;
-mod history;
 mod hostile;
-mod live;
-mod locks;
-pub(crate) mod lost;
+mod import_export;
+pub(crate) mod lost_entries;
 mod replicas;
+mod service_auth;
 mod sessions;
 mod store;
-mod transfer;
-mod trend;
-mod visits;

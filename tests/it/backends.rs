@@ -1,9 +1,9 @@
 //! Contract section 6: services that run on a backend.
 
-mod choice;
-mod ending;
+mod create_on_backend;
 mod failures;
 mod http;
+mod load_balancer;
 mod ors;
-mod starting;
+mod terminate;
 mod tls;

@@ -3,7 +3,9 @@
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
-use crate::support::{Answer, Bodies, Multipart, TestApp, Wire, on_every_kind_of_store};
+use crate::support::{
+    Bodies, Multipart, RawConnection, TestApp, TestResponse, on_every_kind_of_store,
+};
 
 on_every_kind_of_store!(
     the_bytes_come_back_whatever_their_number,
@@ -15,43 +17,46 @@ on_every_kind_of_store!(
     a_replaced_binary_changes_in_all_it_tells,
 );
 
-const CHUNK: usize = 262_144;
+const CHUNK_BYTES: usize = 262_144;
 
 /// Bytes in which every place looks different from its neighbours.
-pub(crate) fn bytes(length: usize) -> Vec<u8> {
+pub(crate) fn test_bytes(length: usize) -> Vec<u8> {
     let words = (0_u32..).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes());
     words.take(length).collect()
 }
 
 /// A service with one binary; gives the path of the service and that of the binary.
-pub(crate) async fn with_file(app: &TestApp, multipart: Multipart) -> (String, String) {
+pub(crate) async fn create_with_file(app: &TestApp, multipart: Multipart) -> (String, String) {
     let request = app
         .post("/genesys/1/service/store")
         .multipart_body(multipart);
-    let service = Answer::of(request).await.service();
+    let service = TestResponse::send(request).await.service_id();
     let binary = format!("{service}/storage/binary/pic");
     (service, binary)
 }
 
-pub(crate) fn picture(content: &[u8]) -> Multipart {
+pub(crate) fn picture_body(content: &[u8]) -> Multipart {
     Multipart::new().file("pic", "me.png", "image/png", content)
 }
 
 async fn the_bytes_come_back_whatever_their_number(app: TestApp) {
-    for length in [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 700_000] {
-        let sent = bytes(length);
-        let (service, binary) = with_file(&app, picture(&sent)).await;
-        let answer = Answer::of(app.get(&binary)).await;
+    for length in [0, 1, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, 700_000] {
+        let sent = test_bytes(length);
+        let (service, binary) = create_with_file(&app, picture_body(&sent)).await;
+        let answer = TestResponse::send(app.get(&binary)).await;
         assert_eq!(answer.status, StatusCode::OK);
         assert_eq!(answer.header("content-length"), length.to_string());
         assert!(answer.body == sent, "{length} bytes came back changed");
-        assert_eq!(app.told(&service).await["_binaries"][0]["size"], length);
+        assert_eq!(
+            app.get_service(&service).await["_binaries"][0]["size"],
+            length
+        );
     }
 }
 
 async fn a_download_tells_type_name_length_and_version(app: TestApp) {
-    let (_, binary) = with_file(&app, picture(b"12345")).await;
-    let answer = Answer::of(app.get(&binary)).await;
+    let (_, binary) = create_with_file(&app, picture_body(b"12345")).await;
+    let answer = TestResponse::send(app.get(&binary)).await;
     for (header, value) in [
         ("content-type", "image/png"),
         ("content-length", "5"),
@@ -69,14 +74,14 @@ async fn a_download_tells_type_name_length_and_version(app: TestApp) {
 }
 
 async fn the_head_is_told_without_the_bytes(app: TestApp) {
-    let (service, binary) = with_file(&app, picture(&bytes(700_000))).await;
-    let mut wire = Wire::open(&app).await;
-    let full = wire.ask("GET", &binary).await;
+    let (service, binary) = create_with_file(&app, picture_body(&test_bytes(700_000))).await;
+    let mut wire = RawConnection::connect(&app).await;
+    let full = wire.request("GET", &binary).await;
     wire.send(format!("HEAD {binary} HTTP/1.1\r\nHost: x\r\n\r\n"))
         .await;
-    let mut head = wire.head().await;
+    let mut head = wire.read_head().await;
     // What comes next is the answer to what is asked next.
-    let next = wire.ask("GET", &format!("{service}/storage")).await;
+    let next = wire.request("GET", &format!("{service}/storage")).await;
     assert_eq!(next.text(), "{}");
     assert_eq!(head.status, StatusCode::OK);
     let mut expected = full.headers;
@@ -87,31 +92,34 @@ async fn the_head_is_told_without_the_bytes(app: TestApp) {
     assert_eq!(expected["content-length"], "700000");
 
     let absent = format!("{service}/storage/binary/none");
-    let answer = Answer::of(app.request(Method::HEAD, &absent)).await;
+    let answer = TestResponse::send(app.request(Method::HEAD, &absent)).await;
     assert_eq!(answer.status, StatusCode::NOT_FOUND);
 }
 
 async fn an_unchanged_binary_is_not_sent_again(app: TestApp) {
-    let (_, binary) = with_file(&app, picture(b"12345")).await;
-    let tag = Answer::of(app.get(&binary)).await.header("etag").to_owned();
+    let (_, binary) = create_with_file(&app, picture_body(b"12345")).await;
+    let tag = TestResponse::send(app.get(&binary))
+        .await
+        .header("etag")
+        .to_owned();
     for known in [
         tag.clone(),
         format!("W/{tag}"),
         format!("\"x\", {tag}"),
         "*".to_owned(),
     ] {
-        let mut wire = Wire::open(&app).await;
+        let mut wire = RawConnection::connect(&app).await;
         wire.send(format!(
             "GET {binary} HTTP/1.1\r\nHost: x\r\nIf-None-Match: {known}\r\n\r\n"
         ))
         .await;
-        let answer = wire.head().await;
+        let answer = wire.read_head().await;
         assert_eq!(answer.status, StatusCode::NOT_MODIFIED, "{known}");
         assert_eq!(answer.header("etag"), tag);
-        assert_eq!(wire.ask("GET", &binary).await.text(), "12345");
+        assert_eq!(wire.request("GET", &binary).await.text(), "12345");
     }
     for other in ["\"x\"", "\"\"", "x", &tag[1..tag.len() - 1]] {
-        let answer = Answer::of(app.get(&binary).header("if-none-match", other)).await;
+        let answer = TestResponse::send(app.get(&binary).header("if-none-match", other)).await;
         assert_eq!(
             (answer.status, answer.text()),
             (StatusCode::OK, "12345"),
@@ -121,30 +129,30 @@ async fn an_unchanged_binary_is_not_sent_again(app: TestApp) {
 }
 
 async fn every_upload_has_a_tag_of_its_own(app: TestApp) {
-    let (service, binary) = with_file(&app, picture(b"12345")).await;
-    let first = Answer::of(app.get(&binary)).await;
+    let (service, binary) = create_with_file(&app, picture_body(b"12345")).await;
+    let first = TestResponse::send(app.get(&binary)).await;
     let again = app
         .post(&format!("{service}/storage"))
-        .multipart_body(picture(b"12345"));
-    Answer::of(again).await.assert_empty();
+        .multipart_body(picture_body(b"12345"));
+    TestResponse::send(again).await.assert_empty();
     let known = app
         .get(&binary)
         .header("if-none-match", first.header("etag"));
-    let second = Answer::of(known).await;
+    let second = TestResponse::send(known).await;
     assert_eq!((second.status, second.text()), (StatusCode::OK, "12345"));
     assert_ne!(second.header("etag"), first.header("etag"));
 }
 
 async fn files_and_strings_of_one_body_are_stored_together(app: TestApp) {
-    let (service, _) = with_file(&app, Multipart::new()).await;
+    let (service, _) = create_with_file(&app, Multipart::new()).await;
     let storage = format!("{service}/storage");
-    let (one, two) = (bytes(CHUNK), bytes(CHUNK + 7));
+    let (one, two) = (test_bytes(CHUNK_BYTES), test_bytes(CHUNK_BYTES + 7));
     let all = Multipart::new()
         .file("one", "1", "a/b", &one)
         .text("Key1", "Value1")
         .file("two", "2", "a/b", &two)
         .text("Key2", "Value2");
-    Answer::of(app.post(&storage).multipart_body(all))
+    TestResponse::send(app.post(&storage).multipart_body(all))
         .await
         .assert_empty();
     assert_eq!(
@@ -152,22 +160,22 @@ async fn files_and_strings_of_one_body_are_stored_together(app: TestApp) {
         json!({"Key1": "Value1", "Key2": "Value2"})
     );
     for (name, sent) in [("one", one), ("two", two)] {
-        let answer = Answer::of(app.get(&format!("{storage}/binary/{name}"))).await;
+        let answer = TestResponse::send(app.get(&format!("{storage}/binary/{name}"))).await;
         assert!(answer.body == sent, "{name} came back changed");
     }
 }
 
 async fn a_replaced_binary_changes_in_all_it_tells(app: TestApp) {
-    let (service, binary) = with_file(&app, picture(&bytes(300_000))).await;
+    let (service, binary) = create_with_file(&app, picture_body(&test_bytes(300_000))).await;
     let other = Multipart::new().file("pic", "b.jpg", "image/jpeg", b"new");
     let request = app.post(&format!("{service}/update")).multipart_body(other);
-    Answer::of(request).await.assert_empty();
-    let answer = Answer::of(app.get(&binary)).await;
+    TestResponse::send(request).await.assert_empty();
+    let answer = TestResponse::send(app.get(&binary)).await;
     assert_eq!(
         (answer.text(), answer.header("content-type")),
         ("new", "image/jpeg")
     );
     let told =
         json!([{"name": "pic", "content_type": "image/jpeg", "file_name": "b.jpg", "size": 3}]);
-    assert_eq!(app.told(&service).await["_binaries"], told);
+    assert_eq!(app.get_service(&service).await["_binaries"], told);
 }

@@ -5,11 +5,13 @@ use futures_util::stream;
 use reqwest::{Body, RequestBuilder};
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Bodies, Multipart, TestApp, Wire, on_every_kind_of_store};
+use crate::support::{
+    Bodies, Multipart, RawConnection, TestApp, TestResponse, on_every_kind_of_store,
+};
 
 pub(crate) const STORE: &str = "/genesys/1/service/store";
 pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
-pub(crate) const LATIN: &str = "application/x-www-form-urlencoded; charset=ISO-8859-1";
+pub(crate) const LATIN1_FORM: &str = "application/x-www-form-urlencoded; charset=ISO-8859-1";
 
 on_every_kind_of_store!(
     a_form_is_decoded,
@@ -26,8 +28,8 @@ on_every_kind_of_store!(
 );
 
 /// What is stored of a create.
-pub(crate) async fn stored(app: &TestApp, create: RequestBuilder) -> Value {
-    let service = Answer::of(create).await.service();
+pub(crate) async fn create_and_read(app: &TestApp, create: RequestBuilder) -> Value {
+    let service = TestResponse::send(create).await.service_id();
     app.storage(&service).await
 }
 
@@ -45,7 +47,7 @@ async fn a_form_is_decoded(app: TestApp) {
         ("a=%EF%BB%BFx", json!({"a": "\u{feff}x"})),
     ] {
         assert_eq!(
-            stored(&app, app.post(STORE).form_body(form)).await,
+            create_and_read(&app, app.post(STORE).form_body(form)).await,
             expected,
             "{form}"
         );
@@ -62,19 +64,19 @@ async fn json_in_a_form_is_taken_as_it_stands_even_if_never_encoded(app: TestApp
     ] {
         let expected = json!({"x": "1", "Parameter": raw, "y": "2"});
         assert_eq!(
-            stored(&app, app.post(STORE).form_body(&form)).await,
+            create_and_read(&app, app.post(STORE).form_body(&form)).await,
             expected
         );
     }
     let form = r#"_parameter={"a":["b"]}&x=1"#;
     assert_eq!(
-        stored(&app, app.post(STORE).form_body(form)).await,
+        create_and_read(&app, app.post(STORE).form_body(form)).await,
         json!({"x": "1"})
     );
     for text in ["{x", "[1", "{}z"] {
         let form = format!("a={text}");
         assert_eq!(
-            stored(&app, app.post(STORE).form_body(&form)).await,
+            create_and_read(&app, app.post(STORE).form_body(&form)).await,
             json!({"a": text})
         );
     }
@@ -83,8 +85,11 @@ async fn json_in_a_form_is_taken_as_it_stands_even_if_never_encoded(app: TestApp
 async fn json_labelled_as_a_form_is_read_as_json(app: TestApp) {
     for body in [r#"{"a":1,"b":["x"]}"#, " \r\n{\"a\":1,\n\"b\":[\"x\"]}\n"] {
         for label in [FORM, "application/x-www-form-urlencoded; charset=UTF-8"] {
-            let request = app.post(STORE).body_of(label, body.as_bytes());
-            assert_eq!(stored(&app, request).await, json!({"a": "1", "b": "[x]"}));
+            let request = app.post(STORE).typed_body(label, body.as_bytes());
+            assert_eq!(
+                create_and_read(&app, request).await,
+                json!({"a": "1", "b": "[x]"})
+            );
         }
     }
 }
@@ -105,12 +110,12 @@ async fn pairs_of_the_query_count_and_those_of_the_body_win(app: TestApp) {
         if gone {
             expected.as_object_mut().unwrap().remove("gone");
         }
-        assert_eq!(stored(&app, request).await, expected);
+        assert_eq!(create_and_read(&app, request).await, expected);
     }
 }
 
 async fn a_request_without_a_body_has_no_pairs(app: TestApp) {
-    let mut wire = Wire::open(&app).await;
+    let mut wire = RawConnection::connect(&app).await;
     for head in [
         "",
         "Content-Length: 0\r\n",
@@ -121,14 +126,20 @@ async fn a_request_without_a_body_has_no_pairs(app: TestApp) {
             "POST {STORE}?a=1 HTTP/1.1\r\nHost: x\r\n{head}\r\n"
         ))
         .await;
-        let service = wire.answer().await.service();
+        let service = wire.read_response().await.service_id();
         assert_eq!(app.storage(&service).await, json!({"a": "1"}));
     }
 }
 
 async fn an_empty_body_has_no_pairs_whatever_its_type(app: TestApp) {
-    let mut wire = Wire::open(&app).await;
-    for kind in ["", FORM, LATIN, "application/json", Multipart::CONTENT_TYPE] {
+    let mut wire = RawConnection::connect(&app).await;
+    for kind in [
+        "",
+        FORM,
+        LATIN1_FORM,
+        "application/json",
+        Multipart::CONTENT_TYPE,
+    ] {
         let kind = match kind {
             "" => String::new(),
             kind => format!("Content-Type: {kind}\r\n"),
@@ -141,13 +152,13 @@ async fn an_empty_body_has_no_pairs_whatever_its_type(app: TestApp) {
                 "POST {STORE}?a=1 HTTP/1.1\r\nHost: x\r\n{kind}{length}"
             ))
             .await;
-            let service = wire.answer().await.service();
+            let service = wire.read_response().await.service_id();
             assert_eq!(app.storage(&service).await, json!({"a": "1"}));
         }
     }
     for kind in [FORM, "application/json"] {
-        let request = app.post(STORE).body_of(kind, b" \r\n");
-        assert_eq!(stored(&app, request).await, json!({}));
+        let request = app.post(STORE).typed_body(kind, b" \r\n");
+        assert_eq!(create_and_read(&app, request).await, json!({}));
     }
 }
 
@@ -162,9 +173,9 @@ async fn other_types_are_refused(app: TestApp) {
         "json",
         "\u{e9}",
     ] {
-        let request = app.post(STORE).body_of(kind, b"a=1");
-        let answer = Answer::of(request).await;
-        let message = answer.message_of("UnsupportedMediaType", 415);
+        let request = app.post(STORE).typed_body(kind, b"a=1");
+        let answer = TestResponse::send(request).await;
+        let message = answer.error_message("UnsupportedMediaType", 415);
         let told = kind.split(';').next().unwrap();
         assert!(message.contains(told) || !told.is_ascii(), "{message}");
     }
@@ -191,7 +202,7 @@ async fn a_body_may_come_in_pieces(app: TestApp) {
             let request = app.post(STORE).header("content-type", kind);
             let request = request.body(Body::wrap_stream(stream::iter(pieces)));
             let expected = json!({"a": "one", "b": "\u{e9}\r\n--b-"});
-            assert_eq!(stored(&app, request).await, expected, "{kind}");
+            assert_eq!(create_and_read(&app, request).await, expected, "{kind}");
         }
     }
 }
@@ -207,21 +218,24 @@ async fn the_last_of_a_repeated_name_wins(app: TestApp) {
         app.post(STORE).multipart_body(multipart),
         app.post(&format!("{STORE}?a=1&b=2&a=3")),
     ] {
-        assert_eq!(stored(&app, request).await, json!({"a": "3", "b": "2"}));
+        assert_eq!(
+            create_and_read(&app, request).await,
+            json!({"a": "3", "b": "2"})
+        );
     }
 }
 
 async fn boolean_values_are_kept_as_they_were_sent(app: TestApp) {
     let form = app.post(STORE).form_body("a=True&b=FALSE&c=true");
     assert_eq!(
-        stored(&app, form).await,
+        create_and_read(&app, form).await,
         json!({"a": "True", "b": "FALSE", "c": "true"})
     );
     let json = app
         .post(STORE)
         .json_body(r#"{"a":true,"b":false,"c":"True"}"#);
     assert_eq!(
-        stored(&app, json).await,
+        create_and_read(&app, json).await,
         json!({"a": "true", "b": "false", "c": "True"})
     );
 }
@@ -235,9 +249,9 @@ async fn a_multipart_body_may_have_text_around_its_parts(app: TestApp) {
             .bytes(),
     );
     body.extend(b"\r\nand this\r\n--too");
-    let request = app.post(STORE).body_of(Multipart::CONTENT_TYPE, &body);
+    let request = app.post(STORE).typed_body(Multipart::CONTENT_TYPE, &body);
     assert_eq!(
-        stored(&app, request).await,
+        create_and_read(&app, request).await,
         json!({"a": "1", "b": "\r\n--b-7d3f"})
     );
 }

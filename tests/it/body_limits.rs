@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::{
     limits::{FORM, STORE, assert_refused, chunked, start},
-    support::{Answer, Bodies, Multipart, TestApp, Wire, on_every_kind_of_store},
+    support::{Bodies, Multipart, RawConnection, TestApp, TestResponse, on_every_kind_of_store},
 };
 
 on_every_kind_of_store!(
@@ -54,7 +54,7 @@ async fn a_form_and_a_json_body_have_a_limit(app: TestApp) {
                 .text("Key2", &form(40)),
         ),
     ] {
-        Answer::of(request).await.assert_empty();
+        TestResponse::send(request).await.assert_empty();
     }
 }
 
@@ -68,17 +68,17 @@ async fn a_multipart_body_has_a_limit(app: TestApp) {
     };
     let kind = Multipart::CONTENT_TYPE;
     let requests = vec![
-        app.post(&storage).body_of(kind, &body(400_001)),
-        app.post(STORE).body_of(kind, &body(400_001)),
+        app.post(&storage).typed_body(kind, &body(400_001)),
+        app.post(STORE).typed_body(kind, &body(400_001)),
         chunked(app.post(&storage), kind, &body(400_001)),
         chunked(app.post(STORE), kind, &body(700_000)),
     ];
     assert_refused(&limited, "limits.body_bytes", "400000", requests).await;
     for request in [
-        app.post(&storage).body_of(kind, &body(400_000)),
+        app.post(&storage).typed_body(kind, &body(400_000)),
         chunked(app.post(&storage), kind, &body(400_000)),
     ] {
-        Answer::of(request).await.assert_empty();
+        TestResponse::send(request).await.assert_empty();
     }
 }
 
@@ -93,7 +93,7 @@ async fn the_limit_of_bodies_holds_for_all_kinds(app: TestApp) {
         chunked(app.post(&storage), FORM, over.as_bytes()),
     ];
     assert_refused(&limited, "limits.body_bytes", "100", requests).await;
-    Answer::of(app.post(&storage).form_body(&over[..100]))
+    TestResponse::send(app.post(&storage).form_body(&over[..100]))
         .await
         .assert_empty();
 }
@@ -106,13 +106,13 @@ async fn a_body_that_announces_too_much_is_refused_before_it_comes(app: TestApp)
         ("application/json", "99999999999", "limits.form_bytes"),
     ] {
         for path in [STORE, &format!("{service}/storage")] {
-            let mut wire = Wire::open(&app).await;
+            let mut wire = RawConnection::connect(&app).await;
             wire.send(format!(
                 "POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\n\
                  Content-Length: {length}\r\n\r\n"
             ))
             .await;
-            let message = wire.answer().await.message_of("TooLarge", 413);
+            let message = wire.read_response().await.error_message("TooLarge", 413);
             assert!(message.contains(setting), "{message}");
         }
     }
@@ -125,11 +125,11 @@ async fn a_client_that_sends_too_much_before_it_reads_is_told(app: TestApp) {
         "Content-Length: 6291456\r\n\r\n",
         "Transfer-Encoding: chunked\r\n\r\n600000\r\n",
     ] {
-        let mut wire = Wire::open(&app).await;
+        let mut wire = RawConnection::connect(&app).await;
         let start = format!("POST {STORE} HTTP/1.1\r\nHost: x\r\nContent-Type: {FORM}\r\n{head}");
         wire.send(start).await;
-        wire.send_in_vain(&body).await;
-        let message = wire.answer().await.message_of("TooLarge", 413);
+        wire.try_send(&body).await;
+        let message = wire.read_response().await.error_message("TooLarge", 413);
         assert!(message.contains("4194304"), "{message}");
     }
 }

@@ -6,10 +6,10 @@ use futures_util::future::join_all;
 use serde_json::json;
 
 use crate::support::{
-    Answer, Bodies, TestApp,
+    Bodies, TestApp, TestResponse,
     bookings::{
-        Booked, Multipart, ask, audit, book, book_more, default_group, end, keys, matched,
-        none_free, number, serving, serving_with,
+        Booked, Multipart, assert_none_free, book_another, book_number, create, default_group_toml,
+        delete_service, keys, match_call, number, start_app, start_app_with, verify_bookings,
     },
     now, on_every_kind_of_store,
 };
@@ -46,8 +46,8 @@ async fn the_example_of_the_page_gives_its_number_and_a_code_of_four_digits(app:
             .file("picture", "me.png", "image/png", b"bytes");
         let request = app.post(&format!("/genesys/1/service/{name}"));
         let request = request.header("content-type", Multipart::CONTENT_TYPE);
-        let answer = Answer::of(request.body(body.bytes())).await;
-        let booked = Booked::of(&answer);
+        let answer = TestResponse::send(request.body(body.bytes())).await;
+        let booked = Booked::from_response(&answer);
         assert_eq!(booked.number, "8003449999");
         assert_eq!(booked.code().len(), 4, "{}", booked.code());
         assert!(booked.code().bytes().all(|digit| digit.is_ascii_digit()));
@@ -58,24 +58,26 @@ async fn the_example_of_the_page_gives_its_number_and_a_code_of_four_digits(app:
         let expected = ["_access_code", "_access_number", "_expiration_time", "_id"];
         assert_eq!(names, expected);
 
-        let storage = format!("{}/storage", booked.service());
+        let storage = format!("{}/storage", booked.service_path());
         let stored = json!({
             "language": "french",
             "current_location_latitude": "48.8583",
             "current_location_longitude": "2.2944",
         });
-        assert_eq!(Answer::of(app.get(&storage)).await.json(), stored);
+        assert_eq!(TestResponse::send(app.get(&storage)).await.json(), stored);
         let picture = app.get(&format!("{storage}/binary/picture"));
-        assert_eq!(Answer::of(picture).await.body, b"bytes");
+        assert_eq!(TestResponse::send(picture).await.body, b"bytes");
     }
 }
 
 async fn nothing_need_be_said(app: TestApp) {
-    let booked = book(&app, "").await;
+    let booked = book_number(&app, "").await;
     assert_eq!(booked.number, "8003449999");
     assert_eq!(booked.code, None);
     assert_eq!(booked.count("_expiration_time"), 30);
-    let told = Answer::of(app.get(&booked.service())).await.json();
+    let told = TestResponse::send(app.get(&booked.service_path()))
+        .await
+        .json();
     assert_eq!(told["_service"], "request-interaction");
 }
 
@@ -88,7 +90,7 @@ async fn parameters_are_taken_from_json_and_from_the_query(app: TestApp) {
         app.post(&query),
         app.post(path).json_body(json),
     ] {
-        let booked = Booked::of(&Answer::of(request).await);
+        let booked = Booked::from_response(&TestResponse::send(request).await);
         assert_eq!(booked.code().len(), 4);
         assert_eq!(booked.count("_expiration_time"), 7);
     }
@@ -96,8 +98,8 @@ async fn parameters_are_taken_from_json_and_from_the_query(app: TestApp) {
 
 async fn parameters_are_not_stored(app: TestApp) {
     let form = "_phone_number=6504669999&_provide_code=true&_mine=1&city=Rome";
-    let storage = format!("{}/storage", book(&app, form).await.service());
-    let stored = Answer::of(app.get(&storage)).await.json();
+    let storage = format!("{}/storage", book_number(&app, form).await.service_path());
+    let stored = TestResponse::send(app.get(&storage)).await.json();
     assert_eq!(stored, json!({"city": "Rome"}));
 }
 
@@ -108,117 +110,119 @@ async fn a_service_lives_for_the_longer_of_its_time_and_its_booking(app: TestApp
         ("_ttl=10", 30),
         ("", 86_400),
     ] {
-        let booked = book(&app, form).await;
-        let told = Answer::of(app.get(&booked.service())).await.json();
+        let booked = book_number(&app, form).await;
+        let told = TestResponse::send(app.get(&booked.service_path()))
+            .await
+            .json();
         let left = told["_ttl"].as_u64().unwrap();
         assert!(left <= expected && left + 5 > expected, "{form}: {told}");
     }
 }
 
 async fn a_service_that_exists_is_given_a_number(app: TestApp) {
-    let app = serving(&app, &default_group("CLUSTER", 2)).await;
+    let app = start_app(&app, &default_group_toml("CLUSTER", 2)).await;
     let service = app.create("Key1=Value1").await;
     let id = service.rsplit('/').next().unwrap();
     let form = "_provide_code=true&_booking_expiration_timeout=60&_phone_number=6504669999";
-    let booked = book_more(&app, id, form).await;
+    let booked = book_another(&app, id, form).await;
     assert_eq!(booked.number, number(0));
     assert_eq!(booked.code().len(), 6);
     assert_eq!(booked.count("_expiration_time"), 60);
     assert_eq!(booked.told.as_object().unwrap().len(), 3);
     // Another one beside it: both are for the same service.
-    let other = book_more(&app, id, "").await;
+    let other = book_another(&app, id, "").await;
     assert_eq!((other.number, other.code), (number(1), None));
     let call = format!(
         "_access_number={}&_access_code={}",
         number(0),
         booked.code()
     );
-    assert_eq!(matched(&app, &call).await, id);
+    assert_eq!(match_call(&app, &call).await, id);
     let call = format!("_access_number={}", number(1));
-    assert_eq!(matched(&app, &call).await, id);
+    assert_eq!(match_call(&app, &call).await, id);
 }
 
 async fn a_number_for_a_service_is_held_no_longer_than_it_lives(app: TestApp) {
     let service = app.create("_ttl=20").await;
     let id = service.rsplit('/').next().unwrap();
-    let booked = book_more(&app, id, "_booking_expiration_timeout=600").await;
+    let booked = book_another(&app, id, "_booking_expiration_timeout=600").await;
     let held = booked.count("_expiration_time");
     assert!((10..=20).contains(&held), "{held}");
     // The service's life is what it was.
-    let told = Answer::of(app.get(&service)).await.json();
+    let told = TestResponse::send(app.get(&service)).await.json();
     assert!(told["_ttl"].as_u64().unwrap() <= 20, "{told}");
 }
 
 async fn only_a_service_that_lives_is_given_a_number(app: TestApp) {
-    let app = serving(&app, &default_group("CLUSTER", 1)).await;
+    let app = start_app(&app, &default_group_toml("CLUSTER", 1)).await;
     let ended = app.create("").await;
     let id = ended.rsplit('/').next().unwrap();
-    Answer::of(app.delete(&ended)).await;
+    TestResponse::send(app.delete(&ended)).await;
     for id in [id, "nobody", "request-access"] {
-        let answer = ask(&app, "request-access", &format!("_id={id}")).await;
-        answer.message_of("ServiceNotFound", 404);
+        let answer = create(&app, "request-access", &format!("_id={id}")).await;
+        answer.error_message("ServiceNotFound", 404);
     }
     for form in ["", "_id="] {
-        let answer = ask(&app, "request-access", form).await;
-        let message = answer.message_of("InvalidParameter", 400);
+        let answer = create(&app, "request-access", form).await;
+        let message = answer.error_message("InvalidParameter", 400);
         assert!(message.contains("_id"), "{message}");
     }
-    book(&app, "").await;
+    book_number(&app, "").await;
 }
 
 async fn data_sent_along_with_a_request_for_a_number_is_stored(app: TestApp) {
     let service = app.create("Key1=Value1&Key2=Value2").await;
     let id = service.rsplit('/').next().unwrap();
-    book_more(&app, id, "Key2=other&Key3=Value3").await;
-    let stored = Answer::of(app.get(&format!("{service}/storage"))).await;
+    book_another(&app, id, "Key2=other&Key3=Value3").await;
+    let stored = TestResponse::send(app.get(&format!("{service}/storage"))).await;
     let expected = json!({"Key1": "Value1", "Key2": "other", "Key3": "Value3"});
     assert_eq!(stored.json(), expected);
 }
 
 async fn a_request_for_a_number_that_stores_too_much_gets_none(app: TestApp) {
-    let group = default_group("CLUSTER", 1);
-    let app = serving_with(&app, &group, &[("limits.keys", "2")]).await;
+    let group = default_group_toml("CLUSTER", 1);
+    let app = start_app_with(&app, &group, &[("limits.keys", "2")]).await;
     let service = app.create("a=1").await;
     let id = service.rsplit('/').next().unwrap();
-    let answer = ask(&app, "request-access", &format!("_id={id}&b=2&c=3")).await;
-    answer.message_of("TooLarge", 413);
+    let answer = create(&app, "request-access", &format!("_id={id}&b=2&c=3")).await;
+    answer.error_message("TooLarge", 413);
     let body = Multipart::new()
         .text("_id", id)
         .file("f", "f", "image/png", b"bytes");
     let request = app.post("/genesys/1/service/request-access");
     let request = request.header("content-type", Multipart::CONTENT_TYPE);
-    let answer = Answer::of(request.body(body.bytes())).await;
-    answer.message_of("InvalidParameter", 400);
-    let stored = Answer::of(app.get(&format!("{service}/storage"))).await;
+    let answer = TestResponse::send(request.body(body.bytes())).await;
+    answer.error_message("InvalidParameter", 400);
+    let stored = TestResponse::send(app.get(&format!("{service}/storage"))).await;
     assert_eq!(stored.json(), json!({"a": "1"}));
-    book_more(&app, id, "b=2").await;
+    book_another(&app, id, "b=2").await;
 }
 
 async fn when_all_are_taken_it_is_told_when_to_come_again(app: TestApp) {
-    let app = serving(&app, &default_group("CLUSTER", 2)).await;
-    book(&app, "_booking_expiration_timeout=600").await;
+    let app = start_app(&app, &default_group_toml("CLUSTER", 2)).await;
+    book_number(&app, "_booking_expiration_timeout=600").await;
     let asked = now();
-    let first = book(&app, "_booking_expiration_timeout=60").await;
+    let first = book_number(&app, "_booking_expiration_timeout=60").await;
     let made = keys(&app, "svc:*").await;
-    let wait = none_free(&app, "a=1").await;
+    let wait = assert_none_free(&app, "a=1").await;
     // Who comes again then does not come too early.
     let again = now().after(Duration::from_secs(wait));
     assert!(again >= asked.after(Duration::from_secs(60)), "{wait}");
     assert!(wait <= 60, "{wait}");
     let service = app.create("").await;
     let form = format!("_id={}", service.rsplit('/').next().unwrap());
-    let answer = ask(&app, "request-access", &form).await;
-    let message = answer.message_of("NoAccessNumber", 503);
+    let answer = create(&app, "request-access", &form).await;
+    let message = answer.error_message("NoAccessNumber", 503);
     assert!(message.contains("DNIS"), "{message}");
-    Answer::of(app.delete(&service)).await;
+    TestResponse::send(app.delete(&service)).await;
     assert_eq!(keys(&app, "svc:*").await.len(), made.len());
-    matched(&app, &format!("_access_number={}", first.number)).await;
-    assert_eq!(book(&app, "").await.number, first.number);
+    match_call(&app, &format!("_access_number={}", first.number)).await;
+    assert_eq!(book_number(&app, "").await.number, first.number);
 }
 
 async fn a_create_that_fails_holds_nothing(app: TestApp) {
-    let group = default_group("CLUSTER", 1);
-    let app = serving_with(&app, &group, &[("limits.keys", "2")]).await;
+    let group = default_group_toml("CLUSTER", 1);
+    let app = start_app_with(&app, &group, &[("limits.keys", "2")]).await;
     for (form, exception, status) in [
         ("_ttl=0", "InvalidParameter", 400),
         (
@@ -228,20 +232,20 @@ async fn a_create_that_fails_holds_nothing(app: TestApp) {
         ),
         ("a=1&b=2&c=3", "TooLarge", 413),
     ] {
-        let answer = ask(&app, "request-interaction", form).await;
-        answer.message_of(exception, status);
+        let answer = create(&app, "request-interaction", form).await;
+        answer.error_message(exception, status);
     }
     let long = format!("_phone_number={}", "1".repeat(65));
-    let answer = ask(&app, "request-interaction", &long).await;
-    answer.message_of("InvalidParameter", 400);
-    book(&app, "").await;
+    let answer = create(&app, "request-interaction", &long).await;
+    answer.error_message("InvalidParameter", 400);
+    book_number(&app, "").await;
 }
 
 /// Creates a service twenty times at once under one key. Gives it, having checked that it is one.
-async fn twenty_at_once(app: &TestApp) -> Booked {
+async fn create_twenty_concurrently(app: &TestApp) -> Booked {
     let creates = (0..20).map(|_| {
         let request = app.post("/genesys/1/service/request-interaction");
-        Answer::of(
+        TestResponse::send(
             request
                 .header("Idempotency-Key", "order-4711-of-0001")
                 .form_body("a=1"),
@@ -249,29 +253,29 @@ async fn twenty_at_once(app: &TestApp) -> Booked {
     });
     let answers = join_all(creates).await;
     assert!(answers.iter().all(|answer| answer.body == answers[0].body));
-    Booked::of(&answers[0])
+    Booked::from_response(&answers[0])
 }
 
 async fn twenty_creates_at_once_under_one_key_hold_one_number(app: TestApp) {
-    let group = default_group("CLUSTER", 30);
-    let app = serving(&app, &group).await;
-    let booked = twenty_at_once(&app).await;
+    let group = default_group_toml("CLUSTER", 30);
+    let app = start_app(&app, &group).await;
+    let booked = create_twenty_concurrently(&app).await;
     if app.redis.is_some() {
-        let held = audit(&app, &group).await.held;
+        let held = verify_bookings(&app, &group).await.booked;
         let held: Vec<_> = held.iter().map(|held| held.number.as_str()).collect();
         assert_eq!(held, [booked.number.as_str()]);
     }
-    let next = book(&app, "_return_pool_health=true").await;
+    let next = book_number(&app, "_return_pool_health=true").await;
     assert_eq!(next.count("_pool_free"), 28);
     let call = format!("_access_number={}", booked.number);
-    assert_eq!(matched(&app, &call).await, booked.id);
-    end(&app, &booked).await;
+    assert_eq!(match_call(&app, &call).await, booked.id);
+    delete_service(&app, &booked).await;
 }
 
 async fn twenty_creates_at_once_under_one_key_hold_a_shared_number_once(app: TestApp) {
-    let booked = twenty_at_once(&app).await;
+    let booked = create_twenty_concurrently(&app).await;
     let call = format!("_access_number={}", booked.number);
-    assert_eq!(matched(&app, &call).await, booked.id);
-    let again = ask(&app, "match-interaction", &call).await;
-    again.message_of("NoMatch", 404);
+    assert_eq!(match_call(&app, &call).await, booked.id);
+    let again = create(&app, "match-interaction", &call).await;
+    again.error_message("NoMatch", 404);
 }

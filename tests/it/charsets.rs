@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use crate::{
-    bodies::{FORM, LATIN, STORE, stored},
-    support::{Answer, Bodies, Multipart, TestApp, disposition, on_every_kind_of_store},
+    bodies::{FORM, LATIN1_FORM, STORE, create_and_read},
+    support::{Bodies, Multipart, TestApp, TestResponse, disposition, on_every_kind_of_store},
 };
 
 on_every_kind_of_store!(
@@ -20,20 +20,20 @@ async fn the_charset_of_a_form_is_honoured(app: TestApp) {
     for body in [b"a=caf\xe9&\xe9=1".as_slice(), b"a=caf%E9&%e9=1"] {
         let expected = json!({"a": "caf\u{e9}", "\u{e9}": "1"});
         assert_eq!(
-            stored(&app, app.post(STORE).body_of(LATIN, body)).await,
+            create_and_read(&app, app.post(STORE).typed_body(LATIN1_FORM, body)).await,
             expected
         );
     }
     // These bytes would be a mark of another charset at the start of a file.
     let request = app
         .post(STORE)
-        .body_of(LATIN, b"a=%FF%FEb&c=%FE%FF&d=%EF%BB%BF");
+        .typed_body(LATIN1_FORM, b"a=%FF%FEb&c=%FE%FF&d=%EF%BB%BF");
     let expected = json!({"a": "\u{ff}\u{fe}b", "c": "\u{fe}\u{ff}", "d": "\u{ef}\u{bb}\u{bf}"});
-    assert_eq!(stored(&app, request).await, expected);
+    assert_eq!(create_and_read(&app, request).await, expected);
     let shift_jis = "application/x-www-form-urlencoded;charset=Shift_JIS";
-    let request = app.post(STORE).body_of(shift_jis, b"a=%93%FA%96%7B");
+    let request = app.post(STORE).typed_body(shift_jis, b"a=%93%FA%96%7B");
     assert_eq!(
-        stored(&app, request).await,
+        create_and_read(&app, request).await,
         json!({"a": "\u{65e5}\u{672c}"})
     );
 }
@@ -53,7 +53,7 @@ async fn the_charset_of_a_part_is_honoured(app: TestApp) {
     let expected =
         json!({"a": "caf\u{e9}", "b": "caf\u{e9}", "c": "\u{ff}\u{fe}x", "d": "\u{feff}x"});
     assert_eq!(
-        stored(&app, app.post(STORE).multipart_body(multipart)).await,
+        create_and_read(&app, app.post(STORE).multipart_body(multipart)).await,
         expected
     );
 }
@@ -67,9 +67,9 @@ async fn the_charset_of_a_multipart_body_holds_for_parts_without_one(app: TestAp
         .part(&disposition("a"), b"caf\xe9")
         .part(&utf_8, "caf\u{e9}".as_bytes());
     let kind = format!("{};charset=ISO-8859-1", Multipart::CONTENT_TYPE);
-    let request = app.post(STORE).body_of(&kind, &multipart.bytes());
+    let request = app.post(STORE).typed_body(&kind, &multipart.bytes());
     assert_eq!(
-        stored(&app, request).await,
+        create_and_read(&app, request).await,
         json!({"a": "caf\u{e9}", "b": "caf\u{e9}"})
     );
 }
@@ -80,21 +80,25 @@ async fn text_that_is_invalid_in_its_charset_is_refused(app: TestApp) {
         disposition("a")
     );
     for request in [
-        app.post(STORE).body_of(FORM, b"a=%E9"),
-        app.post(STORE).body_of(FORM, b"a=\xe9"),
-        app.post(STORE).body_of(FORM, b"%E9=1"),
+        app.post(STORE).typed_body(FORM, b"a=%E9"),
+        app.post(STORE).typed_body(FORM, b"a=\xe9"),
+        app.post(STORE).typed_body(FORM, b"%E9=1"),
         app.post(STORE)
-            .body_of("application/json", b"{\"a\":\"\xe9\"}"),
+            .typed_body("application/json", b"{\"a\":\"\xe9\"}"),
         app.post(STORE)
             .multipart_body(Multipart::new().part(&disposition("a"), b"\xe9")),
         app.post(STORE)
             .multipart_body(Multipart::new().part(&ascii_head, b"\xe9")),
     ] {
-        let message = Answer::of(request).await.message_of("InvalidBody", 400);
+        let message = TestResponse::send(request)
+            .await
+            .error_message("InvalidBody", 400);
         assert!(message.contains("UTF-8"), "{message}");
     }
     let query = app.post(&format!("{STORE}?a=%E9"));
-    Answer::of(query).await.message_of("InvalidParameter", 400);
+    TestResponse::send(query)
+        .await
+        .error_message("InvalidParameter", 400);
 }
 
 async fn a_charset_that_nobody_knows_is_refused(app: TestApp) {
@@ -104,13 +108,13 @@ async fn a_charset_that_nobody_knows_is_refused(app: TestApp) {
     );
     for request in [
         app.post(STORE)
-            .body_of(&format!("{FORM};charset=klingon"), b"a=1"),
+            .typed_body(&format!("{FORM};charset=klingon"), b"a=1"),
         app.post(STORE)
             .multipart_body(Multipart::new().part(&part, b"1")),
     ] {
-        let message = Answer::of(request)
+        let message = TestResponse::send(request)
             .await
-            .message_of("UnsupportedMediaType", 415);
+            .error_message("UnsupportedMediaType", 415);
         assert!(message.contains("klingon"), "{message}");
     }
 }
@@ -127,9 +131,9 @@ async fn the_label_of_a_type_may_be_written_in_any_way(app: TestApp) {
         ("application/json; charset=klingon", "{\"a\":\"\u{e9}\"}"),
         ("application/json; odd", "{\"a\":\"\u{e9}\"}"),
     ] {
-        let request = app.post(STORE).body_of(label, body.as_bytes());
+        let request = app.post(STORE).typed_body(label, body.as_bytes());
         assert_eq!(
-            stored(&app, request).await,
+            create_and_read(&app, request).await,
             json!({"a": "\u{e9}"}),
             "{label}"
         );
@@ -137,7 +141,7 @@ async fn the_label_of_a_type_may_be_written_in_any_way(app: TestApp) {
     let kind = Multipart::CONTENT_TYPE.replace("multipart/form-data", "Multipart/Form-Data");
     let body = Multipart::new().text("a", "\u{e9}").bytes();
     assert_eq!(
-        stored(&app, app.post(STORE).body_of(&kind, &body)).await,
+        create_and_read(&app, app.post(STORE).typed_body(&kind, &body)).await,
         json!({"a": "\u{e9}"})
     );
 }

@@ -8,8 +8,8 @@ use reqwest::StatusCode;
 use serde_json::Value;
 
 use crate::support::{
-    Answer, Bodies, Kind, TestApp, TestRedis,
-    bookings::{ask, catalogue, group, number},
+    Bodies, RedisKind, TestApp, TestRedis, TestResponse,
+    bookings::{catalog, create, group_toml, number},
     eventually, on_every_kind_of_store,
     proxy::Proxy,
     random_prefix,
@@ -27,16 +27,16 @@ on_every_kind_of_store!(
 );
 
 /// Two replicas that have the same group of five numbers.
-struct Pair {
+struct ReplicaPair {
     right: TestApp,
     wrong: TestApp,
     /// Keeps the way of `wrong` to Redis open.
     _proxy: Option<Proxy>,
 }
 
-impl Pair {
+impl ReplicaPair {
     /// The wall clock of the second one is wrong.
-    async fn of_wall_clocks(redis: &Arc<TestRedis>, shift: i64) -> Self {
+    async fn with_wall_clock_shift(redis: &Arc<TestRedis>, shift: i64) -> Self {
         let pair = Self::start(redis, None).await;
         pair.wrong.clock.set_shift(shift);
         pair
@@ -44,8 +44,8 @@ impl Pair {
 
     /// The second one has measured the clock of Redis wrong, as where another server of a Cluster was
     /// measured.
-    async fn of_measured_clocks(redis: &Arc<TestRedis>, shift: i64) -> Self {
-        let proxy = Proxy::to(&redis.url().replace("redis://", ""));
+    async fn with_measured_clock_shift(redis: &Arc<TestRedis>, shift: i64) -> Self {
+        let proxy = Proxy::new(&redis.url().replace("redis://", ""));
         proxy.shift_time(shift / 1_000);
         Self::start(redis, Some(proxy)).await
     }
@@ -53,7 +53,7 @@ impl Pair {
     async fn start(redis: &Arc<TestRedis>, proxy: Option<Proxy>) -> Self {
         let numbers: Vec<String> = (0..5).map(number).collect();
         let numbers: Vec<&str> = numbers.iter().map(String::as_str).collect();
-        let catalogue = catalogue(&group("DNIS", "CLUSTER", &numbers));
+        let catalogue = catalog(&group_toml("DNIS", "CLUSTER", &numbers));
         let mut overrides = vec![("catalog.file", catalogue.path())];
         let prefix = random_prefix();
         let right = TestApp::start(Some(Arc::clone(redis)), &prefix, &overrides).await;
@@ -69,24 +69,27 @@ impl Pair {
 
     /// Pairs on one server and on a Cluster, wrong in each way there is.
     async fn all() -> Vec<Self> {
-        let (single, cluster) = (TestRedis::shared(), TestRedis::shared_of(Kind::Cluster));
+        let (single, cluster) = (
+            TestRedis::shared(),
+            TestRedis::shared_kind(RedisKind::Cluster),
+        );
         let mut all = Vec::new();
         for shift in SHIFTS {
-            all.push(Self::of_wall_clocks(&single, shift).await);
-            all.push(Self::of_wall_clocks(&cluster, shift).await);
-            all.push(Self::of_measured_clocks(&single, shift).await);
+            all.push(Self::with_wall_clock_shift(&single, shift).await);
+            all.push(Self::with_wall_clock_shift(&cluster, shift).await);
+            all.push(Self::with_measured_clock_shift(&single, shift).await);
         }
         all
     }
 }
 
-async fn book(app: &TestApp, seconds: u64) -> Answer {
+async fn book(app: &TestApp, seconds: u64) -> TestResponse {
     let form = format!("_booking_expiration_timeout={seconds}");
-    ask(app, "request-interaction", &form).await
+    create(app, "request-interaction", &form).await
 }
 
 /// The first takes all five numbers; then there is none for the second, and none for the first.
-async fn take_all(first: &TestApp, second: &TestApp) {
+async fn exhaust_group(first: &TestApp, second: &TestApp) {
     let mut numbers = Vec::new();
     for _ in 0..5 {
         let answer = book(first, 30).await;
@@ -97,30 +100,30 @@ async fn take_all(first: &TestApp, second: &TestApp) {
     numbers.dedup();
     assert_eq!(numbers.len(), 5);
     for app in [second, second, second, first] {
-        book(app, 30).await.message_of("NoAccessNumber", 503);
+        book(app, 30).await.error_message("NoAccessNumber", 503);
     }
 }
 
 #[tokio::test]
 async fn no_number_is_held_twice_whatever_the_clocks_of_replicas_show() {
-    for pair in Pair::all().await {
-        take_all(&pair.right, &pair.wrong).await;
+    for pair in ReplicaPair::all().await {
+        exhaust_group(&pair.right, &pair.wrong).await;
     }
-    for pair in Pair::all().await {
-        take_all(&pair.wrong, &pair.right).await;
+    for pair in ReplicaPair::all().await {
+        exhaust_group(&pair.wrong, &pair.right).await;
     }
 }
 
 #[tokio::test]
 async fn a_number_comes_back_in_time_whatever_the_clocks_of_replicas_show() {
-    let pairs = Pair::all().await;
+    let pairs = ReplicaPair::all().await;
     let come_back = pairs.iter().map(async |pair| {
         for _ in 0..5 {
             assert_eq!(book(&pair.wrong, 5).await.status, StatusCode::OK);
         }
         book(&pair.right, 30)
             .await
-            .message_of("NoAccessNumber", 503);
+            .error_message("NoAccessNumber", 503);
         for app in [&pair.right, &pair.wrong] {
             eventually("a number is free", async || {
                 (book(app, 30).await.status == StatusCode::OK).then_some(())
@@ -132,7 +135,7 @@ async fn a_number_comes_back_in_time_whatever_the_clocks_of_replicas_show() {
 }
 
 /// A service made or moved just now has a minute.
-fn assert_has_a_minute(told: &Value) {
+fn assert_ttl_is_one_minute(told: &Value) {
     let ttl = told["_ttl"].as_u64().unwrap();
     assert!((40..=60).contains(&ttl), "{told}");
 }
@@ -141,13 +144,13 @@ async fn a_service_lives_as_long_whatever_the_clock_of_the_replica_shows(app: Te
     for shift in SHIFTS {
         app.clock.set_shift(shift);
         let service = app.create("_ttl=60").await;
-        assert_has_a_minute(&app.told(&service).await);
+        assert_ttl_is_one_minute(&app.get_service(&service).await);
         app.clock.set_shift(-shift);
-        assert_has_a_minute(&app.told(&service).await);
+        assert_ttl_is_one_minute(&app.get_service(&service).await);
         let update = app.put(&service).form_body("ttl=60");
-        assert_eq!(Answer::of(update).await.status, StatusCode::OK);
+        assert_eq!(TestResponse::send(update).await.status, StatusCode::OK);
         app.clock.set_shift(0);
-        assert_has_a_minute(&app.told(&service).await);
+        assert_ttl_is_one_minute(&app.get_service(&service).await);
     }
 }
 
@@ -157,7 +160,7 @@ async fn one_idempotency_key_makes_one_service_whatever_the_clocks_show(app: Tes
         app.clock.set_shift(shift);
         let create = app.post("/genesys/1/service/store");
         let create = create.header("Idempotency-Key", KEY).form_body("_ttl=60");
-        ids.push(Answer::of(create).await.service());
+        ids.push(TestResponse::send(create).await.service_id());
     }
     ids.dedup();
     assert_eq!(ids.len(), 1, "{ids:?}");
@@ -165,20 +168,22 @@ async fn one_idempotency_key_makes_one_service_whatever_the_clocks_show(app: Tes
 
 #[tokio::test]
 async fn replicas_agree_on_services_whatever_their_clocks_show() {
-    for pair in Pair::all().await {
+    for pair in ReplicaPair::all().await {
         let (right, wrong) = (&pair.right, &pair.wrong);
         let service = wrong.create("_ttl=60").await;
-        assert_has_a_minute(&right.told(&service).await);
+        assert_ttl_is_one_minute(&right.get_service(&service).await);
         for app in [wrong, right] {
             let update = app.put(&service).form_body("ttl=60");
-            assert_eq!(Answer::of(update).await.status, StatusCode::OK);
-            assert_has_a_minute(&right.told(&service).await);
-            wrong.told(&service).await;
+            assert_eq!(TestResponse::send(update).await.status, StatusCode::OK);
+            assert_ttl_is_one_minute(&right.get_service(&service).await);
+            wrong.get_service(&service).await;
         }
         let repeat = async |app: &TestApp| {
             let create = app.post("/genesys/1/service/store");
             let create = create.header("Idempotency-Key", KEY);
-            Answer::of(create.form_body("_ttl=60")).await.service()
+            TestResponse::send(create.form_body("_ttl=60"))
+                .await
+                .service_id()
         };
         let first = repeat(wrong).await;
         assert_eq!(repeat(wrong).await, first);
@@ -188,11 +193,11 @@ async fn replicas_agree_on_services_whatever_their_clocks_show() {
 
 #[tokio::test]
 async fn a_service_made_by_a_replica_with_a_wrong_clock_ends_in_time() {
-    for pair in Pair::all().await {
+    for pair in ReplicaPair::all().await {
         let service = pair.wrong.create("_ttl=1&Key=Value").await;
         for app in [&pair.right, &pair.wrong] {
             eventually("the end of a service", async || {
-                let answer = Answer::of(app.get(&service)).await;
+                let answer = TestResponse::send(app.get(&service)).await;
                 (answer.status == StatusCode::NOT_FOUND).then_some(())
             })
             .await;

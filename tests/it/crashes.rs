@@ -14,12 +14,12 @@ use rand::RngExt;
 use redis::{aio::MultiplexedConnection, cmd};
 use reqwest::{Client, Method};
 use serde_json::Value;
-use switchboard::store::Moment;
+use switchboard::store::Timestamp;
 
 use crate::support::{
-    Answer, Bodies,
-    bookings::{catalogue, default_group, eventually, keys_in, program::Program},
-    now, patient,
+    Bodies, TestResponse,
+    bookings::{catalog, default_group_toml, eventually, keys_in, program::Program},
+    connection_config, now,
 };
 
 mod lease;
@@ -68,7 +68,7 @@ impl DurableRedis {
 
     async fn connection(&self) -> MultiplexedConnection {
         let client = redis::Client::open(self.url()).unwrap();
-        let patient = patient();
+        let patient = connection_config();
         eventually("Redis answers", async || {
             let connection = client.get_multiplexed_async_connection_with_config(&patient);
             let mut connection = connection.await.ok()?;
@@ -90,22 +90,22 @@ impl Drop for DurableRedis {
 /// What clients do at two replicas, wherever these listen at the moment.
 struct Load {
     client: Client,
-    doors: RefCell<[Option<SocketAddr>; 2]>,
-    done: Cell<usize>,
+    addresses: RefCell<[Option<SocketAddr>; 2]>,
+    succeeded: Cell<usize>,
     failed: Cell<usize>,
-    over: Cell<bool>,
+    stopped: Cell<bool>,
 }
 
 impl Load {
     /// Sends a request to a replica; `None` where nobody did it, whatever the reason.
-    async fn send(&self, method: Method, path: &str, form: &str) -> Option<Answer> {
-        let door = self.doors.borrow()[rand::rng().random_range(0..2)];
+    async fn send(&self, method: Method, path: &str, form: &str) -> Option<TestResponse> {
+        let door = self.addresses.borrow()[rand::rng().random_range(0..2)];
         let answered = async {
             let url = format!("http://{}/genesys/1/service/{path}", door?);
             let request = self.client.request(method, url).form_body(form);
             let response = request.timeout(Duration::from_secs(10)).send().await.ok()?;
             let (status, body) = (response.status(), response.bytes().await.ok()?);
-            (status.as_u16() < 500).then(|| Answer {
+            (status.as_u16() < 500).then(|| TestResponse {
                 status,
                 headers: reqwest::header::HeaderMap::new(),
                 body: body.to_vec(),
@@ -113,7 +113,7 @@ impl Load {
         };
         let answered = answered.await;
         let count = if answered.is_some() {
-            &self.done
+            &self.succeeded
         } else {
             &self.failed
         };
@@ -128,7 +128,7 @@ impl Load {
     async fn client(&self) {
         let form = "_provide_code=true&_booking_expiration_timeout=1800&_ttl=1800&a=1";
         let mut waiting: Vec<Value> = Vec::new();
-        while !self.over.get() {
+        while !self.stopped.get() {
             let booked = self.send(Method::POST, "request-interaction", form).await;
             waiting.extend(booked.map(|answer| answer.json()));
             if waiting.len() < 4 {
@@ -152,7 +152,7 @@ impl Load {
     }
 
     /// Waits until so many more requests have come to something, or to nothing.
-    async fn more(&self, count: &Cell<usize>, by: usize) {
+    async fn wait_for_requests(&self, count: &Cell<usize>, by: usize) {
         let before = count.get();
         let grown = async || (count.get() >= before + by).then_some(());
         eventually("requests are answered", grown).await;
@@ -160,14 +160,14 @@ impl Load {
 }
 
 /// The settings of all replicas.
-struct House {
+struct Fixture {
     redis: DurableRedis,
     url: String,
-    catalogue: crate::support::bookings::Catalogue,
+    catalogue: crate::support::bookings::CatalogFile,
     prefix: String,
 }
 
-impl House {
+impl Fixture {
     fn settings(&self) -> [(&str, &str); 3] {
         [
             ("redis.url", &self.url),
@@ -183,13 +183,13 @@ impl House {
     }
 
     /// What `switchboard verify` prints, and what it ends with.
-    async fn audit(&self) -> (Option<i32>, String) {
-        let audit = Program::run(&["verify"], &self.settings()).ended().await;
+    async fn verify_bookings(&self) -> (Option<i32>, String) {
+        let audit = Program::run(&["verify"], &self.settings()).wait().await;
         (audit.code, audit.stdout)
     }
 
     /// Keys of services, and of all that has to do with them.
-    async fn left(&self) -> Vec<String> {
+    async fn remaining_keys(&self) -> Vec<String> {
         let mut connection = self.redis.connection().await;
         let mut left = Vec::new();
         for kind in [
@@ -206,7 +206,7 @@ impl House {
         left
     }
 
-    async fn services(&self) -> Vec<String> {
+    async fn service_keys(&self) -> Vec<String> {
         let mut connection = self.redis.connection().await;
         let keys = keys_in(&mut connection, &format!("{}svc:*", self.prefix)).await;
         let id = |key: &String| key.split(['{', '}']).nth(1).unwrap().to_owned();
@@ -215,8 +215,8 @@ impl House {
 }
 
 /// Ends all services, half of them by their time. Gives the last end.
-async fn end_all(house: &House, load: &Load) -> Moment {
-    let services = house.services().await;
+async fn delete_all_services(house: &Fixture, load: &Load) -> Timestamp {
+    let services = house.service_keys().await;
     assert!(!services.is_empty());
     let end = now().after(Duration::from_millis(1_500));
     let form = format!("expiration_time={end}");
@@ -238,65 +238,65 @@ async fn end_all(house: &House, load: &Load) -> Moment {
 #[tokio::test]
 async fn after_kills_under_load_every_number_is_free_within_a_minute() {
     let redis = DurableRedis::new();
-    let mut house = House {
+    let mut house = Fixture {
         url: redis.url(),
         redis,
-        catalogue: catalogue(&default_group("CLUSTER", NUMBERS)),
+        catalogue: catalog(&default_group_toml("CLUSTER", NUMBERS)),
         prefix: "kills:".to_owned(),
     };
     house.redis.connection().await;
     let (one, other) = (house.replica().await, house.replica().await);
     let load = Load {
         client: Client::new(),
-        doors: RefCell::new([Some(one.1), Some(other.1)]),
-        done: Cell::new(0),
+        addresses: RefCell::new([Some(one.1), Some(other.1)]),
+        succeeded: Cell::new(0),
         failed: Cell::new(0),
-        over: Cell::new(false),
+        stopped: Cell::new(false),
     };
     let mut replicas = [Some(one.0), Some(other.0)];
     let trouble = async {
-        load.more(&load.done, 200).await;
+        load.wait_for_requests(&load.succeeded, 200).await;
         for _ in 0..3 {
-            let (_, told) = house.audit().await;
+            let (_, told) = house.verify_bookings().await;
             let lines = |what: &str| told.lines().filter(|line| line.starts_with(what)).count();
             assert!(lines("held DNIS 800") > 0, "{told}");
             assert_eq!(lines("lost"), 0, "{told}");
         }
         for victim in [0, 1] {
-            load.more(&load.done, 60).await;
-            load.doors.borrow_mut()[victim] = None;
+            load.wait_for_requests(&load.succeeded, 60).await;
+            load.addresses.borrow_mut()[victim] = None;
             drop(replicas[victim].take());
-            load.more(&load.done, 60).await;
+            load.wait_for_requests(&load.succeeded, 60).await;
             let (replica, address) = house.replica().await;
             replicas[victim] = Some(replica);
-            load.doors.borrow_mut()[victim] = Some(address);
-            load.more(&load.done, 60).await;
+            load.addresses.borrow_mut()[victim] = Some(address);
+            load.wait_for_requests(&load.succeeded, 60).await;
 
             house.redis.kill();
-            load.more(&load.failed, 20).await;
+            load.wait_for_requests(&load.failed, 20).await;
             house.redis.start();
-            load.more(&load.done, 60).await;
+            load.wait_for_requests(&load.succeeded, 60).await;
         }
-        load.over.set(true);
+        load.stopped.set(true);
     };
     let clients = async || join_all((0..8).map(|_| load.client())).await;
     join3(clients(), async {}, trouble).await;
 
     // The last ends are told to nobody: all are killed at once.
-    let end = end_all(&house, &load).await;
+    let end = delete_all_services(&house, &load).await;
     replicas = [None, None];
     house.redis.kill();
     let over = async || (now() > end).then_some(());
     eventually("all services have ended", over).await;
     house.redis.start();
     let since = Instant::now();
-    let left = house.left().await;
+    let left = house.remaining_keys().await;
     assert!(!left.is_empty(), "the kills left nothing to do");
-    let (code, told) = house.audit().await;
+    let (code, told) = house.verify_bookings().await;
     assert_eq!(code, Some(1), "{told}");
     replicas[0] = Some(house.replica().await.0);
     loop {
-        let left = house.left().await;
+        let left = house.remaining_keys().await;
         if left.is_empty() {
             break;
         }
@@ -307,7 +307,7 @@ async fn after_kills_under_load_every_number_is_free_within_a_minute() {
         );
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    let (code, told) = house.audit().await;
+    let (code, told) = house.verify_bookings().await;
     let nothing = "0 held, 0 held by nobody, 0 lost, 0 left over";
     assert_eq!((code, told.trim()), (Some(0), nothing));
     let mut connection = house.redis.connection().await;

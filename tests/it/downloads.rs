@@ -3,7 +3,7 @@
 use reqwest::StatusCode;
 
 use crate::support::{
-    Answer, Bodies, Multipart, TestApp, Wire, eventually, on_every_kind_of_store,
+    Bodies, Multipart, RawConnection, TestApp, TestResponse, eventually, on_every_kind_of_store,
 };
 
 on_every_kind_of_store!(
@@ -19,26 +19,26 @@ on_every_kind_of_store!(
 );
 
 /// More than sockets take in before they are read from.
-const LARGE: usize = 12 * 1024 * 1024;
-const CHUNK: usize = 262_144;
+const LARGE_BYTES: usize = 12 * 1024 * 1024;
+const CHUNK_BYTES: usize = 262_144;
 
 fn file(content: &[u8]) -> Multipart {
     Multipart::new().file("pic", "p.png", "image/png", content)
 }
 
 /// A service with one binary; gives the path of the service and that of the binary.
-async fn with_binary(app: &TestApp, content: &[u8]) -> (String, String) {
+async fn create_with_binary(app: &TestApp, content: &[u8]) -> (String, String) {
     let request = app
         .post("/genesys/1/service/store")
         .multipart_body(file(content));
-    let service = Answer::of(request).await.service();
+    let service = TestResponse::send(request).await.service_id();
     let binary = format!("{service}/storage/binary/pic");
     (service, binary)
 }
 
 async fn a_part_of_a_binary_is_sent_as_such(app: TestApp) {
-    let (_, binary) = with_binary(&app, b"0123456789").await;
-    let whole = Answer::of(app.get(&binary)).await;
+    let (_, binary) = create_with_binary(&app, b"0123456789").await;
+    let whole = TestResponse::send(app.get(&binary)).await;
     for (range, part, expected) in [
         ("bytes=0-0", "0", "bytes 0-0/10"),
         ("bytes=2-4", "234", "bytes 2-4/10"),
@@ -49,7 +49,7 @@ async fn a_part_of_a_binary_is_sent_as_such(app: TestApp) {
         ("bytes=0-", "0123456789", "bytes 0-9/10"),
         ("bytes= 2-4 ", "234", "bytes 2-4/10"),
     ] {
-        let answer = Answer::of(app.get(&binary).header("range", range)).await;
+        let answer = TestResponse::send(app.get(&binary).header("range", range)).await;
         assert_eq!(
             (answer.status, answer.text()),
             (StatusCode::PARTIAL_CONTENT, part)
@@ -68,19 +68,19 @@ async fn a_part_of_a_binary_is_sent_as_such(app: TestApp) {
 }
 
 async fn a_part_across_chunks_is_cut_right(app: TestApp) {
-    let content: Vec<u8> = (0..3 * CHUNK)
+    let content: Vec<u8> = (0..3 * CHUNK_BYTES)
         .map(|n| u8::try_from(n % 251).unwrap())
         .collect();
-    let (_, binary) = with_binary(&app, &content).await;
+    let (_, binary) = create_with_binary(&app, &content).await;
     for (first, last) in [
-        (CHUNK - 1, CHUNK),
-        (CHUNK, CHUNK),
-        (CHUNK, 2 * CHUNK - 1),
-        (1, 3 * CHUNK - 2),
-        (2 * CHUNK + 5, 3 * CHUNK - 1),
+        (CHUNK_BYTES - 1, CHUNK_BYTES),
+        (CHUNK_BYTES, CHUNK_BYTES),
+        (CHUNK_BYTES, 2 * CHUNK_BYTES - 1),
+        (1, 3 * CHUNK_BYTES - 2),
+        (2 * CHUNK_BYTES + 5, 3 * CHUNK_BYTES - 1),
     ] {
         let range = format!("bytes={first}-{last}");
-        let answer = Answer::of(app.get(&binary).header("range", &range)).await;
+        let answer = TestResponse::send(app.get(&binary).header("range", &range)).await;
         assert_eq!(answer.status, StatusCode::PARTIAL_CONTENT);
         assert!(answer.body == content[first..=last], "{range} is cut wrong");
     }
@@ -94,9 +94,9 @@ async fn a_range_outside_of_the_binary_is_refused_with_its_size(app: TestApp) {
         (b"", "bytes=0-"),
         (b"", "bytes=-1"),
     ] {
-        let (_, binary) = with_binary(&app, content).await;
-        let answer = Answer::of(app.get(&binary).header("range", range)).await;
-        let message = answer.message_of("RangeNotSatisfiable", 416);
+        let (_, binary) = create_with_binary(&app, content).await;
+        let answer = TestResponse::send(app.get(&binary).header("range", range)).await;
+        let message = answer.error_message("RangeNotSatisfiable", 416);
         let size = content.len();
         assert!(message.contains(&size.to_string()), "{message}");
         assert_eq!(answer.header("content-range"), format!("bytes */{size}"));
@@ -104,7 +104,7 @@ async fn a_range_outside_of_the_binary_is_refused_with_its_size(app: TestApp) {
 }
 
 async fn what_is_no_single_range_gets_the_whole(app: TestApp) {
-    let (_, binary) = with_binary(&app, b"0123456789").await;
+    let (_, binary) = create_with_binary(&app, b"0123456789").await;
     for range in [
         "bytes=0-1,4-5",
         "bytes=5-2",
@@ -114,7 +114,7 @@ async fn what_is_no_single_range_gets_the_whole(app: TestApp) {
         "lines=0-1",
         "",
     ] {
-        let answer = Answer::of(app.get(&binary).header("range", range)).await;
+        let answer = TestResponse::send(app.get(&binary).header("range", range)).await;
         assert_eq!(
             (answer.status, answer.text()),
             (StatusCode::OK, "0123456789"),
@@ -125,8 +125,11 @@ async fn what_is_no_single_range_gets_the_whole(app: TestApp) {
 }
 
 async fn a_part_of_another_version_gets_the_whole(app: TestApp) {
-    let (_, binary) = with_binary(&app, b"0123456789").await;
-    let tag = Answer::of(app.get(&binary)).await.header("etag").to_owned();
+    let (_, binary) = create_with_binary(&app, b"0123456789").await;
+    let tag = TestResponse::send(app.get(&binary))
+        .await
+        .header("etag")
+        .to_owned();
     for (version, expected) in [
         (tag.as_str(), "234"),
         ("\"other\"", "0123456789"),
@@ -134,76 +137,82 @@ async fn a_part_of_another_version_gets_the_whole(app: TestApp) {
         ("Wed, 21 Oct 2015 07:28:00 GMT", "0123456789"),
     ] {
         let request = app.get(&binary).header("range", "bytes=2-4");
-        let answer = Answer::of(request.header("if-range", version)).await;
+        let answer = TestResponse::send(request.header("if-range", version)).await;
         assert_eq!(answer.text(), expected, "{version}");
     }
 }
 
 async fn a_range_counts_for_get_only(app: TestApp) {
-    let (_, binary) = with_binary(&app, b"0123456789").await;
-    let mut wire = Wire::open(&app).await;
+    let (_, binary) = create_with_binary(&app, b"0123456789").await;
+    let mut wire = RawConnection::connect(&app).await;
     for range in ["2-4", "10-"] {
         wire.send(format!(
             "HEAD {binary} HTTP/1.1\r\nHost: x\r\nRange: bytes={range}\r\n\r\n"
         ))
         .await;
-        let head = wire.head().await;
+        let head = wire.read_head().await;
         assert_eq!(head.status, StatusCode::OK);
         assert_eq!(head.header("content-length"), "10");
     }
 }
 
 /// Begins to download what is `LARGE`, and reads the first bytes; most of it cannot be sent yet.
-async fn begin_download(app: &TestApp, binary: &str) -> (Wire, Vec<u8>) {
-    let mut wire = Wire::open_narrow(app).await;
+async fn begin_download(app: &TestApp, binary: &str) -> (RawConnection, Vec<u8>) {
+    let mut wire = RawConnection::connect_with_small_buffer(app).await;
     wire.send(format!("GET {binary} HTTP/1.1\r\nHost: x\r\n\r\n"))
         .await;
-    let head = wire.head().await;
-    assert_eq!(head.header("content-length"), LARGE.to_string());
+    let head = wire.read_head().await;
+    assert_eq!(head.header("content-length"), LARGE_BYTES.to_string());
     let first = wire.read(1000).await;
     (wire, first)
 }
 
 async fn a_binary_replaced_while_it_is_read_arrives_whole_as_it_was(app: TestApp) {
-    let (service, binary) = with_binary(&app, &vec![1; LARGE]).await;
+    let (service, binary) = create_with_binary(&app, &vec![1; LARGE_BYTES]).await;
     let storage = format!("{service}/storage");
     let (mut wire, mut read) = begin_download(&app, &binary).await;
-    let replacement = vec![2; LARGE];
+    let replacement = vec![2; LARGE_BYTES];
     let replace = app.post(&storage).multipart_body(file(&replacement));
-    Answer::of(replace).await.assert_empty();
-    let now = Answer::of(app.get(&binary)).await;
+    TestResponse::send(replace).await.assert_empty();
+    let now = TestResponse::send(app.get(&binary)).await;
     assert!(
         now.body == replacement,
         "a download that begins later is not the new one"
     );
-    read.extend(wire.read(LARGE - read.len()).await);
-    assert!(read == vec![1; LARGE], "a download under way was mixed");
+    read.extend(wire.read(LARGE_BYTES - read.len()).await);
+    assert!(
+        read == vec![1; LARGE_BYTES],
+        "a download under way was mixed"
+    );
 }
 
 async fn a_binary_deleted_while_it_is_read_arrives_whole_as_it_was(app: TestApp) {
     for what in ["storage/pic", "storage"] {
-        let (service, binary) = with_binary(&app, &vec![1; LARGE]).await;
+        let (service, binary) = create_with_binary(&app, &vec![1; LARGE_BYTES]).await;
         let (mut wire, mut read) = begin_download(&app, &binary).await;
-        Answer::of(app.delete(&format!("{service}/{what}")))
+        TestResponse::send(app.delete(&format!("{service}/{what}")))
             .await
             .assert_ok();
-        Answer::of(app.get(&binary))
+        TestResponse::send(app.get(&binary))
             .await
-            .message_of("KeyNotFound", 404);
-        read.extend(wire.read(LARGE - read.len()).await);
-        assert!(read == vec![1; LARGE], "a download under way was cut");
+            .error_message("KeyNotFound", 404);
+        read.extend(wire.read(LARGE_BYTES - read.len()).await);
+        assert!(read == vec![1; LARGE_BYTES], "a download under way was cut");
     }
 }
 
 async fn a_download_whose_service_ends_breaks_off(app: TestApp) {
-    let (service, binary) = with_binary(&app, &vec![1; LARGE]).await;
+    let (service, binary) = create_with_binary(&app, &vec![1; LARGE_BYTES]).await;
     let (mut wire, first) = begin_download(&app, &binary).await;
-    Answer::of(app.delete(&service)).await.assert_ok();
+    TestResponse::send(app.delete(&service)).await.assert_ok();
     eventually("the end of all the service held", async || {
         app.redis_keys("*").await.is_empty().then_some(())
     })
     .await;
-    let rest = wire.rest().await;
-    assert!(first.len() + rest.len() < LARGE, "it was taken for whole");
+    let rest = wire.read_to_end().await;
+    assert!(
+        first.len() + rest.len() < LARGE_BYTES,
+        "it was taken for whole"
+    );
     assert!(rest.iter().all(|byte| *byte == 1), "it was mixed");
 }

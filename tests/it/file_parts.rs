@@ -4,8 +4,11 @@ use reqwest::StatusCode;
 use serde_json::json;
 
 use crate::{
-    binaries::{bytes, picture, with_file},
-    support::{Answer, Multipart, TestApp, Wire, disposition, encode, on_every_kind_of_store},
+    binaries::{create_with_file, picture_body, test_bytes},
+    support::{
+        Multipart, RawConnection, TestApp, TestResponse, disposition, encode,
+        on_every_kind_of_store,
+    },
 };
 
 on_every_kind_of_store!(
@@ -39,8 +42,9 @@ async fn what_is_a_file_and_what_is_a_string_is_told_by_its_part(app: TestApp) {
         ),
         (named("\r\ncontent-type: image/PNG"), "image/png"),
     ] {
-        let (service, binary) = with_file(&app, Multipart::new().part(&head, b"12345")).await;
-        let answer = Answer::of(app.get(&binary)).await;
+        let (service, binary) =
+            create_with_file(&app, Multipart::new().part(&head, b"12345")).await;
+        let answer = TestResponse::send(app.get(&binary)).await;
         assert_eq!(
             (answer.status, answer.text()),
             (StatusCode::OK, "12345"),
@@ -59,10 +63,10 @@ async fn what_is_a_file_and_what_is_a_string_is_told_by_its_part(app: TestApp) {
         "\r\nContent-Type: text/html;charset=utf-8",
     ] {
         let multipart = Multipart::new().part(&named(rest), b"12345");
-        let (service, binary) = with_file(&app, multipart).await;
-        Answer::of(app.get(&binary))
+        let (service, binary) = create_with_file(&app, multipart).await;
+        TestResponse::send(app.get(&binary))
             .await
-            .message_of("KeyNotFound", 404);
+            .error_message("KeyNotFound", 404);
         assert_eq!(app.storage(&service).await, json!({"pic": "12345"}));
     }
 }
@@ -81,8 +85,8 @@ async fn a_file_name_comes_back_in_any_script(app: TestApp) {
             "{}; {parameter}\r\nContent-Type: image/png",
             disposition("pic")
         );
-        let (service, binary) = with_file(&app, Multipart::new().part(&head, b"1")).await;
-        let answer = Answer::of(app.get(&binary)).await;
+        let (service, binary) = create_with_file(&app, Multipart::new().part(&head, b"1")).await;
+        let answer = TestResponse::send(app.get(&binary)).await;
         let disposition = answer.header("content-disposition");
         let encoded = disposition
             .strip_prefix("attachment; filename*=UTF-8''")
@@ -91,15 +95,18 @@ async fn a_file_name_comes_back_in_any_script(app: TestApp) {
         assert_eq!(decoded.unwrap(), name);
         let allowed = |c: char| c.is_ascii_alphanumeric() || "%-._~".contains(c);
         assert!(encoded.chars().all(allowed), "{encoded}");
-        assert_eq!(app.told(&service).await["_binaries"][0]["file_name"], name);
+        assert_eq!(
+            app.get_service(&service).await["_binaries"][0]["file_name"],
+            name
+        );
     }
 }
 
 async fn a_file_without_a_name_is_downloaded_under_its_key(app: TestApp) {
     let head = format!("{}\r\nContent-Type: image/png", disposition("a b/\u{e9}"));
-    let (service, _) = with_file(&app, Multipart::new().part(&head, b"1")).await;
+    let (service, _) = create_with_file(&app, Multipart::new().part(&head, b"1")).await;
     let path = format!("{service}/storage/binary/{}", encode("a b/\u{e9}"));
-    let answer = Answer::of(app.get(&path)).await;
+    let answer = TestResponse::send(app.get(&path)).await;
     let expected = "attachment; filename*=UTF-8''a%20b%2F%C3%A9";
     assert_eq!(answer.header("content-disposition"), expected);
 }
@@ -121,8 +128,11 @@ async fn hostile_types_and_names_add_no_header(app: TestApp) {
             "{}; {parameter}\r\nContent-Type: {kind}",
             disposition("pic")
         );
-        let (_, binary) = with_file(&app, Multipart::new().part(&head, b"12345")).await;
-        let answer = Wire::open(&app).await.ask("GET", &binary).await;
+        let (_, binary) = create_with_file(&app, Multipart::new().part(&head, b"12345")).await;
+        let answer = RawConnection::connect(&app)
+            .await
+            .request("GET", &binary)
+            .await;
         assert_eq!(
             (answer.status, answer.text()),
             (StatusCode::OK, "12345"),
@@ -149,43 +159,43 @@ async fn hostile_types_and_names_add_no_header(app: TestApp) {
 }
 
 async fn of_two_files_of_one_name_the_last_wins(app: TestApp) {
-    let twice = picture(&bytes(300_000))
+    let twice = picture_body(&test_bytes(300_000))
         .text("x", "1")
         .file("pic", "b", "a/b", b"last");
-    let (service, binary) = with_file(&app, twice).await;
-    assert_eq!(Answer::of(app.get(&binary)).await.text(), "last");
+    let (service, binary) = create_with_file(&app, twice).await;
+    assert_eq!(TestResponse::send(app.get(&binary)).await.text(), "last");
     assert_eq!(
-        app.told(&service).await["_binaries"]
+        app.get_service(&service).await["_binaries"]
             .as_array()
             .unwrap()
             .len(),
         1
     );
 
-    let text_last = picture(b"12345").text("pic", "text");
-    let (service, binary) = with_file(&app, text_last).await;
-    Answer::of(app.get(&binary))
+    let text_last = picture_body(b"12345").text("pic", "text");
+    let (service, binary) = create_with_file(&app, text_last).await;
+    TestResponse::send(app.get(&binary))
         .await
-        .message_of("KeyNotFound", 404);
+        .error_message("KeyNotFound", 404);
     assert_eq!(app.storage(&service).await, json!({"pic": "text"}));
 
     let text_first = Multipart::new()
         .text("pic", "text")
         .file("pic", "b", "a/b", b"file");
-    let (service, binary) = with_file(&app, text_first).await;
-    assert_eq!(Answer::of(app.get(&binary)).await.text(), "file");
+    let (service, binary) = create_with_file(&app, text_first).await;
+    assert_eq!(TestResponse::send(app.get(&binary)).await.text(), "file");
     assert_eq!(app.storage(&service).await, json!({}));
 }
 
 async fn a_file_under_a_parameter_name_is_dropped(app: TestApp) {
     let files = Multipart::new()
-        .file("_data", "d", "a/b", &bytes(600_000))
+        .file("_data", "d", "a/b", &test_bytes(600_000))
         .text("Key1", "Value1")
         .file("_ttl", "t", "text/plain", b"1")
         .file("pic", "me.png", "image/png", b"12345");
-    let (service, binary) = with_file(&app, files).await;
-    assert_eq!(Answer::of(app.get(&binary)).await.text(), "12345");
-    let told = app.told(&service).await;
+    let (service, binary) = create_with_file(&app, files).await;
+    assert_eq!(TestResponse::send(app.get(&binary)).await.text(), "12345");
+    let told = app.get_service(&service).await;
     assert_eq!(
         (&told["_keys"], told["_binaries"].as_array().unwrap().len()),
         (&json!(["Key1"]), 1)

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use reqwest::RequestBuilder;
 use serde_json::json;
 
-use crate::support::{Answer, Bodies, Multipart, TestApp, TestRedis, eventually};
+use crate::support::{Bodies, Multipart, TestApp, TestRedis, TestResponse, eventually};
 
 const STORE: &str = "/genesys/1/service/store";
 
 /// Each asks for room for 600 KiB more.
-fn writes(app: &TestApp, service: &str) -> Vec<RequestBuilder> {
+fn write_requests(app: &TestApp, service: &str) -> Vec<RequestBuilder> {
     let storage = format!("{service}/storage");
     let long = "x".repeat(600 * 1024);
     let file = || {
@@ -34,15 +34,17 @@ fn writes(app: &TestApp, service: &str) -> Vec<RequestBuilder> {
 
 async fn assert_full(app: &TestApp, service: &str) {
     let before = app.storage(service).await;
-    for write in writes(app, service) {
-        let message = Answer::of(write).await.message_of("StoreFull", 503);
+    for write in write_requests(app, service) {
+        let message = TestResponse::send(write)
+            .await
+            .error_message("StoreFull", 503);
         for internal in ["OOM", "edis", "maxmemory", "bytes"] {
             assert!(!message.contains(internal), "{message}");
         }
     }
     assert_eq!(app.storage(service).await, before);
-    assert_eq!(app.told(service).await["_binaries"], json!([]));
-    Answer::of(app.put(service).form_body("ttl=60"))
+    assert_eq!(app.get_service(service).await["_binaries"], json!([]));
+    TestResponse::send(app.put(service).form_body("ttl=60"))
         .await
         .assert_empty();
 }
@@ -55,29 +57,29 @@ async fn an_embedded_store_that_is_full_refuses_writes_until_there_is_room() {
         .await;
     let service = app.create("Key1=1").await;
     assert_full(&app, &service).await;
-    Answer::of(app.delete(&filler)).await.assert_ok();
+    TestResponse::send(app.delete(&filler)).await.assert_ok();
     let most = format!("Key1={}", "x".repeat(1_000_000));
     let most = eventually("the room of all that was refused", async || {
-        let answer = Answer::of(app.post(STORE).form_body(&most)).await;
-        (answer.status == 200).then(|| answer.service())
+        let answer = TestResponse::send(app.post(STORE).form_body(&most)).await;
+        (answer.status == 200).then(|| answer.service_id())
     })
     .await;
-    Answer::of(app.delete(&most)).await.assert_ok();
-    for write in writes(&app, &service) {
-        let answer = Answer::of(write).await;
+    TestResponse::send(app.delete(&most)).await.assert_ok();
+    for write in write_requests(&app, &service) {
+        let answer = TestResponse::send(write).await;
         assert_eq!(answer.status, 200, "{answer:?}");
         let made = if answer.body.is_empty() {
             format!("{service}/storage")
         } else {
-            answer.service()
+            answer.service_id()
         };
-        Answer::of(app.delete(&made)).await.assert_ok();
+        TestResponse::send(app.delete(&made)).await.assert_ok();
     }
 }
 
 #[tokio::test]
 async fn a_redis_that_is_full_refuses_writes_until_there_is_room() {
-    let redis = Arc::new(TestRedis::own());
+    let redis = Arc::new(TestRedis::dedicated());
     let app = TestApp::start(Some(redis.clone()), "t:", &[]).await;
     let service = app.create("Key1=1").await;
     let mut connection = redis.connection().await;
@@ -93,8 +95,8 @@ async fn a_redis_that_is_full_refuses_writes_until_there_is_room() {
     limit("1").await;
     assert_full(&app, &service).await;
     limit("0").await;
-    for write in writes(&app, &service) {
-        let answer = Answer::of(write).await;
+    for write in write_requests(&app, &service) {
+        let answer = TestResponse::send(write).await;
         assert_eq!(answer.status, 200, "{answer:?}");
     }
 }

@@ -7,7 +7,8 @@ use reqwest::{RequestBuilder, StatusCode};
 use serde_json::json;
 
 use crate::support::{
-    Answer, Bodies, Catalogue, Multipart, TestApp, Wire, eventually, on_every_kind_of_store,
+    Bodies, CatalogFile, Multipart, RawConnection, TestApp, TestResponse, eventually,
+    on_every_kind_of_store,
 };
 
 const KEY: &str = "order-4711-of-0001";
@@ -37,21 +38,21 @@ fn create(app: &TestApp, key: &str, form: &str) -> RequestBuilder {
 }
 
 /// Waits until a service made now, to live for a second, has ended.
-async fn a_second_passes(app: &TestApp) {
+async fn sleep_one_second(app: &TestApp) {
     let service = app.create("_ttl=1").await;
     eventually("the end of a service", async || {
-        let answer = Answer::of(app.get(&service)).await;
+        let answer = TestResponse::send(app.get(&service)).await;
         (answer.status == StatusCode::NOT_FOUND).then_some(())
     })
     .await;
 }
 
 async fn a_repeat_gets_the_same_bytes_and_creates_nothing(app: TestApp) {
-    let first = Answer::of(create(&app, KEY, "Key1=Value1")).await;
-    let service = first.service();
+    let first = TestResponse::send(create(&app, KEY, "Key1=Value1")).await;
+    let service = first.service_id();
     let keys = app.redis_keys("svc:*").await;
     for _ in 0..3 {
-        let repeat = Answer::of(create(&app, KEY, "Key1=Value1")).await;
+        let repeat = TestResponse::send(create(&app, KEY, "Key1=Value1")).await;
         assert_eq!(repeat.header("idempotent-replayed"), "true");
         assert_eq!(
             (repeat.status, repeat.body),
@@ -65,10 +66,10 @@ async fn a_repeat_gets_the_same_bytes_and_creates_nothing(app: TestApp) {
 async fn twenty_creates_at_once_under_one_key_give_one_service(app: TestApp) {
     let requests = (0..20).map(|n| {
         let request = create(&app, KEY, &format!("Key1=Value1&{}", ["", "&"][n % 2]));
-        Answer::of(request)
+        TestResponse::send(request)
     });
     let answers = join_all(requests).await;
-    let services: HashSet<String> = answers.iter().map(Answer::service).collect();
+    let services: HashSet<String> = answers.iter().map(TestResponse::service_id).collect();
     let bodies: HashSet<&[u8]> = answers.iter().map(|answer| &*answer.body).collect();
     assert_eq!((services.len(), bodies.len()), (1, 1), "{services:?}");
     let made = app.redis_keys("svc:*").await.len();
@@ -78,12 +79,14 @@ async fn twenty_creates_at_once_under_one_key_give_one_service(app: TestApp) {
 }
 
 async fn another_key_gives_another_service(app: TestApp) {
-    let catalogue = Catalogue::of(
+    let catalogue = CatalogFile::new(
         "[services.store]\n_type = \"builtin\"\n_service = \"store\"\n\
          [services.more]\n_type = \"builtin\"\n_service = \"store\"\n\
          [services.'more:k']\n_type = \"builtin\"\n_service = \"store\"\n",
     );
-    let app = app.sibling(&[("catalog.file", catalogue.path())]).await;
+    let app = app
+        .start_sibling(&[("catalog.file", catalogue.path())])
+        .await;
     let mut services = HashSet::new();
     for (name, key) in [
         ("store", KEY),
@@ -94,7 +97,7 @@ async fn another_key_gives_another_service(app: TestApp) {
     ] {
         let request = app.post(&format!("/genesys/1/service/{name}"));
         let request = request.header("Idempotency-Key", key);
-        services.insert(Answer::of(request).await.service());
+        services.insert(TestResponse::send(request).await.service_id());
     }
     assert_eq!(services.len(), 5, "{services:?}");
 }
@@ -103,61 +106,73 @@ async fn a_key_is_compared_as_it_is_written(app: TestApp) {
     let mut services = HashSet::new();
     for key in ["k", "K", "\"k\"", "{k}", "k}", "*", "k,k"] {
         let key = &format!("{key}{}", "~".repeat(16));
-        services.insert(Answer::of(create(&app, key, "")).await.service());
+        services.insert(TestResponse::send(create(&app, key, "")).await.service_id());
     }
     assert_eq!(services.len(), 7, "{services:?}");
 }
 
 async fn after_a_delete_a_repeat_makes_a_new_service(app: TestApp) {
-    let first = Answer::of(create(&app, KEY, "Key1=Value1")).await.service();
-    Answer::of(app.delete(&first)).await.assert_ok();
-    let second = Answer::of(create(&app, KEY, "Key1=Value2")).await.service();
-    assert_ne!(first, second);
-    Answer::of(app.get(&first))
+    let first = TestResponse::send(create(&app, KEY, "Key1=Value1"))
         .await
-        .message_of("ServiceNotFound", 404);
+        .service_id();
+    TestResponse::send(app.delete(&first)).await.assert_ok();
+    let second = TestResponse::send(create(&app, KEY, "Key1=Value2"))
+        .await
+        .service_id();
+    assert_ne!(first, second);
+    TestResponse::send(app.get(&first))
+        .await
+        .error_message("ServiceNotFound", 404);
     assert_eq!(app.storage(&second).await, json!({"Key1": "Value2"}));
-    let repeat = Answer::of(create(&app, KEY, "Key1=Value2")).await.service();
+    let repeat = TestResponse::send(create(&app, KEY, "Key1=Value2"))
+        .await
+        .service_id();
     assert_eq!(repeat, second);
 }
 
 async fn after_the_end_by_time_a_repeat_makes_a_new_service(app: TestApp) {
-    let first = Answer::of(create(&app, KEY, "Key1=Value1&_ttl=1"))
+    let first = TestResponse::send(create(&app, KEY, "Key1=Value1&_ttl=1"))
         .await
-        .service();
-    a_second_passes(&app).await;
-    let second = Answer::of(create(&app, KEY, "Key2=Value2")).await.service();
+        .service_id();
+    sleep_one_second(&app).await;
+    let second = TestResponse::send(create(&app, KEY, "Key2=Value2"))
+        .await
+        .service_id();
     assert_ne!(first, second, "an id that had ended names something again");
     assert_eq!(app.storage(&second).await, json!({"Key2": "Value2"}));
 }
 
 async fn a_repeat_is_answered_for_as_long_as_the_service_was_made_to_live(app: TestApp) {
-    let catalogue = Catalogue::of(
+    let catalogue = CatalogFile::new(
         "[services.store]\n_type = \"builtin\"\n_service = \"store\"\n_ttl = 1\n\
          _overwritable_options = \"_ttl\"\n",
     );
-    let app = app.sibling(&[("catalog.file", catalogue.path())]).await;
-    let first = Answer::of(create(&app, KEY, "_ttl=60")).await;
-    a_second_passes(&app).await;
-    let repeat = Answer::of(create(&app, KEY, "_ttl=60")).await;
+    let app = app
+        .start_sibling(&[("catalog.file", catalogue.path())])
+        .await;
+    let first = TestResponse::send(create(&app, KEY, "_ttl=60")).await;
+    sleep_one_second(&app).await;
+    let repeat = TestResponse::send(create(&app, KEY, "_ttl=60")).await;
     assert_eq!(repeat.text(), first.text());
 }
 
 async fn a_repeat_is_answered_for_as_long_as_the_life_was_extended(app: TestApp) {
-    let first = Answer::of(create(&app, KEY, "_ttl=1")).await;
-    let extend = app.put(&first.service()).form_body("ttl=60");
-    Answer::of(extend).await.assert_empty();
-    a_second_passes(&app).await;
-    let repeat = Answer::of(create(&app, KEY, "_ttl=1")).await;
+    let first = TestResponse::send(create(&app, KEY, "_ttl=1")).await;
+    let extend = app.put(&first.service_id()).form_body("ttl=60");
+    TestResponse::send(extend).await.assert_empty();
+    sleep_one_second(&app).await;
+    let repeat = TestResponse::send(create(&app, KEY, "_ttl=1")).await;
     assert_eq!(repeat.text(), first.text());
 }
 
 async fn a_key_whose_create_failed_is_free_for_the_next(app: TestApp) {
     for wrong in ["a=1&_ttl=0", "a=%FF"] {
-        let answer = Answer::of(create(&app, KEY, wrong)).await;
+        let answer = TestResponse::send(create(&app, KEY, wrong)).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{answer:?}");
     }
-    let service = Answer::of(create(&app, KEY, "Key1=Value1")).await.service();
+    let service = TestResponse::send(create(&app, KEY, "Key1=Value1"))
+        .await
+        .service_id();
     assert_eq!(app.storage(&service).await, json!({"Key1": "Value1"}));
 }
 
@@ -169,16 +184,20 @@ async fn a_key_has_16_to_255_visible_ascii_characters(app: TestApp) {
         "k ".repeat(10),
         "é".repeat(16),
     ] {
-        let answer = Answer::of(create(&app, &key, "a=1")).await;
-        let message = answer.message_of("InvalidParameter", 400);
+        let answer = TestResponse::send(create(&app, &key, "a=1")).await;
+        let message = answer.error_message("InvalidParameter", 400);
         assert!(message.contains("Idempotency-Key"), "{message}");
         assert!(message.contains("255"), "{message}");
     }
     assert_eq!(app.redis_keys("*").await, Vec::<String>::new());
     let longest = "k".repeat(255);
-    let first = Answer::of(create(&app, &longest, "")).await.service();
+    let first = TestResponse::send(create(&app, &longest, ""))
+        .await
+        .service_id();
     assert_eq!(
-        Answer::of(create(&app, &longest, "")).await.service(),
+        TestResponse::send(create(&app, &longest, ""))
+            .await
+            .service_id(),
         first
     );
 }
@@ -191,7 +210,7 @@ async fn a_slower_create_under_the_same_key_changes_nothing_of_the_first(app: Te
     let (fast, slow) = (body("60"), body("1"));
     let mut wires = Vec::new();
     for body in [&fast, &slow] {
-        let mut wire = Wire::open(&app).await;
+        let mut wire = RawConnection::connect(&app).await;
         let (kind, length) = (Multipart::CONTENT_TYPE, body.len());
         wire.send(format!(
             "POST {STORE} HTTP/1.1\r\nHost: x\r\nIdempotency-Key: {KEY}\r\n\
@@ -209,21 +228,21 @@ async fn a_slower_create_under_the_same_key_changes_nothing_of_the_first(app: Te
     let mut answers = Vec::new();
     for (mut wire, body) in wires.into_iter().zip([&fast, &slow]) {
         wire.send(&body[280_000..]).await;
-        answers.push(wire.answer().await);
+        answers.push(wire.read_response().await);
     }
-    let service = answers[0].service();
-    answers[1].message_of("IdempotencyKeyReused", 422);
-    a_second_passes(&app).await;
-    let binary = Answer::of(app.get(&format!("{service}/storage/binary/pic"))).await;
+    let service = answers[0].service_id();
+    answers[1].error_message("IdempotencyKeyReused", 422);
+    sleep_one_second(&app).await;
+    let binary = TestResponse::send(app.get(&format!("{service}/storage/binary/pic"))).await;
     assert_eq!(binary.body, vec![7; 300_000]);
     let file = Multipart::new().file("pic", "p", "image/png", &vec![7; 300_000]);
     let repeat = app.post(STORE).header("Idempotency-Key", KEY);
-    let repeat = Answer::of(repeat.multipart_body(file.text("_ttl", "60"))).await;
+    let repeat = TestResponse::send(repeat.multipart_body(file.text("_ttl", "60"))).await;
     assert_eq!(repeat.text(), answers[0].text());
 }
 
 async fn another_request_under_the_key_is_refused(app: TestApp) {
-    let first = Answer::of(create(&app, KEY, "Key1=Value1&_ttl=60")).await;
+    let first = TestResponse::send(create(&app, KEY, "Key1=Value1&_ttl=60")).await;
     let key = |request: RequestBuilder| request.header("Idempotency-Key", KEY);
     for request in [
         create(&app, KEY, "Key1=other&_ttl=60"),
@@ -234,19 +253,19 @@ async fn another_request_under_the_key_is_refused(app: TestApp) {
         key(app.get(&format!("{STORE}?Key1=Value1&_ttl=60"))),
         key(app.post(STORE)).json_body(r#"{"Key1":"Value1","_ttl":60,"no":null}"#),
     ] {
-        let answer = Answer::of(request).await;
-        let message = answer.message_of("IdempotencyKeyReused", 422);
+        let answer = TestResponse::send(request).await;
+        let message = answer.error_message("IdempotencyKeyReused", 422);
         assert!(!message.contains(KEY), "{message}");
     }
     let unreadable = key(app.post(STORE)).json_body("{");
-    Answer::of(unreadable)
+    TestResponse::send(unreadable)
         .await
-        .message_of("UnreadableJson", 500);
+        .error_message("UnreadableJson", 500);
     assert_eq!(
-        app.storage(&first.service()).await,
+        app.storage(&first.service_id()).await,
         json!({"Key1": "Value1"})
     );
-    let repeat = Answer::of(create(&app, KEY, "Key1=Value1&_ttl=60")).await;
+    let repeat = TestResponse::send(create(&app, KEY, "Key1=Value1&_ttl=60")).await;
     assert_eq!(repeat.body, first.body);
 }
 
@@ -256,10 +275,10 @@ async fn files_count_with_their_bytes(app: TestApp) {
         let request = app.post(STORE).header("Idempotency-Key", KEY);
         request.multipart_body(file)
     };
-    let first = Answer::of(create("p", "image/png", 7)).await;
-    let first_id = first.service();
+    let first = TestResponse::send(create("p", "image/png", 7)).await;
+    let first_id = first.service_id();
     assert_eq!(
-        Answer::of(create("p", "image/png", 7)).await.body,
+        TestResponse::send(create("p", "image/png", 7)).await.body,
         first.body
     );
     for other in [
@@ -267,11 +286,11 @@ async fn files_count_with_their_bytes(app: TestApp) {
         create("q", "image/png", 7),
         create("p", "image/gif", 7),
     ] {
-        Answer::of(other)
+        TestResponse::send(other)
             .await
-            .message_of("IdempotencyKeyReused", 422);
+            .error_message("IdempotencyKeyReused", 422);
     }
-    let binary = Answer::of(app.get(&format!("{first_id}/storage/binary/pic"))).await;
+    let binary = TestResponse::send(app.get(&format!("{first_id}/storage/binary/pic"))).await;
     assert_eq!(binary.body, vec![7; 300_000]);
     // What the repeats sent is given up.
     eventually("the bytes of the repeats are gone", async || {
@@ -283,7 +302,7 @@ async fn files_count_with_their_bytes(app: TestApp) {
 
 async fn the_key_of_another_caller_is_another_key(app: TestApp) {
     let proxies = [("server.trusted_proxies", "127.0.0.1")];
-    let app = app.sibling(&proxies).await;
+    let app = app.start_sibling(&proxies).await;
     let with = |headers: &[(&'static str, &str)]| {
         let mut request = create(&app, KEY, "Key1=Value1");
         for (name, value) in headers {
@@ -303,10 +322,10 @@ async fn the_key_of_another_caller_is_another_key(app: TestApp) {
     ];
     let mut services = HashSet::new();
     for caller in callers {
-        let answer = Answer::of(with(caller)).await;
+        let answer = TestResponse::send(with(caller)).await;
         assert!(answer.headers.get("idempotent-replayed").is_none());
-        let service = answer.service();
-        assert_eq!(Answer::of(with(caller)).await.service(), service);
+        let service = answer.service_id();
+        assert_eq!(TestResponse::send(with(caller)).await.service_id(), service);
         services.insert(service);
     }
     assert_eq!(services.len(), callers.len());
@@ -316,14 +335,14 @@ async fn the_key_of_another_caller_is_another_key(app: TestApp) {
 }
 
 async fn what_differs_only_in_how_it_is_sent_is_the_same_request(app: TestApp) {
-    let first = Answer::of(create(&app, KEY, "Key1=Value1&Key2=2")).await;
+    let first = TestResponse::send(create(&app, KEY, "Key1=Value1&Key2=2")).await;
     let key = |request: RequestBuilder| request.header("Idempotency-Key", KEY);
     for request in [
         create(&app, KEY, "Key2=2&Key1=Value1"),
         key(app.post(STORE)).json_body(r#"{"Key2":2,"Key1":"Value1"}"#),
         key(app.post(&format!("{STORE}?Key2=2&Key1=x"))).form_body("Key1=Value1"),
     ] {
-        let answer = Answer::of(request).await;
+        let answer = TestResponse::send(request).await;
         assert_eq!(answer.body, first.body);
         assert_eq!(answer.header("idempotent-replayed"), "true");
     }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Answer, Bodies, TestApp, on_every_kind_of_store};
+use crate::support::{Bodies, TestApp, TestResponse, on_every_kind_of_store};
 
 const STORE: &str = "/genesys/1/service/store";
 
@@ -18,10 +18,12 @@ on_every_kind_of_store!(
 );
 
 /// Creates a service with `body` and reads the key `a`.
-async fn flat(app: &TestApp, body: &str) -> String {
-    let service = Answer::of(app.post(STORE).json_body(body)).await.service();
+async fn create_and_flatten(app: &TestApp, body: &str) -> String {
+    let service = TestResponse::send(app.post(STORE).json_body(body))
+        .await
+        .service_id();
     let key = app.get(&format!("{service}/storage/a"));
-    Answer::of(key.header("accept", "text/plain"))
+    TestResponse::send(key.header("accept", "text/plain"))
         .await
         .text()
         .to_owned()
@@ -36,7 +38,10 @@ async fn scalars_become_strings(app: TestApp) {
         ("false", "false"),
         ("\"null\"", "null"),
     ] {
-        assert_eq!(flat(&app, &format!("{{\"a\":{value}}}")).await, expected);
+        assert_eq!(
+            create_and_flatten(&app, &format!("{{\"a\":{value}}}")).await,
+            expected
+        );
     }
 }
 
@@ -59,7 +64,10 @@ async fn maps_and_arrays_become_flat_text(app: TestApp) {
         (r#" [ "a, b" , "c=d" , "\"e\"" ] "#, "[a, b, c=d, \"e\"]"),
         (r#"{"k":1,"j":2,"k":3}"#, "{k=3, j=2}"),
     ] {
-        assert_eq!(flat(&app, &format!("{{\"a\":{value}}}")).await, expected);
+        assert_eq!(
+            create_and_flatten(&app, &format!("{{\"a\":{value}}}")).await,
+            expected
+        );
     }
 }
 
@@ -74,30 +82,37 @@ async fn numbers_keep_the_digits_they_were_written_with(app: TestApp) {
         "0.1000000000000000001",
         "1e400",
     ] {
-        assert_eq!(flat(&app, &format!("{{\"a\":{number}}}")).await, number);
-        let nested = flat(&app, &format!("{{\"a\":[{number},{{\"b\":{number}}}]}}")).await;
+        assert_eq!(
+            create_and_flatten(&app, &format!("{{\"a\":{number}}}")).await,
+            number
+        );
+        let nested =
+            create_and_flatten(&app, &format!("{{\"a\":[{number},{{\"b\":{number}}}]}}")).await;
         assert_eq!(nested, format!("[{number}, {{b={number}}}]"));
     }
 }
 
 async fn strings_are_unescaped(app: TestApp) {
     let body = r#"{"a":"\u00e9\ud83d\ude00\n\t\"\\\/\u0000"}"#;
-    assert_eq!(flat(&app, body).await, "\u{e9}\u{1f600}\n\t\"\\/\u{0}");
+    assert_eq!(
+        create_and_flatten(&app, body).await,
+        "\u{e9}\u{1f600}\n\t\"\\/\u{0}"
+    );
 }
 
 async fn names_are_unescaped(app: TestApp) {
-    assert_eq!(flat(&app, r#"{"\u0061":"1"}"#).await, "1");
+    assert_eq!(create_and_flatten(&app, r#"{"\u0061":"1"}"#).await, "1");
     let request = app.post(STORE).json_body(r#"{"\u005fttl":"0"}"#);
-    Answer::of(request)
+    TestResponse::send(request)
         .await
-        .message_of("InvalidParameter", 400);
+        .error_message("InvalidParameter", 400);
 }
 
 async fn null_is_not_stored(app: TestApp) {
     let request = app
         .post(STORE)
         .json_body(r#"{"a":null,"b":[null],"_ttl":null}"#);
-    let service = Answer::of(request).await.service();
+    let service = TestResponse::send(request).await.service_id();
     assert_eq!(app.storage(&service).await, json!({"b": "[null]"}));
 }
 
@@ -107,7 +122,9 @@ async fn the_last_of_a_repeated_key_wins(app: TestApp) {
         (r#"{"a":1,"b":2,"a":null}"#, json!({"b": "2"})),
         (r#"{"a":null,"a":[1]}"#, json!({"a": "[1]"})),
     ] {
-        let service = Answer::of(app.post(STORE).json_body(body)).await.service();
+        let service = TestResponse::send(app.post(STORE).json_body(body))
+            .await
+            .service_id();
         assert_eq!(app.storage(&service).await, expected, "{body}");
     }
 }
@@ -129,9 +146,9 @@ async fn any_charset_label_will_do(app: TestApp) {
         ("application/json; charset=ISO-8859-1", b"{\"a\":\"\xe9\"}"),
         ("application/json; charset=utf-16le", &utf_16),
     ] {
-        let service = Answer::of(app.post(STORE).body_of(label, body))
+        let service = TestResponse::send(app.post(STORE).typed_body(label, body))
             .await
-            .service();
+            .service_id();
         assert_eq!(
             app.storage(&service).await,
             json!({"a": "\u{e9}"}),

@@ -7,7 +7,9 @@ use proptest::{
 use reqwest::StatusCode;
 use serde_json::json;
 
-use crate::support::{Answer, Bodies, Multipart, TestApp, Wire, encode, on_every_kind_of_store};
+use crate::support::{
+    Bodies, Multipart, RawConnection, TestApp, TestResponse, encode, on_every_kind_of_store,
+};
 
 on_every_kind_of_store!(
     a_key_of_any_name_is_written_read_and_deleted,
@@ -18,7 +20,7 @@ on_every_kind_of_store!(
 );
 
 /// Reads, replaces by a binary, and deletes the key `name` of a service of its own.
-async fn check(app: &TestApp, name: &str) {
+async fn check_name(app: &TestApp, name: &str) {
     let service = app.create(&format!("{}=Value1", encode(name))).await;
     assert_eq!(app.storage(&service).await, json!({name: "Value1"}));
     let storage = format!("{service}/storage");
@@ -26,25 +28,32 @@ async fn check(app: &TestApp, name: &str) {
     let binary = format!("{storage}/binary/{}", encode(name));
 
     // Not by the client: it would resolve the key `..` like a folder.
-    let mut wire = Wire::open(app).await;
-    let answer = wire.ask("GET", &key).await;
+    let mut wire = RawConnection::connect(app).await;
+    let answer = wire.request("GET", &key).await;
     assert_eq!(answer.status, StatusCode::OK, "{name:?}: {answer:?}");
     assert_eq!(answer.json(), json!({name: "Value1"}));
-    let answer = wire.ask("GET", &binary).await;
-    answer.message_of("KeyNotFound", 404);
+    let answer = wire.request("GET", &binary).await;
+    answer.error_message("KeyNotFound", 404);
 
     if !name.contains(['"', '\\']) && !name.contains(char::is_control) {
         let file = Multipart::new().file(name, "f", "image/png", b"123");
-        Answer::of(app.post(&storage).multipart_body(file))
+        TestResponse::send(app.post(&storage).multipart_body(file))
             .await
             .assert_empty();
-        assert_eq!(wire.ask("GET", &binary).await.body, b"123", "{name:?}");
-        wire.ask("GET", &key).await.message_of("KeyNotFound", 404);
-        assert_eq!(app.told(&service).await["_binaries"][0]["name"], name);
+        assert_eq!(wire.request("GET", &binary).await.body, b"123", "{name:?}");
+        wire.request("GET", &key)
+            .await
+            .error_message("KeyNotFound", 404);
+        assert_eq!(
+            app.get_service(&service).await["_binaries"][0]["name"],
+            name
+        );
     }
 
-    wire.ask("DELETE", &key).await.assert_ok();
-    wire.ask("GET", &key).await.message_of("KeyNotFound", 404);
+    wire.request("DELETE", &key).await.assert_ok();
+    wire.request("GET", &key)
+        .await
+        .error_message("KeyNotFound", 404);
     assert_eq!(app.storage(&service).await, json!({}));
 }
 
@@ -93,7 +102,7 @@ async fn a_key_of_any_name_is_written_read_and_deleted(app: TestApp) {
         "a_",
         &longest,
     ] {
-        check(&app, name).await;
+        check_name(&app, name).await;
     }
 }
 
@@ -101,32 +110,32 @@ async fn the_key_named_binary_is_a_key_like_others(app: TestApp) {
     let service = app.create("binary=Value1").await;
     let key = format!("{service}/storage/binary");
     assert_eq!(
-        Answer::of(app.get(&key)).await.text(),
+        TestResponse::send(app.get(&key)).await.text(),
         r#"{"binary":"Value1"}"#
     );
-    Answer::of(app.delete(&key)).await.assert_ok();
-    Answer::of(app.get(&key))
+    TestResponse::send(app.delete(&key)).await.assert_ok();
+    TestResponse::send(app.get(&key))
         .await
-        .message_of("KeyNotFound", 404);
+        .error_message("KeyNotFound", 404);
 
     let file = Multipart::new().file("binary", "f", "image/png", b"123");
     let written = app.post(&format!("{service}/storage")).multipart_body(file);
-    Answer::of(written).await.assert_empty();
-    Answer::of(app.get(&key))
+    TestResponse::send(written).await.assert_empty();
+    TestResponse::send(app.get(&key))
         .await
-        .message_of("KeyNotFound", 404);
-    let binary = Answer::of(app.get(&format!("{key}/binary"))).await;
+        .error_message("KeyNotFound", 404);
+    let binary = TestResponse::send(app.get(&format!("{key}/binary"))).await;
     assert_eq!(binary.body, b"123");
-    Answer::of(app.get(&format!("{key}/")))
+    TestResponse::send(app.get(&format!("{key}/")))
         .await
-        .message_of("NotFound", 404);
+        .error_message("NotFound", 404);
 }
 
 async fn a_plus_in_a_path_is_a_plus(app: TestApp) {
     let service = app.create("a%2Bb=plus&a+b=space").await;
     let read = async |key: &str| {
         let request = app.get(&format!("{service}/storage/{key}"));
-        Answer::of(request.header("accept", "text/plain")).await
+        TestResponse::send(request.header("accept", "text/plain")).await
     };
     assert_eq!(read("a+b").await.text(), "plus");
     assert_eq!(read("a%2Bb").await.text(), "plus");
@@ -144,21 +153,21 @@ async fn a_name_has_one_to_256_bytes(app: TestApp) {
             &storage,
             &format!("{service}/update"),
         ] {
-            let answer = Answer::of(app.post(path).form_body(&form)).await;
-            let message = answer.message_of("InvalidParameter", 400);
+            let answer = TestResponse::send(app.post(path).form_body(&form)).await;
+            let message = answer.error_message("InvalidParameter", 400);
             assert!(message.contains("1 to 256 bytes"), "{message}");
         }
     }
     assert_eq!(app.storage(&service).await, json!({longest: "1"}));
-    let read = Answer::of(app.get(&format!("{storage}/{}", encode(&too_long)))).await;
-    read.message_of("KeyNotFound", 404);
+    let read = TestResponse::send(app.get(&format!("{storage}/{}", encode(&too_long)))).await;
+    read.error_message("KeyNotFound", 404);
 }
 
 async fn a_path_that_is_no_text_names_nothing(app: TestApp) {
     let service = app.create("Key1=1").await;
     for path in ["storage/%FF", "storage/binary/%FF", "storage/a%C3"] {
-        let answer = Answer::of(app.get(&format!("{service}/{path}"))).await;
-        answer.message_of("InvalidParameter", 400);
+        let answer = TestResponse::send(app.get(&format!("{service}/{path}"))).await;
+        answer.error_message("InvalidParameter", 400);
     }
 }
 
@@ -181,7 +190,7 @@ fn check_any(app: impl Future<Output = TestApp>) {
         ..Config::default()
     };
     let outcome = TestRunner::new(config).run(&names(), |name| {
-        runtime.block_on(check(&app, &name));
+        runtime.block_on(check_name(&app, &name));
         Ok(())
     });
     outcome.unwrap();

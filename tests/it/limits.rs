@@ -7,7 +7,9 @@ use futures_util::stream;
 use reqwest::{Body, RequestBuilder};
 use serde_json::json;
 
-use crate::support::{Answer, Bodies, Multipart, TestApp, eventually, on_every_kind_of_store};
+use crate::support::{
+    Bodies, Multipart, TestApp, TestResponse, eventually, on_every_kind_of_store,
+};
 
 pub(crate) const STORE: &str = "/genesys/1/service/store";
 pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
@@ -22,7 +24,7 @@ on_every_kind_of_store!(
 
 /// A service that holds `Key1=Value1`, with these limits.
 pub(crate) async fn start(app: &TestApp, limits: &[(&str, &str)]) -> (TestApp, String) {
-    let app = app.sibling(limits).await;
+    let app = app.start_sibling(limits).await;
     let service = app.create("Key1=1").await;
     (app, service)
 }
@@ -34,11 +36,13 @@ pub(crate) async fn assert_refused(
     limit: &str,
     requests: Vec<RequestBuilder>,
 ) {
-    let told = app.told(service).await;
+    let told = app.get_service(service).await;
     let services = app.redis_keys("svc:*").await.len();
     let blobs = app.redis_keys("blob:*").await.len();
     for request in requests {
-        let message = Answer::of(request).await.message_of("TooLarge", 413);
+        let message = TestResponse::send(request)
+            .await
+            .error_message("TooLarge", 413);
         assert!(message.contains(setting), "{message}");
         assert!(
             message
@@ -47,7 +51,7 @@ pub(crate) async fn assert_refused(
             "{message}"
         );
     }
-    let mut after = app.told(service).await;
+    let mut after = app.get_service(service).await;
     after["_ttl"] = told["_ttl"].clone();
     assert_eq!(after, told);
     assert_eq!(app.redis_keys("svc:*").await.len(), services);
@@ -55,7 +59,7 @@ pub(crate) async fn assert_refused(
         (app.redis_keys("blob:*").await.len() == blobs).then_some(())
     })
     .await;
-    Answer::of(app.delete(&format!("{service}/storage/none")))
+    TestResponse::send(app.delete(&format!("{service}/storage/none")))
         .await
         .assert_ok();
 }
@@ -85,7 +89,7 @@ async fn a_string_has_a_limit_in_every_kind_of_body(app: TestApp) {
         app.post(&storage)
             .multipart_body(Multipart::new().file("f", "f", "a/b", &[1; 101])),
     ] {
-        assert_eq!(Answer::of(request).await.status, 200);
+        assert_eq!(TestResponse::send(request).await.status, 200);
     }
     let latin = "application/x-www-form-urlencoded;charset=ISO-8859-1";
     let requests = vec![
@@ -98,7 +102,7 @@ async fn a_string_has_a_limit_in_every_kind_of_body(app: TestApp) {
             .multipart_body(Multipart::new().text("Key2", "2").text("Key1", &over)),
         app.post(&format!("{storage}?Key1={over}")),
         app.post(&storage)
-            .body_of(latin, &[b"Key1=".as_slice(), &[0xe9; 51]].concat()),
+            .typed_body(latin, &[b"Key1=".as_slice(), &[0xe9; 51]].concat()),
         app.post(&format!("{}/update", limited.1))
             .form_body(&format!("Key1={over}")),
         app.post(STORE).form_body(&format!("Key1={over}")),
@@ -131,10 +135,10 @@ async fn a_binary_has_a_limit(app: TestApp) {
         ),
     ];
     assert_refused(&limited, "limits.binary_bytes", "300000", requests).await;
-    Answer::of(app.post(&storage).multipart_body(file(300_000)))
+    TestResponse::send(app.post(&storage).multipart_body(file(300_000)))
         .await
         .assert_empty();
-    let binary = Answer::of(app.get(&format!("{storage}/binary/pic"))).await;
+    let binary = TestResponse::send(app.get(&format!("{storage}/binary/pic"))).await;
     assert_eq!(binary.body.len(), 300_000);
 }
 
@@ -148,13 +152,13 @@ async fn nesting_has_a_limit(app: TestApp) {
             .json_body(r#"{"_a":[{"b":[1]}],"Key1":2}"#),
         app.post(STORE)
             .json_body(&format!("{{\"a\":{}{}}}", "[".repeat(99), "]".repeat(99))),
-        app.post(STORE).body_of(FORM, br#"{"a":[[[]]]}"#),
+        app.post(STORE).typed_body(FORM, br#"{"a":[[[]]]}"#),
     ];
     assert_refused(&limited, "limits.json_depth", "3", requests).await;
     let request = app
         .post(&storage)
         .json_body(r#"{"Key1":[{"a":1},[]],"Key2":["[[[[",2]}"#);
-    Answer::of(request).await.assert_empty();
+    TestResponse::send(request).await.assert_empty();
 }
 
 async fn the_pairs_of_a_body_have_a_limit(app: TestApp) {
@@ -181,7 +185,7 @@ async fn the_pairs_of_a_body_have_a_limit(app: TestApp) {
         app.post(&storage)
             .multipart_body(Multipart::new().text("a", "1").text("b", "2")),
     ] {
-        Answer::of(request).await.assert_empty();
+        TestResponse::send(request).await.assert_empty();
     }
 }
 
@@ -189,7 +193,7 @@ async fn the_keys_of_a_service_have_a_limit(app: TestApp) {
     let limited = start(&app, &[("limits.keys", "3")]).await;
     let (app, storage) = (&limited.0, format!("{}/storage", limited.1));
     let file = Multipart::new().file("pic", "p", "a/b", b"1");
-    Answer::of(app.post(&storage).multipart_body(file))
+    TestResponse::send(app.post(&storage).multipart_body(file))
         .await
         .assert_empty();
     let files = Multipart::new()
@@ -210,6 +214,6 @@ async fn the_keys_of_a_service_have_a_limit(app: TestApp) {
         app.post(&storage).json_body(r#"{"Key4":4,"Key3":null}"#),
         app.post(STORE).form_body("Key1=1&Key2=2&Key3=3&_ttl=60"),
     ] {
-        assert_eq!(Answer::of(request).await.status, 200);
+        assert_eq!(TestResponse::send(request).await.status, 200);
     }
 }

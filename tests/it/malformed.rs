@@ -1,6 +1,6 @@
 //! Contract section 1, "Errors": bodies that cannot be read.
 
-use crate::support::{Answer, Bodies, Multipart, TestApp, on_every_kind_of_store};
+use crate::support::{Bodies, Multipart, TestApp, TestResponse, on_every_kind_of_store};
 
 const STORE: &str = "/genesys/1/service/store";
 
@@ -30,8 +30,8 @@ async fn json_that_cannot_be_read_is_told_with_its_place(app: TestApp) {
             STORE.to_owned(),
             format!("{}/storage", app.create("").await),
         ] {
-            let answer = Answer::of(app.post(&path).json_body(body)).await;
-            let message = answer.message_of("UnreadableJson", 500);
+            let answer = TestResponse::send(app.post(&path).json_body(body)).await;
+            let message = answer.error_message("UnreadableJson", 500);
             assert!(message.starts_with("Could not read JSON: "), "{message}");
             assert!(message.contains(place), "{body:?}: {message}");
         }
@@ -39,10 +39,12 @@ async fn json_that_cannot_be_read_is_told_with_its_place(app: TestApp) {
 }
 
 async fn unreadable_json_may_be_a_400(app: TestApp) {
-    let app = app.sibling(&[("api.unreadable_json_status", "400")]).await;
+    let app = app
+        .start_sibling(&[("api.unreadable_json_status", "400")])
+        .await;
     for body in ["{", "[]", "\"text\"", "{\"a\":\"\\ud800\"}"] {
-        let answer = Answer::of(app.post(STORE).json_body(body)).await;
-        let message = answer.message_of("UnreadableJson", 400);
+        let answer = TestResponse::send(app.post(STORE).json_body(body)).await;
+        let message = answer.error_message("UnreadableJson", 400);
         assert!(message.starts_with("Could not read JSON: "), "{message}");
     }
 }
@@ -57,12 +59,12 @@ async fn a_multipart_body_cut_anywhere_is_refused(app: TestApp) {
     for end in 1..=ends {
         let request = app
             .post(STORE)
-            .body_of(Multipart::CONTENT_TYPE, &whole[..end]);
-        let answer = Answer::of(request).await;
+            .typed_body(Multipart::CONTENT_TYPE, &whole[..end]);
+        let answer = TestResponse::send(request).await;
         if end < ends {
-            answer.message_of("InvalidBody", 400);
+            answer.error_message("InvalidBody", 400);
         } else {
-            answer.service();
+            answer.service_id();
         }
     }
     let left = app.redis_keys("svc:*").await.len();

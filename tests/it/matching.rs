@@ -4,10 +4,11 @@ use futures_util::future::join_all;
 use serde_json::json;
 
 use crate::support::{
-    Answer, Bodies, TestApp,
+    Bodies, TestApp, TestResponse,
     bookings::{
-        ask, book, book_more, default_group, end, eventually, group, keys, matched, move_end,
-        no_match, number, service, serving, tick,
+        assert_no_match, book_another, book_number, create, default_group_toml, delete_service,
+        eventually, group_toml, keys, match_call, number, service_toml, set_end, start_app,
+        wait_for_clock_tick,
     },
     on_every_kind_of_store,
 };
@@ -37,16 +38,19 @@ on_every_kind_of_store!(
 );
 
 /// A group of numbers that services share.
-async fn sharing(app: &TestApp) -> TestApp {
-    serving(app, &default_group("ROUND_ROBIN", 1)).await
+async fn start_with_shared_numbers(app: &TestApp) -> TestApp {
+    start_app(app, &default_group_toml("ROUND_ROBIN", 1)).await
 }
 
 async fn a_call_is_matched_by_the_number_alone(app: TestApp) {
-    let app = serving(&app, &default_group("CLUSTER", 2)).await;
-    let (one, other) = (book(&app, "").await, book(&app, "_provide_code=true").await);
+    let app = start_app(&app, &default_group_toml("CLUSTER", 2)).await;
+    let (one, other) = (
+        book_number(&app, "").await,
+        book_number(&app, "_provide_code=true").await,
+    );
     for booked in [&other, &one] {
         let call = format!("_access_number={}", booked.number);
-        let answer = ask(&app, "match-interaction", &call).await;
+        let answer = create(&app, "match-interaction", &call).await;
         let expected = json!({"_id": booked.id, "_data_id": booked.id});
         assert_eq!(answer.json(), expected);
         assert!(answer.text().starts_with("{\"_id\":\""));
@@ -54,10 +58,10 @@ async fn a_call_is_matched_by_the_number_alone(app: TestApp) {
 }
 
 async fn a_call_is_matched_by_its_code(app: TestApp) {
-    let app = sharing(&app).await;
+    let app = start_with_shared_numbers(&app).await;
     let mut waiting = Vec::new();
     for _ in 0..3 {
-        waiting.push(book(&app, "_provide_code=true").await);
+        waiting.push(book_number(&app, "_provide_code=true").await);
     }
     for booked in [&waiting[1], &waiting[0], &waiting[2]] {
         let call = format!(
@@ -65,111 +69,115 @@ async fn a_call_is_matched_by_its_code(app: TestApp) {
             booked.number,
             booked.code()
         );
-        assert_eq!(matched(&app, &call).await, booked.id);
-        no_match(&app, &call).await;
+        assert_eq!(match_call(&app, &call).await, booked.id);
+        assert_no_match(&app, &call).await;
     }
 }
 
 async fn a_call_is_matched_by_who_calls_however_that_is_written(app: TestApp) {
-    let app = sharing(&app).await;
-    let caller = book(&app, "_phone_number=6504699999").await;
-    let other = book(&app, "_phone_number=%2B49%2030%20123456").await;
+    let app = start_with_shared_numbers(&app).await;
+    let caller = book_number(&app, "_phone_number=6504699999").await;
+    let other = book_number(&app, "_phone_number=%2B49%2030%20123456").await;
     for written in ["6504699998", "4699999", "030123456"] {
         let call = format!("_access_number={}&_phone_number={written}", number(0));
-        no_match(&app, &call).await;
+        assert_no_match(&app, &call).await;
     }
     for (written, id) in [
         ("%2B1%20650%20469-9999", &caller.id),
         ("%2B4930123456", &other.id),
     ] {
         let call = format!("_access_number={}&_phone_number={written}", number(0));
-        assert_eq!(&matched(&app, &call).await, id);
+        assert_eq!(&match_call(&app, &call).await, id);
     }
 }
 
 async fn a_number_is_found_however_it_is_written(app: TestApp) {
-    let group = group("DNIS", "CLUSTER", &["+1 (800) 555-0001"]);
-    let app = serving(&app, &group).await;
+    let group = group_toml("DNIS", "CLUSTER", &["+1 (800) 555-0001"]);
+    let app = start_app(&app, &group).await;
     for written in [
         "8005550001",
         "%2B18005550001",
         "1-800-555-0001",
         "%2B1%20(800)%20555-0001",
     ] {
-        let booked = book(&app, "").await;
+        let booked = book_number(&app, "").await;
         // What is told is what was configured.
         assert_eq!(booked.number, "+1 (800) 555-0001");
         let call = format!("_access_number={written}");
-        assert_eq!(matched(&app, &call).await, booked.id, "{written}");
+        assert_eq!(match_call(&app, &call).await, booked.id, "{written}");
     }
 }
 
 async fn code_and_caller_must_both_fit(app: TestApp) {
-    let app = sharing(&app).await;
+    let app = start_with_shared_numbers(&app).await;
     let form = "_provide_code=true&_phone_number=6504699999";
-    let booked = book(&app, form).await;
-    let other = book(&app, "_provide_code=true&_phone_number=6504690000").await;
+    let booked = book_number(&app, form).await;
+    let other = book_number(&app, "_provide_code=true&_phone_number=6504690000").await;
     let call = |code: &str, caller: &str| {
         format!(
             "_access_number={}&_access_code={code}&_phone_number={caller}",
             number(0)
         )
     };
-    no_match(&app, &call(other.code(), "6504699999")).await;
-    no_match(&app, &call(booked.code(), "6504690000")).await;
+    assert_no_match(&app, &call(other.code(), "6504699999")).await;
+    assert_no_match(&app, &call(booked.code(), "6504690000")).await;
     assert_eq!(
-        matched(&app, &call(booked.code(), "6504699999")).await,
+        match_call(&app, &call(booked.code(), "6504699999")).await,
         booked.id
     );
     assert_eq!(
-        matched(&app, &call(other.code(), "6504690000")).await,
+        match_call(&app, &call(other.code(), "6504690000")).await,
         other.id
     );
 }
 
 async fn who_left_no_code_or_number_is_not_found_by_one(app: TestApp) {
-    let app = serving(&app, &default_group("CLUSTER", 1)).await;
-    let booked = book(&app, "").await;
-    no_match(
+    let app = start_app(&app, &default_group_toml("CLUSTER", 1)).await;
+    let booked = book_number(&app, "").await;
+    assert_no_match(
         &app,
         &format!("_access_number={}&_access_code=123456", number(0)),
     )
     .await;
-    no_match(
+    assert_no_match(
         &app,
         &format!("_access_number={}&_phone_number=6504699999", number(0)),
     )
     .await;
     // An empty number is not said; an empty code would fit any booking.
     let call = format!("_access_number={}&_access_code=", number(0));
-    let answer = ask(&app, "match-interaction", &call).await;
-    answer.message_of("InvalidParameter", 400);
+    let answer = create(&app, "match-interaction", &call).await;
+    answer.error_message("InvalidParameter", 400);
     let call = format!("_access_number={}&_phone_number=", number(0));
-    assert_eq!(matched(&app, &call).await, booked.id);
+    assert_eq!(match_call(&app, &call).await, booked.id);
 }
 
 async fn of_several_that_fit_the_newest_is_matched(app: TestApp) {
-    let app = sharing(&app).await;
+    let app = start_with_shared_numbers(&app).await;
     let mut waiting = Vec::new();
     for caller in ["6504699999", "6504690000", "6504699999", "6504690000"] {
-        waiting.push(book(&app, &format!("_phone_number={caller}")).await.id);
-        tick().await;
+        waiting.push(
+            book_number(&app, &format!("_phone_number={caller}"))
+                .await
+                .id,
+        );
+        wait_for_clock_tick().await;
     }
     let by_caller = format!("_access_number={}&_phone_number=6504699999", number(0));
-    assert_eq!(matched(&app, &by_caller).await, waiting[2]);
+    assert_eq!(match_call(&app, &by_caller).await, waiting[2]);
     let by_number = format!("_access_number={}", number(0));
     for expected in [3, 1, 0] {
-        assert_eq!(matched(&app, &by_number).await, waiting[expected]);
+        assert_eq!(match_call(&app, &by_number).await, waiting[expected]);
     }
-    no_match(&app, &by_number).await;
+    assert_no_match(&app, &by_number).await;
 }
 
 async fn the_newest_is_found_across_groups(app: TestApp) {
-    let mut groups = group("DNIS", "CLUSTER", &["8005550001"]);
-    groups += &group("shared", "RANDOM", &["+1 800 555 0001"]);
-    groups += &group("third", "CLUSTER", &["8005550003"]);
+    let mut groups = group_toml("DNIS", "CLUSTER", &["8005550001"]);
+    groups += &group_toml("shared", "RANDOM", &["+1 800 555 0001"]);
+    groups += &group_toml("third", "CLUSTER", &["8005550003"]);
     groups += "_backup_resource = \"8005550001\"\n";
-    let app = serving(&app, &groups).await;
+    let app = start_app(&app, &groups).await;
     let mut waiting = Vec::new();
     for form in [
         "_resource_group=shared",
@@ -178,52 +186,55 @@ async fn the_newest_is_found_across_groups(app: TestApp) {
         "_resource_group=third",
         "_resource_group=shared",
     ] {
-        waiting.push(book(&app, form).await.id);
-        tick().await;
+        waiting.push(book_number(&app, form).await.id);
+        wait_for_clock_tick().await;
     }
     for expected in [4, 3, 1, 0] {
-        let found = matched(&app, "_access_number=8005550001").await;
+        let found = match_call(&app, "_access_number=8005550001").await;
         assert_eq!(found, waiting[expected]);
     }
-    no_match(&app, "_access_number=8005550001").await;
-    assert_eq!(matched(&app, "_access_number=8005550003").await, waiting[2]);
+    assert_no_match(&app, "_access_number=8005550001").await;
+    assert_eq!(
+        match_call(&app, "_access_number=8005550003").await,
+        waiting[2]
+    );
 }
 
 async fn of_fifty_calls_at_once_one_gets_the_booking(app: TestApp) {
-    let app = serving(&app, &default_group("CLUSTER", 1)).await;
+    let app = start_app(&app, &default_group_toml("CLUSTER", 1)).await;
     for form in ["", "_provide_code=true"] {
-        let booked = book(&app, form).await;
+        let booked = book_number(&app, form).await;
         let mut call = format!("_access_number={}", booked.number);
         if let Some(code) = &booked.code {
             call = format!("{call}&_access_code={code}");
         }
-        let calls = (0..50).map(|_| ask(&app, "match-interaction", &call));
+        let calls = (0..50).map(|_| create(&app, "match-interaction", &call));
         let answers = join_all(calls).await;
         let (found, others): (Vec<_>, Vec<_>) =
             answers.iter().partition(|answer| answer.status == 200);
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].json()["_id"], booked.id);
         for answer in others {
-            answer.message_of("NoMatch", 404);
+            answer.error_message("NoMatch", 404);
         }
     }
 }
 
 async fn fifty_calls_at_once_get_fifty_bookings(app: TestApp) {
-    let app = sharing(&app).await;
-    let booked = join_all((0..50).map(|_| book(&app, ""))).await;
+    let app = start_with_shared_numbers(&app).await;
+    let booked = join_all((0..50).map(|_| book_number(&app, ""))).await;
     let mut expected: Vec<_> = booked.into_iter().map(|booked| booked.id).collect();
     let call = format!("_access_number={}", number(0));
-    let mut found = join_all((0..50).map(|_| matched(&app, &call))).await;
+    let mut found = join_all((0..50).map(|_| match_call(&app, &call))).await;
     expected.sort();
     found.sort();
     assert_eq!(found, expected);
-    no_match(&app, &call).await;
+    assert_no_match(&app, &call).await;
 }
 
 async fn a_call_that_fits_nothing_leaves_the_booking(app: TestApp) {
-    let app = serving(&app, &default_group("CLUSTER", 2)).await;
-    let booked = book(&app, "_provide_code=true&_phone_number=6504699999").await;
+    let app = start_app(&app, &default_group_toml("CLUSTER", 2)).await;
+    let booked = book_number(&app, "_provide_code=true&_phone_number=6504699999").await;
     let wrong = if booked.code() == "000000" {
         "000001"
     } else {
@@ -245,47 +256,47 @@ async fn a_call_that_fits_nothing_leaves_the_booking(app: TestApp) {
         "_access_number=8001112222".to_owned(),
         "_access_number=nobody".to_owned(),
     ] {
-        let answer = ask(&app, "match-interaction", &call).await;
-        answer.message_of("NoMatch", 404);
+        let answer = create(&app, "match-interaction", &call).await;
+        answer.error_message("NoMatch", 404);
     }
     let call = format!(
         "_access_number={}&_access_code={}&_phone_number=1-650-469-9999",
         number(0),
         booked.code()
     );
-    assert_eq!(matched(&app, &call).await, booked.id);
+    assert_eq!(match_call(&app, &call).await, booked.id);
 }
 
 async fn a_service_that_has_ended_is_never_matched(app: TestApp) {
-    let app = sharing(&app).await;
+    let app = start_with_shared_numbers(&app).await;
     let call = format!("_access_number={}", number(0));
-    let lives = book(&app, "_booking_expiration_timeout=600").await;
+    let lives = book_number(&app, "_booking_expiration_timeout=600").await;
     for _ in 0..20 {
-        tick().await;
-        let ended = book(&app, "_booking_expiration_timeout=600").await;
+        wait_for_clock_tick().await;
+        let ended = book_number(&app, "_booking_expiration_timeout=600").await;
         // Asked at once: what it held may not have been given back yet.
-        end(&app, &ended).await;
-        let booked = book_more(&app, &lives.id, "").await;
+        delete_service(&app, &ended).await;
+        let booked = book_another(&app, &lives.id, "").await;
         assert_eq!(booked.number, number(0));
-        assert_eq!(matched(&app, &call).await, lives.id);
+        assert_eq!(match_call(&app, &call).await, lives.id);
     }
-    end(&app, &lives).await;
-    no_match(&app, &call).await;
-    let ended = book(&app, "_booking_expiration_timeout=600").await;
-    move_end(&app, &ended, "ttl=1").await;
+    delete_service(&app, &lives).await;
+    assert_no_match(&app, &call).await;
+    let ended = book_number(&app, "_booking_expiration_timeout=600").await;
+    set_end(&app, &ended, "ttl=1").await;
     eventually("the end of a service", async || {
-        let told = Answer::of(app.get(&ended.service())).await;
+        let told = TestResponse::send(app.get(&ended.service_path())).await;
         (told.status == 404).then_some(())
     })
     .await;
-    no_match(&app, &call).await;
+    assert_no_match(&app, &call).await;
 }
 
 async fn a_booking_that_has_run_out_is_never_matched(app: TestApp) {
-    let app = sharing(&app).await;
+    let app = start_with_shared_numbers(&app).await;
     let call = format!("_access_number={}", number(0));
-    let long = book(&app, "_booking_expiration_timeout=600").await;
-    let booked = book_more(
+    let long = book_number(&app, "_booking_expiration_timeout=600").await;
+    let booked = book_another(
         &app,
         &long.id,
         "_booking_expiration_timeout=5&_provide_code=true",
@@ -293,58 +304,60 @@ async fn a_booking_that_has_run_out_is_never_matched(app: TestApp) {
     .await;
     let timed = format!("{call}&_access_code={}", booked.code());
     // A second one of five seconds tells when they are over, on the same clock.
-    let other = serving(&app, &default_group("CLUSTER", 1)).await;
-    book(&other, "_booking_expiration_timeout=5").await;
+    let other = start_app(&app, &default_group_toml("CLUSTER", 1)).await;
+    book_number(&other, "_booking_expiration_timeout=5").await;
     eventually("five seconds are over", async || {
-        (ask(&other, "request-interaction", "").await.status == 200).then_some(())
+        (create(&other, "request-interaction", "").await.status == 200).then_some(())
     })
     .await;
-    no_match(&app, &timed).await;
+    assert_no_match(&app, &timed).await;
     // The older one is the newest that is left.
-    assert_eq!(matched(&app, &call).await, long.id);
-    no_match(&app, &call).await;
+    assert_eq!(match_call(&app, &call).await, long.id);
+    assert_no_match(&app, &call).await;
 }
 
 async fn a_service_lives_on_after_its_match(app: TestApp) {
-    let app = serving(&app, &default_group("CLUSTER", 1)).await;
-    let booked = book(&app, "Key1=Value1&_ttl=600").await;
+    let app = start_app(&app, &default_group_toml("CLUSTER", 1)).await;
+    let booked = book_number(&app, "Key1=Value1&_ttl=600").await;
     let call = format!("_access_number={}", number(0));
-    assert_eq!(matched(&app, &call).await, booked.id);
-    let path = format!("{}/storage", booked.service());
+    assert_eq!(match_call(&app, &call).await, booked.id);
+    let path = format!("{}/storage", booked.service_path());
     let write = app.post(&path).form_body("Key2=Value2");
-    assert_eq!(Answer::of(write).await.status, 200);
-    let stored = Answer::of(app.get(&path)).await.json();
+    assert_eq!(TestResponse::send(write).await.status, 200);
+    let stored = TestResponse::send(app.get(&path)).await.json();
     assert_eq!(stored, json!({"Key1": "Value1", "Key2": "Value2"}));
-    let told = Answer::of(app.get(&booked.service())).await.json();
+    let told = TestResponse::send(app.get(&booked.service_path()))
+        .await
+        .json();
     assert!(told["_ttl"].as_u64().unwrap() > 500, "{told}");
     // Another number can be had for it.
-    assert_eq!(book_more(&app, &booked.id, "").await.number, number(0));
-    assert_eq!(matched(&app, &call).await, booked.id);
-    end(&app, &booked).await;
+    assert_eq!(book_another(&app, &booked.id, "").await.number, number(0));
+    assert_eq!(match_call(&app, &call).await, booked.id);
+    delete_service(&app, &booked).await;
 }
 
 async fn its_data_is_told_where_that_is_asked_for(app: TestApp) {
-    let app = serving(&app, &default_group("CLUSTER", 1)).await;
+    let app = start_app(&app, &default_group_toml("CLUSTER", 1)).await;
     for (asked, told) in [
         ("", false),
         ("&_return_user_data=False", false),
         ("&_return_user_data=True", true),
     ] {
-        let booked = book(&app, "Key1=Value1&Key2=%22%C3%A9&_mine=1").await;
+        let booked = book_number(&app, "Key1=Value1&Key2=%22%C3%A9&_mine=1").await;
         let call = format!("_access_number={}{asked}", number(0));
-        let answer = ask(&app, "match-interaction", &call).await;
+        let answer = create(&app, "match-interaction", &call).await;
         let mut expected = json!({"_id": booked.id, "_data_id": booked.id});
         if told {
             expected["_user_data"] = json!({"Key1": "Value1", "Key2": "\"\u{e9}"});
         }
         assert_eq!(answer.json(), expected, "{asked}");
     }
-    let booked = book(&app, "").await;
+    let booked = book_number(&app, "").await;
     let wrong = format!("_access_number={}&_return_user_data=1", number(0));
-    let answer = ask(&app, "match-interaction", &wrong).await;
-    answer.message_of("InvalidParameter", 400);
+    let answer = create(&app, "match-interaction", &wrong).await;
+    answer.error_message("InvalidParameter", 400);
     let call = format!("_access_number={}&_return_user_data=true", number(0));
-    let answer = ask(&app, "match-interaction", &call).await;
+    let answer = create(&app, "match-interaction", &call).await;
     let expected = json!({"_id": booked.id, "_data_id": booked.id, "_user_data": {}});
     assert_eq!(answer.json(), expected);
 }
@@ -355,43 +368,43 @@ async fn what_is_dialled_must_be_said(app: TestApp) {
         "_access_number=",
         "_access_code=1234&_phone_number=6504699999",
     ] {
-        let answer = ask(&app, "match-interaction", form).await;
-        let message = answer.message_of("InvalidParameter", 400);
+        let answer = create(&app, "match-interaction", form).await;
+        let message = answer.error_message("InvalidParameter", 400);
         assert!(message.contains("_access_number"), "{message}");
     }
     for name in ["_access_number", "_phone_number"] {
         let uri = format!("sip:{}@example.org", "1".repeat(300));
         let form = format!("_access_number=8003449999&{name}={uri}");
-        let answer = ask(&app, "match-interaction", &form).await;
-        answer.message_of("InvalidParameter", 400);
+        let answer = create(&app, "match-interaction", &form).await;
+        answer.error_message("InvalidParameter", 400);
         let form = format!("_access_number=8003449999&{name}={}", "1".repeat(65));
-        let answer = ask(&app, "match-interaction", &form).await;
-        let message = answer.message_of("InvalidParameter", 400);
+        let answer = create(&app, "match-interaction", &form).await;
+        let message = answer.error_message("InvalidParameter", 400);
         assert!(message.contains(name), "{message}");
     }
 }
 
 async fn a_match_makes_no_service(app: TestApp) {
-    let booked = book(&app, "").await;
+    let booked = book_number(&app, "").await;
     let before = keys(&app, "svc:*").await;
     let request = app.post("/genesys/1/service/match-interaction");
     let request = request.header("Idempotency-Key", "order-4711-of-0001");
     let form = format!("_access_number={}&a=1", booked.number);
-    let answer = Answer::of(request.form_body(&form)).await;
+    let answer = TestResponse::send(request.form_body(&form)).await;
     assert_eq!(answer.json()["_id"], booked.id, "{}", answer.text());
-    no_match(&app, &form).await;
+    assert_no_match(&app, &form).await;
     assert_eq!(keys(&app, "svc:*").await, before);
-    let stored = Answer::of(app.get(&format!("{}/storage", booked.service()))).await;
+    let stored = TestResponse::send(app.get(&format!("{}/storage", booked.service_path()))).await;
     assert_eq!(stored.json(), json!({}));
 }
 
 async fn an_option_of_the_service_counts_for_a_match_too(app: TestApp) {
-    let mut more = default_group("CLUSTER", 1);
-    more += &service("told", "match-interaction");
+    let mut more = default_group_toml("CLUSTER", 1);
+    more += &service_toml("told", "match-interaction");
     more += "_return_user_data = true\n";
-    let app = serving(&app, &more).await;
-    book(&app, "a=1").await;
+    let app = start_app(&app, &more).await;
+    book_number(&app, "a=1").await;
     let form = format!("_access_number={}&_return_user_data=false", number(0));
-    let answer = ask(&app, "told", &form).await;
+    let answer = create(&app, "told", &form).await;
     assert_eq!(answer.json()["_user_data"], json!({"a": "1"}));
 }

@@ -4,7 +4,8 @@ use reqwest::{RequestBuilder, StatusCode};
 use serde_json::json;
 
 use crate::support::{
-    Answer, Bodies, Multipart, TestApp, Wire, disposition, eventually, on_every_kind_of_store,
+    Bodies, Multipart, RawConnection, TestApp, TestResponse, disposition, eventually,
+    on_every_kind_of_store,
 };
 
 const STORE: &str = "/genesys/1/service/store";
@@ -23,9 +24,9 @@ on_every_kind_of_store!(
 
 async fn assert_overloaded(what: &str, request: impl AsyncFn() -> RequestBuilder) {
     eventually(what, async || {
-        let answer = Answer::of(request().await).await;
+        let answer = TestResponse::send(request().await).await;
         (answer.status == StatusCode::SERVICE_UNAVAILABLE).then(|| {
-            let message = answer.message_of("Overloaded", 503);
+            let message = answer.error_message("Overloaded", 503);
             assert!(message.contains("memory_bytes"), "{message}");
             assert_eq!(answer.header("retry-after"), "1");
         })
@@ -35,14 +36,14 @@ async fn assert_overloaded(what: &str, request: impl AsyncFn() -> RequestBuilder
 
 async fn assert_served(what: &str, request: impl AsyncFn() -> RequestBuilder) {
     eventually(what, async || {
-        let answer = Answer::of(request().await).await;
+        let answer = TestResponse::send(request().await).await;
         answer.status.is_success().then_some(())
     })
     .await;
 }
 
 /// A request whose body is announced longer than what is sent of it.
-fn begun(path: &str, kind: &str, sent: &[u8]) -> Vec<u8> {
+fn partial_request(path: &str, kind: &str, sent: &[u8]) -> Vec<u8> {
     let length = sent.len() + 1_000;
     let head = format!(
         "POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n"
@@ -51,23 +52,23 @@ fn begun(path: &str, kind: &str, sent: &[u8]) -> Vec<u8> {
 }
 
 /// Connections whose bodies have come in part, and hold so much memory that `probe` is refused.
-async fn held(
+async fn fill_budget(
     app: &TestApp,
     (kind, sent, count): (&str, &[u8], usize),
     path: &str,
     probe: impl AsyncFn() -> RequestBuilder,
-) -> Vec<Wire> {
+) -> Vec<RawConnection> {
     eventually("bodies under way hold memory", async || {
         let mut wires = Vec::new();
         for _ in 0..count {
-            let mut wire = Wire::open(app).await;
-            wire.send_in_vain(begun(path, kind, sent)).await;
+            let mut wire = RawConnection::connect(app).await;
+            wire.try_send(partial_request(path, kind, sent)).await;
             wires.push(wire);
         }
         // While both arrive, each may have the other refused, or both: then it is tried again.
         let mut refused = 0;
         for _ in 0..20 {
-            let answer = Answer::of(probe().await).await;
+            let answer = TestResponse::send(probe().await).await;
             if answer.status == StatusCode::SERVICE_UNAVAILABLE {
                 refused += 1;
             } else {
@@ -77,7 +78,7 @@ async fn held(
                 return Some(wires);
             }
         }
-        wires.into_iter().for_each(Wire::break_off);
+        wires.into_iter().for_each(RawConnection::reset);
         None
     })
     .await
@@ -85,7 +86,7 @@ async fn held(
 
 async fn bodies_under_way_have_a_bound_together(app: TestApp) {
     let app = app
-        .sibling(&[("limits.request_memory_bytes", BUDGET)])
+        .start_sibling(&[("limits.request_memory_bytes", BUDGET)])
         .await;
     let service = app.create("a=1").await;
     let storage = format!("{service}/storage");
@@ -106,13 +107,13 @@ async fn bodies_under_way_have_a_bound_together(app: TestApp) {
         let under_way = (under_way.0, under_way.1.as_slice(), under_way.2);
         // What takes less than the others, so that they are refused where it is.
         let least = Multipart::new().text("b", &middle);
-        let wires = held(&app, under_way, &storage, async || {
+        let wires = fill_budget(&app, under_way, &storage, async || {
             app.post(&storage).multipart_body(least.clone())
         })
         .await;
         // It was taken while the others were on their way.
         let b = format!("{storage}/b");
-        Answer::of(app.delete(&b)).await.assert_ok();
+        TestResponse::send(app.delete(&b)).await.assert_ok();
         assert_overloaded("a form is refused", post_form).await;
         let json = json!({"b": middle}).to_string();
         assert_overloaded("JSON is refused", async || app.post(STORE).json_body(&json)).await;
@@ -123,29 +124,33 @@ async fn bodies_under_way_have_a_bound_together(app: TestApp) {
         })
         .await;
         // Small ones are served on, and nothing came of what was refused.
-        Answer::of(app.post(STORE).form_body("a=1")).await.service();
-        let read = Answer::of(app.get(&storage)).await;
+        TestResponse::send(app.post(STORE).form_body("a=1"))
+            .await
+            .service_id();
+        let read = TestResponse::send(app.get(&storage)).await;
         assert!(read.json().get("b").is_none());
-        wires.into_iter().for_each(Wire::break_off);
+        wires.into_iter().for_each(RawConnection::reset);
         assert_served("memory is given back", post_form).await;
-        Answer::of(app.delete(&b)).await.assert_ok();
+        TestResponse::send(app.delete(&b)).await.assert_ok();
     }
 }
 
 async fn a_body_that_never_fits_is_told_apart(app: TestApp) {
     let app = app
-        .sibling(&[("limits.request_memory_bytes", BUDGET)])
+        .start_sibling(&[("limits.request_memory_bytes", BUDGET)])
         .await;
     let request = app
         .post(STORE)
         .form_body(&format!("a={}", "x".repeat(500_000)));
-    let message = Answer::of(request).await.message_of("TooLarge", 413);
+    let message = TestResponse::send(request)
+        .await
+        .error_message("TooLarge", 413);
     assert!(message.contains("limits.request_memory_bytes"), "{message}");
 }
 
 async fn responses_that_are_not_taken_have_a_bound_together(app: TestApp) {
     let app = app
-        .sibling(&[
+        .start_sibling(&[
             ("limits.response_memory_bytes", "16777216"),
             ("limits.string_bytes", "20000000"),
             ("limits.form_bytes", "20000000"),
@@ -154,10 +159,10 @@ async fn responses_that_are_not_taken_have_a_bound_together(app: TestApp) {
     // More than the system buffers for a connection.
     let service = app.create(&format!("a={}", "x".repeat(10_000_000))).await;
     for path in [format!("{service}/storage"), format!("{service}/storage/a")] {
-        let mut wire = Wire::open_narrow(&app).await;
+        let mut wire = RawConnection::connect_with_small_buffer(&app).await;
         wire.send(format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n"))
             .await;
-        assert_eq!(wire.head().await.status, StatusCode::OK);
+        assert_eq!(wire.read_head().await.status, StatusCode::OK);
         assert_overloaded("all strings are refused", async || {
             app.get(&format!("{service}/storage"))
         })
@@ -166,52 +171,54 @@ async fn responses_that_are_not_taken_have_a_bound_together(app: TestApp) {
             app.get(&format!("{service}/storage/a"))
         })
         .await;
-        Answer::of(app.post(STORE).form_body("a=1")).await.service();
-        wire.break_off();
+        TestResponse::send(app.post(STORE).form_body("a=1"))
+            .await
+            .service_id();
+        wire.reset();
         assert_served("memory is given back", async || app.get(&path)).await;
     }
 }
 
 async fn downloads_that_are_not_taken_have_a_bound_together(app: TestApp) {
     let app = app
-        .sibling(&[("limits.response_memory_bytes", BUDGET)])
+        .start_sibling(&[("limits.response_memory_bytes", BUDGET)])
         .await;
     let file = Multipart::new().file("pic", "p", "a/b", &vec![7; 16_000_000]);
-    let service = Answer::of(app.post(STORE).multipart_body(file))
+    let service = TestResponse::send(app.post(STORE).multipart_body(file))
         .await
-        .service();
+        .service_id();
     let binary = format!("{service}/storage/binary/pic");
     let mut wires = Vec::new();
     for _ in 0..3 {
-        let mut wire = Wire::open_narrow(&app).await;
+        let mut wire = RawConnection::connect_with_small_buffer(&app).await;
         wire.send(format!("GET {binary} HTTP/1.1\r\nHost: x\r\n\r\n"))
             .await;
-        assert_eq!(wire.head().await.status, StatusCode::OK);
+        assert_eq!(wire.read_head().await.status, StatusCode::OK);
         wires.push(wire);
     }
     assert_overloaded("a fourth is refused", async || app.get(&binary)).await;
-    wires.into_iter().for_each(Wire::break_off);
+    wires.into_iter().for_each(RawConnection::reset);
     assert_served("memory is given back", async || app.get(&binary)).await;
 }
 
 async fn all_strings_at_once_have_a_bound(app: TestApp) {
     let app = app
-        .sibling(&[("limits.response_memory_bytes", BUDGET)])
+        .start_sibling(&[("limits.response_memory_bytes", BUDGET)])
         .await;
     let service = app.create(&format!("a={}", "x".repeat(500_000))).await;
     let storage = format!("{service}/storage");
     let more = format!("b={}", "y".repeat(500_000));
-    Answer::of(app.post(&storage).form_body(&more))
+    TestResponse::send(app.post(&storage).form_body(&more))
         .await
         .assert_empty();
-    let message = Answer::of(app.get(&storage))
+    let message = TestResponse::send(app.get(&storage))
         .await
-        .message_of("TooLarge", 413);
+        .error_message("TooLarge", 413);
     assert!(
         message.contains("limits.response_memory_bytes"),
         "{message}"
     );
-    let one = Answer::of(app.get(&format!("{storage}/b"))).await;
+    let one = TestResponse::send(app.get(&format!("{storage}/b"))).await;
     assert_eq!(one.json()["b"].as_str().unwrap().len(), 500_000);
 }
 
@@ -225,11 +232,11 @@ async fn a_large_storage_is_read_whole(app: TestApp) {
             format!("{number}\"\n").repeat(300_000),
         );
         let body = json!({&name: value}).to_string();
-        Answer::of(app.post(&storage).json_body(&body))
+        TestResponse::send(app.post(&storage).json_body(&body))
             .await
             .assert_empty();
         expected[name] = json!(value);
-        let answer = Answer::of(app.get(&storage)).await;
+        let answer = TestResponse::send(app.get(&storage)).await;
         assert_eq!(
             answer.header("content-length"),
             answer.body.len().to_string()

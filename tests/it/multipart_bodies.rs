@@ -4,9 +4,11 @@ use reqwest::StatusCode;
 use serde_json::json;
 
 use crate::{
-    binaries::with_file,
-    bodies::{FORM, STORE, stored},
-    support::{Answer, Bodies, Multipart, TestApp, disposition, encode, on_every_kind_of_store},
+    binaries::create_with_file,
+    bodies::{FORM, STORE, create_and_read},
+    support::{
+        Bodies, Multipart, TestApp, TestResponse, disposition, encode, on_every_kind_of_store,
+    },
 };
 
 on_every_kind_of_store!(
@@ -24,7 +26,7 @@ on_every_kind_of_store!(
     long_names_and_types_of_files_are_refused,
 );
 
-const KIND: &str = "multipart/form-data; boundary=XbX";
+const CONTENT_TYPE: &str = "multipart/form-data; boundary=XbX";
 
 /// A part named `name`.
 fn part(name: &str, more: &str, content: &str) -> String {
@@ -39,12 +41,12 @@ async fn the_length_that_a_part_names_does_not_count(app: TestApp) {
             .part(&format!("{}{length}", disposition("a")), b"hello")
             .part(&format!("{}{file}", disposition("pic")), b"content")
             .text("b", "next");
-        let (service, binary) = with_file(&app, body).await;
+        let (service, binary) = create_with_file(&app, body).await;
         assert_eq!(
             app.storage(&service).await,
             json!({"a": "hello", "b": "next"})
         );
-        assert_eq!(Answer::of(app.get(&binary)).await.text(), "content");
+        assert_eq!(TestResponse::send(app.get(&binary)).await.text(), "content");
     }
 }
 
@@ -56,9 +58,9 @@ async fn blanks_behind_a_boundary_are_accepted(app: TestApp) {
         format!("--XbX\r\n{a}--XbX\r\n{b}--XbX--"),
         format!("\r\n--XbX\r\n{a}--XbX \r\n{b}--XbX-- "),
     ] {
-        let request = app.post(STORE).body_of(KIND, body.as_bytes());
+        let request = app.post(STORE).typed_body(CONTENT_TYPE, body.as_bytes());
         assert_eq!(
-            stored(&app, request).await,
+            create_and_read(&app, request).await,
             json!({"a": "1", "b": "2"}),
             "{body:?}"
         );
@@ -70,7 +72,7 @@ async fn a_file_input_left_empty_changes_nothing(app: TestApp) {
         Multipart::new()
             .text("text", "before")
             .file("pic", "me.png", "image/png", b"12345");
-    let (service, binary) = with_file(&app, before).await;
+    let (service, binary) = create_with_file(&app, before).await;
     for rest in [
         "; filename=\"\"\r\nContent-Type: application/octet-stream",
         "; filename=\"\"",
@@ -81,19 +83,19 @@ async fn a_file_input_left_empty_changes_nothing(app: TestApp) {
         for name in ["text", "pic", "other", "_ttl"] {
             let body = Multipart::new().part(&format!("{}{rest}", disposition(name)), b"");
             let request = app.post(&format!("{service}/storage")).multipart_body(body);
-            Answer::of(request).await.assert_empty();
+            TestResponse::send(request).await.assert_empty();
         }
     }
     assert_eq!(app.storage(&service).await, json!({"text": "before"}));
-    assert_eq!(Answer::of(app.get(&binary)).await.text(), "12345");
-    let told = app.told(&service).await;
+    assert_eq!(TestResponse::send(app.get(&binary)).await.text(), "12345");
+    let told = app.get_service(&service).await;
     assert_eq!(told["_binaries"].as_array().unwrap().len(), 1);
     // An earlier part of the name counts.
     let chosen = Multipart::new()
         .text("a", "1")
         .part(&format!("{}; filename=\"\"", disposition("a")), b"");
     let request = app.post(STORE).multipart_body(chosen);
-    assert_eq!(stored(&app, request).await, json!({"a": "1"}));
+    assert_eq!(create_and_read(&app, request).await, json!({"a": "1"}));
 }
 
 async fn a_file_without_a_name_has_its_content(app: TestApp) {
@@ -103,8 +105,9 @@ async fn a_file_without_a_name_has_its_content(app: TestApp) {
         ("\r\nContent-Type: image/png", ""),
     ] {
         let head = format!("{}{rest}", disposition("pic"));
-        let (_, binary) = with_file(&app, Multipart::new().part(&head, content.as_bytes())).await;
-        let answer = Answer::of(app.get(&binary)).await;
+        let (_, binary) =
+            create_with_file(&app, Multipart::new().part(&head, content.as_bytes())).await;
+        let answer = TestResponse::send(app.get(&binary)).await;
         assert_eq!(
             (answer.status, answer.text()),
             (StatusCode::OK, content),
@@ -127,9 +130,9 @@ async fn names_are_kept_with_their_backslashes(app: TestApp) {
         let body = Multipart::new()
             .text(sent, "1")
             .file("pic", sent, "a/b", b"2");
-        let (service, _) = with_file(&app, body).await;
+        let (service, _) = create_with_file(&app, body).await;
         assert_eq!(app.storage(&service).await, json!({name: "1"}));
-        let told = app.told(&service).await;
+        let told = app.get_service(&service).await;
         assert_eq!(told["_binaries"][0]["file_name"], name);
     }
     for (extended, name) in [
@@ -137,8 +140,11 @@ async fn names_are_kept_with_their_backslashes(app: TestApp) {
         ("utf-8'de'%E2%82%AC", "\u{20ac}"),
     ] {
         let head = format!("{}; filename*={extended}", disposition("pic"));
-        let (service, _) = with_file(&app, Multipart::new().part(&head, b"1")).await;
-        assert_eq!(app.told(&service).await["_binaries"][0]["file_name"], name);
+        let (service, _) = create_with_file(&app, Multipart::new().part(&head, b"1")).await;
+        assert_eq!(
+            app.get_service(&service).await["_binaries"][0]["file_name"],
+            name
+        );
     }
 }
 
@@ -155,27 +161,27 @@ async fn names_are_in_the_charset_of_the_body(app: TestApp) {
     let end = b"--XbX--\r\n".to_vec();
     for (kind, body) in [
         (
-            format!("{KIND}; charset=ISO-8859-1"),
+            format!("{CONTENT_TYPE}; charset=ISO-8859-1"),
             [latin_parts(), end.clone()].concat(),
         ),
         (
-            KIND.to_owned(),
+            CONTENT_TYPE.to_owned(),
             [field.clone(), latin_parts(), end.clone()].concat(),
         ),
         (
-            KIND.to_owned(),
+            CONTENT_TYPE.to_owned(),
             [latin_parts(), field, end.clone()].concat(),
         ),
     ] {
-        let answer = Answer::of(app.post(STORE).body_of(&kind, &body)).await;
-        let service = answer.service();
+        let answer = TestResponse::send(app.post(STORE).typed_body(&kind, &body)).await;
+        let service = answer.service_id();
         assert_eq!(app.storage(&service).await, json!({"\u{e9}": "\u{e9}"}));
-        let told = app.told(&service).await;
+        let told = app.get_service(&service).await;
         assert_eq!(told["_binaries"][0]["file_name"], "\u{e9}");
     }
     let unnamed = [latin_parts(), end].concat();
-    let refused = Answer::of(app.post(STORE).body_of(KIND, &unnamed)).await;
-    let message = refused.message_of("InvalidBody", 400);
+    let refused = TestResponse::send(app.post(STORE).typed_body(CONTENT_TYPE, &unnamed)).await;
+    let message = refused.error_message("InvalidBody", 400);
     assert!(
         message.contains("part 1") && message.contains("UTF-8"),
         "{message}"
@@ -188,17 +194,25 @@ async fn a_form_may_name_its_charset_in_a_field(app: TestApp) {
         b"a=caf%E9&_charset_=ISO-8859-1",
         b"a=caf\xe9&_charset_=windows-1252",
     ] {
-        let request = app.post(STORE).body_of(FORM, form);
-        assert_eq!(stored(&app, request).await, json!({"a": "caf\u{e9}"}));
+        let request = app.post(STORE).typed_body(FORM, form);
+        assert_eq!(
+            create_and_read(&app, request).await,
+            json!({"a": "caf\u{e9}"})
+        );
     }
     let empty = app.post(STORE).form_body("_charset_=&a=caf%C3%A9");
-    assert_eq!(stored(&app, empty).await, json!({"a": "caf\u{e9}"}));
+    assert_eq!(
+        create_and_read(&app, empty).await,
+        json!({"a": "caf\u{e9}"})
+    );
     let unknown = Multipart::new().text("_charset_", "klingon").text("a", "1");
     for request in [
         app.post(STORE).form_body("_charset_=klingon&a=1"),
         app.post(STORE).multipart_body(unknown),
     ] {
-        let message = Answer::of(request).await.message_of("InvalidBody", 400);
+        let message = TestResponse::send(request)
+            .await
+            .error_message("InvalidBody", 400);
         assert!(message.contains("klingon"), "{message}");
     }
 }
@@ -223,8 +237,12 @@ async fn the_boundary_is_found_however_it_is_written(app: TestApp) {
         ),
         ("multipart/form-data; boundary=a/b:c?", "a/b:c?"),
     ] {
-        let request = app.post(STORE).body_of(kind, body(boundary).as_bytes());
-        assert_eq!(stored(&app, request).await, json!({"a": "1"}), "{kind}");
+        let request = app.post(STORE).typed_body(kind, body(boundary).as_bytes());
+        assert_eq!(
+            create_and_read(&app, request).await,
+            json!({"a": "1"}),
+            "{kind}"
+        );
     }
     for (kind, told) in [
         ("multipart/form-data", "no parameter boundary"),
@@ -232,8 +250,10 @@ async fn the_boundary_is_found_however_it_is_written(app: TestApp) {
         ("multipart/form-data; boundary=\"XbX", "quotes"),
         ("multipart/form-data; boundary=XbX; boundary=XbY", "twice"),
     ] {
-        let request = app.post(STORE).body_of(kind, body("XbX").as_bytes());
-        let message = Answer::of(request).await.message_of("InvalidBody", 400);
+        let request = app.post(STORE).typed_body(kind, body("XbX").as_bytes());
+        let message = TestResponse::send(request)
+            .await
+            .error_message("InvalidBody", 400);
         assert!(message.contains(told), "{message}");
     }
 }
@@ -254,8 +274,10 @@ async fn a_body_that_is_not_understood_stores_nothing(app: TestApp) {
     ] {
         let request = app
             .post(&format!("{service}/storage"))
-            .body_of(KIND, body.as_bytes());
-        let message = Answer::of(request).await.message_of("InvalidBody", 400);
+            .typed_body(CONTENT_TYPE, body.as_bytes());
+        let message = TestResponse::send(request)
+            .await
+            .error_message("InvalidBody", 400);
         assert!(message.contains("body"), "{message}");
         assert_eq!(
             app.storage(&service).await,
@@ -272,12 +294,15 @@ async fn a_compressed_body_is_refused(app: TestApp) {
         for (kind, body) in [
             (FORM, "a=1".to_owned()),
             ("application/json", "{\"a\":1}".to_owned()),
-            (KIND, format!("--XbX\r\n{}--XbX--", part("a", "", "1"))),
+            (
+                CONTENT_TYPE,
+                format!("--XbX\r\n{}--XbX--", part("a", "", "1")),
+            ),
             ("text/plain", "a".to_owned()),
         ] {
             let request = app.post(&storage).header("content-encoding", coding);
-            let answer = Answer::of(request.body_of(kind, body.as_bytes())).await;
-            let message = answer.message_of("UnsupportedMediaType", 415);
+            let answer = TestResponse::send(request.typed_body(kind, body.as_bytes())).await;
+            let message = answer.error_message("UnsupportedMediaType", 415);
             assert!(message.contains("Content-Encoding"), "{message}");
             assert_eq!(answer.header("accept-encoding"), "identity");
         }
@@ -285,11 +310,13 @@ async fn a_compressed_body_is_refused(app: TestApp) {
     assert_eq!(app.storage(&service).await, json!({"a": "before"}));
     for coding in ["identity", "Identity", ""] {
         let request = app.post(&storage).header("content-encoding", coding);
-        Answer::of(request.form_body("a=1")).await.assert_empty();
+        TestResponse::send(request.form_body("a=1"))
+            .await
+            .assert_empty();
     }
     // Without a body there is nothing to decode.
     let read = app.get(&storage).header("content-encoding", "gzip");
-    assert_eq!(Answer::of(read).await.status, StatusCode::OK);
+    assert_eq!(TestResponse::send(read).await.status, StatusCode::OK);
 }
 
 async fn a_byte_order_mark_before_a_body_is_dropped(app: TestApp) {
@@ -301,18 +328,18 @@ async fn a_byte_order_mark_before_a_body_is_dropped(app: TestApp) {
         (FORM, "\u{feff}{\"a\":\"\u{e9}\"}"),
         (FORM, "\u{feff} {\"a\":\"\u{e9}\"}"),
         ("application/json", "\u{feff}{\"a\":\"\u{e9}\"}"),
-        (KIND, &multipart),
+        (CONTENT_TYPE, &multipart),
     ] {
-        let request = app.post(STORE).body_of(kind, body.as_bytes());
+        let request = app.post(STORE).typed_body(kind, body.as_bytes());
         assert_eq!(
-            stored(&app, request).await,
+            create_and_read(&app, request).await,
             json!({"a": "\u{e9}"}),
             "{kind}"
         );
     }
     for kind in [FORM, "application/json"] {
-        let request = app.post(STORE).body_of(kind, "\u{feff}".as_bytes());
-        assert_eq!(stored(&app, request).await, json!({}), "{kind}");
+        let request = app.post(STORE).typed_body(kind, "\u{feff}".as_bytes());
+        assert_eq!(create_and_read(&app, request).await, json!({}), "{kind}");
     }
 }
 
@@ -321,10 +348,13 @@ async fn long_names_and_types_of_files_are_refused(app: TestApp) {
     let storage = format!("{service}/storage");
     let most = "\u{e9}".repeat(127) + "x";
     let kept = Multipart::new().file("pic", &most, "a/b", b"1");
-    Answer::of(app.post(&storage).multipart_body(kept))
+    TestResponse::send(app.post(&storage).multipart_body(kept))
         .await
         .assert_empty();
-    assert_eq!(app.told(&service).await["_binaries"][0]["file_name"], *most);
+    assert_eq!(
+        app.get_service(&service).await["_binaries"][0]["file_name"],
+        *most
+    );
     for (rest, bytes) in [
         (format!("; filename=\"{most}y\""), "256"),
         (
@@ -340,8 +370,8 @@ async fn long_names_and_types_of_files_are_refused(app: TestApp) {
         let body = Multipart::new()
             .text("a", "1")
             .part(&format!("{}{rest}", disposition("pic")), b"2");
-        let answer = Answer::of(app.post(&storage).multipart_body(body)).await;
-        let message = answer.message_of("InvalidBody", 400);
+        let answer = TestResponse::send(app.post(&storage).multipart_body(body)).await;
+        let message = answer.error_message("InvalidBody", 400);
         assert!(
             message.contains(bytes) && message.contains("255"),
             "{message}"

@@ -6,11 +6,11 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::{
-    admin::desk::{ON, PASSWORD},
-    support::{Answer, TestApp, random_prefix},
+    admin::fixture::{ADMIN_SETTINGS, PASSWORD},
+    support::{TestApp, TestResponse, random_prefix},
 };
 
-mod administration;
+mod admin_api;
 mod clients;
 mod errors;
 mod schemas;
@@ -19,12 +19,12 @@ mod schemas;
 type Routes = BTreeMap<String, BTreeSet<String>>;
 
 /// A service that has everything there is.
-async fn whole() -> TestApp {
-    TestApp::start(None, &random_prefix(), &ON).await
+async fn start_with_all_routes() -> TestApp {
+    TestApp::start(None, &random_prefix(), &ADMIN_SETTINGS).await
 }
 
 async fn document(app: &TestApp) -> Value {
-    let answer = Answer::of(app.get("/openapi.json")).await;
+    let answer = TestResponse::send(app.get("/openapi.json")).await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
     answer.json()
 }
@@ -81,7 +81,7 @@ fn resolve<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
 }
 
 /// The paths of the route list, off its source, and for each one that its route is found by.
-fn listed() -> Vec<(String, String)> {
+fn documented_routes() -> Vec<(String, String)> {
     let source = include_str!("../../src/http.rs");
     let literals = source.split("(\"/").skip(1);
     let literals = literals.map(|rest| rest.split('"').next().unwrap());
@@ -115,14 +115,14 @@ fn is_administration(path: &str) -> bool {
 }
 
 /// The methods that the route at a path is for, as it says itself; `None` where there is no route.
-async fn allowed(app: &TestApp, path: &str) -> Option<BTreeSet<String>> {
+async fn allowed_methods(app: &TestApp, path: &str) -> Option<BTreeSet<String>> {
     let refused = app.request(Method::PATCH, path);
-    let refused = Answer::of(refused.basic_auth("admin", Some(PASSWORD))).await;
+    let refused = TestResponse::send(refused.basic_auth("admin", Some(PASSWORD))).await;
     if refused.status == StatusCode::NOT_FOUND {
-        refused.message_of("NotFound", 404);
+        refused.error_message("NotFound", 404);
         return None;
     }
-    refused.message_of("MethodNotAllowed", 405);
+    refused.error_message("MethodNotAllowed", 405);
     // `HEAD` is told once for all of them.
     let allow = refused.header("allow").split(", ");
     let allow = allow.filter(|method| *method != "HEAD");
@@ -131,10 +131,10 @@ async fn allowed(app: &TestApp, path: &str) -> Option<BTreeSet<String>> {
 
 #[tokio::test]
 async fn its_paths_and_methods_are_those_of_the_route_list() {
-    let app = whole().await;
+    let app = start_with_all_routes().await;
     let mut expected = Routes::new();
-    for (path, found) in listed() {
-        if let Some(methods) = allowed(&app, &found).await {
+    for (path, found) in documented_routes() {
+        if let Some(methods) = allowed_methods(&app, &found).await {
             expected.entry(path).or_default().extend(methods);
         }
     }
@@ -145,7 +145,7 @@ async fn its_paths_and_methods_are_those_of_the_route_list() {
 
 #[tokio::test]
 async fn a_listener_tells_what_it_serves_and_nothing_else() {
-    let everything = routes(&document(&whole().await).await);
+    let everything = routes(&document(&start_with_all_routes().await).await);
     for (public, password) in [
         ("client", PASSWORD),
         ("client, match", PASSWORD),
@@ -163,12 +163,12 @@ async fn a_listener_tells_what_it_serves_and_nothing_else() {
         ];
         let app = TestApp::start(None, &random_prefix(), &settings).await;
         let told = without_head(routes(&document(&app).await));
-        for (path, found) in listed() {
-            let served = allowed(&app, &found).await;
+        for (path, found) in documented_routes() {
+            let served = allowed_methods(&app, &found).await;
             assert_eq!(told.get(&path), served.as_ref(), "{public}: {path}");
         }
         let private = format!("http://{}/openapi.json", app.private_address.unwrap());
-        let mut private = routes(&Answer::of(app.client.get(private)).await.json());
+        let mut private = routes(&TestResponse::send(app.client.get(private)).await.json());
         if password.is_empty() {
             let administered = everything
                 .iter()
@@ -181,7 +181,7 @@ async fn a_listener_tells_what_it_serves_and_nothing_else() {
 
 #[tokio::test]
 async fn whatever_it_refers_to_is_there() {
-    let app = whole().await;
+    let app = start_with_all_routes().await;
     let document = document(&app).await;
     let names: BTreeSet<&str> = operations(&document)
         .iter()
@@ -220,7 +220,7 @@ async fn every_operation_is_named_told_and_complete() {
         ("server.public", "match"),
         ("auth.api_keys", "k"),
     ] {
-        let app = TestApp::start(None, &random_prefix(), &[ON[0], other]).await;
+        let app = TestApp::start(None, &random_prefix(), &[ADMIN_SETTINGS[0], other]).await;
         let document = document(&app).await;
         assert_eq!(document["openapi"], "3.1.0");
         for member in ["title", "version", "description", "license"] {
@@ -302,7 +302,7 @@ async fn what_is_asked_of_callers_and_what_is_limited_is_told_as_it_is_set() {
         ("limits.life_seconds", "600"),
         ("api.unreadable_json_status", "400"),
     ];
-    let app = app.sibling(&settings).await;
+    let app = app.start_sibling(&settings).await;
     let keyed = document(&app).await;
     let security = keyed.pointer(create).unwrap()["security"]
         .as_array()
@@ -322,7 +322,7 @@ async fn what_is_asked_of_callers_and_what_is_limited_is_told_as_it_is_set() {
 #[tokio::test]
 async fn who_has_it_need_not_be_sent_it_again() {
     let app = TestApp::on_memory().await;
-    let first = Answer::of(app.get("/openapi.json")).await;
+    let first = TestResponse::send(app.get("/openapi.json")).await;
     assert_eq!(
         first.header("content-type"),
         "application/json;charset=utf-8"
@@ -331,7 +331,7 @@ async fn who_has_it_need_not_be_sent_it_again() {
     assert_eq!(first.header("pragma"), "");
     let tag = first.header("etag");
     // Another replica, another worker: the same version.
-    let other = Answer::of(app.sibling(&[]).await.get("/openapi.json")).await;
+    let other = TestResponse::send(app.start_sibling(&[]).await.get("/openapi.json")).await;
     assert_eq!(other.header("etag"), tag);
     assert_eq!(other.body, first.body);
     for known in [
@@ -340,16 +340,17 @@ async fn who_has_it_need_not_be_sent_it_again() {
         format!("\"x\", {tag}"),
         "*".to_owned(),
     ] {
-        let again = Answer::of(app.get("/openapi.json").header("If-None-Match", &known)).await;
+        let again =
+            TestResponse::send(app.get("/openapi.json").header("If-None-Match", &known)).await;
         assert_eq!(again.status, StatusCode::NOT_MODIFIED, "{known}");
         assert_eq!((again.text(), again.header("etag")), ("", tag));
         assert_eq!(again.header("cache-control"), "no-cache");
     }
     let changed = app.get("/openapi.json").header("If-None-Match", "\"x\"");
-    assert_eq!(Answer::of(changed).await.body, first.body);
-    let shorter = app.sibling(&[("limits.life_seconds", "60")]).await;
+    assert_eq!(TestResponse::send(changed).await.body, first.body);
+    let shorter = app.start_sibling(&[("limits.life_seconds", "60")]).await;
     assert_ne!(
-        Answer::of(shorter.get("/openapi.json"))
+        TestResponse::send(shorter.get("/openapi.json"))
             .await
             .header("etag"),
         tag

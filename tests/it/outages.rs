@@ -9,23 +9,23 @@ use reqwest::RequestBuilder;
 use serde_json::json;
 
 use crate::support::{
-    Answer, Bodies, TestApp, TestRedis, eventually,
-    proxy::{Proxy, Way},
-    random_prefix, tell,
+    Bodies, TestApp, TestRedis, TestResponse, eventually, print_duration,
+    proxy::{Proxy, ProxyMode},
+    random_prefix,
 };
 
-mod fates;
 mod load;
 mod readiness;
 mod server;
+mod uploads;
 
 /// What the tests here set as `redis.answer_timeout_ms`.
-const ANSWER_TIMEOUT: Duration = Duration::from_millis(300);
+const RESPONSE_TIMEOUT: Duration = Duration::from_millis(300);
 /// Longest time for any answer, whatever has become of Redis.
-const LONGEST: Duration = Duration::from_millis(1_300);
+const MAX_RESPONSE_TIME: Duration = Duration::from_millis(1_300);
 
 /// Within which time the first request succeeds again, on a machine that has other things to do too.
-const SOON: Duration = Duration::from_secs(5);
+const RECOVERY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A service that reaches Redis through a proxy, and a replica that needs none.
 struct Fixture {
@@ -36,10 +36,10 @@ struct Fixture {
 
 impl Fixture {
     /// One whose Redis is as `way` says from the start.
-    async fn starting(way: Way, overrides: &[(&str, &str)]) -> Self {
+    async fn start(way: ProxyMode, overrides: &[(&str, &str)]) -> Self {
         let redis = TestRedis::shared();
-        let proxy = Proxy::to(&redis.url().replace("redis://", ""));
-        proxy.set(way);
+        let proxy = Proxy::new(&redis.url().replace("redis://", ""));
+        proxy.set_mode(way);
         let url = proxy.url();
         let mut all = vec![
             ("redis.url", url.as_str()),
@@ -49,7 +49,7 @@ impl Fixture {
         ];
         all.extend_from_slice(overrides);
         let app = TestApp::start(Some(redis), &random_prefix(), &all).await;
-        let replica = app.replica().await;
+        let replica = app.start_replica().await;
         Self {
             proxy,
             app,
@@ -58,32 +58,32 @@ impl Fixture {
     }
 
     async fn new() -> Self {
-        Self::starting(Way::Open(Duration::ZERO), &[]).await
+        Self::start(ProxyMode::Forward(Duration::ZERO), &[]).await
     }
 
     /// One with a single worker, so that all requests take the same lane.
-    async fn with_one_lane() -> Self {
+    async fn with_one_worker() -> Self {
         let one_lane = [("server.workers", "1")];
-        Self::starting(Way::Open(Duration::ZERO), &one_lane).await
+        Self::start(ProxyMode::Forward(Duration::ZERO), &one_lane).await
     }
 
-    async fn status_of_node(&self) -> (u16, String) {
+    async fn node_status(&self) -> (u16, String) {
         let request = self.app.get("/genesys/1/admin/node/status");
-        let answer = Answer::of(request).await;
+        let answer = TestResponse::send(request).await;
         (answer.status.as_u16(), answer.text().to_owned())
     }
 
     /// Waits until both workers serve again.
-    async fn works(&self) {
-        works(&self.app).await;
+    async fn wait_until_ready(&self) {
+        wait_until_ready(&self.app).await;
     }
 }
 
 /// Waits until all workers serve: each has lanes of its own.
-async fn works(app: &TestApp) {
+async fn wait_until_ready(app: &TestApp) {
     eventually("it works again", async || {
         for _ in 0..10 {
-            let ready = Answer::of(app.get("/readyz")).await;
+            let ready = TestResponse::send(app.get("/readyz")).await;
             (ready.status == 200).then_some(())?;
         }
         Some(())
@@ -92,52 +92,52 @@ async fn works(app: &TestApp) {
 }
 
 /// Waits for the first request that succeeds; all that fail until then say that the store is away.
-async fn recovers(app: &TestApp, after: &str) {
+async fn assert_recovers(app: &TestApp, after: &str) {
     let over = Instant::now();
     eventually("a request succeeds", async || {
         let create = app.post("/genesys/1/service/store").form_body("a=1");
-        let answer = in_time(create).await;
+        let answer = send_within_limit(create).await;
         if answer.status == 200 {
             return Some(());
         }
-        message_of_away(&answer);
+        unavailable_message(&answer);
         None
     })
     .await;
     let took = over.elapsed();
-    tell(
+    print_duration(
         &format!("from the end ({after}) to the first success"),
         took,
     );
-    assert!(took < SOON, "{took:?}");
-    works(app).await;
+    assert!(took < RECOVERY_TIMEOUT, "{took:?}");
+    wait_until_ready(app).await;
 }
 
 /// Sends a request, which must be answered in time.
-async fn in_time(request: RequestBuilder) -> Answer {
+async fn send_within_limit(request: RequestBuilder) -> TestResponse {
     let asked = Instant::now();
-    let answer = Answer::of(request).await;
+    let answer = TestResponse::send(request).await;
     let took = asked.elapsed();
-    assert!(took < LONGEST, "{took:?}: {}", answer.text());
+    assert!(took < MAX_RESPONSE_TIME, "{took:?}: {}", answer.text());
     answer
 }
 
 /// Checks that the answer says that the store is away, and gives its message.
-fn message_of_away(answer: &Answer) -> String {
+fn unavailable_message(answer: &TestResponse) -> String {
     assert_eq!(answer.status, 503, "{}", answer.text());
     let seconds: u64 = answer.header("retry-after").parse().unwrap();
     assert!((1..=60).contains(&seconds));
-    answer.message_of("StoreUnavailable", 503)
+    answer.error_message("StoreUnavailable", 503)
 }
 
 #[tokio::test]
 async fn a_service_starts_without_redis_and_works_when_redis_comes() {
-    let fixture = Fixture::starting(Way::Cut, &[]).await;
+    let fixture = Fixture::start(ProxyMode::Close, &[]).await;
     let app = &fixture.app;
-    Answer::of(app.get("/livez")).await.assert_ok();
-    let ready = Answer::of(app.get("/readyz")).await;
+    TestResponse::send(app.get("/livez")).await.assert_ok();
+    let ready = TestResponse::send(app.get("/readyz")).await;
     assert_eq!(ready.status, 503);
-    assert_eq!(fixture.status_of_node().await, (503, "OFFLINE".to_owned()));
+    assert_eq!(fixture.node_status().await, (503, "OFFLINE".to_owned()));
     for request in [
         app.post("/genesys/1/service/store").form_body("a=1"),
         app.get("/genesys/1/service/some-id/storage"),
@@ -149,41 +149,43 @@ async fn a_service_starts_without_redis_and_works_when_redis_comes() {
         app.put("/genesys/1/service/some-id").form_body("ttl=60"),
         app.delete("/genesys/1/service/some-id"),
     ] {
-        let message = message_of_away(&in_time(request).await);
+        let message = unavailable_message(&send_within_limit(request).await);
         assert!(message.contains("nothing was changed"), "{message}");
     }
 
-    fixture.proxy.mend();
-    recovers(app, "away from the start").await;
-    assert_eq!(fixture.status_of_node().await, (200, "ONLINE".to_owned()));
+    fixture.proxy.restore();
+    assert_recovers(app, "away from the start").await;
+    assert_eq!(fixture.node_status().await, (200, "ONLINE".to_owned()));
 }
 
 #[tokio::test]
 async fn a_redis_that_falls_silent_is_waited_for_once_and_then_no_more() {
-    let fixture = Fixture::with_one_lane().await;
+    let fixture = Fixture::with_one_worker().await;
     let service = fixture.replica.create("a=1").await;
     let path = format!("{service}/storage/a");
-    fixture.proxy.set(Way::Clogged);
+    fixture.proxy.set_mode(ProxyMode::Stall);
 
-    message_of_away(&in_time(fixture.app.get(&path)).await);
+    unavailable_message(&send_within_limit(fixture.app.get(&path)).await);
     eventually("requests fail at once", async || {
         let asked = Instant::now();
-        message_of_away(&in_time(fixture.app.get(&path)).await);
-        (asked.elapsed() < ANSWER_TIMEOUT / 4).then_some(())
+        unavailable_message(&send_within_limit(fixture.app.get(&path)).await);
+        (asked.elapsed() < RESPONSE_TIMEOUT / 4).then_some(())
     })
     .await;
     let asked = Instant::now();
     for _ in 0..20 {
-        message_of_away(&in_time(fixture.app.get(&path)).await);
+        unavailable_message(&send_within_limit(fixture.app.get(&path)).await);
     }
     let took = asked.elapsed();
-    assert!(took < 20 * ANSWER_TIMEOUT / 4, "{took:?} for 20");
-    Answer::of(fixture.app.get("/livez")).await.assert_ok();
-    assert_eq!(fixture.status_of_node().await, (503, "OFFLINE".to_owned()));
+    assert!(took < 20 * RESPONSE_TIMEOUT / 4, "{took:?} for 20");
+    TestResponse::send(fixture.app.get("/livez"))
+        .await
+        .assert_ok();
+    assert_eq!(fixture.node_status().await, (503, "OFFLINE".to_owned()));
 
-    fixture.proxy.mend();
-    recovers(&fixture.app, "silent").await;
-    assert_eq!(fixture.status_of_node().await, (200, "ONLINE".to_owned()));
+    fixture.proxy.restore();
+    assert_recovers(&fixture.app, "silent").await;
+    assert_eq!(fixture.node_status().await, (200, "ONLINE".to_owned()));
     assert_eq!(fixture.replica.storage(&service).await, json!({"a": "1"}));
 }
 
@@ -193,17 +195,17 @@ async fn a_redis_that_is_cut_off_is_found_again() {
     let service = fixture.replica.create("a=1").await;
     let path = format!("{service}/storage/a");
     for _ in 0..3 {
-        fixture.proxy.set(Way::Cut);
+        fixture.proxy.set_mode(ProxyMode::Close);
         eventually("the outage shows", async || {
-            let answer = in_time(fixture.app.get(&path)).await;
-            (answer.status == 503).then(|| message_of_away(&answer))
+            let answer = send_within_limit(fixture.app.get(&path)).await;
+            (answer.status == 503).then(|| unavailable_message(&answer))
         })
         .await;
-        assert_eq!(fixture.status_of_node().await, (503, "OFFLINE".to_owned()));
-        fixture.proxy.mend();
-        recovers(&fixture.app, "cut off").await;
+        assert_eq!(fixture.node_status().await, (503, "OFFLINE".to_owned()));
+        fixture.proxy.restore();
+        assert_recovers(&fixture.app, "cut off").await;
         let again = eventually("it reads again", async || {
-            let answer = in_time(fixture.app.get(&path)).await;
+            let answer = send_within_limit(fixture.app.get(&path)).await;
             (answer.status == 200).then(|| answer.json())
         });
         assert_eq!(again.await, json!({"a": "1"}));
@@ -212,21 +214,23 @@ async fn a_redis_that_is_cut_off_is_found_again() {
 
 #[tokio::test]
 async fn an_idle_service_notices_by_itself_that_redis_is_silent() {
-    let fixture = Fixture::with_one_lane().await;
-    fixture.proxy.set(Way::Clogged);
+    let fixture = Fixture::with_one_worker().await;
+    fixture.proxy.set_mode(ProxyMode::Stall);
     // Nobody asks for anything that needs Redis for longer than it may take to notice. The first who
     // then does is answered at once.
     let quiet = Instant::now();
     let noticed = Duration::from_secs(3);
     eventually("it had the time to notice", async || {
-        Answer::of(fixture.app.get("/livez")).await.assert_ok();
+        TestResponse::send(fixture.app.get("/livez"))
+            .await
+            .assert_ok();
         (quiet.elapsed() > noticed).then_some(())
     })
     .await;
     let asked = Instant::now();
     let create = fixture.app.post("/genesys/1/service/store");
-    message_of_away(&Answer::of(create).await);
-    assert!(asked.elapsed() < ANSWER_TIMEOUT / 2);
+    unavailable_message(&TestResponse::send(create).await);
+    assert!(asked.elapsed() < RESPONSE_TIMEOUT / 2);
 }
 
 #[tokio::test]
@@ -235,14 +239,14 @@ async fn a_slow_redis_is_waited_for_and_requests_do_not_queue() {
         ("server.workers", "1"),
         ("redis.answer_timeout_ms", "20000"),
     ];
-    let fixture = Fixture::starting(Way::Open(Duration::ZERO), &patient).await;
+    let fixture = Fixture::start(ProxyMode::Forward(Duration::ZERO), &patient).await;
     let service = fixture.replica.create("a=1").await;
     let path = format!("{service}/storage/a");
     // There and back, 200 ms.
     let delay = Duration::from_millis(100);
-    fixture.proxy.set(Way::Open(delay));
+    fixture.proxy.set_mode(ProxyMode::Forward(delay));
     let asked = Instant::now();
-    let reads = (0..40).map(|_| Answer::of(fixture.app.get(&path)));
+    let reads = (0..40).map(|_| TestResponse::send(fixture.app.get(&path)));
     for answer in futures_util::future::join_all(reads).await {
         assert_eq!(answer.json(), json!({"a": "1"}));
     }
@@ -253,24 +257,26 @@ async fn a_slow_redis_is_waited_for_and_requests_do_not_queue() {
 
 #[tokio::test]
 async fn an_answer_that_comes_too_late_is_given_to_nobody() {
-    let fixture = Fixture::with_one_lane().await;
+    let fixture = Fixture::with_one_worker().await;
     let service = fixture.replica.create("k0=0&k1=1&k2=2&k3=3").await;
     let read = async |n: usize| {
         let path = format!("{service}/storage/k{n}");
-        let answer = in_time(fixture.app.get(&path)).await;
+        let answer = send_within_limit(fixture.app.get(&path)).await;
         if answer.status == 200 {
             let expected = json!({ format!("k{n}"): n.to_string() });
             assert_eq!(answer.json(), expected);
             return true;
         }
-        message_of_away(&answer);
+        unavailable_message(&answer);
         false
     };
-    fixture.proxy.set(Way::Open(2 * ANSWER_TIMEOUT));
+    fixture
+        .proxy
+        .set_mode(ProxyMode::Forward(2 * RESPONSE_TIMEOUT));
     for n in 0..4 {
         assert!(!read(n).await);
     }
-    fixture.proxy.mend();
+    fixture.proxy.restore();
     let mut given = 0;
     eventually("answers are given again", async || {
         given += usize::from(read(given % 4).await);
@@ -281,25 +287,25 @@ async fn an_answer_that_comes_too_late_is_given_to_nobody() {
 
 #[tokio::test]
 async fn an_answer_that_breaks_off_in_the_middle_is_no_answer() {
-    let fixture = Fixture::with_one_lane().await;
+    let fixture = Fixture::with_one_worker().await;
     let long = "x".repeat(40_000);
     let service = fixture.replica.create(&format!("a={long}")).await;
     let storage = format!("{service}/storage");
     let mut made = 0;
     for n in 0..5 {
-        fixture.proxy.set(Way::Torn);
-        message_of_away(&in_time(fixture.app.get(&storage)).await);
-        fixture.proxy.mend();
-        fixture.works().await;
-        fixture.proxy.set(Way::Torn);
+        fixture.proxy.set_mode(ProxyMode::Truncate);
+        unavailable_message(&send_within_limit(fixture.app.get(&storage)).await);
+        fixture.proxy.restore();
+        fixture.wait_until_ready().await;
+        fixture.proxy.set_mode(ProxyMode::Truncate);
         let key = format!("b{n}");
         let write = fixture
             .app
             .post(&storage)
             .form_body(&format!("{key}={long}"));
-        let message = message_of_away(&in_time(write).await);
-        fixture.proxy.mend();
-        fixture.works().await;
+        let message = unavailable_message(&send_within_limit(write).await);
+        fixture.proxy.restore();
+        fixture.wait_until_ready().await;
         // Unless something else was torn before it, it was made though its answer was lost.
         let is_made = !message.contains("nothing was changed");
         let held = fixture.app.storage(&service).await;

@@ -8,7 +8,7 @@ use proptest::{
 };
 use serde_json::Value;
 
-use crate::support::{Answer, Bodies, Multipart, TestApp, encode};
+use crate::support::{Bodies, Multipart, TestApp, TestResponse, encode};
 
 const STORE: &str = "/genesys/1/service/store";
 
@@ -56,7 +56,7 @@ async fn check(app: &TestApp, pairs: &BTreeMap<String, String>) {
         [
             app.post(path).json_body(&json),
             app.post(path).form_body(&form),
-            app.post(path).body_of(Multipart::CONTENT_TYPE, &parts),
+            app.post(path).typed_body(Multipart::CONTENT_TYPE, &parts),
         ]
     };
     let expected: Value = pairs
@@ -64,13 +64,13 @@ async fn check(app: &TestApp, pairs: &BTreeMap<String, String>) {
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
     for create in sent(STORE) {
-        let service = Answer::of(create).await.service();
+        let service = TestResponse::send(create).await.service_id();
         assert_eq!(app.storage(&service).await, expected);
     }
     for write in sent(&written) {
-        Answer::of(write).await.assert_empty();
+        TestResponse::send(write).await.assert_empty();
         assert_eq!(app.storage(&empty).await, expected);
-        Answer::of(app.delete(&written)).await.assert_ok();
+        TestResponse::send(app.delete(&written)).await.assert_ok();
     }
 }
 

@@ -4,30 +4,32 @@ use std::net::SocketAddr;
 
 use redis::{aio::MultiplexedConnection, cmd};
 
-use crate::support::{eventually, metrics::Metrics, own_server::OwnServer, program::Program};
+use crate::support::{
+    dedicated_redis::DedicatedRedis, eventually, metrics::Metrics, program::Program,
+};
 
 mod denied;
 mod notifications;
 mod verify;
 
 /// A Redis that passes all checks, with these options over those that it needs for that.
-async fn sound(options: &[(&str, &str)]) -> OwnServer {
+async fn start_valid_redis(options: &[(&str, &str)]) -> DedicatedRedis {
     let sound = [("appendonly", "yes"), ("notify-keyspace-events", "Egxe")];
-    OwnServer::start(&[&sound[..], options].concat()).await
+    DedicatedRedis::start(&[&sound[..], options].concat()).await
 }
 
 /// A replica on that Redis, and where it serves.
-async fn replica(url: &str, settings: &[(&str, &str)]) -> (Program, SocketAddr) {
+async fn start_replica(url: &str, settings: &[(&str, &str)]) -> (Program, SocketAddr) {
     let mut program = Program::serve(&[&[("redis.url", url)], settings].concat());
     let address = program.address().await;
     (program, address)
 }
 
 /// Waits until a check has this result.
-async fn until(address: SocketAddr, check: &str, result: f64) {
+async fn wait_for_result(address: SocketAddr, check: &str, result: f64) {
     let sample = format!("redis_check{{check=\"{check}\"}}");
     eventually(&format!("{sample} is {result}"), async || {
-        let metrics = Metrics::of(address).await;
+        let metrics = Metrics::scrape(address).await;
         let is = metrics.has(&sample) && (metrics.value(&sample) - result).abs() < f64::EPSILON;
         is.then_some(())
     })
@@ -42,6 +44,6 @@ async fn set_user(connection: &mut MultiplexedConnection, rules: &[&str]) {
 }
 
 /// The URL for that user.
-fn as_user(url: &str) -> String {
+fn url_as_user(url: &str) -> String {
     url.replace("//", "//sb:hunter2@")
 }

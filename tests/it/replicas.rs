@@ -6,14 +6,14 @@ use futures_util::future::join_all;
 use serde_json::json;
 
 use crate::support::{
-    Answer, Bodies, Multipart, TestApp, eventually,
-    stores::{in_ms, past, some_bytes},
+    Bodies, Multipart, TestApp, TestResponse, eventually,
+    stores::{in_ms, sleep_until, test_bytes},
 };
 
 /// Two replicas.
-async fn two() -> (TestApp, TestApp) {
+async fn two_replicas() -> (TestApp, TestApp) {
     let one = TestApp::on_redis().await;
-    let other = one.replica().await;
+    let other = one.start_replica().await;
     (one, other)
 }
 
@@ -21,24 +21,29 @@ async fn two() -> (TestApp, TestApp) {
 async fn store_file(app: &TestApp, service: &str, name: &str, bytes: &[u8]) {
     let body = Multipart::new().file(name, "f.bin", "application/x-test", bytes);
     let request = app.post(&format!("{service}/storage"));
-    Answer::of(request.multipart_body(body))
+    TestResponse::send(request.multipart_body(body))
         .await
         .assert_empty();
 }
 
 #[tokio::test]
 async fn what_one_stores_the_other_reads() {
-    let (one, other) = two().await;
+    let (one, other) = two_replicas().await;
     let service = one.create("a=1").await;
     let write = one.post(&format!("{service}/storage"));
-    Answer::of(write.form_body("b=2")).await.assert_empty();
-    let bytes = some_bytes(600_000);
+    TestResponse::send(write.form_body("b=2"))
+        .await
+        .assert_empty();
+    let bytes = test_bytes(600_000);
     store_file(&one, &service, "map", &bytes).await;
 
     assert_eq!(other.storage(&service).await, json!({"a": "1", "b": "2"}));
     let read = other.get(&format!("{service}/storage/binary/map"));
-    assert!(Answer::of(read).await.body == bytes);
-    let (told, here) = (other.told(&service).await, one.told(&service).await);
+    assert!(TestResponse::send(read).await.body == bytes);
+    let (told, here) = (
+        other.get_service(&service).await,
+        one.get_service(&service).await,
+    );
     assert_eq!(told["_created"], here["_created"]);
     assert_eq!(told["_expiration_time"], here["_expiration_time"]);
     assert_eq!(told["_binaries"], here["_binaries"]);
@@ -46,45 +51,45 @@ async fn what_one_stores_the_other_reads() {
 
 #[tokio::test]
 async fn what_one_removes_is_gone_from_the_other() {
-    let (one, other) = two().await;
+    let (one, other) = two_replicas().await;
     let service = one.create("a=1&b=2&c=3").await;
     let gone = other.delete(&format!("{service}/storage/a"));
-    Answer::of(gone).await.assert_ok();
+    TestResponse::send(gone).await.assert_ok();
     assert_eq!(one.storage(&service).await, json!({"b": "2", "c": "3"}));
     let cleared = one.delete(&format!("{service}/storage"));
-    Answer::of(cleared).await.assert_ok();
+    TestResponse::send(cleared).await.assert_ok();
     assert_eq!(other.storage(&service).await, json!({}));
 
-    Answer::of(other.delete(&service)).await.assert_ok();
+    TestResponse::send(other.delete(&service)).await.assert_ok();
     for app in [&one, &other] {
-        let read = Answer::of(app.get(&format!("{service}/storage"))).await;
-        read.message_of("ServiceNotFound", 404);
+        let read = TestResponse::send(app.get(&format!("{service}/storage"))).await;
+        read.error_message("ServiceNotFound", 404);
     }
 }
 
 #[tokio::test]
 async fn an_end_that_one_sets_holds_for_the_other() {
-    let (one, other) = two().await;
+    let (one, other) = two_replicas().await;
     let service = one.create("a=1&_ttl=60").await;
     let end = in_ms(400);
     let body = json!({"expiration_time": end.to_string()}).to_string();
-    let moved = Answer::of(one.request(reqwest::Method::PUT, &service).json_body(&body));
+    let moved = TestResponse::send(one.request(reqwest::Method::PUT, &service).json_body(&body));
     moved.await.assert_empty();
-    let told = other.told(&service).await;
+    let told = other.get_service(&service).await;
     assert_eq!(told["_expiration_time"], end.to_string());
-    past(end).await;
+    sleep_until(end).await;
     for app in [&other, &one] {
-        let read = Answer::of(app.get(&format!("{service}/storage/a"))).await;
-        read.message_of("ServiceNotFound", 404);
+        let read = TestResponse::send(app.get(&format!("{service}/storage/a"))).await;
+        read.error_message("ServiceNotFound", 404);
     }
 }
 
 #[tokio::test]
 async fn a_create_repeated_at_the_other_gives_the_same_service() {
-    let (one, other) = two().await;
+    let (one, other) = two_replicas().await;
     let create = |app: &TestApp| {
         let request = app.post("/genesys/1/service/store");
-        Answer::of(
+        TestResponse::send(
             request
                 .header("Idempotency-Key", "order-4711-of-0001")
                 .form_body("a=1"),
@@ -92,8 +97,8 @@ async fn a_create_repeated_at_the_other_gives_the_same_service() {
     };
     let racing = (0..16).map(|n| create(if n % 2 == 0 { &one } else { &other }));
     let answers = join_all(racing).await;
-    let service = answers[0].service();
-    assert!(answers.iter().all(|answer| answer.service() == service));
+    let service = answers[0].service_id();
+    assert!(answers.iter().all(|answer| answer.service_id() == service));
     assert_eq!(other.storage(&service).await, json!({"a": "1"}));
     assert_eq!(one.redis_keys("svc:*").await.len(), 1);
 }
@@ -101,16 +106,16 @@ async fn a_create_repeated_at_the_other_gives_the_same_service() {
 #[tokio::test]
 async fn another_prefix_is_another_world() {
     let one = TestApp::on_redis().await;
-    let stranger = one.sibling(&[]).await;
+    let stranger = one.start_sibling(&[]).await;
     let service = one.create("a=1").await;
-    let read = Answer::of(stranger.get(&format!("{service}/storage"))).await;
-    read.message_of("ServiceNotFound", 404);
+    let read = TestResponse::send(stranger.get(&format!("{service}/storage"))).await;
+    read.error_message("ServiceNotFound", 404);
 }
 
 #[tokio::test]
 async fn no_reader_sees_part_of_a_write() {
     const ROUNDS: usize = 60;
-    let (one, other) = two().await;
+    let (one, other) = two_replicas().await;
     let all = |value: usize| {
         let pairs: Vec<String> = (1..=10).map(|n| format!("k{n}={value}")).collect();
         pairs.join("&")
@@ -120,7 +125,7 @@ async fn no_reader_sees_part_of_a_write() {
     let write = async |app: &TestApp, first: usize| {
         for round in 0..ROUNDS {
             let request = app.post(&path).form_body(&all(2 * round + first));
-            Answer::of(request).await.assert_empty();
+            TestResponse::send(request).await.assert_empty();
         }
     };
     let read = async |app: &TestApp| {
@@ -149,47 +154,47 @@ async fn no_reader_sees_part_of_a_write() {
 
 #[tokio::test]
 async fn a_name_stays_one_slot_whoever_writes_it() {
-    let (one, other) = two().await;
+    let (one, other) = two_replicas().await;
     let service = one.create("").await;
     let path = format!("{service}/storage");
     for round in 0..30 {
         let text = one.post(&path).form_body(&format!("k=text{round}"));
         let content = format!("file{round}");
         let file = store_file(&other, &service, "k", content.as_bytes());
-        let (text, ()) = tokio::join!(Answer::of(text), file);
+        let (text, ()) = tokio::join!(TestResponse::send(text), file);
         text.assert_empty();
 
-        let told = one.told(&service).await;
+        let told = one.get_service(&service).await;
         let (keys, binaries) = (told["_keys"].clone(), told["_binaries"].clone());
         let both = (
             keys.as_array().unwrap().len(),
             binaries.as_array().unwrap().len(),
         );
         assert!(both == (1, 0) || both == (0, 1), "{told}");
-        let text = Answer::of(other.get(&format!("{path}/k"))).await;
-        let file = Answer::of(other.get(&format!("{path}/binary/k"))).await;
+        let text = TestResponse::send(other.get(&format!("{path}/k"))).await;
+        let file = TestResponse::send(other.get(&format!("{path}/binary/k"))).await;
         if both == (1, 0) {
             assert_eq!(text.json(), json!({ "k": format!("text{round}") }));
-            file.message_of("KeyNotFound", 404);
+            file.error_message("KeyNotFound", 404);
         } else {
             assert_eq!(file.text(), content);
-            text.message_of("KeyNotFound", 404);
+            text.error_message("KeyNotFound", 404);
         }
     }
 }
 
 #[tokio::test]
 async fn a_download_under_way_arrives_whole_when_the_other_replaces_it() {
-    let (one, other) = two().await;
+    let (one, other) = two_replicas().await;
     let service = one.create("").await;
     // More than the sockets in between take up, so that most of it is not yet read.
-    let old = some_bytes(24 << 20);
+    let old = test_bytes(24 << 20);
     store_file(&one, &service, "map", &old).await;
     let path = format!("{service}/storage/binary/map");
     let mut download = other.get(&path).send().await.unwrap();
     let mut read = download.chunk().await.unwrap().unwrap().to_vec();
     store_file(&one, &service, "map", b"new").await;
-    assert_eq!(Answer::of(other.get(&path)).await.text(), "new");
+    assert_eq!(TestResponse::send(other.get(&path)).await.text(), "new");
     while let Some(chunk) = download.chunk().await.unwrap() {
         read.extend_from_slice(&chunk);
     }
@@ -198,13 +203,13 @@ async fn a_download_under_way_arrives_whole_when_the_other_replaces_it() {
 
 #[tokio::test]
 async fn a_replica_that_stops_takes_nothing_along() {
-    let (one, other) = two().await;
+    let (one, other) = two_replicas().await;
     let service = one.create("a=1").await;
     store_file(&one, &service, "map", b"bytes").await;
     one.stop().await;
     assert_eq!(other.storage(&service).await, json!({"a": "1"}));
     let read = other.get(&format!("{service}/storage/binary/map"));
-    assert_eq!(Answer::of(read).await.text(), "bytes");
+    assert_eq!(TestResponse::send(read).await.text(), "bytes");
     let again = eventually("the other answers", async || {
         let ready = other.get("/readyz").timeout(Duration::from_secs(1));
         ready.send().await.ok()

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Answer, Bodies, Multipart, TestApp, on_every_kind_of_store};
+use crate::support::{Bodies, Multipart, TestApp, TestResponse, on_every_kind_of_store};
 
 on_every_kind_of_store!(
     an_update_stores_its_user_data,
@@ -23,14 +23,14 @@ async fn an_update_stores_its_user_data(app: TestApp) {
         app.post(&update).multipart_body(file),
         app.post(&update),
     ] {
-        let answer = Answer::of(request).await;
+        let answer = TestResponse::send(request).await;
         assert_eq!(answer.status, 200, "{answer:?}");
     }
     let expected = json!({"Key1": "Value1", "Key2": "2", "Key3": "3", "Key4": "4", "Key5": "5"});
     assert_eq!(app.storage(&service).await, expected);
-    let binary = Answer::of(app.get(&format!("{service}/storage/binary/pic"))).await;
+    let binary = TestResponse::send(app.get(&format!("{service}/storage/binary/pic"))).await;
     assert_eq!(binary.body, b"123");
-    assert!(app.told(&service).await["_ttl"].as_u64().unwrap() > 1);
+    assert!(app.get_service(&service).await["_ttl"].as_u64().unwrap() > 1);
 }
 
 async fn a_request_that_nobody_knows_is_told_with_its_name(app: TestApp) {
@@ -46,7 +46,9 @@ async fn a_request_that_nobody_knows_is_told_with_its_name(app: TestApp) {
     ] {
         let path = format!("{service}/{name}");
         for request in [app.post(&path).form_body("Key1=new"), app.get(&path)] {
-            let message = Answer::of(request).await.message_of("RequestNotFound", 404);
+            let message = TestResponse::send(request)
+                .await
+                .error_message("RequestNotFound", 404);
             let told = name.replace("%2F", "/");
             assert!(message.contains(&format!("{told:?}")), "{message}");
         }
@@ -62,11 +64,11 @@ async fn fixed_routes_come_before_requests(app: TestApp) {
         "storage/binary/",
         "storage/binary/a/b",
     ] {
-        let answer = Answer::of(app.get(&format!("{service}/{path}"))).await;
-        answer.message_of("NotFound", 404);
+        let answer = TestResponse::send(app.get(&format!("{service}/{path}"))).await;
+        answer.error_message("NotFound", 404);
     }
     for path in ["storage/update", "storage/binary/update"] {
-        let answer = Answer::of(app.post(&format!("{service}/{path}"))).await;
-        answer.message_of("MethodNotAllowed", 405);
+        let answer = TestResponse::send(app.post(&format!("{service}/{path}"))).await;
+        answer.error_message("MethodNotAllowed", 405);
     }
 }

@@ -12,28 +12,28 @@ use redis::{aio::MultiplexedConnection, cmd};
 use reqwest::{Method, RequestBuilder};
 
 use crate::support::{
-    Answer, Bodies, Catalogue, Multipart, TestApp, TestRedis,
-    backends::{Backend, Way, ors},
+    Bodies, CatalogFile, Multipart, TestApp, TestRedis, TestResponse,
+    backends::{Backend, MockResponse, ors_service},
     random_prefix,
 };
 
-struct Meter {
+struct CommandMonitor {
     app: TestApp,
     connection: MultiplexedConnection,
     seen: Pin<Box<dyn Stream<Item = String>>>,
-    marks: usize,
+    marker_count: usize,
     /// Who sends the commands of requests, as MONITOR tells it.
-    lane: String,
+    connection_name: String,
 }
 
-impl Meter {
+impl CommandMonitor {
     async fn new() -> Self {
-        Self::with(&[]).await
+        Self::start(&[]).await
     }
 
     /// One of a service with these settings; in its catalogue `store` is open.
-    async fn with(settings: &[(&str, &str)]) -> Self {
-        let redis = Arc::new(TestRedis::own());
+    async fn start(settings: &[(&str, &str)]) -> Self {
+        let redis = Arc::new(TestRedis::dedicated());
         let connection = redis.connection().await;
         let client = redis::Client::open(redis.url()).unwrap();
         let seen = client.get_async_monitor().await.unwrap().into_on_message();
@@ -44,18 +44,18 @@ impl Meter {
             app,
             connection,
             seen: Box::pin(seen),
-            marks: 0,
-            lane: String::new(),
+            marker_count: 0,
+            connection_name: String::new(),
         };
-        meter.find_lane().await;
-        meter.teach().await;
+        meter.find_connection().await;
+        meter.load_scripts().await;
         meter
     }
 
     /// What Redis was sent since the last time this was asked.
-    async fn since_last(&mut self) -> Vec<String> {
-        self.marks += 1;
-        let mark = format!("mark {}", self.marks);
+    async fn commands_since_last(&mut self) -> Vec<String> {
+        self.marker_count += 1;
+        let mark = format!("mark {}", self.marker_count);
         let mut echo = cmd("ECHO");
         echo.arg(&mark);
         echo.exec_async(&mut self.connection).await.unwrap();
@@ -70,41 +70,45 @@ impl Meter {
     }
 
     /// Finds the lane by a read that only this test makes.
-    async fn find_lane(&mut self) {
+    async fn find_connection(&mut self) {
         let read = self.app.get("/genesys/1/service/who-is-it/storage");
-        Answer::of(read).await.message_of("ServiceNotFound", 404);
-        let lines = self.since_last().await;
+        TestResponse::send(read)
+            .await
+            .error_message("ServiceNotFound", 404);
+        let lines = self.commands_since_last().await;
         let mut lines = lines.iter();
         let line = lines.find(|line| line.contains("who-is-it")).unwrap();
-        sender(line).clone_into(&mut self.lane);
+        sender(line).clone_into(&mut self.connection_name);
     }
 
     /// Has every script run once, for Redis must be told each the first time.
-    async fn teach(&mut self) {
+    async fn load_scripts(&mut self) {
         let service = self.app.create("a=1").await;
         let file = file_body(&service, &self.app);
-        Answer::of(file).await.assert_empty();
+        TestResponse::send(file).await.assert_empty();
         let create = self.app.post("/genesys/1/service/store");
         let create = create.header("Idempotency-Key", "order-4711-of-0002");
-        Answer::of(create).await.service();
+        TestResponse::send(create).await.service_id();
         for (method, path) in [
             (Method::DELETE, format!("{service}/storage/map")),
             (Method::DELETE, format!("{service}/storage")),
             (Method::PUT, format!("{service}?ttl=60")),
             (Method::DELETE, service),
         ] {
-            let answer = Answer::of(self.app.request(method, &path)).await;
+            let answer = TestResponse::send(self.app.request(method, &path)).await;
             assert_eq!(answer.status, 200, "{path}");
         }
     }
 
     /// The commands that `request`, which must succeed, sends over the lane.
     async fn commands_of(&mut self, request: RequestBuilder) -> Vec<String> {
-        self.since_last().await;
-        let answer = Answer::of(request).await;
+        self.commands_since_last().await;
+        let answer = TestResponse::send(request).await;
         assert_eq!(answer.status, 200, "{}", answer.text());
-        let lines = self.since_last().await;
-        let ours = lines.iter().filter(|line| sender(line) == self.lane);
+        let lines = self.commands_since_last().await;
+        let ours = lines
+            .iter()
+            .filter(|line| sender(line) == self.connection_name);
         let commands = ours.map(|line| command(line).to_owned());
         commands.filter(|command| command != "PING").collect()
     }
@@ -129,7 +133,7 @@ fn file_body(service: &str, app: &TestApp) -> RequestBuilder {
 
 #[tokio::test]
 async fn a_read_a_write_a_create_and_a_delete_take_one_round_trip_each() {
-    let mut meter = Meter::new().await;
+    let mut meter = CommandMonitor::new().await;
     let service = meter.app.create("a=1&b=2").await;
     let at = |rest: &str| format!("{service}/storage{rest}");
     let app = &meter.app;
@@ -164,9 +168,9 @@ async fn a_read_a_write_a_create_and_a_delete_take_one_round_trip_each() {
 
 #[tokio::test]
 async fn what_takes_more_than_one_command_takes_this_many() {
-    let mut meter = Meter::new().await;
+    let mut meter = CommandMonitor::new().await;
     let service = meter.app.create("a=1").await;
-    let stored = Answer::of(file_body(&service, &meter.app)).await;
+    let stored = TestResponse::send(file_body(&service, &meter.app)).await;
     stored.assert_empty();
     let app = &meter.app;
     let binary = format!("{service}/storage/binary/map");
@@ -197,12 +201,12 @@ async fn what_takes_more_than_one_command_takes_this_many() {
 
 #[tokio::test]
 async fn a_request_to_a_backend_takes_one_round_trip() {
-    let backend = Backend::ors(|_| Way::ok("{}")).await;
+    let backend = Backend::new_ors(|_| MockResponse::ok("{}")).await;
     let store = "[services.store]\n_type = 'builtin'\n_service = 'store'\n";
-    let catalogue = Catalogue::of(&(ors(&[&backend.url()]) + store));
-    let mut meter = Meter::with(&[("catalog.file", catalogue.path())]).await;
+    let catalogue = CatalogFile::new(&(ors_service(&[&backend.url()]) + store));
+    let mut meter = CommandMonitor::start(&[("catalog.file", catalogue.path())]).await;
     let create = || meter.app.post("/genesys/1/service/chat").form_body("a=1");
-    let service = Answer::of(create()).await.service();
+    let service = TestResponse::send(create()).await.service_id();
     let request = meter.app.post(&format!("{service}/ixn/chat/send"));
     assert_eq!(meter.commands_of(request.form_body("b=2")).await, ["HMGET"]);
     // Make it; then note its session, find out what it holds, settle it. What keeps the index and the list
@@ -216,7 +220,7 @@ async fn a_request_to_a_backend_takes_one_round_trip() {
 
 #[tokio::test]
 async fn many_keys_take_as_many_round_trips_as_one() {
-    let mut meter = Meter::new().await;
+    let mut meter = CommandMonitor::new().await;
     let pairs: Vec<String> = (0..900).map(|n| format!("key{n}=value")).collect();
     let pairs = pairs.join("&");
     let create = meter.app.post("/genesys/1/service/store");
@@ -234,8 +238,8 @@ async fn many_keys_take_as_many_round_trips_as_one() {
 async fn what_a_request_shows_is_looked_up_only_where_it_opens_some_locks_and_not_all() {
     let catalogue = "[services.store]\n_type = 'builtin'\n_service = 'store'\n\
         [services.vault]\n_type = 'builtin'\n_service = 'store'\npassword = 'hunter2'\n";
-    let catalogue = Catalogue::of(catalogue);
-    let mut meter = Meter::with(&[("catalog.file", catalogue.path())]).await;
+    let catalogue = CatalogFile::new(catalogue);
+    let mut meter = CommandMonitor::start(&[("catalog.file", catalogue.path())]).await;
     let service = meter.app.create("a=1").await;
     let read = |app: &TestApp| app.get(&format!("{service}/storage/a"));
     let keyed = read(&meter.app).basic_auth("any", Some("hunter2"));
@@ -253,7 +257,7 @@ async fn a_limit_that_is_set_costs_one_command_each() {
         ("throttle.creates_per_address", "1000"),
         ("throttle.creates_per_service", "1000"),
     ];
-    let mut meter = Meter::with(&limits).await;
+    let mut meter = CommandMonitor::start(&limits).await;
     let create = meter.app.post("/genesys/1/service/store");
     let commands = meter.commands_of(create).await;
     assert_eq!(commands, ["EVALSHA", "EVALSHA", "ZADD", "EVALSHA"]);

@@ -1,6 +1,6 @@
 //! Contract section 1, "Errors": paths that are no route, and methods that a route does not take.
 
-use crate::support::{Answer, TestApp, on_every_kind_of_store};
+use crate::support::{TestApp, TestResponse, on_every_kind_of_store};
 
 on_every_kind_of_store!(no_route_is_found_outside_of_the_list,);
 
@@ -19,8 +19,8 @@ async fn no_route_is_found_outside_of_the_list(app: TestApp) {
         "/livez/",
         "/\u{e9}?a=b",
     ] {
-        let answer = Answer::of(app.put(path)).await;
-        answer.message_of("NotFound", 404);
+        let answer = TestResponse::send(app.put(path)).await;
+        answer.error_message("NotFound", 404);
     }
 }
 
@@ -47,12 +47,12 @@ async fn a_method_that_a_route_does_not_take_is_told_those_that_it_takes() {
             let cs = service.replace("/service/", "/cs/services/");
             let path = path.replace("{service}", &service).replace("{cs}", &cs);
             let method_name = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
-            let answer = Answer::of(app.request(method_name, &path)).await;
+            let answer = TestResponse::send(app.request(method_name, &path)).await;
             if expected.contains(&method) {
                 assert_ne!(answer.status, 405, "{method} {path}");
                 continue;
             }
-            let message = answer.message_of("MethodNotAllowed", 405);
+            let message = answer.error_message("MethodNotAllowed", 405);
             assert!(message.contains(method), "{message}");
             let mut allow: Vec<&str> = answer.header("allow").split(", ").collect();
             allow.sort_unstable();

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::json;
 
-use crate::support::{Answer, Bodies, Multipart, TestApp, on_every_kind_of_store};
+use crate::support::{Bodies, Multipart, TestApp, TestResponse, on_every_kind_of_store};
 
 pub(crate) const STORE: &str = "/genesys/1/service/store";
 
@@ -23,7 +23,7 @@ on_every_kind_of_store!(
 
 async fn a_service_is_created_with_its_data(app: TestApp) {
     let service = app.create("Key1=Value1&_ttl=60").await;
-    let answer = Answer::of(app.get(&format!("{service}/storage"))).await;
+    let answer = TestResponse::send(app.get(&format!("{service}/storage"))).await;
     assert_eq!(answer.text(), r#"{"Key1":"Value1"}"#);
 }
 
@@ -37,7 +37,7 @@ async fn every_kind_of_body_creates_the_same_service(app: TestApp) {
         app.post(&by_query),
         app.get(&by_query),
     ] {
-        let service = Answer::of(request).await.service();
+        let service = TestResponse::send(request).await.service_id();
         let expected = json!({"Key1": "Value1", "Key2": "2"});
         assert_eq!(app.storage(&service).await, expected);
     }
@@ -45,14 +45,14 @@ async fn every_kind_of_body_creates_the_same_service(app: TestApp) {
 
 async fn a_create_without_a_body_makes_an_empty_service(app: TestApp) {
     for request in [app.post(STORE), app.get(STORE)] {
-        let service = Answer::of(request).await.service();
+        let service = TestResponse::send(request).await.service_id();
         assert_eq!(app.storage(&service).await, json!({}));
     }
 }
 
 async fn the_answer_to_a_create_begins_with_the_id_and_holds_strings_only(app: TestApp) {
     let request = app.post(STORE).json_body(r#"{"Key1":1,"_ttl":60}"#);
-    let answer = Answer::of(request).await;
+    let answer = TestResponse::send(request).await;
     assert!(answer.text().starts_with(r#"{"_id":""#), "{answer:?}");
     let json = answer.json();
     assert!(
@@ -79,11 +79,11 @@ async fn a_service_is_told_with_all_but_its_values(app: TestApp) {
         .text("Key2", "Value2")
         .file("photo", "me.png", "image/png", b"12345");
     let before = Timestamp::now().as_millisecond();
-    let service = Answer::of(app.post(STORE).multipart_body(multipart)).await;
+    let service = TestResponse::send(app.post(STORE).multipart_body(multipart)).await;
     let after = Timestamp::now().as_millisecond();
-    let service = service.service();
+    let service = service.service_id();
 
-    let answer = Answer::of(app.get(&service)).await;
+    let answer = TestResponse::send(app.get(&service)).await;
     assert!(!answer.text().contains("Value"), "{answer:?}");
     let mut told = answer.json();
     assert!(service.ends_with(told["_id"].as_str().unwrap()));
@@ -110,7 +110,7 @@ pub(crate) fn millis(time: &serde_json::Value) -> i64 {
 }
 
 async fn what_is_told_of_an_empty_service_has_the_same_members(app: TestApp) {
-    let told = app.told(&app.create("").await).await;
+    let told = app.get_service(&app.create("").await).await;
     assert_eq!(
         (&told["_keys"], &told["_binaries"]),
         (&json!([]), &json!([]))
@@ -132,11 +132,11 @@ async fn what_is_told_of_an_empty_service_has_the_same_members(app: TestApp) {
 async fn a_name_that_is_not_configured_creates_nothing(app: TestApp) {
     for name in ["request-nothing", "Store", "store%20", "_id", "%C3%A9"] {
         let path = format!("/genesys/1/service/{name}");
-        let answer = Answer::of(app.post(&path).form_body("a=1")).await;
-        answer.message_of("ServiceNotFound", 404);
+        let answer = TestResponse::send(app.post(&path).form_body("a=1")).await;
+        answer.error_message("ServiceNotFound", 404);
     }
-    let message = Answer::of(app.post("/genesys/1/service/request-nothing")).await;
-    let message = message.message_of("ServiceNotFound", 404);
+    let message = TestResponse::send(app.post("/genesys/1/service/request-nothing")).await;
+    let message = message.error_message("ServiceNotFound", 404);
     assert!(message.contains("request-nothing"), "{message}");
 }
 
@@ -164,8 +164,8 @@ async fn an_id_that_names_nothing_is_not_found_whatever_it_looks_like(app: TestA
             app.post(&format!("{service}/update")).form_body("a=1"),
             app.post(&format!("{service}/ixn/chat/send")),
         ] {
-            let answer = Answer::of(request).await;
-            let message = answer.message_of("ServiceNotFound", 404);
+            let answer = TestResponse::send(request).await;
+            let message = answer.error_message("ServiceNotFound", 404);
             assert!(message.contains("service"), "{message}");
         }
     }
@@ -194,7 +194,7 @@ async fn every_answer_forbids_caches_to_keep_it(app: TestApp) {
         (app.delete(&key), TEXT),
         (app.delete(&service), TEXT),
     ] {
-        let answer = Answer::of(request).await;
+        let answer = TestResponse::send(request).await;
         assert_eq!(answer.header("content-type"), kind, "{answer:?}");
         assert_eq!(answer.header("cache-control"), "no-cache, no-store");
         assert_eq!(answer.header("pragma"), "no-cache");
@@ -209,6 +209,6 @@ async fn headers_that_mean_nothing_here_are_ignored(app: TestApp) {
         .header("Accept", "image/*;q=0")
         .header("Authorization", "Basic bm90Om1pbmU=")
         .header("X-Unknown", "1");
-    let service = Answer::of(request).await.service();
+    let service = TestResponse::send(request).await.service_id();
     assert_eq!(app.storage(&service).await, json!({"Key1": "Value1"}));
 }

@@ -3,7 +3,7 @@
 use reqwest::StatusCode;
 use serde_json::json;
 
-use crate::support::{Answer, Bodies, Multipart, TestApp, on_every_kind_of_store};
+use crate::support::{Bodies, Multipart, TestApp, TestResponse, on_every_kind_of_store};
 
 on_every_kind_of_store!(
     all_strings_are_read_without_the_binaries,
@@ -23,7 +23,7 @@ pub(crate) fn picture() -> Multipart {
 async fn all_strings_are_read_without_the_binaries(app: TestApp) {
     let service = app.create("Key1=Value1&Key2=").await;
     let storage = format!("{service}/storage");
-    Answer::of(app.post(&storage).multipart_body(picture()))
+    TestResponse::send(app.post(&storage).multipart_body(picture()))
         .await
         .assert_empty();
     assert_eq!(
@@ -53,7 +53,7 @@ async fn one_string_is_read_as_json_or_bare(app: TestApp) {
             Some(accept) => request.header("accept", accept),
             None => request,
         };
-        let answer = Answer::of(request).await;
+        let answer = TestResponse::send(request).await;
         assert_eq!(
             (answer.status, answer.text()),
             (StatusCode::OK, expected),
@@ -74,7 +74,7 @@ async fn one_string_is_read_as_json_or_bare(app: TestApp) {
 async fn what_is_not_there_is_told_apart(app: TestApp) {
     let service = app.create("Key1=Value1").await;
     let storage = format!("{service}/storage");
-    Answer::of(app.post(&storage).multipart_body(picture()))
+    TestResponse::send(app.post(&storage).multipart_body(picture()))
         .await
         .assert_empty();
     let long = "k".repeat(257);
@@ -83,22 +83,24 @@ async fn what_is_not_there_is_told_apart(app: TestApp) {
             format!("{storage}/{key}"),
             format!("{storage}/binary/{key}"),
         ] {
-            let answer = Answer::of(app.get(&path)).await;
-            answer.message_of("KeyNotFound", 404);
+            let answer = TestResponse::send(app.get(&path)).await;
+            answer.error_message("KeyNotFound", 404);
             let bare = app.get(&path).header("accept", "text/plain");
-            Answer::of(bare).await.message_of("KeyNotFound", 404);
+            TestResponse::send(bare)
+                .await
+                .error_message("KeyNotFound", 404);
         }
     }
-    let absent = Answer::of(app.get(&format!("{storage}/Key9"))).await;
-    let absent = absent.message_of("KeyNotFound", 404);
+    let absent = TestResponse::send(app.get(&format!("{storage}/Key9"))).await;
+    let absent = absent.error_message("KeyNotFound", 404);
     let id = service.rsplit('/').next().unwrap();
     assert!(absent.contains(id) && absent.contains("Key9"), "{absent}");
 
-    let binary = Answer::of(app.get(&format!("{storage}/pic"))).await;
-    let binary = binary.message_of("KeyNotFound", 404);
+    let binary = TestResponse::send(app.get(&format!("{storage}/pic"))).await;
+    let binary = binary.error_message("KeyNotFound", 404);
     assert!(binary.contains(&format!("{storage}/binary/")), "{binary}");
-    let string = Answer::of(app.get(&format!("{storage}/binary/Key1"))).await;
-    string.message_of("KeyNotFound", 404);
+    let string = TestResponse::send(app.get(&format!("{storage}/binary/Key1"))).await;
+    string.error_message("KeyNotFound", 404);
 }
 
 async fn a_write_merges_key_by_key(app: TestApp) {
@@ -107,7 +109,7 @@ async fn a_write_merges_key_by_key(app: TestApp) {
     let request = app
         .post(&storage)
         .json_body(r#"{"Key2":"new","Key3":"Value3"}"#);
-    Answer::of(request).await.assert_empty();
+    TestResponse::send(request).await.assert_empty();
     let expected = json!({"Key1": "Value1", "Key2": "new", "Key3": "Value3"});
     assert_eq!(app.storage(&service).await, expected);
 }
@@ -121,7 +123,7 @@ async fn a_write_without_pairs_changes_nothing(app: TestApp) {
         app.post(&storage).form_body(""),
         app.post(&storage).multipart_body(Multipart::new()),
     ] {
-        Answer::of(request).await.assert_empty();
+        TestResponse::send(request).await.assert_empty();
     }
     assert_eq!(app.storage(&service).await, json!({"Key1": "Value1"}));
 }
@@ -145,7 +147,7 @@ async fn a_body_with_a_bad_pair_stores_none_of_its_pairs(app: TestApp) {
         app.post(&storage).multipart_body(bad_text),
         app.post(&format!("{storage}?x=%FF")).form_body("Key1=new"),
     ] {
-        let answer = Answer::of(request).await;
+        let answer = TestResponse::send(request).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{answer:?}");
         assert_eq!(app.storage(&service).await, json!({"Key1": "Value1"}));
     }
@@ -156,14 +158,14 @@ async fn values_come_back_as_they_were_sent(app: TestApp) {
     let body = json!({"Key1": value, "empty": ""});
     let service = app.create("").await;
     let storage = format!("{service}/storage");
-    Answer::of(app.post(&storage).json_body(&body.to_string()))
+    TestResponse::send(app.post(&storage).json_body(&body.to_string()))
         .await
         .assert_empty();
     assert_eq!(app.storage(&service).await, body);
     let bare = app
         .get(&format!("{storage}/Key1"))
         .header("accept", "text/plain");
-    assert_eq!(Answer::of(bare).await.text(), value);
+    assert_eq!(TestResponse::send(bare).await.text(), value);
 }
 
 async fn a_thousand_pairs_are_stored_at_once(app: TestApp) {
@@ -172,12 +174,12 @@ async fn a_thousand_pairs_are_stored_at_once(app: TestApp) {
     let created = app
         .post("/genesys/1/service/store")
         .json_body(&body.to_string());
-    let created = Answer::of(created).await.service();
+    let created = TestResponse::send(created).await.service_id();
     assert_eq!(app.storage(&created).await, body);
     let written = app.create("").await;
     let request = app
         .post(&format!("{written}/storage"))
         .json_body(&body.to_string());
-    Answer::of(request).await.assert_empty();
+    TestResponse::send(request).await.assert_empty();
     assert_eq!(app.storage(&written).await, body);
 }

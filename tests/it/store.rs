@@ -2,15 +2,15 @@
 //! in one of them. Each test takes `&dyn Store` and knows nothing of what is behind it; what only
 //! one of them can show is in `embedded` and `on_redis`.
 
+mod backend_sessions;
 mod binaries;
-mod claims;
 mod creation;
 mod embedded;
-mod life;
-mod names;
+mod expiry;
+mod idempotency_claims;
+mod identifiers;
+mod key_kinds;
+mod key_limit;
 mod on_redis;
-mod room;
-mod sessions;
-mod slots;
-mod tallies;
-mod writing;
+mod rate_limit;
+mod writes;

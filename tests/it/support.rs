@@ -12,33 +12,33 @@ use serde_json::Value;
 use switchboard::{
     app,
     settings::Settings,
-    store::{Moment, WallClock},
+    store::{Timestamp, WallClock},
 };
 use tokio::{sync::oneshot, task::JoinHandle};
 
 pub(crate) use self::{
-    catalogue::Catalogue,
+    catalog::CatalogFile,
     multipart::{Multipart, disposition},
-    servers::{Kind, TestRedis, patient},
-    wire::Wire,
+    raw_connection::RawConnection,
+    servers::{RedisKind, TestRedis, connection_config},
 };
 
 pub(crate) mod backends;
 pub(crate) mod bookings;
 pub(crate) mod browser;
-mod catalogue;
+mod catalog;
 pub(crate) mod certificate;
 pub(crate) mod collector;
+pub(crate) mod dedicated_redis;
 pub(crate) mod metrics;
 mod multipart;
-pub(crate) mod own_server;
 pub(crate) mod program;
 pub(crate) mod proxy;
+mod raw_connection;
 pub(crate) mod readiness;
 pub(crate) mod sentinel;
 mod servers;
 pub(crate) mod stores;
-mod wire;
 
 /// Makes three tests of each function named: with the service on the embedded store, on Redis, and on a
 /// Redis Cluster.
@@ -72,16 +72,16 @@ pub(crate) fn random_prefix() -> String {
 }
 
 /// The time that this machine shows; Redis and the embedded store of a test run by the same clock.
-pub(crate) fn now() -> Moment {
+pub(crate) fn now() -> Timestamp {
     WallClock::default().now()
 }
 
 /// How long what is expected may take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Asks until there is an answer, for no longer than any machine may need.
 pub(crate) async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     loop {
         if let Some(answer) = ask().await {
             return answer;
@@ -93,7 +93,7 @@ pub(crate) async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Opti
 
 /// Tells whoever runs the tests with `--nocapture` how long something took.
 #[expect(clippy::print_stdout, reason = "it is what they ask for")]
-pub(crate) fn tell(what: &str, took: Duration) {
+pub(crate) fn print_duration(what: &str, took: Duration) {
     println!("{what}: {took:.0?}");
 }
 
@@ -103,7 +103,7 @@ pub(crate) fn encode(name: &str) -> String {
 }
 
 /// Patience with Redis for tests that are not about its absence: the machine may be busy.
-const PATIENT: [(&str, &str); 3] = [
+const LONG_TIMEOUTS: [(&str, &str); 3] = [
     ("redis.connect_timeout_ms", "20000"),
     ("redis.answer_timeout_ms", "20000"),
     ("redis.pool_wait_ms", "20000"),
@@ -130,7 +130,7 @@ pub(crate) struct TestApp {
     /// The wall clock that the service has; a test may set it wrong.
     pub(crate) clock: WallClock,
     stop: Option<oneshot::Sender<()>>,
-    served: Option<JoinHandle<()>>,
+    server_task: Option<JoinHandle<()>>,
 }
 
 impl TestApp {
@@ -143,17 +143,17 @@ impl TestApp {
     }
 
     pub(crate) async fn on_cluster() -> Self {
-        let redis = TestRedis::shared_of(Kind::Cluster);
+        let redis = TestRedis::shared_kind(RedisKind::Cluster);
         Self::start(Some(redis), &random_prefix(), &[]).await
     }
 
     /// Another replica: same Redis, same prefix.
-    pub(crate) async fn replica(&self) -> Self {
+    pub(crate) async fn start_replica(&self) -> Self {
         Self::start(self.redis.clone(), &self.prefix, &[]).await
     }
 
     /// Another service on a store of the same kind, with these settings over the defaults.
-    pub(crate) async fn sibling(&self, overrides: &[(&str, &str)]) -> Self {
+    pub(crate) async fn start_sibling(&self, overrides: &[(&str, &str)]) -> Self {
         Self::start(self.redis.clone(), &random_prefix(), overrides).await
     }
 
@@ -162,11 +162,11 @@ impl TestApp {
         prefix: &str,
         overrides: &[(&str, &str)],
     ) -> Self {
-        Self::start_changed(redis, prefix, overrides, |_| ()).await
+        Self::start_with(redis, prefix, overrides, |_| ()).await
     }
 
     /// With settings that nobody may choose.
-    pub(crate) async fn start_changed(
+    pub(crate) async fn start_with(
         redis: Option<Arc<TestRedis>>,
         prefix: &str,
         overrides: &[(&str, &str)],
@@ -180,7 +180,7 @@ impl TestApp {
             ("redis.prefix", prefix),
         ];
         all.extend(of_redis.iter().map(|(name, value)| (*name, value.as_str())));
-        all.extend_from_slice(&PATIENT);
+        all.extend_from_slice(&LONG_TIMEOUTS);
         all.extend_from_slice(overrides);
         let mut settings = settings(&all);
         change(&mut settings);
@@ -191,7 +191,10 @@ impl TestApp {
         let (address, private_address) = (running.address, running.private_address);
         let (stop, stopped) = oneshot::channel();
         let served = tokio::spawn(async move {
-            running.until(async { drop(stopped.await) }).await.unwrap();
+            running
+                .run_until(async { drop(stopped.await) })
+                .await
+                .unwrap();
         });
         Self {
             address,
@@ -201,14 +204,14 @@ impl TestApp {
             redis,
             clock,
             stop: Some(stop),
-            served: Some(served),
+            server_task: Some(served),
         }
     }
 
     /// Stops the service and waits until it has.
     pub(crate) async fn stop(mut self) {
         drop(self.stop.take());
-        self.served.take().unwrap().await.unwrap();
+        self.server_task.take().unwrap().await.unwrap();
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -237,7 +240,8 @@ impl TestApp {
 
     /// Creates a `store` service with a form as its body; gives its path.
     pub(crate) async fn create(&self, form: &str) -> String {
-        let answer = Answer::of(self.post("/genesys/1/service/store").form_body(form)).await;
+        let answer =
+            TestResponse::send(self.post("/genesys/1/service/store").form_body(form)).await;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
         let id = answer.json()["_id"].as_str().unwrap().to_owned();
         format!("/genesys/1/service/{id}")
@@ -245,14 +249,14 @@ impl TestApp {
 
     /// All strings of a service.
     pub(crate) async fn storage(&self, service: &str) -> Value {
-        let answer = Answer::of(self.get(&format!("{service}/storage"))).await;
+        let answer = TestResponse::send(self.get(&format!("{service}/storage"))).await;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
         answer.json()
     }
 
     /// A service as it is told.
-    pub(crate) async fn told(&self, service: &str) -> Value {
-        let answer = Answer::of(self.get(service)).await;
+    pub(crate) async fn get_service(&self, service: &str) -> Value {
+        let answer = TestResponse::send(self.get(service)).await;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
         answer.json()
     }
@@ -263,7 +267,7 @@ impl TestApp {
             return Vec::new();
         };
         let mut keys = redis.keys(&format!("{}{pattern}", self.prefix)).await;
-        keys.retain(|key| !is_standing(&self.prefix, key));
+        keys.retain(|key| !is_persistent_key(&self.prefix, key));
         keys
     }
 }
@@ -271,7 +275,7 @@ impl TestApp {
 /// Whether a key stands whatever services there are: those of the resource groups, which replica cleans up,
 /// what operators made; the list that operators look at, which is swept when its time comes; and those that
 /// are there for milliseconds to see whether Redis sends notifications.
-pub(crate) fn is_standing(prefix: &str, key: &str) -> bool {
+pub(crate) fn is_persistent_key(prefix: &str, key: &str) -> bool {
     let rest = key.strip_prefix(prefix).unwrap_or_default();
     let begins = |start: &&str| rest.starts_with(*start);
     rest == "cleaner" || ["grp:", "end:", "probe:", "{catalog}:"].iter().any(begins)
@@ -282,7 +286,7 @@ pub(crate) trait Bodies {
     fn form_body(self, form: &str) -> Self;
     fn json_body(self, json: &str) -> Self;
     fn multipart_body(self, multipart: Multipart) -> Self;
-    fn body_of(self, kind: &str, body: &[u8]) -> Self;
+    fn typed_body(self, kind: &str, body: &[u8]) -> Self;
 }
 
 impl Bodies for RequestBuilder {
@@ -297,28 +301,28 @@ impl Bodies for RequestBuilder {
     }
 
     fn multipart_body(self, multipart: Multipart) -> Self {
-        self.body_of(Multipart::CONTENT_TYPE, &multipart.bytes())
+        self.typed_body(Multipart::CONTENT_TYPE, &multipart.bytes())
     }
 
-    fn body_of(self, kind: &str, body: &[u8]) -> Self {
+    fn typed_body(self, kind: &str, body: &[u8]) -> Self {
         self.header("content-type", kind).body(body.to_vec())
     }
 }
 
 /// A whole answer.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct TestResponse {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
 }
 
-impl Answer {
-    pub(crate) async fn of(request: RequestBuilder) -> Self {
-        Self::read(request.send().await.unwrap()).await
+impl TestResponse {
+    pub(crate) async fn send(request: RequestBuilder) -> Self {
+        Self::from_response(request.send().await.unwrap()).await
     }
 
-    pub(crate) async fn read(response: Response) -> Self {
+    pub(crate) async fn from_response(response: Response) -> Self {
         Self {
             status: response.status(),
             headers: response.headers().clone(),
@@ -341,7 +345,7 @@ impl Answer {
     }
 
     /// The path of the service that this answer to a create tells.
-    pub(crate) fn service(&self) -> String {
+    pub(crate) fn service_id(&self) -> String {
         assert_eq!(self.status, StatusCode::OK, "{}", self.text());
         let json = self.json();
         format!("/genesys/1/service/{}", json["_id"].as_str().unwrap())
@@ -360,7 +364,7 @@ impl Answer {
     }
 
     /// Checks that this is an error of the one shape, and gives its message.
-    pub(crate) fn message_of(&self, exception: &str, status: u16) -> String {
+    pub(crate) fn error_message(&self, exception: &str, status: u16) -> String {
         let json = self.json();
         assert_eq!(json["exception"], exception, "{json}");
         assert_eq!(self.status.as_u16(), status, "{json}");

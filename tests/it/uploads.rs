@@ -3,11 +3,12 @@
 use serde_json::json;
 
 use crate::support::{
-    Answer, Bodies, Multipart, TestApp, Wire, disposition, eventually, on_every_kind_of_store,
+    Bodies, Multipart, RawConnection, TestApp, TestResponse, disposition, eventually,
+    on_every_kind_of_store,
 };
 
 const STORE: &str = "/genesys/1/service/store";
-static LARGE: [u8; 600_000] = [7; 600_000];
+static LARGE_FILE: [u8; 600_000] = [7; 600_000];
 
 on_every_kind_of_store!(
     a_client_that_goes_away_leaves_nothing,
@@ -22,11 +23,11 @@ on_every_kind_of_store!(
 fn file(name: &str) -> Multipart {
     Multipart::new()
         .text("Key1", "new")
-        .file(name, "f", "image/png", &LARGE)
+        .file(name, "f", "image/png", &LARGE_FILE)
 }
 
 /// Says that a multipart body of `length` bytes comes.
-async fn announce(wire: &mut Wire, path: &str, length: usize) {
+async fn send_upload_head(wire: &mut RawConnection, path: &str, length: usize) {
     let kind = Multipart::CONTENT_TYPE;
     wire.send(format!(
         "POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n"
@@ -35,7 +36,7 @@ async fn announce(wire: &mut Wire, path: &str, length: usize) {
 }
 
 /// Waits until a chunk has arrived, where that can be seen.
-async fn await_chunk(app: &TestApp) {
+async fn wait_for_chunk(app: &TestApp) {
     eventually("a chunk in Redis", async || {
         let seen = app.redis.is_none() || !app.redis_keys("blob:*").await.is_empty();
         seen.then_some(())
@@ -43,7 +44,7 @@ async fn await_chunk(app: &TestApp) {
     .await;
 }
 
-async fn await_no_chunk(app: &TestApp) {
+async fn wait_for_no_chunk(app: &TestApp) {
     eventually("no chunks in Redis", async || {
         app.redis_keys("blob:*").await.is_empty().then_some(())
     })
@@ -59,15 +60,15 @@ async fn a_client_that_goes_away_leaves_nothing(app: TestApp) {
         &format!("{service}/update"),
     ] {
         let body = file("pic").unfinished();
-        let mut wire = Wire::open(&app).await;
-        announce(&mut wire, path, body.len() + 100).await;
+        let mut wire = RawConnection::connect(&app).await;
+        send_upload_head(&mut wire, path, body.len() + 100).await;
         wire.send(&body).await;
-        await_chunk(&app).await;
+        wait_for_chunk(&app).await;
         assert_eq!(app.storage(&service).await, json!({"Key1": "1"}));
         drop(wire);
-        await_no_chunk(&app).await;
+        wait_for_no_chunk(&app).await;
     }
-    let told = app.told(&service).await;
+    let told = app.get_service(&service).await;
     assert_eq!(
         (&told["_keys"], &told["_binaries"]),
         (&json!(["Key1"]), &json!([]))
@@ -76,30 +77,32 @@ async fn a_client_that_goes_away_leaves_nothing(app: TestApp) {
 }
 
 async fn what_clients_that_went_away_had_sent_takes_no_room(app: TestApp) {
-    let app = app.sibling(&[("memory.limit_mib", "1")]).await;
+    let app = app.start_sibling(&[("memory.limit_mib", "1")]).await;
     let body = file("pic").unfinished();
     let mut wires = Vec::new();
     // An upload may lose its room to the question whether there is any: then the next one has it.
     eventually("a store without room", async || {
-        let mut wire = Wire::open(&app).await;
-        announce(&mut wire, STORE, body.len() + 100).await;
-        wire.send_in_vain(&body).await;
+        let mut wire = RawConnection::connect(&app).await;
+        send_upload_head(&mut wire, STORE, body.len() + 100).await;
+        wire.try_send(&body).await;
         wires.push(wire);
         if app.redis.is_some() {
             return Some(()); // it has room for all
         }
-        let answer = Answer::of(app.post(STORE).multipart_body(file("pic"))).await;
+        let answer = TestResponse::send(app.post(STORE).multipart_body(file("pic"))).await;
         if answer.status == 200 {
-            Answer::of(app.delete(&answer.service())).await.assert_ok();
+            TestResponse::send(app.delete(&answer.service_id()))
+                .await
+                .assert_ok();
             return None;
         }
-        answer.message_of("StoreFull", 503);
+        answer.error_message("StoreFull", 503);
         Some(())
     })
     .await;
     drop(wires);
     eventually("room for a file", async || {
-        let answer = Answer::of(app.post(STORE).multipart_body(file("pic"))).await;
+        let answer = TestResponse::send(app.post(STORE).multipart_body(file("pic"))).await;
         (answer.status == 200).then_some(())
     })
     .await;
@@ -122,10 +125,10 @@ async fn a_request_that_fails_after_a_file_leaves_nothing(app: TestApp) {
     ] {
         let body = multipart.bytes();
         for path in [STORE, &format!("{service}/storage")] {
-            let request = app.post(path).body_of(Multipart::CONTENT_TYPE, &body);
-            let refused = Answer::of(request).await;
+            let request = app.post(path).typed_body(Multipart::CONTENT_TYPE, &body);
+            let refused = TestResponse::send(request).await;
             assert_eq!(refused.json()["exception"], answer, "{refused:?}");
-            await_no_chunk(&app).await;
+            wait_for_no_chunk(&app).await;
         }
     }
     assert_eq!(app.storage(&service).await, json!({"Key1": "1"}));
@@ -133,20 +136,21 @@ async fn a_request_that_fails_after_a_file_leaves_nothing(app: TestApp) {
 }
 
 async fn a_file_replaced_within_its_request_leaves_nothing(app: TestApp) {
-    let twice = file("pic")
-        .file("pic", "g", "a/b", &vec![1; 300_000])
-        .file("a", "a", "a/b", &LARGE);
-    let twice = twice.text("a", "text").file("_x", "x", "a/b", &LARGE);
-    let service = Answer::of(app.post(STORE).multipart_body(twice))
+    let twice =
+        file("pic")
+            .file("pic", "g", "a/b", &vec![1; 300_000])
+            .file("a", "a", "a/b", &LARGE_FILE);
+    let twice = twice.text("a", "text").file("_x", "x", "a/b", &LARGE_FILE);
+    let service = TestResponse::send(app.post(STORE).multipart_body(twice))
         .await
-        .service();
+        .service_id();
     if app.redis.is_some() {
         eventually("one binary in Redis", async || {
             (app.redis_keys("blob:*").await.len() == 1).then_some(())
         })
         .await;
     }
-    let binary = Answer::of(app.get(&format!("{service}/storage/binary/pic"))).await;
+    let binary = TestResponse::send(app.get(&format!("{service}/storage/binary/pic"))).await;
     assert_eq!(binary.body, vec![1; 300_000]);
     assert_eq!(
         app.storage(&service).await,
@@ -155,33 +159,39 @@ async fn a_file_replaced_within_its_request_leaves_nothing(app: TestApp) {
 }
 
 async fn an_upload_to_what_does_not_exist_stores_nothing(app: TestApp) {
-    let mut wire = Wire::open(&app).await;
+    let mut wire = RawConnection::connect(&app).await;
     let body = file("pic").unfinished();
-    announce(
+    send_upload_head(
         &mut wire,
         "/genesys/1/service/none/storage",
         body.len() + 1_000_000,
     )
     .await;
-    wire.send_in_vain(&body).await;
-    wire.answer().await.message_of("ServiceNotFound", 404);
+    wire.try_send(&body).await;
+    wire.read_response()
+        .await
+        .error_message("ServiceNotFound", 404);
     for path in [
         "/genesys/1/service/none/storage",
         "/genesys/1/service/none/update",
         "/genesys/1/service/none",
     ] {
-        let answer = Answer::of(app.post(path).multipart_body(file("pic"))).await;
-        answer.message_of("ServiceNotFound", 404);
+        let answer = TestResponse::send(app.post(path).multipart_body(file("pic"))).await;
+        answer.error_message("ServiceNotFound", 404);
     }
     let end = app
         .put("/genesys/1/service/none")
         .multipart_body(file("pic").text("ttl", "60"));
-    Answer::of(end).await.message_of("ServiceNotFound", 404);
+    TestResponse::send(end)
+        .await
+        .error_message("ServiceNotFound", 404);
     assert_eq!(app.redis_keys("*").await, Vec::<String>::new());
 }
 
 async fn a_body_that_stops_is_given_up(app: TestApp) {
-    let app = app.sibling(&[("server.body_stall_seconds", "1")]).await;
+    let app = app
+        .start_sibling(&[("server.body_stall_seconds", "1")])
+        .await;
     let service = app.create("Key1=1").await;
     let parts = file("pic").unfinished();
     let form = "application/x-www-form-urlencoded";
@@ -201,7 +211,7 @@ async fn a_body_that_stops_is_given_up(app: TestApp) {
         (form, "Transfer-Encoding: chunked", b"8\r\nKey1=new\r\n"),
         ("application/json", "Content-Length: 100", b""),
     ] {
-        let mut wire = Wire::open(&app).await;
+        let mut wire = RawConnection::connect(&app).await;
         wire.send(format!(
             "POST {service}/storage HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\n{length}\r\n\r\n"
         ))
@@ -210,28 +220,30 @@ async fn a_body_that_stops_is_given_up(app: TestApp) {
         wires.push(wire);
     }
     for mut wire in wires {
-        let message = wire.answer().await.message_of("InvalidBody", 400);
+        let message = wire.read_response().await.error_message("InvalidBody", 400);
         assert!(message.contains("nothing came for 1 s"), "{message}");
     }
     assert_eq!(app.storage(&service).await, json!({"Key1": "1"}));
-    await_no_chunk(&app).await;
+    wait_for_no_chunk(&app).await;
 }
 
 async fn a_body_that_goes_on_slowly_is_read_to_its_end(app: TestApp) {
-    let app = app.sibling(&[("server.body_stall_seconds", "2")]).await;
+    let app = app
+        .start_sibling(&[("server.body_stall_seconds", "2")])
+        .await;
     let service = app.create("").await;
     let body = Multipart::new()
         .text("Key1", "one")
         .text("Key2", "two")
         .bytes();
-    let mut wire = Wire::open(&app).await;
-    announce(&mut wire, &format!("{service}/storage"), body.len()).await;
+    let mut wire = RawConnection::connect(&app).await;
+    send_upload_head(&mut wire, &format!("{service}/storage"), body.len()).await;
     let pause = std::time::Duration::from_millis(450);
     for piece in body.chunks(body.len().div_ceil(5)) {
         tokio::time::sleep(pause).await;
         wire.send(piece).await;
     }
-    wire.answer().await.assert_empty();
+    wire.read_response().await.assert_empty();
     assert_eq!(
         app.storage(&service).await,
         json!({"Key1": "one", "Key2": "two"})

@@ -13,7 +13,7 @@ pub(super) struct Charset(&'static Encoding);
 
 /// What a content type says about its charset.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Label {
+pub(super) enum CharsetLabel {
     /// Nothing.
     Absent,
     /// A charset.
@@ -27,27 +27,27 @@ impl Charset {
     pub(super) const UTF_8: Self = Self(encoding_rs::UTF_8);
 
     /// The `charset` parameter of a content type.
-    pub(super) fn label(content_type: &str) -> Label {
+    pub(super) fn from_content_type(content_type: &str) -> CharsetLabel {
         let header = HeaderValue::parse(content_type.as_bytes());
         match header.and_then(|header| header.parameter("charset")) {
-            Ok(Some(label)) => Self::named(&String::from_utf8_lossy(&label)),
-            Ok(None) => Label::Absent,
-            Err(_) => Label::Unknown(content_type.to_owned()),
+            Ok(Some(label)) => Self::from_label(&String::from_utf8_lossy(&label)),
+            Ok(None) => CharsetLabel::Absent,
+            Err(_) => CharsetLabel::Unknown(content_type.to_owned()),
         }
     }
 
     /// The charset that has this label.
-    pub(super) fn named(label: &str) -> Label {
+    pub(super) fn from_label(label: &str) -> CharsetLabel {
         let label = label.trim_matches(|c: char| c.is_ascii_whitespace() || c == '\'');
         match Encoding::for_label(label.as_bytes()) {
-            _ if label.is_empty() => Label::Absent,
-            Some(encoding) => Label::Known(Self(encoding)),
-            None => Label::Unknown(label.to_owned()),
+            _ if label.is_empty() => CharsetLabel::Absent,
+            Some(encoding) => CharsetLabel::Known(Self(encoding)),
+            None => CharsetLabel::Unknown(label.to_owned()),
         }
     }
 
     /// The charset of text in the head of a part, which is ASCII at least.
-    pub(super) fn for_heads(self) -> Self {
+    pub(super) fn for_part_headers(self) -> Self {
         if self.0.is_ascii_compatible() {
             self
         } else {
@@ -66,7 +66,7 @@ impl Charset {
     }
 
     /// The body of a form without the byte order mark at its start, which says that it is UTF-8.
-    pub(super) fn without_mark(self, form: &[u8]) -> (Self, &[u8]) {
+    pub(super) fn strip_bom(self, form: &[u8]) -> (Self, &[u8]) {
         match form.strip_prefix(b"\xef\xbb\xbf") {
             Some(form) => (Self::UTF_8, form),
             None => (self, form),
@@ -94,7 +94,7 @@ impl Charset {
     }
 }
 
-impl Label {
+impl CharsetLabel {
     /// The charset, for JSON: it is UTF-8 by definition, so a label that nobody knows is passed over.
     pub(super) fn or_utf_8(&self) -> Charset {
         match self {
@@ -107,7 +107,7 @@ impl Label {
     ///
     /// # Errors
     /// [`ApiError::UnsupportedMediaType`] where nobody knows it.
-    pub(super) fn known(&self) -> Result<Charset, ApiError> {
+    pub(super) fn require(&self) -> Result<Charset, ApiError> {
         match self {
             Self::Unknown(label) => Err(ApiError::UnsupportedMediaType(format!(
                 "the charset {label:?} is not known"
@@ -122,8 +122,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_is_read_in_the_charset_it_names() {
-        let latin = Charset::label("text/plain; charset=ISO-8859-1").or_utf_8();
+    fn text_is_decoded_in_its_charset() {
+        let latin = Charset::from_content_type("text/plain; charset=ISO-8859-1").or_utf_8();
         assert_eq!(latin.decode(b"caf\xe9").unwrap(), "café");
         assert_eq!(Charset::UTF_8.decode("café".as_bytes()).unwrap(), "café");
         assert_eq!(latin.decode(b"\xff\xfex").unwrap(), "\u{ff}\u{fe}x");
@@ -137,15 +137,25 @@ mod tests {
     }
 
     #[test]
-    fn a_label_is_found_however_it_is_written() {
+    fn charset_labels_are_parsed() {
         for value in [
             "a/b;Charset=UTF-8",
             "a/b; x=y; charset=\"utf8\"",
             "a/b ; charset= utf-8 ",
         ] {
-            assert!(matches!(Charset::label(value), Label::Known(_)), "{value}");
+            assert!(
+                matches!(Charset::from_content_type(value), CharsetLabel::Known(_)),
+                "{value}"
+            );
         }
-        assert!(matches!(Charset::label("a/b"), Label::Absent));
-        assert!(Charset::label("a/b;charset=klingon").known().is_err());
+        assert!(matches!(
+            Charset::from_content_type("a/b"),
+            CharsetLabel::Absent
+        ));
+        assert!(
+            Charset::from_content_type("a/b;charset=klingon")
+                .require()
+                .is_err()
+        );
     }
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use percent_encoding::percent_decode;
 use serde::de::IgnoredAny;
 
-use super::charset::{Charset, Label};
+use super::charset::{Charset, CharsetLabel};
 
 /// The pairs of a form, in their order. A value that begins as a JSON map or array was never
 /// percent-encoded, for then it would begin with `%7B` or `%5B`: it is taken as it stands, `&`, `+`
@@ -14,7 +14,7 @@ use super::charset::{Charset, Label};
 ///
 /// # Errors
 /// In words, where text is not valid in `charset`.
-pub(super) fn pairs(
+pub(super) fn parse(
     mut form: &[u8],
     charset: Charset,
     most: usize,
@@ -32,7 +32,7 @@ pub(super) fn pairs(
             form = rest.get(1..).unwrap_or_default();
             continue;
         };
-        let raw_json = json_length(rest);
+        let raw_json = raw_json_length(rest);
         let end = raw_json.or_else(|| rest.iter().position(|byte| *byte == b'&'));
         let (value, rest) = rest.split_at(end.unwrap_or(rest.len()));
         let value = match raw_json {
@@ -49,16 +49,16 @@ pub(super) fn pairs(
 pub(super) const CHARSET_FIELD: &str = "_charset_";
 
 /// The charset that the form names in a field of its own.
-pub(super) fn charset_field(form: &[u8]) -> Label {
+pub(super) fn charset_field(form: &[u8]) -> CharsetLabel {
     let fields = form.split(|byte| *byte == b'&');
     let mut named = fields.filter_map(|field| field.strip_prefix(b"_charset_="));
-    named.next().map_or(Label::Absent, |label| {
-        Charset::named(&String::from_utf8_lossy(label))
+    named.next().map_or(CharsetLabel::Absent, |label| {
+        Charset::from_label(&String::from_utf8_lossy(label))
     })
 }
 
 /// Length of the JSON map or array at the start of `text`, if there is one and the pair ends there.
-fn json_length(text: &[u8]) -> Option<usize> {
+fn raw_json_length(text: &[u8]) -> Option<usize> {
     if !matches!(text.first(), Some(b'{' | b'[')) {
         return None;
     }
@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     fn read(form: &str) -> Vec<(String, String)> {
-        pairs(form.as_bytes(), Charset::UTF_8, 100).unwrap()
+        parse(form.as_bytes(), Charset::UTF_8, 100).unwrap()
     }
 
     fn pair(name: &str, value: &str) -> Vec<(String, String)> {
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn json_that_was_never_encoded_is_taken_as_it_stands() {
+    fn unencoded_json_is_taken_literally() {
         let json = r#"{"a":["b & c+d=e","100%20"]}"#;
         let form = format!("x=1&_parameter={json}&y=2");
         let expected = [("x", "1"), ("_parameter", json), ("y", "2")];
@@ -118,29 +118,29 @@ mod tests {
     }
 
     #[test]
-    fn what_only_begins_like_json_is_decoded_like_the_rest() {
+    fn incomplete_json_is_percent_decoded() {
         assert_eq!(read("a={x+y"), pair("a", "{x y"));
         assert_eq!(read("a={}%20"), pair("a", "{} "));
         assert_eq!(read("a=[1%2C2]"), pair("a", "[1,2]"));
     }
 
     #[test]
-    fn no_more_is_read_than_tells_that_it_is_too_much() {
+    fn parsing_stops_after_the_limit() {
         let many = b"a&b=1&".repeat(1000);
-        assert_eq!(pairs(&many, Charset::UTF_8, 2000).unwrap().len(), 2000);
-        assert_eq!(pairs(&many, Charset::UTF_8, 10).unwrap().len(), 11);
+        assert_eq!(parse(&many, Charset::UTF_8, 2000).unwrap().len(), 2000);
+        assert_eq!(parse(&many, Charset::UTF_8, 10).unwrap().len(), 11);
     }
 
     #[test]
     fn text_that_is_invalid_in_its_charset_is_refused() {
-        assert!(pairs(b"a=%E9", Charset::UTF_8, 1).is_err());
-        let latin = Charset::label("x/y;charset=ISO-8859-1").or_utf_8();
-        assert_eq!(pairs(b"a=%E9", latin, 1).unwrap(), pair("a", "é"));
+        assert!(parse(b"a=%E9", Charset::UTF_8, 1).is_err());
+        let latin = Charset::from_content_type("x/y;charset=ISO-8859-1").or_utf_8();
+        assert_eq!(parse(b"a=%E9", latin, 1).unwrap(), pair("a", "é"));
     }
 
     proptest! {
         #[test]
-        fn what_is_encoded_comes_back(sent in prop::collection::vec((".{1,9}", ".{0,9}"), 0..9)) {
+        fn encoded_forms_round_trip(sent in prop::collection::vec((".{1,9}", ".{0,9}"), 0..9)) {
             let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
             let form = sent.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value)));
             let form = form.collect::<Vec<_>>().join("&");
@@ -149,7 +149,7 @@ mod tests {
 
         #[test]
         fn no_form_hangs_or_panics(form in prop::collection::vec(any::<u8>(), 0..200)) {
-            drop(pairs(&form, Charset::UTF_8, 100));
+            drop(parse(&form, Charset::UTF_8, 100));
         }
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use percent_encoding::percent_decode;
 
-use super::charset::{Charset, Label};
+use super::charset::{Charset, CharsetLabel};
 
 /// A header value: what stands before the first `;`, and its parameters in their order.
 #[derive(Debug)]
@@ -64,16 +64,16 @@ impl<'a> HeaderValue<'a> {
     /// # Errors
     /// What is wrong, in words.
     pub(super) fn parse_form_data(value: &'a [u8]) -> Result<Self, String> {
-        let parse = |escapes| Self::parse_with(value, escapes)?.without_fragments(escapes);
+        let parse = |escapes| Self::parse_with(value, escapes)?.reject_fragments(escapes);
         parse(Escapes::Quotes).or_else(|error| parse(Escapes::None).or(Err(error)))
     }
 
     /// Refuses parameters without a value; and, unless a backslash stands for itself, quotes in a value
     /// that is not quoted: then a quote was taken for an escaped one that ends a value, as in
     /// `name="\"; filename=";"`.
-    fn without_fragments(self, escapes: Escapes) -> Result<Self, String> {
+    fn reject_fragments(self, escapes: Escapes) -> Result<Self, String> {
         for parameter in &self.parameters {
-            let name = shown(parameter.name);
+            let name = display_bytes(parameter.name);
             let value = parameter
                 .value
                 .ok_or_else(|| format!("{name} has no value"))?;
@@ -86,7 +86,7 @@ impl<'a> HeaderValue<'a> {
     }
 
     fn parse_with(value: &'a [u8], escapes: Escapes) -> Result<Self, String> {
-        let (essence, mut rest) = split(value, b';');
+        let (essence, mut rest) = split_at_separator(value, b';');
         let mut parameters = Vec::new();
         while let Some(text) = rest {
             let text = text.trim_ascii_start();
@@ -103,21 +103,23 @@ impl<'a> HeaderValue<'a> {
             let behind = behind.trim_ascii_start();
             let (bytes, quoted);
             if let Some(text) = behind.strip_prefix(b"\"") {
-                let end = quoted_length(text, escapes)
-                    .ok_or_else(|| format!("the quotes around {} do not end", shown(name)))?;
+                let end = quoted_length(text, escapes).ok_or_else(|| {
+                    format!("the quotes around {} do not end", display_bytes(name))
+                })?;
                 (bytes, quoted) = (text.get(..end).unwrap_or_default(), true);
-                let (junk, more) = split(text.get(end + 1..).unwrap_or_default(), b';');
+                let (junk, more) =
+                    split_at_separator(text.get(end + 1..).unwrap_or_default(), b';');
                 if !junk.is_empty() {
                     let message = "there must be nothing but \";\" between the parameters";
                     return Err(format!(
                         "{} follows {}: {message}",
-                        shown(junk),
-                        shown(name)
+                        display_bytes(junk),
+                        display_bytes(name)
                     ));
                 }
                 rest = more;
             } else {
-                (bytes, rest) = split(behind, b';');
+                (bytes, rest) = split_at_separator(behind, b';');
                 quoted = false;
             }
             let value = Some(Raw {
@@ -139,7 +141,7 @@ impl<'a> HeaderValue<'a> {
     /// # Errors
     /// Where it occurs twice, with two values.
     pub(super) fn parameter(&self, name: &str) -> Result<Option<Vec<u8>>, String> {
-        let mut values = self.raw(name.as_bytes()).map(Raw::unescaped);
+        let mut values = self.raw(name.as_bytes()).map(Raw::unescape);
         let first = values.next();
         match (&first, values.find(|value| Some(value) != first.as_ref())) {
             (Some(_), Some(_)) => Err(format!("{name} occurs twice, with different values")),
@@ -162,7 +164,7 @@ impl<'a> HeaderValue<'a> {
             .iter()
             .find(|parameter| continued(parameter))
         {
-            let place = shown(parameter.name);
+            let place = display_bytes(parameter.name);
             return Err(format!("{place} is not supported, only {name} and {name}*"));
         }
         if let Some(extended) = self.parameter(&format!("{name}*"))? {
@@ -170,7 +172,7 @@ impl<'a> HeaderValue<'a> {
                 .map(Some)
                 .map_err(|reason| format!("{name}*: {reason}"));
         }
-        let mut values = self.raw(name.as_bytes()).map(Raw::form_decoded);
+        let mut values = self.raw(name.as_bytes()).map(Raw::decode_form_escapes);
         let first = values.next();
         if first.is_some() && values.any(|value| Some(value) != first) {
             return Err(format!("{name} occurs twice, with different values"));
@@ -189,10 +191,10 @@ impl<'a> HeaderValue<'a> {
 }
 
 impl Raw<'_> {
-    fn unescaped(self) -> Vec<u8> {
+    fn unescape(self) -> Vec<u8> {
         let has_escapes = match self.escapes {
             Escapes::All => self.quoted,
-            Escapes::Quotes => self.quoted && escapes_a_quote(self.bytes),
+            Escapes::Quotes => self.quoted && has_escaped_quote(self.bytes),
             Escapes::None => false,
         };
         if !has_escapes {
@@ -215,8 +217,8 @@ impl Raw<'_> {
     }
 
     /// As `unescaped`, with the three escapes of the forms of browsers.
-    fn form_decoded(self) -> Vec<u8> {
-        let bytes = self.unescaped();
+    fn decode_form_escapes(self) -> Vec<u8> {
+        let bytes = self.unescape();
         let (mut value, mut rest) = (Vec::with_capacity(bytes.len()), bytes.as_slice());
         while let Some((first, behind)) = rest.split_first() {
             let (byte, length) = match rest.get(..3) {
@@ -235,18 +237,18 @@ impl Raw<'_> {
 impl EncodedText {
     /// Parses `charset'language'percent-encoded`.
     fn parse_extended(value: &[u8]) -> Result<Self, String> {
-        let (charset, rest) = split(value, b'\'');
-        let (_, text) = split(rest.unwrap_or_default(), b'\'');
+        let (charset, rest) = split_at_separator(value, b'\'');
+        let (_, text) = split_at_separator(rest.unwrap_or_default(), b'\'');
         let (Some(_), Some(text)) = (rest, text) else {
             return Err("it must read charset'language'percent-encoded text".to_owned());
         };
-        match Charset::named(&String::from_utf8_lossy(charset)) {
-            Label::Known(charset) => Ok(Self {
+        match Charset::from_label(&String::from_utf8_lossy(charset)) {
+            CharsetLabel::Known(charset) => Ok(Self {
                 bytes: percent_decode(text).collect(),
                 charset: Some(charset),
             }),
-            Label::Absent => Err("it names no charset".to_owned()),
-            Label::Unknown(label) => Err(format!("the charset {label:?} is not known")),
+            CharsetLabel::Absent => Err("it names no charset".to_owned()),
+            CharsetLabel::Unknown(label) => Err(format!("the charset {label:?} is not known")),
         }
     }
 
@@ -255,19 +257,19 @@ impl EncodedText {
     /// # Errors
     /// Where it is not valid in its charset.
     pub(super) fn decode(&self, default: Charset) -> Result<String, String> {
-        let charset = self.charset.unwrap_or(default.for_heads());
+        let charset = self.charset.unwrap_or(default.for_part_headers());
         Ok(charset.decode(&self.bytes)?.into_owned())
     }
 }
 
 impl fmt::Debug for EncodedText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&shown(&self.bytes))
+        f.write_str(&display_bytes(&self.bytes))
     }
 }
 
 /// What stands before the first `separator`, trimmed, and what stands behind it.
-fn split(text: &[u8], separator: u8) -> (&[u8], Option<&[u8]>) {
+fn split_at_separator(text: &[u8], separator: u8) -> (&[u8], Option<&[u8]>) {
     match text.iter().position(|byte| *byte == separator) {
         Some(at) => (
             text.get(..at).unwrap_or_default().trim_ascii(),
@@ -291,14 +293,14 @@ fn quoted_length(text: &[u8], escapes: Escapes) -> Option<usize> {
 }
 
 /// Whether a text within quotes has an escaped quote.
-fn escapes_a_quote(text: &[u8]) -> bool {
+fn has_escaped_quote(text: &[u8]) -> bool {
     text.windows(2).any(|pair| pair == b"\\\"")
 }
 
 /// Bytes as an error message shows them: in quotes, and not all if they are many.
-pub(super) fn shown(bytes: &[u8]) -> String {
-    const MAX_SHOWN_BYTES: usize = 60;
-    let start = bytes.get(..MAX_SHOWN_BYTES).unwrap_or(bytes);
+pub(super) fn display_bytes(bytes: &[u8]) -> String {
+    const MAX_DISPLAY_BYTES: usize = 60;
+    let start = bytes.get(..MAX_DISPLAY_BYTES).unwrap_or(bytes);
     let more = if start.len() < bytes.len() { "..." } else { "" };
     format!("{:?}{more}", String::from_utf8_lossy(start))
 }
@@ -314,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn backslashes_are_kept_unless_quotes_are_escaped() {
+    fn backslashes_are_literal_unless_quotes_are_escaped() {
         for (sent, expected) in [
             (r#""c\d""#, r"c\d"),
             (r#""C:\tmp\x""#, r"C:\tmp\x"),
@@ -355,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_refused() {
+    fn malformed_values_are_rejected() {
         for value in [
             "form-data; filename=\"a",
             "form-data; filename=\"a\"b",
@@ -374,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn parameters_of_a_type_are_found_however_they_are_written() {
+    fn parameter_format_variants_are_accepted() {
         for value in [
             "multipart/form-data ; boundary=----=_Part_0",
             "multipart/form-data;BOUNDARY=\"----=_Part_0\" ; x",

@@ -8,32 +8,36 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use super::intake::{Intake, too_large};
+use super::collector::{FieldCollector, too_large};
 use crate::{
     http::ApiError,
-    service::{Entry, FlattenError, flatten},
+    service::{FieldValue, FlattenError, flatten},
 };
 
 /// Takes the members of the object `text` in.
 ///
 /// # Errors
 /// [`ApiError::UnreadableJson`] with line and column, under `status`, for what is no object.
-pub(super) fn read(text: &str, status: u16, intake: &mut Intake<'_>) -> Result<(), ApiError> {
+pub(super) fn read(
+    text: &str,
+    status: u16,
+    intake: &mut FieldCollector<'_>,
+) -> Result<(), ApiError> {
     let unreadable = |reason: String| ApiError::UnreadableJson { reason, status };
     let mut json = serde_json::Deserializer::from_str(text);
-    let members = Members(intake.limits.pairs).deserialize(&mut json);
+    let members = Members(intake.limits.fields).deserialize(&mut json);
     let members = members.and_then(|members| json.end().map(|()| members));
     // The body is the first level of nesting.
     let depth = intake.limits.json_depth - 1;
     for (name, value) in members.map_err(|error| unreadable(error.to_string()))? {
-        intake.count()?;
+        intake.count_field()?;
         let value = value.map_or("null", RawValue::get);
         match flatten(value, depth) {
             Ok(Some(text)) => {
-                intake.check_text(&name, text.len())?;
-                intake.counted(name, Entry::Text(text));
+                intake.check_string_length(&name, text.len())?;
+                intake.add_counted(name, FieldValue::Text(text));
             }
-            Ok(None) => intake.counted(name, Entry::Null),
+            Ok(None) => intake.add_counted(name, FieldValue::Null),
             Err(FlattenError::TooDeep(_)) => {
                 return Err(too_large(
                     "JSON is nested deeper than",
@@ -45,7 +49,7 @@ pub(super) fn read(text: &str, status: u16, intake: &mut Intake<'_>) -> Result<(
             Err(FlattenError::Malformed { reason, read }) => {
                 // The value is a part of the text, so its address tells where it stands there.
                 let start = value.as_ptr().addr().wrapping_sub(text.as_ptr().addr());
-                let (line, column) = place(text, start.wrapping_add(read));
+                let (line, column) = line_and_column(text, start.wrapping_add(read));
                 let reason = format!("{reason} at line {line} column {column}");
                 return Err(unreadable(reason));
             }
@@ -55,7 +59,7 @@ pub(super) fn read(text: &str, status: u16, intake: &mut Intake<'_>) -> Result<(
 }
 
 /// Line and column, from 1, of the last of the first `read` bytes.
-fn place(text: &str, read: usize) -> (usize, usize) {
+fn line_and_column(text: &str, read: usize) -> (usize, usize) {
     let lines = text.get(..read).unwrap_or(text).split('\n');
     lines.fold((0, 0), |(line, _), text| (line + 1, text.len()))
 }

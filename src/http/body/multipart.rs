@@ -11,16 +11,16 @@ use self::{
     reader::Reader,
 };
 use super::{
-    charset::{Charset, Label},
+    charset::{Charset, CharsetLabel},
+    collector::{FieldCollector, too_large},
+    content_type::MultipartType,
     form::CHARSET_FIELD,
     header_value::EncodedText,
-    intake::{Intake, too_large},
-    media::Multipart,
-    stream::BodyStream,
+    limited_stream::LimitedStream,
 };
 use crate::{
     http::ApiError,
-    service::{Entry, Uploads},
+    service::{FieldValue, Uploads},
     store::Binary,
 };
 
@@ -30,7 +30,7 @@ mod reader;
 mod tests;
 
 /// The type of a file whose part does not name one.
-const UNKNOWN_TYPE: &str = "application/octet-stream";
+const DEFAULT_CONTENT_TYPE: &str = "application/octet-stream";
 
 /// A part that was read.
 struct Part {
@@ -55,26 +55,26 @@ enum PartValue {
 /// # Errors
 /// [`ApiError::InvalidBody`] for what is malformed or incomplete.
 pub(super) async fn read(
-    multipart: &Multipart,
-    stream: BodyStream,
-    intake: &mut Intake<'_>,
+    multipart: &MultipartType,
+    stream: LimitedStream,
+    intake: &mut FieldCollector<'_>,
     uploads: &mut Uploads,
 ) -> Result<(), ApiError> {
-    let mut default = multipart.charset.known()?;
-    let fault = stream.fault();
+    let mut default = multipart.charset.require()?;
+    let fault = stream.failure();
     let mut reader = Reader::new(stream, fault, &multipart.boundary);
     let mut parts = Vec::new();
     while let Some(head) = reader.next_head().await? {
-        let head = Head::parse(&head).map_err(|reason| reader.invalid(reason))?;
-        intake.count()?;
-        intake.memory.grow(head.bytes())?;
-        let number = reader.part();
+        let head = Head::parse(&head).map_err(|reason| reader.invalid_part(reason))?;
+        intake.count_field()?;
+        intake.memory.grow(head.metadata_bytes())?;
+        let number = reader.part_number();
         let name = head.name.clone();
         if head.is_file() && name.bytes.starts_with(b"_") {
             // It will not be stored, so it is not taken in.
             while reader.next_bytes().await?.is_some() {}
         } else if head.is_file() {
-            if let Some(value) = file(head, &mut reader, intake, uploads).await? {
+            if let Some(value) = read_file_part(head, &mut reader, intake, uploads).await? {
                 parts.push(Part {
                     number,
                     name,
@@ -82,13 +82,14 @@ pub(super) async fn read(
                 });
             }
         } else if name.bytes == CHARSET_FIELD.as_bytes() {
-            let label = text_bytes(&head, &mut reader, intake).await?;
-            default = named_charset(&label, default).map_err(|reason| reader.invalid(reason))?;
+            let label = read_text_part(&head, &mut reader, intake).await?;
+            default = charset_from_field(&label, default)
+                .map_err(|reason| reader.invalid_part(reason))?;
         } else {
-            let bytes = text_bytes(&head, &mut reader, intake).await?;
+            let bytes = read_text_part(&head, &mut reader, intake).await?;
             let charset = match &head.content_type {
-                ContentType::Text(_, Label::Absent) => None,
-                ContentType::Text(_, label) => Some(label.known()?),
+                ContentType::Text(_, CharsetLabel::Absent) => None,
+                ContentType::Text(_, label) => Some(label.require()?),
                 _ => None,
             };
             let value = PartValue::Text { bytes, charset };
@@ -104,16 +105,16 @@ pub(super) async fn read(
         let (name, entry) = part.decode(default).map_err(|reason| {
             ApiError::InvalidBody(format!("part {number} of the body: {reason}"))
         })?;
-        if let Entry::Text(text) = &entry {
-            intake.check_text(&name, text.len())?;
+        if let FieldValue::Text(text) = &entry {
+            intake.check_string_length(&name, text.len())?;
         }
-        intake.counted(name, entry);
+        intake.add_counted(name, entry);
     }
     Ok(())
 }
 
 impl Part {
-    fn decode(self, default: Charset) -> Result<(String, Entry), String> {
+    fn decode(self, default: Charset) -> Result<(String, FieldValue), String> {
         let name = self
             .name
             .decode(default)
@@ -122,7 +123,7 @@ impl Part {
             PartValue::Text { bytes, charset } => {
                 let text = charset.unwrap_or(default).decode_owned(bytes);
                 let text = text.map_err(|reason| format!("the value of {name:?}: {reason}"))?;
-                Ok((name, Entry::Text(text)))
+                Ok((name, FieldValue::Text(text)))
             }
             PartValue::File {
                 mut binary,
@@ -135,35 +136,35 @@ impl Part {
                     check_file_name(file_name.len())?;
                     binary.file_name = Some(file_name);
                 }
-                Ok((name, Entry::Binary(binary)))
+                Ok((name, FieldValue::Binary(binary)))
             }
         }
     }
 }
 
 /// The charset that the part `_charset_` names; one without a value names none.
-fn named_charset(label: &[u8], default: Charset) -> Result<Charset, String> {
-    match Charset::named(&String::from_utf8_lossy(label)) {
-        Label::Known(charset) => Ok(charset),
-        Label::Absent => Ok(default),
-        Label::Unknown(label) => Err(format!(
+fn charset_from_field(label: &[u8], default: Charset) -> Result<Charset, String> {
+    match Charset::from_label(&String::from_utf8_lossy(label)) {
+        CharsetLabel::Known(charset) => Ok(charset),
+        CharsetLabel::Absent => Ok(default),
+        CharsetLabel::Unknown(label) => Err(format!(
             "_charset_ names {label:?}, which is no known charset"
         )),
     }
 }
 
-async fn text_bytes<S>(
+async fn read_text_part<S>(
     head: &Head,
     reader: &mut Reader<S>,
-    intake: &mut Intake<'_>,
+    intake: &mut FieldCollector<'_>,
 ) -> Result<Vec<u8>, ApiError>
 where
     S: Stream<Item = Result<Bytes, actix_web::error::PayloadError>> + Unpin,
 {
     let mut bytes = Vec::new();
     while let Some(more) = reader.next_bytes().await? {
-        intake.check_text(&head.name, bytes.len() + more.len())?;
-        intake.count_string(more.len())?;
+        intake.check_string_length(&head.name, bytes.len() + more.len())?;
+        intake.count_string_bytes(more.len())?;
         let max_bytes = intake.limits.string_bytes;
         intake
             .memory
@@ -174,10 +175,10 @@ where
 }
 
 /// A file, stored as it arrives; nothing where no file was chosen: it has neither a name nor content.
-async fn file<S>(
+async fn read_file_part<S>(
     head: Head,
     reader: &mut Reader<S>,
-    intake: &Intake<'_>,
+    intake: &FieldCollector<'_>,
     uploads: &mut Uploads,
 ) -> Result<Option<PartValue>, ApiError>
 where
@@ -206,7 +207,7 @@ where
         ContentType::Other(kind) | ContentType::Multipart(kind) | ContentType::Text(kind, _) => {
             kind
         }
-        ContentType::Absent | ContentType::Unreadable(_) => UNKNOWN_TYPE.to_owned(),
+        ContentType::Absent | ContentType::Unreadable(_) => DEFAULT_CONTENT_TYPE.to_owned(),
     };
     let binary = upload.finish(kind, None).await?;
     let file_name = head.file_name;

@@ -21,9 +21,9 @@ use futures_util::{Stream, StreamExt, stream};
 
 /// Whether a request asked for an upgrade in a form that actix-http acts on.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Requested(bool);
+pub(super) struct UpgradeRequest(bool);
 
-impl Requested {
+impl UpgradeRequest {
     /// Whether it did.
     pub(super) fn is_requested(self) -> bool {
         self.0
@@ -31,10 +31,10 @@ impl Requested {
 }
 
 /// Makes a request that asks for an upgrade the one without.
-pub(super) fn ignore(request: &mut ServiceRequest) -> Requested {
+pub(super) fn strip_upgrade(request: &mut ServiceRequest) -> UpgradeRequest {
     let head = request.head();
     if head.version > Version::HTTP_11 {
-        return Requested(false);
+        return UpgradeRequest(false);
     }
     let connection = head.connection_type() == ConnectionType::Upgrade;
     let reads_to_end = is_read_to_end(head.headers());
@@ -42,14 +42,14 @@ pub(super) fn ignore(request: &mut ServiceRequest) -> Requested {
         // The decoder has refused a length that is none.
         let length = head.headers().get(CONTENT_LENGTH);
         let length = length.and_then(|length| length.to_str().ok()?.trim().parse().ok());
-        let body = limited(request.take_payload(), length.unwrap_or(0));
+        let body = limit_body(request.take_payload(), length.unwrap_or(0));
         request.set_payload(Payload::from(body.boxed_local()));
     }
-    Requested(connection || reads_to_end)
+    UpgradeRequest(connection || reads_to_end)
 }
 
 /// Has the connection closed after this response, which says so.
-pub(super) fn close<B>(response: &mut ServiceResponse<B>) {
+pub(super) fn close_connection<B>(response: &mut ServiceResponse<B>) {
     let head = response.response_mut().head_mut();
     head.set_connection_type(ConnectionType::Close);
 }
@@ -67,7 +67,7 @@ fn is_read_to_end(headers: &HeaderMap) -> bool {
 }
 
 /// The first `length` bytes of a body; one that ends before is incomplete.
-fn limited(body: Payload, length: u64) -> impl Stream<Item = Result<Bytes, PayloadError>> {
+fn limit_body(body: Payload, length: u64) -> impl Stream<Item = Result<Bytes, PayloadError>> {
     stream::unfold(Some((body, length)), async |state| {
         let (mut body, left) = state.filter(|(_, left)| *left > 0)?;
         match body.next().await {

@@ -4,19 +4,20 @@ use actix_web::http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 
 use super::{
+    components::{header_parameter, json_response, query_parameter, schema_ref, text_response},
     operation::Operation,
-    shapes::{answer, header, query, schema, text},
 };
 use crate::{
-    http::admin::{
-        PAGE, bookings, catalog as import, entries as entry, history, live as services, restore,
+    http::admin_api::{
+        PAGE_LIMITS, active_services as services, audit_log, bookings, catalog_entries as entry,
+        import_export as import, restore,
     },
     settings::Limits,
 };
 
-mod catalog;
-mod entries;
-mod live;
+mod active_services;
+mod catalog_entries;
+mod import_export;
 mod options;
 
 /// What there is to say of all of it.
@@ -28,9 +29,9 @@ there is in the catalogue is replaced and deleted only by those who say which st
 with its `ETag`).";
 
 /// What can be wrong with a query that is looked at.
-const OF_QUERIES: [&str; 2] = ["InvalidParameter", "TooLarge"];
+const QUERY_ERRORS: [&str; 2] = ["InvalidParameter", "TooLarge"];
 /// What can be wrong with a state that is to be changed.
-const OF_STATES: [&str; 4] = [
+const WRITE_ERRORS: [&str; 4] = [
     "ReadOnly",
     "PreconditionFailed",
     "PreconditionRequired",
@@ -39,37 +40,41 @@ const OF_STATES: [&str; 4] = [
 
 /// All operations of the administration.
 pub(super) fn operations(limits: &Limits) -> Vec<Operation> {
-    let mut operations = entries::operations(limits);
-    operations.extend(catalog::operations());
-    operations.extend(live::operations(limits));
+    let mut operations = catalog_entries::operations(limits);
+    operations.extend(import_export::operations());
+    operations.extend(active_services::operations(limits));
     operations
 }
 
 /// The schemas of what it takes and tells, by name.
 pub(super) fn schemas(limits: &Limits) -> Map<String, Value> {
-    let (told, booking, event) = (schema("Entry"), schema("Booking"), schema("Event"));
-    let next = next();
+    let (told, booking, event) = (
+        schema_ref("Entry"),
+        schema_ref("Booking"),
+        schema_ref("Event"),
+    );
+    let next = cursor_schema();
     let schemas = [
-        ("Definition", options::definition(limits)),
-        ("Group", options::group()),
-        ("Entry", entry::told_schema()),
-        ("Entries", entry::table_schema(&told)),
-        ("Imported", import::told_schema()),
-        ("LostEntries", restore::lost_schema()),
-        ("Booking", bookings::told_schema()),
+        ("Definition", options::definition_schema(limits)),
+        ("Group", options::group_schema()),
+        ("Entry", entry::entry_schema()),
+        ("Entries", entry::entry_list_schema(&told)),
+        ("Imported", import::import_schema()),
+        ("LostEntries", restore::lost_entries_schema()),
+        ("Booking", bookings::booking_schema()),
         ("Bookings", bookings::page_schema(&booking, &next)),
-        ("Live", services::told_schema()),
+        ("Live", services::service_schema()),
         (
             "LiveServices",
-            services::page_schema(&schema("Live"), &next),
+            services::service_page_schema(&schema_ref("Live"), &next),
         ),
         (
             "LiveService",
-            services::whole_schema(&schema("Live"), &booking),
+            services::service_detail_schema(&schema_ref("Live"), &booking),
         ),
-        ("Event", history::event_schema()),
-        ("History", history::page_schema(&event, &next)),
-        ("Replicas", history::replicas_schema()),
+        ("Event", audit_log::event_schema()),
+        ("History", audit_log::page_schema(&event, &next)),
+        ("Replicas", audit_log::replicas_schema()),
     ];
     let schemas = schemas.map(|(name, schema)| (name.to_owned(), schema));
     schemas.into_iter().collect()
@@ -77,7 +82,7 @@ pub(super) fn schemas(limits: &Limits) -> Map<String, Value> {
 
 /// The headers of all answers of the administration, by name.
 pub(super) fn headers() -> Map<String, Value> {
-    let headers = MARKS.map(|(name, value, description)| {
+    let headers = RESPONSE_HEADERS.map(|(name, value, description)| {
         let schema = json!({"type": "string", "const": value});
         let header = json!({"description": description, "required": true, "schema": schema});
         (name.to_owned(), header)
@@ -86,7 +91,7 @@ pub(super) fn headers() -> Map<String, Value> {
 }
 
 /// How operators are asked who they are.
-pub(super) fn scheme() -> Value {
+pub(super) fn security_scheme() -> Value {
     json!({
         "type": "http", "scheme": "basic",
         "description": "The user name and the password of the administration. Where the operator has set \
@@ -95,7 +100,7 @@ pub(super) fn scheme() -> Value {
 }
 
 /// Headers of all answers: their values, and what they are for.
-const MARKS: [(&str, &str, &str); 4] = [
+const RESPONSE_HEADERS: [(&str, &str, &str); 4] = [
     ("Cache-Control", "no-cache, no-store", "Nobody keeps it"),
     (
         "X-Content-Type-Options",
@@ -117,12 +122,12 @@ const MARKS: [(&str, &str, &str); 4] = [
 /// An operation of operators.
 fn operation(method: Method, path: &'static str, name: &str, summary: &str) -> Operation {
     let names = ("administration", name);
-    Operation::new(method, path, names, summary).of_operators()
+    Operation::new(method, path, names, summary).admin_auth()
 }
 
 /// A response with the headers of all of them.
-fn marked(mut response: Value) -> Value {
-    for (name, ..) in MARKS {
+fn with_common_headers(mut response: Value) -> Value {
+    for (name, ..) in RESPONSE_HEADERS {
         let place = format!("#/components/headers/{name}");
         response["headers"][name] = json!({"$ref": place});
     }
@@ -130,22 +135,26 @@ fn marked(mut response: Value) -> Value {
 }
 
 /// A response about a state of something.
-fn of_state(mut response: Value) -> Value {
+fn with_etag(mut response: Value) -> Value {
     response["headers"]["ETag"] = json!({
         "description": "This state of it, for `If-Match`",
         "required": true,
         "schema": {"type": "string"},
     });
-    marked(response)
+    with_common_headers(response)
 }
 
 /// An answer in JSON of the schema of that name.
-fn told(description: &str, name: &str) -> Value {
-    answer(description, &schema(name))
+fn schema_response(description: &str, name: &str) -> Value {
+    json_response(description, &schema_ref(name))
 }
 
 /// A response that leads on to an operation: what the link is called, and where its parameters are found.
-fn leading(mut response: Value, (name, operation): (&str, &str), found: &[(&str, &str)]) -> Value {
+fn with_link(
+    mut response: Value,
+    (name, operation): (&str, &str),
+    found: &[(&str, &str)],
+) -> Value {
     let found = found.iter();
     let found = found.map(|(parameter, place)| ((*parameter).to_owned(), json!(place)));
     let found: Map<String, Value> = found.collect();
@@ -154,11 +163,14 @@ fn leading(mut response: Value, (name, operation): (&str, &str), found: &[(&str,
 }
 
 /// Where the `ETag` of a response goes.
-const ITS_STATE: (&str, &str) = ("header.If-Match", "$response.header.ETag");
+const ETAG_LINK: (&str, &str) = ("header.If-Match", "$response.header.ETag");
 
 /// A request that was done.
-fn done(operation: Operation, description: &str) -> Operation {
-    operation.answering(StatusCode::OK, marked(text(description, "OK")))
+fn ok_response(operation: Operation, description: &str) -> Operation {
+    operation.response(
+        StatusCode::OK,
+        with_common_headers(text_response(description, "OK")),
+    )
 }
 
 /// The state that is to be changed.
@@ -166,7 +178,7 @@ fn if_match() -> Value {
     let description = "The `ETag` of the state that is to be changed, several of them, or `*` for whichever it is. \
                        `PreconditionFailed` where it is in another; `PreconditionRequired` where there is something \
                        and nothing is said.";
-    let mut header = header("If-Match", description, &json!({"type": "string"}));
+    let mut header = header_parameter("If-Match", description, &json!({"type": "string"}));
     header["examples"] = json!({
         "whichever": {"value": "*"},
         "this": {"value": "\"2-5c1f09aa\""},
@@ -176,7 +188,7 @@ fn if_match() -> Value {
 
 /// That there is no state yet.
 fn if_none_match() -> Value {
-    header(
+    header_parameter(
         "If-None-Match",
         "`*`: only where there is nothing yet. Not together with `If-Match`.",
         &json!({"type": "string", "pattern": "^\\*$"}),
@@ -184,17 +196,17 @@ fn if_none_match() -> Value {
 }
 
 /// Which page of a list: how long it is, and where it begins, which has this `pattern`.
-fn page(pattern: &str) -> [Value; 2] {
-    let (usual, most) = PAGE;
+fn page_parameters(pattern: &str) -> [Value; 2] {
+    let (usual, most) = PAGE_LIMITS;
     [
-        query(
+        query_parameter(
             "limit",
             &json!({
                 "description": "Entries on a page",
                 "type": "integer", "minimum": 1, "maximum": most, "default": usual,
             }),
         ),
-        query(
+        query_parameter(
             "after",
             &json!({
                 "description": "Where the page begins: what the page before told as `next`",
@@ -205,7 +217,7 @@ fn page(pattern: &str) -> [Value; 2] {
 }
 
 /// Where the next page begins.
-fn next() -> Value {
+fn cursor_schema() -> Value {
     json!({
         "type": ["string", "null"],
         "description": "Where the next page begins, for `after`; null where this is the last one",

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use crate::http::ApiError;
 
 /// A row of the table, as it is answered.
-struct Row {
+struct ErrorRow {
     status: u16,
     phrase: String,
     /// Headers that not every answer has.
@@ -22,14 +22,14 @@ struct Row {
 }
 
 /// The error table.
-pub(super) struct Errors(BTreeMap<String, Row>);
+pub(super) struct ErrorTable(BTreeMap<String, ErrorRow>);
 
-impl Errors {
+impl ErrorTable {
     /// The table where JSON that cannot be read has this status.
     pub(super) fn new(unreadable_json_status: u16) -> Self {
         let examples = ApiError::examples(unreadable_json_status);
         let rows = examples.iter().filter_map(|error| {
-            let row = Row::of(error)?;
+            let row = ErrorRow::from_error(error)?;
             Some((row.body.get("exception")?.as_str()?.to_owned(), row))
         });
         Self(rows.collect())
@@ -44,14 +44,14 @@ impl Errors {
     pub(super) fn response(&self, exceptions: &[&str]) -> Value {
         match exceptions {
             [one] => json!({"$ref": format!("#/components/responses/{one}")}),
-            several => self.object(several),
+            several => self.response_object(several),
         }
     }
 
     /// `components.responses`: each row by itself.
     pub(super) fn responses(&self) -> Value {
         let responses = self.0.keys();
-        let responses = responses.map(|name| (name.clone(), self.object(&[name])));
+        let responses = responses.map(|name| (name.clone(), self.response_object(&[name])));
         Value::Object(responses.collect())
     }
 
@@ -64,9 +64,9 @@ impl Errors {
         Value::Object(examples.collect())
     }
 
-    fn object(&self, exceptions: &[&str]) -> Value {
+    fn response_object(&self, exceptions: &[&str]) -> Value {
         let rows = exceptions.iter().filter_map(|name| self.0.get(*name));
-        let rows: Vec<&Row> = rows.collect();
+        let rows: Vec<&ErrorRow> = rows.collect();
         let phrase = rows.first().map_or("", |row| &row.phrase);
         let examples = exceptions.iter().map(|name| {
             let place = format!("#/components/examples/{name}");
@@ -84,8 +84,8 @@ impl Errors {
     }
 }
 
-impl Row {
-    fn of(error: &ApiError) -> Option<Self> {
+impl ErrorRow {
+    fn from_error(error: &ApiError) -> Option<Self> {
         let response = error.error_response();
         let common = [CONTENT_TYPE, CACHE_CONTROL, PRAGMA, CONNECTION];
         let headers = response.headers().iter();
@@ -105,7 +105,7 @@ impl Row {
 }
 
 /// The headers of a response of one of `rows`; required are those that each of them has.
-fn headers(rows: &[&Row]) -> Value {
+fn headers(rows: &[&ErrorRow]) -> Value {
     let mut headers = Map::new();
     for row in rows {
         for (name, value) in &row.headers {

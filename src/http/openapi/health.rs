@@ -4,16 +4,16 @@ use actix_web::http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::{
+    components::{header_parameter, text_response},
     operation::Operation,
-    shapes::{header, text},
 };
 use crate::{
     model::readiness::{READY, Reason},
-    settings::Groups,
+    settings::RouteGroups,
 };
 
 /// The operations that a listener with these groups has; whether requests are `counted`.
-pub(super) fn operations(groups: Groups, counted: bool) -> Vec<Operation> {
+pub(super) fn operations(groups: RouteGroups, counted: bool) -> Vec<Operation> {
     let unavailable = StatusCode::SERVICE_UNAVAILABLE;
     let mut operations = vec![
         Operation::new(
@@ -22,19 +22,19 @@ pub(super) fn operations(groups: Groups, counted: bool) -> Vec<Operation> {
             ("health", "isLive"),
             "Whether the process is up",
         )
-        .answering(StatusCode::OK, text("It is, whatever the store does", "OK")),
+        .response(StatusCode::OK, text_response("It is, whatever the store does", "OK")),
         Operation::new(
             Method::GET,
             "/readyz",
             ("health", "isReady"),
             "Whether requests are welcome",
         )
-        .described(
+        .description(
             "Text, or JSON with `Accept: application/json`. The status is 200 while requests are served, also \
              where the store refuses some of them: the reason is then shown.",
         )
-        .answering(StatusCode::OK, readiness("Requests are welcome"))
-        .answering(unavailable, readiness("They are not")),
+        .response(StatusCode::OK, readiness_response("Requests are welcome"))
+        .response(unavailable, readiness_response("They are not")),
         document(),
     ];
     if groups.admin {
@@ -47,8 +47,11 @@ pub(super) fn operations(groups: Groups, counted: bool) -> Vec<Operation> {
                 names,
                 "The same for older load balancers",
             )
-            .answering(StatusCode::OK, text("Requests are welcome", "ONLINE"))
-            .answering(unavailable, text("They are not", "OFFLINE")),
+            .response(
+                StatusCode::OK,
+                text_response("Requests are welcome", "ONLINE"),
+            )
+            .response(unavailable, text_response("They are not", "OFFLINE")),
         );
     }
     if groups.admin && counted {
@@ -58,7 +61,7 @@ pub(super) fn operations(groups: Groups, counted: bool) -> Vec<Operation> {
 }
 
 /// The readiness, as text or as JSON.
-fn readiness(description: &str) -> Value {
+fn readiness_response(description: &str) -> Value {
     let reasons = Reason::ALL.iter().map(|reason| reason.name());
     let names: Vec<&str> = [READY].into_iter().chain(reasons).collect();
     let text = json!({"type": "string"});
@@ -105,8 +108,8 @@ fn metrics() -> Operation {
         ("health", "readMetrics"),
         "What this replica has done and what there is, for Prometheus",
     )
-    .described("It is told while the store is away, too.")
-    .answering(StatusCode::OK, text)
+    .description("It is told while the store is away, too.")
+    .response(StatusCode::OK, text)
 }
 
 fn document() -> Operation {
@@ -121,13 +124,13 @@ fn document() -> Operation {
         ("health", "describeApi"),
         "This document",
     )
-    .described("It tells what is served at the address that it was read from.")
-    .taking([header(
+    .description("It tells what is served at the address that it was read from.")
+    .parameters([header_parameter(
         "If-None-Match",
         "Versions that the client has, or `*`.",
         &json!({"type": "string"}),
     )])
-    .answering(
+    .response(
         StatusCode::OK,
         json!({
             "description": "The document",
@@ -135,7 +138,7 @@ fn document() -> Operation {
             "content": {"application/json": {"schema": {"type": "object"}}},
         }),
     )
-    .answering(
+    .response(
         StatusCode::NOT_MODIFIED,
         json!({"description": "The client has this version", "headers": tag}),
     )

@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use actix_web::http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 
-use super::errors::Errors;
+use super::errors::ErrorTable;
 
 /// What every route of clients may answer beside its own errors: a path that is no text, a store that is
 /// away, a fault of ours, and whatever is asked of callers.
-const OF_CALLERS: [&str; 6] = [
+const CLIENT_ERRORS: [&str; 6] = [
     "InvalidParameter",
     "Unauthorized",
     "Overloaded",
@@ -20,7 +20,7 @@ const OF_CALLERS: [&str; 6] = [
 ];
 
 /// The same for every route of operators, but that not all of them take what can be malformed.
-const OF_OPERATORS: [&str; 6] = [
+const ADMIN_ERRORS: [&str; 6] = [
     "Unauthorized",
     "Forbidden",
     "TooManyRequests",
@@ -30,9 +30,9 @@ const OF_OPERATORS: [&str; 6] = [
 ];
 
 /// What is asked of whom before a route.
-enum Gate {
-    Callers,
-    Operators,
+enum SecurityScheme {
+    Client,
+    Admin,
 }
 
 /// A method of a path.
@@ -43,7 +43,7 @@ pub(super) struct Operation {
     fields: Map<String, Value>,
     parameters: Vec<Value>,
     responses: Map<String, Value>,
-    gate: Option<Gate>,
+    security: Option<SecurityScheme>,
 }
 
 impl Operation {
@@ -65,55 +65,55 @@ impl Operation {
             fields,
             parameters: Vec::new(),
             responses: Map::new(),
-            gate: None,
+            security: None,
         }
     }
 
     /// What there is to say beyond the summary.
-    pub(super) fn described(mut self, description: &str) -> Self {
+    pub(super) fn description(mut self, description: &str) -> Self {
         self.fields
             .insert("description".to_owned(), json!(description));
         self
     }
 
     /// A route that the gate stands before.
-    pub(super) fn of_callers(mut self) -> Self {
-        self.gate = Some(Gate::Callers);
-        self.failing(&OF_CALLERS)
+    pub(super) fn client_auth(mut self) -> Self {
+        self.security = Some(SecurityScheme::Client);
+        self.errors(&CLIENT_ERRORS)
     }
 
     /// A route that the gate of the administration stands before.
-    pub(super) fn of_operators(mut self) -> Self {
-        self.gate = Some(Gate::Operators);
-        self.failing(&OF_OPERATORS)
+    pub(super) fn admin_auth(mut self) -> Self {
+        self.security = Some(SecurityScheme::Admin);
+        self.errors(&ADMIN_ERRORS)
     }
 
     /// Takes these parameters.
-    pub(super) fn taking(mut self, parameters: impl IntoIterator<Item = Value>) -> Self {
+    pub(super) fn parameters(mut self, parameters: impl IntoIterator<Item = Value>) -> Self {
         self.parameters.extend(parameters);
         self
     }
 
     /// Takes this body.
-    pub(super) fn reading(mut self, body: Value) -> Self {
+    pub(super) fn request_body(mut self, body: Value) -> Self {
         self.fields.insert("requestBody".to_owned(), body);
         self
     }
 
     /// Answers with this, a response object.
-    pub(super) fn answering(mut self, status: StatusCode, response: Value) -> Self {
+    pub(super) fn response(mut self, status: StatusCode, response: Value) -> Self {
         self.responses.insert(status.as_str().to_owned(), response);
         self
     }
 
     /// May fail with these rows of the error table.
-    pub(super) fn failing(mut self, exceptions: &[&'static str]) -> Self {
+    pub(super) fn errors(mut self, exceptions: &[&'static str]) -> Self {
         self.exceptions.extend(exceptions);
         self
     }
 
     /// The operation object; `security` is what is asked of callers.
-    pub(super) fn object(self, errors: &Errors, security: &Value) -> Value {
+    pub(super) fn to_object(self, errors: &ErrorTable, security: &Value) -> Value {
         let mut fields = self.fields;
         let mut responses = self.responses;
         let mut by_status: BTreeMap<u16, Vec<&'static str>> = BTreeMap::new();
@@ -128,10 +128,10 @@ impl Operation {
         if !self.parameters.is_empty() {
             fields.insert("parameters".to_owned(), json!(self.parameters));
         }
-        if let Some(gate) = self.gate {
+        if let Some(gate) = self.security {
             let asked = match gate {
-                Gate::Callers => security.clone(),
-                Gate::Operators => json!([{"operator": []}]),
+                SecurityScheme::Client => security.clone(),
+                SecurityScheme::Admin => json!([{"operator": []}]),
             };
             fields.insert("security".to_owned(), asked);
         }

@@ -4,18 +4,19 @@ use actix_web::http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::{
-    operation::Operation,
-    shapes::{
-        answer, body, boolean, empty, gms_user, header, id, place, query, query_pairs, schema,
-        text, whole_number, words,
+    components::{
+        boolean_schema, empty_response, form_data_body, gms_user_parameter, header_parameter,
+        integer_schema, json_response, path_parameter, query_fields_parameter, query_parameter,
+        schema_ref, service_id_parameter, string_schema, text_response,
     },
+    operation::Operation,
 };
-use crate::settings::{Groups, Limits};
+use crate::settings::{Limits, RouteGroups};
 
 const PATH: &str = "/genesys/1/service/{service}";
 
 /// What can be wrong with a body of pairs.
-pub(super) const OF_BODIES: [&str; 4] = [
+pub(super) const BODY_ERRORS: [&str; 4] = [
     "UnreadableJson",
     "InvalidBody",
     "TooLarge",
@@ -23,36 +24,36 @@ pub(super) const OF_BODIES: [&str; 4] = [
 ];
 
 /// Rows of a create, wherever it is; those of `match-interaction` alone where that is all there is.
-const OF_CREATES: [&str; 4] = [
+const CREATE_ERRORS: [&str; 4] = [
     "Forbidden",
     "ServiceNotFound",
     "IdempotencyKeyReused",
     "StoreFull",
 ];
-const OF_MATCHES: [&str; 1] = ["NoMatch"];
-const OF_SERVICES: [&str; 3] = ["NoAccessNumber", "BackendUnreachable", "BackendTimeout"];
+const MATCH_ERRORS: [&str; 1] = ["NoMatch"];
+const CLIENT_CREATE_ERRORS: [&str; 3] = ["NoAccessNumber", "BackendUnreachable", "BackendTimeout"];
 
-const CREATE: &str = "What a create does and answers is told by the configured service that the path names. \
+const CREATE_DESCRIPTION: &str = "What a create does and answers is told by the configured service that the path names. \
     A parameter that the service does not know is passed over, and one that the service is configured \
     with wins over the request's unless it is listed in `_overwritable_options`. User data and files are \
     in storage before the answer is sent.";
 
 /// The operations on services that a listener with these groups has.
-pub(super) fn operations(groups: Groups, limits: &Limits) -> Vec<Operation> {
+pub(super) fn operations(groups: RouteGroups, limits: &Limits) -> Vec<Operation> {
     if !groups.client {
         return if groups.matching {
-            creates(groups, limits).into()
+            create_operations(groups, limits).into()
         } else {
             Vec::new()
         };
     }
-    let mut operations: Vec<Operation> = creates(groups, limits).into();
-    operations.push(set_end(limits, PATH, "setEnd", service()));
+    let mut operations: Vec<Operation> = create_operations(groups, limits).into();
+    operations.push(set_end(limits, PATH, "setEnd", service_parameter()));
     operations.push(set_end(
         limits,
         "/genesys/1/cs/services/{id}",
         "setEndOfConversation",
-        id(),
+        service_id_parameter(),
     ));
     operations.push(
         Operation::new(
@@ -61,61 +62,64 @@ pub(super) fn operations(groups: Groups, limits: &Limits) -> Vec<Operation> {
             ("services", "endService"),
             "End a service",
         )
-        .described(
+        .description(
             "From that moment every replica answers 404 for the id. What the service held, access \
                  numbers and binaries for example, is given back shortly after.",
         )
-        .of_callers()
-        .taking([service()])
-        .answering(StatusCode::OK, text("It has ended", "OK"))
-        .failing(&["ServiceNotFound", "StoreFull"]),
+        .client_auth()
+        .parameters([service_parameter()])
+        .response(StatusCode::OK, text_response("It has ended", "OK"))
+        .errors(&["ServiceNotFound", "StoreFull"]),
     );
     operations
 }
 
-fn creates(groups: Groups, limits: &Limits) -> [Operation; 2] {
-    let known = parameters(groups, limits);
-    let in_query = known.iter().map(|(name, schema)| query(name, schema));
+fn create_operations(groups: RouteGroups, limits: &Limits) -> [Operation; 2] {
+    let known = create_parameters(groups, limits);
+    let in_query = known
+        .iter()
+        .map(|(name, schema)| query_parameter(name, schema));
     let post = Operation::new(
         Method::POST,
         PATH,
         ("services", "createService"),
         "Create a service",
     );
-    let post = create(post, groups)
-        .described(CREATE)
-        .reading(with_examples(body(limits, &known), groups));
+    let post = with_create_details(post, groups)
+        .description(CREATE_DESCRIPTION)
+        .request_body(with_examples(form_data_body(limits, &known), groups));
     let get = if groups.client {
         let summary = "Tell a service, or create one";
         let get = Operation::new(Method::GET, PATH, ("services", "tellService"), summary);
-        get.described(
+        get.description(
             "Where the segment is the name of a configured service this is a create, with the query as \
              its parameters and user data; else it is the id of a service, which is told without the \
              values of its storage.",
         )
     } else {
         let summary = "Create a service by a query";
-        Operation::new(Method::GET, PATH, ("services", "createByQuery"), summary).described(CREATE)
+        Operation::new(Method::GET, PATH, ("services", "createByQuery"), summary)
+            .description(CREATE_DESCRIPTION)
     };
     [
-        post.taking([query_pairs(limits)]),
-        create(get, groups)
-            .taking(in_query)
-            .taking([query_pairs(limits)]),
+        post.parameters([query_fields_parameter(limits)]),
+        with_create_details(get, groups)
+            .parameters(in_query)
+            .parameters([query_fields_parameter(limits)]),
     ]
 }
 
 /// What creates by `POST` and by `GET` have in common.
-fn create(operation: Operation, groups: Groups) -> Operation {
+fn with_create_details(operation: Operation, groups: RouteGroups) -> Operation {
     let tells = operation.method == Method::GET && groups.client;
     let created = if tells {
-        json!({"anyOf": [schema("Created"), schema("Service")]})
+        json!({"anyOf": [schema_ref("Created"), schema_ref("Service")]})
     } else {
-        schema("Created")
+        schema_ref("Created")
     };
-    let mut response = answer("What the configured service gives", &created);
+    let mut response = json_response("What the configured service gives", &created);
     if groups.client {
-        response["links"] = links();
+        response["links"] = create_links();
     }
     response["headers"] = json!({
         "Idempotent-Replayed": {
@@ -135,57 +139,59 @@ fn create(operation: Operation, groups: Groups) -> Operation {
     let characters =
         json!({"type": "string", "minLength": 16, "maxLength": 255, "pattern": "^[!-~]+$"});
     let operation = operation
-        .of_callers()
-        .taking([
-            service(),
-            header("Idempotency-Key", repeat, &characters),
-            gms_user(),
+        .client_auth()
+        .parameters([
+            service_parameter(),
+            header_parameter("Idempotency-Key", repeat, &characters),
+            gms_user_parameter(),
         ])
-        .answering(StatusCode::OK, response)
-        .failing(&OF_CREATES)
-        .failing(&OF_BODIES);
+        .response(StatusCode::OK, response)
+        .errors(&CREATE_ERRORS)
+        .errors(&BODY_ERRORS);
     let operation = if groups.matching {
-        operation.failing(&OF_MATCHES)
+        operation.errors(&MATCH_ERRORS)
     } else {
         operation
     };
     if groups.client {
-        operation.failing(&OF_SERVICES)
+        operation.errors(&CLIENT_CREATE_ERRORS)
     } else {
         operation
     }
 }
 
 fn set_end(limits: &Limits, path: &'static str, name: &str, place: Value) -> Operation {
-    let known = end_parameters(limits);
-    let in_query = known.iter().map(|(name, schema)| query(name, schema));
+    let known = expiration_parameters(limits);
+    let in_query = known
+        .iter()
+        .map(|(name, schema)| query_parameter(name, schema));
     Operation::new(Method::PUT, path, ("services", name), "Move the end of a service")
-        .described(
+        .description(
             "The service, its storage and what is held for it end together at the new time. One of `ttl` \
              and `expiration_time` is needed, in the body or in the query; `ttl` wins.",
         )
-        .of_callers()
-        .taking([place])
-        .taking(in_query)
-        .reading(body(limits, &known))
-        .answering(StatusCode::OK, empty("It has been moved"))
-        .failing(&["ServiceNotFound", "StoreFull"])
-        .failing(&OF_BODIES)
+        .client_auth()
+        .parameters([place])
+        .parameters(in_query)
+        .request_body(form_data_body(limits, &known))
+        .response(StatusCode::OK, empty_response("It has been moved"))
+        .errors(&["ServiceNotFound", "StoreFull"])
+        .errors(&BODY_ERRORS)
 }
 
 /// The parameters that say when a service is to end.
-pub(super) fn end_parameters(limits: &Limits) -> [(&'static str, Value); 2] {
+pub(super) fn expiration_parameters(limits: &Limits) -> [(&'static str, Value); 2] {
     [
         (
             "ttl",
-            whole_number("Seconds from now on.", 1, limits.life.as_secs(), 3600),
+            integer_schema("Seconds from now on.", 1, limits.max_ttl.as_secs(), 3600),
         ),
         (
             "expiration_time",
             json!({
                 "description": format!(
                     "ISO 8601; without an offset it is UTC. In the future, at most {} seconds from now.",
-                    limits.life.as_secs(),
+                    limits.max_ttl.as_secs(),
                 ),
                 "type": "string", "examples": ["2031-05-17T09:30:00.000Z"],
             }),
@@ -193,8 +199,8 @@ pub(super) fn end_parameters(limits: &Limits) -> [(&'static str, Value); 2] {
     ]
 }
 
-fn service() -> Value {
-    place(
+fn service_parameter() -> Value {
+    path_parameter(
         "service",
         "The name of a configured service, or the id of a service.",
         "store",
@@ -202,18 +208,18 @@ fn service() -> Value {
 }
 
 /// The parameters of the builtins that a listener with these groups creates.
-fn parameters(groups: Groups, limits: &Limits) -> Vec<(&'static str, Value)> {
-    let phone = words(
+fn create_parameters(groups: RouteGroups, limits: &Limits) -> Vec<(&'static str, Value)> {
+    let phone = string_schema(
         "Of request-interaction and match-interaction: the caller's phone number.",
         "+1 650 469 9999",
     );
     let mut known = vec![("_phone_number", phone)];
     if groups.client {
-        let life = limits.life.as_secs();
+        let life = limits.max_ttl.as_secs();
         known.extend([
             (
                 "_ttl",
-                whole_number(
+                integer_schema(
                     "Seconds that the service and all its data live.",
                     1,
                     life,
@@ -222,18 +228,20 @@ fn parameters(groups: Groups, limits: &Limits) -> Vec<(&'static str, Value)> {
             ),
             (
                 "_provide_code",
-                boolean("Of request-interaction and request-access: give an access code too."),
+                boolean_schema(
+                    "Of request-interaction and request-access: give an access code too.",
+                ),
             ),
             (
                 "_resource_group",
-                words(
+                string_schema(
                     "Of the same: the pool that the access number is taken from.",
                     "DNIS",
                 ),
             ),
             (
                 "_booking_expiration_timeout",
-                whole_number(
+                integer_schema(
                     "Of the same: seconds that the number is held.",
                     5,
                     1_800,
@@ -242,7 +250,7 @@ fn parameters(groups: Groups, limits: &Limits) -> Vec<(&'static str, Value)> {
             ),
             (
                 "_access_code_length",
-                whole_number(
+                integer_schema(
                     "Of the same: digits of the code, its prefix included.",
                     1,
                     16,
@@ -251,18 +259,20 @@ fn parameters(groups: Groups, limits: &Limits) -> Vec<(&'static str, Value)> {
             ),
             (
                 "_access_code_prefix",
-                words(
+                string_schema(
                     "Of the same: leading digits of the code, or a range of them such as `7-9`.",
                     "7-9",
                 ),
             ),
             (
                 "_return_pool_health",
-                boolean("Of the same: tell how many numbers the pool has and how many are free."),
+                boolean_schema(
+                    "Of the same: tell how many numbers the pool has and how many are free.",
+                ),
             ),
             (
                 "_id",
-                words(
+                string_schema(
                     "Of request-access, required: the service that the number is for.",
                     "39a98e24-b03b-4191-b756-1efe8f3b16b8",
                 ),
@@ -273,18 +283,18 @@ fn parameters(groups: Groups, limits: &Limits) -> Vec<(&'static str, Value)> {
         known.extend([
             (
                 "_access_number",
-                words(
+                string_schema(
                     "Of match-interaction, required: the number that was dialled.",
                     "8003449999",
                 ),
             ),
             (
                 "_access_code",
-                words("Of match-interaction: the code that was keyed in.", "7341"),
+                string_schema("Of match-interaction: the code that was keyed in.", "7341"),
             ),
             (
                 "_return_user_data",
-                boolean("Of match-interaction: tell the strings of the service too."),
+                boolean_schema("Of match-interaction: tell the strings of the service too."),
             ),
         ]);
     }
@@ -292,7 +302,7 @@ fn parameters(groups: Groups, limits: &Limits) -> Vec<(&'static str, Value)> {
 }
 
 /// A body with an example for each builtin.
-fn with_examples(mut body: Value, groups: Groups) -> Value {
+fn with_examples(mut body: Value, groups: RouteGroups) -> Value {
     let mut examples = json!({});
     if groups.client {
         examples["store"] = json!({
@@ -319,7 +329,7 @@ fn with_examples(mut body: Value, groups: Groups) -> Value {
 }
 
 /// Where the `_id` of a create leads.
-fn links() -> Value {
+fn create_links() -> Value {
     let links = [
         ("tell", "tellService", "service"),
         ("setEnd", "setEnd", "service"),
@@ -337,7 +347,7 @@ fn links() -> Value {
 }
 
 /// The JSON Schema of what a create answers.
-pub(super) fn created() -> Value {
+pub(super) fn created_schema() -> Value {
     let text = |description: &str| json!({"type": "string", "description": description});
     let digits = |description: &str| json!({"type": "string", "pattern": "^[0-9]+$", "description": description});
     json!({

@@ -4,11 +4,15 @@ use actix_web::http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::{
+    components::{
+        empty_response, form_data_body, gms_user_parameter, header_parameter, json_response,
+        key_parameter, path_parameter, query_fields_parameter, schema_ref, service_id_parameter,
+        text_response,
+    },
     operation::Operation,
-    services::OF_BODIES,
-    shapes::{answer, body, empty, gms_user, header, id, key, place, query_pairs, schema, text},
+    services::BODY_ERRORS,
 };
-use crate::settings::{Groups, Limits};
+use crate::settings::{Limits, RouteGroups};
 
 const STORAGE: &str = "/genesys/1/service/{id}/storage";
 const KEY: &str = "/genesys/1/service/{id}/storage/{key}";
@@ -16,7 +20,7 @@ const BINARY: &str = "/genesys/1/service/{id}/storage/binary/{key}";
 const REQUEST: &str = "/genesys/1/service/{id}/{request}";
 
 /// The operations on the storage of services that a listener with these groups has.
-pub(super) fn operations(groups: Groups, limits: &Limits) -> Vec<Operation> {
+pub(super) fn operations(groups: RouteGroups, limits: &Limits) -> Vec<Operation> {
     if !groups.client {
         return Vec::new();
     }
@@ -32,8 +36,8 @@ pub(super) fn operations(groups: Groups, limits: &Limits) -> Vec<Operation> {
             "tellBinary",
             "Tell a binary without its bytes",
         ),
-        ask(Method::POST, "askService", limits).reading(body(limits, &[])),
-        ask(Method::GET, "askServiceByQuery", limits),
+        send_request(Method::POST, "askService", limits).request_body(form_data_body(limits, &[])),
+        send_request(Method::GET, "askServiceByQuery", limits),
     ]
 }
 
@@ -44,25 +48,28 @@ fn read_all() -> Operation {
         ("storage", "readStorage"),
         "Read all strings",
     )
-    .described("Binaries are not among them; `GET /genesys/1/service/{service}` lists those.")
-    .of_callers()
-    .taking([id()])
-    .answering(StatusCode::OK, answer("All strings", &schema("Strings")))
-    .failing(&["Forbidden", "ServiceNotFound", "TooLarge"])
+    .description("Binaries are not among them; `GET /genesys/1/service/{service}` lists those.")
+    .client_auth()
+    .parameters([service_id_parameter()])
+    .response(
+        StatusCode::OK,
+        json_response("All strings", &schema_ref("Strings")),
+    )
+    .errors(&["Forbidden", "ServiceNotFound", "TooLarge"])
 }
 
 fn write(limits: &Limits) -> Operation {
     Operation::new(Method::POST, STORAGE, ("storage", "writeStorage"), "Write to the storage")
-        .described(
+        .description(
             "Merges key by key; either all pairs are stored or none. A name is one slot: a string replaces \
              a binary of that name, and the other way round. The service does not live longer for it.",
         )
-        .of_callers()
-        .taking([id(), query_pairs(limits)])
-        .reading(body(limits, &[]))
-        .answering(StatusCode::OK, empty("All of it is stored"))
-        .failing(&["ServiceNotFound", "StoreFull"])
-        .failing(&OF_BODIES)
+        .client_auth()
+        .parameters([service_id_parameter(), query_fields_parameter(limits)])
+        .request_body(form_data_body(limits, &[]))
+        .response(StatusCode::OK, empty_response("All of it is stored"))
+        .errors(&["ServiceNotFound", "StoreFull"])
+        .errors(&BODY_ERRORS)
 }
 
 fn clear() -> Operation {
@@ -72,15 +79,15 @@ fn clear() -> Operation {
         ("storage", "clearStorage"),
         "Empty the storage",
     )
-    .described("The service lives on.")
-    .of_callers()
-    .taking([id()])
-    .answering(StatusCode::OK, text("It is empty", "OK"))
-    .failing(&["ServiceNotFound", "StoreFull"])
+    .description("The service lives on.")
+    .client_auth()
+    .parameters([service_id_parameter()])
+    .response(StatusCode::OK, text_response("It is empty", "OK"))
+    .errors(&["ServiceNotFound", "StoreFull"])
 }
 
 fn read() -> Operation {
-    let strings = schema("Strings");
+    let strings = schema_ref("Strings");
     let response = json!({
         "description": "The string: an object of this one key; with `Accept: text/plain` the bare value",
         "content": {
@@ -89,13 +96,13 @@ fn read() -> Operation {
         },
     });
     Operation::new(Method::GET, KEY, ("storage", "readKey"), "Read one string")
-        .described(
+        .description(
             "Where the key holds a binary, the message of the 404 names the path to read it.",
         )
-        .of_callers()
-        .taking([id(), key("Key1")])
-        .answering(StatusCode::OK, response)
-        .failing(&["Forbidden", "ServiceNotFound", "KeyNotFound"])
+        .client_auth()
+        .parameters([service_id_parameter(), key_parameter("Key1")])
+        .response(StatusCode::OK, response)
+        .errors(&["Forbidden", "ServiceNotFound", "KeyNotFound"])
 }
 
 fn delete_key() -> Operation {
@@ -105,11 +112,11 @@ fn delete_key() -> Operation {
         ("storage", "deleteKey"),
         "Delete a string or a binary",
     )
-    .described("That there is none is no error.")
-    .of_callers()
-    .taking([id(), key("Key1")])
-    .answering(StatusCode::OK, text("The key holds nothing", "OK"))
-    .failing(&["ServiceNotFound", "StoreFull"])
+    .description("That there is none is no error.")
+    .client_auth()
+    .parameters([service_id_parameter(), key_parameter("Key1")])
+    .response(StatusCode::OK, text_response("The key holds nothing", "OK"))
+    .errors(&["ServiceNotFound", "StoreFull"])
 }
 
 fn binary(method: Method, name: &str, summary: &str) -> Operation {
@@ -124,56 +131,56 @@ fn binary(method: Method, name: &str, summary: &str) -> Operation {
     };
     let has_ranges = method == Method::GET;
     let operation = Operation::new(method, BINARY, ("binaries", name), summary)
-        .described("With the content type and the file name that it was uploaded with.")
-        .of_callers()
-        .taking([
-            id(),
-            key("MyPic.png"),
-            header(
+        .description("With the content type and the file name that it was uploaded with.")
+        .client_auth()
+        .parameters([
+            service_id_parameter(),
+            key_parameter("MyPic.png"),
+            header_parameter(
                 "If-Match",
                 "Versions of which one has to be the current one, by their `ETag`, or `*`. Weak ones never are.",
                 &json!({"type": "string"}),
             ),
-            header(
+            header_parameter(
                 "If-None-Match",
                 "Versions that the client has, as the `ETag` told them, or `*`.",
                 &json!({"type": "string"}),
             ),
         ])
-        .answering(
+        .response(
             StatusCode::OK,
-            json!({"description": "The whole binary", "headers": headers(false), "content": content}),
+            json!({"description": "The whole binary", "headers": binary_headers(false), "content": content}),
         )
-        .answering(
+        .response(
             StatusCode::NOT_MODIFIED,
-            json!({"description": "The client has this version", "headers": headers(false)}),
+            json!({"description": "The client has this version", "headers": binary_headers(false)}),
         )
-        .failing(&["Forbidden", "ServiceNotFound", "KeyNotFound", "PreconditionFailed"]);
+        .errors(&["Forbidden", "ServiceNotFound", "KeyNotFound", "PreconditionFailed"]);
     if !has_ranges {
         return operation;
     }
     operation
-        .taking([
-            header(
+        .parameters([
+            header_parameter(
                 "Range",
                 "One range of bytes, such as `bytes=0-499`. Several, and other units, get the whole.",
                 &json!({"type": "string"}),
             ),
-            header(
+            header_parameter(
                 "If-Range",
                 "The version that the range is of; if there is another one by now the whole is sent.",
                 &json!({"type": "string"}),
             ),
         ])
-        .answering(
+        .response(
             StatusCode::PARTIAL_CONTENT,
-            json!({"description": "The range", "headers": headers(true), "content": content}),
+            json!({"description": "The range", "headers": binary_headers(true), "content": content}),
         )
-        .failing(&["RangeNotSatisfiable"])
+        .errors(&["RangeNotSatisfiable"])
 }
 
 /// The headers of a binary, or of a part of one.
-fn headers(partial: bool) -> Value {
+fn binary_headers(partial: bool) -> Value {
     let text = |description: &str| json!({"description": description, "required": true, "schema": {"type": "string"}});
     let mut headers = json!({
         "ETag": text("The version: a name that is written again is another one"),
@@ -187,8 +194,8 @@ fn headers(partial: bool) -> Value {
     headers
 }
 
-fn ask(method: Method, name: &str, limits: &Limits) -> Operation {
-    let request = place(
+fn send_request(method: Method, name: &str, limits: &Limits) -> Operation {
+    let request = path_parameter(
         "request",
         "The name of a request. It may span segments (`ixn/chat/send`). Every service knows `update`; those \
          with a backend know others.",
@@ -198,19 +205,19 @@ fn ask(method: Method, name: &str, limits: &Limits) -> Operation {
         "description": "Of `update`: nothing. Of any other: what the backend answered, JSON as it is",
     });
     Operation::new(method, REQUEST, ("requests", name), "Ask a service")
-        .described(
+        .description(
             "`update` writes to the storage. Any other request is passed on to the backend of the service \
              with all its pairs; files go to the storage, and their pairs carry the path to read them.",
         )
-        .of_callers()
-        .taking([id(), request, query_pairs(limits), gms_user()])
-        .answering(StatusCode::OK, response)
-        .failing(&[
+        .client_auth()
+        .parameters([service_id_parameter(), request, query_fields_parameter(limits), gms_user_parameter()])
+        .response(StatusCode::OK, response)
+        .errors(&[
             "ServiceNotFound",
             "RequestNotFound",
             "StoreFull",
             "BackendUnreachable",
             "BackendTimeout",
         ])
-        .failing(&OF_BODIES)
+        .errors(&BODY_ERRORS)
 }

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{Admin, AdminError, Operator, change::Edit, kind};
+use super::{Actor, Admin, AdminError, catalog_transaction::EntryChange, table_label};
 use crate::{
     service::{
-        OptionHelp, Template,
-        catalog::read_stored,
-        options::{self, HiddenError, Options},
+        OptionDoc, ServicePreset,
+        catalog::parse_stored_options,
+        options::{self, Options, RestoreError},
         schema::option_warnings,
     },
     store::{EntryName, StoredCatalog, StoredEntry, Table},
@@ -18,7 +18,7 @@ use crate::{
 /// Where an entry was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Origin {
+pub enum EntryOrigin {
     /// In the catalogue file; it cannot be changed here.
     File,
     /// Here.
@@ -27,11 +27,11 @@ pub enum Origin {
 
 /// A configured service or a resource group, as it is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct CatalogEntry {
     /// Its name.
     pub name: String,
     /// Where it was made.
-    pub origin: Origin,
+    pub origin: EntryOrigin,
     /// Tells this state of it from others.
     pub revision: String,
     /// What it says; what is secret is hidden.
@@ -44,27 +44,27 @@ pub struct Entry {
 
 /// Which state of an entry a change is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Condition {
+pub enum Precondition {
     /// It does not say.
-    Unsaid,
+    None,
     /// There is none.
-    Absent,
+    MustNotExist,
     /// There is one.
-    Present,
+    MustExist,
     /// One of these revisions.
-    Is(Vec<String>),
+    IfMatch(Vec<String>),
 }
 
 /// What became of a put.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Put {
+pub enum PutOutcome {
     /// There was none.
-    Created(Entry),
+    Created(CatalogEntry),
     /// There was another.
-    Replaced(Entry),
+    Replaced(CatalogEntry),
 }
 
-impl Condition {
+impl Precondition {
     /// Whether it holds for what there `is`, a revision of `what`.
     ///
     /// # Errors
@@ -72,22 +72,22 @@ impl Condition {
     /// there is something.
     pub(super) fn check(&self, is: Option<&str>, what: &str) -> Result<(), AdminError> {
         match (self, is) {
-            (Self::Unsaid | Self::Absent, None) | (Self::Present, Some(_)) => Ok(()),
-            (Self::Is(revisions), Some(is)) if revisions.iter().any(|one| one == is) => Ok(()),
-            (Self::Unsaid, Some(_)) => Err(AdminError::Unconditional(format!(
+            (Self::None | Self::MustNotExist, None) | (Self::MustExist, Some(_)) => Ok(()),
+            (Self::IfMatch(revisions), Some(is)) if revisions.iter().any(|one| one == is) => Ok(()),
+            (Self::None, Some(_)) => Err(AdminError::PreconditionRequired(format!(
                 "{what} is there already; to replace or delete it, say which state of it you have \
                  seen: If-Match with its ETag"
             ))),
-            (Self::Absent, Some(_)) => Err(AdminError::Changed(format!(
+            (Self::MustNotExist, Some(_)) => Err(AdminError::PreconditionFailed(format!(
                 "{what} is there already; nothing was changed"
             ))),
-            (Self::Is(_), Some(is)) => Err(AdminError::Changed(format!(
+            (Self::IfMatch(_), Some(is)) => Err(AdminError::PreconditionFailed(format!(
                 "{what} has been changed since you looked; it is at \"{is}\" now, and nothing was \
                  changed"
             ))),
-            (Self::Present | Self::Is(_), None) => Err(AdminError::Changed(format!(
-                "{what} is not there any more; nothing was changed"
-            ))),
+            (Self::MustExist | Self::IfMatch(_), None) => Err(AdminError::PreconditionFailed(
+                format!("{what} is not there any more; nothing was changed"),
+            )),
         }
     }
 }
@@ -97,13 +97,16 @@ impl Admin {
     ///
     /// # Errors
     /// What the store says.
-    pub async fn list(&self, table: Table) -> Result<(String, Vec<Entry>), AdminError> {
-        let stored = self.readable_catalog().await?;
-        let file = self.office.draft.table(table).iter();
-        let file = file.map(|(name, options)| of_file(&(table, name.clone()), options));
-        let mut entries: Vec<Entry> = file.collect();
+    pub async fn list_entries(
+        &self,
+        table: Table,
+    ) -> Result<(String, Vec<CatalogEntry>), AdminError> {
+        let stored = self.stored_or_cached_catalog().await?;
+        let file = self.context.catalog_file.table(table).iter();
+        let file = file.map(|(name, options)| file_entry(&(table, name.clone()), options));
+        let mut entries: Vec<CatalogEntry> = file.collect();
         for (name, entry) in stored.entries.iter().filter(|(name, _)| name.0 == table) {
-            entries.push(self.told(name, entry));
+            entries.push(self.to_entry(name, entry));
         }
         entries.sort_by(|one, other| one.name.cmp(&other.name));
         Ok((stored.version.clone(), entries))
@@ -113,13 +116,13 @@ impl Admin {
     ///
     /// # Errors
     /// [`AdminError::NoSuchEntry`]; what the store says.
-    pub async fn read(&self, name: EntryName) -> Result<Entry, AdminError> {
-        if let Some(options) = self.office.draft.get(&name) {
-            return Ok(of_file(&name, options));
+    pub async fn read_entry(&self, name: EntryName) -> Result<CatalogEntry, AdminError> {
+        if let Some(options) = self.context.catalog_file.get(&name) {
+            return Ok(file_entry(&name, options));
         }
-        let stored = self.readable_catalog().await?;
+        let stored = self.stored_or_cached_catalog().await?;
         let entry = stored.entries.get(&name);
-        let told = entry.map(|entry| self.told(&name, entry));
+        let told = entry.map(|entry| self.to_entry(&name, entry));
         told.ok_or(AdminError::NoSuchEntry(name.0, name.1))
     }
 
@@ -127,11 +130,11 @@ impl Admin {
     ///
     /// # Errors
     /// What the store says.
-    pub(super) async fn readable_catalog(&self) -> Result<Arc<StoredCatalog>, AdminError> {
-        let stored = self.store.stored_catalog().await;
-        self.office.status.note(&stored);
-        match (stored, self.office.in_force.stored()) {
-            (Err(error), Some(known)) if error.is_away() => Ok(known),
+    pub(super) async fn stored_or_cached_catalog(&self) -> Result<Arc<StoredCatalog>, AdminError> {
+        let stored = self.store.read_catalog().await;
+        self.context.store_status.record(&stored);
+        match (stored, self.context.current_catalog.stored()) {
+            (Err(error), Some(known)) if error.is_unavailable() => Ok(known),
             (stored, _) => Ok(Arc::new(stored?)),
         }
     }
@@ -141,36 +144,36 @@ impl Admin {
     /// # Errors
     /// [`AdminError::Invalid`] names the option; [`AdminError::ReadOnly`], [`AdminError::Changed`],
     /// [`AdminError::Unconditional`]; what the store says.
-    pub async fn put(
+    pub async fn put_entry(
         &self,
         name: EntryName,
         options: Options,
-        condition: &Condition,
-        by: &Operator,
-    ) -> Result<Put, AdminError> {
+        condition: &Precondition,
+        by: &Actor,
+    ) -> Result<PutOutcome, AdminError> {
         self.check_writable(&name)?;
         let options = options::without_empty(options);
         let plan = |stored: &StoredCatalog| {
             let is = stored.entries.get(&name);
-            condition.check(is.map(|entry| entry.revision.as_str()), &called(&name))?;
-            let before = is.and_then(|entry| read_stored(&entry.text).ok());
-            let options = revealed(&name, options.clone(), before.as_ref())?;
-            let edit = Edit::put(name.clone(), before, options);
+            condition.check(is.map(|entry| entry.revision.as_str()), &entry_label(&name))?;
+            let before = is.and_then(|entry| parse_stored_options(&entry.text).ok());
+            let options = restore_secrets(&name, options.clone(), before.as_ref())?;
+            let edit = EntryChange::put(name.clone(), before, options);
             Ok((vec![edit], is.is_some()))
         };
-        let (revision, replaced) = self.change(by, plan).await?;
-        let told = Entry {
+        let (revision, replaced) = self.change_catalog(by, plan).await?;
+        let told = CatalogEntry {
             warnings: option_warnings(&name, &options),
             name: name.1,
-            origin: Origin::Admin,
+            origin: EntryOrigin::Admin,
             revision,
-            options: options::hidden(&options),
+            options: options::redact(&options),
             problem: None,
         };
         Ok(if replaced {
-            Put::Replaced(told)
+            PutOutcome::Replaced(told)
         } else {
-            Put::Created(told)
+            PutOutcome::Created(told)
         })
     }
 
@@ -179,11 +182,11 @@ impl Admin {
     ///
     /// # Errors
     /// As [`Admin::put`]; [`AdminError::NoSuchEntry`]; [`AdminError::Invalid`] where others need it.
-    pub async fn delete(
+    pub async fn delete_entry(
         &self,
         name: EntryName,
-        condition: &Condition,
-        by: &Operator,
+        condition: &Precondition,
+        by: &Actor,
     ) -> Result<(), AdminError> {
         let plan = |stored: &StoredCatalog| {
             // One that the file has taken the name of can go.
@@ -191,72 +194,72 @@ impl Admin {
                 self.check_writable(&name)?;
                 return Err(AdminError::NoSuchEntry(name.0, name.1.clone()));
             };
-            condition.check(Some(&is.revision), &called(&name))?;
-            let before = read_stored(&is.text).ok();
-            Ok((vec![Edit::delete(name.clone(), before)], ()))
+            condition.check(Some(&is.revision), &entry_label(&name))?;
+            let before = parse_stored_options(&is.text).ok();
+            Ok((vec![EntryChange::delete(name.clone(), before)], ()))
         };
-        self.change(by, plan).await?;
+        self.change_catalog(by, plan).await?;
         Ok(())
     }
 
     /// The options of a configured service that is made from `template`, those that are needed most first.
     #[must_use]
-    pub fn options_of(&self, template: &Template) -> Vec<OptionHelp> {
-        template.options(self.office.rules.longest_life)
+    pub fn preset_options(&self, template: &ServicePreset) -> Vec<OptionDoc> {
+        template.options(self.context.catalog_context.max_ttl_seconds)
     }
 
     pub(super) fn check_writable(&self, name: &EntryName) -> Result<(), AdminError> {
-        match self.office.draft.get(name) {
+        match self.context.catalog_file.get(name) {
             Some(_) => Err(AdminError::ReadOnly(name.0, name.1.clone())),
             None => Ok(()),
         }
     }
 
-    fn told(&self, name: &EntryName, entry: &StoredEntry) -> Entry {
-        let known = self.office.in_force.now();
+    fn to_entry(&self, name: &EntryName, entry: &StoredEntry) -> CatalogEntry {
+        let known = self.context.current_catalog.load();
         let problem = known.problems().get(name).cloned();
-        let (options, unreadable) = match read_stored(&entry.text) {
+        let (options, unreadable) = match parse_stored_options(&entry.text) {
             Ok(options) => (options, None),
             Err(error) => (Options::new(), Some(error.to_string())),
         };
-        Entry {
+        CatalogEntry {
             name: name.1.clone(),
-            origin: Origin::Admin,
+            origin: EntryOrigin::Admin,
             revision: entry.revision.clone(),
-            options: options::hidden(&options),
+            options: options::redact(&options),
             problem: unreadable.or(problem),
             warnings: option_warnings(name, &options),
         }
     }
 }
 
-fn of_file(name: &EntryName, options: &Options) -> Entry {
-    Entry {
+fn file_entry(name: &EntryName, options: &Options) -> CatalogEntry {
+    CatalogEntry {
         warnings: option_warnings(name, options),
         name: name.1.clone(),
-        origin: Origin::File,
+        origin: EntryOrigin::File,
         revision: "file".to_owned(),
-        options: options::hidden(options),
+        options: options::redact(options),
         problem: None,
     }
 }
 
 /// An entry, in words.
-pub(super) fn called((table, name): &EntryName) -> String {
-    format!("{} {name:?}", kind(*table))
+pub(super) fn entry_label((table, name): &EntryName) -> String {
+    format!("{} {name:?}", table_label(*table))
 }
 
 /// Options as they were sent, with what was hidden in them.
-pub(super) fn revealed(
+pub(super) fn restore_secrets(
     name: &EntryName,
     sent: Options,
     is: Option<&Options>,
 ) -> Result<Options, AdminError> {
-    options::revealed(sent, is).map_err(|error| {
-        let (called, hidden) = (called(name), options::HIDDEN);
+    options::restore_secrets(sent, is).map_err(|error| {
+        let (called, hidden) = (entry_label(name), options::REDACTED);
         let (option, problem) = match error {
-            HiddenError::Absent(option) => (option, "and there is none"),
-            HiddenError::OtherBackend(option) => (
+            RestoreError::NoStoredValue(option) => (option, "and there is none"),
+            RestoreError::OtherBackend(option) => (
                 option,
                 "and cannot be sent to another scheme, host, port or backend: enter the secret again",
             ),

@@ -10,20 +10,20 @@ use uuid::Uuid;
 
 use super::{
     Admin, AdminError, StoreStatus,
-    pulse::{Finger, Pulse},
+    replica_stats::{ReplicaStats, StatsSampler},
 };
 use crate::{
-    service::{ClockSkew, InForce},
+    service::{ClockSkew, CurrentCatalog},
     settings::VERSION,
-    store::Register,
+    store::CatalogStore,
 };
 
 /// How often a replica says that it is up.
-const SAID_EVERY: Duration = Duration::from_secs(5);
+const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(5);
 /// How soon after its start it says so once more: by then it knows how it is doing.
-const SAID_AGAIN: Duration = Duration::from_secs(1);
+const INITIAL_HEARTBEAT_DELAY: Duration = Duration::from_secs(1);
 /// How long a replica that stops waits until the others know.
-const GONE_WITHIN: Duration = Duration::from_secs(1);
+const DEREGISTER_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A replica, as it is told.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -46,13 +46,13 @@ pub struct Replica {
     pub catalog: Option<String>,
     /// How it is doing.
     #[serde(flatten)]
-    pub pulse: Pulse,
+    pub stats: ReplicaStats,
 }
 
 impl Replica {
     /// This process, which listens there from now on.
     #[must_use]
-    pub fn here(address: String, private_address: Option<String>) -> Self {
+    pub fn current(address: String, private_address: Option<String>) -> Self {
         Self {
             id: Uuid::new_v4().to_string(),
             version: VERSION.to_owned(),
@@ -61,49 +61,49 @@ impl Replica {
             private_address,
             since: String::new(),
             catalog: None,
-            pulse: Pulse::default(),
+            stats: ReplicaStats::default(),
         }
     }
 
     /// Says that it is up for as long as it is polled: every few seconds, and when another catalogue is in
     /// force here.
-    pub async fn say_so(
+    pub async fn send_heartbeats(
         mut self,
-        store: &dyn Register,
-        in_force: &InForce,
+        store: &dyn CatalogStore,
+        in_force: &CurrentCatalog,
         status: &StoreStatus,
         skew: &ClockSkew,
     ) {
         let started = time::Instant::now();
-        let (mut version, mut finger) = (in_force.versions(), Finger::new());
-        let mut pause = SAID_AGAIN;
+        let (mut version, mut finger) = (in_force.subscribe_version(), StatsSampler::new());
+        let mut pause = INITIAL_HEARTBEAT_DELAY;
         loop {
             self.catalog.clone_from(&version.borrow_and_update());
-            self.pulse = finger.feel(skew);
+            self.stats = finger.sample(skew);
             if self.since.is_empty()
                 && let Ok(now) = store.now()
             {
                 self.since = now.before(started.elapsed()).to_string();
             }
             let told = serde_json::to_string(&self).unwrap_or_default();
-            status.set_own(&self);
-            let announced = store.announce(&self.id, &told).await;
-            status.note(&announced);
+            status.set_own_replica(&self);
+            let announced = store.heartbeat(&self.id, &told).await;
+            status.record(&announced);
             if let Err(error) = announced {
                 debug!(%error, "other replicas do not know that this one is up");
             }
             // The catalogue outlives this, so what ends the wait is a change or the time.
             drop(timeout(pause, version.changed()).await);
-            pause = SAID_EVERY;
+            pause = HEARTBEAT_INTERVAL;
             time::sleep(Duration::from_millis(10)).await;
         }
     }
 }
 
 /// Says that the replica is gone; where that cannot be said, it is forgotten.
-pub async fn say_goodbye(replica: &str, store: &dyn Register) {
+pub async fn deregister(replica: &str, store: &dyn CatalogStore) {
     if !matches!(
-        timeout(GONE_WITHIN, store.withdraw(replica)).await,
+        timeout(DEREGISTER_TIMEOUT, store.deregister(replica)).await,
         Ok(Ok(()))
     ) {
         debug!("other replicas find out for themselves that this one is gone");

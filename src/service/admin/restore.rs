@@ -1,16 +1,18 @@
 //! Restoring what the store has lost of the catalog, from what this replica still knows.
 
-use super::{Admin, AdminError, Condition, Imported, Operator, change::Edit};
+use super::{
+    Actor, Admin, AdminError, ImportReport, Precondition, catalog_transaction::EntryChange,
+};
 use crate::{
-    service::catalog::read_stored,
-    store::{EntryName, Moment, StoredCatalog},
+    service::catalog::parse_stored_options,
+    store::{EntryName, StoredCatalog, Timestamp},
 };
 
 /// Entries that the store has lost and this replica knows; none where nothing is lost.
 #[derive(Debug, Clone, Default)]
 pub struct LostEntries {
     /// When this replica noticed.
-    pub noticed: Option<Moment>,
+    pub detected_at: Option<Timestamp>,
     /// The version of the catalog that was lost.
     pub lost_version: Option<String>,
     /// The version that there is now: a restore names it.
@@ -22,8 +24,8 @@ pub struct LostEntries {
 impl Admin {
     /// What the store has lost, as this replica knows.
     #[must_use]
-    pub fn lost(&self) -> LostEntries {
-        let in_force = &self.office.in_force;
+    pub fn lost_entries(&self) -> LostEntries {
+        let in_force = &self.context.current_catalog;
         let stored = in_force.stored().unwrap_or_default();
         let version = stored.version.clone();
         let Some(lost) = in_force.lost() else {
@@ -32,9 +34,9 @@ impl Admin {
                 ..LostEntries::default()
             };
         };
-        let entries = lost.missing_in(&stored).map(|(name, _)| name.clone());
+        let entries = lost.missing_from(&stored).map(|(name, _)| name.clone());
         LostEntries {
-            noticed: Some(lost.noticed),
+            detected_at: Some(lost.detected_at),
             lost_version: Some(lost.version().to_owned()),
             version,
             entries: entries.collect(),
@@ -46,39 +48,39 @@ impl Admin {
     ///
     /// # Errors
     /// [`AdminError::Changed`], also where nothing is lost; [`AdminError::Unconditional`]; as [`Admin::put`].
-    pub async fn restore(
+    pub async fn restore_entries(
         &self,
-        condition: &Condition,
-        by: &Operator,
-    ) -> Result<Imported, AdminError> {
+        condition: &Precondition,
+        by: &Actor,
+    ) -> Result<ImportReport, AdminError> {
         let nothing = "this replica knows of no catalog entries that the store has lost; nothing was \
                        changed";
-        let lost = self.office.in_force.lost();
-        let lost = lost.ok_or_else(|| AdminError::Changed(nothing.to_owned()))?;
+        let lost = self.context.current_catalog.lost();
+        let lost = lost.ok_or_else(|| AdminError::PreconditionFailed(nothing.to_owned()))?;
         let plan = |stored: &StoredCatalog| {
             condition.check(Some(&stored.version), "the catalog")?;
-            let (mut edits, mut restored) = (Vec::new(), Imported::default());
-            for (name, entry) in lost.missing_in(stored) {
+            let (mut edits, mut restored) = (Vec::new(), ImportReport::default());
+            for (name, entry) in lost.missing_from(stored) {
                 if self.check_writable(name).is_err() {
                     // The file has taken the name.
                     continue;
                 }
                 let is = stored.entries.get(name);
-                let before = is.and_then(|entry| read_stored(&entry.text).ok());
+                let before = is.and_then(|entry| parse_stored_options(&entry.text).ok());
                 match is {
                     Some(_) => restored.replaced.push(name.clone()),
                     None => restored.created.push(name.clone()),
                 }
-                edits.push(Edit::restore(
+                edits.push(EntryChange::restore(
                     name.clone(),
                     before,
-                    read_stored(&entry.text)?,
+                    parse_stored_options(&entry.text)?,
                 ));
             }
             Ok((edits, restored))
         };
-        let (version, restored) = self.change(by, plan).await?;
-        Ok(Imported {
+        let (version, restored) = self.change_catalog(by, plan).await?;
+        Ok(ImportReport {
             version,
             ..restored
         })

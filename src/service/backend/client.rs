@@ -35,20 +35,20 @@ use tokio::{
 };
 use tracing::{debug, info, warn};
 
-use super::{call::Call, circuit::Circuit};
+use super::{circuit_breaker::CircuitBreaker, request::BackendRequest};
 use crate::{
     settings,
-    telemetry::{metrics::Attempt, traces},
-    tls_errors, trust,
+    telemetry::{metrics::BackendOutcome, traces},
+    tls_client, tls_errors,
 };
 
 /// How long a connection is kept that nobody uses: less than the five seconds after which common
 /// servers close one, so that no request meets a connection that is being closed.
-const KEPT: Duration = Duration::from_secs(4);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 /// What names certificates to trust beside those of the system.
-const AUTHORITIES: &str = "backend.ca_file";
+const CA_FILE_SETTING: &str = "backend.ca_file";
 /// Bytes of an error's body that are read so that the connection can be kept.
-const DRAINED: usize = 64 * 1024;
+const MAX_DRAINED_BYTES: usize = 64 * 1024;
 
 /// All backends there are, and the way to them.
 pub struct Backends {
@@ -56,20 +56,20 @@ pub struct Backends {
     /// Trusts certificates, which take a MiB: made when the first backend is to be reached by TLS.
     tls: OnceLock<HttpsClient>,
     settings: settings::Backend,
-    known: RwLock<HashMap<String, Arc<Backend>>>,
+    backends: RwLock<HashMap<String, Arc<Backend>>>,
 }
 
 type HttpsClient = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
 
 /// One backend.
 struct Backend {
-    circuit: Circuit,
+    circuit_breaker: CircuitBreaker,
     connections: Semaphore,
 }
 
 /// An answer, whatever it says.
 #[derive(Debug)]
-pub(super) struct Reply {
+pub(super) struct BackendResponse {
     pub(super) status: StatusCode,
     pub(super) content_type: String,
     pub(super) body: Bytes,
@@ -79,18 +79,18 @@ pub(super) struct Reply {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Failure {
     /// The backend's circuit is open: it was not asked.
-    NotAsked,
+    CircuitOpen,
     /// No connection stood in time: nothing was sent.
-    NotReached,
+    ConnectError,
     /// It did not answer in time.
     TimedOut(Duration),
     /// The connection broke, or what came is no HTTP.
-    Broken,
+    ConnectionError,
     /// The answer is over so many bytes.
-    TooLong(usize),
+    ResponseTooLarge(usize),
 }
 
-fn client(settings: &settings::Backend, tls: ClientConfig) -> HttpsClient {
+fn build_client(settings: &settings::Backend, tls: ClientConfig) -> HttpsClient {
     let mut connector = HttpConnector::new();
     connector.enforce_http(false);
     connector.set_nodelay(true);
@@ -102,7 +102,7 @@ fn client(settings: &settings::Backend, tls: ClientConfig) -> HttpsClient {
         .wrap_connector(connector);
     Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
-        .pool_idle_timeout(KEPT)
+        .pool_idle_timeout(IDLE_TIMEOUT)
         .pool_max_idle_per_host(settings.connections)
         .build(connector)
 }
@@ -113,34 +113,46 @@ impl Backends {
     /// # Errors
     /// What is wrong with the certificates that are set.
     pub fn new(settings: &settings::Backend, with_tls: bool) -> Result<Self, String> {
-        let authorities = settings.authorities.as_deref();
+        let authorities = settings.ca_certificates.as_deref();
         let backends = Self {
-            plain: client(settings, trust::config(AUTHORITIES, authorities, false)?),
+            plain: build_client(
+                settings,
+                tls_client::client_config(CA_FILE_SETTING, authorities, false)?,
+            ),
             tls: OnceLock::new(),
             settings: settings.clone(),
-            known: RwLock::default(),
+            backends: RwLock::default(),
         };
         if with_tls {
-            let trusting = client(settings, trust::config(AUTHORITIES, authorities, true)?);
+            let trusting = build_client(
+                settings,
+                tls_client::client_config(CA_FILE_SETTING, authorities, true)?,
+            );
             drop(backends.tls.set(trusting));
         }
         Ok(backends)
     }
 
     /// The client for the backend at `base`.
-    fn client(&self, base: &str) -> Result<&HttpsClient, Failure> {
+    fn client_for(&self, base: &str) -> Result<&HttpsClient, Failure> {
         if !base.starts_with("https:") {
             return Ok(&self.plain);
         }
         if let Some(client) = self.tls.get() {
             return Ok(client);
         }
-        let config = trust::config(AUTHORITIES, self.settings.authorities.as_deref(), true);
+        let config = tls_client::client_config(
+            CA_FILE_SETTING,
+            self.settings.ca_certificates.as_deref(),
+            true,
+        );
         let config = config.map_err(|error| {
             warn!(base, error, "a backend cannot be reached by TLS");
-            Failure::NotReached
+            Failure::ConnectError
         })?;
-        Ok(self.tls.get_or_init(|| client(&self.settings, config)))
+        Ok(self
+            .tls
+            .get_or_init(|| build_client(&self.settings, config)))
     }
 
     pub(in crate::service) fn settings(&self) -> &settings::Backend {
@@ -148,15 +160,21 @@ impl Backends {
     }
 
     fn backend(&self, base: &str) -> Arc<Backend> {
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let known = self.backends.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(backend) = known.get(base) {
             return Arc::clone(backend);
         }
         drop(known);
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self
+            .backends
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         let settings = &self.settings;
         let new = || Backend {
-            circuit: Circuit::new(settings.circuit_failures, settings.circuit),
+            circuit_breaker: CircuitBreaker::new(
+                settings.circuit_failures,
+                settings.circuit_reset_timeout,
+            ),
             connections: Semaphore::new(settings.connections),
         };
         let backend = known.entry(base.to_owned());
@@ -164,27 +182,35 @@ impl Backends {
     }
 
     /// Sends `call` to the backend at `base`, once, and reads its answer.
-    pub(super) async fn send(&self, base: &str, call: &Call<'_>) -> Result<Reply, Failure> {
-        let reply = self.ask(base, call).await;
+    pub(super) async fn send(
+        &self,
+        base: &str,
+        call: &BackendRequest<'_>,
+    ) -> Result<BackendResponse, Failure> {
+        let reply = self.send_through_circuit_breaker(base, call).await;
         outcome(&reply).count();
         reply
     }
 
-    async fn ask(&self, base: &str, call: &Call<'_>) -> Result<Reply, Failure> {
+    async fn send_through_circuit_breaker(
+        &self,
+        base: &str,
+        call: &BackendRequest<'_>,
+    ) -> Result<BackendResponse, Failure> {
         let backend = self.backend(base);
-        if !backend.circuit.lets_through() {
-            return Err(Failure::NotAsked);
+        if !backend.circuit_breaker.allows_request() {
+            return Err(Failure::CircuitOpen);
         }
         let connected_by = Instant::now() + self.settings.connect_timeout;
         let Ok(Ok(_connection)) = timeout_at(connected_by, backend.connections.acquire()).await
         else {
             debug!(base, "all connections to a backend are in use");
-            return Err(Failure::NotReached);
+            return Err(Failure::ConnectError);
         };
         let reply = self.exchange(base, call, connected_by).await;
         match &reply {
-            Err(Failure::NotReached | Failure::TimedOut(_) | Failure::Broken) => {
-                if backend.circuit.failed() {
+            Err(Failure::ConnectError | Failure::TimedOut(_) | Failure::ConnectionError) => {
+                if backend.circuit_breaker.record_failure() {
                     warn!(
                         base,
                         "a backend does not answer, and is not asked for a while"
@@ -192,7 +218,7 @@ impl Backends {
                 }
             }
             _ => {
-                if backend.circuit.answered() {
+                if backend.circuit_breaker.record_success() {
                     info!(base, "a backend answers again");
                 }
             }
@@ -203,19 +229,19 @@ impl Backends {
     async fn exchange(
         &self,
         base: &str,
-        call: &Call<'_>,
+        call: &BackendRequest<'_>,
         connected_by: Instant,
-    ) -> Result<Reply, Failure> {
-        let mut request = request(base, call).ok_or(Failure::NotReached)?;
-        let mut span = traces::backend_call(method_name(&call.method), base);
+    ) -> Result<BackendResponse, Failure> {
+        let mut request = build_request(base, call).ok_or(Failure::ConnectError)?;
+        let mut span = traces::start_backend_span(method_name(&call.method), base);
         if let Some(span) = &span {
-            span.pass_on(|name, value| pass_on(&mut request, name, value));
+            span.inject_headers(|name, value| insert_header(&mut request, name, value));
         }
         let reply = self.exchange_request(base, request, connected_by).await;
         if let Some(span) = &mut span {
             match &reply {
-                Ok(reply) => span.answered(reply.status.as_u16()),
-                Err(_) => span.failed(outcome(&reply).name()),
+                Ok(reply) => span.record_response(reply.status.as_u16()),
+                Err(_) => span.record_error(outcome(&reply).name()),
             }
         }
         reply
@@ -226,23 +252,23 @@ impl Backends {
         base: &str,
         mut request: Request<Full<Bytes>>,
         connected_by: Instant,
-    ) -> Result<Reply, Failure> {
+    ) -> Result<BackendResponse, Failure> {
         let mut connection = capture_connection(&mut request);
         let failure = |error: &Error| {
-            let reason = tls_errors::chain(error);
+            let reason = tls_errors::error_chain(error);
             if tls_errors::advice(&reason).is_some() {
-                let reason = tls_errors::explained(reason);
+                let reason = tls_errors::with_advice(reason);
                 warn!(base, reason, "a backend cannot be reached by TLS");
             } else {
                 debug!(base, reason, "a backend failed");
             }
             if error.is_connect() {
-                Failure::NotReached
+                Failure::ConnectError
             } else {
-                Failure::Broken
+                Failure::ConnectionError
             }
         };
-        let mut response = pin!(self.client(base)?.request(request));
+        let mut response = pin!(self.client_for(base)?.request(request));
         let connected = async {
             tokio::select! {
                 biased;
@@ -251,16 +277,16 @@ impl Backends {
             }
         };
         let early = timeout_at(connected_by, connected).await;
-        let early = early.map_err(|_elapsed| Failure::NotReached)?;
-        let patience = self.settings.answer_timeout;
+        let early = early.map_err(|_elapsed| Failure::ConnectError)?;
+        let patience = self.settings.response_timeout;
         let answered = async {
             let response = match early {
                 Some(response) => response,
                 None => response.await,
             };
-            read(
+            read_response(
                 response.map_err(|error| failure(&error))?,
-                self.settings.answer_bytes,
+                self.settings.max_response_bytes,
             )
             .await
         };
@@ -276,26 +302,26 @@ fn method_name(method: &Method) -> &'static str {
     known.unwrap_or("HTTP")
 }
 
-fn pass_on(request: &mut Request<Full<Bytes>>, name: &str, value: &str) {
+fn insert_header(request: &mut Request<Full<Bytes>>, name: &str, value: &str) {
     let name = HeaderName::from_bytes(name.as_bytes());
     if let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(value)) {
         request.headers_mut().insert(name, value);
     }
 }
 
-fn outcome(reply: &Result<Reply, Failure>) -> Attempt {
+fn outcome(reply: &Result<BackendResponse, Failure>) -> BackendOutcome {
     match reply {
-        Ok(reply) if reply.status.is_success() => Attempt::Answered,
-        Ok(_) => Attempt::Refused,
-        Err(Failure::NotAsked) => Attempt::NotAsked,
-        Err(Failure::NotReached) => Attempt::NotReached,
-        Err(Failure::TimedOut(_)) => Attempt::TimedOut,
-        Err(Failure::Broken) => Attempt::Broken,
-        Err(Failure::TooLong(_)) => Attempt::TooLong,
+        Ok(reply) if reply.status.is_success() => BackendOutcome::Answered,
+        Ok(_) => BackendOutcome::HttpError,
+        Err(Failure::CircuitOpen) => BackendOutcome::CircuitOpen,
+        Err(Failure::ConnectError) => BackendOutcome::ConnectError,
+        Err(Failure::TimedOut(_)) => BackendOutcome::TimedOut,
+        Err(Failure::ConnectionError) => BackendOutcome::ConnectionError,
+        Err(Failure::ResponseTooLarge(_)) => BackendOutcome::ResponseTooLarge,
     }
 }
 
-fn request(base: &str, call: &Call<'_>) -> Option<Request<Full<Bytes>>> {
+fn build_request(base: &str, call: &BackendRequest<'_>) -> Option<Request<Full<Bytes>>> {
     let uri: Uri = [base, &call.path].concat().parse().ok()?;
     let mut request = Request::new(Full::new(call.body.clone()));
     *request.method_mut() = call.method.clone();
@@ -304,10 +330,13 @@ fn request(base: &str, call: &Call<'_>) -> Option<Request<Full<Bytes>>> {
     Some(request)
 }
 
-async fn read(response: Response<Incoming>, limit: usize) -> Result<Reply, Failure> {
+async fn read_response(
+    response: Response<Incoming>,
+    limit: usize,
+) -> Result<BackendResponse, Failure> {
     let (head, mut body) = response.into_parts();
     let content_type = head.headers.get(CONTENT_TYPE);
-    let mut reply = Reply {
+    let mut reply = BackendResponse {
         status: head.status,
         content_type: content_type.map_or_else(String::new, |value| {
             String::from_utf8_lossy(value.as_bytes())
@@ -321,7 +350,7 @@ async fn read(response: Response<Incoming>, limit: usize) -> Result<Reply, Failu
     let limit = if is_success {
         limit
     } else {
-        limit.min(DRAINED)
+        limit.min(MAX_DRAINED_BYTES)
     };
     let told = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     let mut joined = BytesMut::new();
@@ -330,7 +359,7 @@ async fn read(response: Response<Incoming>, limit: usize) -> Result<Reply, Failu
         let Ok(frame) = frame else {
             // Of an error only the status is told, and that is there.
             return if is_success {
-                Err(Failure::Broken)
+                Err(Failure::ConnectionError)
             } else {
                 Ok(reply)
             };
@@ -350,7 +379,7 @@ async fn read(response: Response<Incoming>, limit: usize) -> Result<Reply, Failu
         }
     }
     if too_long && is_success {
-        return Err(Failure::TooLong(limit));
+        return Err(Failure::ResponseTooLarge(limit));
     }
     if !joined.is_empty() {
         reply.body = joined.freeze();

@@ -10,14 +10,14 @@ use hyper::{
 use serde::{Serializer, ser::SerializeMap};
 
 use super::{
-    Wrong,
-    call::{About, Call, DATA_ID},
-    template::{SESSION, Template},
+    OptionError,
+    request::{BackendRequest, DATA_ID, RequestContext},
+    url_template::{SESSION, UrlTemplate},
 };
 use crate::{
     service::{
         ServiceError,
-        schema::{METHODS, either},
+        schema::{METHODS, join_with_or},
     },
     store::StoreError,
 };
@@ -26,22 +26,22 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Http {
     /// `_service`: at the create.
-    pub(super) create: Rule,
+    pub(super) create: RequestRule,
     /// `_request.<name>`: at the request of that name.
-    requests: BTreeMap<String, Rule>,
+    requests: BTreeMap<String, RequestRule>,
     /// `_request`: at every other request.
-    pub(super) any: Option<Rule>,
+    pub(super) default_rule: Option<RequestRule>,
     /// `_terminate`: after the end.
-    pub(super) terminate: Option<Rule>,
+    pub(super) terminate: Option<RequestRule>,
     /// `_session`: the member of the create's answer that names the session there.
     pub(super) session: Option<String>,
 }
 
 /// One kind of request.
 #[derive(Debug)]
-pub(super) struct Rule {
+pub(super) struct RequestRule {
     method: Method,
-    pub(super) template: Template,
+    pub(super) template: UrlTemplate,
 }
 
 impl Http {
@@ -49,26 +49,27 @@ impl Http {
     ///
     /// # Errors
     /// Which option, what it is and what was expected.
-    pub(super) fn read(options: &BTreeMap<String, String>) -> Result<Self, Wrong> {
+    pub(super) fn parse(options: &BTreeMap<String, String>) -> Result<Self, OptionError> {
         let of = |method: &str, option: &str| {
             let by = if options.contains_key(method) {
                 method
             } else {
                 "_method"
             };
-            let method = read_method(options.get(by)).map_err(|problem| Wrong::new(by, problem))?;
+            let method =
+                parse_method(options.get(by)).map_err(|problem| OptionError::new(by, problem))?;
             let template = options.get(option).map_or("", String::as_str);
-            let template = Template::read(template);
-            let template = template.map_err(|problem| Wrong::new(option, problem))?;
-            Ok::<_, Wrong>(Rule { method, template })
+            let template = UrlTemplate::parse(template);
+            let template = template.map_err(|problem| OptionError::new(option, problem))?;
+            Ok::<_, OptionError>(RequestRule { method, template })
         };
         let session = options.get("_session").cloned();
-        let check = |option: &str, rule: &Rule| {
-            let unknown = session.is_none() && rule.template.names(SESSION);
+        let check = |option: &str, rule: &RequestRule| {
+            let unknown = session.is_none() && rule.template.has_placeholder(SESSION);
             let problem = "names {_session}, which needs the option _session";
             (!unknown)
                 .then_some(())
-                .ok_or_else(|| Wrong::new(option, problem.to_owned()))
+                .ok_or_else(|| OptionError::new(option, problem.to_owned()))
         };
         let mut requests = BTreeMap::new();
         for option in options.keys() {
@@ -81,13 +82,13 @@ impl Http {
                 && !options.contains_key(&format!("_request.{name}"))
             {
                 let problem = format!("there is no _request.{name}");
-                return Err(Wrong::new(option, problem));
+                return Err(OptionError::new(option, problem));
             }
         }
         let create = of("_method", "_service")?;
-        if create.template.names(SESSION) {
+        if create.template.has_placeholder(SESSION) {
             let problem = "names {_session}, which the answer to it tells".to_owned();
-            return Err(Wrong::new("_service", problem));
+            return Err(OptionError::new("_service", problem));
         }
         let optional = |method: &str, option: &str| {
             let there = options.contains_key(option);
@@ -101,35 +102,35 @@ impl Http {
         if let Some(rule) = &terminate {
             check("_terminate", rule)?;
             let known = ["id", "service", SESSION];
-            if let Some(name) = rule.template.placeholder_beside(&known) {
+            if let Some(name) = rule.template.first_placeholder_except(&known) {
                 let problem =
                     format!("names {{{name}}}, expected {{id}}, {{service}} or {{_session}}");
-                return Err(Wrong::new("_terminate", problem));
+                return Err(OptionError::new("_terminate", problem));
             }
         }
         Ok(Self {
             create,
             requests,
-            any,
+            default_rule: any,
             terminate,
             session,
         })
     }
 
     /// What to do at a request of this name.
-    pub(super) fn rule(&self, request: &str) -> Option<&Rule> {
-        self.requests.get(request).or(self.any.as_ref())
+    pub(super) fn rule_for(&self, request: &str) -> Option<&RequestRule> {
+        self.requests.get(request).or(self.default_rule.as_ref())
     }
 
     /// The requests that have a rule of their own.
-    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn request_names(&self) -> impl Iterator<Item = &str> {
         self.requests.keys().map(String::as_str)
     }
 
-    pub(super) fn rules(&self) -> impl Iterator<Item = &Rule> {
+    pub(super) fn rules(&self) -> impl Iterator<Item = &RequestRule> {
         let some = [
             Some(&self.create),
-            self.any.as_ref(),
+            self.default_rule.as_ref(),
             self.terminate.as_ref(),
         ];
         some.into_iter().flatten().chain(self.requests.values())
@@ -137,52 +138,56 @@ impl Http {
 
     /// Whether a service must know where it runs: because it has a name there, is to be ended there,
     /// or because there is more than one place.
-    pub(super) fn holds_a_session(&self) -> bool {
-        let anywhere = |rule: &Rule| rule.template.base.is_none();
+    pub(super) fn needs_session(&self) -> bool {
+        let anywhere = |rule: &RequestRule| rule.template.base.is_none();
         self.session.is_some() || self.terminate.is_some() || self.rules().any(anywhere)
     }
 }
 
-impl Rule {
+impl RequestRule {
     /// The call that this comes to.
     ///
     /// # Errors
     /// [`ServiceError::InvalidParameter`] where the template cannot be filled.
-    pub(super) fn call<'a>(
+    pub(super) fn build_request<'a>(
         &self,
-        about: &About<'a>,
+        about: &RequestContext<'a>,
         session: &str,
         headers: &'a [(HeaderName, HeaderValue)],
-    ) -> Result<Call<'a>, ServiceError> {
+    ) -> Result<BackendRequest<'a>, ServiceError> {
         let has_body = !matches!(self.method, Method::GET | Method::DELETE);
-        let body = if has_body { json(about)? } else { Bytes::new() };
-        Ok(Call {
+        let body = if has_body {
+            json_body(about)?
+        } else {
+            Bytes::new()
+        };
+        Ok(BackendRequest {
             method: self.method.clone(),
             path: self.template.expand(about, session)?,
             body,
             content_type: has_body.then_some("application/json"),
             headers,
-            trail: about.trail,
+            propagated_headers: about.propagated_headers,
         })
     }
 }
 
-fn read_method(name: Option<&String>) -> Result<Method, String> {
+fn parse_method(name: Option<&String>) -> Result<Method, String> {
     let Some(name) = name else {
         return Ok(Method::POST);
     };
     let known = METHODS.into_iter().find(|known| *known == name.trim());
     let known = known.and_then(|known| known.parse().ok());
-    known.ok_or_else(|| format!("is {name:?}, expected {}", either(&METHODS)))
+    known.ok_or_else(|| format!("is {name:?}, expected {}", join_with_or(&METHODS)))
 }
 
 /// The pairs as an object, `_data_id` first.
-fn json(about: &About<'_>) -> Result<Bytes, ServiceError> {
+fn json_body(about: &RequestContext<'_>) -> Result<Bytes, ServiceError> {
     let mut body = Vec::with_capacity(256);
     let mut json = serde_json::Serializer::new(&mut body);
     let written = json.serialize_map(None).and_then(|mut map| {
         map.serialize_entry(DATA_ID, about.id.as_str())?;
-        for (name, value) in about.client_pairs() {
+        for (name, value) in about.client_fields() {
             map.serialize_entry(name, value)?;
         }
         map.end()

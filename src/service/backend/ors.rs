@@ -9,13 +9,15 @@ use hyper::{
     header::{HeaderName, HeaderValue},
 };
 
-use super::call::{About, Call, DATA_ID, Trail, encoded, form};
+use super::request::{
+    BackendRequest, DATA_ID, PropagatedHeaders, RequestContext, encode_form, percent_encode,
+};
 
 /// The request that begins a session's work.
-const BEGIN: &str = "gms.start";
+const BEGIN_REQUEST: &str = "gms.start";
 
 /// The parameter that names the document, at a start.
-const SOURCE: &str = "src";
+const SOURCE_PARAMETER: &str = "src";
 
 /// The SCXML document that a configured service runs.
 #[derive(Debug)]
@@ -28,52 +30,82 @@ type Headers = [(HeaderName, HeaderValue)];
 
 impl Ors {
     /// The call that starts a session.
-    pub(super) fn start<'a>(&self, about: &About<'a>, headers: &'a Headers) -> Call<'a> {
-        let first = [(SOURCE, self.src.as_str()), data_id(about)];
-        let pairs = pairs(about).filter(|(name, _)| *name != SOURCE);
-        let form = form(first.into_iter().chain(pairs));
-        post(
+    pub(super) fn start_request<'a>(
+        &self,
+        about: &RequestContext<'a>,
+        headers: &'a Headers,
+    ) -> BackendRequest<'a> {
+        let first = [(SOURCE_PARAMETER, self.src.as_str()), data_id_field(about)];
+        let pairs = client_fields(about).filter(|(name, _)| *name != SOURCE_PARAMETER);
+        let form = encode_form(first.into_iter().chain(pairs));
+        post_request(
             "/scxml/session/start".to_owned(),
             form,
             headers,
-            about.trail,
+            about.propagated_headers,
         )
     }
 
     /// The call whose answer the client gets of its create.
-    pub(super) fn begin<'a>(about: &About<'a>, session: &str, headers: &'a Headers) -> Call<'a> {
-        let form = form([data_id(about)].into_iter().chain(pairs(about)));
-        post(request_path(session, BEGIN), form, headers, about.trail)
+    pub(super) fn begin_request<'a>(
+        about: &RequestContext<'a>,
+        session: &str,
+        headers: &'a Headers,
+    ) -> BackendRequest<'a> {
+        let form = encode_form(
+            [data_id_field(about)]
+                .into_iter()
+                .chain(client_fields(about)),
+        );
+        post_request(
+            request_path(session, BEGIN_REQUEST),
+            form,
+            headers,
+            about.propagated_headers,
+        )
     }
 
     /// The call for a service-specific request.
-    pub(super) fn request<'a>(about: &About<'a>, session: &str, headers: &'a Headers) -> Call<'a> {
+    pub(super) fn service_request<'a>(
+        about: &RequestContext<'a>,
+        session: &str,
+        headers: &'a Headers,
+    ) -> BackendRequest<'a> {
         let path = request_path(session, about.request);
-        post(path, form(pairs(about)), headers, about.trail)
+        post_request(
+            path,
+            encode_form(client_fields(about)),
+            headers,
+            about.propagated_headers,
+        )
     }
 
     /// The call that ends a session.
-    pub(super) fn end<'a>(session: &str, headers: &'a Headers, trail: &'a Trail) -> Call<'a> {
+    pub(super) fn terminate_request<'a>(
+        session: &str,
+        headers: &'a Headers,
+        trail: &'a PropagatedHeaders,
+    ) -> BackendRequest<'a> {
         let path = session_path(session) + "/terminate";
-        post(path, Bytes::new(), headers, trail)
+        post_request(path, Bytes::new(), headers, trail)
     }
 }
 
 /// By this the document finds the service's storage.
-fn data_id<'a>(about: &About<'a>) -> (&'a str, &'a str) {
+fn data_id_field<'a>(about: &RequestContext<'a>) -> (&'a str, &'a str) {
     (DATA_ID, about.id.as_str())
 }
 
 /// What the client sent, without what only this service may say.
-fn pairs<'a>(about: &About<'a>) -> impl Iterator<Item = (&'a str, &'a str)> {
+fn client_fields<'a>(about: &RequestContext<'a>) -> impl Iterator<Item = (&'a str, &'a str)> {
     about
-        .client_pairs()
+        .client_fields()
         .map(|(name, value)| (name.as_str(), value.as_str()))
 }
 
 fn session_path(session: &str) -> String {
     let mut path = "/scxml/session/".to_owned();
-    path.extend(encoded(session));
+    path.extend(percent_encode(session));
     path
 }
 
@@ -81,18 +113,23 @@ fn request_path(session: &str, request: &str) -> String {
     let mut path = session_path(session) + "/request";
     for segment in request.split('/') {
         path.push('/');
-        path.extend(encoded(segment));
+        path.extend(percent_encode(segment));
     }
     path
 }
 
-fn post<'a>(path: String, body: Bytes, headers: &'a Headers, trail: &'a Trail) -> Call<'a> {
-    Call {
+fn post_request<'a>(
+    path: String,
+    body: Bytes,
+    headers: &'a Headers,
+    trail: &'a PropagatedHeaders,
+) -> BackendRequest<'a> {
+    BackendRequest {
         method: Method::POST,
         path,
         body,
         content_type: Some("application/x-www-form-urlencoded"),
         headers,
-        trail,
+        propagated_headers: trail,
     }
 }

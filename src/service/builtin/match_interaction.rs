@@ -3,29 +3,29 @@
 use crate::{
     service::{
         ServiceError,
-        answer::Answer,
-        creation::Creation,
-        parameters::{Parameters, boolean},
+        create::PendingCreate,
+        create_response::CreateResponseBody,
+        parameters::{Parameters, parse_boolean},
+        phone_numbers::{PhoneNumbers, to_ascii_digits},
+        rate_limit::Attempt,
         storage::MAX_UNRESERVED_BYTES,
-        subscriber::{Numbering, ascii_digits},
-        throttle::Attempt,
     },
-    store::{AllTexts, Call, Matched, ServiceId, StoreError},
+    store::{AllTexts, Call, MatchResult, ServiceId, StoreError},
 };
 
 /// The numbers of a call, as they are written.
-struct Said<'a> {
-    dialled: &'a str,
+struct CallNumbers<'a> {
+    dialed: &'a str,
     caller: Option<&'a str>,
 }
 
-impl Said<'_> {
+impl CallNumbers<'_> {
     /// Adds the subscribers that the numbers reach under `region`.
-    fn read_under(&self, region: String, call: &mut Call) {
-        if let Some(numbering) = Numbering::under(&region) {
-            let dialled = numbering.subscriber(self.dialled);
-            if !call.dialled.contains(&dialled) {
-                call.dialled.push(dialled);
+    fn add_region(&self, region: String, call: &mut Call) {
+        if let Some(numbering) = PhoneNumbers::for_region(&region) {
+            let dialled = numbering.subscriber(self.dialed);
+            if !call.dialed.contains(&dialled) {
+                call.dialed.push(dialled);
             }
             let caller = self.caller.and_then(|caller| numbering.caller(caller));
             call.callers
@@ -35,7 +35,7 @@ impl Said<'_> {
     }
 }
 
-impl Creation {
+impl PendingCreate {
     /// Finds the service that a call is for, and gives its number back.
     pub(in crate::service) async fn match_interaction(
         self,
@@ -45,30 +45,33 @@ impl Creation {
         let dialled = effective("_access_number").ok_or_else(|| {
             ServiceError::InvalidParameter("_access_number is missing".to_owned())
         })?;
-        let said = Said {
-            dialled,
+        let said = CallNumbers {
+            dialed: dialled,
             caller: effective("_phone_number"),
         };
-        let dialled = self.numbering.requested("_access_number", said.dialled)?;
-        let caller = said
-            .caller
-            .map(|caller| self.numbering.requested_caller("_phone_number", caller));
+        let dialled = self
+            .phone_numbers
+            .subscriber_from_parameter("_access_number", said.dialed)?;
+        let caller = said.caller.map(|caller| {
+            self.phone_numbers
+                .caller_from_parameter("_phone_number", caller)
+        });
         let caller = caller.transpose()?;
         let wants_data = effective("_return_user_data");
         let wants_data =
-            wants_data.map_or(Ok(false), |value| boolean("_return_user_data", value))?;
-        let code = self.code(&parameters)?;
-        let (today, others) = self.catalog.pools().with(&dialled);
-        let attempt = Attempt::count(&*self.store, &self.throttle, &dialled).await?;
+            wants_data.map_or(Ok(false), |value| parse_boolean("_return_user_data", value))?;
+        let code = self.access_code(&parameters)?;
+        let (today, others) = self.catalog.resource_groups().partition_by_number(&dialled);
+        let attempt = Attempt::begin_match(&*self.store, &self.rate_limit, &dialled).await?;
         if caller == Some(None) {
             // A caller is given, and there is nothing to compare: that is no caller of any booking.
             return Err(ServiceError::NoMatch(dialled));
         }
         let mut call = Call {
-            dialled: vec![dialled.clone()],
+            dialed: vec![dialled.clone()],
             code,
             callers: caller.flatten().into_iter().collect(),
-            regions: vec![self.numbering.region()],
+            regions: vec![self.phone_numbers.region()],
         };
         let answer = loop {
             let mut found = self.match_call(&today, &said, &mut call).await?;
@@ -79,29 +82,29 @@ impl Creation {
                 return Err(ServiceError::NoMatch(dialled));
             };
             // It may have ended since it was found; then the next one is the newest.
-            if let Some(answer) = self.matched(&id, wants_data).await? {
+            if let Some(answer) = self.match_response(&id, wants_data).await? {
                 break answer;
             }
         };
-        attempt.succeeded(&*self.store).await;
-        answer.json()
+        attempt.refund(&*self.store).await;
+        answer.to_json()
     }
 
     /// The code keyed in. One that is given and empty would match any booking of the number: the routing
     /// side lost it, or the caller keyed in nothing.
-    fn code(&self, parameters: &Parameters) -> Result<Option<String>, ServiceError> {
+    fn access_code(&self, parameters: &Parameters) -> Result<Option<String>, ServiceError> {
         let name = "_access_code";
         let code = parameters.effective(&self.definition, name);
         if code.is_none() && parameters.is_blank(name) {
             let option = "_allow_empty_access_code";
             let allowed = self.definition.option(option);
-            if !allowed.map_or(Ok(false), |value| boolean(option, value))? {
+            if !allowed.map_or(Ok(false), |value| parse_boolean(option, value))? {
                 return Err(ServiceError::InvalidParameter(format!(
                     "{name} is empty; a code is expected, or no such parameter ({option} allows it)"
                 )));
             }
         }
-        Ok(code.map(|code| ascii_digits(code.trim())))
+        Ok(code.map(|code| to_ascii_digits(code.trim())))
     }
 
     /// The service that a call is for; where numbers of other regions may be booked, the call is read under
@@ -109,16 +112,16 @@ impl Creation {
     async fn match_call(
         &self,
         groups: &[String],
-        said: &Said<'_>,
+        said: &CallNumbers<'_>,
         call: &mut Call,
     ) -> Result<Option<ServiceId>, StoreError> {
         loop {
             match self.store.match_call(groups, call).await? {
-                Matched::Service(id) => return Ok(Some(id)),
-                Matched::Nobody => return Ok(None),
-                Matched::OtherRegions(regions) => {
+                MatchResult::Matched(id) => return Ok(Some(id)),
+                MatchResult::NoMatch => return Ok(None),
+                MatchResult::OtherRegions(regions) => {
                     for region in regions {
-                        said.read_under(region, call);
+                        said.add_region(region, call);
                     }
                 }
             }
@@ -126,20 +129,23 @@ impl Creation {
     }
 
     /// The answer with the service; `None` where it has ended.
-    async fn matched(
+    async fn match_response(
         &self,
         id: &ServiceId,
         wants_data: bool,
-    ) -> Result<Option<Answer>, StoreError> {
-        let answer = Answer::of(id).with("_data_id", id.to_string());
+    ) -> Result<Option<CreateResponseBody>, StoreError> {
+        let answer = CreateResponseBody::new(id).with("_data_id", id.to_string());
         if !wants_data {
             return Ok(Some(answer));
         }
-        let data = self.user_data(id).await?;
+        let data = self.read_user_data(id).await?;
         Ok(data.map(|data| answer.with_user_data(data)))
     }
 
-    async fn user_data(&self, id: &ServiceId) -> Result<Option<Vec<(String, String)>>, StoreError> {
+    async fn read_user_data(
+        &self,
+        id: &ServiceId,
+    ) -> Result<Option<Vec<(String, String)>>, StoreError> {
         let mut max_bytes = MAX_UNRESERVED_BYTES;
         loop {
             let read = self.store.read_all(id, max_bytes).await;

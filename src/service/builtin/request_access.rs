@@ -4,13 +4,13 @@ use tracing::warn;
 
 use crate::{
     service::{
-        ServiceError, answer::Answer, booking::Wish, creation::Creation, locks::admit,
-        parameters::Parameters, storage::apply,
+        ServiceError, auth::authorize, book_number::NumberRequest, create::PendingCreate,
+        create_response::CreateResponseBody, parameters::Parameters, storage::write_changes,
     },
-    store::{Changes, Holder, ServiceId, Value},
+    store::{BookingOwner, Changes, ServiceId, Value},
 };
 
-impl Creation {
+impl PendingCreate {
     /// Books a number for the service that `_id` names. User data goes to that service's storage.
     pub(in crate::service) async fn request_access(
         self,
@@ -22,9 +22,9 @@ impl Creation {
         })?;
         let id = ServiceId::from(id.to_owned());
         // It writes to that service and takes a number in its name: both are as locked as it is.
-        let locks = self.catalog.locks();
+        let locks = self.catalog.access_policy();
         let (failed, address) = (&self.failed_credentials, self.address);
-        admit(locks, &*self.store, &id, &self.shown, failed, address).await?;
+        authorize(locks, &*self.store, &id, &self.credentials, failed, address).await?;
         if changes
             .set
             .iter()
@@ -33,17 +33,26 @@ impl Creation {
             let message = "request-access takes no files; write them to the service's storage";
             return Err(ServiceError::InvalidParameter(message.to_owned()));
         }
-        let wish = Wish::of(&self.catalog, self.numbering, &self.definition, &parameters)?;
-        let booking = wish.ask(&*self.store, Holder::Existing(&id)).await?;
+        let wish = NumberRequest::from_parameters(
+            &self.catalog,
+            self.phone_numbers,
+            &self.definition,
+            &parameters,
+        )?;
+        let booking = wish
+            .book_number(&*self.store, BookingOwner::Existing(&id))
+            .await?;
         if !changes.set.is_empty() || !changes.remove.is_empty() {
-            let applied = apply(&*self.store, &id, changes, self.limits.keys).await;
+            let applied = write_changes(&*self.store, &id, changes, self.limits.keys).await;
             if let Err(error) = applied {
-                if let Err(error) = self.store.release(&id, &booking).await {
-                    warn!(id = %id.hint(), %error, "a number comes back when its time has run out");
+                if let Err(error) = self.store.release_number(&id, &booking).await {
+                    warn!(id = %id.redacted(), %error, "a number comes back when its time has run out");
                 }
                 return Err(error);
             }
         }
-        Answer::default().with_booking(&booking).json()
+        CreateResponseBody::default()
+            .with_booking(&booking)
+            .to_json()
     }
 }

@@ -4,75 +4,75 @@ use std::collections::BTreeMap;
 
 use thiserror::Error;
 
-use super::{Rules, Variables};
+use super::{CatalogContext, Variables};
 use crate::{
     service::{
         definition::{Definition, DefinitionError},
         options::{OptionValue, Options, is_option_name},
-        resources::Pools,
+        resource_groups::ResourceGroups,
     },
     store::{EntryName, Table},
 };
 
 /// Options that an entry may have. Its page has fields for each of them.
-pub const MOST_OPTIONS: usize = 5_000;
+pub const MAX_OPTIONS: usize = 5_000;
 /// What variables must begin with that operators may name: all others are none of their business.
-const OPEN_VARIABLES: &str = "SWITCHBOARD_HEADER_";
+const ALLOWED_VARIABLE_PREFIX: &str = "SWITCHBOARD_HEADER_";
 
 /// What is wrong with an entry.
 #[derive(Debug, Error)]
 pub enum EntryError {
     /// The name cannot stand in a path, or in a key of the store.
-    #[error("{} {:?}: {}", kind(*.0), .1, allowed_names(*.0))]
-    Name(Table, String),
+    #[error("{} {:?}: {}", table_label(*.0), .1, allowed_names(*.0))]
+    InvalidName(Table, String),
     /// More options than anybody can look at.
-    #[error("{} {:?}: has {} options, {MOST_OPTIONS} are allowed", kind(*.0), .1, .2)]
-    TooMany(Table, String, usize),
+    #[error("{} {:?}: has {} options, {MAX_OPTIONS} are allowed", table_label(*.0), .1, .2)]
+    TooManyOptions(Table, String, usize),
     /// An option is called what no option may be called.
     #[error(
         "{} {:?}, option {:?}: the name of an option has at least one character, and no control characters",
-        kind(*.0), .1, .2
+        table_label(*.0), .1, .2
     )]
-    OptionName(Table, String, String),
+    InvalidOptionName(Table, String, String),
     /// An option is wrong.
     #[error(transparent)]
-    Option(#[from] DefinitionError),
+    InvalidOption(#[from] DefinitionError),
     /// It is written in a way that is not understood here.
     #[error("cannot be read by this version of the service: {0}")]
     Unreadable(String),
     /// The file has an entry of that name too.
     #[error("is defined by the catalogue file as well, which counts")]
-    InFile,
+    DefinedInFile,
 }
 
 /// The options in an entry of the store.
-pub(in crate::service) fn read_stored(text: &str) -> Result<Options, EntryError> {
+pub(in crate::service) fn parse_stored_options(text: &str) -> Result<Options, EntryError> {
     serde_json::from_str(text).map_err(|error| EntryError::Unreadable(error.to_string()))
 }
 
-pub(super) fn is_open(variable: &str) -> bool {
-    variable.starts_with(OPEN_VARIABLES)
+pub(super) fn is_allowed_variable(variable: &str) -> bool {
+    variable.starts_with(ALLOWED_VARIABLE_PREFIX)
 }
 
-pub(super) fn understood(
+pub(super) fn parse_definition(
     name: &str,
     options: Options,
-    rules: &Rules,
+    rules: &CatalogContext,
     may_name: fn(&str) -> bool,
 ) -> Result<Definition, EntryError> {
     let mut texts = BTreeMap::new();
     for (option, value) in options {
         let OptionValue::Text(text) = value else {
             let problem = "expected a string".to_owned();
-            return Err(fault(name, &option, problem).into());
+            return Err(option_error(name, &option, problem).into());
         };
         texts.insert(option, text);
     }
-    expand(name, &mut texts, &*rules.variables, may_name)?;
-    Ok(Definition::new(name, texts, rules.longest_life)?)
+    expand_variables(name, &mut texts, &*rules.variables, may_name)?;
+    Ok(Definition::new(name, texts, rules.max_ttl_seconds)?)
 }
 
-fn fault(service: &str, option: &str, problem: String) -> DefinitionError {
+fn option_error(service: &str, option: &str, problem: String) -> DefinitionError {
     DefinitionError {
         kind: "service",
         name: service.to_owned(),
@@ -82,7 +82,7 @@ fn fault(service: &str, option: &str, problem: String) -> DefinitionError {
 }
 
 /// Puts secrets into the values of headers, and nowhere else: a header is never told to anybody.
-fn expand(
+fn expand_variables(
     service: &str,
     options: &mut BTreeMap<String, String>,
     variables: &Variables,
@@ -95,12 +95,14 @@ fn expand(
         let mut expanded = String::new();
         let mut left = value.as_str();
         while let Some((before, after)) = left.split_once("${") {
-            let problem = |problem| fault(service, option, problem);
+            let problem = |problem| option_error(service, option, problem);
             let (name, after) = after
                 .split_once('}')
                 .ok_or_else(|| problem("a ${ has no }".to_owned()))?;
             if !may_name(name) {
-                let only = format!("only variables that begin with {OPEN_VARIABLES} may be named");
+                let only = format!(
+                    "only variables that begin with {ALLOWED_VARIABLE_PREFIX} may be named"
+                );
                 return Err(problem(only));
             }
             let variable = variables(name).filter(|value| !value.is_empty());
@@ -116,12 +118,15 @@ fn expand(
 }
 
 /// A group that a definition names must be there.
-pub(super) fn check_group(definition: &Definition, pools: &Pools) -> Result<(), DefinitionError> {
+pub(super) fn check_group(
+    definition: &Definition,
+    pools: &ResourceGroups,
+) -> Result<(), DefinitionError> {
     match definition.option("_resource_group") {
         Some(group) if pools.get(group).is_none() => {
             let known = pools.names();
             let problem = format!("is {group:?}, expected a resource group: {known}");
-            Err(definition.fault("_resource_group", problem))
+            Err(definition.option_error("_resource_group", problem))
         }
         _ => Ok(()),
     }
@@ -129,24 +134,32 @@ pub(super) fn check_group(definition: &Definition, pools: &Pools) -> Result<(), 
 
 /// Looks at what is the same for entries of all kinds.
 pub(super) fn check_shape((table, name): &EntryName, options: &Options) -> Result<(), EntryError> {
-    let (most, never) = names(*table);
+    let (most, never) = name_rules(*table);
     let length = (1..=most).contains(&name.len());
     // Browsers and proxies take these two out of a path, so that nobody could ask for it.
     let segment = name != "." && name != "..";
     if !length || !segment || name.chars().any(|c| never.contains(&c) || c.is_control()) {
-        return Err(EntryError::Name(*table, name.clone()));
+        return Err(EntryError::InvalidName(*table, name.clone()));
     }
-    if options.len() > MOST_OPTIONS {
-        return Err(EntryError::TooMany(*table, name.clone(), options.len()));
+    if options.len() > MAX_OPTIONS {
+        return Err(EntryError::TooManyOptions(
+            *table,
+            name.clone(),
+            options.len(),
+        ));
     }
     if let Some(option) = options.keys().find(|option| !is_option_name(option)) {
-        return Err(EntryError::OptionName(*table, name.clone(), option.clone()));
+        return Err(EntryError::InvalidOptionName(
+            *table,
+            name.clone(),
+            option.clone(),
+        ));
     }
     Ok(())
 }
 
 /// Bytes that a name may have, and what is in none.
-fn names(table: Table) -> (usize, &'static [char]) {
+fn name_rules(table: Table) -> (usize, &'static [char]) {
     match table {
         // It is one segment of a path.
         Table::Services => (128, &['/']),
@@ -156,7 +169,7 @@ fn names(table: Table) -> (usize, &'static [char]) {
 }
 
 fn allowed_names(table: Table) -> String {
-    let (most, never) = names(table);
+    let (most, never) = name_rules(table);
     let never: Vec<_> = never.iter().map(|never| format!("{never:?}")).collect();
     format!(
         "a name has 1 to {most} bytes without {} and control characters, and is not \".\" or \"..\"",
@@ -165,7 +178,7 @@ fn allowed_names(table: Table) -> String {
 }
 
 /// What an entry of a table is, for people.
-pub(in crate::service) fn kind(table: Table) -> &'static str {
+pub(in crate::service) fn table_label(table: Table) -> &'static str {
     match table {
         Table::Services => "service",
         Table::Resources => "resource group",

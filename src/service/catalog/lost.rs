@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 
-use crate::store::{EntryName, Moment, StoredCatalog, StoredEntry};
+use crate::store::{EntryName, StoredCatalog, StoredEntry, Timestamp};
 
 /// What this replica knows and the store has lost.
 #[derive(Debug, Clone)]
 pub(crate) struct LostCatalog {
     /// When this replica noticed.
-    pub(crate) noticed: Moment,
+    pub(crate) detected_at: Timestamp,
     /// The catalog that there was.
     catalog: Arc<StoredCatalog>,
     /// Entries of it that are missing.
@@ -19,22 +19,22 @@ pub(crate) struct LostCatalog {
 impl LostCatalog {
     /// What is lost now that the store has `now`: `before` is what this replica read last, and `lost` what
     /// it knew to be lost then.
-    pub(super) fn find(
+    pub(super) fn detect(
         lost: Option<&Self>,
         before: Option<&Arc<StoredCatalog>>,
         now: &StoredCatalog,
-        at: Moment,
+        at: Timestamp,
     ) -> Option<Self> {
         let found = match (lost, before) {
             (Some(lost), _) => lost.clone(),
             (None, Some(before)) if is_older(now, before) => Self {
-                noticed: at,
+                detected_at: at,
                 catalog: Arc::clone(before),
                 missing: 0,
             },
             _ => return None,
         };
-        let missing = found.missing_in(now).count();
+        let missing = found.missing_from(now).count();
         (missing > 0).then_some(Self { missing, ..found })
     }
 
@@ -46,19 +46,20 @@ impl LostCatalog {
 
     /// How many entries are missing.
     #[must_use]
-    pub(crate) fn entries(&self) -> usize {
+    pub(crate) fn missing_count(&self) -> usize {
         self.missing
     }
 
     /// The entries that `now` does not have, or has in an older state.
-    pub(crate) fn missing_in<'a>(
+    pub(crate) fn missing_from<'a>(
         &'a self,
         now: &'a StoredCatalog,
     ) -> impl Iterator<Item = (&'a EntryName, &'a StoredEntry)> {
         self.catalog.entries.iter().filter(|(name, entry)| {
             let is = now.entries.get(*name);
             is.is_none_or(|is| {
-                is.text != entry.text && number(&is.revision) < number(&entry.revision)
+                is.text != entry.text
+                    && version_number(&is.revision) < version_number(&entry.revision)
             })
         })
     }
@@ -66,11 +67,11 @@ impl LostCatalog {
 
 /// Whether `now` is no successor of `before`: every change of a catalog raises its number.
 fn is_older(now: &StoredCatalog, before: &StoredCatalog) -> bool {
-    now.version != before.version && number(&now.version) <= number(&before.version)
+    now.version != before.version && version_number(&now.version) <= version_number(&before.version)
 }
 
 /// The number that a version begins with; 0 where nothing was ever made.
-fn number(version: &str) -> u64 {
+fn version_number(version: &str) -> u64 {
     let number = version.split('-').next();
     number.and_then(|number| number.parse().ok()).unwrap_or(0)
 }
@@ -94,12 +95,12 @@ mod tests {
     }
 
     fn lost(before: &Arc<StoredCatalog>, now: &StoredCatalog) -> Option<usize> {
-        let lost = LostCatalog::find(None, Some(before), now, Moment::default());
-        lost.map(|lost| lost.entries())
+        let lost = LostCatalog::detect(None, Some(before), now, Timestamp::default());
+        lost.map(|lost| lost.missing_count())
     }
 
     #[test]
-    fn a_store_that_comes_back_empty_or_older_has_lost_what_it_lacks() {
+    fn an_empty_or_older_store_has_lost_entries() {
         let before = catalog("7-a", &[("a", "3-x"), ("b", "7-a")]);
         assert_eq!(lost(&before, &catalog("", &[])), Some(2));
         assert_eq!(lost(&before, &catalog("5-y", &[("a", "3-x")])), Some(1));
@@ -110,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn what_operators_delete_or_change_is_not_lost() {
+    fn deleted_and_changed_entries_are_not_lost() {
         let before = catalog("7-a", &[("a", "3-x"), ("b", "7-a")]);
         for now in [
             catalog("7-a", &[("a", "3-x"), ("b", "7-a")]),
@@ -122,18 +123,19 @@ mod tests {
     }
 
     #[test]
-    fn it_is_known_until_all_of_it_is_there_again() {
+    fn lost_entries_are_reported_until_all_are_restored() {
         let before = catalog("7-a", &[("a", "3-x"), ("b", "7-a")]);
-        let first = LostCatalog::find(None, Some(&before), &catalog("", &[]), Moment::default());
+        let first =
+            LostCatalog::detect(None, Some(&before), &catalog("", &[]), Timestamp::default());
         let first = first.unwrap();
         let some = catalog("1-r", &[("a", "1-r")]);
-        let then = LostCatalog::find(Some(&first), None, &some, Moment::default()).unwrap();
-        assert_eq!((then.entries(), then.version()), (2, "7-a"));
+        let then = LostCatalog::detect(Some(&first), None, &some, Timestamp::default()).unwrap();
+        assert_eq!((then.missing_count(), then.version()), (2, "7-a"));
         let mut whole = (*before).clone();
         whole.version = "2-s".to_owned();
         for entry in whole.entries.values_mut() {
             entry.revision = "2-s".to_owned();
         }
-        assert!(LostCatalog::find(Some(&then), None, &whole, Moment::default()).is_none());
+        assert!(LostCatalog::detect(Some(&then), None, &whole, Timestamp::default()).is_none());
     }
 }

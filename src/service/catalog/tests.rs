@@ -2,33 +2,33 @@
 
 use super::*;
 
-fn rules(longest_life: u64) -> Rules {
-    Rules {
-        longest_life,
-        numbering: Numbering::of(rlibphonenumber::Region::US),
-        server: Credentials::default(),
+fn context(longest_life: u64) -> CatalogContext {
+    CatalogContext {
+        max_ttl_seconds: longest_life,
+        phone_numbers: PhoneNumbers::new(rlibphonenumber::Region::US),
+        default_credentials: Credentials::default(),
         variables: Arc::new(|name: &str| name.ends_with("TOKEN").then(|| "s3cret".to_owned())),
     }
 }
 
 fn read(text: &str) -> Result<Catalog, String> {
-    let draft = Draft::parse("test.toml", text);
-    let catalog = draft.and_then(|draft| Catalog::of_file("test.toml", &draft, &rules(3_600)));
+    let draft = CatalogFile::parse("test.toml", text);
+    let catalog = draft.and_then(|draft| Catalog::from_file("test.toml", &draft, &context(3_600)));
     catalog.map_err(|error| error.to_string())
 }
 
 #[test]
-fn the_shipped_catalogue_has_a_store_called_store() {
+fn the_shipped_catalog_has_a_store_service() {
     let shipped = include_str!("../../../config/catalog.toml");
-    let draft = Draft::parse("shipped", shipped).unwrap();
-    let catalog = Catalog::of_file("shipped", &draft, &rules(2_592_000)).unwrap();
+    let draft = CatalogFile::parse("shipped", shipped).unwrap();
+    let catalog = Catalog::from_file("shipped", &draft, &context(2_592_000)).unwrap();
     assert!(catalog.get("store").is_some());
-    let group = &catalog.resources("DNIS").unwrap().group;
+    let group = &catalog.resource_group("DNIS").unwrap().group;
     assert_eq!(group.numbers[0].text, "8003449999");
 }
 
 #[test]
-fn values_are_read_as_strings_however_they_are_written() {
+fn values_of_all_types_are_read_as_strings() {
     let text = "[services.a]\n_type='builtin'\n_service='store'\n_ttl=60\n_x=true\n_y=''";
     let catalog = read(text).unwrap();
     let definition = catalog.get("a").unwrap();
@@ -38,7 +38,7 @@ fn values_are_read_as_strings_however_they_are_written() {
 }
 
 #[test]
-fn a_name_can_stand_in_a_path() {
+fn a_name_is_a_valid_path_segment() {
     let service = |name: &str| format!("[services.{name:?}]\n_type='builtin'\n_service='store'");
     let group =
         |name: &str| format!("[resources.{name:?}]\n_allocation_strategy='LOCAL'\nnumbers=['1']");
@@ -68,7 +68,7 @@ fn a_name_can_stand_in_a_path() {
 }
 
 #[test]
-fn what_cannot_be_read_names_the_file_and_the_place() {
+fn an_error_names_the_file_and_the_location() {
     let cases = [
         ("[services.a", "line 1"),
         (

@@ -1,9 +1,8 @@
 //! Suggestions for misspelled option names.
 
 use super::{
-    Need, Purpose, Row,
-    table::{BUILTINS, GROUPS, SERVICES},
-    template_of,
+    Importance, OptionSpec, ServiceKind, preset_of,
+    table::{BUILTIN_KINDS, GROUP_OPTIONS, SERVICE_OPTIONS},
 };
 use crate::{
     service::{definition::DefinitionError, options::Options},
@@ -23,8 +22,8 @@ pub(in crate::service) fn option_warnings(
     (table, name): &EntryName,
     options: &Options,
 ) -> Vec<String> {
-    let template = template_of(options).filter(|_| *table == Table::Services);
-    let Some(purpose) = template.map(|template| template.purpose) else {
+    let template = preset_of(options).filter(|_| *table == Table::Services);
+    let Some(purpose) = template.map(|template| template.kind) else {
         return Vec::new();
     };
     let warnings = options.iter().filter(|(_, value)| !value.is_empty());
@@ -42,31 +41,33 @@ pub(in crate::service) fn option_warnings(
 }
 
 /// The option of a configured service for this purpose that `option` is probably a misspelling of.
-fn suggested_for_service(option: &str, purpose: Purpose) -> Option<String> {
-    if !option.starts_with('_') || SERVICES.iter().any(|row| row.is(option)) {
+fn suggested_for_service(option: &str, purpose: ServiceKind) -> Option<String> {
+    if !option.starts_with('_') || SERVICE_OPTIONS.iter().any(|row| row.matches(option)) {
         return None;
     }
     // Options of another builtin have no effect, but whoever misspells one means it.
-    let purposes = if BUILTINS.contains(&purpose) {
-        BUILTINS
+    let purposes = if BUILTIN_KINDS.contains(&purpose) {
+        BUILTIN_KINDS
     } else {
         &[purpose]
     };
     // A mandatory option is present, so that a name like it is another one.
-    let is_candidate = |row: &&Row| {
-        let mut needs = purposes.iter().filter_map(|purpose| row.need(*purpose));
-        needs.any(|need| need != Need::Mandatory)
+    let is_candidate = |row: &&OptionSpec| {
+        let mut needs = purposes
+            .iter()
+            .filter_map(|purpose| row.importance_for(*purpose));
+        needs.any(|need| need != Importance::Mandatory)
     };
-    closest(option, SERVICES.iter().filter(is_candidate))
+    closest(option, SERVICE_OPTIONS.iter().filter(is_candidate))
 }
 
 /// The option of resource groups that `option`, which is none, is probably a misspelling of.
 pub(in crate::service) fn suggested_for_group(option: &str) -> Option<String> {
-    closest(option, GROUPS.iter())
+    closest(option, GROUP_OPTIONS.iter())
 }
 
 /// The most similar name of `rows`, if one is similar enough.
-fn closest<'a>(option: &str, rows: impl Iterator<Item = &'a Row>) -> Option<String> {
+fn closest<'a>(option: &str, rows: impl Iterator<Item = &'a OptionSpec>) -> Option<String> {
     let similar = rows.filter_map(|row| {
         // Of a family, as `_header.<Name>`, only what is before the dot is compared.
         let (known, placeholder) = match row.name.split_once('.') {
@@ -77,7 +78,7 @@ fn closest<'a>(option: &str, rows: impl Iterator<Item = &'a Row>) -> Option<Stri
             (Some((written, rest)), Some(_)) => (written, Some(rest)),
             _ => (option, placeholder),
         };
-        Some((edits(written, known)?, rest.is_some(), known, rest))
+        Some((edit_distance(written, known)?, rest.is_some(), known, rest))
     });
     let closest = similar.min_by_key(|(edits, is_family, ..)| (*edits, *is_family));
     closest.map(|(_, _, known, rest)| match rest {
@@ -87,7 +88,7 @@ fn closest<'a>(option: &str, rows: impl Iterator<Item = &'a Row>) -> Option<Stri
 }
 
 /// The number of edits between the two, regardless of case; `None` if there are too many.
-fn edits(written: &str, known: &str) -> Option<usize> {
+fn edit_distance(written: &str, known: &str) -> Option<usize> {
     let length = known.chars().count();
     let allowed = (length / CHARACTERS_PER_EDIT).clamp(1, MAX_EDITS);
     if written.chars().count().abs_diff(length) > allowed {
@@ -100,7 +101,7 @@ fn edits(written: &str, known: &str) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::service::{Draft, OptionValue};
+    use crate::service::{CatalogFile, OptionValue};
 
     const STORE: &[(&str, &str)] = &[("_type", "builtin"), ("_service", "store")];
     const NUMBER: &[(&str, &str)] = &[("_type", "builtin"), ("_service", "request-interaction")];
@@ -169,8 +170,11 @@ mod tests {
                 let warnings = warnings_of(base, &[(name, "1")]);
                 assert_eq!(warnings, [""; 0], "{name}");
             }
-            for row in SERVICES.iter().filter(|row| row.name.starts_with('_')) {
-                assert_eq!(suggested_for_service(row.name, Purpose::Http), None);
+            for row in SERVICE_OPTIONS
+                .iter()
+                .filter(|row| row.name.starts_with('_'))
+            {
+                assert_eq!(suggested_for_service(row.name, ServiceKind::Http), None);
             }
             assert_eq!(
                 warnings_of(base, &[("_tll", "")]),
@@ -183,7 +187,8 @@ mod tests {
 
     #[test]
     fn the_shipped_catalog_has_no_warnings() {
-        let draft = Draft::parse("shipped", include_str!("../../../config/catalog.toml")).unwrap();
+        let draft =
+            CatalogFile::parse("shipped", include_str!("../../../config/catalog.toml")).unwrap();
         assert_eq!(draft.warnings(), [""; 0]);
     }
 

@@ -1,9 +1,8 @@
 //! What configured services are made from.
 
 use super::{
-    OptionHelp, Purpose,
-    table::{BUILTIN, GROUPS, HTTP, ORS, SERVICES},
-    told,
+    OptionDoc, ServiceKind, option_docs,
+    table::{BUILTIN, GROUP_OPTIONS, HTTP, ORS, SERVICE_OPTIONS},
 };
 use crate::service::{
     builtin::Builtin,
@@ -12,100 +11,100 @@ use crate::service::{
 
 /// What a configured service may be made from: some options are settled, others are to be filled in.
 #[derive(Debug)]
-pub struct Template {
+pub struct ServicePreset {
     /// Names it.
     pub name: &'static str,
     /// The same for people.
     pub title: &'static str,
     /// What services made from it are for, in a sentence or two.
-    pub help: &'static str,
+    pub description: &'static str,
     /// Names and values of the options that are settled.
     pub fixed: &'static [(&'static str, &'static str)],
-    pub(super) purpose: Purpose,
+    pub(super) kind: ServiceKind,
 }
 
-static TEMPLATES: [Template; 6] = [
-    Template {
+static PRESETS: [ServicePreset; 6] = [
+    ServicePreset {
         name: "store",
         title: "Storage",
-        help: "Plain storage with a life: apps and agents keep data of a conversation there.",
+        description: "Plain storage with a life: apps and agents keep data of a conversation there.",
         fixed: &[("_type", BUILTIN), ("_service", "store")],
-        purpose: Purpose::Store,
+        kind: ServiceKind::Store,
     },
-    Template {
+    ServicePreset {
         name: "request-interaction",
         title: "Number to dial",
-        help: "Gives a caller a number to dial, and keeps what the agent should know until the call arrives.",
+        description: "Gives a caller a number to dial, and keeps what the agent should know until the call arrives.",
         fixed: &[("_type", BUILTIN), ("_service", "request-interaction")],
-        purpose: Purpose::RequestInteraction,
+        kind: ServiceKind::RequestInteraction,
     },
-    Template {
+    ServicePreset {
         name: "request-access",
         title: "Number for a service that exists",
-        help: "Gives a number to dial for a service that was made before. It makes no service of its own.",
+        description: "Gives a number to dial for a service that was made before. It makes no service of its own.",
         fixed: &[("_type", BUILTIN), ("_service", "request-access")],
-        purpose: Purpose::RequestAccess,
+        kind: ServiceKind::RequestAccess,
     },
-    Template {
+    ServicePreset {
         name: "match-interaction",
         title: "Match of a call",
-        help: "Is asked by the routing side when a call arrives, finds the service that it is for and gives the \
+        description: "Is asked by the routing side when a call arrives, finds the service that it is for and gives the \
                number back.",
         fixed: &[("_type", BUILTIN), ("_service", "match-interaction")],
-        purpose: Purpose::MatchInteraction,
+        kind: ServiceKind::MatchInteraction,
     },
-    Template {
+    ServicePreset {
         name: "ors",
         title: "Session on an Orchestration Server",
-        help: "Runs an SCXML document on an Orchestration Server for each service, and passes requests on to it.",
+        description: "Runs an SCXML document on an Orchestration Server for each service, and passes requests on to it.",
         fixed: &[("_type", ORS)],
-        purpose: Purpose::Ors,
+        kind: ServiceKind::Ors,
     },
-    Template {
+    ServicePreset {
         name: "http",
         title: "Web service",
-        help: "Passes the create and the requests of each service on to a web service, as JSON.",
+        description: "Passes the create and the requests of each service on to a web service, as JSON.",
         fixed: &[("_type", HTTP)],
-        purpose: Purpose::Http,
+        kind: ServiceKind::Http,
     },
 ];
 
 /// All templates.
 #[must_use]
-pub fn templates() -> &'static [Template] {
-    &TEMPLATES
+pub fn presets() -> &'static [ServicePreset] {
+    &PRESETS
 }
 
 /// The template that a configured service could have been made from; `None` where its options name none. An older
 /// name of a builtin is as good as its name.
 #[must_use]
-pub fn template_of(options: &Options) -> Option<&'static Template> {
+pub fn preset_of(options: &Options) -> Option<&'static ServicePreset> {
     let text = |option| options.get(option).and_then(OptionValue::text);
     let kind = text("_type")?;
     let purpose = if kind == BUILTIN {
-        Builtin::named(text("_service")?)?.into()
+        Builtin::from_name(text("_service")?)?.into()
     } else if kind == ORS {
-        Purpose::Ors
+        ServiceKind::Ors
     } else if kind == HTTP {
-        Purpose::Http
+        ServiceKind::Http
     } else {
         return None;
     };
-    TEMPLATES.iter().find(|known| known.purpose == purpose)
+    PRESETS.iter().find(|known| known.kind == purpose)
 }
 
 /// The options of a resource group, those that are needed most first.
 #[must_use]
-pub fn group_options() -> Vec<OptionHelp> {
-    told(GROUPS, Purpose::Group, 0)
+pub fn group_options() -> Vec<OptionDoc> {
+    option_docs(GROUP_OPTIONS, ServiceKind::Group, 0)
 }
 
-impl Template {
+impl ServicePreset {
     /// Its options, settled ones among them, those that are needed most first; a service may live for
     /// `longest_life` seconds.
     #[must_use]
-    pub fn options(&self, longest_life: u64) -> Vec<OptionHelp> {
-        told(SERVICES, self.purpose, longest_life)
+    pub fn options(&self, longest_life: u64) -> Vec<OptionDoc> {
+        option_docs(SERVICE_OPTIONS, self.kind, longest_life)
     }
 
     /// The value of an option that is settled.
@@ -117,7 +116,7 @@ impl Template {
     }
 }
 
-impl From<Builtin> for Purpose {
+impl From<Builtin> for ServiceKind {
     fn from(builtin: Builtin) -> Self {
         match builtin {
             Builtin::MatchInteraction => Self::MatchInteraction,
@@ -135,25 +134,30 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::{service::Need, settings::Settings};
+    use crate::{service::Importance, settings::Settings};
 
     const PAGE: &str = include_str!("../../../docs/catalog.md");
     const BEGIN: &str = "<!-- options: made by `make docs` -->\n";
     const END: &str = "<!-- /options -->";
 
     /// Where an option stands: templates, by how much they need it.
-    fn places(standing: &[(&str, Need)]) -> String {
+    fn importance_text(standing: &[(&str, Importance)]) -> String {
         let words = |need| match need {
-            Need::Mandatory => "mandatory",
-            Need::Optional => "optional",
-            Need::Advanced => "advanced",
+            Importance::Mandatory => "mandatory",
+            Importance::Optional => "optional",
+            Importance::Advanced => "advanced",
         };
-        let needs = [Need::Mandatory, Need::Optional, Need::Advanced].map(|need| {
+        let needs = [
+            Importance::Mandatory,
+            Importance::Optional,
+            Importance::Advanced,
+        ]
+        .map(|need| {
             let there = standing.iter().filter(|(_, is)| *is == need);
             let names: Vec<_> = there.map(|(name, _)| *name).collect();
             let names = match names.len() {
                 0 => return None,
-                all if all == templates().len() => "all".to_owned(),
+                all if all == presets().len() => "all".to_owned(),
                 _ => names.join(", "),
             };
             Some(format!("{}: {names}", words(need)))
@@ -161,42 +165,48 @@ mod tests {
         needs.into_iter().flatten().collect::<Vec<_>>().join("; ")
     }
 
-    fn line(option: &OptionHelp, place: &str) -> String {
+    fn line(option: &OptionDoc, place: &str) -> String {
         let default = option.default.as_ref();
         let default = default.map_or(String::new(), |default| format!("`{default}`"));
-        let secret = if option.secret { "; secret" } else { "" };
-        let (name, allowed, help) = (option.name, option.allowed.words(), option.help);
+        let secret = if option.is_secret { "; secret" } else { "" };
+        let (name, allowed, help) = (
+            option.name,
+            option.option_type.describe(),
+            option.description,
+        );
         let line = format!("| `{name}` | {place} | {default} | {allowed}{secret} | {help} |\n");
         line.replace("${NAME}", "`${NAME}`")
     }
 
-    fn of_services(longest_life: u64) -> String {
+    fn services_table(longest_life: u64) -> String {
         let mut lines =
             String::from("| option | where | default | allowed | |\n|---|---|---|---|---|\n");
-        let all: Vec<_> = TEMPLATES
+        let all: Vec<_> = PRESETS
             .iter()
             .map(|template| (template.name, template.options(longest_life)))
             .collect();
-        for row in SERVICES {
-            let is_it = |option: &&OptionHelp| option.name == row.name && option.help == row.help;
+        for row in SERVICE_OPTIONS {
+            let is_it = |option: &&OptionDoc| {
+                option.name == row.name && option.description == row.description
+            };
             let found = all
                 .iter()
                 .filter_map(|(name, options)| Some((*name, options.iter().find(is_it)?)));
             let found: Vec<_> = found.collect();
             let standing: Vec<_> = found
                 .iter()
-                .map(|(name, option)| (*name, option.need))
+                .map(|(name, option)| (*name, option.importance))
                 .collect();
-            lines += &line(found[0].1, &places(&standing));
+            lines += &line(found[0].1, &importance_text(&standing));
         }
         lines
     }
 
-    fn of_groups() -> String {
+    fn groups_table() -> String {
         let mut lines =
             String::from("| option | where | default | allowed | |\n|---|---|---|---|---|\n");
         for option in group_options() {
-            let place = places(&[("", option.need)]);
+            let place = importance_text(&[("", option.importance)]);
             lines += &line(&option, place.trim_end_matches([':', ' ']));
         }
         lines
@@ -205,8 +215,8 @@ mod tests {
     /// `make docs` has this write them.
     #[test]
     fn the_tables_of_options_in_the_docs_are_those_of_the_checks() {
-        let longest_life = Settings::defaults().unwrap().limits.life.as_secs();
-        let tables = [of_services(longest_life), of_groups()];
+        let longest_life = Settings::defaults().unwrap().limits.max_ttl.as_secs();
+        let tables = [services_table(longest_life), groups_table()];
         let mut parts = PAGE.split(BEGIN);
         let mut page = parts.next().unwrap().to_owned();
         for table in &tables {

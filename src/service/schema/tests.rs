@@ -6,29 +6,30 @@ use rlibphonenumber::Region;
 
 use super::*;
 use crate::service::{
-    Options, definition::Definition, options::OptionValue, resources::Pools, subscriber::Numbering,
+    Options, definition::Definition, options::OptionValue, phone_numbers::PhoneNumbers,
+    resource_groups::ResourceGroups,
 };
 
-const LONGEST_LIFE: u64 = 3_600;
+const MAX_TTL_SECONDS: u64 = 3_600;
 
 /// Where options are read.
 const READERS: [&str; 13] = [
     include_str!("../access_code.rs"),
     include_str!("../backend/http.rs"),
     include_str!("../backend/options.rs"),
-    include_str!("../booking.rs"),
+    include_str!("../book_number.rs"),
     include_str!("../builtin/match_interaction.rs"),
     include_str!("../builtin/request_access.rs"),
     include_str!("../builtin/request_interaction.rs"),
     include_str!("../catalog/entry.rs"),
-    include_str!("../creation.rs"),
+    include_str!("../create.rs"),
     include_str!("../definition.rs"),
-    include_str!("../life.rs"),
-    include_str!("../resources.rs"),
-    include_str!("../start.rs"),
+    include_str!("../ttl.rs"),
+    include_str!("../resource_groups.rs"),
+    include_str!("../create_on_backend.rs"),
 ];
 /// Parameters of requests and members of answers, which nobody configures.
-const NO_OPTIONS: [&str; 5] = [
+const NOT_OPTIONS: [&str; 5] = [
     "_access_number",
     "_access_code",
     "_data_id",
@@ -54,58 +55,61 @@ fn names_in_code() -> BTreeSet<&'static str> {
 }
 
 /// What an option is called in code: a family by what it begins with.
-fn name_in_code(row: &Row) -> &'static str {
+fn name_in_code(row: &OptionSpec) -> &'static str {
     row.name.split('<').next().unwrap_or_default()
 }
 
-fn rows() -> impl Iterator<Item = &'static Row> {
-    SERVICES.iter().chain(GROUPS)
+fn rows() -> impl Iterator<Item = &'static OptionSpec> {
+    SERVICE_OPTIONS.iter().chain(GROUP_OPTIONS)
 }
 
 /// A value that is allowed, and the name of a member of a family.
-fn example(option: &OptionHelp) -> (String, String) {
-    let value = match option.allowed {
-        Allowed::Boolean => "True",
-        Allowed::WholeNumber(low, _) => return (member(option), low.to_string()),
-        Allowed::Choice(all) => option.default.as_deref().unwrap_or(all[0]),
-        Allowed::Url => "http://host:81/a.scxml",
-        Allowed::UrlList => "http://one:81, https://two/a",
-        Allowed::UrlTemplate => "/rooms/{id}",
-        Allowed::ServiceNames => "store, shop",
-        Allowed::OptionNames => "_ttl, _provide_code",
-        Allowed::AccessNumber => "8005550100",
-        Allowed::Text(_) | Allowed::ResourceGroup | Allowed::AccessNumbers => "7",
+fn example(option: &OptionDoc) -> (String, String) {
+    let value = match option.option_type {
+        OptionType::Boolean => "True",
+        OptionType::Integer(low, _) => return (member(option), low.to_string()),
+        OptionType::Choice(all) => option.default.as_deref().unwrap_or(all[0]),
+        OptionType::Url => "http://host:81/a.scxml",
+        OptionType::UrlList => "http://one:81, https://two/a",
+        OptionType::UrlTemplate => "/rooms/{id}",
+        OptionType::ServiceNames => "store, shop",
+        OptionType::OptionNames => "_ttl, _provide_code",
+        OptionType::AccessNumber => "8005550100",
+        OptionType::Text(_) | OptionType::ResourceGroup | OptionType::AccessNumbers => "7",
     };
     (member(option), value.to_owned())
 }
 
-fn member(option: &OptionHelp) -> String {
+fn member(option: &OptionDoc) -> String {
     let name = option.name.split('<').next().unwrap_or_default();
-    format!("{name}{}", if option.is_family { "x" } else { "" })
+    format!("{name}{}", if option.is_pattern { "x" } else { "" })
 }
 
 /// All options of a template that `are` wanted.
-fn filled(template: &Template, are: fn(Need) -> bool) -> BTreeMap<String, String> {
-    let options = template.options(LONGEST_LIFE).into_iter();
+fn preset_options(
+    template: &ServicePreset,
+    are: fn(Importance) -> bool,
+) -> BTreeMap<String, String> {
+    let options = template.options(MAX_TTL_SECONDS).into_iter();
     let examples = options
-        .filter(|option| are(option.need))
+        .filter(|option| are(option.importance))
         .map(|option| example(&option));
     let fixed = template.fixed.iter();
     let fixed = fixed.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     examples.chain(fixed).collect()
 }
 
-fn defined(options: &BTreeMap<String, String>) -> Result<(), String> {
-    let defined = Definition::new("mine", options.clone(), LONGEST_LIFE);
+fn check_definition(options: &BTreeMap<String, String>) -> Result<(), String> {
+    let defined = Definition::new("mine", options.clone(), MAX_TTL_SECONDS);
     defined.map(drop).map_err(|error| error.to_string())
 }
 
 /// All options of a group.
-fn filled_group() -> Options {
+fn group_options_with_examples() -> Options {
     let examples = group_options().into_iter().map(|option| {
         let (name, text) = example(&option);
-        let value = match option.allowed {
-            Allowed::AccessNumbers => OptionValue::List(vec![text]),
+        let value = match option.option_type {
+            OptionType::AccessNumbers => OptionValue::List(vec![text]),
             _ => OptionValue::Text(text),
         };
         (name, value)
@@ -113,18 +117,18 @@ fn filled_group() -> Options {
     examples.collect()
 }
 
-fn grouped(options: Options) -> Result<(), String> {
-    let numbering = Numbering::of(Region::US);
-    let added = Pools::default().add("mine", options, numbering);
+fn check_group_options(options: Options) -> Result<(), String> {
+    let numbering = PhoneNumbers::new(Region::US);
+    let added = ResourceGroups::default().add("mine", options, numbering);
     added.map_err(|error| error.to_string())
 }
 
 /// Values that are allowed, and some that are not, where that can be said in general.
-fn values(allowed: Allowed) -> (Vec<String>, Vec<String>) {
+fn values(allowed: OptionType) -> (Vec<String>, Vec<String>) {
     let texts = |all: &[&str]| all.iter().map(|text| (*text).to_owned()).collect();
     match allowed {
-        Allowed::Boolean => (texts(&["true", "FALSE"]), texts(&["maybe", "1"])),
-        Allowed::WholeNumber(low, high) => (
+        OptionType::Boolean => (texts(&["true", "FALSE"]), texts(&["maybe", "1"])),
+        OptionType::Integer(low, high) => (
             vec![low.to_string(), high.to_string()],
             vec![
                 (low - 1).to_string(),
@@ -132,14 +136,14 @@ fn values(allowed: Allowed) -> (Vec<String>, Vec<String>) {
                 "soon".to_owned(),
             ],
         ),
-        Allowed::Choice(all) => (texts(all), texts(&["none of them"])),
+        OptionType::Choice(all) => (texts(all), texts(&["none of them"])),
         _ => (Vec::new(), Vec::new()),
     }
 }
 
 #[test]
 fn every_option_that_is_read_is_in_the_table() {
-    let in_table: BTreeSet<&str> = rows().map(name_in_code).chain(NO_OPTIONS).collect();
+    let in_table: BTreeSet<&str> = rows().map(name_in_code).chain(NOT_OPTIONS).collect();
     let unknown: Vec<_> = names_in_code().difference(&in_table).copied().collect();
     assert!(unknown.is_empty(), "{unknown:?}");
 }
@@ -155,16 +159,16 @@ fn every_option_in_the_table_is_read() {
 }
 
 #[test]
-fn a_template_is_accepted_as_soon_as_what_is_mandatory_is_filled_in_and_no_sooner() {
-    for template in templates() {
-        let least = filled(template, |need| need == Need::Mandatory);
+fn a_preset_needs_exactly_its_mandatory_options() {
+    for template in presets() {
+        let least = preset_options(template, |need| need == Importance::Mandatory);
         // What is asked of a web service may stand behind a list of them, which is optional.
         let least = with_a_host(least);
-        assert_eq!(defined(&least), Ok(()), "{}", template.name);
+        assert_eq!(check_definition(&least), Ok(()), "{}", template.name);
         for option in least.keys() {
             let mut without = least.clone();
             without.remove(option);
-            let message = defined(&without).unwrap_err();
+            let message = check_definition(&without).unwrap_err();
             assert!(
                 message.contains(&format!("option {option}: ")),
                 "{}: {message}",
@@ -182,24 +186,24 @@ fn with_a_host(mut options: BTreeMap<String, String>) -> BTreeMap<String, String
 }
 
 #[test]
-fn every_option_of_a_template_may_be_filled_in() {
-    for template in templates() {
-        let all = filled(template, |_| true);
-        assert_eq!(defined(&all), Ok(()), "{}", template.name);
+fn a_preset_accepts_all_its_options() {
+    for template in presets() {
+        let all = preset_options(template, |_| true);
+        assert_eq!(check_definition(&all), Ok(()), "{}", template.name);
     }
-    assert_eq!(grouped(filled_group()), Ok(()));
+    assert_eq!(check_group_options(group_options_with_examples()), Ok(()));
 }
 
 #[test]
-fn what_a_range_or_a_choice_does_not_allow_is_refused_with_the_name_of_the_option() {
+fn an_invalid_value_is_rejected_with_the_option_name() {
     let mut seen = 0;
-    for template in templates() {
-        for option in template.options(LONGEST_LIFE) {
-            let (name, (right, wrong)) = (member(&option), values(option.allowed));
+    for template in presets() {
+        for option in template.options(MAX_TTL_SECONDS) {
+            let (name, (right, wrong)) = (member(&option), values(option.option_type));
             let with = |value: String| {
-                let mut options = filled(template, |_| true);
+                let mut options = preset_options(template, |_| true);
                 options.insert(name.clone(), value);
-                defined(&options)
+                check_definition(&options)
             };
             for value in right {
                 // Another type, or another builtin, is another template.
@@ -216,11 +220,11 @@ fn what_a_range_or_a_choice_does_not_allow_is_refused_with_the_name_of_the_optio
         }
     }
     for option in group_options() {
-        let (right, wrong) = values(option.allowed);
+        let (right, wrong) = values(option.option_type);
         let with = |value: String| {
-            let mut options = filled_group();
+            let mut options = group_options_with_examples();
             options.insert(option.name.to_owned(), OptionValue::Text(value));
-            grouped(options)
+            check_group_options(options)
         };
         for value in right {
             assert_eq!(with(value), Ok(()), "{}", option.name);
@@ -236,38 +240,43 @@ fn what_a_range_or_a_choice_does_not_allow_is_refused_with_the_name_of_the_optio
 }
 
 #[test]
-fn a_group_needs_what_is_mandatory_and_has_no_other_options() {
-    let mut options = filled_group();
+fn a_group_needs_its_mandatory_options_and_rejects_unknown_ones() {
+    let mut options = group_options_with_examples();
     options.insert("_x".to_owned(), OptionValue::Text("1".to_owned()));
-    let message = grouped(options).unwrap_err();
+    let message = check_group_options(options).unwrap_err();
     let expected = "resource group \"mine\", option _x: is unknown, expected one of _allocation_strategy, \
                     _backup_resource, _booking_expiration_timeout, _max_booking_expiration_timeout, _services, numbers";
     assert_eq!(message, expected);
     for option in group_options() {
-        let mut options = filled_group();
+        let mut options = group_options_with_examples();
         options.remove(option.name);
-        let is_mandatory = option.need == Need::Mandatory;
-        assert_eq!(grouped(options).is_err(), is_mandatory, "{}", option.name);
+        let is_mandatory = option.importance == Importance::Mandatory;
+        assert_eq!(
+            check_group_options(options).is_err(),
+            is_mandatory,
+            "{}",
+            option.name
+        );
     }
 }
 
 #[test]
-fn a_default_is_a_value_that_is_allowed() {
-    let templates = templates().iter();
-    let options = templates.flat_map(|template| template.options(LONGEST_LIFE));
+fn a_default_is_a_valid_value() {
+    let all = presets().iter();
+    let options = all.flat_map(|template| template.options(MAX_TTL_SECONDS));
     for option in options.chain(group_options()) {
         let Some(default) = &option.default else {
             continue;
         };
-        assert_eq!(option.allowed.check(default), Ok(()), "{}", option.name);
-        if let Allowed::Choice(all) = option.allowed {
+        assert_eq!(option.option_type.check(default), Ok(()), "{}", option.name);
+        if let OptionType::Choice(all) = option.option_type {
             assert!(all.contains(&default.as_str()), "{}", option.name);
         }
     }
     let ttl = |longest_life| {
-        let options = templates_named("store").options(longest_life);
-        let ttl = options.into_iter().find(|option| option.is("_ttl"));
-        ttl.map(|ttl| (ttl.default, ttl.allowed.words()))
+        let options = preset_named("store").options(longest_life);
+        let ttl = options.into_iter().find(|option| option.matches("_ttl"));
+        ttl.map(|ttl| (ttl.default, ttl.option_type.describe()))
     };
     let expected = |default: &str, words: &str| Some((Some(default.to_owned()), words.to_owned()));
     assert_eq!(ttl(60), expected("60", "a whole number from 1 to 60"));
@@ -277,37 +286,37 @@ fn a_default_is_a_value_that_is_allowed() {
     );
 }
 
-fn templates_named(name: &str) -> &'static Template {
-    let mut templates = templates().iter();
-    templates.find(|template| template.name == name).unwrap()
+fn preset_named(name: &str) -> &'static ServicePreset {
+    let mut all = presets().iter();
+    all.find(|template| template.name == name).unwrap()
 }
 
 #[test]
-fn what_is_needed_most_is_told_first_and_what_is_settled_is_told_with_the_rest() {
-    for template in templates() {
-        let options = template.options(LONGEST_LIFE);
-        assert!(options.is_sorted_by_key(|option| option.need));
+fn options_are_sorted_by_importance_and_include_fixed_ones() {
+    for template in presets() {
+        let options = template.options(MAX_TTL_SECONDS);
+        assert!(options.is_sorted_by_key(|option| option.importance));
         for (name, _) in template.fixed {
             let settled = options.iter().find(|option| option.name == *name);
-            assert_eq!(settled.unwrap().need, Need::Mandatory);
+            assert_eq!(settled.unwrap().importance, Importance::Mandatory);
         }
         let names: BTreeSet<_> = options.iter().map(|option| option.name).collect();
         assert_eq!(names.len(), options.len(), "{}", template.name);
-        assert!(options.iter().all(|option| option.help.len() > 20));
+        assert!(options.iter().all(|option| option.description.len() > 20));
     }
 }
 
 #[test]
-fn a_configured_service_is_known_by_its_template() {
-    for template in templates() {
-        let options = filled(template, |need| need == Need::Mandatory);
-        assert_eq!(named(options), Some(template.name));
+fn the_preset_of_a_configured_service_is_found() {
+    for template in presets() {
+        let options = preset_options(template, |need| need == Importance::Mandatory);
+        assert_eq!(preset_name(options), Some(template.name));
     }
     let older = [("_type", "builtin"), ("_service", "app-to-connect-basic")];
-    assert_eq!(named(pairs(&older)), Some("request-interaction"));
+    assert_eq!(preset_name(pairs(&older)), Some("request-interaction"));
     let soap = [("_type", "soap"), ("_service", "store")];
     for unknown in [&soap[..], &[("_type", "builtin")], &[("_service", "store")]] {
-        assert_eq!(named(pairs(unknown)), None);
+        assert_eq!(preset_name(pairs(unknown)), None);
     }
 }
 
@@ -317,16 +326,16 @@ fn pairs(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs.collect()
 }
 
-fn named(options: BTreeMap<String, String>) -> Option<&'static str> {
+fn preset_name(options: BTreeMap<String, String>) -> Option<&'static str> {
     let options = options.into_iter();
     let options: Options = options
         .map(|(name, value)| (name, OptionValue::Text(value)))
         .collect();
-    template_of(&options).map(|template| template.name)
+    preset_of(&options).map(|template| template.name)
 }
 
 #[test]
-fn what_says_how_a_service_runs_is_no_parameter_of_it() {
+fn server_side_options_are_not_parameters() {
     for name in [
         "_type",
         "_service",
@@ -337,16 +346,16 @@ fn what_says_how_a_service_runs_is_no_parameter_of_it() {
         "_method.a",
         "_overwritable_options",
     ] {
-        assert!(is_wiring(name), "{name}");
+        assert!(is_server_side(name), "{name}");
     }
     for name in ["_ttl", "_provide_code", "_types", "type", "_", ""] {
-        assert!(!is_wiring(name), "{name}");
+        assert!(!is_server_side(name), "{name}");
     }
 }
 
 #[test]
-fn choices_are_told_in_words() {
-    assert_eq!(either(&["a"]), "a");
-    assert_eq!(either(&["a", "b"]), "a or b");
-    assert_eq!(either(&["a", "b", "c"]), "a, b or c");
+fn choices_are_joined_with_or() {
+    assert_eq!(join_with_or(&["a"]), "a");
+    assert_eq!(join_with_or(&["a", "b"]), "a or b");
+    assert_eq!(join_with_or(&["a", "b", "c"]), "a, b or c");
 }

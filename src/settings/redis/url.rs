@@ -10,58 +10,60 @@ use percent_encoding::percent_decode_str;
 
 /// What is wrong with a URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wrong {
+pub(super) enum UrlError {
     /// It is no URL of a Redis server at all.
-    Form,
+    Malformed,
     /// One part of it, and what was expected.
-    Part(&'static str),
+    InvalidPart(&'static str),
 }
 
-const ENCODE: Wrong = Wrong::Part(
+const NOT_ENCODED: UrlError = UrlError::InvalidPart(
     "expected user and password with the characters / ? # @ % , [ ] and spaces percent-encoded (%2F %3F \
      %23 %40 %25 %2C %5B %5D %20), or a URL without them and redis.username and redis.password, in which \
      nothing is encoded",
 );
-const NO_PASSWORD: Wrong = Wrong::Part(
+const NO_PASSWORD: UrlError = UrlError::InvalidPart(
     "expected a user and a password before the @, user:password@, or :password@ for the default user",
 );
-const ADDRESS: Wrong = Wrong::Part(
+const ADDRESS: UrlError = UrlError::InvalidPart(
     "expected a host name or an address, IPv6 in brackets, and perhaps a port from 1 to 65535; in user and \
      password the characters / ? # @ % and , are percent-encoded, or stand in redis.username and \
      redis.password",
 );
-const WILDCARD: Wrong =
-    Wrong::Part("expected an address that can be connected to: 0.0.0.0 and [::] are none");
-const DATABASE: Wrong = Wrong::Part(
+const WILDCARD: UrlError = UrlError::InvalidPart(
+    "expected an address that can be connected to: 0.0.0.0 and [::] are none",
+);
+const DATABASE: UrlError = UrlError::InvalidPart(
     "expected nothing but the number of a database, 0 or more, behind host and port, as in \
      redis://host:6379/3",
 );
-const SOCKET: Wrong = Wrong::Part(
+const SOCKET: UrlError = UrlError::InvalidPart(
     "expected the absolute path of a socket, as in unix:/run/redis.sock or redis+unix:///run/redis.sock",
 );
-const INSECURE: Wrong = Wrong::Part(
+const INSECURE: UrlError = UrlError::InvalidPart(
     "expected no #insecure: a certificate that is not checked protects nothing; redis.tls_ca_file names \
      whose signature counts",
 );
-const FRAGMENT: Wrong = Wrong::Part("expected no #; in user and password it is written %23");
-const PARAMETER: Wrong = Wrong::Part(
+const FRAGMENT: UrlError =
+    UrlError::InvalidPart("expected no #; in user and password it is written %23");
+const PARAMETER: UrlError = UrlError::InvalidPart(
     "expected no parameter behind the ? but protocol=resp2 or protocol=resp3, once; in user and password a ? \
      is written %3F",
 );
-const SOCKET_PARAMETER: Wrong = Wrong::Part(
+const SOCKET_PARAMETER: UrlError = UrlError::InvalidPart(
     "expected no parameter behind the ? but db, user, pass and protocol (resp2, resp3), each once, and in \
      user and pass the characters & # + % percent-encoded (%26 %23 %2B %25)",
 );
-const ALIKE: Wrong = Wrong::Part(
+const MIXED_SERVERS: UrlError = UrlError::InvalidPart(
     "expected servers that differ in host and port only, host:port behind the first comma: scheme, user, \
      password, database and parameters are those of the first",
 );
 
 /// Parameters that other clients of Redis understand, and what to use here.
-const ELSEWHERE: [(&[&str], Wrong); 4] = [
+const UNSUPPORTED_PARAMETERS: [(&[&str], UrlError); 4] = [
     (
         &["db", "database"],
-        Wrong::Part(
+        UrlError::InvalidPart(
             "expected the database as the path, as in redis://host:6379/3, and not as a parameter",
         ),
     ),
@@ -76,7 +78,7 @@ const ELSEWHERE: [(&[&str], Wrong); 4] = [
             "write_timeout",
             "dial_timeout",
         ],
-        Wrong::Part(
+        UrlError::InvalidPart(
             "expected no time limits as parameters: they are redis.connect_timeout_ms and redis.answer_timeout_ms",
         ),
     ),
@@ -92,13 +94,13 @@ const ELSEWHERE: [(&[&str], Wrong); 4] = [
             "skip_verify",
             "insecure",
         ],
-        Wrong::Part(
+        UrlError::InvalidPart(
             "expected no TLS options as parameters: they are rediss://, redis.tls_ca_file, redis.tls_cert_file and redis.tls_key_file",
         ),
     ),
     (
         &["user", "username", "pass", "password", "auth"],
-        Wrong::Part(
+        UrlError::InvalidPart(
             "expected user and password before the @ of the URL, or in redis.username and redis.password, and not as parameters",
         ),
     ),
@@ -108,15 +110,15 @@ const ELSEWHERE: [(&[&str], Wrong); 4] = [
 ///
 /// # Errors
 /// The first part that is wrong.
-pub(super) fn check(url: &str) -> Result<(), Wrong> {
+pub(super) fn validate(url: &str) -> Result<(), UrlError> {
     if url.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        return Err(ENCODE);
+        return Err(NOT_ENCODED);
     }
-    let (scheme, rest) = url.split_once(':').ok_or(Wrong::Form)?;
+    let (scheme, rest) = url.split_once(':').ok_or(UrlError::Malformed)?;
     match scheme.to_ascii_lowercase().as_str() {
-        "redis" | "rediss" => server(rest.strip_prefix("//").ok_or(Wrong::Form)?),
-        "unix" | "redis+unix" => socket(rest),
-        _ => Err(Wrong::Form),
+        "redis" | "rediss" => check_server(rest.strip_prefix("//").ok_or(UrlError::Malformed)?),
+        "unix" | "redis+unix" => check_socket(rest),
+        _ => Err(UrlError::Malformed),
     }
 }
 
@@ -124,21 +126,21 @@ pub(super) fn check(url: &str) -> Result<(), Wrong> {
 ///
 /// # Errors
 /// Where one of them is unlike the first in more than its address.
-pub(super) fn each(list: &str) -> Result<Vec<String>, Wrong> {
+pub(super) fn parse_list(list: &str) -> Result<Vec<String>, UrlError> {
     let mut urls = list.split(',').map(str::trim).filter(|url| !url.is_empty());
-    let first = urls.next().ok_or(Wrong::Form)?;
-    let like = Parts::of(first);
+    let first = urls.next().ok_or(UrlError::Malformed)?;
+    let like = Parts::parse(first);
     let others = urls.map(|url| {
-        let parts = Parts::of(url);
+        let parts = Parts::parse(url);
         let is_alike = if parts.scheme.is_empty() {
-            parts.credentials.is_empty() && parts.behind.is_empty()
+            parts.credentials.is_empty() && parts.suffix.is_empty()
         } else {
             parts.scheme.eq_ignore_ascii_case(like.scheme)
                 && (parts.credentials.is_empty() || parts.credentials == like.credentials)
-                && (matches!(parts.behind, "" | "/") || parts.behind == like.behind)
+                && (matches!(parts.suffix, "" | "/") || parts.suffix == like.suffix)
         };
-        let whole = [like.scheme, like.credentials, parts.address, like.behind].concat();
-        is_alike.then_some(whole).ok_or(ALIKE)
+        let whole = [like.scheme, like.credentials, parts.address, like.suffix].concat();
+        is_alike.then_some(whole).ok_or(MIXED_SERVERS)
     });
     std::iter::once(Ok(first.to_owned()))
         .chain(others)
@@ -153,11 +155,11 @@ struct Parts<'a> {
     credentials: &'a str,
     address: &'a str,
     /// Path, query and fragment.
-    behind: &'a str,
+    suffix: &'a str,
 }
 
 impl<'a> Parts<'a> {
-    fn of(url: &'a str) -> Self {
+    fn parse(url: &'a str) -> Self {
         let (scheme, rest) = url.split_at(url.find("://").map_or(0, |at| at + 3));
         let ends = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let (authority, behind) = rest.split_at(ends);
@@ -167,34 +169,34 @@ impl<'a> Parts<'a> {
             scheme,
             credentials,
             address,
-            behind,
+            suffix: behind,
         }
     }
 }
 
-fn server(rest: &str) -> Result<(), Wrong> {
-    let parts = Parts::of(rest);
-    if parts.behind.contains('@') {
-        return Err(ENCODE);
+fn check_server(rest: &str) -> Result<(), UrlError> {
+    let parts = Parts::parse(rest);
+    if parts.suffix.contains('@') {
+        return Err(NOT_ENCODED);
     }
     if let Some(credentials) = parts.credentials.strip_suffix('@') {
         if credentials.contains('@') || !is_encoded(credentials) {
-            return Err(ENCODE);
+            return Err(NOT_ENCODED);
         }
         let password = credentials.split_once(':').map(|(_, password)| password);
         if password.is_none_or(str::is_empty) {
             return Err(NO_PASSWORD);
         }
     }
-    address(parts.address)?;
-    let (path, query) = without_fragment(parts.behind)?;
+    check_address(parts.address)?;
+    let (path, query) = split_path_and_query(parts.suffix)?;
     let path = path.strip_prefix('/').unwrap_or(path);
     if !path.is_empty() && !is_database(path.strip_suffix('/').unwrap_or(path)) {
         return Err(DATABASE);
     }
     let Some(query) = query else { return Ok(()) };
     let (name, value) = query.split_once('=').unwrap_or((query, ""));
-    let elsewhere = ELSEWHERE
+    let elsewhere = UNSUPPORTED_PARAMETERS
         .iter()
         .find(|(names, _)| names.contains(&name.to_ascii_lowercase().as_str()));
     match elsewhere {
@@ -204,9 +206,9 @@ fn server(rest: &str) -> Result<(), Wrong> {
     }
 }
 
-fn socket(rest: &str) -> Result<(), Wrong> {
+fn check_socket(rest: &str) -> Result<(), UrlError> {
     let path = rest.strip_prefix("//").unwrap_or(rest);
-    let (path, query) = without_fragment(path)?;
+    let (path, query) = split_path_and_query(path)?;
     if path.len() < 2 || !path.starts_with('/') || path.starts_with("//") || !is_encoded(path) {
         return Err(SOCKET);
     }
@@ -226,13 +228,15 @@ fn socket(rest: &str) -> Result<(), Wrong> {
         seen.push(name);
     }
     if seen.contains(&"user") && !seen.contains(&"pass") {
-        return Err(Wrong::Part("expected a parameter pass beside user"));
+        return Err(UrlError::InvalidPart(
+            "expected a parameter pass beside user",
+        ));
     }
     Ok(())
 }
 
 /// Path and query of what has no fragment.
-fn without_fragment(behind: &str) -> Result<(&str, Option<&str>), Wrong> {
+fn split_path_and_query(behind: &str) -> Result<(&str, Option<&str>), UrlError> {
     match behind.split_once('#') {
         Some((_, "insecure")) => return Err(INSECURE),
         Some(_) => return Err(FRAGMENT),
@@ -244,10 +248,10 @@ fn without_fragment(behind: &str) -> Result<(&str, Option<&str>), Wrong> {
     })
 }
 
-fn address(address: &str) -> Result<(), Wrong> {
+fn check_address(address: &str) -> Result<(), UrlError> {
     // A list where one server is meant.
     if address.is_empty() || address.contains(',') {
-        return Err(Wrong::Form);
+        return Err(UrlError::Malformed);
     }
     let (host, port) = if let Some(rest) = address.strip_prefix('[') {
         let (host, behind) = rest.split_once(']').ok_or(ADDRESS)?;

@@ -6,19 +6,19 @@ const DEFAULTS: &str = include_str!("../../../config/default.toml");
 
 const REFERENCE: &str = include_str!("../../../docs/configuration.md");
 /// The lines before and after the table of settings.
-const MARKS: [&str; 2] = [
+const MARKERS: [&str; 2] = [
     "<!-- settings: made by `make docs` -->\n",
     "<!-- /settings -->",
 ];
 
 /// A setting of `config/default.toml`.
-pub(super) struct Documented {
+pub(super) struct DocumentedSetting {
     pub(super) name: String,
     default: &'static str,
     comment: String,
 }
 
-pub(super) fn documented() -> Vec<Documented> {
+pub(super) fn documented_settings() -> Vec<DocumentedSetting> {
     let (mut section, mut comment, mut settings) = ("", String::new(), Vec::new());
     for line in DEFAULTS.lines() {
         if let Some(text) = line.strip_prefix('#') {
@@ -27,7 +27,7 @@ pub(super) fn documented() -> Vec<Documented> {
             section = name.trim_end_matches(']');
             comment.clear();
         } else if let Some((key, default)) = line.split_once(" = ") {
-            settings.push(Documented {
+            settings.push(DocumentedSetting {
                 name: format!("{section}.{key}"),
                 default,
                 comment: std::mem::take(&mut comment),
@@ -42,11 +42,11 @@ pub(super) fn documented() -> Vec<Documented> {
 
 /// The settings as a table: of each comment what it begins with.
 fn table() -> String {
-    let row = |Documented {
+    let row = |DocumentedSetting {
                    name,
                    default,
                    comment,
-               }: &Documented| {
+               }: &DocumentedSetting| {
         let told = comment.trim().split(". ").next().unwrap_or_default();
         let told = told
             .trim_end_matches('.')
@@ -54,14 +54,14 @@ fn table() -> String {
             .replace('<', "&lt;");
         format!("| `{name}` | `{default}` | {told} |\n")
     };
-    let rows: String = documented().iter().map(row).collect();
+    let rows: String = documented_settings().iter().map(row).collect();
     format!("| setting | default | |\n|---|---|---|\n{rows}")
 }
 
 /// `make docs` has this write it.
 #[test]
 fn the_table_of_settings_in_the_reference_is_that_of_the_defaults() {
-    let [begin, end] = MARKS;
+    let [begin, end] = MARKERS;
     let (before, rest) = REFERENCE.split_once(begin).unwrap();
     let (told, after) = rest.split_once(end).unwrap();
     if std::env::var_os("SWITCHBOARD_WRITE_DOCS").is_some() {
@@ -78,9 +78,9 @@ fn the_table_of_settings_in_the_reference_is_that_of_the_defaults() {
 
 #[test]
 fn every_default_has_a_comment_above_it() {
-    let settings = documented();
+    let settings = documented_settings();
     assert!(settings.len() > 20, "{}", settings.len());
-    for Documented {
+    for DocumentedSetting {
         name: setting,
         comment,
         ..
@@ -92,7 +92,7 @@ fn every_default_has_a_comment_above_it() {
 
 #[test]
 fn a_setting_is_said_to_be_never_printed_if_and_only_if_it_is_a_secret() {
-    for Documented { name, comment, .. } in documented() {
+    for DocumentedSetting { name, comment, .. } in documented_settings() {
         let is_secret = super::super::secrets::SECRETS.contains(&&*name);
         assert_eq!(comment.contains("Never printed"), is_secret, "{name}");
     }
@@ -101,11 +101,11 @@ fn a_setting_is_said_to_be_never_printed_if_and_only_if_it_is_a_secret() {
 #[test]
 fn the_ranges_in_the_comments_are_the_ranges_that_hold() {
     let mut seen = 0;
-    for Documented {
+    for DocumentedSetting {
         name: setting,
         comment,
         ..
-    } in documented()
+    } in documented_settings()
     {
         let Some(range) = comment.split("Allowed: ").nth(1) else {
             continue;
@@ -117,13 +117,13 @@ fn the_ranges_in_the_comments_are_the_ranges_that_hold() {
             continue;
         };
         seen += 1;
-        let variable = names::variable(&setting);
+        let variable = setting_names::variable(&setting);
         for right in [least, most] {
             let read = from_environment(&variable, &right.to_string());
             assert!(read.is_ok(), "{setting} = {right}: {read:?}");
         }
         for wrong in [least - 1, most + 1] {
-            let told = refused_in_environment(&variable, &wrong.to_string());
+            let told = environment_error(&variable, &wrong.to_string());
             let expected = format!(
                 "setting `{setting}` (environment variable {variable}): \
                  expected a whole number from {least} to {most}"

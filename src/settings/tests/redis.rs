@@ -100,7 +100,7 @@ fn credentials_stand_in_the_url_or_beside_it() {
         ("USERNAME", "redis.password"),
         ("SENTINEL_USERNAME", "redis.sentinel_password"),
     ] {
-        let told = refused(&[("URL", "redis://h0st"), (user, "us3r")]);
+        let told = load_error(&[("URL", "redis://h0st"), (user, "us3r")]);
         assert!(told.starts_with(&format!("setting `{secret}`")), "{told}");
         assert!(told.contains("expected a password"), "{told}");
     }
@@ -233,7 +233,7 @@ fn every_part_of_a_url_is_understood_or_refused_with_what_to_do() {
         ("unix:/x?pass=pa#55", "%23"),
         ("unix:/x?user=us3r", "pass beside user"),
     ] {
-        let told = refused(&[("URL", url)]);
+        let told = load_error(&[("URL", url)]);
         assert!(
             told.starts_with("setting `redis.url`") && told.contains(expected),
             "{url}: {told}"
@@ -259,7 +259,7 @@ fn servers_of_a_list_differ_in_host_and_port_only() {
         "redis://us3r:pa,55@a,b",
     ] {
         for mode in ["sentinel", "cluster"] {
-            let told = refused(&[("URL", list), ("MODE", mode), ("SENTINEL_MASTER", "main")]);
+            let told = load_error(&[("URL", list), ("MODE", mode), ("SENTINEL_MASTER", "main")]);
             assert!(told.starts_with("setting `redis.url`"), "{list}: {told}");
             for part in ["us3r", "pa", "55@", "0ther"] {
                 let told = told.replace("parameters", "").replace("password", "");
@@ -270,7 +270,7 @@ fn servers_of_a_list_differ_in_host_and_port_only() {
 }
 
 /// What is told where these settings of `[redis]` are refused.
-fn refused(settings: &[(&str, &str)]) -> String {
+fn load_error(settings: &[(&str, &str)]) -> String {
     let variables = settings
         .iter()
         .map(|(key, value)| (format!("SWITCHBOARD__REDIS__{key}"), (*value).to_owned()));
@@ -279,12 +279,12 @@ fn refused(settings: &[(&str, &str)]) -> String {
 
 #[test]
 fn what_does_not_fit_the_mode_is_refused_by_name() {
-    let told = refused(&[("MODE", "Single")]);
+    let told = load_error(&[("MODE", "Single")]);
     assert!(
         told.ends_with("expected \"single\", \"sentinel\" or \"cluster\""),
         "{told}"
     );
-    let told = refused(&[("MODE", "sentinel"), ("URL", "redis://a")]);
+    let told = load_error(&[("MODE", "sentinel"), ("URL", "redis://a")]);
     assert!(told.contains("`redis.sentinel_master`"), "{told}");
     for (mode, url, expected) in [
         ("cluster", "redis://a/1", "expected database 0"),
@@ -305,7 +305,7 @@ fn what_does_not_fit_the_mode_is_refused_by_name() {
             assert_eq!(urls(mode, url), ["redis://a"]);
             continue;
         }
-        let told = refused(&[("MODE", mode), ("URL", url)]);
+        let told = load_error(&[("MODE", mode), ("URL", url)]);
         assert!(
             told.contains("`redis.url`") && told.contains(expected),
             "{told}"
@@ -316,21 +316,25 @@ fn what_does_not_fit_the_mode_is_refused_by_name() {
 #[test]
 fn certificates_that_cannot_be_used_are_refused_by_name() {
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
-    let told = refused(&[("TLS_CA_FILE", "/nowhere/ca.pem")]);
+    let told = load_error(&[("TLS_CA_FILE", "/nowhere/ca.pem")]);
     assert!(
         told.contains("`redis.tls_ca_file`") && told.contains("a file to read"),
         "{told}"
     );
-    let told = refused(&[("TLS_CERT_FILE", manifest)]);
+    let told = load_error(&[("TLS_CERT_FILE", manifest)]);
     assert!(told.contains("`redis.tls_key_file`"), "{told}");
-    let told = refused(&[("TLS_KEY_FILE", manifest)]);
+    let told = load_error(&[("TLS_KEY_FILE", manifest)]);
     assert!(told.contains("`redis.tls_cert_file`"), "{told}");
     let both = [
         ("URL", "rediss://redis"),
         ("TLS_KEY_FILE", manifest),
         ("TLS_CERT_FILE", manifest),
     ];
-    assert!(refused(&both).contains("in PEM"), "{}", refused(&both));
+    assert!(
+        load_error(&both).contains("in PEM"),
+        "{}",
+        load_error(&both)
+    );
 }
 
 #[test]
@@ -341,7 +345,7 @@ fn a_prefix_has_no_braces_spaces_or_other_letters() {
     }
     let too_long = "p".repeat(65);
     for wrong in ["{a}", "a}", "a b", "a\t", "\u{e9}:", &too_long] {
-        let told = refused_in_environment("SWITCHBOARD__REDIS__PREFIX", wrong);
+        let told = environment_error("SWITCHBOARD__REDIS__PREFIX", wrong);
         assert!(
             told.contains("expected 1 to 64 visible ASCII characters"),
             "{told}"

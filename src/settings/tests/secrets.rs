@@ -18,9 +18,9 @@ fn secret(settings: &Settings, setting: &str) -> Option<String> {
     }
 }
 
-const RIGHT: &str = "redis://s3cret";
+const VALID_URL: &str = "redis://s3cret";
 
-fn path(file: &Written) -> &str {
+fn path(file: &TempFile) -> &str {
     file.0.to_str().unwrap()
 }
 
@@ -28,14 +28,22 @@ fn path(file: &Written) -> &str {
 fn every_secret_may_be_in_a_file_that_the_environment_or_the_settings_file_names() {
     for setting in SECRETS {
         for content in ["redis://s3cret", "redis://s3cret\n", "redis://s3cret\r\n"] {
-            let file = Written::new(content);
-            let variable = names::variable(&format!("{setting}_file"));
+            let file = TempFile::new(content);
+            let variable = setting_names::variable(&format!("{setting}_file"));
             let read = from_environment(&variable, path(&file)).unwrap();
-            assert_eq!(secret(&read, setting).as_deref(), Some(RIGHT), "{setting}");
+            assert_eq!(
+                secret(&read, setting).as_deref(),
+                Some(VALID_URL),
+                "{setting}"
+            );
 
             let (section, key) = setting.split_once('.').unwrap();
             let read = from_file(&format!("[{section}]\n{key}_file = {:?}", path(&file))).unwrap();
-            assert_eq!(secret(&read, setting).as_deref(), Some(RIGHT), "{setting}");
+            assert_eq!(
+                secret(&read, setting).as_deref(),
+                Some(VALID_URL),
+                "{setting}"
+            );
             assert!(
                 !format!("{read:?} {read:#?}").contains("s3cret"),
                 "{setting}"
@@ -48,8 +56,12 @@ fn every_secret_may_be_in_a_file_that_the_environment_or_the_settings_file_names
 fn one_line_end_behind_a_secret_is_dropped_and_nothing_else() {
     for setting in SECRETS {
         for text in ["redis://s3cret\n", "redis://s3cret\r\n", "redis://s3cret"] {
-            let read = from_environment(&names::variable(setting), text).unwrap();
-            assert_eq!(secret(&read, setting).as_deref(), Some(RIGHT), "{setting}");
+            let read = from_environment(&setting_names::variable(setting), text).unwrap();
+            assert_eq!(
+                secret(&read, setting).as_deref(),
+                Some(VALID_URL),
+                "{setting}"
+            );
         }
     }
     for (text, expected) in [
@@ -57,7 +69,7 @@ fn one_line_end_behind_a_secret_is_dropped_and_nothing_else() {
         ("a\n\n", "a\n"),
         ("/#?@:%&=+\"'\\ ü☎", "/#?@:%&=+\"'\\ ü☎"),
     ] {
-        let file = Written::new(text);
+        let file = TempFile::new(text);
         for read in [
             from_environment("SWITCHBOARD__REDIS__PASSWORD", text),
             from_environment("SWITCHBOARD__REDIS__PASSWORD_FILE", path(&file)),
@@ -70,7 +82,7 @@ fn one_line_end_behind_a_secret_is_dropped_and_nothing_else() {
 
 #[test]
 fn a_secret_and_its_file_are_not_both_set_in_one_place() {
-    let file = Written::new("s3cret");
+    let file = TempFile::new("s3cret");
     let both = [
         ("SWITCHBOARD__ADMIN__PASSWORD", "s3cret"),
         ("SWITCHBOARD__ADMIN__PASSWORD_FILE", path(&file)),
@@ -85,11 +97,14 @@ fn a_secret_and_its_file_are_not_both_set_in_one_place() {
         "[admin]\npassword = \"s3cret\"\npassword_file = {:?}",
         path(&file)
     );
-    assert!(refused_in_file(&both).contains("set only one of the two"));
+    assert!(file_error(&both).contains("set only one of the two"));
 
     // What is empty is not set.
     for empty in ["", "\n", "\r\n"] {
-        let one = [("SWITCHBOARD__ADMIN__PASSWORD", empty), both_file(&file)];
+        let one = [
+            ("SWITCHBOARD__ADMIN__PASSWORD", empty),
+            file_override(&file),
+        ];
         let read = Settings::load(None, one).unwrap();
         assert_eq!(secret(&read, "admin.password").as_deref(), Some("s3cret"));
         let none = [
@@ -100,22 +115,22 @@ fn a_secret_and_its_file_are_not_both_set_in_one_place() {
     }
 }
 
-fn both_file(file: &Written) -> (&'static str, &str) {
+fn file_override(file: &TempFile) -> (&'static str, &str) {
     ("SWITCHBOARD__ADMIN__PASSWORD_FILE", path(file))
 }
 
 #[test]
 fn the_environment_goes_over_a_settings_file_whichever_names_a_file() {
     let (of_file, of_environment) = (
-        Written::new("of the file"),
-        Written::new("of the environment"),
+        TempFile::new("of the file"),
+        TempFile::new("of the environment"),
     );
-    let by_value = Written::new("[admin]\npassword = \"of the file\"");
-    let by_name = Written::new(format!("[admin]\npassword_file = {:?}", path(&of_file)));
+    let by_value = TempFile::new("[admin]\npassword = \"of the file\"");
+    let by_name = TempFile::new(format!("[admin]\npassword_file = {:?}", path(&of_file)));
     for layer in [&by_value, &by_name] {
         for variable in [
             ("SWITCHBOARD__ADMIN__PASSWORD", "of the environment"),
-            both_file(&of_environment),
+            file_override(&of_environment),
         ] {
             let read = Settings::load(Some(&layer.0), [variable]).unwrap();
             let password = secret(&read, "admin.password");
@@ -137,7 +152,7 @@ fn the_environment_goes_over_a_settings_file_whichever_names_a_file() {
 fn a_secret_file_that_cannot_be_used_is_named_and_not_what_is_in_it() {
     let name = "SWITCHBOARD__AUTH__PASSWORD_FILE";
     let begins = format!("setting `auth.password_file` (environment variable {name}): ");
-    let told = refused_in_environment(name, "/nowhere/password");
+    let told = environment_error(name, "/nowhere/password");
     assert_eq!(
         told,
         format!(
@@ -150,43 +165,43 @@ fn a_secret_file_that_cannot_be_used_is_named_and_not_what_is_in_it() {
         (b"s3cret\xff", "UTF-8"),
         (&vec![b's'; 65_537], "it is larger than 65536 bytes"),
     ] {
-        let file = Written::new(content);
-        let told = refused_in_environment(name, path(&file));
+        let file = TempFile::new(content);
+        let told = environment_error(name, path(&file));
         let begins = format!("{begins}cannot read the file {}: ", path(&file));
         assert!(told.starts_with(&begins) && told.contains(reason), "{told}");
         assert!(!told.contains("s3cret"), "{told}");
     }
     // Whoever takes the one setting for the other has set the secret itself.
-    let told = refused_in_environment(name, "s3cret");
+    let told = environment_error(name, "s3cret");
     assert!(
         told.starts_with(&begins) && !told.contains("s3cret"),
         "{told}"
     );
-    assert!(refused_in_file("[auth]\npassword_file = 5").ends_with("expected text in quotes"));
+    assert!(file_error("[auth]\npassword_file = 5").ends_with("expected text in quotes"));
 }
 
 #[test]
 fn what_is_wrong_in_the_file_of_a_secret_is_told_with_the_file() {
-    let file = Written::new("http://redis");
-    let told = refused_in_environment("SWITCHBOARD__REDIS__URL_FILE", path(&file));
+    let file = TempFile::new("http://redis");
+    let told = environment_error("SWITCHBOARD__REDIS__URL_FILE", path(&file));
     let begins = format!("setting `redis.url` (file {}): expected ", path(&file));
     assert!(told.starts_with(&begins), "{told}");
 }
 
 #[test]
 fn only_secrets_have_files() {
-    let told = refused_in_environment("SWITCHBOARD__SERVER__LISTEN_FILE", "/x");
+    let told = environment_error("SWITCHBOARD__SERVER__LISTEN_FILE", "/x");
     assert!(
         told.starts_with("unknown setting `server.listen_file`"),
         "{told}"
     );
-    let told = refused_in_environment("SWITCHBOARD__REDIS__PASSWORDFILE", "/x");
+    let told = environment_error("SWITCHBOARD__REDIS__PASSWORDFILE", "/x");
     assert!(told.contains("redis.password_file"), "{told}");
 }
 
 #[test]
 fn a_header_of_a_catalog_may_be_in_a_file_too() {
-    let file = Written::new("s3cret\n");
+    let file = TempFile::new("s3cret\n");
     let settings = from_environment("SWITCHBOARD_HEADER_PARTNER_FILE", path(&file)).unwrap();
     assert_eq!(
         settings.variable("SWITCHBOARD_HEADER_PARTNER"),
@@ -209,7 +224,7 @@ fn a_header_of_a_catalog_may_be_in_a_file_too() {
         told.contains("SWITCHBOARD_HEADER_PARTNER is set too") && !told.contains("s3cret"),
         "{told}"
     );
-    let told = refused_in_environment("SWITCHBOARD_HEADER_PARTNER_FILE", "/nowhere/partner");
+    let told = environment_error("SWITCHBOARD_HEADER_PARTNER_FILE", "/nowhere/partner");
     assert!(
         told.contains("cannot read the file /nowhere/partner"),
         "{told}"

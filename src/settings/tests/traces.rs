@@ -35,7 +35,7 @@ fn the_endpoint_is_one_for_all_or_one_for_traces() {
 
 #[test]
 fn samplers_are_those_of_the_specification() {
-    for (sampler, argument, ratio, follows) in [
+    for (sampler, argument, ratio, parent_based) in [
         ("", "", 1.0, true),
         ("always_on", "0.5", 1.0, false),
         ("always_off", "", 0.0, false),
@@ -51,7 +51,14 @@ fn samplers_are_those_of_the_specification() {
             ("OTEL_TRACES_SAMPLER_ARG", argument),
         ];
         let traces = read(&variables).unwrap().unwrap();
-        assert_eq!(traces.sampling, Sampling { ratio, follows }, "{sampler}");
+        assert_eq!(
+            traces.sampling,
+            Sampling {
+                ratio,
+                parent_based
+            },
+            "{sampler}"
+        );
     }
 }
 
@@ -59,7 +66,7 @@ fn samplers_are_those_of_the_specification() {
 fn ignored(variables: &[(&str, &str)]) -> (Vec<IgnoredVariable>, Traces) {
     let all = [&[ENDPOINT][..], variables].concat();
     let settings = Settings::load(None, all.iter().copied()).unwrap();
-    (settings.ignored, settings.traces.unwrap())
+    (settings.ignored_variables, settings.traces.unwrap())
 }
 
 #[test]
@@ -121,7 +128,12 @@ fn what_cannot_be_done_is_warned_about_and_the_default_is_used() {
         );
         assert!(told.contains(expected), "{told}");
         let same = |traces: &Traces| {
-            let times = (traces.timeout, traces.delay, traces.queue, traces.batch);
+            let times = (
+                traces.timeout,
+                traces.schedule_delay,
+                traces.max_queue_size,
+                traces.max_batch_size,
+            );
             let attributes = traces.attributes.clone();
             (times, attributes, traces.sampling, traces.propagates)
         };
@@ -133,7 +145,7 @@ fn what_cannot_be_done_is_warned_about_and_the_default_is_used() {
     ];
     let (warnings, traces) = ignored(&ratio);
     assert_eq!(warnings[0].variable, "OTEL_TRACES_SAMPLER_ARG");
-    assert!((traces.sampling.ratio - 1.0).abs() < f64::EPSILON && !traces.sampling.follows);
+    assert!((traces.sampling.ratio - 1.0).abs() < f64::EPSILON && !traces.sampling.parent_based);
 }
 
 #[test]
@@ -175,7 +187,7 @@ fn nothing_is_traced_where_nothing_can_be_and_secrets_are_not_shown() {
         let all = [ENDPOINT, variable];
         let settings = Settings::load(None, all).unwrap();
         assert!(settings.traces.is_none(), "{variable:?}");
-        let told = format!("{} {settings:?}", settings.ignored[0]);
+        let told = format!("{} {settings:?}", settings.ignored_variables[0]);
         assert!(told.contains("nothing is traced"), "{told}");
         assert!(!told.contains("pa55"), "{told}");
     }

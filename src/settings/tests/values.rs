@@ -7,17 +7,20 @@ fn the_defaults_are_right_and_typed() {
     let settings = Settings::defaults().unwrap();
     assert_eq!(settings.server.listen, "127.0.0.1:8080");
     assert!((1..=256).contains(&settings.server.workers));
-    assert_eq!(settings.server.head_timeout, Duration::from_secs(10));
-    assert_eq!(settings.server.body_stall, Duration::from_secs(30));
+    assert_eq!(
+        settings.server.request_header_timeout,
+        Duration::from_secs(10)
+    );
+    assert_eq!(settings.server.body_idle_timeout, Duration::from_secs(30));
     assert_eq!(settings.api.unreadable_json_status, 500);
     assert!(settings.redis.urls.is_empty());
     assert_eq!(settings.redis.mode, RedisMode::Single);
     assert_eq!(settings.redis.prefix, "sb1:");
-    assert_eq!(settings.redis.answer_timeout, Duration::from_secs(2));
+    assert_eq!(settings.redis.response_timeout, Duration::from_secs(2));
     assert_eq!(settings.memory.limit_bytes, 1 << 30);
     assert_eq!(settings.catalog.file, None);
     assert_eq!(settings.limits.body_bytes, 80 << 20);
-    assert_eq!(settings.limits.life, Duration::from_secs(30 * 24 * 3600));
+    assert_eq!(settings.limits.max_ttl, Duration::from_secs(30 * 24 * 3600));
     assert_eq!(settings.log.level, "info");
     assert_eq!(settings.log.format, LogFormat::Auto);
 }
@@ -27,7 +30,7 @@ fn a_malformed_number_is_an_error_wherever_it_stands() {
     let expected = "expected a whole number from 1 to 1900";
     for wrong in ["\"many\"", "1.5", "true", "[1]", "{ a = 1 }", "\"\""] {
         assert_eq!(
-            refused_in_file(&format!("[limits]\npairs = {wrong}")),
+            file_error(&format!("[limits]\npairs = {wrong}")),
             format!("setting `limits.pairs` (file FILE): {expected}")
         );
     }
@@ -40,7 +43,7 @@ fn a_malformed_number_is_an_error_wherever_it_stands() {
         "99999999999999999999",
     ] {
         assert_eq!(
-            refused_in_environment("SWITCHBOARD__LIMITS__PAIRS", wrong),
+            environment_error("SWITCHBOARD__LIMITS__PAIRS", wrong),
             format!(
                 "setting `limits.pairs` (environment variable SWITCHBOARD__LIMITS__PAIRS): {expected}"
             )
@@ -52,9 +55,9 @@ fn a_malformed_number_is_an_error_wherever_it_stands() {
 fn white_space_around_a_value_means_nothing_and_a_switch_is_written_in_any_case() {
     for (text, expected) in [(" 4 ", 4), ("4\n", 4), ("\t4\r\n", 4), ("04", 4)] {
         let settings = from_environment("SWITCHBOARD__LIMITS__PAIRS", text).unwrap();
-        assert_eq!(settings.limits.pairs, expected, "{text:?}");
+        assert_eq!(settings.limits.fields, expected, "{text:?}");
         let settings = from_file(&format!("[limits]\npairs = {text:?}")).unwrap();
-        assert_eq!(settings.limits.pairs, expected, "{text:?}");
+        assert_eq!(settings.limits.fields, expected, "{text:?}");
     }
     for (text, on) in [
         ("True", true),
@@ -67,7 +70,7 @@ fn white_space_around_a_value_means_nothing_and_a_switch_is_written_in_any_case(
         assert_eq!(settings.metrics.enabled, on, "{text:?}");
     }
     for wrong in ["yes", "1", "on", "t", "true false"] {
-        let told = refused_in_environment("SWITCHBOARD__METRICS__ENABLED", wrong);
+        let told = environment_error("SWITCHBOARD__METRICS__ENABLED", wrong);
         assert!(told.ends_with("expected true or false"), "{told}");
     }
     for (name, text) in [
@@ -90,13 +93,13 @@ fn white_space_around_a_value_means_nothing_and_a_switch_is_written_in_any_case(
 #[test]
 fn nobody_and_anybody_can_be_said_where_empty_is_not_set() {
     let settings = from_environment("SWITCHBOARD__SERVER__PUBLIC", "none").unwrap();
-    let nothing = Groups {
+    let nothing = RouteGroups {
         client: false,
         matching: false,
         admin: false,
     };
     assert_eq!(settings.server.public, nothing);
-    let told = refused_in_environment("SWITCHBOARD__SERVER__PUBLIC", "client, none");
+    let told = environment_error("SWITCHBOARD__SERVER__PUBLIC", "client, none");
     assert!(told.contains("or none"), "{told}");
     for (text, name) in [("*", None), ("", Some("admin")), ("op", Some("op"))] {
         let settings = from_environment("SWITCHBOARD__ADMIN__USERNAME", text).unwrap();
@@ -107,7 +110,7 @@ fn nobody_and_anybody_can_be_said_where_empty_is_not_set() {
 #[test]
 fn text_that_is_no_text_is_refused() {
     assert_eq!(
-        refused_in_file("[catalog]\nfile = 5"),
+        file_error("[catalog]\nfile = 5"),
         "setting `catalog.file` (file FILE): expected text in quotes"
     );
 }
@@ -137,7 +140,7 @@ fn listen_takes_host_and_port_only() {
         "a b:1",
         "*:80",
     ] {
-        let told = refused_in_environment("SWITCHBOARD__SERVER__LISTEN", wrong);
+        let told = environment_error("SWITCHBOARD__SERVER__LISTEN", wrong);
         assert!(told.contains("expected host:port, such as"), "{told}");
     }
 }
@@ -155,7 +158,7 @@ fn unreadable_json_is_answered_with_500_or_400_and_nothing_between() {
     let settings = from_environment(name, "400").unwrap();
     assert_eq!(settings.api.unreadable_json_status, 400);
     for wrong in ["404", "200", "ok"] {
-        let told = refused_in_environment(name, wrong);
+        let told = environment_error(name, wrong);
         assert!(told.ends_with(": expected 500 or 400"), "{told}");
     }
 }
@@ -173,13 +176,13 @@ fn a_log_level_is_a_filter_and_a_misspelled_one_no_target() {
         assert_eq!(settings.log.level, read);
     }
     for wrong in [",", "inof", "info,switchboard", "switchboard=loud", "a=b=c"] {
-        let told = refused_in_environment("SWITCHBOARD__LOG__LEVEL", wrong);
+        let told = environment_error("SWITCHBOARD__LOG__LEVEL", wrong);
         assert!(
             told.contains("such as info,switchboard=debug"),
             "{wrong}: {told}"
         );
     }
-    let told = refused_in_environment("SWITCHBOARD__LOG__FORMAT", "xml");
+    let told = environment_error("SWITCHBOARD__LOG__FORMAT", "xml");
     assert!(
         told.ends_with("expected \"auto\", \"pretty\" or \"json\""),
         "{told}"
@@ -191,7 +194,7 @@ fn the_default_region_is_a_country() {
     let settings = from_environment("SWITCHBOARD__PHONE__DEFAULT_REGION", "DE").unwrap();
     assert_eq!(settings.phone.default_region, Region::DE);
     for region in ["Germany", "XX", "de"] {
-        let told = refused_in_environment("SWITCHBOARD__PHONE__DEFAULT_REGION", region);
+        let told = environment_error("SWITCHBOARD__PHONE__DEFAULT_REGION", region);
         assert!(told.contains("two capital letters"), "{told}");
     }
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use percent_encoding::percent_decode_str;
 
 /// Names between commas, in small letters.
-pub(super) fn list(text: &str) -> Vec<String> {
+pub(super) fn parse_list(text: &str) -> Vec<String> {
     let names = text.split(',').map(str::trim);
     let names = names.filter(|name| !name.is_empty());
     names.map(str::to_ascii_lowercase).collect()
@@ -13,7 +13,7 @@ pub(super) fn list(text: &str) -> Vec<String> {
 
 /// `name=value,name=value`, both percent-encoded; `None` where one is wrong, for then all of it is to be
 /// dropped.
-pub(super) fn pairs(text: &str) -> Option<Vec<(String, String)>> {
+pub(super) fn parse_key_values(text: &str) -> Option<Vec<(String, String)>> {
     let pairs = text.split(',').map(str::trim);
     let pairs = pairs.filter(|pair| !pair.is_empty()).map(|pair| {
         let (name, value) = pair.split_once('=')?;

@@ -10,41 +10,41 @@ use bytes::Bytes;
 
 use super::{
     super::{
-        Binary, BlobId, Booking, BookingId, Call, Changes, Description, Group, IdempotencyKey,
-        KeyName, Moment, REPLACED_LIFE, ServiceId, Session, StoreError, UPLOAD_LIFE, Value,
-        clock::ReadClock,
+        BackendSession, Binary, BlobId, Booking, BookingId, Call, Changes, Description, Group,
+        IdempotencyKey, KeyName, REPLACED_TTL, ServiceId, StoreError, Timestamp, UPLOAD_TTL, Value,
+        clock::AnchoredClock,
     },
-    books::Books,
-    register::Kept,
-    sessions::Over,
-    tallies::Tallies,
-    visits::Open,
+    admin_sessions::SessionTable,
+    backend_session::EndedService,
+    bookings::GroupState,
+    catalog::CatalogTables,
+    rate_limit::RateLimits,
 };
 
 /// One living service.
 #[derive(Default)]
-pub(super) struct Held {
+pub(super) struct ServiceRecord {
     pub(super) definition: String,
-    pub(super) created: Moment,
-    pub(super) end: Moment,
+    pub(super) created: Timestamp,
+    pub(super) end: Timestamp,
     pub(super) claim: Option<IdempotencyKey>,
-    pub(super) answer: Option<String>,
+    pub(super) response: Option<String>,
     pub(super) gms_user: Option<String>,
     /// Group and id of each booking made for it.
     pub(super) bookings: Vec<(String, BookingId)>,
-    pub(super) sessions: Vec<Session>,
-    pub(super) slots: BTreeMap<KeyName, Value>,
+    pub(super) sessions: Vec<BackendSession>,
+    pub(super) values: BTreeMap<KeyName, Value>,
     /// Its place in the queue, once it has one.
-    pub(super) due: Option<Due>,
+    pub(super) expiry_key: Option<ExpiryKey>,
 }
 
-impl Held {
+impl ServiceRecord {
     pub(super) fn get(&self, key: &KeyName) -> Option<&Value> {
-        self.slots.get(key)
+        self.values.get(key)
     }
 
     pub(super) fn names(&self) -> Vec<KeyName> {
-        self.slots.keys().cloned().collect()
+        self.values.keys().cloned().collect()
     }
 
     pub(super) fn texts(&self) -> Vec<(String, String)> {
@@ -52,7 +52,7 @@ impl Held {
             Value::Text(text) => Some((name.as_str().to_owned(), text.clone())),
             Value::Binary(_) => None,
         };
-        self.slots.iter().filter_map(text).collect()
+        self.values.iter().filter_map(text).collect()
     }
 
     pub(super) fn describe(&self) -> Description {
@@ -64,7 +64,7 @@ impl Held {
             keys: Vec::new(),
             binaries: Vec::new(),
         };
-        for (name, value) in &self.slots {
+        for (name, value) in &self.values {
             let name = name.as_str().to_owned();
             match value {
                 Value::Text(_) => description.keys.push(name),
@@ -77,9 +77,9 @@ impl Held {
     /// How many keys there would be after `changes`.
     pub(super) fn len_after(&self, changes: &Changes) -> usize {
         let set = changes.set.iter().map(|(name, _)| name);
-        let added = set.filter(|name| !self.slots.contains_key(name)).count();
-        let held = |name: &&KeyName| self.slots.contains_key(name);
-        self.slots.len() + added - changes.remove.iter().filter(held).count()
+        let added = set.filter(|name| !self.values.contains_key(name)).count();
+        let held = |name: &&KeyName| self.values.contains_key(name);
+        self.values.len() + added - changes.remove.iter().filter(held).count()
     }
 }
 
@@ -87,20 +87,20 @@ impl Held {
 struct Blob {
     chunks: Vec<Bytes>,
     /// Its place in the queue; `None` while a living service names it.
-    due: Option<Due>,
+    expiry_key: Option<ExpiryKey>,
 }
 
 /// An [`IdempotencyKey`] taken.
-struct Bound {
+struct IdempotencyBinding {
     id: ServiceId,
     /// Its place in the queue; `None` once the service stands, with which it ends.
-    due: Option<Due>,
+    expiry_key: Option<ExpiryKey>,
 }
 
 /// A place in the queue: when, and a number that makes it the only one of its time.
-pub(super) type Due = (Moment, u64);
+pub(super) type ExpiryKey = (Timestamp, u64);
 
-enum Ending {
+enum Expiry {
     Service(ServiceId),
     Blob(BlobId),
     Claim(IdempotencyKey),
@@ -108,128 +108,133 @@ enum Ending {
 
 /// Everything the embedded store knows.
 pub(super) struct State {
-    pub(super) services: HashMap<ServiceId, Held>,
+    pub(super) services: HashMap<ServiceId, ServiceRecord>,
     blobs: HashMap<BlobId, Blob>,
-    claims: HashMap<IdempotencyKey, Bound>,
+    claims: HashMap<IdempotencyKey, IdempotencyBinding>,
     /// What ends when. What is moved or ends early takes its entry along.
-    endings: BTreeMap<Due, Ending>,
-    next_ending: u64,
-    pub(super) books: HashMap<String, Books>,
+    expiries: BTreeMap<ExpiryKey, Expiry>,
+    next_expiry: u64,
+    pub(super) groups: HashMap<String, GroupState>,
     /// Sessions of services that are over, for whoever ends them.
-    pub(super) over: Vec<Over>,
-    pub(super) tallies: Tallies,
-    pub(super) visits: Open,
-    pub(super) kept: Kept,
-    pub(super) clock: ReadClock,
-    used: usize,
+    pub(super) ended_services: Vec<EndedService>,
+    pub(super) rate_limits: RateLimits,
+    pub(super) admin_sessions: SessionTable,
+    pub(super) catalog_tables: CatalogTables,
+    pub(super) clock: AnchoredClock,
+    used_bytes: usize,
     max_bytes: usize,
 }
 
 impl State {
-    pub(super) fn new(max_bytes: usize, clock: ReadClock) -> Self {
+    pub(super) fn new(max_bytes: usize, clock: AnchoredClock) -> Self {
         Self {
             services: HashMap::new(),
             blobs: HashMap::new(),
             claims: HashMap::new(),
-            endings: BTreeMap::new(),
-            next_ending: 0,
-            books: HashMap::new(),
-            over: Vec::new(),
-            tallies: Tallies::default(),
-            visits: Open::default(),
-            kept: Kept::default(),
+            expiries: BTreeMap::new(),
+            next_expiry: 0,
+            groups: HashMap::new(),
+            ended_services: Vec::new(),
+            rate_limits: RateLimits::default(),
+            admin_sessions: SessionTable::default(),
+            catalog_tables: CatalogTables::default(),
             clock,
-            used: 0,
+            used_bytes: 0,
             max_bytes,
         }
     }
 
-    fn schedule(&mut self, at: Moment, ending: Ending) -> Due {
-        let due = (at, self.next_ending);
-        self.next_ending += 1;
-        self.endings.insert(due, ending);
+    fn schedule(&mut self, at: Timestamp, ending: Expiry) -> ExpiryKey {
+        let due = (at, self.next_expiry);
+        self.next_expiry += 1;
+        self.expiries.insert(due, ending);
         due
     }
 
-    fn cancel(&mut self, due: Option<Due>) {
+    fn cancel(&mut self, due: Option<ExpiryKey>) {
         if let Some(due) = due {
-            self.endings.remove(&due);
+            self.expiries.remove(&due);
         }
     }
 
     /// Takes away everything whose end is not after `now`.
-    pub(super) fn end_all_due(&mut self, now: Moment) {
-        self.tallies.end_all_due(now);
-        for books in self.books.values_mut() {
+    pub(super) fn remove_expired(&mut self, now: Timestamp) {
+        self.rate_limits.remove_expired(now);
+        for books in self.groups.values_mut() {
             books.reclaim(now);
         }
-        while let Some(entry) = self.endings.first_entry() {
+        while let Some(entry) = self.expiries.first_entry() {
             if entry.key().0 > now {
                 return;
             }
             match entry.remove() {
-                Ending::Service(id) => drop(self.end(&id)),
-                Ending::Blob(blob) => self.drop_blob(&blob),
-                Ending::Claim(key) => drop(self.claims.remove(&key)),
+                Expiry::Service(id) => drop(self.delete(&id)),
+                Expiry::Blob(blob) => self.drop_blob(&blob),
+                Expiry::Claim(key) => drop(self.claims.remove(&key)),
             }
         }
     }
 
-    pub(super) fn service(&self, id: &ServiceId) -> Option<&Held> {
+    pub(super) fn service(&self, id: &ServiceId) -> Option<&ServiceRecord> {
         self.services.get(id)
     }
 
     /// The id that `key` is bound to, which is `id` where it was free.
-    pub(super) fn claim(&mut self, key: &IdempotencyKey, id: ServiceId, end: Moment) -> ServiceId {
+    pub(super) fn idempotency_key(
+        &mut self,
+        key: &IdempotencyKey,
+        id: ServiceId,
+        end: Timestamp,
+    ) -> ServiceId {
         if let Some(bound) = self.claims.get(key) {
             return bound.id.clone();
         }
-        let due = self.schedule(end, Ending::Claim(key.clone()));
-        let bound = Bound {
+        let due = self.schedule(end, Expiry::Claim(key.clone()));
+        let bound = IdempotencyBinding {
             id: id.clone(),
-            due: Some(due),
+            expiry_key: Some(due),
         };
         self.claims.insert(key.clone(), bound);
         id
     }
 
     /// Checks that there is room for the texts of `values`; binaries were counted chunk by chunk.
-    pub(super) fn reserve(&self, values: &[(KeyName, Value)]) -> Result<(), StoreError> {
+    pub(super) fn check_room_for(&self, values: &[(KeyName, Value)]) -> Result<(), StoreError> {
         let wanted = values.iter().map(|(name, value)| cost(name, value)).sum();
-        self.room_for(wanted)
+        self.check_room(wanted)
     }
 
-    fn room_for(&self, wanted: usize) -> Result<(), StoreError> {
-        if self.used + wanted > self.max_bytes {
-            let held = format!("{} of {} bytes are in use", self.used, self.max_bytes);
+    fn check_room(&self, wanted: usize) -> Result<(), StoreError> {
+        if self.used_bytes + wanted > self.max_bytes {
+            let held = format!("{} of {} bytes are in use", self.used_bytes, self.max_bytes);
             return Err(StoreError::Full(held));
         }
         Ok(())
     }
 
-    pub(super) fn insert(&mut self, id: ServiceId, mut held: Held) {
+    pub(super) fn insert(&mut self, id: ServiceId, mut held: ServiceRecord) {
         let claim = held.claim.as_ref();
         let bound = claim.and_then(|key| self.claims.get_mut(key));
         let bound = bound.filter(|bound| bound.id == id);
-        let due = bound.and_then(|bound| bound.due.take());
+        let due = bound.and_then(|bound| bound.expiry_key.take());
         self.cancel(due);
-        held.due = Some(self.schedule(held.end, Ending::Service(id.clone())));
+        held.expiry_key = Some(self.schedule(held.end, Expiry::Service(id.clone())));
         self.services.insert(id, held);
     }
 
     /// Puts `values` into a living service.
-    pub(super) fn set(&mut self, id: &ServiceId, values: Vec<(KeyName, Value)>) {
+    pub(super) fn set_values(&mut self, id: &ServiceId, values: Vec<(KeyName, Value)>) {
         let names: Vec<KeyName> = values.iter().map(|(name, _)| name.clone()).collect();
         self.remove_keys(id, &names);
         for (name, value) in values {
-            self.used += cost(&name, &value);
+            self.used_bytes += cost(&name, &value);
             if let Value::Binary(binary) = &value {
                 let blob = self.blobs.get_mut(&binary.blob);
-                let due = blob.and_then(|blob| blob.due.take());
+                let due = blob.and_then(|blob| blob.expiry_key.take());
                 self.cancel(due);
             }
             if let Some(held) = self.services.get_mut(id) {
-                held.slots.insert(name, value);
+                held.values.insert(name, value);
             }
         }
     }
@@ -238,36 +243,36 @@ impl State {
     pub(super) fn remove_keys(&mut self, id: &ServiceId, names: &[KeyName]) {
         for name in names {
             let held = self.services.get_mut(id);
-            let Some(value) = held.and_then(|held| held.slots.remove(name)) else {
+            let Some(value) = held.and_then(|held| held.values.remove(name)) else {
                 continue;
             };
-            self.used -= cost(name, &value);
+            self.used_bytes -= cost(name, &value);
             if let Value::Binary(binary) = value {
-                self.end_blob_in(&binary.blob, REPLACED_LIFE);
+                self.expire_blob_in(&binary.blob, REPLACED_TTL);
             }
         }
     }
 
     /// The books of a group, as it is configured.
-    pub(super) fn books(&mut self, group: &Group) -> &mut Books {
-        let books = self.books.entry(group.name.clone()).or_default();
-        books.follow(group);
+    pub(super) fn group_bookings(&mut self, group: &Group) -> &mut GroupState {
+        let books = self.groups.entry(group.name.clone()).or_default();
+        books.sync_group(group);
         books
     }
 
     /// Notes a booking with its service, if that stands already.
-    pub(super) fn note_booking(&mut self, id: &ServiceId, booking: &Booking) {
+    pub(super) fn record_booking(&mut self, id: &ServiceId, booking: &Booking) {
         if let Some(held) = self.services.get_mut(id) {
             let booking = (booking.group.clone(), booking.id.clone());
             held.bookings.push(booking);
         }
     }
 
-    pub(super) fn release(&mut self, id: &ServiceId, group: &str, booking: &BookingId) {
+    pub(super) fn release_number(&mut self, id: &ServiceId, group: &str, booking: &BookingId) {
         if let Some(held) = self.services.get_mut(id) {
             held.bookings.retain(|(_, noted)| noted != booking);
         }
-        if let Some(books) = self.books.get_mut(group) {
+        if let Some(books) = self.groups.get_mut(group) {
             books.release(booking, self.clock.now());
         }
     }
@@ -277,23 +282,23 @@ impl State {
         let now = self.clock.now();
         let newest = groups.iter().filter_map(|group| {
             let lives = |id: &ServiceId| self.services.contains_key(id);
-            let booking = self.books.get(group)?.find(call, now, lives)?;
+            let booking = self.groups.get(group)?.match_booking(call, now, lives)?;
             Some((booking, group))
         });
         let (booking, group) = newest.max()?;
-        let entry = self.books.get_mut(group)?.release(&booking, now)?;
-        self.release(&entry.service, group, &booking);
+        let entry = self.groups.get_mut(group)?.release(&booking, now)?;
+        self.release_number(&entry.service, group, &booking);
         Some(entry.service)
     }
 
-    pub(super) fn set_end(&mut self, id: &ServiceId, end: Moment) -> Option<()> {
-        let before = self.services.get_mut(id)?.due.take();
+    pub(super) fn set_end(&mut self, id: &ServiceId, end: Timestamp) -> Option<()> {
+        let before = self.services.get_mut(id)?.expiry_key.take();
         self.cancel(before);
-        let due = self.schedule(end, Ending::Service(id.clone()));
+        let due = self.schedule(end, Expiry::Service(id.clone()));
         let held = self.services.get_mut(id)?;
-        (held.end, held.due) = (end, Some(due));
+        (held.end, held.expiry_key) = (end, Some(due));
         for (group, booking) in &held.bookings {
-            if let Some(books) = self.books.get_mut(group) {
+            if let Some(books) = self.groups.get_mut(group) {
                 books.set_end(booking, end);
             }
         }
@@ -301,16 +306,16 @@ impl State {
     }
 
     /// Ends a service with all that belongs to it.
-    pub(super) fn end(&mut self, id: &ServiceId) -> Option<()> {
+    pub(super) fn delete(&mut self, id: &ServiceId) -> Option<()> {
         let mut held = self.services.remove(id)?;
-        self.cancel(held.due);
+        self.cancel(held.expiry_key);
         let sessions = mem::take(&mut held.sessions);
         if !sessions.is_empty() {
-            self.over
-                .push(Over::since(self.clock.now(), id.clone(), sessions));
+            self.ended_services
+                .push(EndedService::new(self.clock.now(), id.clone(), sessions));
         }
         for (group, booking) in &held.bookings {
-            if let Some(books) = self.books.get_mut(group) {
+            if let Some(books) = self.groups.get_mut(group) {
                 books.release(booking, self.clock.now());
             }
         }
@@ -319,16 +324,16 @@ impl State {
         {
             self.claims.remove(key);
         }
-        let blobs: HashSet<BlobId> = held.slots.values().filter_map(blob_of).collect();
+        let blobs: HashSet<BlobId> = held.values.values().filter_map(blob_of).collect();
         for blob in &blobs {
             self.drop_blob(blob);
         }
-        let values = held.slots.iter();
-        self.used -= values.map(|(name, value)| cost(name, value)).sum::<usize>();
+        let values = held.values.iter();
+        self.used_bytes -= values.map(|(name, value)| cost(name, value)).sum::<usize>();
         Some(())
     }
 
-    pub(super) fn chunk(&self, blob: &BlobId, index: u64) -> Option<Bytes> {
+    pub(super) fn read_chunk(&self, blob: &BlobId, index: u64) -> Option<Bytes> {
         let index = usize::try_from(index).ok()?;
         self.blobs.get(blob)?.chunks.get(index).cloned()
     }
@@ -341,38 +346,38 @@ impl State {
         stored as u64 == binary.chunks()
     }
 
-    pub(super) fn upload(
+    pub(super) fn write_chunk(
         &mut self,
         id: &BlobId,
         index: u64,
         chunk: &[u8],
     ) -> Result<(), StoreError> {
-        self.room_for(chunk.len())?;
+        self.check_room(chunk.len())?;
         let blob = self.blobs.entry(id.clone()).or_default();
         if blob.chunks.len() as u64 != index {
             return Err(StoreError::Bug(format!("chunk {index} is out of turn")));
         }
         blob.chunks.push(Bytes::copy_from_slice(chunk));
-        self.used += chunk.len();
-        self.end_blob_in(id, UPLOAD_LIFE);
+        self.used_bytes += chunk.len();
+        self.expire_blob_in(id, UPLOAD_TTL);
         Ok(())
     }
 
-    fn end_blob_in(&mut self, id: &BlobId, life: Duration) {
-        let Some(before) = self.blobs.get_mut(id).map(|blob| blob.due.take()) else {
+    fn expire_blob_in(&mut self, id: &BlobId, life: Duration) {
+        let Some(before) = self.blobs.get_mut(id).map(|blob| blob.expiry_key.take()) else {
             return;
         };
         self.cancel(before);
-        let due = self.schedule(self.clock.now().after(life), Ending::Blob(id.clone()));
+        let due = self.schedule(self.clock.now().after(life), Expiry::Blob(id.clone()));
         if let Some(blob) = self.blobs.get_mut(id) {
-            blob.due = Some(due);
+            blob.expiry_key = Some(due);
         }
     }
 
     pub(super) fn drop_blob(&mut self, id: &BlobId) {
         if let Some(blob) = self.blobs.remove(id) {
-            self.cancel(blob.due);
-            self.used -= blob.chunks.iter().map(Bytes::len).sum::<usize>();
+            self.cancel(blob.expiry_key);
+            self.used_bytes -= blob.chunks.iter().map(Bytes::len).sum::<usize>();
         }
     }
 }

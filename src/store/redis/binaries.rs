@@ -6,14 +6,14 @@ use tracing::warn;
 
 use super::{
     RedisStore, keys, millis,
-    scripts::{PUT_CHUNK, RETIRE, call},
+    scripts::{EXPIRE_BLOBS, WRITE_CHUNK, evalsha},
 };
 use crate::store::{
-    Binary, BlobId, KeyName, REPLACED_LIFE, ServiceId, StoreError, UPLOAD_LIFE, Value,
+    Binary, BlobId, KeyName, REPLACED_TTL, ServiceId, StoreError, UPLOAD_TTL, Value,
 };
 
 impl RedisStore {
-    pub(super) async fn get_chunk(
+    pub(super) async fn read_chunk(
         &self,
         id: &ServiceId,
         blob: &BlobId,
@@ -21,28 +21,24 @@ impl RedisStore {
     ) -> Result<Option<Bytes>, StoreError> {
         let mut get = redis::cmd("HGET");
         get.arg(self.keys.blob(id, blob)).arg(index);
-        let chunk: Option<Vec<u8>> = self.redis.query_apart(&get).await?;
+        let chunk: Option<Vec<u8>> = self.redis.query_pooled(&get).await?;
         Ok(chunk.map(Bytes::from))
     }
 
     /// Chunk and life in one script: a process that dies here leaves nothing that stays.
-    pub(super) async fn put_chunk(
+    pub(super) async fn write_chunk(
         &self,
         id: &ServiceId,
         blob: &BlobId,
         index: u64,
         chunk: &[u8],
     ) -> Result<(), StoreError> {
-        let mut put = call(&PUT_CHUNK, &[self.keys.blob(id, blob)]);
-        put.arg(index).arg(chunk).arg(UPLOAD_LIFE.as_secs());
-        self.redis.query_apart(&put).await
+        let mut put = evalsha(&WRITE_CHUNK, &[self.keys.blob(id, blob)]);
+        put.arg(index).arg(chunk).arg(UPLOAD_TTL.as_secs());
+        self.redis.query_pooled(&put).await
     }
 
-    pub(super) async fn discard_blobs(
-        &self,
-        id: &ServiceId,
-        blobs: &[BlobId],
-    ) -> Result<(), StoreError> {
+    pub(super) async fn discard(&self, id: &ServiceId, blobs: &[BlobId]) -> Result<(), StoreError> {
         if blobs.is_empty() {
             return Ok(()); // UNLINK wants a key
         }
@@ -52,32 +48,34 @@ impl RedisStore {
 
     /// Gives the binaries behind `descriptors` a short life. They are no longer named, so what fails
     /// here costs memory until the service ends and nothing else.
-    pub(super) async fn retire(&self, id: &ServiceId, descriptors: Vec<String>) {
-        let blobs = descriptors.iter().filter_map(|text| descriptor(text).ok());
+    pub(super) async fn expire_blobs(&self, id: &ServiceId, descriptors: Vec<String>) {
+        let blobs = descriptors
+            .iter()
+            .filter_map(|text| parse_descriptor(text).ok());
         let blobs: Vec<BlobId> = blobs.map(|binary| binary.blob).collect();
         if blobs.is_empty() {
             return;
         }
-        let mut keys = vec![self.keys.own(id)];
+        let mut keys = vec![self.keys.owned(id)];
         keys.extend(blobs.iter().map(|blob| self.keys.blob(id, blob)));
-        let mut retire = call(&RETIRE, &keys);
-        retire.arg(millis(REPLACED_LIFE));
+        let mut retire = evalsha(&EXPIRE_BLOBS, &keys);
+        retire.arg(millis(REPLACED_TTL));
         for blob in &blobs {
             retire.arg(keys::owned_blob_field(blob));
         }
         if let Err(error) = self.redis.query::<()>(&retire).await {
-            warn!(id = %id.hint(), %error, "binaries that were replaced stay until their service ends");
+            warn!(id = %id.redacted(), %error, "binaries that were replaced stay until their service ends");
         }
     }
 }
 
 /// Reads a descriptor back.
-pub(super) fn descriptor(text: &str) -> Result<Binary, StoreError> {
+pub(super) fn parse_descriptor(text: &str) -> Result<Binary, StoreError> {
     serde_json::from_str(text).map_err(|error| StoreError::Corrupt(format!("a binary: {error}")))
 }
 
 /// The field and value that `svc:{id}` has for a key.
-pub(super) fn entry(name: KeyName, value: Value) -> Result<(String, String), StoreError> {
+pub(super) fn field_and_value(name: KeyName, value: Value) -> Result<(String, String), StoreError> {
     match value {
         Value::Text(text) => Ok((name.into_string(), text)),
         Value::Binary(binary) => {

@@ -42,19 +42,19 @@ const RECHECK_INTERVAL: Duration = Duration::from_secs(10);
 /// How often it is compared which servers there are.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// How soon a denied command may have everything checked again.
-const DENIED_INTERVAL: Duration = Duration::from_secs(2);
+const DENIED_RECHECK_DELAY: Duration = Duration::from_secs(2);
 /// How long all checks of one server may take.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Redis has denied a command to some worker of this process.
-static DENIED: Notify = Notify::const_new();
+static COMMAND_DENIED: Notify = Notify::const_new();
 
 /// One check.
 struct Check {
     name: &'static str,
     /// What to do if it fails.
     action: &'static str,
-    run: for<'a> fn(&'a mut Target<'_>) -> BoxFuture<'a, Result<Finding, StoreError>>,
+    run: for<'a> fn(&'a mut CheckTarget<'_>) -> BoxFuture<'a, Result<CheckOutcome, StoreError>>,
 }
 
 /// All checks, in the order in which they are shown.
@@ -107,13 +107,13 @@ const CHECKS: [Check; 8] = [
 ];
 
 /// What a check found.
-struct Finding {
+struct CheckOutcome {
     result: CheckResult,
-    seen: String,
+    detail: String,
     is_blocking: bool,
 }
 
-impl Finding {
+impl CheckOutcome {
     fn new(passed: bool, seen: impl Into<String>) -> Self {
         let result = if passed {
             CheckResult::Pass
@@ -122,7 +122,7 @@ impl Finding {
         };
         Self {
             result,
-            seen: seen.into(),
+            detail: seen.into(),
             is_blocking: false,
         }
     }
@@ -130,28 +130,28 @@ impl Finding {
     fn unknown(denied: &str) -> Self {
         Self {
             result: CheckResult::Unknown,
-            seen: format!("Redis does not permit {denied}"),
+            detail: format!("Redis does not permit {denied}"),
             is_blocking: false,
         }
     }
 }
 
 /// A server that is checked.
-struct Target<'a> {
+struct CheckTarget<'a> {
     store: &'a RedisStore,
     node: &'a Node,
     connection: MultiplexedConnection,
     /// What the server says of itself.
-    greeting: Option<server::Greeting>,
+    server_info: Option<server::ServerInfo>,
 }
 
-impl<'a> Target<'a> {
+impl<'a> CheckTarget<'a> {
     async fn new(store: &'a RedisStore, node: &'a Node) -> Result<Self, StoreError> {
         Ok(Self {
             store,
             node,
-            connection: node.connection().await?,
-            greeting: None,
+            connection: node.dedicated_connection().await?,
+            server_info: None,
         })
     }
 
@@ -159,7 +159,7 @@ impl<'a> Target<'a> {
     ///
     /// # Errors
     /// Where the server is away.
-    async fn ask<T: FromRedisValue>(&mut self, command: &Cmd) -> Result<Option<T>, StoreError> {
+    async fn query<T: FromRedisValue>(&mut self, command: &Cmd) -> Result<Option<T>, StoreError> {
         let reply = command.query_async(&mut self.connection).await;
         match reply.map_err(|error| store_error(&error)) {
             Ok(value) => Ok(Some(value)),
@@ -175,16 +175,16 @@ impl<'a> Target<'a> {
     ) -> Result<Vec<CheckRow>, StoreError> {
         let mut rows = Vec::with_capacity(CHECKS.len());
         for Check { name, action, run } in checks {
-            let Finding {
+            let CheckOutcome {
                 result,
-                seen,
+                detail: seen,
                 is_blocking,
             } = run(self).await?;
             rows.push(CheckRow {
                 server: self.node.name(),
                 check: name,
                 result,
-                seen,
+                detail: seen,
                 action,
                 is_blocking,
             });
@@ -194,14 +194,14 @@ impl<'a> Target<'a> {
 }
 
 /// Has the rights checked soon: Redis has denied a command.
-pub(super) fn note_denied() {
-    DENIED.notify_one();
+pub(super) fn request_recheck() {
+    COMMAND_DENIED.notify_one();
 }
 
 /// What is known of a server.
-struct Known {
+struct ServerState {
     generation: Option<u64>,
-    next: Instant,
+    next_check: Instant,
     rows: Vec<CheckRow>,
 }
 
@@ -219,7 +219,7 @@ impl RedisStore {
         }
         let (mut report, mut away) = (StoreReport::default(), Vec::new());
         for node in &nodes {
-            let checked = async { Target::new(self, node).await?.run(CHECKS.iter()).await };
+            let checked = async { CheckTarget::new(self, node).await?.run(CHECKS.iter()).await };
             let checked = timeout(CHECK_TIMEOUT, checked).await;
             let slow = |_| Err(StoreError::Unknown("no answer in time".to_owned()));
             match checked.unwrap_or_else(slow) {
@@ -236,7 +236,7 @@ impl RedisStore {
             server,
             check: "connection",
             result: CheckResult::Fail,
-            seen: error.to_string(),
+            detail: error.to_string(),
             action: "start the server, or correct the network between it and this machine",
             is_blocking: false,
         };
@@ -245,8 +245,8 @@ impl RedisStore {
     }
 
     /// Checks servers as they come and from time to time, for as long as it is polled.
-    pub(super) async fn watch_servers(&self, readiness: &Readiness) {
-        let mut known: HashMap<String, Known> = HashMap::new();
+    pub(super) async fn monitor_servers(&self, readiness: &Readiness) {
+        let mut known: HashMap<String, ServerState> = HashMap::new();
         loop {
             let nodes = self.redis.nodes();
             let names: Vec<String> = nodes.iter().map(|node| node.name()).collect();
@@ -254,29 +254,37 @@ impl RedisStore {
             retain_redis_servers(&names);
             for (node, name) in nodes.iter().zip(&names) {
                 let before = known.remove(name);
-                known.insert(name.clone(), self.watch_server(node, before).await);
+                known.insert(name.clone(), self.check_server_if_due(node, before).await);
             }
             report_rights(readiness, known.values());
-            if timeout(POLL_INTERVAL, DENIED.notified()).await.is_ok() {
-                let soon = Instant::now() + DENIED_INTERVAL;
+            if timeout(POLL_INTERVAL, COMMAND_DENIED.notified())
+                .await
+                .is_ok()
+            {
+                let soon = Instant::now() + DENIED_RECHECK_DELAY;
                 for known in known.values_mut() {
-                    known.next = known.next.min(soon);
+                    known.next_check = known.next_check.min(soon);
                 }
             }
         }
     }
 
-    async fn watch_server(&self, node: &Arc<Node>, before: Option<Known>) -> Known {
+    async fn check_server_if_due(
+        &self,
+        node: &Arc<Node>,
+        before: Option<ServerState>,
+    ) -> ServerState {
         let (generation, now) = (node.generation(), Instant::now());
-        let reconnected = |known: &Known| generation.is_some() && known.generation != generation;
+        let reconnected =
+            |known: &ServerState| generation.is_some() && known.generation != generation;
         let rows = match before {
-            Some(known) if now < known.next && !reconnected(&known) => return known,
+            Some(known) if now < known.next_check && !reconnected(&known) => return known,
             Some(known) => known.rows,
             None => Vec::new(),
         };
         let probed_elsewhere = |check: &&Check| check.name != NOTIFICATIONS;
         let checked = async {
-            let mut target = Target::new(self, node).await?;
+            let mut target = CheckTarget::new(self, node).await?;
             target.run(CHECKS.iter().filter(probed_elsewhere)).await
         };
         let checked = timeout(CHECK_TIMEOUT, checked).await;
@@ -300,16 +308,16 @@ impl RedisStore {
             }
             Err(_elapsed) => (rows, RECHECK_INTERVAL),
         };
-        Known {
+        ServerState {
             generation,
-            next: Instant::now() + again,
+            next_check: Instant::now() + again,
             rows,
         }
     }
 }
 
 /// Has the readiness say which rights are missing.
-fn report_rights<'a>(readiness: &Readiness, servers: impl Iterator<Item = &'a Known>) {
+fn report_rights<'a>(readiness: &Readiness, servers: impl Iterator<Item = &'a ServerState>) {
     let (mut blocking, mut partial) = (None, None);
     for row in servers.flat_map(|known| &known.rows) {
         if row.check == RIGHTS && row.result == CheckResult::Fail {
@@ -318,7 +326,7 @@ fn report_rights<'a>(readiness: &Readiness, servers: impl Iterator<Item = &'a Kn
             } else {
                 &mut partial
             };
-            *place = Some(row.seen.clone());
+            *place = Some(row.detail.clone());
         }
     }
     for (reason, found) in [
@@ -344,13 +352,13 @@ fn report(rows: &[CheckRow], before: &[CheckRow]) {
         let CheckRow {
             server,
             check,
-            seen,
+            detail: seen,
             action,
             ..
         } = row;
         match (row.result, last.map(|last| last.result)) {
             (CheckResult::Fail, Some(CheckResult::Fail))
-                if last.is_some_and(|last| last.seen == row.seen) => {}
+                if last.is_some_and(|last| last.detail == row.detail) => {}
             (CheckResult::Fail, _) => warn!(server, check, seen, action, "redis check failed"),
             (CheckResult::Pass, Some(CheckResult::Fail)) => {
                 info!(server, check, seen, "redis check passes again");

@@ -29,82 +29,82 @@ use tracing::{info, warn};
 use uuid::Uuid;
 
 use self::{
-    clock::{ServerClock, known, translate},
+    clock::{ServerClock, require_time, translate},
     connector::Connector,
-    errors::Elsewhere,
-    lane::Write,
-    slots::Map,
+    errors::Redirect,
+    multiplexed::Durability,
+    slot_map::SlotMap,
     topology::Topology,
 };
 pub(super) use self::{errors::store_error, node::Node};
 use crate::{
     model::readiness::Finding,
     settings,
-    store::{Moment, StoreError},
+    store::{StoreError, Timestamp},
 };
 
 mod clock;
 mod connector;
-mod driven;
+mod driver;
 mod errors;
-mod gather;
 mod health;
-mod lane;
+mod multiplexed;
 mod node;
+mod pipeline;
 mod redirects;
 mod sentinels;
 mod server_mode;
-mod several;
-mod slots;
+mod slot_map;
 mod topology;
+mod write_coalescing;
 
 /// How often the scout looks who has the data.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 /// How long it waits at the least after it was called.
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
+const REFRESH_DEBOUNCE: Duration = Duration::from_millis(50);
 /// Pause before a command is sent again that two servers pass to one another.
-const NOT_YET: Duration = Duration::from_millis(20);
+const REDIRECT_RETRY_DELAY: Duration = Duration::from_millis(20);
 
 /// Random tags tried to find a key that lies on a certain server of a Cluster.
 const MAX_TAGS_TRIED: usize = 4_096;
 
 /// One worker's ways to Redis.
 pub(super) struct Connections {
-    world: Arc<World>,
+    cluster: Arc<ClusterState>,
     /// Requests that wait for Redis, and how many may.
-    waiting: AtomicUsize,
-    most_waiting: usize,
-    patience: Duration,
-    scout: Option<JoinHandle<()>>,
+    in_flight: AtomicUsize,
+    max_in_flight: usize,
+    connect_timeout: Duration,
+    refresh_task: Option<JoinHandle<()>>,
     /// Whether the scout has looked once.
-    looked: watch::Receiver<bool>,
+    refreshed: watch::Receiver<bool>,
 }
 
 impl Drop for Connections {
     fn drop(&mut self) {
-        if let Some(scout) = &self.scout {
+        if let Some(scout) = &self.refresh_task {
             scout.abort();
         }
     }
 }
 
 /// Who has the data, as the scout sees it.
-struct World {
+struct ClusterState {
     topology: Topology,
     connector: Connector,
-    map: RwLock<Arc<Map>>,
+    map: RwLock<Arc<SlotMap>>,
     /// Why the scout does not know who has the data, since it last looked.
     trouble: Mutex<Option<Finding>>,
     /// Calls the scout.
-    call: Notify,
+    refresh_requested: Notify,
     /// The clock of whichever server was measured last.
     last_measured: Arc<ServerClock>,
 }
 
 /// A place among those that wait for Redis.
-struct Place<'a>(&'a AtomicUsize);
+struct InFlightPermit<'a>(&'a AtomicUsize);
 
-impl Drop for Place<'_> {
+impl Drop for InFlightPermit<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Relaxed);
     }
@@ -118,51 +118,56 @@ impl Connections {
     /// [`StoreError::Bug`] where URL or certificates are none that the client understands.
     pub(super) async fn open(settings: &settings::Redis) -> Result<Self, StoreError> {
         let connector = Connector::new(settings)?;
-        let topology = Topology::of(settings, &connector)?;
-        let (fixed, patience) = (topology.is_fixed(), connector.patience());
-        let world = Arc::new(World {
+        let topology = Topology::from_settings(settings, &connector)?;
+        let (fixed, patience) = (topology.is_fixed(), connector.connect_timeout());
+        let world = Arc::new(ClusterState {
             topology,
             connector,
             map: RwLock::default(),
             trouble: Mutex::default(),
-            call: Notify::new(),
+            refresh_requested: Notify::new(),
             last_measured: Arc::default(),
         });
         let (tell, looked) = watch::channel(false);
         let scout = if fixed {
-            world.look().await?;
+            world.refresh().await?;
             drop(tell);
             None
         } else {
-            Some(tokio::spawn(scout(Arc::clone(&world), tell)))
+            Some(tokio::spawn(refresh_task(Arc::clone(&world), tell)))
         };
         let connections = Self {
-            world,
-            waiting: AtomicUsize::new(0),
-            most_waiting: settings.max_waiting,
-            patience,
-            scout,
-            looked,
+            cluster: world,
+            in_flight: AtomicUsize::new(0),
+            max_in_flight: settings.max_in_flight,
+            connect_timeout: patience,
+            refresh_task: scout,
+            refreshed: looked,
         };
-        connections.settled().await;
+        connections.wait_until_ready().await;
         Ok(connections)
     }
 
     /// Waits until it is known who has the data and whether they answer.
-    async fn settled(&self) {
+    async fn wait_until_ready(&self) {
         let settled = async {
-            let mut looked = self.looked.clone();
+            let mut looked = self.refreshed.clone();
             // In a world that is fixed nobody is left to tell.
             drop(looked.wait_for(|looked| *looked).await);
-            let map = self.world.map();
-            join_all(map.owners().iter().map(|node| node.lane.settled())).await;
+            let map = self.cluster.slot_map();
+            join_all(
+                map.nodes()
+                    .iter()
+                    .map(|node| node.shared.wait_until_ready()),
+            )
+            .await;
         };
-        drop(time::timeout(self.patience, settled).await);
+        drop(time::timeout(self.connect_timeout, settled).await);
     }
 
     /// All servers that have data.
     pub(super) fn nodes(&self) -> Vec<Arc<Node>> {
-        self.world.map().owners().to_vec()
+        self.cluster.slot_map().nodes().to_vec()
     }
 
     /// The time of Redis. In a Cluster it is that of the server that has the first slot; while that is
@@ -170,36 +175,48 @@ impl Connections {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] where it has not been measured yet.
-    pub(super) fn now(&self) -> Result<Moment, StoreError> {
-        let map = self.world.map();
-        let first = map.owners().first().and_then(|node| node.clock.now());
-        known(first.or_else(|| self.world.last_measured.now()))
+    pub(super) fn now(&self) -> Result<Timestamp, StoreError> {
+        let map = self.cluster.slot_map();
+        let first = map.nodes().first().and_then(|node| node.clock.now());
+        require_time(first.or_else(|| self.cluster.last_measured.now()))
     }
 
     /// The time of the server that has `key`.
-    pub(super) fn now_at(&self, key: &str) -> Result<Moment, StoreError> {
-        let owner = self.world.map().owner_of(key.as_bytes());
+    pub(super) fn now_at(&self, key: &str) -> Result<Timestamp, StoreError> {
+        let owner = self.cluster.slot_map().node_for_key(key.as_bytes());
         let there = owner.and_then(|node| node.clock.now());
         there.map_or_else(|| self.now(), Ok)
     }
 
     /// What [`Connections::now`] shows at a `moment` that the server with `key` has stored.
-    pub(super) fn of_server(&self, key: &str, moment: Moment) -> Result<Moment, StoreError> {
+    pub(super) fn from_server_time(
+        &self,
+        key: &str,
+        moment: Timestamp,
+    ) -> Result<Timestamp, StoreError> {
         Ok(translate(moment, self.now_at(key)?, self.now()?))
     }
 
     /// What the server with `key` is to store for `moment`, which is by the time of [`Connections::now`].
-    pub(super) fn for_server(&self, key: &str, moment: Moment) -> Result<Moment, StoreError> {
+    pub(super) fn to_server_time(
+        &self,
+        key: &str,
+        moment: Timestamp,
+    ) -> Result<Timestamp, StoreError> {
         Ok(translate(moment, self.now()?, self.now_at(key)?))
     }
 
     /// A key that `spell` makes of a random tag and that lies on `node`; `None` where none was found, as
     /// on a server that has hardly any slots yet.
-    pub(super) fn key_on(&self, node: &Node, spell: impl Fn(&str) -> String) -> Option<String> {
-        let map = self.world.map();
+    pub(super) fn key_on_node(
+        &self,
+        node: &Node,
+        spell: impl Fn(&str) -> String,
+    ) -> Option<String> {
+        let map = self.cluster.slot_map();
         (0..MAX_TAGS_TRIED).find_map(|_| {
             let key = spell(&Uuid::new_v4().simple().to_string());
-            let owner = map.owner(redis::cmd("GET").arg(&key))?;
+            let owner = map.node_for(redis::cmd("GET").arg(&key))?;
             (owner.address == node.address).then_some(key)
         })
     }
@@ -209,8 +226,8 @@ impl Connections {
     /// # Errors
     /// What Redis says; [`StoreError::Busy`] where too many wait already.
     pub(super) async fn query<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, StoreError> {
-        let _place = self.place()?;
-        typed(self.value(command, Write::Done).await?)
+        let _place = self.acquire_permit()?;
+        parse_reply(self.send(command, Durability::Local).await?)
     }
 
     /// A command that changes what a client is told of: it is kept by as many replicas as are set
@@ -218,90 +235,96 @@ impl Connections {
     ///
     /// # Errors
     /// As [`Connections::query`]; [`StoreError::Unknown`] where it was done and too few have it.
-    pub(super) async fn change<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, StoreError> {
-        let _place = self.place()?;
-        typed(self.value(command, Write::Kept).await?)
-    }
-
-    /// The same over a connection that nobody else uses meanwhile.
-    pub(super) async fn query_apart<T: FromRedisValue>(
+    pub(super) async fn query_replicated<T: FromRedisValue>(
         &self,
         command: &Cmd,
     ) -> Result<T, StoreError> {
-        let _place = self.place()?;
-        let node = self.owner(command)?;
-        let value = match node.send_apart(command).await? {
-            Ok(value) => value,
-            Err(error) => self.elsewhere(command, Write::Done, error, node).await?,
-        };
-        typed(value)
+        let _place = self.acquire_permit()?;
+        parse_reply(self.send(command, Durability::Replicated).await?)
     }
 
-    fn place(&self) -> Result<Place<'_>, StoreError> {
-        let waiting = self.waiting.fetch_add(1, Relaxed);
-        let place = Place(&self.waiting);
-        if waiting < self.most_waiting {
+    /// The same over a connection that nobody else uses meanwhile.
+    pub(super) async fn query_pooled<T: FromRedisValue>(
+        &self,
+        command: &Cmd,
+    ) -> Result<T, StoreError> {
+        let _place = self.acquire_permit()?;
+        let node = self.node_for(command)?;
+        let value = match node.send_pooled(command).await? {
+            Ok(value) => value,
+            Err(error) => {
+                self.follow_redirect(command, Durability::Local, error, node)
+                    .await?
+            }
+        };
+        parse_reply(value)
+    }
+
+    fn acquire_permit(&self) -> Result<InFlightPermit<'_>, StoreError> {
+        let waiting = self.in_flight.fetch_add(1, Relaxed);
+        let place = InFlightPermit(&self.in_flight);
+        if waiting < self.max_in_flight {
             return Ok(place);
         }
         Err(StoreError::Busy(waiting))
     }
 
-    fn owner(&self, command: &Cmd) -> Result<Arc<Node>, StoreError> {
-        let owner = self.world.map().owner(command);
+    fn node_for(&self, command: &Cmd) -> Result<Arc<Node>, StoreError> {
+        let owner = self.cluster.slot_map().node_for(command);
         owner.ok_or_else(|| {
-            self.world.call.notify_one();
+            self.cluster.refresh_requested.notify_one();
             StoreError::Unavailable("it is not known who has the data".to_owned())
         })
     }
 
-    async fn value(&self, command: &Cmd, write: Write) -> Result<Value, StoreError> {
-        let node = self.owner(command)?;
-        match self.heeded(node.lane.send(command, write).await)? {
+    async fn send(&self, command: &Cmd, write: Durability) -> Result<Value, StoreError> {
+        let node = self.node_for(command)?;
+        match self.note_failure(node.shared.send(command, write).await)? {
             Ok(value) => Ok(value),
-            Err(error) => self.elsewhere(command, write, error, node).await,
+            Err(error) => self.follow_redirect(command, write, error, node).await,
         }
     }
 
     /// Has the scout look at once where a server is away: another one may have its data by now.
-    fn heeded<T>(&self, sent: Result<T, StoreError>) -> Result<T, StoreError> {
+    fn note_failure<T>(&self, sent: Result<T, StoreError>) -> Result<T, StoreError> {
         if let Err(StoreError::Unavailable(_)) = &sent {
-            self.world.call.notify_one();
+            self.cluster.refresh_requested.notify_one();
         }
         sent
     }
 
     /// Follows where a server that did nothing sends us, for no longer than a connect may take.
-    async fn elsewhere(
+    async fn follow_redirect(
         &self,
         command: &Cmd,
-        write: Write,
+        write: Durability,
         error: RedisError,
         mut asked: Arc<Node>,
     ) -> Result<Value, StoreError> {
-        let (until, mut error) = (Instant::now() + self.patience, error);
+        let (until, mut error) = (Instant::now() + self.connect_timeout, error);
         loop {
-            let Some(elsewhere) = Elsewhere::of(&error) else {
+            let Some(elsewhere) = Redirect::from_error(&error) else {
                 return Err(store_error(&error));
             };
-            self.world.call.notify_one();
+            self.cluster.refresh_requested.notify_one();
             let reply = match &elsewhere {
-                Elsewhere::Replica => return Err(store_error(&error)),
-                Elsewhere::Moved(to) => {
-                    asked = self.world.guest(to, &asked)?;
-                    asked.lane.send(command, write).await?
+                Redirect::ReadOnlyReplica => return Err(store_error(&error)),
+                Redirect::Moved(to) => {
+                    asked = self.cluster.node_for_redirect(to, &asked)?;
+                    asked.shared.send(command, write).await?
                 }
-                Elsewhere::Ask(to) => {
-                    asked = self.world.guest(to, &asked)?;
+                Redirect::Ask(to) => {
+                    asked = self.cluster.node_for_redirect(to, &asked)?;
                     let mut asking = redis::pipe();
                     asking.cmd("ASKING").add_command(command.clone());
-                    let replies = asked.lane.send_all(&asking, write).await?;
+                    let replies = asked.shared.send_all(&asking, write).await?;
                     replies.and_then(|replies| {
                         replies.into_iter().next_back().unwrap_or(Ok(Value::Nil))
                     })
                 }
-                Elsewhere::NotYet => {
-                    asked = self.owner(command)?;
-                    asked.lane.send(command, write).await?
+                Redirect::TryAgain => {
+                    asked = self.node_for(command)?;
+                    asked.shared.send(command, write).await?
                 }
             };
             match reply {
@@ -309,44 +332,44 @@ impl Connections {
                 Err(again) if Instant::now() < until => error = again,
                 Err(last) => return Err(store_error(&last)),
             }
-            time::sleep(NOT_YET).await;
+            time::sleep(REDIRECT_RETRY_DELAY).await;
         }
     }
 }
 
-impl World {
-    fn map(&self) -> Arc<Map> {
+impl ClusterState {
+    fn slot_map(&self) -> Arc<SlotMap> {
         let map = self.map.read().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(&map)
     }
 
-    fn trouble(&self) -> Option<Finding> {
+    fn topology_error(&self) -> Option<Finding> {
         self.trouble
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
     }
 
-    fn draw(&self, next: Map) {
+    fn replace_map(&self, next: SlotMap) {
         let mut map = self.map.write().unwrap_or_else(PoisonError::into_inner);
         *map = Arc::new(next);
     }
 
     /// Looks who has the data, and redraws the map where that has changed.
-    async fn look(&self) -> Result<(), StoreError> {
-        let known = self.map();
-        let found = self.topology.find(&known).await;
+    async fn refresh(&self) -> Result<(), StoreError> {
+        let known = self.slot_map();
+        let found = self.topology.discover(&known).await;
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) =
             found.as_ref().err().cloned();
         let ranges = found.map_err(|finding| StoreError::Unavailable(finding.detail))?;
-        if known.says(&ranges) {
+        if known.matches(&ranges) {
             return Ok(());
         }
         let make = |address| Node::open(&self.connector, address, &self.last_measured);
-        self.draw(self.map().next(ranges, make)?);
+        self.replace_map(self.slot_map().updated(ranges, make)?);
         if !self.topology.is_fixed() {
-            let map = self.map();
-            let servers = map.owners().iter().map(|node| node.address.to_string());
+            let map = self.slot_map();
+            let servers = map.nodes().iter().map(|node| node.address.to_string());
             let servers = servers.collect::<Vec<_>>().join(", ");
             info!(servers, "who has the data in Redis");
         }
@@ -355,10 +378,10 @@ impl World {
 }
 
 /// Redraws the map for as long as anybody holds the connections.
-async fn scout(world: Arc<World>, looked: watch::Sender<bool>) {
+async fn refresh_task(world: Arc<ClusterState>, looked: watch::Sender<bool>) {
     let mut failing = false;
     loop {
-        let found = world.look().await;
+        let found = world.refresh().await;
         match (&found, failing) {
             (Err(error), false) => warn!(%error, "nobody tells who has the data in Redis"),
             (Ok(()), true) => info!("it is known again who has the data in Redis"),
@@ -366,13 +389,13 @@ async fn scout(world: Arc<World>, looked: watch::Sender<bool>) {
         }
         failing = found.is_err();
         looked.send_replace(true);
-        time::sleep(LOOK_AGAIN).await;
-        drop(time::timeout(LOOK_EVERY, world.call.notified()).await);
+        time::sleep(REFRESH_DEBOUNCE).await;
+        drop(time::timeout(POLL_INTERVAL, world.refresh_requested.notified()).await);
     }
 }
 
 /// A reply as what it is.
-pub(super) fn typed<T: FromRedisValue>(value: Value) -> Result<T, StoreError> {
+pub(super) fn parse_reply<T: FromRedisValue>(value: Value) -> Result<T, StoreError> {
     let unexpected = |error: ParsingError| StoreError::Corrupt(RedisError::from(error).to_string());
     T::from_redis_value(value).map_err(unexpected)
 }

@@ -23,7 +23,8 @@
 use std::{borrow::Cow, fmt::Display};
 
 use crate::store::{
-    BlobId, BookingId, IdempotencyKey, KeyName, ServiceId, Session, Tally, stable_hash,
+    BackendSession, BlobId, BookingId, IdempotencyKey, KeyName, RateLimitKey, ServiceId,
+    stable_hash,
 };
 
 /// Field: name of the configured service.
@@ -51,7 +52,7 @@ const OWNED_BOOKING: &str = "book:";
 /// Before a session's definition, backend and name, on a line each: its field in `own:{id}`.
 const OWNED_SESSION: &str = "sess:";
 /// Field of `own:{id}`: it is being given back; holds since when.
-pub(super) const OVER: &str = "_over";
+pub(super) const ENDED_SINCE: &str = "_over";
 /// Number of shards of the index, and of the list of services.
 pub(super) const SHARDS: u64 = 64;
 
@@ -69,35 +70,35 @@ impl Keys {
     }
 
     pub(super) fn service(&self, id: &ServiceId) -> String {
-        [&self.prefix, "svc:{", &tag(id.as_str()), "}"].concat()
+        [&self.prefix, "svc:{", &encode_tag(id.as_str()), "}"].concat()
     }
 
     /// The id in a key made by [`Keys::service`]; `None` for any other key.
     pub(super) fn service_id(&self, key: &str) -> Option<ServiceId> {
         let rest = key.strip_prefix(&self.prefix)?.strip_prefix("svc:{")?;
-        Some(ServiceId::from(untagged(rest.strip_suffix('}')?)))
+        Some(ServiceId::from(decode_tag(rest.strip_suffix('}')?)))
     }
 
     pub(super) fn blob(&self, id: &ServiceId, blob: &BlobId) -> String {
-        let tag = tag(id.as_str());
+        let tag = encode_tag(id.as_str());
         [&self.prefix, "blob:{", &tag, "}:", blob.as_str()].concat()
     }
 
-    pub(super) fn own(&self, id: &ServiceId) -> String {
-        [&self.prefix, "own:{", &tag(id.as_str()), "}"].concat()
+    pub(super) fn owned(&self, id: &ServiceId) -> String {
+        [&self.prefix, "own:{", &encode_tag(id.as_str()), "}"].concat()
     }
 
-    pub(super) fn claim(&self, key: &IdempotencyKey) -> String {
+    pub(super) fn idempotency_key(&self, key: &IdempotencyKey) -> String {
         [&self.prefix, "idem:{", &key.key, "}"].concat()
     }
 
     /// No two tallies are spelled alike: the kinds differ before the first `/`.
-    pub(super) fn tally(&self, tally: &Tally) -> String {
+    pub(super) fn rate_limit(&self, tally: &RateLimitKey) -> String {
         let (kind, of) = match tally {
-            Tally::CreatesFrom(address) => ("from", address),
-            Tally::CreatesOf(definition) => ("of", definition),
-            Tally::FailedMatches(number) => ("failed", number),
-            Tally::FailedSignIns(address) => ("sign-in", address),
+            RateLimitKey::CreatesByAddress(address) => ("from", address),
+            RateLimitKey::CreatesByService(definition) => ("of", definition),
+            RateLimitKey::FailedMatches(number) => ("failed", number),
+            RateLimitKey::FailedSignIns(address) => ("sign-in", address),
         };
         [&self.prefix, "tly:{", kind, "/", of, "}"].concat()
     }
@@ -107,22 +108,22 @@ impl Keys {
         let parts = [
             "free", "numbers", "booked", "bookings", "index", "codes", "version", "regions",
         ];
-        let tag = tag(group);
+        let tag = encode_tag(group);
         parts.map(|part| [&self.prefix, "grp:{", &tag, "}:", part].concat())
     }
 
     /// Who fills a group holds this.
-    pub(super) fn filling(&self, group: &str) -> String {
-        [&self.prefix, "grp:{", &tag(group), "}:filling"].concat()
+    pub(super) fn group_sync_lock(&self, group: &str) -> String {
+        [&self.prefix, "grp:{", &encode_tag(group), "}:filling"].concat()
     }
 
-    pub(super) fn shard(&self, shard: u64) -> String {
+    pub(super) fn index_shard(&self, shard: u64) -> String {
         format!("{}idx:{{{shard:02x}}}", self.prefix)
     }
 
     /// The index shard that lists `id`.
     pub(super) fn index(&self, id: &ServiceId) -> String {
-        self.shard(stable_hash(id.as_str().as_bytes()) % SHARDS)
+        self.index_shard(stable_hash(id.as_str().as_bytes()) % SHARDS)
     }
 
     pub(super) fn ends_shard(&self, shard: u64) -> String {
@@ -134,8 +135,8 @@ impl Keys {
         self.ends_shard(stable_hash(id.as_str().as_bytes()) % SHARDS)
     }
 
-    pub(super) fn visit(&self, name: &str) -> String {
-        [&self.prefix, "vis:{", &tag(name), "}"].concat()
+    pub(super) fn admin_session(&self, name: &str) -> String {
+        [&self.prefix, "vis:{", &encode_tag(name), "}"].concat()
     }
 
     /// A key that means nothing, to ask the server that has its slot.
@@ -143,30 +144,30 @@ impl Keys {
         format!("{}probe:{{{tag}}}", self.prefix)
     }
 
-    pub(super) fn cleaner(&self) -> String {
+    pub(super) fn cleanup_lease(&self) -> String {
         [&self.prefix, "cleaner"].concat()
     }
 
     /// Version, services, resource groups and retired entries of what operators made.
     pub(super) fn catalog(&self) -> [String; 4] {
         let parts = ["version", "services", "resources", "retired"];
-        parts.map(|part| self.of_catalog(part))
+        parts.map(|part| self.catalog_key(part))
     }
 
-    pub(super) fn history(&self) -> String {
-        self.of_catalog("history")
+    pub(super) fn audit_log(&self) -> String {
+        self.catalog_key("history")
     }
 
     pub(super) fn replicas(&self) -> String {
-        self.of_catalog("replicas")
+        self.catalog_key("replicas")
     }
 
     /// The channel that tells of changes of what operators made.
-    pub(super) fn changes(&self) -> String {
-        self.of_catalog("changes")
+    pub(super) fn catalog_channel(&self) -> String {
+        self.catalog_key("changes")
     }
 
-    fn of_catalog(&self, part: &str) -> String {
+    fn catalog_key(&self, part: &str) -> String {
         [&self.prefix, "{catalog}:", part].concat()
     }
 
@@ -189,7 +190,7 @@ impl Keys {
         let sample = |(kind, is_tagged): (&str, bool)| {
             let key = match (kind, is_tagged) {
                 (_, true) => [&self.prefix, kind, "{", random, "}"].concat(),
-                ("cleaner", _) => self.cleaner(),
+                ("cleaner", _) => self.cleanup_lease(),
                 (_, _) => [&self.prefix, kind, random].concat(),
             };
             let any = if kind == "cleaner" { "" } else { "*" };
@@ -199,11 +200,11 @@ impl Keys {
     }
 
     /// A pattern, as `SCAN` takes it, of all keys made by [`Keys::own`].
-    pub(super) fn all_owns(&self) -> String {
-        self.all("own:{*}")
+    pub(super) fn owned_pattern(&self) -> String {
+        self.scan_pattern("own:{*}")
     }
 
-    fn all(&self, keys: &str) -> String {
+    fn scan_pattern(&self, keys: &str) -> String {
         let mut pattern = String::new();
         for character in self.prefix.chars() {
             if matches!(character, '*' | '?' | '[' | ']' | '\\' | '^') {
@@ -215,16 +216,16 @@ impl Keys {
     }
 
     /// The id in a key made by [`Keys::own`].
-    pub(super) fn owner(&self, key: &str) -> Option<ServiceId> {
+    pub(super) fn owned_service_id(&self, key: &str) -> Option<ServiceId> {
         let rest = key.strip_prefix(&self.prefix)?.strip_prefix("own:{")?;
-        Some(ServiceId::from(untagged(rest.strip_suffix('}')?)))
+        Some(ServiceId::from(decode_tag(rest.strip_suffix('}')?)))
     }
 }
 
 /// A name as it stands in a hash tag. Ours are as they are; one that a client made up may have a brace
 /// that would end the tag too early, or be empty, which is no tag: what belongs together would not share
 /// a slot.
-fn tag(name: &str) -> Cow<'_, str> {
+fn encode_tag(name: &str) -> Cow<'_, str> {
     if name.is_empty() {
         return Cow::Borrowed("%");
     }
@@ -235,7 +236,7 @@ fn tag(name: &str) -> Cow<'_, str> {
 }
 
 /// The name in a hash tag.
-fn untagged(tag: &str) -> String {
+fn decode_tag(tag: &str) -> String {
     if tag == "%" {
         return String::new();
     }
@@ -255,14 +256,14 @@ pub(super) enum Field<'a> {
     /// The descriptor of the binary key of this name.
     Binary(&'a str),
     /// One of ours.
-    Ours,
+    Internal,
 }
 
 impl<'a> Field<'a> {
-    pub(super) fn of(field: &'a str) -> Self {
+    pub(super) fn parse(field: &'a str) -> Self {
         match field.strip_prefix(BINARY) {
             Some(name) => Self::Binary(name),
-            None if field.starts_with('_') => Self::Ours,
+            None if field.starts_with('_') => Self::Internal,
             None => Self::Text(field),
         }
     }
@@ -270,23 +271,23 @@ impl<'a> Field<'a> {
 
 /// What a field of `own:{id}` stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Owned {
+pub(super) enum OwnedResource {
     /// A binary.
     Blob(BlobId),
     /// A booking in the group of this name.
     Booking(String, BookingId),
     /// A session on a backend.
-    Session(Session),
+    Session(BackendSession),
 }
 
-impl Owned {
-    pub(super) fn of(field: &str) -> Option<Self> {
+impl OwnedResource {
+    pub(super) fn parse(field: &str) -> Option<Self> {
         if let Some(blob) = field.strip_prefix(OWNED_BLOB) {
             return Some(Self::Blob(BlobId::from(blob.to_owned())));
         }
         if let Some(session) = field.strip_prefix(OWNED_SESSION) {
             let mut lines = session.splitn(3, '\n').map(str::to_owned);
-            return Some(Self::Session(Session {
+            return Some(Self::Session(BackendSession {
                 definition: lines.next()?,
                 backend: lines.next()?,
                 name: lines.next()?,
@@ -308,8 +309,8 @@ pub(super) fn owned_blob_field(blob: &BlobId) -> String {
 }
 
 /// The field of `own:{id}` that stands for `session`.
-pub(super) fn owned_session_field(session: &Session) -> String {
-    let Session {
+pub(super) fn owned_session_field(session: &BackendSession) -> String {
+    let BackendSession {
         definition,
         backend,
         name,
@@ -325,24 +326,24 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_service_key_gives_back_its_id(id in ".{0,80}") {
+        fn service_key_round_trips(id in ".{0,80}") {
             let keys = Keys::new("sb1:");
             let id = ServiceId::from(id);
             prop_assert_eq!(keys.service_id(&keys.service(&id)), Some(id));
         }
 
         #[test]
-        fn no_name_of_user_data_meets_a_field_of_ours(name in ".{1,80}") {
+        fn user_data_names_never_collide_with_internal_fields(name in ".{1,80}") {
             if let Some(name) = KeyName::new(name) {
-                prop_assert_eq!(Field::of(name.as_str()), Field::Text(name.as_str()));
+                prop_assert_eq!(Field::parse(name.as_str()), Field::Text(name.as_str()));
                 let field = binary_field(&name);
-                prop_assert_eq!(Field::of(&field), Field::Binary(name.as_str()));
+                prop_assert_eq!(Field::parse(&field), Field::Binary(name.as_str()));
             }
         }
     }
 
     #[test]
-    fn keys_of_others_are_not_taken_for_services() {
+    fn foreign_keys_are_not_service_keys() {
         let keys = Keys::new("sb1:");
         for key in ["", "sb1:", "sb1:own:{x}", "sb2:svc:{x}", "sb1:svc:{x"] {
             assert_eq!(keys.service_id(key), None, "{key}");
@@ -350,33 +351,39 @@ mod tests {
         for field in [
             DEFINITION, CREATED, END, GMS_USER, CLAIM, ANSWER, BACKEND, SESSION,
         ] {
-            assert_eq!(Field::of(field), Field::Ours, "{field}");
+            assert_eq!(Field::parse(field), Field::Internal, "{field}");
         }
     }
 
     #[test]
-    fn what_a_service_owns_is_found_by_its_field() {
-        let blob = BlobId::fresh();
+    fn owned_resource_fields_round_trip() {
+        let blob = BlobId::generate();
         let field = owned_blob_field(&blob);
-        assert_eq!(Owned::of(&field), Some(Owned::Blob(blob)));
-        let booking = BookingId::fresh(crate::store::Moment::from_millis(1_795_455_943_000));
+        assert_eq!(
+            OwnedResource::parse(&field),
+            Some(OwnedResource::Blob(blob))
+        );
+        let booking = BookingId::generate(crate::store::Timestamp::from_millis(1_795_455_943_000));
         let field = owned_booking_field("a:b", &booking);
         assert_eq!(
-            Owned::of(&field),
-            Some(Owned::Booking("a:b".to_owned(), booking))
+            OwnedResource::parse(&field),
+            Some(OwnedResource::Booking("a:b".to_owned(), booking))
         );
-        let session = Session {
+        let session = BackendSession {
             definition: "chat".to_owned(),
             backend: "http://localhost:1".to_owned(),
             name: String::new(),
         };
         let field = owned_session_field(&session);
-        assert_eq!(Owned::of(&field), Some(Owned::Session(session)));
-        assert_eq!(Owned::of("_over"), None);
+        assert_eq!(
+            OwnedResource::parse(&field),
+            Some(OwnedResource::Session(session))
+        );
+        assert_eq!(OwnedResource::parse("_over"), None);
     }
 
     #[test]
-    fn a_service_is_listed_in_the_same_shard_by_every_replica() {
+    fn index_shard_is_stable() {
         let keys = Keys::new("sb1:");
         let id = |text: &str| ServiceId::from(text.to_owned());
         assert_eq!(keys.index(&id("")), "sb1:idx:{25}");

@@ -5,12 +5,12 @@ use std::sync::LazyLock;
 use redis::{Cmd, Script};
 
 /// A script, and the name that Redis gives it.
-pub(super) struct Lua {
+pub(super) struct LuaScript {
     code: String,
     hash: Script,
 }
 
-impl Lua {
+impl LuaScript {
     fn new(code: &str) -> Self {
         Self {
             code: code.to_owned(),
@@ -25,142 +25,142 @@ impl Lua {
 }
 
 /// Makes a service whole.
-pub(super) static CREATE: LazyLock<Lua> =
+pub(super) static CREATE: LazyLock<LuaScript> =
     LazyLock::new(|| with_clock(&[include_str!("scripts/create.lua")]));
 /// Reads all fields of a service, unless they are too much.
-pub(super) static READ_ALL: LazyLock<Lua> =
-    LazyLock::new(|| Lua::new(include_str!("scripts/read_all.lua")));
+pub(super) static READ_ALL: LazyLock<LuaScript> =
+    LazyLock::new(|| LuaScript::new(include_str!("scripts/read_all.lua")));
 /// Changes the storage of a living service.
-pub(super) static WRITE: LazyLock<Lua> =
-    LazyLock::new(|| Lua::new(include_str!("scripts/write.lua")));
+pub(super) static WRITE: LazyLock<LuaScript> =
+    LazyLock::new(|| LuaScript::new(include_str!("scripts/write.lua")));
 /// Empties the storage of a living service.
-pub(super) static CLEAR: LazyLock<Lua> =
-    LazyLock::new(|| Lua::new(include_str!("scripts/clear.lua")));
+pub(super) static CLEAR: LazyLock<LuaScript> =
+    LazyLock::new(|| LuaScript::new(include_str!("scripts/clear.lua")));
 /// Moves the end of a service and of what belongs to it.
-pub(super) static SET_END: LazyLock<Lua> =
+pub(super) static SET_END: LazyLock<LuaScript> =
     LazyLock::new(|| with_clock(&[include_str!("scripts/set_end.lua")]));
 /// Notes that a service runs on a backend.
-pub(super) static ATTACH: LazyLock<Lua> =
-    LazyLock::new(|| Lua::new(include_str!("scripts/attach.lua")));
+pub(super) static ATTACH_SESSION: LazyLock<LuaScript> =
+    LazyLock::new(|| LuaScript::new(include_str!("scripts/attach.lua")));
 /// Ends a service.
-pub(super) static DELETE: LazyLock<Lua> =
-    LazyLock::new(|| Lua::new(include_str!("scripts/delete.lua")));
+pub(super) static DELETE: LazyLock<LuaScript> =
+    LazyLock::new(|| LuaScript::new(include_str!("scripts/delete.lua")));
 /// Moves the end of an idempotency key, or gives it back.
-pub(super) static MOVE_CLAIM: LazyLock<Lua> =
+pub(super) static EXTEND_IDEMPOTENCY_KEY: LazyLock<LuaScript> =
     LazyLock::new(|| with_clock(&[include_str!("scripts/move_claim.lua")]));
 /// Lets binaries that were replaced end soon.
-pub(super) static RETIRE: LazyLock<Lua> =
-    LazyLock::new(|| Lua::new(include_str!("scripts/retire.lua")));
+pub(super) static EXPIRE_BLOBS: LazyLock<LuaScript> =
+    LazyLock::new(|| LuaScript::new(include_str!("scripts/retire.lua")));
 /// Stores a chunk of a binary.
-pub(super) static PUT_CHUNK: LazyLock<Lua> =
-    LazyLock::new(|| Lua::new(include_str!("scripts/put_chunk.lua")));
+pub(super) static WRITE_CHUNK: LazyLock<LuaScript> =
+    LazyLock::new(|| LuaScript::new(include_str!("scripts/put_chunk.lua")));
 /// Lists what a service is about to hold.
-pub(super) static HOLD: LazyLock<Lua> =
+pub(super) static REGISTER_OWNED: LazyLock<LuaScript> =
     LazyLock::new(|| with_clock(&[include_str!("scripts/hold.lua")]));
 /// Decides that a service is over, and tells what it held.
-pub(super) static TAKE_OWN: LazyLock<Lua> =
+pub(super) static CLAIM_CLEANUP: LazyLock<LuaScript> =
     LazyLock::new(|| with_clock(&[include_str!("scripts/take_own.lua")]));
 /// Has the sweep look after a service at another time.
-pub(super) static LOOK_AGAIN: LazyLock<Lua> =
-    LazyLock::new(|| Lua::new(include_str!("scripts/look_again.lua")));
+pub(super) static RESCHEDULE_CLEANUP: LazyLock<LuaScript> =
+    LazyLock::new(|| LuaScript::new(include_str!("scripts/look_again.lua")));
 /// Becomes or stays the replica that cleans up.
-pub(super) static LEASE: LazyLock<Lua> =
-    LazyLock::new(|| Lua::new(include_str!("scripts/lease.lua")));
+pub(super) static LEASE: LazyLock<LuaScript> =
+    LazyLock::new(|| LuaScript::new(include_str!("scripts/lease.lua")));
 /// Hands a number out.
-pub(super) static ALLOCATE: LazyLock<Lua> =
-    LazyLock::new(|| about_bookings(include_str!("scripts/allocate.lua")));
+pub(super) static BOOK_NUMBER: LazyLock<LuaScript> =
+    LazyLock::new(|| with_booking_functions(include_str!("scripts/allocate.lua")));
 /// Finds the booking that a call is for.
-pub(super) static FIND: LazyLock<Lua> =
-    LazyLock::new(|| about_bookings(include_str!("scripts/find.lua")));
+pub(super) static MATCH_BOOKING: LazyLock<LuaScript> =
+    LazyLock::new(|| with_booking_functions(include_str!("scripts/find.lua")));
 /// Gives numbers back.
-pub(super) static RELEASE: LazyLock<Lua> =
-    LazyLock::new(|| about_bookings(include_str!("scripts/release.lua")));
+pub(super) static RELEASE: LazyLock<LuaScript> =
+    LazyLock::new(|| with_booking_functions(include_str!("scripts/release.lua")));
 /// Moves the end of bookings.
-pub(super) static MOVE_BOOKINGS: LazyLock<Lua> =
-    LazyLock::new(|| about_bookings(include_str!("scripts/move_bookings.lua")));
+pub(super) static EXTEND_BOOKINGS: LazyLock<LuaScript> =
+    LazyLock::new(|| with_booking_functions(include_str!("scripts/move_bookings.lua")));
 /// Puts numbers into a group, or takes them out.
-pub(super) static FILL: LazyLock<Lua> =
-    LazyLock::new(|| about_bookings(include_str!("scripts/fill.lua")));
+pub(super) static SYNC_GROUP: LazyLock<LuaScript> =
+    LazyLock::new(|| with_booking_functions(include_str!("scripts/fill.lua")));
 
 /// Tells a group as it is at one moment.
-pub(super) static BOOKS: LazyLock<Lua> =
-    LazyLock::new(|| about_bookings(include_str!("scripts/books.lua")));
+pub(super) static GROUP_SNAPSHOT: LazyLock<LuaScript> =
+    LazyLock::new(|| with_booking_functions(include_str!("scripts/books.lua")));
 /// Counts what a group consists of.
-pub(super) static GROUP_COUNTS: LazyLock<Lua> =
-    LazyLock::new(|| about_bookings(include_str!("scripts/group_counts.lua")));
+pub(super) static GROUP_COUNTS: LazyLock<LuaScript> =
+    LazyLock::new(|| with_booking_functions(include_str!("scripts/group_counts.lua")));
 /// Makes the keys of a group agree again.
-pub(super) static REPAIR_GROUP: LazyLock<Lua> =
-    LazyLock::new(|| about_bookings(include_str!("scripts/repair_group.lua")));
+pub(super) static REPAIR_GROUP: LazyLock<LuaScript> =
+    LazyLock::new(|| with_booking_functions(include_str!("scripts/repair_group.lua")));
 /// Counts one more.
-pub(super) static COUNT: LazyLock<Lua> =
-    LazyLock::new(|| Lua::new(include_str!("scripts/count.lua")));
+pub(super) static RATE_LIMIT_TAKE: LazyLock<LuaScript> =
+    LazyLock::new(|| LuaScript::new(include_str!("scripts/count.lua")));
 /// Takes one back.
-pub(super) static UNCOUNT: LazyLock<Lua> =
-    LazyLock::new(|| Lua::new(include_str!("scripts/uncount.lua")));
+pub(super) static RATE_LIMIT_REFUND: LazyLock<LuaScript> =
+    LazyLock::new(|| LuaScript::new(include_str!("scripts/uncount.lua")));
 /// Changes what operators made.
-pub(super) static CHANGE_CATALOG: LazyLock<Lua> =
-    LazyLock::new(|| Lua::new(include_str!("scripts/change_catalog.lua")));
+pub(super) static CHANGE_CATALOG: LazyLock<LuaScript> =
+    LazyLock::new(|| LuaScript::new(include_str!("scripts/change_catalog.lua")));
 /// Tells what operators made.
-pub(super) static STORED_CATALOG: LazyLock<Lua> =
-    LazyLock::new(|| Lua::new(include_str!("scripts/stored_catalog.lua")));
+pub(super) static READ_CATALOG: LazyLock<LuaScript> =
+    LazyLock::new(|| LuaScript::new(include_str!("scripts/stored_catalog.lua")));
 /// Says that a replica is up.
-pub(super) static ANNOUNCE: LazyLock<Lua> =
+pub(super) static HEARTBEAT: LazyLock<LuaScript> =
     LazyLock::new(|| with_clock(&[include_str!("scripts/announce.lua")]));
 /// Tells what stands behind a place of a list.
-pub(super) static BEHIND: LazyLock<Lua> =
-    LazyLock::new(|| Lua::new(include_str!("scripts/behind.lua")));
+pub(super) static PAGE: LazyLock<LuaScript> =
+    LazyLock::new(|| LuaScript::new(include_str!("scripts/behind.lua")));
 
 /// Tells how values of a service begin.
-pub(super) static BEGINNINGS: LazyLock<Lua> =
-    LazyLock::new(|| Lua::new(include_str!("scripts/beginnings.lua")));
+pub(super) static PREVIEWS: LazyLock<LuaScript> =
+    LazyLock::new(|| LuaScript::new(include_str!("scripts/beginnings.lua")));
 
 /// All scripts: a lane makes them known to Redis when it opens, so that a call by name finds them.
-pub(super) fn all() -> [&'static Lua; 29] {
+pub(super) fn all() -> [&'static LuaScript; 29] {
     [
         &CREATE,
         &WRITE,
         &CLEAR,
         &READ_ALL,
         &SET_END,
-        &ATTACH,
+        &ATTACH_SESSION,
         &DELETE,
-        &MOVE_CLAIM,
-        &RETIRE,
-        &HOLD,
-        &TAKE_OWN,
-        &LOOK_AGAIN,
+        &EXTEND_IDEMPOTENCY_KEY,
+        &EXPIRE_BLOBS,
+        &REGISTER_OWNED,
+        &CLAIM_CLEANUP,
+        &RESCHEDULE_CLEANUP,
         &LEASE,
-        &ALLOCATE,
-        &FIND,
+        &BOOK_NUMBER,
+        &MATCH_BOOKING,
         &RELEASE,
-        &MOVE_BOOKINGS,
-        &FILL,
-        &COUNT,
-        &UNCOUNT,
-        &PUT_CHUNK,
-        &BOOKS,
+        &EXTEND_BOOKINGS,
+        &SYNC_GROUP,
+        &RATE_LIMIT_TAKE,
+        &RATE_LIMIT_REFUND,
+        &WRITE_CHUNK,
+        &GROUP_SNAPSHOT,
         &GROUP_COUNTS,
         &REPAIR_GROUP,
         &CHANGE_CATALOG,
-        &STORED_CATALOG,
-        &ANNOUNCE,
-        &BEHIND,
-        &BEGINNINGS,
+        &READ_CATALOG,
+        &HEARTBEAT,
+        &PAGE,
+        &PREVIEWS,
     ]
 }
 
 /// A script behind what those about bookings share.
-fn about_bookings(script: &str) -> Lua {
+fn with_booking_functions(script: &str) -> LuaScript {
     with_clock(&[include_str!("scripts/bookings.lua"), script])
 }
 
 /// A script behind what tells it the time of the server.
-fn with_clock(parts: &[&str]) -> Lua {
-    Lua::new(&[include_str!("scripts/clock.lua"), &parts.concat()].concat())
+fn with_clock(parts: &[&str]) -> LuaScript {
+    LuaScript::new(&[include_str!("scripts/clock.lua"), &parts.concat()].concat())
 }
 
 /// A call of `script` by its name; its arguments are added behind the keys.
-pub(super) fn call(script: &Lua, keys: &[String]) -> Cmd {
+pub(super) fn evalsha(script: &LuaScript, keys: &[String]) -> Cmd {
     let mut call = redis::cmd("EVALSHA");
     call.arg(script.hash.get_hash()).arg(keys.len()).arg(keys);
     call

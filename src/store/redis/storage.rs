@@ -3,34 +3,34 @@
 use redis::{Cmd, cmd};
 
 use super::{
-    OWN_OUTLIVES_BY, RedisStore,
-    binaries::{descriptor, entry},
+    OWNED_TTL_MARGIN, RedisStore,
+    binaries::{field_and_value, parse_descriptor},
     binaries_of,
     keys::{self, Field},
     millis,
-    reply::Reply,
-    scripts::{CLEAR, READ_ALL, WRITE, call},
+    script_reply::ScriptReply,
+    scripts::{CLEAR, READ_ALL, WRITE, evalsha},
 };
 use crate::store::{
-    AllTexts, Binary, Changes, KeyName, ServiceId, Slot, StoreError, Value, Written,
+    AllTexts, Binary, Changes, KeyName, ServiceId, StoreError, StoredKind, Value, WriteResult,
 };
 
 /// The longest answer that small requests wait behind.
-const MAX_ON_LANE_BYTES: usize = 1024 * 1024;
+const MAX_SHARED_REPLY_BYTES: usize = 1024 * 1024;
 
 impl RedisStore {
-    pub(super) async fn read_slot(
+    pub(super) async fn read(
         &self,
         id: &ServiceId,
         key: &KeyName,
-    ) -> Result<Option<Slot>, StoreError> {
+    ) -> Result<Option<StoredKind>, StoreError> {
         // One field is all that most readers cost. Only where it is absent is it asked why; the field once
         // more, because it may have been written in between.
         let service = self.keys.service(id);
         let mut get = cmd("HGET");
         get.arg(&service).arg(key.as_str());
         if let Some(text) = self.redis.query(&get).await? {
-            return Ok(Some(Slot::Text(text)));
+            return Ok(Some(StoredKind::Text(text)));
         }
         let mut why = cmd("HMGET");
         why.arg(service).arg(keys::DEFINITION);
@@ -38,22 +38,22 @@ impl RedisStore {
         let slot: (Option<()>, Option<String>, Option<()>) = self.redis.query(&why).await?;
         Ok(match slot {
             (None, _, _) => None,
-            (Some(()), Some(text), _) => Some(Slot::Text(text)),
-            (Some(()), None, Some(())) => Some(Slot::Binary),
-            (Some(()), None, None) => Some(Slot::Empty),
+            (Some(()), Some(text), _) => Some(StoredKind::Text(text)),
+            (Some(()), None, Some(())) => Some(StoredKind::Binary),
+            (Some(()), None, None) => Some(StoredKind::Empty),
         })
     }
 
-    pub(super) async fn read_texts(
+    pub(super) async fn read_all(
         &self,
         id: &ServiceId,
         max_bytes: usize,
     ) -> Result<Option<AllTexts>, StoreError> {
-        let mut read = call(&READ_ALL, &[self.keys.service(id)]);
+        let mut read = evalsha(&READ_ALL, &[self.keys.service(id)]);
         read.arg(max_bytes);
         // No small request waits behind a big answer.
-        let answer: redis::Value = if max_bytes > MAX_ON_LANE_BYTES {
-            self.redis.query_apart(&read).await?
+        let answer: redis::Value = if max_bytes > MAX_SHARED_REPLY_BYTES {
+            self.redis.query_pooled(&read).await?
         } else {
             self.redis.query(&read).await?
         };
@@ -66,38 +66,40 @@ impl RedisStore {
         if fields.is_empty() {
             return Ok(None);
         }
-        fields.retain(|(field, _)| matches!(Field::of(field), Field::Text(_)));
+        fields.retain(|(field, _)| matches!(Field::parse(field), Field::Text(_)));
         Ok(Some(AllTexts::Texts(fields)))
     }
 
-    pub(super) async fn write_changes(
+    pub(super) async fn write(
         &self,
         id: &ServiceId,
         changes: Changes,
-    ) -> Result<Written, StoreError> {
+    ) -> Result<WriteResult, StoreError> {
         let has_binaries = changes
             .set
             .iter()
             .any(|(_, value)| matches!(value, Value::Binary(_)));
-        let write = self.write_call(id, changes)?;
+        let write = self.write_command(id, changes)?;
         let reply = if has_binaries {
-            self.redis.indexed(self.look_soon(id)?, write).await?
+            self.redis
+                .with_cleanup_index(self.schedule_cleanup_soon(id)?, write)
+                .await?
         } else {
-            self.redis.change(&write).await?
+            self.redis.query_replicated(&write).await?
         };
         match reply {
-            Reply::Done(replaced) => {
-                self.retire(id, replaced).await;
-                Ok(Written::Stored)
+            ScriptReply::Done(replaced) => {
+                self.expire_blobs(id, replaced).await;
+                Ok(WriteResult::Stored)
             }
-            Reply::Refused(_) => Ok(Written::NoService),
-            Reply::UploadLost => Ok(Written::UploadLost),
-            Reply::TooManyKeys => Ok(Written::TooManyKeys),
+            ScriptReply::Refused(_) => Ok(WriteResult::ServiceNotFound),
+            ScriptReply::UploadLost => Ok(WriteResult::UploadLost),
+            ScriptReply::TooManyKeys => Ok(WriteResult::TooManyKeys),
             other => Err(other.unexpected()),
         }
     }
 
-    fn write_call(&self, id: &ServiceId, changes: Changes) -> Result<Cmd, StoreError> {
+    fn write_command(&self, id: &ServiceId, changes: Changes) -> Result<Cmd, StoreError> {
         let mut touched = Vec::with_capacity(changes.set.len() + changes.remove.len());
         let mut gone = Vec::with_capacity(changes.remove.len());
         let mut set = Vec::with_capacity(2 * changes.set.len());
@@ -111,18 +113,18 @@ impl RedisStore {
             if matches!(value, Value::Binary(_)) {
                 gone.push(name.as_str().to_owned());
             }
-            set.extend(<[String; 2]>::from(entry(name, value)?));
+            set.extend(<[String; 2]>::from(field_and_value(name, value)?));
         }
         // A key that is not there keeps a script waiting while its slot moves, so `own` is named only where
         // it is written to.
         let mut keys = vec![self.keys.service(id)];
         if !binaries.is_empty() {
-            keys.push(self.keys.own(id));
+            keys.push(self.keys.owned(id));
         }
         let blobs = binaries.iter();
         keys.extend(blobs.map(|binary| self.keys.blob(id, &binary.blob)));
-        let mut write = call(&WRITE, &keys);
-        write.arg(self.max_keys).arg(millis(OWN_OUTLIVES_BY));
+        let mut write = evalsha(&WRITE, &keys);
+        write.arg(self.max_keys).arg(millis(OWNED_TTL_MARGIN));
         for list in [&touched, &gone, &set] {
             write.arg(list.len()).arg(list);
         }
@@ -134,19 +136,19 @@ impl RedisStore {
         Ok(write)
     }
 
-    pub(super) async fn clear_storage(&self, id: &ServiceId) -> Result<Option<()>, StoreError> {
-        let clear = call(&CLEAR, &[self.keys.service(id)]);
-        match self.redis.change(&clear).await? {
-            Reply::Done(replaced) => {
-                self.retire(id, replaced).await;
+    pub(super) async fn clear(&self, id: &ServiceId) -> Result<Option<()>, StoreError> {
+        let clear = evalsha(&CLEAR, &[self.keys.service(id)]);
+        match self.redis.query_replicated(&clear).await? {
+            ScriptReply::Done(replaced) => {
+                self.expire_blobs(id, replaced).await;
                 Ok(Some(()))
             }
-            Reply::Refused(_) => Ok(None),
+            ScriptReply::Refused(_) => Ok(None),
             other => Err(other.unexpected()),
         }
     }
 
-    pub(super) async fn find_descriptor(
+    pub(super) async fn find_binary(
         &self,
         id: &ServiceId,
         key: &KeyName,
@@ -155,7 +157,7 @@ impl RedisStore {
         get.arg(self.keys.service(id)).arg(keys::DEFINITION);
         get.arg(keys::binary_field(key));
         let (alive, text): (Option<()>, Option<String>) = self.redis.query(&get).await?;
-        let binary = text.map(|text| descriptor(&text)).transpose()?;
+        let binary = text.map(|text| parse_descriptor(&text)).transpose()?;
         Ok(alive.map(|()| binary))
     }
 }

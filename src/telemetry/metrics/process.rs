@@ -7,31 +7,31 @@ use std::sync::{
 
 use super::{
     super::log,
-    counts::{Counter, Level},
-    text::Text,
+    encode::TextEncoder,
+    primitives::{Counter, Gauge},
 };
 
 /// Whether this replica cleans up after services.
-pub static CLEANUP_ACTIVE: Level = Level::new();
+pub static CLEANUP_LEADER: Gauge = Gauge::new();
 /// Ended services whose holdings this replica has given back.
 pub static CLEANUP_SERVICES: Counter = Counter::new();
 /// Steps of the clean-up that the store did not let be done.
 pub static CLEANUP_FAILURES: Counter = Counter::new();
 /// Servers of the store that are to tell this replica of services that end.
-pub static LISTENED_TO: Level = Level::new();
+pub static KEYSPACE_LISTENERS_EXPECTED: Gauge = Gauge::new();
 /// Those of them that do.
-pub static TELLING: Level = Level::new();
+pub static KEYSPACE_LISTENERS_SUBSCRIBED: Gauge = Gauge::new();
 
 /// Whether this replica cleans up after services.
 #[must_use]
-pub fn cleans_up() -> bool {
-    CLEANUP_ACTIVE.get() > 0
+pub fn is_cleanup_leader() -> bool {
+    CLEANUP_LEADER.get() > 0
 }
 
 /// Whether every server of the store that is to tell this replica of services that end does.
 #[must_use]
-pub fn is_notified() -> bool {
-    TELLING.get() >= LISTENED_TO.get()
+pub fn keyspace_notifications_enabled() -> bool {
+    KEYSPACE_LISTENERS_SUBSCRIBED.get() >= KEYSPACE_LISTENERS_EXPECTED.get()
 }
 
 /// The difference between the clock of this machine and that of the store; `None` while it is not
@@ -58,24 +58,24 @@ pub fn catalog_entries_lost() -> usize {
 
 /// What became of an attempt to ask a backend.
 #[derive(Debug, Clone, Copy)]
-pub enum Attempt {
+pub enum BackendOutcome {
     /// It answered with success.
     Answered,
     /// It answered with any other status.
-    Refused,
+    HttpError,
     /// Its circuit is open: it was not asked.
-    NotAsked,
+    CircuitOpen,
     /// No connection stood in time.
-    NotReached,
+    ConnectError,
     /// It did not answer in time.
     TimedOut,
     /// The connection broke.
-    Broken,
+    ConnectionError,
     /// Its answer was too long.
-    TooLong,
+    ResponseTooLarge,
 }
 
-const ATTEMPTS: [&str; 7] = [
+const BACKEND_OUTCOMES: [&str; 7] = [
     "answered",
     "refused",
     "not_asked",
@@ -85,12 +85,13 @@ const ATTEMPTS: [&str; 7] = [
     "too_long",
 ];
 
-static BACKEND: [Counter; ATTEMPTS.len()] = [const { Counter::new() }; ATTEMPTS.len()];
+static BACKEND_REQUESTS: [Counter; BACKEND_OUTCOMES.len()] =
+    [const { Counter::new() }; BACKEND_OUTCOMES.len()];
 
-impl Attempt {
+impl BackendOutcome {
     /// Counts it.
     pub fn count(self) {
-        if let Some(counter) = BACKEND.get(self as usize) {
+        if let Some(counter) = BACKEND_REQUESTS.get(self as usize) {
             counter.add(1);
         }
     }
@@ -98,13 +99,16 @@ impl Attempt {
     /// What it is called.
     #[must_use]
     pub fn name(self) -> &'static str {
-        ATTEMPTS.get(self as usize).copied().unwrap_or_default()
+        BACKEND_OUTCOMES
+            .get(self as usize)
+            .copied()
+            .unwrap_or_default()
     }
 }
 
 /// What became of spans of traces.
 #[derive(Debug, Clone, Copy)]
-pub enum Spans {
+pub enum SpanOutcome {
     /// The collector has them.
     Exported,
     /// It could not be told.
@@ -113,11 +117,11 @@ pub enum Spans {
     Dropped,
 }
 
-const FATES: [&str; 3] = ["exported", "failed", "dropped"];
+const SPAN_OUTCOMES: [&str; 3] = ["exported", "failed", "dropped"];
 
-static SPANS: [Counter; FATES.len()] = [const { Counter::new() }; FATES.len()];
+static SPANS: [Counter; SPAN_OUTCOMES.len()] = [const { Counter::new() }; SPAN_OUTCOMES.len()];
 
-impl Spans {
+impl SpanOutcome {
     /// Counts so many.
     pub fn count(self, spans: usize) {
         if let Some(counter) = SPANS.get(self as usize) {
@@ -126,10 +130,10 @@ impl Spans {
     }
 }
 
-pub(super) fn write(text: &mut Text) {
+pub(super) fn write(text: &mut TextEncoder) {
     let help = "1 on the replica that cleans up after services.";
     text.gauge("cleanup_active", help)
-        .value(CLEANUP_ACTIVE.get());
+        .value(CLEANUP_LEADER.get());
     let help = "Ended services whose holdings were given back.";
     text.counter("cleanup_services_total", help)
         .value(CLEANUP_SERVICES.get());
@@ -137,7 +141,10 @@ pub(super) fn write(text: &mut Text) {
     text.counter("cleanup_failures_total", help)
         .value(CLEANUP_FAILURES.get());
     let help = "1 where the store tells of services that end, 0 where only the sweep finds them.";
-    let (telling, asked) = (TELLING.get(), LISTENED_TO.get());
+    let (telling, asked) = (
+        KEYSPACE_LISTENERS_SUBSCRIBED.get(),
+        KEYSPACE_LISTENERS_EXPECTED.get(),
+    );
     text.gauge("notifications_enabled", help)
         .value(u8::from(asked > 0 && telling >= asked));
     let skew = *CLOCK_SKEW.lock().unwrap_or_else(PoisonError::into_inner);
@@ -150,15 +157,15 @@ pub(super) fn write(text: &mut Text) {
         .value(catalog_entries_lost());
     let help = "Attempts to ask a backend, by outcome.";
     let mut family = text.counter("backend_attempts_total", help);
-    for (outcome, counter) in ATTEMPTS.iter().zip(&BACKEND) {
+    for (outcome, counter) in BACKEND_OUTCOMES.iter().zip(&BACKEND_REQUESTS) {
         family.sample(&[("outcome", outcome)], counter.get());
     }
     let help = "Lines of the log that nobody took in time.";
     text.counter("log_lines_lost_total", help)
-        .value(log::lost());
+        .value(log::dropped_lines());
     let help = "Spans of traced requests, by what became of them.";
     let mut family = text.counter("trace_spans_total", help);
-    for (outcome, counter) in FATES.iter().zip(&SPANS) {
+    for (outcome, counter) in SPAN_OUTCOMES.iter().zip(&SPANS) {
         family.sample(&[("outcome", outcome)], counter.get());
     }
 }

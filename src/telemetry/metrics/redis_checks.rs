@@ -5,7 +5,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use super::text::Text;
+use super::encode::TextEncoder;
 
 type Results = BTreeMap<&'static str, BTreeMap<String, bool>>;
 
@@ -30,7 +30,7 @@ pub fn retain_redis_servers(servers: &[String]) {
     }
 }
 
-pub(super) fn write(text: &mut Text) {
+pub(super) fn write(text: &mut TextEncoder) {
     let results = RESULTS.lock().unwrap_or_else(PoisonError::into_inner);
     let help = "1 if every Redis server passes the check, else 0; absent where Redis does not permit the \
                 question.";

@@ -7,8 +7,8 @@ use std::{
 };
 
 use super::{
-    counts::{Counter, Distribution, Durations, Held, Level, Shards},
-    text::Text,
+    encode::TextEncoder,
+    primitives::{Counter, Gauge, GaugeGuard, Histogram, HistogramSnapshot, Sharded},
 };
 
 /// The methods that are told; any other is `other`.
@@ -18,19 +18,19 @@ const STATUSES: [u16; 19] = [
     200, 204, 206, 304, 400, 401, 404, 405, 408, 413, 415, 416, 429, 431, 499, 500, 502, 503, 504,
 ];
 /// What stands for the status where the client went away before there was one.
-pub const GONE: u16 = 499;
+pub const CLIENT_CLOSED_REQUEST: u16 = 499;
 
-static SHARDS: Shards<RouteCounts> = Shards::new();
-static DOWNLOADS: Level = Level::new();
+static SHARDS: Sharded<RouteMetrics> = Sharded::new();
+static DOWNLOADS: Gauge = Gauge::new();
 
 /// A method, as it is told: one of few, whatever a client sends.
 #[derive(Debug, Clone, Copy)]
-pub struct Method(usize);
+pub struct MethodLabel(usize);
 
-impl Method {
+impl MethodLabel {
     /// The method of this name.
     #[must_use]
-    pub fn of(name: &str) -> Self {
+    pub fn from_name(name: &str) -> Self {
         let known = METHODS.iter().position(|known| *known == name);
         Self(known.unwrap_or(METHODS.len() - 1))
     }
@@ -49,25 +49,25 @@ impl Method {
 }
 
 /// What one worker counts of the requests to one route.
-pub struct RouteCounts {
+pub struct RouteMetrics {
     route: &'static str,
-    in_flight: Level,
-    methods: [MethodCounts; METHODS.len()],
+    in_flight: Gauge,
+    methods: [MethodMetrics; METHODS.len()],
 }
 
 #[derive(Default)]
-struct MethodCounts {
+struct MethodMetrics {
     /// Without an exception, in the order of [`STATUSES`]; the last one is for all others.
     statuses: [Counter; STATUSES.len() + 1],
     /// By exception and status, as many as the error table has rows.
     failures: Mutex<BTreeMap<Failure, u64>>,
-    durations: Durations,
+    durations: Histogram,
 }
 
 /// The exception that a response names, and its status.
 type Failure = (&'static str, u16);
 
-impl MethodCounts {
+impl MethodMetrics {
     fn failures(&self) -> BTreeMap<Failure, u64> {
         let failures = self.failures.lock();
         failures.unwrap_or_else(PoisonError::into_inner).clone()
@@ -79,38 +79,38 @@ impl MethodCounts {
             let failures = self.failures.lock();
             let mut failures = failures.unwrap_or_else(PoisonError::into_inner);
             *failures.entry((exception, status)).or_default() += 1;
-        } else if let Some(counter) = self.statuses.get(place_of(status)) {
+        } else if let Some(counter) = self.statuses.get(status_index(status)) {
             counter.add(1);
         }
     }
 }
 
-impl RouteCounts {
+impl RouteMetrics {
     /// Counts for a worker of its own.
     #[must_use]
-    pub fn of(route: &'static str) -> Arc<Self> {
+    pub fn new(route: &'static str) -> Arc<Self> {
         let make = || Self {
             route,
-            in_flight: Level::new(),
+            in_flight: Gauge::new(),
             methods: Default::default(),
         };
-        SHARDS.take(|counts| counts.route == route, make)
+        SHARDS.acquire(|counts| counts.route == route, make)
     }
 
     /// A request has begun.
-    pub fn begun(&self) {
-        self.in_flight.rise();
+    pub fn request_started(&self) {
+        self.in_flight.inc();
     }
 
     /// It has been answered; an error with the exception that it names, of the error table.
-    pub fn ended(
+    pub fn request_finished(
         &self,
-        method: Method,
+        method: MethodLabel,
         status: u16,
         exception: Option<&'static str>,
         took: Duration,
     ) {
-        self.in_flight.fall();
+        self.in_flight.dec();
         if let Some(counts) = self.methods.get(method.0) {
             counts.count(status, exception);
             counts.durations.record(took);
@@ -119,9 +119,9 @@ impl RouteCounts {
 }
 
 /// The HTTP parser has refused a request with that status. No route, method or duration of it is known.
-pub(crate) fn request_refused(status: u16) {
-    static REFUSED: OnceLock<Arc<RouteCounts>> = OnceLock::new();
-    let counts = REFUSED.get_or_init(|| RouteCounts::of("none"));
+pub(crate) fn count_refused_request(status: u16) {
+    static REFUSED: OnceLock<Arc<RouteMetrics>> = OnceLock::new();
+    let counts = REFUSED.get_or_init(|| RouteMetrics::new("none"));
     if let Some(counts) = counts.methods.last() {
         counts.count(status, None);
     }
@@ -130,32 +130,32 @@ pub(crate) fn request_refused(status: u16) {
 /// Whether a response is a fault of the service or its store, and not of a client, a backend or a catalog with too
 /// few numbers.
 #[must_use]
-pub fn is_fault(status: u16, exception: Option<&str>) -> bool {
+pub fn is_service_fault(status: u16, exception: Option<&str>) -> bool {
     matches!(status, 500 | 503) && !matches!(exception, Some("UnreadableJson" | "NoAccessNumber"))
 }
 
 /// A download is under way, for as long as this is there; its request counts as answered.
 #[must_use]
-pub fn download() -> Held<'static> {
-    DOWNLOADS.hold()
+pub fn track_download() -> GaugeGuard<'static> {
+    DOWNLOADS.track()
 }
 
 /// Requests answered, and those of them that were answered with a status of 500 or more, but for what is a client's
 /// doing; `None` where they are not counted.
 #[must_use]
-pub fn answered() -> Option<(u64, u64)> {
+pub fn response_counts() -> Option<(u64, u64)> {
     let mut counts = None;
-    SHARDS.each(|shard| {
-        let (answered, failed) = counts.get_or_insert((0, 0));
+    SHARDS.for_each(|shard| {
+        let (responses, failed) = counts.get_or_insert((0, 0));
         for method in &shard.methods {
-            *answered += method.statuses.iter().map(Counter::get).sum::<u64>();
+            *responses += method.statuses.iter().map(Counter::get).sum::<u64>();
             let named = STATUSES.iter().zip(&method.statuses);
             let failures = named.filter(|(status, _)| **status >= 500);
             *failed += failures.map(|(_, counter)| counter.get()).sum::<u64>();
             for ((exception, status), count) in method.failures() {
-                *answered += count;
+                *responses += count;
                 let is_gateway = matches!(status, 502 | 504);
-                if is_gateway || is_fault(status, Some(exception)) {
+                if is_gateway || is_service_fault(status, Some(exception)) {
                     *failed += count;
                 }
             }
@@ -164,7 +164,7 @@ pub fn answered() -> Option<(u64, u64)> {
     counts
 }
 
-fn place_of(status: u16) -> usize {
+fn status_index(status: u16) -> usize {
     let known = STATUSES.iter().position(|known| *known == status);
     known.unwrap_or(STATUSES.len())
 }
@@ -174,13 +174,13 @@ fn place_of(status: u16) -> usize {
 struct Sum {
     statuses: [u64; STATUSES.len() + 1],
     failures: BTreeMap<Failure, u64>,
-    durations: Distribution,
+    durations: HistogramSnapshot,
 }
 
-pub(super) fn write(text: &mut Text) {
+pub(super) fn write(text: &mut TextEncoder) {
     let mut sums: BTreeMap<(&str, &str), Sum> = BTreeMap::new();
     let mut in_flight = DOWNLOADS.get();
-    SHARDS.each(|shard| {
+    SHARDS.for_each(|shard| {
         in_flight += shard.in_flight.get();
         for (method, counts) in METHODS.iter().zip(&shard.methods) {
             let sum = sums.entry((shard.route, method)).or_default();
@@ -220,7 +220,7 @@ pub(super) fn write(text: &mut Text) {
     let help = "Time until the head of the answer was ready.";
     let mut family = text.histogram("request_duration_seconds", help);
     for ((route, method), sum) in sums.iter().filter(|(_, sum)| sum.durations.count() > 0) {
-        family.durations(&[("route", *route), ("method", *method)], &sum.durations);
+        family.histogram_samples(&[("route", *route), ("method", *method)], &sum.durations);
     }
     let help = "Requests not answered yet, and downloads under way.";
     text.gauge("requests_in_flight", help).value(in_flight);
@@ -238,15 +238,15 @@ mod tests {
             ("get", "other"),
             ("X", "other"),
         ] {
-            assert_eq!(Method::of(name).name(), told);
+            assert_eq!(MethodLabel::from_name(name).name(), told);
         }
     }
 
     #[test]
     fn a_status_has_its_own_place_or_the_last_one() {
         for (place, status) in STATUSES.iter().enumerate() {
-            assert_eq!(place_of(*status), place);
+            assert_eq!(status_index(*status), place);
         }
-        assert_eq!(place_of(418), STATUSES.len());
+        assert_eq!(status_index(418), STATUSES.len());
     }
 }

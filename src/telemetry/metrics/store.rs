@@ -6,8 +6,8 @@ use std::{
 };
 
 use super::{
-    counts::{Counter, Distribution, Durations, Held, Level, Shards},
-    text::Text,
+    encode::TextEncoder,
+    primitives::{Counter, Gauge, GaugeGuard, Histogram, HistogramSnapshot, Sharded},
 };
 
 /// Why calls fail, in the order of [`StoreCounts::failed`]'s places.
@@ -22,52 +22,52 @@ const REASONS: [&str; 8] = [
     "bug",
 ];
 
-static SHARDS: Shards<StoreCounts> = Shards::new();
-static POOLS: Mutex<Vec<PoolWatch>> = Mutex::new(Vec::new());
+static SHARDS: Sharded<StoreMetrics> = Sharded::new();
+static POOLS: Mutex<Vec<PoolStats>> = Mutex::new(Vec::new());
 
 /// Connections for small requests that are up.
-pub static LANES: Level = Level::new();
+pub static REDIS_CONNECTIONS: Gauge = Gauge::new();
 /// Those that broke.
-pub static LANES_LOST: Counter = Counter::new();
+pub static REDIS_DISCONNECTS: Counter = Counter::new();
 
 /// Bytes of binaries that clients sent and the store has.
-pub static BYTES_IN: Counter = Counter::new();
+pub static BINARY_BYTES_IN: Counter = Counter::new();
 /// Those that the store gave and clients are sent.
-pub static BYTES_OUT: Counter = Counter::new();
+pub static BINARY_BYTES_OUT: Counter = Counter::new();
 
 /// Tells how many connections of a pool are idle and how many busy; `None` when the pool is gone.
-pub type PoolWatch = Box<dyn Fn() -> Option<(usize, usize)> + Send>;
+pub type PoolStats = Box<dyn Fn() -> Option<(usize, usize)> + Send>;
 
 /// What one worker counts of its calls.
-pub struct StoreCounts {
-    verbs: &'static [&'static str],
+pub struct StoreMetrics {
+    operations: &'static [&'static str],
     calls: Vec<Counter>,
-    failures: [Counter; REASONS.len()],
-    durations: Durations,
-    waiting: Level,
+    errors: [Counter; REASONS.len()],
+    durations: Histogram,
+    in_flight: Gauge,
 }
 
-impl StoreCounts {
+impl StoreMetrics {
     /// Counts for a worker of its own, whose calls are of these kinds.
     #[must_use]
-    pub fn of(verbs: &'static [&'static str]) -> Arc<Self> {
+    pub fn new(verbs: &'static [&'static str]) -> Arc<Self> {
         let make = || Self {
-            verbs,
+            operations: verbs,
             calls: verbs.iter().map(|_| Counter::new()).collect(),
-            failures: Default::default(),
-            durations: Durations::default(),
-            waiting: Level::new(),
+            errors: Default::default(),
+            durations: Histogram::default(),
+            in_flight: Gauge::new(),
         };
-        SHARDS.take(|_| true, make)
+        SHARDS.acquire(|_| true, make)
     }
 
     /// A call waits, for as long as this is there.
-    pub fn waits(&self) -> Held<'_> {
-        self.waiting.hold()
+    pub fn track_in_flight(&self) -> GaugeGuard<'_> {
+        self.in_flight.track()
     }
 
     /// A call of the kind at this place is over.
-    pub fn called(&self, verb: usize, took: Duration) {
+    pub fn operation_finished(&self, verb: usize, took: Duration) {
         if let Some(counter) = self.calls.get(verb) {
             counter.add(1);
         }
@@ -75,37 +75,37 @@ impl StoreCounts {
     }
 
     /// It failed for this reason.
-    pub fn failed(&self, reason: &str) {
+    pub fn operation_failed(&self, reason: &str) {
         let place = REASONS.iter().position(|known| *known == reason);
-        if let Some(counter) = place.and_then(|place| self.failures.get(place)) {
+        if let Some(counter) = place.and_then(|place| self.errors.get(place)) {
             counter.add(1);
         }
     }
 }
 
 /// From now on this pool is told of, until it is gone.
-pub fn watch_pool(pool: PoolWatch) {
+pub fn register_pool(pool: PoolStats) {
     let mut pools = POOLS.lock().unwrap_or_else(PoisonError::into_inner);
     pools.retain(|pool| pool().is_some());
     pools.push(pool);
 }
 
-pub(super) fn write(text: &mut Text) {
+pub(super) fn write(text: &mut TextEncoder) {
     let mut calls: Vec<(&str, u64)> = Vec::new();
-    let (mut failures, mut durations) = ([0; REASONS.len()], Distribution::default());
+    let (mut failures, mut durations) = ([0; REASONS.len()], HistogramSnapshot::default());
     let mut waiting = 0;
-    SHARDS.each(|shard| {
-        calls.resize(shard.verbs.len(), ("", 0));
-        let of_shard = shard.verbs.iter().zip(&shard.calls);
+    SHARDS.for_each(|shard| {
+        calls.resize(shard.operations.len(), ("", 0));
+        let of_shard = shard.operations.iter().zip(&shard.calls);
         for ((name, sum), (verb, counter)) in calls.iter_mut().zip(of_shard) {
             *name = verb;
             *sum += counter.get();
         }
-        for (sum, counter) in failures.iter_mut().zip(&shard.failures) {
+        for (sum, counter) in failures.iter_mut().zip(&shard.errors) {
             *sum += counter.get();
         }
         durations.add(&shard.durations);
-        waiting += shard.waiting.get();
+        waiting += shard.in_flight.get();
     });
 
     let mut family = text.counter("store_calls_total", "Calls of the store, by kind.");
@@ -118,15 +118,16 @@ pub(super) fn write(text: &mut Text) {
     }
     let help = "Time until the store had answered a call.";
     let mut family = text.histogram("store_call_duration_seconds", help);
-    family.durations(&[], &durations);
+    family.histogram_samples(&[], &durations);
     let help = "Calls that wait for the store now.";
     text.gauge("store_waiting", help).value(waiting);
 
     let help = "Connections to Redis for small requests that are up.";
-    text.gauge("lanes_connected", help).value(LANES.get());
+    text.gauge("lanes_connected", help)
+        .value(REDIS_CONNECTIONS.get());
     let help = "Connections to Redis for small requests that broke.";
     text.counter("lanes_lost_total", help)
-        .value(LANES_LOST.get());
+        .value(REDIS_DISCONNECTS.get());
     let pools = POOLS.lock().unwrap_or_else(PoisonError::into_inner);
     let (idle, busy) = pools
         .iter()
@@ -139,6 +140,6 @@ pub(super) fn write(text: &mut Text) {
 
     let help = "Bytes of binaries stored and read.";
     let mut family = text.counter("binary_bytes_total", help);
-    family.sample(&[("direction", "in")], BYTES_IN.get());
-    family.sample(&[("direction", "out")], BYTES_OUT.get());
+    family.sample(&[("direction", "in")], BINARY_BYTES_IN.get());
+    family.sample(&[("direction", "out")], BINARY_BYTES_OUT.get());
 }

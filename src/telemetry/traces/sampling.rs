@@ -5,26 +5,26 @@ use std::cell::Cell;
 use opentelemetry::trace::{SpanId, TraceId};
 use opentelemetry_sdk::trace::IdGenerator;
 
-use super::parent::Parent;
+use super::traceparent::TraceParent;
 use crate::settings::Sampling;
 
 thread_local! {
     /// The trace that the next root span of this thread begins.
-    static NEXT: Cell<Option<TraceId>> = const { Cell::new(None) };
+    static NEXT_TRACE_ID: Cell<Option<TraceId>> = const { Cell::new(None) };
 }
 
 impl Sampling {
     /// Whether a request that comes from `parent` is traced.
-    pub(super) fn takes(self, parent: Option<Parent>) -> bool {
+    pub(super) fn should_sample(self, parent: Option<TraceParent>) -> bool {
         match parent {
-            Some(parent) if self.follows => parent.is_sampled,
-            Some(parent) => self.takes_trace(parent.trace),
+            Some(parent) if self.parent_based => parent.is_sampled,
+            Some(parent) => self.should_sample_trace(parent.trace_id),
             None if self.ratio <= 0.0 => false,
             None => {
                 let trace = TraceId::from(rand::random::<u128>());
-                let takes = trace != TraceId::INVALID && self.takes_trace(trace);
+                let takes = trace != TraceId::INVALID && self.should_sample_trace(trace);
                 if takes {
-                    NEXT.set(Some(trace));
+                    NEXT_TRACE_ID.set(Some(trace));
                 }
                 takes
             }
@@ -33,7 +33,7 @@ impl Sampling {
 
     /// The same trace is taken or not by everybody who takes this ratio or more: that is how
     /// OpenTelemetry's `traceidratio` decides.
-    fn takes_trace(self, trace: TraceId) -> bool {
+    fn should_sample_trace(self, trace: TraceId) -> bool {
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_precision_loss,
@@ -50,11 +50,11 @@ impl Sampling {
 
 /// Gives a root span the id that was decided on, and all else random ones.
 #[derive(Debug)]
-pub(super) struct Ids;
+pub(super) struct TraceIdGenerator;
 
-impl IdGenerator for Ids {
+impl IdGenerator for TraceIdGenerator {
     fn new_trace_id(&self) -> TraceId {
-        let next = NEXT.take();
+        let next = NEXT_TRACE_ID.take();
         next.unwrap_or_else(|| TraceId::from(rand::random::<u128>()))
     }
 
@@ -67,10 +67,10 @@ impl IdGenerator for Ids {
 mod tests {
     use super::*;
 
-    fn parent(flags: &str) -> Option<Parent> {
+    fn parent(flags: &str) -> Option<TraceParent> {
         // A trace that is taken from a ratio of 0.64 on.
         let header = format!("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-{flags}");
-        Parent::read(header.as_bytes())
+        TraceParent::parse(header.as_bytes())
     }
 
     #[test]
@@ -83,8 +83,15 @@ mod tests {
             (0.63, false, "01", false),
             (0.65, false, "00", true),
         ] {
-            let sampling = Sampling { ratio, follows };
-            assert_eq!(sampling.takes(parent(flags)), expected, "{sampling:?}");
+            let sampling = Sampling {
+                ratio,
+                parent_based: follows,
+            };
+            assert_eq!(
+                sampling.should_sample(parent(flags)),
+                expected,
+                "{sampling:?}"
+            );
         }
     }
 
@@ -93,9 +100,9 @@ mod tests {
         let taken = |ratio| {
             let sampling = Sampling {
                 ratio,
-                follows: true,
+                parent_based: true,
             };
-            (0..20_000).filter(|_| sampling.takes(None)).count()
+            (0..20_000).filter(|_| sampling.should_sample(None)).count()
         };
         assert_eq!((taken(0.0), taken(1.0)), (0, 20_000));
         // Ten standard deviations.
@@ -107,11 +114,11 @@ mod tests {
     fn the_span_gets_the_id_that_was_decided_on() {
         let sampling = Sampling {
             ratio: 0.01,
-            follows: true,
+            parent_based: true,
         };
-        while !sampling.takes(None) {}
-        let id = Ids.new_trace_id();
-        assert!(sampling.takes_trace(id), "{id}");
-        assert_ne!(Ids.new_trace_id(), id);
+        while !sampling.should_sample(None) {}
+        let id = TraceIdGenerator.new_trace_id();
+        assert!(sampling.should_sample_trace(id), "{id}");
+        assert_ne!(TraceIdGenerator.new_trace_id(), id);
     }
 }

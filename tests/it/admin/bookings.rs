@@ -2,11 +2,12 @@
 
 use reqwest::Method;
 
-use super::desk::{
-    administered, caller_of, create, create_with, deeds, exclusive, get, make, request, told,
+use super::fixture::{
+    audit_actions, create_entry, create_service, create_service_with, exclusive_group_options, get,
+    get_json, request, request_interaction_options, start_admin,
 };
 use crate::support::{
-    Answer, TestApp,
+    TestApp, TestResponse,
     bookings::{Booked, number},
     encode, on_every_kind_of_store,
 };
@@ -17,20 +18,27 @@ on_every_kind_of_store!(
 );
 
 async fn who_holds_which_number_is_told_by_group_and_by_number(app: TestApp) {
-    let app = administered(&app).await;
+    let app = start_admin(&app).await;
     let numbers: Vec<String> = (0..8).map(number).collect();
     let numbers: Vec<&str> = numbers.iter().map(String::as_str).collect();
-    make(&app, "groups/support", &exclusive(&numbers)).await;
-    make(&app, "services/call", &caller_of("support")).await;
+    create_entry(&app, "groups/support", &exclusive_group_options(&numbers)).await;
+    create_entry(
+        &app,
+        "services/call",
+        &request_interaction_options("support"),
+    )
+    .await;
     let mut held = Vec::new();
     for n in 0..7 {
         let form = format!("_phone_number=650469000{n}&_provide_code=true");
-        held.push(Booked::of(&create_with(&app, "call", &form).await));
+        held.push(Booked::from_response(
+            &create_service_with(&app, "call", &form).await,
+        ));
     }
     let mut found = Vec::new();
     let mut path = "groups/support/bookings?limit=3".to_owned();
     loop {
-        let page = told(&app, &path).await;
+        let page = get_json(&app, &path).await;
         assert_eq!(
             (page["size"].as_u64(), page["free"].as_u64()),
             (Some(8), Some(1))
@@ -62,42 +70,59 @@ async fn who_holds_which_number_is_told_by_group_and_by_number(app: TestApp) {
     }
     // However it is written.
     let number = format!("+1 {}", held[2].number);
-    let page = told(
+    let page = get_json(
         &app,
         &format!("groups/support/bookings?number={}", encode(&number)),
     )
     .await;
     assert_eq!(page["bookings"].as_array().unwrap().len(), 1);
     assert_eq!(page["bookings"][0]["service"], held[2].id.as_str());
-    let none = told(&app, "groups/support/bookings?number=1").await;
+    let none = get_json(&app, "groups/support/bookings?number=1").await;
     assert!(none["bookings"].as_array().unwrap().is_empty());
     get(&app, "groups/none/bookings")
         .await
-        .message_of("GroupNotFound", 404);
+        .error_message("GroupNotFound", 404);
     get(&app, "groups/none")
         .await
-        .message_of("GroupNotFound", 404);
+        .error_message("GroupNotFound", 404);
 }
 
 async fn a_number_is_given_back_by_hand(app: TestApp) {
-    let app = administered(&app).await;
-    make(&app, "groups/support", &exclusive(&["8005550001"])).await;
-    make(&app, "services/call", &caller_of("support")).await;
-    let held = Booked::of(&create(&app, "call").await);
-    create(&app, "call").await.message_of("NoAccessNumber", 503);
-    let page = told(&app, "groups/support/bookings").await;
+    let app = start_admin(&app).await;
+    create_entry(
+        &app,
+        "groups/support",
+        &exclusive_group_options(&["8005550001"]),
+    )
+    .await;
+    create_entry(
+        &app,
+        "services/call",
+        &request_interaction_options("support"),
+    )
+    .await;
+    let held = Booked::from_response(&create_service(&app, "call").await);
+    create_service(&app, "call")
+        .await
+        .error_message("NoAccessNumber", 503);
+    let page = get_json(&app, "groups/support/bookings").await;
     let booking = page["bookings"][0]["booking"].as_str().unwrap();
     let path = format!("groups/support/bookings/{booking}");
-    Answer::of(request(&app, Method::DELETE, &path))
+    TestResponse::send(request(&app, Method::DELETE, &path))
         .await
         .assert_ok();
     // It is free at once, the service lives on, and nothing of it is given back a second time.
-    let next = Booked::of(&create(&app, "call").await);
+    let next = Booked::from_response(&create_service(&app, "call").await);
     assert_eq!(next.number, held.number);
-    let ended = Answer::of(app.delete(&held.service())).await;
+    let ended = TestResponse::send(app.delete(&held.service_path())).await;
     ended.assert_ok();
-    let again = Answer::of(request(&app, Method::DELETE, &path)).await;
-    again.message_of("BookingNotFound", 404);
-    create(&app, "call").await.message_of("NoAccessNumber", 503);
-    assert_eq!(deeds(&app).await[0], "release booking support/8005550001");
+    let again = TestResponse::send(request(&app, Method::DELETE, &path)).await;
+    again.error_message("BookingNotFound", 404);
+    create_service(&app, "call")
+        .await
+        .error_message("NoAccessNumber", 503);
+    assert_eq!(
+        audit_actions(&app).await[0],
+        "release booking support/8005550001"
+    );
 }

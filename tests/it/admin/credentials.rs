@@ -2,8 +2,8 @@
 
 use reqwest::{Client, Method};
 
-use super::desk::{ON, PASSWORD, get, request, store};
-use crate::support::{Answer, Bodies, TestApp, random_prefix};
+use super::fixture::{ADMIN_SETTINGS, PASSWORD, get, request, store_options};
+use crate::support::{Bodies, TestApp, TestResponse, random_prefix};
 
 /// A path of each resource, and a method that it takes.
 const PATHS: [(Method, &str); 11] = [
@@ -20,22 +20,29 @@ const PATHS: [(Method, &str); 11] = [
     (Method::GET, "replicas"),
 ];
 
-fn bare(app: &TestApp, method: &Method, path: &str) -> reqwest::RequestBuilder {
+fn unauthenticated_request(app: &TestApp, method: &Method, path: &str) -> reqwest::RequestBuilder {
     app.request(method.clone(), &format!("/genesys/1/admin/{path}"))
 }
 
 async fn start(others: &[(&str, &str)]) -> TestApp {
-    TestApp::start(None, &random_prefix(), &[&ON[..], others].concat()).await
+    TestApp::start(
+        None,
+        &random_prefix(),
+        &[&ADMIN_SETTINGS[..], others].concat(),
+    )
+    .await
 }
 
 #[tokio::test]
 async fn without_a_password_there_is_no_administration() {
     let app = TestApp::on_memory().await;
     for (method, path) in &PATHS {
-        let request = bare(&app, method, path).basic_auth("admin", Some(""));
-        Answer::of(request).await.message_of("NotFound", 404);
+        let request = unauthenticated_request(&app, method, path).basic_auth("admin", Some(""));
+        TestResponse::send(request)
+            .await
+            .error_message("NotFound", 404);
     }
-    let status = Answer::of(app.get("/genesys/1/admin/node/status")).await;
+    let status = TestResponse::send(app.get("/genesys/1/admin/node/status")).await;
     assert_eq!(status.text(), "ONLINE");
 }
 
@@ -60,15 +67,15 @@ async fn everything_asks_for_the_user_name_and_the_password() {
             Some(("client", "open sesame")),
         ];
         for pair in pairs {
-            let mut request = bare(&app, method, path);
+            let mut request = unauthenticated_request(&app, method, path);
             if let Some((name, password)) = pair {
                 clients += 1;
                 let from = format!("192.0.2.{clients}");
                 request = request.header("x-forwarded-for", from);
                 request = request.basic_auth(name, Some(password));
             }
-            let answer = Answer::of(request).await;
-            answer.message_of("Unauthorized", 401);
+            let answer = TestResponse::send(request).await;
+            answer.error_message("Unauthorized", 401);
             assert!(answer.header("www-authenticate").starts_with("Basic "));
         }
     }
@@ -77,9 +84,11 @@ async fn everything_asks_for_the_user_name_and_the_password() {
     let create = app
         .post("/genesys/1/service/store")
         .basic_auth("admin", Some(PASSWORD));
-    Answer::of(create).await.message_of("Unauthorized", 401);
+    TestResponse::send(create)
+        .await
+        .error_message("Unauthorized", 401);
     // The node status asks for nothing.
-    let status = Answer::of(app.get("/genesys/1/admin/node/status")).await;
+    let status = TestResponse::send(app.get("/genesys/1/admin/node/status")).await;
     assert_eq!(status.text(), "ONLINE");
 }
 
@@ -87,8 +96,9 @@ async fn everything_asks_for_the_user_name_and_the_password() {
 async fn an_asterisk_takes_any_user_name() {
     let app = start(&[("admin.username", "*")]).await;
     for name in ["jane", ""] {
-        let list = bare(&app, &Method::GET, "services").basic_auth(name, Some(PASSWORD));
-        assert_eq!(Answer::of(list).await.status, 200, "{name}");
+        let list = unauthenticated_request(&app, &Method::GET, "services")
+            .basic_auth(name, Some(PASSWORD));
+        assert_eq!(TestResponse::send(list).await.status, 200, "{name}");
     }
 }
 
@@ -101,20 +111,22 @@ async fn the_public_listener_has_no_administration_unless_it_is_listed() {
     let app = start(&private).await;
     for (method, path) in &PATHS {
         let request = request(&app, method.clone(), path);
-        Answer::of(request).await.message_of("NotFound", 404);
+        TestResponse::send(request)
+            .await
+            .error_message("NotFound", 404);
     }
     let at = format!(
         "http://{}/genesys/1/admin/services",
         app.private_address.unwrap()
     );
     let list = Client::new().get(at).basic_auth("admin", Some(PASSWORD));
-    assert_eq!(Answer::of(list).await.status, 200);
+    assert_eq!(TestResponse::send(list).await.status, 200);
 }
 
 #[tokio::test]
 async fn pages_of_other_sites_are_refused_whatever_they_show() {
     let app = start(&[("cors.allowed_origins", "http://shop.example")]).await;
-    let body = store().to_string();
+    let body = store_options().to_string();
     let put = || request(&app, Method::PUT, "services/a").json_body(&body);
     for (name, value) in [
         ("origin", "http://evil.example"),
@@ -124,28 +136,28 @@ async fn pages_of_other_sites_are_refused_whatever_they_show() {
         ("sec-fetch-site", "same-site"),
     ] {
         for request in [put(), request(&app, Method::GET, "services")] {
-            let answer = Answer::of(request.header(name, value)).await;
-            answer.message_of("Forbidden", 403);
+            let answer = TestResponse::send(request.header(name, value)).await;
+            answer.error_message("Forbidden", 403);
             assert_eq!(answer.header("access-control-allow-origin"), "");
         }
     }
     // What a form can send is no body of the administration, and a preflight is not answered.
     for kind in ["text/plain", "application/x-www-form-urlencoded", ""] {
-        let put = request(&app, Method::PUT, "services/a").body_of(kind, body.as_bytes());
-        Answer::of(put)
+        let put = request(&app, Method::PUT, "services/a").typed_body(kind, body.as_bytes());
+        TestResponse::send(put)
             .await
-            .message_of("UnsupportedMediaType", 415);
-        let post = request(&app, Method::POST, "catalog").body_of(kind, b"");
-        Answer::of(post)
+            .error_message("UnsupportedMediaType", 415);
+        let post = request(&app, Method::POST, "catalog").typed_body(kind, b"");
+        TestResponse::send(post)
             .await
-            .message_of("UnsupportedMediaType", 415);
+            .error_message("UnsupportedMediaType", 415);
     }
     let preflight =
         request(&app, Method::OPTIONS, "services/a").header("access-control-request-method", "PUT");
-    let preflight = Answer::of(preflight.header("sec-fetch-site", "same-origin")).await;
-    preflight.message_of("MethodNotAllowed", 405);
+    let preflight = TestResponse::send(preflight.header("sec-fetch-site", "same-origin")).await;
+    preflight.error_message("MethodNotAllowed", 405);
     let own = put().header("sec-fetch-site", "same-origin");
-    let answer = Answer::of(own).await;
+    let answer = TestResponse::send(own).await;
     assert_eq!(answer.status, 201);
     assert_eq!(answer.header("x-content-type-options"), "nosniff");
     assert_eq!(answer.header("cross-origin-resource-policy"), "same-origin");

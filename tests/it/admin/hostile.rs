@@ -3,15 +3,18 @@
 use reqwest::Method;
 use serde_json::json;
 
-use super::desk::{administered, create, get, make, put, remove, request, store, told};
-use crate::support::{Answer, Bodies, TestApp, encode, on_every_kind_of_store};
+use super::fixture::{
+    create_entry, create_service, delete_entry, get, get_json, put, request, start_admin,
+    store_options,
+};
+use crate::support::{Bodies, TestApp, TestResponse, encode, on_every_kind_of_store};
 
 on_every_kind_of_store!(
     hostile_names_and_values_come_back_as_they_are_and_nothing_else,
     what_is_too_long_is_refused,
 );
 
-const HOSTILE: [&str; 10] = [
+const HOSTILE_TEXTS: [&str; 10] = [
     "<img src=x onerror=alert(1)>",
     "\"'`;--",
     "${PATH} {id} %7B %s",
@@ -25,9 +28,9 @@ const HOSTILE: [&str; 10] = [
 ];
 
 async fn hostile_names_and_values_come_back_as_they_are_and_nothing_else(app: TestApp) {
-    let app = administered(&app).await;
-    for value in HOSTILE {
-        let mut options = store();
+    let app = start_admin(&app).await;
+    for value in HOSTILE_TEXTS {
+        let mut options = store_options();
         options["_note"] = json!(value);
         options["username"] = json!("u");
         options["password"] = json!(value);
@@ -35,26 +38,28 @@ async fn hostile_names_and_values_come_back_as_they_are_and_nothing_else(app: Te
         if value.contains('\n') {
             let message = put(&app, &path, &options)
                 .await
-                .message_of("InvalidDefinition", 400);
+                .error_message("InvalidDefinition", 400);
             assert!(message.contains("control"), "{message}");
             continue;
         }
-        let etag = make(&app, &path, &options).await;
-        let entry = told(&app, &path).await;
+        let etag = create_entry(&app, &path, &options).await;
+        let entry = get_json(&app, &path).await;
         assert_eq!(entry["name"], value);
         assert_eq!(entry["etag"], etag);
         assert_eq!(entry["options"]["_note"], value);
-        create(&app, value).await.message_of("Unauthorized", 401);
+        create_service(&app, value)
+            .await
+            .error_message("Unauthorized", 401);
         let opened = app.post(&format!("/genesys/1/service/{}", encode(value)));
-        let answer = Answer::of(opened.basic_auth("u", Some(value))).await;
+        let answer = TestResponse::send(opened.basic_auth("u", Some(value))).await;
         let id = answer.json()["_id"].as_str().unwrap().to_owned();
-        let live = told(&app, &format!("live/{id}")).await;
+        let live = get_json(&app, &format!("live/{id}")).await;
         assert_eq!(live["service"], value);
-        let event = &told(&app, "history").await["events"][0];
+        let event = &get_json(&app, "history").await["events"][0];
         assert_eq!(event["name"], value);
         assert_eq!(event["after"]["_note"], value);
     }
-    for value in HOSTILE {
+    for value in HOSTILE_TEXTS {
         let after = encode(value);
         for path in [
             "history?after=",
@@ -62,47 +67,53 @@ async fn hostile_names_and_values_come_back_as_they_are_and_nothing_else(app: Te
             "groups/DNIS/bookings?after=",
         ] {
             let answer = get(&app, &format!("{path}{after}")).await;
-            answer.message_of("InvalidParameter", 400);
+            answer.error_message("InvalidParameter", 400);
         }
         let unknown = get(&app, &format!("live/{after}")).await;
-        unknown.message_of("ServiceNotFound", 404);
+        unknown.error_message("ServiceNotFound", 404);
         let unknown = get(&app, &format!("groups/{after}/bookings")).await;
-        unknown.message_of("GroupNotFound", 404);
+        unknown.error_message("GroupNotFound", 404);
         let unknown = request(
             &app,
             Method::DELETE,
             &format!("groups/DNIS/bookings/{after}"),
         );
-        Answer::of(unknown).await.message_of("BookingNotFound", 404);
+        TestResponse::send(unknown)
+            .await
+            .error_message("BookingNotFound", 404);
         let stale = request(&app, Method::DELETE, "services/none").header("if-match", "\"x");
-        Answer::of(stale).await.message_of("ServiceNotFound", 404);
+        TestResponse::send(stale)
+            .await
+            .error_message("ServiceNotFound", 404);
         if !value.contains('\n') {
-            remove(&app, &format!("services/{after}")).await;
+            delete_entry(&app, &format!("services/{after}")).await;
         }
     }
     // Nothing but the file's is left.
-    let table = told(&app, "services").await;
+    let table = get_json(&app, "services").await;
     let left = table["entries"].as_array().unwrap();
     assert!(left.iter().all(|one| one["origin"] == "file"), "{left:?}");
 }
 
 async fn what_is_too_long_is_refused(app: TestApp) {
-    let app = administered(&app).await;
+    let app = start_admin(&app).await;
     let name = "n".repeat(129);
-    let answer = put(&app, &format!("services/{name}"), &store()).await;
-    answer.message_of("InvalidDefinition", 400);
-    let mut options = store();
+    let answer = put(&app, &format!("services/{name}"), &store_options()).await;
+    answer.error_message("InvalidDefinition", 400);
+    let mut options = store_options();
     // A mebibyte is much for an option, and no reason to fail.
     options["_note"] = json!("x".repeat(1024 * 1024));
-    make(&app, "services/long", &options).await;
-    assert_eq!(told(&app, "services/long").await["options"], options);
-    let event = &told(&app, "history").await["events"][0];
+    create_entry(&app, "services/long", &options).await;
+    assert_eq!(get_json(&app, "services/long").await["options"], options);
+    let event = &get_json(&app, "history").await["events"][0];
     assert_eq!(event["after"]["_cut"].as_str().unwrap().len(), 16 * 1024);
     options["_note"] = json!("x".repeat(5 * 1024 * 1024));
     let answer = put(&app, "services/longer", &options).await;
-    let message = answer.message_of("TooLarge", 413);
+    let message = answer.error_message("TooLarge", 413);
     assert!(message.contains("limits.form_bytes"), "{message}");
     let deep = "[".repeat(100_000);
     let deep = request(&app, Method::PUT, "services/deep").json_body(&format!("{{\"a\":{deep}"));
-    Answer::of(deep).await.message_of("UnreadableJson", 500);
+    TestResponse::send(deep)
+        .await
+        .error_message("UnreadableJson", 500);
 }

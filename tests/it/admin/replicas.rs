@@ -6,19 +6,20 @@ use std::sync::Arc;
 use redis::cmd;
 use serde_json::json;
 
-use super::desk::{
-    ON, administered, administered_with, caller_of, create, exclusive, get, make, remove, replace,
-    replica_of, store, told,
+use super::fixture::{
+    ADMIN_SETTINGS, create_entry, create_service, delete_entry, exclusive_group_options, get,
+    get_json, replace_entry, request_interaction_options, start_admin, start_admin_with,
+    start_replica, store_options,
 };
-use crate::support::{Kind, TestApp, TestRedis, eventually, random_prefix};
+use crate::support::{RedisKind, TestApp, TestRedis, eventually, random_prefix};
 
 /// So rarely that no test sees it.
-const NEVER_LOOKS: (&str, &str) = ("catalog.look_seconds", "3600");
+const NO_POLLING: (&str, &str) = ("catalog.look_seconds", "3600");
 
-async fn follows(one: &TestApp, other: &TestApp) {
-    make(one, "services/cart", &store()).await;
+async fn assert_catalog_propagates(one: &TestApp, other: &TestApp) {
+    create_entry(one, "services/cart", &store_options()).await;
     eventually("the other replica knows it", async || {
-        (create(other, "cart").await.status == 200).then_some(())
+        (create_service(other, "cart").await.status == 200).then_some(())
     })
     .await;
     // There is nothing to look for, so its state is what was seen there too.
@@ -27,32 +28,32 @@ async fn follows(one: &TestApp, other: &TestApp) {
         get(other, "services/cart").await,
     );
     assert_eq!(here.header("etag"), there.header("etag"));
-    replace(other, "services/cart", &caller_of("DNIS")).await;
+    replace_entry(other, "services/cart", &request_interaction_options("DNIS")).await;
     eventually("the first replica has the change", async || {
-        let answer = create(one, "cart").await;
+        let answer = create_service(one, "cart").await;
         answer.json().get("_access_number").is_some().then_some(())
     })
     .await;
-    remove(one, "services/cart").await;
+    delete_entry(one, "services/cart").await;
     eventually("it is gone from the other one", async || {
-        (create(other, "cart").await.status == 404).then_some(())
+        (create_service(other, "cart").await.status == 404).then_some(())
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_message_brings_a_change_to_the_other_replica() {
-    for kind in [Kind::Single, Kind::Sentinel, Kind::Cluster] {
-        let redis = TestRedis::shared_of(kind);
-        let all = [&ON[..], &[NEVER_LOOKS]].concat();
+    for kind in [RedisKind::Single, RedisKind::Sentinel, RedisKind::Cluster] {
+        let redis = TestRedis::shared_kind(kind);
+        let all = [&ADMIN_SETTINGS[..], &[NO_POLLING]].concat();
         let one = TestApp::start(Some(redis), &random_prefix(), &all).await;
-        let other = replica_of(&one, &[NEVER_LOOKS]).await;
-        follows(&one, &other).await;
+        let other = start_replica(&one, &[NO_POLLING]).await;
+        assert_catalog_propagates(&one, &other).await;
     }
 }
 
 /// A user who may do everything but hear and say what was changed.
-async fn deaf(redis: &TestRedis) -> String {
+async fn url_without_pubsub(redis: &TestRedis) -> String {
     let mut connection = redis.connection().await;
     let mut user = cmd("ACL");
     user.arg("SETUSER").arg("deaf").arg("on").arg(">secret");
@@ -66,35 +67,40 @@ async fn deaf(redis: &TestRedis) -> String {
 
 #[tokio::test]
 async fn without_a_message_a_look_at_the_version_does() {
-    let redis = Arc::new(TestRedis::own());
-    let url = deaf(&redis).await;
+    let redis = Arc::new(TestRedis::dedicated());
+    let url = url_without_pubsub(&redis).await;
     let settings = [("redis.url", url.as_str()), ("catalog.look_seconds", "1")];
-    let all = [&ON[..], &settings].concat();
+    let all = [&ADMIN_SETTINGS[..], &settings].concat();
     let one = TestApp::start(Some(redis), &random_prefix(), &all).await;
-    let other = replica_of(&one, &settings).await;
-    follows(&one, &other).await;
+    let other = start_replica(&one, &settings).await;
+    assert_catalog_propagates(&one, &other).await;
 }
 
 #[tokio::test]
 async fn a_replica_that_starts_has_what_was_made_before_it() {
-    let one = administered(&TestApp::on_redis().await).await;
-    make(&one, "services/cart", &store()).await;
-    let other = one.replica().await;
-    create(&other, "cart").await.service();
+    let one = start_admin(&TestApp::on_redis().await).await;
+    create_entry(&one, "services/cart", &store_options()).await;
+    let other = one.start_replica().await;
+    create_service(&other, "cart").await.service_id();
     // And what operators made outlives all replicas.
     let (redis, prefix) = (one.redis.clone(), one.prefix.clone());
     one.stop().await;
     other.stop().await;
     let third = TestApp::start(redis, &prefix, &[]).await;
-    create(&third, "cart").await.service();
+    create_service(&third, "cart").await.service_id();
 }
 
 #[tokio::test]
 async fn what_a_replica_cannot_read_costs_it_that_entry_and_is_told() {
     let redis = TestRedis::shared();
-    let app = administered(&TestApp::on_redis().await).await;
-    make(&app, "services/cart", &store()).await;
-    make(&app, "groups/support", &exclusive(&["8005550001"])).await;
+    let app = start_admin(&TestApp::on_redis().await).await;
+    create_entry(&app, "services/cart", &store_options()).await;
+    create_entry(
+        &app,
+        "groups/support",
+        &exclusive_group_options(&["8005550001"]),
+    )
+    .await;
     let mut connection = redis.connection().await;
     let key = |part: &str| format!("{}{{catalog}}:{part}", app.prefix);
     for (name, entry) in [
@@ -115,40 +121,40 @@ async fn what_a_replica_cannot_read_costs_it_that_entry_and_is_told() {
     let mut set = cmd("SET");
     set.arg(key("version")).arg("9-later");
     set.exec_async(&mut connection).await.unwrap();
-    let other = replica_of(&app, &[]).await;
+    let other = start_replica(&app, &[]).await;
     for (name, expected) in [
         ("later", "option _type: is \"quantum\""),
         ("strange", "cannot be read by this version"),
     ] {
-        let entry = told(&other, &format!("services/{name}")).await;
+        let entry = get_json(&other, &format!("services/{name}")).await;
         let problem = entry["problem"].as_str().unwrap();
         assert!(problem.contains(expected), "{problem}");
-        create(&other, name)
+        create_service(&other, name)
             .await
-            .message_of("ServiceNotFound", 404);
+            .error_message("ServiceNotFound", 404);
     }
-    create(&other, "cart").await.service();
-    create(&other, "store").await.service();
+    create_service(&other, "cart").await.service_id();
+    create_service(&other, "store").await.service_id();
     // It is no reason to refuse other changes, and can be replaced by what is understood.
-    make(&other, "services/more", &store()).await;
-    replace(&other, "services/later", &store()).await;
-    remove(&other, "services/strange").await;
+    create_entry(&other, "services/more", &store_options()).await;
+    replace_entry(&other, "services/later", &store_options()).await;
+    delete_entry(&other, "services/strange").await;
     // What the file has taken the name of can go; the file's stays.
-    remove(&other, "services/store").await;
-    assert_eq!(told(&other, "services/store").await["origin"], "file");
-    create(&other, "later").await.service();
+    delete_entry(&other, "services/store").await;
+    assert_eq!(get_json(&other, "services/store").await["origin"], "file");
+    create_service(&other, "later").await.service_id();
 }
 
 #[tokio::test]
 async fn replicas_are_told_while_they_are_up() {
-    let one = administered(&TestApp::on_redis().await).await;
+    let one = start_admin(&TestApp::on_redis().await).await;
     let up = async |count: usize| {
-        let all = told(&one, "replicas").await["replicas"].clone();
+        let all = get_json(&one, "replicas").await["replicas"].clone();
         let all = all.as_array().unwrap().clone();
         (all.len() == count).then_some(all)
     };
     eventually("it says that it is up", async || up(1).await).await;
-    let other = replica_of(&one, &[]).await;
+    let other = start_replica(&one, &[]).await;
     let both = eventually("the other one is up", async || up(2).await).await;
     let mut addresses: Vec<_> = both
         .iter()
@@ -164,8 +170,8 @@ async fn replicas_are_told_while_they_are_up() {
     );
     let host = gethostname::gethostname().into_string().unwrap();
     assert!(both.iter().all(|one| one["host"] == *host));
-    make(&one, "services/cart", &store()).await;
-    let version = told(&one, "services").await["version"].clone();
+    create_entry(&one, "services/cart", &store_options()).await;
+    let version = get_json(&one, "services").await["version"].clone();
     eventually("both have the change", async || {
         let all = up(2).await?;
         all.iter()
@@ -179,16 +185,17 @@ async fn replicas_are_told_while_they_are_up() {
 
 #[tokio::test]
 async fn two_replicas_that_change_at_once_lose_nothing() {
-    let one = administered(&TestApp::on_redis().await).await;
-    let other = replica_of(&one, &[]).await;
+    let one = start_admin(&TestApp::on_redis().await).await;
+    let other = start_replica(&one, &[]).await;
     let makes = (0..10).map(|n| {
         let app = if n % 2 == 0 { &one } else { &other };
         async move {
             // Who is overtaken too often is told so, and tries again.
             eventually("it is made", async || {
-                let answer = super::desk::put(app, &format!("services/s{n}"), &store()).await;
+                let answer =
+                    super::fixture::put(app, &format!("services/s{n}"), &store_options()).await;
                 if answer.status == 503 {
-                    answer.message_of("StoreUnavailable", 503);
+                    answer.error_message("StoreUnavailable", 503);
                     return None;
                 }
                 assert_eq!(answer.status, 201, "{}", answer.text());
@@ -198,18 +205,18 @@ async fn two_replicas_that_change_at_once_lose_nothing() {
         }
     });
     futures_util::future::join_all(makes).await;
-    let table = told(&one, "services").await;
+    let table = get_json(&one, "services").await;
     let made = table["entries"].as_array().unwrap().iter();
     assert_eq!(made.filter(|one| one["origin"] == "admin").count(), 10);
-    assert_eq!(super::desk::deeds(&one).await.len(), 10);
+    assert_eq!(super::fixture::audit_actions(&one).await.len(), 10);
 }
 
 #[tokio::test]
 async fn a_redis_that_is_away_refuses_changes_and_leaves_what_was_in_force() {
-    let redis = Arc::new(TestRedis::own());
+    let redis = Arc::new(TestRedis::dedicated());
     let app = TestApp::start(Some(Arc::clone(&redis)), &random_prefix(), &[]).await;
-    let app = administered_with(&app, &[]).await;
-    make(
+    let app = start_admin_with(&app, &[]).await;
+    create_entry(
         &app,
         "services/cart",
         &json!({"_type": "builtin", "_service": "store"}),
@@ -220,6 +227,6 @@ async fn a_redis_that_is_away_refuses_changes_and_leaves_what_was_in_force() {
     pause.arg("PAUSE").arg(2_000).arg("WRITE");
     pause.exec_async(&mut connection).await.unwrap();
     // Reads of the catalogue go on, and what is in force needs none.
-    assert_eq!(told(&app, "services/cart").await["origin"], "admin");
-    create(&app, "cart").await.service();
+    assert_eq!(get_json(&app, "services/cart").await["origin"], "admin");
+    create_service(&app, "cart").await.service_id();
 }

@@ -1,38 +1,86 @@
-//! Services with a backend whose definition is changed or deleted while they live.
+//! What every store does for operators who are signed in.
 
-use serde_json::{Value, json};
+use std::time::Duration;
 
-use super::desk::{administered, create, create_with, make, remove};
+use switchboard::store::AdminStore;
+
 use crate::support::{
-    Answer, Bodies, TestApp,
-    backends::{Backend, Way},
-    on_every_kind_of_store,
+    eventually,
+    stores::{LONG_TTL, in_ms, on_every_store, sleep_until},
 };
 
-on_every_kind_of_store!(what_was_made_from_a_deleted_definition_is_asked_and_ended,);
+on_every_store!(
+    a_visit_ends_when_nothing_is_done,
+    a_visit_that_is_used_goes_on,
+    a_visit_that_is_only_looked_at_ends_as_it_would_have,
+    a_visit_ends_when_it_is_ended_and_no_other_does,
+);
 
-fn on(backend: &Backend) -> Value {
-    json!({
-        "_type": "http",
-        "_service": format!("{}/rooms/{{id}}", backend.url()),
-        "_request.send": format!("{}/rooms/{{id}}/send", backend.url()),
-        "_terminate": format!("{}/rooms/{{id}}/close", backend.url()),
-    })
+/// A life that the test sees the end of, and begins something in on any machine.
+const SHORT_TTL: Duration = Duration::from_secs(3);
+
+async fn a_visit_ends_when_nothing_is_done(store: &dyn AdminStore) {
+    store
+        .create_session("a", "told\n\"é", SHORT_TTL)
+        .await
+        .unwrap();
+    let end = in_ms(3_000);
+    sleep_until(end).await;
+    assert_eq!(store.touch_session("a", LONG_TTL).await.unwrap(), None);
+    assert_eq!(
+        store.touch_session("a", LONG_TTL).await.unwrap(),
+        None,
+        "nor later"
+    );
+    assert_eq!(store.peek_session("a").await.unwrap(), None);
+    // One that was used begins to end when it was.
+    store.create_session("b", "told", LONG_TTL).await.unwrap();
+    let life = Duration::from_millis(50);
+    assert!(store.touch_session("b", life).await.unwrap().is_some());
+    sleep_until(in_ms(50)).await;
+    assert_eq!(store.peek_session("b").await.unwrap(), None);
 }
 
-async fn what_was_made_from_a_deleted_definition_is_asked_and_ended(app: TestApp) {
-    let backend = Backend::new(|_| Way::ok("{}")).await;
-    let app = administered(&app).await;
-    make(&app, "services/chat", &on(&backend)).await;
-    let service = create_with(&app, "chat", "a=1").await.service();
-    let id = service.rsplit('/').next().unwrap().to_owned();
-    remove(&app, "services/chat").await;
-    create(&app, "chat")
-        .await
-        .message_of("ServiceNotFound", 404);
-    let send = app.post(&format!("{service}/send")).form_body("text=hello");
-    let answer = Answer::of(send).await;
-    assert_eq!(answer.status, 200, "{}", answer.text());
-    Answer::of(app.delete(&service)).await.assert_ok();
-    backend.awaits(&format!("POST /rooms/{id}/close")).await;
+async fn a_visit_that_is_used_goes_on(store: &dyn AdminStore) {
+    let told = "told\n\"é";
+    store.create_session("a", told, SHORT_TTL).await.unwrap();
+    let end = in_ms(3_000);
+    assert_eq!(
+        store.touch_session("a", LONG_TTL).await.unwrap().as_deref(),
+        Some(told)
+    );
+    sleep_until(end).await;
+    let looked = store.peek_session("a").await.unwrap();
+    assert_eq!(looked.as_deref(), Some(told));
+    assert_eq!(
+        store.touch_session("a", LONG_TTL).await.unwrap().as_deref(),
+        Some(told)
+    );
+}
+
+async fn a_visit_that_is_only_looked_at_ends_as_it_would_have(store: &dyn AdminStore) {
+    store.create_session("a", "told", SHORT_TTL).await.unwrap();
+    let looked = store.peek_session("a").await.unwrap();
+    assert_eq!(looked.as_deref(), Some("told"));
+    eventually("it ends while it is looked at", async || {
+        let looked = store.peek_session("a").await.unwrap();
+        looked.is_none().then_some(())
+    })
+    .await;
+    assert_eq!(store.touch_session("a", LONG_TTL).await.unwrap(), None);
+}
+
+async fn a_visit_ends_when_it_is_ended_and_no_other_does(store: &dyn AdminStore) {
+    for name in ["a", "b"] {
+        store.create_session(name, name, LONG_TTL).await.unwrap();
+    }
+    store.delete_session("a").await.unwrap();
+    store.delete_session("a").await.unwrap();
+    store.delete_session("never").await.unwrap();
+    assert_eq!(store.touch_session("a", LONG_TTL).await.unwrap(), None);
+    assert_eq!(store.peek_session("a").await.unwrap(), None);
+    assert_eq!(
+        store.touch_session("b", LONG_TTL).await.unwrap().as_deref(),
+        Some("b")
+    );
 }

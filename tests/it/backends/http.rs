@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 use switchboard::{app, settings::Settings};
 
 use crate::support::{
-    Answer, Bodies, Catalogue, Multipart, TestApp,
-    backends::{Backend, Way, serving, web},
+    Bodies, CatalogFile, Multipart, TestApp, TestResponse,
+    backends::{Backend, MockResponse, http_service, start_app},
     on_every_kind_of_store,
 };
 
@@ -19,11 +19,11 @@ on_every_kind_of_store!(
 
 async fn create(app: &TestApp, form: &str) -> String {
     let request = app.post("/genesys/1/service/web").form_body(form);
-    Answer::of(request).await.service()
+    TestResponse::send(request).await.service_id()
 }
 
 async fn each_request_has_its_template_and_its_method(app: TestApp) {
-    let backend = Backend::of(r#"{"a":1}"#).await;
+    let backend = Backend::with_json(r#"{"a":1}"#).await;
     let url = backend.url();
     let options = format!(
         "_method = 'PUT'\n\
@@ -32,39 +32,45 @@ async fn each_request_has_its_template_and_its_method(app: TestApp) {
          '_method.list/all' = 'GET'\n\
          _request = '{url}/other/{{request}}'\n"
     );
-    let app = serving(
+    let app = start_app(
         &app,
-        &(web(&format!("{url}/rooms?nick={{nick}}")) + &options),
+        &(http_service(&format!("{url}/rooms?nick={{nick}}")) + &options),
         &[],
     )
     .await;
     let service = create(&app, "nick=J%26J+%C3%A9&_a=1").await;
-    assert_eq!(backend.last().line(), "PUT /rooms?nick=J%26J%20%C3%A9");
+    assert_eq!(
+        backend.last_request().request_line(),
+        "PUT /rooms?nick=J%26J%20%C3%A9"
+    );
     let id = service.rsplit('/').next().unwrap();
     let ask = async |request: &str, form: &str| {
         let request = app.post(&format!("{service}/{request}")).form_body(form);
-        let answer = Answer::of(request).await;
+        let answer = TestResponse::send(request).await;
         assert_eq!(answer.text(), r#"{"a":1}"#);
-        backend.last()
+        backend.last_request()
     };
     let sent = ask("send", "kind=x/y").await;
-    assert_eq!(sent.line(), format!("PUT /rooms/{id}/x%2Fy"));
+    assert_eq!(sent.request_line(), format!("PUT /rooms/{id}/x%2Fy"));
     let sent = ask("list/all", "from=2&more=3").await;
-    assert_eq!(sent.line(), format!("GET /rooms/{id}?from=2&by=web"));
+    assert_eq!(
+        sent.request_line(),
+        format!("GET /rooms/{id}?from=2&by=web")
+    );
     assert_eq!((sent.body.as_str(), sent.header("content-type")), ("", ""));
     let sent = ask("some/thing%3Felse", "").await;
-    assert_eq!(sent.line(), "PUT /other/some/thing%3Felse");
+    assert_eq!(sent.request_line(), "PUT /other/some/thing%3Felse");
 }
 
 async fn json_goes_out_and_comes_back(app: TestApp) {
-    let backend = Backend::of(r#"{"_id":"theirs"}"#).await;
+    let backend = Backend::with_json(r#"{"_id":"theirs"}"#).await;
     let url = backend.url();
     let options = format!("_request = '{url}/{{request}}'");
-    let app = serving(&app, &(web(&url) + &options), &[]).await;
+    let app = start_app(&app, &(http_service(&url) + &options), &[]).await;
     let request = app.post("/genesys/1/service/web");
-    let answer = Answer::of(request.form_body("_p=1&_data_id=x&user=data")).await;
+    let answer = TestResponse::send(request.form_body("_p=1&_data_id=x&user=data")).await;
     assert_eq!(answer.text(), r#"{"_id":"theirs"}"#, "its answer has one");
-    let sent = backend.last();
+    let sent = backend.last_request();
     assert_eq!(sent.header("content-type"), "application/json");
     let body: Value = serde_json::from_str(&sent.body).unwrap();
     let id = body["_data_id"].as_str().unwrap();
@@ -75,21 +81,21 @@ async fn json_goes_out_and_comes_back(app: TestApp) {
         .text("q", "\"é\"\n")
         .file("f", "f", "image/png", b"1");
     let ask = app.post(&format!("{service}/ask")).multipart_body(body);
-    assert_eq!(Answer::of(ask).await.text(), r#"{"_id":"theirs"}"#);
-    let body: Value = serde_json::from_str(&backend.last().body).unwrap();
+    assert_eq!(TestResponse::send(ask).await.text(), r#"{"_id":"theirs"}"#);
+    let body: Value = serde_json::from_str(&backend.last_request().body).unwrap();
     let path = format!("{service}/storage/binary/f");
     assert_eq!(body, json!({"_data_id": id, "q": "\"é\"\n", "f": path}));
 }
 
 async fn what_a_client_sends_stays_in_its_place(app: TestApp) {
-    let backend = Backend::of("{}").await;
+    let backend = Backend::with_json("{}").await;
     let url = backend.url();
     let options = format!("'_request.go' = '{url}/a/{{to}}/b?c={{also}}'");
-    let app = serving(&app, &(web(&url) + &options), &[]).await;
+    let app = start_app(&app, &(http_service(&url) + &options), &[]).await;
     let service = create(&app, "").await;
     let go = async |to: &str| {
         let form = json!({"to": to, "also": to}).to_string();
-        Answer::of(app.post(&format!("{service}/go")).json_body(&form)).await
+        TestResponse::send(app.post(&format!("{service}/go")).json_body(&form)).await
     };
     for to in [
         "@evil.test",
@@ -100,43 +106,43 @@ async fn what_a_client_sends_stays_in_its_place(app: TestApp) {
         "a:b@c",
     ] {
         assert_eq!(go(to).await.status, 200, "{to:?}");
-        let arrived = backend.last();
+        let arrived = backend.last_request();
         assert_eq!(arrived.header("host"), backend.address.to_string());
         let segments: Vec<&str> = arrived.path.split(['/', '?', '#']).collect();
         assert_eq!(segments.len(), 5, "{segments:?}");
         assert_eq!((segments[1], segments[3]), ("a", "b"));
     }
-    let before = backend.arrived().len();
+    let before = backend.received_requests().len();
     for to in ["..", ".", ""] {
-        go(to).await.message_of("InvalidParameter", 400);
+        go(to).await.error_message("InvalidParameter", 400);
     }
-    assert_eq!(backend.arrived().len(), before);
+    assert_eq!(backend.received_requests().len(), before);
 }
 
 async fn a_session_of_the_web_service_is_named_by_its_answer(app: TestApp) {
-    let backend = Backend::of(r#"{"chat":{"x":1},"room":17}"#).await;
+    let backend = Backend::with_json(r#"{"chat":{"x":1},"room":17}"#).await;
     let options = format!(
         "_ors = '{}'\n_session = 'room'\n_request = '/rooms/{{_session}}/{{request}}'\n\
          _terminate = '/rooms/{{_session}}'\n_terminate_method = 'DELETE'\n",
         backend.url()
     );
-    let app = serving(&app, &(web("/rooms") + &options), &[]).await;
+    let app = start_app(&app, &(http_service("/rooms") + &options), &[]).await;
     let service = create(&app, "").await;
     let ask = app.post(&format!("{service}/say")).form_body("a=1");
-    assert_eq!(Answer::of(ask).await.status, 200);
-    assert_eq!(backend.last().line(), "POST /rooms/17/say");
-    Answer::of(app.delete(&service)).await.assert_ok();
-    backend.awaits("DELETE /rooms/17").await;
-    backend.answers(|_| Way::ok(r#"{"room":""}"#));
-    let create = Answer::of(app.post("/genesys/1/service/web")).await;
-    let message = create.message_of("BackendUnreachable", 502);
+    assert_eq!(TestResponse::send(ask).await.status, 200);
+    assert_eq!(backend.last_request().request_line(), "POST /rooms/17/say");
+    TestResponse::send(app.delete(&service)).await.assert_ok();
+    backend.wait_for_request("DELETE /rooms/17").await;
+    backend.set_responder(|_| MockResponse::ok(r#"{"room":""}"#));
+    let create = TestResponse::send(app.post("/genesys/1/service/web")).await;
+    let message = create.error_message("BackendUnreachable", 502);
     assert!(message.contains("\"room\" names no session"), "{message}");
 }
 
 async fn secrets_go_into_headers_only(app: TestApp) {
-    let backend = Backend::of("{}").await;
-    let catalogue = Catalogue::of(
-        &(web(&(backend.url() + "/{_token}"))
+    let backend = Backend::with_json("{}").await;
+    let catalogue = CatalogFile::new(
+        &(http_service(&(backend.url() + "/{_token}"))
             + "'_header.Authorization' = 'Bearer ${BACKEND_TOKEN}!'"),
     );
     let settings = |token: &str| {
@@ -167,7 +173,7 @@ async fn secrets_go_into_headers_only(app: TestApp) {
 
 #[test]
 fn a_definition_that_cannot_be_served_is_refused_when_it_is_read() {
-    let settings = |catalogue: &Catalogue| {
+    let settings = |catalogue: &CatalogFile| {
         let variables = [("SWITCHBOARD__CATALOG__FILE", catalogue.path())];
         Settings::load(None, variables).unwrap()
     };
@@ -233,7 +239,7 @@ fn a_definition_that_cannot_be_served_is_refused_when_it_is_read() {
             "no name of a header",
         ),
     ] {
-        let catalogue = Catalogue::of(&format!("[services.x]\n{options}"));
+        let catalogue = CatalogFile::new(&format!("[services.x]\n{options}"));
         let error = app::catalog(&settings(&catalogue)).unwrap_err().to_string();
         let told = format!("service \"x\", option {option}: ");
         assert!(error.contains(&told), "{options}: {error}");

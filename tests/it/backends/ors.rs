@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use crate::support::{
-    Answer, Bodies, Multipart, TestApp, Wire,
-    backends::{Backend, Way, ors, serving},
+    Bodies, Multipart, RawConnection, TestApp, TestResponse,
+    backends::{Backend, MockResponse, ors_service, start_app},
     on_every_kind_of_store,
 };
 
@@ -22,46 +22,49 @@ on_every_kind_of_store!(
 
 async fn create(app: &TestApp, form: &str) -> String {
     let request = app.post("/genesys/1/service/chat").form_body(form);
-    Answer::of(request).await.service()
+    TestResponse::send(request).await.service_id()
 }
 
 async fn a_create_starts_a_session_and_answers_with_its_first_reply(app: TestApp) {
     let reply = r#"{"text":"hello","n":1.50,"list":[{}]}"#;
-    let backend = Backend::ors(move |_| Way::ok(reply)).await;
-    let app = serving(&app, &ors(&[&backend.url()]), &[]).await;
+    let backend = Backend::new_ors(move |_| MockResponse::ok(reply)).await;
+    let app = start_app(&app, &ors_service(&[&backend.url()]), &[]).await;
     let create = app.post("/genesys/1/service/chat");
-    let answer = Answer::of(create.form_body("_lang=en&name=J%26J&_x=1")).await;
+    let answer = TestResponse::send(create.form_body("_lang=en&name=J%26J&_x=1")).await;
     let id = answer.json()["_id"].as_str().unwrap().to_owned();
     let expected = format!(r#"{{"_id":"{id}",{}"#, &reply[1..]);
     assert_eq!(answer.text(), expected);
-    let [start, begin] = &backend.arrived()[..] else {
-        panic!("{:?}", backend.lines())
+    let [start, begin] = &backend.received_requests()[..] else {
+        panic!("{:?}", backend.request_lines())
     };
-    assert_eq!(start.line(), "POST /scxml/session/start");
+    assert_eq!(start.request_line(), "POST /scxml/session/start");
     let form = json!({"src": "http://docs/chat.scxml", "_data_id": id, "_lang": "en", "_x": "1"});
     assert_eq!(json!(start.form()), form);
-    assert_eq!(begin.line(), "POST /scxml/session/S-1/request/gms.start");
+    assert_eq!(
+        begin.request_line(),
+        "POST /scxml/session/S-1/request/gms.start"
+    );
     assert_eq!(begin.form()["_data_id"], id);
-    let service = answer.service();
+    let service = answer.service_id();
     assert_eq!(app.storage(&service).await, json!({"name": "J&J"}));
-    assert_eq!(app.told(&service).await["_service"], "chat");
-    assert!(app.told(&service).await["_ttl"].as_u64().unwrap() > 86_000);
+    assert_eq!(app.get_service(&service).await["_service"], "chat");
+    assert!(app.get_service(&service).await["_ttl"].as_u64().unwrap() > 86_000);
 }
 
 async fn user_data_is_in_storage_before_the_backend_hears_of_the_service(app: TestApp) {
-    let backend = Backend::ors(|_| Way::Never).await;
-    let app = serving(&app, &ors(&[&backend.url()]), &[]).await;
+    let backend = Backend::new_ors(|_| MockResponse::Hang).await;
+    let app = start_app(&app, &ors_service(&[&backend.url()]), &[]).await;
     let create = app.post("/genesys/1/service/chat").form_body("city=Rome");
     let client = tokio::spawn(create.send());
-    let start = backend.awaits("POST /scxml/session/start").await;
+    let start = backend.wait_for_request("POST /scxml/session/start").await;
     let service = format!("/genesys/1/service/{}", start.form()["_data_id"]);
     assert_eq!(app.storage(&service).await, json!({"city": "Rome"}));
     client.abort();
 }
 
 async fn a_request_passes_all_its_pairs_on_and_the_answer_back_unspoilt(app: TestApp) {
-    let backend = Backend::ors(|_| Way::ok("{}")).await;
-    let app = serving(&app, &ors(&[&backend.url()]), &[]).await;
+    let backend = Backend::new_ors(|_| MockResponse::ok("{}")).await;
+    let app = start_app(&app, &ors_service(&[&backend.url()]), &[]).await;
     let service = create(&app, "kept=1").await;
     for answer in [
         r#"{ "b":1e400, "a":{"x":[1.10,null,"é\u00e9"]}, "a":true }"#,
@@ -69,40 +72,40 @@ async fn a_request_passes_all_its_pairs_on_and_the_answer_back_unspoilt(app: Tes
         "[]",
         "\"text\"",
     ] {
-        backend.answers(move |_| Way::ok(answer));
+        backend.set_responder(move |_| MockResponse::ok(answer));
         let path = format!("{service}/ixn/chat/send%20it?q=1");
         let body = r#"{"text":"a&b=é","_n":1.50,"map":{"k":["v"]},"no":null}"#;
-        let told = Answer::of(app.post(&path).json_body(body)).await;
+        let told = TestResponse::send(app.post(&path).json_body(body)).await;
         assert_eq!((told.status.as_u16(), told.text()), (200, answer));
         assert_eq!(
             told.header("content-type"),
             "application/json;charset=utf-8"
         );
         assert_eq!(told.header("cache-control"), "no-cache, no-store");
-        let arrived = backend.last();
+        let arrived = backend.last_request();
         let line = "POST /scxml/session/S-1/request/ixn/chat/send%20it";
-        assert_eq!(arrived.line(), line);
+        assert_eq!(arrived.request_line(), line);
         let expected = json!({"text": "a&b=é", "_n": "1.50", "map": "{k=[v]}", "q": "1"});
         assert_eq!(json!(arrived.form()), expected);
     }
     // What has no content is an empty object.
-    backend.answers(|_| Way::Raw("HTTP/1.1 204 No Content\r\n\r\n".to_owned()));
-    let told = Answer::of(app.get(&format!("{service}/poll?since=2"))).await;
+    backend.set_responder(|_| MockResponse::Raw("HTTP/1.1 204 No Content\r\n\r\n".to_owned()));
+    let told = TestResponse::send(app.get(&format!("{service}/poll?since=2"))).await;
     assert_eq!((told.status.as_u16(), told.text()), (200, "{}"));
-    assert_eq!(backend.last().form()["since"], "2");
+    assert_eq!(backend.last_request().form()["since"], "2");
     // Nothing of it was stored.
     assert_eq!(app.storage(&service).await, json!({"kept": "1"}));
 }
 
 async fn lists_that_were_never_encoded_arrive_whole(app: TestApp) {
-    let backend = Backend::ors(|_| Way::ok("{}")).await;
-    let app = serving(&app, &ors(&[&backend.url()]), &[]).await;
+    let backend = Backend::new_ors(|_| MockResponse::ok("{}")).await;
+    let app = start_app(&app, &ors_service(&[&backend.url()]), &[]).await;
     let service = create(&app, "").await;
     let lists = r#"{"chatLineList":["A","B & C+D=100%"]}"#;
     let form = format!("_parameter={lists}&x=1");
     let request = app.post(&format!("{service}/ixn/chat")).form_body(&form);
-    assert_eq!(Answer::of(request).await.text(), "{}");
-    let arrived = backend.last().form();
+    assert_eq!(TestResponse::send(request).await.text(), "{}");
+    let arrived = backend.last_request().form();
     assert_eq!(
         (arrived["_parameter"].as_str(), arrived["x"].as_str()),
         (lists, "1")
@@ -110,42 +113,47 @@ async fn lists_that_were_never_encoded_arrive_whole(app: TestApp) {
 }
 
 async fn files_are_stored_and_the_backend_reads_them_by_their_path(app: TestApp) {
-    let backend = Backend::ors(|_| Way::ok("{}")).await;
-    let app = serving(&app, &ors(&[&backend.url()]), &[]).await;
+    let backend = Backend::new_ors(|_| MockResponse::ok("{}")).await;
+    let app = start_app(&app, &ors_service(&[&backend.url()]), &[]).await;
     let service = create(&app, "").await;
     let file = Multipart::new()
         .text("note", "look")
         .file("my pic/1", "p.png", "image/png", b"123")
         .file("_dropped", "p", "image/png", b"4");
     let request = app.post(&format!("{service}/attach"));
-    assert_eq!(Answer::of(request.multipart_body(file)).await.text(), "{}");
-    let arrived = backend.last().form();
+    assert_eq!(
+        TestResponse::send(request.multipart_body(file))
+            .await
+            .text(),
+        "{}"
+    );
+    let arrived = backend.last_request().form();
     assert_eq!(arrived.len(), 2, "{arrived:?}");
     let path = &arrived["my pic/1"];
     assert_eq!(path, &format!("{service}/storage/binary/my%20pic%2F1"));
-    let read = Answer::of(app.get(path)).await;
+    let read = TestResponse::send(app.get(path)).await;
     assert_eq!(
         (&read.body[..], read.header("content-type")),
         (&b"123"[..], "image/png")
     );
     // A file that arrived stays when the backend does not do its part, and the client is told.
-    backend.answers(|_| Way::Json(500, "{}".to_owned()));
+    backend.set_responder(|_| MockResponse::Json(500, "{}".to_owned()));
     let file = Multipart::new().file("other", "p", "image/png", b"5");
     let request = app.post(&format!("{service}/attach")).multipart_body(file);
-    let message = Answer::of(request)
+    let message = TestResponse::send(request)
         .await
-        .message_of("BackendUnreachable", 502);
+        .error_message("BackendUnreachable", 502);
     assert_eq!(
         message,
         "ORS request failed: ORS answered 500; its files are in the service's storage"
     );
-    let read = Answer::of(app.get(&format!("{service}/storage/binary/other"))).await;
+    let read = TestResponse::send(app.get(&format!("{service}/storage/binary/other"))).await;
     assert_eq!(read.body, b"5");
 }
 
 async fn what_says_who_asks_goes_along(app: TestApp) {
-    let backend = Backend::ors(|_| Way::ok("{}")).await;
-    let app = serving(&app, &ors(&[&backend.url()]), &[]).await;
+    let backend = Backend::new_ors(|_| MockResponse::ok("{}")).await;
+    let app = start_app(&app, &ors_service(&[&backend.url()]), &[]).await;
     let headers = [
         ("gms_user", "joé"),
         (
@@ -158,45 +166,47 @@ async fn what_says_who_asks_goes_along(app: TestApp) {
     for (name, value) in headers {
         request = request.header(name, value.as_bytes());
     }
-    let service = Answer::of(request).await.service();
-    for arrived in backend.arrived() {
+    let service = TestResponse::send(request).await.service_id();
+    for arrived in backend.received_requests() {
         for (name, value) in headers {
-            assert_eq!(arrived.header(name), value, "{}", arrived.line());
+            assert_eq!(arrived.header(name), value, "{}", arrived.request_line());
         }
     }
-    Answer::of(app.post(&format!("{service}/x"))).await;
-    let arrived = backend.last();
+    TestResponse::send(app.post(&format!("{service}/x"))).await;
+    let arrived = backend.last_request();
     assert_eq!(arrived.header("gms_user"), "");
     assert_eq!(arrived.header("x-request-id").len(), 36, "one was made");
     assert_eq!(arrived.header("host"), backend.address.to_string());
 }
 
 async fn update_is_answered_here(app: TestApp) {
-    let backend = Backend::ors(|_| Way::ok("{}")).await;
-    let app = serving(&app, &ors(&[&backend.url()]), &[]).await;
+    let backend = Backend::new_ors(|_| MockResponse::ok("{}")).await;
+    let app = start_app(&app, &ors_service(&[&backend.url()]), &[]).await;
     let service = create(&app, "").await;
-    let before = backend.arrived().len();
+    let before = backend.received_requests().len();
     let update = app.post(&format!("{service}/update")).form_body("a=1");
-    Answer::of(update).await.assert_empty();
+    TestResponse::send(update).await.assert_empty();
     assert_eq!(app.storage(&service).await, json!({"a": "1"}));
-    let mut wire = Wire::open(&app).await;
+    let mut wire = RawConnection::connect(&app).await;
     for unknown in ["a//b", "a/", "x/%2E%2E/y", "%2E", "x/../y"] {
-        let answer = wire.ask("GET", &format!("{service}/{unknown}")).await;
-        answer.message_of("RequestNotFound", 404);
+        let answer = wire.request("GET", &format!("{service}/{unknown}")).await;
+        answer.error_message("RequestNotFound", 404);
     }
     let nobody = app.post("/genesys/1/service/nobody/x");
-    Answer::of(nobody).await.message_of("ServiceNotFound", 404);
-    assert_eq!(backend.arrived().len(), before);
+    TestResponse::send(nobody)
+        .await
+        .error_message("ServiceNotFound", 404);
+    assert_eq!(backend.received_requests().len(), before);
 }
 
 async fn a_configured_option_wins_and_no_wiring_is_passed_on(app: TestApp) {
-    let backend = Backend::ors(|_| Way::ok("{}")).await;
+    let backend = Backend::new_ors(|_| MockResponse::ok("{}")).await;
     let options = "_lang = 'de'\n_color = 'red'\n_overwritable_options = '_color'\n\
                    '_header.X-Key' = 'secret'\n";
-    let app = serving(&app, &(ors(&[&backend.url()]) + options), &[]).await;
+    let app = start_app(&app, &(ors_service(&[&backend.url()]) + options), &[]).await;
     let form = "_lang=en&_color=blue&_ors=http://x&_header.X-Key=1&_service=x&_type=http&_free=1";
     create(&app, form).await;
-    let start = backend.arrived().remove(0);
+    let start = backend.received_requests().remove(0);
     assert_eq!(start.header("x-key"), "secret");
     let mut form = start.form();
     form.remove("_data_id");
@@ -206,12 +216,12 @@ async fn a_configured_option_wins_and_no_wiring_is_passed_on(app: TestApp) {
 }
 
 async fn what_names_the_service_is_never_the_clients(app: TestApp) {
-    let backend = Backend::ors(|_| Way::ok("{}")).await;
-    let app = serving(&app, &ors(&[&backend.url()]), &[]).await;
+    let backend = Backend::new_ors(|_| MockResponse::ok("{}")).await;
+    let app = start_app(&app, &ors_service(&[&backend.url()]), &[]).await;
     let service = create(&app, "_data_id=forged&_DATA_ID=forged&src=forged&_x=1").await;
     let request = app.post(&format!("{service}/say?_data_id=forged"));
-    Answer::of(request.form_body("src=a.png&_Data_Id=forged&_data_id=forged")).await;
-    let calls = backend.arrived();
+    TestResponse::send(request.form_body("src=a.png&_Data_Id=forged&_data_id=forged")).await;
+    let calls = backend.received_requests();
     let id = service.rsplit('/').next().unwrap();
     let expected = [
         json!({"src": "http://docs/chat.scxml", "_data_id": id, "_x": "1"}),
@@ -221,7 +231,7 @@ async fn what_names_the_service_is_never_the_clients(app: TestApp) {
     ];
     assert_eq!(calls.len(), expected.len());
     for (call, expected) in calls.iter().zip(&expected) {
-        assert_eq!(&json!(call.form()), expected, "{}", call.line());
+        assert_eq!(&json!(call.form()), expected, "{}", call.request_line());
         assert!(!format!("{call:?}").contains("forged"));
     }
 }

@@ -16,8 +16,8 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 
 use crate::support::{
-    Answer, Bodies, TestApp,
-    backends::{serving, web},
+    Bodies, TestApp, TestResponse,
+    backends::{http_service, start_app},
 };
 
 /// A backend that answers everything with `{}` over TLS; gives its port.
@@ -58,33 +58,33 @@ async fn a_backend_is_trusted_by_the_authorities_that_are_set_and_by_no_others()
         .unwrap();
     let port = listen(config).await;
     let app = TestApp::on_memory().await;
-    let services = web(&format!("https://127.0.0.1:{port}/x"));
+    let services = http_service(&format!("https://127.0.0.1:{port}/x"));
     let authorities = files.ca_crt.to_str().unwrap();
-    let trusting = serving(&app, &services, &[("backend.ca_file", authorities)]).await;
+    let trusting = start_app(&app, &services, &[("backend.ca_file", authorities)]).await;
     let create = trusting.post("/genesys/1/service/web");
-    Answer::of(create).await.service();
-    let strict = serving(&app, &services, &[]).await;
+    TestResponse::send(create).await.service_id();
+    let strict = start_app(&app, &services, &[]).await;
     let create = strict.post("/genesys/1/service/web");
-    let message = Answer::of(create)
+    let message = TestResponse::send(create)
         .await
-        .message_of("BackendUnreachable", 502);
+        .error_message("BackendUnreachable", 502);
     assert_eq!(
         message,
         "HTTP request failed: cannot connect to the backend"
     );
     let settings = [("backend.ca_file", authorities), ("admin.password", "p")];
-    let plain = serving(&app, &services.replace("https", "http"), &settings).await;
+    let plain = start_app(&app, &services.replace("https", "http"), &settings).await;
     let create = plain.post("/genesys/1/service/web");
-    Answer::of(create)
+    TestResponse::send(create)
         .await
-        .message_of("BackendUnreachable", 502);
+        .error_message("BackendUnreachable", 502);
     // One that an operator makes where nobody was to be trusted before.
     let put = plain.put("/genesys/1/admin/services/late");
     let options = format!(r#"{{"_type":"http","_service":"https://127.0.0.1:{port}/x"}}"#);
     let put = put.basic_auth("admin", Some("p")).json_body(&options);
-    assert_eq!(Answer::of(put).await.status, 201);
+    assert_eq!(TestResponse::send(put).await.status, 201);
     let create = plain.post("/genesys/1/service/late");
-    Answer::of(create).await.service();
+    TestResponse::send(create).await.service_id();
 }
 
 #[test]

@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 
 use crate::support::{
     TestApp,
-    bookings::{Booked, ask, book, default_group, group, service, serving},
+    bookings::{
+        Booked, book_number, create, default_group_toml, group_toml, service_toml, start_app,
+    },
     on_every_kind_of_store,
 };
 
@@ -26,69 +28,69 @@ on_every_kind_of_store!(
 
 /// Two groups, one with a timeout of its own.
 fn groups() -> String {
-    let mut groups = default_group("CLUSTER", 9);
-    groups += &group("other", "CLUSTER", &["8006660001", "8006660002"]);
+    let mut groups = default_group_toml("CLUSTER", 9);
+    groups += &group_toml("other", "CLUSTER", &["8006660001", "8006660002"]);
     groups + "_booking_expiration_timeout = 90\n"
 }
 
 async fn the_request_says_how_long_before_the_service_and_that_before_the_group(app: TestApp) {
     let mut more = groups();
-    more += &service("slow", "request-interaction");
+    more += &service_toml("slow", "request-interaction");
     more += "_booking_expiration_timeout = 120\n_resource_group = \"other\"\n";
-    let app = serving(&app, &more).await;
+    let app = start_app(&app, &more).await;
     for (name, form, expected) in [
         ("request-interaction", "", 30),
         ("request-interaction", "_resource_group=other", 90),
         ("slow", "", 120),
         ("slow", "_booking_expiration_timeout=7", 7),
     ] {
-        let answer = ask(&app, name, form).await;
-        let booked = Booked::of(&answer);
+        let answer = create(&app, name, form).await;
+        let booked = Booked::from_response(&answer);
         assert_eq!(booked.count("_expiration_time"), expected, "{name} {form}");
         let call = format!("_access_number={}", booked.number);
-        assert_eq!(ask(&app, "match-interaction", &call).await.status, 200);
+        assert_eq!(create(&app, "match-interaction", &call).await.status, 200);
     }
 }
 
 async fn a_number_is_held_for_five_seconds_to_half_an_hour(app: TestApp) {
     for seconds in ["5", "1800", " 60 "] {
         let form = format!("_booking_expiration_timeout={seconds}");
-        let held = book(&app, &form).await.count("_expiration_time");
+        let held = book_number(&app, &form).await.count("_expiration_time");
         assert_eq!(held.to_string(), seconds.trim());
     }
     for seconds in ["4", "1801", "0", "-5", "soon", "5.5"] {
         let form = format!("_booking_expiration_timeout={seconds}");
-        let answer = ask(&app, "request-interaction", &form).await;
-        let message = answer.message_of("InvalidParameter", 400);
+        let answer = create(&app, "request-interaction", &form).await;
+        let message = answer.error_message("InvalidParameter", 400);
         assert!(message.contains("from 5 to 1800"), "{message}");
     }
 }
 
 /// A service whose options all say something, and more of them.
-fn strict(more: &str) -> String {
+fn strict_service(more: &str) -> String {
     let mut text = groups();
-    text += &service("strict", "request-interaction");
+    text += &service_toml("strict", "request-interaction");
     text += "_provide_code = false\n_resource_group = \"other\"\n_access_code_length = 4\n";
     text += "_access_code_prefix = 12\n_return_pool_health = true\n_ttl = 100\n";
     text + more
 }
 
 /// A request that wants all of it otherwise.
-const OTHERWISE: &str = "_provide_code=true&_resource_group=DNIS&_access_code_length=8\
+const REQUEST_OPTIONS: &str = "_provide_code=true&_resource_group=DNIS&_access_code_length=8\
                          &_access_code_prefix=77&_return_pool_health=false&_ttl=200";
 
-async fn ttl(app: &TestApp, booked: &Booked) -> u64 {
-    let told = crate::support::Answer::of(app.get(&booked.service())).await;
+async fn remaining_ttl(app: &TestApp, booked: &Booked) -> u64 {
+    let told = crate::support::TestResponse::send(app.get(&booked.service_path())).await;
     told.json()["_ttl"].as_u64().unwrap()
 }
 
 async fn a_configured_option_counts_more_than_the_requests(app: TestApp) {
-    let app = serving(&app, &strict("")).await;
-    let booked = Booked::of(&ask(&app, "strict", OTHERWISE).await);
+    let app = start_app(&app, &strict_service("")).await;
+    let booked = Booked::from_response(&create(&app, "strict", REQUEST_OPTIONS).await);
     assert_eq!(booked.code, None);
     assert_eq!(booked.number, "8006660001");
     assert_eq!(booked.count("_pool_size"), 2);
-    assert!(ttl(&app, &booked).await <= 100);
+    assert!(remaining_ttl(&app, &booked).await <= 100);
 }
 
 async fn an_option_that_may_be_overwritten_is_where_the_request_has_one(app: TestApp) {
@@ -102,7 +104,7 @@ async fn an_option_that_may_be_overwritten_is_where_the_request_has_one(app: Tes
         "_ttl",
     ];
     let mut more = String::new();
-    let base = strict("");
+    let base = strict_service("");
     let base = base.split_once("[services.strict]\n").unwrap().1;
     for (n, option) in options.iter().enumerate() {
         // `_access_code_*` show only in a code.
@@ -119,19 +121,19 @@ async fn an_option_that_may_be_overwritten_is_where_the_request_has_one(app: Tes
     }
     let all = format!("_overwritable_options = \" {} \"\n", options.join(" , "));
     write!(more, "[services.all]\n{base}{all}").unwrap();
-    let app = serving(&app, &(groups() + &more)).await;
+    let app = start_app(&app, &(groups() + &more)).await;
 
     let mut told = Vec::new();
     for name in ["s0", "s1", "s2", "s3", "s4", "s5", "all"] {
-        let booked = Booked::of(&ask(&app, name, OTHERWISE).await);
+        let booked = Booked::from_response(&create(&app, name, REQUEST_OPTIONS).await);
         let code = booked.code.clone().unwrap_or_default();
         let prefix = code.get(..2).unwrap_or_default().to_owned();
         let other = booked.number.starts_with("800666");
         let pool = booked.told.get("_pool_size").is_some();
-        let long = ttl(&app, &booked).await > 100;
+        let long = remaining_ttl(&app, &booked).await > 100;
         told.push((code.len(), prefix, other, pool, long));
         let call = format!("_access_number={}", booked.number);
-        assert_eq!(ask(&app, "match-interaction", &call).await.status, 200);
+        assert_eq!(create(&app, "match-interaction", &call).await.status, 200);
     }
     let told: Vec<_> = told
         .iter()
@@ -149,24 +151,24 @@ async fn an_option_that_may_be_overwritten_is_where_the_request_has_one(app: Tes
     assert_eq!(told, expected);
 
     // What the request does not say is as configured.
-    let booked = Booked::of(&ask(&app, "all", "_provide_code=true").await);
+    let booked = Booked::from_response(&create(&app, "all", "_provide_code=true").await);
     assert_eq!((booked.code().len(), &booked.code()[..2]), (4, "12"));
     assert_eq!(booked.count("_pool_size"), 2);
 }
 
 async fn an_empty_value_is_an_absent_one(app: TestApp) {
     let mut more = groups();
-    more += &service("empty", "request-interaction");
+    more += &service_toml("empty", "request-interaction");
     more += "_provide_code = \"\"\n_resource_group = \"\"\n_booking_expiration_timeout = \"\"\n";
     more += "_access_code_length = \"\"\n_access_code_prefix = \"\"\n";
-    let app = serving(&app, &more).await;
+    let app = start_app(&app, &more).await;
     let form = "_provide_code=true&_resource_group=other&_access_code_length=3";
-    let booked = Booked::of(&ask(&app, "empty", form).await);
+    let booked = Booked::from_response(&create(&app, "empty", form).await);
     assert_eq!(booked.code().len(), 3);
     assert_eq!(booked.number, "8006660001");
     let form = "_provide_code=&_resource_group=&_booking_expiration_timeout=&_phone_number=\
                 &_access_code_length=&_access_code_prefix=&_return_pool_health=&_ttl=";
-    let booked = Booked::of(&ask(&app, "empty", form).await);
+    let booked = Booked::from_response(&create(&app, "empty", form).await);
     assert_eq!(booked.code, None);
     assert!(booked.number.starts_with("800555"), "{}", booked.number);
     assert_eq!(booked.count("_expiration_time"), 30);
@@ -180,42 +182,42 @@ async fn booleans_are_read_in_small_and_capital_letters(app: TestApp) {
         ("False", false),
     ] {
         let form = format!("_provide_code={value}&_return_pool_health={value}");
-        let booked = book(&app, &form).await;
+        let booked = book_number(&app, &form).await;
         assert_eq!(booked.code.is_some(), expected, "{value}");
         assert_eq!(booked.told.get("_pool_size").is_some(), expected, "{value}");
     }
     for option in ["_provide_code", "_return_pool_health"] {
-        let answer = ask(&app, "request-interaction", &format!("{option}=yes")).await;
-        let message = answer.message_of("InvalidParameter", 400);
+        let answer = create(&app, "request-interaction", &format!("{option}=yes")).await;
+        let message = answer.error_message("InvalidParameter", 400);
         assert!(message.contains(option), "{message}");
     }
 }
 
 async fn the_fill_of_the_pool_is_told_where_it_is_asked_for(app: TestApp) {
-    let app = serving(&app, &default_group("CLUSTER", 3)).await;
+    let app = start_app(&app, &default_group_toml("CLUSTER", 3)).await;
     for free in [2, 1, 0] {
-        let booked = book(&app, "_return_pool_health=true").await;
+        let booked = book_number(&app, "_return_pool_health=true").await;
         assert_eq!(booked.count("_pool_size"), 3);
         assert_eq!(booked.count("_pool_free"), free);
     }
     let call = format!("_access_number={}", crate::support::bookings::number(1));
-    assert_eq!(ask(&app, "match-interaction", &call).await.status, 200);
-    let booked = book(&app, "").await;
+    assert_eq!(create(&app, "match-interaction", &call).await.status, 200);
+    let booked = book_number(&app, "").await;
     assert!(booked.told.get("_pool_size").is_none(), "{}", booked.told);
     assert!(booked.told.get("_pool_free").is_none(), "{}", booked.told);
 }
 
 async fn a_group_that_nobody_configured_is_refused(app: TestApp) {
-    let app = serving(&app, &groups()).await;
+    let app = start_app(&app, &groups()).await;
     let service = app.create("").await;
     let id = service.rsplit('/').next().unwrap();
     for (name, form) in [
         ("request-interaction", "_resource_group=nobodys".to_owned()),
         ("request-access", format!("_id={id}&_resource_group=dnis")),
     ] {
-        let message = ask(&app, name, &form)
+        let message = create(&app, name, &form)
             .await
-            .message_of("InvalidParameter", 400);
+            .error_message("InvalidParameter", 400);
         // The names of the groups are not for callers.
         assert!(
             !message.contains("other") && !message.contains("DNIS"),
@@ -225,29 +227,29 @@ async fn a_group_that_nobody_configured_is_refused(app: TestApp) {
 }
 
 async fn a_request_may_choose_its_group(app: TestApp) {
-    let app = serving(&app, &groups()).await;
+    let app = start_app(&app, &groups()).await;
     for expected in ["8006660001", "8006660002"] {
-        let booked = book(&app, "_resource_group=other").await;
+        let booked = book_number(&app, "_resource_group=other").await;
         assert_eq!(booked.number, expected);
     }
-    let answer = ask(&app, "request-interaction", "_resource_group=other").await;
-    let message = answer.message_of("NoAccessNumber", 503);
+    let answer = create(&app, "request-interaction", "_resource_group=other").await;
+    let message = answer.error_message("NoAccessNumber", 503);
     assert!(message.contains("other"), "{message}");
-    assert!(book(&app, "").await.number.starts_with("800555"));
+    assert!(book_number(&app, "").await.number.starts_with("800555"));
 }
 
 async fn a_group_says_which_services_may_take_from_it(app: TestApp) {
-    let mut more = default_group("CLUSTER", 9);
-    more += &group("secret", "CLUSTER", &["8006660001", "8006660002"]);
+    let mut more = default_group_toml("CLUSTER", 9);
+    more += &group_toml("secret", "CLUSTER", &["8006660001", "8006660002"]);
     more += "_services = \" vip , other\"\n";
-    more += &service("vip", "request-interaction");
-    more += &service("own", "request-interaction");
+    more += &service_toml("vip", "request-interaction");
+    more += &service_toml("own", "request-interaction");
     more += "_resource_group = \"secret\"\n";
-    let app = serving(&app, &more).await;
-    let id = book(&app, "").await.id;
+    let app = start_app(&app, &more).await;
+    let id = book_number(&app, "").await.id;
     let refused = async |name: &str, form: &str| {
-        let answer = ask(&app, name, form).await;
-        answer.message_of("InvalidParameter", 400)
+        let answer = create(&app, name, form).await;
+        answer.error_message("InvalidParameter", 400)
     };
     let message = refused("request-interaction", "_resource_group=secret").await;
     let unknown = refused("request-interaction", "_resource_group=nobodys").await;
@@ -259,42 +261,42 @@ async fn a_group_says_which_services_may_take_from_it(app: TestApp) {
     )
     .await;
     for (name, form) in [("vip", "_resource_group=secret"), ("own", "")] {
-        let booked = Booked::of(&ask(&app, name, form).await);
+        let booked = Booked::from_response(&create(&app, name, form).await);
         assert!(booked.number.starts_with("800666"), "{name}");
     }
-    let booked = Booked::of(&ask(&app, "vip", "").await);
+    let booked = Booked::from_response(&create(&app, "vip", "").await);
     assert!(booked.number.starts_with("800555"));
 }
 
 async fn a_group_limits_for_how_long_a_request_may_hold_a_number(app: TestApp) {
-    let mut more = default_group("CLUSTER", 9);
+    let mut more = default_group_toml("CLUSTER", 9);
     more += "_max_booking_expiration_timeout = 60\n_booking_expiration_timeout = 90\n";
-    more += &service("slow", "request-interaction");
+    more += &service_toml("slow", "request-interaction");
     more += "_booking_expiration_timeout = 120\n";
-    let app = serving(&app, &more).await;
+    let app = start_app(&app, &more).await;
     for (name, form, expected) in [
         ("request-interaction", "_booking_expiration_timeout=60", 60),
         ("request-interaction", "", 90),
         ("slow", "", 120),
         ("slow", "_booking_expiration_timeout=7", 7),
     ] {
-        let booked = Booked::of(&ask(&app, name, form).await);
+        let booked = Booked::from_response(&create(&app, name, form).await);
         assert_eq!(booked.count("_expiration_time"), expected, "{name} {form}");
     }
     for name in ["request-interaction", "slow"] {
-        let answer = ask(&app, name, "_booking_expiration_timeout=61").await;
-        let message = answer.message_of("InvalidParameter", 400);
+        let answer = create(&app, name, "_booking_expiration_timeout=61").await;
+        let message = answer.error_message("InvalidParameter", 400);
         assert!(message.contains("from 5 to 60"), "{message}");
     }
 }
 
 async fn a_parameter_that_does_not_count_is_named_in_a_warning(app: TestApp) {
-    let mut more = strict("_booking_expiration_timeout = 60\n");
-    more += &service("brief", "store");
+    let mut more = strict_service("_booking_expiration_timeout = 60\n");
+    more += &service_toml("brief", "store");
     more += "_ttl = 60\ncity = \"Rome\"\n";
-    let app = serving(&app, &more).await;
+    let app = start_app(&app, &more).await;
     let warnings = async |name: &str, form: &str| {
-        let answer = ask(&app, name, form).await;
+        let answer = create(&app, name, form).await;
         assert_eq!(answer.status, 200, "{}", answer.text());
         let all = answer.headers.get_all("warning").iter();
         let all: Vec<_> = all
@@ -312,7 +314,7 @@ async fn a_parameter_that_does_not_count_is_named_in_a_warning(app: TestApp) {
     for same in ["", "_ttl=60", "_ttl=%2060", "_ttl=", "_x=1", "city=Paris"] {
         assert!(warnings("brief", same).await.is_empty(), "{same}");
     }
-    let named = warnings("strict", OTHERWISE).await;
+    let named = warnings("strict", REQUEST_OPTIONS).await;
     assert_eq!(named.len(), 6, "{named:?}");
     // The stated exception: the request wins.
     let named = warnings("strict", "_booking_expiration_timeout=7").await;

@@ -7,8 +7,8 @@ use futures_util::future::join_all;
 use crate::support::{
     TestApp,
     bookings::{
-        Booked, book, default_group, end, group, matched, no_match, none_free, number, serving,
-        tick,
+        Booked, assert_no_match, assert_none_free, book_number, default_group_toml, delete_service,
+        group_toml, match_call, number, start_app, wait_for_clock_tick,
     },
     on_every_kind_of_store,
 };
@@ -25,11 +25,11 @@ on_every_kind_of_store!(
 );
 
 /// Takes so many numbers of the default group.
-async fn take(app: &TestApp, count: usize) -> Vec<Booked> {
+async fn book_many(app: &TestApp, count: usize) -> Vec<Booked> {
     let mut booked = Vec::new();
     for _ in 0..count {
-        booked.push(book(app, "").await);
-        tick().await; // those of one millisecond have no order
+        booked.push(book_number(app, "").await);
+        wait_for_clock_tick().await; // those of one millisecond have no order
     }
     booked
 }
@@ -38,24 +38,24 @@ fn numbers(booked: &[Booked]) -> Vec<&str> {
     booked.iter().map(|booked| booked.number.as_str()).collect()
 }
 
-async fn call(app: &TestApp, number: &str) -> String {
-    matched(app, &format!("_access_number={number}")).await
+async fn match_number(app: &TestApp, number: &str) -> String {
+    match_call(app, &format!("_access_number={number}")).await
 }
 
 async fn round_robin_takes_all_in_turn_and_shares_them(app: TestApp) {
-    let app = serving(&app, &default_group("ROUND_ROBIN", 3)).await;
+    let app = start_app(&app, &default_group_toml("ROUND_ROBIN", 3)).await;
     let mut taken = Vec::new();
     for _ in 0..7 {
-        taken.extend(take(&app, 1).await);
-        tick().await;
+        taken.extend(book_many(&app, 1).await);
+        wait_for_clock_tick().await;
     }
     let expected: Vec<String> = [0, 1, 2, 0, 1, 2, 0].map(number).to_vec();
     assert_eq!(numbers(&taken), expected);
 }
 
 async fn random_takes_any_and_shares_them(app: TestApp) {
-    let app = serving(&app, &default_group("RANDOM", 4)).await;
-    let taken = take(&app, 120).await;
+    let app = start_app(&app, &default_group_toml("RANDOM", 4)).await;
+    let taken = book_many(&app, 120).await;
     let mut counts = BTreeMap::new();
     for number in numbers(&taken) {
         *counts.entry(number).or_insert(0) += 1;
@@ -71,14 +71,14 @@ async fn random_takes_any_and_shares_them(app: TestApp) {
 }
 
 async fn holds_a_number_for_one_service(app: &TestApp, strategy: &str) {
-    let app = serving(app, &default_group(strategy, 3)).await;
-    let taken = take(&app, 3).await;
+    let app = start_app(app, &default_group_toml(strategy, 3)).await;
+    let taken = book_many(&app, 3).await;
     let expected: Vec<String> = (0..3).map(number).collect();
     assert_eq!(numbers(&taken), expected);
-    none_free(&app, "").await;
-    assert_eq!(call(&app, &number(1)).await, taken[1].id);
-    assert_eq!(numbers(&take(&app, 1).await), [number(1)]);
-    none_free(&app, "").await;
+    assert_none_free(&app, "").await;
+    assert_eq!(match_number(&app, &number(1)).await, taken[1].id);
+    assert_eq!(numbers(&book_many(&app, 1).await), [number(1)]);
+    assert_none_free(&app, "").await;
 }
 
 async fn cluster_holds_a_number_for_one_service(app: TestApp) {
@@ -90,8 +90,8 @@ async fn local_holds_a_number_for_one_service(app: TestApp) {
 }
 
 async fn no_two_requests_at_once_get_one_number(app: TestApp) {
-    let app = serving(&app, &default_group("CLUSTER", 20)).await;
-    let booked = join_all((0..20).map(|_| book(&app, ""))).await;
+    let app = start_app(&app, &default_group_toml("CLUSTER", 20)).await;
+    let booked = join_all((0..20).map(|_| book_number(&app, ""))).await;
     let mut taken = numbers(&booked);
     taken.sort_unstable();
     let expected: Vec<String> = (0..20).map(number).collect();
@@ -99,56 +99,59 @@ async fn no_two_requests_at_once_get_one_number(app: TestApp) {
 }
 
 async fn the_number_longest_unused_is_handed_out_next(app: TestApp) {
-    let app = serving(&app, &default_group("CLUSTER", 4)).await;
-    take(&app, 3).await;
+    let app = start_app(&app, &default_group_toml("CLUSTER", 4)).await;
+    book_many(&app, 3).await;
     // Number 3 was never used; the others come after it in the order in which they came back.
     for back in [2, 0, 1] {
-        call(&app, &number(back)).await;
-        tick().await;
+        match_number(&app, &number(back)).await;
+        wait_for_clock_tick().await;
     }
     let expected = [3, 2, 0, 1].map(number);
-    assert_eq!(numbers(&take(&app, 4).await), expected);
+    assert_eq!(numbers(&book_many(&app, 4).await), expected);
 }
 
 async fn a_backup_is_handed_out_when_all_are_taken(app: TestApp) {
     for strategy in ["CLUSTER", "LOCAL"] {
-        let mut more = default_group(strategy, 1);
+        let mut more = default_group_toml(strategy, 1);
         more += "_backup_resource = \"8009990000\"\n";
-        let app = serving(&app, &more).await;
-        let taken = take(&app, 3).await;
+        let app = start_app(&app, &more).await;
+        let taken = book_many(&app, 3).await;
         let expected = [&number(0), "8009990000", "8009990000"];
         assert_eq!(numbers(&taken), expected);
         // It is a number like another: found again, the newest first, with codes of its own.
-        assert_eq!(call(&app, "8009990000").await, taken[2].id);
+        assert_eq!(match_number(&app, "8009990000").await, taken[2].id);
         let form = "_provide_code=true&_access_code_length=1&_access_code_prefix=4";
-        let coded = book(&app, form).await;
+        let coded = book_number(&app, form).await;
         assert_eq!((coded.number.as_str(), coded.code()), ("8009990000", "4"));
         let call_with_code = "_access_number=8009990000&_access_code=4";
-        assert_eq!(matched(&app, call_with_code).await, coded.id);
-        assert_eq!(call(&app, "8009990000").await, taken[1].id);
-        no_match(&app, "_access_number=8009990000").await;
-        call(&app, &number(0)).await;
-        assert_eq!(numbers(&take(&app, 1).await), [number(0)]);
+        assert_eq!(match_call(&app, call_with_code).await, coded.id);
+        assert_eq!(match_number(&app, "8009990000").await, taken[1].id);
+        assert_no_match(&app, "_access_number=8009990000").await;
+        match_number(&app, &number(0)).await;
+        assert_eq!(numbers(&book_many(&app, 1).await), [number(0)]);
     }
-    let empty = group("DNIS", "RANDOM", &[]) + "_backup_resource = \"8009990000\"\n";
-    let app = serving(&app, &empty).await;
-    assert_eq!(numbers(&take(&app, 2).await), ["8009990000", "8009990000"]);
+    let empty = group_toml("DNIS", "RANDOM", &[]) + "_backup_resource = \"8009990000\"\n";
+    let app = start_app(&app, &empty).await;
+    assert_eq!(
+        numbers(&book_many(&app, 2).await),
+        ["8009990000", "8009990000"]
+    );
 }
 
 async fn a_backup_does_not_get_among_the_numbers(app: TestApp) {
-    let more = default_group("CLUSTER", 2) + "_backup_resource = \"8009990000\"\n";
-    let app = serving(&app, &more).await;
-    let taken = take(&app, 4).await;
+    let more = default_group_toml("CLUSTER", 2) + "_backup_resource = \"8009990000\"\n";
+    let app = start_app(&app, &more).await;
+    let taken = book_many(&app, 4).await;
     for number in ["8009990000", "8009990000", &number(0), &number(1)] {
-        call(&app, number).await;
-        tick().await;
+        match_number(&app, number).await;
+        wait_for_clock_tick().await;
     }
     for booked in &taken {
-        end(&app, booked).await;
+        delete_service(&app, booked).await;
     }
     let expected = [&number(0), &number(1), "8009990000"];
-    assert_eq!(numbers(&take(&app, 3).await), expected);
-    let booked = book(&app, "_return_pool_health=true").await;
+    assert_eq!(numbers(&book_many(&app, 3).await), expected);
+    let booked = book_number(&app, "_return_pool_health=true").await;
     assert_eq!(booked.count("_pool_size"), 2);
     assert_eq!(booked.count("_pool_free"), 0);
 }

@@ -6,20 +6,21 @@ use reqwest::StatusCode;
 use serde_json::Value;
 
 use crate::{
-    admin::desk,
+    admin::fixture,
     support::{
-        Answer, TestApp, TestRedis, eventually, metrics::Metrics, program::Program, random_prefix,
+        TestApp, TestRedis, TestResponse, eventually, metrics::Metrics, program::Program,
+        random_prefix,
     },
 };
 
-async fn replica(prefix: &str, overrides: &[(&str, &str)]) -> TestApp {
-    let all = [&desk::ON[..], overrides].concat();
+async fn start_replica(prefix: &str, overrides: &[(&str, &str)]) -> TestApp {
+    let all = [&fixture::ADMIN_SETTINGS[..], overrides].concat();
     TestApp::start(Some(TestRedis::shared()), prefix, &all).await
 }
 
 /// The skews of all replicas, as any of them tells.
 async fn skews(app: &TestApp) -> Vec<f64> {
-    let told = desk::told(app, "replicas").await;
+    let told = fixture::get_json(app, "replicas").await;
     let replicas = told["replicas"].as_array().unwrap().iter();
     let skews = replicas.filter_map(|replica| replica["clock_skew_seconds"].as_f64());
     let mut skews: Vec<f64> = skews.collect();
@@ -30,7 +31,10 @@ async fn skews(app: &TestApp) -> Vec<f64> {
 #[tokio::test]
 async fn the_skew_of_each_replica_is_shown_to_operators() {
     let prefix = random_prefix();
-    let (ahead, behind) = (replica(&prefix, &[]).await, replica(&prefix, &[]).await);
+    let (ahead, behind) = (
+        start_replica(&prefix, &[]).await,
+        start_replica(&prefix, &[]).await,
+    );
     ahead.clock.set_shift(45_000);
     behind.clock.set_shift(-120_000);
     for app in [&ahead, &behind] {
@@ -44,7 +48,7 @@ async fn the_skew_of_each_replica_is_shown_to_operators() {
         })
         .await;
     }
-    let replicas = desk::told(&ahead, "replicas").await;
+    let replicas = fixture::get_json(&ahead, "replicas").await;
     let since = &replicas["replicas"][0]["since"];
     assert!(
         since.as_str().is_some_and(|since| since.len() == 24),
@@ -54,9 +58,9 @@ async fn the_skew_of_each_replica_is_shown_to_operators() {
 
 #[tokio::test]
 async fn the_embedded_store_has_no_skew() {
-    let app = desk::administered(&TestApp::on_memory().await).await;
+    let app = fixture::start_admin(&TestApp::on_memory().await).await;
     app.clock.set_shift(45_000);
-    let told = desk::told(&app, "replicas").await;
+    let told = fixture::get_json(&app, "replicas").await;
     assert_eq!(
         told["replicas"][0]["clock_skew_seconds"],
         Value::Null,
@@ -65,12 +69,12 @@ async fn the_embedded_store_has_no_skew() {
 }
 
 async fn is_ready(app: &TestApp) -> bool {
-    Answer::of(app.get("/readyz")).await.status == StatusCode::OK
+    TestResponse::send(app.get("/readyz")).await.status == StatusCode::OK
 }
 
 #[tokio::test]
 async fn a_replica_whose_clock_is_wrong_beyond_the_bound_is_not_ready_until_it_is_set() {
-    let app = replica(&random_prefix(), &[("redis.max_clock_skew_seconds", "60")]).await;
+    let app = start_replica(&random_prefix(), &[("redis.max_clock_skew_seconds", "60")]).await;
     assert!(is_ready(&app).await);
     for shift in [61_500, -61_500] {
         app.clock.set_shift(shift);
@@ -78,11 +82,11 @@ async fn a_replica_whose_clock_is_wrong_beyond_the_bound_is_not_ready_until_it_i
             (!is_ready(&app).await).then_some(())
         })
         .await;
-        let answer = Answer::of(app.get("/readyz")).await;
+        let answer = TestResponse::send(app.get("/readyz")).await;
         assert!(answer.text().contains("clock_skew"), "{}", answer.text());
         // It does its work all the same.
         let service = app.create("_ttl=60").await;
-        assert!(app.told(&service).await["_ttl"].as_u64().unwrap() > 40);
+        assert!(app.get_service(&service).await["_ttl"].as_u64().unwrap() > 40);
         app.clock.set_shift(shift / 2);
         eventually("it is ready", async || is_ready(&app).await.then_some(())).await;
     }
@@ -90,7 +94,7 @@ async fn a_replica_whose_clock_is_wrong_beyond_the_bound_is_not_ready_until_it_i
 
 #[tokio::test]
 async fn without_a_bound_any_clock_will_do() {
-    let app = replica(&random_prefix(), &[("redis.max_clock_skew_seconds", "0")]).await;
+    let app = start_replica(&random_prefix(), &[("redis.max_clock_skew_seconds", "0")]).await;
     app.clock.set_shift(86_400_000);
     eventually("the skew is known", async || {
         let skews = skews(&app).await;
@@ -106,12 +110,12 @@ async fn the_skew_is_a_metric_where_there_is_a_redis() {
     let mut on_redis = Program::serve(&[("redis.url", &redis.url())]);
     let address = on_redis.address().await;
     eventually("the skew is measured", async || {
-        let metrics = Metrics::of(address).await;
+        let metrics = Metrics::scrape(address).await;
         let known = metrics.has("clock_skew_seconds");
         (known && metrics.value("clock_skew_seconds").abs() < 1.0).then_some(())
     })
     .await;
     let mut embedded = Program::serve(&[]);
-    let metrics = Metrics::of(embedded.address().await).await;
+    let metrics = Metrics::scrape(embedded.address().await).await;
     assert!(!metrics.has("clock_skew_seconds"), "{}", metrics.text);
 }

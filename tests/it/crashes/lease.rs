@@ -11,22 +11,22 @@ use redis::{AsyncCommands, aio::MultiplexedConnection};
 use reqwest::Client;
 
 use crate::support::{
-    Answer, Bodies, TestRedis,
-    bookings::{Catalogue, catalogue, default_group, eventually, keys_in, program::Program},
+    Bodies, TestRedis, TestResponse,
+    bookings::{CatalogFile, catalog, default_group_toml, eventually, keys_in, program::Program},
 };
 
 /// Two replicas on a Redis of their own, and a look at who asks what the ended held.
-struct Pair {
+struct ReplicaPair {
     redis: TestRedis,
     connection: MultiplexedConnection,
-    catalogue: Catalogue,
+    catalogue: CatalogFile,
     /// Connections, as Redis names them, that took what an ended service held.
-    cleaners: Arc<Mutex<BTreeSet<String>>>,
+    cleanup_connections: Arc<Mutex<BTreeSet<String>>>,
 }
 
-impl Pair {
+impl ReplicaPair {
     async fn new() -> Self {
-        let redis = TestRedis::own();
+        let redis = TestRedis::dedicated();
         let client = redis::Client::open(redis.url()).unwrap();
         let mut seen = client
             .get_async_monitor()
@@ -51,8 +51,8 @@ impl Pair {
         Self {
             connection: redis.connection().await,
             redis,
-            catalogue: catalogue(&default_group("CLUSTER", 20)),
-            cleaners,
+            catalogue: catalog(&default_group_toml("CLUSTER", 20)),
+            cleanup_connections: cleaners,
         }
     }
 
@@ -68,7 +68,7 @@ impl Pair {
     }
 
     /// Who has the lease.
-    async fn cleaner(&self) -> String {
+    async fn cleanup_leader(&self) -> String {
         let mut connection = self.connection.clone();
         eventually("somebody cleans up", async || {
             connection
@@ -85,16 +85,16 @@ impl Pair {
         for _ in 0..count {
             let form = "_booking_expiration_timeout=1800";
             let request = client.post(format!("{book}/request-interaction"));
-            let booked = Answer::of(request.form_body(form)).await;
+            let booked = TestResponse::send(request.form_body(form)).await;
             assert_eq!(booked.status, 200, "{}", booked.text());
             let id = booked.json()["_id"].as_str().unwrap().to_owned();
-            let ended = Answer::of(client.delete(format!("{end}/{id}"))).await;
+            let ended = TestResponse::send(client.delete(format!("{end}/{id}"))).await;
             assert_eq!(ended.status, 200, "{}", ended.text());
         }
     }
 
     /// Waits until nothing is held any more.
-    async fn all_given_back(&self) {
+    async fn wait_until_all_released(&self) {
         let mut connection = self.connection.clone();
         eventually("all is given back", async || {
             let owns = keys_in(&mut connection, "sb1:own:*").await;
@@ -107,32 +107,32 @@ impl Pair {
 
 #[tokio::test]
 async fn one_replica_cleans_up_and_when_it_is_killed_the_other_does() {
-    let pair = Pair::new().await;
+    let pair = ReplicaPair::new().await;
     let (first, at_first) = pair.replica().await;
-    let leader = pair.cleaner().await;
+    let leader = pair.cleanup_leader().await;
     let (_second, at_second) = pair.replica().await;
     for doors in [[&*at_first, &*at_second], [&*at_second, &*at_first]] {
         pair.book_and_end(doors, 15).await;
-        pair.all_given_back().await;
+        pair.wait_until_all_released().await;
     }
-    assert_eq!(pair.cleaner().await, leader);
-    let cleaners = pair.cleaners.lock().unwrap().clone();
+    assert_eq!(pair.cleanup_leader().await, leader);
+    let cleaners = pair.cleanup_connections.lock().unwrap().clone();
     assert_eq!(cleaners.len(), 1, "one does it: {cleaners:?}");
 
     drop(first); // killed, and it has told nobody
     let since = Instant::now();
     pair.book_and_end([&at_second, &at_second], 15).await;
-    pair.all_given_back().await;
+    pair.wait_until_all_released().await;
     let took = since.elapsed();
     assert!(took < Duration::from_secs(12), "{took:?}");
-    assert_ne!(pair.cleaner().await, leader);
-    assert_eq!(pair.cleaners.lock().unwrap().len(), 2);
+    assert_ne!(pair.cleanup_leader().await, leader);
+    assert_eq!(pair.cleanup_connections.lock().unwrap().len(), 2);
 
     // It is back: the one that took over goes on.
-    let successor = pair.cleaner().await;
+    let successor = pair.cleanup_leader().await;
     let (_third, at_third) = pair.replica().await;
     pair.book_and_end([&at_third, &at_second], 15).await;
-    pair.all_given_back().await;
-    assert_eq!(pair.cleaner().await, successor);
-    assert_eq!(pair.cleaners.lock().unwrap().len(), 2);
+    pair.wait_until_all_released().await;
+    assert_eq!(pair.cleanup_leader().await, successor);
+    assert_eq!(pair.cleanup_connections.lock().unwrap().len(), 2);
 }

@@ -1,9 +1,12 @@
 //! Which callers and codes are the same.
 
-use super::sharing;
+use super::start_with_shared_numbers;
 use crate::support::{
     TestApp,
-    bookings::{ask, book, default_group, matched, no_match, number, service, serving},
+    bookings::{
+        assert_no_match, book_number, create, default_group_toml, match_call, number, service_toml,
+        start_app,
+    },
     on_every_kind_of_store,
 };
 
@@ -15,8 +18,8 @@ on_every_kind_of_store!(
 );
 
 async fn a_number_of_one_country_is_none_of_another(app: TestApp) {
-    let app = sharing(&app).await;
-    let booked = book(&app, "_phone_number=%2B4915112345678").await;
+    let app = start_with_shared_numbers(&app).await;
+    let booked = book_number(&app, "_phone_number=%2B4915112345678").await;
     let call = |caller: &str| format!("_access_number={}&_phone_number={caller}", number(0));
     for other in [
         "%2B495112345678",
@@ -24,25 +27,27 @@ async fn a_number_of_one_country_is_none_of_another(app: TestApp) {
         "15112345678",
         "%2B49%2015112345679",
     ] {
-        no_match(&app, &call(other)).await;
+        assert_no_match(&app, &call(other)).await;
     }
     let same = "sip:%2B49151123-45678@example.org;user=phone";
-    assert_eq!(matched(&app, &call(same)).await, booked.id);
+    assert_eq!(match_call(&app, &call(same)).await, booked.id);
     for (booked_as, called_as) in [
         ("%2B442079460018", "%2B44%20(0)20%207946%200018"),
         ("6504699999", "%EF%BC%8B%EF%BC%91%20650%20469-9999"),
         ("6504699999x123", "tel:%2B16504699999;ext=123"),
         ("%2B390669812345", "011390669812345"),
     ] {
-        let id = book(&app, &format!("_phone_number={booked_as}")).await.id;
-        assert_eq!(matched(&app, &call(called_as)).await, id, "{called_as}");
+        let id = book_number(&app, &format!("_phone_number={booked_as}"))
+            .await
+            .id;
+        assert_eq!(match_call(&app, &call(called_as)).await, id, "{called_as}");
     }
 }
 
 async fn a_caller_that_leaves_nothing_to_compare_matches_nothing(app: TestApp) {
-    let app = sharing(&app).await;
-    let withheld = book(&app, "_phone_number=anonymous").await;
-    let booked = book(&app, "_phone_number=6504699999").await;
+    let app = start_with_shared_numbers(&app).await;
+    let withheld = book_number(&app, "_phone_number=anonymous").await;
+    let booked = book_number(&app, "_phone_number=6504699999").await;
     for caller in [
         "%01",
         "%E2%80%8B",
@@ -52,48 +57,48 @@ async fn a_caller_that_leaves_nothing_to_compare_matches_nothing(app: TestApp) {
         "sip:anonymous@anonymous.invalid",
         "%2B266696687",
     ] {
-        no_match(
+        assert_no_match(
             &app,
             &format!("_access_number={}&_phone_number={caller}", number(0)),
         )
         .await;
     }
     let call = format!("_access_number={}", number(0));
-    assert_eq!(matched(&app, &call).await, booked.id);
-    assert_eq!(matched(&app, &call).await, withheld.id);
+    assert_eq!(match_call(&app, &call).await, booked.id);
+    assert_eq!(match_call(&app, &call).await, withheld.id);
 }
 
 async fn an_empty_code_is_refused_unless_the_service_allows_it(app: TestApp) {
-    let mut more = default_group("ROUND_ROBIN", 1);
-    more += &service("lenient", "match-interaction");
+    let mut more = default_group_toml("ROUND_ROBIN", 1);
+    more += &service_toml("lenient", "match-interaction");
     more += "_allow_empty_access_code = true\n";
-    let app = serving(&app, &more).await;
-    let booked = book(&app, "_provide_code=true").await;
+    let app = start_app(&app, &more).await;
+    let booked = book_number(&app, "_provide_code=true").await;
     for code in ["", "%20", "%09%20", "%E2%80%83"] {
         let call = format!("_access_number={}&_access_code={code}", number(0));
-        let answer = ask(&app, "match-interaction", &call).await;
-        let message = answer.message_of("InvalidParameter", 400);
+        let answer = create(&app, "match-interaction", &call).await;
+        let message = answer.error_message("InvalidParameter", 400);
         assert!(message.contains("_access_code is empty"), "{message}");
         // A request cannot allow it.
         let call = format!("{call}&_allow_empty_access_code=true");
-        let answer = ask(&app, "match-interaction", &call).await;
-        answer.message_of("InvalidParameter", 400);
+        let answer = create(&app, "match-interaction", &call).await;
+        answer.error_message("InvalidParameter", 400);
     }
     let call = format!("_access_number={}&_access_code=", number(0));
-    let answer = ask(&app, "lenient", &call).await;
+    let answer = create(&app, "lenient", &call).await;
     assert_eq!(answer.json()["_id"], booked.id, "{}", answer.text());
 }
 
 async fn a_code_is_found_in_the_digits_of_any_script(app: TestApp) {
-    let app = sharing(&app).await;
+    let app = start_with_shared_numbers(&app).await;
     for (zero, spaces) in [('\u{ff10}', ""), ('\u{660}', ""), ('0', "%20")] {
-        let booked = book(&app, "_provide_code=true").await;
+        let booked = book_number(&app, "_provide_code=true").await;
         let digits = booked.code().bytes().map(|digit| {
             let digit = u32::from(digit - b'0');
             char::from_u32(u32::from(zero) + digit).unwrap()
         });
         let code: String = digits.collect();
-        no_match(
+        assert_no_match(
             &app,
             &format!("_access_number={}&_access_code={code}1", number(0)),
         )
@@ -102,6 +107,6 @@ async fn a_code_is_found_in_the_digits_of_any_script(app: TestApp) {
             "_access_number={}&_access_code={spaces}{code}{spaces}",
             number(0)
         );
-        assert_eq!(matched(&app, &call).await, booked.id);
+        assert_eq!(match_call(&app, &call).await, booked.id);
     }
 }

@@ -3,39 +3,39 @@
 use futures_util::future::join_all;
 
 use crate::support::{
-    Kind, TestApp, TestRedis,
+    RedisKind, TestApp, TestRedis,
     bookings::{
-        ask, book, catalogue, default_group, eventually, group, matched, no_match, none_free,
-        number, tick,
+        assert_no_match, assert_none_free, book_number, catalog, create, default_group_toml,
+        eventually, group_toml, match_call, number, wait_for_clock_tick,
     },
     random_prefix,
 };
 
 /// A replica under `region` with the resource groups `groups`.
-async fn replica(kind: Kind, prefix: &str, region: &str, groups: &str) -> TestApp {
-    let catalogue = catalogue(groups);
+async fn start_replica(kind: RedisKind, prefix: &str, region: &str, groups: &str) -> TestApp {
+    let catalogue = catalog(groups);
     let overrides = [
         ("catalog.file", catalogue.path()),
         ("phone.default_region", region),
     ];
-    TestApp::start(Some(TestRedis::shared_of(kind)), prefix, &overrides).await
+    TestApp::start(Some(TestRedis::shared_kind(kind)), prefix, &overrides).await
 }
 
 /// One under US and one under DE, with numbers that do not name their country.
-async fn us_and_de(kind: Kind, strategy: &str) -> (TestApp, TestApp) {
-    let (prefix, groups) = (random_prefix(), default_group(strategy, 1));
-    let us = replica(kind, &prefix, "US", &groups).await;
-    (us, replica(kind, &prefix, "DE", &groups).await)
+async fn start_us_and_de(kind: RedisKind, strategy: &str) -> (TestApp, TestApp) {
+    let (prefix, groups) = (random_prefix(), default_group_toml(strategy, 1));
+    let us = start_replica(kind, &prefix, "US", &groups).await;
+    (us, start_replica(kind, &prefix, "DE", &groups).await)
 }
 
-fn call(caller: &str) -> String {
+fn call_form(caller: &str) -> String {
     format!("_access_number={}&_phone_number={caller}", number(0))
 }
 
 #[tokio::test]
 async fn a_booking_made_under_one_region_is_matched_under_another() {
-    for kind in [Kind::Single, Kind::Cluster] {
-        let (us, de) = us_and_de(kind, "ROUND_ROBIN").await;
+    for kind in [RedisKind::Single, RedisKind::Cluster] {
+        let (us, de) = start_us_and_de(kind, "ROUND_ROBIN").await;
         for (here, booked_as, there, called_as) in [
             (&us, "6504699999", &de, "%2B16504699999"),
             (&us, "6504699999", &de, "6504699999"),
@@ -48,70 +48,72 @@ async fn a_booking_made_under_one_region_is_matched_under_another() {
             (&de, "030%2012345678", &us, "%2B493012345678"),
             (&de, "sip:alice@example.org", &us, "sip:alice@example.org"),
         ] {
-            let id = book(here, &format!("_phone_number={booked_as}")).await.id;
+            let id = book_number(here, &format!("_phone_number={booked_as}"))
+                .await
+                .id;
             for other in ["6504699998", "%2B446504699999", "sip:bob@example.org"] {
-                no_match(there, &call(other)).await;
+                assert_no_match(there, &call_form(other)).await;
             }
-            let found = matched(there, &call(called_as)).await;
+            let found = match_call(there, &call_form(called_as)).await;
             assert_eq!(found, id, "{booked_as} is called by {called_as}");
-            no_match(here, &call(booked_as)).await;
+            assert_no_match(here, &call_form(booked_as)).await;
         }
     }
 }
 
 #[tokio::test]
 async fn an_access_number_of_another_region_is_found_however_it_is_dialed() {
-    for kind in [Kind::Single, Kind::Cluster] {
+    for kind in [RedisKind::Single, RedisKind::Cluster] {
         // It lives while somebody uses it.
-        let _redis = TestRedis::shared_of(kind);
-        let mut groups = default_group("ROUND_ROBIN", 0);
+        let _redis = TestRedis::shared_kind(kind);
+        let mut groups = default_group_toml("ROUND_ROBIN", 0);
         groups = groups.replace("[]", "[\"(800) 555-0000\"]");
         groups += "_backup_resource = \"(800) 555-0001\"\n";
-        groups += &group("full", "LOCAL", &[]);
+        groups += &group_toml("full", "LOCAL", &[]);
         groups += "_backup_resource = \"(800) 555-0002\"\n";
         let prefix = random_prefix();
-        let us = replica(kind, &prefix, "US", &groups).await;
-        let booked = book(&us, "").await.id;
-        let backup = book(&us, "_resource_group=full").await.id;
-        let coded = book(&us, "_provide_code=true").await;
+        let us = start_replica(kind, &prefix, "US", &groups).await;
+        let booked = book_number(&us, "").await.id;
+        let backup = book_number(&us, "_resource_group=full").await.id;
+        let coded = book_number(&us, "_provide_code=true").await;
         us.stop().await;
-        let de = replica(kind, &prefix, "DE", &groups).await;
+        let de = start_replica(kind, &prefix, "DE", &groups).await;
         for dialed in ["8005550009", "%2B448005550000", "%2B498005550000", "0800"] {
-            no_match(&de, &format!("_access_number={dialed}")).await;
+            assert_no_match(&de, &format!("_access_number={dialed}")).await;
         }
         let by_code = format!("_access_number=8005550000&_access_code={}", coded.code());
-        assert_eq!(matched(&de, &by_code).await, coded.id);
-        assert_eq!(matched(&de, "_access_number=8005550000").await, booked);
+        assert_eq!(match_call(&de, &by_code).await, coded.id);
+        assert_eq!(match_call(&de, "_access_number=8005550000").await, booked);
         let dialed = "_access_number=%2B18005550002";
-        assert_eq!(matched(&de, dialed).await, backup);
-        let backup = book(&de, "_resource_group=full").await.id;
-        let us = replica(kind, &prefix, "US", &groups).await;
+        assert_eq!(match_call(&de, dialed).await, backup);
+        let backup = book_number(&de, "_resource_group=full").await.id;
+        let us = start_replica(kind, &prefix, "US", &groups).await;
         let dialed = "_access_number=800%20555%200002";
-        assert_eq!(matched(&us, dialed).await, backup);
+        assert_eq!(match_call(&us, dialed).await, backup);
     }
 }
 
 #[tokio::test]
 async fn the_newest_booking_is_matched_under_whatever_region_it_was_made() {
-    let (us, de) = us_and_de(Kind::Single, "ROUND_ROBIN").await;
+    let (us, de) = start_us_and_de(RedisKind::Single, "ROUND_ROBIN").await;
     let mut ids = Vec::new();
     for app in [&us, &de, &us, &de] {
-        ids.push(book(app, "_phone_number=030%2012345678").await.id);
-        tick().await;
+        ids.push(book_number(app, "_phone_number=030%2012345678").await.id);
+        wait_for_clock_tick().await;
     }
     let dialed = format!("_access_number={}", number(0));
     for (app, id) in [&de, &us, &us, &de].into_iter().zip(ids.iter().rev()) {
-        assert_eq!(matched(app, &dialed).await, *id);
+        assert_eq!(match_call(app, &dialed).await, *id);
     }
-    no_match(&us, &dialed).await;
+    assert_no_match(&us, &dialed).await;
 }
 
 #[tokio::test]
 async fn a_number_is_booked_once_while_the_region_changes() {
-    let (us, de) = us_and_de(Kind::Single, "LOCAL").await;
-    let first = book(&us, "_phone_number=6504699999").await.id;
+    let (us, de) = start_us_and_de(RedisKind::Single, "LOCAL").await;
+    let first = book_number(&us, "_phone_number=6504699999").await.id;
     us.stop().await;
-    none_free(&de, "").await;
+    assert_none_free(&de, "").await;
     // DE takes over the cleanup, and reads the numbers anew.
     let redis = de.redis.clone().unwrap();
     let version = format!("{}grp:{{DNIS}}:version", de.prefix);
@@ -123,20 +125,20 @@ async fn a_number_is_booked_once_while_the_region_changes() {
         version.ends_with("@DE").then_some(())
     })
     .await;
-    none_free(&de, "").await;
-    assert_eq!(matched(&de, &call("6504699999")).await, first);
-    let second = book(&de, "_phone_number=030%2012345678").await.id;
-    none_free(&de, "").await;
-    assert_eq!(matched(&de, &call("%2B493012345678")).await, second);
+    assert_none_free(&de, "").await;
+    assert_eq!(match_call(&de, &call_form("6504699999")).await, first);
+    let second = book_number(&de, "_phone_number=030%2012345678").await.id;
+    assert_none_free(&de, "").await;
+    assert_eq!(match_call(&de, &call_form("%2B493012345678")).await, second);
 }
 
 #[tokio::test]
 async fn of_calls_at_replicas_of_two_regions_one_gets_the_booking() {
-    let (us, de) = us_and_de(Kind::Single, "ROUND_ROBIN").await;
-    let id = book(&us, "_phone_number=6504699999").await.id;
-    let form = call("6504699999");
+    let (us, de) = start_us_and_de(RedisKind::Single, "ROUND_ROBIN").await;
+    let id = book_number(&us, "_phone_number=6504699999").await.id;
+    let form = call_form("6504699999");
     let calls = (0..20).map(|n| {
-        ask(
+        create(
             if n % 2 == 0 { &us } else { &de },
             "match-interaction",
             &form,
@@ -147,14 +149,14 @@ async fn of_calls_at_replicas_of_two_regions_one_gets_the_booking() {
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].json()["_id"], id);
     for answer in missed {
-        answer.message_of("NoMatch", 404);
+        answer.error_message("NoMatch", 404);
     }
 }
 
 #[tokio::test]
 async fn a_booking_of_which_no_region_is_known_is_matched_as_before() {
-    let (us, de) = us_and_de(Kind::Single, "ROUND_ROBIN").await;
-    let id = book(&us, "_phone_number=6504699999").await.id;
+    let (us, de) = start_us_and_de(RedisKind::Single, "ROUND_ROBIN").await;
+    let id = book_number(&us, "_phone_number=6504699999").await.id;
     let redis = us.redis.clone().unwrap();
     let regions = format!("{}grp:{{DNIS}}:regions", us.prefix);
     let mut connection = redis.connections().await.remove(0);
@@ -162,6 +164,6 @@ async fn a_booking_of_which_no_region_is_known_is_matched_as_before() {
         .await
         .unwrap();
     assert_eq!(gone, 1);
-    no_match(&de, &call("6504699999")).await;
-    assert_eq!(matched(&us, &call("%2B16504699999")).await, id);
+    assert_no_match(&de, &call_form("6504699999")).await;
+    assert_eq!(match_call(&us, &call_form("%2B16504699999")).await, id);
 }

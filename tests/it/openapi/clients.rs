@@ -3,12 +3,12 @@
 use reqwest::{Method, StatusCode};
 
 use super::document;
-use crate::support::{Answer, Bodies, TestApp, bookings, encode};
+use crate::support::{Bodies, TestApp, TestResponse, bookings, encode};
 
 #[tokio::test]
 async fn the_ranges_it_tells_are_those_that_are_kept() {
     let app = TestApp::on_memory().await;
-    let app = bookings::serving(&app, &bookings::default_group("RANDOM", 9)).await;
+    let app = bookings::start_app(&app, &bookings::default_group_toml("RANDOM", 9)).await;
     let document = document(&app).await;
     let service = app.create("a=1").await;
     let call = "/genesys/1/service/request-interaction";
@@ -30,7 +30,8 @@ async fn the_ranges_it_tells_are_those_that_are_kept() {
                 (high + 1, false),
             ] {
                 let form = format!("{name}={value}&_provide_code=true");
-                let answer = Answer::of(app.request(method.clone(), path).form_body(&form)).await;
+                let answer =
+                    TestResponse::send(app.request(method.clone(), path).form_body(&form)).await;
                 assert_eq!(
                     answer.status == StatusCode::OK,
                     allowed,
@@ -69,7 +70,7 @@ async fn its_examples_of_bodies_work_as_they_stand() {
             .post(&path)
             .header("content-type", "application/json")
             .body(body);
-        let answer = Answer::of(create).await;
+        let answer = TestResponse::send(create).await;
         assert_eq!(answer.status, StatusCode::OK, "{name}: {}", answer.text());
         if let Some(told) = answer.json()["_id"].as_str() {
             id = told.to_owned();

@@ -5,10 +5,10 @@ use std::{collections::BTreeSet, sync::Arc};
 use reqwest::header::HeaderName;
 use serde_json::Value;
 
-use super::{document, operations, resolve, whole};
+use super::{document, operations, resolve, start_with_all_routes};
 use crate::support::{
-    Answer, Bodies, Multipart, TestApp, TestRedis,
-    backends::{Backend, Way, dead, ors},
+    Bodies, Multipart, TestApp, TestRedis, TestResponse,
+    backends::{Backend, MockResponse, ors_service, unreachable_url},
     bookings, random_prefix,
 };
 
@@ -18,7 +18,7 @@ const STORE: &str = "/genesys/1/service/store";
 
 #[tokio::test]
 async fn every_error_is_told_with_an_example_and_by_some_operation() {
-    let document = document(&whole().await).await;
+    let document = document(&start_with_all_routes().await).await;
     let rows = document["components"]["examples"].as_object().unwrap();
     let responses = document["components"]["responses"].as_object().unwrap();
     assert_eq!(
@@ -56,7 +56,7 @@ async fn every_error_is_told_with_an_example_and_by_some_operation() {
 
 /// Holds an answer against the example of its exception: the body, but for the id, and which headers
 /// there are beside those of all answers.
-pub(super) fn compare(document: &Value, answer: &Answer, service: &str) {
+pub(super) fn compare(document: &Value, answer: &TestResponse, service: &str) {
     let text = answer.text();
     let name = answer.json()["exception"].as_str().unwrap().to_owned();
     let example = &document["components"]["examples"][&name]["value"];
@@ -108,7 +108,7 @@ async fn an_error_is_answered_as_its_example_has_it() {
     let storage = format!("{service}/storage");
     let picture = Multipart::new().file("pic", "p.png", "image/png", b"12345");
     let written = app.post(&storage).multipart_body(picture);
-    Answer::of(written).await.assert_empty();
+    TestResponse::send(written).await.assert_empty();
     let gone = format!("/genesys/1/service/{ID}");
     let form = "application/x-www-form-urlencoded";
     let binary = app.get(&format!("{storage}/binary/pic"));
@@ -116,7 +116,7 @@ async fn an_error_is_answered_as_its_example_has_it() {
     let mut seen = BTreeSet::new();
     for request in [
         app.post(STORE).json_body("{"),
-        app.post(STORE).body_of(form, b"a=%FF"),
+        app.post(STORE).typed_body(form, b"a=%FF"),
         app.post(STORE).form_body("_ttl=0"),
         app.get(&gone),
         app.get(&format!("{storage}/Key9")),
@@ -125,10 +125,10 @@ async fn an_error_is_answered_as_its_example_has_it() {
         app.get("/genesys/2/service/store"),
         app.put(&storage),
         app.post(STORE).form_body(&"a&".repeat(1001)),
-        app.post(STORE).body_of("text/xml", b"<a/>"),
+        app.post(STORE).typed_body("text/xml", b"<a/>"),
         binary.header("range", "bytes=5-"),
     ] {
-        let answer = Answer::of(request).await;
+        let answer = TestResponse::send(request).await;
         compare(&document, &answer, &service);
         seen.insert(answer.json()["exception"].to_string());
     }
@@ -139,23 +139,25 @@ async fn an_error_is_answered_as_its_example_has_it() {
 async fn an_error_that_settings_make_is_answered_as_its_example_has_it() {
     let app = TestApp::on_memory().await;
     let document = document(&app).await;
-    let keyed = app.sibling(&[("auth.api_keys", "k")]).await;
-    let limited = app.sibling(&[("throttle.creates_per_service", "10")]).await;
+    let keyed = app.start_sibling(&[("auth.api_keys", "k")]).await;
+    let limited = app
+        .start_sibling(&[("throttle.creates_per_service", "10")])
+        .await;
     for _ in 0..10 {
         limited.create("a=1").await;
     }
-    let full = app.sibling(&[("memory.limit_mib", "1")]).await;
+    let full = app.start_sibling(&[("memory.limit_mib", "1")]).await;
     let long = format!("a={}", "x".repeat(600 * 1024));
     full.create(&long).await;
-    let taken = bookings::serving(&app, &bookings::default_group("CLUSTER", 1)).await;
-    bookings::book(&taken, "").await;
+    let taken = bookings::start_app(&app, &bookings::default_group_toml("CLUSTER", 1)).await;
+    bookings::book_number(&taken, "").await;
     for request in [
         keyed.post(STORE),
         limited.post(STORE),
         full.post(STORE).form_body(&long),
         taken.post("/genesys/1/service/request-interaction"),
     ] {
-        compare(&document, &Answer::of(request).await, "");
+        compare(&document, &TestResponse::send(request).await, "");
     }
 }
 
@@ -163,18 +165,19 @@ async fn an_error_that_settings_make_is_answered_as_its_example_has_it() {
 async fn an_error_of_a_backend_is_answered_as_its_example_has_it() {
     let app = TestApp::on_memory().await;
     let document = document(&app).await;
-    let silent = Backend::new(|_| Way::Never).await;
+    let silent = Backend::new(|_| MockResponse::Hang).await;
     let impatient = [("backend.answer_timeout_ms", "300")];
-    for backend in [dead().await, silent.url()] {
-        let app = crate::support::backends::serving(&app, &ors(&[&backend]), &impatient).await;
-        let answer = Answer::of(app.post("/genesys/1/service/chat")).await;
+    for backend in [unreachable_url().await, silent.url()] {
+        let app =
+            crate::support::backends::start_app(&app, &ors_service(&[&backend]), &impatient).await;
+        let answer = TestResponse::send(app.post("/genesys/1/service/chat")).await;
         compare(&document, &answer, "");
     }
 }
 
 #[tokio::test]
 async fn an_error_of_the_store_is_answered_as_its_example_has_it() {
-    let redis = Arc::new(TestRedis::own());
+    let redis = Arc::new(TestRedis::dedicated());
     let app = TestApp::start(Some(redis.clone()), &random_prefix(), &[]).await;
     let document = document(&app).await;
     let service = app.create("Key1=Value1").await;
@@ -184,12 +187,12 @@ async fn an_error_of_the_store_is_answered_as_its_example_has_it() {
     spoil.arg(&keys[0]).arg("_bin:pic").arg("gibberish");
     spoil.query_async::<()>(&mut connection).await.unwrap();
     let spoilt = app.get(&format!("{service}/storage/binary/pic"));
-    compare(&document, &Answer::of(spoilt).await, &service);
+    compare(&document, &TestResponse::send(spoilt).await, &service);
     let shutdown = redis::cmd("SHUTDOWN").arg("NOSAVE").to_owned();
     drop(shutdown.query_async::<()>(&mut connection).await);
     // Once it is known to be away, nothing is sent that might arrive.
     let away = crate::support::eventually("it is known to be away", async || {
-        let answer = Answer::of(app.post(STORE).form_body("a=1")).await;
+        let answer = TestResponse::send(app.post(STORE).form_body("a=1")).await;
         answer
             .text()
             .contains("the store is away")

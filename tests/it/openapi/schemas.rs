@@ -20,7 +20,7 @@ pub(super) fn check(
     for (keyword, said) in schema.as_object().unwrap() {
         match keyword.as_str() {
             "description" | "examples" => {}
-            "type" => assert!(is_of(said, value), "{place}: {value} is no {said}"),
+            "type" => assert!(has_type(said, value), "{place}: {value} is no {said}"),
             "const" => assert_eq!(value, said, "{place}"),
             "enum" => assert!(said.as_array().unwrap().contains(value), "{place}: {value}"),
             "minimum" => assert!(value.as_u64() >= said.as_u64(), "{place}: {value}"),
@@ -66,7 +66,7 @@ pub(super) fn check(
             "anyOf" => {
                 let types = said.as_array().unwrap().iter();
                 let mut types = types.map(|one| &one["type"]);
-                assert!(types.any(|one| is_of(one, value)), "{place}: {value}");
+                assert!(types.any(|one| has_type(one, value)), "{place}: {value}");
             }
             other => panic!("{place}: {other} is not known"),
         }
@@ -90,9 +90,9 @@ pub(super) fn members(document: &Value, schema: &Value, place: &str, told: &mut 
 }
 
 /// Whether a value is of a type, or of one of several.
-fn is_of(types: &Value, value: &Value) -> bool {
+fn has_type(types: &Value, value: &Value) -> bool {
     if let Some(types) = types.as_array() {
-        return types.iter().any(|one| is_of(one, value));
+        return types.iter().any(|one| has_type(one, value));
     }
     match types.as_str().unwrap() {
         "string" => value.is_string(),

@@ -7,12 +7,12 @@ use std::{
 
 use serde_json::Value;
 
-use super::{Fixture, in_time, message_of_away};
-use crate::support::{Bodies, eventually, proxy::Way};
+use super::{Fixture, send_within_limit, unavailable_message};
+use crate::support::{Bodies, eventually, proxy::ProxyMode};
 
 /// What became of the writes: one key each, whose value is its name.
 #[derive(Default)]
-struct Told {
+struct ClientResult {
     stored: Vec<String>,
     unchanged: Vec<String>,
     unknown: usize,
@@ -23,26 +23,26 @@ struct Told {
 struct Counts {
     stored: AtomicUsize,
     failed: AtomicUsize,
-    over: AtomicBool,
+    stopped: AtomicBool,
 }
 
 /// Writes one key after another until it is over.
-async fn write(fixture: &Fixture, service: &str, name: &str, counts: &Counts) -> Told {
-    let mut told = Told::default();
+async fn write(fixture: &Fixture, service: &str, name: &str, counts: &Counts) -> ClientResult {
+    let mut told = ClientResult::default();
     for n in 0.. {
-        if counts.over.load(Relaxed) {
+        if counts.stopped.load(Relaxed) {
             break;
         }
         let key = format!("{name}{n}");
         let request = fixture.app.post(&format!("{service}/storage"));
-        let answer = in_time(request.form_body(&format!("{key}={key}"))).await;
+        let answer = send_within_limit(request.form_body(&format!("{key}={key}"))).await;
         if answer.status == 200 {
             counts.stored.fetch_add(1, Relaxed);
             told.stored.push(key);
             continue;
         }
         counts.failed.fetch_add(1, Relaxed);
-        if message_of_away(&answer).contains("nothing was changed") {
+        if unavailable_message(&answer).contains("nothing was changed") {
             told.unchanged.push(key);
         } else {
             told.unknown += 1;
@@ -52,7 +52,7 @@ async fn write(fixture: &Fixture, service: &str, name: &str, counts: &Counts) ->
 }
 
 /// Lets the count grow a little.
-async fn more(count: &AtomicUsize, by: usize) {
+async fn wait_for_increase(count: &AtomicUsize, by: usize) {
     let before = count.load(Relaxed);
     let grown = async || (count.load(Relaxed) >= before + by).then_some(());
     eventually("requests are answered", grown).await;
@@ -60,20 +60,24 @@ async fn more(count: &AtomicUsize, by: usize) {
 
 /// Makes and ends an outage again and again while four clients write, then compares what they were
 /// told with what is there.
-async fn writes_survive(rounds: usize, outage: impl Fn(&Fixture)) {
-    let fixture = Fixture::starting(Way::Open(Duration::ZERO), &[("limits.keys", "1000000")]).await;
+async fn assert_writes_survive(rounds: usize, outage: impl Fn(&Fixture)) {
+    let fixture = Fixture::start(
+        ProxyMode::Forward(Duration::ZERO),
+        &[("limits.keys", "1000000")],
+    )
+    .await;
     let service = fixture.replica.create("").await;
     let counts = Counts::default();
     let trouble = async {
         for _ in 0..rounds {
-            more(&counts.stored, 20).await;
+            wait_for_increase(&counts.stored, 20).await;
             outage(&fixture);
-            more(&counts.failed, 5).await;
-            fixture.proxy.mend();
-            fixture.works().await;
+            wait_for_increase(&counts.failed, 5).await;
+            fixture.proxy.restore();
+            fixture.wait_until_ready().await;
         }
-        more(&counts.stored, 20).await;
-        counts.over.store(true, Relaxed);
+        wait_for_increase(&counts.stored, 20).await;
+        counts.stopped.store(true, Relaxed);
     };
     let client = |name| write(&fixture, &service, name, &counts);
     let (a, b, c, d, ()) =
@@ -92,20 +96,23 @@ async fn writes_survive(rounds: usize, outage: impl Fn(&Fixture)) {
 
 #[tokio::test]
 async fn what_was_acknowledged_is_there_after_connections_were_cut() {
-    writes_survive(6, |fixture| fixture.proxy.set(Way::Cut)).await;
+    assert_writes_survive(6, |fixture| fixture.proxy.set_mode(ProxyMode::Close)).await;
 }
 
 #[tokio::test]
 async fn what_was_acknowledged_is_there_after_redis_was_silent() {
-    writes_survive(2, |fixture| fixture.proxy.set(Way::Clogged)).await;
+    assert_writes_survive(2, |fixture| fixture.proxy.set_mode(ProxyMode::Stall)).await;
 }
 
 #[tokio::test]
 async fn what_was_acknowledged_is_there_after_answers_were_lost() {
-    writes_survive(2, |fixture| fixture.proxy.set(Way::Deaf)).await;
+    assert_writes_survive(2, |fixture| {
+        fixture.proxy.set_mode(ProxyMode::DropResponses)
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn what_was_acknowledged_is_there_after_answers_were_torn() {
-    writes_survive(6, |fixture| fixture.proxy.set(Way::Torn)).await;
+    assert_writes_survive(6, |fixture| fixture.proxy.set_mode(ProxyMode::Truncate)).await;
 }

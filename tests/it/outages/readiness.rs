@@ -3,22 +3,22 @@
 use reqwest::RequestBuilder;
 use serde_json::json;
 
-use super::in_time;
+use super::send_within_limit;
 use crate::support::{
-    Answer, Bodies, TestApp,
-    bookings::book,
+    Bodies, TestApp, TestResponse,
+    bookings::book_number,
+    dedicated_redis::DedicatedRedis,
     metrics::Metrics,
-    own_server::OwnServer,
     random_prefix,
-    readiness::{readiness, reason_is},
+    readiness::{readiness, wait_for_reason},
 };
 
-async fn app_at(server: &OwnServer) -> TestApp {
+async fn start_on(server: &DedicatedRedis) -> TestApp {
     let url = server.url();
     TestApp::start(None, &random_prefix(), &[("redis.url", &url)]).await
 }
 
-fn writes(app: &TestApp, service: &str) -> Vec<RequestBuilder> {
+fn write_requests(app: &TestApp, service: &str) -> Vec<RequestBuilder> {
     let create = |name: &str| app.post(&format!("/genesys/1/service/{name}"));
     vec![
         create("store").form_body("a=1"),
@@ -32,7 +32,7 @@ fn writes(app: &TestApp, service: &str) -> Vec<RequestBuilder> {
 
 /// The service reads and refuses writes with `exception`; it is ready, and shows `reason`.
 async fn assert_restricted(app: &TestApp, service: &str, reason: &str, exception: &str) {
-    let (status, body) = reason_is(app, reason).await;
+    let (status, body) = wait_for_reason(app, reason).await;
     assert_eq!(status, 200, "{body}");
     assert_eq!(body["status"], "degraded");
     assert_eq!(body["ready"], true);
@@ -41,24 +41,24 @@ async fn assert_restricted(app: &TestApp, service: &str, reason: &str, exception
         body["message"].as_str().unwrap().contains("reads work"),
         "{body}"
     );
-    let text = Answer::of(app.get("/readyz")).await;
+    let text = TestResponse::send(app.get("/readyz")).await;
     assert!(
         text.text()
             .starts_with(&format!("OK, restricted: {reason}: ")),
         "{}",
         text.text()
     );
-    let node = Answer::of(app.get("/genesys/1/admin/node/status")).await;
+    let node = TestResponse::send(app.get("/genesys/1/admin/node/status")).await;
     assert_eq!((node.status.as_u16(), node.text()), (200, "ONLINE"));
-    let metrics = Metrics::of(app.address).await;
+    let metrics = Metrics::scrape(app.address).await;
     for (reason, value) in [("ready", 1.0), (reason, 1.0), ("store_unreachable", 0.0)] {
         let told = metrics.value(&format!("ready{{reason=\"{reason}\"}}"));
         assert!((told - value).abs() < 0.5, "{reason}: {told}");
     }
 
-    for write in writes(app, service) {
-        let answer = in_time(write).await;
-        let message = answer.message_of(exception, 503);
+    for write in write_requests(app, service) {
+        let answer = send_within_limit(write).await;
+        let message = answer.error_message(exception, 503);
         assert!(message.contains("nothing was changed"), "{message}");
         assert_eq!(
             answer.header("retry-after").is_empty(),
@@ -69,24 +69,24 @@ async fn assert_restricted(app: &TestApp, service: &str, reason: &str, exception
 }
 
 /// One by one, everything that lets Redis read and keeps it from writing.
-async fn restrict(set: &[&str], unset: &[&str], reason: &str, exception: &str) {
-    let server = OwnServer::start(&[("dir", "/proc"), ("save", "3600 1")]).await;
-    let app = app_at(&server).await;
+async fn assert_config_restricts(set: &[&str], unset: &[&str], reason: &str, exception: &str) {
+    let server = DedicatedRedis::start(&[("dir", "/proc"), ("save", "3600 1")]).await;
+    let app = start_on(&server).await;
     let service = app.create("a=1").await;
-    book(&app, "_provide_code=true").await;
-    let (status, body) = reason_is(&app, "ready").await;
+    book_number(&app, "_provide_code=true").await;
+    let (status, body) = wait_for_reason(&app, "ready").await;
     assert_eq!((status, &body["status"]), (200, &json!("ready")));
     assert_eq!(body["reasons"], json!([]));
-    server.tell(set).await;
+    server.command(set).await;
     assert_restricted(&app, &service, reason, exception).await;
     let (_, first) = readiness(&app).await;
     let (_, second) = readiness(&app).await;
     assert_eq!(first["since"], second["since"]);
-    server.tell(unset).await;
-    reason_is(&app, "ready").await;
-    Answer::of(app.get("/readyz")).await.assert_ok();
-    for write in writes(&app, &service) {
-        assert_eq!(Answer::of(write).await.status, 200);
+    server.command(unset).await;
+    wait_for_reason(&app, "ready").await;
+    TestResponse::send(app.get("/readyz")).await.assert_ok();
+    for write in write_requests(&app, &service) {
+        assert_eq!(TestResponse::send(write).await.status, 200);
     }
 }
 
@@ -94,7 +94,7 @@ async fn restrict(set: &[&str], unset: &[&str], reason: &str, exception: &str) {
 async fn a_redis_that_cannot_save_its_data_is_ready_and_shows_it() {
     // Nothing can be saved in its folder.
     let stop_writes = ["CONFIG", "SET", "stop-writes-on-bgsave-error", "no"];
-    restrict(
+    assert_config_restricts(
         &["BGSAVE"],
         &stop_writes,
         "snapshot_failing",
@@ -109,21 +109,21 @@ async fn a_redis_that_is_full_is_ready_and_shows_it() {
         ["CONFIG", "SET", "maxmemory", "1"],
         ["CONFIG", "SET", "maxmemory", "0"],
     );
-    restrict(&set, &unset, "store_full", "StoreFull").await;
+    assert_config_restricts(&set, &unset, "store_full", "StoreFull").await;
 }
 
 #[tokio::test]
 async fn a_redis_that_misses_its_replicas_is_ready_and_shows_it() {
     let set = |count| ["CONFIG", "SET", "min-replicas-to-write", count];
-    restrict(&set("1"), &set("0"), "too_few_replicas", "StoreUnavailable").await;
+    assert_config_restricts(&set("1"), &set("0"), "too_few_replicas", "StoreUnavailable").await;
 }
 
 #[tokio::test]
 async fn a_redis_that_is_a_replica_is_ready_and_shows_it() {
-    let nobody = OwnServer::absent();
+    let nobody = DedicatedRedis::not_started();
     let port = nobody.port().to_string();
     let follow = ["REPLICAOF", "127.0.0.1", port.as_str()];
-    restrict(
+    assert_config_restricts(
         &follow,
         &["REPLICAOF", "NO", "ONE"],
         "read_only",
@@ -134,9 +134,9 @@ async fn a_redis_that_is_a_replica_is_ready_and_shows_it() {
 
 #[tokio::test]
 async fn a_redis_that_is_away_is_named_as_the_reason_and_the_host_is_not() {
-    let server = OwnServer::absent();
-    let app = app_at(&server).await;
-    let (status, body) = reason_is(&app, "store_unreachable").await;
+    let server = DedicatedRedis::not_started();
+    let app = start_on(&server).await;
+    let (status, body) = wait_for_reason(&app, "store_unreachable").await;
     assert_eq!(status, 503);
     assert_eq!(
         (&body["status"], &body["ready"]),
@@ -144,7 +144,7 @@ async fn a_redis_that_is_away_is_named_as_the_reason_and_the_host_is_not() {
     );
     // What operators made could not be read either.
     assert_eq!(body["reasons"][1]["reason"], "starting");
-    let text = Answer::of(app.get("/readyz")).await;
+    let text = TestResponse::send(app.get("/readyz")).await;
     assert!(
         text.text().starts_with("not ready: store_unreachable: "),
         "{}",
@@ -153,23 +153,23 @@ async fn a_redis_that_is_away_is_named_as_the_reason_and_the_host_is_not() {
     for internal in ["127.0.0.1", &server.port().to_string(), "refused"] {
         assert!(!body.to_string().contains(internal), "{body}");
     }
-    let metrics = Metrics::of(app.address).await;
+    let metrics = Metrics::scrape(app.address).await;
     assert!(metrics.value("ready{reason=\"store_unreachable\"}") > 0.5);
     assert!(metrics.value("ready{reason=\"ready\"}") < 0.5);
-    server.run(&[]);
-    reason_is(&app, "ready").await;
+    server.spawn(&[]);
+    wait_for_reason(&app, "ready").await;
 }
 
 #[tokio::test]
 async fn a_redis_that_refuses_the_password_is_named_as_the_reason() {
-    let server = OwnServer::start(&[]).await;
+    let server = DedicatedRedis::start(&[]).await;
     let with_password = server.url().replace("//", "//:hunter2@");
     server
-        .tell(&["CONFIG", "SET", "requirepass", "another"])
+        .command(&["CONFIG", "SET", "requirepass", "another"])
         .await;
     for url in [server.url(), with_password] {
         let app = TestApp::start(None, &random_prefix(), &[("redis.url", &url)]).await;
-        let (status, body) = reason_is(&app, "auth_failed").await;
+        let (status, body) = wait_for_reason(&app, "auth_failed").await;
         assert_eq!(status, 503);
         assert!(!body.to_string().contains("hunter2"), "{body}");
     }
@@ -184,7 +184,7 @@ async fn json_is_given_to_those_who_ask_for_it_and_text_to_all_others() {
             Some(accept) => request.header("accept", accept),
             None => request,
         };
-        let answer = Answer::of(request).await;
+        let answer = TestResponse::send(request).await;
         assert_eq!(answer.status, 200);
         answer
             .header("content-type")

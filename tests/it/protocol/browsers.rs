@@ -1,6 +1,6 @@
 //! What pages of other sites can make a browser do, and what a page can load.
 
-use crate::support::{Answer, Bodies, Multipart, TestApp};
+use crate::support::{Bodies, Multipart, TestApp, TestResponse};
 
 const STORE: &str = "/genesys/1/service/store";
 const SHOP: &str = "https://shop.example";
@@ -8,7 +8,7 @@ const SHOP: &str = "https://shop.example";
 #[tokio::test]
 async fn a_page_of_another_site_creates_nothing_unless_its_origin_is_listed() {
     let app = TestApp::on_memory().await;
-    let app = app.sibling(&[("cors.allowed_origins", SHOP)]).await;
+    let app = app.start_sibling(&[("cors.allowed_origins", SHOP)]).await;
     let cross = ("sec-fetch-site", "cross-site");
     for (headers, allowed) in [
         // No browser.
@@ -63,11 +63,11 @@ async fn a_page_of_another_site_creates_nothing_unless_its_origin_is_listed() {
             let request = headers.iter().fold(request, |request, (name, value)| {
                 request.header(*name, *value)
             });
-            let answer = Answer::of(request).await;
+            let answer = TestResponse::send(request).await;
             if allowed {
-                answer.service();
+                answer.service_id();
             } else {
-                let message = answer.message_of("Forbidden", 403);
+                let message = answer.error_message("Forbidden", 403);
                 assert!(message.contains("cors.allowed_origins"), "{message}");
             }
         }
@@ -77,17 +77,17 @@ async fn a_page_of_another_site_creates_nothing_unless_its_origin_is_listed() {
     let read = app
         .get(&format!("{service}/storage"))
         .header(cross.0, cross.1);
-    assert_eq!(Answer::of(read).await.status, 200);
+    assert_eq!(TestResponse::send(read).await.status, 200);
 }
 
 #[tokio::test]
 async fn an_operator_may_let_all_sites_create() {
     let app = TestApp::on_memory().await;
     let app = app
-        .sibling(&[("cors.block_cross_site_creates", "false")])
+        .start_sibling(&[("cors.block_cross_site_creates", "false")])
         .await;
     let create = app.get(STORE).header("sec-fetch-site", "cross-site");
-    Answer::of(create).await.service();
+    TestResponse::send(create).await.service_id();
 }
 
 #[tokio::test]
@@ -96,8 +96,8 @@ async fn a_value_is_data_and_no_page_loads_it_as_a_program() {
     let script = Multipart::new()
         .file("x.js", "x.js", "text/javascript", b"alert(1)")
         .text("text", "alert(1)");
-    let created = Answer::of(app.post(STORE).multipart_body(script)).await;
-    let service = created.service();
+    let created = TestResponse::send(app.post(STORE).multipart_body(script)).await;
+    let service = created.service_id();
     for path in ["/storage/binary/x.js", "/storage/text", "/storage"] {
         let path = format!("{service}{path}");
         for (destination, allowed) in [
@@ -124,12 +124,12 @@ async fn a_value_is_data_and_no_page_loads_it_as_a_program() {
             for site in ["same-origin", "cross-site"] {
                 let request = app.get(&path).header("accept", "text/plain");
                 let request = request.header("sec-fetch-dest", destination);
-                let answer = Answer::of(request.header("sec-fetch-site", site)).await;
+                let answer = TestResponse::send(request.header("sec-fetch-site", site)).await;
                 assert_eq!(answer.header("x-content-type-options"), "nosniff");
                 if allowed {
                     assert_eq!(answer.status, 200, "{path} {destination}");
                 } else {
-                    answer.message_of("Forbidden", 403);
+                    answer.error_message("Forbidden", 403);
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! Conditional requests for a binary (RFC 9110 13.2.2).
 
-use crate::support::{Answer, Bodies, Multipart, TestApp, on_every_kind_of_store};
+use crate::support::{Bodies, Multipart, TestApp, TestResponse, on_every_kind_of_store};
 
 on_every_kind_of_store!(
     a_download_is_not_resumed_from_another_version,
@@ -10,8 +10,8 @@ on_every_kind_of_store!(
 async fn store(app: &TestApp, service: &str, bytes: &[u8]) -> String {
     let file = Multipart::new().file("pic", "p.bin", "application/x-p", bytes);
     let stored = app.post(&format!("{service}/storage")).multipart_body(file);
-    Answer::of(stored).await.assert_empty();
-    let answer = Answer::of(app.get(&format!("{service}/storage/binary/pic"))).await;
+    TestResponse::send(stored).await.assert_empty();
+    let answer = TestResponse::send(app.get(&format!("{service}/storage/binary/pic"))).await;
     answer.header("etag").to_owned()
 }
 
@@ -20,13 +20,13 @@ async fn a_download_is_not_resumed_from_another_version(app: TestApp) {
     let path = format!("{service}/storage/binary/pic");
     let first = store(&app, &service, b"first version").await;
     let resume = || app.get(&path).header("if-match", &first);
-    let answer = Answer::of(resume().header("range", "bytes=6-")).await;
+    let answer = TestResponse::send(resume().header("range", "bytes=6-")).await;
     assert_eq!(answer.status, 206);
     assert_eq!(answer.text(), "version");
     store(&app, &service, b"other version").await;
     for request in [resume().header("range", "bytes=6-"), resume()] {
-        let answer = Answer::of(request).await;
-        let message = answer.message_of("PreconditionFailed", 412);
+        let answer = TestResponse::send(request).await;
+        let message = answer.error_message("PreconditionFailed", 412);
         assert!(message.contains("pic"), "{message}");
         assert_eq!(answer.header("content-range"), "");
     }
@@ -74,7 +74,7 @@ async fn conditions_are_evaluated_in_the_order_of_http(app: TestApp) {
             for (name, value) in headers {
                 request = request.header(*name, *value);
             }
-            let answer = Answer::of(request).await;
+            let answer = TestResponse::send(request).await;
             assert_eq!(answer.status, expected, "{headers:?}");
             if expected == 304 {
                 assert_eq!(answer.header("content-type"), "", "{headers:?}");
@@ -86,5 +86,7 @@ async fn conditions_are_evaluated_in_the_order_of_http(app: TestApp) {
     let nothing = app
         .get(&format!("{service}/storage/binary/none"))
         .header("if-match", "*");
-    Answer::of(nothing).await.message_of("KeyNotFound", 404);
+    TestResponse::send(nothing)
+        .await
+        .error_message("KeyNotFound", 404);
 }

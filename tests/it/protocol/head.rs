@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 
-use crate::support::{Answer, TestApp, Wire, on_every_kind_of_store};
+use crate::support::{RawConnection, TestApp, TestResponse, on_every_kind_of_store};
 
 on_every_kind_of_store!(
     head_is_get_without_the_body,
@@ -12,7 +12,7 @@ on_every_kind_of_store!(
 const PASSWORD: &str = "head and tail";
 
 async fn head_is_get_without_the_body(app: TestApp) {
-    let app = app.sibling(&[("admin.password", PASSWORD)]).await;
+    let app = app.start_sibling(&[("admin.password", PASSWORD)]).await;
     let service = app.create("Key1=Value1").await;
     let id = service.rsplit('/').next().unwrap();
     for path in [
@@ -38,8 +38,8 @@ async fn head_is_get_without_the_body(app: TestApp) {
             app.request(method, &path)
                 .basic_auth("admin", Some(PASSWORD))
         };
-        let get = Answer::of(ask(Method::GET)).await;
-        let head = Answer::of(ask(Method::HEAD)).await;
+        let get = TestResponse::send(ask(Method::GET)).await;
+        let head = TestResponse::send(ask(Method::HEAD)).await;
         assert_eq!(head.status, get.status, "{path}");
         assert_eq!(head.body, b"", "{path}");
         for name in [
@@ -51,16 +51,16 @@ async fn head_is_get_without_the_body(app: TestApp) {
             assert_eq!(head.header(name), get.header(name), "{path}: {name}");
         }
     }
-    let metrics = Answer::of(app.request(Method::HEAD, "/metrics")).await;
+    let metrics = TestResponse::send(app.request(Method::HEAD, "/metrics")).await;
     assert_eq!(metrics.status, 200);
     // The length is that of GET, and no byte of a body follows on the connection.
-    let mut wire = Wire::open(&app).await;
+    let mut wire = RawConnection::connect(&app).await;
     for _ in 0..2 {
         wire.send(format!(
             "HEAD {service}/storage HTTP/1.1\r\nHost: x\r\n\r\n"
         ))
         .await;
-        let head = wire.head().await;
+        let head = wire.read_head().await;
         assert_eq!(head.header("content-length"), "17");
     }
 }
@@ -77,7 +77,7 @@ async fn head_creates_nothing_and_asks_no_service(app: TestApp) {
         (format!("{service}/update"), "POST, GET"),
         (format!("{service}/ixn/chat"), "POST, GET"),
     ] {
-        let answer = Answer::of(app.request(Method::HEAD, &path)).await;
+        let answer = TestResponse::send(app.request(Method::HEAD, &path)).await;
         assert_eq!(answer.status, 405, "{path}");
         assert_eq!(answer.header("allow"), expected, "{path}");
     }

@@ -1,6 +1,6 @@
 //! `Accept` at the one resource that has two forms for clients.
 
-use crate::support::{Answer, TestApp};
+use crate::support::{TestApp, TestResponse};
 
 #[tokio::test]
 async fn a_string_is_json_or_bare_as_the_client_weighs_them() {
@@ -18,7 +18,7 @@ async fn a_string_is_json_or_bare_as_the_client_weighs_them() {
         ("application/json, text/plain, */*", false),
         ("image/png", false),
     ] {
-        let answer = Answer::of(app.get(&key).header("accept", accept)).await;
+        let answer = TestResponse::send(app.get(&key).header("accept", accept)).await;
         assert_eq!(answer.status, 200, "{accept}");
         let expected = if is_text {
             "Value1"

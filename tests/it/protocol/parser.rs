@@ -1,6 +1,6 @@
 //! Requests that the HTTP parser refuses: counted, and no errors of the service.
 
-use crate::support::{Wire, eventually, metrics::Metrics, program::Program};
+use crate::support::{RawConnection, eventually, metrics::Metrics, program::Program};
 
 #[tokio::test]
 async fn malformed_requests_are_counted_and_logged_once_a_minute() {
@@ -18,21 +18,21 @@ async fn malformed_requests_are_counted_and_logged_once_a_minute() {
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
     ] {
         for _ in 0..5 {
-            let mut wire = Wire::to(address).await;
+            let mut wire = RawConnection::connect_to(address).await;
             wire.send(request).await;
-            let answer = String::from_utf8(wire.rest().await).unwrap();
+            let answer = String::from_utf8(wire.read_to_end().await).unwrap();
             assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
             sent += 1;
         }
     }
-    let mut wire = Wire::to(address).await;
+    let mut wire = RawConnection::connect_to(address).await;
     let long = format!("GET / HTTP/1.1\r\nHost: x\r\nA: {}", "a".repeat(140_000));
-    wire.send_in_vain(long).await;
-    let answer = String::from_utf8(wire.rest().await).unwrap();
+    wire.try_send(long).await;
+    let answer = String::from_utf8(wire.read_to_end().await).unwrap();
     assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
 
     eventually("all are counted", async || {
-        let metrics = Metrics::of(address).await;
+        let metrics = Metrics::scrape(address).await;
         let refused = |status: u16| {
             let labels = format!("{{route=\"none\",method=\"other\",status=\"{status}\"}}");
             metrics.value(&format!("requests_total{labels}"))
@@ -41,8 +41,11 @@ async fn malformed_requests_are_counted_and_logged_once_a_minute() {
         (is(refused(400), sent) && is(refused(431), 1)).then_some(())
     })
     .await;
-    assert_eq!(program.lines("malformed requests refused").len(), 1);
-    assert_eq!(program.logged("actix_http"), 0);
+    assert_eq!(program.log_events("malformed requests refused").len(), 1);
+    assert_eq!(program.count_log_events("actix_http"), 0);
     program.signal("INT");
-    assert_eq!(program.ended().await.logged("ERROR"), Vec::<String>::new());
+    assert_eq!(
+        program.wait().await.log_messages("ERROR"),
+        Vec::<String>::new()
+    );
 }

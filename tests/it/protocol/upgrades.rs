@@ -5,14 +5,14 @@ use std::time::Duration;
 use actix_web::{App, HttpResponse, HttpServer, web};
 use tokio::time::timeout;
 
-use crate::support::{Answer, TestApp, Wire};
+use crate::support::{RawConnection, TestApp, TestResponse};
 
 const STORE: &str = "/genesys/1/service/store";
 /// Well below the time after which a body that does not come is given up.
-const AT_ONCE: Duration = Duration::from_secs(15);
+const MAX_RESPONSE_TIME: Duration = Duration::from_secs(15);
 
 /// What the JDK's `HttpClient` sends first on each connection.
-const JAVA: &str = "Connection: Upgrade, HTTP2-Settings\r\nContent-Length: 7\r\nHost: x\r\n\
+const JAVA_HEADERS: &str = "Connection: Upgrade, HTTP2-Settings\r\nContent-Length: 7\r\nHost: x\r\n\
                     HTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA\r\nUpgrade: h2c\r\n\
                     User-Agent: Java-http-client/17.0.15\r\n\
                     Content-Type: application/x-www-form-urlencoded\r\n\r\nkey=val";
@@ -25,16 +25,18 @@ fn form(lines: &str) -> String {
 }
 
 /// Sends that to the store and gives the response.
-async fn send(wire: &mut Wire, version: &str, rest: &str) -> Answer {
+async fn send(wire: &mut RawConnection, version: &str, rest: &str) -> TestResponse {
     wire.send(format!("POST {STORE} {version}\r\n{rest}")).await;
-    timeout(AT_ONCE, wire.answer()).await.unwrap()
+    timeout(MAX_RESPONSE_TIME, wire.read_response())
+        .await
+        .unwrap()
 }
 
 #[tokio::test]
 async fn an_upgrade_is_ignored_and_the_client_learns_that_the_connection_ends() {
     let app = TestApp::on_memory().await;
     for (version, rest) in [
-        ("HTTP/1.1", JAVA.to_owned()),
+        ("HTTP/1.1", JAVA_HEADERS.to_owned()),
         ("HTTP/1.1", form("Connection: upgrade\r\n")),
         (
             "HTTP/1.1",
@@ -72,9 +74,9 @@ async fn an_upgrade_is_ignored_and_the_client_learns_that_the_connection_ends() 
             form("Connection: Upgrade\r\nUpgrade: websocket\r\n"),
         ),
     ] {
-        let mut wire = Wire::open(&app).await;
+        let mut wire = RawConnection::connect(&app).await;
         let answer = send(&mut wire, version, &rest).await;
-        let service = answer.service();
+        let service = answer.service_id();
         let connection = answer.header("connection");
         assert!(!connection.contains("upgrade"), "{rest}: {connection}");
         // HTTP/1.0 ends connections unless it says otherwise.
@@ -85,21 +87,21 @@ async fn an_upgrade_is_ignored_and_the_client_learns_that_the_connection_ends() 
         assert_eq!(answer.header("upgrade"), "", "{rest}");
         let storage = app.storage(&service).await;
         assert_eq!(storage, serde_json::json!({"key": "val"}), "{rest}");
-        assert_eq!(wire.rest().await, b"", "{rest}");
+        assert_eq!(wire.read_to_end().await, b"", "{rest}");
     }
 }
 
 #[tokio::test]
 async fn an_upgrade_that_nothing_can_come_of_leaves_the_connection_alone() {
     let app = TestApp::on_memory().await;
-    let mut wire = Wire::open(&app).await;
+    let mut wire = RawConnection::connect(&app).await;
     for lines in [
         "Upgrade: h2c\r\n",
         "",
         "Connection: keep-alive\r\nUpgrade: h2c\r\n",
     ] {
         let answer = send(&mut wire, "HTTP/1.1", &form(lines)).await;
-        answer.service();
+        answer.service_id();
         assert_eq!(answer.header("connection"), "", "{lines}");
     }
 }
@@ -118,35 +120,39 @@ async fn a_body_is_as_long_as_it_says_whatever_it_is_to_be_upgraded_to() {
             serde_json::json!({"a": "b"}),
         ),
     ] {
-        let mut wire = Wire::open(&app).await;
+        let mut wire = RawConnection::connect(&app).await;
         let head = format!(
             "{method} {STORE} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
         );
         wire.send(format!("{head}{lines}\r\n{{\"a\":\"b\"}}{{\"c\":\"d\"}}"))
             .await;
-        let answer = timeout(AT_ONCE, wire.answer()).await.unwrap();
-        let storage = app.storage(&answer.service()).await;
+        let answer = timeout(MAX_RESPONSE_TIME, wire.read_response())
+            .await
+            .unwrap();
+        let storage = app.storage(&answer.service_id()).await;
         assert_eq!(storage, expected, "{method} {lines}");
     }
     // In chunks, which say by themselves where they end.
-    let mut wire = Wire::open(&app).await;
+    let mut wire = RawConnection::connect(&app).await;
     let chunks = "Host: x\r\nUpgrade: websocket\r\nConnection: upgrade\r\nTransfer-Encoding: chunked\r\n\
                   Content-Type: application/x-www-form-urlencoded\r\n\r\n3\r\nkey\r\n4\r\n=val\r\n0\r\n\r\n";
     let answer = send(&mut wire, "HTTP/1.1", chunks).await;
-    let storage = app.storage(&answer.service()).await;
+    let storage = app.storage(&answer.service_id()).await;
     assert_eq!(storage, serde_json::json!({"key": "val"}));
 }
 
 #[tokio::test]
 async fn a_body_that_ends_too_early_is_refused_with_an_upgrade_as_without() {
     let app = TestApp::on_memory().await;
-    let mut wire = Wire::open(&app).await;
+    let mut wire = RawConnection::connect(&app).await;
     let lines = "Host: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 70\r\n\
                  Content-Type: application/x-www-form-urlencoded\r\n\r\nkey=val";
     wire.send(format!("POST {STORE} HTTP/1.1\r\n{lines}")).await;
-    wire.send_no_more().await;
-    let answer = timeout(AT_ONCE, wire.answer()).await.unwrap();
-    answer.message_of("InvalidBody", 400);
+    wire.shutdown_write().await;
+    let answer = timeout(MAX_RESPONSE_TIME, wire.read_response())
+        .await
+        .unwrap();
+    answer.error_message("InvalidBody", 400);
 }
 
 /// When this fails, `src/http/middleware/upgrade.rs` can go.
@@ -159,8 +165,8 @@ async fn actix_still_decides_about_upgrades_by_itself() {
     let server = server.disable_signals().run();
     let handle = server.handle();
     tokio::spawn(server);
-    let mut wire = Wire::to(address).await;
-    let answer = send(&mut wire, "HTTP/1.1", JAVA).await;
+    let mut wire = RawConnection::connect_to(address).await;
+    let answer = send(&mut wire, "HTTP/1.1", JAVA_HEADERS).await;
     assert_eq!(answer.header("connection"), "upgrade");
     handle.stop(false).await;
 }

@@ -4,8 +4,8 @@ use std::{net::SocketAddr, sync::Arc};
 
 use redis::{aio::MultiplexedConnection, cmd};
 
-use super::{as_user, replica, set_user, sound, until};
-use crate::support::{Kind, TestRedis, eventually, metrics::Metrics};
+use super::{set_user, start_replica, start_valid_redis, url_as_user, wait_for_result};
+use crate::support::{RedisKind, TestRedis, eventually, metrics::Metrics};
 
 const NO_CONFIG: [&str; 4] = ["~*", "&*", "+@all", "-config"];
 
@@ -16,10 +16,12 @@ async fn set_flags(connection: &mut MultiplexedConnection, flags: &str) {
 }
 
 /// Waits until both metrics say so.
-async fn enabled(address: SocketAddr, expected: f64) {
-    until(address, "notifications", expected).await;
+async fn wait_until_enabled(address: SocketAddr, expected: f64) {
+    wait_for_result(address, "notifications", expected).await;
     eventually("the metric of all servers says so too", async || {
-        let value = Metrics::of(address).await.value("notifications_enabled");
+        let value = Metrics::scrape(address)
+            .await
+            .value("notifications_enabled");
         ((value - expected).abs() < f64::EPSILON).then_some(())
     })
     .await;
@@ -28,12 +30,12 @@ async fn enabled(address: SocketAddr, expected: f64) {
 #[tokio::test]
 async fn flags_that_an_operator_has_set_count_though_config_is_forbidden() {
     for flags in ["Egxe", "KEA", "AE", "Egx"] {
-        let redis = sound(&[("notify-keyspace-events", flags)]).await;
-        set_user(&mut redis.client().await.unwrap(), &NO_CONFIG).await;
-        let (program, address) = replica(&as_user(&redis.url()), &[]).await;
-        enabled(address, 1.0).await;
+        let redis = start_valid_redis(&[("notify-keyspace-events", flags)]).await;
+        set_user(&mut redis.connection().await.unwrap(), &NO_CONFIG).await;
+        let (program, address) = start_replica(&url_as_user(&redis.url()), &[]).await;
+        wait_until_enabled(address, 1.0).await;
         assert_eq!(
-            program.logged("keyspace notifications do not arrive"),
+            program.count_log_events("keyspace notifications do not arrive"),
             0,
             "{flags}"
         );
@@ -42,37 +44,40 @@ async fn flags_that_an_operator_has_set_count_though_config_is_forbidden() {
 
 #[tokio::test]
 async fn flags_that_leave_a_kind_out_or_are_emptied_while_it_runs_show() {
-    let redis = sound(&[("notify-keyspace-events", "Eg")]).await;
-    let mut connection = redis.client().await.unwrap();
+    let redis = start_valid_redis(&[("notify-keyspace-events", "Eg")]).await;
+    let mut connection = redis.connection().await.unwrap();
     set_user(&mut connection, &NO_CONFIG).await;
-    let (program, address) = replica(&as_user(&redis.url()), &[]).await;
-    enabled(address, 0.0).await;
+    let (program, address) = start_replica(&url_as_user(&redis.url()), &[]).await;
+    wait_until_enabled(address, 0.0).await;
     set_flags(&mut connection, "Egxe").await;
-    enabled(address, 1.0).await;
+    wait_until_enabled(address, 1.0).await;
     let warning = "keyspace notifications do not arrive";
-    assert_eq!(program.logged(warning), 1);
+    assert_eq!(program.count_log_events(warning), 1);
     for flags in ["", "K$", "Kgxe", "Ex"] {
         set_flags(&mut connection, flags).await;
-        enabled(address, 0.0).await;
+        wait_until_enabled(address, 0.0).await;
         set_flags(&mut connection, "KEA").await;
-        enabled(address, 1.0).await;
+        wait_until_enabled(address, 1.0).await;
     }
-    assert_eq!(program.logged(warning), 5);
+    assert_eq!(program.count_log_events(warning), 5);
 }
 
 #[tokio::test]
 async fn flags_that_are_emptied_are_set_again_where_that_is_permitted() {
-    let redis = sound(&[("notify-keyspace-events", "")]).await;
-    let mut connection = redis.client().await.unwrap();
-    let (program, address) = replica(&redis.url(), &[]).await;
-    enabled(address, 1.0).await;
-    assert_eq!(program.logged("keyspace notifications do not arrive"), 0);
+    let redis = start_valid_redis(&[("notify-keyspace-events", "")]).await;
+    let mut connection = redis.connection().await.unwrap();
+    let (program, address) = start_replica(&redis.url(), &[]).await;
+    wait_until_enabled(address, 1.0).await;
+    assert_eq!(
+        program.count_log_events("keyspace notifications do not arrive"),
+        0
+    );
     set_flags(&mut connection, "K$").await;
     eventually("they are noticed", async || {
-        (program.logged("keyspace notifications arrive again") > 0).then_some(())
+        (program.count_log_events("keyspace notifications arrive again") > 0).then_some(())
     })
     .await;
-    enabled(address, 1.0).await;
+    wait_until_enabled(address, 1.0).await;
     let get = cmd("CONFIG")
         .arg("GET")
         .arg("notify-keyspace-events")
@@ -83,34 +88,34 @@ async fn flags_that_are_emptied_are_set_again_where_that_is_permitted() {
 
 #[tokio::test]
 async fn a_channel_that_is_denied_shows_and_is_named() {
-    let redis = sound(&[]).await;
-    let mut connection = redis.client().await.unwrap();
+    let redis = start_valid_redis(&[]).await;
+    let mut connection = redis.connection().await.unwrap();
     set_user(&mut connection, &["~*", "resetchannels", "+@all"]).await;
-    let (program, address) = replica(&as_user(&redis.url()), &[]).await;
-    enabled(address, 0.0).await;
-    until(address, "rights", 0.0).await;
-    let warnings = program.lines("redis check failed");
+    let (program, address) = start_replica(&url_as_user(&redis.url()), &[]).await;
+    wait_until_enabled(address, 0.0).await;
+    wait_for_result(address, "rights", 0.0).await;
+    let warnings = program.log_events("redis check failed");
     let seen = warnings[0]["seen"].as_str().unwrap();
     assert!(seen.contains("&__keyevent@0__:del"), "{seen}");
     set_user(&mut connection, &["allchannels"]).await;
-    enabled(address, 1.0).await;
-    until(address, "rights", 1.0).await;
+    wait_until_enabled(address, 1.0).await;
+    wait_for_result(address, "rights", 1.0).await;
 }
 
 #[tokio::test]
 async fn every_primary_of_a_cluster_must_send_them() {
-    let redis = Arc::new(TestRedis::own_of(Kind::Cluster));
+    let redis = Arc::new(TestRedis::dedicated_kind(RedisKind::Cluster));
     let mut connections = redis.connections().await;
     for connection in &mut connections {
         set_user(connection, &NO_CONFIG).await;
         set_flags(connection, "Egxe").await;
     }
     let settings = redis.settings();
-    let url = as_user(&settings[0].1);
-    let (_program, address) = replica(&url, &[("redis.mode", "cluster")]).await;
-    enabled(address, 1.0).await;
+    let url = url_as_user(&settings[0].1);
+    let (_program, address) = start_replica(&url, &[("redis.mode", "cluster")]).await;
+    wait_until_enabled(address, 1.0).await;
     set_flags(&mut connections[1], "").await;
-    enabled(address, 0.0).await;
+    wait_until_enabled(address, 0.0).await;
     set_flags(&mut connections[1], "Egxe").await;
-    enabled(address, 1.0).await;
+    wait_until_enabled(address, 1.0).await;
 }

@@ -2,10 +2,10 @@
 
 use std::net::TcpListener;
 
-use super::{as_user, replica, set_user, sound, until};
+use super::{set_user, start_replica, start_valid_redis, url_as_user, wait_for_result};
 use crate::support::{
-    Catalogue, Kind, TestRedis,
-    program::{Ended, Program},
+    CatalogFile, RedisKind, TestRedis,
+    program::{ExitedProgram, Program},
     random_prefix,
 };
 
@@ -20,12 +20,12 @@ const CHECKS: [&str; 8] = [
     "clock",
 ];
 
-async fn verify(settings: &[(&str, &str)]) -> Ended {
-    Program::run(&["verify", "--redis"], settings).ended().await
+async fn verify(settings: &[(&str, &str)]) -> ExitedProgram {
+    Program::run(&["verify", "--redis"], settings).wait().await
 }
 
 /// The line of the table for a check.
-fn line<'t>(table: &'t str, check: &str) -> &'t str {
+fn check_line<'t>(table: &'t str, check: &str) -> &'t str {
     let of_it = |line: &&str| line.split_whitespace().nth(1) == Some(check);
     table
         .lines()
@@ -35,12 +35,12 @@ fn line<'t>(table: &'t str, check: &str) -> &'t str {
 
 #[tokio::test]
 async fn a_sound_redis_passes_all_checks() {
-    let redis = sound(&[]).await;
+    let redis = start_valid_redis(&[]).await;
     let ended = verify(&[("redis.url", &redis.url())]).await;
     assert_eq!(ended.code, Some(0), "{}{}", ended.stdout, ended.stderr);
     for check in CHECKS {
         assert!(
-            line(&ended.stdout, check).contains("pass"),
+            check_line(&ended.stdout, check).contains("pass"),
             "{}",
             ended.stdout
         );
@@ -61,7 +61,7 @@ async fn each_failed_check_says_what_was_seen_and_what_to_do() {
         ("notify-keyspace-events", ""),
         ("cluster-enabled", "yes"),
     ];
-    let redis = sound(&options).await;
+    let redis = start_valid_redis(&options).await;
     let ended = verify(&[("redis.url", &redis.url())]).await;
     assert_eq!(ended.code, Some(1), "{}{}", ended.stdout, ended.stderr);
     for (check, seen, action) in [
@@ -69,7 +69,7 @@ async fn each_failed_check_says_what_was_seen_and_what_to_do() {
         ("eviction", "volatile-lru", "noeviction"),
         ("persistence", "neither", "appendonly yes"),
     ] {
-        let found = line(&ended.stdout, check);
+        let found = check_line(&ended.stdout, check);
         assert!(
             found.contains("FAIL") && found.contains(seen),
             "{}",
@@ -81,12 +81,12 @@ async fn each_failed_check_says_what_was_seen_and_what_to_do() {
 
 #[tokio::test]
 async fn a_replica_is_no_server_to_write_to() {
-    let primary = sound(&[]).await;
-    let copy = sound(&[("replicaof", &format!("127.0.0.1 {}", primary.port()))]).await;
+    let primary = start_valid_redis(&[]).await;
+    let copy = start_valid_redis(&[("replicaof", &format!("127.0.0.1 {}", primary.port()))]).await;
     let ended = verify(&[("redis.url", &copy.url())]).await;
     assert_eq!(ended.code, Some(1), "{}{}", ended.stdout, ended.stderr);
     assert!(
-        line(&ended.stdout, "role").contains("FAIL"),
+        check_line(&ended.stdout, "role").contains("FAIL"),
         "{}",
         ended.stdout
     );
@@ -94,8 +94,12 @@ async fn a_replica_is_no_server_to_write_to() {
 
 #[tokio::test]
 async fn every_primary_is_checked_and_no_other_server() {
-    for (kind, servers) in [(Kind::Single, 1), (Kind::Sentinel, 1), (Kind::Cluster, 3)] {
-        let redis = TestRedis::shared_of(kind);
+    for (kind, servers) in [
+        (RedisKind::Single, 1),
+        (RedisKind::Sentinel, 1),
+        (RedisKind::Cluster, 3),
+    ] {
+        let redis = TestRedis::shared_kind(kind);
         let settings = redis.settings();
         let settings: Vec<_> = settings
             .iter()
@@ -109,7 +113,7 @@ async fn every_primary_is_checked_and_no_other_server() {
         }
         for check in ["role", "mode", "version", "eviction", "rights", "clock"] {
             assert!(
-                line(&ended.stdout, check).contains("pass"),
+                check_line(&ended.stdout, check).contains("pass"),
                 "{}",
                 ended.stdout
             );
@@ -119,32 +123,32 @@ async fn every_primary_is_checked_and_no_other_server() {
 
 #[tokio::test]
 async fn what_redis_forbids_to_ask_is_unknown_and_no_failure() {
-    let redis = sound(&[]).await;
-    let mut connection = redis.client().await.unwrap();
+    let redis = start_valid_redis(&[]).await;
+    let mut connection = redis.connection().await.unwrap();
     set_user(
         &mut connection,
         &["~*", "&*", "+@all", "-config", "-info", "-acl", "-role"],
     )
     .await;
-    let url = as_user(&redis.url());
+    let url = url_as_user(&redis.url());
     let ended = verify(&[("redis.url", &url)]).await;
     for check in ["eviction", "persistence"] {
         assert!(
-            line(&ended.stdout, check).contains("unknown"),
+            check_line(&ended.stdout, check).contains("unknown"),
             "{}",
             ended.stdout
         );
     }
     for check in ["role", "mode", "version", "notifications"] {
         assert!(
-            line(&ended.stdout, check).contains("pass"),
+            check_line(&ended.stdout, check).contains("pass"),
             "{}",
             ended.stdout
         );
     }
-    let (_program, address) = replica(&url, &[]).await;
-    until(address, "version", 1.0).await;
-    let metrics = crate::support::metrics::Metrics::of(address).await;
+    let (_program, address) = start_replica(&url, &[]).await;
+    wait_for_result(address, "version", 1.0).await;
+    let metrics = crate::support::metrics::Metrics::scrape(address).await;
     assert!(
         !metrics.has("redis_check{check=\"eviction\"}"),
         "{}",
@@ -154,14 +158,16 @@ async fn what_redis_forbids_to_ask_is_unknown_and_no_failure() {
 
 #[tokio::test]
 async fn exit_codes_tell_findings_from_a_redis_that_is_away_or_denies_access() {
-    let redis = sound(&[]).await;
+    let redis = start_valid_redis(&[]).await;
     let free = TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
         .unwrap();
     let (away, prefix) = (format!("redis://{free}"), random_prefix());
     let wrong = redis.url().replace("//", "//default:wrong@");
-    redis.tell(&["CONFIG", "SET", "requirepass", "right"]).await;
+    redis
+        .command(&["CONFIG", "SET", "requirepass", "right"])
+        .await;
     for command in [&["verify"][..], &["verify", "--redis"]] {
         for (settings, expected) in [
             (vec![("redis.url", away.as_str())], 69),
@@ -170,7 +176,7 @@ async fn exit_codes_tell_findings_from_a_redis_that_is_away_or_denies_access() {
             (vec![("redis.url", "http://x")], 64),
         ] {
             let settings = [settings, vec![("redis.prefix", prefix.as_str())]].concat();
-            let ended = Program::run(command, &settings).ended().await;
+            let ended = Program::run(command, &settings).wait().await;
             assert_eq!(
                 ended.code,
                 Some(expected),
@@ -188,7 +194,7 @@ async fn exit_codes_tell_findings_from_a_redis_that_is_away_or_denies_access() {
     ] {
         let listen = free.to_string();
         let ended = Program::run(arguments, &[("server.listen", &listen)])
-            .ended()
+            .wait()
             .await;
         assert_eq!(
             ended.code,
@@ -197,35 +203,35 @@ async fn exit_codes_tell_findings_from_a_redis_that_is_away_or_denies_access() {
             ended.stderr
         );
     }
-    let broken = Catalogue::of("[services.x]\n_type = 'nonsense'\n");
+    let broken = CatalogFile::new("[services.x]\n_type = 'nonsense'\n");
     let ended = Program::run(&["check"], &[("catalog.file", broken.path())])
-        .ended()
+        .wait()
         .await;
     assert_eq!(ended.code, Some(64), "{}", ended.stderr);
 }
 
 #[tokio::test]
 async fn each_check_is_a_metric_and_each_failure_one_warning() {
-    let redis = sound(&[("maxmemory-policy", "allkeys-lru")]).await;
-    let (program, address) = replica(&redis.url(), &[]).await;
-    until(address, "eviction", 0.0).await;
+    let redis = start_valid_redis(&[("maxmemory-policy", "allkeys-lru")]).await;
+    let (program, address) = start_replica(&redis.url(), &[]).await;
+    wait_for_result(address, "eviction", 0.0).await;
     for check in CHECKS.into_iter().filter(|check| *check != "eviction") {
-        until(address, check, 1.0).await;
+        wait_for_result(address, check, 1.0).await;
     }
-    let warnings = program.lines("redis check failed");
+    let warnings = program.log_events("redis check failed");
     assert_eq!(warnings.len(), 1, "{warnings:?}");
     assert_eq!(warnings[0]["check"], "eviction");
     assert_eq!(warnings[0]["seen"], "allkeys-lru");
     // It is checked again soon while it fails.
     redis
-        .tell(&["CONFIG", "SET", "maxmemory-policy", "noeviction"])
+        .command(&["CONFIG", "SET", "maxmemory-policy", "noeviction"])
         .await;
-    until(address, "eviction", 1.0).await;
-    assert_eq!(program.lines("redis check failed").len(), 1);
+    wait_for_result(address, "eviction", 1.0).await;
+    assert_eq!(program.log_events("redis check failed").len(), 1);
     // And at once after a reconnect, though it has passed.
     redis
-        .tell(&["CONFIG", "SET", "maxmemory-policy", "volatile-ttl"])
+        .command(&["CONFIG", "SET", "maxmemory-policy", "volatile-ttl"])
         .await;
-    redis.tell(&["CLIENT", "KILL", "TYPE", "normal"]).await;
-    until(address, "eviction", 0.0).await;
+    redis.command(&["CLIENT", "KILL", "TYPE", "normal"]).await;
+    wait_for_result(address, "eviction", 0.0).await;
 }

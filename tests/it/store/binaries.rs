@@ -1,10 +1,12 @@
 //! Bytes of binaries: put in unseen, named, read back, given up.
 
-use switchboard::store::{BlobId, CHUNK_BYTES, Created, NewService, ServiceId, Store, Written};
+use switchboard::store::{
+    BlobId, CHUNK_BYTES, CreateResult, NewService, ServiceId, Store, WriteResult,
+};
 
 use crate::support::stores::{
-    all_texts, download, empty, file, key, make, on_every_store, removing, setting, some_bytes,
-    text, upload, write,
+    create_service, download, empty_service, file, key, on_every_store, remove_changes,
+    set_changes, test_bytes, text, try_read_strings, upload, write_changes,
 };
 
 on_every_store!(
@@ -21,7 +23,7 @@ on_every_store!(
 );
 
 async fn a_binary_comes_back_as_it_was_stored(store: &dyn Store) {
-    let id = make(store, Vec::new()).await;
+    let id = create_service(store, Vec::new()).await;
     for length in [
         1,
         CHUNK_BYTES - 1,
@@ -29,9 +31,9 @@ async fn a_binary_comes_back_as_it_was_stored(store: &dyn Store) {
         CHUNK_BYTES + 1,
         3 * CHUNK_BYTES,
     ] {
-        let bytes = some_bytes(length);
+        let bytes = test_bytes(length);
         let binary = upload(store, &id, &bytes).await;
-        write(store, &id, setting(vec![file("k", &binary)])).await;
+        write_changes(store, &id, set_changes(vec![file("k", &binary)])).await;
         let found = store.find_binary(&id, &key("k")).await.unwrap();
         assert_eq!(found, Some(Some(binary.clone())));
         assert!(
@@ -42,26 +44,26 @@ async fn a_binary_comes_back_as_it_was_stored(store: &dyn Store) {
 }
 
 async fn a_binary_of_no_bytes_is_one(store: &dyn Store) {
-    let mut service = empty();
+    let mut service = empty_service();
     let id = service.id.clone();
     let nothing = upload(store, &id, b"").await;
     service.data = vec![file("a", &nothing)];
-    assert_eq!(store.create(service).await.unwrap(), Created::New);
+    assert_eq!(store.create(service).await.unwrap(), CreateResult::Created);
     let also_nothing = upload(store, &id, b"").await;
-    write(store, &id, setting(vec![file("b", &also_nothing)])).await;
+    write_changes(store, &id, set_changes(vec![file("b", &also_nothing)])).await;
     for (name, binary) in [("a", nothing), ("b", also_nothing)] {
         assert_eq!(binary.chunks(), 0);
         let found = store.find_binary(&id, &key(name)).await.unwrap();
         assert_eq!(found, Some(Some(binary)));
     }
-    write(store, &id, setting(vec![text("a", "v")])).await;
-    write(store, &id, removing(&["b"])).await;
+    write_changes(store, &id, set_changes(vec![text("a", "v")])).await;
+    write_changes(store, &id, remove_changes(&["b"])).await;
     let told = store.describe(&id).await.unwrap().unwrap();
     assert_eq!(told.binaries, []);
 }
 
 async fn a_descriptor_is_kept_as_it_is(store: &dyn Store) {
-    let id = make(store, Vec::new()).await;
+    let id = create_service(store, Vec::new()).await;
     let names = [
         None,
         Some(""),
@@ -72,55 +74,55 @@ async fn a_descriptor_is_kept_as_it_is(store: &dyn Store) {
         .into_iter()
         .zip(["", "a/b; c=\"d\"", "\u{fc}", "image/png"])
     {
-        let mut binary = upload(store, &id, &some_bytes(10)).await;
+        let mut binary = upload(store, &id, &test_bytes(10)).await;
         binary.file_name = name.map(str::to_owned);
         binary.content_type = kind.to_owned();
-        write(store, &id, setting(vec![file("k", &binary)])).await;
+        write_changes(store, &id, set_changes(vec![file("k", &binary)])).await;
         let told = store.describe(&id).await.unwrap().unwrap();
         assert_eq!(told.binaries, [("k".to_owned(), binary)]);
     }
 }
 
 async fn bytes_that_nothing_names_are_not_seen(store: &dyn Store) {
-    let id = make(store, vec![text("k", "v")]).await;
-    let unnamed = upload(store, &id, &some_bytes(10)).await;
+    let id = create_service(store, vec![text("k", "v")]).await;
+    let unnamed = upload(store, &id, &test_bytes(10)).await;
     let told = store.describe(&id).await.unwrap().unwrap();
     assert_eq!((told.keys.len(), told.binaries.len()), (1, 0));
 
     // Neither are those of a service that does not exist, nor do they make one.
-    let nobody = ServiceId::fresh();
-    upload(store, &nobody, &some_bytes(10)).await;
+    let nobody = ServiceId::generate();
+    upload(store, &nobody, &test_bytes(10)).await;
     assert_eq!(store.describe(&nobody).await.unwrap(), None);
-    assert_eq!(all_texts(store, &nobody).await, None);
+    assert_eq!(try_read_strings(store, &nobody).await, None);
     assert_eq!(store.find_binary(&id, &key("x")).await.unwrap(), Some(None));
 
-    write(store, &id, setting(vec![file("k", &unnamed)])).await;
-    assert_eq!(download(store, &id, &unnamed).await, Some(some_bytes(10)));
+    write_changes(store, &id, set_changes(vec![file("k", &unnamed)])).await;
+    assert_eq!(download(store, &id, &unnamed).await, Some(test_bytes(10)));
 }
 
 async fn a_chunk_that_is_not_there_is_none(store: &dyn Store) {
-    let id = make(store, Vec::new()).await;
-    let binary = upload(store, &id, &some_bytes(CHUNK_BYTES + 1)).await;
-    write(store, &id, setting(vec![file("k", &binary)])).await;
+    let id = create_service(store, Vec::new()).await;
+    let binary = upload(store, &id, &test_bytes(CHUNK_BYTES + 1)).await;
+    write_changes(store, &id, set_changes(vec![file("k", &binary)])).await;
     for index in [2, 3, u64::MAX] {
         let chunk = store.read_chunk(&id, &binary.blob, index).await.unwrap();
         assert_eq!(chunk, None);
     }
-    let chunk = store.read_chunk(&id, &BlobId::fresh(), 0).await.unwrap();
+    let chunk = store.read_chunk(&id, &BlobId::generate(), 0).await.unwrap();
     assert_eq!(chunk, None);
 }
 
 async fn one_write_may_store_several_binaries(store: &dyn Store) {
-    let id = make(store, Vec::new()).await;
+    let id = create_service(store, Vec::new()).await;
     let mut binaries = Vec::new();
     for n in 0..20 {
-        let binary = upload(store, &id, &some_bytes(n)).await;
+        let binary = upload(store, &id, &test_bytes(n)).await;
         binaries.push((format!("k{n}"), binary));
     }
     let set = binaries.iter().map(|(name, binary)| file(name, binary));
     let mut set: Vec<_> = set.collect();
     set.insert(7, text("between", "v"));
-    write(store, &id, setting(set)).await;
+    write_changes(store, &id, set_changes(set)).await;
     let mut told = store.describe(&id).await.unwrap().unwrap().binaries;
     told.sort_by_key(|(_, binary)| binary.size);
     assert_eq!(told, binaries);
@@ -131,18 +133,18 @@ async fn one_write_may_store_several_binaries(store: &dyn Store) {
 }
 
 async fn a_binary_that_was_replaced_stays_readable_for_downloads_under_way(store: &dyn Store) {
-    let id = make(store, Vec::new()).await;
-    let bytes = some_bytes(CHUNK_BYTES + 10);
+    let id = create_service(store, Vec::new()).await;
+    let bytes = test_bytes(CHUNK_BYTES + 10);
     let mut old = Vec::new();
     for name in ["by text", "by binary", "removed", "cleared"] {
         let binary = upload(store, &id, &bytes).await;
-        write(store, &id, setting(vec![file(name, &binary)])).await;
+        write_changes(store, &id, set_changes(vec![file(name, &binary)])).await;
         old.push(binary);
     }
-    let new = upload(store, &id, &some_bytes(10)).await;
+    let new = upload(store, &id, &test_bytes(10)).await;
     let replace = vec![text("by text", "v"), file("by binary", &new)];
-    write(store, &id, setting(replace)).await;
-    write(store, &id, removing(&["removed"])).await;
+    write_changes(store, &id, set_changes(replace)).await;
+    write_changes(store, &id, remove_changes(&["removed"])).await;
     store.clear(&id).await.unwrap();
     for binary in &old {
         assert!(download(store, &id, binary).await.as_ref() == Some(&bytes));
@@ -150,43 +152,43 @@ async fn a_binary_that_was_replaced_stays_readable_for_downloads_under_way(store
 }
 
 async fn bytes_given_up_are_gone(store: &dyn Store) {
-    let id = make(store, Vec::new()).await;
+    let id = create_service(store, Vec::new()).await;
     let binaries = [
-        upload(store, &id, &some_bytes(10)).await,
-        upload(store, &id, &some_bytes(CHUNK_BYTES + 1)).await,
+        upload(store, &id, &test_bytes(10)).await,
+        upload(store, &id, &test_bytes(CHUNK_BYTES + 1)).await,
     ];
-    let kept = upload(store, &id, &some_bytes(10)).await;
+    let kept = upload(store, &id, &test_bytes(10)).await;
     let blobs = binaries.clone().map(|binary| binary.blob);
     store.discard(&id, &blobs).await.unwrap();
     for binary in &binaries {
         assert_eq!(download(store, &id, binary).await, None);
-        let written = store.write(&id, setting(vec![file("k", binary)])).await;
-        assert_eq!(written.unwrap(), Written::UploadLost);
+        let written = store.write(&id, set_changes(vec![file("k", binary)])).await;
+        assert_eq!(written.unwrap(), WriteResult::UploadLost);
     }
-    write(store, &id, setting(vec![file("k", &kept)])).await;
+    write_changes(store, &id, set_changes(vec![file("k", &kept)])).await;
 }
 
 async fn giving_up_what_is_not_there_is_no_error(store: &dyn Store) {
-    let id = ServiceId::fresh();
-    store.discard(&id, &[BlobId::fresh()]).await.unwrap();
+    let id = ServiceId::generate();
+    store.discard(&id, &[BlobId::generate()]).await.unwrap();
     store.discard(&id, &[]).await.unwrap();
 }
 
 async fn a_binary_for_a_service_that_is_gone_is_not_stored(store: &dyn Store) {
-    let id = make(store, Vec::new()).await;
-    let binary = upload(store, &id, &some_bytes(10)).await;
+    let id = create_service(store, Vec::new()).await;
+    let binary = upload(store, &id, &test_bytes(10)).await;
     store.delete(&id).await.unwrap();
-    let changes = setting(vec![text("k", "v"), file("map", &binary)]);
+    let changes = set_changes(vec![text("k", "v"), file("map", &binary)]);
     let written = store.write(&id, changes).await.unwrap();
-    assert_eq!(written, Written::NoService);
+    assert_eq!(written, WriteResult::ServiceNotFound);
     assert_eq!(store.describe(&id).await.unwrap(), None);
 
     // Nor does it stand in the way of a service made under that id later.
     let again = NewService {
         id: id.clone(),
-        ..empty()
+        ..empty_service()
     };
-    assert_eq!(store.create(again).await.unwrap(), Created::New);
+    assert_eq!(store.create(again).await.unwrap(), CreateResult::Created);
     let found = store.find_binary(&id, &key("map")).await.unwrap();
     assert_eq!(found, Some(None));
 }

@@ -15,20 +15,20 @@ use tokio::{
     time,
 };
 
-use super::{TestApp, catalogue::Catalogue, eventually, random_prefix};
+use super::{TestApp, catalog::CatalogFile, eventually, random_prefix};
 
 /// One request, as it arrived.
 #[derive(Debug, Clone)]
-pub(crate) struct Arrived {
+pub(crate) struct ReceivedRequest {
     pub(crate) method: String,
     pub(crate) path: String,
     pub(crate) headers: HashMap<String, String>,
     pub(crate) body: String,
 }
 
-impl Arrived {
+impl ReceivedRequest {
     /// Method and path.
-    pub(crate) fn line(&self) -> String {
+    pub(crate) fn request_line(&self) -> String {
         format!("{} {}", self.method, self.path)
     }
 
@@ -49,34 +49,34 @@ impl Arrived {
 
 /// How a backend answers.
 #[derive(Debug, Clone)]
-pub(crate) enum Way {
+pub(crate) enum MockResponse {
     /// With this status and JSON.
     Json(u16, String),
     /// With these bytes, and then it closes the connection.
     Raw(String),
     /// With these bytes, some time later.
-    Late(Duration, String),
+    Delayed(Duration, String),
     /// It reads and says nothing.
-    Never,
+    Hang,
     /// It announces this many bytes, or as many as will be taken, and sends them.
-    Much(u64, Option<u64>),
+    Large(u64, Option<u64>),
     /// It sends the head of an answer, and then a byte now and then.
     Trickle,
 }
 
-impl Way {
+impl MockResponse {
     pub(crate) fn ok(json: &str) -> Self {
         Self::Json(200, json.to_owned())
     }
 }
 
-type Answers = dyn Fn(&Arrived) -> Way + Send + Sync;
+type Responder = dyn Fn(&ReceivedRequest) -> MockResponse + Send + Sync;
 
 /// Dropped, it is gone.
 pub(crate) struct Backend {
     pub(crate) address: SocketAddr,
-    arrived: Arc<Mutex<Vec<Arrived>>>,
-    way: Arc<Mutex<Arc<Answers>>>,
+    requests: Arc<Mutex<Vec<ReceivedRequest>>>,
+    responder: Arc<Mutex<Arc<Responder>>>,
     task: Option<JoinHandle<()>>,
 }
 
@@ -90,11 +90,13 @@ impl Drop for Backend {
 
 impl Backend {
     /// One that answers everything by `answers`.
-    pub(crate) async fn new(answers: impl Fn(&Arrived) -> Way + Send + Sync + 'static) -> Self {
+    pub(crate) async fn new(
+        answers: impl Fn(&ReceivedRequest) -> MockResponse + Send + Sync + 'static,
+    ) -> Self {
         let mut backend = Self {
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
-            arrived: Arc::default(),
-            way: Arc::new(Mutex::new(Arc::new(answers))),
+            requests: Arc::default(),
+            responder: Arc::new(Mutex::new(Arc::new(answers))),
             task: None,
         };
         backend.start().await;
@@ -102,16 +104,18 @@ impl Backend {
     }
 
     /// One that answers everything with this JSON.
-    pub(crate) async fn of(json: &'static str) -> Self {
-        Self::new(|_| Way::ok(json)).await
+    pub(crate) async fn with_json(json: &'static str) -> Self {
+        Self::new(|_| MockResponse::ok(json)).await
     }
 
     /// An Orchestration Server: its sessions are called `S-1`, and `answers` is asked about everything
     /// but their start and end.
-    pub(crate) async fn ors(answers: impl Fn(&Arrived) -> Way + Send + Sync + 'static) -> Self {
+    pub(crate) async fn new_ors(
+        answers: impl Fn(&ReceivedRequest) -> MockResponse + Send + Sync + 'static,
+    ) -> Self {
         Self::new(move |arrived| match arrived.path.as_str() {
-            "/scxml/session/start" => Way::ok(r#"{"session":"S-1"}"#),
-            path if path.ends_with("/terminate") => Way::ok("{}"),
+            "/scxml/session/start" => MockResponse::ok(r#"{"session":"S-1"}"#),
+            path if path.ends_with("/terminate") => MockResponse::ok("{}"),
             _ => answers(arrived),
         })
         .await
@@ -120,7 +124,7 @@ impl Backend {
     async fn start(&mut self) {
         let listener = TcpListener::bind(self.address).await.unwrap();
         self.address = listener.local_addr().unwrap();
-        let (arrived, way) = (Arc::clone(&self.arrived), Arc::clone(&self.way));
+        let (arrived, way) = (Arc::clone(&self.requests), Arc::clone(&self.responder));
         // Its connections go with it.
         self.task = Some(tokio::spawn(async move {
             let mut connections = tokio::task::JoinSet::new();
@@ -131,8 +135,11 @@ impl Backend {
     }
 
     /// From now on it answers by these.
-    pub(crate) fn answers(&self, answers: impl Fn(&Arrived) -> Way + Send + Sync + 'static) {
-        *self.way.lock().unwrap() = Arc::new(answers);
+    pub(crate) fn set_responder(
+        &self,
+        answers: impl Fn(&ReceivedRequest) -> MockResponse + Send + Sync + 'static,
+    ) {
+        *self.responder.lock().unwrap() = Arc::new(answers);
     }
 
     /// Ends it, as a process ends that is killed; its port refuses connections then.
@@ -152,25 +159,28 @@ impl Backend {
     }
 
     /// What has arrived so far.
-    pub(crate) fn arrived(&self) -> Vec<Arrived> {
-        self.arrived.lock().unwrap().clone()
+    pub(crate) fn received_requests(&self) -> Vec<ReceivedRequest> {
+        self.requests.lock().unwrap().clone()
     }
 
     /// Method and path of each.
-    pub(crate) fn lines(&self) -> Vec<String> {
-        self.arrived().iter().map(Arrived::line).collect()
+    pub(crate) fn request_lines(&self) -> Vec<String> {
+        self.received_requests()
+            .iter()
+            .map(ReceivedRequest::request_line)
+            .collect()
     }
 
     /// The last request to arrive.
-    pub(crate) fn last(&self) -> Arrived {
-        self.arrived().pop().unwrap()
+    pub(crate) fn last_request(&self) -> ReceivedRequest {
+        self.received_requests().pop().unwrap()
     }
 
     /// Waits until a request of this line has arrived, and gives it.
-    pub(crate) async fn awaits(&self, line: &str) -> Arrived {
+    pub(crate) async fn wait_for_request(&self, line: &str) -> ReceivedRequest {
         eventually(line, async || {
-            let mut arrived = self.arrived().into_iter();
-            arrived.find(|arrived| arrived.line() == line)
+            let mut arrived = self.received_requests().into_iter();
+            arrived.find(|arrived| arrived.request_line() == line)
         })
         .await
     }
@@ -178,15 +188,15 @@ impl Backend {
 
 async fn serve(
     mut stream: TcpStream,
-    arrived: Arc<Mutex<Vec<Arrived>>>,
-    way: Arc<Mutex<Arc<Answers>>>,
+    arrived: Arc<Mutex<Vec<ReceivedRequest>>>,
+    way: Arc<Mutex<Arc<Responder>>>,
 ) -> Option<()> {
     loop {
         let request = read(&mut stream).await?;
         arrived.lock().unwrap().push(request.clone());
         let answers = Arc::clone(&way.lock().unwrap());
         match answers(&request) {
-            Way::Json(status, json) => {
+            MockResponse::Json(status, json) => {
                 let head = "content-type: application/json\r\ncontent-length";
                 let answer = format!(
                     "HTTP/1.1 {status} X\r\n{head}: {}\r\n\r\n{json}",
@@ -194,20 +204,20 @@ async fn serve(
                 );
                 stream.write_all(answer.as_bytes()).await.ok()?;
             }
-            Way::Raw(answer) => {
+            MockResponse::Raw(answer) => {
                 stream.write_all(answer.as_bytes()).await.ok()?;
                 return None;
             }
-            Way::Late(wait, answer) => {
+            MockResponse::Delayed(wait, answer) => {
                 time::sleep(wait).await;
                 stream.write_all(answer.as_bytes()).await.ok()?;
             }
-            Way::Never => {
+            MockResponse::Hang => {
                 let mut rest = Vec::new();
                 stream.read_to_end(&mut rest).await.ok()?;
                 return None;
             }
-            Way::Much(bytes, announced) => {
+            MockResponse::Large(bytes, announced) => {
                 let length = announced.map(|length| format!("content-length: {length}\r\n"));
                 let length = length.unwrap_or_default();
                 let head = format!("HTTP/1.1 200 OK\r\n{length}\r\n");
@@ -218,7 +228,7 @@ async fn serve(
                 }
                 return None;
             }
-            Way::Trickle => {
+            MockResponse::Trickle => {
                 let head = "HTTP/1.1 200 OK\r\ncontent-length: 10000\r\n\r\n";
                 stream.write_all(head.as_bytes()).await.ok()?;
                 loop {
@@ -230,7 +240,7 @@ async fn serve(
     }
 }
 
-async fn read(stream: &mut TcpStream) -> Option<Arrived> {
+async fn read(stream: &mut TcpStream) -> Option<ReceivedRequest> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await.ok()?);
@@ -246,7 +256,7 @@ async fn read(stream: &mut TcpStream) -> Option<Arrived> {
     let length = headers.get("content-length");
     let mut body = vec![0; length.map_or(0, |length| length.parse().unwrap())];
     stream.read_exact(&mut body).await.ok()?;
-    Some(Arrived {
+    Some(ReceivedRequest {
         method,
         path,
         headers,
@@ -255,7 +265,7 @@ async fn read(stream: &mut TcpStream) -> Option<Arrived> {
 }
 
 /// A configured service `chat` on Orchestration Servers, as TOML; lines that follow add options.
-pub(crate) fn ors(backends: &[&str]) -> String {
+pub(crate) fn ors_service(backends: &[&str]) -> String {
     let list = backends.join(",");
     format!(
         "[services.chat]\n_type = 'ors'\n_service = 'http://docs/chat.scxml'\n_ors = '{list}'\n"
@@ -263,19 +273,19 @@ pub(crate) fn ors(backends: &[&str]) -> String {
 }
 
 /// A configured service `web`, as TOML; lines that follow add options.
-pub(crate) fn web(template: &str) -> String {
+pub(crate) fn http_service(template: &str) -> String {
     format!("[services.web]\n_type = 'http'\n_service = '{template}'\n")
 }
 
 /// A port that refuses connections.
-pub(crate) async fn dead() -> String {
+pub(crate) async fn unreachable_url() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     format!("http://{}", listener.local_addr().unwrap())
 }
 
 /// A service beside `app`, on a store of the same kind, that serves `services`, with settings beside.
-pub(crate) async fn serving(app: &TestApp, services: &str, others: &[(&str, &str)]) -> TestApp {
-    let catalogue = Catalogue::of(services);
+pub(crate) async fn start_app(app: &TestApp, services: &str, others: &[(&str, &str)]) -> TestApp {
+    let catalogue = CatalogFile::new(services);
     // Whoever needs shorter ones sets them.
     let mut all = vec![
         ("catalog.file", catalogue.path()),

@@ -19,10 +19,10 @@ use serde_json::{Value, json};
 use super::eventually;
 
 /// Everything a page is looked at for: see `looked_at.js`.
-const LOOK: &str = include_str!("browser/looked_at.js");
+const INSPECT_SCRIPT: &str = include_str!("browser/looked_at.js");
 
 /// Highest picture of a page.
-const TALLEST: u32 = 2_000;
+const MAX_HEIGHT: u32 = 2_000;
 
 /// Chromium, without a screen. Dropped, it is killed.
 pub(crate) struct Browser {
@@ -93,17 +93,17 @@ impl Browser {
     }
 
     /// Goes where the address line says.
-    pub(crate) async fn go(&self, url: &str) {
+    pub(crate) async fn goto(&self, url: &str) {
         self.client.goto(url).await.unwrap();
     }
 
     /// Where it is, without host.
-    pub(crate) async fn place(&self) -> String {
+    pub(crate) async fn path(&self) -> String {
         let url = self.client.current_url().await.unwrap();
         url.path().to_owned()
     }
 
-    async fn one(&self, what: &str, xpath: &str) -> Element {
+    async fn visible_element(&self, what: &str, xpath: &str) -> Element {
         eventually(what, async || {
             let found = self.client.find_all(Locator::XPath(xpath)).await.ok()?;
             for element in found {
@@ -118,8 +118,11 @@ impl Browser {
 
     /// The field that a label names.
     pub(crate) async fn field(&self, label: &str) -> Element {
-        let named = format!("//label[starts-with(normalize-space(), {})]", quoted(label));
-        let label = self.one(label, &named).await;
+        let named = format!(
+            "//label[starts-with(normalize-space(), {})]",
+            xpath_literal(label)
+        );
+        let label = self.visible_element(label, &named).await;
         let id = label.attr("for").await.unwrap().unwrap();
         self.client.find(Locator::Id(&id)).await.unwrap()
     }
@@ -139,29 +142,45 @@ impl Browser {
 
     /// Chooses what a label of its own names, of some of which one counts.
     pub(crate) async fn check(&self, label: &str) {
-        let named = format!("//label[normalize-space()={}]", quoted(label));
-        self.one(label, &named).await.click().await.unwrap();
+        let named = format!("//label[normalize-space()={}]", xpath_literal(label));
+        self.visible_element(label, &named)
+            .await
+            .click()
+            .await
+            .unwrap();
     }
 
     /// Presses the button that is called so.
     pub(crate) async fn press(&self, button: &str) {
-        let named = format!("//button[normalize-space()={}]", quoted(button));
-        self.one(button, &named).await.click().await.unwrap();
+        let named = format!("//button[normalize-space()={}]", xpath_literal(button));
+        self.visible_element(button, &named)
+            .await
+            .click()
+            .await
+            .unwrap();
     }
 
     /// Follows the link that is called so.
     pub(crate) async fn follow(&self, link: &str) {
-        let named = format!("//a[normalize-space()={}]", quoted(link));
-        self.one(link, &named).await.click().await.unwrap();
+        let named = format!("//a[normalize-space()={}]", xpath_literal(link));
+        self.visible_element(link, &named)
+            .await
+            .click()
+            .await
+            .unwrap();
     }
 
     /// Unfolds what is summed up so.
-    pub(crate) async fn unfold(&self, summary: &str) {
+    pub(crate) async fn expand(&self, summary: &str) {
         let named = format!(
             "//summary[starts-with(normalize-space(), {})]",
-            quoted(summary)
+            xpath_literal(summary)
         );
-        self.one(summary, &named).await.click().await.unwrap();
+        self.visible_element(summary, &named)
+            .await
+            .click()
+            .await
+            .unwrap();
     }
 
     pub(crate) const TAB: &str = "\u{e004}";
@@ -186,7 +205,7 @@ impl Browser {
     }
 
     /// Waits until this is written on the page.
-    pub(crate) async fn sees(&self, text: &str) {
+    pub(crate) async fn wait_for_text(&self, text: &str) {
         eventually(text, async || {
             self.text().await.contains(text).then_some(())
         })
@@ -201,7 +220,7 @@ impl Browser {
     }
 
     /// Asks the browser itself.
-    async fn ask(&self, command: &str, parameters: Value) {
+    async fn execute_cdp(&self, command: &str, parameters: Value) {
         let session = self.client.session_id().await.unwrap().unwrap();
         let port = self.driver.port;
         let url = format!("http://127.0.0.1:{port}/session/{session}/goog/cdp/execute");
@@ -211,38 +230,38 @@ impl Browser {
     }
 
     /// The reader wants dark pages, or light ones.
-    pub(crate) async fn prefer(&self, scheme: &str) {
+    pub(crate) async fn set_color_scheme(&self, scheme: &str) {
         // Colours that are on their way to others are none to look at.
         let features = json!([
             {"name": "prefers-color-scheme", "value": scheme},
             {"name": "prefers-reduced-motion", "value": "reduce"},
         ]);
-        self.ask("Emulation.setEmulatedMedia", json!({"features": features}))
+        self.execute_cdp("Emulation.setEmulatedMedia", json!({"features": features}))
             .await;
     }
 
     /// The window has these measures.
-    pub(crate) async fn size(&self, width: u32, height: u32) {
+    pub(crate) async fn resize(&self, width: u32, height: u32) {
         let measures =
             json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
-        self.ask("Emulation.setDeviceMetricsOverride", measures)
+        self.execute_cdp("Emulation.setDeviceMetricsOverride", measures)
             .await;
     }
 
     /// Looks at the page as it is: fields have labels, text stands out from its ground, nothing is wider
     /// than the window, and nothing has run that is not ours.
-    pub(crate) async fn look(&self, page: &str) {
-        let found = self.run(LOOK).await;
+    pub(crate) async fn inspect(&self, page: &str) {
+        let found = self.run(INSPECT_SCRIPT).await;
         assert_eq!(found, json!([]), "{page}");
     }
 
     /// A picture of the page; kept in `docs/pages` where the documents are written (`make pictures`).
-    pub(crate) async fn picture(&self, name: &str) {
+    pub(crate) async fn screenshot(&self, name: &str) {
         let height = self
             .run("return document.documentElement.scrollHeight")
             .await;
         let height = u32::try_from(height.as_u64().unwrap()).unwrap();
-        self.size(1280, height.clamp(600, TALLEST)).await;
+        self.resize(1280, height.clamp(600, MAX_HEIGHT)).await;
         let picture = self.client.screenshot().await.unwrap();
         assert!(picture.starts_with(b"\x89PNG"), "{name}");
         if writes_docs() {
@@ -257,7 +276,7 @@ fn writes_docs() -> bool {
     env::var_os("SWITCHBOARD_WRITE_DOCS").is_some()
 }
 
-fn quoted(text: &str) -> String {
+fn xpath_literal(text: &str) -> String {
     assert!(!text.contains('"'), "{text}");
     format!("\"{text}\"")
 }

@@ -18,7 +18,7 @@ pub(crate) struct Certificate {
 }
 
 impl Certificate {
-    pub(crate) fn fresh() -> Self {
+    pub(crate) fn generate() -> Self {
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         Self {
             pem: made.cert.pem(),
@@ -57,7 +57,7 @@ pub(crate) struct CertificateFiles {
 }
 
 impl CertificateFiles {
-    pub(crate) fn of(certificate: &Certificate) -> Self {
+    pub(crate) fn write(certificate: &Certificate) -> Self {
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
         let name = uuid::Uuid::new_v4().simple();
         let files = Self {

@@ -35,11 +35,11 @@ impl Drop for Collector {
 
 impl Collector {
     pub(crate) async fn new() -> Self {
-        Self::at(SocketAddr::from(([127, 0, 0, 1], 0))).await
+        Self::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await
     }
 
     /// One that listens there.
-    pub(crate) async fn at(address: SocketAddr) -> Self {
+    pub(crate) async fn bind(address: SocketAddr) -> Self {
         let listener = TcpListener::bind(address).await.unwrap();
         let told = Arc::default();
         Self {
@@ -67,7 +67,7 @@ impl Collector {
     pub(crate) fn resource(&self) -> HashMap<String, String> {
         let told = self.told.lock().unwrap();
         let first = told[0].resource_spans[0].resource.clone().unwrap();
-        texts(&first.attributes)
+        string_attributes(&first.attributes)
     }
 
     pub(crate) fn spans(&self) -> Vec<Span> {
@@ -78,7 +78,7 @@ impl Collector {
     }
 
     /// The spans, once there are as many.
-    pub(crate) async fn awaits(&self, count: usize) -> Vec<Span> {
+    pub(crate) async fn wait_for_spans(&self, count: usize) -> Vec<Span> {
         eventually("the spans arrive", async || {
             let spans = self.spans();
             assert!(spans.len() <= count, "{spans:#?}");
@@ -89,7 +89,7 @@ impl Collector {
 }
 
 /// The attributes of a span, as text.
-pub(crate) fn texts(attributes: &[KeyValue]) -> HashMap<String, String> {
+pub(crate) fn string_attributes(attributes: &[KeyValue]) -> HashMap<String, String> {
     let texts = attributes.iter().map(|attribute| {
         let value = attribute.value.clone().and_then(|value| value.value);
         let text = match value {

@@ -12,16 +12,16 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    pub(crate) async fn of(address: SocketAddr) -> Self {
+    pub(crate) async fn scrape(address: SocketAddr) -> Self {
         let url = format!("http://{address}/metrics");
         let answer = Client::new().get(url).send().await.unwrap();
         assert_eq!(answer.status(), 200);
         let kind = answer.headers()["content-type"].to_str().unwrap();
         assert_eq!(kind, "text/plain; version=0.0.4; charset=utf-8");
-        Self::read(answer.text().await.unwrap())
+        Self::parse(answer.text().await.unwrap())
     }
 
-    fn read(text: String) -> Self {
+    fn parse(text: String) -> Self {
         let samples = text.lines().filter(|line| !line.starts_with('#'));
         let samples = samples.map(|line| {
             let (name, value) = line.rsplit_once(' ').unwrap();

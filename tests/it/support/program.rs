@@ -24,7 +24,7 @@ pub(crate) struct Program {
 }
 
 /// What it left behind.
-pub(crate) struct Ended {
+pub(crate) struct ExitedProgram {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
@@ -41,11 +41,15 @@ impl Program {
     /// Runs it with these arguments and these settings (`section.key`, value) in an environment that
     /// has nothing else.
     pub(crate) fn run(arguments: &[&str], settings: &[(&str, &str)]) -> Self {
-        Self::run_in(arguments, settings, &[])
+        Self::run_with_environment(arguments, settings, &[])
     }
 
     /// The same in an environment that has these variables too.
-    fn run_in(arguments: &[&str], settings: &[(&str, &str)], environment: &[(&str, &str)]) -> Self {
+    fn run_with_environment(
+        arguments: &[&str],
+        settings: &[(&str, &str)],
+        environment: &[(&str, &str)],
+    ) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_switchboard"));
         command.args(arguments);
         Self::spawn(command, settings, environment)
@@ -95,25 +99,28 @@ impl Program {
 
     /// Serves on a free port, and stops without a grace, with these settings beside.
     pub(crate) fn serve(settings: &[(&str, &str)]) -> Self {
-        Self::serve_in(settings, &[])
+        Self::serve_with_environment(settings, &[])
     }
 
     /// The same in an environment that has these variables too.
-    pub(crate) fn serve_in(settings: &[(&str, &str)], environment: &[(&str, &str)]) -> Self {
-        Self::run_in(&[], &[&Self::SERVING, settings].concat(), environment)
+    pub(crate) fn serve_with_environment(
+        settings: &[(&str, &str)],
+        environment: &[(&str, &str)],
+    ) -> Self {
+        Self::run_with_environment(&[], &[&Self::SERVING, settings].concat(), environment)
     }
 
     /// Where it listens, from its log.
     pub(crate) async fn address(&mut self) -> SocketAddr {
-        self.told("address").await
+        self.logged_address("address").await
     }
 
     /// The same of its second address.
     pub(crate) async fn private_address(&mut self) -> SocketAddr {
-        self.told("private").await
+        self.logged_address("private").await
     }
 
-    async fn told(&mut self, field: &str) -> SocketAddr {
+    async fn logged_address(&mut self, field: &str) -> SocketAddr {
         eventually("it tells where it listens", async || {
             let lines = self.stderr.lock().unwrap().clone();
             assert_eq!(self.child.try_wait().unwrap(), None, "{lines:#?}");
@@ -134,13 +141,13 @@ impl Program {
     }
 
     /// How many lines of its log so far have this in them.
-    pub(crate) fn logged(&self, what: &str) -> usize {
+    pub(crate) fn count_log_events(&self, what: &str) -> usize {
         let lines = self.stderr.lock().unwrap();
         lines.iter().filter(|line| line.contains(what)).count()
     }
 
     /// The lines of its log so far with this message.
-    pub(crate) fn lines(&self, message: &str) -> Vec<Value> {
+    pub(crate) fn log_events(&self, message: &str) -> Vec<Value> {
         let lines = self.stderr.lock().unwrap();
         let lines = lines
             .iter()
@@ -156,13 +163,13 @@ impl Program {
     }
 
     /// Waits until it has ended by itself.
-    pub(crate) async fn ended(mut self) -> Ended {
+    pub(crate) async fn wait(mut self) -> ExitedProgram {
         let child = &mut self.child;
         let status = eventually("it ends", async || child.try_wait().unwrap()).await;
         for reader in self.readers.drain(..) {
             reader.join().unwrap();
         }
-        Ended {
+        ExitedProgram {
             code: status.code(),
             stdout: self.stdout.lock().unwrap().join("\n"),
             stderr: self.stderr.lock().unwrap().join("\n"),
@@ -170,9 +177,9 @@ impl Program {
     }
 }
 
-impl Ended {
+impl ExitedProgram {
     /// The messages of this level in its log.
-    pub(crate) fn logged(&self, level: &str) -> Vec<String> {
+    pub(crate) fn log_messages(&self, level: &str) -> Vec<String> {
         let lines = self
             .stderr
             .lines()

@@ -24,27 +24,27 @@ use tokio::{
 
 /// What becomes of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Way {
+pub(crate) enum ProxyMode {
     /// They arrive, each piece so much later.
-    Open(Duration),
+    Forward(Duration),
     /// Connections are closed, and new ones at once.
-    Cut,
+    Close,
     /// Questions arrive, answers do not.
-    Deaf,
+    DropResponses,
     /// Questions arrive; of the next piece of an answer half does, then the connection is closed.
-    Torn,
+    Truncate,
     /// Connections are made and nothing arrives, as behind a firewall that drops packets.
-    Clogged,
+    Stall,
 }
 
 /// Tells the connections of a time what becomes of them.
-type Tell = Arc<Mutex<watch::Sender<Way>>>;
+type ModeSender = Arc<Mutex<watch::Sender<ProxyMode>>>;
 
 /// Listens in front of a server, on a thread of its own: starting a service may hold up the test's.
 pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
     server: Arc<Mutex<String>>,
-    tell: Tell,
+    mode: ModeSender,
     time_shift: Arc<AtomicI64>,
     /// Dropped, it ends the thread and all connections.
     _stop: oneshot::Sender<()>,
@@ -52,19 +52,21 @@ pub(crate) struct Proxy {
 
 impl Proxy {
     /// One that forwards to `server`, an address as text.
-    pub(crate) fn to(server: &str) -> Self {
+    pub(crate) fn new(server: &str) -> Self {
         let listener = net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let (stop, stopped) = oneshot::channel();
         let proxy = Self {
             address: listener.local_addr().unwrap(),
             server: Arc::new(Mutex::new(server.to_owned())),
-            tell: Arc::new(Mutex::new(watch::Sender::new(Way::Open(Duration::ZERO)))),
+            mode: Arc::new(Mutex::new(watch::Sender::new(ProxyMode::Forward(
+                Duration::ZERO,
+            )))),
             time_shift: Arc::default(),
             _stop: stop,
         };
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-        let (server, tell) = (Arc::clone(&proxy.server), Arc::clone(&proxy.tell));
+        let (server, tell) = (Arc::clone(&proxy.server), Arc::clone(&proxy.mode));
         let shift = Arc::clone(&proxy.time_shift);
         thread::spawn(move || {
             runtime.block_on(async {
@@ -82,15 +84,15 @@ impl Proxy {
     }
 
     /// New connections go to another server; those that are open stay where they are.
-    pub(crate) fn lead_to(&self, server: &str) {
+    pub(crate) fn set_target(&self, server: &str) {
         server.clone_into(&mut self.server.lock().unwrap());
     }
 
     /// From now on bytes go this way. Connections that were clogged or deaf stay what they are, for
     /// bytes are missing in them.
-    pub(crate) fn set(&self, way: Way) {
-        let mut tell = self.tell.lock().unwrap();
-        let open = matches!(*tell.borrow(), Way::Open(_));
+    pub(crate) fn set_mode(&self, way: ProxyMode) {
+        let mut tell = self.mode.lock().unwrap();
+        let open = matches!(*tell.borrow(), ProxyMode::Forward(_));
         if open {
             tell.send_replace(way);
         } else {
@@ -104,35 +106,35 @@ impl Proxy {
     }
 
     /// Forwards new connections again.
-    pub(crate) fn mend(&self) {
-        self.set(Way::Open(Duration::ZERO));
+    pub(crate) fn restore(&self) {
+        self.set_mode(ProxyMode::Forward(Duration::ZERO));
     }
 }
 
 async fn listen(
     listener: net::TcpListener,
     server: Arc<Mutex<String>>,
-    tell: Tell,
+    tell: ModeSender,
     shift: Arc<AtomicI64>,
 ) {
     let listener = TcpListener::from_std(listener).unwrap();
     while let Ok((client, _)) = listener.accept().await {
         let way = tell.lock().unwrap().subscribe();
         let server = server.lock().unwrap().clone();
-        tokio::spawn(carry(client, server, way, Arc::clone(&shift)));
+        tokio::spawn(forward(client, server, way, Arc::clone(&shift)));
     }
 }
 
 /// Carries one connection until it is cut or either side closes it.
-async fn carry(
+async fn forward(
     client: TcpStream,
     server: String,
-    way: watch::Receiver<Way>,
+    way: watch::Receiver<ProxyMode>,
     shift: Arc<AtomicI64>,
 ) -> Option<()> {
     let mut told = way.clone();
     let cut = async {
-        if told.wait_for(|way| *way == Way::Cut).await.is_err() {
+        if told.wait_for(|way| *way == ProxyMode::Close).await.is_err() {
             pending::<()>().await; // its time is over, it is not
         }
     };
@@ -141,8 +143,8 @@ async fn carry(
         let (from_client, to_client) = client.into_split();
         let (from_server, to_server) = server.into_split();
         tokio::select! {
-            end = pump(from_client, to_server, way.clone(), &[Way::Clogged], None) => end,
-            end = pump(from_server, to_client, way, &[Way::Clogged, Way::Deaf], Some(&shift)) => end,
+            end = copy(from_client, to_server, way.clone(), &[ProxyMode::Stall], None) => end,
+            end = copy(from_server, to_client, way, &[ProxyMode::Stall, ProxyMode::DropResponses], Some(&shift)) => end,
         }
     };
     tokio::select! {
@@ -154,11 +156,11 @@ async fn carry(
 
 /// Moves bytes on, but for those that come while the way is one of `closed`. Those of `answers` may be torn,
 /// and times in them are shifted.
-async fn pump(
+async fn copy(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
-    way: watch::Receiver<Way>,
-    closed: &[Way],
+    way: watch::Receiver<ProxyMode>,
+    closed: &[ProxyMode],
     answers: Option<&AtomicI64>,
 ) -> Option<()> {
     let mut bytes = vec![0; 64 * 1024];
@@ -169,11 +171,11 @@ async fn pump(
         if let Some(shift) = answers {
             shift_times(&mut bytes[..length], shift.load(Relaxed));
         }
-        if now == Way::Torn && answers.is_some() {
+        if now == ProxyMode::Truncate && answers.is_some() {
             to.write_all(&bytes[..length / 2]).await.ok()?;
             return None;
         }
-        if let Way::Open(delay) = now
+        if let ProxyMode::Forward(delay) = now
             && !delay.is_zero()
         {
             time::sleep(delay).await;

@@ -5,18 +5,18 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tokio::time::sleep;
 
-use super::{Answer, PATIENCE, TestApp};
+use super::{TIMEOUT, TestApp, TestResponse};
 
 /// Status and body.
 pub(crate) async fn readiness(app: &TestApp) -> (u16, Value) {
     let request = app.get("/readyz").header("accept", "application/json");
-    let answer = Answer::of(request).await;
+    let answer = TestResponse::send(request).await;
     (answer.status.as_u16(), answer.json())
 }
 
 /// Waits until the main reason is `reason`; gives status and body.
-pub(crate) async fn reason_is(app: &TestApp, reason: &str) -> (u16, Value) {
-    let deadline = Instant::now() + PATIENCE;
+pub(crate) async fn wait_for_reason(app: &TestApp, reason: &str) -> (u16, Value) {
+    let deadline = Instant::now() + TIMEOUT;
     loop {
         let (status, body) = readiness(app).await;
         if body["reason"] == reason {

@@ -17,36 +17,36 @@ use tokio::{
 
 /// What a sentinel says of its primary.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Says {
+pub(crate) enum SentinelReply {
     /// The server at this port of this machine, under this epoch; without one it refuses to tell it.
     Primary(u16, Option<u64>),
     /// The same, so much later.
-    Late(u16, Duration),
+    Delayed(u16, Duration),
     /// It knows none.
-    Nothing,
+    Unknown,
     /// An error.
     Error,
     /// It never answers.
-    Silence,
+    Hang,
 }
 
 pub(crate) struct FakeSentinel {
     address: SocketAddr,
-    says: Arc<Mutex<Says>>,
+    reply: Arc<Mutex<SentinelReply>>,
     _stop: oneshot::Sender<()>,
 }
 
 impl FakeSentinel {
-    pub(crate) fn start(says: Says) -> Self {
+    pub(crate) fn start(says: SentinelReply) -> Self {
         let listener = net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let (stop, stopped) = oneshot::channel();
         let sentinel = Self {
             address: listener.local_addr().unwrap(),
-            says: Arc::new(Mutex::new(says)),
+            reply: Arc::new(Mutex::new(says)),
             _stop: stop,
         };
-        let says = Arc::clone(&sentinel.says);
+        let says = Arc::clone(&sentinel.reply);
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         thread::spawn(move || {
             runtime.block_on(async {
@@ -54,7 +54,7 @@ impl FakeSentinel {
                 let serve = async {
                     loop {
                         let (stream, _) = listener.accept().await.unwrap();
-                        tokio::spawn(answer(stream, Arc::clone(&says)));
+                        tokio::spawn(handle_connection(stream, Arc::clone(&says)));
                     }
                 };
                 tokio::select! {
@@ -66,8 +66,8 @@ impl FakeSentinel {
         sentinel
     }
 
-    pub(crate) fn say(&self, says: Says) {
-        *self.says.lock().unwrap() = says;
+    pub(crate) fn set_reply(&self, says: SentinelReply) {
+        *self.reply.lock().unwrap() = says;
     }
 
     pub(crate) fn address(&self) -> String {
@@ -75,26 +75,31 @@ impl FakeSentinel {
     }
 }
 
-async fn answer(stream: TcpStream, says: Arc<Mutex<Says>>) -> Option<()> {
+async fn handle_connection(stream: TcpStream, says: Arc<Mutex<SentinelReply>>) -> Option<()> {
     let mut stream = BufReader::new(stream);
     loop {
-        let words = command(&mut stream).await?;
+        let words = read_command(&mut stream).await?;
         let says = *says.lock().unwrap();
         let known = words.first()? == "SENTINEL";
         let reply = match (words.get(1).map(String::as_str), says) {
             _ if !known => "-ERR unknown command\r\n".to_owned(),
-            (_, Says::Silence) => return std::future::pending().await,
-            (_, Says::Error) => "-ERR something is wrong\r\n".to_owned(),
-            (_, Says::Nothing) => "*-1\r\n".to_owned(),
-            (Some("GET-MASTER-ADDR-BY-NAME"), Says::Primary(port, _)) => named(port),
-            (Some("GET-MASTER-ADDR-BY-NAME"), Says::Late(port, late)) => {
+            (_, SentinelReply::Hang) => return std::future::pending().await,
+            (_, SentinelReply::Error) => "-ERR something is wrong\r\n".to_owned(),
+            (_, SentinelReply::Unknown) => "*-1\r\n".to_owned(),
+            (Some("GET-MASTER-ADDR-BY-NAME"), SentinelReply::Primary(port, _)) => {
+                address_reply(port)
+            }
+            (Some("GET-MASTER-ADDR-BY-NAME"), SentinelReply::Delayed(port, late)) => {
                 time::sleep(late).await;
-                named(port)
+                address_reply(port)
             }
-            (_, Says::Primary(_, Some(epoch))) => {
-                format!("*2\r\n$12\r\nconfig-epoch\r\n{}", bulk(&epoch.to_string()))
+            (_, SentinelReply::Primary(_, Some(epoch))) => {
+                format!(
+                    "*2\r\n$12\r\nconfig-epoch\r\n{}",
+                    bulk_string(&epoch.to_string())
+                )
             }
-            (_, Says::Primary(_, None) | Says::Late(..)) => {
+            (_, SentinelReply::Primary(_, None) | SentinelReply::Delayed(..)) => {
                 "-NOPERM this user may not\r\n".to_owned()
             }
         };
@@ -103,7 +108,7 @@ async fn answer(stream: TcpStream, says: Arc<Mutex<Says>>) -> Option<()> {
 }
 
 /// One command as clients write them.
-async fn command(stream: &mut BufReader<TcpStream>) -> Option<Vec<String>> {
+async fn read_command(stream: &mut BufReader<TcpStream>) -> Option<Vec<String>> {
     let mut line = String::new();
     stream.read_line(&mut line).await.ok()?;
     let count: usize = line.trim().strip_prefix('*')?.parse().ok()?;
@@ -119,10 +124,14 @@ async fn command(stream: &mut BufReader<TcpStream>) -> Option<Vec<String>> {
     Some(words)
 }
 
-fn named(port: u16) -> String {
-    format!("*2\r\n{}{}", bulk("127.0.0.1"), bulk(&port.to_string()))
+fn address_reply(port: u16) -> String {
+    format!(
+        "*2\r\n{}{}",
+        bulk_string("127.0.0.1"),
+        bulk_string(&port.to_string())
+    )
 }
 
-fn bulk(text: &str) -> String {
+fn bulk_string(text: &str) -> String {
     format!("${}\r\n{text}\r\n", text.len())
 }

@@ -14,11 +14,11 @@ use redis_test::{
     server::RedisServer,
 };
 
-use super::{PATIENCE, eventually};
+use super::{TIMEOUT, eventually};
 
 /// What stands behind a URL.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum RedisKind {
     Single,
     Sentinel,
     Cluster,
@@ -38,37 +38,37 @@ pub(crate) struct TestRedis {
 impl TestRedis {
     /// One server that all tests running at the moment share.
     pub(crate) fn shared() -> Arc<Self> {
-        Self::shared_of(Kind::Single)
+        Self::shared_kind(RedisKind::Single)
     }
 
     /// The same of any kind.
-    pub(crate) fn shared_of(kind: Kind) -> Arc<Self> {
+    pub(crate) fn shared_kind(kind: RedisKind) -> Arc<Self> {
         static SHARED: [Mutex<Weak<TestRedis>>; 3] = [const { Mutex::new(Weak::new()) }; 3];
         let shared = &SHARED[kind as usize];
         let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
         shared.upgrade().unwrap_or_else(|| {
-            let redis = Arc::new(Self::own_of(kind));
+            let redis = Arc::new(Self::dedicated_kind(kind));
             *shared = Arc::downgrade(&redis);
             redis
         })
     }
 
     /// One server that a test has for itself, to count or to break.
-    pub(crate) fn own() -> Self {
-        Self::own_of(Kind::Single)
+    pub(crate) fn dedicated() -> Self {
+        Self::dedicated_kind(RedisKind::Single)
     }
 
     /// A Cluster of three primaries with a replica each.
     pub(crate) fn cluster_with_replicas() -> Self {
         let six = RedisClusterConfiguration::single_replica_config();
-        Self::of(Servers::Cluster(RedisCluster::new(six)))
+        Self::new(Servers::Cluster(RedisCluster::new(six)))
     }
 
     /// A primary with two replicas behind three sentinels, who know all of them and each other, miss the
     /// primary after a second, and vote anew soon where their votes were split: by default only after
     /// six minutes.
     pub(crate) async fn sentinels_with_replicas() -> Self {
-        let redis = Self::of(Servers::Sentinel(RedisSentinelCluster::new(1, 2, 3)));
+        let redis = Self::new(Servers::Sentinel(RedisSentinelCluster::new(1, 2, 3)));
         if let Servers::Sentinel(all) = &redis.servers {
             for sentinel in &all.sentinel_servers {
                 let mut connection = connection_to(&sentinel.addr).await;
@@ -113,25 +113,25 @@ impl TestRedis {
         }
     }
 
-    fn of(servers: Servers) -> Self {
+    fn new(servers: Servers) -> Self {
         let redis = Self { servers };
         for address in redis.all_addresses() {
-            await_answer(&address);
+            wait_until_ready(&address);
         }
         redis
     }
 
     /// The same of any kind. A Cluster has three primaries without replicas; behind sentinels there is
     /// a primary with one replica.
-    pub(crate) fn own_of(kind: Kind) -> Self {
+    pub(crate) fn dedicated_kind(kind: RedisKind) -> Self {
         let servers = match kind {
-            Kind::Single => Servers::Single(RedisServer::new()),
-            Kind::Sentinel => Servers::Sentinel(RedisSentinelCluster::new(1, 1, 1)),
-            Kind::Cluster => {
+            RedisKind::Single => Servers::Single(RedisServer::new()),
+            RedisKind::Sentinel => Servers::Sentinel(RedisSentinelCluster::new(1, 1, 1)),
+            RedisKind::Cluster => {
                 Servers::Cluster(RedisCluster::new(RedisClusterConfiguration::default()))
             }
         };
-        Self::of(servers)
+        Self::new(servers)
     }
 
     /// Addresses of the servers that have data.
@@ -214,20 +214,20 @@ impl TestRedis {
 }
 
 /// Connections of tests are in no hurry: the default is short for a machine that runs other tests beside.
-pub(crate) fn patient() -> AsyncConnectionConfig {
-    let config = AsyncConnectionConfig::new().set_connection_timeout(Some(PATIENCE));
-    config.set_response_timeout(Some(PATIENCE))
+pub(crate) fn connection_config() -> AsyncConnectionConfig {
+    let config = AsyncConnectionConfig::new().set_connection_timeout(Some(TIMEOUT));
+    config.set_response_timeout(Some(TIMEOUT))
 }
 
 async fn connection_to(address: &ConnectionAddr) -> MultiplexedConnection {
     let client = Client::open(address.clone()).unwrap();
-    let patient = patient();
+    let patient = connection_config();
     let connection = client.get_multiplexed_async_connection_with_config(&patient);
     connection.await.unwrap()
 }
 
 /// Waits for the first answer, which comes when the server has opened its port.
-fn await_answer(address: &ConnectionAddr) {
+fn wait_until_ready(address: &ConnectionAddr) {
     let client = Client::open(address.clone()).unwrap();
     let started = Instant::now();
     while client.get_connection().is_err() {

@@ -4,11 +4,14 @@ use std::{sync::Arc, time::Duration};
 
 use redis::{AsyncCommands, aio::MultiplexedConnection, cmd};
 use switchboard::store::{
-    AllTexts, Binary, BlobId, CHUNK_BYTES, Changes, Created, KeyName, Moment, NewService,
-    ServiceId, Store, Value, Written, memory::MemoryStore, redis::RedisStore,
+    AllTexts, Binary, BlobId, CHUNK_BYTES, Changes, CreateResult, KeyName, NewService, ServiceId,
+    Store, Timestamp, Value, WriteResult, memory::MemoryStore, redis::RedisStore,
 };
 
-use super::{Kind, PATIENT, TestRedis, eventually, is_standing, now, random_prefix, settings};
+use super::{
+    LONG_TIMEOUTS, RedisKind, TestRedis, eventually, is_persistent_key, now, random_prefix,
+    settings,
+};
 
 /// Makes a test of each function named for each store there is. A new kind of store gets a module in
 /// here, and with it the whole suite.
@@ -23,25 +26,25 @@ macro_rules! on_every_store {
         mod on_redis {
             $(#[tokio::test]
             async fn $name() {
-                let redis = $crate::support::stores::OnRedis::shared().await;
+                let redis = $crate::support::stores::RedisFixture::shared().await;
                 super::$name(&redis.store).await;
-                redis.check_that_everything_ends().await;
+                redis.assert_all_keys_expire().await;
             })*
         }
         mod on_sentinel {
             $(#[tokio::test]
             async fn $name() {
-                let redis = $crate::support::stores::OnRedis::behind_sentinels().await;
+                let redis = $crate::support::stores::RedisFixture::on_sentinel().await;
                 super::$name(&redis.store).await;
-                redis.check_that_everything_ends().await;
+                redis.assert_all_keys_expire().await;
             })*
         }
         mod on_cluster {
             $(#[tokio::test]
             async fn $name() {
-                let redis = $crate::support::stores::OnRedis::in_a_cluster().await;
+                let redis = $crate::support::stores::RedisFixture::on_cluster().await;
                 super::$name(&redis.store).await;
-                redis.check_that_everything_ends().await;
+                redis.assert_all_keys_expire().await;
             })*
         }
     };
@@ -51,14 +54,14 @@ pub(crate) use on_every_store;
 /// Most keys of one service, on every store here. As many pairs can be in one request at most.
 pub(crate) const MAX_KEYS: usize = 3_000;
 /// A life that no test sees the end of.
-pub(crate) const LONG: Duration = Duration::from_secs(120);
+pub(crate) const LONG_TTL: Duration = Duration::from_secs(120);
 
 pub(crate) fn memory() -> MemoryStore {
     MemoryStore::new(1 << 30, MAX_KEYS)
 }
 
 /// A store on Redis, and a look behind it.
-pub(crate) struct OnRedis {
+pub(crate) struct RedisFixture {
     pub(crate) store: RedisStore,
     pub(crate) connection: MultiplexedConnection,
     pub(crate) prefix: String,
@@ -66,22 +69,22 @@ pub(crate) struct OnRedis {
     redis: Arc<TestRedis>,
 }
 
-impl OnRedis {
+impl RedisFixture {
     pub(crate) async fn shared() -> Self {
-        Self::on(TestRedis::shared()).await
+        Self::new(TestRedis::shared()).await
     }
 
-    pub(crate) async fn behind_sentinels() -> Self {
-        Self::on(TestRedis::shared_of(Kind::Sentinel)).await
+    pub(crate) async fn on_sentinel() -> Self {
+        Self::new(TestRedis::shared_kind(RedisKind::Sentinel)).await
     }
 
-    pub(crate) async fn in_a_cluster() -> Self {
-        Self::on(TestRedis::shared_of(Kind::Cluster)).await
+    pub(crate) async fn on_cluster() -> Self {
+        Self::new(TestRedis::shared_kind(RedisKind::Cluster)).await
     }
 
-    pub(crate) async fn on(redis: Arc<TestRedis>) -> Self {
+    pub(crate) async fn new(redis: Arc<TestRedis>) -> Self {
         let prefix = random_prefix();
-        let mut all = PATIENT.to_vec();
+        let mut all = LONG_TIMEOUTS.to_vec();
         let of_redis = redis.settings();
         all.push(("redis.prefix", &prefix));
         all.extend(of_redis.iter().map(|(name, value)| (*name, value.as_str())));
@@ -97,7 +100,7 @@ impl OnRedis {
 
     /// Every key of this test has an end, but for the index, whose entries have one; and a service's is
     /// the one that it tells.
-    pub(crate) async fn check_that_everything_ends(&self) {
+    pub(crate) async fn assert_all_keys_expire(&self) {
         for mut connection in self.redis.connections().await {
             for key in keys_under(&mut connection, &self.prefix).await {
                 let ends: i64 = connection.pexpire_time(&key).await.unwrap();
@@ -134,7 +137,7 @@ pub(crate) async fn keys_under(
         let (next, keys): (u64, Vec<String>) = scan.query_async(connection).await.unwrap();
         found.extend(keys);
         if next == 0 {
-            found.retain(|key| !is_standing(prefix, key));
+            found.retain(|key| !is_persistent_key(prefix, key));
             found.sort();
             found.dedup();
             return found;
@@ -155,14 +158,14 @@ pub(crate) fn file(name: &str, binary: &Binary) -> (KeyName, Value) {
     (key(name), Value::Binary(binary.clone()))
 }
 
-pub(crate) fn setting(set: Vec<(KeyName, Value)>) -> Changes {
+pub(crate) fn set_changes(set: Vec<(KeyName, Value)>) -> Changes {
     Changes {
         set,
         remove: Vec::new(),
     }
 }
 
-pub(crate) fn removing(names: &[&str]) -> Changes {
+pub(crate) fn remove_changes(names: &[&str]) -> Changes {
     Changes {
         set: Vec::new(),
         remove: names.iter().map(|name| key(name)).collect(),
@@ -170,58 +173,61 @@ pub(crate) fn removing(names: &[&str]) -> Changes {
 }
 
 /// The moment `millis` from now.
-pub(crate) fn in_ms(millis: u64) -> Moment {
+pub(crate) fn in_ms(millis: u64) -> Timestamp {
     now().after(Duration::from_millis(millis))
 }
 
 /// Waits until the clock is past `moment`.
-pub(crate) async fn past(moment: Moment) {
+pub(crate) async fn sleep_until(moment: Timestamp) {
     let is_past = async || (now() > moment).then_some(());
     eventually("the clock goes on", is_past).await;
 }
 
 /// A service that holds nothing and has a long life.
-pub(crate) fn empty() -> NewService {
+pub(crate) fn empty_service() -> NewService {
     NewService {
-        id: ServiceId::fresh(),
+        id: ServiceId::generate(),
         definition: "store".to_owned(),
         created: now(),
-        end: now().after(LONG),
+        end: now().after(LONG_TTL),
         gms_user: None,
         booking: None,
         data: Vec::new(),
-        repeatable: None,
+        idempotency: None,
     }
 }
 
 /// Makes a service that holds `data` until `end`.
-pub(crate) async fn make_until(
+pub(crate) async fn create_until(
     store: &dyn Store,
-    end: Moment,
+    end: Timestamp,
     data: Vec<(KeyName, Value)>,
 ) -> ServiceId {
     let service = NewService {
         end,
         data,
-        ..empty()
+        ..empty_service()
     };
     let id = service.id.clone();
-    assert_eq!(store.create(service).await.unwrap(), Created::New);
+    assert_eq!(store.create(service).await.unwrap(), CreateResult::Created);
     id
 }
 
 /// Makes a service that holds `data`.
-pub(crate) async fn make(store: &dyn Store, data: Vec<(KeyName, Value)>) -> ServiceId {
-    make_until(store, now().after(LONG), data).await
+pub(crate) async fn create_service(store: &dyn Store, data: Vec<(KeyName, Value)>) -> ServiceId {
+    create_until(store, now().after(LONG_TTL), data).await
 }
 
 /// Writes what must be stored.
-pub(crate) async fn write(store: &dyn Store, id: &ServiceId, changes: Changes) {
-    assert_eq!(store.write(id, changes).await.unwrap(), Written::Stored);
+pub(crate) async fn write_changes(store: &dyn Store, id: &ServiceId, changes: Changes) {
+    assert_eq!(store.write(id, changes).await.unwrap(), WriteResult::Stored);
 }
 
 /// All strings of a service, if it lives.
-pub(crate) async fn all_texts(store: &dyn Store, id: &ServiceId) -> Option<Vec<(String, String)>> {
+pub(crate) async fn try_read_strings(
+    store: &dyn Store,
+    id: &ServiceId,
+) -> Option<Vec<(String, String)>> {
     let read = store.read_all(id, usize::MAX).await.unwrap()?;
     let AllTexts::Texts(texts) = read else {
         panic!("{read:?}");
@@ -230,21 +236,21 @@ pub(crate) async fn all_texts(store: &dyn Store, id: &ServiceId) -> Option<Vec<(
 }
 
 /// All strings of a service that lives, in order.
-pub(crate) async fn texts(store: &dyn Store, id: &ServiceId) -> Vec<(String, String)> {
-    let mut texts = all_texts(store, id).await.unwrap();
+pub(crate) async fn read_strings(store: &dyn Store, id: &ServiceId) -> Vec<(String, String)> {
+    let mut texts = try_read_strings(store, id).await.unwrap();
     texts.sort();
     texts
 }
 
 /// `texts` as [`texts`] gives them.
-pub(crate) fn pairs(texts: &[(&str, &str)]) -> Vec<(String, String)> {
+pub(crate) fn owned_pairs(texts: &[(&str, &str)]) -> Vec<(String, String)> {
     let pair = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
     texts.iter().map(pair).collect()
 }
 
 /// Stores `bytes` for service `id`; nothing names them yet.
 pub(crate) async fn upload(store: &dyn Store, id: &ServiceId, bytes: &[u8]) -> Binary {
-    let blob = BlobId::fresh();
+    let blob = BlobId::generate();
     for (index, chunk) in (0..).zip(bytes.chunks(CHUNK_BYTES)) {
         store.write_chunk(id, &blob, index, chunk).await.unwrap();
     }
@@ -271,6 +277,6 @@ pub(crate) async fn download(
 }
 
 /// Bytes that differ from place to place.
-pub(crate) fn some_bytes(length: usize) -> Vec<u8> {
+pub(crate) fn test_bytes(length: usize) -> Vec<u8> {
     (0..=250).cycle().take(length).collect()
 }

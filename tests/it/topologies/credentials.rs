@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use redis::cmd;
 
-use crate::support::{Answer, Kind, TestApp, TestRedis, random_prefix};
+use crate::support::{RedisKind, TestApp, TestRedis, TestResponse, random_prefix};
 
 const PASSWORD: &str = "p/a#s?s@w:o%r&d=+ \\\"'";
 
 #[tokio::test]
 async fn a_user_and_a_password_of_any_characters_are_understood_as_settings_of_their_own() {
-    for kind in [Kind::Single, Kind::Sentinel, Kind::Cluster] {
-        let redis = Arc::new(TestRedis::own_of(kind));
+    for kind in [RedisKind::Single, RedisKind::Sentinel, RedisKind::Cluster] {
+        let redis = Arc::new(TestRedis::dedicated_kind(kind));
         for mut connection in redis.connections().await {
             let mut acl = cmd("ACL");
             acl.arg("SETUSER").arg("switch/board");
@@ -28,8 +28,11 @@ async fn a_user_and_a_password_of_any_characters_are_understood_as_settings_of_t
         ];
         let app = TestApp::start(Some(redis), &random_prefix(), &settings).await;
         let service = app.create("a=1").await;
-        assert_eq!(app.told(&service).await["_keys"], serde_json::json!(["a"]));
-        Answer::of(app.delete(&service)).await.assert_ok();
+        assert_eq!(
+            app.get_service(&service).await["_keys"],
+            serde_json::json!(["a"])
+        );
+        TestResponse::send(app.delete(&service)).await.assert_ok();
         app.stop().await;
     }
 }

@@ -8,13 +8,15 @@ use std::{
 
 use redis::{Value, cmd, from_redis_value};
 
-use crate::support::{Answer, Bodies, TestApp, TestRedis, eventually, random_prefix, tell};
+use crate::support::{
+    Bodies, TestApp, TestRedis, TestResponse, eventually, print_duration, random_prefix,
+};
 
 /// How long a failover may take on a busy machine.
 const FAILOVER: Duration = Duration::from_secs(60);
 
 /// A service that has every change reach a replica before it is acknowledged.
-async fn careful(redis: TestRedis) -> TestApp {
+async fn start_with_wait_replicas(redis: TestRedis) -> TestApp {
     let overrides = [
         ("redis.wait_replicas", "1"),
         ("redis.wait_timeout_ms", "2000"),
@@ -38,13 +40,13 @@ async fn write_through(
         let app = if stored.len() < 60 { before } else { after };
         let write = app.post(&format!("{service}/storage"));
         let asked = Instant::now();
-        let answer = Answer::of(write.form_body(&format!("{key}={key}"))).await;
+        let answer = TestResponse::send(write.form_body(&format!("{key}={key}"))).await;
         let took = asked.elapsed();
         assert!(took < Duration::from_secs(15), "{took:?}");
         if answer.status == 200 {
             stored.push(key);
             if let (true, false, Some(began)) = (failed > 0, resumed, began) {
-                tell(
+                print_duration(
                     "from the death of a primary to the first change",
                     began.elapsed(),
                 );
@@ -55,7 +57,7 @@ async fn write_through(
             }
         } else {
             failed += 1;
-            answer.message_of("StoreUnavailable", 503);
+            answer.error_message("StoreUnavailable", 503);
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         if stored.len() == 60 && began.is_none() {
@@ -71,11 +73,11 @@ async fn write_through(
 /// What is asked may be a replica that nobody has asked since the outage: it still has to find out.
 async fn assert_all_there(app: &TestApp, service: &str, stored: &[String]) {
     let held = eventually("a replica finds who has the data", async || {
-        let read = Answer::of(app.get(&format!("{service}/storage"))).await;
+        let read = TestResponse::send(app.get(&format!("{service}/storage"))).await;
         if read.status == 200 {
             return Some(read.json());
         }
-        read.message_of("StoreUnavailable", 503);
+        read.error_message("StoreUnavailable", 503);
         None
     })
     .await;
@@ -104,7 +106,7 @@ async fn primary_of(app: &TestApp, service: &str) -> u16 {
 }
 
 /// Waits until services that end are listened for on every primary but the one that is dead.
-async fn all_primaries_are_listened_to(redis: &TestRedis, dead: u16) {
+async fn wait_until_all_primaries_subscribed(redis: &TestRedis, dead: u16) {
     let dead = format!(":{dead}");
     for address in redis.addresses() {
         if address.to_string().ends_with(&dead) {
@@ -128,25 +130,25 @@ async fn all_primaries_are_listened_to(redis: &TestRedis, dead: u16) {
 
 #[tokio::test]
 async fn a_primary_of_a_cluster_dies_and_its_replica_takes_over() {
-    let app = careful(TestRedis::cluster_with_replicas()).await;
+    let app = start_with_wait_replicas(TestRedis::cluster_with_replicas()).await;
     // Who took over has no replica of its own that could be waited for.
-    let hasty = app.replica().await;
+    let hasty = app.start_replica().await;
     let service = app.create("a=1").await;
     let port = primary_of(&app, &service).await;
     let redis = app.redis.clone().unwrap();
     let stored = write_through([&app, &hasty], &service, || redis.kill(port)).await;
     assert_all_there(&app, &service, &stored).await;
-    all_primaries_are_listened_to(&redis, port).await;
-    let ready = Answer::of(hasty.get("/readyz")).await;
+    wait_until_all_primaries_subscribed(&redis, port).await;
+    let ready = TestResponse::send(hasty.get("/readyz")).await;
     assert_eq!(ready.status, 200);
-    Answer::of(hasty.delete(&service)).await.assert_ok();
-    let gone = Answer::of(app.get(&service)).await;
-    gone.message_of("ServiceNotFound", 404);
+    TestResponse::send(hasty.delete(&service)).await.assert_ok();
+    let gone = TestResponse::send(app.get(&service)).await;
+    gone.error_message("ServiceNotFound", 404);
 }
 
 #[tokio::test]
 async fn a_primary_behind_sentinels_dies_and_a_replica_takes_over() {
-    let app = careful(TestRedis::sentinels_with_replicas().await).await;
+    let app = start_with_wait_replicas(TestRedis::sentinels_with_replicas().await).await;
     let service = app.create("a=1").await;
     let redis = app.redis.clone().unwrap();
     let port = primary_of(&app, &service).await;

@@ -3,19 +3,19 @@
 use serde_json::json;
 
 use crate::support::{
-    Answer, Bodies, Kind, TestApp, TestRedis, own_server::OwnServer, program::Program,
-    random_prefix, readiness::reason_is,
+    Bodies, RedisKind, TestApp, TestRedis, TestResponse, dedicated_redis::DedicatedRedis,
+    program::Program, random_prefix, readiness::wait_for_reason,
 };
 
 /// A service in `mode` at `url` is not ready, and its message names `right`.
-async fn assert_misfit(mode: &str, url: &str, right: &str) {
+async fn assert_wrong_mode(mode: &str, url: &str, right: &str) {
     let settings = [
         ("redis.url", url),
         ("redis.mode", mode),
         ("redis.sentinel_master", "master0"),
     ];
     let app = TestApp::start(None, &random_prefix(), &settings).await;
-    let (status, body) = reason_is(&app, "wrong_mode").await;
+    let (status, body) = wait_for_reason(&app, "wrong_mode").await;
     assert_eq!(status, 503, "{body}");
     assert_eq!(body["ready"], json!(false));
     let message = body["message"].as_str().unwrap();
@@ -28,7 +28,9 @@ async fn assert_misfit(mode: &str, url: &str, right: &str) {
         "{message}"
     );
     let create = app.post("/genesys/1/service/store").form_body("a=1");
-    Answer::of(create).await.message_of("StoreUnavailable", 503);
+    TestResponse::send(create)
+        .await
+        .error_message("StoreUnavailable", 503);
 }
 
 /// The URL of a sentinel.
@@ -44,9 +46,9 @@ fn sentinel_url(redis: &TestRedis) -> String {
 
 #[tokio::test]
 async fn a_mode_that_does_not_fit_the_server_is_named_with_the_right_one() {
-    let single = OwnServer::start(&[]).await;
-    let member = OwnServer::start(&[("cluster-enabled", "yes")]).await;
-    let sentinels = TestRedis::shared_of(Kind::Sentinel);
+    let single = DedicatedRedis::start(&[]).await;
+    let member = DedicatedRedis::start(&[("cluster-enabled", "yes")]).await;
+    let sentinels = TestRedis::shared_kind(RedisKind::Sentinel);
     let sentinel = sentinel_url(&sentinels);
     for (mode, url, right) in [
         ("single", member.url(), "cluster"),
@@ -58,17 +60,17 @@ async fn a_mode_that_does_not_fit_the_server_is_named_with_the_right_one() {
         ("sentinel", single.url(), "single"),
         ("sentinel", member.url(), "cluster"),
     ] {
-        assert_misfit(mode, &url, right).await;
+        assert_wrong_mode(mode, &url, right).await;
     }
 }
 
 #[tokio::test]
 async fn the_log_names_the_right_mode() {
-    let member = OwnServer::start(&[("cluster-enabled", "yes")]).await;
+    let member = DedicatedRedis::start(&[("cluster-enabled", "yes")]).await;
     let mut program = Program::serve(&[("redis.url", &member.url())]);
     program.address().await;
     crate::support::eventually("it is logged", async || {
-        let lines = program.lines("replica is not ready");
+        let lines = program.log_events("replica is not ready");
         let line = lines
             .iter()
             .find(|line| line.to_string().contains("wrong_mode"))?;

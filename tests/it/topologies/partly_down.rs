@@ -3,24 +3,24 @@
 use std::sync::Arc;
 
 use crate::support::{
-    Answer, Bodies, Kind, TestApp, TestRedis, eventually,
-    own_server::OwnServer,
-    random_prefix,
-    readiness::{readiness, reason_is},
+    Bodies, RedisKind, TestApp, TestRedis, TestResponse,
+    dedicated_redis::DedicatedRedis,
+    eventually, random_prefix,
+    readiness::{readiness, wait_for_reason},
 };
 
-use super::moving::{ask, members};
+use super::resharding::{cluster_nodes, command};
 
 /// How many of some creates succeed; all others say that the store is away.
-async fn successes(app: &TestApp) -> usize {
+async fn count_successes(app: &TestApp) -> usize {
     let mut successes = 0;
     for _ in 0..40 {
         let create = app.post("/genesys/1/service/store").form_body("a=1");
-        let answer = Answer::of(create).await;
+        let answer = TestResponse::send(create).await;
         if answer.status == 200 {
             successes += 1;
         } else {
-            answer.message_of("StoreUnavailable", 503);
+            answer.error_message("StoreUnavailable", 503);
             assert!(!answer.header("retry-after").is_empty());
         }
     }
@@ -29,39 +29,39 @@ async fn successes(app: &TestApp) -> usize {
 
 #[tokio::test]
 async fn a_cluster_that_is_down_as_a_whole_is_not_ready_and_one_that_is_partly_down_is() {
-    let redis = Arc::new(TestRedis::own_of(Kind::Cluster));
-    let mut members = members(&redis).await;
+    let redis = Arc::new(TestRedis::dedicated_kind(RedisKind::Cluster));
+    let mut members = cluster_nodes(&redis).await;
     for member in &mut members {
         let timeout = ["CONFIG", "SET", "cluster-node-timeout", "1000"];
-        ask(member, &timeout).await.unwrap();
+        command(member, &timeout).await.unwrap();
     }
     let prefix = random_prefix();
     let app = TestApp::start(Some(Arc::clone(&redis)), &prefix, &[]).await;
-    reason_is(&app, "ready").await;
-    assert_eq!(successes(&app).await, 40);
+    wait_for_reason(&app, "ready").await;
+    assert_eq!(count_successes(&app).await, 40);
 
     let killed = members.remove(0);
     redis.kill(killed.port());
-    let (status, body) = reason_is(&app, "cluster_down").await;
+    let (status, body) = wait_for_reason(&app, "cluster_down").await;
     assert_eq!(
         (status, body["ready"].as_bool()),
         (503, Some(false)),
         "{body}"
     );
-    assert_eq!(successes(&app).await, 0);
+    assert_eq!(count_successes(&app).await, 0);
 
     for member in &mut members {
         let partly = ["CONFIG", "SET", "cluster-require-full-coverage", "no"];
-        ask(member, &partly).await.unwrap();
+        command(member, &partly).await.unwrap();
     }
-    let (status, body) = reason_is(&app, "cluster_partly_down").await;
+    let (status, body) = wait_for_reason(&app, "cluster_partly_down").await;
     assert_eq!(
         (status, body["status"].as_str()),
         (200, Some("degraded")),
         "{body}"
     );
     let some = eventually("a part is served", async || {
-        let some = successes(&app).await;
+        let some = count_successes(&app).await;
         (some > 0).then_some(some)
     })
     .await;
@@ -71,26 +71,28 @@ async fn a_cluster_that_is_down_as_a_whole_is_not_ready_and_one_that_is_partly_d
 
 #[tokio::test]
 async fn a_cluster_without_slots_is_not_ready_until_it_has_some() {
-    let member = OwnServer::start(&[("cluster-enabled", "yes")]).await;
+    let member = DedicatedRedis::start(&[("cluster-enabled", "yes")]).await;
     let url = member.url();
     let settings = [("redis.url", url.as_str()), ("redis.mode", "cluster")];
     let app = TestApp::start(None, &random_prefix(), &settings).await;
-    let (status, body) = reason_is(&app, "cluster_down").await;
+    let (status, body) = wait_for_reason(&app, "cluster_down").await;
     assert_eq!(status, 503);
     assert!(
         body["message"].as_str().unwrap().contains("no slot"),
         "{body}"
     );
     let create = app.post("/genesys/1/service/store").form_body("a=1");
-    Answer::of(create).await.message_of("StoreUnavailable", 503);
+    TestResponse::send(create)
+        .await
+        .error_message("StoreUnavailable", 503);
 
     member
-        .tell(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"])
+        .command(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"])
         .await;
-    reason_is(&app, "ready").await;
-    assert_eq!(successes(&app).await, 40);
+    wait_for_reason(&app, "ready").await;
+    assert_eq!(count_successes(&app).await, 40);
     member
-        .tell(&["CLUSTER", "DELSLOTSRANGE", "0", "16383"])
+        .command(&["CLUSTER", "DELSLOTSRANGE", "0", "16383"])
         .await;
-    assert_eq!(reason_is(&app, "cluster_down").await.0, 503);
+    assert_eq!(wait_for_reason(&app, "cluster_down").await.0, 503);
 }

@@ -6,14 +6,14 @@ use futures_util::future::join_all;
 use serde_json::json;
 
 use crate::support::{
-    Answer, Bodies, Kind, TestApp, TestRedis,
-    proxy::{Proxy, Way},
+    Bodies, RedisKind, TestApp, TestRedis, TestResponse,
+    proxy::{Proxy, ProxyMode},
     random_prefix,
 };
 
 #[tokio::test]
 async fn a_change_that_a_replica_has_is_acknowledged() {
-    let redis = TestRedis::shared_of(Kind::Sentinel);
+    let redis = TestRedis::shared_kind(RedisKind::Sentinel);
     let careful = [
         ("redis.wait_replicas", "1"),
         ("redis.wait_timeout_ms", "20000"),
@@ -22,12 +22,12 @@ async fn a_change_that_a_replica_has_is_acknowledged() {
     let service = app.create("a=1").await;
     let writes = (0..50).map(|n| {
         let write = app.post(&format!("{service}/storage"));
-        Answer::of(write.form_body(&format!("key{n}=1")))
+        TestResponse::send(write.form_body(&format!("key{n}=1")))
     });
     for answer in join_all(writes).await {
         answer.assert_empty();
     }
-    let told = app.told(&service).await;
+    let told = app.get_service(&service).await;
     assert_eq!(told["_keys"].as_array().unwrap().len(), 51);
 }
 
@@ -42,7 +42,9 @@ async fn a_change_that_too_few_replicas_have_is_made_and_its_client_does_not_kno
     let careless = TestApp::start(Some(redis), &app.prefix, &[]).await;
     let service = careless.create("a=1").await;
     let write = app.post(&format!("{service}/storage")).form_body("b=2");
-    let message = Answer::of(write).await.message_of("StoreUnavailable", 503);
+    let message = TestResponse::send(write)
+        .await
+        .error_message("StoreUnavailable", 503);
     assert!(message.contains("is not known"), "{message}");
     assert_eq!(app.storage(&service).await, json!({"a": "1", "b": "2"}));
 }
@@ -50,7 +52,7 @@ async fn a_change_that_too_few_replicas_have_is_made_and_its_client_does_not_kno
 #[tokio::test]
 async fn more_requests_than_may_wait_are_refused_at_once_and_the_others_are_answered() {
     let redis = TestRedis::shared();
-    let proxy = Proxy::to(&redis.url().replace("redis://", ""));
+    let proxy = Proxy::new(&redis.url().replace("redis://", ""));
     let url = proxy.url();
     let few = [
         ("redis.url", url.as_str()),
@@ -59,20 +61,20 @@ async fn more_requests_than_may_wait_are_refused_at_once_and_the_others_are_answ
     ];
     let app = TestApp::start(Some(redis), &random_prefix(), &few).await;
     let service = app.create("a=1").await;
-    proxy.set(Way::Open(Duration::from_millis(300)));
+    proxy.set_mode(ProxyMode::Forward(Duration::from_millis(300)));
     let path = format!("{service}/storage/a");
-    let answers = join_all((0..40).map(|_| Answer::of(app.get(&path)))).await;
+    let answers = join_all((0..40).map(|_| TestResponse::send(app.get(&path)))).await;
     let (answered, refused): (Vec<_>, Vec<_>) =
         answers.iter().partition(|answer| answer.status == 200);
     assert!(answered.len() >= 5, "{}", answered.len());
     assert!(!refused.is_empty());
     for answer in refused {
-        let message = answer.message_of("StoreUnavailable", 503);
+        let message = answer.error_message("StoreUnavailable", 503);
         assert!(message.starts_with("too many requests wait"), "{message}");
         assert_eq!(answer.header("retry-after"), "1");
     }
     // Whoever was refused has left its place.
     for _ in 0..10 {
-        assert_eq!(Answer::of(app.get(&path)).await.status, 200);
+        assert_eq!(TestResponse::send(app.get(&path)).await.status, 200);
     }
 }

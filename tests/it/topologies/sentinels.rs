@@ -5,15 +5,15 @@ use std::time::Duration;
 use redis::{Value, aio::MultiplexedConnection, cmd};
 
 use crate::support::{
-    Answer, Bodies, TestApp, eventually,
-    own_server::OwnServer,
-    random_prefix,
-    readiness::{readiness, reason_is},
-    sentinel::{FakeSentinel, Says},
+    Bodies, TestApp, TestResponse,
+    dedicated_redis::DedicatedRedis,
+    eventually, random_prefix,
+    readiness::{readiness, wait_for_reason},
+    sentinel::{FakeSentinel, SentinelReply},
 };
 
 /// A service behind sentinels; `url` has their addresses.
-async fn app_behind(url: &str) -> TestApp {
+async fn start_behind(url: &str) -> TestApp {
     let url = format!("redis://{url}");
     let settings = [
         ("redis.url", url.as_str()),
@@ -30,18 +30,21 @@ fn url_of(sentinels: &[&FakeSentinel]) -> String {
 }
 
 /// A primary, and a replica that was it before.
-async fn pair() -> (OwnServer, OwnServer) {
-    let (primary, old) = (OwnServer::start(&[]).await, OwnServer::start(&[]).await);
-    follow(&old, &primary).await;
+async fn primary_and_replica() -> (DedicatedRedis, DedicatedRedis) {
+    let (primary, old) = (
+        DedicatedRedis::start(&[]).await,
+        DedicatedRedis::start(&[]).await,
+    );
+    replicate(&old, &primary).await;
     (primary, old)
 }
 
-async fn follow(server: &OwnServer, primary: &OwnServer) {
+async fn replicate(server: &DedicatedRedis, primary: &DedicatedRedis) {
     let port = primary.port().to_string();
-    server.tell(&["REPLICAOF", "127.0.0.1", &port]).await;
+    server.command(&["REPLICAOF", "127.0.0.1", &port]).await;
 }
 
-async fn connections_made(connection: &mut MultiplexedConnection) -> u64 {
+async fn total_connections(connection: &mut MultiplexedConnection) -> u64 {
     let info: String = cmd("INFO")
         .arg("stats")
         .query_async(connection)
@@ -55,45 +58,45 @@ async fn connections_made(connection: &mut MultiplexedConnection) -> u64 {
 
 /// Every create succeeds for longer than three looks at the sentinels take, and no connection to the
 /// primary is opened meanwhile.
-async fn assert_steady(app: &TestApp, primary: &OwnServer, what: &str) {
-    reason_is(app, "ready").await;
-    let mut connection = primary.client().await.unwrap();
+async fn assert_stays_connected(app: &TestApp, primary: &DedicatedRedis, what: &str) {
+    wait_for_reason(app, "ready").await;
+    let mut connection = primary.connection().await.unwrap();
     // Those for subscriptions may still be made, within a second.
     let before = eventually("no more connections are made", async || {
-        let before = connections_made(&mut connection).await;
+        let before = total_connections(&mut connection).await;
         tokio::time::sleep(Duration::from_millis(1_500)).await;
-        (connections_made(&mut connection).await == before).then_some(before)
+        (total_connections(&mut connection).await == before).then_some(before)
     })
     .await;
     for _ in 0..60 {
         let create = app.post("/genesys/1/service/store").form_body("a=1");
-        let answer = Answer::of(create).await;
+        let answer = TestResponse::send(create).await;
         assert_eq!(answer.status, 200, "{what}: {}", answer.text());
         tokio::time::sleep(Duration::from_millis(30)).await;
     }
-    assert_eq!(connections_made(&mut connection).await, before, "{what}");
+    assert_eq!(total_connections(&mut connection).await, before, "{what}");
     assert_eq!(readiness(app).await.0, 200, "{what}");
 }
 
 #[tokio::test]
 async fn a_stale_sentinel_takes_no_connection_away_wherever_it_stands_in_the_url() {
-    let (primary, old) = pair().await;
+    let (primary, old) = primary_and_replica().await;
     for epochs in [
         [Some(1), Some(2)],
         [None, None],
         [Some(2), Some(2)],
         [Some(3), Some(2)],
     ] {
-        let stale = FakeSentinel::start(Says::Primary(old.port(), epochs[0]));
-        let right = || FakeSentinel::start(Says::Primary(primary.port(), epochs[1]));
+        let stale = FakeSentinel::start(SentinelReply::Primary(old.port(), epochs[0]));
+        let right = || FakeSentinel::start(SentinelReply::Primary(primary.port(), epochs[1]));
         let (second, third) = (right(), right());
         for order in [
             [&stale, &second, &third],
             [&second, &stale, &third],
             [&second, &third, &stale],
         ] {
-            let app = app_behind(&url_of(&order)).await;
-            assert_steady(&app, &primary, &format!("{epochs:?}")).await;
+            let app = start_behind(&url_of(&order)).await;
+            assert_stays_connected(&app, &primary, &format!("{epochs:?}")).await;
             if epochs[0] != Some(1) {
                 break;
             }
@@ -103,49 +106,52 @@ async fn a_stale_sentinel_takes_no_connection_away_wherever_it_stands_in_the_url
 
 #[tokio::test]
 async fn sentinels_of_no_use_are_passed_over() {
-    let (primary, old) = pair().await;
-    let (dead, right) = (OwnServer::absent(), Says::Primary(primary.port(), Some(2)));
+    let (primary, old) = primary_and_replica().await;
+    let (dead, right) = (
+        DedicatedRedis::not_started(),
+        SentinelReply::Primary(primary.port(), Some(2)),
+    );
     for says in [
-        Says::Primary(dead.port(), Some(1)),
-        Says::Primary(dead.port(), Some(3)),
-        Says::Nothing,
-        Says::Error,
-        Says::Silence,
-        Says::Late(old.port(), Duration::from_millis(400)),
-        Says::Primary(old.port(), Some(1)),
+        SentinelReply::Primary(dead.port(), Some(1)),
+        SentinelReply::Primary(dead.port(), Some(3)),
+        SentinelReply::Unknown,
+        SentinelReply::Error,
+        SentinelReply::Hang,
+        SentinelReply::Delayed(old.port(), Duration::from_millis(400)),
+        SentinelReply::Primary(old.port(), Some(1)),
     ] {
         let (first, second) = (FakeSentinel::start(says), FakeSentinel::start(right));
         // Nobody listens at the last one.
         let url = format!("{},{}", url_of(&[&first, &second]), dead.address());
-        let app = app_behind(&url).await;
-        assert_steady(&app, &primary, &format!("{says:?}")).await;
+        let app = start_behind(&url).await;
+        assert_stays_connected(&app, &primary, &format!("{says:?}")).await;
     }
 }
 
 #[tokio::test]
 async fn a_primary_that_works_is_kept_while_no_sentinel_names_it() {
-    let (primary, old) = pair().await;
-    let sentinel = FakeSentinel::start(Says::Primary(primary.port(), Some(2)));
-    let app = app_behind(&sentinel.address()).await;
-    assert_steady(&app, &primary, "named").await;
+    let (primary, old) = primary_and_replica().await;
+    let sentinel = FakeSentinel::start(SentinelReply::Primary(primary.port(), Some(2)));
+    let app = start_behind(&sentinel.address()).await;
+    assert_stays_connected(&app, &primary, "named").await;
     for says in [
-        Says::Silence,
-        Says::Error,
-        Says::Nothing,
-        Says::Primary(old.port(), Some(1)),
+        SentinelReply::Hang,
+        SentinelReply::Error,
+        SentinelReply::Unknown,
+        SentinelReply::Primary(old.port(), Some(1)),
     ] {
-        sentinel.say(says);
-        let (status, body) = reason_is(&app, "sentinels_unreachable").await;
+        sentinel.set_reply(says);
+        let (status, body) = wait_for_reason(&app, "sentinels_unreachable").await;
         assert_eq!(status, 200, "{body}");
         let create = app.post("/genesys/1/service/store").form_body("a=1");
-        assert_eq!(Answer::of(create).await.status, 200, "{says:?}");
+        assert_eq!(TestResponse::send(create).await.status, 200, "{says:?}");
     }
-    sentinel.say(Says::Primary(primary.port(), Some(2)));
-    reason_is(&app, "ready").await;
+    sentinel.set_reply(SentinelReply::Primary(primary.port(), Some(2)));
+    wait_for_reason(&app, "ready").await;
 }
 
-async fn has_services(server: &OwnServer) -> bool {
-    let mut connection = server.client().await.unwrap();
+async fn has_services(server: &DedicatedRedis) -> bool {
+    let mut connection = server.connection().await.unwrap();
     let keys: Vec<Value> = cmd("KEYS")
         .arg("*svc:*")
         .query_async(&mut connection)
@@ -158,62 +164,62 @@ async fn has_services(server: &OwnServer) -> bool {
 async fn a_failover_is_followed_though_one_sentinel_is_stale() {
     // The old primary may take seconds until it learns that it is none any more.
     for old_is_told in [true, false] {
-        let (old, new) = pair().await;
-        let named = || FakeSentinel::start(Says::Primary(old.port(), Some(1)));
+        let (old, new) = primary_and_replica().await;
+        let named = || FakeSentinel::start(SentinelReply::Primary(old.port(), Some(1)));
         let sentinels = [named(), named(), named()];
-        let app = app_behind(&url_of(&[&sentinels[0], &sentinels[1], &sentinels[2]])).await;
+        let app = start_behind(&url_of(&[&sentinels[0], &sentinels[1], &sentinels[2]])).await;
         let service = app.create("a=1").await;
         eventually("the replica has it", async || {
             has_services(&new).await.then_some(())
         })
         .await;
-        new.tell(&["REPLICAOF", "NO", "ONE"]).await;
-        new.tell(&["FLUSHALL"]).await;
+        new.command(&["REPLICAOF", "NO", "ONE"]).await;
+        new.command(&["FLUSHALL"]).await;
         if old_is_told {
-            follow(&old, &new).await;
+            replicate(&old, &new).await;
         }
         for sentinel in &sentinels[1..] {
-            sentinel.say(Says::Primary(new.port(), Some(2)));
+            sentinel.set_reply(SentinelReply::Primary(new.port(), Some(2)));
         }
         eventually("it is written to the new one", async || {
             let create = app.post("/genesys/1/service/store").form_body("a=1");
-            let answer = Answer::of(create).await;
+            let answer = TestResponse::send(create).await;
             if answer.status != 200 {
-                answer.message_of("StoreUnavailable", 503);
+                answer.error_message("StoreUnavailable", 503);
             }
             has_services(&new).await.then_some(())
         })
         .await;
-        assert_steady(&app, &new, "after the failover").await;
-        Answer::of(app.get(&service))
+        assert_stays_connected(&app, &new, "after the failover").await;
+        TestResponse::send(app.get(&service))
             .await
-            .message_of("ServiceNotFound", 404);
+            .error_message("ServiceNotFound", 404);
     }
 }
 
 #[tokio::test]
 async fn a_primary_that_loads_its_data_is_named_as_the_reason() {
-    let server = OwnServer::start(&[]).await;
+    let server = DedicatedRedis::start(&[]).await;
     let more = "for n = 1, 3000 do redis.call('SET', 'more' .. n, string.rep('x', 100)) end";
-    server.tell(&["EVAL", more, "0"]).await;
-    server.tell(&["SAVE"]).await;
+    server.command(&["EVAL", more, "0"]).await;
+    server.command(&["SAVE"]).await;
     server.kill();
     let slowly = [
         ("key-load-delay", "1000"),
         ("loading-process-events-interval-bytes", "1024"),
     ];
-    server.run(&slowly);
-    let sentinel = FakeSentinel::start(Says::Primary(server.port(), Some(1)));
-    let app = app_behind(&sentinel.address()).await;
-    assert_eq!(reason_is(&app, "store_loading").await.0, 503);
-    reason_is(&app, "ready").await;
+    server.spawn(&slowly);
+    let sentinel = FakeSentinel::start(SentinelReply::Primary(server.port(), Some(1)));
+    let app = start_behind(&sentinel.address()).await;
+    assert_eq!(wait_for_reason(&app, "store_loading").await.0, 503);
+    wait_for_reason(&app, "ready").await;
 }
 
 #[tokio::test]
 async fn sentinels_that_know_no_such_primary_are_named_as_the_reason() {
-    let sentinel = FakeSentinel::start(Says::Nothing);
-    let app = app_behind(&sentinel.address()).await;
-    let (status, body) = reason_is(&app, "no_primary").await;
+    let sentinel = FakeSentinel::start(SentinelReply::Unknown);
+    let app = start_behind(&sentinel.address()).await;
+    let (status, body) = wait_for_reason(&app, "no_primary").await;
     assert_eq!(status, 503);
     assert!(
         body["message"]

@@ -9,10 +9,12 @@ use redis_test::{
 };
 use serde_json::json;
 
-use crate::support::{Answer, TestApp, TestRedis, eventually, program::Program, random_prefix};
+use crate::support::{
+    TestApp, TestRedis, TestResponse, eventually, program::Program, random_prefix,
+};
 
 /// A server that speaks only TLS; its address and its files.
-fn server(asks_who_comes: bool) -> (TestRedis, String, TlsFilePaths) {
+fn tls_server(asks_who_comes: bool) -> (TestRedis, String, TlsFilePaths) {
     let port = get_random_available_port();
     let address = ConnectionAddr::TcpTls {
         host: "127.0.0.1".to_owned(),
@@ -29,7 +31,7 @@ fn server(asks_who_comes: bool) -> (TestRedis, String, TlsFilePaths) {
 #[tokio::test]
 async fn data_is_kept_over_tls_and_the_clean_up_listens_over_it_too() {
     for asks_who_comes in [false, true] {
-        let (redis, url, files) = server(asks_who_comes);
+        let (redis, url, files) = tls_server(asks_who_comes);
         let path = |path: &std::path::Path| path.to_str().unwrap().to_owned();
         let (ca, certificate) = (path(&files.ca_crt), path(&files.redis_crt));
         let key = path(&files.redis_key);
@@ -40,19 +42,19 @@ async fn data_is_kept_over_tls_and_the_clean_up_listens_over_it_too() {
         }
         let app = TestApp::start(Some(Arc::new(redis)), &random_prefix(), &overrides).await;
         eventually("it is ready", async || {
-            let ready = Answer::of(app.get("/readyz")).await;
+            let ready = TestResponse::send(app.get("/readyz")).await;
             (ready.status == 200).then_some(())
         })
         .await;
         let service = app.create("a=1").await;
         assert_eq!(app.storage(&service).await, json!({"a": "1"}));
-        Answer::of(app.delete(&service)).await.assert_ok();
+        TestResponse::send(app.delete(&service)).await.assert_ok();
     }
 }
 
 #[tokio::test]
 async fn a_server_whose_certificate_nobody_vouches_for_is_not_talked_to() {
-    let (_redis, url, _files) = server(false);
+    let (_redis, url, _files) = tls_server(false);
     let mut program = Program::serve(&[("redis.url", &url)]);
     let address = program.address().await;
     let ready = reqwest::get(format!("http://{address}/readyz"))

@@ -1,8 +1,8 @@
 //! The head of a part: which name its value has, and whether it is a file.
 
 use super::super::{
-    charset::{Charset, Label},
-    header_value::{EncodedText, HeaderValue, shown},
+    charset::{Charset, CharsetLabel},
+    header_value::{EncodedText, HeaderValue, display_bytes},
 };
 
 /// Bytes of a file's name, and of a content type. Both become headers of a download.
@@ -23,7 +23,7 @@ pub(super) enum ContentType {
     /// It is none that can be read.
     Unreadable(String),
     /// `text/...`, and its charset.
-    Text(String, Label),
+    Text(String, CharsetLabel),
     /// `multipart/...`
     Multipart(String),
     Other(String),
@@ -35,12 +35,12 @@ impl Head {
     /// # Errors
     /// What is wrong, in words.
     pub(super) fn parse(head: &[u8]) -> Result<Self, String> {
-        let lines = unfolded(head)?;
+        let lines = unfold_lines(head)?;
         let mut disposition = None;
         let mut content_type = None;
         for (number, line) in (1..).zip(&lines) {
             let (name, value) =
-                header(line).map_err(|what| format!("line {number} of its head {what}"))?;
+                parse_header(line).map_err(|what| format!("line {number} of its head {what}"))?;
             let place = if name.eq_ignore_ascii_case(b"content-disposition") {
                 &mut disposition
             } else if name.eq_ignore_ascii_case(b"content-type") {
@@ -49,7 +49,7 @@ impl Head {
                 continue;
             };
             if place.replace(value).is_some() {
-                return Err(format!("its head has {} twice", shown(name)));
+                return Err(format!("its head has {} twice", display_bytes(name)));
             }
         }
         let disposition = disposition
@@ -57,7 +57,7 @@ impl Head {
         let in_disposition = |reason| format!("Content-Disposition: {reason}");
         let disposition = HeaderValue::parse_form_data(disposition).map_err(in_disposition)?;
         if !disposition.essence.eq_ignore_ascii_case(b"form-data") {
-            let kind = shown(disposition.essence);
+            let kind = display_bytes(disposition.essence);
             return Err(format!(
                 "Content-Disposition is {kind}, it must be form-data"
             ));
@@ -89,7 +89,7 @@ impl Head {
     }
 
     /// Bytes of what is kept of it.
-    pub(super) fn bytes(&self) -> usize {
+    pub(super) fn metadata_bytes(&self) -> usize {
         let file_name = self.file_name.as_ref();
         self.name.bytes.len() + file_name.map_or(0, |name| name.bytes.len())
     }
@@ -112,7 +112,7 @@ impl ContentType {
                 "Content-Type has {bytes} bytes, {MAX_METADATA_BYTES} are allowed"
             ));
         }
-        let unreadable = Ok(Self::Unreadable(shown(value)));
+        let unreadable = Ok(Self::Unreadable(display_bytes(value)));
         let Some(text) = std::str::from_utf8(value)
             .ok()
             .filter(|text| text.is_ascii())
@@ -126,7 +126,7 @@ impl ContentType {
         match (kinds.next(), kinds.next(), kinds.next()) {
             (Some(kind), Some(subtype), None) if is_token(kind) && is_token(subtype) => {
                 Ok(if kind.eq_ignore_ascii_case(b"text") {
-                    Self::Text(text.to_owned(), Charset::label(text))
+                    Self::Text(text.to_owned(), Charset::from_content_type(text))
                 } else if kind.eq_ignore_ascii_case(b"multipart") {
                     Self::Multipart(text.to_owned())
                 } else {
@@ -149,7 +149,7 @@ pub(super) fn check_file_name(bytes: usize) -> Result<(), String> {
 }
 
 /// The lines of a head, each with those that continue it (they begin with a blank).
-fn unfolded(head: &[u8]) -> Result<Vec<Vec<u8>>, String> {
+fn unfold_lines(head: &[u8]) -> Result<Vec<Vec<u8>>, String> {
     let mut lines: Vec<Vec<u8>> = Vec::new();
     let mut rest = head;
     while !rest.is_empty() {
@@ -180,14 +180,17 @@ fn unfolded(head: &[u8]) -> Result<Vec<Vec<u8>>, String> {
     Ok(lines)
 }
 
-fn header(line: &[u8]) -> Result<(&[u8], &[u8]), String> {
+fn parse_header(line: &[u8]) -> Result<(&[u8], &[u8]), String> {
     let colon = line.iter().position(|byte| *byte == b':');
     let name = line
         .get(..colon.unwrap_or(0))
         .unwrap_or_default()
         .trim_ascii_end();
     if !is_token(name) {
-        return Err(format!("is {}, it must read Name: value", shown(line)));
+        return Err(format!(
+            "is {}, it must read Name: value",
+            display_bytes(line)
+        ));
     }
     let value = line.get(colon.map_or(0, |colon| colon + 1)..);
     Ok((name, value.unwrap_or_default().trim_ascii()))

@@ -9,7 +9,7 @@ use actix_web::{
 use futures_util::{Stream, StreamExt};
 use memchr::memmem::Finder;
 
-use super::super::{header_value::shown, stream::Fault};
+use super::super::{header_value::display_bytes, limited_stream::StreamFailure};
 use crate::http::ApiError;
 
 /// Bytes of the head of one part.
@@ -23,18 +23,18 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// more. No more than a head, or what arrived last, is buffered.
 pub(super) struct Reader<S> {
     stream: S,
-    fault: Fault,
+    failure: StreamFailure,
     buffer: BytesMut,
     /// What stands before a part and at the end: a line break, two dashes and the boundary.
     delimiter: Finder<'static>,
-    place: Place,
+    state: ReaderState,
     /// The number of the part that is read, from 1.
-    part: usize,
+    part_number: usize,
 }
 
 /// What the first byte of the buffer belongs to.
 #[derive(PartialEq, Eq)]
-enum Place {
+enum ReaderState {
     Preamble,
     Head,
     /// The line break behind the head. A part without content has it in common with the delimiter.
@@ -44,42 +44,42 @@ enum Place {
 }
 
 impl<S: Stream<Item = Result<Bytes, PayloadError>> + Unpin> Reader<S> {
-    pub(super) fn new(stream: S, fault: Fault, boundary: &[u8]) -> Self {
+    pub(super) fn new(stream: S, fault: StreamFailure, boundary: &[u8]) -> Self {
         let delimiter = [b"\r\n--", boundary].concat();
         Self {
             stream,
-            fault,
+            failure: fault,
             buffer: BytesMut::new(),
             delimiter: Finder::new(&delimiter).into_owned(),
-            place: Place::Preamble,
-            part: 0,
+            state: ReaderState::Preamble,
+            part_number: 0,
         }
     }
 
     /// The number of the part that is read, from 1.
-    pub(super) fn part(&self) -> usize {
-        self.part
+    pub(super) fn part_number(&self) -> usize {
+        self.part_number
     }
 
     /// The error for what is wrong in the part that is read.
-    pub(super) fn invalid(&self, what: impl fmt::Display) -> ApiError {
-        ApiError::InvalidBody(format!("part {} of the body: {what}", self.part))
+    pub(super) fn invalid_part(&self, what: impl fmt::Display) -> ApiError {
+        ApiError::InvalidBody(format!("part {} of the body: {what}", self.part_number))
     }
 
     /// The head of the next part, without the blank line behind it; nothing behind the last part. The
     /// part before must have been read to its end.
     pub(super) async fn next_head(&mut self) -> Result<Option<Bytes>, ApiError> {
-        if self.place == Place::Preamble && !self.skip_preamble().await? {
+        if self.state == ReaderState::Preamble && !self.skip_preamble().await? {
             return Ok(None);
         }
-        if self.place == Place::End {
+        if self.state == ReaderState::End {
             self.skip_epilogue().await?;
             return Ok(None);
         }
         let mut searched = 0_usize;
         loop {
             if self.buffer.starts_with(CRLF) {
-                self.place = Place::BlankLine;
+                self.state = ReaderState::BlankLine;
                 return Ok(Some(Bytes::new()));
             }
             // Three bytes of the end may have been there before.
@@ -87,36 +87,38 @@ impl<S: Stream<Item = Result<Bytes, PayloadError>> + Unpin> Reader<S> {
             let rest = self.buffer.get(start..).unwrap_or_default();
             let end = memchr::memmem::find(rest, b"\r\n\r\n");
             if end.map_or(self.buffer.len(), |end| start + end) > MAX_HEAD_BYTES {
-                return Err(self.invalid(format_args!("its head is over {MAX_HEAD_BYTES} bytes")));
+                return Err(
+                    self.invalid_part(format_args!("its head is over {MAX_HEAD_BYTES} bytes"))
+                );
             }
             if let Some(end) = end {
                 let head = self.buffer.split_to(start + end).freeze();
                 self.buffer.advance(CRLF.len());
-                self.place = Place::BlankLine;
+                self.state = ReaderState::BlankLine;
                 return Ok(Some(head));
             }
             searched = self.buffer.len();
-            if !self.fill().await? {
+            if !self.fill_buffer().await? {
                 let lines = if self.buffer.contains(&b'\n') && !self.buffer.contains(&b'\r') {
                     "; lines end in CR LF"
                 } else {
                     ""
                 };
-                return Err(self.invalid(format_args!("the body ends within its head{lines}")));
+                return Err(self.invalid_part(format_args!("the body ends within its head{lines}")));
             }
         }
     }
 
     /// The next bytes of the content of a part; nothing at its end.
     pub(super) async fn next_bytes(&mut self) -> Result<Option<Bytes>, ApiError> {
-        if self.place == Place::BlankLine {
-            while self.may_begin_delimiter() && self.fill().await? {}
+        if self.state == ReaderState::BlankLine {
+            while self.is_delimiter_prefix() && self.fill_buffer().await? {}
             if !self.buffer.starts_with(self.delimiter.needle()) {
                 self.buffer.advance(CRLF.len().min(self.buffer.len()));
             }
-            self.place = Place::Content;
+            self.state = ReaderState::Content;
         }
-        if self.place != Place::Content {
+        if self.state != ReaderState::Content {
             return Ok(None);
         }
         loop {
@@ -125,14 +127,14 @@ impl<S: Stream<Item = Result<Bytes, PayloadError>> + Unpin> Reader<S> {
                 self.take_delimiter().await?;
                 return Ok(None);
             }
-            let end = end.unwrap_or_else(|| self.before_partial_delimiter());
+            let end = end.unwrap_or_else(|| self.bytes_before_partial_delimiter());
             if end > 0 {
                 return Ok(Some(self.buffer.split_to(end).freeze()));
             }
-            if !self.fill().await? {
+            if !self.fill_buffer().await? {
                 let close = [self.delimiter.needle().trim_ascii_start(), b"--"].concat();
-                let close = shown(&close);
-                return Err(self.invalid(format_args!(
+                let close = display_bytes(&close);
+                return Err(self.invalid_part(format_args!(
                     "the body ends within it, without the closing line {close}"
                 )));
             }
@@ -140,13 +142,13 @@ impl<S: Stream<Item = Result<Bytes, PayloadError>> + Unpin> Reader<S> {
     }
 
     /// Whether the buffer has a true beginning of the delimiter, and nothing else.
-    fn may_begin_delimiter(&self) -> bool {
+    fn is_delimiter_prefix(&self) -> bool {
         let delimiter = self.delimiter.needle();
         self.buffer.len() < delimiter.len() && delimiter.starts_with(&self.buffer)
     }
 
     /// Number of bytes before what may be the beginning of a delimiter at the end of the buffer.
-    fn before_partial_delimiter(&self) -> usize {
+    fn bytes_before_partial_delimiter(&self) -> usize {
         let delimiter = self.delimiter.needle();
         let length = self.buffer.len();
         let start = length.saturating_sub(delimiter.len() - 1);
@@ -179,27 +181,31 @@ impl<S: Stream<Item = Result<Bytes, PayloadError>> + Unpin> Reader<S> {
             if blank && (whole || (closing && ended)) {
                 let length = end.map_or(self.buffer.len(), |end| end + 1);
                 self.buffer.advance(length);
-                self.place = if closing { Place::End } else { Place::Head };
-                self.part += usize::from(!closing);
+                self.state = if closing {
+                    ReaderState::End
+                } else {
+                    ReaderState::Head
+                };
+                self.part_number += usize::from(!closing);
                 return Ok(());
             }
             if end.is_some() || ended || line.len() > MAX_PADDING_BYTES {
-                let boundary = shown(self.delimiter.needle().trim_ascii_start());
-                let line = shown(line);
+                let boundary = display_bytes(self.delimiter.needle().trim_ascii_start());
+                let line = display_bytes(line);
                 return Err(ApiError::InvalidBody(format!(
                     "after part {} of the body, {line} follows the boundary {boundary}: blanks and \
                      a line break (CR LF) may, or \"--\" at the end",
-                    self.part
+                    self.part_number
                 )));
             }
-            ended = !self.fill().await?;
+            ended = !self.fill_buffer().await?;
         }
     }
 
     /// Skips what stands before the first part. Whether there is anything at all.
     async fn skip_preamble(&mut self) -> Result<bool, ApiError> {
         while BYTE_ORDER_MARK.starts_with(&self.buffer) && self.buffer != BYTE_ORDER_MARK {
-            if !self.fill().await? {
+            if !self.fill_buffer().await? {
                 break;
             }
         }
@@ -211,8 +217,8 @@ impl<S: Stream<Item = Result<Bytes, PayloadError>> + Unpin> Reader<S> {
         // The first line has no line break before it.
         let first = [CRLF, &self.buffer].concat();
         self.buffer = BytesMut::from(first.as_slice());
-        if !self.skip_text("before the first part").await? {
-            let boundary = shown(self.delimiter.needle().trim_ascii_start());
+        if !self.skip_to_delimiter("before the first part").await? {
+            let boundary = display_bytes(self.delimiter.needle().trim_ascii_start());
             return Err(ApiError::InvalidBody(format!(
                 "no line of the body begins with the boundary {boundary} of its Content-Type"
             )));
@@ -225,8 +231,8 @@ impl<S: Stream<Item = Result<Bytes, PayloadError>> + Unpin> Reader<S> {
     async fn skip_epilogue(&mut self) -> Result<(), ApiError> {
         let first = [CRLF, &self.buffer].concat();
         self.buffer = BytesMut::from(first.as_slice());
-        if self.skip_text("behind the last part").await? {
-            let boundary = shown(self.delimiter.needle().trim_ascii_start());
+        if self.skip_to_delimiter("behind the last part").await? {
+            let boundary = display_bytes(self.delimiter.needle().trim_ascii_start());
             return Err(ApiError::InvalidBody(format!(
                 "the boundary {boundary} follows the closing line of the body"
             )));
@@ -235,7 +241,7 @@ impl<S: Stream<Item = Result<Bytes, PayloadError>> + Unpin> Reader<S> {
     }
 
     /// Skips all before the next delimiter. Whether there is one.
-    async fn skip_text(&mut self, place: &str) -> Result<bool, ApiError> {
+    async fn skip_to_delimiter(&mut self, place: &str) -> Result<bool, ApiError> {
         let delimiter = self.delimiter.needle().to_vec();
         let dashed = Finder::new(delimiter.get(CRLF.len()..).unwrap_or_default());
         loop {
@@ -245,7 +251,7 @@ impl<S: Stream<Item = Result<Bytes, PayloadError>> + Unpin> Reader<S> {
                     self.buffer.advance(start);
                     return Ok(true);
                 }
-                let boundary = shown(dashed.needle());
+                let boundary = display_bytes(dashed.needle());
                 return Err(ApiError::InvalidBody(format!(
                     "the boundary {boundary} {place} of the body does not begin a line (lines end \
                      in CR LF)"
@@ -253,20 +259,20 @@ impl<S: Stream<Item = Result<Bytes, PayloadError>> + Unpin> Reader<S> {
             }
             let passed = self.buffer.len().saturating_sub(delimiter.len() - 1);
             self.buffer.advance(passed);
-            if !self.fill().await? {
+            if !self.fill_buffer().await? {
                 return Ok(false);
             }
         }
     }
 
     /// Waits for more bytes. Whether there are any.
-    async fn fill(&mut self) -> Result<bool, ApiError> {
+    async fn fill_buffer(&mut self) -> Result<bool, ApiError> {
         match self.stream.next().await {
             Some(Ok(bytes)) => {
                 self.buffer.extend_from_slice(&bytes);
                 Ok(true)
             }
-            Some(Err(error)) => Err(self.fault.explain(&error)),
+            Some(Err(error)) => Err(self.failure.to_api_error(&error)),
             None => Ok(false),
         }
     }

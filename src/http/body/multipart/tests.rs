@@ -3,13 +3,13 @@
 use actix_web::error::PayloadError;
 use futures_util::{FutureExt, stream};
 
-use super::{super::stream::Fault, *};
+use super::{super::limited_stream::StreamFailure, *};
 
 mod properties;
 
 /// A part as it was read.
 #[derive(Debug, PartialEq, Eq)]
-struct Read {
+struct ReadPart {
     name: String,
     file_name: Option<String>,
     content_type: ContentType,
@@ -17,7 +17,7 @@ struct Read {
 }
 
 /// Reads a body that arrives in pieces of these sizes, over and over.
-fn read(body: &[u8], boundary: &str, sizes: &[usize]) -> Result<Vec<Read>, String> {
+fn read_parts(body: &[u8], boundary: &str, sizes: &[usize]) -> Result<Vec<ReadPart>, String> {
     let mut pieces = Vec::new();
     let mut rest = body;
     for size in sizes.iter().cycle() {
@@ -28,7 +28,11 @@ fn read(body: &[u8], boundary: &str, sizes: &[usize]) -> Result<Vec<Read>, Strin
         pieces.push(Ok::<_, PayloadError>(Bytes::copy_from_slice(piece)));
         rest = behind;
     }
-    let mut reader = Reader::new(stream::iter(pieces), Fault::default(), boundary.as_bytes());
+    let mut reader = Reader::new(
+        stream::iter(pieces),
+        StreamFailure::default(),
+        boundary.as_bytes(),
+    );
     let all = async move {
         let mut parts = Vec::new();
         while let Some(head) = reader
@@ -47,7 +51,7 @@ fn read(body: &[u8], boundary: &str, sizes: &[usize]) -> Result<Vec<Read>, Strin
                 content.extend_from_slice(&bytes);
             }
             let decode = |text: EncodedText| text.decode(Charset::UTF_8);
-            parts.push(Read {
+            parts.push(ReadPart {
                 name: decode(head.name)?,
                 file_name: head.file_name.map(decode).transpose()?,
                 content_type: head.content_type,
@@ -60,36 +64,40 @@ fn read(body: &[u8], boundary: &str, sizes: &[usize]) -> Result<Vec<Read>, Strin
         .ok_or("it waits for more than there is")?
 }
 
-fn texts(body: &str) -> Result<Vec<(String, String)>, String> {
-    let whole = read(body.as_bytes(), "XbX", &[usize::MAX]);
+fn read_text_parts(body: &str) -> Result<Vec<(String, String)>, String> {
+    let whole = read_parts(body.as_bytes(), "XbX", &[usize::MAX]);
     for size in [1, 2, 3, 7] {
-        assert_eq!(read(body.as_bytes(), "XbX", &[size]), whole, "{body:?}");
+        assert_eq!(
+            read_parts(body.as_bytes(), "XbX", &[size]),
+            whole,
+            "{body:?}"
+        );
     }
-    let text = |part: Read| (part.name, String::from_utf8(part.content).unwrap());
+    let text = |part: ReadPart| (part.name, String::from_utf8(part.content).unwrap());
     whole.map(|parts| parts.into_iter().map(text).collect())
 }
 
 /// A part named `a`.
-const A: &str = "Content-Disposition: form-data; name=\"a\"\r\n\r\n";
+const PART_A_HEAD: &str = "Content-Disposition: form-data; name=\"a\"\r\n\r\n";
 
 #[test]
-fn bodies_are_read_however_their_lines_are_written() {
+fn line_format_variants_are_accepted() {
     for body in [
-        format!("--XbX\r\n{A}1\r\n--XbX--\r\n"),
-        format!("--XbX\r\n{A}1\r\n--XbX--"),
-        format!("--XbX \t\r\n{A}1\r\n--XbX-- \r\n"),
-        format!("--XbX\r\n{A}1\r\n--XbX-- "),
-        format!("\r\n--XbX\r\n{A}1\r\n--XbX--\r\n\r\n"),
-        format!("\u{feff}--XbX\r\n{A}1\r\n--XbX--\r\n"),
-        format!("For mail\r\n-XbX\r\n--Xb\r\n--XbX\r\n{A}1\r\n--XbX--\r\nand more --XbY"),
-        format!("--XbX\r\nContent-Length: 55\r\n{A}1\r\n--XbX--\r\n"),
-        format!("--XbX\r\nContent-Length: 0\r\nContent-Length: x\r\n{A}1\r\n--XbX--\r\n"),
+        format!("--XbX\r\n{PART_A_HEAD}1\r\n--XbX--\r\n"),
+        format!("--XbX\r\n{PART_A_HEAD}1\r\n--XbX--"),
+        format!("--XbX \t\r\n{PART_A_HEAD}1\r\n--XbX-- \r\n"),
+        format!("--XbX\r\n{PART_A_HEAD}1\r\n--XbX-- "),
+        format!("\r\n--XbX\r\n{PART_A_HEAD}1\r\n--XbX--\r\n\r\n"),
+        format!("\u{feff}--XbX\r\n{PART_A_HEAD}1\r\n--XbX--\r\n"),
+        format!("For mail\r\n-XbX\r\n--Xb\r\n--XbX\r\n{PART_A_HEAD}1\r\n--XbX--\r\nand more --XbY"),
+        format!("--XbX\r\nContent-Length: 55\r\n{PART_A_HEAD}1\r\n--XbX--\r\n"),
+        format!("--XbX\r\nContent-Length: 0\r\nContent-Length: x\r\n{PART_A_HEAD}1\r\n--XbX--\r\n"),
         format!(
-            "--XbX\r\nX-Long: {}\r\n{A}1\r\n--XbX--\r\n",
+            "--XbX\r\nX-Long: {}\r\n{PART_A_HEAD}1\r\n--XbX--\r\n",
             "x".repeat(20_000)
         ),
         format!(
-            "--XbX\r\n{}{A}1\r\n--XbX--\r\n",
+            "--XbX\r\n{}{PART_A_HEAD}1\r\n--XbX--\r\n",
             "X-Many: x\r\n".repeat(200)
         ),
         "--XbX\r\ncontent-disposition :form-data;\r\n\tname=a\r\n\r\n1\r\n--XbX--\r\n".to_owned(),
@@ -98,15 +106,15 @@ fn bodies_are_read_however_their_lines_are_written() {
         "--XbX\r\nContent-Disposition: form-data; name*=utf-8''a\r\n\r\n1\r\n--XbX--".to_owned(),
     ] {
         let expected = vec![("a".to_owned(), "1".to_owned())];
-        assert_eq!(texts(&body), Ok(expected), "{body:?}");
+        assert_eq!(read_text_parts(&body), Ok(expected), "{body:?}");
     }
     for empty in ["", "--XbX--", "--XbX--\r\n", "mail\r\n--XbX--\r\n"] {
-        assert_eq!(texts(empty), Ok(vec![]), "{empty:?}");
+        assert_eq!(read_text_parts(empty), Ok(vec![]), "{empty:?}");
     }
 }
 
 #[test]
-fn contents_that_resemble_a_boundary_are_kept() {
+fn content_that_resembles_a_boundary_is_preserved() {
     for content in [
         "",
         "\r",
@@ -134,83 +142,105 @@ fn contents_that_resemble_a_boundary_are_kept() {
             ""
         };
         let content = format!("{before}{content}");
-        let body = format!("--XbX\r\n{A}{content}\r\n--XbX\r\n{A}2\r\n--XbX--\r\n");
+        let body =
+            format!("--XbX\r\n{PART_A_HEAD}{content}\r\n--XbX\r\n{PART_A_HEAD}2\r\n--XbX--\r\n");
         let expected = [content, "2".to_owned()].map(|content| ("a".to_owned(), content));
-        assert_eq!(texts(&body), Ok(expected.to_vec()), "{body:?}");
+        assert_eq!(read_text_parts(&body), Ok(expected.to_vec()), "{body:?}");
     }
     // The line break behind the head is the one before the boundary.
-    let body = format!("--XbX\r\n{A}--XbX--\r\n");
-    assert_eq!(texts(&body), Ok(vec![("a".to_owned(), String::new())]));
+    let body = format!("--XbX\r\n{PART_A_HEAD}--XbX--\r\n");
+    assert_eq!(
+        read_text_parts(&body),
+        Ok(vec![("a".to_owned(), String::new())])
+    );
 }
 
 fn assert_refused(cases: impl IntoIterator<Item = (String, &'static str)>) {
     for (body, message) in cases {
-        let error = texts(&body).unwrap_err();
+        let error = read_text_parts(&body).unwrap_err();
         assert!(error.contains(message), "{body:?}: {error}");
     }
 }
 
 #[test]
-fn lines_that_are_not_understood_are_refused() {
+fn malformed_lines_are_rejected() {
     assert_refused([
         (
             "x".to_owned(),
             "no line of the body begins with the boundary \"--XbX\"",
         ),
-        (format!("--XbY\r\n{A}1\r\n--XbY--"), "no line of the body"),
         (
-            format!(" --XbX\r\n{A}1\r\n--XbX\r\n{A}2\r\n--XbX--"),
+            format!("--XbY\r\n{PART_A_HEAD}1\r\n--XbY--"),
+            "no line of the body",
+        ),
+        (
+            format!(" --XbX\r\n{PART_A_HEAD}1\r\n--XbX\r\n{PART_A_HEAD}2\r\n--XbX--"),
             "does not begin a line",
         ),
         (
-            format!("x\n--XbX\r\n{A}1\r\n--XbX\r\n{A}2\r\n--XbX--"),
+            format!("x\n--XbX\r\n{PART_A_HEAD}1\r\n--XbX\r\n{PART_A_HEAD}2\r\n--XbX--"),
             "does not begin a line",
         ),
-        (format!("--XbX\n{A}1\r\n--XbX--"), "follows the boundary"),
         (
-            format!("--XbX\r\n{A}1\r\n--XbX junk\r\n{A}2\r\n--XbX--"),
-            "\" junk",
-        ),
-        (format!("--XbX\r\n{A}1\r\n--XbXjunk\r\n--XbX--"), "\"junk"),
-        (
-            format!("--XbX\r\n{A}1\r\n--XbX-\r\n"),
+            format!("--XbX\n{PART_A_HEAD}1\r\n--XbX--"),
             "follows the boundary",
         ),
         (
-            format!("--XbX\r\n{A}1\r\n--XbX--junk"),
+            format!("--XbX\r\n{PART_A_HEAD}1\r\n--XbX junk\r\n{PART_A_HEAD}2\r\n--XbX--"),
+            "\" junk",
+        ),
+        (
+            format!("--XbX\r\n{PART_A_HEAD}1\r\n--XbXjunk\r\n--XbX--"),
+            "\"junk",
+        ),
+        (
+            format!("--XbX\r\n{PART_A_HEAD}1\r\n--XbX-\r\n"),
+            "follows the boundary",
+        ),
+        (
+            format!("--XbX\r\n{PART_A_HEAD}1\r\n--XbX--junk"),
             "follows the boundary",
         ),
         (
             format!(
-                "--XbX\r\n{A}1\r\n--XbX{}\r\n{A}2\r\n--XbX--",
+                "--XbX\r\n{PART_A_HEAD}1\r\n--XbX{}\r\n{PART_A_HEAD}2\r\n--XbX--",
                 " ".repeat(2_000)
             ),
             "follows the boundary",
         ),
-        (format!("--XbX\r\n{A}1\r\n--XbX"), "follows the boundary"),
         (
-            format!("--XbX\r\n{A}1\r\n--XbX--\r\n--XbX\r\n{A}2\r\n--XbX--"),
+            format!("--XbX\r\n{PART_A_HEAD}1\r\n--XbX"),
+            "follows the boundary",
+        ),
+        (
+            format!("--XbX\r\n{PART_A_HEAD}1\r\n--XbX--\r\n--XbX\r\n{PART_A_HEAD}2\r\n--XbX--"),
             "follows the closing line",
         ),
         (
-            format!("--XbX\r\n{A}1"),
+            format!("--XbX\r\n{PART_A_HEAD}1"),
             "part 1 of the body: the body ends within it, without the closing line \"--XbX--\"",
         ),
-        (format!("--XbX\r\n{A}1\r\n--XbX\r\n{A}2\r\n"), "part 2"),
-        (A.replace("\r\n", "\n"), "no line"),
         (
-            format!("--XbX\n{}1\n--XbX--\n", A.replace("\r\n", "\n")),
+            format!("--XbX\r\n{PART_A_HEAD}1\r\n--XbX\r\n{PART_A_HEAD}2\r\n"),
+            "part 2",
+        ),
+        (PART_A_HEAD.replace("\r\n", "\n"), "no line"),
+        (
+            format!("--XbX\n{}1\n--XbX--\n", PART_A_HEAD.replace("\r\n", "\n")),
             "CR LF",
         ),
         (
-            format!("--XbX\r\n{}1\r\n--XbX--\r\n", A.replace("\r\n", "\n")),
+            format!(
+                "--XbX\r\n{}1\r\n--XbX--\r\n",
+                PART_A_HEAD.replace("\r\n", "\n")
+            ),
             "part 1",
         ),
     ]);
 }
 
 #[test]
-fn heads_that_are_not_understood_are_refused() {
+fn malformed_part_headers_are_rejected() {
     assert_refused([
         (
             "--XbX\r\n\r\n1\r\n--XbX--".to_owned(),
@@ -225,41 +255,49 @@ fn heads_that_are_not_understood_are_refused() {
             "must be form-data",
         ),
         (
-            format!("--XbX\r\nContent-Disposition: form-data; name=b\r\n{A}1\r\n--XbX--"),
+            format!("--XbX\r\nContent-Disposition: form-data; name=b\r\n{PART_A_HEAD}1\r\n--XbX--"),
             "twice",
         ),
         (
-            format!("--XbX\r\nContent-Type: a/b\r\nContent-Type: c/d\r\n{A}1\r\n--XbX--"),
+            format!("--XbX\r\nContent-Type: a/b\r\nContent-Type: c/d\r\n{PART_A_HEAD}1\r\n--XbX--"),
             "twice",
         ),
         (
-            format!("--XbX\r\nno header\r\n{A}1\r\n--XbX--"),
+            format!("--XbX\r\nno header\r\n{PART_A_HEAD}1\r\n--XbX--"),
             "must read Name: value",
         ),
         (
-            format!("--XbX\r\n{A}1\r\n--XbX\r\n--XbX\r\n{A}2\r\n--XbX--"),
+            format!("--XbX\r\n{PART_A_HEAD}1\r\n--XbX\r\n--XbX\r\n{PART_A_HEAD}2\r\n--XbX--"),
             "must read Name: value",
         ),
         (
-            format!("--XbX\r\nX: a\nb\r\n{A}1\r\n--XbX--"),
+            format!("--XbX\r\nX: a\nb\r\n{PART_A_HEAD}1\r\n--XbX--"),
             "CR or LF within",
         ),
-        (format!("--XbX\r\nX: a\x00b\r\n{A}1\r\n--XbX--"), "0x00"),
         (
-            format!("--XbX\r\nX: {}\r\n{A}1\r\n--XbX--", "x".repeat(40_000)),
+            format!("--XbX\r\nX: a\x00b\r\n{PART_A_HEAD}1\r\n--XbX--"),
+            "0x00",
+        ),
+        (
+            format!(
+                "--XbX\r\nX: {}\r\n{PART_A_HEAD}1\r\n--XbX--",
+                "x".repeat(40_000)
+            ),
             "32768 bytes",
         ),
         (
-            format!("--XbX\r\nContent-Type: multipart/mixed; boundary=y\r\n{A}1\r\n--XbX--"),
+            format!(
+                "--XbX\r\nContent-Type: multipart/mixed; boundary=y\r\n{PART_A_HEAD}1\r\n--XbX--"
+            ),
             "parts within parts",
         ),
         (
-            format!("--XbX\r\nContent-Type: nonsense\r\n{A}1\r\n--XbX--"),
+            format!("--XbX\r\nContent-Type: nonsense\r\n{PART_A_HEAD}1\r\n--XbX--"),
             "type/subtype",
         ),
         (
             format!(
-                "--XbX\r\nContent-Type: a/{}\r\n{A}1\r\n--XbX--",
+                "--XbX\r\nContent-Type: a/{}\r\n{PART_A_HEAD}1\r\n--XbX--",
                 "b".repeat(254)
             ),
             "256 bytes, 255 are allowed",
@@ -267,7 +305,7 @@ fn heads_that_are_not_understood_are_refused() {
         (
             format!(
                 "--XbX\r\n{}; filename=\"{}\"\r\n\r\n1\r\n--XbX--",
-                A.trim_end(),
+                PART_A_HEAD.trim_end(),
                 "f".repeat(256)
             ),
             "256 bytes, 255 are allowed",
@@ -275,7 +313,7 @@ fn heads_that_are_not_understood_are_refused() {
         (
             format!(
                 "--XbX\r\n{}; filename=\"{}\"\r\n\r\n1\r\n--XbX--",
-                A.trim_end(),
+                PART_A_HEAD.trim_end(),
                 "f".repeat(20_000)
             ),
             "20000 bytes, 255 are allowed",
@@ -284,7 +322,7 @@ fn heads_that_are_not_understood_are_refused() {
 }
 
 #[test]
-fn types_are_read_however_they_are_written() {
+fn content_type_variants_are_accepted() {
     for (sent, is_file) in [
         ("application/json ; charset=utf-8", true),
         ("application/octet-stream", true),
@@ -293,7 +331,7 @@ fn types_are_read_however_they_are_written() {
         ("TEXT/html", false),
         ("", false),
     ] {
-        let head = format!("Content-Type: {sent}\r\n{}", A.trim_end());
+        let head = format!("Content-Type: {sent}\r\n{}", PART_A_HEAD.trim_end());
         assert_eq!(
             Head::parse(head.as_bytes()).unwrap().is_file(),
             is_file,

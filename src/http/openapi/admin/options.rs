@@ -4,8 +4,8 @@
 use serde_json::{Map, Value, json};
 
 use crate::{
-    http::openapi::shapes::{boolean, whole_number},
-    service::MOST_OPTIONS,
+    http::openapi::components::{boolean_schema, integer_schema},
+    service::MAX_OPTIONS,
     settings::Limits,
 };
 
@@ -13,7 +13,7 @@ use crate::{
 const NO_CONTROLS: &str = "^[^\\x00-\\x1F\\x7F-\\x9F]+$";
 
 /// The JSON Schema of a configured service.
-pub(super) fn definition(limits: &Limits) -> Value {
+pub(super) fn definition_schema(limits: &Limits) -> Value {
     let builtin = [(
         "_service",
         json!({
@@ -26,47 +26,49 @@ pub(super) fn definition(limits: &Limits) -> Value {
     )];
     let backends = "URLs of what it runs on, separated by commas";
     let ors = [
-        ("_service", url("URL of an SCXML document")),
-        ("_ors", url(backends)),
-        ("_ors_lb_strategy", strategy()),
+        ("_service", url_schema("URL of an SCXML document")),
+        ("_ors", url_schema(backends)),
+        ("_ors_lb_strategy", strategy_schema()),
     ];
     let http = [
-        ("_service", url("URL template of the create")),
+        ("_service", url_schema("URL template of the create")),
         (
             "_request",
-            optional(&url("URL template of every request without one of its own")),
+            optional(&url_schema(
+                "URL template of every request without one of its own",
+            )),
         ),
         (
             "_terminate",
-            optional(&url(
+            optional(&url_schema(
                 "URL template of what is asked when the service has ended",
             )),
         ),
-        ("_method", optional(&method())),
-        ("_terminate_method", optional(&method())),
+        ("_method", optional(&method_schema())),
+        ("_terminate_method", optional(&method_schema())),
         (
             "_session",
-            optional(&text(
+            optional(&text_schema(
                 "The member of the create's answer that names the session",
             )),
         ),
-        ("_ors", optional(&text(backends))),
-        ("_ors_lb_strategy", strategy()),
+        ("_ors", optional(&text_schema(backends))),
+        ("_ors_lb_strategy", strategy_schema()),
     ];
     json!({
         "description": format!(
-            "A configured service: a flat table of at most {MOST_OPTIONS} options. Others than these are kept with it."
+            "A configured service: a flat table of at most {MAX_OPTIONS} options. Others than these are kept with it."
         ),
         "anyOf": [
-            kind("builtin", &["_type", "_service"], builtin, limits),
-            kind("ors", &["_type", "_service", "_ors"], ors, limits),
-            kind("http", &["_type", "_service"], http, limits),
+            definition_variant("builtin", &["_type", "_service"], builtin, limits),
+            definition_variant("ors", &["_type", "_service", "_ors"], ors, limits),
+            definition_variant("http", &["_type", "_service"], http, limits),
         ],
     })
 }
 
 /// The JSON Schema of a resource group.
-pub(super) fn group() -> Value {
+pub(super) fn group_schema() -> Value {
     let number = |description: &str| {
         json!({
             "description": description,
@@ -84,17 +86,17 @@ pub(super) fn group() -> Value {
                                 `ROUND_ROBIN` share it",
             },
             "_backup_resource": optional(&number("Handed out when all numbers are taken")),
-            "_booking_expiration_timeout": held(),
+            "_booking_expiration_timeout": booking_timeout(),
             "numbers": {"type": "array", "items": number("1 to 64 bytes"), "uniqueItems": true},
         },
         "required": ["_allocation_strategy", "numbers"],
-        "propertyNames": option_name(),
-        "additionalProperties": nothing(),
+        "propertyNames": option_name_schema(),
+        "additionalProperties": empty_schema(),
     })
 }
 
 /// Configured services of a `_type`, with its own options and those of all.
-fn kind<const N: usize>(
+fn definition_variant<const N: usize>(
     name: &str,
     required: &[&str],
     own: [(&str, Value); N],
@@ -103,27 +105,27 @@ fn kind<const N: usize>(
     let own = own.map(|(option, schema)| (option.to_owned(), schema));
     let mut properties: Map<String, Value> = own.into_iter().collect();
     properties.insert("_type".to_owned(), json!({"const": name}));
-    for (option, schema) in of_all(limits) {
+    for (option, schema) in common_options(limits) {
         properties.insert(option.to_owned(), schema);
     }
     let mut schema = json!({
         "type": "object",
         "properties": properties,
         "required": required,
-        "propertyNames": option_name(),
-        "additionalProperties": text("Kept with it"),
+        "propertyNames": option_name_schema(),
+        "additionalProperties": text_schema("Kept with it"),
     });
     if name == "http" {
         schema["patternProperties"] = json!({
-            "^_request\\.": optional(&url("URL template of the request of that name")),
-            "^_method\\.": optional(&method()),
+            "^_request\\.": optional(&url_schema("URL template of the request of that name")),
+            "^_method\\.": optional(&method_schema()),
         });
     }
     schema
 }
 
-fn of_all(limits: &Limits) -> [(&'static str, Value); 10] {
-    let life = limits.life.as_secs();
+fn common_options(limits: &Limits) -> [(&'static str, Value); 10] {
+    let life = limits.max_ttl.as_secs();
     let prefix = json!({
         "description": "Leading digits of it, or a range of them such as `7-9`",
         "type": ["string", "integer"], "minimum": 0, "pattern": "^[0-9]{1,16}(-[0-9]{1,16})?$",
@@ -135,7 +137,7 @@ fn of_all(limits: &Limits) -> [(&'static str, Value); 10] {
     [
         (
             "_ttl",
-            optional(&whole_number(
+            optional(&integer_schema(
                 "Seconds that a service lives.",
                 1,
                 life,
@@ -144,17 +146,17 @@ fn of_all(limits: &Limits) -> [(&'static str, Value); 10] {
         ),
         (
             "_resource_group",
-            optional(&text(
+            optional(&text_schema(
                 "The group that access numbers are taken from; there is one",
             )),
         ),
         (
             "_provide_code",
-            optional(&boolean("Give an access code too.")),
+            optional(&boolean_schema("Give an access code too.")),
         ),
         (
             "_access_code_length",
-            optional(&whole_number(
+            optional(&integer_schema(
                 "Digits of it, its prefix included.",
                 1,
                 16,
@@ -162,26 +164,29 @@ fn of_all(limits: &Limits) -> [(&'static str, Value); 10] {
             )),
         ),
         ("_access_code_prefix", optional(&prefix)),
-        ("_booking_expiration_timeout", held()),
+        ("_booking_expiration_timeout", booking_timeout()),
         (
             "_return_pool_health",
-            optional(&boolean(
+            optional(&boolean_schema(
                 "Tell how many numbers there are and how many are free.",
             )),
         ),
         (
             "_overwritable_options",
-            optional(&text(
+            optional(&text_schema(
                 "Options that a request may override, separated by commas",
             )),
         ),
         ("username", optional(&user)),
-        ("password", optional(&text("Asked of callers; never told"))),
+        (
+            "password",
+            optional(&text_schema("Asked of callers; never told")),
+        ),
     ]
 }
 
-fn held() -> Value {
-    optional(&whole_number(
+fn booking_timeout() -> Value {
+    optional(&integer_schema(
         "Seconds that a number is held.",
         5,
         1_800,
@@ -190,25 +195,25 @@ fn held() -> Value {
 }
 
 /// What an option may be called.
-fn option_name() -> Value {
+fn option_name_schema() -> Value {
     json!({"pattern": NO_CONTROLS})
 }
 
 /// Any text; numbers and booleans are the text that they are written as.
-fn text(description: &str) -> Value {
+fn text_schema(description: &str) -> Value {
     json!({"description": description, "type": ["string", "number", "boolean", "null"]})
 }
 
 /// An absolute URL, or a path behind one of `_ors`.
-fn url(description: &str) -> Value {
+fn url_schema(description: &str) -> Value {
     json!({"description": description, "type": "string", "pattern": "^(https?://[A-Za-z0-9]|/)"})
 }
 
-fn method() -> Value {
+fn method_schema() -> Value {
     json!({"description": "How it is asked", "enum": ["GET", "POST", "PUT", "PATCH", "DELETE"]})
 }
 
-fn strategy() -> Value {
+fn strategy_schema() -> Value {
     optional(&json!({
         "enum": ["circular", "linear"],
         "description": "How they are taken: each in its turn, or the first one that can be reached",
@@ -216,11 +221,11 @@ fn strategy() -> Value {
 }
 
 /// What is as good as absent.
-fn nothing() -> Value {
+fn empty_schema() -> Value {
     json!({"enum": ["", null]})
 }
 
 /// An option that may be there, and may be empty.
 fn optional(schema: &Value) -> Value {
-    json!({"anyOf": [schema, nothing()]})
+    json!({"anyOf": [schema, empty_schema()]})
 }

@@ -4,63 +4,67 @@ use futures_util::StreamExt;
 use redis::{aio::PubSubStream, cmd};
 use tokio::time::timeout;
 
-use super::{Finding, Target, rights, server};
+use super::{CheckOutcome, CheckTarget, rights, server};
 use crate::store::{
     CheckResult, StoreError,
     redis::{
-        events,
+        keyspace_notifications,
         probe::{PROBE_TIMEOUT, Probe},
     },
 };
 
-pub(super) async fn check(target: &mut Target<'_>) -> Result<Finding, StoreError> {
+pub(super) async fn check(target: &mut CheckTarget<'_>) -> Result<CheckOutcome, StoreError> {
     let mut events = target.node.subscriber().await?;
     let channels = target.node.notification_channels();
-    match target.node.in_time(events.subscribe(&channels)).await {
+    match target
+        .node
+        .with_response_timeout(events.subscribe(&channels))
+        .await
+    {
         Ok(()) => {}
         Err(error @ StoreError::Unknown(_)) => return Err(error),
-        Err(error) => return Ok(Finding::new(false, error.to_string())),
+        Err(error) => return Ok(CheckOutcome::new(false, error.to_string())),
     }
     let (_sink, messages) = events.split();
     let mut probe = match Probe::write(target.store, target.node).await {
         Ok(probe) => probe,
         Err(error @ StoreError::Unknown(_)) => return Err(error),
-        Err(error) => return Ok(Finding::unknown(&format!("a probe: {error}"))),
+        Err(error) => return Ok(CheckOutcome::unknown(&format!("a probe: {error}"))),
     };
-    let heard = timeout(PROBE_TIMEOUT, hear(messages, &mut probe)).await;
-    if heard.is_ok() && probe.is_heard() {
-        return Ok(Finding::new(true, "messages arrive"));
+    let heard = timeout(PROBE_TIMEOUT, receive_probe_events(messages, &mut probe)).await;
+    if heard.is_ok() && probe.is_complete() {
+        return Ok(CheckOutcome::new(true, "messages arrive"));
     }
     if can_be_enabled(target).await? {
-        return Ok(Finding {
+        return Ok(CheckOutcome {
             result: CheckResult::Unknown,
-            seen: "disabled; the service enables them when it connects".to_owned(),
+            detail: "disabled; the service enables them when it connects".to_owned(),
             is_blocking: false,
         });
     }
     let seen = format!("no message about keys that end: {}", probe.missing());
-    Ok(Finding::new(false, seen))
+    Ok(CheckOutcome::new(false, seen))
 }
 
 /// Whether the server has them disabled and permits that the service enables them.
-async fn can_be_enabled(target: &mut Target<'_>) -> Result<bool, StoreError> {
+async fn can_be_enabled(target: &mut CheckTarget<'_>) -> Result<bool, StoreError> {
     let flags = server::config(target, "notify-keyspace-events").await?;
-    if flags.is_none_or(|flags| events::are_sufficient(&flags)) {
+    if flags.is_none_or(|flags| keyspace_notifications::flags_are_sufficient(&flags)) {
         return Ok(false);
     }
     let mut set = cmd("CONFIG");
     set.arg("SET")
         .arg("notify-keyspace-events")
-        .arg(events::FLAGS);
+        .arg(keyspace_notifications::REQUIRED_FLAGS);
     Ok(rights::is_permitted(target, &set).await? != Some(false))
 }
 
-async fn hear(mut messages: PubSubStream, probe: &mut Probe) {
-    while !probe.is_heard() {
+async fn receive_probe_events(mut messages: PubSubStream, probe: &mut Probe) {
+    while !probe.is_complete() {
         let Some(message) = messages.next().await else {
             return;
         };
         let key = message.get_payload::<String>().unwrap_or_default();
-        probe.hear(message.get_channel_name(), &key);
+        probe.record(message.get_channel_name(), &key);
     }
 }

@@ -9,12 +9,12 @@ use std::{collections::BTreeSet, time::Duration};
 use redis::{Cmd, Value, aio::ConnectionLike, cmd};
 use uuid::Uuid;
 
-use super::{Finding, Target};
+use super::{CheckOutcome, CheckTarget};
 use crate::{settings::RedisMode, store::StoreError};
 
 /// When a right is needed.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Need {
+enum Requirement {
     Always,
     Cluster,
     Sentinel,
@@ -26,61 +26,61 @@ enum Need {
 
 /// Every command that the program or its scripts send, in a form that does no harm to `K`, a string of
 /// our own. The first makes that string, the last deletes it.
-const COMMANDS: &[(Need, &str)] = &[
-    (Need::Always, "SET K x PX 10000"),
-    (Need::Always, "PING"),
-    (Need::Always, "TIME"),
-    (Need::Always, "UNWATCH"),
+const COMMANDS: &[(Requirement, &str)] = &[
+    (Requirement::Always, "SET K x PX 10000"),
+    (Requirement::Always, "PING"),
+    (Requirement::Always, "TIME"),
+    (Requirement::Always, "UNWATCH"),
     (
-        Need::Always,
+        Requirement::Always,
         "EVALSHA 0000000000000000000000000000000000000000 0",
     ),
-    (Need::Always, "SCRIPT LOAD return"),
-    (Need::Always, "GET K"),
-    (Need::Always, "GETEX K"),
-    (Need::Always, "INCR K"),
-    (Need::Always, "DECR K"),
-    (Need::Always, "EXISTS K"),
-    (Need::Always, "EXPIRE K 10"),
-    (Need::Always, "PEXPIRE K 10000"),
-    (Need::Always, "PTTL K"),
-    (Need::Always, "HGET K f"),
-    (Need::Always, "HSET K f v"),
-    (Need::Always, "HMGET K f"),
-    (Need::Always, "HGETALL K"),
-    (Need::Always, "HKEYS K"),
-    (Need::Always, "HLEN K"),
-    (Need::Always, "HSTRLEN K f"),
-    (Need::Always, "HEXISTS K f"),
-    (Need::Always, "HDEL K f"),
-    (Need::Always, "ZADD K 0 m"),
-    (Need::Always, "ZREM K m"),
-    (Need::Always, "ZSCORE K m"),
-    (Need::Always, "ZCARD K"),
-    (Need::Always, "ZCOUNT K 0 0"),
-    (Need::Always, "ZRANGE K 0 0"),
-    (Need::Always, "ZRANGEBYSCORE K 0 0"),
-    (Need::Always, "ZRANGEBYLEX K - +"),
-    (Need::Always, "ZREVRANGEBYLEX K + -"),
-    (Need::Always, "ZRANDMEMBER K"),
-    (Need::Always, "ZREMRANGEBYSCORE K 0 0"),
-    (Need::Always, "XADD K * f v"),
-    (Need::Always, "XREVRANGE K + - COUNT 1"),
-    (Need::Cluster, "CLUSTER SLOTS"),
-    (Need::Cluster, "ASKING"),
-    (Need::Sentinel, "ROLE"),
-    (Need::Replicas, "WAIT 0 1"),
-    (Need::Optional, "SCAN 0 COUNT 1"),
-    (Need::Optional, "CONFIG GET notify-keyspace-events"),
-    (Need::Always, "PEXPIREAT K T"),
-    (Need::Always, "UNLINK K"),
+    (Requirement::Always, "SCRIPT LOAD return"),
+    (Requirement::Always, "GET K"),
+    (Requirement::Always, "GETEX K"),
+    (Requirement::Always, "INCR K"),
+    (Requirement::Always, "DECR K"),
+    (Requirement::Always, "EXISTS K"),
+    (Requirement::Always, "EXPIRE K 10"),
+    (Requirement::Always, "PEXPIRE K 10000"),
+    (Requirement::Always, "PTTL K"),
+    (Requirement::Always, "HGET K f"),
+    (Requirement::Always, "HSET K f v"),
+    (Requirement::Always, "HMGET K f"),
+    (Requirement::Always, "HGETALL K"),
+    (Requirement::Always, "HKEYS K"),
+    (Requirement::Always, "HLEN K"),
+    (Requirement::Always, "HSTRLEN K f"),
+    (Requirement::Always, "HEXISTS K f"),
+    (Requirement::Always, "HDEL K f"),
+    (Requirement::Always, "ZADD K 0 m"),
+    (Requirement::Always, "ZREM K m"),
+    (Requirement::Always, "ZSCORE K m"),
+    (Requirement::Always, "ZCARD K"),
+    (Requirement::Always, "ZCOUNT K 0 0"),
+    (Requirement::Always, "ZRANGE K 0 0"),
+    (Requirement::Always, "ZRANGEBYSCORE K 0 0"),
+    (Requirement::Always, "ZRANGEBYLEX K - +"),
+    (Requirement::Always, "ZREVRANGEBYLEX K + -"),
+    (Requirement::Always, "ZRANDMEMBER K"),
+    (Requirement::Always, "ZREMRANGEBYSCORE K 0 0"),
+    (Requirement::Always, "XADD K * f v"),
+    (Requirement::Always, "XREVRANGE K + - COUNT 1"),
+    (Requirement::Cluster, "CLUSTER SLOTS"),
+    (Requirement::Cluster, "ASKING"),
+    (Requirement::Sentinel, "ROLE"),
+    (Requirement::Replicas, "WAIT 0 1"),
+    (Requirement::Optional, "SCAN 0 COUNT 1"),
+    (Requirement::Optional, "CONFIG GET notify-keyspace-events"),
+    (Requirement::Always, "PEXPIREAT K T"),
+    (Requirement::Always, "UNLINK K"),
 ];
 
 /// Places in [`COMMANDS`] of those that would make a key of another type if the first one was denied.
-const MAKE_KEYS: [&str; 5] = ["INCR", "DECR", "HSET", "ZADD", "XADD"];
+const KEY_CREATING_COMMANDS: [&str; 5] = ["INCR", "DECR", "HSET", "ZADD", "XADD"];
 
 /// Rules without which no service can be created or read.
-const BLOCKING: [&str; 7] = [
+const ESSENTIAL_RULES: [&str; 7] = [
     "+evalsha",
     "+exists",
     "+hget",
@@ -91,50 +91,52 @@ const BLOCKING: [&str; 7] = [
 ];
 
 /// An instant far ahead, in milliseconds.
-const FAR: i64 = 1 << 50;
+const FAR_FUTURE_MS: i64 = 1 << 50;
 
 /// What a denial is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Denied {
+enum Denial {
     Command,
     Key,
     Channel,
 }
 
 /// A command to try, what it needs, and what it is tried for.
-struct Trial {
-    need: Need,
+struct RightProbe {
+    requirement: Requirement,
     command: Cmd,
     /// The ACL rule that a denied key or channel is missing.
     pattern: String,
 }
 
-pub(super) async fn check(target: &mut Target<'_>) -> Result<Finding, StoreError> {
+pub(super) async fn check(target: &mut CheckTarget<'_>) -> Result<CheckOutcome, StoreError> {
     let Some(key) = target
         .store
         .redis
-        .key_on(target.node, |tag| target.store.keys.probe(tag))
+        .key_on_node(target.node, |tag| target.store.keys.probe(tag))
     else {
-        return Ok(Finding::unknown("to tell which slots it has"));
+        return Ok(CheckOutcome::unknown("to tell which slots it has"));
     };
-    let user: Option<String> = target.ask(cmd("ACL").arg("WHOAMI")).await?;
-    let trials = trials(target, &key);
+    let user: Option<String> = target.query(cmd("ACL").arg("WHOAMI")).await?;
+    let trials = right_probes(target, &key);
     let can_ask = is_permitted(target, &cmd("PING")).await?.is_some();
     let denials = match &user {
         Some(user) if can_ask => {
-            let questions = trials.iter().map(|trial| dry(user, &trial.command));
-            send(target, &questions.collect::<Vec<_>>()).await?
+            let questions = trials
+                .iter()
+                .map(|trial| dryrun_command(user, &trial.command));
+            send_commands(target, &questions.collect::<Vec<_>>()).await?
         }
-        _ => really(target, &trials).await?,
+        _ => try_commands(target, &trials).await?,
     };
     let (mut missing, mut optional) = (BTreeSet::new(), BTreeSet::new());
     for (trial, denied) in trials.iter().zip(denials) {
         let rule = match denied {
             None => continue,
-            Some(Denied::Command) => format!("+{}", name(&trial.command)),
-            Some(Denied::Key | Denied::Channel) => trial.pattern.clone(),
+            Some(Denial::Command) => format!("+{}", acl_name(&trial.command)),
+            Some(Denial::Key | Denial::Channel) => trial.pattern.clone(),
         };
-        let rules = if trial.need == Need::Optional {
+        let rules = if trial.requirement == Requirement::Optional {
             &mut optional
         } else {
             &mut missing
@@ -146,17 +148,17 @@ pub(super) async fn check(target: &mut Target<'_>) -> Result<Finding, StoreError
     let services = target.store.keys.samples("").into_iter().next();
     let services = services.map(|(_, pattern)| format!("~{pattern}"));
     let is_needed =
-        |rule: &String| BLOCKING.contains(&rule.as_str()) || Some(rule) == services.as_ref();
+        |rule: &String| ESSENTIAL_RULES.contains(&rule.as_str()) || Some(rule) == services.as_ref();
     let is_blocking = missing.iter().any(is_needed);
     let finding = match (missing.is_empty(), optional.is_empty()) {
-        (false, _) => Finding::new(false, format!("{user} lacks {}", list(missing))),
-        (true, false) => Finding::new(
+        (false, _) => CheckOutcome::new(false, format!("{user} lacks {}", list(missing))),
+        (true, false) => CheckOutcome::new(
             true,
             format!("{user} lacks only optional {}", list(optional)),
         ),
-        (true, true) => Finding::new(true, "all commands, keys and channels are permitted"),
+        (true, true) => CheckOutcome::new(true, "all commands, keys and channels are permitted"),
     };
-    Ok(Finding {
+    Ok(CheckOutcome {
         is_blocking,
         ..finding
     })
@@ -164,29 +166,31 @@ pub(super) async fn check(target: &mut Target<'_>) -> Result<Finding, StoreError
 
 /// Whether the user may send `command`, as `ACL DRYRUN` says; `None` where that is not permitted.
 pub(super) async fn is_permitted(
-    target: &mut Target<'_>,
+    target: &mut CheckTarget<'_>,
     command: &Cmd,
 ) -> Result<Option<bool>, StoreError> {
-    let Some(user) = target.ask::<String>(cmd("ACL").arg("WHOAMI")).await? else {
+    let Some(user) = target.query::<String>(cmd("ACL").arg("WHOAMI")).await? else {
         return Ok(None);
     };
-    let says: Option<String> = target.ask(&dry(&user, command)).await?;
-    Ok(says.map(|text| denied(&text).is_none()))
+    let says: Option<String> = target.query(&dryrun_command(&user, command)).await?;
+    Ok(says.map(|text| parse_denial(&text).is_none()))
 }
 
 /// All that this program needs under its settings.
-fn trials(target: &Target<'_>, key: &str) -> Vec<Trial> {
+fn right_probes(target: &CheckTarget<'_>, key: &str) -> Vec<RightProbe> {
     let (store, random) = (target.store, Uuid::new_v4().simple().to_string());
     let applies = |need| match need {
-        Need::Always | Need::Optional => true,
-        Need::Cluster => store.mode == RedisMode::Cluster,
-        Need::Sentinel => store.mode == RedisMode::Sentinel,
-        Need::Replicas => store.waits_for_replicas,
+        Requirement::Always | Requirement::Optional => true,
+        Requirement::Cluster => store.mode == RedisMode::Cluster,
+        Requirement::Sentinel => store.mode == RedisMode::Sentinel,
+        Requirement::Replicas => store.waits_for_replicas,
     };
     // Where the time of Redis is not known yet, the string lives until it is deleted at the end.
     let now = store.redis.now();
-    let soon = now.map_or(FAR, |now| now.after(Duration::from_secs(10)).millis());
-    let mut trials: Vec<Trial> = Vec::new();
+    let soon = now.map_or(FAR_FUTURE_MS, |now| {
+        now.after(Duration::from_secs(10)).millis()
+    });
+    let mut trials: Vec<RightProbe> = Vec::new();
     for (need, line) in COMMANDS.iter().filter(|(need, _)| applies(*need)) {
         let mut words = line.split(' ');
         let mut command = cmd(words.next().unwrap_or_default());
@@ -198,8 +202,8 @@ fn trials(target: &Target<'_>, key: &str) -> Vec<Trial> {
             };
         }
         let pattern = format!("~{}", store.keys.probe("*"));
-        trials.push(Trial {
-            need: *need,
+        trials.push(RightProbe {
+            requirement: *need,
             command,
             pattern,
         });
@@ -210,8 +214,8 @@ fn trials(target: &Target<'_>, key: &str) -> Vec<Trial> {
         for verb in ["HEXISTS", "HDEL"] {
             let command = cmd(verb).arg(&sample).arg(&random).to_owned();
             let pattern = format!("~{pattern}");
-            keys.push(Trial {
-                need: Need::Always,
+            keys.push(RightProbe {
+                requirement: Requirement::Always,
                 command,
                 pattern,
             });
@@ -224,25 +228,25 @@ fn trials(target: &Target<'_>, key: &str) -> Vec<Trial> {
             command.arg(extra);
         }
         let pattern = format!("&{channel}");
-        keys.push(Trial {
-            need,
+        keys.push(RightProbe {
+            requirement: need,
             command,
             pattern,
         });
     };
     for one in target.node.notification_channels() {
-        channel(Need::Always, "SUBSCRIBE", &one, "");
+        channel(Requirement::Always, "SUBSCRIBE", &one, "");
     }
-    let changes = store.keys.changes();
-    channel(Need::Optional, "SUBSCRIBE", &changes, "");
-    channel(Need::Optional, "PUBLISH", &changes, "check");
+    let changes = store.keys.catalog_channel();
+    channel(Requirement::Optional, "SUBSCRIBE", &changes, "");
+    channel(Requirement::Optional, "PUBLISH", &changes, "check");
     let last = trials.len().saturating_sub(1);
     trials.splice(last..last, keys);
     trials
 }
 
 /// Asks whether `user` may send `command`.
-fn dry(user: &str, command: &Cmd) -> Cmd {
+fn dryrun_command(user: &str, command: &Cmd) -> Cmd {
     let mut dry = cmd("ACL");
     dry.arg("DRYRUN").arg(user);
     for argument in command.args_iter() {
@@ -254,10 +258,10 @@ fn dry(user: &str, command: &Cmd) -> Cmd {
 }
 
 /// Sends all of them, and gives what each was denied for.
-async fn send(
-    target: &mut Target<'_>,
+async fn send_commands(
+    target: &mut CheckTarget<'_>,
     commands: &[Cmd],
-) -> Result<Vec<Option<Denied>>, StoreError> {
+) -> Result<Vec<Option<Denial>>, StoreError> {
     let mut pipeline = redis::pipe();
     for command in commands {
         pipeline.add_command(command.clone());
@@ -269,39 +273,39 @@ async fn send(
         .await;
     let replies = replies.map_err(|error| super::store_error(&error))?;
     let denied = |reply: Value| match reply.extract_error() {
-        Ok(Value::BulkString(text)) => denied(&String::from_utf8_lossy(&text)),
-        Ok(Value::SimpleString(text)) => denied(&text),
+        Ok(Value::BulkString(text)) => parse_denial(&String::from_utf8_lossy(&text)),
+        Ok(Value::SimpleString(text)) => parse_denial(&text),
         Ok(_) => None,
-        Err(error) => denied(&error.to_string()),
+        Err(error) => parse_denial(&error.to_string()),
     };
     Ok(replies.into_iter().map(denied).collect())
 }
 
 /// Sends what is to be tried: all of it but subscriptions over the connection of the checks.
-async fn really(
-    target: &mut Target<'_>,
-    trials: &[Trial],
-) -> Result<Vec<Option<Denied>>, StoreError> {
+async fn try_commands(
+    target: &mut CheckTarget<'_>,
+    trials: &[RightProbe],
+) -> Result<Vec<Option<Denial>>, StoreError> {
     let [first, rest @ ..] = trials else {
         return Ok(Vec::new());
     };
-    let mut denials = send(target, std::slice::from_ref(&first.command)).await?;
+    let mut denials = send_commands(target, std::slice::from_ref(&first.command)).await?;
     let string_stands = denials.iter().all(Option::is_none);
-    let is_subscription = |trial: &Trial| name(&trial.command) == "subscribe";
-    let is_sent = |trial: &Trial| {
-        let makes_key = MAKE_KEYS
+    let is_subscription = |trial: &RightProbe| acl_name(&trial.command) == "subscribe";
+    let is_sent = |trial: &RightProbe| {
+        let makes_key = KEY_CREATING_COMMANDS
             .iter()
-            .any(|made| made.eq_ignore_ascii_case(&name(&trial.command)));
+            .any(|made| made.eq_ignore_ascii_case(&acl_name(&trial.command)));
         !is_subscription(trial) && (string_stands || !makes_key)
     };
     let sent = rest.iter().filter(|trial| is_sent(trial));
     let sent: Vec<Cmd> = sent.map(|trial| trial.command.clone()).collect();
-    let mut sent = send(target, &sent).await?.into_iter();
+    let mut sent = send_commands(target, &sent).await?.into_iter();
     for trial in rest {
         denials.push(if is_sent(trial) {
             sent.next().flatten()
         } else if is_subscription(trial) {
-            subscribe(target, trial).await?
+            try_subscribe(target, trial).await?
         } else {
             None
         });
@@ -309,33 +313,40 @@ async fn really(
     Ok(denials)
 }
 
-async fn subscribe(target: &mut Target<'_>, trial: &Trial) -> Result<Option<Denied>, StoreError> {
+async fn try_subscribe(
+    target: &mut CheckTarget<'_>,
+    trial: &RightProbe,
+) -> Result<Option<Denial>, StoreError> {
     let mut subscriber = target.node.subscriber().await?;
     let channel = trial.pattern.trim_start_matches('&');
-    match target.node.in_time(subscriber.subscribe(channel)).await {
-        Err(StoreError::Denied(text)) => Ok(denied(&text)),
+    match target
+        .node
+        .with_response_timeout(subscriber.subscribe(channel))
+        .await
+    {
+        Err(StoreError::Denied(text)) => Ok(parse_denial(&text)),
         Err(error @ StoreError::Unknown(_)) => Err(error),
         _ => Ok(None),
     }
 }
 
 /// What a text denies: Redis words it by its version, and `ACL DRYRUN` again otherwise.
-fn denied(text: &str) -> Option<Denied> {
+fn parse_denial(text: &str) -> Option<Denial> {
     let text = text.to_ascii_lowercase();
     if !text.contains("noperm") && !text.contains("no permissions") {
         return None;
     }
     Some(if text.contains("channel") {
-        Denied::Channel
+        Denial::Channel
     } else if text.contains(" key") {
-        Denied::Key
+        Denial::Key
     } else {
-        Denied::Command
+        Denial::Command
     })
 }
 
 /// The name of a command as ACL rules have it.
-fn name(command: &Cmd) -> String {
+fn acl_name(command: &Cmd) -> String {
     let mut words = command.args_iter().map(|argument| match argument {
         redis::Arg::Simple(bytes) => String::from_utf8_lossy(bytes).to_ascii_lowercase(),
         _ => String::new(),

@@ -4,20 +4,20 @@ use std::collections::HashMap;
 
 use redis::{Value, cmd, from_redis_value_ref};
 
-use super::{Finding, Target};
+use super::{CheckOutcome, CheckTarget};
 use crate::{
     settings::RedisMode,
     store::{StoreError, WallClock},
 };
 
 /// The oldest Redis that has all commands: major and minor version.
-const OLDEST: (u64, u64) = (6, 2);
+const MIN_VERSION: (u64, u64) = (6, 2);
 /// Skew of the clocks beyond which the check fails, in milliseconds.
 const MAX_SKEW_MS: i64 = 1_000;
 
 /// What a server says of itself.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Greeting {
+pub(super) struct ServerInfo {
     server: Option<String>,
     version: Option<String>,
     mode: Option<String>,
@@ -25,14 +25,14 @@ pub(super) struct Greeting {
 }
 
 /// Asks for [`Greeting`] with `HELLO`, which servers permit that forbid `INFO`, or else with `INFO`.
-async fn greeting(target: &mut Target<'_>) -> Result<Greeting, StoreError> {
-    if let Some(greeting) = &target.greeting {
+async fn server_info(target: &mut CheckTarget<'_>) -> Result<ServerInfo, StoreError> {
+    if let Some(greeting) = &target.server_info {
         return Ok(greeting.clone());
     }
-    let hello: Option<HashMap<String, Value>> = target.ask(&cmd("HELLO")).await?;
+    let hello: Option<HashMap<String, Value>> = target.query(&cmd("HELLO")).await?;
     let greeting = if let Some(hello) = hello {
         let text = |name: &str| from_redis_value_ref::<String>(hello.get(name)?).ok();
-        Greeting {
+        ServerInfo {
             server: text("server"),
             version: text("version"),
             mode: text("mode"),
@@ -41,23 +41,23 @@ async fn greeting(target: &mut Target<'_>) -> Result<Greeting, StoreError> {
     } else {
         let mut info = info(target, "server").await?.unwrap_or_default();
         info.extend(self::info(target, "replication").await?.unwrap_or_default());
-        Greeting {
+        ServerInfo {
             server: info.remove("server_name"),
             version: info.remove("redis_version"),
             mode: info.remove("redis_mode"),
             role: info.remove("role"),
         }
     };
-    target.greeting = Some(greeting.clone());
+    target.server_info = Some(greeting.clone());
     Ok(greeting)
 }
 
 /// A section of `INFO`; `None` where it is forbidden.
 async fn info(
-    target: &mut Target<'_>,
+    target: &mut CheckTarget<'_>,
     section: &str,
 ) -> Result<Option<HashMap<String, String>>, StoreError> {
-    let text: Option<String> = target.ask(cmd("INFO").arg(section)).await?;
+    let text: Option<String> = target.query(cmd("INFO").arg(section)).await?;
     let lines = |text: String| -> HashMap<String, String> {
         let pairs = text.lines().filter_map(|line| line.split_once(':'));
         pairs
@@ -69,43 +69,43 @@ async fn info(
 
 /// A value of the configuration; `None` where the question is forbidden.
 pub(super) async fn config(
-    target: &mut Target<'_>,
+    target: &mut CheckTarget<'_>,
     name: &str,
 ) -> Result<Option<String>, StoreError> {
-    let pair: Option<Vec<String>> = target.ask(cmd("CONFIG").arg("GET").arg(name)).await?;
+    let pair: Option<Vec<String>> = target.query(cmd("CONFIG").arg("GET").arg(name)).await?;
     Ok(pair.and_then(|pair| pair.into_iter().nth(1)))
 }
 
-pub(super) async fn role(target: &mut Target<'_>) -> Result<Finding, StoreError> {
-    let Some(role) = greeting(target).await?.role else {
-        return Ok(Finding::unknown("HELLO and INFO"));
+pub(super) async fn role(target: &mut CheckTarget<'_>) -> Result<CheckOutcome, StoreError> {
+    let Some(role) = server_info(target).await?.role else {
+        return Ok(CheckOutcome::unknown("HELLO and INFO"));
     };
     let is_primary = role == "master" || role == "primary";
-    Ok(Finding::new(
+    Ok(CheckOutcome::new(
         is_primary,
         if is_primary { "primary" } else { &role },
     ))
 }
 
-pub(super) async fn mode(target: &mut Target<'_>) -> Result<Finding, StoreError> {
+pub(super) async fn mode(target: &mut CheckTarget<'_>) -> Result<CheckOutcome, StoreError> {
     let (name, expected) = match target.store.mode {
         RedisMode::Single => ("single", "standalone"),
         RedisMode::Sentinel => ("sentinel", "standalone"),
         RedisMode::Cluster => ("cluster", "cluster"),
     };
-    let Some(mode) = greeting(target).await?.mode else {
-        return Ok(Finding::unknown("HELLO and INFO"));
+    let Some(mode) = server_info(target).await?.mode else {
+        return Ok(CheckOutcome::unknown("HELLO and INFO"));
     };
     let seen = format!("server {mode}, redis.mode = \"{name}\"");
-    Ok(Finding::new(mode == expected, seen))
+    Ok(CheckOutcome::new(mode == expected, seen))
 }
 
-pub(super) async fn version(target: &mut Target<'_>) -> Result<Finding, StoreError> {
-    let Greeting {
+pub(super) async fn version(target: &mut CheckTarget<'_>) -> Result<CheckOutcome, StoreError> {
+    let ServerInfo {
         server, version, ..
-    } = greeting(target).await?;
+    } = server_info(target).await?;
     let Some(version) = version else {
-        return Ok(Finding::unknown("HELLO and INFO"));
+        return Ok(CheckOutcome::unknown("HELLO and INFO"));
     };
     let server = server.unwrap_or_else(|| "redis".to_owned());
     let mut parts = version
@@ -113,23 +113,23 @@ pub(super) async fn version(target: &mut Target<'_>) -> Result<Finding, StoreErr
         .map_while(|part| part.parse::<u64>().ok());
     let parts = (parts.next().unwrap_or(0), parts.next().unwrap_or(0));
     // Forks count on from 7.2, or anew.
-    let passed = server != "redis" || parts >= OLDEST;
-    Ok(Finding::new(passed, format!("{server} {version}")))
+    let passed = server != "redis" || parts >= MIN_VERSION;
+    Ok(CheckOutcome::new(passed, format!("{server} {version}")))
 }
 
-pub(super) async fn eviction(target: &mut Target<'_>) -> Result<Finding, StoreError> {
+pub(super) async fn eviction(target: &mut CheckTarget<'_>) -> Result<CheckOutcome, StoreError> {
     let mut policy = config(target, "maxmemory-policy").await?;
     if policy.is_none() {
         let memory = info(target, "memory").await?;
         policy = memory.and_then(|mut memory| memory.remove("maxmemory_policy"));
     }
     Ok(match policy {
-        Some(policy) => Finding::new(policy == "noeviction", policy),
-        None => Finding::unknown("CONFIG GET and INFO"),
+        Some(policy) => CheckOutcome::new(policy == "noeviction", policy),
+        None => CheckOutcome::unknown("CONFIG GET and INFO"),
     })
 }
 
-pub(super) async fn persistence(target: &mut Target<'_>) -> Result<Finding, StoreError> {
+pub(super) async fn persistence(target: &mut CheckTarget<'_>) -> Result<CheckOutcome, StoreError> {
     let info = info(target, "persistence").await?;
     let append_only = config(target, "appendonly").await?;
     let save = config(target, "save").await?;
@@ -143,7 +143,7 @@ pub(super) async fn persistence(target: &mut Target<'_>) -> Result<Finding, Stor
     .filter(|name| says(name) == Some("err"))
     .collect();
     if !failing.is_empty() {
-        return Ok(Finding::new(
+        return Ok(CheckOutcome::new(
             false,
             format!("Redis cannot write: {}", failing.join(", ")),
         ));
@@ -151,29 +151,29 @@ pub(super) async fn persistence(target: &mut Target<'_>) -> Result<Finding, Stor
     let append_only = append_only.map(|value| value == "yes");
     let append_only = append_only.or_else(|| says("aof_enabled").map(|value| value == "1"));
     Ok(match (append_only, save) {
-        (Some(true), _) => Finding::new(true, "append-only file"),
-        (Some(false), Some(save)) if save.is_empty() => Finding::new(
+        (Some(true), _) => CheckOutcome::new(true, "append-only file"),
+        (Some(false), Some(save)) if save.is_empty() => CheckOutcome::new(
             false,
             "neither append-only file nor snapshots: a restart loses everything",
         ),
-        (Some(false), Some(save)) => Finding::new(
+        (Some(false), Some(save)) => CheckOutcome::new(
             true,
             format!("snapshots only (save {save}): a crash loses changes since the last one"),
         ),
-        (Some(false), None) => Finding::new(false, "no append-only file"),
-        (None, _) => Finding::unknown("CONFIG GET and INFO"),
+        (Some(false), None) => CheckOutcome::new(false, "no append-only file"),
+        (None, _) => CheckOutcome::unknown("CONFIG GET and INFO"),
     })
 }
 
-pub(super) async fn clock(target: &mut Target<'_>) -> Result<Finding, StoreError> {
+pub(super) async fn clock(target: &mut CheckTarget<'_>) -> Result<CheckOutcome, StoreError> {
     let wall = WallClock::default();
     let asked = wall.now().millis();
-    let Some((seconds, micros)) = target.ask::<(i64, i64)>(&cmd("TIME")).await? else {
-        return Ok(Finding::unknown("TIME"));
+    let Some((seconds, micros)) = target.query::<(i64, i64)>(&cmd("TIME")).await? else {
+        return Ok(CheckOutcome::unknown("TIME"));
     };
     // Redis read its clock somewhere between question and answer.
     let here = i64::midpoint(asked, wall.now().millis());
     let skew = here - (seconds * 1_000 + micros / 1_000);
     let seen = format!("clock of this machine {skew:+} ms from that of Redis");
-    Ok(Finding::new(skew.abs() <= MAX_SKEW_MS, seen))
+    Ok(CheckOutcome::new(skew.abs() <= MAX_SKEW_MS, seen))
 }

@@ -10,19 +10,19 @@ use std::{collections::HashSet, time::Duration};
 use redis::cmd;
 use tracing::warn;
 
-use super::{Cleaner, Ended};
+use super::{Cleaner, CleanupCandidate};
 use crate::store::redis::{
     RedisStore,
-    bookings::{HALF_MADE_LIFE, kind},
-    connection::typed,
-    scripts::{GROUP_COUNTS, REPAIR_GROUP, call},
+    bookings::{PENDING_CREATE_TTL, strategy_name},
+    connection::parse_reply,
+    scripts::{GROUP_COUNTS, REPAIR_GROUP, evalsha},
 };
-use crate::store::{BookingId, Group, Moment, ServiceId, StoreError, Strategy};
+use crate::store::{AllocationStrategy, BookingId, Group, ServiceId, StoreError, Timestamp};
 
 /// Bookings read in one go.
 const BATCH: usize = 500;
 /// Added to the time after which a service that was begun must have been made.
-const MARGIN: Duration = Duration::from_secs(2);
+const PENDING_CREATE_MARGIN: Duration = Duration::from_secs(2);
 
 /// Bookings of one group whose services are gone.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ struct Orphans {
 }
 
 /// How many entries the keys of a group have.
-struct Counts {
+struct GroupCounts {
     is_filled: bool,
     numbers: u64,
     free: u64,
@@ -47,12 +47,14 @@ struct Counts {
     uncoded: u64,
 }
 
-impl Counts {
+impl GroupCounts {
     /// Whether they can be those of a group of which nothing was lost.
-    fn agree(&self, strategy: Strategy) -> bool {
+    fn are_consistent(&self, strategy: AllocationStrategy) -> bool {
         let free = match strategy {
-            Strategy::Exclusive => self.free + self.bookings >= self.numbers,
-            Strategy::Random | Strategy::RoundRobin => self.free >= self.numbers,
+            AllocationStrategy::Exclusive => self.free + self.bookings >= self.numbers,
+            AllocationStrategy::Random | AllocationStrategy::RoundRobin => {
+                self.free >= self.numbers
+            }
         };
         let indexed = (self.bookings..=2 * self.bookings).contains(&self.index);
         let coded = self.codes <= self.bookings && self.uncoded == 0;
@@ -67,13 +69,13 @@ impl Cleaner<'_> {
         let groups = self.groups.borrow().clone();
         for group in &groups.current {
             self.store.repair_group(group).await?;
-            self.stay().await?;
+            self.renew_lease_if_due().await?;
         }
         let current = groups.current.iter().map(|group| &group.name);
         for group in current.chain(&groups.retired) {
             let (mut start, mut released) = (0, 0);
             loop {
-                let orphans = self.store.orphans(group, start).await?;
+                let orphans = self.store.find_orphans(group, start).await?;
                 let of_batch = self.release_orphans(group, orphans.bookings).await?;
                 // Those behind them have moved up.
                 start += orphans.read.saturating_sub(of_batch);
@@ -99,13 +101,15 @@ impl Cleaner<'_> {
         orphans: Vec<(BookingId, ServiceId)>,
     ) -> Result<usize, StoreError> {
         if orphans.is_empty() {
-            return self.stay().await.map(|()| 0);
+            return self.renew_lease_if_due().await.map(|()| 0);
         }
-        let told = |(_, service): &(BookingId, ServiceId)| Ended::told(service.clone());
-        let ended: Vec<Ended> = orphans.iter().map(told).collect();
+        let told = |(_, service): &(BookingId, ServiceId)| {
+            CleanupCandidate::from_notification(service.clone())
+        };
+        let ended: Vec<CleanupCandidate> = orphans.iter().map(told).collect();
         // From here on none of them can still be made.
         for batch in ended.chunks(super::BATCH) {
-            self.give_back_all(batch).await?;
+            self.release_all(batch).await?;
         }
         let orphans = self.store.without_service(orphans).await?;
         let bookings: Vec<&BookingId> = orphans.iter().map(|(booking, _)| booking).collect();
@@ -114,7 +118,7 @@ impl Cleaner<'_> {
         }
         self.store
             .redis
-            .query(&self.store.release_call(group, &bookings))
+            .query(&self.store.release_command(group, &bookings))
             .await
     }
 }
@@ -123,7 +127,7 @@ impl RedisStore {
     /// Makes the keys of a group agree where some were lost.
     async fn repair_group(&self, group: &Group) -> Result<(), StoreError> {
         let keys = self.keys.group(&group.name);
-        let counts = self.redis.query(&call(&GROUP_COUNTS, &keys)).await?;
+        let counts = self.redis.query(&evalsha(&GROUP_COUNTS, &keys)).await?;
         let [
             filled,
             numbers,
@@ -134,7 +138,7 @@ impl RedisStore {
             codes,
             uncoded,
         ]: [u64; 8] = counts;
-        let counts = Counts {
+        let counts = GroupCounts {
             is_filled: filled == 1,
             numbers,
             free,
@@ -145,12 +149,12 @@ impl RedisStore {
             uncoded,
         };
         if counts.is_filled && counts.numbers < group.numbers.len() as u64 {
-            self.refill_group(group).await?;
-        } else if counts.agree(group.strategy) {
+            self.resync_group(group).await?;
+        } else if counts.are_consistent(group.strategy) {
             return Ok(());
         }
-        let mut repair = call(&REPAIR_GROUP, &keys);
-        repair.arg(kind(group.strategy));
+        let mut repair = evalsha(&REPAIR_GROUP, &keys);
+        repair.arg(strategy_name(group.strategy));
         let changed: u64 = self.redis.query(&repair).await?;
         if changed > 0 {
             warn!(
@@ -164,7 +168,7 @@ impl RedisStore {
 
     /// The bookings of a group, from the one at `start` in the order of their ends on, whose services are
     /// gone.
-    async fn orphans(&self, group: &str, start: usize) -> Result<Orphans, StoreError> {
+    async fn find_orphans(&self, group: &str, start: usize) -> Result<Orphans, StoreError> {
         let [_, _, booked, bookings, ..] = &self.keys.group(group);
         let mut range = cmd("ZRANGE");
         range.arg(booked).arg(start).arg(start + BATCH - 1);
@@ -174,7 +178,9 @@ impl RedisStore {
         let made_before = |id: &String| {
             let made = id.split('-').next().and_then(|made| made.parse().ok());
             // One that was made just now may be for a service that is being made.
-            made.is_some_and(|made| Moment::from_millis(made).after(HALF_MADE_LIFE + MARGIN) < now)
+            made.is_some_and(|made| {
+                Timestamp::from_millis(made).after(PENDING_CREATE_TTL + PENDING_CREATE_MARGIN) < now
+            })
         };
         let ids: Vec<String> = ids.into_iter().filter(made_before).collect();
         if ids.is_empty() {
@@ -208,10 +214,12 @@ impl RedisStore {
         let services: HashSet<&ServiceId> = held.iter().map(|(_, service)| service).collect();
         let services: Vec<&ServiceId> = services.into_iter().collect();
         let exists = |id: &&ServiceId| cmd("EXISTS").arg(self.keys.service(id)).to_owned();
-        let replies = self.redis.at_once(services.iter().map(exists).collect());
+        let replies = self
+            .redis
+            .pipeline_unordered(services.iter().map(exists).collect());
         let mut gone: HashSet<ServiceId> = HashSet::new();
         for (service, reply) in services.iter().zip(replies.await?) {
-            if !typed::<bool>(reply)? {
+            if !parse_reply::<bool>(reply)? {
                 gone.insert((*service).clone());
             }
         }

@@ -13,14 +13,14 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::{
     clock::measure,
-    driven::Driven,
-    errors::{refused, store_error},
+    driver::DrivenConnection,
+    errors::{invalid_url, store_error},
     server_mode::{ServerMode, finding_of},
 };
 use crate::{
     model::readiness::Finding,
     settings::{self, RedisMode},
-    store::{StoreError, clock::ReadClock, redis::scripts},
+    store::{StoreError, clock::AnchoredClock, redis::scripts},
 };
 
 /// Knows how to reach a server of this Redis.
@@ -30,7 +30,7 @@ pub(super) struct Connector {
     base: ConnectionInfo,
     mode: RedisMode,
     connect_timeout: Duration,
-    answer_timeout: Duration,
+    response_timeout: Duration,
     pool_size: usize,
     pool_wait: Duration,
     replicas: Option<(usize, Duration)>,
@@ -45,7 +45,7 @@ impl Connector {
         let mut base = url
             .expose_secret()
             .into_connection_info()
-            .map_err(|error| refused(&error))?;
+            .map_err(|error| invalid_url(&error))?;
         if matches!(
             base.addr(),
             ConnectionAddr::TcpTls {
@@ -54,7 +54,7 @@ impl Connector {
             }
         ) {
             let client = Client::build_with_tls(base, settings.tls.certificates());
-            let client = client.map_err(|error| refused(&error))?;
+            let client = client.map_err(|error| invalid_url(&error))?;
             base = client.get_connection_info().clone();
         }
         // The settings refuse them beside those of a URL.
@@ -65,16 +65,16 @@ impl Connector {
             base,
             mode: settings.mode,
             connect_timeout: settings.connect_timeout,
-            answer_timeout: settings.answer_timeout,
+            response_timeout: settings.response_timeout,
             pool_size: settings.pool_size,
-            pool_wait: settings.pool_wait,
+            pool_wait: settings.pool_wait_timeout,
             replicas: (settings.wait_replicas > 0)
                 .then_some((settings.wait_replicas, settings.wait_timeout)),
         })
     }
 
     /// The same with other credentials and without a database, as sentinels have them.
-    pub(super) fn to_sentinels(&self, settings: &settings::Redis) -> Self {
+    pub(super) fn for_sentinels(&self, settings: &settings::Redis) -> Self {
         let own = with_credentials(
             RedisConnectionInfo::default(),
             settings.sentinel_username.as_ref(),
@@ -87,7 +87,7 @@ impl Connector {
     }
 
     /// The address that the URL names first.
-    pub(super) fn first(&self) -> &ConnectionAddr {
+    pub(super) fn first_address(&self) -> &ConnectionAddr {
         self.base.addr()
     }
 
@@ -114,19 +114,19 @@ impl Connector {
     }
 
     /// How long opening a connection may take.
-    pub(super) fn patience(&self) -> Duration {
+    pub(super) fn connect_timeout(&self) -> Duration {
         self.connect_timeout
     }
 
     /// How many replicas are to have a change before it is acknowledged, and how long that may take.
-    pub(super) fn replicas(&self) -> Option<(usize, Duration)> {
+    pub(super) fn wait_replicas(&self) -> Option<(usize, Duration)> {
         self.replicas
     }
 
     fn config(&self) -> AsyncConnectionConfig {
         AsyncConnectionConfig::new()
             .set_connection_timeout(Some(self.connect_timeout))
-            .set_response_timeout(Some(self.answer_timeout))
+            .set_response_timeout(Some(self.response_timeout))
     }
 
     fn client(&self, to: &ConnectionAddr) -> RedisResult<Client> {
@@ -137,7 +137,7 @@ impl Connector {
     pub(super) async fn open(&self, to: &ConnectionAddr) -> RedisResult<MultiplexedConnection> {
         let (client, config) = (self.client(to)?, self.config());
         let opened = client.get_multiplexed_async_connection_with_config(&config);
-        within(self.connect_timeout, opened).await
+        with_timeout(self.connect_timeout, opened).await
     }
 
     /// A connection for work: it has answered, it knows all scripts, and its server is what `redis.mode`
@@ -148,16 +148,16 @@ impl Connector {
     pub(super) async fn connect(
         &self,
         to: &ConnectionAddr,
-    ) -> Result<(Driven, (ReadClock, Duration)), Finding> {
+    ) -> Result<(DrivenConnection, (AnchoredClock, Duration)), Finding> {
         let connected = async {
             let client = self.client(to)?;
-            let mut driven = Driven::open(&client, &self.config()).await?;
+            let mut driven = DrivenConnection::open(&client, &self.config()).await?;
             if self.mode == RedisMode::Sentinel {
-                must_be_primary(&mut driven.connection).await?;
+                require_primary(&mut driven.connection).await?;
             }
             if self.mode == RedisMode::Single {
-                let mode = ServerMode::ask(&mut driven.connection).await;
-                if let Some(misfit) = mode.and_then(|mode| mode.misfit(self.mode)) {
+                let mode = ServerMode::detect(&mut driven.connection).await;
+                if let Some(misfit) = mode.and_then(|mode| mode.mismatch(self.mode)) {
                     return Ok(Err(misfit));
                 }
             }
@@ -165,15 +165,15 @@ impl Connector {
             let time = measure(&mut driven.connection).await?;
             Ok(Ok((driven, time)))
         };
-        match within(self.connect_timeout, connected).await {
+        match with_timeout(self.connect_timeout, connected).await {
             Ok(connected) => connected,
-            Err(error) => Err(self.explain(to, &error).await),
+            Err(error) => Err(self.diagnose_refusal(to, &error).await),
         }
     }
 
     /// Why a server refused a connection: where it runs in another mode, it refuses a database or
     /// credentials too.
-    async fn explain(&self, to: &ConnectionAddr, error: &RedisError) -> Finding {
+    async fn diagnose_refusal(&self, to: &ConnectionAddr, error: &RedisError) -> Finding {
         let is_answer = !matches!(error.kind(), ErrorKind::Io | ErrorKind::Parse);
         if self.mode == RedisMode::Single && is_answer {
             let bare = Self {
@@ -185,10 +185,14 @@ impl Connector {
             };
             let asked = async {
                 let mut connection = bare.open(to).await.ok()?;
-                ServerMode::ask(&mut connection).await
+                ServerMode::detect(&mut connection).await
             };
             let mode = tokio::time::timeout(self.connect_timeout, asked).await;
-            if let Some(misfit) = mode.ok().flatten().and_then(|mode| mode.misfit(self.mode)) {
+            if let Some(misfit) = mode
+                .ok()
+                .flatten()
+                .and_then(|mode| mode.mismatch(self.mode))
+            {
                 return misfit;
             }
         }
@@ -199,12 +203,12 @@ impl Connector {
     pub(super) fn pool(&self, to: &ConnectionAddr) -> Result<Pool, StoreError> {
         let info = self.base.clone().set_addr(to.clone());
         let manager =
-            Manager::new_with_config(info, self.config()).map_err(|error| refused(&error))?;
+            Manager::new_with_config(info, self.config()).map_err(|error| invalid_url(&error))?;
         Pool::builder(manager)
             .max_size(self.pool_size)
             .wait_timeout(Some(self.pool_wait))
             .create_timeout(Some(self.connect_timeout))
-            .recycle_timeout(Some(self.answer_timeout))
+            .recycle_timeout(Some(self.response_timeout))
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|error| StoreError::Bug(error.to_string()))
@@ -212,17 +216,17 @@ impl Connector {
 
     /// A connection for subscriptions.
     pub(super) async fn subscriber(&self, to: &ConnectionAddr) -> Result<PubSub, StoreError> {
-        let client = self.client(to).map_err(|error| refused(&error))?;
-        let subscriber = within(self.connect_timeout, client.get_async_pubsub());
+        let client = self.client(to).map_err(|error| invalid_url(&error))?;
+        let subscriber = with_timeout(self.connect_timeout, client.get_async_pubsub());
         subscriber.await.map_err(|error| store_error(&error))
     }
 
     /// Waits for an answer on a connection that has no patience of its own.
-    pub(super) async fn in_time<T>(
+    pub(super) async fn with_response_timeout<T>(
         &self,
         answer: impl Future<Output = RedisResult<T>>,
     ) -> Result<T, StoreError> {
-        let answer = within(self.answer_timeout, answer).await;
+        let answer = with_timeout(self.response_timeout, answer).await;
         answer.map_err(|error| store_error(&error))
     }
 }
@@ -251,7 +255,7 @@ pub(super) async fn load_scripts(connection: &mut MultiplexedConnection) -> Redi
 }
 
 /// Sentinels may name a server that has not been told yet that it is no primary any more.
-async fn must_be_primary(connection: &mut MultiplexedConnection) -> RedisResult<()> {
+async fn require_primary(connection: &mut MultiplexedConnection) -> RedisResult<()> {
     let role: Vec<redis::Value> = redis::cmd("ROLE").query_async(connection).await?;
     let role = role.first().map(redis::from_redis_value_ref::<String>);
     match role.transpose()?.as_deref() {
@@ -263,7 +267,7 @@ async fn must_be_primary(connection: &mut MultiplexedConnection) -> RedisResult<
     }
 }
 
-async fn within<T>(
+async fn with_timeout<T>(
     patience: Duration,
     answer: impl Future<Output = RedisResult<T>>,
 ) -> RedisResult<T> {

@@ -4,12 +4,12 @@ use redis::{ErrorKind, RedisError, ServerErrorKind};
 
 use crate::{
     model::readiness::Reason,
-    store::{StoreError, redis::checks::note_denied},
-    tls_errors::explained,
+    store::{StoreError, redis::checks::request_recheck},
+    tls_errors::with_advice,
 };
 
 /// What Redis says, by itself or within a transaction or script, when it may work again by itself.
-const AWAY: [&str; 8] = [
+const UNAVAILABLE_CODES: [&str; 8] = [
     "BUSY",
     "LOADING",
     "MASTERDOWN",
@@ -22,7 +22,7 @@ const AWAY: [&str; 8] = [
 
 /// What Redis says, by itself or of a command within a script (6.2, and 7.0 or newer), where the user may
 /// not run a command, or not use a key or channel.
-const DENIED: [&str; 3] = [
+const DENIED_TEXTS: [&str; 3] = [
     "noperm",
     "acl failure in script",
     "the user executing the script can't",
@@ -30,7 +30,7 @@ const DENIED: [&str; 3] = [
 
 fn is_denied(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
-    DENIED.iter().any(|denied| text.contains(denied))
+    DENIED_TEXTS.iter().any(|denied| text.contains(denied))
 }
 
 /// Whether the connection that gave this error is of no more use. A timeout counts: what answers
@@ -40,38 +40,38 @@ pub(super) fn is_lost(error: &RedisError) -> bool {
 }
 
 /// Whether a server refused a change because it is a replica; nothing was done.
-pub(super) fn is_of_a_replica(error: &RedisError) -> bool {
+pub(super) fn is_readonly_replica(error: &RedisError) -> bool {
     error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly)
         // Of a script only the text tells.
         || error.to_string().contains("READONLY")
 }
 
 /// Whether Redis does not know the script that was called; nothing was done.
-pub(super) fn is_unknown_script(error: &RedisError) -> bool {
+pub(super) fn is_noscript(error: &RedisError) -> bool {
     error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
 }
 
 /// What a server answers that is not the one to ask, or not yet. In each case it did nothing.
-pub(super) enum Elsewhere {
+pub(super) enum Redirect {
     /// The slot is this one's from now on, `host:port`.
     Moved(String),
     /// The slot is on its way to this one: it has the key, or is to make it.
     Ask(String),
     /// Of several keys some are here and some there already.
-    NotYet,
+    TryAgain,
     /// It is no primary any more.
-    Replica,
+    ReadOnlyReplica,
 }
 
-impl Elsewhere {
+impl Redirect {
     /// `None` for every other error.
-    pub(super) fn of(error: &RedisError) -> Option<Self> {
+    pub(super) fn from_error(error: &RedisError) -> Option<Self> {
         let to = || Some(error.redirect_node()?.0.to_owned());
         match error.kind() {
             ErrorKind::Server(ServerErrorKind::Moved) => to().map(Self::Moved),
             ErrorKind::Server(ServerErrorKind::Ask) => to().map(Self::Ask),
-            ErrorKind::Server(ServerErrorKind::TryAgain) => Some(Self::NotYet),
-            _ if is_of_a_replica(error) => Some(Self::Replica),
+            ErrorKind::Server(ServerErrorKind::TryAgain) => Some(Self::TryAgain),
+            _ if is_readonly_replica(error) => Some(Self::ReadOnlyReplica),
             _ => None,
         }
     }
@@ -115,16 +115,16 @@ pub(super) fn restriction_of(error: &RedisError) -> Option<Reason> {
 
 /// The error for a URL or certificate that is not understood. Only the category is told: the text of
 /// a URL may hold a password.
-pub(super) fn refused(error: &RedisError) -> StoreError {
+pub(super) fn invalid_url(error: &RedisError) -> StoreError {
     StoreError::Bug(format!("redis.url: {}", error.category()))
 }
 
 /// The one bridge from Redis' errors to the store's.
 pub(in crate::store::redis) fn store_error(error: &RedisError) -> StoreError {
-    let text = explained(error.to_string());
+    let text = with_advice(error.to_string());
     match error.kind() {
         _ if is_denied(&text) => {
-            note_denied();
+            request_recheck();
             StoreError::Denied(text)
         }
         _ if text.contains("OOM") => StoreError::Full(text),
@@ -143,7 +143,7 @@ pub(in crate::store::redis) fn store_error(error: &RedisError) -> StoreError {
         // Of a pipeline or a transaction only the text tells.
         ErrorKind::Extension
         | ErrorKind::Server(ServerErrorKind::ExecAbort | ServerErrorKind::ResponseError)
-            if AWAY.iter().any(|code| text.contains(code)) =>
+            if UNAVAILABLE_CODES.iter().any(|code| text.contains(code)) =>
         {
             StoreError::Unavailable(text)
         }

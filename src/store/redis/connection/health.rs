@@ -6,10 +6,10 @@ use redis::{Pipeline, Value, cmd};
 
 use super::{
     Connections,
-    errors::{Elsewhere, restriction_of},
+    errors::{Redirect, restriction_of},
     node::Node,
     server_mode::{ServerMode, finding_of},
-    slots::Map,
+    slot_map::SlotMap,
 };
 use crate::{
     model::readiness::{Finding, Reason},
@@ -33,15 +33,15 @@ impl Connections {
         &self,
         keys: &Keys,
     ) -> Result<Vec<Finding>, StoreError> {
-        let _place = self.place()?;
-        let (map, trouble) = (self.world.map(), self.world.trouble());
-        if map.owners().is_empty() {
+        let _place = self.acquire_permit()?;
+        let (map, trouble) = (self.cluster.slot_map(), self.cluster.topology_error());
+        if map.nodes().is_empty() {
             let unknown = || Finding::new(Reason::StoreUnreachable, "no server is known yet");
             return Ok(vec![trouble.unwrap_or_else(unknown)]);
         }
-        let is_single = self.world.topology.is_fixed();
+        let is_single = self.cluster.topology.is_fixed();
         let tags = map.probe_tags(|tag| keys.probe(tag));
-        let probes = map.owners().iter().zip(tags).map(|(node, tag)| {
+        let probes = map.nodes().iter().zip(tags).map(|(node, tag)| {
             let commands = tag.map(|tag| probe_commands(&keys.probe(tag)));
             async move {
                 match commands {
@@ -53,7 +53,7 @@ impl Connections {
         });
         let all = join_all(probes).await;
         if all.iter().any(|health| health.read.is_some()) {
-            self.world.call.notify_one();
+            self.cluster.refresh_requested.notify_one();
         }
         Ok(summarize(&map, all, trouble))
     }
@@ -71,7 +71,7 @@ fn probe_commands(key: &str) -> Pipeline {
 }
 
 async fn probe(node: &Node, commands: &Pipeline, is_single: bool) -> Health {
-    let replies = match node.lane.probe(commands).await {
+    let replies = match node.shared.probe(commands).await {
         Ok(Ok(replies)) => replies,
         Ok(Err(error)) => {
             return Health {
@@ -80,7 +80,7 @@ async fn probe(node: &Node, commands: &Pipeline, is_single: bool) -> Health {
             };
         }
         Err(error) => {
-            let down = node.lane.down().unwrap_or_else(|| error.to_finding());
+            let down = node.shared.failure().unwrap_or_else(|| error.to_finding());
             return Health {
                 read: Some(down),
                 write: None,
@@ -92,10 +92,10 @@ async fn probe(node: &Node, commands: &Pipeline, is_single: bool) -> Health {
         .map(|reply: Result<Value, _>| reply.err());
     let (read, write) = (errors.next().flatten(), errors.next().flatten());
     Health {
-        read: read.and_then(|error| match Elsewhere::of(&error) {
+        read: read.and_then(|error| match Redirect::from_error(&error) {
             None => Some(finding_of(&error)),
             // A proxy may hide the mode, but not this.
-            Some(_) if is_single => ServerMode::Cluster.misfit(RedisMode::Single),
+            Some(_) if is_single => ServerMode::Cluster.mismatch(RedisMode::Single),
             Some(_) => None,
         }),
         write: write.and_then(|error| {
@@ -106,7 +106,7 @@ async fn probe(node: &Node, commands: &Pipeline, is_single: bool) -> Health {
 }
 
 /// What the states of all servers mean together.
-fn summarize(map: &Map, all: Vec<Health>, trouble: Option<Finding>) -> Vec<Finding> {
+fn summarize(map: &SlotMap, all: Vec<Health>, trouble: Option<Finding>) -> Vec<Finding> {
     let serving = all.iter().filter(|health| health.read.is_none()).count();
     let complete = serving == all.len() && map.is_complete();
     let (reads, writes): (Vec<_>, Vec<_>) = all

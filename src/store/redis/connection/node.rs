@@ -12,11 +12,11 @@ use redis::{
 use super::{
     clock::ServerClock,
     connector::{Connector, load_scripts},
-    errors::{is_unknown_script, store_error},
-    lane::{Lane, Write},
-    typed,
+    errors::{is_noscript, store_error},
+    multiplexed::{Durability, SharedConnection},
+    parse_reply,
 };
-use crate::{store::StoreError, telemetry::metrics::watch_pool};
+use crate::{store::StoreError, telemetry::metrics::register_pool};
 
 /// Events after which a key is gone: `del` also stands for `UNLINK`.
 const EVENTS: [&str; 3] = ["del", "expired", "evicted"];
@@ -24,7 +24,7 @@ const EVENTS: [&str; 3] = ["del", "expired", "evicted"];
 /// A server that has slots.
 pub(in crate::store::redis) struct Node {
     pub(super) address: ConnectionAddr,
-    pub(super) lane: Lane,
+    pub(super) shared: SharedConnection,
     pub(super) clock: Arc<ServerClock>,
     pool: Pool,
     connector: Connector,
@@ -42,7 +42,7 @@ impl Node {
     ) -> Result<Self, StoreError> {
         let pool = connector.pool(&address)?;
         let watched = pool.weak();
-        watch_pool(Box::new(move || {
+        register_pool(Box::new(move || {
             let status = watched.upgrade()?.status();
             let busy = status.size.saturating_sub(status.available);
             Some((status.available, busy))
@@ -51,7 +51,7 @@ impl Node {
         let clocks = [Arc::clone(&clock), Arc::clone(last_measured)];
         Ok(Self {
             pool,
-            lane: Lane::open(connector.clone(), address.clone(), clocks),
+            shared: SharedConnection::open(connector.clone(), address.clone(), clocks),
             clock,
             connector: connector.clone(),
             address,
@@ -62,14 +62,17 @@ impl Node {
     ///
     /// # Errors
     /// As [`Lane::send`].
-    pub(super) async fn send_apart(&self, command: &Cmd) -> Result<RedisResult<Value>, StoreError> {
+    pub(super) async fn send_pooled(
+        &self,
+        command: &Cmd,
+    ) -> Result<RedisResult<Value>, StoreError> {
         let unavailable = |error: deadpool_redis::PoolError| match error {
             deadpool_redis::PoolError::Backend(error) => store_error(&error),
             other => StoreError::Unavailable(other.to_string()),
         };
         let mut connection = self.pool.get().await.map_err(unavailable)?;
         let reply: RedisResult<Value> = command.query_async(&mut connection).await;
-        if reply.as_ref().err().is_some_and(is_unknown_script)
+        if reply.as_ref().err().is_some_and(is_noscript)
             && load_scripts(&mut connection).await.is_ok()
         {
             return Ok(command.query_async(&mut connection).await);
@@ -81,12 +84,12 @@ impl Node {
     ///
     /// # Errors
     /// What Redis says.
-    pub(in crate::store::redis) async fn ask<T: redis::FromRedisValue>(
+    pub(in crate::store::redis) async fn query<T: redis::FromRedisValue>(
         &self,
         command: &Cmd,
     ) -> Result<T, StoreError> {
-        let reply = self.lane.send(command, Write::Done).await?;
-        typed(reply.map_err(|error| store_error(&error))?)
+        let reply = self.shared.send(command, Durability::Local).await?;
+        parse_reply(reply.map_err(|error| store_error(&error))?)
     }
 
     /// A connection for subscriptions to this server.
@@ -101,7 +104,7 @@ impl Node {
     ///
     /// # Errors
     /// As [`Node::subscriber`].
-    pub(in crate::store::redis) async fn connection(
+    pub(in crate::store::redis) async fn dedicated_connection(
         &self,
     ) -> Result<MultiplexedConnection, StoreError> {
         let opened = self.connector.open(&self.address).await;
@@ -110,18 +113,18 @@ impl Node {
 
     /// Which connection for small requests is open now, counted from the start; `None` while none is.
     pub(in crate::store::redis) fn generation(&self) -> Option<u64> {
-        self.lane.generation()
+        self.shared.generation()
     }
 
     /// Waits for an answer on a connection that has no patience of its own.
     ///
     /// # Errors
     /// [`StoreError::Unknown`] where none came in time.
-    pub(in crate::store::redis) async fn in_time<T>(
+    pub(in crate::store::redis) async fn with_response_timeout<T>(
         &self,
         answer: impl Future<Output = RedisResult<T>>,
     ) -> Result<T, StoreError> {
-        self.connector.in_time(answer).await
+        self.connector.with_response_timeout(answer).await
     }
 
     /// What it is called in logs: its address.

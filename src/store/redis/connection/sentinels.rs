@@ -22,9 +22,9 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{
     connector::Connector,
-    lane::Write,
+    multiplexed::Durability,
     server_mode::{ServerMode, finding_of},
-    slots::Map,
+    slot_map::SlotMap,
 };
 use crate::{
     model::readiness::{Finding, Reason},
@@ -42,9 +42,9 @@ pub(super) struct Sentinels {
     /// The name by which they know the primary.
     name: String,
     connector: Connector,
-    primaries: Connector,
+    primary_connector: Connector,
     /// The primary found last, and its epoch where a sentinel told it.
-    found: Mutex<Option<Candidate>>,
+    last_primary: Mutex<Option<Candidate>>,
 }
 
 /// A server that may be the primary.
@@ -55,7 +55,7 @@ struct Candidate {
     /// How many sentinels name it.
     votes: usize,
     /// The place of the first of them in the URL.
-    place: usize,
+    position: usize,
 }
 
 /// What a server says of itself.
@@ -75,9 +75,9 @@ impl Sentinels {
         Self {
             addresses,
             name: settings.sentinel_master.clone(),
-            connector: primaries.to_sentinels(settings),
-            primaries: primaries.clone(),
-            found: Mutex::default(),
+            connector: primaries.for_sentinels(settings),
+            primary_connector: primaries.clone(),
+            last_primary: Mutex::default(),
         }
     }
 
@@ -85,9 +85,9 @@ impl Sentinels {
     ///
     /// # Errors
     /// The most telling reason why none was found.
-    pub(super) async fn find_primary(&self, known: &Map) -> Result<ConnectionAddr, Finding> {
+    pub(super) async fn find_primary(&self, known: &SlotMap) -> Result<ConnectionAddr, Finding> {
         let asked = self.addresses.iter().enumerate();
-        let asked = asked.map(|(place, at)| async move { (place, self.ask(at).await) });
+        let asked = asked.map(|(place, at)| async move { (place, self.query_sentinel(at).await) });
         let mut pending: FuturesUnordered<_> = asked.collect();
         let mut named: Vec<Candidate> = Vec::new();
         let mut failures: Vec<Finding> = Vec::new();
@@ -116,9 +116,12 @@ impl Sentinels {
             }
             let answered = self.addresses.len() - pending.len() - failures.len();
             let candidates = self.candidates(&named, answered);
-            if let Some(primary) = self.choose(candidates, known, &mut roles).await {
+            if let Some(primary) = self.choose_primary(candidates, known, &mut roles).await {
                 let address = primary.address.clone();
-                *self.found.lock().unwrap_or_else(PoisonError::into_inner) = Some(primary);
+                *self
+                    .last_primary
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner) = Some(primary);
                 return Ok(address);
             }
             if pending.is_empty() {
@@ -140,42 +143,46 @@ impl Sentinels {
     }
 
     /// Which server a sentinel names, and under which configuration epoch.
-    async fn ask(
+    async fn query_sentinel(
         &self,
         sentinel: &ConnectionAddr,
     ) -> Result<(ConnectionAddr, Option<u64>), Finding> {
         let asked = async {
             let connection = self.connector.open(sentinel).await;
-            let mut connection = connection.map_err(|error| refused(&finding_of(&error)))?;
+            let mut connection =
+                connection.map_err(|error| sentinel_finding(&finding_of(&error)))?;
             let mut get = cmd("SENTINEL");
             get.arg("GET-MASTER-ADDR-BY-NAME").arg(&self.name);
             let answer: RedisResult<Option<(String, u16)>> = get.query_async(&mut connection).await;
             let named = match answer {
                 Ok(named) => named,
                 Err(error) => {
-                    let mode = ServerMode::ask(&mut connection).await;
-                    let misfit = mode.and_then(|mode| mode.misfit(RedisMode::Sentinel));
-                    return Err(misfit.unwrap_or_else(|| refused(&finding_of(&error))));
+                    let mode = ServerMode::detect(&mut connection).await;
+                    let misfit = mode.and_then(|mode| mode.mismatch(RedisMode::Sentinel));
+                    return Err(misfit.unwrap_or_else(|| sentinel_finding(&finding_of(&error))));
                 }
             };
             let (host, port) = named.ok_or_else(|| {
                 let message = "a sentinel knows no primary of the name in redis.sentinel_master";
                 Finding::with_message(Reason::NoPrimary, message, format!("{sentinel}: {message}"))
             })?;
-            let epoch = timeout(EPOCH_TIMEOUT, self.epoch(&mut connection)).await;
-            Ok((self.primaries.address(&host, port), epoch.ok().flatten()))
+            let epoch = timeout(EPOCH_TIMEOUT, self.config_epoch(&mut connection)).await;
+            Ok((
+                self.primary_connector.address(&host, port),
+                epoch.ok().flatten(),
+            ))
         };
         let silent = |_elapsed| {
             let detail = format!("the sentinel {sentinel} does not answer in time");
             Finding::new(Reason::StoreUnreachable, detail)
         };
-        timeout(self.connector.patience(), asked)
+        timeout(self.connector.connect_timeout(), asked)
             .await
             .map_err(silent)?
     }
 
     /// The configuration epoch; `None` where the sentinel does not say, or may not.
-    async fn epoch(&self, connection: &mut MultiplexedConnection) -> Option<u64> {
+    async fn config_epoch(&self, connection: &mut MultiplexedConnection) -> Option<u64> {
         let mut ask = cmd("SENTINEL");
         ask.arg("MASTER").arg(&self.name);
         let fields: RedisResult<HashMap<String, String>> = ask.query_async(connection).await;
@@ -186,7 +193,7 @@ impl Sentinels {
     fn candidates(&self, named: &[Candidate], answered: usize) -> Vec<Candidate> {
         let mut candidates = named.to_vec();
         let found = self
-            .found
+            .last_primary
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
@@ -201,20 +208,20 @@ impl Sentinels {
                 Some(known) => known.epoch = known.epoch.max(found.epoch),
                 None => candidates.push(Candidate {
                     votes: 0,
-                    place: usize::MAX,
+                    position: usize::MAX,
                     ..found
                 }),
             }
         }
-        candidates.sort_by_key(|one| (Reverse((one.epoch, one.votes)), one.place));
+        candidates.sort_by_key(|one| (Reverse((one.epoch, one.votes)), one.position));
         candidates
     }
 
     /// The first candidate that says that it is a primary. `roles` keeps what was said.
-    async fn choose(
+    async fn choose_primary(
         &self,
         candidates: Vec<Candidate>,
-        known: &Map,
+        known: &SlotMap,
         roles: &mut Vec<(ConnectionAddr, Role)>,
     ) -> Option<Candidate> {
         for candidate in candidates {
@@ -224,7 +231,7 @@ impl Sentinels {
             {
                 continue;
             }
-            match self.role(&candidate.address, known).await {
+            match self.query_role(&candidate.address, known).await {
                 Role::Primary => return Some(candidate),
                 other => roles.push((candidate.address, other)),
             }
@@ -233,30 +240,30 @@ impl Sentinels {
     }
 
     /// Asks a server for its role: over the lane where it is in use.
-    async fn role(&self, address: &ConnectionAddr, known: &Map) -> Role {
+    async fn query_role(&self, address: &ConnectionAddr, known: &SlotMap) -> Role {
         let ask = cmd("ROLE");
-        if let Some(node) = known.at(address)
-            && node.lane.is_up()
+        if let Some(node) = known.node_at(address)
+            && node.shared.is_connected()
         {
-            return match node.lane.send(&ask, Write::Done).await {
-                Ok(reply) => role_in(address, &reply),
+            return match node.shared.send(&ask, Durability::Local).await {
+                Ok(reply) => parse_role(address, &reply),
                 Err(error) => Role::Other(error.to_finding()),
             };
         }
         let asked = async {
-            let mut connection = self.primaries.open(address).await?;
+            let mut connection = self.primary_connector.open(address).await?;
             let reply: RedisResult<Value> = ask.query_async(&mut connection).await;
             let ping: RedisResult<()> = cmd("PING").query_async(&mut connection).await;
             RedisResult::Ok((reply, ping))
         };
-        match timeout(self.primaries.patience(), asked).await {
-            Ok(Ok((reply, Err(error)))) if reason_is_loading(&error) => {
-                match role_in(address, &reply) {
+        match timeout(self.primary_connector.connect_timeout(), asked).await {
+            Ok(Ok((reply, Err(error)))) if is_loading(&error) => {
+                match parse_role(address, &reply) {
                     Role::Primary => Role::Loading,
                     other => other,
                 }
             }
-            Ok(Ok((reply, _))) => role_in(address, &reply),
+            Ok(Ok((reply, _))) => parse_role(address, &reply),
             Ok(Err(error)) => Role::Other(finding_of(&error)),
             Err(_elapsed) => {
                 let detail = format!("{address} does not answer in time");
@@ -270,22 +277,22 @@ fn add_vote(named: &mut Vec<Candidate>, address: ConnectionAddr, epoch: Option<u
     if let Some(known) = named.iter_mut().find(|known| known.address == address) {
         known.votes += 1;
         known.epoch = known.epoch.max(epoch);
-        known.place = known.place.min(place);
+        known.position = known.position.min(place);
         return;
     }
     named.push(Candidate {
         address,
         epoch,
         votes: 1,
-        place,
+        position: place,
     });
 }
 
-fn reason_is_loading(error: &redis::RedisError) -> bool {
+fn is_loading(error: &redis::RedisError) -> bool {
     finding_of(error).reason == Reason::StoreLoading
 }
 
-fn role_in(address: &ConnectionAddr, reply: &RedisResult<Value>) -> Role {
+fn parse_role(address: &ConnectionAddr, reply: &RedisResult<Value>) -> Role {
     let role = match reply {
         Ok(Value::Array(parts)) => parts.first().map(from_redis_value_ref::<String>),
         Ok(_) => None,
@@ -301,7 +308,7 @@ fn role_in(address: &ConnectionAddr, reply: &RedisResult<Value>) -> Role {
 }
 
 /// A failure of a sentinel: its credentials are not those of the primary.
-fn refused(finding: &Finding) -> Finding {
+fn sentinel_finding(finding: &Finding) -> Finding {
     let message = "a sentinel refuses the user name or password: set redis.sentinel_username and \
                    redis.sentinel_password";
     match finding.reason {

@@ -8,7 +8,7 @@ use super::errors::reason_of;
 use crate::{
     model::readiness::{Finding, Reason},
     settings::RedisMode,
-    tls_errors::explained,
+    tls_errors::with_advice,
 };
 
 /// The mode in which a server runs, by what `HELLO` says.
@@ -21,7 +21,7 @@ pub(super) enum ServerMode {
 
 impl ServerMode {
     /// Asks a server; `None` where it does not say, as some proxies.
-    pub(super) async fn ask(connection: &mut MultiplexedConnection) -> Option<Self> {
+    pub(super) async fn detect(connection: &mut MultiplexedConnection) -> Option<Self> {
         let reply: RedisResult<Value> = cmd("HELLO").query_async(connection).await;
         let mut fields: HashMap<String, Value> = from_redis_value(reply.ok()?).ok()?;
         let mode: String = from_redis_value(fields.remove("mode")?).ok()?;
@@ -34,7 +34,7 @@ impl ServerMode {
     }
 
     /// What is wrong where `redis.url` leads to such a server; `None` where the mode fits.
-    pub(super) fn misfit(self, mode: RedisMode) -> Option<Finding> {
+    pub(super) fn mismatch(self, mode: RedisMode) -> Option<Finding> {
         let message = match (mode, self) {
             (RedisMode::Single, Self::Standalone)
             | (RedisMode::Sentinel, Self::Sentinel)
@@ -70,7 +70,7 @@ impl ServerMode {
 
 /// The reason for which a server could not be used.
 pub(super) fn finding_of(error: &RedisError) -> Finding {
-    Finding::new(reason_of(error), explained(error.to_string()))
+    Finding::new(reason_of(error), with_advice(error.to_string()))
 }
 
 #[cfg(test)]
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_misfit_names_the_setting_and_its_right_value() {
+    fn each_mismatch_names_the_setting_and_its_value() {
         let modes = [
             (RedisMode::Single, ServerMode::Standalone, "single"),
             (RedisMode::Sentinel, ServerMode::Sentinel, "sentinel"),
@@ -86,7 +86,7 @@ mod tests {
         ];
         for (set, _, name) in modes {
             for (_, found, right) in modes {
-                let misfit = found.misfit(set);
+                let misfit = found.mismatch(set);
                 assert_eq!(misfit.is_none(), name == right);
                 if let Some(finding) = misfit {
                     let begins = format!("redis.mode is {name}, but ");

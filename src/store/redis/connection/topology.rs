@@ -10,10 +10,10 @@ use redis::{
 
 use super::{
     connector::Connector,
-    lane::Write,
+    multiplexed::Durability,
     sentinels::Sentinels,
     server_mode::{ServerMode, finding_of},
-    slots::{Map, Range, SLOTS},
+    slot_map::{SLOT_COUNT, SlotMap, SlotRange},
 };
 use crate::{
     model::readiness::{Finding, Reason},
@@ -35,7 +35,7 @@ pub(super) enum Topology {
 }
 
 impl Topology {
-    pub(super) fn of(
+    pub(super) fn from_settings(
         settings: &settings::Redis,
         connector: &Connector,
     ) -> Result<Self, StoreError> {
@@ -44,11 +44,11 @@ impl Topology {
                 urls: vec![url.clone()],
                 ..settings.clone()
             };
-            Ok(Connector::new(&one)?.first().clone())
+            Ok(Connector::new(&one)?.first_address().clone())
         });
         let addresses: Vec<ConnectionAddr> = addresses.collect::<Result<_, StoreError>>()?;
         Ok(match settings.mode {
-            RedisMode::Single => Self::Single(connector.first().clone()),
+            RedisMode::Single => Self::Single(connector.first_address().clone()),
             RedisMode::Sentinel => {
                 Self::Sentinel(Box::new(Sentinels::new(settings, addresses, connector)))
             }
@@ -68,23 +68,26 @@ impl Topology {
     ///
     /// # Errors
     /// Why nobody who was asked can tell.
-    pub(super) async fn find(&self, known: &Map) -> Result<Vec<Range>, Finding> {
+    pub(super) async fn discover(&self, known: &SlotMap) -> Result<Vec<SlotRange>, Finding> {
         match self {
-            Self::Single(server) => Ok(vec![(0, SLOTS - 1, server.clone())]),
+            Self::Single(server) => Ok(vec![(0, SLOT_COUNT - 1, server.clone())]),
             Self::Sentinel(sentinels) => {
                 let primary = sentinels.find_primary(known).await?;
-                Ok(vec![(0, SLOTS - 1, primary)])
+                Ok(vec![(0, SLOT_COUNT - 1, primary)])
             }
             Self::Cluster { members, connector } => {
                 let ask = cmd("CLUSTER").arg("SLOTS").to_owned();
                 // Those who are at work know best, and are connected.
-                let asked = known.owners().iter().filter(|node| node.lane.is_up());
+                let asked = known
+                    .nodes()
+                    .iter()
+                    .filter(|node| node.shared.is_connected());
                 let asked = asked.map(|node| {
                     Box::pin(async {
-                        let answer = node.lane.send(&ask, Write::Done).await;
+                        let answer = node.shared.send(&ask, Durability::Local).await;
                         let answer = answer.map_err(|error| error.to_finding())?;
                         let answer = answer.map_err(|error| finding_of(&error))?;
-                        ranges(answer, &node.address, connector)
+                        slot_ranges(answer, &node.address, connector)
                     })
                 });
                 let asked: Vec<_> = asked.collect();
@@ -93,7 +96,7 @@ impl Topology {
                 {
                     return Ok(ranges);
                 }
-                first_answer(members, connector, &ask).await
+                first_response(members, connector, &ask).await
             }
         }
     }
@@ -101,11 +104,11 @@ impl Topology {
 
 /// Asks all members at once, each over a connection for this, and takes the first answer that tells the
 /// ranges.
-async fn first_answer(
+async fn first_response(
     members: &[ConnectionAddr],
     connector: &Connector,
     ask: &Cmd,
-) -> Result<Vec<Range>, Finding> {
+) -> Result<Vec<SlotRange>, Finding> {
     let answers = members.iter().map(|member| async move {
         let mut connection = connector
             .open(member)
@@ -113,10 +116,10 @@ async fn first_answer(
             .map_err(|error| finding_of(&error))?;
         let answer: RedisResult<Value> = ask.query_async(&mut connection).await;
         match answer {
-            Ok(answer) => ranges(answer, member, connector),
+            Ok(answer) => slot_ranges(answer, member, connector),
             Err(error) => {
-                let mode = ServerMode::ask(&mut connection).await;
-                let misfit = mode.and_then(|mode| mode.misfit(RedisMode::Cluster));
+                let mode = ServerMode::detect(&mut connection).await;
+                let misfit = mode.and_then(|mode| mode.mismatch(RedisMode::Cluster));
                 Err(misfit.unwrap_or_else(|| finding_of(&error)))
             }
         }
@@ -136,12 +139,12 @@ async fn first_answer(
 }
 
 /// What `CLUSTER SLOTS` says; `from` is the server that said it.
-fn ranges(
+fn slot_ranges(
     answer: Value,
     from: &ConnectionAddr,
     connector: &Connector,
-) -> Result<Vec<Range>, Finding> {
-    let ranges = parse_ranges(answer, from, connector).map_err(|error| finding_of(&error))?;
+) -> Result<Vec<SlotRange>, Finding> {
+    let ranges = parse_slot_ranges(answer, from, connector).map_err(|error| finding_of(&error))?;
     if ranges.is_empty() {
         let message = "no slot of the Redis Cluster is assigned to a server";
         return Err(Finding::with_message(Reason::ClusterDown, message, message));
@@ -149,11 +152,11 @@ fn ranges(
     Ok(ranges)
 }
 
-fn parse_ranges(
+fn parse_slot_ranges(
     answer: Value,
     from: &ConnectionAddr,
     connector: &Connector,
-) -> RedisResult<Vec<Range>> {
+) -> RedisResult<Vec<SlotRange>> {
     let entries: Vec<Vec<Value>> = from_redis_value(answer)?;
     let mut ranges = Vec::with_capacity(entries.len());
     for entry in entries {
@@ -163,7 +166,7 @@ fn parse_ranges(
                 "an answer to CLUSTER SLOTS",
             )));
         };
-        let address = primary_of(primary, from, connector)?;
+        let address = parse_primary(primary, from, connector)?;
         ranges.push((
             from_redis_value_ref(first)?,
             from_redis_value_ref(last)?,
@@ -178,7 +181,7 @@ fn parse_ranges(
 /// The address of a primary: host, port, id, and from Redis 7 on what else is known of it. A host that is
 /// null or empty is that of the server that was asked (`cluster-preferred-endpoint-type
 /// unknown-endpoint`); `?` stands for a host name that is not set, and the address is beside it.
-fn primary_of(
+fn parse_primary(
     primary: &Value,
     from: &ConnectionAddr,
     connector: &Connector,
@@ -194,11 +197,11 @@ fn primary_of(
             .and_then(|mut known| known.remove("ip"))
             .unwrap_or_default();
     }
-    Ok(connector.address(host_or_asked(&host, from), port))
+    Ok(connector.address(host_or_responder(&host, from), port))
 }
 
 /// The host, or that of the server that named it where the name says nothing.
-pub(super) fn host_or_asked<'a>(host: &'a str, asked: &'a ConnectionAddr) -> &'a str {
+pub(super) fn host_or_responder<'a>(host: &'a str, asked: &'a ConnectionAddr) -> &'a str {
     match asked {
         ConnectionAddr::Tcp(asked, _) | ConnectionAddr::TcpTls { host: asked, .. }
             if matches!(host, "" | "?") =>

@@ -2,12 +2,12 @@
 
 use proptest::prelude::*;
 
-use super::{Read, read};
+use super::{ReadPart, read_parts};
 use crate::http::body::multipart::head::ContentType;
 
 /// A part as it will be sent.
 #[derive(Debug, Clone)]
-struct Sent {
+struct SentPart {
     name: String,
     file_name: Option<String>,
     before: String,
@@ -17,7 +17,7 @@ struct Sent {
 }
 
 /// A name as browsers write it.
-fn escaped(name: &str) -> String {
+fn escape_name(name: &str) -> String {
     name.replace('"', "%22")
         .replace('\r', "%0D")
         .replace('\n', "%0A")
@@ -46,7 +46,7 @@ fn headers() -> impl Strategy<Value = String> {
     prop::collection::vec(header, 0..3).prop_map(|headers| headers.concat())
 }
 
-fn parts() -> impl Strategy<Value = Vec<Sent>> {
+fn parts() -> impl Strategy<Value = Vec<SentPart>> {
     let part = (
         names(),
         prop::option::of(names()),
@@ -55,27 +55,29 @@ fn parts() -> impl Strategy<Value = Vec<Sent>> {
         "[ \t]{0,3}",
         contents(),
     );
-    let part = part.prop_map(|(name, file_name, before, after, padding, content)| Sent {
-        name,
-        file_name,
-        before,
-        after,
-        padding,
-        content,
-    });
+    let part = part.prop_map(
+        |(name, file_name, before, after, padding, content)| SentPart {
+            name,
+            file_name,
+            before,
+            after,
+            padding,
+            content,
+        },
+    );
     prop::collection::vec(part, 0..5)
 }
 
-fn written(parts: &[Sent], around: &(String, String)) -> Vec<u8> {
+fn encode_body(parts: &[SentPart], around: &(String, String)) -> Vec<u8> {
     let mut body = around.0.clone().into_bytes();
     for part in parts {
-        let file_name = part.file_name.as_deref().map(escaped);
+        let file_name = part.file_name.as_deref().map(escape_name);
         let file_name = file_name.map(|name| format!("; filename=\"{name}\""));
         let head = format!(
             "--XbX{}\r\n{}Content-Disposition: form-data; name=\"{}\"{}\r\n{}\r\n",
             part.padding,
             part.before,
-            escaped(&part.name),
+            escape_name(&part.name),
             file_name.unwrap_or_default(),
             part.after
         );
@@ -90,42 +92,42 @@ fn written(parts: &[Sent], around: &(String, String)) -> Vec<u8> {
 
 proptest! {
     #[test]
-    fn what_is_read_is_what_was_sent(
+    fn multipart_bodies_round_trip(
         parts in parts(),
         around in ("(mail\r\n)?", "(\r\n[a-z\r\n-]{0,9})?"),
         sizes in prop::collection::vec(1_usize..50, 1..4),
     ) {
-        let body = written(&parts, &around);
-        let read = read(&body, "XbX", &sizes);
-        let expected = parts.into_iter().map(|part| Read {
+        let body = encode_body(&parts, &around);
+        let read = read_parts(&body, "XbX", &sizes);
+        let expected = parts.into_iter().map(|part| ReadPart {
             name: part.name,
             file_name: part.file_name,
             content_type: ContentType::Absent,
             content: part.content,
         });
-        prop_assert_eq!(read, Ok(expected.collect::<Vec<Read>>()));
+        prop_assert_eq!(read, Ok(expected.collect::<Vec<ReadPart>>()));
     }
 
     #[test]
-    fn a_body_that_is_cut_is_refused(parts in parts(), cut in 0.0..1.0_f64) {
-        let body = written(&parts, &(String::new(), String::new()));
+    fn truncated_bodies_are_rejected(parts in parts(), cut in 0.0..1.0_f64) {
+        let body = encode_body(&parts, &(String::new(), String::new()));
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss,
             reason = "less than the length of the body")]
         let end = (body.len() as f64 * cut) as usize;
         let cut = &body[..end];
-        prop_assert!(cut.is_empty() || read(cut, "XbX", &[usize::MAX]).is_err());
+        prop_assert!(cut.is_empty() || read_parts(cut, "XbX", &[usize::MAX]).is_err());
     }
 
     #[test]
-    fn what_is_read_does_not_depend_on_how_it_arrives(
+    fn parsing_is_independent_of_chunking(
         body in "(\r\n|--XbX|--|\n|\r|Content-Disposition: form-data; name=a|;|Content-Type: a/b|: | |x){0,30}",
         sizes in prop::collection::vec(1_usize..9, 1..4),
     ) {
         let body = format!("--XbX{body}");
-        let whole = read(body.as_bytes(), "XbX", &[usize::MAX]);
-        prop_assert_eq!(read(body.as_bytes(), "XbX", &sizes).is_ok(), whole.is_ok());
+        let whole = read_parts(body.as_bytes(), "XbX", &[usize::MAX]);
+        prop_assert_eq!(read_parts(body.as_bytes(), "XbX", &sizes).is_ok(), whole.is_ok());
         if whole.is_ok() {
-            prop_assert_eq!(read(body.as_bytes(), "XbX", &sizes), whole);
+            prop_assert_eq!(read_parts(body.as_bytes(), "XbX", &sizes), whole);
         }
     }
 }

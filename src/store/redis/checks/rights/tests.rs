@@ -18,7 +18,7 @@ const NOT_TRIED: [&str; 11] = [
 ];
 
 #[test]
-fn the_documented_rights_are_those_that_are_checked() {
+fn checked_rights_match_the_documentation() {
     let text = include_str!("../../../../../docs/operations.md");
     let rights = text.split("ACL SETUSER switchboard").nth(1).unwrap();
     let rights = rights.split("```").next().unwrap();
@@ -32,49 +32,49 @@ fn the_documented_rights_are_those_that_are_checked() {
         let mut words = line.split(' ');
         let mut command = cmd(words.next().unwrap());
         command.arg(words.collect::<Vec<_>>());
-        name(&command)
+        acl_name(&command)
     });
     assert_eq!(checked.collect::<BTreeSet<String>>(), documented);
 }
 
 #[test]
-fn a_denial_is_recognized_however_redis_words_it() {
+fn denials_of_all_redis_versions_are_parsed() {
     for (text, expected) in [
         (
             "NOPERM this user has no permissions to run the 'hget' command",
-            Some(Denied::Command),
+            Some(Denial::Command),
         ),
         (
             "NOPERM this user has no permissions to run the 'config|set' command or its subcommand",
-            Some(Denied::Command),
+            Some(Denial::Command),
         ),
         (
             "NOPERM this user has no permissions to access one of the keys used as arguments",
-            Some(Denied::Key),
+            Some(Denial::Key),
         ),
         (
             "NOPERM this user has no permissions to access one of the channels used as arguments",
-            Some(Denied::Channel),
+            Some(Denial::Channel),
         ),
         (
             "User sb has no permissions to run the 'hget' command",
-            Some(Denied::Command),
+            Some(Denial::Command),
         ),
         (
             "This user has no permissions to access the 'x' key",
-            Some(Denied::Key),
+            Some(Denial::Key),
         ),
         (
             "User sb has no permissions to access the 'x' channel",
-            Some(Denied::Channel),
+            Some(Denial::Channel),
         ),
-        ("NOPERM No permissions to access a key", Some(Denied::Key)),
+        ("NOPERM No permissions to access a key", Some(Denial::Key)),
         ("OK", None),
         (
             "WRONGTYPE Operation against a key holding the wrong kind of value",
             None,
         ),
     ] {
-        assert_eq!(denied(text), expected, "{text}");
+        assert_eq!(parse_denial(text), expected, "{text}");
     }
 }

@@ -1,0 +1,127 @@
+//! The administration: what operators do with the catalogue and with what lives, and what load balancers
+//! of the original ask.
+//!
+//! One file for each resource, with the types that it is told and read by.
+
+use actix_web::{
+    HttpRequest, HttpResponse, HttpResponseBuilder,
+    http::{
+        StatusCode,
+        header::{ETAG, IF_MATCH, IF_NONE_MATCH},
+    },
+    web,
+};
+
+use super::{ApiError, AppState, caller, response};
+use crate::{
+    service::{Actor, Admin, FormData, Precondition, parse_integer},
+    store::{Cursor, Timestamp},
+};
+
+pub(super) mod active_services;
+pub(super) mod audit_log;
+pub(super) mod bookings;
+pub(super) mod catalog_entries;
+pub(super) mod import_export;
+pub(super) mod restore;
+
+/// Entries on a page where nobody says, and at most.
+pub(super) const PAGE_LIMITS: (usize, usize) = (50, 200);
+
+/// `GET /genesys/1/admin/node/status`
+pub(super) async fn get_node_status(api: web::Data<AppState>) -> HttpResponse {
+    if api
+        .services
+        .check_readiness(&api.readiness)
+        .await
+        .is_ready()
+    {
+        response::text(StatusCode::OK, "ONLINE")
+    } else {
+        response::text(StatusCode::SERVICE_UNAVAILABLE, "OFFLINE")
+    }
+}
+
+/// The administration; its routes are there only where it is.
+pub(super) fn admin_service(api: &AppState) -> Result<&Admin, ApiError> {
+    api.admin.as_ref().ok_or_else(|| {
+        tracing::error!("a route of the administration was served without one");
+        ApiError::Internal
+    })
+}
+
+/// Who asks.
+fn actor(api: &AppState, request: &HttpRequest) -> Actor {
+    let shown = caller::basic_credentials(request).0;
+    Actor {
+        name: shown.map(|(name, _)| name).unwrap_or_default(),
+        address: caller::client_address(request, &api.trusted_proxies),
+    }
+}
+
+/// Which state a change is for: `If-Match` with an `ETag` or `*`, or `If-None-Match: *`.
+fn precondition(request: &HttpRequest) -> Result<Precondition, ApiError> {
+    let header = |name| {
+        let lines = request.headers().get_all(name);
+        let lines: Vec<_> = lines.map(|line| line.to_str().unwrap_or("?")).collect();
+        (!lines.is_empty()).then(|| lines.join(","))
+    };
+    match (header(IF_MATCH), header(IF_NONE_MATCH)) {
+        (None, None) => Ok(Precondition::None),
+        (None, Some(none)) if none.trim() == "*" => Ok(Precondition::MustNotExist),
+        (Some(tags), None) if tags.trim() == "*" => Ok(Precondition::MustExist),
+        (Some(tags), None) => {
+            let tags = tags.split(',').map(str::trim);
+            // A weak tag names no state exactly, so it is none that could match.
+            let revision = |tag: &str| Some(tag.strip_prefix('"')?.strip_suffix('"')?.to_owned());
+            Ok(Precondition::IfMatch(tags.filter_map(revision).collect()))
+        }
+        _ => Err(ApiError::InvalidParameter(
+            "expected If-Match with an ETag or *, or If-None-Match: *".to_owned(),
+        )),
+    }
+}
+
+/// An answer about a state of something.
+fn with_etag(status: StatusCode, revision: &str) -> HttpResponseBuilder {
+    let mut response = response::with_default_headers(status);
+    response.insert_header((ETAG, format!("\"{revision}\"")));
+    response
+}
+
+/// The parameter `limit`: entries on a page.
+pub(super) fn page_size(query: &FormData) -> Result<usize, ApiError> {
+    let Some(text) = query.text("limit") else {
+        return Ok(PAGE_LIMITS.0);
+    };
+    let limit = parse_integer(text).and_then(|limit| limit.try_into().ok());
+    let limit = limit.filter(|limit| (1..=PAGE_LIMITS.1).contains(limit));
+    limit.ok_or_else(|| {
+        let most = PAGE_LIMITS.1;
+        let message = format!("limit is {text:?}; a whole number from 1 to {most} is allowed");
+        ApiError::InvalidParameter(message)
+    })
+}
+
+/// The parameter `after`: where a page begins, as the page before told it.
+pub(super) fn parse_cursor(query: &FormData) -> Result<Option<Cursor>, ApiError> {
+    let Some(text) = query.text("after") else {
+        return Ok(None);
+    };
+    let read = || {
+        let (end, name) = text.split_once('-')?;
+        let end = Timestamp::from_millis(end.parse().ok().filter(|end| *end >= 0)?);
+        let name = name.to_owned();
+        Some(Cursor { end, name })
+    };
+    let place = read().ok_or_else(|| {
+        let message = format!("after is {text:?}; expected what a page told as its next one");
+        ApiError::InvalidParameter(message)
+    });
+    place.map(Some)
+}
+
+/// A place as [`place`] reads it.
+pub(super) fn format_cursor(place: &Cursor) -> String {
+    format!("{}-{}", place.end.millis(), place.name)
+}

@@ -1,0 +1,234 @@
+//! `/genesys/1/admin/live`: services that live.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::{actor, admin_service, bookings, format_cursor, page_size, parse_cursor};
+use crate::{
+    http::{ApiError, AppState, body, path, response, services},
+    service::ActiveService,
+    store::{ListedService, Page, ServiceId, Timestamp},
+};
+
+/// A page of services, as it is told.
+#[derive(Debug, Serialize)]
+struct ServicePageResponse {
+    /// How many live in all, about.
+    count: u64,
+    services: Vec<ServiceSummaryResponse>,
+    next: Option<String>,
+}
+
+/// A service in a list, as it is told.
+#[derive(Debug, Serialize)]
+struct ServiceSummaryResponse {
+    id: String,
+    service: String,
+    created: String,
+    end: String,
+    ttl: u64,
+    gms_user: Option<String>,
+}
+
+/// One service, as it is told.
+#[derive(Debug, Serialize)]
+struct ServiceDetailResponse {
+    #[serde(flatten)]
+    service: ServiceSummaryResponse,
+    keys: Vec<String>,
+    binaries: Vec<BinaryResponse>,
+    bookings: Vec<ServiceBookingResponse>,
+}
+
+#[derive(Debug, Serialize)]
+struct BinaryResponse {
+    name: String,
+    content_type: String,
+    file_name: Option<String>,
+    size: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct ServiceBookingResponse {
+    group: String,
+    #[serde(flatten)]
+    booking: bookings::BookingResponse,
+}
+
+/// The JSON Schema of a service in a list.
+pub(in crate::http) fn service_schema() -> Value {
+    json!({
+        "description": "A service that lives",
+        "type": "object",
+        "properties": {
+            "id": {"type": "string"},
+            "service": {
+                "type": "string",
+                "description": "Name of the configured service that it was made from",
+            },
+            "created": {"type": "string", "format": "date-time"},
+            "end": {"type": "string", "format": "date-time"},
+            "ttl": {"type": "integer", "minimum": 0, "description": "Seconds until then"},
+            "gms_user": {
+                "type": ["string", "null"],
+                "description": "The header of that name of the request that made it",
+            },
+        },
+        "required": ["id", "service", "created", "end", "ttl", "gms_user"],
+    })
+}
+
+/// The JSON Schema of a page of such `services`; `next` tells where the next one begins.
+pub(in crate::http) fn service_page_schema(services: &Value, next: &Value) -> Value {
+    json!({
+        "description": "Services that live, in the order of their ends",
+        "type": "object",
+        "properties": {
+            "count": {
+                "type": "integer", "minimum": 0,
+                "description": "How many live in all, about",
+            },
+            "services": {"type": "array", "items": services},
+            "next": next,
+        },
+        "required": ["count", "services", "next"],
+        "additionalProperties": false,
+    })
+}
+
+/// The JSON Schema of such a `service` with what it holds, its `bookings` among it.
+pub(in crate::http) fn service_detail_schema(service: &Value, booking: &Value) -> Value {
+    let of_group = json!({"properties": {"group": {"type": "string"}}, "required": ["group"]});
+    json!({
+        "description": "A service that lives, without the values of its storage",
+        "allOf": [service],
+        "properties": {
+            "keys": {
+                "type": "array",
+                "items": {"type": "string"},
+                "description": "The keys that hold strings",
+            },
+            "binaries": {
+                "type": "array",
+                "items": services::binary_schema(),
+                "description": "The keys that hold binaries",
+            },
+            "bookings": {
+                "type": "array",
+                "items": {"allOf": [booking, of_group]},
+                "description": "The numbers that are held for it",
+            },
+        },
+        "required": ["keys", "binaries", "bookings"],
+    })
+}
+
+impl ServiceSummaryResponse {
+    fn new(listed: ListedService, now: Timestamp) -> Self {
+        Self {
+            id: listed.id.as_str().to_owned(),
+            service: listed.definition,
+            created: listed.created.to_string(),
+            end: listed.end.to_string(),
+            ttl: listed.end.since(now).as_secs(),
+            gms_user: listed.gms_user,
+        }
+    }
+}
+
+impl ServiceDetailResponse {
+    fn new(id: &ServiceId, live: ActiveService, now: Timestamp) -> Self {
+        let ActiveService {
+            description: told,
+            bookings,
+        } = live;
+        let listed = ListedService {
+            id: id.clone(),
+            definition: told.definition,
+            created: told.created,
+            end: told.end,
+            gms_user: told.gms_user,
+        };
+        let binaries = told
+            .binaries
+            .into_iter()
+            .map(|(name, binary)| BinaryResponse {
+                name,
+                content_type: binary.content_type,
+                file_name: binary.file_name,
+                size: binary.size,
+            });
+        let bookings = bookings
+            .into_iter()
+            .map(|(group, booking)| ServiceBookingResponse {
+                group,
+                booking: booking.into(),
+            });
+        Self {
+            service: ServiceSummaryResponse::new(listed, now),
+            keys: told.keys,
+            binaries: binaries.collect(),
+            bookings: bookings.collect(),
+        }
+    }
+}
+
+/// `GET /genesys/1/admin/live`
+pub(in crate::http) async fn list_services(
+    api: web::Data<AppState>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
+    let query = body::parse_query(&api, &request)?;
+    let (after, most) = (parse_cursor(&query)?, page_size(&query)?);
+    let admin = admin_service(&api)?;
+    let Page { entries, next } = admin.list_services(after.as_ref(), most).await?;
+    let (entries, now) = (entries.into_iter(), api.services.now()?);
+    let page = ServicePageResponse {
+        count: admin.count_services().await?,
+        services: entries
+            .map(|entry| ServiceSummaryResponse::new(entry, now))
+            .collect(),
+        next: next.as_ref().map(format_cursor),
+    };
+    response::json_from(&page)
+}
+
+/// `GET /genesys/1/admin/live/{id}`
+pub(in crate::http) async fn get_service(
+    api: web::Data<AppState>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
+    let id = ServiceId::from(path::admin_name(&request)?);
+    let live = admin_service(&api)?.get_service(&id).await?;
+    let told = ServiceDetailResponse::new(&id, live, api.services.now()?);
+    response::json_from(&told)
+}
+
+/// `PUT /genesys/1/admin/live/{id}`: `ttl` or `expiration_time`, as clients send it.
+pub(in crate::http) async fn set_service_end(
+    api: web::Data<AppState>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, ApiError> {
+    let id = ServiceId::from(path::admin_name(&request)?);
+    let mut uploads = api.services.uploads(&id);
+    let pairs = body::read_form_data(&api, &request, payload, &mut uploads).await?;
+    let by = actor(&api, &request);
+    admin_service(&api)?
+        .set_service_end(&id, &pairs, &by)
+        .await?;
+    Ok(response::ok())
+}
+
+/// `DELETE /genesys/1/admin/live/{id}`
+pub(in crate::http) async fn delete_service(
+    api: web::Data<AppState>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
+    let id = ServiceId::from(path::admin_name(&request)?);
+    admin_service(&api)?
+        .delete_service(&id, &actor(&api, &request))
+        .await?;
+    Ok(response::ok())
+}

@@ -1,0 +1,164 @@
+//! `/genesys/1/admin/history` and `/genesys/1/admin/replicas`: what operators did, and who is up.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::{admin_service, page_size};
+use crate::{
+    http::{ApiError, AppState, body, response},
+    service::{AuditLogPage, FormData, Replica},
+};
+
+/// Longest name of a place in the history.
+const MAX_CURSOR_BYTES: usize = 64;
+
+/// A page of the history, as it is told.
+#[derive(Debug, Serialize)]
+struct AuditLogPageResponse {
+    events: Vec<Value>,
+    next: Option<String>,
+}
+
+/// The replicas, as they are told.
+#[derive(Debug, Serialize)]
+struct ReplicasResponse {
+    replicas: Vec<Replica>,
+}
+
+/// The JSON Schema of what an operator did. A later version of the program may tell more.
+pub(in crate::http) fn event_schema() -> Value {
+    let state = |when: &str| json!({"type": ["object", "null"], "description": when});
+    json!({
+        "description": "Something that an operator did, or was about to do",
+        "type": "object",
+        "properties": {
+            "at": {"type": "string", "format": "date-time"},
+            "by": {"type": "string", "description": "The user name shown"},
+            "from": {"type": ["string", "null"], "description": "The address of the client"},
+            "action": {"enum": ["create", "replace", "delete", "restore", "extend", "end", "release"]},
+            "kind": {
+                "enum": ["service", "resource group", "live service", "booking"],
+                "description": "What it was done to",
+            },
+            "name": {"type": "string", "description": "To which one of them"},
+            "before": state("What it was, secrets hidden; null where there was none"),
+            "after": state("What it is then; null where there is none"),
+        },
+        "required": ["at", "by", "from", "action", "kind", "name", "before", "after"],
+    })
+}
+
+/// The JSON Schema of a page of such `events`; `next` tells where the next one begins.
+pub(in crate::http) fn page_schema(events: &Value, next: &Value) -> Value {
+    json!({
+        "description": "What operators did, newest first",
+        "type": "object",
+        "properties": {"events": {"type": "array", "items": events}, "next": next},
+        "required": ["events", "next"],
+        "additionalProperties": false,
+    })
+}
+
+/// The JSON Schema of the replicas as they are told.
+pub(in crate::http) fn replicas_schema() -> Value {
+    let replica = json!({
+        "type": "object",
+        "properties": {
+            "id": {"type": "string", "description": "Names the running process"},
+            "version": {"type": "string", "description": "Of the program"},
+            "host": {
+                "type": "string",
+                "description": "What the machine or container calls itself that it runs on",
+            },
+            "address": {"type": "string", "description": "Where it listens"},
+            "private_address": {
+                "type": ["string", "null"],
+                "description": "Where it listens for those who may ask everything",
+            },
+            "since": {"type": "string", "format": "date-time"},
+            "catalog": {
+                "type": ["string", "null"],
+                "description": "The version in force there of what operators made; null while it is not known",
+            },
+            "requests_per_second": {
+                "type": ["number", "null"],
+                "description": "That it answered of late; null where requests are not counted",
+            },
+            "failures_per_second": {
+                "type": ["number", "null"],
+                "description": "Those of them that it answered with a status of 500 or more",
+            },
+            "cleans_up": {
+                "type": "boolean",
+                "description": "Whether it is the one that cleans up after services",
+            },
+            "cleanup_lag_seconds": {
+                "type": ["number", "null"],
+                "description": "For how long the oldest ended service waits to be given back; who cleans up knows",
+            },
+            "notified": {
+                "type": "boolean",
+                "description": "Whether the store tells it of every service that ends",
+            },
+            "clock_skew_seconds": {
+                "type": ["number", "null"],
+                "description": "By how many seconds its clock is ahead of that of Redis, negative where it is \
+                                behind; null while it is not known, and for the embedded store",
+            },
+            "catalog_entries_lost": {
+                "type": "integer", "minimum": 0,
+                "description": "Catalog entries that the store has lost and it can restore",
+            },
+        },
+        "required": [
+            "id", "version", "host", "address", "private_address", "since", "catalog", "requests_per_second",
+            "failures_per_second", "cleans_up", "cleanup_lag_seconds", "notified",
+            "clock_skew_seconds",
+            "catalog_entries_lost",
+        ],
+        "additionalProperties": false,
+    });
+    json!({
+        "description": "The replicas that are up",
+        "type": "object",
+        "properties": {"replicas": {"type": "array", "items": replica}},
+        "required": ["replicas"],
+        "additionalProperties": false,
+    })
+}
+
+/// `GET /genesys/1/admin/history`
+pub(in crate::http) async fn list_audit_log(
+    api: web::Data<AppState>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
+    let query = body::parse_query(&api, &request)?;
+    let (after, most) = (parse_cursor(&query)?, page_size(&query)?);
+    let page = admin_service(&api)?.audit_events(after, most).await?;
+    let AuditLogPage { events, next } = page;
+    response::json_from(&AuditLogPageResponse { events, next })
+}
+
+/// `GET /genesys/1/admin/replicas`
+pub(in crate::http) async fn list_replicas(
+    api: web::Data<AppState>,
+) -> Result<HttpResponse, ApiError> {
+    let replicas = admin_service(&api)?.replicas().await?;
+    response::json_from(&ReplicasResponse { replicas })
+}
+
+/// The parameter `after`: where a page begins, as the page before told it.
+pub(in crate::http) fn parse_cursor(query: &FormData) -> Result<Option<&str>, ApiError> {
+    let Some(place) = query.text("after") else {
+        return Ok(None);
+    };
+    let mut parts = place.splitn(2, '-');
+    let numbers = parts.all(|part| part.parse::<u64>().is_ok());
+    if numbers && place.len() <= MAX_CURSOR_BYTES && !place.contains('+') {
+        return Ok(Some(place));
+    }
+    Err(ApiError::InvalidParameter(format!(
+        "after is {place:?}; expected what a page told as its next one"
+    )))
+}

@@ -1,0 +1,75 @@
+//! Style, script and icon of the pages, compiled in.
+
+use std::sync::LazyLock;
+
+use actix_web::{
+    HttpRequest,
+    http::{
+        StatusCode,
+        header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH, PRAGMA},
+    },
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use ring::digest::{SHA256, digest};
+
+use super::{PageError, PageResult};
+use crate::{
+    http::{ApiError, etag, response},
+    store::stable_hash,
+};
+
+/// Name, type, and what is in it.
+const ASSETS: [(&str, &str, &str); 4] = [
+    (
+        "pages.css",
+        "text/css;charset=utf-8",
+        include_str!("assets/pages.css"),
+    ),
+    (
+        "pages.js",
+        "text/javascript;charset=utf-8",
+        include_str!("assets/pages.js"),
+    ),
+    (
+        "try_it.js",
+        "text/javascript;charset=utf-8",
+        include_str!("assets/try_it.js"),
+    ),
+    ("icon.svg", "image/svg+xml", include_str!("assets/icon.svg")),
+];
+
+/// The digest of an asset, as `integrity` in a page and the policy of the pages spell it: `sha256-...`.
+pub(super) fn integrity(name: &str) -> &'static str {
+    let mut digests = DIGESTS.iter();
+    let digest = digests.find(|(known, _)| *known == name);
+    digest.map_or("", |(_, digest)| digest)
+}
+
+static DIGESTS: LazyLock<[(&str, String); ASSETS.len()]> = LazyLock::new(|| {
+    ASSETS.map(|(name, _, text)| {
+        let digest = STANDARD.encode(digest(&SHA256, text.as_bytes()));
+        (name, format!("sha256-{digest}"))
+    })
+});
+
+/// `GET /genesys/1/admin/ui/assets/{name}`
+pub(super) async fn get_asset(request: HttpRequest) -> PageResult {
+    let name = request.match_info().get("name").unwrap_or_default();
+    let asset = ASSETS.iter().find(|(known, _, _)| *known == name);
+    let nothing = || PageError::from(ApiError::NotFound(request.path().to_owned()));
+    let (_, kind, text) = asset.ok_or_else(nothing)?;
+    let tag = format!("\"{:016x}\"", stable_hash(text.as_bytes()));
+    let mut answer = if etag::matches_weak(&request, &IF_NONE_MATCH, &tag) {
+        response::without_body(StatusCode::NOT_MODIFIED).finish()
+    } else {
+        response::with_default_headers(StatusCode::OK)
+            .insert_header((CONTENT_TYPE, *kind))
+            .body(*text)
+    };
+    let headers = answer.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.remove(PRAGMA);
+    let tag = tag.parse().map_err(|_wrong| ApiError::Internal)?;
+    headers.insert(ETAG, tag);
+    Ok(answer)
+}

@@ -1,0 +1,156 @@
+//! Bytes of a body as they arrive, no more than allowed and no later than allowed.
+
+use std::{
+    cell::Cell,
+    io,
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use actix_web::{
+    error::PayloadError,
+    rt::time::{Sleep, sleep},
+    web::{Bytes, Payload},
+};
+use futures_util::Stream;
+
+use super::collector::too_large;
+use crate::http::ApiError;
+
+/// How many bytes a body may have, and which setting says so, if one does.
+#[derive(Clone, Copy)]
+pub(super) struct BodyLimit {
+    pub(super) bytes: usize,
+    pub(super) setting: Option<&'static str>,
+}
+
+/// A body under a limit of length and a limit of silence.
+pub(super) struct LimitedStream {
+    payload: Payload,
+    limit: BodyLimit,
+    remaining_bytes: usize,
+    idle_timeout: Duration,
+    idle_timer: Option<Pin<Box<Sleep>>>,
+    failure: StreamFailure,
+}
+
+/// Why a [`BodyStream`] ended early. It is told beside the stream, because what reads the stream in
+/// between (multipart) has errors of its own.
+#[derive(Clone, Default)]
+pub(super) struct StreamFailure(Rc<Cell<Option<LimitExceeded>>>);
+
+#[derive(Clone, Copy)]
+enum LimitExceeded {
+    TooLarge(BodyLimit),
+    IdleTimeout(Duration),
+}
+
+impl LimitedStream {
+    /// Bytes of `payload`, under `limit`, never silent for longer than `stall`.
+    ///
+    /// # Errors
+    /// [`ApiError::TooLarge`] at once where the `declared` length is over the limit.
+    pub(super) fn new(
+        payload: Payload,
+        declared: Option<u64>,
+        limit: BodyLimit,
+        stall: Duration,
+    ) -> Result<Self, ApiError> {
+        if declared.is_some_and(|length| length > limit.bytes as u64) {
+            return Err(LimitExceeded::TooLarge(limit).into());
+        }
+        Ok(Self {
+            payload,
+            limit,
+            remaining_bytes: limit.bytes,
+            idle_timeout: stall,
+            idle_timer: None,
+            failure: StreamFailure::default(),
+        })
+    }
+
+    /// The most bytes that it may have.
+    pub(super) fn max_bytes(&self) -> usize {
+        self.limit.bytes
+    }
+
+    pub(super) fn failure(&self) -> StreamFailure {
+        self.failure.clone()
+    }
+
+    fn fail(&self, cause: LimitExceeded) -> Poll<Option<Result<Bytes, PayloadError>>> {
+        self.failure.0.set(Some(cause));
+        let error = io::Error::from(io::ErrorKind::InvalidData);
+        Poll::Ready(Some(Err(PayloadError::Io(error))))
+    }
+}
+
+impl Stream for LimitedStream {
+    type Item = Result<Bytes, PayloadError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        match Pin::new(&mut self.payload).poll_next(context) {
+            Poll::Ready(Some(Ok(bytes))) => {
+                self.idle_timer = None;
+                match self.remaining_bytes.checked_sub(bytes.len()) {
+                    Some(left) => self.remaining_bytes = left,
+                    None => return self.fail(LimitExceeded::TooLarge(self.limit)),
+                }
+                Poll::Ready(Some(Ok(bytes)))
+            }
+            Poll::Ready(end) => Poll::Ready(end),
+            Poll::Pending => {
+                let stall = self.idle_timeout;
+                let silence = self
+                    .idle_timer
+                    .get_or_insert_with(|| Box::pin(sleep(stall)));
+                match silence.as_mut().poll(context) {
+                    Poll::Ready(()) => self.fail(LimitExceeded::IdleTimeout(stall)),
+                    Poll::Pending => Poll::Pending,
+                }
+            }
+        }
+    }
+}
+
+impl StreamFailure {
+    /// The error for a stream that failed with `error`.
+    pub(super) fn to_api_error(&self, error: &PayloadError) -> ApiError {
+        if let Some(cause) = self.0.get() {
+            return cause.into();
+        }
+        ApiError::InvalidBody(match error {
+            PayloadError::Incomplete(_) => {
+                "the body ends early: the connection was closed before all of Content-Length, or \
+                 before the last chunk, had come"
+                    .to_owned()
+            }
+            PayloadError::EncodingCorrupted => {
+                "the chunks of the body cannot be told apart: each begins with a line of its length \
+                 in hexadecimal digits"
+                    .to_owned()
+            }
+            PayloadError::Http2Payload(error) => {
+                format!("the stream of the body was reset: {error}")
+            }
+            error => format!("the body cannot be read: {error}"),
+        })
+    }
+}
+
+impl From<LimitExceeded> for ApiError {
+    fn from(cause: LimitExceeded) -> Self {
+        match cause {
+            LimitExceeded::TooLarge(BodyLimit { bytes, setting }) => match setting {
+                Some(setting) => too_large("the body is over", bytes, " bytes", setting),
+                None => Self::TooLarge(format!("the body is over {bytes} bytes")),
+            },
+            LimitExceeded::IdleTimeout(stall) => Self::InvalidBody(format!(
+                "the body stopped: nothing came for {} s (server.body_stall_seconds)",
+                stall.as_secs()
+            )),
+        }
+    }
+}

@@ -1,0 +1,110 @@
+use super::*;
+
+fn credentials(username: &str, password: &str) -> Credentials {
+    let some = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+    Credentials {
+        username: some(username),
+        password: some(password).map(SecretString::from),
+    }
+}
+
+fn basic(username: &str, password: &str) -> BasicCredentials {
+    BasicCredentials(Some((username.to_owned(), password.to_owned().into())))
+}
+
+fn policy(own: &Credentials, server: &Credentials) -> Result<AccessPolicy, String> {
+    let open = Credentials::default();
+    let mut locks = AccessPolicy::new(server);
+    for (name, own) in [("shop", own), ("other", &open)] {
+        let added = locks.add(name, own, server);
+        added.map_err(|error| error.to_string())?;
+    }
+    Ok(locks)
+}
+
+#[test]
+fn username_and_password_default_to_those_of_the_server() {
+    // service, server, whether a pair opens it
+    let cases = [
+        (("", ""), ("", ""), ("a", "b"), true),
+        (("u", "p"), ("", ""), ("u", "p"), true),
+        (("u", "p"), ("", ""), ("u", "q"), false),
+        (("u", "p"), ("", ""), ("v", "p"), false),
+        (("u", "p"), ("su", "sp"), ("su", "sp"), false),
+        (("", "p"), ("su", ""), ("su", "p"), true),
+        (("", "p"), ("su", ""), ("x", "p"), false),
+        (("u", ""), ("", "sp"), ("u", "sp"), true),
+        (("u", ""), ("su", "sp"), ("su", "sp"), false),
+        (("", ""), ("su", "sp"), ("su", "sp"), true),
+        (("", "p"), ("", ""), ("anybody", "p"), true),
+        (("", "p"), ("", ""), ("", "p"), true),
+        (("", "p"), ("", ""), ("p", ""), false),
+        (("", "p"), ("", ""), ("", "pp"), false),
+    ];
+    for (own, server, pair, opens) in cases {
+        let case = format!("{own:?} {server:?} {pair:?}");
+        let server = credentials(server.0, server.1);
+        let own = credentials(own.0, own.1);
+        let mut locks = AccessPolicy::new(&server);
+        locks.add("shop", &own, &server).unwrap();
+        assert_eq!(
+            locks.permits("shop", &basic(pair.0, pair.1)),
+            opens,
+            "{case}"
+        );
+        assert_eq!(
+            locks.permits("shop", &BasicCredentials(None)),
+            locks.is_empty(),
+            "{case}"
+        );
+    }
+}
+
+#[test]
+fn a_user_name_without_any_password_is_refused() {
+    for (own, server) in [
+        (credentials("u", ""), credentials("", "")),
+        (credentials("", ""), credentials("su", "")),
+        // The other one is left with a user name.
+        (credentials("u", "p"), credentials("su", "")),
+    ] {
+        let told = policy(&own, &server).unwrap_err();
+        assert!(told.contains("option username"), "{told}");
+        assert!(told.contains("auth.password"), "{told}");
+    }
+}
+
+#[test]
+fn permits_all_is_undecided_only_where_services_differ() {
+    let some = policy(&credentials("u", "p"), &Credentials::default()).unwrap();
+    assert_eq!(some.permits_all(&basic("u", "p")), Some(true));
+    assert_eq!(some.permits_all(&basic("x", "y")), None);
+    assert_eq!(some.permits_all(&BasicCredentials(None)), None);
+    let every = policy(&credentials("u", "p"), &credentials("su", "sp")).unwrap();
+    assert_eq!(every.permits_all(&BasicCredentials(None)), Some(false));
+    assert_eq!(every.permits_all(&basic("x", "y")), Some(false));
+    assert_eq!(every.permits_all(&basic("su", "sp")), None);
+    let one = policy(&Credentials::default(), &credentials("su", "sp")).unwrap();
+    assert_eq!(one.permits_all(&basic("su", "sp")), Some(true));
+    assert_eq!(one.permits_all(&basic("su", "no")), Some(false));
+    let none = policy(&Credentials::default(), &Credentials::default()).unwrap();
+    assert_eq!(none.permits_all(&BasicCredentials(None)), Some(true));
+}
+
+#[test]
+fn an_unreadable_service_is_denied_to_all() {
+    let mut some = policy(&credentials("u", "p"), &Credentials::default()).unwrap();
+    some.deny_all("strange");
+    assert_eq!(some.permits_all(&basic("u", "p")), None);
+    assert!(!some.permits("strange", &basic("u", "p")));
+    assert!(some.permits("shop", &basic("u", "p")));
+    assert!(some.permits("other", &BasicCredentials(None)));
+}
+
+#[test]
+fn a_deleted_service_requires_all_credentials() {
+    let some = policy(&credentials("u", "p"), &Credentials::default()).unwrap();
+    assert!(some.permits("gone", &basic("u", "p")));
+    assert!(!some.permits("gone", &BasicCredentials(None)));
+    assert!(some.permits("other", &BasicCredentials(None)));
+}

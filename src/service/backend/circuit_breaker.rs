@@ -1,0 +1,114 @@
+//! A circuit: a backend that leaves requests without an answer is not asked for a while.
+//!
+//! It opens after so many failures in a row. Open, it lets one request through each time the pause is
+//! over; the first answer closes it. Whoever is not let through fails at once instead of waiting for
+//! what will not come.
+
+use std::{
+    sync::atomic::{AtomicU32, AtomicU64, Ordering},
+    time::{Duration, Instant},
+};
+
+/// What one backend has done lately. No lock: a request that is answered only reads a number.
+#[derive(Debug)]
+pub(super) struct CircuitBreaker {
+    created: Instant,
+    failure_threshold: u32,
+    open_interval: Duration,
+    failures: AtomicU32,
+    /// When the next request may try, in milliseconds after `since`; counts while the circuit is open.
+    next_attempt: AtomicU64,
+}
+
+impl CircuitBreaker {
+    /// A closed one that opens after `most` failures, for `pause`.
+    pub(super) fn new(most: u32, pause: Duration) -> Self {
+        Self {
+            created: Instant::now(),
+            failure_threshold: most,
+            open_interval: pause,
+            failures: AtomicU32::new(0),
+            next_attempt: AtomicU64::new(0),
+        }
+    }
+
+    /// Whether a request may go there. Open, this is true once for each pause.
+    pub(super) fn allows_request(&self) -> bool {
+        if self.failures.load(Ordering::Relaxed) < self.failure_threshold {
+            return true;
+        }
+        let (now, next) = (self.now(), self.next_attempt.load(Ordering::Relaxed));
+        if now < next {
+            return false;
+        }
+        let after = self.next_attempt_after(now);
+        let (success, failure) = (Ordering::Relaxed, Ordering::Relaxed);
+        let taken = self
+            .next_attempt
+            .compare_exchange(next, after, success, failure);
+        taken.is_ok()
+    }
+
+    /// Notes an answer. Whether it closed the circuit.
+    pub(super) fn record_success(&self) -> bool {
+        if self.failures.load(Ordering::Relaxed) == 0 {
+            return false;
+        }
+        self.failures.swap(0, Ordering::Relaxed) >= self.failure_threshold
+    }
+
+    /// Notes that there was none. Whether it opened the circuit.
+    pub(super) fn record_failure(&self) -> bool {
+        let after = self.next_attempt_after(self.now());
+        self.next_attempt.store(after, Ordering::Relaxed);
+        let up = |failures: u32| Some(failures.saturating_add(1));
+        let (set, fetch) = (Ordering::Relaxed, Ordering::Relaxed);
+        let before = self.failures.fetch_update(set, fetch, up);
+        before.is_ok_and(|before| before.saturating_add(1) == self.failure_threshold)
+    }
+
+    fn now(&self) -> u64 {
+        millis(self.created.elapsed())
+    }
+
+    fn next_attempt_after(&self, now: u64) -> u64 {
+        now.saturating_add(millis(self.open_interval))
+    }
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LONG_INTERVAL: Duration = Duration::from_secs(3_600);
+
+    #[test]
+    fn consecutive_failures_open_it_and_a_response_closes_it() {
+        let circuit = CircuitBreaker::new(2, LONG_INTERVAL);
+        assert!(circuit.allows_request());
+        assert!(!circuit.record_failure());
+        assert!(!circuit.record_success(), "it was not open");
+        assert!(!circuit.record_failure(), "not in a row");
+        assert!(circuit.record_failure(), "this one opens it");
+        assert!(!circuit.allows_request());
+        assert!(!circuit.record_failure(), "it is open already");
+        assert!(circuit.record_success());
+        assert!(circuit.allows_request());
+    }
+
+    #[test]
+    fn an_open_circuit_allows_one_request_per_interval() {
+        let circuit = CircuitBreaker::new(1, Duration::ZERO);
+        circuit.record_failure();
+        assert!(circuit.allows_request(), "the pause is over at once");
+        let circuit = CircuitBreaker::new(1, LONG_INTERVAL);
+        circuit.record_failure();
+        circuit.next_attempt.store(0, Ordering::Relaxed);
+        assert!(circuit.allows_request());
+        assert!(!circuit.allows_request(), "one of them tries already");
+    }
+}

@@ -1,0 +1,126 @@
+//! Which backend takes a new session.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::url_template::split_base;
+use crate::service::schema::{BALANCING_STRATEGIES, join_with_or};
+
+/// The backends of a configured service.
+#[derive(Debug)]
+pub(super) struct LoadBalancer {
+    bases: Vec<String>,
+    strategy: BalancingStrategy,
+    next: AtomicUsize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum BalancingStrategy {
+    /// Each in its turn.
+    Circular,
+    /// The first one that can be reached.
+    Linear,
+}
+
+impl LoadBalancer {
+    /// Reads `_ors`, a comma list of URLs, and `_ors_lb_strategy`.
+    ///
+    /// # Errors
+    /// The option, what it is and what was expected.
+    pub(super) fn parse(
+        list: Option<&str>,
+        strategy: Option<&str>,
+    ) -> Result<Self, (&'static str, String)> {
+        let mut bases = Vec::new();
+        let entries = list.unwrap_or_default().split(',').map(str::trim);
+        for entry in entries.filter(|entry| !entry.is_empty()) {
+            let wrong = |why: &str| ("_ors", format!("is {entry:?}: {why}"));
+            let (base, path) = split_base(entry).map_err(|why| wrong(&why))?;
+            if path.contains(['?', '#', '{', '}']) {
+                return Err(wrong("expected http://host:port, or that and a path"));
+            }
+            let base = base + path.trim_end_matches('/');
+            if base.parse::<hyper::Uri>().is_err() {
+                return Err(wrong("expected a URL"));
+            }
+            if !bases.contains(&base) {
+                bases.push(base);
+            }
+        }
+        let strategy = match strategy
+            .map(|text| text.trim().to_ascii_lowercase())
+            .as_deref()
+        {
+            None | Some("circular") => BalancingStrategy::Circular,
+            Some("linear") => BalancingStrategy::Linear,
+            Some(other) => {
+                let problem = format!(
+                    "is {other:?}, expected {}",
+                    join_with_or(&BALANCING_STRATEGIES)
+                );
+                return Err(("_ors_lb_strategy", problem));
+            }
+        };
+        Ok(Self {
+            bases,
+            strategy,
+            next: AtomicUsize::new(0),
+        })
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.bases.is_empty()
+    }
+
+    pub(super) fn base_urls(&self) -> &[String] {
+        &self.bases
+    }
+
+    /// All of them, in the order that they are to be tried.
+    pub(super) fn in_order(&self) -> impl Iterator<Item = &str> {
+        let first = match self.strategy {
+            BalancingStrategy::Linear => 0,
+            BalancingStrategy::Circular => {
+                self.next.fetch_add(1, Ordering::Relaxed) % self.bases.len().max(1)
+            }
+        };
+        let (before, from) = self.bases.split_at(first);
+        from.iter().chain(before).map(String::as_str)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn order(list: &str, strategy: Option<&str>) -> Vec<String> {
+        let choice = LoadBalancer::parse(Some(list), strategy).unwrap();
+        let rounds = (0..3).map(|_| choice.in_order().collect::<Vec<_>>().join(" "));
+        rounds.map(|round| round.replace("http://", "")).collect()
+    }
+
+    #[test]
+    fn circular_begins_with_the_next_one_and_linear_with_the_first() {
+        let list = "http://a:1, http://b/, http://a:1,";
+        assert_eq!(order(list, None), ["a:1 b", "b a:1", "a:1 b"]);
+        assert_eq!(order(list, Some("Circular")), ["a:1 b", "b a:1", "a:1 b"]);
+        assert_eq!(order(list, Some("linear")), ["a:1 b", "a:1 b", "a:1 b"]);
+    }
+
+    #[test]
+    fn an_error_names_its_option() {
+        for (list, strategy, option, expected) in [
+            ("ors:80", None, "_ors", "is \"ors:80\": expected http://"),
+            ("http://a?x", None, "_ors", "or that and a path"),
+            (
+                "http://a",
+                Some("x"),
+                "_ors_lb_strategy",
+                "is \"x\", expected circular or linear",
+            ),
+        ] {
+            let (of, problem) = LoadBalancer::parse(Some(list), strategy).unwrap_err();
+            assert_eq!(of, option);
+            assert!(problem.contains(expected), "{problem}");
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! The answer of a create: one JSON object of strings, `_id` first.
+
+use serde::{Serialize, Serializer, ser::SerializeMap};
+
+use super::ServiceError;
+use crate::store::{Booking, ServiceId, StoreError};
+
+/// Members of an answer, in their order.
+#[derive(Debug, Default)]
+pub(super) struct CreateResponseBody {
+    members: Vec<(&'static str, String)>,
+    user_data: Option<Vec<(String, String)>>,
+}
+
+impl CreateResponseBody {
+    /// Begins with `_id`.
+    pub(super) fn new(id: &ServiceId) -> Self {
+        Self::default().with("_id", id.to_string())
+    }
+
+    /// Adds a member.
+    pub(super) fn with(mut self, name: &'static str, value: String) -> Self {
+        self.members.push((name, value));
+        self
+    }
+
+    /// Adds what a booking gives: number, code, how long it is held, the fill of its pool.
+    pub(super) fn with_booking(mut self, booking: &Booking) -> Self {
+        self = self.with("_access_number", booking.number.clone());
+        if let Some(code) = &booking.code {
+            self = self.with("_access_code", code.clone());
+        }
+        // A hold of 4.999 s is told as 5: what was asked for is what is told.
+        let seconds = booking.expires_in.as_millis().div_ceil(1_000);
+        self = self.with("_expiration_time", seconds.to_string());
+        if let Some(pool) = booking.pool {
+            self = self.with("_pool_size", pool.size.to_string());
+            self = self.with("_pool_free", pool.free.to_string());
+        }
+        self
+    }
+
+    /// Adds `_user_data`.
+    pub(super) fn with_user_data(mut self, data: Vec<(String, String)>) -> Self {
+        self.user_data = Some(data);
+        self
+    }
+
+    /// The text.
+    pub(super) fn to_json(&self) -> Result<String, ServiceError> {
+        let text = serde_json::to_string(self);
+        Ok(text.map_err(|error| StoreError::Bug(error.to_string()))?)
+    }
+}
+
+impl Serialize for CreateResponseBody {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for (name, value) in &self.members {
+            map.serialize_entry(name, value)?;
+        }
+        if let Some(data) = &self.user_data {
+            map.serialize_entry("_user_data", &UserData(data))?;
+        }
+        map.end()
+    }
+}
+
+struct UserData<'a>(&'a [(String, String)]);
+
+impl Serialize for UserData<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
+}

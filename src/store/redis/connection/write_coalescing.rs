@@ -1,0 +1,127 @@
+//! A stream that lets requests leave together.
+//!
+//! What Redis spends on a small command is mostly the system calls around it, and they are spent once for
+//! all commands that it finds waiting. So a write is held back until the worker has looked once more for
+//! requests that have arrived: what these ask leaves with it. That costs a worker with nothing else to do
+//! one look, and no time; under load it makes batches half as large again.
+
+use std::{
+    io,
+    path::Path,
+    pin::{Pin, pin},
+    task::{Context, Poll},
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::{TcpStream, UnixStream},
+    task::yield_now,
+};
+
+/// Gathers what is written to `stream`.
+pub(super) struct CoalescingStream<S> {
+    stream: S,
+    /// What is about to be written has waited.
+    yielded: bool,
+}
+
+impl CoalescingStream<TcpStream> {
+    pub(super) async fn connect_tcp(host: &str, port: u16) -> io::Result<Self> {
+        let stream = TcpStream::connect((host, port)).await?;
+        stream.set_nodelay(true)?;
+        Ok(Self::new(stream))
+    }
+}
+
+impl CoalescingStream<UnixStream> {
+    pub(super) async fn connect_unix(path: &Path) -> io::Result<Self> {
+        Ok(Self::new(UnixStream::connect(path).await?))
+    }
+}
+
+impl<S> CoalescingStream<S> {
+    fn new(stream: S) -> Self {
+        Self {
+            stream,
+            yielded: false,
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for CoalescingStream<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for CoalescingStream<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        if !self.yielded {
+            self.yielded = true;
+            // Wakes this task after the runtime has looked for events, and not before.
+            if pin!(yield_now()).poll(context).is_pending() {
+                return Poll::Pending;
+            }
+        }
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.yielded = written.is_pending();
+        written
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn each_write_yields_once() {
+        let (near, mut far) = duplex(8);
+        let mut gather = CoalescingStream::new(near);
+        for bytes in [b"ab", b"cd"] {
+            let mut polls = 0;
+            let written = poll_fn(|context| {
+                polls += 1;
+                Pin::new(&mut gather).poll_write(context, bytes)
+            });
+            assert_eq!(written.await.unwrap(), 2);
+            assert_eq!(polls, 2);
+        }
+        let mut arrived = [0; 4];
+        far.read_exact(&mut arrived).await.unwrap();
+        assert_eq!(&arrived, b"abcd");
+    }
+
+    #[tokio::test]
+    async fn partial_writes_complete() {
+        let (near, mut far) = duplex(3);
+        let mut gather = CoalescingStream::new(near);
+        let written = tokio::spawn(async move {
+            gather.write_all(b"more than fits").await.unwrap();
+            gather.shutdown().await.unwrap();
+        });
+        let mut arrived = Vec::new();
+        far.read_to_end(&mut arrived).await.unwrap();
+        assert_eq!(arrived, b"more than fits");
+        written.await.unwrap();
+    }
+}

@@ -1,0 +1,112 @@
+//! What waits for the exporter, bounded and counted.
+//!
+//! The SDK's own queue has a bound too, but drops what does not fit without anybody hearing of it.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
+};
+
+use opentelemetry::Context;
+use opentelemetry_otlp::SpanExporter as Otlp;
+use opentelemetry_sdk::{
+    Resource,
+    error::OTelSdkResult,
+    trace::{BatchConfigBuilder, BatchSpanProcessor, Span, SpanData, SpanExporter, SpanProcessor},
+};
+use tracing::{info, warn};
+
+use crate::{settings, telemetry::metrics::SpanOutcome};
+
+/// Takes spans in, no more at a time than `settings` say, and has `exporter` send them.
+pub(super) fn bounded_processor(
+    exporter: Otlp,
+    settings: &settings::Traces,
+) -> impl SpanProcessor + 'static {
+    let most = settings.max_queue_size;
+    let waiting = Arc::new(AtomicUsize::new(0));
+    let counted = CountingExporter {
+        exporter,
+        pending: Arc::clone(&waiting),
+        failing: AtomicBool::new(false),
+    };
+    // Ours is the bound that is met first.
+    let config = BatchConfigBuilder::default()
+        .with_max_queue_size(most.saturating_add(1))
+        .with_max_export_batch_size(settings.max_batch_size)
+        .with_scheduled_delay(settings.schedule_delay);
+    let processor = BatchSpanProcessor::builder(counted).with_batch_config(config.build());
+    BoundedSpanProcessor {
+        processor: processor.build(),
+        pending: waiting,
+        max_pending: most,
+    }
+}
+
+#[derive(Debug)]
+struct BoundedSpanProcessor {
+    processor: BatchSpanProcessor,
+    pending: Arc<AtomicUsize>,
+    max_pending: usize,
+}
+
+impl SpanProcessor for BoundedSpanProcessor {
+    fn on_start(&self, span: &mut Span, context: &Context) {
+        self.processor.on_start(span, context);
+    }
+
+    fn on_end(&self, span: SpanData) {
+        if self.pending.fetch_add(1, Relaxed) >= self.max_pending {
+            self.pending.fetch_sub(1, Relaxed);
+            SpanOutcome::Dropped.count(1);
+            return;
+        }
+        self.processor.on_end(span);
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        self.processor.force_flush()
+    }
+
+    fn shutdown_with_timeout(&self, timeout: std::time::Duration) -> OTelSdkResult {
+        self.processor.shutdown_with_timeout(timeout)
+    }
+
+    fn set_resource(&mut self, resource: &Resource) {
+        self.processor.set_resource(resource);
+    }
+}
+
+#[derive(Debug)]
+struct CountingExporter {
+    exporter: Otlp,
+    pending: Arc<AtomicUsize>,
+    failing: AtomicBool,
+}
+
+impl SpanExporter for CountingExporter {
+    async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
+        let count = batch.len();
+        self.pending.fetch_sub(count, Relaxed);
+        let sent = self.exporter.export(batch).await;
+        let failed = self.failing.swap(sent.is_err(), Relaxed);
+        match &sent {
+            Ok(()) => SpanOutcome::Exported.count(count),
+            Err(_) => SpanOutcome::Failed.count(count),
+        }
+        match &sent {
+            Err(error) if !failed => warn!(%error, "traces cannot be sent, and are lost"),
+            Ok(()) if failed => info!("traces are sent again"),
+            _ => {}
+        }
+        sent
+    }
+
+    fn shutdown(&self) -> OTelSdkResult {
+        self.exporter.shutdown()
+    }
+
+    fn set_resource(&mut self, resource: &Resource) {
+        self.exporter.set_resource(resource);
+    }
+}

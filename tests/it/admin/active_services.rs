@@ -1,0 +1,162 @@
+//! Services that live, looked after by hand.
+
+use reqwest::Method;
+use serde_json::Value;
+
+use super::fixture::{create_service, create_service_with, get, get_json, request, start_admin};
+use crate::support::{
+    Bodies, Multipart, TestApp, TestResponse, eventually, on_every_kind_of_store,
+};
+
+on_every_kind_of_store!(
+    all_that_live_are_counted_and_paged_through_by_their_ends,
+    one_is_looked_up_with_all_that_it_holds,
+    one_is_extended_and_ended,
+    what_has_ended_is_not_told,
+);
+
+fn id_of(service: &str) -> String {
+    service.rsplit('/').next().unwrap().to_owned()
+}
+
+/// All ids, page by page.
+async fn list_all_ids(app: &TestApp, limit: usize) -> Vec<String> {
+    let mut ids = Vec::new();
+    let mut path = format!("live?limit={limit}");
+    loop {
+        let page = get_json(app, &path).await;
+        let services = page["services"].as_array().unwrap();
+        assert!(services.len() <= limit);
+        ids.extend(
+            services
+                .iter()
+                .map(|one| one["id"].as_str().unwrap().to_owned()),
+        );
+        let Some(next) = page["next"].as_str() else {
+            return ids;
+        };
+        path = format!("live?limit={limit}&after={next}");
+    }
+}
+
+async fn all_that_live_are_counted_and_paged_through_by_their_ends(app: TestApp) {
+    let app = start_admin(&app).await;
+    let mut expected = Vec::new();
+    // Some end at the very same moment.
+    let end = "_ttl=600";
+    for n in 0..12 {
+        let form = if n % 3 == 0 {
+            end.to_owned()
+        } else {
+            format!("_ttl={}", 1_000 + n)
+        };
+        expected.push(id_of(
+            &create_service_with(&app, "store", &form).await.service_id(),
+        ));
+    }
+    for service in expected.iter().take(3) {
+        let put = app.put(&format!("/genesys/1/service/{service}"));
+        let moved = put.form_body("expiration_time=2026-12-20T00:00:00Z");
+        let moved = TestResponse::send(moved).await;
+        assert!(
+            moved.status == 200 || moved.status == 400,
+            "{}",
+            moved.text()
+        );
+    }
+    assert_eq!(get_json(&app, "live").await["count"], 12);
+    for limit in [1, 5, 200] {
+        let ids = list_all_ids(&app, limit).await;
+        let mut sorted = ids.clone();
+        sorted.sort();
+        expected.sort();
+        assert_eq!(sorted, expected, "by {limit}");
+    }
+    let page = get_json(&app, "live").await;
+    let ends: Vec<&Value> = page["services"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| &one["end"])
+        .collect();
+    assert!(ends.is_sorted_by_key(|end| end.as_str()), "{ends:?}");
+    for wrong in ["after=x", "after=-1-x", "after=x-y", "limit=0", "limit=201"] {
+        let answer = get(&app, &format!("live?{wrong}")).await;
+        answer.error_message("InvalidParameter", 400);
+    }
+}
+
+async fn one_is_looked_up_with_all_that_it_holds(app: TestApp) {
+    let app = start_admin(&app).await;
+    let body =
+        Multipart::new()
+            .text("language", "french")
+            .file("map", "map.png", "image/png", b"bytes");
+    let create = app.post("/genesys/1/service/request-interaction");
+    let create = create.header("gms_user", "jane").multipart_body(body);
+    let service = TestResponse::send(create).await;
+    let id = id_of(&service.service_id());
+    let live = get_json(&app, &format!("live/{id}")).await;
+    assert_eq!(live["id"], id.as_str());
+    assert_eq!(live["service"], "request-interaction");
+    assert_eq!(live["gms_user"], "jane");
+    assert_eq!(live["keys"], serde_json::json!(["language"]));
+    assert_eq!(live["binaries"][0]["name"], "map");
+    assert_eq!(live["binaries"][0]["size"], 5);
+    assert_eq!(live["bookings"][0]["group"], "DNIS");
+    assert_eq!(live["bookings"][0]["number"], "8003449999");
+    let unknown = get(&app, "live/nobody").await;
+    unknown.error_message("ServiceNotFound", 404);
+}
+
+async fn one_is_extended_and_ended(app: TestApp) {
+    let app = start_admin(&app).await;
+    let service = create_service_with(&app, "store", "_ttl=60")
+        .await
+        .service_id();
+    let path = format!("live/{}", id_of(&service));
+    let put = |form: &str| TestResponse::send(request(&app, Method::PUT, &path).form_body(form));
+    put("ttl=0").await.error_message("InvalidParameter", 400);
+    put("").await.error_message("InvalidParameter", 400);
+    put("ttl=600").await.assert_ok();
+    assert!(app.get_service(&service).await["_ttl"].as_u64().unwrap() > 60);
+    assert!(get_json(&app, &path).await["ttl"].as_u64().unwrap() > 60);
+    let end = || TestResponse::send(request(&app, Method::DELETE, &path));
+    end().await.assert_ok();
+    TestResponse::send(app.get(&service))
+        .await
+        .error_message("ServiceNotFound", 404);
+    end().await.error_message("ServiceNotFound", 404);
+    put("ttl=600").await.error_message("ServiceNotFound", 404);
+    assert_eq!(get_json(&app, "live").await["count"], 0);
+}
+
+async fn what_has_ended_is_not_told(app: TestApp) {
+    let app = start_admin(&app).await;
+    let lives = id_of(&create_service(&app, "store").await.service_id());
+    let ended = create_service_with(&app, "store", "_ttl=1")
+        .await
+        .service_id();
+    eventually("it ends", async || {
+        (TestResponse::send(app.get(&ended)).await.status == 404).then_some(())
+    })
+    .await;
+    assert_eq!(list_all_ids(&app, 10).await, [lives.as_str()]);
+    let count = async || (get_json(&app, "live").await["count"] == 1).then_some(());
+    eventually("it does not count", count).await;
+}
+
+#[tokio::test]
+async fn the_list_of_services_is_swept() {
+    let app = start_admin(&TestApp::on_redis().await).await;
+    let service = create_service_with(&app, "store", "_ttl=1")
+        .await
+        .service_id();
+    let redis = app.redis.as_ref().unwrap();
+    let pattern = format!("{}end:*", app.prefix);
+    assert_eq!(redis.keys(&pattern).await.len(), 1, "{service}");
+    eventually("nothing is left of it", async || {
+        redis.keys(&pattern).await.is_empty().then_some(())
+    })
+    .await;
+}

@@ -1,0 +1,206 @@
+//! A Redis that comes back without what operators made: a replica that knew it restores it.
+
+use std::sync::Arc;
+
+use redis::cmd;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::fixture::{
+    ADMIN_SETTINGS, audit_actions, create_entry, create_service, delete_entry,
+    exclusive_group_options, get, get_json, request, request_interaction_options, start_replica,
+    store_options,
+};
+use crate::support::{
+    Bodies, TestApp, TestRedis, TestResponse, eventually, metrics::Metrics, program::Program,
+    random_prefix,
+};
+
+/// A replica on a Redis of its own, with two services and a group that operators made.
+pub(crate) async fn start_on_dedicated_redis() -> (Arc<TestRedis>, TestApp) {
+    let redis = Arc::new(TestRedis::dedicated());
+    let app = TestApp::start(Some(Arc::clone(&redis)), &random_prefix(), &ADMIN_SETTINGS).await;
+    create_entry(
+        &app,
+        "groups/pool",
+        &exclusive_group_options(&["8005550001"]),
+    )
+    .await;
+    create_entry(&app, "services/call", &request_interaction_options("pool")).await;
+    let mut vault = store_options();
+    vault["password"] = json!("hunter2");
+    create_entry(&app, "services/vault", &vault).await;
+    (redis, app)
+}
+
+pub(crate) async fn flush(redis: &TestRedis) {
+    let mut connection = redis.connection().await;
+    cmd("FLUSHALL").exec_async(&mut connection).await.unwrap();
+}
+
+/// Waits until so many entries are lost; gives the `ETag` of what there is, and which.
+pub(crate) async fn wait_for_lost_entries(app: &TestApp, entries: usize) -> (String, Value) {
+    eventually(&format!("{entries} entries are lost"), async || {
+        let answer = get(app, "catalog/lost").await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let lost = answer.json();
+        let count = |table: &str| lost[table].as_array().unwrap().len();
+        let is = count("services") + count("resources") == entries;
+        is.then(|| (answer.header("etag").to_owned(), lost))
+    })
+    .await
+}
+
+async fn restore(app: &TestApp, etag: &str) -> TestResponse {
+    let request = request(app, Method::POST, "catalog/restore");
+    TestResponse::send(request.header("if-match", etag)).await
+}
+
+#[tokio::test]
+async fn what_redis_has_lost_is_restored_once_with_its_secrets() {
+    let (redis, app) = start_on_dedicated_redis().await;
+    let other = start_replica(&app, &[]).await;
+    eventually("the other replica knows it", async || {
+        (create_service(&other, "call").await.status == 200).then_some(())
+    })
+    .await;
+    let (_, nothing) = wait_for_lost_entries(&app, 0).await;
+    assert_eq!(nothing["noticed"], Value::Null);
+    let early = restore(&app, "*").await;
+    assert_eq!(early.status, 412, "{}", early.text());
+    flush(&redis).await;
+    let (etag, missing) = wait_for_lost_entries(&app, 3).await;
+    assert_eq!(missing["services"], json!(["call", "vault"]));
+    assert_eq!(missing["resources"], json!(["pool"]));
+    let (same, _) = wait_for_lost_entries(&other, 3).await;
+    assert_eq!(etag, same);
+    assert_eq!(create_service(&app, "call").await.status, 404);
+    let unconditional = TestResponse::send(request(&app, Method::POST, "catalog/restore")).await;
+    assert_eq!(unconditional.status, 428, "{}", unconditional.text());
+
+    let restored = restore(&app, &etag).await;
+    assert_eq!(restored.status, 200, "{}", restored.text());
+    assert_eq!(restored.json()["created"], 3);
+    // Who is second, on whichever replica, changes nothing.
+    for replica in [&app, &other] {
+        assert_eq!(restore(replica, &etag).await.status, 412);
+    }
+    for replica in [&app, &other] {
+        wait_for_lost_entries(replica, 0).await;
+        eventually("it is in force", async || {
+            (create_service(replica, "vault").await.status == 401).then_some(())
+        })
+        .await;
+    }
+    let vault = app
+        .post("/genesys/1/service/vault")
+        .basic_auth("", Some("hunter2"));
+    assert_eq!(TestResponse::send(vault).await.status, 200);
+    let deeds = audit_actions(&app).await;
+    let noted = deeds.iter().filter(|deed| deed.starts_with("restore"));
+    assert_eq!(noted.count(), 3, "{deeds:?}");
+    // What is deleted after that stays deleted.
+    delete_entry(&app, "services/vault").await;
+    wait_for_lost_entries(&app, 0).await;
+    wait_for_lost_entries(&other, 0).await;
+}
+
+#[tokio::test]
+async fn entries_made_since_stay_and_name_the_version_that_a_restore_is_for() {
+    let (redis, app) = start_on_dedicated_redis().await;
+    flush(&redis).await;
+    let (etag, _) = wait_for_lost_entries(&app, 3).await;
+    // Another operator begins anew.
+    create_entry(&app, "services/vault", &store_options()).await;
+    let stale = restore(&app, &etag).await;
+    assert_eq!(stale.status, 412, "{}", stale.text());
+    let (etag, missing) = wait_for_lost_entries(&app, 3).await;
+    assert_eq!(
+        missing["lost_version"].as_str().unwrap().split('-').next(),
+        Some("3")
+    );
+    let restored = restore(&app, &etag).await;
+    assert_eq!(restored.status, 200, "{}", restored.text());
+    wait_for_lost_entries(&app, 0).await;
+}
+
+#[tokio::test]
+async fn a_loss_is_a_warning_with_the_number_of_entries_and_a_metric() {
+    let redis = TestRedis::dedicated();
+    let settings = [
+        ("redis.url", redis.url()),
+        ("admin.password", "p".to_owned()),
+    ];
+    let settings: Vec<_> = settings
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
+    let mut program = Program::serve(&settings);
+    let address = program.address().await;
+    let url = format!("http://{address}/genesys/1/admin/services/one");
+    let put = reqwest::Client::new()
+        .put(url)
+        .basic_auth("admin", Some("p"));
+    let put = put
+        .header("content-type", "application/json")
+        .body(store_options().to_string());
+    assert_eq!(TestResponse::send(put).await.status, 201);
+    assert!((Metrics::scrape(address).await.value("catalog_entries_lost")).abs() < f64::EPSILON);
+    // With its secrets, from the command line.
+    let export = Program::run(&["export"], &settings).wait().await;
+    assert!(
+        export.stdout.contains("[services.one]"),
+        "{}{}",
+        export.stdout,
+        export.stderr
+    );
+    flush(&redis).await;
+    eventually("the loss is counted", async || {
+        let lost = Metrics::scrape(address).await.value("catalog_entries_lost");
+        ((lost - 1.0).abs() < f64::EPSILON).then_some(())
+    })
+    .await;
+    assert_eq!(program.count_log_events("catalog entries lost"), 1);
+}
+
+#[tokio::test]
+async fn an_export_from_the_command_line_has_secrets_only_where_asked_for() {
+    let (_redis, app) = start_on_dedicated_redis().await;
+    let mut settings = vec![("redis.prefix", app.prefix.as_str())];
+    let of_redis = app.redis.as_ref().unwrap().settings();
+    settings.extend(of_redis.iter().map(|(name, value)| (*name, value.as_str())));
+    let hidden = Program::run(&["export"], &settings).wait().await;
+    assert_eq!(hidden.code, Some(0), "{}", hidden.stderr);
+    assert!(!hidden.stdout.contains("hunter2") && hidden.stdout.contains("********"));
+    let whole = Program::run(&["export", "--with-secrets"], &settings)
+        .wait()
+        .await;
+    assert_eq!(whole.code, Some(0), "{}", whole.stderr);
+    for part in [
+        "[services.vault]",
+        "hunter2",
+        "[resources.pool]",
+        "[services.store]",
+    ] {
+        assert!(whole.stdout.contains(part), "{}", whole.stdout);
+    }
+    assert!(!whole.stderr.contains("hunter2"));
+    // Where the entries are gone, only the one with its secrets can be imported.
+    for name in ["services/vault", "services/call", "groups/pool"] {
+        delete_entry(&app, name).await;
+    }
+    let import = async |text: &str| {
+        let post = request(&app, Method::POST, "catalog");
+        TestResponse::send(post.typed_body("application/toml", text.as_bytes())).await
+    };
+    let refused = import(&hidden.stdout).await;
+    assert_eq!(refused.status, 400, "{}", refused.text());
+    assert!(refused.text().contains("vault"), "{}", refused.text());
+    let imported = import(&whole.stdout).await;
+    assert_eq!(imported.status, 200, "{}", imported.text());
+    get_json(&app, "services/vault").await;
+    let vault = app
+        .post("/genesys/1/service/vault")
+        .basic_auth("", Some("hunter2"));
+    assert_eq!(TestResponse::send(vault).await.status, 200);
+}

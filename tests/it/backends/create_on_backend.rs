@@ -1,0 +1,175 @@
+//! Starting a service is done whole or not at all, whoever repeats it, goes away or dies.
+
+use serde_json::json;
+
+use crate::support::{
+    Bodies, CatalogFile, RawConnection, TestApp, TestRedis, TestResponse,
+    backends::{Backend, MockResponse, ors_service, start_app},
+    bookings::keys_in,
+    eventually, on_every_kind_of_store,
+    program::Program,
+    random_prefix,
+};
+
+on_every_kind_of_store!(
+    a_repeat_gets_the_first_answer_and_starts_nothing,
+    a_repeat_that_comes_too_early_is_told_so,
+    a_start_that_failed_can_be_repeated,
+    a_client_that_goes_away_leaves_no_session_that_nobody_ends,
+    parameters_and_files_that_are_wrong_reach_no_backend,
+);
+
+async fn repeat_create(app: &TestApp, key: &str) -> TestResponse {
+    let request = app.post("/genesys/1/service/chat");
+    TestResponse::send(
+        request
+            .header("Idempotency-Key", key)
+            .form_body("a=1&_ttl=60"),
+    )
+    .await
+}
+
+async fn a_repeat_gets_the_first_answer_and_starts_nothing(app: TestApp) {
+    let backend = Backend::new_ors(|_| MockResponse::ok(r#"{"n":1.50}"#)).await;
+    let app = start_app(&app, &ors_service(&[&backend.url()]), &[]).await;
+    let first = repeat_create(&app, "order-4711-of-kkkk").await;
+    assert_eq!(first.status, 200, "{}", first.text());
+    let sent = backend.received_requests().len();
+    assert_eq!(
+        repeat_create(&app, "order-4711-of-kkkk").await.text(),
+        first.text()
+    );
+    assert_eq!(backend.received_requests().len(), sent);
+    assert!(
+        app.get_service(&first.service_id()).await["_ttl"]
+            .as_u64()
+            .unwrap()
+            <= 60
+    );
+    TestResponse::send(app.delete(&first.service_id()))
+        .await
+        .assert_ok();
+    assert_ne!(
+        repeat_create(&app, "order-4711-of-kkkk").await.text(),
+        first.text(),
+        "its life is over"
+    );
+}
+
+async fn a_repeat_that_comes_too_early_is_told_so(app: TestApp) {
+    let backend = Backend::new_ors(|_| MockResponse::Hang).await;
+    let app = start_app(&app, &ors_service(&[&backend.url()]), &[]).await;
+    let request = app.post("/genesys/1/service/chat").form_body("a=1");
+    let client = tokio::spawn(
+        request
+            .header("Idempotency-Key", "order-4711-of-kkkk")
+            .send(),
+    );
+    backend
+        .wait_for_request("POST /scxml/session/S-1/request/gms.start")
+        .await;
+    let sent = backend.received_requests().len();
+    let message = repeat_create(&app, "order-4711-of-kkkk")
+        .await
+        .error_message("BackendTimeout", 504);
+    assert!(message.contains("still waits"), "{message}");
+    assert_eq!(backend.received_requests().len(), sent);
+    client.abort();
+}
+
+async fn a_start_that_failed_can_be_repeated(app: TestApp) {
+    let backend = Backend::new(|_| MockResponse::Json(500, String::new())).await;
+    let app = start_app(&app, &ors_service(&[&backend.url()]), &[]).await;
+    repeat_create(&app, "order-4711-of-kkkk")
+        .await
+        .error_message("BackendUnreachable", 502);
+    backend.set_responder(|arrived| match arrived.path.as_str() {
+        "/scxml/session/start" => MockResponse::ok("\"S-1\""),
+        _ => MockResponse::ok("{}"),
+    });
+    let service = repeat_create(&app, "order-4711-of-kkkk").await.service_id();
+    assert_eq!(app.storage(&service).await, json!({"a": "1"}));
+}
+
+async fn a_client_that_goes_away_leaves_no_session_that_nobody_ends(app: TestApp) {
+    let backend = Backend::new_ors(|arrived| {
+        let wait = std::time::Duration::from_millis(if arrived.path.ends_with("gms.start") {
+            300
+        } else {
+            0
+        });
+        let answer = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}".to_owned();
+        MockResponse::Delayed(wait, answer)
+    })
+    .await;
+    let app = start_app(&app, &ors_service(&[&backend.url()]), &[]).await;
+    let mut wire = RawConnection::connect(&app).await;
+    wire.send("POST /genesys/1/service/chat?_ttl=2 HTTP/1.1\r\nHost: x\r\n\r\n")
+        .await;
+    backend
+        .wait_for_request("POST /scxml/session/S-1/request/gms.start")
+        .await;
+    wire.reset();
+    // It is finished without the client, and ends like any other.
+    backend
+        .wait_for_request("POST /scxml/session/S-1/terminate")
+        .await;
+}
+
+async fn parameters_and_files_that_are_wrong_reach_no_backend(app: TestApp) {
+    let backend = Backend::new_ors(|_| MockResponse::ok("{}")).await;
+    let app = start_app(&app, &ors_service(&[&backend.url()]), &[]).await;
+    let long = format!("{}=1", "k".repeat(257));
+    for form in ["_ttl=0", "_ttl=x", &long] {
+        let create = app.post("/genesys/1/service/chat").form_body(form);
+        TestResponse::send(create)
+            .await
+            .error_message("InvalidParameter", 400);
+    }
+    assert_eq!(backend.received_requests().len(), 0);
+}
+
+#[tokio::test]
+async fn a_replica_that_dies_in_the_middle_leaves_a_service_that_ends_and_a_session_that_is_ended()
+{
+    let (redis, prefix) = (TestRedis::shared(), random_prefix());
+    let backend = Backend::new_ors(|_| MockResponse::Hang).await;
+    let catalogue = CatalogFile::new(&ors_service(&[&backend.url()]));
+    let url = redis.url();
+    let settings = [
+        ("redis.url", url.as_str()),
+        ("redis.prefix", prefix.as_str()),
+        ("catalog.file", catalogue.path()),
+        ("backend.max_attempts", "1"),
+        ("backend.connect_timeout_ms", "500"),
+        ("backend.answer_timeout_ms", "2000"),
+    ];
+    let mut program = Program::serve(&settings);
+    let mut wire = RawConnection::connect_to(program.address().await).await;
+    wire.send("POST /genesys/1/service/chat HTTP/1.1\r\nHost: x\r\n\r\n")
+        .await;
+    backend
+        .wait_for_request("POST /scxml/session/S-1/request/gms.start")
+        .await;
+    program.signal("KILL");
+    program.wait().await;
+    let mut connection = redis.connection().await;
+    let pattern = format!("{prefix}svc:*");
+    assert_eq!(keys_in(&mut connection, &pattern).await.len(), 1);
+    let _other = TestApp::start(Some(redis.clone()), &prefix, &settings[2..]).await;
+    eventually("the service ends", async || {
+        keys_in(&mut connection, &pattern)
+            .await
+            .is_empty()
+            .then_some(())
+    })
+    .await;
+    backend
+        .wait_for_request("POST /scxml/session/S-1/terminate")
+        .await;
+    eventually("nothing is left", async || {
+        let left = keys_in(&mut connection, &format!("{prefix}own:*")).await;
+        left.is_empty().then_some(())
+    })
+    .await;
+}

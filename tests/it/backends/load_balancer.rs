@@ -1,0 +1,200 @@
+//! Which backend is asked, and which is not any more.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use crate::support::{
+    Bodies, TestApp, TestResponse,
+    backends::{Backend, MockResponse, ors_service, start_app, unreachable_url},
+    eventually, on_every_kind_of_store,
+};
+
+on_every_kind_of_store!(
+    new_sessions_go_to_each_backend_in_its_turn,
+    linear_takes_the_first_that_can_be_reached,
+    a_session_stays_with_its_backend,
+    no_more_backends_are_tried_than_allowed,
+    what_may_have_reached_one_goes_to_no_other,
+    a_backend_that_does_not_answer_is_left_alone_and_tried_again,
+    requests_beyond_the_connections_of_a_backend_wait_for_one,
+);
+
+async fn create(app: &TestApp) -> TestResponse {
+    TestResponse::send(app.post("/genesys/1/service/chat").form_body("a=1")).await
+}
+
+fn count_session_starts(backend: &Backend) -> usize {
+    let lines = backend.request_lines();
+    let starts = lines.iter().filter(|line| line.ends_with("/session/start"));
+    starts.count()
+}
+
+async fn new_sessions_go_to_each_backend_in_its_turn(app: TestApp) {
+    let one = Backend::new_ors(|_| MockResponse::ok("{}")).await;
+    let other = Backend::new_ors(|_| MockResponse::ok("{}")).await;
+    let list = [&*one.url(), &*unreachable_url().await, &*other.url()];
+    let app = start_app(&app, &ors_service(&list), &[]).await;
+    for _ in 0..6 {
+        create(&app).await.service_id();
+    }
+    // The turns of the dead one fall to the one behind it.
+    assert_eq!(
+        (count_session_starts(&one), count_session_starts(&other)),
+        (2, 4)
+    );
+}
+
+async fn linear_takes_the_first_that_can_be_reached(app: TestApp) {
+    let mut one = Backend::new_ors(|_| MockResponse::ok("{}")).await;
+    let other = Backend::new_ors(|_| MockResponse::ok("{}")).await;
+    let services = ors_service(&[&one.url(), &other.url()]) + "_ors_lb_strategy = 'linear'\n";
+    let app = start_app(&app, &services, &[]).await;
+    for _ in 0..3 {
+        create(&app).await.service_id();
+    }
+    assert_eq!(
+        (count_session_starts(&one), count_session_starts(&other)),
+        (3, 0)
+    );
+    one.stop().await;
+    create(&app).await.service_id();
+    assert_eq!(
+        (count_session_starts(&one), count_session_starts(&other)),
+        (3, 1)
+    );
+}
+
+async fn a_session_stays_with_its_backend(app: TestApp) {
+    let mut one = Backend::new_ors(|_| MockResponse::ok("1")).await;
+    let other = Backend::new_ors(|_| MockResponse::ok("2")).await;
+    one.set_responder(|arrived| match arrived.path.as_str() {
+        "/scxml/session/start" => MockResponse::ok("\"S-1\""),
+        path if path.ends_with("gms.start") => MockResponse::ok("{}"),
+        _ => MockResponse::ok("1"),
+    });
+    let app = start_app(&app, &ors_service(&[&one.url(), &other.url()]), &[]).await;
+    let service = create(&app).await.service_id();
+    for _ in 0..4 {
+        let answer = TestResponse::send(app.post(&format!("{service}/x"))).await;
+        assert_eq!(answer.text(), "1");
+    }
+    one.stop().await;
+    let answer = TestResponse::send(app.post(&format!("{service}/x"))).await;
+    let message = answer.error_message("BackendUnreachable", 502);
+    assert_eq!(message, "ORS request failed: cannot connect to ORS");
+    assert_eq!(other.received_requests().len(), 0);
+    one.restart().await;
+    let answer = TestResponse::send(app.post(&format!("{service}/x"))).await;
+    assert_eq!(answer.text(), "1");
+}
+
+async fn no_more_backends_are_tried_than_allowed(app: TestApp) {
+    let third = Backend::new_ors(|_| MockResponse::ok("{}")).await;
+    let list = [
+        &*unreachable_url().await,
+        &*unreachable_url().await,
+        &*third.url(),
+    ];
+    let services = ors_service(&list) + "_ors_lb_strategy = 'linear'\n";
+    let two = start_app(&app, &services, &[("backend.max_attempts", "2")]).await;
+    let message = create(&two).await.error_message("BackendUnreachable", 502);
+    assert_eq!(message, "ORS request failed: cannot connect to ORS");
+    let three = start_app(&app, &services, &[("backend.max_attempts", "3")]).await;
+    create(&three).await.service_id();
+}
+
+async fn what_may_have_reached_one_goes_to_no_other(app: TestApp) {
+    let one = Backend::new(|_| MockResponse::Raw(String::new())).await;
+    let other = Backend::new_ors(|_| MockResponse::ok("{}")).await;
+    let services = ors_service(&[&one.url(), &other.url()]) + "_ors_lb_strategy = 'linear'\n";
+    let app = start_app(&app, &services, &[]).await;
+    create(&app).await.error_message("BackendUnreachable", 502);
+    assert_eq!(
+        (
+            one.received_requests().len(),
+            other.received_requests().len()
+        ),
+        (1, 0)
+    );
+}
+
+async fn a_backend_that_does_not_answer_is_left_alone_and_tried_again(app: TestApp) {
+    let backend = Backend::new(|_| MockResponse::Hang).await;
+    let app = start_app(
+        &app,
+        &ors_service(&[&backend.url()]),
+        &[
+            ("backend.answer_timeout_ms", "100"),
+            ("backend.circuit_failures", "3"),
+            ("backend.circuit_seconds", "2"),
+        ],
+    )
+    .await;
+    for _ in 0..3 {
+        create(&app).await.error_message("BackendTimeout", 504);
+    }
+    // From here on it is not asked, but for one request each time two seconds are over.
+    let asked = backend.received_requests().len();
+    let refused = create(&app).await.error_message("BackendUnreachable", 502);
+    assert_eq!(refused, "ORS request failed: cannot connect to ORS");
+    assert_eq!(backend.received_requests().len(), asked);
+    eventually("it is tried again", async || {
+        join_all((0..4).map(|_| create(&app))).await;
+        (backend.received_requests().len() > asked).then_some(())
+    })
+    .await;
+    assert!(
+        backend.received_requests().len() - asked < 4,
+        "all of them went there"
+    );
+    backend.set_responder(|arrived| match arrived.path.as_str() {
+        "/scxml/session/start" => MockResponse::ok("\"S-1\""),
+        _ => MockResponse::ok("{}"),
+    });
+    eventually("it is asked as before", async || {
+        let answer = create(&app).await;
+        (answer.status == 200).then_some(())
+    })
+    .await;
+    create(&app).await.service_id();
+}
+
+async fn requests_beyond_the_connections_of_a_backend_wait_for_one(app: TestApp) {
+    let slow = |_: &_| {
+        let answer = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}".to_owned();
+        MockResponse::Delayed(Duration::from_millis(50), answer)
+    };
+    let backend = Backend::new_ors(|_| MockResponse::ok("{}")).await;
+    let limits = [("backend.connections", "1")];
+    let app = start_app(&app, &ors_service(&[&backend.url()]), &limits).await;
+    let service = create(&app).await.service_id();
+    backend.set_responder(slow);
+    let path = format!("{service}/x");
+    let ask = || TestResponse::send(app.post(&path));
+    for answer in join_all((0..5).map(|_| ask())).await {
+        assert_eq!(answer.text(), "{}");
+    }
+    // One that holds the only connection keeps the next one out.
+    backend.set_responder(|_| MockResponse::Hang);
+    let limits = [limits[0], ("backend.connect_timeout_ms", "500")];
+    let app = start_app(&app, &ors_service(&[&backend.url()]), &limits).await;
+    backend.set_responder(|arrived| match arrived.path.as_str() {
+        path if path.ends_with("start") => MockResponse::ok("{\"session\":\"S-1\"}"),
+        _ => MockResponse::Hang,
+    });
+    let service = create(&app).await.service_id();
+    let holds = tokio::spawn(app.post(&format!("{service}/hold")).send());
+    backend
+        .wait_for_request("POST /scxml/session/S-1/request/hold")
+        .await;
+    let answer = TestResponse::send(app.post(&format!("{service}/other"))).await;
+    answer.error_message("BackendUnreachable", 502);
+    assert!(
+        !backend
+            .request_lines()
+            .iter()
+            .any(|line| line.ends_with("other"))
+    );
+    holds.abort();
+}

@@ -1,0 +1,245 @@
+//! What is wrong with settings and catalogue is told before anything is started.
+
+use std::{io::ErrorKind, net::TcpListener};
+
+use crate::support::{
+    CatalogFile,
+    certificate::{Certificate, CertificateFiles},
+    program::{ExitedProgram, Program},
+};
+
+/// Runs `switchboard check` and `switchboard` on the same, which must refuse it alike.
+async fn settings_error(arguments: &[&str], settings: &[(&str, &str)]) -> String {
+    let mut told = Vec::new();
+    for command in [&["check"][..], &[]] {
+        let arguments = [arguments, command].concat();
+        let ExitedProgram {
+            code,
+            stdout,
+            stderr,
+        } = Program::run(&arguments, settings).wait().await;
+        assert_eq!(code, Some(64), "{stderr}");
+        assert_eq!(stdout, "");
+        told.push(stderr);
+    }
+    assert_eq!(told[0], told[1]);
+    told.remove(0)
+}
+
+fn assert_contains(told: &str, expected: &[&str]) {
+    for part in expected {
+        assert!(told.contains(part), "{part:?} is not in {told:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_would_leave_a_door_open_is_refused() {
+    let catalogue = |options: &str| {
+        let head = "[services.shop]\n_type = 'builtin'\n_service = 'store'\n";
+        CatalogFile::new(&format!("{head}{options}\n"))
+    };
+    let (plain, named) = (catalogue(""), catalogue("username = 'clerk'"));
+    for (file, settings, at_fault) in [
+        (&named, &[][..], "option username"),
+        (
+            &plain,
+            &[("auth.username", "clerk")],
+            "setting `auth.password`",
+        ),
+        (&named, &[("auth.username", "boss")], "option username"),
+    ] {
+        let mut all = vec![("catalog.file", file.path())];
+        all.extend_from_slice(settings);
+        let told = settings_error(&[], &all).await;
+        assert_contains(&told, &["\"shop\"", at_fault, "no password"]);
+    }
+    let broken = catalogue("password = 'hunter2");
+    let told = settings_error(&[], &[("catalog.file", broken.path())]).await;
+    assert_contains(&told, &[broken.path(), "line 4"]);
+    assert!(!told.contains("hunter2"), "{told}");
+    for (setting, value) in [
+        ("auth.username", "a:b"),
+        ("auth.api_keys", "a b"),
+        ("cors.allowed_origins", "*"),
+        ("cors.allowed_origins", "shop.example"),
+        ("cors.allowed_origins", "https://shop.example/"),
+        ("server.public", "clients"),
+        ("server.trusted_proxies", "proxy.example"),
+        ("server.private_listen", "8080"),
+    ] {
+        let told = settings_error(&[], &[(setting, value)]).await;
+        assert_contains(&told, &[&format!("`{setting}`"), "expected"]);
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_none_is_refused() {
+    let (one, other) = (Certificate::generate(), Certificate::generate());
+    let files = CertificateFiles::write(&one);
+    let [certificate, key] = files.settings();
+    for (set, missing) in [(certificate, key), (key, certificate)] {
+        let told = settings_error(&[], &[set]).await;
+        assert_contains(&told, &[&format!("`{}`", missing.0), set.0]);
+    }
+    let absent = [("tls.certificate_file", "/nowhere/a.pem"), key];
+    let told = settings_error(&[], &absent).await;
+    assert_contains(&told, &["`tls.certificate_file`", "/nowhere/a.pem"]);
+    for (pem, key, expected) in [
+        ("", one.key.as_str(), "`tls.certificate_file`"),
+        (&one.pem, "", "`tls.key_file`"),
+        (&one.pem, &one.pem, "`tls.key_file`"),
+        (&one.pem, &other.key, "[tls]"),
+    ] {
+        files.replace(pem, key);
+        let told = settings_error(&[], &files.settings()).await;
+        assert_contains(&told, &[expected]);
+        assert!(!told.contains("PRIVATE"), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_setting_is_named_with_its_origin_and_what_was_expected() {
+    for (setting, value, expected) in [
+        ("server.listen", "nowhere", "host:port"),
+        ("server.workers", "many", "whole number from 0 to 256"),
+        ("redis.url", "http://localhost", "redis://"),
+        ("redis.answer_timeout_ms", "0", "from 1 to 60000"),
+        ("log.format", "xml", "\"json\""),
+    ] {
+        let told = settings_error(&[], &[(setting, value)]).await;
+        let variable = setting.replace('.', "__").to_uppercase();
+        let variable = format!("environment variable SWITCHBOARD__{variable}");
+        assert_contains(&told, &[&format!("`{setting}`"), &variable, expected]);
+        assert_eq!(told.lines().count(), 1, "{told}");
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_setting_of_a_file_is_named_with_the_file() {
+    let file = CatalogFile::new("[limits]\nkeys = 0\n");
+    let told = settings_error(&["--config", file.path()], &[]).await;
+    assert_contains(&told, &["`limits.keys`", file.path(), "from 1 to 1000000"]);
+}
+
+#[tokio::test]
+async fn a_setting_nobody_knows_is_refused_with_those_there_are() {
+    let told = settings_error(&[], &[("server.lisen", "127.0.0.1:0")]).await;
+    let variable = "SWITCHBOARD__SERVER__LISEN";
+    assert_contains(&told, &["`server.lisen`", variable, "server.listen"]);
+    let file = CatalogFile::new("[sever]\nlisten = \"127.0.0.1:0\"\n");
+    let told = settings_error(&["--config", file.path()], &[]).await;
+    assert_contains(&told, &["`sever`", file.path(), "[server]"]);
+}
+
+#[tokio::test]
+async fn a_file_that_is_not_there_is_named() {
+    let told = settings_error(&["--config", "no/such/settings.toml"], &[]).await;
+    assert_contains(&told, &["no/such/settings.toml"]);
+    let told = settings_error(&[], &[("catalog.file", "no/such/catalogue.toml")]).await;
+    assert_contains(&told, &["`catalog.file`", "no/such/catalogue.toml"]);
+}
+
+#[tokio::test]
+async fn a_wrong_catalogue_is_told_with_service_option_and_what_was_expected() {
+    let right = "[services.right]\n_type = \"builtin\"\n_service = \"store\"\n";
+    for (wrong, option, expected) in [
+        (
+            "_type = \"soap\"\n_service = \"store\"",
+            "_type",
+            "\"builtin\"",
+        ),
+        (
+            "_type = \"builtin\"\n_service = \"shop\"",
+            "_service",
+            "store",
+        ),
+        (
+            "_type = \"builtin\"\n_service = \"store\"\n_ttl = \"soon\"",
+            "_ttl",
+            "from 1 to",
+        ),
+    ] {
+        let file = CatalogFile::new(&format!("{right}[services.wrong]\n{wrong}\n"));
+        let told = settings_error(&[], &[("catalog.file", file.path())]).await;
+        assert_contains(&told, &[file.path(), "\"wrong\"", option, expected]);
+    }
+    let file = CatalogFile::new("[services.wrong");
+    let told = settings_error(&[], &[("catalog.file", file.path())]).await;
+    assert_contains(&told, &[file.path(), "line 1"]);
+}
+
+#[tokio::test]
+async fn no_password_is_told_even_where_it_does_not_belong() {
+    for (setting, value) in [
+        ("redis.url", "redis://clerk:hunter2@host:port"),
+        ("redis.url", "rediss://clerk:hunter2@host#insecure"),
+        ("redis.mode", "redis://clerk:hunter2@host"),
+        ("server.listen", "redis://clerk:hunter2@host"),
+    ] {
+        let told = settings_error(&[], &[(setting, value)]).await;
+        assert_contains(&told, &[setting]);
+        assert!(!told.contains("hunter2"), "{told}");
+    }
+    let file = CatalogFile::new("[redis]\nurl = \"redis://clerk:hunter2@host\n");
+    let told = settings_error(&["--config", file.path()], &[]).await;
+    assert_contains(&told, &[file.path(), "line 2"]);
+    assert!(!told.contains("hunter2"), "{told}");
+}
+
+#[tokio::test]
+async fn a_check_starts_nothing() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let redis = TcpListener::bind("127.0.0.1:0").unwrap();
+    redis.set_nonblocking(true).unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let url = format!("redis://{}", redis.local_addr().unwrap());
+    let settings = [("server.listen", address.as_str()), ("redis.url", &url)];
+    let ended = Program::run(&["check"], &settings).wait().await;
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert_eq!(ended.stdout, "settings and catalogue are valid");
+    assert_eq!(ended.stderr, "");
+    let connected = redis.accept().unwrap_err();
+    assert_eq!(connected.kind(), ErrorKind::WouldBlock);
+}
+
+#[tokio::test]
+async fn a_misspelled_option_is_a_warning_and_a_finding_of_a_strict_check() {
+    const SHOP: &str = "[services.shop]\n_type = 'builtin'\n_service = 'store'\n";
+    let misspelled = CatalogFile::new(&format!("{SHOP}_tll = 60\n_customer_tier = 'gold'\n"));
+    let correct = CatalogFile::new(&format!("{SHOP}_ttl = 60\n_customer_tier = 'gold'\n"));
+    let warning =
+        "switchboard: warning: service \"shop\", option _tll: is unknown; did you mean _ttl?";
+    let valid = "settings and catalogue are valid";
+    for (file, arguments, code, stdout, stderr) in [
+        (&misspelled, &["check"][..], 0, valid, warning),
+        (&misspelled, &["check", "--strict"], 1, "", warning),
+        (&correct, &["check"], 0, valid, ""),
+        (&correct, &["check", "--strict"], 0, valid, ""),
+    ] {
+        let settings = [("catalog.file", file.path())];
+        let ended = Program::run(arguments, &settings).wait().await;
+        let seen = (ended.code, ended.stdout.as_str(), ended.stderr.trim_end());
+        assert_eq!(seen, (Some(code), stdout, stderr), "{arguments:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_check_reads_the_file_it_is_given() {
+    let file = CatalogFile::new("[server]\nlisten = \"127.0.0.1:0\"\n");
+    for arguments in [
+        ["--config", file.path(), "check"],
+        ["check", "--config", file.path()],
+    ] {
+        let ended = Program::run(&arguments, &[]).wait().await;
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    }
+}
+
+#[tokio::test]
+async fn a_command_line_nobody_understands_is_refused_with_how_to_use_it() {
+    for arguments in [&["serv"][..], &["--confg", "x"], &["--config"]] {
+        let ended = Program::run(arguments, &[]).wait().await;
+        assert!(matches!(ended.code, Some(code) if code != 0));
+        assert!(ended.stderr.contains("--help"), "{}", ended.stderr);
+    }
+}

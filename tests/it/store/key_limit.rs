@@ -1,0 +1,106 @@
+//! How many keys a service may hold: the limit itself is allowed, one more is not.
+
+use switchboard::store::{Changes, KeyName, ServiceId, Store, Value, WriteResult};
+
+use crate::support::stores::{
+    MAX_KEYS, create_service, file, key, on_every_store, read_strings, remove_changes, set_changes,
+    test_bytes, text, upload, write_changes,
+};
+
+on_every_store!(
+    a_service_may_be_filled_to_the_limit_one_by_one,
+    one_key_too_many_changes_nothing,
+    what_is_there_may_be_replaced_at_the_limit,
+    room_made_in_a_write_may_be_used_in_it,
+    a_key_removed_makes_room_for_one,
+);
+
+/// A service with two keys of its own and as many others as make up `count`.
+async fn create_with_keys(store: &dyn Store, count: usize) -> ServiceId {
+    let id = create_service(store, Vec::new()).await;
+    let map = upload(store, &id, &test_bytes(10)).await;
+    let mut data: Vec<(KeyName, Value)> = vec![text("text", "v"), file("binary", &map)];
+    data.extend((2..count).map(|n| text(&format!("filler {n}"), "v")));
+    write_changes(store, &id, set_changes(data)).await;
+    assert_eq!(count_keys(store, &id).await, count);
+    id
+}
+
+/// How many keys it holds, of either kind.
+async fn count_keys(store: &dyn Store, id: &ServiceId) -> usize {
+    let told = store.describe(id).await.unwrap().unwrap();
+    told.keys.len() + told.binaries.len()
+}
+
+async fn a_service_may_be_filled_to_the_limit_one_by_one(store: &dyn Store) {
+    let id = create_with_keys(store, MAX_KEYS - 3).await;
+    for n in 0..3 {
+        write_changes(
+            store,
+            &id,
+            set_changes(vec![text(&format!("last {n}"), "v")]),
+        )
+        .await;
+    }
+    assert_eq!(count_keys(store, &id).await, MAX_KEYS);
+    let one_more = set_changes(vec![text("one more", "v")]);
+    let written = store.write(&id, one_more).await.unwrap();
+    assert_eq!(written, WriteResult::TooManyKeys);
+}
+
+async fn one_key_too_many_changes_nothing(store: &dyn Store) {
+    let id = create_with_keys(store, MAX_KEYS - 1).await;
+    let before = read_strings(store, &id).await;
+    let two_more = Changes {
+        set: vec![text("text", "new"), text("one", "v"), text("two", "v")],
+        remove: vec![key("never there")],
+    };
+    let written = store.write(&id, two_more).await.unwrap();
+    assert_eq!(written, WriteResult::TooManyKeys);
+    assert_eq!(read_strings(store, &id).await, before);
+
+    let binary = upload(store, &id, &test_bytes(10)).await;
+    let two_more = set_changes(vec![file("one", &binary), text("two", "v")]);
+    let written = store.write(&id, two_more).await.unwrap();
+    assert_eq!(written, WriteResult::TooManyKeys);
+    assert_eq!(count_keys(store, &id).await, MAX_KEYS - 1);
+    write_changes(store, &id, set_changes(vec![file("one", &binary)])).await;
+}
+
+async fn what_is_there_may_be_replaced_at_the_limit(store: &dyn Store) {
+    let id = create_with_keys(store, MAX_KEYS).await;
+    let binary = upload(store, &id, &test_bytes(10)).await;
+    // Each kind by its own, then by the other.
+    let own = set_changes(vec![text("text", "new"), file("binary", &binary)]);
+    write_changes(store, &id, own).await;
+    let binary = upload(store, &id, &test_bytes(10)).await;
+    let other = set_changes(vec![file("text", &binary), text("binary", "new")]);
+    write_changes(store, &id, other).await;
+    let all = (2..MAX_KEYS).map(|n| text(&format!("filler {n}"), "new"));
+    write_changes(store, &id, set_changes(all.collect())).await;
+    assert_eq!(count_keys(store, &id).await, MAX_KEYS);
+}
+
+async fn room_made_in_a_write_may_be_used_in_it(store: &dyn Store) {
+    let id = create_with_keys(store, MAX_KEYS).await;
+    let exchange = |gone: &str, new: &str| Changes {
+        set: vec![text(new, "v")],
+        remove: vec![key(gone)],
+    };
+    write_changes(store, &id, exchange("text", "a")).await;
+    write_changes(store, &id, exchange("binary", "b")).await;
+    assert_eq!(count_keys(store, &id).await, MAX_KEYS);
+    // What is not there makes no room.
+    let written = store.write(&id, exchange("never there", "c")).await;
+    assert_eq!(written.unwrap(), WriteResult::TooManyKeys);
+}
+
+async fn a_key_removed_makes_room_for_one(store: &dyn Store) {
+    let id = create_with_keys(store, MAX_KEYS).await;
+    write_changes(store, &id, remove_changes(&["binary"])).await;
+    write_changes(store, &id, set_changes(vec![text("a", "v")])).await;
+    let written = store.write(&id, set_changes(vec![text("b", "v")])).await;
+    assert_eq!(written.unwrap(), WriteResult::TooManyKeys);
+    store.clear(&id).await.unwrap();
+    write_changes(store, &id, set_changes(vec![text("b", "v")])).await;
+}

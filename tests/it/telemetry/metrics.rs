@@ -1,0 +1,359 @@
+//! What is counted, and how it is told.
+
+use std::{
+    collections::BTreeSet,
+    io::Write,
+    net::SocketAddr,
+    process::{Command, Stdio},
+};
+
+use reqwest::{Client, Method};
+
+use super::{create, request};
+use crate::support::{
+    CatalogFile, Multipart, RawConnection, TestRedis,
+    backends::{Backend, MockResponse},
+    eventually,
+    metrics::Metrics,
+    program::Program,
+    proxy::{self, Proxy},
+    random_prefix,
+};
+
+const STORAGE_KEY_ROUTE: &str = "route=\"/genesys/1/service/{id}/storage/{key}\"";
+const SERVICE_ROUTE: &str = "route=\"/genesys/1/service/{service}\"";
+
+/// Metrics once they are as they should be.
+async fn wait_for_metrics(
+    address: SocketAddr,
+    what: &str,
+    as_they_should: impl Fn(&Metrics) -> bool,
+) {
+    eventually(what, async || {
+        let metrics = Metrics::scrape(address).await;
+        as_they_should(&metrics).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn requests_are_counted_by_route_method_and_status_and_by_nothing_a_client_makes_up() {
+    let mut program = Program::serve(&[("server.workers", "2")]);
+    let address = program.address().await;
+    let service = create(address, "store", "secret=value").await;
+    for _ in 0..20 {
+        let path = format!("{service}/storage/secret");
+        assert_eq!(request(address, Method::GET, &path).await, 200);
+    }
+    for path in ["/storage/none", "/storage/nor-this"] {
+        request(address, Method::GET, &format!("{service}{path}")).await;
+    }
+    request(address, Method::from_bytes(b"BREW").unwrap(), &service).await;
+    request(address, Method::GET, "/made/up").await;
+    request(address, Method::GET, "/").await;
+
+    let metrics = Metrics::scrape(address).await;
+    for (sample, count) in [
+        (
+            format!("{SERVICE_ROUTE},method=\"POST\",status=\"200\""),
+            1.0,
+        ),
+        (
+            format!("{STORAGE_KEY_ROUTE},method=\"GET\",status=\"200\""),
+            20.0,
+        ),
+        (
+            format!("{STORAGE_KEY_ROUTE},method=\"GET\",status=\"404\",exception=\"KeyNotFound\""),
+            2.0,
+        ),
+        (
+            format!(
+                "{SERVICE_ROUTE},method=\"other\",status=\"405\",exception=\"MethodNotAllowed\""
+            ),
+            1.0,
+        ),
+        (
+            "route=\"none\",method=\"GET\",status=\"404\",exception=\"NotFound\"".to_owned(),
+            2.0,
+        ),
+    ] {
+        let value = metrics.value(&format!("requests_total{{{sample}}}"));
+        assert!((value - count).abs() < 0.5, "{sample}: {}", metrics.text);
+    }
+    let taken = format!("request_duration_seconds_count{{{STORAGE_KEY_ROUTE},method=\"GET\"}}");
+    assert!(
+        (metrics.value(&taken) - 22.0).abs() < 0.5,
+        "{}",
+        metrics.text
+    );
+    // This very one.
+    assert!((metrics.value("requests_in_flight") - 1.0).abs() < 0.5);
+    assert!(!metrics.text.contains("made"), "{}", metrics.text);
+    assert!(!metrics.text.contains("BREW"), "{}", metrics.text);
+    assert!(!metrics.text.contains("secret"), "{}", metrics.text);
+    let id = service.rsplit('/').next().unwrap();
+    assert!(!metrics.text.contains(id), "{}", metrics.text);
+}
+
+#[tokio::test]
+async fn errors_are_counted_by_exception() {
+    let mut program = Program::serve(&[]);
+    let address = program.address().await;
+    let client = Client::new();
+    for body in ["{", "[]", "{}"] {
+        let url = format!("http://{address}/genesys/1/service/store");
+        let create = client.post(url).header("content-type", "application/json");
+        create.body(body).send().await.unwrap();
+    }
+    let metrics = Metrics::scrape(address).await;
+    for (labels, count) in [
+        ("status=\"500\",exception=\"UnreadableJson\"", 2.0),
+        ("status=\"200\"", 1.0),
+        ("status=\"500\"", 0.0),
+    ] {
+        let value = metrics.value(&format!(
+            "requests_total{{{SERVICE_ROUTE},method=\"POST\",{labels}}}"
+        ));
+        assert!((value - count).abs() < 0.5, "{labels}: {}", metrics.text);
+    }
+}
+
+#[tokio::test]
+async fn every_metric_has_a_help_text_and_the_collectors_own_tool_finds_nothing_wrong() {
+    let redis = TestRedis::shared();
+    let (url, prefix) = (redis.url(), random_prefix());
+    let mut program = Program::serve(&[("redis.url", &url), ("redis.prefix", &prefix)]);
+    let address = program.address().await;
+    create(address, "store", "a=1").await;
+    wait_for_metrics(address, "all is told", |metrics| {
+        metrics.has("services_alive")
+    })
+    .await;
+    let text = Metrics::scrape(address).await.text;
+
+    let mut tool = Command::new("promtool");
+    let tool = run_tool(tool.args(["check", "metrics"]), &text);
+    assert_eq!(tool, "", "promtool check metrics");
+
+    let helped: BTreeSet<&str> = named(&text, "# HELP ").collect();
+    let typed: BTreeSet<&str> = named(&text, "# TYPE ").collect();
+    assert_eq!(helped, typed);
+    let documented = include_str!("../../../docs/observability.md");
+    for name in helped {
+        let name = name.strip_prefix("switchboard_").unwrap();
+        assert!(
+            documented.contains(&format!("`{name}")),
+            "{name} is not in docs/observability.md"
+        );
+    }
+}
+
+fn named<'t>(text: &'t str, begins: &'t str) -> impl Iterator<Item = &'t str> {
+    let lines = text
+        .lines()
+        .filter_map(move |line| line.strip_prefix(begins));
+    lines.map(|line| line.split(' ').next().unwrap())
+}
+
+/// What a command says to this input. `make test` sees to it that it is there.
+fn run_tool(command: &mut Command, input: &str) -> String {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let tool = command.stderr(Stdio::piped()).spawn();
+    let mut tool = tool.unwrap_or_else(|error| panic!("promtool (Debian: prometheus): {error}"));
+    let mut stdin = tool.stdin.take().unwrap();
+    stdin.write_all(input.as_bytes()).unwrap();
+    drop(stdin);
+    let said = tool.wait_with_output().unwrap();
+    let said = [said.stdout, said.stderr].concat();
+    String::from_utf8(said).unwrap()
+}
+
+#[tokio::test]
+async fn what_replicas_share_is_told_by_one_of_them() {
+    let redis = TestRedis::shared();
+    let (url, prefix) = (redis.url(), random_prefix());
+    let settings = [("redis.url", url.as_str()), ("redis.prefix", &prefix)];
+    let mut programs = [Program::serve(&settings), Program::serve(&settings)];
+    let mut addresses = Vec::new();
+    for program in &mut programs {
+        addresses.push(program.address().await);
+    }
+    create(addresses[0], "store", "a=1").await;
+    create(
+        addresses[1],
+        "request-interaction",
+        "_phone_number=6504669999",
+    )
+    .await;
+    eventually("one of them tells", async || {
+        let mut told = Vec::new();
+        for address in &addresses {
+            told.push(Metrics::scrape(*address).await);
+        }
+        let sum = |name| told.iter().map(|one| one.value(name)).sum::<f64>();
+        let all = [
+            ("cleanup_active", 1.0),
+            ("notifications_enabled", 2.0),
+            ("services_alive", 2.0),
+            ("bookings_held{group=\"DNIS\"}", 1.0),
+            ("ready{reason=\"ready\"}", 2.0),
+        ];
+        let lag = told.iter().filter(|one| one.has("cleanup_lag_seconds"));
+        let right = all
+            .iter()
+            .all(|(name, value)| (sum(name) - value).abs() < 0.5);
+        (right && lag.count() == 1).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn it_tells_while_redis_is_away_and_nothing_that_nobody_knows_then() {
+    let redis = TestRedis::shared();
+    let proxy = Proxy::new(&redis.addresses()[0].to_string());
+    let (url, prefix) = (proxy.url(), random_prefix());
+    let mut program = Program::serve(&[("redis.url", &url), ("redis.prefix", &prefix)]);
+    let address = program.address().await;
+    let service = create(address, "store", "a=1").await;
+    wait_for_metrics(address, "it leads", |metrics| {
+        metrics.has("services_alive") && metrics.value("ready{reason=\"ready\"}") > 0.5
+    })
+    .await;
+    // One worker, and the clean-up.
+    let lanes = Metrics::scrape(address).await.value("lanes_connected");
+    assert!((lanes - 2.0).abs() < 0.5, "{lanes}");
+
+    proxy.set_mode(proxy::ProxyMode::Close);
+    wait_for_metrics(address, "it tells that Redis is away", |metrics| {
+        metrics.value("ready{reason=\"ready\"}") < 0.5
+            && metrics.value("lanes_connected") < 0.5
+            && metrics.value("lanes_lost_total") > 1.5
+            && metrics.value("cleanup_active") < 0.5
+            && !metrics.has("services_alive")
+            && !metrics.has("cleanup_lag_seconds")
+    })
+    .await;
+    let path = format!("{service}/storage/a");
+    assert_eq!(request(address, Method::GET, &path).await, 503);
+    let failed = "store_failures_total{reason=\"unavailable\"}";
+    assert!(Metrics::scrape(address).await.value(failed) > 0.5);
+
+    proxy.restore();
+    wait_for_metrics(address, "all is well again", |metrics| {
+        metrics.value("ready{reason=\"ready\"}") > 0.5 && metrics.has("services_alive")
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn it_answers_while_redis_says_nothing() {
+    let redis = TestRedis::shared();
+    let proxy = Proxy::new(&redis.addresses()[0].to_string());
+    let (url, prefix) = (proxy.url(), random_prefix());
+    let settings = [
+        ("redis.url", url.as_str()),
+        ("redis.prefix", &prefix),
+        // Longer than any test is waited for.
+        ("redis.answer_timeout_ms", "60000"),
+    ];
+    let mut program = Program::serve(&settings);
+    let address = program.address().await;
+    create(address, "store", "a=1").await;
+    proxy.set_mode(proxy::ProxyMode::Stall);
+    let metrics = Metrics::scrape(address).await;
+    assert!(
+        metrics.value("ready{reason=\"ready\"}") < 0.5,
+        "{}",
+        metrics.text
+    );
+}
+
+#[tokio::test]
+async fn calls_of_the_store_bytes_of_binaries_and_backends_are_counted() {
+    let backend = Backend::new(|_| MockResponse::Json(503, "{}".to_owned())).await;
+    let catalogue = CatalogFile::new(&format!(
+        "[services.store]\n_type = \"builtin\"\n_service = \"store\"\n\
+         [services.chat]\n_type = \"http\"\n_service = \"http://{}/start\"\n",
+        backend.address
+    ));
+    let mut program = Program::serve(&[("catalog.file", catalogue.path())]);
+    let address = program.address().await;
+    let service = create(address, "store", "a=1").await;
+    let client = Client::new();
+    let write = client.post(format!("http://{address}{service}/storage"));
+    let file = Multipart::new().file("map", "map.png", "image/png", &vec![7; 300_000]);
+    let write = write.header("content-type", Multipart::CONTENT_TYPE);
+    let written = write.body(file.bytes()).send().await.unwrap();
+    assert_eq!(written.status(), 200);
+    let binary = format!("http://{address}{service}/storage/binary/map");
+    let part = client.get(binary).header("range", "bytes=0-99");
+    assert_eq!(part.send().await.unwrap().bytes().await.unwrap().len(), 100);
+    let chat = request(address, Method::POST, "/genesys/1/service/chat");
+    assert_eq!(chat.await, 502);
+
+    let metrics = Metrics::scrape(address).await;
+    for (sample, count) in [
+        ("store_calls_total{kind=\"create\"}", 2.0),
+        ("store_calls_total{kind=\"write_chunk\"}", 2.0),
+        ("binary_bytes_total{direction=\"in\"}", 300_000.0),
+        ("binary_bytes_total{direction=\"out\"}", 100.0),
+        ("backend_attempts_total{outcome=\"refused\"}", 1.0),
+        ("store_waiting", 0.0),
+    ] {
+        let value = metrics.value(sample);
+        assert!((value - count).abs() < 0.5, "{sample}: {}", metrics.text);
+    }
+    let timed = metrics.value("store_call_duration_seconds_count");
+    let calls = metrics.sum("store_calls_total");
+    assert!((timed - calls).abs() < 1.5, "{}", metrics.text);
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_first_is_counted_as_such() {
+    let redis = TestRedis::shared();
+    let proxy = Proxy::new(&redis.addresses()[0].to_string());
+    let (url, prefix) = (proxy.url(), random_prefix());
+    let settings = [
+        ("redis.url", url.as_str()),
+        ("redis.prefix", &prefix),
+        ("redis.answer_timeout_ms", "60000"),
+    ];
+    let mut program = Program::serve(&settings);
+    let address = program.address().await;
+    let service = create(address, "store", "a=1").await;
+    proxy.set_mode(proxy::ProxyMode::Stall);
+    let read = format!("{service}/storage/a");
+    let mut wire = RawConnection::connect_to(address).await;
+    wire.send(format!("GET {read} HTTP/1.1\r\nHost: x\r\n\r\n"))
+        .await;
+    wait_for_metrics(address, "it waits", |metrics| {
+        metrics.value("store_waiting") > 0.5
+    })
+    .await;
+    wire.reset();
+    let gone = format!("requests_total{{{STORAGE_KEY_ROUTE},method=\"GET\",status=\"499\"}}");
+    wait_for_metrics(address, "it is gone", |metrics| metrics.value(&gone) > 0.5).await;
+}
+
+#[tokio::test]
+async fn metrics_belong_to_the_admin_group_and_can_be_switched_off() {
+    let settings = [
+        ("server.public", "client"),
+        ("server.private_listen", "127.0.0.1:0"),
+    ];
+    let mut program = Program::serve(&settings);
+    let (public, private) = (program.address().await, program.private_address().await);
+    assert_eq!(request(public, Method::GET, "/metrics").await, 404);
+    assert!(
+        (Metrics::scrape(private)
+            .await
+            .value("ready{reason=\"ready\"}")
+            - 1.0)
+            .abs()
+            < 0.5
+    );
+
+    let mut program = Program::serve(&[("metrics.enabled", "false")]);
+    let address = program.address().await;
+    assert_eq!(request(address, Method::GET, "/metrics").await, 404);
+}

@@ -1,0 +1,174 @@
+//! A slot moves from one server of a Cluster to another while its service is written to and read.
+
+use std::{cell::Cell, sync::Arc};
+
+use redis::{RedisResult, Value, aio::MultiplexedConnection, cmd, from_redis_value};
+
+use crate::support::{Bodies, RedisKind, TestApp, TestRedis, TestResponse, random_prefix};
+
+/// A server of the Cluster: its connection, its id and where it listens.
+pub(super) struct ClusterNode {
+    pub(super) connection: MultiplexedConnection,
+    id: String,
+    port: u16,
+}
+
+impl ClusterNode {
+    pub(super) fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(super) async fn connect(port: u16, mut connection: MultiplexedConnection) -> Self {
+        let my_id = cmd("CLUSTER").arg("MYID").to_owned();
+        let id = my_id.query_async(&mut connection).await.unwrap();
+        Self {
+            connection,
+            id,
+            port,
+        }
+    }
+}
+
+pub(super) async fn cluster_nodes(redis: &TestRedis) -> Vec<ClusterNode> {
+    let mut members = Vec::new();
+    for address in redis.addresses() {
+        let connection = redis.connection_to(&address).await;
+        let port = address.to_string().rsplit_once(':').unwrap().1.parse();
+        members.push(ClusterNode::connect(port.unwrap(), connection).await);
+    }
+    members
+}
+
+/// Takes the member out of `members` that has `key`; gives its slot too.
+pub(super) async fn take_slot_owner(
+    members: &mut Vec<ClusterNode>,
+    key: &str,
+) -> (String, ClusterNode) {
+    let slot = command(&mut members[0], &["CLUSTER", "KEYSLOT", key]).await;
+    let slot: u64 = from_redis_value(slot.unwrap()).unwrap();
+    let mut owner = 0;
+    for (at, member) in members.iter_mut().enumerate() {
+        if command(member, &["EXISTS", key]).await.is_ok() {
+            owner = at;
+        }
+    }
+    (slot.to_string(), members.remove(owner))
+}
+
+pub(super) async fn command(member: &mut ClusterNode, words: &[&str]) -> RedisResult<Value> {
+    let mut ask = cmd(words[0]);
+    ask.arg(&words[1..]);
+    ask.query_async(&mut member.connection).await
+}
+
+/// Moves `slot` from one member to another as the tools of Redis do, key by key.
+pub(super) async fn move_slot(
+    slot: &str,
+    from: &mut ClusterNode,
+    to: &mut ClusterNode,
+    pause: impl AsyncFn(),
+) {
+    let setslot = ["CLUSTER", "SETSLOT", slot];
+    let (from_id, to_id) = (from.id.clone(), to.id.clone());
+    let importing = [&setslot[..], &["IMPORTING", &from_id]].concat();
+    command(to, &importing).await.unwrap();
+    let migrating = [&setslot[..], &["MIGRATING", &to_id]].concat();
+    command(from, &migrating).await.unwrap();
+    pause().await;
+    loop {
+        let keys = command(from, &["CLUSTER", "GETKEYSINSLOT", slot, "1"]).await;
+        let keys: Vec<String> = from_redis_value(keys.unwrap()).unwrap();
+        let Some(key) = keys.first() else { break };
+        let port = to.port.to_string();
+        let migrate = ["MIGRATE", "127.0.0.1", &port, key, "0", "5000"];
+        command(from, &migrate).await.unwrap();
+        pause().await;
+    }
+    let owned = [&setslot[..], &["NODE", &to_id]].concat();
+    command(to, &owned).await.unwrap();
+    command(from, &owned).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_slot_moves_while_it_is_written_to_and_nobody_notices() {
+    assert_writes_survive_resharding(&[]).await;
+}
+
+/// Redirections and `CLUSTER SLOTS` have no host then: it is that of the server that was asked.
+#[tokio::test]
+async fn a_slot_moves_in_a_cluster_that_names_no_hosts() {
+    assert_writes_survive_resharding(&[("cluster-preferred-endpoint-type", "unknown-endpoint")])
+        .await;
+}
+
+/// They have `?` as the host then.
+#[tokio::test]
+async fn a_slot_moves_in_a_cluster_whose_host_names_are_not_set() {
+    assert_writes_survive_resharding(&[("cluster-preferred-endpoint-type", "hostname")]).await;
+}
+
+#[tokio::test]
+async fn a_slot_moves_in_a_cluster_that_goes_by_host_names() {
+    let names = [
+        ("cluster-announce-hostname", "localhost"),
+        ("cluster-preferred-endpoint-type", "hostname"),
+    ];
+    assert_writes_survive_resharding(&names).await;
+}
+
+/// All members have these settings.
+async fn assert_writes_survive_resharding(settings: &[(&str, &str)]) {
+    let redis = Arc::new(TestRedis::dedicated_kind(RedisKind::Cluster));
+    for mut member in cluster_nodes(&redis).await {
+        for (name, value) in settings {
+            command(&mut member, &["CONFIG", "SET", name, value])
+                .await
+                .unwrap();
+        }
+    }
+    let app = TestApp::start(Some(Arc::clone(&redis)), &random_prefix(), &[]).await;
+    let service = app.create("a=1").await;
+    let id = service.rsplit('/').next().unwrap();
+    let mut members = cluster_nodes(&redis).await;
+    let key = format!("{}svc:{{{id}}}", app.prefix);
+    let (slot, mut from) = take_slot_owner(&mut members, &key).await;
+    let mut to = members.remove(0);
+
+    let (over, written) = (Cell::new(false), Cell::new(0));
+    let client = async {
+        let mut stored = Vec::new();
+        while !over.get() {
+            let name = format!("key{}", stored.len());
+            let write = app.post(&format!("{service}/storage"));
+            let answer = TestResponse::send(write.form_body(&format!("{name}={name}"))).await;
+            answer.assert_empty();
+            let read = TestResponse::send(app.get(&format!("{service}/storage/{name}"))).await;
+            assert_eq!(read.status, 200, "{}", read.text());
+            stored.push(name);
+            written.set(stored.len());
+        }
+        stored
+    };
+    let some_more = async || {
+        let before = written.get();
+        while written.get() < before + 10 {
+            tokio::task::yield_now().await;
+        }
+    };
+    let mover = async {
+        for _ in 0..3 {
+            some_more().await;
+            move_slot(&slot, &mut from, &mut to, some_more).await;
+            some_more().await;
+            move_slot(&slot, &mut to, &mut from, some_more).await;
+        }
+        some_more().await;
+        over.set(true);
+    };
+    let (stored, ()) = tokio::join!(client, mover);
+    let held = app.storage(&service).await;
+    for name in &stored {
+        assert_eq!(held[name], *name.as_str());
+    }
+    assert_eq!(held.as_object().unwrap().len(), stored.len() + 1);
+}

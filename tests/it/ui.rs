@@ -1,0 +1,22 @@
+//! The pages of the administration: over HTTP, and in a real browser.
+
+mod audit_log;
+mod browser;
+mod browser_fixture;
+mod catalog;
+mod clock_skew;
+mod entry_form;
+mod fixture;
+mod form_fields;
+mod groups;
+mod hostile;
+mod import;
+mod lost_entries;
+mod methods;
+mod service_actions;
+mod services;
+mod sessions;
+mod sign_in;
+mod store_outage;
+mod try_it;
+mod warnings;

@@ -1,0 +1,166 @@
+//! Names and values that are meant to do harm, on every page that shows them.
+
+use serde_json::json;
+
+use super::fixture::{AdminSession, all_between, between, escaped, page_html, service_page};
+use crate::{
+    admin::fixture::{
+        create_entry, exclusive_group_options, request_interaction_options, start_admin,
+        store_options,
+    },
+    support::{
+        Bodies, Multipart, TestApp, TestResponse, disposition, encode, on_every_kind_of_store,
+    },
+};
+
+on_every_kind_of_store!(
+    hostile_names_and_values_are_text_on_every_page,
+    hostile_requests_are_refused_in_text,
+    hostile_names_and_options_are_text,
+);
+
+const HOSTILE_TEXTS: [&str; 7] = [
+    "<img src=x onerror=alert(1)>",
+    "\"'><img src=x onerror=alert(1)>",
+    "</pre></bdi></title><img src=x>",
+    "\u{202e}gnp.exe",
+    "{{ frame.form_token }} {% raw %} %3Cimg%3E",
+    "javascript:alert(1)",
+    "-->]]><img src=x>&lt;img",
+];
+
+/// A group's name: it can be anything without braces.
+fn group_of(hostile: &str) -> String {
+    hostile.replace(['{', '}'], "|")
+}
+
+/// A configured service's name: it can be anything without `/`.
+fn definition_of(hostile: &str) -> String {
+    hostile.replace('/', "\\")
+}
+
+/// Makes service number `n`, in which everything that can be is `hostile`; gives its page.
+async fn create_service(app: &TestApp, n: usize, hostile: &str) -> String {
+    let (group, definition) = (group_of(hostile), definition_of(hostile));
+    let number = format!("800555000{n}");
+    let path = format!("groups/{}", encode(&group));
+    create_entry(app, &path, &exclusive_group_options(&[&number])).await;
+    let path = format!("services/{}", encode(&definition));
+    create_entry(app, &path, &request_interaction_options(&group)).await;
+    let quoted = encode(hostile);
+    let file = format!("{}; filename*=UTF-8''{quoted}", disposition("file"));
+    let body = Multipart::new()
+        .text("long", &long_text(hostile))
+        .part(&format!("{file}\r\nContent-Type: text/html"), b"x");
+    let create = app.post(&format!("/genesys/1/service/{}", encode(&definition)));
+    let create = create.header("gms_user", hostile.as_bytes());
+    let service = TestResponse::send(create.multipart_body(body))
+        .await
+        .service_id();
+    let write = app.post(&format!("{service}/storage"));
+    let write = write.form_body(&format!("{quoted}={quoted}"));
+    TestResponse::send(write).await.assert_empty();
+    service_page(&service)
+}
+
+/// The same again and again, about a mebibyte of it.
+fn long_text(hostile: &str) -> String {
+    hostile.repeat(1024 * 1024 / hostile.len())
+}
+
+async fn hostile_names_and_values_are_text_on_every_page(app: TestApp) {
+    let app = start_admin(&app).await;
+    let desk = AdminSession::sign_in(&app).await;
+    for (n, hostile) in HOSTILE_TEXTS.into_iter().enumerate() {
+        let path = create_service(&app, n, hostile).await;
+        let (text, name) = (escaped(hostile), escaped(&definition_of(hostile)));
+        for page in ["/live", "/history"] {
+            let page = desk.page(page).await;
+            assert_harmless(&page);
+            assert!(page.contains(&format!("<bdi>{name}</bdi>")), "{page}");
+        }
+        let page = desk.page(&path).await;
+        assert_harmless(&page);
+        for shown in [
+            format!("<dd><bdi>{name}</bdi>"),
+            format!("<dd><bdi>{text}</bdi>"),
+            format!("<th scope=\"row\"><bdi class=\"value\">{text}</bdi>"),
+            format!("<td><bdi class=\"value\">{text}</bdi>"),
+            format!("<bdi>text/html</bdi>, <bdi>{text}</bdi>"),
+            format!("<bdi>{}</bdi></a>", escaped(&group_of(hostile))),
+        ] {
+            assert!(page.contains(&shown), "no {shown} in {page}");
+        }
+        assert!(page.len() < 30_000, "{} bytes", page.len());
+        assert!(page.contains("1.0 MiB"), "a long value is not cut");
+        let whole = desk.get(&format!("{path}/values/long")).await;
+        assert!(whole.text() == long_text(hostile));
+    }
+}
+
+async fn hostile_requests_are_refused_in_text(app: TestApp) {
+    let app = start_admin(&app).await;
+    let desk = AdminSession::sign_in(&app).await;
+    let path = service_page(&app.create("a=b").await);
+    for hostile in HOSTILE_TEXTS {
+        let quoted = encode(hostile);
+        for (request, expected) in [
+            (format!("/live/{quoted}"), 404),
+            (format!("/live?id={quoted}"), 404),
+            (format!("/live/{quoted}/values/{quoted}"), 404),
+            (format!("{path}/values/{quoted}"), 404),
+            (format!("{path}/binaries/{quoted}"), 404),
+            (format!("{path}?done={quoted}&after={quoted}"), 200),
+            (format!("{path}?limit={quoted}"), 400),
+            (format!("/live?after={quoted}"), 400),
+            (format!("/live?limit={quoted}&done={quoted}"), 400),
+            (format!("/history?after={quoted}"), 400),
+        ] {
+            let answer = desk.get(&request).await;
+            assert_eq!(answer.status, expected, "{request}");
+            assert_harmless(page_html(&answer));
+        }
+        for (form, expected) in [
+            (&[("act", "extend"), ("ttl", hostile)][..], 400),
+            (&[("act", hostile)], 400),
+            (
+                &[("act", "release"), ("group", hostile), ("booking", hostile)],
+                404,
+            ),
+        ] {
+            let answer = desk.submit_form(&path, form).await;
+            assert_eq!(answer.status, expected, "{form:?}");
+            assert_harmless(page_html(&answer));
+        }
+    }
+}
+
+async fn hostile_names_and_options_are_text(app: TestApp) {
+    let app = start_admin(&app).await;
+    let hostile = "<img src=x onerror=alert(1)>\"'\u{202e}";
+    let mut options = store_options();
+    options[format!("_{hostile}")] = json!("</pre><img src=x>");
+    options["_long"] = json!("<img>".repeat(200_000));
+    create_entry(&app, &format!("services/{}", encode(hostile)), &options).await;
+    let page = AdminSession::sign_in(&app).await.page("/history").await;
+    assert_eq!(page.matches("<img").count(), 1, "but for the pages' sign");
+    let name = format!("<bdi>{}</bdi>", escaped(hostile));
+    assert!(page.contains(&name), "no {name}");
+    // What is too long to be kept is cut, and the rest is not lost on the way here.
+    let cut = between(&page, "<pre>", "</pre>");
+    assert!(cut.contains("_cut"), "{cut}");
+    assert!(cut.contains("_bytes"), "{cut}");
+}
+
+/// Nothing of what was sent is markup, and no address is one that runs.
+fn assert_harmless(page: &str) {
+    let head = page.matches("<img ").count();
+    assert_eq!(head, 1, "the sign of the pages is their only picture");
+    assert!(!page.contains("<img src=x"), "{page}");
+    assert_eq!(page.matches("<script").count(), 1, "{page}");
+    for address in ["href=\"", "action=\""] {
+        let mut all = all_between(page, address, "\"").into_iter();
+        assert!(all.all(|one| one.starts_with(['/', '#'])), "{page}");
+    }
+    assert_eq!(page.matches("</title>").count(), 1, "{page}");
+}

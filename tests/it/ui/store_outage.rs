@@ -1,0 +1,104 @@
+//! The pages while Redis does not answer.
+
+use serde_json::json;
+
+use super::fixture::AdminSession;
+use crate::{
+    admin::fixture::{
+        ADMIN_SETTINGS, create_entry, exclusive_group_options, request_interaction_options,
+        store_options,
+    },
+    support::{TestApp, TestResponse, dedicated_redis::DedicatedRedis, eventually, random_prefix},
+};
+
+const OPTIONS: [(&str, &str); 1] = [("appendonly", "yes")];
+
+#[tokio::test]
+async fn they_show_what_this_replica_knows_and_what_is_wrong() {
+    let redis = DedicatedRedis::start(&OPTIONS).await;
+    let url = redis.url();
+    let settings = [&ADMIN_SETTINGS[..], &[("redis.url", url.as_str())]].concat();
+    let app = TestApp::start(None, &random_prefix(), &settings).await;
+    create_entry(
+        &app,
+        "groups/pool",
+        &exclusive_group_options(&["8005550001"]),
+    )
+    .await;
+    create_entry(&app, "services/call", &request_interaction_options("pool")).await;
+    let mut vault = store_options();
+    vault["password"] = json!("hunter2");
+    create_entry(&app, "services/vault", &vault).await;
+    let desk = AdminSession::sign_in(&app).await;
+    let well = desk.page("").await;
+    assert!(
+        !well.contains("Redis unavailable") && !well.contains("data-stale"),
+        "{well}"
+    );
+
+    redis.kill();
+    let overview = eventually("the overview says that Redis is away", async || {
+        let page = desk.page("").await;
+        page.contains("data-stale").then_some(page)
+    })
+    .await;
+    for part in [
+        "Redis unavailable",
+        "Last known figures",
+        "Last updated",
+        "This replica",
+        "StoreUnavailable",
+        &redis.address(),
+        &app.address.to_string(),
+        "pool",
+    ] {
+        assert!(overview.contains(part), "{part}: {overview}");
+    }
+    for (path, shown) in [
+        ("/services", "vault"),
+        ("/services/call", "pool"),
+        ("/services/vault", "********"),
+        ("/groups", "pool"),
+        ("/groups/pool", "8005550001"),
+        ("/catalog", "Export"),
+        ("/try", "Redis unavailable"),
+    ] {
+        let page = desk.page(path).await;
+        assert!(page.contains(shown), "{path}: {page}");
+        assert!(page.contains("Redis unavailable"), "{path}: {page}");
+        assert!(!page.contains("hunter2"), "{path}");
+    }
+    let export = desk.get("/catalog/export").await;
+    assert!(
+        export.text().contains("[services.vault]"),
+        "{}",
+        export.text()
+    );
+    // What only Redis knows is missing, and the page says why.
+    for path in ["/live", "/history"] {
+        let page = desk.get(path).await;
+        assert_eq!(page.status, 503, "{path}");
+        assert!(
+            page.text().contains("Redis unavailable"),
+            "{path}: {}",
+            page.text()
+        );
+        assert!(page.text().contains("Sign out"), "{path}: {}", page.text());
+    }
+    // An open overview is told too.
+    let stream = desk.request(reqwest::Method::GET, "/live-overview").send();
+    let first = stream.await.unwrap().chunk().await.unwrap().unwrap();
+    let first = String::from_utf8(first.to_vec()).unwrap();
+    assert!(first.contains("data-stale"), "{first}");
+    // Who is not signed in sees nothing of it.
+    let stranger = TestResponse::send(desk.unauthenticated_request(reqwest::Method::GET, "")).await;
+    assert_eq!(stranger.status, 303, "{}", stranger.text());
+
+    redis.spawn(&OPTIONS);
+    eventually("all is well again", async || {
+        let page = desk.get("").await;
+        let well = page.status == 200 && !page.text().contains("Redis unavailable");
+        well.then_some(())
+    })
+    .await;
+}
