@@ -148,7 +148,7 @@ def check_settings(name, resources):
     assert container["args"] == ["--config", "/etc/switchboard/settings/settings.toml"]
     accepts(environment(container, resources), "--config", settings)
     # Never killed before it has come to its end.
-    seconds = {key: int(re.search(rf"{key} = (\d+)", settings.read_text())[1]) for key in ("grace_seconds", "shutdown_seconds")}
+    seconds = {key: int(re.search(rf"{key} = (\d+)", settings.read_text())[1]) for key in ("drain_seconds", "shutdown_timeout_seconds")}
     assert spec["terminationGracePeriodSeconds"] > sum(seconds.values()), seconds
 
 
@@ -185,18 +185,18 @@ def check_alerts():
     groups = yaml.safe_load((CHART / "files" / "alerts.yml").read_text())["groups"]
     expected = {rule["alert"]: rule for group in groups for rule in group["rules"]}
     changes = {
-        "SwitchboardLogLinesLost": {"enabled": False},
+        "SwitchboardLogLinesDropped": {"enabled": False},
         "SwitchboardErrors": {"threshold": 0.2, "for": "10m", "severity": "critical", "labels": {"page": "yes"}},
-        "SwitchboardWaitingForStore": {"threshold": 2000000},
+        "SwitchboardStoreBacklog": {"threshold": 2000000},
     }
     wanted = {"enabled": True, "alerts": changes, "alertLabels": {"team": "x"}, "runbookUrl": "https://wiki/runbook"}
     (rule,) = of_kind(render({"monitoring": {"prometheusRule": wanted}})[0], "PrometheusRule")
     made = {rule["alert"]: rule for group in rule["spec"]["groups"] for rule in group["rules"]}
-    del expected["SwitchboardLogLinesLost"]
+    del expected["SwitchboardLogLinesDropped"]
     for name, alert in expected.items():
         alert["labels"]["team"] = "x"
         alert["annotations"]["runbook_url"] = f"https://wiki/runbook#{name.lower()}"
-    for name, old, new in [("SwitchboardErrors", "> 0.05", "> 0.2"), ("SwitchboardWaitingForStore", "> 500", "> 2e+06")]:
+    for name, old, new in [("SwitchboardErrors", "> 0.05", "> 0.2"), ("SwitchboardStoreBacklog", "> 500", "> 2e+06")]:
         expected[name]["expr"] = expected[name]["expr"].replace(old, new)
         expected[name]["annotations"]["threshold"] = str(new[2:])
     expected["SwitchboardErrors"]["for"] = "10m"

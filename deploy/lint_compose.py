@@ -100,7 +100,7 @@ def check_limits(services):
     number = lambda key: int(re.search(rf"^{key} = (\d+)$", defaults, re.M)[1])
     for name in ("switchboard-1", "switchboard-2"):
         patience = int(services[name]["stop_grace_period"].removesuffix("s"))
-        assert patience > number("grace_seconds") + number("shutdown_seconds"), patience
+        assert patience > number("drain_seconds") + number("shutdown_timeout_seconds"), patience
     nginx = (TOP / "deploy" / "nginx" / "nginx.conf").read_text()
     answers = (TOP / "deploy" / "nginx" / "answers.conf").read_text()
     largest = int(re.search(r"client_max_body_size (\d+)m;", nginx)[1]) << 20

@@ -153,7 +153,7 @@ pub fn backends(settings: &Settings, catalog: &Catalog) -> Result<Arc<Backends>,
 /// Looks through the books in Redis: what is held by whom, and what by nobody.
 ///
 /// # Errors
-/// [`StartError::NoBooks`] where no Redis is set; else what the store says.
+/// [`StartError::RedisNotConfigured`] where no Redis is set; else what the store says.
 pub async fn verify_bookings(settings: &Settings) -> Result<ConsistencyReport, StartError> {
     let catalog = catalog(settings)?;
     if settings.redis.urls.is_empty() {
@@ -180,7 +180,7 @@ pub async fn verify_bookings(settings: &Settings) -> Result<ConsistencyReport, S
 /// Checks the Redis servers.
 ///
 /// # Errors
-/// [`StartError::NoBooks`] where no Redis is set; what the store says where none of them answers.
+/// [`StartError::RedisNotConfigured`] where no Redis is set; what the store says where none of them answers.
 pub async fn verify_redis(settings: &Settings) -> Result<StoreReport, StartError> {
     if settings.redis.urls.is_empty() {
         return Err(StartError::RedisNotConfigured);

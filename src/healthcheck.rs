@@ -39,7 +39,7 @@ const MAX_RESPONSE_BYTES: u64 = 4096;
 /// status line.
 ///
 /// # Errors
-/// [`Failure`].
+/// [`HealthcheckError`].
 pub fn probe(settings: &Settings, path: &str) -> Result<String, HealthcheckError> {
     let mut socket = connect(&probe_addresses(&settings.server.listen)?)?;
     socket.set_read_timeout(Some(TIMEOUT))?;

@@ -179,12 +179,12 @@ pub fn routes(config: &mut ServiceConfig, exposure: &ListenerConfig) {
         route("/genesys/1/admin/catalog/lost").get(restore::list_lost_entries),
         route("/genesys/1/admin/catalog/restore")
             .method(Method::POST, post().to(restore::restore_catalog)),
-        route("/genesys/1/admin/live").get(active_services::list_services),
-        route("/genesys/1/admin/live/{id}")
+        route("/genesys/1/admin/active-services").get(active_services::list_services),
+        route("/genesys/1/admin/active-services/{id}")
             .get(active_services::get_service)
             .method(Method::PUT, put().to(active_services::set_service_end))
             .method(Method::DELETE, delete().to(active_services::delete_service)),
-        route("/genesys/1/admin/history").get(audit_log::list_audit_log),
+        route("/genesys/1/admin/audit-log").get(audit_log::list_audit_log),
         route("/genesys/1/admin/replicas").get(audit_log::list_replicas),
     ];
     let health = [

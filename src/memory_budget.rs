@@ -112,7 +112,7 @@ impl MemoryBudget {
     /// Fails where all of it is used.
     ///
     /// # Errors
-    /// [`OverBudget::Used`]
+    /// [`OverBudget::Exhausted`]
     pub fn check(&self) -> Result<(), OverBudget> {
         let Budget { setting, limit, .. } = &*self.0;
         let (setting, limit) = (*setting, *limit);

@@ -3,7 +3,7 @@
 //!
 //! [`Services`] is the door. Creating comes in two steps, because the data of a request may be large
 //! and belongs to an id: [`Services::begin`] settles which definition and which id, the body is read
-//! into the [`Uploads`] of that id, and [`Creation::finish`] makes the service, whole or not at all.
+//! into the [`Uploads`] of that id, and [`PendingCreate::finish`] makes the service, whole or not at all.
 
 use std::sync::Arc;
 

@@ -60,7 +60,7 @@ pub struct Settings {
     pub admin: Admin,
     /// `[cors]`: pages of which other origins may call.
     pub cors: Cors,
-    /// `[throttle]`: how often.
+    /// `[rate_limit]`: how often.
     pub rate_limit: RateLimit,
     /// `[api]`: where the API leaves a choice.
     pub api: Api,
@@ -142,7 +142,7 @@ pub struct Backend {
     /// Bytes of an answer.
     pub max_response_bytes: usize,
     /// Requests in a row without an answer after which a backend is not asked, at least 1.
-    pub circuit_failures: u32,
+    pub circuit_breaker_failures: u32,
     /// For how long it is not asked then; never zero.
     pub circuit_reset_timeout: Duration,
     /// Certificates, in PEM, that are trusted beside those of the system.

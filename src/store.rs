@@ -4,7 +4,7 @@
 //! for trying out, [`redis::RedisStore`] for everything else. Both pass the same suite
 //! (`tests/it/store.rs`); what differs between them is a bug in one of them.
 //!
-//! A verb that finds no live service says so in its result (`None`, [`Written::NoService`]);
+//! A verb that finds no live service says so in its result (`None`, [`Written::ServiceNotFound`]);
 //! [`StoreError`] is only for a store that cannot do its work.
 
 use std::{sync::Arc, time::Duration};
@@ -60,7 +60,7 @@ mod timestamp;
 /// A service about to be made, whole: what is not in here is not in the service.
 #[derive(Debug)]
 pub struct NewService {
-    /// Its id, from [`ServiceId::fresh`] or from [`Claim::Create`].
+    /// Its id, from [`ServiceId::fresh`] or from [`IdempotencyClaim::Create`].
     pub id: ServiceId,
     /// Name of the configured service it was made from.
     pub definition: String,
@@ -142,7 +142,7 @@ pub enum WriteResult {
     ServiceNotFound,
     /// The service would hold more keys than allowed. Nothing changed.
     TooManyKeys,
-    /// As [`Created::UploadLost`].
+    /// As [`CreateResult::UploadLost`].
     UploadLost,
 }
 
@@ -202,7 +202,7 @@ pub trait Store: Clock {
     /// What a request to a service that may run on a backend needs to know.
     async fn running_service(&self, id: &ServiceId) -> Result<Option<RunningService>, StoreError>;
 
-    /// Notes that a service runs on a backend; [`Sessions::end`] is called for that after its end.
+    /// Notes that a service runs on a backend; [`BackendSessions::end`] is called for that after its end.
     /// `None` where no such service lives: then nothing is noted.
     async fn attach_session(
         &self,

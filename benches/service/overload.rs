@@ -17,7 +17,7 @@ use crate::{
 const CLIENTS: [usize; 3] = [CONNECTIONS, 4 * CONNECTIONS, 64 * CONNECTIONS];
 /// How much of its most it should still do.
 const GOODPUT: Target = Target::AtLeast(0.8);
-/// Milliseconds within which an answer is due: `redis.answer_timeout_ms`.
+/// Milliseconds within which an answer is due: `redis.response_timeout_ms`.
 const DEADLINE_MS: f64 = 2_000.0;
 
 /// Measures, and prints what was measured.

@@ -210,7 +210,7 @@ impl<'a> Measured<'a> {
         self.round_values(|round| round.load.errors).iter().sum()
     }
 
-    /// The columns of [`Measured::row`].
+    /// The columns of [`Measurement::row`].
     fn table() -> Table {
         Table::new(
             2,

@@ -105,7 +105,7 @@ async fn check_telemetry(services: &[(&str, Service)]) -> Result<String> {
         };
         let spans = value("switchboard_trace_spans_total{outcome=\"exported\"}")?;
         let dropped = value("switchboard_trace_spans_total{outcome=\"dropped\"}")?;
-        let lost = value("switchboard_log_lines_lost_total")?;
+        let lost = value("switchboard_log_lines_dropped_total")?;
         if spans < 1.0 {
             return Err("no span has reached the collector".into());
         }

@@ -57,10 +57,10 @@ const MENU: &[(&str, &str, &str)] = &[
     ("overview", "", "Overview"),
     ("services", "/services", "Configured services"),
     ("groups", "/groups", "Resource groups"),
-    ("live", "/live", "Services"),
+    ("live", "/active-services", "Services"),
     ("try", "/try", "Try it"),
     ("api", "/api", "API"),
-    ("history", "/history", "History"),
+    ("history", "/audit-log", "History"),
 ];
 
 /// What anybody may see.
@@ -78,7 +78,7 @@ pub(super) fn public_routes() -> [Endpoint; 5] {
 
 /// What a page of those who are signed in asks by itself.
 pub(super) fn stream_routes() -> [Endpoint; 1] {
-    [route("/genesys/1/admin/ui/live-overview")
+    [route("/genesys/1/admin/ui/overview/events")
         .method(Method::GET, get().to(overview::stream_overview))]
 }
 
@@ -104,15 +104,15 @@ pub(super) fn routes() -> [Endpoint; 22] {
             .method(Method::POST, post().to(restore::restore_catalog)),
         route("/genesys/1/admin/ui/try").get(try_it::show_try_it),
         route("/genesys/1/admin/ui/api").get(api::show_api_docs),
-        route("/genesys/1/admin/ui/live").get(services::list_services),
-        route("/genesys/1/admin/ui/live/{id}")
+        route("/genesys/1/admin/ui/active-services").get(services::list_services),
+        route("/genesys/1/admin/ui/active-services/{id}")
             .get(services::detail::show_service)
             .method(Method::POST, post().to(services::detail::update_service)),
-        route("/genesys/1/admin/ui/live/{id}/values/{key}")
+        route("/genesys/1/admin/ui/active-services/{id}/values/{key}")
             .get(services::downloads::download_string),
-        route("/genesys/1/admin/ui/live/{id}/binaries/{key}")
+        route("/genesys/1/admin/ui/active-services/{id}/binaries/{key}")
             .get(services::downloads::download_binary),
-        route("/genesys/1/admin/ui/history").get(audit_log::show_audit_log),
+        route("/genesys/1/admin/ui/audit-log").get(audit_log::show_audit_log),
         route("/genesys/1/admin/ui/sign-out").method(Method::POST, post().to(sign_in::sign_out)),
         route("/genesys/1/admin/ui/{nowhere:.*}"),
     ]

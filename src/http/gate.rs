@@ -1,5 +1,5 @@
 //! What stands before the routes of clients where anything is asked of callers: credentials, API keys,
-//! origins. Where nothing is, it is not there (see [`Exposure`](super::Exposure)). And what stands before
+//! origins. Where nothing is, it is not there (see [`ListenerConfig`](super::Exposure)). And what stands before
 //! the administration, always.
 
 use actix_web::{

@@ -89,7 +89,7 @@ mod tests {
         }
         for path in [
             "/genesys/1/admin/ui",
-            "/genesys/1/admin/ui/live",
+            "/genesys/1/admin/ui/active-services",
             "/genesys/1/admin/services",
         ] {
             assert!(

@@ -1,6 +1,6 @@
 //! Readiness: whether this replica should receive requests, and why not.
 //!
-//! Whoever finds something reports a [`Finding`]: the store for each question ([`Readiness::assess`]), and
+//! Whoever finds something reports a [`CheckOutcome`]: the store for each question ([`Readiness::assess`]), and
 //! checks in the background as a lasting condition ([`Readiness::set`], [`Readiness::clear`]). A finding
 //! whose [`Reason`] is blocking makes the replica not ready; any other one is only shown.
 

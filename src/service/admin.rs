@@ -2,7 +2,7 @@
 //! services that live, and see who did what.
 //!
 //! What the catalogue file defines is only told. What is made here lives in the store, and is in force on
-//! every replica within a second ([`CatalogKeeper`](super::CatalogKeeper)). A change is understood together
+//! every replica within a second ([`CatalogReloader`](super::CatalogKeeper)). A change is understood together
 //! with all that there is, by the rules of the file, before it is made; and it is made only if nobody has
 //! changed anything meanwhile, else it is understood anew.
 

@@ -1,9 +1,9 @@
 //! Services that run on a backend: a session on an Orchestration Server (`ors`), or any web service
 //! (`http`).
 //!
-//! A [`Plan`] is what the options of a definition come to: which calls are made when, and which backends
+//! A [`BackendDefinition`] is what the options of a definition come to: which calls are made when, and which backends
 //! may take them. [`Backends`] is the way to them, shared by all workers. What a backend answers is
-//! passed on; how it fails is told in one place, [`Plan::failed`].
+//! passed on; how it fails is told in one place, [`BackendDefinition::failed`].
 
 use std::collections::BTreeMap;
 
@@ -66,7 +66,7 @@ enum BackendKind {
 pub(super) struct StartedSession {
     /// Where it runs, if that is to be remembered.
     pub(super) session: Option<BackendSession>,
-    /// Its answer, if it has given one; else [`Plan::begin`] asks for it.
+    /// Its answer, if it has given one; else [`BackendDefinition::begin`] asks for it.
     pub(super) response: Option<String>,
 }
 
@@ -169,7 +169,7 @@ impl BackendDefinition {
     /// Has a session that was started begin its work; gives the answer of the create.
     ///
     /// # Errors
-    /// As [`Plan::start`].
+    /// As [`BackendDefinition::start`].
     pub(super) async fn begin_session(
         &self,
         backends: &Backends,
@@ -184,7 +184,7 @@ impl BackendDefinition {
     /// Asks a service-specific request of a running service; gives the answer's JSON.
     ///
     /// # Errors
-    /// As [`Plan::start`]; [`ServiceError::NoSuchRequest`] for one that it does not know.
+    /// As [`BackendDefinition::start`]; [`ServiceError::NoSuchRequest`] for one that it does not know.
     pub(super) async fn send_request(
         &self,
         backends: &Backends,
@@ -307,7 +307,7 @@ impl BackendDefinition {
                 "{whom} broke off before its answer was complete; {UNKNOWN}"
             )),
             Failure::ResponseTooLarge(limit) => self.unreachable(&format!(
-                "the answer of {whom} is over {limit} bytes (backend.answer_bytes)"
+                "the answer of {whom} is over {limit} bytes (backend.max_response_bytes)"
             )),
         }
     }

@@ -42,7 +42,7 @@ struct FailedLogins {
 }
 
 impl FailedCredentials {
-    /// As `[throttle]` has it.
+    /// As `[rate_limit]` has it.
     #[must_use]
     pub fn new(throttle: &RateLimit) -> Self {
         Self {

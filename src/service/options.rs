@@ -80,7 +80,7 @@ pub(super) enum RestoreError {
 /// Options as they were sent, with what was hidden in them taken from what there `is`.
 ///
 /// # Errors
-/// [`HiddenError`], with the first option at fault.
+/// [`RestoreError`], with the first option at fault.
 pub(super) fn restore_secrets(
     mut sent: Options,
     is: Option<&Options>,

@@ -77,7 +77,7 @@ pub struct OptionDoc {
     pub option_type: OptionType,
     /// Whether its value is told to nobody.
     pub is_secret: bool,
-    /// Whether it stands for any number of options; see [`OptionHelp::is`].
+    /// Whether it stands for any number of options; see [`OptionDoc::is`].
     pub is_pattern: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Who may call, from where, and how often: `[auth]`, `[cors]`, `[throttle]`, `[tls]`, and what of
+//! Who may call, from where, and how often: `[auth]`, `[cors]`, `[rate_limit]`, `[tls]`, and what of
 //! `[server]` is about callers.
 
 use std::{
@@ -50,7 +50,7 @@ pub struct Admin {
     /// Without a password nobody may do anything.
     pub credentials: Credentials,
     /// Events that the history keeps, about.
-    pub history_entries: usize,
+    pub audit_log_entries: usize,
     /// How long somebody who is signed in may do nothing.
     pub session_idle_timeout: Duration,
     /// How long anybody stays signed in.
@@ -66,7 +66,7 @@ pub struct Cors {
     pub block_cross_site_creates: bool,
 }
 
-/// `[throttle]`; a limit of 0 is none.
+/// `[rate_limit]`; a limit of 0 is none.
 #[derive(Clone, Debug, Default)]
 pub struct RateLimit {
     /// How long something counts; never zero.
@@ -181,9 +181,9 @@ pub(super) fn admin(from: &Layers) -> Result<Admin, SettingsError> {
     credentials.username.take_if(|name| name == ANY_USER);
     Ok(Admin {
         credentials,
-        history_entries: from.number("admin.history_entries", 100..=1_000_000)?,
-        session_idle_timeout: seconds(from, "admin.idle_seconds", 60..=86_400)?,
-        session_max_age: seconds(from, "admin.visit_seconds", 300..=604_800)?,
+        audit_log_entries: from.number("admin.audit_log_entries", 100..=1_000_000)?,
+        session_idle_timeout: seconds(from, "admin.session_idle_seconds", 60..=86_400)?,
+        session_max_age: seconds(from, "admin.session_max_seconds", 300..=604_800)?,
     })
 }
 
@@ -235,11 +235,11 @@ fn is_origin(text: &str) -> bool {
 pub(super) fn rate_limit(from: &Layers) -> Result<RateLimit, SettingsError> {
     let limit = |setting| from.number(setting, 0..=1_000_000_000);
     Ok(RateLimit {
-        window: seconds(from, "throttle.window_seconds", 1..=86_400)?,
-        creates_per_address: limit("throttle.creates_per_address")?,
-        creates_per_service: limit("throttle.creates_per_service")?,
-        failed_credentials_per_address: limit("throttle.failed_credentials_per_address")?,
-        failed_matches_per_number: limit("throttle.failed_matches_per_number")?,
+        window: seconds(from, "rate_limit.window_seconds", 1..=86_400)?,
+        creates_per_address: limit("rate_limit.creates_per_address")?,
+        creates_per_service: limit("rate_limit.creates_per_service")?,
+        failed_credentials_per_address: limit("rate_limit.failed_credentials_per_address")?,
+        failed_matches_per_number: limit("rate_limit.failed_matches_per_number")?,
     })
 }
 

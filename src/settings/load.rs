@@ -29,15 +29,15 @@ impl Settings {
                 workers: workers(from)?,
                 request_header_timeout: seconds(
                     from,
-                    "server.head_timeout_seconds",
+                    "server.request_header_timeout_seconds",
                     TIMEOUT_SECONDS,
                 )?,
-                body_idle_timeout: seconds(from, "server.body_stall_seconds", TIMEOUT_SECONDS)?,
+                body_idle_timeout: seconds(from, "server.body_idle_timeout_seconds", TIMEOUT_SECONDS)?,
                 keep_alive: seconds(from, "server.keep_alive_seconds", 0..=3600)?,
                 connections_per_worker: from
                     .number("server.connections_per_worker", 1..=1_000_000)?,
-                drain: seconds(from, "server.grace_seconds", 0..=3600)?,
-                shutdown: seconds(from, "server.shutdown_seconds", 0..=3600)?,
+                drain: seconds(from, "server.drain_seconds", 0..=3600)?,
+                shutdown: seconds(from, "server.shutdown_timeout_seconds", 0..=3600)?,
             },
             tls: callers::tls(from)?,
             auth: callers::auth(from)?,
@@ -55,17 +55,17 @@ impl Settings {
             },
             backend: Backend {
                 connect_timeout: millis(from, "backend.connect_timeout_ms")?,
-                response_timeout: millis(from, "backend.answer_timeout_ms")?,
+                response_timeout: millis(from, "backend.response_timeout_ms")?,
                 max_attempts: from.number("backend.max_attempts", 1..=16)?,
                 connections: from.number("backend.connections", 1..=65_536)?,
-                max_response_bytes: from.number("backend.answer_bytes", 1..=MAX_VALUE_BYTES)?,
-                circuit_failures: from.number("backend.circuit_failures", 1..=1_000_000)?,
-                circuit_reset_timeout: seconds(from, "backend.circuit_seconds", TIMEOUT_SECONDS)?,
+                max_response_bytes: from.number("backend.max_response_bytes", 1..=MAX_VALUE_BYTES)?,
+                circuit_breaker_failures: from.number("backend.circuit_breaker_failures", 1..=1_000_000)?,
+                circuit_reset_timeout: seconds(from, "backend.circuit_breaker_reset_seconds", TIMEOUT_SECONDS)?,
                 ca_certificates: ca_certificates(from)?,
             },
             catalog: Catalog {
                 file: not_empty(from.text("catalog.file")?).map(Into::into),
-                poll_interval: seconds(from, "catalog.look_seconds", TIMEOUT_SECONDS)?,
+                poll_interval: seconds(from, "catalog.poll_seconds", TIMEOUT_SECONDS)?,
             },
             phone: Phone {
                 default_region: region(from)?,
@@ -91,11 +91,11 @@ fn limits(from: &Layers) -> Result<Limits, SettingsError> {
         form_bytes: from.number("limits.form_bytes", 1..=MAX_VALUE_BYTES)?,
         // serde_json reads no deeper than 128.
         json_depth: from.number("limits.json_depth", 1..=128)?,
-        fields: from.number("limits.pairs", 1..=1900)?,
+        fields: from.number("limits.fields", 1..=1900)?,
         keys: from.number("limits.keys", 1..=1_000_000)?,
         request_memory_bytes: from.number("limits.request_memory_bytes", MEMORY_BUDGET_BYTES)?,
         response_memory_bytes: from.number("limits.response_memory_bytes", MEMORY_BUDGET_BYTES)?,
-        max_ttl: seconds(from, "limits.life_seconds", 1..=315_360_000)?,
+        max_ttl: seconds(from, "limits.max_ttl_seconds", 1..=315_360_000)?,
     })
 }
 

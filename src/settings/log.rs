@@ -53,7 +53,7 @@ pub(super) fn log(from: &Layers) -> Result<Log, SettingsError> {
         level: level(from)?,
         format: log_format(from)?,
         requests: logged_requests(from)?,
-        slow_threshold: millis(from, "log.slow_ms")?,
+        slow_threshold: millis(from, "log.slow_request_ms")?,
     })
 }
 

@@ -127,19 +127,19 @@ fn a_variable_that_is_no_text_is_an_error_only_if_it_is_ours() {
 fn an_unknown_setting_names_itself_its_origin_and_what_is_allowed() {
     assert_eq!(
         file_error("[log]\nlevle = \"info\"\n"),
-        "unknown setting `log.levle` (file FILE): expected one of log.format, log.level, log.requests, log.slow_ms"
+        "unknown setting `log.levle` (file FILE): expected one of log.format, log.level, log.requests, log.slow_request_ms"
     );
     assert_eq!(
         environment_error("SWITCHBOARD__LOG__LEVLE", "info"),
         "unknown setting `log.levle` (environment variable SWITCHBOARD__LOG__LEVLE): \
-         expected one of log.format, log.level, log.requests, log.slow_ms"
+         expected one of log.format, log.level, log.requests, log.slow_request_ms"
     );
 }
 
 #[test]
 fn an_unknown_section_is_told_the_sections() {
     let sections = "expected one of [admin], [api], [auth], [backend], [catalog], [cors], [limits], [log], [memory], \
-         [metrics], [phone], [redis], [server], [throttle], [tls]";
+         [metrics], [phone], [redis], [server], [rate_limit], [tls]";
     for (content, name) in [
         ("[servr]\nlisten = \"\"", "servr"),
         ("listen = \"\"", "listen"),

@@ -96,7 +96,7 @@ pub trait AdminQueries: Clock {
     /// The numbers of each of these groups, in figures and in this order.
     async fn pool_usages(&self, groups: &[&str]) -> Result<Vec<PoolUsage>, StoreError>;
 
-    /// Bookings of the group in the order in which they run out, as by [`Overview::services_by_end`].
+    /// Bookings of the group in the order in which they run out, as by [`AdminQueries::services_by_end`].
     async fn bookings_by_end(
         &self,
         group: &str,

@@ -1,7 +1,7 @@
 //! Sessions: what a service holds outside of every store, on a backend.
 //!
 //! A store keeps with a service where its session runs, and sees to it that somebody ends it after the
-//! service. How that is done it does not know: it tells [`Sessions`].
+//! service. How that is done it does not know: it tells [`BackendSessions`].
 
 use std::time::Duration;
 

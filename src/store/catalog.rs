@@ -151,7 +151,7 @@ pub trait CatalogStore: Clock {
     ) -> Result<Vec<AuditEvent>, StoreError>;
 
     /// Says that the replica is up, and what is to be told of it. It counts as gone when it has not said
-    /// so for [`REPLICA_LOST_AFTER`].
+    /// so for [`REPLICA_TIMEOUT`].
     async fn heartbeat(&self, replica: &str, told: &str) -> Result<(), StoreError>;
 
     /// Says that the replica is gone.

@@ -255,7 +255,7 @@ fn every_command_that_redis_is_sent_is_among_the_documented_rights() {
 fn keys_are_spelled_in_one_place() {
     let all = sources(&["src"], ".rs");
     let kinds = [
-        "\"svc:", "\"blob:{", "\"own:", "\"idem:", "\"clean:", "\"tly:",
+        "\"svc:", "\"blob:{", "\"own:", "\"idem:", "\"clean:", "\"rl:",
     ];
     let place = "src/store/redis/keys.rs";
     let spells = |source: &Source| -> Vec<String> {

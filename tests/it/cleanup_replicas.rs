@@ -238,7 +238,7 @@ async fn a_replica_whose_subscription_falls_silent_listens_again() {
     let url = proxy.url();
     let overrides = [
         ("redis.url", url.as_str()),
-        ("redis.answer_timeout_ms", "300"),
+        ("redis.response_timeout_ms", "300"),
         ("redis.connect_timeout_ms", "1000"),
     ];
     let app = TestApp::start(Some(fixture.redis.clone()), &fixture.prefix, &overrides).await;

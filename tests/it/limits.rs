@@ -162,7 +162,7 @@ async fn nesting_has_a_limit(app: TestApp) {
 }
 
 async fn the_pairs_of_a_body_have_a_limit(app: TestApp) {
-    let limited = start(&app, &[("limits.pairs", "2")]).await;
+    let limited = start(&app, &[("limits.fields", "2")]).await;
     let (app, storage) = (&limited.0, format!("{}/storage", limited.1));
     let files = Multipart::new()
         .text("a", "1")
@@ -178,7 +178,7 @@ async fn the_pairs_of_a_body_have_a_limit(app: TestApp) {
         app.post(&format!("{storage}?a=1&b=2&c=3")),
         app.post(STORE).form_body("a=1&b=2&_c=3"),
     ];
-    assert_refused(&limited, "limits.pairs", "2", requests).await;
+    assert_refused(&limited, "limits.fields", "2", requests).await;
     for request in [
         app.post(&storage).form_body("a=1&&b=2&"),
         app.post(&storage).json_body(r#"{"a":[1,2,3],"b":2}"#),

@@ -299,7 +299,7 @@ async fn what_is_asked_of_callers_and_what_is_limited_is_told_as_it_is_set() {
     );
     let settings = [
         ("auth.api_keys", "s3cret"),
-        ("limits.life_seconds", "600"),
+        ("limits.max_ttl_seconds", "600"),
         ("api.unreadable_json_status", "400"),
     ];
     let app = app.start_sibling(&settings).await;
@@ -348,7 +348,7 @@ async fn who_has_it_need_not_be_sent_it_again() {
     }
     let changed = app.get("/openapi.json").header("If-None-Match", "\"x\"");
     assert_eq!(TestResponse::send(changed).await.body, first.body);
-    let shorter = app.start_sibling(&[("limits.life_seconds", "60")]).await;
+    let shorter = app.start_sibling(&[("limits.max_ttl_seconds", "60")]).await;
     assert_ne!(
         TestResponse::send(shorter.get("/openapi.json"))
             .await

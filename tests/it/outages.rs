@@ -19,7 +19,7 @@ mod readiness;
 mod server;
 mod uploads;
 
-/// What the tests here set as `redis.answer_timeout_ms`.
+/// What the tests here set as `redis.response_timeout_ms`.
 const RESPONSE_TIMEOUT: Duration = Duration::from_millis(300);
 /// Longest time for any answer, whatever has become of Redis.
 const MAX_RESPONSE_TIME: Duration = Duration::from_millis(1_300);
@@ -43,9 +43,9 @@ impl Fixture {
         let url = proxy.url();
         let mut all = vec![
             ("redis.url", url.as_str()),
-            ("redis.answer_timeout_ms", "300"),
+            ("redis.response_timeout_ms", "300"),
             ("redis.connect_timeout_ms", "1000"),
-            ("redis.pool_wait_ms", "1000"),
+            ("redis.pool_timeout_ms", "1000"),
         ];
         all.extend_from_slice(overrides);
         let app = TestApp::start(Some(redis), &random_prefix(), &all).await;
@@ -237,7 +237,7 @@ async fn an_idle_service_notices_by_itself_that_redis_is_silent() {
 async fn a_slow_redis_is_waited_for_and_requests_do_not_queue() {
     let patient = [
         ("server.workers", "1"),
-        ("redis.answer_timeout_ms", "20000"),
+        ("redis.response_timeout_ms", "20000"),
     ];
     let fixture = Fixture::start(ProxyMode::Forward(Duration::ZERO), &patient).await;
     let service = fixture.replica.create("a=1").await;

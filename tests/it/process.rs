@@ -116,7 +116,7 @@ async fn a_request_under_way_is_finished_before_it_stops() {
 
 #[tokio::test]
 async fn it_does_not_wait_longer_than_it_is_told_to() {
-    let mut program = Program::serve(&[("server.shutdown_seconds", "0")]);
+    let mut program = Program::serve(&[("server.shutdown_timeout_seconds", "0")]);
     let mut wire = RawConnection::connect_to(program.address().await).await;
     wire.send("POST /genesys/1/service/store HTTP/1.1\r\nHost: x\r\n")
         .await;

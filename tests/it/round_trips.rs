@@ -254,8 +254,8 @@ async fn what_a_request_shows_is_looked_up_only_where_it_opens_some_locks_and_no
 #[tokio::test]
 async fn a_limit_that_is_set_costs_one_command_each() {
     let limits = [
-        ("throttle.creates_per_address", "1000"),
-        ("throttle.creates_per_service", "1000"),
+        ("rate_limit.creates_per_address", "1000"),
+        ("rate_limit.creates_per_service", "1000"),
     ];
     let mut meter = CommandMonitor::start(&limits).await;
     let create = meter.app.post("/genesys/1/service/store");

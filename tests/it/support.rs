@@ -105,14 +105,14 @@ pub(crate) fn encode(name: &str) -> String {
 /// Patience with Redis for tests that are not about its absence: the machine may be busy.
 const LONG_TIMEOUTS: [(&str, &str); 3] = [
     ("redis.connect_timeout_ms", "20000"),
-    ("redis.answer_timeout_ms", "20000"),
-    ("redis.pool_wait_ms", "20000"),
+    ("redis.response_timeout_ms", "20000"),
+    ("redis.pool_timeout_ms", "20000"),
 ];
 
 /// Settings with these over the defaults: (`section.key`, value).
 pub(crate) fn settings(overrides: &[(&str, &str)]) -> Settings {
     // Tests are wrong more often than callers are.
-    let base = [("throttle.failed_matches_per_number", "0")];
+    let base = [("rate_limit.failed_matches_per_number", "0")];
     let variables = base.iter().chain(overrides).map(|(name, value)| {
         let name = name.replace('.', "__").to_uppercase();
         (format!("SWITCHBOARD__{name}"), (*value).to_owned())
@@ -278,7 +278,7 @@ impl TestApp {
 pub(crate) fn is_persistent_key(prefix: &str, key: &str) -> bool {
     let rest = key.strip_prefix(prefix).unwrap_or_default();
     let begins = |start: &&str| rest.starts_with(*start);
-    rest == "cleaner" || ["grp:", "end:", "probe:", "{catalog}:"].iter().any(begins)
+    rest == "lease:cleanup" || ["grp:", "end:", "probe:", "{catalog}:"].iter().any(begins)
 }
 
 /// Shorthands for bodies.

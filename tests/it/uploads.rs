@@ -190,7 +190,7 @@ async fn an_upload_to_what_does_not_exist_stores_nothing(app: TestApp) {
 
 async fn a_body_that_stops_is_given_up(app: TestApp) {
     let app = app
-        .start_sibling(&[("server.body_stall_seconds", "1")])
+        .start_sibling(&[("server.body_idle_timeout_seconds", "1")])
         .await;
     let service = app.create("Key1=1").await;
     let parts = file("pic").unfinished();
@@ -229,7 +229,7 @@ async fn a_body_that_stops_is_given_up(app: TestApp) {
 
 async fn a_body_that_goes_on_slowly_is_read_to_its_end(app: TestApp) {
     let app = app
-        .start_sibling(&[("server.body_stall_seconds", "2")])
+        .start_sibling(&[("server.body_idle_timeout_seconds", "2")])
         .await;
     let service = app.create("").await;
     let body = Multipart::new()

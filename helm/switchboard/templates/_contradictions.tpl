@@ -149,7 +149,7 @@
 {{- end }}
 {{- end }}
 {{- if and (gt (int .Values.preStopSleepSeconds) 0) (semverCompare "<1.30.0-0" .Capabilities.KubeVersion.Version) }}
-{{- fail "preStopSleepSeconds needs Kubernetes 1.30; settings.server.grace_seconds does the same on any" }}
+{{- fail "preStopSleepSeconds needs Kubernetes 1.30; settings.server.drain_seconds does the same on any" }}
 {{- end }}
 {{- if and (eq .Values.dnsPolicy "None") (not .Values.dnsConfig.nameservers) }}
 {{- fail "dnsPolicy is None: set dnsConfig.nameservers" }}

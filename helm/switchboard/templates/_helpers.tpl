@@ -17,8 +17,8 @@
 
 {{/* Seconds that a pod may take to end: grace, finishing requests under way, and some for the end itself. */}}
 {{- define "switchboard.terminationSeconds" -}}
-{{- $grace := dig "server" "grace_seconds" 5 .Values.settings }}
-{{- $finish := dig "server" "shutdown_seconds" 20 .Values.settings }}
+{{- $grace := dig "server" "drain_seconds" 5 .Values.settings }}
+{{- $finish := dig "server" "shutdown_timeout_seconds" 20 .Values.settings }}
 {{- add .Values.preStopSleepSeconds $grace $finish 10 }}
 {{- end }}
 

@@ -1,4 +1,4 @@
-//! `/genesys/1/admin/live`: services that live.
+//! `/genesys/1/admin/active-services`: services that live.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
@@ -174,7 +174,7 @@ impl ServiceDetailResponse {
     }
 }
 
-/// `GET /genesys/1/admin/live`
+/// `GET /genesys/1/admin/active-services`
 pub(in crate::http) async fn list_services(
     api: web::Data<AppState>,
     request: HttpRequest,
@@ -194,7 +194,7 @@ pub(in crate::http) async fn list_services(
     response::json_from(&page)
 }
 
-/// `GET /genesys/1/admin/live/{id}`
+/// `GET /genesys/1/admin/active-services/{id}`
 pub(in crate::http) async fn get_service(
     api: web::Data<AppState>,
     request: HttpRequest,
@@ -205,7 +205,7 @@ pub(in crate::http) async fn get_service(
     response::json_from(&told)
 }
 
-/// `PUT /genesys/1/admin/live/{id}`: `ttl` or `expiration_time`, as clients send it.
+/// `PUT /genesys/1/admin/active-services/{id}`: `ttl` or `expiration_time`, as clients send it.
 pub(in crate::http) async fn set_service_end(
     api: web::Data<AppState>,
     request: HttpRequest,
@@ -221,7 +221,7 @@ pub(in crate::http) async fn set_service_end(
     Ok(response::ok())
 }
 
-/// `DELETE /genesys/1/admin/live/{id}`
+/// `DELETE /genesys/1/admin/active-services/{id}`
 pub(in crate::http) async fn delete_service(
     api: web::Data<AppState>,
     request: HttpRequest,

@@ -1,4 +1,4 @@
-//! `/genesys/1/admin/history` and `/genesys/1/admin/replicas`: what operators did, and who is up.
+//! `/genesys/1/admin/audit-log` and `/genesys/1/admin/replicas`: what operators did, and who is up.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
@@ -128,7 +128,7 @@ pub(in crate::http) fn replicas_schema() -> Value {
     })
 }
 
-/// `GET /genesys/1/admin/history`
+/// `GET /genesys/1/admin/audit-log`
 pub(in crate::http) async fn list_audit_log(
     api: web::Data<AppState>,
     request: HttpRequest,

@@ -96,12 +96,12 @@ fn pretty_json(value: &Value) -> Option<String> {
         text.truncate(end);
         text.push_str("…\n\n");
         text.push_str(&size);
-        text.push_str(" in all: GET /genesys/1/admin/history tells the rest.");
+        text.push_str(" in all: GET /genesys/1/admin/audit-log tells the rest.");
     }
     Some(text)
 }
 
-/// `GET /genesys/1/admin/ui/history`
+/// `GET /genesys/1/admin/ui/audit-log`
 pub(super) async fn show_audit_log(
     api: Data<AppState>,
     visitor: SignedIn,

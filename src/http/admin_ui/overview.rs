@@ -144,7 +144,7 @@ pub(super) async fn show_overview(api: Data<AppState>, visitor: SignedIn) -> Pag
 #[template(path = "session_expired.html")]
 struct SessionExpired;
 
-/// `GET /genesys/1/admin/ui/live-overview`: the same again and again, as server-sent events.
+/// `GET /genesys/1/admin/ui/overview/events`: the same again and again, as server-sent events.
 pub(super) async fn stream_overview(api: Data<AppState>, request: HttpRequest) -> PageResult {
     let place = StreamPermit::try_acquire().ok_or(ApiError::TooManyRequests {
         message: format!(

@@ -18,7 +18,7 @@ pub(super) mod downloads;
 mod storage;
 
 /// Where the list is; one service is below it.
-const SERVICES_PATH: &str = "/genesys/1/admin/ui/live";
+const SERVICES_PATH: &str = "/genesys/1/admin/ui/active-services";
 /// Services that a search shows.
 const MAX_SEARCH_RESULTS: usize = 50;
 /// What may have been done on the way here.
@@ -77,7 +77,7 @@ impl ServicesPage {
     }
 }
 
-/// `GET /genesys/1/admin/ui/live`; with `?id=` the way to one.
+/// `GET /genesys/1/admin/ui/active-services`; with `?id=` the way to one.
 pub(super) async fn list_services(
     api: Data<AppState>,
     visitor: SignedIn,

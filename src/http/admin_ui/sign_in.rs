@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// The cookie that shows a visit.
-const SESSION_COOKIE: &str = "switchboard_visit";
+const SESSION_COOKIE: &str = "switchboard_session";
 const SIGN_IN_PATH: &str = "/genesys/1/admin/ui/sign-in";
 
 #[derive(Template)]
@@ -172,7 +172,7 @@ mod tests {
             // What no browser gets: forms are sent there, and a page listens.
             ("/genesys/1/admin/ui/sign-out", false),
             ("/genesys/1/admin/ui/services/store/delete", false),
-            ("/genesys/1/admin/ui/live-overview", false),
+            ("/genesys/1/admin/ui/overview/events", false),
             ("/genesys/1/admin/ui/no/such/page", false),
         ] {
             assert_eq!(is_safe_redirect(place), expected, "{place:?}");

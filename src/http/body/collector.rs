@@ -86,7 +86,7 @@ impl<'a> FieldCollector<'a> {
         Ok(())
     }
 
-    /// Takes in what [`Intake::count`] has made room for.
+    /// Takes in what [`FieldCollector::count`] has made room for.
     pub(super) fn add_counted(&mut self, name: String, entry: FieldValue) {
         self.form_data.insert(name, entry);
     }

@@ -36,7 +36,7 @@ pub(super) struct LimitedStream {
     failure: StreamFailure,
 }
 
-/// Why a [`BodyStream`] ended early. It is told beside the stream, because what reads the stream in
+/// Why a [`LimitedStream`] ended early. It is told beside the stream, because what reads the stream in
 /// between (multipart) has errors of its own.
 #[derive(Clone, Default)]
 pub(super) struct StreamFailure(Rc<Cell<Option<LimitExceeded>>>);
@@ -148,7 +148,7 @@ impl From<LimitExceeded> for ApiError {
                 None => Self::TooLarge(format!("the body is over {bytes} bytes")),
             },
             LimitExceeded::IdleTimeout(stall) => Self::InvalidBody(format!(
-                "the body stopped: nothing came for {} s (server.body_stall_seconds)",
+                "the body stopped: nothing came for {} s (server.body_idle_timeout_seconds)",
                 stall.as_secs()
             )),
         }

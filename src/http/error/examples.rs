@@ -60,7 +60,7 @@ impl ApiError {
                 method: "PUT".to_owned(),
                 allow: "GET, HEAD, POST, DELETE".to_owned(),
             },
-            Self::TooLarge("more pairs than 1000 (limits.pairs)".to_owned()),
+            Self::TooLarge("more pairs than 1000 (limits.fields)".to_owned()),
             Self::IdempotencyKeyReused(
                 "this Idempotency-Key was used for another request; nothing was changed".to_owned(),
             ),

@@ -47,7 +47,7 @@ pub(super) struct AuditRecord {
     name: String,
     /// What it was before, and what it is afterwards; secrets are hidden.
     pub(super) before: Option<Value>,
-    /// See [`Event::before`].
+    /// See [`AuditRecord::before`].
     pub(super) after: Option<Value>,
 }
 
@@ -151,7 +151,7 @@ impl Admin {
             ..
         } = event;
         info!(by, ?action, kind, name, "an operator");
-        let most = self.context.settings.history_entries;
+        let most = self.context.settings.audit_log_entries;
         Ok(self
             .store
             .append_audit_event(&event.to_json(), most)

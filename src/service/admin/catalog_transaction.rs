@@ -119,7 +119,7 @@ impl Admin {
                     .iter()
                     .map(|edit| edit.event(by, at).to_json())
                     .collect(),
-                history: self.context.settings.history_entries,
+                history: self.context.settings.audit_log_entries,
             };
             if self.store.change_catalog(&change).await? == CatalogChangeResult::Applied {
                 let seen = self
@@ -142,7 +142,7 @@ impl Admin {
     /// What the store is to do for these `edits`, if everything can be used afterwards.
     ///
     /// # Errors
-    /// [`AdminError::Invalid`], [`AdminError::TooMuch`].
+    /// [`AdminError::Invalid`], [`AdminError::TooLarge`].
     pub(super) async fn validate(
         &self,
         stored: &StoredCatalog,

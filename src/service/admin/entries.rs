@@ -68,7 +68,7 @@ impl Precondition {
     /// Whether it holds for what there `is`, a revision of `what`.
     ///
     /// # Errors
-    /// [`AdminError::Changed`] where it does not; [`AdminError::Unconditional`] where it says nothing and
+    /// [`AdminError::PreconditionFailed`] where it does not; [`AdminError::PreconditionRequired`] where it says nothing and
     /// there is something.
     pub(super) fn check(&self, is: Option<&str>, what: &str) -> Result<(), AdminError> {
         match (self, is) {
@@ -142,8 +142,8 @@ impl Admin {
     /// Makes an entry, or replaces the one that `condition` is true of.
     ///
     /// # Errors
-    /// [`AdminError::Invalid`] names the option; [`AdminError::ReadOnly`], [`AdminError::Changed`],
-    /// [`AdminError::Unconditional`]; what the store says.
+    /// [`AdminError::Invalid`] names the option; [`AdminError::ReadOnly`], [`AdminError::PreconditionFailed`],
+    /// [`AdminError::PreconditionRequired`]; what the store says.
     pub async fn put_entry(
         &self,
         name: EntryName,

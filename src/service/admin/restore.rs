@@ -47,7 +47,7 @@ impl Admin {
     /// that there is. Entries that were made or changed since stay as they are.
     ///
     /// # Errors
-    /// [`AdminError::Changed`], also where nothing is lost; [`AdminError::Unconditional`]; as [`Admin::put`].
+    /// [`AdminError::PreconditionFailed`], also where nothing is lost; [`AdminError::PreconditionRequired`]; as [`Admin::put`].
     pub async fn restore_entries(
         &self,
         condition: &Precondition,

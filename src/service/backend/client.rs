@@ -172,7 +172,7 @@ impl Backends {
         let settings = &self.settings;
         let new = || Backend {
             circuit_breaker: CircuitBreaker::new(
-                settings.circuit_failures,
+                settings.circuit_breaker_failures,
                 settings.circuit_reset_timeout,
             ),
             connections: Semaphore::new(settings.connections),

@@ -1,4 +1,4 @@
-//! From the options of a definition to a [`Plan`].
+//! From the options of a definition to a [`BackendDefinition`].
 
 use hyper::header::{
     CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, HeaderValue, TRANSFER_ENCODING,

@@ -175,7 +175,7 @@ pub(super) static SERVICE_OPTIONS: &[OptionSpec] = &[
         "_ttl",
         &[(Optional, CREATING_KINDS)],
         |longest_life| Integer(1, longest_life),
-        "Seconds until a service and all its data expire. The maximum is the setting limits.life_seconds.",
+        "Seconds until a service and all its data expire. The maximum is the setting limits.max_ttl_seconds.",
     )
     .with_default(DefaultValue::Number(DEFAULT_TTL)),
     option(

@@ -79,7 +79,7 @@ const UNSUPPORTED_PARAMETERS: [(&[&str], UrlError); 4] = [
             "dial_timeout",
         ],
         UrlError::InvalidPart(
-            "expected no time limits as parameters: they are redis.connect_timeout_ms and redis.answer_timeout_ms",
+            "expected no time limits as parameters: they are redis.connect_timeout_ms and redis.response_timeout_ms",
         ),
     ),
     (

@@ -174,7 +174,7 @@ fn every_part_of_a_url_is_understood_or_refused_with_what_to_do() {
         ("redis://h?db=3", "redis://host:6379/3"),
         ("redis://h/?DB=3", "redis://host:6379/3"),
         ("redis://h?timeout=5", "redis.connect_timeout_ms"),
-        ("redis://h?socket_timeout=5", "redis.answer_timeout_ms"),
+        ("redis://h?socket_timeout=5", "redis.response_timeout_ms"),
         ("rediss://h?ssl_cert_reqs=none", "redis.tls_ca_file"),
         ("redis://h?ssl=true", "rediss://"),
         ("redis://h?password=pa55", "redis.password"),

@@ -31,7 +31,7 @@ fn a_malformed_number_is_an_error_wherever_it_stands() {
     for wrong in ["\"many\"", "1.5", "true", "[1]", "{ a = 1 }", "\"\""] {
         assert_eq!(
             file_error(&format!("[limits]\npairs = {wrong}")),
-            format!("setting `limits.pairs` (file FILE): {expected}")
+            format!("setting `limits.fields` (file FILE): {expected}")
         );
     }
     for wrong in [
@@ -43,9 +43,9 @@ fn a_malformed_number_is_an_error_wherever_it_stands() {
         "99999999999999999999",
     ] {
         assert_eq!(
-            environment_error("SWITCHBOARD__LIMITS__PAIRS", wrong),
+            environment_error("SWITCHBOARD__LIMITS__FIELDS", wrong),
             format!(
-                "setting `limits.pairs` (environment variable SWITCHBOARD__LIMITS__PAIRS): {expected}"
+                "setting `limits.fields` (environment variable SWITCHBOARD__LIMITS__FIELDS): {expected}"
             )
         );
     }
@@ -54,7 +54,7 @@ fn a_malformed_number_is_an_error_wherever_it_stands() {
 #[test]
 fn white_space_around_a_value_means_nothing_and_a_switch_is_written_in_any_case() {
     for (text, expected) in [(" 4 ", 4), ("4\n", 4), ("\t4\r\n", 4), ("04", 4)] {
-        let settings = from_environment("SWITCHBOARD__LIMITS__PAIRS", text).unwrap();
+        let settings = from_environment("SWITCHBOARD__LIMITS__FIELDS", text).unwrap();
         assert_eq!(settings.limits.fields, expected, "{text:?}");
         let settings = from_file(&format!("[limits]\npairs = {text:?}")).unwrap();
         assert_eq!(settings.limits.fields, expected, "{text:?}");

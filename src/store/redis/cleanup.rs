@@ -1,7 +1,7 @@
 //! What happens after a service has ended: what it held outside its hash is given back.
 //!
 //! Redis tells every replica that `svc:{id}` is gone. One of them, whoever has the lease, asks
-//! `take_own.lua`, which decides in one step that the service is over (a forged or late message about
+//! `claim_cleanup.lua`, which decides in one step that the service is over (a forged or late message about
 //! a living one does nothing) and what it held; that is given back, and then the list of it is
 //! dropped. Every step may be done twice. Redis' messages are fire-and-forget, so every few seconds the
 //! same replica also sweeps the index for ids that are due, and the groups for bookings that have run

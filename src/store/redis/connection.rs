@@ -3,7 +3,7 @@
 //! [`Connections`] belong to one worker. A command goes to the [`Node`] that has its key: over that
 //! node's lane, or, where the reply is big, over a connection from its pool. Where there is more than
 //! one node, or another one tomorrow, a *scout* looks twice a second, and at once when a server is away or
-//! says that it is not the one to ask, who has which slots, and redraws the [`Map`].
+//! says that it is not the one to ask, who has which slots, and redraws the [`SlotMap`].
 //!
 //! A Cluster has no pipelines or transactions across slots. [`Connections::in_turn`] and
 //! [`Connections::at_once`] are one round trip where one server has all; in a Cluster they are one for

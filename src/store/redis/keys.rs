@@ -7,15 +7,15 @@
 //! | `own:{id}` | hash | what belongs to the service outside `svc:{id}`: `blob:<blob>` per binary, `book:<group>:<booking>` per booking, `sess:...` per session; `_over`, since when, once it is being given back | the service's and an hour |
 //! | `idem:{definition/key}` | string | the id that an idempotency key is bound to | the service's |
 //! | `grp:{group}:...` | see `scripts/bookings.lua` | the numbers of a resource group and their bookings | none; entries carry their end |
-//! | `tly:{<what>/<of whom>}` | string | how often, for a limit | `throttle.window_seconds` from the first one |
+//! | `rl:{<what>/<of whom>}` | string | how often, for a limit | `rate_limit.window_seconds` from the first one |
 //! | `idx:{00}` .. `idx:{3f}` | zset | id of each service that owns something, by when to look after it | none; swept |
 //! | `end:{00}` .. `end:{3f}` | zset | id of each service by its end, for operators to look at | none; swept |
 //! | `{catalog}:version`, `:services`, `:resources`, `:retired` | string, hash | what operators made: its version; definitions and groups by name, each its revision and, behind a line feed, what it says; deleted ones by table and name, each since when and what it said | none |
 //! | `{catalog}:history` | stream | who changed what, when | none; about `admin.history` events |
 //! | `{catalog}:replicas` | hash | who is up: when it last said so and, behind a line feed, what is told of it | a minute |
-//! | `vis:{<name>}` | string | an operator who is signed in, and until when at most | `admin.idle_seconds` from the last request on |
+//! | `session:{<name>}` | string | an operator who is signed in, and until when at most | `admin.session_idle_seconds` from the last request on |
 //! | `probe:{<tag>}` | string | nothing: commands are tried on it, and that it is deleted and expires shows whether Redis sends notifications; the readiness check reads it, and writes it if it exists | milliseconds |
-//! | `cleaner` | string | which replica cleans up after services | seconds |
+//! | `lease:cleanup` | string | which replica cleans up after services | seconds |
 //!
 //! `{...}` is the Cluster hash tag: keys of one service share a slot, so one script may change them
 //! together; in it `%` and `}` of a name are `%25` and `%7D`. Names of user data never begin with `_`, so they cannot meet our fields.
@@ -100,7 +100,7 @@ impl Keys {
             RateLimitKey::FailedMatches(number) => ("failed", number),
             RateLimitKey::FailedSignIns(address) => ("sign-in", address),
         };
-        [&self.prefix, "tly:{", kind, "/", of, "}"].concat()
+        [&self.prefix, "rl:{", kind, "/", of, "}"].concat()
     }
 
     /// The eight keys of a group, in the order that `scripts/bookings.lua` has them.
@@ -136,7 +136,7 @@ impl Keys {
     }
 
     pub(super) fn admin_session(&self, name: &str) -> String {
-        [&self.prefix, "vis:{", &encode_tag(name), "}"].concat()
+        [&self.prefix, "session:{", &encode_tag(name), "}"].concat()
     }
 
     /// A key that means nothing, to ask the server that has its slot.
@@ -145,7 +145,7 @@ impl Keys {
     }
 
     pub(super) fn cleanup_lease(&self) -> String {
-        [&self.prefix, "cleaner"].concat()
+        [&self.prefix, "lease:cleanup"].concat()
     }
 
     /// Version, services, resource groups and retired entries of what operators made.
@@ -180,20 +180,20 @@ impl Keys {
             ("own:", true),
             ("idem:", true),
             ("grp:", true),
-            ("tly:", true),
-            ("vis:", true),
+            ("rl:", true),
+            ("session:", true),
             ("idx:", true),
             ("end:", true),
             ("{catalog}:", false),
-            ("cleaner", false),
+            ("lease:cleanup", false),
         ];
         let sample = |(kind, is_tagged): (&str, bool)| {
             let key = match (kind, is_tagged) {
                 (_, true) => [&self.prefix, kind, "{", random, "}"].concat(),
-                ("cleaner", _) => self.cleanup_lease(),
+                ("lease:cleanup", _) => self.cleanup_lease(),
                 (_, _) => [&self.prefix, kind, random].concat(),
             };
-            let any = if kind == "cleaner" { "" } else { "*" };
+            let any = if kind == "lease:cleanup" { "" } else { "*" };
             (key, [&self.prefix, kind, any].concat())
         };
         kinds.into_iter().map(sample).collect()

@@ -222,7 +222,7 @@ impl NotificationListener {
         }
     }
 
-    /// Has Redis send what [`FLAGS`] names, leaving other flags as they are; `true` where it did not
+    /// Has Redis send what [`REQUIRED_FLAGS`] names, leaving other flags as they are; `true` where it did not
     /// before and does now. Where it does not permit that, an operator may have done it.
     async fn enable_notifications(&self, known: &mut SubscriptionState) -> bool {
         const NAME: &str = "notify-keyspace-events";
@@ -246,7 +246,7 @@ impl NotificationListener {
     }
 }
 
-/// Whether `notify-keyspace-events` contains all of [`FLAGS`].
+/// Whether `notify-keyspace-events` contains all of [`REQUIRED_FLAGS`].
 pub(super) fn flags_are_sufficient(flags: &str) -> bool {
     let has = |flag| flags.contains(flag) || (flag != 'E' && flags.contains('A'));
     REQUIRED_FLAGS.chars().all(has)

@@ -49,7 +49,7 @@ pub(super) fn write(text: &mut TextEncoder) {
     } = cluster_metrics();
     if let Some(services) = services {
         let help = "Services that live. Only from the replica that cleans up.";
-        text.gauge("services_alive", help).value(services);
+        text.gauge("services_active", help).value(services);
     }
     if let Some(lag) = lag {
         let help = "How long the oldest ended service waits to be given back. Only from the \
@@ -61,12 +61,12 @@ pub(super) fn write(text: &mut TextEncoder) {
         return;
     }
     let help = "Access numbers held, by resource group. Only from the replica that cleans up.";
-    let mut family = text.gauge("bookings_held", help);
+    let mut family = text.gauge("access_numbers_booked", help);
     for (group, held, _) in &groups {
         family.sample(&[("group", group)], held);
     }
     let help = "Access numbers free, by resource group. Only from the replica that cleans up.";
-    let mut family = text.gauge("bookings_free", help);
+    let mut family = text.gauge("access_numbers_free", help);
     for (group, _, free) in &groups {
         family.sample(&[("group", group)], free);
     }

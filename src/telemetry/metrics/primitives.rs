@@ -1,6 +1,6 @@
 //! What metrics are made of: numbers that are counted up, that rise and fall, and durations.
 //!
-//! Whoever counts often has a shard of its own ([`Shards`]), so that counting is an addition in a place
+//! Whoever counts often has a shard of its own ([`Sharded`]), so that counting is an addition in a place
 //! that no other thread writes to; whoever asks for the metrics adds the shards up.
 
 use std::{
@@ -70,7 +70,7 @@ impl Gauge {
     }
 }
 
-/// One more at a [`Level`], for as long as it is there.
+/// One more at a [`Gauge`], for as long as it is there.
 #[derive(Debug)]
 pub struct GaugeGuard<'a>(&'a Gauge);
 

@@ -76,13 +76,13 @@ pub enum BackendOutcome {
 }
 
 const BACKEND_OUTCOMES: [&str; 7] = [
-    "answered",
-    "refused",
-    "not_asked",
-    "not_reached",
-    "timed_out",
-    "broken",
-    "too_long",
+    "success",
+    "http_error",
+    "circuit_open",
+    "connect_error",
+    "timeout",
+    "connection_error",
+    "response_too_large",
 ];
 
 static BACKEND_REQUESTS: [Counter; BACKEND_OUTCOMES.len()] =
@@ -132,20 +132,20 @@ impl SpanOutcome {
 
 pub(super) fn write(text: &mut TextEncoder) {
     let help = "1 on the replica that cleans up after services.";
-    text.gauge("cleanup_active", help)
+    text.gauge("cleanup_leader", help)
         .value(CLEANUP_LEADER.get());
     let help = "Ended services whose holdings were given back.";
     text.counter("cleanup_services_total", help)
         .value(CLEANUP_SERVICES.get());
     let help = "Steps of the clean-up that the store did not let be done.";
-    text.counter("cleanup_failures_total", help)
+    text.counter("cleanup_errors_total", help)
         .value(CLEANUP_FAILURES.get());
     let help = "1 where the store tells of services that end, 0 where only the sweep finds them.";
     let (telling, asked) = (
         KEYSPACE_LISTENERS_SUBSCRIBED.get(),
         KEYSPACE_LISTENERS_EXPECTED.get(),
     );
-    text.gauge("notifications_enabled", help)
+    text.gauge("keyspace_notifications_enabled", help)
         .value(u8::from(asked > 0 && telling >= asked));
     let skew = *CLOCK_SKEW.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(skew) = skew {
@@ -156,12 +156,12 @@ pub(super) fn write(text: &mut TextEncoder) {
     text.gauge("catalog_entries_lost", help)
         .value(catalog_entries_lost());
     let help = "Attempts to ask a backend, by outcome.";
-    let mut family = text.counter("backend_attempts_total", help);
+    let mut family = text.counter("backend_requests_total", help);
     for (outcome, counter) in BACKEND_OUTCOMES.iter().zip(&BACKEND_REQUESTS) {
         family.sample(&[("outcome", outcome)], counter.get());
     }
     let help = "Lines of the log that nobody took in time.";
-    text.counter("log_lines_lost_total", help)
+    text.counter("log_lines_dropped_total", help)
         .value(log::dropped_lines());
     let help = "Spans of traced requests, by what became of them.";
     let mut family = text.counter("trace_spans_total", help);

@@ -198,7 +198,7 @@ pub(super) fn write(text: &mut TextEncoder) {
 
     let help = "Requests answered, by route, method, status and, of errors, exception; 499: the client went away \
                 first.";
-    let mut family = text.counter("requests_total", help);
+    let mut family = text.counter("http_requests_total", help);
     for ((route, method), sum) in &sums {
         let statuses = STATUSES.iter().map(u16::to_string);
         let statuses = statuses.chain(["other".to_owned()]);
@@ -218,12 +218,12 @@ pub(super) fn write(text: &mut TextEncoder) {
         }
     }
     let help = "Time until the head of the answer was ready.";
-    let mut family = text.histogram("request_duration_seconds", help);
+    let mut family = text.histogram("http_request_duration_seconds", help);
     for ((route, method), sum) in sums.iter().filter(|(_, sum)| sum.durations.count() > 0) {
         family.histogram_samples(&[("route", *route), ("method", *method)], &sum.durations);
     }
     let help = "Requests not answered yet, and downloads under way.";
-    text.gauge("requests_in_flight", help).value(in_flight);
+    text.gauge("http_requests_in_flight", help).value(in_flight);
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use super::{
     primitives::{Counter, Gauge, GaugeGuard, Histogram, HistogramSnapshot, Sharded},
 };
 
-/// Why calls fail, in the order of [`StoreCounts::failed`]'s places.
+/// Why calls fail, in the order of [`StoreMetrics::failed`]'s places.
 const REASONS: [&str; 8] = [
     "unavailable",
     "busy",
@@ -108,25 +108,25 @@ pub(super) fn write(text: &mut TextEncoder) {
         waiting += shard.in_flight.get();
     });
 
-    let mut family = text.counter("store_calls_total", "Calls of the store, by kind.");
+    let mut family = text.counter("store_operations_total", "Calls of the store, by kind.");
     for (kind, count) in calls {
-        family.sample(&[("kind", kind)], count);
+        family.sample(&[("operation", kind)], count);
     }
-    let mut family = text.counter("store_failures_total", "Calls that failed, by reason.");
+    let mut family = text.counter("store_errors_total", "Calls that failed, by reason.");
     for (reason, count) in REASONS.iter().zip(failures) {
         family.sample(&[("reason", reason)], count);
     }
     let help = "Time until the store had answered a call.";
-    let mut family = text.histogram("store_call_duration_seconds", help);
+    let mut family = text.histogram("store_operation_duration_seconds", help);
     family.histogram_samples(&[], &durations);
     let help = "Calls that wait for the store now.";
-    text.gauge("store_waiting", help).value(waiting);
+    text.gauge("store_operations_in_flight", help).value(waiting);
 
     let help = "Connections to Redis for small requests that are up.";
-    text.gauge("lanes_connected", help)
+    text.gauge("redis_connections", help)
         .value(REDIS_CONNECTIONS.get());
     let help = "Connections to Redis for small requests that broke.";
-    text.counter("lanes_lost_total", help)
+    text.counter("redis_disconnects_total", help)
         .value(REDIS_DISCONNECTS.get());
     let pools = POOLS.lock().unwrap_or_else(PoisonError::into_inner);
     let (idle, busy) = pools
@@ -134,7 +134,7 @@ pub(super) fn write(text: &mut TextEncoder) {
         .filter_map(|pool| pool())
         .fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1));
     let help = "Connections to Redis for chunks of binaries, by whether they are in use.";
-    let mut family = text.gauge("pool_connections", help);
+    let mut family = text.gauge("redis_pool_connections", help);
     family.sample(&[("state", "idle")], idle);
     family.sample(&[("state", "busy")], busy);
 

@@ -22,7 +22,7 @@ fn id_of(service: &str) -> String {
 /// All ids, page by page.
 async fn list_all_ids(app: &TestApp, limit: usize) -> Vec<String> {
     let mut ids = Vec::new();
-    let mut path = format!("live?limit={limit}");
+    let mut path = format!("active-services?limit={limit}");
     loop {
         let page = get_json(app, &path).await;
         let services = page["services"].as_array().unwrap();
@@ -35,7 +35,7 @@ async fn list_all_ids(app: &TestApp, limit: usize) -> Vec<String> {
         let Some(next) = page["next"].as_str() else {
             return ids;
         };
-        path = format!("live?limit={limit}&after={next}");
+        path = format!("active-services?limit={limit}&after={next}");
     }
 }
 
@@ -64,7 +64,7 @@ async fn all_that_live_are_counted_and_paged_through_by_their_ends(app: TestApp)
             moved.text()
         );
     }
-    assert_eq!(get_json(&app, "live").await["count"], 12);
+    assert_eq!(get_json(&app, "active-services").await["count"], 12);
     for limit in [1, 5, 200] {
         let ids = list_all_ids(&app, limit).await;
         let mut sorted = ids.clone();
@@ -72,7 +72,7 @@ async fn all_that_live_are_counted_and_paged_through_by_their_ends(app: TestApp)
         expected.sort();
         assert_eq!(sorted, expected, "by {limit}");
     }
-    let page = get_json(&app, "live").await;
+    let page = get_json(&app, "active-services").await;
     let ends: Vec<&Value> = page["services"]
         .as_array()
         .unwrap()
@@ -81,7 +81,7 @@ async fn all_that_live_are_counted_and_paged_through_by_their_ends(app: TestApp)
         .collect();
     assert!(ends.is_sorted_by_key(|end| end.as_str()), "{ends:?}");
     for wrong in ["after=x", "after=-1-x", "after=x-y", "limit=0", "limit=201"] {
-        let answer = get(&app, &format!("live?{wrong}")).await;
+        let answer = get(&app, &format!("active-services?{wrong}")).await;
         answer.error_message("InvalidParameter", 400);
     }
 }
@@ -96,7 +96,7 @@ async fn one_is_looked_up_with_all_that_it_holds(app: TestApp) {
     let create = create.header("gms_user", "jane").multipart_body(body);
     let service = TestResponse::send(create).await;
     let id = id_of(&service.service_id());
-    let live = get_json(&app, &format!("live/{id}")).await;
+    let live = get_json(&app, &format!("active-services/{id}")).await;
     assert_eq!(live["id"], id.as_str());
     assert_eq!(live["service"], "request-interaction");
     assert_eq!(live["gms_user"], "jane");
@@ -105,7 +105,7 @@ async fn one_is_looked_up_with_all_that_it_holds(app: TestApp) {
     assert_eq!(live["binaries"][0]["size"], 5);
     assert_eq!(live["bookings"][0]["group"], "DNIS");
     assert_eq!(live["bookings"][0]["number"], "8003449999");
-    let unknown = get(&app, "live/nobody").await;
+    let unknown = get(&app, "active-services/nobody").await;
     unknown.error_message("ServiceNotFound", 404);
 }
 
@@ -114,7 +114,7 @@ async fn one_is_extended_and_ended(app: TestApp) {
     let service = create_service_with(&app, "store", "_ttl=60")
         .await
         .service_id();
-    let path = format!("live/{}", id_of(&service));
+    let path = format!("active-services/{}", id_of(&service));
     let put = |form: &str| TestResponse::send(request(&app, Method::PUT, &path).form_body(form));
     put("ttl=0").await.error_message("InvalidParameter", 400);
     put("").await.error_message("InvalidParameter", 400);
@@ -128,7 +128,7 @@ async fn one_is_extended_and_ended(app: TestApp) {
         .error_message("ServiceNotFound", 404);
     end().await.error_message("ServiceNotFound", 404);
     put("ttl=600").await.error_message("ServiceNotFound", 404);
-    assert_eq!(get_json(&app, "live").await["count"], 0);
+    assert_eq!(get_json(&app, "active-services").await["count"], 0);
 }
 
 async fn what_has_ended_is_not_told(app: TestApp) {
@@ -142,7 +142,7 @@ async fn what_has_ended_is_not_told(app: TestApp) {
     })
     .await;
     assert_eq!(list_all_ids(&app, 10).await, [lives.as_str()]);
-    let count = async || (get_json(&app, "live").await["count"] == 1).then_some(());
+    let count = async || (get_json(&app, "active-services").await["count"] == 1).then_some(());
     eventually("it does not count", count).await;
 }
 

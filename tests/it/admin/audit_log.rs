@@ -16,7 +16,7 @@ on_every_kind_of_store!(
 );
 
 async fn audit_events(app: &TestApp) -> Vec<Value> {
-    let history = get_json(app, "history?limit=200").await;
+    let history = get_json(app, "audit-log?limit=200").await;
     history["events"].as_array().unwrap().clone()
 }
 
@@ -29,9 +29,9 @@ async fn every_change_is_told_with_who_when_what_before_and_after(app: TestApp) 
     put(&app, "services/cart", &json!({})).await;
     let service = create_service(&app, "cart").await.service_id();
     let id = service.rsplit('/').next().unwrap();
-    let extend = request(&app, Method::PUT, &format!("live/{id}")).form_body("ttl=120");
+    let extend = request(&app, Method::PUT, &format!("active-services/{id}")).form_body("ttl=120");
     TestResponse::send(extend).await.assert_ok();
-    let end = request(&app, Method::DELETE, &format!("live/{id}"));
+    let end = request(&app, Method::DELETE, &format!("active-services/{id}"));
     TestResponse::send(end).await.assert_ok();
     delete_entry(&app, "services/cart").await;
     let expected = [
@@ -74,7 +74,7 @@ async fn secrets_are_not_told_but_that_they_changed_is(app: TestApp) {
     let events = audit_events(&app).await;
     assert_eq!(events[1]["after"]["password"], "******** (changed)");
     assert_eq!(events[0]["after"]["password"], "********");
-    for path in ["history", "services", "services/vault", "catalog"] {
+    for path in ["audit-log", "services", "services/vault", "catalog"] {
         let answer = super::fixture::get(&app, path).await;
         assert!(
             !answer.text().contains("secret"),
@@ -99,7 +99,7 @@ async fn the_history_is_paged_through_to_its_beginning(app: TestApp) {
     let imported =
         TestResponse::send(empty.typed_body("application/toml", catalogue.as_bytes())).await;
     assert_eq!(imported.status, 200, "{}", imported.text());
-    let (mut names, mut path) = (Vec::new(), "history?limit=10".to_owned());
+    let (mut names, mut path) = (Vec::new(), "audit-log?limit=10".to_owned());
     loop {
         let page = get_json(&app, &path).await;
         let events = page["events"].as_array().unwrap();
@@ -111,7 +111,7 @@ async fn the_history_is_paged_through_to_its_beginning(app: TestApp) {
         let Some(next) = page["next"].as_str() else {
             break;
         };
-        path = format!("history?limit=10&after={next}");
+        path = format!("audit-log?limit=10&after={next}");
     }
     let expected: Vec<String> = (0..25).rev().map(|n| format!("s{n:02}")).collect();
     assert_eq!(names, expected);
@@ -123,7 +123,7 @@ async fn the_history_is_paged_through_to_its_beginning(app: TestApp) {
         "limit=201",
         "limit=x",
     ] {
-        let answer = super::fixture::get(&app, &format!("history?{wrong}")).await;
+        let answer = super::fixture::get(&app, &format!("audit-log?{wrong}")).await;
         answer.error_message("InvalidParameter", 400);
     }
 }
@@ -131,7 +131,7 @@ async fn the_history_is_paged_through_to_its_beginning(app: TestApp) {
 #[tokio::test]
 async fn the_history_keeps_about_as_many_events_as_are_set() {
     for app in [TestApp::on_memory().await, TestApp::on_redis().await] {
-        let app = start_admin_with(&app, &[("admin.history_entries", "100")]).await;
+        let app = start_admin_with(&app, &[("admin.audit_log_entries", "100")]).await;
         let catalogue = |ttl: usize| -> String {
             let one =
                 |n| format!("[services.s{n}]\n_type='builtin'\n_service='store'\n_ttl={ttl}\n");
@@ -150,14 +150,14 @@ async fn the_history_keeps_about_as_many_events_as_are_set() {
             }
         }
         let mut kept = 0;
-        let mut path = "history?limit=200".to_owned();
+        let mut path = "audit-log?limit=200".to_owned();
         loop {
             let page = get_json(&app, &path).await;
             kept += page["events"].as_array().unwrap().len();
             let Some(next) = page["next"].as_str() else {
                 break;
             };
-            path = format!("history?limit=200&after={next}");
+            path = format!("audit-log?limit=200&after={next}");
         }
         // Redis forgets in blocks of 100.
         assert!((100..300).contains(&kept), "{kept} of 480");

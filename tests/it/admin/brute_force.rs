@@ -174,7 +174,7 @@ async fn replicas_count_guesses_together() {
 async fn who_is_right_where_nobody_was_wrong_is_not_counted() {
     let first = TestApp::on_redis().await;
     let app = start_replica(&first, &first.prefix).await;
-    let counts = async || app.redis_keys("tly:*").await;
+    let counts = async || app.redis_keys("rl:*").await;
     assert_eq!(
         sign_in_with_basic(&app, "192.0.2.1", "wrong").await.status,
         401

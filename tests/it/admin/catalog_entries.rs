@@ -152,7 +152,7 @@ async fn a_definition_that_is_wrong_names_the_option_and_changes_nothing(app: Te
     }
     assert_eq!(get_json(&app, "services").await, before);
     assert!(
-        get_json(&app, "history").await["events"]
+        get_json(&app, "audit-log").await["events"]
             .as_array()
             .unwrap()
             .is_empty()

@@ -14,9 +14,9 @@ const PATHS: [(Method, &str); 11] = [
     (Method::GET, "groups/DNIS/bookings"),
     (Method::DELETE, "groups/DNIS/bookings/1"),
     (Method::PUT, "catalog"),
-    (Method::GET, "live"),
-    (Method::DELETE, "live/1"),
-    (Method::GET, "history"),
+    (Method::GET, "active-services"),
+    (Method::DELETE, "active-services/1"),
+    (Method::GET, "audit-log"),
     (Method::GET, "replicas"),
 ];
 

@@ -115,7 +115,7 @@ pub(crate) async fn create_service_with(app: &TestApp, name: &str, form: &str) -
 
 /// The whole history, newest first: action, kind and name of each.
 pub(crate) async fn audit_actions(app: &TestApp) -> Vec<String> {
-    let history = get_json(app, "history?limit=200").await;
+    let history = get_json(app, "audit-log?limit=200").await;
     let events = history["events"].as_array().unwrap().iter();
     let deed = |event: &Value| {
         let text = |member: &str| event[member].as_str().unwrap().to_owned();

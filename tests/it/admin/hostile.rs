@@ -53,23 +53,23 @@ async fn hostile_names_and_values_come_back_as_they_are_and_nothing_else(app: Te
         let opened = app.post(&format!("/genesys/1/service/{}", encode(value)));
         let answer = TestResponse::send(opened.basic_auth("u", Some(value))).await;
         let id = answer.json()["_id"].as_str().unwrap().to_owned();
-        let live = get_json(&app, &format!("live/{id}")).await;
+        let live = get_json(&app, &format!("active-services/{id}")).await;
         assert_eq!(live["service"], value);
-        let event = &get_json(&app, "history").await["events"][0];
+        let event = &get_json(&app, "audit-log").await["events"][0];
         assert_eq!(event["name"], value);
         assert_eq!(event["after"]["_note"], value);
     }
     for value in HOSTILE_TEXTS {
         let after = encode(value);
         for path in [
-            "history?after=",
-            "live?after=",
+            "audit-log?after=",
+            "active-services?after=",
             "groups/DNIS/bookings?after=",
         ] {
             let answer = get(&app, &format!("{path}{after}")).await;
             answer.error_message("InvalidParameter", 400);
         }
-        let unknown = get(&app, &format!("live/{after}")).await;
+        let unknown = get(&app, &format!("active-services/{after}")).await;
         unknown.error_message("ServiceNotFound", 404);
         let unknown = get(&app, &format!("groups/{after}/bookings")).await;
         unknown.error_message("GroupNotFound", 404);
@@ -105,7 +105,7 @@ async fn what_is_too_long_is_refused(app: TestApp) {
     options["_note"] = json!("x".repeat(1024 * 1024));
     create_entry(&app, "services/long", &options).await;
     assert_eq!(get_json(&app, "services/long").await["options"], options);
-    let event = &get_json(&app, "history").await["events"][0];
+    let event = &get_json(&app, "audit-log").await["events"][0];
     assert_eq!(event["after"]["_cut"].as_str().unwrap().len(), 16 * 1024);
     options["_note"] = json!("x".repeat(5 * 1024 * 1024));
     let answer = put(&app, "services/longer", &options).await;

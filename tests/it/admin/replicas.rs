@@ -14,7 +14,7 @@ use super::fixture::{
 use crate::support::{RedisKind, TestApp, TestRedis, eventually, random_prefix};
 
 /// So rarely that no test sees it.
-const NO_POLLING: (&str, &str) = ("catalog.look_seconds", "3600");
+const NO_POLLING: (&str, &str) = ("catalog.poll_seconds", "3600");
 
 async fn assert_catalog_propagates(one: &TestApp, other: &TestApp) {
     create_entry(one, "services/cart", &store_options()).await;
@@ -69,7 +69,7 @@ async fn url_without_pubsub(redis: &TestRedis) -> String {
 async fn without_a_message_a_look_at_the_version_does() {
     let redis = Arc::new(TestRedis::dedicated());
     let url = url_without_pubsub(&redis).await;
-    let settings = [("redis.url", url.as_str()), ("catalog.look_seconds", "1")];
+    let settings = [("redis.url", url.as_str()), ("catalog.poll_seconds", "1")];
     let all = [&ADMIN_SETTINGS[..], &settings].concat();
     let one = TestApp::start(Some(redis), &random_prefix(), &all).await;
     let other = start_replica(&one, &settings).await;

@@ -84,7 +84,7 @@ fn all_requests(app: &TestApp, service: &str) -> Vec<RequestBuilder> {
 const CLERK: Option<(&str, &str)> = Some(("clerk", "hunter2"));
 
 async fn a_service_and_all_that_is_done_to_it_ask_for_its_password(app: TestApp) {
-    let unlimited = [("throttle.failed_credentials_per_address", "0")];
+    let unlimited = [("rate_limit.failed_credentials_per_address", "0")];
     let app = start_with_credentials(&app, &unlimited).await;
     let strangers = [
         None,

@@ -20,7 +20,7 @@ on_every_kind_of_store!(
 );
 
 /// No test lasts as long.
-const LONG_WINDOW: (&str, &str) = ("throttle.window_seconds", "3600");
+const LONG_WINDOW: (&str, &str) = ("rate_limit.window_seconds", "3600");
 
 async fn create(app: &TestApp, name: &str, for_whom: &str) -> TestResponse {
     let request = app.post(&format!("/genesys/1/service/{name}"));
@@ -34,7 +34,7 @@ fn assert_rate_limited(answer: &TestResponse) {
 }
 
 async fn creates_from_one_address_are_limited(app: TestApp) {
-    let limits = [LONG_WINDOW, ("throttle.creates_per_address", "3")];
+    let limits = [LONG_WINDOW, ("rate_limit.creates_per_address", "3")];
     let app = app.start_sibling(&limits).await;
     let service = create(&app, "store", "").await.service_id();
     create(&app, "request-interaction", "").await.service_id();
@@ -49,7 +49,7 @@ async fn creates_from_one_address_are_limited(app: TestApp) {
 }
 
 async fn only_trusted_proxies_say_who_asks(app: TestApp) {
-    let limit = [LONG_WINDOW, ("throttle.creates_per_address", "1")];
+    let limit = [LONG_WINDOW, ("rate_limit.creates_per_address", "1")];
     let trusting = [
         limit[0],
         limit[1],
@@ -75,8 +75,8 @@ async fn only_trusted_proxies_say_who_asks(app: TestApp) {
 async fn passwords_cannot_be_guessed_at_will(app: TestApp) {
     let limits = [
         LONG_WINDOW,
-        ("throttle.creates_per_address", "2"),
-        ("throttle.creates_per_service", "1"),
+        ("rate_limit.creates_per_address", "2"),
+        ("rate_limit.creates_per_service", "1"),
         ("server.trusted_proxies", "127.0.0.1"),
         ("auth.password", "sesame"),
     ];
@@ -97,7 +97,7 @@ async fn passwords_cannot_be_guessed_at_will(app: TestApp) {
 
 async fn creates_of_one_service_are_limited(app: TestApp) {
     let app = app
-        .start_sibling(&[LONG_WINDOW, ("throttle.creates_per_service", "2")])
+        .start_sibling(&[LONG_WINDOW, ("rate_limit.creates_per_service", "2")])
         .await;
     create(&app, "store", "").await.service_id();
     create(&app, "store", "").await.service_id();
@@ -108,8 +108,8 @@ async fn creates_of_one_service_are_limited(app: TestApp) {
 async fn what_is_refused_for_its_sender_does_not_count_for_the_service(app: TestApp) {
     let limits = [
         LONG_WINDOW,
-        ("throttle.creates_per_address", "1"),
-        ("throttle.creates_per_service", "2"),
+        ("rate_limit.creates_per_address", "1"),
+        ("rate_limit.creates_per_service", "2"),
         ("server.trusted_proxies", "127.0.0.1"),
     ];
     let app = app.start_sibling(&limits).await;
@@ -137,7 +137,7 @@ async fn match_call(app: &TestApp, number: &str, code: &str) -> TestResponse {
 }
 
 async fn codes_cannot_be_guessed_at_will(app: TestApp) {
-    let limit = [LONG_WINDOW, ("throttle.failed_matches_per_number", "3")];
+    let limit = [LONG_WINDOW, ("rate_limit.failed_matches_per_number", "3")];
     let app = app.start_sibling(&limit).await;
     let code = book(&app).await;
     for _ in 0..3 {
@@ -154,7 +154,7 @@ async fn codes_cannot_be_guessed_at_will(app: TestApp) {
 }
 
 async fn calls_that_are_matched_do_not_count_as_failed(app: TestApp) {
-    let limit = [LONG_WINDOW, ("throttle.failed_matches_per_number", "2")];
+    let limit = [LONG_WINDOW, ("rate_limit.failed_matches_per_number", "2")];
     let app = app.start_sibling(&limit).await;
     match_call(&app, "8003449999", "x")
         .await
@@ -170,7 +170,7 @@ async fn calls_that_are_matched_do_not_count_as_failed(app: TestApp) {
 }
 
 async fn many_guesses_at_once_are_no_more_than_one_after_the_other(app: TestApp) {
-    let limit = [LONG_WINDOW, ("throttle.failed_matches_per_number", "5")];
+    let limit = [LONG_WINDOW, ("rate_limit.failed_matches_per_number", "5")];
     let app = app.start_sibling(&limit).await;
     let guesses = (0..40).map(|_| match_call(&app, "8003449999", "x"));
     let answers = join_all(guesses).await;
@@ -184,8 +184,8 @@ async fn replicas_count_together() {
     let first = TestApp::on_redis().await;
     let limits = [
         LONG_WINDOW,
-        ("throttle.creates_per_address", "4"),
-        ("throttle.failed_matches_per_number", "4"),
+        ("rate_limit.creates_per_address", "4"),
+        ("rate_limit.failed_matches_per_number", "4"),
     ];
     let replica = || TestApp::start(first.redis.clone(), &first.prefix, &limits);
     let replicas = [replica().await, replica().await];
@@ -244,7 +244,7 @@ async fn wrong_credentials_are_limited_and_right_ones_then_too(app: TestApp) {
 async fn wrong_keys_count_with_wrong_passwords(app: TestApp) {
     let limits = [
         ("auth.api_keys", "right-key"),
-        ("throttle.failed_credentials_per_address", "4"),
+        ("rate_limit.failed_credentials_per_address", "4"),
     ];
     let app = start_with_password(&app, &limits).await;
     let ask = async |key: &str, password: &str| {
@@ -266,7 +266,7 @@ async fn wrong_keys_count_with_wrong_passwords(app: TestApp) {
 }
 
 async fn who_shows_nothing_does_not_count_as_wrong(app: TestApp) {
-    let app = start_with_password(&app, &[("throttle.failed_credentials_per_address", "2")]).await;
+    let app = start_with_password(&app, &[("rate_limit.failed_credentials_per_address", "2")]).await;
     for _ in 0..5 {
         let answer =
             TestResponse::send(app.get(ANY_ID).header("x-forwarded-for", "192.0.2.1")).await;
@@ -290,7 +290,7 @@ async fn replicas_count_wrong_credentials_together() {
     let limits = [
         LONG_WINDOW,
         ("auth.password", "sesame"),
-        ("throttle.failed_credentials_per_address", "4"),
+        ("rate_limit.failed_credentials_per_address", "4"),
     ];
     let replica = || TestApp::start(first.redis.clone(), &first.prefix, &limits);
     let replicas = [replica().await, replica().await];

@@ -46,7 +46,7 @@ async fn who_does_not_read_is_given_up_and_the_next_one_is_served() {
         ("server.workers", "1"),
         ("server.connections_per_worker", "1"),
         ("server.keep_alive_seconds", "0"),
-        ("server.body_stall_seconds", "2"),
+        ("server.body_idle_timeout_seconds", "2"),
     ];
     let app = TestApp::on_memory()
         .await

@@ -142,7 +142,7 @@ async fn a_replica_that_dies_in_the_middle_leaves_a_service_that_ends_and_a_sess
         ("catalog.file", catalogue.path()),
         ("backend.max_attempts", "1"),
         ("backend.connect_timeout_ms", "500"),
-        ("backend.answer_timeout_ms", "2000"),
+        ("backend.response_timeout_ms", "2000"),
     ];
     let mut program = Program::serve(&settings);
     let mut wire = RawConnection::connect_to(program.address().await).await;

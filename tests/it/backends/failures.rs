@@ -26,7 +26,7 @@ on_every_kind_of_store!(
 );
 
 /// Short waits for what never comes.
-const SHORT_TIMEOUT: (&str, &str) = ("backend.answer_timeout_ms", "300");
+const SHORT_TIMEOUT: (&str, &str) = ("backend.response_timeout_ms", "300");
 
 /// Ways to fail, and how each is told.
 fn failure_cases() -> Vec<(MockResponse, &'static str, u16, &'static str)> {
@@ -64,12 +64,12 @@ fn failure_cases() -> Vec<(MockResponse, &'static str, u16, &'static str)> {
         (
             MockResponse::Large(1 << 20, None),
             bad,
-            " is over 65536 bytes (backend.answer_bytes)",
+            " is over 65536 bytes (backend.max_response_bytes)",
         ),
         (
             MockResponse::Large(1 << 20, Some(1 << 20)),
             bad,
-            " is over 65536 bytes (backend.answer_bytes)",
+            " is over 65536 bytes (backend.max_response_bytes)",
         ),
     ]
     .into_iter()
@@ -79,9 +79,9 @@ fn failure_cases() -> Vec<(MockResponse, &'static str, u16, &'static str)> {
 
 const SETTINGS: [(&str, &str); 3] = [
     SHORT_TIMEOUT,
-    ("backend.answer_bytes", "65536"),
+    ("backend.max_response_bytes", "65536"),
     // These tests are not about the circuit.
-    ("backend.circuit_failures", "1000"),
+    ("backend.circuit_breaker_failures", "1000"),
 ];
 
 async fn a_backend_that_fails_is_told_in_one_shape_and_the_service_lives_on(app: TestApp) {
@@ -155,7 +155,7 @@ async fn a_backend_that_says_nothing_is_given_up_after_its_time(app: TestApp) {
     let backend = Backend::with_json("{}").await;
     let options = format!("_request = '{}/{{request}}'", backend.url());
     let services = http_service(&backend.url()) + &options;
-    let app = start_app(&app, &services, &[("backend.answer_timeout_ms", "1500")]).await;
+    let app = start_app(&app, &services, &[("backend.response_timeout_ms", "1500")]).await;
     let service = TestResponse::send(app.post("/genesys/1/service/web"))
         .await
         .service_id();

@@ -125,9 +125,9 @@ async fn a_backend_that_does_not_answer_is_left_alone_and_tried_again(app: TestA
         &app,
         &ors_service(&[&backend.url()]),
         &[
-            ("backend.answer_timeout_ms", "100"),
-            ("backend.circuit_failures", "3"),
-            ("backend.circuit_seconds", "2"),
+            ("backend.response_timeout_ms", "100"),
+            ("backend.circuit_breaker_failures", "3"),
+            ("backend.circuit_breaker_reset_seconds", "2"),
         ],
     )
     .await;

@@ -37,7 +37,7 @@ impl ReplicaPair {
         let into = Arc::clone(&cleaners);
         let take = concat!(
             include_str!("../../../src/store/redis/scripts/clock.lua"),
-            include_str!("../../../src/store/redis/scripts/take_own.lua"),
+            include_str!("../../../src/store/redis/scripts/claim_cleanup.lua"),
         );
         let take = redis::Script::new(take).get_hash().to_owned();
         tokio::spawn(async move {
@@ -72,7 +72,7 @@ impl ReplicaPair {
         let mut connection = self.connection.clone();
         eventually("somebody cleans up", async || {
             connection
-                .get::<_, Option<String>>("sb1:cleaner")
+                .get::<_, Option<String>>("sb1:lease:cleanup")
                 .await
                 .unwrap()
         })

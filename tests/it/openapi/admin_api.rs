@@ -96,9 +96,9 @@ async fn what_it_answers_is_what_its_schemas_say_and_they_say_nothing_else() {
         ("services/{name}", "services/call"),
         ("groups/{name}", "groups/support"),
         ("groups/{group}/bookings", "groups/support/bookings?limit=1"),
-        ("live", "live?limit=1"),
-        ("live/{id}", &format!("live/{id}")),
-        ("history", "history?limit=1"),
+        ("active-services", "active-services?limit=1"),
+        ("active-services/{id}", &format!("active-services/{id}")),
+        ("audit-log", "audit-log?limit=1"),
         ("replicas", "replicas"),
         ("catalog", "catalog"),
     ] {

@@ -141,7 +141,7 @@ async fn an_error_that_settings_make_is_answered_as_its_example_has_it() {
     let document = document(&app).await;
     let keyed = app.start_sibling(&[("auth.api_keys", "k")]).await;
     let limited = app
-        .start_sibling(&[("throttle.creates_per_service", "10")])
+        .start_sibling(&[("rate_limit.creates_per_service", "10")])
         .await;
     for _ in 0..10 {
         limited.create("a=1").await;
@@ -166,7 +166,7 @@ async fn an_error_of_a_backend_is_answered_as_its_example_has_it() {
     let app = TestApp::on_memory().await;
     let document = document(&app).await;
     let silent = Backend::new(|_| MockResponse::Hang).await;
-    let impatient = [("backend.answer_timeout_ms", "300")];
+    let impatient = [("backend.response_timeout_ms", "300")];
     for backend in [unreachable_url().await, silent.url()] {
         let app =
             crate::support::backends::start_app(&app, &ors_service(&[&backend]), &impatient).await;

@@ -20,7 +20,7 @@ const DURABLE: [(&str, &str); 2] = [("appendonly", "yes"), ("appendfsync", "alwa
 async fn start_on(url: &str) -> TestApp {
     let overrides = [
         ("redis.url", url),
-        ("redis.answer_timeout_ms", "300"),
+        ("redis.response_timeout_ms", "300"),
         ("redis.connect_timeout_ms", "1000"),
     ];
     TestApp::start(None, &random_prefix(), &overrides).await

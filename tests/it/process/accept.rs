@@ -28,7 +28,7 @@ async fn create(address: SocketAddr) -> Option<io::Result<String>> {
 #[tokio::test]
 async fn nobody_is_let_in_and_then_left_without_an_answer() {
     // Proxies notice no other way that a replica stops than by being refused.
-    let mut program = Program::serve(&[("server.grace_seconds", "1")]);
+    let mut program = Program::serve(&[("server.drain_seconds", "1")]);
     let address = program.address().await;
     let mut clients = JoinSet::new();
     for _ in 0..32 {

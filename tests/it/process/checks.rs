@@ -103,7 +103,7 @@ async fn a_wrong_setting_is_named_with_its_origin_and_what_was_expected() {
         ("server.listen", "nowhere", "host:port"),
         ("server.workers", "many", "whole number from 0 to 256"),
         ("redis.url", "http://localhost", "redis://"),
-        ("redis.answer_timeout_ms", "0", "from 1 to 60000"),
+        ("redis.response_timeout_ms", "0", "from 1 to 60000"),
         ("log.format", "xml", "\"json\""),
     ] {
         let told = settings_error(&[], &[(setting, value)]).await;

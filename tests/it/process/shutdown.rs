@@ -34,7 +34,7 @@ async fn get(client: &Client, address: SocketAddr, path: &str) -> (StatusCode, b
 
 #[tokio::test]
 async fn told_to_stop_it_is_not_ready_at_once_and_serves_on_for_a_grace() {
-    let mut program = Program::serve(&[("server.grace_seconds", "3600")]);
+    let mut program = Program::serve(&[("server.drain_seconds", "3600")]);
     let address = program.address().await;
     let client = Client::new();
     let status = "/genesys/1/admin/node/status";
@@ -66,7 +66,7 @@ async fn told_to_stop_it_is_not_ready_at_once_and_serves_on_for_a_grace() {
 #[tokio::test]
 async fn the_grace_ends_by_itself_and_an_interrupt_has_none() {
     for (grace, signal) in [("1", "TERM"), ("3600", "INT")] {
-        let mut program = Program::serve(&[("server.grace_seconds", grace)]);
+        let mut program = Program::serve(&[("server.drain_seconds", grace)]);
         program.address().await;
         program.signal(signal);
         let ended = program.wait().await;
@@ -80,7 +80,7 @@ async fn a_probe_for_images_tells_how_it_is() {
     let files = CertificateFiles::write(&certificate);
     for tls in [&[][..], &files.settings()] {
         let mut settings = tls.to_vec();
-        settings.push(("server.grace_seconds", "3600"));
+        settings.push(("server.drain_seconds", "3600"));
         let mut program = Program::serve(&settings);
         let address = program.address().await.to_string();
         let probe = async |arguments: &[&str]| {
@@ -206,9 +206,9 @@ async fn replicas_restarted_one_after_the_other_lose_no_request() {
     let settings = [
         ("redis.url", url.as_str()),
         ("redis.prefix", &prefix),
-        ("redis.answer_timeout_ms", "20000"),
+        ("redis.response_timeout_ms", "20000"),
         ("redis.connect_timeout_ms", "20000"),
-        ("server.grace_seconds", "2"),
+        ("server.drain_seconds", "2"),
     ];
     let balancer = Arc::new(LoadBalancer::default());
     let client = Client::new();

@@ -29,9 +29,9 @@ async fn head_is_get_without_the_body(app: TestApp) {
         "/genesys/1/admin/services/store".to_owned(),
         "/genesys/1/admin/groups".to_owned(),
         "/genesys/1/admin/catalog".to_owned(),
-        "/genesys/1/admin/live".to_owned(),
-        format!("/genesys/1/admin/live/{id}"),
-        "/genesys/1/admin/history".to_owned(),
+        "/genesys/1/admin/active-services".to_owned(),
+        format!("/genesys/1/admin/active-services/{id}"),
+        "/genesys/1/admin/audit-log".to_owned(),
         "/nowhere".to_owned(),
     ] {
         let ask = |method| {

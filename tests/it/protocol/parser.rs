@@ -35,7 +35,7 @@ async fn malformed_requests_are_counted_and_logged_once_a_minute() {
         let metrics = Metrics::scrape(address).await;
         let refused = |status: u16| {
             let labels = format!("{{route=\"none\",method=\"other\",status=\"{status}\"}}");
-            metrics.value(&format!("requests_total{labels}"))
+            metrics.value(&format!("http_requests_total{labels}"))
         };
         let is = |value: f64, expected: i32| (value - f64::from(expected)).abs() < 0.5;
         (is(refused(400), sent) && is(refused(431), 1)).then_some(())

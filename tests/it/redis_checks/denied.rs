@@ -81,7 +81,7 @@ async fn a_key_pattern_that_is_missing_is_named_whether_redis_tells_rights_or_no
             "~sb1:svc:*",
             "~sb1:end:*",
             "~sb1:idx:*",
-            "~sb1:cleaner",
+            "~sb1:lease:cleanup",
         ];
         let more = ["~sb1:probe:*", "~sb1:{catalog}:*", "&*", "+@all", acl];
         set_user(&mut connection, &[&all[..], &more].concat()).await;
@@ -92,7 +92,7 @@ async fn a_key_pattern_that_is_missing_is_named_whether_redis_tells_rights_or_no
             "~sb1:grp:*",
             "~sb1:blob:*",
             "~sb1:idem:*",
-            "~sb1:tly:*",
+            "~sb1:rl:*",
         ] {
             wait_for_warning(&program, rule).await;
         }

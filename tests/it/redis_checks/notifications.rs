@@ -21,7 +21,7 @@ async fn wait_until_enabled(address: SocketAddr, expected: f64) {
     eventually("the metric of all servers says so too", async || {
         let value = Metrics::scrape(address)
             .await
-            .value("notifications_enabled");
+            .value("keyspace_notifications_enabled");
         ((value - expected).abs() < f64::EPSILON).then_some(())
     })
     .await;

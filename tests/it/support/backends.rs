@@ -290,7 +290,7 @@ pub(crate) async fn start_app(app: &TestApp, services: &str, others: &[(&str, &s
     let mut all = vec![
         ("catalog.file", catalogue.path()),
         ("backend.connect_timeout_ms", "20000"),
-        ("backend.answer_timeout_ms", "20000"),
+        ("backend.response_timeout_ms", "20000"),
     ];
     all.extend_from_slice(others);
     TestApp::start(app.redis.clone(), &random_prefix(), &all).await

@@ -67,7 +67,7 @@ impl Program {
     const SERVING: [(&str, &str); 3] = [
         ("server.listen", "127.0.0.1:0"),
         ("server.workers", "1"),
-        ("server.grace_seconds", "0"),
+        ("server.drain_seconds", "0"),
     ];
 
     fn spawn(

@@ -77,11 +77,11 @@ async fn a_slow_request_gets_a_line_and_a_fast_one_does_not() {
     let settings = [
         ("redis.url", url.as_str()),
         ("redis.prefix", &prefix),
-        ("redis.answer_timeout_ms", "60000"),
-        ("log.slow_ms", "20000"),
+        ("redis.response_timeout_ms", "60000"),
+        ("log.slow_request_ms", "20000"),
     ];
     let mut fast = Program::serve(&settings);
-    let mut slow = Program::serve(&[&settings[..3], &[("log.slow_ms", "50")]].concat());
+    let mut slow = Program::serve(&[&settings[..3], &[("log.slow_request_ms", "50")]].concat());
     let (fast_at, slow_at) = (fast.address().await, slow.address().await);
     let service = create(fast_at, "store", "a=1").await;
     proxy.set_mode(ProxyMode::Forward(Duration::from_millis(60)));
@@ -131,7 +131,7 @@ async fn all_requests_get_a_line_or_none_does_where_that_is_asked_for() {
 
 #[tokio::test]
 async fn probes_that_are_told_that_it_is_not_ready_are_no_failures() {
-    let mut program = Program::serve(&[("server.grace_seconds", "3600")]);
+    let mut program = Program::serve(&[("server.drain_seconds", "3600")]);
     let address = program.address().await;
     program.signal("TERM");
     eventually("it is not ready", async || {
@@ -167,7 +167,7 @@ async fn nobody_waits_for_a_log_that_nobody_reads_and_what_is_lost_is_counted() 
         for answer in join_all(asked).await {
             assert_eq!(answer.unwrap().status(), 200);
         }
-        let lost = Metrics::scrape(address).await.value("log_lines_lost_total");
+        let lost = Metrics::scrape(address).await.value("log_lines_dropped_total");
         (lost > 0.5).then_some(())
     })
     .await;

@@ -77,17 +77,17 @@ async fn requests_are_counted_by_route_method_and_status_and_by_nothing_a_client
             2.0,
         ),
     ] {
-        let value = metrics.value(&format!("requests_total{{{sample}}}"));
+        let value = metrics.value(&format!("http_requests_total{{{sample}}}"));
         assert!((value - count).abs() < 0.5, "{sample}: {}", metrics.text);
     }
-    let taken = format!("request_duration_seconds_count{{{STORAGE_KEY_ROUTE},method=\"GET\"}}");
+    let taken = format!("http_request_duration_seconds_count{{{STORAGE_KEY_ROUTE},method=\"GET\"}}");
     assert!(
         (metrics.value(&taken) - 22.0).abs() < 0.5,
         "{}",
         metrics.text
     );
     // This very one.
-    assert!((metrics.value("requests_in_flight") - 1.0).abs() < 0.5);
+    assert!((metrics.value("http_requests_in_flight") - 1.0).abs() < 0.5);
     assert!(!metrics.text.contains("made"), "{}", metrics.text);
     assert!(!metrics.text.contains("BREW"), "{}", metrics.text);
     assert!(!metrics.text.contains("secret"), "{}", metrics.text);
@@ -112,7 +112,7 @@ async fn errors_are_counted_by_exception() {
         ("status=\"500\"", 0.0),
     ] {
         let value = metrics.value(&format!(
-            "requests_total{{{SERVICE_ROUTE},method=\"POST\",{labels}}}"
+            "http_requests_total{{{SERVICE_ROUTE},method=\"POST\",{labels}}}"
         ));
         assert!((value - count).abs() < 0.5, "{labels}: {}", metrics.text);
     }
@@ -126,7 +126,7 @@ async fn every_metric_has_a_help_text_and_the_collectors_own_tool_finds_nothing_
     let address = program.address().await;
     create(address, "store", "a=1").await;
     wait_for_metrics(address, "all is told", |metrics| {
-        metrics.has("services_alive")
+        metrics.has("services_active")
     })
     .await;
     let text = Metrics::scrape(address).await.text;
@@ -192,10 +192,10 @@ async fn what_replicas_share_is_told_by_one_of_them() {
         }
         let sum = |name| told.iter().map(|one| one.value(name)).sum::<f64>();
         let all = [
-            ("cleanup_active", 1.0),
-            ("notifications_enabled", 2.0),
-            ("services_alive", 2.0),
-            ("bookings_held{group=\"DNIS\"}", 1.0),
+            ("cleanup_leader", 1.0),
+            ("keyspace_notifications_enabled", 2.0),
+            ("services_active", 2.0),
+            ("access_numbers_booked{group=\"DNIS\"}", 1.0),
             ("ready{reason=\"ready\"}", 2.0),
         ];
         let lag = told.iter().filter(|one| one.has("cleanup_lag_seconds"));
@@ -216,31 +216,31 @@ async fn it_tells_while_redis_is_away_and_nothing_that_nobody_knows_then() {
     let address = program.address().await;
     let service = create(address, "store", "a=1").await;
     wait_for_metrics(address, "it leads", |metrics| {
-        metrics.has("services_alive") && metrics.value("ready{reason=\"ready\"}") > 0.5
+        metrics.has("services_active") && metrics.value("ready{reason=\"ready\"}") > 0.5
     })
     .await;
     // One worker, and the clean-up.
-    let lanes = Metrics::scrape(address).await.value("lanes_connected");
+    let lanes = Metrics::scrape(address).await.value("redis_connections");
     assert!((lanes - 2.0).abs() < 0.5, "{lanes}");
 
     proxy.set_mode(proxy::ProxyMode::Close);
     wait_for_metrics(address, "it tells that Redis is away", |metrics| {
         metrics.value("ready{reason=\"ready\"}") < 0.5
-            && metrics.value("lanes_connected") < 0.5
-            && metrics.value("lanes_lost_total") > 1.5
-            && metrics.value("cleanup_active") < 0.5
-            && !metrics.has("services_alive")
+            && metrics.value("redis_connections") < 0.5
+            && metrics.value("redis_disconnects_total") > 1.5
+            && metrics.value("cleanup_leader") < 0.5
+            && !metrics.has("services_active")
             && !metrics.has("cleanup_lag_seconds")
     })
     .await;
     let path = format!("{service}/storage/a");
     assert_eq!(request(address, Method::GET, &path).await, 503);
-    let failed = "store_failures_total{reason=\"unavailable\"}";
+    let failed = "store_errors_total{reason=\"unavailable\"}";
     assert!(Metrics::scrape(address).await.value(failed) > 0.5);
 
     proxy.restore();
     wait_for_metrics(address, "all is well again", |metrics| {
-        metrics.value("ready{reason=\"ready\"}") > 0.5 && metrics.has("services_alive")
+        metrics.value("ready{reason=\"ready\"}") > 0.5 && metrics.has("services_active")
     })
     .await;
 }
@@ -254,7 +254,7 @@ async fn it_answers_while_redis_says_nothing() {
         ("redis.url", url.as_str()),
         ("redis.prefix", &prefix),
         // Longer than any test is waited for.
-        ("redis.answer_timeout_ms", "60000"),
+        ("redis.response_timeout_ms", "60000"),
     ];
     let mut program = Program::serve(&settings);
     let address = program.address().await;
@@ -293,18 +293,18 @@ async fn calls_of_the_store_bytes_of_binaries_and_backends_are_counted() {
 
     let metrics = Metrics::scrape(address).await;
     for (sample, count) in [
-        ("store_calls_total{kind=\"create\"}", 2.0),
-        ("store_calls_total{kind=\"write_chunk\"}", 2.0),
+        ("store_operations_total{operation=\"create\"}", 2.0),
+        ("store_operations_total{operation=\"write_chunk\"}", 2.0),
         ("binary_bytes_total{direction=\"in\"}", 300_000.0),
         ("binary_bytes_total{direction=\"out\"}", 100.0),
-        ("backend_attempts_total{outcome=\"refused\"}", 1.0),
-        ("store_waiting", 0.0),
+        ("backend_requests_total{outcome=\"http_error\"}", 1.0),
+        ("store_operations_in_flight", 0.0),
     ] {
         let value = metrics.value(sample);
         assert!((value - count).abs() < 0.5, "{sample}: {}", metrics.text);
     }
-    let timed = metrics.value("store_call_duration_seconds_count");
-    let calls = metrics.sum("store_calls_total");
+    let timed = metrics.value("store_operation_duration_seconds_count");
+    let calls = metrics.sum("store_operations_total");
     assert!((timed - calls).abs() < 1.5, "{}", metrics.text);
 }
 
@@ -316,7 +316,7 @@ async fn a_client_that_goes_away_first_is_counted_as_such() {
     let settings = [
         ("redis.url", url.as_str()),
         ("redis.prefix", &prefix),
-        ("redis.answer_timeout_ms", "60000"),
+        ("redis.response_timeout_ms", "60000"),
     ];
     let mut program = Program::serve(&settings);
     let address = program.address().await;
@@ -327,11 +327,11 @@ async fn a_client_that_goes_away_first_is_counted_as_such() {
     wire.send(format!("GET {read} HTTP/1.1\r\nHost: x\r\n\r\n"))
         .await;
     wait_for_metrics(address, "it waits", |metrics| {
-        metrics.value("store_waiting") > 0.5
+        metrics.value("store_operations_in_flight") > 0.5
     })
     .await;
     wire.reset();
-    let gone = format!("requests_total{{{STORAGE_KEY_ROUTE},method=\"GET\",status=\"499\"}}");
+    let gone = format!("http_requests_total{{{STORAGE_KEY_ROUTE},method=\"GET\",status=\"499\"}}");
     wait_for_metrics(address, "it is gone", |metrics| metrics.value(&gone) > 0.5).await;
 }
 

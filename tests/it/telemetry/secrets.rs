@@ -28,7 +28,7 @@ async fn no_secret_is_logged_or_counted_wherever_it_stands() {
         ("auth.api_keys", "s3cret-key"),
         ("log.level", "debug"),
         ("log.requests", "all"),
-        ("throttle.creates_per_address", "1000"),
+        ("rate_limit.creates_per_address", "1000"),
     ];
     let environment = [
         ("TOKEN", "s3cret-token"),

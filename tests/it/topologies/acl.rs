@@ -38,11 +38,11 @@ async fn the_documented_rights_are_enough_for_everything() {
     let url = redis.url().replace("//", "//switchboard:hunter2@");
     let settings = [
         ("redis.url", url.as_str()),
-        ("throttle.creates_per_address", "1000"),
-        ("throttle.failed_matches_per_number", "1000"),
+        ("rate_limit.creates_per_address", "1000"),
+        ("rate_limit.failed_matches_per_number", "1000"),
         ("admin.password", "hunter2"),
         // So that only the message can bring the change.
-        ("catalog.look_seconds", "3600"),
+        ("catalog.poll_seconds", "3600"),
     ];
     let app = TestApp::start(Some(Arc::clone(&redis)), &prefix, &settings).await;
 
@@ -125,7 +125,7 @@ async fn use_admin_api(app: &TestApp, settings: &[(&str, &str)]) {
         TestResponse::send(by_number).await.json()["bookings"][0],
         *booking
     );
-    let live = format!("live/{}", text("service"));
+    let live = format!("active-services/{}", text("service"));
     let extend = operator(Method::PUT, &live).form_body("ttl=600");
     TestResponse::send(extend).await.assert_ok();
     let release = format!("groups/pool/bookings/{}", text("booking"));
@@ -136,7 +136,7 @@ async fn use_admin_api(app: &TestApp, settings: &[(&str, &str)]) {
     }
     let delete = operator(Method::DELETE, "groups/pool").header("if-match", "*");
     TestResponse::send(delete).await.assert_ok();
-    for path in ["history", "live", "replicas", "catalog", "groups"] {
+    for path in ["audit-log", "active-services", "replicas", "catalog", "groups"] {
         let answer = TestResponse::send(operator(Method::GET, path)).await;
         assert_eq!(answer.status, 200, "{path}: {}", answer.text());
     }
@@ -156,12 +156,12 @@ async fn use_admin_ui(app: &TestApp) {
     let cookie = signed_in.header("set-cookie").split(';').next().unwrap();
     let page = TestResponse::send(client.get(at("")).header("cookie", cookie)).await;
     assert_eq!(page.status, 200, "{}", page.text());
-    let stream = client.get(at("/live-overview")).header("cookie", cookie);
+    let stream = client.get(at("/overview/events")).header("cookie", cookie);
     let first = stream.send().await.unwrap().chunk().await.unwrap().unwrap();
     assert!(first.starts_with(b"event: message\n"), "{first:?}");
     let id = app.create("language=french").await;
     let id = id.rsplit('/').next().unwrap();
-    for path in [format!("/live/{id}"), "/groups/DNIS".to_owned()] {
+    for path in [format!("/active-services/{id}"), "/groups/DNIS".to_owned()] {
         let page = client.get(at(&path)).header("cookie", cookie);
         assert_eq!(TestResponse::send(page).await.status, 200, "{path}");
     }

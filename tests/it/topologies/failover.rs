@@ -21,7 +21,7 @@ async fn start_with_wait_replicas(redis: TestRedis) -> TestApp {
         ("redis.wait_replicas", "1"),
         ("redis.wait_timeout_ms", "2000"),
         ("redis.connect_timeout_ms", "1000"),
-        ("redis.answer_timeout_ms", "2000"),
+        ("redis.response_timeout_ms", "2000"),
     ];
     TestApp::start(Some(Arc::new(redis)), &random_prefix(), &overrides).await
 }

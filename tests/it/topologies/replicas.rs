@@ -56,7 +56,7 @@ async fn more_requests_than_may_wait_are_refused_at_once_and_the_others_are_answ
     let url = proxy.url();
     let few = [
         ("redis.url", url.as_str()),
-        ("redis.max_waiting", "5"),
+        ("redis.max_in_flight", "5"),
         ("server.workers", "1"),
     ];
     let app = TestApp::start(Some(redis), &random_prefix(), &few).await;

@@ -24,7 +24,7 @@ fn rows(page: &str) -> Vec<&str> {
 
 async fn where_nothing_was_done_it_says_what_will_be_told(app: TestApp) {
     let app = start_admin(&app).await;
-    let page = AdminSession::sign_in(&app).await.page("/history").await;
+    let page = AdminSession::sign_in(&app).await.page("/audit-log").await;
     assert!(page.contains("Nobody has changed anything yet."), "{page}");
 }
 
@@ -39,9 +39,9 @@ async fn it_tells_who_did_what_to_which_and_when_from_what_to_what(app: TestApp)
     let service = create_service(&app, "store").await.service_id();
     let id = service.rsplit('/').next().unwrap();
     let desk = AdminSession::sign_in(&app).await;
-    desk.submit_form(&format!("/live/{id}"), &[("act", "delete")])
+    desk.submit_form(&format!("/active-services/{id}"), &[("act", "delete")])
         .await;
-    let page = desk.page("/history").await;
+    let page = desk.page("/audit-log").await;
     assert!(!page.contains("sesame"), "a secret is told");
     let rows = rows(&page);
     let told = |n: usize, expected: &[&str]| {
@@ -50,7 +50,7 @@ async fn it_tells_who_did_what_to_which_and_when_from_what_to_what(app: TestApp)
             assert!(row.contains(expected), "no {expected} in {row}");
         }
     };
-    let link = format!("<a href=\"/genesys/1/admin/ui/live/{id}\"><bdi>{id}</bdi></a>");
+    let link = format!("<a href=\"/genesys/1/admin/ui/active-services/{id}\"><bdi>{id}</bdi></a>");
     told(0, &["<td>end</td>", &link, "<summary>Before</summary>"]);
     told(
         1,
@@ -83,7 +83,7 @@ async fn it_is_read_a_page_at_a_time_back_to_its_beginning(app: TestApp) {
         create_entry(&app, &format!("services/s{n}"), &store_options()).await;
     }
     let desk = AdminSession::sign_in(&app).await;
-    let (mut names, mut path) = (Vec::new(), "/history?limit=3".to_owned());
+    let (mut names, mut path) = (Vec::new(), "/audit-log?limit=3".to_owned());
     loop {
         let page = desk.page(&path).await;
         assert_eq!(page.contains("First page"), !names.is_empty());

@@ -127,8 +127,8 @@ const PAGES: [(&str, &str); 11] = [
     ("/groups", "groups"),
     ("/groups/DNIS", "group"),
     ("/catalog", "catalog"),
-    ("/live", "live"),
-    ("/history", "history"),
+    ("/active-services", "live"),
+    ("/audit-log", "history"),
     ("/try?operation=createService", "try-it"),
     ("/api", "api"),
 ];
@@ -175,7 +175,7 @@ async fn create_sample_data(browser: &Browser, pair: &BrowserFixture) {
         .header("gms_user", "ada");
     let made = TestResponse::send(made.multipart_body(form)).await;
     let id = made.json()["_id"].as_str().unwrap().to_owned();
-    browser.goto(&app.url(&format!("{HOME}/live/{id}"))).await;
+    browser.goto(&app.url(&format!("{HOME}/active-services/{id}"))).await;
     inspect_page(browser, "live-one").await;
     browser
         .goto(&app.url(&format!("{HOME}/groups/sales")))

@@ -318,7 +318,7 @@ fn options_with_fields(many: usize) -> Value {
 
 #[tokio::test]
 async fn what_the_api_takes_can_be_changed_on_its_page() {
-    let small = [("limits.pairs", "10"), ("limits.form_bytes", "200000")];
+    let small = [("limits.fields", "10"), ("limits.form_bytes", "200000")];
     let app = start_admin_with(&TestApp::on_memory().await, &small).await;
     let desk = AdminSession::sign_in(&app).await;
     // As many options as there may be; and as long a text, of what takes most room in a form.

@@ -147,14 +147,14 @@ pub(super) fn id_of(service: &str) -> String {
 
 /// The page of a service, below the pages.
 pub(super) fn service_page(service: &str) -> String {
-    format!("/live/{}", id_of(service))
+    format!("/active-services/{}", id_of(service))
 }
 
 /// Ids in a list, in their order.
 pub(super) fn listed_ids(page: &str) -> Vec<String> {
     let links = all_between(
         page,
-        "class=\"mono\" href=\"/genesys/1/admin/ui/live/",
+        "class=\"mono\" href=\"/genesys/1/admin/ui/active-services/",
         "\"",
     );
     links.into_iter().map(str::to_owned).collect()

@@ -74,7 +74,7 @@ async fn hostile_names_and_values_are_text_on_every_page(app: TestApp) {
     for (n, hostile) in HOSTILE_TEXTS.into_iter().enumerate() {
         let path = create_service(&app, n, hostile).await;
         let (text, name) = (escaped(hostile), escaped(&definition_of(hostile)));
-        for page in ["/live", "/history"] {
+        for page in ["/active-services", "/audit-log"] {
             let page = desk.page(page).await;
             assert_harmless(&page);
             assert!(page.contains(&format!("<bdi>{name}</bdi>")), "{page}");
@@ -105,16 +105,16 @@ async fn hostile_requests_are_refused_in_text(app: TestApp) {
     for hostile in HOSTILE_TEXTS {
         let quoted = encode(hostile);
         for (request, expected) in [
-            (format!("/live/{quoted}"), 404),
-            (format!("/live?id={quoted}"), 404),
-            (format!("/live/{quoted}/values/{quoted}"), 404),
+            (format!("/active-services/{quoted}"), 404),
+            (format!("/active-services?id={quoted}"), 404),
+            (format!("/active-services/{quoted}/values/{quoted}"), 404),
             (format!("{path}/values/{quoted}"), 404),
             (format!("{path}/binaries/{quoted}"), 404),
             (format!("{path}?done={quoted}&after={quoted}"), 200),
             (format!("{path}?limit={quoted}"), 400),
-            (format!("/live?after={quoted}"), 400),
-            (format!("/live?limit={quoted}&done={quoted}"), 400),
-            (format!("/history?after={quoted}"), 400),
+            (format!("/active-services?after={quoted}"), 400),
+            (format!("/active-services?limit={quoted}&done={quoted}"), 400),
+            (format!("/audit-log?after={quoted}"), 400),
         ] {
             let answer = desk.get(&request).await;
             assert_eq!(answer.status, expected, "{request}");
@@ -142,7 +142,7 @@ async fn hostile_names_and_options_are_text(app: TestApp) {
     options[format!("_{hostile}")] = json!("</pre><img src=x>");
     options["_long"] = json!("<img>".repeat(200_000));
     create_entry(&app, &format!("services/{}", encode(hostile)), &options).await;
-    let page = AdminSession::sign_in(&app).await.page("/history").await;
+    let page = AdminSession::sign_in(&app).await.page("/audit-log").await;
     assert_eq!(page.matches("<img").count(), 1, "but for the pages' sign");
     let name = format!("<bdi>{}</bdi>", escaped(hostile));
     assert!(page.contains(&name), "no {name}");

@@ -11,7 +11,7 @@ use crate::{
 /// All pages that are there without anything having been made, and one of a service.
 async fn all_pages(app: &TestApp) -> Vec<String> {
     let service = create_service(app, "store").await.service_id();
-    let live = format!("/live/{}", id_of(&service));
+    let live = format!("/active-services/{}", id_of(&service));
     let fixed = [
         "",
         "/services",
@@ -23,9 +23,9 @@ async fn all_pages(app: &TestApp) -> Vec<String> {
         "/catalog",
         "/try",
         "/api",
-        "/live",
+        "/active-services",
         &live,
-        "/history",
+        "/audit-log",
     ];
     fixed.map(str::to_owned).to_vec()
 }
@@ -52,7 +52,7 @@ async fn no_page_is_kept_by_anybody() {
         ("/", 303),
         ("/nothing", 404),
         ("/services/nobody", 404),
-        ("/live?limit=0", 400),
+        ("/active-services?limit=0", 400),
         ("/sign-out", 405),
         ("/assets/nothing", 404),
     ] {
@@ -100,13 +100,13 @@ async fn a_method_that_a_page_does_not_take_is_told_on_a_page() {
     let desk = AdminSession::sign_in(&app).await;
     for (method, page, allow) in [
         (Method::PUT, "", "GET, HEAD"),
-        (Method::POST, "/history", "GET, HEAD"),
+        (Method::POST, "/audit-log", "GET, HEAD"),
         (Method::DELETE, "/services/store", "GET, HEAD, POST"),
         (Method::GET, "/sign-out", "POST"),
         (Method::GET, "/groups/DNIS/release", "POST"),
         (Method::DELETE, "/sign-in", "GET, HEAD, POST"),
         (Method::POST, "/assets/pages.js", "GET, HEAD"),
-        (Method::HEAD, "/live-overview", "GET"),
+        (Method::HEAD, "/overview/events", "GET"),
     ] {
         let answer = TestResponse::send(desk.request(method.clone(), page)).await;
         assert_eq!(answer.status, 405, "{method} {page}");
@@ -118,7 +118,7 @@ async fn a_method_that_a_page_does_not_take_is_told_on_a_page() {
         }
     }
     // The API goes on as it was.
-    let api = app.request(Method::POST, "/genesys/1/admin/history");
+    let api = app.request(Method::POST, "/genesys/1/admin/audit-log");
     let api = api.basic_auth("admin", Some(crate::admin::fixture::PASSWORD));
     let api = TestResponse::send(api).await;
     api.error_message("MethodNotAllowed", 405);

@@ -77,7 +77,7 @@ async fn it_is_deleted_by_hand(app: TestApp) {
     assert!(asked.contains("cannot be undone"), "{asked}");
     assert!(asked.contains("method=\"post\""), "{asked}");
     let led = redirect_target(&desk.submit_form(&path, &[("act", "delete")]).await).to_owned();
-    assert_eq!(led, "/live?done=deleted");
+    assert_eq!(led, "/active-services?done=deleted");
     TestResponse::send(app.get(&service))
         .await
         .error_message("ServiceNotFound", 404);

@@ -31,13 +31,13 @@ fn next_page(page: &str) -> Option<String> {
 
 async fn where_none_lives_it_is_said_how_to_make_one(app: TestApp) {
     let app = start_admin(&app).await;
-    let page = AdminSession::sign_in(&app).await.page("/live").await;
+    let page = AdminSession::sign_in(&app).await.page("/active-services").await;
     assert!(page.contains("No service lives."), "{page}");
     let line = between(&page, "<pre>curl -X POST ", " -d");
     assert_eq!(line, app.url("/genesys/1/service/store"));
     let made = app.client.post(line).form_body("language=french");
     TestResponse::send(made).await.service_id();
-    let page = AdminSession::sign_in(&app).await.page("/live").await;
+    let page = AdminSession::sign_in(&app).await.page("/active-services").await;
     assert!(!page.contains("No service lives."), "{page}");
 }
 
@@ -51,11 +51,11 @@ async fn all_that_live_are_listed_by_their_ends_a_page_at_a_time(app: TestApp) {
         ));
     }
     let desk = AdminSession::sign_in(&app).await;
-    let page = desk.page("/live").await;
+    let page = desk.page("/active-services").await;
     assert!(page.contains("7 services live."), "{page}");
     assert_eq!(listed_ids(&page), expected);
     assert_eq!(next_page(&page), None);
-    let (mut found, mut path) = (Vec::new(), "/live?limit=3".to_owned());
+    let (mut found, mut path) = (Vec::new(), "/active-services?limit=3".to_owned());
     loop {
         let page = desk.page(&path).await;
         assert_eq!(page.contains("First page"), !found.is_empty());
@@ -65,7 +65,7 @@ async fn all_that_live_are_listed_by_their_ends_a_page_at_a_time(app: TestApp) {
     }
     assert_eq!(found, expected);
     for wrong in ["after=x", "limit=0", "limit=201"] {
-        let answer = desk.get(&format!("/live?{wrong}")).await;
+        let answer = desk.get(&format!("/active-services?{wrong}")).await;
         assert_eq!(answer.status, 400, "{wrong}");
         assert!(page_html(&answer).contains("role=\"alert\""), "{wrong}");
     }
@@ -81,7 +81,7 @@ async fn one_is_found_by_its_id_and_told_with_all_that_it_holds(app: TestApp) {
     let create = create.header("gms_user", "jane").multipart_body(body);
     let service = TestResponse::send(create).await.service_id();
     let desk = AdminSession::sign_in(&app).await;
-    let typed = format!("/live?id=+{}+", id_of(&service));
+    let typed = format!("/active-services?id=+{}+", id_of(&service));
     let found = desk.get(&typed).await;
     assert_eq!(redirect_target(&found), service_page(&service));
     let page = desk.page(&service_page(&service)).await;
@@ -124,7 +124,7 @@ async fn those_are_found_whose_ids_begin_as_the_log_has_them(app: TestApp) {
         &hint.to_uppercase(),
         &id.to_uppercase(),
     ] {
-        let found = desk.get(&format!("/live?id={typed}")).await;
+        let found = desk.get(&format!("/active-services?id={typed}")).await;
         assert_eq!(redirect_target(&found), service_page(&service), "{typed}");
     }
     // To clients case counts.
@@ -144,10 +144,10 @@ async fn those_are_found_whose_ids_begin_as_the_log_has_them(app: TestApp) {
         .chars()
         .find(|digit| first(*digit).count() > 1);
     let digit = digit.unwrap();
-    let page = desk.page(&format!("/live?id={digit}")).await;
+    let page = desk.page(&format!("/active-services?id={digit}")).await;
     let found: BTreeSet<_> = listed_ids(&page).into_iter().collect();
     assert_eq!(found, first(digit).collect());
-    assert_eq!(desk.get("/live?id=zz").await.status, 404);
+    assert_eq!(desk.get("/active-services?id=zz").await.status, 404);
 }
 
 async fn many_names_are_told_a_page_at_a_time(app: TestApp) {
@@ -267,8 +267,8 @@ async fn a_service_that_is_not_there_is_a_page_that_says_so(app: TestApp) {
     let delete = [("act", "delete"), ("form_token", token)];
     for answer in [
         desk.get(&path).await,
-        desk.get("/live/nobody").await,
-        desk.get("/live?id=nobody").await,
+        desk.get("/active-services/nobody").await,
+        desk.get("/active-services?id=nobody").await,
         desk.submit_fields(&path, &extend).await,
         desk.submit_fields(&path, &delete).await,
     ] {
@@ -276,7 +276,7 @@ async fn a_service_that_is_not_there_is_a_page_that_says_so(app: TestApp) {
         let page = page_html(&answer);
         assert!(page.contains("No service lives by the id"), "{page}");
         assert!(
-            page.contains("href=\"/genesys/1/admin/ui/live\">Back"),
+            page.contains("href=\"/genesys/1/admin/ui/active-services\">Back"),
             "{page}"
         );
     }

@@ -16,7 +16,7 @@ on_every_kind_of_store!(
     a_visit_ends_at_its_age_whatever_is_done,
 );
 
-const STREAM: &str = "/live-overview";
+const STREAM: &str = "/overview/events";
 const SESSION_EXPIRED_EVENT: &str = "event: over\n";
 
 /// A service whose visits end sooner than any setting allows.
@@ -98,7 +98,7 @@ async fn a_visit_ends_at_its_age_whatever_is_done(app: TestApp) {
     let app = start_with_timeouts(&app, LONG_TTL, SHORT_TTL).await;
     let desk = AdminSession::sign_in(&app).await;
     eventually("it ends while it is used", async || {
-        let answer = desk.get("/history").await;
+        let answer = desk.get("/audit-log").await;
         (answer.status == 303).then_some(())
     })
     .await;

@@ -62,7 +62,7 @@ fn form_token(page: &TestResponse) -> String {
 async fn who_is_not_signed_in_is_asked_to_and_led_on_afterwards() {
     let app = start_admin(&[]).await;
     assert_redirected_to_sign_in(&TestResponse::send(app.get(HOME)).await);
-    assert_redirected_to_sign_in(&page(&app, "switchboard_visit=made-up").await);
+    assert_redirected_to_sign_in(&page(&app, "switchboard_session=made-up").await);
     let wrong = try_sign_in(&app, "<b>x", "wrong", "").await;
     assert_eq!(wrong.status, StatusCode::UNAUTHORIZED);
     assert!(wrong.text().contains("not those of the administration"));
@@ -164,10 +164,10 @@ async fn a_visit_holds_on_every_replica_and_ends_on_all_of_them() {
 
 #[tokio::test]
 async fn a_visit_ends_when_nothing_is_done_after_a_while_and_with_the_password() {
-    let app = start_admin(&[("admin.idle_seconds", "60")]).await;
+    let app = start_admin(&[("admin.session_idle_seconds", "60")]).await;
     let cookie = session_cookie(&app).await;
     let mut connection = app.redis.as_ref().unwrap().connection().await;
-    let pattern = format!("{}vis:*", app.prefix);
+    let pattern = format!("{}session:*", app.prefix);
     let keys: Vec<String> = cmd("KEYS")
         .arg(pattern)
         .query_async(&mut connection)

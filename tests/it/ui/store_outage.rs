@@ -75,7 +75,7 @@ async fn they_show_what_this_replica_knows_and_what_is_wrong() {
         export.text()
     );
     // What only Redis knows is missing, and the page says why.
-    for path in ["/live", "/history"] {
+    for path in ["/active-services", "/audit-log"] {
         let page = desk.get(path).await;
         assert_eq!(page.status, 503, "{path}");
         assert!(
@@ -86,7 +86,7 @@ async fn they_show_what_this_replica_knows_and_what_is_wrong() {
         assert!(page.text().contains("Sign out"), "{path}: {}", page.text());
     }
     // An open overview is told too.
-    let stream = desk.request(reqwest::Method::GET, "/live-overview").send();
+    let stream = desk.request(reqwest::Method::GET, "/overview/events").send();
     let first = stream.await.unwrap().chunk().await.unwrap().unwrap();
     let first = String::from_utf8(first.to_vec()).unwrap();
     assert!(first.contains("data-stale"), "{first}");

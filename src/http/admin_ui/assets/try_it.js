@@ -96,5 +96,5 @@ form?.addEventListener("submit", async (event) => {
 function lookAt(id) {
   const link = (text, place) => Object.assign(document.createElement("a"), { textContent: text, href: `/genesys/1/admin/ui/${place}` });
   const after = document.getElementById("after");
-  after.append(link("Look at this service", `live/${encodeURIComponent(id)}`), " · ", link("Try its storage", `try?operation=writeStorage&id=${encodeURIComponent(id)}`));
+  after.append(link("Look at this service", `active-services/${encodeURIComponent(id)}`), " · ", link("Try its storage", `try?operation=writeStorage&id=${encodeURIComponent(id)}`));
 }

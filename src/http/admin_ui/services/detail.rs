@@ -98,7 +98,7 @@ impl ServiceDetail {
     }
 }
 
-/// `GET /genesys/1/admin/ui/live/{id}`
+/// `GET /genesys/1/admin/ui/active-services/{id}`
 pub(in crate::http::admin_ui) async fn show_service(
     api: Data<AppState>,
     visitor: SignedIn,
@@ -115,7 +115,7 @@ pub(in crate::http::admin_ui) async fn show_service(
     }
 }
 
-/// `POST /genesys/1/admin/ui/live/{id}`: what the field `act` says.
+/// `POST /genesys/1/admin/ui/active-services/{id}`: what the field `act` says.
 pub(in crate::http::admin_ui) async fn update_service(
     api: Data<AppState>,
     visitor: SignedIn,

@@ -20,7 +20,7 @@ use crate::{
 
 const OCTET_STREAM: HeaderValue = HeaderValue::from_static("application/octet-stream");
 
-/// `GET /genesys/1/admin/ui/live/{id}/values/{key}`: a whole string.
+/// `GET /genesys/1/admin/ui/active-services/{id}/values/{key}`: a whole string.
 pub(in crate::http::admin_ui) async fn download_string(
     api: Data<AppState>,
     request: HttpRequest,
@@ -35,7 +35,7 @@ pub(in crate::http::admin_ui) async fn download_string(
     Ok(answer)
 }
 
-/// `GET /genesys/1/admin/ui/live/{id}/binaries/{key}`
+/// `GET /genesys/1/admin/ui/active-services/{id}/binaries/{key}`
 pub(in crate::http::admin_ui) async fn download_binary(
     api: Data<AppState>,
     request: HttpRequest,

@@ -17,8 +17,8 @@ use crate::{
 
 const BOOKINGS: &str = "/genesys/1/admin/groups/{group}/bookings";
 const BOOKING: &str = "/genesys/1/admin/groups/{group}/bookings/{booking}";
-const ACTIVE_SERVICES: &str = "/genesys/1/admin/live";
-const ACTIVE_SERVICE: &str = "/genesys/1/admin/live/{id}";
+const ACTIVE_SERVICES: &str = "/genesys/1/admin/active-services";
+const ACTIVE_SERVICE: &str = "/genesys/1/admin/active-services/{id}";
 
 /// Places in lists of what ends, and in the history.
 const EXPIRATION_CURSOR: &str = "^[0-9]{1,18}-";
@@ -142,7 +142,7 @@ fn delete_service() -> Operation {
 fn list_audit_log() -> Operation {
     operation(
         Method::GET,
-        "/genesys/1/admin/history",
+        "/genesys/1/admin/audit-log",
         "listHistory",
         "List what operators did",
     )

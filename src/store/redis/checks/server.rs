@@ -24,7 +24,7 @@ pub(super) struct ServerInfo {
     role: Option<String>,
 }
 
-/// Asks for [`Greeting`] with `HELLO`, which servers permit that forbid `INFO`, or else with `INFO`.
+/// Asks for [`ServerInfo`] with `HELLO`, which servers permit that forbid `INFO`, or else with `INFO`.
 async fn server_info(target: &mut CheckTarget<'_>) -> Result<ServerInfo, StoreError> {
     if let Some(greeting) = &target.server_info {
         return Ok(greeting.clone());

@@ -1,7 +1,7 @@
 //! A *lane*: one multiplexed connection to one server that one worker keeps for itself; all its
 //! requests are pipelined through it.
 //!
-//! Its life is told by [`State`]: it is *opening* (requests wait for that, no longer than a connect may
+//! Its life is told by [`ConnectionState`]: it is *opening* (requests wait for that, no longer than a connect may
 //! take), *up*, or *down* (requests fail at once). A keeper task moves it: it asks an idle lane once a
 //! second whether it still answers, opens a fresh one as soon as a request or a question fails, and goes
 //! on trying while the server is away.
@@ -184,7 +184,7 @@ impl SharedConnection {
     /// calls a script that Redis has forgotten all are sent again, so done twice they must do no harm.
     ///
     /// # Errors
-    /// As [`Lane::send`].
+    /// As [`SharedConnection::send`].
     pub(super) async fn send_all(
         &self,
         commands: &Pipeline,
@@ -210,7 +210,7 @@ impl SharedConnection {
     /// connect again: nobody asked for a change.
     ///
     /// # Errors
-    /// As [`Lane::send`].
+    /// As [`SharedConnection::send`].
     pub(super) async fn probe(
         &self,
         commands: &Pipeline,

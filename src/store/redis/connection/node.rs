@@ -61,7 +61,7 @@ impl Node {
     /// One command over a connection that nobody else uses meanwhile.
     ///
     /// # Errors
-    /// As [`Lane::send`].
+    /// As [`SharedConnection::send`].
     pub(super) async fn send_pooled(
         &self,
         command: &Cmd,

@@ -1,5 +1,5 @@
 -- Makes a replica the one that cleans up, unless another one is.
--- KEYS  1 cleaner
+-- KEYS  1 lease:cleanup
 -- ARGV  1 replica   2 ms that this holds for
 -- gives 1 it is | 0 another one is
 -- cost  O(1)

@@ -1,5 +1,5 @@
 -- Counts one more, unless there are as many as there may be: what is refused has not happened.
--- KEYS  1 tly:{...}
+-- KEYS  1 rl:{...}
 -- ARGV  1 ms that a count lasts, from the first one on   2 how many there may be
 -- gives {how many there are with this one, counted or not, ms until the count ends}
 -- cost  O(1)

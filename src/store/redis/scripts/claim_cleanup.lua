@@ -2,7 +2,7 @@
 -- KEYS  1 svc:{id}   2 own:{id}
 -- ARGV  1 now (ms)
 -- gives {1, since (ms), field, ...} it is over, known since then, and this is to be given back; from
---       here on create.lua, hold.lua and attach.lua refuse the id | {0, end (ms)} it lives
+--       here on create.lua, register_owned.lua and attach_session.lua refuse the id | {0, end (ms)} it lives
 -- cost  O(what it held)
 local ahead = ahead_of(ARGV[1])
 if redis.call('EXISTS', KEYS[1]) == 1 then
