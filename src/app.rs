@@ -29,12 +29,14 @@ use crate::{
     },
 };
 
+mod connection;
 mod door;
 mod error;
+mod http_server;
 mod listeners;
+mod refused_requests;
 mod socket;
 mod tls;
-mod tls_server;
 mod upkeep;
 
 /// After which time an audit looks again at what it found: longer than the clean-up takes.

@@ -25,7 +25,7 @@ use self::{
     pages::PageError,
     watch::Watch,
 };
-pub use self::{error::ApiError, openapi::Document, watch::Watching};
+pub use self::{error::ApiError, openapi::Document, refusal::Refusal, watch::Watching};
 use crate::{
     model::readiness::Readiness,
     service::{Admin, InForce, Services},
@@ -50,6 +50,7 @@ mod openapi;
 mod operators;
 mod pages;
 mod path;
+mod refusal;
 mod reply;
 mod requests;
 mod response_body;

@@ -6,7 +6,6 @@
 //! where a label is a place in an array, a request is counted by a few additions, with nothing hashed,
 //! looked up or locked, and the format is a page of code.
 
-pub(super) use self::requests::request_refused;
 use self::text::Text;
 pub use self::{
     counts::{Counter, Held, Level},
@@ -15,7 +14,7 @@ pub use self::{
         catalog_entries_lost, cleans_up, is_notified, set_catalog_entries_lost, set_clock_skew,
     },
     redis_checks::{record_redis_check, retain_redis_servers},
-    requests::{GONE, Method, RouteCounts, answered, download, is_fault},
+    requests::{GONE, Method, RouteCounts, answered, download, is_fault, request_refused},
     shared::{Shared, known, tell},
     store::{BYTES_IN, BYTES_OUT, LANES, LANES_LOST, PoolWatch, StoreCounts, watch_pool},
 };
