@@ -9,10 +9,10 @@ use tracing::{debug, info, warn};
 
 pub use self::error::StartError;
 use self::{
-    background::{BackgroundTasks, StoreBackend},
     graceful_shutdown::ListenerHandle,
     listeners::{Listener, WorkerFactory},
     tls::Certificates,
+    upkeep::{BackgroundTasks, StoreBackend},
 };
 use crate::{
     healthcheck::reachable_address,
@@ -29,13 +29,15 @@ use crate::{
     },
 };
 
-mod background;
+mod connection;
 mod error;
 mod graceful_shutdown;
+mod http_server;
 mod listeners;
+mod refused_requests;
 mod socket;
 mod tls;
-mod tls_server;
+mod upkeep;
 
 /// After which time an audit looks again at what it found: longer than the clean-up takes.
 const RECHECK_DELAY: Duration = Duration::from_secs(10);

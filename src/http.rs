@@ -25,7 +25,7 @@ use self::{
     middleware::security_headers::SecurityHeaders,
     watch::RouteTelemetry,
 };
-pub use self::{error::ApiError, openapi::Document, watch::TelemetryConfig};
+pub use self::{error::ApiError, openapi::Document, refusal::Refusal, watch::TelemetryConfig};
 use crate::{
     model::readiness::Readiness,
     service::{Admin, CurrentCatalog, Services},
@@ -51,6 +51,7 @@ mod openapi;
 mod operators;
 mod path;
 mod propagation;
+mod refusal;
 mod response;
 mod response_body;
 mod service_requests;

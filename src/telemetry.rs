@@ -3,7 +3,7 @@
 //! All layers may name this part, for all of them have something to tell; it names none of them, only
 //! `settings`. All three belong to the process, not to one service in it.
 
+mod connection_errors;
 pub mod log;
 pub mod metrics;
-mod refused_requests;
 pub mod traces;

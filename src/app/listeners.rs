@@ -8,12 +8,12 @@ use std::{
     time::Duration,
 };
 
-use actix_web::{App, HttpServer, dev::Server, web::Data};
+use actix_web::{App, dev::Server, web::Data};
 use rustls::ServerConfig;
 #[cfg(target_os = "linux")]
 use socket2::SockRef;
 
-use super::{StartError, StoreBackend, graceful_shutdown::ListenerHandle, socket, tls_server};
+use super::{StartError, StoreBackend, graceful_shutdown::ListenerHandle, http_server, socket};
 use crate::{
     http::{self, AppState, Document, ListenerConfig, TelemetryConfig},
     memory_budget::MemoryBudgets,
@@ -101,18 +101,9 @@ impl Listener {
             app.configure(|config| http::routes(config, &exposure))
                 .wrap_fn(move |request, routes| http::serve_request(request, routes, &exposure))
         };
-        if let Some(tls) = tls {
-            let http2 = settings.tls.as_ref().is_some_and(|tls| tls.http2);
-            return tls_server::listen(self.socket, tls.clone(), http2, server, app);
-        }
-        let http = HttpServer::new(app)
-            .workers(server.workers)
-            .max_connections(server.connections_per_worker)
-            .client_request_timeout(server.request_header_timeout)
-            .keep_alive(server.keep_alive)
-            .shutdown_timeout(server.shutdown.as_secs())
-            .disable_signals();
-        Ok(http.listen(self.socket)?.run())
+        let http2 = settings.tls.as_ref().is_some_and(|tls| tls.http2);
+        let tls = tls.map(|tls| http_server::with_alpn(tls.clone(), http2));
+        http_server::listen(self.socket, tls, server, app)
     }
 }
 

@@ -157,11 +157,21 @@ pub enum ApiError {
 }
 
 #[derive(Serialize)]
-struct ErrorBody<'a> {
-    exception: &'a str,
+pub(super) struct ErrorBody {
+    exception: &'static str,
     message: String,
     code: u16,
-    phrase: &'a str,
+    phrase: &'static str,
+}
+
+/// The body of an error, whatever its source.
+pub(super) fn body(exception: &'static str, message: String, status: StatusCode) -> ErrorBody {
+    ErrorBody {
+        exception,
+        message,
+        code: status.as_u16(),
+        phrase: status.canonical_reason().unwrap_or_default(),
+    }
 }
 
 impl ApiError {
@@ -273,12 +283,7 @@ impl ResponseError for ApiError {
             }
             _ => {}
         }
-        response.json(ErrorBody {
-            exception,
-            message: self.to_string(),
-            code: status.as_u16(),
-            phrase: status.canonical_reason().unwrap_or_default(),
-        })
+        response.json(body(exception, self.to_string(), status))
     }
 }
 

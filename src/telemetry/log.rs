@@ -13,7 +13,7 @@ use tracing::subscriber::{self, SetGlobalDefaultError};
 use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::{EnvFilter, filter, layer::SubscriberExt};
 
-use super::refused_requests::RefusedRequests;
+use super::connection_errors::ConnectionErrors;
 use crate::settings::{Log, LogFormat};
 
 /// Why the log could not be started.
@@ -78,18 +78,15 @@ pub fn start(log: &Log) -> Result<LogGuard, TelemetryError> {
                 .flatten_event(true)
                 .with_span_list(false)
                 .finish()
-                .with(RefusedRequests::default()),
+                .with(ConnectionErrors),
         )?,
         // Colours are left as they are on a terminal, because NO_COLOR may have switched them off.
         _ if terminal => {
-            subscriber::set_global_default(lines.finish().with(RefusedRequests::default()))?;
+            subscriber::set_global_default(lines.finish().with(ConnectionErrors))?;
         }
-        _ => subscriber::set_global_default(
-            lines
-                .with_ansi(false)
-                .finish()
-                .with(RefusedRequests::default()),
-        )?,
+        _ => {
+            subscriber::set_global_default(lines.with_ansi(false).finish().with(ConnectionErrors))?;
+        }
     }
     drop(DROPPED_LINES.set(counter));
     Ok(LogGuard(written))

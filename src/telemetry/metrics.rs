@@ -7,7 +7,6 @@
 //! looked up or locked, and the format is a page of code.
 
 use self::encode::TextEncoder;
-pub(super) use self::requests::count_refused_request;
 pub use self::{
     cluster::{ClusterMetrics, cluster_metrics, set_cluster_metrics},
     primitives::{Counter, Gauge, GaugeGuard},
@@ -19,8 +18,8 @@ pub use self::{
     },
     redis_checks::{record_redis_check, retain_redis_servers},
     requests::{
-        CLIENT_CLOSED_REQUEST, MethodLabel, RouteMetrics, is_service_fault, response_counts,
-        track_download,
+        CLIENT_CLOSED_REQUEST, MethodLabel, RouteMetrics, count_refused_request, is_service_fault,
+        response_counts, track_download,
     },
     store::{
         BINARY_BYTES_IN, BINARY_BYTES_OUT, PoolStats, REDIS_CONNECTIONS, REDIS_DISCONNECTS,

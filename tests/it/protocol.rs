@@ -5,4 +5,5 @@ mod conditions;
 mod head;
 mod negotiation;
 mod parser;
+mod refusals;
 mod upgrades;

@@ -17,7 +17,7 @@ pub(in crate::http) struct SecurityHeaders {
 
 impl SecurityHeaders {
     /// Adds them to those of a response. A value that is already there stays.
-    pub(super) fn add(self, headers: &mut HeaderMap) {
+    pub(in crate::http) fn add(self, headers: &mut HeaderMap) {
         headers.insert(X_CONTENT_TYPE_OPTIONS, NOSNIFF);
         // Over plain HTTP browsers ignore it (RFC 6797 8.1); a proxy in front that terminates TLS adds its own.
         if self.tls && !headers.contains_key(STRICT_TRANSPORT_SECURITY) {

@@ -118,12 +118,12 @@ impl RouteMetrics {
     }
 }
 
-/// The HTTP parser has refused a request with that status. No route, method or duration of it is known.
-pub(crate) fn count_refused_request(status: u16) {
+/// The HTTP parser has refused a request with that status and exception. No route, method or duration of it is known.
+pub fn count_refused_request(status: u16, exception: &'static str) {
     static REFUSED: OnceLock<Arc<RouteMetrics>> = OnceLock::new();
     let counts = REFUSED.get_or_init(|| RouteMetrics::new("none"));
     if let Some(counts) = counts.methods.last() {
-        counts.count(status, None);
+        counts.count(status, Some(exception));
     }
 }
 
@@ -193,8 +193,12 @@ pub(super) fn write(text: &mut TextEncoder) {
             sum.durations.add(&counts.durations);
         }
     });
-    let counted = |sum: &Sum| sum.durations.count() + sum.statuses.iter().sum::<u64>();
-    sums.retain(|_, sum| counted(sum) > 0);
+    sums.retain(|_, sum| {
+        sum.statuses
+            .iter()
+            .chain(sum.failures.values())
+            .any(|count| *count > 0)
+    });
 
     let help = "Requests answered, by route, method, status and, of errors, exception; 499: the client went away \
                 first.";

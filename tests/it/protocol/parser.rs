@@ -1,11 +1,43 @@
 //! Requests that the HTTP parser refuses: counted, and no errors of the service.
 
+use std::net::{SocketAddr, TcpListener, TcpStream};
+
 use crate::support::{RawConnection, eventually, metrics::Metrics, program::Program};
 
 #[tokio::test]
 async fn malformed_requests_are_counted_and_logged_once_a_minute() {
     let mut program = Program::serve(&[]);
     let address = program.address().await;
+    send_malformed_requests(address).await;
+    assert_eq!(program.log_events("malformed requests refused").len(), 1);
+    assert_eq!(program.count_log_events("actix_http"), 0);
+    program.signal("INT");
+    assert_eq!(
+        program.wait().await.log_messages("ERROR"),
+        Vec::<String>::new()
+    );
+}
+
+#[tokio::test]
+async fn malformed_requests_are_counted_without_a_log() {
+    // With the log off, the program does not report a port that the system has chosen.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let listen = address.to_string();
+    let program = Program::serve(&[("log.level", "off"), ("server.listen", &listen)]);
+    eventually("the program listens", async || {
+        TcpStream::connect(address).ok()
+    })
+    .await;
+    send_malformed_requests(address).await;
+    assert_eq!(program.log_events("malformed requests refused").len(), 0);
+    program.signal("INT");
+    program.wait().await;
+}
+
+/// Sends requests of all kinds that the parser refuses, and waits until all are counted.
+async fn send_malformed_requests(address: SocketAddr) {
     let mut sent = 0;
     for request in [
         "GET /\u{e9} HTTP/1.1\r\nHost: x\r\n\r\n".as_bytes(),
@@ -34,18 +66,17 @@ async fn malformed_requests_are_counted_and_logged_once_a_minute() {
     eventually("all are counted", async || {
         let metrics = Metrics::scrape(address).await;
         let refused = |status: u16| {
-            let labels = format!("{{route=\"none\",method=\"other\",status=\"{status}\"}}");
-            metrics.value(&format!("http_requests_total{labels}"))
+            let exception = if status == 431 {
+                "HeadTooLarge"
+            } else {
+                "MalformedRequest"
+            };
+            metrics.value(&format!(
+                "http_requests_total{{route=\"none\",method=\"other\",status=\"{status}\",exception=\"{exception}\"}}"
+            ))
         };
         let is = |value: f64, expected: i32| (value - f64::from(expected)).abs() < 0.5;
         (is(refused(400), sent) && is(refused(431), 1)).then_some(())
     })
     .await;
-    assert_eq!(program.log_events("malformed requests refused").len(), 1);
-    assert_eq!(program.count_log_events("actix_http"), 0);
-    program.signal("INT");
-    assert_eq!(
-        program.wait().await.log_messages("ERROR"),
-        Vec::<String>::new()
-    );
 }

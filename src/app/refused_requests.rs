@@ -1,0 +1,148 @@
+//! Requests that the HTTP parser refuses: their response, their metric and their log line.
+//!
+//! See `docs/adr/0015-requests-that-the-parser-refuses.md`.
+
+use std::{
+    future::poll_fn,
+    net::SocketAddr,
+    pin::pin,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use actix_http::{
+    Protocol,
+    error::{DispatchError, ParseError},
+};
+use actix_service::{ServiceFactory, apply_fn_factory};
+use actix_web::dev::Service;
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    time::timeout,
+};
+use tracing::info;
+
+use super::connection::Connection;
+use crate::{http::Refusal, telemetry::metrics};
+
+const LOG_INTERVAL: Duration = Duration::from_secs(60);
+
+/// A new connection, as `HttpService` takes it.
+pub(super) type Accepted<T> = (T, Protocol, Option<SocketAddr>);
+
+/// Serves connections by `http`, an `HttpService`, with the errors of this service in place of its bare responses. A
+/// client has `disconnect_timeout` to read such an error and to close the connection.
+pub(super) fn respond_to_refused<T, F>(
+    http: F,
+    tls: bool,
+    disconnect_timeout: Duration,
+) -> impl ServiceFactory<
+    Accepted<T>,
+    Config = (),
+    Response = (),
+    Error = DispatchError,
+    InitError = F::InitError,
+>
+where
+    T: AsyncRead + AsyncWrite + Unpin + 'static,
+    F: ServiceFactory<Accepted<Connection<T>>, Config = (), Response = (), Error = DispatchError>,
+    <F::Service as Service<Accepted<Connection<T>>>>::Future: 'static,
+{
+    apply_fn_factory(http, move |(io, protocol, peer), http: &F::Service| {
+        let connection = match protocol {
+            Protocol::Http2 => Connection::http2(io),
+            _ => Connection::http1(
+                io,
+                Box::new(move |date| response(Refusal::HeadTimeout, date, tls)),
+            ),
+        };
+        let served = http.call((connection.clone(), protocol, peer));
+        serve(connection, served, tls, disconnect_timeout)
+    })
+}
+
+async fn serve<T: AsyncRead + AsyncWrite + Unpin>(
+    connection: Connection<T>,
+    served: impl Future<Output = Result<(), DispatchError>>,
+    tls: bool,
+    disconnect_timeout: Duration,
+) -> Result<(), DispatchError> {
+    let mut served = pin!(served);
+    let result = poll_fn(|cx| {
+        let result = served.as_mut().poll(cx);
+        if result.is_pending() {
+            connection.release(cx);
+        }
+        result
+    })
+    .await;
+    if let Err(DispatchError::Parse(error)) = &result {
+        let refusal = refusal(error);
+        let respond = |date: &str| response(refusal, date, tls);
+        if connection.replace_bare_response(respond) {
+            log(refusal, error);
+            drop(timeout(disconnect_timeout, close(connection)).await);
+        }
+    }
+    result
+}
+
+/// Writes what is left and closes the connection. A connection that is closed before the client has sent everything
+/// would be reset, and the client could lose the response (RFC 9112 9.6).
+async fn close<T: AsyncRead + AsyncWrite + Unpin>(mut connection: Connection<T>) {
+    if connection.shutdown().await.is_err() {
+        return;
+    }
+    let mut discarded = vec![0; 16 * 1024];
+    while connection
+        .read(&mut discarded)
+        .await
+        .is_ok_and(|length| length > 0)
+    {}
+}
+
+/// The response, which is counted.
+fn response(refusal: Refusal, date: &str, tls: bool) -> Vec<u8> {
+    let (exception, status) = refusal.row();
+    metrics::count_refused_request(status.as_u16(), exception);
+    refusal.response(date, tls)
+}
+
+fn refusal(error: &ParseError) -> Refusal {
+    match error {
+        ParseError::Uri(_) => Refusal::InvalidTarget,
+        ParseError::Version => Refusal::UnsupportedVersion,
+        ParseError::TooLarge => Refusal::HeadTooLarge,
+        _ => Refusal::Malformed,
+    }
+}
+
+/// Refused requests that no log line has reported.
+struct Unlogged {
+    logged: Option<Instant>,
+    requests: u64,
+}
+
+/// Logs one line a minute, for a client can send as many such requests as it likes.
+fn log(refusal: Refusal, error: &ParseError) {
+    static UNLOGGED: Mutex<Unlogged> = Mutex::new(Unlogged {
+        logged: None,
+        requests: 0,
+    });
+    let mut unlogged = UNLOGGED.lock().unwrap_or_else(PoisonError::into_inner);
+    unlogged.requests += 1;
+    if unlogged
+        .logged
+        .is_some_and(|at| at.elapsed() < LOG_INTERVAL)
+    {
+        return;
+    }
+    let requests = unlogged.requests;
+    *unlogged = Unlogged {
+        logged: Some(Instant::now()),
+        requests: 0,
+    };
+    drop(unlogged);
+    let status = refusal.row().1.as_u16();
+    info!(status, reason = %error, requests, "malformed requests refused");
+}
