@@ -9,10 +9,10 @@ use tracing::{debug, info, warn};
 
 pub use self::error::StartError;
 use self::{
+    background::{BackgroundTasks, StoreBackend},
     graceful_shutdown::ListenerHandle,
     listeners::{Listener, WorkerFactory},
     tls::Certificates,
-    upkeep::{BackgroundTasks, StoreBackend},
 };
 use crate::{
     healthcheck::reachable_address,
@@ -29,6 +29,7 @@ use crate::{
     },
 };
 
+mod background;
 mod connection;
 mod error;
 mod graceful_shutdown;
@@ -37,7 +38,6 @@ mod listeners;
 mod refused_requests;
 mod socket;
 mod tls;
-mod upkeep;
 
 /// After which time an audit looks again at what it found: longer than the clean-up takes.
 const RECHECK_DELAY: Duration = Duration::from_secs(10);
@@ -240,19 +240,19 @@ pub async fn start_with_clock(
     let backing = StoreBackend::new(&settings);
     let backends = backends(&settings, &office.file_catalog)?;
     let readiness = Readiness::default();
-    let mut upkeep =
+    let mut background =
         BackgroundTasks::start(&backing, &settings, &office, &backends, &readiness).await?;
-    upkeep.monitor_readiness(readiness.clone(), office.current_catalog.clone());
+    background.monitor_readiness(readiness.clone(), office.current_catalog.clone());
     let keeping_files = certificates.map(|files| tokio::spawn(files.reload_on_change()));
-    upkeep.tasks.extend(keeping_files);
+    background.tasks.extend(keeping_files);
     let private_address = private.as_ref().map(|listener| listener.address);
     let replica = Replica::current(
         public.address.to_string(),
         private_address.map(|address| address.to_string()),
     );
     let name = replica.id.clone();
-    let skew = upkeep.monitor_clock(&settings, wall, readiness.clone());
-    upkeep.send_heartbeats(replica, Arc::clone(&office), skew);
+    let skew = background.monitor_clock(&settings, wall, readiness.clone());
+    background.send_heartbeats(replica, Arc::clone(&office), skew);
     let parts = WorkerFactory {
         admin_context: office,
         limits: Arc::new(settings.limits.clone()),
@@ -276,7 +276,7 @@ pub async fn start_with_clock(
         scheme: if tls.is_some() { "https" } else { "http" },
         servers: Vec::new(),
         listener_handles: Vec::new(),
-        background: upkeep,
+        background: background,
     };
     for listener in [Some(public), private].into_iter().flatten() {
         running

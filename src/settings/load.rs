@@ -32,7 +32,11 @@ impl Settings {
                     "server.request_header_timeout_seconds",
                     TIMEOUT_SECONDS,
                 )?,
-                body_idle_timeout: seconds(from, "server.body_idle_timeout_seconds", TIMEOUT_SECONDS)?,
+                body_idle_timeout: seconds(
+                    from,
+                    "server.body_idle_timeout_seconds",
+                    TIMEOUT_SECONDS,
+                )?,
                 keep_alive: seconds(from, "server.keep_alive_seconds", 0..=3600)?,
                 connections_per_worker: from
                     .number("server.connections_per_worker", 1..=1_000_000)?,
@@ -58,9 +62,15 @@ impl Settings {
                 response_timeout: millis(from, "backend.response_timeout_ms")?,
                 max_attempts: from.number("backend.max_attempts", 1..=16)?,
                 connections: from.number("backend.connections", 1..=65_536)?,
-                max_response_bytes: from.number("backend.max_response_bytes", 1..=MAX_VALUE_BYTES)?,
-                circuit_breaker_failures: from.number("backend.circuit_breaker_failures", 1..=1_000_000)?,
-                circuit_reset_timeout: seconds(from, "backend.circuit_breaker_reset_seconds", TIMEOUT_SECONDS)?,
+                max_response_bytes: from
+                    .number("backend.max_response_bytes", 1..=MAX_VALUE_BYTES)?,
+                circuit_breaker_failures: from
+                    .number("backend.circuit_breaker_failures", 1..=1_000_000)?,
+                circuit_reset_timeout: seconds(
+                    from,
+                    "backend.circuit_breaker_reset_seconds",
+                    TIMEOUT_SECONDS,
+                )?,
                 ca_certificates: ca_certificates(from)?,
             },
             catalog: Catalog {

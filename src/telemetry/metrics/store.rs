@@ -120,7 +120,8 @@ pub(super) fn write(text: &mut TextEncoder) {
     let mut family = text.histogram("store_operation_duration_seconds", help);
     family.histogram_samples(&[], &durations);
     let help = "Calls that wait for the store now.";
-    text.gauge("store_operations_in_flight", help).value(waiting);
+    text.gauge("store_operations_in_flight", help)
+        .value(waiting);
 
     let help = "Connections to Redis for small requests that are up.";
     text.gauge("redis_connections", help)

@@ -266,7 +266,8 @@ async fn wrong_keys_count_with_wrong_passwords(app: TestApp) {
 }
 
 async fn who_shows_nothing_does_not_count_as_wrong(app: TestApp) {
-    let app = start_with_password(&app, &[("rate_limit.failed_credentials_per_address", "2")]).await;
+    let app =
+        start_with_password(&app, &[("rate_limit.failed_credentials_per_address", "2")]).await;
     for _ in 0..5 {
         let answer =
             TestResponse::send(app.get(ANY_ID).header("x-forwarded-for", "192.0.2.1")).await;

@@ -135,7 +135,11 @@ async fn browsers_learn_to_come_back_over_tls_only() {
 async fn an_idle_connection_over_tls_does_not_delay_a_shutdown() {
     let certificate = Certificate::generate();
     let files = CertificateFiles::write(&certificate);
-    let settings = [&files.settings()[..], &[("server.shutdown_timeout_seconds", "600")]].concat();
+    let settings = [
+        &files.settings()[..],
+        &[("server.shutdown_timeout_seconds", "600")],
+    ]
+    .concat();
     let app = TestApp::on_memory().await.start_sibling(&settings).await;
     let mut idle = certificate.connect(app.address, &[]).await.unwrap();
     request(&mut idle, "GET", "/livez").await;

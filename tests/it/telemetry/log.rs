@@ -167,7 +167,9 @@ async fn nobody_waits_for_a_log_that_nobody_reads_and_what_is_lost_is_counted() 
         for answer in join_all(asked).await {
             assert_eq!(answer.unwrap().status(), 200);
         }
-        let lost = Metrics::scrape(address).await.value("log_lines_dropped_total");
+        let lost = Metrics::scrape(address)
+            .await
+            .value("log_lines_dropped_total");
         (lost > 0.5).then_some(())
     })
     .await;

@@ -80,7 +80,8 @@ async fn requests_are_counted_by_route_method_and_status_and_by_nothing_a_client
         let value = metrics.value(&format!("http_requests_total{{{sample}}}"));
         assert!((value - count).abs() < 0.5, "{sample}: {}", metrics.text);
     }
-    let taken = format!("http_request_duration_seconds_count{{{STORAGE_KEY_ROUTE},method=\"GET\"}}");
+    let taken =
+        format!("http_request_duration_seconds_count{{{STORAGE_KEY_ROUTE},method=\"GET\"}}");
     assert!(
         (metrics.value(&taken) - 22.0).abs() < 0.5,
         "{}",

@@ -136,7 +136,13 @@ async fn use_admin_api(app: &TestApp, settings: &[(&str, &str)]) {
     }
     let delete = operator(Method::DELETE, "groups/pool").header("if-match", "*");
     TestResponse::send(delete).await.assert_ok();
-    for path in ["audit-log", "active-services", "replicas", "catalog", "groups"] {
+    for path in [
+        "audit-log",
+        "active-services",
+        "replicas",
+        "catalog",
+        "groups",
+    ] {
         let answer = TestResponse::send(operator(Method::GET, path)).await;
         assert_eq!(answer.status, 200, "{path}: {}", answer.text());
     }

@@ -175,7 +175,9 @@ async fn create_sample_data(browser: &Browser, pair: &BrowserFixture) {
         .header("gms_user", "ada");
     let made = TestResponse::send(made.multipart_body(form)).await;
     let id = made.json()["_id"].as_str().unwrap().to_owned();
-    browser.goto(&app.url(&format!("{HOME}/active-services/{id}"))).await;
+    browser
+        .goto(&app.url(&format!("{HOME}/active-services/{id}")))
+        .await;
     inspect_page(browser, "live-one").await;
     browser
         .goto(&app.url(&format!("{HOME}/groups/sales")))

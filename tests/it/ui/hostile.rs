@@ -113,7 +113,10 @@ async fn hostile_requests_are_refused_in_text(app: TestApp) {
             (format!("{path}?done={quoted}&after={quoted}"), 200),
             (format!("{path}?limit={quoted}"), 400),
             (format!("/active-services?after={quoted}"), 400),
-            (format!("/active-services?limit={quoted}&done={quoted}"), 400),
+            (
+                format!("/active-services?limit={quoted}&done={quoted}"),
+                400,
+            ),
             (format!("/audit-log?after={quoted}"), 400),
         ] {
             let answer = desk.get(&request).await;

@@ -31,13 +31,19 @@ fn next_page(page: &str) -> Option<String> {
 
 async fn where_none_lives_it_is_said_how_to_make_one(app: TestApp) {
     let app = start_admin(&app).await;
-    let page = AdminSession::sign_in(&app).await.page("/active-services").await;
+    let page = AdminSession::sign_in(&app)
+        .await
+        .page("/active-services")
+        .await;
     assert!(page.contains("No service lives."), "{page}");
     let line = between(&page, "<pre>curl -X POST ", " -d");
     assert_eq!(line, app.url("/genesys/1/service/store"));
     let made = app.client.post(line).form_body("language=french");
     TestResponse::send(made).await.service_id();
-    let page = AdminSession::sign_in(&app).await.page("/active-services").await;
+    let page = AdminSession::sign_in(&app)
+        .await
+        .page("/active-services")
+        .await;
     assert!(!page.contains("No service lives."), "{page}");
 }
 

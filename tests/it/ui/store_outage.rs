@@ -86,7 +86,9 @@ async fn they_show_what_this_replica_knows_and_what_is_wrong() {
         assert!(page.text().contains("Sign out"), "{path}: {}", page.text());
     }
     // An open overview is told too.
-    let stream = desk.request(reqwest::Method::GET, "/overview/events").send();
+    let stream = desk
+        .request(reqwest::Method::GET, "/overview/events")
+        .send();
     let first = stream.await.unwrap().chunk().await.unwrap().unwrap();
     let first = String::from_utf8(first.to_vec()).unwrap();
     assert!(first.contains("data-stale"), "{first}");
