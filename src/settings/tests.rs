@@ -60,7 +60,7 @@ fn environment_error(name: &str, value: &str) -> String {
 
 #[test]
 fn a_file_goes_over_the_defaults_and_the_environment_over_the_file() {
-    let file = TempFile::new("[limits]\npairs = 7\nkeys = 8\n[server]\nlisten = \"localhost:0\"\n");
+    let file = TempFile::new("[limits]\nfields = 7\nkeys = 8\n[server]\nlisten = \"localhost:0\"\n");
     let environment = [
         ("SWITCHBOARD__LIMITS__KEYS", "9"),
         ("SWITCHBOARD__LOG__FORMAT", "json"),
@@ -75,7 +75,7 @@ fn a_file_goes_over_the_defaults_and_the_environment_over_the_file() {
 
 #[test]
 fn a_variable_that_is_empty_is_as_if_it_was_not_set() {
-    let file = TempFile::new("[limits]\npairs = 7\n[log]\nformat = \"json\"\n");
+    let file = TempFile::new("[limits]\nfields = 7\n[log]\nformat = \"json\"\n");
     let (defaults, of_file) = (
         Settings::defaults().unwrap(),
         Settings::load(Some(&file.0), NO_VARIABLES),
@@ -139,7 +139,7 @@ fn an_unknown_setting_names_itself_its_origin_and_what_is_allowed() {
 #[test]
 fn an_unknown_section_is_told_the_sections() {
     let sections = "expected one of [admin], [api], [auth], [backend], [catalog], [cors], [limits], [log], [memory], \
-         [metrics], [phone], [redis], [server], [rate_limit], [tls]";
+         [metrics], [phone], [rate_limit], [redis], [server], [tls]";
     for (content, name) in [
         ("[servr]\nlisten = \"\"", "servr"),
         ("listen = \"\"", "listen"),

@@ -30,7 +30,7 @@ fn a_malformed_number_is_an_error_wherever_it_stands() {
     let expected = "expected a whole number from 1 to 1900";
     for wrong in ["\"many\"", "1.5", "true", "[1]", "{ a = 1 }", "\"\""] {
         assert_eq!(
-            file_error(&format!("[limits]\npairs = {wrong}")),
+            file_error(&format!("[limits]\nfields = {wrong}")),
             format!("setting `limits.fields` (file FILE): {expected}")
         );
     }
@@ -56,7 +56,7 @@ fn white_space_around_a_value_means_nothing_and_a_switch_is_written_in_any_case(
     for (text, expected) in [(" 4 ", 4), ("4\n", 4), ("\t4\r\n", 4), ("04", 4)] {
         let settings = from_environment("SWITCHBOARD__LIMITS__FIELDS", text).unwrap();
         assert_eq!(settings.limits.fields, expected, "{text:?}");
-        let settings = from_file(&format!("[limits]\npairs = {text:?}")).unwrap();
+        let settings = from_file(&format!("[limits]\nfields = {text:?}")).unwrap();
         assert_eq!(settings.limits.fields, expected, "{text:?}");
     }
     for (text, on) in [
