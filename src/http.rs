@@ -19,13 +19,20 @@ use ipnet::IpNet;
 use secrecy::SecretString;
 
 use self::{
-    admin_api::{active_services, audit_log, bookings, catalog_entries, import_export, restore},
+    admin_api::{
+        active_services, audit_log, bookings, catalog_entries, import_export, replicas, restore,
+    },
     admin_ui::PageError,
     hints::NotFoundHints,
-    middleware::security_headers::SecurityHeaders,
-    watch::RouteTelemetry,
+    middleware::{
+        auth::{apply_cors, authenticate_admin, authenticate_client},
+        security_headers::SecurityHeaders,
+        telemetry::{self, RouteTelemetry},
+    },
 };
-pub use self::{error::ApiError, openapi::Document, refusal::Refusal, watch::TelemetryConfig};
+pub use self::{
+    error::ApiError, middleware::telemetry::TelemetryConfig, openapi::Document, refusal::Refusal,
+};
 use crate::{
     model::readiness::Readiness,
     service::{Admin, CurrentCatalog, Services},
@@ -35,20 +42,18 @@ use crate::{
 mod accept;
 mod admin_api;
 mod admin_ui;
+mod auth;
 mod binaries;
 mod body;
-mod caller;
-mod cors;
 mod error;
 mod etag;
 mod fetch_metadata;
-mod gate;
 mod health;
 mod hints;
+mod idempotency;
 mod metrics;
 mod middleware;
 mod openapi;
-mod operators;
 mod path;
 mod propagation;
 mod refusal;
@@ -57,7 +62,6 @@ mod response_body;
 mod service_requests;
 mod services;
 mod storage;
-mod watch;
 
 /// What the handlers of one worker share.
 pub struct AppState {
@@ -186,7 +190,7 @@ pub fn routes(config: &mut ServiceConfig, exposure: &ListenerConfig) {
             .method(Method::PUT, put().to(active_services::set_service_end))
             .method(Method::DELETE, delete().to(active_services::delete_service)),
         route("/genesys/1/admin/audit-log").get(audit_log::list_audit_log),
-        route("/genesys/1/admin/replicas").get(audit_log::list_replicas),
+        route("/genesys/1/admin/replicas").get(replicas::list_replicas),
     ];
     let health = [
         route("/livez").get(health::get_liveness).probe(),
@@ -209,11 +213,11 @@ pub fn routes(config: &mut ServiceConfig, exposure: &ListenerConfig) {
         register(config, telling, exposure, ungated);
     }
     if groups.admin && exposure.admin_enabled {
-        let gated = |resource: Resource| resource.wrap(from_fn(gate::authenticate_admin));
+        let gated = |resource: Resource| resource.wrap(from_fn(authenticate_admin));
         register(config, admin, exposure, gated);
         register_admin_ui(config, exposure);
     }
-    let shared = |resource: Resource| resource.wrap(from_fn(gate::apply_cors));
+    let shared = |resource: Resource| resource.wrap(from_fn(apply_cors));
     register(config, health, exposure, shared);
     let hints = NotFoundHints::new(exposure);
     register(config, [Endpoint::not_found(hints)], exposure, shared);
@@ -271,7 +275,7 @@ fn register_client_routes<const N: usize>(
             resource.guard(fn_guard(move |_| !catalog.requires_auth()))
         });
     }
-    let gated = |resource: Resource| resource.wrap(from_fn(gate::authenticate_client));
+    let gated = |resource: Resource| resource.wrap(from_fn(authenticate_client));
     register(config, endpoints(), exposure, gated);
 }
 
@@ -323,7 +327,7 @@ impl Endpoint {
     /// Every path that is not somebody's before it.
     fn not_found(hints: NotFoundHints) -> Self {
         Self {
-            name: watch::NO_ROUTE,
+            name: telemetry::NO_ROUTE,
             hints,
             ..route("/{nowhere:.*}")
         }

@@ -16,7 +16,10 @@ pub use self::{
         deregister, export_catalog,
     },
     auth::BasicCredentials,
-    backend::{Backends, PropagatedHeaders, SessionTerminator},
+    backend::{
+        Backends, GMS_USER, PropagatedHeaders, REQUEST_ID, SessionTerminator, TRACEPARENT,
+        TRACESTATE,
+    },
     backend_requests::PreparedRequest,
     catalog::{
         Catalog, CatalogContext, CatalogError, CatalogFile, CatalogReloader, CurrentCatalog,

@@ -12,7 +12,10 @@ use actix_web::{
     web,
 };
 
-use super::{ApiError, AppState, caller, response};
+use super::{
+    ApiError, AppState, auth::basic::basic_credentials, middleware::real_ip::client_address,
+    response,
+};
 use crate::{
     service::{Actor, Admin, FormData, Precondition, parse_integer},
     store::{Cursor, Timestamp},
@@ -23,6 +26,7 @@ pub(super) mod audit_log;
 pub(super) mod bookings;
 pub(super) mod catalog_entries;
 pub(super) mod import_export;
+pub(super) mod replicas;
 pub(super) mod restore;
 
 /// Entries on a page where nobody says, and at most.
@@ -52,10 +56,10 @@ pub(super) fn admin_service(api: &AppState) -> Result<&Admin, ApiError> {
 
 /// Who asks.
 fn actor(api: &AppState, request: &HttpRequest) -> Actor {
-    let shown = caller::basic_credentials(request).0;
+    let shown = basic_credentials(request).0;
     Actor {
         name: shown.map(|(name, _)| name).unwrap_or_default(),
-        address: caller::client_address(request, &api.trusted_proxies),
+        address: client_address(request, &api.trusted_proxies),
     }
 }
 

@@ -6,7 +6,7 @@ use actix_web::{
     http::header::{HOST, HeaderValue, ORIGIN, REFERER},
 };
 
-use super::{ApiError, AppState, cors};
+use super::{ApiError, AppState, middleware::cors};
 
 pub(super) const SEC_FETCH_SITE: &str = "sec-fetch-site";
 pub(super) const SEC_FETCH_MODE: &str = "sec-fetch-mode";

@@ -1,7 +1,12 @@
 //! What applies to every request and response of a listener, whatever its route.
 
+pub(super) mod auth;
+pub(super) mod cors;
+pub(super) mod csrf;
+pub(super) mod real_ip;
 pub(super) mod security_headers;
-pub(super) mod upgrade;
+pub(super) mod telemetry;
+mod upgrade;
 
 use actix_web::{
     Error,

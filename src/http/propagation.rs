@@ -1,18 +1,10 @@
-//! The headers that say who asks and in which course of requests.
+//! Request headers that are passed on to backends.
 
 use actix_web::HttpRequest;
 
-use crate::service::PropagatedHeaders;
+use crate::service::{GMS_USER, PropagatedHeaders, REQUEST_ID, TRACEPARENT};
 
-/// What the client calls a request.
-pub(super) const REQUEST_ID: &str = "x-request-id";
-
-/// Who asks.
-pub(super) const GMS_USER: &str = "gms_user";
-/// The span that a request comes from.
-pub(super) const TRACEPARENT: &str = "traceparent";
-
-/// What of a request goes along to a backend.
+/// The headers of `request` that are passed on to a backend.
 pub(super) fn propagated_headers(request: &HttpRequest) -> PropagatedHeaders {
     PropagatedHeaders {
         gms_user: header_text(request, GMS_USER),
@@ -21,8 +13,8 @@ pub(super) fn propagated_headers(request: &HttpRequest) -> PropagatedHeaders {
     }
 }
 
-/// The first header of that name, as text.
-pub(super) fn header_text(request: &HttpRequest, name: &str) -> Option<String> {
+/// The first header of this name, as text.
+fn header_text(request: &HttpRequest, name: &str) -> Option<String> {
     let value = request.headers().get(name)?;
     Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
 }

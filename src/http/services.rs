@@ -11,7 +11,11 @@ use actix_web::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{ApiError, AppState, body, caller, fetch_metadata, path, propagation, response};
+use super::{
+    ApiError, AppState, auth::basic::basic_credentials, body, fetch_metadata,
+    idempotency::idempotency_head, middleware::real_ip::client_address, path, propagation,
+    response,
+};
 use crate::{
     service::{CreateRequestHead, CreateResponse},
     store::{Description, ServiceId, Timestamp},
@@ -85,9 +89,9 @@ pub(super) async fn delete(
 fn create_request_head(api: &AppState, request: &HttpRequest) -> CreateRequestHead {
     CreateRequestHead {
         propagated_headers: propagation::propagated_headers(request),
-        idempotency: caller::idempotency_head(request),
-        address: caller::client_address(request, &api.trusted_proxies),
-        credentials: caller::basic_credentials(request),
+        idempotency: idempotency_head(request),
+        address: client_address(request, &api.trusted_proxies),
+        credentials: basic_credentials(request),
     }
 }
 
@@ -133,8 +137,8 @@ struct DescribeServiceResponse<'a> {
     binaries: Vec<BinaryResponse<'a>>,
 }
 
-#[derive(Serialize)]
-struct BinaryResponse<'a> {
+#[derive(Debug, Serialize)]
+pub(super) struct BinaryResponse<'a> {
     name: &'a str,
     content_type: &'a str,
     file_name: Option<&'a str>,
@@ -192,15 +196,20 @@ pub(super) fn service_schema() -> Value {
     })
 }
 
+/// The binaries of a service.
+pub(super) fn binary_responses(description: &Description) -> Vec<BinaryResponse<'_>> {
+    let binaries = description.binaries.iter();
+    let responses = binaries.map(|(name, binary)| BinaryResponse {
+        name,
+        content_type: &binary.content_type,
+        file_name: binary.file_name.as_deref(),
+        size: binary.size,
+    });
+    responses.collect()
+}
+
 impl<'a> DescribeServiceResponse<'a> {
     fn new(id: &'a ServiceId, description: &'a Description, now: Timestamp) -> Self {
-        let binaries = description.binaries.iter();
-        let binaries = binaries.map(|(name, binary)| BinaryResponse {
-            name,
-            content_type: &binary.content_type,
-            file_name: binary.file_name.as_deref(),
-            size: binary.size,
-        });
         Self {
             id: id.as_str(),
             definition: &description.definition,
@@ -208,7 +217,7 @@ impl<'a> DescribeServiceResponse<'a> {
             end: description.end.to_string(),
             ttl: description.end.since(now).as_secs(),
             keys: &description.keys,
-            binaries: binaries.collect(),
+            binaries: binary_responses(description),
         }
     }
 }

@@ -11,7 +11,11 @@ use bytes::Bytes;
 use hyper::header::{HeaderName, HeaderValue};
 
 pub(super) use self::request::RequestContext;
-pub use self::{client::Backends, request::PropagatedHeaders, terminate::SessionTerminator};
+pub use self::{
+    client::Backends,
+    request::{GMS_USER, PropagatedHeaders, REQUEST_ID, TRACEPARENT, TRACESTATE},
+    terminate::SessionTerminator,
+};
 use self::{
     client::{BackendResponse, Failure},
     http::Http,

@@ -6,9 +6,12 @@ use serde_json::{Value, json};
 
 use super::{actor, admin_service, bookings, format_cursor, page_size, parse_cursor};
 use crate::{
-    http::{ApiError, AppState, body, path, response, services},
+    http::{
+        ApiError, AppState, body, path, response,
+        services::{self, BinaryResponse, binary_responses},
+    },
     service::ActiveService,
-    store::{ListedService, Page, ServiceId, Timestamp},
+    store::{Description, ListedBooking, ListedService, Page, ServiceId, Timestamp},
 };
 
 /// A page of services, as it is told.
@@ -33,20 +36,12 @@ struct ServiceSummaryResponse {
 
 /// One service, as it is told.
 #[derive(Debug, Serialize)]
-struct ServiceDetailResponse {
+struct ServiceDetailResponse<'a> {
     #[serde(flatten)]
     service: ServiceSummaryResponse,
-    keys: Vec<String>,
-    binaries: Vec<BinaryResponse>,
+    keys: &'a [String],
+    binaries: Vec<BinaryResponse<'a>>,
     bookings: Vec<ServiceBookingResponse>,
-}
-
-#[derive(Debug, Serialize)]
-struct BinaryResponse {
-    name: String,
-    content_type: String,
-    file_name: Option<String>,
-    size: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -137,28 +132,20 @@ impl ServiceSummaryResponse {
     }
 }
 
-impl ServiceDetailResponse {
-    fn new(id: &ServiceId, live: ActiveService, now: Timestamp) -> Self {
-        let ActiveService {
-            description: told,
-            bookings,
-        } = live;
+impl<'a> ServiceDetailResponse<'a> {
+    fn new(
+        id: &ServiceId,
+        description: &'a Description,
+        bookings: Vec<(String, ListedBooking)>,
+        now: Timestamp,
+    ) -> Self {
         let listed = ListedService {
             id: id.clone(),
-            definition: told.definition,
-            created: told.created,
-            end: told.end,
-            gms_user: told.gms_user,
+            definition: description.definition.clone(),
+            created: description.created,
+            end: description.end,
+            gms_user: description.gms_user.clone(),
         };
-        let binaries = told
-            .binaries
-            .into_iter()
-            .map(|(name, binary)| BinaryResponse {
-                name,
-                content_type: binary.content_type,
-                file_name: binary.file_name,
-                size: binary.size,
-            });
         let bookings = bookings
             .into_iter()
             .map(|(group, booking)| ServiceBookingResponse {
@@ -167,8 +154,8 @@ impl ServiceDetailResponse {
             });
         Self {
             service: ServiceSummaryResponse::new(listed, now),
-            keys: told.keys,
-            binaries: binaries.collect(),
+            keys: &description.keys,
+            binaries: binary_responses(description),
             bookings: bookings.collect(),
         }
     }
@@ -200,9 +187,12 @@ pub(in crate::http) async fn get_service(
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     let id = ServiceId::from(path::admin_name(&request)?);
-    let live = admin_service(&api)?.get_service(&id).await?;
-    let told = ServiceDetailResponse::new(&id, live, api.services.now()?);
-    response::json_from(&told)
+    let ActiveService {
+        description,
+        bookings,
+    } = admin_service(&api)?.get_service(&id).await?;
+    let service = ServiceDetailResponse::new(&id, &description, bookings, api.services.now()?);
+    response::json_from(&service)
 }
 
 /// `PUT /genesys/1/admin/active-services/{id}`: `ttl` or `expiration_time`, as clients send it.

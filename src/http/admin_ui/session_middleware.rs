@@ -21,7 +21,10 @@ use askama::Template;
 
 use super::{Layout, PageError, assets, overview, redirect_see_other, sign_in};
 use crate::{
-    http::{ApiError, AppState, admin_api, caller, operators},
+    http::{
+        ApiError, AppState, admin_api,
+        middleware::{csrf::check_site, real_ip::client_address, security_headers},
+    },
     service::{Actor, AdminSession},
 };
 
@@ -55,7 +58,7 @@ impl SignedIn {
     pub(super) fn actor(&self, api: &AppState, request: &HttpRequest) -> Actor {
         Actor {
             name: self.0.operator.clone(),
-            address: caller::client_address(request, &api.trusted_proxies),
+            address: client_address(request, &api.trusted_proxies),
         }
     }
 }
@@ -143,7 +146,7 @@ pub(in crate::http) async fn public_page<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<BoxBody, B>>, Error> {
-    let mut answer = match operators::check_site(request.request()) {
+    let mut answer = match check_site(request.request()) {
         Ok(()) => next.call(request).await?.map_into_right_body(),
         Err(error) => {
             let answer = HttpResponse::from_error(PageError::from(error));
@@ -165,7 +168,7 @@ async fn load_session(
     request: &HttpRequest,
     asks: SessionRefresh,
 ) -> Result<Option<SignedIn>, PageError> {
-    operators::check_site(request)?;
+    check_site(request)?;
     let Some(token) = sign_in::session_token(request) else {
         return Ok(None);
     };
@@ -193,7 +196,7 @@ fn redirect_to_sign_in(request: &HttpRequest) -> HttpResponse {
 fn add_security_headers(headers: &mut HeaderMap) {
     // What a stranger uploaded has one of its own, which allows nothing at all.
     let stricter = headers.get(CONTENT_SECURITY_POLICY).cloned();
-    operators::add_security_headers(headers);
+    security_headers::add_security_headers(headers);
     let policy = stricter.unwrap_or_else(|| PAGE_CSP.clone());
     headers.insert(CONTENT_SECURITY_POLICY, policy);
     let mut set = |name: HeaderName, value| headers.insert(name, HeaderValue::from_static(value));

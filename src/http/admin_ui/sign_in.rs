@@ -14,7 +14,7 @@ use super::{
     percent_encode, redirect_see_other, render, session_middleware::SignedIn,
 };
 use crate::{
-    http::{ApiError, AppState, admin_api, body, caller},
+    http::{ApiError, AppState, admin_api, body, middleware::real_ip::client_address},
     service::BasicCredentials,
 };
 
@@ -70,7 +70,7 @@ pub(super) async fn sign_in(
         name.clone(),
         form.text("password").to_owned().into(),
     )));
-    let address = caller::client_address(&request, &api.trusted_proxies);
+    let address = client_address(&request, &api.trusted_proxies);
     let begun = admin_api::admin_service(&api)?
         .sign_in(&shown, address)
         .await;

@@ -1,7 +1,8 @@
 //! Headers that every response has.
 
 use actix_web::http::header::{
-    HeaderMap, HeaderValue, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
+    CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue, STRICT_TRANSPORT_SECURITY,
+    X_CONTENT_TYPE_OPTIONS,
 };
 
 /// One year, as browsers' preload lists ask for at least.
@@ -24,4 +25,12 @@ impl SecurityHeaders {
             headers.insert(STRICT_TRANSPORT_SECURITY, HSTS);
         }
     }
+}
+
+/// Adds the headers of admin responses: no other origin may embed them, and they run no scripts.
+pub(in crate::http) fn add_security_headers(headers: &mut HeaderMap) {
+    let name = HeaderName::from_static("cross-origin-resource-policy");
+    headers.insert(name, HeaderValue::from_static("same-origin"));
+    let policy = "default-src 'none'; frame-ancestors 'none'";
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
 }

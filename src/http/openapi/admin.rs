@@ -10,7 +10,7 @@ use super::{
 use crate::{
     http::admin_api::{
         PAGE_LIMITS, active_services as services, audit_log, bookings, catalog_entries as entry,
-        import_export as import, restore,
+        import_export as import, replicas, restore,
     },
     settings::Limits,
 };
@@ -74,7 +74,7 @@ pub(super) fn schemas(limits: &Limits) -> Map<String, Value> {
         ),
         ("Event", audit_log::event_schema()),
         ("History", audit_log::page_schema(&event, &next)),
-        ("Replicas", audit_log::replicas_schema()),
+        ("Replicas", replicas::replicas_schema()),
     ];
     let schemas = schemas.map(|(name, schema)| (name.to_owned(), schema));
     schemas.into_iter().collect()

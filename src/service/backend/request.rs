@@ -12,9 +12,14 @@ use uuid::Uuid;
 
 use crate::store::ServiceId;
 
-const GMS_USER: HeaderName = HeaderName::from_static("gms_user");
-const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The header that names the user of a client.
+pub const GMS_USER: &str = "gms_user";
+/// The header of the trace and the parent span of a request (W3C Trace Context).
+pub const TRACEPARENT: &str = "traceparent";
+/// The header of the vendor-specific trace state (W3C Trace Context).
+pub const TRACESTATE: &str = "tracestate";
+/// The header of the request id that the client has chosen.
+pub const REQUEST_ID: &str = "x-request-id";
 /// Longest request id that is passed on.
 const MAX_REQUEST_ID_BYTES: usize = 200;
 
@@ -112,7 +117,7 @@ impl BackendRequest<'_> {
             let value = value.as_ref();
             let value = value.and_then(|value| HeaderValue::from_bytes(value.as_bytes()).ok());
             if let Some(value) = value {
-                headers.insert(name, value);
+                headers.insert(HeaderName::from_static(name), value);
             }
         }
         for (name, value) in self.headers {

@@ -1,42 +1,27 @@
-//! Who may administrate.
+//! Protection of the admin API and the console against cross-site request forgery.
 //!
-//! A browser that has been told the credentials sends them with every request, also where a page of
-//! another site makes it send one. So requests that come from other pages are refused, whoever they come
-//! from: browsers tell by `Sec-Fetch-Site`, older ones by `Origin`. What changes something also needs a
-//! method or a content type that no form has.
+//! Browsers send stored credentials with every request, including those that a page of another site causes. Such
+//! requests are refused, whatever their credentials: browsers mark them by `Sec-Fetch-Site`, older ones by `Origin`.
+//! Changes also require a method or a content type that no HTML form can send.
 
 use actix_web::{
     HttpRequest,
     http::{
         Method,
-        header::{CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue, ORIGIN},
+        header::{HeaderValue, ORIGIN},
     },
 };
 
-use super::{
-    ApiError, AppState, admin_api, caller,
+use crate::http::{
+    ApiError,
     fetch_metadata::{self, SEC_FETCH_MODE, SEC_FETCH_SITE},
 };
 
-/// Lets a request pass that shows what is asked for and comes from no page of another site.
-///
-/// # Errors
-/// [`ApiError::Forbidden`], [`ApiError::Unauthorized`]; [`ApiError::TooManyRequests`] where too many requests from
-/// the same address showed something else.
-pub(super) async fn authorize(api: &AppState, request: &HttpRequest) -> Result<(), ApiError> {
-    check_site(request)?;
-    let address = caller::client_address(request, &api.trusted_proxies);
-    let shown = caller::basic_credentials(request);
-    Ok(admin_api::admin_service(api)?
-        .authorize(&shown, address)
-        .await?)
-}
-
-/// Lets a request pass that comes from no page of another site.
+/// Refuses a request that a page of another site caused.
 ///
 /// # Errors
 /// [`ApiError::Forbidden`].
-pub(super) fn check_site(request: &HttpRequest) -> Result<(), ApiError> {
+pub(in crate::http) fn check_site(request: &HttpRequest) -> Result<(), ApiError> {
     if is_same_site(request) {
         return Ok(());
     }
@@ -45,21 +30,13 @@ pub(super) fn check_site(request: &HttpRequest) -> Result<(), ApiError> {
     ))
 }
 
-/// Marks an answer as one for nobody but who asked, to be shown by no page and to run nothing.
-pub(super) fn add_security_headers(headers: &mut HeaderMap) {
-    let name = HeaderName::from_static("cross-origin-resource-policy");
-    headers.insert(name, HeaderValue::from_static("same-origin"));
-    let nothing = "default-src 'none'; frame-ancestors 'none'";
-    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(nothing));
-}
-
 fn is_same_site(request: &HttpRequest) -> bool {
     let header = |name: &str| request.headers().get(name).map(HeaderValue::as_bytes);
     if let Some(site) = header(SEC_FETCH_SITE) {
-        // A link from elsewhere that somebody follows shows a page to them, and to nobody else.
-        let followed = matches!(*request.method(), Method::GET | Method::HEAD)
+        // A followed link shows the page to the user only.
+        let is_navigation = matches!(*request.method(), Method::GET | Method::HEAD)
             && header(SEC_FETCH_MODE) == Some(b"navigate".as_slice());
-        return followed || matches!(site, b"same-origin" | b"none");
+        return is_navigation || matches!(site, b"same-origin" | b"none");
     }
     let Some(origin) = request.headers().get(ORIGIN) else {
         return true;
@@ -119,8 +96,8 @@ mod tests {
             for header in headers {
                 request = request.insert_header(*header);
             }
-            let is = is_same_site(&request.to_http_request());
-            assert_eq!(is, expected, "{method} {headers:?}");
+            let is_same_site = is_same_site(&request.to_http_request());
+            assert_eq!(is_same_site, expected, "{method} {headers:?}");
         }
     }
 }

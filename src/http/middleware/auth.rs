@@ -1,6 +1,7 @@
-//! What stands before the routes of clients where anything is asked of callers: credentials, API keys,
-//! origins. Where nothing is, it is not there (see [`ListenerConfig`](super::Exposure)). And what stands before
-//! the administration, always.
+//! Authentication and CORS middleware of the routes of clients and of the admin API.
+//!
+//! The routes of clients are wrapped only if the listener requires credentials or API keys, or allows origins
+//! (see [`ListenerConfig`](crate::http::ListenerConfig)); the routes of the admin API always are.
 
 use actix_web::{
     Error, HttpResponse,
@@ -10,10 +11,11 @@ use actix_web::{
     web::Data,
 };
 
-use super::{ApiError, AppState, caller, cors, operators};
+use super::{cors, security_headers::add_security_headers};
+use crate::http::{ApiError, AppState, auth};
 
 /// Lets pass who may, and lets a page of an allowed origin see the answer.
-pub(super) async fn authenticate_client<B: MessageBody>(
+pub(in crate::http) async fn authenticate_client<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<BoxBody, B>>, Error> {
@@ -30,7 +32,7 @@ pub(super) async fn authenticate_client<B: MessageBody>(
         let answer = cors::preflight_response(origin);
         return Ok(request.into_response(answer).map_into_left_body());
     }
-    let mut answer = match caller::authorize(&api, request.request()).await {
+    let mut answer = match auth::authorize(&api, request.request()).await {
         Ok(()) => next.call(request).await?.map_into_right_body(),
         Err(error) => {
             let answer = HttpResponse::from_error(error);
@@ -44,7 +46,7 @@ pub(super) async fn authenticate_client<B: MessageBody>(
 }
 
 /// Lets everyone pass, and lets a page of an allowed origin see the response.
-pub(super) async fn apply_cors<B: MessageBody>(
+pub(in crate::http) async fn apply_cors<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<BoxBody, B>>, Error> {
@@ -65,12 +67,12 @@ pub(super) async fn apply_cors<B: MessageBody>(
 }
 
 /// Lets operators pass, and no page of another origin that a browser lends its credentials.
-pub(super) async fn authenticate_admin<B: MessageBody>(
+pub(in crate::http) async fn authenticate_admin<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<BoxBody, B>>, Error> {
     let admitted = match request.app_data::<Data<AppState>>() {
-        Some(api) => operators::authorize(api, request.request()).await,
+        Some(api) => auth::admin::authorize(api, request.request()).await,
         None => Err(ApiError::Internal),
     };
     let mut answer = match admitted {
@@ -80,6 +82,6 @@ pub(super) async fn authenticate_admin<B: MessageBody>(
             request.into_response(answer).map_into_left_body()
         }
     };
-    operators::add_security_headers(answer.headers_mut());
+    add_security_headers(answer.headers_mut());
     Ok(answer)
 }

@@ -22,8 +22,9 @@ use actix_web::{
 };
 use tracing::{info, warn};
 
-use super::{ApiError, admin_ui::PageError, propagation};
 use crate::{
+    http::{ApiError, admin_ui::PageError},
+    service::{GMS_USER, REQUEST_ID, TRACEPARENT, TRACESTATE},
     settings::{LoggedRequests, Settings},
     telemetry::{
         metrics::{CLIENT_CLOSED_REQUEST, MethodLabel, RouteMetrics},
@@ -32,7 +33,7 @@ use crate::{
 };
 
 /// What stands for the route of a request that has none.
-pub(super) const NO_ROUTE: &str = "none";
+pub(in crate::http) const NO_ROUTE: &str = "none";
 /// Longest request id that is logged.
 const MAX_REQUEST_ID_BYTES: usize = 200;
 
@@ -58,12 +59,12 @@ impl TelemetryConfig {
     }
 
     /// Whether requests are counted.
-    pub(super) fn has_metrics(self) -> bool {
+    pub(in crate::http) fn has_metrics(self) -> bool {
         self.metrics_enabled
     }
 
     /// The same where an answer that the service is not well is no failure.
-    pub(super) fn for_probes(mut self) -> Self {
+    pub(in crate::http) fn for_probes(mut self) -> Self {
         if self.logged_requests == LoggedRequests::Failed {
             self.logged_requests = LoggedRequests::None;
         }
@@ -71,7 +72,7 @@ impl TelemetryConfig {
     }
 
     /// The watch of one route, if anything is wanted of it.
-    pub(super) fn for_route(self, route: &'static str) -> Option<Rc<RouteTelemetry>> {
+    pub(in crate::http) fn for_route(self, route: &'static str) -> Option<Rc<RouteTelemetry>> {
         let counts = self.metrics_enabled.then(|| RouteMetrics::new(route));
         if counts.is_none() && self.logged_requests == LoggedRequests::None && !self.tracing_enabled
         {
@@ -86,7 +87,7 @@ impl TelemetryConfig {
 }
 
 /// One worker's watch of one route.
-pub(super) struct RouteTelemetry {
+pub(in crate::http) struct RouteTelemetry {
     route: &'static str,
     metrics: Option<Arc<RouteMetrics>>,
     config: TelemetryConfig,
@@ -94,7 +95,7 @@ pub(super) struct RouteTelemetry {
 
 impl RouteTelemetry {
     /// Passes a request on to `next`, and tells of it.
-    pub(super) fn instrument<S, B>(
+    pub(in crate::http) fn instrument<S, B>(
         self: &Rc<Self>,
         request: ServiceRequest,
         next: &S,
@@ -124,7 +125,7 @@ impl RouteTelemetry {
 
     fn start_span(&self, request: &ServiceRequest, method: MethodLabel) -> Option<ServerSpan> {
         let header = |name| request.headers().get(name);
-        let traceparent = header(propagation::TRACEPARENT).map(HeaderValue::as_bytes);
+        let traceparent = header(TRACEPARENT).map(HeaderValue::as_bytes);
         ServerSpan::start(traceparent, || RequestAttributes {
             method: Some(method.name()).filter(|_| method.is_known()),
             route: Some(self.route).filter(|route| *route != NO_ROUTE),
@@ -138,9 +139,8 @@ impl RouteTelemetry {
                 Version::HTTP_10 => "1.0",
                 _ => "1.1",
             },
-            trace_state: header("tracestate").and_then(|state| state.to_str().ok()),
-            user: header(propagation::GMS_USER)
-                .map(|user| String::from_utf8_lossy(user.as_bytes())),
+            trace_state: header(TRACESTATE).and_then(|state| state.to_str().ok()),
+            user: header(GMS_USER).map(|user| String::from_utf8_lossy(user.as_bytes())),
         })
     }
 }
@@ -191,7 +191,7 @@ impl InFlightRequest {
         let request_id = request_id(headers);
         let trace = self.span.as_ref().map(|span| Cow::Owned(span.trace_id()));
         let trace = trace.or_else(|| {
-            let header = headers.get(propagation::TRACEPARENT)?;
+            let header = headers.get(TRACEPARENT)?;
             trace_id(header.as_bytes()).map(Cow::Borrowed)
         });
         let trace_id = trace.as_deref();
@@ -252,6 +252,6 @@ fn millis(took: Duration) -> f64 {
 
 /// What the client calls the request, where that is short and plain.
 fn request_id(headers: &HeaderMap) -> Option<&str> {
-    let id = headers.get(propagation::REQUEST_ID)?.to_str().ok()?;
+    let id = headers.get(REQUEST_ID)?.to_str().ok()?;
     (1..=MAX_REQUEST_ID_BYTES).contains(&id.len()).then_some(id)
 }

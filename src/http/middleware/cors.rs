@@ -31,20 +31,20 @@ const PREFLIGHT_VARY: &str =
     "origin, access-control-request-method, access-control-request-headers";
 
 /// The origin of a request, where it is on the list.
-pub(super) fn allowed_origin(cors: &Cors, request: &HttpRequest) -> Option<HeaderValue> {
+pub(in crate::http) fn allowed_origin(cors: &Cors, request: &HttpRequest) -> Option<HeaderValue> {
     let origin = request.headers().get(ORIGIN)?;
     let text = origin.to_str().ok()?;
     is_allowed_origin(cors, text).then(|| origin.clone())
 }
 
 /// Whether an origin is on the list.
-pub(super) fn is_allowed_origin(cors: &Cors, origin: &str) -> bool {
+pub(in crate::http) fn is_allowed_origin(cors: &Cors, origin: &str) -> bool {
     let mut listed = cors.allowed_origins.iter();
     listed.any(|allowed| allowed.eq_ignore_ascii_case(origin))
 }
 
 /// Whether a browser asks if a page may send what it is about to send.
-pub(super) fn is_preflight(request: &HttpRequest) -> bool {
+pub(in crate::http) fn is_preflight(request: &HttpRequest) -> bool {
     let asked = request
         .headers()
         .contains_key(ACCESS_CONTROL_REQUEST_METHOD);
@@ -52,7 +52,7 @@ pub(super) fn is_preflight(request: &HttpRequest) -> bool {
 }
 
 /// It may.
-pub(super) fn preflight_response(origin: HeaderValue) -> HttpResponse {
+pub(in crate::http) fn preflight_response(origin: HeaderValue) -> HttpResponse {
     HttpResponse::build(StatusCode::NO_CONTENT)
         .insert_header((ACCESS_CONTROL_ALLOW_ORIGIN, origin))
         .insert_header((ACCESS_CONTROL_ALLOW_METHODS, ALLOWED_METHODS))
@@ -64,7 +64,7 @@ pub(super) fn preflight_response(origin: HeaderValue) -> HttpResponse {
 
 /// Lets the page see the answer. One without an allowed origin still says that origins matter, for
 /// whoever keeps it.
-pub(super) fn add_headers(headers: &mut HeaderMap, origin: Option<HeaderValue>) {
+pub(in crate::http) fn add_headers(headers: &mut HeaderMap, origin: Option<HeaderValue>) {
     headers.append(VARY, HeaderValue::from_static("origin"));
     if let Some(origin) = origin {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);

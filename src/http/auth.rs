@@ -1,0 +1,42 @@
+//! Authentication of clients and administrators.
+
+use actix_web::{HttpRequest, http::Method};
+
+use self::{api_key::check_api_key, basic::basic_credentials};
+use super::{ApiError, AppState, middleware::real_ip::client_address, path};
+
+pub(super) mod admin;
+pub(super) mod api_key;
+pub(super) mod basic;
+
+/// Authorizes a client request: by API key if any are configured, and by the credentials of the configured service
+/// that the service in the path was created from. A create checks its credentials itself.
+///
+/// # Errors
+/// [`ApiError::ApiKeyRequired`], [`ApiError::Unauthorized`].
+pub(super) async fn authorize(api: &AppState, request: &HttpRequest) -> Result<(), ApiError> {
+    check_api_key(api, request).await?;
+    if !api.services.requires_auth() {
+        return Ok(());
+    }
+    if let Some(name) = path::bare_service_name(request)? {
+        let creates = match *request.method() {
+            Method::POST => true,
+            // The handler refuses HEAD.
+            Method::GET | Method::HEAD => api.services.is_configured(&name),
+            _ => false,
+        };
+        if creates {
+            return Ok(());
+        }
+    }
+    let id = path::service_id(request)?;
+    Ok(api
+        .services
+        .authorize(
+            &id,
+            &basic_credentials(request),
+            client_address(request, &api.trusted_proxies),
+        )
+        .await?)
+}
