@@ -8,7 +8,7 @@ use super::{
     builtin::Builtin,
     definition::{Definition, Kind},
     failed_credentials::FailedCredentials,
-    idempotency::{IdempotencyHead, Repeatable},
+    idempotency::{IdempotencyHead, Repeatable, is_pending},
     life,
     locks::{Shown, not_read_yet},
     parameters::Parameters,
@@ -140,7 +140,12 @@ impl Services {
             let until = self.store.now()?.after(CLAIM_LIFE);
             match self.store.claim(&repeatable.key, id.clone(), until).await? {
                 // The body is read all the same: it may be another request.
-                Claim::Answered(kept) => repeatable.before = Some(kept),
+                Claim::Answered { id: bound, kept } => {
+                    if is_pending(&kept) {
+                        id = bound;
+                    }
+                    repeatable.before = Some(kept);
+                }
                 Claim::Create(bound) => id = bound,
             }
         }
@@ -184,8 +189,11 @@ impl Creation {
         let definition = Arc::clone(&self.definition);
         if let Some(repeatable) = &mut self.repeatable {
             repeatable.note_request(definition.name(), &pairs, &self.uploads);
-            if let Some(kept) = &repeatable.before {
-                let answer = Made::Before(repeatable.answer_of(kept)?).answer(String::new());
+            let kept = repeatable.before.as_ref();
+            let answer = kept.map(|kept| repeatable.answer_of(kept)).transpose()?;
+            // A first request that was pending may have been answered while this body was read.
+            if let Some(answer) = answer.flatten() {
+                let answer = Made::Before(answer).answer(String::new());
                 let (parameters, _) = pairs.split()?;
                 let overridden = parameters.overridden(&definition);
                 return Ok(CreateAnswer {
@@ -246,7 +254,7 @@ impl Creation {
         Ok(())
     }
 
-    /// Makes the service; `answer` is what a repeat of the request is told, if that is known yet.
+    /// Makes the service; `answer` is the response to a repeat of the request, if it is known yet.
     pub(super) async fn make(
         mut self,
         life: Duration,
@@ -265,17 +273,20 @@ impl Creation {
             data: changes.set,
             booking,
             repeatable: self.repeatable.as_ref().map(|repeatable| {
-                let kept = answer.map(|answer| repeatable.kept(answer));
+                // Without an answer the digest alone: it tells repeats from other requests.
+                let kept = repeatable.kept(answer.unwrap_or_default());
                 (repeatable.key.clone(), kept)
             }),
         };
         let made = match self.store.create(service).await {
             Ok(Created::New) => return Ok(Made::Now),
             Ok(Created::Before(kept)) => match &self.repeatable {
-                Some(repeatable) => repeatable.answer_of(&kept).map(Made::Before),
+                Some(repeatable) => repeatable.answer_of(&kept).and_then(|answer| {
+                    let pending = || ServiceError::BackendTimeout(UNDERWAY.to_owned());
+                    answer.map(Made::Before).ok_or_else(pending)
+                }),
                 None => Err(StoreError::Bug("an answer was kept for no key".to_owned()).into()),
             },
-            Ok(Created::Underway) => Err(ServiceError::BackendTimeout(UNDERWAY.to_owned())),
             Ok(Created::UploadLost) => Err(ServiceError::UploadLost),
             Err(error) => Err(ServiceError::from(error)),
         };

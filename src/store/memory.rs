@@ -107,21 +107,21 @@ impl Store for MemoryStore {
     ) -> Result<Claim, StoreError> {
         let mut state = self.state();
         let bound = state.claim(key, id, end);
-        let answer = state.service(&bound).and_then(|held| held.answer.clone());
-        Ok(answer.map_or(Claim::Create(bound), Claim::Answered))
+        let kept = state.service(&bound).and_then(|held| held.answer.clone());
+        Ok(match kept {
+            Some(kept) => Claim::Answered { id: bound, kept },
+            None => Claim::Create(bound),
+        })
     }
 
     async fn create(&self, service: NewService) -> Result<Created, StoreError> {
         let mut state = self.state();
         if let Some(held) = state.service(&service.id) {
-            return match &held.answer {
-                Some(answer) => Ok(Created::Before(answer.clone())),
-                None if service.repeatable.is_some() => Ok(Created::Underway),
-                None => {
-                    let used = format!("the new service id {} is in use", service.id.hint());
-                    Err(StoreError::Bug(used))
-                }
+            let in_use = || {
+                let used = format!("the new service id {} is in use", service.id.hint());
+                StoreError::Bug(used)
             };
+            return held.answer.clone().map(Created::Before).ok_or_else(in_use);
         }
         if !binaries(&service.data).all(|binary| state.is_uploaded(binary)) {
             return Ok(Created::UploadLost);
@@ -133,7 +133,7 @@ impl Store for MemoryStore {
             created: service.created,
             end: service.end,
             claim,
-            answer: answer.flatten(),
+            answer,
             gms_user: service.gms_user,
             bookings: service
                 .booking

@@ -44,8 +44,11 @@ impl RedisStore {
                 Some(bound) => {
                     let mut get = cmd("HGET");
                     get.arg(self.keys.service(&bound)).arg(keys::ANSWER);
-                    let answer: Option<String> = self.redis.query(&get).await?;
-                    return Ok(answer.map_or(Claim::Create(bound), Claim::Answered));
+                    let kept: Option<String> = self.redis.query(&get).await?;
+                    return Ok(match kept {
+                        Some(kept) => Claim::Answered { id: bound, kept },
+                        None => Claim::Create(bound),
+                    });
                 }
                 None => {} // it ended between the two commands
             }
@@ -96,12 +99,10 @@ impl RedisStore {
             create.arg(keys::GMS_USER).arg(user);
         }
         let mut claim = None;
-        if let Some((key, answer)) = service.repeatable {
+        if let Some((key, kept)) = service.repeatable {
             let key = claim.insert(self.keys.claim(&key));
             create.arg(keys::CLAIM).arg(&*key);
-            if let Some(answer) = answer {
-                create.arg(keys::ANSWER).arg(answer);
-            }
+            create.arg(keys::ANSWER).arg(kept);
         }
         for (name, value) in data {
             let (field, value) = entry(name, value)?;
@@ -126,7 +127,6 @@ impl RedisStore {
             Reply::UploadLost => Ok(Created::UploadLost),
             Reply::Refused(mut answer) => match answer.pop() {
                 Some(answer) => Ok(Created::Before(answer)),
-                None if claim.is_some() => Ok(Created::Underway),
                 None => Err(StoreError::Bug(format!(
                     "the new service id {} is in use",
                     id.hint()

@@ -298,7 +298,7 @@ fn with(booking: &Booking, id: &ServiceId, life: u64) -> NewService {
         gms_user: None,
         data: Vec::new(),
         booking: Some(booking.clone()),
-        repeatable: Some((idempotency_key(), Some("first".to_owned()))),
+        repeatable: Some((idempotency_key(), "first".to_owned())),
     }
 }
 

@@ -39,9 +39,13 @@ async fn assert_free(store: &dyn Store, key: &IdempotencyKey) {
     assert_eq!(outcome, Claim::Create(id));
 }
 
-async fn assert_answered(store: &dyn Store, key: &IdempotencyKey) {
+async fn assert_answered(store: &dyn Store, key: &IdempotencyKey, id: &ServiceId) {
     let (_, outcome) = claim(store, key).await;
-    assert_eq!(outcome, Claim::Answered("the answer".to_owned()));
+    let answered = Claim::Answered {
+        id: id.clone(),
+        kept: "the answer".to_owned(),
+    };
+    assert_eq!(outcome, answered);
 }
 
 /// Makes the service that `key` was claimed for.
@@ -49,7 +53,7 @@ async fn create(store: &dyn Store, key: &IdempotencyKey, id: &ServiceId, end: Mo
     let service = NewService {
         id: id.clone(),
         end,
-        repeatable: Some((key.clone(), Some("the answer".to_owned()))),
+        repeatable: Some((key.clone(), "the answer".to_owned())),
         ..empty()
     };
     assert_eq!(store.create(service).await.unwrap(), Created::New);
@@ -105,9 +109,9 @@ async fn a_key_whose_create_never_comes_is_free_when_its_time_is_over(store: &dy
 }
 
 async fn the_key_of_a_standing_service_gives_its_answer(store: &dyn Store) {
-    let (key, _) = claimed(store, in_ms(60_000)).await;
-    assert_answered(store, &key).await;
-    assert_answered(store, &key).await;
+    let (key, id) = claimed(store, in_ms(60_000)).await;
+    assert_answered(store, &key, &id).await;
+    assert_answered(store, &key, &id).await;
 }
 
 async fn a_key_lasts_as_long_as_its_service_and_no_longer(store: &dyn Store) {
@@ -116,7 +120,7 @@ async fn a_key_lasts_as_long_as_its_service_and_no_longer(store: &dyn Store) {
     store.claim(&key, id.clone(), claimed_until).await.unwrap();
     create(store, &key, &id, in_ms(60_000)).await;
     past(claimed_until).await;
-    assert_answered(store, &key).await;
+    assert_answered(store, &key, &id).await;
 
     let end = in_ms(100);
     let (key, _) = claimed(store, end).await;
@@ -130,7 +134,7 @@ async fn a_key_follows_the_end_of_its_service(store: &dyn Store) {
     let moved = store.set_end(&id, in_ms(60_000)).await.unwrap();
     assert_eq!(moved, Some(()));
     past(end).await;
-    assert_answered(store, &key).await;
+    assert_answered(store, &key, &id).await;
 
     let sooner = in_ms(50);
     store.set_end(&id, sooner).await.unwrap();

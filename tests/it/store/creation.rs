@@ -30,7 +30,7 @@ fn repeatable(id: &ServiceId, value: &str) -> NewService {
     NewService {
         id: id.clone(),
         data: vec![text("k", value)],
-        repeatable: Some((key, Some(format!("answer {value}")))),
+        repeatable: Some((key, format!("answer {value}"))),
         ..empty()
     }
 }

@@ -41,7 +41,7 @@ fn half_made(id: &ServiceId) -> NewService {
         gms_user: None,
         data: Vec::new(),
         booking: None,
-        repeatable: Some((key(id), None)),
+        repeatable: Some((key(id), "pending".to_owned())),
     }
 }
 
@@ -76,17 +76,23 @@ async fn a_settled_service_has_its_own_end_and_its_answer(store: &dyn Store) {
     let bound = store.claim(&key(&id), id.clone(), end).await.unwrap();
     assert_eq!(bound, Claim::Create(id.clone()));
     store.create(half_made(&id)).await.unwrap();
+    let kept = |kept: &str| Claim::Answered {
+        id: id.clone(),
+        kept: kept.to_owned(),
+    };
+    let pending = store.claim(&key(&id), ServiceId::fresh(), end).await;
+    assert_eq!(pending.unwrap(), kept("pending"));
     store.attach(&id, &session()).await.unwrap();
     let settled = store.settle(&id, end, Some("the answer")).await.unwrap();
     assert_eq!(settled, Some(()));
     assert_eq!(store.describe(&id).await.unwrap().unwrap().end, end);
     let again = store.claim(&key(&id), ServiceId::fresh(), end).await;
-    assert_eq!(again.unwrap(), Claim::Answered("the answer".to_owned()));
+    assert_eq!(again.unwrap(), kept("the answer"));
     // Moving the end again changes nothing of it.
     let sooner = now().after(Duration::from_secs(60));
     store.set_end(&id, sooner).await.unwrap().unwrap();
     let again = store.claim(&key(&id), ServiceId::fresh(), end).await;
-    assert_eq!(again.unwrap(), Claim::Answered("the answer".to_owned()));
+    assert_eq!(again.unwrap(), kept("the answer"));
     store.delete(&id).await.unwrap().unwrap();
 }
 
@@ -94,6 +100,6 @@ async fn a_repeat_before_there_is_an_answer_makes_nothing(store: &dyn Store) {
     let id = ServiceId::fresh();
     assert_eq!(store.create(half_made(&id)).await.unwrap(), Created::New);
     let again = store.create(half_made(&id)).await.unwrap();
-    assert_eq!(again, Created::Underway);
+    assert_eq!(again, Created::Before("pending".to_owned()));
     store.delete(&id).await.unwrap().unwrap();
 }
