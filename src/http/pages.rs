@@ -21,8 +21,9 @@ use actix_web::{
 use askama::Template;
 use percent_encoding::utf8_percent_encode;
 
-use super::{ApiError, Endpoint, at, path, reply};
+use super::{ApiError, Endpoint, at, health, path, reply};
 use crate::{
+    model::readiness::Status,
     service::{Pairs, StoreAway},
     settings::VERSION,
 };
@@ -145,6 +146,25 @@ struct Frame {
     form_token: String,
     /// The store does not answer.
     away: Option<StoreAway>,
+    /// The response of `/readyz` meanwhile.
+    readyz: Option<Readyz>,
+}
+
+/// A response of `/readyz`, as the pages show it.
+struct Readyz {
+    code: u16,
+    is_ready: bool,
+    reasons: String,
+}
+
+impl From<&Status> for Readyz {
+    fn from(status: &Status) -> Self {
+        Self {
+            code: health::code_of(status).as_u16(),
+            is_ready: status.is_ready(),
+            reasons: status.describe(),
+        }
+    }
 }
 
 impl Frame {
@@ -156,6 +176,7 @@ impl Frame {
             operator: Some(visitor.operator.clone()),
             form_token: visitor.form_token.clone(),
             away: visitor.away.clone(),
+            readyz: visitor.readiness().map(Readyz::from),
         }
     }
 
@@ -168,6 +189,7 @@ impl Frame {
             operator: None,
             form_token: String::new(),
             away: None,
+            readyz: None,
         }
     }
 }

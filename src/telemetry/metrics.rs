@@ -19,11 +19,13 @@ pub use self::{
     store::{BYTES_IN, BYTES_OUT, LANES, LANES_LOST, PoolWatch, StoreCounts, watch_pool},
 };
 use crate::{
+    memory_budget::Memory,
     model::readiness::{READY, Reason, Status},
     settings::VERSION,
 };
 
 mod counts;
+mod memory;
 mod process;
 mod redis_checks;
 mod requests;
@@ -34,9 +36,9 @@ mod text;
 /// The content type of [`text()`].
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// All metrics. The readiness of the replica is for the caller to know.
+/// All metrics, with the readiness and the memory budgets of the replica.
 #[must_use]
-pub fn text(readiness: &Status) -> String {
+pub fn text(readiness: &Status, memory: &Memory) -> String {
     let mut text = Text::default();
     let help = "Readiness, as /readyz has it: reason=\"ready\" is 1 while requests are welcome, each \
                 other reason is 1 while it applies.";
@@ -51,6 +53,7 @@ pub fn text(readiness: &Status) -> String {
         .sample(&version, 1);
     requests::write(&mut text);
     store::write(&mut text);
+    memory::write(&mut text, memory);
     process::write(&mut text);
     redis_checks::write(&mut text);
     shared::write(&mut text);

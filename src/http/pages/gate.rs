@@ -21,7 +21,8 @@ use askama::Template;
 
 use super::{Frame, PageError, assets, overview, see, sign_in};
 use crate::{
-    http::{Api, ApiError, admin, caller, operators},
+    http::{Api, ApiError, admin, caller, health, operators},
+    model::readiness::Status,
     service::{Operator, Visit},
 };
 
@@ -40,21 +41,30 @@ static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
 
 /// Who asks for a page behind the gate.
 #[derive(Clone)]
-pub(super) struct Visitor(Rc<Visit>);
+pub(super) struct Visitor {
+    visit: Rc<Visit>,
+    /// The readiness of this replica, if the store is away.
+    readiness: Option<Rc<Status>>,
+}
 
 impl Deref for Visitor {
     type Target = Visit;
 
     fn deref(&self) -> &Visit {
-        &self.0
+        &self.visit
     }
 }
 
 impl Visitor {
+    /// The readiness of this replica, if the store is away.
+    pub(super) fn readiness(&self) -> Option<&Status> {
+        self.readiness.as_deref()
+    }
+
     /// Who a change is made by.
     pub(super) fn operator(&self, api: &Api, request: &HttpRequest) -> Operator {
         Operator {
-            name: self.0.operator.clone(),
+            name: self.visit.operator.clone(),
             address: caller::address(request, &api.trusted_proxies),
         }
     }
@@ -169,7 +179,17 @@ async fn known(request: &HttpRequest, asks: Asks) -> Result<Option<Visitor>, Pag
         Asks::Operator => admin.visit(&token).await?,
         Asks::Page => admin.look_at_visit(&token).await?,
     };
-    Ok(visit.map(|visit| Visitor(Rc::new(visit))))
+    let Some(visit) = visit else {
+        return Ok(None);
+    };
+    let readiness = match visit.away {
+        Some(_) => Some(Rc::new(health::readiness_in_time(api).await)),
+        None => None,
+    };
+    Ok(Some(Visitor {
+        visit: Rc::new(visit),
+        readiness,
+    }))
 }
 
 /// What is answered to who is not signed in. A form that was sent is gone: its page is where to begin again.
