@@ -32,6 +32,7 @@ use crate::{
 mod connection;
 mod door;
 mod error;
+mod free_memory;
 mod http_server;
 mod listeners;
 mod refused_requests;
@@ -211,6 +212,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
 pub async fn start_with_clock(settings: Settings, wall: WallClock) -> Result<Running, StartError> {
     allow_connections();
     let office = Arc::new(office(&settings)?);
+    office.file.log_new_warnings(&Catalog::default());
     let server = &settings.server;
     let bind = |setting, address: &str, groups| {
         Listener::bind(setting, address, groups, server.body_stall)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::task::JoinHandle;
 use tracing::{debug, warn};
 
-use super::open_redis;
+use super::{free_memory::return_freed_memory, open_redis};
 use crate::{
     model::readiness::Readiness,
     service::{
@@ -87,7 +87,8 @@ impl Upkeep {
             debug!(%error, "what operators made is looked for again");
         }
         let keeping = tokio::spawn(keeper.keep(Arc::<dyn WholeStore>::clone(&store)));
-        let mut tasks = vec![cleaning, keeping];
+        let returning = tokio::spawn(return_freed_memory());
+        let mut tasks = vec![cleaning, keeping, returning];
         if settings.admin.credentials.password.is_some() {
             let (trend, in_force) = (Arc::clone(&office.trend), in_force.clone());
             let store = Arc::clone(&store);

@@ -19,6 +19,8 @@ use crate::support::{
 mod checks;
 mod doors;
 mod going;
+#[cfg(target_os = "linux")]
+mod memory;
 
 /// Creates a service with one key and gives what its storage holds.
 async fn try_out(program: &mut Program) -> Value {
