@@ -117,7 +117,10 @@ pub(super) fn query(api: &Api, request: &HttpRequest) -> Result<Pairs, ApiError>
     let mut query = Intake::new(api, Pairs::default());
     let text = request.query_string().as_bytes();
     let pairs = form::pairs(text, Charset::UTF_8, api.limits.pairs);
-    for (name, value) in pairs.map_err(ApiError::InvalidParameter)? {
+    let invalid = |reason| {
+        ApiError::InvalidParameter(format!("{reason}; the query must be percent-encoded UTF-8"))
+    };
+    for (name, value) in pairs.map_err(invalid)? {
         query.text(name, value)?;
     }
     Ok(query.finish().0)
@@ -140,12 +143,17 @@ fn read_form(charset: &Label, body: &[u8], intake: &mut Intake<'_>) -> Result<()
         }
     };
     let pairs = form::pairs(form, charset, intake.limits.pairs);
-    for (name, value) in pairs.map_err(ApiError::InvalidBody)? {
+    for (name, value) in pairs.map_err(|reason| invalid_text(&reason))? {
         if name != form::CHARSET_FIELD {
             intake.text(name, value)?;
         }
     }
     Ok(())
+}
+
+/// The error for text that is not valid in its charset.
+fn invalid_text(reason: &str) -> ApiError {
+    ApiError::InvalidBody(format!("{reason}; {}", charset::ALLOWED))
 }
 
 fn read_json(
@@ -154,9 +162,11 @@ fn read_json(
     body: &[u8],
     intake: &mut Intake<'_>,
 ) -> Result<(), ApiError> {
-    let text = charset
-        .decode_document(body)
-        .map_err(ApiError::InvalidBody)?;
+    let text = charset.decode_document(body).map_err(|reason| {
+        ApiError::InvalidBody(format!(
+            "the body: {reason}; JSON must be UTF-8, or in the charset that Content-Type names"
+        ))
+    })?;
     json::read(&text, api.unreadable_json_status, intake)
 }
 
