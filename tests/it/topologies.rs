@@ -1,6 +1,7 @@
 //! Redis as operators run it: failing over, growing, moving slots, behind TLS, with few rights, and with
 //! replicas that a change waits for.
 
+mod certificates;
 mod credentials;
 mod failover;
 mod joining;

@@ -78,3 +78,34 @@ async fn the_log_names_the_right_mode() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_database_that_the_server_does_not_have_is_named() {
+    let default = OwnServer::start(&[]).await;
+    let larger = OwnServer::start(&[("databases", "17")]).await;
+    for url in [
+        format!("{}/16", default.url()),
+        format!("{}/999999999", default.url()),
+        format!("{}/17", larger.url()),
+    ] {
+        let app = TestApp::start(None, &random_prefix(), &[("redis.url", &url)]).await;
+        let (status, body) = reason_is(&app, "no_such_database").await;
+        assert_eq!(status, 503, "{body}");
+        let message = body["message"].as_str().unwrap();
+        assert!(
+            message.starts_with("redis.url names a database"),
+            "{message}"
+        );
+        assert!(message.contains("`databases`"), "{message}");
+        let create = app.post("/genesys/1/service/store").form_body("a=1");
+        Answer::of(create).await.message_of("StoreUnavailable", 503);
+    }
+    for url in [
+        format!("{}/15", default.url()),
+        format!("{}/16", larger.url()),
+    ] {
+        let app = TestApp::start(None, &random_prefix(), &[("redis.url", &url)]).await;
+        let service = app.create("a=1").await;
+        assert_eq!(app.storage(&service).await, json!({"a": "1"}));
+    }
+}
