@@ -7,9 +7,12 @@ use serde_json::{Value, json};
 use super::{admin, bookings, operator, page_size, place, told};
 use crate::{
     http::{Api, ApiError, body, path, reply, services},
-    service::LiveService,
+    service::{LiveService, Pairs},
     store::{ListedService, Moment, Page, ServiceId},
 };
+
+/// The maximum length of the parameter `prefix`.
+pub(in crate::http) const MAX_PREFIX_CHARACTERS: usize = 64;
 
 /// A page of services, as it is told.
 #[derive(Debug, Serialize)]
@@ -18,6 +21,9 @@ struct ToldPage {
     count: u64,
     services: Vec<ToldService>,
     next: Option<String>,
+    /// Of a search: whether the services are all that were searched for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    complete: Option<bool>,
 }
 
 /// A service in a list, as it is told.
@@ -91,6 +97,10 @@ pub(in crate::http) fn page_schema(services: &Value, next: &Value) -> Value {
             },
             "services": {"type": "array", "items": services},
             "next": next,
+            "complete": {
+                "type": "boolean",
+                "description": "Only with `prefix`: whether these are all services whose ids begin with it",
+            },
         },
         "required": ["count", "services", "next"],
         "additionalProperties": false,
@@ -174,14 +184,37 @@ pub(in crate::http) async fn list(
     let query = body::query(&api, &request)?;
     let (after, most) = (place(&query)?, page_size(&query)?);
     let admin = admin(&api)?;
-    let Page { entries, next } = admin.list_live(after.as_ref(), most).await?;
+    let (entries, next, complete) = if let Some(prefix) = prefix(&query)? {
+        let found = admin.find_live(prefix, most).await?;
+        (found.services, None, Some(found.complete))
+    } else {
+        let Page { entries, next } = admin.list_live(after.as_ref(), most).await?;
+        (entries, next, None)
+    };
     let (entries, now) = (entries.into_iter(), api.services.now()?);
     let page = ToldPage {
         count: admin.count_live().await?,
         services: entries.map(|entry| ToldService::of(entry, now)).collect(),
         next: next.as_ref().map(told),
+        complete,
     };
     reply::json_of(&page)
+}
+
+/// The parameter `prefix`: how ids begin. The log has the first characters and an ellipsis.
+fn prefix(query: &Pairs) -> Result<Option<&str>, ApiError> {
+    let Some(text) = query.text("prefix") else {
+        return Ok(None);
+    };
+    let prefix = text.trim_end_matches(['.', '\u{2026}']);
+    if (1..=MAX_PREFIX_CHARACTERS).contains(&prefix.chars().count()) {
+        return Ok(Some(prefix));
+    }
+    let message = format!(
+        "prefix has {} characters; 1 to {MAX_PREFIX_CHARACTERS} are allowed",
+        prefix.chars().count()
+    );
+    Err(ApiError::InvalidParameter(message))
 }
 
 /// `GET /genesys/1/admin/live/{id}`

@@ -160,7 +160,9 @@ impl Sent {
         let Some(seen) = seen else {
             return Ok(None);
         };
-        if let Ok(preview) = admin.preview(&self.text, self.mode()).await
+        if let Ok(preview) = admin
+            .preview(&self.text, self.mode(), &Condition::Unsaid)
+            .await
             && self.is_unconfirmed(&preview)
         {
             return Ok(None);
@@ -186,7 +188,10 @@ impl CatalogPage {
 
     /// Shows what would be done now.
     async fn look(&mut self, admin: &Admin) -> StatusCode {
-        match admin.preview(&self.sent.text, self.sent.mode()).await {
+        match admin
+            .preview(&self.sent.text, self.sent.mode(), &Condition::Unsaid)
+            .await
+        {
             Ok(preview) => self.preview = Some(preview),
             Err(error) => return self.tell(&error.into()),
         }

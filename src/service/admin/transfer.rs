@@ -113,6 +113,14 @@ pub fn export(
     text.map_err(|error| StoreError::Bug(error.to_string()))
 }
 
+fn check_condition(condition: &Condition, stored: &StoredCatalog) -> Result<(), AdminError> {
+    // Where all of it was deleted there is no catalogue, and yet a state that somebody has seen.
+    let seen = matches!(condition, Condition::Is(_));
+    let is = Some(stored.version.as_str());
+    let is = is.filter(|_| seen || !stored.entries.is_empty());
+    condition.check(is, "a catalogue")
+}
+
 impl Imported {
     /// Whether there is nothing to do.
     #[must_use]
@@ -146,11 +154,7 @@ impl Admin {
     ) -> Result<Imported, AdminError> {
         let draft = Draft::parse("the catalogue", text)?;
         let plan = |stored: &StoredCatalog| {
-            // Where all of it was deleted there is no catalogue, and yet a state that somebody has seen.
-            let seen = matches!(condition, Condition::Is(_));
-            let is = Some(stored.version.as_str());
-            let is = is.filter(|_| seen || !stored.entries.is_empty());
-            condition.check(is, "a catalogue")?;
+            check_condition(condition, stored)?;
             self.edits(&draft, mode, stored)
         };
         let (version, imported) = self.change(by, plan).await?;
@@ -161,13 +165,21 @@ impl Admin {
     }
 
     /// What [`Admin::import`] would do now. Done on condition of the version that this gives, it does just
-    /// that.
+    /// that. No `condition` is needed, for nothing changes.
     ///
     /// # Errors
     /// As of the import.
-    pub async fn preview(&self, text: &str, mode: Import) -> Result<Imported, AdminError> {
+    pub async fn preview(
+        &self,
+        text: &str,
+        mode: Import,
+        condition: &Condition,
+    ) -> Result<Imported, AdminError> {
         let draft = Draft::parse("the catalogue", text)?;
         let stored = self.store.stored_catalog().await?;
+        if !matches!(condition, Condition::Unsaid) {
+            check_condition(condition, &stored)?;
+        }
         let (edits, imported) = self.edits(&draft, mode, &stored)?;
         let version = stored.version.clone();
         self.understood(&stored, &edits).await?;

@@ -4,9 +4,12 @@ use actix_web::http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::{ITS_STATE, OF_STATES, if_match, if_none_match, leading, of_state, operation, told};
-use crate::http::openapi::operation::Operation;
+use crate::http::openapi::{operation::Operation, shapes::query};
 
 const PATH: &str = "/genesys/1/admin/catalog";
+const DRY_RUN: &str = "With `dry_run=true` the same checks are made and nothing changes: the response lists what \
+                       would change, and its `ETag` is the version it was compared with, for the `If-Match` of the \
+                       import. A dry run needs no `If-Match`.";
 const EXAMPLE: &str = "\
 [services.call-support]
 _type = \"builtin\"
@@ -109,9 +112,13 @@ fn export() -> Operation {
 fn import(method: Method, (name, summary): (&str, &str), description: &str) -> Operation {
     let state =
         "It is made whole or not at all. Entries of the catalogue file may be in it, as they are.";
+    let dry_run = json!({
+        "description": "Whether nothing is to be changed",
+        "type": "boolean", "default": false,
+    });
     operation(method, PATH, name, summary)
-        .described(&format!("{description} {state}"))
-        .taking([if_match(), if_none_match()])
+        .described(&format!("{description} {state} {DRY_RUN}"))
+        .taking([if_match(), if_none_match(), query("dry_run", &dry_run)])
         .reading(body())
         .answering(
             StatusCode::OK,

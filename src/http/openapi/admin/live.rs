@@ -5,10 +5,13 @@ use serde_json::json;
 
 use super::{OF_QUERIES, done, marked, operation, page, told};
 use crate::{
-    http::openapi::{
-        operation::Operation,
-        services::{OF_BODIES, end_parameters},
-        shapes::{body, id, place, query},
+    http::{
+        admin::live::MAX_PREFIX_CHARACTERS,
+        openapi::{
+            operation::Operation,
+            services::{OF_BODIES, end_parameters},
+            shapes::{body, id, place, query},
+        },
     },
     settings::Limits,
 };
@@ -73,13 +76,22 @@ fn release() -> Operation {
 }
 
 fn list() -> Operation {
+    let prefix = json!({
+        "description": "Only services whose ids begin with this, as the log shows it",
+        "type": "string", "pattern": "[^.\u{2026}]$", "maxLength": MAX_PREFIX_CHARACTERS,
+        "examples": ["0f9d7c1e"],
+    });
     operation(
         Method::GET,
         LIVE,
         "listLiveServices",
         "List services by their end",
     )
-    .described("A page may have fewer than `limit`: some may just have ended.")
+    .described(
+        "A page may have fewer than `limit`: some may just have ended. With `prefix` the result is one page \
+         of the services whose ids begin with it, in any case; the 20,000 services that end first are searched.",
+    )
+    .taking([query("prefix", &prefix)])
     .taking(page(BY_END))
     .answering(
         StatusCode::OK,
