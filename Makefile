@@ -47,7 +47,7 @@ bench: tools-bench
 	cargo bench --locked --bench service
 
 tools-test:
-	@.ci/install redis-server prometheus python3 curl chromium chromedriver=chromium-driver
+	@.ci/install redis-server prometheus python3 curl openssl chromium chromedriver=chromium-driver
 
 tools-bench:
 	@.ci/install redis-server wrk webdis

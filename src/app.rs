@@ -32,6 +32,7 @@ use crate::{
 mod background;
 mod connection;
 mod error;
+mod free_memory;
 mod graceful_shutdown;
 mod http_server;
 mod listeners;
@@ -222,6 +223,7 @@ pub async fn start_with_clock(
 ) -> Result<RunningServer, StartError> {
     raise_open_file_limit();
     let office = Arc::new(admin_context(&settings)?);
+    office.file_catalog.log_new_warnings(&Catalog::default());
     let server = &settings.server;
     let bind = |setting, address: &str, groups| {
         Listener::bind(setting, address, groups, server.body_idle_timeout)

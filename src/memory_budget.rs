@@ -6,7 +6,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicUsize, Ordering::Relaxed},
+    atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
 };
 
 use thiserror::Error;
@@ -34,6 +34,7 @@ struct Budget {
     setting: &'static str,
     limit: usize,
     used: AtomicUsize,
+    refusals: AtomicU64,
 }
 
 /// Bytes of a budget, given back when it is dropped.
@@ -82,11 +83,11 @@ impl MemoryBudget {
     /// A budget of `limit` bytes, which `setting` sets.
     #[must_use]
     pub fn new(setting: &'static str, limit: usize) -> Self {
-        let used = AtomicUsize::new(0);
         Self(Arc::new(Budget {
             setting,
             limit,
-            used,
+            used: AtomicUsize::new(0),
+            refusals: AtomicU64::new(0),
         }))
     }
 
@@ -114,12 +115,10 @@ impl MemoryBudget {
     /// # Errors
     /// [`OverBudget::Exhausted`]
     pub fn check(&self) -> Result<(), OverBudget> {
-        let Budget { setting, limit, .. } = &*self.0;
-        let (setting, limit) = (*setting, *limit);
-        if self.used() < limit {
+        if self.used() < self.limit() {
             return Ok(());
         }
-        Err(OverBudget::Exhausted { setting, limit })
+        Err(self.refuse())
     }
 
     /// A reservation of `bytes` that are in memory already and have to be sent, whatever is left.
@@ -136,6 +135,26 @@ impl MemoryBudget {
     #[must_use]
     pub fn used(&self) -> usize {
         self.0.used.load(Relaxed)
+    }
+
+    /// Bytes that can be reserved at the same time.
+    #[must_use]
+    pub fn limit(&self) -> usize {
+        self.0.limit
+    }
+
+    /// How often [`OverBudget::Used`] was the result.
+    #[must_use]
+    pub fn refusals(&self) -> u64 {
+        self.0.refusals.load(Relaxed)
+    }
+
+    fn refuse(&self) -> OverBudget {
+        self.0.refusals.fetch_add(1, Relaxed);
+        OverBudget::Exhausted {
+            setting: self.0.setting,
+            limit: self.0.limit,
+        }
     }
 
     /// The most that one large reservation can have.
@@ -156,32 +175,40 @@ impl Reservation {
     /// # Errors
     /// [`OverBudget`]; what was reserved before stays reserved.
     pub fn grow(&mut self, more: usize) -> Result<(), OverBudget> {
-        let Budget {
-            setting,
-            limit,
-            used,
-        } = &*self.budget.0;
-        let (setting, limit) = (*setting, *limit);
         let bytes = self.bytes.saturating_add(more);
-        let max = if bytes <= MAX_SMALL_BYTES {
-            limit
-        } else {
-            self.budget.max_large_bytes()
-        };
+        let max = self.max_bytes(bytes);
         if bytes > max {
             return Err(OverBudget::TooLarge {
                 bytes,
                 max,
-                setting,
+                setting: self.budget.0.setting,
             });
         }
+        if self.try_grow(more) {
+            return Ok(());
+        }
+        Err(self.budget.refuse())
+    }
+
+    /// Reserves more, if there is enough left.
+    fn try_grow(&mut self, more: usize) -> bool {
+        let bytes = self.bytes.saturating_add(more);
+        let max = self.max_bytes(bytes);
         let enough = |used: usize| used.checked_add(more).filter(|used| *used <= max);
-        match used.fetch_update(Relaxed, Relaxed, enough) {
-            Ok(_) => {
-                self.bytes = bytes;
-                Ok(())
-            }
-            Err(_) => Err(OverBudget::Exhausted { setting, limit }),
+        let used = &self.budget.0.used;
+        let grown = used.fetch_update(Relaxed, Relaxed, enough).is_ok();
+        if grown {
+            self.bytes = bytes;
+        }
+        grown
+    }
+
+    /// How much of the budget may be used for a reservation of `bytes`.
+    fn max_bytes(&self, bytes: usize) -> usize {
+        if bytes <= MAX_SMALL_BYTES {
+            self.budget.limit()
+        } else {
+            self.budget.max_large_bytes()
         }
     }
 
@@ -200,7 +227,7 @@ impl Reservation {
         let old = buffer.capacity();
         if needed > old {
             let mut capacity = needed.max(old.saturating_mul(2).min(max));
-            if self.grow(capacity - old).is_err() {
+            if !self.try_grow(capacity - old) {
                 capacity = needed;
                 self.grow(capacity - old)?;
             }
@@ -240,9 +267,11 @@ mod tests {
                 limit: LIMIT
             }
         );
+        assert_eq!(budget.refusals(), 1);
         drop(first);
         assert_eq!(budget.used(), 0);
         assert!(budget.reserve(2_000_000).is_ok());
+        assert_eq!(budget.refusals(), 1);
     }
 
     #[test]
@@ -260,12 +289,14 @@ mod tests {
 
     #[test]
     fn what_never_fits_is_told_apart() {
-        let refused = budget().reserve(3_000_001).unwrap_err();
+        let budget = budget();
+        let refused = budget.reserve(3_000_001).unwrap_err();
         assert!(matches!(
             refused,
             OverBudget::TooLarge { max: 3_000_000, .. }
         ));
-        assert!(budget().reservation().grow(usize::MAX).is_err());
+        assert!(budget.reservation().grow(usize::MAX).is_err());
+        assert_eq!(budget.refusals(), 0);
     }
 
     #[test]
@@ -290,6 +321,6 @@ mod tests {
         reservation
             .grow_buffer(&mut buffer, 500_000, LIMIT)
             .unwrap();
-        assert_eq!(buffer.capacity(), 2_500_000);
+        assert_eq!((buffer.capacity(), budget.refusals()), (2_500_000, 0));
     }
 }

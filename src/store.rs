@@ -74,9 +74,9 @@ pub struct NewService {
     pub data: Vec<(KeyName, Value)>,
     /// The number that was booked for it.
     pub booking: Option<Booking>,
-    /// Where the client may repeat the request: its key, and the answer that a repeat gets, if that is
-    /// known yet; else [`Store::settle`] tells it.
-    pub idempotency: Option<(IdempotencyKey, Option<String>)>,
+    /// Where the client may repeat the request: its key, and what repeats are compared with and answered
+    /// from. [`Store::settle`] replaces the latter.
+    pub idempotency: Option<(IdempotencyKey, String)>,
 }
 
 /// All strings of a service, or how much they are.
@@ -115,8 +115,13 @@ pub enum IdempotencyClaim {
     /// Go on and create a service with this id: the key is new, or whoever came first has not got
     /// so far (it may never: then this request finishes what that one began).
     Create(ServiceId),
-    /// The service stands; this is the answer its creator got.
-    Replayed(String),
+    /// The service stands.
+    Replayed {
+        /// Its id.
+        id: ServiceId,
+        /// [`NewService::repeatable`] of its create, or what [`Store::settle`] replaced it with.
+        kept: String,
+    },
 }
 
 /// What became of a create.
@@ -124,10 +129,9 @@ pub enum IdempotencyClaim {
 pub enum CreateResult {
     /// The service stands.
     Created,
-    /// A request with the same [`IdempotencyKey`] was faster; this is its answer. Nothing changed.
+    /// A request with the same [`IdempotencyKey`] was faster; this is what was kept of it, as in
+    /// [`Claim::Answered`]. Nothing changed.
     Replayed(String),
-    /// Such a request was faster, and has not got its answer yet. Nothing changed.
-    InProgress,
     /// Uploaded bytes are no longer there (the upload took too long, or the store gave them up).
     /// Nothing changed.
     UploadLost,
@@ -211,7 +215,7 @@ pub trait Store: Clock {
     ) -> Result<Option<()>, StoreError>;
 
     /// Ends the making of a service that was made with a short life: gives it its own `end`, and, if
-    /// it is repeatable, the answer that a repeat gets. `None` where no such service lives.
+    /// it is repeatable, what is kept for repeats. `None` where no such service lives.
     async fn finish_create(
         &self,
         id: &ServiceId,

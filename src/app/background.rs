@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::task::JoinHandle;
 use tracing::{debug, warn};
 
-use super::open_redis;
+use super::{free_memory::return_freed_memory, open_redis};
 use crate::{
     model::readiness::Readiness,
     service::{
@@ -96,7 +96,8 @@ impl BackgroundTasks {
             debug!(%error, "what operators made is looked for again");
         }
         let keeping = tokio::spawn(keeper.run(Arc::<dyn AdminStore>::clone(&store)));
-        let mut tasks = vec![cleaning, keeping];
+        let returning = tokio::spawn(return_freed_memory());
+        let mut tasks = vec![cleaning, keeping, returning];
         if settings.admin.credentials.password.is_some() {
             let (trend, in_force) = (Arc::clone(&office.group_usage), in_force.clone());
             let store = Arc::clone(&store);

@@ -21,8 +21,9 @@ use actix_web::{
 use askama::Template;
 use percent_encoding::utf8_percent_encode;
 
-use super::{ApiError, Endpoint, path, response, route};
+use super::{ApiError, Endpoint, health, path, response, route};
 use crate::{
+    model::readiness::Status,
     service::{FormData, StoreOutage},
     settings::VERSION,
 };
@@ -149,6 +150,25 @@ struct Layout {
     form_token: String,
     /// The store does not answer.
     outage: Option<StoreOutage>,
+    /// The response of `/readyz` meanwhile.
+    readyz: Option<Readyz>,
+}
+
+/// A response of `/readyz`, as the pages show it.
+struct Readyz {
+    code: u16,
+    is_ready: bool,
+    reasons: String,
+}
+
+impl From<&Status> for Readyz {
+    fn from(status: &Status) -> Self {
+        Self {
+            code: health::code_of(status).as_u16(),
+            is_ready: status.is_ready(),
+            reasons: status.describe(),
+        }
+    }
 }
 
 impl Layout {
@@ -160,6 +180,7 @@ impl Layout {
             user_name: Some(visitor.operator.clone()),
             form_token: visitor.form_token.clone(),
             outage: visitor.outage.clone(),
+            readyz: visitor.readiness().map(Readyz::from),
         }
     }
 
@@ -172,6 +193,7 @@ impl Layout {
             user_name: None,
             form_token: String::new(),
             outage: None,
+            readyz: None,
         }
     }
 }

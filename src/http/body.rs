@@ -122,7 +122,10 @@ pub(super) fn parse_query(api: &AppState, request: &HttpRequest) -> Result<FormD
     let mut query = FieldCollector::new(api, FormData::default());
     let text = request.query_string().as_bytes();
     let pairs = form::parse(text, Charset::UTF_8, api.limits.fields);
-    for (name, value) in pairs.map_err(ApiError::InvalidParameter)? {
+    let invalid = |reason| {
+        ApiError::InvalidParameter(format!("{reason}; the query must be percent-encoded UTF-8"))
+    };
+    for (name, value) in pairs.map_err(invalid)? {
         query.add_text(name, value)?;
     }
     Ok(query.finish().0)
@@ -149,12 +152,17 @@ fn read_form(
         }
     };
     let pairs = form::parse(form, charset, intake.limits.fields);
-    for (name, value) in pairs.map_err(ApiError::InvalidBody)? {
+    for (name, value) in pairs.map_err(|reason| invalid_text(&reason))? {
         if name != form::CHARSET_FIELD {
             intake.add_text(name, value)?;
         }
     }
     Ok(())
+}
+
+/// The error for text that is not valid in its charset.
+fn invalid_text(reason: &str) -> ApiError {
+    ApiError::InvalidBody(format!("{reason}; {}", charset::ALLOWED))
 }
 
 fn read_json(
@@ -163,9 +171,11 @@ fn read_json(
     body: &[u8],
     intake: &mut FieldCollector<'_>,
 ) -> Result<(), ApiError> {
-    let text = charset
-        .decode_document(body)
-        .map_err(ApiError::InvalidBody)?;
+    let text = charset.decode_document(body).map_err(|reason| {
+        ApiError::InvalidBody(format!(
+            "the body: {reason}; JSON must be UTF-8, or in the charset that Content-Type names"
+        ))
+    })?;
     json::read(&text, api.unreadable_json_status, intake)
 }
 

@@ -1,10 +1,24 @@
 //! Whether the process is up, and whether it should be sent requests.
 
-use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
+use std::time::Duration;
+
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, rt::time::timeout, web};
 use serde::Serialize;
 
 use super::{AppState, accept, response};
-use crate::model::readiness::{READY, Reason, Status};
+use crate::model::readiness::{Finding, READY, Reason, Status};
+
+/// How long the store may take to answer where readiness is only a part of a response.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The readiness, within a second: it is wanted most when the store does not answer.
+pub(super) async fn readiness_in_time(api: &AppState) -> Status {
+    let checked = timeout(CHECK_TIMEOUT, api.services.check_readiness(&api.readiness)).await;
+    checked.unwrap_or_else(|_elapsed| {
+        let silent = Finding::new(Reason::StoreUnreachable, "no answer in time");
+        api.readiness.assess(vec![silent])
+    })
+}
 
 /// `GET /livez`: the process is up, whatever the store does.
 pub(super) async fn get_liveness() -> HttpResponse {
@@ -14,11 +28,7 @@ pub(super) async fn get_liveness() -> HttpResponse {
 /// `GET /readyz`: whether requests are welcome, and what restricts them or keeps them out.
 pub(super) async fn get_readiness(api: web::Data<AppState>, request: HttpRequest) -> HttpResponse {
     let status = api.services.check_readiness(&api.readiness).await;
-    let code = if status.is_ready() {
-        StatusCode::OK
-    } else {
-        StatusCode::SERVICE_UNAVAILABLE
-    };
+    let code = code_of(&status);
     let kinds = ["text/plain", "application/json"];
     if accept::preferred_type(request.headers(), &kinds) == "application/json" {
         return response::with_default_headers(code).json(ReadinessResponse::from(&status));
@@ -29,6 +39,15 @@ pub(super) async fn get_readiness(api: web::Data<AppState>, request: HttpRequest
         (false, _) => format!("not ready: {}", status.describe()),
     };
     response::text(code, text)
+}
+
+/// The status code of `/readyz`.
+pub(super) fn code_of(status: &Status) -> StatusCode {
+    if status.is_ready() {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    }
 }
 
 /// The readiness as JSON.

@@ -61,6 +61,13 @@ reasons! {
     Draining("draining", true, "the replica is shutting down"),
     /// `redis.mode` does not fit the server behind `redis.url`.
     WrongMode("wrong_mode", true, "redis.mode does not fit the server at redis.url"),
+    /// The server has no database with the number in `redis.url`.
+    NoSuchDatabase(
+        "no_such_database",
+        true,
+        "redis.url names a database that the Redis server does not have: use a lower number, or raise `databases` \
+         of the server (16 by default: 0 to 15)"
+    ),
     /// Redis refuses the credentials.
     AuthFailed("auth_failed", true, "Redis refuses the user name or password: redis.username, redis.password or those in redis.url"),
     /// The Redis user may not do what the service needs.

@@ -32,6 +32,7 @@ use super::{
     options::Options,
     phone_numbers::PhoneNumbers,
     resource_groups::{ResourceGroup, ResourceGroups},
+    schema::option_warnings,
 };
 use crate::{
     settings::{Credentials, RouteGroups},
@@ -50,6 +51,8 @@ mod tests;
 /// For how long it is kept in mind what was deleted: numbers of a group are held for half an hour at most,
 /// and services for as long as they may live, and then this long.
 const RETIRED_TTL: Duration = Duration::from_secs(3_600);
+/// Unknown options that are logged one by one when a catalog is put in force.
+const MAX_LOGGED_WARNINGS: usize = 100;
 
 /// What is wrong with a catalogue.
 #[derive(Debug, Error)]
@@ -104,6 +107,8 @@ pub struct Catalog {
     access_policy: AccessPolicy,
     /// What operators made and cannot be used here, and why.
     problems: BTreeMap<EntryName, String>,
+    /// Options that are probably misspelled.
+    warnings: BTreeSet<String>,
     /// Which version of what operators made it has in it; `None` where that has not been read yet.
     version: Option<String>,
 }
@@ -193,6 +198,7 @@ impl Catalog {
         may_name: fn(&str) -> bool,
     ) -> Result<(), EntryError> {
         check_shape(&entry, &options)?;
+        let warnings = option_warnings(&entry, &options);
         let (table, name) = entry;
         if table == Table::Resources {
             return Ok(self.pools.add(&name, options, rules.phone_numbers)?);
@@ -203,6 +209,7 @@ impl Catalog {
         self.access_policy
             .add(&name, own, &rules.default_credentials)?;
         self.definitions.insert(name, Arc::new(definition));
+        self.warnings.extend(warnings);
         Ok(())
     }
 
@@ -270,6 +277,18 @@ impl Catalog {
     /// What operators made and cannot be used here, and why.
     pub(super) fn problems(&self) -> &BTreeMap<EntryName, String> {
         &self.problems
+    }
+
+    /// Logs the warnings about options that are probably misspelled that `before` did not have.
+    pub fn log_new_warnings(&self, before: &Self) {
+        let new = || self.warnings.difference(&before.warnings);
+        for warning in new().take(MAX_LOGGED_WARNINGS) {
+            warn!(warning, "unknown option in the catalog");
+        }
+        let more = new().skip(MAX_LOGGED_WARNINGS).count();
+        if more > 0 {
+            warn!(more, "more unknown options in the catalog");
+        }
     }
 
     pub(super) fn access_policy(&self) -> &AccessPolicy {

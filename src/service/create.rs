@@ -9,7 +9,7 @@ use super::{
     create_response::CreateResponseBody,
     definition::{Definition, DefinitionKind},
     failed_credentials::FailedCredentials,
-    idempotency::{IdempotencyHead, IdempotentRequest},
+    idempotency::{IdempotencyHead, IdempotentRequest, is_pending},
     parameters::Parameters,
     phone_numbers::PhoneNumbers,
     rate_limit::{limit_creates_by_address, limit_creates_of_service},
@@ -148,7 +148,12 @@ impl Services {
             let until = self.store.now()?.after(CLAIM_TTL);
             match self.store.claim(&repeatable.key, id.clone(), until).await? {
                 // The body is read all the same: it may be another request.
-                IdempotencyClaim::Replayed(kept) => repeatable.stored_response = Some(kept),
+                IdempotencyClaim::Replayed { id: bound, kept } => {
+                    if is_pending(&kept) {
+                        id = bound;
+                    }
+                    repeatable.stored_response = Some(kept);
+                }
                 IdempotencyClaim::Create(bound) => id = bound,
             }
         }
@@ -192,9 +197,13 @@ impl PendingCreate {
         let definition = Arc::clone(&self.definition);
         if let Some(repeatable) = &mut self.idempotent_request {
             repeatable.set_request_digest(definition.name(), &pairs, &self.uploads);
-            if let Some(kept) = &repeatable.stored_response {
-                let answer = CreateOutcome::Replayed(repeatable.replay_response(kept)?)
-                    .into_response(String::new());
+            let kept = repeatable.stored_response.as_ref();
+            let answer = kept
+                .map(|kept| repeatable.replay_response(kept))
+                .transpose()?;
+            // A first request that was pending may have been answered while this body was read.
+            if let Some(answer) = answer.flatten() {
+                let answer = CreateOutcome::Replayed(answer).into_response(String::new());
                 let (parameters, _) = pairs.into_parameters_and_changes()?;
                 let overridden = parameters.overridden(&definition);
                 return Ok(CreateResponse {
@@ -257,7 +266,7 @@ impl PendingCreate {
         Ok(())
     }
 
-    /// Makes the service; `answer` is what a repeat of the request is told, if that is known yet.
+    /// Makes the service; `answer` is the response to a repeat of the request, if it is known yet.
     pub(super) async fn create(
         mut self,
         life: Duration,
@@ -276,21 +285,20 @@ impl PendingCreate {
             data: changes.set,
             booking,
             idempotency: self.idempotent_request.as_ref().map(|repeatable| {
-                let kept = answer.map(|answer| repeatable.stored_value(answer));
+                // Without an answer the digest alone: it tells repeats from other requests.
+                let kept = repeatable.stored_value(answer.unwrap_or_default());
                 (repeatable.key.clone(), kept)
             }),
         };
         let made = match self.store.create(service).await {
             Ok(CreateResult::Created) => return Ok(CreateOutcome::Created),
             Ok(CreateResult::Replayed(kept)) => match &self.idempotent_request {
-                Some(repeatable) => repeatable
-                    .replay_response(&kept)
-                    .map(CreateOutcome::Replayed),
+                Some(repeatable) => repeatable.replay_response(&kept).and_then(|answer| {
+                    let pending = || ServiceError::BackendTimeout(IN_PROGRESS_MESSAGE.to_owned());
+                    answer.map(CreateOutcome::Replayed).ok_or_else(pending)
+                }),
                 None => Err(StoreError::Bug("an answer was kept for no key".to_owned()).into()),
             },
-            Ok(CreateResult::InProgress) => {
-                Err(ServiceError::BackendTimeout(IN_PROGRESS_MESSAGE.to_owned()))
-            }
             Ok(CreateResult::UploadLost) => Err(ServiceError::UploadLost),
             Err(error) => Err(ServiceError::from(error)),
         };

@@ -33,7 +33,7 @@ pub struct IdempotencyHead {
 pub(super) struct IdempotentRequest {
     pub(super) key: IdempotencyKey,
     method: String,
-    /// What is kept of the first request, where it has been answered.
+    /// What is kept of the first request, where its service stands.
     pub(super) stored_response: Option<String>,
     /// The digest of this request, once its body was read.
     digest: Option<String>,
@@ -109,24 +109,29 @@ impl IdempotentRequest {
         self.digest = Some(digest.finish());
     }
 
-    /// What the store keeps of this request and its `answer`.
+    /// What the store keeps of this request and its `answer`, which is empty while a backend has not answered.
     pub(super) fn stored_value(&self, answer: &str) -> String {
         self.digest.clone().unwrap_or_default() + answer
     }
 
-    /// The answer of the first request, of which `kept` was kept.
+    /// The answer of the first request, of which `kept` was kept; `None` while that is pending.
     ///
     /// # Errors
     /// [`ServiceError::IdempotencyKeyReused`] where that was another request.
-    pub(super) fn replay_response(&self, kept: &str) -> Result<String, ServiceError> {
+    pub(super) fn replay_response(&self, kept: &str) -> Result<Option<String>, ServiceError> {
         let digest = self
             .digest
             .as_deref()
             .filter(|digest| digest.len() == DIGEST_LENGTH);
         let answer = digest.and_then(|digest| kept.strip_prefix(digest));
         let answer = answer.ok_or(ServiceError::IdempotencyKeyReused)?;
-        Ok(answer.to_owned())
+        Ok(Some(answer.to_owned()).filter(|_| !is_pending(kept)))
     }
+}
+
+/// Whether `kept` is of a request whose backend has not answered yet.
+pub(super) fn is_pending(kept: &str) -> bool {
+    kept.len() <= DIGEST_LENGTH
 }
 
 /// A SHA-256 over parts, of which no two sequences are written alike.

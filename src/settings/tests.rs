@@ -60,7 +60,8 @@ fn environment_error(name: &str, value: &str) -> String {
 
 #[test]
 fn a_file_goes_over_the_defaults_and_the_environment_over_the_file() {
-    let file = TempFile::new("[limits]\nfields = 7\nkeys = 8\n[server]\nlisten = \"localhost:0\"\n");
+    let file =
+        TempFile::new("[limits]\nfields = 7\nkeys = 8\n[server]\nlisten = \"localhost:0\"\n");
     let environment = [
         ("SWITCHBOARD__LIMITS__KEYS", "9"),
         ("SWITCHBOARD__LOG__FORMAT", "json"),

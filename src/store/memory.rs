@@ -107,33 +107,37 @@ impl Store for MemoryStore {
     ) -> Result<IdempotencyClaim, StoreError> {
         let mut state = self.state();
         let bound = state.idempotency_key(key, id, end);
-        let answer = state.service(&bound).and_then(|held| held.response.clone());
-        Ok(answer.map_or(IdempotencyClaim::Create(bound), IdempotencyClaim::Replayed))
+        let kept = state.service(&bound).and_then(|held| held.response.clone());
+        Ok(match kept {
+            Some(kept) => IdempotencyClaim::Replayed { id: bound, kept },
+            None => IdempotencyClaim::Create(bound),
+        })
     }
 
     async fn create(&self, service: NewService) -> Result<CreateResult, StoreError> {
         let mut state = self.state();
         if let Some(held) = state.service(&service.id) {
-            return match &held.response {
-                Some(answer) => Ok(CreateResult::Replayed(answer.clone())),
-                None if service.idempotency.is_some() => Ok(CreateResult::InProgress),
-                None => {
-                    let used = format!("the new service id {} is in use", service.id.redacted());
-                    Err(StoreError::Bug(used))
-                }
+            let in_use = || {
+                let used = format!("the new service id {} is in use", service.id.redacted());
+                StoreError::Bug(used)
             };
+            return held
+                .response
+                .clone()
+                .map(CreateResult::Replayed)
+                .ok_or_else(in_use);
         }
         if !binaries(&service.data).all(|binary| state.is_uploaded(binary)) {
             return Ok(CreateResult::UploadLost);
         }
         state.check_room_for(&service.data)?;
-        let (claim, answer) = service.idempotency.unzip();
+        let (claim, response) = service.idempotency.unzip();
         let held = ServiceRecord {
             definition: service.definition,
             created: service.created,
             end: service.end,
             claim,
-            response: answer.flatten(),
+            response,
             gms_user: service.gms_user,
             bookings: service
                 .booking

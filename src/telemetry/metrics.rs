@@ -27,12 +27,14 @@ pub use self::{
     },
 };
 use crate::{
+    memory_budget::MemoryBudgets,
     model::readiness::{READY, Reason, Status},
     settings::VERSION,
 };
 
 mod cluster;
 mod encode;
+mod memory;
 mod primitives;
 mod process;
 mod redis_checks;
@@ -42,9 +44,9 @@ mod store;
 /// The content type of [`text()`].
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// All metrics. The readiness of the replica is for the caller to know.
+/// All metrics, with the readiness and the memory budgets of the replica.
 #[must_use]
-pub fn encode(readiness: &Status) -> String {
+pub fn encode(readiness: &Status, memory: &MemoryBudgets) -> String {
     let mut text = TextEncoder::default();
     let help = "Readiness, as /readyz has it: reason=\"ready\" is 1 while requests are welcome, each \
                 other reason is 1 while it applies.";
@@ -59,6 +61,7 @@ pub fn encode(readiness: &Status) -> String {
         .sample(&version, 1);
     requests::write(&mut text);
     store::write(&mut text);
+    memory::write(&mut text, memory);
     process::write(&mut text);
     redis_checks::write(&mut text);
     cluster::write(&mut text);

@@ -79,26 +79,58 @@ async fn text_that_is_invalid_in_its_charset_is_refused(app: TestApp) {
         "{}\r\nContent-Type: text/plain; charset=utf-8",
         disposition("a")
     );
-    for request in [
-        app.post(STORE).typed_body(FORM, b"a=%E9"),
-        app.post(STORE).typed_body(FORM, b"a=\xe9"),
-        app.post(STORE).typed_body(FORM, b"%E9=1"),
-        app.post(STORE)
-            .typed_body("application/json", b"{\"a\":\"\xe9\"}"),
-        app.post(STORE)
-            .multipart_body(Multipart::new().part(&disposition("a"), b"\xe9")),
-        app.post(STORE)
-            .multipart_body(Multipart::new().part(&ascii_head, b"\xe9")),
+    let names = "or in the charset that Content-Type";
+    let allowed = format!("text must be UTF-8, {names} or the field _charset_ names");
+    let json = format!("JSON must be UTF-8, {names} names");
+    for (request, place, allowed) in [
+        (
+            app.post(STORE).typed_body(FORM, b"a=1&bc=x%E9"),
+            "the value of field 2, \"bc\"",
+            &allowed,
+        ),
+        (
+            app.post(STORE).typed_body(FORM, b"a=x\xe9"),
+            "the value of field 1, \"a\"",
+            &allowed,
+        ),
+        (
+            app.post(STORE).typed_body(FORM, b"a=1&b=2&x%E9=1"),
+            "the name of field 3",
+            &allowed,
+        ),
+        (
+            app.post(STORE).typed_body("application/json", b"\"\xe9\""),
+            "the body",
+            &json,
+        ),
+        (
+            app.post(STORE)
+                .multipart_body(Multipart::new().part(&disposition("a"), b"x\xe9")),
+            "part 1 of the body: the value of \"a\"",
+            &allowed,
+        ),
+        (
+            app.post(STORE)
+                .multipart_body(Multipart::new().part(&ascii_head, b"x\xe9")),
+            "part 1 of the body: the value of \"a\"",
+            &allowed,
+        ),
     ] {
         let message = TestResponse::send(request)
             .await
             .error_message("InvalidBody", 400);
-        assert!(message.contains("UTF-8"), "{message}");
+        let expected = format!("{place}: the text is not valid UTF-8 at byte 1; {allowed}");
+        assert_eq!(message, expected);
     }
-    let query = app.post(&format!("{STORE}?a=%E9"));
-    TestResponse::send(query)
+    let query = app.post(&format!("{STORE}?a=1&b=x%E9"));
+    let message = TestResponse::send(query)
         .await
         .error_message("InvalidParameter", 400);
+    assert_eq!(
+        message,
+        "the value of field 2, \"b\": the text is not valid UTF-8 at byte 1; the query must be \
+         percent-encoded UTF-8"
+    );
 }
 
 async fn a_charset_that_nobody_knows_is_refused(app: TestApp) {

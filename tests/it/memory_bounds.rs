@@ -5,13 +5,14 @@ use serde_json::json;
 
 use crate::support::{
     Bodies, Multipart, RawConnection, TestApp, TestResponse, disposition, eventually,
-    on_every_kind_of_store,
+    metrics::Metrics, on_every_kind_of_store,
 };
 
 const STORE: &str = "/genesys/1/service/store";
 const FORM: &str = "application/x-www-form-urlencoded";
 /// A budget of 1 MiB: one request can have 768 KiB of it.
 const BUDGET: &str = "1048576";
+const RESPONSE_BUDGET: &str = "16777216";
 
 on_every_kind_of_store!(
     bodies_under_way_have_a_bound_together,
@@ -20,6 +21,7 @@ on_every_kind_of_store!(
     downloads_that_are_not_taken_have_a_bound_together,
     all_strings_at_once_have_a_bound,
     a_large_storage_is_read_whole,
+    use_and_refusals_are_metrics,
 );
 
 async fn assert_overloaded(what: &str, request: impl AsyncFn() -> RequestBuilder) {
@@ -243,4 +245,85 @@ async fn a_large_storage_is_read_whole(app: TestApp) {
         );
         assert_eq!(answer.json(), expected);
     }
+}
+
+/// The metrics of both budgets.
+async fn assert_use(app: &TestApp, request: bool, response: bool, refusals: (u32, u32)) {
+    eventually(
+        &format!("{request}, {response}, {refusals:?}"),
+        async || {
+            let metrics = Metrics::scrape(app.address).await;
+            for (budget, limit) in [("request", BUDGET), ("response", RESPONSE_BUDGET)] {
+                let sample = format!("switchboard_{budget}_memory_limit_bytes {limit}");
+                assert!(
+                    metrics.text.lines().any(|line| line == sample),
+                    "{}",
+                    metrics.text
+                );
+            }
+            let used = ["request_memory_bytes", "response_memory_bytes"];
+            assert!(used.iter().all(|name| metrics.has(name)));
+            let used = used.map(|name| metrics.value(name) >= 500_000.0);
+            let refused = ["request", "response"].map(|budget| {
+                let sample = format!("memory_refusals_total{{budget=\"{budget}\"}}");
+                assert!(metrics.has(&sample), "{}", metrics.text);
+                metrics.value(&sample).to_string()
+            });
+            let expected = [refusals.0, refusals.1].map(|count| count.to_string());
+            (used == [request, response] && refused == expected).then_some(())
+        },
+    )
+    .await;
+}
+
+async fn use_and_refusals_are_metrics(app: TestApp) {
+    let app = app
+        .start_sibling(&[
+            ("limits.request_memory_bytes", BUDGET),
+            ("limits.response_memory_bytes", RESPONSE_BUDGET),
+        ])
+        .await;
+    let service = app.create("a=1").await;
+    let storage = format!("{service}/storage");
+    for key in 0..10 {
+        let string = Multipart::new().text(&format!("k{key}"), &"x".repeat(700_000));
+        TestResponse::send(app.post(&storage).multipart_body(string))
+            .await
+            .assert_empty();
+    }
+    assert_use(&app, false, false, (0, 0)).await;
+    // A body that never fits is the fault of the request.
+    let form = format!("b={}", "x".repeat(900_000));
+    TestResponse::send(app.post(&storage).form_body(&form))
+        .await
+        .error_message("TooLarge", 413);
+    assert_use(&app, false, false, (0, 0)).await;
+
+    let texts = Multipart::new().text("b", &"x".repeat(600_000));
+    let mut under_way = RawConnection::connect(&app).await;
+    let texts = partial_request(&storage, Multipart::CONTENT_TYPE, &texts.unfinished());
+    under_way.send(texts).await;
+    assert_use(&app, true, false, (0, 0)).await;
+    for refused in 1..3 {
+        let form = format!("b={}", "x".repeat(400_000));
+        TestResponse::send(app.post(&storage).form_body(&form))
+            .await
+            .error_message("Overloaded", 503);
+        assert_use(&app, true, false, (refused, 0)).await;
+    }
+    let mut untaken = RawConnection::connect_with_small_buffer(&app).await;
+    untaken
+        .send(format!("GET {storage} HTTP/1.1\r\nHost: x\r\n\r\n"))
+        .await;
+    assert_eq!(untaken.read_head().await.status, StatusCode::OK);
+    assert_use(&app, true, true, (2, 0)).await;
+    TestResponse::send(app.get(&storage))
+        .await
+        .error_message("Overloaded", 503);
+    assert_use(&app, true, true, (2, 1)).await;
+
+    under_way.reset();
+    assert_use(&app, false, true, (2, 1)).await;
+    untaken.reset();
+    assert_use(&app, false, false, (2, 1)).await;
 }

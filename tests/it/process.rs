@@ -19,6 +19,8 @@ use crate::support::{
 
 mod accept;
 mod checks;
+#[cfg(target_os = "linux")]
+mod memory;
 mod shutdown;
 
 /// Creates a service with one key and gives what its storage holds.

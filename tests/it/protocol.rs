@@ -1,5 +1,6 @@
 //! HTTP itself, as clients and proxies of all kinds speak it.
 
+mod body_streams;
 mod browsers;
 mod conditions;
 mod head;

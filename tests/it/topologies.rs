@@ -2,6 +2,7 @@
 //! replicas that a change waits for.
 
 mod acl;
+mod certificates;
 mod credentials;
 mod failover;
 mod modes;

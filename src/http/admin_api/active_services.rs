@@ -10,9 +10,12 @@ use crate::{
         ApiError, AppState, body, path, response,
         services::{self, BinaryResponse, binary_responses},
     },
-    service::ActiveService,
+    service::{ActiveService, FormData},
     store::{Description, ListedBooking, ListedService, Page, ServiceId, Timestamp},
 };
+
+/// The maximum length of the parameter `prefix`.
+pub(in crate::http) const MAX_PREFIX_CHARACTERS: usize = 64;
 
 /// A page of services, as it is told.
 #[derive(Debug, Serialize)]
@@ -21,6 +24,9 @@ struct ServicePageResponse {
     count: u64,
     services: Vec<ServiceSummaryResponse>,
     next: Option<String>,
+    /// Of a search: whether the services are all that were searched for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    complete: Option<bool>,
 }
 
 /// A service in a list, as it is told.
@@ -86,6 +92,10 @@ pub(in crate::http) fn service_page_schema(services: &Value, next: &Value) -> Va
             },
             "services": {"type": "array", "items": services},
             "next": next,
+            "complete": {
+                "type": "boolean",
+                "description": "Only with `prefix`: whether these are all services whose ids begin with it",
+            },
         },
         "required": ["count", "services", "next"],
         "additionalProperties": false,
@@ -169,7 +179,13 @@ pub(in crate::http) async fn list_services(
     let query = body::parse_query(&api, &request)?;
     let (after, most) = (parse_cursor(&query)?, page_size(&query)?);
     let admin = admin_service(&api)?;
-    let Page { entries, next } = admin.list_services(after.as_ref(), most).await?;
+    let (entries, next, complete) = if let Some(prefix) = prefix(&query)? {
+        let found = admin.find_services(prefix, most).await?;
+        (found.services, None, Some(found.complete))
+    } else {
+        let Page { entries, next } = admin.list_services(after.as_ref(), most).await?;
+        (entries, next, None)
+    };
     let (entries, now) = (entries.into_iter(), api.services.now()?);
     let page = ServicePageResponse {
         count: admin.count_services().await?,
@@ -177,8 +193,25 @@ pub(in crate::http) async fn list_services(
             .map(|entry| ServiceSummaryResponse::new(entry, now))
             .collect(),
         next: next.as_ref().map(format_cursor),
+        complete,
     };
     response::json_from(&page)
+}
+
+/// The parameter `prefix`: how ids begin. The log has the first characters and an ellipsis.
+fn prefix(query: &FormData) -> Result<Option<&str>, ApiError> {
+    let Some(text) = query.text("prefix") else {
+        return Ok(None);
+    };
+    let prefix = text.trim_end_matches(['.', '\u{2026}']);
+    if (1..=MAX_PREFIX_CHARACTERS).contains(&prefix.chars().count()) {
+        return Ok(Some(prefix));
+    }
+    let message = format!(
+        "prefix has {} characters; 1 to {MAX_PREFIX_CHARACTERS} are allowed",
+        prefix.chars().count()
+    );
+    Err(ApiError::InvalidParameter(message))
 }
 
 /// `GET /genesys/1/admin/active-services/{id}`

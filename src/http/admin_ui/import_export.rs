@@ -175,7 +175,9 @@ impl SubmittedImport {
         let Some(seen) = seen else {
             return Ok(None);
         };
-        if let Ok(preview) = admin.preview_import(&self.text, self.import_mode()).await
+        if let Ok(preview) = admin
+            .preview_import(&self.text, self.import_mode(), &Precondition::None)
+            .await
             && self.is_unconfirmed(&preview)
         {
             return Ok(None);
@@ -202,7 +204,11 @@ impl ImportExportPage {
     /// Shows what would be done now.
     async fn load_preview(&mut self, admin: &Admin) -> StatusCode {
         match admin
-            .preview_import(&self.submitted.text, self.submitted.import_mode())
+            .preview_import(
+                &self.submitted.text,
+                self.submitted.import_mode(),
+                &Precondition::None,
+            )
             .await
         {
             Ok(preview) => self.preview = Some(preview),

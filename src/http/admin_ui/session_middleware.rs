@@ -22,9 +22,10 @@ use askama::Template;
 use super::{Layout, PageError, assets, overview, redirect_see_other, sign_in};
 use crate::{
     http::{
-        ApiError, AppState, admin_api,
+        ApiError, AppState, admin_api, health,
         middleware::{csrf::check_site, real_ip::client_address, security_headers},
     },
+    model::readiness::Status,
     service::{Actor, AdminSession},
 };
 
@@ -43,21 +44,30 @@ static PAGE_CSP: LazyLock<HeaderValue> = LazyLock::new(|| {
 
 /// Who asks for a page behind the gate.
 #[derive(Clone)]
-pub(super) struct SignedIn(Rc<AdminSession>);
+pub(super) struct SignedIn {
+    visit: Rc<AdminSession>,
+    /// The readiness of this replica, if the store is away.
+    readiness: Option<Rc<Status>>,
+}
 
 impl Deref for SignedIn {
     type Target = AdminSession;
 
     fn deref(&self) -> &AdminSession {
-        &self.0
+        &self.visit
     }
 }
 
 impl SignedIn {
+    /// The readiness of this replica, if the store is away.
+    pub(super) fn readiness(&self) -> Option<&Status> {
+        self.readiness.as_deref()
+    }
+
     /// Who a change is made by.
     pub(super) fn actor(&self, api: &AppState, request: &HttpRequest) -> Actor {
         Actor {
-            name: self.0.operator.clone(),
+            name: self.visit.operator.clone(),
             address: client_address(request, &api.trusted_proxies),
         }
     }
@@ -180,7 +190,17 @@ async fn load_session(
         SessionRefresh::Extend => admin.touch_session(&token).await?,
         SessionRefresh::Peek => admin.peek_session(&token).await?,
     };
-    Ok(visit.map(|visit| SignedIn(Rc::new(visit))))
+    let Some(visit) = visit else {
+        return Ok(None);
+    };
+    let readiness = match visit.outage {
+        Some(_) => Some(Rc::new(health::readiness_in_time(api).await)),
+        None => None,
+    };
+    Ok(Some(SignedIn {
+        visit: Rc::new(visit),
+        readiness,
+    }))
 }
 
 /// What is answered to who is not signed in. A form that was sent is gone: its page is where to begin again.

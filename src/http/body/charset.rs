@@ -7,6 +7,10 @@ use encoding_rs::Encoding;
 use super::header_value::HeaderValue;
 use crate::http::ApiError;
 
+/// The charsets that are allowed, for errors about text that is not valid in its charset.
+pub(super) const ALLOWED: &str =
+    "text must be UTF-8, or in the charset that Content-Type or the field _charset_ names";
+
 /// A charset that text can be decoded from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Charset(&'static Encoding);
@@ -60,9 +64,20 @@ impl Charset {
     pub(super) fn decode(self, bytes: &[u8]) -> Result<Cow<'_, str>, String> {
         let (text, malformed) = self.0.decode_without_bom_handling(bytes);
         if malformed {
-            return Err(format!("the text is not valid {}", self.0.name()));
+            return Err(self.invalid(bytes));
         }
         Ok(text)
+    }
+
+    /// The message for bytes that are not valid in this charset.
+    fn invalid(self, bytes: &[u8]) -> String {
+        match str::from_utf8(bytes) {
+            Err(error) if self == Self::UTF_8 => {
+                let at = error.valid_up_to();
+                format!("the text is not valid UTF-8 at byte {at}")
+            }
+            _ => format!("the text is not valid {}", self.0.name()),
+        }
     }
 
     /// The body of a form without the byte order mark at its start, which says that it is UTF-8.
@@ -76,10 +91,7 @@ impl Charset {
     /// As [`Charset::decode`], without a copy where the bytes are the text.
     pub(super) fn decode_owned(self, bytes: Vec<u8>) -> Result<String, String> {
         if self == Self::UTF_8 {
-            return String::from_utf8(bytes).map_err(|error| {
-                let at = error.utf8_error().valid_up_to();
-                format!("the text is not valid UTF-8 at byte {at}")
-            });
+            return String::from_utf8(bytes).map_err(|error| self.invalid(error.as_bytes()));
         }
         self.decode(&bytes).map(Cow::into_owned)
     }
@@ -133,7 +145,11 @@ mod tests {
         );
         assert_eq!(latin.decode_document(b"\xef\xbb\xbfx").unwrap(), "x");
         let message = Charset::UTF_8.decode(b"caf\xe9").unwrap_err();
-        assert_eq!(message, "the text is not valid UTF-8");
+        assert_eq!(message, "the text is not valid UTF-8 at byte 3");
+        let message = Charset::UTF_8
+            .decode_owned(b"caf\xe9".to_vec())
+            .unwrap_err();
+        assert_eq!(message, "the text is not valid UTF-8 at byte 3");
     }
 
     #[test]

@@ -7,13 +7,16 @@ use serde::de::IgnoredAny;
 
 use super::charset::{Charset, CharsetLabel};
 
+/// Bytes of a name that an error contains at most.
+const MAX_SHOWN_NAME: usize = 256;
+
 /// The pairs of a form, in their order. A value that begins as a JSON map or array was never
 /// percent-encoded, for then it would begin with `%7B` or `%5B`: it is taken as it stands, `&`, `+`
 /// and `%` included, up to where the JSON ends. It ends after one more pair than `most`, so that many
 /// small ones take no memory.
 ///
 /// # Errors
-/// In words, where text is not valid in `charset`.
+/// A message that names the field whose text is not valid in `charset`.
 pub(super) fn parse(
     mut form: &[u8],
     charset: Charset,
@@ -23,7 +26,8 @@ pub(super) fn parse(
     while !form.is_empty() && pairs.len() <= most {
         let name_end = form.iter().position(|byte| matches!(byte, b'=' | b'&'));
         let (name, rest) = form.split_at(name_end.unwrap_or(form.len()));
-        let name = decode(name, charset)?;
+        let name = decode(name, charset)
+            .map_err(|reason| format!("the name of field {}: {reason}", pairs.len() + 1))?;
         let Some(rest) = rest.strip_prefix(b"=") else {
             // No value: what is between two `&` and has no name either is nothing at all.
             if !name.is_empty() {
@@ -36,13 +40,22 @@ pub(super) fn parse(
         let end = raw_json.or_else(|| rest.iter().position(|byte| *byte == b'&'));
         let (value, rest) = rest.split_at(end.unwrap_or(rest.len()));
         let value = match raw_json {
-            Some(_) => charset.decode(value)?.into_owned(),
-            None => decode(value, charset)?,
+            Some(_) => charset.decode(value).map(Cow::into_owned),
+            None => decode(value, charset),
         };
+        let value = value.map_err(|reason| invalid_value(pairs.len() + 1, &name, &reason))?;
         pairs.push((name, value));
         form = rest.get(1..).unwrap_or_default();
     }
     Ok(pairs)
+}
+
+/// The message for a value; a name that is too long to be shown is left out.
+fn invalid_value(number: usize, name: &str, reason: &str) -> String {
+    if name.len() > MAX_SHOWN_NAME {
+        return format!("the value of field {number}: {reason}");
+    }
+    format!("the value of field {number}, {name:?}: {reason}")
 }
 
 /// The field in which browsers name the charset of a form. It is about the form, no pair of it.
@@ -133,7 +146,41 @@ mod tests {
 
     #[test]
     fn text_that_is_invalid_in_its_charset_is_refused() {
-        assert!(parse(b"a=%E9", Charset::UTF_8, 1).is_err());
+        let invalid = "the text is not valid UTF-8 at byte";
+        let long = [b"a".repeat(257).as_slice(), b"=\xe9"].concat();
+        for (form, message) in [
+            (
+                &b"a=%E9"[..],
+                format!("the value of field 1, \"a\": {invalid} 0"),
+            ),
+            (
+                b"a=1&&b+c=xy%E9",
+                format!("the value of field 2, \"b c\": {invalid} 2"),
+            ),
+            (
+                b"a=1&b=caf\xe9&c=2",
+                format!("the value of field 2, \"b\": {invalid} 3"),
+            ),
+            (
+                b"a=1&b={\"c\":\"\xe9\"}",
+                format!("the value of field 2, \"b\": {invalid} 6"),
+            ),
+            (b"a=1&%E9=2", format!("the name of field 2: {invalid} 0")),
+            (
+                b"a=1&b=2&c\xe9",
+                format!("the name of field 3: {invalid} 1"),
+            ),
+            (b"=%E9", format!("the value of field 1, \"\": {invalid} 0")),
+            (&long, format!("the value of field 1: {invalid} 0")),
+        ] {
+            let error = parse(form, Charset::UTF_8, 10).unwrap_err();
+            assert_eq!(error, message);
+        }
+        let shift_jis = Charset::from_content_type("x/y;charset=Shift_JIS").or_utf_8();
+        assert_eq!(
+            parse(b"a=%FF", shift_jis, 1).unwrap_err(),
+            "the value of field 1, \"a\": the text is not valid Shift_JIS"
+        );
         let latin = Charset::from_content_type("x/y;charset=ISO-8859-1").or_utf_8();
         assert_eq!(parse(b"a=%E9", latin, 1).unwrap(), pair("a", "é"));
     }

@@ -122,9 +122,11 @@ impl StreamFailure {
             return cause.into();
         }
         ApiError::InvalidBody(match error {
+            // actix-http reports a malformed chunk as this too.
             PayloadError::Incomplete(_) => {
-                "the body ends early: the connection was closed before all of Content-Length, or \
-                 before the last chunk, had come"
+                "the body ends early: the client closed the connection before all bytes of Content-Length or \
+                 the last chunk arrived, or a chunk is malformed: each begins with a line of its size in \
+                 hexadecimal digits, and ends with CRLF"
                     .to_owned()
             }
             PayloadError::EncodingCorrupted => {

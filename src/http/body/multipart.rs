@@ -11,7 +11,7 @@ use self::{
     reader::Reader,
 };
 use super::{
-    charset::{Charset, CharsetLabel},
+    charset::{ALLOWED, Charset, CharsetLabel},
     collector::{FieldCollector, too_large},
     content_type::MultipartType,
     form::CHARSET_FIELD,
@@ -118,11 +118,12 @@ impl Part {
         let name = self
             .name
             .decode(default)
-            .map_err(|reason| format!("its name: {reason}"))?;
+            .map_err(|reason| format!("its name: {reason}; {ALLOWED}"))?;
         match self.value {
             PartValue::Text { bytes, charset } => {
                 let text = charset.unwrap_or(default).decode_owned(bytes);
-                let text = text.map_err(|reason| format!("the value of {name:?}: {reason}"))?;
+                let text =
+                    text.map_err(|reason| format!("the value of {name:?}: {reason}; {ALLOWED}"))?;
                 Ok((name, FieldValue::Text(text)))
             }
             PartValue::File {
@@ -131,8 +132,8 @@ impl Part {
             } => {
                 if let Some(file_name) = file_name {
                     let file_name = file_name.decode(default);
-                    let file_name =
-                        file_name.map_err(|reason| format!("the file name: {reason}"))?;
+                    let file_name = file_name
+                        .map_err(|reason| format!("the file name: {reason}; {ALLOWED}"))?;
                     check_file_name(file_name.len())?;
                     binary.file_name = Some(file_name);
                 }

@@ -18,7 +18,11 @@ impl ApiError {
                 reason: "EOF while parsing an object at line 1 column 1".to_owned(),
                 status: unreadable_json_status,
             },
-            Self::InvalidBody("the text is not valid UTF-8".to_owned()),
+            Self::InvalidBody(
+                "the value of field 1, \"a\": the text is not valid UTF-8 at byte 0; text must be UTF-8, \
+                 or in the charset that Content-Type or the field _charset_ names"
+                    .to_owned(),
+            ),
             Self::InvalidParameter(
                 "_ttl is \"0\"; a whole number from 1 to 2592000 is allowed".to_owned(),
             ),

@@ -116,6 +116,14 @@ pub fn export_catalog(
     text.map_err(|error| StoreError::Bug(error.to_string()))
 }
 
+fn check_condition(condition: &Precondition, stored: &StoredCatalog) -> Result<(), AdminError> {
+    // Where all of it was deleted there is no catalogue, and yet a state that somebody has seen.
+    let seen = matches!(condition, Precondition::IfMatch(_));
+    let is = Some(stored.version.as_str());
+    let is = is.filter(|_| seen || !stored.entries.is_empty());
+    condition.check(is, "a catalogue")
+}
+
 impl ImportReport {
     /// Whether there is nothing to do.
     #[must_use]
@@ -149,11 +157,7 @@ impl Admin {
     ) -> Result<ImportReport, AdminError> {
         let draft = CatalogFile::parse("the catalogue", text)?;
         let plan = |stored: &StoredCatalog| {
-            // Where all of it was deleted there is no catalogue, and yet a state that somebody has seen.
-            let seen = matches!(condition, Precondition::IfMatch(_));
-            let is = Some(stored.version.as_str());
-            let is = is.filter(|_| seen || !stored.entries.is_empty());
-            condition.check(is, "a catalogue")?;
+            check_condition(condition, stored)?;
             self.plan_changes(&draft, mode, stored)
         };
         let (version, imported) = self.change_catalog(by, plan).await?;
@@ -164,7 +168,7 @@ impl Admin {
     }
 
     /// What [`Admin::import`] would do now. Done on condition of the version that this gives, it does just
-    /// that.
+    /// that. No `condition` is needed, for nothing changes.
     ///
     /// # Errors
     /// As of the import.
@@ -172,9 +176,13 @@ impl Admin {
         &self,
         text: &str,
         mode: ImportMode,
+        condition: &Precondition,
     ) -> Result<ImportReport, AdminError> {
         let draft = CatalogFile::parse("the catalogue", text)?;
         let stored = self.store.read_catalog().await?;
+        if !matches!(condition, Precondition::None) {
+            check_condition(condition, &stored)?;
+        }
         let (edits, imported) = self.plan_changes(&draft, mode, &stored)?;
         let version = stored.version.clone();
         self.validate(&stored, &edits).await?;

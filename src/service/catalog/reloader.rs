@@ -102,6 +102,7 @@ impl CatalogReloader {
                 name, problem, "what an operator made cannot be used here"
             );
         }
+        catalog.log_new_warnings(&before);
         if before.version() != catalog.version() && !stored.version.is_empty() {
             let (version, entries) = (&stored.version, stored.entries.len());
             info!(version, entries, "what operators made is in force");

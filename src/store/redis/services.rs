@@ -49,10 +49,11 @@ impl RedisStore {
                 Some(bound) => {
                     let mut get = cmd("HGET");
                     get.arg(self.keys.service(&bound)).arg(keys::ANSWER);
-                    let answer: Option<String> = self.redis.query(&get).await?;
-                    return Ok(
-                        answer.map_or(IdempotencyClaim::Create(bound), IdempotencyClaim::Replayed)
-                    );
+                    let kept: Option<String> = self.redis.query(&get).await?;
+                    return Ok(match kept {
+                        Some(kept) => IdempotencyClaim::Replayed { id: bound, kept },
+                        None => IdempotencyClaim::Create(bound),
+                    });
                 }
                 None => {} // it ended between the two commands
             }
@@ -103,12 +104,10 @@ impl RedisStore {
             create.arg(keys::GMS_USER).arg(user);
         }
         let mut claim = None;
-        if let Some((key, answer)) = service.idempotency {
+        if let Some((key, kept)) = service.idempotency {
             let key = claim.insert(self.keys.idempotency_key(&key));
             create.arg(keys::CLAIM).arg(&*key);
-            if let Some(answer) = answer {
-                create.arg(keys::ANSWER).arg(answer);
-            }
+            create.arg(keys::ANSWER).arg(kept);
         }
         for (name, value) in data {
             let (field, value) = field_and_value(name, value)?;
@@ -136,7 +135,6 @@ impl RedisStore {
             ScriptReply::UploadLost => Ok(CreateResult::UploadLost),
             ScriptReply::Refused(mut answer) => match answer.pop() {
                 Some(answer) => Ok(CreateResult::Replayed(answer)),
-                None if claim.is_some() => Ok(CreateResult::InProgress),
                 None => Err(StoreError::Bug(format!(
                     "the new service id {} is in use",
                     id.redacted()

@@ -1,7 +1,7 @@
 //! Services that live, looked after by hand.
 
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::fixture::{create_service, create_service_with, get, get_json, request, start_admin};
 use crate::support::{
@@ -13,6 +13,7 @@ on_every_kind_of_store!(
     one_is_looked_up_with_all_that_it_holds,
     one_is_extended_and_ended,
     what_has_ended_is_not_told,
+    those_are_found_whose_ids_begin_with_a_prefix,
 );
 
 fn id_of(service: &str) -> String {
@@ -159,4 +160,60 @@ async fn the_list_of_services_is_swept() {
         redis.keys(&pattern).await.is_empty().then_some(())
     })
     .await;
+}
+
+async fn those_are_found_whose_ids_begin_with_a_prefix(app: TestApp) {
+    let app = start_admin(&app).await;
+    let mut ids = Vec::new();
+    for _ in 0..20 {
+        ids.push(id_of(&create_service(&app, "store").await.service_id()));
+    }
+    let found = async |query: &str| {
+        let page = get_json(&app, &format!("active-services?{query}")).await;
+        assert_eq!((&page["count"], &page["next"]), (&json!(20), &Value::Null));
+        let services = page["services"].as_array().unwrap().iter();
+        let found: Vec<String> = services
+            .map(|one| one["id"].as_str().unwrap().to_owned())
+            .collect();
+        (found, page["complete"].as_bool().unwrap())
+    };
+    for id in &ids {
+        let (head, digit) = (&id[..8], &id[..1]);
+        for prefix in [
+            head.to_owned(),
+            head.to_uppercase(),
+            format!("{head}..."),
+            format!("{head}%E2%80%A6"),
+            id.clone(),
+        ] {
+            let found = found(&format!("prefix={prefix}")).await;
+            assert_eq!(found, (vec![id.clone()], true), "{prefix}");
+        }
+        let (mut found, complete) = found(&format!("prefix={digit}&limit=200")).await;
+        let mut expected = ids.clone();
+        expected.retain(|id| id.starts_with(digit));
+        found.sort();
+        expected.sort();
+        assert_eq!((found, complete), (expected, true));
+    }
+    let (none, complete) = found("prefix=x").await;
+    assert!(none.is_empty() && complete);
+    let digit = ids
+        .iter()
+        .map(|id| &id[..1])
+        .find(|digit| ids.iter().filter(|id| id.starts_with(digit)).count() > 1);
+    // Twenty ids and sixteen digits.
+    let (first, complete) = found(&format!("prefix={}&limit=1", digit.unwrap())).await;
+    assert_eq!((first.len(), complete), (1, false));
+    let page = get_json(&app, "active-services").await;
+    assert!(page.get("complete").is_none());
+    for wrong in [
+        "prefix=",
+        "prefix=...",
+        &format!("prefix={}", "0".repeat(65)),
+    ] {
+        let answer = get(&app, &format!("active-services?{wrong}")).await;
+        let message = answer.error_message("InvalidParameter", 400);
+        assert!(message.contains("1 to 64"), "{message}");
+    }
 }

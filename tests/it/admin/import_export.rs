@@ -14,6 +14,7 @@ on_every_kind_of_store!(
     an_import_that_is_wrong_anywhere_changes_nothing,
     an_import_replaces_what_there_is_or_adds_to_it,
     an_import_warns_of_misspelled_options,
+    a_dry_run_lists_what_would_change_and_changes_nothing,
 );
 
 const TWO_SERVICES: &str = "[services.one]\n_type='builtin'\n_service='store'\n\
@@ -188,4 +189,105 @@ async fn an_import_warns_of_misspelled_options(app: TestApp) {
     let expected =
         "service \"two\", option _ressource_group: is unknown; did you mean _resource_group?";
     assert_eq!(imported["warnings"], json!([expected]));
+}
+
+async fn a_dry_run_lists_what_would_change_and_changes_nothing(app: TestApp) {
+    let app = start_admin(&app).await;
+    create_entry(&app, "services/gone", &store_options()).await;
+    let mut vault = store_options();
+    vault["password"] = json!("hunter2");
+    vault["username"] = json!("jane");
+    vault["_ttl"] = json!("60");
+    create_entry(&app, "services/vault", &vault).await;
+    create_entry(
+        &app,
+        "groups/pool",
+        &exclusive_group_options(&["8005550001"]),
+    )
+    .await;
+    let exported = get(&app, "catalog").await;
+    let etag = exported.header("etag").to_owned();
+    let before = exported.text().to_owned();
+    let text = "[services.vault]\n_type='builtin'\n_service='store'\nusername='jane'\n\
+                password='swordfish'\n_tll='60'\n\
+                [services.new]\n_type='builtin'\n_service='store'\n\
+                [resources.pool]\n_allocation_strategy='LOCAL'\n\
+                numbers=['8005550001','8005550002']\n";
+    let run = |method: Method, query: &str, conditions: &[(&'static str, &str)]| {
+        let mut run = request(&app, method, &format!("catalog?{query}"));
+        for (name, value) in conditions {
+            run = run.header(*name, *value);
+        }
+        TestResponse::send(run.typed_body("application/toml", text.as_bytes()))
+    };
+    let replaced = json!([
+        {"table": "resources", "name": "pool", "action": "replace", "options": [
+            {"option": "numbers", "before": "8005550001", "after": "8005550001, 8005550002"},
+        ]},
+        {"table": "services", "name": "vault", "action": "replace", "options": [
+            {"option": "_tll", "before": null, "after": "60"},
+            {"option": "_ttl", "before": "60", "after": null},
+            {"option": "password", "before": "********", "after": "********"},
+        ]},
+        {"table": "services", "name": "new", "action": "create", "options": []},
+    ]);
+    let mut all = vec![json!(
+        {"table": "services", "name": "gone", "action": "delete", "options": []}
+    )];
+    all.extend(replaced.as_array().unwrap().iter().cloned());
+    for (method, changes, deleted) in [
+        (Method::PUT, json!(all), 1),
+        (Method::POST, replaced.clone(), 0),
+    ] {
+        for conditions in [
+            &[][..],
+            &[("if-match", "*")],
+            &[("if-match", etag.as_str())],
+        ] {
+            let dry = run(method.clone(), "dry_run=true", conditions).await;
+            assert_eq!(dry.status, 200, "{}", dry.text());
+            assert_eq!(dry.header("etag"), etag);
+            assert!(!dry.text().contains("hunter2") && !dry.text().contains("swordfish"));
+            let dry = dry.json();
+            assert_eq!(dry["changes"], changes);
+            let counts = ["created", "replaced", "deleted", "unchanged"].map(|what| &dry[what]);
+            assert_eq!(counts, [&json!(1), &json!(2), &json!(deleted), &json!(0)]);
+            assert_eq!(dry["warnings"].as_array().unwrap().len(), 1);
+        }
+    }
+    for (query, condition, exception, status) in [
+        (
+            "dry_run=true",
+            ("if-match", "\"1-0\""),
+            "PreconditionFailed",
+            412,
+        ),
+        (
+            "dry_run=true",
+            ("if-none-match", "*"),
+            "PreconditionFailed",
+            412,
+        ),
+        ("dry_run=yes", ("if-match", "*"), "InvalidParameter", 400),
+        ("dry_run=", ("if-match", "*"), "InvalidParameter", 400),
+    ] {
+        run(Method::PUT, query, &[condition])
+            .await
+            .error_message(exception, status);
+    }
+    let wrong = request(&app, Method::PUT, "catalog?dry_run=true");
+    let wrong = wrong.typed_body("application/toml", b"[services.x]\n_type='none'\n");
+    TestResponse::send(wrong)
+        .await
+        .error_message("InvalidDefinition", 400);
+    assert_eq!(get(&app, "catalog").await.text(), before);
+    assert_eq!(audit_actions(&app).await.len(), 3);
+
+    let done = run(Method::PUT, "dry_run=false", &[("if-match", etag.as_str())]).await;
+    assert_eq!(done.status, 200, "{}", done.text());
+    assert!(done.json().get("changes").is_none());
+    create_service(&app, "gone")
+        .await
+        .error_message("ServiceNotFound", 404);
+    create_service(&app, "new").await.service_id();
 }

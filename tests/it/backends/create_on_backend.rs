@@ -1,10 +1,12 @@
 //! Starting a service is done whole or not at all, whoever repeats it, goes away or dies.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use crate::support::{
     Bodies, CatalogFile, RawConnection, TestApp, TestRedis, TestResponse,
-    backends::{Backend, MockResponse, ors_service, start_app},
+    backends::{Backend, MockResponse, http_service, ors_service, start_app},
     bookings::keys_in,
     eventually, on_every_kind_of_store,
     program::Program,
@@ -14,6 +16,7 @@ use crate::support::{
 on_every_kind_of_store!(
     a_repeat_gets_the_first_answer_and_starts_nothing,
     a_repeat_that_comes_too_early_is_told_so,
+    another_request_under_a_pending_key_is_refused,
     a_start_that_failed_can_be_repeated,
     a_client_that_goes_away_leaves_no_session_that_nobody_ends,
     parameters_and_files_that_are_wrong_reach_no_backend,
@@ -59,12 +62,9 @@ async fn a_repeat_gets_the_first_answer_and_starts_nothing(app: TestApp) {
 async fn a_repeat_that_comes_too_early_is_told_so(app: TestApp) {
     let backend = Backend::new_ors(|_| MockResponse::Hang).await;
     let app = start_app(&app, &ors_service(&[&backend.url()]), &[]).await;
-    let request = app.post("/genesys/1/service/chat").form_body("a=1");
-    let client = tokio::spawn(
-        request
-            .header("Idempotency-Key", "order-4711-of-kkkk")
-            .send(),
-    );
+    let first = app.post("/genesys/1/service/chat");
+    let first = first.header("Idempotency-Key", "order-4711-of-kkkk");
+    let client = tokio::spawn(first.form_body("a=1&_ttl=60").send());
     backend
         .wait_for_request("POST /scxml/session/S-1/request/gms.start")
         .await;
@@ -75,6 +75,63 @@ async fn a_repeat_that_comes_too_early_is_told_so(app: TestApp) {
     assert!(message.contains("still waits"), "{message}");
     assert_eq!(backend.received_requests().len(), sent);
     client.abort();
+}
+
+async fn another_request_under_a_pending_key_is_refused(app: TestApp) {
+    let key = "order-4711-of-kkkk";
+    let answer = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}".to_owned();
+    let late = move || MockResponse::Delayed(Duration::from_secs(2), answer.clone());
+    let backend = Backend::new_ors({
+        let late = late.clone();
+        move |_| late()
+    })
+    .await;
+    let pending = Backend::new(move |_| late()).await;
+    let catalog = ors_service(&[&backend.url()])
+        + &http_service(&format!("{}/rooms", pending.url()))
+        + "[services.store]\n_type = \"builtin\"\n_service = \"store\"\n";
+    let app = start_app(&app, &catalog, &[]).await;
+    for (name, backend, line) in [
+        (
+            "chat",
+            &backend,
+            "POST /scxml/session/S-1/request/gms.start",
+        ),
+        ("web", &pending, "POST /rooms"),
+    ] {
+        let key = format!("{key}-{name}");
+        let create = |name: &str, form: &str| {
+            let request = app.post(&format!("/genesys/1/service/{name}"));
+            request.header("Idempotency-Key", &key).form_body(form)
+        };
+        let first = tokio::spawn(create(name, "a=1&b=2").send());
+        backend.wait_for_request(line).await;
+        let sent = backend.received_requests().len();
+        for other in [
+            create(name, "a=2&b=2"),
+            create(name, "a=1"),
+            create(name, ""),
+            create("store", "a=1&b=2"),
+        ] {
+            let message = TestResponse::send(other)
+                .await
+                .error_message("IdempotencyKeyReused", 422);
+            assert!(!message.contains(&key), "{message}");
+        }
+        // The same pairs in another order are the same request.
+        TestResponse::send(create(name, "b=2&a=1"))
+            .await
+            .error_message("BackendTimeout", 504);
+        assert!(!first.is_finished(), "all of this was while it waited");
+        let first = first.await.unwrap().unwrap().text().await.unwrap();
+        let replay = TestResponse::send(create(name, "a=1&b=2")).await;
+        assert_eq!(replay.header("idempotent-replayed"), "true");
+        assert_eq!(replay.text(), first);
+        TestResponse::send(create(name, "a=2&b=2"))
+            .await
+            .error_message("IdempotencyKeyReused", 422);
+        assert_eq!(backend.received_requests().len(), sent);
+    }
 }
 
 async fn a_start_that_failed_can_be_repeated(app: TestApp) {
@@ -93,7 +150,7 @@ async fn a_start_that_failed_can_be_repeated(app: TestApp) {
 
 async fn a_client_that_goes_away_leaves_no_session_that_nobody_ends(app: TestApp) {
     let backend = Backend::new_ors(|arrived| {
-        let wait = std::time::Duration::from_millis(if arrived.path.ends_with("gms.start") {
+        let wait = Duration::from_millis(if arrived.path.ends_with("gms.start") {
             300
         } else {
             0

@@ -306,7 +306,7 @@ fn service_with_booking(booking: &Booking, id: &ServiceId, life: u64) -> NewServ
         gms_user: None,
         data: Vec::new(),
         booking: Some(booking.clone()),
-        idempotency: Some((idempotency_key(), Some("first".to_owned()))),
+        idempotency: Some((idempotency_key(), "first".to_owned())),
     }
 }
 

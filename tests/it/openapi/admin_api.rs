@@ -97,6 +97,10 @@ async fn what_it_answers_is_what_its_schemas_say_and_they_say_nothing_else() {
         ("groups/{name}", "groups/support"),
         ("groups/{group}/bookings", "groups/support/bookings?limit=1"),
         ("active-services", "active-services?limit=1"),
+        (
+            "active-services",
+            &format!("active-services?prefix={}", &id[..8]),
+        ),
         ("active-services/{id}", &format!("active-services/{id}")),
         ("audit-log", "audit-log?limit=1"),
         ("replicas", "replicas"),
@@ -139,6 +143,15 @@ async fn what_it_answers_is_what_its_schemas_say_and_they_say_nothing_else() {
     let imported = import(&app, Method::POST, "*", "").await;
     let schema = &document["components"]["schemas"]["Imported"];
     schemas::check(&document, schema, &imported.json(), "Imported", &mut seen);
+    let one = "[services.call]\n_type = 'builtin'\n_service = 'store'\n";
+    let dry_run = request(&app, Method::PUT, "catalog?dry_run=true");
+    let dry_run = TestResponse::send(dry_run.typed_body("application/toml", one.as_bytes())).await;
+    assert!(
+        dry_run
+            .text()
+            .contains("\"before\":\"request-interaction\"")
+    );
+    schemas::check(&document, schema, &dry_run.json(), "Imported", &mut seen);
 }
 
 #[tokio::test]

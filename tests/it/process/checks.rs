@@ -3,9 +3,11 @@
 use std::{io::ErrorKind, net::TcpListener};
 
 use crate::support::{
-    CatalogFile,
+    CatalogFile, TestRedis,
     certificate::{Certificate, CertificateFiles},
+    eventually,
     program::{ExitedProgram, Program},
+    random_prefix,
 };
 
 /// Runs `switchboard check` and `switchboard` on the same, which must refuse it alike.
@@ -220,6 +222,59 @@ async fn a_misspelled_option_is_a_warning_and_a_finding_of_a_strict_check() {
         let ended = Program::run(arguments, &settings).wait().await;
         let seen = (ended.code, ended.stdout.as_str(), ended.stderr.trim_end());
         assert_eq!(seen, (Some(code), stdout, stderr), "{arguments:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_misspelled_option_is_logged_once_at_start_and_when_the_catalog_changes() {
+    const OPTION: &str = "unknown option in the catalog";
+    const STORE: &str = "_type = 'builtin'\n_service = 'store'\n";
+    let file = format!("[services.shop]\n{STORE}_tll = 60\n_customer_tier = 'gold'\n");
+    let file = CatalogFile::new(&file);
+    let redis = TestRedis::shared();
+    let (url, prefix) = (redis.url(), random_prefix());
+    let settings = [
+        ("catalog.file", file.path()),
+        ("redis.url", &url),
+        ("redis.prefix", &prefix),
+        ("admin.password", "correct horse"),
+    ];
+    let (mut first, mut second) = (Program::serve(&settings), Program::serve(&settings));
+    let addresses = [first.address().await, second.address().await];
+    let warnings = |program: &Program| -> Vec<String> {
+        let lines = program.log_events(OPTION).into_iter();
+        lines
+            .inspect(|line| assert_eq!(line["level"], "WARN"))
+            .map(|line| line["warning"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let of_file = "service \"shop\", option _tll: is unknown; did you mean _ttl?";
+    assert_eq!(warnings(&first), [of_file]);
+    let put = async |name: &str, option: &str| {
+        let url = format!("http://{}/genesys/1/admin/services/{name}", addresses[0]);
+        let options =
+            format!("{{\"_type\":\"builtin\",\"_service\":\"store\",\"{option}\":\"60\"}}");
+        let put = reqwest::Client::new()
+            .put(url)
+            .basic_auth("admin", Some("correct horse"))
+            .header("content-type", "application/json");
+        let answer = put.body(options).send().await.unwrap();
+        assert_eq!(answer.status(), 201);
+    };
+    put("cart", "_tll").await;
+    put("right", "_ttl").await;
+    put("last", "_tttl").await;
+    let of = |name: &str, option: &str| {
+        format!("service \"{name}\", option {option}: is unknown; did you mean _ttl?")
+    };
+    let expected = [of_file.to_owned(), of("cart", "_tll"), of("last", "_tttl")];
+    for program in [&first, &second] {
+        eventually("both replicas log each warning once", async || {
+            let logged = warnings(program);
+            assert!(logged.len() <= expected.len(), "{logged:?}");
+            (logged == expected).then_some(())
+        })
+        .await;
     }
 }
 

@@ -42,7 +42,7 @@ fn pending_service(id: &ServiceId) -> NewService {
         gms_user: None,
         data: Vec::new(),
         booking: None,
-        idempotency: Some((key(id), None)),
+        idempotency: Some((key(id), "pending".to_owned())),
     }
 }
 
@@ -86,6 +86,12 @@ async fn a_settled_service_has_its_own_end_and_its_answer(store: &dyn Store) {
     let bound = store.claim(&key(&id), id.clone(), end).await.unwrap();
     assert_eq!(bound, IdempotencyClaim::Create(id.clone()));
     store.create(pending_service(&id)).await.unwrap();
+    let kept = |kept: &str| IdempotencyClaim::Replayed {
+        id: id.clone(),
+        kept: kept.to_owned(),
+    };
+    let pending = store.claim(&key(&id), ServiceId::generate(), end).await;
+    assert_eq!(pending.unwrap(), kept("pending"));
     store.attach_session(&id, &session()).await.unwrap();
     let settled = store
         .finish_create(&id, end, Some("the answer"))
@@ -94,18 +100,12 @@ async fn a_settled_service_has_its_own_end_and_its_answer(store: &dyn Store) {
     assert_eq!(settled, Some(()));
     assert_eq!(store.describe(&id).await.unwrap().unwrap().end, end);
     let again = store.claim(&key(&id), ServiceId::generate(), end).await;
-    assert_eq!(
-        again.unwrap(),
-        IdempotencyClaim::Replayed("the answer".to_owned())
-    );
+    assert_eq!(again.unwrap(), kept("the answer"));
     // Moving the end again changes nothing of it.
     let sooner = now().after(Duration::from_secs(60));
     store.set_end(&id, sooner).await.unwrap().unwrap();
     let again = store.claim(&key(&id), ServiceId::generate(), end).await;
-    assert_eq!(
-        again.unwrap(),
-        IdempotencyClaim::Replayed("the answer".to_owned())
-    );
+    assert_eq!(again.unwrap(), kept("the answer"));
     store.delete(&id).await.unwrap().unwrap();
 }
 
@@ -116,6 +116,6 @@ async fn a_repeat_before_there_is_an_answer_makes_nothing(store: &dyn Store) {
         CreateResult::Created
     );
     let again = store.create(pending_service(&id)).await.unwrap();
-    assert_eq!(again, CreateResult::InProgress);
+    assert_eq!(again, CreateResult::Replayed("pending".to_owned()));
     store.delete(&id).await.unwrap().unwrap();
 }

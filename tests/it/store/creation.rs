@@ -30,7 +30,7 @@ fn idempotent_service(id: &ServiceId, value: &str) -> NewService {
     NewService {
         id: id.clone(),
         data: vec![text("k", value)],
-        idempotency: Some((key, Some(format!("answer {value}")))),
+        idempotency: Some((key, format!("answer {value}"))),
         ..empty_service()
     }
 }

@@ -41,9 +41,13 @@ async fn assert_free(store: &dyn Store, key: &IdempotencyKey) {
     assert_eq!(outcome, IdempotencyClaim::Create(id));
 }
 
-async fn assert_replayed(store: &dyn Store, key: &IdempotencyKey) {
+async fn assert_replayed(store: &dyn Store, key: &IdempotencyKey, id: &ServiceId) {
     let (_, outcome) = claim(store, key).await;
-    assert_eq!(outcome, IdempotencyClaim::Replayed("the answer".to_owned()));
+    let answered = IdempotencyClaim::Replayed {
+        id: id.clone(),
+        kept: "the answer".to_owned(),
+    };
+    assert_eq!(outcome, answered);
 }
 
 /// Makes the service that `key` was claimed for.
@@ -51,7 +55,7 @@ async fn create(store: &dyn Store, key: &IdempotencyKey, id: &ServiceId, end: Ti
     let service = NewService {
         id: id.clone(),
         end,
-        idempotency: Some((key.clone(), Some("the answer".to_owned()))),
+        idempotency: Some((key.clone(), "the answer".to_owned())),
         ..empty_service()
     };
     assert_eq!(store.create(service).await.unwrap(), CreateResult::Created);
@@ -107,9 +111,9 @@ async fn a_key_whose_create_never_comes_is_free_when_its_time_is_over(store: &dy
 }
 
 async fn the_key_of_a_standing_service_gives_its_answer(store: &dyn Store) {
-    let (key, _) = create_with_claim(store, in_ms(60_000)).await;
-    assert_replayed(store, &key).await;
-    assert_replayed(store, &key).await;
+    let (key, id) = create_with_claim(store, in_ms(60_000)).await;
+    assert_replayed(store, &key, &id).await;
+    assert_replayed(store, &key, &id).await;
 }
 
 async fn a_key_lasts_as_long_as_its_service_and_no_longer(store: &dyn Store) {
@@ -118,7 +122,7 @@ async fn a_key_lasts_as_long_as_its_service_and_no_longer(store: &dyn Store) {
     store.claim(&key, id.clone(), claimed_until).await.unwrap();
     create(store, &key, &id, in_ms(60_000)).await;
     sleep_until(claimed_until).await;
-    assert_replayed(store, &key).await;
+    assert_replayed(store, &key, &id).await;
 
     let end = in_ms(100);
     let (key, _) = create_with_claim(store, end).await;
@@ -132,7 +136,7 @@ async fn a_key_follows_the_end_of_its_service(store: &dyn Store) {
     let moved = store.set_end(&id, in_ms(60_000)).await.unwrap();
     assert_eq!(moved, Some(()));
     sleep_until(end).await;
-    assert_replayed(store, &key).await;
+    assert_replayed(store, &key, &id).await;
 
     let sooner = in_ms(50);
     store.set_end(&id, sooner).await.unwrap();

@@ -80,3 +80,36 @@ async fn the_log_names_the_right_mode() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_database_that_the_server_does_not_have_is_named() {
+    let default = DedicatedRedis::start(&[]).await;
+    let larger = DedicatedRedis::start(&[("databases", "17")]).await;
+    for url in [
+        format!("{}/16", default.url()),
+        format!("{}/999999999", default.url()),
+        format!("{}/17", larger.url()),
+    ] {
+        let app = TestApp::start(None, &random_prefix(), &[("redis.url", &url)]).await;
+        let (status, body) = wait_for_reason(&app, "no_such_database").await;
+        assert_eq!(status, 503, "{body}");
+        let message = body["message"].as_str().unwrap();
+        assert!(
+            message.starts_with("redis.url names a database"),
+            "{message}"
+        );
+        assert!(message.contains("`databases`"), "{message}");
+        let create = app.post("/genesys/1/service/store").form_body("a=1");
+        TestResponse::send(create)
+            .await
+            .error_message("StoreUnavailable", 503);
+    }
+    for url in [
+        format!("{}/15", default.url()),
+        format!("{}/16", larger.url()),
+    ] {
+        let app = TestApp::start(None, &random_prefix(), &[("redis.url", &url)]).await;
+        let service = app.create("a=1").await;
+        assert_eq!(app.storage(&service).await, json!({"a": "1"}));
+    }
+}

@@ -48,6 +48,7 @@ async fn they_show_what_this_replica_knows_and_what_is_wrong() {
         "Last updated",
         "This replica",
         "StoreUnavailable",
+        "<code>/readyz</code> returns 503: store_unreachable: ",
         &redis.address(),
         &app.address.to_string(),
         "pool",
@@ -103,4 +104,30 @@ async fn they_show_what_this_replica_knows_and_what_is_wrong() {
         well.then_some(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn they_show_the_response_of_readyz_where_only_writes_fail() {
+    let redis = DedicatedRedis::start(&OPTIONS).await;
+    let url = redis.url();
+    let settings = [&ADMIN_SETTINGS[..], &[("redis.url", url.as_str())]].concat();
+    let app = TestApp::start(None, &random_prefix(), &settings).await;
+    let desk = AdminSession::sign_in(&app).await;
+    assert!(!desk.page("").await.contains("/readyz"));
+    redis
+        .command(&["CONFIG", "SET", "min-replicas-to-write", "1"])
+        .await;
+    let page = eventually("the page shows what fails", async || {
+        let page = desk.page("/services").await;
+        page.contains("Redis unavailable").then_some(page)
+    })
+    .await;
+    let readyz = TestResponse::send(app.get("/readyz")).await;
+    assert_eq!(readyz.status, 200, "{}", readyz.text());
+    for part in [
+        "Requests that Redis does not serve receive 503",
+        "<code>/readyz</code> returns 200: too_few_replicas: ",
+    ] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
 }

@@ -7,10 +7,13 @@ use super::{
     QUERY_ERRORS, ok_response, operation, page_parameters, schema_response, with_common_headers,
 };
 use crate::{
-    http::openapi::{
-        components::{form_data_body, path_parameter, query_parameter, service_id_parameter},
-        operation::Operation,
-        services::{BODY_ERRORS, expiration_parameters},
+    http::{
+        admin_api::active_services::MAX_PREFIX_CHARACTERS,
+        openapi::{
+            components::{form_data_body, path_parameter, query_parameter, service_id_parameter},
+            operation::Operation,
+            services::{BODY_ERRORS, expiration_parameters},
+        },
     },
     settings::Limits,
 };
@@ -78,13 +81,22 @@ fn release_number() -> Operation {
 }
 
 fn list_services() -> Operation {
+    let prefix = json!({
+        "description": "Only services whose ids begin with this, as the log shows it",
+        "type": "string", "pattern": "[^.\u{2026}]$", "maxLength": MAX_PREFIX_CHARACTERS,
+        "examples": ["0f9d7c1e"],
+    });
     operation(
         Method::GET,
         ACTIVE_SERVICES,
         "listLiveServices",
         "List services by their end",
     )
-    .description("A page may have fewer than `limit`: some may just have ended.")
+    .description(
+        "A page may have fewer than `limit`: some may just have ended. With `prefix` the result is one page \
+         of the services whose ids begin with it, in any case; the 20,000 services that end first are searched.",
+    )
+    .parameters([query_parameter("prefix", &prefix)])
     .parameters(page_parameters(EXPIRATION_CURSOR))
     .response(
         StatusCode::OK,

@@ -7,9 +7,12 @@ use super::{
     ETAG_LINK, WRITE_ERRORS, if_match, if_none_match, operation, schema_response, with_etag,
     with_link,
 };
-use crate::http::openapi::operation::Operation;
+use crate::http::openapi::{components::query_parameter, operation::Operation};
 
 const PATH: &str = "/genesys/1/admin/catalog";
+const DRY_RUN: &str = "With `dry_run=true` the same checks are made and nothing changes: the response lists what \
+                       would change, and its `ETag` is the version it was compared with, for the `If-Match` of the \
+                       import. A dry run needs no `If-Match`.";
 const EXAMPLE: &str = "\
 [services.call-support]
 _type = \"builtin\"
@@ -112,9 +115,17 @@ fn export() -> Operation {
 fn import(method: Method, (name, summary): (&str, &str), description: &str) -> Operation {
     let state =
         "It is made whole or not at all. Entries of the catalogue file may be in it, as they are.";
+    let dry_run = json!({
+        "description": "Whether nothing is to be changed",
+        "type": "boolean", "default": false,
+    });
     operation(method, PATH, name, summary)
-        .description(&format!("{description} {state}"))
-        .parameters([if_match(), if_none_match()])
+        .description(&format!("{description} {state} {DRY_RUN}"))
+        .parameters([
+            if_match(),
+            if_none_match(),
+            query_parameter("dry_run", &dry_run),
+        ])
         .request_body(body())
         .response(
             StatusCode::OK,

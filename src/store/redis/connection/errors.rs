@@ -85,6 +85,10 @@ fn code_of(error: &RedisError) -> Option<String> {
 
 /// Why a server that answers with this error, or fails with it, does not serve reads.
 pub(super) fn reason_of(error: &RedisError) -> Reason {
+    // The client replaces the code of the error by its own.
+    if error.to_string().contains("DB index") {
+        return Reason::NoSuchDatabase;
+    }
     match (error.kind(), code_of(error).as_deref()) {
         (ErrorKind::AuthenticationFailed, _) | (_, Some("NOAUTH" | "WRONGPASS")) => {
             Reason::AuthFailed

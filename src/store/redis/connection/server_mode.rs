@@ -8,7 +8,7 @@ use super::errors::reason_of;
 use crate::{
     model::readiness::{Finding, Reason},
     settings::RedisMode,
-    tls_errors::with_advice,
+    tls_errors::{advice, with_advice},
 };
 
 /// The mode in which a server runs, by what `HELLO` says.
@@ -70,7 +70,14 @@ impl ServerMode {
 
 /// The reason for which a server could not be used.
 pub(super) fn finding_of(error: &RedisError) -> Finding {
-    Finding::new(reason_of(error), with_advice(error.to_string()))
+    let (reason, text) = (reason_of(error), error.to_string());
+    match advice(&text) {
+        Some(advice) => {
+            let message = format!("the TLS connection to Redis failed: {advice}");
+            Finding::with_message(reason, message, with_advice(text))
+        }
+        None => Finding::new(reason, text),
+    }
 }
 
 #[cfg(test)]
