@@ -18,6 +18,7 @@ use self::binary::{REPLACED_TTL, UPLOAD_TTL};
 pub use self::{
     admin_queries::{AdminQueries, Cursor, ListedBooking, ListedService, Page, Preview},
     admin_sessions::AdminSessions,
+    audit_log::{AuditEvent, AuditLog},
     backend_session::{BackendSession, BackendSessions, RunningService, TerminateResult},
     binary::{Binary, BlobId, CHUNK_BYTES},
     booking::{
@@ -25,8 +26,8 @@ pub use self::{
         BookingRequest, Call, Codes, Group, Groups, MatchResult, PoolUsage,
     },
     catalog::{
-        AuditEvent, CatalogChange, CatalogChangeResult, CatalogStep, CatalogStore, EntryName,
-        REPLICA_TIMEOUT, RetiredEntry, StoredCatalog, StoredEntry, Table,
+        CatalogChange, CatalogChangeResult, CatalogStep, CatalogStore, EntryName, RetiredEntry,
+        StoredCatalog, StoredEntry, Table,
     },
     check::{CheckResult, CheckRow, StoreReport},
     clock::{Clock, WallClock},
@@ -36,11 +37,13 @@ pub use self::{
     ids::{IdempotencyKey, KeyName, MAX_KEY_NAME_BYTES, RedactedId, ServiceId},
     instrumented::InstrumentedStore,
     rate_limit::{RateLimitKey, RateLimitState},
+    replicas::{REPLICA_TIMEOUT, Replicas},
     timestamp::Timestamp,
 };
 
 mod admin_queries;
 mod admin_sessions;
+mod audit_log;
 mod backend_session;
 mod binary;
 mod booking;
@@ -55,6 +58,7 @@ mod instrumented;
 pub mod memory;
 mod rate_limit;
 pub mod redis;
+mod replicas;
 mod timestamp;
 
 /// A service about to be made, whole: what is not in here is not in the service.
@@ -175,9 +179,15 @@ pub struct Description {
 }
 
 /// A store with all that operators ask of it, too.
-pub trait AdminStore: Store + CatalogStore + AdminQueries + AdminSessions {}
+pub trait AdminStore:
+    Store + CatalogStore + AuditLog + Replicas + AdminQueries + AdminSessions
+{
+}
 
-impl<S: Store + CatalogStore + AdminQueries + AdminSessions> AdminStore for S {}
+impl<S: Store + CatalogStore + AuditLog + Replicas + AdminQueries + AdminSessions> AdminStore
+    for S
+{
+}
 
 /// The verbs this program needs of a store.
 ///

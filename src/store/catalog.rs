@@ -1,19 +1,13 @@
-//! What operators make while the service runs, and who runs: definitions and resource groups, the history
-//! of their changes, and the replicas.
+//! Catalog entries that operators make at run time: service definitions and resource groups.
 //!
-//! A store keeps them as text and knows nothing of what it means. All of it is one whole with one
-//! *version*: a change names the version it was made from, and is not made if there has been another one.
+//! The store treats an entry as opaque text. All entries share one *version*: a change names the version
+//! that it is based on, and is rejected if that is no longer the current version.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 
 use super::{Clock, StoreError, Timestamp};
-
-/// After which silence a replica counts as gone.
-pub const REPLICA_TIMEOUT: Duration = Duration::from_secs(15);
-/// After which silence nothing is kept of a replica.
-pub(super) const REPLICA_TTL: Duration = Duration::from_secs(60);
 
 /// Which table of the catalogue an entry is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -113,50 +107,21 @@ pub enum CatalogChangeResult {
     Superseded,
 }
 
-/// Something that happened, and its place in the history.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AuditEvent {
-    /// Names the place; grows with time.
-    pub id: String,
-    /// What happened.
-    pub text: String,
-}
-
-/// What a store keeps for operators.
+/// The store of the entries that operators make at run time.
 #[async_trait]
 pub trait CatalogStore: Clock {
-    /// The version of what was made here; empty where nothing was.
+    /// Returns the version of the stored catalog; empty if nothing was ever stored.
     async fn catalog_version(&self) -> Result<String, StoreError>;
 
-    /// Everything that was made here.
+    /// Reads all stored and retired entries.
     async fn read_catalog(&self) -> Result<StoredCatalog, StoreError>;
 
-    /// Makes a change and tells all replicas.
+    /// Applies a change and notifies all replicas.
     async fn change_catalog(
         &self,
         change: &CatalogChange,
     ) -> Result<CatalogChangeResult, StoreError>;
 
-    /// Returns when somebody may have made a change. Such a message may be lost.
+    /// Returns after a notification that the catalog may have changed. Notifications can be lost.
     async fn catalog_changed(&self);
-
-    /// Adds to the history, which keeps about `most` events.
-    async fn append_audit_event(&self, event: &str, most: usize) -> Result<(), StoreError>;
-
-    /// The newest events before the place `before`, or of all, newest first; `most` at most.
-    async fn audit_events(
-        &self,
-        before: Option<&str>,
-        most: usize,
-    ) -> Result<Vec<AuditEvent>, StoreError>;
-
-    /// Says that the replica is up, and what is to be told of it. It counts as gone when it has not said
-    /// so for [`REPLICA_TIMEOUT`].
-    async fn heartbeat(&self, replica: &str, told: &str) -> Result<(), StoreError>;
-
-    /// Says that the replica is gone.
-    async fn deregister(&self, replica: &str) -> Result<(), StoreError>;
-
-    /// What is told of the replicas that are up, in the order of their names.
-    async fn replicas(&self) -> Result<Vec<String>, StoreError>;
 }

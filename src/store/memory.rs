@@ -15,10 +15,7 @@ use tokio::sync::Notify;
 
 use crate::model::readiness::Finding;
 
-use self::{
-    bookings::AllocationResult,
-    state::{ServiceRecord, State},
-};
+use self::{bookings::AllocationResult, service_record::ServiceRecord, state::State};
 use super::{
     AllTexts, BackendSession, Binary, BlobId, BookResult, Booking, BookingOwner, BookingRequest,
     Call, Changes, Clock, ConsistencyReport, CreateResult, Description, Group, IdempotencyClaim,
@@ -28,11 +25,14 @@ use super::{
 
 mod admin_queries;
 mod admin_sessions;
+mod audit_log;
 mod backend_session;
 mod bookings;
 mod catalog;
 mod consistency_check;
 mod rate_limit;
+mod replicas;
+mod service_record;
 mod state;
 
 /// A store in this process.

@@ -24,6 +24,7 @@ use crate::{model::readiness::Finding, settings};
 
 mod admin_queries;
 mod admin_sessions;
+mod audit_log;
 mod backend_session;
 mod binaries;
 mod bookings;
@@ -37,6 +38,7 @@ mod keys;
 mod keyspace_notifications;
 mod probe;
 mod rate_limit;
+mod replicas;
 mod script_reply;
 mod scripts;
 mod services;

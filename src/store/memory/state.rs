@@ -10,78 +10,16 @@ use bytes::Bytes;
 
 use super::{
     super::{
-        BackendSession, Binary, BlobId, Booking, BookingId, Call, Changes, Description, Group,
-        IdempotencyKey, KeyName, REPLACED_TTL, ServiceId, StoreError, Timestamp, UPLOAD_TTL, Value,
-        clock::AnchoredClock,
+        Binary, BlobId, Booking, BookingId, Call, Group, IdempotencyKey, KeyName, REPLACED_TTL,
+        ServiceId, StoreError, StoredCatalog, Timestamp, UPLOAD_TTL, Value, clock::AnchoredClock,
     },
     admin_sessions::SessionTable,
+    audit_log::AuditLogTable,
     backend_session::EndedService,
     bookings::GroupState,
-    catalog::CatalogTables,
     rate_limit::RateLimits,
+    service_record::ServiceRecord,
 };
-
-/// One living service.
-#[derive(Default)]
-pub(super) struct ServiceRecord {
-    pub(super) definition: String,
-    pub(super) created: Timestamp,
-    pub(super) end: Timestamp,
-    pub(super) claim: Option<IdempotencyKey>,
-    pub(super) response: Option<String>,
-    pub(super) gms_user: Option<String>,
-    /// Group and id of each booking made for it.
-    pub(super) bookings: Vec<(String, BookingId)>,
-    pub(super) sessions: Vec<BackendSession>,
-    pub(super) values: BTreeMap<KeyName, Value>,
-    /// Its place in the queue, once it has one.
-    pub(super) expiry_key: Option<ExpiryKey>,
-}
-
-impl ServiceRecord {
-    pub(super) fn get(&self, key: &KeyName) -> Option<&Value> {
-        self.values.get(key)
-    }
-
-    pub(super) fn names(&self) -> Vec<KeyName> {
-        self.values.keys().cloned().collect()
-    }
-
-    pub(super) fn texts(&self) -> Vec<(String, String)> {
-        let text = |(name, value): (&KeyName, &Value)| match value {
-            Value::Text(text) => Some((name.as_str().to_owned(), text.clone())),
-            Value::Binary(_) => None,
-        };
-        self.values.iter().filter_map(text).collect()
-    }
-
-    pub(super) fn describe(&self) -> Description {
-        let mut description = Description {
-            definition: self.definition.clone(),
-            created: self.created,
-            end: self.end,
-            gms_user: self.gms_user.clone(),
-            keys: Vec::new(),
-            binaries: Vec::new(),
-        };
-        for (name, value) in &self.values {
-            let name = name.as_str().to_owned();
-            match value {
-                Value::Text(_) => description.keys.push(name),
-                Value::Binary(binary) => description.binaries.push((name, binary.clone())),
-            }
-        }
-        description
-    }
-
-    /// How many keys there would be after `changes`.
-    pub(super) fn len_after(&self, changes: &Changes) -> usize {
-        let set = changes.set.iter().map(|(name, _)| name);
-        let added = set.filter(|name| !self.values.contains_key(name)).count();
-        let held = |name: &&KeyName| self.values.contains_key(name);
-        self.values.len() + added - changes.remove.iter().filter(held).count()
-    }
-}
 
 #[derive(Default)]
 struct Blob {
@@ -119,7 +57,10 @@ pub(super) struct State {
     pub(super) ended_services: Vec<EndedService>,
     pub(super) rate_limits: RateLimits,
     pub(super) admin_sessions: SessionTable,
-    pub(super) catalog_tables: CatalogTables,
+    pub(super) catalog: StoredCatalog,
+    pub(super) audit_log: AuditLogTable,
+    /// The time of the last heartbeat and the status, by replica.
+    pub(super) replicas: BTreeMap<String, (Timestamp, String)>,
     pub(super) clock: AnchoredClock,
     used_bytes: usize,
     max_bytes: usize,
@@ -137,7 +78,9 @@ impl State {
             ended_services: Vec::new(),
             rate_limits: RateLimits::default(),
             admin_sessions: SessionTable::default(),
-            catalog_tables: CatalogTables::default(),
+            catalog: StoredCatalog::default(),
+            audit_log: AuditLogTable::default(),
+            replicas: BTreeMap::new(),
             clock,
             used_bytes: 0,
             max_bytes,

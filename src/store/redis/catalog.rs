@@ -1,17 +1,16 @@
-//! What operators made, the history of it, and who is up. All of it shares one slot, so that a change, its
-//! version and its history are one script.
+//! Stored catalog entries in Redis. They share one slot with the audit log, so that one script changes the
+//! entries, the version and the audit log atomically.
 
 use async_trait::async_trait;
-use redis::{Cmd, FromRedisValue, Value, cmd};
+use redis::cmd;
 
 use super::{
-    RedisStore, millis,
-    scripts::{CHANGE_CATALOG, HEARTBEAT, READ_CATALOG, evalsha},
+    RedisStore,
+    scripts::{CHANGE_CATALOG, READ_CATALOG, evalsha},
 };
 use crate::store::{
-    AuditEvent, CatalogChange, CatalogChangeResult, CatalogStep, CatalogStore, RetiredEntry,
-    StoreError, StoredCatalog, StoredEntry, Table, Timestamp,
-    catalog::{REPLICA_TIMEOUT, REPLICA_TTL},
+    CatalogChange, CatalogChangeResult, CatalogStep, CatalogStore, RetiredEntry, StoreError,
+    StoredCatalog, StoredEntry, Table, Timestamp,
 };
 
 /// Version, services, resource groups, and those that are retired; each a name and what it says.
@@ -89,60 +88,6 @@ impl CatalogStore for RedisStore {
 
     async fn catalog_changed(&self) {
         self.catalog_changed.notified().await;
-    }
-
-    async fn append_audit_event(&self, event: &str, most: usize) -> Result<(), StoreError> {
-        let mut add = cmd("XADD");
-        add.arg(self.keys.audit_log()).arg("MAXLEN").arg("~");
-        add.arg(most).arg("*").arg("event").arg(event);
-        self.redis.query_replicated(&add).await
-    }
-
-    async fn audit_events(
-        &self,
-        before: Option<&str>,
-        most: usize,
-    ) -> Result<Vec<AuditEvent>, StoreError> {
-        let mut read = cmd("XREVRANGE");
-        read.arg(self.keys.audit_log());
-        match before {
-            Some(place) => read.arg(format!("({place}")),
-            None => read.arg("+"),
-        };
-        read.arg("-").arg("COUNT").arg(most);
-        let events: Vec<(String, Value)> = self.redis.query(&read).await?;
-        let event = |(id, fields)| {
-            let fields = Vec::<String>::from_redis_value(fields).ok()?;
-            let text = fields.into_iter().nth(1)?;
-            Some(AuditEvent { id, text })
-        };
-        Ok(events.into_iter().filter_map(event).collect())
-    }
-
-    async fn heartbeat(&self, replica: &str, told: &str) -> Result<(), StoreError> {
-        let mut announce = evalsha(&HEARTBEAT, &[self.keys.replicas()]);
-        announce.arg(replica).arg(told);
-        announce.arg(millis(REPLICA_TTL));
-        self.redis.query(&announce).await
-    }
-
-    async fn deregister(&self, replica: &str) -> Result<(), StoreError> {
-        let mut withdraw: Cmd = cmd("HDEL");
-        withdraw.arg(self.keys.replicas()).arg(replica);
-        self.redis.query(&withdraw).await
-    }
-
-    async fn replicas(&self) -> Result<Vec<String>, StoreError> {
-        let all = cmd("HGETALL").arg(self.keys.replicas()).to_owned();
-        let mut all: Vec<(String, String)> = self.redis.query(&all).await?;
-        all.sort();
-        let now = self.redis.now_at(&self.keys.replicas())?;
-        let told = all.into_iter().filter_map(|(_, entry)| {
-            let (seen, told) = entry.split_once('\n')?;
-            let seen = Timestamp::from_millis(seen.parse().ok()?);
-            (now.since(seen) < REPLICA_TIMEOUT).then(|| told.to_owned())
-        });
-        Ok(told.collect())
     }
 }
 
