@@ -210,7 +210,7 @@ fn every_script_tells_its_keys_its_arguments_what_it_gives_and_what_it_costs() {
             head.iter()
                 .any(|line| line.starts_with(&format!("-- {what} ")))
         };
-        for what in ["KEYS", "gives", "cost"] {
+        for what in ["KEYS", "returns", "cost"] {
             assert!(tells(what), "{path} does not tell {what}");
         }
         assert_eq!(tells("ARGV"), text.contains("ARGV["), "{path} and its ARGV");

@@ -13,7 +13,8 @@ use crate::store::{
     StoredCatalog, StoredEntry, Table, Timestamp,
 };
 
-/// Version, services, resource groups, and those that are retired; each a name and what it says.
+/// The version, the services, the resource groups and the retired entries; each entry is a name and its
+/// text.
 type CatalogReply = (
     String,
     Vec<(String, String)>,
@@ -31,31 +32,35 @@ impl CatalogStore for RedisStore {
 
     async fn read_catalog(&self) -> Result<StoredCatalog, StoreError> {
         let read = evalsha(&READ_CATALOG, &self.keys.catalog());
-        // It may be large: nothing small is to wait behind it.
-        let all = self.redis.query_pooled(&read).await?;
-        let (version, services, resources, retired): CatalogReply = all;
-        let mut all = StoredCatalog {
+        // The reply may be large; it must not delay small requests.
+        let reply = self.redis.query_pooled(&read).await?;
+        let (version, services, resources, retired): CatalogReply = reply;
+        let mut catalog = StoredCatalog {
             version,
             ..StoredCatalog::default()
         };
         for (table, entries) in [(Table::Services, services), (Table::Resources, resources)] {
             for (name, entry) in entries {
                 let (revision, text) = split_entry(&name, &entry)?;
-                all.entries
+                catalog
+                    .entries
                     .insert((table, name), StoredEntry { revision, text });
             }
         }
-        for (place, entry) in retired {
-            let named = place.split_once('/');
-            let named = named.and_then(|(table, name)| Some((Table::from_name(table)?, name)));
-            // One of a later version of this program is not for us.
-            let Some((table, name)) = named else { continue };
+        for (field, entry) in retired {
+            let entry_name = field.split_once('/');
+            let entry_name =
+                entry_name.and_then(|(table, name)| Some((Table::from_name(table)?, name)));
+            // Ignore entries of tables that only a later version of this program has.
+            let Some((table, name)) = entry_name else {
+                continue;
+            };
             let (since, text) = split_entry(name, &entry)?;
             let since = Timestamp::from_millis(since.parse().unwrap_or_default());
             let retired = RetiredEntry { since, text };
-            all.retired.insert((table, name.to_owned()), retired);
+            catalog.retired.insert((table, name.to_owned()), retired);
         }
-        Ok(all)
+        Ok(catalog)
     }
 
     async fn change_catalog(
@@ -91,9 +96,9 @@ impl CatalogStore for RedisStore {
     }
 }
 
-/// What stands before the first line feed, and what stands behind it.
+/// Splits an entry at its first line feed.
 fn split_entry(name: &str, entry: &str) -> Result<(String, String), StoreError> {
     let parts = entry.split_once('\n');
     let parts = parts.map(|(first, rest)| (first.to_owned(), rest.to_owned()));
-    parts.ok_or_else(|| StoreError::Corrupt(format!("the catalogue's entry {name:?}")))
+    parts.ok_or_else(|| StoreError::Corrupt(format!("catalog entry {name:?}")))
 }
