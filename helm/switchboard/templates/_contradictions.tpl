@@ -27,7 +27,7 @@
 {{- fail "redis.url has a reference to a variable: set redis.passwordSecret, and redis.username, instead of a password in the URL" }}
 {{- end }}
 {{- if and (include "switchboard.urlHasCredentials" .) (or $redis.username $redis.passwordSecret.name .Values.secrets.redisPassword) }}
-{{- fail "redis.url has a user or password, and redis.username, redis.passwordSecret or secrets.redisPassword is set: take them out of the URL" }}
+{{- fail "redis.url has a user or password, and redis.username, redis.passwordSecret or secrets.redisPassword is set: take them from the URL" }}
 {{- end }}
 {{- if and $redis.passwordSecret.name .Values.secrets.redisPassword }}
 {{- fail "redis.passwordSecret.name and secrets.redisPassword are both set: set one of them" }}
