@@ -174,12 +174,13 @@ pub struct Phone {
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// Bytes of one string value.
+    pub string_bytes: usize,
     /// Bytes of one binary.
-    /// Bytes of one binary value.
+    pub binary_bytes: usize,
     /// Bytes of a request body.
-    /// Bytes of a whole request body.
     pub body_bytes: usize,
     /// Bytes of a JSON or form body.
+    pub form_bytes: usize,
     /// Nesting depth of maps and arrays in JSON, at most 128.
     pub json_depth: usize,
     /// Fields of one request.

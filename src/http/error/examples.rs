@@ -82,7 +82,7 @@ impl ApiError {
                     .to_owned(),
             ),
             Self::Overloaded(
-                "the service is busy: requests under way use up limits.request_memory_bytes \
+                "the service is busy: requests in flight use up limits.request_memory_bytes \
                  (67108864 bytes); try again"
                     .to_owned(),
             ),
