@@ -184,7 +184,11 @@ async fn booleans_are_read_in_small_and_capital_letters(app: TestApp) {
         let form = format!("_provide_code={value}&_return_pool_health={value}");
         let booked = book_number(&app, &form).await;
         assert_eq!(booked.code.is_some(), expected, "{value}");
-        assert_eq!(booked.response.get("_pool_size").is_some(), expected, "{value}");
+        assert_eq!(
+            booked.response.get("_pool_size").is_some(),
+            expected,
+            "{value}"
+        );
     }
     for option in ["_provide_code", "_return_pool_health"] {
         let answer = create(&app, "request-interaction", &format!("{option}=yes")).await;
@@ -203,8 +207,16 @@ async fn the_fill_of_the_pool_is_told_where_it_is_asked_for(app: TestApp) {
     let call = format!("_access_number={}", crate::support::bookings::number(1));
     assert_eq!(create(&app, "match-interaction", &call).await.status, 200);
     let booked = book_number(&app, "").await;
-    assert!(booked.response.get("_pool_size").is_none(), "{}", booked.response);
-    assert!(booked.response.get("_pool_free").is_none(), "{}", booked.response);
+    assert!(
+        booked.response.get("_pool_size").is_none(),
+        "{}",
+        booked.response
+    );
+    assert!(
+        booked.response.get("_pool_free").is_none(),
+        "{}",
+        booked.response
+    );
 }
 
 async fn a_group_that_nobody_configured_is_refused(app: TestApp) {

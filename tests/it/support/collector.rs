@@ -72,9 +72,7 @@ impl Collector {
 
     pub(crate) fn spans(&self) -> Vec<Span> {
         let requests = self.requests.lock().unwrap();
-        let resources = requests
-            .iter()
-            .flat_map(|request| &request.resource_spans);
+        let resources = requests.iter().flat_map(|request| &request.resource_spans);
         let scopes = resources.flat_map(|resource| &resource.scope_spans);
         scopes.flat_map(|scope| scope.spans.clone()).collect()
     }

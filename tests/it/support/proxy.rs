@@ -97,7 +97,6 @@ impl Proxy {
         } else {
             *sender = watch::Sender::new(mode);
         }
-        }
     }
 
     /// Shifts the responses to `TIME` by this number of seconds.
@@ -134,7 +133,11 @@ async fn forward(
 ) -> Option<()> {
     let mut changes = mode.clone();
     let closed = async {
-        if changes.wait_for(|mode| *mode == ProxyMode::Close).await.is_err() {
+        if changes
+            .wait_for(|mode| *mode == ProxyMode::Close)
+            .await
+            .is_err()
+        {
             pending::<()>().await; // replaced by a later mode: this connection stays open
         }
     };

@@ -22,7 +22,10 @@ pub(crate) async fn wait_for_reason(app: &TestApp, reason: &str) -> (u16, Value)
         if body["reason"] == reason {
             return (status, body);
         }
-        assert!(Instant::now() < deadline, "timed out: reason {reason}: {body}");
+        assert!(
+            Instant::now() < deadline,
+            "timed out: reason {reason}: {body}"
+        );
         sleep(Duration::from_millis(20)).await;
     }
 }

@@ -87,7 +87,11 @@ impl RedisFixture {
         let mut all = LONG_TIMEOUTS.to_vec();
         let redis_settings = redis.settings();
         all.push(("redis.prefix", &prefix));
-        all.extend(redis_settings.iter().map(|(name, value)| (*name, value.as_str())));
+        all.extend(
+            redis_settings
+                .iter()
+                .map(|(name, value)| (*name, value.as_str())),
+        );
         let settings = settings(&all).redis;
         let store = RedisStore::open(&settings, MAX_KEYS).await.unwrap();
         Self {
