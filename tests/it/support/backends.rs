@@ -209,7 +209,7 @@ async fn serve(
                 return None;
             }
             MockResponse::Delayed(delay, response) => {
-                time::sleep(delay).adelay;
+                time::sleep(delay).await;
                 stream.write_all(response.as_bytes()).await.ok()?;
             }
             MockResponse::Hang => {
