@@ -1,4 +1,4 @@
-//! Whether the process is up, and whether it should be sent requests.
+//! Health probes.
 
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use serde::Serialize;
@@ -6,21 +6,24 @@ use serde::Serialize;
 use super::{AppState, accept, response};
 use crate::model::readiness::{READY, Reason, Status};
 
-/// `GET /livez`: the process is up, whatever the store does.
+/// `GET /livez`: 200 while the process runs, regardless of the store.
 pub(super) async fn get_liveness() -> HttpResponse {
     response::ok()
 }
 
-/// `GET /readyz`: whether requests are welcome, and what restricts them or keeps them out.
-pub(super) async fn get_readiness(api: web::Data<AppState>, request: HttpRequest) -> HttpResponse {
-    let status = api.services.check_readiness(&api.readiness).await;
+/// `GET /readyz`: whether the replica can serve requests, and the reasons if it cannot or only with restrictions.
+pub(super) async fn get_readiness(
+    state: web::Data<AppState>,
+    request: HttpRequest,
+) -> HttpResponse {
+    let status = state.services.check_readiness(&state.readiness).await;
     let code = if status.is_ready() {
         StatusCode::OK
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     };
-    let kinds = ["text/plain", "application/json"];
-    if accept::preferred_type(request.headers(), &kinds) == "application/json" {
+    let offered = ["text/plain", "application/json"];
+    if accept::preferred_type(request.headers(), &offered) == "application/json" {
         return response::with_default_headers(code).json(ReadinessResponse::from(&status));
     }
     let text = match (status.is_ready(), status.main_reason()) {
@@ -40,7 +43,7 @@ struct ReadinessResponse<'a> {
     /// The most severe reason, or `ready`.
     reason: &'static str,
     message: &'a str,
-    /// Since when the main reason applies.
+    /// The time since which the main reason applies.
     since: String,
     reasons: Vec<ReadinessReason<'a>>,
 }
@@ -48,7 +51,7 @@ struct ReadinessResponse<'a> {
 #[derive(Serialize)]
 struct ReadinessReason<'a> {
     reason: &'static str,
-    /// Whether it keeps requests out.
+    /// Whether it makes the replica not ready.
     blocking: bool,
     message: &'a str,
     since: String,

@@ -1,4 +1,4 @@
-//! What is counted, for whoever collects it.
+//! Metrics.
 
 use std::time::Duration;
 
@@ -15,19 +15,19 @@ use crate::{
     telemetry::metrics,
 };
 
-/// How long the store may take to say that it is there: metrics are wanted most when it is not.
+/// The time limit of the readiness check: metrics must be available while the store is not.
 const READINESS_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// `GET /metrics`
-pub(super) async fn get_metrics(api: web::Data<AppState>) -> HttpResponse {
-    let checked = timeout(
+pub(super) async fn get_metrics(state: web::Data<AppState>) -> HttpResponse {
+    let readiness = timeout(
         READINESS_TIMEOUT,
-        api.services.check_readiness(&api.readiness),
+        state.services.check_readiness(&state.readiness),
     )
     .await;
-    let readiness = checked.unwrap_or_else(|_elapsed| {
-        let silent = Finding::new(Reason::StoreUnreachable, "no answer in time");
-        api.readiness.assess(vec![silent])
+    let readiness = readiness.unwrap_or_else(|_elapsed| {
+        let finding = Finding::new(Reason::StoreUnreachable, "no response in time");
+        state.readiness.assess(vec![finding])
     });
     response::with_default_headers(StatusCode::OK)
         .insert_header((CONTENT_TYPE, metrics::CONTENT_TYPE))

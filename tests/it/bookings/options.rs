@@ -316,7 +316,7 @@ async fn a_parameter_that_does_not_count_is_named_in_a_warning(app: TestApp) {
             .collect();
         for warning in &all {
             assert!(warning.starts_with("299 - \"parameter _"), "{warning}");
-            assert!(warning.ends_with(" wins\""), "{warning}");
+            assert!(warning.ends_with(" takes precedence\""), "{warning}");
         }
         all
     };
