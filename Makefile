@@ -1,13 +1,12 @@
-# The README's commands. `make test` is what CI runs.
+# Commands of development. CI runs `make test`.
 
 .PHONY: run test lint lint-deploy check-deploy check-java api docs pictures bench tools-test tools-bench
 
 run:
 	cargo run --release
 
-# Formatting, lints, docs, what is deployed with, and the service against its own description, all as errors,
-# then every test. Needs redis-server, promtool (prometheus), python3, curl, chromium and chromedriver, and
-# installs them.
+# Formatting, lints, docs, deployment files and the OpenAPI description, with warnings as errors, then all tests.
+# Installs redis-server, promtool (prometheus), python3, curl, chromium and chromedriver.
 test: tools-test lint lint-deploy api
 	cargo test --locked
 
@@ -16,8 +15,8 @@ lint:
 	cargo clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
 
-# Whether the service answers as /openapi.json says: schemathesis, with all its checks, in a minute or so, as
-# a client and as an operator.
+# Tests the service against /openapi.json with schemathesis and all its checks, as a client and as an operator;
+# about a minute.
 api: tools-test
 	.ci/api
 
@@ -26,23 +25,23 @@ api: tools-test
 docs:
 	SWITCHBOARD_WRITE_DOCS=1 cargo test --locked --lib -- the_table_of_settings the_tables_of_options
 
-# The pictures in docs/pages, of every page of the administration.
+# The screenshots of the console in docs/pages.
 pictures: tools-test
-	SWITCHBOARD_WRITE_DOCS=1 cargo test --locked --test it pages::browser::on_two_replicas
+	SWITCHBOARD_WRITE_DOCS=1 cargo test --locked --test it ui::browser::on_two_replicas
 
-# The chart, alerts, dashboard, Dockerfile and scripts, without an engine or a cluster.
+# Checks chart, alerts, dashboard, Dockerfile and scripts, without a container engine or a cluster.
 lint-deploy:
 	deploy/lint
 
-# The image built, docker-compose.yml up, a replica killed under load, everything down. Needs Docker.
+# Builds the image, runs docker-compose.yml, kills a replica under load. Needs Docker.
 check-deploy:
 	deploy/check
 
-# 10,000 creates with the JDK's HTTP client, directly and through nginx, none of which may fail. Installs both.
+# 10,000 creates with the JDK's HTTP client, directly and through nginx; none may fail. Installs both.
 check-java:
 	deploy/check_java
 
-# One table: this service beside webdis, and what it takes of memory. Needs wrk too.
+# The benchmark, compared with webdis. Needs wrk.
 bench: tools-bench
 	cargo bench --locked --bench service
 

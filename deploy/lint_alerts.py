@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Checks what promtool does not: that every alert has a section in docs/runbook.md and links to it, and that the chart
-can change its threshold."""
+"""Checks of alerts beyond promtool: every alert has a section in docs/runbook.md and links to it, and the chart can
+change its threshold."""
 
 import pathlib
 import re
@@ -23,7 +23,7 @@ def faults(rule, sections):
     if rule["labels"].get("severity") not in SEVERITIES:
         yield f"severity must be one of {', '.join(sorted(SEVERITIES))}"
     if (threshold := annotations.get("threshold")) is not None:
-        # The first is what the chart replaces, the second what is meant.
+        # The first pattern is the one that the chart replaces, the second one the intended match.
         for end in (r"\b", r"(?![\w.])"):
             found = re.findall(rf"[<>]=? {re.escape(threshold)}{end}", rule["expr"])
             if len(found) != 1:

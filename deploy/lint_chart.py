@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Checks what the chart renders for the value sets in helm/switchboard/ci and values-*.yaml: against the schemas of
-Kubernetes and of the Prometheus operator, and that the parts fit each other. The program, target/debug/switchboard,
-must accept the settings that a container would have."""
+"""Validates the objects that the chart renders for the value sets in helm/switchboard/ci and values-*.yaml: against the
+schemas of Kubernetes and the Prometheus operator, and for consistency with each other. The program,
+target/debug/switchboard, must accept the settings of the container."""
 
 import json
 import re
@@ -15,41 +15,41 @@ import yaml
 from chart import CHART, SCRATCH, TARGET, container, of_kind, pods, render
 from cloudcoil.models.prometheus_operator import v1 as monitoring
 
-# The oldest that the chart takes, the oldest for which it has everything, and the newest there are schemas for.
+# The oldest supported version, the oldest with all features of the chart, and the newest with schemas.
 KUBERNETES = ["1.27", "1.30", "1.37"]
 OPERATORS = {"ServiceMonitor": monitoring.ServiceMonitor, "PrometheusRule": monitoring.PrometheusRule}
-# What stands in for a Secret that is not of the chart, in passwords what a URL could not have.
-ELSEWHERE = {
-    "SWITCHBOARD__REDIS__URL": "redis://elsewhere:26379",
+# Values of Secrets that are not of the chart, with characters that a URL cannot contain.
+EXTERNAL_SECRETS = {
+    "SWITCHBOARD__REDIS__URL": "redis://external:26379",
     "SWITCHBOARD__AUTH__PASSWORD": "a/b#c?d@e%f:g h",
     "redis-password": "a/b#c?d@e%f:g h",
     "sentinel-password": "a/b#c?d@e%f:g h",
 }
-# Words that may be in Secrets only, by value set.
+# Words that must be in Secrets only, by value set.
 SECRET = {
     "cluster-tls": ["s/e#c?ret", "Bearer 123", "one,two"],
     "autoscaling": ["secret@", "sesame", "operators-only"],
     "external-redis": ["quo"],
     "ipv6": ["own-password"],
 }
-# Kinds whose names are those of RFC 1035, and how long a name may be; 63 for all others.
+# Maximum length of names; 63 for all other kinds.
 MAX_NAME = {"StatefulSet": 52}
 
 
 def validate(resource, kubernetes):
-    """Raises where Kubernetes, or an operator, would not take `resource` as it is."""
+    """Raises if Kubernetes or an operator would not accept `resource`."""
     kind = resource["kind"]
     if kind in OPERATORS:
-        # Its model passes over what it does not know; so it must give back all it was given.
+        # The model ignores unknown fields, so the result must equal the input.
         read = OPERATORS[kind].model_validate(resource)
         again = read.model_dump(by_alias=True, exclude_unset=True, mode="json")
-        assert again == json.loads(json.dumps(resource)), f"{kind} has what the operator does not know"
+        assert again == json.loads(json.dumps(resource)), f"{kind} has fields that the operator does not have"
     elif kind not in ("HTTPRoute", "Route"):
         kubernetes_validate.validate(resource, kubernetes, strict=True)
 
 
 def check_together(resources):
-    """What no schema knows: that the parts fit each other."""
+    """Checks consistency between the objects, which schemas do not cover."""
     for resource in resources:
         name = resource["metadata"]["name"]
         pattern = "[a-z]([-a-z0-9]*[a-z0-9])?" if resource["kind"] == "Service" else "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
@@ -64,7 +64,7 @@ def check_together(resources):
         assert spec["securityContext"]["runAsNonRoot"] is True, name
         for container in spec["containers"]:
             names = [variable["name"] for variable in container.get("env", [])]
-            assert len(names) == len(set(names)), f"{name} has a variable twice: {names}"
+            assert len(names) == len(set(names)), f"{name} has a duplicate variable: {names}"
             assert container["resources"]["limits"]["memory"], name
             context = container["securityContext"]
             assert context["readOnlyRootFilesystem"] and not context["allowPrivilegeEscalation"], name
@@ -100,16 +100,16 @@ def check_secrets(name, resources):
 
 
 def environment(container, resources):
-    """The variables that a container would have."""
+    """The environment variables of a container."""
     secrets = {s["metadata"]["name"]: s["stringData"] for s in of_kind(resources, "Secret")}
     made = {}
     for source in container.get("envFrom", []):
-        made |= secrets.get(source["secretRef"]["name"], ELSEWHERE)
+        made |= secrets.get(source["secretRef"]["name"], EXTERNAL_SECRETS)
     for variable in container["env"]:
         if "value" in variable:
             made[variable["name"]] = re.sub(r"\$\((\w+)\)", lambda found: made[found[1]], variable["value"])
         elif key := variable["valueFrom"].get("secretKeyRef"):
-            made[variable["name"]] = secrets.get(key["name"], ELSEWHERE)[key["key"]]
+            made[variable["name"]] = secrets.get(key["name"], EXTERNAL_SECRETS)[key["key"]]
         else:
             made[variable["name"]] = "pod"
     return made
@@ -122,7 +122,7 @@ def accepts(variables, *arguments):
 
 
 def check_settings(name, resources):
-    """The program accepts what it is given, and knows all of it."""
+    """Checks that the program accepts its settings, without unknown ones."""
     (deployment,) = of_kind(resources, "Deployment")
     spec = deployment["spec"]["template"]["spec"]
     container = spec["containers"][0]
@@ -147,7 +147,7 @@ def check_settings(name, resources):
     settings = folder / "settings" / "settings.toml"
     assert container["args"] == ["--config", "/etc/switchboard/settings/settings.toml"]
     accepts(environment(container, resources), "--config", settings)
-    # Never killed before it has come to its end.
+    # The grace period covers the graceful shutdown.
     seconds = {key: int(re.search(rf"{key} = (\d+)", settings.read_text())[1]) for key in ("drain_seconds", "shutdown_timeout_seconds")}
     assert spec["terminationGracePeriodSeconds"] > sum(seconds.values()), seconds
 
@@ -157,8 +157,8 @@ def check_sets():
     for path in sets:
         values = yaml.safe_load(path.read_text())
         linted = helm.lint(CHART, values, strict=True, kube_version="v1.30.0")
-        told = [message for message in linted["messages"] if "icon is recommended" not in json.dumps(message)]
-        assert not told, f"{path.name}: {told}"
+        messages = [message for message in linted["messages"] if "icon is recommended" not in json.dumps(message)]
+        assert not messages, f"{path.name}: {messages}"
         for kubernetes in KUBERNETES:
             if "preStopSleepSeconds" in values and kubernetes == "1.27":
                 continue
@@ -181,7 +181,7 @@ def check_sets():
 
 
 def check_alerts():
-    """Single alerts can be switched off and changed, and all others stay as they are."""
+    """Checks that single alerts can be disabled and changed without an effect on the others."""
     groups = yaml.safe_load((CHART / "files" / "alerts.yml").read_text())["groups"]
     expected = {rule["alert"]: rule for group in groups for rule in group["rules"]}
     changes = {
@@ -205,11 +205,11 @@ def check_alerts():
     file = SCRATCH / "alerts.yml"
     file.write_text(yaml.safe_dump(rule["spec"]))
     subprocess.run(["promtool", "check", "rules", file], check=True, capture_output=True)
-    print(f"the chart: alerts are switched off and changed one by one ({len(made)} rules)")
+    print(f"the chart: alerts can be disabled and changed one by one ({len(made)} rules)")
 
 
 def check_names():
-    """Names of any release fit, and releases whose names differ only at the end have different objects."""
+    """Checks the length of names, and that releases whose names differ only at the end have different objects."""
     for release in ("sb", "switchboard", "s" * 47, "s" * 53, "s" * 36 + "-" + "s" * 15):
         resources, _ = render({"monitoring": {"dashboard": {"enabled": True}}}, release=release)
         check_together(resources)
@@ -219,11 +219,11 @@ def check_names():
         check_together(render(values)[0])
     one, other = ({r["metadata"]["name"] for r in render({}, release="s" * 52 + end)[0]} for end in "ab")
     assert not one & other, one & other
-    print("the chart: names fit for long and short releases")
+    print("the chart: names are valid for long and short releases")
 
 
 def check_openshift():
-    """No user and group is requested where the platform assigns them."""
+    """Checks that no user and group is requested if the platform assigns them."""
     resources, _ = render(yaml.safe_load((CHART / "values-openshift.yaml").read_text()))
     for word in ("runAsUser", "runAsGroup", "fsGroup"):
         assert word not in json.dumps(resources), word
@@ -231,18 +231,18 @@ def check_openshift():
 
 
 def check_budgets():
-    """Budgets that let a pod go are rendered."""
+    """Checks that budgets that allow an eviction are rendered."""
     for replicas, most, least in [(1, 1, ""), (1, "1%", ""), (2, "", "50%"), (3, "", "66%"), (10, "", "90%"), (2, "", 1), (2, "", 0)]:
         budget = {"maxUnavailable": most, "minAvailable": least}
         resources, _ = render({"replicaCount": replicas, "podDisruptionBudget": budget})
         (made,) = of_kind(resources, "PodDisruptionBudget")
         value = {"minAvailable": least} if least != "" else {"maxUnavailable": most}
         assert value.items() <= made["spec"].items(), made["spec"]
-    print("the chart: budgets that let pods be drained are taken")
+    print("the chart: budgets that allow evictions are accepted")
 
 
 def check_strategies():
-    """The strategy can be changed, and without a Redis it is always Recreate."""
+    """Checks that the strategy can be changed, and that it is always Recreate without Redis."""
     for values, expected in [
         ({}, {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}),
         ({"updateStrategy": {"type": "Recreate", "rollingUpdate": None}}, {"type": "Recreate"}),
@@ -252,11 +252,11 @@ def check_strategies():
         check_together(resources)
         (deployment,) = of_kind(resources, "Deployment")
         assert deployment["spec"]["strategy"] == expected, deployment["spec"]["strategy"]
-    print("the chart: update strategies are as given")
+    print("the chart: update strategies are as configured")
 
 
 def check_extensions():
-    """Common labels and annotations are on every object, and annotations of the Deployment on it alone."""
+    """Checks that common labels and annotations are on every object, and annotations of the Deployment on it alone."""
     values = yaml.safe_load((CHART / "ci" / "extended.yaml").read_text())
     resources, _ = render(values)
     for resource in resources:
@@ -274,7 +274,7 @@ def check_extensions():
 
 
 def check_attributes():
-    """Resource attributes of the operator are merged with those of the chart, and win."""
+    """Checks that resource attributes of extraEnv are merged with those of the chart and take precedence."""
     tracing = {"endpoint": "http://collector:4318"}
     for extra, expected in [
         (None, "service.instance.id=$(K8S_POD_NAME),k8s.pod.name=$(K8S_POD_NAME),k8s.namespace.name=demo"),
@@ -298,7 +298,7 @@ def check_attributes():
 
 
 def check_private():
-    """match-interaction and the admin API are on the private port only, and notes say where it is."""
+    """Checks that match-interaction and the admin API are on the private port only, and that the notes have its URL."""
     resources, notes = render({})
     assert 'public = "client"' in of_kind(resources, "ConfigMap")[0]["data"]["settings.toml"]
     assert "sb-switchboard-private.demo:8081/genesys/1/service/match-interaction" in notes, notes
@@ -310,12 +310,12 @@ def check_private():
 
 
 def check_operators_absent():
-    """Where the cluster does not know the operator's kinds none are made, and the notes say so."""
+    """Checks that without the CRDs of the operator no objects of them are made, with a hint in the notes."""
     wanted = {"serviceMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}}
     resources, notes = render({"monitoring": wanted}, api_versions=[])
     assert not any(resource["kind"] in OPERATORS for resource in resources)
-    assert "does not know monitoring.coreos.com/v1" in notes, notes
-    print("the chart: nothing of an operator that is not there, and the notes say so")
+    assert "does not have monitoring.coreos.com/v1" in notes, notes
+    print("the chart: no objects of an operator that is not installed, with a hint in the notes")
 
 
 def main():

@@ -13,12 +13,12 @@ import yaml
 TOP = pathlib.Path(__file__).resolve().parent.parent
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", TOP / "target"))
 COMPOSE = (TOP / "docker-compose.yml").read_text()
-# Passwords that a URL could not have.
+# A password with characters that a URL cannot contain.
 PASSWORD = "a/b#c?d@e%f:g h"
 
 
 def interpolate(text, variables):
-    """As Compose does it, for the forms that the file uses."""
+    """Interpolates like Compose, for the forms in the file."""
 
     def value(found):
         if found[0] == "$$":
@@ -33,7 +33,7 @@ def environment(service, variables):
 
 
 def started(variables):
-    """What deploy/redis/start.sh leaves behind: the files, and the arguments of Redis."""
+    """Runs deploy/redis/start.sh; returns its files and the arguments of Redis."""
     folder = tempfile.mkdtemp()
     program = pathlib.Path(folder, "redis-server")
     program.write_text('#!/bin/sh\nprintf "%s\\n" "$@" >"$SECRETS_FOLDER/arguments"\n')
@@ -46,7 +46,7 @@ def started(variables):
 
 
 def check_redis(services):
-    """With a random password, a given one, and another Redis, replicas and Redis agree on URL and password."""
+    """Checks that replicas and Redis have the same URL and password: random, configured, or of another Redis."""
     for given, url in [
         ({}, r"redis://:[A-Za-z0-9]{32}@redis:6379"),
         ({"SWITCHBOARD_REDIS_PASSWORD": PASSWORD}, "redis://redis:6379"),
@@ -71,7 +71,7 @@ def check_redis(services):
 
 
 def check_defaults(services):
-    """Safe as it comes, and traced whether or not Compose tells the profile."""
+    """Checks secure defaults, and that tracing is configured with and without the profile."""
     variables = environment(services["switchboard-1"], {})
     assert variables["SWITCHBOARD__SERVER__PUBLIC"] == "client", variables
     assert variables["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://jaeger:4318", variables
@@ -95,12 +95,12 @@ def check_documented():
 
 
 def check_limits(services):
-    """Limits that are in two places are the same."""
+    """Checks that limits in several files are equal."""
     defaults = (TOP / "config" / "default.toml").read_text()
     number = lambda key: int(re.search(rf"^{key} = (\d+)$", defaults, re.M)[1])
     for name in ("switchboard-1", "switchboard-2"):
-        patience = int(services[name]["stop_grace_period"].removesuffix("s"))
-        assert patience > number("drain_seconds") + number("shutdown_timeout_seconds"), patience
+        grace_period = int(services[name]["stop_grace_period"].removesuffix("s"))
+        assert grace_period > number("drain_seconds") + number("shutdown_timeout_seconds"), grace_period
     nginx = (TOP / "deploy" / "nginx" / "nginx.conf").read_text()
     answers = (TOP / "deploy" / "nginx" / "answers.conf").read_text()
     largest = int(re.search(r"client_max_body_size (\d+)m;", nginx)[1]) << 20
@@ -114,7 +114,7 @@ def main():
     check_defaults(services)
     check_documented()
     check_limits(services)
-    print(f"docker-compose.yml: {len(services)} limited services; settings, variables and nginx are in order")
+    print(f"docker-compose.yml: {len(services)} limited services; settings, variables and nginx are consistent")
 
 
 main()

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Has promtool read every expression of the dashboard, and looks whether it and the alerts name metrics that the
-program tells."""
+"""Checks every expression of the dashboard with promtool, and that dashboard and alerts use metrics of the program
+only."""
 
 import json
 import pathlib
@@ -24,35 +24,35 @@ def expressions(part):
 
 
 def without_variables(expression):
-    """Grafana's variables are no PromQL."""
+    """Replaces variables of Grafana, which are not PromQL."""
     expression = expression.replace("$__rate_interval", "5m")
     return re.sub(r"\$\{?\w+\}?", "x", expression)
 
 
-def told():
-    """The names of metrics, as the source writes them."""
+def exported_metrics():
+    """The names of metrics in the source."""
     sources = (path.read_text() for path in (TOP / "src" / "telemetry").rglob("*.rs"))
     return {name for text in sources for name in re.findall(r'(?:gauge|counter|histogram)\(\s*"(\w+)"', text)}
 
 
 def main():
-    all_of_them = list(expressions(json.loads((FILES / "dashboard.json").read_text())))
+    all_expressions = list(expressions(json.loads((FILES / "dashboard.json").read_text())))
     rules = [
-        {"record": f"expression:{at}", "expr": without_variables(expression)}
-        for at, expression in enumerate(all_of_them)
+        {"record": f"expression:{index}", "expr": without_variables(expression)}
+        for index, expression in enumerate(all_expressions)
     ]
     with tempfile.NamedTemporaryFile("w", suffix=".yml") as file:
         json.dump({"groups": [{"name": "dashboard", "rules": rules}]}, file)
         file.flush()
         checked = subprocess.run(["promtool", "check", "rules", file.name], capture_output=True, text=True)
     if checked.returncode or not rules:
-        sys.exit(f"an expression of the dashboard is none: {checked.stdout}{checked.stderr}")
+        sys.exit(f"invalid expression in the dashboard: {checked.stdout}{checked.stderr}")
     files = ["alerts.yml", "dashboard.json"]
     named = {name for file in files for name in re.findall(r"switchboard_([a-z_]+)", (FILES / file).read_text())}
     named = {re.sub("_(bucket|sum|count)$", "", name) for name in named}
-    if unknown := named - told():
-        sys.exit(f"alerts or dashboard name metrics that the program does not tell: {', '.join(sorted(unknown))}")
-    print(f"{len(rules)} expressions of the dashboard are in order; the program tells all {len(named)} metrics named")
+    if unknown := named - exported_metrics():
+        sys.exit(f"alerts or dashboard use unknown metrics: {', '.join(sorted(unknown))}")
+    print(f"{len(rules)} expressions of the dashboard are valid; all {len(named)} metrics in use exist")
 
 
 main()

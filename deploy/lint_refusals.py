@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks what the chart refuses, and what the refusals say."""
+"""Checks that the chart refuses invalid values, and its messages."""
 
 import sys
 
@@ -9,7 +9,7 @@ from chart import render
 DRAIN = "no node could ever be drained"
 EXTERNAL = {"kind": "external", "url": "redis://redis:6379"}
 
-# Values, and what the refusal must say.
+# Values, and a part of the expected message.
 REFUSED = [
     ({"replicas": 3}, "replicas"),
     ({"redis": {"hosts": "redis"}}, "hosts"),
@@ -26,9 +26,9 @@ REFUSED = [
     ({"redis": {"mode": "cluster"}}, "redis.mode is cluster, but redis.kind is own"),
     ({"redis": {"kind": "external"}}, "set redis.url, or existingSecret"),
     ({"redis": {**EXTERNAL, "url": "redis://:$(REDIS_PASSWORD)@redis"}}, "set redis.passwordSecret"),
-    ({"redis": {**EXTERNAL, "url": "redis://:x@redis", "passwordSecret": {"name": "x"}}}, "take them out of the URL"),
-    ({"redis": {**EXTERNAL, "url": "redis://:x@redis", "username": "x"}}, "take them out of the URL"),
-    ({"redis": {**EXTERNAL, "url": "unix:/x?pass=y"}, "secrets": {"redisPassword": "x"}}, "take them out of the URL"),
+    ({"redis": {**EXTERNAL, "url": "redis://:x@redis", "passwordSecret": {"name": "x"}}}, "remove them from the URL"),
+    ({"redis": {**EXTERNAL, "url": "redis://:x@redis", "username": "x"}}, "remove them from the URL"),
+    ({"redis": {**EXTERNAL, "url": "unix:/x?pass=y"}, "secrets": {"redisPassword": "x"}}, "remove them from the URL"),
     ({"redis": {**EXTERNAL, "passwordSecret": {"name": "x"}}, "secrets": {"redisPassword": "x"}}, "set one of them"),
     ({"redis": {"username": "x"}}, "redis.username is set, but redis.kind is own"),
     ({"redis": {"passwordSecret": {"name": "x"}}}, "redis.passwordSecret.name is set, but redis.kind is own"),
@@ -139,7 +139,7 @@ def check_refusals():
             assert "from the release name, cannot be the name of a Service" in str(error), error
     try:
         render({"preStopSleepSeconds": 5}, "1.27")
-        sys.exit("preStopSleepSeconds is taken on Kubernetes 1.27")
+        sys.exit("preStopSleepSeconds is accepted on Kubernetes 1.27")
     except helm.HelmError as error:
         assert "needs Kubernetes 1.30" in str(error), error
     print(f"the chart: {len(REFUSED) + 3} contradictions and unknown values are refused")

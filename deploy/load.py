@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
-"""Load for deploy/check: some clients that keep their connections, for some seconds or until SIGTERM. Tells what
-failed.
+"""Load for deploy/check: clients with persistent connections, for some seconds or until SIGTERM. Prints failures.
 
     load.py URL SECONDS CLIENTS reads|all
 
-`reads` sends what may be sent twice (GET and PUT), `all` creates, writes and deletes as well. Exits with 0 if
-every request was answered 200, and as it should have been.
+`reads` sends idempotent requests (GET and PUT), `all` creates, writes and deletes too. Exits with 0 if every
+response was 200 and as expected.
 """
 
 import collections
@@ -29,38 +28,38 @@ class Client(threading.Thread):
         self.times = []
         self.failures = []
 
-    def ask(self, method, path, body=None, expected=None):
+    def send(self, method, path, body=None, expected=None):
         headers = {"Content-Type": "application/x-www-form-urlencoded"} if body else {}
-        began = time.monotonic()
+        started = time.monotonic()
         try:
             self.connection.request(method, ROOT + path, body, headers)
-            answer = self.connection.getresponse()
-            text = answer.read().decode()
-            if answer.status != 200 or expected not in (None, text):
-                self.failures.append(f"{method}: {answer.status} {text[:200]}")
+            response = self.connection.getresponse()
+            text = response.read().decode()
+            if response.status != 200 or expected not in (None, text):
+                self.failures.append(f"{method}: {response.status} {text[:200]}")
             return text
         except (OSError, http.client.HTTPException) as error:
             self.connection.close()
             self.failures.append(f"{method}: {type(error).__name__} {error}")
             return "{}"
         finally:
-            self.times.append(time.monotonic() - began)
+            self.times.append(time.monotonic() - started)
 
     def create(self):
-        return json.loads(self.ask("POST", "/store", "key=value")).get("_id", "none")
+        return json.loads(self.send("POST", "/store", "key=value")).get("_id", "none")
 
     def run(self):
         mine = self.create()
         while not self.ended.is_set():
-            self.ask("GET", f"/{mine}/storage/key", expected='{"key":"value"}')
-            self.ask("GET", f"/{mine}/storage")
-            self.ask("GET", f"/{mine}")
-            self.ask("PUT", f"/{mine}?ttl=600")
+            self.send("GET", f"/{mine}/storage/key", expected='{"key":"value"}')
+            self.send("GET", f"/{mine}/storage")
+            self.send("GET", f"/{mine}")
+            self.send("PUT", f"/{mine}?ttl=600")
             if self.everything:
                 other = self.create()
-                self.ask("POST", f"/{other}/storage", "more=1")
-                self.ask("GET", f"/{other}/storage/more", expected='{"more":"1"}')
-                self.ask("DELETE", f"/{other}", expected="OK")
+                self.send("POST", f"/{other}/storage", "more=1")
+                self.send("GET", f"/{other}/storage/more", expected='{"more":"1"}')
+                self.send("DELETE", f"/{other}", expected="OK")
 
 
 def main():
@@ -68,15 +67,15 @@ def main():
     address = urllib.parse.urlsplit(url).netloc
     ended = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ended.set())
-    crowd = [Client(address, ended, kind == "all") for _ in range(int(clients))]
-    for client in crowd:
+    client_threads = [Client(address, ended, kind == "all") for _ in range(int(clients))]
+    for client in client_threads:
         client.start()
     ended.wait(float(seconds))
     ended.set()
-    for client in crowd:
+    for client in client_threads:
         client.join()
-    times = sorted(time for client in crowd for time in client.times)
-    failures = collections.Counter(failure for client in crowd for failure in client.failures)
+    times = sorted(time for client in client_threads for time in client.times)
+    failures = collections.Counter(failure for client in client_threads for failure in client.failures)
     p50, p99 = (times[int(len(times) * share)] * 1000 for share in (0.5, 0.99))
     print(
         f"{len(times)} requests by {clients} clients, {failures.total()} failed; "

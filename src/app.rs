@@ -1,4 +1,4 @@
-//! Joins all parts into one running service; the only file that sees everything.
+//! Assembles all parts into a running service; the only module that uses all layers.
 
 use std::{collections::BTreeSet, io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -40,23 +40,23 @@ mod refused_requests;
 mod socket;
 mod tls;
 
-/// After which time an audit looks again at what it found: longer than the clean-up takes.
+/// Delay before the second consistency check: longer than a cleanup takes.
 const RECHECK_DELAY: Duration = Duration::from_secs(10);
 
-/// A running service. Dropped, it goes on; [`Running::until`] ends it.
+/// A running service. Dropping it does not stop it; [`RunningServer::run_until`] does.
 pub struct RunningServer {
-    /// Where it listens.
+    /// The public address.
     pub address: SocketAddr,
-    /// Where it serves everything, if that is asked for.
+    /// The private address, which serves all route groups, if it is configured.
     pub private_address: Option<SocketAddr>,
-    /// Whether it still wants requests.
+    /// The readiness of the replica.
     pub readiness: Readiness,
     scheme: &'static str,
     servers: Vec<Server>,
     listener_handles: Vec<ListenerHandle>,
     admin_enabled: bool,
     admin_is_public: bool,
-    /// What is served at `address`.
+    /// The route groups at `address`.
     public: RouteGroups,
     api_keys_required: bool,
     catalog: CurrentCatalog,
@@ -64,42 +64,42 @@ pub struct RunningServer {
     background: BackgroundTasks,
 }
 
-/// Looks whether what `settings` name can be used: the catalogue and the certificate. Gives warnings about the catalog.
+/// Checks the catalog and the certificate in `settings`. Returns warnings about the catalog.
 ///
 /// # Errors
-/// As [`catalog`]; [`StartError::Tls`] for a certificate or key that is none.
+/// As [`catalog`]; [`StartError::Tls`] for an invalid certificate or key.
 pub fn check(settings: &Settings) -> Result<Vec<String>, StartError> {
-    let (draft, catalog) = read_catalog(settings, &catalog_context(settings))?;
+    let (file, catalog) = read_catalog(settings, &catalog_context(settings))?;
     backends(settings, &catalog)?;
     if let Some(tls) = &settings.tls {
         Certificates::load(tls)?.config()?;
     }
-    Ok(draft.warnings())
+    Ok(file.warnings())
 }
 
-/// Reads the catalogue that `settings` name.
+/// Reads the catalog of `settings`.
 ///
 /// # Errors
-/// [`StartError::Settings`] where the file cannot be read, [`StartError::Catalog`] for what is in it.
+/// [`StartError::Settings`] if the file cannot be read, [`StartError::Catalog`] if its content is invalid.
 pub fn catalog(settings: &Settings) -> Result<Catalog, StartError> {
     Ok(read_catalog(settings, &catalog_context(settings))?.1)
 }
 
-/// The catalogue that `settings` name, as it is written and as it is understood.
+/// The catalog file, as parsed TOML and as a catalog.
 fn read_catalog(
     settings: &Settings,
-    rules: &CatalogContext,
+    context: &CatalogContext,
 ) -> Result<(CatalogFile, Catalog), StartError> {
     let (origin, text) = settings.catalog_text()?;
-    let draft = CatalogFile::parse(&origin, &text)?;
-    check_default_user(settings, &draft)?;
-    let catalog = Catalog::from_file(&origin, &draft, rules)?;
-    Ok((draft, catalog))
+    let file = CatalogFile::parse(&origin, &text)?;
+    check_default_user(settings, &file)?;
+    let catalog = Catalog::from_file(&origin, &file, context)?;
+    Ok((file, catalog))
 }
 
-/// Where the default user name has no password, each service must have one of its own. The catalogue
-/// refuses it too, and names the service in place of the setting.
-fn check_default_user(settings: &Settings, draft: &CatalogFile) -> Result<(), SettingsError> {
+/// If the default user name has no password, each service must have one of its own. The catalog checks
+/// this too, but its error names the service instead of the setting.
+fn check_default_user(settings: &Settings, file: &CatalogFile) -> Result<(), SettingsError> {
     let Credentials { username, password } = &settings.auth.credentials;
     if username.is_none() || password.is_some() {
         return Ok(());
@@ -108,25 +108,26 @@ fn check_default_user(settings: &Settings, draft: &CatalogFile) -> Result<(), Se
         let text = options.get(name).and_then(|value| value.text());
         text.is_some_and(|text| !text.is_empty())
     };
-    let mut services = draft.table(Table::Services).iter();
-    let open = services.find(|(_, options)| !has(options, "username") && !has(options, "password"));
-    open.map_or(Ok(()), |(service, _)| {
+    let mut services = file.table(Table::Services).iter();
+    let unprotected =
+        services.find(|(_, options)| !has(options, "username") && !has(options, "password"));
+    unprotected.map_or(Ok(()), |(service, _)| {
         Err(SettingsError::UsernameWithoutPassword {
             service: service.clone(),
         })
     })
 }
 
-/// What all workers are to know of the administration.
+/// The state of the admin API and the console that all workers share.
 fn admin_context(settings: &Settings) -> Result<AdminContext, StartError> {
-    let rules = catalog_context(settings);
-    let (draft, file) = read_catalog(settings, &rules)?;
-    let file = Arc::new(file);
+    let catalog_context = catalog_context(settings);
+    let (catalog_file, file_catalog) = read_catalog(settings, &catalog_context)?;
+    let file_catalog = Arc::new(file_catalog);
     Ok(AdminContext {
-        catalog_file: draft,
-        current_catalog: CurrentCatalog::new(Arc::clone(&file)),
-        file_catalog: file,
-        catalog_context: rules,
+        catalog_file,
+        current_catalog: CurrentCatalog::new(Arc::clone(&file_catalog)),
+        file_catalog,
+        catalog_context,
         group_usage: Arc::default(),
         failed_credentials: Arc::new(FailedCredentials::new(&settings.rate_limit)),
         store_status: StoreStatus::new(settings.redis.location()),
@@ -144,19 +145,19 @@ fn catalog_context(settings: &Settings) -> CatalogContext {
     }
 }
 
-/// The way to the backends of the catalogue.
+/// The clients of the backends in the catalog.
 ///
 /// # Errors
-/// [`StartError::Backends`] where the certificates that are set cannot be used.
+/// [`StartError::Backends`] if the configured certificates cannot be used.
 pub fn backends(settings: &Settings, catalog: &Catalog) -> Result<Arc<Backends>, StartError> {
     let backends = Backends::new(&settings.backend, catalog.needs_tls());
     backends.map(Arc::new).map_err(StartError::Backends)
 }
 
-/// Looks through the books in Redis: what is held by whom, and what by nobody.
+/// Verifies the bookings in Redis: the service of each booked number, and numbers booked by no service.
 ///
 /// # Errors
-/// [`StartError::RedisNotConfigured`] where no Redis is set; else what the store says.
+/// [`StartError::RedisNotConfigured`] without a Redis URL; otherwise the error of the store.
 pub async fn verify_bookings(settings: &Settings) -> Result<ConsistencyReport, StartError> {
     let catalog = catalog(settings)?;
     if settings.redis.urls.is_empty() {
@@ -175,7 +176,7 @@ pub async fn verify_bookings(settings: &Settings) -> Result<ConsistencyReport, S
     if report.is_clean() {
         return Ok(report);
     }
-    // Some of it may be on its way back at this moment.
+    // A cleanup may be in progress for some of them.
     time::sleep(RECHECK_DELAY).await;
     Ok(report.confirmed_by(store.check_consistency(&groups).await?))
 }
@@ -183,7 +184,7 @@ pub async fn verify_bookings(settings: &Settings) -> Result<ConsistencyReport, S
 /// Checks the Redis servers.
 ///
 /// # Errors
-/// [`StartError::RedisNotConfigured`] where no Redis is set; what the store says where none of them answers.
+/// [`StartError::RedisNotConfigured`] without a Redis URL; the error of the store if no server responds.
 pub async fn verify_redis(settings: &Settings) -> Result<StoreReport, StartError> {
     if settings.redis.urls.is_empty() {
         return Err(StartError::RedisNotConfigured);
@@ -191,10 +192,10 @@ pub async fn verify_redis(settings: &Settings) -> Result<StoreReport, StartError
     Ok(open_redis(settings).await?.check_servers().await?)
 }
 
-/// The catalog as a file: what the configured file defines, and what was made in Redis where one is set.
+/// The catalog as a file: the entries of the catalog file, and the stored entries if Redis is configured.
 ///
 /// # Errors
-/// As [`catalog`]; what the store says.
+/// As [`catalog`]; the error of the store.
 pub async fn export(settings: &Settings, secrets: Secrets) -> Result<String, StartError> {
     let (file, _) = read_catalog(settings, &catalog_context(settings))?;
     let stored = if settings.redis.urls.is_empty() {
@@ -205,15 +206,15 @@ pub async fn export(settings: &Settings, secrets: Secrets) -> Result<String, Sta
     Ok(service::export_catalog(&file, &stored, secrets)?)
 }
 
-/// Starts the service: when this returns it listens, on workers of its own.
+/// Starts the service. When this returns, it listens, with its own worker threads.
 ///
 /// # Errors
-/// A [`StartError`]; that the store is away is none, the service becomes ready when it comes.
+/// A [`StartError`]. An unavailable store is not an error: the service becomes ready when the store does.
 pub async fn start(settings: Settings) -> Result<RunningServer, StartError> {
     start_with_clock(settings, WallClock::default()).await
 }
 
-/// The same on a machine that has this clock; tests set it wrong.
+/// As [`start`], with this clock of the machine; tests use a wrong one.
 ///
 /// # Errors
 /// As [`start`].
@@ -222,8 +223,10 @@ pub async fn start_with_clock(
     wall: WallClock,
 ) -> Result<RunningServer, StartError> {
     raise_open_file_limit();
-    let office = Arc::new(admin_context(&settings)?);
-    office.file_catalog.log_new_warnings(&Catalog::default());
+    let admin_context = Arc::new(admin_context(&settings)?);
+    admin_context
+        .file_catalog
+        .log_new_warnings(&Catalog::default());
     let server = &settings.server;
     let bind = |setting, address: &str, groups| {
         Listener::bind(setting, address, groups, server.body_idle_timeout)
@@ -239,27 +242,33 @@ pub async fn start_with_clock(
         .as_ref()
         .map(Certificates::config)
         .transpose()?;
-    let backing = StoreBackend::new(&settings);
-    let backends = backends(&settings, &office.file_catalog)?;
+    let store_backend = StoreBackend::new(&settings);
+    let backends = backends(&settings, &admin_context.file_catalog)?;
     let readiness = Readiness::default();
-    let mut background =
-        BackgroundTasks::start(&backing, &settings, &office, &backends, &readiness).await?;
-    background.monitor_readiness(readiness.clone(), office.current_catalog.clone());
-    let keeping_files = certificates.map(|files| tokio::spawn(files.reload_on_change()));
-    background.tasks.extend(keeping_files);
+    let mut background = BackgroundTasks::start(
+        &store_backend,
+        &settings,
+        &admin_context,
+        &backends,
+        &readiness,
+    )
+    .await?;
+    background.monitor_readiness(readiness.clone(), admin_context.current_catalog.clone());
+    let reload = certificates.map(|files| tokio::spawn(files.reload_on_change()));
+    background.tasks.extend(reload);
     let private_address = private.as_ref().map(|listener| listener.address);
     let replica = Replica::current(
         public.address.to_string(),
         private_address.map(|address| address.to_string()),
     );
-    let name = replica.id.clone();
+    let replica_id = replica.id.clone();
     let skew = background.monitor_clock(&settings, wall, readiness.clone());
-    background.send_heartbeats(replica, Arc::clone(&office), skew);
-    let parts = WorkerFactory {
-        admin_context: office,
+    background.send_heartbeats(replica, Arc::clone(&admin_context), skew);
+    let factory = WorkerFactory {
+        admin_context,
         limits: Arc::new(settings.limits.clone()),
         phone_numbers: PhoneNumbers::new(settings.phone.default_region),
-        store_backend: backing,
+        store_backend,
         backends,
         readiness,
         memory: MemoryBudgets::new(&settings.limits),
@@ -268,52 +277,52 @@ pub async fn start_with_clock(
     let mut running = RunningServer {
         address: public.address,
         private_address,
-        admin_enabled: parts.settings.admin.credentials.password.is_some(),
-        admin_is_public: parts.settings.server.public.admin && !public.address.ip().is_loopback(),
-        public: parts.settings.server.public,
-        api_keys_required: !parts.settings.auth.api_keys.is_empty(),
-        catalog: parts.admin_context.current_catalog.clone(),
-        replica_id: name,
-        readiness: parts.readiness.clone(),
+        admin_enabled: factory.settings.admin.credentials.password.is_some(),
+        admin_is_public: factory.settings.server.public.admin && !public.address.ip().is_loopback(),
+        public: factory.settings.server.public,
+        api_keys_required: !factory.settings.auth.api_keys.is_empty(),
+        catalog: factory.admin_context.current_catalog.clone(),
+        replica_id,
+        readiness: factory.readiness.clone(),
         scheme: if tls.is_some() { "https" } else { "http" },
         servers: Vec::new(),
         listener_handles: Vec::new(),
-        background: background,
+        background,
     };
     for listener in [Some(public), private].into_iter().flatten() {
         running
             .listener_handles
             .push(listener.handle().map_err(StartError::ServerFailed)?);
-        let serving = listener.serve(&parts, tls.as_ref());
+        let server = listener.serve(&factory, tls.as_ref());
         running
             .servers
-            .push(serving.map_err(StartError::ServerFailed)?);
+            .push(server.map_err(StartError::ServerFailed)?);
     }
     Ok(running)
 }
 
-/// Has the system allow this process as many open files, so connections, as its administrator lets it
-/// have: what it is given to begin with is often 1,024, which a crowd of idle clients would use up.
+/// Raises the limit of open files, and with it of connections, to the maximum that the administrator allows:
+/// the default is often 1024, which many idle clients would use up.
 fn raise_open_file_limit() {
     #[cfg(unix)]
     match rlimit::increase_nofile_limit(rlimit::INFINITY) {
-        Ok(files) => debug!(files, "connections and files that may be open"),
-        Err(error) => warn!(%error, "as few connections as the system gives to begin with"),
+        Ok(files) => debug!(files, "open file limit raised"),
+        Err(error) => warn!(%error, "open file limit cannot be raised"),
     }
 }
 
 impl RunningServer {
-    /// Tells the log where it listens.
+    /// Logs the addresses and whether the admin API is enabled.
     pub fn log_startup(&self) {
         if let Some(address) = self.private_address {
-            info!(private = %address, "listening for those who may ask everything");
+            info!(private = %address, "listening on the private address");
         }
         match (self.admin_enabled, self.admin_is_public) {
-            (false, _) => info!("there is no administration; admin.password turns it on"),
-            (true, false) => info!("there is an administration"),
+            (false, _) => info!("admin API disabled; set admin.password to enable it"),
+            (true, false) => info!("admin API enabled"),
             (true, true) => warn!(
-                "the administration can be reached where clients are served; with server.private_listen, \
-                 and without admin in server.public, it cannot"
+                "the admin API is reachable on the public address; set server.private_listen and remove admin \
+                 from server.public to prevent this"
             ),
         }
         let address = self.address;
@@ -324,7 +333,7 @@ impl RunningServer {
         }
     }
 
-    /// A command that works as it stands, where there is one.
+    /// A command that works unchanged, if there is one.
     fn example_command(&self) -> Option<String> {
         let listeners = [
             (Some(self.address), self.public),
@@ -337,17 +346,17 @@ impl RunningServer {
         })
     }
 
-    /// Serves until `asked` returns, then takes no more connections, finishes what is in flight and returns.
+    /// Serves until `shutdown` completes, then stops accepting connections, finishes requests in flight and returns.
     ///
     /// # Errors
-    /// What the server says when it ends by itself.
-    pub async fn run_until(self, asked: impl Future<Output = ()>) -> io::Result<()> {
+    /// The error of a server that ends by itself.
+    pub async fn run_until(self, shutdown: impl Future<Output = ()>) -> io::Result<()> {
         let handles: Vec<_> = self.servers.iter().map(Server::handle).collect();
-        let mut served = future::select_all(self.servers.into_iter().map(tokio::spawn));
+        let mut servers = future::select_all(self.servers.into_iter().map(tokio::spawn));
         tokio::select! {
-            // By itself: the other one is left to end with the process.
-            (ended, _, _) = &mut served => return ended.map_err(io::Error::other)?,
-            () = asked => {}
+            // A server ended by itself; the other one ends with the process.
+            (result, _, _) = &mut servers => return result.map_err(io::Error::other)?,
+            () = shutdown => {}
         }
         self.readiness.drain();
         graceful_shutdown::stop_accepting_all(self.listener_handles).await;
@@ -356,8 +365,8 @@ impl RunningServer {
             task.abort();
         }
         deregister(&self.replica_id, &*self.background.store).await;
-        for ended in served.into_inner() {
-            ended.await.map_err(io::Error::other)??;
+        for server in servers.into_inner() {
+            server.await.map_err(io::Error::other)??;
         }
         Ok(())
     }

@@ -1,5 +1,5 @@
-//! The command line. Everything that can be set is a setting; an argument says only where to find
-//! the settings and what to do with them.
+//! The command line. All configuration is in the settings; an argument only names the settings file
+//! and the command.
 
 use std::path::PathBuf;
 
@@ -10,36 +10,35 @@ pub use self::run::run;
 mod run;
 
 const AFTER_HELP: &str = "\
-Every setting has a default. A file (--config) goes over the defaults, and the environment over both:
-SWITCHBOARD__SECTION__KEY, as in SWITCHBOARD__SERVER__LISTEN=0.0.0.0:8080
+Every setting has a default. A settings file (--config) overrides the defaults, and the environment
+overrides both: SWITCHBOARD__SECTION__KEY, as in SWITCHBOARD__SERVER__LISTEN=0.0.0.0:8080
 
-Exit codes: 0 success, nothing found; 1 something was found, or the service is not ready or ended by
-itself; 2 the command line is invalid; 64 a setting or the catalog is invalid; 65 the store holds what
-cannot be read; 69 Redis, or the service that is asked, cannot be reached; 70 internal error; 77 Redis
-denies access";
+Exit codes: 0 success, no findings; 1 findings, or the service is not ready or failed; 2 invalid command
+line; 64 invalid setting or catalog; 65 corrupt data in the store; 69 Redis or the service cannot be
+reached; 70 internal error; 77 Redis denies access";
 
-/// Serve the Service API: start contact-center services and keep data with them.
+/// Serve the Service API: contact-center services and their storage.
 ///
-/// Without a command, serves until it is told to stop (SIGTERM or Ctrl-C).
+/// Without a command, serves until SIGTERM or Ctrl-C.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "switchboard", version, after_help = AFTER_HELP)]
 pub struct Arguments {
-    /// TOML file with settings; it need hold only those that differ from the defaults
+    /// TOML file with the settings that differ from the defaults
     #[arg(long, value_name = "FILE", global = true)]
     pub config: Option<PathBuf>,
 
-    /// What to do; absent means to serve.
+    /// The command; without one, the process serves requests.
     #[command(subcommand)]
     pub command: Option<Command>,
 }
 
-/// What can be done instead of serving.
+/// The commands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
 pub enum Command {
-    /// Look whether the settings and the catalogue are right, start nothing, and exit
+    /// Check the settings and the catalog without starting anything
     ///
-    /// Exits with 0 if they are; otherwise it tells what is wrong, and where it stands. Options that are
-    /// probably misspelled are warnings.
+    /// Exits with 0 if they are valid; otherwise prints the error and its origin. Options that are probably
+    /// misspelled are warnings.
     Check {
         /// Exit with 1 if there are warnings
         #[arg(long)]
@@ -55,21 +54,21 @@ pub enum Command {
         #[arg(long)]
         redis: bool,
     },
-    /// Print the whole catalog as TOML: what the catalog file defines, and what was made in Redis
+    /// Print the whole catalog as TOML: the catalog file and the entries stored in Redis
     ///
-    /// A backup that can be imported again. Without --with-secrets every secret is `********`, which an
-    /// import takes for the secret that there is: such an export restores no lost secret.
+    /// A backup that can be imported. Without --with-secrets each secret is `********`, for which an import
+    /// uses the current secret: such an export cannot restore a lost secret.
     Export {
-        /// Include passwords and other secrets; keep the output where only operators can read it
+        /// Include passwords and other secrets; protect the output like a password
         #[arg(long)]
         with_secrets: bool,
     },
-    /// Ask the service that runs under these settings how it is, and exit: a probe for images
+    /// Check the health of the service that runs with these settings: a probe for container images
     ///
-    /// Asks its own machine, on the first address (`server.listen`), over TLS where that is set. Exits
-    /// with 0 if the service is ready, with 1 if it is not, and with 69 if it cannot be reached.
+    /// Connects to the public address (`server.listen`) on this machine, over TLS if configured. Exits with
+    /// 0 if the service is ready, with 1 if it is not, and with 69 if it cannot be reached.
     Healthcheck {
-        /// Ask only whether the process is up, not whether it is ready
+        /// Check only that the process runs, not that it is ready
         #[arg(long)]
         live: bool,
     },
@@ -82,19 +81,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_definitions_are_sound() {
+    fn the_command_definitions_are_valid() {
         Arguments::command().debug_assert();
     }
 
     #[test]
-    fn no_arguments_mean_serving_with_the_defaults() {
+    fn no_arguments_mean_serve_with_defaults() {
         let arguments = Arguments::try_parse_from(["switchboard"]).unwrap();
         assert_eq!(arguments.command, None);
         assert_eq!(arguments.config, None);
     }
 
     #[test]
-    fn the_file_may_stand_before_or_after_the_command() {
+    fn the_config_option_is_accepted_before_and_after_the_command() {
         for line in [
             "switchboard --config s.toml check",
             "switchboard check --config s.toml",
@@ -107,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_nobody_knows_is_refused() {
+    fn an_unknown_command_is_refused() {
         for command in ["chekc", "audit"] {
             assert!(Arguments::try_parse_from(["switchboard", command]).is_err());
         }

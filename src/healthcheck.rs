@@ -1,5 +1,5 @@
-//! `switchboard healthcheck`: asks the service that these settings describe how it is, for images and
-//! other places where there is no `curl`.
+//! `switchboard healthcheck`: checks the health of the service with these settings, for images and other
+//! environments without `curl`.
 
 use std::{
     io::{self, Read, Write},
@@ -19,24 +19,23 @@ use thiserror::Error;
 
 use crate::settings::Settings;
 
-/// Why the service is not as it should be.
+/// An error of a health check.
 #[derive(Debug, Error)]
 pub enum HealthcheckError {
-    /// It answered, and not with 200.
+    /// The response has a status other than 200.
     #[error("{0}")]
     Unhealthy(String),
-    /// It cannot be reached, or does not answer.
+    /// The service cannot be reached or does not respond.
     #[error(transparent)]
     Unreachable(#[from] io::Error),
 }
 
-/// For each step; the service asks its store before it answers.
+/// Timeout of each step; the service checks its store before it responds.
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// More than the answer has.
+/// Larger than any response.
 const MAX_RESPONSE_BYTES: u64 = 4096;
 
-/// Asks `path` of the first address that `settings` have the service listen on. The answer is its
-/// status line.
+/// Requests `path` from the first address of `server.listen`. Returns the status line of the response.
 ///
 /// # Errors
 /// [`HealthcheckError`].
@@ -44,30 +43,30 @@ pub fn probe(settings: &Settings, path: &str) -> Result<String, HealthcheckError
     let mut socket = connect(&probe_addresses(&settings.server.listen)?)?;
     socket.set_read_timeout(Some(TIMEOUT))?;
     socket.set_write_timeout(Some(TIMEOUT))?;
-    let answer = if settings.tls.is_some() {
+    let response = if settings.tls.is_some() {
         let mut tls = tls_connection().map_err(io::Error::other)?;
         send_request(&mut Stream::new(&mut tls, &mut socket), path)?
     } else {
         send_request(&mut socket, path)?
     };
-    let status = answer.lines().next().unwrap_or_default().to_owned();
+    let status = response.lines().next().unwrap_or_default().to_owned();
     if status.split(' ').nth(1) == Some("200") {
         return Ok(status);
     }
-    let told = answer.rsplit("\r\n\r\n").next().unwrap_or_default();
+    let body = response.rsplit("\r\n\r\n").next().unwrap_or_default();
     if status.is_empty() {
         return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
     }
-    Err(HealthcheckError::Unhealthy(format!("{status}: {told}")))
+    Err(HealthcheckError::Unhealthy(format!("{status}: {body}")))
 }
 
-/// Where a service that listens on `listen` can be reached, best first: on the loopback address if it listens on
-/// all addresses. `[::]` takes IPv4 connections too, and only those where the system has no IPv6.
+/// The addresses of a service that listens on `listen`, best first: the loopback address if it listens on
+/// all addresses. `[::]` accepts IPv4 connections too, and only those if the system has no IPv6.
 fn probe_addresses(listen: &str) -> io::Result<Vec<SocketAddr>> {
     let mut addresses = listen.to_socket_addrs()?;
     let address = addresses.next().ok_or(io::ErrorKind::AddrNotAvailable)?;
     if address.port() == 0 {
-        let reason = "server.listen has port 0, so which one it took is not known";
+        let reason = "server.listen has port 0, so the actual port is unknown";
         return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
     }
     let ipv4 = SocketAddr::from((Ipv4Addr::LOCALHOST, address.port()));
@@ -79,8 +78,8 @@ fn probe_addresses(listen: &str) -> io::Result<Vec<SocketAddr>> {
     })
 }
 
-/// Where a service that listens on `address` can be reached from its own machine: who listens on all IPv6
-/// addresses takes IPv4 connections too.
+/// An address for connections from the same machine to a service that listens on `address`: a listener on
+/// all IPv6 addresses accepts IPv4 connections too.
 #[must_use]
 pub fn reachable_address(address: SocketAddr) -> SocketAddr {
     if address.ip().is_unspecified() {
@@ -89,7 +88,7 @@ pub fn reachable_address(address: SocketAddr) -> SocketAddr {
     address
 }
 
-/// Connects to the first of `addresses` that accepts; if none does, the error is that of the last one.
+/// Connects to the first of `addresses` that accepts; if none does, returns the error of the last one.
 fn connect(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
     let mut error = io::Error::from(io::ErrorKind::AddrNotAvailable);
     for address in addresses {
@@ -104,13 +103,16 @@ fn connect(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
 fn send_request(stream: &mut (impl Read + Write), path: &str) -> io::Result<String> {
     let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes())?;
-    let mut answer = String::new();
-    match stream.take(MAX_RESPONSE_BYTES).read_to_string(&mut answer) {
-        // The end of the connection need not be announced: the status is what counts.
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && !answer.is_empty() => {}
+    let mut response = String::new();
+    match stream
+        .take(MAX_RESPONSE_BYTES)
+        .read_to_string(&mut response)
+    {
+        // A missing close_notify is accepted: only the status is used.
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && !response.is_empty() => {}
         read => drop(read?),
     }
-    Ok(answer)
+    Ok(response)
 }
 
 fn tls_connection() -> Result<ClientConnection, rustls::Error> {
@@ -125,7 +127,7 @@ fn tls_connection() -> Result<ClientConnection, rustls::Error> {
     ClientConnection::new(Arc::new(config), name)
 }
 
-/// The service asks itself, by an address that its certificate does not name, and tells no secret.
+/// The service's certificate does not name the loopback address, and the request contains no secret.
 #[derive(Debug)]
 struct AcceptAnyCertificate(Arc<CryptoProvider>);
 
@@ -173,22 +175,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_next_address_is_asked_where_the_first_refuses() {
+    fn the_next_address_is_used_if_the_first_refuses() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let there = listener.local_addr().unwrap();
+        let open = listener.local_addr().unwrap();
         let closed = TcpListener::bind("127.0.0.1:0").unwrap();
-        let nobody = closed.local_addr().unwrap();
+        let refusing = closed.local_addr().unwrap();
         drop(closed);
         assert_eq!(
-            connect(&[nobody, there]).unwrap().peer_addr().unwrap(),
-            there
+            connect(&[refusing, open]).unwrap().peer_addr().unwrap(),
+            open
         );
-        let refused = connect(&[there, nobody][1..]).unwrap_err();
+        let refused = connect(&[open, refusing][1..]).unwrap_err();
         assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
     }
 
     #[test]
-    fn who_listens_everywhere_is_asked_nearby() {
+    fn a_listener_on_all_addresses_is_probed_on_loopback() {
         for (listen, expected) in [
             ("0.0.0.0:8080", &["127.0.0.1:8080"][..]),
             ("[::]:8080", &["[::1]:8080", "127.0.0.1:8080"]),
@@ -198,7 +200,7 @@ mod tests {
             let addresses: Vec<String> = addresses.iter().map(SocketAddr::to_string).collect();
             assert_eq!(addresses, expected);
         }
-        let told = probe_addresses("127.0.0.1:0").unwrap_err().to_string();
-        assert!(told.contains("server.listen"), "{told}");
+        let error = probe_addresses("127.0.0.1:0").unwrap_err().to_string();
+        assert!(error.contains("server.listen"), "{error}");
     }
 }

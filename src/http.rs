@@ -1,7 +1,7 @@
-//! The wire: routes, bodies, answers and errors.
+//! The HTTP layer: routes, request bodies, responses and errors.
 //!
-//! [`routes`] is the whole list. A handler reads what it needs of the request, calls the service
-//! layer, and shapes the answer; it decides nothing else. Whatever fails becomes an [`ApiError`].
+//! [`routes`] lists all routes. A handler reads the request, calls the service layer and builds the response; it
+//! makes no other decisions. Every failure becomes an [`ApiError`].
 
 use std::{rc::Rc, sync::Arc, time::Duration};
 
@@ -63,7 +63,7 @@ mod service_requests;
 mod services;
 mod storage;
 
-/// What the handlers of one worker share.
+/// State that the handlers of one worker share.
 pub struct AppState {
     services: Services,
     admin: Option<Admin>,
@@ -78,8 +78,7 @@ pub struct AppState {
 }
 
 impl AppState {
-    /// Handlers' view of `services` and, if there is one, the administration, as `settings` have it; made
-    /// on the worker's own thread.
+    /// Creates the state of a worker, on its thread. `admin` is `None` if the admin API is disabled.
     #[must_use]
     pub fn new(
         services: Services,
@@ -104,39 +103,39 @@ impl AppState {
     }
 }
 
-/// What a listener serves.
+/// The configuration of a listener.
 #[derive(Clone)]
 pub struct ListenerConfig {
-    /// Which groups of routes.
+    /// The route groups that it serves.
     pub groups: RouteGroups,
-    /// Whether API keys or origins are asked of all callers of services.
+    /// Whether API keys or allowed origins are configured, so that every client request is checked.
     pub client_checks_enabled: bool,
-    /// Tells whether credentials are asked of some of them. While nothing is asked, nobody is looked at on
-    /// the way to a route.
+    /// The current catalog. While none of its configured services requires credentials, and
+    /// `client_checks_enabled` is false, client requests bypass the authentication middleware.
     pub catalog: CurrentCatalog,
-    /// Whether there is an administration.
+    /// Whether the admin API is enabled.
     pub admin_enabled: bool,
-    /// What is told of requests.
+    /// Telemetry of requests.
     pub telemetry: TelemetryConfig,
-    /// Whether it takes TLS only.
+    /// Whether it serves TLS.
     pub tls: bool,
 }
 
-/// Passes a request on to [`routes`], and completes the response: for the whole of a listener.
+/// Passes a request to [`routes`] through the middleware that applies to a whole listener.
 pub fn serve_request<S, B>(
     request: ServiceRequest,
     routes: &S,
-    exposure: &ListenerConfig,
+    listener: &ListenerConfig,
 ) -> impl Future<Output = Result<ServiceResponse<B>, Error>> + use<S, B>
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
 {
-    middleware::apply(request, routes, SecurityHeaders { tls: exposure.tls })
+    middleware::apply(request, routes, SecurityHeaders { tls: listener.tls })
 }
 
-/// All routes. They are tried in this order, so those asked most come first; only the two that take
-/// any rest of a path have to stand behind the others.
-pub fn routes(config: &mut ServiceConfig, exposure: &ListenerConfig) {
+/// Registers all routes. actix-web tries them in this order, so the most frequent ones come first. The two
+/// routes with a tail pattern must come last.
+pub fn routes(config: &mut ServiceConfig, listener: &ListenerConfig) {
     let client = || {
         [
             route("/genesys/1/service/{id}/storage/{key}")
@@ -153,14 +152,14 @@ pub fn routes(config: &mut ServiceConfig, exposure: &ListenerConfig) {
                 .method(Method::DELETE, delete().to(services::delete)),
             route("/genesys/1/service/{id}/storage/binary/{key}").get(binaries::read_binary),
             route("/genesys/1/cs/services/{id}").method(Method::PUT, put().to(services::set_end)),
-            // What lies deeper is nothing, and no request either.
+            // Deeper paths do not exist; without this route they would match as service requests.
             route("/genesys/1/service/{id}/storage/{rest:.*}"),
             route("/genesys/1/service/{id}/{request:.+}")
                 .method(Method::POST, post().to(service_requests::send_request))
                 .method(Method::GET, get().to(service_requests::send_request)),
         ]
     };
-    // Which of the configured services may be created is told by what a listener sees of the catalogue.
+    // The catalog as this listener sees it determines which configured services it creates.
     let matching = || {
         [route("/genesys/1/service/{service}")
             .method(Method::POST, post().to(services::create))
@@ -197,34 +196,33 @@ pub fn routes(config: &mut ServiceConfig, exposure: &ListenerConfig) {
         route("/readyz").get(health::get_readiness).probe(),
         route("/openapi.json").get(openapi::get_openapi),
     ];
-    // What anybody may ask.
-    let ungated = |resource: Resource| resource;
-    let telling = [route("/metrics").get(metrics::get_metrics)];
-    let groups = exposure.groups;
+    let public = |resource: Resource| resource;
+    let metrics = [route("/metrics").get(metrics::get_metrics)];
+    let groups = listener.groups;
     if groups.client {
-        register_client_routes(config, client, exposure);
+        register_client_routes(config, client, listener);
     } else if groups.matching {
-        register_client_routes(config, matching, exposure);
+        register_client_routes(config, matching, listener);
     }
     if groups.admin {
-        register(config, status, exposure, ungated);
+        register(config, status, listener, public);
     }
-    if groups.admin && exposure.telemetry.has_metrics() {
-        register(config, telling, exposure, ungated);
+    if groups.admin && listener.telemetry.has_metrics() {
+        register(config, metrics, listener, public);
     }
-    if groups.admin && exposure.admin_enabled {
-        let gated = |resource: Resource| resource.wrap(from_fn(authenticate_admin));
-        register(config, admin, exposure, gated);
-        register_admin_ui(config, exposure);
+    if groups.admin && listener.admin_enabled {
+        let wrap = |resource: Resource| resource.wrap(from_fn(authenticate_admin));
+        register(config, admin, listener, wrap);
+        register_admin_ui(config, listener);
     }
-    let shared = |resource: Resource| resource.wrap(from_fn(apply_cors));
-    register(config, health, exposure, shared);
-    let hints = NotFoundHints::new(exposure);
-    register(config, [Endpoint::not_found(hints)], exposure, shared);
+    let with_cors = |resource: Resource| resource.wrap(from_fn(apply_cors));
+    register(config, health, listener, with_cors);
+    let hints = NotFoundHints::new(listener);
+    register(config, [Endpoint::not_found(hints)], listener, with_cors);
     config.default_service(web::to(unknown_route));
 }
 
-/// One configured service or resource group.
+/// The endpoint of one configured service or resource group.
 fn entry_endpoint(path: &'static str) -> Endpoint {
     route(path)
         .get(catalog_entries::read_entry)
@@ -232,12 +230,12 @@ fn entry_endpoint(path: &'static str) -> Endpoint {
         .method(Method::DELETE, delete().to(catalog_entries::delete_entry))
 }
 
-/// Serves these, each as `gated` has it, with its watch around it where there is one.
+/// Registers endpoints, each wrapped by `wrap` and, if telemetry is enabled, by its telemetry.
 fn register<T, B>(
     config: &mut ServiceConfig,
     endpoints: impl IntoIterator<Item = Endpoint>,
-    exposure: &ListenerConfig,
-    gated: impl Fn(Resource) -> Resource<T>,
+    listener: &ListenerConfig,
+    wrap: impl Fn(Resource) -> Resource<T>,
 ) where
     T: ServiceFactory<
             ServiceRequest,
@@ -249,66 +247,66 @@ fn register<T, B>(
     B: MessageBody + 'static,
 {
     for endpoint in endpoints {
-        let watch = endpoint.telemetry(exposure);
-        let resource = gated(endpoint.into_resource());
-        match watch {
+        let telemetry = endpoint.telemetry(listener);
+        let resource = wrap(endpoint.into_resource());
+        match telemetry {
             None => config.service(resource),
-            Some(watch) => {
-                let watched = move |request, next: &_| watch.instrument(request, next);
-                config.service(resource.wrap_fn(watched))
+            Some(telemetry) => {
+                let instrument = move |request, next: &_| telemetry.instrument(request, next);
+                config.service(resource.wrap_fn(instrument))
             }
         };
     }
 }
 
-/// Serves callers: through the gate where anything is asked of them. Whether the catalogue asks for
-/// anything may change while the service runs, so both ways are there, and the first one only while it
-/// does not.
+/// Registers the routes of clients. The catalog can start or stop requiring credentials at run time, so each
+/// route is registered twice: without authentication, used while the catalog requires none, and with it.
 fn register_client_routes<const N: usize>(
     config: &mut ServiceConfig,
     endpoints: impl Fn() -> [Endpoint; N],
-    exposure: &ListenerConfig,
+    listener: &ListenerConfig,
 ) {
-    if !exposure.client_checks_enabled {
-        register(config, endpoints(), exposure, |resource| {
-            let catalog = exposure.catalog.clone();
+    if !listener.client_checks_enabled {
+        register(config, endpoints(), listener, |resource| {
+            let catalog = listener.catalog.clone();
             resource.guard(fn_guard(move |_| !catalog.requires_auth()))
         });
     }
-    let gated = |resource: Resource| resource.wrap(from_fn(authenticate_client));
-    register(config, endpoints(), exposure, gated);
+    let wrap = |resource: Resource| resource.wrap(from_fn(authenticate_client));
+    register(config, endpoints(), listener, wrap);
 }
 
-/// Serves the pages of the administration.
-fn register_admin_ui(config: &mut ServiceConfig, exposure: &ListenerConfig) {
-    let (open, streams, pages) = (
+/// Registers the pages of the console.
+fn register_admin_ui(config: &mut ServiceConfig, listener: &ListenerConfig) {
+    let (public, streams, pages) = (
         admin_ui::public_routes(),
         admin_ui::stream_routes(),
         admin_ui::routes(),
     );
-    let anybody = |page: Resource| page.wrap(from_fn(admin_ui::session_middleware::public_page));
-    register(config, open.map(Endpoint::page), exposure, anybody);
+    let public_page =
+        |page: Resource| page.wrap(from_fn(admin_ui::session_middleware::public_page));
+    register(config, public.map(Endpoint::page), listener, public_page);
     let stream = |page: Resource| {
         page.wrap(from_fn(
             admin_ui::session_middleware::require_stream_session,
         ))
     };
-    register(config, streams.map(Endpoint::page), exposure, stream);
+    register(config, streams.map(Endpoint::page), listener, stream);
     let page = |page: Resource| page.wrap(from_fn(admin_ui::session_middleware::require_session));
-    register(config, pages.map(Endpoint::page), exposure, page);
+    register(config, pages.map(Endpoint::page), listener, page);
 }
 
-/// One path and what it answers to.
+/// One path with its methods.
 struct Endpoint {
-    /// What it is called where requests are told of: its path.
+    /// The name of the route in telemetry: its path.
     name: &'static str,
     resource: Resource,
     allowed_methods: Vec<Method>,
-    /// It is asked again and again how the service is. What it answers then is no failure.
+    /// A health probe: an unhealthy status is not logged as a failure.
     is_probe: bool,
-    /// It is for people: what is wrong is told them on a page.
+    /// A page of the console: errors are rendered as HTML.
     is_page: bool,
-    /// What is told where it answers to nothing.
+    /// The hints of its 404.
     hints: NotFoundHints,
 }
 
@@ -324,12 +322,12 @@ fn route(path: &'static str) -> Endpoint {
 }
 
 impl Endpoint {
-    /// Every path that is not somebody's before it.
+    /// The endpoint of all paths that no other route matches.
     fn not_found(hints: NotFoundHints) -> Self {
         Self {
             name: telemetry::NO_ROUTE,
             hints,
-            ..route("/{nowhere:.*}")
+            ..route("/{path:.*}")
         }
     }
 
@@ -339,16 +337,16 @@ impl Endpoint {
         self
     }
 
-    /// Answers to GET, and to HEAD as to GET without the body. For what GET reads and never changes.
-    fn get<F, Args>(mut self, page: F) -> Self
+    /// Handles GET and HEAD. `handler` must be safe: it changes nothing.
+    fn get<F, Args>(mut self, handler: F) -> Self
     where
         F: Handler<Args>,
         Args: FromRequest + 'static,
         F::Output: Responder + 'static,
     {
-        let look = web::route().guard(guard::Any(guard::Get()).or(guard::Head()));
+        let route = web::route().guard(guard::Any(guard::Get()).or(guard::Head()));
         self.allowed_methods.extend([Method::GET, Method::HEAD]);
-        self.resource = self.resource.route(look.to(page));
+        self.resource = self.resource.route(route.to(handler));
         self
     }
 
@@ -362,22 +360,20 @@ impl Endpoint {
         self
     }
 
-    /// What is told of requests to it, if anything.
-    fn telemetry(&self, exposure: &ListenerConfig) -> Option<Rc<RouteTelemetry>> {
-        let watching = exposure.telemetry;
-        let watching = if self.is_probe {
-            watching.for_probes()
+    /// The telemetry of its requests, if any is enabled.
+    fn telemetry(&self, listener: &ListenerConfig) -> Option<Rc<RouteTelemetry>> {
+        let config = if self.is_probe {
+            listener.telemetry.for_probes()
         } else {
-            watching
+            listener.telemetry
         };
-        watching.for_route(self.name)
+        config.for_route(self.name)
     }
 
     fn into_resource(self) -> Resource {
-        let allowed: Vec<&str> = self.allowed_methods.iter().map(Method::as_str).collect();
-        let (allow, is_page) = (allowed.join(", "), self.is_page);
-        let hints = self.hints;
-        let refuse = move |request: HttpRequest| {
+        let methods: Vec<&str> = self.allowed_methods.iter().map(Method::as_str).collect();
+        let (allow, is_page, hints) = (methods.join(", "), self.is_page, self.hints);
+        let reject = move |request: HttpRequest| {
             let error = routing_error(&request, &allow, hints);
             let error = if is_page {
                 PageError::from(error).into()
@@ -386,11 +382,11 @@ impl Endpoint {
             };
             async move { Err::<&str, Error>(error) }
         };
-        self.resource.default_service(web::to(refuse))
+        self.resource.default_service(web::to(reject))
     }
 }
 
-/// What is answered where no route is: nothing is there, or it answers to other methods.
+/// The error of a request that no route handles: 404, or 405 if the path has other methods.
 fn routing_error(request: &HttpRequest, allow: &str, hints: NotFoundHints) -> ApiError {
     if allow.is_empty() {
         return hints.not_found(request.path());

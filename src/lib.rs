@@ -1,14 +1,14 @@
 //! Switchboard: an independent implementation of the Service API.
 //!
-//! A request goes through three layers, and each knows only the one below:
+//! A request passes through three layers; each uses only the one below:
 //!
-//! - [`http`]: routes, bodies, errors and headers; the only layer that knows actix.
-//! - [`service`]: what creating, asking and ending a service mean.
-//! - [`store`]: where services live, Redis or this process; the only layer that knows Redis.
+//! - [`http`]: routes, bodies, errors and headers; the only layer that uses actix.
+//! - [`service`]: the semantics of creating, using and ending a service.
+//! - [`store`]: persistence, in Redis or in this process; the only layer that uses Redis.
 //!
-//! [`model`] has the plain types that all of them share, [`memory_budget`] bounds what http and service buffer. [`app`] joins them,
-//! [`settings`] is the only reader of files and environment, and [`telemetry`], which
-//! all of them may name, is what they tell about themselves.
+//! [`model`] has the plain types that all layers share, and [`memory_budget`] bounds the memory of
+//! buffers in http and service. [`app`] assembles the layers, [`settings`] is the only reader of files and
+//! environment, and all layers use [`telemetry`] for logs, metrics and traces.
 
 pub mod app;
 pub mod cli;

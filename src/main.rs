@@ -1,4 +1,4 @@
-//! `switchboard`: settings, then what was asked for.
+//! The program `switchboard`: loads the settings and runs the command.
 
 use std::{env, process::ExitCode};
 

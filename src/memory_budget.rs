@@ -1,8 +1,8 @@
-//! A bound on the memory that bodies of requests and responses take in the whole process.
+//! Bounds the memory of request and response bodies in the whole process.
 //!
-//! Whoever buffers bytes for a request reserves them first and is refused, never made to wait, where the
-//! budget is used up. A quarter of it is kept for small requests, so that a few large ones cannot have
-//! them refused.
+//! Code that buffers bytes for a request reserves them first; if the budget is used up, the reservation
+//! fails at once. A quarter of it is reserved for small requests, so that a few large ones cannot block
+//! them.
 
 use std::sync::{
     Arc,
@@ -13,19 +13,19 @@ use thiserror::Error;
 
 use crate::settings::Limits;
 
-/// A reservation of no more than this is small.
+/// Maximum size of a small reservation.
 const MAX_SMALL_BYTES: usize = 64 * 1024;
 
 /// The budgets of a process.
 #[derive(Clone, Debug)]
 pub struct MemoryBudgets {
-    /// For bodies of requests, from the first byte until the request is answered.
+    /// For request bodies, from the first byte until the response.
     pub requests: MemoryBudget,
-    /// For bodies of responses, until they are sent.
+    /// For response bodies, until they are sent.
     pub responses: MemoryBudget,
 }
 
-/// A number of bytes that many share.
+/// A shared number of bytes.
 #[derive(Clone, Debug)]
 pub struct MemoryBudget(Arc<Budget>);
 
@@ -37,30 +37,32 @@ struct Budget {
     refusals: AtomicU64,
 }
 
-/// Bytes of a budget, given back when it is dropped.
+/// Reserved bytes of a budget, released on drop.
 #[derive(Debug)]
 pub struct Reservation {
     budget: MemoryBudget,
     bytes: usize,
 }
 
-/// There is not enough left of a budget.
+/// A reservation failed.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum OverBudget {
-    /// There may be enough later.
-    #[error("the service is busy: requests under way use up {setting} ({limit} bytes); try again")]
+    /// Not enough is free now; a later attempt may succeed.
+    #[error("the service is busy: requests in flight use up {setting} ({limit} bytes); try again")]
     Exhausted {
         /// The setting of the budget.
         setting: &'static str,
-        /// Its value.
+        /// The value of the setting.
         limit: usize,
     },
-    /// There will never be enough.
-    #[error("this takes {bytes} bytes of memory at once, {max} are allowed (a part of {setting})")]
+    /// The reservation exceeds the maximum.
+    #[error(
+        "this needs {bytes} bytes of memory at once; the maximum is {max} (a part of {setting})"
+    )]
     TooLarge {
-        /// The bytes asked for.
+        /// The size of the reservation.
         bytes: usize,
-        /// How many there can be.
+        /// The maximum.
         max: usize,
         /// The setting of the budget.
         setting: &'static str,
@@ -68,7 +70,7 @@ pub enum OverBudget {
 }
 
 impl MemoryBudgets {
-    /// The budgets that `limits` set.
+    /// The budgets in `limits`.
     #[must_use]
     pub fn new(limits: &Limits) -> Self {
         let budget = MemoryBudget::new;
@@ -80,7 +82,7 @@ impl MemoryBudgets {
 }
 
 impl MemoryBudget {
-    /// A budget of `limit` bytes, which `setting` sets.
+    /// A budget of `limit` bytes, the value of `setting`.
     #[must_use]
     pub fn new(setting: &'static str, limit: usize) -> Self {
         Self(Arc::new(Budget {
@@ -91,7 +93,7 @@ impl MemoryBudget {
         }))
     }
 
-    /// A reservation of nothing yet.
+    /// An empty reservation.
     #[must_use]
     pub fn reservation(&self) -> Reservation {
         Reservation {
@@ -110,7 +112,7 @@ impl MemoryBudget {
         Ok(reservation)
     }
 
-    /// Fails where all of it is used.
+    /// Fails if the budget is used up.
     ///
     /// # Errors
     /// [`OverBudget::Exhausted`]
@@ -121,7 +123,7 @@ impl MemoryBudget {
         Err(self.refuse())
     }
 
-    /// A reservation of `bytes` that are in memory already and have to be sent, whatever is left.
+    /// Reserves `bytes` that are in memory already and must be sent, even beyond the limit.
     #[must_use]
     pub fn force_reserve(&self, bytes: usize) -> Reservation {
         self.0.used.fetch_add(bytes, Relaxed);
@@ -131,19 +133,19 @@ impl MemoryBudget {
         }
     }
 
-    /// Bytes reserved at the moment.
+    /// The number of reserved bytes.
     #[must_use]
     pub fn used(&self) -> usize {
         self.0.used.load(Relaxed)
     }
 
-    /// Bytes that can be reserved at the same time.
+    /// The maximum of bytes that are reserved at the same time.
     #[must_use]
     pub fn limit(&self) -> usize {
         self.0.limit
     }
 
-    /// How often [`OverBudget::Used`] was the result.
+    /// How many times [`OverBudget::Exhausted`] was returned.
     #[must_use]
     pub fn refusals(&self) -> u64 {
         self.0.refusals.load(Relaxed)
@@ -157,23 +159,23 @@ impl MemoryBudget {
         }
     }
 
-    /// The most that one large reservation can have.
+    /// The maximum of large reservations.
     fn max_large_bytes(&self) -> usize {
         self.0.limit - self.0.limit / 4
     }
 }
 
 impl Reservation {
-    /// Bytes reserved.
+    /// The number of reserved bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Reserves more.
+    /// Reserves `more` bytes.
     ///
     /// # Errors
-    /// [`OverBudget`]; what was reserved before stays reserved.
+    /// [`OverBudget`]; the reservation is unchanged.
     pub fn grow(&mut self, more: usize) -> Result<(), OverBudget> {
         let bytes = self.bytes.saturating_add(more);
         let max = self.max_bytes(bytes);
@@ -190,7 +192,7 @@ impl Reservation {
         Err(self.budget.refuse())
     }
 
-    /// Reserves more, if there is enough left.
+    /// Reserves `more` bytes if they are available.
     fn try_grow(&mut self, more: usize) -> bool {
         let bytes = self.bytes.saturating_add(more);
         let max = self.max_bytes(bytes);
@@ -203,7 +205,7 @@ impl Reservation {
         grown
     }
 
-    /// How much of the budget may be used for a reservation of `bytes`.
+    /// The part of the budget that a reservation of `bytes` may use.
     fn max_bytes(&self, bytes: usize) -> usize {
         if bytes <= MAX_SMALL_BYTES {
             self.budget.limit()
@@ -212,11 +214,11 @@ impl Reservation {
         }
     }
 
-    /// Makes room in `buffer` for `more` bytes, and reserves that room. The buffer grows as vectors do,
-    /// up to `max` bytes.
+    /// Reserves and allocates capacity for `more` bytes in `buffer`. The capacity doubles as that of
+    /// vectors, up to `max` bytes.
     ///
     /// # Errors
-    /// [`OverBudget`]; the buffer is as it was.
+    /// [`OverBudget`]; the buffer is unchanged.
     pub fn grow_buffer(
         &mut self,
         buffer: &mut Vec<u8>,
@@ -256,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_dropped_can_be_reserved_again() {
+    fn dropped_reservations_are_released() {
         let budget = budget();
         let first = budget.reserve(2_000_000).unwrap();
         let refused = budget.reserve(2_000_000).unwrap_err();
@@ -275,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quarter_is_kept_for_small_reservations() {
+    fn a_quarter_is_reserved_for_small_reservations() {
         let budget = budget();
         let mut large = budget.reserve(3_000_000).unwrap();
         assert!(large.grow(1).is_err());
@@ -288,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn what_never_fits_is_told_apart() {
+    fn a_reservation_above_the_maximum_has_an_error_of_its_own() {
         let budget = budget();
         let refused = budget.reserve(3_000_001).unwrap_err();
         assert!(matches!(
@@ -300,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn a_buffer_has_reserved_all_of_its_capacity() {
+    fn the_whole_capacity_of_a_buffer_is_reserved() {
         let budget = budget();
         let (mut reservation, mut buffer) = (budget.reservation(), Vec::new());
         for _ in 0..100 {
@@ -311,7 +313,7 @@ mod tests {
             buffer.extend_from_slice(&[7; 1_000]);
         }
         assert_eq!(buffer.capacity(), 100_000);
-        // Where twice as much is too much, it grows by what is needed.
+        // If doubling exceeds the budget, the buffer grows by the needed bytes.
         let mut reservation = budget.reservation();
         let mut buffer = Vec::new();
         reservation

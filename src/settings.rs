@@ -1,24 +1,27 @@
-//! What can be set, and where it comes from: the compiled-in `config/default.toml`, then a file,
-//! then the environment, each over the one before.
+//! The settings: the compiled-in `config/default.toml`, then a settings file, then the environment;
+//! later layers override earlier ones.
 //!
-//! All of it is checked before anything is started, and a setting nobody knows is refused like one
-//! that is wrong: a misspelled limit that silently keeps its default is found in an outage. No error
-//! repeats a value, because a password may stand where it does not belong; only the path of a file
-//! that cannot be read is told.
+//! All settings are validated before anything starts. An unknown setting is an error like an invalid
+//! one: otherwise a misspelled limit would silently have its default. No error contains a value,
+//! because it may be a misplaced password; only the paths of unreadable files are printed.
 //!
-//! Beside `main`, nothing else in this crate reads files or the environment.
+//! Except for `main`, no other module reads files or the environment.
 
-mod callers;
+mod auth;
+mod cors;
 mod environment;
 mod error;
 mod load;
 mod log;
 mod provenance;
+mod rate_limit;
 mod redis;
+mod route_groups;
 mod secrets;
 mod setting_names;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod traces;
 
 use std::{
@@ -32,12 +35,14 @@ use ipnet::IpNet;
 use rlibphonenumber::Region;
 
 pub use self::{
-    callers::{
-        Admin, Auth, Cors, Credentials, RateLimit, RouteGroups, Tls, TlsFiles, TlsFilesVersion,
-    },
+    auth::{Admin, Auth, Credentials},
+    cors::Cors,
     error::{SettingOrigin, SettingsError},
     log::{Log, LogFormat, LoggedRequests, Metrics},
+    rate_limit::RateLimit,
     redis::{ClientCertificate, Redis, RedisMode, RedisTls},
+    route_groups::RouteGroups,
+    tls::{Tls, TlsFiles, TlsFilesVersion},
     traces::{IgnoredVariable, Sampling, Traces},
 };
 use self::{environment::Environment, provenance::Layers};
@@ -47,42 +52,42 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 const SHIPPED_CATALOG: &str = include_str!("../config/catalog.toml");
 
-/// All settings, checked: every value is within what `config/default.toml` allows for it.
+/// All settings, validated: every value is in the range of `config/default.toml`.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// `[server]`: sockets, threads, patience with clients.
+    /// `[server]`: sockets, threads, timeouts of client connections.
     pub server: Server,
-    /// `[tls]`: absent means plain HTTP.
+    /// `[tls]`: `None` means plain HTTP.
     pub tls: Option<Tls>,
-    /// `[auth]`: who may call.
+    /// `[auth]`: authentication of clients.
     pub auth: Auth,
-    /// `[admin]`: who may change what is configured.
+    /// `[admin]`: authentication of operators.
     pub admin: Admin,
-    /// `[cors]`: pages of which other origins may call.
+    /// `[cors]`: cross-origin requests.
     pub cors: Cors,
-    /// `[rate_limit]`: how often.
+    /// `[rate_limit]`: rate limits.
     pub rate_limit: RateLimit,
-    /// `[api]`: where the API leaves a choice.
+    /// `[api]`: variants of the API's behavior.
     pub api: Api,
     /// `[redis]`: the shared store.
     pub redis: Redis,
     /// `[memory]`: the embedded store.
     pub memory: Memory,
-    /// `[backend]`: how backends of services are reached.
+    /// `[backend]`: connections to the backends of services.
     pub backend: Backend,
     /// `[catalog]`: the configured services.
     pub catalog: Catalog,
-    /// `[phone]`: how phone numbers are read.
+    /// `[phone]`: parsing of phone numbers.
     pub phone: Phone,
-    /// `[limits]`: what one request or one service may take.
+    /// `[limits]`: maximum sizes of requests and services.
     pub limits: Limits,
-    /// `[log]`: what is logged, and how.
+    /// `[log]`: content and format of the log.
     pub log: Log,
-    /// `[metrics]`: whether anything is counted.
+    /// `[metrics]`: whether metrics are enabled.
     pub metrics: Metrics,
-    /// `OTEL_...`: absent means that nothing is traced.
+    /// `OTEL_...`: `None` disables tracing.
     pub traces: Option<Traces>,
-    /// `OTEL_...` variables that are not followed.
+    /// `OTEL_...` variables that are ignored.
     pub ignored_variables: Vec<IgnoredVariable>,
     environment: Environment,
 }
@@ -90,116 +95,118 @@ pub struct Settings {
 /// `[server]`
 #[derive(Clone, Debug)]
 pub struct Server {
-    /// `host:port`; the host may be a name, or IPv6 in brackets. Port 0 asks for a free one.
+    /// `host:port`; the host is a name, an IPv4 address, or IPv6 in brackets. Port 0 binds a free one.
     pub listen: String,
-    /// What is served there.
+    /// The route groups of `listen`.
     pub public: RouteGroups,
-    /// A second address, at which everything is served.
+    /// A second address, which serves all route groups.
     pub private_listen: Option<String>,
-    /// Who may say in `X-Forwarded-For` whom it speaks for.
+    /// Proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<IpNet>,
-    /// Worker threads, 1 to 256; where the setting is 0, already the number of CPUs.
+    /// Worker threads, 1 to 256; 0 in the setting is replaced by the number of CPUs.
     pub workers: usize,
-    /// How long a client may take for the head of a request; never zero.
+    /// Timeout for the head of a request; never zero.
     pub request_header_timeout: Duration,
-    /// How long a client may pause within a body, or leave an answer unread; never zero.
+    /// Timeout for a pause in a request body or in reading a response; never zero.
     pub body_idle_timeout: Duration,
-    /// How long a connection may stay open between two requests; zero closes it after each.
+    /// Timeout of an idle connection between two requests; zero closes it after each.
     pub keep_alive: Duration,
-    /// Connections that one worker serves at a time, at least 1.
+    /// Maximum number of connections of one worker, at least 1.
     pub connections_per_worker: usize,
-    /// How long requests are served on after the process was told to stop; zero is allowed.
+    /// Time after SIGTERM in which new requests are still served; may be zero.
     pub drain: Duration,
-    /// How long requests under way may go on when the process is to stop; zero is allowed.
+    /// Time after `drain` for requests in flight to finish; may be zero.
     pub shutdown: Duration,
 }
 
 /// `[api]`
 #[derive(Clone, Debug)]
 pub struct Api {
-    /// HTTP status for unreadable JSON: 500 or 400.
+    /// HTTP status for malformed JSON: 500 or 400.
     pub unreadable_json_status: u16,
 }
 
 /// `[memory]`
 #[derive(Clone, Debug)]
 pub struct Memory {
-    /// Bytes the embedded store may hold; the setting `memory.limit_mib` counts in MiB.
+    /// Maximum size of the embedded store; the setting `memory.limit_mib` is in MiB.
     pub limit_bytes: usize,
 }
 
 /// `[backend]`
 #[derive(Clone, Debug)]
 pub struct Backend {
-    /// Until a connection stands; never zero.
+    /// Timeout for opening a connection; never zero.
     pub connect_timeout: Duration,
-    /// From then on until the answer is whole; never zero.
+    /// Timeout from then until the response is complete; never zero.
     pub response_timeout: Duration,
-    /// Backends tried for one request, at least 1.
+    /// Maximum number of backends tried for one request, at least 1.
     pub max_attempts: usize,
-    /// Connections to one backend at a time, at least 1.
+    /// Maximum number of connections to one backend, at least 1.
     pub connections: usize,
-    /// Bytes of an answer.
+    /// Maximum size of a response.
     pub max_response_bytes: usize,
-    /// Requests in a row without an answer after which a backend is not asked, at least 1.
+    /// Consecutive failures after which the circuit breaker opens, at least 1.
     pub circuit_breaker_failures: u32,
-    /// For how long it is not asked then; never zero.
+    /// Time until an open circuit breaker allows a request again; never zero.
     pub circuit_reset_timeout: Duration,
-    /// Certificates, in PEM, that are trusted beside those of the system.
+    /// Trusted certificates, in PEM, in addition to those of the system.
     pub ca_certificates: Option<String>,
 }
 
 /// `[catalog]`
 #[derive(Clone, Debug)]
 pub struct Catalog {
-    /// Where the configured services are read from; absent means the shipped catalogue.
+    /// The catalog file; `None` means the shipped catalog.
     pub file: Option<PathBuf>,
-    /// How often it is looked at whether operators have changed something; never zero.
+    /// Interval of polling the store for changes by operators; never zero.
     pub poll_interval: Duration,
 }
 
 /// `[phone]`
 #[derive(Clone, Debug)]
 pub struct Phone {
-    /// The country of numbers that do not name one.
+    /// The country of numbers without a country code.
     pub default_region: Region,
 }
 
-/// `[limits]`; every one is at least 1, and the limit itself is still allowed.
+/// `[limits]`; each is at least 1 and inclusive.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// Bytes of one string value.
     pub string_bytes: usize,
-    /// Bytes of one binary value.
+    /// Bytes of one binary.
     pub binary_bytes: usize,
-    /// Bytes of a whole request body.
+    /// Bytes of a request body.
     pub body_bytes: usize,
     /// Bytes of a JSON or form body.
     pub form_bytes: usize,
-    /// Levels of maps and arrays within each other in JSON, 128 at most.
+    /// Nesting depth of maps and arrays in JSON, at most 128.
     pub json_depth: usize,
-    /// Name/value pairs in one request.
+    /// Fields of one request.
     pub fields: usize,
     /// Keys in one service.
     pub keys: usize,
-    /// Bytes that bodies of requests may take in memory, all together.
+    /// Total bytes of request bodies in memory.
     pub request_memory_bytes: usize,
-    /// Bytes that bodies of responses may take in memory, all together.
+    /// Total bytes of response bodies in memory.
     pub response_memory_bytes: usize,
-    /// The longest life of a service.
+    /// The longest TTL of a service.
     pub max_ttl: Duration,
 }
 
 impl Settings {
-    /// The compiled-in defaults, under `file` if there is one, under `environment`.
+    /// Loads the compiled-in defaults, overridden by `file` if there is one, overridden by
+    /// `environment`.
     ///
     /// Of the environment, usually `std::env::vars_os()`, only names that begin with
-    /// `SWITCHBOARD__` count, and those of OpenTelemetry that say where traces go. The catalogue is not looked at: see [`Settings::catalog_text`].
+    /// `SWITCHBOARD__` and the variables of OpenTelemetry are used. The catalog is not read: see
+    /// [`Settings::catalog_text`].
     ///
     /// # Errors
     ///
-    /// The first thing found wrong: a file that cannot be read or is no TOML, an unknown name, a
-    /// value that is not allowed. The message names the setting and its origin.
+    /// The first error found: an unreadable file, invalid TOML, an unknown name, an invalid value.
+    /// The message has the name of the setting and its origin.
     pub fn load<K, V>(
         file: Option<&Path>,
         environment: impl IntoIterator<Item = (K, V)>,
@@ -219,30 +226,29 @@ impl Settings {
         Ok(settings)
     }
 
-    /// The variable of the environment that a catalogue names as `${name}`.
+    /// The environment variable that a catalog refers to as `${name}`.
     #[must_use]
     pub fn variable(&self, name: &str) -> Option<&str> {
         self.environment.get(name)
     }
 
-    /// The compiled-in defaults alone, whatever the environment.
+    /// The compiled-in defaults, independent of the environment.
     ///
     /// # Errors
     ///
-    /// None, as long as `config/default.toml` is right, which a test sees to.
+    /// None if `config/default.toml` is valid, which a test checks.
     pub fn defaults() -> Result<Self, SettingsError> {
         Self::load(None, std::iter::empty::<(OsString, OsString)>())
     }
 
-    /// The catalogue of configured services as TOML text, and before it where the text came from,
-    /// for messages. Reads the file each time.
+    /// The origin (for messages) and the TOML text of the catalog. Reads the file each time.
     ///
     /// # Errors
     ///
     /// [`SettingsError::CatalogFile`] if `catalog.file` is set and cannot be read as text.
     pub fn catalog_text(&self) -> Result<(String, String), SettingsError> {
         let Some(path) = &self.catalog.file else {
-            return Ok(("shipped catalogue".to_owned(), SHIPPED_CATALOG.to_owned()));
+            return Ok(("shipped catalog".to_owned(), SHIPPED_CATALOG.to_owned()));
         };
         let text = fs::read_to_string(path).map_err(|reason| SettingsError::CatalogFile {
             path: path.clone(),

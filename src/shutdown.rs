@@ -1,5 +1,5 @@
-//! Coming to an end: told by a signal, the service is no longer ready and says so; it serves on for a
-//! grace, in which load balancers notice; then it finishes what is in flight, and stops.
+//! Shutdown signals: after SIGTERM the service is not ready, still serves for `server.drain_seconds`, in
+//! which load balancers notice, then finishes requests in flight and stops.
 
 use std::{future::pending, time::Duration};
 
@@ -11,29 +11,28 @@ use tracing::{info, warn};
 
 use crate::model::readiness::Readiness;
 
-/// The signals that ask the process to stop, listened to from the time this is made: before anybody is
-/// told that the service is there, or one that comes early kills it as if it knew none.
+/// Handlers of the shutdown signals, installed when this is created. Create it before the service is
+/// announced: an earlier signal would kill the process.
 pub struct Signals(Option<(Signal, Signal)>);
 
 impl Signals {
-    /// Begins to listen. Where the system does not let that be done, its own way of ending a process
-    /// remains.
+    /// Installs the handlers. If the system does not allow that, signals end the process by default.
     #[must_use]
     pub fn listen() -> Self {
-        let listened = (
+        let handlers = (
             signal(SignalKind::terminate()),
             signal(SignalKind::interrupt()),
         );
-        let (Ok(terminate), Ok(interrupt)) = listened else {
-            warn!("signals cannot be listened to: the service will not stop gracefully");
+        let (Ok(terminate), Ok(interrupt)) = handlers else {
+            warn!("signal handlers cannot be installed: no graceful shutdown");
             return Self(None);
         };
         Self(Some((terminate, interrupt)))
     }
 
-    /// Returns when the process is to stop. SIGTERM says that it will be, in `grace`: until then it is
-    /// not ready, and serves on. SIGINT, or a second signal, ends it at once.
-    pub async fn wait_for_signal(self, readiness: Readiness, grace: Duration) {
+    /// Completes when the process should stop. SIGTERM announces this: for `drain` the service is not ready
+    /// and still serves. SIGINT, or a second signal, completes it at once.
+    pub async fn wait_for_signal(self, readiness: Readiness, drain: Duration) {
         let Some((mut terminate, mut interrupt)) = self.0 else {
             return pending().await;
         };
@@ -42,13 +41,10 @@ impl Signals {
             _ = interrupt.recv() => return,
         }
         readiness.drain();
-        let seconds = grace.as_secs();
-        info!(
-            seconds,
-            "asked to stop; not ready any more, serving on for a grace"
-        );
+        let seconds = drain.as_secs();
+        info!(seconds, "shutdown requested, draining");
         tokio::select! {
-            () = time::sleep(grace) => {}
+            () = time::sleep(drain) => {}
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }

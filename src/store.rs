@@ -1,11 +1,12 @@
-//! Where services and their data live.
+//! Storage of services and their data.
 //!
-//! [`Store`] is the one seam between the program and what keeps its state: [`memory::MemoryStore`]
-//! for trying out, [`redis::RedisStore`] for everything else. Both pass the same suite
-//! (`tests/it/store.rs`); what differs between them is a bug in one of them.
+//! [`Store`] is the interface between the program and its persistence layer. It has two implementations:
+//! [`memory::MemoryStore`] for evaluation and [`redis::RedisStore`] for production. Both pass the same
+//! tests (`tests/it/store.rs`); any difference in behavior is a bug.
 //!
-//! A verb that finds no live service says so in its result (`None`, [`Written::ServiceNotFound`]);
-//! [`StoreError`] is only for a store that cannot do its work.
+//! If there is no active service with the given id, an operation reports it in its result (`None`,
+//! [`WriteResult::ServiceNotFound`]). [`StoreError`] means that the store could not perform the
+//! operation.
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,6 +19,7 @@ use self::binary::{REPLACED_TTL, UPLOAD_TTL};
 pub use self::{
     admin_queries::{AdminQueries, Cursor, ListedBooking, ListedService, Page, Preview},
     admin_sessions::AdminSessions,
+    audit_log::{AuditEvent, AuditLog},
     backend_session::{BackendSession, BackendSessions, RunningService, TerminateResult},
     binary::{Binary, BlobId, CHUNK_BYTES},
     booking::{
@@ -25,8 +27,8 @@ pub use self::{
         BookingRequest, Call, Codes, Group, Groups, MatchResult, PoolUsage,
     },
     catalog::{
-        AuditEvent, CatalogChange, CatalogChangeResult, CatalogStep, CatalogStore, EntryName,
-        REPLICA_TIMEOUT, RetiredEntry, StoredCatalog, StoredEntry, Table,
+        CatalogChange, CatalogChangeResult, CatalogStep, CatalogStore, EntryName, RetiredEntry,
+        StoredCatalog, StoredEntry, Table,
     },
     check::{CheckResult, CheckRow, StoreReport},
     clock::{Clock, WallClock},
@@ -36,11 +38,13 @@ pub use self::{
     ids::{IdempotencyKey, KeyName, MAX_KEY_NAME_BYTES, RedactedId, ServiceId},
     instrumented::InstrumentedStore,
     rate_limit::{RateLimitKey, RateLimitState},
+    replicas::{REPLICA_TIMEOUT, Replicas},
     timestamp::Timestamp,
 };
 
 mod admin_queries;
 mod admin_sessions;
+mod audit_log;
 mod backend_session;
 mod binary;
 mod booking;
@@ -55,141 +59,150 @@ mod instrumented;
 pub mod memory;
 mod rate_limit;
 pub mod redis;
+mod replicas;
 mod timestamp;
 
-/// A service about to be made, whole: what is not in here is not in the service.
+/// A complete service to be created.
 #[derive(Debug)]
 pub struct NewService {
-    /// Its id, from [`ServiceId::fresh`] or from [`IdempotencyClaim::Create`].
+    /// The id, from [`ServiceId::generate`] or [`IdempotencyClaim::Create`].
     pub id: ServiceId,
-    /// Name of the configured service it was made from.
+    /// The name of its configured service.
     pub definition: String,
-    /// When it was asked for.
+    /// The time of the create request.
     pub created: Timestamp,
-    /// When it ends, with all that belongs to it.
+    /// The expiration time of the service and of all its resources.
     pub end: Timestamp,
     /// The `gms_user` header of the request.
     pub gms_user: Option<String>,
-    /// User data, each name once.
+    /// The user data. Names are unique.
     pub data: Vec<(KeyName, Value)>,
-    /// The number that was booked for it.
+    /// The booking of its access number, if any.
     pub booking: Option<Booking>,
-    /// Where the client may repeat the request: its key, and what repeats are compared with and answered
-    /// from. [`Store::settle`] replaces the latter.
+    /// If the create has an idempotency key: the key, and the value that is stored for repeats: the digest of the
+    /// request and the response, if it is known. [`Store::finish_create`] replaces the value.
     pub idempotency: Option<(IdempotencyKey, String)>,
 }
 
-/// All strings of a service, or how much they are.
+/// All strings of a service, or their size.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AllTexts {
     /// Names and values.
     Texts(Vec<(String, String)>),
-    /// They have more bytes than asked for.
+    /// The strings are larger than the limit.
     TooLarge {
-        /// Bytes of names and values, at least.
+        /// A lower bound of the total bytes of names and values.
         bytes: usize,
     },
 }
 
-/// What a name holds in a service's storage. A name is one slot: text or binary, never both.
+/// The value of a key in a service's storage: a string or a binary.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value {
-    /// A string key.
+    /// A string.
     Text(String),
-    /// A binary key whose bytes were uploaded before.
+    /// A binary whose bytes have been uploaded.
     Binary(Binary),
 }
 
-/// Changes to a service's storage that become visible together. Each name occurs once in all.
+/// Changes to a service's storage that become visible atomically. Each name occurs at most once in both
+/// lists.
 #[derive(Debug, Default)]
 pub struct Changes {
-    /// Names that hold these values afterwards.
+    /// The keys to set.
     pub set: Vec<(KeyName, Value)>,
-    /// Names that hold nothing afterwards; that they hold nothing before is no error.
+    /// The keys to remove. Missing keys are ignored.
     pub remove: Vec<KeyName>,
 }
 
-/// What became of a claim on an [`IdempotencyKey`].
+/// The result of claiming an [`IdempotencyKey`].
 #[derive(Debug, PartialEq, Eq)]
 pub enum IdempotencyClaim {
-    /// Go on and create a service with this id: the key is new, or whoever came first has not got
-    /// so far (it may never: then this request finishes what that one began).
+    /// Create a service with this id: the key is new, or an earlier request with the key has not
+    /// completed. That request may never complete; this one then finishes its work.
     Create(ServiceId),
-    /// The service stands.
+    /// The service exists.
     Replayed {
         /// Its id.
         id: ServiceId,
-        /// [`NewService::repeatable`] of its create, or what [`Store::settle`] replaced it with.
-        kept: String,
+        /// The value of [`NewService::idempotency`], or the one that [`Store::finish_create`] replaced it with.
+        stored: String,
     },
 }
 
-/// What became of a create.
+/// The result of a create.
 #[derive(Debug, PartialEq, Eq)]
 pub enum CreateResult {
-    /// The service stands.
+    /// The service exists.
     Created,
-    /// A request with the same [`IdempotencyKey`] was faster; this is what was kept of it, as in
-    /// [`Claim::Answered`]. Nothing changed.
+    /// A request with the same [`IdempotencyKey`] completed first; this is its stored value, as in
+    /// [`IdempotencyClaim::Replayed`]. Nothing changed.
     Replayed(String),
-    /// Uploaded bytes are no longer there (the upload took too long, or the store gave them up).
-    /// Nothing changed.
+    /// Uploaded chunks are no longer stored: the upload took too long, or the store lost them. Nothing
+    /// changed.
     UploadLost,
 }
 
-/// What became of a write.
+/// The result of a write.
 #[derive(Debug, PartialEq, Eq)]
 pub enum WriteResult {
-    /// All of it is visible.
+    /// All changes are visible.
     Stored,
-    /// There is no live service of that id. Nothing changed.
+    /// There is no active service with this id. Nothing changed.
     ServiceNotFound,
-    /// The service would hold more keys than allowed. Nothing changed.
+    /// The service would have more keys than allowed. Nothing changed.
     TooManyKeys,
-    /// As [`CreateResult::UploadLost`].
+    /// See [`CreateResult::UploadLost`].
     UploadLost,
 }
 
-/// What a name holds, as far as a reader of strings is concerned.
+/// The value of a key for a reader of strings.
 #[derive(Debug, PartialEq, Eq)]
 pub enum StoredKind {
-    /// This string.
+    /// A string.
     Text(String),
-    /// A binary, to be read as such.
+    /// A binary; read it with [`Store::find_binary`].
     Binary,
-    /// Nothing.
+    /// No value.
     Empty,
 }
 
-/// A service told without its values.
+/// The metadata of a service, without its values.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Description {
-    /// Name of the configured service it was made from.
+    /// The name of its configured service.
     pub definition: String,
-    /// When it was made.
+    /// The creation time.
     pub created: Timestamp,
-    /// When it ends.
+    /// The expiration time.
     pub end: Timestamp,
-    /// The `gms_user` header of the request that made it.
+    /// The `gms_user` header of the create request.
     pub gms_user: Option<String>,
-    /// Names that hold a string.
+    /// The names of its strings.
     pub keys: Vec<String>,
-    /// Names that hold a binary, and which.
+    /// The names and descriptors of its binaries.
     pub binaries: Vec<(String, Binary)>,
 }
 
-/// A store with all that operators ask of it, too.
-pub trait AdminStore: Store + CatalogStore + AdminQueries + AdminSessions {}
+/// A store with the operations of the admin API.
+pub trait AdminStore:
+    Store + CatalogStore + AuditLog + Replicas + AdminQueries + AdminSessions
+{
+}
 
-impl<S: Store + CatalogStore + AdminQueries + AdminSessions> AdminStore for S {}
+impl<S: Store + CatalogStore + AuditLog + Replicas + AdminQueries + AdminSessions> AdminStore
+    for S
+{
+}
 
-/// The verbs this program needs of a store.
+/// The operations that the Service API needs.
 ///
-/// Each is atomic: another reader sees all of it or nothing. Each answers within the store's own
-/// timeouts. None is retried inside. A dropped future leaves the verb done or not done, never half.
+/// Each operation is atomic: other readers see all of its changes or none. Each completes within the
+/// store's own timeouts. Operations are not retried. If a future is dropped, the operation has been
+/// performed or not, never partially.
 #[async_trait]
 pub trait Store: Clock {
-    /// Binds `key` to `id` until `end` unless it is bound already, and tells what to do.
+    /// Binds `key` to `id` until `end`, unless it is bound already, and returns how to proceed.
     async fn claim(
         &self,
         key: &IdempotencyKey,
@@ -197,67 +210,68 @@ pub trait Store: Clock {
         end: Timestamp,
     ) -> Result<IdempotencyClaim, StoreError>;
 
-    /// Makes a service with all its data, binaries included.
+    /// Creates a service with all its data, including binaries.
     async fn create(&self, service: NewService) -> Result<CreateResult, StoreError>;
 
-    /// Name of the configured service that `id` was made from; `None` where no such service lives.
+    /// Returns the name of the configured service of `id`; `None` if there is no such service.
     async fn definition(&self, id: &ServiceId) -> Result<Option<String>, StoreError>;
 
-    /// What a request to a service that may run on a backend needs to know.
+    /// Returns the definition and the backend session of a service.
     async fn running_service(&self, id: &ServiceId) -> Result<Option<RunningService>, StoreError>;
 
-    /// Notes that a service runs on a backend; [`BackendSessions::end`] is called for that after its end.
-    /// `None` where no such service lives: then nothing is noted.
+    /// Records the backend session of a service; the cleanup calls [`BackendSessions::terminate`] for it
+    /// after the end of the service. Returns `None` and records nothing if there is no such service.
     async fn attach_session(
         &self,
         id: &ServiceId,
         session: &BackendSession,
     ) -> Result<Option<()>, StoreError>;
 
-    /// Ends the making of a service that was made with a short life: gives it its own `end`, and, if
-    /// it is repeatable, what is kept for repeats. `None` where no such service lives.
+    /// Completes the create of a service that was created with a short TTL: sets its final `end` and, if
+    /// it has an idempotency key, the value stored for repeats. Returns `None` if there is no such service.
     async fn finish_create(
         &self,
         id: &ServiceId,
         end: Timestamp,
-        answer: Option<&str>,
+        response: Option<&str>,
     ) -> Result<Option<()>, StoreError>;
 
-    /// Tells a service without its values.
+    /// Returns the metadata of a service.
     async fn describe(&self, id: &ServiceId) -> Result<Option<Description>, StoreError>;
 
     /// Reads one string.
     async fn read(&self, id: &ServiceId, key: &KeyName) -> Result<Option<StoredKind>, StoreError>;
 
-    /// Reads all strings, in no order that means anything.
+    /// Reads all strings, in no particular order.
     async fn read_all(
         &self,
         id: &ServiceId,
         max_bytes: usize,
     ) -> Result<Option<AllTexts>, StoreError>;
 
-    /// Makes all `changes` visible at once. The service's life is what it was.
+    /// Applies all `changes` atomically. The expiration time does not change.
     async fn write(&self, id: &ServiceId, changes: Changes) -> Result<WriteResult, StoreError>;
 
-    /// Empties the storage. `None` where no such service lives.
+    /// Removes all keys of the storage. Returns `None` if there is no such service.
     async fn clear(&self, id: &ServiceId) -> Result<Option<()>, StoreError>;
 
-    /// Moves the end of the service and of all that belongs to it. `None` where no such service
-    /// lives.
+    /// Changes the expiration time of the service and of all its resources. Returns `None` if there is
+    /// no such service.
     async fn set_end(&self, id: &ServiceId, end: Timestamp) -> Result<Option<()>, StoreError>;
 
-    /// Ends the service: from here on no verb finds it. `None` where no such service lives.
+    /// Deletes the service. No later operation finds it. Returns `None` if there is no such service.
     async fn delete(&self, id: &ServiceId) -> Result<Option<()>, StoreError>;
 
-    /// Finds a binary: outer `None` without a live service, inner `None` where the name holds none.
+    /// Finds a binary. The outer `None` means that there is no such service, the inner `None` that the
+    /// key has no binary.
     async fn find_binary(
         &self,
         id: &ServiceId,
         key: &KeyName,
     ) -> Result<Option<Option<Binary>>, StoreError>;
 
-    /// Reads chunk number `index` of a binary; `None` when its bytes are gone. A binary that was
-    /// replaced stays readable for a minute, so that a download under way arrives whole.
+    /// Reads chunk `index` of a binary; `None` if it is no longer stored. A replaced binary remains
+    /// readable for a minute, so that downloads in progress complete.
     async fn read_chunk(
         &self,
         id: &ServiceId,
@@ -265,8 +279,8 @@ pub trait Store: Clock {
         index: u64,
     ) -> Result<Option<Bytes>, StoreError>;
 
-    /// Stores a chunk of at most [`CHUNK_BYTES`] that nobody sees until a create or write names the
-    /// binary. Chunks that are never named end by themselves minutes after the last one.
+    /// Stores a chunk of at most [`CHUNK_BYTES`]. It is not visible until a create or write refers to
+    /// the binary. Unreferenced chunks expire ten minutes after the last one.
     async fn write_chunk(
         &self,
         id: &ServiceId,
@@ -275,44 +289,44 @@ pub trait Store: Clock {
         chunk: &[u8],
     ) -> Result<(), StoreError>;
 
-    /// Gives up uploaded chunks that no create or write has named.
+    /// Deletes uploaded chunks that no create or write refers to.
     async fn discard(&self, id: &ServiceId, blobs: &[BlobId]) -> Result<(), StoreError>;
 
-    /// Holds a number of `group` for a service. One that is about to be made is made next, with the
-    /// booking in its [`NewService`], or the booking is [given back](Store::release).
+    /// Books a number of `group` for a service. For [`BookingOwner::New`] the caller then creates the
+    /// service with the booking in its [`NewService`], or [releases](Store::release_number) the booking.
     async fn book_number(
         &self,
-        holder: BookingOwner<'_>,
+        owner: BookingOwner<'_>,
         group: &Group,
         request: &BookingRequest,
     ) -> Result<BookResult, StoreError>;
 
-    /// Gives a booking back. Done twice it does nothing the second time.
+    /// Releases a booking. Idempotent.
     async fn release_number(&self, id: &ServiceId, booking: &Booking) -> Result<(), StoreError>;
 
-    /// Finds the living service that a call is for, by its newest booking in any of `groups` that
-    /// fits, and gives the number back. Of several calls that fit one booking, one gets it.
+    /// Finds the active service of a call by its newest matching booking in any of `groups`, and
+    /// releases the number. If several calls match one booking, only one of them gets it.
     async fn match_call(&self, groups: &[String], call: &Call) -> Result<MatchResult, StoreError>;
 
-    /// Counts one more of `tally`, unless `most` are counted already: then nothing changes. A count lasts
-    /// `window` from its first one on, then it is forgotten.
+    /// Increments the counter of `key`, unless it has reached `max`. A counter expires `window` after
+    /// its first increment.
     async fn rate_limit_take(
         &self,
-        tally: &RateLimitKey,
-        most: u64,
+        key: &RateLimitKey,
+        max: u64,
         window: Duration,
     ) -> Result<RateLimitState, StoreError>;
 
-    /// Takes one back of what was counted; where the count has ended, nothing happens.
-    async fn rate_limit_refund(&self, tally: &RateLimitKey) -> Result<(), StoreError>;
+    /// Decrements a counter; does nothing if it has expired.
+    async fn rate_limit_refund(&self, key: &RateLimitKey) -> Result<(), StoreError>;
 
-    /// Looks through the books of `groups`: what is held by whom, and what by nobody. Reads all there
-    /// is and changes nothing.
+    /// Checks the bookings of `groups` for orphaned and lost numbers and for leftovers of ended
+    /// services. Reads all bookings and changes nothing.
     async fn check_consistency(
         &self,
         groups: &[Arc<Group>],
     ) -> Result<ConsistencyReport, StoreError>;
 
-    /// Checks whether the store serves requests, and finds what keeps it from doing so as it should.
+    /// Checks whether the store serves requests, and returns the problems that it finds.
     async fn check_health(&self) -> Result<Vec<Finding>, StoreError>;
 }

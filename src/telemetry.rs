@@ -1,7 +1,6 @@
-//! What the program tells about itself: its log, its metrics, and traces.
+//! Telemetry: the log, metrics and traces of the process.
 //!
-//! All layers may name this part, for all of them have something to tell; it names none of them, only
-//! `settings`. All three belong to the process, not to one service in it.
+//! All layers may use this module; it uses only `settings`.
 
 mod connection_errors;
 pub mod log;

@@ -1,4 +1,4 @@
-//! Whom TLS trusts where this service is the client: of backends, and of whoever collects traces.
+//! The trusted certificates of TLS clients: of backends and of the trace collector.
 
 use std::sync::Arc;
 
@@ -9,29 +9,29 @@ use rustls::{
 };
 use tracing::warn;
 
-/// TLS that trusts `authorities`, which is PEM and was set by `setting`, and with `system` those of the
-/// system too: they take a MiB.
+/// A TLS configuration that trusts `authorities` (PEM, from `setting`) and, if `use_system` is set, those of
+/// the system, which take a MiB of memory.
 ///
 /// # Errors
-/// What is wrong with `authorities`.
+/// An invalid certificate in `authorities`.
 pub(crate) fn client_config(
     setting: &str,
     authorities: Option<&str>,
-    system: bool,
+    use_system: bool,
 ) -> Result<ClientConfig, String> {
     let mut trusted = RootCertStore::empty();
-    if system {
+    if use_system {
         let system = rustls_native_certs::load_native_certs();
         for error in system.errors {
-            warn!(%error, "certificates of the system cannot be read");
+            warn!(%error, "system certificates cannot be read");
         }
         trusted.add_parsable_certificates(system.certs);
     }
     let authorities = authorities.unwrap_or_default().as_bytes();
     for certificate in CertificateDer::pem_slice_iter(authorities) {
-        let wrong = |error: &dyn std::fmt::Display| format!("{setting}: {error}");
-        let certificate = certificate.map_err(|error| wrong(&error))?;
-        trusted.add(certificate).map_err(|error| wrong(&error))?;
+        let invalid = |error: &dyn std::fmt::Display| format!("{setting}: {error}");
+        let certificate = certificate.map_err(|error| invalid(&error))?;
+        trusted.add(certificate).map_err(|error| invalid(&error))?;
     }
     let provider = Arc::new(ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider)

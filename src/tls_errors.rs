@@ -1,44 +1,44 @@
-//! What is wrong with a certificate, and how to make a right one.
+//! Advice for TLS errors: the problem of the certificate and how to make a valid one.
 //!
-//! TLS reports a name such as `CaUsedAsEndEntity`. Errors of TLS reach this program within those of the
-//! Redis client, of the HTTP client and of the exporter of traces, so they are known by their text.
+//! TLS reports a name such as `CaUsedAsEndEntity`. TLS errors reach this program inside those of the Redis
+//! client, the HTTP client and the trace exporter, so they are recognized by their text.
 
 use std::error::Error;
 
-/// A part of the text of an error, and what to do.
+/// A part of the text of an error, and the advice.
 const ADVICE: [(&str, &str); 19] = [
     (
         "CaUsedAsEndEntity",
-        "the server's certificate is one of an authority (CA:TRUE), as openssl makes a self-signed one by \
-         default: make one with basicConstraints=CA:FALSE",
+        "the server's certificate is a CA certificate (CA:TRUE), the default of openssl for self-signed \
+         certificates: make one with basicConstraints=CA:FALSE",
     ),
     (
         "EndEntityUsedAsCa",
-        "the certificate of the authority is none of an authority: make one with basicConstraints=CA:TRUE",
+        "the certificate of the authority is not a CA certificate: make one with basicConstraints=CA:TRUE",
     ),
     (
         "UnsupportedCertVersion",
-        "the certificate is one of X.509 version 1, which has no extensions: make one of version 3, with \
+        "the certificate is of X.509 version 1, which has no extensions: make one of version 3, with \
          subjectAltName",
     ),
     (
         "UnknownIssuer",
-        "nobody who is trusted signed the server's certificate: name the certificate of its authority \
-         (redis.tls_ca_file, backend.ca_file, OTEL_EXPORTER_OTLP_CERTIFICATE), and have the server send \
-         those between the two",
+        "the server's certificate is not signed by a trusted authority: configure the certificate of the \
+         authority (redis.tls_ca_file, backend.ca_file, OTEL_EXPORTER_OTLP_CERTIFICATE), and let the server \
+         send the intermediate certificates",
     ),
     (
         "not valid for any names",
-        "the certificate names no host: make one with subjectAltName; the common name does not count",
+        "the certificate names no host: make one with subjectAltName; the common name is ignored",
     ),
     (
         "not valid for name",
-        "the certificate is for other hosts: connect by a name that it has, or make one whose subjectAltName \
-         has this name or address",
+        "the certificate is for other hosts: connect by a name in it, or make one with this name or address in \
+         subjectAltName",
     ),
     (
         "NotValidForName",
-        "the certificate is for other hosts: make one whose subjectAltName has this one",
+        "the certificate is for other hosts: make one with this name or address in subjectAltName",
     ),
     (
         "certificate expired",
@@ -54,46 +54,45 @@ const ADVICE: [(&str, &str); 19] = [
     ),
     (
         "BadSignature",
-        "the certificate was signed with another key than that of the authority that is trusted, which may \
-         have been renewed under the same name",
+        "the certificate was signed by another key than the one of the trusted authority, which may have been \
+         renewed under the same name",
     ),
     (
         "does not allow extended key usage",
-        "the certificate is not one for servers: make one with extendedKeyUsage=serverAuth, or without it",
+        "the certificate is not for servers: make one with extendedKeyUsage=serverAuth, or without it",
     ),
     (
         "UnsupportedSignatureAlgorithm",
-        "the certificate is signed by an algorithm that is no longer safe, such as SHA-1: make one with \
-         SHA-256",
+        "the certificate is signed with an insecure algorithm, such as SHA-1: make one with SHA-256",
     ),
     (
         "signature algorithm",
-        "the certificate is signed by an algorithm that is not supported: make one with SHA-256 and RSA of \
-         2048 to 8192 bits or ECDSA P-256",
+        "the certificate is signed with an unsupported algorithm: make one with SHA-256 and RSA of 2048 to \
+         8192 bits or ECDSA P-256",
     ),
     ("BadEncoding", "the certificate is damaged"),
     (
         "CertificateRequired",
-        "the server asks for a certificate of this client: redis.tls_cert_file and redis.tls_key_file",
+        "the server requires a client certificate: set redis.tls_cert_file and redis.tls_key_file",
     ),
     (
         "UnknownCA",
-        "the server does not trust the certificate of this client (redis.tls_cert_file)",
+        "the server does not trust the client certificate (redis.tls_cert_file)",
     ),
     (
         "InvalidContentType",
-        "the server does not speak TLS on this port",
+        "the server does not use TLS on this port",
     ),
     (
         "UnhandledCriticalExtension",
-        "the certificate has a critical extension that is not understood",
+        "the certificate has an unsupported critical extension",
     ),
 ];
 
-/// Where it says how to make a certificate.
+/// The documentation of certificates.
 const DOCS_HINT: &str = "see Certificates in docs/security.md";
 
-/// The text of an error, with what to do where it is one of TLS.
+/// Appends advice to the text of a TLS error; other errors are unchanged.
 pub(crate) fn with_advice(text: String) -> String {
     match advice(&text) {
         Some(advice) => format!("{text}; {advice}; {DOCS_HINT}"),
@@ -101,17 +100,17 @@ pub(crate) fn with_advice(text: String) -> String {
     }
 }
 
-/// What to do about an error of TLS whose text this is.
+/// The advice for a TLS error with this text.
 pub(crate) fn advice(text: &str) -> Option<&'static str> {
-    let of_tls = ["certificate", "fatal alert", "corrupt message"];
-    if !of_tls.iter().any(|words| text.contains(words)) {
+    let tls_markers = ["certificate", "fatal alert", "corrupt message"];
+    if !tls_markers.iter().any(|words| text.contains(words)) {
         return None;
     }
     let known = ADVICE.iter().find(|(words, _)| text.contains(words));
     known.map(|(_, advice)| *advice)
 }
 
-/// The texts of an error and of all that it came from.
+/// The texts of an error and of its sources.
 pub(crate) fn error_chain(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
@@ -140,9 +139,9 @@ mod tests {
 
     use super::*;
 
-    /// What a client that trusts `trusted` says of a server named `redis` that shows `shown`.
+    /// The error of a client that trusts `trusted` and connects to a server `redis` with this certificate.
     fn handshake(
-        shown: CertificateDer<'static>,
+        certificate: CertificateDer<'static>,
         key: &KeyPair,
         trusted: CertificateDer<'static>,
     ) -> Result<(), String> {
@@ -159,7 +158,7 @@ mod tests {
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_no_client_auth()
-            .with_single_cert(vec![shown], key)
+            .with_single_cert(vec![certificate], key)
             .unwrap();
         let mut client =
             ClientConnection::new(Arc::new(client), "redis".try_into().unwrap()).unwrap();
@@ -184,15 +183,16 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_certificate_is_said_with_what_makes_a_right_one() {
+    fn errors_about_certificates_have_advice() {
         let key = KeyPair::generate().unwrap();
-        let alone = |params: CertificateParams| params.self_signed(&key).unwrap().der().clone();
-        let right = alone(params("redis"));
-        handshake(right.clone(), &key, right.clone()).unwrap();
+        let self_signed =
+            |params: CertificateParams| params.self_signed(&key).unwrap().der().clone();
+        let valid = self_signed(params("redis"));
+        handshake(valid.clone(), &key, valid.clone()).unwrap();
 
         let mut authority = params("redis");
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let authority = alone(authority);
+        let authority = self_signed(authority);
         let mut nameless = CertificateParams::default();
         nameless.subject_alt_names.clear();
         let mut old = params("redis");
@@ -200,17 +200,18 @@ mod tests {
         let mut new = params("redis");
         new.not_before = date_time_ymd(2999, 1, 1);
         new.not_after = date_time_ymd(3000, 1, 1);
-        for (shown, expected) in [
+        for (certificate, expected) in [
             (authority.clone(), "basicConstraints=CA:FALSE"),
-            (alone(params("other")), "for other hosts"),
-            (alone(nameless), "names no host"),
-            (alone(old), "has expired"),
-            (alone(new), "not valid yet"),
+            (self_signed(params("other")), "for other hosts"),
+            (self_signed(nameless), "names no host"),
+            (self_signed(old), "has expired"),
+            (self_signed(new), "not valid yet"),
         ] {
-            let told = with_advice(handshake(shown.clone(), &key, shown).unwrap_err());
+            let error = handshake(certificate.clone(), &key, certificate).unwrap_err();
+            let error = with_advice(error);
             assert!(
-                told.contains(expected) && told.contains(DOCS_HINT),
-                "{told}"
+                error.contains(expected) && error.contains(DOCS_HINT),
+                "{error}"
             );
         }
         let (other, mut stranger) = (KeyPair::generate().unwrap(), params("stranger"));
@@ -218,21 +219,21 @@ mod tests {
             .distinguished_name
             .push(DnType::CommonName, "stranger");
         let stranger = stranger.self_signed(&other).unwrap();
-        let told = with_advice(handshake(right, &key, stranger.der().clone()).unwrap_err());
-        assert!(told.contains("redis.tls_ca_file"), "{told}");
+        let error = with_advice(handshake(valid, &key, stranger.der().clone()).unwrap_err());
+        assert!(error.contains("redis.tls_ca_file"), "{error}");
 
-        // With an authority of its own it is right again.
-        let mut of_authority = params("ca");
-        of_authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        // Signed by a CA of its own it is valid.
+        let mut ca = params("ca");
+        ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let signing = KeyPair::generate().unwrap();
-        let root = of_authority.self_signed(&signing).unwrap();
-        let issuer = Issuer::new(of_authority, signing);
+        let root = ca.self_signed(&signing).unwrap();
+        let issuer = Issuer::new(ca, signing);
         let signed = params("redis").signed_by(&key, &issuer).unwrap();
         handshake(signed.der().clone(), &key, root.der().clone()).unwrap();
     }
 
     #[test]
-    fn other_errors_stay_as_they_are() {
+    fn other_errors_are_unchanged() {
         for text in ["Connection refused (os error 111)", "WRONGPASS Expired", ""] {
             assert_eq!(with_advice(text.to_owned()), text);
         }
@@ -243,7 +244,7 @@ mod tests {
             ),
             (
                 "received corrupt message of type InvalidContentType",
-                "does not speak TLS",
+                "does not use TLS",
             ),
             (
                 "received fatal alert: CertificateRequired",

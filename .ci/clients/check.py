@@ -1,5 +1,5 @@
-"""Generates a Python client from a description of the API, and fails on any warning, on an operation that is
-missing, and on a module that cannot be imported.
+"""Generates a Python client from a description of the API, and fails on any warning, on a missing operation,
+and on a module that cannot be imported.
 
     check.py DESCRIPTION WORK_DIRECTORY
 """
@@ -19,15 +19,15 @@ METHODS = ("get", "post", "put", "delete", "head")
 def main(description: str, work: str) -> None:
     output = pathlib.Path(work, "client")
     shutil.rmtree(output, ignore_errors=True)
-    # Without formatting, which asks for more tools.
+    # Without formatting, which needs more tools.
     config = pathlib.Path(work, "client.json")
     config.write_text(json.dumps({"post_hooks": [], "package_name_override": "switchboard_client"}))
     program = pathlib.Path(sys.executable).with_name("openapi-python-client")
     command = [program, "generate", "--path", description, "--output-path", output, "--config", config]
     generated = subprocess.run(command, capture_output=True, text=True)
-    told = generated.stdout + generated.stderr
-    if generated.returncode or "WARNING" in told or "Warning" in told:
-        sys.exit(f"openapi-python-client: {told}")
+    output_text = generated.stdout + generated.stderr
+    if generated.returncode or "WARNING" in output_text or "Warning" in output_text:
+        sys.exit(f"openapi-python-client: {output_text}")
 
     sys.path.insert(0, str(output))
     package = importlib.import_module("switchboard_client")

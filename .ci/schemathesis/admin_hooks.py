@@ -1,5 +1,5 @@
-"""What is put right about requests to the administration before schemathesis sends them, so that most of them are
-about what is there and say what it can be."""
+"""Changes admin requests before schemathesis sends them, so that most of them refer to existing entries and have valid
+values."""
 
 import itertools
 import json
@@ -9,15 +9,15 @@ import schemathesis
 
 COUNT = itertools.count()
 CLIENTS = itertools.count()
-# What seed.py has made. An import that replaces everything has it too: else nothing of it would be left.
-KEPT = Path("target/api/catalog.toml").read_text()
-# Those that may go, by the operation that takes them away.
+# The catalog of seed.py. Imports that replace the catalog include it, so that it is not deleted.
+CATALOG = Path("target/api/catalog.toml").read_text()
+# Entries that may be deleted, by operation.
 MORTAL = {
     "deleteConfiguredService": itertools.cycle(f"a-mortal-service-{n}" for n in range(30)),
     "deleteGroup": itertools.cycle(f"A-mortal-group-{n}" for n in range(30)),
 }
 CHANGES = {"putConfiguredService", "putGroup", "replaceCatalog", "mergeCatalog", *MORTAL}
-# Those of the examples in the description.
+# Names in the examples of the document.
 EXAMPLES = {"call-us", "sales"}
 ENTRY = '[services.import-{}]\n_type = "builtin"\n_service = "store"\n_ttl = {}\n'
 
@@ -31,30 +31,30 @@ def toml(context, value):
 @schemathesis.hook
 def before_call(context, case, kwargs):
     operation = case.operation.definition.raw.get("operationId")
-    # Requests share what they have in common: nothing is changed in its place.
+    # Requests share these objects, so change copies.
     headers = dict(case.headers or {})
-    # Each operation is tried with wrong passwords: all in all, that is more often than one client may.
+    # Each operation is tested with wrong passwords, which in total exceeds the rate limit of an address.
     number = next(CLIENTS)
     headers["X-Forwarded-For"] = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
-    # Requests that go on from an answer are about its state.
-    goes_on = case.meta is None or case.meta.phase.name.value == "stateful"
-    if not goes_on and operation in MORTAL and case.path_parameters["name"] in EXAMPLES:
+    # Requests of the stateful phase have the ETag of an earlier response.
+    is_stateful = case.meta is None or case.meta.phase.name.value == "stateful"
+    if not is_stateful and operation in MORTAL and case.path_parameters["name"] in EXAMPLES:
         case.path_parameters = {"name": next(MORTAL[operation])}
-    # Most changes say the right thing of what there is, so that their body is looked at. Of the others one
-    # condition is taken where there are two that cannot stand together.
-    if not goes_on and operation in CHANGES and next(COUNT) % 8:
+    # Give most changes a matching precondition, so that their body is processed. Of two preconditions that exclude
+    # each other, the others keep one.
+    if not is_stateful and operation in CHANGES and next(COUNT) % 8:
         if headers.get("If-None-Match") == "*":
             del headers["If-None-Match"]
         headers.pop("If-Match", None)
         name = (case.path_parameters or {}).get("name")
-        if name is None or f".{name}]" in KEPT:
+        if name is None or f".{name}]" in CATALOG:
             headers["If-Match"] = "*"
     if "If-Match" in headers and headers.get("If-None-Match") == "*":
         del headers["If-None-Match" if next(COUNT) % 2 else "If-Match"]
     case.headers = headers
-    # Text made up at random is no catalogue.
+    # Random text is not a valid catalog.
     if operation in {"mergeCatalog", "replaceCatalog"} and isinstance(case.body, str):
         if ENTRY[:10] not in case.body:
             case.body = ENTRY.format(next(COUNT) % 5, next(COUNT) + 1)
         if operation == "replaceCatalog":
-            case.body = f"{KEPT}\n{case.body}"
+            case.body = f"{CATALOG}\n{case.body}"

@@ -13,7 +13,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * Creates services with the default client of the JDK, which asks for an upgrade to HTTP/2 with the first request on
+ * Creates services with the default client of the JDK, which requests an upgrade to HTTP/2 with the first request on
  * each connection. Arguments: URL of a create, number of creates, threads. Exits with 1 if one failed.
  */
 public final class CreateLoad {

@@ -10,12 +10,12 @@ folder=${SECRETS_FOLDER:-/run/switchboard}
 password=${SWITCHBOARD_REDIS_PASSWORD:-}
 url=${SWITCHBOARD_REDIS_URL:-}
 if [ -z "$password" ]; then
-  # Kept while a replica runs, so that a Redis that is restarted alone accepts it again.
+  # Reused while a replica runs, so that a Redis that is restarted alone accepts it.
   if [ ! -s "$folder/redis-password" ]; then
     (umask 077 && LC_ALL=C tr -dc A-Za-z0-9 </dev/urandom | head -c 32 >"$folder/redis-password")
   fi
   password=$(cat "$folder/redis-password")
-  # Letters and digits: nothing to encode. A given password is a setting of its own.
+  # Letters and digits need no encoding. A configured password is a setting of its own.
   url=${url:-redis://:$password@redis:6379}
 fi
 printf '%s' "${url:-redis://redis:6379}" >"$folder/redis-url.new"

@@ -1,4 +1,4 @@
-//! Where state lives, how a worker gets to it, and what goes on there whether requests come or not.
+//! The store of the workers, and the background tasks of the process.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::{
     store::{AdminStore, StoreError, WallClock, memory::MemoryStore},
 };
 
-/// Where state lives, and how a worker gets to it.
+/// The configured store, which each worker opens.
 #[derive(Clone)]
 pub(super) enum StoreBackend {
     Memory(Arc<MemoryStore>),
@@ -28,12 +28,12 @@ impl StoreBackend {
         if !settings.redis.urls.is_empty() {
             return Self::Redis(Arc::new(settings.clone()));
         }
-        warn!("no redis.url is set: data lives in this process only and ends with it");
+        warn!("redis.url is not set: all data is in this process only and is lost when it ends");
         let store = MemoryStore::new(settings.memory.limit_bytes, settings.limits.keys);
         Self::Memory(Arc::new(store))
     }
 
-    /// What it is called in traces.
+    /// The name in traces.
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Memory(_) => "memory",
@@ -49,94 +49,92 @@ impl StoreBackend {
     }
 }
 
-/// What goes on whether requests come or not.
+/// Tasks that run independently of requests.
 pub(super) struct BackgroundTasks {
     pub(super) store: Arc<dyn AdminStore>,
     pub(super) tasks: Vec<JoinHandle<()>>,
 }
 
 impl BackgroundTasks {
-    /// Cleans up after services, and keeps in force what operators make, which it looks for before it
-    /// returns.
+    /// Starts the cleanup and the reload of the catalog, whose stored entries are loaded before this returns.
     pub(super) async fn start(
-        backing: &StoreBackend,
+        store_backend: &StoreBackend,
         settings: &Settings,
-        office: &AdminContext,
+        admin_context: &AdminContext,
         backends: &Arc<Backends>,
         readiness: &Readiness,
     ) -> Result<Self, StoreError> {
-        let in_force = &office.current_catalog;
-        let ender = SessionTerminator::new(in_force.clone(), Arc::clone(backends));
-        let (store, cleaning): (Arc<dyn AdminStore>, _) = match backing {
+        let current_catalog = &admin_context.current_catalog;
+        let terminator = SessionTerminator::new(current_catalog.clone(), Arc::clone(backends));
+        let (store, cleanup): (Arc<dyn AdminStore>, _) = match store_backend {
             StoreBackend::Memory(store) => {
                 let store = Arc::clone(store);
-                let cleaning = tokio::spawn(
-                    Arc::clone(&store).clean_up(in_force.subscribe_groups(), Arc::new(ender)),
-                );
-                (store, cleaning)
+                let groups = current_catalog.subscribe_groups();
+                let cleanup = Arc::clone(&store).clean_up(groups, Arc::new(terminator));
+                (store, tokio::spawn(cleanup))
             }
             StoreBackend::Redis(settings) => {
                 let store = Arc::new(open_redis(settings).await?);
-                let (groups, ender) = (in_force.subscribe_groups(), Arc::new(ender));
-                let cleaning = Arc::clone(&store).clean_up(groups, ender, readiness.clone());
-                (store, tokio::spawn(cleaning))
+                let groups = current_catalog.subscribe_groups();
+                let terminator = Arc::new(terminator);
+                let cleanup = Arc::clone(&store).clean_up(groups, terminator, readiness.clone());
+                (store, tokio::spawn(cleanup))
             }
         };
-        let (file, rules) = (
-            Arc::clone(&office.file_catalog),
-            office.catalog_context.clone(),
-        );
-        let mut keeper = CatalogReloader::new(
-            file,
-            rules,
-            in_force.clone(),
+        let mut reloader = CatalogReloader::new(
+            Arc::clone(&admin_context.file_catalog),
+            admin_context.catalog_context.clone(),
+            current_catalog.clone(),
             settings.catalog.poll_interval,
         );
-        if let Err(error) = keeper.poll(&*store).await {
-            debug!(%error, "what operators made is looked for again");
+        if let Err(error) = reloader.poll(&*store).await {
+            debug!(%error, "stored catalog not loaded, retrying");
         }
-        let keeping = tokio::spawn(keeper.run(Arc::<dyn AdminStore>::clone(&store)));
-        let returning = tokio::spawn(return_freed_memory());
-        let mut tasks = vec![cleaning, keeping, returning];
+        let reload = tokio::spawn(reloader.run(Arc::<dyn AdminStore>::clone(&store)));
+        let purge = tokio::spawn(return_freed_memory());
+        let mut tasks = vec![cleanup, reload, purge];
         if settings.admin.credentials.password.is_some() {
-            let (trend, in_force) = (Arc::clone(&office.group_usage), in_force.clone());
-            let store = Arc::clone(&store);
-            let looking = async move { trend.run(&*store, &in_force).await };
-            tasks.push(tokio::spawn(looking));
+            let usage = Arc::clone(&admin_context.group_usage);
+            let (store, current_catalog) = (Arc::clone(&store), current_catalog.clone());
+            let sampling = async move { usage.run(&*store, &current_catalog).await };
+            tasks.push(tokio::spawn(sampling));
         }
         Ok(Self { store, tasks })
     }
 
-    /// From now on the log has each change of the readiness.
-    pub(super) fn monitor_readiness(&mut self, readiness: Readiness, in_force: CurrentCatalog) {
+    /// Logs each change of the readiness.
+    pub(super) fn monitor_readiness(
+        &mut self,
+        readiness: Readiness,
+        current_catalog: CurrentCatalog,
+    ) {
         let store = Arc::clone(&self.store);
-        let monitor = monitor_readiness(store, in_force, readiness);
+        let monitor = monitor_readiness(store, current_catalog, readiness);
         self.tasks.push(tokio::spawn(monitor));
     }
 
-    /// From now on others know that `replica` is up.
+    /// Publishes `replica` to the other replicas.
     pub(super) fn send_heartbeats(
         &mut self,
         replica: Replica,
-        office: Arc<AdminContext>,
+        admin_context: Arc<AdminContext>,
         skew: ClockSkew,
     ) {
         let store = Arc::clone(&self.store);
-        let saying = async move {
+        let heartbeats = async move {
             let AdminContext {
-                current_catalog: in_force,
-                store_status: status,
+                current_catalog,
+                store_status,
                 ..
-            } = &*office;
+            } = &*admin_context;
             replica
-                .send_heartbeats(&*store, in_force, status, &skew)
+                .send_heartbeats(&*store, current_catalog, store_status, &skew)
                 .await;
         };
-        self.tasks.push(tokio::spawn(saying));
+        self.tasks.push(tokio::spawn(heartbeats));
     }
 
-    /// From now on `wall` is compared with the clock of Redis. The embedded store runs by the clock of this
-    /// machine.
+    /// Compares `wall` with the clock of Redis. The embedded store uses the clock of this machine.
     pub(super) fn monitor_clock(
         &mut self,
         settings: &Settings,

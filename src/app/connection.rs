@@ -25,7 +25,7 @@ mod bare_response;
 /// Makes the bytes of a response to a request head that did not arrive in time; the argument is the date.
 pub(super) type TimeoutResponse = Box<dyn Fn(&str) -> Vec<u8>>;
 
-/// A connection. Its clones are the same connection.
+/// A connection. Its clones share the same connection.
 pub(super) struct Connection<T>(Rc<RefCell<State<T>>>);
 
 struct State<T> {

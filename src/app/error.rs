@@ -1,4 +1,4 @@
-//! Why the service did not start, or did not go on.
+//! Errors that prevent the start of the service or end it.
 
 use std::io;
 
@@ -6,44 +6,46 @@ use thiserror::Error;
 
 use crate::{service::CatalogError, settings::SettingsError, store::StoreError};
 
-/// Why the service did not start.
+/// An error that prevents the start of the service or ends it.
 #[derive(Debug, Error)]
 pub enum StartError {
-    /// A setting is wrong.
+    /// A setting is invalid.
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    /// The catalogue is wrong.
-    #[error("catalogue {0}")]
+    /// The catalog is invalid.
+    #[error("catalog {0}")]
     Catalog(#[from] CatalogError),
-    /// What the files of `[tls]` hold is no certificate and its key.
+    /// The files of `[tls]` do not contain a certificate and its key.
     #[error("{0}")]
     Tls(String),
-    /// What `[backend]` says cannot be used.
+    /// A setting of `[backend]` cannot be used.
     #[error("setting {0}")]
     Backends(String),
-    /// The store cannot be used as it is set.
+    /// The store cannot be used with these settings, or failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The address cannot be listened on.
+    /// Binding the address failed.
     #[error("setting `{setting}`: cannot listen on {address}: {error}")]
     Listen {
-        /// The setting that names it.
+        /// The setting with the address.
         setting: &'static str,
-        /// The address set.
+        /// The address.
         address: String,
-        /// What the system says.
+        /// The error of the operating system.
         error: io::Error,
     },
-    /// There is no store whose books could be looked through from outside.
-    #[error("setting `redis.url` is not set: the embedded store's books end with its process")]
+    /// The command needs Redis; the embedded store is not accessible from other processes.
+    #[error(
+        "setting `redis.url` is not set: the embedded store is not accessible from this command"
+    )]
     RedisNotConfigured,
-    /// It ran, and ended by itself.
-    #[error("the server ended: {0}")]
+    /// A server ended by itself.
+    #[error("server failed: {0}")]
     ServerFailed(io::Error),
 }
 
 impl StartError {
-    /// Whether it is what was set that is wrong, and not what was met.
+    /// Whether the cause is a setting or the catalog, and not the environment at run time.
     #[must_use]
     pub fn is_about_settings(&self) -> bool {
         matches!(

@@ -1,9 +1,10 @@
-//! The end of taking connections, without breaking one.
+//! Stop accepting connections without breaking any.
 //!
-//! A socket that is closed resets the connections that wait in it, and a worker that stops closes those
-//! it has not heard of yet; whoever has just sent a request on one does not know what became of it, and a
-//! proxy must not send it elsewhere. So the door is closed first and the service stopped later: who comes
-//! from then on is refused before anything was sent, and may go elsewhere.
+//! Closing a listening socket resets the connections in its backlog, and a worker that stops closes
+//! connections on which it has not read yet. A client that has just sent a request on one cannot tell
+//! whether it was processed, and a proxy must not retry it. Therefore the listener stops accepting
+//! first, and the server stops later: new connections are refused before anything is sent, so that clients
+//! can use another replica.
 
 use std::{io, net::TcpListener, time::Duration};
 
@@ -11,41 +12,44 @@ use std::{io, net::TcpListener, time::Duration};
 use socket2::SockRef;
 use tokio::time;
 
-/// Until those who were at the door are let in and have said what they want: they sent it as soon as
-/// they were connected.
+/// Time until the connections in the backlog are accepted and their requests read, which were sent right
+/// after connecting.
 const DRAIN_DELAY: Duration = Duration::from_millis(500);
 
-/// A listening socket, beside the server that takes connections from it.
+/// A listening socket, in addition to the server that accepts connections from it.
 pub(super) struct ListenerHandle(TcpListener);
 
 impl ListenerHandle {
-    /// The door of what listens on `socket`.
+    /// A handle for the listener on `socket`.
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the operating system.
     pub(super) fn new(socket: &TcpListener) -> io::Result<Self> {
         socket.try_clone().map(Self)
     }
 
-    /// From now on whoever comes is refused at once; who is connected, accepted or not, stays.
+    /// Refuses new connections; existing ones, accepted or not, remain.
     ///
-    /// The socket listens on, but for a network interface that there is none of.
+    /// The socket still listens, but on a network interface that does not exist.
     #[cfg(target_os = "linux")]
     fn stop_accepting(&self) -> io::Result<()> {
-        let nowhere = std::num::NonZero::new(i32::MAX.unsigned_abs());
-        SockRef::from(&self.0).bind_device_by_index_v4(nowhere)
+        let no_interface = std::num::NonZero::new(i32::MAX.unsigned_abs());
+        SockRef::from(&self.0).bind_device_by_index_v4(no_interface)
     }
 
     #[cfg(not(target_os = "linux"))]
-    fn close(&self) -> io::Result<()> {
+    fn stop_accepting(&self) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
 }
 
-/// Closes `doors`; all who had come in by then have been heard when this returns. The servers still have
-/// to be told to stop. Where the system does not know how (Linux before 5.1), it returns at once.
-pub(super) async fn stop_accepting_all(doors: Vec<ListenerHandle>) {
-    if doors.iter().all(|door| door.stop_accepting().is_ok()) {
+/// Refuses new connections on all listeners, and returns when the earlier ones were accepted. The servers
+/// must be stopped afterwards. Where the system does not support it (Linux before 5.1), this returns at once.
+pub(super) async fn stop_accepting_all(listeners: Vec<ListenerHandle>) {
+    if listeners
+        .iter()
+        .all(|listener| listener.stop_accepting().is_ok())
+    {
         time::sleep(DRAIN_DELAY).await;
     }
 }

@@ -35,7 +35,7 @@ use crate::settings::Server;
 
 const HTTP_1: &[u8] = b"http/1.1";
 const HTTP_2: &[u8] = b"h2";
-/// How long a client may take to close its side after a response to a request that was not read to its end:
+/// Time for a client to close its side after a response to a request that was not read completely:
 /// the default of `HttpServer`.
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -53,7 +53,7 @@ pub(super) fn with_alpn(mut tls: ServerConfig, http2: bool) -> ServerConfig {
 /// Serves `app` on `socket`, over TLS if there is a configuration for it.
 ///
 /// # Errors
-/// What the system says.
+/// The error of the operating system.
 pub(super) fn listen<F, A, S, B>(
     socket: TcpListener,
     tls: Option<ServerConfig>,
@@ -77,10 +77,10 @@ where
         .max_concurrent_connections(server.connections_per_worker)
         .shutdown_timeout(server.shutdown.as_secs())
         .disable_signals();
-    let stopping = builder.graceful_shutdown_signal();
+    let stop_signal = builder.graceful_shutdown_signal();
     let stopped = move || {
-        let stopping = stopping.clone();
-        async move { stopping.notified().await }
+        let stop_signal = stop_signal.clone();
+        async move { stop_signal.notified().await }
     };
     let config = Config {
         address,
@@ -109,7 +109,7 @@ where
                         Some(HTTP_2) => Protocol::Http2,
                         _ => Protocol::Http1,
                     };
-                    // Small responses wait for no more of their kind.
+                    // Send small responses without delay.
                     drop(tcp.set_nodelay(true));
                     let peer = tcp.peer_addr().ok();
                     Ok((stream, protocol, peer))
@@ -129,7 +129,7 @@ struct Config {
     keep_alive: Duration,
 }
 
-/// Serves `app` on connections that are accepted.
+/// Serves `app` on accepted connections.
 fn http_service<T, A, S, B, F>(
     app: A,
     config: Config,

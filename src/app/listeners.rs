@@ -1,5 +1,4 @@
-//! The addresses that are listened on, each with workers of its own: what floods the public one leaves
-//! the private one its own.
+//! The listeners, each with its own workers: overload of the public one does not affect the private one.
 
 use std::{
     io,
@@ -23,7 +22,7 @@ use crate::{
     store::{AdminStore, InstrumentedStore, Store, StoreError},
 };
 
-/// An address that is bound and not yet served.
+/// A bound address that is not served yet.
 pub(super) struct Listener {
     pub(super) address: SocketAddr,
     socket: TcpListener,
@@ -31,8 +30,8 @@ pub(super) struct Listener {
 }
 
 impl Listener {
-    /// Binds `address`, which `setting` names. A client that takes in nothing of an answer for `patience`
-    /// is given up.
+    /// Binds `address`, the value of `setting`. A connection whose client does not read a response for
+    /// `write_timeout` is closed.
     ///
     /// # Errors
     /// [`StartError::Listen`].
@@ -40,66 +39,66 @@ impl Listener {
         setting: &'static str,
         address: &str,
         groups: RouteGroups,
-        patience: Duration,
+        write_timeout: Duration,
     ) -> Result<Self, StartError> {
-        let bound = || -> io::Result<Self> {
+        let bind = || -> io::Result<Self> {
             let socket = socket::listen(address)?;
-            // Connections inherit it. The web server waits for whoever does not read what it asked
-            // for; the system breaks the connection off.
+            // Accepted connections inherit it. The web server has no timeout for clients that do not
+            // read; the operating system closes the connection.
             #[cfg(target_os = "linux")]
-            SockRef::from(&socket).set_tcp_user_timeout(Some(patience))?;
+            SockRef::from(&socket).set_tcp_user_timeout(Some(write_timeout))?;
             Ok(Self {
                 address: socket.local_addr()?,
                 socket,
                 groups,
             })
         };
-        bound().map_err(|error| StartError::Listen {
+        bind().map_err(|error| StartError::Listen {
             setting,
             address: address.to_owned(),
             error,
         })
     }
 
-    /// Its door, to be closed before what serves it is stopped.
+    /// A handle to stop accepting connections before the server is stopped.
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the operating system.
     pub(super) fn handle(&self) -> io::Result<ListenerHandle> {
         ListenerHandle::new(&self.socket)
     }
 
-    /// Serves it, over TLS where there is a configuration for that.
+    /// Serves the listener, over TLS if there is a configuration for it.
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the operating system.
     pub(super) fn serve(
         self,
-        parts: &WorkerFactory,
+        factory: &WorkerFactory,
         tls: Option<&ServerConfig>,
     ) -> io::Result<Server> {
-        let settings = Arc::clone(&parts.settings);
-        let cors = !settings.cors.allowed_origins.is_empty();
-        let keys = !settings.auth.api_keys.is_empty();
-        let exposure = ListenerConfig {
+        let settings = Arc::clone(&factory.settings);
+        let has_cors = !settings.cors.allowed_origins.is_empty();
+        let has_api_keys = !settings.auth.api_keys.is_empty();
+        let config = ListenerConfig {
             groups: self.groups,
-            client_checks_enabled: cors || keys,
+            client_checks_enabled: has_cors || has_api_keys,
             telemetry: TelemetryConfig::new(&settings),
-            catalog: parts.admin_context.current_catalog.clone(),
+            catalog: factory.admin_context.current_catalog.clone(),
             admin_enabled: settings.admin.credentials.password.is_some(),
             tls: tls.is_some(),
         };
-        let document = Data::new(Document::new(&exposure, &settings));
-        let (parts, groups) = (parts.clone(), self.groups);
+        let document = Data::new(Document::new(&config, &settings));
+        let (factory, groups) = (factory.clone(), self.groups);
         let server = &settings.server;
         let app = move || {
-            let parts = parts.clone();
-            // Each worker opens its own way to the store, on its own runtime.
-            let api = move || parts.clone().app_state(groups);
-            let app = App::new().app_data(document.clone()).data_factory(api);
-            let exposure = exposure.clone();
-            app.configure(|config| http::routes(config, &exposure))
-                .wrap_fn(move |request, routes| http::serve_request(request, routes, &exposure))
+            let factory = factory.clone();
+            // Each worker opens its own store, on its own runtime.
+            let state = move || factory.clone().app_state(groups);
+            let app = App::new().app_data(document.clone()).data_factory(state);
+            let config = config.clone();
+            app.configure(|service| http::routes(service, &config))
+                .wrap_fn(move |request, routes| http::serve_request(request, routes, &config))
         };
         let http2 = settings.tls.as_ref().is_some_and(|tls| tls.http2);
         let tls = tls.map(|tls| http_server::with_alpn(tls.clone(), http2));
@@ -107,7 +106,7 @@ impl Listener {
     }
 }
 
-/// What the workers of a listener are made of.
+/// Creates the state of the workers of a listener.
 #[derive(Clone)]
 pub(super) struct WorkerFactory {
     pub(super) admin_context: Arc<AdminContext>,
@@ -122,20 +121,20 @@ pub(super) struct WorkerFactory {
 
 impl WorkerFactory {
     async fn app_state(self, groups: RouteGroups) -> Result<AppState, StoreError> {
-        let (store, limits) = (self.store_backend.open().await?, Arc::clone(&self.limits));
-        let mut asked: Arc<dyn Store> = Arc::<dyn AdminStore>::clone(&store);
+        let (admin_store, limits) = (self.store_backend.open().await?, Arc::clone(&self.limits));
+        let mut store: Arc<dyn Store> = Arc::<dyn AdminStore>::clone(&admin_store);
         if self.settings.metrics.enabled || self.settings.traces.is_some() {
-            asked = Arc::new(InstrumentedStore::new(asked, self.store_backend.name()));
+            store = Arc::new(InstrumentedStore::new(store, self.store_backend.name()));
         }
         let catalog = self.admin_context.current_catalog.clone();
-        let services = Services::new(catalog, asked, limits, self.phone_numbers, self.backends);
+        let services = Services::new(catalog, store, limits, self.phone_numbers, self.backends);
         let services = services.with_memory(self.memory.clone());
         let services = services.with_rate_limits(
             self.settings.rate_limit.clone(),
             Arc::clone(&self.admin_context.failed_credentials),
         );
         let services = services.with_route_groups(groups);
-        let admin = Admin::new(self.admin_context, services.clone(), store);
+        let admin = Admin::new(self.admin_context, services.clone(), admin_store);
         Ok(AppState::new(
             services,
             admin,

@@ -87,7 +87,7 @@ async fn serve<T: AsyncRead + AsyncWrite + Unpin>(
     result
 }
 
-/// Writes what is left and closes the connection. A connection that is closed before the client has sent everything
+/// Writes the queue and closes the connection. A connection that is closed before the client has sent everything
 /// would be reset, and the client could lose the response (RFC 9112 9.6).
 async fn close<T: AsyncRead + AsyncWrite + Unpin>(mut connection: Connection<T>) {
     if connection.shutdown().await.is_err() {
@@ -123,7 +123,7 @@ struct Unlogged {
     requests: u64,
 }
 
-/// Logs one line a minute, for a client can send as many such requests as it likes.
+/// Logs at most one line per minute, because a client can send any number of such requests.
 fn log(refusal: Refusal, error: &ParseError) {
     static UNLOGGED: Mutex<Unlogged> = Mutex::new(Unlogged {
         logged: None,

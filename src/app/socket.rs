@@ -7,7 +7,7 @@ use std::{
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-/// Connections that may wait to be accepted; the system caps it (`net.core.somaxconn`).
+/// Maximum number of connections in the backlog; the system caps it (`net.core.somaxconn`).
 const MAX_BACKLOG: i32 = i32::MAX;
 
 /// Binds `address`, `host:port`, and listens on it.
@@ -16,7 +16,7 @@ const MAX_BACKLOG: i32 = i32::MAX;
 /// sockets is, and means all IPv4 addresses where the system has no IPv6.
 ///
 /// # Errors
-/// What the system says.
+/// The error of the operating system.
 pub(super) fn listen(address: &str) -> io::Result<TcpListener> {
     match address.parse::<SocketAddrV6>() {
         Ok(any) if any.ip().is_unspecified() => {
@@ -34,14 +34,14 @@ pub(super) fn listen(address: &str) -> io::Result<TcpListener> {
     }
 }
 
-/// None where the system does not support IPv6.
+/// `None` if the system does not support IPv6.
 fn ipv6_socket() -> Option<Socket> {
     Socket::new(Domain::IPV6, Type::STREAM, Some(Protocol::TCP)).ok()
 }
 
 fn dual_stack(socket: Socket, address: SocketAddrV6) -> io::Result<TcpListener> {
     socket.set_only_v6(false)?;
-    // As the standard library does: a port is free again as soon as its process has ended.
+    // As in the standard library: the port can be bound again right after the process has ended.
     #[cfg(unix)]
     socket.set_reuse_address(true)?;
     socket.bind(&address.into())?;
@@ -56,19 +56,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_unspecified_ipv6_address_takes_ipv4_and_ipv6() {
+    fn the_unspecified_ipv6_address_accepts_ipv4_and_ipv6() {
         let listener = listen("[::]:0").unwrap();
         let bound = listener.local_addr().unwrap();
         TcpStream::connect((Ipv4Addr::LOCALHOST, bound.port())).unwrap();
         if bound.is_ipv6() {
             TcpStream::connect((Ipv6Addr::LOCALHOST, bound.port())).unwrap();
         }
-        let taken = listen(&format!("[::]:{}", bound.port())).unwrap_err();
-        assert_eq!(taken.kind(), io::ErrorKind::AddrInUse, "{taken}");
+        let in_use = listen(&format!("[::]:{}", bound.port())).unwrap_err();
+        assert_eq!(in_use.kind(), io::ErrorKind::AddrInUse, "{in_use}");
     }
 
     #[test]
-    fn any_other_address_is_taken_as_it_is() {
+    fn any_other_address_is_bound_unchanged() {
         let listener = listen("127.0.0.1:0").unwrap();
         assert!(listener.local_addr().unwrap().ip().is_loopback());
         let named = listen("localhost:0").unwrap().local_addr().unwrap();

@@ -1,7 +1,7 @@
-//! Certificates of the listeners: read at the start, and again when their files change.
+//! Certificates of the listeners, loaded at startup and reloaded when their files change.
 //!
-//! A handshake takes whatever is current; connections go on with what they began with. Files that are
-//! wrong (half written, or a key that is of another certificate) change nothing but the log.
+//! A handshake uses the current certificate; existing connections are not affected. Invalid files
+//! (partially written, or a key of another certificate) are logged and ignored.
 
 use std::{
     sync::{Arc, PoisonError, RwLock},
@@ -24,7 +24,7 @@ use crate::{
     tls_errors,
 };
 
-/// How often the files are looked at.
+/// Interval of checking the files for changes.
 const POLL_INTERVAL: Duration = Duration::from_secs(2);
 
 /// The certificate in use.
@@ -37,24 +37,24 @@ pub(super) struct Certificates {
 }
 
 impl Certificates {
-    /// What is in the files.
+    /// Loads the files.
     ///
     /// # Errors
-    /// [`StartError::Settings`] for a file that cannot be read, [`StartError::Tls`] for what is in it.
+    /// [`StartError::Settings`] for an unreadable file, [`StartError::Tls`] for invalid content.
     pub(super) fn load(files: &Tls) -> Result<Arc<Self>, StartError> {
         let provider = Arc::new(ring::default_provider());
-        // Looked at before they are read: what changes meanwhile is read again.
-        let read = files.files_version();
+        // Before reading, so that a change in between causes another reload.
+        let loaded_version = files.files_version();
         let current = read_files(files, &provider)?;
         Ok(Arc::new(Self {
             files: files.clone(),
             provider,
             current: RwLock::new(Arc::new(current)),
-            loaded_version: read,
+            loaded_version,
         }))
     }
 
-    /// TLS 1.2 and 1.3 with whatever certificate is current. The web server adds what it speaks.
+    /// TLS 1.2 and 1.3 with the current certificate. The web server adds the ALPN protocols.
     ///
     /// # Errors
     /// [`StartError::Tls`].
@@ -67,23 +67,23 @@ impl Certificates {
         Ok(config.with_no_client_auth().with_cert_resolver(resolver))
     }
 
-    /// Looks at the files, and takes up what is new, for as long as it is polled.
+    /// Reloads the files when they change, until the future is dropped.
     pub(super) async fn reload_on_change(self: Arc<Self>) {
-        let mut read = self.loaded_version;
+        let mut loaded = self.loaded_version;
         loop {
             time::sleep(POLL_INTERVAL).await;
             let version = self.files.files_version();
-            if version == read {
+            if version == loaded {
                 continue;
             }
-            read = version;
+            loaded = version;
             match read_files(&self.files, &self.provider) {
-                Ok(fresh) => {
+                Ok(reloaded) => {
                     let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-                    *current = Arc::new(fresh);
-                    info!("the certificate was changed and is taken up");
+                    *current = Arc::new(reloaded);
+                    info!("certificate reloaded");
                 }
-                Err(error) => warn!(%error, "the certificate was changed and stays as it was"),
+                Err(error) => warn!(%error, "certificate reload failed"),
             }
         }
     }
@@ -97,13 +97,16 @@ impl ResolvesServerCert for Certificates {
 }
 
 fn read_files(files: &Tls, provider: &CryptoProvider) -> Result<CertifiedKey, StartError> {
-    let read = files.read_files()?;
-    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&read.certificates).collect();
+    let contents = files.read_files()?;
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&contents.certificates).collect();
     let chain = chain.map_err(|error| tls_file_error("certificate_file", &error))?;
     if chain.is_empty() {
-        return Err(tls_file_error("certificate_file", &"it has no certificate"));
+        return Err(tls_file_error(
+            "certificate_file",
+            &"it contains no certificate",
+        ));
     }
-    let key = PrivateKeyDer::from_pem_slice(&read.key);
+    let key = PrivateKeyDer::from_pem_slice(&contents.key);
     let key = key.map_err(|error| tls_file_error("key_file", &error))?;
     CertifiedKey::from_der(chain, key, provider).map_err(|error| tls_error(&error))
 }
@@ -113,6 +116,6 @@ fn tls_file_error(setting: &str, error: &dyn std::fmt::Display) -> StartError {
 }
 
 fn tls_error(error: &rustls::Error) -> StartError {
-    let told = tls_errors::with_advice(error.to_string());
-    StartError::Tls(format!("settings [tls]: {told}"))
+    let text = tls_errors::with_advice(error.to_string());
+    StartError::Tls(format!("settings [tls]: {text}"))
 }

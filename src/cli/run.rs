@@ -1,4 +1,4 @@
-//! Does what the command line asks for.
+//! Runs the command of the command line.
 
 use std::{
     fmt::Display,
@@ -20,20 +20,20 @@ use crate::{
     telemetry::{log, traces},
 };
 
-/// Exit code where a setting or the catalog is invalid (`EX_USAGE`).
+/// Exit code for an invalid setting or catalog (`EX_USAGE`).
 const INVALID_SETTINGS: u8 = 64;
-/// Exit code where the store holds what cannot be read (`EX_DATAERR`).
+/// Exit code for corrupt data in the store (`EX_DATAERR`).
 const CORRUPT: u8 = 65;
-/// Exit code where Redis, or the service that is asked, cannot be reached (`EX_UNAVAILABLE`).
+/// Exit code if Redis or the service cannot be reached (`EX_UNAVAILABLE`).
 const UNREACHABLE: u8 = 69;
-/// Exit code where Redis refuses what it should not (`EX_SOFTWARE`).
+/// Exit code for an internal error (`EX_SOFTWARE`).
 const INTERNAL: u8 = 70;
-/// Exit code where Redis denies access (`EX_NOPERM`).
+/// Exit code if Redis denies access (`EX_NOPERM`).
 const DENIED: u8 = 77;
-/// What is in the text of an error where Redis refuses user or password.
+/// Texts in the error for a refused user or password of Redis.
 const AUTH_ERRORS: [&str; 3] = ["AuthenticationFailed", "NOAUTH", "WRONGPASS"];
 
-/// Does what `command` says, or serves; gives what the process ends with.
+/// Runs `command`, or serves; returns the exit code of the process.
 pub fn run(command: Option<Command>, settings: Result<Settings, SettingsError>) -> ExitCode {
     let settings = match settings {
         Ok(settings) => settings,
@@ -56,19 +56,19 @@ pub fn run(command: Option<Command>, settings: Result<Settings, SettingsError>) 
     outcome.unwrap_or_else(|error| report_settings_error(&error))
 }
 
-/// What is wrong with the settings is told to whoever sets them.
+/// Prints an error in the settings.
 fn report_settings_error(error: &dyn Display) -> ExitCode {
     drop(writeln!(io::stderr(), "switchboard: {error}"));
     ExitCode::from(INVALID_SETTINGS)
 }
 
-/// Does `what` with a log, to which goes whatever else it fails for.
+/// Runs `command` with a log; errors that are not about settings are logged.
 fn run_with_log(
     settings: Settings,
-    what: impl FnOnce(Settings) -> Result<ExitCode, StartError>,
+    command: impl FnOnce(Settings) -> Result<ExitCode, StartError>,
 ) -> Result<ExitCode, StartError> {
-    let _written = log::start(&settings.log);
-    match what(settings) {
+    let _log = log::start(&settings.log);
+    match command(settings) {
         Err(error) if !error.is_about_settings() => {
             error!(%error, "command failed");
             Ok(exit_code(&error))
@@ -79,35 +79,35 @@ fn run_with_log(
 
 /// Prints warnings about settings and catalog, which are findings if `strict`.
 fn check(settings: &Settings, strict: bool) -> Result<ExitCode, StartError> {
-    let about_catalog = app::check(settings)?;
+    let catalog_warnings = app::check(settings)?;
     let ignored = settings.ignored_variables.iter().map(ToString::to_string);
-    let warnings: Vec<String> = ignored.chain(about_catalog).collect();
+    let warnings: Vec<String> = ignored.chain(catalog_warnings).collect();
     for warning in &warnings {
         drop(writeln!(io::stderr(), "switchboard: warning: {warning}"));
     }
     if strict && !warnings.is_empty() {
         return Ok(check_exit_code(false));
     }
-    drop(writeln!(io::stdout(), "settings and catalogue are valid"));
+    drop(writeln!(io::stdout(), "settings and catalog are valid"));
     Ok(ExitCode::SUCCESS)
 }
 
 fn serve(settings: Settings) -> Result<ExitCode, StartError> {
     System::new().block_on(async {
-        let (signals, grace) = (Signals::listen(), settings.server.drain);
+        let (signals, drain) = (Signals::listen(), settings.server.drain);
         start_tracing(&settings);
         let running = app::start(settings).await?;
         running.log_startup();
-        let asked = signals.wait_for_signal(running.readiness.clone(), grace);
-        let ended = running.run_until(asked).await;
+        let shutdown = signals.wait_for_signal(running.readiness.clone(), drain);
+        let result = running.run_until(shutdown).await;
         traces::stop().await;
-        ended.map_err(StartError::ServerFailed)?;
+        result.map_err(StartError::ServerFailed)?;
         Ok(ExitCode::SUCCESS)
     })
 }
 
-/// Starts tracing. Its variables are often those of a whole cluster: none of them keeps the service from
-/// running.
+/// Starts tracing. Its variables are often set for a whole cluster, so an invalid one does not prevent the
+/// start of the service.
 fn start_tracing(settings: &Settings) {
     for ignored in &settings.ignored_variables {
         let (variable, value) = (ignored.variable, ignored.value.as_deref());
@@ -121,11 +121,11 @@ fn start_tracing(settings: &Settings) {
     if let Some(settings) = &settings.traces
         && let Err(error) = traces::start(settings)
     {
-        warn!(error, "nothing is traced");
+        warn!(error, "tracing disabled");
     }
 }
 
-/// Tells how the running service is.
+/// Prints the health of the running service.
 fn healthcheck(settings: &Settings, live: bool) -> ExitCode {
     let path = if live { "/livez" } else { "/readyz" };
     match healthcheck::probe(settings, path) {
@@ -143,11 +143,11 @@ fn healthcheck(settings: &Settings, live: bool) -> ExitCode {
     }
 }
 
-/// Prints the bookings; fails where a number is booked by no service, or lost.
+/// Prints the bookings; fails if a number is booked by no service, or lost.
 fn verify_bookings(settings: &Settings) -> Result<ExitCode, StartError> {
-    let audit = System::new().block_on(app::verify_bookings(settings))?;
-    drop(writeln!(io::stdout(), "{audit}"));
-    Ok(check_exit_code(audit.is_clean()))
+    let report = System::new().block_on(app::verify_bookings(settings))?;
+    drop(writeln!(io::stdout(), "{report}"));
+    Ok(check_exit_code(report.is_clean()))
 }
 
 /// Prints the checks of the Redis servers.
@@ -177,16 +177,14 @@ fn check_exit_code(is_clean: bool) -> ExitCode {
     }
 }
 
-/// The exit code for what is no fault of the settings.
+/// The exit code for an error that is not about settings.
 fn exit_code(error: &StartError) -> ExitCode {
     let StartError::Store(error) = error else {
         return ExitCode::FAILURE;
     };
     ExitCode::from(match error {
-        // It was reached, and does not let this user in.
-        StoreError::Unavailable(text)
-            if AUTH_ERRORS.iter().any(|refused| text.contains(refused)) =>
-        {
+        // Redis was reached, but denies access.
+        StoreError::Unavailable(text) if AUTH_ERRORS.iter().any(|marker| text.contains(marker)) => {
             DENIED
         }
         StoreError::Denied(_) => DENIED,

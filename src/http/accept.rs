@@ -1,8 +1,8 @@
-//! Content negotiation by `Accept` (RFC 9110 12.5.1): the one place that reads the header.
+//! Content negotiation by `Accept` (RFC 9110 12.5.1).
 
 use actix_web::http::header::{ACCEPT, HeaderMap};
 
-/// Thousandths of a weight, as the header writes it with three digits at most.
+/// The maximum weight, in thousandths: weights have at most three decimal digits.
 const MAX_WEIGHT: u16 = 1000;
 
 /// A media range of the header.
@@ -13,7 +13,7 @@ struct MediaRange<'a> {
 }
 
 impl<'a> MediaRange<'a> {
-    /// Reads `type/subtype;parameter;q=weight`. Parameters other than the weight are ignored.
+    /// Parses `type/subtype;parameter;q=weight`. Parameters other than the weight are ignored.
     fn parse(text: &'a str) -> Option<Self> {
         let mut parts = split_outside_quotes(text, ';');
         let (kind, subtype) = parts.next()?.trim().split_once('/')?;
@@ -37,7 +37,7 @@ impl<'a> MediaRange<'a> {
         })
     }
 
-    /// How specifically it names `media_type`: 0 for not at all.
+    /// How specifically the range matches `media_type`: from 0 (no match) to 3 (exact).
     fn specificity(&self, media_type: &str) -> u8 {
         let (kind, subtype) = media_type.split_once('/').unwrap_or((media_type, ""));
         if self.kind == "*" {
@@ -53,10 +53,9 @@ impl<'a> MediaRange<'a> {
     }
 }
 
-/// The one of `offered`, media types without parameters, that the client prefers: the highest weight, of these
-/// the one that is named most specifically, of these the one that the header names first, of these the first one.
-/// The first one too where there is no such header or it accepts none of them: an answer in another type is of
-/// more use than none.
+/// The media type of `offered` (types without parameters) that the client prefers: the one with the highest weight;
+/// among equals the most specific match, then the first in the header, then the first of `offered`. Without the
+/// header, or if it accepts none of them, the first of `offered`: a response of another type is more useful than 406.
 pub(super) fn preferred_type<'a>(headers: &HeaderMap, offered: &[&'a str]) -> &'a str {
     let first = offered.first().copied().unwrap_or_default();
     let lines: Vec<&str> = headers
@@ -70,16 +69,18 @@ pub(super) fn preferred_type<'a>(headers: &HeaderMap, offered: &[&'a str]) -> &'
         .collect();
     let mut best = (first, (0, 0, usize::MAX));
     for media_type in offered {
-        // The most specific range counts for a type, whatever weight others give it.
+        // The most specific range determines the weight of a type.
         let matching = ranges.iter().enumerate();
-        let matching = matching.map(|(at, range)| (range.specificity(media_type), range, at));
+        let matching = matching.map(|(index, range)| (range.specificity(media_type), range, index));
         let matching = matching.filter(|(specificity, ..)| *specificity > 0);
-        let range = matching.max_by_key(|(specificity, _, at)| (*specificity, usize::MAX - at));
-        let Some((specificity, range, at)) = range.filter(|(_, range, _)| range.weight > 0) else {
+        let range =
+            matching.max_by_key(|(specificity, _, index)| (*specificity, usize::MAX - index));
+        let Some((specificity, range, index)) = range.filter(|(_, range, _)| range.weight > 0)
+        else {
             continue;
         };
         // An exact name outranks a wildcard of the same weight; wildcards are equal.
-        let rank = (range.weight, specificity / 3, usize::MAX - at);
+        let rank = (range.weight, specificity / 3, usize::MAX - index);
         if best.1.0 == 0 || rank > best.1 {
             best = (media_type, rank);
         }
@@ -87,7 +88,7 @@ pub(super) fn preferred_type<'a>(headers: &HeaderMap, offered: &[&'a str]) -> &'
     best.0
 }
 
-/// `0`, `1`, and up to three digits behind a point.
+/// Parses a weight: `0` or `1` with up to three decimal digits.
 fn parse_weight(text: &str) -> Option<u16> {
     let (whole, digits) = text.split_once('.').unwrap_or((text, ""));
     if digits.len() > 3 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -101,7 +102,7 @@ fn parse_weight(text: &str) -> Option<u16> {
     }
 }
 
-/// The parts between separators, except those within quoted strings.
+/// Splits `text` at separators outside of quoted strings.
 fn split_outside_quotes(text: &str, separator: char) -> impl Iterator<Item = &str> {
     let (mut quoted, mut escaped) = (false, false);
     text.split(move |character: char| {
@@ -158,12 +159,12 @@ mod tests {
             ),
             ("application/json;q=0, text/plain", TEXT),
             ("application/json;q=0, */*", TEXT),
-            // Nothing that there is.
+            // No offered type is accepted.
             ("image/png", JSON),
             ("text/plain;q=0", JSON),
             ("*/*;q=0", JSON),
             ("text/html", JSON),
-            // What is no weight or no range counts for nothing.
+            // Invalid weights and ranges are ignored.
             ("text/plain;q=2", JSON),
             ("text/plain;q=0.1234", JSON),
             ("text/plain;q=-1", JSON),

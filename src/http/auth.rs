@@ -14,16 +14,16 @@ pub(super) mod basic;
 ///
 /// # Errors
 /// [`ApiError::ApiKeyRequired`], [`ApiError::Unauthorized`].
-pub(super) async fn authorize(api: &AppState, request: &HttpRequest) -> Result<(), ApiError> {
-    check_api_key(api, request).await?;
-    if !api.services.requires_auth() {
+pub(super) async fn authorize(state: &AppState, request: &HttpRequest) -> Result<(), ApiError> {
+    check_api_key(state, request).await?;
+    if !state.services.requires_auth() {
         return Ok(());
     }
     if let Some(name) = path::bare_service_name(request)? {
         let creates = match *request.method() {
             Method::POST => true,
             // The handler refuses HEAD.
-            Method::GET | Method::HEAD => api.services.is_configured(&name),
+            Method::GET | Method::HEAD => state.services.is_configured(&name),
             _ => false,
         };
         if creates {
@@ -31,12 +31,12 @@ pub(super) async fn authorize(api: &AppState, request: &HttpRequest) -> Result<(
         }
     }
     let id = path::service_id(request)?;
-    Ok(api
+    Ok(state
         .services
         .authorize(
             &id,
             &basic_credentials(request),
-            client_address(request, &api.trusted_proxies),
+            client_address(request, &state.trusted_proxies),
         )
         .await?)
 }

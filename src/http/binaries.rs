@@ -25,32 +25,32 @@ use crate::{
 
 /// `GET` and `HEAD .../{id}/storage/binary/{key}`
 pub(super) async fn read_binary(
-    api: web::Data<AppState>,
+    state: web::Data<AppState>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     let (id, key) = (path::service_id(&request)?, path::binary_key(&request)?);
-    binary_response(&api, &request, id, key).await
+    binary_response(&state, &request, id, key).await
 }
 
-/// The binary, or what of it is asked for.
+/// The response with a binary, or with the requested range of it.
 ///
 /// # Errors
 /// [`ApiError::ServiceNotFound`], [`ApiError::KeyNotFound`], [`ApiError::PreconditionFailed`],
-/// [`ApiError::RangeNotSatisfiable`], [`ApiError::Forbidden`]; what the store says.
+/// [`ApiError::RangeNotSatisfiable`], [`ApiError::Forbidden`]; errors of the store.
 pub(super) async fn binary_response(
-    api: &AppState,
+    state: &AppState,
     request: &HttpRequest,
     id: ServiceId,
     key: String,
 ) -> Result<HttpResponse, ApiError> {
     fetch_metadata::check_destination(request)?;
-    let download = api.services.find_binary(id, key.clone()).await?;
+    let download = state.services.find_binary(id, key.clone()).await?;
     let tag = format!("\"{}\"", download.binary.blob.as_str());
-    // In this order, and the range last (RFC 9110 13.2.2).
-    let required = request.headers().contains_key(IF_MATCH);
-    if required && !etag::matches_strong(request, &IF_MATCH, &tag) {
+    // RFC 9110 13.2.2 requires this order, with the range last.
+    let has_if_match = request.headers().contains_key(IF_MATCH);
+    if has_if_match && !etag::matches_strong(request, &IF_MATCH, &tag) {
         return Err(ApiError::PreconditionFailed(format!(
-            "binary {key:?} has been replaced; its ETag is {tag} now"
+            "binary {key:?} has been replaced; its current ETag is {tag}"
         )));
     }
     if etag::matches_weak(request, &IF_NONE_MATCH, &tag) {
@@ -61,28 +61,31 @@ pub(super) async fn binary_response(
         return Ok(response);
     }
     let size = download.binary.size;
-    let (status, span) = parse_range(request, &tag, size)?;
+    let (status, range) = parse_range(request, &tag, size)?;
     let mut response = response::with_default_headers(status);
     add_binary_headers(&mut response, &download.binary, &key, tag);
     if status == StatusCode::PARTIAL_CONTENT {
-        let last = span.first + span.length - 1;
-        response.insert_header((CONTENT_RANGE, format!("bytes {}-{last}/{size}", span.first)));
+        let last = range.first + range.length - 1;
+        response.insert_header((
+            CONTENT_RANGE,
+            format!("bytes {}-{last}/{size}", range.first),
+        ));
     }
     if request.method() == Method::HEAD {
-        // A body would be read to its end, for nobody.
-        let nothing = stream::empty::<Result<Bytes, ApiError>>();
-        return Ok(response.body(SizedStream::new(span.length, nothing)));
+        // actix-web would read a body to its end and discard it.
+        let empty = stream::empty::<Result<Bytes, ApiError>>();
+        return Ok(response.body(SizedStream::new(range.length, empty)));
     }
-    let under_way = metrics::track_download();
-    // A chunk at a time is in memory.
-    let chunk = span.length.min(CHUNK_BYTES as u64);
+    let download_guard = metrics::track_download();
+    // At most one chunk is in memory.
+    let chunk = range.length.min(CHUNK_BYTES as u64);
     let chunk = usize::try_from(chunk).unwrap_or(CHUNK_BYTES);
-    let memory = api.services.memory().responses.reserve(chunk)?;
-    let bytes = download.bytes(span).map_err(move |error| {
-        let _until_the_last = (&under_way, &memory);
+    let memory = state.services.memory().responses.reserve(chunk)?;
+    let bytes = download.bytes(range).map_err(move |error| {
+        let _guards = (&download_guard, &memory);
         ApiError::from(error)
     });
-    Ok(response.body(SizedStream::new(span.length, bytes)))
+    Ok(response.body(SizedStream::new(range.length, bytes)))
 }
 
 fn add_binary_headers(
@@ -92,30 +95,30 @@ fn add_binary_headers(
     tag: String,
 ) {
     let name = binary.file_name.as_deref().filter(|name| !name.is_empty());
-    let kind = HeaderValue::from_str(&binary.content_type);
-    let kind = kind.unwrap_or(HeaderValue::from_static("application/octet-stream"));
+    let content_type = HeaderValue::from_str(&binary.content_type);
+    let content_type = content_type.unwrap_or(HeaderValue::from_static("application/octet-stream"));
     response
-        .insert_header((CONTENT_TYPE, kind))
+        .insert_header((CONTENT_TYPE, content_type))
         .insert_header((
             CONTENT_DISPOSITION,
             content_disposition(name.unwrap_or(key)),
         ))
         .insert_header((ETAG, tag))
         .insert_header((ACCEPT_RANGES, "bytes"))
-        // Whoever uploaded it says what it is: no browser may run it as a page of this origin, nor
-        // may a page of another one have it shown in itself.
+        // The content type comes from the uploader: browsers must not run the binary as a page of this origin,
+        // and pages of other origins must not embed it.
         .insert_header((CONTENT_SECURITY_POLICY, "sandbox; default-src 'none'"))
         .insert_header((CROSS_ORIGIN_RESOURCE_POLICY, "same-origin"));
 }
 
-/// Has browsers keep what is sent as a file of that name, and show it nowhere.
+/// Makes browsers save the response as a file of this name instead of displaying it.
 pub(super) fn content_disposition(name: &str) -> String {
     let name = utf8_percent_encode(name, path::UNRESERVED);
     format!("attachment; filename*=UTF-8''{name}")
 }
 
-/// What of the binary is asked for. More ranges than one, units other than bytes, and a range for
-/// another version than there is are answered with the whole, as HTTP has it.
+/// The requested range. Several ranges, units other than bytes, and a range of another version (`If-Range`) select
+/// the whole binary, as RFC 9110 allows.
 fn parse_range(
     request: &HttpRequest,
     tag: &str,
@@ -125,7 +128,7 @@ fn parse_range(
         first: 0,
         length: size,
     };
-    // A range counts for GET only.
+    // `Range` applies to GET only.
     let range = request.headers().get(RANGE);
     let range = range.filter(|_| request.method() == Method::GET);
     let range = range.and_then(|range| range.to_str().ok());

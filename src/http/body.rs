@@ -1,8 +1,7 @@
-//! The one body reader: whatever carries pairs, they come out the same.
+//! Reads the fields of requests, whatever their content type.
 //!
-//! Pairs of the query string come first, those of the body replace them by name. Files go to the
-//! request's [`Uploads`] as they arrive; no more than a chunk of one is held here. Every limit is
-//! checked before what it limits is taken in.
+//! Fields of the body replace fields of the query string with the same name. Files are streamed to the request's
+//! [`Uploads`]; at most one chunk of a file is in memory. Every limit is checked before memory is allocated.
 
 use std::mem;
 
@@ -36,41 +35,41 @@ mod limited_stream;
 mod multipart;
 mod text;
 
-/// Reads all pairs of a request.
+/// Reads all fields of a request.
 ///
 /// # Errors
-/// The row of the error table for what is wrong with it. Files that were taken in by then are given
-/// up when `uploads` is dropped.
+/// The [`ApiError`] of an invalid request. Files that were uploaded before the error are released when `uploads` is
+/// dropped.
 pub(super) async fn read_form_data(
-    api: &AppState,
+    state: &AppState,
     request: &HttpRequest,
     payload: Payload,
     uploads: &mut Uploads,
 ) -> Result<FormData, ApiError> {
-    let mut intake = FieldCollector::new(api, parse_query(api, request)?);
+    let mut collector = FieldCollector::new(state, parse_query(state, request)?);
     if has_body(request) {
-        read_body(api, request, payload, &mut intake, uploads).await?;
+        read_body(state, request, payload, &mut collector, uploads).await?;
     }
-    let (pairs, memory) = intake.finish();
+    let (form_data, memory) = collector.finish();
     attach_reservation(request, memory);
-    Ok(pairs)
+    Ok(form_data)
 }
 
-/// Keeps memory reserved until the request is answered.
+/// Keeps memory reserved until the response is complete.
 fn attach_reservation(request: &HttpRequest, memory: Reservation) {
     request.extensions_mut().insert(memory);
 }
 
 async fn read_body(
-    api: &AppState,
+    state: &AppState,
     request: &HttpRequest,
     payload: Payload,
-    intake: &mut FieldCollector<'_>,
+    collector: &mut FieldCollector<'_>,
     uploads: &mut Uploads,
 ) -> Result<(), ApiError> {
     content_type::check_content_encoding(request)?;
     let media = MediaType::from_request(request)?;
-    let limits = &api.limits;
+    let limits = &state.limits;
     let (bytes, setting) = match &media {
         MediaType::Form(_) | MediaType::Json(_) if limits.form_bytes < limits.body_bytes => {
             (limits.form_bytes, "form_bytes")
@@ -86,52 +85,52 @@ async fn read_body(
         payload,
         declared_length(request),
         limit,
-        api.body_idle_timeout,
+        state.body_idle_timeout,
     )?;
     match &media {
         MediaType::Multipart(multipart) => {
-            return multipart::read(multipart, stream, intake, uploads).await;
+            return multipart::read(multipart, stream, collector, uploads).await;
         }
-        // What comes in pieces may be nothing, which needs no type.
+        // A chunked body may be empty, and an empty body needs no content type.
         MediaType::Other(name) => {
             let first = stream.next().await;
             return first.map_or(Ok(()), |_| Err(unsupported_media_type(name)));
         }
         MediaType::Form(_) | MediaType::Json(_) => {}
     }
-    let body = read_to_end(stream, &mut intake.memory).await?;
-    // The pairs take about as much once more.
-    intake.memory.grow(body.len())?;
+    let body = read_to_end(stream, &mut collector.memory).await?;
+    // The fields take about as much memory again.
+    collector.memory.grow(body.len())?;
     match media {
         _ if Charset::UTF_8.strip_bom(&body).1.trim_ascii().is_empty() => {}
-        MediaType::Json(charset) => read_json(api, charset.or_utf_8(), &body, intake)?,
+        MediaType::Json(charset) => read_json(state, charset.or_utf_8(), &body, collector)?,
         MediaType::Form(charset) if is_mislabeled_json(&body) => {
-            read_json(api, charset.or_utf_8(), &body, intake)?;
+            read_json(state, charset.or_utf_8(), &body, collector)?;
         }
-        MediaType::Form(charset) => read_form(&charset, &body, intake)?,
+        MediaType::Form(charset) => read_form(&charset, &body, collector)?,
         MediaType::Multipart(_) | MediaType::Other(_) => {}
     }
     Ok(())
 }
 
-/// The pairs of the query string.
+/// Parses the fields of the query string.
 ///
 /// # Errors
-/// As [`read`].
-pub(super) fn parse_query(api: &AppState, request: &HttpRequest) -> Result<FormData, ApiError> {
-    let mut query = FieldCollector::new(api, FormData::default());
+/// [`ApiError::InvalidParameter`], [`ApiError::TooLarge`].
+pub(super) fn parse_query(state: &AppState, request: &HttpRequest) -> Result<FormData, ApiError> {
+    let mut query = FieldCollector::new(state, FormData::default());
     let text = request.query_string().as_bytes();
-    let pairs = form::parse(text, Charset::UTF_8, api.limits.fields);
+    let fields = form::parse(text, Charset::UTF_8, state.limits.fields);
     let invalid = |reason| {
         ApiError::InvalidParameter(format!("{reason}; the query must be percent-encoded UTF-8"))
     };
-    for (name, value) in pairs.map_err(invalid)? {
+    for (name, value) in fields.map_err(invalid)? {
         query.add_text(name, value)?;
     }
     Ok(query.finish().0)
 }
 
-/// Some deployed clients label JSON as a form. No name of a form begins with a bare brace.
+/// Some deployed clients send JSON with the content type of a form. No field name begins with an unencoded brace.
 fn is_mislabeled_json(body: &[u8]) -> bool {
     let (_, body) = Charset::UTF_8.strip_bom(body);
     body.trim_ascii_start().starts_with(b"{")
@@ -140,21 +139,21 @@ fn is_mislabeled_json(body: &[u8]) -> bool {
 fn read_form(
     charset: &CharsetLabel,
     body: &[u8],
-    intake: &mut FieldCollector<'_>,
+    collector: &mut FieldCollector<'_>,
 ) -> Result<(), ApiError> {
     let (charset, form) = charset.require()?.strip_bom(body);
     let charset = match form::charset_field(form) {
         CharsetLabel::Absent => charset,
         CharsetLabel::Known(charset) => charset,
         CharsetLabel::Unknown(label) => {
-            let message = format!("_charset_ is {label:?}, which is no known charset");
+            let message = format!("_charset_ is {label:?}, which is not a known charset");
             return Err(ApiError::InvalidBody(message));
         }
     };
-    let pairs = form::parse(form, charset, intake.limits.fields);
-    for (name, value) in pairs.map_err(|reason| invalid_text(&reason))? {
+    let fields = form::parse(form, charset, collector.limits.fields);
+    for (name, value) in fields.map_err(|reason| invalid_text(&reason))? {
         if name != form::CHARSET_FIELD {
-            intake.add_text(name, value)?;
+            collector.add_text(name, value)?;
         }
     }
     Ok(())
@@ -166,17 +165,17 @@ fn invalid_text(reason: &str) -> ApiError {
 }
 
 fn read_json(
-    api: &AppState,
+    state: &AppState,
     charset: Charset,
     body: &[u8],
-    intake: &mut FieldCollector<'_>,
+    collector: &mut FieldCollector<'_>,
 ) -> Result<(), ApiError> {
     let text = charset.decode_document(body).map_err(|reason| {
         ApiError::InvalidBody(format!(
             "the body: {reason}; JSON must be UTF-8, or in the charset that Content-Type names"
         ))
     })?;
-    json::read(&text, api.unreadable_json_status, intake)
+    json::read(&text, state.unreadable_json_status, collector)
 }
 
 fn has_body(request: &HttpRequest) -> bool {
@@ -189,7 +188,7 @@ fn declared_length(request: &HttpRequest) -> Option<u64> {
     value.to_str().ok()?.trim().parse().ok()
 }
 
-/// The whole body; where it came in one piece, that piece. Its memory is reserved as it comes.
+/// Reads a whole body, without a copy if it arrived in one chunk. Reserves memory while reading.
 async fn read_to_end(
     mut stream: LimitedStream,
     memory: &mut Reservation,
@@ -204,8 +203,8 @@ async fn read_to_end(
             body = bytes;
             continue;
         }
-        let more = body.len() + bytes.len();
-        memory.grow_buffer(&mut joined, more, max_bytes)?;
+        let additional = body.len() + bytes.len();
+        memory.grow_buffer(&mut joined, additional, max_bytes)?;
         joined.extend_from_slice(&mem::take(&mut body));
         joined.extend_from_slice(&bytes);
     }
@@ -218,7 +217,7 @@ async fn read_to_end(
 
 fn unsupported_media_type(name: &str) -> ApiError {
     ApiError::UnsupportedMediaType(format!(
-        "a body of type {name:?} cannot be read, only multipart/form-data, \
-         application/x-www-form-urlencoded and application/json"
+        "the content type {name:?} is not supported; expected multipart/form-data, \
+         application/x-www-form-urlencoded or application/json"
     ))
 }

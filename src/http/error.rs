@@ -1,4 +1,4 @@
-//! The one error table: every failure, from whichever layer, leaves in this shape.
+//! The error table: the response of every failure of every layer.
 //!
 //! `{"exception":"KeyNotFound","message":"...","code":404,"phrase":"Not Found"}`
 
@@ -25,52 +25,52 @@ use crate::{
 
 mod examples;
 
-/// Seconds after which a client may try again when the store is away.
+/// The `Retry-After` of [`ApiError::Overloaded`] and [`ApiError::StoreUnavailable`], in seconds.
 const RETRY_AFTER_SECONDS: &str = "1";
 
-/// What a 401 asks for.
+/// The challenge of a 401 for credentials.
 const BASIC_CHALLENGE: &str = "Basic realm=\"switchboard\", charset=\"UTF-8\"";
 
-/// The same where only an API key is missing: 401 needs a challenge (RFC 9110 15.5.2), and this is none that makes
-/// a browser ask for a password.
+/// The challenge of a 401 for an API key. A 401 requires a challenge (RFC 9110 15.5.2), and browsers show no password
+/// prompt for this one.
 const API_KEY_CHALLENGE: &str = "ApiKey realm=\"switchboard\"";
 
-/// Everything that can go wrong with a request, as its sender is told.
+/// An error of a request. The text is the `message` of the response.
 #[derive(Debug, Error)]
 pub enum ApiError {
-    /// JSON that is malformed or no object.
+    /// The JSON body is malformed or not an object.
     #[error("Could not read JSON: {reason}")]
     UnreadableJson {
-        /// What is wrong, with line and column.
+        /// The error, with line and column.
         reason: String,
-        /// 500, as the page has it, or what `api.unreadable_json_status` says.
+        /// 500 as in the vendor's API, or `api.unreadable_json_status`.
         status: u16,
     },
-    /// A body that is malformed, incomplete, or invalid in its charset.
+    /// The body is malformed, incomplete, or invalid in its charset.
     #[error("{0}")]
     InvalidBody(String),
-    /// A parameter or name that is out of range or of the wrong form.
+    /// A parameter or name is out of range or malformed.
     #[error("{0}")]
     InvalidParameter(String),
-    /// The request does not show what is asked for.
+    /// The credentials are missing or wrong.
     #[error("{0}")]
     Unauthorized(&'static str),
-    /// The request has none of the API keys that are asked for.
+    /// The API key is missing or wrong.
     #[error("{0}")]
     ApiKeyRequired(&'static str),
-    /// A request that a page of another site makes a browser send.
+    /// A cross-site request of a browser.
     #[error("{0}")]
     Forbidden(&'static str),
-    /// A definition or resource group that is not allowed.
+    /// A service definition or resource group is invalid.
     #[error("{0}")]
     InvalidDefinition(String),
-    /// The catalogue file defines it, so it cannot be changed here.
+    /// The catalog file defines the entry, so it cannot be changed here.
     #[error("{0}")]
     ReadOnly(String),
-    /// It is in another state than the sender says.
+    /// The `If-Match` or `If-None-Match` of a request does not match.
     #[error("{0}")]
     PreconditionFailed(String),
-    /// The sender does not say which state is to be changed.
+    /// A change needs `If-Match`.
     #[error("{0}")]
     PreconditionRequired(String),
     /// No such resource group.
@@ -79,80 +79,80 @@ pub enum ApiError {
     /// No such booking.
     #[error("{0}")]
     BookingNotFound(String),
-    /// No such configured service, or no such live one.
+    /// No such configured service, or no such active service.
     #[error("{0}")]
     ServiceNotFound(String),
-    /// The service holds no such key of the kind asked for.
+    /// The service has no such key of the requested kind.
     #[error("{0}")]
     KeyNotFound(String),
-    /// The service knows no such request.
+    /// The service has no such request.
     #[error("{0}")]
     RequestNotFound(String),
-    /// No booking fits a call.
+    /// No booking matches a call.
     #[error("{0}")]
     NoMatch(String),
     /// The resource group has no free number.
     #[error("{message}")]
     NoAccessNumber {
-        /// Which group.
+        /// The text, with the group.
         message: String,
-        /// Seconds after which one may be free.
+        /// Seconds after which a number may be free.
         retry_after: u64,
     },
     /// No such route.
-    #[error("there is nothing at {0}")]
+    #[error("no route matches {0}")]
     NotFound(String),
-    /// The route does not answer to this method.
-    #[error("{method} is not allowed here, only {allow}")]
+    /// The route has no such method.
+    #[error("{method} is not allowed for this path; allowed: {allow}")]
     MethodNotAllowed {
-        /// The method used.
+        /// The method of the request.
         method: String,
-        /// Those that are allowed.
+        /// The methods of the route.
         allow: String,
     },
-    /// Over a limit; says which and its value.
+    /// The request exceeds a limit, which the text names with its value.
     #[error("{0}")]
     TooLarge(String),
     /// The `Idempotency-Key` was used for another request.
     #[error("{0}")]
     IdempotencyKeyReused(String),
-    /// A content type that no body of this API has.
+    /// The content type or charset of the body is not supported.
     #[error("{0}")]
     UnsupportedMediaType(String),
-    /// A body that is compressed; the coding.
-    #[error("the body has Content-Encoding {0}; send it without one, or with identity")]
+    /// The body is compressed, with this coding.
+    #[error("Content-Encoding {0} is not supported; send the body uncompressed")]
     UnsupportedContentEncoding(String),
-    /// More often than a limit allows.
+    /// The request exceeds a rate limit.
     #[error("{message}")]
     TooManyRequests {
-        /// Of what, and how many are allowed.
+        /// The text, with the limit.
         message: String,
-        /// Seconds after which it may be tried again.
+        /// Seconds until the limit allows the next request.
         retry_after: u64,
     },
     /// A range outside of a binary of `size` bytes.
-    #[error("the range lies outside of the binary, which has {size} bytes")]
+    #[error("the range is outside of the binary, which has {size} bytes")]
     RangeNotSatisfiable {
-        /// Bytes of the whole.
+        /// The size of the binary.
         size: u64,
     },
-    /// A backend was not reached, or its answer cannot be passed on.
+    /// A backend is unreachable, or its response is invalid.
     #[error("{0}")]
     BackendUnreachable(String),
-    /// A backend did not answer in time.
+    /// A backend did not respond in time.
     #[error("{0}")]
     BackendTimeout(String),
-    /// The memory for bodies is used up.
+    /// A memory budget is exhausted.
     #[error("{0}")]
     Overloaded(String),
-    /// The store is away, or what it did is not known.
+    /// The store is unavailable, or the result of an operation is unknown.
     #[error("{0}")]
     StoreUnavailable(&'static str),
-    /// The store has no room.
-    #[error("the store has no room for this; nothing was changed")]
+    /// The store is full.
+    #[error("the store is full; nothing was changed")]
     StoreFull,
-    /// A fault of ours.
-    #[error("this is a fault of the service; the request can be tried again")]
+    /// A bug.
+    #[error("internal error; the request can be retried")]
     Internal,
 }
 
@@ -164,7 +164,7 @@ pub(super) struct ErrorBody {
     phrase: &'static str,
 }
 
-/// The body of an error, whatever its source.
+/// The body of an error response.
 pub(super) fn body(exception: &'static str, message: String, status: StatusCode) -> ErrorBody {
     ErrorBody {
         exception,
@@ -178,21 +178,20 @@ impl ApiError {
     /// The JSON Schema of the body of every error.
     pub(super) fn schema() -> Value {
         json!({
-            "description": "Why a request failed. A request that fails has changed nothing, or what it \
-                            changed is told.",
+            "description": "An error. The request changed nothing unless the message says otherwise.",
             "type": "object",
             "properties": {
-                "exception": {"type": "string", "description": "What went wrong, one word"},
-                "message": {"type": "string", "description": "What was wrong, and what is allowed"},
-                "code": {"type": "integer", "description": "The status of the answer"},
-                "phrase": {"type": "string", "description": "The status in words"},
+                "exception": {"type": "string", "description": "Name of the error"},
+                "message": {"type": "string", "description": "Cause of the error, and the allowed values"},
+                "code": {"type": "integer", "description": "Status code of the response"},
+                "phrase": {"type": "string", "description": "Reason phrase of the status"},
             },
             "required": ["exception", "message", "code", "phrase"],
             "additionalProperties": false,
         })
     }
 
-    /// The table.
+    /// The error table.
     fn row(&self) -> (&'static str, StatusCode) {
         match self {
             Self::UnreadableJson { status, .. } => {
@@ -240,10 +239,8 @@ impl ApiError {
             Self::Internal => ("Internal", StatusCode::INTERNAL_SERVER_ERROR),
         }
     }
-}
 
-impl ApiError {
-    /// What it is called in its answer.
+    /// The name of the error in its response.
     #[must_use]
     pub fn exception(&self) -> &'static str {
         self.row().0
@@ -318,7 +315,7 @@ impl From<ServiceError> for ApiError {
             ServiceError::IdempotencyKeyReused => Self::IdempotencyKeyReused(message),
             ServiceError::TooManyKeys(_) => Self::TooLarge(message),
             ServiceError::UploadLost => {
-                Self::StoreUnavailable("the request took too long and was given up; send it again")
+                Self::StoreUnavailable("the request took too long and was aborted; retry it")
             }
             ServiceError::Overloaded(error) => Self::from(error),
             ServiceError::Store(error) => Self::from(error),
@@ -354,39 +351,38 @@ impl From<OverBudget> for ApiError {
     }
 }
 
-/// Who comes back after so many seconds does not come too early.
+/// The seconds of `Retry-After`: rounded up, at least one.
 fn retry_after_seconds(wait: Duration) -> u64 {
     wait.as_secs().max(1) + u64::from(wait.subsec_millis() > 0)
 }
 
-/// The only bridge from the store's errors: their texts go to the log, here and nowhere else.
+/// The only conversion of store errors. Their texts go to the log and are not part of the response.
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match &error {
-            // A lane that goes down or comes up is logged where that happens, not per request.
+            // The store logs lost and restored connections, so requests do not.
             StoreError::Unavailable(_) | StoreError::Conflict(_) => {
                 debug!(%error);
-                Self::StoreUnavailable("the store is away; nothing was changed, try again")
+                Self::StoreUnavailable("the store is unavailable; nothing was changed, retry later")
             }
             StoreError::Busy(_) => {
                 debug!(%error);
                 Self::StoreUnavailable(
-                    "too many requests wait for the store; nothing was changed, try again",
+                    "the store has too many requests in flight; nothing was changed, retry later",
                 )
             }
             StoreError::Unknown(_) => {
                 debug!(%error);
                 Self::StoreUnavailable(
-                    "the store did not answer; if this was to change something, whether it did is \
-                     not known",
+                    "the store did not respond; if the request was a change, it is unknown whether \
+                     it was made",
                 )
             }
-            // What is denied is logged by the checks of the store, which name all that is missing.
+            // The checks of the store log all missing permissions.
             StoreError::Denied(_) => {
                 debug!(%error);
                 Self::StoreUnavailable(
-                    "the store denies this service a command or key that it needs; an operator has to \
-                     grant it",
+                    "the store denies access to a command or key; an operator must grant it",
                 )
             }
             StoreError::Full(_) => {

@@ -2,15 +2,15 @@
 
 use actix_web::{HttpRequest, http::header::HeaderName};
 
-/// Whether the header lists `tag`, which is a strong one with its quotes, or is `*`. Weak tags equal strong ones,
-/// as `If-None-Match` asks for.
+/// Whether the header has `tag` (a strong tag, with its quotes) or `*`. Uses the weak comparison, as `If-None-Match`
+/// requires.
 pub(super) fn matches_weak(request: &HttpRequest, header: &HeaderName, tag: &str) -> bool {
     matches(request, header, |listed| {
         listed.strip_prefix("W/").unwrap_or(listed) == tag
     })
 }
 
-/// The same where weak tags equal none, as `If-Match` asks for.
+/// Like [`matches_weak`], but with the strong comparison, as `If-Match` requires: weak tags match nothing.
 pub(super) fn matches_strong(request: &HttpRequest, header: &HeaderName, tag: &str) -> bool {
     matches(request, header, |listed| listed == tag)
 }
@@ -23,14 +23,14 @@ fn matches(request: &HttpRequest, header: &HeaderName, equals: impl Fn(&str) -> 
     })
 }
 
-/// The tags of a list, each with its quotes and, if it is weak, its `W/`. What is none ends the list.
+/// The tags of a list, with their quotes and `W/`. An invalid tag ends the list.
 fn tags(mut rest: &str) -> impl Iterator<Item = &str> {
     std::iter::from_fn(move || {
         rest = rest.trim_start_matches([' ', '\t', ',']);
         let opening = if rest.starts_with("W/") { 2 } else { 0 };
         let quoted = rest.get(opening..)?.strip_prefix('"')?;
-        let (tag, behind) = rest.split_at_checked(opening + quoted.find('"')? + 2)?;
-        rest = behind;
+        let (tag, remaining) = rest.split_at_checked(opening + quoted.find('"')? + 2)?;
+        rest = remaining;
         Some(tag)
     })
 }
@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tag_is_found_in_a_list_strongly_or_weakly() {
+    fn tags_are_compared_strongly_or_weakly() {
         for (lines, strong, weak) in [
             (&["\"a\""][..], true, true),
             (&["W/\"a\""], false, true),

@@ -1,5 +1,5 @@
-//! What browsers tell about the page that makes them send a request (the Fetch Metadata headers), and what is
-//! refused for it. Clients that are no browsers send no such headers, and nothing here applies to them.
+//! Checks of the Fetch Metadata headers, by which browsers describe the page that caused a request. Other clients
+//! do not send these headers and pass the checks.
 
 use actix_web::{
     HttpRequest,
@@ -12,7 +12,7 @@ pub(super) const SEC_FETCH_SITE: &str = "sec-fetch-site";
 pub(super) const SEC_FETCH_MODE: &str = "sec-fetch-mode";
 const SEC_FETCH_DEST: &str = "sec-fetch-dest";
 
-/// What values of clients may be used for in a page: anything that runs nothing.
+/// Destinations for which browsers may load stored values: those that execute nothing.
 const ALLOWED_DESTINATIONS: [&[u8]; 11] = [
     b"",
     b"empty",
@@ -27,35 +27,36 @@ const ALLOWED_DESTINATIONS: [&[u8]; 11] = [
     b"fencedframe",
 ];
 
-/// Refuses a create that a page of another site makes a browser send, by an image, a form or a link. An origin
-/// that is listed under `cors.allowed_origins` may.
+/// Refuses a create that a page of another site caused, for example by an image, a form or a link. Origins in
+/// `cors.allowed_origins` are exempt.
 ///
 /// # Errors
 /// [`ApiError::Forbidden`].
 pub(super) fn check_cross_site_create(
-    api: &AppState,
+    state: &AppState,
     request: &HttpRequest,
 ) -> Result<(), ApiError> {
-    if !api.cors.block_cross_site_creates || header(request, SEC_FETCH_SITE) != Some(b"cross-site")
+    if !state.cors.block_cross_site_creates
+        || header(request, SEC_FETCH_SITE) != Some(b"cross-site")
     {
         return Ok(());
     }
-    // Images, links and the like come without `Origin`.
-    let listed = if request.headers().contains_key(ORIGIN) {
-        cors::allowed_origin(&api.cors, request).is_some()
+    // Browsers send no `Origin` with the requests of images and links.
+    let is_allowed = if request.headers().contains_key(ORIGIN) {
+        cors::allowed_origin(&state.cors, request).is_some()
     } else {
-        referrer_origin(request).is_some_and(|origin| cors::is_allowed_origin(&api.cors, origin))
+        referrer_origin(request).is_some_and(|origin| cors::is_allowed_origin(&state.cors, origin))
     };
-    if listed {
+    if is_allowed {
         return Ok(());
     }
     Err(ApiError::Forbidden(
-        "a page of another site may not create a service, unless its origin is listed under \
+        "cross-site creates are not allowed unless the origin of the page is listed in \
          cors.allowed_origins",
     ))
 }
 
-/// Refuses to give a value of a client to a page as a script, a style or the like, whatever the page's origin.
+/// Refuses to serve a stored value to a page as a script, a style sheet or similar, whatever the page's origin.
 ///
 /// # Errors
 /// [`ApiError::Forbidden`].
@@ -65,12 +66,13 @@ pub(super) fn check_destination(request: &HttpRequest) -> Result<(), ApiError> {
         return Ok(());
     }
     Err(ApiError::Forbidden(
-        "a stored value is data: no page may load it as a script, a style sheet, a worker or the like",
+        "stored values are data and cannot be loaded as a script, a style sheet or a worker",
     ))
 }
 
-/// Whether a request is for the origin that its `Origin` header names: by `Host`, or by `:authority` over HTTP/2
-/// and in the absolute form of HTTP/1.1, which counts for more (RFC 9112 3.2.2).
+/// Whether a request goes to `origin`, the value of its `Origin` header. The target is the `Host` header, unless
+/// the request target has an authority (HTTP/2, and the absolute form of HTTP/1.1), which takes precedence
+/// (RFC 9112 3.2.2).
 pub(super) fn is_same_origin(request: &HttpRequest, origin: &str) -> bool {
     let Some((scheme, host)) = origin.split_once("://") else {
         return false;

@@ -1,4 +1,4 @@
-//! Whether the process is up, and whether it should be sent requests.
+//! Health probes.
 
 use std::time::Duration;
 
@@ -8,29 +8,36 @@ use serde::Serialize;
 use super::{AppState, accept, response};
 use crate::model::readiness::{Finding, READY, Reason, Status};
 
-/// How long the store may take to answer where readiness is only a part of a response.
+/// The time limit of the readiness check in responses that must be available while the store is not.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The readiness, within a second: it is wanted most when the store does not answer.
-pub(super) async fn readiness_in_time(api: &AppState) -> Status {
-    let checked = timeout(CHECK_TIMEOUT, api.services.check_readiness(&api.readiness)).await;
+/// The readiness; a store that does not respond within [`CHECK_TIMEOUT`] is unreachable.
+pub(super) async fn readiness_within_timeout(state: &AppState) -> Status {
+    let checked = timeout(
+        CHECK_TIMEOUT,
+        state.services.check_readiness(&state.readiness),
+    )
+    .await;
     checked.unwrap_or_else(|_elapsed| {
-        let silent = Finding::new(Reason::StoreUnreachable, "no answer in time");
-        api.readiness.assess(vec![silent])
+        let finding = Finding::new(Reason::StoreUnreachable, "no response in time");
+        state.readiness.assess(vec![finding])
     })
 }
 
-/// `GET /livez`: the process is up, whatever the store does.
+/// `GET /livez`: 200 while the process runs, regardless of the store.
 pub(super) async fn get_liveness() -> HttpResponse {
     response::ok()
 }
 
-/// `GET /readyz`: whether requests are welcome, and what restricts them or keeps them out.
-pub(super) async fn get_readiness(api: web::Data<AppState>, request: HttpRequest) -> HttpResponse {
-    let status = api.services.check_readiness(&api.readiness).await;
+/// `GET /readyz`: whether the replica can serve requests, and the reasons if it cannot or only with restrictions.
+pub(super) async fn get_readiness(
+    state: web::Data<AppState>,
+    request: HttpRequest,
+) -> HttpResponse {
+    let status = state.services.check_readiness(&state.readiness).await;
     let code = code_of(&status);
-    let kinds = ["text/plain", "application/json"];
-    if accept::preferred_type(request.headers(), &kinds) == "application/json" {
+    let offered = ["text/plain", "application/json"];
+    if accept::preferred_type(request.headers(), &offered) == "application/json" {
         return response::with_default_headers(code).json(ReadinessResponse::from(&status));
     }
     let text = match (status.is_ready(), status.main_reason()) {
@@ -59,7 +66,7 @@ struct ReadinessResponse<'a> {
     /// The most severe reason, or `ready`.
     reason: &'static str,
     message: &'a str,
-    /// Since when the main reason applies.
+    /// The time since which the main reason applies.
     since: String,
     reasons: Vec<ReadinessReason<'a>>,
 }
@@ -67,7 +74,7 @@ struct ReadinessResponse<'a> {
 #[derive(Serialize)]
 struct ReadinessReason<'a> {
     reason: &'static str,
-    /// Whether it keeps requests out.
+    /// Whether it makes the replica not ready.
     blocking: bool,
     message: &'a str,
     since: String,

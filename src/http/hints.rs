@@ -1,30 +1,29 @@
-//! What somebody is told who asks for a path where nothing is: where to go on, as far as this listener serves
-//! it.
+//! Hints in the 404 for paths without a route: the console and the OpenAPI document, if the listener serves them.
 
 use super::{ApiError, ListenerConfig};
 
 const ADMIN_PREFIX: &str = "/genesys/1/admin";
-const ADMIN_UI_HINT: &str = "; the administration's pages are at /genesys/1/admin/ui";
-const ADMIN_DISABLED_HINT: &str = "; there is no administration: the setting admin.password turns it on, and its pages at \
+const ADMIN_UI_HINT: &str = "; the console is at /genesys/1/admin/ui";
+const ADMIN_DISABLED_HINT: &str = "; the admin API is disabled: the setting admin.password enables it and the console at \
                           /genesys/1/admin/ui";
-const OPENAPI_HINT: &str = "; what is served here is described at /openapi.json";
+const OPENAPI_HINT: &str = "; the OpenAPI document is at /openapi.json";
 
-/// What a listener serves of the administration. By default nothing is known of it, and nothing told.
+/// The hints of a listener. The default gives no hints.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct NotFoundHints {
-    /// `None` where the listener does not serve it; else whether there is one.
+    /// Whether the admin API is enabled; `None` if the listener does not serve the route group `admin`.
     admin_enabled: Option<bool>,
 }
 
 impl NotFoundHints {
-    pub(super) fn new(exposure: &ListenerConfig) -> Self {
-        let served = exposure.groups.admin;
+    pub(super) fn new(listener: &ListenerConfig) -> Self {
+        let groups = listener.groups;
         Self {
-            admin_enabled: served.then_some(exposure.admin_enabled),
+            admin_enabled: groups.admin.then_some(listener.admin_enabled),
         }
     }
 
-    /// The error for `path`.
+    /// The error for a path without a route.
     pub(super) fn not_found(self, path: &str) -> ApiError {
         let below = path.strip_prefix(ADMIN_PREFIX);
         let console = match (self.admin_enabled, below) {
@@ -36,8 +35,8 @@ impl NotFoundHints {
             (Some(false), _) if path == "/" => ADMIN_DISABLED_HINT,
             _ => "",
         };
-        let described = if path == "/" { OPENAPI_HINT } else { "" };
-        ApiError::NotFound([path, described, console].concat())
+        let openapi = if path == "/" { OPENAPI_HINT } else { "" };
+        ApiError::NotFound([path, openapi, console].concat())
     }
 }
 
@@ -47,45 +46,40 @@ mod tests {
 
     #[test]
     fn hints_name_only_what_the_listener_serves() {
-        let told = |administered, path| {
-            NotFoundHints {
-                admin_enabled: administered,
-            }
-            .not_found(path)
-            .to_string()
-        };
-        for (administered, path, expected) in [
+        let message =
+            |admin_enabled, path| NotFoundHints { admin_enabled }.not_found(path).to_string();
+        for (admin_enabled, path, expected) in [
             (
                 None,
                 "/",
-                "there is nothing at /; what is served here is described at /openapi.json",
+                "no route matches /; the OpenAPI document is at /openapi.json",
             ),
             (
                 None,
                 "/genesys/1/admin",
-                "there is nothing at /genesys/1/admin",
+                "no route matches /genesys/1/admin",
             ),
             (
                 None,
                 "/genesys/1/admin/ui",
-                "there is nothing at /genesys/1/admin/ui",
+                "no route matches /genesys/1/admin/ui",
             ),
             (
                 Some(true),
                 "/genesys/1/admin/none",
-                "there is nothing at /genesys/1/admin/none",
+                "no route matches /genesys/1/admin/none",
             ),
             (
                 Some(false),
                 "/genesys/1/administer",
-                "there is nothing at /genesys/1/administer",
+                "no route matches /genesys/1/administer",
             ),
         ] {
-            assert_eq!(told(administered, path), expected);
+            assert_eq!(message(admin_enabled, path), expected);
         }
         for path in ["/", "/genesys/1/admin", "/genesys/1/admin/"] {
-            assert!(told(Some(true), path).ends_with("pages are at /genesys/1/admin/ui"));
-            assert!(told(Some(false), path).contains("the setting admin.password turns it on"));
+            assert!(message(Some(true), path).ends_with("the console is at /genesys/1/admin/ui"));
+            assert!(message(Some(false), path).contains("the setting admin.password enables it"));
         }
         for path in [
             "/genesys/1/admin/ui",
@@ -93,7 +87,7 @@ mod tests {
             "/genesys/1/admin/services",
         ] {
             assert!(
-                told(Some(false), path).contains("the setting admin.password"),
+                message(Some(false), path).contains("the setting admin.password"),
                 "{path}"
             );
         }

@@ -1,4 +1,4 @@
-//! What is counted, for whoever collects it.
+//! Metrics.
 
 use actix_web::{
     HttpResponse,
@@ -10,9 +10,9 @@ use super::{AppState, health, response};
 use crate::telemetry::metrics;
 
 /// `GET /metrics`
-pub(super) async fn get_metrics(api: web::Data<AppState>) -> HttpResponse {
-    let readiness = health::readiness_in_time(&api).await;
+pub(super) async fn get_metrics(state: web::Data<AppState>) -> HttpResponse {
+    let readiness = health::readiness_within_timeout(&state).await;
     response::with_default_headers(StatusCode::OK)
         .insert_header((CONTENT_TYPE, metrics::CONTENT_TYPE))
-        .body(metrics::encode(&readiness, api.services.memory()))
+        .body(metrics::encode(&readiness, state.services.memory()))
 }

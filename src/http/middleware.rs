@@ -1,4 +1,4 @@
-//! What applies to every request and response of a listener, whatever its route.
+//! Middleware.
 
 pub(super) mod auth;
 pub(super) mod cors;
@@ -15,7 +15,7 @@ use actix_web::{
 
 use self::security_headers::SecurityHeaders;
 
-/// Passes a request on to the routes, and completes their response.
+/// Applies the middleware of a whole listener, whatever the route of the request.
 pub(super) fn apply<S, B>(
     mut request: ServiceRequest,
     routes: &S,

@@ -1,13 +1,12 @@
-//! `GET /openapi.json`: the API told in OpenAPI 3.1, by the program itself.
+//! `GET /openapi.json`: the OpenAPI 3.1 description of the API.
 //!
-//! A [`Document`] is made once for each listener, and tells what that listener serves. It is put together
-//! by hand from what the code has: errors from the one error table ([`errors`]), limits from the settings,
-//! schemas that stand beside their types. A derive crate would have little to derive from: there is one body
-//! reader for all pairs, options are text however they are written, and most answers are pairs of strings.
-//! That its paths and methods are those of the route list is tested (`tests/it/openapi.rs`), and that the
-//! service answers as it says, too.
+//! A [`Document`] is created once for each listener and describes the routes of that listener. It is assembled from
+//! the code: errors from the error table ([`errors`]), limits from the settings, schemas that are declared next to
+//! their types. A derive macro has little to derive from: all fields share one body reader, options are text in any
+//! notation, and most responses are maps of strings. Tests compare its paths and methods with the routes
+//! (`tests/it/openapi.rs`), and responses with its descriptions.
 //!
-//! A group of routes is one file with one function `operations`; a new one is listed in [`Served::operations`].
+//! A group of routes is a file with a function `operations`; [`ApiSurface::operations`] lists them.
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -20,7 +19,7 @@ use actix_web::{
 use serde_json::{Map, Value, json};
 
 use self::{errors::ErrorTable, operation::Operation};
-use super::{ApiError, ListenerConfig, etag, response, services as told};
+use super::{ApiError, ListenerConfig, etag, response, services as client_services};
 use crate::{
     settings::{Limits, RouteGroups, Settings, VERSION},
     store::stable_hash,
@@ -35,20 +34,19 @@ mod services;
 mod storage;
 
 const INTRODUCTION: &str = "\
-Services are created from configured ones, keep key/value and binary data for as long as they live, and let \
-the routing side find that data when a call arrives.
+A service is created from a configured service. It stores strings and binaries until it expires, and the routing \
+side finds them when a call arrives.
 
-Every error, from whichever layer, has one shape; `exception` is the sign of failure. Beside those that each \
-operation lists, `NotFound` (404) is the answer where there is no route, and `MethodNotAllowed` (405, with \
-`Allow`) where the route does not take the method. `HEAD` is answered as `GET` is, without the body, wherever \
-`GET` does not create. Answers may not be kept (`Cache-Control: no-cache, \
-no-store`), except this document. The headers `traceparent` and `x-request-id` go along to backends; others that \
-are not listed are ignored.";
+All errors have the same JSON format; the member `exception` is present in errors only. In addition to the errors \
+of each operation, paths without a route return `NotFound` (404), and methods that a route does not have return \
+`MethodNotAllowed` (405, with `Allow`). `HEAD` is supported wherever `GET` does not create a service. Responses \
+must not be cached (`Cache-Control: no-cache, no-store`), except this document. The headers `traceparent` and \
+`x-request-id` are passed on to backends; headers that are not listed are ignored.";
 
-/// It may be kept, and is asked about before it is used.
+/// Caches must revalidate the document.
 const REVALIDATE: HeaderValue = HeaderValue::from_static("no-cache");
 
-/// What a listener serves, in OpenAPI 3.1.
+/// The OpenAPI document of a listener.
 pub struct Document {
     text: Bytes,
     tag: HeaderValue,
@@ -70,33 +68,33 @@ pub(super) async fn get_openapi(document: Data<Document>, request: HttpRequest) 
 }
 
 impl Document {
-    /// What a listener serves that exposes this under `settings`.
+    /// Creates the document of `listener`.
     #[must_use]
-    pub fn new(exposure: &ListenerConfig, settings: &Settings) -> Self {
-        let served = ApiSurface {
-            groups: exposure.groups,
+    pub fn new(listener: &ListenerConfig, settings: &Settings) -> Self {
+        let surface = ApiSurface {
+            groups: listener.groups,
             limits: &settings.limits,
-            metrics_enabled: exposure.telemetry.has_metrics(),
-            admin_enabled: exposure.groups.admin && exposure.admin_enabled,
+            metrics_enabled: listener.telemetry.has_metrics(),
+            admin_enabled: listener.groups.admin && listener.admin_enabled,
         };
         let errors = ErrorTable::new(settings.api.unreadable_json_status);
         let security = client_security(!settings.auth.api_keys.is_empty());
         let document = json!({
             "openapi": "3.1.0",
             "info": {
-                "title": "Switchboard: the Service API",
+                "title": "Switchboard Service API",
                 "version": VERSION,
-                "description": served.introduction(),
+                "description": surface.introduction(),
                 "license": {"name": "MIT or Apache-2.0", "identifier": "MIT OR Apache-2.0"},
             },
             "servers": [{"url": "/"}],
-            "paths": paths(served.operations(), &errors, &security),
+            "paths": paths(surface.operations(), &errors, &security),
             "components": {
-                "schemas": served.schemas(),
-                "headers": served.headers(),
+                "schemas": surface.schemas(),
+                "headers": surface.headers(),
                 "responses": errors.responses(),
                 "examples": errors.examples(),
-                "securitySchemes": served.security_schemes(),
+                "securitySchemes": surface.security_schemes(),
             },
         });
         let text = document.to_string();
@@ -107,19 +105,19 @@ impl Document {
         }
     }
 
-    /// The document, to be read.
+    /// The document as JSON.
     pub(super) fn value(&self) -> Value {
         serde_json::from_slice(&self.text).unwrap_or_default()
     }
 }
 
-/// What a listener serves.
+/// The routes that a listener serves.
 struct ApiSurface<'a> {
     groups: RouteGroups,
     limits: &'a Limits,
-    /// Whether requests are counted.
+    /// Whether it serves `/metrics`.
     metrics_enabled: bool,
-    /// Whether operators are served.
+    /// Whether it serves the admin API.
     admin_enabled: bool,
 }
 
@@ -146,7 +144,7 @@ impl ApiSurface<'_> {
     fn schemas(&self) -> Value {
         let mut schemas = json!({
             "Error": ApiError::schema(),
-            "Service": told::service_schema(),
+            "Service": client_services::service_schema(),
             "Created": services::created_schema(),
             "Strings": components::strings_schema(),
         });
@@ -166,7 +164,7 @@ impl ApiSurface<'_> {
     fn security_schemes(&self) -> Value {
         let mut schemes = client_security_schemes();
         if self.admin_enabled {
-            schemes["operator"] = admin::security_scheme();
+            schemes["admin"] = admin::security_scheme();
         }
         schemes
     }
@@ -182,10 +180,10 @@ fn paths(operations: Vec<Operation>, errors: &ErrorTable, security: &Value) -> V
     Value::Object(paths)
 }
 
-/// What is asked of callers: one of the API keys, if there are any; and the user name and password of a
-/// configured service where it has one, which only the service knows.
-fn client_security(keyed: bool) -> Value {
-    if keyed {
+/// The security requirements of client routes: an API key if any are configured, and optionally the credentials of
+/// the configured service, which depend on the catalog.
+fn client_security(has_api_keys: bool) -> Value {
+    if has_api_keys {
         json!([
             {"apiKey": []}, {"apiKeyShort": []},
             {"apiKey": [], "basic": []}, {"apiKeyShort": [], "basic": []},
@@ -199,16 +197,16 @@ fn client_security_schemes() -> Value {
     json!({
         "basic": {
             "type": "http", "scheme": "basic",
-            "description": "Asked for by configured services that have a user name and a password, and by \
-                            all that was created from them",
+            "description": "Required by configured services that have a user name and a password, and by \
+                            the services created from them",
         },
         "apiKey": {
             "type": "apiKey", "in": "header", "name": "x-api-key",
-            "description": "Asked for of every request of clients where the operator has set API keys",
+            "description": "Required by all requests of clients if API keys are configured",
         },
         "apiKeyShort": {
             "type": "apiKey", "in": "header", "name": "apikey",
-            "description": "The same under another name",
+            "description": "Alternative header for the API key",
         },
     })
 }
@@ -224,7 +222,7 @@ mod tests {
         let errors = ErrorTable::new(500);
         let limits = Settings::defaults().unwrap().limits;
         for (client, matching) in [(true, true), (true, false), (false, true)] {
-            let served = ApiSurface {
+            let surface = ApiSurface {
                 groups: RouteGroups {
                     client,
                     matching,
@@ -234,12 +232,12 @@ mod tests {
                 metrics_enabled: true,
                 admin_enabled: true,
             };
-            for operation in served.operations() {
-                let (path, named) = (operation.path, &operation.exceptions);
-                let unknown = named.iter().find(|name| errors.status(name).is_none());
+            for operation in surface.operations() {
+                let (path, exceptions) = (operation.path, &operation.exceptions);
+                let unknown = exceptions.iter().find(|name| errors.status(name).is_none());
                 assert_eq!(unknown, None, "{path}");
-                let once: BTreeSet<_> = named.iter().collect();
-                assert_eq!(once.len(), named.len(), "{path}: {named:?}");
+                let distinct: BTreeSet<_> = exceptions.iter().collect();
+                assert_eq!(distinct.len(), exceptions.len(), "{path}: {exceptions:?}");
             }
         }
     }

@@ -1,5 +1,4 @@
-//! Names in paths. They are read from the path as it was sent, so that a `%2F` in a name is part of
-//! the name and a `/` is not.
+//! Names in paths. They are parsed from the raw path, so that `%2F` is part of a name and `/` is a separator.
 
 use actix_web::HttpRequest;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode};
@@ -7,45 +6,44 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode};
 use super::ApiError;
 use crate::store::{ServiceId, Table};
 
-/// What stands as it is in a name in a path (RFC 3986) and in `filename*` (RFC 8187); all else is
-/// percent-encoded.
+/// Characters that are not percent-encoded in paths (RFC 3986) and in `filename*` (RFC 8187).
 pub(super) const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
 
-/// Places in `/genesys/1/service/{id}/storage/...`.
+/// Segments of `/genesys/1/service/{id}/storage/...`.
 const SERVICE_ID_SEGMENT: usize = 4;
 const KEY_SEGMENT: usize = 6;
 const BINARY_KEY_SEGMENT: usize = 7;
-/// Places in `/genesys/1/admin/{what}/{name}/bookings/{booking}`.
+/// Segments of `/genesys/1/admin/{collection}/{name}/bookings/{booking}`.
 const ADMIN_COLLECTION_SEGMENT: usize = 4;
 const ADMIN_NAME_SEGMENT: usize = 5;
 const BOOKING_SEGMENT: usize = 7;
-/// Places in `/genesys/1/admin/ui/{what}/{name}/{part}/{part name}`.
+/// Segments of `/genesys/1/admin/ui/{collection}/{name}/{part}/{key}`.
 const PAGE_COLLECTION_SEGMENT: usize = 5;
 const PAGE_NAME_SEGMENT: usize = 6;
 const PAGE_KEY_SEGMENT: usize = 8;
-/// Place of the id in `/genesys/1/cs/services/{id}`.
+/// Segment of the id in `/genesys/1/cs/services/{id}`.
 const CS_SERVICE_ID_SEGMENT: usize = 5;
 
-/// The service that a request is about.
+/// The service id in the path of a request.
 pub(super) fn service_id(request: &HttpRequest) -> Result<ServiceId, ApiError> {
-    let under_cs = match raw_segment(request, SERVICE_ID_SEGMENT - 1) {
+    let is_cs_path = match raw_segment(request, SERVICE_ID_SEGMENT - 1) {
         b"service" => false,
         other => decode(other)? == "cs",
     };
-    let place = if under_cs {
+    let index = if is_cs_path {
         CS_SERVICE_ID_SEGMENT
     } else {
         SERVICE_ID_SEGMENT
     };
-    segment(request, place).map(ServiceId::from)
+    segment(request, index).map(ServiceId::from)
 }
 
-/// The name in `/genesys/1/service/{name}`, where nothing stands behind it. Told by its place alone: a
-/// route is found however the words before it are written, `/genesys/1/%73ervice/...`.
+/// The name in `/genesys/1/service/{name}`; `None` if more segments follow. Only the number of segments counts,
+/// because actix-web also matches percent-encoded literals: `/genesys/1/%73ervice/...`.
 pub(super) fn bare_service_name(request: &HttpRequest) -> Result<Option<String>, ApiError> {
     if request.uri().path().split('/').count() != SERVICE_ID_SEGMENT + 1 {
         return Ok(None);
@@ -78,7 +76,7 @@ pub(super) fn service_request(request: &HttpRequest) -> Result<String, ApiError>
     decode(rest.unwrap_or_default().as_bytes())
 }
 
-/// The table that `/genesys/1/admin/services` or `/genesys/1/admin/groups` is about.
+/// The table of `/genesys/1/admin/services` or `/genesys/1/admin/groups`.
 pub(super) fn table(request: &HttpRequest) -> Result<Table, ApiError> {
     let services = segment(request, ADMIN_COLLECTION_SEGMENT)? == "services";
     Ok(if services {
@@ -88,25 +86,25 @@ pub(super) fn table(request: &HttpRequest) -> Result<Table, ApiError> {
     })
 }
 
-/// The name in `/genesys/1/admin/{what}/{name}`.
+/// The name in `/genesys/1/admin/{collection}/{name}`.
 pub(super) fn admin_name(request: &HttpRequest) -> Result<String, ApiError> {
     segment(request, ADMIN_NAME_SEGMENT)
 }
 
-/// The table that a page below `/genesys/1/admin/ui/{what}` or `/genesys/1/admin/ui/new/{what}` is about.
+/// The table of a page below `/genesys/1/admin/ui/{collection}` or `/genesys/1/admin/ui/new/{collection}`.
 pub(super) fn page_table(request: &HttpRequest) -> Result<Table, ApiError> {
-    let what = match segment(request, PAGE_COLLECTION_SEGMENT)? {
+    let collection = match segment(request, PAGE_COLLECTION_SEGMENT)? {
         new if new == "new" => segment(request, PAGE_NAME_SEGMENT)?,
-        what => what,
+        collection => collection,
     };
-    Ok(if what == "services" {
+    Ok(if collection == "services" {
         Table::Services
     } else {
         Table::Resources
     })
 }
 
-/// The name in `/genesys/1/admin/ui/{what}/{name}`.
+/// The name in `/genesys/1/admin/ui/{collection}/{name}`.
 pub(super) fn page_name(request: &HttpRequest) -> Result<String, ApiError> {
     segment(request, PAGE_NAME_SEGMENT)
 }
@@ -116,20 +114,20 @@ pub(super) fn admin_booking(request: &HttpRequest) -> Result<String, ApiError> {
     segment(request, BOOKING_SEGMENT)
 }
 
-/// What of it is meant by `/genesys/1/admin/ui/{page}/{name}/{what}/{part}`.
+/// The key in `/genesys/1/admin/ui/{collection}/{name}/{part}/{key}`.
 pub(super) fn page_key(request: &HttpRequest) -> Result<String, ApiError> {
     segment(request, PAGE_KEY_SEGMENT)
 }
 
-fn segment(request: &HttpRequest, place: usize) -> Result<String, ApiError> {
-    decode(raw_segment(request, place))
+fn segment(request: &HttpRequest, index: usize) -> Result<String, ApiError> {
+    decode(raw_segment(request, index))
 }
 
-/// Bytes, for they are looked through several times a request, and much faster than text.
-fn raw_segment(request: &HttpRequest, place: usize) -> &[u8] {
+/// A segment before percent-decoding. Splits bytes, which is much faster than splitting text.
+fn raw_segment(request: &HttpRequest, index: usize) -> &[u8] {
     let path = request.uri().path().as_bytes();
     let mut segments = path.split(|byte| *byte == b'/');
-    segments.nth(place).unwrap_or_default()
+    segments.nth(index).unwrap_or_default()
 }
 
 fn decode(raw: &[u8]) -> Result<String, ApiError> {

@@ -1,7 +1,7 @@
-//! Responses to requests that the HTTP parser refuses, in the shape of all errors.
+//! Responses to requests that the HTTP parser refuses, in the format of all errors.
 //!
-//! Such a request never becomes one of actix-web: no route, method or header of it is known. The server gets the
-//! bytes of the response from here and closes the connection after it.
+//! actix-web never receives such a request: its route, method and headers are unknown. The server sends the bytes of
+//! the response and closes the connection.
 
 use actix_web::http::{StatusCode, header::HeaderMap};
 use thiserror::Error;
@@ -11,7 +11,7 @@ use super::{error, middleware::security_headers::SecurityHeaders, response};
 /// Why the HTTP parser refused a request.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 pub enum Refusal {
-    /// The request line or a header field is malformed. The parser does not say which.
+    /// The request line or a header field is malformed. The parser does not report which.
     #[error(
         "the request line or a header field is malformed. White space and control characters in the request target \
          must be percent-encoded; header names must be tokens and header values must have no control characters; \
@@ -26,10 +26,10 @@ pub enum Refusal {
          < as %3C"
     )]
     InvalidTarget,
-    /// A version of HTTP that the parser does not read.
-    #[error("the HTTP version is not supported; HTTP/1.1 and HTTP/1.0 are")]
+    /// An HTTP version that the parser does not support.
+    #[error("the HTTP version is not supported; use HTTP/1.1 or HTTP/1.0")]
     UnsupportedVersion,
-    /// The request line and the header fields are too many or too long.
+    /// The request line and the header fields exceed the limits.
     #[error(
         "the request line and the header fields are too large; 131072 bytes and 96 header fields are allowed"
     )]
@@ -54,7 +54,7 @@ impl Refusal {
         }
     }
 
-    /// The response, as it is sent. `date` is its value of that header; `tls` says whether the listener serves TLS.
+    /// The bytes of the response. `date` is the value of the `Date` header; `tls` is true if the listener serves TLS.
     #[must_use]
     pub fn response(self, date: &str, tls: bool) -> Vec<u8> {
         let (exception, status) = self.row();

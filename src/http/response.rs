@@ -1,4 +1,4 @@
-//! What every answer has in common.
+//! Responses and their common headers.
 
 use std::cell::OnceCell;
 
@@ -24,51 +24,50 @@ const NO_STORE: HeaderValue = HeaderValue::from_static("no-cache, no-store");
 const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 
 thread_local! {
-    /// Whether the service of this worker is about to stop.
+    /// The readiness of the process of this worker.
     static READINESS: OnceCell<Readiness> = const { OnceCell::new() };
-    /// The memory for the bodies of its responses.
+    /// The memory budget of response bodies.
     static MEMORY: OnceCell<MemoryBudget> = const { OnceCell::new() };
 }
 
-/// A body of no more bytes fits into what a connection takes anyway, and is not counted.
+/// The maximum size of a body that needs no reservation: it fits into the write buffer of a connection.
 const MAX_UNBUDGETED_BYTES: usize = 4 * 1024;
 
-/// From now on this thread is a worker of the service that `readiness` is of, and `memory` is for the
-/// bodies of its responses.
+/// Sets the readiness and the memory budget of this worker thread.
 pub(super) fn init_worker(readiness: &Readiness, memory: &MemoryBudget) {
-    MEMORY.with(|of_thread| {
-        of_thread.get_or_init(|| memory.clone());
+    MEMORY.with(|cell| {
+        cell.get_or_init(|| memory.clone());
     });
-    READINESS.with(|of_thread| {
-        of_thread.get_or_init(|| readiness.clone());
+    READINESS.with(|cell| {
+        cell.get_or_init(|| readiness.clone());
     });
 }
 
-/// An answer with the headers of all answers, for JSON unless said otherwise.
+/// A response with the common headers and the content type of JSON.
 pub(super) fn with_default_headers(status: StatusCode) -> HttpResponseBuilder {
     let mut response = without_body(status);
     response.insert_header((CONTENT_TYPE, JSON));
     response
 }
 
-/// A response that has no body, so no content type.
+/// A response with the common headers, without a body and content type.
 pub(super) fn without_body(status: StatusCode) -> HttpResponseBuilder {
     let mut response = HttpResponse::build(status);
     response
         .insert_header((CACHE_CONTROL, NO_STORE))
         .insert_header((PRAGMA, NO_CACHE));
-    // Whoever keeps connections learns to open the next one elsewhere, before this one breaks.
-    if READINESS.with(|of_thread| of_thread.get().is_some_and(Readiness::is_draining)) {
+    // During the drain, clients with persistent connections must open their next one to another replica.
+    if READINESS.with(|cell| cell.get().is_some_and(Readiness::is_draining)) {
         response.force_close();
     }
     response
 }
 
-/// 200 with a JSON text. It says what was done, so it is sent whatever memory is left.
+/// 200 with a JSON text. It reports a completed change, so it is sent even if the memory budget is exhausted.
 pub(super) fn json(text: impl Into<Bytes>) -> HttpResponse {
     let bytes = text.into();
     let mut response = with_default_headers(StatusCode::OK);
-    match MEMORY.with(|of_thread| of_thread.get().cloned()) {
+    match MEMORY.with(|cell| cell.get().cloned()) {
         Some(memory) if bytes.len() > MAX_UNBUDGETED_BYTES => {
             let memory = memory.force_reserve(bytes.len());
             response.body(BufferedBody::new(bytes, memory))
@@ -77,18 +76,18 @@ pub(super) fn json(text: impl Into<Bytes>) -> HttpResponse {
     }
 }
 
-/// 200 with `value` as JSON, for what only reads.
+/// 200 with `value` as JSON, for requests that change nothing.
 ///
 /// # Errors
-/// [`ApiError::Overloaded`] where there is no memory left for it.
+/// [`ApiError::Overloaded`] if the memory budget is exhausted.
 pub(super) fn json_from(value: &impl Serialize) -> Result<HttpResponse, ApiError> {
     json_with(&mut with_default_headers(StatusCode::OK), value)
 }
 
-/// The response with `value` as JSON.
+/// A response with `value` as JSON.
 ///
 /// # Errors
-/// As [`json_of`].
+/// See [`json_from`].
 pub(super) fn json_with(
     response: &mut HttpResponseBuilder,
     value: &impl Serialize,
@@ -97,22 +96,22 @@ pub(super) fn json_with(
     body_within_budget(response, text)
 }
 
-/// 200 with the JSON object of one string.
+/// 200 with a JSON object of one string.
 ///
 /// # Errors
-/// As [`json_of`].
+/// See [`json_from`].
 pub(super) fn json_member(name: &str, value: &str) -> Result<HttpResponse, ApiError> {
     let mut body = Vec::with_capacity(128);
     let mut json = serde_json::Serializer::new(&mut body);
-    let written = json.serialize_map(Some(1)).and_then(|mut map| {
+    let result = json.serialize_map(Some(1)).and_then(|mut map| {
         map.serialize_entry(name, value)?;
         map.end()
     });
-    written.map_err(|error| serialization_error(&error))?;
+    result.map_err(|error| serialization_error(&error))?;
     body_within_budget(&mut with_default_headers(StatusCode::OK), body)
 }
 
-/// 200 with one JSON object of these strings, in their order.
+/// 200 with a JSON object of strings, in their order.
 ///
 /// # Errors
 /// None in practice.
@@ -121,7 +120,7 @@ pub(super) fn json_strings(texts: StorageStrings) -> Result<HttpResponse, ApiErr
     Ok(with_default_headers(StatusCode::OK).body(body))
 }
 
-/// The response with this body, if there is memory for it until it is sent.
+/// A response with a body whose memory stays reserved until it is sent.
 ///
 /// # Errors
 /// [`ApiError::Overloaded`]
@@ -130,7 +129,7 @@ pub(super) fn body_within_budget(
     body: impl Into<Bytes>,
 ) -> Result<HttpResponse, ApiError> {
     let body = body.into();
-    match MEMORY.with(|of_thread| of_thread.get().cloned()) {
+    match MEMORY.with(|cell| cell.get().cloned()) {
         Some(memory) if body.len() > MAX_UNBUDGETED_BYTES => {
             let memory = memory.reserve(body.len())?;
             Ok(response.body(BufferedBody::new(body, memory)))
@@ -139,9 +138,9 @@ pub(super) fn body_within_budget(
     }
 }
 
-/// Writing into memory cannot fail; if it does, it is a fault of ours.
+/// Serialization into memory cannot fail, so a failure is a bug.
 fn serialization_error(error: &serde_json::Error) -> ApiError {
-    tracing::error!(%error, "an answer could not be written");
+    tracing::error!(%error, "response serialization failed");
     ApiError::Internal
 }
 
@@ -155,7 +154,7 @@ pub(super) fn text(status: StatusCode, text: impl Into<String>) -> HttpResponse 
 /// 200 with a value as plain text.
 ///
 /// # Errors
-/// As [`json_of`].
+/// See [`json_from`].
 pub(super) fn text_value(value: String) -> Result<HttpResponse, ApiError> {
     let mut response = with_default_headers(StatusCode::OK);
     body_within_budget(response.insert_header((CONTENT_TYPE, TEXT)), value)

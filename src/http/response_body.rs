@@ -1,5 +1,5 @@
-//! Bodies of responses that wait for a client to take them. They have memory reserved until then, and are
-//! sent in pieces, so that no second copy of them stands in the buffer of a connection.
+//! Response bodies whose memory is reserved until they are sent. They are written in chunks, so that the write buffer
+//! of the connection does not contain a second copy.
 
 use std::{
     convert::Infallible,
@@ -15,16 +15,16 @@ use actix_web::{
 
 use crate::{memory_budget::Reservation, service::StorageStrings};
 
-/// Bytes given to a connection at a time.
+/// The size of a chunk that is written to a connection.
 const CHUNK_BYTES: usize = 32 * 1024;
 
-/// Bytes, and the memory reserved for them.
+/// A body with its memory reservation.
 pub(super) struct BufferedBody {
     bytes: Bytes,
     _memory: Reservation,
 }
 
-/// A JSON object of strings, written while it is sent.
+/// A JSON object of strings, serialized while it is sent.
 pub(super) struct JsonStringsBody {
     length: u64,
     strings: IntoIter<(String, String)>,
@@ -33,7 +33,7 @@ pub(super) struct JsonStringsBody {
     _memory: Reservation,
 }
 
-/// How much of the object is written.
+/// The progress of the serialization.
 #[derive(PartialEq, Eq)]
 enum WriteProgress {
     NotStarted,
@@ -66,26 +66,29 @@ impl MessageBody for BufferedBody {
 }
 
 impl JsonStringsBody {
-    /// Strings that can be written as JSON, which all can.
-    pub(super) fn new(texts: StorageStrings) -> Result<Self, serde_json::Error> {
-        // Braces, and of each pair a colon and a comma; of the last one no comma.
+    /// Serializes each string once to compute the length.
+    ///
+    /// # Errors
+    /// None in practice: all strings are valid JSON.
+    pub(super) fn new(strings: StorageStrings) -> Result<Self, serde_json::Error> {
+        // The braces, and a colon and a comma for each string; the last one has no comma.
         let mut length = 2;
-        for (name, value) in &texts.pairs {
+        for (name, value) in &strings.pairs {
             length += json_length(name)? + json_length(value)? + 2;
         }
         Ok(Self {
-            length: length - u64::from(!texts.pairs.is_empty()),
-            strings: texts.pairs.into_iter(),
+            length: length - u64::from(!strings.pairs.is_empty()),
+            strings: strings.pairs.into_iter(),
             progress: WriteProgress::NotStarted,
             chunk: Bytes::new(),
-            _memory: texts.memory,
+            _memory: strings.memory,
         })
     }
 
-    /// Writes the next members, about a piece of them.
+    /// Serializes the next members, about one chunk.
     fn write_chunk(&mut self) -> Result<Bytes, serde_json::Error> {
-        let mut piece = Vec::with_capacity(CHUNK_BYTES);
-        while piece.len() < CHUNK_BYTES && self.progress != WriteProgress::Complete {
+        let mut chunk = Vec::with_capacity(CHUNK_BYTES);
+        while chunk.len() < CHUNK_BYTES && self.progress != WriteProgress::Complete {
             let separator = if self.progress == WriteProgress::NotStarted {
                 b'{'
             } else {
@@ -97,17 +100,17 @@ impl JsonStringsBody {
                 } else {
                     b"}"
                 };
-                piece.extend_from_slice(end);
+                chunk.extend_from_slice(end);
                 self.progress = WriteProgress::Complete;
                 break;
             };
             self.progress = WriteProgress::InProgress;
-            piece.push(separator);
-            serde_json::to_writer(&mut piece, &name)?;
-            piece.push(b':');
-            serde_json::to_writer(&mut piece, &value)?;
+            chunk.push(separator);
+            serde_json::to_writer(&mut chunk, &name)?;
+            chunk.push(b':');
+            serde_json::to_writer(&mut chunk, &value)?;
         }
-        Ok(piece.into())
+        Ok(chunk.into())
     }
 }
 
@@ -124,7 +127,7 @@ impl MessageBody for JsonStringsBody {
     ) -> Poll<Option<Result<Bytes, serde_json::Error>>> {
         if self.chunk.is_empty() {
             match self.write_chunk() {
-                Ok(piece) => self.chunk = piece,
+                Ok(chunk) => self.chunk = chunk,
                 Err(error) => return Poll::Ready(Some(Err(error))),
             }
         }
@@ -137,7 +140,7 @@ fn next_chunk(bytes: &mut Bytes) -> Option<Bytes> {
     (length > 0).then(|| bytes.split_to(length))
 }
 
-/// Bytes of a string as JSON.
+/// The length of a string as JSON.
 fn json_length(text: &str) -> Result<u64, serde_json::Error> {
     struct ByteCounter(u64);
 

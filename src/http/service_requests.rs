@@ -1,4 +1,4 @@
-//! Requests to a service.
+//! Service-specific requests.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
@@ -6,22 +6,22 @@ use super::{ApiError, AppState, body, path, propagation, response};
 
 /// `POST` and `GET /genesys/1/service/{id}/{request}`
 pub(super) async fn send_request(
-    api: web::Data<AppState>,
+    state: web::Data<AppState>,
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
-    api.services.memory().responses.check()?;
+    state.services.memory().responses.check()?;
     let id = path::service_id(&request)?;
-    let mut uploads = api.services.uploads(&id);
-    let asked = api
+    let mut uploads = state.services.uploads(&id);
+    let prepared = state
         .services
-        .prepare_request(id, path::service_request(&request)?);
-    let asked = asked.await?;
-    let pairs = body::read_form_data(&api, &request, payload, &mut uploads).await?;
-    let trail = propagation::propagated_headers(&request);
-    let answer = api
-        .services
-        .send_request(asked, pairs, uploads, trail)
+        .prepare_request(id, path::service_request(&request)?)
         .await?;
-    Ok(answer.map_or_else(response::empty, response::json))
+    let form_data = body::read_form_data(&state, &request, payload, &mut uploads).await?;
+    let headers = propagation::propagated_headers(&request);
+    let response = state
+        .services
+        .send_request(prepared, form_data, uploads, headers)
+        .await?;
+    Ok(response.map_or_else(response::empty, response::json))
 }

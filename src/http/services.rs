@@ -1,4 +1,4 @@
-//! Creating a service, and the service itself.
+//! Services: create, describe, expiration and delete.
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -21,91 +21,90 @@ use crate::{
     store::{Description, ServiceId, Timestamp},
 };
 
-/// Says that an answer is that of an earlier request.
+/// Marks a response as the replay of an earlier one.
 const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
-/// Warnings in one answer.
+/// The maximum number of warnings in a response.
 const MAX_WARNINGS: usize = 10;
 
 /// `POST /genesys/1/service/{service}`
 pub(super) async fn create(
-    api: web::Data<AppState>,
+    state: web::Data<AppState>,
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
-    fetch_metadata::check_cross_site_create(&api, &request)?;
-    api.services.memory().responses.check()?;
+    fetch_metadata::check_cross_site_create(&state, &request)?;
+    state.services.memory().responses.check()?;
     let name = path::service_name(&request)?;
-    let head = create_request_head(&api, &request);
-    let mut creation = api.services.prepare_create(&name, head).await?;
-    let pairs = body::read_form_data(&api, &request, payload, &mut creation.uploads).await?;
-    let answer = creation.finish(pairs).await?;
-    Ok(create_response(answer))
+    let head = create_request_head(&state, &request);
+    let mut pending = state.services.prepare_create(&name, head).await?;
+    let form_data = body::read_form_data(&state, &request, payload, &mut pending.uploads).await?;
+    Ok(create_response(pending.finish(form_data).await?))
 }
 
-/// `GET` and `HEAD /genesys/1/service/{service}`: a create, by GET only, where `{service}` is the name of a configured
-/// service, as some deployed clients send it; else it is an id, and the service is told.
+/// `GET` and `HEAD /genesys/1/service/{service}`: if `{service}` is the name of a configured service, GET creates a
+/// service, as some deployed clients do; otherwise `{service}` is an id, and the response describes the service.
 pub(super) async fn create_or_describe(
-    api: web::Data<AppState>,
+    state: web::Data<AppState>,
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
-    if api.services.is_configured(&path::service_name(&request)?) {
+    if state.services.is_configured(&path::service_name(&request)?) {
         if *request.method() == Method::HEAD {
             let allow = "GET, POST".to_owned();
             let method = Method::HEAD.to_string();
             return Err(ApiError::MethodNotAllowed { method, allow });
         }
-        return create(api, request, payload).await;
+        return create(state, request, payload).await;
     }
     let id = path::service_id(&request)?;
-    let description = api.services.describe(&id).await?;
-    let told = DescribeServiceResponse::new(&id, &description, api.services.now()?);
-    response::json_from(&told)
+    let description = state.services.describe(&id).await?;
+    let service = DescribeServiceResponse::new(&id, &description, state.services.now()?);
+    response::json_from(&service)
 }
 
 /// `PUT /genesys/1/service/{id}` and `PUT /genesys/1/cs/services/{id}`
 pub(super) async fn set_end(
-    api: web::Data<AppState>,
+    state: web::Data<AppState>,
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
     let id = path::service_id(&request)?;
-    let mut uploads = api.services.uploads(&id);
-    let pairs = body::read_form_data(&api, &request, payload, &mut uploads).await?;
-    api.services.set_end(&id, &pairs).await?;
+    let mut uploads = state.services.uploads(&id);
+    let form_data = body::read_form_data(&state, &request, payload, &mut uploads).await?;
+    state.services.set_end(&id, &form_data).await?;
     Ok(response::empty())
 }
 
 /// `DELETE /genesys/1/service/{id}`
 pub(super) async fn delete(
-    api: web::Data<AppState>,
+    state: web::Data<AppState>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     let id = path::service_id(&request)?;
-    api.services.delete(&id).await?;
+    state.services.delete(&id).await?;
     Ok(response::ok())
 }
 
-fn create_request_head(api: &AppState, request: &HttpRequest) -> CreateRequestHead {
+fn create_request_head(state: &AppState, request: &HttpRequest) -> CreateRequestHead {
     CreateRequestHead {
         propagated_headers: propagation::propagated_headers(request),
         idempotency: idempotency_head(request),
-        address: client_address(request, &api.trusted_proxies),
+        address: client_address(request, &state.trusted_proxies),
         credentials: basic_credentials(request),
     }
 }
 
-/// 200 with the answer to a create. Parameters that did not count are named in `Warning` headers (RFC 9111 has
-/// them obsolete for caches; for people the code 299 says what is meant).
-fn create_response(answer: CreateResponse) -> HttpResponse {
-    let mut response = response::json(answer.json);
+/// 200 with the result of a create. `Warning` headers with the code 299 name the parameters that were overridden
+/// (RFC 9111 makes the header obsolete for caches only).
+fn create_response(created: CreateResponse) -> HttpResponse {
+    let mut response = response::json(created.json);
     let headers = response.headers_mut();
-    if answer.is_replayed {
+    if created.is_replayed {
         headers.insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));
     }
-    for name in answer.overridden.iter().take(MAX_WARNINGS) {
+    for name in created.overridden.iter().take(MAX_WARNINGS) {
         let text = format!(
-            "299 - \"parameter {name} does not count: option {name} of the configured service wins\""
+            "299 - \"parameter {name} is ignored: option {name} of the configured service takes precedence\""
         );
         if name
             .bytes()
@@ -118,7 +117,7 @@ fn create_response(answer: CreateResponse) -> HttpResponse {
     response
 }
 
-/// A service as it is told.
+/// The response that describes a service.
 #[derive(Serialize)]
 struct DescribeServiceResponse<'a> {
     #[serde(rename = "_id")]
@@ -145,12 +144,12 @@ pub(super) struct BinaryResponse<'a> {
     size: u64,
 }
 
-/// The JSON Schema of a binary of a service as it is told.
+/// The JSON Schema of [`BinaryResponse`].
 pub(super) fn binary_schema() -> Value {
     json!({
         "type": "object",
         "properties": {
-            "name": {"type": "string", "description": "The key"},
+            "name": {"type": "string", "description": "Key"},
             "content_type": {"type": "string"},
             "file_name": {"type": ["string", "null"]},
             "size": {"type": "integer", "minimum": 0, "description": "Bytes"},
@@ -160,7 +159,7 @@ pub(super) fn binary_schema() -> Value {
     })
 }
 
-/// The JSON Schema of a service as it is told.
+/// The JSON Schema of [`DescribeServiceResponse`].
 pub(super) fn service_schema() -> Value {
     json!({
         "description": "A service, without the values of its storage",
@@ -169,24 +168,24 @@ pub(super) fn service_schema() -> Value {
             "_id": {"type": "string"},
             "_service": {
                 "type": "string",
-                "description": "Name of the configured service that it was made from",
+                "description": "Name of the configured service that it was created from",
             },
             "_created": {"type": "string", "format": "date-time"},
             "_expiration_time": {
                 "type": "string",
                 "format": "date-time",
-                "description": "When it ends, with all that belongs to it",
+                "description": "Expiration time of the service and all its data",
             },
-            "_ttl": {"type": "integer", "minimum": 0, "description": "Seconds until then"},
+            "_ttl": {"type": "integer", "minimum": 0, "description": "Seconds until the expiration time"},
             "_keys": {
                 "type": "array",
                 "items": {"type": "string"},
-                "description": "The keys that hold strings",
+                "description": "Keys of strings",
             },
             "_binaries": {
                 "type": "array",
                 "items": binary_schema(),
-                "description": "The keys that hold binaries",
+                "description": "Keys of binaries",
             },
         },
         "required": [

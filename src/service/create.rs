@@ -148,11 +148,11 @@ impl Services {
             let until = self.store.now()?.after(CLAIM_TTL);
             match self.store.claim(&repeatable.key, id.clone(), until).await? {
                 // The body is read all the same: it may be another request.
-                IdempotencyClaim::Replayed { id: bound, kept } => {
-                    if is_pending(&kept) {
+                IdempotencyClaim::Replayed { id: bound, stored } => {
+                    if is_pending(&stored) {
                         id = bound;
                     }
-                    repeatable.stored_response = Some(kept);
+                    repeatable.stored_response = Some(stored);
                 }
                 IdempotencyClaim::Create(bound) => id = bound,
             }

@@ -1,4 +1,4 @@
-//! The environment as a catalogue may name it.
+//! The environment variables that a catalog can refer to.
 
 use std::{
     collections::BTreeMap,
@@ -13,16 +13,16 @@ use super::{
     setting_names::VARIABLE_PREFIX,
 };
 
-/// What the names of variables begin with that are for headers of backends: all of them are secrets.
+/// Prefix of the variables for headers of backends; their values are secrets.
 const HEADER_VARIABLE_PREFIX: &str = "SWITCHBOARD_HEADER_";
 
-/// Variables of the environment that are no settings. Their values may be secret, and are not printed.
+/// Environment variables that are not settings. The values may be secret and are never printed.
 #[derive(Clone, Default)]
 pub(super) struct Environment(Arc<BTreeMap<OsString, OsString>>);
 
 impl Environment {
     /// # Errors
-    /// [`SettingsError::Invalid`] for a file of a secret that cannot be read.
+    /// [`SettingsError::Invalid`] for an unreadable file of a secret.
     pub(super) fn from_variables(
         variables: impl Iterator<Item = (OsString, OsString)>,
     ) -> Result<Self, SettingsError> {
@@ -41,7 +41,7 @@ impl Environment {
         Ok(Self(Arc::new(others)))
     }
 
-    /// The value of a variable, if it is text, without the line end behind it.
+    /// The value of a variable, if it is UTF-8, without a trailing line end.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         let value = self.0.get(OsStr::new(name))?.to_str()?;
         Some(without_line_end(value))

@@ -1,41 +1,41 @@
-//! What can be wrong with the settings, told so that it can be put right without reading code.
+//! Errors in the settings, with the name of the setting, its origin and the expected value.
 
 use std::{fmt, io, path::PathBuf};
 
 use config::ConfigError;
 
-/// Why there are no settings. Neither `Display` nor `Debug` contains the value of a setting, except
-/// for the path of a catalogue that cannot be read.
+/// An error while loading the settings. Neither `Display` nor `Debug` contains the value of a setting,
+/// except for the path of an unreadable file.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
     /// No setting has this name.
-    #[error("unknown setting `{setting}` ({origin}): expected one of {allowed}")]
+    #[error("unknown setting `{setting}` ({origin}): {expected}")]
     Unknown {
-        /// The name as far as it was understood, such as `server.lisen`.
+        /// The name, such as `server.lisen`.
         setting: String,
-        /// Where the name stands.
+        /// The origin of the name.
         origin: SettingOrigin,
-        /// The names that would have been right: the section's, or all sections'.
-        allowed: String,
+        /// The current name of a renamed setting; otherwise the settings of the section or all sections.
+        expected: String,
     },
 
-    /// The setting exists and its value is of the wrong form or out of range.
+    /// The value of the setting has the wrong form or is out of range.
     #[error("setting `{setting}` ({origin}): {expected}")]
     Invalid {
         /// The setting's name, such as `server.listen`.
         setting: String,
-        /// Where the value stands.
+        /// The origin of the value.
         origin: SettingOrigin,
-        /// What would have been right.
+        /// The allowed values.
         expected: String,
     },
 
-    /// A layer is no TOML.
+    /// A layer is not valid TOML.
     #[error("{origin}: {reason}")]
     Malformed {
-        /// Which layer.
+        /// The layer.
         origin: SettingOrigin,
-        /// What the parser said, with line and column.
+        /// The parser's message, with line and column.
         reason: String,
     },
 
@@ -44,47 +44,47 @@ pub enum SettingsError {
     SettingsFile {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         reason: io::Error,
     },
 
     /// A file of `[tls]` cannot be read.
     #[error("setting `{setting}`: cannot read {}: {reason}", path.display())]
     TlsFile {
-        /// The setting that names it.
+        /// The setting.
         setting: &'static str,
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         reason: io::Error,
     },
 
-    /// `auth.username` is set and `auth.password` is not, and a service has no password of its own.
+    /// `auth.username` is set, `auth.password` is not, and a configured service has no own password.
     #[error(
-        "setting `auth.password`: expected a password, for `auth.username` is set and the configured \
-         service {service:?} has no password of its own: it would stand open"
+        "setting `auth.password`: expected a password, because `auth.username` is set and the configured \
+         service {service:?} has no password of its own: it would be unprotected"
     )]
     UsernameWithoutPassword {
-        /// One such service.
+        /// The first such service.
         service: String,
     },
 
-    /// The catalogue that `catalog.file` names cannot be read.
+    /// The file of `catalog.file` cannot be read.
     #[error("setting `catalog.file`: cannot read {}: {reason}", path.display())]
     CatalogFile {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         reason: io::Error,
     },
 }
 
 impl SettingsError {
-    /// The parser shows the line it stumbled over, which may hold a password. Only the position and
-    /// the message are taken, and the error itself is dropped for the same reason.
+    /// The parser's error contains an excerpt of the file, possibly with a password. Only its position
+    /// and message are copied; the error itself is dropped for the same reason.
     pub(super) fn malformed(origin: SettingOrigin, error: &ConfigError) -> Self {
-        let told = error.to_string();
-        let reason: Vec<_> = told.lines().filter(|line| !is_excerpt(line)).collect();
+        let text = error.to_string();
+        let reason: Vec<_> = text.lines().filter(|line| !is_excerpt(line)).collect();
         Self::Malformed {
             origin,
             reason: reason.join(": "),
@@ -92,13 +92,13 @@ impl SettingsError {
     }
 }
 
-/// Whether the line is one of `  |`, `3 | text` and `  |  ^^^`.
+/// Whether the line has one of the forms `  |`, `3 | text` and `  |  ^^^`.
 fn is_excerpt(line: &str) -> bool {
     line.trim_start_matches(|c: char| c == ' ' || c.is_ascii_digit())
         .starts_with('|')
 }
 
-/// Where a setting was found.
+/// The origin of a setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SettingOrigin {
     /// `config/default.toml`, compiled in.

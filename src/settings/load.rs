@@ -1,18 +1,19 @@
-//! From layers to typed settings. The ranges here are those that `config/default.toml` tells; a test
-//! compares the two.
+//! Conversion of layers to typed settings. A test compares the ranges here with those in
+//! `config/default.toml`.
 
 use std::{fs, net::Ipv6Addr, num::NonZero, ops::RangeInclusive, thread, time::Duration};
 
 use rlibphonenumber::{PHONE_NUMBER_UTIL, Region};
 
 use super::{
-    Api, Backend, Catalog, Limits, Memory, Phone, Redis, Server, Settings, callers,
-    environment::Environment, error::SettingsError, log, provenance::Layers,
+    Api, Backend, Catalog, Limits, Memory, Phone, Redis, Server, Settings, auth, cors,
+    environment::Environment, error::SettingsError, log, provenance::Layers, rate_limit,
+    route_groups, tls,
 };
 
 const MIB: usize = 1024 * 1024;
 const MAX_WORKERS: usize = 256;
-/// What the data structures of Redis take as one value.
+/// Maximum size of a Redis string.
 const MAX_VALUE_BYTES: i64 = 512 * 1024 * 1024;
 const MAX_BODY_BYTES: i64 = 4 * 1024 * 1024 * 1024;
 const TIMEOUT_SECONDS: RangeInclusive<i64> = 1..=3600;
@@ -23,9 +24,9 @@ impl Settings {
         Ok(Self {
             server: Server {
                 listen: listen(from, "server.listen")?,
-                public: callers::route_groups(from)?,
+                public: route_groups::route_groups(from)?,
                 private_listen: private_listen(from)?,
-                trusted_proxies: callers::trusted_proxies(from)?,
+                trusted_proxies: route_groups::trusted_proxies(from)?,
                 workers: workers(from)?,
                 request_header_timeout: seconds(
                     from,
@@ -43,11 +44,11 @@ impl Settings {
                 drain: seconds(from, "server.drain_seconds", 0..=3600)?,
                 shutdown: seconds(from, "server.shutdown_timeout_seconds", 0..=3600)?,
             },
-            tls: callers::tls(from)?,
-            auth: callers::auth(from)?,
-            admin: callers::admin(from)?,
-            cors: callers::cors(from)?,
-            rate_limit: callers::rate_limit(from)?,
+            tls: tls::tls(from)?,
+            auth: auth::auth(from)?,
+            admin: auth::admin(from)?,
+            cors: cors::cors(from)?,
+            rate_limit: rate_limit::rate_limit(from)?,
             api: Api {
                 unreadable_json_status: unreadable_json_status(from)?,
             },
@@ -90,7 +91,7 @@ impl Settings {
     }
 }
 
-/// What bodies may take in memory: 1 MiB to 1 TiB.
+/// Range of the memory budgets: 1 MiB to 1 TiB.
 const MEMORY_BUDGET_BYTES: RangeInclusive<i64> = 1_048_576..=1_099_511_627_776;
 
 fn limits(from: &Layers) -> Result<Limits, SettingsError> {
@@ -99,7 +100,7 @@ fn limits(from: &Layers) -> Result<Limits, SettingsError> {
         binary_bytes: from.number("limits.binary_bytes", 1..=MAX_BODY_BYTES)?,
         body_bytes: from.number("limits.body_bytes", 1..=MAX_BODY_BYTES)?,
         form_bytes: from.number("limits.form_bytes", 1..=MAX_VALUE_BYTES)?,
-        // serde_json reads no deeper than 128.
+        // serde_json supports at most 128.
         json_depth: from.number("limits.json_depth", 1..=128)?,
         fields: from.number("limits.fields", 1..=1900)?,
         keys: from.number("limits.keys", 1..=1_000_000)?,
@@ -125,6 +126,14 @@ pub(super) fn not_empty(text: String) -> Option<String> {
     Some(text).filter(|text| !text.is_empty())
 }
 
+/// The entries of a comma-separated list.
+pub(super) fn comma_list(from: &Layers, setting: &str) -> Result<Vec<String>, SettingsError> {
+    let text = from.text(setting)?;
+    let entries = text.split(',').map(str::trim);
+    let entries = entries.filter(|entry| !entry.is_empty());
+    Ok(entries.map(str::to_owned).collect())
+}
+
 fn private_listen(from: &Layers) -> Result<Option<String>, SettingsError> {
     let setting = "server.private_listen";
     not_empty(from.trimmed_text(setting)?)
@@ -141,12 +150,12 @@ fn listen(from: &Layers, setting: &str) -> Result<String, SettingsError> {
     Err(from.invalid(setting, expected))
 }
 
-/// Whether a listener could be asked for it; whether the host exists shows when it is.
+/// Whether `listen` has the form of an address. Whether the host exists shows only when binding.
 fn is_host_and_port(listen: &str) -> bool {
     let Some((host, port)) = listen.rsplit_once(':') else {
         return false;
     };
-    let host_is_right = match host
+    let is_valid_host = match host
         .strip_prefix('[')
         .and_then(|host| host.strip_suffix(']'))
     {
@@ -158,8 +167,8 @@ fn is_host_and_port(listen: &str) -> bool {
                     .all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b))
         }
     };
-    // `u16` alone would take a leading plus.
-    host_is_right && port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok()
+    // `u16::from_str` would accept a leading plus.
+    is_valid_host && port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok()
 }
 
 fn workers(from: &Layers) -> Result<usize, SettingsError> {
@@ -167,7 +176,7 @@ fn workers(from: &Layers) -> Result<usize, SettingsError> {
     if workers > 0 {
         return Ok(workers);
     }
-    // Where the system does not tell, one worker serves everything, only slower.
+    // If the number of CPUs is not available, one worker is correct, only slower.
     let processors = thread::available_parallelism().map_or(1, NonZero::get);
     Ok(processors.min(MAX_WORKERS))
 }
@@ -180,7 +189,7 @@ fn unreadable_json_status(from: &Layers) -> Result<u16, SettingsError> {
     }
 }
 
-/// What is in the file, if one is named.
+/// The content of the file, if one is set.
 fn ca_certificates(from: &Layers) -> Result<Option<String>, SettingsError> {
     let setting = "backend.ca_file";
     let Some(path) = not_empty(from.text(setting)?) else {
@@ -188,7 +197,7 @@ fn ca_certificates(from: &Layers) -> Result<Option<String>, SettingsError> {
     };
     let text = fs::read_to_string(path).ok();
     let text = text.filter(|text| text.contains("-----BEGIN CERTIFICATE-----"));
-    let expected = "expected a file with certificates in PEM that can be read";
+    let expected = "expected a file with PEM certificates that can be read";
     text.map(Some)
         .ok_or_else(|| from.invalid(setting, expected))
 }

@@ -1,4 +1,4 @@
-//! What the program tells about itself: `[log]` and `[metrics]`.
+//! Log and metrics: `[log]` and `[metrics]`.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use super::{error::SettingsError, load::millis, provenance::Layers};
 /// `[log]`
 #[derive(Clone, Debug)]
 pub struct Log {
-    /// Directives that `tracing_subscriber::EnvFilter` is known to accept.
+    /// Directives, validated by `tracing_subscriber::EnvFilter`.
     pub level: String,
-    /// How a line looks.
+    /// The format of a log line.
     pub format: LogFormat,
-    /// Which requests get one.
+    /// The requests that are logged.
     pub requests: LoggedRequests,
-    /// What takes longer is slow; never zero.
+    /// Requests that take longer are slow; never zero.
     pub slow_threshold: Duration,
 }
 
@@ -24,9 +24,9 @@ pub struct Log {
 pub enum LogFormat {
     /// `Pretty` on a terminal, `Json` everywhere else.
     Auto,
-    /// A line for people.
+    /// Human-readable lines.
     Pretty,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
@@ -35,7 +35,7 @@ pub enum LogFormat {
 pub enum LoggedRequests {
     /// None.
     None,
-    /// Those that failed for a reason that is not the client's, and slow ones.
+    /// Slow requests, and those that failed for a reason other than the client.
     Failed,
     /// All.
     All,
@@ -44,7 +44,7 @@ pub enum LoggedRequests {
 /// `[metrics]`
 #[derive(Clone, Copy, Debug)]
 pub struct Metrics {
-    /// Whether anything is counted, and told.
+    /// Whether metrics are recorded and served.
     pub enabled: bool,
 }
 
@@ -65,26 +65,26 @@ pub(super) fn metrics(from: &Layers) -> Result<Metrics, SettingsError> {
 
 fn level(from: &Layers) -> Result<String, SettingsError> {
     let level = from.text("log.level")?;
-    // `EnvFilter` takes no spaces beside the commas; people do.
+    // `EnvFilter` rejects spaces next to commas.
     let directives: Vec<_> = level
         .split(',')
         .map(str::trim)
         .filter(|directive| !directive.is_empty())
         .collect();
     let level = directives.join(",");
-    let right = !directives.is_empty()
+    let is_valid = !directives.is_empty()
         && directives.iter().copied().all(has_level)
         && EnvFilter::builder().parse(&level).is_ok();
-    if right {
+    if is_valid {
         return Ok(level);
     }
-    let expected = "expected error, warn, info, debug, trace or off, and after commas \
-                    target=level, such as info,switchboard=debug";
+    let expected = "expected error, warn, info, debug, trace or off, optionally followed by \
+                    comma-separated target=level, such as info,switchboard=debug";
     Err(from.invalid("log.level", expected))
 }
 
-/// `EnvFilter` reads a lone word that is no level as a target of which everything is logged, so that
-/// `inof` would silence all else. Such a word is refused.
+/// `EnvFilter` parses a single word that is not a level as a target with all levels, so that `inof`
+/// would disable all other targets. Such a word is invalid.
 fn has_level(directive: &str) -> bool {
     directive.contains(['=', '[', ']', '{', '}']) || directive.parse::<LevelFilter>().is_ok()
 }

@@ -1,7 +1,7 @@
-//! The three layers, one over the other, and for each setting which of them it came from.
+//! The three layers of settings, merged, with the origin of each setting.
 //!
-//! `config` parses and merges. Names are checked here, layer by layer and before merging, because
-//! afterwards nobody can tell where a wrong one stood.
+//! `config` parses and merges. Names are checked here, per layer and before merging, because
+//! afterwards their origin is lost.
 
 use std::{collections::BTreeMap, ffi::OsString, fs, ops::RangeInclusive, path::Path};
 
@@ -18,18 +18,18 @@ use super::{
 
 const DEFAULTS: &str = include_str!("../../config/default.toml");
 
-/// Sections, and in each a table of keys.
+/// Sections, each with a table of keys.
 pub(super) type Tree = Map<String, Value>;
 
-/// All layers merged, and what it takes to tell a setting's origin.
+/// All layers merged, and the origins of the settings.
 pub(super) struct Layers {
     merged: Tree,
-    /// Of every setting that is not a default.
+    /// The origin of every setting that is not a default.
     origins: BTreeMap<String, SettingOrigin>,
 }
 
 impl Layers {
-    /// Reads `file`, picks what concerns us from `environment`, and checks the names in both.
+    /// Reads `file` and the settings in `environment`, and checks the names in both.
     pub(super) fn load(
         file: Option<&Path>,
         environment: impl Iterator<Item = (OsString, OsString)>,
@@ -56,7 +56,7 @@ impl Layers {
         stack.merge()
     }
 
-    /// The text of `setting`, empty or not.
+    /// The text of `setting`, which may be empty.
     pub(super) fn text(&self, setting: &str) -> Result<String, SettingsError> {
         match setting_value(&self.merged, setting) {
             Some(ValueKind::String(text)) => Ok(text.clone()),
@@ -64,20 +64,20 @@ impl Layers {
         }
     }
 
-    /// The text of `setting` without white space around it, which means nothing in a choice, a list or
-    /// an address.
+    /// The text of `setting` without surrounding white space, which has no meaning in a choice, a list
+    /// or an address.
     pub(super) fn trimmed_text(&self, setting: &str) -> Result<String, SettingsError> {
         Ok(self.text(setting)?.trim().to_owned())
     }
 
-    /// The secret `setting` without the line end behind it; `None` where it is empty.
+    /// The secret `setting` without a trailing line end; `None` if it is empty.
     pub(super) fn secret(&self, setting: &str) -> Result<Option<SecretString>, SettingsError> {
         let text = self.text(setting)?;
         let secret = without_line_end(&text);
         Ok((!secret.is_empty()).then(|| SecretString::from(secret)))
     }
 
-    /// The whole number `setting`, which may be written as text: the environment has nothing else.
+    /// The integer `setting`, which may be text: environment variables are always text.
     pub(super) fn number<T: TryFrom<i64>>(
         &self,
         setting: &str,
@@ -92,25 +92,25 @@ impl Layers {
             .filter(|number| allowed.contains(number))
             .and_then(|number| T::try_from(number).ok())
             .ok_or_else(|| {
-                let (least, most) = allowed.into_inner();
+                let (min, max) = allowed.into_inner();
                 self.invalid(
                     setting,
-                    &format!("expected a whole number from {least} to {most}"),
+                    &format!("expected a whole number from {min} to {max}"),
                 )
             })
     }
 
-    /// The switch `setting`, which may be written as text, in any case.
+    /// The boolean `setting`, which may be text in any case.
     pub(super) fn boolean(&self, setting: &str) -> Result<bool, SettingsError> {
-        let on = match setting_value(&self.merged, setting) {
-            Some(ValueKind::Boolean(on)) => Some(*on),
+        let enabled = match setting_value(&self.merged, setting) {
+            Some(ValueKind::Boolean(enabled)) => Some(*enabled),
             Some(ValueKind::String(text)) => text.trim().to_ascii_lowercase().parse().ok(),
             _ => None,
         };
-        on.ok_or_else(|| self.invalid(setting, "expected true or false"))
+        enabled.ok_or_else(|| self.invalid(setting, "expected true or false"))
     }
 
-    /// The error for a `setting` whose value is not what was `expected`.
+    /// The error for an invalid value of `setting`.
     pub(super) fn invalid(&self, setting: &str, expected: &str) -> SettingsError {
         SettingsError::Invalid {
             setting: setting.to_owned(),
@@ -125,14 +125,14 @@ impl Layers {
     }
 }
 
-/// Layers that are put one over the other.
+/// Collects layers; each overrides the earlier ones.
 struct LayerBuilder {
     builder: ConfigBuilder<DefaultState>,
     origins: BTreeMap<String, SettingOrigin>,
 }
 
 impl LayerBuilder {
-    /// Adds `source`, whose settings are `tree`, and the content of the files of its secrets.
+    /// Adds `source` with the settings in `tree`, and the contents of its secret files.
     fn add(
         &mut self,
         source: impl Source + Send + Sync + 'static,
@@ -166,10 +166,12 @@ impl LayerBuilder {
     }
 }
 
-/// A layer of settings and their texts.
-fn from_pairs(pairs: impl IntoIterator<Item = (String, String)>) -> Result<Config, SettingsError> {
-    let mut pairs = pairs.into_iter();
-    let builder = pairs.try_fold(Config::builder(), |builder, (setting, text)| {
+/// A layer with the given settings and texts.
+fn from_pairs(
+    settings: impl IntoIterator<Item = (String, String)>,
+) -> Result<Config, SettingsError> {
+    let mut settings = settings.into_iter();
+    let builder = settings.try_fold(Config::builder(), |builder, (setting, text)| {
         builder.set_override(setting, text)
     });
     let layer = builder.and_then(ConfigBuilder::<DefaultState>::build);

@@ -21,40 +21,40 @@ const URL: &str = "redis.url";
 /// `[redis]`
 #[derive(Clone, Debug)]
 pub struct Redis {
-    /// URLs that the Redis client accepts, credentials included: one server, or those of sentinels or
-    /// of members of a Cluster, all alike but for the address. None at all means the embedded store.
+    /// URLs that the Redis client accepts, including credentials: one server, or all sentinels or
+    /// members of a Cluster, which differ in the address only. Empty means the embedded store.
     pub urls: Vec<SecretString>,
-    /// The user of the servers that have the data, where the URLs name none.
+    /// The user of the data servers, if the URLs contain none.
     pub username: Option<String>,
-    /// Its password; also without a user. Never empty.
+    /// The password, with or without a user. Never empty.
     pub password: Option<SecretString>,
-    /// What stands behind them.
+    /// The topology of the servers.
     pub mode: RedisMode,
-    /// The name by which sentinels know the primary; empty in other modes.
+    /// The name of the primary on the sentinels; empty in other modes.
     pub sentinel_master: String,
-    /// What sentinels want to know of who asks; the URL has what the servers behind them want.
+    /// The user of the sentinels; the URL has the one of the data servers.
     pub sentinel_username: Option<String>,
-    /// Its password.
+    /// The password of the sentinels.
     pub sentinel_password: Option<SecretString>,
-    /// Certificates, for a URL of `rediss`.
+    /// Certificates, for `rediss` URLs.
     pub tls: RedisTls,
-    /// What every key begins with: 1 to 64 visible ASCII characters without braces.
+    /// Prefix of all keys: 1 to 64 visible ASCII characters without braces.
     pub prefix: String,
-    /// For opening a connection; never zero.
+    /// Timeout for opening a connection; never zero.
     pub connect_timeout: Duration,
-    /// For the answer to one command; never zero.
+    /// Timeout for the response to one command; never zero.
     pub response_timeout: Duration,
-    /// Connections per worker and server beside the lane, at least 1.
+    /// Pooled connections per worker and server, in addition to the multiplexed one; at least 1.
     pub pool_size: usize,
-    /// How long to wait for one of those; never zero.
+    /// Timeout for getting a pooled connection; never zero.
     pub pool_wait_timeout: Duration,
-    /// Requests of one worker that may wait for Redis at once, at least 1.
+    /// Maximum number of store operations in flight per worker, at least 1.
     pub max_in_flight: usize,
-    /// Replicas that must have a change before it is acknowledged; 0 waits for none.
+    /// Redis replicas that must confirm a change before it is acknowledged; 0 waits for none.
     pub wait_replicas: usize,
-    /// How long they may take; never zero.
+    /// Timeout for their confirmation; never zero.
     pub wait_timeout: Duration,
-    /// By how much the clock of a replica that is ready may differ from that of Redis; `None`: by whatever.
+    /// Maximum clock skew to Redis of a ready replica; `None` disables the check.
     pub max_clock_skew: Option<Duration>,
 }
 
@@ -63,27 +63,27 @@ pub struct Redis {
 pub enum RedisMode {
     /// One server.
     Single,
-    /// Whichever server the sentinels name.
+    /// The primary that the sentinels report.
     Sentinel,
     /// A Redis Cluster.
     Cluster,
 }
 
-/// Certificates in PEM, as the files had them.
+/// Certificates in PEM, as read from the files.
 #[derive(Clone, Debug, Default)]
 pub struct RedisTls {
-    /// Whose signature under a server's certificate counts; absent: those that the system trusts.
+    /// Trusted certificate authorities; `None` means those of the system.
     pub ca: Option<Vec<u8>>,
-    /// Who we are.
+    /// The client certificate.
     pub client: Option<ClientCertificate>,
 }
 
 /// A certificate and its key, in PEM.
 #[derive(Clone, Debug)]
 pub struct ClientCertificate {
-    /// The certificate, and those between it and one that Redis trusts.
+    /// The certificate and its intermediate certificates.
     pub certificate: Vec<u8>,
-    /// Its private key.
+    /// The private key.
     pub key: SecretSlice<u8>,
 }
 
@@ -118,7 +118,7 @@ impl Redis {
 }
 
 impl Redis {
-    /// Where it is, for operators: addresses without credentials, and the mode.
+    /// Addresses without credentials and the mode, for messages to operators.
     #[must_use]
     pub fn location(&self) -> String {
         let addresses: Vec<String> = self
@@ -140,7 +140,7 @@ impl Redis {
 }
 
 impl RedisTls {
-    /// As the Redis client takes them.
+    /// The certificates in the type of the Redis client.
     #[must_use]
     pub fn certificates(&self) -> TlsCertificates {
         TlsCertificates {
@@ -153,7 +153,7 @@ impl RedisTls {
     }
 }
 
-/// A user name needs a password: Redis is told neither without one.
+/// A user name without a password is an error: Redis would get neither.
 fn credentials(
     from: &Layers,
     username: &str,
@@ -161,7 +161,7 @@ fn credentials(
 ) -> Result<(Option<String>, Option<SecretString>), SettingsError> {
     let (user, secret) = (not_empty(from.text(username)?), from.secret(password)?);
     if user.is_some() && secret.is_none() {
-        let expected = format!("expected a password, for {username} is set");
+        let expected = format!("expected a password, because {username} is set");
         return Err(from.invalid(password, &expected));
     }
     Ok((user, secret))
@@ -197,23 +197,23 @@ fn urls(
         RedisMode::Single => Ok(vec![text.trim().to_owned()]),
         RedisMode::Sentinel | RedisMode::Cluster => url::parse_list(&text),
     };
-    let wrong = |wrong| match wrong {
+    let invalid = |error| match error {
         UrlError::Malformed => from.invalid(URL, expected_url(mode)),
         UrlError::InvalidPart(expected) => from.invalid(URL, expected),
     };
-    let urls = urls.map_err(wrong)?;
+    let urls = urls.map_err(invalid)?;
     for url in &urls {
-        url::validate(url).map_err(wrong)?;
-        // Asked by reference, and the error dropped: it may tell a part of the URL.
+        url::validate(url).map_err(invalid)?;
+        // The error is dropped: it may contain a part of the URL.
         let info = url.as_str().into_connection_info().ok();
         let info = info.ok_or_else(|| from.invalid(URL, expected_url(mode)))?;
         check_credentials(from, &info)?;
         match info.addr() {
             ConnectionAddr::TcpTls { .. } => {
                 let client = Client::build_with_tls(info.clone(), tls.certificates());
-                client.map_err(|_told| {
+                client.map_err(|_may_contain_secrets| {
                     let expected =
-                        "expected certificates and a key in PEM, each pair of them together";
+                        "expected certificates and keys in PEM, and for each certificate its key";
                     from.invalid("redis.tls_ca_file", expected)
                 })?;
             }
@@ -223,13 +223,13 @@ fn urls(
             _ => {}
         }
         if mode == RedisMode::Cluster && info.redis_settings().db() != 0 {
-            return Err(from.invalid(URL, "expected database 0: a Cluster has no other"));
+            return Err(from.invalid(URL, "expected database 0: a Redis Cluster has no other"));
         }
     }
     Ok(urls.into_iter().map(SecretString::from).collect())
 }
 
-/// User and password stand in the URL or beside it.
+/// User and password are allowed in the URL or in settings of their own, not in both.
 fn check_credentials(from: &Layers, info: &ConnectionInfo) -> Result<(), SettingsError> {
     let own = info.redis_settings();
     if own.username().is_none() && own.password().is_none() {
@@ -237,7 +237,7 @@ fn check_credentials(from: &Layers, info: &ConnectionInfo) -> Result<(), Setting
     }
     for setting in ["redis.username", "redis.password"] {
         if !from.text(setting)?.is_empty() {
-            let expected = "expected nothing, for redis.url has a user or a password too: take them out of \
+            let expected = "expected nothing, because redis.url contains a user or a password: remove them from \
                             the URL, or leave redis.username and redis.password empty";
             return Err(from.invalid(setting, expected));
         }
@@ -252,10 +252,10 @@ fn expected_url(mode: RedisMode) -> &'static str {
              unix:/path or redis+unix:///path, or nothing for the embedded store"
         }
         RedisMode::Sentinel => {
-            "expected URLs of sentinels, divided by commas: redis://host:26379/database,host:26379"
+            "expected URLs of sentinels, separated by commas: redis://host:26379/database,host:26379"
         }
         RedisMode::Cluster => {
-            "expected URLs of members of the Cluster, divided by commas: redis://host:6379,host:6379"
+            "expected URLs of members of the Cluster, separated by commas: redis://host:6379,host:6379"
         }
     }
 }
@@ -265,7 +265,7 @@ fn sentinel_master(from: &Layers, mode: RedisMode) -> Result<String, SettingsErr
     let name = from.text(setting)?;
     match mode {
         RedisMode::Sentinel if name.is_empty() => {
-            let expected = "expected the name by which the sentinels know the primary";
+            let expected = "expected the name of the primary on the sentinels";
             Err(from.invalid(setting, expected))
         }
         _ => Ok(name),
@@ -302,15 +302,15 @@ fn pem(from: &Layers, setting: &str) -> Result<Option<Vec<u8>>, SettingsError> {
     let path = not_empty(from.text(setting)?).map(PathBuf::from);
     let read = |path: PathBuf| {
         let text = fs::read(path);
-        text.map_err(|reason| from.invalid(setting, &format!("expected a file to read: {reason}")))
+        text.map_err(|reason| from.invalid(setting, &format!("expected a readable file: {reason}")))
     };
     path.map(read).transpose()
 }
 
 fn prefix(from: &Layers) -> Result<String, SettingsError> {
     let prefix = from.text("redis.prefix")?;
-    let visible = prefix.bytes().all(|b| b.is_ascii_graphic());
-    if visible && (1..=64).contains(&prefix.len()) && !prefix.contains(['{', '}']) {
+    let is_visible = prefix.bytes().all(|b| b.is_ascii_graphic());
+    if is_visible && (1..=64).contains(&prefix.len()) && !prefix.contains(['{', '}']) {
         return Ok(prefix);
     }
     let expected = "expected 1 to 64 visible ASCII characters, no spaces, no { or }";

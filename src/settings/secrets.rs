@@ -1,4 +1,4 @@
-//! Which settings are secret, and the files that their values may be read from.
+//! The secret settings, and the files that their values can be read from.
 //!
 //! For each secret setting, such as `redis.password`, `redis.password_file` names a file that contains
 //! the value: this is how Kubernetes, Docker and systemd provide secrets.
@@ -41,17 +41,17 @@ pub(super) fn file_setting(setting: &str) -> String {
     format!("{setting}_file")
 }
 
-/// `text` without one line end, as editors, `echo` and `kubectl create secret --from-file` append it.
+/// `text` without one trailing line end, which editors, `echo` and `kubectl create secret --from-file` append.
 pub(super) fn without_line_end(text: &str) -> &str {
     let text = text.strip_suffix('\n').unwrap_or(text);
     text.strip_suffix('\r').unwrap_or(text)
 }
 
 /// The secrets of one layer that are in files. `find` returns the value of a setting in the layer and
-/// `origin` where it was set.
+/// `origin` its origin.
 ///
 /// # Errors
-/// [`SettingsError::Invalid`] where both the value and the file are set, or the file cannot be used.
+/// [`SettingsError::Invalid`] if both the value and the file are set, or the file cannot be used.
 pub(super) fn read<'a>(
     find: impl Fn(&str) -> Option<&'a ValueKind>,
     origin: impl Fn(&str) -> SettingOrigin,
@@ -121,13 +121,13 @@ pub(super) fn read_variables(
     read.collect()
 }
 
-/// Whether a secret is as good as none.
+/// Whether a secret is empty except for a line end.
 pub(super) fn is_empty(value: &str) -> bool {
     without_line_end(value).is_empty()
 }
 
-/// An empty file is refused: it is a secret that was not filled in, and a password of nothing would
-/// leave everything open.
+/// An empty file is an error: the secret was probably not filled in, and an empty password would
+/// disable authentication.
 fn read_file(path: &Path) -> io::Result<String> {
     let mut text = String::new();
     let mut file = File::open(path)?.take(MAX_SECRET_BYTES + 1);
@@ -142,8 +142,8 @@ fn read_file(path: &Path) -> io::Result<String> {
     Ok(text)
 }
 
-/// The path is printed only where it is written as one: whoever confuses the two settings has set the
-/// secret itself.
+/// The path is printed only if it is clearly a path: the secret itself may have been set instead by
+/// mistake.
 fn read_error(path: &Path, error: &io::Error) -> String {
     if path.is_absolute() || path.starts_with(".") || path.starts_with("..") {
         return format!("cannot read the file {}: {error}", path.display());

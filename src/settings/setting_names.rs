@@ -1,5 +1,4 @@
-//! Which settings there are: those of `config/default.toml`, for each secret one of them a `..._file`,
-//! and no others.
+//! The names of all settings: those of `config/default.toml`, and for each secret one of them `..._file`.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,10 +13,46 @@ use super::{
     secrets::{SECRETS, file_setting, is_empty},
 };
 
-/// What the environment variables of settings begin with.
+/// Prefix of the environment variables of settings.
 pub(super) const VARIABLE_PREFIX: &str = "SWITCHBOARD__";
 
 /// Sections, and the keys of each.
+/// Renamed sections and settings with their current names, which errors suggest.
+pub(super) const RENAMED: [(&str, &str); 19] = [
+    ("admin.history_entries", "admin.audit_log_entries"),
+    ("admin.idle_seconds", "admin.session_idle_seconds"),
+    ("admin.visit_seconds", "admin.session_max_seconds"),
+    ("backend.answer_bytes", "backend.max_response_bytes"),
+    ("backend.answer_timeout_ms", "backend.response_timeout_ms"),
+    (
+        "backend.circuit_failures",
+        "backend.circuit_breaker_failures",
+    ),
+    (
+        "backend.circuit_seconds",
+        "backend.circuit_breaker_reset_seconds",
+    ),
+    ("catalog.look_seconds", "catalog.poll_seconds"),
+    ("limits.life_seconds", "limits.max_ttl_seconds"),
+    ("limits.pairs", "limits.fields"),
+    ("log.slow_ms", "log.slow_request_ms"),
+    ("redis.answer_timeout_ms", "redis.response_timeout_ms"),
+    ("redis.max_waiting", "redis.max_in_flight"),
+    ("redis.pool_wait_ms", "redis.pool_timeout_ms"),
+    (
+        "server.body_stall_seconds",
+        "server.body_idle_timeout_seconds",
+    ),
+    ("server.grace_seconds", "server.drain_seconds"),
+    (
+        "server.head_timeout_seconds",
+        "server.request_header_timeout_seconds",
+    ),
+    ("server.shutdown_seconds", "server.shutdown_timeout_seconds"),
+    ("throttle", "rate_limit"),
+];
+
+/// Sections and their keys.
 pub(super) struct SettingNames(BTreeMap<String, BTreeSet<String>>);
 
 /// The environment variable of a setting: `SWITCHBOARD__SERVER__LISTEN` of `server.listen`.
@@ -46,8 +81,8 @@ impl SettingNames {
         names
     }
 
-    /// Whether all of `tree` is known. Where more than one name is not, the error tells the first
-    /// by the alphabet, so that it is the same one each time.
+    /// Checks that all names in `tree` exist. The error names the first unknown one in alphabetical
+    /// order, so that it is deterministic.
     pub(super) fn check(&self, tree: &Tree, origin: &SettingOrigin) -> Result<(), SettingsError> {
         for (section, value) in tree.iter().collect::<BTreeMap<_, _>>() {
             let Some(known) = self.0.get(section) else {
@@ -67,22 +102,22 @@ impl SettingNames {
         Ok(())
     }
 
-    /// The settings that `environment` has, by name, all of them known. One that is blank is not set, as
-    /// `${X:-}` in a shell or a Compose file means it.
+    /// The settings in `environment` by name; an unknown one is an error. A blank variable counts as
+    /// unset, as `${X:-}` in a shell or a Compose file produces it.
     ///
-    /// A name must be spelled exactly: `SWITCHBOARD__Server__Listen` is unknown rather than a
-    /// second, hidden way to say the same.
+    /// Names are case-sensitive: `SWITCHBOARD__Server__Listen` is unknown rather than a second
+    /// spelling of the same setting.
     pub(super) fn from_environment(
         &self,
         environment: impl Iterator<Item = (OsString, OsString)>,
     ) -> Result<BTreeMap<String, String>, SettingsError> {
-        let ours: BTreeMap<String, OsString> = environment
+        let variables: BTreeMap<String, OsString> = environment
             .map(|(name, value)| (name.to_string_lossy().into_owned(), value))
             .filter(|(name, _)| name.starts_with(VARIABLE_PREFIX))
             .collect();
 
-        let mut picked = BTreeMap::new();
-        for (name, value) in ours {
+        let mut settings = BTreeMap::new();
+        for (name, value) in variables {
             let origin = SettingOrigin::Variable(name.clone());
             let Some(setting) = self.settings().find(|setting| variable(setting) == name) else {
                 return Err(self.unknown(&spelled_as_setting(&name), origin));
@@ -100,10 +135,10 @@ impl SettingNames {
                 !value.trim().is_empty()
             };
             if is_set {
-                picked.insert(setting, value.to_owned());
+                settings.insert(setting, value.to_owned());
             }
         }
-        Ok(picked)
+        Ok(settings)
     }
 
     fn settings(&self) -> impl Iterator<Item = String> {
@@ -113,6 +148,18 @@ impl SettingNames {
     }
 
     fn unknown(&self, setting: &str, origin: SettingOrigin) -> SettingsError {
+        if let Some(name) = self.current_name(setting) {
+            let suggestion = match &origin {
+                _ if !name.contains('.') => format!("[{name}]"),
+                SettingOrigin::Variable(_) => variable(&name),
+                SettingOrigin::File(_) | SettingOrigin::Defaults => name,
+            };
+            return SettingsError::Unknown {
+                setting: setting.to_owned(),
+                origin,
+                expected: format!("it was renamed to {suggestion}"),
+            };
+        }
         let section = setting
             .split_once('.')
             .map_or(setting, |(section, _)| section);
@@ -127,8 +174,20 @@ impl SettingNames {
         SettingsError::Unknown {
             setting: setting.to_owned(),
             origin,
-            allowed: allowed.join(", "),
+            expected: format!("expected one of {}", allowed.join(", ")),
         }
+    }
+
+    /// The current name of a renamed setting, or of a setting in a renamed section.
+    fn current_name(&self, setting: &str) -> Option<String> {
+        let current = |old| RENAMED.iter().find(|(name, _)| *name == old);
+        if let Some((_, name)) = current(setting) {
+            return Some((*name).to_owned());
+        }
+        let (section, key) = setting.split_once('.')?;
+        let (_, section) = current(section)?;
+        let name = format!("{section}.{key}");
+        self.settings().any(|known| known == name).then_some(name)
     }
 }
 
@@ -136,8 +195,8 @@ fn settings_in(section: &str, keys: &BTreeSet<String>) -> impl Iterator<Item = S
     keys.iter().map(move |key| format!("{section}.{key}"))
 }
 
-/// `server.lisen` of `SWITCHBOARD__SERVER__LISEN`. Small letters are kept as they stand where there
-/// are any, so that the error shows what is wrong with them.
+/// `server.lisen` for `SWITCHBOARD__SERVER__LISEN`. A name with lower-case letters is not converted,
+/// so that the error shows them.
 fn spelled_as_setting(variable: &str) -> String {
     let name = variable.strip_prefix(VARIABLE_PREFIX).unwrap_or(variable);
     let name = name.replace("__", ".");

@@ -1,4 +1,4 @@
-//! The layers and the names in them; beside this, one file for each other question.
+//! Tests of the layers and the setting names; the modules test the other parts.
 
 use std::{
     process,
@@ -13,7 +13,7 @@ mod secrets;
 mod traces;
 mod values;
 
-/// A file that goes with the test.
+/// A temporary file, deleted on drop.
 struct TempFile(PathBuf);
 
 impl TempFile {
@@ -44,14 +44,14 @@ fn from_file(content: &str) -> Result<Settings, SettingsError> {
     Settings::load(Some(&file.0), [("HOME", "/")])
 }
 
-/// The error's message, from a file whose path is left out of it.
+/// The error message for a settings file, with `FILE` in place of its path.
 fn file_error(content: &str) -> String {
     let file = TempFile::new(content);
     let error = Settings::load(Some(&file.0), [("HOME", "/")]).unwrap_err();
-    let told = error.to_string();
+    let message = error.to_string();
     let path = file.0.display().to_string();
-    assert!(told.contains(&path), "{told}");
-    told.replace(&path, "FILE")
+    assert!(message.contains(&path), "{message}");
+    message.replace(&path, "FILE")
 }
 
 fn environment_error(name: &str, value: &str) -> String {
@@ -59,7 +59,7 @@ fn environment_error(name: &str, value: &str) -> String {
 }
 
 #[test]
-fn a_file_goes_over_the_defaults_and_the_environment_over_the_file() {
+fn a_file_overrides_the_defaults_and_the_environment_overrides_the_file() {
     let file =
         TempFile::new("[limits]\nfields = 7\nkeys = 8\n[server]\nlisten = \"localhost:0\"\n");
     let environment = [
@@ -75,13 +75,13 @@ fn a_file_goes_over_the_defaults_and_the_environment_over_the_file() {
 }
 
 #[test]
-fn a_variable_that_is_empty_is_as_if_it_was_not_set() {
+fn an_empty_variable_is_an_unset_one() {
     let file = TempFile::new("[limits]\nfields = 7\n[log]\nformat = \"json\"\n");
-    let (defaults, of_file) = (
+    let (defaults, with_file) = (
         Settings::defaults().unwrap(),
         Settings::load(Some(&file.0), NO_VARIABLES),
     );
-    let (defaults, of_file) = (format!("{defaults:?}"), format!("{:?}", of_file.unwrap()));
+    let (defaults, with_file) = (format!("{defaults:?}"), format!("{:?}", with_file.unwrap()));
     for documented in documentation::documented_settings() {
         let variable = setting_names::variable(&documented.name);
         let blank = [" ", "\t", "\n", " \r\n"];
@@ -94,13 +94,13 @@ fn a_variable_that_is_empty_is_as_if_it_was_not_set() {
             let read = from_environment(&variable, empty).unwrap();
             assert_eq!(format!("{read:?}"), defaults, "{variable}={empty:?}");
             let read = Settings::load(Some(&file.0), [(&*variable, empty)]).unwrap();
-            assert_eq!(format!("{read:?}"), of_file, "{variable}={empty:?}");
+            assert_eq!(format!("{read:?}"), with_file, "{variable}={empty:?}");
         }
     }
 }
 
 #[test]
-fn what_is_not_named_after_us_in_the_environment_is_ignored() {
+fn variables_without_the_prefix_are_ignored() {
     let names = [
         "LIMITS__KEYS",
         "SWITCHBOARD_LIMITS_KEYS",
@@ -112,11 +112,11 @@ fn what_is_not_named_after_us_in_the_environment_is_ignored() {
 
 #[cfg(unix)]
 #[test]
-fn a_variable_that_is_no_text_is_an_error_only_if_it_is_ours() {
+fn a_variable_that_is_not_utf_8_is_an_error_only_for_a_setting() {
     use std::os::unix::ffi::OsStringExt;
-    let no_text = || OsString::from_vec(vec![b'a', 0xff]);
-    assert!(Settings::load(None, [("OTHER", no_text())]).is_ok());
-    let error = Settings::load(None, [("SWITCHBOARD__CATALOG__FILE", no_text())]).unwrap_err();
+    let not_utf_8 = || OsString::from_vec(vec![b'a', 0xff]);
+    assert!(Settings::load(None, [("OTHER", not_utf_8())]).is_ok());
+    let error = Settings::load(None, [("SWITCHBOARD__CATALOG__FILE", not_utf_8())]).unwrap_err();
     assert_eq!(
         error.to_string(),
         "setting `catalog.file` (environment variable SWITCHBOARD__CATALOG__FILE): \
@@ -125,7 +125,7 @@ fn a_variable_that_is_no_text_is_an_error_only_if_it_is_ours() {
 }
 
 #[test]
-fn an_unknown_setting_names_itself_its_origin_and_what_is_allowed() {
+fn the_error_for_an_unknown_setting_has_its_origin_and_the_allowed_names() {
     assert_eq!(
         file_error("[log]\nlevle = \"info\"\n"),
         "unknown setting `log.levle` (file FILE): expected one of log.format, log.level, log.requests, log.slow_request_ms"
@@ -138,7 +138,50 @@ fn an_unknown_setting_names_itself_its_origin_and_what_is_allowed() {
 }
 
 #[test]
-fn an_unknown_section_is_told_the_sections() {
+fn a_renamed_setting_is_unknown_and_the_error_suggests_its_new_name() {
+    let documented: Vec<String> = documentation::documented_settings()
+        .into_iter()
+        .map(|setting| setting.name)
+        .collect();
+    for (old, new) in setting_names::RENAMED {
+        let Some((section, key)) = old.split_once('.') else {
+            let prefix = format!("{new}.");
+            assert!(documented.iter().any(|name| name.starts_with(&prefix)));
+            continue;
+        };
+        assert!(documented.iter().any(|name| name == new), "{new}");
+        assert_eq!(
+            file_error(&format!("[{section}]\n{key} = 1\n")),
+            format!("unknown setting `{old}` (file FILE): it was renamed to {new}")
+        );
+        let variable = setting_names::variable(old);
+        let suggestion = setting_names::variable(new);
+        assert_eq!(
+            environment_error(&variable, "1"),
+            format!(
+                "unknown setting `{old}` (environment variable {variable}): it was renamed to {suggestion}"
+            )
+        );
+    }
+}
+
+#[test]
+fn a_setting_of_a_renamed_section_is_unknown_and_the_error_suggests_its_new_name() {
+    assert_eq!(
+        file_error("[throttle]\nwindow_seconds = 1\n"),
+        "unknown setting `throttle` (file FILE): it was renamed to [rate_limit]"
+    );
+    assert_eq!(
+        environment_error("SWITCHBOARD__THROTTLE__WINDOW_SECONDS", "1"),
+        "unknown setting `throttle.window_seconds` (environment variable \
+         SWITCHBOARD__THROTTLE__WINDOW_SECONDS): it was renamed to SWITCHBOARD__RATE_LIMIT__WINDOW_SECONDS"
+    );
+    let message = environment_error("SWITCHBOARD__THROTTLE__WINDOW", "1");
+    assert!(message.contains("expected one of [admin], "), "{message}");
+}
+
+#[test]
+fn the_error_for_an_unknown_section_lists_all_sections() {
     let sections = "expected one of [admin], [api], [auth], [backend], [catalog], [cors], [limits], [log], [memory], \
          [metrics], [phone], [rate_limit], [redis], [server], [tls]";
     for (content, name) in [
@@ -147,10 +190,10 @@ fn an_unknown_section_is_told_the_sections() {
         ("\"server.listen\" = \"\"", "server.listen"),
         ("\"server[-9]\" = 1", "server[-9]"),
     ] {
-        let told = file_error(content);
+        let message = file_error(content);
         assert!(
-            told.starts_with(&format!("unknown setting `{name}` (file FILE)")),
-            "{told}"
+            message.starts_with(&format!("unknown setting `{name}` (file FILE)")),
+            "{message}"
         );
     }
     assert!(file_error("[servr]").ends_with(sections));
@@ -172,14 +215,14 @@ fn a_variable_must_be_spelled_exactly() {
         ("SWITCHBOARD__SERVER.LISTEN", "server.listen"),
         ("SWITCHBOARD__Server__Listen", "Server.Listen"),
     ] {
-        let told = environment_error(name, "localhost:1");
+        let message = environment_error(name, "localhost:1");
         let begin = format!("unknown setting `{setting}` (environment variable {name}): ");
-        assert!(told.starts_with(&begin), "{told}");
+        assert!(message.starts_with(&begin), "{message}");
     }
 }
 
 #[test]
-fn a_section_that_is_no_table_is_refused() {
+fn a_section_that_is_not_a_table_is_refused() {
     assert_eq!(
         file_error("server = 8080"),
         "setting `server` (file FILE): expected a section [server]"
@@ -188,25 +231,28 @@ fn a_section_that_is_no_table_is_refused() {
 }
 
 #[test]
-fn a_file_that_is_no_toml_is_told_with_its_place() {
+fn the_error_for_malformed_toml_has_the_position() {
     assert_eq!(
         file_error("[server]\nlisten = \"a:1\"\nworkers 3\n"),
         "file FILE: TOML parse error at line 3, column 9: key with no value, expected `=`"
     );
-    let told = file_error("[limits]\nkeys = 99999999999999999999\n");
-    assert!(told.starts_with("file FILE: number too large"), "{told}");
+    let message = file_error("[limits]\nkeys = 99999999999999999999\n");
+    assert!(
+        message.starts_with("file FILE: number too large"),
+        "{message}"
+    );
 }
 
 #[test]
-fn a_file_that_cannot_be_read_is_named() {
+fn the_error_for_an_unreadable_file_has_its_path() {
     let absent = Path::new("/nowhere/switchboard.toml");
     let error = Settings::load(Some(absent), [("HOME", "/")]).unwrap_err();
-    let told = error.to_string();
+    let message = error.to_string();
     let begin = "cannot read the settings file /nowhere/switchboard.toml: ";
-    assert!(told.starts_with(begin), "{told}");
+    assert!(message.starts_with(begin), "{message}");
 
-    let no_text = TempFile::new([b'#', 0xff]);
-    let error = Settings::load(Some(&no_text.0), [("HOME", "/")]).unwrap_err();
+    let not_utf_8 = TempFile::new([b'#', 0xff]);
+    let error = Settings::load(Some(&not_utf_8.0), [("HOME", "/")]).unwrap_err();
     assert!(
         matches!(error, SettingsError::SettingsFile { .. }),
         "{error}"
@@ -214,9 +260,9 @@ fn a_file_that_cannot_be_read_is_named() {
 }
 
 #[test]
-fn the_catalogue_is_the_shipped_one_or_the_file() {
+fn the_catalog_is_the_shipped_one_or_the_configured_file() {
     let (origin, text) = Settings::defaults().unwrap().catalog_text().unwrap();
-    assert_eq!(origin, "shipped catalogue");
+    assert_eq!(origin, "shipped catalog");
     assert_eq!(text, SHIPPED_CATALOG);
 
     let file = TempFile::new("[services.mine]\n");
@@ -228,9 +274,9 @@ fn the_catalogue_is_the_shipped_one_or_the_file() {
     );
 
     drop(file);
-    let told = settings.catalog_text().unwrap_err().to_string();
+    let message = settings.catalog_text().unwrap_err().to_string();
     assert!(
-        told.starts_with("setting `catalog.file`: cannot read "),
-        "{told}"
+        message.starts_with("setting `catalog.file`: cannot read "),
+        "{message}"
     );
 }

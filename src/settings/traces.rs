@@ -1,9 +1,9 @@
-//! Where traces go, and of which requests: the standard variables of OpenTelemetry, `OTEL_...`.
+//! Tracing, configured by the standard variables of OpenTelemetry, `OTEL_...`.
 //!
-//! Such variables are often set for a whole cluster, for programs in many languages. So what one of them
-//! asks for and this program cannot do is no error, unlike in its own settings: it is warned about, the
-//! default counts in its place, and the service runs. The specification says the same of values that are
-//! invalid, that choices are written in any case, and that an empty variable is an unset one.
+//! Such variables are often set for a whole cluster, for programs in many languages. Therefore an
+//! unsupported value is not an error, unlike in the program's own settings: a warning is logged and the
+//! default is used. The specification requires the same for invalid values, ignores the case of choices,
+//! and treats an empty variable as unset.
 
 use std::{fmt, fs, time::Duration};
 
@@ -44,56 +44,56 @@ const HEADERS: [&str; 2] = [
 ];
 const SERVICE_NAME: &str = "OTEL_SERVICE_NAME";
 const ATTRIBUTES: &str = "OTEL_RESOURCE_ATTRIBUTES";
-/// Where an `OTEL_EXPORTER_OTLP_ENDPOINT` takes traces.
+/// The path of traces below `OTEL_EXPORTER_OTLP_ENDPOINT`.
 const PATH: &str = "v1/traces";
-/// Characters of a value that are shown in a warning.
+/// Maximum length of a value in a warning.
 const MAX_WARNING_VALUE_CHARS: usize = 80;
 
-/// What is to be traced, and who collects it.
+/// Sampling and export of traces.
 #[derive(Clone)]
 pub struct Traces {
-    /// The whole URL that traces are sent to.
+    /// The complete URL that traces are sent to.
     pub endpoint: String,
-    /// Headers that are sent along; their values may be secret.
+    /// Additional request headers; the values may be secret.
     pub headers: Vec<(String, String)>,
-    /// How long one attempt to send may take; never zero.
+    /// Timeout of one export request; never zero.
     pub timeout: Duration,
-    /// Certificates, in PEM, that are trusted beside those of the system.
+    /// Trusted certificates, in PEM, in addition to those of the system.
     pub authorities: Option<String>,
-    /// Which requests are traced.
+    /// The sampler.
     pub sampling: Sampling,
-    /// Whether a request may be part of a trace that began elsewhere, and go on elsewhere.
+    /// Whether the trace context of incoming requests is used and sent to backends.
     pub propagates: bool,
-    /// Spans that may wait to be sent, at least 1.
+    /// Maximum number of spans in the queue, at least 1.
     pub max_queue_size: usize,
-    /// Spans that are sent at once, at least 1.
+    /// Maximum number of spans of one export, at least 1.
     pub max_batch_size: usize,
-    /// How long a span waits at most until it is sent; never zero.
+    /// Maximum time until a span is exported; never zero.
     pub schedule_delay: Duration,
-    /// What the traces of this process are marked with, `service.name` among it where it is set.
+    /// The resource attributes, including `service.name` if it is set.
     pub attributes: Vec<(String, String)>,
 }
 
-/// Endpoint and headers may hold a password.
+/// Endpoint and headers may contain a password.
 impl fmt::Debug for Traces {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut shown = f.debug_struct("Traces");
-        shown.field("sampling", &self.sampling);
-        shown.field("attributes", &self.attributes);
-        shown.finish_non_exhaustive()
+        let mut output = f.debug_struct("Traces");
+        output.field("sampling", &self.sampling);
+        output.field("attributes", &self.attributes);
+        output.finish_non_exhaustive()
     }
 }
 
-/// Which requests are traced.
+/// The sampling decision of requests.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sampling {
-    /// Of those that are part of no trace, or of all: 0 to 1.
+    /// Sampled fraction of requests without a parent, or of all: 0 to 1.
     pub ratio: f64,
-    /// Whether one that is part of a trace is traced if, and only if, whoever sent it traces it.
+    /// Whether a request with a parent has the sampling decision of its parent.
     pub parent_based: bool,
 }
 
-/// What the variables say, `None` where nothing is to be traced, and those that are not followed.
+/// Reads the variables: `None` if tracing is disabled, and the ignored variables.
 pub(super) fn from_environment(
     environment: &Environment,
 ) -> (Option<Traces>, Vec<IgnoredVariable>) {
@@ -110,7 +110,7 @@ struct Variables<'a> {
     ignored: Vec<IgnoredVariable>,
 }
 
-/// A variable and its value, which is not empty.
+/// The name of a variable and its value, which is not empty.
 type Variable<'a> = (&'static str, &'a str);
 
 impl<'a> Variables<'a> {
@@ -152,7 +152,7 @@ impl<'a> Variables<'a> {
         })
     }
 
-    /// One that is empty is as good as none.
+    /// A variable; an empty one counts as unset.
     fn get(&self, name: &'static str) -> Option<Variable<'a>> {
         let value = self.environment.get(name)?.trim();
         (!value.is_empty()).then_some((name, value))
@@ -194,19 +194,19 @@ impl<'a> Variables<'a> {
             return true;
         };
         let exporters = parse_list(variable.1);
-        let otlp = exporters.iter().any(|exporter| exporter == "otlp");
+        let has_otlp = exporters.iter().any(|exporter| exporter == "otlp");
         if exporters == ["none"] || exporters == ["otlp"] {
-            return otlp;
+            return has_otlp;
         }
         self.ignore(
             variable,
-            if otlp {
+            if has_otlp {
                 "only otlp and none are supported; otlp alone is used"
             } else {
-                "only otlp and none are supported; nothing is traced"
+                "only otlp and none are supported; tracing is disabled"
             },
         );
-        otlp
+        has_otlp
     }
 
     fn endpoint(&mut self) -> Option<String> {
@@ -215,12 +215,12 @@ impl<'a> Variables<'a> {
         let scheme = uri.as_ref().and_then(hyper::Uri::scheme_str);
         if !matches!(scheme, Some("http" | "https")) {
             let reason = "expected a URL that begins with http:// or https:// (its value is not shown); \
-                          nothing is traced";
+                          tracing is disabled";
             self.ignore_secret(name, reason);
             return None;
         }
-        let whole = name == ENDPOINT[0];
-        Some(if whole {
+        let is_complete = name == ENDPOINT[0];
+        Some(if is_complete {
             url.to_owned()
         } else {
             format!("{}/{PATH}", url.trim_end_matches('/'))
@@ -231,8 +231,8 @@ impl<'a> Variables<'a> {
         if let Some(protocol) = self.first_set(PROTOCOL)
             && !protocol.1.eq_ignore_ascii_case("http/protobuf")
         {
-            let reason = "only http/protobuf is supported and used, for which collectors listen on port \
-                          4318 and not 4317";
+            let reason = "only http/protobuf is supported and used; collectors accept it on port 4318, not on \
+                          4317";
             self.ignore(protocol, reason);
         }
         if let Some(compression) = self.first_set(COMPRESSION)
@@ -290,7 +290,7 @@ impl<'a> Variables<'a> {
         let text = fs::read_to_string(variable.1).ok();
         let text = text.filter(|text| text.contains("-----BEGIN CERTIFICATE-----"));
         if text.is_none() {
-            let reason = "expected a file with certificates in PEM that can be read; only those that the \
+            let reason = "expected a readable file with PEM certificates; only the certificates that the \
                           system trusts are used";
             self.ignore(variable, reason);
         }
@@ -306,7 +306,7 @@ impl<'a> Variables<'a> {
             return default;
         };
         let sampler = variable.1.to_ascii_lowercase();
-        let (follows, root) = match sampler.strip_prefix("parentbased_") {
+        let (parent_based, root) = match sampler.strip_prefix("parentbased_") {
             Some(root) => (true, root),
             None => (false, &*sampler),
         };
@@ -323,7 +323,7 @@ impl<'a> Variables<'a> {
         };
         Sampling {
             ratio,
-            parent_based: follows,
+            parent_based,
         }
     }
 
@@ -347,10 +347,10 @@ impl<'a> Variables<'a> {
         if propagators == ["none"] {
             return false;
         }
-        // Nothing here is told by baggage, and the default names it.
-        let is_known = |name: &String| matches!(name.as_str(), "tracecontext" | "baggage");
+        // Baggage is accepted because the default value contains it; it has no effect.
+        let is_supported = |name: &String| matches!(name.as_str(), "tracecontext" | "baggage");
         if !propagators.iter().any(|name| name == "tracecontext")
-            || !propagators.iter().all(is_known)
+            || !propagators.iter().all(is_supported)
         {
             let reason = "only tracecontext and none are supported; tracecontext is used";
             self.ignore(variable, reason);
@@ -358,7 +358,7 @@ impl<'a> Variables<'a> {
         true
     }
 
-    /// `OTEL_SERVICE_NAME` goes before a `service.name` in `OTEL_RESOURCE_ATTRIBUTES`.
+    /// `OTEL_SERVICE_NAME` takes precedence over `service.name` in `OTEL_RESOURCE_ATTRIBUTES`.
     fn attributes(&mut self) -> Vec<(String, String)> {
         let mut attributes = Vec::new();
         if let Some(variable) = self.get(ATTRIBUTES) {

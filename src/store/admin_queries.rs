@@ -1,62 +1,62 @@
-//! What operators may look at beside what clients may: services by their end, and who holds which number.
+//! Queries of the admin API: services by expiration time, and bookings.
 
 use async_trait::async_trait;
 
 use super::{BookingId, Clock, KeyName, PoolUsage, ServiceId, StoreError, Timestamp};
 
-/// A place in a list that is ordered by end, and then by name: what comes behind it is the next page.
+/// A position in a list that is ordered by expiration time and name. The next page begins after it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Cursor {
-    /// When the last one of the page before ends.
+    /// The expiration time of the last entry of the page.
     pub end: Timestamp,
-    /// Its name.
+    /// The name of that entry.
     pub name: String,
 }
 
-/// A living service, in a list.
+/// An active service in a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedService {
-    /// Its id.
+    /// The id.
     pub id: ServiceId,
-    /// Name of the configured service it was made from.
+    /// The name of its configured service.
     pub definition: String,
-    /// When it was made.
+    /// The creation time.
     pub created: Timestamp,
-    /// When it ends.
+    /// The expiration time.
     pub end: Timestamp,
-    /// The `gms_user` header of the request that made it.
+    /// The `gms_user` header of the create request.
     pub gms_user: Option<String>,
 }
 
-/// A booking, as an operator sees it.
+/// A booking, as operators see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedBooking {
-    /// Its id.
+    /// The id.
     pub id: BookingId,
     /// The number.
     pub number: String,
-    /// The service that it is held for.
+    /// The service that it is booked for.
     pub service: ServiceId,
-    /// The subscriber who is expected to call.
+    /// The subscriber that is expected to call.
     pub caller: Option<String>,
-    /// Whether a code must be keyed in. The code itself is nobody's business.
+    /// Whether the caller must enter a code. The code itself is not exposed.
     pub has_code: bool,
-    /// When it runs out.
+    /// The expiration time.
     pub until: Timestamp,
 }
 
-/// How a string of a service begins.
+/// The beginning of a string.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Preview {
-    /// All of it, or as much as was asked for.
+    /// The complete string, or as much of it as the limit permits.
     pub text: String,
-    /// Bytes of all of it.
+    /// The size of the complete string in bytes.
     pub bytes: usize,
 }
 
 impl Preview {
-    /// Of a value of `bytes` in all, of which these are the first; what is cut within a character loses
-    /// that character.
+    /// Creates a preview from the first bytes of a value of `bytes` bytes. A character that is cut off
+    /// at the end is removed.
     pub(super) fn from_bytes(mut first: Vec<u8>, bytes: usize) -> Self {
         let end = match std::str::from_utf8(&first) {
             Ok(text) => text.len(),
@@ -70,65 +70,67 @@ impl Preview {
     }
 }
 
-/// A page of a list, and where the next one begins.
+/// A page of a list, and the position of the next one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page<T> {
-    /// What is on it.
+    /// The entries.
     pub entries: Vec<T>,
-    /// `None` where this is the last one.
+    /// `None` on the last page.
     pub next: Option<Cursor>,
 }
 
-/// What operators may look at.
+/// The store's queries for operators.
 #[async_trait]
 pub trait AdminQueries: Clock {
-    /// How many services live, about: one that is being made or has just ended may count or not.
+    /// Returns the approximate number of active services: services that are being created or have just
+    /// ended may be included.
     async fn count_services(&self) -> Result<u64, StoreError>;
 
-    /// Living services in the order of their ends, those behind `after` or from the first on; `most` are
-    /// looked at, so a page may have fewer, for some may just have ended.
+    /// Lists active services in the order of their expiration, after the cursor `after` or from the
+    /// first on. It reads `limit` entries; the page has fewer if some of them have just ended.
     async fn services_by_end(
         &self,
         after: Option<&Cursor>,
-        most: usize,
+        limit: usize,
     ) -> Result<Page<ListedService>, StoreError>;
 
-    /// The numbers of each of these groups, in figures and in this order.
+    /// Returns the size and free numbers of each of these groups, in this order.
     async fn pool_usages(&self, groups: &[&str]) -> Result<Vec<PoolUsage>, StoreError>;
 
-    /// Bookings of the group in the order in which they run out, as by [`AdminQueries::services_by_end`].
+    /// Lists bookings of the group in the order of their expiration; see
+    /// [`AdminQueries::services_by_end`].
     async fn bookings_by_end(
         &self,
         group: &str,
         after: Option<&Cursor>,
-        most: usize,
+        limit: usize,
     ) -> Result<Page<ListedBooking>, StoreError>;
 
-    /// Bookings of a number of the group, by its subscriber; `most` at most, oldest first.
+    /// Lists at most `limit` bookings of a number of the group, given its subscriber, oldest first.
     async fn bookings_of_number(
         &self,
         group: &str,
         subscriber: &str,
-        most: usize,
+        limit: usize,
     ) -> Result<Vec<ListedBooking>, StoreError>;
 
-    /// One booking of the group.
+    /// Returns one booking of the group.
     async fn booking(
         &self,
         group: &str,
         id: &BookingId,
     ) -> Result<Option<ListedBooking>, StoreError>;
 
-    /// How each of these strings of a service begins, `most` bytes of it at most; in this order, `None` where
-    /// a name holds none. However long they are, no more than that leaves the store.
+    /// Returns at most the first `limit` bytes of each of these strings of a service, in this order;
+    /// `None` if a key has no string. The rest of the strings is not transferred.
     async fn previews(
         &self,
         id: &ServiceId,
         keys: &[KeyName],
-        most: usize,
+        limit: usize,
     ) -> Result<Vec<Option<Preview>>, StoreError>;
 
-    /// Group and id of each booking that the service is noted to hold.
+    /// Returns the group and id of each recorded booking of the service.
     async fn bookings_of_service(
         &self,
         id: &ServiceId,

@@ -1,7 +1,7 @@
-//! Operators who are signed in.
+//! Admin sessions: operators who are signed in to the console.
 //!
-//! A *visit* lasts from the time somebody signs in until they sign out or do nothing for long enough. A
-//! store keeps of it what it is told, under a name that tells nothing of what the operator's browser shows.
+//! A session lasts from sign-in until sign-out or until the idle timeout. The store treats its value as
+//! opaque, and its id does not reveal the cookie in the operator's browser.
 
 use std::time::Duration;
 
@@ -9,24 +9,18 @@ use async_trait::async_trait;
 
 use super::{Clock, StoreError};
 
-/// What a store keeps of those who are signed in; any replica knows of all.
+/// The store of admin sessions, which all replicas share.
 #[async_trait]
 pub trait AdminSessions: Clock {
-    /// Keeps `told` of the visit `name` for as long as `life`.
-    async fn create_session(
-        &self,
-        name: &str,
-        told: &str,
-        life: Duration,
-    ) -> Result<(), StoreError>;
+    /// Stores `value` as the session `id`, to expire after `ttl`.
+    async fn create_session(&self, id: &str, value: &str, ttl: Duration) -> Result<(), StoreError>;
 
-    /// What is told of the visit, which is kept for `life` from now on; `None` where there is none.
-    async fn touch_session(&self, name: &str, life: Duration)
-    -> Result<Option<String>, StoreError>;
+    /// Returns the value of the session and resets its TTL to `ttl`; `None` if there is no such session.
+    async fn touch_session(&self, id: &str, ttl: Duration) -> Result<Option<String>, StoreError>;
 
-    /// The same, which is kept for no longer than before.
-    async fn peek_session(&self, name: &str) -> Result<Option<String>, StoreError>;
+    /// Returns the value of the session without changing its TTL.
+    async fn peek_session(&self, id: &str) -> Result<Option<String>, StoreError>;
 
-    /// Ends the visit, if it has not ended yet.
-    async fn delete_session(&self, name: &str) -> Result<(), StoreError>;
+    /// Deletes the session, if it exists.
+    async fn delete_session(&self, id: &str) -> Result<(), StoreError>;
 }

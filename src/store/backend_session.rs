@@ -1,7 +1,7 @@
-//! Sessions: what a service holds outside of every store, on a backend.
+//! Backend sessions: the sessions that services run on backends.
 //!
-//! A store keeps with a service where its session runs, and sees to it that somebody ends it after the
-//! service. How that is done it does not know: it tells [`BackendSessions`].
+//! A store records the backend sessions of a service and has them terminated after the service has
+//! ended. [`BackendSessions`] implements the termination.
 
 use std::time::Duration;
 
@@ -11,85 +11,85 @@ use tracing::warn;
 
 use super::{Clock, ServiceId, Timestamp};
 
-/// Sessions that are being ended at the same time.
+/// The maximum number of concurrent terminations.
 pub(super) const MAX_CONCURRENT_TERMINATIONS: usize = 32;
-/// For how long after the end of a service it is tried to end its session.
+/// The time after the end of a service at which retries of the termination stop.
 const TERMINATE_DEADLINE: Duration = Duration::from_secs(30 * 60);
-/// Shortest and longest pause between two attempts.
+/// The minimum and maximum pause between two attempts.
 const RETRY_BACKOFF: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(60));
 
-/// Where a service runs.
+/// The backend session of a service.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct BackendSession {
-    /// Name of the configured service, which says how the session is ended.
+    /// The name of the configured service, which defines how to terminate the session.
     pub definition: String,
-    /// The backend that holds it, without control characters.
+    /// The URL of its backend, without control characters.
     pub backend: String,
-    /// Its name there, without control characters; may be empty.
+    /// The id of the session on the backend, without control characters; may be empty.
     pub name: String,
 }
 
-/// A living service, as far as a request to it needs to know.
+/// The data of an active service that a service-specific request needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunningService {
-    /// Name of the configured service it was made from.
+    /// The name of its configured service.
     pub definition: String,
-    /// Its backend and its name there, where it runs on one.
+    /// Its backend session, if any.
     pub session: Option<BackendSession>,
 }
 
-/// What became of an attempt to end a session.
+/// The result of an attempt to terminate a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TerminateResult {
-    /// It is over, or there is nothing that could be done about it.
+    /// The session has ended, or another attempt is pointless.
     Done,
-    /// The backend was not reached: try again.
+    /// The backend was unreachable: try again.
     Retry,
 }
 
-/// Whoever can end sessions.
+/// Terminates backend sessions.
 #[async_trait]
 pub trait BackendSessions: Send + Sync {
-    /// How long one attempt may take.
+    /// Returns the timeout of one attempt.
     fn terminate_timeout(&self) -> Duration;
 
-    /// Ends the session that the service `id` held. The service is over; of one session this may be
-    /// asked more than once, even after it has ended.
+    /// Terminates the session of the service `id`, which has ended. May be called more than once for a
+    /// session, even after it has ended.
     async fn terminate(&self, id: &ServiceId, session: &BackendSession) -> TerminateResult;
 }
 
-/// Tries to end `held`, of a service that has been known to be over `since`. Gives the ones that are
-/// to be tried again, and when; after half an hour none is.
+/// Tries to terminate `pending` sessions of a service that is known to have ended at `since`. Returns
+/// the sessions to retry and the time of the retry; after half an hour it returns `None`.
 pub(super) async fn try_terminate(
     sessions: &dyn BackendSessions,
     clock: &dyn Clock,
     id: &ServiceId,
-    held: Vec<BackendSession>,
+    pending: Vec<BackendSession>,
     since: Timestamp,
 ) -> Option<(Vec<BackendSession>, Timestamp)> {
-    let mut left = Vec::new();
-    for session in held {
-        let ended = time::timeout(
+    let mut failed = Vec::new();
+    for session in pending {
+        let result = time::timeout(
             sessions.terminate_timeout(),
             sessions.terminate(id, &session),
         )
         .await;
-        if !matches!(ended, Ok(TerminateResult::Done)) {
-            left.push(session);
+        if !matches!(result, Ok(TerminateResult::Done)) {
+            failed.push(session);
         }
     }
-    if left.is_empty() {
+    if failed.is_empty() {
         return None;
     }
-    // A clock that cannot be read has it tried again soon.
+    // If the clock is unavailable, the retry is early.
     let now = clock.now().unwrap_or(since);
-    let over_for = now.since(since);
-    if over_for < TERMINATE_DEADLINE {
-        let pause = (over_for / 2).clamp(RETRY_BACKOFF.0, RETRY_BACKOFF.1);
-        return Some((left, now.after(pause)));
+    let ended_for = now.since(since);
+    if ended_for < TERMINATE_DEADLINE {
+        let pause = (ended_for / 2).clamp(RETRY_BACKOFF.0, RETRY_BACKOFF.1);
+        return Some((failed, now.after(pause)));
     }
-    for BackendSession { backend, name, .. } in left {
-        warn!(id = %id.redacted(), backend, session = name, "a session could not be ended, and is given up");
+    for BackendSession { backend, name, .. } in failed {
+        warn!(id = %id.redacted(), backend, session = name, "session termination abandoned");
     }
     None
 }
@@ -122,16 +122,16 @@ mod tests {
         }
     }
 
-    async fn retry_delay_after(over_for: Duration) -> Option<Duration> {
+    async fn retry_delay_after(ended_for: Duration) -> Option<Duration> {
         let (id, now) = (ServiceId::generate(), Timestamp::from_millis(NOW));
         let since =
-            Timestamp::from_millis(now.millis() - i64::try_from(over_for.as_millis()).unwrap());
+            Timestamp::from_millis(now.millis() - i64::try_from(ended_for.as_millis()).unwrap());
         let session = BackendSession {
             definition: "chat".to_owned(),
             backend: "http://localhost:1".to_owned(),
             name: "1".to_owned(),
         };
-        let left = try_terminate(
+        let retry = try_terminate(
             &UnreachableBackend,
             &FixedClock,
             &id,
@@ -139,8 +139,8 @@ mod tests {
             since,
         )
         .await?;
-        assert_eq!(left.0, [session]);
-        Some(left.1.since(now))
+        assert_eq!(retry.0, [session]);
+        Some(retry.1.since(now))
     }
 
     #[tokio::test]

@@ -1,30 +1,30 @@
-//! Binary values: immutable bytes under an id of their own, and the descriptor that points there.
+//! Binary values: immutable bytes with their own id, and the descriptor that refers to them.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// Bytes in one chunk of a binary; only the last may be shorter.
+/// The size of a chunk of a binary; only the last chunk may be smaller.
 pub const CHUNK_BYTES: usize = 256 * 1024;
 
-/// How long chunks that nothing names are kept after the last one.
+/// The TTL of unreferenced chunks after the last one.
 pub(super) const UPLOAD_TTL: Duration = Duration::from_secs(600);
-/// How long a binary that was replaced stays readable for downloads under way.
+/// The time for which a replaced binary remains readable, for downloads in progress.
 pub(super) const REPLACED_TTL: Duration = Duration::from_secs(60);
 
-/// Names the bytes of one upload. Never used twice, so it serves as the strong `ETag`.
+/// The id of the bytes of one upload. It is never reused, so it serves as the strong `ETag`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct BlobId(String);
 
 impl BlobId {
-    /// A new one.
+    /// Generates a new id.
     #[must_use]
     pub fn generate() -> Self {
         Self(Uuid::new_v4().simple().to_string())
     }
 
-    /// The id as text: 32 hexadecimal digits.
+    /// Returns the id as text: 32 hexadecimal digits.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -37,22 +37,22 @@ impl From<String> for BlobId {
     }
 }
 
-/// What a service keeps of a binary: all but the bytes.
+/// The descriptor of a binary, without its bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Binary {
-    /// Where the bytes are.
+    /// The id of the bytes.
     pub blob: BlobId,
-    /// Content type as the client sent it.
+    /// The content type from the client.
     pub content_type: String,
-    /// File name as the client sent it.
+    /// The file name from the client.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file_name: Option<String>,
-    /// Number of bytes.
+    /// The number of bytes.
     pub size: u64,
 }
 
 impl Binary {
-    /// Number of chunks that hold the bytes.
+    /// Returns the number of chunks.
     #[must_use]
     pub fn chunks(&self) -> u64 {
         self.size.div_ceil(CHUNK_BYTES as u64)

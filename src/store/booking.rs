@@ -1,4 +1,4 @@
-//! Access numbers, and what holds them: a *booking* keeps a number for a service for a while.
+//! Access numbers and bookings. A *booking* reserves a number for a service for a limited time.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,50 +10,50 @@ use super::{ServiceId, Timestamp};
 /// A number that callers dial.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccessNumber {
-    /// As it is configured, and told to apps.
+    /// The number as it is configured and returned to apps.
     pub text: String,
-    /// Which subscriber it is: two ways to write one number have the same.
+    /// The subscriber: equal for all spellings of a number.
     pub subscriber: String,
 }
 
-/// How a group gives out its numbers.
+/// How a group allocates its numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AllocationStrategy {
-    /// To any number of services at once, any number next.
+    /// Any number, to any number of services at once.
     Random,
-    /// To any number of services at once, the one longest unused next.
+    /// The least recently used number, to any number of services at once.
     RoundRobin,
-    /// To one service at a time, the one longest unused next. Both `CLUSTER` and `LOCAL`: replicas
-    /// are one.
+    /// The least recently used number, to one service at a time. Both `CLUSTER` and `LOCAL`: all
+    /// replicas share the numbers.
     Exclusive,
 }
 
 /// A named set of access numbers.
 #[derive(Debug)]
 pub struct Group {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// How it gives out its numbers.
+    /// The allocation strategy.
     pub strategy: AllocationStrategy,
-    /// The numbers, no subscriber twice; unused ones are handed out in this order.
+    /// The numbers, with unique subscribers. Unused numbers are allocated in this order.
     pub numbers: Vec<AccessNumber>,
-    /// Handed out, to any number of services, when the group has none left.
+    /// The number that any number of services get when no other is free.
     pub backup: Option<AccessNumber>,
-    /// Tells this set of numbers from any other.
+    /// Identifies this set of numbers.
     pub version: String,
 }
 
-/// The groups there are and, for as long as numbers of them may be held, those that were deleted.
+/// The current groups, and the deleted groups that may still have bookings.
 #[derive(Debug, Clone, Default)]
 pub struct Groups {
-    /// Those that give out numbers.
+    /// The groups that allocate numbers.
     pub current: Vec<Arc<Group>>,
-    /// Names of those that only take numbers back.
+    /// The names of deleted groups; they only release numbers.
     pub retired: Vec<String>,
 }
 
 impl Groups {
-    /// All of them; those that were deleted have no numbers.
+    /// Returns all groups; deleted groups have no numbers.
     #[must_use]
     pub fn all(&self) -> Vec<Arc<Group>> {
         let retired = self.retired.iter().map(|name| {
@@ -69,18 +69,18 @@ impl Groups {
     }
 }
 
-/// The access codes that may be given: random digits behind one of some prefixes.
+/// The access codes that may be allocated: random digits after one of the prefixes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Codes {
-    /// Digits in all, 1 to 16.
+    /// The total number of digits, 1 to 16.
     pub length: usize,
-    /// What a code begins with; of one length, shorter than or as long as the code; never empty,
-    /// though the only one may be.
+    /// The prefixes, all of one length that is at most that of the code. The list is not empty, but its
+    /// only prefix may be.
     pub prefixes: Vec<String>,
 }
 
 impl Codes {
-    /// How many different codes there are; as many as fit for more than that.
+    /// Returns the number of different codes, saturating.
     #[must_use]
     pub fn count(&self) -> u64 {
         let free = self.length - self.prefixes.first().map_or(0, String::len);
@@ -88,62 +88,62 @@ impl Codes {
         tails.saturating_mul(self.prefixes.len() as u64)
     }
 
-    /// Up to `most` different codes, in an order nobody can foresee.
+    /// Returns up to `limit` different codes in an unpredictable order.
     #[must_use]
-    pub fn candidates(&self, most: usize) -> Vec<String> {
+    pub fn candidates(&self, limit: usize) -> Vec<String> {
         let mut random = rand::rng();
         let tail = self.length - self.prefixes.first().map_or(0, String::len);
         let code = |number: u64| {
             let tails = 10_u64.saturating_pow(u32::try_from(tail).unwrap_or(u32::MAX));
-            let place = usize::try_from(number / tails).unwrap_or_default();
-            let prefix = self.prefixes.get(place).map_or("", String::as_str);
+            let index = usize::try_from(number / tails).unwrap_or_default();
+            let prefix = self.prefixes.get(index).map_or("", String::as_str);
             match tail {
                 0 => prefix.to_owned(),
                 _ => format!("{prefix}{:0tail$}", number % tails),
             }
         };
         match usize::try_from(self.count()) {
-            // Few: each at most once.
-            Ok(count) if count <= 100_000 => index::sample(&mut random, count, most.min(count))
+            // Few codes: sample without repetition.
+            Ok(count) if count <= 100_000 => index::sample(&mut random, count, limit.min(count))
                 .into_iter()
                 .map(|number| code(number as u64))
                 .collect(),
-            // Many: that two are the same does no harm.
-            _ => (0..most)
+            // Many codes: repetitions do no harm.
+            _ => (0..limit)
                 .map(|_| code(random.random_range(0..self.count())))
                 .collect(),
         }
     }
 }
 
-/// What is wanted of a group.
+/// A request for a number of a group.
 #[derive(Debug, Clone)]
 pub struct BookingRequest {
-    /// The subscriber who is going to call, where the app says.
+    /// The subscriber that is going to call, if the app provides it.
     pub caller: Option<String>,
-    /// The region under which the caller and the numbers of the group were read; empty where that is not
-    /// known.
+    /// The default region that the caller and the numbers of the group were parsed with; empty if it is
+    /// not known.
     pub region: String,
-    /// The codes one of which is to be given, if any.
+    /// The codes to choose from, if a code is required.
     pub codes: Option<Codes>,
-    /// How long the number is held at most.
+    /// The maximum time for which the number is booked.
     pub timeout: Duration,
-    /// Whether to tell the fill of the pool.
+    /// Whether to return the usage of the pool.
     pub include_pool: bool,
 }
 
-/// Names one booking; later ones of a number are greater.
+/// The id of a booking. Ids of later bookings of a number are greater.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BookingId(String);
 
 impl BookingId {
-    /// A new one, made at `now`.
+    /// Generates an id for a booking made at `now`.
     #[must_use]
     pub fn generate(now: Timestamp) -> Self {
         Self(format!("{:013}-{}", now.millis(), Uuid::new_v4().simple()))
     }
 
-    /// As text.
+    /// Returns the id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -156,17 +156,17 @@ impl From<String> for BookingId {
     }
 }
 
-/// Who a number is held for.
+/// The service that a number is booked for.
 #[derive(Debug, Clone, Copy)]
 pub enum BookingOwner<'a> {
-    /// A service about to be made. If it is not made, the number comes back by itself.
+    /// A service that is about to be created. If it is not created, the booking expires.
     New(&'a ServiceId),
-    /// A service that must live; the number is held no longer than it does.
+    /// An existing service; the booking expires no later than the service.
     Existing(&'a ServiceId),
 }
 
 impl<'a> BookingOwner<'a> {
-    /// Its id.
+    /// Returns the id of the service.
     #[must_use]
     pub fn id(self) -> &'a ServiceId {
         match self {
@@ -174,48 +174,48 @@ impl<'a> BookingOwner<'a> {
         }
     }
 
-    /// Whether it is about to be made.
+    /// Whether the service is about to be created.
     #[must_use]
     pub fn is_new(self) -> bool {
         matches!(self, Self::New(_))
     }
 }
 
-/// A number that is held.
+/// A booked number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Booking {
-    /// Its id.
+    /// The id.
     pub id: BookingId,
-    /// Name of the group it was made in.
+    /// The name of its group.
     pub group: String,
     /// The number to dial.
     pub number: String,
-    /// The code to key in, where one was asked for.
+    /// The code to enter, if one was requested.
     pub code: Option<String>,
-    /// For how long it is held.
+    /// The time until it expires.
     pub expires_in: Duration,
-    /// The fill of the pool behind it, where that was asked for.
+    /// The usage of the pool, if it was requested.
     pub pool: Option<PoolUsage>,
 }
 
-/// The fill of a group.
+/// The usage of a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PoolUsage {
-    /// Numbers in the group.
+    /// The numbers of the group.
     pub size: u64,
-    /// Numbers of these that could be handed out.
+    /// The numbers that are free.
     pub free: u64,
 }
 
 impl PoolUsage {
-    /// Numbers of the group that are held.
+    /// Returns the booked numbers of the group.
     #[must_use]
     pub fn used(&self) -> u64 {
         self.size.saturating_sub(self.free)
     }
 
-    /// The same for a group that has so many `numbers`: the store gets to know them when one is asked for,
-    /// and until then all are free.
+    /// Returns the usage of a group with `numbers` configured numbers. Until the first booking the store
+    /// has no record of them; then all are free.
     #[must_use]
     pub fn or_all_free(self, numbers: usize) -> Self {
         let size = numbers as u64;
@@ -226,39 +226,39 @@ impl PoolUsage {
     }
 }
 
-/// What became of a wish for a number.
+/// The result of a request for a number.
 #[derive(Debug, PartialEq, Eq)]
 pub enum BookResult {
-    /// This one is held.
+    /// The number is booked.
     Booked(Booking),
-    /// All are taken; the first one may be free after this time.
+    /// No number is free; the next booking expires after this time.
     Exhausted(Duration),
-    /// There is no live service of that id.
+    /// There is no active service with this id.
     ServiceNotFound,
 }
 
-/// What the routing side knows of a call.
+/// The data of an incoming call from the routing side.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call {
-    /// The subscriber dialled, as it is read under each of the regions; no two alike.
+    /// The dialed subscriber, parsed with each of the regions, without duplicates.
     pub dialed: Vec<String>,
-    /// The code keyed in.
+    /// The code that the caller entered.
     pub code: Option<String>,
-    /// The subscriber calling, as it is read under each of the regions; the first one that has a booking
-    /// counts. Empty where the caller is not known.
+    /// The calling subscriber, parsed with each of the regions; the first one that has a booking is
+    /// used. Empty if the caller is not known.
     pub callers: Vec<String>,
-    /// The regions under which the numbers were read.
+    /// The regions that the numbers were parsed with.
     pub regions: Vec<String>,
 }
 
-/// What became of a call.
+/// The result of matching a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MatchResult {
-    /// It is for this service, and the number was released.
+    /// The call belongs to this service. Its number was released.
     Matched(ServiceId),
-    /// No booking fits.
+    /// No booking matches.
     NoMatch,
-    /// Numbers that were read under these other regions may be booked: the call must be read under them
-    /// too, and matched again. Nothing was changed.
+    /// Numbers that were parsed with these other regions may be booked: parse the call with them too,
+    /// and match again. Nothing changed.
     OtherRegions(Vec<String>),
 }

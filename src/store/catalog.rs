@@ -1,21 +1,15 @@
-//! What operators make while the service runs, and who runs: definitions and resource groups, the history
-//! of their changes, and the replicas.
+//! Catalog entries that operators make at run time: service definitions and resource groups.
 //!
-//! A store keeps them as text and knows nothing of what it means. All of it is one whole with one
-//! *version*: a change names the version it was made from, and is not made if there has been another one.
+//! The store treats an entry as opaque text. All entries share one *version*: a change names the version
+//! that it is based on, and is rejected if that is no longer the current version.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 
 use super::{Clock, StoreError, Timestamp};
 
-/// After which silence a replica counts as gone.
-pub const REPLICA_TIMEOUT: Duration = Duration::from_secs(15);
-/// After which silence nothing is kept of a replica.
-pub(super) const REPLICA_TTL: Duration = Duration::from_secs(60);
-
-/// Which table of the catalogue an entry is in.
+/// The table of a catalog entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Table {
     /// Resource groups.
@@ -25,10 +19,10 @@ pub enum Table {
 }
 
 impl Table {
-    /// Both, in the order that a catalogue is read in.
+    /// Both tables, in the order in which a catalog is loaded.
     pub const ALL: [Self; 2] = [Self::Resources, Self::Services];
 
-    /// Its name in a catalogue file.
+    /// The name of the table in a catalog file.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -37,7 +31,7 @@ impl Table {
         }
     }
 
-    /// The table of that name.
+    /// Returns the table with this name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|table| table.name() == name)
@@ -47,116 +41,87 @@ impl Table {
 /// An entry by table and name.
 pub type EntryName = (Table, String);
 
-/// An entry that was made here.
+/// An entry that an operator created.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredEntry {
-    /// The version in which it was made or last replaced.
+    /// The version in which it was created or last replaced.
     pub revision: String,
-    /// What it says.
+    /// The definition.
     pub text: String,
 }
 
-/// An entry that was deleted. Services made from it may live on, and numbers of it may be held.
+/// A deleted entry. Services made from it may still be active, and its numbers may still be booked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RetiredEntry {
-    /// When it was deleted.
+    /// The time of the deletion.
     pub since: Timestamp,
-    /// What it said.
+    /// The definition.
     pub text: String,
 }
 
-/// Everything that was made here, of one moment.
+/// A snapshot of all stored entries.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StoredCatalog {
-    /// Empty where nothing was ever made.
+    /// Empty if nothing was ever stored.
     pub version: String,
-    /// What there is.
+    /// The current entries.
     pub entries: BTreeMap<EntryName, StoredEntry>,
-    /// What there was.
+    /// The deleted entries.
     pub retired: BTreeMap<EntryName, RetiredEntry>,
 }
 
-/// One step of a change.
+/// A step of a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CatalogStep {
-    /// The entry says this from now on.
+    /// Creates or replaces an entry.
     Put(EntryName, String),
-    /// The entry is deleted, and retired from now on.
+    /// Deletes an entry and retires it.
     Retire(EntryName),
-    /// The retired entry is forgotten.
+    /// Removes a retired entry.
     Forget(EntryName),
 }
 
-/// A change of what was made here; all of it or nothing.
+/// An atomic change of stored entries.
 #[derive(Debug, Clone)]
 pub struct CatalogChange {
-    /// The version that it was made from.
+    /// The version that the change is based on.
     pub from: String,
-    /// The version that there is afterwards.
+    /// The new version.
     pub to: String,
-    /// When it is made.
+    /// The time of the change.
     pub changed_at: Timestamp,
-    /// What changes.
+    /// The steps.
     pub steps: Vec<CatalogStep>,
-    /// What the history tells of it.
+    /// The events to append to the audit log.
     pub events: Vec<String>,
-    /// Events that the history keeps, about.
+    /// The approximate number of events that the audit log retains.
     pub history: usize,
 }
 
-/// What became of a change.
+/// The result of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CatalogChangeResult {
-    /// It is made, and replicas are told.
+    /// The change was applied and all replicas were notified.
     Applied,
-    /// There is another version than it was made from. Nothing changed.
+    /// The current version is not the one that the change is based on. Nothing changed.
     Superseded,
 }
 
-/// Something that happened, and its place in the history.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AuditEvent {
-    /// Names the place; grows with time.
-    pub id: String,
-    /// What happened.
-    pub text: String,
-}
-
-/// What a store keeps for operators.
+/// The store of the entries that operators make at run time.
 #[async_trait]
 pub trait CatalogStore: Clock {
-    /// The version of what was made here; empty where nothing was.
+    /// Returns the version of the stored catalog; empty if nothing was ever stored.
     async fn catalog_version(&self) -> Result<String, StoreError>;
 
-    /// Everything that was made here.
+    /// Reads all stored and retired entries.
     async fn read_catalog(&self) -> Result<StoredCatalog, StoreError>;
 
-    /// Makes a change and tells all replicas.
+    /// Applies a change and notifies all replicas.
     async fn change_catalog(
         &self,
         change: &CatalogChange,
     ) -> Result<CatalogChangeResult, StoreError>;
 
-    /// Returns when somebody may have made a change. Such a message may be lost.
+    /// Returns after a notification that the catalog may have changed. Notifications can be lost.
     async fn catalog_changed(&self);
-
-    /// Adds to the history, which keeps about `most` events.
-    async fn append_audit_event(&self, event: &str, most: usize) -> Result<(), StoreError>;
-
-    /// The newest events before the place `before`, or of all, newest first; `most` at most.
-    async fn audit_events(
-        &self,
-        before: Option<&str>,
-        most: usize,
-    ) -> Result<Vec<AuditEvent>, StoreError>;
-
-    /// Says that the replica is up, and what is to be told of it. It counts as gone when it has not said
-    /// so for [`REPLICA_TIMEOUT`].
-    async fn heartbeat(&self, replica: &str, told: &str) -> Result<(), StoreError>;
-
-    /// Says that the replica is gone.
-    async fn deregister(&self, replica: &str) -> Result<(), StoreError>;
-
-    /// What is told of the replicas that are up, in the order of their names.
-    async fn replicas(&self) -> Result<Vec<String>, StoreError>;
 }

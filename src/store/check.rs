@@ -1,15 +1,15 @@
-//! What is checked of a store, as an operator sees it.
+//! Reports of store checks, as operators see them.
 
 use std::fmt;
 
 /// The result of one check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CheckResult {
-    /// The server is as it must be.
+    /// The server meets the requirement.
     Pass,
-    /// It is not.
+    /// The server does not meet the requirement.
     Fail,
-    /// The server does not permit the question.
+    /// The server does not permit the command that the check needs.
     Unknown,
 }
 
@@ -38,29 +38,29 @@ impl fmt::Display for CheckResult {
 /// One check of one server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckRow {
-    /// The server's address.
+    /// The address of the server.
     pub server: String,
-    /// Name of the check.
+    /// The name of the check.
     pub check: &'static str,
-    /// Its result.
+    /// The result.
     pub result: CheckResult,
-    /// What was seen.
+    /// The observed value.
     pub detail: String,
-    /// What to do if it fails.
+    /// The action to take if it fails.
     pub action: &'static str,
-    /// Whether no requests can be served while it fails.
+    /// Whether the failure prevents the server from serving requests.
     pub is_blocking: bool,
 }
 
-/// All checks of all servers of a store.
+/// All checks of all servers.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct StoreReport {
-    /// One row for each check and server.
+    /// One row per check and server.
     pub rows: Vec<CheckRow>,
 }
 
 impl StoreReport {
-    /// Whether no check failed. One whose question is not permitted is no failure.
+    /// Whether no check failed. An unknown result is not a failure.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         let failed = |row: &CheckRow| row.result == CheckResult::Fail;
@@ -73,12 +73,16 @@ impl fmt::Display for StoreReport {
         let width = |of: fn(&CheckRow) -> usize| self.rows.iter().map(of).max().unwrap_or(0);
         let server = width(|row| row.server.len()).max("SERVER".len());
         let check = width(|row| row.check.len()).max("CHECK".len());
-        writeln!(f, "{:server$}  {:check$}  RESULT   SEEN", "SERVER", "CHECK")?;
+        writeln!(
+            f,
+            "{:server$}  {:check$}  RESULT   DETAIL",
+            "SERVER", "CHECK"
+        )?;
         for row in &self.rows {
-            let (name, result, seen) = (row.check, row.result, &row.detail);
+            let (name, result, detail) = (row.check, row.result, &row.detail);
             writeln!(
                 f,
-                "{:server$}  {name:check$}  {result:7}  {seen}",
+                "{:server$}  {name:check$}  {result:7}  {detail}",
                 row.server
             )?;
             if row.result == CheckResult::Fail {

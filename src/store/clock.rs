@@ -1,8 +1,8 @@
-//! Time: the clock of a store, and the clock of this machine.
+//! Time: the clock of the store, and the clock of this machine.
 //!
-//! Every instant that is stored, or compared with a stored one, comes from the [`Clock`] of the store.
-//! Replicas share one store, so they share its time, however wrong their own clocks are.
-//! `docs/adr/0001-time-comes-from-the-store.md` has the reasons.
+//! Every timestamp that is stored, or compared with a stored one, comes from the [`Clock`] of the store.
+//! All replicas share the store, so they share its time, even if their own clocks are wrong. See
+//! `docs/adr/0001-time-comes-from-the-store.md`.
 
 use std::{
     sync::{
@@ -14,37 +14,37 @@ use std::{
 
 use super::{StoreError, Timestamp};
 
-/// The clock that all instants of a store are measured by.
+/// The clock of a store.
 pub trait Clock: Send + Sync {
-    /// The current time of the store.
+    /// Returns the current time of the store.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] where the time of the store has not been measured yet.
+    /// [`StoreError::Unavailable`] if the time of the store has not been measured yet.
     fn now(&self) -> Result<Timestamp, StoreError>;
 }
 
-/// The wall clock of this machine. It may be wrong, and it may jump, so nothing that is stored comes
-/// from it; its difference to the clock of the store is measured.
+/// The wall clock of this machine. It may be wrong and may jump, so it is not the source of stored
+/// timestamps; its difference to the clock of the store is measured.
 #[derive(Debug, Clone, Default)]
 pub struct WallClock {
     shift_millis: Arc<AtomicI64>,
 }
 
 impl WallClock {
-    /// The time that this machine shows.
+    /// Returns the current time of this machine.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         let shift = self.shift_millis.load(Relaxed);
         Timestamp::from_millis(micros_since_epoch() / 1_000 + shift)
     }
 
-    /// Sets all clones of this clock that many milliseconds ahead of the machine, or behind it. For tests.
+    /// Shifts all clones of this clock by this number of milliseconds. For tests.
     pub fn set_shift(&self, millis: i64) {
         self.shift_millis.store(millis, Relaxed);
     }
 }
 
-/// A clock that was read once and runs on by the monotonic clock of this machine, so that it does not
+/// A clock that is read once and advances with the monotonic clock of this machine, so that it does not
 /// jump.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct AnchoredClock {
@@ -53,27 +53,27 @@ pub(super) struct AnchoredClock {
 }
 
 impl AnchoredClock {
-    /// A clock that showed `micros` microseconds since 1970 at `read_at`.
+    /// Creates a clock that showed `micros` microseconds since 1970 at `read_at`.
     pub(super) fn new(micros: i64, read_at: Instant) -> Self {
         Self { micros, read_at }
     }
 
-    /// The wall clock of this machine as it is now.
+    /// Anchors the clock at the current wall clock time of this machine.
     pub(super) fn from_system_time() -> Self {
         Self::new(micros_since_epoch(), Instant::now())
     }
 
-    /// Its current time.
+    /// Returns the current time.
     pub(super) fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.micros_at(Instant::now()) / 1_000)
     }
 
-    /// When it was read.
+    /// Returns when the clock was read.
     pub(super) fn read_at(&self) -> Instant {
         self.read_at
     }
 
-    /// What it shows at `instant`, in microseconds since 1970.
+    /// Returns its time at `instant`, in microseconds since 1970.
     pub(super) fn micros_at(&self, instant: Instant) -> i64 {
         let after = micros(instant.saturating_duration_since(self.read_at));
         let before = micros(self.read_at.saturating_duration_since(instant));
@@ -81,8 +81,8 @@ impl AnchoredClock {
     }
 }
 
-fn micros(span: Duration) -> i64 {
-    i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
 
 fn micros_since_epoch() -> i64 {
@@ -107,10 +107,10 @@ mod tests {
 
     #[test]
     fn wall_clock_shift_applies_to_all_clones() {
-        let (clock, right) = (WallClock::default(), WallClock::default());
+        let (clock, unshifted) = (WallClock::default(), WallClock::default());
         let clone = clock.clone();
         clock.set_shift(-120_000);
-        let behind = right.now().since(clone.now()).as_millis();
+        let behind = unshifted.now().since(clone.now()).as_millis();
         assert!((119_000..121_000).contains(&behind), "{behind}");
     }
 }

@@ -1,46 +1,51 @@
-//! The books, looked through.
+//! Reports of the consistency check of bookings.
 
 use std::fmt;
 
 use super::{ServiceId, Timestamp};
 
-/// A number that somebody holds.
+/// A booked number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BookedNumber {
     /// The group.
     pub group: String,
     /// The number.
     pub number: String,
-    /// The service it is held for.
+    /// The service that it is booked for.
     pub service: ServiceId,
-    /// When it comes back by itself.
+    /// The expiration time of the booking.
     pub until: Timestamp,
 }
 
-/// What an audit found.
+/// The result of a consistency check.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct ConsistencyReport {
-    /// Numbers held for living services.
+    /// Numbers booked for active services.
     pub booked: Vec<BookedNumber>,
-    /// Numbers held for services that are over, or beyond the time they may be held.
+    /// Numbers booked for services that have ended, or beyond the maximum booking time.
     pub orphaned: Vec<BookedNumber>,
-    /// Numbers (group, number) that are neither free nor held.
+    /// Numbers (group, number) that are neither free nor booked.
     pub lost: Vec<(String, String)>,
-    /// Services that are over and of which something is left: the keys and entries.
+    /// Keys and entries of services that have ended.
     pub leftovers: Vec<String>,
 }
 
 impl ConsistencyReport {
-    /// What this audit and a later one both found: what was only on its way is gone from the later one.
+    /// Returns the problems that both this report and a later one contain; transient ones are not in the
+    /// later report.
     #[must_use]
     pub fn confirmed_by(self, mut later: Self) -> Self {
-        later.orphaned.retain(|held| self.orphaned.contains(held));
+        later
+            .orphaned
+            .retain(|booked| self.orphaned.contains(booked));
         later.lost.retain(|lost| self.lost.contains(lost));
-        later.leftovers.retain(|what| self.leftovers.contains(what));
+        later
+            .leftovers
+            .retain(|leftover| self.leftovers.contains(leftover));
         later
     }
 
-    /// Whether everything is where it belongs.
+    /// Whether there are no problems.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         self.orphaned.is_empty() && self.lost.is_empty() && self.leftovers.is_empty()
@@ -49,28 +54,28 @@ impl ConsistencyReport {
 
 impl fmt::Display for ConsistencyReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut told = |what: &str, held: &[BookedNumber]| {
-            held.iter().try_for_each(|held| {
+        let mut write_numbers = |label: &str, numbers: &[BookedNumber]| {
+            numbers.iter().try_for_each(|booked| {
                 let BookedNumber {
                     group,
                     number,
                     service,
                     until,
-                } = held;
-                writeln!(f, "{what} {group} {number} by {service} until {until}")
+                } = booked;
+                writeln!(f, "{label} {group} {number} for {service} until {until}")
             })
         };
-        told("held", &self.booked)?;
-        told("held by nobody:", &self.orphaned)?;
+        write_numbers("booked:", &self.booked)?;
+        write_numbers("orphaned:", &self.orphaned)?;
         for (group, number) in &self.lost {
-            writeln!(f, "lost: {group} {number} is neither free nor held")?;
+            writeln!(f, "lost: {group} {number} is neither free nor booked")?;
         }
-        for what in &self.leftovers {
-            writeln!(f, "left over: {what}")?;
+        for leftover in &self.leftovers {
+            writeln!(f, "leftover: {leftover}")?;
         }
         write!(
             f,
-            "{} held, {} held by nobody, {} lost, {} left over",
+            "{} booked, {} orphaned, {} lost, {} leftover",
             self.booked.len(),
             self.orphaned.len(),
             self.lost.len(),

@@ -1,41 +1,41 @@
-//! What can go wrong in a store, split by what a caller can do about it.
+//! Errors of a store, by the action that a caller can take.
 
 use thiserror::Error;
 
 use crate::model::readiness::{Finding, Reason};
 
-/// A store that could not do its work. The texts are for the log, never for a client.
+/// An error of the store. The texts are for the log, never for clients.
 #[derive(Debug, Error)]
 pub enum StoreError {
-    /// It was not reached, or refuses to work for now: try again later. Nothing was changed.
-    #[error("the store is unavailable: {0}")]
+    /// The store is unreachable, or does not accept commands for now: retry later. Nothing changed.
+    #[error("store unavailable: {0}")]
     Unavailable(String),
-    /// As many requests wait for it as may (how many): try again later. Nothing was changed.
-    #[error("{0} requests wait for the store already")]
+    /// The maximum number of requests already waits for the store: retry later. Nothing changed.
+    #[error("{0} requests are already waiting for the store")]
     Busy(usize),
-    /// It was reached but did not answer: try again later. A change may have been made or not.
-    #[error("the store did not answer, the outcome is unknown: {0}")]
+    /// The store did not respond: retry later. The change may or may not have been made.
+    #[error("store did not respond, outcome unknown: {0}")]
     Unknown(String),
-    /// It has no room. Nothing was changed.
-    #[error("the store is full: {0}")]
+    /// The store has no space left. Nothing changed.
+    #[error("store full: {0}")]
     Full(String),
-    /// Others changed the same thing again and again: try again. Nothing was changed.
-    #[error("the store was changed by others meanwhile: {0}")]
+    /// Concurrent changes prevented this one repeatedly: retry. Nothing changed.
+    #[error("concurrent modification: {0}")]
     Conflict(String),
-    /// It holds something that this program did not write.
-    #[error("the store holds what cannot be understood: {0}")]
+    /// The store contains data that this program did not write.
+    #[error("invalid data in the store: {0}")]
     Corrupt(String),
-    /// It does not permit a command, key or channel that this program needs: an operator has to grant
-    /// it. Nothing was changed by the command that was denied.
-    #[error("the store denies what this service needs: {0}")]
+    /// The store does not permit a command, key or channel that this program needs: an operator must
+    /// grant it. The denied command changed nothing.
+    #[error("permission denied by the store: {0}")]
     Denied(String),
-    /// It refused what this program asked: a fault of ours.
-    #[error("the store refused a request: {0}")]
+    /// The store rejected a command of this program, which is a bug.
+    #[error("store rejected a command: {0}")]
     Bug(String),
 }
 
 impl StoreError {
-    /// The error as a reason not to be ready.
+    /// Converts the error to a readiness finding.
     #[must_use]
     pub fn to_finding(&self) -> Finding {
         let reason = match self {
@@ -46,7 +46,7 @@ impl StoreError {
         Finding::new(reason, self.to_string())
     }
 
-    /// Whether it does not answer, whatever it is asked.
+    /// Whether the store does not respond, independent of the command.
     #[must_use]
     pub fn is_unavailable(&self) -> bool {
         matches!(
@@ -55,7 +55,7 @@ impl StoreError {
         )
     }
 
-    /// What kind of error it is, in one word.
+    /// The kind of the error in one word.
     #[must_use]
     pub fn reason(&self) -> &'static str {
         match self {

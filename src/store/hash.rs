@@ -1,6 +1,6 @@
-//! A hash that every replica, of every version, comes to alike.
+//! A hash that is equal on all replicas of all versions.
 
-/// FNV-1a of 64 bits. For spreading and telling apart, not against anyone who wants two alike.
+/// 64-bit FNV-1a. For distribution and change detection; not resistant to deliberate collisions.
 #[must_use]
 pub fn stable_hash(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {

@@ -1,38 +1,38 @@
-//! The names by which a store is asked.
+//! The identifiers of services, keys and idempotent requests.
 
 use std::fmt;
 
 use uuid::Uuid;
 
-/// Longest name of a key, in bytes of UTF-8.
+/// The maximum length of a key name in bytes of UTF-8.
 pub const MAX_KEY_NAME_BYTES: usize = 256;
 
-/// The id of a service. Ours are UUIDs of version 4; those of requests are taken as they come, for
-/// an id means nothing but the service it names.
+/// The id of a service. Generated ids are UUIDs of version 4; ids in requests are accepted as they are,
+/// because an id is opaque.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ServiceId(String);
 
 impl ServiceId {
-    /// A new id that cannot be guessed.
+    /// Generates an unguessable id.
     #[must_use]
     pub fn generate() -> Self {
         Self(Uuid::new_v4().to_string())
     }
 
-    /// The id as text.
+    /// Returns the id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// As much of the id as a log may have: who knows all of it may read what the service holds.
+    /// Returns a shortened id for logs: the full id grants access to the data of the service.
     #[must_use]
     pub fn redacted(&self) -> RedactedId<'_> {
         RedactedId(self)
     }
 }
 
-/// How a [`ServiceId`] begins.
+/// The first characters of a [`ServiceId`].
 pub struct RedactedId<'a>(&'a ServiceId);
 
 impl fmt::Display for RedactedId<'_> {
@@ -53,35 +53,35 @@ impl fmt::Display for ServiceId {
     }
 }
 
-/// A name of user data: 1 to [`MAX_KEY_NAME_BYTES`] bytes, any characters, no `_` in front (those
-/// are parameters and never stored).
+/// A name of user data: 1 to [`MAX_KEY_NAME_BYTES`] bytes, any characters, without a leading `_` (such
+/// names are parameters and never stored).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct KeyName(String);
 
 impl KeyName {
-    /// The name, or `None` where `text` cannot name user data.
+    /// Validates the name; `None` if `text` is not a valid name of user data.
     #[must_use]
     pub fn new(text: String) -> Option<Self> {
         let storable = !text.is_empty() && text.len() <= MAX_KEY_NAME_BYTES;
         (storable && !text.starts_with('_')).then_some(Self(text))
     }
 
-    /// The name as text.
+    /// Returns the name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The name as text, owned.
+    /// Returns the name as an owned string.
     #[must_use]
     pub fn into_string(self) -> String {
         self.0
     }
 }
 
-/// What names a create of one caller, so that a repeat is done once.
+/// Identifies a create of one caller, so that a retry is performed once.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct IdempotencyKey {
-    /// Tells the key of one caller from all others; no secret of the caller.
+    /// Distinguishes the key of one caller from those of all others; contains no secret of the caller.
     pub key: String,
 }

@@ -1,7 +1,7 @@
-//! A store whose calls are counted, timed and traced.
+//! A decorator of a store that counts, times and traces its operations.
 //!
-//! It stands around whichever store there is, so both are told of alike, and is not there where nobody
-//! wants to know. What the clean-up does goes past it: these are the calls that requests make.
+//! It wraps either implementation, and is not installed if telemetry is disabled. It covers the
+//! operations of requests; the cleanup uses the store directly.
 
 use std::{
     sync::Arc,
@@ -22,16 +22,16 @@ use crate::{
     telemetry::{metrics::StoreMetrics, traces},
 };
 
-/// One worker's store, observed.
+/// The instrumented store of one worker.
 pub struct InstrumentedStore {
     store: Arc<dyn Store>,
-    /// What it is called in traces.
+    /// The value of `db.system.name` in spans.
     system: &'static str,
     metrics: Arc<StoreMetrics>,
 }
 
 impl InstrumentedStore {
-    /// Observes what is asked of `store`, which is a `system`.
+    /// Wraps `store`, whose kind of database is `system`.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, system: &'static str) -> Self {
         Self {
@@ -43,12 +43,15 @@ impl InstrumentedStore {
 
     async fn observe<T>(
         &self,
-        verb: Operation,
+        operation: Operation,
         call: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        let name = OPERATIONS.get(verb as usize).copied().unwrap_or_default();
+        let name = OPERATIONS
+            .get(operation as usize)
+            .copied()
+            .unwrap_or_default();
         let mut span = traces::start_store_span(self.system, name);
-        let _waits = self.metrics.track_in_flight();
+        let _in_flight = self.metrics.track_in_flight();
         let started = Instant::now();
         let outcome = call.await;
         if let Err(error) = &outcome {
@@ -58,16 +61,16 @@ impl InstrumentedStore {
             }
         }
         self.metrics
-            .operation_finished(verb as usize, started.elapsed());
+            .operation_finished(operation as usize, started.elapsed());
         outcome
     }
 }
 
-/// All verbs of [`Store`], each observed under its own name.
+/// Implements all operations of [`Store`], each instrumented under its own name.
 macro_rules! instrument_all {
     ($(fn $operation:ident($($argument:ident: $kind:ty),*) -> $output:ty;)*) => {
         #[derive(Clone, Copy)]
-        #[expect(non_camel_case_types, reason = "they are the names of the verbs")]
+        #[expect(non_camel_case_types, reason = "the variants are named after the methods")]
         enum Operation {
             $($operation),*
         }
@@ -95,7 +98,7 @@ instrument_all! {
     fn definition(id: &ServiceId) -> Option<String>;
     fn running_service(id: &ServiceId) -> Option<RunningService>;
     fn attach_session(id: &ServiceId, session: &BackendSession) -> Option<()>;
-    fn finish_create(id: &ServiceId, end: Timestamp, answer: Option<&str>) -> Option<()>;
+    fn finish_create(id: &ServiceId, end: Timestamp, response: Option<&str>) -> Option<()>;
     fn describe(id: &ServiceId) -> Option<Description>;
     fn read(id: &ServiceId, key: &KeyName) -> Option<StoredKind>;
     fn read_all(id: &ServiceId, max_bytes: usize) -> Option<AllTexts>;
@@ -107,11 +110,11 @@ instrument_all! {
     fn read_chunk(id: &ServiceId, blob: &BlobId, index: u64) -> Option<Bytes>;
     fn write_chunk(id: &ServiceId, blob: &BlobId, index: u64, chunk: &[u8]) -> ();
     fn discard(id: &ServiceId, blobs: &[BlobId]) -> ();
-    fn book_number(holder: BookingOwner<'_>, group: &Group, request: &BookingRequest) -> BookResult;
+    fn book_number(owner: BookingOwner<'_>, group: &Group, request: &BookingRequest) -> BookResult;
     fn release_number(id: &ServiceId, booking: &Booking) -> ();
     fn match_call(groups: &[String], call: &Call) -> MatchResult;
-    fn rate_limit_take(tally: &RateLimitKey, most: u64, window: Duration) -> RateLimitState;
-    fn rate_limit_refund(tally: &RateLimitKey) -> ();
+    fn rate_limit_take(key: &RateLimitKey, max: u64, window: Duration) -> RateLimitState;
+    fn rate_limit_refund(key: &RateLimitKey) -> ();
     fn check_consistency(groups: &[Arc<Group>]) -> ConsistencyReport;
     fn check_health() -> Vec<Finding>;
 }

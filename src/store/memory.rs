@@ -1,8 +1,8 @@
-//! The embedded store: plain maps in this process behind one lock.
+//! The embedded store: maps in the memory of this process behind one lock.
 //!
-//! For trying out and for one replica; what is in it goes with the process. Ends are kept in a queue
-//! by time, and whatever is due is taken away before any verb looks, so nothing outlives its end by
-//! being asked late. No verb waits while it holds the lock.
+//! It is for evaluation and for a single replica; its data is lost when the process exits. Expirations
+//! are in a queue ordered by time, and each operation first removes everything that has expired, so no
+//! operation sees expired data. No operation waits while it has the lock.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -15,10 +15,7 @@ use tokio::sync::Notify;
 
 use crate::model::readiness::Finding;
 
-use self::{
-    bookings::AllocationResult,
-    state::{ServiceRecord, State},
-};
+use self::{bookings::AllocationResult, service_record::ServiceRecord, state::State};
 use super::{
     AllTexts, BackendSession, Binary, BlobId, BookResult, Booking, BookingOwner, BookingRequest,
     Call, Changes, Clock, ConsistencyReport, CreateResult, Description, Group, IdempotencyClaim,
@@ -28,25 +25,28 @@ use super::{
 
 mod admin_queries;
 mod admin_sessions;
+mod audit_log;
 mod backend_session;
 mod bookings;
 mod catalog;
 mod consistency_check;
 mod rate_limit;
+mod replicas;
+mod service_record;
 mod state;
 
-/// A store in this process.
+/// The embedded store.
 pub struct MemoryStore {
     state: Mutex<State>,
     clock: AnchoredClock,
     max_keys: usize,
-    /// Operators have changed something.
+    /// Notified after each change of the catalog.
     catalog_changed: Notify,
 }
 
 impl MemoryStore {
-    /// An empty store that holds at most `max_bytes` of names, values and binaries in all, and at
-    /// most `max_keys` keys in one service.
+    /// Creates an empty store for at most `max_bytes` bytes of names, values and binaries in total, and
+    /// at most `max_keys` keys per service.
     #[must_use]
     pub fn new(max_bytes: usize, max_keys: usize) -> Self {
         let clock = AnchoredClock::from_system_time();
@@ -58,14 +58,14 @@ impl MemoryStore {
         }
     }
 
-    /// Takes away what has ended. Verbs do it themselves; called now and then it keeps an idle
-    /// process from holding what is long gone.
+    /// Removes expired data. Operations do this themselves; regular calls free the memory of an idle
+    /// process.
     pub fn sweep(&self) {
         drop(self.state());
     }
 
-    /// The state as of now: what has ended is gone. A panic elsewhere cannot leave it half changed,
-    /// because every change is checked before the first step; so a poisoned lock is taken as it is.
+    /// Locks the state and removes expired data. A panic cannot leave the state inconsistent, because
+    /// every change is validated before its first step; therefore a poisoned lock is used as it is.
     fn state(&self) -> MutexGuard<'_, State> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.remove_expired(self.clock.now());
@@ -73,7 +73,7 @@ impl MemoryStore {
     }
 }
 
-/// The binaries that `values` name.
+/// The binaries among `values`.
 fn binaries(values: &[(KeyName, Value)]) -> impl Iterator<Item = &Binary> {
     values.iter().filter_map(|(_, value)| match value {
         Value::Binary(binary) => Some(binary),
@@ -81,19 +81,23 @@ fn binaries(values: &[(KeyName, Value)]) -> impl Iterator<Item = &Binary> {
     })
 }
 
-/// The wall clock as it was when the store was opened; later jumps of the wall clock change no life.
+/// The wall clock at the time the store was opened; later jumps of the wall clock do not affect
+/// expirations.
 impl Clock for MemoryStore {
     fn now(&self) -> Result<Timestamp, StoreError> {
         Ok(self.clock.now())
     }
 }
 
-/// Bytes of the names and values of all strings.
-fn text_bytes(held: &ServiceRecord) -> usize {
-    let bytes = held.values.iter().filter_map(|(name, value)| match value {
-        Value::Text(text) => Some(name.as_str().len() + text.len()),
-        Value::Binary(_) => None,
-    });
+/// The total bytes of the names and values of all strings.
+fn text_bytes(record: &ServiceRecord) -> usize {
+    let bytes = record
+        .values
+        .iter()
+        .filter_map(|(name, value)| match value {
+            Value::Text(text) => Some(name.as_str().len() + text.len()),
+            Value::Binary(_) => None,
+        });
     bytes.sum()
 }
 
@@ -107,21 +111,23 @@ impl Store for MemoryStore {
     ) -> Result<IdempotencyClaim, StoreError> {
         let mut state = self.state();
         let bound = state.idempotency_key(key, id, end);
-        let kept = state.service(&bound).and_then(|held| held.response.clone());
-        Ok(match kept {
-            Some(kept) => IdempotencyClaim::Replayed { id: bound, kept },
+        let stored = state
+            .service(&bound)
+            .and_then(|record| record.response.clone());
+        Ok(match stored {
+            Some(stored) => IdempotencyClaim::Replayed { id: bound, stored },
             None => IdempotencyClaim::Create(bound),
         })
     }
 
     async fn create(&self, service: NewService) -> Result<CreateResult, StoreError> {
         let mut state = self.state();
-        if let Some(held) = state.service(&service.id) {
+        if let Some(record) = state.service(&service.id) {
             let in_use = || {
-                let used = format!("the new service id {} is in use", service.id.redacted());
-                StoreError::Bug(used)
+                let message = format!("the new service id {} is in use", service.id.redacted());
+                StoreError::Bug(message)
             };
-            return held
+            return record
                 .response
                 .clone()
                 .map(CreateResult::Replayed)
@@ -132,7 +138,7 @@ impl Store for MemoryStore {
         }
         state.check_room_for(&service.data)?;
         let (claim, response) = service.idempotency.unzip();
-        let held = ServiceRecord {
+        let record = ServiceRecord {
             definition: service.definition,
             created: service.created,
             end: service.end,
@@ -142,23 +148,26 @@ impl Store for MemoryStore {
             bookings: service
                 .booking
                 .into_iter()
-                .map(|held| (held.group, held.id))
+                .map(|booking| (booking.group, booking.id))
                 .collect(),
             ..ServiceRecord::default()
         };
-        state.insert(service.id.clone(), held);
+        state.insert(service.id.clone(), record);
         state.set_values(&service.id, service.data);
         Ok(CreateResult::Created)
     }
 
     async fn definition(&self, id: &ServiceId) -> Result<Option<String>, StoreError> {
-        Ok(self.state().service(id).map(|held| held.definition.clone()))
+        Ok(self
+            .state()
+            .service(id)
+            .map(|record| record.definition.clone()))
     }
 
     async fn running_service(&self, id: &ServiceId) -> Result<Option<RunningService>, StoreError> {
-        Ok(self.state().service(id).map(|held| RunningService {
-            definition: held.definition.clone(),
-            session: held.sessions.last().cloned(),
+        Ok(self.state().service(id).map(|record| RunningService {
+            definition: record.definition.clone(),
+            session: record.sessions.last().cloned(),
         }))
     }
 
@@ -174,9 +183,9 @@ impl Store for MemoryStore {
         &self,
         id: &ServiceId,
         end: Timestamp,
-        answer: Option<&str>,
+        response: Option<&str>,
     ) -> Result<Option<()>, StoreError> {
-        Ok(self.state().finish_create(id, end, answer))
+        Ok(self.state().finish_create(id, end, response))
     }
 
     async fn describe(&self, id: &ServiceId) -> Result<Option<Description>, StoreError> {
@@ -184,11 +193,14 @@ impl Store for MemoryStore {
     }
 
     async fn read(&self, id: &ServiceId, key: &KeyName) -> Result<Option<StoredKind>, StoreError> {
-        Ok(self.state().service(id).map(|held| match held.get(key) {
-            Some(Value::Text(text)) => StoredKind::Text(text.clone()),
-            Some(Value::Binary(_)) => StoredKind::Binary,
-            None => StoredKind::Empty,
-        }))
+        Ok(self
+            .state()
+            .service(id)
+            .map(|record| match record.get(key) {
+                Some(Value::Text(text)) => StoredKind::Text(text.clone()),
+                Some(Value::Binary(_)) => StoredKind::Binary,
+                None => StoredKind::Empty,
+            }))
     }
 
     async fn read_all(
@@ -196,21 +208,21 @@ impl Store for MemoryStore {
         id: &ServiceId,
         max_bytes: usize,
     ) -> Result<Option<AllTexts>, StoreError> {
-        Ok(self.state().service(id).map(|held| {
-            let bytes = text_bytes(held);
+        Ok(self.state().service(id).map(|record| {
+            let bytes = text_bytes(record);
             if bytes > max_bytes {
                 return AllTexts::TooLarge { bytes };
             }
-            AllTexts::Texts(held.texts())
+            AllTexts::Texts(record.texts())
         }))
     }
 
     async fn write(&self, id: &ServiceId, changes: Changes) -> Result<WriteResult, StoreError> {
         let mut state = self.state();
-        let Some(held) = state.service(id) else {
+        let Some(record) = state.service(id) else {
             return Ok(WriteResult::ServiceNotFound);
         };
-        if held.len_after(&changes) > self.max_keys {
+        if record.len_after(&changes) > self.max_keys {
             return Ok(WriteResult::TooManyKeys);
         }
         if !binaries(&changes.set).all(|binary| state.is_uploaded(binary)) {
@@ -244,10 +256,13 @@ impl Store for MemoryStore {
         id: &ServiceId,
         key: &KeyName,
     ) -> Result<Option<Option<Binary>>, StoreError> {
-        Ok(self.state().service(id).map(|held| match held.get(key) {
-            Some(Value::Binary(binary)) => Some(binary.clone()),
-            Some(Value::Text(_)) | None => None,
-        }))
+        Ok(self
+            .state()
+            .service(id)
+            .map(|record| match record.get(key) {
+                Some(Value::Binary(binary)) => Some(binary.clone()),
+                Some(Value::Text(_)) | None => None,
+            }))
     }
 
     async fn read_chunk(
@@ -279,20 +294,20 @@ impl Store for MemoryStore {
 
     async fn book_number(
         &self,
-        holder: BookingOwner<'_>,
+        owner: BookingOwner<'_>,
         group: &Group,
         request: &BookingRequest,
     ) -> Result<BookResult, StoreError> {
         let (mut state, now) = (self.state(), self.clock.now());
-        let longest = now.after(request.timeout);
-        let until = match holder {
-            BookingOwner::New(_) => longest,
+        let max_until = now.after(request.timeout);
+        let until = match owner {
+            BookingOwner::New(_) => max_until,
             BookingOwner::Existing(id) => match state.service(id) {
-                Some(held) => longest.min(held.end),
+                Some(record) => max_until.min(record.end),
                 None => return Ok(BookResult::ServiceNotFound),
             },
         };
-        let id = holder.id();
+        let id = owner.id();
         match state
             .group_bookings(group)
             .book_number(group, request, id, until, now)
@@ -311,23 +326,23 @@ impl Store for MemoryStore {
     }
 
     async fn match_call(&self, groups: &[String], call: &Call) -> Result<MatchResult, StoreError> {
-        // The default region of a process never changes.
+        // All numbers are parsed with the same region: the default region of a process never changes.
         let found = self.state().match_call(groups, call);
         Ok(found.map_or(MatchResult::NoMatch, MatchResult::Matched))
     }
 
     async fn rate_limit_take(
         &self,
-        tally: &RateLimitKey,
-        most: u64,
+        key: &RateLimitKey,
+        max: u64,
         window: Duration,
     ) -> Result<RateLimitState, StoreError> {
         let now = self.clock.now();
-        self.state().rate_limits.take(tally, most, window, now)
+        self.state().rate_limits.take(key, max, window, now)
     }
 
-    async fn rate_limit_refund(&self, tally: &RateLimitKey) -> Result<(), StoreError> {
-        self.state().rate_limits.refund(tally);
+    async fn rate_limit_refund(&self, key: &RateLimitKey) -> Result<(), StoreError> {
+        self.state().rate_limits.refund(key);
         Ok(())
     }
 

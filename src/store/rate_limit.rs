@@ -1,26 +1,26 @@
-//! What is counted so that it can be limited.
+//! Rate limit counters.
 
 use std::time::Duration;
 
-/// What a count is of.
+/// The subject of a rate limit.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum RateLimitKey {
-    /// Creates that a client address, or a network of them, asked for.
+    /// Creates by a client address or network.
     CreatesByAddress(String),
-    /// Creates of the configured service of this name.
+    /// Creates of a configured service.
     CreatesByService(String),
-    /// Calls to this number for which nothing was found.
+    /// Calls to this number that matched no booking.
     FailedMatches(String),
-    /// Attempts of a client address, or a network of them, to sign in that failed.
+    /// Failed sign-ins by a client address or network.
     FailedSignIns(String),
 }
 
-/// A count.
+/// The state of a counter after an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimitState {
-    /// How many there were since the first one, this one among them whether it was counted or not: more than there
-    /// may be, where it was not.
+    /// The count in the current window including this operation, even if it was rejected: then the count
+    /// exceeds the limit.
     pub count: u64,
-    /// When the count ends, and the next one is the first again.
+    /// The time until the counter expires.
     pub resets_in: Duration,
 }

@@ -1,10 +1,11 @@
-//! Redis, so that any replica serves any request.
+//! The store in Redis, which all replicas share.
 //!
-//! A service is one small hash whose expiry is its end, so most verbs are one command or one script
-//! on one key: one round trip. Everything that must change together shares the hash tag `{id}`.
-//! `keys` tells what is stored, `connection` how Redis is reached, `scripts` what is atomic; the verbs
-//! are in `services`, `storage`, `binaries`, `bookings` and `tallies`; `cleanup` and `sessions` are what happens
-//! after a service has ended, `audit` what an operator may look at.
+//! A service is one small hash that expires at the end of the service, so most operations are one
+//! command or one script on one key: one round trip. All keys that change atomically share the hash tag
+//! `{id}`. The keys are defined in `keys`, the connections in `connection`, the scripts in `scripts`.
+//! The operations are in `services`, `storage`, `binaries`, `bookings` and `rate_limit`; `cleanup` and
+//! `backend_session` run after a service has ended; `consistency_check` and `admin_queries` serve
+//! operators.
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,6 +25,7 @@ use crate::{model::readiness::Finding, settings};
 
 mod admin_queries;
 mod admin_sessions;
+mod audit_log;
 mod backend_session;
 mod binaries;
 mod bookings;
@@ -37,35 +39,36 @@ mod keys;
 mod keyspace_notifications;
 mod probe;
 mod rate_limit;
+mod replicas;
 mod script_reply;
 mod scripts;
 mod services;
 mod shared_metrics;
 mod storage;
 
-/// How long what belongs to a service outlives it, for the clean-up to find.
+/// The time for which the keys of a service's resources outlive it, so that the cleanup finds them.
 const OWNED_TTL_MARGIN: Duration = Duration::from_secs(3_600);
-/// How often a change is tried again that others got in the way of.
+/// The maximum number of attempts of a change that conflicts with concurrent changes.
 const MAX_ATTEMPTS: usize = 8;
 
-/// One worker's way to Redis.
+/// The Redis store of one worker.
 pub struct RedisStore {
     redis: Connections,
     keys: Keys,
     max_keys: usize,
     mode: settings::RedisMode,
-    /// Whether changes wait until replicas have them.
+    /// Whether changes wait for Redis replicas.
     waits_for_replicas: bool,
-    /// Somebody may have changed what operators made. Only who listens to Redis tells.
+    /// Notified when the catalog may have changed, by the task that listens to Redis.
     catalog_changed: Notify,
 }
 
 impl RedisStore {
-    /// Opens the way to Redis on the runtime that this is called on, and returns when it is open or the
-    /// first attempt has failed; from then on it comes and goes with Redis by itself.
+    /// Opens the connections to Redis on the current runtime. Returns when they are open or the first
+    /// attempt has failed; afterwards lost connections are reestablished automatically.
     ///
     /// # Errors
-    /// [`StoreError::Bug`] where the settings have no URL, or one that the client does not understand.
+    /// [`StoreError::Bug`] if the settings have no URL, or an invalid one.
     pub async fn open(settings: &settings::Redis, max_keys: usize) -> Result<Self, StoreError> {
         Ok(Self {
             redis: Connections::open(settings).await?,
@@ -91,12 +94,12 @@ fn conflict(id: &ServiceId) -> StoreError {
     StoreError::Conflict(format!("service {}", id.redacted()))
 }
 
-/// A span in the milliseconds that scripts count in.
-fn millis(span: Duration) -> u64 {
-    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+/// Converts a duration to the milliseconds that scripts use.
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// The clock of Redis, measured on connections that exist anyway.
+/// The clock of Redis, measured on existing connections.
 impl Clock for RedisStore {
     fn now(&self) -> Result<Timestamp, StoreError> {
         self.redis.now()
@@ -140,9 +143,9 @@ impl Store for RedisStore {
         &self,
         id: &ServiceId,
         end: Timestamp,
-        answer: Option<&str>,
+        response: Option<&str>,
     ) -> Result<Option<()>, StoreError> {
-        self.set_end(id, end, answer).await
+        self.set_end(id, end, response).await
     }
 
     async fn describe(&self, id: &ServiceId) -> Result<Option<Description>, StoreError> {
@@ -210,11 +213,11 @@ impl Store for RedisStore {
 
     async fn book_number(
         &self,
-        holder: BookingOwner<'_>,
+        owner: BookingOwner<'_>,
         group: &Group,
         request: &BookingRequest,
     ) -> Result<BookResult, StoreError> {
-        self.book_number(holder, group, request).await
+        self.book_number(owner, group, request).await
     }
 
     async fn release_number(&self, id: &ServiceId, booking: &Booking) -> Result<(), StoreError> {
@@ -227,15 +230,15 @@ impl Store for RedisStore {
 
     async fn rate_limit_take(
         &self,
-        tally: &RateLimitKey,
-        most: u64,
+        key: &RateLimitKey,
+        max: u64,
         window: Duration,
     ) -> Result<RateLimitState, StoreError> {
-        self.rate_limit_take(tally, most, window).await
+        self.rate_limit_take(key, max, window).await
     }
 
-    async fn rate_limit_refund(&self, tally: &RateLimitKey) -> Result<(), StoreError> {
-        self.rate_limit_refund(tally).await
+    async fn rate_limit_refund(&self, key: &RateLimitKey) -> Result<(), StoreError> {
+        self.rate_limit_refund(key).await
     }
 
     async fn check_consistency(

@@ -1,4 +1,4 @@
-//! Points in time as stores keep them.
+//! The timestamps of stores.
 
 use std::{fmt, time::Duration};
 
@@ -6,13 +6,13 @@ use jiff::{civil::DateTime, tz::TimeZone};
 
 /// A point in time in whole milliseconds since 1970 (UTC), the unit of Redis' `PEXPIREAT`.
 ///
-/// It is an instant of the store's clock ([`Clock`](super::Clock)), whatever the clock of the replica
-/// shows.
+/// It belongs to the clock of the store ([`Clock`](super::Clock)), independent of the clock of the
+/// replica.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// The moment `millis` milliseconds after 1970.
+    /// Creates the timestamp `millis` milliseconds after 1970.
     #[must_use]
     pub fn from_millis(millis: i64) -> Self {
         Self(millis)
@@ -24,29 +24,29 @@ impl Timestamp {
         self.0
     }
 
-    /// `span` later.
+    /// Returns the timestamp `duration` later.
     #[must_use]
-    pub fn after(self, span: Duration) -> Self {
-        let millis = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+    pub fn after(self, duration: Duration) -> Self {
+        let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
         Self(self.0.saturating_add(millis))
     }
 
-    /// `span` earlier.
+    /// Returns the timestamp `duration` earlier.
     #[must_use]
-    pub fn before(self, span: Duration) -> Self {
-        let millis = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+    pub fn before(self, duration: Duration) -> Self {
+        let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
         Self(self.0.saturating_sub(millis))
     }
 
-    /// The span from `earlier` to this moment; zero if it is not earlier.
+    /// Returns the duration from `earlier` to this timestamp; zero if `earlier` is later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         let millis = self.0.saturating_sub(earlier.0);
         Duration::from_millis(u64::try_from(millis).unwrap_or(0))
     }
 
-    /// Reads ISO 8601 with an offset (`2026-11-23T17:45:43.123Z`, `...+01:00`); without one it is
-    /// taken as UTC. `None` for anything else.
+    /// Parses ISO 8601 with an offset (`2026-11-23T17:45:43.123Z`, `...+01:00`); without an offset it is
+    /// UTC. `None` for anything else.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         if let Ok(timestamp) = text.parse::<jiff::Timestamp>() {
@@ -59,7 +59,7 @@ impl Timestamp {
 }
 
 impl fmt::Display for Timestamp {
-    /// ISO 8601, UTC, always three digits of milliseconds.
+    /// ISO 8601 in UTC, always with three digits of milliseconds.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let timestamp = jiff::Timestamp::from_millisecond(self.0).unwrap_or(jiff::Timestamp::MAX);
         write!(f, "{timestamp:.3}")

@@ -12,7 +12,7 @@ use tracing::{
 };
 use tracing_subscriber::layer::{Context, Layer};
 
-/// The module of actix-http that logs why a connection ended.
+/// The module of actix-http that logs the error that ended a connection.
 const TARGET: &str = "actix_http::h1::dispatcher";
 /// All other errors of that module are faults of the web server.
 const CLIENT_ERRORS: [&str; 2] = [
@@ -61,7 +61,7 @@ mod tests {
 
     use super::*;
 
-    /// Counts what gets to it, for the log.
+    /// Counts the events that pass the filter, in place of the log.
     struct Lines(Arc<AtomicUsize>);
 
     impl<S: Subscriber> Layer<S> for Lines {
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn other_events_get_to_the_log() {
+    fn other_events_are_logged() {
         let lines = Arc::default();
         let layers = registry()
             .with(Lines(Arc::clone(&lines)))
@@ -94,8 +94,8 @@ mod tests {
         with_default(layers, || {
             error!(target: TARGET, "stream error: {}", "internal error");
             error!(target: TARGET, "Internal server error: unexpected eof");
-            error!("stream error: request parse error: of somebody else");
-            info!(target: TARGET, "stream error: request parse error: no error");
+            error!("stream error: request parse error: of another module");
+            info!(target: TARGET, "stream error: request parse error: not an error");
         });
         assert_eq!(lines.load(Relaxed), 4);
     }

@@ -1,7 +1,7 @@
 //! The log, on standard error.
 //!
-//! Lines are written by a thread of their own, many at a time. Where they come faster than anybody reads
-//! them, those beyond a bound are lost and counted, and no request waits.
+//! A separate thread writes lines in batches. If its buffer is full, lines are dropped and counted; no
+//! request waits.
 
 use std::{
     fmt,
@@ -16,28 +16,28 @@ use tracing_subscriber::{EnvFilter, filter, layer::SubscriberExt};
 use super::connection_errors::ConnectionErrors;
 use crate::settings::{Log, LogFormat};
 
-/// Why the log could not be started.
+/// An error while starting the log.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
-    /// `log.level` is no filter. Cannot happen with settings that were loaded.
+    /// `log.level` is not a filter. Impossible for loaded settings, which are validated.
     #[error("log.level cannot be used: {0}")]
     Level(#[from] filter::ParseError),
 
-    /// Somebody in this process listens already, and goes on to.
-    #[error("the log has been started before: {0}")]
+    /// The process already has a log.
+    #[error("the log is already started: {0}")]
     AlreadyStarted(#[from] SetGlobalDefaultError),
 }
 
-/// Lines that may wait to be written: a few MiB at most.
+/// Maximum number of buffered lines, a few MiB.
 const MAX_BUFFERED_LINES: usize = 8_192;
-/// Bytes that are written in one go.
+/// Size of the write buffer.
 const WRITE_BUFFER_BYTES: usize = 64 * 1024;
 
 static DROPPED_LINES: OnceLock<ErrorCounter> = OnceLock::new();
 
-/// The log while it is written. Dropped, what waits is written, for no longer than a second; what is logged
-/// later is lost.
-#[must_use = "lines are written for as long as it is there"]
+/// A running log. Dropping it writes the buffered lines, with a timeout of one second; later lines are
+/// lost.
+#[must_use = "the log stops when the guard is dropped"]
 pub struct LogGuard(WorkerGuard);
 
 impl fmt::Debug for LogGuard {
@@ -46,19 +46,19 @@ impl fmt::Debug for LogGuard {
     }
 }
 
-/// Lines that came faster than anybody read them.
+/// The number of lines that were dropped because the buffer was full.
 pub(super) fn dropped_lines() -> usize {
     DROPPED_LINES.get().map_or(0, ErrorCounter::dropped_lines)
 }
 
-/// Starts the log, once for the whole process.
+/// Starts the log of the process.
 ///
 /// # Errors
 ///
-/// [`TelemetryError::Started`] the second time, which changes nothing: tests may ignore it.
+/// [`TelemetryError::AlreadyStarted`] the second time, without any effect; tests may ignore it.
 pub fn start(log: &Log) -> Result<LogGuard, TelemetryError> {
-    let terminal = io::stderr().is_terminal();
-    let (writer, written) = NonBlockingBuilder::default()
+    let is_terminal = io::stderr().is_terminal();
+    let (writer, guard) = NonBlockingBuilder::default()
         .buffered_lines_limit(MAX_BUFFERED_LINES)
         .thread_name("log")
         .finish(BufWriter::with_capacity(WRITE_BUFFER_BYTES, io::stderr()));
@@ -66,13 +66,13 @@ pub fn start(log: &Log) -> Result<LogGuard, TelemetryError> {
     let lines = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::builder().parse(&log.level)?)
         .with_writer(writer)
-        // They would be told by `eprintln!`, which panics when standard error is gone; and that it is
-        // gone is the most likely such error.
+        // `eprintln!` would print them, and it panics if standard error is closed, the most likely
+        // such error.
         .log_internal_errors(false);
 
-    match resolve_format(log.format, terminal) {
+    match resolve_format(log.format, is_terminal) {
         LogFormat::Json => subscriber::set_global_default(
-            // Our fields stand beside `level` and `message`, where log collectors look for them.
+            // Fields next to `level` and `message`, as log collectors expect them.
             lines
                 .json()
                 .flatten_event(true)
@@ -80,8 +80,8 @@ pub fn start(log: &Log) -> Result<LogGuard, TelemetryError> {
                 .finish()
                 .with(ConnectionErrors),
         )?,
-        // Colours are left as they are on a terminal, because NO_COLOR may have switched them off.
-        _ if terminal => {
+        // Keep the default for colors on a terminal, because NO_COLOR may disable them.
+        _ if is_terminal => {
             subscriber::set_global_default(lines.finish().with(ConnectionErrors))?;
         }
         _ => {
@@ -89,15 +89,15 @@ pub fn start(log: &Log) -> Result<LogGuard, TelemetryError> {
         }
     }
     drop(DROPPED_LINES.set(counter));
-    Ok(LogGuard(written))
+    Ok(LogGuard(guard))
 }
 
-/// `format`, decided where it is left open.
-fn resolve_format(format: LogFormat, terminal: bool) -> LogFormat {
+/// Resolves `auto`.
+fn resolve_format(format: LogFormat, is_terminal: bool) -> LogFormat {
     match format {
-        LogFormat::Auto if terminal => LogFormat::Pretty,
+        LogFormat::Auto if is_terminal => LogFormat::Pretty,
         LogFormat::Auto => LogFormat::Json,
-        decided => decided,
+        LogFormat::Pretty | LogFormat::Json => format,
     }
 }
 
@@ -107,9 +107,9 @@ mod tests {
     use crate::settings::Settings;
 
     #[test]
-    fn starting_twice_is_an_error_and_no_panic() {
+    fn starting_twice_is_an_error() {
         let log = Settings::defaults().unwrap().log;
-        // Another test of this process may have been first.
+        // Another test of this process may have started it already.
         let _ = start(&log);
         assert!(matches!(
             start(&log),
@@ -118,14 +118,14 @@ mod tests {
     }
 
     #[test]
-    fn a_level_that_is_none_is_an_error() {
+    fn an_invalid_level_is_an_error() {
         let mut log = Settings::defaults().unwrap().log;
         log.level = "info,switchboard=loud".to_owned();
         assert!(matches!(start(&log), Err(TelemetryError::Level(_))));
     }
 
     #[test]
-    fn only_a_terminal_gets_lines_for_people_unless_they_are_asked_for() {
+    fn the_default_format_is_pretty_on_a_terminal_only() {
         assert_eq!(resolve_format(LogFormat::Auto, true), LogFormat::Pretty);
         assert_eq!(resolve_format(LogFormat::Auto, false), LogFormat::Json);
         assert_eq!(resolve_format(LogFormat::Pretty, false), LogFormat::Pretty);

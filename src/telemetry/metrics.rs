@@ -1,10 +1,9 @@
-//! What is counted, and how it is told: the text of `GET /metrics`.
+//! Metrics, in the text format of Prometheus: `GET /metrics`.
 //!
-//! This is the one part of the program that all layers may name; it names none of them. Counts belong to
-//! the process, as the log does. All labels come from sets that are fixed when the program is built, but
-//! for the names of resource groups, which the catalogue has. That is why this is no metrics library:
-//! where a label is a place in an array, a request is counted by a few additions, with nothing hashed,
-//! looked up or locked, and the format is a page of code.
+//! All layers may use this module; it uses no other layer. Metrics belong to the process, as the log
+//! does. All labels have fixed sets of values, except for the names of resource groups, which come from
+//! the catalog. This is why no metrics library is used: a label is an array index, so that a request is
+//! counted by a few additions, without hashing, lookups or locks.
 
 use self::encode::TextEncoder;
 pub use self::{
@@ -41,15 +40,15 @@ mod redis_checks;
 mod requests;
 mod store;
 
-/// The content type of [`text()`].
+/// The content type of the result of [`encode()`].
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// All metrics, with the readiness and the memory budgets of the replica.
+/// Encodes all metrics. The caller provides the readiness and the memory budgets of the replica.
 #[must_use]
 pub fn encode(readiness: &Status, memory: &MemoryBudgets) -> String {
     let mut text = TextEncoder::default();
-    let help = "Readiness, as /readyz has it: reason=\"ready\" is 1 while requests are welcome, each \
-                other reason is 1 while it applies.";
+    let help = "Readiness as in /readyz: reason=\"ready\" is 1 while the replica is ready; each other \
+                reason is 1 while it applies.";
     let mut family = text.gauge("ready", help);
     family.sample(&[("reason", READY)], u8::from(readiness.is_ready()));
     for reason in Reason::ALL {
@@ -57,7 +56,7 @@ pub fn encode(readiness: &Status, memory: &MemoryBudgets) -> String {
         family.sample(&[("reason", reason.name())], applies);
     }
     let version = [("version", VERSION)];
-    text.gauge("build_info", "Always 1; tells the version.")
+    text.gauge("build_info", "Always 1, with the version as a label.")
         .sample(&version, 1);
     requests::write(&mut text);
     store::write(&mut text);

@@ -1,13 +1,13 @@
-//! Traces, over OTLP: a span for each request that is sampled, and in it one for each call of the store
-//! and each attempt to ask a backend.
+//! Traces, over OTLP: a span for each sampled request, with a child span for each store operation and each
+//! request to a backend.
 //!
-//! Whether a request is sampled is decided from its `traceparent` and a random number, before anything is
-//! allocated for it (`traces/sampling.rs`). One that is not costs that decision, and a look at a thread-local in
-//! each call it makes. Attributes are those of OpenTelemetry's semantic conventions; paths and URLs in them
-//! are patterns, because an id is a secret and a name is its owner's.
+//! The sampling decision uses the `traceparent` and a random number, before anything is allocated for the
+//! request (`traces/sampling.rs`). A request that is not sampled costs that decision and a read of a thread-local
+//! per child operation. Attributes follow OpenTelemetry's semantic conventions; paths and URLs in them are
+//! patterns, because ids are secrets and keys are user data.
 //!
-//! Spans that have ended wait in a queue with a bound for the exporter's thread (`traces/queue.rs`): whatever becomes
-//! of the collector, no request notices.
+//! Ended spans go to a bounded queue of the exporter's thread (`traces/bounded_queue.rs`): a slow or
+//! unavailable collector does not affect requests.
 
 use std::{sync::OnceLock, time::Duration};
 
@@ -40,14 +40,14 @@ mod request_span;
 mod sampling;
 mod traceparent;
 
-/// What the service is called unless the environment says otherwise.
+/// The default of `service.name`.
 const DEFAULT_SERVICE_NAME: &str = "switchboard";
-/// How long spans that still wait may take to leave when the process ends.
+/// Timeout for the export of the remaining spans at shutdown.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 
 static TRACES: OnceLock<Traces> = OnceLock::new();
 
-/// What this process traces with.
+/// The tracer of this process.
 struct Traces {
     tracer: SdkTracer,
     provider: SdkTracerProvider,
@@ -55,29 +55,29 @@ struct Traces {
     propagation_enabled: bool,
 }
 
-/// Starts tracing, once for the whole process. What is traced is sent from the runtime that this is called
-/// on, which must go on until [`stop`] has returned.
+/// Starts tracing for the process. Spans are exported on the current runtime, which must run until [`stop`]
+/// has returned.
 ///
 /// # Errors
-/// What is wrong with the endpoint or its certificates.
+/// An invalid endpoint or certificate.
 pub fn start(settings: &settings::Traces) -> Result<(), String> {
     let exporter = HttpExporter::build(settings)?;
     let instance = Uuid::new_v4().to_string();
-    let ours = [
+    let defaults = [
         KeyValue::new(SERVICE_NAME, DEFAULT_SERVICE_NAME),
         KeyValue::new(SERVICE_VERSION, VERSION),
         KeyValue::new(SERVICE_INSTANCE_ID, instance),
     ];
-    let set = settings.attributes.iter().cloned();
-    // The environment goes over ours. The SDK's own reading of it does not decode.
+    let attributes = settings.attributes.iter().cloned();
+    // The environment overrides the defaults. The SDK's own parser of it does not decode values.
     let resource = Resource::builder_empty()
         .with_detector(Box::new(TelemetryResourceDetector))
-        .with_schema_url(ours, SCHEMA_URL)
-        .with_attributes(set.map(|(name, value)| KeyValue::new(name, value)));
+        .with_schema_url(defaults, SCHEMA_URL)
+        .with_attributes(attributes.map(|(name, value)| KeyValue::new(name, value)));
     let provider = SdkTracerProvider::builder()
         .with_resource(resource.build())
         .with_id_generator(TraceIdGenerator)
-        // What comes so far was decided on before.
+        // The sampling decision was made before.
         .with_sampler(Sampler::AlwaysOn)
         .with_span_processor(bounded_queue::bounded_processor(exporter, settings))
         .build();
@@ -87,22 +87,22 @@ pub fn start(settings: &settings::Traces) -> Result<(), String> {
         sampling: settings.sampling,
         propagation_enabled: settings.propagates,
     };
-    let (ratio, follows) = (settings.sampling.ratio, settings.sampling.parent_based);
+    let (ratio, parent_based) = (settings.sampling.ratio, settings.sampling.parent_based);
     if TRACES.set(traces).is_ok() {
-        info!(ratio, follows, "requests are traced");
+        info!(ratio, parent_based, "tracing enabled");
     }
     Ok(())
 }
 
-/// Sends what still waits, for no longer than a few seconds; nothing is traced afterwards.
+/// Exports the remaining spans, with a timeout of a few seconds, and stops tracing.
 pub async fn stop() {
     let Some(traces) = TRACES.get() else {
         return;
     };
-    // It blocks, and what it waits for goes on here.
+    // The call blocks, and the export that it waits for runs on this runtime.
     let stopped =
         task::spawn_blocking(|| traces.provider.shutdown_with_timeout(FLUSH_TIMEOUT)).await;
     if !matches!(stopped, Ok(Ok(()))) {
-        warn!("traces that still waited are lost: nobody took them in time");
+        warn!("spans lost at shutdown: export timed out");
     }
 }

@@ -1,54 +1,54 @@
-//! The rules of the house, read off its source: who may name whom, and how long a file may be.
+//! Rules about the source code: dependencies between layers, file lengths and conventions.
 
 use std::{
     fs,
     path::{Path, PathBuf},
 };
 
-/// A file of the tree, by its path from the root.
+/// A source file, with its path from the root of the repository.
 struct Source {
     path: String,
     text: String,
 }
 
 impl Source {
-    /// Whether it is, or lies under, `part`: `src/store` stands for `src/store.rs` and `src/store/`.
+    /// Whether it belongs to `part`: `src/store` means `src/store.rs` and `src/store/`.
     fn is_in(&self, part: &str) -> bool {
         let rest = self.path.strip_prefix(part);
         rest.is_some_and(|rest| rest.starts_with(['.', '/']))
     }
 
-    /// The lines of code with their numbers: no comments, and no tests within the file, which stand
-    /// at its end.
+    /// The lines of code with their numbers, without comments and without the tests at the end of the
+    /// file.
     fn code_lines(&self) -> impl Iterator<Item = (usize, &str)> {
         let lines = self.text.lines().enumerate();
         let lines = lines.take_while(|(_, line)| line.trim() != "#[cfg(test)]");
-        let lines = lines.map(|(at, line)| (at + 1, line.trim()));
+        let lines = lines.map(|(index, line)| (index + 1, line.trim()));
         lines.filter(|(_, line)| !line.starts_with("//"))
     }
 
-    /// Where its code has one of these words.
+    /// The lines of code that contain one of these words.
     fn lines_naming(&self, words: &[&str]) -> Vec<String> {
-        let named = self.code_lines().filter(|(_, line)| {
+        let matching = self.code_lines().filter(|(_, line)| {
             let words_of_line = line.split(|c: char| !c.is_alphanumeric() && c != '_');
             words_of_line.into_iter().any(|word| words.contains(&word))
         });
-        named
+        matching
             .map(|(number, line)| format!("{}:{number}: {line}", self.path))
             .collect()
     }
 }
 
-/// All files under these folders whose names end with `ending`.
+/// All files in these folders whose names end with `ending`.
 fn sources(folders: &[&str], ending: &str) -> Vec<Source> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut waiting: Vec<PathBuf> = folders.iter().map(|folder| root.join(folder)).collect();
+    let mut pending: Vec<PathBuf> = folders.iter().map(|folder| root.join(folder)).collect();
     let mut sources = Vec::new();
-    while let Some(folder) = waiting.pop() {
+    while let Some(folder) = pending.pop() {
         for entry in fs::read_dir(&folder).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
-                waiting.push(path);
+                pending.push(path);
             } else if path.to_string_lossy().ends_with(ending) {
                 let text = fs::read_to_string(&path).unwrap();
                 let path = path.strip_prefix(root).unwrap();
@@ -61,16 +61,16 @@ fn sources(folders: &[&str], ending: &str) -> Vec<Source> {
     sources
 }
 
-/// Nothing of `part` may have one of `words` in its code.
+/// Asserts that no code of `part` contains one of `words`.
 fn assert_no_dependency(part: &str, words: &[&str]) {
     let all = sources(&["src"], ".rs");
     let part: Vec<&Source> = all.iter().filter(|source| source.is_in(part)).collect();
     assert!(!part.is_empty());
-    let named: Vec<String> = part
+    let found: Vec<String> = part
         .iter()
         .flat_map(|source| source.lines_naming(words))
         .collect();
-    assert!(named.is_empty(), "{named:#?}");
+    assert!(found.is_empty(), "{found:#?}");
 }
 
 const ACTIX: [&str; 5] = [
@@ -82,7 +82,7 @@ const ACTIX: [&str; 5] = [
 ];
 
 #[test]
-fn what_services_mean_does_not_depend_on_the_web_server() {
+fn the_service_layer_does_not_depend_on_the_web_server() {
     assert_no_dependency("src/service", &ACTIX);
 }
 
@@ -92,7 +92,7 @@ fn stores_do_not_depend_on_the_web_server() {
 }
 
 #[test]
-fn the_web_side_does_not_depend_on_redis() {
+fn the_http_layer_does_not_depend_on_redis() {
     assert_no_dependency(
         "src/http",
         &["redis", "deadpool", "deadpool_redis", "RedisStore"],
@@ -100,17 +100,17 @@ fn the_web_side_does_not_depend_on_redis() {
 }
 
 #[test]
-fn inner_parts_do_not_name_outer_ones() {
+fn inner_layers_do_not_use_outer_ones() {
     let (http, service, app) = ("http", "service", "app");
     for (part, outer) in [
         ("src/store", &[http, service, app][..]),
         ("src/service", &[http, app]),
         ("src/http", &[app]),
-        // All may name it, so it names none of them.
+        // All layers use it, so it uses none of them.
         ("src/telemetry", &[http, service, app, "store"]),
     ] {
         let all = sources(&["src"], ".rs");
-        let named = all
+        let found = all
             .iter()
             .filter(|source| source.is_in(part))
             .flat_map(|source| {
@@ -121,8 +121,8 @@ fn inner_parts_do_not_name_outer_ones() {
                 });
                 uses.map(|(number, line)| format!("{}:{number}: {line}", source.path))
             });
-        let named: Vec<String> = named.collect();
-        assert!(named.is_empty(), "{named:#?}");
+        let found: Vec<String> = found.collect();
+        assert!(found.is_empty(), "{found:#?}");
     }
 }
 
@@ -132,13 +132,13 @@ fn only_settings_and_main_read_files_and_the_environment() {
     let others = all
         .iter()
         .filter(|source| !source.is_in("src/settings") && source.path != "src/main.rs");
-    let named: Vec<String> = others
+    let found: Vec<String> = others
         .flat_map(|source| source.lines_naming(&["env", "fs"]))
         .collect();
-    assert!(named.is_empty(), "{named:#?}");
+    assert!(found.is_empty(), "{found:#?}");
 }
 
-/// Lines of code that have one of these texts, but for those of `allowed` files.
+/// Lines of code that contain one of these texts, except in `allowed` files.
 fn lines_with(texts: &[&str], ending: &str, allowed: &[&str]) -> Vec<String> {
     let all = sources(&["src"], ending);
     let others = all
@@ -154,36 +154,36 @@ fn lines_with(texts: &[&str], ending: &str, allowed: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn only_the_clock_of_the_store_tells_the_time() {
-    // The second one compares files by when they were changed; the third one tells since when this process
-    // has been ready, which nobody stores.
+fn only_the_clock_of_the_store_reads_the_time() {
+    // The second file compares modification times of files; the third one records since when this process
+    // has been ready, which is not stored.
     let allowed = [
         "src/store/clock.rs",
-        "src/settings/callers.rs",
+        "src/settings/tls.rs",
         "src/model/readiness.rs",
     ];
     let wall = ["SystemTime", "UNIX_EPOCH", "Timestamp::now", "Zoned::now"];
-    let named = lines_with(&wall, ".rs", &allowed);
-    assert!(named.is_empty(), "{named:#?}");
+    let found = lines_with(&wall, ".rs", &allowed);
+    assert!(found.is_empty(), "{found:#?}");
     let allowed = [
         "src/app.rs",
-        "src/app/upkeep.rs",
-        // Since when the store is away, which nobody stores.
+        "src/app/background.rs",
+        // The begin of an outage of the store, which is not stored.
         "src/service/admin/outage.rs",
         "src/service/clock_skew.rs",
         "src/store.rs",
         "src/store/clock.rs",
-        // Compares it with the clock of each server.
+        // Compared with the clock of each server.
         "src/store/redis/checks/server.rs",
     ];
-    let named = lines_with(&["WallClock"], ".rs", &allowed);
-    assert!(named.is_empty(), "{named:#?}");
-    let named = lines_with(&["'TIME'"], ".lua", &["src/store/redis/scripts/clock.lua"]);
-    assert!(named.is_empty(), "{named:#?}");
+    let found = lines_with(&["WallClock"], ".rs", &allowed);
+    assert!(found.is_empty(), "{found:#?}");
+    let found = lines_with(&["'TIME'"], ".lua", &["src/store/redis/scripts/clock.lua"]);
+    assert!(found.is_empty(), "{found:#?}");
 }
 
 #[test]
-fn no_file_is_too_long_to_be_read_at_once() {
+fn files_have_at_most_400_lines() {
     const MAX_LINES: usize = 400;
     let mut all = sources(&["src", "tests", "benches"], ".rs");
     all.extend(sources(&["src"], ".lua"));
@@ -193,11 +193,11 @@ fn no_file_is_too_long_to_be_read_at_once() {
     let long: Vec<String> = long
         .map(|source| format!("{}: {} lines", source.path, source.text.lines().count()))
         .collect();
-    assert!(long.is_empty(), "over {MAX_LINES}: {long:#?}");
+    assert!(long.is_empty(), "longer than {MAX_LINES} lines: {long:#?}");
 }
 
 #[test]
-fn every_script_tells_its_keys_its_arguments_what_it_gives_and_what_it_costs() {
+fn every_script_documents_its_keys_arguments_result_and_cost() {
     let scripts = sources(&["src"], ".lua");
     assert!(!scripts.is_empty());
     for Source { path, text } in scripts {
@@ -206,24 +206,28 @@ fn every_script_tells_its_keys_its_arguments_what_it_gives_and_what_it_costs() {
             .take_while(|line| line.starts_with("--"))
             .collect();
         assert!(head.len() > 1, "{path} has no head");
-        let tells = |what: &str| {
+        let documents = |what: &str| {
             head.iter()
                 .any(|line| line.starts_with(&format!("-- {what} ")))
         };
-        for what in ["KEYS", "gives", "cost"] {
-            assert!(tells(what), "{path} does not tell {what}");
+        for what in ["KEYS", "returns", "cost"] {
+            assert!(documents(what), "{path} does not document {what}");
         }
-        assert_eq!(tells("ARGV"), text.contains("ARGV["), "{path} and its ARGV");
+        assert_eq!(
+            documents("ARGV"),
+            text.contains("ARGV["),
+            "{path} and its ARGV"
+        );
     }
 }
 
-/// Commands that no Redis server with data is sent: sentinels are.
+/// Commands for sentinels only; servers with data do not need to allow them.
 const SENTINEL_COMMANDS: [&str; 1] = ["SENTINEL"];
 
 #[test]
-fn every_command_that_redis_is_sent_is_among_the_documented_rights() {
-    let operating = include_str!("../../docs/operations.md");
-    let rights = operating.split("ACL SETUSER switchboard").nth(1).unwrap();
+fn every_command_sent_to_redis_is_in_the_documented_acl() {
+    let operations = include_str!("../../docs/operations.md");
+    let rights = operations.split("ACL SETUSER switchboard").nth(1).unwrap();
     let rights = rights.split("```").next().unwrap();
     let rights = rights
         .split_whitespace()
@@ -252,41 +256,41 @@ fn every_command_that_redis_is_sent_is_among_the_documented_rights() {
 }
 
 #[test]
-fn keys_are_spelled_in_one_place() {
+fn key_formats_are_defined_in_one_file() {
     let all = sources(&["src"], ".rs");
     let kinds = [
         "\"svc:", "\"blob:{", "\"own:", "\"idem:", "\"clean:", "\"rl:",
     ];
-    let place = "src/store/redis/keys.rs";
-    let spells = |source: &Source| -> Vec<String> {
-        let spelled = source
+    let definition = "src/store/redis/keys.rs";
+    let formats_in = |source: &Source| -> Vec<String> {
+        let lines = source
             .code_lines()
             .filter(|(_, line)| kinds.iter().any(|kind| line.contains(kind)));
-        spelled
+        lines
             .map(|(number, line)| format!("{}:{number}: {line}", source.path))
             .collect()
     };
-    let (here, elsewhere): (Vec<&Source>, Vec<&Source>) =
-        all.iter().partition(|source| source.path == place);
-    let here: Vec<String> = here.into_iter().flat_map(spells).collect();
-    assert!(here.len() >= kinds.len(), "{here:#?}");
-    let elsewhere: Vec<String> = elsewhere.into_iter().flat_map(spells).collect();
-    assert!(elsewhere.is_empty(), "{elsewhere:#?}");
+    let (defined, others): (Vec<&Source>, Vec<&Source>) =
+        all.iter().partition(|source| source.path == definition);
+    let defined: Vec<String> = defined.into_iter().flat_map(formats_in).collect();
+    assert!(defined.len() >= kinds.len(), "{defined:#?}");
+    let others: Vec<String> = others.into_iter().flat_map(formats_in).collect();
+    assert!(others.is_empty(), "{others:#?}");
 }
 
 #[test]
-fn there_is_one_way_to_name_a_module() {
+fn no_module_is_named_mod_rs() {
     let all = sources(&["src", "tests"], ".rs");
     let old = all.iter().filter(|source| source.path.ends_with("/mod.rs"));
     let old: Vec<&str> = old.map(|source| source.path.as_str()).collect();
     assert!(old.is_empty(), "{old:#?}");
 }
 
-/// Crates with an advisory that nobody maintains, and what brought them in.
+/// Crates with an advisory about missing maintenance.
 const UNMAINTAINED: [&str; 1] = ["atomic-polyfill"];
 
 #[test]
-fn no_unmaintained_crate_is_pulled_in() {
+fn no_unmaintained_crate_is_a_dependency() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     for lock in ["Cargo.lock", "fuzz/Cargo.lock"] {
         let text = fs::read_to_string(root.join(lock)).unwrap();

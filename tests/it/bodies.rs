@@ -1,4 +1,4 @@
-//! Contract section 1, "Bodies": what is read of a request, whatever carries it.
+//! Contract section 1, "Bodies": the fields of a request, for each content type.
 
 use bytes::Bytes;
 use futures_util::stream;
@@ -15,19 +15,19 @@ pub(crate) const LATIN1_FORM: &str = "application/x-www-form-urlencoded; charset
 
 on_every_kind_of_store!(
     a_form_is_decoded,
-    json_in_a_form_is_taken_as_it_stands_even_if_never_encoded,
-    json_labelled_as_a_form_is_read_as_json,
-    pairs_of_the_query_count_and_those_of_the_body_win,
-    a_request_without_a_body_has_no_pairs,
-    an_empty_body_has_no_pairs_whatever_its_type,
-    other_types_are_refused,
-    a_body_may_come_in_pieces,
-    the_last_of_a_repeated_name_wins,
-    boolean_values_are_kept_as_they_were_sent,
-    a_multipart_body_may_have_text_around_its_parts,
+    unencoded_json_in_a_form_is_taken_literally,
+    json_with_the_content_type_of_a_form_is_parsed_as_json,
+    body_fields_take_precedence_over_query_fields,
+    request_without_a_body_has_no_fields,
+    empty_body_of_any_type_has_no_fields,
+    unsupported_content_types_are_rejected,
+    chunked_bodies_are_accepted,
+    last_value_of_a_repeated_name_wins,
+    boolean_values_keep_their_notation,
+    text_around_multipart_parts_is_ignored,
 );
 
-/// What is stored of a create.
+/// Sends a create and returns the storage of the service.
 pub(crate) async fn create_and_read(app: &TestApp, create: RequestBuilder) -> Value {
     let service = TestResponse::send(create).await.service_id();
     app.storage(&service).await
@@ -54,7 +54,7 @@ async fn a_form_is_decoded(app: TestApp) {
     }
 }
 
-async fn json_in_a_form_is_taken_as_it_stands_even_if_never_encoded(app: TestApp) {
+async fn unencoded_json_in_a_form_is_taken_literally(app: TestApp) {
     let raw = r#"{"a":["b & c+d=e","100%20"]}"#;
     let encoded = crate::support::encode(raw);
     for form in [
@@ -82,7 +82,7 @@ async fn json_in_a_form_is_taken_as_it_stands_even_if_never_encoded(app: TestApp
     }
 }
 
-async fn json_labelled_as_a_form_is_read_as_json(app: TestApp) {
+async fn json_with_the_content_type_of_a_form_is_parsed_as_json(app: TestApp) {
     for body in [r#"{"a":1,"b":["x"]}"#, " \r\n{\"a\":1,\n\"b\":[\"x\"]}\n"] {
         for label in [FORM, "application/x-www-form-urlencoded; charset=UTF-8"] {
             let request = app.post(STORE).typed_body(label, body.as_bytes());
@@ -94,10 +94,10 @@ async fn json_labelled_as_a_form_is_read_as_json(app: TestApp) {
     }
 }
 
-async fn pairs_of_the_query_count_and_those_of_the_body_win(app: TestApp) {
+async fn body_fields_take_precedence_over_query_fields(app: TestApp) {
     let path = format!("{STORE}?a=query&b=que%20ry&_ttl=60&gone=1");
     let multipart = Multipart::new().text("a", "body").text("c", "body");
-    for (request, gone) in [
+    for (request, removes) in [
         (app.post(&path).form_body("a=body&c=body"), false),
         (
             app.post(&path)
@@ -107,32 +107,33 @@ async fn pairs_of_the_query_count_and_those_of_the_body_win(app: TestApp) {
         (app.post(&path).multipart_body(multipart), false),
     ] {
         let mut expected = json!({"a": "body", "b": "que ry", "c": "body", "gone": "1"});
-        if gone {
+        if removes {
             expected.as_object_mut().unwrap().remove("gone");
         }
         assert_eq!(create_and_read(&app, request).await, expected);
     }
 }
 
-async fn a_request_without_a_body_has_no_pairs(app: TestApp) {
-    let mut wire = RawConnection::connect(&app).await;
+async fn request_without_a_body_has_no_fields(app: TestApp) {
+    let mut connection = RawConnection::connect(&app).await;
     for head in [
         "",
         "Content-Length: 0\r\n",
         "Content-Type: text/plain\r\n",
         "Content-Type: text/plain\r\nContent-Length: 0\r\n",
     ] {
-        wire.send(format!(
-            "POST {STORE}?a=1 HTTP/1.1\r\nHost: x\r\n{head}\r\n"
-        ))
-        .await;
-        let service = wire.read_response().await.service_id();
+        connection
+            .send(format!(
+                "POST {STORE}?a=1 HTTP/1.1\r\nHost: x\r\n{head}\r\n"
+            ))
+            .await;
+        let service = connection.read_response().await.service_id();
         assert_eq!(app.storage(&service).await, json!({"a": "1"}));
     }
 }
 
-async fn an_empty_body_has_no_pairs_whatever_its_type(app: TestApp) {
-    let mut wire = RawConnection::connect(&app).await;
+async fn empty_body_of_any_type_has_no_fields(app: TestApp) {
+    let mut connection = RawConnection::connect(&app).await;
     for kind in [
         "",
         FORM,
@@ -148,11 +149,12 @@ async fn an_empty_body_has_no_pairs_whatever_its_type(app: TestApp) {
             "Content-Length: 0\r\n\r\n",
             "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         ] {
-            wire.send(format!(
-                "POST {STORE}?a=1 HTTP/1.1\r\nHost: x\r\n{kind}{length}"
-            ))
-            .await;
-            let service = wire.read_response().await.service_id();
+            connection
+                .send(format!(
+                    "POST {STORE}?a=1 HTTP/1.1\r\nHost: x\r\n{kind}{length}"
+                ))
+                .await;
+            let service = connection.read_response().await.service_id();
             assert_eq!(app.storage(&service).await, json!({"a": "1"}));
         }
     }
@@ -162,7 +164,7 @@ async fn an_empty_body_has_no_pairs_whatever_its_type(app: TestApp) {
     }
 }
 
-async fn other_types_are_refused(app: TestApp) {
+async fn unsupported_content_types_are_rejected(app: TestApp) {
     for kind in [
         "text/plain",
         "application/xml",
@@ -174,14 +176,17 @@ async fn other_types_are_refused(app: TestApp) {
         "\u{e9}",
     ] {
         let request = app.post(STORE).typed_body(kind, b"a=1");
-        let answer = TestResponse::send(request).await;
-        let message = answer.error_message("UnsupportedMediaType", 415);
-        let told = kind.split(';').next().unwrap();
-        assert!(message.contains(told) || !told.is_ascii(), "{message}");
+        let response = TestResponse::send(request).await;
+        let message = response.error_message("UnsupportedMediaType", 415);
+        let essence = kind.split(';').next().unwrap();
+        assert!(
+            message.contains(essence) || !essence.is_ascii(),
+            "{message}"
+        );
     }
 }
 
-async fn a_body_may_come_in_pieces(app: TestApp) {
+async fn chunked_bodies_are_accepted(app: TestApp) {
     let multipart = Multipart::new()
         .text("a", "one")
         .text("b", "\u{e9}\r\n--b-")
@@ -195,19 +200,19 @@ async fn a_body_may_come_in_pieces(app: TestApp) {
         (Multipart::CONTENT_TYPE, &multipart),
     ] {
         for size in [1, 7] {
-            let pieces = body
+            let chunks = body
                 .chunks(size)
-                .map(|piece| Ok(Bytes::copy_from_slice(piece)));
-            let pieces: Vec<Result<Bytes, std::io::Error>> = pieces.collect();
+                .map(|chunk| Ok(Bytes::copy_from_slice(chunk)));
+            let chunks: Vec<Result<Bytes, std::io::Error>> = chunks.collect();
             let request = app.post(STORE).header("content-type", kind);
-            let request = request.body(Body::wrap_stream(stream::iter(pieces)));
+            let request = request.body(Body::wrap_stream(stream::iter(chunks)));
             let expected = json!({"a": "one", "b": "\u{e9}\r\n--b-"});
             assert_eq!(create_and_read(&app, request).await, expected, "{kind}");
         }
     }
 }
 
-async fn the_last_of_a_repeated_name_wins(app: TestApp) {
+async fn last_value_of_a_repeated_name_wins(app: TestApp) {
     let multipart = Multipart::new()
         .text("a", "1")
         .text("b", "2")
@@ -225,7 +230,7 @@ async fn the_last_of_a_repeated_name_wins(app: TestApp) {
     }
 }
 
-async fn boolean_values_are_kept_as_they_were_sent(app: TestApp) {
+async fn boolean_values_keep_their_notation(app: TestApp) {
     let form = app.post(STORE).form_body("a=True&b=FALSE&c=true");
     assert_eq!(
         create_and_read(&app, form).await,
@@ -240,7 +245,7 @@ async fn boolean_values_are_kept_as_they_were_sent(app: TestApp) {
     );
 }
 
-async fn a_multipart_body_may_have_text_around_its_parts(app: TestApp) {
+async fn text_around_multipart_parts_is_ignored(app: TestApp) {
     let mut body = b"This is for readers of mail.\r\n".to_vec();
     body.extend(
         Multipart::new()

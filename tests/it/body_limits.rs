@@ -1,4 +1,4 @@
-//! Contract section 8: limits of whole bodies, however they come.
+//! Contract section 8: limits of request bodies.
 
 use serde_json::json;
 
@@ -8,14 +8,14 @@ use crate::{
 };
 
 on_every_kind_of_store!(
-    a_form_and_a_json_body_have_a_limit,
-    a_multipart_body_has_a_limit,
-    the_limit_of_bodies_holds_for_all_kinds,
-    a_body_that_announces_too_much_is_refused_before_it_comes,
-    a_client_that_sends_too_much_before_it_reads_is_told,
+    form_and_json_bodies_are_limited,
+    multipart_bodies_are_limited,
+    body_limit_applies_to_all_content_types,
+    excessive_content_length_is_rejected_before_the_body,
+    client_that_sends_an_oversized_body_receives_the_error,
 );
 
-async fn a_form_and_a_json_body_have_a_limit(app: TestApp) {
+async fn form_and_json_bodies_are_limited(app: TestApp) {
     let limited = start(&app, &[("limits.form_bytes", "100")]).await;
     let (app, storage) = (&limited.0, format!("{}/storage", limited.1));
     let form = |length: usize| format!("Key1={}", "1".repeat(length - 5));
@@ -31,7 +31,7 @@ async fn a_form_and_a_json_body_have_a_limit(app: TestApp) {
         chunked(app.post(&storage), FORM, form(101).as_bytes()),
         chunked(app.post(&storage), "application/json", json(101).as_bytes()),
         chunked(app.post(STORE), FORM, form(100_000).as_bytes()),
-        // The strings of a multipart body count together.
+        // The limit applies to all strings of a multipart body in total.
         app.post(&storage)
             .multipart_body(Multipart::new().text("Key1", &form(101))),
         app.post(STORE).multipart_body(
@@ -46,7 +46,7 @@ async fn a_form_and_a_json_body_have_a_limit(app: TestApp) {
         app.post(&storage).form_body(&form(100)),
         app.post(&storage).json_body(&json(100)),
         chunked(app.post(&storage), FORM, form(100).as_bytes()),
-        // Files do not count.
+        // Files are not included.
         app.post(&storage).multipart_body(
             Multipart::new()
                 .text("Key1", &form(60))
@@ -58,7 +58,7 @@ async fn a_form_and_a_json_body_have_a_limit(app: TestApp) {
     }
 }
 
-async fn a_multipart_body_has_a_limit(app: TestApp) {
+async fn multipart_bodies_are_limited(app: TestApp) {
     let limited = start(&app, &[("limits.body_bytes", "400000")]).await;
     let (app, storage) = (&limited.0, format!("{}/storage", limited.1));
     let body = |length: usize| {
@@ -82,7 +82,7 @@ async fn a_multipart_body_has_a_limit(app: TestApp) {
     }
 }
 
-async fn the_limit_of_bodies_holds_for_all_kinds(app: TestApp) {
+async fn body_limit_applies_to_all_content_types(app: TestApp) {
     let limited = start(&app, &[("limits.body_bytes", "100")]).await;
     let (app, storage) = (&limited.0, format!("{}/storage", limited.1));
     let over = format!("Key1={}", "1".repeat(96));
@@ -98,7 +98,7 @@ async fn the_limit_of_bodies_holds_for_all_kinds(app: TestApp) {
         .assert_empty();
 }
 
-async fn a_body_that_announces_too_much_is_refused_before_it_comes(app: TestApp) {
+async fn excessive_content_length_is_rejected_before_the_body(app: TestApp) {
     let service = app.create("Key1=1").await;
     for (kind, length, setting) in [
         (Multipart::CONTENT_TYPE, "83886081", "limits.body_bytes"),
@@ -106,30 +106,37 @@ async fn a_body_that_announces_too_much_is_refused_before_it_comes(app: TestApp)
         ("application/json", "99999999999", "limits.form_bytes"),
     ] {
         for path in [STORE, &format!("{service}/storage")] {
-            let mut wire = RawConnection::connect(&app).await;
-            wire.send(format!(
-                "POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\n\
+            let mut connection = RawConnection::connect(&app).await;
+            connection
+                .send(format!(
+                    "POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\n\
                  Content-Length: {length}\r\n\r\n"
-            ))
-            .await;
-            let message = wire.read_response().await.error_message("TooLarge", 413);
+                ))
+                .await;
+            let message = connection
+                .read_response()
+                .await
+                .error_message("TooLarge", 413);
             assert!(message.contains(setting), "{message}");
         }
     }
     assert_eq!(app.storage(&service).await, json!({"Key1": "1"}));
 }
 
-async fn a_client_that_sends_too_much_before_it_reads_is_told(app: TestApp) {
+async fn client_that_sends_an_oversized_body_receives_the_error(app: TestApp) {
     let body = vec![b'x'; 6 * 1024 * 1024];
     for head in [
         "Content-Length: 6291456\r\n\r\n",
         "Transfer-Encoding: chunked\r\n\r\n600000\r\n",
     ] {
-        let mut wire = RawConnection::connect(&app).await;
+        let mut connection = RawConnection::connect(&app).await;
         let start = format!("POST {STORE} HTTP/1.1\r\nHost: x\r\nContent-Type: {FORM}\r\n{head}");
-        wire.send(start).await;
-        wire.try_send(&body).await;
-        let message = wire.read_response().await.error_message("TooLarge", 413);
+        connection.send(start).await;
+        connection.try_send(&body).await;
+        let message = connection
+            .read_response()
+            .await
+            .error_message("TooLarge", 413);
         assert!(message.contains("4194304"), "{message}");
     }
 }

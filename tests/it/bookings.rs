@@ -52,7 +52,7 @@ async fn the_example_of_the_page_gives_its_number_and_a_code_of_four_digits(app:
         assert_eq!(booked.code().len(), 4, "{}", booked.code());
         assert!(booked.code().bytes().all(|digit| digit.is_ascii_digit()));
         assert!(answer.text().starts_with("{\"_id\":\""));
-        let members = booked.told.as_object().unwrap();
+        let members = booked.response.as_object().unwrap();
         assert!(members.values().all(serde_json::Value::is_string));
         let names: Vec<_> = members.keys().map(String::as_str).collect();
         let expected = ["_access_code", "_access_number", "_expiration_time", "_id"];
@@ -128,7 +128,7 @@ async fn a_service_that_exists_is_given_a_number(app: TestApp) {
     assert_eq!(booked.number, number(0));
     assert_eq!(booked.code().len(), 6);
     assert_eq!(booked.count("_expiration_time"), 60);
-    assert_eq!(booked.told.as_object().unwrap().len(), 3);
+    assert_eq!(booked.response.as_object().unwrap().len(), 3);
     // Another one beside it: both are for the same service.
     let other = book_another(&app, id, "").await;
     assert_eq!((other.number, other.code), (number(1), None));

@@ -1,4 +1,4 @@
-//! Contract sections 1 and 3: which parts of a body are files, and what is kept of them.
+//! Contract sections 1 and 3: the file parts of multipart bodies.
 
 use reqwest::StatusCode;
 use serde_json::json;
@@ -12,15 +12,15 @@ use crate::{
 };
 
 on_every_kind_of_store!(
-    what_is_a_file_and_what_is_a_string_is_told_by_its_part,
-    a_file_name_comes_back_in_any_script,
+    parts_are_classified_as_files_or_strings,
+    unicode_file_names_are_returned,
     a_file_without_a_name_is_downloaded_under_its_key,
-    hostile_types_and_names_add_no_header,
-    of_two_files_of_one_name_the_last_wins,
-    a_file_under_a_parameter_name_is_dropped,
+    content_types_and_file_names_cannot_inject_headers,
+    last_part_of_a_repeated_name_wins,
+    file_under_a_parameter_name_is_ignored,
 );
 
-async fn what_is_a_file_and_what_is_a_string_is_told_by_its_part(app: TestApp) {
+async fn parts_are_classified_as_files_or_strings(app: TestApp) {
     let octets = "application/octet-stream";
     let named = |rest: &str| format!("{}{rest}", disposition("pic"));
     for (head, kind) in [
@@ -44,14 +44,14 @@ async fn what_is_a_file_and_what_is_a_string_is_told_by_its_part(app: TestApp) {
     ] {
         let (service, binary) =
             create_with_file(&app, Multipart::new().part(&head, b"12345")).await;
-        let answer = TestResponse::send(app.get(&binary)).await;
+        let response = TestResponse::send(app.get(&binary)).await;
         assert_eq!(
-            (answer.status, answer.text()),
+            (response.status, response.text()),
             (StatusCode::OK, "12345"),
             "{head}"
         );
         assert_eq!(
-            answer.header("content-type").to_ascii_lowercase(),
+            response.header("content-type").to_ascii_lowercase(),
             kind,
             "{head}"
         );
@@ -71,7 +71,7 @@ async fn what_is_a_file_and_what_is_a_string_is_told_by_its_part(app: TestApp) {
     }
 }
 
-async fn a_file_name_comes_back_in_any_script(app: TestApp) {
+async fn unicode_file_names_are_returned(app: TestApp) {
     let plain = "Zo\u{eb} \u{1f600} 100%; a=b.png";
     for (parameter, name) in [
         (format!("filename=\"{plain}\""), plain),
@@ -86,8 +86,8 @@ async fn a_file_name_comes_back_in_any_script(app: TestApp) {
             disposition("pic")
         );
         let (service, binary) = create_with_file(&app, Multipart::new().part(&head, b"1")).await;
-        let answer = TestResponse::send(app.get(&binary)).await;
-        let disposition = answer.header("content-disposition");
+        let response = TestResponse::send(app.get(&binary)).await;
+        let disposition = response.header("content-disposition");
         let encoded = disposition
             .strip_prefix("attachment; filename*=UTF-8''")
             .unwrap();
@@ -106,12 +106,12 @@ async fn a_file_without_a_name_is_downloaded_under_its_key(app: TestApp) {
     let head = format!("{}\r\nContent-Type: image/png", disposition("a b/\u{e9}"));
     let (service, _) = create_with_file(&app, Multipart::new().part(&head, b"1")).await;
     let path = format!("{service}/storage/binary/{}", encode("a b/\u{e9}"));
-    let answer = TestResponse::send(app.get(&path)).await;
+    let response = TestResponse::send(app.get(&path)).await;
     let expected = "attachment; filename*=UTF-8''a%20b%2F%C3%A9";
-    assert_eq!(answer.header("content-disposition"), expected);
+    assert_eq!(response.header("content-disposition"), expected);
 }
 
-async fn hostile_types_and_names_add_no_header(app: TestApp) {
+async fn content_types_and_file_names_cannot_inject_headers(app: TestApp) {
     let injected = "filename*=UTF-8''a%0D%0AX-Evil:%201%0D%0A%0D%0Ax";
     for (parameter, kind) in [
         (injected, "text/html"),
@@ -129,36 +129,39 @@ async fn hostile_types_and_names_add_no_header(app: TestApp) {
             disposition("pic")
         );
         let (_, binary) = create_with_file(&app, Multipart::new().part(&head, b"12345")).await;
-        let answer = RawConnection::connect(&app)
+        let response = RawConnection::connect(&app)
             .await
             .request("GET", &binary)
             .await;
         assert_eq!(
-            (answer.status, answer.text()),
+            (response.status, response.text()),
             (StatusCode::OK, "12345"),
             "{head}"
         );
-        assert!(!answer.headers.contains_key("x-evil"), "{head}: {answer:?}");
+        assert!(
+            !response.headers.contains_key("x-evil"),
+            "{head}: {response:?}"
+        );
         for single in [
             "content-type",
             "content-disposition",
             "x-content-type-options",
         ] {
             assert_eq!(
-                answer.headers.get_all(single).iter().count(),
+                response.headers.get_all(single).iter().count(),
                 1,
-                "{answer:?}"
+                "{response:?}"
             );
         }
         assert!(
-            answer
+            response
                 .header("content-disposition")
                 .starts_with("attachment; ")
         );
     }
 }
 
-async fn of_two_files_of_one_name_the_last_wins(app: TestApp) {
+async fn last_part_of_a_repeated_name_wins(app: TestApp) {
     let twice = picture_body(&test_bytes(300_000))
         .text("x", "1")
         .file("pic", "b", "a/b", b"last");
@@ -187,7 +190,7 @@ async fn of_two_files_of_one_name_the_last_wins(app: TestApp) {
     assert_eq!(app.storage(&service).await, json!({}));
 }
 
-async fn a_file_under_a_parameter_name_is_dropped(app: TestApp) {
+async fn file_under_a_parameter_name_is_ignored(app: TestApp) {
     let files = Multipart::new()
         .file("_data", "d", "a/b", &test_bytes(600_000))
         .text("Key1", "Value1")
@@ -195,12 +198,15 @@ async fn a_file_under_a_parameter_name_is_dropped(app: TestApp) {
         .file("pic", "me.png", "image/png", b"12345");
     let (service, binary) = create_with_file(&app, files).await;
     assert_eq!(TestResponse::send(app.get(&binary)).await.text(), "12345");
-    let told = app.get_service(&service).await;
+    let description = app.get_service(&service).await;
     assert_eq!(
-        (&told["_keys"], told["_binaries"].as_array().unwrap().len()),
+        (
+            &description["_keys"],
+            description["_binaries"].as_array().unwrap().len()
+        ),
         (&json!(["Key1"]), 1)
     );
-    assert!(told["_ttl"].as_u64().unwrap() > 1, "{told}");
+    assert!(description["_ttl"].as_u64().unwrap() > 1, "{description}");
     let blobs = app.redis_keys("blob:*").await.len();
     assert_eq!(blobs, usize::from(app.redis.is_some()));
 }

@@ -1,4 +1,4 @@
-//! Contract section 1, "Bodies": JSON, whose values become strings.
+//! Contract section 1, "Bodies": JSON. Values become strings.
 
 use serde_json::json;
 
@@ -9,12 +9,12 @@ const STORE: &str = "/genesys/1/service/store";
 on_every_kind_of_store!(
     scalars_become_strings,
     maps_and_arrays_become_flat_text,
-    numbers_keep_the_digits_they_were_written_with,
+    numbers_keep_their_notation,
     strings_are_unescaped,
     names_are_unescaped,
     null_is_not_stored,
-    the_last_of_a_repeated_key_wins,
-    any_charset_label_will_do,
+    last_value_of_a_repeated_key_wins,
+    any_charset_label_is_accepted,
 );
 
 /// Creates a service with `body` and reads the key `a`.
@@ -71,7 +71,7 @@ async fn maps_and_arrays_become_flat_text(app: TestApp) {
     }
 }
 
-async fn numbers_keep_the_digits_they_were_written_with(app: TestApp) {
+async fn numbers_keep_their_notation(app: TestApp) {
     for number in [
         "0",
         "-0",
@@ -116,7 +116,7 @@ async fn null_is_not_stored(app: TestApp) {
     assert_eq!(app.storage(&service).await, json!({"b": "[null]"}));
 }
 
-async fn the_last_of_a_repeated_key_wins(app: TestApp) {
+async fn last_value_of_a_repeated_key_wins(app: TestApp) {
     for (body, expected) in [
         (r#"{"a":1,"a":"2"}"#, json!({"a": "2"})),
         (r#"{"a":1,"b":2,"a":null}"#, json!({"b": "2"})),
@@ -129,7 +129,7 @@ async fn the_last_of_a_repeated_key_wins(app: TestApp) {
     }
 }
 
-async fn any_charset_label_will_do(app: TestApp) {
+async fn any_charset_label_is_accepted(app: TestApp) {
     let utf_16 = "\u{feff}{\"a\":\"\u{e9}\"}".encode_utf16();
     let utf_16: Vec<u8> = utf_16.flat_map(u16::to_le_bytes).collect();
     for (label, body) in [

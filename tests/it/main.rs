@@ -1,14 +1,14 @@
-//! The whole suite in one program: it links once, and its tests share a Redis.
+//! The integration tests in one program: it links once, and its tests share a Redis server.
 //!
-//! Every test stands alone: it needs no order, takes a key prefix that no other has, and waits for
-//! what it expects under a deadline instead of sleeping.
+//! Every test is independent: it needs no order, uses its own key prefix, and waits for the expected
+//! state with a deadline instead of sleeping.
 //!
 //! "Contract section N" in a test is that section of `docs/contract.md`.
 
 #![expect(
     clippy::panic,
     clippy::unwrap_used,
-    reason = "what a test cannot go on without has failed it"
+    reason = "a failed precondition fails the test"
 )]
 
 mod admin;

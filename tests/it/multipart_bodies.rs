@@ -1,4 +1,4 @@
-//! Contract section 1, "Bodies": `multipart/form-data` as clients write it.
+//! Contract section 1, "Bodies": `multipart/form-data`.
 
 use reqwest::StatusCode;
 use serde_json::json;
@@ -12,18 +12,18 @@ use crate::{
 };
 
 on_every_kind_of_store!(
-    the_length_that_a_part_names_does_not_count,
-    blanks_behind_a_boundary_are_accepted,
-    a_file_input_left_empty_changes_nothing,
-    a_file_without_a_name_has_its_content,
-    names_are_kept_with_their_backslashes,
-    names_are_in_the_charset_of_the_body,
-    a_form_may_name_its_charset_in_a_field,
-    the_boundary_is_found_however_it_is_written,
-    a_body_that_is_not_understood_stores_nothing,
-    a_compressed_body_is_refused,
-    a_byte_order_mark_before_a_body_is_dropped,
-    long_names_and_types_of_files_are_refused,
+    content_length_of_parts_is_ignored,
+    white_space_after_a_boundary_is_accepted,
+    empty_file_inputs_are_ignored,
+    file_without_a_name_or_content_is_stored,
+    backslashes_in_names_are_preserved,
+    names_are_decoded_in_the_charset_of_the_body,
+    charset_field_sets_the_charset_of_a_form,
+    boundary_notation_variants_are_accepted,
+    malformed_body_stores_nothing,
+    compressed_bodies_are_rejected,
+    leading_byte_order_mark_is_removed,
+    long_file_names_and_content_types_are_rejected,
 );
 
 const CONTENT_TYPE: &str = "multipart/form-data; boundary=XbX";
@@ -33,7 +33,7 @@ fn part(name: &str, more: &str, content: &str) -> String {
     format!("{}{more}\r\n\r\n{content}\r\n", disposition(name))
 }
 
-async fn the_length_that_a_part_names_does_not_count(app: TestApp) {
+async fn content_length_of_parts_is_ignored(app: TestApp) {
     for length in ["3", "55", "0", "x", "-1", "99999999999999999999"] {
         let length = format!("\r\nContent-Length: {length}");
         let file = format!("; filename=\"f\"{length}");
@@ -50,7 +50,7 @@ async fn the_length_that_a_part_names_does_not_count(app: TestApp) {
     }
 }
 
-async fn blanks_behind_a_boundary_are_accepted(app: TestApp) {
+async fn white_space_after_a_boundary_is_accepted(app: TestApp) {
     let (a, b) = (part("a", "", "1"), part("b", "", "2"));
     for body in [
         format!("--XbX \r\n{a}--XbX\r\n{b}--XbX--\r\n"),
@@ -67,7 +67,7 @@ async fn blanks_behind_a_boundary_are_accepted(app: TestApp) {
     }
 }
 
-async fn a_file_input_left_empty_changes_nothing(app: TestApp) {
+async fn empty_file_inputs_are_ignored(app: TestApp) {
     let before =
         Multipart::new()
             .text("text", "before")
@@ -88,9 +88,9 @@ async fn a_file_input_left_empty_changes_nothing(app: TestApp) {
     }
     assert_eq!(app.storage(&service).await, json!({"text": "before"}));
     assert_eq!(TestResponse::send(app.get(&binary)).await.text(), "12345");
-    let told = app.get_service(&service).await;
-    assert_eq!(told["_binaries"].as_array().unwrap().len(), 1);
-    // An earlier part of the name counts.
+    let description = app.get_service(&service).await;
+    assert_eq!(description["_binaries"].as_array().unwrap().len(), 1);
+    // An earlier part with the same name is used.
     let chosen = Multipart::new()
         .text("a", "1")
         .part(&format!("{}; filename=\"\"", disposition("a")), b"");
@@ -98,7 +98,7 @@ async fn a_file_input_left_empty_changes_nothing(app: TestApp) {
     assert_eq!(create_and_read(&app, request).await, json!({"a": "1"}));
 }
 
-async fn a_file_without_a_name_has_its_content(app: TestApp) {
+async fn file_without_a_name_or_content_is_stored(app: TestApp) {
     for (rest, content) in [
         ("; filename=\"\"\r\nContent-Type: image/png", "1"),
         ("; filename=\"empty.png\"\r\nContent-Type: image/png", ""),
@@ -107,17 +107,17 @@ async fn a_file_without_a_name_has_its_content(app: TestApp) {
         let head = format!("{}{rest}", disposition("pic"));
         let (_, binary) =
             create_with_file(&app, Multipart::new().part(&head, content.as_bytes())).await;
-        let answer = TestResponse::send(app.get(&binary)).await;
+        let response = TestResponse::send(app.get(&binary)).await;
         assert_eq!(
-            (answer.status, answer.text()),
+            (response.status, response.text()),
             (StatusCode::OK, content),
             "{rest}"
         );
-        assert_eq!(answer.header("content-type"), "image/png");
+        assert_eq!(response.header("content-type"), "image/png");
     }
 }
 
-async fn names_are_kept_with_their_backslashes(app: TestApp) {
+async fn backslashes_in_names_are_preserved(app: TestApp) {
     for (sent, name) in [
         (r"c\d", r"c\d"),
         (r"C:\tmp\x", r"C:\tmp\x"),
@@ -132,8 +132,8 @@ async fn names_are_kept_with_their_backslashes(app: TestApp) {
             .file("pic", sent, "a/b", b"2");
         let (service, _) = create_with_file(&app, body).await;
         assert_eq!(app.storage(&service).await, json!({name: "1"}));
-        let told = app.get_service(&service).await;
-        assert_eq!(told["_binaries"][0]["file_name"], name);
+        let description = app.get_service(&service).await;
+        assert_eq!(description["_binaries"][0]["file_name"], name);
     }
     for (extended, name) in [
         ("ISO-8859-1''%A3%20rates", "\u{a3} rates"),
@@ -155,7 +155,7 @@ fn latin_parts() -> Vec<u8> {
         .to_vec()
 }
 
-async fn names_are_in_the_charset_of_the_body(app: TestApp) {
+async fn names_are_decoded_in_the_charset_of_the_body(app: TestApp) {
     let charset_part = part("_charset_", "", "iso-8859-1").into_bytes();
     let field = [b"--XbX\r\n".as_slice(), &charset_part].concat();
     let end = b"--XbX--\r\n".to_vec();
@@ -173,11 +173,11 @@ async fn names_are_in_the_charset_of_the_body(app: TestApp) {
             [latin_parts(), field, end.clone()].concat(),
         ),
     ] {
-        let answer = TestResponse::send(app.post(STORE).typed_body(&kind, &body)).await;
-        let service = answer.service_id();
+        let response = TestResponse::send(app.post(STORE).typed_body(&kind, &body)).await;
+        let service = response.service_id();
         assert_eq!(app.storage(&service).await, json!({"\u{e9}": "\u{e9}"}));
-        let told = app.get_service(&service).await;
-        assert_eq!(told["_binaries"][0]["file_name"], "\u{e9}");
+        let description = app.get_service(&service).await;
+        assert_eq!(description["_binaries"][0]["file_name"], "\u{e9}");
     }
     let unnamed = [latin_parts(), end].concat();
     let refused = TestResponse::send(app.post(STORE).typed_body(CONTENT_TYPE, &unnamed)).await;
@@ -188,7 +188,7 @@ async fn names_are_in_the_charset_of_the_body(app: TestApp) {
     );
 }
 
-async fn a_form_may_name_its_charset_in_a_field(app: TestApp) {
+async fn charset_field_sets_the_charset_of_a_form(app: TestApp) {
     for form in [
         b"_charset_=iso-8859-1&a=caf%E9".as_slice(),
         b"a=caf%E9&_charset_=ISO-8859-1",
@@ -217,7 +217,7 @@ async fn a_form_may_name_its_charset_in_a_field(app: TestApp) {
     }
 }
 
-async fn the_boundary_is_found_however_it_is_written(app: TestApp) {
+async fn boundary_notation_variants_are_accepted(app: TestApp) {
     let body = |boundary: &str| format!("--{boundary}\r\n{}--{boundary}--", part("a", "", "1"));
     for (kind, boundary) in [
         ("multipart/form-data ; boundary=XbX", "XbX"),
@@ -244,9 +244,12 @@ async fn the_boundary_is_found_however_it_is_written(app: TestApp) {
             "{kind}"
         );
     }
-    for (kind, told) in [
-        ("multipart/form-data", "no parameter boundary"),
-        ("multipart/form-data; boundary=", "no parameter boundary"),
+    for (kind, expected) in [
+        ("multipart/form-data", "the parameter boundary is missing"),
+        (
+            "multipart/form-data; boundary=",
+            "the parameter boundary is missing",
+        ),
         ("multipart/form-data; boundary=\"XbX", "quotes"),
         ("multipart/form-data; boundary=XbX; boundary=XbY", "twice"),
     ] {
@@ -254,11 +257,11 @@ async fn the_boundary_is_found_however_it_is_written(app: TestApp) {
         let message = TestResponse::send(request)
             .await
             .error_message("InvalidBody", 400);
-        assert!(message.contains(told), "{message}");
+        assert!(message.contains(expected), "{message}");
     }
 }
 
-async fn a_body_that_is_not_understood_stores_nothing(app: TestApp) {
+async fn malformed_body_stores_nothing(app: TestApp) {
     let service = app.create("a=before").await;
     let (a, b) = (part("a", "", "1"), part("b", "", "2"));
     for body in [
@@ -287,7 +290,7 @@ async fn a_body_that_is_not_understood_stores_nothing(app: TestApp) {
     }
 }
 
-async fn a_compressed_body_is_refused(app: TestApp) {
+async fn compressed_bodies_are_rejected(app: TestApp) {
     let service = app.create("a=before").await;
     let storage = format!("{service}/storage");
     for coding in ["gzip", "identity, br", "x-what", "GZIP"] {
@@ -301,10 +304,10 @@ async fn a_compressed_body_is_refused(app: TestApp) {
             ("text/plain", "a".to_owned()),
         ] {
             let request = app.post(&storage).header("content-encoding", coding);
-            let answer = TestResponse::send(request.typed_body(kind, body.as_bytes())).await;
-            let message = answer.error_message("UnsupportedMediaType", 415);
+            let response = TestResponse::send(request.typed_body(kind, body.as_bytes())).await;
+            let message = response.error_message("UnsupportedMediaType", 415);
             assert!(message.contains("Content-Encoding"), "{message}");
-            assert_eq!(answer.header("accept-encoding"), "identity");
+            assert_eq!(response.header("accept-encoding"), "identity");
         }
     }
     assert_eq!(app.storage(&service).await, json!({"a": "before"}));
@@ -314,12 +317,12 @@ async fn a_compressed_body_is_refused(app: TestApp) {
             .await
             .assert_empty();
     }
-    // Without a body there is nothing to decode.
+    // Requests without a body are not affected.
     let read = app.get(&storage).header("content-encoding", "gzip");
     assert_eq!(TestResponse::send(read).await.status, StatusCode::OK);
 }
 
-async fn a_byte_order_mark_before_a_body_is_dropped(app: TestApp) {
+async fn leading_byte_order_mark_is_removed(app: TestApp) {
     let latin = format!("{FORM}; charset=ISO-8859-1");
     let multipart = format!("\u{feff}--XbX\r\n{}--XbX--", part("a", "", "\u{e9}"));
     for (kind, body) in [
@@ -343,22 +346,22 @@ async fn a_byte_order_mark_before_a_body_is_dropped(app: TestApp) {
     }
 }
 
-async fn long_names_and_types_of_files_are_refused(app: TestApp) {
+async fn long_file_names_and_content_types_are_rejected(app: TestApp) {
     let service = app.create("a=before").await;
     let storage = format!("{service}/storage");
-    let most = "\u{e9}".repeat(127) + "x";
-    let kept = Multipart::new().file("pic", &most, "a/b", b"1");
-    TestResponse::send(app.post(&storage).multipart_body(kept))
+    let longest = "\u{e9}".repeat(127) + "x";
+    let body = Multipart::new().file("pic", &longest, "a/b", b"1");
+    TestResponse::send(app.post(&storage).multipart_body(body))
         .await
         .assert_empty();
     assert_eq!(
         app.get_service(&service).await["_binaries"][0]["file_name"],
-        *most
+        *longest
     );
     for (rest, bytes) in [
-        (format!("; filename=\"{most}y\""), "256"),
+        (format!("; filename=\"{longest}y\""), "256"),
         (
-            format!("; filename*=UTF-8''{}", encode(&format!("{most}y"))),
+            format!("; filename*=UTF-8''{}", encode(&format!("{longest}y"))),
             "256",
         ),
         (format!("; filename=\"{}\"", "f".repeat(20_000)), "20000"),
@@ -370,8 +373,8 @@ async fn long_names_and_types_of_files_are_refused(app: TestApp) {
         let body = Multipart::new()
             .text("a", "1")
             .part(&format!("{}{rest}", disposition("pic")), b"2");
-        let answer = TestResponse::send(app.post(&storage).multipart_body(body)).await;
-        let message = answer.error_message("InvalidBody", 400);
+        let response = TestResponse::send(app.post(&storage).multipart_body(body)).await;
+        let message = response.error_message("InvalidBody", 400);
         assert!(
             message.contains(bytes) && message.contains("255"),
             "{message}"

@@ -1,4 +1,4 @@
-//! The API's own description: that it is whole, that it tells what is there, and that it is kept well.
+//! The OpenAPI document: completeness, agreement with the routes, and caching.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,15 +18,15 @@ mod schemas;
 /// The methods of each path.
 type Routes = BTreeMap<String, BTreeSet<String>>;
 
-/// A service that has everything there is.
+/// A process that serves all routes.
 async fn start_with_all_routes() -> TestApp {
     TestApp::start(None, &random_prefix(), &ADMIN_SETTINGS).await
 }
 
 async fn document(app: &TestApp) -> Value {
-    let answer = TestResponse::send(app.get("/openapi.json")).await;
-    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
-    answer.json()
+    let response = TestResponse::send(app.get("/openapi.json")).await;
+    assert_eq!(response.status, StatusCode::OK, "{}", response.text());
+    response.json()
 }
 
 fn routes(document: &Value) -> Routes {
@@ -41,25 +41,25 @@ fn routes(document: &Value) -> Routes {
     paths.collect()
 }
 
-/// Everything in the document, with the way to it.
-fn walk<'a>(value: &'a Value, path: &str, see: &mut impl FnMut(&str, &'a Value)) {
-    see(path, value);
+/// Calls `visit` with each value of the document and its path.
+fn walk<'a>(value: &'a Value, path: &str, visit: &mut impl FnMut(&str, &'a Value)) {
+    visit(path, value);
     match value {
         Value::Object(members) => {
             for (name, value) in members {
-                walk(value, &format!("{path}/{name}"), see);
+                walk(value, &format!("{path}/{name}"), visit);
             }
         }
         Value::Array(values) => {
-            for (at, value) in values.iter().enumerate() {
-                walk(value, &format!("{path}/{at}"), see);
+            for (index, value) in values.iter().enumerate() {
+                walk(value, &format!("{path}/{index}"), visit);
             }
         }
         _ => {}
     }
 }
 
-/// The operations of the document: method and path, and what is said.
+/// The operations of the document, with method and path.
 fn operations(document: &Value) -> Vec<(String, &Value)> {
     let paths = document["paths"].as_object().unwrap().iter();
     let operations = paths.flat_map(|(path, operations)| {
@@ -69,82 +69,82 @@ fn operations(document: &Value) -> Vec<(String, &Value)> {
     operations.collect()
 }
 
-/// What a reference leads to.
+/// Resolves a reference.
 fn resolve<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
     let Some(reference) = value["$ref"].as_str() else {
         return value;
     };
-    let place = reference.strip_prefix('#').unwrap();
+    let pointer = reference.strip_prefix('#').unwrap();
     document
-        .pointer(place)
-        .unwrap_or_else(|| panic!("{reference} leads nowhere"))
+        .pointer(pointer)
+        .unwrap_or_else(|| panic!("{reference} does not resolve"))
 }
 
-/// The paths of the route list, off its source, and for each one that its route is found by.
+/// The paths of the routes, parsed from the source, each with a path that matches it.
 fn documented_routes() -> Vec<(String, String)> {
     let source = include_str!("../../src/http.rs");
     let literals = source.split("(\"/").skip(1);
     let literals = literals.map(|rest| rest.split('"').next().unwrap());
     let paths = literals.map(|literal| {
-        let (mut path, mut found) = ("/".to_owned(), "/".to_owned());
-        for (at, part) in literal.split(['{', '}']).enumerate() {
-            if at % 2 == 0 {
+        let (mut path, mut example) = ("/".to_owned(), "/".to_owned());
+        for (index, part) in literal.split(['{', '}']).enumerate() {
+            if index % 2 == 0 {
                 path.push_str(part);
-                found.push_str(part);
+                example.push_str(part);
                 continue;
             }
-            let (place, pattern) = part.split_once(':').unwrap_or((part, ""));
-            path.push_str(&format!("{{{place}}}"));
-            found.push_str(if pattern.is_empty() { place } else { "a/b/c" });
+            let (name, pattern) = part.split_once(':').unwrap_or((part, ""));
+            path.push_str(&format!("{{{name}}}"));
+            example.push_str(if pattern.is_empty() { name } else { "a/b/c" });
         }
-        (path, found)
+        (path, example)
     });
     paths.collect()
 }
 
-/// `HEAD` is told once for all routes, and described for binaries only.
+/// The document describes `HEAD` once for all routes, and as an operation for binaries only.
 fn without_head(mut routes: Routes) -> Routes {
     let methods = routes.values_mut();
     methods.for_each(|methods| methods.retain(|method| method != "HEAD"));
     routes
 }
 
-/// Whether a path is for operators only.
-fn is_administration(path: &str) -> bool {
+/// Whether a path requires admin authentication.
+fn is_admin_path(path: &str) -> bool {
     path.starts_with("/genesys/1/admin/") && !path.contains("/node/")
 }
 
-/// The methods that the route at a path is for, as it says itself; `None` where there is no route.
+/// The methods of the route of a path, from its `Allow` header; `None` if there is no route.
 async fn allowed_methods(app: &TestApp, path: &str) -> Option<BTreeSet<String>> {
-    let refused = app.request(Method::PATCH, path);
-    let refused = TestResponse::send(refused.basic_auth("admin", Some(PASSWORD))).await;
+    let request = app.request(Method::PATCH, path);
+    let refused = TestResponse::send(request.basic_auth("admin", Some(PASSWORD))).await;
     if refused.status == StatusCode::NOT_FOUND {
         refused.error_message("NotFound", 404);
         return None;
     }
     refused.error_message("MethodNotAllowed", 405);
-    // `HEAD` is told once for all of them.
+    // The document describes `HEAD` once for all routes.
     let allow = refused.header("allow").split(", ");
     let allow = allow.filter(|method| *method != "HEAD");
     Some(allow.map(str::to_owned).collect())
 }
 
 #[tokio::test]
-async fn its_paths_and_methods_are_those_of_the_route_list() {
+async fn paths_and_methods_match_the_routes() {
     let app = start_with_all_routes().await;
     let mut expected = Routes::new();
-    for (path, found) in documented_routes() {
-        if let Some(methods) = allowed_methods(&app, &found).await {
+    for (path, example) in documented_routes() {
+        if let Some(methods) = allowed_methods(&app, &example).await {
             expected.entry(path).or_default().extend(methods);
         }
     }
     assert!(expected.len() >= 20, "{expected:#?}");
-    let told = without_head(routes(&document(&app).await));
-    assert_eq!(told, expected);
+    let documented = without_head(routes(&document(&app).await));
+    assert_eq!(documented, expected);
 }
 
 #[tokio::test]
-async fn a_listener_tells_what_it_serves_and_nothing_else() {
+async fn document_describes_the_routes_of_its_listener() {
     let everything = routes(&document(&start_with_all_routes().await).await);
     for (public, password) in [
         ("client", PASSWORD),
@@ -162,25 +162,23 @@ async fn a_listener_tells_what_it_serves_and_nothing_else() {
             ("admin.password", password),
         ];
         let app = TestApp::start(None, &random_prefix(), &settings).await;
-        let told = without_head(routes(&document(&app).await));
-        for (path, found) in documented_routes() {
-            let served = allowed_methods(&app, &found).await;
-            assert_eq!(told.get(&path), served.as_ref(), "{public}: {path}");
+        let documented = without_head(routes(&document(&app).await));
+        for (path, example) in documented_routes() {
+            let served = allowed_methods(&app, &example).await;
+            assert_eq!(documented.get(&path), served.as_ref(), "{public}: {path}");
         }
         let private = format!("http://{}/openapi.json", app.private_address.unwrap());
         let mut private = routes(&TestResponse::send(app.client.get(private)).await.json());
         if password.is_empty() {
-            let administered = everything
-                .iter()
-                .filter(|(path, _)| is_administration(path));
-            private.extend(administered.map(|(path, methods)| (path.clone(), methods.clone())));
+            let admin_routes = everything.iter().filter(|(path, _)| is_admin_path(path));
+            private.extend(admin_routes.map(|(path, methods)| (path.clone(), methods.clone())));
         }
         assert_eq!(private, everything, "{public}");
     }
 }
 
 #[tokio::test]
-async fn whatever_it_refers_to_is_there() {
+async fn references_and_links_resolve() {
     let app = start_with_all_routes().await;
     let document = document(&app).await;
     let names: BTreeSet<&str> = operations(&document)
@@ -213,7 +211,7 @@ async fn whatever_it_refers_to_is_there() {
 }
 
 #[tokio::test]
-async fn every_operation_is_named_told_and_complete() {
+async fn operations_are_complete() {
     for other in [
         ("admin.password", ""),
         ("admin.username", "root"),
@@ -230,12 +228,15 @@ async fn every_operation_is_named_told_and_complete() {
         let license = &document["info"]["license"]["identifier"];
         assert_eq!(*license, env!("CARGO_PKG_LICENSE"));
         let mut names = BTreeSet::new();
-        for (operation, told) in operations(&document) {
-            let name = told["operationId"].as_str().unwrap();
-            assert!(names.insert(name), "{name} is there twice");
-            assert!(!told["summary"].as_str().unwrap().is_empty(), "{operation}");
-            assert_eq!(told["tags"].as_array().unwrap().len(), 1, "{operation}");
-            let responses = told["responses"].as_object().unwrap();
+        for (operation, object) in operations(&document) {
+            let name = object["operationId"].as_str().unwrap();
+            assert!(names.insert(name), "duplicate operation id {name}");
+            assert!(
+                !object["summary"].as_str().unwrap().is_empty(),
+                "{operation}"
+            );
+            assert_eq!(object["tags"].as_array().unwrap().len(), 1, "{operation}");
+            let responses = object["responses"].as_object().unwrap();
             assert!(responses.contains_key("200"), "{operation}");
             for response in responses.values() {
                 let response = resolve(&document, response);
@@ -244,12 +245,12 @@ async fn every_operation_is_named_told_and_complete() {
                     "{operation}"
                 );
             }
-            let places = told["parameters"].as_array().into_iter().flatten();
-            let mut told_places = BTreeSet::new();
-            for parameter in places {
-                let (name, place) = (&parameter["name"], &parameter["in"]);
+            let parameters = object["parameters"].as_array().into_iter().flatten();
+            let mut locations = BTreeSet::new();
+            for parameter in parameters {
+                let (name, location) = (&parameter["name"], &parameter["in"]);
                 assert!(
-                    told_places.insert(format!("{place} {name}")),
+                    locations.insert(format!("{location} {name}")),
                     "{operation}: {name} twice"
                 );
                 assert!(!parameter["schema"].is_null(), "{operation}: {name}");
@@ -269,30 +270,30 @@ async fn every_operation_is_named_told_and_complete() {
                 .map(|part| part.split('}').next().unwrap());
             let in_path: BTreeSet<String> =
                 in_path.map(|name| format!("\"path\" {name:?}")).collect();
-            let mut told_in_path = told_places.clone();
-            told_in_path.retain(|place| place.starts_with("\"path\""));
-            assert_eq!(told_in_path, in_path, "{operation}");
-            let administration = is_administration(path);
-            let of_callers = path.starts_with("/genesys/1/service") || path.contains("/cs/");
-            let asked = !told["security"].is_null();
-            assert_eq!(asked, of_callers || administration, "{operation}");
-            let operator = told["security"] == json!([{"operator": []}]);
-            assert_eq!(operator, administration, "{operation}");
+            let mut documented = locations.clone();
+            documented.retain(|location| location.starts_with("\"path\""));
+            assert_eq!(documented, in_path, "{operation}");
+            let is_admin = is_admin_path(path);
+            let is_client = path.starts_with("/genesys/1/service") || path.contains("/cs/");
+            let is_secured = !object["security"].is_null();
+            assert_eq!(is_secured, is_client || is_admin, "{operation}");
+            let has_admin_scheme = object["security"] == json!([{"admin": []}]);
+            assert_eq!(has_admin_scheme, is_admin, "{operation}");
         }
     }
 }
 
 #[tokio::test]
-async fn what_is_asked_of_callers_and_what_is_limited_is_told_as_it_is_set() {
+async fn security_and_limits_follow_the_settings() {
     let app = TestApp::on_memory().await;
     let create = "/paths/~1genesys~11~1service~1{service}/post";
-    let life = format!("{create}/requestBody/content/application~1json/schema/properties/_ttl");
+    let max_ttl = format!("{create}/requestBody/content/application~1json/schema/properties/_ttl");
     let open = document(&app).await;
     assert_eq!(
         open.pointer(create).unwrap()["security"],
         json!([{}, {"basic": []}])
     );
-    assert_eq!(open.pointer(&life).unwrap()["maximum"], 2_592_000);
+    assert_eq!(open.pointer(&max_ttl).unwrap()["maximum"], 2_592_000);
     assert_eq!(
         open["components"]["responses"]["UnreadableJson"]["description"],
         "Internal Server Error: UnreadableJson"
@@ -313,14 +314,14 @@ async fn what_is_asked_of_callers_and_what_is_limited_is_told_as_it_is_set() {
             .keys()
             .any(|name| name.starts_with("apiKey"))
     }));
-    assert_eq!(keyed.pointer(&life).unwrap()["maximum"], 600);
+    assert_eq!(keyed.pointer(&max_ttl).unwrap()["maximum"], 600);
     let status = &keyed["components"]["examples"]["UnreadableJson"]["value"]["code"];
     assert_eq!(*status, 400);
     assert!(!keyed.to_string().contains("s3cret"));
 }
 
 #[tokio::test]
-async fn who_has_it_need_not_be_sent_it_again() {
+async fn document_supports_conditional_requests() {
     let app = TestApp::on_memory().await;
     let first = TestResponse::send(app.get("/openapi.json")).await;
     assert_eq!(
@@ -330,19 +331,19 @@ async fn who_has_it_need_not_be_sent_it_again() {
     assert_eq!(first.header("cache-control"), "no-cache");
     assert_eq!(first.header("pragma"), "");
     let tag = first.header("etag");
-    // Another replica, another worker: the same version.
+    // Other replicas and workers return the same version.
     let other = TestResponse::send(app.start_sibling(&[]).await.get("/openapi.json")).await;
     assert_eq!(other.header("etag"), tag);
     assert_eq!(other.body, first.body);
-    for known in [
+    for cached in [
         tag.to_owned(),
         format!("W/{tag}"),
         format!("\"x\", {tag}"),
         "*".to_owned(),
     ] {
         let again =
-            TestResponse::send(app.get("/openapi.json").header("If-None-Match", &known)).await;
-        assert_eq!(again.status, StatusCode::NOT_MODIFIED, "{known}");
+            TestResponse::send(app.get("/openapi.json").header("If-None-Match", &cached)).await;
+        assert_eq!(again.status, StatusCode::NOT_MODIFIED, "{cached}");
         assert_eq!((again.text(), again.header("etag")), ("", tag));
         assert_eq!(again.header("cache-control"), "no-cache");
     }

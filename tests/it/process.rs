@@ -1,4 +1,4 @@
-//! The program as its users run it: what it says, and how it ends.
+//! The program as users run it: its output and its exit codes.
 
 use std::{net::TcpListener, time::Duration};
 
@@ -23,45 +23,45 @@ mod checks;
 mod memory;
 mod shutdown;
 
-/// Creates a service with one key and gives what its storage holds.
+/// Creates a service with one key and returns its storage.
 async fn run_example(program: &mut Program) -> Value {
     let base = format!("http://{}/genesys/1/service", program.address().await);
     let client = Client::new();
     let create = client.post(format!("{base}/store")).body("{\"a\":\"1\"}");
     let create = create.header("content-type", "application/json");
-    let answer = create.send().await.unwrap();
-    assert_eq!(answer.status(), StatusCode::OK);
-    let created: Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
+    let response = create.send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    let created: Value = serde_json::from_slice(&response.bytes().await.unwrap()).unwrap();
     let path = format!("{base}/{}/storage", created["_id"].as_str().unwrap());
     let storage = client.get(path).send().await.unwrap();
     serde_json::from_slice(&storage.bytes().await.unwrap()).unwrap()
 }
 
-/// Tells it to stop, and waits.
+/// Sends SIGTERM and waits for the exit.
 async fn terminate(program: Program) -> ExitedProgram {
     program.signal("TERM");
     program.wait().await
 }
 
 #[tokio::test]
-async fn a_crowd_of_idle_clients_does_not_use_up_the_files_it_may_open() {
+async fn many_idle_clients_do_not_exhaust_the_open_file_limit() {
     let mut program = Program::serve_with_files(64);
     let address = program.address().await;
     let mut idle = Vec::new();
     for _ in 0..200 {
         let mut client = TcpStream::connect(address).await.unwrap();
-        let ask = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n";
-        client.write_all(ask).await.unwrap();
-        let mut answer = [0; 12];
-        let answered = timeout(Duration::from_secs(20), client.read_exact(&mut answer));
-        answered.await.unwrap().unwrap();
-        assert_eq!(&answer, b"HTTP/1.1 200");
+        let request = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n";
+        client.write_all(request).await.unwrap();
+        let mut status = [0; 12];
+        let read = timeout(Duration::from_secs(20), client.read_exact(&mut status));
+        read.await.unwrap().unwrap();
+        assert_eq!(&status, b"HTTP/1.1 200");
         idle.push(client);
     }
 }
 
 #[tokio::test]
-async fn it_tells_where_it_listens_and_serves_and_stops_when_asked() {
+async fn it_logs_its_address_serves_and_stops_on_a_signal() {
     for signal in ["TERM", "INT"] {
         let mut program = Program::serve(&[]);
         assert_eq!(run_example(&mut program).await, json!({"a": "1"}));
@@ -69,19 +69,22 @@ async fn it_tells_where_it_listens_and_serves_and_stops_when_asked() {
         let ended = program.wait().await;
         assert_eq!(ended.code, Some(0), "{}", ended.stderr);
         assert_eq!(ended.stdout, "");
-        // Beside this, it has nothing to complain about.
+        // The only warning.
         let warnings = ended.log_messages("WARN");
         assert_eq!(warnings.len(), 1, "{}", ended.stderr);
         assert!(warnings[0].contains("this process only"), "{warnings:?}");
         assert_eq!(ended.log_messages("ERROR"), Vec::<String>::new());
-        let told = ended.log_messages("INFO");
-        assert!(told.iter().any(|line| line.contains("curl")), "{told:?}");
+        let messages = ended.log_messages("INFO");
+        assert!(
+            messages.iter().any(|line| line.contains("curl")),
+            "{messages:?}"
+        );
     }
 }
 
 #[tokio::test]
-async fn on_redis_its_log_has_no_complaints() {
-    // One that keeps what it has: else the checks of Redis complain, and rightly.
+async fn on_redis_it_logs_no_warnings() {
+    // With persistence, because the checks of Redis warn otherwise.
     let redis = DedicatedRedis::start(&[("appendonly", "yes")]).await;
     let mut program = Program::serve(&[("redis.url", &redis.url())]);
     assert_eq!(run_example(&mut program).await, json!({"a": "1"}));
@@ -93,18 +96,18 @@ async fn on_redis_its_log_has_no_complaints() {
 }
 
 #[tokio::test]
-async fn a_request_under_way_is_finished_before_it_stops() {
+async fn a_request_in_flight_is_finished_before_it_stops() {
     let mut program = Program::serve(&[]);
     let mut wire = RawConnection::connect_to(program.address().await).await;
     let head = "POST /genesys/1/service/store HTTP/1.1\r\nHost: x\r\n\
                 Content-Type: application/json\r\nContent-Length: 9\r\n";
     wire.send(head).await;
     wire.send("Expect: 100-continue\r\n\r\n").await;
-    // It has begun to read the body, so the request is under way.
+    // The program reads the body, so the request is in flight.
     assert_eq!(wire.read_head().await.status, StatusCode::CONTINUE);
     program.signal("TERM");
     let address = program.address().await;
-    eventually("it takes no more connections", async || {
+    eventually("it accepts no more connections", async || {
         let connected = TcpStream::connect(address).await;
         connected.is_err().then_some(())
     })
@@ -117,7 +120,7 @@ async fn a_request_under_way_is_finished_before_it_stops() {
 }
 
 #[tokio::test]
-async fn it_does_not_wait_longer_than_it_is_told_to() {
+async fn it_waits_for_requests_no_longer_than_the_shutdown_timeout() {
     let mut program = Program::serve(&[("server.shutdown_timeout_seconds", "0")]);
     let mut wire = RawConnection::connect_to(program.address().await).await;
     wire.send("POST /genesys/1/service/store HTTP/1.1\r\nHost: x\r\n")
@@ -130,7 +133,7 @@ async fn it_does_not_wait_longer_than_it_is_told_to() {
 }
 
 #[tokio::test]
-async fn an_address_in_use_is_told_and_ends_it() {
+async fn an_address_in_use_is_an_error_that_ends_it() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let ended = Program::serve(&[("server.listen", &address)]).wait().await;
@@ -140,19 +143,19 @@ async fn an_address_in_use_is_told_and_ends_it() {
 }
 
 #[tokio::test]
-async fn settings_come_from_the_file_and_from_the_environment_over_it() {
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let taken = taken.local_addr().unwrap().to_string();
-    let catalogue = "[services.shelf]\n_type = \"builtin\"\n_service = \"store\"\n";
-    let catalogue = CatalogFile::new(catalogue);
+async fn the_environment_overrides_the_settings_file() {
+    let in_use = TcpListener::bind("127.0.0.1:0").unwrap();
+    let in_use = in_use.local_addr().unwrap().to_string();
+    let catalog = "[services.shelf]\n_type = \"builtin\"\n_service = \"store\"\n";
+    let catalog = CatalogFile::new(catalog);
     let file = CatalogFile::new(&format!(
-        "[server]\nlisten = {taken:?}\nworkers = 1\n[catalog]\nfile = {:?}\n",
-        catalogue.path()
+        "[server]\nlisten = {in_use:?}\nworkers = 1\n[catalog]\nfile = {:?}\n",
+        catalog.path()
     ));
     let arguments = ["--config", file.path()];
     let mut program = Program::run(&arguments, &[("server.listen", "127.0.0.1:0")]);
     let address = program.address().await;
-    assert_ne!(address.to_string(), taken);
+    assert_ne!(address.to_string(), in_use);
     let base = format!("http://{address}/genesys/1/service");
     for (name, status) in [("shelf", 200), ("store", 404)] {
         let create = Client::new().post(format!("{base}/{name}")).send();
@@ -162,13 +165,13 @@ async fn settings_come_from_the_file_and_from_the_environment_over_it() {
 }
 
 #[tokio::test]
-async fn a_password_in_the_url_of_redis_is_told_to_nobody() {
-    let nobody = TcpListener::bind("127.0.0.1:0").unwrap();
-    let closed = nobody.local_addr().unwrap();
-    drop(nobody);
+async fn a_password_in_the_url_of_redis_is_never_logged() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let closed = listener.local_addr().unwrap();
+    drop(listener);
     let redis = TestRedis::shared();
     for server in [format!("redis://{closed}"), redis.url()] {
-        // Nobody is there, or nobody with that name; either way there is much to log.
+        // Connecting or authenticating fails; both are logged.
         let url = server.replace("//", "//clerk:hunter2@");
         let settings = [("redis.url", url.as_str()), ("log.level", "trace")];
         let mut program = Program::serve(&settings);
@@ -184,7 +187,7 @@ async fn a_password_in_the_url_of_redis_is_told_to_nobody() {
 }
 
 #[tokio::test]
-async fn a_redis_that_forbids_configuring_it_is_complained_about_once() {
+async fn a_redis_without_the_right_to_config_is_one_warning() {
     let redis = DedicatedRedis::start(&[("appendonly", "yes")]).await;
     let rules = "SETUSER clerk on >hunter2 ~* &* +@all -config";
     let acl = redis::cmd("ACL")
@@ -199,12 +202,12 @@ async fn a_redis_that_forbids_configuring_it_is_complained_about_once() {
         .arg("NUMSUB")
         .arg("__keyevent@0__:expired")
         .to_owned();
-    eventually("it listens all the same", async || {
+    eventually("it subscribes nevertheless", async || {
         let (_, number): (String, u64) = listening.query_async(&mut connection).await.unwrap();
         (number == 1).then_some(())
     })
     .await;
-    eventually("it has probed whether messages arrive", async || {
+    eventually("it has probed the notifications", async || {
         (program.count_log_events("notify-keyspace-events") > 0).then_some(())
     })
     .await;

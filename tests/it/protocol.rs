@@ -1,4 +1,4 @@
-//! HTTP itself, as clients and proxies of all kinds speak it.
+//! The HTTP protocol, including variants of clients and proxies.
 
 mod body_streams;
 mod browsers;

@@ -1,10 +1,10 @@
-//! Contract section 1, "Errors": paths that are no route, and methods that a route does not take.
+//! Contract section 1, "Errors": unknown paths and methods.
 
 use crate::support::{TestApp, TestResponse, on_every_kind_of_store};
 
-on_every_kind_of_store!(no_route_is_found_outside_of_the_list,);
+on_every_kind_of_store!(unknown_paths_are_not_found,);
 
-async fn no_route_is_found_outside_of_the_list(app: TestApp) {
+async fn unknown_paths_are_not_found(app: TestApp) {
     for path in [
         "/",
         "/genesys",
@@ -19,12 +19,12 @@ async fn no_route_is_found_outside_of_the_list(app: TestApp) {
         "/livez/",
         "/\u{e9}?a=b",
     ] {
-        let answer = TestResponse::send(app.put(path)).await;
-        answer.error_message("NotFound", 404);
+        let response = TestResponse::send(app.put(path)).await;
+        response.error_message("NotFound", 404);
     }
 }
 
-/// Which methods each path answers to.
+/// The methods of each path.
 const ROUTES: [(&str, &[&str]); 10] = [
     ("{service}", &["DELETE", "GET", "HEAD", "POST", "PUT"]),
     ("{cs}", &["PUT"]),
@@ -39,7 +39,7 @@ const ROUTES: [(&str, &[&str]); 10] = [
 ];
 
 #[tokio::test]
-async fn a_method_that_a_route_does_not_take_is_told_those_that_it_takes() {
+async fn other_methods_return_the_allowed_methods() {
     let app = TestApp::on_memory().await;
     for (path, expected) in ROUTES {
         for method in ["GET", "POST", "PUT", "DELETE", "PATCH", "BREW"] {
@@ -47,14 +47,14 @@ async fn a_method_that_a_route_does_not_take_is_told_those_that_it_takes() {
             let cs = service.replace("/service/", "/cs/services/");
             let path = path.replace("{service}", &service).replace("{cs}", &cs);
             let method_name = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
-            let answer = TestResponse::send(app.request(method_name, &path)).await;
+            let response = TestResponse::send(app.request(method_name, &path)).await;
             if expected.contains(&method) {
-                assert_ne!(answer.status, 405, "{method} {path}");
+                assert_ne!(response.status, 405, "{method} {path}");
                 continue;
             }
-            let message = answer.error_message("MethodNotAllowed", 405);
+            let message = response.error_message("MethodNotAllowed", 405);
             assert!(message.contains(method), "{message}");
-            let mut allow: Vec<&str> = answer.header("allow").split(", ").collect();
+            let mut allow: Vec<&str> = response.header("allow").split(", ").collect();
             allow.sort_unstable();
             assert_eq!(allow, expected, "{method} {path}");
         }

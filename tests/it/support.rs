@@ -1,4 +1,4 @@
-//! What all tests stand on: a real Redis, the real service on a free port, a client.
+//! Shared fixtures of all tests: a real Redis, the service on a free port, a client.
 
 use std::{
     net::SocketAddr,
@@ -40,7 +40,7 @@ pub(crate) mod sentinel;
 mod servers;
 pub(crate) mod stores;
 
-/// Makes three tests of each function named: with the service on the embedded store, on Redis, and on a
+/// Makes three tests of each listed function: with the service on the embedded store, on Redis, and on a
 /// Redis Cluster.
 macro_rules! on_every_kind_of_store {
     ($($name:ident),* $(,)?) => {
@@ -66,52 +66,52 @@ macro_rules! on_every_kind_of_store {
 }
 pub(crate) use on_every_kind_of_store;
 
-/// A prefix that no other test has.
+/// A unique key prefix.
 pub(crate) fn random_prefix() -> String {
     format!("t{}:", uuid::Uuid::new_v4().simple())
 }
 
-/// The time that this machine shows; Redis and the embedded store of a test run by the same clock.
+/// The time of this machine; Redis and the embedded store of a test use the same clock.
 pub(crate) fn now() -> Timestamp {
     WallClock::default().now()
 }
 
-/// How long what is expected may take on a busy machine.
+/// Timeout for an expected state on a busy machine.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Asks until there is an answer, for no longer than any machine may need.
-pub(crate) async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+/// Polls until there is a result; fails after [`TIMEOUT`].
+pub(crate) async fn eventually<T>(what: &str, mut poll: impl AsyncFnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + TIMEOUT;
     loop {
-        if let Some(answer) = ask().await {
-            return answer;
+        if let Some(result) = poll().await {
+            return result;
         }
-        assert!(Instant::now() < deadline, "it never came to be: {what}");
+        assert!(Instant::now() < deadline, "timed out: {what}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
-/// Tells whoever runs the tests with `--nocapture` how long something took.
-#[expect(clippy::print_stdout, reason = "it is what they ask for")]
-pub(crate) fn print_duration(what: &str, took: Duration) {
-    println!("{what}: {took:.0?}");
+/// Prints a duration, for `--nocapture`.
+#[expect(clippy::print_stdout, reason = "output for --nocapture")]
+pub(crate) fn print_duration(what: &str, duration: Duration) {
+    println!("{what}: {duration:.0?}");
 }
 
-/// A name as it is written in a path or a form.
+/// Percent-encodes a name for a path or a form.
 pub(crate) fn encode(name: &str) -> String {
     utf8_percent_encode(name, NON_ALPHANUMERIC).to_string()
 }
 
-/// Patience with Redis for tests that are not about its absence: the machine may be busy.
+/// Long timeouts of Redis for tests that are not about outages: the machine may be busy.
 const LONG_TIMEOUTS: [(&str, &str); 3] = [
     ("redis.connect_timeout_ms", "20000"),
     ("redis.response_timeout_ms", "20000"),
     ("redis.pool_timeout_ms", "20000"),
 ];
 
-/// Settings with these over the defaults: (`section.key`, value).
+/// The defaults with these overrides: (`section.key`, value).
 pub(crate) fn settings(overrides: &[(&str, &str)]) -> Settings {
-    // Tests are wrong more often than callers are.
+    // Failed matches are frequent in tests.
     let base = [("rate_limit.failed_matches_per_number", "0")];
     let variables = base.iter().chain(overrides).map(|(name, value)| {
         let name = name.replace('.', "__").to_uppercase();
@@ -120,14 +120,14 @@ pub(crate) fn settings(overrides: &[(&str, &str)]) -> Settings {
     Settings::load(None, variables).unwrap()
 }
 
-/// A running service, and a client that talks to it.
+/// A running service with a client.
 pub(crate) struct TestApp {
     pub(crate) address: SocketAddr,
     pub(crate) private_address: Option<SocketAddr>,
     pub(crate) client: Client,
     pub(crate) prefix: String,
     pub(crate) redis: Option<Arc<TestRedis>>,
-    /// The wall clock that the service has; a test may set it wrong.
+    /// The wall clock of the service; a test can change it.
     pub(crate) clock: WallClock,
     stop: Option<oneshot::Sender<()>>,
     server_task: Option<JoinHandle<()>>,
@@ -152,7 +152,7 @@ impl TestApp {
         Self::start(self.redis.clone(), &self.prefix, &[]).await
     }
 
-    /// Another service on a store of the same kind, with these settings over the defaults.
+    /// Another service on a store of the same kind, with these overrides of the defaults.
     pub(crate) async fn start_sibling(&self, overrides: &[(&str, &str)]) -> Self {
         Self::start(self.redis.clone(), &random_prefix(), overrides).await
     }
@@ -165,21 +165,25 @@ impl TestApp {
         Self::start_with(redis, prefix, overrides, |_| ()).await
     }
 
-    /// With settings that nobody may choose.
+    /// Starts a service with settings outside of their allowed ranges.
     pub(crate) async fn start_with(
         redis: Option<Arc<TestRedis>>,
         prefix: &str,
         overrides: &[(&str, &str)],
         change: impl FnOnce(&mut Settings),
     ) -> Self {
-        let of_redis = redis.as_ref().map(|redis| redis.settings());
-        let of_redis = of_redis.unwrap_or_default();
+        let redis_settings = redis.as_ref().map(|redis| redis.settings());
+        let redis_settings = redis_settings.unwrap_or_default();
         let mut all = vec![
             ("server.listen", "127.0.0.1:0"),
             ("server.workers", "2"),
             ("redis.prefix", prefix),
         ];
-        all.extend(of_redis.iter().map(|(name, value)| (*name, value.as_str())));
+        all.extend(
+            redis_settings
+                .iter()
+                .map(|(name, value)| (*name, value.as_str())),
+        );
         all.extend_from_slice(&LONG_TIMEOUTS);
         all.extend_from_slice(overrides);
         let mut settings = settings(&all);
@@ -190,7 +194,7 @@ impl TestApp {
             .unwrap();
         let (address, private_address) = (running.address, running.private_address);
         let (stop, stopped) = oneshot::channel();
-        let served = tokio::spawn(async move {
+        let server_task = tokio::spawn(async move {
             running
                 .run_until(async { drop(stopped.await) })
                 .await
@@ -204,11 +208,11 @@ impl TestApp {
             redis,
             clock,
             stop: Some(stop),
-            server_task: Some(served),
+            server_task: Some(server_task),
         }
     }
 
-    /// Stops the service and waits until it has.
+    /// Stops the service and waits until it has stopped.
     pub(crate) async fn stop(mut self) {
         drop(self.stop.take());
         self.server_task.take().unwrap().await.unwrap();
@@ -238,30 +242,30 @@ impl TestApp {
         self.request(Method::DELETE, path)
     }
 
-    /// Creates a `store` service with a form as its body; gives its path.
+    /// Creates a `store` service with a form body; returns its path.
     pub(crate) async fn create(&self, form: &str) -> String {
-        let answer =
-            TestResponse::send(self.post("/genesys/1/service/store").form_body(form)).await;
-        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
-        let id = answer.json()["_id"].as_str().unwrap().to_owned();
+        let request = self.post("/genesys/1/service/store").form_body(form);
+        let response = TestResponse::send(request).await;
+        assert_eq!(response.status, StatusCode::OK, "{}", response.text());
+        let id = response.json()["_id"].as_str().unwrap().to_owned();
         format!("/genesys/1/service/{id}")
     }
 
     /// All strings of a service.
     pub(crate) async fn storage(&self, service: &str) -> Value {
-        let answer = TestResponse::send(self.get(&format!("{service}/storage"))).await;
-        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
-        answer.json()
+        let response = TestResponse::send(self.get(&format!("{service}/storage"))).await;
+        assert_eq!(response.status, StatusCode::OK, "{}", response.text());
+        response.json()
     }
 
-    /// A service as it is told.
+    /// The description of a service.
     pub(crate) async fn get_service(&self, service: &str) -> Value {
-        let answer = TestResponse::send(self.get(service)).await;
-        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
-        answer.json()
+        let response = TestResponse::send(self.get(service)).await;
+        assert_eq!(response.status, StatusCode::OK, "{}", response.text());
+        response.json()
     }
 
-    /// The Redis keys of this service, `pattern` after its prefix; none on the embedded store.
+    /// The Redis keys of this service that match `pattern` after the prefix; none on the embedded store.
     pub(crate) async fn redis_keys(&self, pattern: &str) -> Vec<String> {
         let Some(redis) = &self.redis else {
             return Vec::new();
@@ -272,16 +276,19 @@ impl TestApp {
     }
 }
 
-/// Whether a key stands whatever services there are: those of the resource groups, which replica cleans up,
-/// what operators made; the list that operators look at, which is swept when its time comes; and those that
-/// are there for milliseconds to see whether Redis sends notifications.
+/// Whether a key exists independently of services: keys of resource groups, the cleanup lease, the stored
+/// catalog, the list of active services in the console (swept later), and keys that exist for milliseconds to
+/// probe keyspace notifications.
 pub(crate) fn is_persistent_key(prefix: &str, key: &str) -> bool {
     let rest = key.strip_prefix(prefix).unwrap_or_default();
-    let begins = |start: &&str| rest.starts_with(*start);
-    rest == "lease:cleanup" || ["grp:", "end:", "probe:", "{catalog}:"].iter().any(begins)
+    let has_prefix = |prefix: &&str| rest.starts_with(*prefix);
+    rest == "lease:cleanup"
+        || ["grp:", "end:", "probe:", "{catalog}:"]
+            .iter()
+            .any(has_prefix)
 }
 
-/// Shorthands for bodies.
+/// Shorthands for request bodies.
 pub(crate) trait Bodies {
     fn form_body(self, form: &str) -> Self;
     fn json_body(self, json: &str) -> Self;
@@ -309,7 +316,7 @@ impl Bodies for RequestBuilder {
     }
 }
 
-/// A whole answer.
+/// A complete response.
 #[derive(Debug)]
 pub(crate) struct TestResponse {
     pub(crate) status: StatusCode,
@@ -344,26 +351,26 @@ impl TestResponse {
             .map_or("", |value| value.to_str().unwrap())
     }
 
-    /// The path of the service that this answer to a create tells.
+    /// The path of the service in the response to a create.
     pub(crate) fn service_id(&self) -> String {
         assert_eq!(self.status, StatusCode::OK, "{}", self.text());
         let json = self.json();
         format!("/genesys/1/service/{}", json["_id"].as_str().unwrap())
     }
 
-    /// Checks that this is the 200 without a body.
+    /// Asserts a 200 without a body.
     pub(crate) fn assert_empty(&self) {
         assert_eq!(self.status, StatusCode::OK, "{}", self.text());
         assert_eq!(self.text(), "");
     }
 
-    /// Checks that this is the 200 that says `OK`.
+    /// Asserts a 200 with the body `OK`.
     pub(crate) fn assert_ok(&self) {
         assert_eq!(self.status, StatusCode::OK, "{}", self.text());
         assert_eq!(self.text(), "OK");
     }
 
-    /// Checks that this is an error of the one shape, and gives its message.
+    /// Asserts an error in the common format, and returns its message.
     pub(crate) fn error_message(&self, exception: &str, status: u16) -> String {
         let json = self.json();
         assert_eq!(json["exception"], exception, "{json}");

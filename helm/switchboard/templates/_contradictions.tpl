@@ -1,4 +1,4 @@
-{{/* Values that contradict each other, or that Kubernetes would refuse. Each message names them, and what to do. */}}
+{{/* Values that contradict each other, or that Kubernetes refuses. Each message has the values and the remedy. */}}
 {{- define "switchboard.contradictions" -}}
 {{- include "switchboard.checkNames" . }}
 {{- include "switchboard.checkRedis" . }}
@@ -27,7 +27,7 @@
 {{- fail "redis.url has a reference to a variable: set redis.passwordSecret, and redis.username, instead of a password in the URL" }}
 {{- end }}
 {{- if and (include "switchboard.urlHasCredentials" .) (or $redis.username $redis.passwordSecret.name .Values.secrets.redisPassword) }}
-{{- fail "redis.url has a user or password, and redis.username, redis.passwordSecret or secrets.redisPassword is set: take them out of the URL" }}
+{{- fail "redis.url has a user or password, and redis.username, redis.passwordSecret or secrets.redisPassword is set: remove them from the URL" }}
 {{- end }}
 {{- if and $redis.passwordSecret.name .Values.secrets.redisPassword }}
 {{- fail "redis.passwordSecret.name and secrets.redisPassword are both set: set one of them" }}
@@ -36,7 +36,7 @@
 {{- fail "redis.sentinelPasswordSecret.name and secrets.sentinelPassword are both set: set one of them" }}
 {{- end }}
 {{- if and (eq $redis.mode "sentinel") (not $redis.sentinelMaster) }}
-{{- fail "redis.mode is sentinel: set redis.sentinelMaster, the name of the primary in the sentinels" }}
+{{- fail "redis.mode is sentinel: set redis.sentinelMaster, the name of the primary on the sentinels" }}
 {{- end }}
 {{- range $value, $set := dict "redis.sentinelMaster" $redis.sentinelMaster "redis.sentinelPasswordSecret.name" $redis.sentinelPasswordSecret.name "secrets.sentinelPassword" .Values.secrets.sentinelPassword }}
 {{- if and $set (ne $redis.mode "sentinel") }}{{ fail (printf "%s is set, but redis.mode is %s: set redis.mode=sentinel" $value $redis.mode) }}{{ end }}
@@ -145,7 +145,7 @@
 {{- fail "updateStrategy.type is Recreate, but updateStrategy.rollingUpdate is set: set it to null" }}
 {{- end }}
 {{- if and .rollingUpdate (has (dig "maxUnavailable" "25%" .rollingUpdate | toString) (list "0" "0%")) (has (dig "maxSurge" "25%" .rollingUpdate | toString) (list "0" "0%")) }}
-{{- fail "updateStrategy.rollingUpdate: maxUnavailable and maxSurge are both 0, so no pod could ever be replaced" }}
+{{- fail "updateStrategy.rollingUpdate: maxUnavailable and maxSurge are both 0, so no pod can be replaced" }}
 {{- end }}
 {{- end }}
 {{- if and (gt (int .Values.preStopSleepSeconds) 0) (semverCompare "<1.30.0-0" .Capabilities.KubeVersion.Version) }}
@@ -169,7 +169,7 @@
 {{- end }}
 {{- end }}
 {{- if and (eq .Values.service.private.type "LoadBalancer") (not .Values.service.private.loadBalancerSourceRanges) }}
-{{- fail "service.private.type is LoadBalancer: name in service.private.loadBalancerSourceRanges who may reach match-interaction and the admin API" }}
+{{- fail "service.private.type is LoadBalancer: list the sources that may reach match-interaction and the admin API in service.private.loadBalancerSourceRanges" }}
 {{- end }}
 {{- with .Values.service }}
 {{- if and (gt (len .ipFamilies) 1) (not (has .ipFamilyPolicy (list "PreferDualStack" "RequireDualStack"))) }}
@@ -180,23 +180,23 @@
 {{- fail "ingress.enabled and httpRoute.enabled: set one of them" }}
 {{- end }}
 {{- if and .Values.ingress.enabled (not .Values.ingress.hosts) }}
-{{- fail "ingress.enabled, but ingress.hosts is empty: name the hosts it answers to" }}
+{{- fail "ingress.enabled, but ingress.hosts is empty: list its hosts" }}
 {{- end }}
 {{- if and .Values.ingress.enabled (not .Values.ingress.paths) }}
-{{- fail "ingress.enabled, but ingress.paths is empty: name a path, such as /genesys/" }}
+{{- fail "ingress.enabled, but ingress.paths is empty: add a path, such as /genesys/" }}
 {{- end }}
 {{- if and .Values.httpRoute.enabled (not .Values.httpRoute.parentRefs) }}
-{{- fail "httpRoute.enabled, but httpRoute.parentRefs is empty: name the gateways it belongs to" }}
+{{- fail "httpRoute.enabled, but httpRoute.parentRefs is empty: list its gateways" }}
 {{- end }}
 {{- if and .Values.networkPolicy.restrictEgress (eq .Values.redis.kind "external") (not .Values.networkPolicy.egress) }}
-{{- fail "networkPolicy.restrictEgress with redis.kind=external: name in networkPolicy.egress how Redis is reached" }}
+{{- fail "networkPolicy.restrictEgress with redis.kind=external: add a rule for Redis to networkPolicy.egress" }}
 {{- end }}
 {{- end }}
 
 {{- define "switchboard.checkMonitoring" -}}
 {{- with .Values.monitoring.serviceMonitor }}
 {{- if and .enabled (not (dig "metrics" "enabled" true $.Values.settings)) }}
-{{- fail "monitoring.serviceMonitor.enabled, but settings.metrics.enabled is false: there would be nothing to fetch" }}
+{{- fail "monitoring.serviceMonitor.enabled, but settings.metrics.enabled is false: there are no metrics to scrape" }}
 {{- end }}
 {{- if .scrapeTimeout }}
 {{- $units := dict "ms" 1 "s" 1000 "m" 60000 }}

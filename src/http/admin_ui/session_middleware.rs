@@ -194,7 +194,7 @@ async fn load_session(
         return Ok(None);
     };
     let readiness = match visit.outage {
-        Some(_) => Some(Rc::new(health::readiness_in_time(api).await)),
+        Some(_) => Some(Rc::new(health::readiness_within_timeout(api).await)),
         None => None,
     };
     Ok(Some(SignedIn {

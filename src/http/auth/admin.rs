@@ -14,13 +14,13 @@ use crate::http::{
 /// [`ApiError::Forbidden`], [`ApiError::Unauthorized`]; [`ApiError::TooManyRequests`] after too many failed attempts
 /// from the same address.
 pub(in crate::http) async fn authorize(
-    api: &AppState,
+    state: &AppState,
     request: &HttpRequest,
 ) -> Result<(), ApiError> {
     check_site(request)?;
-    let address = client_address(request, &api.trusted_proxies);
+    let address = client_address(request, &state.trusted_proxies);
     let credentials = basic_credentials(request);
-    Ok(admin_api::admin_service(api)?
+    Ok(admin_api::admin_service(state)?
         .authorize(&credentials, address)
         .await?)
 }

@@ -14,19 +14,20 @@ use crate::{
 ///
 /// # Errors
 /// [`ApiError::ApiKeyRequired`].
-pub(super) async fn check_api_key(api: &AppState, request: &HttpRequest) -> Result<(), ApiError> {
-    if api.api_keys.is_empty() {
+pub(super) async fn check_api_key(state: &AppState, request: &HttpRequest) -> Result<(), ApiError> {
+    if state.api_keys.is_empty() {
         return Ok(());
     }
     let key = api_key(request).ok_or(ApiError::ApiKeyRequired(
         "an API key is missing: expected the header x-api-key or apikey",
     ))?;
-    let is_valid = api.api_keys.iter().fold(Choice::from(0), |valid, known| {
+    let is_valid = state.api_keys.iter().fold(Choice::from(0), |valid, known| {
         valid | known.expose_secret().as_bytes().ct_eq(key)
     });
-    let address = client_address(request, &api.trusted_proxies);
+    let address = client_address(request, &state.trusted_proxies);
     let result =
-        api.services
+        state
+            .services
             .authorize_api_key(bool::from(is_valid), address, "there is no such API key");
     result.await.map_err(|error| match error {
         ServiceError::Unauthorized(reason) => ApiError::ApiKeyRequired(reason),

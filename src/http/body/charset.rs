@@ -1,4 +1,4 @@
-//! Text in whatever charset it says it is in.
+//! Charsets of text.
 
 use std::borrow::Cow;
 
@@ -7,27 +7,27 @@ use encoding_rs::Encoding;
 use super::header_value::HeaderValue;
 use crate::http::ApiError;
 
-/// The charsets that are allowed, for errors about text that is not valid in its charset.
+/// The allowed charsets, for errors about text that is not valid in its charset.
 pub(super) const ALLOWED: &str =
     "text must be UTF-8, or in the charset that Content-Type or the field _charset_ names";
 
-/// A charset that text can be decoded from.
+/// A supported charset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Charset(&'static Encoding);
 
-/// What a content type says about its charset.
+/// The `charset` parameter of a content type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum CharsetLabel {
-    /// Nothing.
+    /// There is none.
     Absent,
-    /// A charset.
+    /// A supported charset.
     Known(Charset),
-    /// A charset that nobody knows.
+    /// An unknown charset.
     Unknown(String),
 }
 
 impl Charset {
-    /// What everything is in unless it says otherwise.
+    /// The default charset.
     pub(super) const UTF_8: Self = Self(encoding_rs::UTF_8);
 
     /// The `charset` parameter of a content type.
@@ -40,7 +40,7 @@ impl Charset {
         }
     }
 
-    /// The charset that has this label.
+    /// The charset with this label.
     pub(super) fn from_label(label: &str) -> CharsetLabel {
         let label = label.trim_matches(|c: char| c.is_ascii_whitespace() || c == '\'');
         match Encoding::for_label(label.as_bytes()) {
@@ -50,7 +50,7 @@ impl Charset {
         }
     }
 
-    /// The charset of text in the head of a part, which is ASCII at least.
+    /// The charset of the headers of a part: it must be ASCII-compatible.
     pub(super) fn for_part_headers(self) -> Self {
         if self.0.is_ascii_compatible() {
             self
@@ -59,8 +59,10 @@ impl Charset {
         }
     }
 
-    /// The text; or in words what is wrong with it. What would be a byte order mark at the start of
-    /// a document is part of a name or a value.
+    /// Decodes a name or a value. A byte order mark is part of the text.
+    ///
+    /// # Errors
+    /// A description of the error.
     pub(super) fn decode(self, bytes: &[u8]) -> Result<Cow<'_, str>, String> {
         let (text, malformed) = self.0.decode_without_bom_handling(bytes);
         if malformed {
@@ -73,14 +75,14 @@ impl Charset {
     fn invalid(self, bytes: &[u8]) -> String {
         match str::from_utf8(bytes) {
             Err(error) if self == Self::UTF_8 => {
-                let at = error.valid_up_to();
-                format!("the text is not valid UTF-8 at byte {at}")
+                let offset = error.valid_up_to();
+                format!("the text is not valid UTF-8 at byte {offset}")
             }
             _ => format!("the text is not valid {}", self.0.name()),
         }
     }
 
-    /// The body of a form without the byte order mark at its start, which says that it is UTF-8.
+    /// Removes a UTF-8 byte order mark from the start of a form, which then is in UTF-8.
     pub(super) fn strip_bom(self, form: &[u8]) -> (Self, &[u8]) {
         match form.strip_prefix(b"\xef\xbb\xbf") {
             Some(form) => (Self::UTF_8, form),
@@ -88,7 +90,7 @@ impl Charset {
         }
     }
 
-    /// As [`Charset::decode`], without a copy where the bytes are the text.
+    /// Like [`Charset::decode`], without a copy for UTF-8.
     pub(super) fn decode_owned(self, bytes: Vec<u8>) -> Result<String, String> {
         if self == Self::UTF_8 {
             return String::from_utf8(bytes).map_err(|error| self.invalid(error.as_bytes()));
@@ -96,8 +98,8 @@ impl Charset {
         self.decode(&bytes).map(Cow::into_owned)
     }
 
-    /// As [`Charset::decode`], for a whole document: a byte order mark tells the charset, whatever
-    /// the label says, and is no part of the text.
+    /// Like [`Charset::decode`], for a whole document: a byte order mark overrides the charset and is not part of the
+    /// text.
     pub(super) fn decode_document(self, bytes: &[u8]) -> Result<Cow<'_, str>, String> {
         match Encoding::for_bom(bytes) {
             Some((encoding, mark)) => Self(encoding).decode(bytes.get(mark..).unwrap_or_default()),
@@ -107,7 +109,7 @@ impl Charset {
 }
 
 impl CharsetLabel {
-    /// The charset, for JSON: it is UTF-8 by definition, so a label that nobody knows is passed over.
+    /// The charset of JSON. JSON is UTF-8 by definition, so an unknown label is ignored.
     pub(super) fn or_utf_8(&self) -> Charset {
         match self {
             Self::Known(charset) => *charset,
@@ -115,14 +117,14 @@ impl CharsetLabel {
         }
     }
 
-    /// The charset.
+    /// The charset, UTF-8 by default.
     ///
     /// # Errors
-    /// [`ApiError::UnsupportedMediaType`] where nobody knows it.
+    /// [`ApiError::UnsupportedMediaType`] if it is unknown.
     pub(super) fn require(&self) -> Result<Charset, ApiError> {
         match self {
             Self::Unknown(label) => Err(ApiError::UnsupportedMediaType(format!(
-                "the charset {label:?} is not known"
+                "the charset {label:?} is not supported"
             ))),
             Self::Known(_) | Self::Absent => Ok(self.or_utf_8()),
         }

@@ -1,4 +1,4 @@
-//! Pairs as they come in, under their limits.
+//! Collects the fields of a request within the limits.
 
 use std::fmt;
 
@@ -9,10 +9,10 @@ use crate::{
     settings::Limits,
 };
 
-/// Takes pairs of one source in, in place of those of the source before.
+/// Collects the fields of one source (query string or body). They replace fields of the previous source.
 pub(super) struct FieldCollector<'a> {
     pub(super) limits: &'a Limits,
-    /// What its strings take.
+    /// The memory of the strings.
     pub(super) memory: Reservation,
     form_data: FormData,
     field_count: usize,
@@ -20,42 +20,42 @@ pub(super) struct FieldCollector<'a> {
 }
 
 impl<'a> FieldCollector<'a> {
-    pub(super) fn new(api: &'a AppState, before: FormData) -> Self {
+    pub(super) fn new(state: &'a AppState, previous: FormData) -> Self {
         Self {
-            limits: &api.limits,
-            memory: api.services.memory().requests.reservation(),
-            form_data: before,
+            limits: &state.limits,
+            memory: state.services.memory().requests.reservation(),
+            form_data: previous,
             field_count: 0,
             string_bytes: 0,
         }
     }
 
-    /// The pairs, and the memory that they take.
+    /// The fields, and the reservation of their memory.
     pub(super) fn finish(self) -> (FormData, Reservation) {
         (self.form_data, self.memory)
     }
 
-    /// Makes room for one more pair.
+    /// Counts one more field.
     pub(super) fn count_field(&mut self) -> Result<(), ApiError> {
         self.field_count += 1;
         if self.field_count > self.limits.fields {
             return Err(too_large(
-                "more pairs than",
+                "the number of fields is over",
                 self.limits.fields,
                 "",
-                "pairs",
+                "fields",
             ));
         }
         Ok(())
     }
 
-    /// Counts bytes of strings that are read one by one: all of them together have the limit of a form.
+    /// Counts bytes of strings that are read one by one. In total they have the limit of a form.
     pub(super) fn count_string_bytes(&mut self, bytes: usize) -> Result<(), ApiError> {
         self.string_bytes += bytes;
         let limit = self.limits.form_bytes;
         if self.string_bytes > limit {
             return Err(too_large(
-                "the strings of the body together are over",
+                "the total size of the strings is over",
                 limit,
                 " bytes",
                 "form_bytes",
@@ -64,7 +64,7 @@ impl<'a> FieldCollector<'a> {
         Ok(())
     }
 
-    /// Checks the length of a string under `name`, in bytes.
+    /// Checks the length of the value of `name`, in bytes.
     pub(super) fn check_string_length(
         &self,
         name: impl fmt::Debug,
@@ -72,13 +72,13 @@ impl<'a> FieldCollector<'a> {
     ) -> Result<(), ApiError> {
         let limit = self.limits.string_bytes;
         if bytes > limit {
-            let what = format!("the value of {name:?} is over");
-            return Err(too_large(&what, limit, " bytes", "string_bytes"));
+            let description = format!("the value of {name:?} is over");
+            return Err(too_large(&description, limit, " bytes", "string_bytes"));
         }
         Ok(())
     }
 
-    /// Takes a string in.
+    /// Adds a string.
     pub(super) fn add_text(&mut self, name: String, text: String) -> Result<(), ApiError> {
         self.count_field()?;
         self.check_string_length(name.as_str(), text.len())?;
@@ -86,13 +86,13 @@ impl<'a> FieldCollector<'a> {
         Ok(())
     }
 
-    /// Takes in what [`FieldCollector::count`] has made room for.
-    pub(super) fn add_counted(&mut self, name: String, entry: FieldValue) {
-        self.form_data.insert(name, entry);
+    /// Adds a field that [`FieldCollector::count_field`] has counted.
+    pub(super) fn add_counted(&mut self, name: String, value: FieldValue) {
+        self.form_data.insert(name, value);
     }
 }
 
-/// The error that names a limit and its value.
-pub(super) fn too_large(what: &str, limit: usize, unit: &str, setting: &str) -> ApiError {
-    ApiError::TooLarge(format!("{what} {limit}{unit} (limits.{setting})"))
+/// The error of an exceeded limit, with its setting and value.
+pub(super) fn too_large(description: &str, limit: usize, unit: &str, setting: &str) -> ApiError {
+    ApiError::TooLarge(format!("{description} {limit}{unit} (limits.{setting})"))
 }

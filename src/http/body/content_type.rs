@@ -1,4 +1,4 @@
-//! What a body says it is.
+//! The content type and content encoding of a body.
 
 use actix_web::{
     HttpRequest,
@@ -11,10 +11,10 @@ use super::{
 };
 use crate::http::ApiError;
 
-/// Bytes of a boundary. The standard allows 70.
+/// The maximum length of a boundary. RFC 2046 allows 70 bytes.
 const MAX_BOUNDARY_BYTES: usize = 200;
 
-/// The types of body that are told apart.
+/// The content type of a body.
 pub(super) enum MediaType {
     /// `multipart/form-data`
     Multipart(MultipartType),
@@ -22,22 +22,22 @@ pub(super) enum MediaType {
     Form(CharsetLabel),
     /// `application/json`
     Json(CharsetLabel),
-    /// Anything else, or none, as it was sent.
+    /// Any other type, as it was sent; empty if there is none.
     Other(String),
 }
 
-/// What a multipart body says of itself.
+/// The parameters of a multipart body.
 pub(super) struct MultipartType {
-    /// What stands between its parts.
+    /// The boundary between the parts.
     pub(super) boundary: Vec<u8>,
     pub(super) charset: CharsetLabel,
 }
 
 impl MediaType {
-    /// The type that the request names.
+    /// Parses the `Content-Type` header.
     ///
     /// # Errors
-    /// [`ApiError::UnsupportedMediaType`] for a header that is no text; [`ApiError::InvalidBody`] for a
+    /// [`ApiError::UnsupportedMediaType`] for a header that is not text; [`ApiError::InvalidBody`] for a
     /// multipart body without a boundary.
     pub(super) fn from_request(request: &HttpRequest) -> Result<Self, ApiError> {
         let value = content_type(request)?;
@@ -56,7 +56,7 @@ impl MediaType {
     }
 }
 
-/// The content type of a body, as it was sent; empty where there is none.
+/// The content type of a body, as it was sent; empty if there is none.
 pub(super) fn content_type(request: &HttpRequest) -> Result<&str, ApiError> {
     let value = request.headers().get(CONTENT_TYPE);
     let value = value.map(|value| value.to_str()).transpose();
@@ -69,7 +69,7 @@ pub(super) fn essence(content_type: &str) -> &str {
     content_type.split(';').next().unwrap_or_default().trim()
 }
 
-/// Refuses a body that is compressed.
+/// Rejects a compressed body.
 ///
 /// # Errors
 /// [`ApiError::UnsupportedContentEncoding`]
@@ -89,10 +89,10 @@ fn boundary(content_type: &str) -> Result<Vec<u8>, String> {
     let header = HeaderValue::parse(content_type.as_bytes())?;
     let boundary = header.parameter("boundary")?.unwrap_or_default();
     match boundary.len() {
-        0 => Err("it has no parameter boundary".to_owned()),
+        0 => Err("the parameter boundary is missing".to_owned()),
         1..=MAX_BOUNDARY_BYTES => Ok(boundary),
         bytes => Err(format!(
-            "the boundary has {bytes} bytes, {MAX_BOUNDARY_BYTES} are allowed"
+            "the boundary has {bytes} bytes; at most {MAX_BOUNDARY_BYTES} are allowed"
         )),
     }
 }

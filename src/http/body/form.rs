@@ -1,4 +1,4 @@
-//! `application/x-www-form-urlencoded`, as real clients send it.
+//! `application/x-www-form-urlencoded`, including the variants that deployed clients send.
 
 use std::borrow::Cow;
 
@@ -7,31 +7,30 @@ use serde::de::IgnoredAny;
 
 use super::charset::{Charset, CharsetLabel};
 
-/// Bytes of a name that an error contains at most.
-const MAX_SHOWN_NAME: usize = 256;
+/// The maximum length of a field name in an error message, in bytes.
+const MAX_NAME_IN_ERROR_BYTES: usize = 256;
 
-/// The pairs of a form, in their order. A value that begins as a JSON map or array was never
-/// percent-encoded, for then it would begin with `%7B` or `%5B`: it is taken as it stands, `&`, `+`
-/// and `%` included, up to where the JSON ends. It ends after one more pair than `most`, so that many
-/// small ones take no memory.
+/// Parses the fields of a form, in their order. A value that begins with `{` or `[` and is a JSON object or array is
+/// not percent-encoded (it would begin with `%7B` or `%5B`), so it is taken literally up to the end of the JSON,
+/// including `&`, `+` and `%`. Parsing stops after `max_fields` + 1 fields, to limit the memory.
 ///
 /// # Errors
 /// A message that names the field whose text is not valid in `charset`.
 pub(super) fn parse(
     mut form: &[u8],
     charset: Charset,
-    most: usize,
+    max_fields: usize,
 ) -> Result<Vec<(String, String)>, String> {
-    let mut pairs = Vec::new();
-    while !form.is_empty() && pairs.len() <= most {
+    let mut fields = Vec::new();
+    while !form.is_empty() && fields.len() <= max_fields {
         let name_end = form.iter().position(|byte| matches!(byte, b'=' | b'&'));
         let (name, rest) = form.split_at(name_end.unwrap_or(form.len()));
         let name = decode(name, charset)
-            .map_err(|reason| format!("the name of field {}: {reason}", pairs.len() + 1))?;
+            .map_err(|reason| format!("the name of field {}: {reason}", fields.len() + 1))?;
         let Some(rest) = rest.strip_prefix(b"=") else {
-            // No value: what is between two `&` and has no name either is nothing at all.
+            // A field without `=`. An empty one (`&&`) is ignored.
             if !name.is_empty() {
-                pairs.push((name, String::new()));
+                fields.push((name, String::new()));
             }
             form = rest.get(1..).unwrap_or_default();
             continue;
@@ -43,34 +42,34 @@ pub(super) fn parse(
             Some(_) => charset.decode(value).map(Cow::into_owned),
             None => decode(value, charset),
         };
-        let value = value.map_err(|reason| invalid_value(pairs.len() + 1, &name, &reason))?;
-        pairs.push((name, value));
+        let value = value.map_err(|reason| invalid_value(fields.len() + 1, &name, &reason))?;
+        fields.push((name, value));
         form = rest.get(1..).unwrap_or_default();
     }
-    Ok(pairs)
+    Ok(fields)
 }
 
-/// The message for a value; a name that is too long to be shown is left out.
+/// The message for an invalid value. It omits a long name.
 fn invalid_value(number: usize, name: &str, reason: &str) -> String {
-    if name.len() > MAX_SHOWN_NAME {
+    if name.len() > MAX_NAME_IN_ERROR_BYTES {
         return format!("the value of field {number}: {reason}");
     }
     format!("the value of field {number}, {name:?}: {reason}")
 }
 
-/// The field in which browsers name the charset of a form. It is about the form, no pair of it.
+/// The field that contains the charset of the form (HTML). It is not user data.
 pub(super) const CHARSET_FIELD: &str = "_charset_";
 
-/// The charset that the form names in a field of its own.
+/// The charset in the `_charset_` field of a form.
 pub(super) fn charset_field(form: &[u8]) -> CharsetLabel {
     let fields = form.split(|byte| *byte == b'&');
-    let mut named = fields.filter_map(|field| field.strip_prefix(b"_charset_="));
-    named.next().map_or(CharsetLabel::Absent, |label| {
+    let mut labels = fields.filter_map(|field| field.strip_prefix(b"_charset_="));
+    labels.next().map_or(CharsetLabel::Absent, |label| {
         Charset::from_label(&String::from_utf8_lossy(label))
     })
 }
 
-/// Length of the JSON map or array at the start of `text`, if there is one and the pair ends there.
+/// The length of the JSON object or array at the start of `text`, if there is one and the field ends after it.
 fn raw_json_length(text: &[u8]) -> Option<usize> {
     if !matches!(text.first(), Some(b'{' | b'[')) {
         return None;
@@ -82,7 +81,7 @@ fn raw_json_length(text: &[u8]) -> Option<usize> {
 }
 
 fn decode(raw: &[u8], charset: Charset) -> Result<String, String> {
-    // Most text is plain.
+    // Fast path: nothing to decode.
     if !raw.iter().any(|byte| matches!(byte, b'+' | b'%')) {
         return charset.decode(raw).map(Cow::into_owned);
     }

@@ -6,7 +6,7 @@ use percent_encoding::percent_decode;
 
 use super::charset::{Charset, CharsetLabel};
 
-/// A header value: what stands before the first `;`, and its parameters in their order.
+/// A header value with its parameters, in their order.
 #[derive(Debug)]
 pub(super) struct HeaderValue<'a> {
     /// The value without its parameters.
@@ -21,7 +21,7 @@ struct Parameter<'a> {
     value: Option<Raw<'a>>,
 }
 
-/// The bytes of a parameter's value, without the quotes around them.
+/// The value of a parameter, without the enclosing quotes.
 #[derive(Debug, Clone, Copy)]
 struct Raw<'a> {
     bytes: &'a [u8],
@@ -29,18 +29,18 @@ struct Raw<'a> {
     escapes: Escapes,
 }
 
-/// What a backslash within quotes means.
+/// The meaning of a backslash in a quoted value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Escapes {
-    /// It escapes the character behind it, as in the quoted strings of HTTP.
+    /// It escapes the next character, as in the quoted strings of HTTP.
     All,
-    /// It escapes a quote. Other backslashes stand for themselves, unless the value escapes a quote.
+    /// It escapes a quote. Other backslashes are literal, unless the value has an escaped quote.
     Quotes,
-    /// It stands for itself.
+    /// It is literal.
     None,
 }
 
-/// Text of a part's head, in a charset that the head does not always name.
+/// Text from the headers of a part, whose charset may be unknown.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct EncodedText {
     /// The text in its charset.
@@ -52,25 +52,24 @@ impl<'a> HeaderValue<'a> {
     /// Parses the value of `Content-Type`.
     ///
     /// # Errors
-    /// What is wrong, in words.
+    /// A description of the error.
     pub(super) fn parse(value: &'a [u8]) -> Result<Self, String> {
         Self::parse_with(value, Escapes::All)
     }
 
-    /// Parses the value of `Content-Disposition` in a form. Browsers do not escape backslashes there
-    /// (and send quotes as `%22`), older clients escape quotes: a backslash before a quote escapes it
-    /// where the value can be read that way, with every parameter whole.
+    /// Parses the value of `Content-Disposition` in a form. Browsers do not escape backslashes there and send quotes
+    /// as `%22`; older clients escape quotes. A backslash before a quote therefore escapes it if the value is valid
+    /// that way, with every parameter complete.
     ///
     /// # Errors
-    /// What is wrong, in words.
+    /// A description of the error.
     pub(super) fn parse_form_data(value: &'a [u8]) -> Result<Self, String> {
         let parse = |escapes| Self::parse_with(value, escapes)?.reject_fragments(escapes);
         parse(Escapes::Quotes).or_else(|error| parse(Escapes::None).or(Err(error)))
     }
 
-    /// Refuses parameters without a value; and, unless a backslash stands for itself, quotes in a value
-    /// that is not quoted: then a quote was taken for an escaped one that ends a value, as in
-    /// `name="\"; filename=";"`.
+    /// Rejects parameters without a value and, unless backslashes are literal, quotes in an unquoted value: they mean
+    /// that a closing quote was taken for an escaped one, as in `name="\"; filename=";"`.
     fn reject_fragments(self, escapes: Escapes) -> Result<Self, String> {
         for parameter in &self.parameters {
             let name = display_bytes(parameter.name);
@@ -91,26 +90,26 @@ impl<'a> HeaderValue<'a> {
         while let Some(text) = rest {
             let text = text.trim_ascii_start();
             let end = text.iter().position(|byte| matches!(byte, b'=' | b';'));
-            let (name, behind) = text.split_at(end.unwrap_or(text.len()));
-            let Some(behind) = behind.strip_prefix(b"=") else {
+            let (name, after) = text.split_at(end.unwrap_or(text.len()));
+            let Some(after) = after.strip_prefix(b"=") else {
                 if !name.trim_ascii().is_empty() {
                     let (name, value) = (name.trim_ascii(), None);
                     parameters.push(Parameter { name, value });
                 }
-                rest = behind.get(1..);
+                rest = after.get(1..);
                 continue;
             };
-            let behind = behind.trim_ascii_start();
+            let after = after.trim_ascii_start();
             let (bytes, quoted);
-            if let Some(text) = behind.strip_prefix(b"\"") {
+            if let Some(text) = after.strip_prefix(b"\"") {
                 let end = quoted_length(text, escapes).ok_or_else(|| {
-                    format!("the quotes around {} do not end", display_bytes(name))
+                    format!("the quotes around {} are not closed", display_bytes(name))
                 })?;
                 (bytes, quoted) = (text.get(..end).unwrap_or_default(), true);
                 let (junk, more) =
                     split_at_separator(text.get(end + 1..).unwrap_or_default(), b';');
                 if !junk.is_empty() {
-                    let message = "there must be nothing but \";\" between the parameters";
+                    let message = "only \";\" is allowed between parameters";
                     return Err(format!(
                         "{} follows {}: {message}",
                         display_bytes(junk),
@@ -119,7 +118,7 @@ impl<'a> HeaderValue<'a> {
                 }
                 rest = more;
             } else {
-                (bytes, rest) = split_at_separator(behind, b';');
+                (bytes, rest) = split_at_separator(after, b';');
                 quoted = false;
             }
             let value = Some(Raw {
@@ -136,10 +135,10 @@ impl<'a> HeaderValue<'a> {
         })
     }
 
-    /// The parameter `name`, whatever its charset is.
+    /// The bytes of the parameter `name`.
     ///
     /// # Errors
-    /// Where it occurs twice, with two values.
+    /// A description of the error if it occurs twice with different values.
     pub(super) fn parameter(&self, name: &str) -> Result<Option<Vec<u8>>, String> {
         let mut values = self.raw(name.as_bytes()).map(Raw::unescape);
         let first = values.next();
@@ -149,12 +148,12 @@ impl<'a> HeaderValue<'a> {
         }
     }
 
-    /// The parameter `name` of a form: `name*` (RFC 8187) where there is one.
+    /// The parameter `name` of a form, or `name*` (RFC 8187) if there is one.
     ///
     /// # Errors
-    /// Where it cannot be read, or occurs twice with two values.
+    /// A description of the error if it is malformed, or occurs twice with different values.
     pub(super) fn form_text(&self, name: &str) -> Result<Option<EncodedText>, String> {
-        let continued = |parameter: &Parameter<'_>| {
+        let is_continuation = |parameter: &Parameter<'_>| {
             let start = parameter.name.get(..=name.len()).unwrap_or_default();
             start.eq_ignore_ascii_case(format!("{name}*").as_bytes())
                 && parameter.name.len() > start.len()
@@ -162,10 +161,10 @@ impl<'a> HeaderValue<'a> {
         if let Some(parameter) = self
             .parameters
             .iter()
-            .find(|parameter| continued(parameter))
+            .find(|parameter| is_continuation(parameter))
         {
-            let place = display_bytes(parameter.name);
-            return Err(format!("{place} is not supported, only {name} and {name}*"));
+            let found = display_bytes(parameter.name);
+            return Err(format!("{found} is not supported, only {name} and {name}*"));
         }
         if let Some(extended) = self.parameter(&format!("{name}*"))? {
             return EncodedText::parse_extended(&extended)
@@ -216,11 +215,11 @@ impl Raw<'_> {
         value
     }
 
-    /// As `unescaped`, with the three escapes of the forms of browsers.
+    /// Like [`Raw::unescape`], and decodes the three escapes that browsers use in forms.
     fn decode_form_escapes(self) -> Vec<u8> {
         let bytes = self.unescape();
         let (mut value, mut rest) = (Vec::with_capacity(bytes.len()), bytes.as_slice());
-        while let Some((first, behind)) = rest.split_first() {
+        while let Some((first, after)) = rest.split_first() {
             let (byte, length) = match rest.get(..3) {
                 Some(b"%22") => (b'"', 3),
                 Some(b"%0D") => (b'\r', 3),
@@ -228,7 +227,7 @@ impl Raw<'_> {
                 _ => (*first, 1),
             };
             value.push(byte);
-            rest = behind.get(length - 1..).unwrap_or_default();
+            rest = after.get(length - 1..).unwrap_or_default();
         }
         value
     }
@@ -240,22 +239,22 @@ impl EncodedText {
         let (charset, rest) = split_at_separator(value, b'\'');
         let (_, text) = split_at_separator(rest.unwrap_or_default(), b'\'');
         let (Some(_), Some(text)) = (rest, text) else {
-            return Err("it must read charset'language'percent-encoded text".to_owned());
+            return Err("expected charset'language'percent-encoded text".to_owned());
         };
         match Charset::from_label(&String::from_utf8_lossy(charset)) {
             CharsetLabel::Known(charset) => Ok(Self {
                 bytes: percent_decode(text).collect(),
                 charset: Some(charset),
             }),
-            CharsetLabel::Absent => Err("it names no charset".to_owned()),
-            CharsetLabel::Unknown(label) => Err(format!("the charset {label:?} is not known")),
+            CharsetLabel::Absent => Err("the charset is missing".to_owned()),
+            CharsetLabel::Unknown(label) => Err(format!("the charset {label:?} is not supported")),
         }
     }
 
-    /// The text, which is in `default` where its own charset is not named.
+    /// Decodes the text, in the charset `default` if its own is unknown.
     ///
     /// # Errors
-    /// Where it is not valid in its charset.
+    /// A description of the error if it is not valid in its charset.
     pub(super) fn decode(&self, default: Charset) -> Result<String, String> {
         let charset = self.charset.unwrap_or(default.for_part_headers());
         Ok(charset.decode(&self.bytes)?.into_owned())
@@ -268,7 +267,7 @@ impl fmt::Debug for EncodedText {
     }
 }
 
-/// What stands before the first `separator`, trimmed, and what stands behind it.
+/// The text before the first `separator`, trimmed, and the text after it.
 fn split_at_separator(text: &[u8], separator: u8) -> (&[u8], Option<&[u8]>) {
     match text.iter().position(|byte| *byte == separator) {
         Some(at) => (
@@ -279,7 +278,7 @@ fn split_at_separator(text: &[u8], separator: u8) -> (&[u8], Option<&[u8]>) {
     }
 }
 
-/// Length of the text before the quote that ends it.
+/// The length of the text before its closing quote.
 fn quoted_length(text: &[u8], escapes: Escapes) -> Option<usize> {
     let mut at = 0;
     loop {
@@ -292,12 +291,12 @@ fn quoted_length(text: &[u8], escapes: Escapes) -> Option<usize> {
     }
 }
 
-/// Whether a text within quotes has an escaped quote.
+/// Whether a quoted text has an escaped quote.
 fn has_escaped_quote(text: &[u8]) -> bool {
     text.windows(2).any(|pair| pair == b"\\\"")
 }
 
-/// Bytes as an error message shows them: in quotes, and not all if they are many.
+/// Formats bytes for an error message: quoted, and truncated if they are long.
 pub(super) fn display_bytes(bytes: &[u8]) -> String {
     const MAX_DISPLAY_BYTES: usize = 60;
     let start = bytes.get(..MAX_DISPLAY_BYTES).unwrap_or(bytes);
@@ -344,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn extended_parameters_name_their_charset() {
+    fn extended_parameters_are_decoded_in_their_charset() {
         for (sent, expected) in [
             ("UTF-8''%e2%82%ac%20rates", "\u{20ac} rates"),
             ("iso-8859-1'en'%A3%20rates", "\u{a3} rates"),

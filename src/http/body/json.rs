@@ -1,4 +1,4 @@
-//! `application/json`: one object, its values as strings.
+//! `application/json`: one object, whose values are converted to strings.
 
 use std::fmt;
 
@@ -14,30 +14,30 @@ use crate::{
     service::{FieldValue, FlattenError, flatten},
 };
 
-/// Takes the members of the object `text` in.
+/// Adds the members of the JSON object `text` to the fields.
 ///
 /// # Errors
-/// [`ApiError::UnreadableJson`] with line and column, under `status`, for what is no object.
+/// [`ApiError::UnreadableJson`] with line and column and with this `status` if `text` is not a JSON object.
 pub(super) fn read(
     text: &str,
     status: u16,
-    intake: &mut FieldCollector<'_>,
+    collector: &mut FieldCollector<'_>,
 ) -> Result<(), ApiError> {
     let unreadable = |reason: String| ApiError::UnreadableJson { reason, status };
     let mut json = serde_json::Deserializer::from_str(text);
-    let members = Members(intake.limits.fields).deserialize(&mut json);
+    let members = Members(collector.limits.fields).deserialize(&mut json);
     let members = members.and_then(|members| json.end().map(|()| members));
     // The body is the first level of nesting.
-    let depth = intake.limits.json_depth - 1;
+    let depth = collector.limits.json_depth - 1;
     for (name, value) in members.map_err(|error| unreadable(error.to_string()))? {
-        intake.count_field()?;
+        collector.count_field()?;
         let value = value.map_or("null", RawValue::get);
         match flatten(value, depth) {
             Ok(Some(text)) => {
-                intake.check_string_length(&name, text.len())?;
-                intake.add_counted(name, FieldValue::Text(text));
+                collector.check_string_length(&name, text.len())?;
+                collector.add_counted(name, FieldValue::Text(text));
             }
-            Ok(None) => intake.add_counted(name, FieldValue::Null),
+            Ok(None) => collector.add_counted(name, FieldValue::Null),
             Err(FlattenError::TooDeep(_)) => {
                 return Err(too_large(
                     "JSON is nested deeper than",
@@ -47,7 +47,7 @@ pub(super) fn read(
                 ));
             }
             Err(FlattenError::Malformed { reason, read }) => {
-                // The value is a part of the text, so its address tells where it stands there.
+                // The value is a slice of the text, so its address gives its offset.
                 let start = value.as_ptr().addr().wrapping_sub(text.as_ptr().addr());
                 let (line, column) = line_and_column(text, start.wrapping_add(read));
                 let reason = format!("{reason} at line {line} column {column}");
@@ -58,14 +58,14 @@ pub(super) fn read(
     Ok(())
 }
 
-/// Line and column, from 1, of the last of the first `read` bytes.
+/// The line and column (from 1) of byte `read`, counted from 1.
 fn line_and_column(text: &str, read: usize) -> (usize, usize) {
     let lines = text.get(..read).unwrap_or(text).split('\n');
     lines.fold((0, 0), |(line, _), text| (line + 1, text.len()))
 }
 
-/// Reads the members of an object: their names, and the text of their values. Beyond one more than
-/// this number they are only checked, so that an endless object takes no memory.
+/// Deserializes the members of an object: their names, and the text of their values. Contains the maximum number
+/// of members; after one more, members are only validated, to limit the memory.
 struct Members(usize);
 
 impl<'de> DeserializeSeed<'de> for Members {

@@ -1,4 +1,4 @@
-//! Bytes of a body as they arrive, no more than allowed and no later than allowed.
+//! A request body with a size limit and an idle timeout.
 
 use std::{
     cell::Cell,
@@ -19,14 +19,14 @@ use futures_util::Stream;
 use super::collector::too_large;
 use crate::http::ApiError;
 
-/// How many bytes a body may have, and which setting says so, if one does.
+/// The maximum size of a body, and its setting if there is one.
 #[derive(Clone, Copy)]
 pub(super) struct BodyLimit {
     pub(super) bytes: usize,
     pub(super) setting: Option<&'static str>,
 }
 
-/// A body under a limit of length and a limit of silence.
+/// A body with a size limit and an idle timeout.
 pub(super) struct LimitedStream {
     payload: Payload,
     limit: BodyLimit,
@@ -36,8 +36,8 @@ pub(super) struct LimitedStream {
     failure: StreamFailure,
 }
 
-/// Why a [`LimitedStream`] ended early. It is told beside the stream, because what reads the stream in
-/// between (multipart) has errors of its own.
+/// The reason why a [`LimitedStream`] failed. It is shared outside of the stream, because the stream's item type has
+/// no such error.
 #[derive(Clone, Default)]
 pub(super) struct StreamFailure(Rc<Cell<Option<LimitExceeded>>>);
 
@@ -48,15 +48,15 @@ enum LimitExceeded {
 }
 
 impl LimitedStream {
-    /// Bytes of `payload`, under `limit`, never silent for longer than `stall`.
+    /// Limits `payload` to `limit`, and the time between two chunks to `idle_timeout`.
     ///
     /// # Errors
-    /// [`ApiError::TooLarge`] at once where the `declared` length is over the limit.
+    /// [`ApiError::TooLarge`] if the `declared` length exceeds the limit.
     pub(super) fn new(
         payload: Payload,
         declared: Option<u64>,
         limit: BodyLimit,
-        stall: Duration,
+        idle_timeout: Duration,
     ) -> Result<Self, ApiError> {
         if declared.is_some_and(|length| length > limit.bytes as u64) {
             return Err(LimitExceeded::TooLarge(limit).into());
@@ -65,13 +65,13 @@ impl LimitedStream {
             payload,
             limit,
             remaining_bytes: limit.bytes,
-            idle_timeout: stall,
+            idle_timeout,
             idle_timer: None,
             failure: StreamFailure::default(),
         })
     }
 
-    /// The most bytes that it may have.
+    /// The maximum size in bytes.
     pub(super) fn max_bytes(&self) -> usize {
         self.limit.bytes
     }
@@ -102,12 +102,12 @@ impl Stream for LimitedStream {
             }
             Poll::Ready(end) => Poll::Ready(end),
             Poll::Pending => {
-                let stall = self.idle_timeout;
-                let silence = self
+                let timeout = self.idle_timeout;
+                let timer = self
                     .idle_timer
-                    .get_or_insert_with(|| Box::pin(sleep(stall)));
-                match silence.as_mut().poll(context) {
-                    Poll::Ready(()) => self.fail(LimitExceeded::IdleTimeout(stall)),
+                    .get_or_insert_with(|| Box::pin(sleep(timeout)));
+                match timer.as_mut().poll(context) {
+                    Poll::Ready(()) => self.fail(LimitExceeded::IdleTimeout(timeout)),
                     Poll::Pending => Poll::Pending,
                 }
             }
@@ -116,7 +116,7 @@ impl Stream for LimitedStream {
 }
 
 impl StreamFailure {
-    /// The error for a stream that failed with `error`.
+    /// The error of a stream that failed with `error`.
     pub(super) fn to_api_error(&self, error: &PayloadError) -> ApiError {
         if let Some(cause) = self.0.get() {
             return cause.into();
@@ -124,18 +124,18 @@ impl StreamFailure {
         ApiError::InvalidBody(match error {
             // actix-http reports a malformed chunk as this too.
             PayloadError::Incomplete(_) => {
-                "the body ends early: the client closed the connection before all bytes of Content-Length or \
+                "the body is incomplete: the client closed the connection before all bytes of Content-Length or \
                  the last chunk arrived, or a chunk is malformed: each begins with a line of its size in \
                  hexadecimal digits, and ends with CRLF"
                     .to_owned()
             }
             PayloadError::EncodingCorrupted => {
-                "the chunks of the body cannot be told apart: each begins with a line of its length \
-                 in hexadecimal digits"
+                "the chunked encoding of the body is invalid: each chunk begins with a line that has its \
+                 length in hexadecimal digits"
                     .to_owned()
             }
             PayloadError::Http2Payload(error) => {
-                format!("the stream of the body was reset: {error}")
+                format!("the HTTP/2 stream was reset: {error}")
             }
             error => format!("the body cannot be read: {error}"),
         })
@@ -149,9 +149,9 @@ impl From<LimitExceeded> for ApiError {
                 Some(setting) => too_large("the body is over", bytes, " bytes", setting),
                 None => Self::TooLarge(format!("the body is over {bytes} bytes")),
             },
-            LimitExceeded::IdleTimeout(stall) => Self::InvalidBody(format!(
-                "the body stopped: nothing came for {} s (server.body_idle_timeout_seconds)",
-                stall.as_secs()
+            LimitExceeded::IdleTimeout(timeout) => Self::InvalidBody(format!(
+                "no data arrived for {} s while reading the body (server.body_idle_timeout_seconds)",
+                timeout.as_secs()
             )),
         }
     }

@@ -1,7 +1,7 @@
-//! `multipart/form-data`: strings, and files that are streamed on as they arrive.
+//! `multipart/form-data`: strings and files.
 //!
-//! A file is stored while it is read. Everything else is decoded when all parts are there, for the part
-//! `_charset_` (RFC 7578 section 4.6), which may stand anywhere, names the charset of names and strings.
+//! Files are streamed to the store. Names and strings are decoded after the last part, because the part `_charset_`
+//! (RFC 7578 section 4.6), which sets their charset, may be at any position.
 
 use actix_web::web::Bytes;
 use futures_util::Stream;
@@ -29,10 +29,10 @@ mod reader;
 #[cfg(test)]
 mod tests;
 
-/// The type of a file whose part does not name one.
+/// The content type of a file whose part has none.
 const DEFAULT_CONTENT_TYPE: &str = "application/octet-stream";
 
-/// A part that was read.
+/// A part before its text is decoded.
 struct Part {
     number: usize,
     name: EncodedText,
@@ -50,31 +50,31 @@ enum PartValue {
     },
 }
 
-/// Takes all parts in.
+/// Adds all parts to the fields.
 ///
 /// # Errors
-/// [`ApiError::InvalidBody`] for what is malformed or incomplete.
+/// [`ApiError::InvalidBody`] if the body is malformed or incomplete.
 pub(super) async fn read(
     multipart: &MultipartType,
     stream: LimitedStream,
-    intake: &mut FieldCollector<'_>,
+    collector: &mut FieldCollector<'_>,
     uploads: &mut Uploads,
 ) -> Result<(), ApiError> {
     let mut default = multipart.charset.require()?;
-    let fault = stream.failure();
-    let mut reader = Reader::new(stream, fault, &multipart.boundary);
+    let failure = stream.failure();
+    let mut reader = Reader::new(stream, failure, &multipart.boundary);
     let mut parts = Vec::new();
     while let Some(head) = reader.next_head().await? {
         let head = Head::parse(&head).map_err(|reason| reader.invalid_part(reason))?;
-        intake.count_field()?;
-        intake.memory.grow(head.metadata_bytes())?;
+        collector.count_field()?;
+        collector.memory.grow(head.metadata_bytes())?;
         let number = reader.part_number();
         let name = head.name.clone();
         if head.is_file() && name.bytes.starts_with(b"_") {
-            // It will not be stored, so it is not taken in.
+            // A file under the name of a parameter is ignored.
             while reader.next_bytes().await?.is_some() {}
         } else if head.is_file() {
-            if let Some(value) = read_file_part(head, &mut reader, intake, uploads).await? {
+            if let Some(value) = read_file_part(head, &mut reader, collector, uploads).await? {
                 parts.push(Part {
                     number,
                     name,
@@ -82,11 +82,11 @@ pub(super) async fn read(
                 });
             }
         } else if name.bytes == CHARSET_FIELD.as_bytes() {
-            let label = read_text_part(&head, &mut reader, intake).await?;
+            let label = read_text_part(&head, &mut reader, collector).await?;
             default = charset_from_field(&label, default)
                 .map_err(|reason| reader.invalid_part(reason))?;
         } else {
-            let bytes = read_text_part(&head, &mut reader, intake).await?;
+            let bytes = read_text_part(&head, &mut reader, collector).await?;
             let charset = match &head.content_type {
                 ContentType::Text(_, CharsetLabel::Absent) => None,
                 ContentType::Text(_, label) => Some(label.require()?),
@@ -102,13 +102,13 @@ pub(super) async fn read(
     }
     for part in parts {
         let number = part.number;
-        let (name, entry) = part.decode(default).map_err(|reason| {
+        let (name, value) = part.decode(default).map_err(|reason| {
             ApiError::InvalidBody(format!("part {number} of the body: {reason}"))
         })?;
-        if let FieldValue::Text(text) = &entry {
-            intake.check_string_length(&name, text.len())?;
+        if let FieldValue::Text(text) = &value {
+            collector.check_string_length(&name, text.len())?;
         }
-        intake.add_counted(name, entry);
+        collector.add_counted(name, value);
     }
     Ok(())
 }
@@ -118,7 +118,7 @@ impl Part {
         let name = self
             .name
             .decode(default)
-            .map_err(|reason| format!("its name: {reason}; {ALLOWED}"))?;
+            .map_err(|reason| format!("the name: {reason}; {ALLOWED}"))?;
         match self.value {
             PartValue::Text { bytes, charset } => {
                 let text = charset.unwrap_or(default).decode_owned(bytes);
@@ -143,13 +143,13 @@ impl Part {
     }
 }
 
-/// The charset that the part `_charset_` names; one without a value names none.
+/// The charset in the part `_charset_`; `default` if it is empty.
 fn charset_from_field(label: &[u8], default: Charset) -> Result<Charset, String> {
     match Charset::from_label(&String::from_utf8_lossy(label)) {
         CharsetLabel::Known(charset) => Ok(charset),
         CharsetLabel::Absent => Ok(default),
         CharsetLabel::Unknown(label) => Err(format!(
-            "_charset_ names {label:?}, which is no known charset"
+            "_charset_ is {label:?}, which is not a known charset"
         )),
     }
 }
@@ -157,60 +157,60 @@ fn charset_from_field(label: &[u8], default: Charset) -> Result<Charset, String>
 async fn read_text_part<S>(
     head: &Head,
     reader: &mut Reader<S>,
-    intake: &mut FieldCollector<'_>,
+    collector: &mut FieldCollector<'_>,
 ) -> Result<Vec<u8>, ApiError>
 where
     S: Stream<Item = Result<Bytes, actix_web::error::PayloadError>> + Unpin,
 {
     let mut bytes = Vec::new();
-    while let Some(more) = reader.next_bytes().await? {
-        intake.check_string_length(&head.name, bytes.len() + more.len())?;
-        intake.count_string_bytes(more.len())?;
-        let max_bytes = intake.limits.string_bytes;
-        intake
+    while let Some(chunk) = reader.next_bytes().await? {
+        collector.check_string_length(&head.name, bytes.len() + chunk.len())?;
+        collector.count_string_bytes(chunk.len())?;
+        let max_bytes = collector.limits.string_bytes;
+        collector
             .memory
-            .grow_buffer(&mut bytes, more.len(), max_bytes)?;
-        bytes.extend_from_slice(&more);
+            .grow_buffer(&mut bytes, chunk.len(), max_bytes)?;
+        bytes.extend_from_slice(&chunk);
     }
     Ok(bytes)
 }
 
-/// A file, stored as it arrives; nothing where no file was chosen: it has neither a name nor content.
+/// Streams a file to the store. `None` if the user of a form selected no file: the part has no file name and is empty.
 async fn read_file_part<S>(
     head: Head,
     reader: &mut Reader<S>,
-    intake: &FieldCollector<'_>,
+    collector: &FieldCollector<'_>,
     uploads: &mut Uploads,
 ) -> Result<Option<PartValue>, ApiError>
 where
     S: Stream<Item = Result<Bytes, actix_web::error::PayloadError>> + Unpin,
 {
-    let limit = intake.limits.binary_bytes;
+    let limit = collector.limits.binary_bytes;
     let first = reader.next_bytes().await?;
-    let unnamed = head
+    let is_unnamed = head
         .file_name
         .as_ref()
         .is_some_and(|name| name.bytes.is_empty());
-    if first.is_none() && unnamed {
+    if first.is_none() && is_unnamed {
         return Ok(None);
     }
     let mut upload = uploads.begin().await?;
     let mut next = first;
     while let Some(bytes) = next {
         if upload.size() + bytes.len() as u64 > limit as u64 {
-            let what = format!("the file {:?} is over", head.name);
-            return Err(too_large(&what, limit, " bytes", "binary_bytes"));
+            let description = format!("the file {:?} is over", head.name);
+            return Err(too_large(&description, limit, " bytes", "binary_bytes"));
         }
         upload.push(&bytes).await?;
         next = reader.next_bytes().await?;
     }
-    let kind = match head.content_type {
-        ContentType::Other(kind) | ContentType::Multipart(kind) | ContentType::Text(kind, _) => {
-            kind
+    let content_type = match head.content_type {
+        ContentType::Other(name) | ContentType::Multipart(name) | ContentType::Text(name, _) => {
+            name
         }
         ContentType::Absent | ContentType::Unreadable(_) => DEFAULT_CONTENT_TYPE.to_owned(),
     };
-    let binary = upload.finish(kind, None).await?;
+    let binary = upload.finish(content_type, None).await?;
     let file_name = head.file_name;
     Ok(Some(PartValue::File { binary, file_name }))
 }

@@ -1,4 +1,4 @@
-//! A body that is one text, of one type; and the form of a page, which is read like one.
+//! Bodies that are one text (JSON or TOML), and forms of the console.
 
 use actix_web::{HttpRequest, web::Payload};
 
@@ -15,52 +15,52 @@ use crate::http::{ApiError, AppState};
 pub(in crate::http) const JSON: &str = "application/json";
 /// A TOML document.
 pub(in crate::http) const TOML: &str = "application/toml";
-/// What clients call a file of whose type they know nothing. No form of a page can be sent so.
+/// The default type of files. HTML forms cannot send it.
 const OCTET_STREAM: &str = "application/octet-stream";
-/// A form of a page.
+/// A form of the console.
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// How much a form of a page may have.
+/// The limits of a form of the console.
 #[derive(Clone, Copy)]
 pub(in crate::http) struct FormLimits {
-    /// Bytes of it as it is sent.
+    /// The maximum size of the encoded form.
     pub(in crate::http) max_bytes: usize,
     pub(in crate::http) max_fields: usize,
 }
 
-/// Reads the body as text; its type must be `wanted`. Those that change what operators made are none that
-/// a form of a web page can have.
+/// Reads the body as text of the type `expected`. For changes of the catalog this is a type that no HTML form can
+/// send.
 ///
 /// # Errors
-/// [`ApiError::UnsupportedMediaType`] for any other type, and for a body without one;
+/// [`ApiError::UnsupportedMediaType`] for any other type or none;
 /// [`ApiError::TooLarge`], [`ApiError::InvalidBody`].
 pub(in crate::http) async fn read_text(
-    api: &AppState,
+    state: &AppState,
     request: &HttpRequest,
     payload: Payload,
-    wanted: &str,
+    expected: &str,
 ) -> Result<String, ApiError> {
     let limit = BodyLimit {
-        bytes: api.limits.form_bytes,
+        bytes: state.limits.form_bytes,
         setting: Some("form_bytes"),
     };
-    read_limited_text(api, request, payload, wanted, limit).await
+    read_limited_text(state, request, payload, expected, limit).await
 }
 
 async fn read_limited_text(
-    api: &AppState,
+    state: &AppState,
     request: &HttpRequest,
     payload: Payload,
-    wanted: &str,
+    expected: &str,
     limit: BodyLimit,
 ) -> Result<String, ApiError> {
     content_type::check_content_encoding(request)?;
     let value = content_type::content_type(request)?;
     let essence = content_type::essence(value);
-    let is_wanted = essence.eq_ignore_ascii_case(wanted)
-        || (wanted == TOML && essence.eq_ignore_ascii_case(OCTET_STREAM));
-    if !is_wanted {
-        let message = format!("a body of type {essence:?} cannot be read here, only {wanted}");
+    let is_expected = essence.eq_ignore_ascii_case(expected)
+        || (expected == TOML && essence.eq_ignore_ascii_case(OCTET_STREAM));
+    if !is_expected {
+        let message = format!("the content type {essence:?} is not supported; expected {expected}");
         return Err(ApiError::UnsupportedMediaType(message));
     }
     let charset: CharsetLabel = Charset::from_content_type(value);
@@ -68,11 +68,11 @@ async fn read_limited_text(
         payload,
         declared_length(request),
         limit,
-        api.body_idle_timeout,
+        state.body_idle_timeout,
     )?;
-    let mut memory = api.services.memory().requests.reservation();
+    let mut memory = state.services.memory().requests.reservation();
     let body = read_to_end(stream, &mut memory).await?;
-    // What is made of it takes about as much once more.
+    // The parsed content takes about as much memory again.
     memory.grow(body.len())?;
     attach_reservation(request, memory);
     let text = charset.require()?.decode_document(&body);
@@ -80,26 +80,26 @@ async fn read_limited_text(
         .map_err(ApiError::InvalidBody)
 }
 
-/// Reads the fields of a form of one of our own pages, in their order.
+/// Reads the fields of a form of the console, in their order.
 ///
 /// # Errors
-/// As [`document`].
+/// See [`read_text`].
 pub(in crate::http) async fn read_form_fields(
-    api: &AppState,
+    state: &AppState,
     request: &HttpRequest,
     payload: Payload,
-    size: FormLimits,
+    limits: FormLimits,
 ) -> Result<Vec<(String, String)>, ApiError> {
     let limit = BodyLimit {
-        bytes: size.max_bytes,
+        bytes: limits.max_bytes,
         setting: None,
     };
-    let text = read_limited_text(api, request, payload, FORM, limit).await?;
-    let most = size.max_fields;
-    let fields = form::parse(text.as_bytes(), Charset::UTF_8, most);
+    let text = read_limited_text(state, request, payload, FORM, limit).await?;
+    let max_fields = limits.max_fields;
+    let fields = form::parse(text.as_bytes(), Charset::UTF_8, max_fields);
     let fields = fields.map_err(ApiError::InvalidBody)?;
-    if fields.len() > most {
-        let message = format!("the form has more than {most} fields");
+    if fields.len() > max_fields {
+        let message = format!("the form has more than {max_fields} fields");
         return Err(ApiError::TooLarge(message));
     }
     Ok(fields)

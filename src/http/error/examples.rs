@@ -1,11 +1,11 @@
-//! One error of each row of the table, as it comes in practice: for whoever describes the table.
+//! A realistic example of each row of the error table, for the OpenAPI document.
 
 use super::ApiError;
 
 const ID: &str = "39a98e24-b03b-4191-b756-1efe8f3b16b8";
 
 impl ApiError {
-    /// Every row once; JSON that cannot be read has this status.
+    /// One example of each row, with this status of `UnreadableJson`.
     pub(in crate::http) fn examples(unreadable_json_status: u16) -> Vec<Self> {
         let no_service = format!("there is no service {ID:?}; it may have ended");
         let no_key = format!("service {ID} holds no key \"Key9\"");
@@ -27,7 +27,7 @@ impl ApiError {
                 "_ttl is \"0\"; a whole number from 1 to 2592000 is allowed".to_owned(),
             ),
             Self::ApiKeyRequired("an API key is missing: expected the header x-api-key or apikey"),
-            Self::Forbidden("the administration takes no requests from pages of other sites"),
+            Self::Forbidden("cross-site requests to the admin API are not allowed"),
             Self::InvalidDefinition(
                 "service \"cart\", option _ttl: it is \"0\"; a whole number from 1 to 2592000 is allowed"
                     .to_owned(),
@@ -64,13 +64,13 @@ impl ApiError {
                 method: "PUT".to_owned(),
                 allow: "GET, HEAD, POST, DELETE".to_owned(),
             },
-            Self::TooLarge("more pairs than 1000 (limits.fields)".to_owned()),
+            Self::TooLarge("the number of fields is over 1000 (limits.fields)".to_owned()),
             Self::IdempotencyKeyReused(
                 "this Idempotency-Key was used for another request; nothing was changed".to_owned(),
             ),
             Self::UnsupportedMediaType(
-                "a body of type \"text/xml\" cannot be read, only multipart/form-data, \
-                 application/x-www-form-urlencoded and application/json"
+                "the content type \"text/xml\" is not supported; expected multipart/form-data, \
+                 application/x-www-form-urlencoded or application/json"
                     .to_owned(),
             ),
             Self::TooManyRequests {
@@ -86,11 +86,11 @@ impl ApiError {
                     .to_owned(),
             ),
             Self::Overloaded(
-                "the service is busy: requests under way use up limits.request_memory_bytes \
+                "the service is busy: requests in flight use up limits.request_memory_bytes \
                  (67108864 bytes); try again"
                     .to_owned(),
             ),
-            Self::StoreUnavailable("the store is away; nothing was changed, try again"),
+            Self::StoreUnavailable("the store is unavailable; nothing was changed, retry later"),
             Self::StoreFull,
             Self::Internal,
         ]
@@ -101,7 +101,7 @@ impl ApiError {
 mod tests {
     use super::*;
 
-    /// The rows of the table, off its source.
+    /// The rows of the table, parsed from the source.
     fn rows() -> Vec<&'static str> {
         let source = include_str!("../error.rs");
         let table = source.split_once("fn row(").unwrap().1;

@@ -14,47 +14,47 @@ use actix_web::{
 use super::{cors, security_headers::add_security_headers};
 use crate::http::{ApiError, AppState, auth};
 
-/// Lets pass who may, and lets a page of an allowed origin see the answer.
+/// Authenticates clients and applies CORS.
 pub(in crate::http) async fn authenticate_client<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<BoxBody, B>>, Error> {
-    let api = request.app_data::<Data<AppState>>().cloned();
-    let Some(api) = api else {
-        tracing::error!("a route was reached before its worker was ready");
-        let answer = HttpResponse::from_error(ApiError::Internal);
-        return Ok(request.into_response(answer).map_into_left_body());
+    let state = request.app_data::<Data<AppState>>().cloned();
+    let Some(state) = state else {
+        tracing::error!("request reached a route without worker state");
+        let response = HttpResponse::from_error(ApiError::Internal);
+        return Ok(request.into_response(response).map_into_left_body());
     };
-    let origin = cors::allowed_origin(&api.cors, request.request());
+    let origin = cors::allowed_origin(&state.cors, request.request());
     if cors::is_preflight(request.request())
         && let Some(origin) = origin
     {
-        let answer = cors::preflight_response(origin);
-        return Ok(request.into_response(answer).map_into_left_body());
+        let response = cors::preflight_response(origin);
+        return Ok(request.into_response(response).map_into_left_body());
     }
-    let mut answer = match auth::authorize(&api, request.request()).await {
+    let mut response = match auth::authorize(&state, request.request()).await {
         Ok(()) => next.call(request).await?.map_into_right_body(),
         Err(error) => {
-            let answer = HttpResponse::from_error(error);
-            request.into_response(answer).map_into_left_body()
+            let response = HttpResponse::from_error(error);
+            request.into_response(response).map_into_left_body()
         }
     };
-    if !api.cors.allowed_origins.is_empty() {
-        cors::add_headers(answer.headers_mut(), origin);
+    if !state.cors.allowed_origins.is_empty() {
+        cors::add_headers(response.headers_mut(), origin);
     }
-    Ok(answer)
+    Ok(response)
 }
 
-/// Lets everyone pass, and lets a page of an allowed origin see the response.
+/// Applies CORS without authentication.
 pub(in crate::http) async fn apply_cors<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<BoxBody, B>>, Error> {
-    let api = request.app_data::<Data<AppState>>().cloned();
-    let Some(api) = api.filter(|api| !api.cors.allowed_origins.is_empty()) else {
+    let state = request.app_data::<Data<AppState>>().cloned();
+    let Some(state) = state.filter(|state| !state.cors.allowed_origins.is_empty()) else {
         return Ok(next.call(request).await?.map_into_right_body());
     };
-    let origin = cors::allowed_origin(&api.cors, request.request());
+    let origin = cors::allowed_origin(&state.cors, request.request());
     if cors::is_preflight(request.request())
         && let Some(origin) = origin
     {
@@ -66,22 +66,22 @@ pub(in crate::http) async fn apply_cors<B: MessageBody>(
     Ok(response)
 }
 
-/// Lets operators pass, and no page of another origin that a browser lends its credentials.
+/// Authenticates operators and refuses cross-site requests.
 pub(in crate::http) async fn authenticate_admin<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<BoxBody, B>>, Error> {
-    let admitted = match request.app_data::<Data<AppState>>() {
-        Some(api) => auth::admin::authorize(api, request.request()).await,
+    let result = match request.app_data::<Data<AppState>>() {
+        Some(state) => auth::admin::authorize(state, request.request()).await,
         None => Err(ApiError::Internal),
     };
-    let mut answer = match admitted {
+    let mut response = match result {
         Ok(()) => next.call(request).await?.map_into_right_body(),
         Err(error) => {
-            let answer = HttpResponse::from_error(error);
-            request.into_response(answer).map_into_left_body()
+            let response = HttpResponse::from_error(error);
+            request.into_response(response).map_into_left_body()
         }
     };
-    add_security_headers(answer.headers_mut());
-    Ok(answer)
+    add_security_headers(response.headers_mut());
+    Ok(response)
 }

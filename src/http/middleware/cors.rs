@@ -1,7 +1,7 @@
-//! Which pages of other origins a browser lets call (the Fetch standard's CORS protocol).
+//! Cross-origin resource sharing (the CORS protocol of the Fetch standard).
 //!
-//! An origin that is not on the list gets the answer without a word about origins, and its browser
-//! keeps it from the page. Nothing here depends on cookies, so none are allowed for.
+//! The response to an origin that is not allowed has no CORS headers except `Vary`, so browsers withhold it from
+//! the page. The API uses no cookies, so credentials are not allowed.
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -17,41 +17,41 @@ use actix_web::{
 
 use crate::settings::Cors;
 
-/// What a page may send beyond what every page may.
+/// Request headers that pages may send in addition to the safelisted ones.
 const ALLOWED_HEADERS: &str = "gms_user, content-type, authorization, x-api-key, apikey, idempotency-key, \
                        if-match, if-none-match, if-range, range, last-event-id, traceparent, \
                        tracestate, x-request-id";
 const ALLOWED_METHODS: &str = "GET, HEAD, POST, PUT, DELETE";
-/// What a page may see beyond what every page may.
+/// Response headers that pages may read in addition to the safelisted ones.
 const EXPOSED_HEADERS: &str = "accept-ranges, allow, content-disposition, content-range, etag, \
                        idempotent-replayed, retry-after, warning, www-authenticate";
-/// Seconds for which a browser need not ask again.
+/// Seconds for which a browser may cache a preflight response.
 const MAX_AGE: &str = "3600";
 const PREFLIGHT_VARY: &str =
     "origin, access-control-request-method, access-control-request-headers";
 
-/// The origin of a request, where it is on the list.
+/// The origin of a request, if `cors.allowed_origins` lists it.
 pub(in crate::http) fn allowed_origin(cors: &Cors, request: &HttpRequest) -> Option<HeaderValue> {
     let origin = request.headers().get(ORIGIN)?;
     let text = origin.to_str().ok()?;
     is_allowed_origin(cors, text).then(|| origin.clone())
 }
 
-/// Whether an origin is on the list.
+/// Whether `cors.allowed_origins` lists an origin.
 pub(in crate::http) fn is_allowed_origin(cors: &Cors, origin: &str) -> bool {
-    let mut listed = cors.allowed_origins.iter();
-    listed.any(|allowed| allowed.eq_ignore_ascii_case(origin))
+    let mut origins = cors.allowed_origins.iter();
+    origins.any(|allowed| allowed.eq_ignore_ascii_case(origin))
 }
 
-/// Whether a browser asks if a page may send what it is about to send.
+/// Whether a request is a CORS preflight.
 pub(in crate::http) fn is_preflight(request: &HttpRequest) -> bool {
-    let asked = request
+    let has_method = request
         .headers()
         .contains_key(ACCESS_CONTROL_REQUEST_METHOD);
-    asked && *request.method() == Method::OPTIONS
+    has_method && *request.method() == Method::OPTIONS
 }
 
-/// It may.
+/// The response to the preflight of an allowed origin.
 pub(in crate::http) fn preflight_response(origin: HeaderValue) -> HttpResponse {
     HttpResponse::build(StatusCode::NO_CONTENT)
         .insert_header((ACCESS_CONTROL_ALLOW_ORIGIN, origin))
@@ -62,8 +62,8 @@ pub(in crate::http) fn preflight_response(origin: HeaderValue) -> HttpResponse {
         .finish()
 }
 
-/// Lets the page see the answer. One without an allowed origin still says that origins matter, for
-/// whoever keeps it.
+/// Adds the CORS headers to a response. Without an allowed origin this is `Vary: origin` only, which caches
+/// need.
 pub(in crate::http) fn add_headers(headers: &mut HeaderMap, origin: Option<HeaderValue>) {
     headers.append(VARY, HeaderValue::from_static("origin"));
     if let Some(origin) = origin {

@@ -26,7 +26,7 @@ pub(in crate::http) fn check_site(request: &HttpRequest) -> Result<(), ApiError>
         return Ok(());
     }
     Err(ApiError::Forbidden(
-        "the administration takes no requests from pages of other sites",
+        "cross-site requests to the admin API are not allowed",
     ))
 }
 

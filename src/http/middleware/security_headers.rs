@@ -1,26 +1,26 @@
-//! Headers that every response has.
+//! Security headers of responses.
 
 use actix_web::http::header::{
     CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue, STRICT_TRANSPORT_SECURITY,
     X_CONTENT_TYPE_OPTIONS,
 };
 
-/// One year, as browsers' preload lists ask for at least.
+/// One year, the minimum of browsers' preload lists.
 const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 
-/// The headers of one listener.
+/// The headers of all responses of a listener.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::http) struct SecurityHeaders {
-    /// Whether clients connect over TLS to this process itself.
+    /// Whether the listener itself terminates TLS.
     pub(in crate::http) tls: bool,
 }
 
 impl SecurityHeaders {
-    /// Adds them to those of a response. A value that is already there stays.
+    /// Adds the headers to those of a response. An existing value stays.
     pub(in crate::http) fn add(self, headers: &mut HeaderMap) {
         headers.insert(X_CONTENT_TYPE_OPTIONS, NOSNIFF);
-        // Over plain HTTP browsers ignore it (RFC 6797 8.1); a proxy in front that terminates TLS adds its own.
+        // Over plain HTTP browsers ignore it (RFC 6797 8.1); a proxy that terminates TLS adds its own.
         if self.tls && !headers.contains_key(STRICT_TRANSPORT_SECURITY) {
             headers.insert(STRICT_TRANSPORT_SECURITY, HSTS);
         }

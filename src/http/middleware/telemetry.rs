@@ -1,8 +1,7 @@
-//! What is told of every request: it is counted, gets a line in the log where that is wanted, and a span
-//! where it is traced.
+//! Telemetry of requests: metrics, access log and server spans.
 //!
-//! This stands around each route, and is not there where nothing is to be told. It knows its route from
-//! the start, so nothing is looked up, and nothing is allocated for a request that is only counted.
+//! It wraps each route, unless all telemetry is off. The route is fixed at startup, so no lookup is needed, and a
+//! request that is only counted allocates nothing.
 
 use std::{
     borrow::Cow,
@@ -32,12 +31,12 @@ use crate::{
     },
 };
 
-/// What stands for the route of a request that has none.
+/// The route name of requests that match no route.
 pub(in crate::http) const NO_ROUTE: &str = "none";
-/// Longest request id that is logged.
+/// The maximum length of a logged request id.
 const MAX_REQUEST_ID_BYTES: usize = 200;
 
-/// What is wanted.
+/// The enabled kinds of telemetry.
 #[derive(Debug, Clone, Copy)]
 pub struct TelemetryConfig {
     metrics_enabled: bool,
@@ -47,7 +46,7 @@ pub struct TelemetryConfig {
 }
 
 impl TelemetryConfig {
-    /// What `settings` want.
+    /// Reads the settings.
     #[must_use]
     pub fn new(settings: &Settings) -> Self {
         Self {
@@ -58,12 +57,12 @@ impl TelemetryConfig {
         }
     }
 
-    /// Whether requests are counted.
+    /// Whether metrics are enabled.
     pub(in crate::http) fn has_metrics(self) -> bool {
         self.metrics_enabled
     }
 
-    /// The same where an answer that the service is not well is no failure.
+    /// The configuration of health probes, whose unhealthy statuses are not logged as failures.
     pub(in crate::http) fn for_probes(mut self) -> Self {
         if self.logged_requests == LoggedRequests::Failed {
             self.logged_requests = LoggedRequests::None;
@@ -71,22 +70,24 @@ impl TelemetryConfig {
         self
     }
 
-    /// The watch of one route, if anything is wanted of it.
+    /// The telemetry of one route; `None` if none is enabled.
     pub(in crate::http) fn for_route(self, route: &'static str) -> Option<Rc<RouteTelemetry>> {
-        let counts = self.metrics_enabled.then(|| RouteMetrics::new(route));
-        if counts.is_none() && self.logged_requests == LoggedRequests::None && !self.tracing_enabled
+        let metrics = self.metrics_enabled.then(|| RouteMetrics::new(route));
+        if metrics.is_none()
+            && self.logged_requests == LoggedRequests::None
+            && !self.tracing_enabled
         {
             return None;
         }
         Some(Rc::new(RouteTelemetry {
             route,
-            metrics: counts,
+            metrics,
             config: self,
         }))
     }
 }
 
-/// One worker's watch of one route.
+/// The telemetry of one route in one worker.
 pub(in crate::http) struct RouteTelemetry {
     route: &'static str,
     metrics: Option<Arc<RouteMetrics>>,
@@ -94,7 +95,7 @@ pub(in crate::http) struct RouteTelemetry {
 }
 
 impl RouteTelemetry {
-    /// Passes a request on to `next`, and tells of it.
+    /// Passes a request to `next` and records it.
     pub(in crate::http) fn instrument<S, B>(
         self: &Rc<Self>,
         request: ServiceRequest,
@@ -108,18 +109,18 @@ impl RouteTelemetry {
             .config
             .tracing_enabled
             .then(|| self.start_span(&request, method));
-        let flight = InFlightRequest::start(Rc::clone(self), method, span.flatten());
-        let answer = next.call(request);
+        let in_flight = InFlightRequest::start(Rc::clone(self), method, span.flatten());
+        let response = next.call(request);
         async move {
-            let answer = match &flight.span {
-                None => answer.await,
-                Some(span) => span.instrument(answer).await,
+            let response = match &in_flight.span {
+                None => response.await,
+                Some(span) => span.instrument(response).await,
             };
-            match &answer {
-                Ok(answer) => flight.record_response(answer),
-                Err(error) => flight.record_error(error),
+            match &response {
+                Ok(response) => in_flight.record_response(response),
+                Err(error) => in_flight.record_error(error),
             }
-            answer
+            response
         }
     }
 
@@ -145,7 +146,7 @@ impl RouteTelemetry {
     }
 }
 
-/// A request on its way. Dropped before it was answered, its client has gone.
+/// A request in flight. Dropping it before the response means that the client closed the connection.
 struct InFlightRequest {
     telemetry: Rc<RouteTelemetry>,
     method: MethodLabel,
@@ -155,12 +156,12 @@ struct InFlightRequest {
 }
 
 impl InFlightRequest {
-    fn start(watch: Rc<RouteTelemetry>, method: MethodLabel, span: Option<ServerSpan>) -> Self {
-        if let Some(counts) = &watch.metrics {
-            counts.request_started();
+    fn start(telemetry: Rc<RouteTelemetry>, method: MethodLabel, span: Option<ServerSpan>) -> Self {
+        if let Some(metrics) = &telemetry.metrics {
+            metrics.request_started();
         }
         Self {
-            telemetry: watch,
+            telemetry,
             method,
             started: Instant::now(),
             span,
@@ -168,26 +169,21 @@ impl InFlightRequest {
         }
     }
 
-    fn record_response<B>(&self, answer: &ServiceResponse<B>) {
-        let exception = answer.response().error().and_then(exception_name);
-        let status = answer.status();
-        let took = self.finish(status.as_u16(), exception);
+    fn record_response<B>(&self, response: &ServiceResponse<B>) {
+        let exception = response.response().error().and_then(exception_name);
+        let status = response.status();
+        let duration = self.finish(status.as_u16(), exception);
         if let Some(span) = &self.span {
             span.end_with_response(status.as_u16(), exception);
         }
-        let TelemetryConfig {
-            logged_requests: logged,
-            slow_threshold: slow,
-            ..
-        } = self.telemetry.config;
-        let failed = status.is_server_error();
-        let worth_it = failed || took >= slow;
-        match logged {
+        let config = self.telemetry.config;
+        let is_failed_or_slow = status.is_server_error() || duration >= config.slow_threshold;
+        match config.logged_requests {
             LoggedRequests::None => return,
-            LoggedRequests::Failed if !worth_it => return,
+            LoggedRequests::Failed if !is_failed_or_slow => return,
             LoggedRequests::Failed | LoggedRequests::All => {}
         }
-        let headers = answer.request().headers();
+        let headers = response.request().headers();
         let request_id = request_id(headers);
         let trace = self.span.as_ref().map(|span| Cow::Owned(span.trace_id()));
         let trace = trace.or_else(|| {
@@ -196,8 +192,8 @@ impl InFlightRequest {
         });
         let trace_id = trace.as_deref();
         let (method, route) = (self.method.name(), self.telemetry.route);
-        let (status, duration_ms) = (status.as_u16(), millis(took));
-        if worth_it {
+        let (status, duration_ms) = (status.as_u16(), millis(duration));
+        if is_failed_or_slow {
             warn!(
                 method,
                 route, status, duration_ms, exception, request_id, trace_id, "request"
@@ -210,7 +206,7 @@ impl InFlightRequest {
         }
     }
 
-    /// The answer is one that the web server makes. Nothing of ours gives it reason to.
+    /// Records an error of actix-web itself. No handler causes one.
     fn record_error(&self, error: &Error) {
         let status = error.as_response_error().status_code().as_u16();
         self.finish(status, None);
@@ -221,11 +217,11 @@ impl InFlightRequest {
 
     fn finish(&self, status: u16, exception: Option<&'static str>) -> Duration {
         self.is_finished.set(true);
-        let took = self.started.elapsed();
-        if let Some(counts) = &self.telemetry.metrics {
-            counts.request_finished(self.method, status, exception, took);
+        let duration = self.started.elapsed();
+        if let Some(metrics) = &self.telemetry.metrics {
+            metrics.request_finished(self.method, status, exception, duration);
         }
-        took
+        duration
     }
 }
 
@@ -241,16 +237,16 @@ impl Drop for InFlightRequest {
 }
 
 fn exception_name(error: &Error) -> Option<&'static str> {
-    let told = error.as_error().map(ApiError::exception);
-    told.or_else(|| error.as_error().map(PageError::exception))
+    let exception = error.as_error().map(ApiError::exception);
+    exception.or_else(|| error.as_error().map(PageError::exception))
 }
 
-/// Milliseconds, to the microsecond.
-fn millis(took: Duration) -> f64 {
-    f64::from(u32::try_from(took.as_micros()).unwrap_or(u32::MAX)) / 1e3
+/// Milliseconds with microsecond precision.
+fn millis(duration: Duration) -> f64 {
+    f64::from(u32::try_from(duration.as_micros()).unwrap_or(u32::MAX)) / 1e3
 }
 
-/// What the client calls the request, where that is short and plain.
+/// The request id of the client, if it is short ASCII text.
 fn request_id(headers: &HeaderMap) -> Option<&str> {
     let id = headers.get(REQUEST_ID)?.to_str().ok()?;
     (1..=MAX_REQUEST_ID_BYTES).contains(&id.len()).then_some(id)

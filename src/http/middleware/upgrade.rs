@@ -1,11 +1,11 @@
-//! Requests to upgrade the connection. This service upgrades to nothing, so it ignores them (RFC 9110 7.8).
+//! Requests to upgrade the connection. Switchboard supports no upgrade and ignores them (RFC 9110 7.8).
 //!
-//! actix-http 3.20 does not: it answers `connection: upgrade` and then closes the connection, and for
-//! `Upgrade: websocket` it reads the body up to the end of the connection instead of its length. Both are
-//! decided before any service is called, and a response can only make it close properly. So such a request is
-//! read as the one without, and its response says `connection: close` (RFC 9112 9.6): the client knows that the
-//! next request needs a new connection. See `docs/upstream/actix-http-upgrade.md`; the test
-//! `actix_still_decides_about_upgrades_by_itself` says when this can go.
+//! actix-http 3.20 does not ignore them: it responds with `connection: upgrade` and then closes the connection, and
+//! for `Upgrade: websocket` it reads the body up to the end of the connection instead of its length. It decides
+//! both before it calls any service; a response can only close the connection properly. Such a request is therefore
+//! handled as one without `Upgrade`, and its response has `connection: close` (RFC 9112 9.6), so that the client
+//! opens a new connection. See `docs/upstream/actix-http-upgrade.md`. This file can be removed when the test
+//! `actix_still_handles_upgrades_itself` fails.
 
 use actix_web::{
     HttpMessage,
@@ -19,18 +19,17 @@ use actix_web::{
 };
 use futures_util::{Stream, StreamExt, stream};
 
-/// Whether a request asked for an upgrade in a form that actix-http acts on.
+/// Whether a request has an `Upgrade` that actix-http acts on.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct UpgradeRequest(bool);
 
 impl UpgradeRequest {
-    /// Whether it did.
     pub(super) fn is_requested(self) -> bool {
         self.0
     }
 }
 
-/// Makes a request that asks for an upgrade the one without.
+/// Makes actix-http handle a request with `Upgrade` as one without.
 pub(super) fn strip_upgrade(request: &mut ServiceRequest) -> UpgradeRequest {
     let head = request.head();
     if head.version > Version::HTTP_11 {
@@ -39,7 +38,7 @@ pub(super) fn strip_upgrade(request: &mut ServiceRequest) -> UpgradeRequest {
     let connection = head.connection_type() == ConnectionType::Upgrade;
     let reads_to_end = is_read_to_end(head.headers());
     if reads_to_end {
-        // The decoder has refused a length that is none.
+        // The decoder has rejected invalid lengths.
         let length = head.headers().get(CONTENT_LENGTH);
         let length = length.and_then(|length| length.to_str().ok()?.trim().parse().ok());
         let body = limit_body(request.take_payload(), length.unwrap_or(0));
@@ -48,13 +47,13 @@ pub(super) fn strip_upgrade(request: &mut ServiceRequest) -> UpgradeRequest {
     UpgradeRequest(connection || reads_to_end)
 }
 
-/// Has the connection closed after this response, which says so.
+/// Closes the connection after this response, with `connection: close`.
 pub(super) fn close_connection<B>(response: &mut ServiceResponse<B>) {
     let head = response.response_mut().head_mut();
     head.set_connection_type(ConnectionType::Close);
 }
 
-/// Whether actix-http takes everything that follows on the connection for the body.
+/// Whether actix-http reads the body up to the end of the connection.
 fn is_read_to_end(headers: &HeaderMap) -> bool {
     let mut upgrades = headers.get_all(UPGRADE);
     let websocket = upgrades.any(|upgrade| {
@@ -66,7 +65,7 @@ fn is_read_to_end(headers: &HeaderMap) -> bool {
     websocket && !headers.contains_key(TRANSFER_ENCODING)
 }
 
-/// The first `length` bytes of a body; one that ends before is incomplete.
+/// The first `length` bytes of a body. A shorter body is an error.
 fn limit_body(body: Payload, length: u64) -> impl Stream<Item = Result<Bytes, PayloadError>> {
     stream::unfold(Some((body, length)), async |state| {
         let (mut body, left) = state.filter(|(_, left)| *left > 0)?;

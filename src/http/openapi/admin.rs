@@ -1,4 +1,4 @@
-//! The administration. What it tells is described beside its handlers (`src/http/admin/*.rs`).
+//! The admin API. The schemas are declared next to the handlers (`src/http/admin_api/*.rs`).
 
 use actix_web::http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
@@ -8,10 +8,7 @@ use super::{
     operation::Operation,
 };
 use crate::{
-    http::admin_api::{
-        PAGE_LIMITS, active_services as services, audit_log, bookings, catalog_entries as entry,
-        import_export as import, replicas, restore,
-    },
+    http::admin_api::{self, PAGE_LIMITS, audit_log, bookings, replicas, restore},
     settings::Limits,
 };
 
@@ -20,17 +17,16 @@ mod catalog_entries;
 mod import_export;
 mod options;
 
-/// What there is to say of all of it.
+/// The introduction of the admin API.
 pub(super) const INTRODUCTION: &str = "\
-The paths below `/genesys/1/admin/`, but the node status, are for operators and ask for their user name and \
-password (HTTP Basic); after ten wrong ones from one address within a minute it is refused until the minute is over \
-(`TooManyRequests`). Whatever a page of another site makes a browser send there is refused (`Forbidden`). What \
-there is in the catalogue is replaced and deleted only by those who say which state of it they have seen (`If-Match` \
-with its `ETag`).";
+The paths below `/genesys/1/admin/`, except the node status, require the credentials of an operator (HTTP Basic). \
+After ten failed attempts from one address within a minute, further attempts are rejected until the minute has passed \
+(`TooManyRequests`). Cross-site requests of browsers are rejected (`Forbidden`). Replacing and deleting catalog \
+entries requires `If-Match` with the `ETag` of the entry.";
 
-/// What can be wrong with a query that is looked at.
+/// Errors of operations with query parameters.
 const QUERY_ERRORS: [&str; 2] = ["InvalidParameter", "TooLarge"];
-/// What can be wrong with a state that is to be changed.
+/// Errors of changes of the catalog.
 const WRITE_ERRORS: [&str; 4] = [
     "ReadOnly",
     "PreconditionFailed",
@@ -38,7 +34,7 @@ const WRITE_ERRORS: [&str; 4] = [
     "StoreFull",
 ];
 
-/// All operations of the administration.
+/// All operations of the admin API.
 pub(super) fn operations(limits: &Limits) -> Vec<Operation> {
     let mut operations = catalog_entries::operations(limits);
     operations.extend(import_export::operations());
@@ -46,41 +42,48 @@ pub(super) fn operations(limits: &Limits) -> Vec<Operation> {
     operations
 }
 
-/// The schemas of what it takes and tells, by name.
+/// The schemas of requests and responses, by name.
 pub(super) fn schemas(limits: &Limits) -> Map<String, Value> {
-    let (told, booking, event) = (
+    let (entry, booking, event, service) = (
         schema_ref("Entry"),
         schema_ref("Booking"),
-        schema_ref("Event"),
+        schema_ref("AuditEvent"),
+        schema_ref("ActiveServiceSummary"),
     );
     let next = cursor_schema();
     let schemas = [
-        ("Definition", options::definition_schema(limits)),
-        ("Group", options::group_schema()),
-        ("Entry", entry::entry_schema()),
-        ("Entries", entry::entry_list_schema(&told)),
-        ("Imported", import::import_schema()),
+        ("ServiceDefinition", options::definition_schema(limits)),
+        ("ResourceGroup", options::group_schema()),
+        ("Entry", admin_api::catalog_entries::entry_schema()),
+        (
+            "Entries",
+            admin_api::catalog_entries::entry_list_schema(&entry),
+        ),
+        ("ImportReport", admin_api::import_export::import_schema()),
         ("LostEntries", restore::lost_entries_schema()),
         ("Booking", bookings::booking_schema()),
         ("Bookings", bookings::page_schema(&booking, &next)),
-        ("Live", services::service_schema()),
         (
-            "LiveServices",
-            services::service_page_schema(&schema_ref("Live"), &next),
+            "ActiveServiceSummary",
+            admin_api::active_services::service_schema(),
         ),
         (
-            "LiveService",
-            services::service_detail_schema(&schema_ref("Live"), &booking),
+            "ActiveServiceList",
+            admin_api::active_services::service_page_schema(&service, &next),
         ),
-        ("Event", audit_log::event_schema()),
-        ("History", audit_log::page_schema(&event, &next)),
+        (
+            "ActiveService",
+            admin_api::active_services::service_detail_schema(&service, &booking),
+        ),
+        ("AuditEvent", audit_log::event_schema()),
+        ("AuditLogPage", audit_log::page_schema(&event, &next)),
         ("Replicas", replicas::replicas_schema()),
     ];
     let schemas = schemas.map(|(name, schema)| (name.to_owned(), schema));
     schemas.into_iter().collect()
 }
 
-/// The headers of all answers of the administration, by name.
+/// The headers of all responses of the admin API, by name.
 pub(super) fn headers() -> Map<String, Value> {
     let headers = RESPONSE_HEADERS.map(|(name, value, description)| {
         let schema = json!({"type": "string", "const": value});
@@ -90,82 +93,87 @@ pub(super) fn headers() -> Map<String, Value> {
     headers.into_iter().collect()
 }
 
-/// How operators are asked who they are.
+/// The security scheme of the admin API.
 pub(super) fn security_scheme() -> Value {
     json!({
         "type": "http", "scheme": "basic",
-        "description": "The user name and the password of the administration. Where the operator has set \
-                        no user name, any will do",
+        "description": "The settings `admin.username` and `admin.password`. Without `admin.username` any user \
+                        name is accepted",
     })
 }
 
-/// Headers of all answers: their values, and what they are for.
+/// The headers of all responses, with their values and descriptions.
 const RESPONSE_HEADERS: [(&str, &str, &str); 4] = [
-    ("Cache-Control", "no-cache, no-store", "Nobody keeps it"),
+    (
+        "Cache-Control",
+        "no-cache, no-store",
+        "Responses must not be cached",
+    ),
     (
         "X-Content-Type-Options",
         "nosniff",
-        "It is of the type that it says",
+        "Browsers must not guess the content type",
     ),
     (
         "Cross-Origin-Resource-Policy",
         "same-origin",
-        "No page of another site gets it",
+        "Pages of other sites cannot load it",
     ),
     (
         "Content-Security-Policy",
         "default-src 'none'; frame-ancestors 'none'",
-        "It is shown within no page, and runs nothing",
+        "It cannot be embedded and runs no scripts",
     ),
 ];
 
-/// An operation of operators.
+/// An operation of the admin API.
 fn operation(method: Method, path: &'static str, name: &str, summary: &str) -> Operation {
-    let names = ("administration", name);
+    let names = ("admin", name);
     Operation::new(method, path, names, summary).admin_auth()
 }
 
-/// A response with the headers of all of them.
+/// Adds the headers of all responses.
 fn with_common_headers(mut response: Value) -> Value {
     for (name, ..) in RESPONSE_HEADERS {
-        let place = format!("#/components/headers/{name}");
-        response["headers"][name] = json!({"$ref": place});
+        let reference = format!("#/components/headers/{name}");
+        response["headers"][name] = json!({"$ref": reference});
     }
     response
 }
 
-/// A response about a state of something.
+/// Adds the `ETag` header and the common headers.
 fn with_etag(mut response: Value) -> Value {
     response["headers"]["ETag"] = json!({
-        "description": "This state of it, for `If-Match`",
+        "description": "Version, for `If-Match`",
         "required": true,
         "schema": {"type": "string"},
     });
     with_common_headers(response)
 }
 
-/// An answer in JSON of the schema of that name.
+/// A JSON response with the schema of this name.
 fn schema_response(description: &str, name: &str) -> Value {
     json_response(description, &schema_ref(name))
 }
 
-/// A response that leads on to an operation: what the link is called, and where its parameters are found.
+/// Adds a link to an operation. `parameters` maps the parameters of the operation to expressions.
 fn with_link(
     mut response: Value,
     (name, operation): (&str, &str),
-    found: &[(&str, &str)],
+    parameters: &[(&str, &str)],
 ) -> Value {
-    let found = found.iter();
-    let found = found.map(|(parameter, place)| ((*parameter).to_owned(), json!(place)));
-    let found: Map<String, Value> = found.collect();
-    response["links"][name] = json!({"operationId": operation, "parameters": found});
+    let parameters: Map<String, Value> = parameters
+        .iter()
+        .map(|(parameter, expression)| ((*parameter).to_owned(), json!(expression)))
+        .collect();
+    response["links"][name] = json!({"operationId": operation, "parameters": parameters});
     response
 }
 
-/// Where the `ETag` of a response goes.
+/// The link parameter that takes the `ETag` of a response.
 const ETAG_LINK: (&str, &str) = ("header.If-Match", "$response.header.ETag");
 
-/// A request that was done.
+/// Adds a 200 response with the text `OK`.
 fn ok_response(operation: Operation, description: &str) -> Operation {
     operation.response(
         StatusCode::OK,
@@ -173,53 +181,53 @@ fn ok_response(operation: Operation, description: &str) -> Operation {
     )
 }
 
-/// The state that is to be changed.
+/// The header `If-Match`.
 fn if_match() -> Value {
-    let description = "The `ETag` of the state that is to be changed, several of them, or `*` for whichever it is. \
-                       `PreconditionFailed` where it is in another; `PreconditionRequired` where there is something \
-                       and nothing is said.";
+    let description = "The `ETag` of the version to change, a list of them, or `*` for any version. \
+                       `PreconditionFailed` if the current version is another one; `PreconditionRequired` if the \
+                       header is missing and the entry exists.";
     let mut header = header_parameter("If-Match", description, &json!({"type": "string"}));
     header["examples"] = json!({
-        "whichever": {"value": "*"},
-        "this": {"value": "\"2-5c1f09aa\""},
+        "any": {"value": "*"},
+        "one": {"value": "\"2-5c1f09aa\""},
     });
     header
 }
 
-/// That there is no state yet.
+/// The header `If-None-Match`.
 fn if_none_match() -> Value {
     header_parameter(
         "If-None-Match",
-        "`*`: only where there is nothing yet. Not together with `If-Match`.",
+        "`*`: create only. Cannot be combined with `If-Match`.",
         &json!({"type": "string", "pattern": "^\\*$"}),
     )
 }
 
-/// Which page of a list: how long it is, and where it begins, which has this `pattern`.
+/// The query parameters of a paginated list, with the `pattern` of its cursors.
 fn page_parameters(pattern: &str) -> [Value; 2] {
-    let (usual, most) = PAGE_LIMITS;
+    let (default, max) = PAGE_LIMITS;
     [
         query_parameter(
             "limit",
             &json!({
-                "description": "Entries on a page",
-                "type": "integer", "minimum": 1, "maximum": most, "default": usual,
+                "description": "Page size",
+                "type": "integer", "minimum": 1, "maximum": max, "default": default,
             }),
         ),
         query_parameter(
             "after",
             &json!({
-                "description": "Where the page begins: what the page before told as `next`",
+                "description": "Cursor: `next` of the previous page",
                 "type": "string", "pattern": pattern,
             }),
         ),
     ]
 }
 
-/// Where the next page begins.
+/// The cursor of the next page.
 fn cursor_schema() -> Value {
     json!({
         "type": ["string", "null"],
-        "description": "Where the next page begins, for `after`; null where this is the last one",
+        "description": "Cursor of the next page, for `after`; null on the last page",
     })
 }

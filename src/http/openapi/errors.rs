@@ -1,5 +1,5 @@
-//! The error table as the document has it. Everything here is taken from errors as they are answered:
-//! one of each row ([`ApiError::examples`]), made into its response.
+//! The error table in the document, generated from the response of one example of each row
+//! ([`ApiError::examples`]).
 
 use std::collections::BTreeMap;
 
@@ -12,11 +12,11 @@ use serde_json::{Map, Value, json};
 
 use crate::http::ApiError;
 
-/// A row of the table, as it is answered.
+/// The response of a row of the table.
 struct ErrorRow {
     status: u16,
     phrase: String,
-    /// Headers that not every answer has.
+    /// The headers that not all responses have.
     headers: BTreeMap<String, String>,
     body: Value,
 }
@@ -25,7 +25,7 @@ struct ErrorRow {
 pub(super) struct ErrorTable(BTreeMap<String, ErrorRow>);
 
 impl ErrorTable {
-    /// The table where JSON that cannot be read has this status.
+    /// Creates the table with this status of `UnreadableJson`.
     pub(super) fn new(unreadable_json_status: u16) -> Self {
         let examples = ApiError::examples(unreadable_json_status);
         let rows = examples.iter().filter_map(|error| {
@@ -35,12 +35,12 @@ impl ErrorTable {
         Self(rows.collect())
     }
 
-    /// The status of an exception; `None` where the table has none of that name.
+    /// The status of an exception; `None` if the table does not have it.
     pub(super) fn status(&self, exception: &str) -> Option<u16> {
         self.0.get(exception).map(|row| row.status)
     }
 
-    /// The response of an operation that may fail with these exceptions, which have one status.
+    /// The response of an operation for exceptions with the same status.
     pub(super) fn response(&self, exceptions: &[&str]) -> Value {
         match exceptions {
             [one] => json!({"$ref": format!("#/components/responses/{one}")}),
@@ -48,14 +48,14 @@ impl ErrorTable {
         }
     }
 
-    /// `components.responses`: each row by itself.
+    /// `components.responses`: one for each row.
     pub(super) fn responses(&self) -> Value {
         let responses = self.0.keys();
         let responses = responses.map(|name| (name.clone(), self.response_object(&[name])));
         Value::Object(responses.collect())
     }
 
-    /// `components.examples`: each row once.
+    /// `components.examples`: one for each row.
     pub(super) fn examples(&self) -> Value {
         let examples = self.0.iter().map(|(name, row)| {
             let summary = json!(format!("{} {}", row.status, row.phrase));
@@ -69,14 +69,14 @@ impl ErrorTable {
         let rows: Vec<&ErrorRow> = rows.collect();
         let phrase = rows.first().map_or("", |row| &row.phrase);
         let examples = exceptions.iter().map(|name| {
-            let place = format!("#/components/examples/{name}");
-            ((*name).to_owned(), json!({"$ref": place}))
+            let reference = format!("#/components/examples/{name}");
+            ((*name).to_owned(), json!({"$ref": reference}))
         });
         json!({
             "description": format!("{phrase}: {}", exceptions.join(", ")),
             "headers": headers(&rows),
             "content": {"application/json": {
-                // Nothing narrower: generators of clients drop a response that they cannot merge.
+                // Not narrower: client generators drop responses that they cannot merge.
                 "schema": {"$ref": "#/components/schemas/Error"},
                 "examples": Value::Object(examples.collect()),
             }},
@@ -104,17 +104,17 @@ impl ErrorRow {
     }
 }
 
-/// The headers of a response of one of `rows`; required are those that each of them has.
+/// The headers of a response of one of `rows`. Headers that all of them have are required.
 fn headers(rows: &[&ErrorRow]) -> Value {
     let mut headers = Map::new();
     for row in rows {
         for (name, value) in &row.headers {
-            let in_all = rows.iter().all(|row| row.headers.contains_key(name));
-            let kind = value.parse::<u64>().map_or("string", |_| "integer");
+            let is_required = rows.iter().all(|row| row.headers.contains_key(name));
+            let json_type = value.parse::<u64>().map_or("string", |_| "integer");
             let header = json!({
                 "description": description(name),
-                "required": in_all,
-                "schema": {"type": kind},
+                "required": is_required,
+                "schema": {"type": json_type},
                 "example": value.parse::<u64>().map_or_else(|_| json!(value), |number| json!(number)),
             });
             headers.insert(name.clone(), header);
@@ -125,10 +125,10 @@ fn headers(rows: &[&ErrorRow]) -> Value {
 
 fn description(header: &str) -> &'static str {
     match header {
-        "allow" => "The methods that are allowed here",
-        "content-range" => "The size of the whole, in bytes",
-        "retry-after" => "Seconds after which it may be tried again",
-        "www-authenticate" => "What is asked for",
+        "allow" => "Methods of the route",
+        "content-range" => "Size of the binary in bytes",
+        "retry-after" => "Seconds after which the request can be retried",
+        "www-authenticate" => "Authentication challenge",
         _ => "",
     }
 }

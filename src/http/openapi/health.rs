@@ -1,4 +1,4 @@
-//! What load balancers ask, and this document.
+//! Health probes, metrics, and this document.
 
 use actix_web::http::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -12,55 +12,52 @@ use crate::{
     settings::RouteGroups,
 };
 
-/// The operations that a listener with these groups has; whether requests are `counted`.
-pub(super) fn operations(groups: RouteGroups, counted: bool) -> Vec<Operation> {
+/// The operations of a listener with these route groups.
+pub(super) fn operations(groups: RouteGroups, metrics_enabled: bool) -> Vec<Operation> {
     let unavailable = StatusCode::SERVICE_UNAVAILABLE;
     let mut operations = vec![
         Operation::new(
             Method::GET,
             "/livez",
-            ("health", "isLive"),
-            "Whether the process is up",
+            ("health", "getLiveness"),
+            "Liveness probe",
         )
-        .response(StatusCode::OK, text_response("It is, whatever the store does", "OK")),
+        .response(StatusCode::OK, text_response("The process runs; the state of the store does not matter", "OK")),
         Operation::new(
             Method::GET,
             "/readyz",
-            ("health", "isReady"),
-            "Whether requests are welcome",
+            ("health", "getReadiness"),
+            "Readiness probe",
         )
         .description(
-            "Text, or JSON with `Accept: application/json`. The status is 200 while requests are served, also \
-             where the store refuses some of them: the reason is then shown.",
+            "Plain text, or JSON with `Accept: application/json`. The status is 200 while the replica serves \
+             requests, also with restrictions (degraded); the response then has the reason.",
         )
-        .response(StatusCode::OK, readiness_response("Requests are welcome"))
-        .response(unavailable, readiness_response("They are not")),
+        .response(StatusCode::OK, readiness_response("Ready"))
+        .response(unavailable, readiness_response("Not ready")),
         document(),
     ];
     if groups.admin {
         let node = "/genesys/1/admin/node/status";
-        let names = ("health", "nodeStatus");
+        let names = ("health", "getNodeStatus");
         operations.push(
             Operation::new(
                 Method::GET,
                 node,
                 names,
-                "The same for older load balancers",
+                "Readiness probe for load balancers of the vendor's product",
             )
-            .response(
-                StatusCode::OK,
-                text_response("Requests are welcome", "ONLINE"),
-            )
-            .response(unavailable, text_response("They are not", "OFFLINE")),
+            .response(StatusCode::OK, text_response("Ready", "ONLINE"))
+            .response(unavailable, text_response("Not ready", "OFFLINE")),
         );
     }
-    if groups.admin && counted {
+    if groups.admin && metrics_enabled {
         operations.push(metrics());
     }
     operations
 }
 
-/// The readiness, as text or as JSON.
+/// A readiness response, as text or JSON.
 fn readiness_response(description: &str) -> Value {
     let reasons = Reason::ALL.iter().map(|reason| reason.name());
     let names: Vec<&str> = [READY].into_iter().chain(reasons).collect();
@@ -71,7 +68,7 @@ fn readiness_response(description: &str) -> Value {
         "type": "object",
         "properties": {
             "reason": name,
-            "blocking": {"type": "boolean", "description": "Whether it keeps requests out"},
+            "blocking": {"type": "boolean", "description": "Whether it makes the replica not ready"},
             "message": text,
             "since": time,
         },
@@ -99,16 +96,16 @@ fn readiness_response(description: &str) -> Value {
 
 fn metrics() -> Operation {
     let text = json!({
-        "description": "The figures, in the text format of Prometheus",
+        "description": "Metrics in the Prometheus text format",
         "content": {"text/plain": {"schema": {"type": "string"}}},
     });
     Operation::new(
         Method::GET,
         "/metrics",
-        ("health", "readMetrics"),
-        "What this replica has done and what there is, for Prometheus",
+        ("health", "getMetrics"),
+        "Prometheus metrics of this replica",
     )
-    .description("It is told while the store is away, too.")
+    .description("Also available while the store is unavailable.")
     .response(StatusCode::OK, text)
 }
 
@@ -121,25 +118,25 @@ fn document() -> Operation {
     Operation::new(
         Method::GET,
         "/openapi.json",
-        ("health", "describeApi"),
+        ("health", "getOpenApi"),
         "This document",
     )
-    .description("It tells what is served at the address that it was read from.")
+    .description("The routes of the listener that served it.")
     .parameters([header_parameter(
         "If-None-Match",
-        "Versions that the client has, or `*`.",
+        "`ETag`s of the versions that the client has cached, or `*`.",
         &json!({"type": "string"}),
     )])
     .response(
         StatusCode::OK,
         json!({
-            "description": "The document",
+            "description": "OpenAPI document",
             "headers": tag,
             "content": {"application/json": {"schema": {"type": "object"}}},
         }),
     )
     .response(
         StatusCode::NOT_MODIFIED,
-        json!({"description": "The client has this version", "headers": tag}),
+        json!({"description": "The cached version is current", "headers": tag}),
     )
 }

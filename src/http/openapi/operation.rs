@@ -1,5 +1,4 @@
-//! One operation of the document, said in the terms of the code: its route, what it takes, what it
-//! answers, and which rows of the error table.
+//! A builder for operations of the document: route, parameters, responses, and errors of the error table.
 
 use std::collections::BTreeMap;
 
@@ -8,8 +7,8 @@ use serde_json::{Map, Value, json};
 
 use super::errors::ErrorTable;
 
-/// What every route of clients may answer beside its own errors: a path that is no text, a store that is
-/// away, a fault of ours, and whatever is asked of callers.
+/// Errors of all client routes: a path that is not UTF-8, missing authentication, an unavailable store, and internal
+/// errors.
 const CLIENT_ERRORS: [&str; 6] = [
     "InvalidParameter",
     "Unauthorized",
@@ -19,7 +18,7 @@ const CLIENT_ERRORS: [&str; 6] = [
     "Internal",
 ];
 
-/// The same for every route of operators, but that not all of them take what can be malformed.
+/// Errors of all admin routes. Some have no parameters, so `InvalidParameter` is not one of them.
 const ADMIN_ERRORS: [&str; 6] = [
     "Unauthorized",
     "Forbidden",
@@ -29,7 +28,7 @@ const ADMIN_ERRORS: [&str; 6] = [
     "Internal",
 ];
 
-/// What is asked of whom before a route.
+/// The authentication that a route requires.
 enum SecurityScheme {
     Client,
     Admin,
@@ -47,7 +46,7 @@ pub(super) struct Operation {
 }
 
 impl Operation {
-    /// `path` as the route list has it, without the patterns of its places.
+    /// Creates an operation. `path` is the path of the route, without the patterns of its parameters.
     pub(super) fn new(
         method: Method,
         path: &'static str,
@@ -69,50 +68,50 @@ impl Operation {
         }
     }
 
-    /// What there is to say beyond the summary.
+    /// Sets the description.
     pub(super) fn description(mut self, description: &str) -> Self {
         self.fields
             .insert("description".to_owned(), json!(description));
         self
     }
 
-    /// A route that the gate stands before.
+    /// Requires client authentication.
     pub(super) fn client_auth(mut self) -> Self {
         self.security = Some(SecurityScheme::Client);
         self.errors(&CLIENT_ERRORS)
     }
 
-    /// A route that the gate of the administration stands before.
+    /// Requires admin authentication.
     pub(super) fn admin_auth(mut self) -> Self {
         self.security = Some(SecurityScheme::Admin);
         self.errors(&ADMIN_ERRORS)
     }
 
-    /// Takes these parameters.
+    /// Adds parameters.
     pub(super) fn parameters(mut self, parameters: impl IntoIterator<Item = Value>) -> Self {
         self.parameters.extend(parameters);
         self
     }
 
-    /// Takes this body.
+    /// Sets the request body.
     pub(super) fn request_body(mut self, body: Value) -> Self {
         self.fields.insert("requestBody".to_owned(), body);
         self
     }
 
-    /// Answers with this, a response object.
+    /// Adds a response object.
     pub(super) fn response(mut self, status: StatusCode, response: Value) -> Self {
         self.responses.insert(status.as_str().to_owned(), response);
         self
     }
 
-    /// May fail with these rows of the error table.
+    /// Adds errors of the error table.
     pub(super) fn errors(mut self, exceptions: &[&'static str]) -> Self {
         self.exceptions.extend(exceptions);
         self
     }
 
-    /// The operation object; `security` is what is asked of callers.
+    /// The operation object; `security` has the security requirements of client routes.
     pub(super) fn to_object(self, errors: &ErrorTable, security: &Value) -> Value {
         let mut fields = self.fields;
         let mut responses = self.responses;
@@ -128,12 +127,12 @@ impl Operation {
         if !self.parameters.is_empty() {
             fields.insert("parameters".to_owned(), json!(self.parameters));
         }
-        if let Some(gate) = self.security {
-            let asked = match gate {
+        if let Some(scheme) = self.security {
+            let requirements = match scheme {
                 SecurityScheme::Client => security.clone(),
-                SecurityScheme::Admin => json!([{"operator": []}]),
+                SecurityScheme::Admin => json!([{"admin": []}]),
             };
-            fields.insert("security".to_owned(), asked);
+            fields.insert("security".to_owned(), requirements);
         }
         fields.insert("responses".to_owned(), Value::Object(responses));
         Value::Object(fields)

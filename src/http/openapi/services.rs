@@ -1,4 +1,4 @@
-//! Creating a service, and the service itself.
+//! Services: create, describe, expiration and delete.
 
 use actix_web::http::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ use crate::settings::{Limits, RouteGroups};
 
 const PATH: &str = "/genesys/1/service/{service}";
 
-/// What can be wrong with a body of pairs.
+/// Errors of a body of fields.
 pub(super) const BODY_ERRORS: [&str; 4] = [
     "UnreadableJson",
     "InvalidBody",
@@ -23,7 +23,7 @@ pub(super) const BODY_ERRORS: [&str; 4] = [
     "UnsupportedMediaType",
 ];
 
-/// Rows of a create, wherever it is; those of `match-interaction` alone where that is all there is.
+/// Errors of creates: of all listeners, of those with the route group `match`, and of those with `client`.
 const CREATE_ERRORS: [&str; 4] = [
     "Forbidden",
     "ServiceNotFound",
@@ -33,12 +33,11 @@ const CREATE_ERRORS: [&str; 4] = [
 const MATCH_ERRORS: [&str; 1] = ["NoMatch"];
 const CLIENT_CREATE_ERRORS: [&str; 3] = ["NoAccessNumber", "BackendUnreachable", "BackendTimeout"];
 
-const CREATE_DESCRIPTION: &str = "What a create does and answers is told by the configured service that the path names. \
-    A parameter that the service does not know is passed over, and one that the service is configured \
-    with wins over the request's unless it is listed in `_overwritable_options`. User data and files are \
-    in storage before the answer is sent.";
+const CREATE_DESCRIPTION: &str = "The configured service in the path determines the effect and the response of a create. Unknown \
+    parameters are ignored. An option of the configured service takes precedence over the parameter of that name, \
+    unless `_overwritable_options` lists it. User data and files are stored before the response is sent.";
 
-/// The operations on services that a listener with these groups has.
+/// The operations of a listener with these route groups.
 pub(super) fn operations(groups: RouteGroups, limits: &Limits) -> Vec<Operation> {
     if !groups.client {
         return if groups.matching {
@@ -48,27 +47,27 @@ pub(super) fn operations(groups: RouteGroups, limits: &Limits) -> Vec<Operation>
         };
     }
     let mut operations: Vec<Operation> = create_operations(groups, limits).into();
-    operations.push(set_end(limits, PATH, "setEnd", service_parameter()));
+    operations.push(set_end(limits, PATH, "setExpiration", service_parameter()));
     operations.push(set_end(
         limits,
         "/genesys/1/cs/services/{id}",
-        "setEndOfConversation",
+        "setConversationExpiration",
         service_id_parameter(),
     ));
     operations.push(
         Operation::new(
             Method::DELETE,
             PATH,
-            ("services", "endService"),
-            "End a service",
+            ("services", "deleteService"),
+            "Delete a service",
         )
         .description(
-            "From that moment every replica answers 404 for the id. What the service held, access \
-                 numbers and binaries for example, is given back shortly after.",
+            "All replicas return 404 for the id at once. The resources of the service, such as access \
+                 numbers and binaries, are released shortly after.",
         )
         .client_auth()
         .parameters([service_parameter()])
-        .response(StatusCode::OK, text_response("It has ended", "OK"))
+        .response(StatusCode::OK, text_response("The service is deleted", "OK"))
         .errors(&["ServiceNotFound", "StoreFull"]),
     );
     operations
@@ -89,15 +88,15 @@ fn create_operations(groups: RouteGroups, limits: &Limits) -> [Operation; 2] {
         .description(CREATE_DESCRIPTION)
         .request_body(with_examples(form_data_body(limits, &known), groups));
     let get = if groups.client {
-        let summary = "Tell a service, or create one";
-        let get = Operation::new(Method::GET, PATH, ("services", "tellService"), summary);
+        let summary = "Describe or create a service";
+        let get = Operation::new(Method::GET, PATH, ("services", "getService"), summary);
         get.description(
-            "Where the segment is the name of a configured service this is a create, with the query as \
-             its parameters and user data; else it is the id of a service, which is told without the \
-             values of its storage.",
+            "If the path has the name of a configured service, this is a create with the parameters and user \
+             data of the query string. Otherwise the path has the id of a service, and the response describes \
+             it without the values of its storage.",
         )
     } else {
-        let summary = "Create a service by a query";
+        let summary = "Create a service by query string";
         Operation::new(Method::GET, PATH, ("services", "createByQuery"), summary)
             .description(CREATE_DESCRIPTION)
     };
@@ -109,40 +108,39 @@ fn create_operations(groups: RouteGroups, limits: &Limits) -> [Operation; 2] {
     ]
 }
 
-/// What creates by `POST` and by `GET` have in common.
+/// Adds the properties that creates by `POST` and `GET` share.
 fn with_create_details(operation: Operation, groups: RouteGroups) -> Operation {
-    let tells = operation.method == Method::GET && groups.client;
-    let created = if tells {
+    let describes = operation.method == Method::GET && groups.client;
+    let schema = if describes {
         json!({"anyOf": [schema_ref("Created"), schema_ref("Service")]})
     } else {
         schema_ref("Created")
     };
-    let mut response = json_response("What the configured service gives", &created);
+    let mut response = json_response("Result of the create", &schema);
     if groups.client {
         response["links"] = create_links();
     }
     response["headers"] = json!({
         "Idempotent-Replayed": {
-            "description": "The answer is that of the first request with this Idempotency-Key",
+            "description": "The response is that of the first request with this Idempotency-Key",
             "schema": {"type": "string", "enum": ["true"]},
         },
         "Warning": {
-            "description": "Names a parameter that does not count, because the configured service has an option of \
+            "description": "Names a parameter that is ignored because the configured service has an option of \
                             that name",
             "schema": {"type": "string"},
         },
     });
-    let repeat = "A repeat of the request by the same caller, within the service's life, that brings the same key gets \
-                  the first answer again and creates nothing. Another request of that caller under the key is refused. \
-                  The caller is told by the API key, the Authorization and the gms_user header; without any of them \
-                  by the client address.";
-    let characters =
+    let description = "A repeated request of the same client with the same key, while the service is active, returns the \
+                       first response and creates nothing. A different request with the key is rejected. A client is \
+                       identified by its API key, Authorization and gms_user headers; without them by its address.";
+    let key_schema =
         json!({"type": "string", "minLength": 16, "maxLength": 255, "pattern": "^[!-~]+$"});
     let operation = operation
         .client_auth()
         .parameters([
             service_parameter(),
-            header_parameter("Idempotency-Key", repeat, &characters),
+            header_parameter("Idempotency-Key", description, &key_schema),
             gms_user_parameter(),
         ])
         .response(StatusCode::OK, response)
@@ -160,37 +158,37 @@ fn with_create_details(operation: Operation, groups: RouteGroups) -> Operation {
     }
 }
 
-fn set_end(limits: &Limits, path: &'static str, name: &str, place: Value) -> Operation {
+fn set_end(limits: &Limits, path: &'static str, name: &str, parameter: Value) -> Operation {
     let known = expiration_parameters(limits);
     let in_query = known
         .iter()
         .map(|(name, schema)| query_parameter(name, schema));
-    Operation::new(Method::PUT, path, ("services", name), "Move the end of a service")
+    Operation::new(Method::PUT, path, ("services", name), "Set the expiration of a service")
         .description(
-            "The service, its storage and what is held for it end together at the new time. One of `ttl` \
-             and `expiration_time` is needed, in the body or in the query; `ttl` wins.",
+            "The service, its storage and its bookings expire together at the new time. Requires `ttl` or \
+             `expiration_time`, in the body or in the query string; `ttl` takes precedence.",
         )
         .client_auth()
-        .parameters([place])
+        .parameters([parameter])
         .parameters(in_query)
         .request_body(form_data_body(limits, &known))
-        .response(StatusCode::OK, empty_response("It has been moved"))
+        .response(StatusCode::OK, empty_response("The expiration time is set"))
         .errors(&["ServiceNotFound", "StoreFull"])
         .errors(&BODY_ERRORS)
 }
 
-/// The parameters that say when a service is to end.
+/// The parameters that set the expiration of a service.
 pub(super) fn expiration_parameters(limits: &Limits) -> [(&'static str, Value); 2] {
     [
         (
             "ttl",
-            integer_schema("Seconds from now on.", 1, limits.max_ttl.as_secs(), 3600),
+            integer_schema("Seconds from now.", 1, limits.max_ttl.as_secs(), 3600),
         ),
         (
             "expiration_time",
             json!({
                 "description": format!(
-                    "ISO 8601; without an offset it is UTC. In the future, at most {} seconds from now.",
+                    "ISO 8601, UTC without an offset. In the future, at most {} seconds from now.",
                     limits.max_ttl.as_secs(),
                 ),
                 "type": "string", "examples": ["2031-05-17T09:30:00.000Z"],
@@ -207,42 +205,42 @@ fn service_parameter() -> Value {
     )
 }
 
-/// The parameters of the builtins that a listener with these groups creates.
+/// The parameters of the builtins that a listener with these route groups creates.
 fn create_parameters(groups: RouteGroups, limits: &Limits) -> Vec<(&'static str, Value)> {
     let phone = string_schema(
-        "Of request-interaction and match-interaction: the caller's phone number.",
+        "Phone number of the caller (request-interaction, match-interaction).",
         "+1 650 469 9999",
     );
     let mut known = vec![("_phone_number", phone)];
     if groups.client {
-        let life = limits.max_ttl.as_secs();
+        let max_ttl = limits.max_ttl.as_secs();
         known.extend([
             (
                 "_ttl",
                 integer_schema(
-                    "Seconds that the service and all its data live.",
+                    "Time to live of the service and its data, in seconds.",
                     1,
-                    life,
+                    max_ttl,
                     3600,
                 ),
             ),
             (
                 "_provide_code",
                 boolean_schema(
-                    "Of request-interaction and request-access: give an access code too.",
+                    "Return an access code too (request-interaction, request-access).",
                 ),
             ),
             (
                 "_resource_group",
                 string_schema(
-                    "Of the same: the pool that the access number is taken from.",
+                    "Resource group of the access number (request-interaction, request-access).",
                     "DNIS",
                 ),
             ),
             (
                 "_booking_expiration_timeout",
                 integer_schema(
-                    "Of the same: seconds that the number is held.",
+                    "Seconds for which the number is reserved (request-interaction, request-access).",
                     5,
                     1_800,
                     30,
@@ -251,7 +249,7 @@ fn create_parameters(groups: RouteGroups, limits: &Limits) -> Vec<(&'static str,
             (
                 "_access_code_length",
                 integer_schema(
-                    "Of the same: digits of the code, its prefix included.",
+                    "Digits of the code, including the prefix (request-interaction, request-access).",
                     1,
                     16,
                     4,
@@ -260,20 +258,20 @@ fn create_parameters(groups: RouteGroups, limits: &Limits) -> Vec<(&'static str,
             (
                 "_access_code_prefix",
                 string_schema(
-                    "Of the same: leading digits of the code, or a range of them such as `7-9`.",
+                    "Leading digits of the code, or a range such as `7-9` (request-interaction, request-access).",
                     "7-9",
                 ),
             ),
             (
                 "_return_pool_health",
                 boolean_schema(
-                    "Of the same: tell how many numbers the pool has and how many are free.",
+                    "Return the size of the resource group and its free numbers (request-interaction, request-access).",
                 ),
             ),
             (
                 "_id",
                 string_schema(
-                    "Of request-access, required: the service that the number is for.",
+                    "Service of the access number; required (request-access).",
                     "39a98e24-b03b-4191-b756-1efe8f3b16b8",
                 ),
             ),
@@ -283,30 +281,30 @@ fn create_parameters(groups: RouteGroups, limits: &Limits) -> Vec<(&'static str,
         known.extend([
             (
                 "_access_number",
-                string_schema(
-                    "Of match-interaction, required: the number that was dialled.",
-                    "8003449999",
-                ),
+                string_schema("Dialed number; required (match-interaction).", "8003449999"),
             ),
             (
                 "_access_code",
-                string_schema("Of match-interaction: the code that was keyed in.", "7341"),
+                string_schema(
+                    "Access code that the caller keyed in (match-interaction).",
+                    "7341",
+                ),
             ),
             (
                 "_return_user_data",
-                boolean_schema("Of match-interaction: tell the strings of the service too."),
+                boolean_schema("Return the strings of the service too (match-interaction)."),
             ),
         ]);
     }
     known
 }
 
-/// A body with an example for each builtin.
+/// Adds an example for each builtin to a request body.
 fn with_examples(mut body: Value, groups: RouteGroups) -> Value {
     let mut examples = json!({});
     if groups.client {
         examples["store"] = json!({
-            "summary": "store: plain storage with a life",
+            "summary": "store: storage with a time to live",
             "value": {"_ttl": 3600, "language": "french", "address": {"city": "mycity"}},
         });
         examples["request-interaction"] = json!({
@@ -314,13 +312,13 @@ fn with_examples(mut body: Value, groups: RouteGroups) -> Value {
             "value": {"_phone_number": "+1 650 469 9999", "_provide_code": "true", "reason": "billing"},
         });
         examples["request-access"] = json!({
-            "summary": "request-access: a number for a service that exists",
+            "summary": "request-access: a number for an existing service",
             "value": {"_id": "39a98e24-b03b-4191-b756-1efe8f3b16b8", "_provide_code": "true"},
         });
     }
     if groups.matching {
         examples["match-interaction"] = json!({
-            "summary": "match-interaction: whose call is it",
+            "summary": "match-interaction: find the service of a call",
             "value": {"_access_number": "8003449999", "_phone_number": "+1 650 469 9999", "_return_user_data": "true"},
         });
     }
@@ -328,44 +326,45 @@ fn with_examples(mut body: Value, groups: RouteGroups) -> Value {
     body
 }
 
-/// Where the `_id` of a create leads.
+/// Links from the `_id` of a create.
 fn create_links() -> Value {
     let links = [
-        ("tell", "tellService", "service"),
-        ("setEnd", "setEnd", "service"),
-        ("end", "endService", "service"),
+        ("get", "getService", "service"),
+        ("setExpiration", "setExpiration", "service"),
+        ("delete", "deleteService", "service"),
         ("readStorage", "readStorage", "id"),
         ("writeStorage", "writeStorage", "id"),
         ("clearStorage", "clearStorage", "id"),
-        ("ask", "askService", "id"),
+        ("sendRequest", "sendRequest", "id"),
     ];
-    let links = links.map(|(name, operation, place)| {
-        let link = json!({"operationId": operation, "parameters": {place: "$response.body#/_id"}});
+    let links = links.map(|(name, operation, parameter)| {
+        let link =
+            json!({"operationId": operation, "parameters": {parameter: "$response.body#/_id"}});
         (name.to_owned(), link)
     });
     Value::Object(links.into_iter().collect())
 }
 
-/// The JSON Schema of what a create answers.
+/// The JSON Schema of the response of a create.
 pub(super) fn created_schema() -> Value {
     let text = |description: &str| json!({"type": "string", "description": description});
     let digits = |description: &str| json!({"type": "string", "pattern": "^[0-9]+$", "description": description});
     json!({
-        "description": "What the configured service gives. Builtins answer with strings only. A service \
-            with a backend answers with what the backend answered, and `_id`.",
+        "description": "The result of a create. Builtins return strings only. A service with a backend \
+            returns the response of the backend and `_id`.",
         "type": "object",
         "properties": {
-            "_id": text("The id of the service; not in the answer of request-access"),
-            "_access_number": text("The number to dial"),
-            "_access_code": digits("The code to key in then"),
-            "_expiration_time": digits("Seconds for which the number is held"),
-            "_pool_size": digits("Numbers of the pool"),
-            "_pool_free": digits("Those of them that are free"),
-            "_data_id": text("The same as `_id`"),
+            "_id": text("Id of the service; not returned by request-access"),
+            "_access_number": text("Number to dial"),
+            "_access_code": digits("Code to key in after dialing"),
+            "_expiration_time": digits("Seconds for which the number is reserved"),
+            "_pool_size": digits("Size of the resource group"),
+            "_pool_free": digits("Free numbers of the resource group"),
+            "_data_id": text("Same as `_id`"),
             "_user_data": {
                 "type": "object",
                 "additionalProperties": {"type": "string"},
-                "description": "The strings of the service",
+                "description": "Strings of the service",
             },
         },
         "examples": [

@@ -1,4 +1,4 @@
-//! The storage of a service, and requests to it.
+//! Storage of services, binaries and service-specific requests.
 
 use actix_web::http::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ const KEY: &str = "/genesys/1/service/{id}/storage/{key}";
 const BINARY: &str = "/genesys/1/service/{id}/storage/binary/{key}";
 const REQUEST: &str = "/genesys/1/service/{id}/{request}";
 
-/// The operations on the storage of services that a listener with these groups has.
+/// The operations of a listener with these route groups.
 pub(super) fn operations(groups: RouteGroups, limits: &Limits) -> Vec<Operation> {
     if !groups.client {
         return Vec::new();
@@ -31,13 +31,9 @@ pub(super) fn operations(groups: RouteGroups, limits: &Limits) -> Vec<Operation>
         read(),
         delete_key(),
         binary(Method::GET, "readBinary", "Read a binary"),
-        binary(
-            Method::HEAD,
-            "tellBinary",
-            "Tell a binary without its bytes",
-        ),
-        send_request(Method::POST, "askService", limits).request_body(form_data_body(limits, &[])),
-        send_request(Method::GET, "askServiceByQuery", limits),
+        binary(Method::HEAD, "headBinary", "Read the headers of a binary"),
+        send_request(Method::POST, "sendRequest", limits).request_body(form_data_body(limits, &[])),
+        send_request(Method::GET, "sendRequestByQuery", limits),
     ]
 }
 
@@ -48,7 +44,7 @@ fn read_all() -> Operation {
         ("storage", "readStorage"),
         "Read all strings",
     )
-    .description("Binaries are not among them; `GET /genesys/1/service/{service}` lists those.")
+    .description("Binaries are not included; `GET /genesys/1/service/{service}` lists them.")
     .client_auth()
     .parameters([service_id_parameter()])
     .response(
@@ -61,13 +57,13 @@ fn read_all() -> Operation {
 fn write(limits: &Limits) -> Operation {
     Operation::new(Method::POST, STORAGE, ("storage", "writeStorage"), "Write to the storage")
         .description(
-            "Merges key by key; either all pairs are stored or none. A name is one slot: a string replaces \
-             a binary of that name, and the other way round. The service does not live longer for it.",
+            "Merges the fields into the storage, all or none. A key has one value: a string replaces a binary \
+             of the same name, and vice versa. The expiration time of the service does not change.",
         )
         .client_auth()
         .parameters([service_id_parameter(), query_fields_parameter(limits)])
         .request_body(form_data_body(limits, &[]))
-        .response(StatusCode::OK, empty_response("All of it is stored"))
+        .response(StatusCode::OK, empty_response("All fields are stored"))
         .errors(&["ServiceNotFound", "StoreFull"])
         .errors(&BODY_ERRORS)
 }
@@ -77,27 +73,27 @@ fn clear() -> Operation {
         Method::DELETE,
         STORAGE,
         ("storage", "clearStorage"),
-        "Empty the storage",
+        "Clear the storage",
     )
-    .description("The service lives on.")
+    .description("The service remains active.")
     .client_auth()
     .parameters([service_id_parameter()])
-    .response(StatusCode::OK, text_response("It is empty", "OK"))
+    .response(StatusCode::OK, text_response("The storage is empty", "OK"))
     .errors(&["ServiceNotFound", "StoreFull"])
 }
 
 fn read() -> Operation {
     let strings = schema_ref("Strings");
     let response = json!({
-        "description": "The string: an object of this one key; with `Accept: text/plain` the bare value",
+        "description": "The string, as an object with one member; with `Accept: text/plain` as plain text",
         "content": {
             "application/json": {"schema": strings, "example": {"Key1": "Value1"}},
             "text/plain": {"schema": {"type": "string"}, "example": "Value1"},
         },
     });
-    Operation::new(Method::GET, KEY, ("storage", "readKey"), "Read one string")
+    Operation::new(Method::GET, KEY, ("storage", "readKey"), "Read a string")
         .description(
-            "Where the key holds a binary, the message of the 404 names the path to read it.",
+            "If the value of the key is a binary, the message of the 404 has the path of the binary.",
         )
         .client_auth()
         .parameters([service_id_parameter(), key_parameter("Key1")])
@@ -112,16 +108,19 @@ fn delete_key() -> Operation {
         ("storage", "deleteKey"),
         "Delete a string or a binary",
     )
-    .description("That there is none is no error.")
+    .description("Succeeds if there is no such key.")
     .client_auth()
     .parameters([service_id_parameter(), key_parameter("Key1")])
-    .response(StatusCode::OK, text_response("The key holds nothing", "OK"))
+    .response(
+        StatusCode::OK,
+        text_response("The key does not exist any more", "OK"),
+    )
     .errors(&["ServiceNotFound", "StoreFull"])
 }
 
 fn binary(method: Method, name: &str, summary: &str) -> Operation {
     let content = if method == Method::GET {
-        // The first is for generators of clients, which know no ranges.
+        // Client generators do not support media ranges and use the first type.
         json!({
             "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
             "*/*": {"schema": {}},
@@ -131,19 +130,19 @@ fn binary(method: Method, name: &str, summary: &str) -> Operation {
     };
     let has_ranges = method == Method::GET;
     let operation = Operation::new(method, BINARY, ("binaries", name), summary)
-        .description("With the content type and the file name that it was uploaded with.")
+        .description("The response has the content type and the file name of the upload.")
         .client_auth()
         .parameters([
             service_id_parameter(),
             key_parameter("MyPic.png"),
             header_parameter(
                 "If-Match",
-                "Versions of which one has to be the current one, by their `ETag`, or `*`. Weak ones never are.",
+                "`ETag`s, one of which must be the current version, or `*`. Weak tags never match.",
                 &json!({"type": "string"}),
             ),
             header_parameter(
                 "If-None-Match",
-                "Versions that the client has, as the `ETag` told them, or `*`.",
+                "`ETag`s of the versions that the client has cached, or `*`.",
                 &json!({"type": "string"}),
             ),
         ])
@@ -153,7 +152,7 @@ fn binary(method: Method, name: &str, summary: &str) -> Operation {
         )
         .response(
             StatusCode::NOT_MODIFIED,
-            json!({"description": "The client has this version", "headers": binary_headers(false)}),
+            json!({"description": "The cached version is current", "headers": binary_headers(false)}),
         )
         .errors(&["Forbidden", "ServiceNotFound", "KeyNotFound", "PreconditionFailed"]);
     if !has_ranges {
@@ -163,18 +162,18 @@ fn binary(method: Method, name: &str, summary: &str) -> Operation {
         .parameters([
             header_parameter(
                 "Range",
-                "One range of bytes, such as `bytes=0-499`. Several, and other units, get the whole.",
+                "One range of bytes, such as `bytes=0-499`. Several ranges and other units return the whole binary.",
                 &json!({"type": "string"}),
             ),
             header_parameter(
                 "If-Range",
-                "The version that the range is of; if there is another one by now the whole is sent.",
+                "`ETag` of the version of the range. If the binary has been replaced, the response has the whole binary.",
                 &json!({"type": "string"}),
             ),
         ])
         .response(
             StatusCode::PARTIAL_CONTENT,
-            json!({"description": "The range", "headers": binary_headers(true), "content": content}),
+            json!({"description": "The requested range", "headers": binary_headers(true), "content": content}),
         )
         .errors(&["RangeNotSatisfiable"])
 }
@@ -183,13 +182,13 @@ fn binary(method: Method, name: &str, summary: &str) -> Operation {
 fn binary_headers(partial: bool) -> Value {
     let text = |description: &str| json!({"description": description, "required": true, "schema": {"type": "string"}});
     let mut headers = json!({
-        "ETag": text("The version: a name that is written again is another one"),
+        "ETag": text("Version of the binary; each write creates a new one"),
         "Content-Disposition": text("`attachment`, with the file name"),
         "Accept-Ranges": text("`bytes`"),
-        "X-Content-Type-Options": text("`nosniff`: whoever uploaded it says what it is"),
+        "X-Content-Type-Options": text("`nosniff`: the content type comes from the uploader"),
     });
     if partial {
-        headers["Content-Range"] = text("Which bytes of how many");
+        headers["Content-Range"] = text("Range and size of the binary");
     }
     headers
 }
@@ -197,17 +196,17 @@ fn binary_headers(partial: bool) -> Value {
 fn send_request(method: Method, name: &str, limits: &Limits) -> Operation {
     let request = path_parameter(
         "request",
-        "The name of a request. It may span segments (`ixn/chat/send`). Every service knows `update`; those \
-         with a backend know others.",
+        "The name of a request. It may have several segments (`ixn/chat/send`). Every service has `update`; \
+         services with a backend have others.",
         "update",
     );
     let response = json!({
-        "description": "Of `update`: nothing. Of any other: what the backend answered, JSON as it is",
+        "description": "For `update`: empty. For other requests: the JSON response of the backend, unchanged",
     });
-    Operation::new(method, REQUEST, ("requests", name), "Ask a service")
+    Operation::new(method, REQUEST, ("requests", name), "Send a service-specific request")
         .description(
-            "`update` writes to the storage. Any other request is passed on to the backend of the service \
-             with all its pairs; files go to the storage, and their pairs carry the path to read them.",
+            "`update` writes to the storage. Other requests are forwarded to the backend of the service with \
+             all fields; files are written to the storage, and their fields have the path of the binary.",
         )
         .client_auth()
         .parameters([service_id_parameter(), request, query_fields_parameter(limits), gms_user_parameter()])

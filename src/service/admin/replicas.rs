@@ -15,7 +15,7 @@ use super::{
 use crate::{
     service::{ClockSkew, CurrentCatalog},
     settings::VERSION,
-    store::CatalogStore,
+    store::Replicas,
 };
 
 /// How often a replica says that it is up.
@@ -69,7 +69,7 @@ impl Replica {
     /// force here.
     pub async fn send_heartbeats(
         mut self,
-        store: &dyn CatalogStore,
+        store: &dyn Replicas,
         in_force: &CurrentCatalog,
         status: &StoreStatus,
         skew: &ClockSkew,
@@ -101,7 +101,7 @@ impl Replica {
 }
 
 /// Says that the replica is gone; where that cannot be said, it is forgotten.
-pub async fn deregister(replica: &str, store: &dyn CatalogStore) {
+pub async fn deregister(replica: &str, store: &dyn Replicas) {
     if !matches!(
         timeout(DEREGISTER_TIMEOUT, store.deregister(replica)).await,
         Ok(Ok(()))

@@ -311,11 +311,11 @@ fn insert_header(request: &mut Request<Full<Bytes>>, name: &str, value: &str) {
 
 fn outcome(reply: &Result<BackendResponse, Failure>) -> BackendOutcome {
     match reply {
-        Ok(reply) if reply.status.is_success() => BackendOutcome::Answered,
+        Ok(reply) if reply.status.is_success() => BackendOutcome::Success,
         Ok(_) => BackendOutcome::HttpError,
         Err(Failure::CircuitOpen) => BackendOutcome::CircuitOpen,
         Err(Failure::ConnectError) => BackendOutcome::ConnectError,
-        Err(Failure::TimedOut(_)) => BackendOutcome::TimedOut,
+        Err(Failure::TimedOut(_)) => BackendOutcome::Timeout,
         Err(Failure::ConnectionError) => BackendOutcome::ConnectionError,
         Err(Failure::ResponseTooLarge(_)) => BackendOutcome::ResponseTooLarge,
     }

@@ -1,65 +1,63 @@
-//! URLs of Redis servers. Every part of a URL is understood, or refused with what to write in its place.
+//! URLs of Redis servers. Unsupported parts of a URL are refused with a message that names the alternative.
 //!
-//! The Redis client ignores parameters that it does not know, and reads `redis://user:12?3@host` as a
-//! server `user` with port 12. So a URL is checked here before the client reads it. No message repeats
+//! The Redis client ignores unknown parameters, and parses `redis://user:12?3@host` as a server `user`
+//! with port 12. Therefore a URL is validated here before the client parses it. No message contains
 //! any part of a URL, because it may be a part of a password.
 
 use std::{net::Ipv6Addr, str::Utf8Error};
 
 use percent_encoding::percent_decode_str;
 
-/// What is wrong with a URL.
+/// An error in a URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum UrlError {
-    /// It is no URL of a Redis server at all.
+    /// Not a URL of a Redis server.
     Malformed,
-    /// One part of it, and what was expected.
+    /// One part is invalid, with the expected form.
     InvalidPart(&'static str),
 }
 
 const NOT_ENCODED: UrlError = UrlError::InvalidPart(
     "expected user and password with the characters / ? # @ % , [ ] and spaces percent-encoded (%2F %3F \
-     %23 %40 %25 %2C %5B %5D %20), or a URL without them and redis.username and redis.password, in which \
-     nothing is encoded",
+     %23 %40 %25 %2C %5B %5D %20), or a URL without them and redis.username and redis.password, which are \
+     not encoded",
 );
 const NO_PASSWORD: UrlError = UrlError::InvalidPart(
     "expected a user and a password before the @, user:password@, or :password@ for the default user",
 );
 const ADDRESS: UrlError = UrlError::InvalidPart(
-    "expected a host name or an address, IPv6 in brackets, and perhaps a port from 1 to 65535; in user and \
-     password the characters / ? # @ % and , are percent-encoded, or stand in redis.username and \
-     redis.password",
+    "expected a host name or an address, IPv6 in brackets, and optionally a port from 1 to 65535; in user \
+     and password, percent-encode the characters / ? # @ % and , or use redis.username and redis.password",
 );
-const WILDCARD: UrlError = UrlError::InvalidPart(
-    "expected an address that can be connected to: 0.0.0.0 and [::] are none",
-);
+const WILDCARD: UrlError =
+    UrlError::InvalidPart("expected an address that accepts connections: 0.0.0.0 and [::] do not");
 const DATABASE: UrlError = UrlError::InvalidPart(
-    "expected nothing but the number of a database, 0 or more, behind host and port, as in \
+    "expected only the number of a database, 0 or more, after host and port, as in \
      redis://host:6379/3",
 );
 const SOCKET: UrlError = UrlError::InvalidPart(
     "expected the absolute path of a socket, as in unix:/run/redis.sock or redis+unix:///run/redis.sock",
 );
 const INSECURE: UrlError = UrlError::InvalidPart(
-    "expected no #insecure: a certificate that is not checked protects nothing; redis.tls_ca_file names \
-     whose signature counts",
+    "expected no #insecure, which disables the check of the certificate; set redis.tls_ca_file to the \
+     trusted certificate authority",
 );
 const FRAGMENT: UrlError =
-    UrlError::InvalidPart("expected no #; in user and password it is written %23");
+    UrlError::InvalidPart("expected no #; write it as %23 in user and password");
 const PARAMETER: UrlError = UrlError::InvalidPart(
-    "expected no parameter behind the ? but protocol=resp2 or protocol=resp3, once; in user and password a ? \
-     is written %3F",
+    "expected no parameter after the ? except protocol=resp2 or protocol=resp3, once; write a ? in user and \
+     password as %3F",
 );
 const SOCKET_PARAMETER: UrlError = UrlError::InvalidPart(
-    "expected no parameter behind the ? but db, user, pass and protocol (resp2, resp3), each once, and in \
-     user and pass the characters & # + % percent-encoded (%26 %23 %2B %25)",
+    "expected no parameter after the ? except db, user, pass and protocol (resp2, resp3), each once, with \
+     the characters & # + % in user and pass percent-encoded (%26 %23 %2B %25)",
 );
 const MIXED_SERVERS: UrlError = UrlError::InvalidPart(
-    "expected servers that differ in host and port only, host:port behind the first comma: scheme, user, \
+    "expected servers that differ in host and port only, and host:port after the first comma: scheme, user, \
      password, database and parameters are those of the first",
 );
 
-/// Parameters that other clients of Redis understand, and what to use here.
+/// Parameters of other Redis clients, and the alternative.
 const UNSUPPORTED_PARAMETERS: [(&[&str], UrlError); 4] = [
     (
         &["db", "database"],
@@ -79,7 +77,7 @@ const UNSUPPORTED_PARAMETERS: [(&[&str], UrlError); 4] = [
             "dial_timeout",
         ],
         UrlError::InvalidPart(
-            "expected no time limits as parameters: they are redis.connect_timeout_ms and redis.response_timeout_ms",
+            "expected no timeouts as parameters: use redis.connect_timeout_ms and redis.response_timeout_ms",
         ),
     ),
     (
@@ -95,7 +93,7 @@ const UNSUPPORTED_PARAMETERS: [(&[&str], UrlError); 4] = [
             "insecure",
         ],
         UrlError::InvalidPart(
-            "expected no TLS options as parameters: they are rediss://, redis.tls_ca_file, redis.tls_cert_file and redis.tls_key_file",
+            "expected no TLS options as parameters: use rediss://, redis.tls_ca_file, redis.tls_cert_file and redis.tls_key_file",
         ),
     ),
     (
@@ -109,7 +107,7 @@ const UNSUPPORTED_PARAMETERS: [(&[&str], UrlError); 4] = [
 /// Checks one URL.
 ///
 /// # Errors
-/// The first part that is wrong.
+/// The first invalid part.
 pub(super) fn validate(url: &str) -> Result<(), UrlError> {
     if url.contains(|c: char| c.is_whitespace() || c.is_control()) {
         return Err(NOT_ENCODED);
@@ -122,25 +120,31 @@ pub(super) fn validate(url: &str) -> Result<(), UrlError> {
     }
 }
 
-/// The URLs of a list, all of them whole: what is only `host:port` is like the first one otherwise.
+/// Completes the URLs of a list: `host:port` gets the other parts of the first URL.
 ///
 /// # Errors
-/// Where one of them is unlike the first in more than its address.
+/// If a URL differs from the first in more than its address.
 pub(super) fn parse_list(list: &str) -> Result<Vec<String>, UrlError> {
     let mut urls = list.split(',').map(str::trim).filter(|url| !url.is_empty());
     let first = urls.next().ok_or(UrlError::Malformed)?;
-    let like = Parts::parse(first);
+    let reference = Parts::parse(first);
     let others = urls.map(|url| {
         let parts = Parts::parse(url);
         let is_alike = if parts.scheme.is_empty() {
             parts.credentials.is_empty() && parts.suffix.is_empty()
         } else {
-            parts.scheme.eq_ignore_ascii_case(like.scheme)
-                && (parts.credentials.is_empty() || parts.credentials == like.credentials)
-                && (matches!(parts.suffix, "" | "/") || parts.suffix == like.suffix)
+            parts.scheme.eq_ignore_ascii_case(reference.scheme)
+                && (parts.credentials.is_empty() || parts.credentials == reference.credentials)
+                && (matches!(parts.suffix, "" | "/") || parts.suffix == reference.suffix)
         };
-        let whole = [like.scheme, like.credentials, parts.address, like.suffix].concat();
-        is_alike.then_some(whole).ok_or(MIXED_SERVERS)
+        let complete = [
+            reference.scheme,
+            reference.credentials,
+            parts.address,
+            reference.suffix,
+        ]
+        .concat();
+        is_alike.then_some(complete).ok_or(MIXED_SERVERS)
     });
     std::iter::once(Ok(first.to_owned()))
         .chain(others)
@@ -149,9 +153,9 @@ pub(super) fn parse_list(list: &str) -> Result<Vec<String>, UrlError> {
 
 /// The parts of the URL of a server, which may be only `host:port`.
 struct Parts<'a> {
-    /// With the `://`.
+    /// Including `://`.
     scheme: &'a str,
-    /// With the `@`.
+    /// Including `@`.
     credentials: &'a str,
     address: &'a str,
     /// Path, query and fragment.
@@ -161,15 +165,15 @@ struct Parts<'a> {
 impl<'a> Parts<'a> {
     fn parse(url: &'a str) -> Self {
         let (scheme, rest) = url.split_at(url.find("://").map_or(0, |at| at + 3));
-        let ends = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-        let (authority, behind) = rest.split_at(ends);
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let (authority, suffix) = rest.split_at(end);
         let (credentials, address) =
             authority.split_at(authority.rfind('@').map_or(0, |at| at + 1));
         Self {
             scheme,
             credentials,
             address,
-            suffix: behind,
+            suffix,
         }
     }
 }
@@ -196,11 +200,11 @@ fn check_server(rest: &str) -> Result<(), UrlError> {
     }
     let Some(query) = query else { return Ok(()) };
     let (name, value) = query.split_once('=').unwrap_or((query, ""));
-    let elsewhere = UNSUPPORTED_PARAMETERS
+    let unsupported = UNSUPPORTED_PARAMETERS
         .iter()
         .find(|(names, _)| names.contains(&name.to_ascii_lowercase().as_str()));
-    match elsewhere {
-        Some((_, instead)) => Err(*instead),
+    match unsupported {
+        Some((_, error)) => Err(*error),
         None if query.is_empty() || (name == "protocol" && is_protocol(value)) => Ok(()),
         None => Err(PARAMETER),
     }
@@ -213,54 +217,54 @@ fn check_socket(rest: &str) -> Result<(), UrlError> {
         return Err(SOCKET);
     }
     let parameters = query.unwrap_or_default().split('&');
-    let mut seen: Vec<&str> = Vec::new();
+    let mut names: Vec<&str> = Vec::new();
     for parameter in parameters.filter(|parameter| !parameter.is_empty()) {
         let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-        let is_right = match name {
+        let is_valid = match name {
             "db" => is_database(value),
             "user" | "pass" => !value.is_empty() && !value.contains('+') && is_encoded(value),
             "protocol" => is_protocol(value),
             _ => false,
         };
-        if !is_right || seen.contains(&name) {
+        if !is_valid || names.contains(&name) {
             return Err(SOCKET_PARAMETER);
         }
-        seen.push(name);
+        names.push(name);
     }
-    if seen.contains(&"user") && !seen.contains(&"pass") {
+    if names.contains(&"user") && !names.contains(&"pass") {
         return Err(UrlError::InvalidPart(
-            "expected a parameter pass beside user",
+            "expected a parameter pass in addition to user",
         ));
     }
     Ok(())
 }
 
-/// Path and query of what has no fragment.
-fn split_path_and_query(behind: &str) -> Result<(&str, Option<&str>), UrlError> {
-    match behind.split_once('#') {
+/// Splits a suffix into path and query; a fragment is an error.
+fn split_path_and_query(suffix: &str) -> Result<(&str, Option<&str>), UrlError> {
+    match suffix.split_once('#') {
         Some((_, "insecure")) => return Err(INSECURE),
         Some(_) => return Err(FRAGMENT),
         None => {}
     }
-    Ok(match behind.split_once('?') {
+    Ok(match suffix.split_once('?') {
         Some((path, query)) => (path, Some(query)),
-        None => (behind, None),
+        None => (suffix, None),
     })
 }
 
 fn check_address(address: &str) -> Result<(), UrlError> {
-    // A list where one server is meant.
+    // A comma: a list of servers in mode `single`.
     if address.is_empty() || address.contains(',') {
         return Err(UrlError::Malformed);
     }
     let (host, port) = if let Some(rest) = address.strip_prefix('[') {
-        let (host, behind) = rest.split_once(']').ok_or(ADDRESS)?;
-        let ip: Ipv6Addr = host.parse().map_err(|_no_address| ADDRESS)?;
+        let (host, suffix) = rest.split_once(']').ok_or(ADDRESS)?;
+        let ip: Ipv6Addr = host.parse().map_err(|_not_an_address| ADDRESS)?;
         if ip.is_unspecified() {
             return Err(WILDCARD);
         }
-        let port = match behind.strip_prefix(':') {
-            None if behind.is_empty() => None,
+        let port = match suffix.strip_prefix(':') {
+            None if suffix.is_empty() => None,
             None => return Err(ADDRESS),
             port => port,
         };
@@ -271,11 +275,11 @@ fn check_address(address: &str) -> Result<(), UrlError> {
             None => (address, None),
         }
     };
-    let letter = |b: u8| b.is_ascii_alphanumeric() || b"-._".contains(&b);
-    let port_is_right = port.is_none_or(|port| {
+    let is_host_char = |b: u8| b.is_ascii_alphanumeric() || b"-._".contains(&b);
+    let is_valid_port = port.is_none_or(|port| {
         port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port > 0)
     });
-    if !host.bytes().all(letter) || !port_is_right || address.starts_with(':') {
+    if !host.bytes().all(is_host_char) || !is_valid_port || address.starts_with(':') {
         return Err(ADDRESS);
     }
     if host == "0.0.0.0" {
@@ -284,18 +288,18 @@ fn check_address(address: &str) -> Result<(), UrlError> {
     Ok(())
 }
 
-/// Whether all `%` in `text` encode something, and what they encode is text.
+/// Whether every `%` in `text` begins an encoded byte, and the decoded bytes are UTF-8.
 fn is_encoded(text: &str) -> bool {
-    let mut behind = text.split('%').skip(1);
-    let is_hex = |more: &str| {
-        let digits = more.bytes().take(2).filter(u8::is_ascii_hexdigit);
+    let mut after_percent = text.split('%').skip(1);
+    let is_hex = |text: &str| {
+        let digits = text.bytes().take(2).filter(u8::is_ascii_hexdigit);
         digits.count() == 2
     };
     let decoded: Result<_, Utf8Error> = percent_decode_str(text).decode_utf8();
-    behind.all(is_hex) && decoded.is_ok()
+    after_percent.all(is_hex) && decoded.is_ok()
 }
 
-/// Whether `text` is the number of a database. Whether the server has as many shows when it is asked.
+/// Whether `text` is a database number. Whether the server has that database is checked at connect.
 fn is_database(text: &str) -> bool {
     (1..=9).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit())
 }

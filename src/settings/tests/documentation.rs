@@ -1,11 +1,11 @@
-//! `config/default.toml` is the documentation: it must be complete, and true.
+//! `config/default.toml` is the reference of the settings: complete and correct.
 
 use super::*;
 
 const DEFAULTS: &str = include_str!("../../../config/default.toml");
 
 const REFERENCE: &str = include_str!("../../../docs/configuration.md");
-/// The lines before and after the table of settings.
+/// The lines before and after the generated table of settings.
 const MARKERS: [&str; 2] = [
     "<!-- settings: made by `make docs` -->\n",
     "<!-- /settings -->",
@@ -40,30 +40,30 @@ pub(super) fn documented_settings() -> Vec<DocumentedSetting> {
     settings
 }
 
-/// The settings as a table: of each comment what it begins with.
+/// The settings as a table, with the first sentence of each comment.
 fn table() -> String {
     let row = |DocumentedSetting {
                    name,
                    default,
                    comment,
                }: &DocumentedSetting| {
-        let told = comment.trim().split(". ").next().unwrap_or_default();
-        let told = told
+        let text = comment.trim().split(". ").next().unwrap_or_default();
+        let text = text
             .trim_end_matches('.')
             .replace('|', "\\|")
             .replace('<', "&lt;");
-        format!("| `{name}` | `{default}` | {told} |\n")
+        format!("| `{name}` | `{default}` | {text} |\n")
     };
     let rows: String = documented_settings().iter().map(row).collect();
     format!("| setting | default | |\n|---|---|---|\n{rows}")
 }
 
-/// `make docs` has this write it.
+/// Writes the table if `SWITCHBOARD_WRITE_DOCS` is set, as `make docs` does.
 #[test]
 fn the_table_of_settings_in_the_reference_is_that_of_the_defaults() {
     let [begin, end] = MARKERS;
     let (before, rest) = REFERENCE.split_once(begin).unwrap();
-    let (told, after) = rest.split_once(end).unwrap();
+    let (current, after) = rest.split_once(end).unwrap();
     if std::env::var_os("SWITCHBOARD_WRITE_DOCS").is_some() {
         let text = format!("{before}{begin}{}{end}{after}", table());
         fs::write(
@@ -73,7 +73,7 @@ fn the_table_of_settings_in_the_reference_is_that_of_the_defaults() {
         .unwrap();
         return;
     }
-    assert_eq!(told, table(), "run `make docs`");
+    assert_eq!(current, table(), "run `make docs`");
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn every_default_has_a_comment_above_it() {
 }
 
 #[test]
-fn a_setting_is_said_to_be_never_printed_if_and_only_if_it_is_a_secret() {
+fn comments_say_never_printed_for_secrets_only() {
     for DocumentedSetting { name, comment, .. } in documented_settings() {
         let is_secret = super::super::secrets::SECRETS.contains(&&*name);
         assert_eq!(comment.contains("Never printed"), is_secret, "{name}");
@@ -99,8 +99,8 @@ fn a_setting_is_said_to_be_never_printed_if_and_only_if_it_is_a_secret() {
 }
 
 #[test]
-fn the_ranges_in_the_comments_are_the_ranges_that_hold() {
-    let mut seen = 0;
+fn the_ranges_in_the_comments_are_the_enforced_ranges() {
+    let mut checked = 0;
     for DocumentedSetting {
         name: setting,
         comment,
@@ -110,26 +110,26 @@ fn the_ranges_in_the_comments_are_the_ranges_that_hold() {
         let Some(range) = comment.split("Allowed: ").nth(1) else {
             continue;
         };
-        let Some((least, most)) = range.trim_end_matches('.').split_once(" to ") else {
+        let Some((min, max)) = range.trim_end_matches('.').split_once(" to ") else {
             continue;
         };
-        let (Ok(least), Ok(most)) = (least.parse::<i64>(), most.parse::<i64>()) else {
+        let (Ok(min), Ok(max)) = (min.parse::<i64>(), max.parse::<i64>()) else {
             continue;
         };
-        seen += 1;
+        checked += 1;
         let variable = setting_names::variable(&setting);
-        for right in [least, most] {
-            let read = from_environment(&variable, &right.to_string());
-            assert!(read.is_ok(), "{setting} = {right}: {read:?}");
+        for valid in [min, max] {
+            let read = from_environment(&variable, &valid.to_string());
+            assert!(read.is_ok(), "{setting} = {valid}: {read:?}");
         }
-        for wrong in [least - 1, most + 1] {
-            let told = environment_error(&variable, &wrong.to_string());
+        for invalid in [min - 1, max + 1] {
+            let message = environment_error(&variable, &invalid.to_string());
             let expected = format!(
                 "setting `{setting}` (environment variable {variable}): \
-                 expected a whole number from {least} to {most}"
+                 expected a whole number from {min} to {max}"
             );
-            assert_eq!(told, expected);
+            assert_eq!(message, expected);
         }
     }
-    assert_eq!(seen, 43);
+    assert_eq!(checked, 43);
 }

@@ -1,12 +1,12 @@
-//! The settings of Redis, and that the one secret among them stays one.
+//! The settings of Redis, and the confidentiality of the secrets among them.
 
 use secrecy::ExposeSecret;
 
 use super::*;
 
 #[test]
-fn a_redis_url_may_hold_credentials_or_name_a_socket() {
-    for right in [
+fn a_redis_url_may_contain_credentials_or_the_path_of_a_socket() {
+    for valid in [
         "redis://redis",
         "redis://user:p%40ss@10.0.0.1:6380/3",
         "redis://[::1]:6379",
@@ -23,11 +23,11 @@ fn a_redis_url_may_hold_credentials_or_name_a_socket() {
         "REDIS://h/15/",
         "rediss://h/0?protocol=resp3",
     ] {
-        assert_eq!(urls("single", right), [right]);
+        assert_eq!(urls("single", valid), [valid]);
     }
 }
 
-/// The URLs as they are understood.
+/// The parsed URLs.
 fn urls(mode: &str, url: &str) -> Vec<String> {
     let settings = Settings::load(
         None,
@@ -43,7 +43,7 @@ fn urls(mode: &str, url: &str) -> Vec<String> {
 }
 
 #[test]
-fn several_urls_are_like_the_first_where_they_are_only_addresses() {
+fn addresses_in_a_list_get_the_other_parts_of_the_first_url() {
     for mode in ["sentinel", "cluster"] {
         assert_eq!(urls(mode, "redis://a:1"), ["redis://a:1"]);
         assert_eq!(
@@ -66,7 +66,7 @@ fn several_urls_are_like_the_first_where_they_are_only_addresses() {
 }
 
 #[test]
-fn credentials_stand_in_the_url_or_beside_it() {
+fn credentials_are_in_the_url_or_in_settings_of_their_own() {
     let read = |variables: &[(&str, &str)]| {
         let variables = variables
             .iter()
@@ -77,8 +77,8 @@ fn credentials_stand_in_the_url_or_beside_it() {
     for url in ["redis://h0st:1/2", "rediss://h0st", "unix:/run/h0st.sock"] {
         let redis = read(&[("URL", url), ("USERNAME", "us3r"), password]).unwrap();
         assert_eq!(redis.username.as_deref(), Some("us3r"));
-        let shown = redis.password.unwrap().expose_secret().to_owned();
-        assert_eq!(shown, password.1);
+        let exposed = redis.password.unwrap().expose_secret().to_owned();
+        assert_eq!(exposed, password.1);
         assert!(read(&[("URL", url), password]).is_ok());
     }
     for url in [
@@ -86,23 +86,26 @@ fn credentials_stand_in_the_url_or_beside_it() {
         "redis://:pa55@h0st",
         "unix:/run/h0st.sock?pass=pa55",
     ] {
-        let told = read(&[("URL", url), password]).unwrap_err().to_string();
+        let message = read(&[("URL", url), password]).unwrap_err().to_string();
         assert!(
-            told.starts_with("setting `redis.password` (environment variable")
-                && told.contains("out of the URL"),
-            "{told}"
+            message.starts_with("setting `redis.password` (environment variable")
+                && message.contains("from the URL"),
+            "{message}"
         );
         for part in ["us3r", "pa55", "h0st", "s?s"] {
-            assert!(!told.contains(part), "{told}");
+            assert!(!message.contains(part), "{message}");
         }
     }
     for (user, secret) in [
         ("USERNAME", "redis.password"),
         ("SENTINEL_USERNAME", "redis.sentinel_password"),
     ] {
-        let told = load_error(&[("URL", "redis://h0st"), (user, "us3r")]);
-        assert!(told.starts_with(&format!("setting `{secret}`")), "{told}");
-        assert!(told.contains("expected a password"), "{told}");
+        let message = load_error(&[("URL", "redis://h0st"), (user, "us3r")]);
+        assert!(
+            message.starts_with(&format!("setting `{secret}`")),
+            "{message}"
+        );
+        assert!(message.contains("expected a password"), "{message}");
     }
 }
 
@@ -114,7 +117,7 @@ fn a_redis_url_is_never_printed() {
         assert!(!printed.contains(part), "{printed}");
     }
 
-    let wrong_urls = [
+    let invalid_urls = [
         "us3r:pa55@h0st",
         "rediss://us3r:pa55@h0st#insecure",
         "redis://us3r:pa55@h0st,h0st",
@@ -126,8 +129,8 @@ fn a_redis_url_is_never_printed() {
         "unix:",
         "unix:us3r",
     ];
-    let as_variables = wrong_urls.map(|url| from_environment("SWITCHBOARD__REDIS__URL", url));
-    let in_files = wrong_urls.map(|url| from_file(&format!("[redis]\nurl = \"{url}\"")));
+    let as_variables = invalid_urls.map(|url| from_environment("SWITCHBOARD__REDIS__URL", url));
+    let in_files = invalid_urls.map(|url| from_file(&format!("[redis]\nurl = \"{url}\"")));
     let misplaced = [
         from_environment("SWITCHBOARD__REDIS__UR", "redis://us3r:pa55@h0st"),
         from_environment("SWITCHBOARD__REDIS__PREFIX", "{redis://us3r:pa55@h0st}"),
@@ -138,7 +141,7 @@ fn a_redis_url_is_never_printed() {
         from_file("redis = \"redis://us3r:pa55@h0st\""),
         from_file("[limits]\nkeys = \"redis://us3r:pa55@h0st\""),
     ];
-    let no_toml = [
+    let malformed = [
         "[redis]\nurl = \"redis://us3r:pa55@h0st",
         "[redis]\nurl = redis://us3r:pa55@h0st\n",
         "[redis]\nurl = 'redis://us3r:pa55@h0st' pa55\n",
@@ -157,18 +160,18 @@ fn a_redis_url_is_never_printed() {
         .into_iter()
         .chain(in_files)
         .chain(misplaced)
-        .chain(no_toml);
+        .chain(malformed);
     for result in results {
         let error = result.unwrap_err();
-        let told = format!("{error} {error:?}");
+        let message = format!("{error} {error:?}");
         for part in ["us3r", "pa55", "h0st"] {
-            assert!(!told.contains(part), "{told}");
+            assert!(!message.contains(part), "{message}");
         }
     }
 }
 
 #[test]
-fn every_part_of_a_url_is_understood_or_refused_with_what_to_do() {
+fn unsupported_parts_of_a_url_are_refused_with_the_alternative() {
     let encode = "percent-encoded";
     for (url, expected) in [
         ("redis://h?db=3", "redis://host:6379/3"),
@@ -217,29 +220,29 @@ fn every_part_of_a_url_is_understood_or_refused_with_what_to_do() {
         ("redis://h\u{f6}st", "a host name or an address"),
         ("redis://[::1", "IPv6 in brackets"),
         ("redis://::1", "IPv6 in brackets"),
-        ("redis://0.0.0.0", "connected to"),
-        ("redis://[::]:1", "connected to"),
+        ("redis://0.0.0.0", "accepts connections"),
+        ("redis://[::]:1", "accepts connections"),
         ("valkey://h", "expected a URL of the form"),
         ("redis:/h", "expected a URL of the form"),
         ("unix:run/redis.sock", "absolute path"),
         ("unix://run/redis.sock", "absolute path"),
         ("unix:////run/redis.sock", "absolute path"),
         ("unix:/", "absolute path"),
-        ("unix:/x?timeout=5", "but db, user, pass and protocol"),
-        ("unix:/x?db=-1", "but db, user, pass and protocol"),
+        ("unix:/x?timeout=5", "except db, user, pass and protocol"),
+        ("unix:/x?db=-1", "except db, user, pass and protocol"),
         ("unix:/x?db=1&db=2", "each once"),
         ("unix:/x?pass=pa&55", "percent-encoded"),
         ("unix:/x?pass=pa+55", "%2B"),
         ("unix:/x?pass=pa#55", "%23"),
-        ("unix:/x?user=us3r", "pass beside user"),
+        ("unix:/x?user=us3r", "pass in addition to user"),
     ] {
-        let told = load_error(&[("URL", url)]);
+        let message = load_error(&[("URL", url)]);
         assert!(
-            told.starts_with("setting `redis.url`") && told.contains(expected),
-            "{url}: {told}"
+            message.starts_with("setting `redis.url`") && message.contains(expected),
+            "{url}: {message}"
         );
         for part in ["us3r", "pa55", "12", "45@", "pa%", "pa@", "pa&"] {
-            assert!(!told.contains(part), "{url}: {told}");
+            assert!(!message.contains(part), "{url}: {message}");
         }
     }
 }
@@ -259,17 +262,20 @@ fn servers_of_a_list_differ_in_host_and_port_only() {
         "redis://us3r:pa,55@a,b",
     ] {
         for mode in ["sentinel", "cluster"] {
-            let told = load_error(&[("URL", list), ("MODE", mode), ("SENTINEL_MASTER", "main")]);
-            assert!(told.starts_with("setting `redis.url`"), "{list}: {told}");
+            let message = load_error(&[("URL", list), ("MODE", mode), ("SENTINEL_MASTER", "main")]);
+            assert!(
+                message.starts_with("setting `redis.url`"),
+                "{list}: {message}"
+            );
             for part in ["us3r", "pa", "55@", "0ther"] {
-                let told = told.replace("parameters", "").replace("password", "");
-                assert!(!told.contains(part), "{list}: {told}");
+                let message = message.replace("parameters", "").replace("password", "");
+                assert!(!message.contains(part), "{list}: {message}");
             }
         }
     }
 }
 
-/// What is told where these settings of `[redis]` are refused.
+/// The error for these settings of `[redis]`.
 fn load_error(settings: &[(&str, &str)]) -> String {
     let variables = settings
         .iter()
@@ -278,14 +284,14 @@ fn load_error(settings: &[(&str, &str)]) -> String {
 }
 
 #[test]
-fn what_does_not_fit_the_mode_is_refused_by_name() {
-    let told = load_error(&[("MODE", "Single")]);
+fn the_error_for_a_setting_that_does_not_match_the_mode_has_its_name() {
+    let message = load_error(&[("MODE", "Single")]);
     assert!(
-        told.ends_with("expected \"single\", \"sentinel\" or \"cluster\""),
-        "{told}"
+        message.ends_with("expected \"single\", \"sentinel\" or \"cluster\""),
+        "{message}"
     );
-    let told = load_error(&[("MODE", "sentinel"), ("URL", "redis://a")]);
-    assert!(told.contains("`redis.sentinel_master`"), "{told}");
+    let message = load_error(&[("MODE", "sentinel"), ("URL", "redis://a")]);
+    assert!(message.contains("`redis.sentinel_master`"), "{message}");
     for (mode, url, expected) in [
         ("cluster", "redis://a/1", "expected database 0"),
         (
@@ -305,26 +311,26 @@ fn what_does_not_fit_the_mode_is_refused_by_name() {
             assert_eq!(urls(mode, url), ["redis://a"]);
             continue;
         }
-        let told = load_error(&[("MODE", mode), ("URL", url)]);
+        let message = load_error(&[("MODE", mode), ("URL", url)]);
         assert!(
-            told.contains("`redis.url`") && told.contains(expected),
-            "{told}"
+            message.contains("`redis.url`") && message.contains(expected),
+            "{message}"
         );
     }
 }
 
 #[test]
-fn certificates_that_cannot_be_used_are_refused_by_name() {
+fn the_error_for_an_unusable_certificate_has_the_name_of_the_setting() {
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
-    let told = load_error(&[("TLS_CA_FILE", "/nowhere/ca.pem")]);
+    let message = load_error(&[("TLS_CA_FILE", "/nowhere/ca.pem")]);
     assert!(
-        told.contains("`redis.tls_ca_file`") && told.contains("a file to read"),
-        "{told}"
+        message.contains("`redis.tls_ca_file`") && message.contains("a readable file"),
+        "{message}"
     );
-    let told = load_error(&[("TLS_CERT_FILE", manifest)]);
-    assert!(told.contains("`redis.tls_key_file`"), "{told}");
-    let told = load_error(&[("TLS_KEY_FILE", manifest)]);
-    assert!(told.contains("`redis.tls_cert_file`"), "{told}");
+    let message = load_error(&[("TLS_CERT_FILE", manifest)]);
+    assert!(message.contains("`redis.tls_key_file`"), "{message}");
+    let message = load_error(&[("TLS_KEY_FILE", manifest)]);
+    assert!(message.contains("`redis.tls_cert_file`"), "{message}");
     let both = [
         ("URL", "rediss://redis"),
         ("TLS_KEY_FILE", manifest),
@@ -338,17 +344,17 @@ fn certificates_that_cannot_be_used_are_refused_by_name() {
 }
 
 #[test]
-fn a_prefix_has_no_braces_spaces_or_other_letters() {
+fn a_prefix_has_only_visible_ascii_characters_without_braces() {
     let longest = "p".repeat(64);
-    for right in ["p", "team-a:sb1:", &longest] {
-        assert!(from_environment("SWITCHBOARD__REDIS__PREFIX", right).is_ok());
+    for valid in ["p", "team-a:sb1:", &longest] {
+        assert!(from_environment("SWITCHBOARD__REDIS__PREFIX", valid).is_ok());
     }
     let too_long = "p".repeat(65);
-    for wrong in ["{a}", "a}", "a b", "a\t", "\u{e9}:", &too_long] {
-        let told = environment_error("SWITCHBOARD__REDIS__PREFIX", wrong);
+    for invalid in ["{a}", "a}", "a b", "a\t", "\u{e9}:", &too_long] {
+        let message = environment_error("SWITCHBOARD__REDIS__PREFIX", invalid);
         assert!(
-            told.contains("expected 1 to 64 visible ASCII characters"),
-            "{told}"
+            message.contains("expected 1 to 64 visible ASCII characters"),
+            "{message}"
         );
     }
 }

@@ -1,20 +1,20 @@
-//! Secrets: where they come from, how they are read, and that nothing prints them.
+//! Secrets: their sources, their parsing, and that nothing prints them.
 
 use secrecy::ExposeSecret;
 
 use super::{super::secrets::SECRETS, *};
 
-/// The value of each secret setting, as it is understood.
+/// The parsed value of each secret setting.
 fn secret(settings: &Settings, setting: &str) -> Option<String> {
-    let shown = |secret: &secrecy::SecretString| secret.expose_secret().to_owned();
+    let expose = |secret: &secrecy::SecretString| secret.expose_secret().to_owned();
     match setting {
-        "admin.password" => settings.admin.credentials.password.as_ref().map(shown),
-        "auth.api_keys" => settings.auth.api_keys.first().map(shown),
-        "auth.password" => settings.auth.credentials.password.as_ref().map(shown),
-        "redis.password" => settings.redis.password.as_ref().map(shown),
-        "redis.sentinel_password" => settings.redis.sentinel_password.as_ref().map(shown),
-        "redis.url" => settings.redis.urls.first().map(shown),
-        other => panic!("a secret that no test knows: {other}"),
+        "admin.password" => settings.admin.credentials.password.as_ref().map(expose),
+        "auth.api_keys" => settings.auth.api_keys.first().map(expose),
+        "auth.password" => settings.auth.credentials.password.as_ref().map(expose),
+        "redis.password" => settings.redis.password.as_ref().map(expose),
+        "redis.sentinel_password" => settings.redis.sentinel_password.as_ref().map(expose),
+        "redis.url" => settings.redis.urls.first().map(expose),
+        other => panic!("no test for the secret {other}"),
     }
 }
 
@@ -25,7 +25,7 @@ fn path(file: &TempFile) -> &str {
 }
 
 #[test]
-fn every_secret_may_be_in_a_file_that_the_environment_or_the_settings_file_names() {
+fn every_secret_can_be_read_from_a_file() {
     for setting in SECRETS {
         for content in ["redis://s3cret", "redis://s3cret\n", "redis://s3cret\r\n"] {
             let file = TempFile::new(content);
@@ -53,7 +53,7 @@ fn every_secret_may_be_in_a_file_that_the_environment_or_the_settings_file_names
 }
 
 #[test]
-fn one_line_end_behind_a_secret_is_dropped_and_nothing_else() {
+fn only_one_trailing_line_end_of_a_secret_is_removed() {
     for setting in SECRETS {
         for text in ["redis://s3cret\n", "redis://s3cret\r\n", "redis://s3cret"] {
             let read = from_environment(&setting_names::variable(setting), text).unwrap();
@@ -81,15 +81,15 @@ fn one_line_end_behind_a_secret_is_dropped_and_nothing_else() {
 }
 
 #[test]
-fn a_secret_and_its_file_are_not_both_set_in_one_place() {
+fn a_secret_and_its_file_in_the_same_layer_are_refused() {
     let file = TempFile::new("s3cret");
     let both = [
         ("SWITCHBOARD__ADMIN__PASSWORD", "s3cret"),
         ("SWITCHBOARD__ADMIN__PASSWORD_FILE", path(&file)),
     ];
-    let told = Settings::load(None, both).unwrap_err().to_string();
+    let message = Settings::load(None, both).unwrap_err().to_string();
     assert_eq!(
-        told,
+        message,
         "setting `admin.password_file` (environment variable SWITCHBOARD__ADMIN__PASSWORD_FILE): \
          `admin.password` is set too: set only one of the two"
     );
@@ -99,7 +99,7 @@ fn a_secret_and_its_file_are_not_both_set_in_one_place() {
     );
     assert!(file_error(&both).contains("set only one of the two"));
 
-    // What is empty is not set.
+    // Empty counts as unset.
     for empty in ["", "\n", "\r\n"] {
         let one = [
             ("SWITCHBOARD__ADMIN__PASSWORD", empty),
@@ -120,23 +120,23 @@ fn file_override(file: &TempFile) -> (&'static str, &str) {
 }
 
 #[test]
-fn the_environment_goes_over_a_settings_file_whichever_names_a_file() {
-    let (of_file, of_environment) = (
+fn a_secret_of_the_environment_overrides_the_settings_file() {
+    let (file_secret, environment_secret) = (
         TempFile::new("of the file"),
         TempFile::new("of the environment"),
     );
     let by_value = TempFile::new("[admin]\npassword = \"of the file\"");
-    let by_name = TempFile::new(format!("[admin]\npassword_file = {:?}", path(&of_file)));
+    let by_name = TempFile::new(format!("[admin]\npassword_file = {:?}", path(&file_secret)));
     for layer in [&by_value, &by_name] {
         for variable in [
             ("SWITCHBOARD__ADMIN__PASSWORD", "of the environment"),
-            file_override(&of_environment),
+            file_override(&environment_secret),
         ] {
             let read = Settings::load(Some(&layer.0), [variable]).unwrap();
             let password = secret(&read, "admin.password");
             assert_eq!(password.as_deref(), Some("of the environment"));
         }
-        // A secret that was not filled in does not open what the file locks.
+        // An empty variable must not disable the password of the settings file.
         for empty in ["", "\n"] {
             let variable = [("SWITCHBOARD__ADMIN__PASSWORD", empty)];
             let read = Settings::load(Some(&layer.0), variable).unwrap();
@@ -149,12 +149,12 @@ fn the_environment_goes_over_a_settings_file_whichever_names_a_file() {
 }
 
 #[test]
-fn a_secret_file_that_cannot_be_used_is_named_and_not_what_is_in_it() {
+fn the_error_for_a_secret_file_has_its_path_and_not_its_content() {
     let name = "SWITCHBOARD__AUTH__PASSWORD_FILE";
     let begins = format!("setting `auth.password_file` (environment variable {name}): ");
-    let told = environment_error(name, "/nowhere/password");
+    let message = environment_error(name, "/nowhere/password");
     assert_eq!(
-        told,
+        message,
         format!(
             "{begins}cannot read the file /nowhere/password: No such file or directory (os error 2)"
         )
@@ -166,41 +166,44 @@ fn a_secret_file_that_cannot_be_used_is_named_and_not_what_is_in_it() {
         (&vec![b's'; 65_537], "it is larger than 65536 bytes"),
     ] {
         let file = TempFile::new(content);
-        let told = environment_error(name, path(&file));
+        let message = environment_error(name, path(&file));
         let begins = format!("{begins}cannot read the file {}: ", path(&file));
-        assert!(told.starts_with(&begins) && told.contains(reason), "{told}");
-        assert!(!told.contains("s3cret"), "{told}");
+        assert!(
+            message.starts_with(&begins) && message.contains(reason),
+            "{message}"
+        );
+        assert!(!message.contains("s3cret"), "{message}");
     }
-    // Whoever takes the one setting for the other has set the secret itself.
-    let told = environment_error(name, "s3cret");
+    // A value in place of the path may be the secret itself.
+    let message = environment_error(name, "s3cret");
     assert!(
-        told.starts_with(&begins) && !told.contains("s3cret"),
-        "{told}"
+        message.starts_with(&begins) && !message.contains("s3cret"),
+        "{message}"
     );
     assert!(file_error("[auth]\npassword_file = 5").ends_with("expected text in quotes"));
 }
 
 #[test]
-fn what_is_wrong_in_the_file_of_a_secret_is_told_with_the_file() {
+fn the_error_for_an_invalid_secret_has_the_path_of_its_file() {
     let file = TempFile::new("http://redis");
-    let told = environment_error("SWITCHBOARD__REDIS__URL_FILE", path(&file));
+    let message = environment_error("SWITCHBOARD__REDIS__URL_FILE", path(&file));
     let begins = format!("setting `redis.url` (file {}): expected ", path(&file));
-    assert!(told.starts_with(&begins), "{told}");
+    assert!(message.starts_with(&begins), "{message}");
 }
 
 #[test]
 fn only_secrets_have_files() {
-    let told = environment_error("SWITCHBOARD__SERVER__LISTEN_FILE", "/x");
+    let message = environment_error("SWITCHBOARD__SERVER__LISTEN_FILE", "/x");
     assert!(
-        told.starts_with("unknown setting `server.listen_file`"),
-        "{told}"
+        message.starts_with("unknown setting `server.listen_file`"),
+        "{message}"
     );
-    let told = environment_error("SWITCHBOARD__REDIS__PASSWORDFILE", "/x");
-    assert!(told.contains("redis.password_file"), "{told}");
+    let message = environment_error("SWITCHBOARD__REDIS__PASSWORDFILE", "/x");
+    assert!(message.contains("redis.password_file"), "{message}");
 }
 
 #[test]
-fn a_header_of_a_catalog_may_be_in_a_file_too() {
+fn a_header_of_the_catalog_can_be_read_from_a_file() {
     let file = TempFile::new("s3cret\n");
     let settings = from_environment("SWITCHBOARD_HEADER_PARTNER_FILE", path(&file)).unwrap();
     assert_eq!(
@@ -219,16 +222,16 @@ fn a_header_of_a_catalog_may_be_in_a_file_too() {
         ("SWITCHBOARD_HEADER_PARTNER", "s3cret"),
         ("SWITCHBOARD_HEADER_PARTNER_FILE", path(&file)),
     ];
-    let told = Settings::load(None, both).unwrap_err().to_string();
+    let message = Settings::load(None, both).unwrap_err().to_string();
     assert!(
-        told.contains("SWITCHBOARD_HEADER_PARTNER is set too") && !told.contains("s3cret"),
-        "{told}"
+        message.contains("SWITCHBOARD_HEADER_PARTNER is set too") && !message.contains("s3cret"),
+        "{message}"
     );
-    let told = environment_error("SWITCHBOARD_HEADER_PARTNER_FILE", "/nowhere/partner");
+    let message = environment_error("SWITCHBOARD_HEADER_PARTNER_FILE", "/nowhere/partner");
     assert!(
-        told.contains("cannot read the file /nowhere/partner"),
-        "{told}"
+        message.contains("cannot read the file /nowhere/partner"),
+        "{message}"
     );
-    // Whatever else ends so is not for us.
+    // Other variables with this suffix are not read.
     assert!(from_environment("SSL_CERT_FILE", "/nowhere/cert.pem").is_ok());
 }

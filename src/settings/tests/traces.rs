@@ -9,7 +9,7 @@ fn read(variables: &[(&str, &str)]) -> Result<Option<Traces>, SettingsError> {
 }
 
 #[test]
-fn nothing_is_traced_unless_somebody_collects_it() {
+fn tracing_is_disabled_without_an_exporter() {
     for variables in [
         &[][..],
         &[("OTEL_TRACES_SAMPLER", "always_on")],
@@ -22,12 +22,12 @@ fn nothing_is_traced_unless_somebody_collects_it() {
 }
 
 #[test]
-fn the_endpoint_is_one_for_all_or_one_for_traces() {
-    let of_traces = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "https://x.example/in");
+fn the_endpoint_is_the_general_one_or_the_one_for_traces() {
+    let traces_endpoint = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "https://x.example/in");
     for (variables, expected) in [
         (&[ENDPOINT][..], "http://collector:4318/v1/traces"),
-        (&[ENDPOINT, of_traces], "https://x.example/in"),
-        (&[of_traces], "https://x.example/in"),
+        (&[ENDPOINT, traces_endpoint], "https://x.example/in"),
+        (&[traces_endpoint], "https://x.example/in"),
     ] {
         assert_eq!(read(variables).unwrap().unwrap().endpoint, expected);
     }
@@ -62,7 +62,7 @@ fn samplers_are_those_of_the_specification() {
     }
 }
 
-/// What is ignored of these variables beside an endpoint, and what is traced then.
+/// The ignored ones of these variables, with an endpoint set, and the resulting settings.
 fn ignored(variables: &[(&str, &str)]) -> (Vec<IgnoredVariable>, Traces) {
     let all = [&[ENDPOINT][..], variables].concat();
     let settings = Settings::load(None, all.iter().copied()).unwrap();
@@ -70,7 +70,7 @@ fn ignored(variables: &[(&str, &str)]) -> (Vec<IgnoredVariable>, Traces) {
 }
 
 #[test]
-fn what_cannot_be_done_is_warned_about_and_the_default_is_used() {
+fn unsupported_values_are_reported_and_the_default_is_used() {
     let default = read(&[ENDPOINT]).unwrap().unwrap();
     for (variable, value, expected) in [
         ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "port 4318"),
@@ -121,13 +121,13 @@ fn what_cannot_be_done_is_warned_about_and_the_default_is_used() {
             panic!("{variable}={value}: {ignored:?}");
         };
         assert_eq!(warning.variable, variable);
-        let told = warning.to_string();
+        let message = warning.to_string();
         assert!(
-            told.starts_with(&format!("{variable}={value:?}: ")),
-            "{told}"
+            message.starts_with(&format!("{variable}={value:?}: ")),
+            "{message}"
         );
-        assert!(told.contains(expected), "{told}");
-        let same = |traces: &Traces| {
+        assert!(message.contains(expected), "{message}");
+        let compared = |traces: &Traces| {
             let times = (
                 traces.timeout,
                 traces.schedule_delay,
@@ -137,7 +137,7 @@ fn what_cannot_be_done_is_warned_about_and_the_default_is_used() {
             let attributes = traces.attributes.clone();
             (times, attributes, traces.sampling, traces.propagates)
         };
-        assert_eq!(same(&traces), same(&default), "{variable}={value}");
+        assert_eq!(compared(&traces), compared(&default), "{variable}={value}");
     }
     let ratio = [
         ("OTEL_TRACES_SAMPLER", "traceidratio"),
@@ -149,7 +149,7 @@ fn what_cannot_be_done_is_warned_about_and_the_default_is_used() {
 }
 
 #[test]
-fn what_is_right_is_not_warned_about_in_any_case_or_blank() {
+fn supported_values_in_any_case_and_blank_values_are_not_reported() {
     for (variable, value) in [
         ("OTEL_EXPORTER_OTLP_PROTOCOL", "HTTP/Protobuf"),
         ("OTEL_EXPORTER_OTLP_COMPRESSION", "NONE"),
@@ -160,7 +160,7 @@ fn what_is_right_is_not_warned_about_in_any_case_or_blank() {
         ("OTEL_PROPAGATORS", "none"),
         ("OTEL_SDK_DISABLED", "False"),
         ("OTEL_RESOURCE_ATTRIBUTES", "a=b,"),
-        // Without effect beside that sampler.
+        // No effect with the default sampler.
         ("OTEL_TRACES_SAMPLER_ARG", "endpoint=http://x"),
         ("OTEL_METRICS_EXPORTER", "otlp"),
     ] {
@@ -174,7 +174,7 @@ fn what_is_right_is_not_warned_about_in_any_case_or_blank() {
 }
 
 #[test]
-fn nothing_is_traced_where_nothing_can_be_and_secrets_are_not_shown() {
+fn tracing_is_disabled_by_an_unusable_exporter_and_secrets_are_not_printed() {
     for variable in [
         ("OTEL_TRACES_EXPORTER", "console"),
         ("OTEL_TRACES_EXPORTER", "zipkin"),
@@ -187,9 +187,9 @@ fn nothing_is_traced_where_nothing_can_be_and_secrets_are_not_shown() {
         let all = [ENDPOINT, variable];
         let settings = Settings::load(None, all).unwrap();
         assert!(settings.traces.is_none(), "{variable:?}");
-        let told = format!("{} {settings:?}", settings.ignored_variables[0]);
-        assert!(told.contains("nothing is traced"), "{told}");
-        assert!(!told.contains("pa55"), "{told}");
+        let message = format!("{} {settings:?}", settings.ignored_variables[0]);
+        assert!(message.contains("tracing is disabled"), "{message}");
+        assert!(!message.contains("pa55"), "{message}");
     }
     let (warnings, traces) = ignored(&[("OTEL_EXPORTER_OTLP_HEADERS", "x y=pa55")]);
     assert!(traces.headers.is_empty() && !format!("{warnings:?}").contains("pa55"));
@@ -205,7 +205,7 @@ fn nothing_is_traced_where_nothing_can_be_and_secrets_are_not_shown() {
 }
 
 #[test]
-fn attributes_are_decoded_and_the_name_of_the_service_has_a_variable_of_its_own() {
+fn attributes_are_decoded_and_the_service_name_variable_takes_precedence() {
     for (variables, expected) in [
         (&[][..], &[][..]),
         (

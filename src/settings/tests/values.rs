@@ -1,9 +1,9 @@
-//! What values a setting takes.
+//! The values of each setting.
 
 use super::*;
 
 #[test]
-fn the_defaults_are_right_and_typed() {
+fn the_defaults_are_valid_and_typed() {
     let settings = Settings::defaults().unwrap();
     assert_eq!(settings.server.listen, "127.0.0.1:8080");
     assert!((1..=256).contains(&settings.server.workers));
@@ -26,15 +26,15 @@ fn the_defaults_are_right_and_typed() {
 }
 
 #[test]
-fn a_malformed_number_is_an_error_wherever_it_stands() {
+fn a_malformed_number_is_an_error_in_every_layer() {
     let expected = "expected a whole number from 1 to 1900";
-    for wrong in ["\"many\"", "1.5", "true", "[1]", "{ a = 1 }", "\"\""] {
+    for invalid in ["\"many\"", "1.5", "true", "[1]", "{ a = 1 }", "\"\""] {
         assert_eq!(
-            file_error(&format!("[limits]\nfields = {wrong}")),
+            file_error(&format!("[limits]\nfields = {invalid}")),
             format!("setting `limits.fields` (file FILE): {expected}")
         );
     }
-    for wrong in [
+    for invalid in [
         "many",
         "1.5",
         "7 8",
@@ -43,7 +43,7 @@ fn a_malformed_number_is_an_error_wherever_it_stands() {
         "99999999999999999999",
     ] {
         assert_eq!(
-            environment_error("SWITCHBOARD__LIMITS__FIELDS", wrong),
+            environment_error("SWITCHBOARD__LIMITS__FIELDS", invalid),
             format!(
                 "setting `limits.fields` (environment variable SWITCHBOARD__LIMITS__FIELDS): {expected}"
             )
@@ -52,14 +52,14 @@ fn a_malformed_number_is_an_error_wherever_it_stands() {
 }
 
 #[test]
-fn white_space_around_a_value_means_nothing_and_a_switch_is_written_in_any_case() {
+fn surrounding_white_space_and_the_case_of_booleans_are_ignored() {
     for (text, expected) in [(" 4 ", 4), ("4\n", 4), ("\t4\r\n", 4), ("04", 4)] {
         let settings = from_environment("SWITCHBOARD__LIMITS__FIELDS", text).unwrap();
         assert_eq!(settings.limits.fields, expected, "{text:?}");
         let settings = from_file(&format!("[limits]\nfields = {text:?}")).unwrap();
         assert_eq!(settings.limits.fields, expected, "{text:?}");
     }
-    for (text, on) in [
+    for (text, enabled) in [
         ("True", true),
         ("TRUE", true),
         (" true\n", true),
@@ -67,11 +67,11 @@ fn white_space_around_a_value_means_nothing_and_a_switch_is_written_in_any_case(
         ("FALSE ", false),
     ] {
         let settings = from_environment("SWITCHBOARD__METRICS__ENABLED", text).unwrap();
-        assert_eq!(settings.metrics.enabled, on, "{text:?}");
+        assert_eq!(settings.metrics.enabled, enabled, "{text:?}");
     }
-    for wrong in ["yes", "1", "on", "t", "true false"] {
-        let told = environment_error("SWITCHBOARD__METRICS__ENABLED", wrong);
-        assert!(told.ends_with("expected true or false"), "{told}");
+    for invalid in ["yes", "1", "on", "t", "true false"] {
+        let message = environment_error("SWITCHBOARD__METRICS__ENABLED", invalid);
+        assert!(message.ends_with("expected true or false"), "{message}");
     }
     for (name, text) in [
         ("SERVER__LISTEN", " 127.0.0.1:0 "),
@@ -91,7 +91,7 @@ fn white_space_around_a_value_means_nothing_and_a_switch_is_written_in_any_case(
 }
 
 #[test]
-fn nobody_and_anybody_can_be_said_where_empty_is_not_set() {
+fn no_route_group_and_any_user_have_explicit_values() {
     let settings = from_environment("SWITCHBOARD__SERVER__PUBLIC", "none").unwrap();
     let nothing = RouteGroups {
         client: false,
@@ -99,8 +99,8 @@ fn nobody_and_anybody_can_be_said_where_empty_is_not_set() {
         admin: false,
     };
     assert_eq!(settings.server.public, nothing);
-    let told = environment_error("SWITCHBOARD__SERVER__PUBLIC", "client, none");
-    assert!(told.contains("or none"), "{told}");
+    let message = environment_error("SWITCHBOARD__SERVER__PUBLIC", "client, none");
+    assert!(message.contains("or none"), "{message}");
     for (text, name) in [("*", None), ("", Some("admin")), ("op", Some("op"))] {
         let settings = from_environment("SWITCHBOARD__ADMIN__USERNAME", text).unwrap();
         assert_eq!(settings.admin.credentials.username.as_deref(), name);
@@ -108,7 +108,7 @@ fn nobody_and_anybody_can_be_said_where_empty_is_not_set() {
 }
 
 #[test]
-fn text_that_is_no_text_is_refused() {
+fn a_number_in_place_of_text_is_refused() {
     assert_eq!(
         file_error("[catalog]\nfile = 5"),
         "setting `catalog.file` (file FILE): expected text in quotes"
@@ -117,16 +117,16 @@ fn text_that_is_no_text_is_refused() {
 
 #[test]
 fn listen_takes_host_and_port_only() {
-    for right in [
+    for valid in [
         "0.0.0.0:80",
         "localhost:8080",
         "[::1]:0",
         "node_1.example-2.test:65535",
     ] {
-        let settings = from_environment("SWITCHBOARD__SERVER__LISTEN", right).unwrap();
-        assert_eq!(settings.server.listen, right);
+        let settings = from_environment("SWITCHBOARD__SERVER__LISTEN", valid).unwrap();
+        assert_eq!(settings.server.listen, valid);
     }
-    for wrong in [
+    for invalid in [
         "8080",
         ":8080",
         "host:",
@@ -140,31 +140,31 @@ fn listen_takes_host_and_port_only() {
         "a b:1",
         "*:80",
     ] {
-        let told = environment_error("SWITCHBOARD__SERVER__LISTEN", wrong);
-        assert!(told.contains("expected host:port, such as"), "{told}");
+        let message = environment_error("SWITCHBOARD__SERVER__LISTEN", invalid);
+        assert!(message.contains("expected host:port, such as"), "{message}");
     }
 }
 
 #[test]
-fn no_workers_means_one_for_each_processor() {
+fn zero_workers_means_one_per_cpu() {
     let processors = std::thread::available_parallelism().unwrap().get();
     let settings = from_environment("SWITCHBOARD__SERVER__WORKERS", "0").unwrap();
     assert_eq!(settings.server.workers, processors.min(256));
 }
 
 #[test]
-fn unreadable_json_is_answered_with_500_or_400_and_nothing_between() {
+fn the_status_for_unreadable_json_is_500_or_400() {
     let name = "SWITCHBOARD__API__UNREADABLE_JSON_STATUS";
     let settings = from_environment(name, "400").unwrap();
     assert_eq!(settings.api.unreadable_json_status, 400);
-    for wrong in ["404", "200", "ok"] {
-        let told = environment_error(name, wrong);
-        assert!(told.ends_with(": expected 500 or 400"), "{told}");
+    for invalid in ["404", "200", "ok"] {
+        let message = environment_error(name, invalid);
+        assert!(message.ends_with(": expected 500 or 400"), "{message}");
     }
 }
 
 #[test]
-fn a_log_level_is_a_filter_and_a_misspelled_one_no_target() {
+fn a_log_level_is_a_filter_and_a_misspelled_one_is_refused() {
     for (given, read) in [
         ("info", "info"),
         ("WARN", "WARN"),
@@ -175,17 +175,17 @@ fn a_log_level_is_a_filter_and_a_misspelled_one_no_target() {
         let settings = from_environment("SWITCHBOARD__LOG__LEVEL", given).unwrap();
         assert_eq!(settings.log.level, read);
     }
-    for wrong in [",", "inof", "info,switchboard", "switchboard=loud", "a=b=c"] {
-        let told = environment_error("SWITCHBOARD__LOG__LEVEL", wrong);
+    for invalid in [",", "inof", "info,switchboard", "switchboard=loud", "a=b=c"] {
+        let message = environment_error("SWITCHBOARD__LOG__LEVEL", invalid);
         assert!(
-            told.contains("such as info,switchboard=debug"),
-            "{wrong}: {told}"
+            message.contains("such as info,switchboard=debug"),
+            "{invalid}: {message}"
         );
     }
-    let told = environment_error("SWITCHBOARD__LOG__FORMAT", "xml");
+    let message = environment_error("SWITCHBOARD__LOG__FORMAT", "xml");
     assert!(
-        told.ends_with("expected \"auto\", \"pretty\" or \"json\""),
-        "{told}"
+        message.ends_with("expected \"auto\", \"pretty\" or \"json\""),
+        "{message}"
     );
 }
 
@@ -194,7 +194,7 @@ fn the_default_region_is_a_country() {
     let settings = from_environment("SWITCHBOARD__PHONE__DEFAULT_REGION", "DE").unwrap();
     assert_eq!(settings.phone.default_region, Region::DE);
     for region in ["Germany", "XX", "de"] {
-        let told = environment_error("SWITCHBOARD__PHONE__DEFAULT_REGION", region);
-        assert!(told.contains("two capital letters"), "{told}");
+        let message = environment_error("SWITCHBOARD__PHONE__DEFAULT_REGION", region);
+        assert!(message.contains("two capital letters"), "{message}");
     }
 }

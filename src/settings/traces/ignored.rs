@@ -1,15 +1,15 @@
-//! Variables that ask for what cannot be done.
+//! Variables with unsupported values.
 
 use std::fmt;
 
-/// A variable that is not followed, and what counts in its place.
+/// An ignored variable, with the value that is used instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IgnoredVariable {
-    /// Its name.
+    /// The name of the variable.
     pub variable: &'static str,
-    /// Its value; absent where that may be secret.
+    /// The value; `None` if it may be secret.
     pub value: Option<String>,
-    /// Why it is not followed, and what is used.
+    /// The reason, and the value that is used instead.
     pub reason: &'static str,
 }
 

@@ -1,4 +1,4 @@
-//! Services by their end, and bookings, in the embedded store.
+//! The admin queries of the embedded store.
 
 use async_trait::async_trait;
 
@@ -8,18 +8,18 @@ use crate::store::{
     Preview, ServiceId, StoreError, Value,
 };
 
-/// What stands behind `after`, `most` at most; `place` is where an entry stands.
+/// Returns the entries after `after`, at most `limit`; `position` returns the cursor of an entry.
 fn page<T>(
     mut entries: Vec<T>,
     after: Option<&Cursor>,
-    most: usize,
-    place: impl Fn(&T) -> Cursor,
+    limit: usize,
+    position: impl Fn(&T) -> Cursor,
 ) -> Page<T> {
-    entries.retain(|entry| after.is_none_or(|after| place(entry) > *after));
-    entries.sort_by_key(&place);
-    let more = entries.len() > most;
-    entries.truncate(most);
-    let next = entries.last().filter(|_| more).map(place);
+    entries.retain(|entry| after.is_none_or(|after| position(entry) > *after));
+    entries.sort_by_key(&position);
+    let more = entries.len() > limit;
+    entries.truncate(limit);
+    let next = entries.last().filter(|_| more).map(position);
     Page { entries, next }
 }
 
@@ -32,58 +32,59 @@ impl AdminQueries for MemoryStore {
     async fn services_by_end(
         &self,
         after: Option<&Cursor>,
-        most: usize,
+        limit: usize,
     ) -> Result<Page<ListedService>, StoreError> {
         let state = self.state();
-        let services = state.services.iter().map(|(id, held)| ListedService {
+        let services = state.services.iter().map(|(id, record)| ListedService {
             id: id.clone(),
-            definition: held.definition.clone(),
-            created: held.created,
-            end: held.end,
-            gms_user: held.gms_user.clone(),
+            definition: record.definition.clone(),
+            created: record.created,
+            end: record.end,
+            gms_user: record.gms_user.clone(),
         });
-        let place = |service: &ListedService| Cursor {
+        let position = |service: &ListedService| Cursor {
             end: service.end,
             name: service.id.as_str().to_owned(),
         };
-        Ok(page(services.collect(), after, most, place))
+        Ok(page(services.collect(), after, limit, position))
     }
 
     async fn pool_usages(&self, groups: &[&str]) -> Result<Vec<PoolUsage>, StoreError> {
         let state = self.state();
-        let books = groups.iter().map(|group| state.groups.get(*group));
-        let fills =
-            books.map(|books| books.map_or(PoolUsage { size: 0, free: 0 }, GroupState::usage));
-        Ok(fills.collect())
+        let states = groups.iter().map(|group| state.groups.get(*group));
+        let usages =
+            states.map(|state| state.map_or(PoolUsage { size: 0, free: 0 }, GroupState::usage));
+        Ok(usages.collect())
     }
 
     async fn bookings_by_end(
         &self,
         group: &str,
         after: Option<&Cursor>,
-        most: usize,
+        limit: usize,
     ) -> Result<Page<ListedBooking>, StoreError> {
         let state = self.state();
         let listed = state
             .groups
             .get(group)
-            .map(|books| books.list_bookings().collect());
-        let place = |booking: &ListedBooking| Cursor {
+            .map(|state| state.list_bookings().collect());
+        let position = |booking: &ListedBooking| Cursor {
             end: booking.until,
             name: booking.id.as_str().to_owned(),
         };
-        Ok(page(listed.unwrap_or_default(), after, most, place))
+        Ok(page(listed.unwrap_or_default(), after, limit, position))
     }
 
     async fn bookings_of_number(
         &self,
         group: &str,
         subscriber: &str,
-        most: usize,
+        limit: usize,
     ) -> Result<Vec<ListedBooking>, StoreError> {
         let state = self.state();
-        let books = state.groups.get(group);
-        let bookings = books.map(|books| books.bookings_of_number(subscriber).take(most).collect());
+        let group = state.groups.get(group);
+        let bookings =
+            group.map(|group| group.bookings_of_number(subscriber).take(limit).collect());
         Ok(bookings.unwrap_or_default())
     }
 
@@ -93,25 +94,25 @@ impl AdminQueries for MemoryStore {
         id: &BookingId,
     ) -> Result<Option<ListedBooking>, StoreError> {
         let state = self.state();
-        Ok(state.groups.get(group).and_then(|books| books.get(id)))
+        Ok(state.groups.get(group).and_then(|group| group.get(id)))
     }
 
     async fn previews(
         &self,
         id: &ServiceId,
         keys: &[KeyName],
-        most: usize,
+        limit: usize,
     ) -> Result<Vec<Option<Preview>>, StoreError> {
         let state = self.state();
-        let held = state.service(id);
-        let beginning = |key| match held?.get(key)? {
+        let record = state.service(id);
+        let preview = |key| match record?.get(key)? {
             Value::Text(text) => {
-                let first = text.bytes().take(most).collect();
+                let first = text.bytes().take(limit).collect();
                 Some(Preview::from_bytes(first, text.len()))
             }
             Value::Binary(_) => None,
         };
-        Ok(keys.iter().map(beginning).collect())
+        Ok(keys.iter().map(preview).collect())
     }
 
     async fn bookings_of_service(
@@ -119,7 +120,7 @@ impl AdminQueries for MemoryStore {
         id: &ServiceId,
     ) -> Result<Vec<(String, BookingId)>, StoreError> {
         let state = self.state();
-        let bookings = state.service(id).map(|held| held.bookings.clone());
+        let bookings = state.service(id).map(|record| record.bookings.clone());
         Ok(bookings.unwrap_or_default())
     }
 }

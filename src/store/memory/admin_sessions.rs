@@ -1,4 +1,4 @@
-//! Operators who are signed in, in the embedded store.
+//! Admin sessions in the embedded store.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -7,53 +7,44 @@ use async_trait::async_trait;
 use super::MemoryStore;
 use crate::store::{AdminSessions, StoreError, Timestamp};
 
-/// More than there are operators.
+/// Far more than the expected number of operators.
 const MAX_SESSIONS: usize = 10_000;
 
-/// What is told of each visit, and when it ends.
+/// The expiration time and value of each session, by id.
 pub(super) type SessionTable = HashMap<String, (Timestamp, String)>;
 
 #[async_trait]
 impl AdminSessions for MemoryStore {
-    async fn create_session(
-        &self,
-        name: &str,
-        told: &str,
-        life: Duration,
-    ) -> Result<(), StoreError> {
+    async fn create_session(&self, id: &str, value: &str, ttl: Duration) -> Result<(), StoreError> {
         let (mut state, now) = (self.state(), self.clock.now());
-        let visits = &mut state.admin_sessions;
-        visits.retain(|_, (end, _)| *end > now);
-        if visits.len() >= MAX_SESSIONS {
+        let sessions = &mut state.admin_sessions;
+        sessions.retain(|_, (end, _)| *end > now);
+        if sessions.len() >= MAX_SESSIONS {
             return Err(StoreError::Full(format!(
-                "{MAX_SESSIONS} operators are signed in"
+                "{MAX_SESSIONS} operators are already signed in"
             )));
         }
-        visits.insert(name.to_owned(), (now.after(life), told.to_owned()));
+        sessions.insert(id.to_owned(), (now.after(ttl), value.to_owned()));
         Ok(())
     }
 
-    async fn touch_session(
-        &self,
-        name: &str,
-        life: Duration,
-    ) -> Result<Option<String>, StoreError> {
+    async fn touch_session(&self, id: &str, ttl: Duration) -> Result<Option<String>, StoreError> {
         let (mut state, now) = (self.state(), self.clock.now());
-        let found = state.admin_sessions.get_mut(name);
-        Ok(found.filter(|(end, _)| *end > now).map(|(end, told)| {
-            *end = now.after(life);
-            told.clone()
+        let found = state.admin_sessions.get_mut(id);
+        Ok(found.filter(|(end, _)| *end > now).map(|(end, value)| {
+            *end = now.after(ttl);
+            value.clone()
         }))
     }
 
-    async fn peek_session(&self, name: &str) -> Result<Option<String>, StoreError> {
+    async fn peek_session(&self, id: &str) -> Result<Option<String>, StoreError> {
         let (state, now) = (self.state(), self.clock.now());
-        let found = state.admin_sessions.get(name).filter(|(end, _)| *end > now);
-        Ok(found.map(|(_, told)| told.clone()))
+        let found = state.admin_sessions.get(id).filter(|(end, _)| *end > now);
+        Ok(found.map(|(_, value)| value.clone()))
     }
 
-    async fn delete_session(&self, name: &str) -> Result<(), StoreError> {
-        self.state().admin_sessions.remove(name);
+    async fn delete_session(&self, id: &str) -> Result<(), StoreError> {
+        self.state().admin_sessions.remove(id);
         Ok(())
     }
 }

@@ -1,5 +1,5 @@
-//! What happens in the embedded store whether requests come or not: what has ended is taken away, and
-//! the sessions of services that are over are ended.
+//! Cleanup of the embedded store: it removes expired data and terminates the backend sessions of ended
+//! services.
 
 use std::{mem, sync::Arc, time::Duration};
 
@@ -18,15 +18,15 @@ use crate::{
     },
 };
 
-/// How often what has ended is looked for while nobody asks the store anything.
+/// The interval of the sweep for expired data.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 
-/// A service that is over, and the sessions that it held.
+/// An ended service and its backend sessions.
 pub(super) struct EndedService {
     id: ServiceId,
     sessions: Vec<BackendSession>,
     since: Timestamp,
-    /// When they are to be ended.
+    /// The time of the next attempt to terminate them.
     due: Timestamp,
 }
 
@@ -47,12 +47,13 @@ impl State {
         Some(())
     }
 
-    /// What is told of the whole.
+    /// Collects the metrics of the whole deployment.
     fn collect_shared_metrics(&self, groups: &[Arc<Group>]) -> ClusterMetrics {
         let groups = groups.iter().map(|group| {
-            let books = self.groups.get(&group.name);
-            let (held, free) = books.map_or((0, group.numbers.len()), GroupState::booked_and_free);
-            (group.name.clone(), held as u64, free as u64)
+            let state = self.groups.get(&group.name);
+            let (booked, free) =
+                state.map_or((0, group.numbers.len()), GroupState::booked_and_free);
+            (group.name.clone(), booked as u64, free as u64)
         });
         ClusterMetrics {
             active_services: Some(self.services.len() as u64),
@@ -61,58 +62,58 @@ impl State {
         }
     }
 
-    /// Ends the making of a service.
+    /// Completes the create of a service.
     pub(super) fn finish_create(
         &mut self,
         id: &ServiceId,
         end: Timestamp,
-        answer: Option<&str>,
+        response: Option<&str>,
     ) -> Option<()> {
         self.set_end(id, end)?;
-        if let Some(answer) = answer {
-            self.services.get_mut(id)?.response = Some(answer.to_owned());
+        if let Some(response) = response {
+            self.services.get_mut(id)?.response = Some(response.to_owned());
         }
         Some(())
     }
 }
 
 impl MemoryStore {
-    /// Cleans up for as long as it is polled.
+    /// Runs the cleanup until the future is dropped.
     pub async fn clean_up(
         self: Arc<Self>,
         groups: watch::Receiver<Groups>,
         sessions: Arc<dyn BackendSessions>,
     ) {
-        // No other replica does, and nobody has to be told of what ends here.
+        // This process is the only one, and expirations need no notifications.
         CLEANUP_LEADER.set(true);
-        let _told = (
+        let _listeners = (
             KEYSPACE_LISTENERS_EXPECTED.track(),
             KEYSPACE_LISTENERS_SUBSCRIBED.track(),
         );
         let mut ticks = time::interval(SWEEP_INTERVAL);
         ticks.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
-        let mut under_way = FuturesUnordered::new();
+        let mut in_progress = FuturesUnordered::new();
         loop {
             tokio::select! {
                 _ = ticks.tick() => {
                     set_cluster_metrics(self.state().collect_shared_metrics(&groups.borrow().current));
-                    for over in self.take_due(MAX_CONCURRENT_TERMINATIONS - under_way.len()) {
-                        under_way.push(self.terminate_sessions_of(over, &*sessions));
+                    for ended in self.take_due(MAX_CONCURRENT_TERMINATIONS - in_progress.len()) {
+                        in_progress.push(self.terminate_sessions_of(ended, &*sessions));
                     }
                 }
-                Some(()) = under_way.next() => {}
+                Some(()) = in_progress.next() => {}
             }
         }
     }
 
-    async fn terminate_sessions_of(&self, over: EndedService, sessions: &dyn BackendSessions) {
+    async fn terminate_sessions_of(&self, ended: EndedService, sessions: &dyn BackendSessions) {
         let EndedService {
             id,
-            sessions: held,
+            sessions: pending,
             since,
             ..
-        } = over;
-        if let Some((sessions, due)) = try_terminate(sessions, self, &id, held, since).await {
+        } = ended;
+        if let Some((sessions, due)) = try_terminate(sessions, self, &id, pending, since).await {
             self.state().ended_services.push(EndedService {
                 id,
                 sessions,
@@ -122,15 +123,15 @@ impl MemoryStore {
         }
     }
 
-    /// Takes away what has ended, and gives what is to be ended now, `most` at most.
-    fn take_due(&self, most: usize) -> Vec<EndedService> {
+    /// Removes and returns at most `limit` ended services whose sessions are due.
+    fn take_due(&self, limit: usize) -> Vec<EndedService> {
         let mut state = self.state();
         let now = self.clock.now();
         let (mut due, mut later): (Vec<EndedService>, Vec<EndedService>) =
             mem::take(&mut state.ended_services)
                 .into_iter()
-                .partition(|over| over.due <= now);
-        later.extend(due.drain(most.min(due.len())..));
+                .partition(|service| service.due <= now);
+        later.extend(due.drain(limit.min(due.len())..));
         state.ended_services = later;
         due
     }

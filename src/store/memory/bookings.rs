@@ -1,4 +1,4 @@
-//! The books of one resource group in the embedded store.
+//! The bookings of one resource group in the embedded store.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -13,12 +13,12 @@ use crate::store::{
     Group, ListedBooking, PoolUsage, ServiceId, Timestamp,
 };
 
-/// Codes tried for one number.
+/// The maximum number of codes tried for one number.
 const MAX_CODES_TRIED: usize = 256;
-/// Numbers tried for a code, where they are shared.
+/// The maximum number of numbers tried for a code in a shared group.
 const MAX_NUMBERS_TRIED: usize = 5;
 
-/// A booking in the books.
+/// A stored booking.
 #[derive(Debug, Clone)]
 pub(super) struct BookingRecord {
     number: AccessNumber,
@@ -26,17 +26,17 @@ pub(super) struct BookingRecord {
     code: Option<String>,
     caller: Option<String>,
     until: Timestamp,
-    /// The longest it may ever hold, whatever its service does.
+    /// The latest expiration, independent of the end of its service.
     max_until: Timestamp,
 }
 
-/// Numbers of a group, free or held.
+/// The free and booked numbers of a group.
 #[derive(Default)]
 pub(super) struct GroupState {
     version: String,
     numbers: HashMap<String, AccessNumber>,
     order: Vec<String>,
-    /// Numbers by when they were last given back or handed out; all but those held exclusively.
+    /// Numbers by the time of their last release or allocation; all except exclusively booked ones.
     free: BTreeSet<(i64, u64, String)>,
     free_keys: HashMap<String, (i64, u64)>,
     next_seq: u64,
@@ -46,64 +46,64 @@ pub(super) struct GroupState {
     by_code: HashMap<(String, String), BookingId>,
 }
 
-/// What a wish came to.
+/// The result of an allocation.
 pub(super) enum AllocationResult {
     Allocated(Booking),
     Exhausted(Duration),
 }
 
 impl GroupState {
-    /// Makes the group consist of its numbers. Those that are held stay held; those that are no longer in
-    /// it come back no more.
+    /// Applies the configured numbers of the group. Existing bookings remain; removed numbers do not
+    /// become free again.
     pub(super) fn sync_group(&mut self, group: &Group) {
         if self.version == group.version {
             return;
         }
         self.version.clone_from(&group.version);
-        let before = mem::take(&mut self.numbers);
+        let previous = mem::take(&mut self.numbers);
         self.order = group.numbers.iter().map(|one| one.text.clone()).collect();
         for number in &group.numbers {
             self.numbers.insert(number.text.clone(), number.clone());
-            let held = self.by_number.contains_key(&number.subscriber);
-            if !before.contains_key(&number.text) && !held {
+            let booked = self.by_number.contains_key(&number.subscriber);
+            if !previous.contains_key(&number.text) && !booked {
                 self.add_free(&number.text, 0);
             }
         }
-        for gone in before.keys() {
-            if !self.numbers.contains_key(gone) {
-                self.remove_free(gone);
+        for removed in previous.keys() {
+            if !self.numbers.contains_key(removed) {
+                self.remove_free(removed);
             }
         }
-        // Whoever holds one gives it back as it is written now.
+        // Bookings return the current spelling of their number.
         let numbers = group.numbers.iter();
-        let written: HashMap<_, _> = numbers.map(|one| (&one.subscriber, one)).collect();
+        let current: HashMap<_, _> = numbers.map(|one| (&one.subscriber, one)).collect();
         for entry in self.bookings.values_mut() {
-            if let Some(now) = written.get(&entry.number.subscriber) {
-                entry.number = (*now).clone();
+            if let Some(number) = current.get(&entry.number.subscriber) {
+                entry.number = (*number).clone();
             }
         }
     }
 
     fn add_free(&mut self, number: &str, used: i64) {
         self.remove_free(number);
-        let place = (used, self.next_seq);
+        let key = (used, self.next_seq);
         self.next_seq += 1;
-        self.free_keys.insert(number.to_owned(), place);
-        self.free.insert((place.0, place.1, number.to_owned()));
+        self.free_keys.insert(number.to_owned(), key);
+        self.free.insert((key.0, key.1, number.to_owned()));
     }
 
     fn remove_free(&mut self, number: &str) {
-        if let Some((used, turn)) = self.free_keys.remove(number) {
-            self.free.remove(&(used, turn, number.to_owned()));
+        if let Some((used, seq)) = self.free_keys.remove(number) {
+            self.free.remove(&(used, seq, number.to_owned()));
         }
     }
 
-    /// How many numbers are held, and how many are free.
+    /// Returns the counts of booked and free numbers.
     pub(super) fn booked_and_free(&self) -> (usize, usize) {
         (self.bookings.len(), self.free.len())
     }
 
-    /// Gives back what has run out.
+    /// Releases expired bookings.
     pub(super) fn reclaim(&mut self, now: Timestamp) {
         while let Some((until, _)) = self.by_end.first()
             && *until <= now
@@ -122,23 +122,23 @@ impl GroupState {
         now: Timestamp,
     ) -> AllocationResult {
         self.reclaim(now);
-        let picked = match group.strategy {
+        let allocated = match group.strategy {
             AllocationStrategy::Exclusive => self.pick_exclusive(request),
             AllocationStrategy::Random | AllocationStrategy::RoundRobin => {
                 self.pick_shared(group, request, now)
             }
         };
-        let picked = picked.or_else(|| {
+        let allocated = allocated.or_else(|| {
             let backup = group.backup.clone()?;
             let code = self.code_for(&backup, request)?;
             Some((backup, code))
         });
-        let Some((number, code)) = picked else {
+        let Some((number, code)) = allocated else {
             let first = self.by_end.first().map(|(until, _)| until.since(now));
             return AllocationResult::Exhausted(first.unwrap_or(Duration::from_secs(1)));
         };
         let id = BookingId::generate(now);
-        let told = Booking {
+        let booking = Booking {
             id: id.clone(),
             group: group.name.clone(),
             number: number.text.clone(),
@@ -156,7 +156,7 @@ impl GroupState {
         };
         self.insert_booking(id, entry);
         let pool = request.include_pool.then(|| self.usage());
-        AllocationResult::Allocated(Booking { pool, ..told })
+        AllocationResult::Allocated(Booking { pool, ..booking })
     }
 
     fn insert_booking(&mut self, id: BookingId, entry: BookingRecord) {
@@ -177,7 +177,8 @@ impl GroupState {
         loop {
             let (_, _, text) = self.free.first()?.clone();
             let number = self.numbers.get(&text)?.clone();
-            // Still shared from when the group was: it is free when it has been given back.
+            // The number was shared before the group became exclusive. It becomes free when it is
+            // released.
             if self.by_number.contains_key(&number.subscriber) {
                 self.remove_free(&text);
                 continue;
@@ -210,24 +211,24 @@ impl GroupState {
         None
     }
 
-    /// A code that no other booking of the number has: outer `None` where there is none.
+    /// Finds a code that no other booking of the number uses; the outer `None` means that there is none.
     #[expect(
         clippy::option_option,
-        reason = "no code wanted is not the same as none free"
+        reason = "no code requested differs from no code free"
     )]
     fn code_for(&self, number: &AccessNumber, request: &BookingRequest) -> Option<Option<String>> {
         let Some(codes) = &request.codes else {
             return Some(None);
         };
         let taken = |code: &String| {
-            let place = (number.subscriber.clone(), code.clone());
-            self.by_code.contains_key(&place)
+            let key = (number.subscriber.clone(), code.clone());
+            self.by_code.contains_key(&key)
         };
         let mut candidates = codes.candidates(MAX_CODES_TRIED).into_iter();
         candidates.find(|code| !taken(code)).map(Some)
     }
 
-    /// Gives the number of a booking back; a second time it does nothing.
+    /// Releases the number of a booking. Idempotent.
     pub(super) fn release(&mut self, id: &BookingId, now: Timestamp) -> Option<BookingRecord> {
         let entry = self.bookings.remove(id)?;
         let subscriber = &entry.number.subscriber;
@@ -248,33 +249,33 @@ impl GroupState {
         Some(entry)
     }
 
-    /// The newest booking that fits a call, of a service that lives: one that does not may be about
-    /// to be made.
+    /// Returns the newest booking that matches a call and whose service is active. The service of a
+    /// booking may not have been created yet.
     pub(super) fn match_booking(
         &self,
         call: &Call,
         now: Timestamp,
-        lives: impl Fn(&ServiceId) -> bool,
+        is_active: impl Fn(&ServiceId) -> bool,
     ) -> Option<BookingId> {
         let is_caller = |entry: &BookingRecord| {
             let caller = entry.caller.as_ref();
             caller.is_some_and(|caller| call.callers.contains(caller))
         };
-        let fits = |id: &&BookingId| {
+        let matches = |id: &&BookingId| {
             self.bookings.get(*id).is_some_and(|entry| {
                 entry.until > now
                     && (call.code.is_none() || entry.code == call.code)
                     && (call.callers.is_empty() || is_caller(entry))
-                    && lives(&entry.service)
+                    && is_active(&entry.service)
             })
         };
-        let dialled = call.dialed.iter();
-        let numbers = dialled.filter_map(|number| self.by_number.get(number));
-        let newest = numbers.filter_map(|bookings| bookings.iter().rev().find(fits));
+        let dialed = call.dialed.iter();
+        let numbers = dialed.filter_map(|number| self.by_number.get(number));
+        let newest = numbers.filter_map(|bookings| bookings.iter().rev().find(matches));
         newest.max().cloned()
     }
 
-    /// Moves the end of a booking with that of its service.
+    /// Updates the expiration of a booking to that of its service.
     pub(super) fn set_end(&mut self, id: &BookingId, end: Timestamp) {
         if let Some(entry) = self.bookings.get_mut(id) {
             self.by_end.remove(&(entry.until, id.clone()));
@@ -283,7 +284,7 @@ impl GroupState {
         }
     }
 
-    /// Everything that is held.
+    /// Returns all booked numbers.
     pub(super) fn booked_numbers(&self, group: &str) -> impl Iterator<Item = BookedNumber> {
         self.bookings.values().map(|entry| BookedNumber {
             group: group.to_owned(),
@@ -293,7 +294,7 @@ impl GroupState {
         })
     }
 
-    /// Numbers that are neither free nor held.
+    /// Returns the numbers that are neither free nor booked.
     pub(super) fn lost_numbers(&self) -> impl Iterator<Item = &AccessNumber> {
         self.numbers.values().filter(|number| {
             !self.free_keys.contains_key(&number.text)
@@ -301,7 +302,7 @@ impl GroupState {
         })
     }
 
-    /// The numbers, in figures.
+    /// Returns the usage of the group.
     pub(super) fn usage(&self) -> PoolUsage {
         PoolUsage {
             size: self.numbers.len() as u64,
@@ -309,7 +310,7 @@ impl GroupState {
         }
     }
 
-    /// One booking, for an operator.
+    /// Returns a booking.
     pub(super) fn get(&self, id: &BookingId) -> Option<ListedBooking> {
         self.bookings.get(id).map(|entry| ListedBooking {
             id: id.clone(),
@@ -321,12 +322,12 @@ impl GroupState {
         })
     }
 
-    /// All bookings.
+    /// Returns all bookings.
     pub(super) fn list_bookings(&self) -> impl Iterator<Item = ListedBooking> {
         self.bookings.keys().filter_map(|id| self.get(id))
     }
 
-    /// Bookings of a number, oldest first.
+    /// Returns the bookings of a number, oldest first.
     pub(super) fn bookings_of_number(
         &self,
         subscriber: &str,

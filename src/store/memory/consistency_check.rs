@@ -1,22 +1,22 @@
-//! The books of the embedded store, looked through.
+//! The consistency check of the embedded store.
 
 use super::state::State;
 use crate::store::ConsistencyReport;
 
 impl State {
     pub(super) fn check_consistency(&self) -> ConsistencyReport {
-        let mut audit = ConsistencyReport::default();
-        for (group, books) in &self.groups {
-            let held = books.booked_numbers(group);
-            let (alive, dead): (Vec<_>, Vec<_>) =
-                held.partition(|held| self.services.contains_key(&held.service));
-            audit.booked.extend(alive);
-            audit.orphaned.extend(dead);
-            let lost = books
+        let mut report = ConsistencyReport::default();
+        for (group, state) in &self.groups {
+            let booked = state.booked_numbers(group);
+            let (active, orphaned): (Vec<_>, Vec<_>) =
+                booked.partition(|booked| self.services.contains_key(&booked.service));
+            report.booked.extend(active);
+            report.orphaned.extend(orphaned);
+            let lost = state
                 .lost_numbers()
                 .map(|number| (group.clone(), number.text.clone()));
-            audit.lost.extend(lost);
+            report.lost.extend(lost);
         }
-        audit
+        report
     }
 }

@@ -1,4 +1,4 @@
-//! Counts that end by themselves.
+//! Rate limit counters in the embedded store.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -7,13 +7,13 @@ use std::{
 
 use crate::store::{RateLimitKey, RateLimitState, StoreError, Timestamp};
 
-/// More than any limit needs within the time that it is counted over; they take some 100 bytes each.
+/// More than any limit needs within its window; a counter takes some 100 bytes.
 const MAX_COUNTERS: usize = 1_000_000;
 
 #[derive(Default)]
 pub(super) struct RateLimits {
     counters: HashMap<RateLimitKey, (u64, Timestamp)>,
-    /// What ends when; the number makes each place the only one of its time.
+    /// Counters by expiration time; the sequence number makes each key unique.
     expiries: BTreeMap<(Timestamp, u64), RateLimitKey>,
     next_seq: u64,
 }
@@ -29,34 +29,34 @@ impl RateLimits {
 
     pub(super) fn take(
         &mut self,
-        tally: &RateLimitKey,
-        most: u64,
+        key: &RateLimitKey,
+        max: u64,
         window: Duration,
         now: Timestamp,
     ) -> Result<RateLimitState, StoreError> {
-        if !self.counters.contains_key(tally) {
+        if !self.counters.contains_key(key) {
             if self.counters.len() >= MAX_COUNTERS {
                 return Err(StoreError::Full(format!(
-                    "{MAX_COUNTERS} counts are under way"
+                    "{MAX_COUNTERS} rate limit counters are in use"
                 )));
             }
             let end = now.after(window);
-            self.expiries.insert((end, self.next_seq), tally.clone());
+            self.expiries.insert((end, self.next_seq), key.clone());
             self.next_seq += 1;
-            self.counters.insert(tally.clone(), (0, end));
+            self.counters.insert(key.clone(), (0, end));
         }
-        let (times, end) = self.counters.entry(tally.clone()).or_insert((0, now));
-        let with_this = *times + 1;
-        *times = with_this.min(most.max(*times));
+        let (count, end) = self.counters.entry(key.clone()).or_insert((0, now));
+        let new_count = *count + 1;
+        *count = new_count.min(max.max(*count));
         Ok(RateLimitState {
-            count: with_this,
+            count: new_count,
             resets_in: end.since(now),
         })
     }
 
-    pub(super) fn refund(&mut self, tally: &RateLimitKey) {
-        if let Some((times, _)) = self.counters.get_mut(tally) {
-            *times = times.saturating_sub(1);
+    pub(super) fn refund(&mut self, key: &RateLimitKey) {
+        if let Some((count, _)) = self.counters.get_mut(key) {
+            *count = count.saturating_sub(1);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The maps of the embedded store and the queue of what ends when.
+//! The maps of the embedded store and its expiry queue.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -10,94 +10,32 @@ use bytes::Bytes;
 
 use super::{
     super::{
-        BackendSession, Binary, BlobId, Booking, BookingId, Call, Changes, Description, Group,
-        IdempotencyKey, KeyName, REPLACED_TTL, ServiceId, StoreError, Timestamp, UPLOAD_TTL, Value,
-        clock::AnchoredClock,
+        Binary, BlobId, Booking, BookingId, Call, Group, IdempotencyKey, KeyName, REPLACED_TTL,
+        ServiceId, StoreError, StoredCatalog, Timestamp, UPLOAD_TTL, Value, clock::AnchoredClock,
     },
     admin_sessions::SessionTable,
+    audit_log::AuditLogTable,
     backend_session::EndedService,
     bookings::GroupState,
-    catalog::CatalogTables,
     rate_limit::RateLimits,
+    service_record::ServiceRecord,
 };
-
-/// One living service.
-#[derive(Default)]
-pub(super) struct ServiceRecord {
-    pub(super) definition: String,
-    pub(super) created: Timestamp,
-    pub(super) end: Timestamp,
-    pub(super) claim: Option<IdempotencyKey>,
-    pub(super) response: Option<String>,
-    pub(super) gms_user: Option<String>,
-    /// Group and id of each booking made for it.
-    pub(super) bookings: Vec<(String, BookingId)>,
-    pub(super) sessions: Vec<BackendSession>,
-    pub(super) values: BTreeMap<KeyName, Value>,
-    /// Its place in the queue, once it has one.
-    pub(super) expiry_key: Option<ExpiryKey>,
-}
-
-impl ServiceRecord {
-    pub(super) fn get(&self, key: &KeyName) -> Option<&Value> {
-        self.values.get(key)
-    }
-
-    pub(super) fn names(&self) -> Vec<KeyName> {
-        self.values.keys().cloned().collect()
-    }
-
-    pub(super) fn texts(&self) -> Vec<(String, String)> {
-        let text = |(name, value): (&KeyName, &Value)| match value {
-            Value::Text(text) => Some((name.as_str().to_owned(), text.clone())),
-            Value::Binary(_) => None,
-        };
-        self.values.iter().filter_map(text).collect()
-    }
-
-    pub(super) fn describe(&self) -> Description {
-        let mut description = Description {
-            definition: self.definition.clone(),
-            created: self.created,
-            end: self.end,
-            gms_user: self.gms_user.clone(),
-            keys: Vec::new(),
-            binaries: Vec::new(),
-        };
-        for (name, value) in &self.values {
-            let name = name.as_str().to_owned();
-            match value {
-                Value::Text(_) => description.keys.push(name),
-                Value::Binary(binary) => description.binaries.push((name, binary.clone())),
-            }
-        }
-        description
-    }
-
-    /// How many keys there would be after `changes`.
-    pub(super) fn len_after(&self, changes: &Changes) -> usize {
-        let set = changes.set.iter().map(|(name, _)| name);
-        let added = set.filter(|name| !self.values.contains_key(name)).count();
-        let held = |name: &&KeyName| self.values.contains_key(name);
-        self.values.len() + added - changes.remove.iter().filter(held).count()
-    }
-}
 
 #[derive(Default)]
 struct Blob {
     chunks: Vec<Bytes>,
-    /// Its place in the queue; `None` while a living service names it.
+    /// The key of its entry in the expiry queue; `None` while an active service refers to it.
     expiry_key: Option<ExpiryKey>,
 }
 
-/// An [`IdempotencyKey`] taken.
+/// A bound [`IdempotencyKey`].
 struct IdempotencyBinding {
     id: ServiceId,
-    /// Its place in the queue; `None` once the service stands, with which it ends.
+    /// The key of its entry in the expiry queue; `None` once the service exists, with which it expires.
     expiry_key: Option<ExpiryKey>,
 }
 
-/// A place in the queue: when, and a number that makes it the only one of its time.
+/// A key of the expiry queue: the time, and a number that makes the key unique.
 pub(super) type ExpiryKey = (Timestamp, u64);
 
 enum Expiry {
@@ -106,20 +44,23 @@ enum Expiry {
     Claim(IdempotencyKey),
 }
 
-/// Everything the embedded store knows.
+/// The whole state of the embedded store.
 pub(super) struct State {
     pub(super) services: HashMap<ServiceId, ServiceRecord>,
     blobs: HashMap<BlobId, Blob>,
     claims: HashMap<IdempotencyKey, IdempotencyBinding>,
-    /// What ends when. What is moved or ends early takes its entry along.
+    /// The expiry queue. An entry is removed when its subject is rescheduled or ends early.
     expiries: BTreeMap<ExpiryKey, Expiry>,
     next_expiry: u64,
     pub(super) groups: HashMap<String, GroupState>,
-    /// Sessions of services that are over, for whoever ends them.
+    /// Ended services whose backend sessions are to be terminated.
     pub(super) ended_services: Vec<EndedService>,
     pub(super) rate_limits: RateLimits,
     pub(super) admin_sessions: SessionTable,
-    pub(super) catalog_tables: CatalogTables,
+    pub(super) catalog: StoredCatalog,
+    pub(super) audit_log: AuditLogTable,
+    /// The time of the last heartbeat and the status, by replica.
+    pub(super) replicas: BTreeMap<String, (Timestamp, String)>,
     pub(super) clock: AnchoredClock,
     used_bytes: usize,
     max_bytes: usize,
@@ -137,31 +78,33 @@ impl State {
             ended_services: Vec::new(),
             rate_limits: RateLimits::default(),
             admin_sessions: SessionTable::default(),
-            catalog_tables: CatalogTables::default(),
+            catalog: StoredCatalog::default(),
+            audit_log: AuditLogTable::default(),
+            replicas: BTreeMap::new(),
             clock,
             used_bytes: 0,
             max_bytes,
         }
     }
 
-    fn schedule(&mut self, at: Timestamp, ending: Expiry) -> ExpiryKey {
-        let due = (at, self.next_expiry);
+    fn schedule(&mut self, at: Timestamp, expiry: Expiry) -> ExpiryKey {
+        let key = (at, self.next_expiry);
         self.next_expiry += 1;
-        self.expiries.insert(due, ending);
-        due
+        self.expiries.insert(key, expiry);
+        key
     }
 
-    fn cancel(&mut self, due: Option<ExpiryKey>) {
-        if let Some(due) = due {
-            self.expiries.remove(&due);
+    fn cancel(&mut self, key: Option<ExpiryKey>) {
+        if let Some(key) = key {
+            self.expiries.remove(&key);
         }
     }
 
-    /// Takes away everything whose end is not after `now`.
+    /// Removes everything that expires at or before `now`.
     pub(super) fn remove_expired(&mut self, now: Timestamp) {
         self.rate_limits.remove_expired(now);
-        for books in self.groups.values_mut() {
-            books.reclaim(now);
+        for group in self.groups.values_mut() {
+            group.reclaim(now);
         }
         while let Some(entry) = self.expiries.first_entry() {
             if entry.key().0 > now {
@@ -179,50 +122,51 @@ impl State {
         self.services.get(id)
     }
 
-    /// The id that `key` is bound to, which is `id` where it was free.
+    /// Returns the id that `key` is bound to; binds it to `id` if it is unbound.
     pub(super) fn idempotency_key(
         &mut self,
         key: &IdempotencyKey,
         id: ServiceId,
         end: Timestamp,
     ) -> ServiceId {
-        if let Some(bound) = self.claims.get(key) {
-            return bound.id.clone();
+        if let Some(binding) = self.claims.get(key) {
+            return binding.id.clone();
         }
-        let due = self.schedule(end, Expiry::Claim(key.clone()));
-        let bound = IdempotencyBinding {
+        let expiry_key = self.schedule(end, Expiry::Claim(key.clone()));
+        let binding = IdempotencyBinding {
             id: id.clone(),
-            expiry_key: Some(due),
+            expiry_key: Some(expiry_key),
         };
-        self.claims.insert(key.clone(), bound);
+        self.claims.insert(key.clone(), binding);
         id
     }
 
-    /// Checks that there is room for the texts of `values`; binaries were counted chunk by chunk.
+    /// Checks that there is space for the strings of `values`; the chunks of binaries have been counted
+    /// already.
     pub(super) fn check_room_for(&self, values: &[(KeyName, Value)]) -> Result<(), StoreError> {
-        let wanted = values.iter().map(|(name, value)| cost(name, value)).sum();
-        self.check_room(wanted)
+        let required = values.iter().map(|(name, value)| cost(name, value)).sum();
+        self.check_room(required)
     }
 
-    fn check_room(&self, wanted: usize) -> Result<(), StoreError> {
-        if self.used_bytes + wanted > self.max_bytes {
-            let held = format!("{} of {} bytes are in use", self.used_bytes, self.max_bytes);
-            return Err(StoreError::Full(held));
+    fn check_room(&self, required: usize) -> Result<(), StoreError> {
+        if self.used_bytes + required > self.max_bytes {
+            let message = format!("{} of {} bytes are in use", self.used_bytes, self.max_bytes);
+            return Err(StoreError::Full(message));
         }
         Ok(())
     }
 
-    pub(super) fn insert(&mut self, id: ServiceId, mut held: ServiceRecord) {
-        let claim = held.claim.as_ref();
-        let bound = claim.and_then(|key| self.claims.get_mut(key));
-        let bound = bound.filter(|bound| bound.id == id);
-        let due = bound.and_then(|bound| bound.expiry_key.take());
-        self.cancel(due);
-        held.expiry_key = Some(self.schedule(held.end, Expiry::Service(id.clone())));
-        self.services.insert(id, held);
+    pub(super) fn insert(&mut self, id: ServiceId, mut record: ServiceRecord) {
+        let claim = record.claim.as_ref();
+        let binding = claim.and_then(|key| self.claims.get_mut(key));
+        let binding = binding.filter(|binding| binding.id == id);
+        let expiry_key = binding.and_then(|binding| binding.expiry_key.take());
+        self.cancel(expiry_key);
+        record.expiry_key = Some(self.schedule(record.end, Expiry::Service(id.clone())));
+        self.services.insert(id, record);
     }
 
-    /// Puts `values` into a living service.
+    /// Sets `values` of an active service.
     pub(super) fn set_values(&mut self, id: &ServiceId, values: Vec<(KeyName, Value)>) {
         let names: Vec<KeyName> = values.iter().map(|(name, _)| name.clone()).collect();
         self.remove_keys(id, &names);
@@ -230,20 +174,20 @@ impl State {
             self.used_bytes += cost(&name, &value);
             if let Value::Binary(binary) = &value {
                 let blob = self.blobs.get_mut(&binary.blob);
-                let due = blob.and_then(|blob| blob.expiry_key.take());
-                self.cancel(due);
+                let expiry_key = blob.and_then(|blob| blob.expiry_key.take());
+                self.cancel(expiry_key);
             }
-            if let Some(held) = self.services.get_mut(id) {
-                held.values.insert(name, value);
+            if let Some(record) = self.services.get_mut(id) {
+                record.values.insert(name, value);
             }
         }
     }
 
-    /// Empties `names` of a living service. Their binaries stay readable for a minute.
+    /// Removes `names` of an active service. Their binaries remain readable for a minute.
     pub(super) fn remove_keys(&mut self, id: &ServiceId, names: &[KeyName]) {
         for name in names {
-            let held = self.services.get_mut(id);
-            let Some(value) = held.and_then(|held| held.values.remove(name)) else {
+            let record = self.services.get_mut(id);
+            let Some(value) = record.and_then(|record| record.values.remove(name)) else {
                 continue;
             };
             self.used_bytes -= cost(name, &value);
@@ -253,36 +197,39 @@ impl State {
         }
     }
 
-    /// The books of a group, as it is configured.
+    /// Returns the bookings of a group after applying its configuration.
     pub(super) fn group_bookings(&mut self, group: &Group) -> &mut GroupState {
-        let books = self.groups.entry(group.name.clone()).or_default();
-        books.sync_group(group);
-        books
+        let state = self.groups.entry(group.name.clone()).or_default();
+        state.sync_group(group);
+        state
     }
 
-    /// Notes a booking with its service, if that stands already.
+    /// Records a booking with its service, if the service exists.
     pub(super) fn record_booking(&mut self, id: &ServiceId, booking: &Booking) {
-        if let Some(held) = self.services.get_mut(id) {
+        if let Some(record) = self.services.get_mut(id) {
             let booking = (booking.group.clone(), booking.id.clone());
-            held.bookings.push(booking);
+            record.bookings.push(booking);
         }
     }
 
     pub(super) fn release_number(&mut self, id: &ServiceId, group: &str, booking: &BookingId) {
-        if let Some(held) = self.services.get_mut(id) {
-            held.bookings.retain(|(_, noted)| noted != booking);
+        if let Some(record) = self.services.get_mut(id) {
+            record.bookings.retain(|(_, recorded)| recorded != booking);
         }
-        if let Some(books) = self.groups.get_mut(group) {
-            books.release(booking, self.clock.now());
+        if let Some(state) = self.groups.get_mut(group) {
+            state.release(booking, self.clock.now());
         }
     }
 
-    /// The service whose newest booking fits a call; its number is given back.
+    /// Returns the service of the newest booking that matches a call, and releases its number.
     pub(super) fn match_call(&mut self, groups: &[String], call: &Call) -> Option<ServiceId> {
         let now = self.clock.now();
         let newest = groups.iter().filter_map(|group| {
-            let lives = |id: &ServiceId| self.services.contains_key(id);
-            let booking = self.groups.get(group)?.match_booking(call, now, lives)?;
+            let is_active = |id: &ServiceId| self.services.contains_key(id);
+            let booking = self
+                .groups
+                .get(group)?
+                .match_booking(call, now, is_active)?;
             Some((booking, group))
         });
         let (booking, group) = newest.max()?;
@@ -292,43 +239,46 @@ impl State {
     }
 
     pub(super) fn set_end(&mut self, id: &ServiceId, end: Timestamp) -> Option<()> {
-        let before = self.services.get_mut(id)?.expiry_key.take();
-        self.cancel(before);
-        let due = self.schedule(end, Expiry::Service(id.clone()));
-        let held = self.services.get_mut(id)?;
-        (held.end, held.expiry_key) = (end, Some(due));
-        for (group, booking) in &held.bookings {
-            if let Some(books) = self.groups.get_mut(group) {
-                books.set_end(booking, end);
+        let previous = self.services.get_mut(id)?.expiry_key.take();
+        self.cancel(previous);
+        let expiry_key = self.schedule(end, Expiry::Service(id.clone()));
+        let record = self.services.get_mut(id)?;
+        (record.end, record.expiry_key) = (end, Some(expiry_key));
+        for (group, booking) in &record.bookings {
+            if let Some(state) = self.groups.get_mut(group) {
+                state.set_end(booking, end);
             }
         }
         Some(())
     }
 
-    /// Ends a service with all that belongs to it.
+    /// Deletes a service with all its resources.
     pub(super) fn delete(&mut self, id: &ServiceId) -> Option<()> {
-        let mut held = self.services.remove(id)?;
-        self.cancel(held.expiry_key);
-        let sessions = mem::take(&mut held.sessions);
+        let mut record = self.services.remove(id)?;
+        self.cancel(record.expiry_key);
+        let sessions = mem::take(&mut record.sessions);
         if !sessions.is_empty() {
             self.ended_services
                 .push(EndedService::new(self.clock.now(), id.clone(), sessions));
         }
-        for (group, booking) in &held.bookings {
-            if let Some(books) = self.groups.get_mut(group) {
-                books.release(booking, self.clock.now());
+        for (group, booking) in &record.bookings {
+            if let Some(state) = self.groups.get_mut(group) {
+                state.release(booking, self.clock.now());
             }
         }
-        if let Some(key) = &held.claim
-            && self.claims.get(key).is_some_and(|bound| bound.id == *id)
+        if let Some(key) = &record.claim
+            && self
+                .claims
+                .get(key)
+                .is_some_and(|binding| binding.id == *id)
         {
             self.claims.remove(key);
         }
-        let blobs: HashSet<BlobId> = held.values.values().filter_map(blob_of).collect();
+        let blobs: HashSet<BlobId> = record.values.values().filter_map(blob_of).collect();
         for blob in &blobs {
             self.drop_blob(blob);
         }
-        let values = held.values.iter();
+        let values = record.values.iter();
         self.used_bytes -= values.map(|(name, value)| cost(name, value)).sum::<usize>();
         Some(())
     }
@@ -355,7 +305,7 @@ impl State {
         self.check_room(chunk.len())?;
         let blob = self.blobs.entry(id.clone()).or_default();
         if blob.chunks.len() as u64 != index {
-            return Err(StoreError::Bug(format!("chunk {index} is out of turn")));
+            return Err(StoreError::Bug(format!("chunk {index} is out of order")));
         }
         blob.chunks.push(Bytes::copy_from_slice(chunk));
         self.used_bytes += chunk.len();
@@ -363,14 +313,14 @@ impl State {
         Ok(())
     }
 
-    fn expire_blob_in(&mut self, id: &BlobId, life: Duration) {
-        let Some(before) = self.blobs.get_mut(id).map(|blob| blob.expiry_key.take()) else {
+    fn expire_blob_in(&mut self, id: &BlobId, ttl: Duration) {
+        let Some(previous) = self.blobs.get_mut(id).map(|blob| blob.expiry_key.take()) else {
             return;
         };
-        self.cancel(before);
-        let due = self.schedule(self.clock.now().after(life), Expiry::Blob(id.clone()));
+        self.cancel(previous);
+        let expiry_key = self.schedule(self.clock.now().after(ttl), Expiry::Blob(id.clone()));
         if let Some(blob) = self.blobs.get_mut(id) {
-            blob.expiry_key = Some(due);
+            blob.expiry_key = Some(expiry_key);
         }
     }
 
@@ -389,7 +339,7 @@ fn blob_of(value: &Value) -> Option<BlobId> {
     }
 }
 
-/// What a key takes up besides the chunks of a binary.
+/// The accounted bytes of a key, without the chunks of a binary.
 fn cost(name: &KeyName, value: &Value) -> usize {
     let value = match value {
         Value::Text(text) => text.len(),

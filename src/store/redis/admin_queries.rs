@@ -1,8 +1,8 @@
-//! Services by their end, and bookings, for operators.
+//! The admin queries in Redis: services by expiration time, and bookings.
 //!
-//! The list of services is a convenience: it is kept beside what it lists, in slots of its own, so it may
-//! name a service that is not there, which is then not told. What a crash leaves in it goes when its time
-//! has passed.
+//! The list of services is not authoritative. It is in slots of its own, so it may contain services that
+//! do not exist; queries skip those. Entries that a crash leaves behind are removed after their
+//! expiration time.
 
 use async_trait::async_trait;
 use redis::{Cmd, FromRedisValue, cmd};
@@ -18,49 +18,50 @@ use crate::store::{
     Preview, ServiceId, StoreError, Timestamp,
 };
 
-/// How long after its end an entry is taken off the list: longer than clocks differ.
+/// The time after its expiration at which an entry is removed from the list; longer than the skew
+/// between clocks.
 const LISTING_GRACE_MS: i64 = 10_000;
 
-/// Bytes of values that one script copies to tell how they begin; Redis serves nobody else meanwhile.
+/// The maximum number of bytes that one script copies for previews, since Redis is blocked meanwhile.
 const MAX_PREVIEW_COPY_BYTES: usize = 1024 * 1024;
 
-/// What of a service stands in a list.
+/// The fields of a service in a list.
 type ServiceFields = (Option<String>, Option<i64>, Option<i64>, Option<String>);
 
 impl RedisStore {
-    /// The command that lists a service that is about to be made.
+    /// The command that adds a service that is about to be created to the list.
     pub(super) fn add_listing(&self, id: &ServiceId, end: Timestamp) -> Cmd {
         let mut list = cmd("ZADD");
         list.arg(self.keys.ends(id)).arg("NX");
         list.arg(end.millis()).arg(id.as_str()).to_owned()
     }
 
-    /// The command that moves a service in the list, if it is there.
+    /// The command that updates the expiration time of a service in the list, if it is listed.
     pub(super) fn update_listing(&self, id: &ServiceId, end: Timestamp) -> Cmd {
         let mut list = cmd("ZADD");
         list.arg(self.keys.ends(id)).arg("XX");
         list.arg(end.millis()).arg(id.as_str()).to_owned()
     }
 
-    /// The command that takes a service off the list.
+    /// The command that removes a service from the list.
     pub(super) fn remove_listing(&self, id: &ServiceId) -> Cmd {
-        let mut unlist = cmd("ZREM");
-        unlist.arg(self.keys.ends(id)).arg(id.as_str()).to_owned()
+        let mut remove = cmd("ZREM");
+        remove.arg(self.keys.ends(id)).arg(id.as_str()).to_owned()
     }
 
-    /// Takes services off the list whose end has passed.
+    /// Removes expired services from the list.
     pub(super) async fn prune_listings(&self) -> Result<(), StoreError> {
-        let before = self.redis.now()?.millis() - LISTING_GRACE_MS;
-        let forget = |shard| {
-            let mut forget = cmd("ZREMRANGEBYSCORE");
-            forget.arg(self.keys.ends_shard(shard)).arg("-inf");
-            forget.arg(before).to_owned()
+        let cutoff = self.redis.now()?.millis() - LISTING_GRACE_MS;
+        let prune = |shard| {
+            let mut prune = cmd("ZREMRANGEBYSCORE");
+            prune.arg(self.keys.ends_shard(shard)).arg("-inf");
+            prune.arg(cutoff).to_owned()
         };
-        let all = (0..keys::SHARDS).map(forget).collect();
+        let all = (0..keys::SHARDS).map(prune).collect();
         self.redis.pipeline_unordered(all).await.map(drop)
     }
 
-    /// Those of these bookings that are there.
+    /// Reads the existing ones of these bookings.
     async fn read_bookings(
         &self,
         group: &str,
@@ -80,23 +81,23 @@ impl RedisStore {
         let texts: Vec<Option<String>> = self.redis.query(&texts).await?;
         let ends: Vec<Option<i64>> = self.query_each(ends).await?;
         let all = ids.into_iter().zip(texts.into_iter().zip(ends));
-        let there = all.filter_map(|(id, (text, end))| {
+        let existing = all.filter_map(|(id, (text, end))| {
             let until = self
                 .redis
                 .from_server_time(&booked, Timestamp::from_millis(end?))
                 .ok()?;
             parse_listed_booking(id, &text?, until)
         });
-        Ok(there.collect())
+        Ok(existing.collect())
     }
 
-    /// The answers to questions that need no order.
+    /// Sends commands in no particular order and parses their replies.
     pub(super) async fn query_each<T: FromRedisValue>(
         &self,
-        questions: Vec<Cmd>,
+        commands: Vec<Cmd>,
     ) -> Result<Vec<T>, StoreError> {
-        let answers = self.redis.pipeline_unordered(questions).await?;
-        answers.into_iter().map(parse_reply).collect()
+        let replies = self.redis.pipeline_unordered(commands).await?;
+        replies.into_iter().map(parse_reply).collect()
     }
 }
 
@@ -116,33 +117,35 @@ impl AdminQueries for RedisStore {
     async fn services_by_end(
         &self,
         after: Option<&Cursor>,
-        most: usize,
+        limit: usize,
     ) -> Result<Page<ListedService>, StoreError> {
         let now = self.redis.now()?;
         let shards = (0..keys::SHARDS).map(|shard| {
             let list = self.keys.ends_shard(shard);
-            page_command(list, after, most, now)
+            page_command(list, after, limit, now)
         });
         let shards: Vec<Vec<(String, i64)>> = self.query_each(shards.collect()).await?;
-        let (places, next) = split_page(shards.into_iter().flatten().collect(), most);
-        let tell = |place: &Cursor| {
-            let id = ServiceId::from(place.name.clone());
-            let mut tell = cmd("HMGET");
-            tell.arg(self.keys.service(&id)).arg(keys::DEFINITION);
-            tell.arg(keys::CREATED).arg(keys::END).arg(keys::GMS_USER);
-            tell
+        let (cursors, next) = split_page(shards.into_iter().flatten().collect(), limit);
+        let read = |cursor: &Cursor| {
+            let id = ServiceId::from(cursor.name.clone());
+            let mut read = cmd("HMGET");
+            read.arg(self.keys.service(&id)).arg(keys::DEFINITION);
+            read.arg(keys::CREATED).arg(keys::END).arg(keys::GMS_USER);
+            read
         };
-        let told: Vec<ServiceFields> = self.query_each(places.iter().map(tell).collect()).await?;
-        let listed = places.into_iter().zip(told);
-        let listed = listed.filter_map(|(place, (definition, created, end, gms_user))| {
-            let id = ServiceId::from(place.name);
+        let fields: Vec<ServiceFields> =
+            self.query_each(cursors.iter().map(read).collect()).await?;
+        let listed = cursors.into_iter().zip(fields);
+        let listed = listed.filter_map(|(cursor, (definition, created, end, gms_user))| {
+            let id = ServiceId::from(cursor.name);
             let (definition, created, end) = (definition?, created?, end?);
             let key = self.keys.service(&id);
-            let moment = |millis| {
+            let to_store_time = |millis| {
                 self.redis
                     .from_server_time(&key, Timestamp::from_millis(millis))
             };
-            let both = moment(created).and_then(|created| Ok((created, moment(end)?)));
+            let both =
+                to_store_time(created).and_then(|created| Ok((created, to_store_time(end)?)));
             Some(both.map(|(created, end)| ListedService {
                 id,
                 definition,
@@ -156,31 +159,31 @@ impl AdminQueries for RedisStore {
     }
 
     async fn pool_usages(&self, groups: &[&str]) -> Result<Vec<PoolUsage>, StoreError> {
-        let ask = groups.iter().flat_map(|group| {
+        let commands = groups.iter().flat_map(|group| {
             let [free, numbers, ..] = self.keys.group(group);
             let size = cmd("HLEN").arg(numbers).to_owned();
             [size, cmd("ZCARD").arg(free).to_owned()]
         });
-        let counts: Vec<u64> = self.query_each(ask.collect()).await?;
-        let fills = counts.chunks_exact(2).map(|counts| {
+        let counts: Vec<u64> = self.query_each(commands.collect()).await?;
+        let usages = counts.chunks_exact(2).map(|counts| {
             let [size, free] = <[u64; 2]>::try_from(counts).unwrap_or_default();
             PoolUsage { size, free }
         });
-        Ok(fills.collect())
+        Ok(usages.collect())
     }
 
     async fn bookings_by_end(
         &self,
         group: &str,
         after: Option<&Cursor>,
-        most: usize,
+        limit: usize,
     ) -> Result<Page<ListedBooking>, StoreError> {
         let [_, _, booked, ..] = self.keys.group(group);
         let now = self.redis.now_at(&booked)?;
-        let behind = page_command(booked, after, most, now);
-        let listed = self.redis.query(&behind).await?;
-        let (places, next) = split_page(listed, most);
-        let ids = places.into_iter().map(|place| place.name.into());
+        let page = page_command(booked, after, limit, now);
+        let listed = self.redis.query(&page).await?;
+        let (cursors, next) = split_page(listed, limit);
+        let ids = cursors.into_iter().map(|cursor| cursor.name.into());
         let entries = self.read_bookings(group, ids.collect()).await?;
         Ok(Page { entries, next })
     }
@@ -189,15 +192,15 @@ impl AdminQueries for RedisStore {
         &self,
         group: &str,
         subscriber: &str,
-        most: usize,
+        limit: usize,
     ) -> Result<Vec<ListedBooking>, StoreError> {
         let [_, _, _, _, index, ..] = self.keys.group(group);
-        let begins = ["[n\n", subscriber, "\n"].concat();
-        let mut ends = ["(n\n", subscriber, "\n"].concat().into_bytes();
-        ends.push(0xff);
+        let min = ["[n\n", subscriber, "\n"].concat();
+        let mut max = ["(n\n", subscriber, "\n"].concat().into_bytes();
+        max.push(0xff);
         let mut find = cmd("ZRANGEBYLEX");
-        find.arg(index).arg(begins).arg(ends);
-        find.arg("LIMIT").arg(0).arg(most);
+        find.arg(index).arg(min).arg(max);
+        find.arg("LIMIT").arg(0).arg(limit);
         let entries: Vec<String> = self.redis.query(&find).await?;
         let ids = entries.iter().filter_map(|entry| entry.rsplit('\n').next());
         let ids = ids.map(|id| id.to_owned().into()).collect();
@@ -217,21 +220,23 @@ impl AdminQueries for RedisStore {
         &self,
         id: &ServiceId,
         keys: &[KeyName],
-        most: usize,
+        limit: usize,
     ) -> Result<Vec<Option<Preview>>, StoreError> {
         let mut all = Vec::with_capacity(keys.len());
         while let Some(keys) = keys.get(all.len()..).filter(|keys| !keys.is_empty()) {
             let mut read = evalsha(&PREVIEWS, &[self.keys.service(id)]);
-            read.arg(most).arg(MAX_PREVIEW_COPY_BYTES);
+            read.arg(limit).arg(MAX_PREVIEW_COPY_BYTES);
             for key in keys {
                 read.arg(key.as_str());
             }
-            let told: Vec<(Option<Vec<u8>>, usize)> = self.redis.query_pooled(&read).await?;
-            if told.is_empty() {
-                return Err(StoreError::Corrupt("no beginnings of values".to_owned()));
+            let previews: Vec<(Option<Vec<u8>>, usize)> = self.redis.query_pooled(&read).await?;
+            if previews.is_empty() {
+                return Err(StoreError::Corrupt(
+                    "empty reply to the preview script".to_owned(),
+                ));
             }
-            let told = told.into_iter();
-            all.extend(told.map(|(first, bytes)| Some(Preview::from_bytes(first?, bytes))));
+            let previews = previews.into_iter();
+            all.extend(previews.map(|(first, bytes)| Some(Preview::from_bytes(first?, bytes))));
         }
         Ok(all)
     }
@@ -240,9 +245,9 @@ impl AdminQueries for RedisStore {
         &self,
         id: &ServiceId,
     ) -> Result<Vec<(String, BookingId)>, StoreError> {
-        let held = cmd("HKEYS").arg(self.keys.owned(id)).to_owned();
-        let held: Vec<String> = self.redis.query(&held).await?;
-        let bookings = held
+        let owned = cmd("HKEYS").arg(self.keys.owned(id)).to_owned();
+        let owned: Vec<String> = self.redis.query(&owned).await?;
+        let bookings = owned
             .iter()
             .filter_map(|field| match OwnedResource::parse(field) {
                 Some(OwnedResource::Booking(group, booking)) => Some((group, booking)),
@@ -252,28 +257,28 @@ impl AdminQueries for RedisStore {
     }
 }
 
-/// The command that tells what stands behind a place of `list`: one more than is asked for, to tell
-/// whether there is another page.
-fn page_command(list: String, after: Option<&Cursor>, most: usize, now: Timestamp) -> Cmd {
-    let mut behind = evalsha(&PAGE, &[list]);
-    // What has ended is not told, wherever the page begins.
-    let (end, name) = after.map_or((now, ""), |place| (place.end.max(now), &place.name));
-    behind.arg(end.millis()).arg(name).arg(most + 1);
-    behind
+/// The command that reads the entries of `list` after a cursor: one more than `limit`, to detect whether
+/// there is another page.
+fn page_command(list: String, after: Option<&Cursor>, limit: usize, now: Timestamp) -> Cmd {
+    let mut page = evalsha(&PAGE, &[list]);
+    // Expired entries are skipped, wherever the page begins.
+    let (end, name) = after.map_or((now, ""), |cursor| (cursor.end.max(now), &cursor.name));
+    page.arg(end.millis()).arg(name).arg(limit + 1);
+    page
 }
 
-/// The first of `listed`, in their order, and where the next page begins.
-fn split_page(listed: Vec<(String, i64)>, most: usize) -> (Vec<Cursor>, Option<Cursor>) {
-    let place = |(name, end)| Cursor {
+/// Returns the first `limit` entries in order, and the cursor of the next page.
+fn split_page(listed: Vec<(String, i64)>, limit: usize) -> (Vec<Cursor>, Option<Cursor>) {
+    let cursor = |(name, end)| Cursor {
         end: Timestamp::from_millis(end),
         name,
     };
-    let mut places: Vec<Cursor> = listed.into_iter().map(place).collect();
-    places.sort();
-    let more = places.len() > most;
-    places.truncate(most);
-    let next = places.last().filter(|_| more).cloned();
-    (places, next)
+    let mut cursors: Vec<Cursor> = listed.into_iter().map(cursor).collect();
+    cursors.sort();
+    let more = cursors.len() > limit;
+    cursors.truncate(limit);
+    let next = cursors.last().filter(|_| more).cloned();
+    (cursors, next)
 }
 
 fn parse_listed_booking(id: BookingId, text: &str, until: Timestamp) -> Option<ListedBooking> {

@@ -1,4 +1,4 @@
-//! Operators who are signed in, in Redis.
+//! Admin sessions in Redis.
 
 use std::time::Duration;
 
@@ -10,38 +10,29 @@ use crate::store::{AdminSessions, StoreError};
 
 #[async_trait]
 impl AdminSessions for RedisStore {
-    async fn create_session(
-        &self,
-        name: &str,
-        told: &str,
-        life: Duration,
-    ) -> Result<(), StoreError> {
+    async fn create_session(&self, id: &str, value: &str, ttl: Duration) -> Result<(), StoreError> {
         let mut set = cmd("SET");
-        set.arg(self.keys.admin_session(name)).arg(told);
+        set.arg(self.keys.admin_session(id)).arg(value);
         self.redis
-            .query_replicated(set.arg("PX").arg(millis(life)))
+            .query_replicated(set.arg("PX").arg(millis(ttl)))
             .await
     }
 
-    async fn touch_session(
-        &self,
-        name: &str,
-        life: Duration,
-    ) -> Result<Option<String>, StoreError> {
+    async fn touch_session(&self, id: &str, ttl: Duration) -> Result<Option<String>, StoreError> {
         let mut get = cmd("GETEX");
-        get.arg(self.keys.admin_session(name))
+        get.arg(self.keys.admin_session(id))
             .arg("PX")
-            .arg(millis(life));
+            .arg(millis(ttl));
         self.redis.query(&get).await
     }
 
-    async fn peek_session(&self, name: &str) -> Result<Option<String>, StoreError> {
-        let get = cmd("GET").arg(self.keys.admin_session(name)).to_owned();
+    async fn peek_session(&self, id: &str) -> Result<Option<String>, StoreError> {
+        let get = cmd("GET").arg(self.keys.admin_session(id)).to_owned();
         self.redis.query(&get).await
     }
 
-    async fn delete_session(&self, name: &str) -> Result<(), StoreError> {
-        let unlink = cmd("UNLINK").arg(self.keys.admin_session(name)).to_owned();
+    async fn delete_session(&self, id: &str) -> Result<(), StoreError> {
+        let unlink = cmd("UNLINK").arg(self.keys.admin_session(id)).to_owned();
         self.redis.query_replicated(&unlink).await
     }
 }

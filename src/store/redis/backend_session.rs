@@ -1,8 +1,8 @@
-//! Ending the sessions of services that are over.
+//! Termination of the backend sessions of ended services.
 //!
-//! This goes on beside the rest of the clean-up, on a few of them at a time. `own:{id}` goes when its
-//! sessions are ended, or given up; until then the index has the sweep come back to the id, so that
-//! another replica goes on where this one stopped.
+//! It runs concurrently with the rest of the cleanup, for a limited number of services at a time.
+//! `own:{id}` is deleted when the sessions are terminated or abandoned; until then the cleanup index
+//! schedules the sweep to retry, so that another replica continues after a crash of this one.
 
 use futures_util::{StreamExt, stream};
 use redis::{Cmd, cmd};
@@ -18,56 +18,60 @@ use crate::{
     telemetry::metrics::CLEANUP_SERVICES,
 };
 
-/// A service that is over, and the sessions that it held.
+/// An ended service and its backend sessions.
 pub(super) struct EndedService {
     pub(super) id: ServiceId,
     pub(super) sessions: Vec<BackendSession>,
-    /// When the clean-up first heard of its end.
+    /// The time at which the cleanup first detected its end.
     pub(super) since: Timestamp,
 }
 
 impl RedisStore {
-    /// Ends what comes through `queue`, for as long as it is polled.
+    /// Terminates the sessions of the services in `queue` until the future is dropped.
     pub(super) async fn terminate_sessions(
         &self,
         queue: mpsc::Receiver<EndedService>,
         sessions: &dyn BackendSessions,
     ) {
-        let over = stream::unfold(queue, |mut queue| async move {
-            let over = queue.recv().await?;
-            Some((over, queue))
+        let ended = stream::unfold(queue, |mut queue| async move {
+            let ended = queue.recv().await?;
+            Some((ended, queue))
         });
-        over.for_each_concurrent(MAX_CONCURRENT_TERMINATIONS, |over| {
-            self.terminate_or_defer(over, sessions)
-        })
-        .await;
+        ended
+            .for_each_concurrent(MAX_CONCURRENT_TERMINATIONS, |ended| {
+                self.terminate_or_defer(ended, sessions)
+            })
+            .await;
     }
 
-    async fn terminate_or_defer(&self, over: EndedService, sessions: &dyn BackendSessions) {
-        let id = over.id.clone();
-        if let Err(error) = self.terminate_sessions_of(over, sessions).await {
-            debug!(id = %id.redacted(), %error, "the sweep comes back to the session of an ended service");
+    async fn terminate_or_defer(&self, ended: EndedService, sessions: &dyn BackendSessions) {
+        let id = ended.id.clone();
+        if let Err(error) = self.terminate_sessions_of(ended, sessions).await {
+            debug!(id = %id.redacted(), %error, "session termination deferred to the sweep");
         }
     }
 
     async fn terminate_sessions_of(
         &self,
-        over: EndedService,
+        ended: EndedService,
         sessions: &dyn BackendSessions,
     ) -> Result<(), StoreError> {
         let EndedService {
             id,
-            sessions: held,
+            sessions: pending,
             since,
-        } = over;
-        if let Some((_, when)) = try_terminate(sessions, self, &id, held, since).await {
-            return self.redis.query(&self.schedule_cleanup_at(&id, when)).await;
+        } = ended;
+        if let Some((_, retry_at)) = try_terminate(sessions, self, &id, pending, since).await {
+            return self
+                .redis
+                .query(&self.schedule_cleanup_at(&id, retry_at))
+                .await;
         }
-        let mut list = cmd("UNLINK");
+        let mut unlink = cmd("UNLINK");
         self.redis
-            .query::<()>(list.arg(self.keys.owned(&id)))
+            .query::<()>(unlink.arg(self.keys.owned(&id)))
             .await?;
-        // Not before: a list without an entry would stay.
+        // This order is required: `own:{id}` without an index entry would never be deleted.
         let mut entry = cmd("ZREM");
         entry.arg(self.keys.index(&id)).arg(id.as_str());
         self.redis.query::<()>(&entry).await?;
@@ -75,7 +79,7 @@ impl RedisStore {
         Ok(())
     }
 
-    /// The command that has the sweep look after `id`, whose service is certainly over, at `when`.
+    /// The command that schedules the sweep to check the ended service `id` at `when`.
     pub(super) fn schedule_cleanup_at(&self, id: &ServiceId, when: Timestamp) -> Cmd {
         let mut add = cmd("ZADD");
         add.arg(self.keys.index(id))

@@ -1,5 +1,5 @@
-//! Bytes of binaries: chunks in `blob:{id}:<blob>`, over the pool, so that no small request waits
-//! behind a big one.
+//! The contents of binaries: chunks in `blob:{id}:<blob>`, transferred over pooled connections, so that
+//! small requests do not wait for large ones.
 
 use bytes::Bytes;
 use tracing::warn;
@@ -25,7 +25,7 @@ impl RedisStore {
         Ok(chunk.map(Bytes::from))
     }
 
-    /// Chunk and life in one script: a process that dies here leaves nothing that stays.
+    /// Stores the chunk and sets its TTL in one script, so that a crash leaves no key without a TTL.
     pub(super) async fn write_chunk(
         &self,
         id: &ServiceId,
@@ -33,21 +33,21 @@ impl RedisStore {
         index: u64,
         chunk: &[u8],
     ) -> Result<(), StoreError> {
-        let mut put = evalsha(&WRITE_CHUNK, &[self.keys.blob(id, blob)]);
-        put.arg(index).arg(chunk).arg(UPLOAD_TTL.as_secs());
-        self.redis.query_pooled(&put).await
+        let mut write = evalsha(&WRITE_CHUNK, &[self.keys.blob(id, blob)]);
+        write.arg(index).arg(chunk).arg(UPLOAD_TTL.as_secs());
+        self.redis.query_pooled(&write).await
     }
 
     pub(super) async fn discard(&self, id: &ServiceId, blobs: &[BlobId]) -> Result<(), StoreError> {
         if blobs.is_empty() {
-            return Ok(()); // UNLINK wants a key
+            return Ok(()); // UNLINK requires a key
         }
         let keys: Vec<String> = blobs.iter().map(|blob| self.keys.blob(id, blob)).collect();
         self.redis.query(redis::cmd("UNLINK").arg(keys)).await
     }
 
-    /// Gives the binaries behind `descriptors` a short life. They are no longer named, so what fails
-    /// here costs memory until the service ends and nothing else.
+    /// Sets a short TTL on the binaries of `descriptors`. They are no longer referenced, so a failure
+    /// only costs memory until the service ends.
     pub(super) async fn expire_blobs(&self, id: &ServiceId, descriptors: Vec<String>) {
         let blobs = descriptors
             .iter()
@@ -58,23 +58,24 @@ impl RedisStore {
         }
         let mut keys = vec![self.keys.owned(id)];
         keys.extend(blobs.iter().map(|blob| self.keys.blob(id, blob)));
-        let mut retire = evalsha(&EXPIRE_BLOBS, &keys);
-        retire.arg(millis(REPLACED_TTL));
+        let mut expire = evalsha(&EXPIRE_BLOBS, &keys);
+        expire.arg(millis(REPLACED_TTL));
         for blob in &blobs {
-            retire.arg(keys::owned_blob_field(blob));
+            expire.arg(keys::owned_blob_field(blob));
         }
-        if let Err(error) = self.redis.query::<()>(&retire).await {
-            warn!(id = %id.redacted(), %error, "binaries that were replaced stay until their service ends");
+        if let Err(error) = self.redis.query::<()>(&expire).await {
+            warn!(id = %id.redacted(), %error, "replaced binaries not expired");
         }
     }
 }
 
-/// Reads a descriptor back.
+/// Parses a descriptor.
 pub(super) fn parse_descriptor(text: &str) -> Result<Binary, StoreError> {
-    serde_json::from_str(text).map_err(|error| StoreError::Corrupt(format!("a binary: {error}")))
+    serde_json::from_str(text)
+        .map_err(|error| StoreError::Corrupt(format!("binary descriptor: {error}")))
 }
 
-/// The field and value that `svc:{id}` has for a key.
+/// The field and value of a key in `svc:{id}`.
 pub(super) fn field_and_value(name: KeyName, value: Value) -> Result<(String, String), StoreError> {
     match value {
         Value::Text(text) => Ok((name.into_string(), text)),

@@ -1,8 +1,9 @@
-//! Access numbers: groups of them, and bookings that hold them.
+//! Access numbers: resource groups and bookings.
 //!
-//! A group lives in one slot and a service in another, so a booking is made in this order: it is listed
-//! in `own:{id}` and the id in the index, then the number is held, then the service is made. Whatever
-//! stands behind the point where a process dies is given back by the clean-up.
+//! A group is in one slot and a service in another, so a booking is made in this order: first the
+//! booking is recorded in `own:{id}` and the id in the cleanup index, then the number is booked, then
+//! the service is created. If the process crashes at any point, the cleanup releases everything recorded
+//! before.
 
 use std::time::Duration;
 
@@ -20,51 +21,51 @@ use crate::store::{
     MatchResult, PoolUsage, ServiceId, Store, StoreError, Timestamp,
 };
 
-/// When a service that was begun and never made is given up.
+/// The time after which a service whose create has begun but not completed is abandoned.
 pub(super) const PENDING_CREATE_TTL: Duration = Duration::from_secs(30);
-/// Codes offered to a script at once, and how often others are.
+/// The number of codes passed to a script at once, and the maximum number of such attempts.
 const CODES_PER_ATTEMPT: usize = 32;
 const MAX_CODE_ATTEMPTS: usize = 8;
 
-/// What the books say to a call.
+/// The result of searching the bookings for a call.
 enum BookingMatch<'a> {
-    /// The newest booking that fits, its group and its service.
+    /// The newest matching booking, its group and its service.
     Booking(BookingId, &'a String, ServiceId),
     NoMatch,
-    /// The call must be read under these regions too.
+    /// The call must also be parsed with these regions.
     OtherRegions(Vec<String>),
 }
 
 impl RedisStore {
     pub(super) async fn book_number(
         &self,
-        holder: BookingOwner<'_>,
+        owner: BookingOwner<'_>,
         group: &Group,
         request: &BookingRequest,
     ) -> Result<BookResult, StoreError> {
         let now = self.redis.now()?;
         let booking = BookingId::generate(now);
-        let Some(end) = self.register_booking(holder, group, &booking, now).await? else {
+        let Some(end) = self.register_booking(owner, group, &booking, now).await? else {
             return Ok(BookResult::ServiceNotFound);
         };
-        let longest = now.after(request.timeout);
-        let until = if holder.is_new() {
-            longest
+        let max_until = now.after(request.timeout);
+        let until = if owner.is_new() {
+            max_until
         } else {
-            longest.min(end)
+            max_until.min(end)
         };
-        let id = holder.id();
+        let id = owner.id();
         if until <= now {
-            // Redis still finds a service in the very millisecond of its end.
+            // Redis may still return a service in the millisecond of its expiration.
             self.unregister_booking(id, group, &booking).await?;
             return Ok(BookResult::ServiceNotFound);
         }
-        let mut allocate = || {
+        let mut book = || {
             let keys = self.keys.group(&group.name);
             let mut call = evalsha(&BOOK_NUMBER, &keys);
             call.arg(now.millis())
                 .arg(until.millis())
-                .arg(longest.millis());
+                .arg(max_until.millis());
             call.arg(booking.as_str()).arg(id.as_str());
             call.arg(request.caller.as_deref().unwrap_or_default());
             call.arg(strategy_name(group.strategy));
@@ -79,16 +80,16 @@ impl RedisStore {
             call
         };
         for _ in 0..MAX_CODE_ATTEMPTS {
-            match self.run_group_script(group, &mut allocate).await? {
-                ScriptReply::Done(answer) => {
-                    if !holder.is_new() && self.definition(id).await?.is_none() {
-                        // It ended in between, and the clean-up may have gone past.
+            match self.run_group_script(group, &mut book).await? {
+                ScriptReply::Done(reply) => {
+                    if !owner.is_new() && self.definition(id).await?.is_none() {
+                        // The service ended meanwhile, and the cleanup may have missed this booking.
                         let release = self.release_command(&group.name, &[&booking]);
                         self.redis.query_replicated::<()>(&release).await?;
                         return Ok(BookResult::ServiceNotFound);
                     }
-                    let held_for = until.since(now);
-                    return parse_booking(group, booking, held_for, request, answer)
+                    let expires_in = until.since(now);
+                    return parse_booking(group, booking, expires_in, request, reply)
                         .map(BookResult::Booked);
                 }
                 ScriptReply::Refused(wait) => {
@@ -105,7 +106,8 @@ impl RedisStore {
         Ok(BookResult::Exhausted(Duration::from_secs(1)))
     }
 
-    /// Runs a script on a group. One that was never filled (Redis is new, or lost its data) is filled.
+    /// Runs a script on a group. If the group has no numbers yet (Redis is new, or lost its data),
+    /// synchronizes it first.
     async fn run_group_script(
         &self,
         group: &Group,
@@ -119,40 +121,45 @@ impl RedisStore {
         self.redis.query_replicated(&script()).await
     }
 
-    /// Lists the booking in `own:{id}` and the id in the index: one round trip. Gives the end of what
-    /// holds it; `None` where that is over.
+    /// Records the booking in `own:{id}` and the id in the cleanup index in one round trip. Returns the
+    /// expiration time of the owner; `None` if it has ended.
     async fn register_booking(
         &self,
-        holder: BookingOwner<'_>,
+        owner: BookingOwner<'_>,
         group: &Group,
         booking: &BookingId,
         now: Timestamp,
     ) -> Result<Option<Timestamp>, StoreError> {
-        let id = holder.id();
-        let given_up = now.after(PENDING_CREATE_TTL).millis().to_string();
-        let mut look_after = redis::cmd("ZADD");
-        look_after.arg(self.keys.index(id));
-        if !holder.is_new() {
-            // What is there already is right; if nothing is, the sweep finds the true end.
-            look_after.arg("NX");
+        let id = owner.id();
+        let abandoned_at = now.after(PENDING_CREATE_TTL).millis().to_string();
+        let mut schedule = redis::cmd("ZADD");
+        schedule.arg(self.keys.index(id));
+        if !owner.is_new() {
+            // An existing entry is correct; for a new one the sweep determines the actual expiration.
+            schedule.arg("NX");
         }
-        look_after.arg(&given_up).arg(id.as_str());
+        schedule.arg(&abandoned_at).arg(id.as_str());
         let keys = [self.keys.service(id), self.keys.owned(id)];
-        let mut hold = evalsha(&REGISTER_OWNED, &keys);
-        hold.arg(now.millis());
-        hold.arg(keys::owned_booking_field(&group.name, booking));
-        hold.arg(if holder.is_new() {
-            given_up.as_str()
+        let mut register = evalsha(&REGISTER_OWNED, &keys);
+        register.arg(now.millis());
+        register.arg(keys::owned_booking_field(&group.name, booking));
+        register.arg(if owner.is_new() {
+            abandoned_at.as_str()
         } else {
             ""
         });
-        hold.arg(millis(OWNED_TTL_MARGIN));
-        let [_listed, reply] =
-            reply_array(self.redis.pipeline_ordered(vec![look_after, hold]).await?)?;
+        register.arg(millis(OWNED_TTL_MARGIN));
+        let [_scheduled, reply] = reply_array(
+            self.redis
+                .pipeline_ordered(vec![schedule, register])
+                .await?,
+        )?;
         match parse_reply(reply)? {
             ScriptReply::Done(end) => {
                 let end = end.first().and_then(|end| end.parse().ok());
-                let end = end.ok_or_else(|| StoreError::Corrupt("a service's end".to_owned()))?;
+                let end = end.ok_or_else(|| {
+                    StoreError::Corrupt("expiration time of a service".to_owned())
+                })?;
                 Ok(Some(Timestamp::from_millis(end)))
             }
             ScriptReply::Refused(_) => Ok(None),
@@ -166,17 +173,17 @@ impl RedisStore {
         group: &Group,
         booking: &BookingId,
     ) -> Result<(), StoreError> {
-        let unlist = self.unregister_command(id, &group.name, booking);
-        self.redis.query(&unlist).await
+        let unregister = self.unregister_command(id, &group.name, booking);
+        self.redis.query(&unregister).await
     }
 
-    /// The command that takes a booking off what the service holds.
+    /// The command that removes a booking from the resources of the service.
     fn unregister_command(&self, id: &ServiceId, group: &str, booking: &BookingId) -> Cmd {
-        let mut unlist = redis::cmd("HDEL");
-        unlist
+        let mut unregister = redis::cmd("HDEL");
+        unregister
             .arg(self.keys.owned(id))
             .arg(keys::owned_booking_field(group, booking));
-        unlist
+        unregister
     }
 
     pub(super) async fn release_number(
@@ -185,12 +192,14 @@ impl RedisStore {
         booking: &Booking,
     ) -> Result<(), StoreError> {
         let release = self.release_command(&booking.group, &[&booking.id]);
-        let unlist = self.unregister_command(id, &booking.group, &booking.id);
-        self.redis.pipeline_ordered(vec![release, unlist]).await?;
+        let unregister = self.unregister_command(id, &booking.group, &booking.id);
+        self.redis
+            .pipeline_ordered(vec![release, unregister])
+            .await?;
         Ok(())
     }
 
-    /// The command that gives these bookings of a group back.
+    /// The command that releases these bookings of a group.
     pub(super) fn release_command(&self, group: &str, bookings: &[&BookingId]) -> Cmd {
         let mut release = evalsha(&RELEASE, &self.keys.group(group));
         release.arg(0);
@@ -200,15 +209,16 @@ impl RedisStore {
         release
     }
 
-    /// Gives back numbers of a group that are held too long; how many, `most` at most.
-    pub(super) async fn reclaim(&self, group: &str, most: usize) -> Result<usize, StoreError> {
+    /// Releases at most `limit` expired bookings of a group and returns their number.
+    pub(super) async fn reclaim(&self, group: &str, limit: usize) -> Result<usize, StoreError> {
         let mut release = evalsha(&RELEASE, &self.keys.group(group));
-        release.arg(most);
+        release.arg(limit);
         self.redis.query(&release).await
     }
 
-    /// Takes the newest booking that fits a call and whose service lives. One whose service does not
-    /// is passed over: it may be about to be made, and if it is over the clean-up sees to it.
+    /// Releases the newest booking that matches a call and whose service is active. Bookings without an
+    /// active service are skipped: the service may be about to be created; if it has ended, the cleanup
+    /// releases the booking.
     pub(super) async fn match_call(
         &self,
         groups: &[String],
@@ -229,17 +239,20 @@ impl RedisStore {
                 continue;
             }
             let release = self.release_command(group, &[&booking]);
-            let unlist = self.unregister_command(&id, group, &booking);
-            let [taken, _unlisted] =
-                reply_array(self.redis.pipeline_ordered(vec![release, unlist]).await?)?;
-            if parse_reply::<usize>(taken)? == 1 {
+            let unregister = self.unregister_command(&id, group, &booking);
+            let [released, _unregistered] = reply_array(
+                self.redis
+                    .pipeline_ordered(vec![release, unregister])
+                    .await?,
+            )?;
+            if parse_reply::<usize>(released)? == 1 {
                 return Ok(MatchResult::Matched(id));
             }
-            // Another call took it in between.
+            // Another call matched the booking first.
         }
     }
 
-    /// The newest booking, in whichever of these groups, that fits a call; older than `before`.
+    /// Returns the newest booking in any of these groups that matches a call and is older than `before`.
     async fn newest_match<'a>(
         &self,
         groups: &'a [String],
@@ -263,20 +276,20 @@ impl RedisStore {
     async fn match_in_group<'a>(
         &self,
         group: &'a String,
-        wanted: &Call,
+        call: &Call,
         before: Option<&BookingId>,
     ) -> Result<BookingMatch<'a>, StoreError> {
         loop {
-            let mut find = evalsha(&MATCH_BOOKING, &self.keys.group(group));
-            find.arg(wanted.code.as_deref().unwrap_or_default());
-            find.arg(before.map_or("", BookingId::as_str));
-            for list in [&wanted.regions, &wanted.dialed, &wanted.callers] {
-                find.arg(list.len()).arg(list);
+            let mut search = evalsha(&MATCH_BOOKING, &self.keys.group(group));
+            search.arg(call.code.as_deref().unwrap_or_default());
+            search.arg(before.map_or("", BookingId::as_str));
+            for list in [&call.regions, &call.dialed, &call.callers] {
+                search.arg(list.len()).arg(list);
             }
-            match self.redis.query(&find).await? {
+            match self.redis.query(&search).await? {
                 ScriptReply::Done(found) => {
                     let [booking, service] = <[String; 2]>::try_from(found)
-                        .map_err(|found| StoreError::Corrupt(format!("a booking: {found:?}")))?;
+                        .map_err(|found| StoreError::Corrupt(format!("booking: {found:?}")))?;
                     return Ok(BookingMatch::Booking(booking.into(), group, service.into()));
                 }
                 ScriptReply::Refused(_) => return Ok(BookingMatch::NoMatch),
@@ -287,21 +300,22 @@ impl RedisStore {
         }
     }
 
-    /// Moves these bookings with the end of their service.
+    /// Updates the expiration of these bookings to that of their service.
     pub(super) async fn extend_bookings(
         &self,
         bookings: &[(String, BookingId)],
         end: Timestamp,
     ) -> Result<(), StoreError> {
         let now = self.redis.now()?;
-        let moves = bookings.iter().map(|(group, booking)| {
-            let mut one = evalsha(&EXTEND_BOOKINGS, &self.keys.group(group));
-            one.arg(now.millis())
+        let commands = bookings.iter().map(|(group, booking)| {
+            let mut command = evalsha(&EXTEND_BOOKINGS, &self.keys.group(group));
+            command
+                .arg(now.millis())
                 .arg(end.millis())
                 .arg(booking.as_str());
-            one
+            command
         });
-        self.redis.pipeline_unordered(moves.collect()).await?;
+        self.redis.pipeline_unordered(commands.collect()).await?;
         Ok(())
     }
 }
@@ -309,7 +323,7 @@ impl RedisStore {
 pub(super) fn strategy_name(strategy: AllocationStrategy) -> &'static str {
     match strategy {
         AllocationStrategy::Random => "random",
-        AllocationStrategy::RoundRobin => "turn",
+        AllocationStrategy::RoundRobin => "round_robin",
         AllocationStrategy::Exclusive => "exclusive",
     }
 }
@@ -317,19 +331,19 @@ pub(super) fn strategy_name(strategy: AllocationStrategy) -> &'static str {
 fn parse_booking(
     group: &Group,
     id: BookingId,
-    held_for: Duration,
+    expires_in: Duration,
     request: &BookingRequest,
-    answer: Vec<String>,
+    reply: Vec<String>,
 ) -> Result<Booking, StoreError> {
-    let [number, code, size, free] = <[String; 4]>::try_from(answer)
-        .map_err(|answer| StoreError::Corrupt(format!("a number: {answer:?}")))?;
+    let [number, code, size, free] = <[String; 4]>::try_from(reply)
+        .map_err(|reply| StoreError::Corrupt(format!("booked number: {reply:?}")))?;
     let count = |text: &str| text.parse().unwrap_or_default();
     Ok(Booking {
         id,
         group: group.name.clone(),
         number,
         code: Some(code).filter(|code| !code.is_empty()),
-        expires_in: held_for,
+        expires_in: expires_in,
         pool: request.include_pool.then(|| PoolUsage {
             size: count(&size),
             free: count(&free),

@@ -1,20 +1,20 @@
-//! What operators made, the history of it, and who is up. All of it shares one slot, so that a change, its
-//! version and its history are one script.
+//! Stored catalog entries in Redis. They share one slot with the audit log, so that one script changes the
+//! entries, the version and the audit log atomically.
 
 use async_trait::async_trait;
-use redis::{Cmd, FromRedisValue, Value, cmd};
+use redis::cmd;
 
 use super::{
-    RedisStore, millis,
-    scripts::{CHANGE_CATALOG, HEARTBEAT, READ_CATALOG, evalsha},
+    RedisStore,
+    scripts::{CHANGE_CATALOG, READ_CATALOG, evalsha},
 };
 use crate::store::{
-    AuditEvent, CatalogChange, CatalogChangeResult, CatalogStep, CatalogStore, RetiredEntry,
-    StoreError, StoredCatalog, StoredEntry, Table, Timestamp,
-    catalog::{REPLICA_TIMEOUT, REPLICA_TTL},
+    CatalogChange, CatalogChangeResult, CatalogStep, CatalogStore, RetiredEntry, StoreError,
+    StoredCatalog, StoredEntry, Table, Timestamp,
 };
 
-/// Version, services, resource groups, and those that are retired; each a name and what it says.
+/// The version, the services, the resource groups and the retired entries; each entry is a name and its
+/// text.
 type CatalogReply = (
     String,
     Vec<(String, String)>,
@@ -32,31 +32,35 @@ impl CatalogStore for RedisStore {
 
     async fn read_catalog(&self) -> Result<StoredCatalog, StoreError> {
         let read = evalsha(&READ_CATALOG, &self.keys.catalog());
-        // It may be large: nothing small is to wait behind it.
-        let all = self.redis.query_pooled(&read).await?;
-        let (version, services, resources, retired): CatalogReply = all;
-        let mut all = StoredCatalog {
+        // The reply may be large; it must not delay small requests.
+        let reply = self.redis.query_pooled(&read).await?;
+        let (version, services, resources, retired): CatalogReply = reply;
+        let mut catalog = StoredCatalog {
             version,
             ..StoredCatalog::default()
         };
         for (table, entries) in [(Table::Services, services), (Table::Resources, resources)] {
             for (name, entry) in entries {
                 let (revision, text) = split_entry(&name, &entry)?;
-                all.entries
+                catalog
+                    .entries
                     .insert((table, name), StoredEntry { revision, text });
             }
         }
-        for (place, entry) in retired {
-            let named = place.split_once('/');
-            let named = named.and_then(|(table, name)| Some((Table::from_name(table)?, name)));
-            // One of a later version of this program is not for us.
-            let Some((table, name)) = named else { continue };
+        for (field, entry) in retired {
+            let entry_name = field.split_once('/');
+            let entry_name =
+                entry_name.and_then(|(table, name)| Some((Table::from_name(table)?, name)));
+            // Ignore entries of tables that only a later version of this program has.
+            let Some((table, name)) = entry_name else {
+                continue;
+            };
             let (since, text) = split_entry(name, &entry)?;
             let since = Timestamp::from_millis(since.parse().unwrap_or_default());
             let retired = RetiredEntry { since, text };
-            all.retired.insert((table, name.to_owned()), retired);
+            catalog.retired.insert((table, name.to_owned()), retired);
         }
-        Ok(all)
+        Ok(catalog)
     }
 
     async fn change_catalog(
@@ -90,65 +94,11 @@ impl CatalogStore for RedisStore {
     async fn catalog_changed(&self) {
         self.catalog_changed.notified().await;
     }
-
-    async fn append_audit_event(&self, event: &str, most: usize) -> Result<(), StoreError> {
-        let mut add = cmd("XADD");
-        add.arg(self.keys.audit_log()).arg("MAXLEN").arg("~");
-        add.arg(most).arg("*").arg("event").arg(event);
-        self.redis.query_replicated(&add).await
-    }
-
-    async fn audit_events(
-        &self,
-        before: Option<&str>,
-        most: usize,
-    ) -> Result<Vec<AuditEvent>, StoreError> {
-        let mut read = cmd("XREVRANGE");
-        read.arg(self.keys.audit_log());
-        match before {
-            Some(place) => read.arg(format!("({place}")),
-            None => read.arg("+"),
-        };
-        read.arg("-").arg("COUNT").arg(most);
-        let events: Vec<(String, Value)> = self.redis.query(&read).await?;
-        let event = |(id, fields)| {
-            let fields = Vec::<String>::from_redis_value(fields).ok()?;
-            let text = fields.into_iter().nth(1)?;
-            Some(AuditEvent { id, text })
-        };
-        Ok(events.into_iter().filter_map(event).collect())
-    }
-
-    async fn heartbeat(&self, replica: &str, told: &str) -> Result<(), StoreError> {
-        let mut announce = evalsha(&HEARTBEAT, &[self.keys.replicas()]);
-        announce.arg(replica).arg(told);
-        announce.arg(millis(REPLICA_TTL));
-        self.redis.query(&announce).await
-    }
-
-    async fn deregister(&self, replica: &str) -> Result<(), StoreError> {
-        let mut withdraw: Cmd = cmd("HDEL");
-        withdraw.arg(self.keys.replicas()).arg(replica);
-        self.redis.query(&withdraw).await
-    }
-
-    async fn replicas(&self) -> Result<Vec<String>, StoreError> {
-        let all = cmd("HGETALL").arg(self.keys.replicas()).to_owned();
-        let mut all: Vec<(String, String)> = self.redis.query(&all).await?;
-        all.sort();
-        let now = self.redis.now_at(&self.keys.replicas())?;
-        let told = all.into_iter().filter_map(|(_, entry)| {
-            let (seen, told) = entry.split_once('\n')?;
-            let seen = Timestamp::from_millis(seen.parse().ok()?);
-            (now.since(seen) < REPLICA_TIMEOUT).then(|| told.to_owned())
-        });
-        Ok(told.collect())
-    }
 }
 
-/// What stands before the first line feed, and what stands behind it.
+/// Splits an entry at its first line feed.
 fn split_entry(name: &str, entry: &str) -> Result<(String, String), StoreError> {
     let parts = entry.split_once('\n');
     let parts = parts.map(|(first, rest)| (first.to_owned(), rest.to_owned()));
-    parts.ok_or_else(|| StoreError::Corrupt(format!("the catalogue's entry {name:?}")))
+    parts.ok_or_else(|| StoreError::Corrupt(format!("catalog entry {name:?}")))
 }

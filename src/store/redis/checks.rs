@@ -1,10 +1,10 @@
-//! What is checked of each Redis server that has data: [`CHECKS`] is the one table.
+//! The checks of each Redis server that has data: [`CHECKS`] is the table.
 //!
-//! Every replica checks a server when it connects, again after each reconnect, and then hourly, over a
-//! connection of its own; no request waits for it. While a check fails, or after Redis has denied a
-//! command, it is repeated sooner. Each failure is one warning and a 0 of the metric `redis_check`. Whether
-//! notifications arrive is probed all the time by who listens to them (`events`), and reported there.
-//! `switchboard verify --redis` runs the whole table once.
+//! Every replica checks a server when it connects, after each reconnect, and every hour, over a
+//! dedicated connection; no request waits for it. While a check fails, or after Redis has denied a
+//! command, the checks are repeated sooner. Each failure is logged as one warning and exported as a 0 of
+//! the metric `redis_check`. The listener (`keyspace_notifications`) continuously probes whether
+//! notifications arrive and reports that check. `switchboard verify --redis` runs the whole table once.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -30,34 +30,34 @@ mod notifications;
 mod rights;
 mod server;
 
-/// Name of the check that is also reported by who listens to notifications.
+/// The name of the check that the notification listener also reports.
 pub(super) const NOTIFICATIONS: &str = "notifications";
 
 const RIGHTS: &str = "rights";
 
-/// How often a server is checked that passed.
+/// The interval of checks of a server that passed.
 const CHECK_INTERVAL: Duration = Duration::from_secs(3_600);
-/// How often one is checked that did not, or that could not be asked.
+/// The interval of checks of a server that failed or was unreachable.
 const RECHECK_INTERVAL: Duration = Duration::from_secs(10);
-/// How often it is compared which servers there are.
+/// The interval at which the list of servers is compared.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
-/// How soon a denied command may have everything checked again.
+/// The delay between a denied command and the repetition of the checks.
 const DENIED_RECHECK_DELAY: Duration = Duration::from_secs(2);
-/// How long all checks of one server may take.
+/// The timeout of all checks of one server.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Redis has denied a command to some worker of this process.
+/// Notified when Redis has denied a command to any worker of this process.
 static COMMAND_DENIED: Notify = Notify::const_new();
 
-/// One check.
+/// A check.
 struct Check {
     name: &'static str,
-    /// What to do if it fails.
+    /// The action to take if it fails.
     action: &'static str,
     run: for<'a> fn(&'a mut CheckTarget<'_>) -> BoxFuture<'a, Result<CheckOutcome, StoreError>>,
 }
 
-/// All checks, in the order in which they are shown.
+/// All checks, in display order.
 const CHECKS: [Check; 8] = [
     Check {
         name: "role",
@@ -67,7 +67,7 @@ const CHECKS: [Check; 8] = [
     },
     Check {
         name: "mode",
-        action: "set redis.mode to what the server is: \"single\", \"cluster\", or \"sentinel\" for the \
+        action: "set redis.mode to the mode of the server: \"single\", \"cluster\", or \"sentinel\" for the \
                  URLs of sentinels",
         run: |target| Box::pin(server::mode(target)),
     },
@@ -84,18 +84,18 @@ const CHECKS: [Check; 8] = [
     },
     Check {
         name: RIGHTS,
-        action: "grant the user of redis.url what is missing (docs/operations.md lists all rights)",
+        action: "grant the missing rights to the user of redis.url (docs/operations.md lists all of them)",
         run: |target| Box::pin(rights::check(target)),
     },
     Check {
         name: NOTIFICATIONS,
         action: "set notify-keyspace-events to \"Egxe\" (or more) and permit the channels \
-                 __keyevent@<database>__:*; until then the sweep releases what ended services held",
+                 __keyevent@<database>__:*; until then only the sweep releases resources of ended services",
         run: |target| Box::pin(notifications::check(target)),
     },
     Check {
         name: "persistence",
-        action: "set appendonly yes, and correct what keeps Redis from writing: otherwise a restart loses \
+        action: "set appendonly yes, and resolve write errors of Redis: otherwise a restart loses \
                  data",
         run: |target| Box::pin(server::persistence(target)),
     },
@@ -106,7 +106,7 @@ const CHECKS: [Check; 8] = [
     },
 ];
 
-/// What a check found.
+/// The result of a check.
 struct CheckOutcome {
     result: CheckResult,
     detail: String,
@@ -114,7 +114,7 @@ struct CheckOutcome {
 }
 
 impl CheckOutcome {
-    fn new(passed: bool, seen: impl Into<String>) -> Self {
+    fn new(passed: bool, detail: impl Into<String>) -> Self {
         let result = if passed {
             CheckResult::Pass
         } else {
@@ -122,7 +122,7 @@ impl CheckOutcome {
         };
         Self {
             result,
-            detail: seen.into(),
+            detail: detail.into(),
             is_blocking: false,
         }
     }
@@ -136,12 +136,12 @@ impl CheckOutcome {
     }
 }
 
-/// A server that is checked.
+/// The target of the checks: one server.
 struct CheckTarget<'a> {
     store: &'a RedisStore,
     node: &'a Node,
     connection: MultiplexedConnection,
-    /// What the server says of itself.
+    /// The server's description of itself, once it has been queried.
     server_info: Option<server::ServerInfo>,
 }
 
@@ -155,20 +155,20 @@ impl<'a> CheckTarget<'a> {
         })
     }
 
-    /// Asks the server; `None` where it refuses to answer.
+    /// Sends a command; `None` if the server rejects it.
     ///
     /// # Errors
-    /// Where the server is away.
+    /// If the server is unreachable.
     async fn query<T: FromRedisValue>(&mut self, command: &Cmd) -> Result<Option<T>, StoreError> {
         let reply = command.query_async(&mut self.connection).await;
         match reply.map_err(|error| store_error(&error)) {
             Ok(value) => Ok(Some(value)),
             Err(error @ StoreError::Unknown(_)) => Err(error),
-            Err(_refused) => Ok(None),
+            Err(_rejected) => Ok(None),
         }
     }
 
-    /// Runs these checks.
+    /// Runs the given checks.
     async fn run(
         &mut self,
         checks: impl Iterator<Item = &Check>,
@@ -177,14 +177,14 @@ impl<'a> CheckTarget<'a> {
         for Check { name, action, run } in checks {
             let CheckOutcome {
                 result,
-                detail: seen,
+                detail,
                 is_blocking,
             } = run(self).await?;
             rows.push(CheckRow {
                 server: self.node.name(),
                 check: name,
                 result,
-                detail: seen,
+                detail,
                 action,
                 is_blocking,
             });
@@ -193,12 +193,12 @@ impl<'a> CheckTarget<'a> {
     }
 }
 
-/// Has the rights checked soon: Redis has denied a command.
+/// Requests a new check of the rights, because Redis has denied a command.
 pub(super) fn request_recheck() {
     COMMAND_DENIED.notify_one();
 }
 
-/// What is known of a server.
+/// The state of the checks of one server.
 struct ServerState {
     generation: Option<u64>,
     next_check: Instant,
@@ -209,7 +209,7 @@ impl RedisStore {
     /// Runs all checks of all servers once.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] where no server answers, or it is not known who has the data.
+    /// [`StoreError::Unavailable`] if no server responds, or the topology is unknown.
     pub async fn check_servers(&self) -> Result<StoreReport, StoreError> {
         let nodes = self.redis.nodes();
         if nodes.is_empty() {
@@ -217,18 +217,18 @@ impl RedisStore {
             let detail = found.into_iter().next().map(|finding| finding.detail);
             return Err(StoreError::Unavailable(detail.unwrap_or_default()));
         }
-        let (mut report, mut away) = (StoreReport::default(), Vec::new());
+        let (mut report, mut unreachable) = (StoreReport::default(), Vec::new());
         for node in &nodes {
             let checked = async { CheckTarget::new(self, node).await?.run(CHECKS.iter()).await };
             let checked = timeout(CHECK_TIMEOUT, checked).await;
-            let slow = |_| Err(StoreError::Unknown("no answer in time".to_owned()));
+            let slow = |_| Err(StoreError::Unknown("no response in time".to_owned()));
             match checked.unwrap_or_else(slow) {
                 Ok(rows) => report.rows.extend(rows),
-                Err(error) => away.push((node.name(), error)),
+                Err(error) => unreachable.push((node.name(), error)),
             }
         }
         if report.rows.is_empty()
-            && let Some((server, error)) = away.pop()
+            && let Some((server, error)) = unreachable.pop()
         {
             return Err(StoreError::Unavailable(format!("{server}: {error}")));
         }
@@ -240,30 +240,30 @@ impl RedisStore {
             action: "start the server, or correct the network between it and this machine",
             is_blocking: false,
         };
-        report.rows.extend(away.into_iter().map(row));
+        report.rows.extend(unreachable.into_iter().map(row));
         Ok(report)
     }
 
-    /// Checks servers as they come and from time to time, for as long as it is polled.
+    /// Checks servers when they appear and periodically, until the future is dropped.
     pub(super) async fn monitor_servers(&self, readiness: &Readiness) {
-        let mut known: HashMap<String, ServerState> = HashMap::new();
+        let mut states: HashMap<String, ServerState> = HashMap::new();
         loop {
             let nodes = self.redis.nodes();
             let names: Vec<String> = nodes.iter().map(|node| node.name()).collect();
-            known.retain(|name, _| names.contains(name));
+            states.retain(|name, _| names.contains(name));
             retain_redis_servers(&names);
             for (node, name) in nodes.iter().zip(&names) {
-                let before = known.remove(name);
-                known.insert(name.clone(), self.check_server_if_due(node, before).await);
+                let previous = states.remove(name);
+                states.insert(name.clone(), self.check_server_if_due(node, previous).await);
             }
-            report_rights(readiness, known.values());
+            report_rights(readiness, states.values());
             if timeout(POLL_INTERVAL, COMMAND_DENIED.notified())
                 .await
                 .is_ok()
             {
                 let soon = Instant::now() + DENIED_RECHECK_DELAY;
-                for known in known.values_mut() {
-                    known.next_check = known.next_check.min(soon);
+                for state in states.values_mut() {
+                    state.next_check = state.next_check.min(soon);
                 }
             }
         }
@@ -272,23 +272,23 @@ impl RedisStore {
     async fn check_server_if_due(
         &self,
         node: &Arc<Node>,
-        before: Option<ServerState>,
+        previous: Option<ServerState>,
     ) -> ServerState {
         let (generation, now) = (node.generation(), Instant::now());
         let reconnected =
-            |known: &ServerState| generation.is_some() && known.generation != generation;
-        let rows = match before {
-            Some(known) if now < known.next_check && !reconnected(&known) => return known,
-            Some(known) => known.rows,
+            |state: &ServerState| generation.is_some() && state.generation != generation;
+        let rows = match previous {
+            Some(state) if now < state.next_check && !reconnected(&state) => return state,
+            Some(state) => state.rows,
             None => Vec::new(),
         };
-        let probed_elsewhere = |check: &&Check| check.name != NOTIFICATIONS;
+        let is_not_probed = |check: &&Check| check.name != NOTIFICATIONS;
         let checked = async {
             let mut target = CheckTarget::new(self, node).await?;
-            target.run(CHECKS.iter().filter(probed_elsewhere)).await
+            target.run(CHECKS.iter().filter(is_not_probed)).await
         };
         let checked = timeout(CHECK_TIMEOUT, checked).await;
-        let (rows, again) = match checked {
+        let (rows, recheck_delay) = match checked {
             Ok(Ok(checked)) => {
                 let fails = |row: &CheckRow| row.result == CheckResult::Fail;
                 let fails = checked.iter().any(fails);
@@ -310,23 +310,23 @@ impl RedisStore {
         };
         ServerState {
             generation,
-            next_check: Instant::now() + again,
+            next_check: Instant::now() + recheck_delay,
             rows,
         }
     }
 }
 
-/// Has the readiness say which rights are missing.
+/// Reports missing rights to the readiness.
 fn report_rights<'a>(readiness: &Readiness, servers: impl Iterator<Item = &'a ServerState>) {
     let (mut blocking, mut partial) = (None, None);
-    for row in servers.flat_map(|known| &known.rows) {
+    for row in servers.flat_map(|state| &state.rows) {
         if row.check == RIGHTS && row.result == CheckResult::Fail {
-            let place = if row.is_blocking {
+            let missing = if row.is_blocking {
                 &mut blocking
             } else {
                 &mut partial
             };
-            *place = Some(row.detail.clone());
+            *missing = Some(row.detail.clone());
         }
     }
     for (reason, found) in [
@@ -334,36 +334,36 @@ fn report_rights<'a>(readiness: &Readiness, servers: impl Iterator<Item = &'a Se
         (Reason::RightsIncomplete, partial),
     ] {
         match found {
-            Some(seen) => readiness.set(readiness::Finding::with_message(
+            Some(detail) => readiness.set(readiness::Finding::with_message(
                 reason,
-                format!("{}: {seen}", reason.message()),
-                seen,
+                format!("{}: {detail}", reason.message()),
+                detail,
             )),
             None => readiness.clear(reason),
         }
     }
 }
 
-/// Exports the results of one server, and logs what has changed.
-fn report(rows: &[CheckRow], before: &[CheckRow]) {
+/// Exports the results of one server, and logs changes.
+fn report(rows: &[CheckRow], previous: &[CheckRow]) {
     for row in rows {
         record_redis_check(row.check, &row.server, row.result.passed());
-        let last = before.iter().find(|last| last.check == row.check);
+        let last = previous.iter().find(|last| last.check == row.check);
         let CheckRow {
             server,
             check,
-            detail: seen,
+            detail,
             action,
             ..
         } = row;
         match (row.result, last.map(|last| last.result)) {
             (CheckResult::Fail, Some(CheckResult::Fail))
                 if last.is_some_and(|last| last.detail == row.detail) => {}
-            (CheckResult::Fail, _) => warn!(server, check, seen, action, "redis check failed"),
+            (CheckResult::Fail, _) => warn!(server, check, detail, action, "redis check failed"),
             (CheckResult::Pass, Some(CheckResult::Fail)) => {
-                info!(server, check, seen, "redis check passes again");
+                info!(server, check, detail, "redis check recovered");
             }
-            _ => debug!(server, check, seen, result = %row.result, "redis check"),
+            _ => debug!(server, check, detail, result = %row.result, "redis check"),
         }
     }
 }

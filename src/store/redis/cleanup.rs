@@ -1,11 +1,12 @@
-//! What happens after a service has ended: what it held outside its hash is given back.
+//! The cleanup after services have ended: it releases their resources outside of `svc:{id}`.
 //!
-//! Redis tells every replica that `svc:{id}` is gone. One of them, whoever has the lease, asks
-//! `claim_cleanup.lua`, which decides in one step that the service is over (a forged or late message about
-//! a living one does nothing) and what it held; that is given back, and then the list of it is
-//! dropped. Every step may be done twice. Redis' messages are fire-and-forget, so every few seconds the
-//! same replica also sweeps the index for ids that are due, and the groups for bookings that have run
-//! out. If it dies, another one has the lease within seconds.
+//! Redis notifies every replica that `svc:{id}` is gone. The cleanup leader, the replica that has the
+//! lease, runs `claim_cleanup.lua`, which decides atomically that the service has ended (forged or late
+//! messages about an active service have no effect) and returns its resources. The leader releases them
+//! and then deletes the list of them. Every step is idempotent. Keyspace notifications are
+//! fire-and-forget, so every few seconds the leader also sweeps the cleanup index for ids that are due,
+//! and the groups for expired bookings. If the leader fails, another replica acquires the lease within
+//! seconds.
 
 use std::{collections::HashMap, mem, sync::Arc, time::Duration};
 
@@ -34,30 +35,31 @@ use crate::{
     telemetry::metrics::{CLEANUP_FAILURES, CLEANUP_LEADER, CLEANUP_SERVICES},
 };
 
-/// How long a replica that dies keeps the others from cleaning up, and how often it says it lives.
+/// The TTL of the cleanup lease, and the interval of its renewal.
 const LEASE_TTL: Duration = Duration::from_secs(5);
 const LEASE_RENEW_INTERVAL: Duration = Duration::from_secs(1);
-/// How often the index and the groups are swept.
+/// The interval of the sweep of the index and the groups.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(5);
-/// How often the groups are walked through for bookings of services that are gone.
+/// The interval of the search for bookings of ended services.
 const RECONCILE_INTERVAL: Duration = Duration::from_secs(10);
-/// Services given back in one go: as many as Redis works off in about a millisecond.
+/// The number of services cleaned up at once: as many as Redis processes in about a millisecond.
 const BATCH: usize = 64;
-/// Ended services that may wait to be given back; the sweep finds what does not fit.
+/// The maximum number of queued ended services; the sweep finds those that are dropped.
 const MAX_QUEUED_SERVICES: usize = 100_000;
-/// Services whose sessions may wait to be ended; the sweep finds what does not fit.
+/// The maximum number of queued services whose sessions are to be terminated; the sweep finds those that
+/// are dropped.
 const MAX_QUEUED_SESSIONS: usize = 10_000;
-/// Added to the time that ending a session may take: for what is waiting before it.
+/// Added to the termination timeout, to allow for time in the queue.
 const TERMINATE_MARGIN: Duration = Duration::from_secs(5);
-/// Bookings that have run out, given back in one go.
+/// The maximum number of expired bookings released at once.
 const EXPIRED_BATCH: usize = 200;
-/// When a service whose list cannot be understood is looked at again.
+/// The delay before a service with unparsable resources is retried.
 const CORRUPT_RETRY_INTERVAL: Duration = Duration::from_secs(60);
 
-/// A service that is over, as far as is known.
+/// A service that has presumably ended.
 struct CleanupCandidate {
     id: ServiceId,
-    /// When it was to be looked after, where it was found in the index; else Redis told of it.
+    /// Its score, if it was found in the cleanup index; `None` if it comes from a notification.
     due: Option<i64>,
 }
 
@@ -74,16 +76,16 @@ impl CleanupCandidate {
     }
 }
 
-/// One replica's part in the clean-up.
+/// The cleanup task of one replica.
 struct Cleaner<'a> {
     store: &'a RedisStore,
     groups: watch::Receiver<Groups>,
-    /// Where sessions go that are to be ended, and after which time somebody looks whether they were.
+    /// The queue of the session termination, and the delay after which the sweep checks its success.
     ended_services: mpsc::Sender<EndedService>,
     reschedule_delay: Duration,
     replica: String,
     is_leader: bool,
-    /// Tells whoever does what only one replica is to do.
+    /// Publishes whether this replica is the cleanup leader.
     leadership: watch::Sender<bool>,
     renewed_at: time::Instant,
     swept_at: Option<time::Instant>,
@@ -91,10 +93,9 @@ struct Cleaner<'a> {
 }
 
 impl RedisStore {
-    /// Cleans up after services that end, and keeps `groups` filled, for as long as it is polled.
-    /// What is wrong with Redis is reported to `readiness` where it keeps requests from being served.
-    /// Sessions that they held are ended by `sessions`, beside everything else: a backend that does
-    /// not answer holds nothing up.
+    /// Runs the cleanup, and synchronizes `groups`, until the future is dropped. Problems of Redis that
+    /// affect requests are reported to `readiness`. `sessions` terminates the backend sessions of ended
+    /// services concurrently, so that an unresponsive backend delays nothing else.
     pub async fn clean_up(
         self: Arc<Self>,
         groups: watch::Receiver<Groups>,
@@ -102,29 +103,29 @@ impl RedisStore {
         readiness: Readiness,
     ) {
         let (ended, queue) = mpsc::channel(MAX_QUEUED_SERVICES);
-        let (over, held) = mpsc::channel(MAX_QUEUED_SESSIONS);
-        let (tell, leads) = watch::channel(false);
-        let surveyed = groups.clone();
+        let (sessions_sender, session_queue) = mpsc::channel(MAX_QUEUED_SESSIONS);
+        let (leadership, is_leader) = watch::channel(false);
+        let metric_groups = groups.clone();
         let mut cleaner = Cleaner {
             store: &self,
             groups,
-            ended_services: over,
+            ended_services: sessions_sender,
             reschedule_delay: sessions.terminate_timeout() + TERMINATE_MARGIN,
             replica: Uuid::new_v4().to_string(),
             is_leader: false,
-            leadership: tell,
+            leadership,
             renewed_at: time::Instant::now(),
             swept_at: None,
             reconciled_at: None,
         };
-        let ending = self.terminate_sessions(held, &*sessions);
-        let survey = self.report_shared_metrics(surveyed, leads);
+        let termination = self.terminate_sessions(session_queue, &*sessions);
+        let metrics = self.report_shared_metrics(metric_groups, is_leader);
         let checks = self.monitor_servers(&readiness);
         tokio::join!(
             self.listen(ended),
             cleaner.run(queue),
-            ending,
-            survey,
+            termination,
+            metrics,
             checks
         );
     }
@@ -137,22 +138,22 @@ impl Cleaner<'_> {
         let mut ticks = time::interval(LEASE_RENEW_INTERVAL);
         ticks.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
         loop {
-            let worked = tokio::select! {
+            let result = tokio::select! {
                 biased;
                 _ = ticks.tick() => self.tick().await,
                 Ok(()) = self.groups.changed() => self.sync_groups().await,
                 _ = queue.recv_many(&mut ended, BATCH) => {
-                    let told: Vec<CleanupCandidate> = ended.drain(..).map(CleanupCandidate::from_notification).collect();
-                    if self.is_leader { self.release_all(&told).await } else { Ok(()) }
+                    let candidates: Vec<CleanupCandidate> = ended.drain(..).map(CleanupCandidate::from_notification).collect();
+                    if self.is_leader { self.release_all(&candidates).await } else { Ok(()) }
                 }
             };
-            match (&worked, failing) {
-                (Err(error), false) => warn!(%error, "the clean-up stands still, and tries again"),
-                (Err(error), true) => debug!(%error, "the clean-up still stands still"),
-                (Ok(()), true) => info!("the clean-up goes on"),
+            match (&result, failing) {
+                (Err(error), false) => warn!(%error, "cleanup failed, retrying"),
+                (Err(error), true) => debug!(%error, "cleanup still failing"),
+                (Ok(()), true) => info!("cleanup recovered"),
                 (Ok(()), false) => {}
             }
-            failing = worked.is_err();
+            failing = result.is_err();
             CLEANUP_FAILURES.add(u64::from(failing));
         }
     }
@@ -177,7 +178,8 @@ impl Cleaner<'_> {
         Ok(())
     }
 
-    /// One replica decides what the groups consist of, so that two catalogues do not take turns.
+    /// Only one replica configures the groups, so that different catalogs do not overwrite each other
+    /// repeatedly.
     async fn sync_groups(&mut self) -> Result<(), StoreError> {
         if !self.is_leader {
             return Ok(());
@@ -196,25 +198,26 @@ impl Cleaner<'_> {
     async fn renew_lease(&mut self) -> Result<(), StoreError> {
         let mut lease = evalsha(&LEASE, &[self.store.keys.cleanup_lease()]);
         lease.arg(&self.replica).arg(millis(LEASE_TTL));
-        let leads: Result<bool, StoreError> = self.store.redis.query(&lease).await;
-        let led = self.is_leader;
-        self.is_leader = *leads.as_ref().unwrap_or(&false);
+        let acquired: Result<bool, StoreError> = self.store.redis.query(&lease).await;
+        let was_leader = self.is_leader;
+        self.is_leader = *acquired.as_ref().unwrap_or(&false);
         CLEANUP_LEADER.set(self.is_leader);
-        self.leadership
-            .send_if_modified(|told| mem::replace(told, self.is_leader) != self.is_leader);
+        self.leadership.send_if_modified(|published| {
+            mem::replace(published, self.is_leader) != self.is_leader
+        });
         self.renewed_at = time::Instant::now();
-        match (led, self.is_leader) {
-            (false, true) => info!("this replica cleans up after services"),
-            (true, false) => info!("this replica no longer cleans up after services"),
+        match (was_leader, self.is_leader) {
+            (false, true) => info!("replica became cleanup leader"),
+            (true, false) => info!("replica is no longer cleanup leader"),
             _ => {}
         }
-        leads.map(drop)
+        acquired.map(drop)
     }
 
-    /// Gives back what is due by the books, whatever Redis told.
+    /// Cleans up everything that is due in the index, independent of notifications.
     async fn sweep(&mut self) -> Result<(), StoreError> {
         loop {
-            let mut look = Vec::new();
+            let mut commands = Vec::new();
             let now = self.store.redis.now()?.millis();
             for shard in 0..keys::SHARDS {
                 let mut due = cmd("ZRANGEBYSCORE");
@@ -222,10 +225,10 @@ impl Cleaner<'_> {
                     .arg("-inf")
                     .arg(now);
                 due.arg("WITHSCORES").arg("LIMIT").arg(0).arg(BATCH);
-                look.push(due);
+                commands.push(due);
             }
             let mut due = Vec::new();
-            for shard in self.store.redis.pipeline_unordered(look).await? {
+            for shard in self.store.redis.pipeline_unordered(commands).await? {
                 let listed: Vec<(String, i64)> = parse_reply(shard)?;
                 due.extend(listed.into_iter().map(CleanupCandidate::from_index));
             }
@@ -243,14 +246,14 @@ impl Cleaner<'_> {
                 self.renew_lease_if_due().await?;
             }
         }
-        // Last, and whatever becomes of it: it is a list to look at, and nothing depends on it.
+        // Last, and regardless of the result: nothing depends on the list.
         if let Err(error) = self.store.prune_listings().await {
-            debug!(%error, "the list of services has some in it that have ended");
+            debug!(%error, "expired services not removed from the list");
         }
         Ok(())
     }
 
-    /// Renews the lease when it is time, in the middle of much work.
+    /// Renews the lease during long work, if it is due.
     async fn renew_lease_if_due(&mut self) -> Result<(), StoreError> {
         if self.renewed_at.elapsed() >= LEASE_RENEW_INTERVAL {
             self.renew_lease().await?;
@@ -264,59 +267,59 @@ impl Cleaner<'_> {
             Err(StoreError::Bug(_) | StoreError::Corrupt(_)) => {}
             other => return other,
         }
-        // Something among them cannot be given back; it must not keep the others from it.
-        for one in ended {
-            let CleanupCandidate { id, due } = one;
-            let one = self.release_batch(std::slice::from_ref(one)).await;
-            if let Err(error @ (StoreError::Bug(_) | StoreError::Corrupt(_))) = one {
-                warn!(id = %id.redacted(), %error, "what an ended service held cannot be given back");
+        // One of them cannot be cleaned up; it must not prevent the cleanup of the others.
+        for candidate in ended {
+            let CleanupCandidate { id, due } = candidate;
+            let result = self.release_batch(std::slice::from_ref(candidate)).await;
+            if let Err(error @ (StoreError::Bug(_) | StoreError::Corrupt(_))) = result {
+                warn!(id = %id.redacted(), %error, "resources of an ended service not released");
                 if let Some(due) = due {
-                    let later = self.store.redis.now()?.after(CORRUPT_RETRY_INTERVAL);
-                    let again = self.store.session_recheck_after(id, *due, later);
-                    self.store.redis.query::<()>(&again).await?;
+                    let retry_at = self.store.redis.now()?.after(CORRUPT_RETRY_INTERVAL);
+                    let reschedule = self.store.session_recheck_after(id, *due, retry_at);
+                    self.store.redis.query::<()>(&reschedule).await?;
                 }
             } else {
-                one?;
+                result?;
             }
         }
         Ok(())
     }
 
-    /// Gives back what those of `ended` held that are over: four round trips for all of them. One that
-    /// holds a session stays listed until that is ended.
+    /// Releases the resources of those of `ended` that have ended: four round trips for all of them. The
+    /// resources of a service with backend sessions remain recorded until those are terminated.
     async fn release_batch(&self, ended: &[CleanupCandidate]) -> Result<(), StoreError> {
         let (store, now) = (self.store, self.store.redis.now()?);
-        let take = |CleanupCandidate { id, .. }: &CleanupCandidate| {
-            let mut take = evalsha(
+        let claim = |CleanupCandidate { id, .. }: &CleanupCandidate| {
+            let mut claim = evalsha(
                 &CLAIM_CLEANUP,
                 &[store.keys.service(id), store.keys.owned(id)],
             );
-            take.arg(now.millis());
-            take
+            claim.arg(now.millis());
+            claim
         };
         let replies = store
             .redis
-            .pipeline_unordered(ended.iter().map(take).collect())
+            .pipeline_unordered(ended.iter().map(claim).collect())
             .await?;
-        let (mut give, mut lists, mut index) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut over, mut given) = (Vec::new(), 0);
+        let (mut release, mut lists, mut index) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut with_sessions, mut released) = (Vec::new(), 0);
         let mut bookings: HashMap<String, Vec<BookingId>> = HashMap::new();
         for (CleanupCandidate { id, due }, reply) in ended.iter().zip(replies) {
             match parse_reply(reply)? {
-                ScriptReply::Done(held) => {
+                ScriptReply::Done(reply) => {
                     let (mut blobs, mut sessions) = (Vec::new(), Vec::new());
-                    let mut held = held.into_iter();
-                    let since = held.next().and_then(|since| since.parse().ok());
-                    let held: Vec<String> = held.collect();
-                    for field in held.iter().filter(|field| *field != keys::ENDED_SINCE) {
+                    let mut reply = reply.into_iter();
+                    let since = reply.next().and_then(|since| since.parse().ok());
+                    let fields: Vec<String> = reply.collect();
+                    for field in fields.iter().filter(|field| *field != keys::ENDED_SINCE) {
                         let owned = OwnedResource::parse(field);
-                        let unknown = || {
+                        let corrupt = || {
                             StoreError::Corrupt(format!(
-                                "service {} holds {field:?}",
+                                "unknown resource {field:?} of service {}",
                                 id.redacted()
                             ))
                         };
-                        match owned.ok_or_else(unknown)? {
+                        match owned.ok_or_else(corrupt)? {
                             OwnedResource::Blob(blob) => blobs.push(store.keys.blob(id, &blob)),
                             OwnedResource::Booking(group, booking) => {
                                 bookings.entry(group).or_default().push(booking);
@@ -325,24 +328,24 @@ impl Cleaner<'_> {
                         }
                     }
                     if !blobs.is_empty() {
-                        give.push(cmd("UNLINK").arg(blobs).to_owned());
+                        release.push(cmd("UNLINK").arg(blobs).to_owned());
                     }
                     if !sessions.is_empty() {
                         index.push(store.schedule_cleanup_at(id, now.after(self.reschedule_delay)));
-                        over.push(EndedService {
+                        with_sessions.push(EndedService {
                             id: id.clone(),
                             sessions,
                             since: since.map_or(now, Timestamp::from_millis),
                         });
-                    } else if due.is_some() || !held.is_empty() {
-                        given += u64::from(!held.is_empty());
+                    } else if due.is_some() || !fields.is_empty() {
+                        released += u64::from(!fields.is_empty());
                         lists.push(cmd("UNLINK").arg(store.keys.owned(id)).to_owned());
                         let mut remove = cmd("ZREM");
                         remove.arg(store.keys.index(id)).arg(id.as_str());
                         index.push(remove);
                     }
                 }
-                // It lives; where the index says otherwise, its end was moved.
+                // The service is active; if the index has another time, its expiration was changed.
                 ScriptReply::Refused(end) => {
                     let Some(due) = due else { continue };
                     let end = end.first().and_then(|end| end.parse().ok()).unwrap_or(0);
@@ -355,25 +358,27 @@ impl Cleaner<'_> {
         }
         for (group, bookings) in &bookings {
             let bookings: Vec<&BookingId> = bookings.iter().collect();
-            give.push(store.release_command(group, &bookings));
+            release.push(store.release_command(group, &bookings));
         }
-        store.redis.pipeline_unordered(give).await?;
-        // In this order: an entry without a list is taken off by the sweep, a list without an entry stays.
+        store.redis.pipeline_unordered(release).await?;
+        // This order is required: the sweep removes an entry without a list, but a list without an entry
+        // would never be deleted.
         store.redis.pipeline_unordered(lists).await?;
         store.redis.pipeline_unordered(index).await?;
-        CLEANUP_SERVICES.add(given);
-        for one in over {
-            drop(self.ended_services.try_send(one));
+        CLEANUP_SERVICES.add(released);
+        for service in with_sessions {
+            drop(self.ended_services.try_send(service));
         }
         Ok(())
     }
 }
 
 impl RedisStore {
-    /// Has the sweep look after `id` at `when` and not when it was due, unless that was changed since.
+    /// The command that reschedules the sweep of `id` from `due` to `when`, unless it was rescheduled
+    /// since.
     fn session_recheck_after(&self, id: &ServiceId, due: i64, when: Timestamp) -> Cmd {
-        let mut again = evalsha(&RESCHEDULE_CLEANUP, &[self.keys.index(id)]);
-        again.arg(id.as_str()).arg(due).arg(when.millis());
-        again
+        let mut reschedule = evalsha(&RESCHEDULE_CLEANUP, &[self.keys.index(id)]);
+        reschedule.arg(id.as_str()).arg(due).arg(when.millis());
+        reschedule
     }
 }

@@ -1,5 +1,5 @@
-//! The books, looked through for an operator. Nothing is changed, and no lock is held: each group is told
-//! as it was at one moment, and the rest as it was before or after.
+//! The consistency check of bookings in Redis. It changes nothing and takes no lock: each group is read
+//! atomically, everything else before or after that.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -16,10 +16,11 @@ use super::{
 };
 use crate::store::{BookedNumber, ConsistencyReport, Group, ServiceId, StoreError, Timestamp};
 
-/// Keys asked about in one go.
+/// The number of keys per pipeline.
 const BATCH: usize = 500;
 
-/// Numbers, free ones, bookings with their ends, and what each is.
+/// The numbers, the free numbers, the bookings with their expiration times, and the texts of the
+/// bookings.
 type GroupSnapshot = (
     Vec<String>,
     Vec<String>,
@@ -32,65 +33,65 @@ impl RedisStore {
         &self,
         groups: &[Arc<Group>],
     ) -> Result<ConsistencyReport, StoreError> {
-        let mut audit = ConsistencyReport::default();
+        let mut report = ConsistencyReport::default();
         for group in groups {
-            self.check_group_consistency(group, &mut audit).await?;
+            self.check_group_consistency(group, &mut report).await?;
         }
-        self.find_leftovers(&mut audit).await?;
-        Ok(audit)
+        self.find_leftovers(&mut report).await?;
+        Ok(report)
     }
 
     async fn check_group_consistency(
         &self,
         group: &Group,
-        audit: &mut ConsistencyReport,
+        report: &mut ConsistencyReport,
     ) -> Result<(), StoreError> {
-        // Of one moment, or what changes hands meanwhile would seem to be lost.
+        // A snapshot: numbers that are booked or released meanwhile would otherwise seem lost.
         let keys = self.keys.group(&group.name);
-        let books = evalsha(&GROUP_SNAPSHOT, &keys);
-        let (numbers, free, ends, mut texts): GroupSnapshot = self.redis.query(&books).await?;
+        let snapshot = evalsha(&GROUP_SNAPSHOT, &keys);
+        let (numbers, free, ends, mut texts): GroupSnapshot = self.redis.query(&snapshot).await?;
         let now = self.redis.now_at(&keys[0])?;
         let mut accounted: HashSet<String> = free.into_iter().collect();
         for batch in ends.chunks(BATCH) {
-            let held: Vec<BookedNumber> = batch
+            let booked: Vec<BookedNumber> = batch
                 .iter()
                 .filter_map(|(booking, end)| {
                     parse_booked_number(group, *end, &texts.remove(booking)?)
                 })
                 .collect();
-            let services: Vec<&ServiceId> = held.iter().map(|held| &held.service).collect();
-            let alive = self.services_exist(&services).await?;
-            for (held, alive) in held.into_iter().zip(alive) {
-                accounted.insert(held.number.clone());
-                if alive && held.until > now {
-                    audit.booked.push(held);
+            let services: Vec<&ServiceId> = booked.iter().map(|booked| &booked.service).collect();
+            let active = self.services_exist(&services).await?;
+            for (booked, active) in booked.into_iter().zip(active) {
+                accounted.insert(booked.number.clone());
+                if active && booked.until > now {
+                    report.booked.push(booked);
                 } else {
-                    audit.orphaned.push(held);
+                    report.orphaned.push(booked);
                 }
             }
         }
         let lost = numbers
             .into_iter()
             .filter(|number| !accounted.contains(number));
-        audit
+        report
             .lost
             .extend(lost.map(|number| (group.name.clone(), number)));
         Ok(())
     }
 
-    /// Lists and index entries of services that are over. Those whose time to be looked after has not
-    /// come are being made, or are about to be given back.
-    async fn find_leftovers(&self, audit: &mut ConsistencyReport) -> Result<(), StoreError> {
+    /// Finds the lists and index entries of ended services. Those that are not due yet belong to
+    /// services that are being created or are about to be cleaned up.
+    async fn find_leftovers(&self, report: &mut ConsistencyReport) -> Result<(), StoreError> {
         let now = self.redis.now()?.millis();
         for shard in 0..keys::SHARDS {
             let mut due = cmd("ZRANGEBYSCORE");
             due.arg(self.keys.index_shard(shard)).arg("-inf").arg(now);
             let due: Vec<String> = self.redis.query(&due).await?;
             let due: Vec<ServiceId> = due.into_iter().map(ServiceId::from).collect();
-            self.report_ended("index entry of", &due, audit).await?;
+            self.report_ended("index entry of", &due, report).await?;
         }
         for node in self.redis.nodes() {
-            self.find_leftover_lists(&node, now, audit).await?;
+            self.find_leftover_lists(&node, now, report).await?;
         }
         Ok(())
     }
@@ -99,7 +100,7 @@ impl RedisStore {
         &self,
         node: &Node,
         now: i64,
-        audit: &mut ConsistencyReport,
+        report: &mut ConsistencyReport,
     ) -> Result<(), StoreError> {
         let mut cursor = "0".to_owned();
         loop {
@@ -110,14 +111,13 @@ impl RedisStore {
                 .arg("COUNT")
                 .arg(BATCH);
             let (next, found): (String, Vec<String>) = node.query(&scan).await?;
-            let owners: Vec<_> = found
+            let ids: Vec<_> = found
                 .iter()
                 .filter_map(|key| self.keys.owned_service_id(key))
                 .collect();
-            let mut owners = self.without_scheduled_cleanup(owners, now).await?;
-            owners.dedup();
-            self.report_ended("list of what was held by", &owners, audit)
-                .await?;
+            let mut ids = self.without_scheduled_cleanup(ids, now).await?;
+            ids.dedup();
+            self.report_ended("resource list of", &ids, report).await?;
             if next == "0" {
                 return Ok(());
             }
@@ -125,7 +125,7 @@ impl RedisStore {
         }
     }
 
-    /// Those of `ids` that the sweep will not look after at some later time.
+    /// Returns those of `ids` that are not scheduled for a later sweep.
     async fn without_scheduled_cleanup(
         &self,
         ids: Vec<ServiceId>,
@@ -148,18 +148,18 @@ impl RedisStore {
 
     async fn report_ended(
         &self,
-        what: &str,
+        kind: &str,
         ids: &[ServiceId],
-        audit: &mut ConsistencyReport,
+        report: &mut ConsistencyReport,
     ) -> Result<(), StoreError> {
         for batch in ids.chunks(BATCH) {
-            let alive = self
+            let active = self
                 .services_exist(&batch.iter().collect::<Vec<_>>())
                 .await?;
-            let dead = batch.iter().zip(alive).filter(|(_, alive)| !alive);
-            audit
+            let ended = batch.iter().zip(active).filter(|(_, active)| !active);
+            report
                 .leftovers
-                .extend(dead.map(|(id, _)| format!("{what} service {id}")));
+                .extend(ended.map(|(id, _)| format!("{kind} service {id}")));
         }
         Ok(())
     }

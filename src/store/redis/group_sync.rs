@@ -1,4 +1,4 @@
-//! What resource groups consist of: their numbers, put in and taken out as the catalogue changes.
+//! Synchronization of resource groups with the catalog: it adds and removes numbers.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -12,17 +12,17 @@ use super::{
 };
 use crate::store::{AccessNumber, Group, StoreError};
 
-/// How long a replica that dies while it fills a group keeps others from it; how often, and how many
-/// times, those look whether it is done.
+/// The TTL of the lock of a synchronization, and the interval and maximum number of polls of replicas
+/// that wait for it.
 const SYNC_LOCK_TTL: Duration = Duration::from_secs(30);
 const SYNC_POLL_INTERVAL: Duration = Duration::from_millis(50);
 const MAX_SYNC_POLLS: usize = 40;
-/// Numbers put into a group, or taken out, by one script.
+/// The number of numbers that one script adds or removes.
 const SYNC_BATCH: usize = 500;
 
 impl RedisStore {
-    /// Makes a group consist of its numbers, unless it does. Numbers that are held stay held; those
-    /// that are no longer in it come back no more.
+    /// Synchronizes a group with its configured numbers, unless it is up to date. Existing bookings
+    /// remain; removed numbers do not become free again.
     pub(super) async fn sync_group(&self, group: &Group) -> Result<(), StoreError> {
         let keys = self.keys.group(&group.name);
         let [.., version, _regions] = &keys;
@@ -33,25 +33,25 @@ impl RedisStore {
         if !self.acquire_sync_lock(&group.name).await? {
             return self.wait_until_synced(version).await;
         }
-        let filled = self.sync_numbers(group, &keys).await;
+        let result = self.sync_numbers(group, &keys).await;
         self.release_sync_lock(&group.name).await?;
-        filled
+        result
     }
 
-    /// Puts the numbers into a group that is said to have them and has lost some.
+    /// Adds the missing numbers of a group whose version is current but that has lost some.
     pub(super) async fn resync_group(&self, group: &Group) -> Result<(), StoreError> {
         if !self.acquire_sync_lock(&group.name).await? {
             return Ok(());
         }
-        let filled = self
+        let result = self
             .sync_numbers(group, &self.keys.group(&group.name))
             .await;
         self.release_sync_lock(&group.name).await?;
-        filled
+        result
     }
 
-    /// Whether it is this replica that fills the group now. One at a time, or two catalogues end up mixed
-    /// under the version of one.
+    /// Acquires the lock of a group. Concurrent synchronizations could mix two catalogs under one
+    /// version.
     async fn acquire_sync_lock(&self, group: &str) -> Result<bool, StoreError> {
         let mut lock = cmd("SET");
         lock.arg(self.keys.group_sync_lock(group)).arg("");
@@ -66,26 +66,26 @@ impl RedisStore {
         self.redis.query(&unlock).await
     }
 
-    /// Takes all numbers out of a group that was deleted. Those that are held stay held, and come back no
-    /// more.
+    /// Removes all numbers of a deleted group. Existing bookings remain; their numbers do not become
+    /// free again.
     pub(super) async fn empty_group(&self, name: &str) -> Result<(), StoreError> {
         let keys = self.keys.group(name);
         let [.., version, _regions] = &keys;
-        // Where it is not there, nobody has filled the group since it was emptied.
-        let filled: bool = self.redis.query(cmd("EXISTS").arg(version)).await?;
-        if !filled || !self.acquire_sync_lock(name).await? {
+        // Without a version the group is empty already.
+        let has_numbers: bool = self.redis.query(cmd("EXISTS").arg(version)).await?;
+        if !has_numbers || !self.acquire_sync_lock(name).await? {
             return Ok(());
         }
-        let emptied = self.remove_other_numbers(&keys, &[]).await;
-        if emptied.is_ok() {
+        let removed = self.remove_other_numbers(&keys, &[]).await;
+        if removed.is_ok() {
             self.redis.query::<()>(cmd("UNLINK").arg(version)).await?;
-            info!(group = name, "a resource group was emptied");
+            info!(group = name, "resource group emptied");
         }
         self.release_sync_lock(name).await?;
-        emptied.map(drop)
+        removed.map(drop)
     }
 
-    /// Waits while another replica fills a group.
+    /// Waits while another replica synchronizes the group.
     async fn wait_until_synced(&self, version: &str) -> Result<(), StoreError> {
         for _ in 0..MAX_SYNC_POLLS {
             if self.redis.query(cmd("EXISTS").arg(version)).await? {
@@ -94,46 +94,51 @@ impl RedisStore {
             time::sleep(SYNC_POLL_INTERVAL).await;
         }
         Err(StoreError::Unavailable(
-            "a resource group is being filled".to_owned(),
+            "a resource group is being synchronized".to_owned(),
         ))
     }
 
     async fn sync_numbers(&self, group: &Group, keys: &[String; 8]) -> Result<(), StoreError> {
         let [.., version, _regions] = keys;
-        let places: Vec<_> = group.numbers.iter().enumerate().collect();
-        for batch in places.chunks(SYNC_BATCH) {
-            let mut fill = evalsha(&SYNC_GROUP, keys);
-            fill.arg("in").arg(&group.version);
-            for (place, number) in batch {
-                fill.arg(&number.text).arg(&number.subscriber).arg(place);
+        let numbers: Vec<_> = group.numbers.iter().enumerate().collect();
+        for batch in numbers.chunks(SYNC_BATCH) {
+            let mut sync = evalsha(&SYNC_GROUP, keys);
+            sync.arg("add").arg(&group.version);
+            for (position, number) in batch {
+                sync.arg(&number.text).arg(&number.subscriber).arg(position);
             }
-            self.redis.query::<()>(&fill).await?;
+            self.redis.query::<()>(&sync).await?;
         }
-        let out = self.remove_other_numbers(keys, &group.numbers).await?;
+        let removed = self.remove_other_numbers(keys, &group.numbers).await?;
         let mut set = cmd("SET");
         self.redis
             .query::<()>(set.arg(version).arg(&group.version))
             .await?;
         let size = group.numbers.len();
-        info!(group = group.name, size, out, "a resource group was filled");
+        info!(
+            group = group.name,
+            size, removed, "resource group synchronized"
+        );
         Ok(())
     }
 
-    /// Takes all numbers out of a group but these; how many.
+    /// Removes all numbers of a group except `wanted`, and returns how many.
     async fn remove_other_numbers(
         &self,
         keys: &[String; 8],
         wanted: &[AccessNumber],
     ) -> Result<usize, StoreError> {
         let [_, numbers, ..] = keys;
-        let there: Vec<String> = self.redis.query(cmd("HKEYS").arg(numbers)).await?;
+        let current: Vec<String> = self.redis.query(cmd("HKEYS").arg(numbers)).await?;
         let wanted: HashSet<&String> = wanted.iter().map(|number| &number.text).collect();
-        let gone = there.iter().filter(|number| !wanted.contains(number));
-        let gone: Vec<_> = gone.collect();
-        for batch in gone.chunks(SYNC_BATCH) {
-            let mut fill = evalsha(&SYNC_GROUP, keys);
-            self.redis.query::<()>(fill.arg("out").arg(batch)).await?;
+        let removed = current.iter().filter(|number| !wanted.contains(number));
+        let removed: Vec<_> = removed.collect();
+        for batch in removed.chunks(SYNC_BATCH) {
+            let mut sync = evalsha(&SYNC_GROUP, keys);
+            self.redis
+                .query::<()>(sync.arg("remove").arg(batch))
+                .await?;
         }
-        Ok(gone.len())
+        Ok(removed.len())
     }
 }

@@ -1,24 +1,25 @@
-//! The only place that spells a Redis key or a field of ours.
+//! The only module that defines Redis keys and internal fields.
 //!
-//! | key, after the prefix | type | holds | life |
+//! | key, after the prefix | type | content | TTL |
 //! |---|---|---|---|
-//! | `svc:{id}` | hash | the service: the fields below and, beside them, its strings as they are | the service's |
-//! | `blob:{id}:<blob>` | hash | a binary in chunks: fields `0`, `1`, ... | minutes while uploaded, then the service's |
-//! | `own:{id}` | hash | what belongs to the service outside `svc:{id}`: `blob:<blob>` per binary, `book:<group>:<booking>` per booking, `sess:...` per session; `_over`, since when, once it is being given back | the service's and an hour |
-//! | `idem:{definition/key}` | string | the id that an idempotency key is bound to | the service's |
-//! | `grp:{group}:...` | see `scripts/bookings.lua` | the numbers of a resource group and their bookings | none; entries carry their end |
-//! | `rl:{<what>/<of whom>}` | string | how often, for a limit | `rate_limit.window_seconds` from the first one |
-//! | `idx:{00}` .. `idx:{3f}` | zset | id of each service that owns something, by when to look after it | none; swept |
-//! | `end:{00}` .. `end:{3f}` | zset | id of each service by its end, for operators to look at | none; swept |
-//! | `{catalog}:version`, `:services`, `:resources`, `:retired` | string, hash | what operators made: its version; definitions and groups by name, each its revision and, behind a line feed, what it says; deleted ones by table and name, each since when and what it said | none |
-//! | `{catalog}:history` | stream | who changed what, when | none; about `admin.history` events |
-//! | `{catalog}:replicas` | hash | who is up: when it last said so and, behind a line feed, what is told of it | a minute |
-//! | `session:{<name>}` | string | an operator who is signed in, and until when at most | `admin.session_idle_seconds` from the last request on |
-//! | `probe:{<tag>}` | string | nothing: commands are tried on it, and that it is deleted and expires shows whether Redis sends notifications; the readiness check reads it, and writes it if it exists | milliseconds |
-//! | `lease:cleanup` | string | which replica cleans up after services | seconds |
+//! | `svc:{id}` | hash | the service: the fields below, and its strings under their names | until the end of the service |
+//! | `blob:{id}:<blob>` | hash | a binary in chunks: fields `0`, `1`, ... | minutes during the upload, then until the end of the service |
+//! | `own:{id}` | hash | the resources of the service outside of `svc:{id}`: `blob:<blob>` per binary, `book:<group>:<booking>` per booking, `sess:...` per session; during the cleanup also `_over`, the time at which it detected the end | until an hour after the end of the service |
+//! | `idem:{definition/key}` | string | the service id that an idempotency key is bound to | until the end of the service |
+//! | `grp:{group}:...` | see `scripts/bookings.lua` | the numbers of a resource group and their bookings | none; entries have expiration times |
+//! | `rl:{<kind>/<subject>}` | string | a rate limit counter | `rate_limit.window_seconds` after the first increment |
+//! | `idx:{00}` .. `idx:{3f}` | zset | the cleanup index: service ids with resources, by the time at which the sweep checks them | none; swept |
+//! | `end:{00}` .. `end:{3f}` | zset | the list of services for the admin queries: service ids by expiration time | none; swept |
+//! | `{catalog}:version`, `:services`, `:resources`, `:retired` | string, hash | the stored catalog: its version; the service definitions and groups by name, each its revision, a line feed and its text; the deleted ones by table and name, each the time of deletion, a line feed and its text | none |
+//! | `{catalog}:history` | stream | the audit log | none; about `admin.history` events |
+//! | `{catalog}:replicas` | hash | the running replicas: the time of the last heartbeat, a line feed and the status | a minute |
+//! | `session:{<id>}` | string | an admin session, including its latest end | `admin.session_idle_seconds` after the last request |
+//! | `probe:{<tag>}` | string | no content: probes of rights and keyspace notifications create it, delete it and let it expire; the readiness check reads it, and writes it if it exists | milliseconds |
+//! | `lease:cleanup` | string | the id of the cleanup leader | seconds |
 //!
-//! `{...}` is the Cluster hash tag: keys of one service share a slot, so one script may change them
-//! together; in it `%` and `}` of a name are `%25` and `%7D`. Names of user data never begin with `_`, so they cannot meet our fields.
+//! `{...}` is the Cluster hash tag: the keys of one service share a slot, so one script can change them
+//! atomically. In a tag, `%` and `}` of a name are encoded as `%25` and `%7D`. Names of user data never begin
+//! with `_`, so they cannot collide with internal fields.
 
 use std::{borrow::Cow, fmt::Display};
 
@@ -27,36 +28,37 @@ use crate::store::{
     stable_hash,
 };
 
-/// Field: name of the configured service.
+/// Field: the name of the configured service.
 pub(super) const DEFINITION: &str = "_service";
-/// Field: when it was made, in milliseconds.
+/// Field: the creation time in milliseconds.
 pub(super) const CREATED: &str = "_created";
-/// Field: when it ends, in milliseconds; the expiry of the key says the same.
+/// Field: the expiration time in milliseconds; equal to the expiration of the key.
 pub(super) const END: &str = "_end";
-/// Field: the `gms_user` of its creator.
+/// Field: the `gms_user` of the create request.
 pub(super) const GMS_USER: &str = "_gms_user";
-/// Field: the Redis key of the claim it was created under, if any.
+/// Field: the Redis key of its idempotency key, if any.
 pub(super) const CLAIM: &str = "_claim";
-/// Field: the answer that a repeated create gets, if any.
-pub(super) const ANSWER: &str = "_answer";
-/// Field: the backend that it runs on, if any.
+/// Field: the response to a repeated create, if any.
+pub(super) const RESPONSE: &str = "_answer";
+/// Field: the backend of its session, if any.
 pub(super) const BACKEND: &str = "_backend";
-/// Field: its name on that backend.
+/// Field: the id of the session on that backend.
 pub(super) const SESSION: &str = "_session";
-/// Before the name of a binary: the field of its descriptor.
+/// Prefix of the field of a binary's descriptor, before the name of the binary.
 const BINARY: &str = "_bin:";
-/// Before a blob's id: its field in `own:{id}`.
+/// Prefix of the field of a blob in `own:{id}`, before the blob id.
 const OWNED_BLOB: &str = "blob:";
-/// Before a booking's group and id: its field in `own:{id}`.
+/// Prefix of the field of a booking in `own:{id}`, before the group and the booking id.
 const OWNED_BOOKING: &str = "book:";
-/// Before a session's definition, backend and name, on a line each: its field in `own:{id}`.
+/// Prefix of the field of a session in `own:{id}`, before the definition, backend and session id, one
+/// per line.
 const OWNED_SESSION: &str = "sess:";
-/// Field of `own:{id}`: it is being given back; holds since when.
+/// Field of `own:{id}`: the cleanup has begun; the value is the time at which it detected the end.
 pub(super) const ENDED_SINCE: &str = "_over";
-/// Number of shards of the index, and of the list of services.
+/// The number of shards of the cleanup index, and of the list of services.
 pub(super) const SHARDS: u64 = 64;
 
-/// Spells keys under one prefix.
+/// Builds keys with a common prefix.
 #[derive(Debug, Clone)]
 pub(super) struct Keys {
     prefix: String,
@@ -73,7 +75,7 @@ impl Keys {
         [&self.prefix, "svc:{", &encode_tag(id.as_str()), "}"].concat()
     }
 
-    /// The id in a key made by [`Keys::service`]; `None` for any other key.
+    /// Extracts the id from a key of [`Keys::service`]; `None` for any other key.
     pub(super) fn service_id(&self, key: &str) -> Option<ServiceId> {
         let rest = key.strip_prefix(&self.prefix)?.strip_prefix("svc:{")?;
         Some(ServiceId::from(decode_tag(rest.strip_suffix('}')?)))
@@ -92,18 +94,18 @@ impl Keys {
         [&self.prefix, "idem:{", &key.key, "}"].concat()
     }
 
-    /// No two tallies are spelled alike: the kinds differ before the first `/`.
-    pub(super) fn rate_limit(&self, tally: &RateLimitKey) -> String {
-        let (kind, of) = match tally {
+    /// Keys of different counters never collide: the kinds differ before the first `/`.
+    pub(super) fn rate_limit(&self, key: &RateLimitKey) -> String {
+        let (kind, subject) = match key {
             RateLimitKey::CreatesByAddress(address) => ("from", address),
             RateLimitKey::CreatesByService(definition) => ("of", definition),
             RateLimitKey::FailedMatches(number) => ("failed", number),
             RateLimitKey::FailedSignIns(address) => ("sign-in", address),
         };
-        [&self.prefix, "rl:{", kind, "/", of, "}"].concat()
+        [&self.prefix, "rl:{", kind, "/", subject, "}"].concat()
     }
 
-    /// The eight keys of a group, in the order that `scripts/bookings.lua` has them.
+    /// The eight keys of a group, in the order of `scripts/bookings.lua`.
     pub(super) fn group(&self, group: &str) -> [String; 8] {
         let parts = [
             "free", "numbers", "booked", "bookings", "index", "codes", "version", "regions",
@@ -112,7 +114,7 @@ impl Keys {
         parts.map(|part| [&self.prefix, "grp:{", &tag, "}:", part].concat())
     }
 
-    /// Who fills a group holds this.
+    /// The lock of the synchronization of a group.
     pub(super) fn group_sync_lock(&self, group: &str) -> String {
         [&self.prefix, "grp:{", &encode_tag(group), "}:filling"].concat()
     }
@@ -121,7 +123,7 @@ impl Keys {
         format!("{}idx:{{{shard:02x}}}", self.prefix)
     }
 
-    /// The index shard that lists `id`.
+    /// The cleanup index shard of `id`.
     pub(super) fn index(&self, id: &ServiceId) -> String {
         self.index_shard(stable_hash(id.as_str().as_bytes()) % SHARDS)
     }
@@ -130,16 +132,16 @@ impl Keys {
         format!("{}end:{{{shard:02x}}}", self.prefix)
     }
 
-    /// The shard that lists `id` by its end.
+    /// The shard of the list of services for `id`.
     pub(super) fn ends(&self, id: &ServiceId) -> String {
         self.ends_shard(stable_hash(id.as_str().as_bytes()) % SHARDS)
     }
 
-    pub(super) fn admin_session(&self, name: &str) -> String {
-        [&self.prefix, "session:{", &encode_tag(name), "}"].concat()
+    pub(super) fn admin_session(&self, id: &str) -> String {
+        [&self.prefix, "session:{", &encode_tag(id), "}"].concat()
     }
 
-    /// A key that means nothing, to ask the server that has its slot.
+    /// A key without meaning, on the server that has its slot.
     pub(super) fn probe(&self, tag: impl Display) -> String {
         format!("{}probe:{{{tag}}}", self.prefix)
     }
@@ -148,7 +150,7 @@ impl Keys {
         [&self.prefix, "lease:cleanup"].concat()
     }
 
-    /// Version, services, resource groups and retired entries of what operators made.
+    /// The version, the services, the resource groups and the retired entries of the stored catalog.
     pub(super) fn catalog(&self) -> [String; 4] {
         let parts = ["version", "services", "resources", "retired"];
         parts.map(|part| self.catalog_key(part))
@@ -162,7 +164,7 @@ impl Keys {
         self.catalog_key("replicas")
     }
 
-    /// The channel that tells of changes of what operators made.
+    /// The channel of notifications about catalog changes.
     pub(super) fn catalog_channel(&self) -> String {
         self.catalog_key("changes")
     }
@@ -171,8 +173,8 @@ impl Keys {
         [&self.prefix, "{catalog}:", part].concat()
     }
 
-    /// A key of each kind that nothing lives under or that has no such field as `random`, and the pattern
-    /// of all keys of its kind as ACL rules have it.
+    /// A key of each kind that does not exist or has no field `random`, and the ACL pattern of all keys
+    /// of that kind.
     pub(super) fn samples(&self, random: &str) -> Vec<(String, String)> {
         let kinds = [
             ("svc:", true),
@@ -199,7 +201,7 @@ impl Keys {
         kinds.into_iter().map(sample).collect()
     }
 
-    /// A pattern, as `SCAN` takes it, of all keys made by [`Keys::own`].
+    /// The `SCAN` pattern of all keys of [`Keys::owned`].
     pub(super) fn owned_pattern(&self) -> String {
         self.scan_pattern("own:{*}")
     }
@@ -215,15 +217,15 @@ impl Keys {
         pattern + keys
     }
 
-    /// The id in a key made by [`Keys::own`].
+    /// Extracts the id from a key of [`Keys::owned`].
     pub(super) fn owned_service_id(&self, key: &str) -> Option<ServiceId> {
         let rest = key.strip_prefix(&self.prefix)?.strip_prefix("own:{")?;
         Some(ServiceId::from(decode_tag(rest.strip_suffix('}')?)))
     }
 }
 
-/// A name as it stands in a hash tag. Ours are as they are; one that a client made up may have a brace
-/// that would end the tag too early, or be empty, which is no tag: what belongs together would not share
+/// Encodes a name as a hash tag. Generated ids remain as they are. Names from clients may contain a
+/// brace, which would end the tag early, or be empty, which is no tag: related keys would then not share
 /// a slot.
 fn encode_tag(name: &str) -> Cow<'_, str> {
     if name.is_empty() {
@@ -235,7 +237,7 @@ fn encode_tag(name: &str) -> Cow<'_, str> {
     Cow::Borrowed(name)
 }
 
-/// The name in a hash tag.
+/// Decodes a hash tag.
 fn decode_tag(tag: &str) -> String {
     if tag == "%" {
         return String::new();
@@ -243,19 +245,19 @@ fn decode_tag(tag: &str) -> String {
     tag.replace("%7D", "}").replace("%25", "%")
 }
 
-/// The field that describes the binary called `name`.
+/// The field of the descriptor of the binary `name`.
 pub(super) fn binary_field(name: &KeyName) -> String {
     [BINARY, name.as_str()].concat()
 }
 
-/// What a field of `svc:{id}` is.
+/// The kind of a field of `svc:{id}`.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Field<'a> {
-    /// A string key of the user.
+    /// A string key.
     Text(&'a str),
-    /// The descriptor of the binary key of this name.
+    /// The descriptor of the binary key with this name.
     Binary(&'a str),
-    /// One of ours.
+    /// An internal field.
     Internal,
 }
 
@@ -269,14 +271,14 @@ impl<'a> Field<'a> {
     }
 }
 
-/// What a field of `own:{id}` stands for.
+/// A resource recorded in a field of `own:{id}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum OwnedResource {
     /// A binary.
     Blob(BlobId),
-    /// A booking in the group of this name.
+    /// A booking in the group with this name.
     Booking(String, BookingId),
-    /// A session on a backend.
+    /// A backend session.
     Session(BackendSession),
 }
 
@@ -298,17 +300,17 @@ impl OwnedResource {
     }
 }
 
-/// The field of `own:{id}` that stands for a booking in `group`.
+/// The field of a booking in `own:{id}`.
 pub(super) fn owned_booking_field(group: &str, booking: &BookingId) -> String {
     [OWNED_BOOKING, group, ":", booking.as_str()].concat()
 }
 
-/// The field of `own:{id}` that stands for `blob`.
+/// The field of a blob in `own:{id}`.
 pub(super) fn owned_blob_field(blob: &BlobId) -> String {
     [OWNED_BLOB, blob.as_str()].concat()
 }
 
-/// The field of `own:{id}` that stands for `session`.
+/// The field of a backend session in `own:{id}`.
 pub(super) fn owned_session_field(session: &BackendSession) -> String {
     let BackendSession {
         definition,
@@ -349,7 +351,7 @@ mod tests {
             assert_eq!(keys.service_id(key), None, "{key}");
         }
         for field in [
-            DEFINITION, CREATED, END, GMS_USER, CLAIM, ANSWER, BACKEND, SESSION,
+            DEFINITION, CREATED, END, GMS_USER, CLAIM, RESPONSE, BACKEND, SESSION,
         ] {
             assert_eq!(Field::parse(field), Field::Internal, "{field}");
         }

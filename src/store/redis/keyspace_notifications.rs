@@ -1,10 +1,10 @@
-//! Being told by Redis that services have ended, by every server that has data: each tells only of its
-//! own keys; and, over the same connection, that operators have changed something. Servers come and go;
-//! who they are is looked at once a second.
+//! The subscriptions to keyspace notifications about ended services: one to every server that has data,
+//! because each server notifies only about its own keys. The same connections receive the notifications
+//! about catalog changes. The list of servers is updated once a second.
 //!
-//! Whether notifications arrive is probed every few seconds ([`Probe`]): the configuration may say one
-//! thing and the server do another, or forbid the question. Where they stop, they are enabled again if
-//! Redis permits that.
+//! Every few seconds a [`Probe`] verifies that notifications arrive, because the server may not follow
+//! its configuration or may not permit reading it. If notifications stop, they are enabled again if
+//! Redis permits it.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -33,31 +33,31 @@ use crate::{
     },
 };
 
-/// What `notify-keyspace-events` must contain for the events of [`Node::notification_channels`]: keyevent
-/// channels, and those three kinds.
+/// The flags that `notify-keyspace-events` must contain for the channels of
+/// [`Node::notification_channels`]: keyevent channels, and three kinds of events.
 pub(super) const REQUIRED_FLAGS: &str = "Egxe";
-/// Pause before a subscription is made again.
+/// The pause before a new subscription.
 const RESUBSCRIBE_DELAY: Duration = Duration::from_millis(500);
-/// How often it is probed whether notifications arrive.
+/// The interval of probes.
 const PROBE_INTERVAL: Duration = Duration::from_secs(5);
-/// How often it is looked which servers there are.
+/// The interval at which the list of servers is updated.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 impl RedisStore {
-    /// Sends the ids of services that have ended, for as long as it is polled. What does not fit into
-    /// the queue is dropped: the sweep finds it.
+    /// Sends the ids of ended services until the future is dropped. If the queue is full, ids are
+    /// dropped; the sweep finds them.
     pub(super) async fn listen(self: &Arc<Self>, ended: mpsc::Sender<ServiceId>) {
         let mut listeners = JoinSet::new();
         let mut by_server: HashMap<String, AbortHandle> = HashMap::new();
         loop {
             let nodes = self.redis.nodes();
-            let there = |name: &String| nodes.iter().any(|node| node.name() == *name);
+            let is_current = |name: &String| nodes.iter().any(|node| node.name() == *name);
             by_server.retain(|name, listener| {
-                let stays = there(name) && !listener.is_finished();
-                if !stays {
+                let is_active = is_current(name) && !listener.is_finished();
+                if !is_active {
                     listener.abort();
                 }
-                stays
+                is_active
             });
             for node in nodes {
                 let listener = NotificationListener {
@@ -81,37 +81,37 @@ struct NotificationListener {
     ended: mpsc::Sender<ServiceId>,
 }
 
-/// What a subscription has shown so far.
+/// The state of a subscription.
 #[derive(Default)]
 struct SubscriptionState {
     /// Whether notifications arrive; `None` before the first probe.
     arriving: Option<bool>,
-    /// Counts this server among those that send notifications.
+    /// Counts this server as one that sends notifications.
     gauge_guard: Option<GaugeGuard<'static>>,
-    /// Why Redis does not let this service enable them, if so.
+    /// Why Redis did not permit enabling them, if so.
     enable_error: Option<String>,
 }
 
 impl NotificationListener {
     async fn listen(self) {
         let server = self.node.name();
-        let _asked = KEYSPACE_LISTENERS_EXPECTED.track();
+        let _expected = KEYSPACE_LISTENERS_EXPECTED.track();
         let mut denied = false;
         loop {
             match self.subscribe().await {
                 Ok(events) => {
                     denied = false;
-                    info!(server, "listening for services that end");
+                    info!(server, "keyspace notifications subscribed");
                     let (mut sink, messages) = events.split();
                     self.process_messages(&mut sink, messages).await;
-                    warn!(server, "no longer told of services that end");
+                    warn!(server, "keyspace notification subscription lost");
                 }
                 Err(error @ StoreError::Denied(_)) if !denied => {
                     denied = true;
                     record_redis_check(checks::NOTIFICATIONS, &server, Some(false));
                     warn!(server, %error, "subscription to keyspace notifications denied");
                 }
-                Err(error) => debug!(server, %error, "cannot listen for services that end yet"),
+                Err(error) => debug!(server, %error, "keyspace notification subscription failed"),
             }
             time::sleep(RESUBSCRIBE_DELAY).await;
         }
@@ -129,21 +129,21 @@ impl NotificationListener {
         {
             warn!(
                 reason,
-                "Redis does not let this service listen to {changes:?}: what operators change is in \
-                 force here only when its version has been looked at"
+                "subscription to {changes:?} denied: catalog changes take effect only at the next poll of \
+                 the version"
             );
         }
-        // What was changed before this connection stood was told to nobody.
+        // Notifications before this subscription were not received.
         self.store.catalog_changed.notify_one();
         Ok(events)
     }
 
-    /// Returns when the subscription no longer stands.
+    /// Returns when the subscription is lost.
     async fn process_messages(&self, sink: &mut PubSubSink, mut messages: PubSubStream) {
-        let mut known = SubscriptionState::default();
+        let mut state = SubscriptionState::default();
         let mut probe: Option<Probe> = None;
         let mut wake = Instant::now();
-        self.enable_notifications(&mut known).await;
+        self.enable_notifications(&mut state).await;
         loop {
             tokio::select! {
                 message = messages.next() => {
@@ -152,18 +152,18 @@ impl NotificationListener {
                     if probe.as_ref().is_some_and(Probe::is_complete) {
                         probe = None;
                         wake = Instant::now() + PROBE_INTERVAL;
-                        self.record_probe_result(&mut known, None);
+                        self.record_probe_result(&mut state, None);
                     }
                 }
                 () = time::sleep_until(wake) => {
-                    if let Some(unheard) = probe.take() {
-                        // Redis may be gone and nobody said so.
+                    if let Some(expired) = probe.take() {
+                        // Redis may be gone without closing the connection.
                         if self.node.with_response_timeout(sink.ping::<()>()).await.is_err() {
                             return;
                         }
-                        self.record_probe_result(&mut known, Some(&unheard.missing()));
+                        self.record_probe_result(&mut state, Some(&expired.missing()));
                         wake = Instant::now() + PROBE_INTERVAL;
-                        if self.enable_notifications(&mut known).await {
+                        if self.enable_notifications(&mut state).await {
                             wake = Instant::now();
                         }
                     } else {
@@ -172,9 +172,10 @@ impl NotificationListener {
                             return;
                         }
                         let pause = if written.is_ok() { PROBE_TIMEOUT } else { PROBE_INTERVAL };
-                        if written.is_err() && known.arriving.is_none() && known.enable_error.is_none() {
-                            // It takes no writes for now; its configuration is all there is to go by.
-                            self.record_probe_result(&mut known, None);
+                        if written.is_err() && state.arriving.is_none() && state.enable_error.is_none() {
+                            // The server accepts no writes for now; only its configuration can be
+                            // evaluated.
+                            self.record_probe_result(&mut state, None);
                         }
                         wake = Instant::now() + pause;
                         probe = written.ok();
@@ -200,38 +201,39 @@ impl NotificationListener {
         }
     }
 
-    /// Notes whether notifications arrive: `missing` are the events that did not.
-    fn record_probe_result(&self, known: &mut SubscriptionState, missing: Option<&str>) {
+    /// Records whether notifications arrive; `missing` lists the events that did not.
+    fn record_probe_result(&self, state: &mut SubscriptionState, missing: Option<&str>) {
         let (server, arrive) = (self.node.name(), missing.is_none());
-        let before = known.arriving.replace(arrive);
-        if before == Some(arrive) {
+        let previous = state.arriving.replace(arrive);
+        if previous == Some(arrive) {
             return;
         }
-        known.gauge_guard = arrive.then(|| KEYSPACE_LISTENERS_SUBSCRIBED.track());
+        state.gauge_guard = arrive.then(|| KEYSPACE_LISTENERS_SUBSCRIBED.track());
         record_redis_check(checks::NOTIFICATIONS, &server, Some(arrive));
-        match (before, missing) {
+        match (previous, missing) {
             (_, Some(missing)) => warn!(
                 server,
                 missing,
-                refused = known.enable_error,
+                denied = state.enable_error,
                 "keyspace notifications do not arrive: set notify-keyspace-events to \"{REQUIRED_FLAGS}\" in \
-                 Redis, or what services held is released only by the sweep"
+                 Redis, otherwise only the sweep releases resources of ended services"
             ),
             (Some(false), None) => info!(server, "keyspace notifications arrive again"),
             (_, None) => debug!(server, "keyspace notifications arrive"),
         }
     }
 
-    /// Has Redis send what [`REQUIRED_FLAGS`] names, leaving other flags as they are; `true` where it did not
-    /// before and does now. Where it does not permit that, an operator may have done it.
-    async fn enable_notifications(&self, known: &mut SubscriptionState) -> bool {
+    /// Enables the notifications of [`REQUIRED_FLAGS`] and leaves other flags as they are. Returns
+    /// `true` if they were disabled and are enabled now. If Redis does not permit it, an operator may
+    /// have enabled them.
+    async fn enable_notifications(&self, state: &mut SubscriptionState) -> bool {
         const NAME: &str = "notify-keyspace-events";
         let get = cmd("CONFIG").arg("GET").arg(NAME).to_owned();
         let mut set = cmd("CONFIG");
         let outcome = match self.node.query::<(String, String)>(&get).await {
             Ok((_, flags)) => {
                 if flags_are_sufficient(&flags) {
-                    known.enable_error = None;
+                    state.enable_error = None;
                     return false;
                 }
                 set.arg("SET")
@@ -241,7 +243,7 @@ impl NotificationListener {
             }
             Err(error) => Err(error),
         };
-        known.enable_error = outcome.as_ref().err().map(ToString::to_string);
+        state.enable_error = outcome.as_ref().err().map(ToString::to_string);
         outcome.is_ok()
     }
 }

@@ -1,5 +1,5 @@
-//! Whether keyspace notifications arrive, whatever the configuration says: a key of our own is deleted
-//! and expires, and the messages about that are waited for.
+//! A probe of keyspace notifications, independent of the configuration: a key is deleted and expires,
+//! and both messages must arrive.
 
 use std::time::Duration;
 
@@ -9,16 +9,16 @@ use tokio::time;
 use super::{RedisStore, connection::Node};
 use crate::store::StoreError;
 
-/// How long a message about a probe may take.
+/// The timeout of the messages about a probe.
 pub(super) const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
-/// After which time a key with the shortest TTL has certainly expired.
+/// The time after which a key with the shortest TTL has certainly expired.
 const EXPIRY_WAIT: Duration = Duration::from_millis(10);
-/// TTL of a key that is deleted at once: if this process dies in between, it still ends.
+/// The TTL of a key that is deleted at once, so that it also expires after a crash.
 const PROBE_TTL: u64 = 10_000;
-/// The events that a probe causes. That keys are evicted cannot be caused.
+/// The events that a probe causes. Evictions cannot be caused.
 const EVENTS: [&str; 2] = ["del", "expired"];
 
-/// A key whose end is to be heard of.
+/// A key whose deletion and expiration are to be received.
 pub(super) struct Probe {
     key: String,
     received: [bool; EVENTS.len()],
@@ -28,7 +28,7 @@ impl Probe {
     /// Causes the events on `node`.
     ///
     /// # Errors
-    /// What Redis says; then nothing can be concluded.
+    /// Any error of Redis; the result is then undetermined.
     pub(super) async fn write(store: &RedisStore, node: &Node) -> Result<Self, StoreError> {
         let key = store.redis.key_on_node(node, |tag| store.keys.probe(tag));
         let unknown = || StoreError::Unavailable("no slot of the server is known".to_owned());
@@ -38,35 +38,32 @@ impl Probe {
         node.query::<()>(cmd("UNLINK").arg(&key)).await?;
         node.query::<()>(&set(1)).await?;
         time::sleep(EXPIRY_WAIT).await;
-        // Redis removes it at the latest when somebody asks for it.
+        // Redis removes the key at the latest when it is accessed.
         node.query::<()>(cmd("EXISTS").arg(&key)).await?;
-        let heard = [false; EVENTS.len()];
-        Ok(Self {
-            key,
-            received: heard,
-        })
+        let received = [false; EVENTS.len()];
+        Ok(Self { key, received })
     }
 
-    /// Takes a message: the channel it came through, and the key that it names.
+    /// Processes a message: its channel, and the key that it contains.
     pub(super) fn record(&mut self, channel: &str, key: &str) {
         let event = channel.rsplit(':').next().unwrap_or_default();
         if key != self.key {
             return;
         }
-        for (heard, known) in self.received.iter_mut().zip(EVENTS) {
-            *heard |= event == known;
+        for (received, expected) in self.received.iter_mut().zip(EVENTS) {
+            *received |= event == expected;
         }
     }
 
-    /// Whether all events were heard of.
+    /// Whether all events were received.
     pub(super) fn is_complete(&self) -> bool {
-        self.received.iter().all(|heard| *heard)
+        self.received.iter().all(|received| *received)
     }
 
-    /// The events that were not heard of.
+    /// The events that were not received.
     pub(super) fn missing(&self) -> String {
         let missing = EVENTS.iter().zip(self.received);
-        let missing = missing.filter_map(|(event, heard)| (!heard).then_some(*event));
+        let missing = missing.filter_map(|(event, received)| (!received).then_some(*event));
         missing.collect::<Vec<_>>().join(", ")
     }
 }

@@ -1,4 +1,4 @@
-//! Counts: numbers that end by themselves.
+//! Rate limit counters in Redis: numbers with an expiration.
 
 use std::time::Duration;
 
@@ -11,21 +11,21 @@ use crate::store::{RateLimitKey, RateLimitState, StoreError};
 impl RedisStore {
     pub(super) async fn rate_limit_take(
         &self,
-        tally: &RateLimitKey,
-        most: u64,
+        key: &RateLimitKey,
+        max: u64,
         window: Duration,
     ) -> Result<RateLimitState, StoreError> {
-        let mut count = evalsha(&RATE_LIMIT_TAKE, &[self.keys.rate_limit(tally)]);
-        count.arg(millis(window)).arg(most);
-        let (times, left): (u64, u64) = self.redis.query(&count).await?;
+        let mut take = evalsha(&RATE_LIMIT_TAKE, &[self.keys.rate_limit(key)]);
+        take.arg(millis(window)).arg(max);
+        let (count, remaining_ms): (u64, u64) = self.redis.query(&take).await?;
         Ok(RateLimitState {
-            count: times,
-            resets_in: Duration::from_millis(left),
+            count,
+            resets_in: Duration::from_millis(remaining_ms),
         })
     }
 
-    pub(super) async fn rate_limit_refund(&self, tally: &RateLimitKey) -> Result<(), StoreError> {
-        let uncount = evalsha(&RATE_LIMIT_REFUND, &[self.keys.rate_limit(tally)]);
-        self.redis.query(&uncount).await
+    pub(super) async fn rate_limit_refund(&self, key: &RateLimitKey) -> Result<(), StoreError> {
+        let refund = evalsha(&RATE_LIMIT_REFUND, &[self.keys.rate_limit(key)]);
+        self.redis.query(&refund).await
     }
 }

@@ -1,31 +1,31 @@
-//! What the scripts answer, and what a description is made of.
+//! Replies of the scripts, and the parsing of service descriptions.
 
 use redis::{FromRedisValue, ParsingError, Value};
 
 use super::binaries::parse_descriptor;
 use crate::store::{Description, StoreError, Timestamp};
 
-/// The answer of a script: a number, told in the head of each script, and texts.
+/// The reply of a script: a status number, which the header of each script documents, and texts.
 #[derive(Debug)]
 pub(super) enum ScriptReply {
-    /// 0: it is not for this service to do. Nothing was changed.
+    /// 0: the operation does not apply. Nothing changed.
     Refused(Vec<String>),
-    /// 1: all is done.
+    /// 1: success.
     Done(Vec<String>),
-    /// 2: chunks of a binary are gone. Nothing was changed.
+    /// 2: chunks of a binary are missing. Nothing changed.
     UploadLost,
-    /// 3: there would be too many keys. Nothing was changed.
+    /// 3: the service would have too many keys. Nothing changed.
     TooManyKeys,
-    /// 4: call again with what these texts tell. Nothing was changed.
+    /// 4: call again with these texts. Nothing changed.
     Retry(Vec<String>),
-    /// 5: none of the codes offered is free. Nothing was changed.
+    /// 5: none of the offered codes is free. Nothing changed.
     CodesTaken,
 }
 
 impl ScriptReply {
-    /// The error for an answer that the script called never gives.
+    /// The error for a reply that the called script does not document.
     pub(super) fn unexpected(self) -> StoreError {
-        StoreError::Bug(format!("a script answered {self:?}"))
+        StoreError::Bug(format!("unexpected script reply {self:?}"))
     }
 }
 
@@ -44,20 +44,20 @@ impl FromRedisValue for ScriptReply {
             Some(3) => Ok(Self::TooManyKeys),
             Some(4) => Ok(Self::Retry(texts)),
             Some(5) => Ok(Self::CodesTaken),
-            _ => Err(ParsingError::from(format!("script answer {number:?}"))),
+            _ => Err(ParsingError::from(format!("script reply {number:?}"))),
         }
     }
 }
 
-/// As many replies as there were commands.
+/// Converts the replies to an array with one reply per command.
 pub(super) fn reply_array<const N: usize>(values: Vec<Value>) -> Result<[Value; N], StoreError> {
     let count = values.len();
     <[Value; N]>::try_from(values)
         .map_err(|_values| StoreError::Corrupt(format!("{count} replies to {N} commands")))
 }
 
-/// A description from `values` of our fields and, behind them, one descriptor for each of `names`.
-/// `None` where the service has ended, before or between the questions.
+/// Builds a description from the `values` of the internal fields followed by one descriptor per name in
+/// `names`. `None` if the service has ended before or between the commands.
 pub(super) fn parse_description(
     values: Vec<Option<String>>,
     keys: Vec<String>,
@@ -71,7 +71,7 @@ pub(super) fn parse_description(
     };
     let mut binaries = Vec::with_capacity(names.len());
     for (name, text) in names.iter().zip(values) {
-        // One that was removed between the questions is not told.
+        // A binary that was removed between the commands is skipped.
         if let Some(text) = text {
             binaries.push(((*name).to_owned(), parse_descriptor(&text)?));
         }
@@ -89,6 +89,6 @@ pub(super) fn parse_description(
 fn parse_timestamp(text: Option<&str>) -> Result<Timestamp, StoreError> {
     match text.map(str::parse) {
         Some(Ok(millis)) => Ok(Timestamp::from_millis(millis)),
-        _ => Err(StoreError::Corrupt(format!("a time: {text:?}"))),
+        _ => Err(StoreError::Corrupt(format!("timestamp: {text:?}"))),
     }
 }

@@ -1,10 +1,10 @@
-//! The Lua scripts, each a file beside this one whose head tells keys, arguments, result and cost.
+//! The Lua scripts. Each is a file with a header that documents its keys, arguments, reply and cost.
 
 use std::sync::LazyLock;
 
 use redis::{Cmd, Script};
 
-/// A script, and the name that Redis gives it.
+/// A script and its SHA-1 hash.
 pub(super) struct LuaScript {
     code: String,
     hash: Script,
@@ -18,103 +18,103 @@ impl LuaScript {
         }
     }
 
-    /// Its text.
+    /// The source code.
     pub(super) fn code(&self) -> &str {
         &self.code
     }
 }
 
-/// Makes a service whole.
+/// Creates a complete service.
 pub(super) static CREATE: LazyLock<LuaScript> =
     LazyLock::new(|| with_clock(&[include_str!("scripts/create.lua")]));
-/// Reads all fields of a service, unless they are too much.
+/// Reads all fields of a service, up to a size limit.
 pub(super) static READ_ALL: LazyLock<LuaScript> =
     LazyLock::new(|| LuaScript::new(include_str!("scripts/read_all.lua")));
-/// Changes the storage of a living service.
+/// Changes the storage of an active service.
 pub(super) static WRITE: LazyLock<LuaScript> =
     LazyLock::new(|| LuaScript::new(include_str!("scripts/write.lua")));
-/// Empties the storage of a living service.
+/// Removes all keys of an active service.
 pub(super) static CLEAR: LazyLock<LuaScript> =
     LazyLock::new(|| LuaScript::new(include_str!("scripts/clear.lua")));
-/// Moves the end of a service and of what belongs to it.
+/// Changes the expiration of a service and of its resources.
 pub(super) static SET_END: LazyLock<LuaScript> =
     LazyLock::new(|| with_clock(&[include_str!("scripts/set_end.lua")]));
-/// Notes that a service runs on a backend.
+/// Records the backend session of a service.
 pub(super) static ATTACH_SESSION: LazyLock<LuaScript> =
     LazyLock::new(|| LuaScript::new(include_str!("scripts/attach_session.lua")));
-/// Ends a service.
+/// Deletes a service.
 pub(super) static DELETE: LazyLock<LuaScript> =
     LazyLock::new(|| LuaScript::new(include_str!("scripts/delete.lua")));
-/// Moves the end of an idempotency key, or gives it back.
+/// Changes the expiration of an idempotency key, or deletes it.
 pub(super) static EXTEND_IDEMPOTENCY_KEY: LazyLock<LuaScript> =
     LazyLock::new(|| with_clock(&[include_str!("scripts/extend_idempotency_key.lua")]));
-/// Lets binaries that were replaced end soon.
+/// Sets a short TTL on replaced binaries.
 pub(super) static EXPIRE_BLOBS: LazyLock<LuaScript> =
     LazyLock::new(|| LuaScript::new(include_str!("scripts/expire_blobs.lua")));
 /// Stores a chunk of a binary.
 pub(super) static WRITE_CHUNK: LazyLock<LuaScript> =
     LazyLock::new(|| LuaScript::new(include_str!("scripts/write_chunk.lua")));
-/// Lists what a service is about to hold.
+/// Records a resource of a service before it is acquired.
 pub(super) static REGISTER_OWNED: LazyLock<LuaScript> =
     LazyLock::new(|| with_clock(&[include_str!("scripts/register_owned.lua")]));
-/// Decides that a service is over, and tells what it held.
+/// Decides that a service has ended, and returns its resources.
 pub(super) static CLAIM_CLEANUP: LazyLock<LuaScript> =
     LazyLock::new(|| with_clock(&[include_str!("scripts/claim_cleanup.lua")]));
-/// Has the sweep look after a service at another time.
+/// Reschedules the sweep of a service.
 pub(super) static RESCHEDULE_CLEANUP: LazyLock<LuaScript> =
     LazyLock::new(|| LuaScript::new(include_str!("scripts/reschedule_cleanup.lua")));
-/// Becomes or stays the replica that cleans up.
+/// Acquires or renews the lease of the cleanup.
 pub(super) static LEASE: LazyLock<LuaScript> =
     LazyLock::new(|| LuaScript::new(include_str!("scripts/lease.lua")));
-/// Hands a number out.
+/// Books a number.
 pub(super) static BOOK_NUMBER: LazyLock<LuaScript> =
     LazyLock::new(|| with_booking_functions(include_str!("scripts/book_number.lua")));
-/// Finds the booking that a call is for.
+/// Finds the booking of a call.
 pub(super) static MATCH_BOOKING: LazyLock<LuaScript> =
     LazyLock::new(|| with_booking_functions(include_str!("scripts/match_booking.lua")));
-/// Gives numbers back.
+/// Releases bookings.
 pub(super) static RELEASE: LazyLock<LuaScript> =
     LazyLock::new(|| with_booking_functions(include_str!("scripts/release.lua")));
-/// Moves the end of bookings.
+/// Changes the expiration of bookings.
 pub(super) static EXTEND_BOOKINGS: LazyLock<LuaScript> =
     LazyLock::new(|| with_booking_functions(include_str!("scripts/extend_bookings.lua")));
-/// Puts numbers into a group, or takes them out.
+/// Adds numbers to a group, or removes them.
 pub(super) static SYNC_GROUP: LazyLock<LuaScript> =
     LazyLock::new(|| with_booking_functions(include_str!("scripts/sync_group.lua")));
 
-/// Tells a group as it is at one moment.
+/// Reads a consistent snapshot of a group.
 pub(super) static GROUP_SNAPSHOT: LazyLock<LuaScript> =
     LazyLock::new(|| with_booking_functions(include_str!("scripts/group_snapshot.lua")));
-/// Counts what a group consists of.
+/// Counts the entries of the keys of a group.
 pub(super) static GROUP_COUNTS: LazyLock<LuaScript> =
     LazyLock::new(|| with_booking_functions(include_str!("scripts/group_counts.lua")));
-/// Makes the keys of a group agree again.
+/// Repairs the keys of a group.
 pub(super) static REPAIR_GROUP: LazyLock<LuaScript> =
     LazyLock::new(|| with_booking_functions(include_str!("scripts/repair_group.lua")));
-/// Counts one more.
+/// Increments a rate limit counter.
 pub(super) static RATE_LIMIT_TAKE: LazyLock<LuaScript> =
     LazyLock::new(|| LuaScript::new(include_str!("scripts/rate_limit_take.lua")));
-/// Takes one back.
+/// Decrements a rate limit counter.
 pub(super) static RATE_LIMIT_REFUND: LazyLock<LuaScript> =
     LazyLock::new(|| LuaScript::new(include_str!("scripts/rate_limit_refund.lua")));
-/// Changes what operators made.
+/// Changes the stored catalog.
 pub(super) static CHANGE_CATALOG: LazyLock<LuaScript> =
     LazyLock::new(|| LuaScript::new(include_str!("scripts/change_catalog.lua")));
-/// Tells what operators made.
+/// Reads the stored catalog.
 pub(super) static READ_CATALOG: LazyLock<LuaScript> =
     LazyLock::new(|| LuaScript::new(include_str!("scripts/read_catalog.lua")));
-/// Says that a replica is up.
+/// Records the heartbeat of a replica.
 pub(super) static HEARTBEAT: LazyLock<LuaScript> =
     LazyLock::new(|| with_clock(&[include_str!("scripts/heartbeat.lua")]));
-/// Tells what stands behind a place of a list.
+/// Reads the entries after a cursor of a list.
 pub(super) static PAGE: LazyLock<LuaScript> =
     LazyLock::new(|| LuaScript::new(include_str!("scripts/page.lua")));
 
-/// Tells how values of a service begin.
+/// Reads the first bytes of values of a service.
 pub(super) static PREVIEWS: LazyLock<LuaScript> =
     LazyLock::new(|| LuaScript::new(include_str!("scripts/previews.lua")));
 
-/// All scripts: a lane makes them known to Redis when it opens, so that a call by name finds them.
+/// All scripts. Each connection loads them when it opens, so that `EVALSHA` finds them.
 pub(super) fn all() -> [&'static LuaScript; 29] {
     [
         &CREATE,
@@ -149,17 +149,17 @@ pub(super) fn all() -> [&'static LuaScript; 29] {
     ]
 }
 
-/// A script behind what those about bookings share.
+/// Prepends the functions of the booking scripts to a script.
 fn with_booking_functions(script: &str) -> LuaScript {
     with_clock(&[include_str!("scripts/bookings.lua"), script])
 }
 
-/// A script behind what tells it the time of the server.
+/// Prepends the clock functions to a script.
 fn with_clock(parts: &[&str]) -> LuaScript {
     LuaScript::new(&[include_str!("scripts/clock.lua"), &parts.concat()].concat())
 }
 
-/// A call of `script` by its name; its arguments are added behind the keys.
+/// A call of `script` by its hash; the caller appends the arguments.
 pub(super) fn evalsha(script: &LuaScript, keys: &[String]) -> Cmd {
     let mut call = redis::cmd("EVALSHA");
     call.arg(script.hash.get_hash()).arg(keys.len()).arg(keys);

@@ -1,4 +1,4 @@
-//! A service from its making to its end.
+//! The lifecycle of a service.
 
 use std::time::Duration;
 
@@ -20,7 +20,8 @@ use crate::store::{
     RunningService, ServiceId, StoreError, Timestamp,
 };
 
-/// When the sweep looks after a service that is given a binary; it finds the true end then.
+/// The delay after which the sweep first checks a service with binaries or a session; it then determines
+/// the actual expiration.
 const CLEANUP_CHECK_DELAY: Duration = Duration::from_secs(60);
 
 impl RedisStore {
@@ -30,38 +31,39 @@ impl RedisStore {
         id: ServiceId,
         end: Timestamp,
     ) -> Result<IdempotencyClaim, StoreError> {
-        let claim = self.keys.idempotency_key(key);
+        let key = self.keys.idempotency_key(key);
         let mut bind = cmd("SET");
-        let end = self.redis.to_server_time(&claim, end)?;
-        bind.arg(&claim).arg(id.as_str()).arg("NX");
+        let end = self.redis.to_server_time(&key, end)?;
+        bind.arg(&key).arg(id.as_str()).arg("NX");
         bind.arg("PXAT").arg(end.millis());
-        let get = cmd("GET").arg(&claim).to_owned();
+        let get = cmd("GET").arg(&key).to_owned();
         for _ in 0..MAX_ATTEMPTS {
-            let [won, bound] = reply_array(
+            let [created, bound] = reply_array(
                 self.redis
                     .pipeline_ordered(vec![bind.clone(), get.clone()])
                     .await?,
             )?;
-            let (won, bound): (Option<String>, Option<String>) =
-                (parse_reply(won)?, parse_reply(bound)?);
+            let (created, bound): (Option<String>, Option<String>) =
+                (parse_reply(created)?, parse_reply(bound)?);
             match bound.map(ServiceId::from) {
-                Some(bound) if won.is_some() => return Ok(IdempotencyClaim::Create(bound)),
+                Some(bound) if created.is_some() => return Ok(IdempotencyClaim::Create(bound)),
                 Some(bound) => {
                     let mut get = cmd("HGET");
-                    get.arg(self.keys.service(&bound)).arg(keys::ANSWER);
-                    let kept: Option<String> = self.redis.query(&get).await?;
-                    return Ok(match kept {
-                        Some(kept) => IdempotencyClaim::Replayed { id: bound, kept },
+                    get.arg(self.keys.service(&bound)).arg(keys::RESPONSE);
+                    let stored: Option<String> = self.redis.query(&get).await?;
+                    return Ok(match stored {
+                        Some(stored) => IdempotencyClaim::Replayed { id: bound, stored },
                         None => IdempotencyClaim::Create(bound),
                     });
                 }
-                None => {} // it ended between the two commands
+                None => {} // it expired between the two commands
             }
         }
         Err(conflict(&id))
     }
 
-    /// Gives `claim` back, or moves it to `end`, if it is this service's.
+    /// Changes the expiration of the idempotency key `claim` to `end`, or deletes it, if it belongs to
+    /// this service.
     async fn extend_idempotency_key(
         &self,
         claim: &str,
@@ -69,9 +71,9 @@ impl RedisStore {
         end: Option<Timestamp>,
     ) -> Result<(), StoreError> {
         let end = end.map(|end| end.millis().to_string()).unwrap_or_default();
-        let mut moves = evalsha(&EXTEND_IDEMPOTENCY_KEY, &[claim.to_owned()]);
-        moves.arg(id.as_str()).arg(self.redis.now()?.millis());
-        self.redis.query_replicated(moves.arg(end)).await
+        let mut extend = evalsha(&EXTEND_IDEMPOTENCY_KEY, &[claim.to_owned()]);
+        extend.arg(id.as_str()).arg(self.redis.now()?.millis());
+        self.redis.query_replicated(extend.arg(end)).await
     }
 
     pub(super) async fn create(&self, service: NewService) -> Result<CreateResult, StoreError> {
@@ -86,7 +88,7 @@ impl RedisStore {
             .iter()
             .map(|binary| keys::owned_blob_field(&binary.blob));
         let booking = service.booking.iter();
-        let booking = booking.map(|held| keys::owned_booking_field(&held.group, &held.id));
+        let booking = booking.map(|booking| keys::owned_booking_field(&booking.group, &booking.id));
         let owned: Vec<String> = blobs.chain(booking).collect();
         if owned.is_empty() {
             keys.truncate(1);
@@ -104,37 +106,37 @@ impl RedisStore {
             create.arg(keys::GMS_USER).arg(user);
         }
         let mut claim = None;
-        if let Some((key, kept)) = service.idempotency {
+        if let Some((key, stored)) = service.idempotency {
             let key = claim.insert(self.keys.idempotency_key(&key));
             create.arg(keys::CLAIM).arg(&*key);
-            create.arg(keys::ANSWER).arg(kept);
+            create.arg(keys::RESPONSE).arg(stored);
         }
         for (name, value) in data {
             let (field, value) = field_and_value(name, value)?;
             create.arg(field).arg(value);
         }
-        // With a number it was listed when that was held.
-        let look = (!binaries.is_empty()).then(|| self.schedule_cleanup_soon(&id));
-        let look = look.transpose()?;
+        // A service with a number is in the cleanup index since it was booked.
+        let schedule = (!binaries.is_empty()).then(|| self.schedule_cleanup_soon(&id));
+        let schedule = schedule.transpose()?;
         let list = self.add_listing(&id, end);
         let reply = self
             .redis
-            .with_cleanup_index_and_listing(look, list, create)
+            .with_cleanup_index_and_listing(schedule, list, create)
             .await?;
         match reply {
             ScriptReply::Done(_) => {
-                // It was bound before anybody knew how long the service would live. Not before the
-                // service stands: a slower request of the same key must not move it.
+                // The key was bound before the TTL of the service was known. Its expiration may change
+                // only after the service exists: a slower request with the same key must not change it.
                 if let Some(claim) = claim
                     && let Err(error) = self.extend_idempotency_key(&claim, &id, Some(end)).await
                 {
-                    warn!(id = %id.redacted(), %error, "an idempotency key ends at another time than its service");
+                    warn!(id = %id.redacted(), %error, "expiration of an idempotency key not updated");
                 }
                 Ok(CreateResult::Created)
             }
             ScriptReply::UploadLost => Ok(CreateResult::UploadLost),
-            ScriptReply::Refused(mut answer) => match answer.pop() {
-                Some(answer) => Ok(CreateResult::Replayed(answer)),
+            ScriptReply::Refused(mut response) => match response.pop() {
+                Some(response) => Ok(CreateResult::Replayed(response)),
                 None => Err(StoreError::Bug(format!(
                     "the new service id {} is in use",
                     id.redacted()
@@ -144,9 +146,9 @@ impl RedisStore {
         }
     }
 
-    /// The command that has the sweep look after `id`, which is about to hold something, if it does not
-    /// already. It is sent before anybody knows whether that comes to be, so it names no end that might
-    /// be wrong: the sweep finds the true one, or that there is nothing.
+    /// The command that schedules the sweep of `id`, which is about to acquire a resource, if it is not
+    /// scheduled yet. It is sent before the outcome is known, so it uses a preliminary time: the sweep
+    /// then determines the actual expiration, or that there is nothing to clean up.
     pub(super) fn schedule_cleanup_soon(&self, id: &ServiceId) -> Result<Cmd, StoreError> {
         let mut add = cmd("ZADD");
         add.arg(self.keys.index(id)).arg("NX");
@@ -155,8 +157,8 @@ impl RedisStore {
         Ok(add)
     }
 
-    /// The command that has the sweep look after `id`, if it does at all, no later than `when`. Never
-    /// later than it would have: whoever sends this does not know yet whether the service lives.
+    /// The command that reschedules the sweep of `id`, if it is scheduled, to `when` or earlier. It
+    /// never delays the sweep, because the caller does not know yet whether the service is active.
     fn schedule_cleanup_by(&self, id: &ServiceId, when: Timestamp) -> Cmd {
         let mut add = cmd("ZADD");
         add.arg(self.keys.index(id)).arg("XX").arg("LT");
@@ -164,7 +166,7 @@ impl RedisStore {
         add
     }
 
-    /// The command that has the sweep look after `id`, if it does at all, now.
+    /// The command that reschedules the sweep of `id`, if it is scheduled, to the current time.
     fn schedule_cleanup_now(&self, id: &ServiceId) -> Result<Cmd, StoreError> {
         let mut add = cmd("ZADD");
         add.arg(self.keys.index(id)).arg("XX");
@@ -173,29 +175,30 @@ impl RedisStore {
     }
 
     pub(super) async fn describe(&self, id: &ServiceId) -> Result<Option<Description>, StoreError> {
-        // Two round trips, so that no value travels, however large.
+        // Two round trips, so that no values are transferred.
         let key = self.keys.service(id);
         let fields: Vec<String> = self.redis.query(cmd("HKEYS").arg(&key)).await?;
-        let ours = [keys::DEFINITION, keys::CREATED, keys::END, keys::GMS_USER];
-        let described = fields.iter().filter_map(|field| match Field::parse(field) {
+        let internal = [keys::DEFINITION, keys::CREATED, keys::END, keys::GMS_USER];
+        let binaries = fields.iter().filter_map(|field| match Field::parse(field) {
             Field::Binary(name) => Some((name, field)),
             Field::Text(_) | Field::Internal => None,
         });
-        let (names, descriptors): (Vec<&str>, Vec<&String>) = described.unzip();
+        let (names, descriptors): (Vec<&str>, Vec<&String>) = binaries.unzip();
         let mut get = cmd("HMGET");
-        get.arg(&key).arg(&ours).arg(&descriptors);
+        get.arg(&key).arg(&internal).arg(&descriptors);
         let values: Vec<Option<String>> = self.redis.query(&get).await?;
         let texts = fields.iter().filter_map(|field| match Field::parse(field) {
             Field::Text(name) => Some(name.to_owned()),
             Field::Binary(_) | Field::Internal => None,
         });
-        let Some(mut told) = script_reply::parse_description(values, texts.collect(), &names)?
+        let Some(mut description) =
+            script_reply::parse_description(values, texts.collect(), &names)?
         else {
             return Ok(None);
         };
-        told.created = self.redis.from_server_time(&key, told.created)?;
-        told.end = self.redis.from_server_time(&key, told.end)?;
-        Ok(Some(told))
+        description.created = self.redis.from_server_time(&key, description.created)?;
+        description.end = self.redis.from_server_time(&key, description.end)?;
+        Ok(Some(description))
     }
 
     pub(super) async fn running_service(
@@ -245,12 +248,12 @@ impl RedisStore {
         }
     }
 
-    /// Moves the end; where there is an `answer`, a repeat of the create gets it from then on.
+    /// Changes the expiration time; an `answer` becomes the response to repeated creates.
     pub(super) async fn set_end(
         &self,
         id: &ServiceId,
         end: Timestamp,
-        answer: Option<&str>,
+        response: Option<&str>,
     ) -> Result<Option<()>, StoreError> {
         let (mut claim, mut owned) = (String::new(), Vec::new());
         for _ in 0..MAX_ATTEMPTS {
@@ -265,17 +268,17 @@ impl RedisStore {
             let mut set = evalsha(&SET_END, &keys);
             set.arg(self.redis.now()?.millis()).arg(end.millis());
             set.arg(millis(OWNED_TTL_MARGIN)).arg(&claim);
-            set.arg(answer.unwrap_or_default());
+            set.arg(response.unwrap_or_default());
             for (_, field) in blobs.iter().chain(&others) {
                 set.arg(field);
             }
-            let (look, list) = (
+            let (schedule, list) = (
                 self.schedule_cleanup_by(id, end),
                 self.update_listing(id, end),
             );
             match self
                 .redis
-                .with_cleanup_index_and_listing(Some(look), list, set)
+                .with_cleanup_index_and_listing(Some(schedule), list, set)
                 .await?
             {
                 ScriptReply::Done(_) => return Ok(Some(())),
@@ -309,14 +312,14 @@ impl RedisStore {
     pub(super) async fn delete(&self, id: &ServiceId) -> Result<Option<()>, StoreError> {
         let mut claim = String::new();
         for _ in 0..MAX_ATTEMPTS {
-            // First, so that the sweep knows even if Redis' message about the end is lost.
-            let look = self.schedule_cleanup_now(id)?;
+            // First, so that the sweep finds the service even if the notification is lost.
+            let schedule = self.schedule_cleanup_now(id)?;
             let mut delete = evalsha(&DELETE, &[self.keys.service(id)]);
             delete.arg(&claim);
-            let unlist = self.remove_listing(id);
+            let remove = self.remove_listing(id);
             match self
                 .redis
-                .with_cleanup_index_and_listing(Some(look), unlist, delete)
+                .with_cleanup_index_and_listing(Some(schedule), remove, delete)
                 .await?
             {
                 ScriptReply::Done(_) => return Ok(Some(())),

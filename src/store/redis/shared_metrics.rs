@@ -1,8 +1,8 @@
-//! What is told of the whole installation: services that live, numbers held and free, and how far the
-//! clean-up is behind.
+//! The metrics of the whole deployment: active services, booked and free numbers, and the lag of the
+//! cleanup.
 //!
-//! The replica that cleans up looks, every few seconds and never for a request. Services are counted by
-//! the list of their ends that operators look at.
+//! The cleanup leader collects them every few seconds, independent of requests. Services are counted by
+//! the list that the admin queries use.
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,34 +16,35 @@ use crate::{
     telemetry::metrics::{ClusterMetrics, set_cluster_metrics},
 };
 
-/// How often it is looked.
+/// The interval of the collection.
 const POLL_INTERVAL: Duration = Duration::from_secs(5);
-/// Groups asked about in one go.
+/// The number of groups per pipeline.
 const BATCH: usize = 64;
-/// Commands for one group.
+/// The number of commands per group.
 const COMMANDS_PER_GROUP: usize = 4;
 
 impl RedisStore {
-    /// Tells what there is for as long as it is polled and this replica `leads`.
+    /// Collects and publishes the metrics while this replica is the cleanup leader, until the future is
+    /// dropped.
     pub(super) async fn report_shared_metrics(
         &self,
         groups: watch::Receiver<Groups>,
-        mut leads: watch::Receiver<bool>,
+        mut is_leader: watch::Receiver<bool>,
     ) {
         loop {
-            if !*leads.borrow_and_update() {
+            if !*is_leader.borrow_and_update() {
                 set_cluster_metrics(ClusterMetrics::default());
-                if leads.wait_for(|leads| *leads).await.is_err() {
+                if is_leader.wait_for(|is_leader| *is_leader).await.is_err() {
                     return;
                 }
             }
             let current = groups.borrow().current.clone();
-            let seen = self.collect_shared_metrics(&current).await;
-            set_cluster_metrics(seen.unwrap_or_else(|error| {
-                debug!(%error, "what there is cannot be told");
+            let metrics = self.collect_shared_metrics(&current).await;
+            set_cluster_metrics(metrics.unwrap_or_else(|error| {
+                debug!(%error, "shared metrics not collected");
                 ClusterMetrics::default()
             }));
-            drop(timeout(POLL_INTERVAL, leads.wait_for(|leads| !*leads)).await);
+            drop(timeout(POLL_INTERVAL, is_leader.wait_for(|is_leader| !*is_leader)).await);
         }
     }
 
@@ -62,7 +63,7 @@ impl RedisStore {
         Ok(shared)
     }
 
-    /// Since when the oldest of the services that are due has been.
+    /// Returns how long the oldest due service has been due.
     async fn cleanup_lag(&self) -> Result<Duration, StoreError> {
         let now = self.redis.now()?;
         let oldest = |shard| {
@@ -83,38 +84,39 @@ impl RedisStore {
         Ok(lag)
     }
 
-    /// Of each group: its name, numbers held and numbers free, as an allocation would find them.
+    /// Returns the name, the booked numbers and the free numbers of each group, as an allocation would
+    /// find them.
     async fn usage_of_groups(
         &self,
         groups: &[Arc<Group>],
     ) -> Result<Vec<(String, u64, u64)>, StoreError> {
-        let mut ask = Vec::with_capacity(groups.len() * COMMANDS_PER_GROUP);
+        let mut commands = Vec::with_capacity(groups.len() * COMMANDS_PER_GROUP);
         for group in groups {
             let [free, numbers, booked, ..] = &self.keys.group(&group.name);
-            ask.push(cmd("ZCARD").arg(free).to_owned());
-            ask.push(cmd("HLEN").arg(numbers).to_owned());
+            commands.push(cmd("ZCARD").arg(free).to_owned());
+            commands.push(cmd("HLEN").arg(numbers).to_owned());
             let now = self.redis.now_at(booked)?.millis();
-            let mut lapsed = cmd("ZCOUNT");
-            ask.push(lapsed.arg(booked).arg("-inf").arg(now).to_owned());
-            ask.push(cmd("ZCARD").arg(booked).to_owned());
+            let mut expired = cmd("ZCOUNT");
+            commands.push(expired.arg(booked).arg("-inf").arg(now).to_owned());
+            commands.push(cmd("ZCARD").arg(booked).to_owned());
         }
         let counts = self
             .redis
-            .pipeline_unordered(ask)
+            .pipeline_unordered(commands)
             .await?
             .into_iter()
             .map(parse_reply);
         let counts = counts.collect::<Result<Vec<u64>, StoreError>>()?;
-        let fills = groups.iter().zip(counts.chunks_exact(COMMANDS_PER_GROUP));
-        let fills = fills.map(|(group, counts)| {
-            let [free, size, lapsed, booked] =
+        let usages = groups.iter().zip(counts.chunks_exact(COMMANDS_PER_GROUP));
+        let usages = usages.map(|(group, counts)| {
+            let [free, size, expired, booked] =
                 <[u64; COMMANDS_PER_GROUP]>::try_from(counts).unwrap_or_default();
             let free = match group.strategy {
-                AllocationStrategy::Exclusive => size.min(free + lapsed),
+                AllocationStrategy::Exclusive => size.min(free + expired),
                 AllocationStrategy::Random | AllocationStrategy::RoundRobin => free,
             };
-            (group.name.clone(), booked.saturating_sub(lapsed), free)
+            (group.name.clone(), booked.saturating_sub(expired), free)
         });
-        Ok(fills.collect())
+        Ok(usages.collect())
     }
 }

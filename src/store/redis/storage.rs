@@ -1,4 +1,4 @@
-//! The storage of a service: fields of its hash.
+//! The storage of a service: the fields of its hash.
 
 use redis::{Cmd, cmd};
 
@@ -15,7 +15,7 @@ use crate::store::{
     AllTexts, Binary, Changes, KeyName, ServiceId, StoreError, StoredKind, Value, WriteResult,
 };
 
-/// The longest answer that small requests wait behind.
+/// The maximum size of a reply over the multiplexed connection, where small requests wait for it.
 const MAX_SHARED_REPLY_BYTES: usize = 1024 * 1024;
 
 impl RedisStore {
@@ -24,19 +24,19 @@ impl RedisStore {
         id: &ServiceId,
         key: &KeyName,
     ) -> Result<Option<StoredKind>, StoreError> {
-        // One field is all that most readers cost. Only where it is absent is it asked why; the field once
-        // more, because it may have been written in between.
+        // Most reads cost one field. Only if it is missing, a second command determines the reason; it
+        // reads the field again, because it may have been written meanwhile.
         let service = self.keys.service(id);
         let mut get = cmd("HGET");
         get.arg(&service).arg(key.as_str());
         if let Some(text) = self.redis.query(&get).await? {
             return Ok(Some(StoredKind::Text(text)));
         }
-        let mut why = cmd("HMGET");
-        why.arg(service).arg(keys::DEFINITION);
-        why.arg(key.as_str()).arg(keys::binary_field(key));
-        let slot: (Option<()>, Option<String>, Option<()>) = self.redis.query(&why).await?;
-        Ok(match slot {
+        let mut reason = cmd("HMGET");
+        reason.arg(service).arg(keys::DEFINITION);
+        reason.arg(key.as_str()).arg(keys::binary_field(key));
+        let found: (Option<()>, Option<String>, Option<()>) = self.redis.query(&reason).await?;
+        Ok(match found {
             (None, _, _) => None,
             (Some(()), Some(text), _) => Some(StoredKind::Text(text)),
             (Some(()), None, Some(())) => Some(StoredKind::Binary),
@@ -51,17 +51,17 @@ impl RedisStore {
     ) -> Result<Option<AllTexts>, StoreError> {
         let mut read = evalsha(&READ_ALL, &[self.keys.service(id)]);
         read.arg(max_bytes);
-        // No small request waits behind a big answer.
-        let answer: redis::Value = if max_bytes > MAX_SHARED_REPLY_BYTES {
+        // Small requests must not wait for a large reply.
+        let reply: redis::Value = if max_bytes > MAX_SHARED_REPLY_BYTES {
             self.redis.query_pooled(&read).await?
         } else {
             self.redis.query(&read).await?
         };
-        if let redis::Value::Int(bytes) = answer {
+        if let redis::Value::Int(bytes) = reply {
             let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
             return Ok(Some(AllTexts::TooLarge { bytes }));
         }
-        let fields: Result<Vec<(String, String)>, _> = redis::from_redis_value(answer);
+        let fields: Result<Vec<(String, String)>, _> = redis::from_redis_value(reply);
         let mut fields = fields.map_err(|error| StoreError::Corrupt(error.to_string()))?;
         if fields.is_empty() {
             return Ok(None);
@@ -101,22 +101,22 @@ impl RedisStore {
 
     fn write_command(&self, id: &ServiceId, changes: Changes) -> Result<Cmd, StoreError> {
         let mut touched = Vec::with_capacity(changes.set.len() + changes.remove.len());
-        let mut gone = Vec::with_capacity(changes.remove.len());
+        let mut removed = Vec::with_capacity(changes.remove.len());
         let mut set = Vec::with_capacity(2 * changes.set.len());
         let binaries = binaries_of(&changes.set);
         for name in changes.remove {
             touched.push(keys::binary_field(&name));
-            gone.push(name.into_string());
+            removed.push(name.into_string());
         }
         for (name, value) in changes.set {
             touched.push(keys::binary_field(&name));
             if matches!(value, Value::Binary(_)) {
-                gone.push(name.as_str().to_owned());
+                removed.push(name.as_str().to_owned());
             }
             set.extend(<[String; 2]>::from(field_and_value(name, value)?));
         }
-        // A key that is not there keeps a script waiting while its slot moves, so `own` is named only where
-        // it is written to.
+        // While a slot migrates, a script with a missing key is delayed, so `own` is passed only if it
+        // is written.
         let mut keys = vec![self.keys.service(id)];
         if !binaries.is_empty() {
             keys.push(self.keys.owned(id));
@@ -125,7 +125,7 @@ impl RedisStore {
         keys.extend(blobs.map(|binary| self.keys.blob(id, &binary.blob)));
         let mut write = evalsha(&WRITE, &keys);
         write.arg(self.max_keys).arg(millis(OWNED_TTL_MARGIN));
-        for list in [&touched, &gone, &set] {
+        for list in [&touched, &removed, &set] {
             write.arg(list.len()).arg(list);
         }
         for binary in &binaries {
@@ -156,8 +156,8 @@ impl RedisStore {
         let mut get = cmd("HMGET");
         get.arg(self.keys.service(id)).arg(keys::DEFINITION);
         get.arg(keys::binary_field(key));
-        let (alive, text): (Option<()>, Option<String>) = self.redis.query(&get).await?;
+        let (exists, text): (Option<()>, Option<String>) = self.redis.query(&get).await?;
         let binary = text.map(|text| parse_descriptor(&text)).transpose()?;
-        Ok(alive.map(|()| binary))
+        Ok(exists.map(|()| binary))
     }
 }

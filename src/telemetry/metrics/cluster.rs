@@ -1,5 +1,5 @@
-//! What all replicas have in common, told by the one that cleans up: so both the sum and the highest
-//! over all replicas are right. Where nobody knows it, it is not told.
+//! Metrics about all replicas, exported by the cleanup leader only, so that both the sum and the maximum
+//! over all replicas are correct. Unknown values are not exported.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -14,25 +14,25 @@ static CLUSTER_METRICS: Mutex<ClusterMetrics> = Mutex::new(ClusterMetrics {
     groups: Vec::new(),
 });
 
-/// What is known of it.
+/// The known values.
 #[derive(Debug, Default, Clone)]
 pub struct ClusterMetrics {
-    /// Services that live.
+    /// Active services.
     pub active_services: Option<u64>,
-    /// For how long the oldest ended service waits to be given back.
+    /// The time since the oldest ended service that still awaits cleanup has ended.
     pub cleanup_lag: Option<Duration>,
-    /// Of each resource group: its name, numbers held and numbers free.
+    /// Per resource group: name, booked numbers, free numbers.
     pub groups: Vec<(String, u64, u64)>,
 }
 
-/// From now on this is told.
-pub fn set_cluster_metrics(shared: ClusterMetrics) {
+/// Replaces the values.
+pub fn set_cluster_metrics(metrics: ClusterMetrics) {
     *CLUSTER_METRICS
         .lock()
-        .unwrap_or_else(PoisonError::into_inner) = shared;
+        .unwrap_or_else(PoisonError::into_inner) = metrics;
 }
 
-/// What is told.
+/// The current values.
 #[must_use]
 pub fn cluster_metrics() -> ClusterMetrics {
     CLUSTER_METRICS
@@ -48,24 +48,24 @@ pub(super) fn write(text: &mut TextEncoder) {
         groups,
     } = cluster_metrics();
     if let Some(services) = services {
-        let help = "Services that live. Only from the replica that cleans up.";
+        let help = "Active services. Exported by the cleanup leader only.";
         text.gauge("services_active", help).value(services);
     }
     if let Some(lag) = lag {
-        let help = "How long the oldest ended service waits to be given back. Only from the \
-                    replica that cleans up.";
+        let help = "Seconds since the oldest ended service that still awaits cleanup has ended. Exported \
+                    by the cleanup leader only.";
         text.gauge("cleanup_lag_seconds", help)
             .value(lag.as_secs_f64());
     }
     if groups.is_empty() {
         return;
     }
-    let help = "Access numbers held, by resource group. Only from the replica that cleans up.";
+    let help = "Booked access numbers, by resource group. Exported by the cleanup leader only.";
     let mut family = text.gauge("access_numbers_booked", help);
-    for (group, held, _) in &groups {
-        family.sample(&[("group", group)], held);
+    for (group, booked, _) in &groups {
+        family.sample(&[("group", group)], booked);
     }
-    let help = "Access numbers free, by resource group. Only from the replica that cleans up.";
+    let help = "Free access numbers, by resource group. Exported by the cleanup leader only.";
     let mut family = text.gauge("access_numbers_free", help);
     for (group, _, free) in &groups {
         family.sample(&[("group", group)], free);

@@ -4,32 +4,32 @@ use std::fmt::Display;
 
 use super::primitives::{BUCKETS, HistogramSnapshot};
 
-/// What the names of all metrics begin with.
+/// Prefix of all metric names.
 const PREFIX: &str = "switchboard_";
 const NANOS: u64 = 1_000_000_000;
 
-/// Metrics as they are written so far.
+/// The output so far.
 #[derive(Default)]
 pub(super) struct TextEncoder(String);
 
-/// One metric; its samples come next.
+/// A metric family; its samples follow.
 pub(super) struct Family<'a> {
     output: &'a mut String,
     name: &'static str,
 }
 
 impl TextEncoder {
-    /// A metric that only goes up.
+    /// Begins a counter.
     pub(super) fn counter(&mut self, name: &'static str, help: &str) -> Family<'_> {
         self.family(name, "counter", help)
     }
 
-    /// One that goes up and down.
+    /// Begins a gauge.
     pub(super) fn gauge(&mut self, name: &'static str, help: &str) -> Family<'_> {
         self.family(name, "gauge", help)
     }
 
-    /// One of durations.
+    /// Begins a histogram.
     pub(super) fn histogram(&mut self, name: &'static str, help: &str) -> Family<'_> {
         self.family(name, "histogram", help)
     }
@@ -47,45 +47,49 @@ impl TextEncoder {
 }
 
 impl Family<'_> {
-    /// A value under these labels.
+    /// Adds a sample with labels.
     pub(super) fn sample(&mut self, labels: &[(&str, &str)], value: impl Display) -> &mut Self {
         self.line("", labels, value)
     }
 
-    /// A value without labels.
+    /// Adds a sample without labels.
     pub(super) fn value(&mut self, value: impl Display) {
         self.sample(&[], value);
     }
 
-    /// Durations under these labels.
-    pub(super) fn histogram_samples(&mut self, labels: &[(&str, &str)], of: &HistogramSnapshot) {
+    /// Adds the samples of a histogram with labels.
+    pub(super) fn histogram_samples(
+        &mut self,
+        labels: &[(&str, &str)],
+        histogram: &HistogramSnapshot,
+    ) {
         let bounds = BUCKETS.iter().map(|(bound, _)| *bound).chain(["+Inf"]);
-        let mut so_far = 0;
-        for (bound, count) in bounds.zip(of.buckets) {
-            so_far += count;
+        let mut cumulative = 0;
+        for (bound, count) in bounds.zip(histogram.buckets) {
+            cumulative += count;
             let mut labels = labels.to_vec();
             labels.push(("le", bound));
-            self.line("_bucket", &labels, so_far);
+            self.line("_bucket", &labels, cumulative);
         }
-        let (seconds, nanos) = (of.nanos / NANOS, of.nanos % NANOS);
+        let (seconds, nanos) = (histogram.nanos / NANOS, histogram.nanos % NANOS);
         self.line("_sum", labels, format_args!("{seconds}.{nanos:09}"));
-        self.line("_count", labels, of.count());
+        self.line("_count", labels, histogram.count());
     }
 
-    fn line(&mut self, ending: &str, labels: &[(&str, &str)], value: impl Display) -> &mut Self {
+    fn line(&mut self, suffix: &str, labels: &[(&str, &str)], value: impl Display) -> &mut Self {
         let text = &mut *self.output;
-        *text += &format!("{PREFIX}{}{ending}", self.name);
-        for (at, (label, value)) in labels.iter().enumerate() {
-            let before = if at == 0 { '{' } else { ',' };
-            *text += &format!("{before}{label}=\"{}\"", escaped(value));
+        *text += &format!("{PREFIX}{}{suffix}", self.name);
+        for (index, (label, value)) in labels.iter().enumerate() {
+            let separator = if index == 0 { '{' } else { ',' };
+            *text += &format!("{separator}{label}=\"{}\"", escape(value));
         }
-        let after = if labels.is_empty() { "" } else { "}" };
-        *text += &format!("{after} {value}\n");
+        let end = if labels.is_empty() { "" } else { "}" };
+        *text += &format!("{end} {value}\n");
         self
     }
 }
 
-fn escaped(label: &str) -> String {
+fn escape(label: &str) -> String {
     let label = label.replace('\\', "\\\\").replace('"', "\\\"");
     label.replace('\n', "\\n")
 }
@@ -97,7 +101,7 @@ mod tests {
     use super::{super::primitives::Histogram, *};
 
     #[test]
-    fn labels_are_written_so_that_they_can_be_read_back() {
+    fn special_characters_in_labels_are_escaped() {
         let mut text = TextEncoder::default();
         let mut family = text.gauge("free", "How many are free.");
         family.sample(&[("group", "a\"b\\c\nd"), ("kind", "x")], 3);
@@ -112,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn buckets_count_what_is_in_those_before_them_too() {
+    fn buckets_are_cumulative() {
         let durations = Histogram::default();
         for micros in [400, 700, 20_000_000] {
             durations.record(Duration::from_micros(micros));
@@ -131,7 +135,7 @@ mod tests {
             "switchboard_took_sum{a=\"b\"} 20.001100000",
             "switchboard_took_count{a=\"b\"} 3",
         ] {
-            assert!(text.lines().any(|told| told == line), "{line}\n{text}");
+            assert!(text.lines().any(|actual| actual == line), "{line}\n{text}");
         }
     }
 }

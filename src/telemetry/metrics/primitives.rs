@@ -1,7 +1,7 @@
-//! What metrics are made of: numbers that are counted up, that rise and fall, and durations.
+//! Counters, gauges and histograms.
 //!
-//! Whoever counts often has a shard of its own ([`Sharded`]), so that counting is an addition in a place
-//! that no other thread writes to; whoever asks for the metrics adds the shards up.
+//! A thread that counts often has a shard of its own ([`Sharded`]): counting is an addition in memory
+//! that no other thread writes. The encoder sums up the shards.
 
 use std::{
     array,
@@ -12,20 +12,20 @@ use std::{
     time::Duration,
 };
 
-/// A number that only goes up.
+/// A number that only increases.
 #[derive(Debug, Default)]
 pub struct Counter(AtomicU64);
 
 impl Counter {
-    /// Nothing counted yet.
+    /// A counter at zero.
     #[must_use]
     pub const fn new() -> Self {
         Self(AtomicU64::new(0))
     }
 
-    /// Counts so many more.
-    pub fn add(&self, more: u64) {
-        self.0.fetch_add(more, Relaxed);
+    /// Adds `count`.
+    pub fn add(&self, count: u64) {
+        self.0.fetch_add(count, Relaxed);
     }
 
     pub(super) fn get(&self) -> u64 {
@@ -33,36 +33,36 @@ impl Counter {
     }
 }
 
-/// A number that rises and falls. Of several shards only the sum means anything.
+/// A number that increases and decreases. Of several shards only the sum is meaningful.
 #[derive(Debug, Default)]
 pub struct Gauge(AtomicI64);
 
 impl Gauge {
-    /// At nought.
+    /// A gauge at zero.
     #[must_use]
     pub const fn new() -> Self {
         Self(AtomicI64::new(0))
     }
 
-    /// One more, until what is returned is dropped.
+    /// Increments the gauge until the returned guard is dropped.
     pub fn track(&self) -> GaugeGuard<'_> {
         self.inc();
         GaugeGuard(self)
     }
 
-    /// One more.
+    /// Increments the gauge.
     pub fn inc(&self) {
         self.0.fetch_add(1, Relaxed);
     }
 
-    /// One less.
+    /// Decrements the gauge.
     pub fn dec(&self) {
         self.0.fetch_sub(1, Relaxed);
     }
 
-    /// Is 1 or 0 from now on.
-    pub fn set(&self, on: bool) {
-        self.0.store(i64::from(on), Relaxed);
+    /// Sets the gauge to 1 or 0.
+    pub fn set(&self, value: bool) {
+        self.0.store(i64::from(value), Relaxed);
     }
 
     pub(super) fn get(&self) -> i64 {
@@ -70,7 +70,7 @@ impl Gauge {
     }
 }
 
-/// One more at a [`Gauge`], for as long as it is there.
+/// Decrements a [`Gauge`] on drop.
 #[derive(Debug)]
 pub struct GaugeGuard<'a>(&'a Gauge);
 
@@ -80,7 +80,7 @@ impl Drop for GaugeGuard<'_> {
     }
 }
 
-/// Upper bounds of the buckets that durations fall into, as they are written, and in nanoseconds.
+/// Upper bounds of the histogram buckets, as text in seconds and in nanoseconds.
 pub(super) const BUCKETS: [(&str, u64); 14] = [
     ("0.0005", 500_000),
     ("0.001", 1_000_000),
@@ -98,19 +98,19 @@ pub(super) const BUCKETS: [(&str, u64); 14] = [
     ("10", 10_000_000_000),
 ];
 
-/// How long something took, each time.
+/// Durations, counted in buckets.
 #[derive(Debug, Default)]
 pub(super) struct Histogram {
-    /// The last one takes what is longer than all bounds.
+    /// The last bucket is for durations above all bounds.
     buckets: [Counter; BUCKETS.len() + 1],
     nanos: Counter,
 }
 
 impl Histogram {
-    /// Counts one that took so long.
-    pub(super) fn record(&self, took: Duration) {
-        let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
-        // Most are short, so this looks at one or two.
+    /// Records one duration.
+    pub(super) fn record(&self, duration: Duration) {
+        let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        // Most durations are short, so the search ends after one or two bounds.
         let bucket = BUCKETS.iter().position(|(_, bound)| nanos <= *bound);
         if let Some(bucket) = self.buckets.get(bucket.unwrap_or(BUCKETS.len())) {
             bucket.add(1);
@@ -119,7 +119,7 @@ impl Histogram {
     }
 }
 
-/// The durations of several shards, added up.
+/// The sum of the histograms of several shards.
 #[derive(Debug, Default, Clone)]
 pub(super) struct HistogramSnapshot {
     pub(super) buckets: [u64; BUCKETS.len() + 1],
@@ -127,11 +127,11 @@ pub(super) struct HistogramSnapshot {
 }
 
 impl HistogramSnapshot {
-    pub(super) fn add(&mut self, durations: &Histogram) {
-        let sums = self.buckets.iter().zip(&durations.buckets);
-        let sums: Vec<u64> = sums.map(|(sum, more)| sum + more.get()).collect();
-        self.buckets = array::from_fn(|at| sums.get(at).copied().unwrap_or_default());
-        self.nanos += durations.nanos.get();
+    pub(super) fn add(&mut self, histogram: &Histogram) {
+        let sums = self.buckets.iter().zip(&histogram.buckets);
+        let sums: Vec<u64> = sums.map(|(sum, counter)| sum + counter.get()).collect();
+        self.buckets = array::from_fn(|index| sums.get(index).copied().unwrap_or_default());
+        self.nanos += histogram.nanos.get();
     }
 
     pub(super) fn count(&self) -> u64 {
@@ -139,8 +139,8 @@ impl HistogramSnapshot {
     }
 }
 
-/// All there are of some counts, one for each that counts. What was counted stays when its owner goes,
-/// and whoever comes next goes on with it.
+/// All shards of some metrics, one per writer. The counts of a shard remain when its writer ends; the
+/// next writer reuses the shard.
 pub(super) struct Sharded<T>(Mutex<Vec<Arc<T>>>);
 
 impl<T> Sharded<T> {
@@ -148,11 +148,11 @@ impl<T> Sharded<T> {
         Self(Mutex::new(Vec::new()))
     }
 
-    /// One that nobody has and that `fits`, else a new one.
-    pub(super) fn acquire(&self, fits: impl Fn(&T) -> bool, make: impl FnOnce() -> T) -> Arc<T> {
+    /// A free shard that `matches`, otherwise a new one.
+    pub(super) fn acquire(&self, matches: impl Fn(&T) -> bool, make: impl FnOnce() -> T) -> Arc<T> {
         let mut all = self.all();
         let mut free = all.iter().filter(|shard| Arc::strong_count(shard) == 1);
-        if let Some(shard) = free.find(|shard| fits(shard)) {
+        if let Some(shard) = free.find(|shard| matches(shard)) {
             return Arc::clone(shard);
         }
         let shard = Arc::new(make());
@@ -160,9 +160,9 @@ impl<T> Sharded<T> {
         shard
     }
 
-    /// Looks at each of them.
-    pub(super) fn for_each(&self, look: impl FnMut(&Arc<T>)) {
-        self.all().iter().for_each(look);
+    /// Calls `visit` for each shard.
+    pub(super) fn for_each(&self, visit: impl FnMut(&Arc<T>)) {
+        self.all().iter().for_each(visit);
     }
 
     fn all(&self) -> MutexGuard<'_, Vec<Arc<T>>> {
@@ -175,7 +175,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_duration_falls_into_the_first_bucket_that_takes_it() {
+    fn a_duration_is_counted_in_the_first_bucket_with_a_sufficient_bound() {
         let durations = Histogram::default();
         for micros in [0, 500, 501, 2_500, 9_999_999, 10_000_000, 10_000_001] {
             durations.record(Duration::from_micros(micros));
@@ -188,15 +188,15 @@ mod tests {
     }
 
     #[test]
-    fn the_bounds_are_what_they_are_written_as() {
+    fn the_text_and_the_nanoseconds_of_each_bound_are_equal() {
         for (text, nanos) in BUCKETS {
-            let written: Duration = Duration::from_secs_f64(text.parse().unwrap());
-            assert_eq!(written.as_nanos(), u128::from(nanos), "{text}");
+            let parsed: Duration = Duration::from_secs_f64(text.parse().unwrap());
+            assert_eq!(parsed.as_nanos(), u128::from(nanos), "{text}");
         }
     }
 
     #[test]
-    fn what_was_counted_stays_and_is_gone_on_with() {
+    fn a_free_shard_is_reused_with_its_counts() {
         let shards: Sharded<Counter> = Sharded::new();
         let first = shards.acquire(|_| true, Counter::new);
         let second = shards.acquire(|_| true, Counter::new);

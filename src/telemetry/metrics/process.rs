@@ -1,4 +1,4 @@
-//! What is counted once for the whole process, seldom enough to need no shards.
+//! Metrics of the whole process, updated too rarely to need shards.
 
 use std::sync::{
     Mutex, PoisonError,
@@ -11,41 +11,40 @@ use super::{
     primitives::{Counter, Gauge},
 };
 
-/// Whether this replica cleans up after services.
+/// Whether this replica is the cleanup leader.
 pub static CLEANUP_LEADER: Gauge = Gauge::new();
-/// Ended services whose holdings this replica has given back.
+/// Ended services that this replica has cleaned up.
 pub static CLEANUP_SERVICES: Counter = Counter::new();
-/// Steps of the clean-up that the store did not let be done.
+/// Cleanup steps that failed in the store.
 pub static CLEANUP_FAILURES: Counter = Counter::new();
-/// Servers of the store that are to tell this replica of services that end.
+/// Redis servers that should send keyspace notifications to this replica.
 pub static KEYSPACE_LISTENERS_EXPECTED: Gauge = Gauge::new();
-/// Those of them that do.
+/// Redis servers that send keyspace notifications to this replica.
 pub static KEYSPACE_LISTENERS_SUBSCRIBED: Gauge = Gauge::new();
 
-/// Whether this replica cleans up after services.
+/// Whether this replica is the cleanup leader.
 #[must_use]
 pub fn is_cleanup_leader() -> bool {
     CLEANUP_LEADER.get() > 0
 }
 
-/// Whether every server of the store that is to tell this replica of services that end does.
+/// Whether all Redis servers that should send keyspace notifications to this replica do so.
 #[must_use]
 pub fn keyspace_notifications_enabled() -> bool {
     KEYSPACE_LISTENERS_SUBSCRIBED.get() >= KEYSPACE_LISTENERS_EXPECTED.get()
 }
 
-/// The difference between the clock of this machine and that of the store; `None` while it is not
-/// known.
+/// The difference between the clock of this machine and that of the store; `None` if unknown.
 static CLOCK_SKEW: Mutex<Option<f64>> = Mutex::new(None);
 
-/// From now on the clock of this machine is so many seconds ahead of that of the store.
+/// Sets by how many seconds the clock of this machine is ahead of that of the store.
 pub fn set_clock_skew(seconds: Option<f64>) {
     *CLOCK_SKEW.lock().unwrap_or_else(PoisonError::into_inner) = seconds;
 }
 
 static CATALOG_ENTRIES_LOST: AtomicUsize = AtomicUsize::new(0);
 
-/// How many entries of the catalog the store has lost that this replica still knows.
+/// Sets the number of catalog entries that the store has lost and this replica can restore.
 pub fn set_catalog_entries_lost(entries: usize) {
     CATALOG_ENTRIES_LOST.store(entries, Relaxed);
 }
@@ -56,22 +55,22 @@ pub fn catalog_entries_lost() -> usize {
     CATALOG_ENTRIES_LOST.load(Relaxed)
 }
 
-/// What became of an attempt to ask a backend.
+/// The outcome of a request to a backend.
 #[derive(Debug, Clone, Copy)]
 pub enum BackendOutcome {
-    /// It answered with success.
-    Answered,
-    /// It answered with any other status.
+    /// A successful response.
+    Success,
+    /// A response with another status.
     HttpError,
-    /// Its circuit is open: it was not asked.
+    /// Not sent, because the circuit breaker is open.
     CircuitOpen,
-    /// No connection stood in time.
+    /// No connection within the timeout.
     ConnectError,
-    /// It did not answer in time.
-    TimedOut,
-    /// The connection broke.
+    /// No complete response within the timeout.
+    Timeout,
+    /// The connection was lost.
     ConnectionError,
-    /// Its answer was too long.
+    /// The response exceeds the size limit.
     ResponseTooLarge,
 }
 
@@ -89,14 +88,14 @@ static BACKEND_REQUESTS: [Counter; BACKEND_OUTCOMES.len()] =
     [const { Counter::new() }; BACKEND_OUTCOMES.len()];
 
 impl BackendOutcome {
-    /// Counts it.
+    /// Counts one request with this outcome.
     pub fn count(self) {
         if let Some(counter) = BACKEND_REQUESTS.get(self as usize) {
             counter.add(1);
         }
     }
 
-    /// What it is called.
+    /// The value of the label `outcome`.
     #[must_use]
     pub fn name(self) -> &'static str {
         BACKEND_OUTCOMES
@@ -106,14 +105,14 @@ impl BackendOutcome {
     }
 }
 
-/// What became of spans of traces.
+/// The outcome of the export of spans.
 #[derive(Debug, Clone, Copy)]
 pub enum SpanOutcome {
-    /// The collector has them.
+    /// The collector accepted them.
     Exported,
-    /// It could not be told.
+    /// The export failed.
     Failed,
-    /// Too many waited already.
+    /// The queue was full.
     Dropped,
 }
 
@@ -122,7 +121,7 @@ const SPAN_OUTCOMES: [&str; 3] = ["exported", "failed", "dropped"];
 static SPANS: [Counter; SPAN_OUTCOMES.len()] = [const { Counter::new() }; SPAN_OUTCOMES.len()];
 
 impl SpanOutcome {
-    /// Counts so many.
+    /// Counts `spans` with this outcome.
     pub fn count(self, spans: usize) {
         if let Some(counter) = SPANS.get(self as usize) {
             counter.add(spans as u64);
@@ -131,39 +130,40 @@ impl SpanOutcome {
 }
 
 pub(super) fn write(text: &mut TextEncoder) {
-    let help = "1 on the replica that cleans up after services.";
+    let help = "1 on the cleanup leader, 0 on other replicas.";
     text.gauge("cleanup_leader", help)
         .value(CLEANUP_LEADER.get());
-    let help = "Ended services whose holdings were given back.";
+    let help = "Ended services that were cleaned up.";
     text.counter("cleanup_services_total", help)
         .value(CLEANUP_SERVICES.get());
-    let help = "Steps of the clean-up that the store did not let be done.";
+    let help = "Cleanup steps that failed in the store.";
     text.counter("cleanup_errors_total", help)
         .value(CLEANUP_FAILURES.get());
-    let help = "1 where the store tells of services that end, 0 where only the sweep finds them.";
-    let (telling, asked) = (
+    let help = "1 if keyspace notifications arrive from all Redis servers that should send them, 0 if only the \
+                sweep finds ended services.";
+    let (subscribed, expected) = (
         KEYSPACE_LISTENERS_SUBSCRIBED.get(),
         KEYSPACE_LISTENERS_EXPECTED.get(),
     );
     text.gauge("keyspace_notifications_enabled", help)
-        .value(u8::from(asked > 0 && telling >= asked));
+        .value(u8::from(expected > 0 && subscribed >= expected));
     let skew = *CLOCK_SKEW.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(skew) = skew {
-        let help = "Seconds by which the clock of this replica is ahead of that of Redis.";
+        let help = "Seconds by which the clock of this replica is ahead of the clock of Redis.";
         text.gauge("clock_skew_seconds", help).value(skew);
     }
     let help = "Catalog entries that the store has lost and this replica can restore.";
     text.gauge("catalog_entries_lost", help)
         .value(catalog_entries_lost());
-    let help = "Attempts to ask a backend, by outcome.";
+    let help = "Requests to backends, by outcome.";
     let mut family = text.counter("backend_requests_total", help);
     for (outcome, counter) in BACKEND_OUTCOMES.iter().zip(&BACKEND_REQUESTS) {
         family.sample(&[("outcome", outcome)], counter.get());
     }
-    let help = "Lines of the log that nobody took in time.";
+    let help = "Log lines dropped because the buffer was full.";
     text.counter("log_lines_dropped_total", help)
         .value(log::dropped_lines());
-    let help = "Spans of traced requests, by what became of them.";
+    let help = "Spans of traced requests, by the outcome of their export.";
     let mut family = text.counter("trace_spans_total", help);
     for (outcome, counter) in SPAN_OUTCOMES.iter().zip(&SPANS) {
         family.sample(&[("outcome", outcome)], counter.get());

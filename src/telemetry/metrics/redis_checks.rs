@@ -11,32 +11,32 @@ type Results = BTreeMap<&'static str, BTreeMap<String, bool>>;
 
 static RESULTS: Mutex<Results> = Mutex::new(BTreeMap::new());
 
-/// Records the result of a check of one server. `None` means that the server does not permit the
-/// question: then nothing is exported for it.
+/// Records the result of a check of one server. `None` means that Redis denies the command: then no
+/// result is exported for the server.
 pub fn record_redis_check(check: &'static str, server: &str, passed: Option<bool>) {
     let mut results = RESULTS.lock().unwrap_or_else(PoisonError::into_inner);
-    let of_check = results.entry(check).or_default();
+    let servers = results.entry(check).or_default();
     match passed {
-        Some(passed) => of_check.insert(server.to_owned(), passed),
-        None => of_check.remove(server),
+        Some(passed) => servers.insert(server.to_owned(), passed),
+        None => servers.remove(server),
     };
 }
 
-/// Forgets the results of all servers but these.
-pub fn retain_redis_servers(servers: &[String]) {
+/// Removes the results of all other servers.
+pub fn retain_redis_servers(current: &[String]) {
     let mut results = RESULTS.lock().unwrap_or_else(PoisonError::into_inner);
-    for of_check in results.values_mut() {
-        of_check.retain(|server, _| servers.contains(server));
+    for servers in results.values_mut() {
+        servers.retain(|server, _| current.contains(server));
     }
 }
 
 pub(super) fn write(text: &mut TextEncoder) {
     let results = RESULTS.lock().unwrap_or_else(PoisonError::into_inner);
-    let help = "1 if every Redis server passes the check, else 0; absent where Redis does not permit the \
-                question.";
+    let help = "1 if all Redis servers pass the check, else 0; absent if Redis denies the command of the \
+                check.";
     let mut family = text.gauge("redis_check", help);
-    for (check, of_check) in results.iter().filter(|(_, servers)| !servers.is_empty()) {
-        let passed = of_check.values().all(|passed| *passed);
+    for (check, servers) in results.iter().filter(|(_, servers)| !servers.is_empty()) {
+        let passed = servers.values().all(|passed| *passed);
         family.sample(&[("check", check)], u8::from(passed));
     }
 }

@@ -1,4 +1,4 @@
-//! What is counted of requests: by route, method and status.
+//! Metrics of requests, by route, method and status.
 
 use std::{
     collections::BTreeMap,
@@ -11,44 +11,44 @@ use super::{
     primitives::{Counter, Gauge, GaugeGuard, Histogram, HistogramSnapshot, Sharded},
 };
 
-/// The methods that are told; any other is `other`.
+/// The values of the label `method`.
 const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "other"];
-/// The statuses that this service gives; any other is told as `other`.
+/// The values of the label `status`, besides `other`.
 const STATUSES: [u16; 19] = [
     200, 204, 206, 304, 400, 401, 404, 405, 408, 413, 415, 416, 429, 431, 499, 500, 502, 503, 504,
 ];
-/// What stands for the status where the client went away before there was one.
+/// The status of a request whose client disconnected before the response.
 pub const CLIENT_CLOSED_REQUEST: u16 = 499;
 
 static SHARDS: Sharded<RouteMetrics> = Sharded::new();
 static DOWNLOADS: Gauge = Gauge::new();
 
-/// A method, as it is told: one of few, whatever a client sends.
+/// The label of a method: one of a fixed set.
 #[derive(Debug, Clone, Copy)]
 pub struct MethodLabel(usize);
 
 impl MethodLabel {
-    /// The method of this name.
+    /// The label for a method.
     #[must_use]
     pub fn from_name(name: &str) -> Self {
         let known = METHODS.iter().position(|known| *known == name);
         Self(known.unwrap_or(METHODS.len() - 1))
     }
 
-    /// Whether it is one of those.
+    /// Whether it is not `other`.
     #[must_use]
     pub fn is_known(self) -> bool {
         self.0 + 1 < METHODS.len()
     }
 
-    /// Its name, or `other`.
+    /// The method, or `other`.
     #[must_use]
     pub fn name(self) -> &'static str {
         METHODS.get(self.0).copied().unwrap_or_default()
     }
 }
 
-/// What one worker counts of the requests to one route.
+/// The metrics of one worker for one route.
 pub struct RouteMetrics {
     route: &'static str,
     in_flight: Gauge,
@@ -57,14 +57,14 @@ pub struct RouteMetrics {
 
 #[derive(Default)]
 struct MethodMetrics {
-    /// Without an exception, in the order of [`STATUSES`]; the last one is for all others.
+    /// Responses without an exception, in the order of [`STATUSES`]; the last one is for other statuses.
     statuses: [Counter; STATUSES.len() + 1],
-    /// By exception and status, as many as the error table has rows.
+    /// Responses by exception and status; the error table bounds their number.
     failures: Mutex<BTreeMap<Failure, u64>>,
     durations: Histogram,
 }
 
-/// The exception that a response names, and its status.
+/// The exception and the status of a response.
 type Failure = (&'static str, u16);
 
 impl MethodMetrics {
@@ -75,7 +75,7 @@ impl MethodMetrics {
 
     fn count(&self, status: u16, exception: Option<&'static str>) {
         if let Some(exception) = exception {
-            // A shard has one writer, so this waits for nobody but who reads the metrics.
+            // A shard has one writer, so only the encoder contends for this lock.
             let failures = self.failures.lock();
             let mut failures = failures.unwrap_or_else(PoisonError::into_inner);
             *failures.entry((exception, status)).or_default() += 1;
@@ -86,7 +86,7 @@ impl MethodMetrics {
 }
 
 impl RouteMetrics {
-    /// Counts for a worker of its own.
+    /// Metrics for one worker.
     #[must_use]
     pub fn new(route: &'static str) -> Arc<Self> {
         let make = || Self {
@@ -97,28 +97,28 @@ impl RouteMetrics {
         SHARDS.acquire(|counts| counts.route == route, make)
     }
 
-    /// A request has begun.
+    /// Counts a request as in flight.
     pub fn request_started(&self) {
         self.in_flight.inc();
     }
 
-    /// It has been answered; an error with the exception that it names, of the error table.
+    /// Counts a response; an error with its exception of the error table.
     pub fn request_finished(
         &self,
         method: MethodLabel,
         status: u16,
         exception: Option<&'static str>,
-        took: Duration,
+        duration: Duration,
     ) {
         self.in_flight.dec();
         if let Some(counts) = self.methods.get(method.0) {
             counts.count(status, exception);
-            counts.durations.record(took);
+            counts.durations.record(duration);
         }
     }
 }
 
-/// The HTTP parser has refused a request with that status and exception. No route, method or duration of it is known.
+/// Counts a request that the HTTP parser refused. Its route, method and duration are unknown.
 pub fn count_refused_request(status: u16, exception: &'static str) {
     static REFUSED: OnceLock<Arc<RouteMetrics>> = OnceLock::new();
     let counts = REFUSED.get_or_init(|| RouteMetrics::new("none"));
@@ -134,14 +134,14 @@ pub fn is_service_fault(status: u16, exception: Option<&str>) -> bool {
     matches!(status, 500 | 503) && !matches!(exception, Some("UnreadableJson" | "NoAccessNumber"))
 }
 
-/// A download is under way, for as long as this is there; its request counts as answered.
+/// Counts a download as in flight until the guard is dropped; its request counts as finished.
 #[must_use]
 pub fn track_download() -> GaugeGuard<'static> {
     DOWNLOADS.track()
 }
 
-/// Requests answered, and those of them that were answered with a status of 500 or more, but for what is a client's
-/// doing; `None` where they are not counted.
+/// The number of responses, and of those with a status of 500 or more that are not caused by the client; `None` if
+/// metrics are disabled.
 #[must_use]
 pub fn response_counts() -> Option<(u64, u64)> {
     let mut counts = None;
@@ -169,7 +169,7 @@ fn status_index(status: u16) -> usize {
     known.unwrap_or(STATUSES.len())
 }
 
-/// Of one route and method.
+/// The sum of all shards for one route and method.
 #[derive(Default)]
 struct Sum {
     statuses: [u64; STATUSES.len() + 1],
@@ -200,8 +200,8 @@ pub(super) fn write(text: &mut TextEncoder) {
             .any(|count| *count > 0)
     });
 
-    let help = "Requests answered, by route, method, status and, of errors, exception; 499: the client went away \
-                first.";
+    let help = "Responses by route, method and status, and for errors by exception. Status 499: the client \
+                disconnected before the response.";
     let mut family = text.counter("http_requests_total", help);
     for ((route, method), sum) in &sums {
         let statuses = STATUSES.iter().map(u16::to_string);
@@ -221,12 +221,12 @@ pub(super) fn write(text: &mut TextEncoder) {
             family.sample(&labels, count);
         }
     }
-    let help = "Time until the head of the answer was ready.";
+    let help = "Time until the head of the response was ready.";
     let mut family = text.histogram("http_request_duration_seconds", help);
     for ((route, method), sum) in sums.iter().filter(|(_, sum)| sum.durations.count() > 0) {
         family.histogram_samples(&[("route", *route), ("method", *method)], &sum.durations);
     }
-    let help = "Requests not answered yet, and downloads under way.";
+    let help = "Requests without a response yet, and downloads in progress.";
     text.gauge("http_requests_in_flight", help).value(in_flight);
 }
 
@@ -235,21 +235,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_method_is_one_of_few() {
-        for (name, told) in [
+    fn an_unknown_method_is_labeled_other() {
+        for (name, label) in [
             ("GET", "GET"),
             ("DELETE", "DELETE"),
             ("get", "other"),
             ("X", "other"),
         ] {
-            assert_eq!(MethodLabel::from_name(name).name(), told);
+            assert_eq!(MethodLabel::from_name(name).name(), label);
         }
     }
 
     #[test]
-    fn a_status_has_its_own_place_or_the_last_one() {
-        for (place, status) in STATUSES.iter().enumerate() {
-            assert_eq!(status_index(*status), place);
+    fn an_unknown_status_has_the_last_index() {
+        for (index, status) in STATUSES.iter().enumerate() {
+            assert_eq!(status_index(*status), index);
         }
         assert_eq!(status_index(418), STATUSES.len());
     }

@@ -1,4 +1,4 @@
-//! What is counted of calls of the store.
+//! Metrics of store operations.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -10,7 +10,7 @@ use super::{
     primitives::{Counter, Gauge, GaugeGuard, Histogram, HistogramSnapshot, Sharded},
 };
 
-/// Why calls fail, in the order of [`StoreMetrics::failed`]'s places.
+/// The values of the label `reason`, in the order of [`StoreMetrics::errors`].
 const REASONS: [&str; 8] = [
     "unavailable",
     "busy",
@@ -25,35 +25,35 @@ const REASONS: [&str; 8] = [
 static SHARDS: Sharded<StoreMetrics> = Sharded::new();
 static POOLS: Mutex<Vec<PoolStats>> = Mutex::new(Vec::new());
 
-/// Connections for small requests that are up.
+/// Open multiplexed connections.
 pub static REDIS_CONNECTIONS: Gauge = Gauge::new();
-/// Those that broke.
+/// Multiplexed connections that were lost.
 pub static REDIS_DISCONNECTS: Counter = Counter::new();
 
-/// Bytes of binaries that clients sent and the store has.
+/// Bytes of binaries that were written to the store.
 pub static BINARY_BYTES_IN: Counter = Counter::new();
-/// Those that the store gave and clients are sent.
+/// Bytes of binaries that were read from the store.
 pub static BINARY_BYTES_OUT: Counter = Counter::new();
 
-/// Tells how many connections of a pool are idle and how many busy; `None` when the pool is gone.
+/// Returns the number of idle and busy connections of a pool, and `None` if the pool no longer exists.
 pub type PoolStats = Box<dyn Fn() -> Option<(usize, usize)> + Send>;
 
-/// What one worker counts of its calls.
+/// The metrics of one worker.
 pub struct StoreMetrics {
     operations: &'static [&'static str],
-    calls: Vec<Counter>,
+    counts: Vec<Counter>,
     errors: [Counter; REASONS.len()],
     durations: Histogram,
     in_flight: Gauge,
 }
 
 impl StoreMetrics {
-    /// Counts for a worker of its own, whose calls are of these kinds.
+    /// Metrics for one worker with these operations.
     #[must_use]
-    pub fn new(verbs: &'static [&'static str]) -> Arc<Self> {
+    pub fn new(operations: &'static [&'static str]) -> Arc<Self> {
         let make = || Self {
-            operations: verbs,
-            calls: verbs.iter().map(|_| Counter::new()).collect(),
+            operations,
+            counts: operations.iter().map(|_| Counter::new()).collect(),
             errors: Default::default(),
             durations: Histogram::default(),
             in_flight: Gauge::new(),
@@ -61,29 +61,29 @@ impl StoreMetrics {
         SHARDS.acquire(|_| true, make)
     }
 
-    /// A call waits, for as long as this is there.
+    /// Counts an operation as in flight until the guard is dropped.
     pub fn track_in_flight(&self) -> GaugeGuard<'_> {
         self.in_flight.track()
     }
 
-    /// A call of the kind at this place is over.
-    pub fn operation_finished(&self, verb: usize, took: Duration) {
-        if let Some(counter) = self.calls.get(verb) {
+    /// Counts a finished operation, by its index.
+    pub fn operation_finished(&self, operation: usize, duration: Duration) {
+        if let Some(counter) = self.counts.get(operation) {
             counter.add(1);
         }
-        self.durations.record(took);
+        self.durations.record(duration);
     }
 
-    /// It failed for this reason.
+    /// Counts a failed operation.
     pub fn operation_failed(&self, reason: &str) {
-        let place = REASONS.iter().position(|known| *known == reason);
-        if let Some(counter) = place.and_then(|place| self.errors.get(place)) {
+        let index = REASONS.iter().position(|known| *known == reason);
+        if let Some(counter) = index.and_then(|index| self.errors.get(index)) {
             counter.add(1);
         }
     }
 }
 
-/// From now on this pool is told of, until it is gone.
+/// Exports the connections of a pool for as long as the pool exists.
 pub fn register_pool(pool: PoolStats) {
     let mut pools = POOLS.lock().unwrap_or_else(PoisonError::into_inner);
     pools.retain(|pool| pool().is_some());
@@ -91,55 +91,57 @@ pub fn register_pool(pool: PoolStats) {
 }
 
 pub(super) fn write(text: &mut TextEncoder) {
-    let mut calls: Vec<(&str, u64)> = Vec::new();
-    let (mut failures, mut durations) = ([0; REASONS.len()], HistogramSnapshot::default());
-    let mut waiting = 0;
+    let mut operations: Vec<(&str, u64)> = Vec::new();
+    let (mut errors, mut durations) = ([0; REASONS.len()], HistogramSnapshot::default());
+    let mut in_flight = 0;
     SHARDS.for_each(|shard| {
-        calls.resize(shard.operations.len(), ("", 0));
-        let of_shard = shard.operations.iter().zip(&shard.calls);
-        for ((name, sum), (verb, counter)) in calls.iter_mut().zip(of_shard) {
-            *name = verb;
+        operations.resize(shard.operations.len(), ("", 0));
+        let counts = shard.operations.iter().zip(&shard.counts);
+        for ((name, sum), (operation, counter)) in operations.iter_mut().zip(counts) {
+            *name = operation;
             *sum += counter.get();
         }
-        for (sum, counter) in failures.iter_mut().zip(&shard.errors) {
+        for (sum, counter) in errors.iter_mut().zip(&shard.errors) {
             *sum += counter.get();
         }
         durations.add(&shard.durations);
-        waiting += shard.in_flight.get();
+        in_flight += shard.in_flight.get();
     });
 
-    let mut family = text.counter("store_operations_total", "Calls of the store, by kind.");
-    for (kind, count) in calls {
-        family.sample(&[("operation", kind)], count);
+    let help = "Store operations, by operation.";
+    let mut family = text.counter("store_operations_total", help);
+    for (operation, count) in operations {
+        family.sample(&[("operation", operation)], count);
     }
-    let mut family = text.counter("store_errors_total", "Calls that failed, by reason.");
-    for (reason, count) in REASONS.iter().zip(failures) {
+    let mut family = text.counter("store_errors_total", "Failed store operations, by reason.");
+    for (reason, count) in REASONS.iter().zip(errors) {
         family.sample(&[("reason", reason)], count);
     }
-    let help = "Time until the store had answered a call.";
+    let help = "Duration of store operations.";
     let mut family = text.histogram("store_operation_duration_seconds", help);
     family.histogram_samples(&[], &durations);
-    let help = "Calls that wait for the store now.";
+    let help = "Store operations in flight.";
     text.gauge("store_operations_in_flight", help)
-        .value(waiting);
+        .value(in_flight);
 
-    let help = "Connections to Redis for small requests that are up.";
+    let help = "Open multiplexed connections to Redis.";
     text.gauge("redis_connections", help)
         .value(REDIS_CONNECTIONS.get());
-    let help = "Connections to Redis for small requests that broke.";
+    let help = "Multiplexed connections to Redis that were lost.";
     text.counter("redis_disconnects_total", help)
         .value(REDIS_DISCONNECTS.get());
     let pools = POOLS.lock().unwrap_or_else(PoisonError::into_inner);
     let (idle, busy) = pools
         .iter()
         .filter_map(|pool| pool())
-        .fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1));
-    let help = "Connections to Redis for chunks of binaries, by whether they are in use.";
+        .fold((0, 0), |sum, pool| (sum.0 + pool.0, sum.1 + pool.1));
+    let help = "Pooled connections to Redis, by state.";
     let mut family = text.gauge("redis_pool_connections", help);
     family.sample(&[("state", "idle")], idle);
     family.sample(&[("state", "busy")], busy);
 
-    let help = "Bytes of binaries stored and read.";
+    let help =
+        "Bytes of binaries, by direction: in (written to the store), out (read from the store).";
     let mut family = text.counter("binary_bytes_total", help);
     family.sample(&[("direction", "in")], BINARY_BYTES_IN.get());
     family.sample(&[("direction", "out")], BINARY_BYTES_OUT.get());

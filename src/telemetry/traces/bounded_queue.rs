@@ -1,6 +1,6 @@
-//! What waits for the exporter, bounded and counted.
+//! The bounded queue of spans for the exporter.
 //!
-//! The SDK's own queue has a bound too, but drops what does not fit without anybody hearing of it.
+//! The SDK's queue is bounded too, but does not count the spans that it drops.
 
 use std::sync::{
     Arc,
@@ -18,28 +18,28 @@ use tracing::{info, warn};
 
 use crate::{settings, telemetry::metrics::SpanOutcome};
 
-/// Takes spans in, no more at a time than `settings` say, and has `exporter` send them.
+/// A span processor that queues at most as many spans as in `settings`, and exports them with `exporter`.
 pub(super) fn bounded_processor(
     exporter: Otlp,
     settings: &settings::Traces,
 ) -> impl SpanProcessor + 'static {
-    let most = settings.max_queue_size;
-    let waiting = Arc::new(AtomicUsize::new(0));
+    let max_pending = settings.max_queue_size;
+    let pending = Arc::new(AtomicUsize::new(0));
     let counted = CountingExporter {
         exporter,
-        pending: Arc::clone(&waiting),
+        pending: Arc::clone(&pending),
         failing: AtomicBool::new(false),
     };
-    // Ours is the bound that is met first.
+    // One more than our own bound, so that the SDK drops nothing.
     let config = BatchConfigBuilder::default()
-        .with_max_queue_size(most.saturating_add(1))
+        .with_max_queue_size(max_pending.saturating_add(1))
         .with_max_export_batch_size(settings.max_batch_size)
         .with_scheduled_delay(settings.schedule_delay);
     let processor = BatchSpanProcessor::builder(counted).with_batch_config(config.build());
     BoundedSpanProcessor {
         processor: processor.build(),
-        pending: waiting,
-        max_pending: most,
+        pending,
+        max_pending,
     }
 }
 
@@ -88,18 +88,18 @@ impl SpanExporter for CountingExporter {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
         let count = batch.len();
         self.pending.fetch_sub(count, Relaxed);
-        let sent = self.exporter.export(batch).await;
-        let failed = self.failing.swap(sent.is_err(), Relaxed);
-        match &sent {
+        let result = self.exporter.export(batch).await;
+        let was_failing = self.failing.swap(result.is_err(), Relaxed);
+        match &result {
             Ok(()) => SpanOutcome::Exported.count(count),
             Err(_) => SpanOutcome::Failed.count(count),
         }
-        match &sent {
-            Err(error) if !failed => warn!(%error, "traces cannot be sent, and are lost"),
-            Ok(()) if failed => info!("traces are sent again"),
+        match &result {
+            Err(error) if !was_failing => warn!(%error, "span export failed"),
+            Ok(()) if was_failing => info!("span export recovered"),
             _ => {}
         }
-        sent
+        result
     }
 
     fn shutdown(&self) -> OTelSdkResult {

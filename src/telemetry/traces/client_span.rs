@@ -1,4 +1,4 @@
-//! The spans of what a request asks of others: the store, and backends.
+//! Client spans: store operations and requests to backends.
 
 use std::fmt;
 
@@ -16,33 +16,33 @@ use opentelemetry_semantic_conventions::attribute::{
 
 use super::TRACES;
 
-/// One call on its way. Dropped, it has ended.
+/// A client span; ends on drop.
 pub struct ClientSpan(Span);
 
 impl fmt::Debug for ClientSpan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "CallSpan({})", self.0.span_context().span_id())
+        write!(f, "ClientSpan({})", self.0.span_context().span_id())
     }
 }
 
-/// Begins the span of a call of the store, where the request that makes it is traced.
+/// Starts the span of a store operation, if the current request is sampled.
 #[must_use]
-pub fn start_store_span(system: &'static str, verb: &'static str) -> Option<ClientSpan> {
-    start_span(verb, || {
+pub fn start_store_span(system: &'static str, operation: &'static str) -> Option<ClientSpan> {
+    start_span(operation, || {
         vec![
             KeyValue::new(DB_SYSTEM_NAME, system),
-            KeyValue::new(DB_OPERATION_NAME, verb),
+            KeyValue::new(DB_OPERATION_NAME, operation),
         ]
     })
 }
 
-/// The same of an attempt to ask the backend at `base`, a URL without a path.
+/// Starts the span of a request to the backend at `base`, a URL without a path.
 #[must_use]
 pub fn start_backend_span(method: &'static str, base: &str) -> Option<ClientSpan> {
     start_span(method, || {
         let mut attributes = vec![
             KeyValue::new(HTTP_REQUEST_METHOD, method),
-            // The rest has ids, and what clients sent.
+            // The rest contains ids and user data.
             KeyValue::new(URL_FULL, format!("{base}/REDACTED")),
         ];
         let uri: Option<hyper::Uri> = base.parse().ok();
@@ -50,12 +50,12 @@ pub fn start_backend_span(method: &'static str, base: &str) -> Option<ClientSpan
             attributes.push(KeyValue::new(SERVER_ADDRESS, host.to_owned()));
         }
         let port = uri.as_ref().map(|uri| {
-            let usual = if uri.scheme_str() == Some("https") {
+            let default_port = if uri.scheme_str() == Some("https") {
                 443
             } else {
                 80
             };
-            uri.port_u16().unwrap_or(usual)
+            uri.port_u16().unwrap_or(default_port)
         });
         attributes.extend(port.map(|port| KeyValue::new(SERVER_PORT, i64::from(port))));
         attributes
@@ -78,7 +78,7 @@ fn start_span(
 }
 
 impl ClientSpan {
-    /// The headers that say where a request comes from, for `add` to send along.
+    /// Passes the headers of the trace context to `add`.
     pub fn inject_headers(&self, mut add: impl FnMut(&str, &str)) {
         if !TRACES
             .get()
@@ -94,16 +94,16 @@ impl ClientSpan {
         }
     }
 
-    /// It was answered with this status.
+    /// Records the status of the response.
     pub fn record_response(&mut self, status: u16) {
-        let told = KeyValue::new(HTTP_RESPONSE_STATUS_CODE, i64::from(status));
-        self.0.set_attribute(told);
+        let attribute = KeyValue::new(HTTP_RESPONSE_STATUS_CODE, i64::from(status));
+        self.0.set_attribute(attribute);
         if status >= 400 {
             self.set_error(status.to_string());
         }
     }
 
-    /// It failed, for this reason.
+    /// Records an error.
     pub fn record_error(&mut self, reason: &'static str) {
         self.set_error(reason);
     }
@@ -114,7 +114,7 @@ impl ClientSpan {
     }
 }
 
-/// `future` as part of the request that is worked on here, for a task of its own.
+/// Runs `future` in the trace context of the current request, for a task of its own.
 pub fn with_current_context<F: Future>(future: F) -> impl Future<Output = F::Output> + use<F> {
     let context = Context::current();
     async move {

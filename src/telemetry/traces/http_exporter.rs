@@ -1,5 +1,5 @@
-//! Sends traces over HTTP with the client that backends are asked with, so that there is one HTTP client in
-//! the program. The exporter has a thread of its own without a runtime; what it sends goes out on ours.
+//! Exports traces over HTTP with the HTTP client of the backends, so that the program has only one. The
+//! exporter has a thread without a runtime; its requests run on the runtime of the program.
 
 use std::{fmt, time::Duration};
 
@@ -17,10 +17,9 @@ use tokio::{runtime::Handle, time::timeout};
 
 use crate::{settings, tls_client, tls_errors};
 
-/// Bytes of a collector's answer that are read.
+/// Maximum size of a collector's response.
 const MAX_RESPONSE_BYTES: usize = 64 * 1024;
-/// How long a connection is kept that nobody uses: less than the five seconds after which common servers
-/// close one.
+/// Idle timeout of a connection: less than the five seconds after which common servers close it.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 
 pub(super) struct HttpExporter {
@@ -30,10 +29,10 @@ pub(super) struct HttpExporter {
 }
 
 impl HttpExporter {
-    /// An exporter to where `settings` say.
+    /// An exporter for the endpoint in `settings`.
     ///
     /// # Errors
-    /// What is wrong with them.
+    /// An invalid endpoint or certificate.
     pub(super) fn build(settings: &settings::Traces) -> Result<SpanExporter, String> {
         let tls = tls_client::client_config(
             "OTEL_EXPORTER_OTLP_CERTIFICATE",
@@ -52,14 +51,14 @@ impl HttpExporter {
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_TIMEOUT)
             .build(connector);
-        let sender = Self {
+        let http_client = Self {
             client,
             runtime: Handle::try_current().map_err(|error| error.to_string())?,
             timeout: settings.timeout,
         };
         SpanExporter::builder()
             .with_http()
-            .with_http_client(sender)
+            .with_http_client(http_client)
             .with_endpoint(&settings.endpoint)
             .with_timeout(settings.timeout)
             .with_protocol(Protocol::HttpBinary)
@@ -69,17 +68,17 @@ impl HttpExporter {
     }
 }
 
-/// The endpoint's URL may hold a password.
+/// The URL of the endpoint may contain a password.
 impl fmt::Debug for HttpExporter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Sender")
+        f.write_str("HttpExporter")
     }
 }
 
 #[async_trait]
 impl HttpClient for HttpExporter {
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
-        let (client, patience) = (self.client.clone(), self.timeout);
+        let (client, time_limit) = (self.client.clone(), self.timeout);
         let exchange = async move {
             let response = client.request(request.map(Full::new)).await;
             let response = response
@@ -91,7 +90,7 @@ impl HttpClient for HttpExporter {
                 .to_bytes();
             Ok(Response::from_parts(head, body))
         };
-        let in_time = async move { timeout(patience, exchange).await };
-        self.runtime.spawn(in_time).await??
+        let with_timeout = async move { timeout(time_limit, exchange).await };
+        self.runtime.spawn(with_timeout).await??
     }
 }

@@ -1,4 +1,4 @@
-//! The span of a request that this service answers.
+//! The server span of a request.
 
 use std::borrow::Cow;
 
@@ -14,23 +14,23 @@ use opentelemetry_semantic_conventions::attribute::{
 
 use super::{TRACES, traceparent::TraceParent};
 
-/// What stands for a method that is none of the usual ones.
+/// The value for an unknown method.
 const OTHER_METHOD: &str = "_OTHER";
-/// What stands for a path that is no route's.
+/// The value for a path without a route.
 const UNKNOWN_PATH: &str = "REDACTED";
-/// Longest `gms_user` that is told.
+/// Maximum length of the `gms_user` attribute.
 const MAX_USER_CHARS: usize = 256;
 
-/// What is told of a request.
+/// The request data that become attributes.
 #[derive(Debug)]
 pub struct RequestAttributes<'a> {
-    /// Its method, if it is a usual one.
+    /// The method, if it is a known one.
     pub method: Option<&'static str>,
-    /// The pattern of its path, if there is one.
+    /// The pattern of the route, if there is one.
     pub route: Option<&'static str>,
     /// `http` or `https`.
     pub scheme: &'static str,
-    /// Of HTTP.
+    /// The HTTP version.
     pub version: &'static str,
     /// The `tracestate` header.
     pub trace_state: Option<&'a str>,
@@ -38,13 +38,12 @@ pub struct RequestAttributes<'a> {
     pub user: Option<Cow<'a, str>>,
 }
 
-/// The span of a request on its way. Dropped, it has ended.
+/// The server span of a request; ends on drop.
 #[derive(Debug)]
 pub struct ServerSpan(Context);
 
 impl ServerSpan {
-    /// Begins it, where the request that came with this `traceparent` is traced; only then is anything else
-    /// asked about it.
+    /// Starts the span if the request with this `traceparent` is sampled. `head` is called only then.
     pub fn start<'a>(
         traceparent: Option<&[u8]>,
         head: impl FnOnce() -> RequestAttributes<'a>,
@@ -73,7 +72,7 @@ impl ServerSpan {
             method.unwrap_or(OTHER_METHOD),
         ));
         attributes.push(KeyValue::new(URL_SCHEME, scheme));
-        // As the conventions have it for what must not be told: scrubbed.
+        // "REDACTED" is the value of the conventions for removed data.
         attributes.push(KeyValue::new(URL_PATH, route.unwrap_or(UNKNOWN_PATH)));
         attributes.push(KeyValue::new(NETWORK_PROTOCOL_VERSION, version));
         attributes.extend(route.map(|route| KeyValue::new(HTTP_ROUTE, route)));
@@ -92,22 +91,22 @@ impl ServerSpan {
         Some(Self(context.with_span(span)))
     }
 
-    /// Has everything that `future` does be part of it.
+    /// Runs `future` in the context of this span.
     pub fn instrument<F: Future>(&self, future: F) -> WithContext<F> {
         future.with_context(self.0.clone())
     }
 
-    /// Which trace it is part of.
+    /// The trace id.
     #[must_use]
     pub fn trace_id(&self) -> String {
         self.0.span().span_context().trace_id().to_string()
     }
 
-    /// Ends it: the request got this status, by the name of this error.
+    /// Ends the span with the status and the exception of the response.
     pub fn end_with_response(&self, status: u16, exception: Option<&'static str>) {
         let span = self.0.span();
         span.set_attribute(KeyValue::new(HTTP_RESPONSE_STATUS_CODE, i64::from(status)));
-        // What is the client's fault is no error of a server.
+        // In server spans only status 5xx is an error.
         if status >= 500 {
             let kind = exception.map_or_else(|| status.to_string().into(), Cow::Borrowed);
             span.set_attribute(KeyValue::new(ERROR_TYPE, kind));
@@ -116,7 +115,7 @@ impl ServerSpan {
         span.end();
     }
 
-    /// Ends it: the client has gone.
+    /// Ends the span: the client disconnected.
     pub fn end_cancelled(&self) {
         let span = self.0.span();
         span.set_attribute(KeyValue::new(ERROR_TYPE, "cancelled"));

@@ -1,4 +1,4 @@
-//! Which requests are traced, decided before there is anything of them.
+//! The sampling decision, made before a span exists.
 
 use std::cell::Cell;
 
@@ -9,12 +9,12 @@ use super::traceparent::TraceParent;
 use crate::settings::Sampling;
 
 thread_local! {
-    /// The trace that the next root span of this thread begins.
+    /// The trace id for the next root span of this thread.
     static NEXT_TRACE_ID: Cell<Option<TraceId>> = const { Cell::new(None) };
 }
 
 impl Sampling {
-    /// Whether a request that comes from `parent` is traced.
+    /// Whether a request with this parent is sampled.
     pub(super) fn should_sample(self, parent: Option<TraceParent>) -> bool {
         match parent {
             Some(parent) if self.parent_based => parent.is_sampled,
@@ -22,23 +22,23 @@ impl Sampling {
             None if self.ratio <= 0.0 => false,
             None => {
                 let trace = TraceId::from(rand::random::<u128>());
-                let takes = trace != TraceId::INVALID && self.should_sample_trace(trace);
-                if takes {
+                let is_sampled = trace != TraceId::INVALID && self.should_sample_trace(trace);
+                if is_sampled {
                     NEXT_TRACE_ID.set(Some(trace));
                 }
-                takes
+                is_sampled
             }
         }
     }
 
-    /// The same trace is taken or not by everybody who takes this ratio or more: that is how
-    /// OpenTelemetry's `traceidratio` decides.
+    /// As OpenTelemetry's `traceidratio`: every service with this ratio or a higher one samples the same
+    /// trace.
     fn should_sample_trace(self, trace: TraceId) -> bool {
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_precision_loss,
             clippy::cast_sign_loss,
-            reason = "the ratio is within 0 and 1, and only the low half of a trace's id counts"
+            reason = "the ratio is within 0 and 1, and only the low half of the trace id is used"
         )]
         let (bound, low) = (
             (self.ratio * (1_u64 << 63) as f64) as u64,
@@ -48,7 +48,7 @@ impl Sampling {
     }
 }
 
-/// Gives a root span the id that was decided on, and all else random ones.
+/// Uses the trace id of the sampling decision for the root span, and random ids otherwise.
 #[derive(Debug)]
 pub(super) struct TraceIdGenerator;
 
@@ -68,14 +68,14 @@ mod tests {
     use super::*;
 
     fn parent(flags: &str) -> Option<TraceParent> {
-        // A trace that is taken from a ratio of 0.64 on.
+        // A trace that is sampled by ratios of 0.64 or more.
         let header = format!("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-{flags}");
         TraceParent::parse(header.as_bytes())
     }
 
     #[test]
-    fn whoever_follows_does_what_the_sender_does_and_nobody_else() {
-        for (ratio, follows, flags, expected) in [
+    fn only_a_parent_based_sampler_uses_the_decision_of_the_parent() {
+        for (ratio, parent_based, flags, expected) in [
             (0.0, true, "01", true),
             (1.0, true, "00", false),
             (0.0, false, "01", false),
@@ -85,7 +85,7 @@ mod tests {
         ] {
             let sampling = Sampling {
                 ratio,
-                parent_based: follows,
+                parent_based,
             };
             assert_eq!(
                 sampling.should_sample(parent(flags)),
@@ -96,22 +96,22 @@ mod tests {
     }
 
     #[test]
-    fn of_those_that_come_from_nowhere_the_ratio_is_taken() {
-        let taken = |ratio| {
+    fn requests_without_a_parent_are_sampled_by_the_ratio() {
+        let sampled = |ratio| {
             let sampling = Sampling {
                 ratio,
                 parent_based: true,
             };
             (0..20_000).filter(|_| sampling.should_sample(None)).count()
         };
-        assert_eq!((taken(0.0), taken(1.0)), (0, 20_000));
+        assert_eq!((sampled(0.0), sampled(1.0)), (0, 20_000));
         // Ten standard deviations.
-        let some = taken(0.1);
-        assert!((1_576..2_424).contains(&some), "{some}");
+        let count = sampled(0.1);
+        assert!((1_576..2_424).contains(&count), "{count}");
     }
 
     #[test]
-    fn the_span_gets_the_id_that_was_decided_on() {
+    fn the_root_span_has_the_trace_id_of_the_sampling_decision() {
         let sampling = Sampling {
             ratio: 0.01,
             parent_based: true,

@@ -1,11 +1,11 @@
-//! The `traceparent` header (W3C Trace Context), read without allocating.
+//! The `traceparent` header (W3C Trace Context), parsed without allocation.
 
 use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState};
 
-/// Places of `00-<32 digits>-<16 digits>-<2 digits>`.
+/// Length of `00-<32 digits>-<16 digits>-<2 digits>`.
 const LENGTH: usize = 55;
 
-/// The span that a request comes from.
+/// The parent span of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct TraceParent {
     pub(super) trace_id: TraceId,
@@ -14,20 +14,20 @@ pub(super) struct TraceParent {
 }
 
 impl TraceParent {
-    /// `None` for what is no such header, which counts as none.
+    /// `None` for an invalid header, which is ignored.
     pub(super) fn parse(header: &[u8]) -> Option<Self> {
-        let (known, rest) = header.split_at_checked(LENGTH)?;
-        let version = parse_hex(known.get(..2)?)?;
-        // Later versions may say more behind what this one says.
-        let more = rest.is_empty() || (version > 0 && rest.first() == Some(&b'-'));
-        let dashes = [2, 35, 52].iter().all(|at| known.get(*at) == Some(&b'-'));
-        if !more || !dashes || version == 0xff {
+        let (fields, rest) = header.split_at_checked(LENGTH)?;
+        let version = parse_hex(fields.get(..2)?)?;
+        // Later versions may append fields.
+        let is_valid_end = rest.is_empty() || (version > 0 && rest.first() == Some(&b'-'));
+        let dashes = [2, 35, 52].iter().all(|at| fields.get(*at) == Some(&b'-'));
+        if !is_valid_end || !dashes || version == 0xff {
             return None;
         }
-        let trace = TraceId::from(parse_hex(known.get(3..35)?)?);
-        let span = parse_hex(known.get(36..52)?)?;
+        let trace = TraceId::from(parse_hex(fields.get(3..35)?)?);
+        let span = parse_hex(fields.get(36..52)?)?;
         let span = SpanId::from(u64::try_from(span).ok()?);
-        let flags = parse_hex(known.get(53..)?)?;
+        let flags = parse_hex(fields.get(53..)?)?;
         let valid = trace != TraceId::INVALID && span != SpanId::INVALID;
         valid.then_some(Self {
             trace_id: trace,
@@ -36,7 +36,7 @@ impl TraceParent {
         })
     }
 
-    /// As OpenTelemetry has it; `state` is the `tracestate` header.
+    /// The context in OpenTelemetry's type; `state` is the `tracestate` header.
     pub(super) fn span_context(self, state: Option<&str>) -> SpanContext {
         let state = state.and_then(|state| state.parse().ok());
         let flags = if self.is_sampled {
@@ -49,14 +49,14 @@ impl TraceParent {
     }
 }
 
-/// The trace that a `traceparent` header names, as it is written there.
+/// The trace id in a `traceparent` header.
 #[must_use]
 pub fn trace_id(header: &[u8]) -> Option<&str> {
     TraceParent::parse(header)?;
     std::str::from_utf8(header.get(3..35)?).ok()
 }
 
-/// A number in small hexadecimal digits.
+/// A number in lower-case hexadecimal digits.
 fn parse_hex(digits: &[u8]) -> Option<u128> {
     digits.iter().try_fold(0, |number, digit| {
         let digit = match digit {
@@ -75,7 +75,7 @@ mod tests {
     const HEADER: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
     #[test]
-    fn a_header_is_read() {
+    fn a_header_is_parsed() {
         let parent = TraceParent::parse(HEADER.as_bytes()).unwrap();
         let context = parent.span_context(Some("a=1,b=2"));
         assert_eq!(context.trace_id().to_string(), HEADER[3..35]);
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_such_header_is_none() {
+    fn an_invalid_header_is_ignored() {
         for header in [
             String::new(),
             HEADER[..54].to_owned(),

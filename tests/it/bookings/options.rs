@@ -129,7 +129,7 @@ async fn an_option_that_may_be_overwritten_is_where_the_request_has_one(app: Tes
         let code = booked.code.clone().unwrap_or_default();
         let prefix = code.get(..2).unwrap_or_default().to_owned();
         let other = booked.number.starts_with("800666");
-        let pool = booked.told.get("_pool_size").is_some();
+        let pool = booked.response.get("_pool_size").is_some();
         let long = remaining_ttl(&app, &booked).await > 100;
         told.push((code.len(), prefix, other, pool, long));
         let call = format!("_access_number={}", booked.number);
@@ -184,7 +184,11 @@ async fn booleans_are_read_in_small_and_capital_letters(app: TestApp) {
         let form = format!("_provide_code={value}&_return_pool_health={value}");
         let booked = book_number(&app, &form).await;
         assert_eq!(booked.code.is_some(), expected, "{value}");
-        assert_eq!(booked.told.get("_pool_size").is_some(), expected, "{value}");
+        assert_eq!(
+            booked.response.get("_pool_size").is_some(),
+            expected,
+            "{value}"
+        );
     }
     for option in ["_provide_code", "_return_pool_health"] {
         let answer = create(&app, "request-interaction", &format!("{option}=yes")).await;
@@ -203,8 +207,16 @@ async fn the_fill_of_the_pool_is_told_where_it_is_asked_for(app: TestApp) {
     let call = format!("_access_number={}", crate::support::bookings::number(1));
     assert_eq!(create(&app, "match-interaction", &call).await.status, 200);
     let booked = book_number(&app, "").await;
-    assert!(booked.told.get("_pool_size").is_none(), "{}", booked.told);
-    assert!(booked.told.get("_pool_free").is_none(), "{}", booked.told);
+    assert!(
+        booked.response.get("_pool_size").is_none(),
+        "{}",
+        booked.response
+    );
+    assert!(
+        booked.response.get("_pool_free").is_none(),
+        "{}",
+        booked.response
+    );
 }
 
 async fn a_group_that_nobody_configured_is_refused(app: TestApp) {
@@ -304,7 +316,7 @@ async fn a_parameter_that_does_not_count_is_named_in_a_warning(app: TestApp) {
             .collect();
         for warning in &all {
             assert!(warning.starts_with("299 - \"parameter _"), "{warning}");
-            assert!(warning.ends_with(" wins\""), "{warning}");
+            assert!(warning.ends_with(" takes precedence\""), "{warning}");
         }
         all
     };

@@ -1,4 +1,4 @@
-//! What the description says of the administration, held against it.
+//! The admin operations of the OpenAPI document against the implementation.
 
 use std::collections::BTreeSet;
 
@@ -14,17 +14,17 @@ use crate::{
     support::{Bodies, Multipart, TestApp, TestResponse},
 };
 
-/// What is answered by all of it beside the headers that all answers have.
-fn check_security(document: &Value, answer: &TestResponse) {
-    let marks = document["components"]["headers"].as_object().unwrap();
-    assert_eq!(marks.len(), 4);
-    for (name, header) in marks {
-        assert_eq!(answer.header(name), header["schema"]["const"], "{name}");
+/// Checks the common headers of admin responses.
+fn check_security(document: &Value, response: &TestResponse) {
+    let headers = document["components"]["headers"].as_object().unwrap();
+    assert_eq!(headers.len(), 4);
+    for (name, header) in headers {
+        assert_eq!(response.header(name), header["schema"]["const"], "{name}");
     }
 }
 
 #[tokio::test]
-async fn an_error_of_the_administration_is_answered_as_its_example_has_it() {
+async fn admin_errors_match_their_examples() {
     let app = start_with_all_routes().await;
     let document = document(&app).await;
     let etag = create_entry(&app, "services/cart", &store_options()).await;
@@ -45,25 +45,27 @@ async fn an_error_of_the_administration_is_answered_as_its_example_has_it() {
         delete("groups/support"),
         delete("groups/DNIS/bookings/b1"),
     ] {
-        let mut answer = TestResponse::send(request).await;
-        check_security(&document, &answer);
+        let mut response = TestResponse::send(request).await;
+        check_security(&document, &response);
         for name in [
             "x-content-type-options",
             "cross-origin-resource-policy",
             "content-security-policy",
         ] {
-            answer.headers.remove(name);
+            response.headers.remove(name);
         }
-        // No version ever comes again.
-        let text = answer.text().replace(etag.trim_matches('"'), "2-5c1f09aa");
-        answer.body = text.into_bytes();
-        compare(&document, &answer, "");
-        seen.insert(answer.json()["exception"].to_string());
+        // Versions are unique.
+        let text = response
+            .text()
+            .replace(etag.trim_matches('"'), "2-5c1f09aa");
+        response.body = text.into_bytes();
+        compare(&document, &response, "");
+        seen.insert(response.json()["exception"].to_string());
     }
     assert_eq!(seen.len(), 7);
 }
 
-/// Makes something of each kind that is told.
+/// Creates entries of all kinds.
 async fn create_sample_data(app: &TestApp) -> String {
     let mut group = exclusive_group_options(&["8005550001", "8005550002"]);
     group["_booking_expiration_timeout"] = json!(60);
@@ -71,26 +73,26 @@ async fn create_sample_data(app: &TestApp) -> String {
     let mut service = request_interaction_options("support");
     service["_tll"] = json!("is a warning");
     create_entry(app, "services/call", &service).await;
-    let held = create_service_with(app, "call", "_phone_number=6504690000&Key1=Value1").await;
+    let created = create_service_with(app, "call", "_phone_number=6504690000&Key1=Value1").await;
     create_service(app, "call").await.service_id();
     let picture = Multipart::new().file("pic", "p.png", "image/png", b"12345");
-    let write = app.post(&format!("{}/storage", held.service_id()));
+    let write = app.post(&format!("{}/storage", created.service_id()));
     TestResponse::send(write.multipart_body(picture))
         .await
         .assert_empty();
-    held.service_id().rsplit('/').next().unwrap().to_owned()
+    created.service_id().rsplit('/').next().unwrap().to_owned()
 }
 
 #[tokio::test]
-async fn what_it_answers_is_what_its_schemas_say_and_they_say_nothing_else() {
+async fn responses_match_their_schemas_exactly() {
     let app = start_with_all_routes().await;
     let document = document(&app).await;
     let id = create_sample_data(&app).await;
-    // Members that there is no way to see from outside: of a replica that is out of step.
+    // Members that occur only while replicas differ.
     let mut seen =
         BTreeSet::from(["Entries.entries[].problem", "Entry.problem"].map(str::to_owned));
-    let (mut told, mut names) = (BTreeSet::new(), BTreeSet::new());
-    for (path, found) in [
+    let (mut documented, mut names) = (BTreeSet::new(), BTreeSet::new());
+    for (path, url) in [
         ("services", "services"),
         ("groups", "groups"),
         ("services/{name}", "services/call"),
@@ -106,43 +108,49 @@ async fn what_it_answers_is_what_its_schemas_say_and_they_say_nothing_else() {
         ("replicas", "replicas"),
         ("catalog", "catalog"),
     ] {
-        let place = &document["paths"][format!("/genesys/1/admin/{path}")];
-        let response = &place["get"]["responses"]["200"];
-        // Until a replica has said for the first time that it is up, there is none.
-        let answer = crate::support::eventually(path, async || {
-            let answer = get(&app, found).await;
-            (!answer.text().contains(":[]}")).then_some(answer)
+        let operations = &document["paths"][format!("/genesys/1/admin/{path}")];
+        let documented_response = &operations["get"]["responses"]["200"];
+        // The list of replicas is empty until the first heartbeat.
+        let response = crate::support::eventually(path, async || {
+            let response = get(&app, url).await;
+            (!response.text().contains(":[]}")).then_some(response)
         })
         .await;
-        assert_eq!(answer.status, 200, "{path}: {}", answer.text());
-        check_security(&document, &answer);
-        for name in response["headers"].as_object().unwrap().keys() {
-            assert!(!answer.header(name).is_empty(), "{path}: {name}");
+        assert_eq!(response.status, 200, "{path}: {}", response.text());
+        check_security(&document, &response);
+        for name in documented_response["headers"].as_object().unwrap().keys() {
+            assert!(!response.header(name).is_empty(), "{path}: {name}");
         }
         assert_eq!(
-            response["headers"].get("ETag").is_some(),
-            !answer.header("etag").is_empty(),
+            documented_response["headers"].get("ETag").is_some(),
+            !response.header("etag").is_empty(),
             "{path}"
         );
         if path == "catalog" {
-            assert!(response["content"]["application/toml"].is_object());
+            assert!(documented_response["content"]["application/toml"].is_object());
             continue;
         }
-        let schema = &response["content"]["application/json"]["schema"];
+        let schema = &documented_response["content"]["application/json"]["schema"];
         let name = schema["$ref"].as_str().unwrap().rsplit('/').next().unwrap();
-        schemas::check(&document, schema, &answer.json(), name, &mut seen);
-        schemas::members(&document, schema, name, &mut told);
+        schemas::check(&document, schema, &response.json(), name, &mut seen);
+        schemas::members(&document, schema, name, &mut documented);
         names.insert(name.to_owned());
     }
-    let unseen: Vec<&String> = told.difference(&seen).collect();
+    let unseen: Vec<&String> = documented.difference(&seen).collect();
     assert!(
         unseen.is_empty(),
-        "they tell of what was not seen: {unseen:?}"
+        "documented members that were not returned: {unseen:?}"
     );
     assert_eq!(names.len(), 7);
     let imported = import(&app, Method::POST, "*", "").await;
-    let schema = &document["components"]["schemas"]["Imported"];
-    schemas::check(&document, schema, &imported.json(), "Imported", &mut seen);
+    let schema = &document["components"]["schemas"]["ImportReport"];
+    schemas::check(
+        &document,
+        schema,
+        &imported.json(),
+        "ImportReport",
+        &mut seen,
+    );
     let one = "[services.call]\n_type = 'builtin'\n_service = 'store'\n";
     let dry_run = request(&app, Method::PUT, "catalog?dry_run=true");
     let dry_run = TestResponse::send(dry_run.typed_body("application/toml", one.as_bytes())).await;
@@ -151,11 +159,17 @@ async fn what_it_answers_is_what_its_schemas_say_and_they_say_nothing_else() {
             .text()
             .contains("\"before\":\"request-interaction\"")
     );
-    schemas::check(&document, schema, &dry_run.json(), "Imported", &mut seen);
+    schemas::check(
+        &document,
+        schema,
+        &dry_run.json(),
+        "ImportReport",
+        &mut seen,
+    );
 }
 
 #[tokio::test]
-async fn its_examples_of_what_is_put_work_as_they_stand() {
+async fn request_examples_are_valid() {
     let app = start_with_all_routes().await;
     let document = document(&app).await;
     let paths = &document["paths"];
@@ -163,8 +177,8 @@ async fn its_examples_of_what_is_put_work_as_they_stand() {
         let put_one = &paths[format!("/genesys/1/admin/{path}/{{name}}")]["put"];
         assert_eq!(put_one["parameters"][0]["example"], name);
         let example = &put_one["requestBody"]["content"]["application/json"]["example"];
-        let answer = put(&app, &format!("{path}/{name}"), example).await;
-        assert_eq!(answer.status, 201, "{}", answer.text());
+        let response = put(&app, &format!("{path}/{name}"), example).await;
+        assert_eq!(response.status, 201, "{}", response.text());
     }
     create_service(&app, "call-us").await.service_id();
     for (method, name) in [(Method::POST, "post"), (Method::PUT, "put")] {
@@ -172,8 +186,8 @@ async fn its_examples_of_what_is_put_work_as_they_stand() {
         let example = body["content"]["application/octet-stream"]["example"]
             .as_str()
             .unwrap();
-        let answer = import(&app, method, "*", example).await;
-        assert_eq!(answer.status, 200, "{}", answer.text());
+        let response = import(&app, method, "*", example).await;
+        assert_eq!(response.status, 200, "{}", response.text());
     }
     create_service(&app, "call-support").await.service_id();
     create_service(&app, "call-us")
@@ -182,10 +196,10 @@ async fn its_examples_of_what_is_put_work_as_they_stand() {
 }
 
 #[tokio::test]
-async fn what_it_says_of_options_is_what_they_may_be() {
+async fn option_schemas_match_the_allowed_values() {
     let app = start_with_all_routes().await;
     let document = document(&app).await;
-    let kinds = document["components"]["schemas"]["Definition"]["anyOf"]
+    let kinds = document["components"]["schemas"]["ServiceDefinition"]["anyOf"]
         .as_array()
         .unwrap();
     assert_eq!(kinds.len(), 3);
@@ -218,8 +232,13 @@ async fn what_it_says_of_options_is_what_they_may_be() {
             let text = options.to_string();
             let put = request(&app, Method::PUT, "services/store-of-mine");
             let put = put.header("if-match", "*").json_body(&text);
-            let answer = TestResponse::send(put).await;
-            assert_eq!(answer.status == 200, allowed, "{text}: {}", answer.text());
+            let response = TestResponse::send(put).await;
+            assert_eq!(
+                response.status == 200,
+                allowed,
+                "{text}: {}",
+                response.text()
+            );
             checked += 1;
         }
     }
@@ -237,7 +256,7 @@ async fn what_it_says_of_options_is_what_they_may_be() {
         message.ends_with(&format!("expected one of {}", known.join(", "))),
         "{message}"
     );
-    let group = &document["components"]["schemas"]["Group"];
+    let group = &document["components"]["schemas"]["ResourceGroup"];
     for strategy in group["properties"]["_allocation_strategy"]["enum"]
         .as_array()
         .unwrap()

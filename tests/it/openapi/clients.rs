@@ -1,4 +1,4 @@
-//! What the description says of what clients send, held against it.
+//! The client operations of the OpenAPI document against the implementation.
 
 use reqwest::{Method, StatusCode};
 
@@ -6,7 +6,7 @@ use super::document;
 use crate::support::{Bodies, TestApp, TestResponse, bookings, encode};
 
 #[tokio::test]
-async fn the_ranges_it_tells_are_those_that_are_kept() {
+async fn numeric_ranges_match_the_allowed_values() {
     let app = TestApp::on_memory().await;
     let app = bookings::start_app(&app, &bookings::default_group_toml("RANDOM", 9)).await;
     let document = document(&app).await;
@@ -16,13 +16,13 @@ async fn the_ranges_it_tells_are_those_that_are_kept() {
     let mut checked = 0;
     for (method, path) in [(Method::POST, call), (Method::PUT, &service)] {
         let operation = method.as_str().to_lowercase();
-        let place = format!("/paths/~1genesys~11~1service~1{{service}}/{operation}{in_body}");
-        for (name, schema) in document.pointer(&place).unwrap().as_object().unwrap() {
+        let pointer = format!("/paths/~1genesys~11~1service~1{{service}}/{operation}{in_body}");
+        for (name, schema) in document.pointer(&pointer).unwrap().as_object().unwrap() {
             let Some(low) = schema["minimum"].as_u64() else {
                 continue;
             };
             let high = schema["maximum"].as_u64().unwrap();
-            let told = format!("a whole number from {low} to {high} is allowed");
+            let expected = format!("a whole number from {low} to {high} is allowed");
             for (value, allowed) in [
                 (low, true),
                 (high, true),
@@ -30,18 +30,18 @@ async fn the_ranges_it_tells_are_those_that_are_kept() {
                 (high + 1, false),
             ] {
                 let form = format!("{name}={value}&_provide_code=true");
-                let answer =
+                let response =
                     TestResponse::send(app.request(method.clone(), path).form_body(&form)).await;
                 assert_eq!(
-                    answer.status == StatusCode::OK,
+                    response.status == StatusCode::OK,
                     allowed,
                     "{form}: {}",
-                    answer.text()
+                    response.text()
                 );
                 assert!(
-                    allowed || answer.text().contains(&told),
+                    allowed || response.text().contains(&expected),
                     "{form}: {}",
-                    answer.text()
+                    response.text()
                 );
             }
             checked += 1;
@@ -51,7 +51,7 @@ async fn the_ranges_it_tells_are_those_that_are_kept() {
 }
 
 #[tokio::test]
-async fn its_examples_of_bodies_work_as_they_stand() {
+async fn body_examples_are_valid() {
     let app = TestApp::on_memory().await;
     let document = document(&app).await;
     let examples = "/paths/~1genesys~11~1service~1{service}/post/requestBody/content/application~1json/examples";
@@ -70,10 +70,15 @@ async fn its_examples_of_bodies_work_as_they_stand() {
             .post(&path)
             .header("content-type", "application/json")
             .body(body);
-        let answer = TestResponse::send(create).await;
-        assert_eq!(answer.status, StatusCode::OK, "{name}: {}", answer.text());
-        if let Some(told) = answer.json()["_id"].as_str() {
-            id = told.to_owned();
+        let response = TestResponse::send(create).await;
+        assert_eq!(
+            response.status,
+            StatusCode::OK,
+            "{name}: {}",
+            response.text()
+        );
+        if let Some(created) = response.json()["_id"].as_str() {
+            id = created.to_owned();
         }
     }
     assert_eq!(examples.len(), 4);

@@ -1,4 +1,4 @@
-//! The errors of the description, each held against the one that the service really answers.
+//! The errors of the OpenAPI document against actual responses.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -12,12 +12,12 @@ use crate::support::{
     bookings, random_prefix,
 };
 
-/// The id that the examples have.
+/// The id in the examples.
 const ID: &str = "39a98e24-b03b-4191-b756-1efe8f3b16b8";
 const STORE: &str = "/genesys/1/service/store";
 
 #[tokio::test]
-async fn every_error_is_told_with_an_example_and_by_some_operation() {
+async fn every_error_has_an_example_and_an_operation() {
     let document = document(&start_with_all_routes().await).await;
     let rows = document["components"]["examples"].as_object().unwrap();
     let responses = document["components"]["responses"].as_object().unwrap();
@@ -25,9 +25,9 @@ async fn every_error_is_told_with_an_example_and_by_some_operation() {
         rows.keys().collect::<Vec<_>>(),
         responses.keys().collect::<Vec<_>>()
     );
-    let mut told = BTreeSet::new();
-    for (operation, said) in operations(&document) {
-        for (status, response) in said["responses"].as_object().unwrap() {
+    let mut documented = BTreeSet::new();
+    for (operation, object) in operations(&document) {
+        for (status, response) in object["responses"].as_object().unwrap() {
             let response = resolve(&document, response);
             let Some(examples) = response.pointer("/content/application~1json/examples") else {
                 continue;
@@ -42,37 +42,37 @@ async fn every_error_is_told_with_an_example_and_by_some_operation() {
                 assert_eq!(example["exception"], name.as_str(), "{operation}");
                 assert_eq!(example["code"].to_string(), *status, "{operation} {name}");
                 assert!(named.contains(&name.as_str()), "{operation} {name}");
-                told.insert(name.as_str());
+                documented.insert(name.as_str());
             }
         }
     }
-    let never: Vec<&String> = rows
+    let unused: Vec<&String> = rows
         .keys()
-        .filter(|row| !told.contains(row.as_str()))
+        .filter(|row| !documented.contains(row.as_str()))
         .collect();
-    // Answers to what no operation is.
-    assert_eq!(never, ["MethodNotAllowed", "NotFound"]);
+    // Responses to requests that match no operation.
+    assert_eq!(unused, ["MethodNotAllowed", "NotFound"]);
 }
 
-/// Holds an answer against the example of its exception: the body, but for the id, and which headers
-/// there are beside those of all answers.
-pub(super) fn compare(document: &Value, answer: &TestResponse, service: &str) {
-    let text = answer.text();
-    let name = answer.json()["exception"].as_str().unwrap().to_owned();
+/// Compares a response with the example of its exception: the body except the id, and the headers that are not
+/// common to all responses.
+pub(super) fn compare(document: &Value, response: &TestResponse, service: &str) {
+    let text = response.text();
+    let name = response.json()["exception"].as_str().unwrap().to_owned();
     let example = &document["components"]["examples"][&name]["value"];
     let id = service.rsplit('/').next().unwrap();
-    let same = if id.is_empty() {
+    let normalized = if id.is_empty() {
         text.to_owned()
     } else {
         text.replace(id, ID)
     };
-    // A test does not wait as long.
-    let same = same.replace("within 300 ms", "within 10000 ms");
-    let same: Value = serde_json::from_str(&same).unwrap();
-    assert_eq!(same, *example);
-    assert_eq!(answer.status.as_u16(), example["code"], "{text}");
-    let headers = answer.headers.keys().map(HeaderName::as_str);
-    // Whoever is refused before its body was read has to come on another connection.
+    // Tests use a shorter timeout.
+    let normalized = normalized.replace("within 300 ms", "within 10000 ms");
+    let normalized: Value = serde_json::from_str(&normalized).unwrap();
+    assert_eq!(normalized, *example);
+    assert_eq!(response.status.as_u16(), example["code"], "{text}");
+    let headers = response.headers.keys().map(HeaderName::as_str);
+    // Errors before the end of the body close the connection.
     let common = [
         "cache-control",
         "connection",
@@ -83,16 +83,16 @@ pub(super) fn compare(document: &Value, answer: &TestResponse, service: &str) {
         "x-content-type-options",
     ];
     let headers: Vec<&str> = headers.filter(|name| !common.contains(name)).collect();
-    let told = document["components"]["responses"][&name]["headers"]
+    let documented = document["components"]["responses"][&name]["headers"]
         .as_object()
         .unwrap();
     assert_eq!(
         headers,
-        told.keys().map(String::as_str).collect::<Vec<_>>(),
+        documented.keys().map(String::as_str).collect::<Vec<_>>(),
         "{name}"
     );
-    for (name, header) in told {
-        let value = answer.header(name);
+    for (name, header) in documented {
+        let value = response.header(name);
         match header["schema"]["type"].as_str() {
             Some("integer") => drop(value.parse::<u64>().unwrap()),
             _ => assert_eq!(header["example"], value, "{name}"),
@@ -101,7 +101,7 @@ pub(super) fn compare(document: &Value, answer: &TestResponse, service: &str) {
 }
 
 #[tokio::test]
-async fn an_error_is_answered_as_its_example_has_it() {
+async fn errors_match_their_examples() {
     let app = TestApp::on_memory().await;
     let document = document(&app).await;
     let service = app.create("Key1=Value1").await;
@@ -109,7 +109,7 @@ async fn an_error_is_answered_as_its_example_has_it() {
     let picture = Multipart::new().file("pic", "p.png", "image/png", b"12345");
     let written = app.post(&storage).multipart_body(picture);
     TestResponse::send(written).await.assert_empty();
-    let gone = format!("/genesys/1/service/{ID}");
+    let missing = format!("/genesys/1/service/{ID}");
     let form = "application/x-www-form-urlencoded";
     let binary = app.get(&format!("{storage}/binary/pic"));
     let matched = "/genesys/1/service/match-interaction";
@@ -118,7 +118,7 @@ async fn an_error_is_answered_as_its_example_has_it() {
         app.post(STORE).json_body("{"),
         app.post(STORE).typed_body(form, b"a=%FF"),
         app.post(STORE).form_body("_ttl=0"),
-        app.get(&gone),
+        app.get(&missing),
         app.get(&format!("{storage}/Key9")),
         app.post(&format!("{service}/ixn/chat")),
         app.post(matched).form_body("_access_number=8003449999"),
@@ -128,15 +128,15 @@ async fn an_error_is_answered_as_its_example_has_it() {
         app.post(STORE).typed_body("text/xml", b"<a/>"),
         binary.header("range", "bytes=5-"),
     ] {
-        let answer = TestResponse::send(request).await;
-        compare(&document, &answer, &service);
-        seen.insert(answer.json()["exception"].to_string());
+        let response = TestResponse::send(request).await;
+        compare(&document, &response, &service);
+        seen.insert(response.json()["exception"].to_string());
     }
     assert_eq!(seen.len(), 12);
 }
 
 #[tokio::test]
-async fn an_error_that_settings_make_is_answered_as_its_example_has_it() {
+async fn errors_of_settings_match_their_examples() {
     let app = TestApp::on_memory().await;
     let document = document(&app).await;
     let keyed = app.start_sibling(&[("auth.api_keys", "k")]).await;
@@ -162,41 +162,41 @@ async fn an_error_that_settings_make_is_answered_as_its_example_has_it() {
 }
 
 #[tokio::test]
-async fn an_error_of_a_backend_is_answered_as_its_example_has_it() {
+async fn backend_errors_match_their_examples() {
     let app = TestApp::on_memory().await;
     let document = document(&app).await;
     let silent = Backend::new(|_| MockResponse::Hang).await;
-    let impatient = [("backend.response_timeout_ms", "300")];
+    let settings = [("backend.response_timeout_ms", "300")];
     for backend in [unreachable_url().await, silent.url()] {
         let app =
-            crate::support::backends::start_app(&app, &ors_service(&[&backend]), &impatient).await;
-        let answer = TestResponse::send(app.post("/genesys/1/service/chat")).await;
-        compare(&document, &answer, "");
+            crate::support::backends::start_app(&app, &ors_service(&[&backend]), &settings).await;
+        let response = TestResponse::send(app.post("/genesys/1/service/chat")).await;
+        compare(&document, &response, "");
     }
 }
 
 #[tokio::test]
-async fn an_error_of_the_store_is_answered_as_its_example_has_it() {
+async fn store_errors_match_their_examples() {
     let redis = Arc::new(TestRedis::dedicated());
     let app = TestApp::start(Some(redis.clone()), &random_prefix(), &[]).await;
     let document = document(&app).await;
     let service = app.create("Key1=Value1").await;
     let keys = app.redis_keys("svc:*").await;
     let mut connection = redis.connection().await;
-    let mut spoil = redis::cmd("HSET");
-    spoil.arg(&keys[0]).arg("_bin:pic").arg("gibberish");
-    spoil.query_async::<()>(&mut connection).await.unwrap();
-    let spoilt = app.get(&format!("{service}/storage/binary/pic"));
-    compare(&document, &TestResponse::send(spoilt).await, &service);
+    let mut corrupt = redis::cmd("HSET");
+    corrupt.arg(&keys[0]).arg("_bin:pic").arg("gibberish");
+    corrupt.query_async::<()>(&mut connection).await.unwrap();
+    let corrupt = app.get(&format!("{service}/storage/binary/pic"));
+    compare(&document, &TestResponse::send(corrupt).await, &service);
     let shutdown = redis::cmd("SHUTDOWN").arg("NOSAVE").to_owned();
     drop(shutdown.query_async::<()>(&mut connection).await);
-    // Once it is known to be away, nothing is sent that might arrive.
-    let away = crate::support::eventually("it is known to be away", async || {
-        let answer = TestResponse::send(app.post(STORE).form_body("a=1")).await;
-        answer
+    // After the disconnect is detected, requests fail without being sent.
+    let unavailable = crate::support::eventually("the store is unavailable", async || {
+        let response = TestResponse::send(app.post(STORE).form_body("a=1")).await;
+        response
             .text()
-            .contains("the store is away")
-            .then_some(answer)
+            .contains("the store is unavailable")
+            .then_some(response)
     });
-    compare(&document, &away.await, "");
+    compare(&document, &unavailable.await, "");
 }

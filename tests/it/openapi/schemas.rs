@@ -1,4 +1,4 @@
-//! Whether a value is what a schema says: as much of JSON Schema as the description needs, and nothing else.
+//! A validator for the part of JSON Schema that the OpenAPI document uses.
 
 use std::collections::BTreeSet;
 
@@ -6,41 +6,47 @@ use serde_json::Value;
 
 use super::resolve;
 
-/// Holds `value` against `schema`; notes which members of objects were seen, by `place`.
+/// Validates `value` against `schema` and adds the members of objects to `seen`, as paths below `path`.
 ///
-/// Fails for what the schema does not allow, and for a keyword that is not known here.
+/// Panics if the value is invalid or the schema has an unsupported keyword.
 pub(super) fn check(
     document: &Value,
     schema: &Value,
     value: &Value,
-    place: &str,
+    path: &str,
     seen: &mut BTreeSet<String>,
 ) {
     let schema = resolve(document, schema);
-    for (keyword, said) in schema.as_object().unwrap() {
+    for (keyword, expected) in schema.as_object().unwrap() {
         match keyword.as_str() {
             "description" | "examples" => {}
-            "type" => assert!(has_type(said, value), "{place}: {value} is no {said}"),
-            "const" => assert_eq!(value, said, "{place}"),
-            "enum" => assert!(said.as_array().unwrap().contains(value), "{place}: {value}"),
-            "minimum" => assert!(value.as_u64() >= said.as_u64(), "{place}: {value}"),
+            "type" => assert!(
+                has_type(expected, value),
+                "{path}: {value} is not of type {expected}"
+            ),
+            "const" => assert_eq!(value, expected, "{path}"),
+            "enum" => assert!(
+                expected.as_array().unwrap().contains(value),
+                "{path}: {value}"
+            ),
+            "minimum" => assert!(value.as_u64() >= expected.as_u64(), "{path}: {value}"),
             "format" => {
-                assert_eq!(said, "date-time", "{place}");
+                assert_eq!(expected, "date-time", "{path}");
                 let text = value.as_str().unwrap();
-                assert_eq!((text.len(), &text[23..]), (24, "Z"), "{place}: {text}");
+                assert_eq!((text.len(), &text[23..]), (24, "Z"), "{path}: {text}");
             }
             "required" => {
-                for name in said.as_array().unwrap() {
+                for name in expected.as_array().unwrap() {
                     let name = name.as_str().unwrap();
-                    assert!(value.get(name).is_some(), "{place} has no {name}: {value}");
+                    assert!(value.get(name).is_some(), "{path} has no {name}: {value}");
                 }
             }
             "properties" => {
-                for (name, schema) in said.as_object().unwrap() {
+                for (name, schema) in expected.as_object().unwrap() {
                     if let Some(value) = value.get(name) {
-                        let place = format!("{place}.{name}");
-                        check(document, schema, value, &place, seen);
-                        seen.insert(place);
+                        let path = format!("{path}.{name}");
+                        check(document, schema, value, &path, seen);
+                        seen.insert(path);
                     }
                 }
             }
@@ -48,48 +54,56 @@ pub(super) fn check(
                 let known = schema["properties"].as_object();
                 for (name, value) in value.as_object().unwrap() {
                     if known.is_none_or(|known| !known.contains_key(name)) {
-                        assert!(said.is_object(), "{place} has {name}, which is not told");
-                        check(document, said, value, place, seen);
+                        assert!(
+                            expected.is_object(),
+                            "{path} has the undocumented member {name}"
+                        );
+                        check(document, expected, value, path, seen);
                     }
                 }
             }
             "items" => {
                 for value in value.as_array().unwrap() {
-                    check(document, said, value, &format!("{place}[]"), seen);
+                    check(document, expected, value, &format!("{path}[]"), seen);
                 }
             }
             "allOf" => {
-                for schema in said.as_array().unwrap() {
-                    check(document, schema, value, place, seen);
+                for schema in expected.as_array().unwrap() {
+                    check(document, schema, value, path, seen);
                 }
             }
             "anyOf" => {
-                let types = said.as_array().unwrap().iter();
+                let types = expected.as_array().unwrap().iter();
                 let mut types = types.map(|one| &one["type"]);
-                assert!(types.any(|one| has_type(one, value)), "{place}: {value}");
+                assert!(types.any(|one| has_type(one, value)), "{path}: {value}");
             }
-            other => panic!("{place}: {other} is not known"),
+            other => panic!("{path}: unsupported keyword {other}"),
         }
     }
 }
 
-/// The members of objects that a schema tells of, as [`check`] notes them.
-pub(super) fn members(document: &Value, schema: &Value, place: &str, told: &mut BTreeSet<String>) {
+/// Adds the members of objects that a schema declares to `documented`, in the notation of [`check`].
+pub(super) fn members(
+    document: &Value,
+    schema: &Value,
+    path: &str,
+    documented: &mut BTreeSet<String>,
+) {
     let schema = resolve(document, schema);
     for (name, schema) in schema["properties"].as_object().into_iter().flatten() {
-        let place = format!("{place}.{name}");
-        members(document, schema, &place, told);
-        told.insert(place);
+        let path = format!("{path}.{name}");
+        members(document, schema, &path, documented);
+        documented.insert(path);
     }
     if schema["items"].is_object() {
-        members(document, &schema["items"], &format!("{place}[]"), told);
+        members(document, &schema["items"], &format!("{path}[]"), documented);
     }
     for schema in schema["allOf"].as_array().into_iter().flatten() {
-        members(document, schema, place, told);
+        members(document, schema, path, documented);
     }
 }
 
-/// Whether a value is of a type, or of one of several.
+/// Whether a value has the type, or one of several types.
 fn has_type(types: &Value, value: &Value) -> bool {
     if let Some(types) = types.as_array() {
         return types.iter().any(|one| has_type(one, value));
@@ -102,6 +116,6 @@ fn has_type(types: &Value, value: &Value) -> bool {
         "null" => value.is_null(),
         "array" => value.is_array(),
         "object" => value.is_object(),
-        other => panic!("the type {other} is not known"),
+        other => panic!("unsupported type {other}"),
     }
 }

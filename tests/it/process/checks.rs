@@ -1,4 +1,4 @@
-//! What is wrong with settings and catalogue is told before anything is started.
+//! Errors in settings and catalog are reported before anything is started.
 
 use std::{io::ErrorKind, net::TcpListener};
 
@@ -10,9 +10,9 @@ use crate::support::{
     random_prefix,
 };
 
-/// Runs `switchboard check` and `switchboard` on the same, which must refuse it alike.
+/// Runs `switchboard check` and `switchboard` with the same settings; both must fail with the same error.
 async fn settings_error(arguments: &[&str], settings: &[(&str, &str)]) -> String {
-    let mut told = Vec::new();
+    let mut messages = Vec::new();
     for command in [&["check"][..], &[]] {
         let arguments = [arguments, command].concat();
         let ExitedProgram {
@@ -22,26 +22,26 @@ async fn settings_error(arguments: &[&str], settings: &[(&str, &str)]) -> String
         } = Program::run(&arguments, settings).wait().await;
         assert_eq!(code, Some(64), "{stderr}");
         assert_eq!(stdout, "");
-        told.push(stderr);
+        messages.push(stderr);
     }
-    assert_eq!(told[0], told[1]);
-    told.remove(0)
+    assert_eq!(messages[0], messages[1]);
+    messages.remove(0)
 }
 
-fn assert_contains(told: &str, expected: &[&str]) {
+fn assert_contains(message: &str, expected: &[&str]) {
     for part in expected {
-        assert!(told.contains(part), "{part:?} is not in {told:?}");
+        assert!(message.contains(part), "{part:?} is not in {message:?}");
     }
 }
 
 #[tokio::test]
-async fn what_would_leave_a_door_open_is_refused() {
-    let catalogue = |options: &str| {
+async fn settings_that_would_disable_authentication_are_refused() {
+    let catalog = |options: &str| {
         let head = "[services.shop]\n_type = 'builtin'\n_service = 'store'\n";
         CatalogFile::new(&format!("{head}{options}\n"))
     };
-    let (plain, named) = (catalogue(""), catalogue("username = 'clerk'"));
-    for (file, settings, at_fault) in [
+    let (plain, named) = (catalog(""), catalog("username = 'clerk'"));
+    for (file, settings, cause) in [
         (&named, &[][..], "option username"),
         (
             &plain,
@@ -52,13 +52,13 @@ async fn what_would_leave_a_door_open_is_refused() {
     ] {
         let mut all = vec![("catalog.file", file.path())];
         all.extend_from_slice(settings);
-        let told = settings_error(&[], &all).await;
-        assert_contains(&told, &["\"shop\"", at_fault, "no password"]);
+        let message = settings_error(&[], &all).await;
+        assert_contains(&message, &["\"shop\"", cause, "no password"]);
     }
-    let broken = catalogue("password = 'hunter2");
-    let told = settings_error(&[], &[("catalog.file", broken.path())]).await;
-    assert_contains(&told, &[broken.path(), "line 4"]);
-    assert!(!told.contains("hunter2"), "{told}");
+    let broken = catalog("password = 'hunter2");
+    let message = settings_error(&[], &[("catalog.file", broken.path())]).await;
+    assert_contains(&message, &[broken.path(), "line 4"]);
+    assert!(!message.contains("hunter2"), "{message}");
     for (setting, value) in [
         ("auth.username", "a:b"),
         ("auth.api_keys", "a b"),
@@ -69,23 +69,23 @@ async fn what_would_leave_a_door_open_is_refused() {
         ("server.trusted_proxies", "proxy.example"),
         ("server.private_listen", "8080"),
     ] {
-        let told = settings_error(&[], &[(setting, value)]).await;
-        assert_contains(&told, &[&format!("`{setting}`"), "expected"]);
+        let message = settings_error(&[], &[(setting, value)]).await;
+        assert_contains(&message, &[&format!("`{setting}`"), "expected"]);
     }
 }
 
 #[tokio::test]
-async fn a_certificate_that_is_none_is_refused() {
+async fn an_invalid_certificate_is_refused() {
     let (one, other) = (Certificate::generate(), Certificate::generate());
     let files = CertificateFiles::write(&one);
     let [certificate, key] = files.settings();
     for (set, missing) in [(certificate, key), (key, certificate)] {
-        let told = settings_error(&[], &[set]).await;
-        assert_contains(&told, &[&format!("`{}`", missing.0), set.0]);
+        let message = settings_error(&[], &[set]).await;
+        assert_contains(&message, &[&format!("`{}`", missing.0), set.0]);
     }
     let absent = [("tls.certificate_file", "/nowhere/a.pem"), key];
-    let told = settings_error(&[], &absent).await;
-    assert_contains(&told, &["`tls.certificate_file`", "/nowhere/a.pem"]);
+    let message = settings_error(&[], &absent).await;
+    assert_contains(&message, &["`tls.certificate_file`", "/nowhere/a.pem"]);
     for (pem, key, expected) in [
         ("", one.key.as_str(), "`tls.certificate_file`"),
         (&one.pem, "", "`tls.key_file`"),
@@ -93,14 +93,14 @@ async fn a_certificate_that_is_none_is_refused() {
         (&one.pem, &other.key, "[tls]"),
     ] {
         files.replace(pem, key);
-        let told = settings_error(&[], &files.settings()).await;
-        assert_contains(&told, &[expected]);
-        assert!(!told.contains("PRIVATE"), "{told}");
+        let message = settings_error(&[], &files.settings()).await;
+        assert_contains(&message, &[expected]);
+        assert!(!message.contains("PRIVATE"), "{message}");
     }
 }
 
 #[tokio::test]
-async fn a_wrong_setting_is_named_with_its_origin_and_what_was_expected() {
+async fn the_error_for_an_invalid_setting_has_its_origin_and_the_expected_value() {
     for (setting, value, expected) in [
         ("server.listen", "nowhere", "host:port"),
         ("server.workers", "many", "whole number from 0 to 256"),
@@ -108,43 +108,46 @@ async fn a_wrong_setting_is_named_with_its_origin_and_what_was_expected() {
         ("redis.response_timeout_ms", "0", "from 1 to 60000"),
         ("log.format", "xml", "\"json\""),
     ] {
-        let told = settings_error(&[], &[(setting, value)]).await;
+        let message = settings_error(&[], &[(setting, value)]).await;
         let variable = setting.replace('.', "__").to_uppercase();
         let variable = format!("environment variable SWITCHBOARD__{variable}");
-        assert_contains(&told, &[&format!("`{setting}`"), &variable, expected]);
-        assert_eq!(told.lines().count(), 1, "{told}");
+        assert_contains(&message, &[&format!("`{setting}`"), &variable, expected]);
+        assert_eq!(message.lines().count(), 1, "{message}");
     }
 }
 
 #[tokio::test]
-async fn a_wrong_setting_of_a_file_is_named_with_the_file() {
+async fn the_error_for_an_invalid_setting_in_a_file_has_the_path() {
     let file = CatalogFile::new("[limits]\nkeys = 0\n");
-    let told = settings_error(&["--config", file.path()], &[]).await;
-    assert_contains(&told, &["`limits.keys`", file.path(), "from 1 to 1000000"]);
+    let message = settings_error(&["--config", file.path()], &[]).await;
+    assert_contains(
+        &message,
+        &["`limits.keys`", file.path(), "from 1 to 1000000"],
+    );
 }
 
 #[tokio::test]
-async fn a_setting_nobody_knows_is_refused_with_those_there_are() {
-    let told = settings_error(&[], &[("server.lisen", "127.0.0.1:0")]).await;
+async fn an_unknown_setting_is_refused_with_the_allowed_names() {
+    let message = settings_error(&[], &[("server.lisen", "127.0.0.1:0")]).await;
     let variable = "SWITCHBOARD__SERVER__LISEN";
-    assert_contains(&told, &["`server.lisen`", variable, "server.listen"]);
+    assert_contains(&message, &["`server.lisen`", variable, "server.listen"]);
     let file = CatalogFile::new("[sever]\nlisten = \"127.0.0.1:0\"\n");
-    let told = settings_error(&["--config", file.path()], &[]).await;
-    assert_contains(&told, &["`sever`", file.path(), "[server]"]);
+    let message = settings_error(&["--config", file.path()], &[]).await;
+    assert_contains(&message, &["`sever`", file.path(), "[server]"]);
 }
 
 #[tokio::test]
-async fn a_file_that_is_not_there_is_named() {
-    let told = settings_error(&["--config", "no/such/settings.toml"], &[]).await;
-    assert_contains(&told, &["no/such/settings.toml"]);
-    let told = settings_error(&[], &[("catalog.file", "no/such/catalogue.toml")]).await;
-    assert_contains(&told, &["`catalog.file`", "no/such/catalogue.toml"]);
+async fn the_error_for_a_missing_file_has_its_path() {
+    let message = settings_error(&["--config", "no/such/settings.toml"], &[]).await;
+    assert_contains(&message, &["no/such/settings.toml"]);
+    let message = settings_error(&[], &[("catalog.file", "no/such/catalog.toml")]).await;
+    assert_contains(&message, &["`catalog.file`", "no/such/catalog.toml"]);
 }
 
 #[tokio::test]
-async fn a_wrong_catalogue_is_told_with_service_option_and_what_was_expected() {
-    let right = "[services.right]\n_type = \"builtin\"\n_service = \"store\"\n";
-    for (wrong, option, expected) in [
+async fn the_error_for_an_invalid_catalog_has_the_service_the_option_and_the_expected_value() {
+    let valid = "[services.valid]\n_type = \"builtin\"\n_service = \"store\"\n";
+    for (invalid, option, expected) in [
         (
             "_type = \"soap\"\n_service = \"store\"",
             "_type",
@@ -161,44 +164,44 @@ async fn a_wrong_catalogue_is_told_with_service_option_and_what_was_expected() {
             "from 1 to",
         ),
     ] {
-        let file = CatalogFile::new(&format!("{right}[services.wrong]\n{wrong}\n"));
-        let told = settings_error(&[], &[("catalog.file", file.path())]).await;
-        assert_contains(&told, &[file.path(), "\"wrong\"", option, expected]);
+        let file = CatalogFile::new(&format!("{valid}[services.invalid]\n{invalid}\n"));
+        let message = settings_error(&[], &[("catalog.file", file.path())]).await;
+        assert_contains(&message, &[file.path(), "\"invalid\"", option, expected]);
     }
-    let file = CatalogFile::new("[services.wrong");
-    let told = settings_error(&[], &[("catalog.file", file.path())]).await;
-    assert_contains(&told, &[file.path(), "line 1"]);
+    let file = CatalogFile::new("[services.invalid");
+    let message = settings_error(&[], &[("catalog.file", file.path())]).await;
+    assert_contains(&message, &[file.path(), "line 1"]);
 }
 
 #[tokio::test]
-async fn no_password_is_told_even_where_it_does_not_belong() {
+async fn a_misplaced_password_is_never_printed() {
     for (setting, value) in [
         ("redis.url", "redis://clerk:hunter2@host:port"),
         ("redis.url", "rediss://clerk:hunter2@host#insecure"),
         ("redis.mode", "redis://clerk:hunter2@host"),
         ("server.listen", "redis://clerk:hunter2@host"),
     ] {
-        let told = settings_error(&[], &[(setting, value)]).await;
-        assert_contains(&told, &[setting]);
-        assert!(!told.contains("hunter2"), "{told}");
+        let message = settings_error(&[], &[(setting, value)]).await;
+        assert_contains(&message, &[setting]);
+        assert!(!message.contains("hunter2"), "{message}");
     }
     let file = CatalogFile::new("[redis]\nurl = \"redis://clerk:hunter2@host\n");
-    let told = settings_error(&["--config", file.path()], &[]).await;
-    assert_contains(&told, &[file.path(), "line 2"]);
-    assert!(!told.contains("hunter2"), "{told}");
+    let message = settings_error(&["--config", file.path()], &[]).await;
+    assert_contains(&message, &[file.path(), "line 2"]);
+    assert!(!message.contains("hunter2"), "{message}");
 }
 
 #[tokio::test]
 async fn a_check_starts_nothing() {
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let in_use = TcpListener::bind("127.0.0.1:0").unwrap();
     let redis = TcpListener::bind("127.0.0.1:0").unwrap();
     redis.set_nonblocking(true).unwrap();
-    let address = taken.local_addr().unwrap().to_string();
+    let address = in_use.local_addr().unwrap().to_string();
     let url = format!("redis://{}", redis.local_addr().unwrap());
     let settings = [("server.listen", address.as_str()), ("redis.url", &url)];
     let ended = Program::run(&["check"], &settings).wait().await;
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-    assert_eq!(ended.stdout, "settings and catalogue are valid");
+    assert_eq!(ended.stdout, "settings and catalog are valid");
     assert_eq!(ended.stderr, "");
     let connected = redis.accept().unwrap_err();
     assert_eq!(connected.kind(), ErrorKind::WouldBlock);
@@ -211,7 +214,7 @@ async fn a_misspelled_option_is_a_warning_and_a_finding_of_a_strict_check() {
     let correct = CatalogFile::new(&format!("{SHOP}_ttl = 60\n_customer_tier = 'gold'\n"));
     let warning =
         "switchboard: warning: service \"shop\", option _tll: is unknown; did you mean _ttl?";
-    let valid = "settings and catalogue are valid";
+    let valid = "settings and catalog are valid";
     for (file, arguments, code, stdout, stderr) in [
         (&misspelled, &["check"][..], 0, valid, warning),
         (&misspelled, &["check", "--strict"], 1, "", warning),
@@ -220,8 +223,8 @@ async fn a_misspelled_option_is_a_warning_and_a_finding_of_a_strict_check() {
     ] {
         let settings = [("catalog.file", file.path())];
         let ended = Program::run(arguments, &settings).wait().await;
-        let seen = (ended.code, ended.stdout.as_str(), ended.stderr.trim_end());
-        assert_eq!(seen, (Some(code), stdout, stderr), "{arguments:?}");
+        let actual = (ended.code, ended.stdout.as_str(), ended.stderr.trim_end());
+        assert_eq!(actual, (Some(code), stdout, stderr), "{arguments:?}");
     }
 }
 
@@ -279,7 +282,7 @@ async fn a_misspelled_option_is_logged_once_at_start_and_when_the_catalog_change
 }
 
 #[tokio::test]
-async fn a_check_reads_the_file_it_is_given() {
+async fn a_check_reads_the_settings_file() {
     let file = CatalogFile::new("[server]\nlisten = \"127.0.0.1:0\"\n");
     for arguments in [
         ["--config", file.path(), "check"],
@@ -291,7 +294,7 @@ async fn a_check_reads_the_file_it_is_given() {
 }
 
 #[tokio::test]
-async fn a_command_line_nobody_understands_is_refused_with_how_to_use_it() {
+async fn an_invalid_command_line_is_refused_with_a_hint_to_the_help() {
     for arguments in [&["serv"][..], &["--confg", "x"], &["--config"]] {
         let ended = Program::run(arguments, &[]).wait().await;
         assert!(matches!(ended.code, Some(code) if code != 0));

@@ -1,4 +1,4 @@
-//! Coming and going: a replica that stops loses nobody's request.
+//! Rolling restarts: a replica that stops loses no request.
 
 use std::{
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -23,17 +23,17 @@ use crate::support::{
 };
 
 async fn get(client: &Client, address: SocketAddr, path: &str) -> (StatusCode, bool, String) {
-    let answer = client.get(format!("http://{address}{path}")).send().await;
-    let answer = answer.unwrap();
-    let closes = answer
+    let response = client.get(format!("http://{address}{path}")).send().await;
+    let response = response.unwrap();
+    let closes = response
         .headers()
         .get("connection")
         .is_some_and(|value| value == "close");
-    (answer.status(), closes, answer.text().await.unwrap())
+    (response.status(), closes, response.text().await.unwrap())
 }
 
 #[tokio::test]
-async fn told_to_stop_it_is_not_ready_at_once_and_serves_on_for_a_grace() {
+async fn after_sigterm_it_is_not_ready_at_once_and_serves_while_draining() {
     let mut program = Program::serve(&[("server.drain_seconds", "3600")]);
     let address = program.address().await;
     let client = Client::new();
@@ -49,7 +49,7 @@ async fn told_to_stop_it_is_not_ready_at_once_and_serves_on_for_a_grace() {
     .await;
     let (offline, _, text) = get(&client, address, status).await;
     assert_eq!((offline.as_u16(), text.as_str()), (503, "OFFLINE"));
-    // It serves, on new connections too, and lets none of them wait for a next request.
+    // It serves, on new connections too, and closes each after one request.
     for client in [client, Client::new()] {
         let (live, closes, _) = get(&client, address, "/livez").await;
         assert_eq!((live, closes), (StatusCode::OK, true));
@@ -58,15 +58,15 @@ async fn told_to_stop_it_is_not_ready_at_once_and_serves_on_for_a_grace() {
         assert_eq!((created, closes), (StatusCode::OK, true));
     }
     assert!(program.is_running());
-    // Whoever cannot wait says so again.
+    // A second signal ends the drain.
     let ended = terminate(program).await;
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
 }
 
 #[tokio::test]
-async fn the_grace_ends_by_itself_and_an_interrupt_has_none() {
-    for (grace, signal) in [("1", "TERM"), ("3600", "INT")] {
-        let mut program = Program::serve(&[("server.drain_seconds", grace)]);
+async fn the_drain_ends_by_itself_and_an_interrupt_skips_it() {
+    for (drain, signal) in [("1", "TERM"), ("3600", "INT")] {
+        let mut program = Program::serve(&[("server.drain_seconds", drain)]);
         program.address().await;
         program.signal(signal);
         let ended = program.wait().await;
@@ -75,7 +75,7 @@ async fn the_grace_ends_by_itself_and_an_interrupt_has_none() {
 }
 
 #[tokio::test]
-async fn a_probe_for_images_tells_how_it_is() {
+async fn the_healthcheck_command_reports_readiness_and_liveness() {
     let certificate = Certificate::generate();
     let files = CertificateFiles::write(&certificate);
     for tls in [&[][..], &files.settings()] {
@@ -108,11 +108,11 @@ async fn a_probe_for_images_tells_how_it_is() {
 }
 
 #[tokio::test]
-async fn listening_on_the_unspecified_ipv6_address_it_serves_ipv4_and_ipv6() {
+async fn a_listener_on_the_unspecified_ipv6_address_serves_ipv4_and_ipv6() {
     let mut program = Program::serve(&[("server.listen", "[::]:0")]);
     let address = program.address().await;
     let mut addresses = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, address.port()))];
-    // Elsewhere the system has no IPv6.
+    // Otherwise the system has no IPv6.
     if address.is_ipv6() {
         addresses.push(SocketAddr::from((Ipv6Addr::LOCALHOST, address.port())));
     }
@@ -131,7 +131,7 @@ async fn listening_on_the_unspecified_ipv6_address_it_serves_ipv4_and_ipv6() {
     assert_eq!(probe().await.code, Some(69));
 }
 
-/// A load balancer: it knows the replicas, and whether each was ready when it was last asked.
+/// A load balancer with the replicas and the readiness of each at its last check.
 #[derive(Default)]
 struct LoadBalancer {
     replicas: Mutex<Vec<(SocketAddr, bool)>>,
@@ -150,18 +150,21 @@ impl LoadBalancer {
             .retain(|(known, _)| *known != address);
     }
 
-    /// Asks all of them whether they are ready.
+    /// Checks the readiness of all replicas.
     async fn check_readiness(&self, client: &Client) {
         let all = self.replicas.lock().unwrap().clone();
-        let asked = all.into_iter().map(async |(address, _)| {
+        let checks = all.into_iter().map(async |(address, _)| {
             let url = format!("http://{address}/readyz");
-            let answer = client.get(url).send().await;
-            (address, answer.is_ok_and(|answer| answer.status() == 200))
+            let response = client.get(url).send().await;
+            (
+                address,
+                response.is_ok_and(|response| response.status() == 200),
+            )
         });
-        let asked = join_all(asked).await;
+        let checked = join_all(checks).await;
         for (known, ready) in self.replicas.lock().unwrap().iter_mut() {
-            let told = asked.iter().find(|(address, _)| address == known);
-            *ready = told.map_or(*ready, |(_, ready)| *ready);
+            let found = checked.iter().find(|(address, _)| address == known);
+            *ready = found.map_or(*ready, |(_, ready)| *ready);
         }
     }
 
@@ -169,7 +172,7 @@ impl LoadBalancer {
         self.replicas.lock().unwrap().contains(&(address, true))
     }
 
-    /// The next one in turn that is ready.
+    /// The next ready replica, round-robin.
     fn next(&self) -> Option<SocketAddr> {
         let replicas = self.replicas.lock().unwrap();
         let ready: Vec<SocketAddr> = replicas
@@ -181,8 +184,8 @@ impl LoadBalancer {
         ready.get(turn % ready.len().max(1)).copied()
     }
 
-    /// Sends one request on its way. Where nobody takes the connection it goes to the next replica;
-    /// whatever else goes wrong is a lost request.
+    /// Sends one request. If the connection is refused, it goes to the next replica; any other error is a
+    /// lost request.
     async fn send(&self, client: &Client, path: &str) -> (StatusCode, String) {
         loop {
             let Some(address) = self.next() else {
@@ -191,7 +194,7 @@ impl LoadBalancer {
             };
             let sent = client.post(format!("http://{address}{path}")).send().await;
             match sent {
-                Ok(answer) => return (answer.status(), answer.text().await.unwrap()),
+                Ok(response) => return (response.status(), response.text().await.unwrap()),
                 Err(error) if error.is_connect() => {}
                 Err(error) => panic!("a request was lost: {error:?}"),
             }
@@ -200,7 +203,7 @@ impl LoadBalancer {
 }
 
 #[tokio::test]
-async fn replicas_restarted_one_after_the_other_lose_no_request() {
+async fn a_rolling_restart_loses_no_request() {
     let (redis, prefix) = (TestRedis::shared(), random_prefix());
     let url = redis.url();
     let settings = [
@@ -213,7 +216,7 @@ async fn replicas_restarted_one_after_the_other_lose_no_request() {
     let balancer = Arc::new(LoadBalancer::default());
     let client = Client::new();
     let stop = Arc::new(AtomicBool::new(false));
-    let started = async || {
+    let start = async || {
         let mut program = Program::serve(&settings);
         let address = program.address().await;
         balancer.add(address);
@@ -224,13 +227,13 @@ async fn replicas_restarted_one_after_the_other_lose_no_request() {
         .await;
         (program, address)
     };
-    let mut replicas = vec![started().await, started().await];
+    let mut replicas = vec![start().await, start().await];
 
     let mut load = JoinSet::new();
     for _ in 0..8 {
         let (balancer, stop, client) = (Arc::clone(&balancer), Arc::clone(&stop), client.clone());
         load.spawn(async move {
-            let mut done = 0;
+            let mut count = 0;
             while !stop.load(Ordering::Relaxed) {
                 let create = "/genesys/1/service/store?a=1";
                 let (status, text) = balancer.send(&client, create).await;
@@ -240,15 +243,15 @@ async fn replicas_restarted_one_after_the_other_lose_no_request() {
                 let update = format!("/genesys/1/service/{id}/update?b=2");
                 let (status, text) = balancer.send(&client, &update).await;
                 assert_eq!(status, StatusCode::OK, "{text}");
-                done += 1;
+                count += 1;
             }
-            done
+            count
         });
     }
     for _ in 0..2 {
         let (old, address) = replicas.remove(0);
         old.signal("TERM");
-        eventually("it goes offline", async || {
+        eventually("it is not ready", async || {
             balancer.check_readiness(&client).await;
             (!balancer.is_ready(address)).then_some(())
         })
@@ -257,9 +260,9 @@ async fn replicas_restarted_one_after_the_other_lose_no_request() {
         assert_eq!(ended.code, Some(0), "{}", ended.stderr);
         assert_eq!(ended.log_messages("ERROR"), Vec::<String>::new());
         balancer.remove(address);
-        replicas.push(started().await);
+        replicas.push(start().await);
     }
     stop.store(true, Ordering::Relaxed);
-    let done: Vec<usize> = load.join_all().await;
-    assert!(done.iter().all(|done| *done > 10), "{done:?}");
+    let counts: Vec<usize> = load.join_all().await;
+    assert!(counts.iter().all(|count| *count > 10), "{counts:?}");
 }

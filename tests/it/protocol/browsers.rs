@@ -1,4 +1,4 @@
-//! What pages of other sites can make a browser do, and what a page can load.
+//! Fetch Metadata: cross-site creates, and the loading of stored values.
 
 use crate::support::{Bodies, Multipart, TestApp, TestResponse};
 
@@ -6,12 +6,12 @@ const STORE: &str = "/genesys/1/service/store";
 const SHOP: &str = "https://shop.example";
 
 #[tokio::test]
-async fn a_page_of_another_site_creates_nothing_unless_its_origin_is_listed() {
+async fn cross_site_creates_are_refused_unless_the_origin_is_allowed() {
     let app = TestApp::on_memory().await;
     let app = app.start_sibling(&[("cors.allowed_origins", SHOP)]).await;
     let cross = ("sec-fetch-site", "cross-site");
     for (headers, allowed) in [
-        // No browser.
+        // Not a browser.
         (&[][..], true),
         (&[("origin", "https://evil.example")], true),
         (&[("sec-fetch-site", "same-origin")], true),
@@ -45,7 +45,7 @@ async fn a_page_of_another_site_creates_nothing_unless_its_origin_is_listed() {
             false,
         ),
         (&[cross, ("referer", "https://shop.example.evil/")], false),
-        // Who lists an origin trusts its pages, with and without that header.
+        // Allowed origins, by `Origin` and by `Referer`.
         (&[cross, ("origin", SHOP)], true),
         (&[cross, ("referer", "https://shop.example/")], true),
         (&[cross, ("referer", "https://shop.example/cart?a=b")], true),
@@ -63,16 +63,16 @@ async fn a_page_of_another_site_creates_nothing_unless_its_origin_is_listed() {
             let request = headers.iter().fold(request, |request, (name, value)| {
                 request.header(*name, *value)
             });
-            let answer = TestResponse::send(request).await;
+            let response = TestResponse::send(request).await;
             if allowed {
-                answer.service_id();
+                response.service_id();
             } else {
-                let message = answer.error_message("Forbidden", 403);
+                let message = response.error_message("Forbidden", 403);
                 assert!(message.contains("cors.allowed_origins"), "{message}");
             }
         }
     }
-    // What is there can be read all the same: it needs an id that nobody guesses.
+    // Cross-site reads are allowed: they need the id.
     let service = app.create("a=1").await;
     let read = app
         .get(&format!("{service}/storage"))
@@ -81,7 +81,7 @@ async fn a_page_of_another_site_creates_nothing_unless_its_origin_is_listed() {
 }
 
 #[tokio::test]
-async fn an_operator_may_let_all_sites_create() {
+async fn cross_site_creates_can_be_allowed() {
     let app = TestApp::on_memory().await;
     let app = app
         .start_sibling(&[("cors.block_cross_site_creates", "false")])
@@ -91,7 +91,7 @@ async fn an_operator_may_let_all_sites_create() {
 }
 
 #[tokio::test]
-async fn a_value_is_data_and_no_page_loads_it_as_a_program() {
+async fn stored_values_cannot_be_loaded_as_code() {
     let app = TestApp::on_memory().await;
     let script = Multipart::new()
         .file("x.js", "x.js", "text/javascript", b"alert(1)")
@@ -124,12 +124,12 @@ async fn a_value_is_data_and_no_page_loads_it_as_a_program() {
             for site in ["same-origin", "cross-site"] {
                 let request = app.get(&path).header("accept", "text/plain");
                 let request = request.header("sec-fetch-dest", destination);
-                let answer = TestResponse::send(request.header("sec-fetch-site", site)).await;
-                assert_eq!(answer.header("x-content-type-options"), "nosniff");
+                let response = TestResponse::send(request.header("sec-fetch-site", site)).await;
+                assert_eq!(response.header("x-content-type-options"), "nosniff");
                 if allowed {
-                    assert_eq!(answer.status, 200, "{path} {destination}");
+                    assert_eq!(response.status, 200, "{path} {destination}");
                 } else {
-                    answer.error_message("Forbidden", 403);
+                    response.error_message("Forbidden", 403);
                 }
             }
         }

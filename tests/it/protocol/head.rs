@@ -1,4 +1,4 @@
-//! `HEAD` answers as `GET` does, without the body, wherever `GET` does not create.
+//! `HEAD`: like `GET` without the body, wherever `GET` does not create.
 
 use reqwest::Method;
 
@@ -6,7 +6,7 @@ use crate::support::{RawConnection, TestApp, TestResponse, on_every_kind_of_stor
 
 on_every_kind_of_store!(
     head_is_get_without_the_body,
-    head_creates_nothing_and_asks_no_service,
+    head_creates_no_service_and_sends_no_request,
 );
 
 const PASSWORD: &str = "head and tail";
@@ -32,14 +32,14 @@ async fn head_is_get_without_the_body(app: TestApp) {
         "/genesys/1/admin/active-services".to_owned(),
         format!("/genesys/1/admin/active-services/{id}"),
         "/genesys/1/admin/audit-log".to_owned(),
-        "/nowhere".to_owned(),
+        "/unknown".to_owned(),
     ] {
-        let ask = |method| {
+        let request = |method| {
             app.request(method, &path)
                 .basic_auth("admin", Some(PASSWORD))
         };
-        let get = TestResponse::send(ask(Method::GET)).await;
-        let head = TestResponse::send(ask(Method::HEAD)).await;
+        let get = TestResponse::send(request(Method::GET)).await;
+        let head = TestResponse::send(request(Method::HEAD)).await;
         assert_eq!(head.status, get.status, "{path}");
         assert_eq!(head.body, b"", "{path}");
         for name in [
@@ -53,19 +53,20 @@ async fn head_is_get_without_the_body(app: TestApp) {
     }
     let metrics = TestResponse::send(app.request(Method::HEAD, "/metrics")).await;
     assert_eq!(metrics.status, 200);
-    // The length is that of GET, and no byte of a body follows on the connection.
-    let mut wire = RawConnection::connect(&app).await;
+    // Content-Length is that of GET, and no body follows on the connection.
+    let mut connection = RawConnection::connect(&app).await;
     for _ in 0..2 {
-        wire.send(format!(
-            "HEAD {service}/storage HTTP/1.1\r\nHost: x\r\n\r\n"
-        ))
-        .await;
-        let head = wire.read_head().await;
+        connection
+            .send(format!(
+                "HEAD {service}/storage HTTP/1.1\r\nHost: x\r\n\r\n"
+            ))
+            .await;
+        let head = connection.read_head().await;
         assert_eq!(head.header("content-length"), "17");
     }
 }
 
-async fn head_creates_nothing_and_asks_no_service(app: TestApp) {
+async fn head_creates_no_service_and_sends_no_request(app: TestApp) {
     let service = app.create("").await;
     let before = app.redis_keys("svc:*").await.len();
     for (path, expected) in [
@@ -77,9 +78,9 @@ async fn head_creates_nothing_and_asks_no_service(app: TestApp) {
         (format!("{service}/update"), "POST, GET"),
         (format!("{service}/ixn/chat"), "POST, GET"),
     ] {
-        let answer = TestResponse::send(app.request(Method::HEAD, &path)).await;
-        assert_eq!(answer.status, 405, "{path}");
-        assert_eq!(answer.header("allow"), expected, "{path}");
+        let response = TestResponse::send(app.request(Method::HEAD, &path)).await;
+        assert_eq!(response.status, 405, "{path}");
+        assert_eq!(response.header("allow"), expected, "{path}");
     }
     assert_eq!(app.redis_keys("svc:*").await.len(), before);
 }

@@ -1,9 +1,9 @@
-//! `Accept` at the one resource that has two forms for clients.
+//! `Accept` for the resource that has two representations.
 
 use crate::support::{TestApp, TestResponse};
 
 #[tokio::test]
-async fn a_string_is_json_or_bare_as_the_client_weighs_them() {
+async fn accept_selects_json_or_plain_text() {
     let app = TestApp::on_memory().await;
     let service = app.create("Key1=Value1").await;
     let key = format!("{service}/storage/Key1");
@@ -18,13 +18,13 @@ async fn a_string_is_json_or_bare_as_the_client_weighs_them() {
         ("application/json, text/plain, */*", false),
         ("image/png", false),
     ] {
-        let answer = TestResponse::send(app.get(&key).header("accept", accept)).await;
-        assert_eq!(answer.status, 200, "{accept}");
+        let response = TestResponse::send(app.get(&key).header("accept", accept)).await;
+        assert_eq!(response.status, 200, "{accept}");
         let expected = if is_text {
             "Value1"
         } else {
             "{\"Key1\":\"Value1\"}"
         };
-        assert_eq!(answer.text(), expected, "{accept}");
+        assert_eq!(response.text(), expected, "{accept}");
     }
 }

@@ -1,4 +1,4 @@
-//! Requests that the HTTP parser refuses: counted, and no errors of the service.
+//! Metrics and log events of requests that the HTTP parser refuses.
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 
@@ -50,18 +50,18 @@ async fn send_malformed_requests(address: SocketAddr) {
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
     ] {
         for _ in 0..5 {
-            let mut wire = RawConnection::connect_to(address).await;
-            wire.send(request).await;
-            let answer = String::from_utf8(wire.read_to_end().await).unwrap();
-            assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+            let mut connection = RawConnection::connect_to(address).await;
+            connection.send(request).await;
+            let response = String::from_utf8(connection.read_to_end().await).unwrap();
+            assert!(response.starts_with("HTTP/1.1 400 "), "{response}");
             sent += 1;
         }
     }
-    let mut wire = RawConnection::connect_to(address).await;
+    let mut connection = RawConnection::connect_to(address).await;
     let long = format!("GET / HTTP/1.1\r\nHost: x\r\nA: {}", "a".repeat(140_000));
-    wire.try_send(long).await;
-    let answer = String::from_utf8(wire.read_to_end().await).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
+    connection.try_send(long).await;
+    let response = String::from_utf8(connection.read_to_end().await).unwrap();
+    assert!(response.starts_with("HTTP/1.1 431 "), "{response}");
 
     eventually("all are counted", async || {
         let metrics = Metrics::scrape(address).await;

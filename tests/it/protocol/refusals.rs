@@ -56,9 +56,9 @@ fn message(bytes: &[u8], status: u16, exception: &str, tls: bool) -> String {
 /// Everything that is received for `request`, up to the end of the connection.
 async fn exchange(app: &TestApp, tls: Option<&Certificate>, request: &[u8]) -> Vec<u8> {
     let Some(certificate) = tls else {
-        let mut wire = RawConnection::connect(app).await;
-        wire.try_send(request).await;
-        return wire.read_to_end().await;
+        let mut connection = RawConnection::connect(app).await;
+        connection.try_send(request).await;
+        return connection.read_to_end().await;
     };
     let stream = certificate.connect(app.address, &["http/1.1"]).await;
     let mut stream = stream.unwrap();
@@ -85,7 +85,7 @@ async fn malformed_requests_get_an_error_with_a_body() {
     };
     let head = |head: &[u8]| [head, b"\r\n\r\n"].concat();
     let long = "a".repeat(70_000);
-    for (request, exception, said) in [
+    for (request, exception, expected) in [
         (target("caf\u{e9}".as_bytes()), "MalformedRequest", "%C3%A9"),
         (
             target("x?a=caf\u{e9}".as_bytes()),
@@ -139,9 +139,9 @@ async fn malformed_requests_get_an_error_with_a_body() {
     ] {
         for (app, tls) in [(&plain, None), (&secure, Some(&certificate))] {
             let bytes = exchange(app, tls, &request).await;
-            let shown = String::from_utf8_lossy(&request[..request.len().min(80)]).into_owned();
+            let prefix = String::from_utf8_lossy(&request[..request.len().min(80)]).into_owned();
             let message = message(&bytes, 400, exception, tls.is_some());
-            assert!(message.contains(said), "{shown}: {message}");
+            assert!(message.contains(expected), "{prefix}: {message}");
         }
     }
 }
@@ -174,7 +174,7 @@ async fn a_head_that_does_not_arrive_in_time_gets_an_error_with_a_body() {
         message.contains("server.request_header_timeout_seconds"),
         "{message}"
     );
-    // Without a request there is nothing to refuse: a connection that a browser opens ahead of need.
+    // Browsers open connections in advance; one without a request gets no response.
     let bytes = exchange(&app, None, b"").await;
     assert!(!String::from_utf8(bytes).unwrap().contains("exception"));
 }
@@ -183,16 +183,16 @@ async fn a_head_that_does_not_arrive_in_time_gets_an_error_with_a_body() {
 async fn characters_that_old_clients_do_not_encode_are_accepted() {
     let app = TestApp::on_memory().await;
     for raw in ["|", "[", "]", "^", "\\", "[0]|{}", "'", "a;b"] {
-        let mut wire = RawConnection::connect(&app).await;
+        let mut connection = RawConnection::connect(&app).await;
         let create = format!("/genesys/1/service/store?a{raw}=b{raw}");
-        let service = wire.request("POST", &create).await.service_id();
-        let storage = wire
+        let service = connection.request("POST", &create).await.service_id();
+        let storage = connection
             .request("GET", &format!("{service}/storage"))
             .await
             .json();
         let expected = serde_json::json!({format!("a{raw}"): format!("b{raw}")});
         assert_eq!(storage, expected, "{raw}");
-        let value = wire
+        let value = connection
             .request("GET", &format!("{service}/storage/a{raw}"))
             .await;
         assert_eq!(value.json(), expected, "{raw}");
@@ -200,11 +200,11 @@ async fn characters_that_old_clients_do_not_encode_are_accepted() {
 }
 
 #[tokio::test]
-async fn earlier_responses_of_the_connection_come_first_and_whole() {
+async fn earlier_responses_of_a_connection_are_complete() {
     let app = TestApp::on_memory().await;
     let service = app.create("").await;
     let storage = format!("{service}/storage");
-    // More than the socket takes at once, and text as actix-http writes it.
+    // Larger than the socket buffer, with text that equals a response of actix-http.
     let text = format!("{}{BARE}", "x".repeat(900_000));
     let written = app
         .post(&storage)
@@ -214,21 +214,21 @@ async fn earlier_responses_of_the_connection_come_first_and_whole() {
     for times in 1..=4 {
         let mut request = get.repeat(times).into_bytes();
         request.extend_from_slice(MALFORMED);
-        let mut wire = RawConnection::connect_with_small_buffer(&app).await;
-        wire.send(request).await;
+        let mut connection = RawConnection::connect_with_small_buffer(&app).await;
+        connection.send(request).await;
         for _ in 0..times {
-            let answer = wire.read_response().await;
-            assert_eq!(answer.status.as_u16(), 200);
-            assert!(answer.text() == text, "the value was changed");
+            let response = connection.read_response().await;
+            assert_eq!(response.status.as_u16(), 200);
+            assert!(response.text() == text, "the value was changed");
         }
-        let bytes = wire.read_to_end().await;
+        let bytes = connection.read_to_end().await;
         message(&bytes, 400, "MalformedRequest", false);
         assert_eq!(last_error(&bytes).2, "");
     }
 }
 
 #[tokio::test]
-async fn a_stored_text_like_the_response_is_never_changed() {
+async fn stored_text_that_equals_the_response_is_unchanged() {
     let certificate = Certificate::generate();
     let files = CertificateFiles::write(&certificate);
     let plain = TestApp::on_memory().await;
@@ -256,19 +256,19 @@ async fn a_stored_text_like_the_response_is_never_changed() {
                      Accept: text/plain\r\n{close}\r\n"
                 )
             };
-            let (kept, closed) = (get(""), get("Connection: close\r\n"));
-            // The connection ends with this text, or with an error behind it.
+            let (persistent, closed) = (get(""), get("Connection: close\r\n"));
+            // The connection ends with this text, or with an error after it.
             let bytes = exchange(app, tls, closed.as_bytes()).await;
             assert!(
                 bytes.ends_with(text.as_bytes()),
                 "{}",
                 String::from_utf8_lossy(&bytes)
             );
-            let bytes = exchange(app, tls, format!("{kept}{closed}").as_bytes()).await;
+            let bytes = exchange(app, tls, format!("{persistent}{closed}").as_bytes()).await;
             assert!(bytes.ends_with(text.as_bytes()));
             let received = String::from_utf8(bytes).unwrap();
             assert_eq!(received.matches(&text).count(), 2, "{received}");
-            let request = [kept.as_bytes(), MALFORMED].concat();
+            let request = [persistent.as_bytes(), MALFORMED].concat();
             let bytes = exchange(app, tls, &request).await;
             message(&bytes, 400, "MalformedRequest", tls.is_some());
             let (_, _, before) = last_error(&bytes);
@@ -278,7 +278,7 @@ async fn a_stored_text_like_the_response_is_never_changed() {
 }
 
 #[tokio::test]
-async fn a_stored_text_like_the_response_is_not_delayed() {
+async fn stored_text_that_equals_the_response_is_not_delayed() {
     let app = TestApp::on_memory().await;
     let service = app.create("").await;
     let storage = format!("{service}/storage");
@@ -286,11 +286,11 @@ async fn a_stored_text_like_the_response_is_not_delayed() {
         .post(&storage)
         .json_body(&serde_json::json!({"k": BARE}).to_string());
     assert!(written.send().await.unwrap().status().is_success());
-    let mut wire = RawConnection::connect(&app).await;
+    let mut connection = RawConnection::connect(&app).await;
     for _ in 0..3 {
         let get = format!("GET {storage}/k HTTP/1.1\r\nHost: x\r\nAccept: text/plain\r\n\r\n");
-        wire.send(get).await;
-        let answer = timeout(Duration::from_secs(10), wire.read_response()).await;
-        assert_eq!(answer.unwrap().text(), BARE);
+        connection.send(get).await;
+        let response = timeout(Duration::from_secs(10), connection.read_response()).await;
+        assert_eq!(response.unwrap().text(), BARE);
     }
 }

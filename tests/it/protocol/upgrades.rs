@@ -1,4 +1,4 @@
-//! Requests to upgrade the connection: what Java's standard client, `curl --http2` and proxies send.
+//! Requests to upgrade the connection, as the HTTP client of Java, `curl --http2` and proxies send them.
 
 use std::time::Duration;
 
@@ -8,23 +8,23 @@ use tokio::time::timeout;
 use crate::support::{RawConnection, TestApp, TestResponse};
 
 const STORE: &str = "/genesys/1/service/store";
-/// Well below the time after which a body that does not come is given up.
+/// Well below the idle timeout of bodies.
 const MAX_RESPONSE_TIME: Duration = Duration::from_secs(15);
 
-/// What the JDK's `HttpClient` sends first on each connection.
+/// The first request of the JDK's `HttpClient` on a connection.
 const JAVA_HEADERS: &str = "Connection: Upgrade, HTTP2-Settings\r\nContent-Length: 7\r\nHost: x\r\n\
                     HTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA\r\nUpgrade: h2c\r\n\
                     User-Agent: Java-http-client/17.0.15\r\n\
                     Content-Type: application/x-www-form-urlencoded\r\n\r\nkey=val";
 
-/// A form of seven bytes, with these lines in its head.
+/// A form of seven bytes with additional header lines.
 fn form(lines: &str) -> String {
     format!(
         "Host: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 7\r\n{lines}\r\nkey=val"
     )
 }
 
-/// Sends that to the store and gives the response.
+/// Sends a create and returns the response.
 async fn send(wire: &mut RawConnection, version: &str, rest: &str) -> TestResponse {
     wire.send(format!("POST {STORE} {version}\r\n{rest}")).await;
     timeout(MAX_RESPONSE_TIME, wire.read_response())
@@ -33,7 +33,7 @@ async fn send(wire: &mut RawConnection, version: &str, rest: &str) -> TestRespon
 }
 
 #[tokio::test]
-async fn an_upgrade_is_ignored_and_the_client_learns_that_the_connection_ends() {
+async fn upgrade_is_ignored_and_closes_the_connection() {
     let app = TestApp::on_memory().await;
     for (version, rest) in [
         ("HTTP/1.1", JAVA_HEADERS.to_owned()),
@@ -75,16 +75,16 @@ async fn an_upgrade_is_ignored_and_the_client_learns_that_the_connection_ends() 
         ),
     ] {
         let mut wire = RawConnection::connect(&app).await;
-        let answer = send(&mut wire, version, &rest).await;
-        let service = answer.service_id();
-        let connection = answer.header("connection");
+        let response = send(&mut wire, version, &rest).await;
+        let service = response.service_id();
+        let connection = response.header("connection");
         assert!(!connection.contains("upgrade"), "{rest}: {connection}");
-        // HTTP/1.0 ends connections unless it says otherwise.
+        // HTTP/1.0 closes connections by default.
         assert!(
             connection == "close" || version == "HTTP/1.0",
             "{rest}: {connection}"
         );
-        assert_eq!(answer.header("upgrade"), "", "{rest}");
+        assert_eq!(response.header("upgrade"), "", "{rest}");
         let storage = app.storage(&service).await;
         assert_eq!(storage, serde_json::json!({"key": "val"}), "{rest}");
         assert_eq!(wire.read_to_end().await, b"", "{rest}");
@@ -92,7 +92,7 @@ async fn an_upgrade_is_ignored_and_the_client_learns_that_the_connection_ends() 
 }
 
 #[tokio::test]
-async fn an_upgrade_that_nothing_can_come_of_leaves_the_connection_alone() {
+async fn ineffective_upgrade_keeps_the_connection_open() {
     let app = TestApp::on_memory().await;
     let mut wire = RawConnection::connect(&app).await;
     for lines in [
@@ -100,16 +100,16 @@ async fn an_upgrade_that_nothing_can_come_of_leaves_the_connection_alone() {
         "",
         "Connection: keep-alive\r\nUpgrade: h2c\r\n",
     ] {
-        let answer = send(&mut wire, "HTTP/1.1", &form(lines)).await;
-        answer.service_id();
-        assert_eq!(answer.header("connection"), "", "{lines}");
+        let response = send(&mut wire, "HTTP/1.1", &form(lines)).await;
+        response.service_id();
+        assert_eq!(response.header("connection"), "", "{lines}");
     }
 }
 
 #[tokio::test]
-async fn a_body_is_as_long_as_it_says_whatever_it_is_to_be_upgraded_to() {
+async fn upgrade_does_not_change_the_length_of_the_body() {
     let app = TestApp::on_memory().await;
-    // None at all, in which other bytes follow that are of no request.
+    // Bytes after the body do not belong to the request.
     for (method, lines, expected) in [
         ("POST", "", serde_json::json!({})),
         ("POST", "Content-Length: 0\r\n", serde_json::json!({})),
@@ -126,38 +126,38 @@ async fn a_body_is_as_long_as_it_says_whatever_it_is_to_be_upgraded_to() {
         );
         wire.send(format!("{head}{lines}\r\n{{\"a\":\"b\"}}{{\"c\":\"d\"}}"))
             .await;
-        let answer = timeout(MAX_RESPONSE_TIME, wire.read_response())
+        let response = timeout(MAX_RESPONSE_TIME, wire.read_response())
             .await
             .unwrap();
-        let storage = app.storage(&answer.service_id()).await;
+        let storage = app.storage(&response.service_id()).await;
         assert_eq!(storage, expected, "{method} {lines}");
     }
-    // In chunks, which say by themselves where they end.
+    // Chunked.
     let mut wire = RawConnection::connect(&app).await;
     let chunks = "Host: x\r\nUpgrade: websocket\r\nConnection: upgrade\r\nTransfer-Encoding: chunked\r\n\
                   Content-Type: application/x-www-form-urlencoded\r\n\r\n3\r\nkey\r\n4\r\n=val\r\n0\r\n\r\n";
-    let answer = send(&mut wire, "HTTP/1.1", chunks).await;
-    let storage = app.storage(&answer.service_id()).await;
+    let response = send(&mut wire, "HTTP/1.1", chunks).await;
+    let storage = app.storage(&response.service_id()).await;
     assert_eq!(storage, serde_json::json!({"key": "val"}));
 }
 
 #[tokio::test]
-async fn a_body_that_ends_too_early_is_refused_with_an_upgrade_as_without() {
+async fn incomplete_body_is_rejected_with_an_upgrade() {
     let app = TestApp::on_memory().await;
     let mut wire = RawConnection::connect(&app).await;
     let lines = "Host: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 70\r\n\
                  Content-Type: application/x-www-form-urlencoded\r\n\r\nkey=val";
     wire.send(format!("POST {STORE} HTTP/1.1\r\n{lines}")).await;
     wire.shutdown_write().await;
-    let answer = timeout(MAX_RESPONSE_TIME, wire.read_response())
+    let response = timeout(MAX_RESPONSE_TIME, wire.read_response())
         .await
         .unwrap();
-    answer.error_message("InvalidBody", 400);
+    response.error_message("InvalidBody", 400);
 }
 
-/// When this fails, `src/http/middleware/upgrade.rs` can go.
+/// When this test fails, `src/http/middleware/upgrade.rs` can be removed.
 #[tokio::test]
-async fn actix_still_decides_about_upgrades_by_itself() {
+async fn actix_still_handles_upgrades_itself() {
     let read = async |_: web::Bytes| HttpResponse::Ok().finish();
     let server = HttpServer::new(move || App::new().default_service(web::to(read)));
     let server = server.workers(1).bind("127.0.0.1:0").unwrap();
@@ -166,7 +166,7 @@ async fn actix_still_decides_about_upgrades_by_itself() {
     let handle = server.handle();
     tokio::spawn(server);
     let mut wire = RawConnection::connect_to(address).await;
-    let answer = send(&mut wire, "HTTP/1.1", JAVA_HEADERS).await;
-    assert_eq!(answer.header("connection"), "upgrade");
+    let response = send(&mut wire, "HTTP/1.1", JAVA_HEADERS).await;
+    assert_eq!(response.header("connection"), "upgrade");
     handle.stop(false).await;
 }

@@ -86,12 +86,12 @@ async fn a_settled_service_has_its_own_end_and_its_answer(store: &dyn Store) {
     let bound = store.claim(&key(&id), id.clone(), end).await.unwrap();
     assert_eq!(bound, IdempotencyClaim::Create(id.clone()));
     store.create(pending_service(&id)).await.unwrap();
-    let kept = |kept: &str| IdempotencyClaim::Replayed {
+    let replayed = |stored: &str| IdempotencyClaim::Replayed {
         id: id.clone(),
-        kept: kept.to_owned(),
+        stored: stored.to_owned(),
     };
     let pending = store.claim(&key(&id), ServiceId::generate(), end).await;
-    assert_eq!(pending.unwrap(), kept("pending"));
+    assert_eq!(pending.unwrap(), replayed("pending"));
     store.attach_session(&id, &session()).await.unwrap();
     let settled = store
         .finish_create(&id, end, Some("the answer"))
@@ -100,12 +100,12 @@ async fn a_settled_service_has_its_own_end_and_its_answer(store: &dyn Store) {
     assert_eq!(settled, Some(()));
     assert_eq!(store.describe(&id).await.unwrap().unwrap().end, end);
     let again = store.claim(&key(&id), ServiceId::generate(), end).await;
-    assert_eq!(again.unwrap(), kept("the answer"));
+    assert_eq!(again.unwrap(), replayed("the answer"));
     // Moving the end again changes nothing of it.
     let sooner = now().after(Duration::from_secs(60));
     store.set_end(&id, sooner).await.unwrap().unwrap();
     let again = store.claim(&key(&id), ServiceId::generate(), end).await;
-    assert_eq!(again.unwrap(), kept("the answer"));
+    assert_eq!(again.unwrap(), replayed("the answer"));
     store.delete(&id).await.unwrap().unwrap();
 }
 

@@ -45,7 +45,7 @@ async fn assert_replayed(store: &dyn Store, key: &IdempotencyKey, id: &ServiceId
     let (_, outcome) = claim(store, key).await;
     let answered = IdempotencyClaim::Replayed {
         id: id.clone(),
-        kept: "the answer".to_owned(),
+        stored: "the answer".to_owned(),
     };
     assert_eq!(outcome, answered);
 }

@@ -1,4 +1,4 @@
-//! A backend of a test's own: it takes down what it is sent, and answers as the test says, well or badly.
+//! A mock backend: it records requests and sends the responses of the test.
 
 use std::{
     collections::HashMap,
@@ -17,7 +17,7 @@ use tokio::{
 
 use super::{TestApp, catalog::CatalogFile, eventually, random_prefix};
 
-/// One request, as it arrived.
+/// A recorded request.
 #[derive(Debug, Clone)]
 pub(crate) struct ReceivedRequest {
     pub(crate) method: String,
@@ -32,12 +32,12 @@ impl ReceivedRequest {
         format!("{} {}", self.method, self.path)
     }
 
-    /// The pairs of a form.
+    /// The fields of a form.
     pub(crate) fn form(&self) -> HashMap<String, String> {
         let decode = |text: &str| percent_decode_str(text).decode_utf8().unwrap().into_owned();
-        let pairs = self.body.split('&').filter(|pair| !pair.is_empty());
-        let pairs = pairs.map(|pair| pair.split_once('=').unwrap());
-        pairs
+        let fields = self.body.split('&').filter(|field| !field.is_empty());
+        let fields = fields.map(|field| field.split_once('=').unwrap());
+        fields
             .map(|(name, value)| (decode(name), decode(value)))
             .collect()
     }
@@ -47,20 +47,20 @@ impl ReceivedRequest {
     }
 }
 
-/// How a backend answers.
+/// The response of a mock backend.
 #[derive(Debug, Clone)]
 pub(crate) enum MockResponse {
-    /// With this status and JSON.
+    /// This status and JSON.
     Json(u16, String),
-    /// With these bytes, and then it closes the connection.
+    /// These bytes; then the connection is closed.
     Raw(String),
-    /// With these bytes, some time later.
+    /// These bytes, after a delay.
     Delayed(Duration, String),
-    /// It reads and says nothing.
+    /// Reads the request and never responds.
     Hang,
-    /// It announces this many bytes, or as many as will be taken, and sends them.
+    /// A body of this many bytes, with an optional `Content-Length`.
     Large(u64, Option<u64>),
-    /// It sends the head of an answer, and then a byte now and then.
+    /// The head of a response, then single bytes slowly.
     Trickle,
 }
 
@@ -72,7 +72,7 @@ impl MockResponse {
 
 type Responder = dyn Fn(&ReceivedRequest) -> MockResponse + Send + Sync;
 
-/// Dropped, it is gone.
+/// A mock backend; stops on drop.
 pub(crate) struct Backend {
     pub(crate) address: SocketAddr,
     requests: Arc<Mutex<Vec<ReceivedRequest>>>,
@@ -89,34 +89,34 @@ impl Drop for Backend {
 }
 
 impl Backend {
-    /// One that answers everything by `answers`.
+    /// A backend that responds by `responder`.
     pub(crate) async fn new(
-        answers: impl Fn(&ReceivedRequest) -> MockResponse + Send + Sync + 'static,
+        responder: impl Fn(&ReceivedRequest) -> MockResponse + Send + Sync + 'static,
     ) -> Self {
         let mut backend = Self {
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             requests: Arc::default(),
-            responder: Arc::new(Mutex::new(Arc::new(answers))),
+            responder: Arc::new(Mutex::new(Arc::new(responder))),
             task: None,
         };
         backend.start().await;
         backend
     }
 
-    /// One that answers everything with this JSON.
+    /// A backend that responds with this JSON to every request.
     pub(crate) async fn with_json(json: &'static str) -> Self {
         Self::new(|_| MockResponse::ok(json)).await
     }
 
-    /// An Orchestration Server: its sessions are called `S-1`, and `answers` is asked about everything
-    /// but their start and end.
+    /// An Orchestration Server with the session id `S-1`; `responder` handles all requests except the start
+    /// and the end of sessions.
     pub(crate) async fn new_ors(
-        answers: impl Fn(&ReceivedRequest) -> MockResponse + Send + Sync + 'static,
+        responder: impl Fn(&ReceivedRequest) -> MockResponse + Send + Sync + 'static,
     ) -> Self {
-        Self::new(move |arrived| match arrived.path.as_str() {
+        Self::new(move |request| match request.path.as_str() {
             "/scxml/session/start" => MockResponse::ok(r#"{"session":"S-1"}"#),
             path if path.ends_with("/terminate") => MockResponse::ok("{}"),
-            _ => answers(arrived),
+            _ => responder(request),
         })
         .await
     }
@@ -124,32 +124,32 @@ impl Backend {
     async fn start(&mut self) {
         let listener = TcpListener::bind(self.address).await.unwrap();
         self.address = listener.local_addr().unwrap();
-        let (arrived, way) = (Arc::clone(&self.requests), Arc::clone(&self.responder));
-        // Its connections go with it.
+        let (requests, responder) = (Arc::clone(&self.requests), Arc::clone(&self.responder));
+        // The connections end with this task.
         self.task = Some(tokio::spawn(async move {
             let mut connections = tokio::task::JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                connections.spawn(serve(stream, Arc::clone(&arrived), Arc::clone(&way)));
+                connections.spawn(serve(stream, Arc::clone(&requests), Arc::clone(&responder)));
             }
         }));
     }
 
-    /// From now on it answers by these.
+    /// Replaces the responder.
     pub(crate) fn set_responder(
         &self,
-        answers: impl Fn(&ReceivedRequest) -> MockResponse + Send + Sync + 'static,
+        responder: impl Fn(&ReceivedRequest) -> MockResponse + Send + Sync + 'static,
     ) {
-        *self.responder.lock().unwrap() = Arc::new(answers);
+        *self.responder.lock().unwrap() = Arc::new(responder);
     }
 
-    /// Ends it, as a process ends that is killed; its port refuses connections then.
+    /// Stops the backend, as if its process was killed; its port then refuses connections.
     pub(crate) async fn stop(&mut self) {
         let task = self.task.take().unwrap();
         task.abort();
         drop(task.await);
     }
 
-    /// Has it listen again, on the same port.
+    /// Restarts the backend on the same port.
     pub(crate) async fn restart(&mut self) {
         self.start().await;
     }
@@ -158,12 +158,12 @@ impl Backend {
         format!("http://{}", self.address)
     }
 
-    /// What has arrived so far.
+    /// All recorded requests.
     pub(crate) fn received_requests(&self) -> Vec<ReceivedRequest> {
         self.requests.lock().unwrap().clone()
     }
 
-    /// Method and path of each.
+    /// Method and path of each recorded request.
     pub(crate) fn request_lines(&self) -> Vec<String> {
         self.received_requests()
             .iter()
@@ -171,16 +171,16 @@ impl Backend {
             .collect()
     }
 
-    /// The last request to arrive.
+    /// The last recorded request.
     pub(crate) fn last_request(&self) -> ReceivedRequest {
         self.received_requests().pop().unwrap()
     }
 
-    /// Waits until a request of this line has arrived, and gives it.
+    /// Waits for a request with this line and returns it.
     pub(crate) async fn wait_for_request(&self, line: &str) -> ReceivedRequest {
         eventually(line, async || {
-            let mut arrived = self.received_requests().into_iter();
-            arrived.find(|arrived| arrived.request_line() == line)
+            let mut requests = self.received_requests().into_iter();
+            requests.find(|request| request.request_line() == line)
         })
         .await
     }
@@ -188,37 +188,37 @@ impl Backend {
 
 async fn serve(
     mut stream: TcpStream,
-    arrived: Arc<Mutex<Vec<ReceivedRequest>>>,
-    way: Arc<Mutex<Arc<Responder>>>,
+    requests: Arc<Mutex<Vec<ReceivedRequest>>>,
+    responder: Arc<Mutex<Arc<Responder>>>,
 ) -> Option<()> {
     loop {
         let request = read(&mut stream).await?;
-        arrived.lock().unwrap().push(request.clone());
-        let answers = Arc::clone(&way.lock().unwrap());
-        match answers(&request) {
+        requests.lock().unwrap().push(request.clone());
+        let respond = Arc::clone(&responder.lock().unwrap());
+        match respond(&request) {
             MockResponse::Json(status, json) => {
                 let head = "content-type: application/json\r\ncontent-length";
-                let answer = format!(
+                let response = format!(
                     "HTTP/1.1 {status} X\r\n{head}: {}\r\n\r\n{json}",
                     json.len()
                 );
-                stream.write_all(answer.as_bytes()).await.ok()?;
+                stream.write_all(response.as_bytes()).await.ok()?;
             }
-            MockResponse::Raw(answer) => {
-                stream.write_all(answer.as_bytes()).await.ok()?;
+            MockResponse::Raw(response) => {
+                stream.write_all(response.as_bytes()).await.ok()?;
                 return None;
             }
-            MockResponse::Delayed(wait, answer) => {
-                time::sleep(wait).await;
-                stream.write_all(answer.as_bytes()).await.ok()?;
+            MockResponse::Delayed(delay, response) => {
+                time::sleep(delay).await;
+                stream.write_all(response.as_bytes()).await.ok()?;
             }
             MockResponse::Hang => {
                 let mut rest = Vec::new();
                 stream.read_to_end(&mut rest).await.ok()?;
                 return None;
             }
-            MockResponse::Large(bytes, announced) => {
-                let length = announced.map(|length| format!("content-length: {length}\r\n"));
+            MockResponse::Large(bytes, content_length) => {
+                let length = content_length.map(|length| format!("content-length: {length}\r\n"));
                 let length = length.unwrap_or_default();
                 let head = format!("HTTP/1.1 200 OK\r\n{length}\r\n");
                 stream.write_all(head.as_bytes()).await.ok()?;
@@ -264,7 +264,7 @@ async fn read(stream: &mut TcpStream) -> Option<ReceivedRequest> {
     })
 }
 
-/// A configured service `chat` on Orchestration Servers, as TOML; lines that follow add options.
+/// A configured service `chat` on Orchestration Servers, as TOML; appended lines are further options.
 pub(crate) fn ors_service(backends: &[&str]) -> String {
     let list = backends.join(",");
     format!(
@@ -272,7 +272,7 @@ pub(crate) fn ors_service(backends: &[&str]) -> String {
     )
 }
 
-/// A configured service `web`, as TOML; lines that follow add options.
+/// A configured service `web`, as TOML; appended lines are further options.
 pub(crate) fn http_service(template: &str) -> String {
     format!("[services.web]\n_type = 'http'\n_service = '{template}'\n")
 }
@@ -283,12 +283,12 @@ pub(crate) async fn unreachable_url() -> String {
     format!("http://{}", listener.local_addr().unwrap())
 }
 
-/// A service beside `app`, on a store of the same kind, that serves `services`, with settings beside.
+/// A service with the configured `services`, on a store of the same kind as `app`, with further settings.
 pub(crate) async fn start_app(app: &TestApp, services: &str, others: &[(&str, &str)]) -> TestApp {
-    let catalogue = CatalogFile::new(services);
-    // Whoever needs shorter ones sets them.
+    let catalog = CatalogFile::new(services);
+    // Tests that need shorter timeouts override these.
     let mut all = vec![
-        ("catalog.file", catalogue.path()),
+        ("catalog.file", catalog.path()),
         ("backend.connect_timeout_ms", "20000"),
         ("backend.response_timeout_ms", "20000"),
     ];

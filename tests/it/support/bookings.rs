@@ -1,4 +1,4 @@
-//! What tests about access numbers are made of: catalogues, requests, and a look into the books.
+//! Helpers of tests of access numbers: catalogs, requests, and direct access to bookings.
 
 use std::{sync::Arc, time::Duration};
 
@@ -35,74 +35,74 @@ _service = "match-interaction"
 
 "#;
 
-/// A catalogue of the builtins and `more`, as TOML.
+/// A catalog file with the builtins and `more`, as TOML.
 pub(crate) fn catalog(more: &str) -> CatalogFile {
     CatalogFile::new(&format!("{SERVICES}{more}"))
 }
 
-/// A configured service, as TOML; lines that follow add options.
+/// A configured service, as TOML; appended lines are further options.
 pub(crate) fn service_toml(name: &str, builtin: &str) -> String {
     format!("[services.{name}]\n_type = \"builtin\"\n_service = \"{builtin}\"\n")
 }
 
-/// A resource group, as TOML; lines that follow add options.
+/// A resource group, as TOML; appended lines are further options.
 pub(crate) fn group_toml(name: &str, strategy: &str, numbers: &[&str]) -> String {
     format!("[resources.{name}]\n_allocation_strategy = \"{strategy}\"\nnumbers = {numbers:?}\n")
 }
 
-/// The group that is asked where nobody names one, with as many numbers.
+/// The default resource group, with `count` numbers.
 pub(crate) fn default_group_toml(strategy: &str, count: usize) -> String {
     let numbers: Vec<String> = (0..count).map(number).collect();
     let numbers: Vec<&str> = numbers.iter().map(String::as_str).collect();
     group_toml("DNIS", strategy, &numbers)
 }
 
-/// Number `n` of such a group.
+/// Number `n` of the default group.
 pub(crate) fn number(n: usize) -> String {
     format!("800{:07}", 5_550_000 + n)
 }
 
-/// A service beside `app`, on a store of the same kind, that serves the builtins and `more`.
+/// A service with the builtins and `more`, on a store of the same kind as `app`.
 pub(crate) async fn start_app(app: &TestApp, more: &str) -> TestApp {
     start_app_with(app, more, &[]).await
 }
 
-/// The same with other settings beside.
+/// The same with further settings.
 pub(crate) async fn start_app_with(app: &TestApp, more: &str, others: &[(&str, &str)]) -> TestApp {
-    // It is read when the service starts, and never again.
-    let catalogue = catalog(more);
-    let mut overrides = vec![("catalog.file", catalogue.path())];
+    // The file is read only once, at startup.
+    let catalog = catalog(more);
+    let mut overrides = vec![("catalog.file", catalog.path())];
     overrides.extend_from_slice(others);
     TestApp::start(app.redis.clone(), &random_prefix(), &overrides).await
 }
 
-/// The answer of the configured service `name` to a form.
+/// The response of the configured service `name` to a form.
 pub(crate) async fn create(app: &TestApp, name: &str, form: &str) -> TestResponse {
     let request = app.post(&format!("/genesys/1/service/{name}"));
     TestResponse::send(request.form_body(form)).await
 }
 
-/// A number that was given.
+/// A booked number.
 #[derive(Debug, Clone)]
 pub(crate) struct Booked {
     pub(crate) id: String,
     pub(crate) number: String,
     pub(crate) code: Option<String>,
-    /// The whole answer.
-    pub(crate) told: Value,
+    /// The whole response.
+    pub(crate) response: Value,
 }
 
 impl Booked {
-    /// What a 200 tells. One of `request-access` has no `_id`.
-    pub(crate) fn from_response(answer: &TestResponse) -> Self {
-        assert_eq!(answer.status, 200, "{}", answer.text());
-        let told = answer.json();
-        let member = |name: &str| told[name].as_str().map(str::to_owned);
+    /// Parses a 200 response. One of `request-access` has no `_id`.
+    pub(crate) fn from_response(response: &TestResponse) -> Self {
+        assert_eq!(response.status, 200, "{}", response.text());
+        let response = response.json();
+        let member = |name: &str| response[name].as_str().map(str::to_owned);
         Self {
             id: member("_id").unwrap_or_default(),
             number: member("_access_number").unwrap(),
             code: member("_access_code"),
-            told,
+            response,
         }
     }
 
@@ -115,88 +115,88 @@ impl Booked {
         format!("/genesys/1/service/{}", self.id)
     }
 
-    /// A member of the answer that is a number.
+    /// A numeric member of the response.
     pub(crate) fn count(&self, member: &str) -> u64 {
-        self.told[member].as_str().unwrap().parse().unwrap()
+        self.response[member].as_str().unwrap().parse().unwrap()
     }
 }
 
-/// Makes a service and has a number given to it.
+/// Creates a service with a booked number.
 pub(crate) async fn book_number(app: &TestApp, form: &str) -> Booked {
     Booked::from_response(&create(app, "request-interaction", form).await)
 }
 
-/// Has a number given to the service `id`.
+/// Books a number for the service `id`.
 pub(crate) async fn book_another(app: &TestApp, id: &str, form: &str) -> Booked {
     let form = format!("_id={id}&{form}");
     Booked::from_response(&create(app, "request-access", &form).await)
 }
 
-/// Checks that no number is to be had, and gives the seconds after which one may be.
+/// Asserts that no number is free, and returns `Retry-After`.
 pub(crate) async fn assert_none_free(app: &TestApp, form: &str) -> u64 {
-    let answer = create(app, "request-interaction", form).await;
-    answer.error_message("NoAccessNumber", 503);
-    answer.header("retry-after").parse().unwrap()
+    let response = create(app, "request-interaction", form).await;
+    response.error_message("NoAccessNumber", 503);
+    response.header("retry-after").parse().unwrap()
 }
 
-/// The id of the service that a call is for.
+/// The id of the service that matches a call.
 pub(crate) async fn match_call(app: &TestApp, form: &str) -> String {
-    let answer = create(app, "match-interaction", form).await;
-    assert_eq!(answer.status, 200, "{}", answer.text());
-    answer.json()["_id"].as_str().unwrap().to_owned()
+    let response = create(app, "match-interaction", form).await;
+    assert_eq!(response.status, 200, "{}", response.text());
+    response.json()["_id"].as_str().unwrap().to_owned()
 }
 
-/// Checks that a call is for nobody.
+/// Asserts that no service matches a call.
 pub(crate) async fn assert_no_match(app: &TestApp, form: &str) {
-    let answer = create(app, "match-interaction", form).await;
-    answer.error_message("NoMatch", 404);
+    let response = create(app, "match-interaction", form).await;
+    response.error_message("NoMatch", 404);
 }
 
 /// Ends a service.
 pub(crate) async fn delete_service(app: &TestApp, booked: &Booked) {
-    let answer = TestResponse::send(app.delete(&booked.service_path())).await;
-    assert_eq!(answer.status, 200, "{}", answer.text());
+    let response = TestResponse::send(app.delete(&booked.service_path())).await;
+    assert_eq!(response.status, 200, "{}", response.text());
 }
 
-/// Moves the end of a service.
+/// Sets the expiration time of a service.
 pub(crate) async fn set_end(app: &TestApp, booked: &Booked, form: &str) {
     let request = app.request(reqwest::Method::PUT, &booked.service_path());
-    let answer = TestResponse::send(request.form_body(form)).await;
-    assert_eq!(answer.status, 200, "{}", answer.text());
+    let response = TestResponse::send(request.form_body(form)).await;
+    assert_eq!(response.status, 200, "{}", response.text());
 }
 
-/// Waits until a number is to be had, and takes it.
+/// Waits until a number is free, and books it.
 pub(crate) async fn book_when_free(app: &TestApp, form: &str) -> Booked {
     eventually("a number is free", async || {
-        let answer = create(app, "request-interaction", form).await;
-        if answer.status == 503 {
-            answer.error_message("NoAccessNumber", 503);
+        let response = create(app, "request-interaction", form).await;
+        if response.status == 503 {
+            response.error_message("NoAccessNumber", 503);
             return None;
         }
-        Some(Booked::from_response(&answer))
+        Some(Booked::from_response(&response))
     })
     .await
 }
 
-/// Waits until the clock shows another millisecond.
+/// Waits for the next millisecond of the clock.
 pub(crate) async fn wait_for_clock_tick() {
-    let then = now();
-    let on = async || (now() > then.after(Duration::from_millis(1))).then_some(());
-    eventually("the clock goes on", on).await;
+    let start = now();
+    let has_ticked = async || (now() > start.after(Duration::from_millis(1))).then_some(());
+    eventually("the clock advances", has_ticked).await;
 }
 
-/// What an operator is told of the books behind `app`, which is on Redis.
+/// The consistency report about the bookings of `app`, which is on Redis.
 pub(crate) async fn verify_bookings(app: &TestApp, more: &str) -> ConsistencyReport {
-    let (catalogue, redis) = (catalog(more), app.redis.as_ref().unwrap().settings());
+    let (catalog, redis) = (catalog(more), app.redis.as_ref().unwrap().settings());
     let mut all = vec![
         ("redis.prefix", app.prefix.as_str()),
-        ("catalog.file", catalogue.path()),
+        ("catalog.file", catalog.path()),
     ];
     all.extend(redis.iter().map(|(name, value)| (*name, value.as_str())));
     app::verify_bookings(&settings(&all)).await.unwrap()
 }
 
-/// The Redis keys behind `app`, `pattern` after its prefix; none on the embedded store.
+/// The Redis keys of `app` that match `pattern` after the prefix; none on the embedded store.
 pub(crate) async fn keys(app: &TestApp, pattern: &str) -> Vec<String> {
     let Some(redis) = &app.redis else {
         return Vec::new();
@@ -204,20 +204,20 @@ pub(crate) async fn keys(app: &TestApp, pattern: &str) -> Vec<String> {
     redis.keys(&format!("{}{pattern}", app.prefix)).await
 }
 
-/// The Redis keys that fit `pattern`.
+/// The Redis keys that match `pattern`.
 pub(crate) async fn keys_in(connection: &mut MultiplexedConnection, pattern: &str) -> Vec<String> {
     let keys = cmd("KEYS").arg(pattern).to_owned();
     keys.query_async(connection).await.unwrap()
 }
 
-/// A store on a Redis, without anybody who cleans up.
+/// A store on Redis, without cleanup.
 pub(crate) async fn redis_store(redis: &TestRedis, prefix: &str) -> RedisStore {
     let url = redis.url();
     let settings = settings(&[("redis.prefix", prefix), ("redis.url", &url)]).redis;
     RedisStore::open(&settings, 1_000).await.unwrap()
 }
 
-/// An empty store of each kind, by name, and what the one on Redis needs: its server and its prefix.
+/// An empty store of each kind, by name, and the server and prefix of the one on Redis.
 pub(crate) async fn stores() -> (Arc<TestRedis>, String, [(&'static str, Arc<dyn Store>); 2]) {
     let (redis, prefix) = (TestRedis::shared(), random_prefix());
     let on_redis: Arc<dyn Store> = Arc::new(redis_store(&redis, &prefix).await);
@@ -225,7 +225,7 @@ pub(crate) async fn stores() -> (Arc<TestRedis>, String, [(&'static str, Arc<dyn
     (redis, prefix, [("memory", memory), ("redis", on_redis)])
 }
 
-/// A group as a store wants it, with as many numbers.
+/// A resource group in the type of the store, with `count` numbers.
 pub(crate) fn resource_group(strategy: AllocationStrategy, count: usize) -> Arc<Group> {
     let number = |n| AccessNumber {
         text: number(n),
@@ -240,7 +240,7 @@ pub(crate) fn resource_group(strategy: AllocationStrategy, count: usize) -> Arc<
     })
 }
 
-/// A wish for a number that is held for so many milliseconds.
+/// A request for a booking with this timeout.
 pub(crate) fn booking_request(millis: u64) -> BookingRequest {
     BookingRequest {
         caller: None,
@@ -251,7 +251,7 @@ pub(crate) fn booking_request(millis: u64) -> BookingRequest {
     }
 }
 
-/// A service that lives for so many milliseconds.
+/// Creates a service with this TTL.
 pub(crate) async fn create_service(store: &dyn Store, millis: u64) -> ServiceId {
     let (id, now) = (ServiceId::generate(), now());
     let service = NewService {
@@ -268,7 +268,7 @@ pub(crate) async fn create_service(store: &dyn Store, millis: u64) -> ServiceId 
     id
 }
 
-/// Writes a string to a service; whether it lives.
+/// Writes a string to a service; returns whether the service is active.
 pub(crate) async fn write_string(store: &dyn Store, id: &ServiceId) -> bool {
     let name = KeyName::new("a".to_owned()).unwrap();
     let set = vec![(name, switchboard::store::Value::Text("1".to_owned()))];

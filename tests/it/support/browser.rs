@@ -1,5 +1,4 @@
-//! A real browser, driven as somebody who sits before it would: by what is written on labels, buttons and
-//! links.
+//! A real browser, driven like a user would: by the texts of labels, buttons and links.
 
 use std::{
     env,
@@ -18,13 +17,13 @@ use serde_json::{Value, json};
 
 use super::eventually;
 
-/// Everything a page is looked at for: see `looked_at.js`.
-const INSPECT_SCRIPT: &str = include_str!("browser/looked_at.js");
+/// Checks of each page: see `inspect.js`.
+const INSPECT_SCRIPT: &str = include_str!("browser/inspect.js");
 
-/// Highest picture of a page.
+/// Maximum height of a screenshot.
 const MAX_HEIGHT: u32 = 2_000;
 
-/// Chromium, without a screen. Dropped, it is killed.
+/// Headless Chromium; killed on drop.
 pub(crate) struct Browser {
     client: Client,
     driver: Driver,
@@ -33,7 +32,7 @@ pub(crate) struct Browser {
 struct Driver {
     child: Child,
     port: u16,
-    /// What the browser keeps; gone with it.
+    /// The profile of the browser, deleted on drop.
     _folder: tempfile::TempDir,
 }
 
@@ -42,7 +41,7 @@ impl Drop for Driver {
         // The browser is in the driver's process group.
         let group = format!("-{}", self.child.id());
         let kill = Command::new("kill").args(["-KILL", "--", &group]).status();
-        assert!(kill.unwrap().success(), "the browser goes on");
+        assert!(kill.unwrap().success(), "the browser cannot be killed");
         drop(self.child.wait());
     }
 }
@@ -68,13 +67,13 @@ impl Driver {
 }
 
 impl Browser {
-    /// One that has been nowhere yet.
+    /// A new browser with an empty page.
     pub(crate) async fn open() -> Self {
         let driver = Driver::start();
         let options = json!({
             "goog:chromeOptions": {
                 "args": ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--window-size=1280,900",
-                    // A name of no loopback address: browsers trust plain HTTP there with less.
+                    // A host name that is not a loopback address: browsers trust plain HTTP there less.
                     "--host-resolver-rules=MAP switchboard.test 127.0.0.1"],
             },
         });
@@ -82,7 +81,7 @@ impl Browser {
             unreachable!("an object")
         };
         let url = format!("http://127.0.0.1:{}", driver.port);
-        let client = eventually("a browser opens", async || {
+        let client = eventually("the browser starts", async || {
             let mut builder =
                 ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new());
             builder.capabilities(options.clone());
@@ -92,12 +91,12 @@ impl Browser {
         Self { client, driver }
     }
 
-    /// Goes where the address line says.
+    /// Navigates to a URL.
     pub(crate) async fn goto(&self, url: &str) {
         self.client.goto(url).await.unwrap();
     }
 
-    /// Where it is, without host.
+    /// The path of the current URL.
     pub(crate) async fn path(&self) -> String {
         let url = self.client.current_url().await.unwrap();
         url.path().to_owned()
@@ -116,7 +115,7 @@ impl Browser {
         .await
     }
 
-    /// The field that a label names.
+    /// The field with this label.
     pub(crate) async fn field(&self, label: &str) -> Element {
         let named = format!(
             "//label[starts-with(normalize-space(), {})]",
@@ -127,20 +126,20 @@ impl Browser {
         self.client.find(Locator::Id(&id)).await.unwrap()
     }
 
-    /// Writes into the field, in place of what is there.
+    /// Replaces the text of a field.
     pub(crate) async fn fill(&self, label: &str, text: &str) {
         let field = self.field(label).await;
         field.clear().await.unwrap();
         field.send_keys(text).await.unwrap();
     }
 
-    /// Chooses what is written so.
+    /// Selects an option by its text.
     pub(crate) async fn choose(&self, label: &str, choice: &str) {
         let field = self.field(label).await;
         field.select_by_label(choice).await.unwrap();
     }
 
-    /// Chooses what a label of its own names, of some of which one counts.
+    /// Selects a radio button by its label.
     pub(crate) async fn check(&self, label: &str) {
         let named = format!("//label[normalize-space()={}]", xpath_literal(label));
         self.visible_element(label, &named)
@@ -150,7 +149,7 @@ impl Browser {
             .unwrap();
     }
 
-    /// Presses the button that is called so.
+    /// Clicks the button with this text.
     pub(crate) async fn press(&self, button: &str) {
         let named = format!("//button[normalize-space()={}]", xpath_literal(button));
         self.visible_element(button, &named)
@@ -160,7 +159,7 @@ impl Browser {
             .unwrap();
     }
 
-    /// Follows the link that is called so.
+    /// Clicks the link with this text.
     pub(crate) async fn follow(&self, link: &str) {
         let named = format!("//a[normalize-space()={}]", xpath_literal(link));
         self.visible_element(link, &named)
@@ -170,7 +169,7 @@ impl Browser {
             .unwrap();
     }
 
-    /// Unfolds what is summed up so.
+    /// Opens the details element with this summary.
     pub(crate) async fn expand(&self, summary: &str) {
         let named = format!(
             "//summary[starts-with(normalize-space(), {})]",
@@ -186,7 +185,7 @@ impl Browser {
     pub(crate) const TAB: &str = "\u{e004}";
     pub(crate) const ENTER: &str = "\u{e007}";
 
-    /// Types, wherever the keyboard is.
+    /// Types keys into the focused element.
     pub(crate) async fn keys(&self, keys: &[&str]) {
         for keys in keys {
             let mut typing = KeyActions::new("keyboard".to_owned());
@@ -198,13 +197,13 @@ impl Browser {
         }
     }
 
-    /// What is written on the page.
+    /// The visible text of the page.
     pub(crate) async fn text(&self) -> String {
         let text = self.run("return document.body.innerText").await;
         text.as_str().unwrap().to_owned()
     }
 
-    /// Waits until this is written on the page.
+    /// Waits until the page contains this text.
     pub(crate) async fn wait_for_text(&self, text: &str) {
         eventually(text, async || {
             self.text().await.contains(text).then_some(())
@@ -212,14 +211,14 @@ impl Browser {
         .await;
     }
 
-    /// Has the page run this, as a function's body.
+    /// Runs a script in the page, as the body of a function.
     pub(crate) async fn run(&self, script: &str) -> Value {
         let run = self.client.execute(script, Vec::new()).await;
-        // A page that is just being left has nothing to say.
+        // During navigation the script fails.
         run.unwrap_or(Value::String(String::new()))
     }
 
-    /// Asks the browser itself.
+    /// Runs a command of the DevTools protocol.
     async fn execute_cdp(&self, command: &str, parameters: Value) {
         let session = self.client.session_id().await.unwrap().unwrap();
         let port = self.driver.port;
@@ -229,9 +228,9 @@ impl Browser {
         assert_eq!(request.send().await.unwrap().status(), 200, "{command}");
     }
 
-    /// The reader wants dark pages, or light ones.
+    /// Sets the preferred color scheme.
     pub(crate) async fn set_color_scheme(&self, scheme: &str) {
-        // Colours that are on their way to others are none to look at.
+        // Without reduced motion, colors in transition would be inspected.
         let features = json!([
             {"name": "prefers-color-scheme", "value": scheme},
             {"name": "prefers-reduced-motion", "value": "reduce"},
@@ -240,22 +239,22 @@ impl Browser {
             .await;
     }
 
-    /// The window has these measures.
+    /// Sets the size of the window.
     pub(crate) async fn resize(&self, width: u32, height: u32) {
-        let measures =
+        let metrics =
             json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
-        self.execute_cdp("Emulation.setDeviceMetricsOverride", measures)
+        self.execute_cdp("Emulation.setDeviceMetricsOverride", metrics)
             .await;
     }
 
-    /// Looks at the page as it is: fields have labels, text stands out from its ground, nothing is wider
-    /// than the window, and nothing has run that is not ours.
+    /// Inspects the page: fields have labels, text has sufficient contrast, nothing is wider than the
+    /// window, and no injected code has run.
     pub(crate) async fn inspect(&self, page: &str) {
-        let found = self.run(INSPECT_SCRIPT).await;
-        assert_eq!(found, json!([]), "{page}");
+        let problems = self.run(INSPECT_SCRIPT).await;
+        assert_eq!(problems, json!([]), "{page}");
     }
 
-    /// A picture of the page; kept in `docs/pages` where the documents are written (`make pictures`).
+    /// Takes a screenshot; stored in `docs/pages` if documents are written (`make pictures`).
     pub(crate) async fn screenshot(&self, name: &str) {
         let height = self
             .run("return document.documentElement.scrollHeight")

@@ -1,13 +1,13 @@
-//! Catalogues of configured services for one test.
+//! Catalog files of one test.
 
 use std::{fs, path::PathBuf};
 
-/// A file that is there for as long as this is held.
+/// A temporary file, deleted on drop.
 pub(crate) struct CatalogFile(PathBuf);
 
 impl CatalogFile {
     pub(crate) fn new(text: &str) -> Self {
-        let name = format!("catalogue-{}.toml", uuid::Uuid::new_v4().simple());
+        let name = format!("catalog-{}.toml", uuid::Uuid::new_v4().simple());
         let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
         fs::write(&path, text).unwrap();
         Self(path)

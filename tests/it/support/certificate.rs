@@ -10,7 +10,7 @@ use rustls::{
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
-/// A certificate for `localhost` that nobody else has, and its key.
+/// A unique certificate for `localhost`, and its key.
 pub(crate) struct Certificate {
     pub(crate) pem: String,
     pub(crate) key: String,
@@ -19,15 +19,15 @@ pub(crate) struct Certificate {
 
 impl Certificate {
     pub(crate) fn generate() -> Self {
-        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let generated = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         Self {
-            pem: made.cert.pem(),
-            key: made.signing_key.serialize_pem(),
-            der: made.cert.der().clone(),
+            pem: generated.cert.pem(),
+            key: generated.signing_key.serialize_pem(),
+            der: generated.cert.der().clone(),
         }
     }
 
-    /// Connects as a client that trusts this certificate alone and speaks these protocols.
+    /// Connects as a client that trusts only this certificate and offers these protocols.
     pub(crate) async fn connect(
         &self,
         address: SocketAddr,
@@ -50,7 +50,7 @@ impl Certificate {
     }
 }
 
-/// Two files that are there for as long as this is held.
+/// Two temporary files, deleted on drop.
 pub(crate) struct CertificateFiles {
     certificate: PathBuf,
     key: PathBuf,
@@ -68,7 +68,7 @@ impl CertificateFiles {
         files
     }
 
-    /// Puts others in their place.
+    /// Replaces the contents of both files.
     pub(crate) fn replace(&self, certificate: &str, key: &str) {
         fs::write(&self.certificate, certificate).unwrap();
         fs::write(&self.key, key).unwrap();

@@ -1,4 +1,4 @@
-//! A collector of traces: it takes OTLP over HTTP, and keeps what it is told.
+//! A trace collector: it accepts OTLP over HTTP and records the spans.
 
 use std::{
     collections::HashMap,
@@ -20,10 +20,10 @@ use tokio::{
 
 use super::eventually;
 
-/// Dropped, it is gone.
+/// A trace collector; stops on drop.
 pub(crate) struct Collector {
     pub(crate) address: SocketAddr,
-    told: Arc<Mutex<Vec<ExportTraceServiceRequest>>>,
+    requests: Arc<Mutex<Vec<ExportTraceServiceRequest>>>,
     task: JoinHandle<()>,
 }
 
@@ -38,16 +38,16 @@ impl Collector {
         Self::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await
     }
 
-    /// One that listens there.
+    /// A collector on this address.
     pub(crate) async fn bind(address: SocketAddr) -> Self {
         let listener = TcpListener::bind(address).await.unwrap();
-        let told = Arc::default();
+        let requests = Arc::default();
         Self {
             address: listener.local_addr().unwrap(),
-            told: Arc::clone(&told),
+            requests: Arc::clone(&requests),
             task: tokio::spawn(async move {
                 while let Ok((stream, _)) = listener.accept().await {
-                    tokio::spawn(serve(stream, Arc::clone(&told)));
+                    tokio::spawn(serve(stream, Arc::clone(&requests)));
                 }
             }),
         }
@@ -57,27 +57,27 @@ impl Collector {
         format!("http://{}", self.address)
     }
 
-    /// All that it was told, as it was sent.
+    /// All received requests, encoded again.
     pub(crate) fn bytes(&self) -> Vec<u8> {
-        let told = self.told.lock().unwrap();
-        told.iter().flat_map(Message::encode_to_vec).collect()
+        let requests = self.requests.lock().unwrap();
+        requests.iter().flat_map(Message::encode_to_vec).collect()
     }
 
-    /// What the service says about itself.
+    /// The resource attributes of the service.
     pub(crate) fn resource(&self) -> HashMap<String, String> {
-        let told = self.told.lock().unwrap();
-        let first = told[0].resource_spans[0].resource.clone().unwrap();
+        let requests = self.requests.lock().unwrap();
+        let first = requests[0].resource_spans[0].resource.clone().unwrap();
         string_attributes(&first.attributes)
     }
 
     pub(crate) fn spans(&self) -> Vec<Span> {
-        let told = self.told.lock().unwrap();
-        let of_resources = told.iter().flat_map(|told| &told.resource_spans);
-        let of_scopes = of_resources.flat_map(|of_resource| &of_resource.scope_spans);
-        of_scopes.flat_map(|scope| scope.spans.clone()).collect()
+        let requests = self.requests.lock().unwrap();
+        let resources = requests.iter().flat_map(|request| &request.resource_spans);
+        let scopes = resources.flat_map(|resource| &resource.scope_spans);
+        scopes.flat_map(|scope| scope.spans.clone()).collect()
     }
 
-    /// The spans, once there are as many.
+    /// Waits for this number of spans.
     pub(crate) async fn wait_for_spans(&self, count: usize) -> Vec<Span> {
         eventually("the spans arrive", async || {
             let spans = self.spans();
@@ -102,13 +102,13 @@ pub(crate) fn string_attributes(attributes: &[KeyValue]) -> HashMap<String, Stri
     texts.collect()
 }
 
-/// An id as it is written.
+/// An id in hexadecimal digits.
 pub(crate) fn hex(id: &[u8]) -> String {
     let digits = id.iter().map(|byte| format!("{byte:02x}"));
     digits.collect::<Vec<String>>().concat()
 }
 
-async fn serve(mut stream: TcpStream, told: Arc<Mutex<Vec<ExportTraceServiceRequest>>>) {
+async fn serve(mut stream: TcpStream, requests: Arc<Mutex<Vec<ExportTraceServiceRequest>>>) {
     while let Some((head, body)) = read(&mut stream).await {
         let head = head.to_lowercase();
         assert!(head.starts_with("post /v1/traces http/1.1"), "{head}");
@@ -117,10 +117,10 @@ async fn serve(mut stream: TcpStream, told: Arc<Mutex<Vec<ExportTraceServiceRequ
             "{head}"
         );
         let request = ExportTraceServiceRequest::decode(body.as_slice()).unwrap();
-        told.lock().unwrap().push(request);
-        let answer =
+        requests.lock().unwrap().push(request);
+        let response =
             "HTTP/1.1 200 OK\r\nContent-Type: application/x-protobuf\r\nContent-Length: 0\r\n\r\n";
-        if stream.write_all(answer.as_bytes()).await.is_err() {
+        if stream.write_all(response.as_bytes()).await.is_err() {
             return;
         }
     }

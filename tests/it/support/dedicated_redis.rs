@@ -1,4 +1,4 @@
-//! A Redis of one test, on a port it keeps, that is killed, paused and started again.
+//! A Redis of one test, on a fixed port, that can be killed, paused and restarted.
 
 use std::{
     env,
@@ -16,7 +16,7 @@ use tokio::{
 
 use super::{connection_config, eventually};
 
-/// A server that may be there or not. Dropped, it is killed.
+/// A Redis server that may not run; killed on drop.
 pub(crate) struct DedicatedRedis {
     port: u16,
     folder: TempDir,
@@ -30,7 +30,7 @@ impl Drop for DedicatedRedis {
 }
 
 impl DedicatedRedis {
-    /// One that is not there yet, with a folder for what it keeps.
+    /// A server that is not started yet, with a folder for its data.
     pub(crate) fn not_started() -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr();
         Self {
@@ -40,18 +40,18 @@ impl DedicatedRedis {
         }
     }
 
-    /// One that answers, with these lines of configuration.
+    /// Starts a server with these configuration options and waits until it responds.
     pub(crate) async fn start(options: &[(&str, &str)]) -> Self {
         let server = Self::not_started();
         server.spawn(options);
-        eventually("Redis answers", async || server.connection().await).await;
+        eventually("Redis responds", async || server.connection().await).await;
         server
     }
 
-    /// Starts it, and waits for nothing.
+    /// Starts the server without waiting.
     #[expect(
         clippy::disallowed_methods,
-        reason = "the variable that names the server of all other tests, which is no setting"
+        reason = "the variable is not a setting; it selects the Redis server of all tests"
     )]
     pub(crate) fn spawn(&self, options: &[(&str, &str)]) {
         let program = env::var("REDISRS_SERVER_BIN").unwrap_or("redis-server".to_owned());
@@ -66,7 +66,7 @@ impl DedicatedRedis {
         *self.child.lock().unwrap() = Some(running);
     }
 
-    /// Kills it, as a machine that loses its power.
+    /// Kills the server, like a power failure.
     pub(crate) fn kill(&self) {
         if let Some(mut child) = self.child.lock().unwrap().take() {
             drop(child.kill());
@@ -74,7 +74,7 @@ impl DedicatedRedis {
         }
     }
 
-    /// Lets it do nothing, as a machine that is suspended, until it is told `CONT`.
+    /// Sends a signal: `STOP` suspends the server until `CONT`.
     pub(crate) fn signal(&self, name: &str) {
         let id = self.child.lock().unwrap().as_ref().unwrap().id();
         let line = format!("kill -{name} {id}");
@@ -94,7 +94,7 @@ impl DedicatedRedis {
         format!("redis://{}", self.address())
     }
 
-    /// A connection; `None` while it does not serve.
+    /// A connection; `None` while the server does not serve.
     pub(crate) async fn connection(&self) -> Option<MultiplexedConnection> {
         let client = Client::open(self.url()).unwrap();
         let config = connection_config();
@@ -102,30 +102,30 @@ impl DedicatedRedis {
         let mut connection = connection.await.ok()?;
         let pong: redis::RedisResult<String> =
             redis::cmd("PING").query_async(&mut connection).await;
-        // It serves, too, where it refuses a PING because it cannot save its data.
-        let serves = pong
+        // A server that refuses PING because it cannot save its data still serves.
+        let is_serving = pong
             .err()
             .is_none_or(|error| error.code() == Some("MISCONF"));
-        serves.then_some(connection)
+        is_serving.then_some(connection)
     }
 
-    /// Whether it says that it loads what it had. Asked without a client, which would not say why it
-    /// cannot connect.
+    /// Whether the server is loading its data. Tested without a client, which would not return the reason
+    /// of a failed connection.
     pub(crate) async fn is_loading(&self) -> bool {
-        let mut said = [0; 8];
-        let asked = async {
+        let mut reply = [0; 8];
+        let exchange = async {
             let mut connection = TcpStream::connect(self.address()).await?;
             connection.write_all(b"GET anything\r\n").await?;
-            connection.read_exact(&mut said).await
+            connection.read_exact(&mut reply).await
         };
-        asked.await.is_ok() && said == *b"-LOADING"
+        exchange.await.is_ok() && reply == *b"-LOADING"
     }
 
-    /// Tells it one command.
+    /// Runs a command.
     pub(crate) async fn command(&self, command: &[&str]) {
         let mut connection = self.connection().await.unwrap();
-        let mut told = redis::cmd(command[0]);
-        told.arg(&command[1..]);
-        told.exec_async(&mut connection).await.unwrap();
+        let mut cmd = redis::cmd(command[0]);
+        cmd.arg(&command[1..]);
+        cmd.exec_async(&mut connection).await.unwrap();
     }
 }

@@ -1,10 +1,10 @@
-//! Metrics as a collector reads them.
+//! Scraped metrics.
 
 use std::{collections::BTreeMap, net::SocketAddr};
 
 use reqwest::Client;
 
-/// All samples of one scrape, by name and labels as they are written, without the prefix of all.
+/// All samples of one scrape by name and labels, without the common prefix.
 #[derive(Debug)]
 pub(crate) struct Metrics {
     pub(crate) text: String,
@@ -14,11 +14,11 @@ pub(crate) struct Metrics {
 impl Metrics {
     pub(crate) async fn scrape(address: SocketAddr) -> Self {
         let url = format!("http://{address}/metrics");
-        let answer = Client::new().get(url).send().await.unwrap();
-        assert_eq!(answer.status(), 200);
-        let kind = answer.headers()["content-type"].to_str().unwrap();
+        let response = Client::new().get(url).send().await.unwrap();
+        assert_eq!(response.status(), 200);
+        let kind = response.headers()["content-type"].to_str().unwrap();
         assert_eq!(kind, "text/plain; version=0.0.4; charset=utf-8");
-        Self::parse(answer.text().await.unwrap())
+        Self::parse(response.text().await.unwrap())
     }
 
     fn parse(text: String) -> Self {
@@ -32,7 +32,7 @@ impl Metrics {
         Self { text, samples }
     }
 
-    /// The sample of this name, with its labels where it has any; 0 where there is none.
+    /// The value of a sample, by name and labels; 0 if there is none.
     pub(crate) fn value(&self, name: &str) -> f64 {
         self.samples.get(name).copied().unwrap_or_default()
     }
@@ -43,10 +43,10 @@ impl Metrics {
 
     /// The sum over all labels.
     pub(crate) fn sum(&self, name: &str) -> f64 {
-        let of_it = |sample: &&String| sample.split('{').next() == Some(name);
+        let has_name = |sample: &&String| sample.split('{').next() == Some(name);
         self.samples
             .keys()
-            .filter(of_it)
+            .filter(has_name)
             .map(|name| self.value(name))
             .sum()
     }

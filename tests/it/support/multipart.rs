@@ -1,6 +1,6 @@
-//! Bodies of `multipart/form-data`, written part by part.
+//! Bodies of `multipart/form-data`.
 
-/// No value of a test contains it.
+/// Not contained in any test value.
 const BOUNDARY: &str = "b-7d3f0c5e91a24c6f8e02-b";
 
 /// A body under construction.
@@ -26,7 +26,7 @@ impl Multipart {
         self.part(&head, bytes)
     }
 
-    /// A part whose headers stand in `head` as they are sent, without the empty line.
+    /// A part with the headers in `head`, without the empty line.
     pub(crate) fn part(mut self, head: &str, content: &[u8]) -> Self {
         let before = format!("--{BOUNDARY}\r\n{head}\r\n\r\n");
         self.0.extend_from_slice(before.as_bytes());
@@ -35,20 +35,20 @@ impl Multipart {
         self
     }
 
-    /// All that was written, and the end.
+    /// The complete body.
     pub(crate) fn bytes(mut self) -> Vec<u8> {
         self.0
             .extend_from_slice(format!("--{BOUNDARY}--\r\n").as_bytes());
         self.0
     }
 
-    /// All that was written, and no end.
+    /// The body without the final boundary.
     pub(crate) fn unfinished(self) -> Vec<u8> {
         self.0
     }
 }
 
-/// The header that names a part.
+/// The `Content-Disposition` header of a part.
 pub(crate) fn disposition(name: &str) -> String {
     format!("Content-Disposition: form-data; name=\"{name}\"")
 }

@@ -1,4 +1,4 @@
-//! The program itself, run as its users run it.
+//! The program, run as users run it.
 
 use std::{
     io::{BufRead, BufReader, Read},
@@ -12,10 +12,10 @@ use serde_json::Value;
 
 use super::eventually;
 
-/// What a stream has said so far, line by line.
+/// The output lines of a stream.
 type Lines = Arc<Mutex<Vec<String>>>;
 
-/// The running program. Dropped, it is killed.
+/// The running program; killed on drop.
 pub(crate) struct Program {
     child: Child,
     stdout: Lines,
@@ -23,7 +23,7 @@ pub(crate) struct Program {
     readers: Vec<JoinHandle<()>>,
 }
 
-/// What it left behind.
+/// Exit code and output of the program.
 pub(crate) struct ExitedProgram {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
@@ -38,13 +38,13 @@ impl Drop for Program {
 }
 
 impl Program {
-    /// Runs it with these arguments and these settings (`section.key`, value) in an environment that
-    /// has nothing else.
+    /// Runs the program with these arguments and these settings (`section.key`, value), in an otherwise
+    /// empty environment.
     pub(crate) fn run(arguments: &[&str], settings: &[(&str, &str)]) -> Self {
         Self::run_with_environment(arguments, settings, &[])
     }
 
-    /// The same in an environment that has these variables too.
+    /// The same with further environment variables.
     fn run_with_environment(
         arguments: &[&str],
         settings: &[(&str, &str)],
@@ -55,7 +55,7 @@ impl Program {
         Self::spawn(command, settings, environment)
     }
 
-    /// Serves as by [`Program::serve`], with so many open files allowed to begin with.
+    /// As [`Program::serve`], with this soft limit of open files.
     pub(crate) fn serve_with_files(count: u32) -> Self {
         let mut command = Command::new("/bin/sh");
         let line = format!("ulimit -Sn {count} && exec \"$0\"");
@@ -63,7 +63,7 @@ impl Program {
         Self::spawn(command, &Self::SERVING, &[])
     }
 
-    /// A free port, and no grace.
+    /// A free port, and no drain time.
     const SERVING: [(&str, &str); 3] = [
         ("server.listen", "127.0.0.1:0"),
         ("server.workers", "1"),
@@ -97,12 +97,12 @@ impl Program {
         }
     }
 
-    /// Serves on a free port, and stops without a grace, with these settings beside.
+    /// Serves on a free port and stops without draining, with further settings.
     pub(crate) fn serve(settings: &[(&str, &str)]) -> Self {
         Self::serve_with_environment(settings, &[])
     }
 
-    /// The same in an environment that has these variables too.
+    /// The same with further environment variables.
     pub(crate) fn serve_with_environment(
         settings: &[(&str, &str)],
         environment: &[(&str, &str)],
@@ -110,25 +110,25 @@ impl Program {
         Self::run_with_environment(&[], &[&Self::SERVING, settings].concat(), environment)
     }
 
-    /// Where it listens, from its log.
+    /// The public address, from the log.
     pub(crate) async fn address(&mut self) -> SocketAddr {
         self.logged_address("address").await
     }
 
-    /// The same of its second address.
+    /// The private address, from the log.
     pub(crate) async fn private_address(&mut self) -> SocketAddr {
         self.logged_address("private").await
     }
 
     async fn logged_address(&mut self, field: &str) -> SocketAddr {
-        eventually("it tells where it listens", async || {
+        eventually("it logs its address", async || {
             let lines = self.stderr.lock().unwrap().clone();
             assert_eq!(self.child.try_wait().unwrap(), None, "{lines:#?}");
-            let told = lines.iter().find_map(|line| {
+            let address = lines.iter().find_map(|line| {
                 let line: Value = serde_json::from_str(line).ok()?;
                 Some(line[field].as_str()?.to_owned())
             });
-            told.map(|address| address.parse().unwrap())
+            address.map(|address| address.parse().unwrap())
         })
         .await
     }
@@ -138,20 +138,20 @@ impl Program {
         self.child.id()
     }
 
-    /// Sends it a signal, such as `TERM`.
+    /// Sends a signal, such as `TERM`.
     pub(crate) fn signal(&self, name: &str) {
         let line = format!("kill -{name} {}", self.child.id());
         let sent = Command::new("sh").args(["-c", &line]).status().unwrap();
         assert!(sent.success());
     }
 
-    /// How many lines of its log so far have this in them.
+    /// The number of log lines so far that contain this text.
     pub(crate) fn count_log_events(&self, what: &str) -> usize {
         let lines = self.stderr.lock().unwrap();
         lines.iter().filter(|line| line.contains(what)).count()
     }
 
-    /// The lines of its log so far with this message.
+    /// The log lines so far with this message.
     pub(crate) fn log_events(&self, message: &str) -> Vec<Value> {
         let lines = self.stderr.lock().unwrap();
         let lines = lines
@@ -162,15 +162,15 @@ impl Program {
             .collect()
     }
 
-    /// Whether it is still there.
+    /// Whether the program still runs.
     pub(crate) fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }
 
-    /// Waits until it has ended by itself.
+    /// Waits until the program has exited.
     pub(crate) async fn wait(mut self) -> ExitedProgram {
         let child = &mut self.child;
-        let status = eventually("it ends", async || child.try_wait().unwrap()).await;
+        let status = eventually("it exits", async || child.try_wait().unwrap()).await;
         for reader in self.readers.drain(..) {
             reader.join().unwrap();
         }
@@ -183,14 +183,14 @@ impl Program {
 }
 
 impl ExitedProgram {
-    /// The messages of this level in its log.
+    /// The log messages of this level.
     pub(crate) fn log_messages(&self, level: &str) -> Vec<String> {
         let lines = self
             .stderr
             .lines()
             .map(|line| serde_json::from_str::<Value>(line).unwrap());
-        let of_level = lines.filter(|line| line["level"] == level);
-        of_level
+        let matching = lines.filter(|line| line["level"] == level);
+        matching
             .map(|line| line["message"].as_str().unwrap_or_default().to_owned())
             .collect()
     }

@@ -1,4 +1,4 @@
-//! A way to Redis that a test can cut, clog or slow down.
+//! A proxy to Redis that a test can interrupt, stall or slow down.
 
 use std::{
     future::pending,
@@ -22,36 +22,36 @@ use tokio::{
     time,
 };
 
-/// What becomes of bytes.
+/// The treatment of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ProxyMode {
-    /// They arrive, each piece so much later.
+    /// Forwards each piece after a delay.
     Forward(Duration),
-    /// Connections are closed, and new ones at once.
+    /// Closes all connections, and new ones at once.
     Close,
-    /// Questions arrive, answers do not.
+    /// Forwards requests and drops responses.
     DropResponses,
-    /// Questions arrive; of the next piece of an answer half does, then the connection is closed.
+    /// Forwards requests; forwards half of the next piece of a response and closes the connection.
     Truncate,
-    /// Connections are made and nothing arrives, as behind a firewall that drops packets.
+    /// Accepts connections and drops all bytes, like a firewall that drops packets.
     Stall,
 }
 
-/// Tells the connections of a time what becomes of them.
+/// The mode of the current connections.
 type ModeSender = Arc<Mutex<watch::Sender<ProxyMode>>>;
 
-/// Listens in front of a server, on a thread of its own: starting a service may hold up the test's.
+/// A proxy in front of a server, on its own thread, because starting a service may block the test's thread.
 pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
     server: Arc<Mutex<String>>,
     mode: ModeSender,
     time_shift: Arc<AtomicI64>,
-    /// Dropped, it ends the thread and all connections.
+    /// Stops the thread and all connections on drop.
     _stop: oneshot::Sender<()>,
 }
 
 impl Proxy {
-    /// One that forwards to `server`, an address as text.
+    /// A proxy to `server`.
     pub(crate) fn new(server: &str) -> Self {
         let listener = net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
@@ -66,12 +66,12 @@ impl Proxy {
             _stop: stop,
         };
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-        let (server, tell) = (Arc::clone(&proxy.server), Arc::clone(&proxy.mode));
+        let (server, mode) = (Arc::clone(&proxy.server), Arc::clone(&proxy.mode));
         let shift = Arc::clone(&proxy.time_shift);
         thread::spawn(move || {
             runtime.block_on(async {
                 tokio::select! {
-                    () = listen(listener, server, tell, shift) => {}
+                    () = listen(listener, server, mode, shift) => {}
                     _ = stopped => {}
                 }
             });
@@ -83,24 +83,23 @@ impl Proxy {
         format!("redis://{}", self.address)
     }
 
-    /// New connections go to another server; those that are open stay where they are.
+    /// Sets the server of new connections; open connections are not affected.
     pub(crate) fn set_target(&self, server: &str) {
         server.clone_into(&mut self.server.lock().unwrap());
     }
 
-    /// From now on bytes go this way. Connections that were clogged or deaf stay what they are, for
-    /// bytes are missing in them.
-    pub(crate) fn set_mode(&self, way: ProxyMode) {
-        let mut tell = self.mode.lock().unwrap();
-        let open = matches!(*tell.borrow(), ProxyMode::Forward(_));
-        if open {
-            tell.send_replace(way);
+    /// Sets the mode. Connections that lost bytes in an earlier mode remain unusable.
+    pub(crate) fn set_mode(&self, mode: ProxyMode) {
+        let mut sender = self.mode.lock().unwrap();
+        let is_forwarding = matches!(*sender.borrow(), ProxyMode::Forward(_));
+        if is_forwarding {
+            sender.send_replace(mode);
         } else {
-            *tell = watch::Sender::new(way);
+            *sender = watch::Sender::new(mode);
         }
     }
 
-    /// From now on answers to `TIME` are so many seconds ahead of what the server said.
+    /// Shifts the responses to `TIME` by this number of seconds.
     pub(crate) fn shift_time(&self, seconds: i64) {
         self.time_shift.store(seconds, Relaxed);
     }
@@ -114,79 +113,83 @@ impl Proxy {
 async fn listen(
     listener: net::TcpListener,
     server: Arc<Mutex<String>>,
-    tell: ModeSender,
+    mode: ModeSender,
     shift: Arc<AtomicI64>,
 ) {
     let listener = TcpListener::from_std(listener).unwrap();
     while let Ok((client, _)) = listener.accept().await {
-        let way = tell.lock().unwrap().subscribe();
+        let mode = mode.lock().unwrap().subscribe();
         let server = server.lock().unwrap().clone();
-        tokio::spawn(forward(client, server, way, Arc::clone(&shift)));
+        tokio::spawn(forward(client, server, mode, Arc::clone(&shift)));
     }
 }
 
-/// Carries one connection until it is cut or either side closes it.
+/// Forwards one connection until it is interrupted or one side closes it.
 async fn forward(
     client: TcpStream,
     server: String,
-    way: watch::Receiver<ProxyMode>,
+    mode: watch::Receiver<ProxyMode>,
     shift: Arc<AtomicI64>,
 ) -> Option<()> {
-    let mut told = way.clone();
-    let cut = async {
-        if told.wait_for(|way| *way == ProxyMode::Close).await.is_err() {
-            pending::<()>().await; // its time is over, it is not
+    let mut changes = mode.clone();
+    let closed = async {
+        if changes
+            .wait_for(|mode| *mode == ProxyMode::Close)
+            .await
+            .is_err()
+        {
+            pending::<()>().await; // replaced by a later mode: this connection stays open
         }
     };
-    let carried = async {
+    let forwarded = async {
         let server = TcpStream::connect(server).await.ok()?;
         let (from_client, to_client) = client.into_split();
         let (from_server, to_server) = server.into_split();
         tokio::select! {
-            end = copy(from_client, to_server, way.clone(), &[ProxyMode::Stall], None) => end,
-            end = copy(from_server, to_client, way, &[ProxyMode::Stall, ProxyMode::DropResponses], Some(&shift)) => end,
+            end = copy(from_client, to_server, mode.clone(), &[ProxyMode::Stall], None) => end,
+            end = copy(from_server, to_client, mode, &[ProxyMode::Stall, ProxyMode::DropResponses], Some(&shift)) => end,
         }
     };
     tokio::select! {
         biased;
-        () = cut => None,
-        end = carried => end,
+        () = closed => None,
+        end = forwarded => end,
     }
 }
 
-/// Moves bytes on, but for those that come while the way is one of `closed`. Those of `answers` may be torn,
-/// and times in them are shifted.
+/// Copies bytes, except while the mode is one of `dropping`. `time_shift` is set for responses, which can be
+/// truncated, and whose times are shifted.
 async fn copy(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
-    way: watch::Receiver<ProxyMode>,
-    closed: &[ProxyMode],
-    answers: Option<&AtomicI64>,
+    mode: watch::Receiver<ProxyMode>,
+    dropping: &[ProxyMode],
+    time_shift: Option<&AtomicI64>,
 ) -> Option<()> {
     let mut bytes = vec![0; 64 * 1024];
     loop {
         let read = from.read(&mut bytes).await.ok();
         let length = read.filter(|length| *length > 0)?;
-        let now = *way.borrow();
-        if let Some(shift) = answers {
+        let mode = *mode.borrow();
+        if let Some(shift) = time_shift {
             shift_times(&mut bytes[..length], shift.load(Relaxed));
         }
-        if now == ProxyMode::Truncate && answers.is_some() {
+        if mode == ProxyMode::Truncate && time_shift.is_some() {
             to.write_all(&bytes[..length / 2]).await.ok()?;
             return None;
         }
-        if let ProxyMode::Forward(delay) = now
+        if let ProxyMode::Forward(delay) = mode
             && !delay.is_zero()
         {
             time::sleep(delay).await;
         }
-        if !closed.contains(&now) {
+        if !dropping.contains(&mode) {
             to.write_all(&bytes[..length]).await.ok()?;
         }
     }
 }
 
-/// Shifts the seconds of each answer to `TIME` among `bytes`: two strings, the first of ten digits.
+/// Shifts the seconds of each response to `TIME` in `bytes`: two strings, the first of ten digits.
 fn shift_times(bytes: &mut [u8], shift: i64) {
     const HEAD: &[u8] = b"*2\r\n$10\r\n";
     if shift == 0 {

@@ -1,4 +1,4 @@
-//! A connection on which a test says exactly what is sent, and when.
+//! A connection on which a test controls the bytes and their timing.
 
 use std::net::SocketAddr;
 
@@ -25,7 +25,7 @@ impl RawConnection {
         Self(TcpStream::connect(address).await.unwrap())
     }
 
-    /// One that takes little in before it is read from, so that the service has to wait.
+    /// A connection with a small receive buffer, so that the service has to wait.
     pub(crate) async fn connect_with_small_buffer(app: &TestApp) -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(16 * 1024).unwrap();
@@ -36,8 +36,8 @@ impl RawConnection {
         self.0.write_all(bytes.as_ref()).await.unwrap();
     }
 
-    /// Sends what the other side may not want to have, as a client does that looks for the answer
-    /// only when it has sent everything.
+    /// Sends bytes that the server may not read, like a client that reads the response only after it has
+    /// sent everything.
     pub(crate) async fn try_send(&mut self, bytes: impl AsRef<[u8]>) {
         drop(self.0.write_all(bytes.as_ref()).await);
     }
@@ -47,27 +47,27 @@ impl RawConnection {
         self.0.shutdown().await.unwrap();
     }
 
-    /// Breaks the connection off, as a process does that is killed.
+    /// Resets the connection, like a killed process.
     pub(crate) fn reset(self) {
         self.0.set_zero_linger().unwrap();
     }
 
-    /// Sends a request without a body and reads its answer.
+    /// Sends a request without a body and reads the response.
     pub(crate) async fn request(&mut self, method: &str, path: &str) -> TestResponse {
         self.send(format!("{method} {path} HTTP/1.1\r\nHost: x\r\n\r\n"))
             .await;
         self.read_response().await
     }
 
-    /// Reads the next answer: its head, and as much as its `Content-Length` says.
+    /// Reads the next response: its head, and a body of `Content-Length` bytes.
     pub(crate) async fn read_response(&mut self) -> TestResponse {
-        let mut answer = self.read_head().await;
-        let length = answer.header("content-length").parse().unwrap_or(0);
-        answer.body = self.read(length).await;
-        answer
+        let mut response = self.read_head().await;
+        let length = response.header("content-length").parse().unwrap_or(0);
+        response.body = self.read(length).await;
+        response
     }
 
-    /// Reads no more than the head of an answer.
+    /// Reads the head of a response.
     pub(crate) async fn read_head(&mut self) -> TestResponse {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
@@ -97,7 +97,7 @@ impl RawConnection {
         bytes
     }
 
-    /// Reads until the other side closes, or breaks off.
+    /// Reads until the server closes or resets the connection.
     pub(crate) async fn read_to_end(&mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
         drop(self.0.read_to_end(&mut bytes).await);

@@ -1,4 +1,4 @@
-//! The readiness of a service, as `/readyz` has it.
+//! The readiness of a service, from `/readyz`.
 
 use std::time::{Duration, Instant};
 
@@ -10,11 +10,11 @@ use super::{TIMEOUT, TestApp, TestResponse};
 /// Status and body.
 pub(crate) async fn readiness(app: &TestApp) -> (u16, Value) {
     let request = app.get("/readyz").header("accept", "application/json");
-    let answer = TestResponse::send(request).await;
-    (answer.status.as_u16(), answer.json())
+    let response = TestResponse::send(request).await;
+    (response.status.as_u16(), response.json())
 }
 
-/// Waits until the main reason is `reason`; gives status and body.
+/// Waits until the main reason is `reason`; returns status and body.
 pub(crate) async fn wait_for_reason(app: &TestApp, reason: &str) -> (u16, Value) {
     let deadline = Instant::now() + TIMEOUT;
     loop {
@@ -22,7 +22,10 @@ pub(crate) async fn wait_for_reason(app: &TestApp, reason: &str) -> (u16, Value)
         if body["reason"] == reason {
             return (status, body);
         }
-        assert!(Instant::now() < deadline, "it never was {reason}: {body}");
+        assert!(
+            Instant::now() < deadline,
+            "timed out: reason {reason}: {body}"
+        );
         sleep(Duration::from_millis(20)).await;
     }
 }

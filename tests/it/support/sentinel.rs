@@ -1,4 +1,4 @@
-//! A sentinel that says what a test wants: stale, slow, silent, or without any idea.
+//! A mock sentinel: its reply can be outdated, slow, missing or an error.
 
 use std::{
     net::{self, SocketAddr},
@@ -15,18 +15,18 @@ use tokio::{
     time,
 };
 
-/// What a sentinel says of its primary.
+/// The reply about the primary.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum SentinelReply {
-    /// The server at this port of this machine, under this epoch; without one it refuses to tell it.
+    /// The server at this port of this machine, with this epoch; `None` denies the epoch.
     Primary(u16, Option<u64>),
-    /// The same, so much later.
+    /// The server at this port, after a delay.
     Delayed(u16, Duration),
-    /// It knows none.
+    /// No such primary.
     Unknown,
     /// An error.
     Error,
-    /// It never answers.
+    /// No reply.
     Hang,
 }
 
@@ -37,16 +37,16 @@ pub(crate) struct FakeSentinel {
 }
 
 impl FakeSentinel {
-    pub(crate) fn start(says: SentinelReply) -> Self {
+    pub(crate) fn start(reply: SentinelReply) -> Self {
         let listener = net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let (stop, stopped) = oneshot::channel();
         let sentinel = Self {
             address: listener.local_addr().unwrap(),
-            reply: Arc::new(Mutex::new(says)),
+            reply: Arc::new(Mutex::new(reply)),
             _stop: stop,
         };
-        let says = Arc::clone(&sentinel.reply);
+        let reply = Arc::clone(&sentinel.reply);
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         thread::spawn(move || {
             runtime.block_on(async {
@@ -54,7 +54,7 @@ impl FakeSentinel {
                 let serve = async {
                     loop {
                         let (stream, _) = listener.accept().await.unwrap();
-                        tokio::spawn(handle_connection(stream, Arc::clone(&says)));
+                        tokio::spawn(handle_connection(stream, Arc::clone(&reply)));
                     }
                 };
                 tokio::select! {
@@ -66,8 +66,8 @@ impl FakeSentinel {
         sentinel
     }
 
-    pub(crate) fn set_reply(&self, says: SentinelReply) {
-        *self.reply.lock().unwrap() = says;
+    pub(crate) fn set_reply(&self, reply: SentinelReply) {
+        *self.reply.lock().unwrap() = reply;
     }
 
     pub(crate) fn address(&self) -> String {
@@ -75,22 +75,22 @@ impl FakeSentinel {
     }
 }
 
-async fn handle_connection(stream: TcpStream, says: Arc<Mutex<SentinelReply>>) -> Option<()> {
+async fn handle_connection(stream: TcpStream, reply: Arc<Mutex<SentinelReply>>) -> Option<()> {
     let mut stream = BufReader::new(stream);
     loop {
         let words = read_command(&mut stream).await?;
-        let says = *says.lock().unwrap();
-        let known = words.first()? == "SENTINEL";
-        let reply = match (words.get(1).map(String::as_str), says) {
-            _ if !known => "-ERR unknown command\r\n".to_owned(),
+        let reply = *reply.lock().unwrap();
+        let is_known = words.first()? == "SENTINEL";
+        let response = match (words.get(1).map(String::as_str), reply) {
+            _ if !is_known => "-ERR unknown command\r\n".to_owned(),
             (_, SentinelReply::Hang) => return std::future::pending().await,
-            (_, SentinelReply::Error) => "-ERR something is wrong\r\n".to_owned(),
+            (_, SentinelReply::Error) => "-ERR internal error\r\n".to_owned(),
             (_, SentinelReply::Unknown) => "*-1\r\n".to_owned(),
             (Some("GET-MASTER-ADDR-BY-NAME"), SentinelReply::Primary(port, _)) => {
                 address_reply(port)
             }
-            (Some("GET-MASTER-ADDR-BY-NAME"), SentinelReply::Delayed(port, late)) => {
-                time::sleep(late).await;
+            (Some("GET-MASTER-ADDR-BY-NAME"), SentinelReply::Delayed(port, delay)) => {
+                time::sleep(delay).await;
                 address_reply(port)
             }
             (_, SentinelReply::Primary(_, Some(epoch))) => {
@@ -100,14 +100,14 @@ async fn handle_connection(stream: TcpStream, says: Arc<Mutex<SentinelReply>>) -
                 )
             }
             (_, SentinelReply::Primary(_, None) | SentinelReply::Delayed(..)) => {
-                "-NOPERM this user may not\r\n".to_owned()
+                "-NOPERM permission denied\r\n".to_owned()
             }
         };
-        stream.write_all(reply.as_bytes()).await.ok()?;
+        stream.write_all(response.as_bytes()).await.ok()?;
     }
 }
 
-/// One command as clients write them.
+/// Reads one command.
 async fn read_command(stream: &mut BufReader<TcpStream>) -> Option<Vec<String>> {
     let mut line = String::new();
     stream.read_line(&mut line).await.ok()?;

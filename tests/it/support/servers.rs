@@ -16,7 +16,7 @@ use redis_test::{
 
 use super::{TIMEOUT, eventually};
 
-/// What stands behind a URL.
+/// The kind of a Redis deployment.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RedisKind {
     Single,
@@ -30,18 +30,18 @@ enum Servers {
     Cluster(RedisCluster),
 }
 
-/// A Redis that tests use; it stops with the last of them.
+/// A Redis for tests; stops when the last test drops it.
 pub(crate) struct TestRedis {
     servers: Servers,
 }
 
 impl TestRedis {
-    /// One server that all tests running at the moment share.
+    /// One server that all running tests share.
     pub(crate) fn shared() -> Arc<Self> {
         Self::shared_kind(RedisKind::Single)
     }
 
-    /// The same of any kind.
+    /// The same of another kind.
     pub(crate) fn shared_kind(kind: RedisKind) -> Arc<Self> {
         static SHARED: [Mutex<Weak<TestRedis>>; 3] = [const { Mutex::new(Weak::new()) }; 3];
         let shared = &SHARED[kind as usize];
@@ -53,7 +53,7 @@ impl TestRedis {
         })
     }
 
-    /// One server that a test has for itself, to count or to break.
+    /// One server of a single test, which can count commands or break it.
     pub(crate) fn dedicated() -> Self {
         Self::dedicated_kind(RedisKind::Single)
     }
@@ -64,9 +64,8 @@ impl TestRedis {
         Self::new(Servers::Cluster(RedisCluster::new(six)))
     }
 
-    /// A primary with two replicas behind three sentinels, who know all of them and each other, miss the
-    /// primary after a second, and vote anew soon where their votes were split: by default only after
-    /// six minutes.
+    /// A primary with two replicas and three sentinels that have discovered all of them. They detect the
+    /// failure of the primary after a second, and repeat a split vote soon (by default after six minutes).
     pub(crate) async fn sentinels_with_replicas() -> Self {
         let redis = Self::new(Servers::Sentinel(RedisSentinelCluster::new(1, 2, 3)));
         if let Servers::Sentinel(all) = &redis.servers {
@@ -77,13 +76,13 @@ impl TestRedis {
                 set.arg("down-after-milliseconds").arg(1_000);
                 set.arg("failover-timeout").arg(3_000);
                 set.exec_async(&mut connection).await.unwrap();
-                eventually("a sentinel knows the others", async || {
-                    let mut ask = cmd("SENTINEL");
-                    ask.arg("MASTER").arg("master0");
-                    let knows: HashMap<String, String> =
-                        ask.query_async(&mut connection).await.unwrap();
-                    let of = |what: &str| knows.get(what).is_some_and(|known| known == "2");
-                    (of("num-slaves") && of("num-other-sentinels")).then_some(())
+                eventually("the sentinel has discovered the others", async || {
+                    let mut query = cmd("SENTINEL");
+                    query.arg("MASTER").arg("master0");
+                    let state: HashMap<String, String> =
+                        query.query_async(&mut connection).await.unwrap();
+                    let is_two = |name: &str| state.get(name).is_some_and(|count| count == "2");
+                    (is_two("num-slaves") && is_two("num-other-sentinels")).then_some(())
                 })
                 .await;
             }
@@ -91,22 +90,22 @@ impl TestRedis {
         redis
     }
 
-    /// Kills the server that listens on `port`, as a machine that is gone.
+    /// Kills the server on `port`, like a machine failure.
     pub(crate) fn kill(&self, port: u16) {
         let servers = match &self.servers {
             Servers::Single(server) => std::slice::from_ref(server),
             Servers::Sentinel(all) => &all.servers,
             Servers::Cluster(all) => &all.servers,
         };
-        let is_it =
+        let has_port =
             |server: &&RedisServer| server.host_and_port().is_some_and(|(_, at)| at == port);
-        let server = servers.iter().find(is_it).unwrap();
+        let server = servers.iter().find(has_port).unwrap();
         let line = format!("kill -KILL {}", server.process.id());
         let sent = Command::new("sh").args(["-c", &line]).status().unwrap();
         assert!(sent.success());
     }
 
-    /// A server of our own making.
+    /// An existing server.
     pub(crate) fn single(server: RedisServer) -> Self {
         Self {
             servers: Servers::Single(server),
@@ -121,7 +120,7 @@ impl TestRedis {
         redis
     }
 
-    /// The same of any kind. A Cluster has three primaries without replicas; behind sentinels there is
+    /// The same of another kind. A Cluster has three primaries without replicas; behind sentinels there is
     /// a primary with one replica.
     pub(crate) fn dedicated_kind(kind: RedisKind) -> Self {
         let servers = match kind {
@@ -134,7 +133,7 @@ impl TestRedis {
         Self::new(servers)
     }
 
-    /// Addresses of the servers that have data.
+    /// Addresses of the data servers.
     pub(crate) fn addresses(&self) -> Vec<ConnectionAddr> {
         match &self.servers {
             Servers::Single(server) => vec![server.addr.clone()],
@@ -147,7 +146,7 @@ impl TestRedis {
         }
     }
 
-    /// The same, and those of sentinels.
+    /// The same, and those of the sentinels.
     fn all_addresses(&self) -> Vec<ConnectionAddr> {
         let mut all = self.addresses();
         if let Servers::Sentinel(servers) = &self.servers {
@@ -157,12 +156,12 @@ impl TestRedis {
         all
     }
 
-    /// Of the one server.
+    /// The URL of the first server.
     pub(crate) fn url(&self) -> String {
         format!("redis://{}", self.addresses()[0])
     }
 
-    /// What a service must be told to reach it.
+    /// The settings of a service on this Redis.
     pub(crate) fn settings(&self) -> Vec<(&'static str, String)> {
         let list = |servers: &[RedisServer]| {
             let addresses = servers.iter().map(|server| server.addr.to_string());
@@ -182,7 +181,7 @@ impl TestRedis {
         }
     }
 
-    /// A connection to the one server.
+    /// A connection to the first server.
     pub(crate) async fn connection(&self) -> MultiplexedConnection {
         connection_to(&self.addresses()[0]).await
     }
@@ -192,18 +191,18 @@ impl TestRedis {
         connection_to(address).await
     }
 
-    /// All keys that begin with `prefix`, wherever they are.
+    /// All keys that match `pattern`, on all servers.
     pub(crate) async fn keys(&self, pattern: &str) -> Vec<String> {
         let mut keys = Vec::new();
         for mut connection in self.connections().await {
             let all = cmd("KEYS").arg(pattern).to_owned();
-            let here: Vec<String> = all.query_async(&mut connection).await.unwrap();
-            keys.extend(here);
+            let found: Vec<String> = all.query_async(&mut connection).await.unwrap();
+            keys.extend(found);
         }
         keys
     }
 
-    /// One connection to each server that has data.
+    /// One connection to each data server.
     pub(crate) async fn connections(&self) -> Vec<MultiplexedConnection> {
         let mut connections = Vec::new();
         for address in self.addresses() {
@@ -213,7 +212,7 @@ impl TestRedis {
     }
 }
 
-/// Connections of tests are in no hurry: the default is short for a machine that runs other tests beside.
+/// Long timeouts for connections of tests: the default is short for a machine that runs other tests.
 pub(crate) fn connection_config() -> AsyncConnectionConfig {
     let config = AsyncConnectionConfig::new().set_connection_timeout(Some(TIMEOUT));
     config.set_response_timeout(Some(TIMEOUT))
@@ -221,12 +220,12 @@ pub(crate) fn connection_config() -> AsyncConnectionConfig {
 
 async fn connection_to(address: &ConnectionAddr) -> MultiplexedConnection {
     let client = Client::open(address.clone()).unwrap();
-    let patient = connection_config();
-    let connection = client.get_multiplexed_async_connection_with_config(&patient);
+    let config = connection_config();
+    let connection = client.get_multiplexed_async_connection_with_config(&config);
     connection.await.unwrap()
 }
 
-/// Waits for the first answer, which comes when the server has opened its port.
+/// Waits for the first response, after the server has opened its port.
 fn wait_until_ready(address: &ConnectionAddr) {
     let client = Client::open(address.clone()).unwrap();
     let started = Instant::now();

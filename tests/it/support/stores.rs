@@ -1,4 +1,4 @@
-//! The stores that the suite against `trait Store` runs on, and what its tests are made of.
+//! The stores of the test suite of `trait Store`, and helpers of its tests.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,8 +13,8 @@ use super::{
     settings,
 };
 
-/// Makes a test of each function named for each store there is. A new kind of store gets a module in
-/// here, and with it the whole suite.
+/// Makes a test of each listed function for each kind of store. Add a module here for a new kind of
+/// store.
 macro_rules! on_every_store {
     ($($name:ident),* $(,)?) => {
         mod on_memory {
@@ -51,16 +51,16 @@ macro_rules! on_every_store {
 }
 pub(crate) use on_every_store;
 
-/// Most keys of one service, on every store here. As many pairs can be in one request at most.
+/// Maximum number of keys of one service in these stores. A request has at most as many fields.
 pub(crate) const MAX_KEYS: usize = 3_000;
-/// A life that no test sees the end of.
+/// A TTL longer than any test.
 pub(crate) const LONG_TTL: Duration = Duration::from_secs(120);
 
 pub(crate) fn memory() -> MemoryStore {
     MemoryStore::new(1 << 30, MAX_KEYS)
 }
 
-/// A store on Redis, and a look behind it.
+/// A store on Redis, with direct access to the server.
 pub(crate) struct RedisFixture {
     pub(crate) store: RedisStore,
     pub(crate) connection: MultiplexedConnection,
@@ -85,9 +85,13 @@ impl RedisFixture {
     pub(crate) async fn new(redis: Arc<TestRedis>) -> Self {
         let prefix = random_prefix();
         let mut all = LONG_TIMEOUTS.to_vec();
-        let of_redis = redis.settings();
+        let redis_settings = redis.settings();
         all.push(("redis.prefix", &prefix));
-        all.extend(of_redis.iter().map(|(name, value)| (*name, value.as_str())));
+        all.extend(
+            redis_settings
+                .iter()
+                .map(|(name, value)| (*name, value.as_str())),
+        );
         let settings = settings(&all).redis;
         let store = RedisStore::open(&settings, MAX_KEYS).await.unwrap();
         Self {
@@ -98,33 +102,36 @@ impl RedisFixture {
         }
     }
 
-    /// Every key of this test has an end, but for the index, whose entries have one; and a service's is
-    /// the one that it tells.
+    /// Asserts that every key of this test expires, except for the index, whose entries expire; and that the
+    /// key of a service expires at the time in its `_end` field.
     pub(crate) async fn assert_all_keys_expire(&self) {
         for mut connection in self.redis.connections().await {
             for key in keys_under(&mut connection, &self.prefix).await {
-                let ends: i64 = connection.pexpire_time(&key).await.unwrap();
+                let expires: i64 = connection.pexpire_time(&key).await.unwrap();
                 assert!(
-                    ends != -1 || is_index(&self.prefix, &key),
-                    "{key} never ends"
+                    expires != -1 || is_index(&self.prefix, &key),
+                    "{key} never expires"
                 );
                 let kind: String = connection.key_type(&key).await.unwrap();
                 if kind == "hash" {
-                    let told: Option<i64> = connection.hget(&key, "_end").await.unwrap();
-                    assert!(ends == -2 || told.is_none_or(|told| told == ends), "{key}");
+                    let end: Option<i64> = connection.hget(&key, "_end").await.unwrap();
+                    assert!(
+                        expires == -2 || end.is_none_or(|end| end == expires),
+                        "{key}"
+                    );
                 }
             }
         }
     }
 }
 
-/// Whether a key is part of the index of what is to be looked after.
+/// Whether a key belongs to the cleanup index.
 pub(crate) fn is_index(prefix: &str, key: &str) -> bool {
     let rest = key.strip_prefix(prefix).unwrap_or_default();
     rest.starts_with("idx:")
 }
 
-/// All keys that begin with `prefix`, in order, but for those that stand whatever services there are.
+/// All keys with `prefix`, sorted, except for those that exist independently of services.
 pub(crate) async fn keys_under(
     connection: &mut MultiplexedConnection,
     prefix: &str,
@@ -172,18 +179,18 @@ pub(crate) fn remove_changes(names: &[&str]) -> Changes {
     }
 }
 
-/// The moment `millis` from now.
+/// The time `millis` from now.
 pub(crate) fn in_ms(millis: u64) -> Timestamp {
     now().after(Duration::from_millis(millis))
 }
 
-/// Waits until the clock is past `moment`.
-pub(crate) async fn sleep_until(moment: Timestamp) {
-    let is_past = async || (now() > moment).then_some(());
-    eventually("the clock goes on", is_past).await;
+/// Waits until the clock has passed `time`.
+pub(crate) async fn sleep_until(time: Timestamp) {
+    let is_past = async || (now() > time).then_some(());
+    eventually("the clock advances", is_past).await;
 }
 
-/// A service that holds nothing and has a long life.
+/// A service without data and with a long TTL.
 pub(crate) fn empty_service() -> NewService {
     NewService {
         id: ServiceId::generate(),
@@ -197,7 +204,7 @@ pub(crate) fn empty_service() -> NewService {
     }
 }
 
-/// Makes a service that holds `data` until `end`.
+/// Creates a service with `data` and the expiration time `end`.
 pub(crate) async fn create_until(
     store: &dyn Store,
     end: Timestamp,
@@ -213,17 +220,17 @@ pub(crate) async fn create_until(
     id
 }
 
-/// Makes a service that holds `data`.
+/// Creates a service with `data`.
 pub(crate) async fn create_service(store: &dyn Store, data: Vec<(KeyName, Value)>) -> ServiceId {
     create_until(store, now().after(LONG_TTL), data).await
 }
 
-/// Writes what must be stored.
+/// Asserts that changes are stored.
 pub(crate) async fn write_changes(store: &dyn Store, id: &ServiceId, changes: Changes) {
     assert_eq!(store.write(id, changes).await.unwrap(), WriteResult::Stored);
 }
 
-/// All strings of a service, if it lives.
+/// All strings of a service; `None` if it is not active.
 pub(crate) async fn try_read_strings(
     store: &dyn Store,
     id: &ServiceId,
@@ -235,20 +242,20 @@ pub(crate) async fn try_read_strings(
     Some(texts)
 }
 
-/// All strings of a service that lives, in order.
+/// All strings of an active service, sorted.
 pub(crate) async fn read_strings(store: &dyn Store, id: &ServiceId) -> Vec<(String, String)> {
     let mut texts = try_read_strings(store, id).await.unwrap();
     texts.sort();
     texts
 }
 
-/// `texts` as [`texts`] gives them.
+/// `texts` in the type of [`read_strings`].
 pub(crate) fn owned_pairs(texts: &[(&str, &str)]) -> Vec<(String, String)> {
     let pair = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
     texts.iter().map(pair).collect()
 }
 
-/// Stores `bytes` for service `id`; nothing names them yet.
+/// Stores `bytes` as a blob of the service `id`, without a key.
 pub(crate) async fn upload(store: &dyn Store, id: &ServiceId, bytes: &[u8]) -> Binary {
     let blob = BlobId::generate();
     for (index, chunk) in (0..).zip(bytes.chunks(CHUNK_BYTES)) {
@@ -262,7 +269,7 @@ pub(crate) async fn upload(store: &dyn Store, id: &ServiceId, bytes: &[u8]) -> B
     }
 }
 
-/// The bytes of a binary; `None` when they are gone.
+/// The bytes of a binary; `None` if it was deleted.
 pub(crate) async fn download(
     store: &dyn Store,
     id: &ServiceId,
@@ -276,7 +283,7 @@ pub(crate) async fn download(
     Some(bytes)
 }
 
-/// Bytes that differ from place to place.
+/// Bytes with a period of 251.
 pub(crate) fn test_bytes(length: usize) -> Vec<u8> {
     (0..=250).cycle().take(length).collect()
 }

@@ -1,4 +1,4 @@
-//! A line for each request that is worth one.
+//! The log lines of requests.
 
 use std::{
     io::{BufRead, BufReader},
@@ -21,7 +21,7 @@ use crate::support::{
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
-/// The lines about requests, once there are as many.
+/// Waits for this number of request lines.
 async fn wait_for_lines(program: &Program, count: usize) -> Vec<Value> {
     eventually("the lines are written", async || {
         let lines = program.log_events("request");
@@ -32,7 +32,7 @@ async fn wait_for_lines(program: &Program, count: usize) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn a_request_that_failed_gets_a_line_with_all_it_takes_to_find_it() {
+async fn a_failed_request_is_logged_with_route_exception_and_ids() {
     let mut program = Program::serve(&[]);
     let address = program.address().await;
     let service = create(address, "store", "a=1").await;
@@ -70,7 +70,7 @@ async fn a_request_that_failed_gets_a_line_with_all_it_takes_to_find_it() {
 }
 
 #[tokio::test]
-async fn a_slow_request_gets_a_line_and_a_fast_one_does_not() {
+async fn a_slow_request_is_logged_and_a_fast_one_is_not() {
     let redis = TestRedis::shared();
     let proxy = Proxy::new(&redis.addresses()[0].to_string());
     let (url, prefix) = (proxy.url(), random_prefix());
@@ -82,11 +82,11 @@ async fn a_slow_request_gets_a_line_and_a_fast_one_does_not() {
     ];
     let mut fast = Program::serve(&settings);
     let mut slow = Program::serve(&[&settings[..3], &[("log.slow_request_ms", "50")]].concat());
-    let (fast_at, slow_at) = (fast.address().await, slow.address().await);
-    let service = create(fast_at, "store", "a=1").await;
+    let (fast_address, slow_address) = (fast.address().await, slow.address().await);
+    let service = create(fast_address, "store", "a=1").await;
     proxy.set_mode(ProxyMode::Forward(Duration::from_millis(60)));
     let path = format!("{service}/storage/a");
-    for address in [fast_at, slow_at] {
+    for address in [fast_address, slow_address] {
         assert_eq!(request(address, Method::GET, &path).await, 200);
     }
     let lines = wait_for_lines(&slow, 1).await;
@@ -99,7 +99,7 @@ async fn a_slow_request_gets_a_line_and_a_fast_one_does_not() {
 }
 
 #[tokio::test]
-async fn all_requests_get_a_line_or_none_does_where_that_is_asked_for() {
+async fn all_requests_or_none_are_logged_by_the_setting() {
     let mut all = Program::serve(&[("log.requests", "all")]);
     let mut none = Program::serve(&[("log.requests", "none")]);
     let addresses = [all.address().await, none.address().await];
@@ -111,26 +111,26 @@ async fn all_requests_get_a_line_or_none_does_where_that_is_asked_for() {
         let create = create.header("content-type", "application/json");
         assert_eq!(create.send().await.unwrap().status(), 500);
     }
-    let told: Vec<_> = wait_for_lines(&all, 3).await;
-    let told = told.iter().map(|line| {
+    let lines = wait_for_lines(&all, 3).await;
+    let logged = lines.iter().map(|line| {
         let level = line["level"].as_str().unwrap();
         let exception = line["exception"].as_str().unwrap_or_default();
         (level, line["route"].as_str().unwrap(), exception)
     });
-    let told: Vec<_> = told.collect();
+    let logged: Vec<_> = logged.collect();
     let expected = [
         ("INFO", "/livez", ""),
         ("INFO", "none", "NotFound"),
         ("WARN", "/genesys/1/service/{service}", "UnreadableJson"),
     ];
-    assert_eq!(told, expected);
+    assert_eq!(logged, expected);
     none.signal("TERM");
     let ended = none.wait().await;
     assert!(!ended.stderr.contains("\"request\""), "{}", ended.stderr);
 }
 
 #[tokio::test]
-async fn probes_that_are_told_that_it_is_not_ready_are_no_failures() {
+async fn probes_of_a_replica_that_is_not_ready_are_not_failures() {
     let mut program = Program::serve(&[("server.drain_seconds", "3600")]);
     let address = program.address().await;
     program.signal("TERM");
@@ -145,12 +145,12 @@ async fn probes_that_are_told_that_it_is_not_ready_are_no_failures() {
 }
 
 #[tokio::test]
-async fn nobody_waits_for_a_log_that_nobody_reads_and_what_is_lost_is_counted() {
+async fn requests_do_not_wait_for_the_log_and_dropped_lines_are_counted() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_switchboard"));
     command.env_clear().env("SWITCHBOARD__LOG__REQUESTS", "all");
     command.env("SWITCHBOARD__SERVER__LISTEN", "127.0.0.1:0");
     let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
-    // Read to where it listens, and no further.
+    // Read the log up to the address, and no further.
     let mut stderr = BufReader::new(child.stderr.take().unwrap());
     let address = loop {
         let mut line = String::new();
@@ -162,15 +162,15 @@ async fn nobody_waits_for_a_log_that_nobody_reads_and_what_is_lost_is_counted() 
     };
     let url = format!("http://{address}/livez");
     let client = Client::new();
-    eventually("lines are lost", async || {
-        let asked = (0..500).map(|_| client.get(&url).send());
-        for answer in join_all(asked).await {
-            assert_eq!(answer.unwrap().status(), 200);
+    eventually("lines are dropped", async || {
+        let requests = (0..500).map(|_| client.get(&url).send());
+        for response in join_all(requests).await {
+            assert_eq!(response.unwrap().status(), 200);
         }
-        let lost = Metrics::scrape(address)
+        let dropped = Metrics::scrape(address)
             .await
             .value("log_lines_dropped_total");
-        (lost > 0.5).then_some(())
+        (dropped > 0.5).then_some(())
     })
     .await;
     child.kill().unwrap();

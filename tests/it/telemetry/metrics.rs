@@ -1,4 +1,4 @@
-//! What is counted, and how it is told.
+//! Metrics, and their encoding.
 
 use std::{
     collections::BTreeSet,
@@ -23,21 +23,17 @@ use crate::support::{
 const STORAGE_KEY_ROUTE: &str = "route=\"/genesys/1/service/{id}/storage/{key}\"";
 const SERVICE_ROUTE: &str = "route=\"/genesys/1/service/{service}\"";
 
-/// Metrics once they are as they should be.
-async fn wait_for_metrics(
-    address: SocketAddr,
-    what: &str,
-    as_they_should: impl Fn(&Metrics) -> bool,
-) {
+/// Waits until `is_expected` holds for the metrics.
+async fn wait_for_metrics(address: SocketAddr, what: &str, is_expected: impl Fn(&Metrics) -> bool) {
     eventually(what, async || {
         let metrics = Metrics::scrape(address).await;
-        as_they_should(&metrics).then_some(())
+        is_expected(&metrics).then_some(())
     })
     .await;
 }
 
 #[tokio::test]
-async fn requests_are_counted_by_route_method_and_status_and_by_nothing_a_client_makes_up() {
+async fn requests_are_counted_by_labels_with_fixed_values_only() {
     let mut program = Program::serve(&[("server.workers", "2")]);
     let address = program.address().await;
     let service = create(address, "store", "secret=value").await;
@@ -87,7 +83,7 @@ async fn requests_are_counted_by_route_method_and_status_and_by_nothing_a_client
         "{}",
         metrics.text
     );
-    // This very one.
+    // The scrape itself.
     assert!((metrics.value("http_requests_in_flight") - 1.0).abs() < 0.5);
     assert!(!metrics.text.contains("made"), "{}", metrics.text);
     assert!(!metrics.text.contains("BREW"), "{}", metrics.text);
@@ -120,13 +116,13 @@ async fn errors_are_counted_by_exception() {
 }
 
 #[tokio::test]
-async fn every_metric_has_a_help_text_and_the_collectors_own_tool_finds_nothing_wrong() {
+async fn every_metric_has_a_help_text_and_promtool_reports_no_problem() {
     let redis = TestRedis::shared();
     let (url, prefix) = (redis.url(), random_prefix());
     let mut program = Program::serve(&[("redis.url", &url), ("redis.prefix", &prefix)]);
     let address = program.address().await;
     create(address, "store", "a=1").await;
-    wait_for_metrics(address, "all is told", |metrics| {
+    wait_for_metrics(address, "all metrics are exported", |metrics| {
         metrics.has("services_active")
     })
     .await;
@@ -136,11 +132,11 @@ async fn every_metric_has_a_help_text_and_the_collectors_own_tool_finds_nothing_
     let tool = run_tool(tool.args(["check", "metrics"]), &text);
     assert_eq!(tool, "", "promtool check metrics");
 
-    let helped: BTreeSet<&str> = named(&text, "# HELP ").collect();
-    let typed: BTreeSet<&str> = named(&text, "# TYPE ").collect();
-    assert_eq!(helped, typed);
+    let with_help: BTreeSet<&str> = names(&text, "# HELP ").collect();
+    let with_type: BTreeSet<&str> = names(&text, "# TYPE ").collect();
+    assert_eq!(with_help, with_type);
     let documented = include_str!("../../../docs/observability.md");
-    for name in helped {
+    for name in with_help {
         let name = name.strip_prefix("switchboard_").unwrap();
         assert!(
             documented.contains(&format!("`{name}")),
@@ -149,14 +145,14 @@ async fn every_metric_has_a_help_text_and_the_collectors_own_tool_finds_nothing_
     }
 }
 
-fn named<'t>(text: &'t str, begins: &'t str) -> impl Iterator<Item = &'t str> {
+fn names<'t>(text: &'t str, prefix: &'t str) -> impl Iterator<Item = &'t str> {
     let lines = text
         .lines()
-        .filter_map(move |line| line.strip_prefix(begins));
+        .filter_map(move |line| line.strip_prefix(prefix));
     lines.map(|line| line.split(' ').next().unwrap())
 }
 
-/// What a command says to this input. `make test` sees to it that it is there.
+/// The output of a command for this input. `make test` installs promtool.
 fn run_tool(command: &mut Command, input: &str) -> String {
     command.stdin(Stdio::piped()).stdout(Stdio::piped());
     let tool = command.stderr(Stdio::piped()).spawn();
@@ -164,13 +160,13 @@ fn run_tool(command: &mut Command, input: &str) -> String {
     let mut stdin = tool.stdin.take().unwrap();
     stdin.write_all(input.as_bytes()).unwrap();
     drop(stdin);
-    let said = tool.wait_with_output().unwrap();
-    let said = [said.stdout, said.stderr].concat();
-    String::from_utf8(said).unwrap()
+    let output = tool.wait_with_output().unwrap();
+    let output = [output.stdout, output.stderr].concat();
+    String::from_utf8(output).unwrap()
 }
 
 #[tokio::test]
-async fn what_replicas_share_is_told_by_one_of_them() {
+async fn metrics_of_all_replicas_are_exported_by_one_of_them() {
     let redis = TestRedis::shared();
     let (url, prefix) = (redis.url(), random_prefix());
     let settings = [("redis.url", url.as_str()), ("redis.prefix", &prefix)];
@@ -186,12 +182,12 @@ async fn what_replicas_share_is_told_by_one_of_them() {
         "_phone_number=6504669999",
     )
     .await;
-    eventually("one of them tells", async || {
-        let mut told = Vec::new();
+    eventually("one of them exports them", async || {
+        let mut scrapes = Vec::new();
         for address in &addresses {
-            told.push(Metrics::scrape(*address).await);
+            scrapes.push(Metrics::scrape(*address).await);
         }
-        let sum = |name| told.iter().map(|one| one.value(name)).sum::<f64>();
+        let sum = |name| scrapes.iter().map(|one| one.value(name)).sum::<f64>();
         let all = [
             ("cleanup_leader", 1.0),
             ("keyspace_notifications_enabled", 2.0),
@@ -199,33 +195,33 @@ async fn what_replicas_share_is_told_by_one_of_them() {
             ("access_numbers_booked{group=\"DNIS\"}", 1.0),
             ("ready{reason=\"ready\"}", 2.0),
         ];
-        let lag = told.iter().filter(|one| one.has("cleanup_lag_seconds"));
-        let right = all
+        let lag = scrapes.iter().filter(|one| one.has("cleanup_lag_seconds"));
+        let is_expected = all
             .iter()
             .all(|(name, value)| (sum(name) - value).abs() < 0.5);
-        (right && lag.count() == 1).then_some(())
+        (is_expected && lag.count() == 1).then_some(())
     })
     .await;
 }
 
 #[tokio::test]
-async fn it_tells_while_redis_is_away_and_nothing_that_nobody_knows_then() {
+async fn without_redis_metrics_are_served_except_for_unknown_values() {
     let redis = TestRedis::shared();
     let proxy = Proxy::new(&redis.addresses()[0].to_string());
     let (url, prefix) = (proxy.url(), random_prefix());
     let mut program = Program::serve(&[("redis.url", &url), ("redis.prefix", &prefix)]);
     let address = program.address().await;
     let service = create(address, "store", "a=1").await;
-    wait_for_metrics(address, "it leads", |metrics| {
+    wait_for_metrics(address, "it is the cleanup leader", |metrics| {
         metrics.has("services_active") && metrics.value("ready{reason=\"ready\"}") > 0.5
     })
     .await;
-    // One worker, and the clean-up.
-    let lanes = Metrics::scrape(address).await.value("redis_connections");
-    assert!((lanes - 2.0).abs() < 0.5, "{lanes}");
+    // One of the worker and one of the cleanup.
+    let connections = Metrics::scrape(address).await.value("redis_connections");
+    assert!((connections - 2.0).abs() < 0.5, "{connections}");
 
     proxy.set_mode(proxy::ProxyMode::Close);
-    wait_for_metrics(address, "it tells that Redis is away", |metrics| {
+    wait_for_metrics(address, "the metrics show the outage", |metrics| {
         metrics.value("ready{reason=\"ready\"}") < 0.5
             && metrics.value("redis_connections") < 0.5
             && metrics.value("redis_disconnects_total") > 1.5
@@ -240,21 +236,21 @@ async fn it_tells_while_redis_is_away_and_nothing_that_nobody_knows_then() {
     assert!(Metrics::scrape(address).await.value(failed) > 0.5);
 
     proxy.restore();
-    wait_for_metrics(address, "all is well again", |metrics| {
+    wait_for_metrics(address, "the metrics show the recovery", |metrics| {
         metrics.value("ready{reason=\"ready\"}") > 0.5 && metrics.has("services_active")
     })
     .await;
 }
 
 #[tokio::test]
-async fn it_answers_while_redis_says_nothing() {
+async fn metrics_are_served_while_redis_does_not_respond() {
     let redis = TestRedis::shared();
     let proxy = Proxy::new(&redis.addresses()[0].to_string());
     let (url, prefix) = (proxy.url(), random_prefix());
     let settings = [
         ("redis.url", url.as_str()),
         ("redis.prefix", &prefix),
-        // Longer than any test is waited for.
+        // Longer than the timeout of the tests.
         ("redis.response_timeout_ms", "60000"),
     ];
     let mut program = Program::serve(&settings);
@@ -270,14 +266,14 @@ async fn it_answers_while_redis_says_nothing() {
 }
 
 #[tokio::test]
-async fn calls_of_the_store_bytes_of_binaries_and_backends_are_counted() {
+async fn store_operations_bytes_of_binaries_and_backend_requests_are_counted() {
     let backend = Backend::new(|_| MockResponse::Json(503, "{}".to_owned())).await;
-    let catalogue = CatalogFile::new(&format!(
+    let catalog = CatalogFile::new(&format!(
         "[services.store]\n_type = \"builtin\"\n_service = \"store\"\n\
          [services.chat]\n_type = \"http\"\n_service = \"http://{}/start\"\n",
         backend.address
     ));
-    let mut program = Program::serve(&[("catalog.file", catalogue.path())]);
+    let mut program = Program::serve(&[("catalog.file", catalog.path())]);
     let address = program.address().await;
     let service = create(address, "store", "a=1").await;
     let client = Client::new();
@@ -305,12 +301,12 @@ async fn calls_of_the_store_bytes_of_binaries_and_backends_are_counted() {
         assert!((value - count).abs() < 0.5, "{sample}: {}", metrics.text);
     }
     let timed = metrics.value("store_operation_duration_seconds_count");
-    let calls = metrics.sum("store_operations_total");
-    assert!((timed - calls).abs() < 1.5, "{}", metrics.text);
+    let operations = metrics.sum("store_operations_total");
+    assert!((timed - operations).abs() < 1.5, "{}", metrics.text);
 }
 
 #[tokio::test]
-async fn a_client_that_goes_away_first_is_counted_as_such() {
+async fn a_client_that_disconnects_first_is_counted_as_499() {
     let redis = TestRedis::shared();
     let proxy = Proxy::new(&redis.addresses()[0].to_string());
     let (url, prefix) = (proxy.url(), random_prefix());
@@ -327,17 +323,21 @@ async fn a_client_that_goes_away_first_is_counted_as_such() {
     let mut wire = RawConnection::connect_to(address).await;
     wire.send(format!("GET {read} HTTP/1.1\r\nHost: x\r\n\r\n"))
         .await;
-    wait_for_metrics(address, "it waits", |metrics| {
+    wait_for_metrics(address, "the operation is in flight", |metrics| {
         metrics.value("store_operations_in_flight") > 0.5
     })
     .await;
     wire.reset();
-    let gone = format!("http_requests_total{{{STORAGE_KEY_ROUTE},method=\"GET\",status=\"499\"}}");
-    wait_for_metrics(address, "it is gone", |metrics| metrics.value(&gone) > 0.5).await;
+    let disconnected =
+        format!("http_requests_total{{{STORAGE_KEY_ROUTE},method=\"GET\",status=\"499\"}}");
+    wait_for_metrics(address, "the disconnect is counted", |metrics| {
+        metrics.value(&disconnected) > 0.5
+    })
+    .await;
 }
 
 #[tokio::test]
-async fn metrics_belong_to_the_admin_group_and_can_be_switched_off() {
+async fn metrics_belong_to_the_admin_group_and_can_be_disabled() {
     let settings = [
         ("server.public", "client"),
         ("server.private_listen", "127.0.0.1:0"),

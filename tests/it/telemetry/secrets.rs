@@ -1,4 +1,4 @@
-//! What is nobody's business is not told.
+//! Secrets are neither logged nor exported.
 
 use reqwest::{Client, Method};
 
@@ -12,19 +12,19 @@ use crate::support::{
     random_prefix,
 };
 
-/// Has a program that logs everything do everything, with something secret wherever something can be.
+/// Uses all features of a program that logs everything, with secrets in all inputs.
 #[tokio::test]
-async fn no_secret_is_logged_or_counted_wherever_it_stands() {
+async fn no_secret_is_logged_or_exported() {
     let backend =
         Backend::new(|_| MockResponse::Json(500, "{\"s3cret-answer\": 1}".to_owned())).await;
-    let catalogue = catalog(&backend);
+    let catalog = catalog(&backend);
     let redis = TestRedis::shared();
     let proxy = Proxy::new(&redis.addresses()[0].to_string());
     let (url, prefix) = (proxy.url(), random_prefix());
     let settings = [
         ("redis.url", url.as_str()),
         ("redis.prefix", &prefix),
-        ("catalog.file", catalogue.path()),
+        ("catalog.file", catalog.path()),
         ("auth.api_keys", "s3cret-key"),
         ("log.level", "debug"),
         ("log.requests", "all"),
@@ -48,14 +48,14 @@ async fn no_secret_is_logged_or_counted_wherever_it_stands() {
             .header("x-api-key", "s3cret-key")
             .basic_auth("s3cret-user", Some("s3cret-password"))
             .header("gms_user", "s3cret-person")
-            // Each request has its own: a key is bound to what was asked with it.
+            // Each request has its own key, because a key is bound to the request.
             .header(
                 "idempotency-key",
                 format!("s3cret-idempotency-{}", body.len()),
             );
         let request = request.header("content-type", "application/x-www-form-urlencoded");
-        let answer = request.body(body).send().await.unwrap();
-        answer.text().await.unwrap()
+        let response = request.body(body).send().await.unwrap();
+        response.text().await.unwrap()
     };
     let mut ids = Vec::new();
     for (definition, body) in [
@@ -66,8 +66,8 @@ async fn no_secret_is_logged_or_counted_wherever_it_stands() {
         ),
     ] {
         let path = format!("/genesys/1/service/{definition}?s3cret-query=s3cret-value");
-        let answer = send(Method::POST, &path, body).await;
-        let json: serde_json::Value = serde_json::from_str(&answer).unwrap();
+        let response = send(Method::POST, &path, body).await;
+        let json: serde_json::Value = serde_json::from_str(&response).unwrap();
         ids.push(json["_id"].as_str().unwrap().to_owned());
     }
     let service = format!("/genesys/1/service/{}", ids[0]);
@@ -98,11 +98,11 @@ async fn no_secret_is_logged_or_counted_wherever_it_stands() {
     send(Method::POST, "/genesys/1/service/chat", "q=s3cret-pair").await;
     send(Method::GET, "/genesys/s3cret", "").await;
     send(Method::from_bytes(b"S3CRET").unwrap(), "/genesys", "").await;
-    let refused = client.get(format!("http://{address}{service}"));
-    let refused = refused.basic_auth("s3cret-user", Some("s3cret-guess"));
-    assert_eq!(refused.send().await.unwrap().status(), 401);
+    let unauthorized = client.get(format!("http://{address}{service}"));
+    let unauthorized = unauthorized.basic_auth("s3cret-user", Some("s3cret-guess"));
+    assert_eq!(unauthorized.send().await.unwrap().status(), 401);
     let metrics = Metrics::scrape(address).await.text;
-    // Errors of the store are told too.
+    // Errors of the store are logged too.
     proxy.set_mode(proxy::ProxyMode::Close);
     let interaction = format!("/genesys/1/service/{}", ids[1]);
     for path in [format!("{interaction}/storage"), interaction] {
@@ -112,11 +112,11 @@ async fn no_secret_is_logged_or_counted_wherever_it_stands() {
     program.signal("TERM");
     let ended = program.wait().await;
     assert_eq!(ended.code, Some(0));
-    // It did log, down to the level asked for.
+    // It did log, down to the configured level.
     assert!(ended.stderr.contains("\"message\":\"request\""));
     assert!(ended.stderr.contains("\"level\":\"DEBUG\""));
-    for told in [&ended.stderr, &ended.stdout, &metrics] {
-        assert_no_secrets(told, &ids);
+    for output in [&ended.stderr, &ended.stdout, &metrics] {
+        assert_no_secrets(output, &ids);
     }
 }
 
@@ -133,21 +133,21 @@ fn catalog(backend: &Backend) -> CatalogFile {
     ))
 }
 
-fn assert_no_secrets(told: &str, ids: &[String]) {
-    let lines = told.lines().filter(|line| {
+fn assert_no_secrets(output: &str, ids: &[String]) {
+    let lines = output.lines().filter(|line| {
         let line = line.to_lowercase();
         line.contains("s3cret") || line.contains("6504661234")
     });
     let lines: Vec<&str> = lines.collect();
     assert!(lines.is_empty(), "{lines:#?}");
     for id in ids {
-        assert!(!told.contains(id.as_str()), "{id}");
+        assert!(!output.contains(id.as_str()), "{id}");
     }
 }
 
-/// Down to the last level, where the parts that this program is made of speak too.
+/// At the most detailed level, which includes the log of dependencies.
 #[tokio::test]
-async fn an_id_is_never_logged_whole() {
+async fn an_id_is_never_logged_in_full() {
     let mut program = Program::serve(&[("log.level", "trace"), ("log.requests", "all")]);
     let address = program.address().await;
     let service = create(address, "store", "a=1").await;

@@ -1,4 +1,4 @@
-//! Traces, taken by a collector of the test's own.
+//! Traces, received by a collector of the test.
 
 use std::{collections::HashMap, net::SocketAddr};
 
@@ -20,7 +20,7 @@ use crate::support::{
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const PARENT: &str = "00f067aa0ba902b7";
 
-/// A program that sends what it has at once.
+/// A program that exports spans at once.
 fn start_traced(settings: &[(&str, &str)], collector: &str, others: &[(&str, &str)]) -> Program {
     let mut environment = vec![
         ("OTEL_EXPORTER_OTLP_ENDPOINT", collector),
@@ -30,13 +30,13 @@ fn start_traced(settings: &[(&str, &str)], collector: &str, others: &[(&str, &st
     Program::serve_with_environment(settings, &environment)
 }
 
-/// Asks as part of [`TRACE`].
+/// Sends a request with [`TRACE`] as its trace.
 async fn request_in_trace(address: SocketAddr, method: Method, path: &str, flags: &str) -> u16 {
     let request = Client::new().request(method, format!("http://{address}{path}"));
     let request = request.header("traceparent", format!("00-{TRACE}-{PARENT}-{flags}"));
     let request = request.header("tracestate", "vendor=opaque");
-    let answer = request.header("gms_user", "jane").send().await.unwrap();
-    answer.status().as_u16()
+    let response = request.header("gms_user", "jane").send().await.unwrap();
+    response.status().as_u16()
 }
 
 fn attributes(span: &Span) -> HashMap<String, String> {
@@ -51,12 +51,12 @@ fn spans_of_kind(spans: &[Span], kind: SpanKind) -> Vec<&Span> {
 }
 
 #[tokio::test]
-async fn a_traced_request_goes_on_with_its_trace_and_tells_each_call_of_the_store() {
+async fn a_sampled_request_continues_its_trace_with_a_span_per_store_operation() {
     let collector = Collector::new().await;
     let redis = TestRedis::shared();
     let (url, prefix) = (redis.url(), random_prefix());
     let settings = [("redis.url", url.as_str()), ("redis.prefix", &prefix)];
-    // Of those that come from nowhere none is traced.
+    // Requests without a parent are not sampled.
     let sampler = [("OTEL_TRACES_SAMPLER", "parentbased_always_off")];
     let mut program = start_traced(&settings, &collector.url(), &sampler);
     let address = program.address().await;
@@ -99,9 +99,9 @@ async fn a_traced_request_goes_on_with_its_trace_and_tells_each_call_of_the_stor
     assert_eq!(hex(&store.trace_id), TRACE);
     assert_eq!(store.parent_span_id, server.span_id);
     assert_eq!(store.name, "read");
-    let told = attributes(store);
-    assert_eq!(told["db.system.name"], "redis");
-    assert_eq!(told["db.operation.name"], "read");
+    let store_attributes = attributes(store);
+    assert_eq!(store_attributes["db.system.name"], "redis");
+    assert_eq!(store_attributes["db.operation.name"], "read");
 
     let resource = collector.resource();
     assert_eq!(resource["service.name"], "switchboard");
@@ -114,17 +114,17 @@ async fn a_traced_request_goes_on_with_its_trace_and_tells_each_call_of_the_stor
 }
 
 #[tokio::test]
-async fn a_backend_is_asked_as_part_of_the_trace_and_the_span_of_that_is_its_parent() {
+async fn a_backend_request_is_part_of_the_trace_and_its_span_is_the_parent_of_the_backend() {
     let collector = Collector::new().await;
-    let backend = Backend::new(|arrived| match arrived.path.as_str() {
+    let backend = Backend::new(|received| match received.path.as_str() {
         "/start" => MockResponse::ok("{\"a\": 1}"),
         _ => MockResponse::Json(500, "{}".to_owned()),
     })
     .await;
     let services = http_service(&format!("{}/start", backend.url()))
         + &format!("\"_request.fail\" = '{}/fail?id={{id}}'\n", backend.url());
-    let catalogue = CatalogFile::new(&services);
-    let settings = [("catalog.file", catalogue.path())];
+    let catalog = CatalogFile::new(&services);
+    let settings = [("catalog.file", catalog.path())];
     let sampler = [("OTEL_TRACES_SAMPLER", "parentbased_always_off")];
     let mut program = start_traced(&settings, &collector.url(), &sampler);
     let address = program.address().await;
@@ -142,21 +142,27 @@ async fn a_backend_is_asked_as_part_of_the_trace_and_the_span_of_that_is_its_par
     let server = spans_of_kind(&spans, SpanKind::Server)[0];
     let call = spans.iter().find(|span| span.name == "POST").unwrap();
     assert_eq!(call.parent_span_id, server.span_id);
-    let told = attributes(call);
-    assert_eq!(told["http.request.method"], "POST");
-    assert_eq!(told["http.response.status_code"], "200");
-    assert_eq!(told["server.address"], "127.0.0.1");
-    assert_eq!(told["server.port"], backend.address.port().to_string());
-    assert_eq!(told["url.full"], format!("{}/REDACTED", backend.url()));
-    let arrived = backend.last_request();
+    let call_attributes = attributes(call);
+    assert_eq!(call_attributes["http.request.method"], "POST");
+    assert_eq!(call_attributes["http.response.status_code"], "200");
+    assert_eq!(call_attributes["server.address"], "127.0.0.1");
+    assert_eq!(
+        call_attributes["server.port"],
+        backend.address.port().to_string()
+    );
+    assert_eq!(
+        call_attributes["url.full"],
+        format!("{}/REDACTED", backend.url())
+    );
+    let received = backend.last_request();
     let expected = format!("00-{TRACE}-{}-01", hex(&call.span_id));
-    assert_eq!(arrived.header("traceparent"), expected);
-    assert_eq!(arrived.header("tracestate"), "vendor=opaque");
-    // The making of the service goes on in a task of its own; that is part of it too.
+    assert_eq!(received.header("traceparent"), expected);
+    assert_eq!(received.header("tracestate"), "vendor=opaque");
+    // The create continues in a task of its own, which is part of the trace too.
     let settled = spans.iter().find(|span| span.name == "settle").unwrap();
     assert_eq!(settled.parent_span_id, server.span_id);
 
-    // What fails says so.
+    // Spans of failures have an error.
     let service = create(address, "web", "").await;
     let before = collector.spans().len();
     let fail = format!("{service}/fail");
@@ -173,7 +179,7 @@ async fn a_backend_is_asked_as_part_of_the_trace_and_the_span_of_that_is_its_par
     for span in [server, call] {
         assert_eq!(span.status.as_ref().unwrap().code, StatusCode::Error as i32);
     }
-    // What is not traced here is passed on as it came.
+    // The trace context of a request that is not sampled is passed on unchanged.
     assert_eq!(
         request_in_trace(address, Method::POST, start, "00").await,
         200
@@ -186,12 +192,12 @@ async fn a_backend_is_asked_as_part_of_the_trace_and_the_span_of_that_is_its_par
 async fn a_create_on_an_orchestration_server_is_one_trace() {
     let collector = Collector::new().await;
     let backend = Backend::new_ors(|_| MockResponse::ok("{}")).await;
-    let catalogue = CatalogFile::new(&ors_service(&[&backend.url()]));
-    let settings = [("catalog.file", catalogue.path())];
+    let catalog = CatalogFile::new(&ors_service(&[&backend.url()]));
+    let settings = [("catalog.file", catalog.path())];
     let mut program = start_traced(&settings, &collector.url(), &[]);
     let address = program.address().await;
     create(address, "chat", "a=1").await;
-    // The request; two calls of the backend; create, attach and settle.
+    // The request; two requests to the backend; create, attach and settle.
     let spans = collector.wait_for_spans(6).await;
     let server = spans_of_kind(&spans, SpanKind::Server)[0];
     assert_eq!(server.parent_span_id, Vec::<u8>::new());
@@ -203,7 +209,7 @@ async fn a_create_on_an_orchestration_server_is_one_trace() {
 }
 
 #[tokio::test]
-async fn what_waits_when_it_is_told_to_stop_is_sent_before_it_does() {
+async fn remaining_spans_are_exported_at_shutdown() {
     let collector = Collector::new().await;
     let never = [
         ("OTEL_BSP_SCHEDULE_DELAY", "3600000"),
@@ -225,12 +231,12 @@ async fn what_waits_when_it_is_told_to_stop_is_sent_before_it_does() {
 }
 
 #[tokio::test]
-async fn a_collector_that_is_away_holds_nobody_up_and_is_told_again_when_it_is_back() {
-    let address_of_collector = {
+async fn requests_do_not_wait_for_an_unavailable_collector_and_export_recovers() {
+    let collector_address = {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         listener.local_addr().unwrap()
     };
-    let url = format!("http://{address_of_collector}");
+    let url = format!("http://{collector_address}");
     let mut program = start_traced(&[], &url, &[("OTEL_EXPORTER_OTLP_TIMEOUT", "200")]);
     let address = program.address().await;
     eventually("spans are lost", async || {
@@ -239,7 +245,7 @@ async fn a_collector_that_is_away_holds_nobody_up_and_is_told_again_when_it_is_b
         (Metrics::scrape(address).await.value(failed) > 0.5).then_some(())
     })
     .await;
-    let collector = Collector::bind(address_of_collector).await;
+    let collector = Collector::bind(collector_address).await;
     eventually("spans arrive again", async || {
         assert_eq!(request(address, Method::GET, "/livez").await, 200);
         (!collector.spans().is_empty()).then_some(())
@@ -248,16 +254,15 @@ async fn a_collector_that_is_away_holds_nobody_up_and_is_told_again_when_it_is_b
     program.signal("TERM");
     let ended = program.wait().await;
     assert_eq!(ended.code, Some(0));
-    // Once, however often it failed.
-    let told = ended.stderr.matches("traces cannot be sent").count();
-    assert_eq!(told, 1, "{}", ended.stderr);
-    assert!(ended.stderr.contains("traces are sent again"));
+    // Once, for any number of failures.
+    let warnings = ended.stderr.matches("span export failed").count();
+    assert_eq!(warnings, 1, "{}", ended.stderr);
+    assert!(ended.stderr.contains("span export recovered"));
 }
 
 #[tokio::test]
-async fn a_collector_that_never_answers_costs_no_more_than_the_queue_and_does_not_keep_it_from_stopping()
- {
-    // Connections are made, by the system; nobody reads from them.
+async fn a_collector_that_never_responds_fills_only_the_queue_and_does_not_prevent_shutdown() {
+    // The operating system accepts connections; no one reads from them.
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", silent.local_addr().unwrap());
     let queue = [
@@ -277,14 +282,14 @@ async fn a_collector_that_never_answers_costs_no_more_than_the_queue_and_does_no
     let ended = program.wait().await;
     assert_eq!(ended.code, Some(0));
     assert!(
-        ended.stderr.contains("nobody took them in time"),
+        ended.stderr.contains("export timed out"),
         "{}",
         ended.stderr
     );
 }
 
 #[tokio::test]
-async fn a_part_of_those_that_come_from_nowhere_is_traced_and_nothing_where_it_is_switched_off() {
+async fn the_ratio_of_requests_without_a_parent_is_sampled_and_none_if_disabled() {
     let collector = Collector::new().await;
     let half = [
         ("OTEL_TRACES_SAMPLER", "parentbased_traceidratio"),
@@ -297,9 +302,9 @@ async fn a_part_of_those_that_come_from_nowhere_is_traced_and_nothing_where_it_i
     }
     program.signal("TERM");
     assert_eq!(program.wait().await.code, Some(0));
-    let some = collector.spans().len();
+    let sampled = collector.spans().len();
     // Seven standard deviations.
-    assert!((50..150).contains(&some), "{some}");
+    assert!((50..150).contains(&sampled), "{sampled}");
 
     let off = [("OTEL_SDK_DISABLED", "true")];
     let mut program = start_traced(&[], &collector.url(), &off);
@@ -307,11 +312,11 @@ async fn a_part_of_those_that_come_from_nowhere_is_traced_and_nothing_where_it_i
     request_in_trace(address, Method::GET, "/livez", "01").await;
     program.signal("TERM");
     assert_eq!(program.wait().await.code, Some(0));
-    assert_eq!(collector.spans().len(), some);
+    assert_eq!(collector.spans().len(), sampled);
 }
 
 #[tokio::test]
-async fn variables_of_a_whole_cluster_keep_no_service_from_running_and_are_told() {
+async fn unsupported_variables_are_logged_and_do_not_prevent_the_start() {
     let collector = Collector::new().await;
     let others = [
         ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),

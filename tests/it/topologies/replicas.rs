@@ -45,7 +45,7 @@ async fn a_change_that_too_few_replicas_have_is_made_and_its_client_does_not_kno
     let message = TestResponse::send(write)
         .await
         .error_message("StoreUnavailable", 503);
-    assert!(message.contains("is not known"), "{message}");
+    assert!(message.contains("is unknown"), "{message}");
     assert_eq!(app.storage(&service).await, json!({"a": "1", "b": "2"}));
 }
 

@@ -113,7 +113,7 @@ async fn a_method_that_a_page_does_not_take_is_told_on_a_page() {
         assert_eq!(answer.header("allow"), allow, "{method} {page}");
         let text = page_html(&answer);
         if method != Method::HEAD {
-            let message = format!("{method} is not allowed here, only {allow}");
+            let message = format!("{method} is not allowed for this path; allowed: {allow}");
             assert!(text.contains(&message), "{method} {page}: {text}");
         }
     }
@@ -139,7 +139,7 @@ async fn what_is_no_page_is_told_on_one_whatever_the_method() {
             let answer = TestResponse::send(desk.request(method, page)).await;
             assert_eq!(answer.status, 404, "{page}");
             let text = page_html(&answer);
-            assert!(text.contains("there is nothing at"), "{page}");
+            assert!(text.contains("no route matches"), "{page}");
             assert!(text.contains("Sign out"), "{page}");
             assert_eq!(answer.header("allow"), "");
         }

@@ -281,7 +281,7 @@ async fn what_goes_wrong_is_told_on_a_page_with_the_menu() {
     let app = start_admin(&[]).await;
     let cookie = session_cookie(&app).await;
     for (path, exception) in [
-        ("nothing", "there is nothing at"),
+        ("nothing", "no route matches"),
         ("services/nobody", "there is no service"),
         ("live?limit=0", "limit"),
     ] {

@@ -97,7 +97,7 @@ async fn what_is_answered_is_shown_whatever_it_is(pair: BrowserFixture) {
     browser.press("Send").await;
     browser.wait_for_text("<img src=x onerror=ran=1>").await;
     browser.inspect("an answer").await;
-    send_request(&browser, &pair.app, "endService", id).await;
+    send_request(&browser, &pair.app, "deleteService", id).await;
     browser.press("Send").await;
     browser.wait_for_text("200 OK").await;
     TestResponse::send(pair.app.get(&service))

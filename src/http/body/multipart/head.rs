@@ -1,14 +1,14 @@
-//! The head of a part: which name its value has, and whether it is a file.
+//! The headers of a part: its name, its content type, and whether it is a file.
 
 use super::super::{
     charset::{Charset, CharsetLabel},
     header_value::{EncodedText, HeaderValue, display_bytes},
 };
 
-/// Bytes of a file's name, and of a content type. Both become headers of a download.
+/// The maximum length of a file name and of a content type. Both become headers of the download.
 pub(super) const MAX_METADATA_BYTES: usize = 255;
 
-/// What counts of the head of a part.
+/// The relevant headers of a part.
 #[derive(Debug)]
 pub(super) struct Head {
     pub(super) name: EncodedText,
@@ -16,11 +16,11 @@ pub(super) struct Head {
     pub(super) content_type: ContentType,
 }
 
-/// What a part says of its type.
+/// The content type of a part.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum ContentType {
     Absent,
-    /// It is none that can be read.
+    /// A malformed type.
     Unreadable(String),
     /// `text/...`, and its charset.
     Text(String, CharsetLabel),
@@ -30,36 +30,37 @@ pub(super) enum ContentType {
 }
 
 impl Head {
-    /// Parses header lines. Those that do not count need a name, no more.
+    /// Parses header lines. Of other headers only the name is validated.
     ///
     /// # Errors
-    /// What is wrong, in words.
+    /// A description of the error.
     pub(super) fn parse(head: &[u8]) -> Result<Self, String> {
         let lines = unfold_lines(head)?;
         let mut disposition = None;
         let mut content_type = None;
         for (number, line) in (1..).zip(&lines) {
-            let (name, value) =
-                parse_header(line).map_err(|what| format!("line {number} of its head {what}"))?;
-            let place = if name.eq_ignore_ascii_case(b"content-disposition") {
+            let (name, value) = parse_header(line)
+                .map_err(|reason| format!("line {number} of its headers {reason}"))?;
+            let slot = if name.eq_ignore_ascii_case(b"content-disposition") {
                 &mut disposition
             } else if name.eq_ignore_ascii_case(b"content-type") {
                 &mut content_type
             } else {
                 continue;
             };
-            if place.replace(value).is_some() {
-                return Err(format!("its head has {} twice", display_bytes(name)));
+            if slot.replace(value).is_some() {
+                return Err(format!("its headers have {} twice", display_bytes(name)));
             }
         }
-        let disposition = disposition
-            .ok_or("it has no header Content-Disposition: form-data; name=\"...\"".to_owned())?;
+        let disposition = disposition.ok_or(
+            "the header Content-Disposition: form-data; name=\"...\" is missing".to_owned(),
+        )?;
         let in_disposition = |reason| format!("Content-Disposition: {reason}");
         let disposition = HeaderValue::parse_form_data(disposition).map_err(in_disposition)?;
         if !disposition.essence.eq_ignore_ascii_case(b"form-data") {
-            let kind = display_bytes(disposition.essence);
+            let value = display_bytes(disposition.essence);
             return Err(format!(
-                "Content-Disposition is {kind}, it must be form-data"
+                "Content-Disposition is {value}; expected form-data"
             ));
         }
         let name = disposition.form_text("name").map_err(in_disposition)?;
@@ -78,23 +79,23 @@ impl Head {
     fn check(&self) -> Result<(), String> {
         if let Some(name) = &self.file_name {
             check_file_name(name.bytes.len())?;
-        } else if let ContentType::Multipart(kind) = &self.content_type {
+        } else if let ContentType::Multipart(name) = &self.content_type {
             return Err(format!(
-                "its type is {kind}: parts within parts are not supported, each file needs a part of its own"
+                "its Content-Type is {name}: nested multipart bodies are not supported, send each file in its own part"
             ));
-        } else if let ContentType::Unreadable(kind) = &self.content_type {
-            return Err(format!("Content-Type is {kind}, it must be type/subtype"));
+        } else if let ContentType::Unreadable(name) = &self.content_type {
+            return Err(format!("Content-Type is {name}; expected type/subtype"));
         }
         Ok(())
     }
 
-    /// Bytes of what is kept of it.
+    /// The bytes that are kept in memory.
     pub(super) fn metadata_bytes(&self) -> usize {
         let file_name = self.file_name.as_ref();
         self.name.bytes.len() + file_name.map_or(0, |name| name.bytes.len())
     }
 
-    /// A part with a file name, or with a type that is no text.
+    /// Whether the part is a file: it has a file name or a type other than text.
     pub(super) fn is_file(&self) -> bool {
         self.file_name.is_some() || matches!(self.content_type, ContentType::Other(_))
     }
@@ -109,7 +110,7 @@ impl ContentType {
         if value.len() > MAX_METADATA_BYTES {
             let bytes = value.len();
             return Err(format!(
-                "Content-Type has {bytes} bytes, {MAX_METADATA_BYTES} are allowed"
+                "Content-Type has {bytes} bytes; at most {MAX_METADATA_BYTES} are allowed"
             ));
         }
         let unreadable = Ok(Self::Unreadable(display_bytes(value)));
@@ -138,24 +139,24 @@ impl ContentType {
     }
 }
 
-/// Checks the length of a file's name.
+/// Checks the length of a file name.
 pub(super) fn check_file_name(bytes: usize) -> Result<(), String> {
     if bytes > MAX_METADATA_BYTES {
         return Err(format!(
-            "the file name has {bytes} bytes, {MAX_METADATA_BYTES} are allowed"
+            "the file name has {bytes} bytes; at most {MAX_METADATA_BYTES} are allowed"
         ));
     }
     Ok(())
 }
 
-/// The lines of a head, each with those that continue it (they begin with a blank).
+/// Splits the headers into lines and joins continuation lines, which begin with white space.
 fn unfold_lines(head: &[u8]) -> Result<Vec<Vec<u8>>, String> {
     let mut lines: Vec<Vec<u8>> = Vec::new();
     let mut rest = head;
     while !rest.is_empty() {
         let end = memchr::memmem::find(rest, b"\r\n");
-        let (line, behind) = rest.split_at(end.unwrap_or(rest.len()));
-        rest = behind.get(2..).unwrap_or_default();
+        let (line, after) = rest.split_at(end.unwrap_or(rest.len()));
+        rest = after.get(2..).unwrap_or_default();
         let number = lines.len() + 1;
         if let Some(byte) = line
             .iter()
@@ -163,12 +164,12 @@ fn unfold_lines(head: &[u8]) -> Result<Vec<Vec<u8>>, String> {
         {
             return Err(match byte {
                 b'\n' | b'\r' => format!(
-                    "line {number} of its head has a CR or LF within it: lines end in CR LF, and \
-                     names write them as %0D and %0A"
+                    "line {number} of its headers has a CR or LF that is not part of a line break (CR LF); in names \
+                     write them as %0D and %0A"
                 ),
                 byte => format!(
-                    "line {number} of its head has control characters (0x{byte:02x}), which names cannot \
-                     have there; a JSON or form body takes any"
+                    "line {number} of its headers has a control character (0x{byte:02x}), which is not allowed in \
+                     names there; use a JSON or form body"
                 ),
             });
         }
@@ -187,16 +188,13 @@ fn parse_header(line: &[u8]) -> Result<(&[u8], &[u8]), String> {
         .unwrap_or_default()
         .trim_ascii_end();
     if !is_token(name) {
-        return Err(format!(
-            "is {}, it must read Name: value",
-            display_bytes(line)
-        ));
+        return Err(format!("is {}; expected Name: value", display_bytes(line)));
     }
     let value = line.get(colon.map_or(0, |colon| colon + 1)..);
     Ok((name, value.unwrap_or_default().trim_ascii()))
 }
 
-/// Whether it is a token of HTTP.
+/// Whether a text is a token (RFC 9110 5.6.2).
 fn is_token(text: &[u8]) -> bool {
     let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
     !text.is_empty() && text.iter().all(allowed)

@@ -1,4 +1,4 @@
-//! Whatever parts are sent in whatever way: what is read is what was sent, or the body is refused.
+//! Tests of the multipart parser.
 
 use actix_web::error::PayloadError;
 use futures_util::{FutureExt, stream};
@@ -7,7 +7,7 @@ use super::{super::limited_stream::StreamFailure, *};
 
 mod properties;
 
-/// A part as it was read.
+/// A parsed part.
 #[derive(Debug, PartialEq, Eq)]
 struct ReadPart {
     name: String,
@@ -16,20 +16,20 @@ struct ReadPart {
     content: Vec<u8>,
 }
 
-/// Reads a body that arrives in pieces of these sizes, over and over.
+/// Parses a body that arrives in chunks of these sizes, repeated.
 fn read_parts(body: &[u8], boundary: &str, sizes: &[usize]) -> Result<Vec<ReadPart>, String> {
-    let mut pieces = Vec::new();
+    let mut chunks = Vec::new();
     let mut rest = body;
     for size in sizes.iter().cycle() {
         if rest.is_empty() {
             break;
         }
-        let (piece, behind) = rest.split_at((*size).min(rest.len()));
-        pieces.push(Ok::<_, PayloadError>(Bytes::copy_from_slice(piece)));
-        rest = behind;
+        let (chunk, after) = rest.split_at((*size).min(rest.len()));
+        chunks.push(Ok::<_, PayloadError>(Bytes::copy_from_slice(chunk)));
+        rest = after;
     }
     let mut reader = Reader::new(
-        stream::iter(pieces),
+        stream::iter(chunks),
         StreamFailure::default(),
         boundary.as_bytes(),
     );
@@ -61,7 +61,7 @@ fn read_parts(body: &[u8], boundary: &str, sizes: &[usize]) -> Result<Vec<ReadPa
         Ok(parts)
     };
     all.now_or_never()
-        .ok_or("it waits for more than there is")?
+        .ok_or("the parser waits for more bytes")?
 }
 
 fn read_text_parts(body: &str) -> Result<Vec<(String, String)>, String> {
@@ -136,18 +136,18 @@ fn content_that_resembles_a_boundary_is_preserved() {
         "\r\n--xbx--\r\n",
         "Content-Disposition: form-data; name=\"b\"\r\n\r\n2",
     ] {
-        let before = if content.starts_with("--XbX") {
+        let prefix = if content.starts_with("--XbX") {
             "."
         } else {
             ""
         };
-        let content = format!("{before}{content}");
+        let content = format!("{prefix}{content}");
         let body =
             format!("--XbX\r\n{PART_A_HEAD}{content}\r\n--XbX\r\n{PART_A_HEAD}2\r\n--XbX--\r\n");
         let expected = [content, "2".to_owned()].map(|content| ("a".to_owned(), content));
         assert_eq!(read_text_parts(&body), Ok(expected.to_vec()), "{body:?}");
     }
-    // The line break behind the head is the one before the boundary.
+    // The line break after the headers is part of the delimiter.
     let body = format!("--XbX\r\n{PART_A_HEAD}--XbX--\r\n");
     assert_eq!(
         read_text_parts(&body),
@@ -155,7 +155,7 @@ fn content_that_resembles_a_boundary_is_preserved() {
     );
 }
 
-fn assert_refused(cases: impl IntoIterator<Item = (String, &'static str)>) {
+fn assert_rejected(cases: impl IntoIterator<Item = (String, &'static str)>) {
     for (body, message) in cases {
         let error = read_text_parts(&body).unwrap_err();
         assert!(error.contains(message), "{body:?}: {error}");
@@ -164,7 +164,7 @@ fn assert_refused(cases: impl IntoIterator<Item = (String, &'static str)>) {
 
 #[test]
 fn malformed_lines_are_rejected() {
-    assert_refused([
+    assert_rejected([
         (
             "x".to_owned(),
             "no line of the body begins with the boundary \"--XbX\"",
@@ -175,11 +175,11 @@ fn malformed_lines_are_rejected() {
         ),
         (
             format!(" --XbX\r\n{PART_A_HEAD}1\r\n--XbX\r\n{PART_A_HEAD}2\r\n--XbX--"),
-            "does not begin a line",
+            "is not at the start of a line",
         ),
         (
             format!("x\n--XbX\r\n{PART_A_HEAD}1\r\n--XbX\r\n{PART_A_HEAD}2\r\n--XbX--"),
-            "does not begin a line",
+            "is not at the start of a line",
         ),
         (
             format!("--XbX\n{PART_A_HEAD}1\r\n--XbX--"),
@@ -241,10 +241,10 @@ fn malformed_lines_are_rejected() {
 
 #[test]
 fn malformed_part_headers_are_rejected() {
-    assert_refused([
+    assert_rejected([
         (
             "--XbX\r\n\r\n1\r\n--XbX--".to_owned(),
-            "no header Content-Disposition",
+            "the header Content-Disposition: form-data; name=\"...\" is missing",
         ),
         (
             "--XbX\r\nContent-Disposition: form-data\r\n\r\n1\r\n--XbX--".to_owned(),
@@ -252,7 +252,7 @@ fn malformed_part_headers_are_rejected() {
         ),
         (
             "--XbX\r\nContent-Disposition: attachment; name=a\r\n\r\n1\r\n--XbX--".to_owned(),
-            "must be form-data",
+            "expected form-data",
         ),
         (
             format!("--XbX\r\nContent-Disposition: form-data; name=b\r\n{PART_A_HEAD}1\r\n--XbX--"),
@@ -264,15 +264,15 @@ fn malformed_part_headers_are_rejected() {
         ),
         (
             format!("--XbX\r\nno header\r\n{PART_A_HEAD}1\r\n--XbX--"),
-            "must read Name: value",
+            "expected Name: value",
         ),
         (
             format!("--XbX\r\n{PART_A_HEAD}1\r\n--XbX\r\n--XbX\r\n{PART_A_HEAD}2\r\n--XbX--"),
-            "must read Name: value",
+            "expected Name: value",
         ),
         (
             format!("--XbX\r\nX: a\nb\r\n{PART_A_HEAD}1\r\n--XbX--"),
-            "CR or LF within",
+            "has a CR or LF that is not part of a line break",
         ),
         (
             format!("--XbX\r\nX: a\x00b\r\n{PART_A_HEAD}1\r\n--XbX--"),
@@ -289,7 +289,7 @@ fn malformed_part_headers_are_rejected() {
             format!(
                 "--XbX\r\nContent-Type: multipart/mixed; boundary=y\r\n{PART_A_HEAD}1\r\n--XbX--"
             ),
-            "parts within parts",
+            "nested multipart bodies are not supported",
         ),
         (
             format!("--XbX\r\nContent-Type: nonsense\r\n{PART_A_HEAD}1\r\n--XbX--"),
@@ -300,7 +300,7 @@ fn malformed_part_headers_are_rejected() {
                 "--XbX\r\nContent-Type: a/{}\r\n{PART_A_HEAD}1\r\n--XbX--",
                 "b".repeat(254)
             ),
-            "256 bytes, 255 are allowed",
+            "256 bytes; at most 255 are allowed",
         ),
         (
             format!(
@@ -308,7 +308,7 @@ fn malformed_part_headers_are_rejected() {
                 PART_A_HEAD.trim_end(),
                 "f".repeat(256)
             ),
-            "256 bytes, 255 are allowed",
+            "256 bytes; at most 255 are allowed",
         ),
         (
             format!(
@@ -316,7 +316,7 @@ fn malformed_part_headers_are_rejected() {
                 PART_A_HEAD.trim_end(),
                 "f".repeat(20_000)
             ),
-            "20000 bytes, 255 are allowed",
+            "20000 bytes; at most 255 are allowed",
         ),
     ]);
 }

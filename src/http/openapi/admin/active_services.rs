@@ -1,4 +1,4 @@
-//! What lives: services and bookings; and who did what, and who is up.
+//! Bookings, active services, audit log and replicas.
 
 use actix_web::http::{Method, StatusCode};
 use serde_json::json;
@@ -23,11 +23,11 @@ const BOOKING: &str = "/genesys/1/admin/groups/{group}/bookings/{booking}";
 const ACTIVE_SERVICES: &str = "/genesys/1/admin/active-services";
 const ACTIVE_SERVICE: &str = "/genesys/1/admin/active-services/{id}";
 
-/// Places in lists of what ends, and in the history.
+/// Cursors of lists in the order of expiration, and of the audit log.
 const EXPIRATION_CURSOR: &str = "^[0-9]{1,18}-";
 const AUDIT_LOG_CURSOR: &str = "^[0-9]{1,19}(-[0-9]{1,19})?$";
 
-/// The operations on what lives, and on what is told of the past and of replicas.
+/// The operations on bookings, active services, the audit log and replicas.
 pub(super) fn operations(limits: &Limits) -> [Operation; 8] {
     [
         list_bookings(),
@@ -43,7 +43,7 @@ pub(super) fn operations(limits: &Limits) -> [Operation; 8] {
 
 fn list_bookings() -> Operation {
     let number = json!({
-        "description": "Only the bookings of this number, oldest first, on one page; however it is written. At \
+        "description": "Only the bookings of this number, in any notation, oldest first and on one page. At \
                         most 64 bytes",
         "type": "string", "maxLength": 64, "examples": ["+1 800 344 9999"],
     });
@@ -52,14 +52,14 @@ fn list_bookings() -> Operation {
         Method::GET,
         BOOKINGS,
         "listBookings",
-        "List who holds which number",
+        "List the bookings of a resource group",
     )
-    .description("Those that run out first come first. Codes are told to nobody.")
+    .description("In the order of their expiration. Access codes are not returned.")
     .parameters([group, query_parameter("number", &number)])
     .parameters(page_parameters(EXPIRATION_CURSOR))
     .response(
         StatusCode::OK,
-        with_common_headers(schema_response("A page of them", "Bookings")),
+        with_common_headers(schema_response("A page of bookings", "Bookings")),
     )
     .errors(&["GroupNotFound"])
     .errors(&QUERY_ERRORS)
@@ -68,16 +68,11 @@ fn list_bookings() -> Operation {
 fn release_number() -> Operation {
     let group = path_parameter("group", "The name of a resource group.", "DNIS");
     let booking = path_parameter("booking", "The id of a booking.", "b1");
-    let release = operation(
-        Method::DELETE,
-        BOOKING,
-        "releaseBooking",
-        "Give a number back",
-    )
-    .description("Whatever the service does that it is held for, which lives on.")
-    .parameters([group, booking])
-    .errors(&["InvalidParameter", "BookingNotFound", "StoreFull"]);
-    ok_response(release, "It is free")
+    let release = operation(Method::DELETE, BOOKING, "releaseNumber", "Release a number")
+        .description("Deletes the booking. Its service remains active.")
+        .parameters([group, booking])
+        .errors(&["InvalidParameter", "BookingNotFound", "StoreFull"]);
+    ok_response(release, "The number is free")
 }
 
 fn list_services() -> Operation {
@@ -89,29 +84,33 @@ fn list_services() -> Operation {
     operation(
         Method::GET,
         ACTIVE_SERVICES,
-        "listLiveServices",
-        "List services by their end",
+        "listActiveServices",
+        "List active services by expiration",
     )
     .description(
-        "A page may have fewer than `limit`: some may just have ended. With `prefix` the result is one page \
-         of the services whose ids begin with it, in any case; the 20,000 services that end first are searched.",
+        "A page may have fewer than `limit` entries, because services can end meanwhile. With `prefix` the result is \
+         one page of the services whose ids begin with it, case-insensitively; the 20,000 services that expire first \
+         are searched.",
     )
     .parameters([query_parameter("prefix", &prefix)])
     .parameters(page_parameters(EXPIRATION_CURSOR))
     .response(
         StatusCode::OK,
-        with_common_headers(schema_response("A page of them", "LiveServices")),
+        with_common_headers(schema_response("A page of services", "ActiveServiceList")),
     )
     .errors(&QUERY_ERRORS)
 }
 
 fn get_service() -> Operation {
-    let response = schema_response("It, without the values of its storage", "LiveService");
+    let response = schema_response(
+        "The service, without the values of its storage",
+        "ActiveService",
+    );
     operation(
         Method::GET,
         ACTIVE_SERVICE,
-        "readLiveService",
-        "Tell what a service holds",
+        "getActiveService",
+        "Describe an active service",
     )
     .parameters([service_id_parameter()])
     .response(StatusCode::OK, with_common_headers(response))
@@ -123,47 +122,49 @@ fn set_service_end(limits: &Limits) -> Operation {
     let in_query = known
         .iter()
         .map(|(name, schema)| query_parameter(name, schema));
-    let extend = operation(
+    let operation = operation(
         Method::PUT,
         ACTIVE_SERVICE,
-        "moveEndOfLiveService",
-        "Move the end of a service",
+        "setActiveServiceExpiration",
+        "Set the expiration of an active service",
     )
-    .description("As clients do: one of `ttl` and `expiration_time` is needed, and `ttl` wins.")
+    .description(
+        "Like the client API: requires `ttl` or `expiration_time`; `ttl` takes precedence.",
+    )
     .parameters([service_id_parameter()])
     .parameters(in_query)
     .request_body(form_data_body(limits, &known))
     .errors(&["InvalidParameter", "ServiceNotFound", "StoreFull"])
     .errors(&BODY_ERRORS);
-    ok_response(extend, "It has been moved")
+    ok_response(operation, "The expiration time is set")
 }
 
 fn delete_service() -> Operation {
-    let end = operation(
+    let delete = operation(
         Method::DELETE,
         ACTIVE_SERVICE,
-        "endLiveService",
-        "End a service",
+        "deleteActiveService",
+        "Delete an active service",
     )
-    .description("As clients do: all that it held is given back.")
+    .description("Like the client API: the resources of the service are released.")
     .parameters([service_id_parameter()])
     .errors(&["InvalidParameter", "ServiceNotFound", "StoreFull"]);
-    ok_response(end, "It has ended")
+    ok_response(delete, "The service is deleted")
 }
 
 fn list_audit_log() -> Operation {
     operation(
         Method::GET,
         "/genesys/1/admin/audit-log",
-        "listHistory",
-        "List what operators did",
+        "listAuditLog",
+        "List the audit log",
     )
     .description(
-        "Newest first. What is done to services and bookings is noted before it is done, so it may have failed \
-         then.",
+        "Newest first. Changes of services and bookings are recorded before they are made, so a recorded change \
+         may have failed.",
     )
     .parameters(page_parameters(AUDIT_LOG_CURSOR))
-    .response(StatusCode::OK, with_common_headers(schema_response("A page of it", "History")))
+    .response(StatusCode::OK, with_common_headers(schema_response("A page of events", "AuditLogPage")))
     .errors(&QUERY_ERRORS)
 }
 
@@ -172,10 +173,10 @@ fn list_replicas() -> Operation {
         Method::GET,
         "/genesys/1/admin/replicas",
         "listReplicas",
-        "List the replicas that are up",
+        "List the running replicas",
     )
     .response(
         StatusCode::OK,
-        with_common_headers(schema_response("All of them", "Replicas")),
+        with_common_headers(schema_response("All running replicas", "Replicas")),
     )
 }

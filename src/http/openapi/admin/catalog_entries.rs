@@ -12,33 +12,33 @@ use crate::{
     settings::Limits,
 };
 
-/// A kind of entries, in the terms of the document.
+/// A kind of catalog entries.
 struct EntryKind {
     list_path: &'static str,
     entry_path: &'static str,
-    /// What one is called, and the end of the names of its operations.
+    /// The name of the kind, and the suffix of its operation ids.
     labels: (&'static str, &'static str),
-    /// The place of its name in the path.
+    /// The path parameter of the name.
     name_parameter: Value,
-    /// What is put, and an example.
+    /// The schema of the request body, and an example.
     body: (&'static str, Value),
-    /// There is none of that name.
+    /// The error of an unknown name.
     not_found_error: &'static str,
 }
 
-/// The operations on entries of the catalogue.
+/// The operations on catalog entries.
 pub(super) fn operations(limits: &Limits) -> Vec<Operation> {
     let services = EntryKind {
         list_path: "/genesys/1/admin/services",
         entry_path: "/genesys/1/admin/services/{name}",
         labels: ("configured service", "ConfiguredService"),
         name_parameter: name_parameter(
-            "Its name: 1 to 128 bytes, neither `/` nor control characters, and not `.` or `..`.",
+            "The name: 1 to 128 bytes, without `/` and control characters, and not `.` or `..`.",
             &json!({"type": "string", "minLength": 1, "maxLength": 128, "pattern": NAME_PATTERN}),
             "call-us",
         ),
         body: (
-            "Definition",
+            "ServiceDefinition",
             json!({
                 "_type": "builtin", "_service": "request-interaction", "_resource_group": "sales",
                 "_ttl": 3600.min(limits.max_ttl.as_secs()), "_provide_code": "true",
@@ -51,12 +51,12 @@ pub(super) fn operations(limits: &Limits) -> Vec<Operation> {
         entry_path: "/genesys/1/admin/groups/{name}",
         labels: ("resource group", "Group"),
         name_parameter: name_parameter(
-            "Its name: 1 to 64 bytes, neither braces nor control characters, and not `.` or `..`; `/` is written `%2F`.",
+            "The name: 1 to 64 bytes, without braces and control characters, and not `.` or `..`; encode `/` as `%2F`.",
             &json!({"type": "string", "minLength": 1, "maxLength": 64, "pattern": GROUP_NAME_PATTERN}),
             "sales",
         ),
         body: (
-            "Group",
+            "ResourceGroup",
             json!({
                 "_allocation_strategy": "CLUSTER", "_booking_expiration_timeout": 60,
                 "numbers": ["8005550201", "8005550202"],
@@ -64,18 +64,21 @@ pub(super) fn operations(limits: &Limits) -> Vec<Operation> {
         ),
         not_found_error: "GroupNotFound",
     };
-    // A configured service may need a group; nothing needs a configured service.
+    // Configured services can reference groups; nothing references a configured service.
     let delete_group = delete(&groups)
-        .description("Numbers that are held stay held. One that a configured service needs stays.")
+        .description("Bookings of the group stay valid. A group that a configured service uses cannot be deleted.")
         .errors(&["InvalidDefinition"]);
     let delete_service =
-        delete(&services).description("Services that were made from it live on until they end.");
+        delete(&services).description("Services created from it remain active until they end.");
     vec![
-        list(&services, "Secrets are hidden."),
+        list(&services, "Secrets are masked."),
         read(&services),
         put(&services),
         delete_service,
-        list(&groups, "How many numbers each has is told as `size`."),
+        list(
+            &groups,
+            "`size` is the number of access numbers of a group.",
+        ),
         read(&groups),
         put(&groups),
         delete_group,
@@ -92,25 +95,29 @@ fn name_parameter(description: &str, schema: &Value, example: &str) -> Value {
     })
 }
 
-/// A response that tells an entry.
+/// A response with an entry.
 fn entry_response(kind: &EntryKind, description: &str) -> Value {
-    let ending = kind.labels.1;
-    let places = [("name", "$response.body#/name"), ETAG_LINK];
+    let suffix = kind.labels.1;
+    let parameters = [("name", "$response.body#/name"), ETAG_LINK];
     let response = with_etag(schema_response(description, "Entry"));
-    let response = with_link(response, ("replace", &format!("put{ending}")), &places);
-    with_link(response, ("delete", &format!("delete{ending}")), &places)
+    let response = with_link(response, ("replace", &format!("put{suffix}")), &parameters);
+    with_link(
+        response,
+        ("delete", &format!("delete{suffix}")),
+        &parameters,
+    )
 }
 
 fn list(kind: &EntryKind, description: &str) -> Operation {
-    let (called, ending) = kind.labels;
-    let summary = format!("List all {called}s");
+    let (label, suffix) = kind.labels;
+    let summary = format!("List all {label}s");
     let first = [("name", "$response.body#/entries/0/name")];
-    let response = with_etag(schema_response("All of them", "Entries"));
-    let response = with_link(response, ("read", &format!("read{ending}")), &first);
+    let response = with_etag(schema_response("All entries", "Entries"));
+    let response = with_link(response, ("read", &format!("read{suffix}")), &first);
     operation(
         Method::GET,
         kind.list_path,
-        &format!("list{ending}s"),
+        &format!("list{suffix}s"),
         &summary,
     )
     .description(description)
@@ -118,38 +125,38 @@ fn list(kind: &EntryKind, description: &str) -> Operation {
 }
 
 fn read(kind: &EntryKind) -> Operation {
-    let (called, ending) = kind.labels;
-    let summary = format!("Read a {called}");
+    let (label, suffix) = kind.labels;
+    let summary = format!("Read a {label}");
     operation(
         Method::GET,
         kind.entry_path,
-        &format!("read{ending}"),
+        &format!("read{suffix}"),
         &summary,
     )
     .parameters([kind.name_parameter.clone()])
-    .response(StatusCode::OK, entry_response(kind, "It"))
+    .response(StatusCode::OK, entry_response(kind, "The entry"))
     .errors(&["InvalidParameter", kind.not_found_error])
 }
 
 fn put(kind: &EntryKind) -> Operation {
-    let ((called, ending), (schema_name, example)) = (kind.labels, &kind.body);
-    let summary = format!("Make or replace a {called}");
+    let ((label, suffix), (schema_name, example)) = (kind.labels, &kind.body);
+    let summary = format!("Create or replace a {label}");
     let body = json!({
-        "description": "Its options, all of them. Numbers and booleans are the text that they are written as; \
-                        an option that is empty or `null` is as good as absent. `********` stands for the \
-                        secret there is.",
+        "description": "All options of the entry. Numbers and booleans are stored as text in their original \
+                        notation; an empty option or `null` counts as absent. `********` keeps the current \
+                        secret.",
         "required": true,
         "content": {"application/json": {"schema": schema_ref(schema_name), "example": example}},
     });
-    operation(Method::PUT, kind.entry_path, &format!("put{ending}"), &summary)
+    operation(Method::PUT, kind.entry_path, &format!("put{suffix}"), &summary)
         .description(
-            "In force on this replica when it is answered, and on the others within a second. It is understood \
-             together with all that there is; what is wrong is named (`InvalidDefinition`), and nothing is changed.",
+            "The change is active on this replica when the response is sent, and on the other replicas within a \
+             second. The entry is validated with the whole catalog; an error changes nothing (`InvalidDefinition`).",
         )
         .parameters([kind.name_parameter.clone(), if_match(), if_none_match()])
         .request_body(body)
-        .response(StatusCode::CREATED, entry_response(kind, "There was none"))
-        .response(StatusCode::OK, entry_response(kind, "It took the place of another"))
+        .response(StatusCode::CREATED, entry_response(kind, "The entry was created"))
+        .response(StatusCode::OK, entry_response(kind, "The entry was replaced"))
         .errors(&[
             "InvalidParameter",
             "InvalidDefinition",
@@ -162,16 +169,16 @@ fn put(kind: &EntryKind) -> Operation {
 }
 
 fn delete(kind: &EntryKind) -> Operation {
-    let (called, ending) = kind.labels;
-    let summary = format!("Delete a {called}");
+    let (label, suffix) = kind.labels;
+    let summary = format!("Delete a {label}");
     let delete = operation(
         Method::DELETE,
         kind.entry_path,
-        &format!("delete{ending}"),
+        &format!("delete{suffix}"),
         &summary,
     )
     .parameters([kind.name_parameter.clone(), if_match()])
     .errors(&["InvalidParameter", kind.not_found_error])
     .errors(&WRITE_ERRORS);
-    ok_response(delete, "It is deleted")
+    ok_response(delete, "The entry is deleted")
 }

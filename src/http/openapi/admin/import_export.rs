@@ -1,4 +1,4 @@
-//! The whole catalogue.
+//! Import, export and restore of the catalog.
 
 use actix_web::http::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -24,20 +24,20 @@ _allocation_strategy = \"CLUSTER\"
 numbers = [\"8005550101\", \"8005550102\"]
 ";
 
-/// The operations on the catalogue as a whole.
+/// The operations on the whole catalog.
 pub(super) fn operations() -> [Operation; 5] {
     [
         export(),
         import(
             Method::PUT,
-            ("replaceCatalog", "Replace the catalogue"),
-            "Afterwards there is what the body says, and what the catalogue file says: anything else that was \
-             made here is deleted.",
+            ("replaceCatalog", "Replace the catalog"),
+            "Afterwards the catalog has the entries of the body and of the catalog file; all other stored \
+             entries are deleted.",
         ),
         import(
             Method::POST,
-            ("mergeCatalog", "Add to the catalogue"),
-            "What the body names is made or replaced; anything else stays.",
+            ("mergeCatalog", "Merge into the catalog"),
+            "Creates or replaces the entries of the body; all other entries stay.",
         ),
         lost(),
         restore(),
@@ -46,7 +46,7 @@ pub(super) fn operations() -> [Operation; 5] {
 
 fn lost() -> Operation {
     let path = "/genesys/1/admin/catalog/lost";
-    let response = schema_response("What is lost; no names if nothing is", "LostEntries");
+    let response = schema_response("The lost entries; empty if there are none", "LostEntries");
     let response = with_link(
         with_etag(response),
         ("restore", "restoreCatalog"),
@@ -54,9 +54,9 @@ fn lost() -> Operation {
     );
     operation(Method::GET, path, "listLostEntries", "List lost entries")
         .description(
-            "If Redis comes back empty or with an older catalog (`FLUSHALL`, a lost disk), each replica that \
-             knew more keeps its copy until the entries are there again, or until it restarts. This lists \
-             what the replica that answers can restore.",
+            "If Redis returns empty or with an older catalog (`FLUSHALL`, a lost disk), each replica keeps its \
+             copy of the missing entries until they exist again or until it restarts. This lists the entries \
+             that the responding replica can restore.",
         )
         .response(StatusCode::OK, response)
 }
@@ -65,15 +65,15 @@ fn restore() -> Operation {
     let path = "/genesys/1/admin/catalog/restore";
     operation(Method::POST, path, "restoreCatalog", "Restore lost entries")
         .description(
-            "All that the replica that answers can restore is made again, secrets included, or nothing. \
-             Entries made or changed since the loss stay as they are. `If-Match` names the version that \
-             there is now; `PreconditionFailed` if it has changed, as when somebody else was faster, or if \
-             this replica knows of no loss.",
+            "Restores all entries that the responding replica can restore, including secrets, or none. Entries \
+             created or changed since the loss stay unchanged. `If-Match` has the current version of the \
+             catalog; `PreconditionFailed` if the catalog has changed meanwhile, or if this replica has no \
+             lost entries.",
         )
         .parameters([if_match(), if_none_match()])
         .response(
             StatusCode::OK,
-            with_etag(schema_response("The entries are in force on this replica", "Imported")),
+            with_etag(schema_response("The entries are active on this replica", "ImportReport")),
         )
         .errors(&["InvalidParameter", "InvalidDefinition", "TooLarge"])
         .errors(&WRITE_ERRORS)
@@ -86,7 +86,7 @@ fn export() -> Operation {
         "schema": {"type": "string"},
     });
     let response = json!({
-        "description": "The catalogue",
+        "description": "The catalog",
         "headers": {"Content-Disposition": name},
         "content": {
             "application/toml": {"schema": {"type": "string"}, "example": EXAMPLE},
@@ -102,25 +102,24 @@ fn export() -> Operation {
         Method::GET,
         PATH,
         "exportCatalog",
-        "Read the whole catalogue",
+        "Export the catalog",
     )
     .description(
-        "As a catalogue file in TOML, what the configured one says included, as `text/plain` for \
-             `Accept: text/plain`. In place of secrets is `********`, \
-             which stands for the secret there is when it is sent back.",
+        "A catalog file in TOML, including the entries of the catalog file, as `text/plain` for \
+             `Accept: text/plain`. Secrets are replaced by `********`, which keeps the current secret in an \
+             import.",
     )
     .response(StatusCode::OK, response)
 }
 
 fn import(method: Method, (name, summary): (&str, &str), description: &str) -> Operation {
-    let state =
-        "It is made whole or not at all. Entries of the catalogue file may be in it, as they are.";
+    let details = "All changes are made, or none. The body may include unchanged entries of the catalog file.";
     let dry_run = json!({
-        "description": "Whether nothing is to be changed",
+        "description": "Whether to report the changes without making them",
         "type": "boolean", "default": false,
     });
     operation(method, PATH, name, summary)
-        .description(&format!("{description} {state} {DRY_RUN}"))
+        .description(&format!("{description} {details} {DRY_RUN}"))
         .parameters([
             if_match(),
             if_none_match(),
@@ -130,8 +129,8 @@ fn import(method: Method, (name, summary): (&str, &str), description: &str) -> O
         .response(
             StatusCode::OK,
             with_etag(schema_response(
-                "It is in force on this replica",
-                "Imported",
+                "The catalog is active on this replica",
+                "ImportReport",
             )),
         )
         .errors(&[
@@ -145,11 +144,11 @@ fn import(method: Method, (name, summary): (&str, &str), description: &str) -> O
 }
 
 fn body() -> Value {
-    // Generators of clients drop an operation that takes `application/toml`.
+    // Client generators drop an operation with the content type `application/toml`.
     let toml = json!({"schema": {"type": "string", "format": "binary"}, "example": EXAMPLE});
     json!({
-        "description": "A catalogue file in TOML: `[services.<name>]` and `[resources.<group>]` tables of \
-                        options. Sent as `application/octet-stream` or `application/toml`",
+        "description": "A catalog file in TOML: `[services.<name>]` and `[resources.<group>]` tables of \
+                        options, as `application/octet-stream` or `application/toml`",
         "required": true,
         "content": {"application/octet-stream": toml},
     })

@@ -1,5 +1,4 @@
-//! What configured services and resource groups may say, as far as a schema can tell: whether it fits what
-//! else there is, the service finds out.
+//! Schemas of configured services and resource groups. Rules that involve other entries are not part of them.
 
 use serde_json::{Map, Value, json};
 
@@ -9,7 +8,7 @@ use crate::{
     settings::Limits,
 };
 
-/// One character or more, and no control characters.
+/// One or more characters, without control characters.
 const NO_CONTROLS: &str = "^[^\\x00-\\x1F\\x7F-\\x9F]+$";
 
 /// The JSON Schema of a configured service.
@@ -21,10 +20,10 @@ pub(super) fn definition_schema(limits: &Limits) -> Value {
                 "app-to-connect-basic", "match-interaction", "request-access", "request-interaction",
                 "store",
             ],
-            "description": "What it does",
+            "description": "Builtin",
         }),
     )];
-    let backends = "URLs of what it runs on, separated by commas";
+    let backends = "Base URLs of the backends, separated by commas";
     let ors = [
         ("_service", url_schema("URL of an SCXML document")),
         ("_ors", url_schema(backends)),
@@ -35,13 +34,13 @@ pub(super) fn definition_schema(limits: &Limits) -> Value {
         (
             "_request",
             optional(&url_schema(
-                "URL template of every request without one of its own",
+                "URL template of requests without their own `_request.<name>`",
             )),
         ),
         (
             "_terminate",
             optional(&url_schema(
-                "URL template of what is asked when the service has ended",
+                "URL template of the request after the service has ended",
             )),
         ),
         ("_method", optional(&method_schema())),
@@ -49,7 +48,7 @@ pub(super) fn definition_schema(limits: &Limits) -> Value {
         (
             "_session",
             optional(&text_schema(
-                "The member of the create's answer that names the session",
+                "Member of the create response that has the session id",
             )),
         ),
         ("_ors", optional(&text_schema(backends))),
@@ -57,7 +56,7 @@ pub(super) fn definition_schema(limits: &Limits) -> Value {
     ];
     json!({
         "description": format!(
-            "A configured service: a flat table of at most {MAX_OPTIONS} options. Others than these are kept with it."
+            "A configured service: a flat table of at most {MAX_OPTIONS} options. Other options are stored with it."
         ),
         "anyOf": [
             definition_variant("builtin", &["_type", "_service"], builtin, limits),
@@ -82,10 +81,10 @@ pub(super) fn group_schema() -> Value {
         "properties": {
             "_allocation_strategy": {
                 "enum": ["RANDOM", "ROUND_ROBIN", "CLUSTER", "LOCAL"],
-                "description": "`CLUSTER` and `LOCAL` hold a number for one service at a time; `RANDOM` and \
-                                `ROUND_ROBIN` share it",
+                "description": "`CLUSTER` and `LOCAL` reserve a number for one service at a time; `RANDOM` and \
+                                `ROUND_ROBIN` share numbers",
             },
-            "_backup_resource": optional(&number("Handed out when all numbers are taken")),
+            "_backup_resource": optional(&number("Number that is returned when no other number is free")),
             "_booking_expiration_timeout": booking_timeout(),
             "numbers": {"type": "array", "items": number("1 to 64 bytes"), "uniqueItems": true},
         },
@@ -95,7 +94,7 @@ pub(super) fn group_schema() -> Value {
     })
 }
 
-/// Configured services of a `_type`, with its own options and those of all.
+/// Configured services of a `_type`, with its own and the common options.
 fn definition_variant<const N: usize>(
     name: &str,
     required: &[&str],
@@ -113,11 +112,11 @@ fn definition_variant<const N: usize>(
         "properties": properties,
         "required": required,
         "propertyNames": option_name_schema(),
-        "additionalProperties": text_schema("Kept with it"),
+        "additionalProperties": text_schema("Stored with the entry"),
     });
     if name == "http" {
         schema["patternProperties"] = json!({
-            "^_request\\.": optional(&url_schema("URL template of the request of that name")),
+            "^_request\\.": optional(&url_schema("URL template of the request with this name")),
             "^_method\\.": optional(&method_schema()),
         });
     }
@@ -125,39 +124,39 @@ fn definition_variant<const N: usize>(
 }
 
 fn common_options(limits: &Limits) -> [(&'static str, Value); 10] {
-    let life = limits.max_ttl.as_secs();
+    let max_ttl = limits.max_ttl.as_secs();
     let prefix = json!({
-        "description": "Leading digits of it, or a range of them such as `7-9`",
+        "description": "Leading digits of the access code, or a range such as `7-9`",
         "type": ["string", "integer"], "minimum": 0, "pattern": "^[0-9]{1,16}(-[0-9]{1,16})?$",
     });
     let user = json!({
-        "description": "Asked of callers, together with `password`. No colon",
+        "description": "User name that clients must send, with `password`. No colon",
         "type": ["string", "number", "boolean"], "pattern": "^[^:]*$",
     });
     [
         (
             "_ttl",
             optional(&integer_schema(
-                "Seconds that a service lives.",
+                "Time to live of a service, in seconds.",
                 1,
-                life,
+                max_ttl,
                 3600,
             )),
         ),
         (
             "_resource_group",
             optional(&text_schema(
-                "The group that access numbers are taken from; there is one",
+                "Resource group of the access numbers; it must exist",
             )),
         ),
         (
             "_provide_code",
-            optional(&boolean_schema("Give an access code too.")),
+            optional(&boolean_schema("Return an access code too.")),
         ),
         (
             "_access_code_length",
             optional(&integer_schema(
-                "Digits of it, its prefix included.",
+                "Digits of the access code, including the prefix.",
                 1,
                 16,
                 4,
@@ -168,64 +167,66 @@ fn common_options(limits: &Limits) -> [(&'static str, Value); 10] {
         (
             "_return_pool_health",
             optional(&boolean_schema(
-                "Tell how many numbers there are and how many are free.",
+                "Return the size of the resource group and its free numbers.",
             )),
         ),
         (
             "_overwritable_options",
             optional(&text_schema(
-                "Options that a request may override, separated by commas",
+                "Options that parameters of a request override, separated by commas",
             )),
         ),
         ("username", optional(&user)),
         (
             "password",
-            optional(&text_schema("Asked of callers; never told")),
+            optional(&text_schema(
+                "Password that clients must send; never returned",
+            )),
         ),
     ]
 }
 
 fn booking_timeout() -> Value {
     optional(&integer_schema(
-        "Seconds that a number is held.",
+        "Seconds for which a number is reserved.",
         5,
         1_800,
         60,
     ))
 }
 
-/// What an option may be called.
+/// The schema of option names.
 fn option_name_schema() -> Value {
     json!({"pattern": NO_CONTROLS})
 }
 
-/// Any text; numbers and booleans are the text that they are written as.
+/// Text; numbers and booleans are stored as text in their original notation.
 fn text_schema(description: &str) -> Value {
     json!({"description": description, "type": ["string", "number", "boolean", "null"]})
 }
 
-/// An absolute URL, or a path behind one of `_ors`.
+/// An absolute URL, or a path that is appended to a URL of `_ors`.
 fn url_schema(description: &str) -> Value {
     json!({"description": description, "type": "string", "pattern": "^(https?://[A-Za-z0-9]|/)"})
 }
 
 fn method_schema() -> Value {
-    json!({"description": "How it is asked", "enum": ["GET", "POST", "PUT", "PATCH", "DELETE"]})
+    json!({"description": "HTTP method", "enum": ["GET", "POST", "PUT", "PATCH", "DELETE"]})
 }
 
 fn strategy_schema() -> Value {
     optional(&json!({
         "enum": ["circular", "linear"],
-        "description": "How they are taken: each in its turn, or the first one that can be reached",
+        "description": "Load balancing: round robin, or the first available backend",
     }))
 }
 
-/// What is as good as absent.
+/// Values that count as absent.
 fn empty_schema() -> Value {
     json!({"enum": ["", null]})
 }
 
-/// An option that may be there, and may be empty.
+/// An optional option, which may be empty.
 fn optional(schema: &Value) -> Value {
     json!({"anyOf": [schema, empty_schema()]})
 }

@@ -1,4 +1,4 @@
-//! The check of notifications for an operator: one probe over a subscription of its own.
+//! The check of keyspace notifications for operators: one probe over a dedicated subscription.
 
 use futures_util::StreamExt;
 use redis::{aio::PubSubStream, cmd};
@@ -31,22 +31,22 @@ pub(super) async fn check(target: &mut CheckTarget<'_>) -> Result<CheckOutcome, 
         Err(error @ StoreError::Unknown(_)) => return Err(error),
         Err(error) => return Ok(CheckOutcome::unknown(&format!("a probe: {error}"))),
     };
-    let heard = timeout(PROBE_TIMEOUT, receive_probe_events(messages, &mut probe)).await;
-    if heard.is_ok() && probe.is_complete() {
-        return Ok(CheckOutcome::new(true, "messages arrive"));
+    let received = timeout(PROBE_TIMEOUT, receive_probe_events(messages, &mut probe)).await;
+    if received.is_ok() && probe.is_complete() {
+        return Ok(CheckOutcome::new(true, "notifications arrive"));
     }
     if can_be_enabled(target).await? {
         return Ok(CheckOutcome {
             result: CheckResult::Unknown,
-            detail: "disabled; the service enables them when it connects".to_owned(),
+            detail: "disabled; Switchboard enables them when it connects".to_owned(),
             is_blocking: false,
         });
     }
-    let seen = format!("no message about keys that end: {}", probe.missing());
-    Ok(CheckOutcome::new(false, seen))
+    let detail = format!("missing notifications: {}", probe.missing());
+    Ok(CheckOutcome::new(false, detail))
 }
 
-/// Whether the server has them disabled and permits that the service enables them.
+/// Whether the server has them disabled and permits enabling them.
 async fn can_be_enabled(target: &mut CheckTarget<'_>) -> Result<bool, StoreError> {
     let flags = server::config(target, "notify-keyspace-events").await?;
     if flags.is_none_or(|flags| keyspace_notifications::flags_are_sufficient(&flags)) {

@@ -1,8 +1,8 @@
-//! Whether Redis permits all commands, keys and channels that this program uses.
+//! The check that Redis permits all commands, keys and channels that this program uses.
 //!
-//! Each is tried: with `ACL DRYRUN` where that is permitted (Redis 7), else really, in a form that does
-//! nothing. Commands are tried on a string of our own, where those for other types fail with `WRONGTYPE`
-//! after their permission was checked; keys by deleting a field that no hash has.
+//! Each is tested with `ACL DRYRUN` if that is permitted (Redis 7), otherwise by executing a harmless
+//! form of it. Commands are tested on a string key of this program: commands of other types fail with
+//! `WRONGTYPE` after their permission was checked. Keys are tested by deleting a field that no hash has.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{CheckOutcome, CheckTarget};
 use crate::{settings::RedisMode, store::StoreError};
 
-/// When a right is needed.
+/// When a right is required.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Requirement {
     Always,
@@ -24,8 +24,8 @@ enum Requirement {
     Optional,
 }
 
-/// Every command that the program or its scripts send, in a form that does no harm to `K`, a string of
-/// our own. The first makes that string, the last deletes it.
+/// Every command that the program or its scripts send, in a form that is harmless for `K`, a string key
+/// of this program. The first command creates that string, the last one deletes it.
 const COMMANDS: &[(Requirement, &str)] = &[
     (Requirement::Always, "SET K x PX 10000"),
     (Requirement::Always, "PING"),
@@ -76,10 +76,10 @@ const COMMANDS: &[(Requirement, &str)] = &[
     (Requirement::Always, "UNLINK K"),
 ];
 
-/// Places in [`COMMANDS`] of those that would make a key of another type if the first one was denied.
+/// Those of [`COMMANDS`] that would create a key of another type if the first command was denied.
 const KEY_CREATING_COMMANDS: [&str; 5] = ["INCR", "DECR", "HSET", "ZADD", "XADD"];
 
-/// Rules without which no service can be created or read.
+/// The rules without which no service can be created or read.
 const ESSENTIAL_RULES: [&str; 7] = [
     "+evalsha",
     "+exists",
@@ -90,10 +90,10 @@ const ESSENTIAL_RULES: [&str; 7] = [
     "+time",
 ];
 
-/// An instant far ahead, in milliseconds.
+/// A time in the far future, in milliseconds.
 const FAR_FUTURE_MS: i64 = 1 << 50;
 
-/// What a denial is about.
+/// The subject of a denial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Denial {
     Command,
@@ -101,11 +101,11 @@ enum Denial {
     Channel,
 }
 
-/// A command to try, what it needs, and what it is tried for.
+/// A command to test, and the right that it tests.
 struct RightProbe {
     requirement: Requirement,
     command: Cmd,
-    /// The ACL rule that a denied key or channel is missing.
+    /// The ACL rule to add if the key or channel is denied.
     pattern: String,
 }
 
@@ -115,28 +115,28 @@ pub(super) async fn check(target: &mut CheckTarget<'_>) -> Result<CheckOutcome, 
         .redis
         .key_on_node(target.node, |tag| target.store.keys.probe(tag))
     else {
-        return Ok(CheckOutcome::unknown("to tell which slots it has"));
+        return Ok(CheckOutcome::unknown("reading its slots"));
     };
     let user: Option<String> = target.query(cmd("ACL").arg("WHOAMI")).await?;
-    let trials = right_probes(target, &key);
-    let can_ask = is_permitted(target, &cmd("PING")).await?.is_some();
+    let probes = right_probes(target, &key);
+    let can_dryrun = is_permitted(target, &cmd("PING")).await?.is_some();
     let denials = match &user {
-        Some(user) if can_ask => {
-            let questions = trials
+        Some(user) if can_dryrun => {
+            let commands = probes
                 .iter()
-                .map(|trial| dryrun_command(user, &trial.command));
-            send_commands(target, &questions.collect::<Vec<_>>()).await?
+                .map(|probe| dryrun_command(user, &probe.command));
+            send_commands(target, &commands.collect::<Vec<_>>()).await?
         }
-        _ => try_commands(target, &trials).await?,
+        _ => try_commands(target, &probes).await?,
     };
     let (mut missing, mut optional) = (BTreeSet::new(), BTreeSet::new());
-    for (trial, denied) in trials.iter().zip(denials) {
+    for (probe, denied) in probes.iter().zip(denials) {
         let rule = match denied {
             None => continue,
-            Some(Denial::Command) => format!("+{}", acl_name(&trial.command)),
-            Some(Denial::Key | Denial::Channel) => trial.pattern.clone(),
+            Some(Denial::Command) => format!("+{}", acl_name(&probe.command)),
+            Some(Denial::Key | Denial::Channel) => probe.pattern.clone(),
         };
-        let rules = if trial.requirement == Requirement::Optional {
+        let rules = if probe.requirement == Requirement::Optional {
             &mut optional
         } else {
             &mut missing
@@ -164,7 +164,7 @@ pub(super) async fn check(target: &mut CheckTarget<'_>) -> Result<CheckOutcome, 
     })
 }
 
-/// Whether the user may send `command`, as `ACL DRYRUN` says; `None` where that is not permitted.
+/// Whether the user may send `command`, according to `ACL DRYRUN`; `None` if that is not permitted.
 pub(super) async fn is_permitted(
     target: &mut CheckTarget<'_>,
     command: &Cmd,
@@ -172,47 +172,50 @@ pub(super) async fn is_permitted(
     let Some(user) = target.query::<String>(cmd("ACL").arg("WHOAMI")).await? else {
         return Ok(None);
     };
-    let says: Option<String> = target.query(&dryrun_command(&user, command)).await?;
-    Ok(says.map(|text| parse_denial(&text).is_none()))
+    let reply: Option<String> = target.query(&dryrun_command(&user, command)).await?;
+    Ok(reply.map(|text| parse_denial(&text).is_none()))
 }
 
-/// All that this program needs under its settings.
+/// The rights that this program needs with its settings.
 fn right_probes(target: &CheckTarget<'_>, key: &str) -> Vec<RightProbe> {
     let (store, random) = (target.store, Uuid::new_v4().simple().to_string());
-    let applies = |need| match need {
+    let applies = |requirement| match requirement {
         Requirement::Always | Requirement::Optional => true,
         Requirement::Cluster => store.mode == RedisMode::Cluster,
         Requirement::Sentinel => store.mode == RedisMode::Sentinel,
         Requirement::Replicas => store.waits_for_replicas,
     };
-    // Where the time of Redis is not known yet, the string lives until it is deleted at the end.
+    // If the time of Redis is not known yet, the string exists until it is deleted at the end.
     let now = store.redis.now();
-    let soon = now.map_or(FAR_FUTURE_MS, |now| {
+    let expires_at = now.map_or(FAR_FUTURE_MS, |now| {
         now.after(Duration::from_secs(10)).millis()
     });
-    let mut trials: Vec<RightProbe> = Vec::new();
-    for (need, line) in COMMANDS.iter().filter(|(need, _)| applies(*need)) {
+    let mut probes: Vec<RightProbe> = Vec::new();
+    for (requirement, line) in COMMANDS
+        .iter()
+        .filter(|(requirement, _)| applies(*requirement))
+    {
         let mut words = line.split(' ');
         let mut command = cmd(words.next().unwrap_or_default());
         for word in words {
             match word {
                 "K" => command.arg(key),
-                "T" => command.arg(soon),
+                "T" => command.arg(expires_at),
                 word => command.arg(word),
             };
         }
         let pattern = format!("~{}", store.keys.probe("*"));
-        trials.push(RightProbe {
-            requirement: *need,
+        probes.push(RightProbe {
+            requirement: *requirement,
             command,
             pattern,
         });
     }
-    // Before the last one, which deletes the string.
+    // Before the last command, which deletes the string.
     let mut keys = Vec::new();
     for (sample, pattern) in store.keys.samples(&random) {
-        for verb in ["HEXISTS", "HDEL"] {
-            let command = cmd(verb).arg(&sample).arg(&random).to_owned();
+        for command_name in ["HEXISTS", "HDEL"] {
+            let command = cmd(command_name).arg(&sample).arg(&random).to_owned();
             let pattern = format!("~{pattern}");
             keys.push(RightProbe {
                 requirement: Requirement::Always,
@@ -221,15 +224,15 @@ fn right_probes(target: &CheckTarget<'_>, key: &str) -> Vec<RightProbe> {
             });
         }
     }
-    let mut channel = |need, verb: &str, channel: &str, extra: &str| {
-        let mut command = cmd(verb);
+    let mut channel = |requirement, command_name: &str, channel: &str, extra: &str| {
+        let mut command = cmd(command_name);
         command.arg(channel);
         if !extra.is_empty() {
             command.arg(extra);
         }
         let pattern = format!("&{channel}");
         keys.push(RightProbe {
-            requirement: need,
+            requirement,
             command,
             pattern,
         });
@@ -240,24 +243,24 @@ fn right_probes(target: &CheckTarget<'_>, key: &str) -> Vec<RightProbe> {
     let changes = store.keys.catalog_channel();
     channel(Requirement::Optional, "SUBSCRIBE", &changes, "");
     channel(Requirement::Optional, "PUBLISH", &changes, "check");
-    let last = trials.len().saturating_sub(1);
-    trials.splice(last..last, keys);
-    trials
+    let last = probes.len().saturating_sub(1);
+    probes.splice(last..last, keys);
+    probes
 }
 
-/// Asks whether `user` may send `command`.
+/// The command that tests whether `user` may send `command`.
 fn dryrun_command(user: &str, command: &Cmd) -> Cmd {
-    let mut dry = cmd("ACL");
-    dry.arg("DRYRUN").arg(user);
+    let mut dryrun = cmd("ACL");
+    dryrun.arg("DRYRUN").arg(user);
     for argument in command.args_iter() {
         if let redis::Arg::Simple(bytes) = argument {
-            dry.arg(bytes);
+            dryrun.arg(bytes);
         }
     }
-    dry
+    dryrun
 }
 
-/// Sends all of them, and gives what each was denied for.
+/// Sends all commands, and returns the reason of each denial.
 async fn send_commands(
     target: &mut CheckTarget<'_>,
     commands: &[Cmd],
@@ -281,31 +284,31 @@ async fn send_commands(
     Ok(replies.into_iter().map(denied).collect())
 }
 
-/// Sends what is to be tried: all of it but subscriptions over the connection of the checks.
+/// Sends the commands of the probes, except subscriptions, over the connection of the checks.
 async fn try_commands(
     target: &mut CheckTarget<'_>,
-    trials: &[RightProbe],
+    probes: &[RightProbe],
 ) -> Result<Vec<Option<Denial>>, StoreError> {
-    let [first, rest @ ..] = trials else {
+    let [first, rest @ ..] = probes else {
         return Ok(Vec::new());
     };
     let mut denials = send_commands(target, std::slice::from_ref(&first.command)).await?;
-    let string_stands = denials.iter().all(Option::is_none);
-    let is_subscription = |trial: &RightProbe| acl_name(&trial.command) == "subscribe";
-    let is_sent = |trial: &RightProbe| {
-        let makes_key = KEY_CREATING_COMMANDS
+    let string_exists = denials.iter().all(Option::is_none);
+    let is_subscription = |probe: &RightProbe| acl_name(&probe.command) == "subscribe";
+    let is_sent = |probe: &RightProbe| {
+        let creates_key = KEY_CREATING_COMMANDS
             .iter()
-            .any(|made| made.eq_ignore_ascii_case(&acl_name(&trial.command)));
-        !is_subscription(trial) && (string_stands || !makes_key)
+            .any(|name| name.eq_ignore_ascii_case(&acl_name(&probe.command)));
+        !is_subscription(probe) && (string_exists || !creates_key)
     };
-    let sent = rest.iter().filter(|trial| is_sent(trial));
-    let sent: Vec<Cmd> = sent.map(|trial| trial.command.clone()).collect();
+    let sent = rest.iter().filter(|probe| is_sent(probe));
+    let sent: Vec<Cmd> = sent.map(|probe| probe.command.clone()).collect();
     let mut sent = send_commands(target, &sent).await?.into_iter();
-    for trial in rest {
-        denials.push(if is_sent(trial) {
+    for probe in rest {
+        denials.push(if is_sent(probe) {
             sent.next().flatten()
-        } else if is_subscription(trial) {
-            try_subscribe(target, trial).await?
+        } else if is_subscription(probe) {
+            try_subscribe(target, probe).await?
         } else {
             None
         });
@@ -315,10 +318,10 @@ async fn try_commands(
 
 async fn try_subscribe(
     target: &mut CheckTarget<'_>,
-    trial: &RightProbe,
+    probe: &RightProbe,
 ) -> Result<Option<Denial>, StoreError> {
     let mut subscriber = target.node.subscriber().await?;
-    let channel = trial.pattern.trim_start_matches('&');
+    let channel = probe.pattern.trim_start_matches('&');
     match target
         .node
         .with_response_timeout(subscriber.subscribe(channel))
@@ -330,7 +333,8 @@ async fn try_subscribe(
     }
 }
 
-/// What a text denies: Redis words it by its version, and `ACL DRYRUN` again otherwise.
+/// Parses the text of a denial. The wording depends on the version of Redis, and differs in `ACL
+/// DRYRUN`.
 fn parse_denial(text: &str) -> Option<Denial> {
     let text = text.to_ascii_lowercase();
     if !text.contains("noperm") && !text.contains("no permissions") {
@@ -345,7 +349,7 @@ fn parse_denial(text: &str) -> Option<Denial> {
     })
 }
 
-/// The name of a command as ACL rules have it.
+/// The name of a command in ACL rules.
 fn acl_name(command: &Cmd) -> String {
     let mut words = command.args_iter().map(|argument| match argument {
         redis::Arg::Simple(bytes) => String::from_utf8_lossy(bytes).to_ascii_lowercase(),

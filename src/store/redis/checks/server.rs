@@ -1,4 +1,4 @@
-//! Checks of what a server is and how it is configured.
+//! The checks of the role, version and configuration of a server.
 
 use std::collections::HashMap;
 
@@ -10,12 +10,12 @@ use crate::{
     store::{StoreError, WallClock},
 };
 
-/// The oldest Redis that has all commands: major and minor version.
+/// The minimum version of Redis that has all commands: major and minor.
 const MIN_VERSION: (u64, u64) = (6, 2);
-/// Skew of the clocks beyond which the check fails, in milliseconds.
+/// The maximum clock skew in milliseconds.
 const MAX_SKEW_MS: i64 = 1_000;
 
-/// What a server says of itself.
+/// The server's description of itself.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ServerInfo {
     server: Option<String>,
@@ -24,13 +24,13 @@ pub(super) struct ServerInfo {
     role: Option<String>,
 }
 
-/// Asks for [`ServerInfo`] with `HELLO`, which servers permit that forbid `INFO`, or else with `INFO`.
+/// Reads [`ServerInfo`] with `HELLO`, which some servers permit that deny `INFO`, otherwise with `INFO`.
 async fn server_info(target: &mut CheckTarget<'_>) -> Result<ServerInfo, StoreError> {
-    if let Some(greeting) = &target.server_info {
-        return Ok(greeting.clone());
+    if let Some(server_info) = &target.server_info {
+        return Ok(server_info.clone());
     }
     let hello: Option<HashMap<String, Value>> = target.query(&cmd("HELLO")).await?;
-    let greeting = if let Some(hello) = hello {
+    let server_info = if let Some(hello) = hello {
         let text = |name: &str| from_redis_value_ref::<String>(hello.get(name)?).ok();
         ServerInfo {
             server: text("server"),
@@ -48,11 +48,11 @@ async fn server_info(target: &mut CheckTarget<'_>) -> Result<ServerInfo, StoreEr
             role: info.remove("role"),
         }
     };
-    target.server_info = Some(greeting.clone());
-    Ok(greeting)
+    target.server_info = Some(server_info.clone());
+    Ok(server_info)
 }
 
-/// A section of `INFO`; `None` where it is forbidden.
+/// Reads a section of `INFO`; `None` if it is denied.
 async fn info(
     target: &mut CheckTarget<'_>,
     section: &str,
@@ -67,7 +67,7 @@ async fn info(
     Ok(text.map(lines))
 }
 
-/// A value of the configuration; `None` where the question is forbidden.
+/// Reads a configuration value; `None` if it is denied.
 pub(super) async fn config(
     target: &mut CheckTarget<'_>,
     name: &str,
@@ -96,8 +96,8 @@ pub(super) async fn mode(target: &mut CheckTarget<'_>) -> Result<CheckOutcome, S
     let Some(mode) = server_info(target).await?.mode else {
         return Ok(CheckOutcome::unknown("HELLO and INFO"));
     };
-    let seen = format!("server {mode}, redis.mode = \"{name}\"");
-    Ok(CheckOutcome::new(mode == expected, seen))
+    let detail = format!("server {mode}, redis.mode = \"{name}\"");
+    Ok(CheckOutcome::new(mode == expected, detail))
 }
 
 pub(super) async fn version(target: &mut CheckTarget<'_>) -> Result<CheckOutcome, StoreError> {
@@ -112,7 +112,7 @@ pub(super) async fn version(target: &mut CheckTarget<'_>) -> Result<CheckOutcome
         .split('.')
         .map_while(|part| part.parse::<u64>().ok());
     let parts = (parts.next().unwrap_or(0), parts.next().unwrap_or(0));
-    // Forks count on from 7.2, or anew.
+    // Forks have their own version numbers, starting at 7.2 or anew.
     let passed = server != "redis" || parts >= MIN_VERSION;
     Ok(CheckOutcome::new(passed, format!("{server} {version}")))
 }
@@ -133,14 +133,14 @@ pub(super) async fn persistence(target: &mut CheckTarget<'_>) -> Result<CheckOut
     let info = info(target, "persistence").await?;
     let append_only = config(target, "appendonly").await?;
     let save = config(target, "save").await?;
-    let says = |name: &str| info.as_ref()?.get(name).map(String::as_str);
+    let field = |name: &str| info.as_ref()?.get(name).map(String::as_str);
     let failing: Vec<&str> = [
         "rdb_last_bgsave_status",
         "aof_last_write_status",
         "aof_last_bgrewrite_status",
     ]
     .into_iter()
-    .filter(|name| says(name) == Some("err"))
+    .filter(|name| field(name) == Some("err"))
     .collect();
     if !failing.is_empty() {
         return Ok(CheckOutcome::new(
@@ -149,7 +149,7 @@ pub(super) async fn persistence(target: &mut CheckTarget<'_>) -> Result<CheckOut
         ));
     }
     let append_only = append_only.map(|value| value == "yes");
-    let append_only = append_only.or_else(|| says("aof_enabled").map(|value| value == "1"));
+    let append_only = append_only.or_else(|| field("aof_enabled").map(|value| value == "1"));
     Ok(match (append_only, save) {
         (Some(true), _) => CheckOutcome::new(true, "append-only file"),
         (Some(false), Some(save)) if save.is_empty() => CheckOutcome::new(
@@ -167,13 +167,13 @@ pub(super) async fn persistence(target: &mut CheckTarget<'_>) -> Result<CheckOut
 
 pub(super) async fn clock(target: &mut CheckTarget<'_>) -> Result<CheckOutcome, StoreError> {
     let wall = WallClock::default();
-    let asked = wall.now().millis();
+    let before = wall.now().millis();
     let Some((seconds, micros)) = target.query::<(i64, i64)>(&cmd("TIME")).await? else {
         return Ok(CheckOutcome::unknown("TIME"));
     };
-    // Redis read its clock somewhere between question and answer.
-    let here = i64::midpoint(asked, wall.now().millis());
-    let skew = here - (seconds * 1_000 + micros / 1_000);
-    let seen = format!("clock of this machine {skew:+} ms from that of Redis");
-    Ok(CheckOutcome::new(skew.abs() <= MAX_SKEW_MS, seen))
+    // Redis read its clock between sending and receiving.
+    let local = i64::midpoint(before, wall.now().millis());
+    let skew = local - (seconds * 1_000 + micros / 1_000);
+    let detail = format!("clock skew {skew:+} ms between this machine and Redis");
+    Ok(CheckOutcome::new(skew.abs() <= MAX_SKEW_MS, detail))
 }

@@ -1,9 +1,9 @@
-//! What of resource groups no other part of the clean-up finds: bookings of services that are gone and of
-//! which `own:{id}` is gone too, and groups that have lost keys.
+//! Reconciliation of resource groups: it finds bookings of ended services whose `own:{id}` is gone too,
+//! and groups that have lost keys.
 //!
-//! A Redis that evicts keys discards them one by one, an operator may delete some, and a primary of a
-//! Cluster may lose what others still have. Bookings are walked through every few seconds, so a number is
-//! released within a minute of the end of its service whatever else is lost.
+//! Redis may evict single keys, an operator may delete some, and a failover in a Cluster may lose recent
+//! writes. All bookings are compared with their services every few seconds, so a number is released
+//! within a minute of the end of its service even if all other records of it are lost.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -19,22 +19,22 @@ use crate::store::redis::{
 };
 use crate::store::{AllocationStrategy, BookingId, Group, ServiceId, StoreError, Timestamp};
 
-/// Bookings read in one go.
+/// The number of bookings read at once.
 const BATCH: usize = 500;
-/// Added to the time after which a service that was begun must have been made.
+/// Added to the time after which a pending create must have completed.
 const PENDING_CREATE_MARGIN: Duration = Duration::from_secs(2);
 
-/// Bookings of one group whose services are gone.
+/// Bookings of one group whose services do not exist.
 #[derive(Debug)]
 struct Orphans {
     bookings: Vec<(BookingId, ServiceId)>,
-    /// How many bookings were read.
+    /// The number of bookings that were read.
     read: usize,
     /// Whether those were the last ones of the group.
     is_last: bool,
 }
 
-/// How many entries the keys of a group have.
+/// The number of entries in the keys of a group.
 struct GroupCounts {
     is_filled: bool,
     numbers: u64,
@@ -43,12 +43,12 @@ struct GroupCounts {
     bookings: u64,
     index: u64,
     codes: u64,
-    /// How many of some bookings have a code that is not among the codes.
-    uncoded: u64,
+    /// The number of sampled bookings whose code is missing in the codes.
+    missing_codes: u64,
 }
 
 impl GroupCounts {
-    /// Whether they can be those of a group of which nothing was lost.
+    /// Whether the counts are plausible for a group without lost keys.
     fn are_consistent(&self, strategy: AllocationStrategy) -> bool {
         let free = match strategy {
             AllocationStrategy::Exclusive => self.free + self.bookings >= self.numbers,
@@ -57,14 +57,14 @@ impl GroupCounts {
             }
         };
         let indexed = (self.bookings..=2 * self.bookings).contains(&self.index);
-        let coded = self.codes <= self.bookings && self.uncoded == 0;
-        free && indexed && coded && self.booked == self.bookings
+        let codes = self.codes <= self.bookings && self.missing_codes == 0;
+        free && indexed && codes && self.booked == self.bookings
     }
 }
 
 impl Cleaner<'_> {
-    /// Releases bookings of services that are gone and that nothing else lists, and repairs groups that
-    /// have lost keys.
+    /// Releases bookings of ended services that nothing else lists, and repairs groups that have lost
+    /// keys.
     pub(super) async fn reconcile(&mut self) -> Result<(), StoreError> {
         let groups = self.groups.borrow().clone();
         for group in &groups.current {
@@ -76,20 +76,16 @@ impl Cleaner<'_> {
             let (mut start, mut released) = (0, 0);
             loop {
                 let orphans = self.store.find_orphans(group, start).await?;
-                let of_batch = self.release_orphans(group, orphans.bookings).await?;
-                // Those behind them have moved up.
-                start += orphans.read.saturating_sub(of_batch);
-                released += of_batch;
+                let released_in_batch = self.release_orphans(group, orphans.bookings).await?;
+                // The remaining bookings have moved up.
+                start += orphans.read.saturating_sub(released_in_batch);
+                released += released_in_batch;
                 if orphans.is_last {
                     break;
                 }
             }
             if released > 0 {
-                warn!(
-                    group,
-                    bookings = released,
-                    "bookings of services that are gone released"
-                );
+                warn!(group, bookings = released, "orphaned bookings released");
             }
         }
         Ok(())
@@ -103,11 +99,11 @@ impl Cleaner<'_> {
         if orphans.is_empty() {
             return self.renew_lease_if_due().await.map(|()| 0);
         }
-        let told = |(_, service): &(BookingId, ServiceId)| {
+        let candidate = |(_, service): &(BookingId, ServiceId)| {
             CleanupCandidate::from_notification(service.clone())
         };
-        let ended: Vec<CleanupCandidate> = orphans.iter().map(told).collect();
-        // From here on none of them can still be made.
+        let ended: Vec<CleanupCandidate> = orphans.iter().map(candidate).collect();
+        // After this none of these services can be created any more.
         for batch in ended.chunks(super::BATCH) {
             self.release_all(batch).await?;
         }
@@ -124,29 +120,29 @@ impl Cleaner<'_> {
 }
 
 impl RedisStore {
-    /// Makes the keys of a group agree where some were lost.
+    /// Repairs the keys of a group if some were lost.
     async fn repair_group(&self, group: &Group) -> Result<(), StoreError> {
         let keys = self.keys.group(&group.name);
         let counts = self.redis.query(&evalsha(&GROUP_COUNTS, &keys)).await?;
         let [
-            filled,
+            is_filled,
             numbers,
             free,
             booked,
             bookings,
             index,
             codes,
-            uncoded,
+            missing_codes,
         ]: [u64; 8] = counts;
         let counts = GroupCounts {
-            is_filled: filled == 1,
+            is_filled: is_filled == 1,
             numbers,
             free,
             booked,
             bookings,
             index,
             codes,
-            uncoded,
+            missing_codes,
         };
         if counts.is_filled && counts.numbers < group.numbers.len() as u64 {
             self.resync_group(group).await?;
@@ -160,14 +156,14 @@ impl RedisStore {
             warn!(
                 group = group.name,
                 entries = changed,
-                "resource group repaired: redis had lost keys of it"
+                "resource group repaired after redis lost keys"
             );
         }
         Ok(())
     }
 
-    /// The bookings of a group, from the one at `start` in the order of their ends on, whose services are
-    /// gone.
+    /// Returns the bookings of a group without a service, among the next [`BATCH`] bookings by
+    /// expiration after the first `start`.
     async fn find_orphans(&self, group: &str, start: usize) -> Result<Orphans, StoreError> {
         let [_, _, booked, bookings, ..] = &self.keys.group(group);
         let mut range = cmd("ZRANGE");
@@ -175,14 +171,18 @@ impl RedisStore {
         let ids: Vec<String> = self.redis.query(&range).await?;
         let (read, is_last) = (ids.len(), ids.len() < BATCH);
         let now = self.redis.now()?;
-        let made_before = |id: &String| {
-            let made = id.split('-').next().and_then(|made| made.parse().ok());
-            // One that was made just now may be for a service that is being made.
-            made.is_some_and(|made| {
-                Timestamp::from_millis(made).after(PENDING_CREATE_TTL + PENDING_CREATE_MARGIN) < now
+        let is_old = |id: &String| {
+            let created = id
+                .split('-')
+                .next()
+                .and_then(|created| created.parse().ok());
+            // The service of a new booking may be in creation.
+            created.is_some_and(|created| {
+                Timestamp::from_millis(created).after(PENDING_CREATE_TTL + PENDING_CREATE_MARGIN)
+                    < now
             })
         };
-        let ids: Vec<String> = ids.into_iter().filter(made_before).collect();
+        let ids: Vec<String> = ids.into_iter().filter(is_old).collect();
         if ids.is_empty() {
             return Ok(Orphans {
                 read,
@@ -192,13 +192,13 @@ impl RedisStore {
         }
         let texts = cmd("HMGET").arg(bookings).arg(&ids).to_owned();
         let texts: Vec<Option<String>> = self.redis.query(&texts).await?;
-        let holder = |text: &String| text.split('\n').nth(2).map(str::to_owned);
-        let held = ids.into_iter().zip(texts).filter_map(|(id, text)| {
-            let service = ServiceId::from(holder(&text?)?);
+        let service_of = |text: &String| text.split('\n').nth(2).map(str::to_owned);
+        let booked = ids.into_iter().zip(texts).filter_map(|(id, text)| {
+            let service = ServiceId::from(service_of(&text?)?);
             Some((BookingId::from(id), service))
         });
-        let held: Vec<(BookingId, ServiceId)> = held.collect();
-        let bookings = self.without_service(held).await?;
+        let booked: Vec<(BookingId, ServiceId)> = booked.collect();
+        let bookings = self.without_service(booked).await?;
         Ok(Orphans {
             bookings,
             read,
@@ -206,25 +206,25 @@ impl RedisStore {
         })
     }
 
-    /// Those of these bookings whose services are gone.
+    /// Returns those of these bookings whose services do not exist.
     async fn without_service(
         &self,
-        held: Vec<(BookingId, ServiceId)>,
+        bookings: Vec<(BookingId, ServiceId)>,
     ) -> Result<Vec<(BookingId, ServiceId)>, StoreError> {
-        let services: HashSet<&ServiceId> = held.iter().map(|(_, service)| service).collect();
+        let services: HashSet<&ServiceId> = bookings.iter().map(|(_, service)| service).collect();
         let services: Vec<&ServiceId> = services.into_iter().collect();
         let exists = |id: &&ServiceId| cmd("EXISTS").arg(self.keys.service(id)).to_owned();
         let replies = self
             .redis
             .pipeline_unordered(services.iter().map(exists).collect());
-        let mut gone: HashSet<ServiceId> = HashSet::new();
+        let mut missing: HashSet<ServiceId> = HashSet::new();
         for (service, reply) in services.iter().zip(replies.await?) {
             if !parse_reply::<bool>(reply)? {
-                gone.insert((*service).clone());
+                missing.insert((*service).clone());
             }
         }
-        let mut held = held;
-        held.retain(|(_, service)| gone.contains(service));
-        Ok(held)
+        let mut bookings = bookings;
+        bookings.retain(|(_, service)| missing.contains(service));
+        Ok(bookings)
     }
 }

@@ -9,57 +9,57 @@ use redis::{RedisResult, aio::MultiplexedConnection};
 
 use crate::store::{StoreError, Timestamp, clock::AnchoredClock};
 
-/// How long a measurement counts that later ones are less exact than.
+/// The age after which a less exact measurement replaces this one.
 const MAX_AGE: Duration = Duration::from_secs(10);
-/// By how much two servers' clocks may differ and still count as one clock.
+/// The difference of two servers' clocks below which they count as one clock.
 const MAX_DIFFERENCE: Duration = Duration::from_secs(1);
 
-/// The clock of one server, or, of several servers, the clock of the one that was measured last.
+/// The clock of one server, or, if shared by several servers, of the one that was measured last.
 #[derive(Debug, Default)]
 pub(super) struct ServerClock(RwLock<Option<Measurement>>);
 
 #[derive(Debug, Clone, Copy)]
 struct Measurement {
     clock: AnchoredClock,
-    /// How long the server took to answer: how far the clock may be ahead of the server's.
+    /// The response time of the server: the maximum by which this clock may be ahead of the server's.
     round_trip: Duration,
 }
 
-/// Asks the server for its time; returns the measurement as [`ServerClock::update`] takes it.
+/// Measures the time of a server; returns the measurement for [`ServerClock::update`].
 ///
 /// # Errors
-/// What Redis says.
+/// Any error of Redis.
 pub(super) async fn measure(
     connection: &mut MultiplexedConnection,
 ) -> RedisResult<(AnchoredClock, Duration)> {
-    let asked_at = Instant::now();
+    let sent_at = Instant::now();
     let (seconds, micros): (i64, i64) = redis::cmd("TIME").query_async(connection).await?;
     let micros = seconds.saturating_mul(1_000_000).saturating_add(micros);
-    // The server read its clock after it was asked, so this is never behind the server's clock: nothing
-    // ends before its time.
-    Ok((AnchoredClock::new(micros, asked_at), asked_at.elapsed()))
+    // The server reads its clock after `sent_at`, so this clock is never behind the server's: nothing
+    // expires early.
+    Ok((AnchoredClock::new(micros, sent_at), sent_at.elapsed()))
 }
 
 impl ServerClock {
-    /// The current time of the server; `None` while it has not been measured.
+    /// Returns the current time of the server; `None` if it has not been measured.
     pub(super) fn now(&self) -> Option<Timestamp> {
         let measured = self.0.read().unwrap_or_else(PoisonError::into_inner);
         measured.map(|measured| measured.clock.now())
     }
 
-    /// Takes a measurement over a new connection: behind it there may be another server than before.
+    /// Replaces the measurement after a new connection, which may lead to another server.
     pub(super) fn reset(&self, (clock, round_trip): (AnchoredClock, Duration)) {
-        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        *known = Some(Measurement { clock, round_trip });
+        let mut current = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        *current = Some(Measurement { clock, round_trip });
     }
 
-    /// Takes a measurement if it is more exact than the one in use, contradicts it (the clock of the
-    /// server was set), or if that one is old.
+    /// Replaces the measurement if the new one is more exact or contradicts the current one (the clock
+    /// of the server was set), or if the current one is old.
     pub(super) fn update(&self, (clock, round_trip): (AnchoredClock, Duration)) {
-        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut current = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let next = Measurement { clock, round_trip };
-        if known.is_none_or(|known| next.is_better_than(&known)) {
-            *known = Some(next);
+        if current.is_none_or(|current| next.is_better_than(&current)) {
+            *current = Some(next);
         }
     }
 }
@@ -75,19 +75,20 @@ impl Measurement {
     }
 }
 
-/// `moment` of the clock that shows `from` on the clock that shows `to`. Clocks that hardly differ are one
-/// clock: what was stored is then read back to the millisecond.
-pub(super) fn translate(moment: Timestamp, from: Timestamp, to: Timestamp) -> Timestamp {
+/// Converts `timestamp` from the clock that shows `from` to the clock that shows `to`. If their
+/// difference is negligible, the timestamp does not change: stored timestamps are then read back
+/// exactly.
+pub(super) fn translate(timestamp: Timestamp, from: Timestamp, to: Timestamp) -> Timestamp {
     if from.since(to).max(to.since(from)) < MAX_DIFFERENCE {
-        return moment;
+        return timestamp;
     }
-    moment.after(to.since(from)).before(from.since(to))
+    timestamp.after(to.since(from)).before(from.since(to))
 }
 
 /// # Errors
-/// [`StoreError::Unavailable`] where there is no time.
+/// [`StoreError::Unavailable`] if there is no time.
 pub(super) fn require_time(time: Option<Timestamp>) -> Result<Timestamp, StoreError> {
-    let unknown = || StoreError::Unavailable("the time of Redis is not known yet".to_owned());
+    let unknown = || StoreError::Unavailable("Redis time not measured yet".to_owned());
     time.ok_or_else(unknown)
 }
 
@@ -102,7 +103,7 @@ mod tests {
         )
     }
 
-    /// What a clock shows at `at` after these measurements.
+    /// Returns the time of the clock at `at` after these measurements.
     fn clock_reading(measurements: &[(AnchoredClock, Duration)], at: Instant) -> i64 {
         let clock = ServerClock::default();
         for measurement in measurements {
@@ -130,12 +131,21 @@ mod tests {
 
     #[test]
     fn translate_keeps_the_offset_from_now() {
-        let moment = Timestamp::from_millis;
-        let (ours, ahead) = (moment(1_000_000), moment(1_045_000));
-        assert_eq!(translate(moment(1_060_000), ours, ahead), moment(1_105_000));
-        assert_eq!(translate(moment(1_105_000), ahead, ours), moment(1_060_000));
-        let close = moment(1_000_999);
-        assert_eq!(translate(moment(1_060_000), ours, close), moment(1_060_000));
+        let timestamp = Timestamp::from_millis;
+        let (ours, ahead) = (timestamp(1_000_000), timestamp(1_045_000));
+        assert_eq!(
+            translate(timestamp(1_060_000), ours, ahead),
+            timestamp(1_105_000)
+        );
+        assert_eq!(
+            translate(timestamp(1_105_000), ahead, ours),
+            timestamp(1_060_000)
+        );
+        let close = timestamp(1_000_999);
+        assert_eq!(
+            translate(timestamp(1_060_000), ours, close),
+            timestamp(1_060_000)
+        );
     }
 
     #[test]

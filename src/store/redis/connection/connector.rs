@@ -1,5 +1,4 @@
-//! Opens connections: to a server by its address, all with the same credentials, certificates and
-//! patience.
+//! Opens connections to servers by address, all with the same credentials, certificates and timeouts.
 
 use std::{io, time::Duration};
 
@@ -23,10 +22,10 @@ use crate::{
     store::{StoreError, clock::AnchoredClock, redis::scripts},
 };
 
-/// Knows how to reach a server of this Redis.
+/// Opens connections to the servers of this Redis.
 #[derive(Clone)]
 pub(super) struct Connector {
-    /// The first address of the URL, with everything that is the same for all servers.
+    /// The first address of the URL, with the settings that all servers share.
     base: ConnectionInfo,
     mode: RedisMode,
     connect_timeout: Duration,
@@ -38,7 +37,7 @@ pub(super) struct Connector {
 
 impl Connector {
     /// # Errors
-    /// [`StoreError::Bug`] where URL or certificates are none that the client understands.
+    /// [`StoreError::Bug`] if the URL or the certificates are invalid.
     pub(super) fn new(settings: &settings::Redis) -> Result<Self, StoreError> {
         let url = settings.urls.first();
         let url = url.ok_or_else(|| StoreError::Bug("redis.url is not set".to_owned()))?;
@@ -57,10 +56,14 @@ impl Connector {
             let client = client.map_err(|error| invalid_url(&error))?;
             base = client.get_connection_info().clone();
         }
-        // The settings refuse them beside those of a URL.
-        let own = base.redis_settings().clone();
-        let own = with_credentials(own, settings.username.as_ref(), settings.password.as_ref());
-        let base = base.set_redis_settings(own);
+        // The settings reject them in combination with credentials in the URL.
+        let redis_settings = base.redis_settings().clone();
+        let redis_settings = with_credentials(
+            redis_settings,
+            settings.username.as_ref(),
+            settings.password.as_ref(),
+        );
+        let base = base.set_redis_settings(redis_settings);
         Ok(Self {
             base,
             mode: settings.mode,
@@ -73,25 +76,25 @@ impl Connector {
         })
     }
 
-    /// The same with other credentials and without a database, as sentinels have them.
+    /// Returns a connector with the credentials of the sentinels and without a database.
     pub(super) fn for_sentinels(&self, settings: &settings::Redis) -> Self {
-        let own = with_credentials(
+        let redis_settings = with_credentials(
             RedisConnectionInfo::default(),
             settings.sentinel_username.as_ref(),
             settings.sentinel_password.as_ref(),
         );
         Self {
-            base: self.base.clone().set_redis_settings(own),
+            base: self.base.clone().set_redis_settings(redis_settings),
             ..self.clone()
         }
     }
 
-    /// The address that the URL names first.
+    /// Returns the first address of the URL.
     pub(super) fn first_address(&self) -> &ConnectionAddr {
         self.base.addr()
     }
 
-    /// An address of the same kind, with or without TLS as the first one.
+    /// Builds an address with or without TLS like the first one.
     pub(super) fn address(&self, host: &str, port: u16) -> ConnectionAddr {
         match self.base.addr() {
             ConnectionAddr::TcpTls {
@@ -108,17 +111,17 @@ impl Connector {
         }
     }
 
-    /// Number of the database that the URL names.
+    /// Returns the database number of the URL.
     pub(super) fn database(&self) -> i64 {
         self.base.redis_settings().db()
     }
 
-    /// How long opening a connection may take.
+    /// Returns the timeout of opening a connection.
     pub(super) fn connect_timeout(&self) -> Duration {
         self.connect_timeout
     }
 
-    /// How many replicas are to have a change before it is acknowledged, and how long that may take.
+    /// Returns the number of replicas that must acknowledge a change, and the timeout.
     pub(super) fn wait_replicas(&self) -> Option<(usize, Duration)> {
         self.replicas
     }
@@ -133,18 +136,18 @@ impl Connector {
         Client::open(self.base.clone().set_addr(to.clone()))
     }
 
-    /// A bare connection, within the time that connecting may take.
+    /// Opens a plain connection, within the connect timeout.
     pub(super) async fn open(&self, to: &ConnectionAddr) -> RedisResult<MultiplexedConnection> {
         let (client, config) = (self.client(to)?, self.config());
         let opened = client.get_multiplexed_async_connection_with_config(&config);
         with_timeout(self.connect_timeout, opened).await
     }
 
-    /// A connection for work: it has answered, it knows all scripts, and its server is what `redis.mode`
-    /// says; behind sentinels it is a primary. With it comes the time of the server.
+    /// Opens a connection for commands: the server has responded, all scripts are loaded, and its mode
+    /// matches `redis.mode`; with sentinels it is a primary. Also returns the time of the server.
     ///
     /// # Errors
-    /// Why the server cannot be used.
+    /// The reason why the server cannot be used.
     pub(super) async fn connect(
         &self,
         to: &ConnectionAddr,
@@ -157,8 +160,8 @@ impl Connector {
             }
             if self.mode == RedisMode::Single {
                 let mode = ServerMode::detect(&mut driven.connection).await;
-                if let Some(misfit) = mode.and_then(|mode| mode.mismatch(self.mode)) {
-                    return Ok(Err(misfit));
+                if let Some(mismatch) = mode.and_then(|mode| mode.mismatch(self.mode)) {
+                    return Ok(Err(mismatch));
                 }
             }
             load_scripts(&mut driven.connection).await?;
@@ -171,11 +174,11 @@ impl Connector {
         }
     }
 
-    /// Why a server refused a connection: where it runs in another mode, it refuses a database or
-    /// credentials too.
+    /// Determines why a server rejected a connection: a server in another mode may also reject the
+    /// database or the credentials.
     async fn diagnose_refusal(&self, to: &ConnectionAddr, error: &RedisError) -> Finding {
-        let is_answer = !matches!(error.kind(), ErrorKind::Io | ErrorKind::Parse);
-        if self.mode == RedisMode::Single && is_answer {
+        let is_response = !matches!(error.kind(), ErrorKind::Io | ErrorKind::Parse);
+        if self.mode == RedisMode::Single && is_response {
             let bare = Self {
                 base: self
                     .base
@@ -183,23 +186,23 @@ impl Connector {
                     .set_redis_settings(RedisConnectionInfo::default()),
                 ..self.clone()
             };
-            let asked = async {
+            let detected = async {
                 let mut connection = bare.open(to).await.ok()?;
                 ServerMode::detect(&mut connection).await
             };
-            let mode = tokio::time::timeout(self.connect_timeout, asked).await;
-            if let Some(misfit) = mode
+            let mode = tokio::time::timeout(self.connect_timeout, detected).await;
+            if let Some(mismatch) = mode
                 .ok()
                 .flatten()
                 .and_then(|mode| mode.mismatch(self.mode))
             {
-                return misfit;
+                return mismatch;
             }
         }
         finding_of(error)
     }
 
-    /// A pool whose connections are driven by the runtime that this is called on.
+    /// Creates a pool whose connections run on the current runtime.
     pub(super) fn pool(&self, to: &ConnectionAddr) -> Result<Pool, StoreError> {
         let info = self.base.clone().set_addr(to.clone());
         let manager =
@@ -214,38 +217,38 @@ impl Connector {
             .map_err(|error| StoreError::Bug(error.to_string()))
     }
 
-    /// A connection for subscriptions.
+    /// Opens a connection for subscriptions.
     pub(super) async fn subscriber(&self, to: &ConnectionAddr) -> Result<PubSub, StoreError> {
         let client = self.client(to).map_err(|error| invalid_url(&error))?;
         let subscriber = with_timeout(self.connect_timeout, client.get_async_pubsub());
         subscriber.await.map_err(|error| store_error(&error))
     }
 
-    /// Waits for an answer on a connection that has no patience of its own.
+    /// Waits for a response on a connection that has no timeout of its own.
     pub(super) async fn with_response_timeout<T>(
         &self,
-        answer: impl Future<Output = RedisResult<T>>,
+        response: impl Future<Output = RedisResult<T>>,
     ) -> Result<T, StoreError> {
-        let answer = with_timeout(self.response_timeout, answer).await;
-        answer.map_err(|error| store_error(&error))
+        let response = with_timeout(self.response_timeout, response).await;
+        response.map_err(|error| store_error(&error))
     }
 }
 
 fn with_credentials(
-    mut own: RedisConnectionInfo,
+    mut redis_settings: RedisConnectionInfo,
     username: Option<&String>,
     password: Option<&SecretString>,
 ) -> RedisConnectionInfo {
     if let Some(username) = username {
-        own = own.set_username(username);
+        redis_settings = redis_settings.set_username(username);
     }
     if let Some(password) = password {
-        own = own.set_password(password.expose_secret());
+        redis_settings = redis_settings.set_password(password.expose_secret());
     }
-    own
+    redis_settings
 }
 
-/// Makes all scripts known to Redis, which forgets them when it restarts.
+/// Loads all scripts. Redis loses them when it restarts.
 pub(super) async fn load_scripts(connection: &mut MultiplexedConnection) -> RedisResult<()> {
     let mut load = redis::pipe();
     for script in scripts::all() {
@@ -254,7 +257,7 @@ pub(super) async fn load_scripts(connection: &mut MultiplexedConnection) -> Redi
     load.query_async(connection).await
 }
 
-/// Sentinels may name a server that has not been told yet that it is no primary any more.
+/// Sentinels may still return a server that has been demoted.
 async fn require_primary(connection: &mut MultiplexedConnection) -> RedisResult<()> {
     let role: Vec<redis::Value> = redis::cmd("ROLE").query_async(connection).await?;
     let role = role.first().map(redis::from_redis_value_ref::<String>);
@@ -262,15 +265,15 @@ async fn require_primary(connection: &mut MultiplexedConnection) -> RedisResult<
         Some("master") => Ok(()),
         _ => Err(RedisError::from((
             ErrorKind::Client,
-            "the server is no primary",
+            "the server is not a primary",
         ))),
     }
 }
 
 async fn with_timeout<T>(
-    patience: Duration,
-    answer: impl Future<Output = RedisResult<T>>,
+    duration: Duration,
+    response: impl Future<Output = RedisResult<T>>,
 ) -> RedisResult<T> {
-    let answer = tokio::time::timeout(patience, answer).await;
-    answer.map_err(|_elapsed| io::Error::from(io::ErrorKind::TimedOut))?
+    let response = tokio::time::timeout(duration, response).await;
+    response.map_err(|_elapsed| io::Error::from(io::ErrorKind::TimedOut))?
 }

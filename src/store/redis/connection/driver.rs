@@ -1,4 +1,4 @@
-//! A connection of a lane, and the task behind it.
+//! A multiplexed connection and its driver task.
 
 use std::sync::Arc;
 
@@ -13,17 +13,17 @@ use tokio::{
 
 use super::write_coalescing::CoalescingStream;
 
-/// A connection that many requests share. The last clone dropped, it is closed.
+/// A connection shared by many requests. It is closed when the last clone is dropped.
 #[derive(Clone)]
 pub(super) struct DrivenConnection {
     pub(super) connection: MultiplexedConnection,
-    /// None where the client sees to it.
+    /// `None` if the client library runs the task.
     _driver: Option<Arc<DriverTask>>,
 }
 
 impl DrivenConnection {
-    /// Opens one whose requests leave together, where the stream under it can be had; that under TLS
-    /// cannot.
+    /// Opens a connection that coalesces its writes, if the underlying stream is accessible; that of TLS
+    /// is not.
     pub(super) async fn open(client: &Client, config: &AsyncConnectionConfig) -> RedisResult<Self> {
         let info = client.get_connection_info();
         let settings = info.redis_settings();
@@ -61,8 +61,8 @@ impl DrivenConnection {
     }
 }
 
-/// The task that writes what is asked and reads what is answered. It is ended with the connection: by
-/// itself it would wait for what a dead server owes.
+/// The task that writes requests and reads responses. It is aborted with the connection: otherwise it
+/// would wait for the outstanding responses of a dead server.
 struct DriverTask(JoinHandle<()>);
 
 impl Drop for DriverTask {

@@ -1,4 +1,4 @@
-//! What Redis says, and what that means for whoever asked.
+//! Conversion of Redis errors.
 
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
@@ -8,7 +8,8 @@ use crate::{
     tls_errors::with_advice,
 };
 
-/// What Redis says, by itself or within a transaction or script, when it may work again by itself.
+/// Error codes, also within the text of a transaction or script error, after which Redis may recover by
+/// itself.
 const UNAVAILABLE_CODES: [&str; 8] = [
     "BUSY",
     "LOADING",
@@ -20,8 +21,8 @@ const UNAVAILABLE_CODES: [&str; 8] = [
     "WRONGPASS",
 ];
 
-/// What Redis says, by itself or of a command within a script (6.2, and 7.0 or newer), where the user may
-/// not run a command, or not use a key or channel.
+/// Parts of the error texts for denied commands, keys and channels, outside and within scripts (6.2, and
+/// 7.0 or newer).
 const DENIED_TEXTS: [&str; 3] = [
     "noperm",
     "acl failure in script",
@@ -33,38 +34,38 @@ fn is_denied(text: &str) -> bool {
     DENIED_TEXTS.iter().any(|denied| text.contains(denied))
 }
 
-/// Whether the connection that gave this error is of no more use. A timeout counts: what answers
-/// late may never answer, and a fresh connection finds out.
+/// Whether the connection is unusable after this error. This includes timeouts: a late response may
+/// never arrive, and a new connection determines the state.
 pub(super) fn is_lost(error: &RedisError) -> bool {
     error.is_timeout() || error.is_connection_dropped() || error.is_unrecoverable_error()
 }
 
-/// Whether a server refused a change because it is a replica; nothing was done.
+/// Whether a server rejected a change because it is a replica. Nothing changed.
 pub(super) fn is_readonly_replica(error: &RedisError) -> bool {
     error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly)
-        // Of a script only the text tells.
+        // Errors of a script only have a text.
         || error.to_string().contains("READONLY")
 }
 
-/// Whether Redis does not know the script that was called; nothing was done.
+/// Whether the called script is not loaded. Nothing was executed.
 pub(super) fn is_noscript(error: &RedisError) -> bool {
     error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
 }
 
-/// What a server answers that is not the one to ask, or not yet. In each case it did nothing.
+/// A response of a server that does not have the key, or not yet. In each case nothing was executed.
 pub(super) enum Redirect {
-    /// The slot is this one's from now on, `host:port`.
+    /// The slot has moved permanently to this server, `host:port`.
     Moved(String),
-    /// The slot is on its way to this one: it has the key, or is to make it.
+    /// The slot is being migrated to this server: it has the key, or must create it.
     Ask(String),
-    /// Of several keys some are here and some there already.
+    /// The keys of the command are split between the source and the target of a migration.
     TryAgain,
-    /// It is no primary any more.
+    /// The server is no longer a primary.
     ReadOnlyReplica,
 }
 
 impl Redirect {
-    /// `None` for every other error.
+    /// `None` for all other errors.
     pub(super) fn from_error(error: &RedisError) -> Option<Self> {
         let to = || Some(error.redirect_node()?.0.to_owned());
         match error.kind() {
@@ -77,13 +78,13 @@ impl Redirect {
     }
 }
 
-/// The code that Redis answered with; of a pipeline or a transaction, to the first command that failed.
+/// The error code of Redis; for a pipeline or a transaction, that of the first failed command.
 fn code_of(error: &RedisError) -> Option<String> {
     let errors = error.clone().into_server_errors()?;
     errors.first().map(|(_, error)| error.code().to_owned())
 }
 
-/// Why a server that answers with this error, or fails with it, does not serve reads.
+/// The reason why a server that returns this error, or fails with it, does not serve reads.
 pub(super) fn reason_of(error: &RedisError) -> Reason {
     // The client replaces the code of the error by its own.
     if error.to_string().contains("DB index") {
@@ -102,10 +103,10 @@ pub(super) fn reason_of(error: &RedisError) -> Reason {
     }
 }
 
-/// What is restricted at a server that answers a write with this error; `None` where nothing is.
+/// The restriction of a server that rejects a write with this error; `None` if there is none.
 pub(super) fn restriction_of(error: &RedisError) -> Option<Reason> {
     match code_of(error).as_deref() {
-        // The slot is elsewhere; or the read before it failed for the same reason.
+        // The slot is on another server, or the preceding read failed for the same reason.
         Some("MOVED" | "ASK" | "TRYAGAIN" | "LOADING" | "MASTERDOWN" | "BUSY" | "NOAUTH") => None,
         Some("MISCONF") => Some(Reason::SnapshotFailing),
         Some("OOM") => Some(Reason::StoreFull),
@@ -117,13 +118,13 @@ pub(super) fn restriction_of(error: &RedisError) -> Option<Reason> {
     }
 }
 
-/// The error for a URL or certificate that is not understood. Only the category is told: the text of
-/// a URL may hold a password.
+/// The error for an invalid URL or certificate. It contains only the category: the text of a URL may
+/// contain a password.
 pub(super) fn invalid_url(error: &RedisError) -> StoreError {
     StoreError::Bug(format!("redis.url: {}", error.category()))
 }
 
-/// The one bridge from Redis' errors to the store's.
+/// Converts errors of Redis to errors of the store.
 pub(in crate::store::redis) fn store_error(error: &RedisError) -> StoreError {
     let text = with_advice(error.to_string());
     match error.kind() {
@@ -132,7 +133,7 @@ pub(in crate::store::redis) fn store_error(error: &RedisError) -> StoreError {
             StoreError::Denied(text)
         }
         _ if text.contains("OOM") => StoreError::Full(text),
-        // What cannot be read as an answer at all is one that broke off.
+        // An unparsable reply means that the connection broke off.
         ErrorKind::Io | ErrorKind::Parse => StoreError::Unknown(text),
         ErrorKind::Server(
             ServerErrorKind::BusyLoading
@@ -144,7 +145,7 @@ pub(in crate::store::redis) fn store_error(error: &RedisError) -> StoreError {
             | ServerErrorKind::TryAgain,
         )
         | ErrorKind::AuthenticationFailed => StoreError::Unavailable(text),
-        // Of a pipeline or a transaction only the text tells.
+        // Errors of a pipeline or a transaction only have a text.
         ErrorKind::Extension
         | ErrorKind::Server(ServerErrorKind::ExecAbort | ServerErrorKind::ResponseError)
             if UNAVAILABLE_CODES.iter().any(|code| text.contains(code)) =>

@@ -1,5 +1,5 @@
-//! Finds out whether Redis serves requests: each server that has data is asked to read a key and to write
-//! one in a way that changes nothing.
+//! The health check of Redis: it sends each server that has data a command that reads a key and one that
+//! would write one but changes nothing.
 
 use futures_util::future::join_all;
 use redis::{Pipeline, Value, cmd};
@@ -17,7 +17,7 @@ use crate::{
     store::{StoreError, redis::keys::Keys},
 };
 
-/// The state of one server: what keeps it from reading, and what from writing.
+/// The state of one server: problems of reads and of writes.
 #[derive(Default)]
 struct Health {
     read: Option<Finding>,
@@ -25,19 +25,20 @@ struct Health {
 }
 
 impl Connections {
-    /// What keeps Redis from serving requests, as a whole or in part; nothing where all is well.
+    /// Returns the problems that prevent Redis from serving all or some requests; empty if there are
+    /// none.
     ///
     /// # Errors
-    /// [`StoreError::Busy`] where too many requests wait already.
+    /// [`StoreError::Busy`] if too many operations are in flight.
     pub(in crate::store::redis) async fn check_health(
         &self,
         keys: &Keys,
     ) -> Result<Vec<Finding>, StoreError> {
-        let _place = self.acquire_permit()?;
-        let (map, trouble) = (self.cluster.slot_map(), self.cluster.topology_error());
+        let _permit = self.acquire_permit()?;
+        let (map, topology_error) = (self.cluster.slot_map(), self.cluster.topology_error());
         if map.nodes().is_empty() {
-            let unknown = || Finding::new(Reason::StoreUnreachable, "no server is known yet");
-            return Ok(vec![trouble.unwrap_or_else(unknown)]);
+            let unknown = || Finding::new(Reason::StoreUnreachable, "Redis topology unknown");
+            return Ok(vec![topology_error.unwrap_or_else(unknown)]);
         }
         let is_single = self.cluster.topology.is_fixed();
         let tags = map.probe_tags(|tag| keys.probe(tag));
@@ -46,7 +47,7 @@ impl Connections {
             async move {
                 match commands {
                     Some(commands) => probe(node, &commands, is_single).await,
-                    // It has so few slots that none of the keys tried is in one.
+                    // The server has so few slots that no tested key is in one of them.
                     None => Health::default(),
                 }
             }
@@ -55,12 +56,12 @@ impl Connections {
         if all.iter().any(|health| health.read.is_some()) {
             self.cluster.refresh_requested.notify_one();
         }
-        Ok(summarize(&map, all, trouble))
+        Ok(summarize(&map, all, topology_error))
     }
 }
 
-/// One command that reads and one that is refused wherever a write is, and else does nothing: `XX` sets only
-/// a key that exists.
+/// A read, and a write that is rejected wherever writes are, but otherwise changes nothing: `XX` sets
+/// only existing keys.
 fn probe_commands(key: &str) -> Pipeline {
     let mut commands = redis::pipe();
     commands.add_command(cmd("EXISTS").arg(key).to_owned());
@@ -94,7 +95,7 @@ async fn probe(node: &Node, commands: &Pipeline, is_single: bool) -> Health {
     Health {
         read: read.and_then(|error| match Redirect::from_error(&error) {
             None => Some(finding_of(&error)),
-            // A proxy may hide the mode, but not this.
+            // A proxy may hide the mode, but not this error.
             Some(_) if is_single => ServerMode::Cluster.mismatch(RedisMode::Single),
             Some(_) => None,
         }),
@@ -105,8 +106,8 @@ async fn probe(node: &Node, commands: &Pipeline, is_single: bool) -> Health {
     }
 }
 
-/// What the states of all servers mean together.
-fn summarize(map: &SlotMap, all: Vec<Health>, trouble: Option<Finding>) -> Vec<Finding> {
+/// Combines the states of all servers.
+fn summarize(map: &SlotMap, all: Vec<Health>, topology_error: Option<Finding>) -> Vec<Finding> {
     let serving = all.iter().filter(|health| health.read.is_none()).count();
     let complete = serving == all.len() && map.is_complete();
     let (reads, writes): (Vec<_>, Vec<_>) = all
@@ -116,19 +117,19 @@ fn summarize(map: &SlotMap, all: Vec<Health>, trouble: Option<Finding>) -> Vec<F
     let mut findings: Vec<Finding> = Vec::new();
     let mut reads = reads.into_iter().flatten();
     if serving == 0 {
-        // Of several servers, what they say themselves tells more than that others do not answer.
+        // An error response of one server is more specific than the timeouts of others.
         findings.extend(reads.min_by_key(|finding| finding.reason));
     } else if !complete {
         let detail = reads.next().map_or_else(
-            || "some slots have no server".to_owned(),
+            || "some slots are not served".to_owned(),
             |finding| finding.detail,
         );
         findings.push(Finding::new(Reason::ClusterPartlyDown, detail));
     }
     findings.extend(writes.into_iter().flatten());
-    findings.extend(trouble.map(|trouble| match (serving, trouble.reason) {
-        (0, _) | (_, Reason::SentinelsUnreachable) => trouble,
-        (_, _) => Finding::new(Reason::SentinelsUnreachable, trouble.detail),
+    findings.extend(topology_error.map(|error| match (serving, error.reason) {
+        (0, _) | (_, Reason::SentinelsUnreachable) => error,
+        (_, _) => Finding::new(Reason::SentinelsUnreachable, error.detail),
     }));
     findings.sort_by_key(|finding| finding.reason);
     findings.dedup_by_key(|finding| finding.reason);

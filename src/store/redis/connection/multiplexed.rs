@@ -1,10 +1,9 @@
-//! A *lane*: one multiplexed connection to one server that one worker keeps for itself; all its
-//! requests are pipelined through it.
+//! The multiplexed connection of one worker to one server. All small requests of the worker are
+//! pipelined through it.
 //!
-//! Its life is told by [`ConnectionState`]: it is *opening* (requests wait for that, no longer than a connect may
-//! take), *up*, or *down* (requests fail at once). A keeper task moves it: it asks an idle lane once a
-//! second whether it still answers, opens a fresh one as soon as a request or a question fails, and goes
-//! on trying while the server is away.
+//! Its [`ConnectionState`] is *connecting* (requests wait, at most for the connect timeout), *up*, or
+//! *failed* (requests fail immediately). A background task checks an idle connection once a second,
+//! reconnects as soon as a request or a check fails, and retries while the server is unreachable.
 
 use std::{
     sync::{
@@ -37,15 +36,15 @@ use crate::{
     telemetry::metrics::{REDIS_CONNECTIONS, REDIS_DISCONNECTS},
 };
 
-/// How often an idle lane is asked whether it still answers.
+/// The interval of health checks of an idle connection.
 const HEALTH_CHECK_INTERVAL: Duration = Duration::from_secs(1);
-/// How old a lane is at least that is opened again because it leads to a replica.
+/// The minimum age of a connection to a replica before it is reopened.
 const MIN_REPLICA_CONNECTION_AGE: Duration = Duration::from_secs(1);
-/// How long after a failed attempt a lane is opened again: at first, and at most.
+/// The pause before a reconnect after a failed attempt: initial and maximum.
 const RECONNECT_BACKOFF: (Duration, Duration) =
     (Duration::from_millis(50), Duration::from_millis(400));
 
-/// What becomes of a lane.
+/// The state of a connection.
 enum ConnectionState {
     Connecting,
     Up(Connected),
@@ -55,35 +54,35 @@ enum ConnectionState {
 #[derive(Clone)]
 struct Connected {
     driven: DrivenConnection,
-    /// Tells this connection from those before and after it.
+    /// Distinguishes this connection from earlier and later ones.
     generation: u64,
     opened_at: time::Instant,
     barrier: Arc<ReplicationBarrier>,
 }
 
-/// Whether what was written is only to be done, or also to be kept by as many replicas as are set.
+/// Whether a change must only be executed, or also be acknowledged by the configured number of replicas.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Durability {
     Local,
     Replicated,
 }
 
-/// Changes made over one connection, and which of them replicas have. One question covers all that were
-/// made before it was asked, so however many wait for it, one asks.
+/// Tracks the changes over one connection and their replication. One `WAIT` covers all changes before
+/// it, so of several concurrent callers only one sends it.
 #[derive(Default)]
 struct ReplicationBarrier {
     writes: AtomicU64,
-    /// The last change asked about, and whether enough replicas had it and all before it.
+    /// The last change that a `WAIT` covered, and whether enough replicas acknowledged it.
     last_wait: Mutex<(u64, bool)>,
 }
 
-/// One multiplexed connection, kept open by a task on the runtime that made it.
+/// A multiplexed connection that a task on the runtime of its creator keeps open.
 pub(super) struct SharedConnection {
     state: watch::Receiver<ConnectionState>,
-    /// Wakes the keeper: the lane that is up does not work.
+    /// Wakes the task: the current connection is unusable.
     broken: Arc<Notify>,
     connect_timeout: Duration,
-    /// How many replicas are to keep a change, and how long that may take.
+    /// The number of replicas that must acknowledge a change, and the timeout.
     wait_replicas: Option<(usize, Duration)>,
     task: JoinHandle<()>,
 }
@@ -95,7 +94,8 @@ impl Drop for SharedConnection {
 }
 
 impl SharedConnection {
-    /// A lane to `address` that is opening. It measures the clock of the server for all of `clocks`.
+    /// Starts connecting to `address`. The connection measures the clock of the server for all of
+    /// `clocks`.
     pub(super) fn open(
         connector: Connector,
         address: ConnectionAddr,
@@ -112,12 +112,12 @@ impl SharedConnection {
         }
     }
 
-    /// Waits until it is known whether the lane opens.
+    /// Waits until the connection is open or has failed.
     pub(super) async fn wait_until_ready(&self) {
         let mut state = self.state.clone();
-        let settled = state.wait_for(|state| !matches!(state, ConnectionState::Connecting));
-        // Nothing to do about a timeout here: the next request meets the same and answers for it.
-        drop(time::timeout(self.connect_timeout, settled).await);
+        let ready = state.wait_for(|state| !matches!(state, ConnectionState::Connecting));
+        // A timeout is ignored: the next request fails in the same way and reports it.
+        drop(time::timeout(self.connect_timeout, ready).await);
     }
 
     /// Whether requests can be sent.
@@ -125,7 +125,7 @@ impl SharedConnection {
         matches!(&*self.state.borrow(), ConnectionState::Up(_))
     }
 
-    /// Why no requests can be sent; `None` while that may change at any moment.
+    /// Returns why no requests can be sent; `None` if the connection is up or in progress.
     pub(super) fn failure(&self) -> Option<Finding> {
         match &*self.state.borrow() {
             ConnectionState::Failed(finding) => Some(finding.clone()),
@@ -133,10 +133,10 @@ impl SharedConnection {
         }
     }
 
-    /// Which connection since the start this is; `None` while there is none.
+    /// Returns the sequence number of the current connection; `None` if there is none.
     pub(super) fn generation(&self) -> Option<u64> {
         match &*self.state.borrow() {
-            ConnectionState::Up(up) => Some(up.generation),
+            ConnectionState::Up(connected) => Some(connected.generation),
             ConnectionState::Connecting | ConnectionState::Failed(_) => None,
         }
     }
@@ -144,7 +144,7 @@ impl SharedConnection {
     fn current(&self) -> Result<Option<Connected>, StoreError> {
         match &*self.state.borrow() {
             ConnectionState::Connecting => Ok(None),
-            ConnectionState::Up(up) => Ok(Some(up.clone())),
+            ConnectionState::Up(connected) => Ok(Some(connected.clone())),
             ConnectionState::Failed(finding) => {
                 Err(StoreError::Unavailable(finding.detail.clone()))
             }
@@ -152,101 +152,105 @@ impl SharedConnection {
     }
 
     async fn connected(&self) -> Result<Connected, StoreError> {
-        if let Some(up) = self.current()? {
-            return Ok(up);
+        if let Some(connected) = self.current()? {
+            return Ok(connected);
         }
         self.wait_until_ready().await;
-        let waited = || StoreError::Unavailable("no connection was made in time".to_owned());
-        self.current()?.ok_or_else(waited)
+        let timeout = || StoreError::Unavailable("connection timeout".to_owned());
+        self.current()?.ok_or_else(timeout)
     }
 
-    /// One command, one round trip, and one more to the replicas for what is to be kept.
+    /// Sends one command in one round trip, plus a `WAIT` for replicated changes.
     ///
     /// # Errors
-    /// Outer: it was not sent, or it was done and is not kept. Inner: what Redis or the connection said.
+    /// Outer: the command was not sent, or it was executed but not replicated. Inner: the error of Redis
+    /// or of the connection.
     pub(super) async fn send(
         &self,
         command: &Cmd,
-        write: Durability,
+        durability: Durability,
     ) -> Result<RedisResult<Value>, StoreError> {
-        let mut up = self.connected().await?;
-        let mut reply = command.query_async(&mut up.driven.connection).await;
-        if is_noscript_reply(&reply) && load_scripts(&mut up.driven.connection).await.is_ok() {
-            reply = command.query_async(&mut up.driven.connection).await;
+        let mut connected = self.connected().await?;
+        let mut reply = command.query_async(&mut connected.driven.connection).await;
+        if is_noscript_reply(&reply) && load_scripts(&mut connected.driven.connection).await.is_ok()
+        {
+            reply = command.query_async(&mut connected.driven.connection).await;
         }
         if reply.is_ok() {
-            self.wait_for_replicas(write, &mut up).await?;
+            self.wait_for_replicas(durability, &mut connected).await?;
         }
-        Ok(self.check_result(reply, &up))
+        Ok(self.check_result(reply, &connected))
     }
 
-    /// Several commands, one round trip, in their order; each has a reply of its own. Where one of them
-    /// calls a script that Redis has forgotten all are sent again, so done twice they must do no harm.
+    /// Sends several commands in order in one round trip; each has its own reply. If one of them calls a
+    /// script that is not loaded, all are sent again, so they must be idempotent.
     ///
     /// # Errors
-    /// As [`SharedConnection::send`].
+    /// See [`SharedConnection::send`].
     pub(super) async fn send_all(
         &self,
         commands: &Pipeline,
-        write: Durability,
+        durability: Durability,
     ) -> Result<RedisResult<Vec<RedisResult<Value>>>, StoreError> {
-        let mut up = self.connected().await?;
-        let mut replies = send_pipeline(commands, &mut up.driven.connection).await;
+        let mut connected = self.connected().await?;
+        let mut replies = send_pipeline(commands, &mut connected.driven.connection).await;
         if let Ok(all) = &replies
             && all.iter().any(is_noscript_reply)
-            && load_scripts(&mut up.driven.connection).await.is_ok()
+            && load_scripts(&mut connected.driven.connection).await.is_ok()
         {
-            replies = send_pipeline(commands, &mut up.driven.connection).await;
+            replies = send_pipeline(commands, &mut connected.driven.connection).await;
         }
         if let Ok(all) = &replies {
             let failed = all.iter().filter_map(|reply| reply.as_ref().err());
-            failed.for_each(|error| self.note_failure(error, &up));
-            self.wait_for_replicas(write, &mut up).await?;
+            failed.for_each(|error| self.note_failure(error, &connected));
+            self.wait_for_replicas(durability, &mut connected).await?;
         }
-        Ok(self.check_result(replies, &up))
+        Ok(self.check_result(replies, &connected))
     }
 
-    /// The same for commands that only find out how the server is. That it is a replica is no reason to
-    /// connect again: nobody asked for a change.
+    /// Sends commands of a health check. If the server is a replica, this does not trigger a reconnect,
+    /// because nothing was to be changed.
     ///
     /// # Errors
-    /// As [`SharedConnection::send`].
+    /// See [`SharedConnection::send`].
     pub(super) async fn probe(
         &self,
         commands: &Pipeline,
     ) -> Result<RedisResult<Vec<RedisResult<Value>>>, StoreError> {
-        let mut up = self.connected().await?;
-        let replies = send_pipeline(commands, &mut up.driven.connection).await;
-        Ok(self.check_result(replies, &up))
+        let mut connected = self.connected().await?;
+        let replies = send_pipeline(commands, &mut connected.driven.connection).await;
+        Ok(self.check_result(replies, &connected))
     }
 
-    /// Waits until enough replicas have what was just written over this connection.
+    /// Waits until enough replicas have acknowledged the changes over this connection.
     async fn wait_for_replicas(
         &self,
-        write: Durability,
-        up: &mut Connected,
+        durability: Durability,
+        connected: &mut Connected,
     ) -> Result<(), StoreError> {
-        let (Durability::Replicated, Some((replicas, patience))) = (write, self.wait_replicas)
+        let (Durability::Replicated, Some((replicas, wait_timeout))) =
+            (durability, self.wait_replicas)
         else {
             return Ok(());
         };
-        let ours = up.barrier.writes.fetch_add(1, Relaxed) + 1;
-        let mut asked = up.barrier.last_wait.lock().await;
-        if asked.0 < ours {
-            let made = up.barrier.writes.load(Relaxed);
+        let own_write = connected.barrier.writes.fetch_add(1, Relaxed) + 1;
+        let mut last_wait = connected.barrier.last_wait.lock().await;
+        if last_wait.0 < own_write {
+            let last_write = connected.barrier.writes.load(Relaxed);
             let mut wait = redis::cmd("WAIT");
-            wait.arg(replicas).arg(patience.as_millis().to_string());
-            let kept: RedisResult<usize> = wait.query_async(&mut up.driven.connection).await;
-            let kept = self
-                .check_result(kept, up)
+            wait.arg(replicas).arg(wait_timeout.as_millis().to_string());
+            let acknowledged: RedisResult<usize> =
+                wait.query_async(&mut connected.driven.connection).await;
+            let acknowledged = self
+                .check_result(acknowledged, connected)
                 .map_err(|error| store_error(&error))?;
-            *asked = (made, kept >= replicas);
+            *last_wait = (last_write, acknowledged >= replicas);
         }
-        if asked.1 {
+        if last_wait.1 {
             return Ok(());
         }
-        let told = format!("fewer than {replicas} replicas had a change in time");
-        Err(StoreError::Unknown(told))
+        let detail = format!("fewer than {replicas} replicas acknowledged a change in time");
+        Err(StoreError::Unknown(detail))
     }
 
     fn check_result<T>(&self, result: RedisResult<T>, used: &Connected) -> RedisResult<T> {
@@ -256,17 +260,18 @@ impl SharedConnection {
         result
     }
 
-    /// Has the lane opened again where an error says that it is of no more use. That also holds for a
-    /// primary that has become a replica: behind one name or address there is another primary now, and
-    /// only a new connection gets there.
+    /// Triggers a reconnect if the connection is unusable after this error. This includes a primary that
+    /// has become a replica: its name or address may lead to the new primary, but only for new
+    /// connections.
     fn note_failure(&self, error: &RedisError, used: &Connected) {
-        let strayed =
+        let is_demoted =
             || is_readonly_replica(error) && used.opened_at.elapsed() >= MIN_REPLICA_CONNECTION_AGE;
-        if !is_lost(error) && !strayed() {
+        if !is_lost(error) && !is_demoted() {
             return;
         }
         let state = self.state.borrow();
-        if matches!(&*state, ConnectionState::Up(up) if up.generation == used.generation) {
+        if matches!(&*state, ConnectionState::Up(connected) if connected.generation == used.generation)
+        {
             self.broken.notify_one();
         }
     }
@@ -285,7 +290,7 @@ async fn send_pipeline(
     Ok(replies.into_iter().map(Value::extract_error).collect())
 }
 
-/// Keeps a lane open for as long as anyone holds the other end of `state`.
+/// Keeps the connection open until the task is aborted.
 async fn reconnect_loop(
     connector: Connector,
     address: ConnectionAddr,
@@ -303,20 +308,20 @@ async fn reconnect_loop(
                 }
                 generation += 1;
                 pause = RECONNECT_BACKOFF.0;
-                info!(server = %address, generation, "a lane to Redis is open");
+                info!(server = %address, generation, "redis connection opened");
                 let connection = driven.connection.clone();
-                let up = Connected {
+                let connected = Connected {
                     driven,
                     generation,
                     opened_at: time::Instant::now(),
                     barrier: Arc::default(),
                 };
-                state.send_replace(ConnectionState::Up(up));
-                let connected = REDIS_CONNECTIONS.track();
+                state.send_replace(ConnectionState::Up(connected));
+                let gauge_guard = REDIS_CONNECTIONS.track();
                 let reason = wait_until_broken(connection, &clocks, &broken).await;
-                drop(connected);
+                drop(gauge_guard);
                 REDIS_DISCONNECTS.add(1);
-                warn!(server = %address, generation, reason, "a lane to Redis is lost");
+                warn!(server = %address, generation, reason, "redis connection lost");
                 state.send_replace(ConnectionState::Connecting);
             }
             Err(finding) => {
@@ -324,7 +329,7 @@ async fn reconnect_loop(
                     warn!(
                         server = %address,
                         reason = finding.reason.name(), detail = finding.detail,
-                        "Redis connection failed; requests fail until it succeeds"
+                        "redis connection failed"
                     );
                 }
                 state.send_replace(ConnectionState::Failed(finding));
@@ -335,9 +340,9 @@ async fn reconnect_loop(
     }
 }
 
-/// Returns, with the reason, when the lane no longer works.
+/// Returns the reason when the connection is no longer usable.
 ///
-/// The question whether it still answers is what time it is: so the clock of the server is measured anew.
+/// The health check is a `TIME` command, which also updates the measured clock of the server.
 async fn wait_until_broken(
     mut connection: MultiplexedConnection,
     clocks: &[Arc<ServerClock>; 2],

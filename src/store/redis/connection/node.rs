@@ -1,5 +1,5 @@
-//! One server: a lane for everything small, and a pool beside it for chunks of binaries, so that no
-//! small request waits behind a big reply.
+//! One server: a multiplexed connection for small requests, and a pool for chunks of binaries, so that
+//! small requests do not wait for large replies.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{store::StoreError, telemetry::metrics::register_pool};
 
-/// Events after which a key is gone: `del` also stands for `UNLINK`.
+/// The events of removed keys: `del` includes `UNLINK`.
 const EVENTS: [&str; 3] = ["del", "expired", "evicted"];
 
 /// A server that has slots.
@@ -31,19 +31,19 @@ pub(in crate::store::redis) struct Node {
 }
 
 impl Node {
-    /// Begins to open the way to `address` on the runtime that this is called on.
+    /// Starts connecting to `address` on the current runtime.
     ///
     /// # Errors
-    /// [`StoreError::Bug`] for an address that the client does not understand.
+    /// [`StoreError::Bug`] if the client library does not support the address.
     pub(super) fn open(
         connector: &Connector,
         address: ConnectionAddr,
         last_measured: &Arc<ServerClock>,
     ) -> Result<Self, StoreError> {
         let pool = connector.pool(&address)?;
-        let watched = pool.weak();
+        let weak_pool = pool.weak();
         register_pool(Box::new(move || {
-            let status = watched.upgrade()?.status();
+            let status = weak_pool.upgrade()?.status();
             let busy = status.size.saturating_sub(status.available);
             Some((status.available, busy))
         }));
@@ -58,10 +58,10 @@ impl Node {
         })
     }
 
-    /// One command over a connection that nobody else uses meanwhile.
+    /// Sends one command over a pooled connection.
     ///
     /// # Errors
-    /// As [`SharedConnection::send`].
+    /// See [`SharedConnection::send`].
     pub(super) async fn send_pooled(
         &self,
         command: &Cmd,
@@ -80,10 +80,10 @@ impl Node {
         Ok(reply)
     }
 
-    /// One command to this very server.
+    /// Sends one command to this server.
     ///
     /// # Errors
-    /// What Redis says.
+    /// Any error of Redis.
     pub(in crate::store::redis) async fn query<T: redis::FromRedisValue>(
         &self,
         command: &Cmd,
@@ -92,18 +92,18 @@ impl Node {
         parse_reply(reply.map_err(|error| store_error(&error))?)
     }
 
-    /// A connection for subscriptions to this server.
+    /// Opens a connection for subscriptions to this server.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] where it cannot be had in time.
+    /// [`StoreError::Unavailable`] if it fails or times out.
     pub(in crate::store::redis) async fn subscriber(&self) -> Result<PubSub, StoreError> {
         self.connector.subscriber(&self.address).await
     }
 
-    /// A connection of its own, without scripts, for checks of the server.
+    /// Opens a dedicated connection without scripts, for checks of the server.
     ///
     /// # Errors
-    /// As [`Node::subscriber`].
+    /// See [`Node::subscriber`].
     pub(in crate::store::redis) async fn dedicated_connection(
         &self,
     ) -> Result<MultiplexedConnection, StoreError> {
@@ -111,28 +111,28 @@ impl Node {
         opened.map_err(|error| store_error(&error))
     }
 
-    /// Which connection for small requests is open now, counted from the start; `None` while none is.
+    /// Returns the sequence number of the current multiplexed connection; `None` if there is none.
     pub(in crate::store::redis) fn generation(&self) -> Option<u64> {
         self.shared.generation()
     }
 
-    /// Waits for an answer on a connection that has no patience of its own.
+    /// Waits for a response on a connection that has no timeout of its own.
     ///
     /// # Errors
-    /// [`StoreError::Unknown`] where none came in time.
+    /// [`StoreError::Unknown`] after a timeout.
     pub(in crate::store::redis) async fn with_response_timeout<T>(
         &self,
-        answer: impl Future<Output = RedisResult<T>>,
+        response: impl Future<Output = RedisResult<T>>,
     ) -> Result<T, StoreError> {
-        self.connector.with_response_timeout(answer).await
+        self.connector.with_response_timeout(response).await
     }
 
-    /// What it is called in logs: its address.
+    /// Returns the name of the server in logs: its address.
     pub(in crate::store::redis) fn name(&self) -> String {
         self.address.to_string()
     }
 
-    /// The channels through which the server says that a key of the database in use is gone.
+    /// The channels of notifications about removed keys of the database in use.
     pub(in crate::store::redis) fn notification_channels(&self) -> [String; 3] {
         let database = self.connector.database();
         EVENTS.map(|event| format!("__keyevent@{database}__:{event}"))

@@ -1,4 +1,4 @@
-//! Several commands at a time: one round trip where one server has all of the data.
+//! Pipelines: several commands in one round trip, if one server has all of their keys.
 
 use futures_util::future::{join, try_join_all};
 use redis::{Cmd, FromRedisValue, RedisResult, Value};
@@ -12,16 +12,16 @@ use super::{
 use crate::store::StoreError;
 
 impl Connections {
-    /// Commands that are done in their order, and kept as by [`Connections::change`]; each one's reply.
-    /// The first that fails ends it, and those behind it may have been done or not.
+    /// Sends commands in order, with replication like [`Connections::query_replicated`], and returns
+    /// their replies. Stops at the first failure; later commands may or may not have been executed.
     ///
     /// # Errors
-    /// That of the first that fails.
+    /// The error of the first failed command.
     pub(in crate::store::redis) async fn pipeline_ordered(
         &self,
         commands: Vec<Cmd>,
     ) -> Result<Vec<Value>, StoreError> {
-        let _place = self.acquire_permit()?;
+        let _permit = self.acquire_permit()?;
         if let Some(replies) = self
             .pipeline_on_single_node(&commands, Durability::Replicated)
             .await?
@@ -35,10 +35,10 @@ impl Connections {
         Ok(values)
     }
 
-    /// Commands that are done in any order; each one's reply, in the order of the commands.
+    /// Sends commands in no particular order, and returns the replies in the order of the commands.
     ///
     /// # Errors
-    /// That of one that fails; others may have been done or not.
+    /// The error of one failed command; others may or may not have been executed.
     pub(in crate::store::redis) async fn pipeline_unordered(
         &self,
         commands: Vec<Cmd>,
@@ -46,31 +46,31 @@ impl Connections {
         if commands.is_empty() {
             return Ok(Vec::new());
         }
-        let _place = self.acquire_permit()?;
+        let _permit = self.acquire_permit()?;
         if let Some(replies) = self
             .pipeline_on_single_node(&commands, Durability::Local)
             .await?
         {
             return into_values(replies);
         }
-        let each = commands
+        let sends = commands
             .iter()
-            .map(|each| self.send(each, Durability::Local));
-        try_join_all(each).await
+            .map(|command| self.send(command, Durability::Local));
+        try_join_all(sends).await
     }
 
-    /// A command that keeps the index, then one that changes something, kept as by
-    /// [`Connections::change`]. Only the reply of the second counts: a Redis without memory refuses the
-    /// first where it must not refuse the second.
+    /// Sends a command that updates the cleanup index, then a change, with replication like
+    /// [`Connections::query_replicated`]. Only the reply of the change is significant: a Redis without
+    /// free memory rejects the first command even if it accepts the second.
     ///
     /// # Errors
-    /// That of the second; where the index cannot be reached at all the second is not sent.
+    /// The error of the change; if the index is unreachable, the change is not sent.
     pub(in crate::store::redis) async fn with_cleanup_index<T: FromRedisValue>(
         &self,
         index: Cmd,
         change: Cmd,
     ) -> Result<T, StoreError> {
-        let _place = self.acquire_permit()?;
+        let _permit = self.acquire_permit()?;
         let both = [index, change];
         if let Some(replies) = self
             .pipeline_on_single_node(&both, Durability::Replicated)
@@ -83,18 +83,18 @@ impl Connections {
         parse_reply(self.send(change, Durability::Replicated).await?)
     }
 
-    /// The same with a command beside that keeps a list, whose failure means nothing. Not everything has
-    /// an `index` to keep.
+    /// Like [`Connections::with_cleanup_index`], with an additional command that updates the list of
+    /// services, whose failure is ignored. The `index` command is optional.
     ///
     /// # Errors
-    /// As [`Connections::indexed`].
+    /// See [`Connections::with_cleanup_index`].
     pub(in crate::store::redis) async fn with_cleanup_index_and_listing<T: FromRedisValue>(
         &self,
         index: Option<Cmd>,
         list: Cmd,
         change: Cmd,
     ) -> Result<T, StoreError> {
-        let _place = self.acquire_permit()?;
+        let _permit = self.acquire_permit()?;
         let all: Vec<Cmd> = index.into_iter().chain([list, change]).collect();
         if let Some(replies) = self
             .pipeline_on_single_node(&all, Durability::Replicated)
@@ -103,7 +103,7 @@ impl Connections {
             return last_reply(replies);
         }
         let [first @ .., list, change] = all.as_slice() else {
-            return Err(StoreError::Bug("commands were lost".to_owned()));
+            return Err(StoreError::Bug("commands missing".to_owned()));
         };
         for index in first {
             self.update_index(index).await?;
@@ -121,12 +121,12 @@ impl Connections {
         }
     }
 
-    /// The replies of all commands from the server that has everything; `None` where there is more than
-    /// one.
+    /// Sends all commands to the server that has all keys, and returns their replies; `None` if there is
+    /// more than one server.
     async fn pipeline_on_single_node(
         &self,
         commands: &[Cmd],
-        write: Durability,
+        durability: Durability,
     ) -> Result<Option<Vec<RedisResult<Value>>>, StoreError> {
         let map = self.cluster.slot_map();
         let Some(node) = map.single_node() else {
@@ -136,7 +136,7 @@ impl Connections {
         for command in commands {
             pipeline.add_command(command.clone());
         }
-        let replies = self.note_failure(node.shared.send_all(&pipeline, write).await)?;
+        let replies = self.note_failure(node.shared.send_all(&pipeline, durability).await)?;
         let replies = replies.map_err(|error| store_error(&error))?;
         if let Some(Err(error)) = replies.iter().find(|reply| reply.is_err())
             && Redirect::from_error(error).is_some()
@@ -152,7 +152,7 @@ fn into_values(replies: Vec<RedisResult<Value>>) -> Result<Vec<Value>, StoreErro
     replies.map_err(|error| store_error(&error))
 }
 
-/// The reply that counts of a pipeline whose last command is what was asked for.
+/// The reply of the last command of a pipeline.
 fn last_reply<T: FromRedisValue>(replies: Vec<RedisResult<Value>>) -> Result<T, StoreError> {
     let last = replies.into_iter().next_back();
     let last = last.unwrap_or(Ok(Value::Nil));

@@ -1,4 +1,4 @@
-//! Finds the server that a redirection names.
+//! Resolves the server of a redirection.
 
 use std::sync::Arc;
 
@@ -8,20 +8,21 @@ use super::{ClusterState, node::Node, topology::host_or_responder};
 use crate::store::StoreError;
 
 impl ClusterState {
-    /// The server `host:port`, which the one that was `asked` sent us to. Without a host it is on that one's.
+    /// Returns the server `host:port` of a redirection by `responder`. An empty host is that of the
+    /// responder.
     pub(super) fn node_for_redirect(
         &self,
         to: &str,
-        asked: &Node,
+        responder: &Node,
     ) -> Result<Arc<Node>, StoreError> {
         let address = || -> Option<ConnectionAddr> {
             let (host, port) = to.rsplit_once(':')?;
             let host = host.trim_start_matches('[').trim_end_matches(']');
-            let host = host_or_responder(host, &asked.address);
+            let host = host_or_responder(host, &responder.address);
             Some(self.connector.address(host, port.parse().ok()?))
         };
         let address =
-            address().ok_or_else(|| StoreError::Corrupt(format!("a redirection to {to:?}")))?;
+            address().ok_or_else(|| StoreError::Corrupt(format!("redirection to {to:?}")))?;
         let map = self.slot_map();
         if let Some(node) = map.node_at(&address) {
             return Ok(node);

@@ -1,11 +1,11 @@
-//! Asks sentinels for the primary.
+//! Discovery of the primary through sentinels.
 //!
-//! A sentinel may be stale: cut off from the others, it goes on naming a server that is a replica by now, or
-//! is gone. So all sentinels are asked at once, and what they name is tried in the order of their
-//! configuration epoch (each failover has a higher one), then of how many name it. Only a server that says
-//! of itself that it is a primary (`ROLE`) is taken. While no majority has answered, the primary in use
-//! counts as named with the epoch under which it was found, so a single stale sentinel does not lead away
-//! from it.
+//! A sentinel may be stale: if it is partitioned, it still returns a server that has become a replica or
+//! is gone. Therefore all sentinels are queried concurrently, and the servers that they return are tried
+//! in the order of their configuration epoch (each failover increments it), then of the number of
+//! sentinels that return them. A server is accepted only if it reports (`ROLE`) that it is a primary.
+//! Until a majority has responded, the current primary counts as a candidate with the epoch under which
+//! it was found, so a single stale sentinel cannot replace it.
 
 use std::{
     cmp::Reverse,
@@ -31,19 +31,19 @@ use crate::{
     settings::{self, RedisMode},
 };
 
-/// How long the other sentinels may take after the first one has answered.
+/// The timeout of the other sentinels after the first response.
 const OTHERS_TIMEOUT: Duration = Duration::from_millis(150);
-/// How long a sentinel may take to say its epoch, which it need not.
+/// The timeout of the optional query of the epoch.
 const EPOCH_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// The sentinels of one primary.
 pub(super) struct Sentinels {
     addresses: Vec<ConnectionAddr>,
-    /// The name by which they know the primary.
+    /// The name of the primary on the sentinels.
     name: String,
     connector: Connector,
     primary_connector: Connector,
-    /// The primary found last, and its epoch where a sentinel told it.
+    /// The primary found last, and its epoch if known.
     last_primary: Mutex<Option<Candidate>>,
 }
 
@@ -52,16 +52,16 @@ pub(super) struct Sentinels {
 struct Candidate {
     address: ConnectionAddr,
     epoch: Option<u64>,
-    /// How many sentinels name it.
+    /// The number of sentinels that return it.
     votes: usize,
-    /// The place of the first of them in the URL.
+    /// The position of the first of them in the URL.
     position: usize,
 }
 
-/// What a server says of itself.
+/// The role that a server reports.
 enum Role {
     Primary,
-    /// It is one, and loads its data set.
+    /// A primary that is loading its data set.
     Loading,
     Other(Finding),
 }
@@ -81,15 +81,17 @@ impl Sentinels {
         }
     }
 
-    /// Finds the primary; `known` has the one in use.
+    /// Finds the primary; `current` contains the one in use.
     ///
     /// # Errors
-    /// The most telling reason why none was found.
-    pub(super) async fn find_primary(&self, known: &SlotMap) -> Result<ConnectionAddr, Finding> {
-        let asked = self.addresses.iter().enumerate();
-        let asked = asked.map(|(place, at)| async move { (place, self.query_sentinel(at).await) });
-        let mut pending: FuturesUnordered<_> = asked.collect();
-        let mut named: Vec<Candidate> = Vec::new();
+    /// The most significant reason why none was found.
+    pub(super) async fn find_primary(&self, current: &SlotMap) -> Result<ConnectionAddr, Finding> {
+        let queries = self.addresses.iter().enumerate();
+        let queries = queries.map(|(position, address)| async move {
+            (position, self.query_sentinel(address).await)
+        });
+        let mut pending: FuturesUnordered<_> = queries.collect();
+        let mut votes: Vec<Candidate> = Vec::new();
         let mut failures: Vec<Finding> = Vec::new();
         let mut roles: Vec<(ConnectionAddr, Role)> = Vec::new();
         let mut until: Option<Instant> = None;
@@ -99,9 +101,9 @@ impl Sentinels {
                 None => Ok(pending.next().await),
             };
             match next {
-                Ok(Some((place, Ok((address, epoch))))) => {
+                Ok(Some((position, Ok((address, epoch))))) => {
                     until.get_or_insert_with(|| Instant::now() + OTHERS_TIMEOUT);
-                    add_vote(&mut named, address, epoch, place);
+                    add_vote(&mut votes, address, epoch, position);
                     if !pending.is_empty() {
                         continue;
                     }
@@ -114,9 +116,9 @@ impl Sentinels {
                 }
                 Ok(None) | Err(_) => {}
             }
-            let answered = self.addresses.len() - pending.len() - failures.len();
-            let candidates = self.candidates(&named, answered);
-            if let Some(primary) = self.choose_primary(candidates, known, &mut roles).await {
+            let responded = self.addresses.len() - pending.len() - failures.len();
+            let candidates = self.candidates(&votes, responded);
+            if let Some(primary) = self.choose_primary(candidates, current, &mut roles).await {
                 let address = primary.address.clone();
                 *self
                     .last_primary
@@ -127,7 +129,7 @@ impl Sentinels {
             if pending.is_empty() {
                 break;
             }
-            // Those who have not answered yet may name another one.
+            // The remaining sentinels may return another one.
             until = None;
         }
         let loading = roles.iter().find(|(_, role)| matches!(role, Role::Loading));
@@ -139,31 +141,32 @@ impl Sentinels {
             Role::Primary | Role::Loading => None,
         }));
         let worst = failures.into_iter().min_by_key(|finding| finding.reason);
-        Err(worst.unwrap_or_else(|| Finding::new(Reason::NoPrimary, "no sentinel answers")))
+        Err(worst.unwrap_or_else(|| Finding::new(Reason::NoPrimary, "no sentinel responds")))
     }
 
-    /// Which server a sentinel names, and under which configuration epoch.
+    /// Returns the server and the configuration epoch from a sentinel.
     async fn query_sentinel(
         &self,
         sentinel: &ConnectionAddr,
     ) -> Result<(ConnectionAddr, Option<u64>), Finding> {
-        let asked = async {
+        let query = async {
             let connection = self.connector.open(sentinel).await;
             let mut connection =
                 connection.map_err(|error| sentinel_finding(&finding_of(&error)))?;
             let mut get = cmd("SENTINEL");
             get.arg("GET-MASTER-ADDR-BY-NAME").arg(&self.name);
-            let answer: RedisResult<Option<(String, u16)>> = get.query_async(&mut connection).await;
-            let named = match answer {
-                Ok(named) => named,
+            let reply: RedisResult<Option<(String, u16)>> = get.query_async(&mut connection).await;
+            let primary = match reply {
+                Ok(primary) => primary,
                 Err(error) => {
                     let mode = ServerMode::detect(&mut connection).await;
-                    let misfit = mode.and_then(|mode| mode.mismatch(RedisMode::Sentinel));
-                    return Err(misfit.unwrap_or_else(|| sentinel_finding(&finding_of(&error))));
+                    let mismatch = mode.and_then(|mode| mode.mismatch(RedisMode::Sentinel));
+                    return Err(mismatch.unwrap_or_else(|| sentinel_finding(&finding_of(&error))));
                 }
             };
-            let (host, port) = named.ok_or_else(|| {
-                let message = "a sentinel knows no primary of the name in redis.sentinel_master";
+            let (host, port) = primary.ok_or_else(|| {
+                let message =
+                    "a sentinel does not monitor the primary named in redis.sentinel_master";
                 Finding::with_message(Reason::NoPrimary, message, format!("{sentinel}: {message}"))
             })?;
             let epoch = timeout(EPOCH_TIMEOUT, self.config_epoch(&mut connection)).await;
@@ -172,56 +175,62 @@ impl Sentinels {
                 epoch.ok().flatten(),
             ))
         };
-        let silent = |_elapsed| {
-            let detail = format!("the sentinel {sentinel} does not answer in time");
+        let timed_out = |_elapsed| {
+            let detail = format!("the sentinel {sentinel} did not respond in time");
             Finding::new(Reason::StoreUnreachable, detail)
         };
-        timeout(self.connector.connect_timeout(), asked)
+        timeout(self.connector.connect_timeout(), query)
             .await
-            .map_err(silent)?
+            .map_err(timed_out)?
     }
 
-    /// The configuration epoch; `None` where the sentinel does not say, or may not.
+    /// Returns the configuration epoch; `None` if the sentinel does not return or permit it.
     async fn config_epoch(&self, connection: &mut MultiplexedConnection) -> Option<u64> {
-        let mut ask = cmd("SENTINEL");
-        ask.arg("MASTER").arg(&self.name);
-        let fields: RedisResult<HashMap<String, String>> = ask.query_async(connection).await;
+        let mut get = cmd("SENTINEL");
+        get.arg("MASTER").arg(&self.name);
+        let fields: RedisResult<HashMap<String, String>> = get.query_async(connection).await;
         fields.ok()?.get("config-epoch")?.parse().ok()
     }
 
-    /// All candidates, the best first. `answered` sentinels have named one.
-    fn candidates(&self, named: &[Candidate], answered: usize) -> Vec<Candidate> {
-        let mut candidates = named.to_vec();
-        let found = self
+    /// Returns all candidates, best first. `responded` is the number of sentinels that returned one.
+    fn candidates(&self, votes: &[Candidate], responded: usize) -> Vec<Candidate> {
+        let mut candidates = votes.to_vec();
+        let last = self
             .last_primary
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
-        if answered * 2 <= self.addresses.len()
-            && answered > 0
-            && let Some(found) = found
+        if responded * 2 <= self.addresses.len()
+            && responded > 0
+            && let Some(last) = last
         {
             match candidates
                 .iter_mut()
-                .find(|known| known.address == found.address)
+                .find(|candidate| candidate.address == last.address)
             {
-                Some(known) => known.epoch = known.epoch.max(found.epoch),
+                Some(candidate) => candidate.epoch = candidate.epoch.max(last.epoch),
                 None => candidates.push(Candidate {
                     votes: 0,
                     position: usize::MAX,
-                    ..found
+                    ..last
                 }),
             }
         }
-        candidates.sort_by_key(|one| (Reverse((one.epoch, one.votes)), one.position));
+        candidates.sort_by_key(|candidate| {
+            (
+                Reverse((candidate.epoch, candidate.votes)),
+                candidate.position,
+            )
+        });
         candidates
     }
 
-    /// The first candidate that says that it is a primary. `roles` keeps what was said.
+    /// Returns the first candidate that reports the role of a primary, and records all reported roles in
+    /// `roles`.
     async fn choose_primary(
         &self,
         candidates: Vec<Candidate>,
-        known: &SlotMap,
+        current: &SlotMap,
         roles: &mut Vec<(ConnectionAddr, Role)>,
     ) -> Option<Candidate> {
         for candidate in candidates {
@@ -231,7 +240,7 @@ impl Sentinels {
             {
                 continue;
             }
-            match self.query_role(&candidate.address, known).await {
+            match self.query_role(&candidate.address, current).await {
                 Role::Primary => return Some(candidate),
                 other => roles.push((candidate.address, other)),
             }
@@ -239,24 +248,24 @@ impl Sentinels {
         None
     }
 
-    /// Asks a server for its role: over the lane where it is in use.
-    async fn query_role(&self, address: &ConnectionAddr, known: &SlotMap) -> Role {
-        let ask = cmd("ROLE");
-        if let Some(node) = known.node_at(address)
+    /// Queries the role of a server, over the multiplexed connection if it is in use.
+    async fn query_role(&self, address: &ConnectionAddr, current: &SlotMap) -> Role {
+        let get_role = cmd("ROLE");
+        if let Some(node) = current.node_at(address)
             && node.shared.is_connected()
         {
-            return match node.shared.send(&ask, Durability::Local).await {
+            return match node.shared.send(&get_role, Durability::Local).await {
                 Ok(reply) => parse_role(address, &reply),
                 Err(error) => Role::Other(error.to_finding()),
             };
         }
-        let asked = async {
+        let query = async {
             let mut connection = self.primary_connector.open(address).await?;
-            let reply: RedisResult<Value> = ask.query_async(&mut connection).await;
+            let reply: RedisResult<Value> = get_role.query_async(&mut connection).await;
             let ping: RedisResult<()> = cmd("PING").query_async(&mut connection).await;
             RedisResult::Ok((reply, ping))
         };
-        match timeout(self.primary_connector.connect_timeout(), asked).await {
+        match timeout(self.primary_connector.connect_timeout(), query).await {
             Ok(Ok((reply, Err(error)))) if is_loading(&error) => {
                 match parse_role(address, &reply) {
                     Role::Primary => Role::Loading,
@@ -266,25 +275,33 @@ impl Sentinels {
             Ok(Ok((reply, _))) => parse_role(address, &reply),
             Ok(Err(error)) => Role::Other(finding_of(&error)),
             Err(_elapsed) => {
-                let detail = format!("{address} does not answer in time");
+                let detail = format!("{address} did not respond in time");
                 Role::Other(Finding::new(Reason::StoreUnreachable, detail))
             }
         }
     }
 }
 
-fn add_vote(named: &mut Vec<Candidate>, address: ConnectionAddr, epoch: Option<u64>, place: usize) {
-    if let Some(known) = named.iter_mut().find(|known| known.address == address) {
-        known.votes += 1;
-        known.epoch = known.epoch.max(epoch);
-        known.position = known.position.min(place);
+fn add_vote(
+    candidates: &mut Vec<Candidate>,
+    address: ConnectionAddr,
+    epoch: Option<u64>,
+    position: usize,
+) {
+    if let Some(candidate) = candidates
+        .iter_mut()
+        .find(|candidate| candidate.address == address)
+    {
+        candidate.votes += 1;
+        candidate.epoch = candidate.epoch.max(epoch);
+        candidate.position = candidate.position.min(position);
         return;
     }
-    named.push(Candidate {
+    candidates.push(Candidate {
         address,
         epoch,
         votes: 1,
-        position: place,
+        position,
     });
 }
 
@@ -301,15 +318,15 @@ fn parse_role(address: &ConnectionAddr, reply: &RedisResult<Value>) -> Role {
     match role {
         Some(Ok(role)) if role == "master" => Role::Primary,
         _ => {
-            let detail = format!("the sentinels name {address}, which is no primary");
+            let detail = format!("the sentinels return {address}, which is not a primary");
             Role::Other(Finding::new(Reason::NoPrimary, detail))
         }
     }
 }
 
-/// A failure of a sentinel: its credentials are not those of the primary.
+/// Adapts an authentication failure of a sentinel, whose credentials are not those of the primary.
 fn sentinel_finding(finding: &Finding) -> Finding {
-    let message = "a sentinel refuses the user name or password: set redis.sentinel_username and \
+    let message = "a sentinel rejected the username or password: set redis.sentinel_username and \
                    redis.sentinel_password";
     match finding.reason {
         Reason::AuthFailed => {

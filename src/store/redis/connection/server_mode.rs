@@ -1,4 +1,4 @@
-//! Finds out in which mode a server runs, and whether `redis.mode` fits it.
+//! Detection of the mode of a server, and its comparison with `redis.mode`.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ use crate::{
     tls_errors::{advice, with_advice},
 };
 
-/// The mode in which a server runs, by what `HELLO` says.
+/// The mode of a server, according to `HELLO`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ServerMode {
     Standalone,
@@ -20,7 +20,7 @@ pub(super) enum ServerMode {
 }
 
 impl ServerMode {
-    /// Asks a server; `None` where it does not say, as some proxies.
+    /// Queries the mode of a server; `None` if it is not reported, as by some proxies.
     pub(super) async fn detect(connection: &mut MultiplexedConnection) -> Option<Self> {
         let reply: RedisResult<Value> = cmd("HELLO").query_async(connection).await;
         let mut fields: HashMap<String, Value> = from_redis_value(reply.ok()?).ok()?;
@@ -33,7 +33,7 @@ impl ServerMode {
         }
     }
 
-    /// What is wrong where `redis.url` leads to such a server; `None` where the mode fits.
+    /// Returns the problem if a server of this mode is at `redis.url`; `None` if the modes match.
     pub(super) fn mismatch(self, mode: RedisMode) -> Option<Finding> {
         let message = match (mode, self) {
             (RedisMode::Single, Self::Standalone)
@@ -45,30 +45,30 @@ impl ServerMode {
             }
             (RedisMode::Single, Self::Sentinel) => {
                 "redis.mode is single, but the server at redis.url is a sentinel: set redis.mode = sentinel \
-                 and redis.sentinel_master, or let redis.url name the Redis server itself"
+                 and redis.sentinel_master, or set redis.url to the Redis server itself"
             }
             (RedisMode::Sentinel, Self::Standalone) => {
-                "redis.mode is sentinel, but the server at redis.url is a Redis server and no sentinel: set \
-                 redis.mode = single, or let redis.url name the sentinels (their port is usually 26379)"
+                "redis.mode is sentinel, but the server at redis.url is a Redis server, not a sentinel: set \
+                 redis.mode = single, or set redis.url to the sentinels (their port is usually 26379)"
             }
             (RedisMode::Sentinel, Self::Cluster) => {
                 "redis.mode is sentinel, but the server at redis.url is a member of a Redis Cluster: set \
                  redis.mode = cluster"
             }
             (RedisMode::Cluster, Self::Standalone) => {
-                "redis.mode is cluster, but the server at redis.url is no member of a Redis Cluster: set \
+                "redis.mode is cluster, but the server at redis.url is not a member of a Redis Cluster: set \
                  redis.mode = single"
             }
             (RedisMode::Cluster, Self::Sentinel) => {
                 "redis.mode is cluster, but the server at redis.url is a sentinel: set redis.mode = sentinel \
-                 and redis.sentinel_master, or let redis.url name members of the Redis Cluster"
+                 and redis.sentinel_master, or set redis.url to members of the Redis Cluster"
             }
         };
         Some(Finding::with_message(Reason::WrongMode, message, message))
     }
 }
 
-/// The reason for which a server could not be used.
+/// The finding for a server that could not be used.
 pub(super) fn finding_of(error: &RedisError) -> Finding {
     let (reason, text) = (reason_of(error), error.to_string());
     match advice(&text) {
@@ -91,15 +91,15 @@ mod tests {
             (RedisMode::Sentinel, ServerMode::Sentinel, "sentinel"),
             (RedisMode::Cluster, ServerMode::Cluster, "cluster"),
         ];
-        for (set, _, name) in modes {
-            for (_, found, right) in modes {
-                let misfit = found.mismatch(set);
-                assert_eq!(misfit.is_none(), name == right);
-                if let Some(finding) = misfit {
-                    let begins = format!("redis.mode is {name}, but ");
-                    assert!(finding.message.starts_with(&begins), "{}", finding.message);
-                    let names = format!("set redis.mode = {right}");
-                    assert!(finding.message.contains(&names), "{}", finding.message);
+        for (configured, _, name) in modes {
+            for (_, detected, expected) in modes {
+                let mismatch = detected.mismatch(configured);
+                assert_eq!(mismatch.is_none(), name == expected);
+                if let Some(finding) = mismatch {
+                    let prefix = format!("redis.mode is {name}, but ");
+                    assert!(finding.message.starts_with(&prefix), "{}", finding.message);
+                    let advice = format!("set redis.mode = {expected}");
+                    assert!(finding.message.contains(&advice), "{}", finding.message);
                 }
             }
         }

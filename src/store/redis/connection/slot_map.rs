@@ -1,4 +1,4 @@
-//! Which server has which key: the hash slots of a Cluster. Elsewhere one server has all of them.
+//! The hash slots of a Cluster and their servers. Outside of a Cluster one server has all slots.
 
 use std::sync::{Arc, OnceLock};
 
@@ -6,16 +6,17 @@ use redis::{Arg, Cmd, ConnectionAddr};
 
 use super::node::Node;
 
-/// Number of hash slots; a fixed part of the Cluster specification.
+/// The number of hash slots, fixed by the Cluster specification.
 pub(super) const SLOT_COUNT: u16 = 16_384;
 
-/// How many tags are tried until each server has a key: most have one among the first hundred.
+/// The maximum number of tags tried to find a key on each server; most are found among the first
+/// hundred.
 const MAX_PROBE_TAG: u32 = 65_536;
 
-/// Slots from one to another, both included, and the server that has them.
+/// A range of slots, inclusive, and its server.
 pub(super) type SlotRange = (u16, u16, ConnectionAddr);
 
-/// The slot of a key: of what stands between its first `{` and the next `}`, if anything does.
+/// Returns the slot of a key: of the part between its first `{` and the next `}`, if it is not empty.
 pub(super) fn hash_slot(key: &[u8]) -> u16 {
     let tag = key.iter().position(|byte| *byte == b'{').and_then(|open| {
         let rest = key.get(open + 1..)?;
@@ -25,7 +26,7 @@ pub(super) fn hash_slot(key: &[u8]) -> u16 {
     crc16::State::<crc16::XMODEM>::calculate(tag.unwrap_or(key)) % SLOT_COUNT
 }
 
-/// The first key of a command: behind the name of most, behind script and number of keys of `EVALSHA`.
+/// Returns the first key of a command: the first argument of most, the third of `EVALSHA`.
 pub(super) fn first_key(command: &Cmd) -> Option<&[u8]> {
     let mut arguments = command.args_iter().map(|argument| match argument {
         Arg::Simple(bytes) => bytes,
@@ -35,53 +36,56 @@ pub(super) fn first_key(command: &Cmd) -> Option<&[u8]> {
     arguments.nth(at)
 }
 
-/// The servers that have the slots, as far as is known.
+/// The known servers and their slots.
 #[derive(Default)]
 pub(super) struct SlotMap {
     owners: Vec<Arc<Node>>,
     ranges: Vec<(u16, u16, usize)>,
-    /// Servers that others sent us to and that have no slots yet.
+    /// Servers without slots that were the target of a redirection.
     redirect_nodes: Vec<Arc<Node>>,
-    /// Of each owner, the tag of a key that it has.
+    /// The tag of a key on each owner.
     probe_tags: OnceLock<Vec<Option<u32>>>,
 }
 
 impl SlotMap {
-    /// A map of these ranges. Servers that are in `self` already stay as they are; `make` opens others.
+    /// Returns a map of these ranges. Existing servers are reused; `open` opens new ones.
     pub(super) fn updated<E>(
         &self,
         ranges: Vec<SlotRange>,
-        mut make: impl FnMut(ConnectionAddr) -> Result<Node, E>,
+        mut open: impl FnMut(ConnectionAddr) -> Result<Node, E>,
     ) -> Result<Self, E> {
         let mut next = Self::default();
         for (from, to, address) in ranges {
-            let known = next.owners.iter().position(|node| node.address == address);
-            let owner = if let Some(owner) = known {
+            let existing = next.owners.iter().position(|node| node.address == address);
+            let owner = if let Some(owner) = existing {
                 owner
             } else {
                 let node = self.node_at(&address);
-                let node = node.map_or_else(|| make(address).map(Arc::new), Ok)?;
+                let node = node.map_or_else(|| open(address).map(Arc::new), Ok)?;
                 next.owners.push(node);
                 next.owners.len() - 1
             };
             next.ranges.push((from, to, owner));
         }
-        let guests = self.redirect_nodes.iter().filter(|guest| {
-            let owns = next.owners.iter().any(|node| node.address == guest.address);
-            !owns && guest.shared.is_connected()
+        let redirect_nodes = self.redirect_nodes.iter().filter(|node| {
+            let owns = next
+                .owners
+                .iter()
+                .any(|owner| owner.address == node.address);
+            !owns && node.shared.is_connected()
         });
-        next.redirect_nodes = guests.cloned().collect();
+        next.redirect_nodes = redirect_nodes.cloned().collect();
         Ok(next)
     }
 
-    /// The same with a server that others sent us to.
-    pub(super) fn with_redirect_node(&self, guest: Arc<Node>) -> Self {
-        let mut guests = self.redirect_nodes.clone();
-        guests.push(guest);
+    /// Returns a copy with a server that was the target of a redirection.
+    pub(super) fn with_redirect_node(&self, node: Arc<Node>) -> Self {
+        let mut redirect_nodes = self.redirect_nodes.clone();
+        redirect_nodes.push(node);
         Self {
             owners: self.owners.clone(),
             ranges: self.ranges.clone(),
-            redirect_nodes: guests,
+            redirect_nodes,
             probe_tags: OnceLock::new(),
         }
     }
@@ -91,23 +95,25 @@ impl SlotMap {
         &self.owners
     }
 
-    /// Whether it says the same as these ranges.
+    /// Whether the map has exactly these ranges.
     pub(super) fn matches(&self, ranges: &[SlotRange]) -> bool {
-        let ours = self.ranges.iter().map(|(from, to, owner)| {
+        let current = self.ranges.iter().map(|(from, to, owner)| {
             let address = self.owners.get(*owner).map(|node| &node.address);
             (*from, *to, address)
         });
-        let theirs = ranges.iter().map(|(from, to, at)| (*from, *to, Some(at)));
-        ours.eq(theirs)
+        let expected = ranges
+            .iter()
+            .map(|(from, to, address)| (*from, *to, Some(address)));
+        current.eq(expected)
     }
 
-    /// Whether each slot has a server.
+    /// Whether every slot has a server.
     pub(super) fn is_complete(&self) -> bool {
         let count = |(from, to, _): &(u16, u16, usize)| u32::from(to.saturating_sub(*from)) + 1;
         self.ranges.iter().map(count).sum::<u32>() >= u32::from(SLOT_COUNT)
     }
 
-    /// Of each owner, the tag for which `key` spells a key that it has.
+    /// Returns a tag for each owner such that `key` builds a key on it.
     pub(super) fn probe_tags(&self, key: impl Fn(u32) -> String) -> &[Option<u32>] {
         self.probe_tags.get_or_init(|| {
             if self.single_node().is_some() {
@@ -125,8 +131,8 @@ impl SlotMap {
                     .iter()
                     .find(has_slot)
                     .map(|(_, _, owner)| *owner);
-                if let Some(free @ None) = owner.and_then(|owner| tags.get_mut(owner)) {
-                    *free = Some(tag);
+                if let Some(missing @ None) = owner.and_then(|owner| tags.get_mut(owner)) {
+                    *missing = Some(tag);
                 }
             }
             tags
@@ -138,7 +144,7 @@ impl SlotMap {
         all.find(|node| node.address == *address).cloned()
     }
 
-    /// The server that has everything, if one has.
+    /// Returns the server that has all slots, if there is one.
     pub(super) fn single_node(&self) -> Option<&Arc<Node>> {
         match self.ranges.as_slice() {
             [(0, last, owner)] if *last == SLOT_COUNT - 1 => self.owners.get(*owner),
@@ -146,16 +152,16 @@ impl SlotMap {
         }
     }
 
-    /// The server for a command. Where one has everything nobody looks for a key. A server that knows
-    /// more of a young Cluster than we do sends us on, so where the owner is not known any will do.
+    /// Returns the server of a command. If one server has all slots, the key is not needed. If the owner
+    /// is unknown, any server is used: it redirects the command.
     pub(super) fn node_for(&self, command: &Cmd) -> Option<Arc<Node>> {
-        if let Some(sole) = self.single_node() {
-            return Some(Arc::clone(sole));
+        if let Some(node) = self.single_node() {
+            return Some(Arc::clone(node));
         }
         self.node_for_key(first_key(command).unwrap_or_default())
     }
 
-    /// The server that has `key`; of one that nobody has, the first.
+    /// Returns the server that has `key`, or the first one if the slot has no server.
     pub(super) fn node_for_key(&self, key: &[u8]) -> Option<Arc<Node>> {
         let slot = hash_slot(key);
         let has = |from, to| (from..=to).contains(&slot);

@@ -1,4 +1,5 @@
-//! Who has the data: one server, whichever the sentinels name, or the primaries of a Cluster.
+//! The topology of Redis: one server, the primary that the sentinels return, or the primaries of a
+//! Cluster.
 
 use std::collections::HashMap;
 
@@ -21,13 +22,13 @@ use crate::{
     store::StoreError,
 };
 
-/// What stands behind the URL. Nothing outside of here asks which it is.
+/// The topology at the URL. Other modules do not depend on its kind.
 pub(super) enum Topology {
-    /// The one server.
+    /// A single server.
     Single(ConnectionAddr),
-    /// Whichever server the sentinels name.
+    /// The primary that the sentinels return.
     Sentinel(Box<Sentinels>),
-    /// Members of a Cluster; the first one that answers tells the others.
+    /// Members of a Cluster; the first one that responds returns all primaries.
     Cluster {
         members: Vec<ConnectionAddr>,
         connector: Box<Connector>,
@@ -59,15 +60,15 @@ impl Topology {
         })
     }
 
-    /// Whether it stays as it is.
+    /// Whether the topology never changes.
     pub(super) fn is_fixed(&self) -> bool {
         matches!(self, Self::Single(_))
     }
 
-    /// Finds out who has the data now; `known` are those who had it.
+    /// Returns the current topology; `known` is the previous one.
     ///
     /// # Errors
-    /// Why nobody who was asked can tell.
+    /// The reason why no server returned it.
     pub(super) async fn discover(&self, known: &SlotMap) -> Result<Vec<SlotRange>, Finding> {
         match self {
             Self::Single(server) => Ok(vec![(0, SLOT_COUNT - 1, server.clone())]),
@@ -76,58 +77,58 @@ impl Topology {
                 Ok(vec![(0, SLOT_COUNT - 1, primary)])
             }
             Self::Cluster { members, connector } => {
-                let ask = cmd("CLUSTER").arg("SLOTS").to_owned();
-                // Those who are at work know best, and are connected.
-                let asked = known
+                let get_slots = cmd("CLUSTER").arg("SLOTS").to_owned();
+                // Servers in use have the latest information and are connected.
+                let queries = known
                     .nodes()
                     .iter()
                     .filter(|node| node.shared.is_connected());
-                let asked = asked.map(|node| {
+                let queries = queries.map(|node| {
                     Box::pin(async {
-                        let answer = node.shared.send(&ask, Durability::Local).await;
-                        let answer = answer.map_err(|error| error.to_finding())?;
-                        let answer = answer.map_err(|error| finding_of(&error))?;
-                        slot_ranges(answer, &node.address, connector)
+                        let reply = node.shared.send(&get_slots, Durability::Local).await;
+                        let reply = reply.map_err(|error| error.to_finding())?;
+                        let reply = reply.map_err(|error| finding_of(&error))?;
+                        slot_ranges(reply, &node.address, connector)
                     })
                 });
-                let asked: Vec<_> = asked.collect();
-                if !asked.is_empty()
-                    && let Ok((ranges, _)) = select_ok(asked).await
+                let queries: Vec<_> = queries.collect();
+                if !queries.is_empty()
+                    && let Ok((ranges, _)) = select_ok(queries).await
                 {
                     return Ok(ranges);
                 }
-                first_response(members, connector, &ask).await
+                first_response(members, connector, &get_slots).await
             }
         }
     }
 }
 
-/// Asks all members at once, each over a connection for this, and takes the first answer that tells the
-/// ranges.
+/// Queries all members concurrently over temporary connections, and returns the slot ranges of the first
+/// valid response.
 async fn first_response(
     members: &[ConnectionAddr],
     connector: &Connector,
-    ask: &Cmd,
+    get_slots: &Cmd,
 ) -> Result<Vec<SlotRange>, Finding> {
-    let answers = members.iter().map(|member| async move {
+    let responses = members.iter().map(|member| async move {
         let mut connection = connector
             .open(member)
             .await
             .map_err(|error| finding_of(&error))?;
-        let answer: RedisResult<Value> = ask.query_async(&mut connection).await;
-        match answer {
-            Ok(answer) => slot_ranges(answer, member, connector),
+        let reply: RedisResult<Value> = get_slots.query_async(&mut connection).await;
+        match reply {
+            Ok(reply) => slot_ranges(reply, member, connector),
             Err(error) => {
                 let mode = ServerMode::detect(&mut connection).await;
-                let misfit = mode.and_then(|mode| mode.mismatch(RedisMode::Cluster));
-                Err(misfit.unwrap_or_else(|| finding_of(&error)))
+                let mismatch = mode.and_then(|mode| mode.mismatch(RedisMode::Cluster));
+                Err(mismatch.unwrap_or_else(|| finding_of(&error)))
             }
         }
     });
-    let mut answers: FuturesUnordered<_> = answers.collect();
+    let mut responses: FuturesUnordered<_> = responses.collect();
     let mut worst: Option<Finding> = None;
-    while let Some(answer) = answers.next().await {
-        match answer {
+    while let Some(response) = responses.next().await {
+        match response {
             Ok(ranges) => return Ok(ranges),
             Err(finding) => {
                 let both = worst.into_iter().chain([finding]);
@@ -135,16 +136,17 @@ async fn first_response(
             }
         }
     }
-    Err(worst.unwrap_or_else(|| Finding::new(Reason::StoreUnreachable, "no member is known")))
+    Err(worst
+        .unwrap_or_else(|| Finding::new(Reason::StoreUnreachable, "no cluster member configured")))
 }
 
-/// What `CLUSTER SLOTS` says; `from` is the server that said it.
+/// Parses the reply of `CLUSTER SLOTS` from the server `from`.
 fn slot_ranges(
-    answer: Value,
+    reply: Value,
     from: &ConnectionAddr,
     connector: &Connector,
 ) -> Result<Vec<SlotRange>, Finding> {
-    let ranges = parse_slot_ranges(answer, from, connector).map_err(|error| finding_of(&error))?;
+    let ranges = parse_slot_ranges(reply, from, connector).map_err(|error| finding_of(&error))?;
     if ranges.is_empty() {
         let message = "no slot of the Redis Cluster is assigned to a server";
         return Err(Finding::with_message(Reason::ClusterDown, message, message));
@@ -153,17 +155,17 @@ fn slot_ranges(
 }
 
 fn parse_slot_ranges(
-    answer: Value,
+    reply: Value,
     from: &ConnectionAddr,
     connector: &Connector,
 ) -> RedisResult<Vec<SlotRange>> {
-    let entries: Vec<Vec<Value>> = from_redis_value(answer)?;
+    let entries: Vec<Vec<Value>> = from_redis_value(reply)?;
     let mut ranges = Vec::with_capacity(entries.len());
     for entry in entries {
         let [first, last, primary, ..] = entry.as_slice() else {
             return Err(RedisError::from((
                 ErrorKind::Parse,
-                "an answer to CLUSTER SLOTS",
+                "reply to CLUSTER SLOTS",
             )));
         };
         let address = parse_primary(primary, from, connector)?;
@@ -173,14 +175,14 @@ fn parse_slot_ranges(
             address,
         ));
     }
-    // Each server tells them in an order of its own.
+    // The order of ranges differs between servers.
     ranges.sort_by_key(|(from, ..)| *from);
     Ok(ranges)
 }
 
-/// The address of a primary: host, port, id, and from Redis 7 on what else is known of it. A host that is
-/// null or empty is that of the server that was asked (`cluster-preferred-endpoint-type
-/// unknown-endpoint`); `?` stands for a host name that is not set, and the address is beside it.
+/// Parses the address of a primary: host, port, id, and since Redis 7 metadata. An empty or null host is
+/// that of the responding server (`cluster-preferred-endpoint-type unknown-endpoint`); `?` means that no
+/// host name is set, and the metadata contains the address.
 fn parse_primary(
     primary: &Value,
     from: &ConnectionAddr,
@@ -191,23 +193,24 @@ fn parse_primary(
     let port = u16::from_redis_value(parts.next().unwrap_or(Value::Nil))?;
     let mut host = host.unwrap_or_default();
     if host == "?" {
-        let known = parts.nth(1).and_then(|known| from_redis_value(known).ok());
-        let known: Option<HashMap<String, String>> = known;
-        host = known
-            .and_then(|mut known| known.remove("ip"))
+        let metadata = parts
+            .nth(1)
+            .and_then(|metadata| from_redis_value(metadata).ok());
+        let metadata: Option<HashMap<String, String>> = metadata;
+        host = metadata
+            .and_then(|mut metadata| metadata.remove("ip"))
             .unwrap_or_default();
     }
     Ok(connector.address(host_or_responder(&host, from), port))
 }
 
-/// The host, or that of the server that named it where the name says nothing.
-pub(super) fn host_or_responder<'a>(host: &'a str, asked: &'a ConnectionAddr) -> &'a str {
-    match asked {
-        ConnectionAddr::Tcp(asked, _) | ConnectionAddr::TcpTls { host: asked, .. }
-            if matches!(host, "" | "?") =>
-        {
-            asked
-        }
+/// Returns the host, or that of the responding server if it is empty or `?`.
+pub(super) fn host_or_responder<'a>(host: &'a str, responder: &'a ConnectionAddr) -> &'a str {
+    match responder {
+        ConnectionAddr::Tcp(responder, _)
+        | ConnectionAddr::TcpTls {
+            host: responder, ..
+        } if matches!(host, "" | "?") => responder,
         _ => host,
     }
 }

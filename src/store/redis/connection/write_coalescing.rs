@@ -1,9 +1,9 @@
-//! A stream that lets requests leave together.
+//! A stream that coalesces writes.
 //!
-//! What Redis spends on a small command is mostly the system calls around it, and they are spent once for
-//! all commands that it finds waiting. So a write is held back until the worker has looked once more for
-//! requests that have arrived: what these ask leaves with it. That costs a worker with nothing else to do
-//! one look, and no time; under load it makes batches half as large again.
+//! The cost of a small command for Redis is dominated by system calls, which it makes once for all
+//! commands that are available. Therefore a write is delayed until the worker has polled for further
+//! requests once; their commands are then sent with it. This costs an idle worker one poll and no
+//! waiting time; under load it increases batches by half.
 
 use std::{
     io,
@@ -18,10 +18,10 @@ use tokio::{
     task::yield_now,
 };
 
-/// Gathers what is written to `stream`.
+/// Coalesces writes to `stream`.
 pub(super) struct CoalescingStream<S> {
     stream: S,
-    /// What is about to be written has waited.
+    /// Whether the pending write has been delayed already.
     yielded: bool,
 }
 
@@ -66,7 +66,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for CoalescingStream<S> {
     ) -> Poll<io::Result<usize>> {
         if !self.yielded {
             self.yielded = true;
-            // Wakes this task after the runtime has looked for events, and not before.
+            // Wakes this task only after the runtime has polled for events.
             if pin!(yield_now()).poll(context).is_pending() {
                 return Poll::Pending;
             }
@@ -96,12 +96,12 @@ mod tests {
     #[tokio::test]
     async fn each_write_yields_once() {
         let (near, mut far) = duplex(8);
-        let mut gather = CoalescingStream::new(near);
+        let mut stream = CoalescingStream::new(near);
         for bytes in [b"ab", b"cd"] {
             let mut polls = 0;
             let written = poll_fn(|context| {
                 polls += 1;
-                Pin::new(&mut gather).poll_write(context, bytes)
+                Pin::new(&mut stream).poll_write(context, bytes)
             });
             assert_eq!(written.await.unwrap(), 2);
             assert_eq!(polls, 2);
@@ -114,10 +114,10 @@ mod tests {
     #[tokio::test]
     async fn partial_writes_complete() {
         let (near, mut far) = duplex(3);
-        let mut gather = CoalescingStream::new(near);
+        let mut stream = CoalescingStream::new(near);
         let written = tokio::spawn(async move {
-            gather.write_all(b"more than fits").await.unwrap();
-            gather.shutdown().await.unwrap();
+            stream.write_all(b"more than fits").await.unwrap();
+            stream.shutdown().await.unwrap();
         });
         let mut arrived = Vec::new();
         far.read_to_end(&mut arrived).await.unwrap();

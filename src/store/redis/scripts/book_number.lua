@@ -1,29 +1,29 @@
--- Hands a number of a group out, and gives a few back that have run out.
--- KEYS  1..8 as in bookings.lua
--- ARGV  1 now (ms)   2 when the booking runs out (ms)   3 the longest it may ever hold (ms)
---       4 booking   5 service   6 caller or ''   7 'exclusive', 'turn' or 'random'
---       8 backup number or ''   9 its subscriber   10 region under which caller and backup number
---       were read, or ''   11 1 if a code is wanted   12.. codes to choose from
--- gives {1, number, code or '', size, free} held | {0, ms until one may be free} all are taken
---       {4} the group was never filled | {5} none of these codes is free for the numbers tried
--- cost  O(log n)
+-- Books a number of a group, and releases a few expired bookings.
+-- KEYS    1..8 as in bookings.lua
+-- ARGV    1 now (ms)   2 expiration of the booking (ms)   3 its latest possible expiration (ms)
+--         4 booking   5 service   6 caller or ''   7 'exclusive', 'round_robin' or 'random'
+--         8 backup number or ''   9 its subscriber   10 region that the caller and the backup number
+--         were parsed with, or ''   11 1 if a code is required   12.. codes to choose from
+-- returns {1, number, code or '', size, free} booked | {0, ms until one may be free} no number is free
+--         {4} the group has no numbers yet | {5} none of the codes is free for the numbers tried
+-- cost    O(log n)
 local now, service, kind = server_now, ARGV[5], ARGV[7]
-local ahead = ahead_of(ARGV[1])
-local runs_out, longest = ARGV[2] + ahead, ARGV[3] + ahead
+local offset = clock_offset(ARGV[1])
+local expires_at, max_until = ARGV[2] + offset, ARGV[3] + offset
 if redis.call('EXISTS', version) == 0 then
   return {4}
 end
 local size = redis.call('HLEN', numbers)
-local function told(number, code)
-  local left = redis.call('ZCARD', free)
-  if kind == 'exclusive' then -- those that have run out are as good as free
-    left = math.min(size, left + redis.call('ZCOUNT', booked, '-inf', now))
+local function result(number, code)
+  local available = redis.call('ZCARD', free)
+  if kind == 'exclusive' then -- expired bookings count as free
+    available = math.min(size, available + redis.call('ZCOUNT', booked, '-inf', now))
   end
-  return {1, number, code, tostring(size), tostring(left)}
+  return {1, number, code, tostring(size), tostring(available)}
 end
-local before = booking_of(ARGV[4])
-if before then -- asked a second time: the first answer was lost
-  return told(before.number, before.code)
+local existing = read_booking(ARGV[4])
+if existing then -- a retry: the first reply was lost
+  return result(existing.number, existing.code)
 end
 reclaim(now, 8)
 
@@ -32,14 +32,14 @@ local function code_for(subscriber)
     return ''
   end
   for i = 12, #ARGV do
-    if redis.call('HEXISTS', codes, joined(subscriber, ARGV[i])) == 0 then
+    if redis.call('HEXISTS', codes, join_lines(subscriber, ARGV[i])) == 0 then
       return ARGV[i]
     end
   end
 end
 
--- A number, its subscriber and a code; or nil and whether it was for want of a code.
-local function exclusive()
+-- Returns a number, its subscriber and a code; or nil, and true if only codes were missing.
+local function pick_exclusive()
   while true do
     local number = redis.call('ZRANGE', free, 0, 0)[1]
     if not number then
@@ -47,14 +47,15 @@ local function exclusive()
     end
     redis.call('ZREM', free, number)
     local subscriber = redis.call('HGET', numbers, number)
-    -- Else it left the group, or is still shared from when the group was; release puts it back.
-    if subscriber and not newest(joined('n', subscriber)) then
+    -- Otherwise it left the group, or is still booked from when the group was shared; a release adds it
+    -- again.
+    if subscriber and not newest_entry(join_lines('n', subscriber)) then
       return number, subscriber, code_for(subscriber)
     end
   end
 end
 
-local function shared()
+local function pick_shared()
   for _ = 1, 5 do
     local number
     if kind == 'random' then
@@ -79,9 +80,9 @@ end
 
 local number, subscriber, code
 if kind == 'exclusive' then
-  number, subscriber, code = exclusive()
+  number, subscriber, code = pick_exclusive()
 else
-  number, subscriber, code = shared()
+  number, subscriber, code = pick_shared()
   if not number and subscriber and ARGV[8] == '' then
     return {5}
   end
@@ -93,38 +94,39 @@ if not number and ARGV[8] ~= '' then
   end
 end
 if not number then
-  local first = redis.call('ZRANGE', booked, 0, 0, 'WITHSCORES')[2]
-  return {0, tostring(math.max(0, (tonumber(first) or now + 1000) - now))}
+  local next_expiry = redis.call('ZRANGE', booked, 0, 0, 'WITHSCORES')[2]
+  return {0, tostring(math.max(0, (tonumber(next_expiry) or now + 1000) - now))}
 end
 
--- Notes a region for as long as the booking may last; a minute more, so that not each booking writes.
-local function note(region)
-  if (tonumber(redis.call('HGET', regions, region)) or 0) >= longest then
+-- Records a region until the latest expiration of the booking, plus a minute to avoid a write per
+-- booking.
+local function record_region(region)
+  if (tonumber(redis.call('HGET', regions, region)) or 0) >= max_until then
     return
   end
-  redis.call('HSET', regions, region, instant(longest + 60000))
-  local noted = redis.call('HGETALL', regions)
-  for i = 1, #noted, 2 do
-    if tonumber(noted[i + 1]) <= now then
-      redis.call('HDEL', regions, noted[i])
+  redis.call('HSET', regions, region, format_millis(max_until + 60000))
+  local recorded = redis.call('HGETALL', regions)
+  for i = 1, #recorded, 2 do
+    if tonumber(recorded[i + 1]) <= now then
+      redis.call('HDEL', regions, recorded[i])
     end
   end
 end
 
 local id, caller = ARGV[4], ARGV[6]
-redis.call('HSET', bookings, id, joined(number, subscriber, service, code, caller, instant(longest)))
-redis.call('ZADD', booked, instant(runs_out), id)
-redis.call('ZADD', index, 0, joined('n', subscriber, id))
+redis.call('HSET', bookings, id, join_lines(number, subscriber, service, code, caller, format_millis(max_until)))
+redis.call('ZADD', booked, format_millis(expires_at), id)
+redis.call('ZADD', index, 0, join_lines('n', subscriber, id))
 if ARGV[10] ~= '' then
-  note(ARGV[10])
+  record_region(ARGV[10])
 end
 for region in string.gmatch(redis.call('GET', version), '@(%u%u)') do
-  note(region)
+  record_region(region)
 end
 if caller ~= '' then
-  redis.call('ZADD', index, 0, joined('p', subscriber, caller, id))
+  redis.call('ZADD', index, 0, join_lines('p', subscriber, caller, id))
 end
 if code ~= '' then
-  redis.call('HSET', codes, joined(subscriber, code), id)
+  redis.call('HSET', codes, join_lines(subscriber, code), id)
 end
-return told(number, code)
+return result(number, code)

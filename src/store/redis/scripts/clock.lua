@@ -1,23 +1,23 @@
--- The clock of this server, for the scripts that need it; put in front of each of them.
--- KEYS  none
--- gives what the script behind it gives
--- cost  O(1)
--- Replicas send instants by the clock of Redis as they measured it. In a Cluster that is the clock of one
--- server, and this may be another one: then an instant keeps its distance from now.
+-- The clock of this server; prepended to the scripts that need it.
+-- KEYS    none
+-- returns the result of the script after it
+-- cost    O(1)
+-- Replicas send timestamps of the clock of Redis as they measured it. In a Cluster that is the clock of
+-- one server, and this may be another one: the script then converts timestamps by the offset.
 local time = redis.call('TIME')
 local server_now = time[1] * 1000 + math.floor(time[2] / 1000)
 
--- How far this clock is ahead of the sender's, which shows `now` (ms). Less than a second is no difference:
--- a command takes a while to get here.
-local function ahead_of(now)
-  local ahead = server_now - tonumber(now)
-  if math.abs(ahead) < 1000 then
+-- Returns by how much this clock is ahead of the sender's, which shows `sender_now` (ms). Less than a
+-- second counts as zero, because of the latency of commands.
+local function clock_offset(sender_now)
+  local offset = server_now - tonumber(sender_now)
+  if math.abs(offset) < 1000 then
     return 0
   end
-  return ahead
+  return offset
 end
 
--- An instant (ms) as Redis takes it and as it is stored.
-local function instant(millis)
+-- Formats a timestamp (ms) for Redis.
+local function format_millis(millis)
   return string.format('%.0f', millis)
 end

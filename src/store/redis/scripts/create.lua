@@ -1,18 +1,18 @@
--- Makes a service whole: its hash, its life, and what it holds.
--- KEYS  1 svc:{id}   where it holds something 2 own:{id}   3.. blob:{id}:<blob>, one per binary
--- ARGV  1 now (ms)   2 when it was asked for (ms)   3 end (ms)   4 ms that own outlives the service
---       O, number of fields of own; then O fields: all that the service holds
---       then expected chunks, one per binary; then field, value, field, value ... of svc:{id}
--- gives {1} made | {0, answer or false} there is such a service | {2} a binary's chunks are gone, or
---       the id was given up meanwhile, and with it the number that was booked
--- cost  O(fields + blobs); nothing is changed unless {1}
+-- Creates a complete service: its hash, its expiration and its resources.
+-- KEYS    1 svc:{id}   if it has resources: 2 own:{id}   3.. blob:{id}:<blob>, one per binary
+-- ARGV    1 now (ms)   2 time of the create request (ms)   3 expiration (ms)   4 ms that own outlives the service
+--         5 number of fields of own; then those fields: all resources of the service
+--         then the expected number of chunks per binary; then field, value, field, value ... of svc:{id}
+-- returns {1} created | {0, response or false} the service exists | {2} chunks of a binary are missing, or
+--         the id was abandoned meanwhile and its booking released
+-- cost    O(fields + blobs); nothing changes unless {1}
 if redis.call('EXISTS', KEYS[1]) == 1 then
   return {0, redis.call('HGET', KEYS[1], '_answer')}
 end
-local ahead = ahead_of(ARGV[1])
-local created, ends = ARGV[2] + ahead, ARGV[3] + ahead
+local offset = clock_offset(ARGV[1])
+local created, expires_at = ARGV[2] + offset, ARGV[3] + offset
 local owned = tonumber(ARGV[5])
-local at = 6 + owned
+local next_arg = 6 + owned
 if owned > 0 and redis.call('HEXISTS', KEYS[2], '_over') == 1 then
   return {2}
 end
@@ -22,21 +22,21 @@ for i = 6, 5 + owned do
   end
 end
 for i = 3, #KEYS do
-  if redis.call('HLEN', KEYS[i]) ~= tonumber(ARGV[at]) then
+  if redis.call('HLEN', KEYS[i]) ~= tonumber(ARGV[next_arg]) then
     return {2}
   end
-  at = at + 1
+  next_arg = next_arg + 1
 end
--- `own` first: what is listed there and has no service is what the clean-up gives back.
+-- `own` first: the cleanup releases resources in it that have no service.
 for i = 6, 5 + owned do
   redis.call('HSET', KEYS[2], ARGV[i], '')
 end
 if owned > 0 then
-  redis.call('PEXPIREAT', KEYS[2], instant(ends + ARGV[4]))
+  redis.call('PEXPIREAT', KEYS[2], format_millis(expires_at + ARGV[4]))
 end
 for i = 3, #KEYS do
-  redis.call('PEXPIREAT', KEYS[i], instant(ends))
+  redis.call('PEXPIREAT', KEYS[i], format_millis(expires_at))
 end
-redis.call('HSET', KEYS[1], '_created', instant(created), '_end', instant(ends), unpack(ARGV, at))
-redis.call('PEXPIREAT', KEYS[1], instant(ends))
+redis.call('HSET', KEYS[1], '_created', format_millis(created), '_end', format_millis(expires_at), unpack(ARGV, next_arg))
+redis.call('PEXPIREAT', KEYS[1], format_millis(expires_at))
 return {1}

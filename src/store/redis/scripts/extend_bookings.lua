@@ -1,13 +1,13 @@
--- Moves the end of bookings with that of their service, never beyond what each may hold at most.
--- KEYS  1..8 as in bookings.lua
--- ARGV  1 now (ms)   2 end of the service (ms)   3.. bookings
--- gives 1
--- cost  O(log n) for each
-local ends = ARGV[2] + ahead_of(ARGV[1])
+-- Changes the expiration of bookings to that of their service, limited to the latest expiration of each.
+-- KEYS    1..8 as in bookings.lua
+-- ARGV    1 now (ms)   2 expiration of the service (ms)   3.. bookings
+-- returns 1
+-- cost    O(log n) per booking
+local expires_at = ARGV[2] + clock_offset(ARGV[1])
 for i = 3, #ARGV do
-  local b = booking_of(ARGV[i])
-  if b then
-    redis.call('ZADD', booked, instant(math.min(ends, tonumber(b.longest))), ARGV[i])
+  local booking = read_booking(ARGV[i])
+  if booking then
+    redis.call('ZADD', booked, format_millis(math.min(expires_at, tonumber(booking.max_until))), ARGV[i])
   end
 end
 return 1

@@ -1,13 +1,13 @@
--- Counts what a group consists of, at one moment.
--- KEYS  1..8 as in bookings.lua
--- gives {1 if it was filled, numbers, free numbers, bookings by end, bookings, entries of the index, codes,
---       how many of some bookings have a code that is not among the codes}
--- cost  O(log n)
-local uncoded = 0
+-- Counts the entries of a group atomically.
+-- KEYS    1..8 as in bookings.lua
+-- returns {1 if it has been synchronized, numbers, free numbers, bookings by expiration, bookings, index
+--         entries, codes, sampled bookings whose code is missing in the codes}
+-- cost    O(log n)
+local missing_codes = 0
 for _, id in ipairs(redis.call('ZRANGE', booked, 0, 19)) do
-  local b = booking_of(id)
-  if b and b.code ~= '' and redis.call('HEXISTS', codes, joined(b.subscriber, b.code)) == 0 then
-    uncoded = uncoded + 1
+  local booking = read_booking(id)
+  if booking and booking.code ~= '' and redis.call('HEXISTS', codes, join_lines(booking.subscriber, booking.code)) == 0 then
+    missing_codes = missing_codes + 1
   end
 end
 return {
@@ -18,5 +18,5 @@ return {
   redis.call('HLEN', bookings),
   redis.call('ZCARD', index),
   redis.call('HLEN', codes),
-  uncoded,
+  missing_codes,
 }

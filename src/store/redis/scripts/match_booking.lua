@@ -1,64 +1,64 @@
--- Finds the newest booking of a number that fits a call.
--- KEYS  1..8 as in bookings.lua
--- ARGV  1 code or ''   2 '' or a booking: only those older than it count
---       3.. three lists, each with its length in front: regions under which the call was read,
---       subscribers that were dialled, callers (none: any; the first one that has a booking counts)
--- gives {1, booking, service} | {0} none fits | {4} ask again
---       {4, region ...} ask again with the call read under these regions too: numbers that were read
---       under them may be booked
--- cost  O(log n) for each subscriber and caller, and for each booking that has run out and was in the
---       way; those are given back, at most 100 at a time
+-- Finds the newest booking of a number that matches a call.
+-- KEYS    1..8 as in bookings.lua
+-- ARGV    1 code or ''   2 '' or a booking: only older ones match
+--         3.. three lists, each preceded by its length: regions that the call was parsed with, dialed
+--         subscribers, callers (none: any; the first one that has a booking is used)
+-- returns {1, booking, service} | {0} no match | {4} call again
+--         {4, region ...} parse the call with these regions too and call again: numbers that were
+--         parsed with them may be booked
+-- cost    O(log n) per subscriber and caller, and per expired booking that was found; those are released,
+--         at most 100 per call
 local now, code = server_now, ARGV[1]
 local before = ARGV[2] ~= '' and ARGV[2] or nil
-local at = 3
-local function list()
-  local length, values = tonumber(ARGV[at]), {}
+local next_arg = 3
+local function read_list()
+  local length, values = tonumber(ARGV[next_arg]), {}
   for i = 1, length do
-    values[i] = ARGV[at + i]
+    values[i] = ARGV[next_arg + i]
   end
-  at = at + length + 1
+  next_arg = next_arg + length + 1
   return values
 end
-local read_under = {}
-for _, region in ipairs(list()) do
-  read_under[region] = true
+local known_regions = {}
+for _, region in ipairs(read_list()) do
+  known_regions[region] = true
 end
-local all_dialled, callers = list(), list()
+local dialed_numbers, callers = read_list(), read_list()
 if #callers == 0 then
   callers = {''}
 end
 
-local others, noted = {4}, redis.call('HGETALL', regions)
-for i = 1, #noted, 2 do
-  if tonumber(noted[i + 1]) > now and not read_under[noted[i]] then
-    others[#others + 1] = noted[i]
+local retry_reply, recorded = {4}, redis.call('HGETALL', regions)
+for i = 1, #recorded, 2 do
+  if tonumber(recorded[i + 1]) > now and not known_regions[recorded[i]] then
+    retry_reply[#retry_reply + 1] = recorded[i]
   end
 end
-if #others > 1 then
-  return others
+if #retry_reply > 1 then
+  return retry_reply
 end
 
-local function candidate_of(dialled, caller)
+local function newest_for(dialed, caller)
   if code ~= '' then
-    local id = redis.call('HGET', codes, joined(dialled, code))
-    local b = id and not (before and id >= before) and booking_of(id)
-    return b and (caller == '' or b.caller == caller) and b
+    local id = redis.call('HGET', codes, join_lines(dialed, code))
+    local booking = id and not (before and id >= before) and read_booking(id)
+    return booking and (caller == '' or booking.caller == caller) and booking
   end
   local entry
   if caller ~= '' then
-    entry = newest(joined('p', dialled, caller), before)
+    entry = newest_entry(join_lines('p', dialed, caller), before)
   else
-    entry = newest(joined('n', dialled), before)
+    entry = newest_entry(join_lines('n', dialed), before)
   end
-  return entry and booking_of(string.match(entry, '[^\n]*$'))
+  return entry and read_booking(string.match(entry, '[^\n]*$'))
 end
-local function candidate()
+local function newest_match()
   for _, caller in ipairs(callers) do
     local found
-    for _, dialled in ipairs(all_dialled) do
-      local b = candidate_of(dialled, caller)
-      if b and (not found or b.id > found.id) then
-        found = b
+    for _, dialed in ipairs(dialed_numbers) do
+      local booking = newest_for(dialed, caller)
+      if booking and (not found or booking.id > found.id) then
+        found = booking
       end
     end
     if found then
@@ -67,14 +67,14 @@ local function candidate()
   end
 end
 for _ = 1, 100 do
-  local b = candidate()
-  if not b then
+  local booking = newest_match()
+  if not booking then
     return {0}
   end
-  local runs_out = tonumber(redis.call('ZSCORE', booked, b.id)) or 0
-  if runs_out > now then
-    return {1, b.id, b.service}
+  local expires_at = tonumber(redis.call('ZSCORE', booked, booking.id)) or 0
+  if expires_at > now then
+    return {1, booking.id, booking.service}
   end
-  release(b.id, now)
+  release_booking(booking.id, now)
 end
 return {4}

@@ -1,10 +1,10 @@
--- Tells how values of a service begin. To tell that, a value is copied whole: with ARGV[2] bytes copied it is
--- enough for one call, and who wants to know of the other fields calls again. Meanwhile others are served.
--- KEYS  1 service
--- ARGV  1 bytes of each at most   2 bytes that are copied at most, but for the first value   3.. fields
--- gives {beginning, bytes in all, ...} of the first fields; false and 0 for one that is not there
--- cost  O(fields told + bytes of their values)
-local told, copied = {}, 0
+-- Returns the first bytes of values of a service. Redis copies a whole value to cut it: after ARGV[2] copied
+-- bytes the script stops, and the caller calls again for the remaining fields, so that Redis is not blocked.
+-- KEYS    1 service
+-- ARGV    1 maximum bytes of each value   2 maximum bytes to copy, except for the first value   3.. fields
+-- returns {first bytes, total bytes, ...} of the first fields; false and 0 for a missing one
+-- cost    O(returned fields + bytes of their values)
+local result, copied = {}, 0
 for i = 3, #ARGV do
   local bytes = redis.call('HSTRLEN', KEYS[1], ARGV[i])
   copied = copied + bytes
@@ -12,7 +12,7 @@ for i = 3, #ARGV do
     break
   end
   local value = redis.call('HGET', KEYS[1], ARGV[i])
-  told[#told + 1] = value and string.sub(value, 1, tonumber(ARGV[1]))
-  told[#told + 1] = bytes
+  result[#result + 1] = value and string.sub(value, 1, tonumber(ARGV[1]))
+  result[#result + 1] = bytes
 end
-return told
+return result

@@ -1,7 +1,7 @@
--- Tells everything that operators made, of one moment.
--- KEYS  1 version   2 services   3 resources   4 retired
--- gives {version or '', {service, entry, ...}, {group, entry, ...}, {table/name, entry, ...}}
--- cost  O(all of it)
+-- Reads a consistent snapshot of the stored catalog.
+-- KEYS    1 version   2 services   3 resources   4 retired
+-- returns {version or '', {service, entry, ...}, {group, entry, ...}, {table/name, entry, ...}}
+-- cost    O(entries)
 return {
   redis.call('GET', KEYS[1]) or '',
   redis.call('HGETALL', KEYS[2]),

@@ -1,8 +1,8 @@
--- Has the sweep look after a service at another time, unless somebody wanted something else meanwhile.
--- KEYS  1 idx:{shard}
--- ARGV  1 service   2 when it was due (ms)   3 when it is due from now on (ms)
--- gives 1 moved | 0 it was moved by others: it was deleted, or its end was moved
--- cost  O(log n)
+-- Reschedules the sweep of a service, unless it was rescheduled meanwhile.
+-- KEYS    1 idx:{shard}
+-- ARGV    1 service   2 previous due time (ms)   3 new due time (ms)
+-- returns 1 rescheduled | 0 rescheduled by others: the service was deleted, or its expiration changed
+-- cost    O(log n)
 if tonumber(redis.call('ZSCORE', KEYS[1], ARGV[1]) or -1) ~= tonumber(ARGV[2]) then
   return 0
 end

@@ -1,41 +1,41 @@
--- Moves the end of a service and of everything that belongs to it.
--- KEYS  1 svc:{id}   2 own:{id}   3.. blob:{id}:<blob>, all that own:{id} lists
--- ARGV  1 now (ms)   2 new end (ms)   3 ms that own outlives the service
---       4 '' or the claim that was moved already
---       5 '' or the answer that a repeat of its create gets from now on
---       6.. fields in own of KEYS[3..], and behind them those that have no key
--- gives {1} moved | {0} no such service
---       {4, claim or '', field, ...} nothing was changed: call again with this claim moved and these
---       blobs in KEYS (a script may touch only keys it was given)
--- cost  O(binaries)
-local claim = redis.call('HMGET', KEYS[1], '_service', '_claim')
-if not claim[1] then
+-- Changes the expiration of a service and of all its resources.
+-- KEYS    1 svc:{id}   2 own:{id}   3.. blob:{id}:<blob>, all of own:{id}
+-- ARGV    1 now (ms)   2 new expiration (ms)   3 ms that own outlives the service
+--         4 '' or the idempotency key whose expiration was changed already
+--         5 '' or the response to repeated creates
+--         6.. fields in own of KEYS[3..], followed by those without a key
+-- returns {1} changed | {0} no such service
+--         {4, idempotency key or '', field, ...} nothing changed: change the expiration of this key and call
+--         again with these blobs in KEYS (a script may only access the keys that it was given)
+-- cost    O(binaries)
+local fields = redis.call('HMGET', KEYS[1], '_service', '_claim')
+if not fields[1] then
   return {0}
 end
-local given = {}
+local provided = {}
 for i = 6, #ARGV do
-  given[ARGV[i]] = true
+  provided[ARGV[i]] = true
 end
-local missing = (claim[2] or '') ~= ARGV[4]
-local answer, owned = {4, claim[2] or ''}, {}
+local missing = (fields[2] or '') ~= ARGV[4]
+local reply, owned = {4, fields[2] or ''}, {}
 for _, field in ipairs(redis.call('HKEYS', KEYS[2])) do
-  answer[#answer + 1] = field
+  reply[#reply + 1] = field
   owned[field] = true
-  missing = missing or not given[field]
+  missing = missing or not provided[field]
 end
 if missing then
-  return answer
+  return reply
 end
-local ends = ARGV[2] + ahead_of(ARGV[1])
+local expires_at = ARGV[2] + clock_offset(ARGV[1])
 for i = 3, #KEYS do
-  if owned[ARGV[i + 3]] then -- one that was replaced meanwhile keeps the short life it was given
-    redis.call('PEXPIREAT', KEYS[i], instant(ends))
+  if owned[ARGV[i + 3]] then -- a binary replaced meanwhile retains its short TTL
+    redis.call('PEXPIREAT', KEYS[i], format_millis(expires_at))
   end
 end
-redis.call('PEXPIREAT', KEYS[2], instant(ends + ARGV[3]))
-redis.call('HSET', KEYS[1], '_end', instant(ends))
+redis.call('PEXPIREAT', KEYS[2], format_millis(expires_at + ARGV[3]))
+redis.call('HSET', KEYS[1], '_end', format_millis(expires_at))
 if ARGV[5] ~= '' then
   redis.call('HSET', KEYS[1], '_answer', ARGV[5])
 end
-redis.call('PEXPIREAT', KEYS[1], instant(ends))
+redis.call('PEXPIREAT', KEYS[1], format_millis(expires_at))
 return {1}

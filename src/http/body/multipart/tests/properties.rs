@@ -1,11 +1,11 @@
-//! Bodies that are made up.
+//! Property tests with generated bodies.
 
 use proptest::prelude::*;
 
 use super::{ReadPart, read_parts};
 use crate::http::body::multipart::head::ContentType;
 
-/// A part as it will be sent.
+/// A part to send.
 #[derive(Debug, Clone)]
 struct SentPart {
     name: String,
@@ -16,7 +16,7 @@ struct SentPart {
     content: Vec<u8>,
 }
 
-/// A name as browsers write it.
+/// Encodes a name like browsers do.
 fn escape_name(name: &str) -> String {
     name.replace('"', "%22")
         .replace('\r', "%0D")

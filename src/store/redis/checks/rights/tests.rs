@@ -1,9 +1,10 @@
-//! The table of commands against the source and the documentation.
+//! Compares the table of commands with the documentation.
 
 use super::*;
 
-/// Rights that the connection itself needs, that are tried otherwise, or that only checks use.
-const NOT_TRIED: [&str; 11] = [
+/// Rights of the connection setup, rights that are tested otherwise, and rights that only the checks
+/// use.
+const NOT_PROBED: [&str; 11] = [
     "auth",
     "hello",
     "select",
@@ -25,7 +26,7 @@ fn checked_rights_match_the_documentation() {
     let documented: BTreeSet<String> = rights
         .split_whitespace()
         .filter_map(|word| word.strip_prefix('+'))
-        .filter(|right| !NOT_TRIED.contains(right))
+        .filter(|right| !NOT_PROBED.contains(right))
         .map(str::to_owned)
         .collect();
     let checked = COMMANDS.iter().map(|(_, line)| {

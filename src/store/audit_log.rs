@@ -1,0 +1,28 @@
+//! The log of changes by operators.
+
+use async_trait::async_trait;
+
+use super::{Clock, StoreError};
+
+/// An event of the audit log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditEvent {
+    /// Identifies the event; ids increase with time.
+    pub id: String,
+    /// The event as opaque text.
+    pub text: String,
+}
+
+/// The store of the audit log.
+#[async_trait]
+pub trait AuditLog: Clock {
+    /// Appends an event; the log retains about `limit` events.
+    async fn append_audit_event(&self, event: &str, limit: usize) -> Result<(), StoreError>;
+
+    /// Returns at most `limit` events, newest first: those before the event `before`, or the newest.
+    async fn audit_events(
+        &self,
+        before: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<AuditEvent>, StoreError>;
+}
