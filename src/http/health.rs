@@ -42,7 +42,7 @@ pub(super) async fn get_readiness(
     }
     let text = match (status.is_ready(), status.main_reason()) {
         (true, None) => return response::ok(),
-        (true, Some(_)) => format!("OK, restricted: {}", status.describe()),
+        (true, Some(_)) => format!("OK, degraded: {}", status.describe()),
         (false, _) => format!("not ready: {}", status.describe()),
     };
     response::text(code, text)

@@ -221,7 +221,7 @@ async fn a_body_that_stops_is_given_up(app: TestApp) {
     }
     for mut wire in wires {
         let message = wire.read_response().await.error_message("InvalidBody", 400);
-        assert!(message.contains("nothing came for 1 s"), "{message}");
+        assert!(message.contains("no data arrived for 1 s"), "{message}");
     }
     assert_eq!(app.storage(&service).await, json!({"Key1": "1"}));
     wait_for_no_chunk(&app).await;

@@ -44,7 +44,7 @@ async fn assert_restricted(app: &TestApp, service: &str, reason: &str, exception
     let text = TestResponse::send(app.get("/readyz")).await;
     assert!(
         text.text()
-            .starts_with(&format!("OK, restricted: {reason}: ")),
+            .starts_with(&format!("OK, degraded: {reason}: ")),
         "{}",
         text.text()
     );

@@ -216,7 +216,7 @@ async fn a_redis_that_is_made_a_replica_is_read_and_refuses_changes() {
     let ready = TestResponse::send(app.get("/readyz")).await;
     assert_eq!(ready.status, 200);
     assert!(
-        ready.text().starts_with("OK, restricted: read_only: "),
+        ready.text().starts_with("OK, degraded: read_only: "),
         "{}",
         ready.text()
     );
