@@ -199,4 +199,12 @@ async fn all_strings_are_read_up_to_a_number_of_bytes(store: &dyn Store) {
         assert!(bytes >= 9, "{bytes}");
         assert!(matches!(read(bytes).await, AllTexts::Texts(_)));
     }
+    // Large strings are read by another command.
+    let large = "x".repeat(2 * 1024 * 1024);
+    write_changes(store, &id, set_changes(vec![text("large", &large)])).await;
+    let AllTexts::TooLarge { bytes } = read(large.len()).await else {
+        panic!("all strings were read");
+    };
+    assert!(bytes > large.len(), "{bytes}");
+    assert!(matches!(read(bytes).await, AllTexts::Texts(texts) if texts.len() == 3));
 }
