@@ -70,7 +70,10 @@ async fn more_requests_than_may_wait_are_refused_at_once_and_the_others_are_answ
     assert!(!refused.is_empty());
     for answer in refused {
         let message = answer.error_message("StoreUnavailable", 503);
-        assert!(message.starts_with("the store has too many requests in flight"), "{message}");
+        assert!(
+            message.starts_with("the store has too many requests in flight"),
+            "{message}"
+        );
         assert_eq!(answer.header("retry-after"), "1");
     }
     // Whoever was refused has left its place.
