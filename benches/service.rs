@@ -1,66 +1,65 @@
-//! What Switchboard costs: requests per second, CPU time per request, memory per transfer.
+//! The cost of Switchboard: requests per second, CPU time per request, memory per transfer.
 //!
-//! `cargo bench --bench service` starts everything itself, on free ports of the loopback: a
-//! `redis-server` that keeps nothing on disk, the service as it is built for release and as it is
-//! set by default, and, where it is installed, `webdis`, the HTTP gateway to Redis written in C,
-//! as the peer to be compared with. It takes ten to twelve minutes, and ends all it started.
+//! `cargo bench --bench service` starts all servers on free ports of the loopback: a `redis-server`
+//! without persistence, the service as a release build with its default settings, and, if it is
+//! installed, `webdis`, the HTTP gateway to Redis written in C, for comparison. It takes ten to twelve
+//! minutes, and stops all processes that it started.
 //!
-//! Needed: `wrk` and `redis-server`; `webdis` if there is to be a comparison; 3 GiB of memory.
+//! Required: `wrk` and `redis-server`; `webdis` for the comparison; 3 GiB of memory.
 //!
 //! ```text
 //! cargo bench --bench service                  all parts
-//! cargo bench --bench service -- requests      this part only
-//! cargo bench --bench service -- sizes memory  these parts only, of: requests, sizes, beside, footprint,
+//! cargo bench --bench service -- requests      one part
+//! cargo bench --bench service -- sizes memory  several parts, of: requests, sizes, beside, footprint,
 //!                                              hostile, overload, bookings, backends,
 //!                                              memory, telemetry
 //! SWITCHBOARD_BENCH_SECONDS=20 cargo bench --bench service
 //! ```
 //!
-//! The last makes each round longer: 5 seconds otherwise, 1 to 60 allowed.
+//! The last command sets the duration of each round: default 5 seconds, allowed 1 to 60.
 //!
-//! **Requests** come from `wrk` with one thread and 64 connections. Service and webdis take turns,
-//! three rounds each, on the same Redis and, when reading, on the very same hash. The table has the
-//! median of the rounds for each column by itself, and beside the requests per second their lowest
-//! and highest round. CPU time is user and system time of all threads of a process, divided by the
-//! requests answered. The third in turn when one key is read is the ceiling: actix-web with nothing
-//! behind it that answers the same bytes, in a process of its own.
+//! **Requests** are sent by `wrk` with one thread and 64 connections. Service and webdis alternate, three
+//! rounds each, on the same Redis and, for reads, on the same hash. The table has the median of the
+//! rounds for each column, and the lowest and highest round of the requests per second. CPU time is user
+//! and system time of all threads of a process, divided by the number of responses. Reads of one key are
+//! compared with a third server, the ceiling: actix-web alone, which responds with the same bytes, in a
+//! process of its own.
 //!
-//! **Sizes** are 1,000 and 1,000,000 stored services, read at random; each size has a Redis and a
-//! service of its own, and they take turns. The stored ones are copies of one that the service made.
+//! **Sizes** are 1,000 and 1,000,000 stored services, read at random; each size has its own Redis and
+//! service, and they alternate. The stored services are copies of one that the service created.
 //!
-//! **Beside** is reading one key while 16 binaries of 64 MiB are on their way, in or out. Their client
+//! **Beside** is reading one key during 16 transfers of binaries of 64 MiB, in or out. Their client
 //! shares the machine.
 //!
-//! **Hostile** is reading one key beside clients that do nothing, are slow, or send what is refused. They
-//! share the machine too.
+//! **Hostile** is reading one key while hostile clients do nothing, are slow, or send requests that are
+//! refused. They share the machine too.
 //!
-//! **Overload** is reading one key for far more clients than can be served, who ask again at once.
+//! **Overload** is reading one key with far more clients than can be served, which retry at once.
 //!
-//! **Footprint** is the memory that a small service takes in Redis, at 100,000 of them.
+//! **Footprint** is the memory of a small service in Redis, measured with 100,000 of them.
 //!
-//! The column *others* is the first to look at: it tells how many cores were busy with none of the
-//! processes that take part, in the worst of the rounds. On a machine of few cores a single compiler
-//! is enough to turn a target that is met into one that is not, and the other way round; it also
-//! lowers CPU time per request, because requests that wait are then taken together. A run that was
-//! disturbed says so and proves nothing.
+//! Check the column *others* first: it is the number of cores that were busy with other processes, in
+//! the worst round. On a machine with few cores a single compiler can change whether a target is met, in
+//! both directions; it also lowers CPU time per request, because waiting requests are then processed in
+//! batches. The report marks a disturbed run; its figures are not valid.
 //!
-//! **Bookings** are requests for access numbers from a group of 100 and from one of 100,000, by turns;
-//! and 50,000 services with a number each that end in the same second, with the time until all of it is
-//! given back and what readers notice of it.
+//! **Bookings** are requests for access numbers from a group of 100 and from one of 100,000, alternating;
+//! and 50,000 services with a number each that end in the same second, with the time until all numbers
+//! are released and the effect on readers.
 //!
-//! **Backends** are requests to services that run on one: an Orchestration Server and a web service, both
-//! played by a thread of the benchmark; and 1,000 of them at once while it takes two seconds for each.
+//! **Backends** are requests to services on backends: an Orchestration Server and a web service, both
+//! mocked by a thread of the benchmark; and 1,000 concurrent requests that take two seconds each.
 //!
-//! **Memory** is the resident size of the service, once after its first requests (idle) and at its
-//! highest while binaries of 64 MiB go in or out, one or 16 at a time. Each step has a process of
-//! its own, so that none profits from what another one left behind, and is taken three times; the
-//! highest counts. The MiB per second say little: the client shares the machine.
+//! **Memory** is the resident size of the service, after its first requests (idle) and the peak during
+//! transfers of binaries of 64 MiB in or out, one or 16 at a time. Each step has a process of its own, so
+//! that earlier steps have no effect, and is measured three times; the highest counts. The MiB per second
+//! are of limited use: the client shares the machine.
 //!
-//! **Telemetry** is reading one key with metrics, the log's lines of requests and traces off, as they are
-//! shipped with 1 % traced, and with a line for every request; nine rounds by turns.
+//! **Telemetry** is reading one key with metrics, request log and traces disabled, with the defaults and
+//! 1 % traced, and with a log line for every request; nine alternating rounds.
 //!
-//! A target that is missed is told and is no failure: figures depend on the machine. What fails the
-//! run is what keeps it from measuring, a request that was not answered with success above all.
+//! A missed target is reported and is not a failure: figures depend on the machine. A run fails if it
+//! cannot measure, above all if a response is not a success.
 
 use std::{
     collections::BTreeSet,
@@ -120,10 +119,10 @@ mod telemetry;
 #[path = "service/transfers.rs"]
 mod transfers;
 
-/// Whatever keeps the benchmark from measuring ends it.
+/// Any error that prevents a measurement ends the benchmark.
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// Rounds of everything that is measured.
+/// Rounds of each measurement.
 const ROUNDS: usize = 3;
 
 const PARTS: [&str; 10] = [
@@ -147,8 +146,8 @@ fn main() -> ExitCode {
     let mut words = env::args().skip(1);
     if words.next().as_deref() == Some(baseline::OPTION) {
         let port = words.next().and_then(|port| port.parse().ok());
-        let served = port.map(baseline::serve);
-        return ExitCode::from(u8::from(!matches!(served, Some(Ok(())))));
+        let result = port.map(baseline::serve);
+        return ExitCode::from(u8::from(!matches!(result, Some(Ok(())))));
     }
     measure()
 }
@@ -157,11 +156,11 @@ fn main() -> ExitCode {
 async fn measure() -> ExitCode {
     let (options, parts): (BTreeSet<String>, BTreeSet<String>) =
         env::args().skip(1).partition(|word| word.starts_with("--"));
-    // `cargo bench` says so; `cargo test --all-targets` also comes here, to see it start.
+    // `cargo bench` passes this option; `cargo test --all-targets` runs this program without it.
     if !options.contains("--bench") {
         return ExitCode::SUCCESS;
     }
-    // Whoever loses is dropped here, and every process that was started with it.
+    // The other future is dropped, and with it all started processes.
     let outcome = select! {
         outcome = run(&parts) => outcome,
         outcome = wait_for_signal() => outcome,
@@ -178,7 +177,7 @@ async fn measure() -> ExitCode {
 async fn run(parts: &BTreeSet<String>) -> Result<()> {
     if let Some(part) = parts.iter().find(|part| !PARTS.contains(&part.as_str())) {
         let known = PARTS.join(", ");
-        return Err(format!("there is no part {part:?}, only {known}").into());
+        return Err(format!("unknown part {part:?}, expected one of {known}").into());
     }
     let wanted = |part: &str| parts.is_empty() || parts.contains(part);
     let setup = Setup::new()?;
@@ -216,7 +215,7 @@ async fn run(parts: &BTreeSet<String>) -> Result<()> {
     Ok(())
 }
 
-/// Returns when the process is told to end.
+/// Returns on a shutdown signal.
 async fn wait_for_signal() -> Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -224,10 +223,10 @@ async fn wait_for_signal() -> Result<()> {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
     }
-    Err("it was told to stop".into())
+    Err("interrupted by a signal".into())
 }
 
-/// Writes one piece of the report.
+/// Prints a part of the report.
 fn print_line(text: &str) -> Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "{text}")?;

@@ -1,4 +1,4 @@
-//! What a request to a service costs that runs on a backend, and what a backend that is slow costs.
+//! The cost of a request to a service on a backend, and the cost of a slow backend.
 
 use std::{
     net::SocketAddr,
@@ -24,33 +24,33 @@ use crate::{
     table::{Table, verdict},
 };
 
-/// Most CPU time of the service for one request, in microseconds.
+/// Maximum CPU time of the service per request, in microseconds.
 const TARGET: f64 = 40.0;
-/// Requests that wait for a slow backend at the same time, and how often that is done.
+/// Concurrent requests to a slow backend, and the number of repetitions.
 const IN_FLIGHT: usize = 1_000;
 const WAVES: usize = 3;
-/// How long the slow backend takes, and how long may pass until all are answered.
+/// Response time of the slow backend, and timeout until all have a response.
 const SLOW: Duration = Duration::from_secs(2);
 const WAVE: Duration = Duration::from_secs(30);
-/// How many MiB more the last wave may take than the first.
+/// Maximum additional MiB of the last wave, compared with the first.
 const GROWTH: f64 = 4.0;
 
-/// Measures, and prints what was measured.
+/// Measures and prints the results.
 ///
 /// # Errors
-/// Where a server does not start or a request was not answered with success.
+/// If a server does not start or a response is not a success.
 pub(crate) async fn run(setup: &Setup) -> Result<()> {
     let backend = Backend::start().await?;
     let url = format!("http://{}", backend.address);
-    let catalogue = setup.directory().join("backends.toml");
+    let catalog = setup.directory().join("backends.toml");
     let text = format!(
         "[services.store]\n_type = 'builtin'\n_service = 'store'\n\
          [services.ors]\n_type = 'ors'\n_service = 'http://docs/x.scxml'\n_ors = '{url}'\n\
          [services.http]\n_type = 'http'\n_service = '{url}'\n_request = '{url}/{{request}}'\n"
     );
-    std::fs::write(&catalogue, text)?;
-    let catalogue = catalogue.display().to_string();
-    let settings = [("SWITCHBOARD__CATALOG__FILE", catalogue.as_str())];
+    std::fs::write(&catalog, text)?;
+    let catalog = catalog.display().to_string();
+    let settings = [("SWITCHBOARD__CATALOG__FILE", catalog.as_str())];
     let redis = Redis::start(setup.directory()).await?;
     let service = Service::start_with(&redis, setup.directory(), &settings).await?;
     run_requests(setup, &redis, &service).await?;
@@ -66,7 +66,7 @@ async fn run_requests(setup: &Setup, redis: &Redis, service: &Service) -> Result
         let request = Request {
             url: service.url(&format!("{id}/ixn/chat/send")),
             form: Some("_parameter={\"chatLineList\":[\"A\",\"B\"]}&text=hello"),
-            answer: "\"done\"".to_owned(),
+            expected: "\"done\"".to_owned(),
             among: None,
         };
         rows.push(Measured::new(
@@ -87,8 +87,8 @@ async fn run_requests(setup: &Setup, redis: &Redis, service: &Service) -> Result
         ));
     }
     print_line(&format!(
-        "\nBackends: a service-specific request, one round trip to Redis and one call of a backend \
-         that answers at once.\n{}\n\n{}",
+        "\nBackends: a service-specific request, with one round trip to Redis and one request to a backend \
+         that responds at once.\n{}\n\n{}",
         Measured::rows(rows.iter()),
         verdicts.join("\n")
     ))
@@ -99,15 +99,15 @@ async fn run_slow_backends(service: &Service) -> Result<()> {
     let idle = service.process.resident()?;
     let mut peaks = Vec::new();
     for _ in 0..WAVES {
-        let watch = service.process.sample_memory()?;
+        let sampler = service.process.sample_memory()?;
         let started = Instant::now();
         let url = service.url(&format!("{id}/slow"));
         let all = try_join_all((0..IN_FLIGHT).map(|_| wait(&url)));
         timeout(WAVE, all).await??;
         if started.elapsed() < SLOW {
-            return Err("the slow backend was not slow".into());
+            return Err("the slow backend responded too early".into());
         }
-        peaks.push(watch.stop()?);
+        peaks.push(sampler.stop()?);
         sleep(Duration::from_millis(200)).await;
     }
     let mut table = Table::new(1, &["", "MiB"]);
@@ -118,7 +118,7 @@ async fn run_slow_backends(service: &Service) -> Result<()> {
     let first = peaks.first().copied().unwrap_or_default();
     let growth = peaks.last().copied().unwrap_or_default() - first;
     print_line(&format!(
-        "\n{IN_FLIGHT} requests at the same time to a backend that takes {} s, {WAVES} times:\n{}\n\n  \
+        "\n{IN_FLIGHT} concurrent requests to a backend that takes {} s, {WAVES} times:\n{}\n\n  \
          the last wave took {growth:.1} MiB more than the first, target <= {GROWTH}: {}",
         SLOW.as_secs(),
         table.text(),
@@ -126,33 +126,33 @@ async fn run_slow_backends(service: &Service) -> Result<()> {
     ))
 }
 
-/// One request on a connection of its own.
+/// Sends one request on a connection of its own.
 async fn wait(url: &str) -> Result<()> {
     let rest = url.strip_prefix("http://").ok_or("no http URL")?;
     let (address, path) = rest.split_once('/').ok_or("no path")?;
     let mut stream = TcpStream::connect(address).await?;
     let head = format!("GET /{path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
     stream.write_all(head.as_bytes()).await?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await?;
-    if answer.starts_with("HTTP/1.1 200") && answer.ends_with(ANSWER) {
+    let mut response = String::new();
+    stream.read_to_string(&mut response).await?;
+    if response.starts_with("HTTP/1.1 200") && response.ends_with(RESPONSE) {
         return Ok(());
     }
-    Err(format!("a slow request was answered {answer:?}").into())
+    Err(format!("unexpected response of the slow backend: {response:?}").into())
 }
 
-const ANSWER: &str = "{\"session\":\"S-1\",\"answer\":\"done\"}";
+const RESPONSE: &str = "{\"session\":\"S-1\",\"answer\":\"done\"}";
 
-/// A backend on a thread of its own. It answers everything with the same, `/slow` later.
+/// A mock backend on a thread of its own. It sends the same response to every request, `/slow` later.
 pub(crate) struct Backend {
     pub(crate) address: SocketAddr,
-    /// Dropped, it ends.
+    /// Stops the backend on drop.
     _stop: oneshot::Sender<()>,
 }
 
 impl Backend {
     pub(crate) async fn start() -> Result<Self> {
-        let (tell, told) = oneshot::channel();
+        let (address_sender, address) = oneshot::channel();
         let (stop, stopped) = oneshot::channel();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -162,7 +162,11 @@ impl Backend {
                 let Ok(listener) = TcpListener::bind("127.0.0.1:0").await else {
                     return;
                 };
-                drop(listener.local_addr().map(|address| tell.send(address)));
+                drop(
+                    listener
+                        .local_addr()
+                        .map(|address| address_sender.send(address)),
+                );
                 tokio::select! {
                     () = accept(listener) => {}
                     _ = stopped => {}
@@ -170,7 +174,7 @@ impl Backend {
             });
         })?;
         Ok(Self {
-            address: told.await?,
+            address: address.await?,
             _stop: stop,
         })
     }
@@ -183,12 +187,12 @@ async fn accept(listener: TcpListener) {
     }
 }
 
-/// Reads requests, each with its `content-length`, and answers them.
+/// Reads requests, each with its `content-length`, and sends responses.
 async fn serve(mut stream: TcpStream) -> Option<()> {
     let kind = "content-type: application/json";
-    let answer = format!(
-        "HTTP/1.1 200 OK\r\n{kind}\r\ncontent-length: {}\r\n\r\n{ANSWER}",
-        ANSWER.len()
+    let response = format!(
+        "HTTP/1.1 200 OK\r\n{kind}\r\ncontent-length: {}\r\n\r\n{RESPONSE}",
+        RESPONSE.len()
     );
     let mut bytes = Vec::new();
     loop {
@@ -213,6 +217,6 @@ async fn serve(mut stream: TcpStream) -> Option<()> {
         if head.lines().next()?.contains("/slow") {
             sleep(SLOW).await;
         }
-        stream.write_all(answer.as_bytes()).await.ok()?;
+        stream.write_all(response.as_bytes()).await.ok()?;
     }
 }

@@ -1,5 +1,5 @@
-//! The ceiling: actix-web as the service uses it, with nothing behind it. It answers one request with the
-//! very bytes that the service answers it with, so what is between the two is what the service does.
+//! The ceiling: actix-web as in the service, without any logic. It sends the same bytes as the service for
+//! one request, so the difference is the cost of the service.
 
 use std::{io, net::Ipv4Addr, path::Path, process::Command};
 
@@ -16,10 +16,10 @@ use crate::{
     servers::{free_port, is_ready},
 };
 
-/// What this program is started with to be the ceiling, before a port.
+/// The option that starts this program as the ceiling, followed by a port.
 pub(crate) const OPTION: &str = "--ceiling";
 
-/// A server that has no store, as a process of its own so that what it takes can be told.
+/// A server without a store, in a process of its own, so that it can be measured.
 pub(crate) struct Ceiling {
     pub(crate) process: Process,
     base: String,
@@ -38,16 +38,16 @@ impl Ceiling {
         Ok(Self { process, base })
     }
 
-    /// Where it answers as the service does under `rest`.
+    /// The URL that corresponds to `rest` of the service.
     pub(crate) fn url(&self, rest: &str) -> String {
         format!("{}/genesys/1/service/{rest}", self.base)
     }
 }
 
-/// Answers until the process is ended.
+/// Serves until the process is killed.
 ///
 /// # Errors
-/// Where the port cannot be listened on.
+/// If the port cannot be bound.
 pub(crate) fn serve(port: u16) -> io::Result<()> {
     let app = || {
         App::new()

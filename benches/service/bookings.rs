@@ -1,5 +1,5 @@
-//! Fifth part: access numbers. What handing one out costs in a large group and in a small one, and what
-//! it is like when very many services end in the same second.
+//! Access numbers: the cost of a booking in a large group and in a small one, and the effect of very many
+//! services that end in the same second.
 
 use std::{
     fs,
@@ -21,25 +21,25 @@ use crate::{
 
 /// Services that end together.
 const MASS_EXPIRY_SERVICES: usize = 50_000;
-/// Requests under way at once while they are made.
+/// Concurrent requests during their creation.
 const CONCURRENCY: usize = 64;
-/// How long they live at the least: it takes about this long to make them.
+/// Minimum TTL of the services: about the time to create them.
 const CREATE_TIMEOUT: Duration = Duration::from_secs(60);
-/// What giving everything back may take.
+/// Timeout for the release of all numbers.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(60);
-/// What a number in the large group may cost, compared with one in the small group.
+/// Maximum cost of a booking in the large group, compared with the small group.
 const TARGET: f64 = 1.5;
 
-/// Measures, and prints what was measured.
+/// Measures and prints the results.
 ///
 /// # Errors
-/// Where a server does not start, a request was not answered with success, or numbers did not come back.
+/// If a server does not start, a response is not a success, or numbers are not released.
 pub(crate) async fn run(setup: &Setup) -> Result<()> {
-    let catalogue = setup.directory().join("catalogue.toml");
-    fs::write(&catalogue, catalog_text())?;
-    let catalogue = catalogue.display().to_string();
+    let catalog = setup.directory().join("catalog.toml");
+    fs::write(&catalog, catalog_text())?;
+    let catalog = catalog.display().to_string();
     let redis = Redis::start(setup.directory()).await?;
-    let settings = [("SWITCHBOARD__CATALOG__FILE", catalogue.as_str())];
+    let settings = [("SWITCHBOARD__CATALOG__FILE", catalog.as_str())];
     let service = Service::start_with(&redis, setup.directory(), &settings).await?;
     run_group_sizes(setup, &redis, &service).await?;
     run_mass_expiry(setup, &redis, &service).await
@@ -52,8 +52,8 @@ fn catalog_text() -> String {
         ("crowd", MASS_EXPIRY_SERVICES, "CLUSTER"),
     ];
     let mut parts = vec!["[services.store]\n_type = 'builtin'\n_service = 'store'".to_owned()];
-    for (place, (group, size, strategy)) in groups.into_iter().enumerate() {
-        let base = 2_000_000_000 + place * 1_000_000;
+    for (index, (group, size, strategy)) in groups.into_iter().enumerate() {
+        let base = 2_000_000_000 + index * 1_000_000;
         let numbers: Vec<String> = (base..base + size).map(|n| format!("'{n}'")).collect();
         parts.push(format!(
             "[services.{group}]\n_type = 'builtin'\n_service = 'request-interaction'\n_ttl = '5'\n\
@@ -66,17 +66,17 @@ fn catalog_text() -> String {
     parts.join("\n")
 }
 
-/// The same request to both groups, by turns.
+/// The same request to both groups, alternating.
 async fn run_group_sizes(setup: &Setup, redis: &Redis, service: &Service) -> Result<()> {
     let request = |group: &str| Request {
         url: service.url(group),
         form: Some("_provide_code=true&_phone_number=6504699999"),
-        answer: "_access_code".to_owned(),
+        expected: "_access_code".to_owned(),
         among: None,
     };
-    let measured = |of: &'static str| {
-        let request = request(of.split(' ').next().unwrap_or_default());
-        Measured::new((of, "service"), request, &service.process, redis)
+    let measured = |name: &'static str| {
+        let request = request(name.split(' ').next().unwrap_or_default());
+        Measured::new((name, "service"), request, &service.process, redis)
     };
     let mut rows = [
         measured("small group (100)"),
@@ -86,20 +86,20 @@ async fn run_group_sizes(setup: &Setup, redis: &Redis, service: &Service) -> Res
     Measured::check(rows.iter())?;
     let ratio = rows[1].redis_us() / rows[0].redis_us();
     print_line(&format!(
-        "\nAccess numbers: request-interaction with a code, held for 5 s.\n{}\n\n  \
+        "\nAccess numbers: request-interaction with a code, booked for 5 s.\n{}\n\n  \
          Redis CPU per number, large group / small group: {ratio:.2}, target <= {TARGET}: {}",
         Measured::rows(rows.iter()),
         verdict(ratio <= TARGET)
     ))
 }
 
-/// Very many services, each with a number of its own, that end in the same second.
+/// Very many services with a number each that end in the same second.
 async fn run_mass_expiry(setup: &Setup, redis: &Redis, service: &Service) -> Result<()> {
     let id = service.create("CustomerNumber=4711").await?;
     let read = Request {
         url: service.url(&format!("{id}/storage/CustomerNumber")),
         form: None,
-        answer: "4711".to_owned(),
+        expected: "4711".to_owned(),
         among: None,
     };
     read.check(&service.client).await?;
@@ -108,22 +108,22 @@ async fn run_mass_expiry(setup: &Setup, redis: &Redis, service: &Service) -> Res
         .await?;
     let end = SystemTime::now() + CREATE_TIMEOUT;
     let end_ms = end.duration_since(UNIX_EPOCH)?.as_millis();
-    let made = Instant::now();
+    let started = Instant::now();
     stream::iter(0..MASS_EXPIRY_SERVICES)
         .map(|_| create_service(service, end_ms))
         .buffer_unordered(CONCURRENCY)
         .try_collect::<()>()
         .await?;
-    let made = made.elapsed();
+    let create_time = started.elapsed();
     let wait = end.duration_since(SystemTime::now())?;
     sleep(wait.saturating_sub(Duration::from_secs(1))).await;
     let until_end = end.duration_since(SystemTime::now()).unwrap_or_default();
     let ended = Instant::now() + until_end;
-    let (during, back) = tokio::join!(
+    let (during, released) = tokio::join!(
         read.load(Duration::from_secs(10), setup.directory()),
         wait_until_released(redis, ended),
     );
-    let (during, back) = (during?, back?);
+    let (during, released) = (during?, released?);
     let mut table = Table::new(1, &["", "requests/s", "p50 ms", "p99 ms", "errors"]);
     for (what, load) in [("reads before", &before), ("reads while they end", &during)] {
         table.add(vec![
@@ -135,34 +135,34 @@ async fn run_mass_expiry(setup: &Setup, redis: &Redis, service: &Service) -> Res
         ]);
     }
     print_line(&format!(
-        "\n{MASS_EXPIRY_SERVICES} services with a number each end in the same second (made in {:.0} s):\n  all of it \
-         given back {:.1} s after their end, target < {} s: {}\n{}",
-        made.as_secs_f64(),
-        back.as_secs_f64(),
+        "\n{MASS_EXPIRY_SERVICES} services with a number each end in the same second (created in {:.0} s):\n  all \
+         numbers released {:.1} s after their end, target < {} s: {}\n{}",
+        create_time.as_secs_f64(),
+        released.as_secs_f64(),
         RELEASE_TIMEOUT.as_secs(),
-        verdict(back < RELEASE_TIMEOUT),
+        verdict(released < RELEASE_TIMEOUT),
         table.text()
     ))
 }
 
-/// Makes one service that holds a number until it ends, at `end_ms`.
+/// Creates a service with a booked number that ends at `end_ms`.
 async fn create_service(service: &Service, end_ms: u128) -> Result<()> {
     let form = "_booking_expiration_timeout=1800&_ttl=1800";
     let id = service.create_named("crowd", form).await?;
     let end = jiff::Timestamp::from_millisecond(i64::try_from(end_ms)?)?;
-    let place = format!("{id}?expiration_time={end}");
-    let request = service.client.put(service.url(&place));
+    let path = format!("{id}?expiration_time={end}");
+    let request = service.client.put(service.url(&path));
     request.send().await?.error_for_status()?;
     Ok(())
 }
 
-/// Returns, with the time since `ended`, when no number, list or index entry of theirs is left.
+/// Waits until no number, list or index entry of the services remains; returns the time since `ended`.
 async fn wait_until_released(redis: &Redis, ended: Instant) -> Result<Duration> {
     loop {
         sleep(Duration::from_millis(50)).await;
-        let held: u64 = redis.command(&["HLEN", "sb1:grp:{crowd}:bookings"])?;
+        let booked: u64 = redis.command(&["HLEN", "sb1:grp:{crowd}:bookings"])?;
         let since = Instant::now().saturating_duration_since(ended);
-        if held == 0
+        if booked == 0
             && redis
                 .command::<Vec<String>>(&["KEYS", "sb1:own:*"])?
                 .is_empty()
@@ -170,7 +170,7 @@ async fn wait_until_released(redis: &Redis, ended: Instant) -> Result<Duration> 
             return Ok(since);
         }
         if since > 2 * RELEASE_TIMEOUT {
-            return Err(format!("{held} numbers did not come back").into());
+            return Err(format!("{booked} numbers were not released").into());
         }
     }
 }

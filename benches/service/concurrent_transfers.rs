@@ -1,4 +1,4 @@
-//! Third part: what readers of one key notice of large binaries on their way.
+//! The effect of transfers of large binaries on readers of one key.
 
 use std::{cell::Cell, slice};
 
@@ -16,15 +16,15 @@ use crate::{
     transfers,
 };
 
-/// Binaries on their way at a time.
+/// Concurrent transfers.
 const COUNT: u8 = 16;
-/// How much longer the slowest readers may wait meanwhile.
+/// Maximum ratio of the p99 latency of readers.
 const TARGET: Target = Target::AtMost(3.0);
 
-/// Measures, and prints what was measured.
+/// Measures and prints the results.
 ///
 /// # Errors
-/// Where a server does not start, a transfer fails, or a request was not answered with success.
+/// If a server does not start, a transfer fails, or a response is not a success.
 pub(crate) async fn run(setup: &Setup) -> Result<()> {
     let redis = Redis::start(setup.directory()).await?;
     let service = Service::start(&redis, setup.directory()).await?;
@@ -33,7 +33,7 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
         let request = Request {
             url: service.url(&format!("{id}/storage/FirstName")),
             form: None,
-            answer: "\"Jane\"".to_owned(),
+            expected: "\"Jane\"".to_owned(),
             among: None,
         };
         Measured::new(("read one key", by), request, &service.process, &redis)
@@ -54,8 +54,8 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
         };
         measure_with_transfers(down, setup, &ids, download).await?;
         let upload = async |_| {
-            let (made, _) = transfers::upload_all(&service, 1).await?;
-            service.delete(&made.concat()).await
+            let (created, _) = transfers::upload_all(&service, 1).await?;
+            service.delete(&created.concat()).await
         };
         measure_with_transfers(up, setup, &ids, upload).await?;
     }
@@ -67,7 +67,7 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
         ratios.add(&name, "p99", ratio, TARGET, disturbed);
     }
     print_line(&format!(
-        "\nBeside: reading one key while binaries of 64 MiB are on their way; {ROUNDS} rounds by turns; \
+        "\nBeside: reading one key during transfers of binaries of 64 MiB; {ROUNDS} alternating rounds; \
          medians.\n{}\n{}",
         Measured::rows(rows.iter()),
         ratios.text()
@@ -75,25 +75,25 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
     Measured::check(rows.iter())
 }
 
-/// A round while each of `ids` is transferred again and again; returns when the last transfer is over.
+/// Measures a round while each of `ids` is transferred repeatedly; returns after the last transfer.
 async fn measure_with_transfers<'i>(
     row: &mut Measured<'_>,
     setup: &Setup,
     ids: &'i [String],
     transfer: impl AsyncFn(&'i String) -> Result<()>,
 ) -> Result<()> {
-    let over = Cell::new(false);
-    let again = ids.iter().map(async |id| {
-        while !over.get() {
+    let is_done = Cell::new(false);
+    let repeated = ids.iter().map(async |id| {
+        while !is_done.get() {
             transfer(id).await?;
         }
         Ok(())
     });
     let round = async {
         let round = row.round(setup).await;
-        over.set(true);
+        is_done.set(true);
         round
     };
-    try_join(round, try_join_all(again)).await?;
+    try_join(round, try_join_all(repeated)).await?;
     Ok(())
 }

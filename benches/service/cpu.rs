@@ -1,27 +1,27 @@
-//! CPU time in seconds, as the system counts it.
+//! CPU time in seconds, from `/proc`.
 
 use std::fs;
 
 use crate::Result;
 
-/// Ticks of the CPU times in `/proc`, on every Linux of today.
+/// Ticks of the CPU times in `/proc`, the same on every current Linux.
 const TICKS_PER_SECOND: f64 = 100.0;
-/// Where `/proc/<pid>/stat` has the times of a process, after its name.
+/// Index of the times in `/proc/<pid>/stat`, after the name of the process.
 const STAT_FIELDS: usize = 11;
-/// Which times of the machine are work: all but those of idling and of waiting for disks.
+/// Indexes of the busy times of the machine: all except idle and iowait.
 const BUSY_FIELDS: [usize; 6] = [0, 1, 2, 5, 6, 7];
 
-/// What the threads of a process have used, in user and system mode.
+/// User and system time of all threads of a process.
 pub(crate) fn process_seconds(pid: u32) -> Result<f64> {
     stat_ticks(&pid.to_string(), 2)
 }
 
-/// What the benchmark has used, and those processes it started that have ended.
+/// CPU time of the benchmark and of the processes that it started and that have ended.
 pub(crate) fn benchmark_seconds() -> Result<f64> {
     stat_ticks("self", 4)
 }
 
-/// What anybody has used of this machine, and what its host withheld.
+/// CPU time of all processes of this machine, and stolen time.
 pub(crate) fn machine_seconds() -> Result<f64> {
     let stat = fs::read_to_string("/proc/stat")?;
     let line = stat
@@ -35,11 +35,11 @@ pub(crate) fn machine_seconds() -> Result<f64> {
     seconds(work)
 }
 
-const UNKNOWN: &str = "the system counts CPU time in an unknown way";
+const UNKNOWN: &str = "unknown format of CPU times";
 
 fn stat_ticks(process: &str, count: usize) -> Result<f64> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
-    // The name of the program, in brackets, may contain anything.
+    // The program name, in parentheses, can contain any characters.
     let (_, fields) = stat.rsplit_once(") ").ok_or(UNKNOWN)?;
     seconds(fields.split(' ').skip(STAT_FIELDS).take(count))
 }

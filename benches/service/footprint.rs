@@ -1,4 +1,4 @@
-//! Fourth part: memory in Redis, service by service.
+//! Memory in Redis per service.
 
 use std::fs;
 
@@ -11,29 +11,29 @@ use crate::{
     table::Table,
 };
 
-/// Services that are stored, by the service itself.
+/// Number of services, created through the API.
 const COUNT: u32 = 100_000;
-/// Requests under way at once while they are made.
+/// Concurrent requests during their creation.
 const CONCURRENCY: usize = 64;
-/// Five pairs of 20 bytes each, name and value taken together.
+/// Five pairs of 20 bytes each, name and value together.
 const PAIRS: &str = "Customer=471147114711&Language=English-text&Products=Phone-mobile&\
      Reasoned=Billing-info&Segments=Golden-class";
 const PAYLOAD: u32 = 5 * 20;
 
-/// Measures, and prints what was measured.
+/// Measures and prints the results.
 ///
 /// # Errors
-/// Where a server does not start or a service cannot be made.
+/// If a server does not start or a create fails.
 pub(crate) async fn run(setup: &Setup) -> Result<()> {
-    let catalogue = setup.directory().join("footprint.toml");
-    fs::write(&catalogue, catalog_text())?;
-    let catalogue = catalogue.display().to_string();
-    let settings = [("SWITCHBOARD__CATALOG__FILE", catalogue.as_str())];
+    let catalog = setup.directory().join("footprint.toml");
+    fs::write(&catalog, catalog_text())?;
+    let catalog = catalog.display().to_string();
+    let settings = [("SWITCHBOARD__CATALOG__FILE", catalog.as_str())];
     let mut table = Table::new(
         2,
         &[
             "100,000 services",
-            "kept as",
+            "encoding",
             "bytes each",
             "payload",
             "hash",
@@ -42,7 +42,7 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
     for (name, what) in [("store", "without a booking"), ("booked", "with a booking")] {
         let redis = Redis::start(setup.directory()).await?;
         let service = Service::start_with(&redis, setup.directory(), &settings).await?;
-        // The first has the numbers of its group put into Redis, which are there for all.
+        // The first create also writes the numbers of its group to Redis, which all services share.
         let id = service.create_named(name, PAIRS).await?;
         let before = redis.memory()?;
         stream::iter(0..COUNT)
@@ -63,8 +63,8 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
         ]);
     }
     print_line(&format!(
-        "\nFootprint: memory in Redis for 5 pairs of 20 bytes, all that Redis allocates for a service; \
-         its hash alone.\n{}",
+        "\nFootprint: memory in Redis for 5 pairs of 20 bytes: all memory that Redis allocates for a service, \
+         and its hash alone.\n{}",
         table.text()
     ))
 }

@@ -1,5 +1,5 @@
-//! What readers of one key notice of clients that mean harm: many that do nothing, that are slow, or
-//! that send what is refused.
+//! The effect of hostile clients on readers of one key: many that do nothing, are slow, or send requests
+//! that are refused.
 
 use std::{future::pending, net::SocketAddr, time::Duration};
 
@@ -22,40 +22,40 @@ use crate::{
     targets::{Ratios, Target},
 };
 
-/// How much longer the slowest readers may wait meanwhile.
+/// Maximum ratio of the p99 latency of readers.
 const TARGET: Target = Target::AtMost(3.0);
-/// How much more memory than before hostile clients may have the service take, in MiB.
+/// Maximum additional memory of the service with hostile clients, in MiB.
 const MEMORY_TARGET: Target = Target::AtMost(128.0);
-/// When they are gone, how long the service may take to give it back.
+/// Timeout until the service has freed that memory after they have disconnected.
 const RETURN_TIMEOUT: Duration = Duration::from_secs(60);
-/// How much of it may stay, in MiB.
+/// Maximum part of that memory that may remain, in MiB.
 const MAX_RETAINED_MIB: f64 = 32.0;
-/// Strings of 1 MiB that make a storage large.
+/// Strings of 1 MiB in a large storage.
 const LARGE_STRINGS: usize = 60;
-/// Between two bytes of a slow client, and two attempts of one that is refused.
+/// Interval of two bytes of a slow client, and of two attempts of a refused one.
 const PAUSE: Duration = Duration::from_millis(500);
 const RETRY_INTERVAL: Duration = Duration::from_millis(50);
-/// Bytes sent at a time by those that are not slow: `10000` in a chunk's head.
+/// Size of one write of a fast client: `10000` in the head of a chunk.
 const BLOCK: usize = 0x1_0000;
-/// How long all clients of a kind may take to be there.
+/// Timeout until all clients of a kind are connected.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Clients of a kind.
+/// Kinds of clients.
 #[derive(Clone, Copy)]
 enum Kind {
-    /// One request each, and then nothing.
+    /// One request each, then nothing.
     Idle,
-    /// A head that never ends, byte by byte.
+    /// An endless head, byte by byte.
     SlowHead,
-    /// A body that never ends, byte by byte.
+    /// An endless body, byte by byte.
     SlowBody,
-    /// A body with no end, as fast as it is taken.
+    /// An endless body at full speed.
     Endless,
     /// Heads of 256 KiB.
     LongHead,
-    /// Multipart strings of 1 MiB, and no end.
+    /// Multipart strings of 1 MiB without an end.
     Strings,
-    /// All strings of a large storage are asked for, and not taken.
+    /// Requests all strings of a large storage and does not read the response.
     Untaken,
 }
 
@@ -65,14 +65,14 @@ const KINDS: [(&str, Kind, usize); 7] = [
     ("1,000 slow bodies", Kind::SlowBody, 1_000),
     ("16 endless bodies", Kind::Endless, 16),
     ("16 long heads", Kind::LongHead, 16),
-    ("8 multipart bodies without end", Kind::Strings, 8),
-    ("12 readers of 60 MiB that take nothing", Kind::Untaken, 12),
+    ("8 endless multipart bodies", Kind::Strings, 8),
+    ("12 readers of 60 MiB that do not read", Kind::Untaken, 12),
 ];
 
-/// Measures, and prints what was measured.
+/// Measures and prints the results.
 ///
 /// # Errors
-/// Where a server does not start, or a request was not answered with success.
+/// If a server does not start, or a response is not a success.
 pub(crate) async fn run(setup: &Setup) -> Result<()> {
     let redis = Redis::start(setup.directory()).await?;
     let service = Service::start(&redis, setup.directory()).await?;
@@ -81,7 +81,7 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
         let request = Request {
             url: service.url(&format!("{id}/storage/FirstName")),
             form: None,
-            answer: "\"Jane\"".to_owned(),
+            expected: "\"Jane\"".to_owned(),
             among: None,
         };
         Measured::new(("read one key", by), request, &service.process, &redis)
@@ -95,11 +95,11 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
         alone.round(setup).await?;
         for ((_, kind, count), (row, peaks, added)) in KINDS.iter().zip(&mut beside) {
             let before = service.process.resident()?;
-            let watch = service.process.sample_memory()?;
+            let sampler = service.process.sample_memory()?;
             let clients = connect_clients(service.address, *kind, *count, &large).await?;
             row.round(setup).await?;
             drop(clients);
-            let peak = watch.stop()?;
+            let peak = sampler.stop()?;
             peaks.push(peak);
             added.push(peak - before);
             if matches!(kind, Kind::Strings | Kind::Untaken) {
@@ -114,7 +114,7 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
         memory.add(vec![row.by.to_owned(), format!("{:.0}", median(peaks))]);
         if matches!(kind, Kind::Strings | Kind::Untaken) {
             let disturbed = row.is_disturbed();
-            let what = format!("MiB that {} add", row.by);
+            let what = format!("MiB added by {}", row.by);
             ratios.add(&what, "memory", median(added), MEMORY_TARGET, disturbed);
         }
         let ratio = row.p99_ms() / alone.p99_ms();
@@ -133,8 +133,8 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
             .chain(beside.iter().map(|(row, ..)| row))
     };
     print_line(&format!(
-        "\nHostile: reading one key while clients mean harm; {ROUNDS} rounds by turns; medians. Memory is \
-         the highest of the service.\n{}\n{}\n{}",
+        "\nHostile: reading one key with hostile clients; {ROUNDS} alternating rounds; medians. Memory is \
+         the peak of the service.\n{}\n{}\n{}",
         Measured::rows(rows()),
         ratios.text(),
         memory.text()
@@ -142,7 +142,7 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
     Measured::check(rows())
 }
 
-/// Makes a service with many large strings; gives its path.
+/// Creates a service with many large strings; returns its id.
 async fn large_storage(service: &Service) -> Result<String> {
     let id = service.create(TEN_PAIRS).await?;
     let storage = service.url(&format!("{id}/storage"));
@@ -158,7 +158,7 @@ async fn large_storage(service: &Service) -> Result<String> {
     Ok(id)
 }
 
-/// Waits until the service has no more memory than this.
+/// Waits until the service has at most this much memory.
 async fn wait_for_return(service: &Service, mib: f64, by: &str) -> Result<()> {
     let returned = async {
         while service.process.resident()? > mib {
@@ -170,12 +170,12 @@ async fn wait_for_return(service: &Service, mib: f64, by: &str) -> Result<()> {
     waited.unwrap_or_else(|_elapsed| {
         let resident = service.process.resident()?;
         print_line(&format!(
-            "a minute after {by} the service still has {resident:.0} MiB, more than {mib:.0}"
+            "a minute after {by} the service still has {resident:.0} MiB (expected at most {mib:.0})"
         ))
     })
 }
 
-/// Clients that are all there when this returns, and gone when they are dropped.
+/// Connects clients; all are connected when this returns. They disconnect on drop.
 async fn connect_clients(
     address: SocketAddr,
     kind: Kind,
@@ -183,25 +183,25 @@ async fn connect_clients(
     large: &str,
 ) -> Result<JoinSet<()>> {
     let mut clients = JoinSet::new();
-    let (there, mut arrived) = tokio::sync::mpsc::channel(count);
+    let (connected, mut receiver) = tokio::sync::mpsc::channel(count);
     for _ in 0..count {
-        let (there, large) = (there.clone(), large.to_owned());
+        let (connected, large) = (connected.clone(), large.to_owned());
         clients.spawn(async move {
-            let mut told = Some(there);
+            let mut connected = Some(connected);
             loop {
-                // Whoever is refused or given up comes back.
-                drop(run_hostile_client(address, kind, &large, &mut told).await);
+                // Reconnect after a refused or closed connection.
+                drop(run_hostile_client(address, kind, &large, &mut connected).await);
                 sleep(RETRY_INTERVAL).await;
             }
         });
-        // Not faster than they can be accepted.
+        // No faster than the service accepts.
         if clients.len() % 100 == 0 {
             sleep(Duration::from_millis(2)).await;
         }
     }
     let all = async {
         for _ in 0..count {
-            arrived.recv().await.ok_or("a client is gone")?;
+            receiver.recv().await.ok_or("a client has ended")?;
         }
         Ok(clients)
     };
@@ -212,7 +212,7 @@ async fn run_hostile_client(
     address: SocketAddr,
     kind: Kind,
     large: &str,
-    told: &mut Option<tokio::sync::mpsc::Sender<()>>,
+    connected: &mut Option<tokio::sync::mpsc::Sender<()>>,
 ) -> Result<()> {
     let mut connection = TcpStream::connect(address).await?;
     let untaken = format!("GET /genesys/1/service/{large}/storage HTTP/1.1\r\nHost: x\r\n\r\n");
@@ -237,8 +237,8 @@ async fn run_hostile_client(
     if matches!(kind, Kind::Idle) {
         connection.read_exact(&mut [0; 12]).await?;
     }
-    if let Some(told) = told.take() {
-        told.send(()).await?;
+    if let Some(connected) = connected.take() {
+        connected.send(()).await?;
     }
     let block = || vec![b'a'; BLOCK];
     match kind {

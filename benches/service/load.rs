@@ -1,4 +1,4 @@
-//! Load, made by `wrk`: one request, over and over, on 64 connections where nothing else is said.
+//! Load from `wrk`: one request repeatedly, on 64 connections by default.
 
 use std::{
     fs,
@@ -11,36 +11,39 @@ use tokio::time::sleep;
 
 use crate::{Result, servers::FORM};
 
-/// As many take the service to its limit.
+/// Connections that saturate the service.
 pub(crate) const CONNECTIONS: usize = 64;
-/// How much longer than told `wrk` may run.
+/// Additional time for `wrk` to exit.
 const GRACE_PERIOD: Duration = Duration::from_secs(15);
-/// What the line of the script begins with.
+/// Prefix of the result line of the script.
 const RESULT_MARKER: &str = "measured";
 
-/// A request, and a text that its answer must contain.
+/// A request, and a text that its response must contain.
 pub(crate) struct Request {
     pub(crate) url: String,
-    /// It is a POST of this form, or else a GET.
+    /// The body of a POST; `None` for a GET.
     pub(crate) form: Option<&'static str>,
-    pub(crate) answer: String,
-    /// Each is about another one of so many services, at random: the last `*` of the URL stands for
-    /// the number of one.
+    pub(crate) expected: String,
+    /// Each request is for one of so many services, at random: the last `*` of the URL is replaced by its
+    /// number.
     pub(crate) among: Option<u32>,
 }
 
-/// What `wrk` found out.
+/// The results of `wrk`.
 pub(crate) struct Load {
     pub(crate) requests: f64,
     pub(crate) seconds: f64,
     pub(crate) p50_ms: f64,
     pub(crate) p99_ms: f64,
-    /// Answers other than success, and whatever went wrong with a connection.
+    /// Responses other than success, and connection errors.
     pub(crate) errors: f64,
 }
 
 impl Request {
-    /// Sends it once, to see that it does what is to be measured.
+    /// Sends the request once and checks the response.
+    ///
+    /// # Errors
+    /// If the response is not as expected.
     ///
     /// # Errors
     /// Where it does not.
@@ -52,24 +55,24 @@ impl Request {
                 .body(form),
             None => client.get(self.url.replace('*', &format!("{:012}", 0))),
         };
-        let answer = request.send().await?;
-        let (status, text) = (answer.status(), answer.text().await?);
-        if status.is_success() && text.contains(&self.answer) {
+        let response = request.send().await?;
+        let (status, text) = (response.status(), response.text().await?);
+        if status.is_success() && text.contains(&self.expected) {
             return Ok(());
         }
-        let Self { url, answer, .. } = self;
-        Err(format!("{url} gave {status} {text:?}, expected {answer:?} in it").into())
+        let Self { url, expected, .. } = self;
+        Err(format!("{url}: {status} {text:?}, expected {expected:?} in it").into())
     }
 
-    /// Sends it as often as the server can take for a while.
+    /// Sends the request as often as possible for a while.
     ///
     /// # Errors
-    /// Where `wrk` cannot be run. Errors of requests are counted, see [`Load`].
+    /// If `wrk` cannot be run. Errors of requests are counted, see [`Load`].
     pub(crate) async fn load(&self, duration: Duration, directory: &Path) -> Result<Load> {
         self.load_on(CONNECTIONS, duration, directory).await
     }
 
-    /// The same on so many connections.
+    /// The same with this number of connections.
     ///
     /// # Errors
     /// As [`Request::load`].
@@ -106,7 +109,7 @@ impl Request {
         })
     }
 
-    /// Lua for `wrk`: what to send, and one line that needs no guessing at units.
+    /// The Lua script of `wrk`: the request, and one result line with fixed units.
     fn script(&self) -> String {
         let what = self.form.map(|form| {
             format!(
@@ -139,16 +142,16 @@ impl Request {
     }
 }
 
-/// `wrk` while it runs. Dropped, it is dead.
+/// A running `wrk`; killed on drop.
 struct Wrk(Child);
 
 impl Wrk {
-    /// What it prints, which is less than a pipe holds.
+    /// The output, which is smaller than the buffer of a pipe.
     async fn output(&mut self, limit: Duration) -> Result<String> {
         let started = Instant::now();
         while self.0.try_wait()?.is_none() {
             if started.elapsed() > limit {
-                return Err("wrk does not end".into());
+                return Err("wrk does not exit".into());
             }
             sleep(Duration::from_millis(20)).await;
         }

@@ -1,4 +1,4 @@
-//! What a figure has to be read with: the machine, the versions, the commit.
+//! The environment of a run: the machine, the versions, the commit.
 
 use std::{
     env, fs,
@@ -8,10 +8,10 @@ use std::{
 
 use crate::Result;
 
-/// One line about where this run takes place.
+/// One line about the environment.
 ///
 /// # Errors
-/// Where the machine does not tell how many cores it has.
+/// If the number of cores is unknown.
 pub(crate) fn line() -> Result<String> {
     let cores = thread::available_parallelism()?;
     let model = cpu_model().unwrap_or_else(|| "CPU of unknown model".to_owned());
@@ -30,13 +30,13 @@ pub(crate) fn line() -> Result<String> {
     let commit = commit().map(|commit| format!(" | commit {commit}"));
     Ok(format!(
         "{cores} cores, {model}, {} | {}{}",
-        busy(),
+        load_average(),
         versions.join(", "),
         commit.unwrap_or_default(),
     ))
 }
 
-/// Whether `tool` can be started by its name.
+/// Whether `tool` is in the path.
 pub(crate) fn is_installed(tool: &str) -> bool {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path).any(|directory| directory.join(tool).is_file())
@@ -48,14 +48,14 @@ fn cpu_model() -> Option<String> {
     Some(line.split_once(':')?.1.trim().to_owned())
 }
 
-/// How busy the machine was before this run.
-fn busy() -> String {
+/// The load average before this run.
+fn load_average() -> String {
     let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let minute = text.split(' ').next().unwrap_or("?");
     format!("load average before {minute}")
 }
 
-/// webdis takes every word for its settings file and has none for its version.
+/// webdis has no option for its version.
 fn webdis_version() -> Option<String> {
     if !is_installed("webdis") {
         return Some("not installed".to_owned());
@@ -63,7 +63,7 @@ fn webdis_version() -> Option<String> {
     output("dpkg-query", &["-W", "-f=${Version}", "webdis"])
 }
 
-/// The commit this was built from, and whether anything was changed since.
+/// The commit of this build, and whether the tree has uncommitted changes.
 fn commit() -> Option<String> {
     let home = env!("CARGO_MANIFEST_DIR");
     let commit = output("git", &["-C", home, "rev-parse", "--short", "HEAD"])?;
@@ -76,7 +76,7 @@ fn commit() -> Option<String> {
     Some(format!("{commit}{changed}"))
 }
 
-/// What a command prints, if anything. Its exit code is left aside: `wrk -v` ends with 1.
+/// The output of a command, if any. The exit code is ignored: `wrk -v` exits with 1.
 fn output(program: &str, arguments: &[&str]) -> Option<String> {
     let mut command = Command::new(program);
     let command = command.args(arguments).stdin(Stdio::null());

@@ -1,4 +1,4 @@
-//! Last part: memory of the service, idle and while it passes binaries on.
+//! Memory of the service, idle and during transfers of binaries.
 
 use std::time::Duration;
 
@@ -13,12 +13,12 @@ use crate::{
     transfers,
 };
 
-/// Most MiB that an idle service may have.
+/// Maximum MiB of an idle service.
 const IDLE_MIB_TARGET: f64 = 20.0;
-/// How many transfers at a time, and how many MiB more they may take.
+/// Concurrent transfers, and their maximum additional MiB.
 const STEPS: [(u8, f64); 2] = [(1, 8.0), (16, 48.0)];
 
-/// What a step took, round by round.
+/// The results of a step.
 struct Step {
     name: String,
     target: f64,
@@ -31,16 +31,16 @@ struct Measured {
     mib_per_second: f64,
 }
 
-/// Measures, and prints what was measured.
+/// Measures and prints the results.
 ///
 /// # Errors
-/// Where a server does not start or a transfer fails.
+/// If a server does not start or a transfer fails.
 pub(crate) async fn run(setup: &Setup) -> Result<()> {
     let redis = Redis::start(setup.directory()).await?;
     let mut steps = Vec::new();
     for (count, target) in STEPS {
-        let step = |way| Step {
-            name: format!("{count} {way}"),
+        let step = |direction| Step {
+            name: format!("{count} {direction}"),
             target,
             rounds: Vec::new(),
         };
@@ -53,13 +53,13 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
         steps.extend([up, down]);
     }
     print_line(&format!(
-        "\nMemory of the service: binaries of 64 MiB; a fresh process each time, the highest of \
-         {ROUNDS} rounds.\n{}",
+        "\nMemory of the service: binaries of 64 MiB; a new process each time, the highest of {ROUNDS} \
+         rounds.\n{}",
         table(&steps).text()
     ))
 }
 
-/// A service process that has answered its first requests, and its size.
+/// A service process after its first requests, and its memory.
 async fn idle(redis: &Redis, setup: &Setup) -> Result<(Service, f64)> {
     let service = Service::start(redis, setup.directory()).await?;
     let id = service.create("key=value").await?;
@@ -71,22 +71,22 @@ async fn idle(redis: &Redis, setup: &Setup) -> Result<(Service, f64)> {
 
 async fn upload_step(count: u8, redis: &Redis, setup: &Setup) -> Result<(Vec<String>, Measured)> {
     let (service, idle) = idle(redis, setup).await?;
-    let watch = service.process.sample_memory()?;
+    let sampler = service.process.sample_memory()?;
     let (ids, mib_per_second) = transfers::upload_all(&service, count).await?;
     let measured = Measured {
         idle,
-        peak: watch.stop()?,
+        peak: sampler.stop()?,
         mib_per_second,
     };
     Ok((ids, measured))
 }
 
-/// Fetches what was sent, then sees to it that nothing of it is left.
+/// Downloads the binaries, deletes them and waits until nothing of them remains.
 async fn download_step(ids: &[String], redis: &Redis, setup: &Setup) -> Result<Measured> {
     let (service, idle) = idle(redis, setup).await?;
-    let watch = service.process.sample_memory()?;
+    let sampler = service.process.sample_memory()?;
     let mib_per_second = transfers::download_all(&service, ids).await?;
-    let peak = watch.stop()?;
+    let peak = sampler.stop()?;
     for id in ids {
         service.delete(id).await?;
     }
@@ -115,15 +115,15 @@ fn table(steps: &[Step]) -> Table {
         rounds,
     } in steps
     {
-        let over = highest(rounds.iter().map(|round| round.peak - round.idle));
+        let added = highest(rounds.iter().map(|round| round.peak - round.idle));
         let mut rates: Vec<f64> = rounds.iter().map(|round| round.mib_per_second).collect();
         rates.sort_by(f64::total_cmp);
         table.add(vec![
             name.clone(),
             format!("{:.1}", highest(rounds.iter().map(|round| round.peak))),
-            format!("{over:.1}"),
+            format!("{added:.1}"),
             format!("< {target:.0} more"),
-            verdict(over < *target),
+            verdict(added < *target),
             format!("{:.0}", median(&rates)),
         ]);
     }

@@ -1,4 +1,4 @@
-//! What is left of the service when far more is asked of it than it can take.
+//! The goodput of the service under far too much load.
 
 use crate::{
     ROUNDS, Result,
@@ -12,18 +12,18 @@ use crate::{
     targets::{Ratios, Target},
 };
 
-/// Clients that ask again at once, whatever the answer: as many as take the service to its limit, four
-/// times as many, and a crowd.
+/// Clients that retry at once after any response: as many as saturate the service, four times as many, and
+/// 64 times as many.
 const CLIENTS: [usize; 3] = [CONNECTIONS, 4 * CONNECTIONS, 64 * CONNECTIONS];
-/// How much of its most it should still do.
+/// Minimum goodput, compared with the maximum.
 const GOODPUT: Target = Target::AtLeast(0.8);
-/// Milliseconds within which an answer is due: `redis.response_timeout_ms`.
+/// Maximum response time in milliseconds: `redis.response_timeout_ms`.
 const DEADLINE_MS: f64 = 2_000.0;
 
-/// Measures, and prints what was measured.
+/// Measures and prints the results.
 ///
 /// # Errors
-/// Where a server does not start.
+/// If a server does not start.
 pub(crate) async fn run(setup: &Setup) -> Result<()> {
     let redis = Redis::start(setup.directory()).await?;
     let service = Service::start(&redis, setup.directory()).await?;
@@ -31,7 +31,7 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
     let request = Request {
         url: service.url(&format!("{id}/storage/FirstName")),
         form: None,
-        answer: "\"Jane\"".to_owned(),
+        expected: "\"Jane\"".to_owned(),
         among: None,
     };
     request.check(&service.client).await?;
@@ -46,7 +46,7 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
         Table::new(1, &["", "good/s", "503/s", "p50 ms", "p99 ms"]),
         Ratios::new(),
     );
-    let most = median_of(&rounds[0].1, goodput);
+    let max = median_of(&rounds[0].1, goodput);
     for (clients, rounds) in &rounds {
         table.add(vec![
             format!("{clients} clients"),
@@ -67,18 +67,18 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
             let name = format!("{clients} clients / {CONNECTIONS}");
             ratios.add(
                 &name,
-                "good answers",
-                median_of(rounds, goodput) / most,
+                "goodput",
+                median_of(rounds, goodput) / max,
                 target,
                 false,
             );
-            let name = format!("{clients} clients, p99 / the deadline");
+            let name = format!("{clients} clients, p99 / deadline");
             let late = median_of(rounds, |load| load.p99_ms) / DEADLINE_MS;
             ratios.add(&name, "time", late, Target::AtMost(1.0), false);
         }
     }
     print_line(&format!(
-        "\nOverload: reading one key; {ROUNDS} rounds by turns; medians. Whoever is refused asks again at once.\n{}\n{}",
+        "\nOverload: reading one key; {ROUNDS} alternating rounds; medians. Refused clients retry at once.\n{}\n{}",
         table.text(),
         ratios.text()
     ))

@@ -1,5 +1,4 @@
-//! A process that was started here: it is told to end by its handle, whatever happens, and what the
-//! system knows of it.
+//! A child process, killed on drop, and its resource usage.
 
 use std::{
     fs::{self, File},
@@ -14,13 +13,13 @@ use tokio::time::sleep;
 
 use crate::{Result, cpu};
 
-/// How long a server may take to answer for the first time.
+/// Timeout until the first response of a server.
 const START_TIMEOUT: Duration = Duration::from_secs(15);
-/// How often memory is looked at.
+/// Interval of memory samples.
 const SAMPLE_INTERVAL: Duration = Duration::from_millis(5);
 const KIB_PER_MIB: f64 = 1024.0;
 
-/// Dropped, the process is dead.
+/// A child process; killed on drop.
 pub(crate) struct Process {
     name: &'static str,
     child: Child,
@@ -28,10 +27,10 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts `command`; what it writes goes to a file in `directory`.
+    /// Starts `command`; its output goes to a file in `directory`.
     ///
     /// # Errors
-    /// Where it cannot be started.
+    /// If it cannot be started.
     pub(crate) fn start(
         name: &'static str,
         command: &mut Command,
@@ -45,10 +44,10 @@ impl Process {
         Ok(Self { name, child, log })
     }
 
-    /// Returns when it answers `probe`.
+    /// Waits until `probe` succeeds.
     ///
     /// # Errors
-    /// Where it ends or takes too long, with the end of its log.
+    /// If the process exits or the timeout expires, with the end of its log.
     pub(crate) async fn wait_until_ready(&mut self, probe: impl AsyncFn() -> bool) -> Result<()> {
         let started = Instant::now();
         while !probe().await {
@@ -57,7 +56,7 @@ impl Process {
                 let last: Vec<&str> = log.lines().rev().take(5).collect();
                 let last: Vec<&str> = last.into_iter().rev().collect();
                 let (name, last) = (self.name, last.join("\n"));
-                return Err(format!("{name} does not answer; its log ends with\n{last}").into());
+                return Err(format!("{name} does not respond; its log ends with\n{last}").into());
             }
             sleep(Duration::from_millis(10)).await;
         }
@@ -77,20 +76,20 @@ impl Process {
         Ok(status(&self.file("status"), "VmRSS:")? / KIB_PER_MIB)
     }
 
-    /// Looks at its resident memory from now on.
+    /// Starts to sample the resident memory.
     pub(crate) fn sample_memory(&self) -> Result<MemorySampler> {
-        // The kernel forgets the highest so far, where it can. What it keeps from now on is more than
-        // samples show, which miss what falls between them.
-        let forgotten = fs::write(self.file("clear_refs"), "5").is_ok();
-        let sizes: &[&str] = if forgotten {
+        // Resets the peak of the kernel if possible. The kernel's peak is exact; samples miss values in
+        // between.
+        let has_reset_peak = fs::write(self.file("clear_refs"), "5").is_ok();
+        let sizes: &[&str] = if has_reset_peak {
             &["VmRSS:", "VmHWM:"]
         } else {
             &["VmRSS:"]
         };
         let file = self.file("status");
         let (stop, stopped) = channel();
-        let watcher = thread::Builder::new().spawn(move || highest(&file, sizes, &stopped))?;
-        Ok(MemorySampler { stop, watcher })
+        let sampler = thread::Builder::new().spawn(move || highest(&file, sizes, &stopped))?;
+        Ok(MemorySampler { stop, sampler })
     }
 
     fn file(&self, name: &str) -> PathBuf {
@@ -108,19 +107,19 @@ impl Drop for Process {
 /// A thread that samples the memory of a process.
 pub(crate) struct MemorySampler {
     stop: Sender<()>,
-    watcher: JoinHandle<f64>,
+    sampler: JoinHandle<f64>,
 }
 
 impl MemorySampler {
-    /// The highest since the watch began, in MiB.
+    /// The highest value since the start, in MiB.
     pub(crate) fn stop(self) -> Result<f64> {
         drop(self.stop);
-        let highest = self.watcher.join();
-        let highest = highest.map_err(|_panic| "the watch on memory failed")?;
+        let highest = self.sampler.join();
+        let highest = highest.map_err(|_panic| "the memory sampler failed")?;
         if highest > 0.0 {
             return Ok(highest / KIB_PER_MIB);
         }
-        Err("the process ended while its memory was watched".into())
+        Err("the process exited while its memory was sampled".into())
     }
 }
 
@@ -129,7 +128,7 @@ fn highest(file: &Path, sizes: &[&str], stopped: &Receiver<()>) -> f64 {
     loop {
         for size in sizes {
             match status(file, size) {
-                Ok(now) => highest = highest.max(now),
+                Ok(size) => highest = highest.max(size),
                 Err(_) => return 0.0,
             }
         }
@@ -139,10 +138,10 @@ fn highest(file: &Path, sizes: &[&str], stopped: &Receiver<()>) -> f64 {
     }
 }
 
-/// A number of `/proc/<pid>/status`.
+/// A value of `/proc/<pid>/status`.
 fn status(file: &Path, name: &str) -> Result<f64> {
     let text = fs::read_to_string(file)?;
     let line = text.lines().find_map(|line| line.strip_prefix(name));
     let number = line.and_then(|line| line.split_whitespace().next());
-    Ok(number.ok_or("the process has ended")?.parse()?)
+    Ok(number.ok_or("the process has exited")?.parse()?)
 }

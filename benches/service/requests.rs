@@ -1,4 +1,4 @@
-//! First part: small requests, beside those of webdis that ask Redis for the same, and beside actix-web
+//! Small requests, compared with webdis, which sends the same commands to Redis, and with actix-web
 //! alone.
 
 use crate::{
@@ -16,7 +16,7 @@ const SERVICE: &str = "service";
 const WEBDIS: &str = "webdis";
 const CEILING: &str = "ceiling";
 
-/// What is asked for.
+/// Kinds of requests.
 #[derive(Clone, Copy)]
 enum Kind {
     ReadOne,
@@ -37,7 +37,7 @@ impl Kind {
         }
     }
 
-    /// What requests/s, CPU and Redis CPU per request should be, compared with what `by` has.
+    /// Targets of requests/s, CPU and Redis CPU per request, compared with `by`.
     fn targets(self, by: &str) -> [Target; 3] {
         match (self, by) {
             (Self::ReadOne, WEBDIS) => [
@@ -51,16 +51,16 @@ impl Kind {
     }
 }
 
-/// What a service holds whose keys are read.
+/// The data of a service whose keys are read.
 pub(crate) const TEN_PAIRS: &str = "CustomerNumber=4711&FirstName=Jane&LastName=Doe&City=Oakland\
      &Street=Main+Street&Product=Phone&Segment=Gold&Language=en&Reason=Billing&Mark=the-last-of-ten";
 const FIVE_PAIRS: &str =
     "CustomerNumber=4711&FirstName=Jane&LastName=Doe&Product=Phone&Reason=Billing";
 
-/// Measures, and prints what was measured.
+/// Measures and prints the results.
 ///
 /// # Errors
-/// Where a server does not start, or a request was not answered with success.
+/// If a server does not start, or a response is not a success.
 pub(crate) async fn run(setup: &Setup) -> Result<()> {
     let redis = Redis::start(setup.directory()).await?;
     let webdis = if setup.webdis {
@@ -84,8 +84,8 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
     let seconds = setup.round.as_secs();
     let rows = || kinds.iter().flat_map(|(_, rows)| rows);
     print_line(&format!(
-        "\nRequests: wrk -t1 -c64, {ROUNDS} rounds of {seconds} s, by turns; medians.\n\
-         CPU us, Redis us: CPU time per request. others: cores busy with something else, worst round.\n\
+        "\nRequests: wrk -t1 -c64, {ROUNDS} alternating rounds of {seconds} s; medians.\n\
+         CPU us, Redis us: CPU time per request. others: cores busy with other processes, worst round.\n\
          {peer}\n{}\n{}",
         Measured::rows(rows()),
         ratios(&kinds).text()
@@ -93,19 +93,19 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
     Measured::check(rows())
 }
 
-/// What was set for webdis, which is nothing, and what it makes of that.
+/// The configuration of webdis, which is its default.
 fn webdis_line(redis: &Redis, webdis: Option<&Webdis>) -> Result<String> {
     let Some(webdis) = webdis else {
-        return Ok("webdis is not installed: nothing to compare with.".to_owned());
+        return Ok("webdis is not installed: no comparison.".to_owned());
     };
     let (threads, connections) = (webdis.process.threads()?, redis.connections()?);
     Ok(format!(
-        "webdis: threads and pool as it takes them unasked, which is {threads} threads in all and \
+        "webdis: default threads and pool, which are {threads} threads in total and \
          {connections} connections to Redis."
     ))
 }
 
-/// What takes part.
+/// The servers of a comparison.
 #[derive(Clone, Copy)]
 struct Servers<'a> {
     redis: &'a Redis,
@@ -114,7 +114,7 @@ struct Servers<'a> {
     ceiling: &'a Ceiling,
 }
 
-/// Measures one kind of request, on a Redis that holds nothing else, and the others in turn with it.
+/// Measures one kind of request on an otherwise empty Redis, alternating between the servers.
 async fn measure<'a>(kind: Kind, setup: &Setup, servers: Servers<'a>) -> Result<Vec<Measured<'a>>> {
     let Servers { redis, service, .. } = servers;
     redis.flush()?;
@@ -138,7 +138,7 @@ async fn measure<'a>(kind: Kind, setup: &Setup, servers: Servers<'a>) -> Result<
 }
 
 fn request(kind: Kind, service: &Service, id: &str) -> Request {
-    let (url, form, answer) = match kind {
+    let (url, form, expected) = match kind {
         Kind::ReadOne => (format!("{id}/storage/FirstName"), None, "\"Jane\""),
         Kind::ReadAll => (format!("{id}/storage"), None, "the-last-of-ten"),
         Kind::Write => (format!("{id}/storage"), Some("FirstName=John"), ""),
@@ -147,14 +147,14 @@ fn request(kind: Kind, service: &Service, id: &str) -> Request {
     Request {
         url: service.url(&url),
         form,
-        answer: answer.to_owned(),
+        expected: expected.to_owned(),
         among: None,
     }
 }
 
-/// The request of webdis that reads the same from the same hash.
+/// The request to webdis that reads the same value from the same hash.
 fn webdis_request(kind: Kind, webdis: &Webdis, id: &str) -> Option<Request> {
-    let (url, answer) = match kind {
+    let (url, expected) = match kind {
         Kind::ReadOne => (webdis.url("HGET", id, "/FirstName"), "\"Jane\""),
         Kind::ReadAll => (webdis.url("HGETALL", id, ""), "the-last-of-ten"),
         Kind::Write | Kind::Create => return None,
@@ -162,43 +162,43 @@ fn webdis_request(kind: Kind, webdis: &Webdis, id: &str) -> Option<Request> {
     Some(Request {
         url,
         form: None,
-        answer: answer.to_owned(),
+        expected: expected.to_owned(),
         among: None,
     })
 }
 
-/// What of the rows is compared with what.
+/// The ratios of the rows.
 fn ratios(kinds: &[(Kind, Vec<Measured<'_>>)]) -> Ratios {
     let mut ratios = Ratios::new();
-    let mut compare = |ours: &Measured<'_>, theirs: &Measured<'_>, name: &str, targets| {
+    let mut compare = |service: &Measured<'_>, other: &Measured<'_>, name: &str, targets| {
         let [requests, cpu, redis]: [Target; 3] = targets;
-        let disturbed = ours.is_disturbed() || theirs.is_disturbed();
-        let rate = ours.requests_per_second() / theirs.requests_per_second();
+        let disturbed = service.is_disturbed() || other.is_disturbed();
+        let rate = service.requests_per_second() / other.requests_per_second();
         ratios.add(name, "requests/s", rate, requests, disturbed);
-        let ratio = ours.cpu_us() / theirs.cpu_us();
+        let ratio = service.cpu_us() / other.cpu_us();
         ratios.add(name, "CPU per request", ratio, cpu, disturbed);
-        if theirs.by != CEILING {
-            let ratio = ours.redis_us() / theirs.redis_us();
+        if other.by != CEILING {
+            let ratio = service.redis_us() / other.redis_us();
             ratios.add(name, "Redis CPU per request", ratio, redis, disturbed);
         }
     };
-    let reads = kinds.first().and_then(|(_, rows)| rows.first());
+    let read = kinds.first().and_then(|(_, rows)| rows.first());
     for (kind, rows) in kinds {
-        let Some((ours, others)) = rows.split_first() else {
+        let Some((service, others)) = rows.split_first() else {
             continue;
         };
-        for theirs in others {
-            let name = format!("{}, service / {}", kind.name(), theirs.by);
-            compare(ours, theirs, &name, kind.targets(theirs.by));
+        for other in others {
+            let name = format!("{}, service / {}", kind.name(), other.by);
+            compare(service, other, &name, kind.targets(other.by));
         }
-        if let (Kind::Write | Kind::Create, Some(read)) = (kind, reads) {
+        if let (Kind::Write | Kind::Create, Some(read)) = (kind, read) {
             let name = format!("{} / {}", kind.name(), read.what);
             let targets = [
                 Target::AtLeast(1.0 / 1.5),
                 Target::AtMost(1.5),
                 Target::None,
             ];
-            compare(ours, read, &name, targets);
+            compare(service, read, &name, targets);
         }
     }
     ratios

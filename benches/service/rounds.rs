@@ -1,4 +1,4 @@
-//! A request measured in several rounds, and what is told of them.
+//! A request that is measured in several rounds, and the report.
 
 use std::time::{Duration, Instant};
 
@@ -14,10 +14,10 @@ use crate::{
 };
 
 const MICROSECONDS: f64 = 1e6;
-/// How many cores may be busy with something else before that is said.
+/// Maximum number of cores busy with other processes without a warning.
 const MAX_BACKGROUND_LOAD: f64 = 0.15;
 
-/// A request, the process that answers it, and what was measured so far.
+/// A request, the process that serves it, and the results so far.
 pub(crate) struct Measured<'a> {
     pub(crate) what: &'static str,
     pub(crate) by: &'static str,
@@ -31,11 +31,11 @@ struct Round {
     load: Load,
     cpu_us: f64,
     redis_us: f64,
-    /// Cores that were busy with something else.
+    /// Cores that were busy with other processes.
     others: f64,
 }
 
-/// Seconds of CPU, up to a moment or between two.
+/// CPU seconds at a time, or between two.
 struct CpuUsage {
     at: Instant,
     server: f64,
@@ -74,7 +74,7 @@ impl<'a> Measured<'a> {
         }
     }
 
-    /// A second of load that does not count.
+    /// A second of load without measurement.
     pub(crate) async fn warm_up(&self, setup: &Setup) -> Result<()> {
         let second = Duration::from_secs(1);
         self.request.load(second, setup.directory()).await?;
@@ -84,21 +84,21 @@ impl<'a> Measured<'a> {
     pub(crate) async fn round(&mut self, setup: &Setup) -> Result<()> {
         let before = self.cpu_usage()?;
         let load = self.request.load(setup.round, setup.directory()).await?;
-        let spent = self.cpu_usage()?.since(&before);
-        let ours = spent.server + spent.redis + spent.benchmark;
+        let used = self.cpu_usage()?.since(&before);
+        let measured = used.server + used.redis + used.benchmark;
         let others =
-            (spent.machine - ours).max(0.0) / spent.at.duration_since(before.at).as_secs_f64();
+            (used.machine - measured).max(0.0) / used.at.duration_since(before.at).as_secs_f64();
         let per_request = |seconds: f64| seconds * MICROSECONDS / load.requests.max(1.0);
         self.rounds.push(Round {
-            cpu_us: per_request(spent.server),
-            redis_us: per_request(spent.redis),
+            cpu_us: per_request(used.server),
+            redis_us: per_request(used.redis),
             others,
             load,
         });
         Ok(())
     }
 
-    /// Warms all of `rows` up, then measures them by turns.
+    /// Warms up all of `rows`, then measures them alternately.
     pub(crate) async fn measure_alternating(
         rows: &mut [Self],
         client: &Client,
@@ -107,7 +107,7 @@ impl<'a> Measured<'a> {
         Self::measure_alternating_rounds(rows, client, setup, ROUNDS).await
     }
 
-    /// The same in so many rounds.
+    /// The same with this number of rounds.
     pub(crate) async fn measure_alternating_rounds(
         rows: &mut [Self],
         client: &Client,
@@ -126,7 +126,7 @@ impl<'a> Measured<'a> {
         Ok(())
     }
 
-    /// All of `rows` as a table, and a warning where something else was busy meanwhile.
+    /// All of `rows` as a table, with a warning if other processes were busy.
     pub(crate) fn rows<'r>(rows: impl Iterator<Item = &'r Self>) -> String
     where
         Self: 'r,
@@ -137,9 +137,9 @@ impl<'a> Measured<'a> {
             others = others.max(row.background_load());
         }
         let disturbed = format!(
-            "\n\nDISTURBED: something else kept up to {others:.2} cores busy. Rows with over {MAX_BACKGROUND_LOAD} in \
-             `others`, and ratios of\nthem, prove nothing, met or not met; run it again when the \
-             machine is quiet."
+            "\n\nDISTURBED: other processes kept up to {others:.2} cores busy. Rows with more than {MAX_BACKGROUND_LOAD} in \
+             `others`, and their\nratios, are not valid, whether targets are met or not; repeat the run on an idle \
+             machine."
         );
         table.text()
             + if others > MAX_BACKGROUND_LOAD {
@@ -150,14 +150,14 @@ impl<'a> Measured<'a> {
     }
 
     /// # Errors
-    /// Where a request of any of `rows` was not answered with success.
+    /// If a response of any of `rows` was not a success.
     pub(crate) fn check<'r>(rows: impl Iterator<Item = &'r Self>) -> Result<()>
     where
         Self: 'r,
     {
         let errors: f64 = rows.map(Self::errors).sum();
         if errors > 0.0 {
-            return Err(format!("{errors} requests were not answered with success").into());
+            return Err(format!("{errors} responses were not a success").into());
         }
         Ok(())
     }
@@ -172,8 +172,8 @@ impl<'a> Measured<'a> {
         })
     }
 
-    fn round_values(&self, of: impl Fn(&Round) -> f64) -> Vec<f64> {
-        let mut values: Vec<f64> = self.rounds.iter().map(of).collect();
+    fn round_values(&self, value: impl Fn(&Round) -> f64) -> Vec<f64> {
+        let mut values: Vec<f64> = self.rounds.iter().map(value).collect();
         values.sort_by(f64::total_cmp);
         values
     }
@@ -190,13 +190,13 @@ impl<'a> Measured<'a> {
         median(&self.round_values(|round| round.redis_us))
     }
 
-    /// Cores that were busy with something else, in the worst round.
+    /// Cores that were busy with other processes, in the worst round.
     fn background_load(&self) -> f64 {
         let others = self.rounds.iter().map(|round| round.others);
         others.fold(0.0, f64::max)
     }
 
-    /// Whether something else was so busy meanwhile that the figures prove nothing.
+    /// Whether other processes were so busy that the figures are not valid.
     pub(crate) fn is_disturbed(&self) -> bool {
         self.background_load() > MAX_BACKGROUND_LOAD
     }
@@ -205,12 +205,12 @@ impl<'a> Measured<'a> {
         median(&self.round_values(|round| round.load.p99_ms))
     }
 
-    /// Of all rounds.
+    /// The errors of all rounds.
     fn errors(&self) -> f64 {
         self.round_values(|round| round.load.errors).iter().sum()
     }
 
-    /// The columns of [`Measurement::row`].
+    /// The columns of [`Measured::row`].
     fn table() -> Table {
         Table::new(
             2,
@@ -255,7 +255,7 @@ fn per_second(round: &Round) -> f64 {
     round.load.requests / round.load.seconds
 }
 
-/// The middle one of some values in order.
+/// The median of sorted values.
 pub(crate) fn median(values: &[f64]) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }

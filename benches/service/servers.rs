@@ -1,4 +1,4 @@
-//! The three servers: Redis, the service on it, and webdis on it.
+//! The servers: Redis, the service on it, and webdis on it.
 
 use std::{
     fs,
@@ -15,14 +15,14 @@ use tokio::time::sleep;
 
 use crate::{Result, process::Process};
 
-/// How long Redis may take for a question of the benchmark.
+/// Timeout of commands of the benchmark.
 const REDIS_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long what ended services held may take to be given back; the contract has a minute.
+/// Timeout for the cleanup of ended services; the contract requires one minute.
 const CLEANUP_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How many copies of a service are sent to Redis in one go.
+/// Copies of a service per pipeline.
 const COPY_CONCURRENCY: usize = 1_000;
-/// They outlive the benchmark.
+/// Longer than the benchmark.
 const COPY_TTL_MS: u32 = 86_400_000;
 
 /// The key of a service's hash.
@@ -30,15 +30,15 @@ pub(crate) fn hash_of(id: &str) -> String {
     format!("sb1:svc:{{{id}}}")
 }
 
-/// An id that looks like those of the service.
+/// An id in the format of the service.
 pub(crate) fn numbered_id(number: u32) -> String {
     format!("{NUMBERED_ID_PREFIX}{number:012}")
 }
 
-/// What ids of [`numbered`] begin with.
+/// Prefix of the ids of [`numbered_id`].
 pub(crate) const NUMBERED_ID_PREFIX: &str = "00000000-0000-4000-8000-";
 
-/// A Redis of our own that keeps nothing on disk.
+/// A Redis without persistence.
 pub(crate) struct Redis {
     pub(crate) process: Process,
     port: u16,
@@ -65,18 +65,18 @@ impl Redis {
 
     pub(crate) fn command<T: FromRedisValue>(&self, command: &[&str]) -> Result<T> {
         let mut connection = connect(&self.url())?;
-        let mut question = cmd(command.first().ok_or("a command has a name")?);
-        question.arg(command.get(1..));
-        Ok(question.query(&mut connection)?)
+        let mut cmd = cmd(command.first().ok_or("empty command")?);
+        cmd.arg(command.get(1..));
+        Ok(cmd.query(&mut connection)?)
     }
 
-    /// Forgets everything, and returns when it has.
+    /// Deletes all data synchronously.
     pub(crate) fn flush(&self) -> Result<()> {
         self.command(&["FLUSHALL", "SYNC"])
     }
 
-    /// Puts `count` copies of the service `id` beside it, under the ids of [`numbered`]: the same hash
-    /// with a life, as Redis packs it.
+    /// Makes `count` copies of the service `id`, with the ids of [`numbered_id`]: the same hash with a TTL,
+    /// in the encoding of Redis.
     pub(crate) fn copy(&self, id: &str, count: u32) -> Result<()> {
         let mut connection = connect(&self.url())?;
         let packed: Vec<u8> = cmd("DUMP").arg(hash_of(id)).query(&mut connection)?;
@@ -92,28 +92,25 @@ impl Redis {
         Ok(())
     }
 
-    /// Bytes that it has allocated.
+    /// Allocated bytes.
     pub(crate) fn memory(&self) -> Result<f64> {
         let info: String = self.command(&["INFO", "memory"])?;
         let line = info
             .lines()
             .find_map(|line| line.strip_prefix("used_memory:"));
-        Ok(line
-            .ok_or("Redis does not tell its memory")?
-            .trim()
-            .parse()?)
+        Ok(line.ok_or("INFO has no used_memory")?.trim().parse()?)
     }
 
-    /// How many connections there are beside the one that asks.
+    /// The number of connections, without the one of this command.
     pub(crate) fn connections(&self) -> Result<usize> {
         let list: String = self.command(&["CLIENT", "LIST"])?;
         Ok(list.lines().count().saturating_sub(1))
     }
 
-    /// Returns when nothing of any service is left.
+    /// Waits until nothing of any service remains.
     ///
     /// # Errors
-    /// Where that takes longer than the service is allowed to.
+    /// If that exceeds the timeout of the cleanup.
     pub(crate) async fn wait_until_empty(&self) -> Result<()> {
         let started = Instant::now();
         while !self
@@ -121,7 +118,7 @@ impl Redis {
             .is_empty()
         {
             if started.elapsed() > CLEANUP_TIMEOUT {
-                return Err("services were deleted and what they held is still in Redis".into());
+                return Err("resources of deleted services are still in Redis".into());
             }
             sleep(Duration::from_millis(20)).await;
         }
@@ -135,7 +132,7 @@ fn connect(url: &str) -> Result<Connection> {
     Ok(connection)
 }
 
-/// The service, as it is built for release, on a Redis and otherwise as it is set by default.
+/// The service, a release build on a Redis with otherwise default settings.
 pub(crate) struct Service {
     pub(crate) process: Process,
     pub(crate) client: Client,
@@ -148,7 +145,7 @@ impl Service {
         Self::start_with(redis, directory, &[]).await
     }
 
-    /// The same with these variables in its environment.
+    /// The same with these environment variables.
     pub(crate) async fn start_with(
         redis: &Redis,
         directory: &Path,
@@ -173,29 +170,29 @@ impl Service {
         })
     }
 
-    /// What it has counted.
+    /// The metrics of the service.
     pub(crate) async fn metrics(&self) -> Result<String> {
         let url = format!("{}/metrics", self.base);
-        let answer = self.client.get(url).send().await?;
-        Ok(answer.error_for_status()?.text().await?)
+        let response = self.client.get(url).send().await?;
+        Ok(response.error_for_status()?.text().await?)
     }
 
-    /// Where services are made.
+    /// The URL for creating services.
     pub(crate) fn store_url(&self) -> String {
         self.url("store")
     }
 
-    /// Where something of the service `id` is.
+    /// The URL of `rest` below the services.
     pub(crate) fn url(&self, rest: &str) -> String {
         format!("{}/genesys/1/service/{rest}", self.base)
     }
 
-    /// Makes a service that holds the pairs of `form`; gives its id.
+    /// Creates a service with the fields of `form`; returns its id.
     pub(crate) async fn create(&self, form: &str) -> Result<String> {
         self.create_named("store", form).await
     }
 
-    /// The same of another configured service.
+    /// The same for another configured service.
     pub(crate) async fn create_named(&self, name: &str, form: &str) -> Result<String> {
         let request = self.client.post(self.url(name)).body(form.to_owned());
         let request = request.header("content-type", FORM);
@@ -203,24 +200,24 @@ impl Service {
     }
 
     pub(crate) async fn delete(&self, id: &str) -> Result<()> {
-        let answer = self.client.delete(self.url(id)).send().await?;
-        answer.error_for_status()?;
+        let response = self.client.delete(self.url(id)).send().await?;
+        response.error_for_status()?;
         Ok(())
     }
 }
 
-/// The type of the bodies that are sent.
+/// The content type of forms.
 pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
 
-/// The id that a create is answered with.
-pub(crate) async fn id_of(answer: Response) -> Result<String> {
-    let answer = answer.error_for_status()?.bytes().await?;
-    let answer: Value = serde_json::from_slice(&answer)?;
-    let id = answer.get("_id").and_then(Value::as_str);
-    Ok(id.ok_or("a create gave no _id")?.to_owned())
+/// The id in the response to a create.
+pub(crate) async fn id_of(response: Response) -> Result<String> {
+    let response = response.error_for_status()?.bytes().await?;
+    let response: Value = serde_json::from_slice(&response)?;
+    let id = response.get("_id").and_then(Value::as_str);
+    Ok(id.ok_or("the response to a create has no _id")?.to_owned())
 }
 
-/// webdis on the same Redis, with the threads and the connections that it takes by itself.
+/// webdis on the same Redis, with its default number of threads and connections.
 pub(crate) struct Webdis {
     pub(crate) process: Process,
     base: String,
@@ -249,15 +246,15 @@ impl Webdis {
         Ok(Self { process, base })
     }
 
-    /// Where it runs a command on the hash of the service `id`.
+    /// The URL of a command on the hash of the service `id`.
     pub(crate) fn url(&self, command: &str, id: &str, rest: &str) -> String {
         format!("{}/{command}/sb1:svc:%7B{id}%7D{rest}", self.base)
     }
 }
 
 pub(crate) async fn is_ready(client: &Client, url: &str) -> bool {
-    let answer = client.get(url).send().await;
-    answer.is_ok_and(|answer| answer.status().is_success())
+    let response = client.get(url).send().await;
+    response.is_ok_and(|response| response.status().is_success())
 }
 
 pub(crate) fn free_port() -> Result<u16> {

@@ -1,4 +1,4 @@
-//! What all parts of the benchmark need: a directory that goes away again, and how long a round is.
+//! The setup of all parts: a temporary directory, and the duration of a round.
 
 use std::{
     env, fs,
@@ -11,20 +11,20 @@ use crate::{Result, machine::is_installed};
 
 const ROUND_SECONDS_VARIABLE: &str = "SWITCHBOARD_BENCH_SECONDS";
 
-/// Where files of this run are put, and what was chosen for it. Dropped, the files are gone.
+/// The directory and the options of a run; the directory is deleted on drop.
 pub(crate) struct Setup {
     directory: PathBuf,
-    /// How long `wrk` loads a server in one round.
+    /// Duration of the load of one round.
     pub(crate) round: Duration,
-    /// Whether there is a peer to be compared with.
+    /// Whether webdis is available for comparison.
     pub(crate) webdis: bool,
 }
 
 impl Setup {
-    /// Sees to it that the run can begin.
+    /// Checks the requirements and creates the directory.
     ///
     /// # Errors
-    /// What has to be installed, or that the variable says no number of seconds.
+    /// A missing tool, or an invalid duration in the variable.
     pub(crate) fn new() -> Result<Self> {
         for (tool, package) in [("wrk", "wrk"), ("redis-server", "redis-server")] {
             if !is_installed(tool) {

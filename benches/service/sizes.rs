@@ -1,4 +1,4 @@
-//! Second part: reading one key of few services and of very many, each time of another one.
+//! Reading one key of few services and of very many, each time of another service.
 
 use crate::{
     ROUNDS, Result,
@@ -11,15 +11,15 @@ use crate::{
     targets::{Ratios, Target},
 };
 
-/// How many services are stored.
+/// Numbers of stored services.
 const SIZES: [(u32, &str); 2] = [(1_000, "of 1,000"), (1_000_000, "of 1,000,000")];
-/// How far the larger may be from the smaller.
+/// Maximum relative difference of the larger size.
 const TOLERANCE: f64 = 0.1;
 
-/// Measures, and prints what was measured.
+/// Measures and prints the results.
 ///
 /// # Errors
-/// Where a server does not start, or a request was not answered with success.
+/// If a server does not start, or a response is not a success.
 pub(crate) async fn run(setup: &Setup) -> Result<()> {
     let mut servers = Vec::new();
     for (size, _) in SIZES {
@@ -34,16 +34,16 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
         let request = Request {
             url: service.url(&format!("{NUMBERED_ID_PREFIX}*/storage/FirstName")),
             form: None,
-            answer: "\"Jane\"".to_owned(),
+            expected: "\"Jane\"".to_owned(),
             among: Some(size),
         };
         Measured::new(("read one key", name), request, &service.process, redis)
     });
     let mut rows: Vec<Measured<'_>> = rows.collect();
-    let client = &servers.first().ok_or("no size is measured")?.1.client;
+    let client = &servers.first().ok_or("no sizes")?.1.client;
     Measured::measure_alternating(&mut rows, client, setup).await?;
     print_line(&format!(
-        "\nSizes: reading one key of another service each time, {ROUNDS} rounds by turns; medians.\n{}\n{}",
+        "\nSizes: reading one key of another service each time, {ROUNDS} alternating rounds; medians.\n{}\n{}",
         Measured::rows(rows.iter()),
         ratios(&rows).text()
     ))?;
@@ -54,15 +54,21 @@ fn ratios(rows: &[Measured<'_>]) -> Ratios {
     let mut ratios = Ratios::new();
     if let [small, large] = rows {
         let disturbed = small.is_disturbed() || large.is_disturbed();
-        let mut add = |of: &str, ratio: f64, target| {
-            ratios.add("1,000,000 / 1,000 services", of, ratio, target, disturbed);
+        let mut add = |metric: &str, ratio: f64, target| {
+            ratios.add(
+                "1,000,000 / 1,000 services",
+                metric,
+                ratio,
+                target,
+                disturbed,
+            );
         };
         let rate = large.requests_per_second() / small.requests_per_second();
         add("requests/s", rate, Target::AtLeast(1.0 - TOLERANCE));
-        let most = Target::AtMost(1.0 + TOLERANCE);
-        add("CPU per request", large.cpu_us() / small.cpu_us(), most);
+        let at_most = Target::AtMost(1.0 + TOLERANCE);
+        add("CPU per request", large.cpu_us() / small.cpu_us(), at_most);
         let redis = large.redis_us() / small.redis_us();
-        add("Redis CPU per request", redis, most);
+        add("Redis CPU per request", redis, at_most);
     }
     ratios
 }

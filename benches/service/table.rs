@@ -1,9 +1,9 @@
-//! Aligned plain text.
+//! Tables in plain text.
 
 use std::iter;
 
-/// Rows of text under a head. The first columns hold words and begin at the left; all others end at
-/// the right, as numbers do.
+/// Rows below a head. The first columns contain words and are aligned left; all others are aligned
+/// right, like numbers.
 pub(crate) struct Table {
     words: usize,
     rows: Vec<Vec<String>>,
@@ -54,7 +54,7 @@ impl Table {
     }
 }
 
-/// How a figure stands to its target.
+/// The verdict on a target.
 pub(crate) fn verdict(met: bool) -> String {
     let verdict = if met { "met" } else { "not met" };
     verdict.to_owned()

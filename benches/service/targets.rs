@@ -1,13 +1,13 @@
-//! Ratios of two figures, and what they should come to.
+//! Ratios of two figures, and their targets.
 
 use crate::table::{Table, verdict};
 
-/// What a ratio should be.
+/// The target of a ratio.
 #[derive(Clone, Copy)]
 pub(crate) enum Target {
     AtLeast(f64),
     AtMost(f64),
-    /// It is told, and nothing is expected of it.
+    /// No target; the ratio is only reported.
     None,
 }
 
@@ -16,27 +16,30 @@ pub(crate) struct Ratios(Table);
 
 impl Ratios {
     pub(crate) fn new() -> Self {
-        Self(Table::new(2, &["compared", "of", "ratio", "target", ""]))
+        Self(Table::new(
+            2,
+            &["compared", "metric", "ratio", "target", ""],
+        ))
     }
 
-    /// `disturbed`: one of the two figures was measured while something else was busy.
+    /// `disturbed`: other processes were busy during one of the two measurements.
     pub(crate) fn add(
         &mut self,
         compared: &str,
-        of: &str,
+        metric: &str,
         ratio: f64,
         target: Target,
         disturbed: bool,
     ) {
         let (target, met) = match target {
-            Target::AtLeast(least) => (format!(">= {least}"), Some(ratio >= least)),
-            Target::AtMost(most) => (format!("<= {most}"), Some(ratio <= most)),
+            Target::AtLeast(min) => (format!(">= {min}"), Some(ratio >= min)),
+            Target::AtMost(max) => (format!("<= {max}"), Some(ratio <= max)),
             Target::None => (String::new(), None),
         };
         let mark = if disturbed { ", disturbed" } else { "" };
         self.0.add(vec![
             compared.to_owned(),
-            of.to_owned(),
+            metric.to_owned(),
             format!("{ratio:.2}"),
             target,
             met.map(verdict).unwrap_or_default() + mark,

@@ -1,5 +1,5 @@
-//! Binaries of 64 MiB on their way in and out. Neither way are they held here: what is sent is one
-//! block, over and over, and what comes is compared with it and dropped.
+//! Transfers of binaries of 64 MiB. The benchmark does not buffer them: an upload repeats one block, and a
+//! download is compared with it and discarded.
 
 use std::{
     io,
@@ -20,16 +20,16 @@ use crate::{
 };
 
 const MIB: usize = 1024 * 1024;
-/// What a binary may have by default.
+/// The default maximum size of a binary.
 const SIZE_MIB: u8 = 64;
 const SIZE: usize = SIZE_MIB as usize * MIB;
-/// A prime, so that no chunk of the service begins as another one does.
+/// A prime, so that all chunks of the service begin differently.
 const BLOCK: usize = 65_521;
-/// How long all transfers of a step may take.
+/// Timeout of all transfers of a step.
 const TIMEOUT: Duration = Duration::from_secs(120);
 const NAME: &str = "recording";
 
-/// Sends `count` at a time, each with a service that it makes; gives their ids, and MiB per second.
+/// Uploads `count` binaries concurrently, each to a new service; returns the ids, and MiB per second.
 pub(crate) async fn upload_all(service: &Service, count: u8) -> Result<(Vec<String>, f64)> {
     let started = Instant::now();
     let all = (0..count).map(|_| upload(service));
@@ -37,7 +37,7 @@ pub(crate) async fn upload_all(service: &Service, count: u8) -> Result<(Vec<Stri
     Ok((ids, rate(count, started)))
 }
 
-/// Fetches the binaries of all services at a time; gives MiB per second.
+/// Downloads the binaries of all services concurrently; returns MiB per second.
 pub(crate) async fn download_all(service: &Service, ids: &[String]) -> Result<f64> {
     let started = Instant::now();
     let all = ids.iter().map(|id| download(service, id));
@@ -51,11 +51,11 @@ fn rate(count: u8, started: Instant) -> f64 {
 
 async fn upload(service: &Service) -> Result<String> {
     let block = block();
-    let left = (SIZE, block);
-    let blocks = stream::unfold(left, async |(left, block)| {
-        let next = block.slice(..BLOCK.min(left));
-        let left = left - next.len();
-        (!next.is_empty()).then_some((Ok::<_, io::Error>(next), (left, block)))
+    let initial = (SIZE, block);
+    let blocks = stream::unfold(initial, async |(remaining, block)| {
+        let next = block.slice(..BLOCK.min(remaining));
+        let remaining = remaining - next.len();
+        (!next.is_empty()).then_some((Ok::<_, io::Error>(next), (remaining, block)))
     });
     let part = Part::stream_with_length(Body::wrap_stream(blocks), u64::try_from(SIZE)?);
     let part = part.file_name("recording.wav").mime_str("audio/wav")?;
@@ -66,26 +66,26 @@ async fn upload(service: &Service) -> Result<String> {
 
 async fn download(service: &Service, id: &str) -> Result<()> {
     let url = service.url(&format!("{id}/storage/binary/{NAME}"));
-    let mut answer = service.client.get(url).send().await?.error_for_status()?;
-    let (block, mut at) = (block(), 0);
-    while let Some(mut bytes) = answer.chunk().await? {
+    let mut response = service.client.get(url).send().await?.error_for_status()?;
+    let (block, mut position) = (block(), 0);
+    while let Some(mut bytes) = response.chunk().await? {
         while !bytes.is_empty() {
-            let expected = block.slice(at % BLOCK..);
-            let now = bytes.split_to(expected.len().min(bytes.len()));
-            if !expected.starts_with(&now) {
-                return Err(format!("a binary came back changed after byte {at}").into());
+            let expected = block.slice(position % BLOCK..);
+            let received = bytes.split_to(expected.len().min(bytes.len()));
+            if !expected.starts_with(&received) {
+                return Err(format!("a downloaded binary differs after byte {position}").into());
             }
-            at += now.len();
+            position += received.len();
         }
     }
-    if at == SIZE {
+    if position == SIZE {
         return Ok(());
     }
-    Err(format!("a binary of {SIZE} bytes came back with {at}").into())
+    Err(format!("a downloaded binary has {position} of {SIZE} bytes").into())
 }
 
 fn block() -> Bytes {
-    // Some generator of 32 bits: nothing repeats within the block.
+    // A 32-bit linear congruential generator: no repetition within the block.
     let mut state = 1_u32;
     let next = || {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);

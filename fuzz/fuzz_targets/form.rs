@@ -1,4 +1,4 @@
-//! Bodies of forms, in one of three charsets.
+//! Form bodies, in one of three charsets.
 #![no_main]
 
 const KINDS: [&str; 3] = [

@@ -1,4 +1,4 @@
-//! Bodies of JSON.
+//! JSON bodies.
 #![no_main]
 
 switchboard_fuzz::target!(|service, data| service.write("application/json", data));

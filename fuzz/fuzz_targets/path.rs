@@ -13,12 +13,12 @@ switchboard_fuzz::target!(|service, data| {
     if path.bytes().any(|byte| byte <= b' ' || byte == 127) {
         return;
     }
-    // `*` stands for the service.
+    // `*` is replaced by the path of the service.
     let path = path.replacen('*', &service.path(), 1);
     let method = METHODS[usize::from(*first) % METHODS.len()];
-    let answer = service.send(method, &path, &[], b"");
-    // Of an answer to HEAD there is only the status; /readyz and the like answer in text.
-    if answer.status >= 400 && method != "HEAD" && !path.contains("/admin/") {
-        switchboard_fuzz::refused(&answer);
+    let response = service.send(method, &path, &[], b"");
+    // A response to HEAD has only a status; /readyz and similar paths respond with text.
+    if response.status >= 400 && method != "HEAD" && !path.contains("/admin/") {
+        switchboard_fuzz::assert_error(&response);
     }
 });

@@ -1,4 +1,4 @@
-//! Which part of a binary is asked for.
+//! The `Range` header of binaries.
 #![no_main]
 
 switchboard_fuzz::target!(|service, data| {
@@ -6,10 +6,10 @@ switchboard_fuzz::target!(|service, data| {
         return;
     }
     let path = format!("{}/storage/binary/pic", service.path());
-    let answer = service.send("GET", &path, &[("Range", data)], b"");
-    match answer.status {
-        200 => assert_eq!(answer.body.len(), 1_000),
-        206 => assert!((1..=1_000).contains(&answer.body.len())),
-        _ => switchboard_fuzz::refused(&answer),
+    let response = service.send("GET", &path, &[("Range", data)], b"");
+    match response.status {
+        200 => assert_eq!(response.body.len(), 1_000),
+        206 => assert!((1..=1_000).contains(&response.body.len())),
+        _ => switchboard_fuzz::assert_error(&response),
     }
 });

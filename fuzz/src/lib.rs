@@ -1,7 +1,7 @@
-//! The whole service on the embedded store, and a client that sends it bytes as they are.
+//! The whole service on the embedded store, and a client that sends raw bytes.
 //!
-//! A target sends what the fuzzer makes up. It fails where the service panics, does not answer, answers
-//! that the fault is its own, or answers in any other shape than that of its errors.
+//! A target sends the input of the fuzzer. It fails if the service panics, does not respond, responds with
+//! an internal error, or responds with an error in another format.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -14,19 +14,19 @@ use std::{
 use serde_json::Value;
 use switchboard::{app, settings::Settings};
 
-/// How long an answer may take, on a machine that does other things too.
-const PATIENCE: Duration = Duration::from_secs(20);
-/// Requests after which what they left is thrown away.
-const FRESH_AFTER: u32 = 500;
-/// What each service has to begin with: a text, and a binary of 1,000 bytes.
+/// Timeout of a response, on a busy machine.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(20);
+/// Number of requests after which the service is replaced by a new one.
+const REQUESTS_PER_SERVICE: u32 = 500;
+/// The content type of the initial data: a text, and a binary of 1,000 bytes.
 const BOUNDARY: &str = "multipart/form-data; boundary=begin";
 
-/// An answer, read whole.
+/// A complete response.
 #[derive(Debug)]
-pub struct Answer {
-    /// Of the answer.
+pub struct Response {
+    /// The status.
     pub status: u16,
-    /// All of it.
+    /// The body.
     pub body: Vec<u8>,
 }
 
@@ -35,14 +35,14 @@ pub struct Service {
     address: SocketAddr,
     connection: Option<BufReader<TcpStream>>,
     path: String,
-    asked: u32,
+    requests: u32,
 }
 
 impl Service {
-    /// Starts it, once for the process.
+    /// Starts the service, once per process.
     #[must_use]
     pub fn start() -> Self {
-        let (tell, told) = mpsc::channel();
+        let (sender, receiver) = mpsc::channel();
         thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
@@ -56,21 +56,21 @@ impl Service {
                 let running = app::start(Settings::load(None, settings).unwrap())
                     .await
                     .unwrap();
-                tell.send(running.address).unwrap();
-                running.until(std::future::pending()).await.unwrap();
+                sender.send(running.address).unwrap();
+                running.run_until(std::future::pending()).await.unwrap();
             });
         });
         Self {
-            address: told.recv().unwrap(),
+            address: receiver.recv().unwrap(),
             connection: None,
             path: String::new(),
-            asked: 0,
+            requests: 0,
         }
     }
 
-    /// The path of a service that has the text `Key1` and the binary `pic`.
+    /// The path of a service with the text `Key1` and the binary `pic`.
     pub fn path(&mut self) -> String {
-        if self.asked.is_multiple_of(FRESH_AFTER) {
+        if self.requests.is_multiple_of(REQUESTS_PER_SERVICE) {
             if !self.path.is_empty() {
                 let path = self.path.clone();
                 self.send("DELETE", &path, &[], b"");
@@ -81,38 +81,38 @@ impl Service {
             body.extend([7; 1_000]);
             body.extend(b"\r\n--begin--\r\n");
             let head = [("Content-Type", BOUNDARY.as_bytes())];
-            let made = self.send("POST", "/genesys/1/service/store", &head, &body);
-            let made: Value = serde_json::from_slice(&made.body).unwrap();
-            self.path = format!("/genesys/1/service/{}", made["_id"].as_str().unwrap());
+            let created = self.send("POST", "/genesys/1/service/store", &head, &body);
+            let created: Value = serde_json::from_slice(&created.body).unwrap();
+            self.path = format!("/genesys/1/service/{}", created["_id"].as_str().unwrap());
         }
-        self.asked += 1;
+        self.requests += 1;
         self.path.clone()
     }
 
-    /// Sends a body of this type to the storage of a service, and sees that it can be read when it was
-    /// taken.
+    /// Sends a body of this type to the storage of a service, and checks that the storage can be read if
+    /// the body was accepted.
     pub fn write(&mut self, kind: &str, body: &[u8]) {
         let storage = format!("{}/storage", self.path());
-        let answer = self.send("POST", &storage, &[("Content-Type", kind.as_bytes())], body);
-        if answer.status == 200 {
-            assert!(answer.body.is_empty(), "{answer:?}");
+        let response = self.send("POST", &storage, &[("Content-Type", kind.as_bytes())], body);
+        if response.status == 200 {
+            assert!(response.body.is_empty(), "{response:?}");
             let all = self.send("GET", &storage, &[], b"");
             assert_eq!(all.status, 200, "{all:?}");
             let all: Value = serde_json::from_slice(&all.body).unwrap();
             assert!(all.as_object().unwrap().values().all(Value::is_string));
         } else {
-            refused(&answer);
+            assert_error(&response);
         }
     }
 
-    /// Sends a request. What stands in its line and head must not break out of them.
+    /// Sends a request. Method, path and header values must not contain line breaks.
     pub fn send(
         &mut self,
         method: &str,
         path: &str,
         head: &[(&str, &[u8])],
         body: &[u8],
-    ) -> Answer {
+    ) -> Response {
         let mut request = format!("{method} {path} HTTP/1.1\r\nHost: x\r\n").into_bytes();
         for (name, value) in head {
             request.extend(name.as_bytes());
@@ -122,25 +122,25 @@ impl Service {
         }
         request.extend(format!("Content-Length: {}\r\n\r\n", body.len()).bytes());
         request.extend(body);
-        // The service may have closed the connection since, or close it because of this.
+        // The service may have closed an idle connection, or close it because of this request.
         for _ in 0..2 {
-            if let Some(answer) = self.exchange(&request, method == "HEAD") {
-                return answer;
+            if let Some(response) = self.exchange(&request, method == "HEAD") {
+                return response;
             }
             self.connection = None;
         }
-        panic!("no answer to {:?}", String::from_utf8_lossy(&request));
+        panic!("no response to {:?}", String::from_utf8_lossy(&request));
     }
 
-    fn exchange(&mut self, request: &[u8], bodiless: bool) -> Option<Answer> {
+    fn exchange(&mut self, request: &[u8], is_bodiless: bool) -> Option<Response> {
         let address = self.address;
         let connection = self.connection.get_or_insert_with(|| {
             let connection = TcpStream::connect(address).unwrap();
-            connection.set_read_timeout(Some(PATIENCE)).unwrap();
+            connection.set_read_timeout(Some(RESPONSE_TIMEOUT)).unwrap();
             connection.set_nodelay(true).unwrap();
             BufReader::new(connection)
         });
-        // An answer may come before all is sent.
+        // The response may arrive before the whole request is sent.
         drop(connection.get_mut().write_all(request));
         let mut line = String::new();
         connection.read_line(&mut line).ok()?;
@@ -158,24 +158,24 @@ impl Service {
             }
             closes |= header.starts_with("connection: close");
         }
-        let mut body = vec![0; if bodiless { 0 } else { length }];
+        let mut body = vec![0; if is_bodiless { 0 } else { length }];
         connection.read_exact(&mut body).ok()?;
         if closes {
             self.connection = None;
         }
-        Some(Answer { status, body })
+        Some(Response { status, body })
     }
 }
 
-/// Sees that a refusal is one, in the one shape, and no fault of the service. What the HTTP parser
-/// refuses has no body.
-pub fn refused(answer: &Answer) {
-    assert!(answer.status >= 400, "{answer:?}");
-    if answer.body.is_empty() && [400, 431].contains(&answer.status) {
+/// Asserts that an error has the format of the API and is not an internal error. Requests that the HTTP parser
+/// refuses may have a response without a body.
+pub fn assert_error(response: &Response) {
+    assert!(response.status >= 400, "{response:?}");
+    if response.body.is_empty() && [400, 431].contains(&response.status) {
         return;
     }
-    let error: Value = serde_json::from_slice(&answer.body).unwrap();
-    assert_eq!(error["code"], answer.status, "{error}");
+    let error: Value = serde_json::from_slice(&response.body).unwrap();
+    assert_eq!(error["code"], response.status, "{error}");
     assert_ne!(error["exception"], "Internal", "{error}");
     assert!(
         error["message"]
@@ -184,7 +184,7 @@ pub fn refused(answer: &Answer) {
     );
 }
 
-/// Runs `send` with what the fuzzer makes up, on one service.
+/// Runs `send` with the input of the fuzzer, on one service.
 #[macro_export]
 macro_rules! target {
     ($send:expr) => {

@@ -1,8 +1,8 @@
 //! Stop accepting connections without breaking any.
 //!
 //! Closing a listening socket resets the connections in its backlog, and a worker that stops closes
-//! connections on which it has not read yet. A client that has just sent a request on one cannot tell
-//! whether it was processed, and a proxy must not retry it. Therefore the listener stops accepting
+//! connections on which it has not read yet. A client that has just sent a request on one cannot
+//! determine whether it was processed, and a proxy must not retry it. Therefore the listener stops accepting
 //! first, and the server stops later: new connections are refused before anything is sent, so that clients
 //! can use another replica.
 

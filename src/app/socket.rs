@@ -12,8 +12,8 @@ const MAX_BACKLOG: i32 = i32::MAX;
 
 /// Binds `address`, `host:port`, and listens on it.
 ///
-/// `[::]` is every address of the machine: it takes IPv4 connections too, whatever the system's default for IPv6
-/// sockets is, and means all IPv4 addresses where the system has no IPv6.
+/// `[::]` is every address of the machine: it accepts IPv4 connections too, independent of the system's default for
+/// IPv6 sockets, and means all IPv4 addresses if the system has no IPv6.
 ///
 /// # Errors
 /// The error of the operating system.

@@ -175,7 +175,7 @@ fn paths(operations: Vec<Operation>, errors: &ErrorTable, security: &Value) -> V
     for operation in operations {
         let method = operation.method.as_str().to_ascii_lowercase();
         let path = paths.entry(operation.path).or_insert_with(|| json!({}));
-        path[method] = operation.to_object(errors, security);
+        path[method] = operation.into_object(errors, security);
     }
     Value::Object(paths)
 }

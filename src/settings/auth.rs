@@ -48,8 +48,8 @@ pub(super) fn auth(from: &Layers) -> Result<Auth, SettingsError> {
     let credentials = credentials(from, "auth.username", "auth.password")?;
     let setting = "auth.api_keys";
     let keys = comma_list(from, setting)?;
-    let right = |key: &String| key.len() <= 256 && key.bytes().all(|b| b.is_ascii_graphic());
-    if !keys.iter().all(right) {
+    let is_valid = |key: &String| key.len() <= 256 && key.bytes().all(|b| b.is_ascii_graphic());
+    if !keys.iter().all(is_valid) {
         let expected =
             "expected keys of 1 to 256 visible ASCII characters, with commas between them";
         return Err(from.invalid(setting, expected));

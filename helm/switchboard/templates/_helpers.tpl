@@ -10,12 +10,12 @@
 {{ if .Values.tls.secretName }}https{{ else }}http{{ end }}
 {{- end }}
 
-{{/* The smallest number of pods there may be. */}}
+{{/* The minimum number of pods. */}}
 {{- define "switchboard.minPods" -}}
 {{ if .Values.autoscaling.enabled }}{{ .Values.autoscaling.minReplicas }}{{ else }}{{ .Values.replicaCount }}{{ end }}
 {{- end }}
 
-{{/* Seconds that a pod may take to end: grace, finishing requests under way, and some for the end itself. */}}
+{{/* The termination grace period in seconds: drain, requests in flight, and some for the exit. */}}
 {{- define "switchboard.terminationSeconds" -}}
 {{- $grace := dig "server" "drain_seconds" 5 .Values.settings }}
 {{- $finish := dig "server" "shutdown_timeout_seconds" 20 .Values.settings }}
@@ -58,7 +58,7 @@ loadBalancerSourceRanges:
 {{- end }}
 {{- end }}
 
-{{/* What the pod of the service and that of Redis have in common. */}}
+{{/* The common part of the pods of the service and of Redis. */}}
 {{- define "switchboard.placement" -}}
 {{- with .Values.imagePullSecrets }}
 imagePullSecrets:

@@ -3,7 +3,7 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
-{{/* What the name of every object begins with. The longest one that counts is that of the StatefulSet of Redis: with
+{{/* The prefix of all object names. The longest one that counts is that of the StatefulSet of Redis: with
      fullname-redis it has at most 52 characters, so that the names of its pods and revisions fit into labels (63). A
      longer name is cut, and its hash keeps releases apart that differ only at the end. */}}
 {{- define "switchboard.fullname" -}}

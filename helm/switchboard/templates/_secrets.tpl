@@ -3,7 +3,7 @@
 {{- if regexMatch "@|[?&](user|pass)=" .Values.redis.url }}true{{ end }}
 {{- end }}
 
-{{/* What the Secret of the release holds: names and values, empty if there are none. */}}
+{{/* Names and values of the Secret of the release; empty if there are none. */}}
 {{- define "switchboard.secrets" -}}
 {{- $secrets := deepCopy .Values.secrets.extra }}
 {{- with .Values.secrets.authPassword }}{{ $_ := set $secrets "SWITCHBOARD__AUTH__PASSWORD" . }}{{ end }}

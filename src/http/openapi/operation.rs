@@ -112,7 +112,7 @@ impl Operation {
     }
 
     /// The operation object; `security` has the security requirements of client routes.
-    pub(super) fn to_object(self, errors: &ErrorTable, security: &Value) -> Value {
+    pub(super) fn into_object(self, errors: &ErrorTable, security: &Value) -> Value {
         let mut fields = self.fields;
         let mut responses = self.responses;
         let mut by_status: BTreeMap<u16, Vec<&'static str>> = BTreeMap::new();
