@@ -22,7 +22,7 @@ use self::{
     admin_api::{
         active_services, audit_log, bookings, catalog_entries, import_export, replicas, restore,
     },
-    admin_ui::PageError,
+    admin_ui::{PageError, session_middleware},
     hints::NotFoundHints,
     middleware::{
         auth::{apply_cors, authenticate_admin, authenticate_client},
@@ -283,16 +283,11 @@ fn register_admin_ui(config: &mut ServiceConfig, listener: &ListenerConfig) {
         admin_ui::stream_routes(),
         admin_ui::routes(),
     );
-    let public_page =
-        |page: Resource| page.wrap(from_fn(admin_ui::session_middleware::public_page));
+    let public_page = |page: Resource| page.wrap(from_fn(session_middleware::public_page));
     register(config, public.map(Endpoint::page), listener, public_page);
-    let stream = |page: Resource| {
-        page.wrap(from_fn(
-            admin_ui::session_middleware::require_stream_session,
-        ))
-    };
+    let stream = |page: Resource| page.wrap(from_fn(session_middleware::require_stream_session));
     register(config, streams.map(Endpoint::page), listener, stream);
-    let page = |page: Resource| page.wrap(from_fn(admin_ui::session_middleware::require_session));
+    let page = |page: Resource| page.wrap(from_fn(session_middleware::require_session));
     register(config, pages.map(Endpoint::page), listener, page);
 }
 

@@ -164,7 +164,7 @@ struct Readyz {
 impl From<&Status> for Readyz {
     fn from(status: &Status) -> Self {
         Self {
-            code: health::code_of(status).as_u16(),
+            code: health::response_code(status).as_u16(),
             is_ready: status.is_ready(),
             reasons: status.describe(),
         }

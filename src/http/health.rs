@@ -35,7 +35,7 @@ pub(super) async fn get_readiness(
     request: HttpRequest,
 ) -> HttpResponse {
     let status = state.services.check_readiness(&state.readiness).await;
-    let code = code_of(&status);
+    let code = response_code(&status);
     let offered = ["text/plain", "application/json"];
     if accept::preferred_type(request.headers(), &offered) == "application/json" {
         return response::with_default_headers(code).json(ReadinessResponse::from(&status));
@@ -49,7 +49,7 @@ pub(super) async fn get_readiness(
 }
 
 /// The status code of `/readyz`.
-pub(super) fn code_of(status: &Status) -> StatusCode {
+pub(super) fn response_code(status: &Status) -> StatusCode {
     if status.is_ready() {
         StatusCode::OK
     } else {

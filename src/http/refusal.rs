@@ -61,7 +61,7 @@ impl Refusal {
         let body = error::body(exception, self.to_string(), status);
         let mut response = response::with_default_headers(status).finish();
         SecurityHeaders { tls }.add(response.headers_mut());
-        // A derived structure of strings and a number can always be written.
+        // Strings and numbers always serialize.
         let body = serde_json::to_string(&body).unwrap_or_default();
         let mut bytes = format!(
             "HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n",

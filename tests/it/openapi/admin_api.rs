@@ -151,9 +151,9 @@ async fn responses_match_their_schemas_exactly() {
         "ImportReport",
         &mut seen,
     );
-    let one = "[services.call]\n_type = 'builtin'\n_service = 'store'\n";
+    let toml = "[services.call]\n_type = 'builtin'\n_service = 'store'\n";
     let dry_run = request(&app, Method::PUT, "catalog?dry_run=true");
-    let dry_run = TestResponse::send(dry_run.typed_body("application/toml", one.as_bytes())).await;
+    let dry_run = TestResponse::send(dry_run.typed_body("application/toml", toml.as_bytes())).await;
     assert!(
         dry_run
             .text()

@@ -1,4 +1,4 @@
-//! Bodies that end or break before they are complete.
+//! Incomplete and malformed request bodies.
 
 use std::time::Duration;
 
@@ -10,9 +10,9 @@ use crate::support::{
 };
 
 on_every_kind_of_store!(
-    a_body_that_ends_early_is_refused_and_stores_nothing,
-    broken_chunks_are_refused_and_store_nothing,
-    a_connection_cut_within_a_body_stores_nothing,
+    incomplete_bodies_are_rejected_and_store_nothing,
+    malformed_chunks_are_rejected_and_store_nothing,
+    connection_reset_within_a_body_stores_nothing,
 );
 
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -31,7 +31,7 @@ const BEGINNINGS: [(&str, &str); 5] = [
     (MULTIPART, FILE),
 ];
 
-/// The head of a request to write into a storage.
+/// The head of a request that writes to a storage.
 fn head(storage: &str, kind: &str, framing: &str) -> String {
     format!("POST {storage} HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\n{framing}\r\n\r\n")
 }
@@ -47,41 +47,41 @@ async fn empty_service(app: &TestApp) -> (String, String) {
     (service, storage)
 }
 
-/// Nothing was written, and the service still takes data.
+/// Checks that the storage is empty and has no binary.
 async fn assert_unchanged(app: &TestApp, service: &str) {
     assert_eq!(app.storage(service).await, serde_json::json!({}));
     let pic = format!("{service}/storage/binary/pic");
-    let answer = TestResponse::send(app.get(&pic)).await;
-    answer.error_message("KeyNotFound", 404);
+    let response = TestResponse::send(app.get(&pic)).await;
+    response.error_message("KeyNotFound", 404);
 }
 
-async fn a_body_that_ends_early_is_refused_and_stores_nothing(app: TestApp) {
+async fn incomplete_bodies_are_rejected_and_store_nothing(app: TestApp) {
     let (service, storage) = empty_service(&app).await;
     for (kind, body) in BEGINNINGS {
         let length = format!("Content-Length: {}", body.len() + 1);
-        let whole = head(&storage, kind, &length) + body;
+        let sized = head(&storage, kind, &length) + body;
         let chunked = head(&storage, kind, "Transfer-Encoding: chunked") + &chunk(body);
-        for request in [whole, chunked.clone(), format!("{chunked}5\r\nab")] {
-            let mut wire = RawConnection::connect(&app).await;
-            wire.send(&request).await;
-            wire.shutdown_write().await;
-            let answer = wire.read_response().await;
-            let message = answer.error_message("InvalidBody", 400);
+        for request in [sized, chunked.clone(), format!("{chunked}5\r\nab")] {
+            let mut connection = RawConnection::connect(&app).await;
+            connection.send(&request).await;
+            connection.shutdown_write().await;
+            let response = connection.read_response().await;
+            let message = response.error_message("InvalidBody", 400);
             assert!(
-                message.starts_with("the body ends early: "),
+                message.starts_with("the body is incomplete: "),
                 "{request}: {message}"
             );
             assert!(message.contains("Content-Length"), "{message}");
-            assert_eq!(wire.read_to_end().await, b"", "{request}");
+            assert_eq!(connection.read_to_end().await, b"", "{request}");
         }
     }
     assert_unchanged(&app, &service).await;
 }
 
-async fn broken_chunks_are_refused_and_store_nothing(app: TestApp) {
+async fn malformed_chunks_are_rejected_and_store_nothing(app: TestApp) {
     let (service, storage) = empty_service(&app).await;
     for (kind, body) in BEGINNINGS {
-        for broken in [
+        for malformed in [
             "x\r\n",
             "-1\r\n",
             "\r\n",
@@ -89,35 +89,38 @@ async fn broken_chunks_are_refused_and_store_nothing(app: TestApp) {
             "5\r\nabcdefgh\r\n",
             "10000000000000000\r\n",
         ] {
-            for at_once in [true, false] {
-                let mut wire = RawConnection::connect(&app).await;
+            for in_one_write in [true, false] {
+                let mut connection = RawConnection::connect(&app).await;
                 let start = head(&storage, kind, "Transfer-Encoding: chunked") + &chunk(body);
-                if at_once {
-                    wire.send(start + broken).await;
+                if in_one_write {
+                    connection.send(start + malformed).await;
                 } else {
-                    wire.send(start).await;
+                    connection.send(start).await;
                     sleep(Duration::from_millis(20)).await;
-                    wire.send(broken).await;
+                    connection.send(malformed).await;
                 }
-                let answer = String::from_utf8(wire.read_to_end().await).unwrap();
+                let response = String::from_utf8(connection.read_to_end().await).unwrap();
                 // actix-http does not wait for a handler that has to remove a part of a file from Redis.
-                if answer.is_empty() && body == FILE && app.redis.is_some() {
+                if response.is_empty() && body == FILE && app.redis.is_some() {
                     continue;
                 }
-                assert!(answer.contains("or a chunk is malformed"), "{answer}");
-                assert!(answer.contains("\"exception\":\"InvalidBody\""), "{answer}");
+                assert!(response.contains("or a chunk is malformed"), "{response}");
                 assert!(
-                    answer.starts_with("HTTP/1.1 400 "),
-                    "{kind} {broken:?} {at_once}: {answer}"
+                    response.contains("\"exception\":\"InvalidBody\""),
+                    "{response}"
                 );
-                assert_eq!(answer.matches("HTTP/1.1").count(), 1, "{answer}");
+                assert!(
+                    response.starts_with("HTTP/1.1 400 "),
+                    "{kind} {malformed:?} {in_one_write}: {response}"
+                );
+                assert_eq!(response.matches("HTTP/1.1").count(), 1, "{response}");
             }
         }
     }
     assert_unchanged(&app, &service).await;
 }
 
-async fn a_connection_cut_within_a_body_stores_nothing(app: TestApp) {
+async fn connection_reset_within_a_body_stores_nothing(app: TestApp) {
     let (service, storage) = empty_service(&app).await;
     for (kind, body) in BEGINNINGS {
         for framing in ["Content-Length: 1000", "Transfer-Encoding: chunked"] {
@@ -126,17 +129,17 @@ async fn a_connection_cut_within_a_body_stores_nothing(app: TestApp) {
             } else {
                 body.to_owned()
             };
-            let mut wire = RawConnection::connect(&app).await;
-            wire.send(head(&storage, kind, framing) + &body).await;
+            let mut connection = RawConnection::connect(&app).await;
+            connection.send(head(&storage, kind, framing) + &body).await;
             sleep(Duration::from_millis(20)).await;
-            wire.reset();
+            connection.reset();
         }
     }
     assert_unchanged(&app, &service).await;
 }
 
 #[tokio::test]
-async fn cut_bodies_are_counted_and_are_no_errors() {
+async fn incomplete_bodies_are_counted_and_log_no_errors() {
     let mut program = Program::serve(&[]);
     let address = program.address().await;
     let storage = "/genesys/1/service/store";
@@ -148,16 +151,16 @@ async fn cut_bodies_are_counted_and_are_no_errors() {
             } else {
                 body.to_owned()
             };
-            for cut in [true, false] {
-                let mut wire = RawConnection::connect_to(address).await;
-                wire.send(head(storage, kind, framing) + &body).await;
+            for resets in [true, false] {
+                let mut connection = RawConnection::connect_to(address).await;
+                connection.send(head(storage, kind, framing) + &body).await;
                 sleep(Duration::from_millis(20)).await;
-                if cut {
-                    wire.reset();
+                if resets {
+                    connection.reset();
                 } else {
-                    wire.send("x").await;
-                    wire.shutdown_write().await;
-                    drop(wire.read_to_end().await);
+                    connection.send("x").await;
+                    connection.shutdown_write().await;
+                    drop(connection.read_to_end().await);
                 }
                 sent += 1;
             }
@@ -169,11 +172,11 @@ async fn cut_bodies_are_counted_and_are_no_errors() {
             let route = "route=\"/genesys/1/service/{service}\",method=\"POST\"";
             metrics.value(&format!("http_requests_total{{{route},{labels}}}"))
         };
-        // A reset that arrives together with the last bytes is an early end.
-        let gone = count("status=\"499\"");
-        let refused = count("status=\"400\",exception=\"InvalidBody\"");
-        let all = (gone + refused - f64::from(sent)).abs() < 0.5;
-        (all && gone > 0.5 && refused > 9.5).then_some(())
+        // A reset that arrives together with the last bytes counts as an incomplete body.
+        let closed = count("status=\"499\"");
+        let rejected = count("status=\"400\",exception=\"InvalidBody\"");
+        let all = (closed + rejected - f64::from(sent)).abs() < 0.5;
+        (all && closed > 0.5 && rejected > 9.5).then_some(())
     })
     .await;
     program.signal("INT");

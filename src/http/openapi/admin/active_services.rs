@@ -77,7 +77,7 @@ fn release_number() -> Operation {
 
 fn list_services() -> Operation {
     let prefix = json!({
-        "description": "Only services whose ids begin with this, as the log shows it",
+        "description": "Only services whose ids begin with this prefix, as in the log",
         "type": "string", "pattern": "[^.\u{2026}]$", "maxLength": MAX_PREFIX_CHARACTERS,
         "examples": ["0f9d7c1e"],
     });

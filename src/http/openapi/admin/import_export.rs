@@ -10,9 +10,9 @@ use super::{
 use crate::http::openapi::{components::query_parameter, operation::Operation};
 
 const PATH: &str = "/genesys/1/admin/catalog";
-const DRY_RUN: &str = "With `dry_run=true` the same checks are made and nothing changes: the response lists what \
-                       would change, and its `ETag` is the version it was compared with, for the `If-Match` of the \
-                       import. A dry run needs no `If-Match`.";
+const DRY_RUN: &str = "`dry_run=true` validates the import without making it. The response lists the changes, and its \
+                       `ETag` is the version that the import was compared with, for the `If-Match` of the import. A \
+                       dry run needs no `If-Match`.";
 const EXAMPLE: &str = "\
 [services.call-support]
 _type = \"builtin\"
@@ -115,7 +115,7 @@ fn export() -> Operation {
 fn import(method: Method, (name, summary): (&str, &str), description: &str) -> Operation {
     let details = "All changes are made, or none. The body may include unchanged entries of the catalog file.";
     let dry_run = json!({
-        "description": "Whether to report the changes without making them",
+        "description": "Report the changes without making them",
         "type": "boolean", "default": false,
     });
     operation(method, PATH, name, summary)
