@@ -10,7 +10,7 @@ pub use self::{
     cluster::{ClusterMetrics, cluster_metrics, set_cluster_metrics},
     primitives::{Counter, Gauge, GaugeGuard},
     process::{
-        BackendOutcome, CLEANUP_FAILURES, CLEANUP_LEADER, CLEANUP_SERVICES,
+        BackendOutcome, CLEANUP_ERRORS, CLEANUP_LEADER, CLEANUP_SERVICES,
         KEYSPACE_LISTENERS_EXPECTED, KEYSPACE_LISTENERS_SUBSCRIBED, SpanOutcome,
         catalog_entries_lost, is_cleanup_leader, keyspace_notifications_enabled,
         set_catalog_entries_lost, set_clock_skew,

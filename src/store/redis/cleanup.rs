@@ -32,7 +32,7 @@ use super::{
 use crate::{
     model::readiness::Readiness,
     store::{BackendSessions, BookingId, Groups, ServiceId, StoreError, Timestamp},
-    telemetry::metrics::{CLEANUP_FAILURES, CLEANUP_LEADER, CLEANUP_SERVICES},
+    telemetry::metrics::{CLEANUP_ERRORS, CLEANUP_LEADER, CLEANUP_SERVICES},
 };
 
 /// The TTL of the cleanup lease, and the interval of its renewal.
@@ -154,7 +154,7 @@ impl Cleaner<'_> {
                 (Ok(()), false) => {}
             }
             failing = result.is_err();
-            CLEANUP_FAILURES.add(u64::from(failing));
+            CLEANUP_ERRORS.add(u64::from(failing));
         }
     }
 

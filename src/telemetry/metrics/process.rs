@@ -16,7 +16,7 @@ pub static CLEANUP_LEADER: Gauge = Gauge::new();
 /// Ended services that this replica has cleaned up.
 pub static CLEANUP_SERVICES: Counter = Counter::new();
 /// Cleanup steps that failed in the store.
-pub static CLEANUP_FAILURES: Counter = Counter::new();
+pub static CLEANUP_ERRORS: Counter = Counter::new();
 /// Redis servers that should send keyspace notifications to this replica.
 pub static KEYSPACE_LISTENERS_EXPECTED: Gauge = Gauge::new();
 /// Redis servers that send keyspace notifications to this replica.
@@ -138,7 +138,7 @@ pub(super) fn write(text: &mut TextEncoder) {
         .value(CLEANUP_SERVICES.get());
     let help = "Cleanup steps that failed in the store.";
     text.counter("cleanup_errors_total", help)
-        .value(CLEANUP_FAILURES.get());
+        .value(CLEANUP_ERRORS.get());
     let help = "1 if keyspace notifications arrive from all Redis servers that should send them, 0 if only the \
                 sweep finds ended services.";
     let (subscribed, expected) = (
