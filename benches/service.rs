@@ -10,7 +10,7 @@
 //! ```text
 //! cargo bench --bench service                  all parts
 //! cargo bench --bench service -- requests      one part
-//! cargo bench --bench service -- sizes memory  several parts, of: requests, sizes, beside, footprint,
+//! cargo bench --bench service -- sizes memory  several parts, of: requests, sizes, transfers, footprint,
 //!                                              hostile, overload, bookings, backends,
 //!                                              memory, telemetry
 //! SWITCHBOARD_BENCH_SECONDS=20 cargo bench --bench service
@@ -28,7 +28,7 @@
 //! **Sizes** are 1,000 and 1,000,000 stored services, read at random; each size has its own Redis and
 //! service, and they alternate. The stored services are copies of one that the service created.
 //!
-//! **Beside** is reading one key during 16 transfers of binaries of 64 MiB, in or out. Their client
+//! **Transfers** is reading one key during 16 transfers of binaries of 64 MiB, in or out. Their client
 //! shares the machine.
 //!
 //! **Hostile** is reading one key while hostile clients do nothing, are slow, or send requests that are
@@ -128,7 +128,7 @@ const ROUNDS: usize = 3;
 const PARTS: [&str; 10] = [
     "requests",
     "sizes",
-    "beside",
+    "transfers",
     "footprint",
     "hostile",
     "overload",
@@ -188,7 +188,7 @@ async fn run(parts: &BTreeSet<String>) -> Result<()> {
     if wanted("sizes") {
         sizes::run(&setup).await?;
     }
-    if wanted("beside") {
+    if wanted("transfers") {
         concurrent_transfers::run(&setup).await?;
     }
     if wanted("footprint") {

@@ -63,11 +63,11 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
     for row in [&*down, &*up] {
         let ratio = row.p99_ms() / alone.p99_ms();
         let disturbed = row.is_disturbed() || alone.is_disturbed();
-        let name = format!("beside {} / alone", row.by);
+        let name = format!("with {} / alone", row.by);
         ratios.add(&name, "p99", ratio, TARGET, disturbed);
     }
     print_line(&format!(
-        "\nBeside: reading one key during transfers of binaries of 64 MiB; {ROUNDS} alternating rounds; \
+        "\nTransfers: reading one key during transfers of binaries of 64 MiB; {ROUNDS} alternating rounds; \
          medians.\n{}\n{}",
         Measured::rows(rows.iter()),
         ratios.text()

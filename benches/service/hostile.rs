@@ -56,7 +56,7 @@ enum Kind {
     /// Multipart strings of 1 MiB without an end.
     Strings,
     /// Requests all strings of a large storage and does not read the response.
-    Untaken,
+    Unread,
 }
 
 const KINDS: [(&str, Kind, usize); 7] = [
@@ -66,7 +66,7 @@ const KINDS: [(&str, Kind, usize); 7] = [
     ("16 endless bodies", Kind::Endless, 16),
     ("16 long heads", Kind::LongHead, 16),
     ("8 endless multipart bodies", Kind::Strings, 8),
-    ("12 readers of 60 MiB that do not read", Kind::Untaken, 12),
+    ("12 readers of 60 MiB that do not read", Kind::Unread, 12),
 ];
 
 /// Measures and prints the results.
@@ -90,10 +90,10 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
     alone.request.check(&service.client).await?;
     alone.warm_up(setup).await?;
     let large = large_storage(&service).await?;
-    let mut beside = KINDS.map(|(name, ..)| (row(name), Vec::new(), Vec::new()));
+    let mut rows_with_clients = KINDS.map(|(name, ..)| (row(name), Vec::new(), Vec::new()));
     for _ in 0..ROUNDS {
         alone.round(setup).await?;
-        for ((_, kind, count), (row, peaks, added)) in KINDS.iter().zip(&mut beside) {
+        for ((_, kind, count), (row, peaks, added)) in KINDS.iter().zip(&mut rows_with_clients) {
             let before = service.process.resident()?;
             let sampler = service.process.sample_memory()?;
             let clients = connect_clients(service.address, *kind, *count, &large).await?;
@@ -102,17 +102,17 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
             let peak = sampler.stop()?;
             peaks.push(peak);
             added.push(peak - before);
-            if matches!(kind, Kind::Strings | Kind::Untaken) {
+            if matches!(kind, Kind::Strings | Kind::Unread) {
                 wait_for_return(&service, before + MAX_RETAINED_MIB, row.by).await?;
             }
         }
     }
     let (mut ratios, mut memory) = (Ratios::new(), Table::new(1, &["", "MiB"]));
-    for ((_, kind, _), (row, peaks, added)) in KINDS.iter().zip(&mut beside) {
+    for ((_, kind, _), (row, peaks, added)) in KINDS.iter().zip(&mut rows_with_clients) {
         peaks.sort_by(f64::total_cmp);
         added.sort_by(f64::total_cmp);
         memory.add(vec![row.by.to_owned(), format!("{:.0}", median(peaks))]);
-        if matches!(kind, Kind::Strings | Kind::Untaken) {
+        if matches!(kind, Kind::Strings | Kind::Unread) {
             let disturbed = row.is_disturbed();
             let what = format!("MiB added by {}", row.by);
             ratios.add(&what, "memory", median(added), MEMORY_TARGET, disturbed);
@@ -120,7 +120,7 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
         let ratio = row.p99_ms() / alone.p99_ms();
         let disturbed = row.is_disturbed() || alone.is_disturbed();
         ratios.add(
-            &format!("beside {} / alone", row.by),
+            &format!("with {} / alone", row.by),
             "p99",
             ratio,
             TARGET,
@@ -130,7 +130,7 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
     let rows = || {
         [&alone]
             .into_iter()
-            .chain(beside.iter().map(|(row, ..)| row))
+            .chain(rows_with_clients.iter().map(|(row, ..)| row))
     };
     print_line(&format!(
         "\nHostile: reading one key with hostile clients; {ROUNDS} alternating rounds; medians. Memory is \
@@ -215,9 +215,9 @@ async fn run_hostile_client(
     connected: &mut Option<tokio::sync::mpsc::Sender<()>>,
 ) -> Result<()> {
     let mut connection = TcpStream::connect(address).await?;
-    let untaken = format!("GET /genesys/1/service/{large}/storage HTTP/1.1\r\nHost: x\r\n\r\n");
+    let unread = format!("GET /genesys/1/service/{large}/storage HTTP/1.1\r\nHost: x\r\n\r\n");
     let head = match kind {
-        Kind::Untaken => untaken.as_str(),
+        Kind::Unread => unread.as_str(),
         Kind::Strings => {
             "POST /genesys/1/service/store HTTP/1.1\r\nHost: x\r\nContent-Length: 83000000\r\n\
              Content-Type: multipart/form-data; boundary=b\r\n\r\n"
@@ -242,7 +242,7 @@ async fn run_hostile_client(
     }
     let block = || vec![b'a'; BLOCK];
     match kind {
-        Kind::Idle | Kind::Untaken => pending().await,
+        Kind::Idle | Kind::Unread => pending().await,
         Kind::Strings => {
             for number in 0..79 {
                 let part = format!(
