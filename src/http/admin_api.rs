@@ -1,7 +1,6 @@
-//! The administration: what operators do with the catalogue and with what lives, and what load balancers
-//! of the original ask.
+//! The admin API: catalog, active services, bookings, audit log and replicas, and the node status for load balancers.
 //!
-//! One file for each resource, with the types that it is told and read by.
+//! One file for each resource, with its handlers, response types and JSON Schemas.
 
 use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder,
@@ -29,7 +28,7 @@ pub(super) mod import_export;
 pub(super) mod replicas;
 pub(super) mod restore;
 
-/// Entries on a page where nobody says, and at most.
+/// Default and maximum page size.
 pub(super) const PAGE_LIMITS: (usize, usize) = (50, 200);
 
 /// `GET /genesys/1/admin/node/status`
@@ -46,24 +45,24 @@ pub(super) async fn get_node_status(api: web::Data<AppState>) -> HttpResponse {
     }
 }
 
-/// The administration; its routes are there only where it is.
+/// The admin service. Its routes exist only if it is enabled.
 pub(super) fn admin_service(api: &AppState) -> Result<&Admin, ApiError> {
     api.admin.as_ref().ok_or_else(|| {
-        tracing::error!("a route of the administration was served without one");
+        tracing::error!("admin route without admin service");
         ApiError::Internal
     })
 }
 
-/// Who asks.
+/// The user name and client address of a request, for the audit log.
 fn actor(api: &AppState, request: &HttpRequest) -> Actor {
-    let shown = basic_credentials(request).0;
+    let credentials = basic_credentials(request).0;
     Actor {
-        name: shown.map(|(name, _)| name).unwrap_or_default(),
+        name: credentials.map(|(name, _)| name).unwrap_or_default(),
         address: client_address(request, &api.trusted_proxies),
     }
 }
 
-/// Which state a change is for: `If-Match` with an `ETag` or `*`, or `If-None-Match: *`.
+/// The precondition of a change: `If-Match` with `ETag`s or `*`, or `If-None-Match: *`.
 fn precondition(request: &HttpRequest) -> Result<Precondition, ApiError> {
     let header = |name| {
         let lines = request.headers().get_all(name);
@@ -72,11 +71,11 @@ fn precondition(request: &HttpRequest) -> Result<Precondition, ApiError> {
     };
     match (header(IF_MATCH), header(IF_NONE_MATCH)) {
         (None, None) => Ok(Precondition::None),
-        (None, Some(none)) if none.trim() == "*" => Ok(Precondition::MustNotExist),
+        (None, Some(tag)) if tag.trim() == "*" => Ok(Precondition::MustNotExist),
         (Some(tags), None) if tags.trim() == "*" => Ok(Precondition::MustExist),
         (Some(tags), None) => {
             let tags = tags.split(',').map(str::trim);
-            // A weak tag names no state exactly, so it is none that could match.
+            // Weak tags never match: `If-Match` requires the strong comparison.
             let revision = |tag: &str| Some(tag.strip_prefix('"')?.strip_suffix('"')?.to_owned());
             Ok(Precondition::IfMatch(tags.filter_map(revision).collect()))
         }
@@ -86,14 +85,14 @@ fn precondition(request: &HttpRequest) -> Result<Precondition, ApiError> {
     }
 }
 
-/// An answer about a state of something.
+/// A response with an `ETag`.
 fn with_etag(status: StatusCode, revision: &str) -> HttpResponseBuilder {
     let mut response = response::with_default_headers(status);
     response.insert_header((ETAG, format!("\"{revision}\"")));
     response
 }
 
-/// The parameter `limit`: entries on a page.
+/// The query parameter `limit`: the page size.
 pub(super) fn page_size(query: &FormData) -> Result<usize, ApiError> {
     let Some(text) = query.text("limit") else {
         return Ok(PAGE_LIMITS.0);
@@ -101,31 +100,31 @@ pub(super) fn page_size(query: &FormData) -> Result<usize, ApiError> {
     let limit = parse_integer(text).and_then(|limit| limit.try_into().ok());
     let limit = limit.filter(|limit| (1..=PAGE_LIMITS.1).contains(limit));
     limit.ok_or_else(|| {
-        let most = PAGE_LIMITS.1;
-        let message = format!("limit is {text:?}; a whole number from 1 to {most} is allowed");
+        let max = PAGE_LIMITS.1;
+        let message = format!("limit is {text:?}, expected an integer from 1 to {max}");
         ApiError::InvalidParameter(message)
     })
 }
 
-/// The parameter `after`: where a page begins, as the page before told it.
+/// The query parameter `after`: the cursor `next` of the previous page.
 pub(super) fn parse_cursor(query: &FormData) -> Result<Option<Cursor>, ApiError> {
     let Some(text) = query.text("after") else {
         return Ok(None);
     };
-    let read = || {
+    let parse = || {
         let (end, name) = text.split_once('-')?;
         let end = Timestamp::from_millis(end.parse().ok().filter(|end| *end >= 0)?);
         let name = name.to_owned();
         Some(Cursor { end, name })
     };
-    let place = read().ok_or_else(|| {
-        let message = format!("after is {text:?}; expected what a page told as its next one");
+    let cursor = parse().ok_or_else(|| {
+        let message = format!("after is {text:?}, expected the value of next in the previous page");
         ApiError::InvalidParameter(message)
     });
-    place.map(Some)
+    cursor.map(Some)
 }
 
-/// A place as [`place`] reads it.
-pub(super) fn format_cursor(place: &Cursor) -> String {
-    format!("{}-{}", place.end.millis(), place.name)
+/// Formats a cursor for [`parse_cursor`].
+pub(super) fn format_cursor(cursor: &Cursor) -> String {
+    format!("{}-{}", cursor.end.millis(), cursor.name)
 }

@@ -1,10 +1,10 @@
-//! The pages of the administration: what the admin API can do, for people.
+//! The console: web pages for the operations of the admin API.
 //!
-//! They are rendered here, from templates that are compiled in, and work without script but for what is
-//! live. [`routes`] is the whole list; one file for each page. Everything but the sign-in and the assets
-//! stands behind [`gate::pass`]. A form shows the token of its visit ([`form::Form`]), so that no page of
-//! another site can send it. Whatever is shown was written by strangers: templates escape it, and the
-//! `Content-Security-Policy` lets nothing run that is not an asset of ours.
+//! The server renders compiled-in templates, one file for each page; [`routes`] lists them. JavaScript is needed only
+//! for live updates and the API explorer. All pages except the sign-in and the assets require an admin session
+//! ([`session_middleware::require_session`]). Forms carry the token of the session ([`form::Form`]) against cross-site
+//! request forgery. The data on the pages is untrusted: templates escape it, and the `Content-Security-Policy` allows
+//! only the scripts of this module.
 
 use std::{fmt, sync::LazyLock};
 
@@ -50,21 +50,21 @@ pub(super) use self::overview::OverviewCache;
 
 use self::session_middleware::SignedIn;
 
-/// Where the pages are; no cookie of ours goes anywhere else.
+/// The path of the console, also the path of the session cookie.
 const HOME: &str = "/genesys/1/admin/ui";
 
-/// The menu: section, the path behind [`HOME`], and name.
+/// The menu: section, path below [`HOME`], label.
 const MENU: &[(&str, &str, &str)] = &[
     ("overview", "", "Overview"),
-    ("services", "/services", "Configured services"),
+    ("services", "/services", "Service definitions"),
     ("groups", "/groups", "Resource groups"),
-    ("live", "/active-services", "Services"),
-    ("try", "/try", "Try it"),
-    ("api", "/api", "API"),
-    ("history", "/audit-log", "History"),
+    ("active-services", "/active-services", "Active services"),
+    ("try", "/try", "API explorer"),
+    ("api", "/api", "API reference"),
+    ("audit-log", "/audit-log", "Audit log"),
 ];
 
-/// What anybody may see.
+/// Routes that need no session.
 pub(super) fn public_routes() -> [Endpoint; 5] {
     [
         route("/genesys/1/admin").get(redirect_home),
@@ -77,13 +77,13 @@ pub(super) fn public_routes() -> [Endpoint; 5] {
     ]
 }
 
-/// What a page of those who are signed in asks by itself.
+/// Event streams of pages. They need a session, but do not extend it.
 pub(super) fn stream_routes() -> [Endpoint; 1] {
     [route("/genesys/1/admin/ui/overview/events")
         .method(Method::GET, get().to(overview::stream_overview))]
 }
 
-/// What is for those who are signed in.
+/// Pages that need a session.
 pub(super) fn routes() -> [Endpoint; 22] {
     [
         route("/genesys/1/admin/ui").get(overview::show_overview),
@@ -115,7 +115,7 @@ pub(super) fn routes() -> [Endpoint; 22] {
             .get(services::downloads::download_binary),
         route("/genesys/1/admin/ui/audit-log").get(audit_log::show_audit_log),
         route("/genesys/1/admin/ui/sign-out").method(Method::POST, post().to(sign_in::sign_out)),
-        route("/genesys/1/admin/ui/{nowhere:.*}"),
+        route("/genesys/1/admin/ui/{path:.*}"),
     ]
 }
 
@@ -139,22 +139,22 @@ fn new_entry_endpoint(path: &'static str) -> Endpoint {
         .method(Method::POST, post().to(catalog_entries::create_entry))
 }
 
-/// What is around every page.
+/// The frame of every page: title, menu, outage banner.
 struct Layout {
     title: String,
-    /// The page's place in the menu.
+    /// The section of the menu that is marked as current.
     section: &'static str,
     version: &'static str,
-    /// Who is signed in, and what forms show; nobody on the way in.
+    /// The user name of the session; `None` on the sign-in page.
     user_name: Option<String>,
     form_token: String,
-    /// The store does not answer.
+    /// Set while the store is unavailable.
     outage: Option<StoreOutage>,
-    /// The response of `/readyz` meanwhile.
+    /// The response of `/readyz` while the store is unavailable.
     readyz: Option<Readyz>,
 }
 
-/// A response of `/readyz`, as the pages show it.
+/// The response of `/readyz` in the outage banner.
 struct Readyz {
     code: u16,
     is_ready: bool,
@@ -172,19 +172,19 @@ impl From<&Status> for Readyz {
 }
 
 impl Layout {
-    fn new(visitor: &SignedIn, section: &'static str, title: impl Into<String>) -> Self {
+    fn new(session: &SignedIn, section: &'static str, title: impl Into<String>) -> Self {
         Self {
             title: title.into(),
             section,
             version: VERSION,
-            user_name: Some(visitor.operator.clone()),
-            form_token: visitor.form_token.clone(),
-            outage: visitor.outage.clone(),
-            readyz: visitor.readiness().map(Readyz::from),
+            user_name: Some(session.operator.clone()),
+            form_token: session.form_token.clone(),
+            outage: session.outage.clone(),
+            readyz: session.readiness().map(Readyz::from),
         }
     }
 
-    /// For who is not signed in.
+    /// The layout of pages without a session.
     fn signed_out(title: &str) -> Self {
         Self {
             title: title.to_owned(),
@@ -198,10 +198,10 @@ impl Layout {
     }
 }
 
-/// What a handler of a page gives.
+/// The result of a page handler.
 type PageResult = Result<HttpResponse, PageError>;
 
-/// What is shown in place of a page.
+/// An error that is rendered as a page.
 #[derive(Debug)]
 pub(super) struct PageError(ApiError);
 
@@ -212,7 +212,7 @@ impl<E: Into<ApiError>> From<E> for PageError {
 }
 
 impl PageError {
-    /// What it is called where requests are told of.
+    /// The exception name, for telemetry.
     pub(super) fn exception(&self) -> &'static str {
         self.0.exception()
     }
@@ -221,9 +221,9 @@ impl PageError {
         self.status_code().canonical_reason().unwrap_or("Error")
     }
 
-    fn page(&self, frame: Layout) -> ErrorPage {
+    fn page(&self, layout: Layout) -> ErrorPage {
         ErrorPage {
-            layout: frame,
+            layout,
             status: self.status_code(),
             message: self.0.to_string(),
         }
@@ -252,16 +252,16 @@ impl ResponseError for PageError {
     fn error_response(&self) -> HttpResponse<BoxBody> {
         let status = self.status_code();
         let page = self.page(Layout::signed_out(self.title()));
-        let told = self.0.error_response();
-        let Ok(mut answer) = render(status, &page) else {
-            return told;
+        let error = self.0.error_response();
+        let Ok(mut response) = render(status, &page) else {
+            return error;
         };
-        copy_error_headers(&mut answer, &told);
-        answer
+        copy_error_headers(&mut response, &error);
+        response
     }
 }
 
-/// Takes over what the headers of an error say.
+/// Copies the headers of an API error to its page.
 fn copy_error_headers(page: &mut HttpResponse, error: &HttpResponse) {
     for name in [ALLOW, CONTENT_RANGE, RETRY_AFTER] {
         if let Some(value) = error.headers().get(&name) {
@@ -270,11 +270,11 @@ fn copy_error_headers(page: &mut HttpResponse, error: &HttpResponse) {
     }
 }
 
-/// A page.
+/// Renders a page.
 fn render(status: StatusCode, page: &impl Template) -> PageResult {
     let text = page.render().map_err(|error| {
-        // Into memory, of values that are there: if it fails, it is a fault of ours.
-        tracing::error!(%error, "a page could not be rendered");
+        // Rendering into memory fails only because of a bug.
+        tracing::error!(%error, "page rendering failed");
         ApiError::Internal
     })?;
     Ok(response::with_default_headers(status)
@@ -282,51 +282,51 @@ fn render(status: StatusCode, page: &impl Template) -> PageResult {
         .body(text))
 }
 
-/// The page with status 200.
+/// Renders a page with status 200.
 fn ok_page(page: &impl Template) -> PageResult {
     render(StatusCode::OK, page)
 }
 
-/// Has the browser get that page.
-fn redirect_see_other(place: &str) -> HttpResponse {
+/// A redirect to the page at `url`.
+fn redirect_see_other(url: &str) -> HttpResponse {
     response::without_body(StatusCode::SEE_OTHER)
-        .insert_header((LOCATION, place))
+        .insert_header((LOCATION, url))
         .finish()
 }
 
-/// Whether there is a page at that path that one can be led to.
+/// Whether the path is a page that can be the target of a redirect.
 fn is_navigable(path: &str) -> bool {
     let mut pages = PAGE_ROUTES.iter();
-    let page = pages.find(|(place, _)| place.is_match(path));
-    page.is_some_and(|(_, shown)| *shown)
+    let page = pages.find(|(pattern, _)| pattern.is_match(path));
+    page.is_some_and(|(_, allows_get)| *allows_get)
 }
 
-/// The places of [`routes`], and whether they answer to GET. Once and for all: a pattern is dear to make, and what it
-/// has of names is never given back.
+/// The path patterns of [`routes`], and whether they allow GET. A static, because compiling a pattern is expensive and
+/// leaks the names of its segments.
 static PAGE_ROUTES: LazyLock<Vec<(ResourceDef, bool)>> = LazyLock::new(|| {
-    let shown = |page: &Endpoint| page.allowed_methods.contains(&Method::GET);
-    let place = |page: Endpoint| (ResourceDef::new(page.name), shown(&page));
-    routes().into_iter().map(place).collect()
+    let allows_get = |page: &Endpoint| page.allowed_methods.contains(&Method::GET);
+    let pattern = |page: Endpoint| (ResourceDef::new(page.name), allows_get(&page));
+    routes().into_iter().map(pattern).collect()
 });
 
-/// The page at these places below [`HOME`].
-fn page_url(places: &[&str]) -> String {
-    let places = places
+/// The URL of the page at these path segments below [`HOME`].
+fn page_url(segments: &[&str]) -> String {
+    let segments = segments
         .iter()
-        .map(|place| format!("/{}", percent_encode(place)));
-    places.fold(HOME.to_owned(), |url, place| url + &place)
+        .map(|segment| format!("/{}", percent_encode(segment)));
+    segments.fold(HOME.to_owned(), |url, segment| url + &segment)
 }
 
-/// A text as it stands in a URL.
+/// Percent-encodes everything except unreserved characters.
 fn percent_encode(text: &str) -> String {
     utf8_percent_encode(text, path::UNRESERVED).to_string()
 }
 
-/// What was done on the way to this page, in words of ours: an address says which of them, and no others.
-fn flash_message(query: &FormData, words: &[(&str, &'static str)]) -> &'static str {
-    let said = query.text("done");
-    let mut known = words.iter().filter(|(word, _)| Some(*word) == said);
-    known.next().map_or("", |(_, words)| words)
+/// The message after a redirect. The query parameter `message` selects one of `messages`; other values show nothing.
+fn flash_message(query: &FormData, messages: &[(&str, &'static str)]) -> &'static str {
+    let name = query.text("message");
+    let mut matching = messages.iter().filter(|(known, _)| Some(*known) == name);
+    matching.next().map_or("", |(_, message)| message)
 }
 
 /// `GET /genesys/1/admin`

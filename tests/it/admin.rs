@@ -1,4 +1,4 @@
-//! The administration: what operators may do while the service runs.
+//! The admin API.
 
 mod active_services;
 mod audit_log;

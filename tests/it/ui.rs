@@ -1,4 +1,4 @@
-//! The pages of the administration: over HTTP, and in a real browser.
+//! The console, over HTTP and in a browser.
 
 mod audit_log;
 mod browser;
@@ -11,6 +11,7 @@ mod form_fields;
 mod groups;
 mod hostile;
 mod import;
+mod import_form;
 mod lost_entries;
 mod methods;
 mod service_actions;

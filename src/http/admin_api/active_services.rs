@@ -1,4 +1,4 @@
-//! `/genesys/1/admin/active-services`: services that live.
+//! `/genesys/1/admin/active-services`: active services.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
@@ -17,30 +17,29 @@ use crate::{
 /// The maximum length of the parameter `prefix`.
 pub(in crate::http) const MAX_PREFIX_CHARACTERS: usize = 64;
 
-/// A page of services, as it is told.
+/// A page of active services.
 #[derive(Debug, Serialize)]
 struct ServicePageResponse {
-    /// How many live in all, about.
-    count: u64,
+    approximate_count: u64,
     services: Vec<ServiceSummaryResponse>,
     next: Option<String>,
-    /// Of a search: whether the services are all that were searched for.
+    /// Only for a search: whether it found all matching services.
     #[serde(skip_serializing_if = "Option::is_none")]
     complete: Option<bool>,
 }
 
-/// A service in a list, as it is told.
+/// A service in a list.
 #[derive(Debug, Serialize)]
 struct ServiceSummaryResponse {
     id: String,
     service: String,
-    created: String,
-    end: String,
+    created_at: String,
+    expires_at: String,
     ttl: u64,
     gms_user: Option<String>,
 }
 
-/// One service, as it is told.
+/// A service with its keys, binaries and bookings.
 #[derive(Debug, Serialize)]
 struct ServiceDetailResponse<'a> {
     #[serde(flatten)]
@@ -60,69 +59,69 @@ struct ServiceBookingResponse {
 /// The JSON Schema of a service in a list.
 pub(in crate::http) fn service_schema() -> Value {
     json!({
-        "description": "A service that lives",
+        "description": "An active service",
         "type": "object",
         "properties": {
             "id": {"type": "string"},
             "service": {
                 "type": "string",
-                "description": "Name of the configured service that it was made from",
+                "description": "Name of its configured service",
             },
-            "created": {"type": "string", "format": "date-time"},
-            "end": {"type": "string", "format": "date-time"},
-            "ttl": {"type": "integer", "minimum": 0, "description": "Seconds until then"},
+            "created_at": {"type": "string", "format": "date-time"},
+            "expires_at": {"type": "string", "format": "date-time"},
+            "ttl": {"type": "integer", "minimum": 0, "description": "Seconds until the service expires"},
             "gms_user": {
                 "type": ["string", "null"],
-                "description": "The header of that name of the request that made it",
+                "description": "The header `gms_user` of the create request",
             },
         },
-        "required": ["id", "service", "created", "end", "ttl", "gms_user"],
+        "required": ["id", "service", "created_at", "expires_at", "ttl", "gms_user"],
     })
 }
 
-/// The JSON Schema of a page of such `services`; `next` tells where the next one begins.
+/// The JSON Schema of a page of services, from the schemas of a service and of the cursor.
 pub(in crate::http) fn service_page_schema(services: &Value, next: &Value) -> Value {
     json!({
-        "description": "Services that live, in the order of their ends",
+        "description": "Active services, sorted by expiration time",
         "type": "object",
         "properties": {
-            "count": {
+            "approximate_count": {
                 "type": "integer", "minimum": 0,
-                "description": "How many live in all, about",
+                "description": "Approximate total number of active services",
             },
             "services": {"type": "array", "items": services},
             "next": next,
             "complete": {
                 "type": "boolean",
-                "description": "Only with `prefix`: whether these are all services whose ids begin with it",
+                "description": "Only with `prefix`: whether the page contains all services with this prefix",
             },
         },
-        "required": ["count", "services", "next"],
+        "required": ["approximate_count", "services", "next"],
         "additionalProperties": false,
     })
 }
 
-/// The JSON Schema of such a `service` with what it holds, its `bookings` among it.
+/// The JSON Schema of a service with its keys, binaries and bookings, from the schemas of a service and of a booking.
 pub(in crate::http) fn service_detail_schema(service: &Value, booking: &Value) -> Value {
-    let of_group = json!({"properties": {"group": {"type": "string"}}, "required": ["group"]});
+    let with_group = json!({"properties": {"group": {"type": "string"}}, "required": ["group"]});
     json!({
-        "description": "A service that lives, without the values of its storage",
+        "description": "An active service, without the values of its storage",
         "allOf": [service],
         "properties": {
             "keys": {
                 "type": "array",
                 "items": {"type": "string"},
-                "description": "The keys that hold strings",
+                "description": "Keys with a string value",
             },
             "binaries": {
                 "type": "array",
                 "items": services::binary_schema(),
-                "description": "The keys that hold binaries",
+                "description": "Keys with a binary value",
             },
             "bookings": {
                 "type": "array",
-                "items": {"allOf": [booking, of_group]},
-                "description": "The numbers that are held for it",
+                "items": {"allOf": [booking, with_group]},
+                "description": "Booked access numbers",
             },
         },
         "required": ["keys", "binaries", "bookings"],
@@ -134,8 +133,8 @@ impl ServiceSummaryResponse {
         Self {
             id: listed.id.as_str().to_owned(),
             service: listed.definition,
-            created: listed.created.to_string(),
-            end: listed.end.to_string(),
+            created_at: listed.created.to_string(),
+            expires_at: listed.end.to_string(),
             ttl: listed.end.since(now).as_secs(),
             gms_user: listed.gms_user,
         }
@@ -177,18 +176,18 @@ pub(in crate::http) async fn list_services(
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     let query = body::parse_query(&api, &request)?;
-    let (after, most) = (parse_cursor(&query)?, page_size(&query)?);
+    let (after, limit) = (parse_cursor(&query)?, page_size(&query)?);
     let admin = admin_service(&api)?;
     let (entries, next, complete) = if let Some(prefix) = prefix(&query)? {
-        let found = admin.find_services(prefix, most).await?;
+        let found = admin.find_services(prefix, limit).await?;
         (found.services, None, Some(found.complete))
     } else {
-        let Page { entries, next } = admin.list_services(after.as_ref(), most).await?;
+        let Page { entries, next } = admin.list_services(after.as_ref(), limit).await?;
         (entries, next, None)
     };
     let (entries, now) = (entries.into_iter(), api.services.now()?);
     let page = ServicePageResponse {
-        count: admin.count_services().await?,
+        approximate_count: admin.count_services().await?,
         services: entries
             .map(|entry| ServiceSummaryResponse::new(entry, now))
             .collect(),
@@ -198,7 +197,7 @@ pub(in crate::http) async fn list_services(
     response::json_from(&page)
 }
 
-/// The parameter `prefix`: how ids begin. The log has the first characters and an ellipsis.
+/// The query parameter `prefix` without a trailing ellipsis, which ids in the log have.
 fn prefix(query: &FormData) -> Result<Option<&str>, ApiError> {
     let Some(text) = query.text("prefix") else {
         return Ok(None);
@@ -208,7 +207,7 @@ fn prefix(query: &FormData) -> Result<Option<&str>, ApiError> {
         return Ok(Some(prefix));
     }
     let message = format!(
-        "prefix has {} characters; 1 to {MAX_PREFIX_CHARACTERS} are allowed",
+        "prefix has {} characters, expected 1 to {MAX_PREFIX_CHARACTERS}",
         prefix.chars().count()
     );
     Err(ApiError::InvalidParameter(message))
@@ -228,7 +227,7 @@ pub(in crate::http) async fn get_service(
     response::json_from(&service)
 }
 
-/// `PUT /genesys/1/admin/active-services/{id}`: `ttl` or `expiration_time`, as clients send it.
+/// `PUT /genesys/1/admin/active-services/{id}`: `ttl` or `expiration_time`, as in the client API.
 pub(in crate::http) async fn set_service_end(
     api: web::Data<AppState>,
     request: HttpRequest,
@@ -236,10 +235,10 @@ pub(in crate::http) async fn set_service_end(
 ) -> Result<HttpResponse, ApiError> {
     let id = ServiceId::from(path::admin_name(&request)?);
     let mut uploads = api.services.uploads(&id);
-    let pairs = body::read_form_data(&api, &request, payload, &mut uploads).await?;
-    let by = actor(&api, &request);
+    let fields = body::read_form_data(&api, &request, payload, &mut uploads).await?;
+    let actor = actor(&api, &request);
     admin_service(&api)?
-        .set_service_end(&id, &pairs, &by)
+        .set_service_end(&id, &fields, &actor)
         .await?;
     Ok(response::ok())
 }

@@ -1,4 +1,4 @@
-//! `/genesys/1/admin/audit-log`: the changes by operators.
+//! `/genesys/1/admin/audit-log`: changes by operators.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
@@ -10,43 +10,43 @@ use crate::{
     service::{AuditLogPage, FormData},
 };
 
-/// Longest name of a place in the history.
+/// Maximum length of a cursor.
 const MAX_CURSOR_BYTES: usize = 64;
 
-/// A page of the history, as it is told.
+/// A page of the audit log.
 #[derive(Debug, Serialize)]
 struct AuditLogPageResponse {
     events: Vec<Value>,
     next: Option<String>,
 }
 
-/// The JSON Schema of what an operator did. A later version of the program may tell more.
+/// The JSON Schema of an audit event. Later versions may add members.
 pub(in crate::http) fn event_schema() -> Value {
-    let state = |when: &str| json!({"type": ["object", "null"], "description": when});
+    let state = |description: &str| json!({"type": ["object", "null"], "description": description});
     json!({
-        "description": "Something that an operator did, or was about to do",
+        "description": "A change by an operator. Changes of services and bookings are recorded before they are carried out",
         "type": "object",
         "properties": {
-            "at": {"type": "string", "format": "date-time"},
-            "by": {"type": "string", "description": "The user name shown"},
-            "from": {"type": ["string", "null"], "description": "The address of the client"},
-            "action": {"enum": ["create", "replace", "delete", "restore", "extend", "end", "release"]},
+            "time": {"type": "string", "format": "date-time"},
+            "actor": {"type": "string", "description": "The user name of the operator"},
+            "client_address": {"type": ["string", "null"], "description": "The IP address of the client"},
+            "action": {"enum": ["create", "replace", "delete", "restore", "set_expiration", "release"]},
             "kind": {
-                "enum": ["service", "resource group", "live service", "booking"],
-                "description": "What it was done to",
+                "enum": ["service", "resource group", "active service", "booking"],
+                "description": "The kind of the target",
             },
-            "name": {"type": "string", "description": "To which one of them"},
-            "before": state("What it was, secrets hidden; null where there was none"),
-            "after": state("What it is then; null where there is none"),
+            "name": {"type": "string", "description": "The name or id of the target"},
+            "before": state("The previous state with secrets masked; null if there was none"),
+            "after": state("The new state with secrets masked; null if there is none"),
         },
-        "required": ["at", "by", "from", "action", "kind", "name", "before", "after"],
+        "required": ["time", "actor", "client_address", "action", "kind", "name", "before", "after"],
     })
 }
 
-/// The JSON Schema of a page of such `events`; `next` tells where the next one begins.
+/// The JSON Schema of a page of the audit log, from the schemas of an event and of the cursor.
 pub(in crate::http) fn page_schema(events: &Value, next: &Value) -> Value {
     json!({
-        "description": "What operators did, newest first",
+        "description": "Changes by operators, newest first",
         "type": "object",
         "properties": {"events": {"type": "array", "items": events}, "next": next},
         "required": ["events", "next"],
@@ -60,23 +60,23 @@ pub(in crate::http) async fn list_audit_log(
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     let query = body::parse_query(&api, &request)?;
-    let (after, most) = (parse_cursor(&query)?, page_size(&query)?);
-    let page = admin_service(&api)?.audit_events(after, most).await?;
+    let (after, limit) = (parse_cursor(&query)?, page_size(&query)?);
+    let page = admin_service(&api)?.audit_events(after, limit).await?;
     let AuditLogPage { events, next } = page;
     response::json_from(&AuditLogPageResponse { events, next })
 }
 
-/// The parameter `after`: where a page begins, as the page before told it.
+/// The query parameter `after`: the cursor `next` of the previous page.
 pub(in crate::http) fn parse_cursor(query: &FormData) -> Result<Option<&str>, ApiError> {
-    let Some(place) = query.text("after") else {
+    let Some(cursor) = query.text("after") else {
         return Ok(None);
     };
-    let mut parts = place.splitn(2, '-');
-    let numbers = parts.all(|part| part.parse::<u64>().is_ok());
-    if numbers && place.len() <= MAX_CURSOR_BYTES && !place.contains('+') {
-        return Ok(Some(place));
+    let mut parts = cursor.splitn(2, '-');
+    let is_numeric = parts.all(|part| part.parse::<u64>().is_ok());
+    if is_numeric && cursor.len() <= MAX_CURSOR_BYTES && !cursor.contains('+') {
+        return Ok(Some(cursor));
     }
     Err(ApiError::InvalidParameter(format!(
-        "after is {place:?}; expected what a page told as its next one"
+        "after is {cursor:?}, expected the value of next in the previous page"
     )))
 }

@@ -1,4 +1,4 @@
-//! `/genesys/1/admin/groups/{group}/bookings`: who holds which number.
+//! `/genesys/1/admin/groups/{group}/bookings`: the bookings of a resource group.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
@@ -10,7 +10,7 @@ use crate::{
     store::{ListedBooking, Page},
 };
 
-/// A booking, as it is told.
+/// A booking.
 #[derive(Debug, Serialize)]
 pub(super) struct BookingResponse {
     booking: String,
@@ -18,10 +18,10 @@ pub(super) struct BookingResponse {
     service: String,
     caller: Option<String>,
     has_code: bool,
-    until: String,
+    expires_at: String,
 }
 
-/// A page of them, and the fill of the group.
+/// A page of bookings, and the usage of the group.
 #[derive(Debug, Serialize)]
 struct BookingPageResponse {
     group: String,
@@ -31,36 +31,37 @@ struct BookingPageResponse {
     next: Option<String>,
 }
 
-/// The JSON Schema of a booking as it is told.
+/// The JSON Schema of a booking.
 pub(in crate::http) fn booking_schema() -> Value {
     json!({
-        "description": "A number that is held for a service",
+        "description": "A booking of an access number for a service",
         "type": "object",
         "properties": {
-            "booking": {"type": "string", "description": "Its id"},
+            "booking": {"type": "string", "description": "The id of the booking"},
             "number": {"type": "string"},
             "service": {"type": "string", "description": "The id of the service"},
             "caller": {
                 "type": ["string", "null"],
-                "description": "Who is expected to call, where that is known",
+                "description": "The expected caller; null if any caller matches",
             },
-            "has_code": {"type": "boolean", "description": "Whether a code has to be keyed in"},
-            "until": {"type": "string", "format": "date-time", "description": "When it runs out"},
+            "has_code": {"type": "boolean", "description": "Whether the caller has to key in an access code"},
+            "expires_at": {"type": "string", "format": "date-time"},
         },
-        "required": ["booking", "number", "service", "caller", "has_code", "until"],
+        "required": ["booking", "number", "service", "caller", "has_code", "expires_at"],
     })
 }
 
-/// The JSON Schema of a page of such `bookings`; `next` tells where the next one begins.
+/// The JSON Schema of a page of bookings, from the schemas of a booking and of the cursor.
 pub(in crate::http) fn page_schema(bookings: &Value, next: &Value) -> Value {
-    let numbers = |which: &str| json!({"type": "integer", "minimum": 0, "description": which});
+    let count =
+        |description: &str| json!({"type": "integer", "minimum": 0, "description": description});
     json!({
-        "description": "Who holds which number of a group",
+        "description": "Bookings of a resource group, by expiration time",
         "type": "object",
         "properties": {
             "group": {"type": "string"},
-            "size": numbers("Numbers of the group"),
-            "free": numbers("Those of them that are free"),
+            "size": count("Access numbers of the group"),
+            "free": count("Free access numbers"),
             "bookings": {"type": "array", "items": bookings},
             "next": next,
         },
@@ -77,12 +78,12 @@ impl From<ListedBooking> for BookingResponse {
             service: listed.service.as_str().to_owned(),
             caller: listed.caller,
             has_code: listed.has_code,
-            until: listed.until.to_string(),
+            expires_at: listed.until.to_string(),
         }
     }
 }
 
-/// `GET /genesys/1/admin/groups/{group}/bookings`, of one number with `?number=`
+/// `GET /genesys/1/admin/groups/{group}/bookings`; `?number=` only those of one number
 pub(in crate::http) async fn list_bookings(
     api: web::Data<AppState>,
     request: HttpRequest,
@@ -91,16 +92,16 @@ pub(in crate::http) async fn list_bookings(
         path::admin_name(&request)?,
         body::parse_query(&api, &request)?,
     );
-    let (after, most) = (parse_cursor(&query)?, page_size(&query)?);
+    let (after, limit) = (parse_cursor(&query)?, page_size(&query)?);
     let (admin, number) = (admin_service(&api)?, query.text("number"));
     let Page { entries, next } = admin
-        .list_bookings(&group, number, after.as_ref(), most)
+        .list_bookings(&group, number, after.as_ref(), limit)
         .await?;
-    let fill = admin.pool_usage(&group).await?;
+    let usage = admin.pool_usage(&group).await?;
     let page = BookingPageResponse {
         group,
-        size: fill.size,
-        free: fill.free,
+        size: usage.size,
+        free: usage.free,
         bookings: entries.into_iter().map(BookingResponse::from).collect(),
         next: next.as_ref().map(format_cursor),
     };
@@ -114,9 +115,9 @@ pub(in crate::http) async fn release_number(
 ) -> Result<HttpResponse, ApiError> {
     let group = path::admin_name(&request)?;
     let booking = path::admin_booking(&request)?;
-    let by = actor(&api, &request);
+    let actor = actor(&api, &request);
     admin_service(&api)?
-        .release_number(&group, &booking, &by)
+        .release_number(&group, &booking, &actor)
         .await?;
     Ok(response::ok())
 }

@@ -1,7 +1,6 @@
 //! `/genesys/1/admin/services` and `/genesys/1/admin/groups`: configured services and resource groups.
 //!
-//! The two differ in nothing but the table that they are in, and that a list of groups tells how many
-//! numbers there are instead of which.
+//! Both have the same operations. A list of groups contains the number of access numbers instead of the numbers.
 
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use serde::Serialize;
@@ -14,7 +13,7 @@ use crate::{
     store::{EntryName, Table},
 };
 
-/// A configured service or resource group, as it is told.
+/// A configured service or resource group.
 #[derive(Debug, Serialize)]
 struct EntryResponse {
     name: String,
@@ -29,14 +28,14 @@ struct EntryResponse {
     warnings: Vec<String>,
 }
 
-/// A whole table, as it is told.
+/// All entries of a table.
 #[derive(Debug, Serialize)]
 struct EntryListResponse {
     version: String,
     entries: Vec<EntryResponse>,
 }
 
-/// The JSON Schema of an entry as it is told.
+/// The JSON Schema of an entry.
 pub(in crate::http) fn entry_schema() -> Value {
     let list = json!({"type": "array", "items": {"type": "string"}});
     json!({
@@ -46,26 +45,25 @@ pub(in crate::http) fn entry_schema() -> Value {
             "name": {"type": "string"},
             "origin": {
                 "enum": ["file", "admin"],
-                "description": "Where it was made: in the catalogue file, which cannot be changed here, or here",
+                "description": "`file`: defined in the catalog file, read-only. `admin`: created by the admin API or the console",
             },
-            "etag": {"type": "string", "description": "This state of it, for `If-Match`"},
+            "etag": {"type": "string", "description": "The revision of the entry, for `If-Match`"},
             "options": {
                 "type": "object",
                 "additionalProperties": {"anyOf": [{"type": "string"}, list]},
-                "description": "What it says. In place of secrets is `********`, which may be sent back",
+                "description": "The options. Secrets are masked as `********`; in a change, the mask stands for the current value",
             },
             "size": {
                 "type": "integer", "minimum": 0,
-                "description": "How many numbers a group has. A list tells that in place of `numbers`",
+                "description": "Number of access numbers of a group. Lists contain it instead of `numbers`",
             },
             "problem": {
                 "type": "string",
-                "description": "Why it cannot be used on this replica; absent where it can",
+                "description": "Why the entry is invalid on this replica; absent if it is valid",
             },
             "warnings": {
                 "type": "array", "items": {"type": "string"},
-                "description": "Options that are probably misspelled, with the option that was probably meant; \
-                                absent if there are none",
+                "description": "Probably misspelled options, each with a suggestion; absent if there are none",
             },
         },
         "required": ["name", "origin", "etag", "options"],
@@ -73,15 +71,15 @@ pub(in crate::http) fn entry_schema() -> Value {
     })
 }
 
-/// The JSON Schema of a whole table as it is told, of such `entries`.
+/// The JSON Schema of a table, from the schema of an entry.
 pub(in crate::http) fn entry_list_schema(entries: &Value) -> Value {
     json!({
-        "description": "All entries of a kind, in the order of their names",
+        "description": "All entries of a table, sorted by name",
         "type": "object",
         "properties": {
             "version": {
                 "type": "string",
-                "description": "Of all that operators made; empty where nothing ever was",
+                "description": "Version of the stored entries; empty if there never were any",
             },
             "entries": {"type": "array", "items": entries},
         },
@@ -117,13 +115,13 @@ pub(in crate::http) async fn list_entries(
         .list_entries(path::table(&request)?)
         .await?;
     let entries = entries.into_iter().map(|entry| {
-        let mut told = EntryResponse::from(entry);
-        told.options.remove("numbers");
-        told
+        let mut entry = EntryResponse::from(entry);
+        entry.options.remove("numbers");
+        entry
     });
     let entries = entries.collect();
-    let mut answer = with_etag(StatusCode::OK, &version);
-    response::json_with(&mut answer, &EntryListResponse { version, entries })
+    let mut response = with_etag(StatusCode::OK, &version);
+    response::json_with(&mut response, &EntryListResponse { version, entries })
 }
 
 /// `GET /genesys/1/admin/services/{name}` and `GET /genesys/1/admin/groups/{name}`
@@ -134,12 +132,12 @@ pub(in crate::http) async fn read_entry(
     let entry = admin_service(&api)?
         .read_entry(entry_name(&request)?)
         .await?;
-    let mut answer = with_etag(StatusCode::OK, &entry.revision);
-    response::json_with(&mut answer, &EntryResponse::from(entry))
+    let mut response = with_etag(StatusCode::OK, &entry.revision);
+    response::json_with(&mut response, &EntryResponse::from(entry))
 }
 
-/// `PUT /genesys/1/admin/services/{name}` and `PUT /genesys/1/admin/groups/{name}`: the body is one JSON
-/// object, the options.
+/// `PUT /genesys/1/admin/services/{name}` and `PUT /genesys/1/admin/groups/{name}`: the body is a JSON object
+/// of the options.
 pub(in crate::http) async fn put_entry(
     api: web::Data<AppState>,
     request: HttpRequest,
@@ -152,9 +150,9 @@ pub(in crate::http) async fn put_entry(
             reason: error.to_string(),
             status: api.unreadable_json_status,
         })?;
-    let by = actor(&api, &request);
+    let actor = actor(&api, &request);
     let (status, entry) = match admin_service(&api)?
-        .put_entry(name, options, &condition, &by)
+        .put_entry(name, options, &condition, &actor)
         .await?
     {
         PutOutcome::Created(entry) => (StatusCode::CREATED, entry),
@@ -169,9 +167,9 @@ pub(in crate::http) async fn delete_entry(
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     let (name, condition) = (entry_name(&request)?, precondition(&request)?);
-    let by = actor(&api, &request);
+    let actor = actor(&api, &request);
     admin_service(&api)?
-        .delete_entry(name, &condition, &by)
+        .delete_entry(name, &condition, &actor)
         .await?;
     Ok(response::ok())
 }

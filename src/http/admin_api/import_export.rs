@@ -1,4 +1,4 @@
-//! `/genesys/1/admin/catalog`: the whole catalogue as TOML, out and in.
+//! `/genesys/1/admin/catalog`: export and import of the catalog as TOML.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ use crate::{
 
 const TEXT_PLAIN: &str = "text/plain;charset=utf-8";
 
-/// What an import did, as it is told.
+/// The result of an import.
 #[derive(Debug, Serialize)]
 pub(super) struct ImportResponse {
     version: String,
@@ -32,12 +32,12 @@ pub(super) struct ImportResponse {
     unchanged: usize,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<String>,
-    /// Of a dry run.
+    /// Only for a dry run.
     #[serde(skip_serializing_if = "Option::is_none")]
     changes: Option<Vec<EntryChange>>,
 }
 
-/// What an import would do to one entry.
+/// A change of an entry by an import.
 #[derive(Debug, Serialize)]
 struct EntryChange {
     table: &'static str,
@@ -54,9 +54,9 @@ struct OptionChange {
 }
 
 /// The changes of an import, deletions first.
-fn changes(imported: &ImportReport) -> Vec<EntryChange> {
+fn changes(report: &ImportReport) -> Vec<EntryChange> {
     let mut options: BTreeMap<&EntryName, Vec<OptionChange>> = BTreeMap::new();
-    for difference in &imported.differences {
+    for difference in &report.differences {
         let change = OptionChange {
             option: difference.option.clone(),
             before: difference.before.clone(),
@@ -65,9 +65,9 @@ fn changes(imported: &ImportReport) -> Vec<EntryChange> {
         options.entry(&difference.entry).or_default().push(change);
     }
     let actions = [
-        ("delete", &imported.deleted),
-        ("replace", &imported.replaced),
-        ("create", &imported.created),
+        ("delete", &report.deleted),
+        ("replace", &report.replaced),
+        ("create", &report.created),
     ];
     let entries = actions
         .into_iter()
@@ -81,11 +81,11 @@ fn changes(imported: &ImportReport) -> Vec<EntryChange> {
     changes.collect()
 }
 
-/// The JSON Schema of one of them.
+/// The JSON Schema of a change of an entry.
 fn change_schema() -> Value {
     let value = json!({
         "type": ["string", "null"],
-        "description": "`null` if the entry does not have the option; a list is joined by `, `; secrets are hidden",
+        "description": "`null` if the entry does not have the option; a list is joined by `, `; secrets are masked",
     });
     json!({
         "type": "object",
@@ -109,29 +109,30 @@ fn change_schema() -> Value {
     })
 }
 
-/// The JSON Schema of what an import did.
+/// The JSON Schema of the result of an import.
 pub(in crate::http) fn import_schema() -> Value {
-    let entries = |which: &str| json!({"type": "integer", "minimum": 0, "description": which});
+    let count =
+        |description: &str| json!({"type": "integer", "minimum": 0, "description": description});
     json!({
-        "description": "What an import did",
+        "description": "Result of an import",
         "type": "object",
         "properties": {
             "version": {
                 "type": "string",
-                "description": "The version there is afterwards, as in the `ETag`",
+                "description": "The new version of the catalog, as in the `ETag`",
             },
-            "created": entries("Entries that are new"),
-            "replaced": entries("Entries that say something else now"),
-            "deleted": entries("Entries that are no longer there"),
-            "unchanged": entries("Entries that said so before, those of the file included"),
+            "created": count("Created entries"),
+            "replaced": count("Changed entries"),
+            "deleted": count("Deleted entries"),
+            "unchanged": count("Unchanged entries, including those of the catalog file"),
             "warnings": {
                 "type": "array", "items": {"type": "string"},
-                "description": "The first 100 options that are probably misspelled, with the option that was \
-                                probably meant; absent if there are none",
+                "description": "The first 100 probably misspelled options, each with a suggestion; absent if there are \
+                                none",
             },
             "changes": {
                 "type": "array", "items": change_schema(),
-                "description": "What would change, deletions first; only of a dry run",
+                "description": "Only for a dry run: the changes that the import would make, deletions first",
             },
         },
         "required": ["version", "created", "replaced", "deleted", "unchanged"],
@@ -140,14 +141,14 @@ pub(in crate::http) fn import_schema() -> Value {
 }
 
 impl From<ImportReport> for ImportResponse {
-    fn from(imported: ImportReport) -> Self {
+    fn from(report: ImportReport) -> Self {
         Self {
-            version: imported.version,
-            created: imported.created.len(),
-            replaced: imported.replaced.len(),
-            deleted: imported.deleted.len(),
-            unchanged: imported.unchanged,
-            warnings: imported.warnings,
+            version: report.version,
+            created: report.created.len(),
+            replaced: report.replaced.len(),
+            deleted: report.deleted.len(),
+            unchanged: report.unchanged,
+            warnings: report.warnings,
             changes: None,
         }
     }
@@ -159,29 +160,32 @@ pub(in crate::http) async fn export_catalog(
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     let (version, text) = admin_service(&api)?.export_catalog().await?;
-    let mut answer = with_etag(StatusCode::OK, &version);
-    let name = "attachment; filename=\"catalog.toml\"";
-    let accepted = request.headers().get(ACCEPT);
-    let as_text = accepted.is_some_and(|accepted| accepted == "text/plain");
-    let kind = if as_text { TEXT_PLAIN } else { body::TOML };
-    answer.insert_header((CONTENT_TYPE, kind));
-    response::body_within_budget(answer.insert_header((CONTENT_DISPOSITION, name)), text)
+    let mut response = with_etag(StatusCode::OK, &version);
+    let disposition = "attachment; filename=\"catalog.toml\"";
+    let accept = request.headers().get(ACCEPT);
+    let is_text = accept.is_some_and(|accept| accept == "text/plain");
+    let content_type = if is_text { TEXT_PLAIN } else { body::TOML };
+    response.insert_header((CONTENT_TYPE, content_type));
+    response::body_within_budget(
+        response.insert_header((CONTENT_DISPOSITION, disposition)),
+        text,
+    )
 }
 
-/// The parameter `dry_run`.
+/// The query parameter `dry_run`.
 fn is_dry_run(api: &AppState, request: &HttpRequest) -> Result<bool, ApiError> {
     let query = body::parse_query(api, request)?;
     match query.text("dry_run") {
         None | Some("false") => Ok(false),
         Some("true") => Ok(true),
         Some(other) => Err(ApiError::InvalidParameter(format!(
-            "dry_run is {other:?}; true or false is allowed"
+            "dry_run is {other:?}, expected true or false"
         ))),
     }
 }
 
-/// `PUT /genesys/1/admin/catalog`: afterwards there is what the body says. `POST`: what it says is added,
-/// or replaces what it names.
+/// `PUT /genesys/1/admin/catalog` replaces all stored entries with the body. `POST` creates or replaces the entries of
+/// the body and keeps all others.
 pub(in crate::http) async fn import_catalog(
     api: web::Data<AppState>,
     request: HttpRequest,
@@ -199,15 +203,15 @@ pub(in crate::http) async fn import_catalog(
             .await?;
         let mut response = with_etag(StatusCode::OK, &preview.version);
         let changes = Some(changes(&preview));
-        let told = ImportResponse {
+        let report = ImportResponse {
             changes,
             ..preview.into()
         };
-        return response::json_with(&mut response, &told);
+        return response::json_with(&mut response, &report);
     }
-    let by = actor(&api, &request);
-    let imported = admin_service(&api)?
-        .import_catalog(&text, mode, &condition, &by)
+    let actor = actor(&api, &request);
+    let report = admin_service(&api)?
+        .import_catalog(&text, mode, &condition, &actor)
         .await?;
-    Ok(with_etag(StatusCode::OK, &imported.version.clone()).json(ImportResponse::from(imported)))
+    Ok(with_etag(StatusCode::OK, &report.version.clone()).json(ImportResponse::from(report)))
 }

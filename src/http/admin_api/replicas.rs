@@ -1,4 +1,4 @@
-//! `/genesys/1/admin/replicas`: the running replicas.
+//! `/genesys/1/admin/replicas`: the running replicas and their state.
 
 use actix_web::{HttpResponse, web};
 use serde::Serialize;
@@ -10,73 +10,77 @@ use crate::{
     service::Replica,
 };
 
-/// The replicas, as they are told.
+/// All running replicas.
 #[derive(Debug, Serialize)]
 struct ReplicasResponse {
     replicas: Vec<Replica>,
 }
 
-/// The JSON Schema of the replicas as they are told.
+/// The JSON Schema of all running replicas.
 pub(in crate::http) fn replicas_schema() -> Value {
     let replica = json!({
         "type": "object",
         "properties": {
-            "id": {"type": "string", "description": "Names the running process"},
-            "version": {"type": "string", "description": "Of the program"},
+            "id": {"type": "string", "description": "Identifies the process"},
+            "version": {"type": "string", "description": "Version of Switchboard"},
             "host": {
                 "type": "string",
-                "description": "What the machine or container calls itself that it runs on",
+                "description": "Host name of the machine or container",
             },
-            "address": {"type": "string", "description": "Where it listens"},
+            "address": {"type": "string", "description": "Address of the public listener"},
             "private_address": {
                 "type": ["string", "null"],
-                "description": "Where it listens for those who may ask everything",
+                "description": "Address of the private listener",
             },
-            "since": {"type": "string", "format": "date-time"},
-            "catalog": {
+            "started_at": {
+                "type": "string",
+                "description": "Start time in ISO 8601; empty if it is unknown",
+            },
+            "catalog_version": {
                 "type": ["string", "null"],
-                "description": "The version in force there of what operators made; null while it is not known",
+                "description": "Version of the stored catalog entries that are active on the replica; empty without stored \
+                                entries, null if it is unknown",
             },
             "requests_per_second": {
                 "type": ["number", "null"],
-                "description": "That it answered of late; null where requests are not counted",
+                "description": "Recent request rate; null if requests are not counted",
             },
-            "failures_per_second": {
+            "errors_per_second": {
                 "type": ["number", "null"],
-                "description": "Those of them that it answered with a status of 500 or more",
+                "description": "Recent rate of responses with a status of 500 or more",
             },
-            "cleans_up": {
+            "cleanup_leader": {
                 "type": "boolean",
-                "description": "Whether it is the one that cleans up after services",
+                "description": "Whether the replica is the cleanup leader",
             },
             "cleanup_lag_seconds": {
                 "type": ["number", "null"],
-                "description": "For how long the oldest ended service waits to be given back; who cleans up knows",
+                "description": "Waiting time of the oldest ended service whose resources are not released yet; null \
+                                except on the cleanup leader",
             },
-            "notified": {
+            "keyspace_notifications": {
                 "type": "boolean",
-                "description": "Whether the store tells it of every service that ends",
+                "description": "Whether the replica receives keyspace notifications of Redis",
             },
             "clock_skew_seconds": {
                 "type": ["number", "null"],
-                "description": "By how many seconds its clock is ahead of that of Redis, negative where it is \
-                                behind; null while it is not known, and for the embedded store",
+                "description": "Seconds by which the clock of the replica is ahead of the clock of Redis, negative if it \
+                                is behind; null if it is unknown, and with the embedded store",
             },
             "catalog_entries_lost": {
                 "type": "integer", "minimum": 0,
-                "description": "Catalog entries that the store has lost and it can restore",
+                "description": "Catalog entries that Redis has lost and the replica can restore",
             },
         },
         "required": [
-            "id", "version", "host", "address", "private_address", "since", "catalog", "requests_per_second",
-            "failures_per_second", "cleans_up", "cleanup_lag_seconds", "notified",
-            "clock_skew_seconds",
-            "catalog_entries_lost",
+            "id", "version", "host", "address", "private_address", "started_at", "catalog_version",
+            "requests_per_second", "errors_per_second", "cleanup_leader", "cleanup_lag_seconds",
+            "keyspace_notifications", "clock_skew_seconds", "catalog_entries_lost",
         ],
         "additionalProperties": false,
     });
     json!({
-        "description": "The replicas that are up",
+        "description": "Running replicas",
         "type": "object",
         "properties": {"replicas": {"type": "array", "items": replica}},
         "required": ["replicas"],

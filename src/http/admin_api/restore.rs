@@ -1,5 +1,4 @@
-//! `/genesys/1/admin/catalog/lost` and `.../restore`: what the store has lost of the catalog, and making it
-//! again.
+//! `/genesys/1/admin/catalog/lost` and `.../restore`: catalog entries that the store has lost, and their restore.
 
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use serde::Serialize;
@@ -11,43 +10,42 @@ use crate::{
     service::LostEntries,
 };
 
-/// What is lost.
+/// The lost entries.
 #[derive(Debug, Serialize)]
 struct LostEntriesResponse {
-    /// When this replica noticed.
-    noticed: Option<String>,
+    detected_at: Option<String>,
     lost_version: Option<String>,
     version: String,
     services: Vec<String>,
     resources: Vec<String>,
 }
 
-/// The JSON Schema of what is lost.
+/// The JSON Schema of the lost entries.
 pub(in crate::http) fn lost_entries_schema() -> Value {
-    let names = |of: &str| {
-        let description = format!("Names of the {of} that are lost");
+    let names = |kind: &str| {
+        let description = format!("Names of the lost {kind}");
         json!({"type": "array", "description": description, "items": {"type": "string"}})
     };
     json!({
-        "description": "What the store has lost of the catalog and this replica still knows",
+        "description": "Catalog entries that the store has lost and this replica can restore",
         "type": "object",
         "properties": {
-            "noticed": {
+            "detected_at": {
                 "type": ["string", "null"],
-                "description": "When this replica noticed, in ISO 8601; null if nothing is lost",
+                "description": "Time of detection by this replica in ISO 8601; null if nothing is lost",
             },
             "lost_version": {
                 "type": ["string", "null"],
-                "description": "The version that was lost; null if nothing is lost",
+                "description": "The lost version of the catalog; null if nothing is lost",
             },
             "version": {
                 "type": "string",
-                "description": "The version there is now, as in the `ETag`",
+                "description": "The current version of the catalog, as in the `ETag`",
             },
             "services": names("configured services"),
             "resources": names("resource groups"),
         },
-        "required": ["noticed", "lost_version", "version", "services", "resources"],
+        "required": ["detected_at", "lost_version", "version", "services", "resources"],
         "additionalProperties": false,
     })
 }
@@ -56,11 +54,11 @@ impl From<LostEntries> for LostEntriesResponse {
     fn from(lost: LostEntries) -> Self {
         use crate::store::Table;
         let names = |table: Table| {
-            let of_table = lost.entries.iter().filter(move |name| name.0 == table);
-            of_table.map(|name| name.1.clone()).collect()
+            let in_table = lost.entries.iter().filter(move |name| name.0 == table);
+            in_table.map(|name| name.1.clone()).collect()
         };
         Self {
-            noticed: lost.detected_at.map(|noticed| noticed.to_string()),
+            detected_at: lost.detected_at.map(|time| time.to_string()),
             services: names(Table::Services),
             resources: names(Table::Resources),
             lost_version: lost.lost_version.clone(),
@@ -77,14 +75,14 @@ pub(in crate::http) async fn list_lost_entries(
     Ok(with_etag(StatusCode::OK, &lost.version.clone()).json(lost))
 }
 
-/// `POST /genesys/1/admin/catalog/restore`: on the condition of the version that there is.
+/// `POST /genesys/1/admin/catalog/restore`: the precondition is the current version of the catalog.
 pub(in crate::http) async fn restore_catalog(
     api: web::Data<AppState>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
-    let (condition, by) = (precondition(&request)?, actor(&api, &request));
-    let restored = admin_service(&api)?
-        .restore_entries(&condition, &by)
+    let (condition, actor) = (precondition(&request)?, actor(&api, &request));
+    let report = admin_service(&api)?
+        .restore_entries(&condition, &actor)
         .await?;
-    Ok(with_etag(StatusCode::OK, &restored.version.clone()).json(ImportResponse::from(restored)))
+    Ok(with_etag(StatusCode::OK, &report.version.clone()).json(ImportResponse::from(report)))
 }

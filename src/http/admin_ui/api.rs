@@ -1,4 +1,4 @@
-//! *API*: what `/openapi.json` describes, to be read.
+//! *API reference*: `/openapi.json` as a page.
 
 use actix_web::web::Data;
 use askama::Template;
@@ -14,13 +14,13 @@ use crate::http::Document;
 #[template(path = "api.html")]
 struct ApiDocsPage {
     layout: Layout,
-    /// What a group of operations is about, and the operations.
+    /// The operations by tag.
     groups: Vec<(String, Vec<OperationView>)>,
     schemas: Vec<(String, String)>,
 }
 
 /// `GET /genesys/1/admin/ui/api`
-pub(super) async fn show_api_docs(document: Data<Document>, visitor: SignedIn) -> PageResult {
+pub(super) async fn show_api_docs(document: Data<Document>, session: SignedIn) -> PageResult {
     let document = document.value();
     let mut groups: Vec<(String, Vec<OperationView>)> = Vec::new();
     for operation in operations(&document) {
@@ -30,7 +30,7 @@ pub(super) async fn show_api_docs(document: Data<Document>, visitor: SignedIn) -
         }
     }
     ok_page(&ApiDocsPage {
-        layout: Layout::new(&visitor, "api", "API"),
+        layout: Layout::new(&session, "api", "API reference"),
         groups,
         schemas: schemas(&document),
     })

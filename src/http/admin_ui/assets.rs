@@ -18,7 +18,7 @@ use crate::{
     store::stable_hash,
 };
 
-/// Name, type, and what is in it.
+/// Name, content type, content.
 const ASSETS: [(&str, &str, &str); 4] = [
     (
         "pages.css",
@@ -38,7 +38,8 @@ const ASSETS: [(&str, &str, &str); 4] = [
     ("icon.svg", "image/svg+xml", include_str!("assets/icon.svg")),
 ];
 
-/// The digest of an asset, as `integrity` in a page and the policy of the pages spell it: `sha256-...`.
+/// The digest of an asset, in the format of the attribute `integrity` and of the `Content-Security-Policy`:
+/// `sha256-...`.
 pub(super) fn integrity(name: &str) -> &'static str {
     let mut digests = DIGESTS.iter();
     let digest = digests.find(|(known, _)| *known == name);
@@ -56,20 +57,20 @@ static DIGESTS: LazyLock<[(&str, String); ASSETS.len()]> = LazyLock::new(|| {
 pub(super) async fn get_asset(request: HttpRequest) -> PageResult {
     let name = request.match_info().get("name").unwrap_or_default();
     let asset = ASSETS.iter().find(|(known, _, _)| *known == name);
-    let nothing = || PageError::from(ApiError::NotFound(request.path().to_owned()));
-    let (_, kind, text) = asset.ok_or_else(nothing)?;
-    let tag = format!("\"{:016x}\"", stable_hash(text.as_bytes()));
-    let mut answer = if etag::matches_weak(&request, &IF_NONE_MATCH, &tag) {
+    let not_found = || PageError::from(ApiError::NotFound(request.path().to_owned()));
+    let (_, content_type, text) = asset.ok_or_else(not_found)?;
+    let etag_value = format!("\"{:016x}\"", stable_hash(text.as_bytes()));
+    let mut response = if etag::matches_weak(&request, &IF_NONE_MATCH, &etag_value) {
         response::without_body(StatusCode::NOT_MODIFIED).finish()
     } else {
         response::with_default_headers(StatusCode::OK)
-            .insert_header((CONTENT_TYPE, *kind))
+            .insert_header((CONTENT_TYPE, *content_type))
             .body(*text)
     };
-    let headers = answer.headers_mut();
+    let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.remove(PRAGMA);
-    let tag = tag.parse().map_err(|_wrong| ApiError::Internal)?;
-    headers.insert(ETAG, tag);
-    Ok(answer)
+    let etag_value = etag_value.parse().map_err(|_error| ApiError::Internal)?;
+    headers.insert(ETAG, etag_value);
+    Ok(response)
 }

@@ -1,4 +1,4 @@
-//! *History*: who did what, and when.
+//! *Audit log*: changes by operators.
 
 use actix_web::{HttpRequest, web::Data};
 use askama::Template;
@@ -16,7 +16,7 @@ use crate::{
     service::AuditLogPage,
 };
 
-/// Characters that are shown of what something was: there may be many on a page.
+/// Characters of a state that are shown. A page can contain many states.
 const MAX_VALUE_CHARS: usize = 4 * 1024;
 
 #[derive(Template)]
@@ -29,11 +29,11 @@ struct AuditLogTemplate {
     next: Option<String>,
 }
 
-/// Something that an operator did.
+/// An event of the audit log. Members that are missing in the stored event are empty.
 struct AuditEventView {
-    at: String,
-    by: String,
-    from: Option<String>,
+    time: String,
+    actor: String,
+    client_address: Option<String>,
     action: String,
     kind: String,
     name: String,
@@ -42,35 +42,35 @@ struct AuditEventView {
 }
 
 impl AuditEventView {
-    /// One of a later version of this program may lack what this one knows.
+    /// Reads an event leniently: another version may have written it.
     fn from_json(event: &Value) -> Self {
         let text = |member: &str| {
             let text = event.get(member).and_then(Value::as_str);
             text.unwrap_or_default().to_owned()
         };
-        let whole = |member: &str| event.get(member).and_then(pretty_json);
+        let state = |member: &str| event.get(member).and_then(pretty_json);
         Self {
-            at: text("at"),
-            by: text("by"),
-            from: Some(text("from")).filter(|from| !from.is_empty()),
+            time: text("time"),
+            actor: text("actor"),
+            client_address: Some(text("client_address")).filter(|address| !address.is_empty()),
             action: text("action"),
             kind: text("kind"),
             name: text("name"),
-            before: whole("before"),
+            before: state("before"),
             after: if event.is_object() {
-                whole("after")
+                state("after")
             } else {
                 pretty_json(event)
             },
         }
     }
 
-    /// Where that which it was done to is looked at; it may not be there any more.
+    /// The page of the target, which may no longer exist.
     fn target_url(&self) -> Option<String> {
-        let place = match self.kind.as_str() {
+        let url = match self.kind.as_str() {
             "service" => page_url(&["services", &self.name]),
             "resource group" => page_url(&["groups", &self.name]),
-            "live service" => page_url(&["live", &self.name]),
+            "active service" => page_url(&["active-services", &self.name]),
             "booking" => {
                 let (group, number) = self.name.rsplit_once('/')?;
                 format!(
@@ -81,11 +81,11 @@ impl AuditEventView {
             }
             _ => return None,
         };
-        Some(place)
+        Some(url)
     }
 }
 
-/// JSON for people, or how it begins; `None` for `null`.
+/// Formats JSON, truncated to [`MAX_VALUE_CHARS`]; `None` for `null`.
 fn pretty_json(value: &Value) -> Option<String> {
     if value.is_null() {
         return None;
@@ -96,7 +96,7 @@ fn pretty_json(value: &Value) -> Option<String> {
         text.truncate(end);
         text.push_str("…\n\n");
         text.push_str(&size);
-        text.push_str(" in all: GET /genesys/1/admin/audit-log tells the rest.");
+        text.push_str(" in total; GET /genesys/1/admin/audit-log returns the full value.");
     }
     Some(text)
 }
@@ -104,7 +104,7 @@ fn pretty_json(value: &Value) -> Option<String> {
 /// `GET /genesys/1/admin/ui/audit-log`
 pub(super) async fn show_audit_log(
     api: Data<AppState>,
-    visitor: SignedIn,
+    session: SignedIn,
     request: HttpRequest,
 ) -> PageResult {
     let query = body::parse_query(&api, &request)?;
@@ -116,7 +116,7 @@ pub(super) async fn show_audit_log(
         .audit_events(after, limit)
         .await?;
     ok_page(&AuditLogTemplate {
-        layout: Layout::new(&visitor, "history", "History"),
+        layout: Layout::new(&session, "audit-log", "Audit log"),
         events: events.iter().map(AuditEventView::from_json).collect(),
         limit,
         is_first: after.is_none(),

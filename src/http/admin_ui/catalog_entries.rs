@@ -1,6 +1,4 @@
-//! *Configured services* and *Resource groups*: all of them, one of them, a new one.
-//!
-//! The two differ in the table that they are in; what only groups have is in [`groups`].
+//! *Service definitions* and *Resource groups*: list, entry, new entry. Usage and bookings of groups are in [`groups`].
 
 use std::collections::HashMap;
 
@@ -50,20 +48,20 @@ impl EntriesPage {
 
 struct EntryRow {
     entry: CatalogEntry,
-    /// What it is made from, or how it hands out its numbers.
+    /// Type of a service definition, allocation strategy of a group.
     summary: String,
-    /// How full it is; of the first groups that are in force.
+    /// Usage of a group; only for the first active groups.
     usage: Option<PoolUsage>,
 }
 
 impl EntryRow {
-    fn new(fill: Option<PoolUsage>, entry: CatalogEntry) -> Self {
+    fn new(usage: Option<PoolUsage>, entry: CatalogEntry) -> Self {
         let text = |option: &str| entry.options.get(option).and_then(|value| value.text());
-        let template = preset_of(&entry.options).map(|template| template.title);
-        let about = template.or_else(|| text("_allocation_strategy"));
+        let preset = preset_of(&entry.options).map(|preset| preset.title);
+        let summary = preset.or_else(|| text("_allocation_strategy"));
         Self {
-            summary: about.unwrap_or_default().to_owned(),
-            usage: fill,
+            summary: summary.unwrap_or_default().to_owned(),
+            usage,
             entry,
         }
     }
@@ -73,20 +71,17 @@ impl EntryRow {
     }
 }
 
-/// What was done, as the place it leads to tells it, and in words.
+/// Messages after a redirect to a page.
 const FLASH_MESSAGES: [(&str, &str); 3] = [
-    (
-        "saved",
-        "It is saved, and in force on every replica within a second.",
-    ),
-    ("deleted", "It is deleted."),
-    ("released", "The number is given back."),
+    ("saved", "Saved. Active on all replicas within a second."),
+    ("deleted", "Deleted"),
+    ("released", "Number released"),
 ];
 
 /// `GET /genesys/1/admin/ui/services`, `GET /genesys/1/admin/ui/groups`
 pub(super) async fn list_entries(
     api: Data<AppState>,
-    visitor: SignedIn,
+    session: SignedIn,
     request: HttpRequest,
 ) -> PageResult {
     let (admin, table) = (admin_api::admin_service(&api)?, path::page_table(&request)?);
@@ -95,17 +90,17 @@ pub(super) async fn list_entries(
         Table::Services => Vec::new(),
         Table::Resources => admin.group_names(),
     };
-    // Nothing else waits behind a list, however long it is.
+    // A long list must not delay other requests.
     groups.truncate(MAX_SAMPLED_GROUPS);
-    let fills = match admin.pool_usages(groups).await {
-        Err(_) if visitor.outage.is_some() => Vec::new(),
-        fills => fills?,
+    let usages = match admin.pool_usages(groups).await {
+        Err(_) if session.outage.is_some() => Vec::new(),
+        usages => usages?,
     };
-    let mut fills: HashMap<String, PoolUsage> = fills.into_iter().collect();
+    let mut usages: HashMap<String, PoolUsage> = usages.into_iter().collect();
     let rows = entries.into_iter();
-    let rows = rows.map(|entry| EntryRow::new(fills.remove(&entry.name), entry));
+    let rows = rows.map(|entry| EntryRow::new(usages.remove(&entry.name), entry));
     ok_page(&EntriesPage {
-        layout: Layout::new(&visitor, menu_section(table), list_title(table)),
+        layout: Layout::new(&session, menu_section(table), list_title(table)),
         table,
         rows: rows.collect(),
         presets: presets(),
@@ -113,45 +108,45 @@ pub(super) async fn list_entries(
     })
 }
 
-/// `GET /genesys/1/admin/ui/new/services?template=`, `GET /genesys/1/admin/ui/new/groups`
+/// `GET /genesys/1/admin/ui/new/services?preset=`, `GET /genesys/1/admin/ui/new/groups`
 pub(super) async fn show_new_entry(
     api: Data<AppState>,
-    visitor: SignedIn,
+    session: SignedIn,
     request: HttpRequest,
 ) -> PageResult {
     let table = path::page_table(&request)?;
     let query = body::parse_query(&api, &request)?;
     let draft = EntryDraft {
-        preset_name: query.text("template").unwrap_or_default().to_owned(),
+        preset_name: query.text("preset").unwrap_or_default().to_owned(),
         ..EntryDraft::new(table)
     };
-    ok_page(&draft.into_page(admin_api::admin_service(&api)?, &visitor)?)
+    ok_page(&draft.into_page(admin_api::admin_service(&api)?, &session)?)
 }
 
 /// `POST /genesys/1/admin/ui/new/services`, `POST /genesys/1/admin/ui/new/groups`
 pub(super) async fn create_entry(
     api: Data<AppState>,
-    visitor: SignedIn,
+    session: SignedIn,
     request: HttpRequest,
     payload: Payload,
 ) -> PageResult {
     let table = path::page_table(&request)?;
-    let form = Form::read(&api, &visitor, &request, payload).await?;
+    let form = Form::read(&api, &session, &request, payload).await?;
     let draft = EntryDraft {
         requested_name: form.text("name").trim().to_owned(),
-        preset_name: form.text("template").to_owned(),
+        preset_name: form.text("preset").to_owned(),
         values: FormValues::from_form(&form, &Options::new()),
         ..EntryDraft::new(table)
     };
     draft
-        .save(&api, &visitor, &request, &Precondition::MustNotExist)
+        .save(&api, &session, &request, &Precondition::MustNotExist)
         .await
 }
 
 /// `GET /genesys/1/admin/ui/services/{name}`, `GET /genesys/1/admin/ui/groups/{name}`
 pub(super) async fn show_entry(
     api: Data<AppState>,
-    visitor: SignedIn,
+    session: SignedIn,
     request: HttpRequest,
 ) -> PageResult {
     let (table, name) = (path::page_table(&request)?, path::page_name(&request)?);
@@ -161,71 +156,71 @@ pub(super) async fn show_entry(
         flash: flash_message(&body::parse_query(&api, &request)?, &FLASH_MESSAGES),
         ..EntryDraft::from_entry(table, entry)
     };
-    let mut page = draft.into_page(admin, &visitor)?;
-    // Of a group that is not in force here, or not yet, there are no figures.
+    let mut page = draft.into_page(admin, &session)?;
+    // A group that is not active on this replica has no usage.
     page.group_bookings = match groups::load_group_bookings(&api, &request, table).await {
         Err(error) if error.status_code() == StatusCode::NOT_FOUND => None,
-        Err(_) if visitor.outage.is_some() => None,
-        holders => holders?,
+        Err(_) if session.outage.is_some() => None,
+        bookings => bookings?,
     };
-    let refused = page
+    let error_status = page
         .group_bookings
         .as_ref()
-        .and_then(|holders| holders.error_status);
-    render(refused.unwrap_or(StatusCode::OK), &page)
+        .and_then(|bookings| bookings.error_status);
+    render(error_status.unwrap_or(StatusCode::OK), &page)
 }
 
 /// `POST /genesys/1/admin/ui/services/{name}`, `POST /genesys/1/admin/ui/groups/{name}`
 pub(super) async fn save_entry(
     api: Data<AppState>,
-    visitor: SignedIn,
+    session: SignedIn,
     request: HttpRequest,
     payload: Payload,
 ) -> PageResult {
-    let ((table, name), form) = read_entry_form(&api, &visitor, &request, payload).await?;
+    let ((table, name), form) = read_entry_form(&api, &session, &request, payload).await?;
     let revision = form.text("revision").to_owned();
     let condition = Precondition::IfMatch(vec![revision.clone()]);
-    let before = current_options(admin_api::admin_service(&api)?, (table, name.clone())).await?;
+    let current = current_options(admin_api::admin_service(&api)?, (table, name.clone())).await?;
     let draft = EntryDraft {
         name: Some(name),
-        values: FormValues::from_form(&form, &before),
+        values: FormValues::from_form(&form, &current),
         revision,
         ..EntryDraft::new(table)
     };
-    draft.save(&api, &visitor, &request, &condition).await
+    draft.save(&api, &session, &request, &condition).await
 }
 
 /// `POST /genesys/1/admin/ui/services/{name}/delete`, `POST /genesys/1/admin/ui/groups/{name}/delete`
 pub(super) async fn delete_entry(
     api: Data<AppState>,
-    visitor: SignedIn,
+    session: SignedIn,
     request: HttpRequest,
     payload: Payload,
 ) -> PageResult {
-    let ((table, name), form) = read_entry_form(&api, &visitor, &request, payload).await?;
+    let ((table, name), form) = read_entry_form(&api, &session, &request, payload).await?;
     let condition = Precondition::IfMatch(vec![form.text("revision").to_owned()]);
-    let by = visitor.actor(&api, &request);
+    let actor = session.actor(&api, &request);
     admin_api::admin_service(&api)?
-        .delete_entry((table, name), &condition, &by)
+        .delete_entry((table, name), &condition, &actor)
         .await?;
     Ok(redirect_see_other(&format!(
-        "{}?done=deleted",
+        "{}?message=deleted",
         page_url(&[table_path(table)])
     )))
 }
 
-/// The entry that a form is about, and the form.
+/// The entry of the path, and the submitted form.
 async fn read_entry_form(
     api: &AppState,
-    visitor: &SignedIn,
+    session: &SignedIn,
     request: &HttpRequest,
     payload: Payload,
 ) -> Result<(EntryName, Form), PageError> {
     let entry = (path::page_table(request)?, path::page_name(request)?);
-    Ok((entry, Form::read(api, visitor, request, payload).await?))
+    Ok((entry, Form::read(api, session, request, payload).await?))
 }
 
-/// What the entry says; nothing where there is none.
+/// The options of an entry; empty if it does not exist.
 async fn current_options(admin: &Admin, entry: EntryName) -> Result<Options, AdminError> {
     match admin.read_entry(entry).await {
         Ok(entry) => Ok(entry.options),
@@ -234,7 +229,7 @@ async fn current_options(admin: &Admin, entry: EntryName) -> Result<Options, Adm
     }
 }
 
-/// An entry as it is filled in, saved or not.
+/// The state of the page of an entry: stored or submitted.
 struct EntryDraft {
     table: Table,
     name: Option<String>,
@@ -278,11 +273,11 @@ impl EntryDraft {
         }
     }
 
-    /// Saves it; where that cannot be, it is shown as it was filled in, with the reason.
+    /// Saves the entry, or shows the input with the error.
     async fn save(
         mut self,
         api: &AppState,
-        visitor: &SignedIn,
+        session: &SignedIn,
         request: &HttpRequest,
         condition: &Precondition,
     ) -> PageResult {
@@ -292,10 +287,10 @@ impl EntryDraft {
             .clone()
             .unwrap_or_else(|| self.requested_name.clone());
         let entry = (self.table, name.clone());
-        let by = visitor.actor(api, request);
+        let actor = session.actor(api, request);
         let put = match self.values.options() {
             Ok(options) => admin
-                .put_entry(entry, options, condition, &by)
+                .put_entry(entry, options, condition, &actor)
                 .await
                 .map(drop),
             Err(problem) => Err(AdminError::Invalid(problem)),
@@ -308,19 +303,19 @@ impl EntryDraft {
                 self.read_only = matches!(error, AdminError::ReadOnly(..)) && self.name.is_some();
                 let error = ApiError::from(error);
                 self.problem = error.to_string();
-                render(error.status_code(), &self.into_page(admin, visitor)?)
+                render(error.status_code(), &self.into_page(admin, session)?)
             }
         }
     }
 
-    fn into_page(self, admin: &Admin, visitor: &SignedIn) -> Result<EntryPage, PageError> {
-        let template = match self.table {
+    fn into_page(self, admin: &Admin, session: &SignedIn) -> Result<EntryPage, PageError> {
+        let preset = match self.table {
             Table::Resources => None,
             Table::Services => self.preset()?,
         };
-        let known = match (self.table, template) {
+        let known = match (self.table, preset) {
             (Table::Resources, _) => group_options(),
-            (Table::Services, Some(template)) => admin.preset_options(template),
+            (Table::Services, Some(preset)) => admin.preset_options(preset),
             (Table::Services, None) => Vec::new(),
         };
         let title = self
@@ -328,21 +323,21 @@ impl EntryDraft {
             .clone()
             .unwrap_or_else(|| new_entry_title(self.table).to_owned());
         Ok(EntryPage {
-            layout: Layout::new(visitor, menu_section(self.table), title),
+            layout: Layout::new(session, menu_section(self.table), title),
             table: self.table,
-            description: template
-                .map(|template| template.description.to_owned())
+            description: preset
+                .map(|preset| preset.description.to_owned())
                 .unwrap_or_default(),
             name: self.name,
             requested_name: self.requested_name,
             revision: self.revision,
             read_only: self.read_only,
-            preset: template
-                .map(|template| template.name.to_owned())
+            preset: preset
+                .map(|preset| preset.name.to_owned())
                 .unwrap_or_default(),
             form: EntryForm::new(
                 known,
-                template,
+                preset,
                 &self.values,
                 admin.group_names(),
                 &self.problem,
@@ -355,26 +350,27 @@ impl EntryDraft {
         })
     }
 
-    /// What it is made from: as it says itself or, while it says nothing, as it was chosen.
+    /// The preset: that of the options for an existing entry, the selected one for a new entry.
     fn preset(&self) -> Result<Option<&'static ServicePreset>, PageError> {
         if self.name.is_some() {
             return Ok(preset_of(&self.values.first_values()));
         }
         let mut known = presets().iter();
-        let chosen = known.find(|template| template.name == self.preset_name);
-        let unknown = || ApiError::NotFound(format!("the template {:?}", self.preset_name));
-        chosen.map(Some).ok_or_else(|| unknown().into())
+        let selected = known.find(|preset| preset.name == self.preset_name);
+        let url = page_url(&["new", table_path(self.table)]);
+        let unknown = || ApiError::NotFound(format!("{url}?preset={}", self.preset_name));
+        selected.map(Some).ok_or_else(|| unknown().into())
     }
 }
 
 fn redirect_to_saved(table: Table, name: &str) -> HttpResponse {
     redirect_see_other(&format!(
-        "{}?done=saved",
+        "{}?message=saved",
         page_url(&[table_path(table), name])
     ))
 }
 
-/// The table in paths.
+/// The path segment of a table.
 pub(super) fn table_path(table: Table) -> &'static str {
     match table {
         Table::Services => "services",
@@ -388,14 +384,14 @@ fn menu_section(table: Table) -> &'static str {
 
 fn list_title(table: Table) -> &'static str {
     match table {
-        Table::Services => "Configured services",
+        Table::Services => "Service definitions",
         Table::Resources => "Resource groups",
     }
 }
 
 fn new_entry_title(table: Table) -> &'static str {
     match table {
-        Table::Services => "New configured service",
+        Table::Services => "New service definition",
         Table::Resources => "New resource group",
     }
 }

@@ -1,5 +1,5 @@
-//! The form of a configured service or a resource group: a field for each option that is known, from the
-//! table that checks them, and room for others.
+//! The form of a service definition or a resource group: a field for each known option, generated from the table that
+//! also validates them, and rows for custom options.
 
 use super::{
     Layout, catalog_entries::table_path, form_values::FormValues, groups::GroupBookings, page_url,
@@ -9,92 +9,92 @@ use crate::{
     store::Table,
 };
 
-/// Empty rows for options that have no field of their own.
+/// Empty rows for custom options.
 const EMPTY_ROWS: usize = 2;
 
-/// How a value is written in.
+/// The input of a field.
 pub(super) enum FieldKind {
     Text,
     Number,
     Secret,
     List,
-    /// A text of several lines: a field for one line would lose where they end.
+    /// A value with line breaks, which a single-line input would remove.
     MultilineText,
-    /// One of these.
+    /// One of these values.
     Choice(Vec<String>),
-    /// One of the resource groups.
+    /// The name of a resource group.
     Group,
 }
 
-/// One option.
+/// The field of an option.
 pub(super) struct Field {
     pub(super) doc: OptionDoc,
     pub(super) kind: FieldKind,
     pub(super) value: String,
-    /// The template settles it.
+    /// The preset fixes the value.
     pub(super) is_locked: bool,
-    /// It is what was wrong.
+    /// The error message is about this option.
     pub(super) is_invalid: bool,
 }
 
-/// An option without a field of its own, or room for one.
+/// A row for a custom option, possibly empty.
 #[derive(Clone, Default)]
 pub(super) struct OtherOption {
     pub(super) name: String,
     pub(super) value: String,
-    /// It is what was wrong.
+    /// The error message is about this option.
     pub(super) is_invalid: bool,
 }
 
-/// Everything of an entry that can be filled in.
+/// All fields of an entry.
 pub(super) struct EntryForm {
     pub(super) mandatory: Vec<Field>,
     pub(super) optional: Vec<Field>,
     pub(super) advanced: Vec<Field>,
-    /// Options without a field of their own, and empty rows.
+    /// Custom options, and empty rows.
     pub(super) others: Vec<OtherOption>,
-    /// Names of options of which there may be several.
+    /// Options whose name is a pattern.
     pub(super) families: Vec<OptionDoc>,
-    /// Names of resource groups, to choose from.
+    /// Names of resource groups, for completion.
     pub(super) groups: Vec<String>,
 }
 
 impl EntryForm {
-    /// The form for these `known` options, as it is filled in; `problem` names what was wrong.
+    /// A form for the options `known` with the values `values`. `problem` is an error message that names options.
     pub(super) fn new(
         known: Vec<OptionDoc>,
-        template: Option<&ServicePreset>,
-        filled: &FormValues,
+        preset: Option<&ServicePreset>,
+        values: &FormValues,
         groups: Vec<String>,
         problem: &str,
     ) -> Self {
         let (families, known): (Vec<_>, Vec<_>) =
             known.into_iter().partition(|option| option.is_pattern);
-        let is_wrong = |option: &str| problem.contains(&format!("option {option}:"));
-        let unknown = filled.fields.iter();
-        let unknown = unknown.filter(|(name, _)| !known.iter().any(|one| one.matches(name)));
+        let is_invalid = |option: &str| problem.contains(&format!("option {option}:"));
+        let unknown = values.fields.iter();
+        let unknown = unknown.filter(|(name, _)| !known.iter().any(|doc| doc.matches(name)));
         let unknown = unknown.map(|(name, value)| (name.clone(), value_text(value)));
-        let others = unknown.chain(filled.rows.iter().cloned());
+        let others = unknown.chain(values.rows.iter().cloned());
         let others = others.map(|(name, value)| OtherOption {
-            is_invalid: !is_option_name(&name) || is_wrong(&name),
+            is_invalid: !is_option_name(&name) || is_invalid(&name),
             name,
             value,
         });
-        let room = std::iter::repeat_n(OtherOption::default(), EMPTY_ROWS);
-        let others = others.chain(room).collect();
-        let fields = known.into_iter().map(|help| {
-            let settled = template.and_then(|template| template.fixed(help.name));
-            let mut fields = filled.fields.iter();
-            let value = fields.find(|(name, _)| name == help.name);
+        let empty_rows = std::iter::repeat_n(OtherOption::default(), EMPTY_ROWS);
+        let others = others.chain(empty_rows).collect();
+        let fields = known.into_iter().map(|doc| {
+            let fixed = preset.and_then(|preset| preset.fixed(doc.name));
+            let mut fields = values.fields.iter();
+            let value = fields.find(|(name, _)| name == doc.name);
             let value = value.map(|(_, value)| value_text(value));
             Field {
-                kind: field_kind(&help, value.as_deref()),
+                kind: field_kind(&doc, value.as_deref()),
                 value: value
-                    .or_else(|| settled.map(str::to_owned))
+                    .or_else(|| fixed.map(str::to_owned))
                     .unwrap_or_default(),
-                is_locked: settled.is_some(),
-                is_invalid: is_wrong(help.name),
-                doc: help,
+                is_locked: fixed.is_some(),
+                is_invalid: is_invalid(doc.name),
+                doc,
             }
         });
         let (mut mandatory, mut optional, mut advanced) = (Vec::new(), Vec::new(), Vec::new());
@@ -115,7 +115,7 @@ impl EntryForm {
         }
     }
 
-    /// Whether something that is folded away is filled in, or wrong.
+    /// Whether a collapsed field has a value or an error.
     fn is_advanced_open(&self) -> bool {
         let mut advanced = self.advanced.iter();
         advanced.any(|field| field.is_invalid || !field.value.is_empty())
@@ -134,17 +134,17 @@ fn value_text(value: &OptionValue) -> String {
     }
 }
 
-/// A value that is none of the choices can be looked at all the same.
-fn field_kind(help: &OptionDoc, value: Option<&str>) -> FieldKind {
+/// The input for an option. A current value that is not among the choices is added to them.
+fn field_kind(doc: &OptionDoc, value: Option<&str>) -> FieldKind {
     let choice = |choices: &[&str]| {
         let known = choices.iter().map(|choice| (*choice).to_owned());
         let other = value.filter(|value| !value.is_empty() && !choices.contains(value));
         FieldKind::Choice(known.chain(other.map(str::to_owned)).collect())
     };
-    match help.option_type {
+    match doc.option_type {
         OptionType::AccessNumbers => FieldKind::List,
         _ if value.is_some_and(|value| value.contains('\n')) => FieldKind::MultilineText,
-        _ if help.is_secret => FieldKind::Secret,
+        _ if doc.is_secret => FieldKind::Secret,
         OptionType::Boolean => choice(&["true", "false"]),
         OptionType::Choice(choices) => choice(choices),
         OptionType::Integer(..) => FieldKind::Number,
@@ -153,33 +153,33 @@ fn field_kind(help: &OptionDoc, value: Option<&str>) -> FieldKind {
     }
 }
 
-/// The page with the form.
+/// The page of an entry.
 #[derive(askama::Template)]
 #[template(path = "catalog_entry.html")]
 pub(super) struct EntryPage {
     pub(super) layout: Layout,
-    /// Names the table in paths.
+    /// The table of the entry.
     pub(super) table: Table,
-    /// What kind of thing it is, for people.
+    /// Description of the preset.
     pub(super) description: String,
-    /// `None` for one that is to be made.
+    /// `None` for a new entry.
     pub(super) name: Option<String>,
-    /// What is to be its name, where it is to be made.
+    /// The typed name of a new entry.
     pub(super) requested_name: String,
-    /// Which state of it the form shows.
+    /// The revision of the entry in the form.
     pub(super) revision: String,
-    /// The file defines it.
+    /// The entry is from the catalog file.
     pub(super) read_only: bool,
-    /// Which template it is to be made from.
+    /// The name of the preset.
     pub(super) preset: String,
     pub(super) form: EntryForm,
     pub(super) problem: String,
-    /// Options that are probably misspelled.
+    /// Warnings about probably misspelled options.
     pub(super) warnings: Vec<String>,
-    /// Others have changed it meanwhile.
+    /// The entry was changed by someone else.
     pub(super) is_conflict: bool,
     pub(super) flash: &'static str,
-    /// Of a group: who holds its numbers.
+    /// Usage and bookings of a resource group.
     pub(super) group_bookings: Option<GroupBookings>,
 }
 
@@ -192,13 +192,13 @@ impl EntryPage {
         self.table == Table::Services
     }
 
-    /// The page of the entry itself.
+    /// The URL of the page of the entry.
     fn url(&self) -> String {
         let name = self.name.as_deref().unwrap_or_default();
         page_url(&[self.table_path(), name])
     }
 
-    /// Where the form goes.
+    /// The URL to submit the form to.
     fn action(&self) -> String {
         match self.name {
             Some(_) => self.url(),

@@ -1,4 +1,4 @@
-//! What a form of a page sends.
+//! Reads submitted forms and checks their token.
 
 use actix_web::{HttpRequest, web::Payload};
 
@@ -15,96 +15,95 @@ use crate::{
     service::MAX_OPTIONS,
 };
 
-/// Fields that a form may have: two for each option of an entry, and those beside.
+/// Maximum number of fields: two for each option of an entry, and others.
 const MAX_FIELDS: usize = 2 * MAX_OPTIONS + 100;
-/// Bytes for what a field is called.
+/// Bytes allowed for the name of a field.
 const MAX_FIELD_NAME_BYTES: usize = 32;
-/// What percent-encoding makes of a byte at most: of the end of a line, `%0D%0A`.
+/// Maximum growth by form encoding: a line feed becomes `%0D%0A`.
 const MAX_ENCODING_FACTOR: usize = 6;
 
-/// The field of a whole catalogue.
-pub(super) const CATALOG_FIELD: &str = "catalogue";
-/// The field that shows that a page of ours has sent it.
+/// The field with the catalog of an import.
+pub(super) const CATALOG_FIELD: &str = "catalog";
+/// The field with the form token of the session.
 const TOKEN_FIELD: &str = "form_token";
 
-/// The fields of a form that was on a page of this visit.
+/// The fields of a submitted form.
 #[derive(Debug)]
 pub(super) struct Form(Vec<(String, String)>);
 
 impl Form {
-    /// Reads a form. The options or the catalogue in it may be as long as what the API takes, so that each entry
-    /// can be changed on its page; what else is in it does not count. Lines end with a line feed, though browsers
-    /// end them as forms do.
+    /// Reads a form. The limit of the options or the catalog in it is that of the admin API, so that every entry can be
+    /// edited on its page; other fields do not count. Line ends (CR LF in forms) become line feeds.
     ///
     /// # Errors
-    /// [`ApiError::Forbidden`] where it does not show the token of the visit; [`ApiError::TooLarge`]; as
-    /// [`body::fields`] for what is no form.
+    /// [`ApiError::Forbidden`] if the token is not that of the session, [`ApiError::TooLarge`], errors of
+    /// [`body::read_form_fields`].
     pub(super) async fn read(
         api: &AppState,
-        visitor: &SignedIn,
+        session: &SignedIn,
         request: &HttpRequest,
         payload: Payload,
     ) -> Result<Self, PageError> {
-        let (most, names) = (api.limits.form_bytes, MAX_FIELDS * MAX_FIELD_NAME_BYTES);
-        let size = FormLimits {
-            max_bytes: most
+        let (max_bytes, name_bytes) = (api.limits.form_bytes, MAX_FIELDS * MAX_FIELD_NAME_BYTES);
+        let limits = FormLimits {
+            max_bytes: max_bytes
                 .saturating_mul(MAX_ENCODING_FACTOR)
-                .saturating_add(names),
+                .saturating_add(name_bytes),
             max_fields: MAX_FIELDS,
         };
-        let mut fields = body::read_form_fields(api, request, payload, size).await?;
+        let mut fields = body::read_form_fields(api, request, payload, limits).await?;
         for (_, text) in &mut fields {
             *text = text.replace("\r\n", "\n");
         }
-        let said: usize = fields
+        let bytes: usize = fields
             .iter()
             .map(|(field, text)| option_bytes(field, text))
             .sum();
-        if said > most {
-            let message = format!("the form says over {most} bytes (limits.form_bytes)");
+        if bytes > max_bytes {
+            let message = format!("the form exceeds {max_bytes} bytes (limits.form_bytes)");
             return Err(ApiError::TooLarge(message).into());
         }
         let form = Self(fields);
-        if visitor.verify_form_token(form.text(TOKEN_FIELD)) {
+        if session.verify_form_token(form.text(TOKEN_FIELD)) {
             return Ok(form);
         }
         Err(PageError::from(ApiError::Forbidden(
-            "the form is none of a page that you opened since you signed in; nothing was changed",
+            "the form token is invalid; no changes were made. Reload the page and try again",
         )))
     }
 
-    /// Reads a form that anybody may send: the one to sign in.
+    /// Reads a form without a token: the sign-in form.
     ///
     /// # Errors
-    /// As [`body::fields`].
+    /// Errors of [`body::read_form_fields`].
     pub(super) async fn read_public(
         api: &AppState,
         request: &HttpRequest,
         payload: Payload,
     ) -> Result<Self, PageError> {
-        let size = FormLimits {
+        let limits = FormLimits {
             max_bytes: api.limits.form_bytes,
             max_fields: api.limits.fields,
         };
         Ok(Self(
-            body::read_form_fields(api, request, payload, size).await?,
+            body::read_form_fields(api, request, payload, limits).await?,
         ))
     }
 
-    /// All fields in their order, each with its text.
+    /// All fields in order, each with its value.
     pub(super) fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
         let fields = self.0.iter();
         fields.map(|(field, text)| (field.as_str(), text.as_str()))
     }
 
-    /// The field's text; empty where there is none.
+    /// The last value of a field; empty if the field is missing.
     pub(super) fn text(&self, name: &str) -> &str {
         let mut named = self.0.iter().filter(|(field, _)| field == name);
         named.next_back().map_or("", |(_, text)| text.as_str())
     }
 }
 
-/// Bytes that a field says of what the API takes: of an option its name and its value, or of a catalogue.
+/// Bytes of a field that count against the limit of the API: name and value of an option, or the catalog.
 fn option_bytes(field: &str, text: &str) -> usize {
     match field.strip_prefix(OPTION_PREFIX) {
         Some(option) if !text.is_empty() => option.len() + text.len(),

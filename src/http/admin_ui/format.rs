@@ -1,27 +1,27 @@
-//! Spans of time and sizes, for people.
+//! Human-readable durations and sizes.
 
 use std::time::Duration;
 
-/// Seconds of a unit, and what it is called.
+/// Units in seconds, with their symbols.
 const DURATION_UNITS: [(u64, &str); 4] = [(86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")];
-/// Each is 1,024 of the one before.
+/// Each unit is 1024 of the previous one.
 const BYTE_UNITS: [&str; 3] = ["KiB", "MiB", "GiB"];
 
-/// A span in its largest unit and the next smaller one, whole seconds.
-pub(super) fn format_duration(span: Duration) -> String {
-    let seconds = span.as_secs();
+/// A duration in its largest unit and the next smaller one, truncated to seconds.
+pub(super) fn format_duration(duration: Duration) -> String {
+    let seconds = duration.as_secs();
     let units = DURATION_UNITS.iter();
     let mut units = units.skip_while(|(unit, _)| seconds < *unit && *unit > 1);
-    let Some((large, called)) = units.next() else {
+    let Some((large, symbol)) = units.next() else {
         return String::new();
     };
-    let told = format!("{} {called}", seconds / large);
+    let text = format!("{} {symbol}", seconds / large);
     let small = units
         .next()
-        .map(|(small, called)| (seconds % large / small, called));
+        .map(|(small, symbol)| (seconds % large / small, symbol));
     match small {
-        Some((count, called)) if count > 0 => format!("{told} {count} {called}"),
-        _ => told,
+        Some((count, symbol)) if count > 0 => format!("{text} {count} {symbol}"),
+        _ => text,
     }
 }
 
@@ -33,17 +33,17 @@ pub(super) fn format_bytes(bytes: u64) -> String {
     if bytes < 1024 {
         return format!("{bytes} bytes");
     }
-    // In tenths: exact enough for people, and no floating point.
+    // Computed in tenths, without floating point.
     let mut tenths = u128::from(bytes) * 10;
-    let mut called = "";
+    let mut symbol = "";
     for unit in BYTE_UNITS {
         tenths = (tenths + 512) / 1024;
-        called = unit;
+        symbol = unit;
         if tenths < 10_240 {
             break;
         }
     }
-    format!("{}.{} {called}", tenths / 10, tenths % 10)
+    format!("{}.{} {symbol}", tenths / 10, tenths % 10)
 }
 
 #[cfg(test)]

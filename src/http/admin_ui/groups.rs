@@ -1,4 +1,4 @@
-//! What only resource groups have: numbers that somebody holds.
+//! Usage and bookings of a resource group.
 
 use std::time::Duration;
 
@@ -17,40 +17,40 @@ use crate::{
     store::{ListedBooking, PoolUsage, Table, Timestamp},
 };
 
-/// Bookings on a page.
+/// Page size of the bookings.
 const PAGE_SIZE: usize = 50;
-/// Seconds that the picture of the fill is wide, and how high it is.
+/// Width (in seconds) and height of the usage chart.
 const CHART_WIDTH: u64 = 3_600;
 const CHART_HEIGHT: u64 = 100;
-/// Two samples that lie further apart have something between them that nobody saw.
+/// Samples with a larger distance are not connected by a line.
 const MAX_SAMPLE_GAP: Duration = Duration::from_secs(75);
 
-/// Who holds numbers of a group.
+/// Usage and bookings of a group.
 pub(super) struct GroupBookings {
     pub(super) group: String,
     pub(super) usage: PoolUsage,
-    /// The fill over the last hour: the points of each line.
+    /// The usage of the last hour: the points of each line.
     pub(super) chart_lines: Vec<String>,
-    /// Most numbers that were held at a time in it.
+    /// Peak usage of the last hour.
     pub(super) max_reserved: u64,
     pub(super) bookings: Vec<ListedBooking>,
-    /// Which number was asked for.
+    /// The number in the search field.
     pub(super) number: String,
-    /// Where the next page is.
+    /// The URL of the next page.
     pub(super) next: Option<String>,
     pub(super) problem: String,
-    /// What that answers a request with: then nobody knows who holds what.
+    /// The status of the error `problem`, in which case there are no bookings.
     pub(super) error_status: Option<StatusCode>,
 }
 
 impl GroupBookings {
-    /// Where numbers are given back.
+    /// The URL to submit the release form to.
     pub(super) fn release_url(&self) -> String {
         page_url(&["groups", &self.group]) + "/release"
     }
 }
 
-/// Who holds numbers of the group that the page is about; nobody asks that of services.
+/// Loads usage and bookings of the group of a page; `None` for services.
 pub(super) async fn load_group_bookings(
     api: &AppState,
     request: &HttpRequest,
@@ -61,16 +61,16 @@ pub(super) async fn load_group_bookings(
     }
     let (name, query) = (path::page_name(request)?, body::parse_query(api, request)?);
     let number = query.text("number").unwrap_or_default().trim().to_owned();
-    let asked = Some(number.as_str()).filter(|number| !number.is_empty());
+    let number_filter = Some(number.as_str()).filter(|number| !number.is_empty());
     let (admin, after) = (
         admin_api::admin_service(api)?,
         admin_api::parse_cursor(&query)?,
     );
-    let fill = admin.pool_usage(&name).await?;
-    let listed = admin
-        .list_bookings(&name, asked, after.as_ref(), PAGE_SIZE)
+    let usage = admin.pool_usage(&name).await?;
+    let bookings = admin
+        .list_bookings(&name, number_filter, after.as_ref(), PAGE_SIZE)
         .await;
-    let (page, error) = match listed.map_err(ApiError::from) {
+    let (page, error) = match bookings.map_err(ApiError::from) {
         Ok(page) => (Some(page), None),
         Err(error) => (None, Some(error)),
     };
@@ -86,7 +86,7 @@ pub(super) async fn load_group_bookings(
     let samples = admin.usage_history(&name);
     Ok(Some(GroupBookings {
         group: name,
-        usage: fill,
+        usage,
         chart_lines: chart_lines(&samples, api.services.now()?),
         max_reserved: samples
             .iter()
@@ -101,41 +101,41 @@ pub(super) async fn load_group_bookings(
     }))
 }
 
-/// A line for each stretch that was seen without a gap, up to `now` at the right; what was seen last holds until now.
+/// A line for each sequence of samples without a gap. `now` is the right edge; the last sample extends to it.
 fn chart_lines(samples: &[UsageSample], now: Timestamp) -> Vec<String> {
     let last = samples
         .last()
         .filter(|last| now.since(last.at) <= MAX_SAMPLE_GAP);
     let until_now = last.map(|last| UsageSample { at: now, ..*last });
     let samples: Vec<UsageSample> = samples.iter().copied().chain(until_now).collect();
-    let stretches = samples.chunk_by(|before, after| after.at.since(before.at) <= MAX_SAMPLE_GAP);
-    let line = |stretch: &[UsageSample]| {
-        let points = stretch.iter().map(|sample| {
+    let segments = samples.chunk_by(|before, after| after.at.since(before.at) <= MAX_SAMPLE_GAP);
+    let line = |segment: &[UsageSample]| {
+        let points = segment.iter().map(|sample| {
             let x = CHART_WIDTH.saturating_sub(now.since(sample.at).as_secs());
             let y = CHART_HEIGHT - (sample.used() * CHART_HEIGHT) / sample.size.max(1);
             format!("{x},{y}")
         });
         points.collect::<Vec<_>>().join(" ")
     };
-    stretches.map(line).collect()
+    segments.map(line).collect()
 }
 
 /// `POST /genesys/1/admin/ui/groups/{name}/release`
 pub(super) async fn release_number(
     api: Data<AppState>,
-    visitor: SignedIn,
+    session: SignedIn,
     request: HttpRequest,
     payload: Payload,
 ) -> PageResult {
     let name = path::page_name(&request)?;
-    let form = Form::read(&api, &visitor, &request, payload).await?;
-    let by = visitor.actor(&api, &request);
+    let form = Form::read(&api, &session, &request, payload).await?;
+    let actor = session.actor(&api, &request);
     let admin = admin_api::admin_service(&api)?;
     admin
-        .release_number(&name, form.text("booking"), &by)
+        .release_number(&name, form.text("booking"), &actor)
         .await?;
     Ok(redirect_see_other(&format!(
-        "{}?done=released",
+        "{}?message=released",
         page_url(&["groups", &name])
     )))
 }
@@ -151,13 +151,17 @@ mod tests {
             size: 4,
             free,
         };
-        let seen = [sample(0, 4), sample(30, 2), sample(300, 0), sample(330, 4)];
-        let told = chart_lines(&seen, Timestamp::from_millis(330_000));
-        assert_eq!(told, ["3270,100 3300,50", "3570,0 3600,100 3600,100"]);
-        let told = chart_lines(&seen[..1], Timestamp::from_millis(20_000));
-        assert_eq!(told, ["3580,100 3600,100"], "what was seen last holds");
-        let told = chart_lines(&seen[..1], Timestamp::from_millis(80_000));
-        assert_eq!(told, ["3520,100"], "until it is too long ago");
+        let samples = [sample(0, 4), sample(30, 2), sample(300, 0), sample(330, 4)];
+        let lines = chart_lines(&samples, Timestamp::from_millis(330_000));
+        assert_eq!(lines, ["3270,100 3300,50", "3570,0 3600,100 3600,100"]);
+        let lines = chart_lines(&samples[..1], Timestamp::from_millis(20_000));
+        assert_eq!(
+            lines,
+            ["3580,100 3600,100"],
+            "the last sample extends to now"
+        );
+        let lines = chart_lines(&samples[..1], Timestamp::from_millis(80_000));
+        assert_eq!(lines, ["3520,100"], "an old sample does not");
         assert_eq!(chart_lines(&[], Timestamp::from_millis(1)), [""; 0]);
     }
 }

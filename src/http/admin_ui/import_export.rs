@@ -1,8 +1,8 @@
-//! The whole catalogue as TOML: out, and in.
+//! *Import and export* of the catalog as TOML.
 //!
-//! An import is shown before it is made: which entries it makes, changes and deletes. The form then carries the
-//! version that this would be done to and a digest of what was looked at, so that nothing else than that is done:
-//! what has been changed since, there or in the form, is shown again.
+//! An import starts with a preview of the created, changed and deleted entries. The confirmation carries the version of
+//! the catalog and a digest of the input that the preview is for. If the catalog or the input has changed since, nothing
+//! is imported and a new preview is shown.
 
 use actix_web::{
     HttpRequest, ResponseError,
@@ -27,7 +27,7 @@ use crate::{
     store::Table,
 };
 
-/// Changed options that a preview shows.
+/// Maximum number of changed options in a preview.
 const MAX_DIFFERENCES: usize = 500;
 
 #[derive(Template)]
@@ -36,19 +36,19 @@ struct ImportExportPage {
     layout: Layout,
     submitted: SubmittedImport,
     problem: String,
-    /// Others have changed the catalogue since it was looked at.
+    /// The catalog was changed after the preview.
     is_conflict: bool,
-    /// What importing the text would do.
+    /// The changes that the import would make.
     preview: Option<ImportReport>,
     flash: &'static str,
     lost: LostEntries,
 }
 
-/// What was done, as the place it leads to tells it, and in words.
+/// Messages after a redirect to this page.
 const FLASH_MESSAGES: [(&str, &str); 2] = [
     (
         "imported",
-        "It is imported, and in force on every replica within a second.",
+        "Imported. Active on all replicas within a second.",
     ),
     (
         "restored",
@@ -59,10 +59,10 @@ const FLASH_MESSAGES: [(&str, &str); 2] = [
 /// `GET /genesys/1/admin/ui/catalog`
 pub(super) async fn show_import_export(
     api: Data<AppState>,
-    visitor: SignedIn,
+    session: SignedIn,
     request: HttpRequest,
 ) -> PageResult {
-    let mut page = ImportExportPage::new(&visitor, SubmittedImport::default());
+    let mut page = ImportExportPage::new(&session, SubmittedImport::default());
     page.flash = flash_message(&body::parse_query(&api, &request)?, &FLASH_MESSAGES);
     page.lost = admin_api::admin_service(&api)?.lost_entries();
     ok_page(&page)
@@ -72,26 +72,27 @@ pub(super) async fn show_import_export(
 pub(super) async fn export_catalog(
     api: Data<AppState>,
     request: HttpRequest,
-    _visitor: SignedIn,
+    _session: SignedIn,
 ) -> PageResult {
     Ok(admin_api::import_export::export_catalog(api, request).await?)
 }
 
-/// `POST /genesys/1/admin/ui/catalog`: shows what an import would do or, where that was seen, does it.
+/// `POST /genesys/1/admin/ui/catalog`: shows a preview of an import, or applies a previewed import.
 pub(super) async fn import_catalog(
     api: Data<AppState>,
-    visitor: SignedIn,
+    session: SignedIn,
     request: HttpRequest,
     payload: Payload,
 ) -> PageResult {
-    let sent = SubmittedImport::from_form(&Form::read(&api, &visitor, &request, payload).await?);
-    let by = visitor.actor(&api, &request);
+    let submitted =
+        SubmittedImport::from_form(&Form::read(&api, &session, &request, payload).await?);
+    let actor = session.actor(&api, &request);
     let admin = admin_api::admin_service(&api)?;
-    let mut page = ImportExportPage::new(&visitor, sent);
-    let status = match page.submitted.import(admin, &by).await {
+    let mut page = ImportExportPage::new(&session, submitted);
+    let status = match page.submitted.import(admin, &actor).await {
         Ok(Some(_)) => {
             return Ok(redirect_see_other(&format!(
-                "{}?done=imported",
+                "{}?message=imported",
                 page_url(&["catalog"])
             )));
         }
@@ -101,60 +102,60 @@ pub(super) async fn import_catalog(
     render(status, &page)
 }
 
-/// What a form asks for.
+/// The import in a form.
 #[derive(Default)]
 struct SubmittedImport {
     text: String,
     replace: bool,
-    /// Tells this text and what it is to do from any other.
+    /// Digest of text and mode.
     digest: String,
-    /// What was looked at and is to be done.
+    /// The preview that the form confirms.
     previewed: Option<PreviewedImport>,
 }
 
-/// What was shown.
+/// A preview that was confirmed.
 struct PreviewedImport {
-    /// The version that it would be done to.
+    /// The version of the catalog in the preview.
     version: String,
-    /// Of what was looked at.
+    /// Digest of the input in the preview.
     digest: String,
-    /// How many deletions were confirmed.
+    /// The number of deletions that the operator typed.
     deletions: String,
 }
 
 impl SubmittedImport {
     fn from_form(form: &Form) -> Self {
-        let seen = || PreviewedImport {
+        let previewed = || PreviewedImport {
             version: form.text("version").to_owned(),
             digest: form.text("digest").to_owned(),
             deletions: form.text("deletions").trim().to_owned(),
         };
         let (text, replace) = (form.text(CATALOG_FIELD), form.text("mode") == "replace");
         let mode = if replace { "replace" } else { "merge" };
-        let told = [mode, "\n", text].concat();
+        let input = [mode, "\n", text].concat();
         Self {
             text: text.to_owned(),
             replace,
-            digest: URL_SAFE_NO_PAD.encode(digest(&SHA256, told.as_bytes())),
-            previewed: (form.text("act") == "import").then(seen),
+            digest: URL_SAFE_NO_PAD.encode(digest(&SHA256, input.as_bytes())),
+            previewed: (form.text("action") == "import").then(previewed),
         }
     }
 
-    /// Whether the import was asked for without the number of deletions, or with another one.
+    /// Whether the typed number of deletions is missing or incorrect.
     fn is_unconfirmed(&self, preview: &ImportReport) -> bool {
         let deleted = preview.deleted.len();
-        let mut seen = self.previewed.iter();
+        let mut previewed = self.previewed.iter();
         deleted > 0
             && !self.is_edited()
-            && seen.any(|seen| {
-                seen.version == preview.version && seen.deletions != deleted.to_string()
+            && previewed.any(|previewed| {
+                previewed.version == preview.version && previewed.deletions != deleted.to_string()
             })
     }
 
-    /// Whether something else is sent than was looked at.
+    /// Whether the input changed after the preview.
     fn is_edited(&self) -> bool {
-        let mut seen = self.previewed.iter();
-        seen.any(|seen| seen.digest != self.digest)
+        let mut previewed = self.previewed.iter();
+        previewed.any(|previewed| previewed.digest != self.digest)
     }
 
     fn import_mode(&self) -> ImportMode {
@@ -165,14 +166,17 @@ impl SubmittedImport {
         }
     }
 
-    /// Does what was seen; nothing, where nothing was, or something else.
-    async fn import(&self, admin: &Admin, by: &Actor) -> Result<Option<ImportReport>, AdminError> {
+    /// Applies a confirmed import. `None` without a preview, or if the input has changed since.
+    async fn import(
+        &self,
+        admin: &Admin,
+        actor: &Actor,
+    ) -> Result<Option<ImportReport>, AdminError> {
         if self.text.trim().is_empty() {
-            let nothing = "there is nothing to import".to_owned();
-            return Err(AdminError::Unreadable(nothing));
+            return Err(AdminError::Unreadable("nothing to import".to_owned()));
         }
-        let seen = self.previewed.as_ref().filter(|_| !self.is_edited());
-        let Some(seen) = seen else {
+        let previewed = self.previewed.as_ref().filter(|_| !self.is_edited());
+        let Some(previewed) = previewed else {
             return Ok(None);
         };
         if let Ok(preview) = admin
@@ -182,17 +186,17 @@ impl SubmittedImport {
         {
             return Ok(None);
         }
-        let condition = Precondition::IfMatch(vec![seen.version.clone()]);
-        let imported = admin.import_catalog(&self.text, self.import_mode(), &condition, by);
+        let condition = Precondition::IfMatch(vec![previewed.version.clone()]);
+        let imported = admin.import_catalog(&self.text, self.import_mode(), &condition, actor);
         imported.await.map(Some)
     }
 }
 
 impl ImportExportPage {
-    fn new(visitor: &SignedIn, sent: SubmittedImport) -> Self {
+    fn new(session: &SignedIn, submitted: SubmittedImport) -> Self {
         Self {
-            layout: Layout::new(visitor, "services", "Import and export"),
-            submitted: sent,
+            layout: Layout::new(session, "services", "Import and export"),
+            submitted,
             problem: String::new(),
             is_conflict: false,
             preview: None,
@@ -201,7 +205,7 @@ impl ImportExportPage {
         }
     }
 
-    /// Shows what would be done now.
+    /// Adds a preview of the import.
     async fn load_preview(&mut self, admin: &Admin) -> StatusCode {
         match admin
             .preview_import(
@@ -217,15 +221,15 @@ impl ImportExportPage {
         StatusCode::OK
     }
 
-    /// Shows why it was not done and, where others were faster, what would be done now. Where that is nothing, who
-    /// was faster has done the same, as a form does that is sent twice.
+    /// Adds the error and, on a conflict, a new preview. If the new preview has no changes, the same import has been
+    /// applied already, for example by a form that was submitted twice; this is not a conflict.
     async fn handle_import_error(&mut self, error: AdminError, admin: &Admin) -> StatusCode {
         if !matches!(error, AdminError::PreconditionFailed(_)) {
             return self.set_problem(&error.into());
         }
-        let looked = self.load_preview(admin).await;
+        let status = self.load_preview(admin).await;
         if self.preview.as_ref().is_some_and(ImportReport::is_noop) {
-            return looked;
+            return status;
         }
         self.is_conflict = true;
         StatusCode::PRECONDITION_FAILED
@@ -242,10 +246,10 @@ impl ImportExportPage {
     }
 }
 
-/// Some entries of which the same becomes: what, and what each is and is called.
+/// A section of the preview: title, and label and name of each entry.
 type PreviewSection<'a> = (&'static str, Vec<(&'static str, &'a str)>);
 
-/// What becomes of which entries, the worst first.
+/// The sections of the preview, deletions first.
 fn preview_sections(preview: &ImportReport) -> Vec<PreviewSection<'_>> {
     let parts = [
         ("Deleted", &preview.deleted),
@@ -254,10 +258,10 @@ fn preview_sections(preview: &ImportReport) -> Vec<PreviewSection<'_>> {
     ];
     let parts = parts.into_iter().filter(|(_, entries)| !entries.is_empty());
     parts
-        .map(|(what, entries)| {
+        .map(|(title, entries)| {
             let entries = entries.iter();
             (
-                what,
+                title,
                 entries
                     .map(|(table, name)| (entry_label(*table), name.as_str()))
                     .collect(),
@@ -266,17 +270,16 @@ fn preview_sections(preview: &ImportReport) -> Vec<PreviewSection<'_>> {
         .collect()
 }
 
-/// What changes in which entries, no more of it than anybody reads: what the entry is and is called, the option,
-/// and its values.
+/// The first [`MAX_DIFFERENCES`] changed options, with the label of their entry.
 fn differences(preview: &ImportReport) -> impl Iterator<Item = (&'static str, &Difference)> {
-    let shown = preview.differences.iter().take(MAX_DIFFERENCES);
-    shown.map(|difference| (entry_label(difference.entry.0), difference))
+    let differences = preview.differences.iter().take(MAX_DIFFERENCES);
+    differences.map(|difference| (entry_label(difference.entry.0), difference))
 }
 
-/// An entry of a table, as the pages call it.
+/// The label of an entry.
 fn entry_label(table: Table) -> &'static str {
     match table {
-        Table::Services => "configured service",
+        Table::Services => "service definition",
         Table::Resources => "resource group",
     }
 }

@@ -1,8 +1,8 @@
-//! The description of the API (`/openapi.json`), read for pages: so what they show is what is described.
+//! The operations and schemas of `/openapi.json`, as the pages show them.
 
 use serde_json::{Map, Value};
 
-/// An operation, as pages show it.
+/// An operation.
 pub(super) struct OperationView {
     pub(super) id: String,
     pub(super) method: String,
@@ -17,7 +17,7 @@ pub(super) struct OperationView {
 
 pub(super) struct ParameterView {
     pub(super) name: String,
-    /// Where it stands: `path`, `query` or `header`.
+    /// `path`, `query` or `header`.
     pub(super) location: String,
     pub(super) required: bool,
     pub(super) description: String,
@@ -25,11 +25,11 @@ pub(super) struct ParameterView {
     pub(super) schema: String,
 }
 
-/// What a request or an answer may carry.
+/// A body of a request or a response.
 pub(super) struct BodyView {
     pub(super) content_type: String,
     pub(super) schema: String,
-    /// Each with what it is of.
+    /// Title and content of each example.
     pub(super) examples: Vec<(String, String)>,
 }
 
@@ -40,7 +40,7 @@ pub(super) struct ResponseView {
     pub(super) bodies: Vec<BodyView>,
 }
 
-/// All operations of a document, in its order.
+/// All operations of a document, in document order.
 pub(super) fn operations(document: &Value) -> Vec<OperationView> {
     let mut operations = Vec::new();
     for (path, item) in members(&document["paths"]) {
@@ -51,7 +51,7 @@ pub(super) fn operations(document: &Value) -> Vec<OperationView> {
     operations
 }
 
-/// Name and text of each schema that others name.
+/// Name and content of each schema in `components`.
 pub(super) fn schemas(document: &Value) -> Vec<(String, String)> {
     let schemas = members(&document["components"]["schemas"]);
     schemas
@@ -63,7 +63,7 @@ impl OperationView {
     fn new(document: &Value, path: &str, method: &str, operation: &Value) -> Self {
         let parameters = operation["parameters"].as_array().into_iter().flatten();
         let body = resolve(document, &operation["requestBody"]);
-        let answers = members(&operation["responses"]);
+        let responses = members(&operation["responses"]);
         Self {
             id: string_value(&operation["operationId"]),
             method: method.to_ascii_uppercase(),
@@ -75,18 +75,18 @@ impl OperationView {
                 .map(|one| ParameterView::new(resolve(document, one)))
                 .collect(),
             bodies: bodies(document, &body["content"]),
-            responses: answers
+            responses: responses
                 .map(|(status, one)| ResponseView::new(document, status, one))
                 .collect(),
         }
     }
 
-    /// The parameters in its path.
+    /// The path parameters.
     pub(super) fn path_parameters(&self) -> impl Iterator<Item = &ParameterView> {
         self.parameters.iter().filter(|one| one.location == "path")
     }
 
-    /// The headers that it heeds.
+    /// The header parameters.
     pub(super) fn header_parameters(&self) -> impl Iterator<Item = &ParameterView> {
         self.parameters
             .iter()
@@ -112,34 +112,34 @@ impl ParameterView {
 }
 
 impl ResponseView {
-    fn new(document: &Value, status: &str, answer: &Value) -> Self {
-        let answer = resolve(document, answer);
-        let headers = members(&answer["headers"]);
+    fn new(document: &Value, status: &str, response: &Value) -> Self {
+        let response = resolve(document, response);
+        let headers = members(&response["headers"]);
         let headers = headers.map(|(name, header)| {
             let header = resolve(document, header);
             (name.clone(), string_value(&header["description"]))
         });
         Self {
             status: status.to_owned(),
-            description: string_value(&answer["description"]),
+            description: string_value(&response["description"]),
             headers: headers.collect(),
-            bodies: bodies(document, &answer["content"]),
+            bodies: bodies(document, &response["content"]),
         }
     }
 }
 
 fn bodies(document: &Value, content: &Value) -> Vec<BodyView> {
-    let bodies = members(content).map(|(kind, body)| {
+    let bodies = members(content).map(|(content_type, body)| {
         let examples = members(&body["examples"]).map(|(name, example)| {
             let example = resolve(document, example);
-            let of = example["summary"].as_str().unwrap_or(name);
-            (of.to_owned(), pretty_json(&example["value"]))
+            let title = example["summary"].as_str().unwrap_or(name);
+            (title.to_owned(), pretty_json(&example["value"]))
         });
         let single = body
             .get("example")
             .map(|example| ("example".to_owned(), pretty_json(example)));
         BodyView {
-            content_type: kind.clone(),
+            content_type: content_type.clone(),
             schema: pretty_json(&body["schema"]),
             examples: examples.chain(single).collect(),
         }
@@ -147,9 +147,9 @@ fn bodies(document: &Value, content: &Value) -> Vec<BodyView> {
     bodies.collect()
 }
 
-/// What a reference refers to; anything else is itself.
+/// Resolves a `$ref`; other values are returned unchanged.
 fn resolve<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
-    let reference = value["$ref"].as_str().and_then(|to| to.strip_prefix('#'));
+    let reference = value["$ref"].as_str().and_then(|uri| uri.strip_prefix('#'));
     let found = reference.and_then(|pointer| document.pointer(pointer));
     found.unwrap_or(value)
 }

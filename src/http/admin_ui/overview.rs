@@ -1,4 +1,4 @@
-//! *Overview*: replicas, store, rates, fill of the resource groups and clean-up, at a glance and live.
+//! *Overview*: replicas, store latency, request rates, cleanup, and usage of the resource groups, with live updates.
 
 use std::{
     convert::Infallible,
@@ -22,13 +22,13 @@ use crate::{
     store::Timestamp,
 };
 
-/// Groups that are told of: the fullest. There is a page for all of them.
+/// Number of groups with the highest usage that are shown.
 const MAX_GROUPS: usize = 12;
-/// How often the page is told anew.
+/// Interval of the live updates.
 const UPDATE_INTERVAL: Duration = Duration::from_secs(2);
-/// After how many times the browser has to ask again, so that it finds its way to other replicas.
+/// Updates of a stream before the browser has to reconnect, which lets load balancers choose another replica.
 const MAX_UPDATES: usize = 60;
-/// Pages that one process tells at a time.
+/// Concurrent streams of a process.
 const MAX_STREAMS: usize = 64;
 
 static OPEN_STREAMS: AtomicUsize = AtomicUsize::new(0);
@@ -41,29 +41,29 @@ struct OverviewPage {
     data: OverviewData,
 }
 
-/// What changes, as it is now.
+/// The live part of the page.
 #[derive(Template)]
 #[template(path = "overview_data.html")]
 struct OverviewData {
     updated_at: Timestamp,
     services: u64,
-    /// How long the store took to answer.
+    /// Latency of the store.
     store_latency: Duration,
     replicas: Vec<Replica>,
     groups: MostUsedGroups,
     problem: Option<String>,
-    /// The store does not answer, and the figures are those of `at`.
+    /// Set while the store is unavailable; the data is then from `updated_at`.
     outage: Option<StoreOutage>,
-    /// Whether there are figures.
+    /// Whether any data was read.
     has_figures: bool,
-    /// This replica, as it is now.
+    /// The current state of this replica.
     own_replica: Option<Replica>,
 }
 
 impl OverviewData {
     async fn load(api: &AppState) -> Self {
         match Self::try_load(api).await {
-            Ok(now) => now,
+            Ok(data) => data,
             Err(error) => Self {
                 updated_at: Timestamp::default(),
                 services: 0,
@@ -80,27 +80,27 @@ impl OverviewData {
 
     async fn try_load(api: &AppState) -> Result<Self, ApiError> {
         let Overview {
-            stats: figures,
-            outage: away,
-            own_replica: own,
+            stats,
+            outage,
+            own_replica,
         } = admin_api::admin_service(api)?.overview(MAX_GROUPS).await?;
-        let figures = figures.as_deref();
+        let stats = stats.as_deref();
         Ok(Self {
-            updated_at: figures.map_or_else(Timestamp::default, |figures| figures.at),
-            services: figures.map_or(0, |figures| figures.services),
-            store_latency: figures.map_or(Duration::ZERO, |figures| figures.latency),
-            replicas: figures.map_or_else(Vec::new, |figures| figures.replicas.clone()),
-            groups: figures.map_or_else(MostUsedGroups::default, |figures| figures.groups.clone()),
+            updated_at: stats.map_or_else(Timestamp::default, |stats| stats.at),
+            services: stats.map_or(0, |stats| stats.services),
+            store_latency: stats.map_or(Duration::ZERO, |stats| stats.latency),
+            replicas: stats.map_or_else(Vec::new, |stats| stats.replicas.clone()),
+            groups: stats.map_or_else(MostUsedGroups::default, |stats| stats.groups.clone()),
             problem: None,
-            has_figures: figures.is_some(),
-            outage: away,
-            own_replica: own,
+            has_figures: stats.is_some(),
+            outage,
+            own_replica,
         })
     }
 
-    /// Over all replicas; `None` where one does not tell.
-    fn sum(&self, of: impl Fn(&Replica) -> Option<f64>) -> Option<String> {
-        let sum: Option<f64> = self.replicas.iter().map(of).sum();
+    /// Sum over all replicas; `None` if a replica has no value.
+    fn sum(&self, value: impl Fn(&Replica) -> Option<f64>) -> Option<String> {
+        let sum: Option<f64> = self.replicas.iter().map(value).sum();
         sum.map(|sum| format!("{sum:.1}"))
     }
 
@@ -109,7 +109,7 @@ impl OverviewData {
     }
 
     fn errors_per_second(&self) -> Option<String> {
-        self.sum(|replica| replica.stats.failures_per_second)
+        self.sum(|replica| replica.stats.errors_per_second)
     }
 
     fn has_more_groups(&self) -> bool {
@@ -117,7 +117,9 @@ impl OverviewData {
     }
 
     fn cleanup_leader(&self) -> Option<&Replica> {
-        self.replicas.iter().find(|replica| replica.stats.cleans_up)
+        self.replicas
+            .iter()
+            .find(|replica| replica.stats.cleanup_leader)
     }
 
     fn store_latency(&self) -> String {
@@ -131,51 +133,51 @@ impl OverviewData {
 }
 
 /// `GET /genesys/1/admin/ui`
-pub(super) async fn show_overview(api: Data<AppState>, visitor: SignedIn) -> PageResult {
+pub(super) async fn show_overview(api: Data<AppState>, session: SignedIn) -> PageResult {
     ok_page(&OverviewPage {
-        layout: Layout::new(&visitor, "overview", "Overview"),
+        layout: Layout::new(&session, "overview", "Overview"),
         lost: admin_api::admin_service(&api)?.lost_entries(),
         data: OverviewData::load(&api).await,
     })
 }
 
-/// What an open page is told when its visit is over.
+/// The content of a live page after its session has expired.
 #[derive(Template)]
 #[template(path = "session_expired.html")]
 struct SessionExpired;
 
-/// `GET /genesys/1/admin/ui/overview/events`: the same again and again, as server-sent events.
+/// `GET /genesys/1/admin/ui/overview/events`: the live part of the page as server-sent events.
 pub(super) async fn stream_overview(api: Data<AppState>, request: HttpRequest) -> PageResult {
-    let place = StreamPermit::try_acquire().ok_or(ApiError::TooManyRequests {
+    let permit = StreamPermit::try_acquire().ok_or(ApiError::TooManyRequests {
         message: format!(
-            "{MAX_STREAMS} pages are live already; this one is as of when it was opened"
+            "too many live pages, {MAX_STREAMS} are allowed; this page is not updated"
         ),
         retry_after: 60,
     })?;
     let token = sign_in::session_token(&request).unwrap_or_default();
-    Ok(event_stream_response().streaming(overview_events(api, token, place)))
+    Ok(event_stream_response().streaming(overview_events(api, token, permit)))
 }
 
-/// The answer to a page that is open and whose visit is over.
+/// The response to the stream request of a page whose session has expired.
 pub(super) fn session_expired_response() -> HttpResponse {
     event_stream_response().body(session_expired_event())
 }
 
 fn event_stream_response() -> HttpResponseBuilder {
-    let mut answer = response::with_default_headers(StatusCode::OK);
-    answer
+    let mut response = response::with_default_headers(StatusCode::OK);
+    response
         .insert_header((CONTENT_TYPE, "text/event-stream"))
-        // A proxy is to pass each event on as it comes.
+        // Disables response buffering in proxies.
         .insert_header(("x-accel-buffering", "no"));
-    answer
+    response
 }
 
-/// What live pages were told last: it is found out once for all that one worker has, however many they are.
+/// The last event, shared by all streams of a worker.
 #[derive(Default)]
 pub(in crate::http) struct OverviewCache(Mutex<Option<(Instant, Bytes)>>);
 
 impl OverviewCache {
-    /// How everything is, as an event; some moments old at most.
+    /// The event for the current state, at most half an interval old.
     async fn latest_event(&self, api: &AppState) -> Bytes {
         let mut last = self.0.lock().await;
         if let Some((at, event)) = &*last
@@ -183,20 +185,20 @@ impl OverviewCache {
         {
             return event.clone();
         }
-        let now = OverviewData::load(api).await;
-        let event = format_event("message", &now.render().unwrap_or_default());
+        let data = OverviewData::load(api).await;
+        let event = format_event("message", &data.render().unwrap_or_default());
         *last = Some((Instant::now(), event.clone()));
         event
     }
 }
 
-/// One page that is live.
+/// The right to one of the [`MAX_STREAMS`] streams.
 struct StreamPermit;
 
 impl StreamPermit {
     fn try_acquire() -> Option<Self> {
-        let place = Self;
-        (OPEN_STREAMS.fetch_add(1, Relaxed) < MAX_STREAMS).then_some(place)
+        let permit = Self;
+        (OPEN_STREAMS.fetch_add(1, Relaxed) < MAX_STREAMS).then_some(permit)
     }
 }
 
@@ -206,27 +208,28 @@ impl Drop for StreamPermit {
     }
 }
 
-/// It ends with the visit, when the process is to stop, or after a while: a browser then asks again, wherever it can.
+/// The stream ends when the session expires, when the process drains, or after [`MAX_UPDATES`]. Browsers then reconnect.
 fn overview_events(
     api: Data<AppState>,
     token: String,
-    place: StreamPermit,
+    permit: StreamPermit,
 ) -> impl Stream<Item = Result<Bytes, Infallible>> {
-    stream::unfold(Some((api, token, place, 0)), async |state| {
-        let (api, token, place, told) = state?;
+    stream::unfold(Some((api, token, permit, 0)), async |state| {
+        let (api, token, permit, updates) = state?;
         time::sleep(UPDATE_INTERVAL).await;
-        if told == MAX_UPDATES || api.readiness.is_draining() {
+        if updates == MAX_UPDATES || api.readiness.is_draining() {
             return None;
         }
         if is_session_expired(&api, &token).await {
             return Some((Ok(session_expired_event()), None));
         }
         let event = api.overview_cache.latest_event(&api).await;
-        Some((Ok(event), Some((api, token, place, told + 1))))
+        Some((Ok(event), Some((api, token, permit, updates + 1))))
     })
 }
 
-/// Whether the visit is known to be over: while the store is away, that is what the page tells.
+/// Whether the session has expired. While the store is unavailable it counts as active, so that the page shows the
+/// outage.
 async fn is_session_expired(api: &AppState, token: &str) -> bool {
     let Ok(admin) = admin_api::admin_service(api) else {
         return true;
@@ -235,7 +238,10 @@ async fn is_session_expired(api: &AppState, token: &str) -> bool {
 }
 
 fn session_expired_event() -> Bytes {
-    format_event("over", &SessionExpired.render().unwrap_or_default())
+    format_event(
+        "session-expired",
+        &SessionExpired.render().unwrap_or_default(),
+    )
 }
 
 fn format_event(name: &str, html: &str) -> Bytes {

@@ -1,4 +1,4 @@
-//! Catalog entries that the store has lost: a note on the pages, and the button that restores them.
+//! Restores catalog entries that the store has lost.
 
 use actix_web::{
     HttpRequest,
@@ -11,21 +11,21 @@ use crate::{
     service::Precondition,
 };
 
-/// `POST /genesys/1/admin/ui/catalog/restore`: makes again what is lost, if nobody was faster.
+/// `POST /genesys/1/admin/ui/catalog/restore`: restores the lost entries, unless the catalog has changed.
 pub(super) async fn restore_catalog(
     api: Data<AppState>,
-    visitor: SignedIn,
+    session: SignedIn,
     request: HttpRequest,
     payload: Payload,
 ) -> PageResult {
-    let form = Form::read(&api, &visitor, &request, payload).await?;
+    let form = Form::read(&api, &session, &request, payload).await?;
     let condition = Precondition::IfMatch(vec![form.text("version").to_owned()]);
-    let by = visitor.actor(&api, &request);
+    let actor = session.actor(&api, &request);
     admin_api::admin_service(&api)?
-        .restore_entries(&condition, &by)
+        .restore_entries(&condition, &actor)
         .await?;
     Ok(redirect_see_other(&format!(
-        "{}?done=restored",
+        "{}?message=restored",
         page_url(&["catalog"])
     )))
 }

@@ -1,4 +1,4 @@
-//! *Services*: those that live, by their ends.
+//! *Active services*, sorted by expiration time.
 
 use actix_web::{HttpRequest, web::Data};
 use askama::Template;
@@ -17,14 +17,14 @@ pub(super) mod detail;
 pub(super) mod downloads;
 mod storage;
 
-/// Where the list is; one service is below it.
+/// The path of the list; the page of a service is below it.
 const SERVICES_PATH: &str = "/genesys/1/admin/ui/active-services";
-/// Services that a search shows.
+/// Maximum number of results of a search.
 const MAX_SEARCH_RESULTS: usize = 50;
-/// What may have been done on the way here.
+/// Messages after a redirect to this page.
 const FLASH_MESSAGES: [(&str, &str); 1] = [(
     "deleted",
-    "The service is deleted. What it held is given back within seconds.",
+    "Service deleted. Its resources are released within seconds.",
 )];
 
 #[derive(Template)]
@@ -32,25 +32,25 @@ const FLASH_MESSAGES: [(&str, &str); 1] = [(
 struct ServicesPage {
     layout: Layout,
     flash: &'static str,
-    /// How many live in all, about.
+    /// Approximate number of active services.
     count: u64,
-    /// With the time that is left to each.
+    /// Each with its time remaining.
     services: Vec<(ListedService, String)>,
-    /// Entries on a page.
+    /// Page size.
     limit: usize,
-    /// Whether there is none before.
+    /// Whether this is the first page.
     is_first: bool,
     next: Option<String>,
-    /// A command that creates a service, if there is one.
+    /// A cURL command that creates a service, if a definition allows it.
     example: Option<String>,
-    /// The beginning of an id that was searched for, and whether these are all.
+    /// The prefix of the search, and whether the results are complete.
     search: Option<(String, bool)>,
 }
 
 impl ServicesPage {
     async fn load(
         api: &AppState,
-        visitor: &SignedIn,
+        session: &SignedIn,
         request: &HttpRequest,
         query: &FormData,
     ) -> Result<Self, ApiError> {
@@ -58,14 +58,16 @@ impl ServicesPage {
             admin_api::parse_cursor(query)?,
             admin_api::page_size(query)?,
         );
-        let office = admin_api::admin_service(api)?;
-        let page = office.list_services(after.as_ref(), limit).await?;
+        let admin = admin_api::admin_service(api)?;
+        let page = admin.list_services(after.as_ref(), limit).await?;
         let (entries, now) = (page.entries.into_iter(), api.services.now()?);
         Ok(Self {
-            layout: Layout::new(visitor, "live", "Services"),
+            layout: Layout::new(session, "active-services", "Active services"),
             flash: flash_message(query, &FLASH_MESSAGES),
-            count: office.count_services().await?,
-            services: entries.map(|entry| with_time_left(entry, now)).collect(),
+            count: admin.count_services().await?,
+            services: entries
+                .map(|entry| with_time_remaining(entry, now))
+                .collect(),
             limit,
             is_first: after.is_none(),
             next: page.next.as_ref().map(admin_api::format_cursor),
@@ -77,37 +79,37 @@ impl ServicesPage {
     }
 }
 
-/// `GET /genesys/1/admin/ui/active-services`; with `?id=` the way to one.
+/// `GET /genesys/1/admin/ui/active-services`; `?id=` searches by id or prefix of an id.
 pub(super) async fn list_services(
     api: Data<AppState>,
-    visitor: SignedIn,
+    session: SignedIn,
     request: HttpRequest,
 ) -> PageResult {
     let query = body::parse_query(&api, &request)?;
     match query.text("id").map(str::trim).filter(|id| !id.is_empty()) {
-        Some(id) => find_service(&api, &visitor, id).await,
-        None => ok_page(&ServicesPage::load(&api, &visitor, &request, &query).await?),
+        Some(id) => find_service(&api, &session, id).await,
+        None => ok_page(&ServicesPage::load(&api, &session, &request, &query).await?),
     }
 }
 
-/// Scheme, host and port that the reader uses.
+/// Scheme, host and port of the request.
 fn request_origin(request: &HttpRequest) -> String {
     let connection = request.connection_info();
     format!("{}://{}", connection.scheme(), connection.host())
 }
 
-fn with_time_left(listed: ListedService, now: Timestamp) -> (ListedService, String) {
-    let left = listed.end.since(now);
-    (listed, format::format_duration(left))
+fn with_time_remaining(listed: ListedService, now: Timestamp) -> (ListedService, String) {
+    let remaining = listed.end.since(now);
+    (listed, format::format_duration(remaining))
 }
 
-/// The page of one service.
+/// The URL of the page of a service.
 fn service_url(id: &ServiceId) -> String {
-    page_url(&["live", id.as_str()])
+    page_url(&["active-services", id.as_str()])
 }
 
-/// The service of that id or, as the log has only the first characters of one, those whose ids begin so.
-async fn find_service(api: &AppState, visitor: &SignedIn, text: &str) -> PageResult {
+/// Finds a service by its id, or services by a prefix of their ids: the log contains only the first characters of ids.
+async fn find_service(api: &AppState, session: &SignedIn, text: &str) -> PageResult {
     let text = text.trim_end_matches(['.', '\u{2026}']);
     let id = ServiceId::from(text.to_owned());
     let error = match api.services.describe(&id).await {
@@ -121,7 +123,7 @@ async fn find_service(api: &AppState, visitor: &SignedIn, text: &str) -> PageRes
         .find_services(text, MAX_SEARCH_RESULTS)
         .await?;
     match found.services.as_slice() {
-        [] => return detail::service_not_found_page(visitor, &id, found.complete),
+        [] => return detail::service_not_found_page(session, &id, found.complete),
         [one] if found.complete => return Ok(redirect_see_other(&service_url(&one.id))),
         _ => {}
     }
@@ -130,10 +132,12 @@ async fn find_service(api: &AppState, visitor: &SignedIn, text: &str) -> PageRes
         api.services.now().map_err(ApiError::from)?,
     );
     ok_page(&ServicesPage {
-        layout: Layout::new(visitor, "live", "Services"),
+        layout: Layout::new(session, "active-services", "Active services"),
         flash: "",
         count: 0,
-        services: entries.map(|entry| with_time_left(entry, now)).collect(),
+        services: entries
+            .map(|entry| with_time_remaining(entry, now))
+            .collect(),
         limit: MAX_SEARCH_RESULTS,
         is_first: true,
         next: None,

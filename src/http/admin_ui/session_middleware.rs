@@ -1,4 +1,4 @@
-//! What stands before the pages: who is signed in may see them, all others are asked to sign in.
+//! Middleware of the console: session check, redirect to the sign-in page, security headers.
 
 use std::{future::Ready, ops::Deref, rc::Rc, sync::LazyLock};
 
@@ -29,8 +29,8 @@ use crate::{
     service::{Actor, AdminSession},
 };
 
-/// Only what this service itself serves, and no page around it. Clients can store what they like at this origin, so
-/// it does not say which scripts may run: those of the digests do, whose elements name them as `integrity`.
+/// Allows only resources of this origin, and no embedding in frames. Clients can store arbitrary files at this origin, so
+/// scripts are allowed by digest, which the script elements repeat as `integrity`.
 static PAGE_CSP: LazyLock<HeaderValue> = LazyLock::new(|| {
     let scripts = ["pages.js", "try_it.js"].map(|name| format!("'{}'", assets::integrity(name)));
     let scripts = scripts.join(" ");
@@ -38,15 +38,15 @@ static PAGE_CSP: LazyLock<HeaderValue> = LazyLock::new(|| {
         "default-src 'none'; style-src 'self'; script-src {scripts}; img-src 'self'; connect-src 'self'; \
          form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     );
-    let nothing = HeaderValue::from_static("default-src 'none'");
-    HeaderValue::try_from(policy).unwrap_or(nothing)
+    let deny_all = HeaderValue::from_static("default-src 'none'");
+    HeaderValue::try_from(policy).unwrap_or(deny_all)
 });
 
-/// Who asks for a page behind the gate.
+/// The admin session of a request.
 #[derive(Clone)]
 pub(super) struct SignedIn {
-    visit: Rc<AdminSession>,
-    /// The readiness of this replica, if the store is away.
+    session: Rc<AdminSession>,
+    /// The readiness of this replica, while the store is unavailable.
     readiness: Option<Rc<Status>>,
 }
 
@@ -54,20 +54,20 @@ impl Deref for SignedIn {
     type Target = AdminSession;
 
     fn deref(&self) -> &AdminSession {
-        &self.visit
+        &self.session
     }
 }
 
 impl SignedIn {
-    /// The readiness of this replica, if the store is away.
+    /// The readiness of this replica, while the store is unavailable.
     pub(super) fn readiness(&self) -> Option<&Status> {
         self.readiness.as_deref()
     }
 
-    /// Who a change is made by.
+    /// The actor of a change, for the audit log.
     pub(super) fn actor(&self, api: &AppState, request: &HttpRequest) -> Actor {
         Actor {
-            name: self.visit.operator.clone(),
+            name: self.session.operator.clone(),
             address: client_address(request, &api.trusted_proxies),
         }
     }
@@ -78,34 +78,35 @@ impl FromRequest for SignedIn {
     type Future = Ready<Result<Self, PageError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let visitor = request.extensions().get::<Self>().cloned();
-        std::future::ready(visitor.ok_or_else(|| {
-            tracing::error!("a page was reached past its gate");
+        let session = request.extensions().get::<Self>().cloned();
+        std::future::ready(session.ok_or_else(|| {
+            tracing::error!("console page without session middleware");
             ApiError::Internal.into()
         }))
     }
 }
 
-/// Lets pass who is signed in.
+/// Requires a session; redirects to the sign-in page without one.
 pub(in crate::http) async fn require_session<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<BoxBody, B>>, Error> {
-    let visitor = load_session(request.request(), SessionRefresh::Extend).await;
-    run_with_session(request, next, visitor, redirect_to_sign_in).await
+    let session = load_session(request.request(), SessionRefresh::Extend).await;
+    run_with_session(request, next, session, redirect_to_sign_in).await
 }
 
-/// The same for what a page asks by itself: that keeps no visit from ending, and is told so in its own terms.
+/// Requires a session for an event stream. Streams do not extend the session; without one, the response is the event
+/// `session-expired`.
 pub(in crate::http) async fn require_stream_session<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<BoxBody, B>>, Error> {
     if request.method() != Method::GET {
-        // Nobody may, whoever asks.
+        // The method is not allowed, with or without a session.
         return public_page(request, next).await;
     }
-    let visitor = load_session(request.request(), SessionRefresh::Peek).await;
-    run_with_session(request, next, visitor, |_| {
+    let session = load_session(request.request(), SessionRefresh::Peek).await;
+    run_with_session(request, next, session, |_| {
         overview::session_expired_response()
     })
     .await
@@ -114,69 +115,69 @@ pub(in crate::http) async fn require_stream_session<B: MessageBody>(
 async fn run_with_session<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
-    visitor: Result<Option<SignedIn>, PageError>,
-    nobody: impl FnOnce(&HttpRequest) -> HttpResponse,
+    session: Result<Option<SignedIn>, PageError>,
+    without_session: impl FnOnce(&HttpRequest) -> HttpResponse,
 ) -> Result<ServiceResponse<EitherBody<BoxBody, B>>, Error> {
-    let mut answer = match visitor {
-        Ok(Some(visitor)) => {
-            request.extensions_mut().insert(visitor.clone());
-            render_error_in_layout(next.call(request).await?, &visitor)
+    let mut response = match session {
+        Ok(Some(session)) => {
+            request.extensions_mut().insert(session.clone());
+            render_error_in_layout(next.call(request).await?, &session)
         }
         Ok(None) => {
-            let answer = nobody(request.request());
-            request.into_response(answer).map_into_left_body()
+            let response = without_session(request.request());
+            request.into_response(response).map_into_left_body()
         }
         Err(error) => {
-            let answer = HttpResponse::from_error(error);
-            request.into_response(answer).map_into_left_body()
+            let response = HttpResponse::from_error(error);
+            request.into_response(response).map_into_left_body()
         }
     };
-    add_security_headers(answer.headers_mut());
-    Ok(answer)
+    add_security_headers(response.headers_mut());
+    Ok(response)
 }
 
-/// What was wrong is shown with the menu around it.
+/// Renders an error page with the menu of the session.
 fn render_error_in_layout<B: MessageBody>(
-    answer: ServiceResponse<B>,
-    visitor: &SignedIn,
+    response: ServiceResponse<B>,
+    session: &SignedIn,
 ) -> ServiceResponse<EitherBody<BoxBody, B>> {
-    let error = answer
+    let error = response
         .response()
         .error()
         .and_then(Error::as_error::<PageError>);
-    let page = error.map(|error| error.page(Layout::new(visitor, "", error.title())).render());
+    let page = error.map(|error| error.page(Layout::new(session, "", error.title())).render());
     match page {
-        Some(Ok(text)) => answer.map_body(|_, _| EitherBody::left(BoxBody::new(text))),
-        _ => answer.map_into_right_body(),
+        Some(Ok(text)) => response.map_body(|_, _| EitherBody::left(BoxBody::new(text))),
+        _ => response.map_into_right_body(),
     }
 }
 
-/// Lets everybody pass, but for pages of other sites.
+/// Allows requests without a session, except cross-site requests.
 pub(in crate::http) async fn public_page<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<BoxBody, B>>, Error> {
-    let mut answer = match check_site(request.request()) {
+    let mut response = match check_site(request.request()) {
         Ok(()) => next.call(request).await?.map_into_right_body(),
         Err(error) => {
-            let answer = HttpResponse::from_error(PageError::from(error));
-            request.into_response(answer).map_into_left_body()
+            let response = HttpResponse::from_error(PageError::from(error));
+            request.into_response(response).map_into_left_body()
         }
     };
-    add_security_headers(answer.headers_mut());
-    Ok(answer)
+    add_security_headers(response.headers_mut());
+    Ok(response)
 }
 
-/// Who asks for something.
+/// How a request affects the session.
 enum SessionRefresh {
     Extend,
-    /// A page that is open, while perhaps nobody looks at it.
+    /// An open page requests updates; the operator may be idle.
     Peek,
 }
 
 async fn load_session(
     request: &HttpRequest,
-    asks: SessionRefresh,
+    refresh: SessionRefresh,
 ) -> Result<Option<SignedIn>, PageError> {
     check_site(request)?;
     let Some(token) = sign_in::session_token(request) else {
@@ -186,42 +187,42 @@ async fn load_session(
         .app_data::<Data<AppState>>()
         .ok_or(ApiError::Internal)?;
     let admin = admin_api::admin_service(api)?;
-    let visit = match asks {
+    let session = match refresh {
         SessionRefresh::Extend => admin.touch_session(&token).await?,
         SessionRefresh::Peek => admin.peek_session(&token).await?,
     };
-    let Some(visit) = visit else {
+    let Some(session) = session else {
         return Ok(None);
     };
-    let readiness = match visit.outage {
+    let readiness = match session.outage {
         Some(_) => Some(Rc::new(health::readiness_within_timeout(api).await)),
         None => None,
     };
     Ok(Some(SignedIn {
-        visit: Rc::new(visit),
+        session: Rc::new(session),
         readiness,
     }))
 }
 
-/// What is answered to who is not signed in. A form that was sent is gone: its page is where to begin again.
+/// The response without a session: a redirect for GET and HEAD, an error for a submitted form.
 fn redirect_to_sign_in(request: &HttpRequest) -> HttpResponse {
     if matches!(*request.method(), Method::GET | Method::HEAD) {
         return redirect_see_other(&sign_in::sign_in_url(request.uri()));
     }
     HttpResponse::from_error(PageError::from(ApiError::Forbidden(
-        "you are not signed in any more, and nothing was changed; sign in and send it again",
+        "your session has expired; no changes were made. Sign in and submit the form again",
     )))
 }
 
 fn add_security_headers(headers: &mut HeaderMap) {
-    // What a stranger uploaded has one of its own, which allows nothing at all.
+    // Downloads have a stricter policy of their own.
     let stricter = headers.get(CONTENT_SECURITY_POLICY).cloned();
     security_headers::add_security_headers(headers);
     let policy = stricter.unwrap_or_else(|| PAGE_CSP.clone());
     headers.insert(CONTENT_SECURITY_POLICY, policy);
     let mut set = |name: HeaderName, value| headers.insert(name, HeaderValue::from_static(value));
     set(X_FRAME_OPTIONS, "DENY");
-    // With none, browsers tell no origin of a form either, and it would be refused.
+    // With `no-referrer`, browsers send `Origin: null` with forms, which the cross-site check refuses.
     set(REFERRER_POLICY, "same-origin");
     set(
         HeaderName::from_static("cross-origin-opener-policy"),

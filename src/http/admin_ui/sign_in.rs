@@ -1,4 +1,4 @@
-//! Signing in and out.
+//! Sign-in and sign-out.
 
 use actix_web::{
     HttpRequest, HttpResponse, ResponseError,
@@ -18,7 +18,7 @@ use crate::{
     service::BasicCredentials,
 };
 
-/// The cookie that shows a visit.
+/// The session cookie.
 const SESSION_COOKIE: &str = "switchboard_session";
 const SIGN_IN_PATH: &str = "/genesys/1/admin/ui/sign-in";
 
@@ -31,7 +31,7 @@ struct SignInPage {
     problem: String,
 }
 
-/// Where to sign in on the way to that page, where it is one.
+/// The URL of the sign-in page, with a redirect back to `page` if that is allowed.
 pub(super) fn sign_in_url(page: &Uri) -> String {
     let page = page.path_and_query().map_or(HOME, |page| page.as_str());
     if is_safe_redirect(page) {
@@ -41,7 +41,7 @@ pub(super) fn sign_in_url(page: &Uri) -> String {
     }
 }
 
-/// What the browser shows of its visit.
+/// The session token in the cookie.
 pub(super) fn session_token(request: &HttpRequest) -> Option<String> {
     let cookie = request.cookie(SESSION_COOKIE)?;
     Some(cookie.value().to_owned())
@@ -66,48 +66,46 @@ pub(super) async fn sign_in(
 ) -> PageResult {
     let form = Form::read_public(&api, &request, payload).await?;
     let (name, to) = (form.text("name").to_owned(), form.text("to").to_owned());
-    let shown = BasicCredentials(Some((
+    let credentials = BasicCredentials(Some((
         name.clone(),
         form.text("password").to_owned().into(),
     )));
     let address = client_address(&request, &api.trusted_proxies);
-    let begun = admin_api::admin_service(&api)?
-        .sign_in(&shown, address)
+    let token = admin_api::admin_service(&api)?
+        .sign_in(&credentials, address)
         .await;
-    let token = match begun.map_err(ApiError::from) {
+    let token = match token.map_err(ApiError::from) {
         Ok(token) => token,
         Err(error) => return sign_in_failed_page(&error, name, to),
     };
-    let mut answer = redirect_see_other(if is_safe_redirect(&to) { &to } else { HOME });
+    let mut response = redirect_see_other(if is_safe_redirect(&to) { &to } else { HOME });
     let cookie = session_cookie(&request, token.expose_secret()).to_string();
-    add_cookie(&mut answer, &cookie)?;
-    Ok(answer)
+    add_cookie(&mut response, &cookie)?;
+    Ok(response)
 }
 
 /// `POST /genesys/1/admin/ui/sign-out`
 pub(super) async fn sign_out(
     api: Data<AppState>,
-    visitor: SignedIn,
+    session: SignedIn,
     request: HttpRequest,
     payload: Payload,
 ) -> PageResult {
-    Form::read(&api, &visitor, &request, payload).await?;
+    Form::read(&api, &session, &request, payload).await?;
     if let Some(token) = session_token(&request) {
         admin_api::admin_service(&api)?.sign_out(&token).await?;
     }
-    let mut answer = redirect_see_other(SIGN_IN_PATH);
+    let mut response = redirect_see_other(SIGN_IN_PATH);
     let mut cookie = session_cookie(&request, "");
     cookie.make_removal();
-    add_cookie(&mut answer, &cookie.to_string())?;
-    Ok(answer)
+    add_cookie(&mut response, &cookie.to_string())?;
+    Ok(response)
 }
 
-/// The page once more, with what was wrong.
+/// The sign-in page with an error.
 fn sign_in_failed_page(error: &ApiError, name: String, to: String) -> PageResult {
     let problem = match error {
-        ApiError::Unauthorized(_) => {
-            "This user name and password are not those of the administration.".to_owned()
-        }
+        ApiError::Unauthorized(_) => "Incorrect user name or password.".to_owned(),
         other => other.to_string(),
     };
     let page = SignInPage {
@@ -116,12 +114,13 @@ fn sign_in_failed_page(error: &ApiError, name: String, to: String) -> PageResult
         name,
         problem,
     };
-    let mut answer = render(error.status_code(), &page)?;
-    copy_error_headers(&mut answer, &error.error_response());
-    Ok(answer)
+    let mut response = render(error.status_code(), &page)?;
+    copy_error_headers(&mut response, &error.error_response());
+    Ok(response)
 }
 
-/// It goes to the pages only, no script can read it, and no form or script of another site sends it.
+/// The session cookie: limited to the console, `HttpOnly`, and `SameSite=Lax` so that forms and scripts of other sites
+/// do not send it.
 fn session_cookie<'a>(request: &HttpRequest, token: &'a str) -> Cookie<'a> {
     let proxied = request.headers().get("x-forwarded-proto");
     let encrypted =
@@ -134,18 +133,18 @@ fn session_cookie<'a>(request: &HttpRequest, token: &'a str) -> Cookie<'a> {
         .finish()
 }
 
-fn add_cookie(answer: &mut HttpResponse, cookie: &str) -> Result<(), PageError> {
-    let value = cookie.parse().map_err(|_wrong| ApiError::Internal)?;
-    answer.headers_mut().insert(SET_COOKIE, value);
+fn add_cookie(response: &mut HttpResponse, cookie: &str) -> Result<(), PageError> {
+    let value = cookie.parse().map_err(|_error| ApiError::Internal)?;
+    response.headers_mut().insert(SET_COOKIE, value);
     Ok(())
 }
 
-/// Whether that is a page of ours, and not one that somebody wants an operator to be led to.
-fn is_safe_redirect(place: &str) -> bool {
-    let plain = place
+/// Whether the target is a page of the console. Prevents open redirects.
+fn is_safe_redirect(target: &str) -> bool {
+    let plain = target
         .bytes()
         .all(|byte| byte.is_ascii_graphic() && byte != b'\\');
-    let path = place.split('?').next().unwrap_or_default();
+    let path = target.split('?').next().unwrap_or_default();
     let dots = path.to_ascii_lowercase().replace("%2e", ".");
     let dots = dots.split('/').any(|part| matches!(part, "." | ".."));
     plain && !dots && is_navigable(path)
@@ -157,7 +156,7 @@ mod tests {
 
     #[test]
     fn sign_in_redirects_only_to_own_pages() {
-        for (place, expected) in [
+        for (target, expected) in [
             ("/genesys/1/admin/ui", true),
             ("/genesys/1/admin/ui/services/a%20b?x=1", true),
             ("/genesys/1/admin/ui?x=../..", true),
@@ -169,13 +168,13 @@ mod tests {
             ("/genesys/1/admin/ui/\\elsewhere", false),
             ("/genesys/1/admin/ui\r\nSet-Cookie: a=b", false),
             ("", false),
-            // What no browser gets: forms are sent there, and a page listens.
+            // Not pages: form targets and the event stream.
             ("/genesys/1/admin/ui/sign-out", false),
             ("/genesys/1/admin/ui/services/store/delete", false),
             ("/genesys/1/admin/ui/overview/events", false),
             ("/genesys/1/admin/ui/no/such/page", false),
         ] {
-            assert_eq!(is_safe_redirect(place), expected, "{place:?}");
+            assert_eq!(is_safe_redirect(target), expected, "{target:?}");
         }
     }
 }

@@ -1,5 +1,5 @@
-//! *Try it*: an operation of the client API, filled in, sent by the browser to this very listener, and
-//! shown as it went over the wire. What it does is done for real.
+//! *API explorer*: a form for an operation of the client API. The browser sends the request to this listener and shows
+//! the response. The requests take effect.
 
 use actix_web::{HttpRequest, web::Data};
 use askama::Template;
@@ -14,37 +14,39 @@ use crate::{
     store::Table,
 };
 
-/// Pairs and files that a request may carry here.
-const MAX_PAIRS: usize = 5;
+/// Rows for parameters and files in the form.
+const MAX_FIELDS: usize = 5;
 const MAX_FILES: usize = 2;
 
 #[derive(Template)]
 #[template(path = "try_it.html")]
 struct TryItPage {
     layout: Layout,
-    /// Those that clients may ask; none where this listener serves no clients.
+    /// Operations of the client API; none if this listener does not serve it.
     operations: Vec<OperationView>,
-    /// Which of them is to be tried.
-    chosen: usize,
-    /// Names of configured services, to choose from.
+    /// The index of the selected operation.
+    selected: usize,
+    /// Names of service definitions, for completion.
     services: Vec<String>,
-    /// What the URL fills in already: a service's id.
+    /// The service id in the URL of the page.
     id: String,
 }
 
 impl TryItPage {
-    fn chosen(&self) -> Option<&OperationView> {
-        self.operations.get(self.chosen)
+    fn selected(&self) -> Option<&OperationView> {
+        self.operations.get(self.selected)
     }
 
-    fn is_chosen(&self, operation: &OperationView) -> bool {
-        self.chosen()
-            .is_some_and(|chosen| chosen.id == operation.id)
+    fn is_selected(&self, operation: &OperationView) -> bool {
+        self.selected()
+            .is_some_and(|selected| selected.id == operation.id)
     }
 
-    /// What stands in a place of the path to begin with.
+    /// The initial value of a path parameter.
     fn initial_value<'a>(&'a self, name: &str, example: &'a str) -> &'a str {
-        let creates = self.chosen().is_some_and(|chosen| chosen.method == "POST");
+        let creates = self
+            .selected()
+            .is_some_and(|operation| operation.method == "POST");
         match (name, self.id.as_str()) {
             ("service", "") if creates => example,
             ("service" | "id", id) => id,
@@ -57,26 +59,26 @@ impl TryItPage {
 pub(super) async fn show_try_it(
     api: Data<AppState>,
     document: Data<Document>,
-    visitor: SignedIn,
+    session: SignedIn,
     request: HttpRequest,
 ) -> PageResult {
     let query = body::parse_query(&api, &request)?;
-    let wanted = query.text("operation").unwrap_or_default();
+    let operation_id = query.text("operation").unwrap_or_default();
     let mut operations = operations(&document.value());
     operations.retain(is_client_operation);
     operations.sort_by_key(|operation| (operation.tag.clone(), operation.path.len()));
-    let chosen = operations
+    let selected = operations
         .iter()
-        .position(|operation| operation.id == wanted);
-    let first = operations
+        .position(|operation| operation.id == operation_id);
+    let first_create = operations
         .iter()
         .position(|operation| operation.method == "POST");
     let (_, services) = admin_api::admin_service(&api)?
         .list_entries(Table::Services)
         .await?;
     ok_page(&TryItPage {
-        layout: Layout::new(&visitor, "try", "Try it"),
-        chosen: chosen.or(first).unwrap_or_default(),
+        layout: Layout::new(&session, "try", "API explorer"),
+        selected: selected.or(first_create).unwrap_or_default(),
         operations,
         services: services.into_iter().map(|service| service.name).collect(),
         id: query.text("id").unwrap_or_default().to_owned(),
@@ -84,6 +86,6 @@ pub(super) async fn show_try_it(
 }
 
 fn is_client_operation(operation: &OperationView) -> bool {
-    let mut places = ["/genesys/1/service/", "/genesys/1/cs/"].iter();
-    places.any(|place| operation.path.starts_with(place))
+    let mut prefixes = ["/genesys/1/service/", "/genesys/1/cs/"].iter();
+    prefixes.any(|prefix| operation.path.starts_with(prefix))
 }

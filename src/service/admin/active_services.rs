@@ -138,8 +138,8 @@ impl Admin {
         let mut event = AuditRecord::new(
             by,
             self.store.now()?,
-            AuditAction::Extend,
-            "live service",
+            AuditAction::SetExpiration,
+            "active service",
             id.as_str(),
         );
         event.before = Some(serde_json::json!({"end": before.end.to_string()}));
@@ -158,8 +158,8 @@ impl Admin {
         let mut event = AuditRecord::new(
             by,
             self.store.now()?,
-            AuditAction::End,
-            "live service",
+            AuditAction::Delete,
+            "active service",
             id.as_str(),
         );
         event.before = Some(serde_json::json!({

@@ -15,7 +15,7 @@ const MAX_STATE_BYTES: usize = 16 * 1024;
 
 /// What was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub(super) enum AuditAction {
     Create,
     Replace,
@@ -23,9 +23,7 @@ pub(super) enum AuditAction {
     /// An entry that the store had lost was made again.
     Restore,
     /// The end of a service was moved.
-    Extend,
-    /// A service was ended.
-    End,
+    SetExpiration,
     /// A number was given back by hand.
     Release,
 }
@@ -34,11 +32,11 @@ pub(super) enum AuditAction {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct AuditRecord {
     /// When, in ISO 8601.
-    at: String,
+    time: String,
     /// The user name shown.
-    by: String,
+    actor: String,
     /// Where the request came from.
-    from: Option<String>,
+    client_address: Option<String>,
     /// What was done.
     action: AuditAction,
     /// To what kind of thing.
@@ -69,9 +67,9 @@ impl AuditRecord {
         name: &str,
     ) -> Self {
         Self {
-            at: at.to_string(),
-            by: by.name.clone(),
-            from: by.address.map(|address| address.to_string()),
+            time: at.to_string(),
+            actor: by.name.clone(),
+            client_address: by.address.map(|address| address.to_string()),
             action,
             kind: kind.to_owned(),
             name: name.to_owned(),
@@ -117,7 +115,7 @@ fn truncate_state(options: &Options) -> Value {
     while !text.is_char_boundary(end) {
         end -= 1;
     }
-    serde_json::json!({"_cut": text.get(..end), "_bytes": text.len()})
+    serde_json::json!({"_truncated": text.get(..end), "_bytes": text.len()})
 }
 
 impl Admin {
@@ -144,13 +142,13 @@ impl Admin {
     /// Notes what is about to be done.
     pub(super) async fn append_audit_event(&self, event: &AuditRecord) -> Result<(), AdminError> {
         let AuditRecord {
-            by,
+            actor,
             action,
             kind,
             name,
             ..
         } = event;
-        info!(by, ?action, kind, name, "an operator");
+        info!(actor, ?action, kind, name, "an operator");
         let most = self.context.settings.audit_log_entries;
         Ok(self
             .store

@@ -139,7 +139,7 @@ impl Admin {
         event.before = Some(serde_json::json!({
             "booking": booking,
             "service": found.service.as_str(),
-            "until": found.until.to_string(),
+            "expires_at": found.until.to_string(),
         }));
         self.append_audit_event(&event).await?;
         let held = Booking {

@@ -12,15 +12,15 @@ pub struct ReplicaStats {
     /// Requests a second that it answered of late.
     pub requests_per_second: Option<f64>,
     /// Those of them that it answered with a status of 500 or more.
-    pub failures_per_second: Option<f64>,
+    pub errors_per_second: Option<f64>,
     /// Whether it is the one that cleans up after services.
     #[serde(default)]
-    pub cleans_up: bool,
+    pub cleanup_leader: bool,
     /// For how many seconds the oldest ended service waits to be given back; who cleans up knows.
     pub cleanup_lag_seconds: Option<f64>,
     /// Whether the store tells it of every service that ends.
     #[serde(default)]
-    pub notified: bool,
+    pub keyspace_notifications: bool,
     /// By how many seconds its clock is ahead of that of the store.
     pub clock_skew_seconds: Option<f64>,
     /// How many entries of the catalog it can restore that the store has lost.
@@ -51,12 +51,12 @@ impl StatsSampler {
         };
         let pulse = ReplicaStats {
             requests_per_second: rate(|counts| counts.0),
-            failures_per_second: rate(|counts| counts.1),
-            cleans_up: metrics::is_cleanup_leader(),
+            errors_per_second: rate(|counts| counts.1),
+            cleanup_leader: metrics::is_cleanup_leader(),
             cleanup_lag_seconds: metrics::cluster_metrics()
                 .cleanup_lag
                 .map(|lag| lag.as_secs_f64()),
-            notified: metrics::keyspace_notifications_enabled(),
+            keyspace_notifications: metrics::keyspace_notifications_enabled(),
             clock_skew_seconds: skew.seconds(),
             catalog_entries_lost: metrics::catalog_entries_lost(),
         };

@@ -41,9 +41,10 @@ pub struct Replica {
     /// Where it listens for those who may ask everything.
     pub private_address: Option<String>,
     /// Since when, in ISO 8601.
-    pub since: String,
+    #[serde(default)]
+    pub started_at: String,
     /// Which version of what operators made is in force there; absent while it is not known.
-    pub catalog: Option<String>,
+    pub catalog_version: Option<String>,
     /// How it is doing.
     #[serde(flatten)]
     pub stats: ReplicaStats,
@@ -59,8 +60,8 @@ impl Replica {
             host: gethostname().to_string_lossy().into_owned(),
             address,
             private_address,
-            since: String::new(),
-            catalog: None,
+            started_at: String::new(),
+            catalog_version: None,
             stats: ReplicaStats::default(),
         }
     }
@@ -78,12 +79,13 @@ impl Replica {
         let (mut version, mut finger) = (in_force.subscribe_version(), StatsSampler::new());
         let mut pause = INITIAL_HEARTBEAT_DELAY;
         loop {
-            self.catalog.clone_from(&version.borrow_and_update());
+            self.catalog_version
+                .clone_from(&version.borrow_and_update());
             self.stats = finger.sample(skew);
-            if self.since.is_empty()
+            if self.started_at.is_empty()
                 && let Ok(now) = store.now()
             {
-                self.since = now.before(started.elapsed()).to_string();
+                self.started_at = now.before(started.elapsed()).to_string();
             }
             let told = serde_json::to_string(&self).unwrap_or_default();
             status.set_own_replica(&self);

@@ -33,21 +33,21 @@ static PRESETS: [ServicePreset; 6] = [
     },
     ServicePreset {
         name: "request-interaction",
-        title: "Number to dial",
+        title: "Request access number",
         description: "Gives a caller a number to dial, and keeps what the agent should know until the call arrives.",
         fixed: &[("_type", BUILTIN), ("_service", "request-interaction")],
         kind: ServiceKind::RequestInteraction,
     },
     ServicePreset {
         name: "request-access",
-        title: "Number for a service that exists",
+        title: "Add number to an existing service",
         description: "Gives a number to dial for a service that was made before. It makes no service of its own.",
         fixed: &[("_type", BUILTIN), ("_service", "request-access")],
         kind: ServiceKind::RequestAccess,
     },
     ServicePreset {
         name: "match-interaction",
-        title: "Match of a call",
+        title: "Match incoming call",
         description: "Is asked by the routing side when a call arrives, finds the service that it is for and gives the \
                number back.",
         fixed: &[("_type", BUILTIN), ("_service", "match-interaction")],

@@ -1,4 +1,4 @@
-//! Services that live, looked after by hand.
+//! Active services in the admin API.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -9,18 +9,18 @@ use crate::support::{
 };
 
 on_every_kind_of_store!(
-    all_that_live_are_counted_and_paged_through_by_their_ends,
-    one_is_looked_up_with_all_that_it_holds,
-    one_is_extended_and_ended,
-    what_has_ended_is_not_told,
-    those_are_found_whose_ids_begin_with_a_prefix,
+    services_are_counted_and_listed_by_expiration_time,
+    service_is_returned_with_keys_binaries_and_bookings,
+    service_is_extended_and_deleted,
+    ended_service_is_not_listed,
+    services_are_found_by_prefix_of_their_id,
 );
 
 fn id_of(service: &str) -> String {
     service.rsplit('/').next().unwrap().to_owned()
 }
 
-/// All ids, page by page.
+/// All ids, read page by page.
 async fn list_all_ids(app: &TestApp, limit: usize) -> Vec<String> {
     let mut ids = Vec::new();
     let mut path = format!("active-services?limit={limit}");
@@ -31,7 +31,7 @@ async fn list_all_ids(app: &TestApp, limit: usize) -> Vec<String> {
         ids.extend(
             services
                 .iter()
-                .map(|one| one["id"].as_str().unwrap().to_owned()),
+                .map(|service| service["id"].as_str().unwrap().to_owned()),
         );
         let Some(next) = page["next"].as_str() else {
             return ids;
@@ -40,10 +40,10 @@ async fn list_all_ids(app: &TestApp, limit: usize) -> Vec<String> {
     }
 }
 
-async fn all_that_live_are_counted_and_paged_through_by_their_ends(app: TestApp) {
+async fn services_are_counted_and_listed_by_expiration_time(app: TestApp) {
     let app = start_admin(&app).await;
     let mut expected = Vec::new();
-    // Some end at the very same moment.
+    // Some expire at the same time.
     let end = "_ttl=600";
     for n in 0..12 {
         let form = if n % 3 == 0 {
@@ -65,7 +65,10 @@ async fn all_that_live_are_counted_and_paged_through_by_their_ends(app: TestApp)
             moved.text()
         );
     }
-    assert_eq!(get_json(&app, "active-services").await["count"], 12);
+    assert_eq!(
+        get_json(&app, "active-services").await["approximate_count"],
+        12
+    );
     for limit in [1, 5, 200] {
         let ids = list_all_ids(&app, limit).await;
         let mut sorted = ids.clone();
@@ -78,16 +81,16 @@ async fn all_that_live_are_counted_and_paged_through_by_their_ends(app: TestApp)
         .as_array()
         .unwrap()
         .iter()
-        .map(|one| &one["end"])
+        .map(|service| &service["expires_at"])
         .collect();
     assert!(ends.is_sorted_by_key(|end| end.as_str()), "{ends:?}");
     for wrong in ["after=x", "after=-1-x", "after=x-y", "limit=0", "limit=201"] {
-        let answer = get(&app, &format!("active-services?{wrong}")).await;
-        answer.error_message("InvalidParameter", 400);
+        let response = get(&app, &format!("active-services?{wrong}")).await;
+        response.error_message("InvalidParameter", 400);
     }
 }
 
-async fn one_is_looked_up_with_all_that_it_holds(app: TestApp) {
+async fn service_is_returned_with_keys_binaries_and_bookings(app: TestApp) {
     let app = start_admin(&app).await;
     let body =
         Multipart::new()
@@ -97,20 +100,20 @@ async fn one_is_looked_up_with_all_that_it_holds(app: TestApp) {
     let create = create.header("gms_user", "jane").multipart_body(body);
     let service = TestResponse::send(create).await;
     let id = id_of(&service.service_id());
-    let live = get_json(&app, &format!("active-services/{id}")).await;
-    assert_eq!(live["id"], id.as_str());
-    assert_eq!(live["service"], "request-interaction");
-    assert_eq!(live["gms_user"], "jane");
-    assert_eq!(live["keys"], serde_json::json!(["language"]));
-    assert_eq!(live["binaries"][0]["name"], "map");
-    assert_eq!(live["binaries"][0]["size"], 5);
-    assert_eq!(live["bookings"][0]["group"], "DNIS");
-    assert_eq!(live["bookings"][0]["number"], "8003449999");
-    let unknown = get(&app, "active-services/nobody").await;
+    let detail = get_json(&app, &format!("active-services/{id}")).await;
+    assert_eq!(detail["id"], id.as_str());
+    assert_eq!(detail["service"], "request-interaction");
+    assert_eq!(detail["gms_user"], "jane");
+    assert_eq!(detail["keys"], serde_json::json!(["language"]));
+    assert_eq!(detail["binaries"][0]["name"], "map");
+    assert_eq!(detail["binaries"][0]["size"], 5);
+    assert_eq!(detail["bookings"][0]["group"], "DNIS");
+    assert_eq!(detail["bookings"][0]["number"], "8003449999");
+    let unknown = get(&app, "active-services/unknown").await;
     unknown.error_message("ServiceNotFound", 404);
 }
 
-async fn one_is_extended_and_ended(app: TestApp) {
+async fn service_is_extended_and_deleted(app: TestApp) {
     let app = start_admin(&app).await;
     let service = create_service_with(&app, "store", "_ttl=60")
         .await
@@ -129,26 +132,30 @@ async fn one_is_extended_and_ended(app: TestApp) {
         .error_message("ServiceNotFound", 404);
     end().await.error_message("ServiceNotFound", 404);
     put("ttl=600").await.error_message("ServiceNotFound", 404);
-    assert_eq!(get_json(&app, "active-services").await["count"], 0);
+    assert_eq!(
+        get_json(&app, "active-services").await["approximate_count"],
+        0
+    );
 }
 
-async fn what_has_ended_is_not_told(app: TestApp) {
+async fn ended_service_is_not_listed(app: TestApp) {
     let app = start_admin(&app).await;
-    let lives = id_of(&create_service(&app, "store").await.service_id());
+    let active = id_of(&create_service(&app, "store").await.service_id());
     let ended = create_service_with(&app, "store", "_ttl=1")
         .await
         .service_id();
-    eventually("it ends", async || {
+    eventually("the service expires", async || {
         (TestResponse::send(app.get(&ended)).await.status == 404).then_some(())
     })
     .await;
-    assert_eq!(list_all_ids(&app, 10).await, [lives.as_str()]);
-    let count = async || (get_json(&app, "active-services").await["count"] == 1).then_some(());
-    eventually("it does not count", count).await;
+    assert_eq!(list_all_ids(&app, 10).await, [active.as_str()]);
+    let count =
+        async || (get_json(&app, "active-services").await["approximate_count"] == 1).then_some(());
+    eventually("the service is not counted", count).await;
 }
 
 #[tokio::test]
-async fn the_list_of_services_is_swept() {
+async fn sweep_removes_ended_services_from_the_list() {
     let app = start_admin(&TestApp::on_redis().await).await;
     let service = create_service_with(&app, "store", "_ttl=1")
         .await
@@ -156,13 +163,13 @@ async fn the_list_of_services_is_swept() {
     let redis = app.redis.as_ref().unwrap();
     let pattern = format!("{}end:*", app.prefix);
     assert_eq!(redis.keys(&pattern).await.len(), 1, "{service}");
-    eventually("nothing is left of it", async || {
+    eventually("the index is empty", async || {
         redis.keys(&pattern).await.is_empty().then_some(())
     })
     .await;
 }
 
-async fn those_are_found_whose_ids_begin_with_a_prefix(app: TestApp) {
+async fn services_are_found_by_prefix_of_their_id(app: TestApp) {
     let app = start_admin(&app).await;
     let mut ids = Vec::new();
     for _ in 0..20 {
@@ -170,10 +177,13 @@ async fn those_are_found_whose_ids_begin_with_a_prefix(app: TestApp) {
     }
     let found = async |query: &str| {
         let page = get_json(&app, &format!("active-services?{query}")).await;
-        assert_eq!((&page["count"], &page["next"]), (&json!(20), &Value::Null));
+        assert_eq!(
+            (&page["approximate_count"], &page["next"]),
+            (&json!(20), &Value::Null)
+        );
         let services = page["services"].as_array().unwrap().iter();
         let found: Vec<String> = services
-            .map(|one| one["id"].as_str().unwrap().to_owned())
+            .map(|service| service["id"].as_str().unwrap().to_owned())
             .collect();
         (found, page["complete"].as_bool().unwrap())
     };
@@ -212,8 +222,8 @@ async fn those_are_found_whose_ids_begin_with_a_prefix(app: TestApp) {
         "prefix=...",
         &format!("prefix={}", "0".repeat(65)),
     ] {
-        let answer = get(&app, &format!("active-services?{wrong}")).await;
-        let message = answer.error_message("InvalidParameter", 400);
+        let response = get(&app, &format!("active-services?{wrong}")).await;
+        let message = response.error_message("InvalidParameter", 400);
         assert!(message.contains("1 to 64"), "{message}");
     }
 }

@@ -1,4 +1,4 @@
-//! Who did what, and when.
+//! The audit log.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -10,9 +10,9 @@ use super::fixture::{
 use crate::support::{Bodies, TestApp, TestResponse, on_every_kind_of_store};
 
 on_every_kind_of_store!(
-    every_change_is_told_with_who_when_what_before_and_after,
-    secrets_are_not_told_but_that_they_changed_is,
-    the_history_is_paged_through_to_its_beginning,
+    every_change_is_recorded_with_actor_time_action_and_states,
+    secrets_are_masked_and_their_change_is_marked,
+    audit_log_is_paginated,
 );
 
 async fn audit_events(app: &TestApp) -> Vec<Value> {
@@ -20,7 +20,7 @@ async fn audit_events(app: &TestApp) -> Vec<Value> {
     history["events"].as_array().unwrap().clone()
 }
 
-async fn every_change_is_told_with_who_when_what_before_and_after(app: TestApp) {
+async fn every_change_is_recorded_with_actor_time_action_and_states(app: TestApp) {
     let app = start_admin(&app).await;
     create_entry(&app, "services/cart", &store_options()).await;
     let mut longer = store_options();
@@ -36,18 +36,21 @@ async fn every_change_is_told_with_who_when_what_before_and_after(app: TestApp) 
     delete_entry(&app, "services/cart").await;
     let expected = [
         "delete service cart".to_owned(),
-        format!("end live service {id}"),
-        format!("extend live service {id}"),
+        format!("delete active service {id}"),
+        format!("set_expiration active service {id}"),
         "replace service cart".to_owned(),
         "create service cart".to_owned(),
     ];
     assert_eq!(audit_actions(&app).await, expected);
     let events = audit_events(&app).await;
     for event in &events {
-        assert_eq!(event["by"], "admin");
-        assert_eq!(event["from"], "127.0.0.1");
-        let at = event["at"].as_str().unwrap();
-        assert!(switchboard::store::Timestamp::parse(at).is_some(), "{at}");
+        assert_eq!(event["actor"], "admin");
+        assert_eq!(event["client_address"], "127.0.0.1");
+        let time = event["time"].as_str().unwrap();
+        assert!(
+            switchboard::store::Timestamp::parse(time).is_some(),
+            "{time}"
+        );
     }
     let replaced = &events[3];
     assert_eq!(replaced["before"], store_options());
@@ -56,14 +59,14 @@ async fn every_change_is_told_with_who_when_what_before_and_after(app: TestApp) 
     assert_eq!(events[0]["after"], Value::Null);
 }
 
-async fn secrets_are_not_told_but_that_they_changed_is(app: TestApp) {
+async fn secrets_are_masked_and_their_change_is_marked(app: TestApp) {
     let app = start_admin(&app).await;
     let mut options = store_options();
     options["password"] = json!("first secret");
     create_entry(&app, "services/vault", &options).await;
     options["password"] = json!("second secret");
     replace_entry(&app, "services/vault", &options).await;
-    // As an editor sends it who has read it.
+    // As an editor submits it after reading the entry.
     options["password"] = json!("********");
     options["_ttl"] = json!(60);
     replace_entry(&app, "services/vault", &options).await;
@@ -75,29 +78,29 @@ async fn secrets_are_not_told_but_that_they_changed_is(app: TestApp) {
     assert_eq!(events[1]["after"]["password"], "******** (changed)");
     assert_eq!(events[0]["after"]["password"], "********");
     for path in ["audit-log", "services", "services/vault", "catalog"] {
-        let answer = super::fixture::get(&app, path).await;
+        let response = super::fixture::get(&app, path).await;
         assert!(
-            !answer.text().contains("secret"),
+            !response.text().contains("secret"),
             "{path}: {}",
-            answer.text()
+            response.text()
         );
         assert!(
-            answer.text().contains("********"),
+            response.text().contains("********"),
             "{path}: {}",
-            answer.text()
+            response.text()
         );
     }
 }
 
-async fn the_history_is_paged_through_to_its_beginning(app: TestApp) {
+async fn audit_log_is_paginated(app: TestApp) {
     let app = start_admin(&app).await;
-    let mut catalogue = String::new();
+    let mut catalog = String::new();
     for n in 0..25 {
-        catalogue += &format!("[services.s{n:02}]\n_type='builtin'\n_service='store'\n");
+        catalog += &format!("[services.s{n:02}]\n_type='builtin'\n_service='store'\n");
     }
     let empty = request(&app, Method::PUT, "catalog").header("if-none-match", "*");
     let imported =
-        TestResponse::send(empty.typed_body("application/toml", catalogue.as_bytes())).await;
+        TestResponse::send(empty.typed_body("application/toml", catalog.as_bytes())).await;
     assert_eq!(imported.status, 200, "{}", imported.text());
     let (mut names, mut path) = (Vec::new(), "audit-log?limit=10".to_owned());
     loop {
@@ -106,7 +109,7 @@ async fn the_history_is_paged_through_to_its_beginning(app: TestApp) {
         names.extend(
             events
                 .iter()
-                .map(|one| one["name"].as_str().unwrap().to_owned()),
+                .map(|event| event["name"].as_str().unwrap().to_owned()),
         );
         let Some(next) = page["next"].as_str() else {
             break;
@@ -123,49 +126,49 @@ async fn the_history_is_paged_through_to_its_beginning(app: TestApp) {
         "limit=201",
         "limit=x",
     ] {
-        let answer = super::fixture::get(&app, &format!("audit-log?{wrong}")).await;
-        answer.error_message("InvalidParameter", 400);
+        let response = super::fixture::get(&app, &format!("audit-log?{wrong}")).await;
+        response.error_message("InvalidParameter", 400);
     }
 }
 
 #[tokio::test]
-async fn the_history_keeps_about_as_many_events_as_are_set() {
+async fn audit_log_is_limited_to_the_configured_number_of_entries() {
     for app in [TestApp::on_memory().await, TestApp::on_redis().await] {
         let app = start_admin_with(&app, &[("admin.audit_log_entries", "100")]).await;
-        let catalogue = |ttl: usize| -> String {
-            let one =
+        let catalog_toml = |ttl: usize| -> String {
+            let service =
                 |n| format!("[services.s{n}]\n_type='builtin'\n_service='store'\n_ttl={ttl}\n");
-            (0..60).map(one).collect()
+            (0..60).map(service).collect()
         };
         for ttl in 1..=8 {
-            let answer = import(&app, Method::POST, "*", &catalogue(ttl)).await;
-            // The first one has nothing to replace.
+            let response = import(&app, Method::POST, "*", &catalog_toml(ttl)).await;
+            // The first import has nothing to match.
             if ttl == 1 {
-                answer.error_message("PreconditionFailed", 412);
+                response.error_message("PreconditionFailed", 412);
                 let post = request(&app, Method::POST, "catalog");
-                let post = post.typed_body("application/toml", catalogue(ttl).as_bytes());
+                let post = post.typed_body("application/toml", catalog_toml(ttl).as_bytes());
                 assert_eq!(TestResponse::send(post).await.status, 200);
             } else {
-                assert_eq!(answer.status, 200, "{}", answer.text());
+                assert_eq!(response.status, 200, "{}", response.text());
             }
         }
-        let mut kept = 0;
+        let mut count = 0;
         let mut path = "audit-log?limit=200".to_owned();
         loop {
             let page = get_json(&app, &path).await;
-            kept += page["events"].as_array().unwrap().len();
+            count += page["events"].as_array().unwrap().len();
             let Some(next) = page["next"].as_str() else {
                 break;
             };
             path = format!("audit-log?limit=200&after={next}");
         }
-        // Redis forgets in blocks of 100.
-        assert!((100..300).contains(&kept), "{kept} of 480");
+        // Redis trims streams in blocks of 100.
+        assert!((100..300).contains(&count), "{count} of 480");
     }
 }
 
 #[tokio::test]
-async fn a_state_that_is_too_long_to_be_kept_is_cut() {
+async fn long_state_is_truncated() {
     let app = start_admin(&TestApp::on_memory().await).await;
     let numbers: Vec<String> = (0..3_000)
         .map(|n| format!("{}", 8_005_550_000_u64 + n))
@@ -173,7 +176,7 @@ async fn a_state_that_is_too_long_to_be_kept_is_cut() {
     let numbers: Vec<&str> = numbers.iter().map(String::as_str).collect();
     create_entry(&app, "groups/big", &exclusive_group_options(&numbers)).await;
     let event = &audit_events(&app).await[0];
-    assert!(event["after"]["_cut"].as_str().unwrap().len() <= 16 * 1024);
+    assert!(event["after"]["_truncated"].as_str().unwrap().len() <= 16 * 1024);
     assert!(event["after"]["_bytes"].as_u64().unwrap() > 30_000);
     let groups = get_json(&app, "groups").await;
     let big = &groups["entries"].as_array().unwrap()[1];

@@ -1,4 +1,4 @@
-//! Services with a backend whose definition is changed or deleted while they live.
+//! Active services with a backend whose definition is deleted.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ use crate::support::{
     on_every_kind_of_store,
 };
 
-on_every_kind_of_store!(what_was_made_from_a_deleted_definition_is_asked_and_ended,);
+on_every_kind_of_store!(service_of_a_deleted_definition_still_uses_its_backend,);
 
 fn backend_options(backend: &Backend) -> Value {
     json!({
@@ -22,7 +22,7 @@ fn backend_options(backend: &Backend) -> Value {
     })
 }
 
-async fn what_was_made_from_a_deleted_definition_is_asked_and_ended(app: TestApp) {
+async fn service_of_a_deleted_definition_still_uses_its_backend(app: TestApp) {
     let backend = Backend::new(|_| MockResponse::ok("{}")).await;
     let app = start_admin(&app).await;
     create_entry(&app, "services/chat", &backend_options(&backend)).await;
@@ -33,8 +33,8 @@ async fn what_was_made_from_a_deleted_definition_is_asked_and_ended(app: TestApp
         .await
         .error_message("ServiceNotFound", 404);
     let send = app.post(&format!("{service}/send")).form_body("text=hello");
-    let answer = TestResponse::send(send).await;
-    assert_eq!(answer.status, 200, "{}", answer.text());
+    let response = TestResponse::send(send).await;
+    assert_eq!(response.status, 200, "{}", response.text());
     TestResponse::send(app.delete(&service)).await.assert_ok();
     backend
         .wait_for_request(&format!("POST /rooms/{id}/close"))

@@ -1,4 +1,4 @@
-//! Who holds which number.
+//! Bookings of a group.
 
 use reqwest::Method;
 
@@ -13,11 +13,11 @@ use crate::support::{
 };
 
 on_every_kind_of_store!(
-    who_holds_which_number_is_told_by_group_and_by_number,
-    a_number_is_given_back_by_hand,
+    bookings_are_listed_by_group_and_by_number,
+    operator_releases_a_number,
 );
 
-async fn who_holds_which_number_is_told_by_group_and_by_number(app: TestApp) {
+async fn bookings_are_listed_by_group_and_by_number(app: TestApp) {
     let app = start_admin(&app).await;
     let numbers: Vec<String> = (0..8).map(number).collect();
     let numbers: Vec<&str> = numbers.iter().map(String::as_str).collect();
@@ -28,10 +28,10 @@ async fn who_holds_which_number_is_told_by_group_and_by_number(app: TestApp) {
         &request_interaction_options("support"),
     )
     .await;
-    let mut held = Vec::new();
+    let mut booked = Vec::new();
     for n in 0..7 {
         let form = format!("_phone_number=650469000{n}&_provide_code=true");
-        held.push(Booked::from_response(
+        booked.push(Booked::from_response(
             &create_service_with(&app, "call", &form).await,
         ));
     }
@@ -54,7 +54,7 @@ async fn who_holds_which_number_is_told_by_group_and_by_number(app: TestApp) {
         path = format!("groups/support/bookings?limit=3&after={}", encode(next));
     }
     found.sort();
-    let expected = held.iter().enumerate().map(|(n, one)| {
+    let expected = booked.iter().enumerate().map(|(n, one)| {
         (
             one.number.clone(),
             one.id.clone(),
@@ -64,19 +64,19 @@ async fn who_holds_which_number_is_told_by_group_and_by_number(app: TestApp) {
     let mut expected: Vec<_> = expected.collect();
     expected.sort();
     assert_eq!(found, expected);
-    for code in held.iter().map(Booked::code) {
+    for code in booked.iter().map(Booked::code) {
         let page = get(&app, "groups/support/bookings").await;
         assert!(!page.text().contains(&format!("\"{code}\"")));
     }
-    // However it is written.
-    let number = format!("+1 {}", held[2].number);
+    // In any spelling.
+    let number = format!("+1 {}", booked[2].number);
     let page = get_json(
         &app,
         &format!("groups/support/bookings?number={}", encode(&number)),
     )
     .await;
     assert_eq!(page["bookings"].as_array().unwrap().len(), 1);
-    assert_eq!(page["bookings"][0]["service"], held[2].id.as_str());
+    assert_eq!(page["bookings"][0]["service"], booked[2].id.as_str());
     let none = get_json(&app, "groups/support/bookings?number=1").await;
     assert!(none["bookings"].as_array().unwrap().is_empty());
     get(&app, "groups/none/bookings")
@@ -87,7 +87,7 @@ async fn who_holds_which_number_is_told_by_group_and_by_number(app: TestApp) {
         .error_message("GroupNotFound", 404);
 }
 
-async fn a_number_is_given_back_by_hand(app: TestApp) {
+async fn operator_releases_a_number(app: TestApp) {
     let app = start_admin(&app).await;
     create_entry(
         &app,
@@ -101,7 +101,7 @@ async fn a_number_is_given_back_by_hand(app: TestApp) {
         &request_interaction_options("support"),
     )
     .await;
-    let held = Booked::from_response(&create_service(&app, "call").await);
+    let booked = Booked::from_response(&create_service(&app, "call").await);
     create_service(&app, "call")
         .await
         .error_message("NoAccessNumber", 503);
@@ -111,10 +111,10 @@ async fn a_number_is_given_back_by_hand(app: TestApp) {
     TestResponse::send(request(&app, Method::DELETE, &path))
         .await
         .assert_ok();
-    // It is free at once, the service lives on, and nothing of it is given back a second time.
+    // The number is free at once, the service stays active, and its end does not release the number again.
     let next = Booked::from_response(&create_service(&app, "call").await);
-    assert_eq!(next.number, held.number);
-    let ended = TestResponse::send(app.delete(&held.service_path())).await;
+    assert_eq!(next.number, booked.number);
+    let ended = TestResponse::send(app.delete(&booked.service_path())).await;
     ended.assert_ok();
     let again = TestResponse::send(request(&app, Method::DELETE, &path)).await;
     again.error_message("BookingNotFound", 404);

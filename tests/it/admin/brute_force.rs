@@ -1,4 +1,4 @@
-//! Guesses at the credentials of the administration, by HTTP Basic and on the pages.
+//! Failed sign-ins by HTTP Basic and on the sign-in page are rate limited.
 
 use futures_util::future::join_all;
 use reqwest::{Method, StatusCode};
@@ -9,11 +9,11 @@ use crate::support::{
 };
 
 on_every_kind_of_store!(
-    guesses_count_together_whichever_way_they_come,
-    showing_nothing_is_no_guess,
-    many_guesses_at_once_are_no_more_than_one_after_the_other,
-    many_who_are_right_at_once_lock_nobody_out,
-    who_is_signed_in_stays_so_whoever_guesses_beside_them,
+    failed_basic_and_form_sign_ins_share_a_limit,
+    requests_without_credentials_do_not_count,
+    concurrent_failures_do_not_exceed_the_limit,
+    concurrent_correct_sign_ins_lock_no_client_out,
+    failed_sign_ins_do_not_end_existing_sessions,
 );
 
 const PROXY: (&str, &str) = ("server.trusted_proxies", "127.0.0.0/8");
@@ -28,30 +28,30 @@ async fn start_replica(app: &TestApp, prefix: &str) -> TestApp {
     TestApp::start(app.redis.clone(), prefix, &all).await
 }
 
-/// A request by HTTP Basic of a client at that address.
+/// A request with HTTP Basic from this client address.
 async fn sign_in_with_basic(app: &TestApp, from: &str, password: &str) -> TestResponse {
     let request = app.get("/genesys/1/admin/services");
     let request = request.header("x-forwarded-for", from);
     TestResponse::send(request.basic_auth("admin", Some(password))).await
 }
 
-/// The same on the page.
+/// A submission of the sign-in form from this client address.
 async fn sign_in_with_form(app: &TestApp, from: &str, password: &str) -> TestResponse {
     let request = app.post(SIGN_IN).header("x-forwarded-for", from);
     let form = format!("name=admin&password={}", encode(password));
     TestResponse::send(request.form_body(&form)).await
 }
 
-fn assert_rate_limited(answer: &TestResponse) {
-    assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
-    let seconds: u64 = answer.header("retry-after").parse().unwrap();
+fn assert_rate_limited(response: &TestResponse) {
+    assert_eq!(response.status, StatusCode::TOO_MANY_REQUESTS);
+    let seconds: u64 = response.header("retry-after").parse().unwrap();
     assert!((1..=60).contains(&seconds), "{seconds}");
 }
 
-async fn guesses_count_together_whichever_way_they_come(app: TestApp) {
+async fn failed_basic_and_form_sign_ins_share_a_limit(app: TestApp) {
     let app = start_behind_proxy(&app).await;
     for _ in 0..5 {
-        // The right ones do not count.
+        // Correct passwords do not count.
         assert_eq!(
             sign_in_with_basic(&app, "192.0.2.1", PASSWORD).await.status,
             200
@@ -83,7 +83,7 @@ async fn guesses_count_together_whichever_way_they_come(app: TestApp) {
     );
 }
 
-async fn showing_nothing_is_no_guess(app: TestApp) {
+async fn requests_without_credentials_do_not_count(app: TestApp) {
     let app = start_behind_proxy(&app).await;
     let ask = || {
         let request = app.get("/genesys/1/admin/services");
@@ -106,24 +106,24 @@ async fn showing_nothing_is_no_guess(app: TestApp) {
     );
 }
 
-async fn many_guesses_at_once_are_no_more_than_one_after_the_other(app: TestApp) {
+async fn concurrent_failures_do_not_exceed_the_limit(app: TestApp) {
     let app = start_behind_proxy(&app).await;
     let guesses = (0..40).map(|_| sign_in_with_basic(&app, "192.0.2.1", "wrong"));
-    let answers = join_all(guesses).await;
-    let with = |status| answers.iter().filter(|a| a.status == status).count();
+    let responses = join_all(guesses).await;
+    let with = |status| responses.iter().filter(|a| a.status == status).count();
     assert_eq!(with(StatusCode::UNAUTHORIZED), 10);
     assert_eq!(with(StatusCode::TOO_MANY_REQUESTS), 30);
     assert_rate_limited(&sign_in_with_basic(&app, "192.0.2.1", PASSWORD).await);
 }
 
-async fn many_who_are_right_at_once_lock_nobody_out(app: TestApp) {
+async fn concurrent_correct_sign_ins_lock_no_client_out(app: TestApp) {
     let app = start_behind_proxy(&app).await;
     let wrong = sign_in_with_basic(&app, "192.0.2.1", "wrong").await;
     wrong.error_message("Unauthorized", 401);
     for _ in 0..3 {
         let right = (0..40).map(|_| sign_in_with_basic(&app, "192.0.2.1", PASSWORD));
-        for answer in join_all(right).await {
-            assert!(matches!(answer.status.as_u16(), 200 | 429));
+        for response in join_all(right).await {
+            assert!(matches!(response.status.as_u16(), 200 | 429));
         }
         assert_eq!(
             sign_in_with_basic(&app, "192.0.2.1", PASSWORD).await.status,
@@ -134,17 +134,17 @@ async fn many_who_are_right_at_once_lock_nobody_out(app: TestApp) {
     }
 }
 
-async fn who_is_signed_in_stays_so_whoever_guesses_beside_them(app: TestApp) {
+async fn failed_sign_ins_do_not_end_existing_sessions(app: TestApp) {
     let app = start_behind_proxy(&app).await;
-    // Where they are led on to is not asked with a cookie here.
+    // The redirect is not followed.
     let form = format!("name=admin&password={}", encode(PASSWORD));
     let client = reqwest::Client::builder();
     let client = client.redirect(reqwest::redirect::Policy::none());
     let sign_in = client.build().unwrap().post(app.url(SIGN_IN));
     let sign_in = sign_in.header("x-forwarded-for", "192.0.2.1");
-    let begun = TestResponse::send(sign_in.form_body(&form)).await;
-    assert_eq!(begun.status, 303);
-    let cookie = begun.header("set-cookie").split(';').next().unwrap();
+    let signed_in = TestResponse::send(sign_in.form_body(&form)).await;
+    assert_eq!(signed_in.status, 303);
+    let cookie = signed_in.header("set-cookie").split(';').next().unwrap();
     for _ in 0..11 {
         sign_in_with_basic(&app, "192.0.2.1", "wrong").await;
     }
@@ -156,22 +156,22 @@ async fn who_is_signed_in_stays_so_whoever_guesses_beside_them(app: TestApp) {
 }
 
 #[tokio::test]
-async fn replicas_count_guesses_together() {
+async fn replicas_share_the_limit() {
     let first = TestApp::on_redis().await;
-    let here = start_replica(&first, &first.prefix).await;
-    let there = start_replica(&first, &first.prefix).await;
+    let one = start_replica(&first, &first.prefix).await;
+    let other = start_replica(&first, &first.prefix).await;
     for _ in 0..10 {
-        let wrong = sign_in_with_basic(&here, "192.0.2.1", "wrong").await;
+        let wrong = sign_in_with_basic(&one, "192.0.2.1", "wrong").await;
         wrong.error_message("Unauthorized", 401);
     }
-    // To sign in is never done without asking how many failed.
-    assert_rate_limited(&sign_in_with_form(&there, "192.0.2.1", PASSWORD).await);
-    assert_rate_limited(&sign_in_with_basic(&there, "192.0.2.1", "wrong").await);
-    assert_rate_limited(&sign_in_with_basic(&there, "192.0.2.1", PASSWORD).await);
+    // The sign-in form always reads the counter, the replica of the failures or not.
+    assert_rate_limited(&sign_in_with_form(&other, "192.0.2.1", PASSWORD).await);
+    assert_rate_limited(&sign_in_with_basic(&other, "192.0.2.1", "wrong").await);
+    assert_rate_limited(&sign_in_with_basic(&other, "192.0.2.1", PASSWORD).await);
 }
 
 #[tokio::test]
-async fn who_is_right_where_nobody_was_wrong_is_not_counted() {
+async fn correct_sign_in_without_failures_is_not_counted() {
     let first = TestApp::on_redis().await;
     let app = start_replica(&first, &first.prefix).await;
     let counts = async || app.redis_keys("rl:*").await;
@@ -183,7 +183,11 @@ async fn who_is_right_where_nobody_was_wrong_is_not_counted() {
     for from in ["192.0.2.2", "192.0.2.3"] {
         assert_eq!(sign_in_with_basic(&app, from, PASSWORD).await.status, 200);
     }
-    assert_eq!(counts().await.len(), 1, "that of who was wrong");
+    assert_eq!(
+        counts().await.len(),
+        1,
+        "only the counter of the failed client"
+    );
     let request = app.request(Method::GET, "/genesys/1/admin/services");
     TestResponse::send(request)
         .await

@@ -1,4 +1,4 @@
-//! Making, replacing and deleting configured services, on every kind of store.
+//! Creating, replacing and deleting configured services on every kind of store.
 
 use reqwest::Method;
 use serde_json::json;
@@ -10,14 +10,14 @@ use super::fixture::{
 use crate::support::{Bodies, TestApp, TestResponse, on_every_kind_of_store};
 
 on_every_kind_of_store!(
-    a_service_is_made_used_replaced_and_deleted,
-    what_the_file_defines_is_told_and_cannot_be_changed,
-    a_definition_that_is_wrong_names_the_option_and_changes_nothing,
-    services_made_from_a_deleted_definition_live_on,
-    a_misspelled_option_is_accepted_with_a_warning,
+    entry_is_created_used_replaced_and_deleted,
+    entries_of_the_catalog_file_are_read_only,
+    invalid_definition_is_rejected_with_the_option,
+    services_of_a_deleted_definition_stay_active,
+    misspelled_option_is_accepted_with_a_warning,
 );
 
-async fn a_service_is_made_used_replaced_and_deleted(app: TestApp) {
+async fn entry_is_created_used_replaced_and_deleted(app: TestApp) {
     let app = start_admin(&app).await;
     create_service(&app, "cart")
         .await
@@ -52,7 +52,7 @@ async fn a_service_is_made_used_replaced_and_deleted(app: TestApp) {
         .error_message("ServiceNotFound", 404);
 }
 
-async fn what_the_file_defines_is_told_and_cannot_be_changed(app: TestApp) {
+async fn entries_of_the_catalog_file_are_read_only(app: TestApp) {
     let app = start_admin(&app).await;
     create_entry(&app, "services/cart", &store_options()).await;
     let table = get_json(&app, "services").await;
@@ -87,7 +87,7 @@ async fn what_the_file_defines_is_told_and_cannot_be_changed(app: TestApp) {
     create_service(&app, "store").await.service_id();
 }
 
-async fn a_definition_that_is_wrong_names_the_option_and_changes_nothing(app: TestApp) {
+async fn invalid_definition_is_rejected_with_the_option(app: TestApp) {
     let app = start_admin(&app).await;
     let before = get_json(&app, "services").await;
     for (path, options, expected) in [
@@ -159,7 +159,7 @@ async fn a_definition_that_is_wrong_names_the_option_and_changes_nothing(app: Te
     );
 }
 
-async fn services_made_from_a_deleted_definition_live_on(app: TestApp) {
+async fn services_of_a_deleted_definition_stay_active(app: TestApp) {
     let app = start_admin(&app).await;
     let mut options = store_options();
     options["password"] = json!("hunter2");
@@ -172,14 +172,14 @@ async fn services_made_from_a_deleted_definition_live_on(app: TestApp) {
         .service_id();
     let delete = request(&app, Method::DELETE, "services/vault").header("if-match", &etag);
     TestResponse::send(delete).await.assert_ok();
-    // It is as locked as it was.
+    // Its credentials still apply.
     let read = || app.get(&format!("{service}/storage/a"));
     TestResponse::send(read())
         .await
         .error_message("Unauthorized", 401);
     let opened = read().basic_auth("any", Some("hunter2"));
     assert_eq!(TestResponse::send(opened).await.json()["a"], "1");
-    // One of the same name with another lock takes its place.
+    // A new definition of the same name replaces the credentials.
     options["password"] = json!("other");
     create_entry(&app, "services/vault", &options).await;
     let opened = read().basic_auth("any", Some("other"));
@@ -188,7 +188,7 @@ async fn services_made_from_a_deleted_definition_live_on(app: TestApp) {
     stale.error_message("PreconditionFailed", 412);
 }
 
-async fn a_misspelled_option_is_accepted_with_a_warning(app: TestApp) {
+async fn misspelled_option_is_accepted_with_a_warning(app: TestApp) {
     let app = start_admin(&app).await;
     let warnings = json!(["service \"cart\", option _tll: is unknown; did you mean _ttl?"]);
     let mut options = store_options();

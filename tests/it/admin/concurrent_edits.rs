@@ -1,4 +1,4 @@
-//! Two editors cannot overwrite each other, and one cannot overwrite what it has not seen.
+//! Preconditions of concurrent changes.
 
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -11,44 +11,44 @@ use super::fixture::{
 use crate::support::{Bodies, TestApp, TestResponse, on_every_kind_of_store};
 
 on_every_kind_of_store!(
-    of_two_editors_the_second_is_told_that_it_has_not_seen_the_first,
-    what_is_there_is_replaced_and_deleted_only_by_who_says_which_state,
-    of_many_who_make_one_name_one_does,
-    of_two_who_take_one_number_into_two_groups_one_does,
+    second_editor_gets_a_conflict,
+    replace_and_delete_require_a_precondition,
+    concurrent_creates_of_a_name_have_one_winner,
+    concurrent_groups_with_the_same_number_have_one_winner,
 );
 
-async fn of_two_editors_the_second_is_told_that_it_has_not_seen_the_first(app: TestApp) {
+async fn second_editor_gets_a_conflict(app: TestApp) {
     let app = start_admin(&app).await;
     create_entry(&app, "services/cart", &store_options()).await;
-    let seen = get(&app, "services/cart").await.header("etag").to_owned();
+    let etag = get(&app, "services/cart").await.header("etag").to_owned();
     let with_ttl = |ttl: u32| {
         let mut options = store_options();
         options["_ttl"] = json!(ttl);
         options
     };
-    let first = put_if_match(&app, "services/cart", &seen, &with_ttl(10)).await;
+    let first = put_if_match(&app, "services/cart", &etag, &with_ttl(10)).await;
     assert_eq!(first.status, 200, "{}", first.text());
-    let second = put_if_match(&app, "services/cart", &seen, &with_ttl(20)).await;
+    let second = put_if_match(&app, "services/cart", &etag, &with_ttl(20)).await;
     let message = second.error_message("PreconditionFailed", 412);
     assert!(message.contains("has been changed"), "{message}");
     assert!(message.contains(first.header("etag")), "{message}");
-    let delete = request(&app, Method::DELETE, "services/cart").header("if-match", &seen);
+    let delete = request(&app, Method::DELETE, "services/cart").header("if-match", &etag);
     TestResponse::send(delete)
         .await
         .error_message("PreconditionFailed", 412);
-    let is = get_json(&app, "services/cart").await;
-    assert_eq!(is["options"]["_ttl"], "10");
-    // Back to what it was is another state all the same.
+    let current = get_json(&app, "services/cart").await;
+    assert_eq!(current["options"]["_ttl"], "10");
+    // Restoring the old options creates a new revision.
     replace_entry(&app, "services/cart", &store_options()).await;
-    let late = put_if_match(&app, "services/cart", &seen, &with_ttl(30)).await;
+    let late = put_if_match(&app, "services/cart", &etag, &with_ttl(30)).await;
     late.error_message("PreconditionFailed", 412);
 }
 
-async fn what_is_there_is_replaced_and_deleted_only_by_who_says_which_state(app: TestApp) {
+async fn replace_and_delete_require_a_precondition(app: TestApp) {
     let app = start_admin(&app).await;
     let etag = create_entry(&app, "services/cart", &store_options()).await;
-    let unsaid = put(&app, "services/cart", &store_options()).await;
-    let message = unsaid.error_message("PreconditionRequired", 428);
+    let unconditional = put(&app, "services/cart", &store_options()).await;
+    let message = unconditional.error_message("PreconditionRequired", 428);
     assert!(message.contains("If-Match"), "{message}");
     let delete = request(&app, Method::DELETE, "services/cart");
     TestResponse::send(delete)
@@ -77,35 +77,35 @@ async fn what_is_there_is_replaced_and_deleted_only_by_who_says_which_state(app:
     absent.error_message("PreconditionFailed", 412);
 }
 
-async fn of_many_who_make_one_name_one_does(app: TestApp) {
+async fn concurrent_creates_of_a_name_have_one_winner(app: TestApp) {
     let app = start_admin(&app).await;
-    let makers = (0..6).map(|n| {
+    let creates = (0..6).map(|n| {
         let mut options = store_options();
         options["_ttl"] = json!(n + 1);
         let put = request(&app, Method::PUT, "services/cart").header("if-none-match", "*");
         TestResponse::send(put.json_body(&options.to_string()))
     });
-    let answers = join_all(makers).await;
-    let made: Vec<_> = answers.iter().filter(|one| one.status == 201).collect();
-    assert_eq!(made.len(), 1);
-    for other in answers.iter().filter(|one| one.status != 201) {
+    let responses = join_all(creates).await;
+    let created: Vec<_> = responses.iter().filter(|one| one.status == 201).collect();
+    assert_eq!(created.len(), 1);
+    for other in responses.iter().filter(|one| one.status != 201) {
         other.error_message("PreconditionFailed", 412);
     }
-    let is = get_json(&app, "services/cart").await;
-    assert_eq!(is["options"], made[0].json()["options"]);
+    let current = get_json(&app, "services/cart").await;
+    assert_eq!(current["options"], created[0].json()["options"]);
     assert_eq!(audit_actions(&app).await, ["create service cart"]);
 }
 
-async fn of_two_who_take_one_number_into_two_groups_one_does(app: TestApp) {
+async fn concurrent_groups_with_the_same_number_have_one_winner(app: TestApp) {
     let app = start_admin(&app).await;
     let group = exclusive_group_options(&["8005550001"]);
     let (one, other) = tokio::join!(put(&app, "groups/a", &group), put(&app, "groups/b", &group));
-    let (made, refused) = if one.status == 201 {
+    let (created, refused) = if one.status == 201 {
         (one, other)
     } else {
         (other, one)
     };
-    assert_eq!(made.status, 201, "{}", made.text());
+    assert_eq!(created.status, 201, "{}", created.text());
     let message = refused.error_message("InvalidDefinition", 400);
     assert!(message.contains("\"8005550001\" is in"), "{message}");
 }

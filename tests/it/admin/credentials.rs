@@ -1,11 +1,11 @@
-//! Who may administrate, and where.
+//! Credentials and listeners of the admin API.
 
 use reqwest::{Client, Method};
 
 use super::fixture::{ADMIN_SETTINGS, PASSWORD, get, request, store_options};
 use crate::support::{Bodies, TestApp, TestResponse, random_prefix};
 
-/// A path of each resource, and a method that it takes.
+/// A path and a method of each resource.
 const PATHS: [(Method, &str); 11] = [
     (Method::GET, "services"),
     (Method::GET, "services/store"),
@@ -34,7 +34,7 @@ async fn start(others: &[(&str, &str)]) -> TestApp {
 }
 
 #[tokio::test]
-async fn without_a_password_there_is_no_administration() {
+async fn admin_api_is_disabled_without_a_password() {
     let app = TestApp::on_memory().await;
     for (method, path) in &PATHS {
         let request = unauthenticated_request(&app, method, path).basic_auth("admin", Some(""));
@@ -47,14 +47,14 @@ async fn without_a_password_there_is_no_administration() {
 }
 
 #[tokio::test]
-async fn everything_asks_for_the_user_name_and_the_password() {
+async fn every_resource_requires_the_admin_credentials() {
     let app = start(&[
         ("auth.username", "client"),
         ("auth.password", "open sesame"),
         ("server.trusted_proxies", "127.0.0.0/8"),
     ])
     .await;
-    // So that none of them guesses too often.
+    // Separate client addresses stay below the rate limit.
     let mut clients = 0;
     for (method, path) in &PATHS {
         let pairs = [
@@ -63,7 +63,7 @@ async fn everything_asks_for_the_user_name_and_the_password() {
             Some(("admin", "correct hors")),
             Some(("admin", "correct horse ")),
             Some(("Admin", PASSWORD)),
-            // The clients' own.
+            // The credentials of clients.
             Some(("client", "open sesame")),
         ];
         for pair in pairs {
@@ -74,26 +74,26 @@ async fn everything_asks_for_the_user_name_and_the_password() {
                 request = request.header("x-forwarded-for", from);
                 request = request.basic_auth(name, Some(password));
             }
-            let answer = TestResponse::send(request).await;
-            answer.error_message("Unauthorized", 401);
-            assert!(answer.header("www-authenticate").starts_with("Basic "));
+            let response = TestResponse::send(request).await;
+            response.error_message("Unauthorized", 401);
+            assert!(response.header("www-authenticate").starts_with("Basic "));
         }
     }
     assert_eq!(get(&app, "services").await.status, 200);
-    // And the other way round.
+    // Clients cannot use the admin credentials.
     let create = app
         .post("/genesys/1/service/store")
         .basic_auth("admin", Some(PASSWORD));
     TestResponse::send(create)
         .await
         .error_message("Unauthorized", 401);
-    // The node status asks for nothing.
+    // The node status needs no credentials.
     let status = TestResponse::send(app.get("/genesys/1/admin/node/status")).await;
     assert_eq!(status.text(), "ONLINE");
 }
 
 #[tokio::test]
-async fn an_asterisk_takes_any_user_name() {
+async fn asterisk_accepts_any_user_name() {
     let app = start(&[("admin.username", "*")]).await;
     for name in ["jane", ""] {
         let list = unauthenticated_request(&app, &Method::GET, "services")
@@ -103,7 +103,7 @@ async fn an_asterisk_takes_any_user_name() {
 }
 
 #[tokio::test]
-async fn the_public_listener_has_no_administration_unless_it_is_listed() {
+async fn public_listener_serves_the_admin_api_only_if_listed() {
     let private = [
         ("server.public", "client, match"),
         ("server.private_listen", "127.0.0.1:0"),
@@ -124,7 +124,7 @@ async fn the_public_listener_has_no_administration_unless_it_is_listed() {
 }
 
 #[tokio::test]
-async fn pages_of_other_sites_are_refused_whatever_they_show() {
+async fn cross_site_requests_are_rejected() {
     let app = start(&[("cors.allowed_origins", "http://shop.example")]).await;
     let body = store_options().to_string();
     let put = || request(&app, Method::PUT, "services/a").json_body(&body);
@@ -136,12 +136,12 @@ async fn pages_of_other_sites_are_refused_whatever_they_show() {
         ("sec-fetch-site", "same-site"),
     ] {
         for request in [put(), request(&app, Method::GET, "services")] {
-            let answer = TestResponse::send(request.header(name, value)).await;
-            answer.error_message("Forbidden", 403);
-            assert_eq!(answer.header("access-control-allow-origin"), "");
+            let response = TestResponse::send(request.header(name, value)).await;
+            response.error_message("Forbidden", 403);
+            assert_eq!(response.header("access-control-allow-origin"), "");
         }
     }
-    // What a form can send is no body of the administration, and a preflight is not answered.
+    // Form content types are not accepted, and preflights are not allowed.
     for kind in ["text/plain", "application/x-www-form-urlencoded", ""] {
         let put = request(&app, Method::PUT, "services/a").typed_body(kind, body.as_bytes());
         TestResponse::send(put)
@@ -157,11 +157,14 @@ async fn pages_of_other_sites_are_refused_whatever_they_show() {
     let preflight = TestResponse::send(preflight.header("sec-fetch-site", "same-origin")).await;
     preflight.error_message("MethodNotAllowed", 405);
     let own = put().header("sec-fetch-site", "same-origin");
-    let answer = TestResponse::send(own).await;
-    assert_eq!(answer.status, 201);
-    assert_eq!(answer.header("x-content-type-options"), "nosniff");
-    assert_eq!(answer.header("cross-origin-resource-policy"), "same-origin");
-    assert_eq!(answer.header("cache-control"), "no-cache, no-store");
-    let policy = answer.header("content-security-policy");
+    let response = TestResponse::send(own).await;
+    assert_eq!(response.status, 201);
+    assert_eq!(response.header("x-content-type-options"), "nosniff");
+    assert_eq!(
+        response.header("cross-origin-resource-policy"),
+        "same-origin"
+    );
+    assert_eq!(response.header("cache-control"), "no-cache, no-store");
+    let policy = response.header("content-security-policy");
     assert!(policy.contains("frame-ancestors 'none'"), "{policy}");
 }

@@ -1,33 +1,33 @@
-//! What the tests of the administration are made of.
+//! Fixture of the tests of the admin API.
 
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
 use crate::support::{Bodies, TestApp, TestResponse, encode, random_prefix};
 
-/// The password of the administration in tests.
+/// The admin password in tests.
 pub(crate) const PASSWORD: &str = "correct horse";
-/// Turns the administration on.
+/// Settings that enable the admin API.
 pub(crate) const ADMIN_SETTINGS: [(&str, &str); 1] = [("admin.password", PASSWORD)];
 
-/// A service beside `app`, on a store of the same kind, with an administration.
+/// An app with the admin API, on the same kind of store as `app`.
 pub(crate) async fn start_admin(app: &TestApp) -> TestApp {
     start_admin_with(app, &[]).await
 }
 
-/// The same with other settings beside.
+/// An app with the admin API and other settings, on the same kind of store as `app`.
 pub(crate) async fn start_admin_with(app: &TestApp, others: &[(&str, &str)]) -> TestApp {
     let all = [&ADMIN_SETTINGS[..], others].concat();
     TestApp::start(app.redis.clone(), &random_prefix(), &all).await
 }
 
-/// Another replica of it.
+/// Another replica of `app`.
 pub(crate) async fn start_replica(app: &TestApp, others: &[(&str, &str)]) -> TestApp {
     let all = [&ADMIN_SETTINGS[..], others].concat();
     TestApp::start(app.redis.clone(), &app.prefix, &all).await
 }
 
-/// A request of an operator, `path` below the administration.
+/// A request with the admin credentials; `path` is below `/genesys/1/admin/`.
 pub(crate) fn request(app: &TestApp, method: Method, path: &str) -> RequestBuilder {
     let request = app.request(method, &format!("/genesys/1/admin/{path}"));
     request.basic_auth("admin", Some(PASSWORD))
@@ -37,20 +37,20 @@ pub(crate) async fn get(app: &TestApp, path: &str) -> TestResponse {
     TestResponse::send(request(app, Method::GET, path)).await
 }
 
-/// What a 200 tells.
+/// The JSON of a response. Panics unless the status is 200.
 pub(crate) async fn get_json(app: &TestApp, path: &str) -> Value {
-    let answer = get(app, path).await;
-    assert_eq!(answer.status, 200, "{path}: {}", answer.text());
-    answer.json()
+    let response = get(app, path).await;
+    assert_eq!(response.status, 200, "{path}: {}", response.text());
+    response.json()
 }
 
-/// Puts an entry without saying which state is replaced.
+/// Puts an entry without a precondition.
 pub(crate) async fn put(app: &TestApp, path: &str, options: &Value) -> TestResponse {
     let request = request(app, Method::PUT, path);
     TestResponse::send(request.json_body(&options.to_string())).await
 }
 
-/// Puts an entry in place of the state `etag`.
+/// Puts an entry with `If-Match`.
 pub(crate) async fn put_if_match(
     app: &TestApp,
     path: &str,
@@ -61,43 +61,43 @@ pub(crate) async fn put_if_match(
     TestResponse::send(request.json_body(&options.to_string())).await
 }
 
-/// Makes an entry; gives its `ETag`.
+/// Creates an entry. Returns its `ETag`.
 pub(crate) async fn create_entry(app: &TestApp, path: &str, options: &Value) -> String {
-    let answer = put(app, path, options).await;
-    assert_eq!(answer.status, 201, "{path}: {}", answer.text());
-    answer.header("etag").to_owned()
+    let response = put(app, path, options).await;
+    assert_eq!(response.status, 201, "{path}: {}", response.text());
+    response.header("etag").to_owned()
 }
 
-/// Replaces an entry, whatever its state; gives its `ETag`.
+/// Replaces an entry with `If-Match: *`. Returns its `ETag`.
 pub(crate) async fn replace_entry(app: &TestApp, path: &str, options: &Value) -> String {
-    let answer = put_if_match(app, path, "*", options).await;
-    assert_eq!(answer.status, 200, "{path}: {}", answer.text());
-    answer.header("etag").to_owned()
+    let response = put_if_match(app, path, "*", options).await;
+    assert_eq!(response.status, 200, "{path}: {}", response.text());
+    response.header("etag").to_owned()
 }
 
-/// Deletes an entry, whatever its state.
+/// Deletes an entry with `If-Match: *`.
 pub(crate) async fn delete_entry(app: &TestApp, path: &str) {
     let request = request(app, Method::DELETE, path).header("if-match", "*");
     TestResponse::send(request).await.assert_ok();
 }
 
-/// Imports a catalogue; `method` says what becomes of what it does not have.
+/// Imports a catalog: `PUT` replaces, `POST` merges.
 pub(crate) async fn import(app: &TestApp, method: Method, etag: &str, text: &str) -> TestResponse {
     let request = request(app, method, "catalog").header("if-match", etag);
     TestResponse::send(request.typed_body("application/toml", text.as_bytes())).await
 }
 
-/// A service of plain storage.
+/// Options of a `store` service.
 pub(crate) fn store_options() -> Value {
     json!({"_type": "builtin", "_service": "store"})
 }
 
-/// A group that holds numbers for one service at a time.
+/// Options of an exclusive group.
 pub(crate) fn exclusive_group_options(numbers: &[&str]) -> Value {
     json!({"_allocation_strategy": "LOCAL", "numbers": numbers})
 }
 
-/// A service that gives out numbers of a group.
+/// Options of a `request-interaction` service.
 pub(crate) fn request_interaction_options(group: &str) -> Value {
     json!({"_type": "builtin", "_service": "request-interaction", "_resource_group": group})
 }
@@ -107,19 +107,19 @@ pub(crate) async fn create_service(app: &TestApp, name: &str) -> TestResponse {
     TestResponse::send(app.post(&format!("/genesys/1/service/{}", encode(name)))).await
 }
 
-/// A form of it.
+/// Creates a service with a form.
 pub(crate) async fn create_service_with(app: &TestApp, name: &str, form: &str) -> TestResponse {
     let request = app.post(&format!("/genesys/1/service/{}", encode(name)));
     TestResponse::send(request.form_body(form)).await
 }
 
-/// The whole history, newest first: action, kind and name of each.
+/// Action, kind and name of all audit events, newest first.
 pub(crate) async fn audit_actions(app: &TestApp) -> Vec<String> {
     let history = get_json(app, "audit-log?limit=200").await;
     let events = history["events"].as_array().unwrap().iter();
-    let deed = |event: &Value| {
+    let action = |event: &Value| {
         let text = |member: &str| event[member].as_str().unwrap().to_owned();
         [text("action"), text("kind"), text("name")].join(" ")
     };
-    events.map(deed).collect()
+    events.map(action).collect()
 }

@@ -1,4 +1,4 @@
-//! Resource groups that come, change and go while numbers of them are held.
+//! Resource groups that are created, changed and deleted while numbers are booked.
 
 use serde_json::json;
 
@@ -13,18 +13,18 @@ use crate::support::{
 };
 
 on_every_kind_of_store!(
-    a_group_gives_out_its_numbers_from_the_moment_that_it_is_made,
-    numbers_that_come_and_go_are_given_out_and_no_longer,
-    numbers_of_a_deleted_group_stay_held_and_come_back_no_more,
-    a_group_that_a_service_needs_is_not_deleted,
-    a_group_of_shared_numbers_becomes_one_of_held_ones,
+    new_group_allocates_numbers_at_once,
+    added_numbers_are_allocated_and_removed_ones_are_not,
+    numbers_of_a_deleted_group_stay_booked_and_are_not_returned,
+    group_in_use_by_a_definition_is_not_deleted,
+    shared_group_becomes_exclusive,
 );
 
 async fn book_number(app: &TestApp, service: &str) -> Booked {
     Booked::from_response(&create_service(app, service).await)
 }
 
-async fn a_group_gives_out_its_numbers_from_the_moment_that_it_is_made(app: TestApp) {
+async fn new_group_allocates_numbers_at_once(app: TestApp) {
     let app = start_admin(&app).await;
     create_entry(
         &app,
@@ -51,7 +51,7 @@ async fn a_group_gives_out_its_numbers_from_the_moment_that_it_is_made(app: Test
     assert_eq!(book_number(&app, "call").await.number, one.number);
 }
 
-async fn numbers_that_come_and_go_are_given_out_and_no_longer(app: TestApp) {
+async fn added_numbers_are_allocated_and_removed_ones_are_not(app: TestApp) {
     let app = start_admin(&app).await;
     create_entry(
         &app,
@@ -65,35 +65,35 @@ async fn numbers_that_come_and_go_are_given_out_and_no_longer(app: TestApp) {
         &request_interaction_options("support"),
     )
     .await;
-    let held = book_number(&app, "call").await;
-    // It is held while it leaves, and another one comes.
+    let booked = book_number(&app, "call").await;
+    // A booked number is removed from the group, and another one added.
     replace_entry(
         &app,
         "groups/support",
         &exclusive_group_options(&["8005550002"]),
     )
     .await;
-    let next = eventually("the new number is given out", async || {
-        let answer = create_service(&app, "call").await;
-        (answer.status == 200).then(|| Booked::from_response(&answer))
+    let next = eventually("the new number is allocated", async || {
+        let response = create_service(&app, "call").await;
+        (response.status == 200).then(|| Booked::from_response(&response))
     })
     .await;
     assert_eq!(next.number, "8005550002");
-    let call = format!("_access_number={}", held.number);
-    assert_eq!(match_call(&app, &call).await, held.id);
-    delete_service(&app, &held).await;
-    let answer = create_service(&app, "call").await;
-    answer.error_message("NoAccessNumber", 503);
+    let call = format!("_access_number={}", booked.number);
+    assert_eq!(match_call(&app, &call).await, booked.id);
+    delete_service(&app, &booked).await;
+    let response = create_service(&app, "call").await;
+    response.error_message("NoAccessNumber", 503);
     delete_service(&app, &next).await;
-    let again = eventually("the number is back", async || {
-        let answer = create_service(&app, "call").await;
-        (answer.status == 200).then(|| Booked::from_response(&answer))
+    let again = eventually("the number is free", async || {
+        let response = create_service(&app, "call").await;
+        (response.status == 200).then(|| Booked::from_response(&response))
     })
     .await;
     assert_eq!(again.number, "8005550002");
 }
 
-async fn numbers_of_a_deleted_group_stay_held_and_come_back_no_more(app: TestApp) {
+async fn numbers_of_a_deleted_group_stay_booked_and_are_not_returned(app: TestApp) {
     let app = start_admin(&app).await;
     let group = exclusive_group_options(&["8005550001", "8005550002"]);
     create_entry(&app, "groups/support", &group).await;
@@ -105,23 +105,26 @@ async fn numbers_of_a_deleted_group_stay_held_and_come_back_no_more(app: TestApp
     .await;
     let timeout = "_booking_expiration_timeout=1800&_resource_group=support";
     let matched_one = Booked::from_response(&create_service_with(&app, "call", timeout).await);
-    let kept = Booked::from_response(&create_service_with(&app, "call", timeout).await);
+    let still_booked = Booked::from_response(&create_service_with(&app, "call", timeout).await);
     delete_entry(&app, "services/call").await;
     delete_entry(&app, "groups/support").await;
-    let wish = create_service_with(&app, "request-interaction", "_resource_group=support").await;
-    wish.error_message("InvalidParameter", 400);
-    // Whoever was given a number may still call it.
+    let request = create_service_with(&app, "request-interaction", "_resource_group=support").await;
+    request.error_message("InvalidParameter", 400);
+    // Calls to booked numbers still match.
     let call = format!("_access_number={}", matched_one.number);
     assert_eq!(match_call(&app, &call).await, matched_one.id);
-    let held = get_json(&app, "groups/support/bookings").await;
-    assert_eq!(held["bookings"][0]["number"], kept.number.as_str());
-    eventually("the group is emptied", async || {
-        let fill = get_json(&app, "groups/support/bookings").await;
-        // The embedded store keeps what nobody can ask for.
-        (app.redis.is_none() || fill["size"] == 0).then_some(())
+    let booked = get_json(&app, "groups/support/bookings").await;
+    assert_eq!(
+        booked["bookings"][0]["number"],
+        still_booked.number.as_str()
+    );
+    eventually("the pool is empty", async || {
+        let bookings = get_json(&app, "groups/support/bookings").await;
+        // The embedded store keeps the pool of a deleted group.
+        (app.redis.is_none() || bookings["size"] == 0).then_some(())
     })
     .await;
-    // One of that name, made anew, begins with the numbers that are not held.
+    // A new group of the same name starts with the free numbers.
     create_entry(&app, "groups/support", &group).await;
     create_entry(
         &app,
@@ -133,14 +136,14 @@ async fn numbers_of_a_deleted_group_stay_held_and_come_back_no_more(app: TestApp
     create_service(&app, "call")
         .await
         .error_message("NoAccessNumber", 503);
-    delete_service(&app, &kept).await;
-    eventually("the number is back", async || {
+    delete_service(&app, &still_booked).await;
+    eventually("the number is free", async || {
         (create_service(&app, "call").await.status == 200).then_some(())
     })
     .await;
 }
 
-async fn a_group_that_a_service_needs_is_not_deleted(app: TestApp) {
+async fn group_in_use_by_a_definition_is_not_deleted(app: TestApp) {
     let app = start_admin(&app).await;
     let etag = create_entry(
         &app,
@@ -174,13 +177,13 @@ async fn a_group_that_a_service_needs_is_not_deleted(app: TestApp) {
     )
     .await;
     taken.error_message("InvalidDefinition", 400);
-    // A number of the file's groups is theirs.
+    // Numbers of groups in the catalog file cannot be reused.
     let other = json!({"_allocation_strategy": "LOCAL", "numbers": ["8005550001"]});
-    let answer = super::fixture::put(&app, "groups/other", &other).await;
-    answer.error_message("InvalidDefinition", 400);
+    let response = super::fixture::put(&app, "groups/other", &other).await;
+    response.error_message("InvalidDefinition", 400);
 }
 
-async fn a_group_of_shared_numbers_becomes_one_of_held_ones(app: TestApp) {
+async fn shared_group_becomes_exclusive(app: TestApp) {
     let app = start_admin(&app).await;
     let shared = json!({"_allocation_strategy": "RANDOM", "numbers": ["8005550001"]});
     create_entry(&app, "groups/support", &shared).await;

@@ -1,4 +1,4 @@
-//! Names and values that are meant to do harm, wherever they can be put and told.
+//! Hostile names and values in every resource.
 
 use reqwest::Method;
 use serde_json::json;
@@ -10,8 +10,8 @@ use super::fixture::{
 use crate::support::{Bodies, TestApp, TestResponse, encode, on_every_kind_of_store};
 
 on_every_kind_of_store!(
-    hostile_names_and_values_come_back_as_they_are_and_nothing_else,
-    what_is_too_long_is_refused,
+    hostile_names_and_values_are_returned_unchanged,
+    too_long_values_are_rejected,
 );
 
 const HOSTILE_TEXTS: [&str; 10] = [
@@ -27,7 +27,7 @@ const HOSTILE_TEXTS: [&str; 10] = [
     " spaces ",
 ];
 
-async fn hostile_names_and_values_come_back_as_they_are_and_nothing_else(app: TestApp) {
+async fn hostile_names_and_values_are_returned_unchanged(app: TestApp) {
     let app = start_admin(&app).await;
     for value in HOSTILE_TEXTS {
         let mut options = store_options();
@@ -51,10 +51,10 @@ async fn hostile_names_and_values_come_back_as_they_are_and_nothing_else(app: Te
             .await
             .error_message("Unauthorized", 401);
         let opened = app.post(&format!("/genesys/1/service/{}", encode(value)));
-        let answer = TestResponse::send(opened.basic_auth("u", Some(value))).await;
-        let id = answer.json()["_id"].as_str().unwrap().to_owned();
-        let live = get_json(&app, &format!("active-services/{id}")).await;
-        assert_eq!(live["service"], value);
+        let response = TestResponse::send(opened.basic_auth("u", Some(value))).await;
+        let id = response.json()["_id"].as_str().unwrap().to_owned();
+        let service = get_json(&app, &format!("active-services/{id}")).await;
+        assert_eq!(service["service"], value);
         let event = &get_json(&app, "audit-log").await["events"][0];
         assert_eq!(event["name"], value);
         assert_eq!(event["after"]["_note"], value);
@@ -66,8 +66,8 @@ async fn hostile_names_and_values_come_back_as_they_are_and_nothing_else(app: Te
             "active-services?after=",
             "groups/DNIS/bookings?after=",
         ] {
-            let answer = get(&app, &format!("{path}{after}")).await;
-            answer.error_message("InvalidParameter", 400);
+            let response = get(&app, &format!("{path}{after}")).await;
+            response.error_message("InvalidParameter", 400);
         }
         let unknown = get(&app, &format!("active-services/{after}")).await;
         unknown.error_message("ServiceNotFound", 404);
@@ -89,27 +89,30 @@ async fn hostile_names_and_values_come_back_as_they_are_and_nothing_else(app: Te
             delete_entry(&app, &format!("services/{after}")).await;
         }
     }
-    // Nothing but the file's is left.
+    // Only entries of the catalog file are left.
     let table = get_json(&app, "services").await;
     let left = table["entries"].as_array().unwrap();
     assert!(left.iter().all(|one| one["origin"] == "file"), "{left:?}");
 }
 
-async fn what_is_too_long_is_refused(app: TestApp) {
+async fn too_long_values_are_rejected(app: TestApp) {
     let app = start_admin(&app).await;
     let name = "n".repeat(129);
-    let answer = put(&app, &format!("services/{name}"), &store_options()).await;
-    answer.error_message("InvalidDefinition", 400);
+    let response = put(&app, &format!("services/{name}"), &store_options()).await;
+    response.error_message("InvalidDefinition", 400);
     let mut options = store_options();
-    // A mebibyte is much for an option, and no reason to fail.
+    // A value of 1 MiB is accepted.
     options["_note"] = json!("x".repeat(1024 * 1024));
     create_entry(&app, "services/long", &options).await;
     assert_eq!(get_json(&app, "services/long").await["options"], options);
     let event = &get_json(&app, "audit-log").await["events"][0];
-    assert_eq!(event["after"]["_cut"].as_str().unwrap().len(), 16 * 1024);
+    assert_eq!(
+        event["after"]["_truncated"].as_str().unwrap().len(),
+        16 * 1024
+    );
     options["_note"] = json!("x".repeat(5 * 1024 * 1024));
-    let answer = put(&app, "services/longer", &options).await;
-    let message = answer.error_message("TooLarge", 413);
+    let response = put(&app, "services/longer", &options).await;
+    let message = response.error_message("TooLarge", 413);
     assert!(message.contains("limits.form_bytes"), "{message}");
     let deep = "[".repeat(100_000);
     let deep = request(&app, Method::PUT, "services/deep").json_body(&format!("{{\"a\":{deep}"));

@@ -1,4 +1,4 @@
-//! The whole catalogue, out and in.
+//! Export and import of the catalog.
 
 use reqwest::Method;
 use serde_json::json;
@@ -10,11 +10,11 @@ use super::fixture::{
 use crate::support::{Bodies, TestApp, TestResponse, on_every_kind_of_store};
 
 on_every_kind_of_store!(
-    what_is_exported_can_be_imported_again,
-    an_import_that_is_wrong_anywhere_changes_nothing,
-    an_import_replaces_what_there_is_or_adds_to_it,
-    an_import_warns_of_misspelled_options,
-    a_dry_run_lists_what_would_change_and_changes_nothing,
+    export_can_be_imported_again,
+    invalid_import_changes_nothing,
+    put_replaces_the_catalog_and_post_adds_to_it,
+    import_warns_about_misspelled_options,
+    dry_run_lists_changes_and_changes_nothing,
 );
 
 const TWO_SERVICES: &str = "[services.one]\n_type='builtin'\n_service='store'\n\
@@ -26,7 +26,7 @@ async fn first_import(app: &TestApp, text: &str) -> TestResponse {
     TestResponse::send(put.typed_body("application/toml", text.as_bytes())).await
 }
 
-async fn what_is_exported_can_be_imported_again(app: TestApp) {
+async fn export_can_be_imported_again(app: TestApp) {
     let app = start_admin(&app).await;
     create_entry(
         &app,
@@ -69,7 +69,7 @@ async fn what_is_exported_can_be_imported_again(app: TestApp) {
         ),
         before
     );
-    // Elsewhere, but for what was hidden.
+    // Another installation needs the masked secrets.
     let other = start_admin(&app).await;
     let message = first_import(&other, text)
         .await
@@ -83,7 +83,7 @@ async fn what_is_exported_can_be_imported_again(app: TestApp) {
     assert_eq!(entry["options"]["_note"], vault["_note"]);
 }
 
-async fn an_import_that_is_wrong_anywhere_changes_nothing(app: TestApp) {
+async fn invalid_import_changes_nothing(app: TestApp) {
     let app = start_admin(&app).await;
     create_entry(&app, "services/cart", &store_options()).await;
     let etag = get(&app, "catalog").await.header("etag").to_owned();
@@ -111,16 +111,16 @@ async fn an_import_that_is_wrong_anywhere_changes_nothing(app: TestApp) {
         let status = if exception == "ReadOnly" { 409 } else { 400 };
         for method in [Method::PUT, Method::POST] {
             let text = format!("{TWO_SERVICES}{wrong}");
-            let answer = import(&app, method, &etag, &text).await;
-            let message = answer.error_message(exception, status);
+            let response = import(&app, method, &etag, &text).await;
+            let message = response.error_message(exception, status);
             assert!(message.contains(expected), "{message}");
         }
     }
     let stale = import(&app, Method::PUT, "\"1-00000000\"", TWO_SERVICES).await;
     stale.error_message("PreconditionFailed", 412);
-    let unsaid = request(&app, Method::PUT, "catalog")
+    let unconditional = request(&app, Method::PUT, "catalog")
         .typed_body("application/toml", TWO_SERVICES.as_bytes());
-    TestResponse::send(unsaid)
+    TestResponse::send(unconditional)
         .await
         .error_message("PreconditionRequired", 428);
     let latin = request(&app, Method::PUT, "catalog").header("if-match", &etag);
@@ -130,7 +130,7 @@ async fn an_import_that_is_wrong_anywhere_changes_nothing(app: TestApp) {
     assert_eq!(audit_actions(&app).await, ["create service cart"]);
 }
 
-async fn an_import_replaces_what_there_is_or_adds_to_it(app: TestApp) {
+async fn put_replaces_the_catalog_and_post_adds_to_it(app: TestApp) {
     let app = start_admin(&app).await;
     create_entry(&app, "services/cart", &store_options()).await;
     let added = import(&app, Method::POST, "*", TWO_SERVICES).await;
@@ -141,7 +141,7 @@ async fn an_import_replaces_what_there_is_or_adds_to_it(app: TestApp) {
     }
     let one = "[services.one]\n_type='builtin'\n_service='store'\n_ttl=60\n";
     let replaced = import(&app, Method::PUT, "*", one).await.json();
-    let counts = ["created", "replaced", "deleted", "unchanged"].map(|what| &replaced[what]);
+    let counts = ["created", "replaced", "deleted", "unchanged"].map(|member| &replaced[member]);
     assert_eq!(counts, [&json!(0), &json!(1), &json!(3), &json!(0)]);
     for name in ["one", "store"] {
         create_service(&app, name).await.service_id();
@@ -162,7 +162,7 @@ async fn an_import_replaces_what_there_is_or_adds_to_it(app: TestApp) {
 }
 
 #[tokio::test]
-async fn a_catalogue_that_is_too_large_is_refused() {
+async fn too_large_catalog_is_rejected() {
     let app = start_admin(&TestApp::on_memory().await).await;
     let mut many = String::new();
     for n in 0..10_001 {
@@ -179,7 +179,7 @@ async fn a_catalogue_that_is_too_large_is_refused() {
     assert!(message.contains("limits.form_bytes"), "{message}");
 }
 
-async fn an_import_warns_of_misspelled_options(app: TestApp) {
+async fn import_warns_about_misspelled_options(app: TestApp) {
     let app = start_admin(&app).await;
     let text = TWO_SERVICES.replace("_resource_group", "_ressource_group");
     let imported = first_import(&app, &text).await;
@@ -191,7 +191,7 @@ async fn an_import_warns_of_misspelled_options(app: TestApp) {
     assert_eq!(imported["warnings"], json!([expected]));
 }
 
-async fn a_dry_run_lists_what_would_change_and_changes_nothing(app: TestApp) {
+async fn dry_run_lists_changes_and_changes_nothing(app: TestApp) {
     let app = start_admin(&app).await;
     create_entry(&app, "services/gone", &store_options()).await;
     let mut vault = store_options();

@@ -1,4 +1,4 @@
-//! A Redis that comes back without what operators made: a replica that knew it restores it.
+//! Redis loses stored entries: a replica that has a copy restores them.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::support::{
     random_prefix,
 };
 
-/// A replica on a Redis of its own, with two services and a group that operators made.
+/// A replica on a dedicated Redis, with two stored services and a group.
 pub(crate) async fn start_on_dedicated_redis() -> (Arc<TestRedis>, TestApp) {
     let redis = Arc::new(TestRedis::dedicated());
     let app = TestApp::start(Some(Arc::clone(&redis)), &random_prefix(), &ADMIN_SETTINGS).await;
@@ -38,15 +38,15 @@ pub(crate) async fn flush(redis: &TestRedis) {
     cmd("FLUSHALL").exec_async(&mut connection).await.unwrap();
 }
 
-/// Waits until so many entries are lost; gives the `ETag` of what there is, and which.
+/// Waits until this number of entries is lost. Returns the `ETag` of the catalog, and the lost entries.
 pub(crate) async fn wait_for_lost_entries(app: &TestApp, entries: usize) -> (String, Value) {
     eventually(&format!("{entries} entries are lost"), async || {
-        let answer = get(app, "catalog/lost").await;
-        assert_eq!(answer.status, 200, "{}", answer.text());
-        let lost = answer.json();
+        let response = get(app, "catalog/lost").await;
+        assert_eq!(response.status, 200, "{}", response.text());
+        let lost = response.json();
         let count = |table: &str| lost[table].as_array().unwrap().len();
-        let is = count("services") + count("resources") == entries;
-        is.then(|| (answer.header("etag").to_owned(), lost))
+        let matches = count("services") + count("resources") == entries;
+        matches.then(|| (response.header("etag").to_owned(), lost))
     })
     .await
 }
@@ -57,21 +57,21 @@ async fn restore(app: &TestApp, etag: &str) -> TestResponse {
 }
 
 #[tokio::test]
-async fn what_redis_has_lost_is_restored_once_with_its_secrets() {
+async fn lost_entries_are_restored_once_with_their_secrets() {
     let (redis, app) = start_on_dedicated_redis().await;
     let other = start_replica(&app, &[]).await;
-    eventually("the other replica knows it", async || {
+    eventually("the other replica has the entry", async || {
         (create_service(&other, "call").await.status == 200).then_some(())
     })
     .await;
     let (_, nothing) = wait_for_lost_entries(&app, 0).await;
-    assert_eq!(nothing["noticed"], Value::Null);
+    assert_eq!(nothing["detected_at"], Value::Null);
     let early = restore(&app, "*").await;
     assert_eq!(early.status, 412, "{}", early.text());
     flush(&redis).await;
-    let (etag, missing) = wait_for_lost_entries(&app, 3).await;
-    assert_eq!(missing["services"], json!(["call", "vault"]));
-    assert_eq!(missing["resources"], json!(["pool"]));
+    let (etag, lost) = wait_for_lost_entries(&app, 3).await;
+    assert_eq!(lost["services"], json!(["call", "vault"]));
+    assert_eq!(lost["resources"], json!(["pool"]));
     let (same, _) = wait_for_lost_entries(&other, 3).await;
     assert_eq!(etag, same);
     assert_eq!(create_service(&app, "call").await.status, 404);
@@ -81,13 +81,13 @@ async fn what_redis_has_lost_is_restored_once_with_its_secrets() {
     let restored = restore(&app, &etag).await;
     assert_eq!(restored.status, 200, "{}", restored.text());
     assert_eq!(restored.json()["created"], 3);
-    // Who is second, on whichever replica, changes nothing.
+    // A second restore, on any replica, changes nothing.
     for replica in [&app, &other] {
         assert_eq!(restore(replica, &etag).await.status, 412);
     }
     for replica in [&app, &other] {
         wait_for_lost_entries(replica, 0).await;
-        eventually("it is in force", async || {
+        eventually("the entry is active", async || {
             (create_service(replica, "vault").await.status == 401).then_some(())
         })
         .await;
@@ -96,27 +96,29 @@ async fn what_redis_has_lost_is_restored_once_with_its_secrets() {
         .post("/genesys/1/service/vault")
         .basic_auth("", Some("hunter2"));
     assert_eq!(TestResponse::send(vault).await.status, 200);
-    let deeds = audit_actions(&app).await;
-    let noted = deeds.iter().filter(|deed| deed.starts_with("restore"));
-    assert_eq!(noted.count(), 3, "{deeds:?}");
-    // What is deleted after that stays deleted.
+    let actions = audit_actions(&app).await;
+    let restores = actions
+        .iter()
+        .filter(|action| action.starts_with("restore"));
+    assert_eq!(restores.count(), 3, "{actions:?}");
+    // Entries that are deleted later stay deleted.
     delete_entry(&app, "services/vault").await;
     wait_for_lost_entries(&app, 0).await;
     wait_for_lost_entries(&other, 0).await;
 }
 
 #[tokio::test]
-async fn entries_made_since_stay_and_name_the_version_that_a_restore_is_for() {
+async fn restore_keeps_newer_entries_and_requires_the_current_version() {
     let (redis, app) = start_on_dedicated_redis().await;
     flush(&redis).await;
     let (etag, _) = wait_for_lost_entries(&app, 3).await;
-    // Another operator begins anew.
+    // Another operator creates an entry.
     create_entry(&app, "services/vault", &store_options()).await;
     let stale = restore(&app, &etag).await;
     assert_eq!(stale.status, 412, "{}", stale.text());
-    let (etag, missing) = wait_for_lost_entries(&app, 3).await;
+    let (etag, lost) = wait_for_lost_entries(&app, 3).await;
     assert_eq!(
-        missing["lost_version"].as_str().unwrap().split('-').next(),
+        lost["lost_version"].as_str().unwrap().split('-').next(),
         Some("3")
     );
     let restored = restore(&app, &etag).await;
@@ -125,7 +127,7 @@ async fn entries_made_since_stay_and_name_the_version_that_a_restore_is_for() {
 }
 
 #[tokio::test]
-async fn a_loss_is_a_warning_with_the_number_of_entries_and_a_metric() {
+async fn loss_is_logged_and_counted() {
     let redis = TestRedis::dedicated();
     let settings = [
         ("redis.url", redis.url()),
@@ -146,7 +148,7 @@ async fn a_loss_is_a_warning_with_the_number_of_entries_and_a_metric() {
         .body(store_options().to_string());
     assert_eq!(TestResponse::send(put).await.status, 201);
     assert!((Metrics::scrape(address).await.value("catalog_entries_lost")).abs() < f64::EPSILON);
-    // With its secrets, from the command line.
+    // The CLI exports the entry.
     let export = Program::run(&["export"], &settings).wait().await;
     assert!(
         export.stdout.contains("[services.one]"),
@@ -164,28 +166,28 @@ async fn a_loss_is_a_warning_with_the_number_of_entries_and_a_metric() {
 }
 
 #[tokio::test]
-async fn an_export_from_the_command_line_has_secrets_only_where_asked_for() {
+async fn cli_export_contains_secrets_only_with_the_option() {
     let (_redis, app) = start_on_dedicated_redis().await;
     let mut settings = vec![("redis.prefix", app.prefix.as_str())];
     let of_redis = app.redis.as_ref().unwrap().settings();
     settings.extend(of_redis.iter().map(|(name, value)| (*name, value.as_str())));
-    let hidden = Program::run(&["export"], &settings).wait().await;
-    assert_eq!(hidden.code, Some(0), "{}", hidden.stderr);
-    assert!(!hidden.stdout.contains("hunter2") && hidden.stdout.contains("********"));
-    let whole = Program::run(&["export", "--with-secrets"], &settings)
+    let masked = Program::run(&["export"], &settings).wait().await;
+    assert_eq!(masked.code, Some(0), "{}", masked.stderr);
+    assert!(!masked.stdout.contains("hunter2") && masked.stdout.contains("********"));
+    let unmasked = Program::run(&["export", "--with-secrets"], &settings)
         .wait()
         .await;
-    assert_eq!(whole.code, Some(0), "{}", whole.stderr);
+    assert_eq!(unmasked.code, Some(0), "{}", unmasked.stderr);
     for part in [
         "[services.vault]",
         "hunter2",
         "[resources.pool]",
         "[services.store]",
     ] {
-        assert!(whole.stdout.contains(part), "{}", whole.stdout);
+        assert!(unmasked.stdout.contains(part), "{}", unmasked.stdout);
     }
-    assert!(!whole.stderr.contains("hunter2"));
-    // Where the entries are gone, only the one with its secrets can be imported.
+    assert!(!unmasked.stderr.contains("hunter2"));
+    // Without the stored entries, only the export with secrets can be imported.
     for name in ["services/vault", "services/call", "groups/pool"] {
         delete_entry(&app, name).await;
     }
@@ -193,10 +195,10 @@ async fn an_export_from_the_command_line_has_secrets_only_where_asked_for() {
         let post = request(&app, Method::POST, "catalog");
         TestResponse::send(post.typed_body("application/toml", text.as_bytes())).await
     };
-    let refused = import(&hidden.stdout).await;
+    let refused = import(&masked.stdout).await;
     assert_eq!(refused.status, 400, "{}", refused.text());
     assert!(refused.text().contains("vault"), "{}", refused.text());
-    let imported = import(&whole.stdout).await;
+    let imported = import(&unmasked.stdout).await;
     assert_eq!(imported.status, 200, "{}", imported.text());
     get_json(&app, "services/vault").await;
     let vault = app

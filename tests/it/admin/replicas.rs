@@ -1,5 +1,4 @@
-//! A change is in force on every replica: by a message within a second, without one when the version is
-//! looked at.
+//! Changes reach every replica: by message within a second, otherwise by polling the version.
 
 use std::sync::Arc;
 
@@ -13,36 +12,40 @@ use super::fixture::{
 };
 use crate::support::{RedisKind, TestApp, TestRedis, eventually, random_prefix};
 
-/// So rarely that no test sees it.
+/// Disables polling for the duration of a test.
 const NO_POLLING: (&str, &str) = ("catalog.poll_seconds", "3600");
 
 async fn assert_catalog_propagates(one: &TestApp, other: &TestApp) {
     create_entry(one, "services/cart", &store_options()).await;
-    eventually("the other replica knows it", async || {
+    eventually("the other replica has the entry", async || {
         (create_service(other, "cart").await.status == 200).then_some(())
     })
     .await;
-    // There is nothing to look for, so its state is what was seen there too.
-    let (here, there) = (
+    // Both replicas return the same revision.
+    let (on_first, on_second) = (
         get(one, "services/cart").await,
         get(other, "services/cart").await,
     );
-    assert_eq!(here.header("etag"), there.header("etag"));
+    assert_eq!(on_first.header("etag"), on_second.header("etag"));
     replace_entry(other, "services/cart", &request_interaction_options("DNIS")).await;
     eventually("the first replica has the change", async || {
-        let answer = create_service(one, "cart").await;
-        answer.json().get("_access_number").is_some().then_some(())
+        let response = create_service(one, "cart").await;
+        response
+            .json()
+            .get("_access_number")
+            .is_some()
+            .then_some(())
     })
     .await;
     delete_entry(one, "services/cart").await;
-    eventually("it is gone from the other one", async || {
+    eventually("the other replica has deleted it", async || {
         (create_service(other, "cart").await.status == 404).then_some(())
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_message_brings_a_change_to_the_other_replica() {
+async fn change_reaches_other_replica_by_message() {
     for kind in [RedisKind::Single, RedisKind::Sentinel, RedisKind::Cluster] {
         let redis = TestRedis::shared_kind(kind);
         let all = [&ADMIN_SETTINGS[..], &[NO_POLLING]].concat();
@@ -52,21 +55,24 @@ async fn a_message_brings_a_change_to_the_other_replica() {
     }
 }
 
-/// A user who may do everything but hear and say what was changed.
+/// The URL of a Redis user without access to the channel of the catalog.
 async fn url_without_pubsub(redis: &TestRedis) -> String {
     let mut connection = redis.connection().await;
     let mut user = cmd("ACL");
-    user.arg("SETUSER").arg("deaf").arg("on").arg(">secret");
+    user.arg("SETUSER")
+        .arg("no-pubsub")
+        .arg("on")
+        .arg(">secret");
     user.arg("~*")
         .arg("+@all")
         .arg("resetchannels")
         .arg("&__keyevent@0__:*");
     user.exec_async(&mut connection).await.unwrap();
-    redis.url().replace("//", "//deaf:secret@")
+    redis.url().replace("//", "//no-pubsub:secret@")
 }
 
 #[tokio::test]
-async fn without_a_message_a_look_at_the_version_does() {
+async fn change_reaches_other_replica_by_polling() {
     let redis = Arc::new(TestRedis::dedicated());
     let url = url_without_pubsub(&redis).await;
     let settings = [("redis.url", url.as_str()), ("catalog.poll_seconds", "1")];
@@ -77,12 +83,12 @@ async fn without_a_message_a_look_at_the_version_does() {
 }
 
 #[tokio::test]
-async fn a_replica_that_starts_has_what_was_made_before_it() {
+async fn started_replica_has_existing_entries() {
     let one = start_admin(&TestApp::on_redis().await).await;
     create_entry(&one, "services/cart", &store_options()).await;
     let other = one.start_replica().await;
     create_service(&other, "cart").await.service_id();
-    // And what operators made outlives all replicas.
+    // Entries persist without any running replica.
     let (redis, prefix) = (one.redis.clone(), one.prefix.clone());
     one.stop().await;
     other.stop().await;
@@ -91,7 +97,7 @@ async fn a_replica_that_starts_has_what_was_made_before_it() {
 }
 
 #[tokio::test]
-async fn what_a_replica_cannot_read_costs_it_that_entry_and_is_told() {
+async fn unreadable_entry_is_reported_and_others_stay_active() {
     let redis = TestRedis::shared();
     let app = start_admin(&TestApp::on_redis().await).await;
     create_entry(&app, "services/cart", &store_options()).await;
@@ -135,27 +141,27 @@ async fn what_a_replica_cannot_read_costs_it_that_entry_and_is_told() {
     }
     create_service(&other, "cart").await.service_id();
     create_service(&other, "store").await.service_id();
-    // It is no reason to refuse other changes, and can be replaced by what is understood.
+    // Other changes are accepted, and the entry can be replaced.
     create_entry(&other, "services/more", &store_options()).await;
     replace_entry(&other, "services/later", &store_options()).await;
     delete_entry(&other, "services/strange").await;
-    // What the file has taken the name of can go; the file's stays.
+    // A stored entry that the catalog file overrides can be deleted; the entry of the file stays.
     delete_entry(&other, "services/store").await;
     assert_eq!(get_json(&other, "services/store").await["origin"], "file");
     create_service(&other, "later").await.service_id();
 }
 
 #[tokio::test]
-async fn replicas_are_told_while_they_are_up() {
+async fn running_replicas_are_listed() {
     let one = start_admin(&TestApp::on_redis().await).await;
     let up = async |count: usize| {
         let all = get_json(&one, "replicas").await["replicas"].clone();
         let all = all.as_array().unwrap().clone();
         (all.len() == count).then_some(all)
     };
-    eventually("it says that it is up", async || up(1).await).await;
+    eventually("the first replica is listed", async || up(1).await).await;
     let other = start_replica(&one, &[]).await;
-    let both = eventually("the other one is up", async || up(2).await).await;
+    let both = eventually("both replicas are listed", async || up(2).await).await;
     let mut addresses: Vec<_> = both
         .iter()
         .map(|one| one["address"].as_str().unwrap())
@@ -172,47 +178,47 @@ async fn replicas_are_told_while_they_are_up() {
     assert!(both.iter().all(|one| one["host"] == *host));
     create_entry(&one, "services/cart", &store_options()).await;
     let version = get_json(&one, "services").await["version"].clone();
-    eventually("both have the change", async || {
+    eventually("both have the catalog version", async || {
         let all = up(2).await?;
         all.iter()
-            .all(|one| one["catalog"] == version)
+            .all(|one| one["catalog_version"] == version)
             .then_some(())
     })
     .await;
     other.stop().await;
-    eventually("the other one is gone", async || up(1).await).await;
+    eventually("the stopped replica is not listed", async || up(1).await).await;
 }
 
 #[tokio::test]
-async fn two_replicas_that_change_at_once_lose_nothing() {
+async fn concurrent_changes_on_two_replicas_are_all_kept() {
     let one = start_admin(&TestApp::on_redis().await).await;
     let other = start_replica(&one, &[]).await;
-    let makes = (0..10).map(|n| {
+    let creates = (0..10).map(|n| {
         let app = if n % 2 == 0 { &one } else { &other };
         async move {
-            // Who is overtaken too often is told so, and tries again.
-            eventually("it is made", async || {
-                let answer =
+            // A change that conflicts too often fails with 503 and is retried.
+            eventually("the entry is created", async || {
+                let response =
                     super::fixture::put(app, &format!("services/s{n}"), &store_options()).await;
-                if answer.status == 503 {
-                    answer.error_message("StoreUnavailable", 503);
+                if response.status == 503 {
+                    response.error_message("StoreUnavailable", 503);
                     return None;
                 }
-                assert_eq!(answer.status, 201, "{}", answer.text());
+                assert_eq!(response.status, 201, "{}", response.text());
                 Some(())
             })
             .await;
         }
     });
-    futures_util::future::join_all(makes).await;
+    futures_util::future::join_all(creates).await;
     let table = get_json(&one, "services").await;
-    let made = table["entries"].as_array().unwrap().iter();
-    assert_eq!(made.filter(|one| one["origin"] == "admin").count(), 10);
+    let created = table["entries"].as_array().unwrap().iter();
+    assert_eq!(created.filter(|one| one["origin"] == "admin").count(), 10);
     assert_eq!(super::fixture::audit_actions(&one).await.len(), 10);
 }
 
 #[tokio::test]
-async fn a_redis_that_is_away_refuses_changes_and_leaves_what_was_in_force() {
+async fn redis_without_writes_leaves_the_active_catalog() {
     let redis = Arc::new(TestRedis::dedicated());
     let app = TestApp::start(Some(Arc::clone(&redis)), &random_prefix(), &[]).await;
     let app = start_admin_with(&app, &[]).await;
@@ -226,7 +232,7 @@ async fn a_redis_that_is_away_refuses_changes_and_leaves_what_was_in_force() {
     let mut pause = cmd("CLIENT");
     pause.arg("PAUSE").arg(2_000).arg("WRITE");
     pause.exec_async(&mut connection).await.unwrap();
-    // Reads of the catalogue go on, and what is in force needs none.
+    // Reads still work.
     assert_eq!(get_json(&app, "services/cart").await["origin"], "admin");
     create_service(&app, "cart").await.service_id();
 }

@@ -1,4 +1,4 @@
-//! Credentials that come and go with definitions.
+//! Service credentials that are set and removed in definitions.
 
 use std::sync::Arc;
 
@@ -14,47 +14,47 @@ use crate::support::{
     random_prefix,
 };
 
-on_every_kind_of_store!(a_lock_counts_from_the_moment_that_it_is_there,);
+on_every_kind_of_store!(credentials_apply_as_soon_as_they_are_set,);
 
-async fn a_lock_counts_from_the_moment_that_it_is_there(app: TestApp) {
+async fn credentials_apply_as_soon_as_they_are_set(app: TestApp) {
     let app = start_admin(&app).await;
     create_entry(&app, "services/vault", &store_options()).await;
     let service = create_service(&app, "vault").await.service_id();
     let plain = app.create("a=1").await;
     let read = |service: &str| app.get(&format!("{service}/storage"));
     assert_eq!(TestResponse::send(read(&service)).await.status, 200);
-    let mut locked = store_options();
-    locked["password"] = json!("hunter2");
-    replace_entry(&app, "services/vault", &locked).await;
+    let mut protected = store_options();
+    protected["password"] = json!("hunter2");
+    replace_entry(&app, "services/vault", &protected).await;
     TestResponse::send(read(&service))
         .await
         .error_message("Unauthorized", 401);
     create_service(&app, "vault")
         .await
         .error_message("Unauthorized", 401);
-    let opened = read(&service).basic_auth("any", Some("hunter2"));
-    assert_eq!(TestResponse::send(opened).await.status, 200);
+    let authorized = read(&service).basic_auth("any", Some("hunter2"));
+    assert_eq!(TestResponse::send(authorized).await.status, 200);
     assert_eq!(TestResponse::send(read(&plain)).await.status, 200);
     replace_entry(&app, "services/vault", &store_options()).await;
     assert_eq!(TestResponse::send(read(&service)).await.status, 200);
 }
 
 #[tokio::test]
-async fn a_lock_counts_on_replicas_without_an_administration() {
+async fn credentials_apply_on_replicas_without_the_admin_api() {
     let app = start_admin(&TestApp::on_redis().await).await;
     let other = app.start_replica().await;
-    let mut locked = store_options();
-    locked["password"] = json!("hunter2");
-    create_entry(&app, "services/vault", &locked).await;
+    let mut protected = store_options();
+    protected["password"] = json!("hunter2");
+    create_entry(&app, "services/vault", &protected).await;
     let create = app
         .post("/genesys/1/service/vault")
         .basic_auth("any", Some("hunter2"));
     let service = TestResponse::send(create).await.service_id();
-    eventually("the other replica knows of the lock", async || {
+    eventually("the other replica requires the credentials", async || {
         (TestResponse::send(other.get(&service)).await.status == 401).then_some(())
     })
     .await;
-    // One that starts knows it before it lets anybody in.
+    // A new replica loads the credentials before it accepts requests.
     let fresh = start_replica(&app, &[]).await;
     TestResponse::send(fresh.get(&service))
         .await
@@ -62,12 +62,12 @@ async fn a_lock_counts_on_replicas_without_an_administration() {
 }
 
 #[tokio::test]
-async fn a_replica_that_does_not_know_yet_what_is_locked_lets_nobody_in() {
+async fn replica_without_the_catalog_denies_access() {
     let redis = Arc::new(TestRedis::dedicated());
     let app = TestApp::start(Some(Arc::clone(&redis)), &random_prefix(), &ADMIN_SETTINGS).await;
-    let mut locked = store_options();
-    locked["password"] = json!("hunter2");
-    create_entry(&app, "services/vault", &locked).await;
+    let mut protected = store_options();
+    protected["password"] = json!("hunter2");
+    create_entry(&app, "services/vault", &protected).await;
     let create = app
         .post("/genesys/1/service/vault")
         .basic_auth("any", Some("hunter2"));
@@ -81,14 +81,14 @@ async fn a_replica_that_does_not_know_yet_what_is_locked_lets_nobody_in() {
     let unknown = TestResponse::send(late.post("/genesys/1/service/vault")).await;
     unknown.error_message("StoreUnavailable", 503);
     proxy.restore();
-    eventually("it asks for what opens the lock", async || {
-        let answer = read().await;
+    eventually("the replica requires the credentials", async || {
+        let response = read().await;
         assert!(
-            matches!(answer.status.as_u16(), 401 | 503),
+            matches!(response.status.as_u16(), 401 | 503),
             "{}",
-            answer.text()
+            response.text()
         );
-        (answer.status == 401).then_some(())
+        (response.status == 401).then_some(())
     })
     .await;
 }

@@ -1,4 +1,4 @@
-//! What every store does for operators who are signed in.
+//! Admin sessions on every store.
 
 use std::time::Duration;
 
@@ -10,67 +10,67 @@ use crate::support::{
 };
 
 on_every_store!(
-    a_visit_ends_when_nothing_is_done,
-    a_visit_that_is_used_goes_on,
-    a_visit_that_is_only_looked_at_ends_as_it_would_have,
-    a_visit_ends_when_it_is_ended_and_no_other_does,
+    idle_session_expires,
+    touch_extends_the_session,
+    peek_does_not_extend_the_session,
+    delete_ends_only_that_session,
 );
 
-/// A life that the test sees the end of, and begins something in on any machine.
+/// Short enough to wait for, long enough for the first steps of a test on a slow machine.
 const SHORT_TTL: Duration = Duration::from_secs(3);
 
-async fn a_visit_ends_when_nothing_is_done(store: &dyn AdminStore) {
+async fn idle_session_expires(store: &dyn AdminStore) {
     store
-        .create_session("a", "told\n\"é", SHORT_TTL)
+        .create_session("a", "text\n\"é", SHORT_TTL)
         .await
         .unwrap();
-    let end = in_ms(3_000);
-    sleep_until(end).await;
+    let expiration = in_ms(3_000);
+    sleep_until(expiration).await;
     assert_eq!(store.touch_session("a", LONG_TTL).await.unwrap(), None);
     assert_eq!(
         store.touch_session("a", LONG_TTL).await.unwrap(),
         None,
-        "nor later"
+        "it stays expired"
     );
     assert_eq!(store.peek_session("a").await.unwrap(), None);
-    // One that was used begins to end when it was.
-    store.create_session("b", "told", LONG_TTL).await.unwrap();
-    let life = Duration::from_millis(50);
-    assert!(store.touch_session("b", life).await.unwrap().is_some());
+    // The TTL starts at the last touch.
+    store.create_session("b", "text", LONG_TTL).await.unwrap();
+    let ttl = Duration::from_millis(50);
+    assert!(store.touch_session("b", ttl).await.unwrap().is_some());
     sleep_until(in_ms(50)).await;
     assert_eq!(store.peek_session("b").await.unwrap(), None);
 }
 
-async fn a_visit_that_is_used_goes_on(store: &dyn AdminStore) {
-    let told = "told\n\"é";
-    store.create_session("a", told, SHORT_TTL).await.unwrap();
-    let end = in_ms(3_000);
+async fn touch_extends_the_session(store: &dyn AdminStore) {
+    let text = "text\n\"é";
+    store.create_session("a", text, SHORT_TTL).await.unwrap();
+    let expiration = in_ms(3_000);
     assert_eq!(
         store.touch_session("a", LONG_TTL).await.unwrap().as_deref(),
-        Some(told)
+        Some(text)
     );
-    sleep_until(end).await;
-    let looked = store.peek_session("a").await.unwrap();
-    assert_eq!(looked.as_deref(), Some(told));
+    sleep_until(expiration).await;
+    let peeked = store.peek_session("a").await.unwrap();
+    assert_eq!(peeked.as_deref(), Some(text));
     assert_eq!(
         store.touch_session("a", LONG_TTL).await.unwrap().as_deref(),
-        Some(told)
+        Some(text)
     );
 }
 
-async fn a_visit_that_is_only_looked_at_ends_as_it_would_have(store: &dyn AdminStore) {
-    store.create_session("a", "told", SHORT_TTL).await.unwrap();
-    let looked = store.peek_session("a").await.unwrap();
-    assert_eq!(looked.as_deref(), Some("told"));
-    eventually("it ends while it is looked at", async || {
-        let looked = store.peek_session("a").await.unwrap();
-        looked.is_none().then_some(())
+async fn peek_does_not_extend_the_session(store: &dyn AdminStore) {
+    store.create_session("a", "text", SHORT_TTL).await.unwrap();
+    let peeked = store.peek_session("a").await.unwrap();
+    assert_eq!(peeked.as_deref(), Some("text"));
+    eventually("the session expires while it is peeked at", async || {
+        let peeked = store.peek_session("a").await.unwrap();
+        peeked.is_none().then_some(())
     })
     .await;
     assert_eq!(store.touch_session("a", LONG_TTL).await.unwrap(), None);
 }
 
-async fn a_visit_ends_when_it_is_ended_and_no_other_does(store: &dyn AdminStore) {
+async fn delete_ends_only_that_session(store: &dyn AdminStore) {
     for name in ["a", "b"] {
         store.create_session(name, name, LONG_TTL).await.unwrap();
     }

@@ -1,4 +1,4 @@
-//! What every store does for operators.
+//! Operations of the admin store on every store.
 
 use switchboard::store::{
     AdminStore, CatalogChange, CatalogChangeResult, CatalogStep, Cursor, Preview, StoredCatalog,
@@ -11,12 +11,12 @@ use crate::support::stores::{
 };
 
 on_every_store!(
-    a_change_is_made_only_from_the_version_that_it_was_made_of,
-    what_is_deleted_is_retired_until_it_is_made_again_or_forgotten,
-    the_history_is_told_newest_first_from_any_place,
-    replicas_are_told_until_they_withdraw,
-    services_are_listed_by_end_however_many_end_at_once,
-    of_long_strings_no_more_than_their_beginnings_is_told,
+    change_requires_the_current_version,
+    deleted_entry_is_retired_until_recreated_or_forgotten,
+    audit_events_are_listed_newest_first_from_a_cursor,
+    replicas_are_listed_until_they_deregister,
+    services_are_listed_by_expiration_time_including_ties,
+    previews_contain_only_the_beginning_of_long_strings,
 );
 
 fn change(from: &str, to: &str, steps: Vec<CatalogStep>, events: &[&str]) -> CatalogChange {
@@ -34,24 +34,24 @@ fn service(name: &str) -> (Table, String) {
     (Table::Services, name.to_owned())
 }
 
-async fn a_change_is_made_only_from_the_version_that_it_was_made_of(store: &dyn AdminStore) {
+async fn change_requires_the_current_version(store: &dyn AdminStore) {
     assert_eq!(store.catalog_version().await.unwrap(), "");
     assert_eq!(
         store.read_catalog().await.unwrap(),
         StoredCatalog::default()
     );
     let put = |text: &str| vec![CatalogStep::Put(service("a/b\n"), text.to_owned())];
-    let made = store
+    let applied = store
         .change_catalog(&change("", "1", put("x\ny"), &["made"]))
         .await;
-    assert_eq!(made.unwrap(), CatalogChangeResult::Applied);
-    let late = store
+    assert_eq!(applied.unwrap(), CatalogChangeResult::Applied);
+    let superseded = store
         .change_catalog(&change("", "2", put("z"), &["late"]))
         .await;
-    assert_eq!(late.unwrap(), CatalogChangeResult::Superseded);
-    let is = store.read_catalog().await.unwrap();
-    assert_eq!(is.version, "1");
-    let entry = &is.entries[&service("a/b\n")];
+    assert_eq!(superseded.unwrap(), CatalogChangeResult::Superseded);
+    let catalog = store.read_catalog().await.unwrap();
+    assert_eq!(catalog.version, "1");
+    let entry = &catalog.entries[&service("a/b\n")];
     assert_eq!(
         (entry.revision.as_str(), entry.text.as_str()),
         ("1", "x\ny")
@@ -61,20 +61,20 @@ async fn a_change_is_made_only_from_the_version_that_it_was_made_of(store: &dyn 
     store.catalog_changed().await_if_future().await;
 }
 
-/// A message may have come or not, for nobody listens here.
+/// Waits briefly for a message that may not arrive: nothing is subscribed here.
 trait AwaitIfFuture: Future {
     async fn await_if_future(self)
     where
         Self: Sized,
     {
-        let soon = std::time::Duration::from_millis(1);
-        drop(tokio::time::timeout(soon, self).await);
+        let wait = std::time::Duration::from_millis(1);
+        drop(tokio::time::timeout(wait, self).await);
     }
 }
 
 impl<F: Future> AwaitIfFuture for F {}
 
-async fn what_is_deleted_is_retired_until_it_is_made_again_or_forgotten(store: &dyn AdminStore) {
+async fn deleted_entry_is_retired_until_recreated_or_forgotten(store: &dyn AdminStore) {
     let put = |name: &str| CatalogStep::Put(service(name), format!("text of {name}"));
     let both = change("", "1", vec![put("a"), put("b")], &[]);
     store.change_catalog(&both).await.unwrap();
@@ -84,23 +84,23 @@ async fn what_is_deleted_is_retired_until_it_is_made_again_or_forgotten(store: &
         .change_catalog(&change("1", "2", steps, &[]))
         .await
         .unwrap();
-    let is = store.read_catalog().await.unwrap();
-    assert!(is.entries.is_empty());
-    let retired = &is.retired[&service("a")];
+    let catalog = store.read_catalog().await.unwrap();
+    assert!(catalog.entries.is_empty());
+    let retired = &catalog.retired[&service("a")];
     assert_eq!(retired.text, "text of a");
     assert_eq!(retired.since, Timestamp::from_millis(1_000));
-    assert_eq!(is.retired.len(), 2);
+    assert_eq!(catalog.retired.len(), 2);
     let steps = vec![put("a"), CatalogStep::Forget(service("b"))];
     store
         .change_catalog(&change("2", "3", steps, &[]))
         .await
         .unwrap();
-    let is = store.read_catalog().await.unwrap();
-    assert!(is.retired.is_empty());
-    assert_eq!(is.entries.len(), 1);
+    let catalog = store.read_catalog().await.unwrap();
+    assert!(catalog.retired.is_empty());
+    assert_eq!(catalog.entries.len(), 1);
 }
 
-async fn the_history_is_told_newest_first_from_any_place(store: &dyn AdminStore) {
+async fn audit_events_are_listed_newest_first_from_a_cursor(store: &dyn AdminStore) {
     for n in 0..5 {
         store
             .append_audit_event(&format!("event {n}"), 100)
@@ -118,10 +118,10 @@ async fn the_history_is_told_newest_first_from_any_place(store: &dyn AdminStore)
     assert!(none.is_empty());
 }
 
-async fn replicas_are_told_until_they_withdraw(store: &dyn AdminStore) {
+async fn replicas_are_listed_until_they_deregister(store: &dyn AdminStore) {
     assert!(store.replicas().await.unwrap().is_empty());
-    for (replica, told) in [("b", "second"), ("a", "first"), ("b", "second\nagain")] {
-        store.heartbeat(replica, told).await.unwrap();
+    for (replica, text) in [("b", "second"), ("a", "first"), ("b", "second\nagain")] {
+        store.heartbeat(replica, text).await.unwrap();
     }
     assert_eq!(store.replicas().await.unwrap(), ["first", "second\nagain"]);
     store.deregister("a").await.unwrap();
@@ -129,7 +129,7 @@ async fn replicas_are_told_until_they_withdraw(store: &dyn AdminStore) {
     assert_eq!(store.replicas().await.unwrap(), ["second\nagain"]);
 }
 
-async fn services_are_listed_by_end_however_many_end_at_once(store: &dyn AdminStore) {
+async fn services_are_listed_by_expiration_time_including_ties(store: &dyn AdminStore) {
     let end = in_ms(600_000);
     let mut expected = Vec::new();
     for n in 0..30 {
@@ -155,34 +155,34 @@ async fn services_are_listed_by_end_however_many_end_at_once(store: &dyn AdminSt
     found.sort();
     expected.sort();
     assert_eq!(found, expected);
-    let gone = switchboard::store::ServiceId::from(expected[0].clone());
-    store.delete(&gone).await.unwrap();
+    let deleted = switchboard::store::ServiceId::from(expected[0].clone());
+    store.delete(&deleted).await.unwrap();
     assert_eq!(store.count_services().await.unwrap(), 29);
 }
 
-async fn of_long_strings_no_more_than_their_beginnings_is_told(store: &dyn AdminStore) {
+async fn previews_contain_only_the_beginning_of_long_strings(store: &dyn AdminStore) {
     let wide = "\u{1f600}".repeat(300_000);
     let data = [("short", "ab"), ("empty", ""), ("wide", &wide)];
     let id = create_service(store, data.map(|(name, value)| text(name, value)).into()).await;
     let binary = upload(store, &id, &test_bytes(10)).await;
     write_changes(store, &id, set_changes(vec![file("binary", &binary)])).await;
     let keys = ["wide", "wide", "none", "binary", "short", "empty"].map(key);
-    let told = store.previews(&id, &keys, 6).await.unwrap();
-    let begin = |text: &str, bytes| {
+    let previews = store.previews(&id, &keys, 6).await.unwrap();
+    let preview = |text: &str, bytes| {
         let text = text.to_owned();
         Some(Preview { text, bytes })
     };
-    // A character that is cut in two is left out.
+    // A partial character at the end is removed.
     let expected = [
-        begin("\u{1f600}", wide.len()),
-        begin("\u{1f600}", wide.len()),
+        preview("\u{1f600}", wide.len()),
+        preview("\u{1f600}", wide.len()),
         None,
         None,
-        begin("ab", 2),
-        begin("", 0),
+        preview("ab", 2),
+        preview("", 0),
     ];
-    assert_eq!(told, expected);
+    assert_eq!(previews, expected);
     store.delete(&id).await.unwrap();
-    let told = store.previews(&id, &keys[..1], 6).await.unwrap();
-    assert_eq!(told, [None]);
+    let previews = store.previews(&id, &keys[..1], 6).await.unwrap();
+    assert_eq!(previews, [None]);
 }

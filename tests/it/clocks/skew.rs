@@ -49,7 +49,7 @@ async fn the_skew_of_each_replica_is_shown_to_operators() {
         .await;
     }
     let replicas = fixture::get_json(&ahead, "replicas").await;
-    let since = &replicas["replicas"][0]["since"];
+    let since = &replicas["replicas"][0]["started_at"];
     assert!(
         since.as_str().is_some_and(|since| since.len() == 24),
         "{since}"

@@ -1,4 +1,4 @@
-//! *History*: who did what.
+//! *Audit log*.
 
 use serde_json::json;
 
@@ -11,24 +11,24 @@ use crate::{
 };
 
 on_every_kind_of_store!(
-    where_nothing_was_done_it_says_what_will_be_told,
-    it_tells_who_did_what_to_which_and_when_from_what_to_what,
-    it_is_read_a_page_at_a_time_back_to_its_beginning,
+    empty_audit_log_explains_its_content,
+    audit_log_shows_time_user_action_target_and_changes,
+    audit_log_is_paginated,
 );
 
-/// The rows of the table.
+/// Rows of the table.
 fn rows(page: &str) -> Vec<&str> {
     let table = between(page, "<tbody>", "</tbody>");
     all_between(table, "<tr>", "</tr>")
 }
 
-async fn where_nothing_was_done_it_says_what_will_be_told(app: TestApp) {
+async fn empty_audit_log_explains_its_content(app: TestApp) {
     let app = start_admin(&app).await;
     let page = AdminSession::sign_in(&app).await.page("/audit-log").await;
-    assert!(page.contains("Nobody has changed anything yet."), "{page}");
+    assert!(page.contains("No changes recorded yet."), "{page}");
 }
 
-async fn it_tells_who_did_what_to_which_and_when_from_what_to_what(app: TestApp) {
+async fn audit_log_shows_time_user_action_target_and_changes(app: TestApp) {
     let app = start_admin(&app).await;
     create_entry(&app, "services/cart", &store_options()).await;
     let mut longer = store_options();
@@ -38,21 +38,22 @@ async fn it_tells_who_did_what_to_which_and_when_from_what_to_what(app: TestApp)
     delete_entry(&app, "services/cart").await;
     let service = create_service(&app, "store").await.service_id();
     let id = service.rsplit('/').next().unwrap();
-    let desk = AdminSession::sign_in(&app).await;
-    desk.submit_form(&format!("/active-services/{id}"), &[("act", "delete")])
+    let session = AdminSession::sign_in(&app).await;
+    session
+        .submit_form(&format!("/active-services/{id}"), &[("action", "delete")])
         .await;
-    let page = desk.page("/audit-log").await;
-    assert!(!page.contains("sesame"), "a secret is told");
+    let page = session.page("/audit-log").await;
+    assert!(!page.contains("sesame"), "the page contains a secret");
     let rows = rows(&page);
-    let told = |n: usize, expected: &[&str]| {
+    let assert_row = |n: usize, expected: &[&str]| {
         for expected in expected {
             let row: &str = rows[n];
             assert!(row.contains(expected), "no {expected} in {row}");
         }
     };
     let link = format!("<a href=\"/genesys/1/admin/ui/active-services/{id}\"><bdi>{id}</bdi></a>");
-    told(0, &["<td>end</td>", &link, "<summary>Before</summary>"]);
-    told(
+    assert_row(0, &["<td>delete</td>", &link, "<summary>Before</summary>"]);
+    assert_row(
         1,
         &[
             "<td>delete</td>",
@@ -60,39 +61,42 @@ async fn it_tells_who_did_what_to_which_and_when_from_what_to_what(app: TestApp)
             "<summary>Before</summary>",
         ],
     );
-    told(2, &["<td>replace</td>", "Before and after"]);
-    told(3, &["<td>create</td>", "<summary>After</summary>"]);
+    assert_row(2, &["<td>replace</td>", "Before and after"]);
+    assert_row(3, &["<td>create</td>", "<summary>After</summary>"]);
     assert_eq!(rows.len(), 4);
     let before = between(rows[2], "<h3>Before</h3><pre>", "</pre>");
     let after = between(rows[2], "<h3>After</h3><pre>", "</pre>");
     assert!(!before.contains("_ttl"), "{before}");
-    let told_ttl = escaped("  \"_ttl\": \"60\"");
-    assert!(after.contains(&told_ttl), "{after}");
+    let ttl_member = escaped("  \"_ttl\": \"60\"");
+    assert!(after.contains(&ttl_member), "{after}");
     for row in rows {
         assert!(row.contains("<bdi>admin</bdi>"), "{row}");
         assert!(row.contains("<bdi>127.0.0.1</bdi>"), "{row}");
         assert!(row.contains("<details>"), "{row}");
-        let at = between(row, "<time datetime=\"", "\"");
-        assert!(switchboard::store::Timestamp::parse(at).is_some(), "{at}");
+        let time = between(row, "<time datetime=\"", "\"");
+        assert!(
+            switchboard::store::Timestamp::parse(time).is_some(),
+            "{time}"
+        );
     }
 }
 
-async fn it_is_read_a_page_at_a_time_back_to_its_beginning(app: TestApp) {
+async fn audit_log_is_paginated(app: TestApp) {
     let app = start_admin(&app).await;
     for n in 0..7 {
         create_entry(&app, &format!("services/s{n}"), &store_options()).await;
     }
-    let desk = AdminSession::sign_in(&app).await;
+    let session = AdminSession::sign_in(&app).await;
     let (mut names, mut path) = (Vec::new(), "/audit-log?limit=3".to_owned());
     loop {
-        let page = desk.page(&path).await;
+        let page = session.page(&path).await;
         assert_eq!(page.contains("First page"), !names.is_empty());
-        let here = rows(&page).into_iter().map(|row| {
+        let page_names = rows(&page).into_iter().map(|row| {
             let name = between(row, "<td>service <a href=", "</a>");
             let name = between(name, "<bdi>", "</bdi>");
             name.to_owned()
         });
-        names.extend(here);
+        names.extend(page_names);
         let Some((_, next)) = page.split_once("rel=\"next\" href=\"/genesys/1/admin/ui") else {
             break;
         };

@@ -1,12 +1,11 @@
-//! What the tests in a browser are made of: replicas with an administration, and an operator before them.
+//! Fixture of the browser tests: replicas with the console, and a signed-in browser.
 
 use crate::support::{TestApp, TestRedis, browser::Browser, random_prefix};
 
 pub(super) use super::fixture::HOME;
 pub(super) use crate::admin::fixture::{ADMIN_SETTINGS, PASSWORD};
 
-/// Makes two tests of each function named: with one service on the embedded store, and with two replicas
-/// on Redis.
+/// Creates two tests from each function: on one replica with the embedded store, and on two replicas with Redis.
 macro_rules! in_a_browser {
     ($($name:ident),* $(,)?) => {
         mod on_memory {
@@ -25,36 +24,36 @@ macro_rules! in_a_browser {
 }
 pub(super) use in_a_browser;
 
-/// Two replicas, or one that is both.
+/// Two replicas, or one in both roles.
 pub(super) struct BrowserFixture {
     pub(super) app: TestApp,
-    there: Option<TestApp>,
+    second: Option<TestApp>,
 }
 
 impl BrowserFixture {
     pub(super) async fn on_memory() -> Self {
         Self {
             app: TestApp::start(None, &random_prefix(), &ADMIN_SETTINGS).await,
-            there: None,
+            second: None,
         }
     }
 
     pub(super) async fn on_redis() -> Self {
         let (redis, prefix) = (TestRedis::shared(), random_prefix());
-        let here = TestApp::start(Some(redis.clone()), &prefix, &ADMIN_SETTINGS).await;
-        let there = TestApp::start(Some(redis), &prefix, &ADMIN_SETTINGS).await;
+        let first = TestApp::start(Some(redis.clone()), &prefix, &ADMIN_SETTINGS).await;
+        let second = TestApp::start(Some(redis), &prefix, &ADMIN_SETTINGS).await;
         Self {
-            app: here,
-            there: Some(there),
+            app: first,
+            second: Some(second),
         }
     }
 
-    /// The other replica, where there is one.
+    /// The second replica if there is one.
     pub(super) fn other(&self) -> &TestApp {
-        self.there.as_ref().unwrap_or(&self.app)
+        self.second.as_ref().unwrap_or(&self.app)
     }
 
-    /// A browser whose operator is signed in.
+    /// A signed-in browser.
     pub(super) async fn open_signed_in(&self) -> Browser {
         let browser = Browser::open().await;
         sign_in(&browser, &self.app).await;
@@ -62,7 +61,7 @@ impl BrowserFixture {
     }
 }
 
-/// Signs in at `app`.
+/// Signs in to `app`.
 pub(super) async fn sign_in(browser: &Browser, app: &TestApp) {
     browser.goto(&app.url("/genesys/1/admin")).await;
     browser.fill("User name", "admin").await;

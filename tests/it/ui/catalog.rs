@@ -1,4 +1,4 @@
-//! What operators do with configured services and resource groups, in a browser.
+//! Service definitions, resource groups and imports in a browser.
 
 use reqwest::StatusCode;
 
@@ -6,20 +6,20 @@ use serde_json::json;
 
 use super::browser_fixture::{BrowserFixture, HOME, in_a_browser, sign_in};
 use crate::{
-    admin::fixture,
+    admin::fixture::{create_entry, get_json},
     support::{Bodies, TestApp, TestResponse, browser::Browser, encode, eventually},
 };
 
 in_a_browser!(
-    a_service_is_made_from_a_template_called_seen_and_its_number_comes_back,
-    of_two_windows_the_second_one_is_told_that_the_first_one_saved,
-    a_catalogue_is_imported_and_a_wrong_one_refused_as_a_whole,
-    of_two_who_import_the_second_one_is_shown_what_there_is_now,
-    what_is_not_allowed_is_refused_with_the_option_and_what_is_allowed,
-    what_is_hostile_is_shown_as_it_is_written,
+    service_definition_is_created_from_a_template_and_used,
+    concurrent_edit_is_shown_as_a_conflict,
+    catalog_is_imported_and_an_invalid_one_rejected_as_a_whole,
+    concurrent_import_is_shown_as_a_conflict_with_a_new_preview,
+    invalid_value_is_rejected_with_option_and_allowed_values,
+    hostile_names_and_values_are_shown_as_text,
 );
 
-/// Makes a group of one number, for one service at a time.
+/// Creates an exclusive group of one number.
 async fn make_group(browser: &Browser, app: &TestApp, name: &str, number: &str) {
     browser.goto(&app.url(&format!("{HOME}/groups"))).await;
     browser.follow("New resource group").await;
@@ -27,13 +27,13 @@ async fn make_group(browser: &Browser, app: &TestApp, name: &str, number: &str) 
     browser.choose("_allocation_strategy", "CLUSTER").await;
     browser.fill("numbers", number).await;
     browser.press("Save").await;
-    browser.wait_for_text("It is saved").await;
+    browser.wait_for_text("Saved").await;
 }
 
-/// Begins to make a configured service from a template.
+/// Opens the form for a new service definition from a template.
 async fn open_new_service_form(browser: &Browser, app: &TestApp, template: &str, name: &str) {
     browser.goto(&app.url(&format!("{HOME}/services"))).await;
-    browser.expand("New configured service").await;
+    browser.expand("New service definition").await;
     browser.follow(template).await;
     browser.fill("Name", name).await;
 }
@@ -42,291 +42,293 @@ async fn create_service(app: &TestApp, service: &str) -> TestResponse {
     TestResponse::send(app.post(&format!("/genesys/1/service/{service}"))).await
 }
 
-async fn a_service_is_made_from_a_template_called_seen_and_its_number_comes_back(
-    pair: BrowserFixture,
-) {
-    let browser = pair.open_signed_in().await;
-    make_group(&browser, &pair.app, "hotline", "+1 650 253 0000").await;
-    browser.wait_for_text("0 of 1 held").await;
-    open_new_service_form(&browser, &pair.app, "Number to dial", "call-us").await;
-    let settled = browser.field("_service").await;
+async fn service_definition_is_created_from_a_template_and_used(fixture: BrowserFixture) {
+    let browser = fixture.open_signed_in().await;
+    make_group(&browser, &fixture.app, "hotline", "+1 650 253 0000").await;
+    browser.wait_for_text("0 / 1 in use (0 %)").await;
+    open_new_service_form(&browser, &fixture.app, "Request access number", "call-us").await;
+    let fixed = browser.field("_service").await;
     assert_eq!(
-        settled.attr("readonly").await.unwrap().as_deref(),
+        fixed.attr("readonly").await.unwrap().as_deref(),
         Some("true")
     );
     browser.fill("_resource_group", "hotline").await;
     browser.choose("_provide_code", "true").await;
     browser.press("Save").await;
-    browser.wait_for_text("It is saved").await;
+    browser.wait_for_text("Saved").await;
 
-    let answer = eventually("the other replica knows it", async || {
-        let answer = create_service(pair.other(), "call-us").await;
-        (answer.status == StatusCode::OK).then_some(answer)
+    let response = eventually("the other replica has the entry", async || {
+        let response = create_service(fixture.other(), "call-us").await;
+        (response.status == StatusCode::OK).then_some(response)
     })
     .await;
-    let told = answer.json();
-    assert_eq!(told["_access_number"], "+1 650 253 0000");
-    assert_eq!(create_service(&pair.app, "call-us").await.status, 503);
+    let body = response.json();
+    assert_eq!(body["_access_number"], "+1 650 253 0000");
+    assert_eq!(create_service(&fixture.app, "call-us").await.status, 503);
 
     browser
-        .goto(&pair.app.url(&format!("{HOME}/groups/hotline")))
+        .goto(&fixture.app.url(&format!("{HOME}/groups/hotline")))
         .await;
-    browser.wait_for_text("1 of 1 held").await;
-    let id = told["_id"].as_str().unwrap();
+    browser.wait_for_text("1 / 1 in use (100 %)").await;
+    let id = body["_id"].as_str().unwrap();
     browser.follow(id).await;
     browser.wait_for_text("call-us").await;
     browser.expand("Delete").await;
-    browser.press("Delete it").await;
-    browser.wait_for_text("The service is deleted").await;
+    browser.press("Delete").await;
+    browser.wait_for_text("Service deleted").await;
     eventually("the number is free", async || {
         browser
-            .goto(&pair.app.url(&format!("{HOME}/groups/hotline")))
+            .goto(&fixture.app.url(&format!("{HOME}/groups/hotline")))
             .await;
-        browser.text().await.contains("0 of 1 held").then_some(())
+        browser
+            .text()
+            .await
+            .contains("0 / 1 in use (0 %)")
+            .then_some(())
     })
     .await;
-    assert_eq!(create_service(&pair.app, "call-us").await.status, 200);
+    assert_eq!(create_service(&fixture.app, "call-us").await.status, 200);
 }
 
-async fn of_two_windows_the_second_one_is_told_that_the_first_one_saved(pair: BrowserFixture) {
-    let first = pair.open_signed_in().await;
-    open_new_service_form(&first, &pair.app, "Storage", "notes").await;
+async fn concurrent_edit_is_shown_as_a_conflict(fixture: BrowserFixture) {
+    let first = fixture.open_signed_in().await;
+    open_new_service_form(&first, &fixture.app, "Storage", "notes").await;
     first.fill("_ttl", "600").await;
     first.press("Save").await;
-    first.wait_for_text("It is saved").await;
+    first.wait_for_text("Saved").await;
     let second = Browser::open().await;
-    sign_in(&second, pair.other()).await;
+    sign_in(&second, fixture.other()).await;
     second
-        .goto(&pair.other().url(&format!("{HOME}/services/notes")))
+        .goto(&fixture.other().url(&format!("{HOME}/services/notes")))
         .await;
     first.fill("_ttl", "601").await;
     first.press("Save").await;
-    first.wait_for_text("It is saved").await;
+    first.wait_for_text("Saved").await;
     second.fill("_ttl", "602").await;
     second.press("Save").await;
     second
-        .wait_for_text("Somebody else has changed it meanwhile")
+        .wait_for_text("This entry was changed by someone else.")
         .await;
-    let kept = second.field("_ttl").await.prop("value").await.unwrap();
-    assert_eq!(kept.as_deref(), Some("602"), "what was written is not lost");
-    second.follow("Open it as it is now").await;
-    eventually("what the first one saved", async || {
+    let field = second.field("_ttl").await.prop("value").await.unwrap();
+    assert_eq!(field.as_deref(), Some("602"), "the input is kept");
+    second.follow("Load latest version").await;
+    eventually("the form shows the latest version", async || {
         let now = second.field("_ttl").await.prop("value").await.unwrap();
         (now.as_deref() == Some("601")).then_some(())
     })
     .await;
     second.expand("Delete").await;
-    second.press("Delete it").await;
-    second.wait_for_text("It is deleted").await;
+    second.press("Delete").await;
+    second.wait_for_text("Deleted").await;
     assert_eq!(
-        TestResponse::send(pair.other().post("/genesys/1/service/notes"))
+        TestResponse::send(fixture.other().post("/genesys/1/service/notes"))
             .await
             .status,
         404
     );
 }
 
-async fn a_catalogue_is_imported_and_a_wrong_one_refused_as_a_whole(pair: BrowserFixture) {
-    let browser = pair.open_signed_in().await;
+async fn catalog_is_imported_and_an_invalid_one_rejected_as_a_whole(fixture: BrowserFixture) {
+    let browser = fixture.open_signed_in().await;
     let import = async |text: &str| {
         browser
-            .goto(&pair.app.url(&format!("{HOME}/catalog")))
+            .goto(&fixture.app.url(&format!("{HOME}/catalog")))
             .await;
-        browser.fill("Catalogue, as TOML", text).await;
+        browser.fill("Catalog (TOML)", text).await;
         browser.press("Preview").await;
     };
     let good = "[services.one]\n_type = 'builtin'\n_service = 'store'\n";
-    let wrong =
+    let invalid =
         "[services.two]\n_type = 'builtin'\n_service = 'store'\n[services.three]\n_type = 'soap'\n";
-    import(wrong).await;
+    import(invalid).await;
     browser
         .wait_for_text("service \"three\", option _type: is \"soap\"")
         .await;
-    let kept = browser
-        .field("Catalogue, as TOML")
+    let field = browser
+        .field("Catalog (TOML)")
         .await
         .prop("value")
         .await
         .unwrap();
-    assert!(
-        kept.unwrap().contains("soap"),
-        "what was written is not lost"
-    );
+    assert!(field.unwrap().contains("soap"), "the input is kept");
     import("[services").await;
     browser.wait_for_text("TOML").await;
     import(" ").await;
-    browser.wait_for_text("there is nothing to import").await;
+    browser.wait_for_text("nothing to import").await;
     import(good).await;
     browser.wait_for_text("1 new, 0 changed, 0 deleted").await;
     assert_eq!(
-        create_service(&pair.app, "one").await.status,
+        create_service(&fixture.app, "one").await.status,
         404,
         "not yet"
     );
     browser.press("Import").await;
-    browser.wait_for_text("It is imported").await;
-    eventually("the other replica knows it", async || {
-        (create_service(pair.other(), "one").await.status == 200).then_some(())
+    browser.wait_for_text("Imported").await;
+    eventually("the other replica has the entry", async || {
+        (create_service(fixture.other(), "one").await.status == 200).then_some(())
     })
     .await;
-    assert_eq!(create_service(&pair.app, "two").await.status, 404);
+    assert_eq!(create_service(&fixture.app, "two").await.status, 404);
 }
 
-/// Where the number of deletions is confirmed.
-const DELETIONS: &str = "To confirm, type how many entries are deleted";
+/// The label of the field that confirms the number of deletions.
+const DELETIONS: &str = "To confirm, type the number of deleted entries";
 
-async fn of_two_who_import_the_second_one_is_shown_what_there_is_now(pair: BrowserFixture) {
-    let first = pair.open_signed_in().await;
-    open_new_service_form(&first, &pair.app, "Storage", "early").await;
+async fn concurrent_import_is_shown_as_a_conflict_with_a_new_preview(fixture: BrowserFixture) {
+    let first = fixture.open_signed_in().await;
+    open_new_service_form(&first, &fixture.app, "Storage", "early").await;
     first.press("Save").await;
-    first.wait_for_text("It is saved").await;
+    first.wait_for_text("Saved").await;
     let second = Browser::open().await;
-    sign_in(&second, pair.other()).await;
+    sign_in(&second, fixture.other()).await;
     second
-        .goto(&pair.other().url(&format!("{HOME}/catalog")))
+        .goto(&fixture.other().url(&format!("{HOME}/catalog")))
         .await;
     let text = "# 'one' & \u{20ac}\n[services.one]\n_type = 'builtin'\n_service = 'store'\n";
-    second.fill("Catalogue, as TOML", text).await;
-    second.check("is deleted, where it was made here").await;
+    second.fill("Catalog (TOML)", text).await;
+    second.check("delete (console entries only)").await;
     second.press("Preview").await;
     second.wait_for_text("1 new, 0 changed, 1 deleted").await;
-    open_new_service_form(&first, &pair.app, "Storage", "late").await;
+    open_new_service_form(&first, &fixture.app, "Storage", "late").await;
     first.press("Save").await;
-    first.wait_for_text("It is saved").await;
+    first.wait_for_text("Saved").await;
     second.fill(DELETIONS, "1").await;
-    second.press("Import, and delete 1").await;
+    second.press("Import and delete 1").await;
     second
-        .wait_for_text("Somebody else has changed the catalogue")
+        .wait_for_text("The catalog was changed by someone else")
         .await;
-    assert_eq!(create_service(pair.other(), "early").await.status, 200);
+    assert_eq!(create_service(fixture.other(), "early").await.status, 200);
     second.wait_for_text("1 new, 0 changed, 2 deleted").await;
-    let kept = second.field("Catalogue, as TOML").await;
-    let kept = kept.prop("value").await.unwrap();
-    assert_eq!(kept.as_deref(), Some(text), "what was written is not lost");
+    let field = second.field("Catalog (TOML)").await;
+    let field = field.prop("value").await.unwrap();
+    assert_eq!(field.as_deref(), Some(text), "the input is kept");
     second.fill(DELETIONS, "2").await;
-    second.press("Import, and delete 2").await;
-    second.wait_for_text("It is imported").await;
-    assert_eq!(create_service(pair.other(), "one").await.status, 200);
-    for gone in ["early", "late"] {
-        assert_eq!(create_service(pair.other(), gone).await.status, 404);
+    second.press("Import and delete 2").await;
+    second.wait_for_text("Imported").await;
+    assert_eq!(create_service(fixture.other(), "one").await.status, 200);
+    for deleted in ["early", "late"] {
+        assert_eq!(create_service(fixture.other(), deleted).await.status, 404);
     }
 }
 
-async fn what_is_not_allowed_is_refused_with_the_option_and_what_is_allowed(pair: BrowserFixture) {
-    let browser = pair.open_signed_in().await;
-    open_new_service_form(&browser, &pair.app, "Storage", "brief").await;
+async fn invalid_value_is_rejected_with_option_and_allowed_values(fixture: BrowserFixture) {
+    let browser = fixture.open_signed_in().await;
+    open_new_service_form(&browser, &fixture.app, "Storage", "brief").await;
     browser.fill("_ttl", "0").await;
     browser.press("Save").await;
     browser.wait_for_text("option _ttl").await;
     browser.wait_for_text("from 1 to").await;
-    let wrong = browser
+    let invalid = browser
         .field("_ttl")
         .await
         .attr("aria-invalid")
         .await
         .unwrap();
-    assert_eq!(wrong.as_deref(), Some("true"));
+    assert_eq!(invalid.as_deref(), Some("true"));
     assert_eq!(
-        create_service(&pair.app, "brief").await.status,
+        create_service(&fixture.app, "brief").await.status,
         404,
-        "nothing was made"
+        "no entry was created"
     );
     browser.fill("_ttl", "60").await;
     browser.press("Save").await;
-    browser.wait_for_text("It is saved").await;
-    // What the file defines is shown, and cannot be changed.
+    browser.wait_for_text("Saved").await;
+    // Entries of the catalog file are read-only.
     browser
-        .goto(&pair.app.url(&format!("{HOME}/services/store")))
+        .goto(&fixture.app.url(&format!("{HOME}/services/store")))
         .await;
-    browser.wait_for_text("The catalogue file defines it").await;
+    browser
+        .wait_for_text("Read-only: this entry is defined in the catalog file.")
+        .await;
     let buttons =
-        "return [...document.querySelectorAll('main button')].map((one) => one.textContent)";
+        "return [...document.querySelectorAll('main button')].map((button) => button.textContent)";
     assert_eq!(browser.run(buttons).await, serde_json::json!([]));
 }
 
-/// What would run, break out, or turn the text around, if it were taken for more than text.
+/// Would run a script, close elements, or reverse the text, if it were not escaped.
 const HOSTILE: &str =
     "<img src=x onerror=\"ran=1\">'\"`&amp;\u{202e}</td></textarea><script>ran=1</script>";
 
-async fn what_is_hostile_is_shown_as_it_is_written(pair: BrowserFixture) {
-    let browser = pair.open_signed_in().await;
+async fn hostile_names_and_values_are_shown_as_text(fixture: BrowserFixture) {
+    let browser = fixture.open_signed_in().await;
     let name = HOSTILE.replace('/', "|");
-    open_new_service_form(&browser, &pair.app, "Storage", &name).await;
-    browser.expand("Other options").await;
-    browser.fill("Option 1", HOSTILE).await;
+    open_new_service_form(&browser, &fixture.app, "Storage", &name).await;
+    browser.expand("Custom options").await;
+    browser.fill("Name 1", HOSTILE).await;
     browser.fill("Value 1", HOSTILE).await;
     browser.press("Save").await;
-    browser.wait_for_text("It is saved").await;
+    browser.wait_for_text("Saved").await;
     browser.inspect("a configured service").await;
     assert!(browser.text().await.contains(&name));
-    for place in ["services", "history", "catalog"] {
+    for path in ["services", "audit-log", "catalog"] {
         browser
-            .goto(&pair.app.url(&format!("{HOME}/{place}")))
+            .goto(&fixture.app.url(&format!("{HOME}/{path}")))
             .await;
-        browser.inspect(place).await;
+        browser.inspect(path).await;
     }
     let form = "_phone_number=%3Cimg+src%3Dx+onerror%3Dran%3D1%3E";
-    let made = pair.app.post("/genesys/1/service/request-interaction");
-    let made = TestResponse::send(
-        made.form_body(form)
+    let create = fixture.app.post("/genesys/1/service/request-interaction");
+    let create = TestResponse::send(
+        create
+            .form_body(form)
             .header("gms_user", "<img src=x onerror=ran=1>"),
     )
     .await;
-    assert_eq!(made.status, 200, "{}", made.text());
-    let id = made.json()["_id"].as_str().unwrap().to_owned();
+    assert_eq!(create.status, 200, "{}", create.text());
+    let id = create.json()["_id"].as_str().unwrap().to_owned();
     let long = encode(&HOSTILE.repeat(10_000));
-    let write = pair
+    let write = fixture
         .app
         .post(&format!("/genesys/1/service/{id}/storage"))
         .form_body(&format!("{}={long}", encode(HOSTILE)));
     TestResponse::send(write).await.assert_empty();
-    let one = format!("live/{id}");
-    for place in ["groups/DNIS", "live", &one, ""] {
+    let service_page = format!("active-services/{id}");
+    for path in ["groups/DNIS", "active-services", &service_page, ""] {
         browser
-            .goto(&pair.app.url(&format!("{HOME}/{place}")))
+            .goto(&fixture.app.url(&format!("{HOME}/{path}")))
             .await;
-        browser.inspect(place).await;
+        browser.inspect(path).await;
     }
 }
 
 #[tokio::test]
-async fn the_fill_of_a_group_over_time_is_drawn() {
-    let pair = BrowserFixture::on_redis().await;
-    let browser = pair.open_signed_in().await;
-    let made = pair.app.post("/genesys/1/service/request-interaction");
-    assert_eq!(TestResponse::send(made).await.status, 200);
-    eventually("the replica has looked", async || {
+async fn usage_chart_of_a_group_is_drawn() {
+    let fixture = BrowserFixture::on_redis().await;
+    let browser = fixture.open_signed_in().await;
+    let create = fixture.app.post("/genesys/1/service/request-interaction");
+    assert_eq!(TestResponse::send(create).await.status, 200);
+    eventually("the replica has taken a sample", async || {
         browser
-            .goto(&pair.app.url(&format!("{HOME}/groups/DNIS")))
+            .goto(&fixture.app.url(&format!("{HOME}/groups/DNIS")))
             .await;
         let lines = browser.run("return document.querySelectorAll('svg.trend polyline').length");
         (lines.await == 1).then_some(())
     })
     .await;
-    browser.inspect("a group with its fill").await;
+    browser.inspect("a group with its usage chart").await;
 }
 
 #[tokio::test]
-async fn what_is_saved_without_being_changed_is_what_it_was() {
-    let pair = BrowserFixture::on_memory().await;
+async fn saving_without_edits_changes_nothing() {
+    let fixture = BrowserFixture::on_memory().await;
     let options = json!({
         "_type": "http", "_service": "http://127.0.0.1:9/make", "_header.X-Key": "secret",
-        "_terminate": "/gone?id={id}", "_ors": "http://127.0.0.1:9",
+        "_terminate": "/deleted?id={id}", "_ors": "http://127.0.0.1:9",
         "lines": "\n one\n\ntwo \n", "quoted": "'\"<&>", "_overwritable_options": "_ttl,\n_code",
     });
-    let etag = fixture::create_entry(&pair.app, "services/odd", &options).await;
+    let etag = create_entry(&fixture.app, "services/odd", &options).await;
     let numbers =
         json!({"_allocation_strategy": "RANDOM", "numbers": ["+1 650 253 0000", "8005550100"]});
-    fixture::create_entry(&pair.app, "groups/odd", &numbers).await;
-    let browser = pair.open_signed_in().await;
+    create_entry(&fixture.app, "groups/odd", &numbers).await;
+    let browser = fixture.open_signed_in().await;
     for entry in ["services/odd", "groups/odd"] {
-        let before = fixture::get_json(&pair.app, entry).await;
+        let before = get_json(&fixture.app, entry).await;
         browser
-            .goto(&pair.app.url(&format!("{HOME}/{entry}")))
+            .goto(&fixture.app.url(&format!("{HOME}/{entry}")))
             .await;
         browser.press("Save").await;
-        browser.wait_for_text("It is saved").await;
-        let after = fixture::get_json(&pair.app, entry).await;
+        browser.wait_for_text("Saved").await;
+        let after = get_json(&fixture.app, entry).await;
         assert_eq!(after["options"], before["options"]);
         assert_ne!(after["etag"], etag);
     }

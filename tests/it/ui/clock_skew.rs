@@ -7,9 +7,9 @@ use crate::{
 };
 
 #[tokio::test]
-async fn the_overview_shows_by_how_much_the_clock_of_a_replica_is_wrong() {
+async fn overview_shows_the_clock_skew_of_each_replica() {
     let app = fixture::start_admin(&TestApp::on_redis().await).await;
-    let desk = AdminSession::sign_in(&app).await;
+    let session = AdminSession::sign_in(&app).await;
     for (shift, expected) in [
         (45_000, "<strong class=\"warning\">+45."),
         (-120_000, "<strong class=\"warning\">-120."),
@@ -17,7 +17,7 @@ async fn the_overview_shows_by_how_much_the_clock_of_a_replica_is_wrong() {
     ] {
         app.clock.set_shift(shift + 20);
         eventually("the skew is shown", async || {
-            desk.page("").await.contains(expected).then_some(())
+            session.page("").await.contains(expected).then_some(())
         })
         .await;
     }

@@ -1,4 +1,4 @@
-//! Somebody who sits before the pages: signed in, reading them, sending their forms.
+//! A signed-in HTTP client of the pages, and helpers that parse them.
 
 use reqwest::{Client, Method, RequestBuilder, redirect::Policy};
 
@@ -7,10 +7,10 @@ use crate::{
     support::{Bodies, TestApp, TestResponse, encode},
 };
 
-/// Where the pages are.
+/// The path of the pages.
 pub(super) const HOME: &str = "/genesys/1/admin/ui";
 
-/// One visit.
+/// A client with a session.
 pub(super) struct AdminSession<'a> {
     app: &'a TestApp,
     client: Client,
@@ -18,31 +18,31 @@ pub(super) struct AdminSession<'a> {
 }
 
 impl<'a> AdminSession<'a> {
-    /// Signs in.
+    /// Signs in with the default password.
     pub(super) async fn sign_in(app: &'a TestApp) -> Self {
-        // Where one is led to is for the tests to see.
+        // The tests inspect redirects instead of following them.
         let client = Client::builder().redirect(Policy::none()).build().unwrap();
-        let mut visit = Self {
+        let mut session = Self {
             app,
             client,
             cookie: String::new(),
         };
         let form = format!("name=admin&password={}", encode(PASSWORD));
-        let sign_in = visit.request(Method::POST, "/sign-in").form_body(&form);
-        let answer = TestResponse::send(sign_in).await;
-        assert_eq!(answer.status, 303, "{}", answer.text());
-        let cookie = answer.header("set-cookie").split(';').next().unwrap();
-        cookie.clone_into(&mut visit.cookie);
-        visit
+        let sign_in = session.request(Method::POST, "/sign-in").form_body(&form);
+        let response = TestResponse::send(sign_in).await;
+        assert_eq!(response.status, 303, "{}", response.text());
+        let cookie = response.header("set-cookie").split(';').next().unwrap();
+        cookie.clone_into(&mut session.cookie);
+        session
     }
 
-    /// `path` below the pages.
+    /// A request with the session cookie; `path` is below [`HOME`].
     pub(super) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.unauthenticated_request(method, path);
         request.header("cookie", &self.cookie)
     }
 
-    /// The same of who is not signed in.
+    /// A request without the session cookie.
     pub(super) fn unauthenticated_request(&self, method: Method, path: &str) -> RequestBuilder {
         let url = self.app.url(&format!("{HOME}{path}"));
         self.client.request(method, url)
@@ -52,22 +52,22 @@ impl<'a> AdminSession<'a> {
         TestResponse::send(self.request(Method::GET, path)).await
     }
 
-    /// A page, which must be there.
+    /// The HTML of a page. Panics unless the status is 200.
     pub(super) async fn page(&self, path: &str) -> String {
-        let answer = self.get(path).await;
-        assert_eq!(answer.status, 200, "{path}: {}", answer.text());
-        page_html(&answer).to_owned()
+        let response = self.get(path).await;
+        assert_eq!(response.status, 200, "{path}: {}", response.text());
+        page_html(&response).to_owned()
     }
 
-    /// Sends a form that is on the page at `path` to where that page is, as the page has it.
+    /// Submits a form to `path`, with the form token of the page at `path`.
     pub(super) async fn submit_form(&self, path: &str, fields: &[(&str, &str)]) -> TestResponse {
         let page = self.page(path).await;
         let token = between(&page, "name=\"form_token\" value=\"", "\"").to_owned();
-        let shown = [fields, &[("form_token", &token)]].concat();
-        self.submit_fields(path, &shown).await
+        let with_token = [fields, &[("form_token", &token)]].concat();
+        self.submit_fields(path, &with_token).await
     }
 
-    /// Sends just these fields.
+    /// Submits exactly these fields.
     pub(super) async fn submit_fields(&self, path: &str, fields: &[(&str, &str)]) -> TestResponse {
         let pair = |(name, value): &(&str, &str)| format!("{}={}", encode(name), encode(value));
         let form: Vec<String> = fields.iter().map(pair).collect();
@@ -76,35 +76,35 @@ impl<'a> AdminSession<'a> {
     }
 }
 
-/// An answer that is a page, and under the policy of pages.
-pub(super) fn page_html(answer: &TestResponse) -> &str {
-    assert_eq!(answer.header("content-type"), "text/html;charset=utf-8");
-    assert_eq!(answer.header("x-frame-options"), "DENY");
-    let policy = answer.header("content-security-policy");
+/// The HTML of a response. Panics if content type or security headers are not those of a page.
+pub(super) fn page_html(response: &TestResponse) -> &str {
+    assert_eq!(response.header("content-type"), "text/html;charset=utf-8");
+    assert_eq!(response.header("x-frame-options"), "DENY");
+    let policy = response.header("content-security-policy");
     assert!(policy.starts_with("default-src 'none';"), "{policy}");
-    answer.text()
+    response.text()
 }
 
-/// Where an answer leads to.
-pub(super) fn redirect_target(answer: &TestResponse) -> &str {
-    assert_eq!(answer.status, 303, "{}", answer.text());
-    answer.header("location").strip_prefix(HOME).unwrap()
+/// The target of a redirect, below [`HOME`].
+pub(super) fn redirect_target(response: &TestResponse) -> &str {
+    assert_eq!(response.status, 303, "{}", response.text());
+    response.header("location").strip_prefix(HOME).unwrap()
 }
 
-/// What stands between the first `from` and the next `to`.
+/// The text between the first `from` and the next `to`.
 pub(super) fn between<'a>(text: &'a str, from: &str, to: &str) -> &'a str {
     let rest = text.split_once(from);
     let (_, rest) = rest.unwrap_or_else(|| panic!("no {from} in {text}"));
     rest.split_once(to).unwrap().0
 }
 
-/// All that stands between a `from` and the next `to`.
+/// All texts between a `from` and the next `to`.
 pub(super) fn all_between<'a>(text: &'a str, from: &str, to: &str) -> Vec<&'a str> {
     let parts = text.split(from).skip(1);
     parts.map(|rest| rest.split_once(to).unwrap().0).collect()
 }
 
-/// Text as it must stand on a page.
+/// Escapes text for HTML.
 pub(super) fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
@@ -118,7 +118,7 @@ pub(super) fn escaped(text: &str) -> String {
     escaped
 }
 
-/// The fields that a form has hidden, as a browser sends them.
+/// The hidden fields of a form, as a browser submits them.
 pub(super) fn hidden_fields(form: &str) -> Vec<(String, String)> {
     let fields = all_between(form, "<input type=\"hidden\" name=\"", "\">");
     let field = |field: &str| {
@@ -128,29 +128,29 @@ pub(super) fn hidden_fields(form: &str) -> Vec<(String, String)> {
     fields.into_iter().map(field).collect()
 }
 
-/// What text on a page says.
-pub(super) fn unescaped(text: &str) -> String {
-    let mut parts = text.split("&#");
-    let mut said = parts.next().unwrap().to_owned();
+/// Unescapes HTML.
+pub(super) fn unescaped(html: &str) -> String {
+    let mut parts = html.split("&#");
+    let mut text = parts.next().unwrap().to_owned();
     for part in parts {
         let (code, rest) = part.split_once(';').unwrap();
-        said.push(char::from_u32(code.parse().unwrap()).unwrap());
-        said.push_str(rest);
+        text.push(char::from_u32(code.parse().unwrap()).unwrap());
+        text.push_str(rest);
     }
-    said
+    text
 }
 
-/// The id in a path of the API.
+/// The id in the path of a service.
 pub(super) fn id_of(service: &str) -> String {
     service.rsplit('/').next().unwrap().to_owned()
 }
 
-/// The page of a service, below the pages.
+/// The page of a service, below [`HOME`].
 pub(super) fn service_page(service: &str) -> String {
     format!("/active-services/{}", id_of(service))
 }
 
-/// Ids in a list, in their order.
+/// The service ids in a list, in order.
 pub(super) fn listed_ids(page: &str) -> Vec<String> {
     let links = all_between(
         page,

@@ -1,12 +1,12 @@
-//! What the form of an entry has in it, and how somebody types into it.
+//! Reads and edits the fields of the form of an entry.
 
 use super::fixture::{AdminSession, between, unescaped};
 use crate::support::TestResponse;
 
-/// Names and texts, in their order.
+/// Names and values, in order.
 pub(super) type Fields = Vec<(String, String)>;
 
-/// All that the form of the entry has in it, as a browser sends it.
+/// All fields of the form, as a browser submits them.
 pub(super) fn form_fields(page: &str) -> Fields {
     let form = between(page, "<form class=\"card\"", "</form>");
     let mut fields = Fields::new();
@@ -31,16 +31,20 @@ pub(super) fn form_fields(page: &str) -> Fields {
     fields
 }
 
-/// Sends it.
-pub(super) async fn submit(desk: &AdminSession<'_>, path: &str, fields: &Fields) -> TestResponse {
+/// Submits the form.
+pub(super) async fn submit(
+    session: &AdminSession<'_>,
+    path: &str,
+    fields: &Fields,
+) -> TestResponse {
     let fields: Vec<_> = fields
         .iter()
         .map(|(name, text)| (name.as_str(), text.as_str()))
         .collect();
-    desk.submit_fields(path, &fields).await
+    session.submit_fields(path, &fields).await
 }
 
-/// Options without fields of their own, as the form has them.
+/// The custom options in the form.
 pub(super) fn rows(fields: &Fields) -> Vec<(&str, &str)> {
     let all = |wanted: &'static str| {
         let named = fields.iter().filter(move |(name, _)| name == wanted);
@@ -51,7 +55,7 @@ pub(super) fn rows(fields: &Fields) -> Vec<(&str, &str)> {
         .collect()
 }
 
-/// Types into the first row that is empty.
+/// Fills the first empty row.
 pub(super) fn add(fields: &mut Fields, name: &str, value: &str) {
     let free = rows(fields).len();
     let mut set = |wanted: &str, text: &str| {
@@ -62,13 +66,13 @@ pub(super) fn add(fields: &mut Fields, name: &str, value: &str) {
     set("other_value", value);
 }
 
-/// Types into the first field of that name.
+/// Sets the first field of this name.
 pub(super) fn set(fields: &mut Fields, field: &str, text: &str) {
     let found = fields.iter_mut().find(|(name, _)| name == field);
     text.clone_into(&mut found.unwrap().1);
 }
 
-/// What the page says is wrong.
+/// The error message of the page.
 pub(super) fn error_message(page: &str) -> &str {
     between(page, "class=\"problem\" role=\"alert\">", "</p>")
 }

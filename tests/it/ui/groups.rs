@@ -1,21 +1,23 @@
-//! *Resource groups* and the overview of them: how full they are, and who holds what.
+//! *Resource groups*: usage and bookings.
+
+use reqwest::Method;
 
 use super::fixture::{AdminSession, all_between, between, page_html};
 use crate::{
     admin::fixture::{
-        create_entry, create_service, exclusive_group_options, request_interaction_options,
-        start_admin,
+        create_entry, create_service, exclusive_group_options, get, import,
+        request_interaction_options, start_admin,
     },
     support::{TestApp, eventually, on_every_kind_of_store},
 };
 
 on_every_kind_of_store!(
-    the_list_tells_how_full_each_group_is,
-    the_overview_tells_the_fullest_groups_and_how_many_there_are,
-    what_cannot_be_asked_is_refused_and_nobody_is_said_to_hold_it,
+    list_shows_the_usage_of_each_group,
+    overview_shows_the_most_used_groups_and_their_total_number,
+    invalid_number_in_search_is_rejected,
 );
 
-/// The rows of a page's last table.
+/// The rows of the last table of a page.
 fn rows(page: &str) -> Vec<&str> {
     let table = page.rsplit_once("<tbody>").unwrap().1;
     all_between(table, "<tr>", "</tr>")
@@ -28,7 +30,7 @@ fn row<'a>(page: &'a str, group: &str) -> &'a str {
     found.unwrap_or_else(|| panic!("no {group} in {page}"))
 }
 
-/// A group of two numbers, one of which is held.
+/// Creates a group of two numbers and books one.
 async fn book_number(app: &TestApp, group: &str) {
     let path = format!("groups/{group}");
     create_entry(
@@ -41,7 +43,7 @@ async fn book_number(app: &TestApp, group: &str) {
     create_service(app, "call").await.service_id();
 }
 
-async fn the_list_tells_how_full_each_group_is(app: TestApp) {
+async fn list_shows_the_usage_of_each_group(app: TestApp) {
     let app = start_admin(&app).await;
     book_number(&app, "zebra").await;
     create_entry(
@@ -51,14 +53,17 @@ async fn the_list_tells_how_full_each_group_is(app: TestApp) {
     )
     .await;
     let page = AdminSession::sign_in(&app).await.page("/groups").await;
-    assert!(row(&page, "zebra").contains("1 of 2 held"), "{page}");
-    assert!(row(&page, "aloof").contains("0 of 1 held"), "{page}");
+    assert!(
+        row(&page, "zebra").contains("1 / 2 in use (50 %)"),
+        "{page}"
+    );
+    assert!(row(&page, "aloof").contains("0 / 1 in use (0 %)"), "{page}");
 }
 
-async fn the_overview_tells_the_fullest_groups_and_how_many_there_are(app: TestApp) {
+async fn overview_shows_the_most_used_groups_and_their_total_number(app: TestApp) {
     let app = start_admin(&app).await;
-    let desk = AdminSession::sign_in(&app).await;
-    let page = desk.page("").await;
+    let session = AdminSession::sign_in(&app).await;
+    let page = session.page("").await;
     assert!(!page.contains("groups</a>:"), "{page}");
     book_number(&app, "zebra").await;
     for n in 0..12 {
@@ -70,31 +75,56 @@ async fn the_overview_tells_the_fullest_groups_and_how_many_there_are(app: TestA
         )
         .await;
     }
-    // Which are the fullest is known when it has been looked, which is soon after a change.
-    let page = eventually("the fullest group is among them", async || {
-        let page = desk.page("").await;
+    // Groups are sampled soon after a change of the catalog.
+    let page = eventually("the overview shows the most used group", async || {
+        let page = session.page("").await;
         page.contains("<bdi>zebra</bdi>").then_some(page)
     })
     .await;
-    assert!(row(&page, "zebra").contains("1 of 2 held"), "{page}");
-    assert_eq!(rows(&page).len(), 12);
     assert!(
-        page.contains(">14 groups</a>: those that were the fullest"),
+        row(&page, "zebra").contains("1 / 2 in use (50 %)"),
         "{page}"
     );
+    assert_eq!(rows(&page).len(), 12);
+    assert!(page.contains(">14 groups</a>: highest usage"), "{page}");
 }
 
-async fn what_cannot_be_asked_is_refused_and_nobody_is_said_to_hold_it(app: TestApp) {
+async fn invalid_number_in_search_is_rejected(app: TestApp) {
     let app = start_admin(&app).await;
     book_number(&app, "zebra").await;
-    let desk = AdminSession::sign_in(&app).await;
+    let session = AdminSession::sign_in(&app).await;
     let endless = "8".repeat(1_000);
-    let answer = desk.get(&format!("/groups/zebra?number={endless}")).await;
-    assert_eq!(answer.status, 400);
-    let page = page_html(&answer);
+    let response = session
+        .get(&format!("/groups/zebra?number={endless}"))
+        .await;
+    assert_eq!(response.status, 400);
+    let page = page_html(&response);
     let problem = between(page, "role=\"alert\">", "</p>");
     assert!(problem.contains("1000 bytes"), "{problem}");
-    assert!(!page.contains("Nobody holds"), "{page}");
-    let page = desk.page("/groups/zebra?number=8005550009").await;
-    assert!(page.contains("Nobody holds this number."), "{page}");
+    assert!(!page.contains("No bookings"), "{page}");
+    let page = session.page("/groups/zebra?number=8005550009").await;
+    assert!(page.contains("No bookings of this number."), "{page}");
+}
+
+#[tokio::test]
+async fn list_shows_the_usage_of_the_first_1000_groups() {
+    let app = start_admin(&TestApp::on_memory().await).await;
+    let group =
+        |n| format!("[resources.\"{n:04}\"]\n_allocation_strategy = 'LOCAL'\nnumbers = []\n");
+    let groups: String = (0..1_001).map(group).collect();
+    let version = get(&app, "catalog").await.header("etag").to_owned();
+    let imported = import(&app, Method::POST, &version, &groups).await;
+    assert_eq!(imported.status, 200, "{}", imported.text());
+    let page = AdminSession::sign_in(&app).await.page("/groups").await;
+    let row = |group: &str| between(&page, &format!("<bdi>{group}</bdi>"), "</tr>");
+    for (group, has_usage) in [
+        ("0000", true),
+        ("0999", true),
+        ("1000", false),
+        ("DNIS", false),
+    ] {
+        let row = row(group);
+        assert_eq!(row.contains(" in use"), has_usage, "{row}");
+        assert_eq!(row.contains("<td>–</td>"), !has_usage, "{row}");
+    }
 }

@@ -1,4 +1,4 @@
-//! Names and values that are meant to do harm, on every page that shows them.
+//! Hostile names and values on every page that shows them.
 
 use serde_json::json;
 
@@ -15,7 +15,7 @@ use crate::{
 
 on_every_kind_of_store!(
     hostile_names_and_values_are_text_on_every_page,
-    hostile_requests_are_refused_in_text,
+    hostile_requests_are_rejected_as_text,
     hostile_names_and_options_are_text,
 );
 
@@ -29,17 +29,17 @@ const HOSTILE_TEXTS: [&str; 7] = [
     "-->]]><img src=x>&lt;img",
 ];
 
-/// A group's name: it can be anything without braces.
+/// A valid group name: braces are not allowed.
 fn group_of(hostile: &str) -> String {
     hostile.replace(['{', '}'], "|")
 }
 
-/// A configured service's name: it can be anything without `/`.
+/// A valid name of a configured service: `/` is not allowed.
 fn definition_of(hostile: &str) -> String {
     hostile.replace('/', "\\")
 }
 
-/// Makes service number `n`, in which everything that can be is `hostile`; gives its page.
+/// Creates service number `n` with `hostile` in every name and value. Returns the path of its page.
 async fn create_service(app: &TestApp, n: usize, hostile: &str) -> String {
     let (group, definition) = (group_of(hostile), definition_of(hostile));
     let number = format!("800555000{n}");
@@ -63,23 +63,23 @@ async fn create_service(app: &TestApp, n: usize, hostile: &str) -> String {
     service_page(&service)
 }
 
-/// The same again and again, about a mebibyte of it.
+/// About 1 MiB of repetitions.
 fn long_text(hostile: &str) -> String {
     hostile.repeat(1024 * 1024 / hostile.len())
 }
 
 async fn hostile_names_and_values_are_text_on_every_page(app: TestApp) {
     let app = start_admin(&app).await;
-    let desk = AdminSession::sign_in(&app).await;
+    let session = AdminSession::sign_in(&app).await;
     for (n, hostile) in HOSTILE_TEXTS.into_iter().enumerate() {
         let path = create_service(&app, n, hostile).await;
         let (text, name) = (escaped(hostile), escaped(&definition_of(hostile)));
         for page in ["/active-services", "/audit-log"] {
-            let page = desk.page(page).await;
+            let page = session.page(page).await;
             assert_harmless(&page);
             assert!(page.contains(&format!("<bdi>{name}</bdi>")), "{page}");
         }
-        let page = desk.page(&path).await;
+        let page = session.page(&path).await;
         assert_harmless(&page);
         for shown in [
             format!("<dd><bdi>{name}</bdi>"),
@@ -92,15 +92,15 @@ async fn hostile_names_and_values_are_text_on_every_page(app: TestApp) {
             assert!(page.contains(&shown), "no {shown} in {page}");
         }
         assert!(page.len() < 30_000, "{} bytes", page.len());
-        assert!(page.contains("1.0 MiB"), "a long value is not cut");
-        let whole = desk.get(&format!("{path}/values/long")).await;
-        assert!(whole.text() == long_text(hostile));
+        assert!(page.contains("1.0 MiB"), "a long value is not truncated");
+        let download = session.get(&format!("{path}/values/long")).await;
+        assert!(download.text() == long_text(hostile));
     }
 }
 
-async fn hostile_requests_are_refused_in_text(app: TestApp) {
+async fn hostile_requests_are_rejected_as_text(app: TestApp) {
     let app = start_admin(&app).await;
-    let desk = AdminSession::sign_in(&app).await;
+    let session = AdminSession::sign_in(&app).await;
     let path = service_page(&app.create("a=b").await);
     for hostile in HOSTILE_TEXTS {
         let quoted = encode(hostile);
@@ -110,7 +110,7 @@ async fn hostile_requests_are_refused_in_text(app: TestApp) {
             (format!("/active-services/{quoted}/values/{quoted}"), 404),
             (format!("{path}/values/{quoted}"), 404),
             (format!("{path}/binaries/{quoted}"), 404),
-            (format!("{path}?done={quoted}&after={quoted}"), 200),
+            (format!("{path}?message={quoted}&after={quoted}"), 200),
             (format!("{path}?limit={quoted}"), 400),
             (format!("/active-services?after={quoted}"), 400),
             (
@@ -119,21 +119,25 @@ async fn hostile_requests_are_refused_in_text(app: TestApp) {
             ),
             (format!("/audit-log?after={quoted}"), 400),
         ] {
-            let answer = desk.get(&request).await;
-            assert_eq!(answer.status, expected, "{request}");
-            assert_harmless(page_html(&answer));
+            let response = session.get(&request).await;
+            assert_eq!(response.status, expected, "{request}");
+            assert_harmless(page_html(&response));
         }
         for (form, expected) in [
-            (&[("act", "extend"), ("ttl", hostile)][..], 400),
-            (&[("act", hostile)], 400),
+            (&[("action", "set_expiration"), ("ttl", hostile)][..], 400),
+            (&[("action", hostile)], 400),
             (
-                &[("act", "release"), ("group", hostile), ("booking", hostile)],
+                &[
+                    ("action", "release"),
+                    ("group", hostile),
+                    ("booking", hostile),
+                ],
                 404,
             ),
         ] {
-            let answer = desk.submit_form(&path, form).await;
-            assert_eq!(answer.status, expected, "{form:?}");
-            assert_harmless(page_html(&answer));
+            let response = session.submit_form(&path, form).await;
+            assert_eq!(response.status, expected, "{form:?}");
+            assert_harmless(page_html(&response));
         }
     }
 }
@@ -146,24 +150,24 @@ async fn hostile_names_and_options_are_text(app: TestApp) {
     options["_long"] = json!("<img>".repeat(200_000));
     create_entry(&app, &format!("services/{}", encode(hostile)), &options).await;
     let page = AdminSession::sign_in(&app).await.page("/audit-log").await;
-    assert_eq!(page.matches("<img").count(), 1, "but for the pages' sign");
+    assert_eq!(page.matches("<img").count(), 1, "only the logo");
     let name = format!("<bdi>{}</bdi>", escaped(hostile));
     assert!(page.contains(&name), "no {name}");
-    // What is too long to be kept is cut, and the rest is not lost on the way here.
-    let cut = between(&page, "<pre>", "</pre>");
-    assert!(cut.contains("_cut"), "{cut}");
-    assert!(cut.contains("_bytes"), "{cut}");
+    // A long state is stored truncated, and the page shows it.
+    let state = between(&page, "<pre>", "</pre>");
+    assert!(state.contains("_truncated"), "{state}");
+    assert!(state.contains("_bytes"), "{state}");
 }
 
-/// Nothing of what was sent is markup, and no address is one that runs.
+/// Asserts that the page contains no markup of the input, and only relative URLs.
 fn assert_harmless(page: &str) {
-    let head = page.matches("<img ").count();
-    assert_eq!(head, 1, "the sign of the pages is their only picture");
+    let images = page.matches("<img ").count();
+    assert_eq!(images, 1, "the logo is the only image");
     assert!(!page.contains("<img src=x"), "{page}");
     assert_eq!(page.matches("<script").count(), 1, "{page}");
-    for address in ["href=\"", "action=\""] {
-        let mut all = all_between(page, address, "\"").into_iter();
-        assert!(all.all(|one| one.starts_with(['/', '#'])), "{page}");
+    for attribute in ["href=\"", "action=\""] {
+        let mut all = all_between(page, attribute, "\"").into_iter();
+        assert!(all.all(|url| url.starts_with(['/', '#'])), "{page}");
     }
     assert_eq!(page.matches("</title>").count(), 1, "{page}");
 }

@@ -1,4 +1,4 @@
-//! *Services*: living services are looked after by hand.
+//! *Active services*: actions of operators.
 
 use super::fixture::{
     AdminSession, between, escaped, id_of, listed_ids, page_html, redirect_target, service_page,
@@ -12,84 +12,87 @@ use crate::{
 };
 
 on_every_kind_of_store!(
-    its_end_is_moved,
-    an_end_that_is_not_allowed_is_refused_with_what_is,
-    it_is_deleted_by_hand,
-    a_number_of_it_is_given_back_by_hand,
-    a_form_that_does_not_show_the_token_of_the_visit_changes_nothing,
+    operator_sets_the_expiration_time,
+    invalid_ttl_is_rejected_with_the_allowed_range,
+    operator_deletes_a_service,
+    operator_releases_a_number,
+    form_without_the_session_token_is_rejected,
 );
 
-async fn its_end_is_moved(app: TestApp) {
+async fn operator_sets_the_expiration_time(app: TestApp) {
     let app = start_admin(&app).await;
     let service = create_service_with(&app, "store", "_ttl=60")
         .await
         .service_id();
-    let (desk, path) = (AdminSession::sign_in(&app).await, service_page(&service));
-    let sent = desk.submit_form(&path, &[("act", "extend"), ("ttl", " 7200 ")]);
-    let led = redirect_target(&sent.await).to_owned();
-    assert_eq!(led, format!("{path}?done=extended"));
+    let (session, path) = (AdminSession::sign_in(&app).await, service_page(&service));
+    let sent = session.submit_form(&path, &[("action", "set_expiration"), ("ttl", " 7200 ")]);
+    let target = redirect_target(&sent.await).to_owned();
+    assert_eq!(target, format!("{path}?message=expiration_set"));
     assert!(app.get_service(&service).await["_ttl"].as_u64().unwrap() > 7_000);
-    let page = desk.page(&led).await;
-    assert!(page.contains("The end is moved"), "{page}");
+    let page = session.page(&target).await;
+    assert!(page.contains("Expiry updated"), "{page}");
     assert!(page.contains("1 h 59 min"), "{page}");
-    // An address says nothing in its own words.
-    let page = desk.page(&format!("{path}?done=Call+me+at+800")).await;
+    // The URL cannot contain the text of a message.
+    let page = session
+        .page(&format!("{path}?message=Call+me+at+800"))
+        .await;
     assert!(!page.contains("Call me"), "{page}");
     assert!(!page.contains("class=\"done\""), "{page}");
-    let expected = format!("extend live service {}", id_of(&service));
+    let expected = format!("set_expiration active service {}", id_of(&service));
     assert_eq!(audit_actions(&app).await, [expected]);
 }
 
-async fn an_end_that_is_not_allowed_is_refused_with_what_is(app: TestApp) {
+async fn invalid_ttl_is_rejected_with_the_allowed_range(app: TestApp) {
     let app = start_admin(&app).await;
     let service = create_service_with(&app, "store", "_ttl=60")
         .await
         .service_id();
-    let (desk, path) = (AdminSession::sign_in(&app).await, service_page(&service));
+    let (session, path) = (AdminSession::sign_in(&app).await, service_page(&service));
     for ttl in ["0", "-5", "2592001", "soon", "", "\"><b>"] {
-        let answer = desk
-            .submit_form(&path, &[("act", "extend"), ("ttl", ttl)])
+        let response = session
+            .submit_form(&path, &[("action", "set_expiration"), ("ttl", ttl)])
             .await;
-        assert_eq!(answer.status, 400, "{ttl}");
-        let page = page_html(&answer);
+        assert_eq!(response.status, 400, "{ttl}");
+        let page = page_html(&response);
         let problem = between(page, "role=\"alert\">", "</p>");
         assert!(problem.contains("from 1 to 2592000"), "{problem}");
-        // What was typed can be put right.
+        // The input is kept for correction.
         let typed = format!("value=\"{}\"></div>", escaped(ttl));
         assert!(page.contains(&typed), "{page}");
     }
-    let answer = desk.submit_form(&path, &[("act", "sing")]).await;
-    assert_eq!(answer.status, 400);
+    let response = session.submit_form(&path, &[("action", "sing")]).await;
+    assert_eq!(response.status, 400);
     assert!(app.get_service(&service).await["_ttl"].as_u64().unwrap() <= 60);
     assert!(audit_actions(&app).await.is_empty());
 }
 
-async fn it_is_deleted_by_hand(app: TestApp) {
+async fn operator_deletes_a_service(app: TestApp) {
     let app = start_admin(&app).await;
     let (service, other) = (
         create_service(&app, "store").await.service_id(),
         create_service(&app, "store").await.service_id(),
     );
-    let (desk, path) = (AdminSession::sign_in(&app).await, service_page(&service));
-    // It is asked once, and said what will happen.
-    let page = desk.page(&path).await;
-    let asked = between(&page, "<summary>Delete…</summary>", "</details>");
-    assert!(asked.contains("cannot be undone"), "{asked}");
-    assert!(asked.contains("method=\"post\""), "{asked}");
-    let led = redirect_target(&desk.submit_form(&path, &[("act", "delete")]).await).to_owned();
-    assert_eq!(led, "/active-services?done=deleted");
+    let (session, path) = (AdminSession::sign_in(&app).await, service_page(&service));
+    // The confirmation describes the effect.
+    let page = session.page(&path).await;
+    let confirmation = between(&page, "<summary>Delete…</summary>", "</details>");
+    assert!(confirmation.contains("cannot be undone"), "{confirmation}");
+    assert!(confirmation.contains("method=\"post\""), "{confirmation}");
+    let target =
+        redirect_target(&session.submit_form(&path, &[("action", "delete")]).await).to_owned();
+    assert_eq!(target, "/active-services?message=deleted");
     TestResponse::send(app.get(&service))
         .await
         .error_message("ServiceNotFound", 404);
-    let page = desk.page(&led).await;
-    assert!(page.contains("The service is deleted."), "{page}");
+    let page = session.page(&target).await;
+    assert!(page.contains("Service deleted."), "{page}");
     assert_eq!(listed_ids(&page), [id_of(&other)]);
-    assert_eq!(desk.get(&path).await.status, 404);
-    let expected = format!("end live service {}", id_of(&service));
+    assert_eq!(session.get(&path).await.status, 404);
+    let expected = format!("delete active service {}", id_of(&service));
     assert_eq!(audit_actions(&app).await, [expected]);
 }
 
-async fn a_number_of_it_is_given_back_by_hand(app: TestApp) {
+async fn operator_releases_a_number(app: TestApp) {
     let app = start_admin(&app).await;
     create_entry(
         &app,
@@ -98,32 +101,39 @@ async fn a_number_of_it_is_given_back_by_hand(app: TestApp) {
     )
     .await;
     create_entry(&app, "services/call", &request_interaction_options("a/b")).await;
-    let held = Booked::from_response(&create_service(&app, "call").await);
+    let booked = Booked::from_response(&create_service(&app, "call").await);
     create_service(&app, "call")
         .await
         .error_message("NoAccessNumber", 503);
-    let (desk, path) = (
+    let (session, path) = (
         AdminSession::sign_in(&app).await,
-        service_page(&held.service_path()),
+        service_page(&booked.service_path()),
     );
-    let page = desk.page(&path).await;
-    let asked = between(&page, "<summary>Give back…</summary>", "</details>");
-    assert!(asked.contains("free for another service"), "{asked}");
-    let group = between(asked, "name=\"group\" value=\"", "\"").to_owned();
-    let booking = between(asked, "name=\"booking\" value=\"", "\"").to_owned();
+    let page = session.page(&path).await;
+    let confirmation = between(&page, "<summary>Release…</summary>", "</details>");
+    assert!(
+        confirmation.contains("available to other services"),
+        "{confirmation}"
+    );
+    let group = between(confirmation, "name=\"group\" value=\"", "\"").to_owned();
+    let booking = between(confirmation, "name=\"booking\" value=\"", "\"").to_owned();
     assert_eq!(group, "a/b");
-    let form = [("act", "release"), ("group", &group), ("booking", &booking)];
-    let led = redirect_target(&desk.submit_form(&path, &form).await).to_owned();
-    assert_eq!(led, format!("{path}?done=released"));
-    let page = desk.page(&led).await;
-    assert!(page.contains("The number is given back."), "{page}");
-    assert!(page.contains("It holds no number."), "{page}");
-    // It is free again, and the service lives on.
+    let form = [
+        ("action", "release"),
+        ("group", &group),
+        ("booking", &booking),
+    ];
+    let target = redirect_target(&session.submit_form(&path, &form).await).to_owned();
+    assert_eq!(target, format!("{path}?message=released"));
+    let page = session.page(&target).await;
+    assert!(page.contains("Number released."), "{page}");
+    assert!(page.contains("No booked numbers"), "{page}");
+    // The number is free, and the service stays active.
     let next = Booked::from_response(&create_service(&app, "call").await);
-    assert_eq!(next.number, held.number);
-    app.get_service(&held.service_path()).await;
-    // Whoever sends it once more is told so.
-    let again = desk.submit_form(&path, &form).await;
+    assert_eq!(next.number, booked.number);
+    app.get_service(&booked.service_path()).await;
+    // A second submission is rejected.
+    let again = session.submit_form(&path, &form).await;
     assert_eq!(again.status, 404);
     let problem = between(page_html(&again), "role=\"alert\">", "</p>");
     assert!(problem.contains("there is no booking"), "{problem}");
@@ -132,7 +142,7 @@ async fn a_number_of_it_is_given_back_by_hand(app: TestApp) {
         .error_message("NoAccessNumber", 503);
 }
 
-async fn a_form_that_does_not_show_the_token_of_the_visit_changes_nothing(app: TestApp) {
+async fn form_without_the_session_token_is_rejected(app: TestApp) {
     let app = start_admin(&app).await;
     let service = create_service_with(
         &app,
@@ -141,28 +151,32 @@ async fn a_form_that_does_not_show_the_token_of_the_visit_changes_nothing(app: T
     )
     .await
     .service_id();
-    let (desk, path) = (AdminSession::sign_in(&app).await, service_page(&service));
-    let page = desk.page(&path).await;
+    let (session, path) = (AdminSession::sign_in(&app).await, service_page(&service));
+    let page = session.page(&path).await;
     let booking = between(&page, "name=\"booking\" value=\"", "\"");
     let other = AdminSession::sign_in(&app).await.page(&path).await;
-    let of_another_visit = between(&other, "name=\"form_token\" value=\"", "\"");
-    for token in ["", "x", of_another_visit] {
+    let other_session_token = between(&other, "name=\"form_token\" value=\"", "\"");
+    for token in ["", "x", other_session_token] {
         for form in [
-            &[("act", "delete")][..],
-            &[("act", "extend"), ("ttl", "7200")],
-            &[("act", "release"), ("group", "DNIS"), ("booking", booking)],
+            &[("action", "delete")][..],
+            &[("action", "set_expiration"), ("ttl", "7200")],
+            &[
+                ("action", "release"),
+                ("group", "DNIS"),
+                ("booking", booking),
+            ],
         ] {
-            let bare = desk.submit_fields(&path, form).await;
+            let bare = session.submit_fields(&path, form).await;
             let with_token = [form, &[("form_token", token)]].concat();
-            let shown = desk.submit_fields(&path, &with_token).await;
-            for answer in [bare, shown] {
-                assert_eq!(answer.status, 403, "{form:?}");
-                assert!(page_html(&answer).contains("nothing was changed"));
+            let with_other_token = session.submit_fields(&path, &with_token).await;
+            for response in [bare, with_other_token] {
+                assert_eq!(response.status, 403, "{form:?}");
+                assert!(page_html(&response).contains("no changes were made"));
             }
         }
     }
-    let live = get_json(&app, &format!("live/{}", id_of(&service))).await;
-    assert!(live["ttl"].as_u64().unwrap() <= 60);
-    assert_eq!(live["bookings"].as_array().unwrap().len(), 1);
+    let service_json = get_json(&app, &format!("active-services/{}", id_of(&service))).await;
+    assert!(service_json["ttl"].as_u64().unwrap() <= 60);
+    assert_eq!(service_json["bookings"].as_array().unwrap().len(), 1);
     assert!(audit_actions(&app).await.is_empty());
 }

@@ -1,4 +1,4 @@
-//! *Services*: living services are looked at.
+//! *Active services*: list, search, detail and downloads.
 
 use std::collections::BTreeSet;
 
@@ -12,42 +12,42 @@ use crate::{
 };
 
 on_every_kind_of_store!(
-    where_none_lives_it_is_said_how_to_make_one,
-    all_that_live_are_listed_by_their_ends_a_page_at_a_time,
-    one_is_found_by_its_id_and_told_with_all_that_it_holds,
-    those_are_found_whose_ids_begin_as_the_log_has_them,
-    many_names_are_told_a_page_at_a_time,
-    a_name_that_browsers_take_for_a_step_in_a_path_is_read_too,
-    what_it_holds_is_kept_as_a_file_and_shown_nowhere,
-    a_service_that_is_not_there_is_a_page_that_says_so,
+    empty_list_shows_how_to_create_a_service,
+    services_are_listed_by_expiration_time_in_pages,
+    service_is_found_by_id_and_shown_in_full,
+    services_are_found_by_prefix_of_their_id,
+    keys_are_paginated,
+    keys_of_dots_can_be_downloaded,
+    values_are_downloads_that_browsers_do_not_render,
+    unknown_service_has_an_error_page,
 );
 
-/// Where the next page is.
+/// The path of the next page.
 fn next_page(page: &str) -> Option<String> {
     let link = page.split_once("rel=\"next\" href=\"/genesys/1/admin/ui")?;
     let path = link.1.split_once('"')?.0;
     Some(path.replace("&amp;", "&"))
 }
 
-async fn where_none_lives_it_is_said_how_to_make_one(app: TestApp) {
+async fn empty_list_shows_how_to_create_a_service(app: TestApp) {
     let app = start_admin(&app).await;
     let page = AdminSession::sign_in(&app)
         .await
         .page("/active-services")
         .await;
-    assert!(page.contains("No service lives."), "{page}");
+    assert!(page.contains("No active services."), "{page}");
     let line = between(&page, "<pre>curl -X POST ", " -d");
     assert_eq!(line, app.url("/genesys/1/service/store"));
-    let made = app.client.post(line).form_body("language=french");
-    TestResponse::send(made).await.service_id();
+    let create = app.client.post(line).form_body("language=french");
+    TestResponse::send(create).await.service_id();
     let page = AdminSession::sign_in(&app)
         .await
         .page("/active-services")
         .await;
-    assert!(!page.contains("No service lives."), "{page}");
+    assert!(!page.contains("No active services."), "{page}");
 }
 
-async fn all_that_live_are_listed_by_their_ends_a_page_at_a_time(app: TestApp) {
+async fn services_are_listed_by_expiration_time_in_pages(app: TestApp) {
     let app = start_admin(&app).await;
     let mut expected = Vec::new();
     for n in 0..7 {
@@ -56,14 +56,14 @@ async fn all_that_live_are_listed_by_their_ends_a_page_at_a_time(app: TestApp) {
             &create_service_with(&app, "store", &ttl).await.service_id(),
         ));
     }
-    let desk = AdminSession::sign_in(&app).await;
-    let page = desk.page("/active-services").await;
-    assert!(page.contains("7 services live."), "{page}");
+    let session = AdminSession::sign_in(&app).await;
+    let page = session.page("/active-services").await;
+    assert!(page.contains("7 active services."), "{page}");
     assert_eq!(listed_ids(&page), expected);
     assert_eq!(next_page(&page), None);
     let (mut found, mut path) = (Vec::new(), "/active-services?limit=3".to_owned());
     loop {
-        let page = desk.page(&path).await;
+        let page = session.page(&path).await;
         assert_eq!(page.contains("First page"), !found.is_empty());
         found.extend(listed_ids(&page));
         let Some(next) = next_page(&page) else { break };
@@ -71,13 +71,13 @@ async fn all_that_live_are_listed_by_their_ends_a_page_at_a_time(app: TestApp) {
     }
     assert_eq!(found, expected);
     for wrong in ["after=x", "limit=0", "limit=201"] {
-        let answer = desk.get(&format!("/active-services?{wrong}")).await;
-        assert_eq!(answer.status, 400, "{wrong}");
-        assert!(page_html(&answer).contains("role=\"alert\""), "{wrong}");
+        let response = session.get(&format!("/active-services?{wrong}")).await;
+        assert_eq!(response.status, 400, "{wrong}");
+        assert!(page_html(&response).contains("role=\"alert\""), "{wrong}");
     }
 }
 
-async fn one_is_found_by_its_id_and_told_with_all_that_it_holds(app: TestApp) {
+async fn service_is_found_by_id_and_shown_in_full(app: TestApp) {
     let app = start_admin(&app).await;
     let body =
         Multipart::new()
@@ -86,12 +86,12 @@ async fn one_is_found_by_its_id_and_told_with_all_that_it_holds(app: TestApp) {
     let create = app.post("/genesys/1/service/request-interaction");
     let create = create.header("gms_user", "jane").multipart_body(body);
     let service = TestResponse::send(create).await.service_id();
-    let desk = AdminSession::sign_in(&app).await;
+    let session = AdminSession::sign_in(&app).await;
     let typed = format!("/active-services?id=+{}+", id_of(&service));
-    let found = desk.get(&typed).await;
+    let found = session.get(&typed).await;
     assert_eq!(redirect_target(&found), service_page(&service));
-    let page = desk.page(&service_page(&service)).await;
-    for told in [
+    let page = session.page(&service_page(&service)).await;
+    for text in [
         "<bdi>request-interaction</bdi>",
         "<bdi>jane</bdi>",
         "23 h 59 min",
@@ -104,13 +104,13 @@ async fn one_is_found_by_its_id_and_told_with_all_that_it_holds(app: TestApp) {
         "<bdi>8003449999</bdi>",
         "<bdi>DNIS</bdi>",
     ] {
-        assert!(page.contains(told), "no {told} in {page}");
+        assert!(page.contains(text), "no {text} in {page}");
     }
-    let live = &get_json(&app, &format!("live/{}", id_of(&service))).await;
+    let service_json = &get_json(&app, &format!("active-services/{}", id_of(&service))).await;
     for time in [
-        &live["created"],
-        &live["end"],
-        &live["bookings"][0]["until"],
+        &service_json["created_at"],
+        &service_json["expires_at"],
+        &service_json["bookings"][0]["expires_at"],
     ] {
         let time = time.as_str().unwrap();
         let exact = format!("<time datetime=\"{time}\" title=\"{time}\">");
@@ -118,11 +118,11 @@ async fn one_is_found_by_its_id_and_told_with_all_that_it_holds(app: TestApp) {
     }
 }
 
-async fn those_are_found_whose_ids_begin_as_the_log_has_them(app: TestApp) {
+async fn services_are_found_by_prefix_of_their_id(app: TestApp) {
     let app = start_admin(&app).await;
     let service = create_service(&app, "store").await.service_id();
     let id = id_of(&service);
-    let desk = AdminSession::sign_in(&app).await;
+    let session = AdminSession::sign_in(&app).await;
     let hint = &id[..8];
     for typed in [
         hint,
@@ -130,17 +130,17 @@ async fn those_are_found_whose_ids_begin_as_the_log_has_them(app: TestApp) {
         &hint.to_uppercase(),
         &id.to_uppercase(),
     ] {
-        let found = desk.get(&format!("/active-services?id={typed}")).await;
+        let found = session.get(&format!("/active-services?id={typed}")).await;
         assert_eq!(redirect_target(&found), service_page(&service), "{typed}");
     }
-    // To clients case counts.
+    // The client API is case-sensitive.
     let other = app.get(&format!("/genesys/1/service/{}", id.to_uppercase()));
     if id.chars().any(|c| c.is_ascii_lowercase()) {
         TestResponse::send(other)
             .await
             .error_message("ServiceNotFound", 404);
     }
-    // Of seventeen two begin with the same digit.
+    // Of seventeen ids, two begin with the same hexadecimal digit.
     let mut ids = vec![id];
     for _ in 0..16 {
         ids.push(id_of(&create_service(&app, "store").await.service_id()));
@@ -150,13 +150,13 @@ async fn those_are_found_whose_ids_begin_as_the_log_has_them(app: TestApp) {
         .chars()
         .find(|digit| first(*digit).count() > 1);
     let digit = digit.unwrap();
-    let page = desk.page(&format!("/active-services?id={digit}")).await;
+    let page = session.page(&format!("/active-services?id={digit}")).await;
     let found: BTreeSet<_> = listed_ids(&page).into_iter().collect();
     assert_eq!(found, first(digit).collect());
-    assert_eq!(desk.get("/active-services?id=zz").await.status, 404);
+    assert_eq!(session.get("/active-services?id=zz").await.status, 404);
 }
 
-async fn many_names_are_told_a_page_at_a_time(app: TestApp) {
+async fn keys_are_paginated(app: TestApp) {
     let app = start_admin(&app).await;
     let names: Vec<String> = (0..25).map(|n| format!("a/{n:02} é&")).collect();
     let mut body = Multipart::new().file("a/07+", "f", "image/png", b"x");
@@ -167,14 +167,14 @@ async fn many_names_are_told_a_page_at_a_time(app: TestApp) {
     let service = TestResponse::send(create).await.service_id();
     let mut expected: BTreeSet<String> = names.iter().map(|name| escaped(name)).collect();
     expected.insert("a/07+".to_owned());
-    let desk = AdminSession::sign_in(&app).await;
+    let session = AdminSession::sign_in(&app).await;
     let mut path = format!("{}?limit=10", service_page(&service));
     let mut pages = Vec::new();
     loop {
-        let page = desk.page(&path).await;
-        assert!(page.contains("26 names, 1 with a binary."), "{page}");
-        let here = all_between(&page, "<th scope=\"row\"><bdi class=\"value\">", "</bdi>");
-        pages.push(here.into_iter().map(str::to_owned).collect::<Vec<_>>());
+        let page = session.page(&path).await;
+        assert!(page.contains("26 keys, 1 with a binary value"), "{page}");
+        let page_keys = all_between(&page, "<th scope=\"row\"><bdi class=\"value\">", "</bdi>");
+        pages.push(page_keys.into_iter().map(str::to_owned).collect::<Vec<_>>());
         let Some(next) = next_page(&page) else { break };
         path = next;
     }
@@ -183,30 +183,30 @@ async fn many_names_are_told_a_page_at_a_time(app: TestApp) {
     assert_eq!(pages.concat(), Vec::from_iter(expected));
 }
 
-async fn a_name_that_browsers_take_for_a_step_in_a_path_is_read_too(app: TestApp) {
+async fn keys_of_dots_can_be_downloaded(app: TestApp) {
     let app = start_admin(&app).await;
     let body = Multipart::new()
         .file("..", "f", "image/png", b"two dots")
         .text(".", &"one dot".repeat(1_000));
     let create = app.post("/genesys/1/service/store").multipart_body(body);
     let service = TestResponse::send(create).await.service_id();
-    let desk = AdminSession::sign_in(&app).await;
-    let page = desk.page(&service_page(&service)).await;
+    let session = AdminSession::sign_in(&app).await;
+    let page = session.page(&service_page(&service)).await;
     for (kind, expected) in [("values", "one dot"), ("binaries", "two dots")] {
         let begin = format!(
             "href=\"/genesys/1/admin/ui{}/{kind}/",
             service_page(&service)
         );
         let rest = between(&page, &begin, "\"");
-        let answer = desk
+        let response = session
             .get(&format!("{}/{kind}/{rest}", service_page(&service)))
             .await;
-        assert_eq!(answer.status, 200, "{rest}");
-        assert!(answer.text().starts_with(expected), "{rest}");
+        assert_eq!(response.status, 200, "{rest}");
+        assert!(response.text().starts_with(expected), "{rest}");
     }
 }
 
-async fn what_it_holds_is_kept_as_a_file_and_shown_nowhere(app: TestApp) {
+async fn values_are_downloads_that_browsers_do_not_render(app: TestApp) {
     let app = start_admin(&app).await;
     let content = b"<script>alert(1)</script>".repeat(30_000);
     let long = "<script>alert(1)</script>é".repeat(38_000);
@@ -217,70 +217,77 @@ async fn what_it_holds_is_kept_as_a_file_and_shown_nowhere(app: TestApp) {
             .file(key, "evil \u{e9}.html", "text/html", &content);
     let create = app.post("/genesys/1/service/store").multipart_body(body);
     let service = TestResponse::send(create).await.service_id();
-    let desk = AdminSession::sign_in(&app).await;
-    let page = desk.page(&service_page(&service)).await;
-    let link = |what: &str| {
+    let session = AdminSession::sign_in(&app).await;
+    let page = session.page(&service_page(&service)).await;
+    let link = |kind: &str| {
         let begin = format!(
-            "href=\"/genesys/1/admin/ui{}/{what}/",
+            "href=\"/genesys/1/admin/ui{}/{kind}/",
             service_page(&service)
         );
         let rest = between(&page, &begin, "\"").to_owned();
-        format!("{}/{what}/{rest}", service_page(&service))
+        format!("{}/{kind}/{rest}", service_page(&service))
     };
-    let safe = |answer: &TestResponse, name: &str| {
-        assert_eq!(answer.header("x-content-type-options"), "nosniff");
-        let disposition = answer.header("content-disposition");
+    let safe = |response: &TestResponse, name: &str| {
+        assert_eq!(response.header("x-content-type-options"), "nosniff");
+        let disposition = response.header("content-disposition");
         assert_eq!(disposition, format!("attachment; filename*=UTF-8''{name}"));
-        let policy = answer.header("content-security-policy");
+        let policy = response.header("content-security-policy");
         assert!(policy.contains("default-src 'none'"), "{policy}");
     };
-    let binary = desk.get(&link("binaries")).await;
+    let binary = session.get(&link("binaries")).await;
     assert_eq!(binary.status, 200);
     assert!(binary.body == content);
     assert_eq!(binary.header("content-type"), "application/octet-stream");
     let policy = binary.header("content-security-policy");
     assert!(policy.starts_with("sandbox;"), "{policy}");
     safe(&binary, "evil%20%C3%A9.html");
-    let part = desk.request(reqwest::Method::GET, &link("binaries"));
+    let part = session.request(reqwest::Method::GET, &link("binaries"));
     let part = TestResponse::send(part.header("range", "bytes=1-6")).await;
     assert_eq!((part.status.as_u16(), part.text()), (206, "script"));
     assert_eq!(part.header("content-type"), "application/octet-stream");
-    let value = desk.get(&link("values")).await;
+    let value = session.get(&link("values")).await;
     assert_eq!(value.status, 200);
     assert!(value.body == long.as_bytes());
     assert_eq!(value.header("content-type"), "text/plain;charset=utf-8");
     safe(&value, "t%2Fx%252Fy.html.txt");
-    // What is none of them is a page that says so.
+    // Unknown keys have an error page.
     for path in ["values/none", "binaries/none", "values/", "binaries/"] {
-        let answer = desk
+        let response = session
             .get(&format!("{}/{path}", service_page(&service)))
             .await;
-        assert_eq!(answer.status, 404, "{path}");
+        assert_eq!(response.status, 404, "{path}");
     }
     let wrong = link("values").replace("/values/", "/binaries/");
-    assert!(page_html(&desk.get(&wrong).await).contains("role=\"alert\""));
+    assert!(page_html(&session.get(&wrong).await).contains("role=\"alert\""));
 }
 
-async fn a_service_that_is_not_there_is_a_page_that_says_so(app: TestApp) {
+async fn unknown_service_has_an_error_page(app: TestApp) {
     let app = start_admin(&app).await;
-    let desk = AdminSession::sign_in(&app).await;
-    let gone = create_service(&app, "store").await.service_id();
-    let path = service_page(&gone);
-    let token = desk.page(&path).await;
+    let session = AdminSession::sign_in(&app).await;
+    let deleted = create_service(&app, "store").await.service_id();
+    let path = service_page(&deleted);
+    let token = session.page(&path).await;
     let token = between(&token, "name=\"form_token\" value=\"", "\"");
-    TestResponse::send(app.delete(&gone)).await.assert_ok();
-    let extend = [("act", "extend"), ("ttl", "60"), ("form_token", token)];
-    let delete = [("act", "delete"), ("form_token", token)];
-    for answer in [
-        desk.get(&path).await,
-        desk.get("/active-services/nobody").await,
-        desk.get("/active-services?id=nobody").await,
-        desk.submit_fields(&path, &extend).await,
-        desk.submit_fields(&path, &delete).await,
+    TestResponse::send(app.delete(&deleted)).await.assert_ok();
+    let extend = [
+        ("action", "set_expiration"),
+        ("ttl", "60"),
+        ("form_token", token),
+    ];
+    let delete = [("action", "delete"), ("form_token", token)];
+    for response in [
+        session.get(&path).await,
+        session.get("/active-services/unknown").await,
+        session.get("/active-services?id=unknown").await,
+        session.submit_fields(&path, &extend).await,
+        session.submit_fields(&path, &delete).await,
     ] {
-        assert_eq!(answer.status, 404);
-        let page = page_html(&answer);
-        assert!(page.contains("No service lives by the id"), "{page}");
+        assert_eq!(response.status, 404);
+        let page = page_html(&response);
+        assert!(
+            page.contains("not found. It has expired, or the ID is incorrect."),
+            "{page}"
+        );
         assert!(
             page.contains("href=\"/genesys/1/admin/ui/active-services\">Back"),
             "{page}"

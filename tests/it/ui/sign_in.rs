@@ -1,4 +1,4 @@
-//! Who may see the pages, and for how long.
+//! Sign-in, session cookie, and security headers.
 
 use redis::cmd;
 use reqwest::{Client, Method, StatusCode, redirect::Policy};
@@ -23,7 +23,7 @@ async fn start_replica(app: &TestApp, overrides: &[(&str, &str)]) -> TestApp {
     replica
 }
 
-/// Where it is sent to is looked at, not followed.
+/// The tests inspect redirects instead of following them.
 fn disable_redirects(app: &mut TestApp) {
     app.client = Client::builder().redirect(Policy::none()).build().unwrap();
 }
@@ -36,11 +36,16 @@ async fn try_sign_in(app: &TestApp, name: &str, password: &str, to: &str) -> Tes
     TestResponse::send(app.post(&format!("{HOME}/sign-in")).form_body(&form)).await
 }
 
-/// Signs in; gives the cookie as it is sent back.
+/// Signs in. Returns the value of the header `Cookie`.
 async fn session_cookie(app: &TestApp) -> String {
-    let answer = try_sign_in(app, "admin", PASSWORD, "").await;
-    assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.text());
-    let cookie = answer.header("set-cookie").split(';').next();
+    let response = try_sign_in(app, "admin", PASSWORD, "").await;
+    assert_eq!(
+        response.status,
+        StatusCode::SEE_OTHER,
+        "{}",
+        response.text()
+    );
+    let cookie = response.header("set-cookie").split(';').next();
     cookie.unwrap().to_owned()
 }
 
@@ -48,10 +53,18 @@ async fn page(app: &TestApp, cookie: &str) -> TestResponse {
     TestResponse::send(app.get(HOME).header("cookie", cookie)).await
 }
 
-fn assert_redirected_to_sign_in(answer: &TestResponse) {
-    assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.text());
-    let place = answer.header("location");
-    assert!(place.starts_with(&format!("{HOME}/sign-in?to=")), "{place}");
+fn assert_redirected_to_sign_in(response: &TestResponse) {
+    assert_eq!(
+        response.status,
+        StatusCode::SEE_OTHER,
+        "{}",
+        response.text()
+    );
+    let location = response.header("location");
+    assert!(
+        location.starts_with(&format!("{HOME}/sign-in?to=")),
+        "{location}"
+    );
 }
 
 fn form_token(page: &TestResponse) -> String {
@@ -59,13 +72,13 @@ fn form_token(page: &TestResponse) -> String {
 }
 
 #[tokio::test]
-async fn who_is_not_signed_in_is_asked_to_and_led_on_afterwards() {
+async fn pages_redirect_to_sign_in_and_back() {
     let app = start_admin(&[]).await;
     assert_redirected_to_sign_in(&TestResponse::send(app.get(HOME)).await);
     assert_redirected_to_sign_in(&page(&app, "switchboard_session=made-up").await);
     let wrong = try_sign_in(&app, "<b>x", "wrong", "").await;
     assert_eq!(wrong.status, StatusCode::UNAUTHORIZED);
-    assert!(wrong.text().contains("not those of the administration"));
+    assert!(wrong.text().contains("Incorrect user name or password"));
     assert!(!wrong.text().contains("<b>x"), "{}", wrong.text());
     assert!(wrong.headers.get("set-cookie").is_none());
     let to = "%2Fgenesys%2F1%2Fadmin%2Fui%3Fx%3D1";
@@ -76,24 +89,24 @@ async fn who_is_not_signed_in_is_asked_to_and_led_on_afterwards() {
 }
 
 #[tokio::test]
-async fn the_cookie_goes_to_the_pages_alone_and_no_script_reads_it() {
+async fn session_cookie_is_limited_to_the_pages_and_http_only() {
     let app = start_admin(&[]).await;
-    let answer = try_sign_in(&app, "admin", PASSWORD, "").await;
-    let cookie = answer.header("set-cookie");
+    let response = try_sign_in(&app, "admin", PASSWORD, "").await;
+    let cookie = response.header("set-cookie");
     for attribute in ["HttpOnly", "SameSite=Lax", "Path=/genesys/1/admin/ui"] {
         assert!(cookie.contains(attribute), "{cookie}");
     }
     assert!(
         !cookie.contains("Secure"),
-        "over plain HTTP it would be lost"
+        "browsers reject Secure cookies over plain HTTP"
     );
-    let behind = app.post(&format!("{HOME}/sign-in"));
-    let behind = behind.header("x-forwarded-proto", "https");
+    let proxied = app.post(&format!("{HOME}/sign-in"));
+    let proxied = proxied.header("x-forwarded-proto", "https");
     let form = format!("name=admin&password={}", PASSWORD.replace(' ', "+"));
-    let answer = TestResponse::send(behind.form_body(&form)).await;
-    assert!(answer.header("set-cookie").contains("Secure"));
-    // The API takes no cookie: what a page makes a browser send does nothing there.
-    let cookie = answer.header("set-cookie").split(';').next().unwrap();
+    let response = TestResponse::send(proxied.form_body(&form)).await;
+    assert!(response.header("set-cookie").contains("Secure"));
+    // The admin API does not accept the cookie.
+    let cookie = response.header("set-cookie").split(';').next().unwrap();
     let api = app
         .get("/genesys/1/admin/services")
         .header("cookie", cookie);
@@ -104,7 +117,7 @@ async fn the_cookie_goes_to_the_pages_alone_and_no_script_reads_it() {
 }
 
 #[tokio::test]
-async fn no_page_can_be_framed_run_what_is_not_ours_or_be_kept() {
+async fn pages_have_security_headers() {
     let app = start_admin(&[]).await;
     let cookie = session_cookie(&app).await;
     for path in [
@@ -112,9 +125,9 @@ async fn no_page_can_be_framed_run_what_is_not_ours_or_be_kept() {
         &format!("{HOME}/sign-in"),
         &format!("{HOME}/assets/pages.js"),
     ] {
-        let answer = TestResponse::send(app.get(path).header("cookie", &cookie)).await;
-        assert_eq!(answer.status, StatusCode::OK, "{path}");
-        let policy = answer.header("content-security-policy");
+        let response = TestResponse::send(app.get(path).header("cookie", &cookie)).await;
+        assert_eq!(response.status, StatusCode::OK, "{path}");
+        let policy = response.header("content-security-policy");
         for rule in [
             "default-src 'none'",
             "script-src 'sha256-",
@@ -123,13 +136,13 @@ async fn no_page_can_be_framed_run_what_is_not_ours_or_be_kept() {
         ] {
             assert!(policy.contains(rule), "{path}: {policy}");
         }
-        // No script runs for where it comes from, and each one that a page names is allowed.
+        // Scripts are allowed by digest, not by origin; the digest of each script element is allowed.
         let scripts = policy
             .split("; ")
             .find(|rule| rule.starts_with("script-src"))
             .unwrap();
         assert!(!scripts.contains("'self'"), "{scripts}");
-        for element in answer
+        for element in response
             .text()
             .split("<script")
             .skip(1)
@@ -140,22 +153,22 @@ async fn no_page_can_be_framed_run_what_is_not_ours_or_be_kept() {
             assert!(scripts.contains(&format!("'{digest}'")), "{path}: {digest}");
         }
         assert!(!policy.contains("unsafe"), "{policy}");
-        assert_eq!(answer.header("x-frame-options"), "DENY");
-        assert_eq!(answer.header("x-content-type-options"), "nosniff");
-        assert_eq!(answer.header("referrer-policy"), "same-origin");
-        assert!(answer.header("cache-control").contains("no-cache"));
+        assert_eq!(response.header("x-frame-options"), "DENY");
+        assert_eq!(response.header("x-content-type-options"), "nosniff");
+        assert_eq!(response.header("referrer-policy"), "same-origin");
+        assert!(response.header("cache-control").contains("no-cache"));
     }
 }
 
 #[tokio::test]
-async fn a_visit_holds_on_every_replica_and_ends_on_all_of_them() {
+async fn session_is_shared_by_all_replicas() {
     let app = start_admin(&[]).await;
     let other = start_replica(&app, &[]).await;
     let cookie = session_cookie(&app).await;
-    let there = page(&other, &cookie).await;
-    assert_eq!(there.status, StatusCode::OK);
+    let on_other = page(&other, &cookie).await;
+    assert_eq!(on_other.status, StatusCode::OK);
     let out = other.post(&format!("{HOME}/sign-out"));
-    let form = format!("form_token={}", form_token(&there));
+    let form = format!("form_token={}", form_token(&on_other));
     let out = TestResponse::send(out.header("cookie", &cookie).form_body(&form)).await;
     assert_eq!(out.status, StatusCode::SEE_OTHER);
     assert!(out.header("set-cookie").contains("Max-Age=0"));
@@ -163,7 +176,7 @@ async fn a_visit_holds_on_every_replica_and_ends_on_all_of_them() {
 }
 
 #[tokio::test]
-async fn a_visit_ends_when_nothing_is_done_after_a_while_and_with_the_password() {
+async fn session_expires_when_idle_and_when_the_password_changes() {
     let app = start_admin(&[("admin.session_idle_seconds", "60")]).await;
     let cookie = session_cookie(&app).await;
     let mut connection = app.redis.as_ref().unwrap().connection().await;
@@ -178,7 +191,7 @@ async fn a_visit_ends_when_nothing_is_done_after_a_while_and_with_the_password()
     };
     assert!(
         !key.contains(cookie.split('=').nth(1).unwrap()),
-        "the store knows no token"
+        "the key contains the session token"
     );
     let left: u64 = cmd("PTTL")
         .arg(key)
@@ -189,25 +202,25 @@ async fn a_visit_ends_when_nothing_is_done_after_a_while_and_with_the_password()
     let changed = start_replica(&app, &[("admin.password", "another one")]).await;
     assert_redirected_to_sign_in(&page(&changed, &cookie).await);
     assert_eq!(page(&app, &cookie).await.status, StatusCode::OK);
-    // As it is when it has lasted for long enough.
-    let over = "{\"operator\":\"admin\",\"until\":1}";
+    // A session past its maximum age.
+    let expired = "{\"operator\":\"admin\",\"until\":1}";
     cmd("SET")
         .arg(key)
-        .arg(over)
+        .arg(expired)
         .exec_async(&mut connection)
         .await
         .unwrap();
     assert_redirected_to_sign_in(&page(&app, &cookie).await);
-    let there: bool = cmd("EXISTS")
+    let on_other: bool = cmd("EXISTS")
         .arg(key)
         .query_async(&mut connection)
         .await
         .unwrap();
-    assert!(!there);
+    assert!(!on_other);
 }
 
 #[tokio::test]
-async fn too_many_attempts_from_one_address_are_refused_on_every_replica() {
+async fn too_many_sign_in_attempts_are_rejected_on_every_replica() {
     let app = start_admin(&[("server.trusted_proxies", "127.0.0.0/8")]).await;
     let other = start_replica(&app, &[("server.trusted_proxies", "127.0.0.0/8")]).await;
     let attempt = async |app: &TestApp, from: &str, password: &str| {
@@ -218,7 +231,7 @@ async fn too_many_attempts_from_one_address_are_refused_on_every_replica() {
         TestResponse::send(request.form_body(&form)).await
     };
     for _ in 0..5 {
-        // Those that succeed do not count.
+        // Successful attempts do not count.
         assert_eq!(attempt(&app, "192.0.2.1", PASSWORD).await.status, 303);
         assert_eq!(attempt(&app, "192.0.2.1", "no").await.status, 401);
         assert_eq!(attempt(&other, "192.0.2.1", "no").await.status, 401);
@@ -232,7 +245,7 @@ async fn too_many_attempts_from_one_address_are_refused_on_every_replica() {
 }
 
 #[tokio::test]
-async fn a_form_that_is_none_of_ours_does_nothing() {
+async fn forged_forms_are_rejected() {
     let app = start_admin(&[]).await;
     let cookie = session_cookie(&app).await;
     let mine = page(&app, &cookie).await;
@@ -247,9 +260,9 @@ async fn a_form_that_is_none_of_ours_does_nothing() {
         "form_token=x",
         &format!("form_token={others}"),
     ] {
-        let answer = TestResponse::send(out().form_body(form)).await;
-        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{form}");
-        assert!(answer.text().contains("nothing was changed"));
+        let response = TestResponse::send(out().form_body(form)).await;
+        assert_eq!(response.status, StatusCode::FORBIDDEN, "{form}");
+        assert!(response.text().contains("no changes were made"));
     }
     let token = format!("form_token={}", form_token(&mine));
     for (name, value) in [
@@ -258,12 +271,12 @@ async fn a_form_that_is_none_of_ours_does_nothing() {
         ("sec-fetch-site", "cross-site"),
         ("sec-fetch-site", "same-site"),
     ] {
-        let answer = TestResponse::send(out().header(name, value).form_body(&token)).await;
-        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{name}: {value}");
+        let response = TestResponse::send(out().header(name, value).form_body(&token)).await;
+        assert_eq!(response.status, StatusCode::FORBIDDEN, "{name}: {value}");
     }
     let sent = out().typed_body("text/plain", token.as_bytes());
-    let answer = TestResponse::send(sent).await;
-    assert_eq!(answer.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    let response = TestResponse::send(sent).await;
+    assert_eq!(response.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
     assert_eq!(
         page(&app, &cookie).await.status,
         StatusCode::OK,
@@ -277,23 +290,23 @@ async fn a_form_that_is_none_of_ours_does_nothing() {
 }
 
 #[tokio::test]
-async fn what_goes_wrong_is_told_on_a_page_with_the_menu() {
+async fn error_pages_have_the_menu() {
     let app = start_admin(&[]).await;
     let cookie = session_cookie(&app).await;
     for (path, exception) in [
         ("nothing", "no route matches"),
-        ("services/nobody", "there is no service"),
-        ("live?limit=0", "limit"),
+        ("services/unknown", "there is no service"),
+        ("active-services?limit=0", "limit"),
     ] {
         let request = app.get(&format!("{HOME}/{path}"));
-        let answer = TestResponse::send(request.header("cookie", &cookie)).await;
-        assert!(answer.status.is_client_error(), "{path}");
-        let text = answer.text();
+        let response = TestResponse::send(request.header("cookie", &cookie)).await;
+        assert!(response.status.is_client_error(), "{path}");
+        let text = response.text();
         assert!(
             text.contains(exception) && text.contains("Sign out"),
             "{path}: {text}"
         );
-        assert_eq!(answer.header("content-type"), "text/html;charset=utf-8");
+        assert_eq!(response.header("content-type"), "text/html;charset=utf-8");
         let unsigned = TestResponse::send(app.get(&format!("{HOME}/{path}"))).await;
         assert_eq!(unsigned.status, StatusCode::SEE_OTHER, "{path}");
     }

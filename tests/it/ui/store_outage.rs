@@ -1,4 +1,4 @@
-//! The pages while Redis does not answer.
+//! The pages while Redis is unavailable.
 
 use serde_json::json;
 
@@ -14,7 +14,7 @@ use crate::{
 const OPTIONS: [(&str, &str); 1] = [("appendonly", "yes")];
 
 #[tokio::test]
-async fn they_show_what_this_replica_knows_and_what_is_wrong() {
+async fn pages_show_cached_data_and_the_outage() {
     let redis = DedicatedRedis::start(&OPTIONS).await;
     let url = redis.url();
     let settings = [&ADMIN_SETTINGS[..], &[("redis.url", url.as_str())]].concat();
@@ -29,22 +29,22 @@ async fn they_show_what_this_replica_knows_and_what_is_wrong() {
     let mut vault = store_options();
     vault["password"] = json!("hunter2");
     create_entry(&app, "services/vault", &vault).await;
-    let desk = AdminSession::sign_in(&app).await;
-    let well = desk.page("").await;
+    let session = AdminSession::sign_in(&app).await;
+    let healthy = session.page("").await;
     assert!(
-        !well.contains("Redis unavailable") && !well.contains("data-stale"),
-        "{well}"
+        !healthy.contains("Redis unavailable") && !healthy.contains("data-stale"),
+        "{healthy}"
     );
 
     redis.kill();
-    let overview = eventually("the overview says that Redis is away", async || {
-        let page = desk.page("").await;
+    let overview = eventually("the overview shows the outage", async || {
+        let page = session.page("").await;
         page.contains("data-stale").then_some(page)
     })
     .await;
     for part in [
         "Redis unavailable",
-        "Last known figures",
+        "Last known data",
         "Last updated",
         "This replica",
         "StoreUnavailable",
@@ -55,7 +55,7 @@ async fn they_show_what_this_replica_knows_and_what_is_wrong() {
     ] {
         assert!(overview.contains(part), "{part}: {overview}");
     }
-    for (path, shown) in [
+    for (path, expected) in [
         ("/services", "vault"),
         ("/services/call", "pool"),
         ("/services/vault", "********"),
@@ -64,20 +64,20 @@ async fn they_show_what_this_replica_knows_and_what_is_wrong() {
         ("/catalog", "Export"),
         ("/try", "Redis unavailable"),
     ] {
-        let page = desk.page(path).await;
-        assert!(page.contains(shown), "{path}: {page}");
+        let page = session.page(path).await;
+        assert!(page.contains(expected), "{path}: {page}");
         assert!(page.contains("Redis unavailable"), "{path}: {page}");
         assert!(!page.contains("hunter2"), "{path}");
     }
-    let export = desk.get("/catalog/export").await;
+    let export = session.get("/catalog/export").await;
     assert!(
         export.text().contains("[services.vault]"),
         "{}",
         export.text()
     );
-    // What only Redis knows is missing, and the page says why.
+    // Pages that need Redis return an error page.
     for path in ["/active-services", "/audit-log"] {
-        let page = desk.get(path).await;
+        let page = session.get(path).await;
         assert_eq!(page.status, 503, "{path}");
         assert!(
             page.text().contains("Redis unavailable"),
@@ -86,22 +86,23 @@ async fn they_show_what_this_replica_knows_and_what_is_wrong() {
         );
         assert!(page.text().contains("Sign out"), "{path}: {}", page.text());
     }
-    // An open overview is told too.
-    let stream = desk
+    // The event stream of the overview shows the outage too.
+    let stream = session
         .request(reqwest::Method::GET, "/overview/events")
         .send();
     let first = stream.await.unwrap().chunk().await.unwrap().unwrap();
     let first = String::from_utf8(first.to_vec()).unwrap();
     assert!(first.contains("data-stale"), "{first}");
-    // Who is not signed in sees nothing of it.
-    let stranger = TestResponse::send(desk.unauthenticated_request(reqwest::Method::GET, "")).await;
-    assert_eq!(stranger.status, 303, "{}", stranger.text());
+    // Without a session, nothing is shown.
+    let unauthenticated =
+        TestResponse::send(session.unauthenticated_request(reqwest::Method::GET, "")).await;
+    assert_eq!(unauthenticated.status, 303, "{}", unauthenticated.text());
 
     redis.spawn(&OPTIONS);
-    eventually("all is well again", async || {
-        let page = desk.get("").await;
-        let well = page.status == 200 && !page.text().contains("Redis unavailable");
-        well.then_some(())
+    eventually("the pages have recovered", async || {
+        let page = session.get("").await;
+        let healthy = page.status == 200 && !page.text().contains("Redis unavailable");
+        healthy.then_some(())
     })
     .await;
 }

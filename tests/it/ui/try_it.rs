@@ -1,4 +1,4 @@
-//! *Try it* and *API*: the client API, tried and read in a browser.
+//! *API explorer* and *API reference* in a browser.
 
 use std::process::Command;
 
@@ -8,9 +8,9 @@ use super::browser_fixture::{BrowserFixture, HOME, PASSWORD, in_a_browser};
 use crate::support::{TestApp, TestResponse, browser::Browser, random_prefix};
 
 in_a_browser!(
-    a_service_is_made_and_written_to_with_a_file_and_curl_does_the_same,
-    what_is_answered_is_shown_whatever_it_is,
-    the_description_can_be_read,
+    explorer_creates_a_service_uploads_a_file_and_shows_the_curl_command,
+    explorer_shows_every_response,
+    api_reference_lists_all_operations,
 );
 
 async fn displayed_response(browser: &Browser, id: &str) -> String {
@@ -19,13 +19,13 @@ async fn displayed_response(browser: &Browser, id: &str) -> String {
 }
 
 /// Opens the page of an operation.
-async fn send_request(browser: &Browser, app: &TestApp, operation: &str, id: &str) {
+async fn open_operation(browser: &Browser, app: &TestApp, operation: &str, id: &str) {
     let page = format!("{HOME}/try?operation={operation}&id={id}");
     browser.goto(&app.url(&page)).await;
-    browser.wait_for_text("Nothing has been sent yet").await;
+    browser.wait_for_text("No request sent yet").await;
 }
 
-/// Does what the page tells to do with curl; gives the body of the answer.
+/// Runs the cURL command of the page. Returns the body of the response.
 fn run_curl(line: &str) -> String {
     let line = line.replacen("curl -i", "curl -sS", 1);
     let output = Command::new("sh").args(["-c", &line]).output().unwrap();
@@ -33,9 +33,11 @@ fn run_curl(line: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-async fn a_service_is_made_and_written_to_with_a_file_and_curl_does_the_same(pair: BrowserFixture) {
-    let browser = pair.open_signed_in().await;
-    send_request(&browser, &pair.app, "createService", "").await;
+async fn explorer_creates_a_service_uploads_a_file_and_shows_the_curl_command(
+    fixture: BrowserFixture,
+) {
+    let browser = fixture.open_signed_in().await;
+    open_operation(&browser, &fixture.app, "createService", "").await;
     browser.fill("service", "store").await;
     browser
         .choose("Body", "application/x-www-form-urlencoded")
@@ -44,95 +46,99 @@ async fn a_service_is_made_and_written_to_with_a_file_and_curl_does_the_same(pai
     browser.fill("Value 1", "a & b = 'c' \"d\" $e ü").await;
     browser.press("Send").await;
     browser.wait_for_text("200 OK").await;
-    let told: Value =
-        serde_json::from_str(&displayed_response(&browser, "answer-body").await).unwrap();
-    let id = told["_id"].as_str().unwrap().to_owned();
-    assert!(displayed_response(&browser, "took").await.ends_with("ms"));
+    let body: Value =
+        serde_json::from_str(&displayed_response(&browser, "response-body").await).unwrap();
+    let id = body["_id"].as_str().unwrap().to_owned();
+    assert!(
+        displayed_response(&browser, "duration")
+            .await
+            .ends_with("ms")
+    );
     let by_curl: Value =
         serde_json::from_str(&run_curl(&displayed_response(&browser, "curl").await)).unwrap();
     for id in [id.as_str(), by_curl["_id"].as_str().unwrap()] {
-        let held = pair
+        let storage = fixture
             .other()
             .storage(&format!("/genesys/1/service/{id}"))
             .await;
-        assert_eq!(held["it's"], "a & b = 'c' \"d\" $e ü");
+        assert_eq!(storage["it's"], "a & b = 'c' \"d\" $e ü");
     }
 
-    browser.follow("Try its storage").await;
-    browser.wait_for_text("Nothing has been sent yet").await;
-    let kept = browser.field("id").await.prop("value").await.unwrap();
-    assert_eq!(kept.as_deref(), Some(id.as_str()));
+    browser.follow("Write to its storage").await;
+    browser.wait_for_text("No request sent yet").await;
+    let value = browser.field("id").await.prop("value").await.unwrap();
+    assert_eq!(value.as_deref(), Some(id.as_str()));
     browser.choose("Body", "multipart/form-data").await;
     let file = tempfile::NamedTempFile::with_suffix(".png").unwrap();
     std::fs::write(file.path(), b"bytes of a map").unwrap();
     browser.fill("Key 1", "map").await;
-    let place = file.path().to_str().unwrap();
+    let file_path = file.path().to_str().unwrap();
     browser
         .field("File 1")
         .await
-        .send_keys(place)
+        .send_keys(file_path)
         .await
         .unwrap();
     browser.press("Send").await;
     browser.wait_for_text("200 OK").await;
     let path = format!("/genesys/1/service/{id}/storage/binary/map");
-    let stored = TestResponse::send(pair.other().get(&path)).await;
+    let stored = TestResponse::send(fixture.other().get(&path)).await;
     assert_eq!(stored.body, b"bytes of a map");
     assert_eq!(stored.header("content-type"), "image/png");
 }
 
-async fn what_is_answered_is_shown_whatever_it_is(pair: BrowserFixture) {
-    let browser = pair.open_signed_in().await;
-    send_request(&browser, &pair.app, "readStorage", "no-such-service").await;
+async fn explorer_shows_every_response(fixture: BrowserFixture) {
+    let browser = fixture.open_signed_in().await;
+    open_operation(&browser, &fixture.app, "readStorage", "no-such-service").await;
     browser.press("Send").await;
     browser.wait_for_text("404 Not Found").await;
     browser.wait_for_text("ServiceNotFound").await;
-    let service = pair
+    let service = fixture
         .app
         .create("a=%3Cimg+src%3Dx+onerror%3Dran%3D1%3E")
         .await;
     let id = service.rsplit('/').next().unwrap();
-    send_request(&browser, &pair.app, "readKey", id).await;
+    open_operation(&browser, &fixture.app, "readKey", id).await;
     browser.fill("key", "a").await;
     browser.press("Send").await;
     browser.wait_for_text("<img src=x onerror=ran=1>").await;
-    browser.inspect("an answer").await;
-    send_request(&browser, &pair.app, "deleteService", id).await;
+    browser.inspect("a response").await;
+    open_operation(&browser, &fixture.app, "deleteService", id).await;
     browser.press("Send").await;
     browser.wait_for_text("200 OK").await;
-    TestResponse::send(pair.app.get(&service))
+    TestResponse::send(fixture.app.get(&service))
         .await
         .error_message("ServiceNotFound", 404);
 }
 
-async fn the_description_can_be_read(pair: BrowserFixture) {
-    let browser = pair.open_signed_in().await;
+async fn api_reference_lists_all_operations(fixture: BrowserFixture) {
+    let browser = fixture.open_signed_in().await;
     browser
-        .goto(&pair.app.url(&format!("{HOME}/api#createService")))
+        .goto(&fixture.app.url(&format!("{HOME}/api#createService")))
         .await;
-    let described = TestResponse::send(pair.app.get("/openapi.json"))
+    let document = TestResponse::send(fixture.app.get("/openapi.json"))
         .await
         .json();
-    let paths = described["paths"].as_object().unwrap();
+    let paths = document["paths"].as_object().unwrap();
     let all: usize = paths
         .values()
         .map(|path| path.as_object().unwrap().len())
         .sum();
-    let shown = "return document.querySelectorAll('.operation').length";
-    assert_eq!(browser.run(shown).await, serde_json::json!(all));
+    let operations = "return document.querySelectorAll('.operation').length";
+    assert_eq!(browser.run(operations).await, serde_json::json!(all));
     browser.expand("POST /genesys/1/service/{service}").await;
     browser.wait_for_text("Idempotency-Key").await;
     browser.inspect("the description").await;
 }
 
 #[tokio::test]
-async fn where_no_clients_are_served_there_is_nothing_to_try_and_that_is_said() {
+async fn explorer_explains_a_listener_without_the_client_api() {
     let settings = [("admin.password", PASSWORD), ("server.public", "admin")];
     let app = TestApp::start(None, &random_prefix(), &settings).await;
     let browser = Browser::open().await;
     super::browser_fixture::sign_in(&browser, &app).await;
     browser.goto(&app.url(&format!("{HOME}/try"))).await;
     browser
-        .wait_for_text("This listener serves no clients")
+        .wait_for_text("The client API is not available on this listener")
         .await;
 }

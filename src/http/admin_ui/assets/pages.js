@@ -1,77 +1,77 @@
-// What pages do beside being read. Everything else works without it.
+// Progressive enhancement of the console. All pages except the API explorer work without it.
 "use strict";
 
-// Times in the reader's zone; what they are exactly stays on the title.
-const shown = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
-function tellTimes(within) {
-  for (const time of within.querySelectorAll("time[datetime]")) {
-    const moment = new Date(time.dateTime);
-    if (!Number.isNaN(moment.getTime())) time.textContent = shown.format(moment);
+// Times in the time zone of the browser; the title keeps the exact time.
+const timeFormat = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+function formatTimes(root) {
+  for (const element of root.querySelectorAll("time[datetime]")) {
+    const time = new Date(element.dateTime);
+    if (!Number.isNaN(time.getTime())) element.textContent = timeFormat.format(time);
   }
 }
-tellTimes(document);
+formatTimes(document);
 
-// What is live: the server tells it anew, already escaped, as it told the page.
+// Live content: the server sends escaped HTML, rendered from the same template as the page.
 for (const live of document.querySelectorAll("[data-live]")) {
   const pause = document.querySelector(`[data-pause="${live.id}"]`);
-  const place = document.querySelector(`[data-state="${live.id}"]`);
-  let source, told, again, isPaused = false;
-  // It is read out when it changes.
-  const state = (text) => {
-    if (place.textContent !== text) place.textContent = text;
+  const status = document.querySelector(`[data-state="${live.id}"]`);
+  let source, html, retryTimer, isPaused = false;
+  // Screen readers announce each change of the status.
+  const setStatus = (text) => {
+    if (status.textContent !== text) status.textContent = text;
   };
-  const tellState = () =>
-    state(live.querySelector("[data-stale]") ? "Not live: Redis is unavailable." : "Live.");
-  const isMarked = () => {
-    const marked = getSelection();
-    return !marked.isCollapsed && marked.containsNode(live, true);
+  const updateStatus = () =>
+    setStatus(live.querySelector("[data-stale]") ? "Not live: Redis is unavailable" : "Live");
+  const hasSelection = () => {
+    const selection = getSelection();
+    return !selection.isCollapsed && selection.containsNode(live, true);
   };
-  const show = (event) => {
-    // Who marks text to copy it goes on.
-    if (isMarked()) return state("Not updated while text in it is marked.");
-    // What is the same is not read out again.
-    if (event.data === told) return tellState();
-    told = event.data;
-    // Who is at a link stays there.
-    const at = live.contains(document.activeElement) && document.activeElement.getAttribute("href");
-    live.innerHTML = told;
-    if (at) live.querySelector(`a[href="${CSS.escape(at)}"]`)?.focus({ preventScroll: true });
-    tellTimes(live);
-    tellState();
+  const update = (event) => {
+    // An update would remove the selection.
+    if (hasSelection()) return setStatus("Paused while text is selected");
+    // Unchanged content is not replaced, so that screen readers do not repeat it.
+    if (event.data === html) return updateStatus();
+    html = event.data;
+    // The focused link keeps the focus.
+    const href = live.contains(document.activeElement) && document.activeElement.getAttribute("href");
+    live.innerHTML = html;
+    if (href) live.querySelector(`a[href="${CSS.escape(href)}"]`)?.focus({ preventScroll: true });
+    formatTimes(live);
+    updateStatus();
   };
-  const end = (event) => {
+  const expireSession = (event) => {
     source.close();
-    const wasHere = document.activeElement === pause || live.contains(document.activeElement);
+    const hadFocus = document.activeElement === pause || live.contains(document.activeElement);
     live.innerHTML = event.data;
     pause.hidden = true;
-    state("");
-    if (wasHere) live.querySelector("a").focus();
+    setStatus("");
+    if (hadFocus) live.querySelector("a").focus();
   };
-  const listen = () => {
+  const connect = () => {
     source = new EventSource(live.dataset.live);
-    // What it is then, the first event tells.
-    source.onopen = () => { if (!told) tellState(); };
-    source.onmessage = show;
-    source.addEventListener("over", end);
+    // The first event sets the status.
+    source.onopen = () => { if (!html) updateStatus(); };
+    source.onmessage = update;
+    source.addEventListener("session-expired", expireSession);
     source.onerror = () => {
-      state("Not live at the moment; trying again.");
-      // A browser does not ask again by itself after an answer that is none of events.
-      if (source.readyState === EventSource.CLOSED) again = setTimeout(listen, 5000);
+      setStatus("Connection lost. Reconnecting…");
+      // Browsers do not reconnect after a response that is not an event stream.
+      if (source.readyState === EventSource.CLOSED) retryTimer = setTimeout(connect, 5000);
     };
   };
   pause.hidden = false;
   pause.addEventListener("click", () => {
     isPaused = !isPaused;
-    pause.textContent = isPaused ? "Go on updating" : "Pause updates";
-    if (!isPaused) return listen();
-    clearTimeout(again);
+    pause.textContent = isPaused ? "Resume updates" : "Pause updates";
+    if (!isPaused) return connect();
+    clearTimeout(retryTimer);
     source.close();
-    state("Paused.");
+    setStatus("Paused");
   });
-  listen();
+  connect();
 }
 
-// Buttons that copy what they name.
+// Copy buttons: `data-copy` is the id of the element to copy.
 document.addEventListener("click", (event) => {
   const button = event.target.closest("button[data-copy]");
   if (!button) return;
@@ -79,13 +79,13 @@ document.addEventListener("click", (event) => {
   const copied = navigator.clipboard ? navigator.clipboard.writeText(text) : Promise.reject();
   copied.then(
     () => { button.textContent = "Copied"; },
-    () => { button.textContent = "Cannot copy here"; },
+    () => { button.textContent = "Copy failed"; },
   );
 });
 
-// A file that fills a text field, so that what is sent can be looked at first.
-for (const file of document.querySelectorAll("input[type=file][data-into]")) {
-  file.addEventListener("change", async () => {
-    if (file.files.length) document.getElementById(file.dataset.into).value = await file.files[0].text();
+// File inputs that load a text file into a text area, for review before it is submitted.
+for (const input of document.querySelectorAll("input[type=file][data-into]")) {
+  input.addEventListener("change", async () => {
+    if (input.files.length) document.getElementById(input.dataset.into).value = await input.files[0].text();
   });
 }

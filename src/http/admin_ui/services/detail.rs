@@ -1,4 +1,5 @@
-//! One of the *Services*: what it is and holds; its end is moved, it is deleted, its numbers are given back.
+//! The page of an active service: metadata, storage and booked numbers; set its expiration time, delete it, release
+//! numbers.
 
 use actix_web::{
     HttpRequest, ResponseError,
@@ -24,16 +25,10 @@ use crate::{
     store::{ServiceId, Timestamp},
 };
 
-/// What may have been done on the way here.
+/// Messages after a redirect to this page.
 const FLASH_MESSAGES: [(&str, &str); 2] = [
-    (
-        "extended",
-        "The end is moved; the service and all that it holds live until then.",
-    ),
-    (
-        "released",
-        "The number is given back. The service lives on without it.",
-    ),
+    ("expiration_set", "Expiry updated"),
+    ("released", "Number released. The service stays active."),
 ];
 
 #[derive(Template)]
@@ -46,9 +41,9 @@ struct ServiceDetail {
     id: ServiceId,
     service: ActiveService,
     storage: StoragePage,
-    /// What was last sent for the end.
+    /// The submitted TTL, to correct it.
     ttl: String,
-    /// Seconds that a service lives at most.
+    /// Maximum TTL in seconds.
     max_ttl_seconds: u64,
 }
 
@@ -57,31 +52,31 @@ struct ServiceDetail {
 struct ServiceNotFoundPage<'a> {
     layout: Layout,
     id: &'a ServiceId,
-    /// Whether all services were searched for one whose id begins so.
+    /// Whether all services were searched for the prefix.
     complete: bool,
 }
 
 impl ServiceDetail {
     /// # Errors
-    /// [`ApiError::ServiceNotFound`]; what the store says.
+    /// [`ApiError::ServiceNotFound`], errors of the store.
     async fn load(
         api: &AppState,
-        visitor: &SignedIn,
+        session: &SignedIn,
         id: ServiceId,
         query: &FormData,
     ) -> Result<Self, ApiError> {
-        let live = admin_api::admin_service(api)?.get_service(&id).await?;
-        let data = StoragePage::load(api, &id, &live.description, query).await?;
+        let service = admin_api::admin_service(api)?.get_service(&id).await?;
+        let storage = StoragePage::load(api, &id, &service.description, query).await?;
         Ok(Self {
-            layout: Layout::new(visitor, "live", format!("Service {id}")),
+            layout: Layout::new(session, "active-services", format!("Service {id}")),
             flash: "",
             problem: String::new(),
             now: api.services.now()?,
-            storage: data,
+            storage,
             ttl: String::new(),
             max_ttl_seconds: api.limits.max_ttl.as_secs(),
             id,
-            service: live,
+            service,
         })
     }
 
@@ -93,7 +88,7 @@ impl ServiceDetail {
         downloads::download_url(&self.url(), kind, key)
     }
 
-    fn time_left(&self) -> String {
+    fn time_remaining(&self) -> String {
         format::format_duration(self.service.description.end.since(self.now))
     }
 }
@@ -101,13 +96,13 @@ impl ServiceDetail {
 /// `GET /genesys/1/admin/ui/active-services/{id}`
 pub(in crate::http::admin_ui) async fn show_service(
     api: Data<AppState>,
-    visitor: SignedIn,
+    session: SignedIn,
     request: HttpRequest,
 ) -> PageResult {
     let id = ServiceId::from(path::page_name(&request)?);
     let query = body::parse_query(&api, &request)?;
-    match ServiceDetail::load(&api, &visitor, id.clone(), &query).await {
-        Err(error) => service_error_page(&visitor, &id, error),
+    match ServiceDetail::load(&api, &session, id.clone(), &query).await {
+        Err(error) => service_error_page(&session, &id, error),
         Ok(mut page) => {
             page.flash = flash_message(&query, &FLASH_MESSAGES);
             ok_page(&page)
@@ -115,63 +110,63 @@ pub(in crate::http::admin_ui) async fn show_service(
     }
 }
 
-/// `POST /genesys/1/admin/ui/active-services/{id}`: what the field `act` says.
+/// `POST /genesys/1/admin/ui/active-services/{id}`: applies the action in the field `action`.
 pub(in crate::http::admin_ui) async fn update_service(
     api: Data<AppState>,
-    visitor: SignedIn,
+    session: SignedIn,
     request: HttpRequest,
     payload: Payload,
 ) -> PageResult {
-    let form = Form::read(&api, &visitor, &request, payload).await?;
+    let form = Form::read(&api, &session, &request, payload).await?;
     let id = ServiceId::from(path::page_name(&request)?);
-    let by = visitor.actor(&api, &request);
-    match apply_action(&api, &id, &form, &by).await {
-        Ok(place) => Ok(redirect_see_other(&place)),
-        Err(error) => action_failed_page(&api, &visitor, id, &form, &error).await,
+    let actor = session.actor(&api, &request);
+    match apply_action(&api, &id, &form, &actor).await {
+        Ok(url) => Ok(redirect_see_other(&url)),
+        Err(error) => action_failed_page(&api, &session, id, &form, &error).await,
     }
 }
 
-/// Does what a form asks for; gives where that is told.
+/// Applies the action of a form. Returns the URL to redirect to.
 async fn apply_action(
     api: &AppState,
     id: &ServiceId,
     form: &Form,
-    by: &Actor,
+    actor: &Actor,
 ) -> Result<String, ApiError> {
     let admin = admin_api::admin_service(api)?;
-    match form.text("act") {
-        "extend" => {
+    match form.text("action") {
+        "set_expiration" => {
             let ttl = FieldValue::Text(form.text("ttl").trim().to_owned());
-            let mut pairs = FormData::default();
-            pairs.insert("ttl".to_owned(), ttl);
-            admin.set_service_end(id, &pairs, by).await?;
-            Ok(format!("{}?done=extended", service_url(id)))
+            let mut fields = FormData::default();
+            fields.insert("ttl".to_owned(), ttl);
+            admin.set_service_end(id, &fields, actor).await?;
+            Ok(format!("{}?message=expiration_set", service_url(id)))
         }
         "release" => {
             let (group, booking) = (form.text("group"), form.text("booking"));
-            admin.release_number(group, booking, by).await?;
-            Ok(format!("{}?done=released", service_url(id)))
+            admin.release_number(group, booking, actor).await?;
+            Ok(format!("{}?message=released", service_url(id)))
         }
         "delete" => {
-            admin.delete_service(id, by).await?;
-            Ok(format!("{SERVICES_PATH}?done=deleted"))
+            admin.delete_service(id, actor).await?;
+            Ok(format!("{SERVICES_PATH}?message=deleted"))
         }
         _ => Err(ApiError::InvalidParameter(
-            "the form does not say what is to be done; nothing was changed".to_owned(),
+            "the field \"action\" is missing or unknown; no changes were made".to_owned(),
         )),
     }
 }
 
-/// The page once more, with what was wrong.
+/// The page with the error of an action.
 async fn action_failed_page(
     api: &AppState,
-    visitor: &SignedIn,
+    session: &SignedIn,
     id: ServiceId,
     form: &Form,
     error: &ApiError,
 ) -> PageResult {
-    match ServiceDetail::load(api, visitor, id.clone(), &FormData::default()).await {
-        Err(error) => service_error_page(visitor, &id, error),
+    match ServiceDetail::load(api, session, id.clone(), &FormData::default()).await {
+        Err(error) => service_error_page(session, &id, error),
         Ok(mut page) => {
             page.problem = error.to_string();
             form.text("ttl").clone_into(&mut page.ttl);
@@ -180,27 +175,28 @@ async fn action_failed_page(
     }
 }
 
-/// What is shown where a service could not be: that there is none, or else what was wrong.
+/// The page for a service that cannot be shown.
 pub(super) fn service_error_page(
-    visitor: &SignedIn,
+    session: &SignedIn,
     id: &ServiceId,
     error: ApiError,
 ) -> PageResult {
     if !matches!(error, ApiError::ServiceNotFound(_)) {
         return Err(error.into());
     }
-    service_not_found_page(visitor, id, true)
+    service_not_found_page(session, id, true)
 }
 
-/// What is shown where no service lives by an id, nor by one that begins so, as far as was searched.
+/// The page for an id without an active service. `complete` is false if the search by prefix did not cover all
+/// services.
 pub(super) fn service_not_found_page(
-    visitor: &SignedIn,
+    session: &SignedIn,
     id: &ServiceId,
     complete: bool,
 ) -> PageResult {
-    let frame = Layout::new(visitor, "live", "No such service");
+    let layout = Layout::new(session, "active-services", "Service not found");
     let page = ServiceNotFoundPage {
-        layout: frame,
+        layout,
         id,
         complete,
     };

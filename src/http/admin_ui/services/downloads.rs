@@ -1,7 +1,7 @@
-//! What a service holds, to be kept as a file.
+//! Downloads of the strings and binaries of a service.
 //!
-//! Strangers sent it. Whatever they say it is, it leaves as bytes or plain text that a browser shows
-//! nowhere, so that none of it ever runs as a page of the administration.
+//! The content is untrusted. Regardless of its declared type it is sent as `application/octet-stream` or `text/plain`,
+//! with `Content-Disposition: attachment`, so that browsers never run it in the origin of the console.
 
 use actix_web::{
     HttpRequest,
@@ -20,19 +20,21 @@ use crate::{
 
 const OCTET_STREAM: HeaderValue = HeaderValue::from_static("application/octet-stream");
 
-/// `GET /genesys/1/admin/ui/active-services/{id}/values/{key}`: a whole string.
+/// `GET /genesys/1/admin/ui/active-services/{id}/values/{key}`: a string.
 pub(in crate::http::admin_ui) async fn download_string(
     api: Data<AppState>,
     request: HttpRequest,
 ) -> PageResult {
     fetch_metadata::check_destination(&request)?;
     let (id, key) = service_and_key(&api, &request)?;
-    let mut answer = response::text_value(api.services.read(&id, &key).await?)?;
-    // Opened from where it is kept, it is text still.
-    let name = binaries::content_disposition(&format!("{key}.txt"));
-    let name = name.parse().map_err(|_wrong| ApiError::Internal)?;
-    answer.headers_mut().insert(CONTENT_DISPOSITION, name);
-    Ok(answer)
+    let mut response = response::text_value(api.services.read(&id, &key).await?)?;
+    // The suffix `.txt` makes the downloaded file open as text.
+    let disposition = binaries::content_disposition(&format!("{key}.txt"));
+    let disposition = disposition.parse().map_err(|_error| ApiError::Internal)?;
+    response
+        .headers_mut()
+        .insert(CONTENT_DISPOSITION, disposition);
+    Ok(response)
 }
 
 /// `GET /genesys/1/admin/ui/active-services/{id}/binaries/{key}`
@@ -41,21 +43,21 @@ pub(in crate::http::admin_ui) async fn download_binary(
     request: HttpRequest,
 ) -> PageResult {
     let (id, key) = service_and_key(&api, &request)?;
-    let mut answer = binaries::binary_response(&api, &request, id, key).await?;
-    if answer.headers().contains_key(CONTENT_TYPE) {
-        answer.headers_mut().insert(CONTENT_TYPE, OCTET_STREAM);
+    let mut response = binaries::binary_response(&api, &request, id, key).await?;
+    if response.headers().contains_key(CONTENT_TYPE) {
+        response.headers_mut().insert(CONTENT_TYPE, OCTET_STREAM);
     }
-    Ok(answer)
+    Ok(response)
 }
 
-/// Where that is, for a name of the service whose page is at `place`. No browser leaves `.` or `..` in a
-/// path, however they are written there, so these stand in the query.
-pub(super) fn download_url(place: &str, kind: &str, key: &str) -> String {
-    let name = percent_encode(key);
+/// The URL of a download, for a key of the service whose page is at `service_url`. Browsers remove the path segments
+/// `.` and `..` even if they are encoded, so these keys are passed in the query.
+pub(super) fn download_url(service_url: &str, kind: &str, key: &str) -> String {
+    let encoded = percent_encode(key);
     if matches!(key, "." | "..") {
-        return format!("{place}/{kind}/dots?key={name}");
+        return format!("{service_url}/{kind}/dots?key={encoded}");
     }
-    format!("{place}/{kind}/{name}")
+    format!("{service_url}/{kind}/{encoded}")
 }
 
 fn service_and_key(api: &AppState, request: &HttpRequest) -> Result<(ServiceId, String), ApiError> {

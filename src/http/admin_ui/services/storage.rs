@@ -1,4 +1,4 @@
-//! What one of the *Services* holds, a page of names at a time.
+//! The storage of a service, one page of keys at a time.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -11,49 +11,49 @@ use crate::{
     store::{Binary, Description, KeyName, Preview, ServiceId},
 };
 
-/// Bytes of a string that are shown; a longer one is cut.
+/// Bytes of a string that are shown; longer strings are truncated.
 const MAX_PREVIEW_BYTES: usize = 1024;
 
-/// Some of the names, in their order, and what they hold.
+/// A page of keys and values, sorted by key.
 pub(super) struct StoragePage {
     pub(super) rows: Vec<(String, StoredValue)>,
-    /// Names in all.
+    /// Total number of keys.
     pub(super) key_count: usize,
     pub(super) is_first: bool,
-    /// Where the next page begins, if there is one.
+    /// The cursor of the next page.
     pub(super) next: Option<String>,
-    /// Names on a page.
+    /// Page size.
     pub(super) limit: usize,
 }
 
-/// What a name holds.
+/// The value of a key.
 pub(super) enum StoredValue {
     Text(Preview),
     Binary(Binary),
 }
 
 impl StoragePage {
-    /// The page that `limit` and `after` of the query ask for.
+    /// Loads the page that `limit` and `after` in the query select.
     ///
     /// # Errors
-    /// [`ApiError::InvalidParameter`], [`ApiError::ServiceNotFound`]; what the store says.
+    /// [`ApiError::InvalidParameter`], [`ApiError::ServiceNotFound`], errors of the store.
     pub(super) async fn load(
         api: &AppState,
         id: &ServiceId,
-        told: &Description,
+        description: &Description,
         query: &FormData,
     ) -> Result<Self, ApiError> {
         let (after, limit) = (query.text("after"), admin_api::page_size(query)?);
-        let texts = told.keys.iter().map(|key| (key.as_str(), None));
-        let binaries = told.binaries.iter();
+        let texts = description.keys.iter().map(|key| (key.as_str(), None));
+        let binaries = description.binaries.iter();
         let binaries = binaries.map(|(key, binary)| (key.as_str(), Some(binary)));
         let all: BTreeMap<&str, Option<&Binary>> = texts.chain(binaries).collect();
-        let mut behind = all.range::<str, _>((after.map_or(Unbounded, Excluded), Unbounded));
-        let some = behind.by_ref().take(limit);
-        let some: Vec<_> = some.map(|(key, binary)| (*key, *binary)).collect();
-        let next = behind.next().and(some.last());
+        let mut following = all.range::<str, _>((after.map_or(Unbounded, Excluded), Unbounded));
+        let page = following.by_ref().take(limit);
+        let page: Vec<_> = page.map(|(key, binary)| (*key, *binary)).collect();
+        let next = following.next().and(page.last());
         let next = next.map(|(key, _)| (*key).to_owned());
-        let rows = Self::load_rows(api, id, &some).await?;
+        let rows = Self::load_rows(api, id, &page).await?;
         Ok(Self {
             rows,
             key_count: all.len(),
@@ -63,40 +63,40 @@ impl StoragePage {
         })
     }
 
-    /// What these names hold, but for those that hold nothing of the kind any more.
+    /// The values of these keys, without keys that have no value of this kind any more.
     async fn load_rows(
         api: &AppState,
         id: &ServiceId,
-        names: &[(&str, Option<&Binary>)],
+        keys: &[(&str, Option<&Binary>)],
     ) -> Result<Vec<(String, StoredValue)>, ApiError> {
-        let texts = names.iter().filter(|(_, binary)| binary.is_none());
+        let texts = keys.iter().filter(|(_, binary)| binary.is_none());
         let texts = texts.filter_map(|(key, _)| KeyName::new((*key).to_owned()));
         let texts: Vec<KeyName> = texts.collect();
-        let begin = admin_api::admin_service(api)?
+        let previews = admin_api::admin_service(api)?
             .previews(id, &texts, MAX_PREVIEW_BYTES)
             .await?;
-        let begin = texts.iter().map(KeyName::as_str).zip(begin);
-        let mut begin: HashMap<&str, Option<Preview>> = begin.collect();
-        let rows = names.iter().filter_map(|(key, binary)| {
-            let held = match binary {
+        let previews = texts.iter().map(KeyName::as_str).zip(previews);
+        let mut previews: HashMap<&str, Option<Preview>> = previews.collect();
+        let rows = keys.iter().filter_map(|(key, binary)| {
+            let value = match binary {
                 Some(binary) => StoredValue::Binary((*binary).clone()),
-                None => StoredValue::Text(begin.remove(*key)??),
+                None => StoredValue::Text(previews.remove(*key)??),
             };
-            Some(((*key).to_owned(), held))
+            Some(((*key).to_owned(), value))
         });
         Ok(rows.collect())
     }
 }
 
 impl StoredValue {
-    /// Whether there is more of it than is shown.
+    /// Whether only the beginning is shown.
     pub(super) fn is_truncated(&self) -> bool {
-        matches!(self, Self::Text(begin) if begin.text.len() < begin.bytes)
+        matches!(self, Self::Text(preview) if preview.text.len() < preview.bytes)
     }
 
     pub(super) fn bytes(&self) -> u64 {
         match self {
-            Self::Text(begin) => begin.bytes as u64,
+            Self::Text(preview) => preview.bytes as u64,
             Self::Binary(binary) => binary.size,
         }
     }
