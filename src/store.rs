@@ -79,8 +79,8 @@ pub struct NewService {
     pub data: Vec<(KeyName, Value)>,
     /// The booking of its access number, if any.
     pub booking: Option<Booking>,
-    /// If the create has an idempotency key: the key, and the value that is stored for repeats: the digest of the
-    /// request and the response, if it is known. [`Store::finish_create`] replaces the value.
+    /// If the create has an idempotency key: the key, and the value that is stored for repeated creates:
+    /// the digest of the request and, if known, the response. [`Store::finish_create`] replaces the value.
     pub idempotency: Option<(IdempotencyKey, String)>,
 }
 
@@ -228,7 +228,8 @@ pub trait Store: Clock {
     ) -> Result<Option<()>, StoreError>;
 
     /// Completes the create of a service that was created with a short TTL: sets its final `end` and, if
-    /// it has an idempotency key, the value stored for repeats. Returns `None` if there is no such service.
+    /// it has an idempotency key, the value stored for repeated creates. Returns `None` if there is no
+    /// such service.
     async fn finish_create(
         &self,
         id: &ServiceId,

@@ -1,4 +1,4 @@
-//! Contract section 7: what is held goes back when the booking or its service ends, once, and not
+//! Contract section 7: resources are released once, when the booking or its service ends, and not
 //! before.
 
 use switchboard::store::Timestamp;
@@ -18,33 +18,33 @@ mod lost_events;
 mod spoofed_events;
 
 on_every_kind_of_store!(
-    a_number_comes_back_when_its_service_is_deleted,
-    a_number_comes_back_when_its_service_ends_by_its_time,
-    a_number_comes_back_when_its_booking_runs_out,
-    all_numbers_of_a_service_come_back,
-    a_shorter_life_takes_the_booking_along,
-    a_longer_life_does_not_lengthen_the_booking,
-    a_life_made_short_and_long_again_leaves_the_booking_as_it_was,
-    what_was_matched_is_not_given_back_again,
-    what_ran_out_is_not_given_back_again,
+    deleting_service_releases_number,
+    service_expiration_releases_number,
+    booking_expiration_releases_number,
+    all_numbers_of_a_service_are_released,
+    shorter_ttl_shortens_booking,
+    longer_ttl_does_not_extend_booking,
+    booking_follows_ttl_up_to_its_timeout,
+    matched_booking_is_not_released_again,
+    expired_booking_is_not_released_again,
 );
 
-/// A group of one number, held for one service.
+/// Starts a replica with an exclusive group of one number.
 async fn start_with_one_number(app: &TestApp) -> TestApp {
     start_app(app, &default_group_toml("CLUSTER", 1)).await
 }
 
-/// The end of a service as it is told.
+/// Returns the expiration time of a service from its description.
 async fn service_end(app: &TestApp, service: &str) -> Timestamp {
-    let told = TestResponse::send(app.get(service)).await.json();
-    Timestamp::parse(told["_expiration_time"].as_str().unwrap()).unwrap()
+    let description = TestResponse::send(app.get(service)).await.json();
+    Timestamp::parse(description["_expiration_time"].as_str().unwrap()).unwrap()
 }
 
 fn in_ms(millis: u64) -> Timestamp {
     now().after(std::time::Duration::from_millis(millis))
 }
 
-async fn a_number_comes_back_when_its_service_is_deleted(app: TestApp) {
+async fn deleting_service_releases_number(app: TestApp) {
     let app = start_with_one_number(&app).await;
     let booked = book_number(&app, "_booking_expiration_timeout=1800").await;
     assert_none_free(&app, "").await;
@@ -55,29 +55,29 @@ async fn a_number_comes_back_when_its_service_is_deleted(app: TestApp) {
     assert_eq!(match_call(&app, &call).await, next.id);
 }
 
-async fn a_number_comes_back_when_its_service_ends_by_its_time(app: TestApp) {
+async fn service_expiration_releases_number(app: TestApp) {
     let app = start_with_one_number(&app).await;
     let booked = book_number(&app, "_booking_expiration_timeout=1800").await;
-    let moved = format!("expiration_time={}", in_ms(400));
-    set_end(&app, &booked, &moved).await;
-    let ends = Timestamp::parse(moved.split_once('=').unwrap().1).unwrap();
+    let form = format!("expiration_time={}", in_ms(400));
+    set_end(&app, &booked, &form).await;
+    let end = Timestamp::parse(form.split_once('=').unwrap().1).unwrap();
     book_when_free(&app, "").await;
-    assert!(now() >= ends, "before the end");
+    assert!(now() >= end, "before the end");
 }
 
-async fn a_number_comes_back_when_its_booking_runs_out(app: TestApp) {
+async fn booking_expiration_releases_number(app: TestApp) {
     let app = start_with_one_number(&app).await;
-    let asked = now();
+    let started_at = now();
     let booked = book_number(&app, "_booking_expiration_timeout=5&_ttl=60").await;
     let next = book_when_free(&app, "").await;
-    let waited = now().since(asked);
-    assert!(waited.as_millis() >= 5_000, "{waited:?}");
+    let elapsed = now().since(started_at);
+    assert!(elapsed.as_millis() >= 5_000, "{elapsed:?}");
     assert_eq!(next.number, booked.number);
-    let told = TestResponse::send(app.get(&booked.service_path())).await;
-    assert_eq!(told.status, 200, "the service lives on");
+    let description = TestResponse::send(app.get(&booked.service_path())).await;
+    assert_eq!(description.status, 200, "the service is still active");
 }
 
-async fn all_numbers_of_a_service_come_back(app: TestApp) {
+async fn all_numbers_of_a_service_are_released(app: TestApp) {
     let app = start_app(&app, &default_group_toml("CLUSTER", 5)).await;
     let booked = book_number(&app, "_booking_expiration_timeout=1800&_ttl=1800").await;
     for _ in 0..4 {
@@ -85,17 +85,17 @@ async fn all_numbers_of_a_service_come_back(app: TestApp) {
     }
     assert_none_free(&app, "").await;
     delete_service(&app, &booked).await;
-    let mut back = Vec::new();
+    let mut released = Vec::new();
     for _ in 0..5 {
-        back.push(book_when_free(&app, "").await.number);
+        released.push(book_when_free(&app, "").await.number);
     }
-    back.sort();
+    released.sort();
     let expected: Vec<String> = (0..5).map(number).collect();
-    assert_eq!(back, expected);
+    assert_eq!(released, expected);
     assert_none_free(&app, "").await;
 }
 
-async fn a_shorter_life_takes_the_booking_along(app: TestApp) {
+async fn shorter_ttl_shortens_booking(app: TestApp) {
     let app = start_with_one_number(&app).await;
     let booked = book_number(&app, "_booking_expiration_timeout=1800").await;
     assert!(assert_none_free(&app, "").await > 1_700);
@@ -105,7 +105,7 @@ async fn a_shorter_life_takes_the_booking_along(app: TestApp) {
     assert!(service_end(&app, &booked.service_path()).await <= in_ms(20_000));
 }
 
-async fn a_longer_life_does_not_lengthen_the_booking(app: TestApp) {
+async fn longer_ttl_does_not_extend_booking(app: TestApp) {
     let app = start_with_one_number(&app).await;
     let booked = book_number(&app, "_booking_expiration_timeout=20&_ttl=20").await;
     set_end(&app, &booked, "ttl=600").await;
@@ -114,13 +114,13 @@ async fn a_longer_life_does_not_lengthen_the_booking(app: TestApp) {
     assert!(wait <= 20, "{wait}");
 }
 
-async fn a_life_made_short_and_long_again_leaves_the_booking_as_it_was(app: TestApp) {
+async fn booking_follows_ttl_up_to_its_timeout(app: TestApp) {
     let app = start_with_one_number(&app).await;
     let service = app.create("_ttl=600").await;
     let id = service.rsplit('/').next().unwrap();
     let mut booked = book_another(&app, id, "_booking_expiration_timeout=300").await;
     id.clone_into(&mut booked.id);
-    for (ttl, least, most) in [
+    for (ttl, min, max) in [
         (20, 1, 20),
         (900, 280, 300),
         (100, 80, 100),
@@ -128,20 +128,20 @@ async fn a_life_made_short_and_long_again_leaves_the_booking_as_it_was(app: Test
     ] {
         set_end(&app, &booked, &format!("ttl={ttl}")).await;
         let wait = assert_none_free(&app, "").await;
-        assert!((least..=most).contains(&wait), "{ttl}: {wait}");
+        assert!((min..=max).contains(&wait), "{ttl}: {wait}");
     }
 }
 
-/// Waits until what the service held was given back, as far as that can be seen.
+/// Waits until the cleanup of the service is complete.
 async fn wait_until_cleaned_up(app: &TestApp, id: &str) {
-    eventually("nothing is left of the service", async || {
-        let left = keys(app, &format!("*{{{id}}}*")).await;
-        left.is_empty().then_some(())
+    eventually("no keys of the service remain", async || {
+        let remaining = keys(app, &format!("*{{{id}}}*")).await;
+        remaining.is_empty().then_some(())
     })
     .await;
 }
 
-async fn what_was_matched_is_not_given_back_again(app: TestApp) {
+async fn matched_booking_is_not_released_again(app: TestApp) {
     let app = start_with_one_number(&app).await;
     let call = format!("_access_number={}", number(0));
     let first = book_number(&app, "").await;
@@ -154,7 +154,7 @@ async fn what_was_matched_is_not_given_back_again(app: TestApp) {
     assert_no_match(&app, &call).await;
 }
 
-async fn what_ran_out_is_not_given_back_again(app: TestApp) {
+async fn expired_booking_is_not_released_again(app: TestApp) {
     let app = start_with_one_number(&app).await;
     let first = book_number(&app, "_booking_expiration_timeout=5&_ttl=60").await;
     let second = book_when_free(&app, "_booking_expiration_timeout=600").await;

@@ -1,4 +1,4 @@
-//! What a service held beside itself is given back after its end, whichever replica is up.
+//! The cleanup of ended services by any running replica.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,12 +11,12 @@ use crate::support::{
     stores::{in_ms, keys_under, test_bytes},
 };
 
-/// A Redis of the test's own, because it is listened to and configured as a whole.
+/// A dedicated Redis, because its configuration and subscriptions are inspected.
 struct Fixture {
     redis: Arc<TestRedis>,
     connection: MultiplexedConnection,
     prefix: String,
-    /// Number of the database.
+    /// The database number.
     database: u8,
 }
 
@@ -41,30 +41,30 @@ impl Fixture {
         let mut connection = self.connection.clone();
         let mut config = cmd("CONFIG");
         config.arg(arguments);
-        let answer: redis::Value = config.query_async(&mut connection).await.unwrap();
-        redis::from_redis_value(answer).unwrap_or_default()
+        let response: redis::Value = config.query_async(&mut connection).await.unwrap();
+        redis::from_redis_value(response).unwrap_or_default()
     }
 
-    /// The letters of `notify-keyspace-events`, in order.
+    /// The flags of `notify-keyspace-events`, sorted.
     async fn flags(&self) -> String {
-        let answer = self.config(&["GET", "notify-keyspace-events"]).await;
-        let mut flags: Vec<char> = answer[1].chars().collect();
+        let response = self.config(&["GET", "notify-keyspace-events"]).await;
+        let mut flags: Vec<char> = response[1].chars().collect();
         flags.sort_unstable();
         flags.into_iter().collect()
     }
 
-    /// Waits until this many replicas are told of services that end, however they end.
+    /// Waits until this many replicas are subscribed to all notifications.
     async fn wait_for_subscribers(&self, replicas: u64) {
         let channel = |event| format!("__keyevent@{}__:{event}", self.database);
         let channels = ["del", "expired", "evicted"].map(channel);
-        let mut ask = cmd("PUBSUB");
-        ask.arg("NUMSUB").arg(&channels);
+        let mut numsub = cmd("PUBSUB");
+        numsub.arg("NUMSUB").arg(&channels);
         let mut connection = self.connection.clone();
-        eventually("the replicas listen", async || {
-            type Numbers = Vec<(String, u64)>;
-            let numbers: Numbers = ask.query_async(&mut connection).await.unwrap();
-            let all = numbers.iter().all(|(_, number)| *number == replicas);
-            all.then_some(())
+        eventually("the replicas are subscribed", async || {
+            type Counts = Vec<(String, u64)>;
+            let counts: Counts = numsub.query_async(&mut connection).await.unwrap();
+            let all_subscribed = counts.iter().all(|(_, count)| *count == replicas);
+            all_subscribed.then_some(())
         })
         .await;
     }
@@ -74,19 +74,19 @@ impl Fixture {
         keys_under(&mut connection, &self.prefix).await
     }
 
-    /// Waits until there are no keys but `expected`.
+    /// Waits until exactly the keys `expected` remain.
     async fn wait_until_only(&self, expected: &[String]) {
-        eventually("all else is given back", async || {
+        eventually("all other keys are deleted", async || {
             let keys = self.keys().await;
-            let kept = expected.iter().all(|key| keys.contains(key));
-            assert!(kept, "{expected:?} of {keys:?}");
+            let all_present = expected.iter().all(|key| keys.contains(key));
+            assert!(all_present, "{expected:?} of {keys:?}");
             (keys.len() == expected.len()).then_some(())
         })
         .await;
     }
 }
 
-/// Creates a service with text and a file of three chunks.
+/// Creates a service with a string and a file of three chunks.
 async fn create_with_file(app: &TestApp) -> String {
     let body = Multipart::new().text("a", "1");
     let body = body.file("map", "map.bin", "image/png", &test_bytes(600_000));
@@ -95,12 +95,12 @@ async fn create_with_file(app: &TestApp) -> String {
 }
 
 #[tokio::test]
-async fn bytes_of_a_deleted_service_are_given_back_whoever_deletes_it() {
+async fn any_replica_releases_binaries_of_deleted_service() {
     let fixture = Fixture::new().await;
-    let (one, other) = (fixture.replica().await, fixture.replica().await);
+    let (first, second) = (fixture.replica().await, fixture.replica().await);
     fixture.wait_for_subscribers(2).await;
-    for (maker, deleter) in [(&one, &one), (&one, &other), (&other, &one)] {
-        let service = create_with_file(maker).await;
+    for (creator, deleter) in [(&first, &first), (&first, &second), (&second, &first)] {
+        let service = create_with_file(creator).await;
         assert!(fixture.keys().await.len() > 1);
         TestResponse::send(deleter.delete(&service))
             .await
@@ -110,19 +110,21 @@ async fn bytes_of_a_deleted_service_are_given_back_whoever_deletes_it() {
 }
 
 #[tokio::test]
-async fn one_replica_cleans_up_after_a_service_of_one_that_stopped() {
+async fn replica_cleans_up_services_of_stopped_replica() {
     let fixture = Fixture::new().await;
-    let (one, other) = (fixture.replica().await, fixture.replica().await);
+    let (first, second) = (fixture.replica().await, fixture.replica().await);
     fixture.wait_for_subscribers(2).await;
-    let service = create_with_file(&one).await;
-    one.stop().await;
+    let service = create_with_file(&first).await;
+    first.stop().await;
     fixture.wait_for_subscribers(1).await;
-    TestResponse::send(other.delete(&service)).await.assert_ok();
+    TestResponse::send(second.delete(&service))
+        .await
+        .assert_ok();
     fixture.wait_until_only(&[]).await;
 }
 
 #[tokio::test]
-async fn nothing_is_left_of_a_service_that_ended_by_its_time() {
+async fn expired_service_leaves_no_keys() {
     let fixture = Fixture::new().await;
     let app = fixture.replica().await;
     fixture.wait_for_subscribers(1).await;
@@ -135,23 +137,23 @@ async fn nothing_is_left_of_a_service_that_ended_by_its_time() {
 }
 
 #[tokio::test]
-async fn nothing_of_a_living_service_is_given_back() {
+async fn cleanup_does_not_touch_active_service() {
     let fixture = Fixture::new().await;
-    let (one, other) = (fixture.replica().await, fixture.replica().await);
+    let (first, second) = (fixture.replica().await, fixture.replica().await);
     fixture.wait_for_subscribers(2).await;
-    let lives = create_with_file(&one).await;
-    let living = fixture.keys().await;
-    for app in [&one, &other, &one, &other] {
-        let ends = create_with_file(app).await;
-        TestResponse::send(app.delete(&ends)).await.assert_ok();
+    let active = create_with_file(&first).await;
+    let expected = fixture.keys().await;
+    for app in [&first, &second, &first, &second] {
+        let deleted = create_with_file(app).await;
+        TestResponse::send(app.delete(&deleted)).await.assert_ok();
     }
-    fixture.wait_until_only(&living).await;
-    let read = other.get(&format!("{lives}/storage/binary/map"));
+    fixture.wait_until_only(&expected).await;
+    let read = second.get(&format!("{active}/storage/binary/map"));
     assert!(TestResponse::send(read).await.body == test_bytes(600_000));
 }
 
 #[tokio::test]
-async fn a_replica_whose_subscription_breaks_listens_again() {
+async fn broken_subscription_is_restored() {
     let fixture = Fixture::new().await;
     let app = fixture.replica().await;
     fixture.wait_for_subscribers(1).await;
@@ -167,7 +169,7 @@ async fn a_replica_whose_subscription_breaks_listens_again() {
 }
 
 #[tokio::test]
-async fn notifications_that_were_on_stay_on() {
+async fn existing_notification_flags_are_preserved() {
     let fixture = Fixture::new().await;
     fixture
         .config(&["SET", "notify-keyspace-events", "Kl"])
@@ -181,7 +183,7 @@ async fn notifications_that_were_on_stay_on() {
 }
 
 #[tokio::test]
-async fn notifications_that_suffice_are_left_as_they_are() {
+async fn sufficient_notification_flags_are_unchanged() {
     let fixture = Fixture::new().await;
     for flags in ["AE", "Eegx"] {
         fixture
@@ -195,7 +197,7 @@ async fn notifications_that_suffice_are_left_as_they_are() {
 }
 
 #[tokio::test]
-async fn another_database_is_listened_to_as_well() {
+async fn notifications_of_other_database_are_used() {
     let mut fixture = Fixture::new().await;
     fixture.database = 3;
     let app = fixture.replica().await;
@@ -209,7 +211,7 @@ async fn another_database_is_listened_to_as_well() {
 }
 
 #[tokio::test]
-async fn a_redis_that_forbids_configuring_it_is_served_from_and_cleaned_up() {
+async fn cleanup_works_without_config_right() {
     let fixture = Fixture::new().await;
     fixture
         .config(&["SET", "notify-keyspace-events", "AE"])
@@ -232,7 +234,7 @@ async fn a_redis_that_forbids_configuring_it_is_served_from_and_cleaned_up() {
 }
 
 #[tokio::test]
-async fn a_replica_whose_subscription_falls_silent_listens_again() {
+async fn unresponsive_subscription_is_restored() {
     let fixture = Fixture::new().await;
     let proxy = Proxy::new(&fixture.redis.url().replace("redis://", ""));
     let url = proxy.url();
@@ -243,30 +245,33 @@ async fn a_replica_whose_subscription_falls_silent_listens_again() {
     ];
     let app = TestApp::start(Some(fixture.redis.clone()), &fixture.prefix, &overrides).await;
     fixture.wait_for_subscribers(1).await;
-    // What connections there are stay silent for ever; new ones work.
+    // Existing connections remain unresponsive; new ones work.
     proxy.set_mode(ProxyMode::Stall);
     proxy.restore();
-    // One service after another: until somebody listens again, what ends is not heard of.
-    eventually("what a deleted service held is given back", async || {
-        let body = Multipart::new().file("map", "map.png", "image/png", b"bytes");
-        let create = app.post("/genesys/1/service/store").multipart_body(body);
-        let created = TestResponse::send(create).await;
-        if created.status != 200 {
-            return None;
-        }
-        let service = created.service_id();
-        let id = service.rsplit('/').next().unwrap();
-        if TestResponse::send(app.delete(&service)).await.status != 200 {
-            return None;
-        }
-        for _ in 0..20 {
-            let keys = fixture.keys().await;
-            if !keys.iter().any(|key| key.contains(id)) {
-                return Some(());
+    // One service after another: until the subscription is restored, notifications are lost.
+    eventually(
+        "the resources of a deleted service are released",
+        async || {
+            let body = Multipart::new().file("map", "map.png", "image/png", b"bytes");
+            let create = app.post("/genesys/1/service/store").multipart_body(body);
+            let created = TestResponse::send(create).await;
+            if created.status != 200 {
+                return None;
             }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        None
-    })
+            let service = created.service_id();
+            let id = service.rsplit('/').next().unwrap();
+            if TestResponse::send(app.delete(&service)).await.status != 200 {
+                return None;
+            }
+            for _ in 0..20 {
+                let keys = fixture.keys().await;
+                if !keys.iter().any(|key| key.contains(id)) {
+                    return Some(());
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            None
+        },
+    )
     .await;
 }

@@ -1,5 +1,5 @@
-//! Replicas whose clocks are wrong, by minutes and in both directions: time comes from Redis, so nothing
-//! that clients see depends on the clock of the replica they ask.
+//! Replicas with wrong clocks, by minutes and in both directions: time comes from Redis, so responses
+//! are independent of the clocks of replicas.
 
 use std::sync::Arc;
 
@@ -17,33 +17,33 @@ use crate::support::{
 
 mod skew;
 
-/// How far clocks are wrong, in milliseconds.
+/// The clock shifts in milliseconds.
 const SHIFTS: [i64; 2] = [45_000, -120_000];
 const KEY: &str = "order-4711-0123456789";
 
 on_every_kind_of_store!(
-    a_service_lives_as_long_whatever_the_clock_of_the_replica_shows,
-    one_idempotency_key_makes_one_service_whatever_the_clocks_show,
+    ttl_is_independent_of_replica_clock,
+    idempotency_is_independent_of_replica_clocks,
 );
 
-/// Two replicas that have the same group of five numbers.
+/// Two replicas with the same group of five numbers.
 struct ReplicaPair {
     right: TestApp,
     wrong: TestApp,
-    /// Keeps the way of `wrong` to Redis open.
+    /// The connection of `wrong` to Redis, if it is proxied.
     _proxy: Option<Proxy>,
 }
 
 impl ReplicaPair {
-    /// The wall clock of the second one is wrong.
+    /// Shifts the wall clock of the second replica.
     async fn with_wall_clock_shift(redis: &Arc<TestRedis>, shift: i64) -> Self {
         let pair = Self::start(redis, None).await;
         pair.wrong.clock.set_shift(shift);
         pair
     }
 
-    /// The second one has measured the clock of Redis wrong, as where another server of a Cluster was
-    /// measured.
+    /// Shifts the clock of Redis as the second replica measures it, as if another server of a Cluster
+    /// was measured.
     async fn with_measured_clock_shift(redis: &Arc<TestRedis>, shift: i64) -> Self {
         let proxy = Proxy::new(&redis.url().replace("redis://", ""));
         proxy.shift_time(shift / 1_000);
@@ -53,8 +53,8 @@ impl ReplicaPair {
     async fn start(redis: &Arc<TestRedis>, proxy: Option<Proxy>) -> Self {
         let numbers: Vec<String> = (0..5).map(number).collect();
         let numbers: Vec<&str> = numbers.iter().map(String::as_str).collect();
-        let catalogue = catalog(&group_toml("DNIS", "CLUSTER", &numbers));
-        let mut overrides = vec![("catalog.file", catalogue.path())];
+        let catalog_file = catalog(&group_toml("DNIS", "CLUSTER", &numbers));
+        let mut overrides = vec![("catalog.file", catalog_file.path())];
         let prefix = random_prefix();
         let right = TestApp::start(Some(Arc::clone(redis)), &prefix, &overrides).await;
         let url = proxy.as_ref().map(Proxy::url);
@@ -67,7 +67,7 @@ impl ReplicaPair {
         }
     }
 
-    /// Pairs on one server and on a Cluster, wrong in each way there is.
+    /// Returns pairs on one server and on a Cluster, with each kind of shift.
     async fn all() -> Vec<Self> {
         let (single, cluster) = (
             TestRedis::shared(),
@@ -88,13 +88,18 @@ async fn book(app: &TestApp, seconds: u64) -> TestResponse {
     create(app, "request-interaction", &form).await
 }
 
-/// The first takes all five numbers; then there is none for the second, and none for the first.
+/// Books all five numbers at `first`; then neither replica has a free number.
 async fn exhaust_group(first: &TestApp, second: &TestApp) {
     let mut numbers = Vec::new();
     for _ in 0..5 {
-        let answer = book(first, 30).await;
-        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
-        numbers.push(answer.json()["_access_number"].as_str().unwrap().to_owned());
+        let response = book(first, 30).await;
+        assert_eq!(response.status, StatusCode::OK, "{}", response.text());
+        numbers.push(
+            response.json()["_access_number"]
+                .as_str()
+                .unwrap()
+                .to_owned(),
+        );
     }
     numbers.sort();
     numbers.dedup();
@@ -105,7 +110,7 @@ async fn exhaust_group(first: &TestApp, second: &TestApp) {
 }
 
 #[tokio::test]
-async fn no_number_is_held_twice_whatever_the_clocks_of_replicas_show() {
+async fn exclusive_booking_is_independent_of_replica_clocks() {
     for pair in ReplicaPair::all().await {
         exhaust_group(&pair.right, &pair.wrong).await;
     }
@@ -115,9 +120,9 @@ async fn no_number_is_held_twice_whatever_the_clocks_of_replicas_show() {
 }
 
 #[tokio::test]
-async fn a_number_comes_back_in_time_whatever_the_clocks_of_replicas_show() {
+async fn release_time_is_independent_of_replica_clocks() {
     let pairs = ReplicaPair::all().await;
-    let come_back = pairs.iter().map(async |pair| {
+    let releases = pairs.iter().map(async |pair| {
         for _ in 0..5 {
             assert_eq!(book(&pair.wrong, 5).await.status, StatusCode::OK);
         }
@@ -131,16 +136,16 @@ async fn a_number_comes_back_in_time_whatever_the_clocks_of_replicas_show() {
             .await;
         }
     });
-    join_all(come_back).await;
+    join_all(releases).await;
 }
 
-/// A service made or moved just now has a minute.
-fn assert_ttl_is_one_minute(told: &Value) {
-    let ttl = told["_ttl"].as_u64().unwrap();
-    assert!((40..=60).contains(&ttl), "{told}");
+/// Asserts that a service that was just created or updated has a TTL of one minute.
+fn assert_ttl_is_one_minute(service: &Value) {
+    let ttl = service["_ttl"].as_u64().unwrap();
+    assert!((40..=60).contains(&ttl), "{service}");
 }
 
-async fn a_service_lives_as_long_whatever_the_clock_of_the_replica_shows(app: TestApp) {
+async fn ttl_is_independent_of_replica_clock(app: TestApp) {
     for shift in SHIFTS {
         app.clock.set_shift(shift);
         let service = app.create("_ttl=60").await;
@@ -154,7 +159,7 @@ async fn a_service_lives_as_long_whatever_the_clock_of_the_replica_shows(app: Te
     }
 }
 
-async fn one_idempotency_key_makes_one_service_whatever_the_clocks_show(app: TestApp) {
+async fn idempotency_is_independent_of_replica_clocks(app: TestApp) {
     let mut ids = Vec::new();
     for shift in [0, SHIFTS[0], SHIFTS[1]] {
         app.clock.set_shift(shift);
@@ -167,7 +172,7 @@ async fn one_idempotency_key_makes_one_service_whatever_the_clocks_show(app: Tes
 }
 
 #[tokio::test]
-async fn replicas_agree_on_services_whatever_their_clocks_show() {
+async fn service_state_is_independent_of_replica_clocks() {
     for pair in ReplicaPair::all().await {
         let (right, wrong) = (&pair.right, &pair.wrong);
         let service = wrong.create("_ttl=60").await;
@@ -192,13 +197,13 @@ async fn replicas_agree_on_services_whatever_their_clocks_show() {
 }
 
 #[tokio::test]
-async fn a_service_made_by_a_replica_with_a_wrong_clock_ends_in_time() {
+async fn expiration_is_independent_of_replica_clock() {
     for pair in ReplicaPair::all().await {
         let service = pair.wrong.create("_ttl=1&Key=Value").await;
         for app in [&pair.right, &pair.wrong] {
-            eventually("the end of a service", async || {
-                let answer = TestResponse::send(app.get(&service)).await;
-                (answer.status == StatusCode::NOT_FOUND).then_some(())
+            eventually("the service has expired", async || {
+                let response = TestResponse::send(app.get(&service)).await;
+                (response.status == StatusCode::NOT_FOUND).then_some(())
             })
             .await;
         }

@@ -1,4 +1,4 @@
-//! The books, looked through: what is held by whom, what by nobody, and what is missing.
+//! The consistency check: bookings of active services, orphaned bookings, lost numbers and leftovers.
 
 use crate::support::now;
 use std::{collections::BTreeSet, slice, sync::Arc, time::Duration};
@@ -14,7 +14,7 @@ use crate::support::bookings::{
     wait_for_clock_tick, write_string,
 };
 
-/// Holds a number for a service.
+/// Books a number for a service.
 async fn book_number(store: &dyn Store, id: &ServiceId, group: &Group, millis: u64) -> Booking {
     match store
         .book_number(BookingOwner::Existing(id), group, &booking_request(millis))
@@ -26,7 +26,7 @@ async fn book_number(store: &dyn Store, id: &ServiceId, group: &Group, millis: u
 }
 
 #[tokio::test]
-async fn what_is_held_is_told_with_its_service_and_its_end() {
+async fn report_lists_bookings_with_service_and_end() {
     let (_redis, _prefix, stores) = stores().await;
     for (name, store) in &stores {
         let group = resource_group(AllocationStrategy::Exclusive, 3);
@@ -36,53 +36,59 @@ async fn what_is_held_is_told_with_its_service_and_its_end() {
             empty.is_clean() && empty.booked.is_empty(),
             "{name}: {empty}"
         );
-        let (one, other) = (
+        let (first, second) = (
             create_service(&**store, 60_000).await,
             create_service(&**store, 5_000).await,
         );
         let before = now();
-        book_number(&**store, &one, &group, 20_000).await;
-        book_number(&**store, &other, &group, 20_000).await;
-        let audit = store.check_consistency(&groups).await.unwrap();
-        assert!(audit.is_clean(), "{name}: {audit}");
-        let mut held = audit.booked;
-        held.sort_by(|a, b| a.number.cmp(&b.number));
-        let told: Vec<_> = held
+        book_number(&**store, &first, &group, 20_000).await;
+        book_number(&**store, &second, &group, 20_000).await;
+        let report = store.check_consistency(&groups).await.unwrap();
+        assert!(report.is_clean(), "{name}: {report}");
+        let mut booked = report.booked;
+        booked.sort_by(|a, b| a.number.cmp(&b.number));
+        let listed: Vec<_> = booked
             .iter()
-            .map(|held| (&held.number, &held.service))
+            .map(|booked| (&booked.number, &booked.service))
             .collect();
-        assert_eq!(told, [(&number(0), &one), (&number(1), &other)], "{name}");
-        assert!(held.iter().all(|held| held.group == "DNIS"));
-        let until = before.after(Duration::from_secs(20));
-        assert!(held[0].until >= until && held[0].until < before.after(Duration::from_secs(30)));
-        assert!(
-            held[1].until <= now().after(Duration::from_secs(5)),
+        assert_eq!(
+            listed,
+            [(&number(0), &first), (&number(1), &second)],
             "{name}"
         );
-        // Asking changes nothing.
-        let again = store.check_consistency(&groups).await.unwrap();
-        assert_eq!(again.booked.len(), 2, "{name}: {again}");
+        assert!(booked.iter().all(|booked| booked.group == "DNIS"));
+        let until = before.after(Duration::from_secs(20));
+        assert!(
+            booked[0].until >= until && booked[0].until < before.after(Duration::from_secs(30))
+        );
+        assert!(
+            booked[1].until <= now().after(Duration::from_secs(5)),
+            "{name}"
+        );
+        // The check changes nothing.
+        let repeated = store.check_consistency(&groups).await.unwrap();
+        assert_eq!(repeated.booked.len(), 2, "{name}: {repeated}");
     }
 }
 
 #[tokio::test]
-async fn what_is_held_for_a_service_that_is_not_there_is_held_by_nobody() {
+async fn booking_without_service_is_orphaned() {
     let (_redis, _prefix, stores) = stores().await;
     for (name, store) in &stores {
         let group = resource_group(AllocationStrategy::Exclusive, 2);
         let (id, groups) = (ServiceId::generate(), [group.clone()]);
-        let held = store
+        let booked = store
             .book_number(BookingOwner::New(&id), &group, &booking_request(60_000))
             .await;
-        assert!(matches!(held, Ok(BookResult::Booked(_))), "{name}");
-        let audit = store.check_consistency(&groups).await.unwrap();
+        assert!(matches!(booked, Ok(BookResult::Booked(_))), "{name}");
+        let report = store.check_consistency(&groups).await.unwrap();
         assert!(
-            !audit.is_clean() && audit.booked.is_empty(),
-            "{name}: {audit}"
+            !report.is_clean() && report.booked.is_empty(),
+            "{name}: {report}"
         );
-        assert_eq!(audit.orphaned.len(), 1, "{name}: {audit}");
-        assert_eq!(audit.orphaned[0].service, id, "{name}");
-        let line = audit.to_string();
+        assert_eq!(report.orphaned.len(), 1, "{name}: {report}");
+        assert_eq!(report.orphaned[0].service, id, "{name}");
+        let line = report.to_string();
         assert!(
             line.contains(&number(0)) && line.contains(id.as_str()),
             "{line}"
@@ -91,7 +97,7 @@ async fn what_is_held_for_a_service_that_is_not_there_is_held_by_nobody() {
 }
 
 #[tokio::test]
-async fn a_booking_given_back_is_told_no_more() {
+async fn released_booking_is_not_reported() {
     let (_redis, _prefix, stores) = stores().await;
     for (name, store) in &stores {
         let group = resource_group(AllocationStrategy::Exclusive, 1);
@@ -100,17 +106,17 @@ async fn a_booking_given_back_is_told_no_more() {
         let booking = book_number(&**store, &id, &group, 60_000).await;
         for _ in 0..2 {
             store.release_number(&id, &booking).await.unwrap();
-            let audit = store.check_consistency(&groups).await.unwrap();
+            let report = store.check_consistency(&groups).await.unwrap();
             assert!(
-                audit.is_clean() && audit.booked.is_empty(),
-                "{name}: {audit}"
+                report.is_clean() && report.booked.is_empty(),
+                "{name}: {report}"
             );
         }
-        // Given back late, it does not take what another one has.
+        // A late release does not affect the next booking.
         let next = book_number(&**store, &id, &group, 60_000).await;
         store.release_number(&id, &booking).await.unwrap();
-        let audit = store.check_consistency(&groups).await.unwrap();
-        assert_eq!(audit.booked.len(), 1, "{name}: {audit}");
+        let report = store.check_consistency(&groups).await.unwrap();
+        assert_eq!(report.booked.len(), 1, "{name}: {report}");
         assert_eq!(next.number, number(0));
         let none = store
             .book_number(BookingOwner::Existing(&id), &group, &booking_request(5_000))
@@ -123,22 +129,25 @@ async fn a_booking_given_back_is_told_no_more() {
 }
 
 #[tokio::test]
-async fn what_has_run_out_counts_as_free_and_no_number_counts_twice() {
+async fn expired_bookings_count_as_free_once() {
     let (_redis, _prefix, stores) = stores().await;
     for (name, store) in &stores {
-        // More than one request gives back by the way.
-        for (strategy, size, held, free) in [
+        // More bookings than one request reclaims.
+        for (strategy, size, bookings, free) in [
             (AllocationStrategy::RoundRobin, 2, 30, 2),
             (AllocationStrategy::Exclusive, 30, 30, 29),
         ] {
             let mut group = resource_group(strategy, size);
             Arc::get_mut(&mut group).unwrap().name = format!("{strategy:?}");
             let id = create_service(&**store, 60_000).await;
-            for _ in 0..held {
+            for _ in 0..bookings {
                 book_number(&**store, &id, &group, 50).await;
             }
-            let over = now().after(Duration::from_millis(50));
-            eventually("all have run out", async || (now() > over).then_some(())).await;
+            let expired_at = now().after(Duration::from_millis(50));
+            eventually("all bookings have expired", async || {
+                (now() > expired_at).then_some(())
+            })
+            .await;
             let booking = book_number(&**store, &id, &group, 60_000).await;
             let pool = booking.pool.unwrap();
             assert_eq!(
@@ -151,7 +160,7 @@ async fn what_has_run_out_counts_as_free_and_no_number_counts_twice() {
 }
 
 #[tokio::test]
-async fn a_number_in_no_book_is_lost_and_what_outlives_its_service_is_left_over() {
+async fn lost_numbers_and_leftovers_are_reported() {
     let (redis, prefix, stores) = stores().await;
     let (_, store) = &stores[1];
     let group = resource_group(AllocationStrategy::Exclusive, 3);
@@ -161,32 +170,32 @@ async fn a_number_in_no_book_is_lost_and_what_outlives_its_service_is_left_over(
     let mut connection = redis.connection().await;
     let free = format!("{prefix}grp:{{DNIS}}:free");
     let _: () = connection.zrem(&free, number(2)).await.unwrap();
-    let audit = store.check_consistency(&groups).await.unwrap();
-    assert_eq!(audit.lost, [("DNIS".to_owned(), number(2))]);
-    assert_eq!(audit.booked.len(), 1, "{audit}");
+    let report = store.check_consistency(&groups).await.unwrap();
+    assert_eq!(report.lost, [("DNIS".to_owned(), number(2))]);
+    assert_eq!(report.booked.len(), 1, "{report}");
     let _: () = connection.zadd(&free, number(2), 0).await.unwrap();
     assert!(store.check_consistency(&groups).await.unwrap().is_clean());
 
-    // It ends, and nobody cleans up: there is no replica.
+    // The service ends without cleanup, because no replica runs.
     store.delete(&id).await.unwrap();
-    let audit = store.check_consistency(&groups).await.unwrap();
-    assert_eq!(audit.orphaned.len(), 1, "{audit}");
-    let told: Vec<_> = audit
+    let report = store.check_consistency(&groups).await.unwrap();
+    assert_eq!(report.orphaned.len(), 1, "{report}");
+    let leftovers: Vec<_> = report
         .leftovers
         .iter()
-        .filter(|told| told.contains(id.as_str()))
+        .filter(|leftover| leftover.contains(id.as_str()))
         .collect();
-    assert_eq!(told.len(), 2, "the list and the index entry: {audit}");
+    assert_eq!(leftovers.len(), 2, "the list and the index entry: {report}");
     let _: () = connection
         .del(keys_in(&mut connection.clone(), &format!("{prefix}idx:*")).await)
         .await
         .unwrap();
-    let audit = store.check_consistency(&groups).await.unwrap();
-    assert_eq!(audit.leftovers.len(), 1, "{audit}");
+    let report = store.check_consistency(&groups).await.unwrap();
+    assert_eq!(report.leftovers.len(), 1, "{report}");
 }
 
 #[tokio::test]
-async fn of_a_service_that_holds_nothing_nothing_is_told() {
+async fn service_without_resources_is_not_reported() {
     let (_redis, _prefix, stores) = stores().await;
     for (name, store) in &stores {
         let groups = [resource_group(AllocationStrategy::Exclusive, 1)];
@@ -194,16 +203,16 @@ async fn of_a_service_that_holds_nothing_nothing_is_told() {
         assert!(write_string(&**store, &id).await);
         store.delete(&id).await.unwrap();
         assert!(!write_string(&**store, &id).await);
-        let audit = store.check_consistency(&groups).await.unwrap();
+        let report = store.check_consistency(&groups).await.unwrap();
         assert!(
-            audit.is_clean() && audit.booked.is_empty(),
-            "{name}: {audit}"
+            report.is_clean() && report.booked.is_empty(),
+            "{name}: {report}"
         );
     }
 }
 
 #[tokio::test]
-async fn codes_are_drawn_again_until_all_are_given() {
+async fn codes_are_retried_until_all_are_used() {
     let (_redis, _prefix, stores) = stores().await;
     for (name, store) in &stores {
         let group = resource_group(AllocationStrategy::RoundRobin, 1);
@@ -238,7 +247,7 @@ async fn codes_are_drawn_again_until_all_are_given() {
 }
 
 #[tokio::test]
-async fn a_call_passes_over_bookings_that_have_run_out_or_whose_service_is_not_made() {
+async fn match_skips_expired_and_pending_bookings() {
     let (_redis, _prefix, stores) = stores().await;
     for (name, store) in &stores {
         let group = resource_group(AllocationStrategy::RoundRobin, 1);
@@ -248,15 +257,22 @@ async fn a_call_passes_over_bookings_that_have_run_out_or_whose_service_is_not_m
         for _ in 0..250 {
             book_number(&**store, &id, &group, 50).await;
         }
-        let over = now().after(Duration::from_millis(50));
+        let expired_at = now().after(Duration::from_millis(50));
         for _ in 0..3 {
-            let unmade = ServiceId::generate();
-            let held = store
-                .book_number(BookingOwner::New(&unmade), &group, &booking_request(60_000))
+            let pending = ServiceId::generate();
+            let booked = store
+                .book_number(
+                    BookingOwner::New(&pending),
+                    &group,
+                    &booking_request(60_000),
+                )
                 .await;
-            assert!(matches!(held, Ok(BookResult::Booked(_))), "{name}");
+            assert!(matches!(booked, Ok(BookResult::Booked(_))), "{name}");
         }
-        eventually("they have run out", async || (now() > over).then_some(())).await;
+        eventually("the bookings have expired", async || {
+            (now() > expired_at).then_some(())
+        })
+        .await;
         let (groups, call) = (
             ["DNIS".to_owned()],
             Call {
@@ -273,11 +289,11 @@ async fn a_call_passes_over_bookings_that_have_run_out_or_whose_service_is_not_m
             MatchResult::NoMatch,
             "{name}"
         );
-        // Those that are about to be made are as they were.
-        let audit = store
+        // Bookings of pending creates are unchanged.
+        let report = store
             .check_consistency(slice::from_ref(&group))
             .await
             .unwrap();
-        assert_eq!(audit.orphaned.len(), 3, "{name}: {audit}");
+        assert_eq!(report.orphaned.len(), 3, "{name}: {report}");
     }
 }

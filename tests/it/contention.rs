@@ -1,4 +1,4 @@
-//! Many at once on one group: as many get a number as there are, and the others are told so.
+//! Concurrent requests on one group: as many succeed as there are numbers, the others are rejected.
 
 use std::collections::BTreeSet;
 
@@ -13,24 +13,25 @@ use crate::support::{
     on_every_kind_of_store,
 };
 
-on_every_kind_of_store!(of_two_hundred_at_once_on_a_hundred_numbers_a_hundred_get_one);
+on_every_kind_of_store!(concurrent_requests_book_each_number_once);
 
-/// The numbers that of two hundred at once were given, and of those who came away empty-handed each
-/// was told when to come again.
+/// Sends two hundred concurrent requests and returns the bookings; each rejected request must have a
+/// `Retry-After`.
 async fn book_concurrently(apps: [&TestApp; 2]) -> Vec<Booked> {
     let form = "_booking_expiration_timeout=1800&_ttl=1800";
     let clients = (0..200).map(|n| create(apps[n % 2], "request-interaction", form));
-    let answers = join_all(clients).await;
-    let (given, refused): (Vec<_>, Vec<_>) =
-        answers.iter().partition(|answer| answer.status == 200);
-    assert_eq!((given.len(), refused.len()), (100, 100));
-    for answer in refused {
-        answer.error_message("NoAccessNumber", 503);
-        let wait: u64 = answer.header("retry-after").parse().unwrap();
-        // Who is refused may have asked a little before those who were not.
+    let responses = join_all(clients).await;
+    let (booked, rejected): (Vec<_>, Vec<_>) = responses
+        .iter()
+        .partition(|response| response.status == 200);
+    assert_eq!((booked.len(), rejected.len()), (100, 100));
+    for response in rejected {
+        response.error_message("NoAccessNumber", 503);
+        let wait: u64 = response.header("retry-after").parse().unwrap();
+        // A rejected request may have been sent shortly before the successful ones.
         assert!((1_700..=1_801).contains(&wait), "{wait}");
     }
-    given.into_iter().map(Booked::from_response).collect()
+    booked.into_iter().map(Booked::from_response).collect()
 }
 
 async fn check_and_delete(apps: [&TestApp; 2], booked: &[Booked]) {
@@ -39,29 +40,29 @@ async fn check_and_delete(apps: [&TestApp; 2], booked: &[Booked]) {
     assert!(numbers.into_iter().eq(all.iter()), "not each number once");
     let services: BTreeSet<&str> = booked.iter().map(|booked| &*booked.id).collect();
     assert_eq!(services.len(), 100);
-    let ends = (0..).zip(booked).map(|(n, booked)| async move {
-        // Half of them by themselves.
+    let deletions = (0..).zip(booked).map(|(n, booked)| async move {
+        // Half of them by expiration.
         if n % 2 == 0 {
             delete_service(apps[n / 2 % 2], booked).await;
         } else {
             set_end(apps[n / 2 % 2], booked, "ttl=1").await;
         }
     });
-    join_all(ends).await;
+    join_all(deletions).await;
 }
 
-/// Takes all numbers, one after another.
+/// Books all numbers, one after another.
 async fn book_until_exhausted(app: &TestApp) {
     let mut numbers = BTreeSet::new();
-    for left in (0..100).rev() {
+    for max_free in (0..100).rev() {
         let booked = book_when_free(app, "_return_pool_health=true").await;
-        assert!(booked.count("_pool_free") <= left);
+        assert!(booked.count("_pool_free") <= max_free);
         assert!(numbers.insert(booked.number));
     }
     assert_eq!(create(app, "request-interaction", "").await.status, 503);
 }
 
-async fn of_two_hundred_at_once_on_a_hundred_numbers_a_hundred_get_one(app: TestApp) {
+async fn concurrent_requests_book_each_number_once(app: TestApp) {
     let app = start_app(&app, &default_group_toml("CLUSTER", 100)).await;
     let apps = [&app, &app];
     check_and_delete(apps, &book_concurrently(apps).await).await;
@@ -69,17 +70,17 @@ async fn of_two_hundred_at_once_on_a_hundred_numbers_a_hundred_get_one(app: Test
 }
 
 #[tokio::test]
-async fn of_two_hundred_at_two_replicas_a_hundred_get_one() {
+async fn concurrent_requests_at_two_replicas_book_each_number_once() {
     let group = default_group_toml("CLUSTER", 100);
-    let one = start_app(&TestApp::on_redis().await, &group).await;
-    let catalogue = crate::support::bookings::catalog(&group);
-    let overrides = [("catalog.file", catalogue.path())];
-    let other = TestApp::start(one.redis.clone(), &one.prefix, &overrides).await;
-    let apps = [&one, &other];
+    let first = start_app(&TestApp::on_redis().await, &group).await;
+    let catalog_file = crate::support::bookings::catalog(&group);
+    let overrides = [("catalog.file", catalog_file.path())];
+    let second = TestApp::start(first.redis.clone(), &first.prefix, &overrides).await;
+    let apps = [&first, &second];
     let booked = book_concurrently(apps).await;
-    let told = verify_bookings(&one, &group).await;
-    assert_eq!(told.booked.len(), 100, "{told}");
-    assert!(told.is_clean(), "{told}");
+    let report = verify_bookings(&first, &group).await;
+    assert_eq!(report.booked.len(), 100, "{report}");
+    assert!(report.is_clean(), "{report}");
     check_and_delete(apps, &booked).await;
-    book_until_exhausted(&other).await;
+    book_until_exhausted(&second).await;
 }

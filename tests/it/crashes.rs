@@ -1,4 +1,4 @@
-//! Replicas and Redis killed under load: whatever was in flight, everything is given back.
+//! Kills of replicas and Redis under load: all resources are released.
 
 use std::{
     cell::{Cell, RefCell},
@@ -24,10 +24,10 @@ use crate::support::{
 
 mod lease;
 
-/// Numbers of the group; services that nobody knows the id of hold some until all is over.
+/// The numbers of the group; services with unknown ids book some of them until the end.
 const NUMBERS: usize = 200;
 
-/// A Redis that keeps what it has acknowledged, and can be killed. On a socket, whose name stays.
+/// A Redis with an append-only file that can be killed. It listens on a socket with a fixed name.
 struct DurableRedis {
     folder: PathBuf,
     child: Option<Child>,
@@ -68,11 +68,11 @@ impl DurableRedis {
 
     async fn connection(&self) -> MultiplexedConnection {
         let client = redis::Client::open(self.url()).unwrap();
-        let patient = connection_config();
-        eventually("Redis answers", async || {
-            let connection = client.get_multiplexed_async_connection_with_config(&patient);
+        let config = connection_config();
+        eventually("Redis responds", async || {
+            let connection = client.get_multiplexed_async_connection_with_config(&config);
             let mut connection = connection.await.ok()?;
-            // While it loads it does not.
+            // It does not respond while it loads.
             let loaded = cmd("PING").exec_async(&mut connection).await;
             loaded.ok().map(|()| connection)
         })
@@ -87,7 +87,7 @@ impl Drop for DurableRedis {
     }
 }
 
-/// What clients do at two replicas, wherever these listen at the moment.
+/// The clients' load on two replicas, at their current addresses.
 struct Load {
     client: Client,
     addresses: RefCell<[Option<SocketAddr>; 2]>,
@@ -97,11 +97,11 @@ struct Load {
 }
 
 impl Load {
-    /// Sends a request to a replica; `None` where nobody did it, whatever the reason.
+    /// Sends a request to a replica; `None` if it was not served, for any reason.
     async fn send(&self, method: Method, path: &str, form: &str) -> Option<TestResponse> {
-        let door = self.addresses.borrow()[rand::rng().random_range(0..2)];
-        let answered = async {
-            let url = format!("http://{}/genesys/1/service/{path}", door?);
+        let address = self.addresses.borrow()[rand::rng().random_range(0..2)];
+        let response = async {
+            let url = format!("http://{}/genesys/1/service/{path}", address?);
             let request = self.client.request(method, url).form_body(form);
             let response = request.timeout(Duration::from_secs(10)).send().await.ok()?;
             let (status, body) = (response.status(), response.bytes().await.ok()?);
@@ -111,51 +111,51 @@ impl Load {
                 body: body.to_vec(),
             })
         };
-        let answered = answered.await;
-        let count = if answered.is_some() {
+        let response = response.await;
+        let count = if response.is_some() {
             &self.succeeded
         } else {
             &self.failed
         };
         count.set(count.get() + 1);
-        if answered.is_none() {
+        if response.is_none() {
             tokio::task::yield_now().await;
         }
-        answered
+        response
     }
 
-    /// Books, and then lets be, ends or matches what was booked, until it is over.
+    /// Books numbers, then abandons, deletes or matches the services, until stopped.
     async fn client(&self) {
         let form = "_provide_code=true&_booking_expiration_timeout=1800&_ttl=1800&a=1";
-        let mut waiting: Vec<Value> = Vec::new();
+        let mut services: Vec<Value> = Vec::new();
         while !self.stopped.get() {
             let booked = self.send(Method::POST, "request-interaction", form).await;
-            waiting.extend(booked.map(|answer| answer.json()));
-            if waiting.len() < 4 {
+            services.extend(booked.map(|response| response.json()));
+            if services.len() < 4 {
                 continue;
             }
-            let at = rand::rng().random_range(0..waiting.len());
-            let chosen = waiting.swap_remove(at);
+            let at = rand::rng().random_range(0..services.len());
+            let chosen = services.swap_remove(at);
             let text = |member: &str| chosen[member].as_str().unwrap().to_owned();
             let id = text("_id");
-            let more = format!("_id={id}&_booking_expiration_timeout=1800");
-            self.send(Method::POST, "request-access", &more).await;
+            let form = format!("_id={id}&_booking_expiration_timeout=1800");
+            self.send(Method::POST, "request-access", &form).await;
             if rand::rng().random() {
                 let (number, code) = (text("_access_number"), text("_access_code"));
                 let call = format!("_access_number={number}&_access_code={code}");
                 self.send(Method::POST, "match-interaction", &call).await;
             }
             if self.send(Method::DELETE, &id, "").await.is_none() {
-                waiting.push(chosen);
+                services.push(chosen);
             }
         }
     }
 
-    /// Waits until so many more requests have come to something, or to nothing.
+    /// Waits until this many more requests have succeeded or failed.
     async fn wait_for_requests(&self, count: &Cell<usize>, by: usize) {
         let before = count.get();
-        let grown = async || (count.get() >= before + by).then_some(());
-        eventually("requests are answered", grown).await;
+        let has_grown = async || (count.get() >= before + by).then_some(());
+        eventually("requests are answered", has_grown).await;
     }
 }
 
@@ -163,7 +163,7 @@ impl Load {
 struct Fixture {
     redis: DurableRedis,
     url: String,
-    catalogue: crate::support::bookings::CatalogFile,
+    catalog_file: crate::support::bookings::CatalogFile,
     prefix: String,
 }
 
@@ -172,7 +172,7 @@ impl Fixture {
         [
             ("redis.url", &self.url),
             ("redis.prefix", &self.prefix),
-            ("catalog.file", self.catalogue.path()),
+            ("catalog.file", self.catalog_file.path()),
         ]
     }
 
@@ -182,16 +182,16 @@ impl Fixture {
         (replica, address)
     }
 
-    /// What `switchboard verify` prints, and what it ends with.
+    /// Returns the exit code and the output of `switchboard verify`.
     async fn verify_bookings(&self) -> (Option<i32>, String) {
-        let audit = Program::run(&["verify"], &self.settings()).wait().await;
-        (audit.code, audit.stdout)
+        let exited = Program::run(&["verify"], &self.settings()).wait().await;
+        (exited.code, exited.stdout)
     }
 
-    /// Keys of services, and of all that has to do with them.
+    /// Returns the keys of services and of their resources.
     async fn remaining_keys(&self) -> Vec<String> {
         let mut connection = self.redis.connection().await;
-        let mut left = Vec::new();
+        let mut remaining = Vec::new();
         for kind in [
             "svc:*",
             "own:*",
@@ -201,9 +201,9 @@ impl Fixture {
             "grp:*:codes",
         ] {
             let pattern = format!("{}{kind}", self.prefix);
-            left.extend(keys_in(&mut connection, &pattern).await);
+            remaining.extend(keys_in(&mut connection, &pattern).await);
         }
-        left
+        remaining
     }
 
     async fn service_keys(&self) -> Vec<String> {
@@ -214,9 +214,9 @@ impl Fixture {
     }
 }
 
-/// Ends all services, half of them by their time. Gives the last end.
-async fn delete_all_services(house: &Fixture, load: &Load) -> Timestamp {
-    let services = house.service_keys().await;
+/// Ends all services, half of them by expiration. Returns the latest expiration.
+async fn delete_all_services(fixture: &Fixture, load: &Load) -> Timestamp {
+    let services = fixture.service_keys().await;
     assert!(!services.is_empty());
     let end = now().after(Duration::from_millis(1_500));
     let form = format!("expiration_time={end}");
@@ -226,7 +226,7 @@ async fn delete_all_services(house: &Fixture, load: &Load) -> Timestamp {
         } else {
             (Method::DELETE, "")
         };
-        eventually("its end is told", async || {
+        eventually("the service is ended", async || {
             load.send(method.clone(), id, form).await
         })
         .await;
@@ -236,82 +236,87 @@ async fn delete_all_services(house: &Fixture, load: &Load) -> Timestamp {
 }
 
 #[tokio::test]
-async fn after_kills_under_load_every_number_is_free_within_a_minute() {
+async fn numbers_are_free_within_a_minute_after_kills_under_load() {
     let redis = DurableRedis::new();
-    let mut house = Fixture {
+    let mut fixture = Fixture {
         url: redis.url(),
         redis,
-        catalogue: catalog(&default_group_toml("CLUSTER", NUMBERS)),
+        catalog_file: catalog(&default_group_toml("CLUSTER", NUMBERS)),
         prefix: "kills:".to_owned(),
     };
-    house.redis.connection().await;
-    let (one, other) = (house.replica().await, house.replica().await);
+    fixture.redis.connection().await;
+    let (first, second) = (fixture.replica().await, fixture.replica().await);
     let load = Load {
         client: Client::new(),
-        addresses: RefCell::new([Some(one.1), Some(other.1)]),
+        addresses: RefCell::new([Some(first.1), Some(second.1)]),
         succeeded: Cell::new(0),
         failed: Cell::new(0),
         stopped: Cell::new(false),
     };
-    let mut replicas = [Some(one.0), Some(other.0)];
-    let trouble = async {
+    let mut replicas = [Some(first.0), Some(second.0)];
+    let kills = async {
         load.wait_for_requests(&load.succeeded, 200).await;
         for _ in 0..3 {
-            let (_, told) = house.verify_bookings().await;
-            let lines = |what: &str| told.lines().filter(|line| line.starts_with(what)).count();
-            assert!(lines("held DNIS 800") > 0, "{told}");
-            assert_eq!(lines("lost"), 0, "{told}");
+            let (_, report) = fixture.verify_bookings().await;
+            let lines = |prefix: &str| {
+                report
+                    .lines()
+                    .filter(|line| line.starts_with(prefix))
+                    .count()
+            };
+            assert!(lines("booked: DNIS 800") > 0, "{report}");
+            assert_eq!(lines("lost"), 0, "{report}");
         }
-        for victim in [0, 1] {
+        for index in [0, 1] {
             load.wait_for_requests(&load.succeeded, 60).await;
-            load.addresses.borrow_mut()[victim] = None;
-            drop(replicas[victim].take());
+            load.addresses.borrow_mut()[index] = None;
+            drop(replicas[index].take());
             load.wait_for_requests(&load.succeeded, 60).await;
-            let (replica, address) = house.replica().await;
-            replicas[victim] = Some(replica);
-            load.addresses.borrow_mut()[victim] = Some(address);
+            let (replica, address) = fixture.replica().await;
+            replicas[index] = Some(replica);
+            load.addresses.borrow_mut()[index] = Some(address);
             load.wait_for_requests(&load.succeeded, 60).await;
 
-            house.redis.kill();
+            fixture.redis.kill();
             load.wait_for_requests(&load.failed, 20).await;
-            house.redis.start();
+            fixture.redis.start();
             load.wait_for_requests(&load.succeeded, 60).await;
         }
         load.stopped.set(true);
     };
     let clients = async || join_all((0..8).map(|_| load.client())).await;
-    join3(clients(), async {}, trouble).await;
+    join3(clients(), async {}, kills).await;
 
-    // The last ends are told to nobody: all are killed at once.
-    let end = delete_all_services(&house, &load).await;
+    // No replica can process the last notifications: all are killed at once.
+    let end = delete_all_services(&fixture, &load).await;
     replicas = [None, None];
-    house.redis.kill();
-    let over = async || (now() > end).then_some(());
-    eventually("all services have ended", over).await;
-    house.redis.start();
-    let since = Instant::now();
-    let left = house.remaining_keys().await;
-    assert!(!left.is_empty(), "the kills left nothing to do");
-    let (code, told) = house.verify_bookings().await;
-    assert_eq!(code, Some(1), "{told}");
-    replicas[0] = Some(house.replica().await.0);
+    fixture.redis.kill();
+    let has_passed = async || (now() > end).then_some(());
+    eventually("all services have ended", has_passed).await;
+    fixture.redis.start();
+    let started_at = Instant::now();
+    let remaining = fixture.remaining_keys().await;
+    assert!(!remaining.is_empty(), "the kills left no resources");
+    let (code, report) = fixture.verify_bookings().await;
+    assert_eq!(code, Some(1), "{report}");
+    replicas[0] = Some(fixture.replica().await.0);
     loop {
-        let left = house.remaining_keys().await;
-        if left.is_empty() {
+        let remaining = fixture.remaining_keys().await;
+        if remaining.is_empty() {
             break;
         }
-        let waited = since.elapsed();
+        let elapsed = started_at.elapsed();
         assert!(
-            waited < Duration::from_secs(60),
-            "after {waited:?}: {left:?}"
+            elapsed < Duration::from_secs(60),
+            "after {elapsed:?}: {remaining:?}"
         );
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    let (code, told) = house.verify_bookings().await;
-    let nothing = "0 held, 0 held by nobody, 0 lost, 0 left over";
-    assert_eq!((code, told.trim()), (Some(0), nothing));
-    let mut connection = house.redis.connection().await;
-    let free = format!("{}grp:{{DNIS}}:free", house.prefix);
+    let (code, report) = fixture.verify_bookings().await;
+    let clean = "0 booked, 0 orphaned, 0 lost, 0 leftover";
+    assert_eq!((code, report.trim()), (Some(0), clean));
+    let mut connection = fixture.redis.connection().await;
+    let free = format!("{}grp:{{DNIS}}:free", fixture.prefix);
     let free: usize = cmd("ZCARD")
         .arg(free)
         .query_async(&mut connection)

@@ -1,4 +1,4 @@
-//! Contract section 1, `StoreFull`: a store without room refuses writes, and goes on otherwise.
+//! Contract section 1, `StoreFull`: a full store rejects writes and otherwise works normally.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::support::{Bodies, Multipart, TestApp, TestRedis, TestResponse, eventu
 
 const STORE: &str = "/genesys/1/service/store";
 
-/// Each asks for room for 600 KiB more.
+/// Requests that need 600 KiB of additional memory each.
 fn write_requests(app: &TestApp, service: &str) -> Vec<RequestBuilder> {
     let storage = format!("{service}/storage");
     let long = "x".repeat(600 * 1024);
@@ -50,7 +50,7 @@ async fn assert_full(app: &TestApp, service: &str) {
 }
 
 #[tokio::test]
-async fn an_embedded_store_that_is_full_refuses_writes_until_there_is_room() {
+async fn full_embedded_store_rejects_writes() {
     let app = TestApp::start(None, "t:", &[("memory.limit_mib", "1")]).await;
     let filler = app
         .create(&format!("Key1={}", "x".repeat(600 * 1024)))
@@ -58,27 +58,27 @@ async fn an_embedded_store_that_is_full_refuses_writes_until_there_is_room() {
     let service = app.create("Key1=1").await;
     assert_full(&app, &service).await;
     TestResponse::send(app.delete(&filler)).await.assert_ok();
-    let most = format!("Key1={}", "x".repeat(1_000_000));
-    let most = eventually("the room of all that was refused", async || {
-        let answer = TestResponse::send(app.post(STORE).form_body(&most)).await;
-        (answer.status == 200).then(|| answer.service_id())
+    let form = format!("Key1={}", "x".repeat(1_000_000));
+    let filler = eventually("the memory of rejected requests is free", async || {
+        let response = TestResponse::send(app.post(STORE).form_body(&form)).await;
+        (response.status == 200).then(|| response.service_id())
     })
     .await;
-    TestResponse::send(app.delete(&most)).await.assert_ok();
+    TestResponse::send(app.delete(&filler)).await.assert_ok();
     for write in write_requests(&app, &service) {
-        let answer = TestResponse::send(write).await;
-        assert_eq!(answer.status, 200, "{answer:?}");
-        let made = if answer.body.is_empty() {
+        let response = TestResponse::send(write).await;
+        assert_eq!(response.status, 200, "{response:?}");
+        let written = if response.body.is_empty() {
             format!("{service}/storage")
         } else {
-            answer.service_id()
+            response.service_id()
         };
-        TestResponse::send(app.delete(&made)).await.assert_ok();
+        TestResponse::send(app.delete(&written)).await.assert_ok();
     }
 }
 
 #[tokio::test]
-async fn a_redis_that_is_full_refuses_writes_until_there_is_room() {
+async fn full_redis_rejects_writes() {
     let redis = Arc::new(TestRedis::dedicated());
     let app = TestApp::start(Some(redis.clone()), "t:", &[]).await;
     let service = app.create("Key1=1").await;
@@ -96,7 +96,7 @@ async fn a_redis_that_is_full_refuses_writes_until_there_is_room() {
     assert_full(&app, &service).await;
     limit("0").await;
     for write in write_requests(&app, &service) {
-        let answer = TestResponse::send(write).await;
-        assert_eq!(answer.status, 200, "{answer:?}");
+        let response = TestResponse::send(write).await;
+        assert_eq!(response.status, 200, "{response:?}");
     }
 }

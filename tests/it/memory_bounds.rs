@@ -1,4 +1,4 @@
-//! Contract section 8: what bodies under way may take in memory, and that it is given back.
+//! Contract section 8: the memory limits of request and response bodies, and the release of the memory.
 
 use reqwest::{RequestBuilder, StatusCode};
 use serde_json::json;
@@ -10,41 +10,41 @@ use crate::support::{
 
 const STORE: &str = "/genesys/1/service/store";
 const FORM: &str = "application/x-www-form-urlencoded";
-/// A budget of 1 MiB: one request can have 768 KiB of it.
+/// A budget of 1 MiB; one request can use 768 KiB of it.
 const BUDGET: &str = "1048576";
 const RESPONSE_BUDGET: &str = "16777216";
 
 on_every_kind_of_store!(
-    bodies_under_way_have_a_bound_together,
-    a_body_that_never_fits_is_told_apart,
-    responses_that_are_not_taken_have_a_bound_together,
-    downloads_that_are_not_taken_have_a_bound_together,
-    all_strings_at_once_have_a_bound,
-    a_large_storage_is_read_whole,
-    use_and_refusals_are_metrics,
+    incoming_bodies_share_a_memory_budget,
+    body_larger_than_budget_is_413,
+    unread_responses_share_a_memory_budget,
+    unread_downloads_share_a_memory_budget,
+    reading_all_strings_is_limited_by_budget,
+    large_storage_is_read_completely,
+    memory_use_and_rejections_are_exported,
 );
 
-async fn assert_overloaded(what: &str, request: impl AsyncFn() -> RequestBuilder) {
-    eventually(what, async || {
-        let answer = TestResponse::send(request().await).await;
-        (answer.status == StatusCode::SERVICE_UNAVAILABLE).then(|| {
-            let message = answer.error_message("Overloaded", 503);
+async fn assert_overloaded(condition: &str, request: impl AsyncFn() -> RequestBuilder) {
+    eventually(condition, async || {
+        let response = TestResponse::send(request().await).await;
+        (response.status == StatusCode::SERVICE_UNAVAILABLE).then(|| {
+            let message = response.error_message("Overloaded", 503);
             assert!(message.contains("memory_bytes"), "{message}");
-            assert_eq!(answer.header("retry-after"), "1");
+            assert_eq!(response.header("retry-after"), "1");
         })
     })
     .await;
 }
 
-async fn assert_served(what: &str, request: impl AsyncFn() -> RequestBuilder) {
-    eventually(what, async || {
-        let answer = TestResponse::send(request().await).await;
-        answer.status.is_success().then_some(())
+async fn assert_served(condition: &str, request: impl AsyncFn() -> RequestBuilder) {
+    eventually(condition, async || {
+        let response = TestResponse::send(request().await).await;
+        response.status.is_success().then_some(())
     })
     .await;
 }
 
-/// A request whose body is announced longer than what is sent of it.
+/// A request with a `Content-Length` larger than the sent body.
 fn partial_request(path: &str, kind: &str, sent: &[u8]) -> Vec<u8> {
     let length = sent.len() + 1_000;
     let head = format!(
@@ -53,30 +53,30 @@ fn partial_request(path: &str, kind: &str, sent: &[u8]) -> Vec<u8> {
     [head.as_bytes(), sent].concat()
 }
 
-/// Connections whose bodies have come in part, and hold so much memory that `probe` is refused.
+/// Opens connections with incomplete bodies that use so much memory that `probe` is rejected.
 async fn fill_budget(
     app: &TestApp,
     (kind, sent, count): (&str, &[u8], usize),
     path: &str,
     probe: impl AsyncFn() -> RequestBuilder,
 ) -> Vec<RawConnection> {
-    eventually("bodies under way hold memory", async || {
+    eventually("incomplete bodies use the budget", async || {
         let mut wires = Vec::new();
         for _ in 0..count {
             let mut wire = RawConnection::connect(app).await;
             wire.try_send(partial_request(path, kind, sent)).await;
             wires.push(wire);
         }
-        // While both arrive, each may have the other refused, or both: then it is tried again.
-        let mut refused = 0;
+        // Concurrent arrivals may cause rejection of either or both: then all are sent again.
+        let mut rejections = 0;
         for _ in 0..20 {
-            let answer = TestResponse::send(probe().await).await;
-            if answer.status == StatusCode::SERVICE_UNAVAILABLE {
-                refused += 1;
+            let response = TestResponse::send(probe().await).await;
+            if response.status == StatusCode::SERVICE_UNAVAILABLE {
+                rejections += 1;
             } else {
-                refused = 0;
+                rejections = 0;
             }
-            if refused == 3 {
+            if rejections == 3 {
                 return Some(wires);
             }
         }
@@ -86,7 +86,7 @@ async fn fill_budget(
     .await
 }
 
-async fn bodies_under_way_have_a_bound_together(app: TestApp) {
+async fn incoming_bodies_share_a_memory_budget(app: TestApp) {
     let app = app
         .start_sibling(&[("limits.request_memory_bytes", BUDGET)])
         .await;
@@ -97,7 +97,7 @@ async fn bodies_under_way_have_a_bound_together(app: TestApp) {
     let file = Multipart::new().part(&file, &vec![7; 250_000]).unfinished();
     let texts = Multipart::new().text("a", &long).unfinished();
     let json = format!("{{\"a\":\"{long}");
-    for under_way in [
+    for body in [
         (FORM, format!("a={long}").into_bytes(), 1),
         ("application/json", json.into_bytes(), 1),
         (Multipart::CONTENT_TYPE, texts, 1),
@@ -106,38 +106,41 @@ async fn bodies_under_way_have_a_bound_together(app: TestApp) {
         let middle = "y".repeat(200_000);
         let form = format!("b={middle}");
         let post_form = async || app.post(&storage).form_body(&form);
-        let under_way = (under_way.0, under_way.1.as_slice(), under_way.2);
-        // What takes less than the others, so that they are refused where it is.
-        let least = Multipart::new().text("b", &middle);
-        let wires = fill_budget(&app, under_way, &storage, async || {
-            app.post(&storage).multipart_body(least.clone())
+        let body = (body.0, body.1.as_slice(), body.2);
+        // The probe uses less memory than the other requests, so that they are rejected if it is.
+        let smallest = Multipart::new().text("b", &middle);
+        let wires = fill_budget(&app, body, &storage, async || {
+            app.post(&storage).multipart_body(smallest.clone())
         })
         .await;
-        // It was taken while the others were on their way.
+        // The probe was accepted before the bodies arrived.
         let b = format!("{storage}/b");
         TestResponse::send(app.delete(&b)).await.assert_ok();
-        assert_overloaded("a form is refused", post_form).await;
+        assert_overloaded("a form is rejected", post_form).await;
         let json = json!({"b": middle}).to_string();
-        assert_overloaded("JSON is refused", async || app.post(STORE).json_body(&json)).await;
-        // Its strings take their length once, forms and JSON twice.
+        assert_overloaded("JSON is rejected", async || {
+            app.post(STORE).json_body(&json)
+        })
+        .await;
+        // Its strings use their length once, those of forms and JSON twice.
         let parts = Multipart::new().text("b", &middle.repeat(2));
-        assert_overloaded("a multipart body is refused", async || {
+        assert_overloaded("a multipart body is rejected", async || {
             app.post(&storage).multipart_body(parts.clone())
         })
         .await;
-        // Small ones are served on, and nothing came of what was refused.
+        // Small requests are still served, and rejected requests had no effect.
         TestResponse::send(app.post(STORE).form_body("a=1"))
             .await
             .service_id();
         let read = TestResponse::send(app.get(&storage)).await;
         assert!(read.json().get("b").is_none());
         wires.into_iter().for_each(RawConnection::reset);
-        assert_served("memory is given back", post_form).await;
+        assert_served("memory is released", post_form).await;
         TestResponse::send(app.delete(&b)).await.assert_ok();
     }
 }
 
-async fn a_body_that_never_fits_is_told_apart(app: TestApp) {
+async fn body_larger_than_budget_is_413(app: TestApp) {
     let app = app
         .start_sibling(&[("limits.request_memory_bytes", BUDGET)])
         .await;
@@ -150,7 +153,7 @@ async fn a_body_that_never_fits_is_told_apart(app: TestApp) {
     assert!(message.contains("limits.request_memory_bytes"), "{message}");
 }
 
-async fn responses_that_are_not_taken_have_a_bound_together(app: TestApp) {
+async fn unread_responses_share_a_memory_budget(app: TestApp) {
     let app = app
         .start_sibling(&[
             ("limits.response_memory_bytes", "16777216"),
@@ -158,18 +161,18 @@ async fn responses_that_are_not_taken_have_a_bound_together(app: TestApp) {
             ("limits.form_bytes", "20000000"),
         ])
         .await;
-    // More than the system buffers for a connection.
+    // Larger than the socket buffers.
     let service = app.create(&format!("a={}", "x".repeat(10_000_000))).await;
     for path in [format!("{service}/storage"), format!("{service}/storage/a")] {
         let mut wire = RawConnection::connect_with_small_buffer(&app).await;
         wire.send(format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n"))
             .await;
         assert_eq!(wire.read_head().await.status, StatusCode::OK);
-        assert_overloaded("all strings are refused", async || {
+        assert_overloaded("reading all strings is rejected", async || {
             app.get(&format!("{service}/storage"))
         })
         .await;
-        assert_overloaded("one string is refused", async || {
+        assert_overloaded("reading one string is rejected", async || {
             app.get(&format!("{service}/storage/a"))
         })
         .await;
@@ -177,11 +180,11 @@ async fn responses_that_are_not_taken_have_a_bound_together(app: TestApp) {
             .await
             .service_id();
         wire.reset();
-        assert_served("memory is given back", async || app.get(&path)).await;
+        assert_served("memory is released", async || app.get(&path)).await;
     }
 }
 
-async fn downloads_that_are_not_taken_have_a_bound_together(app: TestApp) {
+async fn unread_downloads_share_a_memory_budget(app: TestApp) {
     let app = app
         .start_sibling(&[("limits.response_memory_bytes", BUDGET)])
         .await;
@@ -198,19 +201,19 @@ async fn downloads_that_are_not_taken_have_a_bound_together(app: TestApp) {
         assert_eq!(wire.read_head().await.status, StatusCode::OK);
         wires.push(wire);
     }
-    assert_overloaded("a fourth is refused", async || app.get(&binary)).await;
+    assert_overloaded("a fourth download is rejected", async || app.get(&binary)).await;
     wires.into_iter().for_each(RawConnection::reset);
-    assert_served("memory is given back", async || app.get(&binary)).await;
+    assert_served("memory is released", async || app.get(&binary)).await;
 }
 
-async fn all_strings_at_once_have_a_bound(app: TestApp) {
+async fn reading_all_strings_is_limited_by_budget(app: TestApp) {
     let app = app
         .start_sibling(&[("limits.response_memory_bytes", BUDGET)])
         .await;
     let service = app.create(&format!("a={}", "x".repeat(500_000))).await;
     let storage = format!("{service}/storage");
-    let more = format!("b={}", "y".repeat(500_000));
-    TestResponse::send(app.post(&storage).form_body(&more))
+    let form = format!("b={}", "y".repeat(500_000));
+    TestResponse::send(app.post(&storage).form_body(&form))
         .await
         .assert_empty();
     let message = TestResponse::send(app.get(&storage))
@@ -224,7 +227,7 @@ async fn all_strings_at_once_have_a_bound(app: TestApp) {
     assert_eq!(one.json()["b"].as_str().unwrap().len(), 500_000);
 }
 
-async fn a_large_storage_is_read_whole(app: TestApp) {
+async fn large_storage_is_read_completely(app: TestApp) {
     let service = app.create("small=\"\\\u{1}\u{e9}").await;
     let storage = format!("{service}/storage");
     let mut expected = json!({"small": "\"\\\u{1}\u{e9}"});
@@ -238,19 +241,19 @@ async fn a_large_storage_is_read_whole(app: TestApp) {
             .await
             .assert_empty();
         expected[name] = json!(value);
-        let answer = TestResponse::send(app.get(&storage)).await;
+        let response = TestResponse::send(app.get(&storage)).await;
         assert_eq!(
-            answer.header("content-length"),
-            answer.body.len().to_string()
+            response.header("content-length"),
+            response.body.len().to_string()
         );
-        assert_eq!(answer.json(), expected);
+        assert_eq!(response.json(), expected);
     }
 }
 
-/// The metrics of both budgets.
-async fn assert_use(app: &TestApp, request: bool, response: bool, refusals: (u32, u32)) {
+/// Waits until the metrics of both budgets have these values.
+async fn assert_use(app: &TestApp, request: bool, response: bool, rejections: (u32, u32)) {
     eventually(
-        &format!("{request}, {response}, {refusals:?}"),
+        &format!("{request}, {response}, {rejections:?}"),
         async || {
             let metrics = Metrics::scrape(app.address).await;
             for (budget, limit) in [("request", BUDGET), ("response", RESPONSE_BUDGET)] {
@@ -264,19 +267,19 @@ async fn assert_use(app: &TestApp, request: bool, response: bool, refusals: (u32
             let used = ["request_memory_bytes", "response_memory_bytes"];
             assert!(used.iter().all(|name| metrics.has(name)));
             let used = used.map(|name| metrics.value(name) >= 500_000.0);
-            let refused = ["request", "response"].map(|budget| {
+            let rejected = ["request", "response"].map(|budget| {
                 let sample = format!("memory_refusals_total{{budget=\"{budget}\"}}");
                 assert!(metrics.has(&sample), "{}", metrics.text);
                 metrics.value(&sample).to_string()
             });
-            let expected = [refusals.0, refusals.1].map(|count| count.to_string());
-            (used == [request, response] && refused == expected).then_some(())
+            let expected = [rejections.0, rejections.1].map(|count| count.to_string());
+            (used == [request, response] && rejected == expected).then_some(())
         },
     )
     .await;
 }
 
-async fn use_and_refusals_are_metrics(app: TestApp) {
+async fn memory_use_and_rejections_are_exported(app: TestApp) {
     let app = app
         .start_sibling(&[
             ("limits.request_memory_bytes", BUDGET),
@@ -292,7 +295,7 @@ async fn use_and_refusals_are_metrics(app: TestApp) {
             .assert_empty();
     }
     assert_use(&app, false, false, (0, 0)).await;
-    // A body that never fits is the fault of the request.
+    // A body larger than the budget is an error of the request, not a rejection.
     let form = format!("b={}", "x".repeat(900_000));
     TestResponse::send(app.post(&storage).form_body(&form))
         .await
@@ -300,30 +303,30 @@ async fn use_and_refusals_are_metrics(app: TestApp) {
     assert_use(&app, false, false, (0, 0)).await;
 
     let texts = Multipart::new().text("b", &"x".repeat(600_000));
-    let mut under_way = RawConnection::connect(&app).await;
+    let mut incomplete = RawConnection::connect(&app).await;
     let texts = partial_request(&storage, Multipart::CONTENT_TYPE, &texts.unfinished());
-    under_way.send(texts).await;
+    incomplete.send(texts).await;
     assert_use(&app, true, false, (0, 0)).await;
-    for refused in 1..3 {
+    for rejected in 1..3 {
         let form = format!("b={}", "x".repeat(400_000));
         TestResponse::send(app.post(&storage).form_body(&form))
             .await
             .error_message("Overloaded", 503);
-        assert_use(&app, true, false, (refused, 0)).await;
+        assert_use(&app, true, false, (rejected, 0)).await;
     }
-    let mut untaken = RawConnection::connect_with_small_buffer(&app).await;
-    untaken
+    let mut unread = RawConnection::connect_with_small_buffer(&app).await;
+    unread
         .send(format!("GET {storage} HTTP/1.1\r\nHost: x\r\n\r\n"))
         .await;
-    assert_eq!(untaken.read_head().await.status, StatusCode::OK);
+    assert_eq!(unread.read_head().await.status, StatusCode::OK);
     assert_use(&app, true, true, (2, 0)).await;
     TestResponse::send(app.get(&storage))
         .await
         .error_message("Overloaded", 503);
     assert_use(&app, true, true, (2, 1)).await;
 
-    under_way.reset();
+    incomplete.reset();
     assert_use(&app, false, true, (2, 1)).await;
-    untaken.reset();
+    unread.reset();
     assert_use(&app, false, false, (2, 1)).await;
 }

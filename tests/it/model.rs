@@ -1,5 +1,5 @@
-//! Random operations of several clients on services with numbers, checked after every step: by what
-//! clients are told (`ledger`) and, where it can be looked at, by what the store has (`books`). The clocks of
+//! Model test: random operations of several clients on services with numbers. After every step the
+//! responses are checked against an `oracle`, and on Redis the store against a `snapshot`. The clocks of
 //! the replicas differ by minutes, and jump.
 
 use std::{cell::RefCell, sync::Arc, time::Duration};
@@ -23,16 +23,16 @@ use crate::support::{
 mod oracle;
 mod snapshot;
 
-/// How long a number is held, and how long a service lives unless that is changed.
+/// The timeout of bookings, and the default TTL of services.
 const TIMEOUT: Duration = Duration::from_secs(5);
 const TTL: Duration = Duration::from_secs(6);
-/// Services that live at once, about.
+/// The approximate number of concurrently active services.
 const SERVICES: usize = 30;
-/// The group that holds a number for one service, and its numbers.
-const EXCLUSIVE_GROUP: &str = "held";
+/// The exclusive group, and its number of numbers.
+const EXCLUSIVE_GROUP: &str = "exclusive";
 const NUMBERS: usize = 12;
-const SHARED_GROUPS: [&str; 2] = ["turn", "any"];
-/// Ways to write three callers.
+const SHARED_GROUPS: [&str; 2] = ["round_robin", "random"];
+/// Spellings of three callers.
 const CALLERS: [[&str; 2]; 3] = [
     ["6504690001", "%2B1 650 469-0001"],
     ["6504690002", "(650) 469.0002"],
@@ -42,20 +42,20 @@ const CALLERS: [[&str; 2]; 3] = [
 fn groups() -> String {
     let numbers: Vec<String> = (0..NUMBERS + 5).map(number).collect();
     let numbers: Vec<&str> = numbers.iter().map(String::as_str).collect();
-    let (held, shared) = numbers.split_at(NUMBERS);
-    let mut more = group_toml(EXCLUSIVE_GROUP, "CLUSTER", held);
-    more += &group_toml(SHARED_GROUPS[0], "ROUND_ROBIN", &shared[..3]);
-    more += &group_toml(SHARED_GROUPS[1], "RANDOM", &shared[3..]);
+    let (exclusive, shared) = numbers.split_at(NUMBERS);
+    let mut toml = group_toml(EXCLUSIVE_GROUP, "CLUSTER", exclusive);
+    toml += &group_toml(SHARED_GROUPS[0], "ROUND_ROBIN", &shared[..3]);
+    toml += &group_toml(SHARED_GROUPS[1], "RANDOM", &shared[3..]);
     for (name, builtin) in [("first", "request-interaction"), ("more", "request-access")] {
-        more += &service_toml(name, builtin);
-        more += "_access_code_length = 2\n_return_pool_health = true\n";
-        more += &format!("_booking_expiration_timeout = {}\n", TIMEOUT.as_secs());
-        more += &format!("_ttl = {}\n", TTL.as_secs());
+        toml += &service_toml(name, builtin);
+        toml += "_access_code_length = 2\n_return_pool_health = true\n";
+        toml += &format!("_booking_expiration_timeout = {}\n", TIMEOUT.as_secs());
+        toml += &format!("_ttl = {}\n", TTL.as_secs());
     }
-    more
+    toml
 }
 
-/// What clients do, and what they know of it.
+/// The state of one run of the model.
 struct ModelRun {
     oracle: RefCell<Oracle>,
     snapshot: Option<SnapshotChecker>,
@@ -63,13 +63,13 @@ struct ModelRun {
 }
 
 impl ModelRun {
-    /// One client, for so many steps.
+    /// Runs one client for `steps` steps.
     async fn client(&self, app: &TestApp, seed: u64, steps: usize) {
         let mut random = StdRng::seed_from_u64(seed);
         for _ in 0..steps {
             self.step(app, &mut random).await;
-            if let Some(books) = &self.snapshot {
-                books.check(&mut random).await;
+            if let Some(snapshot) = &self.snapshot {
+                snapshot.check(&mut random).await;
             }
         }
     }
@@ -78,12 +78,12 @@ impl ModelRun {
         if random.random_bool(0.02) {
             app.clock.set_shift(random.random_range(-120_000..=120_000));
         }
-        let living = self.oracle.borrow().active_services();
-        let chosen = living.choose(random).cloned();
-        let crowded = living.len() >= SERVICES;
+        let active = self.oracle.borrow().active_services();
+        let chosen = active.choose(random).cloned();
+        let is_at_limit = active.len() >= SERVICES;
         match (random.random_range(0..100_u32), chosen) {
-            (0..35, _) if !crowded => self.create(app, random).await,
-            (0..45, Some(id)) if !crowded => self.request_access(app, &id, random).await,
+            (0..35, _) if !is_at_limit => self.create(app, random).await,
+            (0..45, Some(id)) if !is_at_limit => self.request_access(app, &id, random).await,
             (0..75, Some(_)) => self.match_call(app, random).await,
             (75..88, Some(id)) => self.delete(app, &id).await,
             (88..97, Some(id)) => {
@@ -95,7 +95,7 @@ impl ModelRun {
         }
     }
 
-    /// A form that wants a number in some group, the group, and the caller.
+    /// Returns a form that requests a number, its group, and its caller.
     fn booking_form(random: &mut StdRng) -> (String, &'static str, Option<usize>) {
         let group = *[
             EXCLUSIVE_GROUP,
@@ -118,44 +118,44 @@ impl ModelRun {
 
     async fn create(&self, app: &TestApp, random: &mut StdRng) {
         let (form, group, caller) = Self::booking_form(random);
-        let ticket = self.oracle.borrow_mut().start(Operation::Create);
-        let answer = create(app, "first", &form).await;
-        let mut ledger = self.oracle.borrow_mut();
-        let done = ledger.finish(&ticket);
-        if let Some(booked) = Self::booked(&answer, group) {
-            ledger.record_create(&done, &booked.id);
-            ledger.record_booking(&done, &booked.id, group, &booked, caller);
+        let pending = self.oracle.borrow_mut().start(Operation::Create);
+        let response = create(app, "first", &form).await;
+        let mut oracle = self.oracle.borrow_mut();
+        let completed = oracle.finish(&pending);
+        if let Some(booked) = Self::booked(&response, group) {
+            oracle.record_create(&completed, &booked.id);
+            oracle.record_booking(&completed, &booked.id, group, &booked, caller);
         }
     }
 
     async fn request_access(&self, app: &TestApp, id: &str, random: &mut StdRng) {
         let (form, group, caller) = Self::booking_form(random);
-        let ticket = self
+        let pending = self
             .oracle
             .borrow_mut()
             .start(Operation::BookNumber(id.to_owned()));
-        let answer = create(app, "more", &format!("{form}&_id={id}")).await;
-        let mut ledger = self.oracle.borrow_mut();
-        let done = ledger.finish(&ticket);
-        if answer.status == 404 {
-            answer.error_message("ServiceNotFound", 404);
-            ledger.record_not_found(&done, id);
-        } else if let Some(booked) = Self::booked(&answer, group) {
-            ledger.record_booking(&done, id, group, &booked, caller);
+        let response = create(app, "more", &format!("{form}&_id={id}")).await;
+        let mut oracle = self.oracle.borrow_mut();
+        let completed = oracle.finish(&pending);
+        if response.status == 404 {
+            response.error_message("ServiceNotFound", 404);
+            oracle.record_not_found(&completed, id);
+        } else if let Some(booked) = Self::booked(&response, group) {
+            oracle.record_booking(&completed, id, group, &booked, caller);
         }
     }
 
-    /// What a request for a number was told; `None` where all are taken.
-    fn booked(answer: &TestResponse, group: &str) -> Option<Booked> {
-        if answer.status == 503 {
-            answer.error_message("NoAccessNumber", 503);
+    /// Parses the response to a request for a number; `None` if no number is free.
+    fn booked(response: &TestResponse, group: &str) -> Option<Booked> {
+        if response.status == 503 {
+            response.error_message("NoAccessNumber", 503);
             assert_eq!(
                 group, EXCLUSIVE_GROUP,
                 "a shared group never runs out of numbers"
             );
             return None;
         }
-        Some(Booked::from_response(answer))
+        Some(Booked::from_response(response))
     }
 
     async fn match_call(&self, app: &TestApp, random: &mut StdRng) {
@@ -163,7 +163,7 @@ impl ModelRun {
             return;
         };
         if random.random_bool(0.05) {
-            call.code = Some("77".to_owned()); // perhaps nobody's
+            call.code = Some("77".to_owned()); // possibly unused
         }
         let mut form = format!("_access_number={}", call.number);
         if let Some(code) = &call.code {
@@ -173,43 +173,43 @@ impl ModelRun {
             let caller = CALLERS[caller].choose(random).unwrap().replace(' ', "%20");
             form += &format!("&_phone_number={caller}");
         }
-        let ticket = self
+        let pending = self
             .oracle
             .borrow_mut()
             .start(Operation::Call(call.clone()));
-        let answer = create(app, "match-interaction", &form).await;
-        let mut ledger = self.oracle.borrow_mut();
-        let done = ledger.finish(&ticket);
-        if answer.status == 404 {
-            answer.error_message("NoMatch", 404);
-            ledger.record_no_match(&done, &call);
+        let response = create(app, "match-interaction", &form).await;
+        let mut oracle = self.oracle.borrow_mut();
+        let completed = oracle.finish(&pending);
+        if response.status == 404 {
+            response.error_message("NoMatch", 404);
+            oracle.record_no_match(&completed, &call);
         } else {
-            assert_eq!(answer.status, 200, "{}", answer.text());
-            ledger.matched(&done, &call, answer.json()["_id"].as_str().unwrap());
+            assert_eq!(response.status, 200, "{}", response.text());
+            oracle.matched(&completed, &call, response.json()["_id"].as_str().unwrap());
         }
     }
 
     async fn delete(&self, app: &TestApp, id: &str) {
-        let ticket = self
+        let pending = self
             .oracle
             .borrow_mut()
             .start(Operation::Service(id.to_owned()));
-        let answer = TestResponse::send(app.delete(&format!("/genesys/1/service/{id}"))).await;
-        let mut ledger = self.oracle.borrow_mut();
-        let done = ledger.finish(&ticket);
-        match answer.status.as_u16() {
-            200 => ledger.record_end(&done, id),
-            404 => ledger.record_not_found(&done, id),
-            _ => panic!("{}", answer.text()),
+        let response = TestResponse::send(app.delete(&format!("/genesys/1/service/{id}"))).await;
+        let mut oracle = self.oracle.borrow_mut();
+        let completed = oracle.finish(&pending);
+        match response.status.as_u16() {
+            200 => oracle.record_end(&completed, id),
+            404 => oracle.record_not_found(&completed, id),
+            _ => panic!("{}", response.text()),
         }
     }
 
-    /// Has a service end soon, or live for as long as a new one.
+    /// Lets a service end soon, or resets its TTL.
     async fn set_end(&self, app: &TestApp, id: &str, soon: Option<Duration>) {
         if self.oracle.borrow().is_in_flight(id) {
-            return; // of two moves at once nobody knows which is the last
+            return; // the order of concurrent changes is unknown
         }
-        let ticket = self
+        let pending = self
             .oracle
             .borrow_mut()
             .start(Operation::Service(id.to_owned()));
@@ -219,24 +219,24 @@ impl ModelRun {
             None => format!("ttl={}", TTL.as_secs()),
         };
         let request = app.request(reqwest::Method::PUT, &format!("/genesys/1/service/{id}"));
-        let answer = TestResponse::send(request.form_body(&form)).await;
-        let mut ledger = self.oracle.borrow_mut();
-        let done = ledger.finish(&ticket);
-        match answer.status.as_u16() {
+        let response = TestResponse::send(request.form_body(&form)).await;
+        let mut oracle = self.oracle.borrow_mut();
+        let completed = oracle.finish(&pending);
+        match response.status.as_u16() {
             200 => {
-                let new = (done.sent.after(TTL), done.answered.after(TTL));
-                ledger.record_set_end(id, end.map_or(new, |end| (end, end)));
+                let range = (completed.sent.after(TTL), completed.answered.after(TTL));
+                oracle.record_set_end(id, end.map_or(range, |end| (end, end)));
             }
-            404 => ledger.record_not_found(&done, id),
-            // That end was over when it arrived.
-            _ => drop(answer.error_message("InvalidParameter", 400)),
+            404 => oracle.record_not_found(&completed, id),
+            // That end had passed when the request arrived.
+            _ => drop(response.error_message("InvalidParameter", 400)),
         }
     }
 
-    /// Ends what lives; then every number is to be had again.
+    /// Deletes all services; then every number must become free.
     async fn delete_all(&self, app: &TestApp) {
-        let living = self.oracle.borrow().active_services();
-        join_all(living.iter().map(|id| self.delete(app, id))).await;
+        let active = self.oracle.borrow().active_services();
+        join_all(active.iter().map(|id| self.delete(app, id))).await;
         let mut numbers = Vec::new();
         for _ in 0..NUMBERS {
             let form = format!("_resource_group={EXCLUSIVE_GROUP}");
@@ -250,49 +250,49 @@ impl ModelRun {
     }
 }
 
-/// Four clients at two doors, for so many steps in all.
-async fn run(apps: [&TestApp; 2], books: Option<SnapshotChecker>, steps: usize) {
+/// Runs four clients at two addresses, with `steps` steps in total.
+async fn run(apps: [&TestApp; 2], snapshot: Option<SnapshotChecker>, steps: usize) {
     let seed = rand::random();
-    let world = ModelRun {
+    let run = ModelRun {
         oracle: RefCell::new(Oracle::new(seed, TIMEOUT, TTL, NUMBERS)),
-        snapshot: books,
+        snapshot: snapshot,
         seed,
     };
     let clients = (0..4).map(|n| {
         let app = apps[usize::from(n % 2 == 1)];
-        world.client(app, seed.wrapping_add(n), steps / 4)
+        run.client(app, seed.wrapping_add(n), steps / 4)
     });
     join_all(clients).await;
-    world.delete_all(apps[0]).await;
+    run.delete_all(apps[0]).await;
 }
 
 #[tokio::test]
-async fn four_clients_of_one_service_find_numbers_held_once_and_calls_matched_once() {
+async fn one_process_books_and_matches_each_number_once() {
     let app = start_app(&TestApp::on_memory().await, &groups()).await;
     run([&app, &app], None, 4_000).await;
 }
 
 #[tokio::test]
-async fn four_clients_of_two_replicas_find_numbers_held_once_and_calls_matched_once() {
+async fn two_replicas_book_and_match_each_number_once() {
     let (redis, prefix) = (Arc::new(TestRedis::dedicated()), random_prefix());
-    let catalogue = catalog(&groups());
-    let overrides = [("catalog.file", catalogue.path())];
-    let one = TestApp::start(Some(Arc::clone(&redis)), &prefix, &overrides).await;
-    let other = TestApp::start(Some(Arc::clone(&redis)), &prefix, &overrides).await;
-    one.clock.set_shift(45_000);
-    other.clock.set_shift(-120_000);
-    let books = SnapshotChecker::new(redis.connection().await, &prefix);
-    run([&one, &other], Some(books), 10_000).await;
+    let catalog_file = catalog(&groups());
+    let overrides = [("catalog.file", catalog_file.path())];
+    let first = TestApp::start(Some(Arc::clone(&redis)), &prefix, &overrides).await;
+    let second = TestApp::start(Some(Arc::clone(&redis)), &prefix, &overrides).await;
+    first.clock.set_shift(45_000);
+    second.clock.set_shift(-120_000);
+    let snapshot = SnapshotChecker::new(redis.connection().await, &prefix);
+    run([&first, &second], Some(snapshot), 10_000).await;
 
-    for service in keys(&one, "svc:*").await {
+    for service in keys(&first, "svc:*").await {
         let id = service.split(['{', '}']).nth(1).unwrap().to_owned();
-        TestResponse::send(one.delete(&format!("/genesys/1/service/{id}"))).await;
+        TestResponse::send(first.delete(&format!("/genesys/1/service/{id}"))).await;
     }
-    eventually("all is given back", async || {
-        let audit = verify_bookings(&one, &groups()).await;
-        assert!(audit.lost.is_empty(), "{audit}");
-        let owns = keys(&one, "own:*").await;
-        (audit.is_clean() && audit.booked.is_empty() && owns.is_empty()).then_some(())
+    eventually("all resources are released", async || {
+        let report = verify_bookings(&first, &groups()).await;
+        assert!(report.lost.is_empty(), "{report}");
+        let owned = keys(&first, "own:*").await;
+        (report.is_clean() && report.booked.is_empty() && owned.is_empty()).then_some(())
     })
     .await;
 }

@@ -1,7 +1,7 @@
-//! Redis away: at the start, in the middle, or there and silent.
+//! Outages of Redis: at the start, during operation, and unresponsive.
 //!
-//! Many of these tell how long after the trouble the first request succeeds (`--nocapture` shows it); the
-//! table of failures in `docs/failure-modes.md` has those figures.
+//! Many tests print the time until the first successful request (with `--nocapture`); the table in
+//! `docs/failure-modes.md` has these times.
 
 use std::time::{Duration, Instant};
 
@@ -19,15 +19,15 @@ mod readiness;
 mod server;
 mod uploads;
 
-/// What the tests here set as `redis.response_timeout_ms`.
+/// The `redis.response_timeout_ms` of these tests.
 const RESPONSE_TIMEOUT: Duration = Duration::from_millis(300);
-/// Longest time for any answer, whatever has become of Redis.
+/// The maximum response time in any state of Redis.
 const MAX_RESPONSE_TIME: Duration = Duration::from_millis(1_300);
 
-/// Within which time the first request succeeds again, on a machine that has other things to do too.
+/// The maximum time until the first successful request after an outage, on a busy machine.
 const RECOVERY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A service that reaches Redis through a proxy, and a replica that needs none.
+/// A replica that reaches Redis through a proxy, and one without a proxy.
 struct Fixture {
     proxy: Proxy,
     app: TestApp,
@@ -35,11 +35,11 @@ struct Fixture {
 }
 
 impl Fixture {
-    /// One whose Redis is as `way` says from the start.
-    async fn start(way: ProxyMode, overrides: &[(&str, &str)]) -> Self {
+    /// Starts replicas with the proxy in this mode.
+    async fn start(mode: ProxyMode, overrides: &[(&str, &str)]) -> Self {
         let redis = TestRedis::shared();
         let proxy = Proxy::new(&redis.url().replace("redis://", ""));
-        proxy.set_mode(way);
+        proxy.set_mode(mode);
         let url = proxy.url();
         let mut all = vec![
             ("redis.url", url.as_str()),
@@ -61,27 +61,27 @@ impl Fixture {
         Self::start(ProxyMode::Forward(Duration::ZERO), &[]).await
     }
 
-    /// One with a single worker, so that all requests take the same lane.
+    /// Starts replicas with one worker, so that all requests share one multiplexed connection.
     async fn with_one_worker() -> Self {
-        let one_lane = [("server.workers", "1")];
-        Self::start(ProxyMode::Forward(Duration::ZERO), &one_lane).await
+        let one_worker = [("server.workers", "1")];
+        Self::start(ProxyMode::Forward(Duration::ZERO), &one_worker).await
     }
 
     async fn node_status(&self) -> (u16, String) {
         let request = self.app.get("/genesys/1/admin/node/status");
-        let answer = TestResponse::send(request).await;
-        (answer.status.as_u16(), answer.text().to_owned())
+        let response = TestResponse::send(request).await;
+        (response.status.as_u16(), response.text().to_owned())
     }
 
-    /// Waits until both workers serve again.
+    /// Waits until both workers serve requests again.
     async fn wait_until_ready(&self) {
         wait_until_ready(&self.app).await;
     }
 }
 
-/// Waits until all workers serve: each has lanes of its own.
+/// Waits until all workers serve requests: each has its own connections.
 async fn wait_until_ready(app: &TestApp) {
-    eventually("it works again", async || {
+    eventually("all workers serve requests", async || {
         for _ in 0..10 {
             let ready = TestResponse::send(app.get("/readyz")).await;
             (ready.status == 200).then_some(())?;
@@ -91,47 +91,51 @@ async fn wait_until_ready(app: &TestApp) {
     .await;
 }
 
-/// Waits for the first request that succeeds; all that fail until then say that the store is away.
+/// Waits for the first successful request; all failures until then must be `StoreUnavailable`.
 async fn assert_recovers(app: &TestApp, after: &str) {
-    let over = Instant::now();
+    let restored_at = Instant::now();
     eventually("a request succeeds", async || {
         let create = app.post("/genesys/1/service/store").form_body("a=1");
-        let answer = send_within_limit(create).await;
-        if answer.status == 200 {
+        let response = send_within_limit(create).await;
+        if response.status == 200 {
             return Some(());
         }
-        unavailable_message(&answer);
+        unavailable_message(&response);
         None
     })
     .await;
-    let took = over.elapsed();
+    let elapsed = restored_at.elapsed();
     print_duration(
         &format!("from the end ({after}) to the first success"),
-        took,
+        elapsed,
     );
-    assert!(took < RECOVERY_TIMEOUT, "{took:?}");
+    assert!(elapsed < RECOVERY_TIMEOUT, "{elapsed:?}");
     wait_until_ready(app).await;
 }
 
-/// Sends a request, which must be answered in time.
+/// Sends a request and asserts that it completes in time.
 async fn send_within_limit(request: RequestBuilder) -> TestResponse {
-    let asked = Instant::now();
-    let answer = TestResponse::send(request).await;
-    let took = asked.elapsed();
-    assert!(took < MAX_RESPONSE_TIME, "{took:?}: {}", answer.text());
-    answer
+    let sent_at = Instant::now();
+    let response = TestResponse::send(request).await;
+    let elapsed = sent_at.elapsed();
+    assert!(
+        elapsed < MAX_RESPONSE_TIME,
+        "{elapsed:?}: {}",
+        response.text()
+    );
+    response
 }
 
-/// Checks that the answer says that the store is away, and gives its message.
-fn unavailable_message(answer: &TestResponse) -> String {
-    assert_eq!(answer.status, 503, "{}", answer.text());
-    let seconds: u64 = answer.header("retry-after").parse().unwrap();
+/// Asserts that the response is `StoreUnavailable`, and returns its message.
+fn unavailable_message(response: &TestResponse) -> String {
+    assert_eq!(response.status, 503, "{}", response.text());
+    let seconds: u64 = response.header("retry-after").parse().unwrap();
     assert!((1..=60).contains(&seconds));
-    answer.error_message("StoreUnavailable", 503)
+    response.error_message("StoreUnavailable", 503)
 }
 
 #[tokio::test]
-async fn a_service_starts_without_redis_and_works_when_redis_comes() {
+async fn starts_without_redis_and_recovers() {
     let fixture = Fixture::start(ProxyMode::Close, &[]).await;
     let app = &fixture.app;
     TestResponse::send(app.get("/livez")).await.assert_ok();
@@ -154,12 +158,12 @@ async fn a_service_starts_without_redis_and_works_when_redis_comes() {
     }
 
     fixture.proxy.restore();
-    assert_recovers(app, "away from the start").await;
+    assert_recovers(app, "unavailable from the start").await;
     assert_eq!(fixture.node_status().await, (200, "ONLINE".to_owned()));
 }
 
 #[tokio::test]
-async fn a_redis_that_falls_silent_is_waited_for_once_and_then_no_more() {
+async fn unresponsive_redis_delays_only_the_first_request() {
     let fixture = Fixture::with_one_worker().await;
     let service = fixture.replica.create("a=1").await;
     let path = format!("{service}/storage/a");
@@ -167,17 +171,17 @@ async fn a_redis_that_falls_silent_is_waited_for_once_and_then_no_more() {
 
     unavailable_message(&send_within_limit(fixture.app.get(&path)).await);
     eventually("requests fail at once", async || {
-        let asked = Instant::now();
+        let sent_at = Instant::now();
         unavailable_message(&send_within_limit(fixture.app.get(&path)).await);
-        (asked.elapsed() < RESPONSE_TIMEOUT / 4).then_some(())
+        (sent_at.elapsed() < RESPONSE_TIMEOUT / 4).then_some(())
     })
     .await;
-    let asked = Instant::now();
+    let started_at = Instant::now();
     for _ in 0..20 {
         unavailable_message(&send_within_limit(fixture.app.get(&path)).await);
     }
-    let took = asked.elapsed();
-    assert!(took < 20 * RESPONSE_TIMEOUT / 4, "{took:?} for 20");
+    let elapsed = started_at.elapsed();
+    assert!(elapsed < 20 * RESPONSE_TIMEOUT / 4, "{elapsed:?} for 20");
     TestResponse::send(fixture.app.get("/livez"))
         .await
         .assert_ok();
@@ -190,84 +194,83 @@ async fn a_redis_that_falls_silent_is_waited_for_once_and_then_no_more() {
 }
 
 #[tokio::test]
-async fn a_redis_that_is_cut_off_is_found_again() {
+async fn reconnects_after_closed_connections() {
     let fixture = Fixture::new().await;
     let service = fixture.replica.create("a=1").await;
     let path = format!("{service}/storage/a");
     for _ in 0..3 {
         fixture.proxy.set_mode(ProxyMode::Close);
-        eventually("the outage shows", async || {
-            let answer = send_within_limit(fixture.app.get(&path)).await;
-            (answer.status == 503).then(|| unavailable_message(&answer))
+        eventually("the outage is detected", async || {
+            let response = send_within_limit(fixture.app.get(&path)).await;
+            (response.status == 503).then(|| unavailable_message(&response))
         })
         .await;
         assert_eq!(fixture.node_status().await, (503, "OFFLINE".to_owned()));
         fixture.proxy.restore();
         assert_recovers(&fixture.app, "cut off").await;
-        let again = eventually("it reads again", async || {
-            let answer = send_within_limit(fixture.app.get(&path)).await;
-            (answer.status == 200).then(|| answer.json())
+        let recovered = eventually("reads succeed again", async || {
+            let response = send_within_limit(fixture.app.get(&path)).await;
+            (response.status == 200).then(|| response.json())
         });
-        assert_eq!(again.await, json!({"a": "1"}));
+        assert_eq!(recovered.await, json!({"a": "1"}));
     }
 }
 
 #[tokio::test]
-async fn an_idle_service_notices_by_itself_that_redis_is_silent() {
+async fn idle_connection_detects_unresponsive_redis() {
     let fixture = Fixture::with_one_worker().await;
     fixture.proxy.set_mode(ProxyMode::Stall);
-    // Nobody asks for anything that needs Redis for longer than it may take to notice. The first who
-    // then does is answered at once.
-    let quiet = Instant::now();
-    let noticed = Duration::from_secs(3);
-    eventually("it had the time to notice", async || {
+    // No request uses Redis for longer than the detection takes. The first one then fails immediately.
+    let idle_since = Instant::now();
+    let detection_time = Duration::from_secs(3);
+    eventually("the outage had time to be detected", async || {
         TestResponse::send(fixture.app.get("/livez"))
             .await
             .assert_ok();
-        (quiet.elapsed() > noticed).then_some(())
+        (idle_since.elapsed() > detection_time).then_some(())
     })
     .await;
-    let asked = Instant::now();
+    let sent_at = Instant::now();
     let create = fixture.app.post("/genesys/1/service/store");
     unavailable_message(&TestResponse::send(create).await);
-    assert!(asked.elapsed() < RESPONSE_TIMEOUT / 2);
+    assert!(sent_at.elapsed() < RESPONSE_TIMEOUT / 2);
 }
 
 #[tokio::test]
-async fn a_slow_redis_is_waited_for_and_requests_do_not_queue() {
-    let patient = [
+async fn requests_to_slow_redis_are_pipelined() {
+    let settings = [
         ("server.workers", "1"),
         ("redis.response_timeout_ms", "20000"),
     ];
-    let fixture = Fixture::start(ProxyMode::Forward(Duration::ZERO), &patient).await;
+    let fixture = Fixture::start(ProxyMode::Forward(Duration::ZERO), &settings).await;
     let service = fixture.replica.create("a=1").await;
     let path = format!("{service}/storage/a");
-    // There and back, 200 ms.
+    // A round trip takes 200 ms.
     let delay = Duration::from_millis(100);
     fixture.proxy.set_mode(ProxyMode::Forward(delay));
-    let asked = Instant::now();
+    let started_at = Instant::now();
     let reads = (0..40).map(|_| TestResponse::send(fixture.app.get(&path)));
-    for answer in futures_util::future::join_all(reads).await {
-        assert_eq!(answer.json(), json!({"a": "1"}));
+    for response in futures_util::future::join_all(reads).await {
+        assert_eq!(response.json(), json!({"a": "1"}));
     }
-    // One after the other they would take forty times there and back.
-    let took = asked.elapsed();
-    assert!(took >= 2 * delay && took < 20 * delay, "{took:?}");
+    // Sequentially they would take forty round trips.
+    let elapsed = started_at.elapsed();
+    assert!(elapsed >= 2 * delay && elapsed < 20 * delay, "{elapsed:?}");
 }
 
 #[tokio::test]
-async fn an_answer_that_comes_too_late_is_given_to_nobody() {
+async fn late_replies_are_discarded() {
     let fixture = Fixture::with_one_worker().await;
     let service = fixture.replica.create("k0=0&k1=1&k2=2&k3=3").await;
     let read = async |n: usize| {
         let path = format!("{service}/storage/k{n}");
-        let answer = send_within_limit(fixture.app.get(&path)).await;
-        if answer.status == 200 {
+        let response = send_within_limit(fixture.app.get(&path)).await;
+        if response.status == 200 {
             let expected = json!({ format!("k{n}"): n.to_string() });
-            assert_eq!(answer.json(), expected);
+            assert_eq!(response.json(), expected);
             return true;
         }
-        unavailable_message(&answer);
+        unavailable_message(&response);
         false
     };
     fixture
@@ -277,21 +280,21 @@ async fn an_answer_that_comes_too_late_is_given_to_nobody() {
         assert!(!read(n).await);
     }
     fixture.proxy.restore();
-    let mut given = 0;
-    eventually("answers are given again", async || {
-        given += usize::from(read(given % 4).await);
-        (given == 40).then_some(())
+    let mut successes = 0;
+    eventually("requests succeed again", async || {
+        successes += usize::from(read(successes % 4).await);
+        (successes == 40).then_some(())
     })
     .await;
 }
 
 #[tokio::test]
-async fn an_answer_that_breaks_off_in_the_middle_is_no_answer() {
+async fn truncated_reply_is_an_error() {
     let fixture = Fixture::with_one_worker().await;
     let long = "x".repeat(40_000);
     let service = fixture.replica.create(&format!("a={long}")).await;
     let storage = format!("{service}/storage");
-    let mut made = 0;
+    let mut stored = 0;
     for n in 0..5 {
         fixture.proxy.set_mode(ProxyMode::Truncate);
         unavailable_message(&send_within_limit(fixture.app.get(&storage)).await);
@@ -306,11 +309,11 @@ async fn an_answer_that_breaks_off_in_the_middle_is_no_answer() {
         let message = unavailable_message(&send_within_limit(write).await);
         fixture.proxy.restore();
         fixture.wait_until_ready().await;
-        // Unless something else was torn before it, it was made though its answer was lost.
-        let is_made = !message.contains("nothing was changed");
-        let held = fixture.app.storage(&service).await;
-        assert_eq!(held.get(key).is_some(), is_made, "{message}");
-        made += u32::from(is_made);
+        // Unless an earlier reply was truncated, the write was executed and only its reply was lost.
+        let is_stored = !message.contains("nothing was changed");
+        let contents = fixture.app.storage(&service).await;
+        assert_eq!(contents.get(key).is_some(), is_stored, "{message}");
+        stored += u32::from(is_stored);
     }
-    assert!(made > 0);
+    assert!(stored > 0);
 }

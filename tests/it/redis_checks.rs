@@ -1,4 +1,4 @@
-//! What is checked of Redis when the service connects, and what an operator sees of it.
+//! The checks of Redis at connect time, and their reports to operators.
 
 use std::net::SocketAddr;
 
@@ -12,13 +12,13 @@ mod denied;
 mod notifications;
 mod verify;
 
-/// A Redis that passes all checks, with these options over those that it needs for that.
+/// Starts a Redis that passes all checks, with further options.
 async fn start_valid_redis(options: &[(&str, &str)]) -> DedicatedRedis {
-    let sound = [("appendonly", "yes"), ("notify-keyspace-events", "Egxe")];
-    DedicatedRedis::start(&[&sound[..], options].concat()).await
+    let valid = [("appendonly", "yes"), ("notify-keyspace-events", "Egxe")];
+    DedicatedRedis::start(&[&valid[..], options].concat()).await
 }
 
-/// A replica on that Redis, and where it serves.
+/// Starts a replica on that Redis; returns its address.
 async fn start_replica(url: &str, settings: &[(&str, &str)]) -> (Program, SocketAddr) {
     let mut program = Program::serve(&[&[("redis.url", url)], settings].concat());
     let address = program.address().await;
@@ -30,20 +30,21 @@ async fn wait_for_result(address: SocketAddr, check: &str, result: f64) {
     let sample = format!("redis_check{{check=\"{check}\"}}");
     eventually(&format!("{sample} is {result}"), async || {
         let metrics = Metrics::scrape(address).await;
-        let is = metrics.has(&sample) && (metrics.value(&sample) - result).abs() < f64::EPSILON;
-        is.then_some(())
+        let matches =
+            metrics.has(&sample) && (metrics.value(&sample) - result).abs() < f64::EPSILON;
+        matches.then_some(())
     })
     .await;
 }
 
-/// Makes or changes the user `sb`, whose password is `hunter2`.
+/// Creates or changes the user `sb` with the password `hunter2`.
 async fn set_user(connection: &mut MultiplexedConnection, rules: &[&str]) {
     let mut acl = cmd("ACL");
     acl.arg("SETUSER").arg("sb").arg("on").arg(">hunter2");
     acl.arg(rules).exec_async(connection).await.unwrap();
 }
 
-/// The URL for that user.
+/// The URL with that user.
 fn url_as_user(url: &str) -> String {
     url.replace("//", "//sb:hunter2@")
 }

@@ -1,9 +1,9 @@
-//! What a request costs Redis, counted where it arrives.
+//! The cost of a request in Redis commands.
 //!
-//! MONITOR shows every command in the order Redis takes them, and who sent it. One worker has one
-//! lane, so what comes over that lane between two marks is what one request sent; each command is
-//! waited for before the next, except within a transaction, so commands are round trips. The lane's
-//! own question whether Redis is there is left out, and so is what scripts do inside.
+//! `MONITOR` lists all commands in order with their senders. A worker has one multiplexed connection, so
+//! the commands over it between two marks are those of one request. Each command waits for the previous
+//! one, except within a transaction, so commands are round trips. Health checks of the connection and
+//! commands within scripts are excluded.
 
 use std::{pin::Pin, sync::Arc};
 
@@ -20,9 +20,9 @@ use crate::support::{
 struct CommandMonitor {
     app: TestApp,
     connection: MultiplexedConnection,
-    seen: Pin<Box<dyn Stream<Item = String>>>,
+    lines: Pin<Box<dyn Stream<Item = String>>>,
     marker_count: usize,
-    /// Who sends the commands of requests, as MONITOR tells it.
+    /// The sender of request commands, as in the output of `MONITOR`.
     connection_name: String,
 }
 
@@ -31,28 +31,28 @@ impl CommandMonitor {
         Self::start(&[]).await
     }
 
-    /// One of a service with these settings; in its catalogue `store` is open.
+    /// Starts a service with these settings, whose catalog has an open `store`.
     async fn start(settings: &[(&str, &str)]) -> Self {
         let redis = Arc::new(TestRedis::dedicated());
         let connection = redis.connection().await;
         let client = redis::Client::open(redis.url()).unwrap();
-        let seen = client.get_async_monitor().await.unwrap().into_on_message();
-        let mut one_lane = vec![("server.workers", "1")];
-        one_lane.extend_from_slice(settings);
-        let app = TestApp::start(Some(redis), &random_prefix(), &one_lane).await;
-        let mut meter = Self {
+        let lines = client.get_async_monitor().await.unwrap().into_on_message();
+        let mut all_settings = vec![("server.workers", "1")];
+        all_settings.extend_from_slice(settings);
+        let app = TestApp::start(Some(redis), &random_prefix(), &all_settings).await;
+        let mut monitor = Self {
             app,
             connection,
-            seen: Box::pin(seen),
+            lines: Box::pin(lines),
             marker_count: 0,
             connection_name: String::new(),
         };
-        meter.find_connection().await;
-        meter.load_scripts().await;
-        meter
+        monitor.find_connection().await;
+        monitor.load_scripts().await;
+        monitor
     }
 
-    /// What Redis was sent since the last time this was asked.
+    /// Returns the commands since the last call.
     async fn commands_since_last(&mut self) -> Vec<String> {
         self.marker_count += 1;
         let mark = format!("mark {}", self.marker_count);
@@ -61,7 +61,7 @@ impl CommandMonitor {
         echo.exec_async(&mut self.connection).await.unwrap();
         let mut lines = Vec::new();
         loop {
-            let line = self.seen.next().await.unwrap();
+            let line = self.lines.next().await.unwrap();
             if line.contains(&mark) {
                 return lines;
             }
@@ -69,7 +69,7 @@ impl CommandMonitor {
         }
     }
 
-    /// Finds the lane by a read that only this test makes.
+    /// Finds the multiplexed connection by a unique read.
     async fn find_connection(&mut self) {
         let read = self.app.get("/genesys/1/service/who-is-it/storage");
         TestResponse::send(read)
@@ -81,7 +81,7 @@ impl CommandMonitor {
         sender(line).clone_into(&mut self.connection_name);
     }
 
-    /// Has every script run once, for Redis must be told each the first time.
+    /// Runs every script once, because each is loaded at its first use.
     async fn load_scripts(&mut self) {
         let service = self.app.create("a=1").await;
         let file = file_body(&service, &self.app);
@@ -95,21 +95,21 @@ impl CommandMonitor {
             (Method::PUT, format!("{service}?ttl=60")),
             (Method::DELETE, service),
         ] {
-            let answer = TestResponse::send(self.app.request(method, &path)).await;
-            assert_eq!(answer.status, 200, "{path}");
+            let response = TestResponse::send(self.app.request(method, &path)).await;
+            assert_eq!(response.status, 200, "{path}");
         }
     }
 
-    /// The commands that `request`, which must succeed, sends over the lane.
+    /// Returns the commands that `request`, which must succeed, sends over the multiplexed connection.
     async fn commands_of(&mut self, request: RequestBuilder) -> Vec<String> {
         self.commands_since_last().await;
-        let answer = TestResponse::send(request).await;
-        assert_eq!(answer.status, 200, "{}", answer.text());
+        let response = TestResponse::send(request).await;
+        assert_eq!(response.status, 200, "{}", response.text());
         let lines = self.commands_since_last().await;
-        let ours = lines
+        let own = lines
             .iter()
             .filter(|line| sender(line) == self.connection_name);
-        let commands = ours.map(|line| command(line).to_owned());
+        let commands = own.map(|line| command(line).to_owned());
         commands.filter(|command| command != "PING").collect()
     }
 }
@@ -120,7 +120,7 @@ fn sender(line: &str) -> &str {
     rest.split_once(']').unwrap().0
 }
 
-/// `HGET` of the same.
+/// The command of the same line.
 fn command(line: &str) -> &str {
     line.split('"').nth(1).unwrap()
 }
@@ -132,28 +132,28 @@ fn file_body(service: &str, app: &TestApp) -> RequestBuilder {
 }
 
 #[tokio::test]
-async fn a_read_a_write_a_create_and_a_delete_take_one_round_trip_each() {
-    let mut meter = CommandMonitor::new().await;
-    let service = meter.app.create("a=1&b=2").await;
-    let at = |rest: &str| format!("{service}/storage{rest}");
-    let app = &meter.app;
+async fn basic_operations_take_one_round_trip() {
+    let mut monitor = CommandMonitor::new().await;
+    let service = monitor.app.create("a=1&b=2").await;
+    let path = |rest: &str| format!("{service}/storage{rest}");
+    let app = &monitor.app;
     let operations = [
-        ("read one key", app.get(&at("/a")), vec!["HGET"]),
-        ("read all", app.get(&at("")), vec!["EVALSHA"]),
+        ("read one key", app.get(&path("/a")), vec!["HGET"]),
+        ("read all", app.get(&path("")), vec!["EVALSHA"]),
         (
             "write",
-            app.post(&at("")).form_body("a=3&c=4"),
+            app.post(&path("")).form_body("a=3&c=4"),
             vec!["EVALSHA"],
         ),
-        ("delete one key", app.delete(&at("/a")), vec!["EVALSHA"]),
-        ("clear", app.delete(&at("")), vec!["EVALSHA"]),
+        ("delete one key", app.delete(&path("/a")), vec!["EVALSHA"]),
+        ("clear", app.delete(&path("")), vec!["EVALSHA"]),
         (
             "create",
             app.post("/genesys/1/service/store").form_body("a=1&b=2"),
-            // Sent together.
+            // Sent in one pipeline.
             vec!["ZADD", "EVALSHA"],
         ),
-        // Sent together.
+        // Sent in one pipeline.
         (
             "delete",
             app.delete(&service),
@@ -161,104 +161,107 @@ async fn a_read_a_write_a_create_and_a_delete_take_one_round_trip_each() {
         ),
     ];
     for (operation, request, expected) in operations {
-        let commands = meter.commands_of(request).await;
+        let commands = monitor.commands_of(request).await;
         assert_eq!(commands, expected, "{operation}");
     }
 }
 
 #[tokio::test]
-async fn what_takes_more_than_one_command_takes_this_many() {
-    let mut meter = CommandMonitor::new().await;
-    let service = meter.app.create("a=1").await;
-    let stored = TestResponse::send(file_body(&service, &meter.app)).await;
+async fn operations_with_several_commands() {
+    let mut monitor = CommandMonitor::new().await;
+    let service = monitor.app.create("a=1").await;
+    let stored = TestResponse::send(file_body(&service, &monitor.app)).await;
     stored.assert_empty();
-    let app = &meter.app;
+    let app = &monitor.app;
     let binary = format!("{service}/storage/binary/map");
     let key = format!("{service}/storage/map");
-    let repeatable = app.post("/genesys/1/service/store");
+    let idempotent = app.post("/genesys/1/service/store");
     let operations = [
         ("describe", app.get(&service), 2),
-        ("look for a binary", app.request(Method::HEAD, &binary), 1),
-        // Its bytes come over other connections, so that nothing waits behind them.
+        ("find a binary", app.request(Method::HEAD, &binary), 1),
+        // The contents are read over pooled connections.
         ("read a binary", app.get(&binary), 1),
         // Two of the four are one round trip.
         ("replace a binary", file_body(&service, app), 4),
         ("remove a binary", app.delete(&key), 2),
-        // Sent together.
-        ("move the end", app.put(&service).form_body("ttl=60"), 3),
+        // Sent in one pipeline.
+        ("change the end", app.put(&service).form_body("ttl=60"), 3),
         // Of the five, two and two are one round trip.
         (
-            "create under an Idempotency-Key",
-            repeatable.header("Idempotency-Key", "order-4711-of-0001"),
+            "create with an Idempotency-Key",
+            idempotent.header("Idempotency-Key", "order-4711-of-0001"),
             5,
         ),
     ];
     for (operation, request, expected) in operations {
-        let commands = meter.commands_of(request).await;
+        let commands = monitor.commands_of(request).await;
         assert_eq!(commands.len(), expected, "{operation}: {commands:?}");
     }
 }
 
 #[tokio::test]
-async fn a_request_to_a_backend_takes_one_round_trip() {
+async fn backend_request_takes_one_round_trip() {
     let backend = Backend::new_ors(|_| MockResponse::ok("{}")).await;
     let store = "[services.store]\n_type = 'builtin'\n_service = 'store'\n";
-    let catalogue = CatalogFile::new(&(ors_service(&[&backend.url()]) + store));
-    let mut meter = CommandMonitor::start(&[("catalog.file", catalogue.path())]).await;
-    let create = || meter.app.post("/genesys/1/service/chat").form_body("a=1");
+    let catalog_file = CatalogFile::new(&(ors_service(&[&backend.url()]) + store));
+    let mut monitor = CommandMonitor::start(&[("catalog.file", catalog_file.path())]).await;
+    let create = || monitor.app.post("/genesys/1/service/chat").form_body("a=1");
     let service = TestResponse::send(create()).await.service_id();
-    let request = meter.app.post(&format!("{service}/ixn/chat/send"));
-    assert_eq!(meter.commands_of(request.form_body("b=2")).await, ["HMGET"]);
-    // Make it; then note its session, find out what it holds, settle it. What keeps the index and the list
-    // is sent together with each.
-    let create = meter.app.post("/genesys/1/service/chat").form_body("a=1");
-    let commands = meter.commands_of(create).await;
+    let request = monitor.app.post(&format!("{service}/ixn/chat/send"));
+    assert_eq!(
+        monitor.commands_of(request.form_body("b=2")).await,
+        ["HMGET"]
+    );
+    // Create the service; then record its session, read its resources and finish the create. Updates of
+    // the index and the list are sent in the same pipelines.
+    let create = monitor.app.post("/genesys/1/service/chat").form_body("a=1");
+    let commands = monitor.commands_of(create).await;
     let mut expected = ["ZADD", "EVALSHA"].repeat(2);
     expected.extend(["ZADD", "ZADD", "EVALSHA"].repeat(2));
     assert_eq!(commands, expected);
 }
 
 #[tokio::test]
-async fn many_keys_take_as_many_round_trips_as_one() {
-    let mut meter = CommandMonitor::new().await;
+async fn round_trips_are_independent_of_key_count() {
+    let mut monitor = CommandMonitor::new().await;
     let pairs: Vec<String> = (0..900).map(|n| format!("key{n}=value")).collect();
     let pairs = pairs.join("&");
-    let create = meter.app.post("/genesys/1/service/store");
-    let commands = meter.commands_of(create.form_body(&pairs)).await;
+    let create = monitor.app.post("/genesys/1/service/store");
+    let commands = monitor.commands_of(create.form_body(&pairs)).await;
     assert_eq!(commands, ["ZADD", "EVALSHA"]);
-    let service = meter.app.create("").await;
+    let service = monitor.app.create("").await;
     let path = format!("{service}/storage");
-    let write = meter.app.post(&path).form_body(&pairs);
-    assert_eq!(meter.commands_of(write).await, ["EVALSHA"]);
-    let read = meter.app.get(&path);
-    assert_eq!(meter.commands_of(read).await, ["EVALSHA"]);
+    let write = monitor.app.post(&path).form_body(&pairs);
+    assert_eq!(monitor.commands_of(write).await, ["EVALSHA"]);
+    let read = monitor.app.get(&path);
+    assert_eq!(monitor.commands_of(read).await, ["EVALSHA"]);
 }
 
 #[tokio::test]
-async fn what_a_request_shows_is_looked_up_only_where_it_opens_some_locks_and_not_all() {
-    let catalogue = "[services.store]\n_type = 'builtin'\n_service = 'store'\n\
+async fn definition_is_read_only_for_partial_access() {
+    let catalog_file = "[services.store]\n_type = 'builtin'\n_service = 'store'\n\
         [services.vault]\n_type = 'builtin'\n_service = 'store'\npassword = 'hunter2'\n";
-    let catalogue = CatalogFile::new(catalogue);
-    let mut meter = CommandMonitor::start(&[("catalog.file", catalogue.path())]).await;
-    let service = meter.app.create("a=1").await;
+    let catalog_file = CatalogFile::new(catalog_file);
+    let mut monitor = CommandMonitor::start(&[("catalog.file", catalog_file.path())]).await;
+    let service = monitor.app.create("a=1").await;
     let read = |app: &TestApp| app.get(&format!("{service}/storage/a"));
-    let keyed = read(&meter.app).basic_auth("any", Some("hunter2"));
-    assert_eq!(meter.commands_of(keyed).await, ["HGET"]);
-    let open = read(&meter.app);
-    assert_eq!(meter.commands_of(open).await, ["HGET", "HGET"]);
-    let create = meter.app.post("/genesys/1/service/vault");
+    let keyed = read(&monitor.app).basic_auth("any", Some("hunter2"));
+    assert_eq!(monitor.commands_of(keyed).await, ["HGET"]);
+    let open = read(&monitor.app);
+    assert_eq!(monitor.commands_of(open).await, ["HGET", "HGET"]);
+    let create = monitor.app.post("/genesys/1/service/vault");
     let create = create.basic_auth("any", Some("hunter2"));
-    assert_eq!(meter.commands_of(create).await, ["ZADD", "EVALSHA"]);
+    assert_eq!(monitor.commands_of(create).await, ["ZADD", "EVALSHA"]);
 }
 
 #[tokio::test]
-async fn a_limit_that_is_set_costs_one_command_each() {
+async fn each_rate_limit_costs_one_command() {
     let limits = [
         ("rate_limit.creates_per_address", "1000"),
         ("rate_limit.creates_per_service", "1000"),
     ];
-    let mut meter = CommandMonitor::start(&limits).await;
-    let create = meter.app.post("/genesys/1/service/store");
-    let commands = meter.commands_of(create).await;
+    let mut monitor = CommandMonitor::start(&limits).await;
+    let create = monitor.app.post("/genesys/1/service/store");
+    let commands = monitor.commands_of(create).await;
     assert_eq!(commands, ["EVALSHA", "EVALSHA", "ZADD", "EVALSHA"]);
 }

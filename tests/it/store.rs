@@ -1,6 +1,6 @@
-//! One suite against `trait Store`, run on every store there is: what differs between them is a bug
-//! in one of them. Each test takes `&dyn Store` and knows nothing of what is behind it; what only
-//! one of them can show is in `embedded` and `on_redis`.
+//! Tests of `trait Store` that run on every implementation; any difference in behavior is a bug. Each
+//! test takes `&dyn Store` and is independent of the implementation; tests of one implementation are in
+//! `embedded` and `on_redis`.
 
 mod backend_sessions;
 mod binaries;

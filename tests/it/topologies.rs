@@ -1,5 +1,5 @@
-//! Redis as operators run it: failing over, growing, moving slots, behind TLS, with few rights, and with
-//! replicas that a change waits for.
+//! Redis in production topologies: failover, scaling, resharding, TLS, restricted rights, and replicated
+//! writes.
 
 mod acl;
 mod certificates;

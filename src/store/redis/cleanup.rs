@@ -275,7 +275,7 @@ impl Cleaner<'_> {
                 warn!(id = %id.redacted(), %error, "resources of an ended service not released");
                 if let Some(due) = due {
                     let retry_at = self.store.redis.now()?.after(CORRUPT_RETRY_INTERVAL);
-                    let reschedule = self.store.session_recheck_after(id, *due, retry_at);
+                    let reschedule = self.store.reschedule_cleanup(id, *due, retry_at);
                     self.store.redis.query::<()>(&reschedule).await?;
                 }
             } else {
@@ -351,7 +351,7 @@ impl Cleaner<'_> {
                     let end = end.first().and_then(|end| end.parse().ok()).unwrap_or(0);
                     let soon = store.redis.now()?.after(Duration::from_secs(1));
                     let when = Timestamp::from_millis(end).max(soon);
-                    index.push(store.session_recheck_after(id, *due, when));
+                    index.push(store.reschedule_cleanup(id, *due, when));
                 }
                 other => return Err(other.unexpected()),
             }
@@ -376,7 +376,7 @@ impl Cleaner<'_> {
 impl RedisStore {
     /// The command that reschedules the sweep of `id` from `due` to `when`, unless it was rescheduled
     /// since.
-    fn session_recheck_after(&self, id: &ServiceId, due: i64, when: Timestamp) -> Cmd {
+    fn reschedule_cleanup(&self, id: &ServiceId, due: i64, when: Timestamp) -> Cmd {
         let mut reschedule = evalsha(&RESCHEDULE_CLEANUP, &[self.keys.index(id)]);
         reschedule.arg(id.as_str()).arg(due).arg(when.millis());
         reschedule

@@ -106,7 +106,7 @@ impl Connections {
             topology,
             connector,
             map: RwLock::default(),
-            trouble: Mutex::default(),
+            topology_error: Mutex::default(),
             refresh_requested: Notify::new(),
             last_measured: Arc::default(),
         });

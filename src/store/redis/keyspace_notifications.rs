@@ -128,9 +128,9 @@ impl NotificationListener {
             self.node.with_response_timeout(subscribed).await
         {
             warn!(
+                channel = changes,
                 reason,
-                "subscription to {changes:?} denied: catalog changes take effect only at the next poll of \
-                 the version"
+                "subscription to catalog changes denied; changes take effect at the next poll"
             );
         }
         // Notifications before this subscription were not received.

@@ -31,7 +31,7 @@ impl Probe {
     /// Any error of Redis; the result is then undetermined.
     pub(super) async fn write(store: &RedisStore, node: &Node) -> Result<Self, StoreError> {
         let key = store.redis.key_on_node(node, |tag| store.keys.probe(tag));
-        let unknown = || StoreError::Unavailable("no slot of the server is known".to_owned());
+        let unknown = || StoreError::Unavailable("slots of the server unknown".to_owned());
         let key = key.ok_or_else(unknown)?;
         let set = |ttl: u64| cmd("SET").arg(&key).arg("").arg("PX").arg(ttl).to_owned();
         node.query::<()>(&set(PROBE_TTL)).await?;

@@ -248,7 +248,7 @@ impl RedisStore {
         }
     }
 
-    /// Changes the expiration time; an `answer` becomes the response to repeated creates.
+    /// Changes the expiration time; a `response` becomes the response to repeated creates.
     pub(super) async fn set_end(
         &self,
         id: &ServiceId,

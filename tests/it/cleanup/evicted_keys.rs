@@ -1,4 +1,5 @@
-//! What is given back though Redis has thrown away what says so: `own:`, the index, keys of a group.
+//! Resources that are released although Redis has evicted their records: `own:`, the index, keys of a
+//! group.
 
 use std::{
     collections::BTreeSet,
@@ -20,21 +21,21 @@ use crate::support::{
     random_prefix,
 };
 
-/// What the contract gives the clean-up.
+/// The maximum duration of the cleanup according to the contract.
 const CLEANUP_DEADLINE: Duration = Duration::from_secs(60);
 
-async fn within_a_minute(what: &str, mut ask: impl AsyncFnMut() -> bool) {
-    let since = Instant::now();
-    while !ask().await {
+async fn within_a_minute(condition: &str, mut check: impl AsyncFnMut() -> bool) {
+    let started_at = Instant::now();
+    while !check().await {
         assert!(
-            since.elapsed() < CLEANUP_DEADLINE,
-            "not within a minute: {what}"
+            started_at.elapsed() < CLEANUP_DEADLINE,
+            "not within a minute: {condition}"
         );
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 
-/// Throws keys away, as Redis does that has no memory left.
+/// Deletes keys, as a Redis without free memory evicts them.
 async fn evict(app: &TestApp, pattern: &str) {
     let redis = app.redis.as_ref().unwrap();
     for mut connection in redis.connections().await {
@@ -48,7 +49,7 @@ async fn evict(app: &TestApp, pattern: &str) {
     }
 }
 
-/// The server that has the group.
+/// Returns a connection to the server that has the group.
 async fn group_connection(app: &TestApp) -> MultiplexedConnection {
     let redis = app.redis.as_ref().unwrap();
     for mut connection in redis.connections().await {
@@ -61,8 +62,8 @@ async fn group_connection(app: &TestApp) -> MultiplexedConnection {
     panic!("no server has the group");
 }
 
-/// Makes all bookings of the default group a minute older: one that was just made may be for a service that is
-/// being made.
+/// Makes all bookings of the default group a minute older, because the service of a new booking may
+/// still be in creation.
 async fn make_bookings_old(app: &TestApp) {
     let mut connection = group_connection(app).await;
     let key = |part: &str| format!("{}grp:{{DNIS}}:{part}", app.prefix);
@@ -81,7 +82,7 @@ async fn make_bookings_old(app: &TestApp) {
             let _: () = connection.zadd(key("index"), entry, 0).await.unwrap();
         }
         let codes: Vec<(String, String)> = connection.hgetall(key("codes")).await.unwrap();
-        for (code, _) in codes.iter().filter(|(_, of)| *of == id) {
+        for (code, _) in codes.iter().filter(|(_, booking)| *booking == id) {
             let _: () = connection.hset(key("codes"), code, &older).await.unwrap();
         }
         let _: () = connection
@@ -97,38 +98,39 @@ async fn make_bookings_old(app: &TestApp) {
 const LONG: &str = "_booking_expiration_timeout=1800&_ttl=1800";
 
 async fn is_free(app: &TestApp, group: &str) -> bool {
-    let audit = verify_bookings(app, group).await;
-    audit.booked.is_empty() && audit.orphaned.is_empty() && audit.lost.is_empty()
+    let report = verify_bookings(app, group).await;
+    report.booked.is_empty() && report.orphaned.is_empty() && report.lost.is_empty()
 }
 
 #[tokio::test]
-async fn a_number_comes_back_though_the_list_of_what_its_service_held_is_gone() {
+async fn number_is_released_after_loss_of_owned_list() {
     for kind in [RedisKind::Single, RedisKind::Cluster] {
         let (redis, group) = (
             TestRedis::shared_kind(kind),
             default_group_toml("CLUSTER", 3),
         );
-        for lost in [
+        for patterns in [
             &["own:*"][..],
             &["own:*", "idx:*"],
             &["own:*", "idx:*", "svc:*"],
         ] {
             let app = start_replica(&redis, &random_prefix(), &group).await;
-            let (gone, kept) = (book_number(&app, LONG).await, book_number(&app, LONG).await);
+            let (deleted, remaining) =
+                (book_number(&app, LONG).await, book_number(&app, LONG).await);
             make_bookings_old(&app).await;
-            for pattern in lost {
+            for pattern in patterns {
                 evict(&app, pattern).await;
             }
-            if !lost.contains(&"svc:*") {
-                delete_service(&app, &gone).await;
+            if !patterns.contains(&"svc:*") {
+                delete_service(&app, &deleted).await;
                 within_a_minute("one number is booked", async || {
-                    let audit = verify_bookings(&app, &group).await;
-                    audit.orphaned.is_empty() && audit.booked.len() == 1
+                    let report = verify_bookings(&app, &group).await;
+                    report.orphaned.is_empty() && report.booked.len() == 1
                 })
                 .await;
-                // It keeps its number for as long as it lives, listed or not.
-                let call = format!("_access_number={}", kept.number);
-                assert_eq!(match_call(&app, &call).await, kept.id);
+                // The other service keeps its number while it is active, listed or not.
+                let call = format!("_access_number={}", remaining.number);
+                assert_eq!(match_call(&app, &call).await, remaining.id);
             }
             within_a_minute("all numbers are free", async || is_free(&app, &group).await).await;
             app.stop().await;
@@ -137,7 +139,7 @@ async fn a_number_comes_back_though_the_list_of_what_its_service_held_is_gone() 
 }
 
 #[tokio::test]
-async fn a_service_that_is_thrown_away_gives_its_number_back() {
+async fn evicted_service_releases_number() {
     let (redis, group) = (TestRedis::shared(), default_group_toml("CLUSTER", 1));
     let app = start_replica(&redis, &random_prefix(), &group).await;
     book_number(&app, LONG).await;
@@ -147,7 +149,7 @@ async fn a_service_that_is_thrown_away_gives_its_number_back() {
 }
 
 #[tokio::test]
-async fn a_group_that_lost_a_key_is_repaired_and_no_number_is_given_twice() {
+async fn group_with_lost_key_is_repaired() {
     let redis = Arc::new(TestRedis::dedicated());
     let exclusive = ["free", "numbers", "booked", "index", "codes", "version"];
     let exclusive = exclusive.map(|part| ("CLUSTER", part));
@@ -156,35 +158,39 @@ async fn a_group_that_lost_a_key_is_repaired_and_no_number_is_given_twice() {
     join_all(all.map(|(strategy, part)| assert_released_after_loss(&redis, strategy, part))).await;
 }
 
-/// Has a group of four numbers, two of which are booked, lose a key.
+/// Asserts that a group of four numbers, two of them booked, recovers from the loss of a key.
 async fn assert_released_after_loss(redis: &Arc<TestRedis>, strategy: &str, part: &str) {
     let group = default_group_toml(strategy, 4);
     let app = start_replica(redis, &random_prefix(), &group).await;
     let form = format!("{LONG}&_provide_code=true&_phone_number=6504699999");
-    let (one, other) = (
+    let (first, second) = (
         book_number(&app, &form).await,
         book_number(&app, &form).await,
     );
     evict(&app, &format!("grp:{{DNIS}}:{part}")).await;
-    within_a_minute("the keys agree", async || {
-        let audit = verify_bookings(&app, &group).await;
-        audit.is_clean() && audit.booked.len() == 2
+    within_a_minute("the keys are repaired", async || {
+        let report = verify_bookings(&app, &group).await;
+        report.is_clean() && report.booked.len() == 2
     })
     .await;
-    let by_code = format!("_access_number={}&_access_code={}", one.number, one.code());
-    let by_caller = format!("_access_number={}&_phone_number=6504699999", other.number);
-    for (call, id) in [(by_code, &one.id), (by_caller, &other.id)] {
-        within_a_minute("a call finds its service", async || {
-            let answer = create(&app, "match-interaction", &call).await;
-            answer.status == 200 && answer.json()["_id"] == id.as_str()
+    let by_code = format!(
+        "_access_number={}&_access_code={}",
+        first.number,
+        first.code()
+    );
+    let by_caller = format!("_access_number={}&_phone_number=6504699999", second.number);
+    for (call, id) in [(by_code, &first.id), (by_caller, &second.id)] {
+        within_a_minute("the call matches", async || {
+            let response = create(&app, "match-interaction", &call).await;
+            response.status == 200 && response.json()["_id"] == id.as_str()
         })
         .await;
     }
-    let mut given = BTreeSet::new();
+    let mut numbers = BTreeSet::new();
     for _ in 0..4 {
-        given.insert(book_when_free(&app, LONG).await.number);
+        numbers.insert(book_when_free(&app, LONG).await.number);
     }
-    assert_eq!(given.len(), 4, "{strategy} {part}: {given:?}");
+    assert_eq!(numbers.len(), 4, "{strategy} {part}: {numbers:?}");
     if strategy == "CLUSTER" {
         assert_none_free(&app, LONG).await;
     }
@@ -192,15 +198,15 @@ async fn assert_released_after_loss(redis: &Arc<TestRedis>, strategy: &str, part
 }
 
 #[tokio::test]
-async fn a_group_that_lost_its_bookings_has_all_numbers_again() {
+async fn group_with_lost_bookings_has_all_numbers_free() {
     let (redis, group) = (TestRedis::shared(), default_group_toml("CLUSTER", 2));
     let app = start_replica(&redis, &random_prefix(), &group).await;
     book_number(&app, LONG).await;
     book_number(&app, LONG).await;
     evict(&app, "grp:{DNIS}:bookings").await;
     within_a_minute("all numbers are free", async || is_free(&app, &group).await).await;
-    let answer = TestResponse::send(app.get("/readyz")).await;
-    assert_eq!(answer.status, 200);
+    let response = TestResponse::send(app.get("/readyz")).await;
+    assert_eq!(response.status, 200);
     let mut numbers = [
         book_number(&app, LONG).await.number,
         book_number(&app, LONG).await.number,

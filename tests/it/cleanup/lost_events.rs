@@ -1,5 +1,4 @@
-//! What is given back though Redis tells nobody, though the catalogue changed, though everything is
-//! gone.
+//! Resources that are released without notifications, after catalog changes, and after data loss.
 
 use std::{sync::Arc, time::Duration};
 
@@ -20,20 +19,20 @@ use crate::support::{
     now, random_prefix,
 };
 
-/// A replica with this group, on `redis`, under `prefix`.
+/// Starts a replica with this group on `redis` with `prefix`.
 pub(super) async fn start_replica(redis: &Arc<TestRedis>, prefix: &str, group: &str) -> TestApp {
-    let catalogue = catalog(group);
-    let overrides = [("catalog.file", catalogue.path())];
+    let catalog_file = catalog(group);
+    let overrides = [("catalog.file", catalog_file.path())];
     TestApp::start(Some(Arc::clone(redis)), prefix, &overrides).await
 }
 
-/// Waits until somebody is told of services that end, then sees to it that nobody is any more.
+/// Waits until a replica subscribes to keyspace notifications, then disables them.
 async fn disable_notifications(connection: &mut MultiplexedConnection) {
-    let mut ask = cmd("PUBSUB");
-    ask.arg("NUMSUB").arg("__keyevent@0__:evicted");
-    eventually("a replica listens", async || {
-        let (_, listening): (String, u64) = ask.query_async(connection).await.unwrap();
-        (listening > 0).then_some(())
+    let mut numsub = cmd("PUBSUB");
+    numsub.arg("NUMSUB").arg("__keyevent@0__:evicted");
+    eventually("a replica is subscribed", async || {
+        let (_, subscribers): (String, u64) = numsub.query_async(connection).await.unwrap();
+        (subscribers > 0).then_some(())
     })
     .await;
     let mut set = cmd("CONFIG");
@@ -41,7 +40,7 @@ async fn disable_notifications(connection: &mut MultiplexedConnection) {
     set.exec_async(connection).await.unwrap();
 }
 
-/// The shard of the index that lists a service, and when the sweep looks after it.
+/// Returns the cleanup index shard of a service, and the time of its next sweep.
 async fn cleanup_entry(app: &TestApp, id: &ServiceId) -> (String, i64) {
     let mut connection = app.redis.as_ref().unwrap().connection().await;
     for shard in keys(app, "idx:*").await {
@@ -57,7 +56,7 @@ async fn cleanup_due_at(app: &TestApp, id: &ServiceId) -> i64 {
     cleanup_entry(app, id).await.1
 }
 
-/// Has the sweep look after a service now. Gives the shard of the index that lists it.
+/// Schedules the sweep of a service now. Returns its cleanup index shard.
 async fn make_cleanup_due(app: &TestApp, id: &ServiceId) -> String {
     let (shard, _) = cleanup_entry(app, id).await;
     let mut connection = app.redis.as_ref().unwrap().connection().await;
@@ -67,53 +66,53 @@ async fn make_cleanup_due(app: &TestApp, id: &ServiceId) -> String {
 }
 
 #[tokio::test]
-async fn what_nobody_was_told_of_comes_back_within_seconds() {
+async fn sweep_releases_numbers_without_notifications() {
     let redis = Arc::new(TestRedis::dedicated());
     let app = start_replica(&redis, &random_prefix(), &default_group_toml("CLUSTER", 2)).await;
     disable_notifications(&mut redis.connection().await).await;
     let form = "_booking_expiration_timeout=1800&_ttl=1800";
     let (deleted, ended) = (book_number(&app, form).await, book_number(&app, form).await);
     assert_none_free(&app, "").await;
-    let ends = now().after(Duration::from_millis(200));
-    set_end(&app, &ended, &format!("expiration_time={ends}")).await;
+    let end = now().after(Duration::from_millis(200));
+    set_end(&app, &ended, &format!("expiration_time={end}")).await;
     delete_service(&app, &deleted).await;
-    let since = now();
-    let mut back = vec![book_when_free(&app, "").await.number];
-    back.push(book_when_free(&app, "").await.number);
-    back.sort();
-    assert_eq!(back, [number(0), number(1)]);
-    let took = now().since(since);
-    assert!(took < Duration::from_secs(15), "{took:?}");
+    let started_at = now();
+    let mut released = vec![book_when_free(&app, "").await.number];
+    released.push(book_when_free(&app, "").await.number);
+    released.sort();
+    assert_eq!(released, [number(0), number(1)]);
+    let elapsed = now().since(started_at);
+    assert!(elapsed < Duration::from_secs(15), "{elapsed:?}");
     for id in [&deleted.id, &ended.id] {
-        let left = format!("*{id}*");
-        eventually("nothing is left", async || {
-            keys(&app, &left).await.is_empty().then_some(())
+        let pattern = format!("*{id}*");
+        eventually("no keys remain", async || {
+            keys(&app, &pattern).await.is_empty().then_some(())
         })
         .await;
     }
 }
 
 #[tokio::test]
-async fn a_service_whose_call_came_is_looked_after_at_its_end_though_it_was_moved() {
+async fn matched_service_is_swept_at_its_changed_end() {
     let redis = Arc::new(TestRedis::dedicated());
     let app = start_replica(&redis, &random_prefix(), &default_group_toml("CLUSTER", 1)).await;
     disable_notifications(&mut redis.connection().await).await;
     let booked = book_number(&app, "_ttl=1800&_booking_expiration_timeout=1800").await;
     let call = format!("_access_number={}", number(0));
     assert_eq!(match_call(&app, &call).await, booked.id);
-    // It holds nothing any more, and is in the index still.
+    // It owns nothing any more, but is still in the index.
     let id = ServiceId::from(booked.id.clone());
     set_end(&app, &booked, "ttl=1").await;
     let soon = now().after(Duration::from_secs(1)).millis();
     assert!(cleanup_due_at(&app, &id).await <= soon);
-    eventually("nothing is left", async || {
+    eventually("the index is empty", async || {
         keys(&app, "idx:*").await.is_empty().then_some(())
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_booking_that_nobody_asks_for_is_given_back_when_it_runs_out() {
+async fn idle_group_releases_expired_bookings() {
     let group = default_group_toml("CLUSTER", 3);
     let redis = TestRedis::shared();
     let app = start_replica(&redis, &random_prefix(), &group).await;
@@ -127,45 +126,45 @@ async fn a_booking_that_nobody_asks_for_is_given_back_when_it_runs_out() {
         (count == 3).then_some(())
     })
     .await;
-    let audit = verify_bookings(&app, &group).await;
-    assert!(audit.is_clean() && audit.booked.is_empty(), "{audit}");
+    let report = verify_bookings(&app, &group).await;
+    assert!(report.is_clean() && report.booked.is_empty(), "{report}");
 }
 
 #[tokio::test]
-async fn a_number_held_for_a_service_that_was_never_made_comes_back() {
+async fn booking_of_abandoned_create_is_released() {
     let group = default_group_toml("CLUSTER", 1);
     let redis = TestRedis::shared();
     let app = start_replica(&redis, &random_prefix(), &group).await;
     let id = ServiceId::generate();
     let store = redis_store(&redis, &app.prefix).await;
-    let asked = now();
+    let started_at = now();
     let pool = resource_group(AllocationStrategy::Exclusive, 1);
-    // As a replica that dies between the booking and the making of the service. Its group is the one
-    // that was filled by the catalogue.
-    let held = store
+    // This simulates a replica that crashes between the booking and the create. The group was
+    // synchronized from the catalog.
+    let booked = store
         .book_number(BookingOwner::New(&id), &pool, &booking_request(1_800_000))
         .await;
-    assert!(matches!(held.unwrap(), Outcome::Booked(_)));
+    assert!(matches!(booked.unwrap(), Outcome::Booked(_)));
     drop(store);
     assert_none_free(&app, "").await;
 
-    // The sweep looks after it thirty seconds later.
-    let late = asked.after(Duration::from_secs(40)).millis();
+    // The sweep is scheduled thirty seconds later.
+    let latest = started_at.after(Duration::from_secs(40)).millis();
     let due = cleanup_due_at(&app, &id).await;
-    assert!(asked.millis() < due && due < late, "{due}");
+    assert!(started_at.millis() < due && due < latest, "{due}");
     let shard = make_cleanup_due(&app, &id).await;
     assert_eq!(book_when_free(&app, "").await.number, number(0));
-    eventually("nothing is left", async || {
-        let left = keys(&app, &format!("*{id}*")).await;
+    eventually("no keys remain", async || {
+        let remaining = keys(&app, &format!("*{id}*")).await;
         let mut connection = redis.connection().await;
-        let listed: Option<i64> = connection.zscore(&shard, id.as_str()).await.unwrap();
-        (left.is_empty() && listed.is_none()).then_some(())
+        let score: Option<i64> = connection.zscore(&shard, id.as_str()).await.unwrap();
+        (remaining.is_empty() && score.is_none()).then_some(())
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_service_that_ends_while_it_is_given_a_number_keeps_none() {
+async fn service_ending_during_booking_leaves_no_booking() {
     let group = default_group_toml("CLUSTER", 60);
     let redis = TestRedis::shared();
     let app = start_replica(&redis, &random_prefix(), &group).await;
@@ -174,52 +173,52 @@ async fn a_service_that_ends_while_it_is_given_a_number_keeps_none() {
         let id = service.rsplit('/').next().unwrap();
         let form = format!("_id={id}&_booking_expiration_timeout=1800");
         let delete = TestResponse::send(app.delete(&service));
-        let (answer, deleted) = join(create(&app, "request-access", &form), delete).await;
+        let (response, deleted) = join(create(&app, "request-access", &form), delete).await;
         assert_eq!(deleted.status, 200);
         assert!(
-            answer.status == 200 || answer.status == 404,
+            response.status == 200 || response.status == 404,
             "{}",
-            answer.text()
+            response.text()
         );
     }
-    eventually("no number is held", async || {
-        let audit = verify_bookings(&app, &group).await;
-        assert!(audit.lost.is_empty(), "{audit}");
-        (audit.is_clean() && audit.booked.is_empty()).then_some(())
+    eventually("no number is booked", async || {
+        let report = verify_bookings(&app, &group).await;
+        assert!(report.lost.is_empty(), "{report}");
+        (report.is_clean() && report.booked.is_empty()).then_some(())
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_number_that_left_the_catalogue_does_not_come_back() {
+async fn number_removed_from_catalog_is_not_reused() {
     let (redis, prefix) = (TestRedis::shared(), random_prefix());
     let app = start_replica(&redis, &prefix, &default_group_toml("CLUSTER", 2)).await;
     let form = "_booking_expiration_timeout=1800";
-    let (gone, kept) = (book_number(&app, form).await, book_number(&app, form).await);
+    let (removed, remaining) = (book_number(&app, form).await, book_number(&app, form).await);
     app.stop().await;
 
     let changed = group_toml("DNIS", "CLUSTER", &[&number(1), &number(2)]);
     let app = start_replica(&redis, &prefix, &changed).await;
-    // It is held until then, and found by whoever dials it.
-    let new = eventually("the new number is there", async || {
-        let answer = create(&app, "request-interaction", form).await;
-        (answer.status == 200).then(|| answer.json()["_access_number"].clone())
+    // Its booking remains until then, and calls to the number match.
+    let added = eventually("the added number is available", async || {
+        let response = create(&app, "request-interaction", form).await;
+        (response.status == 200).then(|| response.json()["_access_number"].clone())
     })
     .await;
-    assert_eq!(new, number(2));
+    assert_eq!(added, number(2));
     assert_none_free(&app, "").await;
     let call = format!("_access_number={}", number(0));
-    assert_eq!(match_call(&app, &call).await, gone.id);
+    assert_eq!(match_call(&app, &call).await, removed.id);
     assert_none_free(&app, "").await;
-    delete_service(&app, &kept).await;
+    delete_service(&app, &remaining).await;
     assert_eq!(book_when_free(&app, "").await.number, number(1));
     assert_none_free(&app, "").await;
-    let audit = verify_bookings(&app, &changed).await;
-    assert!(audit.lost.is_empty(), "{audit}");
+    let report = verify_bookings(&app, &changed).await;
+    assert!(report.lost.is_empty(), "{report}");
 }
 
 #[tokio::test]
-async fn a_number_that_is_written_otherwise_in_the_catalogue_comes_back() {
+async fn respelled_number_is_released() {
     let (redis, prefix) = (TestRedis::shared(), random_prefix());
     let app = start_replica(
         &redis,
@@ -232,23 +231,23 @@ async fn a_number_that_is_written_otherwise_in_the_catalogue_comes_back() {
 
     let changed = group_toml("DNIS", "CLUSTER", &["+1 800 555 0001"]);
     let app = start_replica(&redis, &prefix, &changed).await;
-    let version = format!("{prefix}grp:{{DNIS}}:numbers");
+    let numbers_key = format!("{prefix}grp:{{DNIS}}:numbers");
     let mut connection = redis.connection().await;
-    eventually("the group is filled", async || {
-        let numbers: Vec<String> = connection.hkeys(&version).await.unwrap();
+    eventually("the group is synchronized", async || {
+        let numbers: Vec<String> = connection.hkeys(&numbers_key).await.unwrap();
         (numbers == ["+1 800 555 0001"]).then_some(())
     })
     .await;
-    // It is the same subscriber, and held.
+    // It is the same subscriber, and still booked.
     assert_none_free(&app, "").await;
     delete_service(&app, &booked).await;
     assert_eq!(book_when_free(&app, "").await.number, "+1 800 555 0001");
-    let audit = verify_bookings(&app, &changed).await;
-    assert!(audit.is_clean(), "{audit}");
+    let report = verify_bookings(&app, &changed).await;
+    assert!(report.is_clean(), "{report}");
 }
 
 #[tokio::test]
-async fn a_group_that_is_no_longer_shared_gives_each_number_to_one() {
+async fn group_changed_to_exclusive_books_each_number_once() {
     let (redis, prefix) = (TestRedis::shared(), random_prefix());
     let app = start_replica(&redis, &prefix, &default_group_toml("ROUND_ROBIN", 2)).await;
     let form = "_booking_expiration_timeout=1800";
@@ -265,25 +264,25 @@ async fn a_group_that_is_no_longer_shared_gives_each_number_to_one() {
     delete_service(&app, &shared[1]).await;
     assert_eq!(book_when_free(&app, "").await.number, number(1));
     delete_service(&app, &shared[0]).await;
-    eventually("it was given back", async || {
-        let left = keys(&app, &format!("*{}*", shared[0].id)).await;
-        left.is_empty().then_some(())
+    eventually("the booking is released", async || {
+        let remaining = keys(&app, &format!("*{}*", shared[0].id)).await;
+        remaining.is_empty().then_some(())
     })
     .await;
-    assert_none_free(&app, "").await; // the third one still has it
+    assert_none_free(&app, "").await; // the third service still has a booking
     delete_service(&app, &shared[2]).await;
     assert_eq!(book_when_free(&app, "").await.number, number(0));
     assert_none_free(&app, "").await;
 }
 
 #[tokio::test]
-async fn a_redis_that_lost_everything_gives_out_numbers_again() {
+async fn numbers_are_available_after_total_data_loss() {
     let redis = Arc::new(TestRedis::dedicated());
     let group = default_group_toml("CLUSTER", 2);
     let app = start_replica(&redis, &random_prefix(), &group).await;
     for _ in 0..3 {
-        let (one, other) = (book_number(&app, "").await, book_number(&app, "").await);
-        assert_ne!(one.number, other.number);
+        let (first, second) = (book_number(&app, "").await, book_number(&app, "").await);
+        assert_ne!(first.number, second.number);
         assert_none_free(&app, "").await;
         let mut connection = redis.connection().await;
         cmd("FLUSHALL").exec_async(&mut connection).await.unwrap();
@@ -291,18 +290,18 @@ async fn a_redis_that_lost_everything_gives_out_numbers_again() {
     let service = app.create("").await;
     let id = service.rsplit('/').next().unwrap();
     assert_eq!(book_another(&app, id, "").await.number, number(0));
-    let audit = verify_bookings(&app, &group).await;
-    assert!(audit.is_clean(), "{audit}");
+    let report = verify_bookings(&app, &group).await;
+    assert!(report.is_clean(), "{report}");
 }
 
-/// A service that is to be made with a booking.
-fn service_with_booking(booking: &Booking, id: &ServiceId, life: u64) -> NewService {
+/// A service to be created with a booking.
+fn service_with_booking(booking: &Booking, id: &ServiceId, ttl_ms: u64) -> NewService {
     let now = now();
     NewService {
         id: id.clone(),
         definition: "request-interaction".to_owned(),
         created: now,
-        end: now.after(Duration::from_millis(life)),
+        end: now.after(Duration::from_millis(ttl_ms)),
         gms_user: None,
         data: Vec::new(),
         booking: Some(booking.clone()),
@@ -328,7 +327,7 @@ async fn book_on_new_service(store: &RedisStore, id: &ServiceId, size: usize) ->
 }
 
 #[tokio::test]
-async fn a_service_whose_number_was_given_back_meanwhile_is_not_made() {
+async fn create_fails_after_its_booking_was_released() {
     let redis = TestRedis::shared();
     let app = start_replica(&redis, &random_prefix(), &default_group_toml("CLUSTER", 1)).await;
     let store = redis_store(&redis, &app.prefix).await;
@@ -336,11 +335,11 @@ async fn a_service_whose_number_was_given_back_meanwhile_is_not_made() {
     let booking = book_on_new_service(&store, &id, 1).await;
     make_cleanup_due(&app, &id).await;
     let next = book_when_free(&app, "_booking_expiration_timeout=1800").await;
-    let made = store
+    let result = store
         .create(service_with_booking(&booking, &id, 60_000))
         .await
         .unwrap();
-    assert_eq!(made, CreateResult::UploadLost);
+    assert_eq!(result, CreateResult::UploadLost);
     assert_eq!(store.definition(&id).await.unwrap(), None);
     store.release_number(&id, &booking).await.unwrap();
     assert_none_free(&app, "").await;
@@ -349,25 +348,25 @@ async fn a_service_whose_number_was_given_back_meanwhile_is_not_made() {
 }
 
 #[tokio::test]
-async fn the_sweep_looks_after_a_service_at_its_end_whoever_else_wanted_to_make_it() {
+async fn sweep_uses_end_of_the_winning_create() {
     let redis = TestRedis::shared();
     let app = start_replica(&redis, &random_prefix(), &default_group_toml("CLUSTER", 2)).await;
     let store = redis_store(&redis, &app.prefix).await;
     let id = ServiceId::generate();
-    let (one, other) = (
+    let (first, second) = (
         book_on_new_service(&store, &id, 2).await,
         book_on_new_service(&store, &id, 2).await,
     );
-    let made = store
-        .create(service_with_booking(&one, &id, 60_000))
+    let created = store
+        .create(service_with_booking(&first, &id, 60_000))
         .await
         .unwrap();
-    assert_eq!(made, CreateResult::Created);
-    let late = store
-        .create(service_with_booking(&other, &id, 86_400_000))
+    assert_eq!(created, CreateResult::Created);
+    let replayed = store
+        .create(service_with_booking(&second, &id, 86_400_000))
         .await
         .unwrap();
-    assert_eq!(late, CreateResult::Replayed("first".to_owned()));
+    assert_eq!(replayed, CreateResult::Replayed("first".to_owned()));
     let due = cleanup_due_at(&app, &id).await;
     assert!(due < now().after(Duration::from_secs(60)).millis());
 }

@@ -1,4 +1,4 @@
-//! The clock skew of a replica is measured and shown, and above a bound the replica is not ready.
+//! The clock skew of a replica is measured and reported, and fails its readiness above a limit.
 
 use std::sync::Arc;
 
@@ -18,10 +18,10 @@ async fn start_replica(prefix: &str, overrides: &[(&str, &str)]) -> TestApp {
     TestApp::start(Some(TestRedis::shared()), prefix, &all).await
 }
 
-/// The skews of all replicas, as any of them tells.
+/// Returns the skews of all replicas, as reported by `app`.
 async fn skews(app: &TestApp) -> Vec<f64> {
-    let told = fixture::get_json(app, "replicas").await;
-    let replicas = told["replicas"].as_array().unwrap().iter();
+    let list = fixture::get_json(app, "replicas").await;
+    let replicas = list["replicas"].as_array().unwrap().iter();
     let skews = replicas.filter_map(|replica| replica["clock_skew_seconds"].as_f64());
     let mut skews: Vec<f64> = skews.collect();
     skews.sort_by(f64::total_cmp);
@@ -29,7 +29,7 @@ async fn skews(app: &TestApp) -> Vec<f64> {
 }
 
 #[tokio::test]
-async fn the_skew_of_each_replica_is_shown_to_operators() {
+async fn replicas_report_clock_skew() {
     let prefix = random_prefix();
     let (ahead, behind) = (
         start_replica(&prefix, &[]).await,
@@ -38,7 +38,7 @@ async fn the_skew_of_each_replica_is_shown_to_operators() {
     ahead.clock.set_shift(45_000);
     behind.clock.set_shift(-120_000);
     for app in [&ahead, &behind] {
-        eventually("both skews are known", async || {
+        eventually("both skews are reported", async || {
             let skews = skews(app).await;
             let [first, second] = skews[..] else {
                 return None;
@@ -57,14 +57,14 @@ async fn the_skew_of_each_replica_is_shown_to_operators() {
 }
 
 #[tokio::test]
-async fn the_embedded_store_has_no_skew() {
+async fn embedded_store_has_no_clock_skew() {
     let app = fixture::start_admin(&TestApp::on_memory().await).await;
     app.clock.set_shift(45_000);
-    let told = fixture::get_json(&app, "replicas").await;
+    let replicas = fixture::get_json(&app, "replicas").await;
     assert_eq!(
-        told["replicas"][0]["clock_skew_seconds"],
+        replicas["replicas"][0]["clock_skew_seconds"],
         Value::Null,
-        "{told}"
+        "{replicas}"
     );
 }
 
@@ -73,30 +73,37 @@ async fn is_ready(app: &TestApp) -> bool {
 }
 
 #[tokio::test]
-async fn a_replica_whose_clock_is_wrong_beyond_the_bound_is_not_ready_until_it_is_set() {
+async fn excessive_clock_skew_fails_readiness() {
     let app = start_replica(&random_prefix(), &[("redis.max_clock_skew_seconds", "60")]).await;
     assert!(is_ready(&app).await);
     for shift in [61_500, -61_500] {
         app.clock.set_shift(shift);
-        eventually("it is not ready", async || {
+        eventually("the replica is not ready", async || {
             (!is_ready(&app).await).then_some(())
         })
         .await;
-        let answer = TestResponse::send(app.get("/readyz")).await;
-        assert!(answer.text().contains("clock_skew"), "{}", answer.text());
-        // It does its work all the same.
+        let response = TestResponse::send(app.get("/readyz")).await;
+        assert!(
+            response.text().contains("clock_skew"),
+            "{}",
+            response.text()
+        );
+        // It serves requests nevertheless.
         let service = app.create("_ttl=60").await;
         assert!(app.get_service(&service).await["_ttl"].as_u64().unwrap() > 40);
         app.clock.set_shift(shift / 2);
-        eventually("it is ready", async || is_ready(&app).await.then_some(())).await;
+        eventually("the replica is ready", async || {
+            is_ready(&app).await.then_some(())
+        })
+        .await;
     }
 }
 
 #[tokio::test]
-async fn without_a_bound_any_clock_will_do() {
+async fn clock_skew_limit_can_be_disabled() {
     let app = start_replica(&random_prefix(), &[("redis.max_clock_skew_seconds", "0")]).await;
     app.clock.set_shift(86_400_000);
-    eventually("the skew is known", async || {
+    eventually("the skew is reported", async || {
         let skews = skews(&app).await;
         (skews.first()? > &86_000.0).then_some(())
     })
@@ -105,14 +112,14 @@ async fn without_a_bound_any_clock_will_do() {
 }
 
 #[tokio::test]
-async fn the_skew_is_a_metric_where_there_is_a_redis() {
+async fn clock_skew_metric_exists_only_with_redis() {
     let redis: Arc<TestRedis> = TestRedis::shared();
     let mut on_redis = Program::serve(&[("redis.url", &redis.url())]);
     let address = on_redis.address().await;
     eventually("the skew is measured", async || {
         let metrics = Metrics::scrape(address).await;
-        let known = metrics.has("clock_skew_seconds");
-        (known && metrics.value("clock_skew_seconds").abs() < 1.0).then_some(())
+        let is_exported = metrics.has("clock_skew_seconds");
+        (is_exported && metrics.value("clock_skew_seconds").abs() < 1.0).then_some(())
     })
     .await;
     let mut embedded = Program::serve(&[]);

@@ -1,8 +1,8 @@
-//! What clients know from what they were told, and what must therefore hold.
+//! The oracle: derives from the responses which results are possible.
 //!
-//! A client knows a booking from the answer on, and knows that it stands for as long as nobody has
-//! sent anything that may end it. Times are kept as spans: a service that was asked to live for six
-//! seconds ends six seconds after some moment between request and answer.
+//! A booking is certain from its response on, until a request is sent that may end it. Times are
+//! intervals: a service with a TTL of six seconds ends six seconds after some time between request and
+//! response.
 
 use crate::support::now;
 use std::{
@@ -16,16 +16,16 @@ use switchboard::store::Timestamp;
 use super::EXCLUSIVE_GROUP;
 use crate::support::bookings::Booked;
 
-/// What a request under way may end.
+/// The effect that a pending request may have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Operation {
-    /// Nothing: it makes a service.
+    /// Creates a service; ends nothing.
     Create,
-    /// Nothing: it asks for a number for this service.
+    /// Books a number for this service; ends nothing.
     BookNumber(String),
-    /// A service, and with it all it holds.
+    /// May end this service and all its bookings.
     Service(String),
-    /// A booking that fits.
+    /// May end a matching booking.
     Call(Match),
 }
 
@@ -36,23 +36,23 @@ pub(super) struct Match {
     pub(super) caller: Option<usize>,
 }
 
-/// A request under way.
+/// A request in progress.
 pub(super) struct PendingRequest {
     id: u64,
     sent: Timestamp,
     operation: Operation,
-    /// Until when the service that it asks for surely lived when it was sent.
+    /// The time until which its service was certainly active when it was sent.
     alive_until: Option<Timestamp>,
 }
 
-/// A request that was answered.
+/// A request with a response.
 pub(super) struct CompletedRequest {
     pub(super) sent: Timestamp,
     pub(super) answered: Timestamp,
     alive_until: Option<Timestamp>,
 }
 
-/// Not before, and not after.
+/// The earliest and the latest time.
 type TimeRange = (Timestamp, Timestamp);
 
 #[derive(Debug)]
@@ -62,7 +62,7 @@ struct ModelBooking {
     call: Match,
     known_since: Timestamp,
     ends: TimeRange,
-    /// It may be the one that was matched; two of one service look alike.
+    /// Whether it may have been matched; bookings of one service may be indistinguishable.
     is_uncertain: bool,
 }
 
@@ -72,25 +72,25 @@ pub(super) struct Oracle {
     ttl: Duration,
     numbers: usize,
     services: HashMap<String, TimeRange>,
-    /// When those that are over were over at the latest.
+    /// The latest possible end of each ended service.
     ended: HashMap<String, Timestamp>,
     bookings: Vec<ModelBooking>,
     in_flight: HashMap<u64, Operation>,
     next_id: u64,
-    /// Bookings told of each service and number, and matches.
+    /// The numbers of reported bookings and of matches by service and number.
     reported: HashMap<(String, String), (u32, u32)>,
-    /// Those that were matched before their booking was told.
+    /// Services and numbers that were matched before their booking was reported.
     early_matches: HashSet<(String, String)>,
     matched: usize,
     unmatched: usize,
 }
 
 impl Oracle {
-    pub(super) fn new(seed: u64, timeout: Duration, life: Duration, numbers: usize) -> Self {
+    pub(super) fn new(seed: u64, timeout: Duration, ttl: Duration, numbers: usize) -> Self {
         Self {
             seed,
             timeout,
-            ttl: life,
+            ttl: ttl,
             numbers,
             services: HashMap::new(),
             ended: HashMap::new(),
@@ -104,17 +104,17 @@ impl Oracle {
         }
     }
 
-    /// Services that were not seen to end.
+    /// Returns the services whose end has not been observed.
     pub(super) fn active_services(&self) -> Vec<String> {
         self.services.keys().cloned().collect()
     }
 
-    /// Matches, calls that matched nothing, and services that are over.
+    /// Returns the numbers of matches, unmatched calls and ended services.
     pub(super) fn counts(&self) -> [usize; 3] {
         [self.matched, self.unmatched, self.ended.len()]
     }
 
-    /// A call that some booking fits, or fitted.
+    /// Returns a call that matches, or matched, some booking.
     pub(super) fn random_call(&self, random: &mut StdRng) -> Option<Match> {
         let mut call = self.bookings.choose(random)?.call.clone();
         if random.random_bool(0.5) {
@@ -127,15 +127,15 @@ impl Oracle {
     }
 
     pub(super) fn is_in_flight(&self, id: &str) -> bool {
-        let touch = Operation::Service(id.to_owned());
-        self.in_flight.values().any(|other| *other == touch)
+        let operation = Operation::Service(id.to_owned());
+        self.in_flight.values().any(|other| *other == operation)
     }
 
-    pub(super) fn start(&mut self, touch: Operation) -> PendingRequest {
+    pub(super) fn start(&mut self, operation: Operation) -> PendingRequest {
         self.next_id += 1;
-        self.in_flight.insert(self.next_id, touch.clone());
-        let lived = match &touch {
-            // While its end is being moved nobody knows what will be found.
+        self.in_flight.insert(self.next_id, operation.clone());
+        let alive_until = match &operation {
+            // During a concurrent change of its end the result is undetermined.
             Operation::BookNumber(id) if self.is_in_flight(id) => Some(now()),
             Operation::BookNumber(id) => self.services.get(id).map(|ends| ends.0),
             _ => None,
@@ -143,46 +143,56 @@ impl Oracle {
         PendingRequest {
             id: self.next_id,
             sent: now(),
-            operation: touch,
-            alive_until: lived,
+            operation: operation,
+            alive_until: alive_until,
         }
     }
 
-    pub(super) fn finish(&mut self, ticket: &PendingRequest) -> CompletedRequest {
-        let touch = self.in_flight.remove(&ticket.id);
-        assert_eq!(touch.as_ref(), Some(&ticket.operation));
+    pub(super) fn finish(&mut self, pending: &PendingRequest) -> CompletedRequest {
+        let operation = self.in_flight.remove(&pending.id);
+        assert_eq!(operation.as_ref(), Some(&pending.operation));
         CompletedRequest {
-            sent: ticket.sent,
+            sent: pending.sent,
             answered: now(),
-            alive_until: ticket.alive_until,
+            alive_until: pending.alive_until,
         }
     }
 
-    /// Whether a service surely lived all the while.
-    fn was_certainly_alive(&self, done: &CompletedRequest, id: &str) -> bool {
+    /// Whether a service was certainly active during the request.
+    fn was_certainly_alive(&self, completed: &CompletedRequest, id: &str) -> bool {
         let ends = self.services.get(id);
-        ends.is_some_and(|ends| ends.0 > done.answered) && !self.is_in_flight(id)
+        ends.is_some_and(|ends| ends.0 > completed.answered) && !self.is_in_flight(id)
     }
 
-    /// Whether a booking surely stood all the while.
-    fn was_certainly_booked(&self, done: &CompletedRequest, held: &ModelBooking) -> bool {
-        let touched = self.in_flight.values().any(|touch| match touch {
-            Operation::Call(call) => matches_call(&held.call, call),
+    /// Whether a booking was certainly active during the request.
+    fn was_certainly_booked(&self, completed: &CompletedRequest, booking: &ModelBooking) -> bool {
+        let is_contended = self.in_flight.values().any(|operation| match operation {
+            Operation::Call(call) => matches_call(&booking.call, call),
             _ => false,
         });
-        let standing = held.known_since < done.sent && held.ends.0 > done.answered;
-        standing && !held.is_uncertain && !touched && self.was_certainly_alive(done, &held.service)
+        let is_active = booking.known_since < completed.sent && booking.ends.0 > completed.answered;
+        is_active
+            && !booking.is_uncertain
+            && !is_contended
+            && self.was_certainly_alive(completed, &booking.service)
     }
 
-    pub(super) fn record_create(&mut self, done: &CompletedRequest, id: &str) {
-        let ends = (done.sent.after(self.ttl), done.answered.after(self.ttl));
-        let before = self.services.insert(id.to_owned(), ends);
-        assert_eq!(before, None, "one id for two services, seed {}", self.seed);
+    pub(super) fn record_create(&mut self, completed: &CompletedRequest, id: &str) {
+        let ends = (
+            completed.sent.after(self.ttl),
+            completed.answered.after(self.ttl),
+        );
+        let previous = self.services.insert(id.to_owned(), ends);
+        assert_eq!(
+            previous, None,
+            "one id for two services, seed {}",
+            self.seed
+        );
     }
 
     pub(super) fn record_booking(
         &mut self,
-        done: &CompletedRequest,
+        completed: &CompletedRequest,
         id: &str,
         group: &'static str,
         booked: &Booked,
@@ -193,154 +203,164 @@ impl Oracle {
             code: booked.code.clone(),
             caller,
         };
-        let standing: Vec<&ModelBooking> = self
+        let active: Vec<&ModelBooking> = self
             .bookings
             .iter()
-            .filter(|held| held.group == group && self.was_certainly_booked(done, held))
+            .filter(|booking| {
+                booking.group == group && self.was_certainly_booked(completed, booking)
+            })
             .collect();
-        let same = standing
+        let same = active
             .iter()
-            .filter(|held| held.call.number == call.number);
+            .filter(|booking| booking.call.number == call.number);
         for other in same {
             assert_ne!(
                 group, EXCLUSIVE_GROUP,
-                "held by {other:?} and {id}, seed {}",
+                "booked for {other:?} and {id}, seed {}",
                 self.seed
             );
-            let alike = call.code.is_some() && other.call.code == call.code;
-            assert!(!alike, "the code of {other:?} and {id}, seed {}", self.seed);
+            let same_code = call.code.is_some() && other.call.code == call.code;
+            assert!(
+                !same_code,
+                "one code for {other:?} and {id}, seed {}",
+                self.seed
+            );
         }
         if group == EXCLUSIVE_GROUP {
-            let mut taken: BTreeSet<&str> =
-                standing.iter().map(|held| &*held.call.number).collect();
-            taken.insert(&call.number);
+            let mut booked_numbers: BTreeSet<&str> =
+                active.iter().map(|booking| &*booking.call.number).collect();
+            booked_numbers.insert(&call.number);
             let free = booked.count("_pool_free");
-            let most = (self.numbers - taken.len()) as u64;
+            let max = (self.numbers - booked_numbers.len()) as u64;
             assert!(
-                free <= most,
-                "{free} free, {taken:?} held, seed {}",
+                free <= max,
+                "{free} free, {booked_numbers:?} booking, seed {}",
                 self.seed
             );
         }
-        let longest = (
-            done.sent.after(self.timeout),
-            done.answered.after(self.timeout),
+        let max_end = (
+            completed.sent.after(self.timeout),
+            completed.answered.after(self.timeout),
         );
-        let at_least = done
+        let min_end = completed
             .alive_until
-            .map_or(longest.0, |lived| lived.min(longest.0));
-        let place = (id.to_owned(), call.number.clone());
-        self.reported.entry(place.clone()).or_default().0 += 1;
+            .map_or(max_end.0, |alive_until| alive_until.min(max_end.0));
+        let key = (id.to_owned(), call.number.clone());
+        self.reported.entry(key.clone()).or_default().0 += 1;
         if self.services.contains_key(id) {
             self.bookings.push(ModelBooking {
                 service: id.to_owned(),
                 group,
                 call,
-                known_since: done.answered,
-                ends: (at_least, longest.1),
-                is_uncertain: self.early_matches.contains(&place),
+                known_since: completed.answered,
+                ends: (min_end, max_end.1),
+                is_uncertain: self.early_matches.contains(&key),
             });
         }
         self.check_matches(id, &booked.number);
     }
 
-    /// No service is matched more often than it was given the number.
+    /// Asserts that a service is not matched more often than it had a booking of the number.
     fn check_matches(&self, id: &str, number: &str) {
-        let (told, record_match) = self.reported[&(id.to_owned(), number.to_owned())];
-        let unanswered = self.in_flight.values().filter(|touch| match touch {
-            Operation::Create => told == 0,
-            Operation::BookNumber(asking) => asking == id,
+        let (reported, matched) = self.reported[&(id.to_owned(), number.to_owned())];
+        let pending = self.in_flight.values().filter(|operation| match operation {
+            Operation::Create => reported == 0,
+            Operation::BookNumber(service) => service == id,
             _ => false,
         });
-        let most = told + u32::try_from(unanswered.count()).unwrap();
+        let max = reported + u32::try_from(pending.count()).unwrap();
         assert!(
-            record_match <= most,
-            "{id} was matched {record_match} times, seed {}",
+            matched <= max,
+            "{id} was matched {matched} times, seed {}",
             self.seed
         );
     }
 
-    pub(super) fn matched(&mut self, done: &CompletedRequest, call: &Match, id: &str) {
+    pub(super) fn matched(&mut self, completed: &CompletedRequest, call: &Match, id: &str) {
         self.matched += 1;
-        if let Some(over) = self.ended.get(id) {
+        if let Some(ended_at) = self.ended.get(id) {
             assert!(
-                *over >= done.sent,
-                "{id} was over at {over}, seed {}",
+                *ended_at >= completed.sent,
+                "{id} had ended at {ended_at}, seed {}",
                 self.seed
             );
         }
-        let ends = self.services.get(id).map_or(done.sent, |ends| ends.1);
+        let ends = self.services.get(id).map_or(completed.sent, |ends| ends.1);
         assert!(
-            ends >= done.sent,
+            ends >= completed.sent,
             "{id} ended at {ends}, seed {}",
             self.seed
         );
-        let place = (id.to_owned(), call.number.clone());
-        self.reported.entry(place.clone()).or_default().1 += 1;
+        let key = (id.to_owned(), call.number.clone());
+        self.reported.entry(key.clone()).or_default().1 += 1;
         self.check_matches(id, &call.number);
 
-        let (fitting, others): (Vec<ModelBooking>, Vec<ModelBooking>) =
+        let (matching, others): (Vec<ModelBooking>, Vec<ModelBooking>) =
             std::mem::take(&mut self.bookings)
                 .into_iter()
-                .partition(|held| held.service == id && matches_call(&held.call, call));
+                .partition(|booking| booking.service == id && matches_call(&booking.call, call));
         self.bookings = others;
-        // It may also have been one that the service has got, and nobody has been told of yet.
-        let asking = Operation::BookNumber(id.to_owned());
-        let unseen = self.in_flight.values().any(|touch| *touch == asking);
-        if fitting.len() == 1 && !unseen {
-            let ends = fitting[0].ends.1;
+        // The matched booking may also be one that has not been reported yet.
+        let book_number = Operation::BookNumber(id.to_owned());
+        let is_unreported = self
+            .in_flight
+            .values()
+            .any(|operation| *operation == book_number);
+        if matching.len() == 1 && !is_unreported {
+            let ends = matching[0].ends.1;
             assert!(
-                ends >= done.sent,
-                "it ran out at {ends}, seed {}",
+                ends >= completed.sent,
+                "the booking expired at {ends}, seed {}",
                 self.seed
             );
             return;
         }
-        if fitting.is_empty() || unseen {
-            self.early_matches.insert(place);
+        if matching.is_empty() || is_unreported {
+            self.early_matches.insert(key);
         }
-        let doubtful = fitting.into_iter().map(|held| ModelBooking {
+        let uncertain = matching.into_iter().map(|booking| ModelBooking {
             is_uncertain: true,
-            ..held
+            ..booking
         });
-        self.bookings.extend(doubtful);
+        self.bookings.extend(uncertain);
     }
 
-    pub(super) fn record_no_match(&mut self, done: &CompletedRequest, call: &Match) {
+    pub(super) fn record_no_match(&mut self, completed: &CompletedRequest, call: &Match) {
         self.unmatched += 1;
-        let missed = self
-            .bookings
-            .iter()
-            .find(|held| matches_call(&held.call, call) && self.was_certainly_booked(done, held));
+        let missed = self.bookings.iter().find(|booking| {
+            matches_call(&booking.call, call) && self.was_certainly_booked(completed, booking)
+        });
         assert!(
             missed.is_none(),
             "{call:?} misses {missed:?}, seed {}",
             self.seed
         );
-        // Calls are made of these; those that have run out are not needed for ever.
-        let past = Timestamp::from_millis(done.sent.millis() - 1_000);
-        self.bookings.retain(|held| held.ends.1 > past);
+        // These bookings are the source of calls; expired ones are dropped.
+        let cutoff = Timestamp::from_millis(completed.sent.millis() - 1_000);
+        self.bookings.retain(|booking| booking.ends.1 > cutoff);
     }
 
-    pub(super) fn record_not_found(&mut self, done: &CompletedRequest, id: &str) {
+    pub(super) fn record_not_found(&mut self, completed: &CompletedRequest, id: &str) {
         assert!(
-            !self.was_certainly_alive(done, id),
+            !self.was_certainly_alive(completed, id),
             "{id} is lost, seed {}",
             self.seed
         );
         if self
             .services
             .get(id)
-            .is_some_and(|ends| ends.1 < done.answered)
+            .is_some_and(|ends| ends.1 < completed.answered)
         {
-            self.record_end(done, id);
+            self.record_end(completed, id);
         }
     }
 
-    pub(super) fn record_end(&mut self, done: &CompletedRequest, id: &str) {
+    pub(super) fn record_end(&mut self, completed: &CompletedRequest, id: &str) {
         self.services.remove(id);
-        self.bookings.retain(|held| held.service != id);
-        self.ended.entry(id.to_owned()).or_insert(done.answered);
+        self.bookings.retain(|booking| booking.service != id);
+        self.ended
+            .entry(id.to_owned())
+            .or_insert(completed.answered);
     }
 
     pub(super) fn record_set_end(&mut self, id: &str, ends: TimeRange) {
@@ -350,9 +370,9 @@ impl Oracle {
     }
 }
 
-/// Whether a booking made for `held` fits a call.
-fn matches_call(held: &Match, call: &Match) -> bool {
-    held.number == call.number
-        && (call.code.is_none() || held.code == call.code)
-        && (call.caller.is_none() || held.caller == call.caller)
+/// Whether a booking with the data `booked` matches a call.
+fn matches_call(booked: &Match, call: &Match) -> bool {
+    booked.number == call.number
+        && (call.code.is_none() || booked.code == call.code)
+        && (call.caller.is_none() || booked.caller == call.caller)
 }

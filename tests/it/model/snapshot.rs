@@ -1,4 +1,4 @@
-//! What Redis has of a group, taken at one moment and checked against itself.
+//! Reads an atomic snapshot of a group from Redis and checks its consistency.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,7 +29,7 @@ impl SnapshotChecker {
         }
     }
 
-    /// Checks one of the groups.
+    /// Checks a random group.
     pub(super) async fn check(&self, random: &mut StdRng) {
         let group = [
             EXCLUSIVE_GROUP,
@@ -50,36 +50,47 @@ impl SnapshotChecker {
         let (numbers, free, booked, bookings, index, codes): Snapshot =
             all.query_async(&mut connection).await.unwrap();
 
-        let (mut holders, mut expected_index) = (BTreeMap::new(), BTreeSet::new());
+        let (mut booking_counts, mut expected_index) = (BTreeMap::new(), BTreeSet::new());
         let mut expected_codes = BTreeMap::new();
         for (id, text) in &bookings {
             let parts: Vec<&str> = text.split('\n').collect();
             let [number, subscriber, _service, code, caller, _longest] = parts[..] else {
                 panic!("{text:?}");
             };
-            *holders.entry(number.to_owned()).or_insert(0) += 1;
+            *booking_counts.entry(number.to_owned()).or_insert(0) += 1;
             expected_index.insert(format!("n\n{subscriber}\n{id}"));
             if !caller.is_empty() {
                 expected_index.insert(format!("p\n{subscriber}\n{caller}\n{id}"));
             }
             if !code.is_empty() {
-                let place = format!("{subscriber}\n{code}");
-                let before = expected_codes.insert(place, id.clone());
-                assert_eq!(before, None, "one code for two: {bookings:#?}");
+                let code_key = format!("{subscriber}\n{code}");
+                let previous = expected_codes.insert(code_key, id.clone());
+                assert_eq!(previous, None, "one code for two: {bookings:#?}");
             }
         }
         for number in numbers.keys() {
-            let held = holders.get(number).copied().unwrap_or(0);
+            let count = booking_counts.get(number).copied().unwrap_or(0);
             if group == EXCLUSIVE_GROUP {
-                assert!(held <= 1, "{number} is held {held} times: {bookings:#?}");
+                assert!(
+                    count <= 1,
+                    "{number} is booked {count} times: {bookings:#?}"
+                );
                 let is_free = free.contains(number);
-                assert_eq!(is_free, held == 0, "{number} is lost, or free while held");
+                assert_eq!(
+                    is_free,
+                    count == 0,
+                    "{number} is lost, or free while booked"
+                );
             } else {
                 assert!(free.contains(number), "{number} is lost");
             }
         }
         assert!(free.iter().all(|number| numbers.contains_key(number)));
-        assert!(holders.keys().all(|number| numbers.contains_key(number)));
+        assert!(
+            booking_counts
+                .keys()
+                .all(|number| numbers.contains_key(number))
+        );
         assert!(
             booked.iter().eq(bookings.keys()),
             "{booked:?}: {bookings:?}"

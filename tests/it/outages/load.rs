@@ -1,4 +1,4 @@
-//! Outages in the middle of many requests.
+//! Outages during many concurrent requests.
 
 use std::{
     sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{Fixture, send_within_limit, unavailable_message};
 use crate::support::{Bodies, eventually, proxy::ProxyMode};
 
-/// What became of the writes: one key each, whose value is its name.
+/// The results of the writes of one client: one key each, whose value is its name.
 #[derive(Default)]
 struct ClientResult {
     stored: Vec<String>,
@@ -18,7 +18,7 @@ struct ClientResult {
     unknown: usize,
 }
 
-/// How many writes were answered how, for who waits for it.
+/// The numbers of writes by result, for tasks that wait for progress.
 #[derive(Default)]
 struct Counts {
     stored: AtomicUsize,
@@ -26,40 +26,39 @@ struct Counts {
     stopped: AtomicBool,
 }
 
-/// Writes one key after another until it is over.
+/// Writes one key after another until stopped.
 async fn write(fixture: &Fixture, service: &str, name: &str, counts: &Counts) -> ClientResult {
-    let mut told = ClientResult::default();
+    let mut result = ClientResult::default();
     for n in 0.. {
         if counts.stopped.load(Relaxed) {
             break;
         }
         let key = format!("{name}{n}");
         let request = fixture.app.post(&format!("{service}/storage"));
-        let answer = send_within_limit(request.form_body(&format!("{key}={key}"))).await;
-        if answer.status == 200 {
+        let response = send_within_limit(request.form_body(&format!("{key}={key}"))).await;
+        if response.status == 200 {
             counts.stored.fetch_add(1, Relaxed);
-            told.stored.push(key);
+            result.stored.push(key);
             continue;
         }
         counts.failed.fetch_add(1, Relaxed);
-        if unavailable_message(&answer).contains("nothing was changed") {
-            told.unchanged.push(key);
+        if unavailable_message(&response).contains("nothing was changed") {
+            result.unchanged.push(key);
         } else {
-            told.unknown += 1;
+            result.unknown += 1;
         }
     }
-    told
+    result
 }
 
-/// Lets the count grow a little.
+/// Waits until the count has grown by `by`.
 async fn wait_for_increase(count: &AtomicUsize, by: usize) {
     let before = count.load(Relaxed);
-    let grown = async || (count.load(Relaxed) >= before + by).then_some(());
-    eventually("requests are answered", grown).await;
+    let has_grown = async || (count.load(Relaxed) >= before + by).then_some(());
+    eventually("requests are answered", has_grown).await;
 }
 
-/// Makes and ends an outage again and again while four clients write, then compares what they were
-/// told with what is there.
+/// Causes repeated outages while four clients write, then compares their results with the stored data.
 async fn assert_writes_survive(rounds: usize, outage: impl Fn(&Fixture)) {
     let fixture = Fixture::start(
         ProxyMode::Forward(Duration::ZERO),
@@ -68,7 +67,7 @@ async fn assert_writes_survive(rounds: usize, outage: impl Fn(&Fixture)) {
     .await;
     let service = fixture.replica.create("").await;
     let counts = Counts::default();
-    let trouble = async {
+    let outages = async {
         for _ in 0..rounds {
             wait_for_increase(&counts.stored, 20).await;
             outage(&fixture);
@@ -81,31 +80,31 @@ async fn assert_writes_survive(rounds: usize, outage: impl Fn(&Fixture)) {
     };
     let client = |name| write(&fixture, &service, name, &counts);
     let (a, b, c, d, ()) =
-        tokio::join!(client("a"), client("b"), client("c"), client("d"), trouble);
+        tokio::join!(client("a"), client("b"), client("c"), client("d"), outages);
 
-    let held = fixture.replica.storage(&service).await;
-    for told in [a, b, c, d] {
-        for key in &told.stored {
-            assert_eq!(held[key], Value::from(key.as_str()), "acknowledged");
+    let storage = fixture.replica.storage(&service).await;
+    for result in [a, b, c, d] {
+        for key in &result.stored {
+            assert_eq!(storage[key], Value::from(key.as_str()), "acknowledged");
         }
-        for key in &told.unchanged {
-            assert_eq!(held[key], Value::Null, "said to have changed nothing");
+        for key in &result.unchanged {
+            assert_eq!(storage[key], Value::Null, "reported as unchanged");
         }
     }
 }
 
 #[tokio::test]
-async fn what_was_acknowledged_is_there_after_connections_were_cut() {
+async fn acknowledged_writes_survive_closed_connections() {
     assert_writes_survive(6, |fixture| fixture.proxy.set_mode(ProxyMode::Close)).await;
 }
 
 #[tokio::test]
-async fn what_was_acknowledged_is_there_after_redis_was_silent() {
+async fn acknowledged_writes_survive_unresponsive_redis() {
     assert_writes_survive(2, |fixture| fixture.proxy.set_mode(ProxyMode::Stall)).await;
 }
 
 #[tokio::test]
-async fn what_was_acknowledged_is_there_after_answers_were_lost() {
+async fn acknowledged_writes_survive_lost_replies() {
     assert_writes_survive(2, |fixture| {
         fixture.proxy.set_mode(ProxyMode::DropResponses)
     })
@@ -113,6 +112,6 @@ async fn what_was_acknowledged_is_there_after_answers_were_lost() {
 }
 
 #[tokio::test]
-async fn what_was_acknowledged_is_there_after_answers_were_torn() {
+async fn acknowledged_writes_survive_truncated_replies() {
     assert_writes_survive(6, |fixture| fixture.proxy.set_mode(ProxyMode::Truncate)).await;
 }

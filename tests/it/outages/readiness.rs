@@ -1,4 +1,4 @@
-//! What `/readyz` says, and why: Redis that reads but does not write, and Redis that does nothing.
+//! `/readyz` and its reasons: Redis that rejects writes, and Redis that is unavailable.
 
 use reqwest::RequestBuilder;
 use serde_json::json;
@@ -30,7 +30,7 @@ fn write_requests(app: &TestApp, service: &str) -> Vec<RequestBuilder> {
     ]
 }
 
-/// The service reads and refuses writes with `exception`; it is ready, and shows `reason`.
+/// Asserts that reads succeed, writes fail with `exception`, and the replica is ready with `reason`.
 async fn assert_restricted(app: &TestApp, service: &str, reason: &str, exception: &str) {
     let (status, body) = wait_for_reason(app, reason).await;
     assert_eq!(status, 200, "{body}");
@@ -52,23 +52,23 @@ async fn assert_restricted(app: &TestApp, service: &str, reason: &str, exception
     assert_eq!((node.status.as_u16(), node.text()), (200, "ONLINE"));
     let metrics = Metrics::scrape(app.address).await;
     for (reason, value) in [("ready", 1.0), (reason, 1.0), ("store_unreachable", 0.0)] {
-        let told = metrics.value(&format!("ready{{reason=\"{reason}\"}}"));
-        assert!((told - value).abs() < 0.5, "{reason}: {told}");
+        let sample = metrics.value(&format!("ready{{reason=\"{reason}\"}}"));
+        assert!((sample - value).abs() < 0.5, "{reason}: {sample}");
     }
 
     for write in write_requests(app, service) {
-        let answer = send_within_limit(write).await;
-        let message = answer.error_message(exception, 503);
+        let response = send_within_limit(write).await;
+        let message = response.error_message(exception, 503);
         assert!(message.contains("nothing was changed"), "{message}");
         assert_eq!(
-            answer.header("retry-after").is_empty(),
+            response.header("retry-after").is_empty(),
             exception == "StoreFull"
         );
     }
     assert_eq!(app.storage(service).await, json!({"a": "1"}));
 }
 
-/// One by one, everything that lets Redis read and keeps it from writing.
+/// Asserts the readiness for a configuration of Redis that rejects writes.
 async fn assert_config_restricts(set: &[&str], unset: &[&str], reason: &str, exception: &str) {
     let server = DedicatedRedis::start(&[("dir", "/proc"), ("save", "3600 1")]).await;
     let app = start_on(&server).await;
@@ -91,8 +91,8 @@ async fn assert_config_restricts(set: &[&str], unset: &[&str], reason: &str, exc
 }
 
 #[tokio::test]
-async fn a_redis_that_cannot_save_its_data_is_ready_and_shows_it() {
-    // Nothing can be saved in its folder.
+async fn failing_snapshots_degrade_readiness() {
+    // Snapshots cannot be written to this directory.
     let stop_writes = ["CONFIG", "SET", "stop-writes-on-bgsave-error", "no"];
     assert_config_restricts(
         &["BGSAVE"],
@@ -104,7 +104,7 @@ async fn a_redis_that_cannot_save_its_data_is_ready_and_shows_it() {
 }
 
 #[tokio::test]
-async fn a_redis_that_is_full_is_ready_and_shows_it() {
+async fn full_redis_degrades_readiness() {
     let (set, unset) = (
         ["CONFIG", "SET", "maxmemory", "1"],
         ["CONFIG", "SET", "maxmemory", "0"],
@@ -113,15 +113,15 @@ async fn a_redis_that_is_full_is_ready_and_shows_it() {
 }
 
 #[tokio::test]
-async fn a_redis_that_misses_its_replicas_is_ready_and_shows_it() {
+async fn too_few_replicas_degrade_readiness() {
     let set = |count| ["CONFIG", "SET", "min-replicas-to-write", count];
     assert_config_restricts(&set("1"), &set("0"), "too_few_replicas", "StoreUnavailable").await;
 }
 
 #[tokio::test]
-async fn a_redis_that_is_a_replica_is_ready_and_shows_it() {
-    let nobody = DedicatedRedis::not_started();
-    let port = nobody.port().to_string();
+async fn read_only_redis_degrades_readiness() {
+    let missing = DedicatedRedis::not_started();
+    let port = missing.port().to_string();
     let follow = ["REPLICAOF", "127.0.0.1", port.as_str()];
     assert_config_restricts(
         &follow,
@@ -133,7 +133,7 @@ async fn a_redis_that_is_a_replica_is_ready_and_shows_it() {
 }
 
 #[tokio::test]
-async fn a_redis_that_is_away_is_named_as_the_reason_and_the_host_is_not() {
+async fn unreachable_redis_is_reported_without_its_address() {
     let server = DedicatedRedis::not_started();
     let app = start_on(&server).await;
     let (status, body) = wait_for_reason(&app, "store_unreachable").await;
@@ -142,7 +142,7 @@ async fn a_redis_that_is_away_is_named_as_the_reason_and_the_host_is_not() {
         (&body["status"], &body["ready"]),
         (&json!("not_ready"), &json!(false))
     );
-    // What operators made could not be read either.
+    // The stored catalog could not be read either.
     assert_eq!(body["reasons"][1]["reason"], "starting");
     let text = TestResponse::send(app.get("/readyz")).await;
     assert!(
@@ -161,7 +161,7 @@ async fn a_redis_that_is_away_is_named_as_the_reason_and_the_host_is_not() {
 }
 
 #[tokio::test]
-async fn a_redis_that_refuses_the_password_is_named_as_the_reason() {
+async fn failed_authentication_is_reported() {
     let server = DedicatedRedis::start(&[]).await;
     let with_password = server.url().replace("//", "//:hunter2@");
     server
@@ -176,17 +176,17 @@ async fn a_redis_that_refuses_the_password_is_named_as_the_reason() {
 }
 
 #[tokio::test]
-async fn json_is_given_to_those_who_ask_for_it_and_text_to_all_others() {
+async fn readiness_format_follows_accept_header() {
     let app = TestApp::on_memory().await;
-    let kind = async |accept: Option<&str>| {
+    let content_type = async |accept: Option<&str>| {
         let request = app.get("/readyz");
         let request = match accept {
             Some(accept) => request.header("accept", accept),
             None => request,
         };
-        let answer = TestResponse::send(request).await;
-        assert_eq!(answer.status, 200);
-        answer
+        let response = TestResponse::send(request).await;
+        assert_eq!(response.status, 200);
+        response
             .header("content-type")
             .split(';')
             .next()
@@ -198,7 +198,7 @@ async fn json_is_given_to_those_who_ask_for_it_and_text_to_all_others() {
         "application/json, */*;q=0.5",
         "APPLICATION/JSON",
     ] {
-        assert_eq!(kind(Some(json)).await, "application/json", "{json}");
+        assert_eq!(content_type(Some(json)).await, "application/json", "{json}");
     }
     for text in [
         None,
@@ -206,6 +206,6 @@ async fn json_is_given_to_those_who_ask_for_it_and_text_to_all_others() {
         Some("text/plain"),
         Some("application/json;q=0, text/plain"),
     ] {
-        assert_eq!(kind(text).await, "text/plain", "{text:?}");
+        assert_eq!(content_type(text).await, "text/plain", "{text:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! Redis itself in trouble: suspended, started again with or without what it had, loading, demoted.
+//! Problems of the Redis server: suspended, restarted with or without its data, loading, demoted.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use crate::support::{
     random_prefix,
 };
 
-/// With these it keeps every change on disk before it acknowledges it.
+/// With these options Redis writes every change to disk before it acknowledges it.
 const DURABLE: [(&str, &str); 2] = [("appendonly", "yes"), ("appendfsync", "always")];
 
 async fn start_on(url: &str) -> TestApp {
@@ -26,20 +26,20 @@ async fn start_on(url: &str) -> TestApp {
     TestApp::start(None, &random_prefix(), &overrides).await
 }
 
-/// Waits until requests are answered that the store is away, and sees that nobody is sent here.
+/// Waits until requests fail with `StoreUnavailable`, and asserts that the replica is not ready.
 async fn wait_for_outage(app: &TestApp) {
-    eventually("the outage shows", async || {
+    eventually("the outage is detected", async || {
         let create = app.post("/genesys/1/service/store").form_body("a=1");
-        let answer = send_within_limit(create).await;
-        (answer.status != 200).then(|| unavailable_message(&answer))
+        let response = send_within_limit(create).await;
+        (response.status != 200).then(|| unavailable_message(&response))
     })
     .await;
     assert_eq!(TestResponse::send(app.get("/readyz")).await.status, 503);
     TestResponse::send(app.get("/livez")).await.assert_ok();
 }
 
-/// Writes one key after another until `enough` says so, given how many were stored and how many failed.
-/// Gives those that were stored.
+/// Writes one key after another until `enough` returns true for the numbers of stored and failed writes.
+/// Returns the stored keys.
 async fn write_until_failure(
     app: &TestApp,
     service: &str,
@@ -52,26 +52,26 @@ async fn write_until_failure(
         }
         let key = format!("key{n}");
         let write = app.post(&format!("{service}/storage"));
-        let answer = send_within_limit(write.form_body(&format!("{key}={key}"))).await;
-        if answer.status == 200 {
+        let response = send_within_limit(write.form_body(&format!("{key}={key}"))).await;
+        if response.status == 200 {
             stored.push(key);
         } else {
-            unavailable_message(&answer);
+            unavailable_message(&response);
             failed += 1;
         }
     }
     stored
 }
 
-async fn assert_all_there(app: &TestApp, service: &str, stored: &[String]) {
-    let held = app.storage(service).await;
+async fn assert_all_stored(app: &TestApp, service: &str, stored: &[String]) {
+    let storage = app.storage(service).await;
     for key in stored {
-        assert_eq!(held[key], *key.as_str(), "acknowledged");
+        assert_eq!(storage[key], *key.as_str(), "acknowledged");
     }
 }
 
 #[tokio::test]
-async fn a_redis_that_is_suspended_for_five_seconds_is_not_waited_for() {
+async fn suspended_redis_does_not_block_requests() {
     let server = DedicatedRedis::start(&[]).await;
     let app = start_on(&server.url()).await;
     let service = app.create("").await;
@@ -88,26 +88,26 @@ async fn a_redis_that_is_suspended_for_five_seconds_is_not_waited_for() {
     }
     server.signal("CONT");
     assert_recovers(&app, "suspended for 5 s").await;
-    assert_all_there(&app, &service, &stored).await;
+    assert_all_stored(&app, &service, &stored).await;
 }
 
 #[tokio::test]
-async fn a_redis_that_comes_back_empty_is_made_use_of_as_it_is() {
+async fn redis_restarted_empty_is_used() {
     let server = DedicatedRedis::start(&[]).await;
     let app = start_on(&server.url()).await;
     let service = app.create("a=1").await;
-    let held = book_number(&app, "_provide_code=true").await;
+    let booked_before = book_number(&app, "_provide_code=true").await;
     server.kill();
     wait_for_outage(&app).await;
     server.spawn(&[]);
     assert_recovers(&app, "restarted empty").await;
 
-    for lost in [&service, &held.service_path()] {
-        let answer = TestResponse::send(app.get(lost)).await;
-        answer.error_message("ServiceNotFound", 404);
+    for lost in [&service, &booked_before.service_path()] {
+        let response = TestResponse::send(app.get(lost)).await;
+        response.error_message("ServiceNotFound", 404);
     }
-    // The numbers are those of the catalogue again, and come back when their service ends: Redis tells
-    // of it, as it was asked to again.
+    // The numbers of the catalog are available again and are released when their service ends: keyspace
+    // notifications are enabled again.
     let booked = book_when_free(&app, "_provide_code=true&_ttl=1800").await;
     let call = format!(
         "_access_number={}&_access_code={}",
@@ -117,27 +117,27 @@ async fn a_redis_that_comes_back_empty_is_made_use_of_as_it_is() {
     assert_eq!(match_call(&app, &call).await, booked.id);
     delete_service(&app, &booked).await;
     let mut connection = server.connection().await.unwrap();
-    eventually("nothing is left of it", async || {
+    eventually("no keys of the service remain", async || {
         let all = redis::cmd("KEYS")
             .arg(format!("*{}*", booked.id))
             .to_owned();
-        let left: Vec<String> = all.query_async(&mut connection).await.unwrap();
-        left.is_empty().then_some(())
+        let remaining: Vec<String> = all.query_async(&mut connection).await.unwrap();
+        remaining.is_empty().then_some(())
     })
     .await;
-    let told = redis::cmd("CONFIG")
+    let get_flags = redis::cmd("CONFIG")
         .arg("GET")
         .arg("notify-keyspace-events")
         .to_owned();
-    eventually("Redis is asked to tell of ends again", async || {
-        let (_, flags): (String, String) = told.query_async(&mut connection).await.unwrap();
+    eventually("keyspace notifications are enabled again", async || {
+        let (_, flags): (String, String) = get_flags.query_async(&mut connection).await.unwrap();
         (!flags.is_empty()).then_some(())
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_redis_that_kept_everything_on_disk_has_it_after_a_crash() {
+async fn redis_with_append_only_file_survives_crash() {
     let server = DedicatedRedis::start(&DURABLE).await;
     let app = start_on(&server.url()).await;
     let service = app.create("a=1").await;
@@ -152,7 +152,7 @@ async fn a_redis_that_kept_everything_on_disk_has_it_after_a_crash() {
     wait_for_outage(&app).await;
     server.spawn(&DURABLE);
     assert_recovers(&app, "restarted from its append-only file").await;
-    assert_all_there(&app, &service, &stored).await;
+    assert_all_stored(&app, &service, &stored).await;
     assert_eq!(app.storage(&service).await["a"], "1");
     let call = format!(
         "_access_number={}&_access_code={}",
@@ -163,41 +163,41 @@ async fn a_redis_that_kept_everything_on_disk_has_it_after_a_crash() {
 }
 
 #[tokio::test]
-async fn a_redis_that_loads_what_it_had_is_away_until_it_has() {
+async fn loading_redis_is_unavailable() {
     let server = DedicatedRedis::start(&[]).await;
     let app = start_on(&server.url()).await;
     let service = app.create("").await;
     let stored = write_until_failure(&app, &service, |stored, _| stored == 100).await;
-    let more = "for n = 1, 1500 do redis.call('SET', 'more' .. n, string.rep('x', 100)) end";
-    server.command(&["EVAL", more, "0"]).await;
+    let fill = "for n = 1, 1500 do redis.call('SET', 'fill' .. n, string.rep('x', 100)) end";
+    server.command(&["EVAL", fill, "0"]).await;
     server.command(&["SAVE"]).await;
     server.kill();
-    // Each key takes two milliseconds to load; commands are answered meanwhile.
+    // Each key takes two milliseconds to load; Redis processes commands meanwhile.
     let slowly = [
         ("key-load-delay", "2000"),
         ("loading-process-events-interval-bytes", "1024"),
     ];
     server.spawn(&slowly);
-    eventually("it says that it loads", async || {
+    eventually("the server is loading", async || {
         server.is_loading().await.then_some(())
     })
     .await;
     wait_for_outage(&app).await;
-    eventually("it has loaded", async || {
+    eventually("the server has loaded", async || {
         server.connection().await.map(drop)
     })
     .await;
     assert_recovers(&app, "loaded").await;
-    assert_all_there(&app, &service, &stored).await;
+    assert_all_stored(&app, &service, &stored).await;
 }
 
 #[tokio::test]
-async fn a_redis_that_is_made_a_replica_is_read_and_refuses_changes() {
-    let nobody = DedicatedRedis::not_started();
+async fn demoted_redis_serves_reads_and_rejects_writes() {
+    let missing = DedicatedRedis::not_started();
     let server = DedicatedRedis::start(&[]).await;
     let app = start_on(&server.url()).await;
     let service = app.create("a=1").await;
-    let (_, port) = (nobody.url(), nobody.address());
+    let (_, port) = (missing.url(), missing.address());
     let port = port.rsplit_once(':').unwrap().1;
     server.command(&["REPLICAOF", "127.0.0.1", port]).await;
     for _ in 0..20 {
@@ -225,7 +225,7 @@ async fn a_redis_that_is_made_a_replica_is_read_and_refuses_changes() {
 }
 
 #[tokio::test]
-async fn a_primary_that_another_one_follows_behind_the_same_address_is_left() {
+async fn new_primary_at_same_address_is_used() {
     let (first, second) = (
         DedicatedRedis::start(&[]).await,
         DedicatedRedis::start(&[]).await,
@@ -239,11 +239,11 @@ async fn a_primary_that_another_one_follows_behind_the_same_address_is_left() {
         .map(|(host, port)| (host.to_owned(), port.to_owned()))
         .unwrap();
     first.command(&["REPLICAOF", &host, &port]).await;
-    // Connections that are open stay where they are, as with most addresses that move.
+    // Open connections remain at the old server, as with most addresses that move.
     proxy.set_target(&second.address());
     assert_recovers(&app, "another primary behind the same address").await;
     let mut connection = second.connection().await.unwrap();
     let all = redis::cmd("KEYS").arg("*svc:*").to_owned();
-    let made: Vec<String> = all.query_async(&mut connection).await.unwrap();
-    assert!(!made.is_empty());
+    let created: Vec<String> = all.query_async(&mut connection).await.unwrap();
+    assert!(!created.is_empty());
 }

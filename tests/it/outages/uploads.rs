@@ -1,4 +1,5 @@
-//! Files and outages: a file is there whole or not at all, whoever was told what.
+//! Files and outages: a file is stored completely or not at all, independent of the response to the
+//! client.
 
 use std::time::Duration;
 
@@ -10,12 +11,12 @@ use crate::support::{
     stores::test_bytes,
 };
 
-/// Sends all of a request that stores a file called `map`, but for its last bytes, and waits until
-/// Redis has the file's. Gives the connection and what is still to be sent.
+/// Sends a request that stores the file `map`, except for its last bytes, and waits until Redis has the
+/// contents of the file. Returns the connection and the remaining bytes.
 async fn upload_all_but_last_bytes(fixture: &Fixture, service: &str) -> (RawConnection, Vec<u8>) {
     let body = Multipart::new().file("map", "map.png", "image/png", &test_bytes(1_000));
     let body = body.text("note", "one").bytes();
-    let (most, rest) = body.split_at(body.len() - 10);
+    let (first, rest) = body.split_at(body.len() - 10);
     let mut wire = RawConnection::connect(&fixture.app).await;
     let head = format!(
         "POST {service}/storage HTTP/1.1\r\nHost: x\r\nContent-Type: {}\r\nContent-Length: {}\r\n\r\n",
@@ -23,7 +24,7 @@ async fn upload_all_but_last_bytes(fixture: &Fixture, service: &str) -> (RawConn
         body.len()
     );
     wire.send(head).await;
-    wire.send(most).await;
+    wire.send(first).await;
     let (_, id) = service.rsplit_once('/').unwrap();
     let blob = format!("blob:*{id}*");
     eventually("the bytes are in Redis", async || {
@@ -34,11 +35,12 @@ async fn upload_all_but_last_bytes(fixture: &Fixture, service: &str) -> (RawConn
     (wire, rest.to_vec())
 }
 
-/// Whether the service has the file; then it must be whole, and otherwise nothing else be stored.
-async fn is_stored_whole(fixture: &Fixture, service: &str) -> bool {
+/// Returns whether the service has the file. It must then be complete; otherwise nothing else may be
+/// stored.
+async fn is_stored_completely(fixture: &Fixture, service: &str) -> bool {
     let app = &fixture.replica;
-    let told = app.get_service(service).await;
-    if told["_binaries"] == json!([]) {
+    let description = app.get_service(service).await;
+    if description["_binaries"] == json!([]) {
         assert_eq!(app.storage(service).await, json!({}));
         return false;
     }
@@ -46,75 +48,78 @@ async fn is_stored_whole(fixture: &Fixture, service: &str) -> bool {
     let path = format!("{service}/storage/binary/map");
     let file = app.get(&path).send().await.unwrap();
     let bytes = file.bytes().await.map(|bytes| bytes.to_vec());
-    assert!(bytes.ok() == Some(test_bytes(1_000)), "in part: {told}");
+    assert!(
+        bytes.ok() == Some(test_bytes(1_000)),
+        "incomplete: {description}"
+    );
     true
 }
 
-/// Lets everything that waits for the lane of the service go first.
+/// Waits until all pending commands on the multiplexed connection have completed.
 async fn wait_until_connection_idle(fixture: &Fixture) {
     for _ in 0..5 {
         fixture.wait_until_ready().await;
     }
 }
 
-/// Has a request stored a file while its answer is on a way that has no end: gives the service, and
-/// the connection of who waits for the answer.
+/// Stores a file through a request whose response is delayed indefinitely. Returns the service and the
+/// connection of the client.
 async fn store_without_response(fixture: &Fixture) -> (String, RawConnection) {
     let replica = &fixture.replica;
     let service = replica.create("").await;
-    // Whoever writes first tells Redis the script, and waits for an answer in between.
+    // The first write loads the script, which needs a response in between.
     let write = replica.post(&format!("{service}/storage"));
     TestResponse::send(write.form_body("")).await.assert_empty();
 
     let (mut wire, rest) = upload_all_but_last_bytes(fixture, &service).await;
     fixture.proxy.set_mode(ProxyMode::DropResponses);
     wire.send(rest).await;
-    eventually("Redis has it", async || {
-        let told = replica.get_service(&service).await;
-        (told["_binaries"] != json!([])).then_some(())
+    eventually("the file is stored", async || {
+        let description = replica.get_service(&service).await;
+        (description["_binaries"] != json!([])).then_some(())
     })
     .await;
     (service, wire)
 }
 
 #[tokio::test]
-async fn a_file_whose_answer_was_lost_is_there_whole() {
+async fn file_with_lost_response_is_stored_completely() {
     let fixture = Fixture::with_one_worker().await;
     let (service, mut wire) = store_without_response(&fixture).await;
     fixture.proxy.restore();
     let message = unavailable_message(&wire.read_response().await);
     assert!(!message.contains("nothing was changed"), "{message}");
     wait_until_connection_idle(&fixture).await;
-    assert!(is_stored_whole(&fixture, &service).await);
+    assert!(is_stored_completely(&fixture, &service).await);
 }
 
 #[tokio::test]
-async fn a_file_whose_sender_breaks_off_before_the_answer_is_there_whole() {
+async fn file_of_disconnected_client_is_stored_completely() {
     let fixture = Fixture::with_one_worker().await;
     let (service, wire) = store_without_response(&fixture).await;
     wire.reset();
     fixture.proxy.restore();
     wait_until_connection_idle(&fixture).await;
-    assert!(is_stored_whole(&fixture, &service).await);
+    assert!(is_stored_completely(&fixture, &service).await);
 }
 
 #[tokio::test]
-async fn a_file_given_up_for_want_of_redis_is_not_there() {
+async fn file_upload_during_outage_is_not_stored() {
     let fixture = Fixture::with_one_worker().await;
-    for way in [ProxyMode::Close, ProxyMode::Stall] {
+    for mode in [ProxyMode::Close, ProxyMode::Stall] {
         let service = fixture.replica.create("").await;
         let (mut wire, rest) = upload_all_but_last_bytes(&fixture, &service).await;
-        fixture.proxy.set_mode(way);
+        fixture.proxy.set_mode(mode);
         wire.send(rest).await;
         unavailable_message(&wire.read_response().await);
         fixture.proxy.restore();
         wait_until_connection_idle(&fixture).await;
-        assert!(!is_stored_whole(&fixture, &service).await);
+        assert!(!is_stored_completely(&fixture, &service).await);
     }
 }
 
 #[tokio::test]
-async fn a_new_upload_is_refused_in_time_while_redis_is_away() {
+async fn upload_fails_in_time_during_outage() {
     let fixture = Fixture::start(
         ProxyMode::Forward(Duration::ZERO),
         &[("server.workers", "1"), ("redis.connect_timeout_ms", "300")],
@@ -140,9 +145,9 @@ async fn a_new_upload_is_refused_in_time_while_redis_is_away() {
 }
 
 #[tokio::test]
-async fn a_download_that_cannot_be_finished_is_not_taken_for_whole() {
+async fn interrupted_download_is_detectable() {
     let fixture = Fixture::with_one_worker().await;
-    // More than the sockets in between take up.
+    // Larger than all socket buffers.
     let bytes = test_bytes(24 << 20);
     let body = Multipart::new().file("map", "map.png", "image/png", &bytes);
     let create = fixture.replica.post("/genesys/1/service/store");
@@ -150,20 +155,20 @@ async fn a_download_that_cannot_be_finished_is_not_taken_for_whole() {
         .await
         .service_id();
     let path = format!("{service}/storage/binary/map");
-    for way in [ProxyMode::Stall, ProxyMode::Close] {
+    for mode in [ProxyMode::Stall, ProxyMode::Close] {
         let mut download = fixture.app.get(&path).send().await.unwrap();
         download.chunk().await.unwrap().unwrap();
-        fixture.proxy.set_mode(way);
+        fixture.proxy.set_mode(mode);
         let rest = async {
             while download.chunk().await?.is_some() {}
             Ok::<(), reqwest::Error>(())
         };
-        let ended = tokio::time::timeout(Duration::from_secs(10), rest).await;
-        // It ended, and not as if the part were the whole.
-        assert!(matches!(ended, Ok(Err(_))), "{way:?}: {ended:?}");
+        let result = tokio::time::timeout(Duration::from_secs(10), rest).await;
+        // The download ends with an error, not as if it were complete.
+        assert!(matches!(result, Ok(Err(_))), "{mode:?}: {result:?}");
         fixture.proxy.restore();
         fixture.wait_until_ready().await;
     }
-    let again = TestResponse::send(fixture.replica.get(&path)).await;
-    assert!(again.body == bytes);
+    let retried = TestResponse::send(fixture.replica.get(&path)).await;
+    assert!(retried.body == bytes);
 }

@@ -1,4 +1,4 @@
-//! Commands and keys that Redis denies: clients get 503, and operators learn what is missing.
+//! Commands and keys that Redis denies: clients get 503, and operators see the missing rights.
 
 use std::net::SocketAddr;
 
@@ -14,31 +14,32 @@ async fn create(address: SocketAddr) -> TestResponse {
     TestResponse::send(Client::new().post(url).form_body("a=1")).await
 }
 
-fn assert_denied(answer: &TestResponse) {
-    assert_eq!(answer.status, 503, "{}", answer.text());
-    let body: Value = answer.json();
+fn assert_denied(response: &TestResponse) {
+    assert_eq!(response.status, 503, "{}", response.text());
+    let body: Value = response.json();
     assert_eq!(body["exception"], "StoreUnavailable");
     let message = body["message"].as_str().unwrap();
     assert!(
         message.contains("denies") && !message.contains("bug"),
         "{message}"
     );
-    assert!(!answer.header("retry-after").is_empty());
+    assert!(!response.header("retry-after").is_empty());
 }
 
-/// Waits until the log has named this as missing.
+/// Waits until a warning lists this rule.
 async fn wait_for_warning(program: &Program, rule: &str) {
-    eventually(&format!("{rule} is named"), async || {
+    eventually(&format!("{rule} is logged"), async || {
         let warnings = program.log_events("redis check failed");
-        let mut seen = warnings.iter().filter_map(|line| line["seen"].as_str());
-        seen.any(|seen| seen.split(' ').any(|word| word == rule))
+        let mut details = warnings.iter().filter_map(|line| line["detail"].as_str());
+        details
+            .any(|detail| detail.split(' ').any(|word| word == rule))
             .then_some(())
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_command_that_is_denied_while_it_runs_is_503_and_named_once() {
+async fn denied_command_at_run_time_is_503_and_logged_once() {
     let redis = start_valid_redis(&[]).await;
     let mut connection = redis.connection().await.unwrap();
     set_user(&mut connection, &["~*", "&*", "+@all"]).await;
@@ -54,12 +55,12 @@ async fn a_command_that_is_denied_while_it_runs_is_503_and_named_once() {
         ("-hget", "+hget"),
     ] {
         set_user(&mut connection, &[denied]).await;
-        let answer = if denied == "-hget" {
+        let response = if denied == "-hget" {
             TestResponse::send(Client::new().get(format!("{storage}/a"))).await
         } else {
             create(address).await
         };
-        assert_denied(&answer);
+        assert_denied(&response);
         for _ in 0..20 {
             assert_denied(&create(address).await);
         }
@@ -72,19 +73,19 @@ async fn a_command_that_is_denied_while_it_runs_is_503_and_named_once() {
 }
 
 #[tokio::test]
-async fn a_key_pattern_that_is_missing_is_named_whether_redis_tells_rights_or_not() {
+async fn missing_key_pattern_is_reported_with_and_without_acl() {
     for acl in ["+acl", "-acl"] {
         let redis = start_valid_redis(&[]).await;
         let mut connection = redis.connection().await.unwrap();
-        let all = [
+        let rules = [
             "resetkeys",
             "~sb1:svc:*",
             "~sb1:end:*",
             "~sb1:idx:*",
             "~sb1:lease:cleanup",
         ];
-        let more = ["~sb1:probe:*", "~sb1:{catalog}:*", "&*", "+@all", acl];
-        set_user(&mut connection, &[&all[..], &more].concat()).await;
+        let other_rules = ["~sb1:probe:*", "~sb1:{catalog}:*", "&*", "+@rules", acl];
+        set_user(&mut connection, &[&rules[..], &other_rules].concat()).await;
         let (program, address) = start_replica(&url_as_user(&redis.url()), &[]).await;
         wait_for_result(address, "rights", 0.0).await;
         for rule in [
@@ -97,10 +98,10 @@ async fn a_key_pattern_that_is_missing_is_named_whether_redis_tells_rights_or_no
             wait_for_warning(&program, rule).await;
         }
         let warning = &program.log_events("redis check failed")[0];
-        let seen = warning["seen"].as_str().unwrap();
+        let detail = warning["detail"].as_str().unwrap();
         assert!(
-            !seen.contains("~sb1:svc:*") && !seen.contains('+'),
-            "{seen}"
+            !detail.contains("~sb1:svc:*") && !detail.contains('+'),
+            "{detail}"
         );
         assert_denied(&create(address).await);
         set_user(&mut connection, &["~sb1:*"]).await;
@@ -110,19 +111,19 @@ async fn a_key_pattern_that_is_missing_is_named_whether_redis_tells_rights_or_no
 }
 
 #[tokio::test]
-async fn checking_rights_leaves_nothing_behind_and_no_denial_where_all_is_permitted() {
+async fn rights_check_leaves_no_keys() {
     for acl in ["+acl", "-acl"] {
         let redis = start_valid_redis(&[]).await;
         let mut connection = redis.connection().await.unwrap();
         set_user(&mut connection, &["~*", "&*", "+@all", acl]).await;
         let url = url_as_user(&redis.url());
-        let ended = Program::run(&["verify", "--redis"], &[("redis.url", &url)]);
-        let ended = ended.wait().await;
+        let exited = Program::run(&["verify", "--redis"], &[("redis.url", &url)]);
+        let exited = exited.wait().await;
         assert!(
-            ended.stdout.contains("permitted"),
+            exited.stdout.contains("permitted"),
             "{}{}",
-            ended.stdout,
-            ended.stderr
+            exited.stdout,
+            exited.stderr
         );
         let keys: Vec<String> = cmd("KEYS")
             .arg("*")

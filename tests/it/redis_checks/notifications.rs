@@ -1,4 +1,4 @@
-//! The metric says whether messages about keys that end arrive, whatever the configuration says.
+//! The metrics of keyspace notifications report their actual delivery, independent of the configuration.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -15,10 +15,10 @@ async fn set_flags(connection: &mut MultiplexedConnection, flags: &str) {
     set.exec_async(connection).await.unwrap();
 }
 
-/// Waits until both metrics say so.
+/// Waits until both metrics have this value.
 async fn wait_until_enabled(address: SocketAddr, expected: f64) {
     wait_for_result(address, "notifications", expected).await;
-    eventually("the metric of all servers says so too", async || {
+    eventually("the metric of all servers has the value", async || {
         let value = Metrics::scrape(address)
             .await
             .value("keyspace_notifications_enabled");
@@ -28,7 +28,7 @@ async fn wait_until_enabled(address: SocketAddr, expected: f64) {
 }
 
 #[tokio::test]
-async fn flags_that_an_operator_has_set_count_though_config_is_forbidden() {
+async fn configured_flags_are_detected_without_config_right() {
     for flags in ["Egxe", "KEA", "AE", "Egx"] {
         let redis = start_valid_redis(&[("notify-keyspace-events", flags)]).await;
         set_user(&mut redis.connection().await.unwrap(), &NO_CONFIG).await;
@@ -43,7 +43,7 @@ async fn flags_that_an_operator_has_set_count_though_config_is_forbidden() {
 }
 
 #[tokio::test]
-async fn flags_that_leave_a_kind_out_or_are_emptied_while_it_runs_show() {
+async fn insufficient_flags_are_reported() {
     let redis = start_valid_redis(&[("notify-keyspace-events", "Eg")]).await;
     let mut connection = redis.connection().await.unwrap();
     set_user(&mut connection, &NO_CONFIG).await;
@@ -63,7 +63,7 @@ async fn flags_that_leave_a_kind_out_or_are_emptied_while_it_runs_show() {
 }
 
 #[tokio::test]
-async fn flags_that_are_emptied_are_set_again_where_that_is_permitted() {
+async fn cleared_flags_are_set_again_if_permitted() {
     let redis = start_valid_redis(&[("notify-keyspace-events", "")]).await;
     let mut connection = redis.connection().await.unwrap();
     let (program, address) = start_replica(&redis.url(), &[]).await;
@@ -73,7 +73,7 @@ async fn flags_that_are_emptied_are_set_again_where_that_is_permitted() {
         0
     );
     set_flags(&mut connection, "K$").await;
-    eventually("they are noticed", async || {
+    eventually("the recovery is logged", async || {
         (program.count_log_events("keyspace notifications arrive again") > 0).then_some(())
     })
     .await;
@@ -87,7 +87,7 @@ async fn flags_that_are_emptied_are_set_again_where_that_is_permitted() {
 }
 
 #[tokio::test]
-async fn a_channel_that_is_denied_shows_and_is_named() {
+async fn denied_channel_is_reported() {
     let redis = start_valid_redis(&[]).await;
     let mut connection = redis.connection().await.unwrap();
     set_user(&mut connection, &["~*", "resetchannels", "+@all"]).await;
@@ -95,15 +95,15 @@ async fn a_channel_that_is_denied_shows_and_is_named() {
     wait_until_enabled(address, 0.0).await;
     wait_for_result(address, "rights", 0.0).await;
     let warnings = program.log_events("redis check failed");
-    let seen = warnings[0]["seen"].as_str().unwrap();
-    assert!(seen.contains("&__keyevent@0__:del"), "{seen}");
+    let detail = warnings[0]["detail"].as_str().unwrap();
+    assert!(detail.contains("&__keyevent@0__:del"), "{detail}");
     set_user(&mut connection, &["allchannels"]).await;
     wait_until_enabled(address, 1.0).await;
     wait_for_result(address, "rights", 1.0).await;
 }
 
 #[tokio::test]
-async fn every_primary_of_a_cluster_must_send_them() {
+async fn every_cluster_primary_must_send_notifications() {
     let redis = Arc::new(TestRedis::dedicated_kind(RedisKind::Cluster));
     let mut connections = redis.connections().await;
     for connection in &mut connections {

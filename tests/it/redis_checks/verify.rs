@@ -26,34 +26,34 @@ async fn verify(settings: &[(&str, &str)]) -> ExitedProgram {
 
 /// The line of the table for a check.
 fn check_line<'t>(table: &'t str, check: &str) -> &'t str {
-    let of_it = |line: &&str| line.split_whitespace().nth(1) == Some(check);
+    let is_of_check = |line: &&str| line.split_whitespace().nth(1) == Some(check);
     table
         .lines()
-        .find(of_it)
+        .find(is_of_check)
         .unwrap_or_else(|| panic!("{check} is not in {table}"))
 }
 
 #[tokio::test]
-async fn a_sound_redis_passes_all_checks() {
+async fn valid_redis_passes_all_checks() {
     let redis = start_valid_redis(&[]).await;
-    let ended = verify(&[("redis.url", &redis.url())]).await;
-    assert_eq!(ended.code, Some(0), "{}{}", ended.stdout, ended.stderr);
+    let exited = verify(&[("redis.url", &redis.url())]).await;
+    assert_eq!(exited.code, Some(0), "{}{}", exited.stdout, exited.stderr);
     for check in CHECKS {
         assert!(
-            check_line(&ended.stdout, check).contains("pass"),
+            check_line(&exited.stdout, check).contains("pass"),
             "{}",
-            ended.stdout
+            exited.stdout
         );
     }
     assert!(
-        ended.stdout.contains("8 passed, 0 failed, 0 unknown"),
+        exited.stdout.contains("8 passed, 0 failed, 0 unknown"),
         "{}",
-        ended.stdout
+        exited.stdout
     );
 }
 
 #[tokio::test]
-async fn each_failed_check_says_what_was_seen_and_what_to_do() {
+async fn failed_check_reports_detail_and_action() {
     let options = [
         ("appendonly", "no"),
         ("save", ""),
@@ -62,38 +62,39 @@ async fn each_failed_check_says_what_was_seen_and_what_to_do() {
         ("cluster-enabled", "yes"),
     ];
     let redis = start_valid_redis(&options).await;
-    let ended = verify(&[("redis.url", &redis.url())]).await;
-    assert_eq!(ended.code, Some(1), "{}{}", ended.stdout, ended.stderr);
-    for (check, seen, action) in [
+    let exited = verify(&[("redis.url", &redis.url())]).await;
+    assert_eq!(exited.code, Some(1), "{}{}", exited.stdout, exited.stderr);
+    for (check, detail, action) in [
         ("mode", "server cluster", "redis.mode"),
         ("eviction", "volatile-lru", "noeviction"),
         ("persistence", "neither", "appendonly yes"),
     ] {
-        let found = check_line(&ended.stdout, check);
+        let line = check_line(&exited.stdout, check);
         assert!(
-            found.contains("FAIL") && found.contains(seen),
+            line.contains("FAIL") && line.contains(detail),
             "{}",
-            ended.stdout
+            exited.stdout
         );
-        assert!(ended.stdout.contains(action), "{}", ended.stdout);
+        assert!(exited.stdout.contains(action), "{}", exited.stdout);
     }
 }
 
 #[tokio::test]
-async fn a_replica_is_no_server_to_write_to() {
+async fn replica_fails_role_check() {
     let primary = start_valid_redis(&[]).await;
-    let copy = start_valid_redis(&[("replicaof", &format!("127.0.0.1 {}", primary.port()))]).await;
-    let ended = verify(&[("redis.url", &copy.url())]).await;
-    assert_eq!(ended.code, Some(1), "{}{}", ended.stdout, ended.stderr);
+    let replica =
+        start_valid_redis(&[("replicaof", &format!("127.0.0.1 {}", primary.port()))]).await;
+    let exited = verify(&[("redis.url", &replica.url())]).await;
+    assert_eq!(exited.code, Some(1), "{}{}", exited.stdout, exited.stderr);
     assert!(
-        check_line(&ended.stdout, "role").contains("FAIL"),
+        check_line(&exited.stdout, "role").contains("FAIL"),
         "{}",
-        ended.stdout
+        exited.stdout
     );
 }
 
 #[tokio::test]
-async fn every_primary_is_checked_and_no_other_server() {
+async fn exactly_the_primaries_are_checked() {
     for (kind, servers) in [
         (RedisKind::Single, 1),
         (RedisKind::Sentinel, 1),
@@ -105,24 +106,28 @@ async fn every_primary_is_checked_and_no_other_server() {
             .iter()
             .map(|(name, value)| (*name, value.as_str()))
             .collect();
-        let ended = verify(&settings).await;
+        let exited = verify(&settings).await;
         for check in CHECKS {
-            let of_it = |line: &&str| line.split_whitespace().nth(1) == Some(check);
-            let count = ended.stdout.lines().filter(of_it).count();
-            assert_eq!(count, servers, "{check}: {}{}", ended.stdout, ended.stderr);
+            let is_of_check = |line: &&str| line.split_whitespace().nth(1) == Some(check);
+            let count = exited.stdout.lines().filter(is_of_check).count();
+            assert_eq!(
+                count, servers,
+                "{check}: {}{}",
+                exited.stdout, exited.stderr
+            );
         }
         for check in ["role", "mode", "version", "eviction", "rights", "clock"] {
             assert!(
-                check_line(&ended.stdout, check).contains("pass"),
+                check_line(&exited.stdout, check).contains("pass"),
                 "{}",
-                ended.stdout
+                exited.stdout
             );
         }
     }
 }
 
 #[tokio::test]
-async fn what_redis_forbids_to_ask_is_unknown_and_no_failure() {
+async fn denied_check_is_unknown() {
     let redis = start_valid_redis(&[]).await;
     let mut connection = redis.connection().await.unwrap();
     set_user(
@@ -131,19 +136,19 @@ async fn what_redis_forbids_to_ask_is_unknown_and_no_failure() {
     )
     .await;
     let url = url_as_user(&redis.url());
-    let ended = verify(&[("redis.url", &url)]).await;
+    let exited = verify(&[("redis.url", &url)]).await;
     for check in ["eviction", "persistence"] {
         assert!(
-            check_line(&ended.stdout, check).contains("unknown"),
+            check_line(&exited.stdout, check).contains("unknown"),
             "{}",
-            ended.stdout
+            exited.stdout
         );
     }
     for check in ["role", "mode", "version", "notifications"] {
         assert!(
-            check_line(&ended.stdout, check).contains("pass"),
+            check_line(&exited.stdout, check).contains("pass"),
             "{}",
-            ended.stdout
+            exited.stdout
         );
     }
     let (_program, address) = start_replica(&url, &[]).await;
@@ -157,33 +162,33 @@ async fn what_redis_forbids_to_ask_is_unknown_and_no_failure() {
 }
 
 #[tokio::test]
-async fn exit_codes_tell_findings_from_a_redis_that_is_away_or_denies_access() {
+async fn exit_codes_distinguish_failures() {
     let redis = start_valid_redis(&[]).await;
-    let free = TcpListener::bind("127.0.0.1:0")
+    let unused = TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
         .unwrap();
-    let (away, prefix) = (format!("redis://{free}"), random_prefix());
-    let wrong = redis.url().replace("//", "//default:wrong@");
+    let (unreachable, prefix) = (format!("redis://{unused}"), random_prefix());
+    let wrong_password = redis.url().replace("//", "//default:wrong@");
     redis
         .command(&["CONFIG", "SET", "requirepass", "right"])
         .await;
     for command in [&["verify"][..], &["verify", "--redis"]] {
         for (settings, expected) in [
-            (vec![("redis.url", away.as_str())], 69),
-            (vec![("redis.url", wrong.as_str())], 77),
+            (vec![("redis.url", unreachable.as_str())], 69),
+            (vec![("redis.url", wrong_password.as_str())], 77),
             (vec![], 64),
             (vec![("redis.url", "http://x")], 64),
         ] {
             let settings = [settings, vec![("redis.prefix", prefix.as_str())]].concat();
-            let ended = Program::run(command, &settings).wait().await;
+            let exited = Program::run(command, &settings).wait().await;
             assert_eq!(
-                ended.code,
+                exited.code,
                 Some(expected),
                 "{command:?} {settings:?}: {}",
-                ended.stderr
+                exited.stderr
             );
-            assert!(!ended.stderr.contains("wrong@"), "{}", ended.stderr);
+            assert!(!exited.stderr.contains("wrong@"), "{}", exited.stderr);
         }
     }
     for (arguments, expected) in [
@@ -192,26 +197,26 @@ async fn exit_codes_tell_findings_from_a_redis_that_is_away_or_denies_access() {
         (&["healthcheck"], 69),
         (&["check"], 0),
     ] {
-        let listen = free.to_string();
-        let ended = Program::run(arguments, &[("server.listen", &listen)])
+        let listen = unused.to_string();
+        let exited = Program::run(arguments, &[("server.listen", &listen)])
             .wait()
             .await;
         assert_eq!(
-            ended.code,
+            exited.code,
             Some(expected),
             "{arguments:?}: {}",
-            ended.stderr
+            exited.stderr
         );
     }
     let broken = CatalogFile::new("[services.x]\n_type = 'nonsense'\n");
-    let ended = Program::run(&["check"], &[("catalog.file", broken.path())])
+    let exited = Program::run(&["check"], &[("catalog.file", broken.path())])
         .wait()
         .await;
-    assert_eq!(ended.code, Some(64), "{}", ended.stderr);
+    assert_eq!(exited.code, Some(64), "{}", exited.stderr);
 }
 
 #[tokio::test]
-async fn each_check_is_a_metric_and_each_failure_one_warning() {
+async fn checks_export_metrics_and_log_one_warning_per_failure() {
     let redis = start_valid_redis(&[("maxmemory-policy", "allkeys-lru")]).await;
     let (program, address) = start_replica(&redis.url(), &[]).await;
     wait_for_result(address, "eviction", 0.0).await;
@@ -221,14 +226,14 @@ async fn each_check_is_a_metric_and_each_failure_one_warning() {
     let warnings = program.log_events("redis check failed");
     assert_eq!(warnings.len(), 1, "{warnings:?}");
     assert_eq!(warnings[0]["check"], "eviction");
-    assert_eq!(warnings[0]["seen"], "allkeys-lru");
-    // It is checked again soon while it fails.
+    assert_eq!(warnings[0]["detail"], "allkeys-lru");
+    // A failed check is repeated soon.
     redis
         .command(&["CONFIG", "SET", "maxmemory-policy", "noeviction"])
         .await;
     wait_for_result(address, "eviction", 1.0).await;
     assert_eq!(program.log_events("redis check failed").len(), 1);
-    // And at once after a reconnect, though it has passed.
+    // After a reconnect the check runs immediately, although it has passed.
     redis
         .command(&["CONFIG", "SET", "maxmemory-policy", "volatile-ttl"])
         .await;

@@ -1,5 +1,5 @@
-//! A service that runs on a backend: it is made with a short life, its session is noted, and it gets its
-//! own life when it has started.
+//! Services with backend sessions: such a service is created with a short TTL, its session is recorded,
+//! and it gets its own TTL when the session has started.
 
 use crate::support::now;
 use std::time::Duration;
@@ -12,10 +12,10 @@ use switchboard::store::{
 use crate::support::stores::{LONG_TTL, on_every_store, try_read_strings};
 
 on_every_store!(
-    a_session_is_noted_with_its_service,
-    nothing_is_noted_with_a_service_that_is_not_there,
-    a_settled_service_has_its_own_end_and_its_answer,
-    a_repeat_before_there_is_an_answer_makes_nothing,
+    session_is_recorded_with_its_service,
+    attach_to_missing_service_records_nothing,
+    finished_create_sets_end_and_response,
+    repeated_create_replays_pending_value,
 );
 
 fn session() -> BackendSession {
@@ -46,7 +46,7 @@ fn pending_service(id: &ServiceId) -> NewService {
     }
 }
 
-async fn a_session_is_noted_with_its_service(store: &dyn Store) {
+async fn session_is_recorded_with_its_service(store: &dyn Store) {
     let id = ServiceId::generate();
     store.create(pending_service(&id)).await.unwrap();
     let running = |session| RunningService {
@@ -68,7 +68,7 @@ async fn a_session_is_noted_with_its_service(store: &dyn Store) {
     assert_eq!(store.running_service(&id).await.unwrap(), None);
 }
 
-async fn nothing_is_noted_with_a_service_that_is_not_there(store: &dyn Store) {
+async fn attach_to_missing_service_records_nothing(store: &dyn Store) {
     let id = ServiceId::generate();
     assert_eq!(store.running_service(&id).await.unwrap(), None);
     assert_eq!(store.attach_session(&id, &session()).await.unwrap(), None);
@@ -80,7 +80,7 @@ async fn nothing_is_noted_with_a_service_that_is_not_there(store: &dyn Store) {
     assert_eq!(store.running_service(&id).await.unwrap(), None);
 }
 
-async fn a_settled_service_has_its_own_end_and_its_answer(store: &dyn Store) {
+async fn finished_create_sets_end_and_response(store: &dyn Store) {
     let id = ServiceId::generate();
     let end = now().after(LONG_TTL * 2);
     let bound = store.claim(&key(&id), id.clone(), end).await.unwrap();
@@ -93,29 +93,29 @@ async fn a_settled_service_has_its_own_end_and_its_answer(store: &dyn Store) {
     let pending = store.claim(&key(&id), ServiceId::generate(), end).await;
     assert_eq!(pending.unwrap(), replayed("pending"));
     store.attach_session(&id, &session()).await.unwrap();
-    let settled = store
-        .finish_create(&id, end, Some("the answer"))
+    let finished = store
+        .finish_create(&id, end, Some("the response"))
         .await
         .unwrap();
-    assert_eq!(settled, Some(()));
+    assert_eq!(finished, Some(()));
     assert_eq!(store.describe(&id).await.unwrap().unwrap().end, end);
-    let again = store.claim(&key(&id), ServiceId::generate(), end).await;
-    assert_eq!(again.unwrap(), replayed("the answer"));
-    // Moving the end again changes nothing of it.
+    let repeated = store.claim(&key(&id), ServiceId::generate(), end).await;
+    assert_eq!(repeated.unwrap(), replayed("the response"));
+    // Changing the end does not affect it.
     let sooner = now().after(Duration::from_secs(60));
     store.set_end(&id, sooner).await.unwrap().unwrap();
-    let again = store.claim(&key(&id), ServiceId::generate(), end).await;
-    assert_eq!(again.unwrap(), replayed("the answer"));
+    let repeated = store.claim(&key(&id), ServiceId::generate(), end).await;
+    assert_eq!(repeated.unwrap(), replayed("the response"));
     store.delete(&id).await.unwrap().unwrap();
 }
 
-async fn a_repeat_before_there_is_an_answer_makes_nothing(store: &dyn Store) {
+async fn repeated_create_replays_pending_value(store: &dyn Store) {
     let id = ServiceId::generate();
     assert_eq!(
         store.create(pending_service(&id)).await.unwrap(),
         CreateResult::Created
     );
-    let again = store.create(pending_service(&id)).await.unwrap();
-    assert_eq!(again, CreateResult::Replayed("pending".to_owned()));
+    let repeated = store.create(pending_service(&id)).await.unwrap();
+    assert_eq!(repeated, CreateResult::Replayed("pending".to_owned()));
     store.delete(&id).await.unwrap().unwrap();
 }

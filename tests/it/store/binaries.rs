@@ -1,4 +1,4 @@
-//! Bytes of binaries: put in unseen, named, read back, given up.
+//! The contents of binaries: upload, reference, download, discard.
 
 use switchboard::store::{
     BlobId, CHUNK_BYTES, CreateResult, NewService, ServiceId, Store, WriteResult,
@@ -10,19 +10,19 @@ use crate::support::stores::{
 };
 
 on_every_store!(
-    a_binary_comes_back_as_it_was_stored,
-    a_binary_of_no_bytes_is_one,
-    a_descriptor_is_kept_as_it_is,
-    bytes_that_nothing_names_are_not_seen,
-    a_chunk_that_is_not_there_is_none,
-    one_write_may_store_several_binaries,
-    a_binary_that_was_replaced_stays_readable_for_downloads_under_way,
-    bytes_given_up_are_gone,
-    giving_up_what_is_not_there_is_no_error,
-    a_binary_for_a_service_that_is_gone_is_not_stored,
+    stored_binary_is_read_unchanged,
+    empty_binary_is_a_binary,
+    descriptor_is_stored_unchanged,
+    unreferenced_upload_is_not_visible,
+    missing_chunk_is_none,
+    one_write_can_store_several_binaries,
+    replaced_binary_remains_readable_for_active_downloads,
+    discarded_upload_is_deleted,
+    discarding_missing_blobs_succeeds,
+    binary_for_deleted_service_is_not_stored,
 );
 
-async fn a_binary_comes_back_as_it_was_stored(store: &dyn Store) {
+async fn stored_binary_is_read_unchanged(store: &dyn Store) {
     let id = create_service(store, Vec::new()).await;
     for length in [
         1,
@@ -43,7 +43,7 @@ async fn a_binary_comes_back_as_it_was_stored(store: &dyn Store) {
     }
 }
 
-async fn a_binary_of_no_bytes_is_one(store: &dyn Store) {
+async fn empty_binary_is_a_binary(store: &dyn Store) {
     let mut service = empty_service();
     let id = service.id.clone();
     let nothing = upload(store, &id, b"").await;
@@ -58,11 +58,11 @@ async fn a_binary_of_no_bytes_is_one(store: &dyn Store) {
     }
     write_changes(store, &id, set_changes(vec![text("a", "v")])).await;
     write_changes(store, &id, remove_changes(&["b"])).await;
-    let told = store.describe(&id).await.unwrap().unwrap();
-    assert_eq!(told.binaries, []);
+    let description = store.describe(&id).await.unwrap().unwrap();
+    assert_eq!(description.binaries, []);
 }
 
-async fn a_descriptor_is_kept_as_it_is(store: &dyn Store) {
+async fn descriptor_is_stored_unchanged(store: &dyn Store) {
     let id = create_service(store, Vec::new()).await;
     let names = [
         None,
@@ -78,29 +78,32 @@ async fn a_descriptor_is_kept_as_it_is(store: &dyn Store) {
         binary.file_name = name.map(str::to_owned);
         binary.content_type = kind.to_owned();
         write_changes(store, &id, set_changes(vec![file("k", &binary)])).await;
-        let told = store.describe(&id).await.unwrap().unwrap();
-        assert_eq!(told.binaries, [("k".to_owned(), binary)]);
+        let description = store.describe(&id).await.unwrap().unwrap();
+        assert_eq!(description.binaries, [("k".to_owned(), binary)]);
     }
 }
 
-async fn bytes_that_nothing_names_are_not_seen(store: &dyn Store) {
+async fn unreferenced_upload_is_not_visible(store: &dyn Store) {
     let id = create_service(store, vec![text("k", "v")]).await;
-    let unnamed = upload(store, &id, &test_bytes(10)).await;
-    let told = store.describe(&id).await.unwrap().unwrap();
-    assert_eq!((told.keys.len(), told.binaries.len()), (1, 0));
+    let unreferenced = upload(store, &id, &test_bytes(10)).await;
+    let description = store.describe(&id).await.unwrap().unwrap();
+    assert_eq!((description.keys.len(), description.binaries.len()), (1, 0));
 
-    // Neither are those of a service that does not exist, nor do they make one.
-    let nobody = ServiceId::generate();
-    upload(store, &nobody, &test_bytes(10)).await;
-    assert_eq!(store.describe(&nobody).await.unwrap(), None);
-    assert_eq!(try_read_strings(store, &nobody).await, None);
+    // The same applies to uploads for a missing service; they do not create it.
+    let missing = ServiceId::generate();
+    upload(store, &missing, &test_bytes(10)).await;
+    assert_eq!(store.describe(&missing).await.unwrap(), None);
+    assert_eq!(try_read_strings(store, &missing).await, None);
     assert_eq!(store.find_binary(&id, &key("x")).await.unwrap(), Some(None));
 
-    write_changes(store, &id, set_changes(vec![file("k", &unnamed)])).await;
-    assert_eq!(download(store, &id, &unnamed).await, Some(test_bytes(10)));
+    write_changes(store, &id, set_changes(vec![file("k", &unreferenced)])).await;
+    assert_eq!(
+        download(store, &id, &unreferenced).await,
+        Some(test_bytes(10))
+    );
 }
 
-async fn a_chunk_that_is_not_there_is_none(store: &dyn Store) {
+async fn missing_chunk_is_none(store: &dyn Store) {
     let id = create_service(store, Vec::new()).await;
     let binary = upload(store, &id, &test_bytes(CHUNK_BYTES + 1)).await;
     write_changes(store, &id, set_changes(vec![file("k", &binary)])).await;
@@ -112,7 +115,7 @@ async fn a_chunk_that_is_not_there_is_none(store: &dyn Store) {
     assert_eq!(chunk, None);
 }
 
-async fn one_write_may_store_several_binaries(store: &dyn Store) {
+async fn one_write_can_store_several_binaries(store: &dyn Store) {
     let id = create_service(store, Vec::new()).await;
     let mut binaries = Vec::new();
     for n in 0..20 {
@@ -123,16 +126,16 @@ async fn one_write_may_store_several_binaries(store: &dyn Store) {
     let mut set: Vec<_> = set.collect();
     set.insert(7, text("between", "v"));
     write_changes(store, &id, set_changes(set)).await;
-    let mut told = store.describe(&id).await.unwrap().unwrap().binaries;
-    told.sort_by_key(|(_, binary)| binary.size);
-    assert_eq!(told, binaries);
+    let mut stored = store.describe(&id).await.unwrap().unwrap().binaries;
+    stored.sort_by_key(|(_, binary)| binary.size);
+    assert_eq!(stored, binaries);
     for (_, binary) in binaries {
         let bytes = download(store, &id, &binary).await.unwrap();
         assert_eq!(bytes.len() as u64, binary.size);
     }
 }
 
-async fn a_binary_that_was_replaced_stays_readable_for_downloads_under_way(store: &dyn Store) {
+async fn replaced_binary_remains_readable_for_active_downloads(store: &dyn Store) {
     let id = create_service(store, Vec::new()).await;
     let bytes = test_bytes(CHUNK_BYTES + 10);
     let mut old = Vec::new();
@@ -151,13 +154,13 @@ async fn a_binary_that_was_replaced_stays_readable_for_downloads_under_way(store
     }
 }
 
-async fn bytes_given_up_are_gone(store: &dyn Store) {
+async fn discarded_upload_is_deleted(store: &dyn Store) {
     let id = create_service(store, Vec::new()).await;
     let binaries = [
         upload(store, &id, &test_bytes(10)).await,
         upload(store, &id, &test_bytes(CHUNK_BYTES + 1)).await,
     ];
-    let kept = upload(store, &id, &test_bytes(10)).await;
+    let other = upload(store, &id, &test_bytes(10)).await;
     let blobs = binaries.clone().map(|binary| binary.blob);
     store.discard(&id, &blobs).await.unwrap();
     for binary in &binaries {
@@ -165,16 +168,16 @@ async fn bytes_given_up_are_gone(store: &dyn Store) {
         let written = store.write(&id, set_changes(vec![file("k", binary)])).await;
         assert_eq!(written.unwrap(), WriteResult::UploadLost);
     }
-    write_changes(store, &id, set_changes(vec![file("k", &kept)])).await;
+    write_changes(store, &id, set_changes(vec![file("k", &other)])).await;
 }
 
-async fn giving_up_what_is_not_there_is_no_error(store: &dyn Store) {
+async fn discarding_missing_blobs_succeeds(store: &dyn Store) {
     let id = ServiceId::generate();
     store.discard(&id, &[BlobId::generate()]).await.unwrap();
     store.discard(&id, &[]).await.unwrap();
 }
 
-async fn a_binary_for_a_service_that_is_gone_is_not_stored(store: &dyn Store) {
+async fn binary_for_deleted_service_is_not_stored(store: &dyn Store) {
     let id = create_service(store, Vec::new()).await;
     let binary = upload(store, &id, &test_bytes(10)).await;
     store.delete(&id).await.unwrap();
@@ -183,12 +186,15 @@ async fn a_binary_for_a_service_that_is_gone_is_not_stored(store: &dyn Store) {
     assert_eq!(written, WriteResult::ServiceNotFound);
     assert_eq!(store.describe(&id).await.unwrap(), None);
 
-    // Nor does it stand in the way of a service made under that id later.
-    let again = NewService {
+    // It does not affect a service that is created with that id later.
+    let recreated = NewService {
         id: id.clone(),
         ..empty_service()
     };
-    assert_eq!(store.create(again).await.unwrap(), CreateResult::Created);
+    assert_eq!(
+        store.create(recreated).await.unwrap(),
+        CreateResult::Created
+    );
     let found = store.find_binary(&id, &key("map")).await.unwrap();
     assert_eq!(found, Some(None));
 }

@@ -1,5 +1,4 @@
-//! What only the embedded store can show: it says when it is full, and takes back the room of what
-//! has ended.
+//! Tests of the embedded store: its limit, and the release of memory.
 
 use switchboard::store::{BlobId, Store, StoreError, memory::MemoryStore};
 
@@ -9,26 +8,26 @@ use crate::support::stores::{
     write_changes,
 };
 
-/// Names and values that take up this many bytes fill it.
+/// The limit in bytes of names and values.
 const LIMIT_BYTES: usize = 1_000;
 
 fn small_store() -> MemoryStore {
     MemoryStore::new(LIMIT_BYTES, 100)
 }
 
-/// One key that takes up `bytes`, its name included.
+/// The value of a key that takes up `bytes` in total, including a name of one byte.
 fn text_of_size(bytes: usize) -> String {
     "v".repeat(bytes - 1)
 }
 
-/// The store takes `bytes` more and not one byte beyond.
+/// The store has exactly `bytes` bytes left.
 async fn assert_free_bytes(store: &MemoryStore, bytes: usize) {
-    let too_much = try_create(store, &text_of_size(bytes + 1)).await;
-    assert!(matches!(too_much, Err(StoreError::Full(_))), "{too_much:?}");
+    let rejected = try_create(store, &text_of_size(bytes + 1)).await;
+    assert!(matches!(rejected, Err(StoreError::Full(_))), "{rejected:?}");
     try_create(store, &text_of_size(bytes)).await.unwrap();
 }
 
-/// Tries to make a service with `value` under a name of one byte; what was made is deleted again.
+/// Tries to create a service with `value` under a name of one byte, and deletes it again.
 async fn try_create(store: &MemoryStore, value: &str) -> Result<(), StoreError> {
     let mut service = empty_service();
     let id = service.id.clone();
@@ -38,15 +37,15 @@ async fn try_create(store: &MemoryStore, value: &str) -> Result<(), StoreError> 
 }
 
 #[tokio::test]
-async fn a_full_store_refuses_and_changes_nothing() {
+async fn full_store_rejects_writes_without_change() {
     let store = small_store();
     let id = create_service(&store, vec![text("k", &text_of_size(900))]).await;
-    let too_much = set_changes(vec![text("a", "1"), text("b", &text_of_size(100))]);
-    let refused = store.write(&id, too_much).await;
-    assert!(matches!(refused, Err(StoreError::Full(_))), "{refused:?}");
+    let too_large = set_changes(vec![text("a", "1"), text("b", &text_of_size(100))]);
+    let rejected = store.write(&id, too_large).await;
+    assert!(matches!(rejected, Err(StoreError::Full(_))), "{rejected:?}");
     let blob = BlobId::generate();
-    let refused = store.write_chunk(&id, &blob, 0, &[0; 101]).await;
-    assert!(matches!(refused, Err(StoreError::Full(_))), "{refused:?}");
+    let rejected = store.write_chunk(&id, &blob, 0, &[0; 101]).await;
+    assert!(matches!(rejected, Err(StoreError::Full(_))), "{rejected:?}");
     assert_eq!(
         read_strings(&store, &id).await,
         owned_pairs(&[("k", &text_of_size(900))])
@@ -55,7 +54,7 @@ async fn a_full_store_refuses_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn what_is_deleted_removed_or_cleared_makes_room() {
+async fn deletion_removal_and_clear_free_memory() {
     let store = small_store();
     let id = create_service(&store, vec![text("k", &text_of_size(900))]).await;
     store.delete(&id).await.unwrap();
@@ -76,7 +75,7 @@ async fn what_is_deleted_removed_or_cleared_makes_room() {
 }
 
 #[tokio::test]
-async fn what_has_ended_makes_room() {
+async fn expiration_frees_memory() {
     let (store, end) = (small_store(), in_ms(50));
     let id = create_until(&store, end, vec![text("k", &text_of_size(500))]).await;
     let binary = upload(&store, &id, &test_bytes(400)).await;
@@ -87,7 +86,7 @@ async fn what_has_ended_makes_room() {
 }
 
 #[tokio::test]
-async fn bytes_given_up_make_room() {
+async fn discard_frees_memory() {
     let store = small_store();
     let id = create_service(&store, Vec::new()).await;
     let binary = upload(&store, &id, &test_bytes(900)).await;
@@ -97,7 +96,7 @@ async fn bytes_given_up_make_room() {
 }
 
 #[tokio::test]
-async fn a_service_deleted_takes_its_bytes_along() {
+async fn deleting_a_service_deletes_its_binaries() {
     let store = small_store();
     let id = create_service(&store, Vec::new()).await;
     let binary = upload(&store, &id, &test_bytes(900)).await;
@@ -108,7 +107,7 @@ async fn a_service_deleted_takes_its_bytes_along() {
 }
 
 #[tokio::test]
-async fn a_value_replaced_counts_once() {
+async fn replaced_value_is_counted_once() {
     let store = small_store();
     let id = create_service(&store, vec![text("k", &text_of_size(500))]).await;
     for bytes in [400, 300, 200, 100] {
@@ -120,6 +119,6 @@ async fn a_value_replaced_counts_once() {
         .await;
     }
     assert_free_bytes(&store, 900).await;
-    let slot = store.find_binary(&id, &key("k")).await.unwrap();
-    assert_eq!(slot, Some(None));
+    let found = store.find_binary(&id, &key("k")).await.unwrap();
+    assert_eq!(found, Some(None));
 }

@@ -1,4 +1,4 @@
-//! Keys under which a create may be repeated: who gets which id, and for how long.
+//! Idempotency keys: their binding to ids, and their expiration.
 
 use futures_util::future::join_all;
 use switchboard::store::{
@@ -11,16 +11,16 @@ use crate::support::{
 };
 
 on_every_store!(
-    a_new_key_is_bound_to_the_id_offered,
-    a_key_whose_create_has_not_come_gives_its_first_id_to_all,
-    a_key_whose_create_never_comes_is_free_when_its_time_is_over,
-    the_key_of_a_standing_service_gives_its_answer,
-    a_key_lasts_as_long_as_its_service_and_no_longer,
-    a_key_follows_the_end_of_its_service,
+    new_key_is_bound_to_offered_id,
+    pending_key_returns_first_id,
+    unused_key_expires,
+    key_of_existing_service_replays_response,
+    key_expires_with_its_service,
+    key_follows_end_of_its_service,
     deleting_a_service_frees_its_key,
-    a_service_leaves_a_key_alone_that_another_has_taken,
-    another_key_is_free,
-    of_concurrent_claims_one_id_is_told_to_all,
+    service_does_not_change_key_of_another,
+    different_keys_are_independent,
+    concurrent_claims_return_one_id,
 );
 
 fn fresh_key() -> IdempotencyKey {
@@ -29,7 +29,7 @@ fn fresh_key() -> IdempotencyKey {
     }
 }
 
-/// Claims `key` with a fresh id, which is returned beside the outcome.
+/// Claims `key` with a new id, which is returned with the result.
 async fn claim(store: &dyn Store, key: &IdempotencyKey) -> (ServiceId, IdempotencyClaim) {
     let id = ServiceId::generate();
     let outcome = store.claim(key, id.clone(), in_ms(60_000)).await.unwrap();
@@ -43,25 +43,25 @@ async fn assert_free(store: &dyn Store, key: &IdempotencyKey) {
 
 async fn assert_replayed(store: &dyn Store, key: &IdempotencyKey, id: &ServiceId) {
     let (_, outcome) = claim(store, key).await;
-    let answered = IdempotencyClaim::Replayed {
+    let expected = IdempotencyClaim::Replayed {
         id: id.clone(),
-        stored: "the answer".to_owned(),
+        stored: "the response".to_owned(),
     };
-    assert_eq!(outcome, answered);
+    assert_eq!(outcome, expected);
 }
 
-/// Makes the service that `key` was claimed for.
+/// Creates the service that `key` was claimed for.
 async fn create(store: &dyn Store, key: &IdempotencyKey, id: &ServiceId, end: Timestamp) {
     let service = NewService {
         id: id.clone(),
         end,
-        idempotency: Some((key.clone(), "the answer".to_owned())),
+        idempotency: Some((key.clone(), "the response".to_owned())),
         ..empty_service()
     };
     assert_eq!(store.create(service).await.unwrap(), CreateResult::Created);
 }
 
-/// Claims a fresh key and makes its service.
+/// Claims a new key and creates its service.
 async fn create_with_claim(store: &dyn Store, end: Timestamp) -> (IdempotencyKey, ServiceId) {
     let key = fresh_key();
     let (id, _) = claim(store, &key).await;
@@ -69,7 +69,7 @@ async fn create_with_claim(store: &dyn Store, end: Timestamp) -> (IdempotencyKey
     (key, id)
 }
 
-async fn a_new_key_is_bound_to_the_id_offered(store: &dyn Store) {
+async fn new_key_is_bound_to_offered_id(store: &dyn Store) {
     assert_free(store, &fresh_key()).await;
     let odd = ["", " ", "}{", "a\0b\n", "\u{1f980}", &"x".repeat(255)];
     for text in odd {
@@ -83,7 +83,7 @@ async fn a_new_key_is_bound_to_the_id_offered(store: &dyn Store) {
     }
 }
 
-async fn a_key_whose_create_has_not_come_gives_its_first_id_to_all(store: &dyn Store) {
+async fn pending_key_returns_first_id(store: &dyn Store) {
     let key = fresh_key();
     let (first, _) = claim(store, &key).await;
     for _ in 0..2 {
@@ -93,14 +93,14 @@ async fn a_key_whose_create_has_not_come_gives_its_first_id_to_all(store: &dyn S
     assert_eq!(store.definition(&first).await.unwrap(), None);
 }
 
-async fn a_key_whose_create_never_comes_is_free_when_its_time_is_over(store: &dyn Store) {
+async fn unused_key_expires(store: &dyn Store) {
     let (key, first, end) = (fresh_key(), ServiceId::generate(), in_ms(150));
     store.claim(&key, first.clone(), end).await.unwrap();
     eventually("the key is free", async || {
-        let asked = now();
+        let before = now();
         let (id, outcome) = claim(store, &key).await;
         if outcome == IdempotencyClaim::Create(first.clone()) {
-            assert!(asked <= end, "still bound at {asked}, after {end}");
+            assert!(before <= end, "still bound at {before}, after {end}");
             return None;
         }
         assert_eq!(outcome, IdempotencyClaim::Create(id));
@@ -110,14 +110,14 @@ async fn a_key_whose_create_never_comes_is_free_when_its_time_is_over(store: &dy
     .await;
 }
 
-async fn the_key_of_a_standing_service_gives_its_answer(store: &dyn Store) {
+async fn key_of_existing_service_replays_response(store: &dyn Store) {
     let (key, id) = create_with_claim(store, in_ms(60_000)).await;
     assert_replayed(store, &key, &id).await;
     assert_replayed(store, &key, &id).await;
 }
 
-async fn a_key_lasts_as_long_as_its_service_and_no_longer(store: &dyn Store) {
-    // Claimed for less than the service lives, then for more.
+async fn key_expires_with_its_service(store: &dyn Store) {
+    // Claimed for a shorter time than the TTL of the service, then for a longer one.
     let (key, id, claimed_until) = (fresh_key(), ServiceId::generate(), in_ms(100));
     store.claim(&key, id.clone(), claimed_until).await.unwrap();
     create(store, &key, &id, in_ms(60_000)).await;
@@ -130,11 +130,11 @@ async fn a_key_lasts_as_long_as_its_service_and_no_longer(store: &dyn Store) {
     assert_free(store, &key).await;
 }
 
-async fn a_key_follows_the_end_of_its_service(store: &dyn Store) {
+async fn key_follows_end_of_its_service(store: &dyn Store) {
     let end = in_ms(150);
     let (key, id) = create_with_claim(store, end).await;
-    let moved = store.set_end(&id, in_ms(60_000)).await.unwrap();
-    assert_eq!(moved, Some(()));
+    let changed = store.set_end(&id, in_ms(60_000)).await.unwrap();
+    assert_eq!(changed, Some(()));
     sleep_until(end).await;
     assert_replayed(store, &key, &id).await;
 
@@ -150,7 +150,7 @@ async fn deleting_a_service_frees_its_key(store: &dyn Store) {
     assert_free(store, &key).await;
 }
 
-async fn a_service_leaves_a_key_alone_that_another_has_taken(store: &dyn Store) {
+async fn service_does_not_change_key_of_another(store: &dyn Store) {
     let (key, slow, ends) = (fresh_key(), ServiceId::generate(), in_ms(50));
     store.claim(&key, slow.clone(), ends).await.unwrap();
     sleep_until(ends).await;
@@ -167,7 +167,7 @@ async fn a_service_leaves_a_key_alone_that_another_has_taken(store: &dyn Store) 
     assert_free(store, &key).await;
 }
 
-async fn another_key_is_free(store: &dyn Store) {
+async fn different_keys_are_independent(store: &dyn Store) {
     let unique = ServiceId::generate().to_string();
     let key = |key: &str| IdempotencyKey {
         key: format!("{unique}{key}"),
@@ -177,13 +177,13 @@ async fn another_key_is_free(store: &dyn Store) {
     }
 }
 
-async fn of_concurrent_claims_one_id_is_told_to_all(store: &dyn Store) {
+async fn concurrent_claims_return_one_id(store: &dyn Store) {
     let key = fresh_key();
     let outcomes = join_all([(); 16].map(|()| claim(store, &key))).await;
     let offered = outcomes
         .iter()
         .map(|(id, _)| IdempotencyClaim::Create(id.clone()));
-    let told = &outcomes[0].1;
-    assert_eq!(offered.filter(|offer| offer == told).count(), 1);
-    assert!(outcomes.iter().all(|(_, outcome)| outcome == told));
+    let first = &outcomes[0].1;
+    assert_eq!(offered.filter(|offer| offer == first).count(), 1);
+    assert!(outcomes.iter().all(|(_, outcome)| outcome == first));
 }

@@ -1,4 +1,4 @@
-//! Ids and names mean nothing but themselves, whatever characters they have.
+//! Ids and names are opaque, whatever characters they contain.
 
 use switchboard::store::{
     CreateResult, MAX_KEY_NAME_BYTES, NewService, ServiceId, Store, StoredKind, WriteResult,
@@ -10,11 +10,11 @@ use crate::support::stores::{
 };
 
 on_every_store!(
-    an_id_may_have_any_characters,
-    ids_that_look_alike_are_different_services,
-    a_name_may_have_any_characters,
-    names_that_look_alike_are_different_keys,
-    a_name_like_one_of_ours_is_data,
+    id_accepts_any_characters,
+    similar_ids_are_different_services,
+    name_accepts_any_characters,
+    similar_names_are_different_keys,
+    names_similar_to_internal_fields_are_user_data,
 );
 
 const UNUSUAL_NAMES: [&str; 14] = [
@@ -34,12 +34,12 @@ const UNUSUAL_NAMES: [&str; 14] = [
     "[a-z]",
 ];
 
-/// `odd`, and an id that no other test has.
+/// A unique id that begins and ends with `odd`.
 fn id(odd: &str) -> ServiceId {
     ServiceId::from(format!("{odd}{}{odd}", ServiceId::generate()))
 }
 
-async fn an_id_may_have_any_characters(store: &dyn Store) {
+async fn id_accepts_any_characters(store: &dyn Store) {
     for odd in UNUSUAL_NAMES {
         let id = id(odd);
         let binary = upload(store, &id, &test_bytes(10)).await;
@@ -56,8 +56,8 @@ async fn an_id_may_have_any_characters(store: &dyn Store) {
         let second = upload(store, &id, &test_bytes(20)).await;
         let more = vec![file("second", &second), text("k", "w")];
         write_changes(store, &id, set_changes(more)).await;
-        let moved = store.set_end(&id, in_ms(50_000)).await.unwrap();
-        assert_eq!(moved, Some(()));
+        let changed = store.set_end(&id, in_ms(50_000)).await.unwrap();
+        assert_eq!(changed, Some(()));
         assert_eq!(
             read_strings(store, &id).await,
             owned_pairs(&[("k", "w")]),
@@ -72,7 +72,7 @@ async fn an_id_may_have_any_characters(store: &dyn Store) {
     }
 }
 
-async fn ids_that_look_alike_are_different_services(store: &dyn Store) {
+async fn similar_ids_are_different_services(store: &dyn Store) {
     let known = create_service(store, vec![text("k", "v")]).await;
     let known = known.as_str();
     for other in [
@@ -98,52 +98,59 @@ async fn ids_that_look_alike_are_different_services(store: &dyn Store) {
     );
 }
 
-async fn a_name_may_have_any_characters(store: &dyn Store) {
-    let longest = "n".repeat(MAX_KEY_NAME_BYTES);
+async fn name_accepts_any_characters(store: &dyn Store) {
+    let long = "n".repeat(MAX_KEY_NAME_BYTES);
     let id = create_service(store, Vec::new()).await;
     for name in UNUSUAL_NAMES
         .into_iter()
-        .chain(["a/b", "storage", "binary", &longest])
+        .chain(["a/b", "storage", "binary", &long])
     {
         write_changes(store, &id, set_changes(vec![text(name, name)])).await;
-        let slot = store.read(&id, &key(name)).await.unwrap();
-        assert_eq!(slot, Some(StoredKind::Text(name.to_owned())));
+        let value = store.read(&id, &key(name)).await.unwrap();
+        assert_eq!(value, Some(StoredKind::Text(name.to_owned())));
         let binary = upload(store, &id, name.as_bytes()).await;
         write_changes(store, &id, set_changes(vec![file(name, &binary)])).await;
         let found = store.find_binary(&id, &key(name)).await.unwrap();
         assert_eq!(found, Some(Some(binary)));
         write_changes(store, &id, remove_changes(&[name])).await;
-        let told = store.describe(&id).await.unwrap().unwrap();
-        assert_eq!((told.keys.len(), told.binaries.len()), (0, 0), "{name}");
+        let description = store.describe(&id).await.unwrap().unwrap();
+        assert_eq!(
+            (description.keys.len(), description.binaries.len()),
+            (0, 0),
+            "{name}"
+        );
     }
 }
 
-async fn names_that_look_alike_are_different_keys(store: &dyn Store) {
-    // The last two are the same letter, composed and not.
+async fn similar_names_are_different_keys(store: &dyn Store) {
+    // The last two are the same letter, composed and decomposed.
     let names = ["k", "K", "k ", " k", "k\0", "k:", "\u{fc}", "u\u{308}"];
     let id = create_service(store, names.map(|name| text(name, name)).into()).await;
     assert_eq!(read_strings(store, &id).await.len(), names.len());
     for name in names {
-        let slot = store.read(&id, &key(name)).await.unwrap();
-        assert_eq!(slot, Some(StoredKind::Text(name.to_owned())));
+        let value = store.read(&id, &key(name)).await.unwrap();
+        assert_eq!(value, Some(StoredKind::Text(name.to_owned())));
     }
     write_changes(store, &id, remove_changes(&["k"])).await;
     assert_eq!(read_strings(store, &id).await.len(), names.len() - 1);
 }
 
-async fn a_name_like_one_of_ours_is_data(store: &dyn Store) {
+async fn names_similar_to_internal_fields_are_user_data(store: &dyn Store) {
     let names = [
         "bin:k", "service", "end", "answer", "claim", "created", "0", "blob:0",
     ];
     let id = create_service(store, names.map(|name| text(name, "v")).into()).await;
-    let told = store.describe(&id).await.unwrap().unwrap();
-    assert_eq!((told.keys.len(), told.binaries.len()), (names.len(), 0));
+    let description = store.describe(&id).await.unwrap().unwrap();
+    assert_eq!(
+        (description.keys.len(), description.binaries.len()),
+        (names.len(), 0)
+    );
     let binary = upload(store, &id, &test_bytes(10)).await;
     write_changes(store, &id, set_changes(vec![file("k", &binary)])).await;
-    let slot = store.read(&id, &key("bin:k")).await.unwrap();
-    assert_eq!(slot, Some(StoredKind::Text("v".to_owned())));
+    let value = store.read(&id, &key("bin:k")).await.unwrap();
+    assert_eq!(value, Some(StoredKind::Text("v".to_owned())));
     store.clear(&id).await.unwrap();
-    let told = store.describe(&id).await.unwrap().unwrap();
-    assert_eq!((told.keys.len(), told.binaries.len()), (0, 0));
-    assert_eq!(told.definition, "store");
+    let description = store.describe(&id).await.unwrap().unwrap();
+    assert_eq!((description.keys.len(), description.binaries.len()), (0, 0));
+    assert_eq!(description.definition, "store");
 }

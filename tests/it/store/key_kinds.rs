@@ -1,4 +1,4 @@
-//! A name is one slot: text or binary, never both.
+//! A key has one value: a string or a binary.
 
 use switchboard::store::{Binary, Changes, ServiceId, Store, StoredKind};
 
@@ -8,39 +8,42 @@ use crate::support::stores::{
 };
 
 on_every_store!(
-    a_string_replaces_a_binary_of_its_name,
-    a_binary_replaces_a_string_of_its_name,
-    a_binary_replaces_a_binary_of_its_name,
-    removing_a_name_removes_whatever_it_holds,
-    a_slot_that_changes_hands_again_and_again_stays_one,
-    a_string_and_a_binary_may_change_places,
+    string_replaces_binary,
+    binary_replaces_string,
+    binary_replaces_binary,
+    removal_applies_to_both_kinds,
+    alternating_kinds_leave_one_value,
+    one_write_can_swap_kinds,
 );
 
 async fn assert_only_text(store: &dyn Store, id: &ServiceId, expected: &str) {
-    let slot = store.read(id, &key("k")).await.unwrap();
-    assert_eq!(slot, Some(StoredKind::Text(expected.to_owned())));
+    let value = store.read(id, &key("k")).await.unwrap();
+    assert_eq!(value, Some(StoredKind::Text(expected.to_owned())));
     assert_eq!(
         read_strings(store, id).await,
         owned_pairs(&[("k", expected)])
     );
     let found = store.find_binary(id, &key("k")).await.unwrap();
     assert_eq!(found, Some(None));
-    let told = store.describe(id).await.unwrap().unwrap();
-    assert_eq!((told.keys, told.binaries), (vec!["k".to_owned()], vec![]));
+    let description = store.describe(id).await.unwrap().unwrap();
+    assert_eq!(
+        (description.keys, description.binaries),
+        (vec!["k".to_owned()], vec![])
+    );
 }
 
 async fn assert_only_binary(store: &dyn Store, id: &ServiceId, expected: &Binary) {
-    let slot = store.read(id, &key("k")).await.unwrap();
-    assert_eq!(slot, Some(StoredKind::Binary));
+    let value = store.read(id, &key("k")).await.unwrap();
+    assert_eq!(value, Some(StoredKind::Binary));
     assert_eq!(read_strings(store, id).await, owned_pairs(&[]));
     let found = store.find_binary(id, &key("k")).await.unwrap();
     assert_eq!(found, Some(Some(expected.clone())));
-    let told = store.describe(id).await.unwrap().unwrap();
+    let description = store.describe(id).await.unwrap().unwrap();
     let binaries = vec![("k".to_owned(), expected.clone())];
-    assert_eq!((told.keys, told.binaries), (vec![], binaries));
+    assert_eq!((description.keys, description.binaries), (vec![], binaries));
 }
 
-async fn a_string_replaces_a_binary_of_its_name(store: &dyn Store) {
+async fn string_replaces_binary(store: &dyn Store) {
     let id = create_service(store, Vec::new()).await;
     let map = upload(store, &id, &test_bytes(10)).await;
     write_changes(store, &id, set_changes(vec![file("k", &map)])).await;
@@ -49,7 +52,7 @@ async fn a_string_replaces_a_binary_of_its_name(store: &dyn Store) {
     assert_only_text(store, &id, "v").await;
 }
 
-async fn a_binary_replaces_a_string_of_its_name(store: &dyn Store) {
+async fn binary_replaces_string(store: &dyn Store) {
     let id = create_service(store, vec![text("k", "v")]).await;
     assert_only_text(store, &id, "v").await;
     let map = upload(store, &id, &test_bytes(10)).await;
@@ -57,7 +60,7 @@ async fn a_binary_replaces_a_string_of_its_name(store: &dyn Store) {
     assert_only_binary(store, &id, &map).await;
 }
 
-async fn a_binary_replaces_a_binary_of_its_name(store: &dyn Store) {
+async fn binary_replaces_binary(store: &dyn Store) {
     let id = create_service(store, Vec::new()).await;
     for length in [10, 20] {
         let map = upload(store, &id, &test_bytes(length)).await;
@@ -68,20 +71,20 @@ async fn a_binary_replaces_a_binary_of_its_name(store: &dyn Store) {
     }
 }
 
-async fn removing_a_name_removes_whatever_it_holds(store: &dyn Store) {
+async fn removal_applies_to_both_kinds(store: &dyn Store) {
     let id = create_service(store, vec![text("text", "v")]).await;
     let map = upload(store, &id, &test_bytes(10)).await;
     write_changes(store, &id, set_changes(vec![file("map", &map)])).await;
     write_changes(store, &id, remove_changes(&["map", "text"])).await;
     for name in ["map", "text"] {
-        let slot = store.read(&id, &key(name)).await.unwrap();
-        assert_eq!(slot, Some(StoredKind::Empty));
+        let value = store.read(&id, &key(name)).await.unwrap();
+        assert_eq!(value, Some(StoredKind::Empty));
         let found = store.find_binary(&id, &key(name)).await.unwrap();
         assert_eq!(found, Some(None));
     }
 }
 
-async fn a_slot_that_changes_hands_again_and_again_stays_one(store: &dyn Store) {
+async fn alternating_kinds_leave_one_value(store: &dyn Store) {
     let id = create_service(store, Vec::new()).await;
     for round in 0..10 {
         let map = upload(store, &id, &test_bytes(round)).await;
@@ -93,7 +96,7 @@ async fn a_slot_that_changes_hands_again_and_again_stays_one(store: &dyn Store) 
     }
 }
 
-async fn a_string_and_a_binary_may_change_places(store: &dyn Store) {
+async fn one_write_can_swap_kinds(store: &dyn Store) {
     let id = create_service(store, vec![text("k", "v")]).await;
     let first = upload(store, &id, &test_bytes(10)).await;
     write_changes(store, &id, set_changes(vec![file("other", &first)])).await;

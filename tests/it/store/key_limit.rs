@@ -1,4 +1,4 @@
-//! How many keys a service may hold: the limit itself is allowed, one more is not.
+//! The maximum number of keys of a service.
 
 use switchboard::store::{Changes, KeyName, ServiceId, Store, Value, WriteResult};
 
@@ -8,14 +8,14 @@ use crate::support::stores::{
 };
 
 on_every_store!(
-    a_service_may_be_filled_to_the_limit_one_by_one,
-    one_key_too_many_changes_nothing,
-    what_is_there_may_be_replaced_at_the_limit,
-    room_made_in_a_write_may_be_used_in_it,
-    a_key_removed_makes_room_for_one,
+    keys_can_be_added_up_to_the_limit,
+    exceeding_the_key_limit_changes_nothing,
+    existing_keys_can_be_replaced_at_the_limit,
+    one_write_can_replace_keys_at_the_limit,
+    removed_key_can_be_replaced_by_another,
 );
 
-/// A service with two keys of its own and as many others as make up `count`.
+/// Creates a service with a string, a binary and further keys, `count` in total.
 async fn create_with_keys(store: &dyn Store, count: usize) -> ServiceId {
     let id = create_service(store, Vec::new()).await;
     let map = upload(store, &id, &test_bytes(10)).await;
@@ -26,13 +26,13 @@ async fn create_with_keys(store: &dyn Store, count: usize) -> ServiceId {
     id
 }
 
-/// How many keys it holds, of either kind.
+/// The number of keys of both kinds.
 async fn count_keys(store: &dyn Store, id: &ServiceId) -> usize {
-    let told = store.describe(id).await.unwrap().unwrap();
-    told.keys.len() + told.binaries.len()
+    let description = store.describe(id).await.unwrap().unwrap();
+    description.keys.len() + description.binaries.len()
 }
 
-async fn a_service_may_be_filled_to_the_limit_one_by_one(store: &dyn Store) {
+async fn keys_can_be_added_up_to_the_limit(store: &dyn Store) {
     let id = create_with_keys(store, MAX_KEYS - 3).await;
     for n in 0..3 {
         write_changes(
@@ -48,7 +48,7 @@ async fn a_service_may_be_filled_to_the_limit_one_by_one(store: &dyn Store) {
     assert_eq!(written, WriteResult::TooManyKeys);
 }
 
-async fn one_key_too_many_changes_nothing(store: &dyn Store) {
+async fn exceeding_the_key_limit_changes_nothing(store: &dyn Store) {
     let id = create_with_keys(store, MAX_KEYS - 1).await;
     let before = read_strings(store, &id).await;
     let two_more = Changes {
@@ -67,10 +67,10 @@ async fn one_key_too_many_changes_nothing(store: &dyn Store) {
     write_changes(store, &id, set_changes(vec![file("one", &binary)])).await;
 }
 
-async fn what_is_there_may_be_replaced_at_the_limit(store: &dyn Store) {
+async fn existing_keys_can_be_replaced_at_the_limit(store: &dyn Store) {
     let id = create_with_keys(store, MAX_KEYS).await;
     let binary = upload(store, &id, &test_bytes(10)).await;
-    // Each kind by its own, then by the other.
+    // Each key is first replaced by its own kind, then by the other.
     let own = set_changes(vec![text("text", "new"), file("binary", &binary)]);
     write_changes(store, &id, own).await;
     let binary = upload(store, &id, &test_bytes(10)).await;
@@ -81,21 +81,21 @@ async fn what_is_there_may_be_replaced_at_the_limit(store: &dyn Store) {
     assert_eq!(count_keys(store, &id).await, MAX_KEYS);
 }
 
-async fn room_made_in_a_write_may_be_used_in_it(store: &dyn Store) {
+async fn one_write_can_replace_keys_at_the_limit(store: &dyn Store) {
     let id = create_with_keys(store, MAX_KEYS).await;
-    let exchange = |gone: &str, new: &str| Changes {
+    let exchange = |removed: &str, new: &str| Changes {
         set: vec![text(new, "v")],
-        remove: vec![key(gone)],
+        remove: vec![key(removed)],
     };
     write_changes(store, &id, exchange("text", "a")).await;
     write_changes(store, &id, exchange("binary", "b")).await;
     assert_eq!(count_keys(store, &id).await, MAX_KEYS);
-    // What is not there makes no room.
+    // Removing a missing key does not count.
     let written = store.write(&id, exchange("never there", "c")).await;
     assert_eq!(written.unwrap(), WriteResult::TooManyKeys);
 }
 
-async fn a_key_removed_makes_room_for_one(store: &dyn Store) {
+async fn removed_key_can_be_replaced_by_another(store: &dyn Store) {
     let id = create_with_keys(store, MAX_KEYS).await;
     write_changes(store, &id, remove_changes(&["binary"])).await;
     write_changes(store, &id, set_changes(vec![text("a", "v")])).await;

@@ -1,4 +1,4 @@
-//! What only Redis can show: how long its keys live, and how it refuses.
+//! Tests of Redis: the TTLs of its keys, and its errors.
 
 use std::sync::Arc;
 
@@ -14,19 +14,19 @@ use crate::support::{
     },
 };
 
-/// The longest life of any key of this test, in ms; 0 where there is none.
+/// The longest TTL of all keys of this test in milliseconds; 0 if there are none.
 async fn longest_ttl(redis: &RedisFixture) -> i64 {
     let mut connection = redis.connection.clone();
     let mut longest = 0;
     for key in keys_under(&mut connection, &redis.prefix).await {
-        let life: i64 = connection.pttl(&key).await.unwrap();
-        assert_ne!(life, -1, "{key} never ends");
-        longest = longest.max(life);
+        let ttl: i64 = connection.pttl(&key).await.unwrap();
+        assert_ne!(ttl, -1, "{key} does not expire");
+        longest = longest.max(ttl);
     }
     longest
 }
 
-/// Changes how the server of this test is configured.
+/// Changes the configuration of the server of this test.
 async fn configure(redis: &RedisFixture, name: &str, value: &str) {
     let mut config = cmd("CONFIG");
     config.arg("SET").arg(name).arg(value);
@@ -39,7 +39,7 @@ async fn dedicated() -> RedisFixture {
 }
 
 #[tokio::test]
-async fn a_write_to_a_service_that_ended_leaves_no_key_without_a_life() {
+async fn write_to_ended_service_leaves_no_keys() {
     let redis = RedisFixture::shared().await;
     let (store, end) = (&redis.store, in_ms(50));
     let ended = create_until(store, end, vec![text("k", "v")]).await;
@@ -53,20 +53,20 @@ async fn a_write_to_a_service_that_ended_leaves_no_key_without_a_life() {
         store.set_end(&id, in_ms(60_000)).await.unwrap();
     }
     let mut connection = redis.connection.clone();
-    let left = keys_under(&mut connection, &redis.prefix).await;
-    assert_eq!(left, Vec::<String>::new());
+    let remaining = keys_under(&mut connection, &redis.prefix).await;
+    assert_eq!(remaining, Vec::<String>::new());
 }
 
 #[tokio::test]
-async fn bytes_that_nothing_names_end_by_themselves() {
+async fn unreferenced_upload_expires() {
     let redis = RedisFixture::shared().await;
     upload(&redis.store, &ServiceId::generate(), &test_bytes(600_000)).await;
-    let life = longest_ttl(&redis).await;
-    assert!((60_000..=600_000).contains(&life), "{life} ms");
+    let ttl = longest_ttl(&redis).await;
+    assert!((60_000..=600_000).contains(&ttl), "{ttl} ms");
 }
 
 #[tokio::test]
-async fn a_binary_that_was_replaced_ends_within_a_minute_whatever_becomes_of_its_service() {
+async fn replaced_binary_expires_within_a_minute() {
     let redis = RedisFixture::shared().await;
     let store = &redis.store;
     let id = create_service(store, Vec::new()).await;
@@ -76,18 +76,21 @@ async fn a_binary_that_was_replaced_ends_within_a_minute_whatever_becomes_of_its
     write_changes(store, &id, remove_changes(&["map"])).await;
     store.set_end(&id, in_ms(900_000)).await.unwrap();
     store.delete(&id).await.unwrap();
-    // The service is gone; of what is left, this is the binary.
+    // The service is deleted; of the remaining keys one is the binary.
     let mut connection = redis.connection.clone();
     for key in keys_under(&mut connection, &redis.prefix).await {
-        let life: i64 = connection.pttl(&key).await.unwrap();
-        let listed = is_index(&redis.prefix, &key);
-        assert!(listed || (1..=60_000).contains(&life), "{key}: {life} ms");
+        let ttl: i64 = connection.pttl(&key).await.unwrap();
+        let is_index_key = is_index(&redis.prefix, &key);
+        assert!(
+            is_index_key || (1..=60_000).contains(&ttl),
+            "{key}: {ttl} ms"
+        );
     }
     assert_eq!(download(store, &id, &binary).await, Some(test_bytes(10)));
 }
 
 #[tokio::test]
-async fn a_binary_that_was_replaced_lives_no_longer_than_its_service_was_to() {
+async fn replaced_binary_expires_no_later_than_its_service() {
     let redis = RedisFixture::shared().await;
     let (store, end) = (&redis.store, in_ms(200));
     let id = create_until(store, end, Vec::new()).await;
@@ -99,7 +102,7 @@ async fn a_binary_that_was_replaced_lives_no_longer_than_its_service_was_to() {
 }
 
 #[tokio::test]
-async fn scripts_that_redis_has_forgotten_are_told_again() {
+async fn flushed_scripts_are_loaded_again() {
     let redis = dedicated().await;
     let id = create_service(&redis.store, vec![text("k", "v")]).await;
     let mut connection = redis.connection.clone();
@@ -114,7 +117,7 @@ async fn scripts_that_redis_has_forgotten_are_told_again() {
 }
 
 #[tokio::test]
-async fn a_full_redis_refuses_to_store_and_still_reads_and_ends() {
+async fn full_redis_rejects_writes_but_reads_and_deletes() {
     let redis = dedicated().await;
     let store = &redis.store;
     let id = create_service(store, vec![text("a", "1"), text("b", "2")]).await;
@@ -122,7 +125,7 @@ async fn a_full_redis_refuses_to_store_and_still_reads_and_ends() {
     configure(&redis, "maxmemory-policy", "noeviction").await;
     configure(&redis, "maxmemory", "1").await;
 
-    for refused in [
+    for rejected in [
         store
             .write(&id, set_changes(vec![text("a", "3")]))
             .await
@@ -130,13 +133,13 @@ async fn a_full_redis_refuses_to_store_and_still_reads_and_ends() {
         store.create(empty_service()).await.map(drop),
         store.write_chunk(&id, &binary.blob, 1, b"x").await,
     ] {
-        assert!(matches!(refused, Err(StoreError::Full(_))), "{refused:?}");
+        assert!(matches!(rejected, Err(StoreError::Full(_))), "{rejected:?}");
     }
     assert_eq!(
         read_strings(store, &id).await,
         owned_pairs(&[("a", "1"), ("b", "2")])
     );
-    // Redis may let a write through that begins by removing; then all of it must be there.
+    // Redis may accept a write that begins with a removal; then the complete write must be visible.
     let mixed = Changes {
         set: vec![text("a", "3"), file("map", &binary)],
         remove: vec![key("b")],
@@ -150,8 +153,8 @@ async fn a_full_redis_refuses_to_store_and_still_reads_and_ends() {
         read_strings(store, &id).await,
         expected[usize::from(stored)]
     );
-    let told = store.describe(&id).await.unwrap().unwrap();
-    assert_eq!(told.binaries.len(), usize::from(stored));
+    let description = store.describe(&id).await.unwrap().unwrap();
+    assert_eq!(description.binaries.len(), usize::from(stored));
 
     assert_eq!(store.delete(&id).await.unwrap(), Some(()));
     configure(&redis, "maxmemory", "0").await;
@@ -160,16 +163,16 @@ async fn a_full_redis_refuses_to_store_and_still_reads_and_ends() {
 }
 
 #[tokio::test]
-async fn a_redis_that_will_not_write_for_now_is_unavailable_and_recovers() {
+async fn redis_rejecting_writes_is_unavailable_until_it_recovers() {
     let redis = dedicated().await;
     let store = &redis.store;
     let id = create_service(store, vec![text("k", "v")]).await;
-    let refusals = [
+    let states = [
         ("min-replicas-to-write", "1", "0"),
-        // A replica, as the one that a failover has just demoted.
+        // A replica, such as a primary that a failover has demoted.
         ("replicaof", "127.0.0.1 1", "no one"),
     ];
-    for (name, on, off) in refusals {
+    for (name, on, off) in states {
         let mut connection = redis.connection.clone();
         let mut switch = async |value: &str| {
             if name != "replicaof" {
@@ -180,7 +183,7 @@ async fn a_redis_that_will_not_write_for_now_is_unavailable_and_recovers() {
             replica_of.exec_async(&mut connection).await.unwrap();
         };
         switch(on).await;
-        for refused in [
+        for rejected in [
             store
                 .write(&id, set_changes(vec![text("k", "w")]))
                 .await
@@ -189,8 +192,8 @@ async fn a_redis_that_will_not_write_for_now_is_unavailable_and_recovers() {
             store.delete(&id).await.map(drop),
             store.set_end(&id, in_ms(50_000)).await.map(drop),
         ] {
-            let unavailable = matches!(refused, Err(StoreError::Unavailable(_)));
-            assert!(unavailable, "{name}: {refused:?}");
+            let unavailable = matches!(rejected, Err(StoreError::Unavailable(_)));
+            assert!(unavailable, "{name}: {rejected:?}");
         }
         let read = store.read(&id, &key("k")).await.unwrap();
         assert_eq!(read, Some(StoredKind::Text("v".to_owned())));

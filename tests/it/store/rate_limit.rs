@@ -1,4 +1,4 @@
-//! Counts that limits are held against.
+//! Rate limit counters.
 
 use std::time::Duration;
 
@@ -11,102 +11,102 @@ use crate::support::{
 };
 
 on_every_store!(
-    each_thing_is_counted_for_itself,
-    a_count_ends_and_the_next_one_is_the_first_again,
-    what_is_taken_back_was_not_counted,
-    of_many_at_once_each_counts,
-    what_is_one_too_many_does_not_count,
+    counters_are_independent,
+    counter_restarts_after_its_window,
+    refund_decrements_counter,
+    concurrent_operations_are_all_counted,
+    rejected_operation_is_not_counted,
 );
 
-/// More than are counted.
+/// A limit that no test reaches.
 const MANY: u64 = 1_000;
 
-/// One that no other test counts.
+/// A name that no other test uses.
 fn fresh() -> String {
     ServiceId::generate().to_string()
 }
 
-async fn count(store: &dyn Store, tally: &RateLimitKey) -> u64 {
-    let counted = store.rate_limit_take(tally, MANY, LONG_TTL).await.unwrap();
-    assert!(counted.resets_in <= LONG_TTL, "{:?}", counted.resets_in);
-    assert!(counted.resets_in > LONG_TTL / 2, "{:?}", counted.resets_in);
-    counted.count
+async fn count(store: &dyn Store, key: &RateLimitKey) -> u64 {
+    let state = store.rate_limit_take(key, MANY, LONG_TTL).await.unwrap();
+    assert!(state.resets_in <= LONG_TTL, "{:?}", state.resets_in);
+    assert!(state.resets_in > LONG_TTL / 2, "{:?}", state.resets_in);
+    state.count
 }
 
-async fn each_thing_is_counted_for_itself(store: &dyn Store) {
+async fn counters_are_independent(store: &dyn Store) {
     let name = fresh();
-    let tallies = [
+    let keys = [
         RateLimitKey::CreatesByAddress(name.clone()),
         RateLimitKey::CreatesByService(name.clone()),
         RateLimitKey::FailedMatches(name),
         RateLimitKey::CreatesByAddress(fresh()),
     ];
     for expected in 1..=3 {
-        for tally in &tallies {
-            assert_eq!(count(store, tally).await, expected);
+        for key in &keys {
+            assert_eq!(count(store, key).await, expected);
         }
     }
 }
 
-async fn a_count_ends_and_the_next_one_is_the_first_again(store: &dyn Store) {
-    let tally = RateLimitKey::CreatesByService(fresh());
+async fn counter_restarts_after_its_window(store: &dyn Store) {
+    let key = RateLimitKey::CreatesByService(fresh());
     let window = Duration::from_millis(200);
-    store.rate_limit_take(&tally, MANY, window).await.unwrap();
-    // Counting on does not make it last longer.
+    store.rate_limit_take(&key, MANY, window).await.unwrap();
+    // Further increments do not extend the window.
     eventually("the count ends", async || {
-        let counted = store.rate_limit_take(&tally, MANY, window).await.unwrap();
-        (counted.count == 1).then_some(())
+        let state = store.rate_limit_take(&key, MANY, window).await.unwrap();
+        (state.count == 1).then_some(())
     })
     .await;
 }
 
-async fn what_is_taken_back_was_not_counted(store: &dyn Store) {
-    let tally = RateLimitKey::FailedMatches(fresh());
-    store.rate_limit_refund(&tally).await.unwrap();
-    assert_eq!(count(store, &tally).await, 1);
-    assert_eq!(count(store, &tally).await, 2);
-    store.rate_limit_refund(&tally).await.unwrap();
-    assert_eq!(count(store, &tally).await, 2);
+async fn refund_decrements_counter(store: &dyn Store) {
+    let key = RateLimitKey::FailedMatches(fresh());
+    store.rate_limit_refund(&key).await.unwrap();
+    assert_eq!(count(store, &key).await, 1);
+    assert_eq!(count(store, &key).await, 2);
+    store.rate_limit_refund(&key).await.unwrap();
+    assert_eq!(count(store, &key).await, 2);
     for _ in 0..5 {
-        store.rate_limit_refund(&tally).await.unwrap();
+        store.rate_limit_refund(&key).await.unwrap();
     }
-    assert_eq!(count(store, &tally).await, 1);
+    assert_eq!(count(store, &key).await, 1);
 }
 
-async fn of_many_at_once_each_counts(store: &dyn Store) {
-    let tally = RateLimitKey::CreatesByAddress(fresh());
-    let all = join_all((0..50).map(|_| count(store, &tally))).await;
+async fn concurrent_operations_are_all_counted(store: &dyn Store) {
+    let key = RateLimitKey::CreatesByAddress(fresh());
+    let all = join_all((0..50).map(|_| count(store, &key))).await;
     let mut all: Vec<u64> = all;
     all.sort_unstable();
     assert!(all.into_iter().eq(1..=50));
 }
 
-async fn what_is_one_too_many_does_not_count(store: &dyn Store) {
-    let tally = RateLimitKey::FailedSignIns(fresh());
-    let times = async || {
+async fn rejected_operation_is_not_counted(store: &dyn Store) {
+    let key = RateLimitKey::FailedSignIns(fresh());
+    let count = async || {
         store
-            .rate_limit_take(&tally, 2, LONG_TTL)
+            .rate_limit_take(&key, 2, LONG_TTL)
             .await
             .unwrap()
             .count
     };
     for expected in [1, 2, 3, 3, 3] {
-        assert_eq!(times().await, expected);
+        assert_eq!(count().await, expected);
     }
-    store.rate_limit_refund(&tally).await.unwrap();
-    assert_eq!(times().await, 2);
-    store.rate_limit_refund(&tally).await.unwrap();
-    store.rate_limit_refund(&tally).await.unwrap();
-    assert_eq!(times().await, 1);
-    // A limit that was lowered since.
-    assert_eq!(times().await, 2);
+    store.rate_limit_refund(&key).await.unwrap();
+    assert_eq!(count().await, 2);
+    store.rate_limit_refund(&key).await.unwrap();
+    store.rate_limit_refund(&key).await.unwrap();
+    assert_eq!(count().await, 1);
+    // The limit was lowered meanwhile.
+    assert_eq!(count().await, 2);
     assert_eq!(
         store
-            .rate_limit_take(&tally, 1, LONG_TTL)
+            .rate_limit_take(&key, 1, LONG_TTL)
             .await
             .unwrap()
             .count,
         3
     );
-    assert_eq!(times().await, 3);
+    assert_eq!(count().await, 3);
 }

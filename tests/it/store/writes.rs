@@ -1,4 +1,4 @@
-//! Writing, removing and clearing.
+//! Writes, removals and clears.
 
 use futures_util::future::join_all;
 use switchboard::store::{AllTexts, BlobId, Changes, Store, StoredKind, WriteResult};
@@ -9,22 +9,22 @@ use crate::support::stores::{
 };
 
 on_every_store!(
-    all_strings_are_read_up_to_a_number_of_bytes,
-    what_is_written_is_read,
-    a_write_leaves_other_keys_as_they_are,
-    an_empty_string_is_a_value,
-    a_value_may_be_long,
-    removing_leaves_nothing_and_may_be_repeated,
-    one_write_may_set_and_remove,
-    a_write_without_changes_tells_whether_the_service_lives,
-    a_write_does_not_move_the_end,
-    a_write_whose_bytes_are_lost_changes_nothing,
-    thousands_of_keys_go_in_and_out_at_once,
-    clearing_leaves_the_service_and_nothing_in_it,
-    a_reader_never_sees_part_of_a_write,
+    read_all_respects_byte_limit,
+    written_values_are_read,
+    write_does_not_affect_other_keys,
+    empty_string_is_a_value,
+    long_values_are_supported,
+    removal_is_idempotent,
+    one_write_can_set_and_remove,
+    empty_write_reports_whether_service_exists,
+    write_does_not_change_end,
+    write_with_lost_upload_changes_nothing,
+    thousands_of_keys_are_set_and_removed_atomically,
+    clear_removes_all_keys_but_not_the_service,
+    writes_are_atomic_for_readers,
 );
 
-async fn what_is_written_is_read(store: &dyn Store) {
+async fn written_values_are_read(store: &dyn Store) {
     let id = create_service(store, Vec::new()).await;
     write_changes(
         store,
@@ -40,7 +40,7 @@ async fn what_is_written_is_read(store: &dyn Store) {
     );
 }
 
-async fn a_write_leaves_other_keys_as_they_are(store: &dyn Store) {
+async fn write_does_not_affect_other_keys(store: &dyn Store) {
     let id = create_service(store, vec![text("a", "1"), text("b", "2")]).await;
     write_changes(
         store,
@@ -52,14 +52,14 @@ async fn a_write_leaves_other_keys_as_they_are(store: &dyn Store) {
     assert_eq!(read_strings(store, &id).await, expected);
 }
 
-async fn an_empty_string_is_a_value(store: &dyn Store) {
+async fn empty_string_is_a_value(store: &dyn Store) {
     let id = create_service(store, vec![text("k", "")]).await;
     let read = store.read(&id, &key("k")).await.unwrap();
     assert_eq!(read, Some(StoredKind::Text(String::new())));
     assert_eq!(read_strings(store, &id).await, owned_pairs(&[("k", "")]));
 }
 
-async fn a_value_may_be_long(store: &dyn Store) {
+async fn long_values_are_supported(store: &dyn Store) {
     let long = "\u{20ac}\0\n".repeat(200_000);
     let id = create_service(store, Vec::new()).await;
     write_changes(store, &id, set_changes(vec![text("k", &long)])).await;
@@ -67,7 +67,7 @@ async fn a_value_may_be_long(store: &dyn Store) {
     assert!(read == Some(StoredKind::Text(long)));
 }
 
-async fn removing_leaves_nothing_and_may_be_repeated(store: &dyn Store) {
+async fn removal_is_idempotent(store: &dyn Store) {
     let id = create_service(store, vec![text("a", "1"), text("b", "2")]).await;
     for _ in 0..2 {
         write_changes(store, &id, remove_changes(&["a", "never there"])).await;
@@ -77,7 +77,7 @@ async fn removing_leaves_nothing_and_may_be_repeated(store: &dyn Store) {
     }
 }
 
-async fn one_write_may_set_and_remove(store: &dyn Store) {
+async fn one_write_can_set_and_remove(store: &dyn Store) {
     let id = create_service(store, vec![text("a", "1"), text("b", "2")]).await;
     let both = Changes {
         set: vec![text("c", "3")],
@@ -90,7 +90,7 @@ async fn one_write_may_set_and_remove(store: &dyn Store) {
     );
 }
 
-async fn a_write_without_changes_tells_whether_the_service_lives(store: &dyn Store) {
+async fn empty_write_reports_whether_service_exists(store: &dyn Store) {
     let id = create_service(store, vec![text("k", "v")]).await;
     write_changes(store, &id, Changes::default()).await;
     assert_eq!(read_strings(store, &id).await, owned_pairs(&[("k", "v")]));
@@ -99,7 +99,7 @@ async fn a_write_without_changes_tells_whether_the_service_lives(store: &dyn Sto
     assert_eq!(written, WriteResult::ServiceNotFound);
 }
 
-async fn a_write_does_not_move_the_end(store: &dyn Store) {
+async fn write_does_not_change_end(store: &dyn Store) {
     let id = create_service(store, Vec::new()).await;
     let end = in_ms(45_000);
     store.set_end(&id, end).await.unwrap();
@@ -112,17 +112,21 @@ async fn a_write_does_not_move_the_end(store: &dyn Store) {
     .await;
     write_changes(store, &id, remove_changes(&["k"])).await;
     store.clear(&id).await.unwrap();
-    let told = store.describe(&id).await.unwrap().unwrap();
-    assert_eq!(told.end, end);
+    let description = store.describe(&id).await.unwrap().unwrap();
+    assert_eq!(description.end, end);
 }
 
-async fn a_write_whose_bytes_are_lost_changes_nothing(store: &dyn Store) {
+async fn write_with_lost_upload_changes_nothing(store: &dyn Store) {
     let id = create_service(store, vec![text("a", "1"), text("b", "2")]).await;
-    let whole = upload(store, &id, &test_bytes(10)).await;
-    let mut lost = whole.clone();
+    let complete = upload(store, &id, &test_bytes(10)).await;
+    let mut lost = complete.clone();
     lost.blob = BlobId::generate();
     let changes = Changes {
-        set: vec![text("a", "3"), file("whole", &whole), file("lost", &lost)],
+        set: vec![
+            text("a", "3"),
+            file("complete", &complete),
+            file("lost", &lost),
+        ],
         remove: vec![key("b")],
     };
     let written = store.write(&id, changes).await.unwrap();
@@ -131,14 +135,14 @@ async fn a_write_whose_bytes_are_lost_changes_nothing(store: &dyn Store) {
         read_strings(store, &id).await,
         owned_pairs(&[("a", "1"), ("b", "2")])
     );
-    let told = store.describe(&id).await.unwrap().unwrap();
-    assert_eq!(told.binaries, []);
+    let description = store.describe(&id).await.unwrap().unwrap();
+    assert_eq!(description.binaries, []);
 
-    write_changes(store, &id, set_changes(vec![file("whole", &whole)])).await;
-    assert_eq!(download(store, &id, &whole).await, Some(test_bytes(10)));
+    write_changes(store, &id, set_changes(vec![file("complete", &complete)])).await;
+    assert_eq!(download(store, &id, &complete).await, Some(test_bytes(10)));
 }
 
-async fn thousands_of_keys_go_in_and_out_at_once(store: &dyn Store) {
+async fn thousands_of_keys_are_set_and_removed_atomically(store: &dyn Store) {
     let names: Vec<String> = (0..3_000).map(|n| format!("key {n}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let id = create_service(store, Vec::new()).await;
@@ -149,7 +153,7 @@ async fn thousands_of_keys_go_in_and_out_at_once(store: &dyn Store) {
     assert_eq!(read_strings(store, &id).await, owned_pairs(&[]));
 }
 
-async fn clearing_leaves_the_service_and_nothing_in_it(store: &dyn Store) {
+async fn clear_removes_all_keys_but_not_the_service(store: &dyn Store) {
     let mut data: Vec<_> = (0..2_500).map(|n| text(&n.to_string(), "v")).collect();
     let id = create_service(store, Vec::new()).await;
     let map = upload(store, &id, &test_bytes(10)).await;
@@ -160,16 +164,16 @@ async fn clearing_leaves_the_service_and_nothing_in_it(store: &dyn Store) {
     assert_eq!(read_strings(store, &id).await, owned_pairs(&[]));
     let found = store.find_binary(&id, &key("map")).await.unwrap();
     assert_eq!(found, Some(None));
-    let told = store.describe(&id).await.unwrap().unwrap();
-    assert_eq!((told.keys.len(), told.binaries.len()), (0, 0));
-    assert_eq!(told.definition, "store");
+    let description = store.describe(&id).await.unwrap().unwrap();
+    assert_eq!((description.keys.len(), description.binaries.len()), (0, 0));
+    assert_eq!(description.definition, "store");
 
     assert_eq!(store.clear(&id).await.unwrap(), Some(()));
     write_changes(store, &id, set_changes(vec![text("k", "v")])).await;
     assert_eq!(read_strings(store, &id).await, owned_pairs(&[("k", "v")]));
 }
 
-async fn a_reader_never_sees_part_of_a_write(store: &dyn Store) {
+async fn writes_are_atomic_for_readers(store: &dyn Store) {
     let all = |value: usize| {
         let value = value.to_string();
         let pair = |name| text(name, &value);
@@ -188,13 +192,13 @@ async fn a_reader_never_sees_part_of_a_write(store: &dyn Store) {
     join_all((1..100).map(round)).await;
 }
 
-async fn all_strings_are_read_up_to_a_number_of_bytes(store: &dyn Store) {
+async fn read_all_respects_byte_limit(store: &dyn Store) {
     let id = create_service(store, vec![text("a", "12345"), text("b", "\u{e9}")]).await;
     let read = async |max: usize| store.read_all(&id, max).await.unwrap().unwrap();
     assert!(matches!(read(usize::MAX).await, AllTexts::Texts(texts) if texts.len() == 2));
     for max in [0, 8] {
         let AllTexts::TooLarge { bytes } = read(max).await else {
-            panic!("all was read");
+            panic!("the limit was ignored");
         };
         assert!(bytes >= 9, "{bytes}");
         assert!(matches!(read(bytes).await, AllTexts::Texts(_)));

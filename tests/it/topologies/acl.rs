@@ -1,4 +1,4 @@
-//! The least that the service needs to be allowed, as `docs/operations.md` has it.
+//! The minimum rights of the service according to `docs/operations.md`.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::support::{
 
 const OPERATIONS_DOC: &str = include_str!("../../../docs/operations.md");
 
-/// The rights that the documentation tells, for keys that begin with `prefix`.
+/// The documented rights for keys with `prefix`.
 fn documented_acl(prefix: &str) -> Vec<String> {
     let rights = OPERATIONS_DOC
         .split("ACL SETUSER switchboard")
@@ -27,7 +27,7 @@ fn documented_acl(prefix: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn the_documented_rights_are_enough_for_everything() {
+async fn documented_rights_are_sufficient() {
     let (redis, prefix) = (Arc::new(TestRedis::dedicated()), random_prefix());
     let mut connection = redis.connection().await;
     let mut acl = cmd("ACL");
@@ -41,7 +41,7 @@ async fn the_documented_rights_are_enough_for_everything() {
         ("rate_limit.creates_per_address", "1000"),
         ("rate_limit.failed_matches_per_number", "1000"),
         ("admin.password", "hunter2"),
-        // So that only the message can bring the change.
+        // Without polling, so that only the notification can propagate the change.
         ("catalog.poll_seconds", "3600"),
     ];
     let app = TestApp::start(Some(Arc::clone(&redis)), &prefix, &settings).await;
@@ -74,7 +74,7 @@ async fn the_documented_rights_are_enough_for_everything() {
     let create = app
         .post("/genesys/1/service/store")
         .header("Idempotency-Key", "order-4711-of-0001");
-    let repeatable = TestResponse::send(create).await.service_id();
+    let idempotent = TestResponse::send(create).await.service_id();
     let booked = book_number(&app, "_provide_code=true").await;
     let call = format!(
         "_access_number={}&_access_code={}",
@@ -82,24 +82,24 @@ async fn the_documented_rights_are_enough_for_everything() {
         booked.code()
     );
     assert_eq!(match_call(&app, &call).await, booked.id);
-    for service in [&service, &repeatable, &booked.service_path()] {
+    for service in [&service, &idempotent, &booked.service_path()] {
         TestResponse::send(app.delete(service)).await.assert_ok();
     }
-    eventually("everything is given back", async || {
+    eventually("everything is released", async || {
         let own = app.redis_keys("own:*").await;
         let index = app.redis_keys("idx:*").await;
         (own.is_empty() && index.is_empty()).then_some(())
     })
     .await;
     let log = cmd("ACL").arg("LOG").to_owned();
-    let refused: Vec<redis::Value> = log.query_async(&mut connection).await.unwrap();
-    // The client tells its name where it may.
-    let refused = refused.iter().map(|entry| format!("{entry:?}"));
-    let refused: Vec<String> = refused.filter(|entry| !entry.contains("setinfo")).collect();
-    assert!(refused.is_empty(), "{refused:?}");
+    let denied: Vec<redis::Value> = log.query_async(&mut connection).await.unwrap();
+    // The client library tries to set its name.
+    let denied = denied.iter().map(|entry| format!("{entry:?}"));
+    let denied: Vec<String> = denied.filter(|entry| !entry.contains("setinfo")).collect();
+    assert!(denied.is_empty(), "{denied:?}");
 }
 
-/// Does what operators may do; what they make reaches another replica by its message.
+/// Uses the admin API; a catalog change reaches the other replica by notification.
 async fn use_admin_api(app: &TestApp, settings: &[(&str, &str)]) {
     let other = TestApp::start(app.redis.clone(), &app.prefix, settings).await;
     let operator = |method: Method, path: &str| {
@@ -110,7 +110,7 @@ async fn use_admin_api(app: &TestApp, settings: &[(&str, &str)]) {
     let put = operator(Method::PUT, "groups/pool").json_body(group);
     assert_eq!(TestResponse::send(put).await.status, 201);
     let form = "_resource_group=pool";
-    eventually("the other replica knows the group", async || {
+    eventually("the other replica has the group", async || {
         let create = other.post("/genesys/1/service/request-interaction");
         (TestResponse::send(create.form_body(form)).await.status == 200).then_some(())
     })
@@ -125,11 +125,11 @@ async fn use_admin_api(app: &TestApp, settings: &[(&str, &str)]) {
         TestResponse::send(by_number).await.json()["bookings"][0],
         *booking
     );
-    let live = format!("active-services/{}", text("service"));
-    let extend = operator(Method::PUT, &live).form_body("ttl=600");
+    let active = format!("active-services/{}", text("service"));
+    let extend = operator(Method::PUT, &active).form_body("ttl=600");
     TestResponse::send(extend).await.assert_ok();
     let release = format!("groups/pool/bookings/{}", text("booking"));
-    for path in [release, live] {
+    for path in [release, active] {
         TestResponse::send(operator(Method::DELETE, &path))
             .await
             .assert_ok();
@@ -143,32 +143,34 @@ async fn use_admin_api(app: &TestApp, settings: &[(&str, &str)]) {
         "catalog",
         "groups",
     ] {
-        let answer = TestResponse::send(operator(Method::GET, path)).await;
-        assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+        let response = TestResponse::send(operator(Method::GET, path)).await;
+        assert_eq!(response.status, 200, "{path}: {}", response.text());
     }
     other.stop().await;
 }
 
-/// Signs in, once with a wrong password, sees the overview as it is told anew, and signs out.
+/// Signs in, first with a wrong password, receives an update of the overview, and signs out.
 async fn use_admin_ui(app: &TestApp) {
     let client = Client::builder().redirect(Policy::none()).build().unwrap();
-    let at = |path: &str| app.url(&format!("/genesys/1/admin/ui{path}"));
+    let ui_url = |path: &str| app.url(&format!("/genesys/1/admin/ui{path}"));
     let sign_in = async |password: &str| {
         let form = format!("name=admin&password={password}");
-        TestResponse::send(client.post(at("/sign-in")).form_body(&form)).await
+        TestResponse::send(client.post(ui_url("/sign-in")).form_body(&form)).await
     };
     assert_eq!(sign_in("wrong").await.status, 401);
     let signed_in = sign_in("hunter2").await;
     let cookie = signed_in.header("set-cookie").split(';').next().unwrap();
-    let page = TestResponse::send(client.get(at("")).header("cookie", cookie)).await;
+    let page = TestResponse::send(client.get(ui_url("")).header("cookie", cookie)).await;
     assert_eq!(page.status, 200, "{}", page.text());
-    let stream = client.get(at("/overview/events")).header("cookie", cookie);
+    let stream = client
+        .get(ui_url("/overview/events"))
+        .header("cookie", cookie);
     let first = stream.send().await.unwrap().chunk().await.unwrap().unwrap();
     assert!(first.starts_with(b"event: message\n"), "{first:?}");
     let id = app.create("language=french").await;
     let id = id.rsplit('/').next().unwrap();
     for path in [format!("/active-services/{id}"), "/groups/DNIS".to_owned()] {
-        let page = client.get(at(&path)).header("cookie", cookie);
+        let page = client.get(ui_url(&path)).header("cookie", cookie);
         assert_eq!(TestResponse::send(page).await.status, 200, "{path}");
     }
     TestResponse::send(app.delete(&format!("/genesys/1/service/{id}")))
@@ -176,7 +178,9 @@ async fn use_admin_ui(app: &TestApp) {
         .assert_ok();
     let token = page.text().split("name=\"form_token\" value=\"").nth(1);
     let token = token.unwrap().split('"').next().unwrap();
-    let out = client.post(at("/sign-out")).header("cookie", cookie);
-    let out = TestResponse::send(out.form_body(&format!("form_token={token}"))).await;
-    assert_eq!(out.status, 303, "{}", out.text());
+    let sign_out = client
+        .post(ui_url("/sign-sign_out"))
+        .header("cookie", cookie);
+    let sign_out = TestResponse::send(sign_out.form_body(&format!("form_token={token}"))).await;
+    assert_eq!(sign_out.status, 303, "{}", sign_out.text());
 }

@@ -1,4 +1,4 @@
-//! Server certificates that TLS refuses: the error says what is wrong with the certificate.
+//! Server certificates that TLS rejects: the error explains the problem of the certificate.
 
 use std::{
     fs,
@@ -16,13 +16,13 @@ use crate::support::{
     program::Program,
 };
 
-/// A certificate for 127.0.0.1 that signs itself, and its key.
+/// A self-signed certificate for 127.0.0.1 and its key.
 struct Files {
     folder: TempDir,
 }
 
 impl Files {
-    /// One of X.509 version 3, with these basic constraints.
+    /// Creates an X.509 version 3 certificate with these basic constraints.
     fn version_3(constraints: &str) -> Self {
         let files = Self::request();
         files.write(
@@ -34,12 +34,12 @@ impl Files {
         files
     }
 
-    /// One of X.509 version 1, without extensions.
+    /// Creates an X.509 version 1 certificate, without extensions.
     fn version_1() -> Self {
         let files = Self::request();
         files.sign(&[]);
         if !files.text().contains("Version: 1 ") {
-            // Newer versions of openssl make version 3 by default.
+            // Newer versions of OpenSSL create version 3 by default.
             files.sign(&["-x509v1"]);
         }
         assert!(files.text().contains("Version: 1 "), "{}", files.text());
@@ -52,8 +52,8 @@ impl Files {
         };
         let (key, request) = (files.path("key"), files.path("request"));
         let arguments = ["-newkey", "rsa:2048", "-nodes", "-subj", "/CN=127.0.0.1"];
-        let files_of_it = ["-keyout", &key, "-out", &request];
-        openssl(&[&["req", "-new"][..], &arguments, &files_of_it].concat());
+        let file_options = ["-keyout", &key, "-out", &request];
+        openssl(&[&["req", "-new"][..], &arguments, &file_options].concat());
         files
     }
 
@@ -87,7 +87,7 @@ fn openssl(arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// A TLS server with a certificate. Dropped, it is killed.
+/// A TLS server with a certificate. It is killed when it is dropped.
 struct Server(Child, u16);
 
 impl Server {
@@ -112,7 +112,7 @@ impl Drop for Server {
     }
 }
 
-/// A Redis over TLS with this certificate, and its URL.
+/// Starts a Redis over TLS with this certificate; returns its URL.
 fn redis(files: &Files) -> (DedicatedRedis, String) {
     let server = DedicatedRedis::not_started();
     let url = server.url();
@@ -130,8 +130,8 @@ fn redis(files: &Files) -> (DedicatedRedis, String) {
     (server, url)
 }
 
-/// Certificates that TLS refuses, with the name of the error and the advice.
-fn refused() -> [(Files, &'static str, &'static str); 2] {
+/// Certificates that TLS rejects, with the name of the error and the advice.
+fn rejected_certificates() -> [(Files, &'static str, &'static str); 2] {
     [
         (
             Files::version_3("basicConstraints=critical,CA:TRUE\n"),
@@ -147,7 +147,7 @@ fn refused() -> [(Files, &'static str, &'static str); 2] {
 }
 
 /// Waits for the log line with `message` whose `field` contains all of `parts`.
-async fn logged(program: &Program, message: &str, field: &str, parts: &[&str]) {
+async fn wait_for_log(program: &Program, message: &str, field: &str, parts: &[&str]) {
     eventually(
         &format!("{message:?} with {parts:?} is logged"),
         async || {
@@ -163,8 +163,8 @@ async fn logged(program: &Program, message: &str, field: &str, parts: &[&str]) {
 }
 
 #[tokio::test]
-async fn the_certificate_of_redis_is_explained() {
-    for (files, name, advice) in refused() {
+async fn rejected_redis_certificate_is_explained() {
+    for (files, name, advice) in rejected_certificates() {
         let (_server, url) = redis(&files);
         let authority = files.path("certificate");
         let settings = [
@@ -173,12 +173,12 @@ async fn the_certificate_of_redis_is_explained() {
         ];
         let mut program = Program::serve(&settings);
         let address = program.address().await;
-        eventually("readiness names the certificate", async || {
+        eventually("the readiness explains the certificate", async || {
             let request = Client::new().get(format!("http://{address}/readyz"));
-            let answer = request.header("accept", "application/json").send().await;
-            let answer = answer.unwrap();
-            assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
-            let body = answer.bytes().await.unwrap();
+            let response = request.header("accept", "application/json").send().await;
+            let response = response.unwrap();
+            assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+            let body = response.bytes().await.unwrap();
             let body: Value = serde_json::from_slice(&body).unwrap();
             let message = body["message"].as_str().unwrap();
             (message.starts_with("the TLS connection to Redis failed: ")
@@ -186,9 +186,9 @@ async fn the_certificate_of_redis_is_explained() {
             .then_some(())
         })
         .await;
-        logged(
+        wait_for_log(
             &program,
-            "Redis connection failed; requests fail until it succeeds",
+            "redis connection failed",
             "detail",
             &[name, advice, "docs/"],
         )
@@ -197,34 +197,34 @@ async fn the_certificate_of_redis_is_explained() {
 }
 
 #[tokio::test]
-async fn the_certificate_of_a_backend_is_explained() {
-    for (files, name, advice) in refused() {
+async fn rejected_backend_certificate_is_explained() {
+    for (files, name, advice) in rejected_certificates() {
         let server = Server::start(&files);
-        let catalogue =
+        let catalog_file =
             CatalogFile::new(&http_service(&format!("https://127.0.0.1:{}/x", server.1)));
         let authority = files.path("certificate");
         let settings = [
-            ("catalog.file", catalogue.path()),
+            ("catalog.file", catalog_file.path()),
             ("backend.ca_file", &authority),
         ];
         let mut program = Program::serve(&settings);
         let address = program.address().await;
         let create = format!("http://{address}/genesys/1/service/web");
-        eventually("the backend listens", async || {
-            let answer = Client::new().post(&create).send().await.unwrap();
-            assert_eq!(answer.status(), StatusCode::BAD_GATEWAY);
+        eventually("the backend is up", async || {
+            let response = Client::new().post(&create).send().await.unwrap();
+            assert_eq!(response.status(), StatusCode::BAD_GATEWAY);
             let lines = program.log_events("a backend cannot be reached by TLS");
             (!lines.is_empty()).then_some(())
         })
         .await;
         let message = "a backend cannot be reached by TLS";
-        logged(&program, message, "reason", &[name, advice, "docs/"]).await;
+        wait_for_log(&program, message, "reason", &[name, advice, "docs/"]).await;
     }
 }
 
 #[tokio::test]
-async fn a_certificate_made_as_the_advice_says_is_accepted() {
-    // One that is its own authority, and is none.
+async fn certificate_following_the_advice_is_accepted() {
+    // Self-signed, but not a CA certificate.
     let files = Files::version_3("basicConstraints=critical,CA:FALSE\n");
     let (_server, url) = redis(&files);
     let authority = files.path("certificate");
@@ -234,9 +234,9 @@ async fn a_certificate_made_as_the_advice_says_is_accepted() {
     ];
     let mut program = Program::serve(&settings);
     let address = program.address().await;
-    eventually("it is ready", async || {
-        let answer = reqwest::get(format!("http://{address}/readyz")).await;
-        (answer.unwrap().status() == StatusCode::OK).then_some(())
+    eventually("the replica is ready", async || {
+        let response = reqwest::get(format!("http://{address}/readyz")).await;
+        (response.unwrap().status() == StatusCode::OK).then_some(())
     })
     .await;
 }

@@ -1,4 +1,4 @@
-//! Credentials beside the URL, of any characters, on every kind of Redis.
+//! Credentials in settings, with any characters, on every kind of Redis.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::support::{RedisKind, TestApp, TestRedis, TestResponse, random_prefix}
 const PASSWORD: &str = "p/a#s?s@w:o%r&d=+ \\\"'";
 
 #[tokio::test]
-async fn a_user_and_a_password_of_any_characters_are_understood_as_settings_of_their_own() {
+async fn username_and_password_settings_accept_any_characters() {
     for kind in [RedisKind::Single, RedisKind::Sentinel, RedisKind::Cluster] {
         let redis = Arc::new(TestRedis::dedicated_kind(kind));
         for mut connection in redis.connections().await {
@@ -18,9 +18,12 @@ async fn a_user_and_a_password_of_any_characters_are_understood_as_settings_of_t
             acl.arg(&["reset", "on", "~*", "&*", "+@all"]);
             acl.arg(format!(">{PASSWORD}"));
             acl.exec_async(&mut connection).await.unwrap();
-            let mut only = cmd("ACL");
-            only.arg("SETUSER").arg("default").arg(&["-@all", "+acl"]);
-            only.exec_async(&mut connection).await.unwrap();
+            let mut restrict = cmd("ACL");
+            restrict
+                .arg("SETUSER")
+                .arg("default")
+                .arg(&["-@all", "+acl"]);
+            restrict.exec_async(&mut connection).await.unwrap();
         }
         let settings = [
             ("redis.username", "switch/board"),

@@ -1,5 +1,4 @@
-//! A primary dies, and another server takes over: nothing hangs, nothing is a 500, and what was
-//! acknowledged to have reached a replica is there.
+//! Failover of a primary: no request hangs or returns 500, and acknowledged replicated writes survive.
 
 use std::{
     sync::Arc,
@@ -12,10 +11,10 @@ use crate::support::{
     Bodies, TestApp, TestRedis, TestResponse, eventually, print_duration, random_prefix,
 };
 
-/// How long a failover may take on a busy machine.
+/// The timeout of a failover on a busy machine.
 const FAILOVER: Duration = Duration::from_secs(60);
 
-/// A service that has every change reach a replica before it is acknowledged.
+/// Starts a replica that acknowledges changes only after a Redis replica has them.
 async fn start_with_wait_replicas(redis: TestRedis) -> TestApp {
     let overrides = [
         ("redis.wait_replicas", "1"),
@@ -26,29 +25,29 @@ async fn start_with_wait_replicas(redis: TestRedis) -> TestApp {
     TestApp::start(Some(Arc::new(redis)), &random_prefix(), &overrides).await
 }
 
-/// Writes keys to a service until some are stored again after the outage; gives those that were stored.
-/// Who writes before and after it are replicas.
+/// Writes keys to a service until some are stored again after the outage, and returns the stored ones.
+/// Uses the replica `before` until the outage, then `after`.
 async fn write_through(
     [before, after]: [&TestApp; 2],
     service: &str,
     outage: impl Fn(),
 ) -> Vec<String> {
     let (mut stored, mut failed) = (Vec::new(), 0);
-    let (mut began, mut resumed): (Option<Instant>, bool) = (None, false);
+    let (mut outage_start, mut resumed): (Option<Instant>, bool) = (None, false);
     for n in 0.. {
         let key = format!("key{n}");
         let app = if stored.len() < 60 { before } else { after };
         let write = app.post(&format!("{service}/storage"));
-        let asked = Instant::now();
-        let answer = TestResponse::send(write.form_body(&format!("{key}={key}"))).await;
-        let took = asked.elapsed();
-        assert!(took < Duration::from_secs(15), "{took:?}");
-        if answer.status == 200 {
+        let sent_at = Instant::now();
+        let response = TestResponse::send(write.form_body(&format!("{key}={key}"))).await;
+        let elapsed = sent_at.elapsed();
+        assert!(elapsed < Duration::from_secs(15), "{elapsed:?}");
+        if response.status == 200 {
             stored.push(key);
-            if let (true, false, Some(began)) = (failed > 0, resumed, began) {
+            if let (true, false, Some(outage_start)) = (failed > 0, resumed, outage_start) {
                 print_duration(
-                    "from the death of a primary to the first change",
-                    began.elapsed(),
+                    "from the loss of a primary to the first change",
+                    outage_start.elapsed(),
                 );
                 resumed = true;
             }
@@ -57,22 +56,22 @@ async fn write_through(
             }
         } else {
             failed += 1;
-            answer.error_message("StoreUnavailable", 503);
+            response.error_message("StoreUnavailable", 503);
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        if stored.len() == 60 && began.is_none() {
+        if stored.len() == 60 && outage_start.is_none() {
             outage();
-            began = Some(Instant::now());
+            outage_start = Some(Instant::now());
         }
-        let since = began.map_or(Duration::ZERO, |began| began.elapsed());
+        let since = outage_start.map_or(Duration::ZERO, |outage_start| outage_start.elapsed());
         assert!(since < FAILOVER, "{failed} writes failed in {since:?}");
     }
     stored
 }
 
-/// What is asked may be a replica that nobody has asked since the outage: it still has to find out.
-async fn assert_all_there(app: &TestApp, service: &str, stored: &[String]) {
-    let held = eventually("a replica finds who has the data", async || {
+/// The replica may not have been used since the outage and may still have to detect it.
+async fn assert_all_stored(app: &TestApp, service: &str, stored: &[String]) {
+    let storage = eventually("a replica finds the new primary", async || {
         let read = TestResponse::send(app.get(&format!("{service}/storage"))).await;
         if read.status == 200 {
             return Some(read.json());
@@ -82,11 +81,11 @@ async fn assert_all_there(app: &TestApp, service: &str, stored: &[String]) {
     })
     .await;
     for key in stored {
-        assert_eq!(held[key], *key.as_str(), "acknowledged");
+        assert_eq!(storage[key], *key.as_str(), "acknowledged");
     }
 }
 
-/// The port of the primary that has the keys of a service.
+/// Returns the port of the primary that has the keys of a service.
 async fn primary_of(app: &TestApp, service: &str) -> u16 {
     let redis = app.redis.as_ref().unwrap();
     let id = service.rsplit('/').next().unwrap();
@@ -105,7 +104,7 @@ async fn primary_of(app: &TestApp, service: &str) -> u16 {
     panic!("no primary has {service}");
 }
 
-/// Waits until services that end are listened for on every primary but the one that is dead.
+/// Waits until keyspace notifications are subscribed on every primary except the dead one.
 async fn wait_until_all_primaries_subscribed(redis: &TestRedis, dead: u16) {
     let dead = format!(":{dead}");
     for address in redis.addresses() {
@@ -117,41 +116,43 @@ async fn wait_until_all_primaries_subscribed(redis: &TestRedis, dead: u16) {
             .arg("NUMSUB")
             .arg("__keyevent@0__:del")
             .to_owned();
-        eventually("a primary is listened to", async || {
+        eventually("a primary has a subscriber", async || {
             let role: Vec<Value> = cmd("ROLE").query_async(&mut connection).await.unwrap();
             let role: String = from_redis_value(role.into_iter().next().unwrap()).unwrap();
-            let (_, listening): (String, usize) =
+            let (_, subscribers): (String, usize) =
                 numsub.query_async(&mut connection).await.unwrap();
-            (role != "master" || listening > 0).then_some(())
+            (role != "master" || subscribers > 0).then_some(())
         })
         .await;
     }
 }
 
 #[tokio::test]
-async fn a_primary_of_a_cluster_dies_and_its_replica_takes_over() {
+async fn cluster_failover_preserves_acknowledged_writes() {
     let app = start_with_wait_replicas(TestRedis::cluster_with_replicas()).await;
-    // Who took over has no replica of its own that could be waited for.
-    let hasty = app.start_replica().await;
+    // The promoted server has no replica of its own to wait for.
+    let unreplicated = app.start_replica().await;
     let service = app.create("a=1").await;
     let port = primary_of(&app, &service).await;
     let redis = app.redis.clone().unwrap();
-    let stored = write_through([&app, &hasty], &service, || redis.kill(port)).await;
-    assert_all_there(&app, &service, &stored).await;
+    let stored = write_through([&app, &unreplicated], &service, || redis.kill(port)).await;
+    assert_all_stored(&app, &service, &stored).await;
     wait_until_all_primaries_subscribed(&redis, port).await;
-    let ready = TestResponse::send(hasty.get("/readyz")).await;
+    let ready = TestResponse::send(unreplicated.get("/readyz")).await;
     assert_eq!(ready.status, 200);
-    TestResponse::send(hasty.delete(&service)).await.assert_ok();
-    let gone = TestResponse::send(app.get(&service)).await;
-    gone.error_message("ServiceNotFound", 404);
+    TestResponse::send(unreplicated.delete(&service))
+        .await
+        .assert_ok();
+    let deleted = TestResponse::send(app.get(&service)).await;
+    deleted.error_message("ServiceNotFound", 404);
 }
 
 #[tokio::test]
-async fn a_primary_behind_sentinels_dies_and_a_replica_takes_over() {
+async fn sentinel_failover_preserves_acknowledged_writes() {
     let app = start_with_wait_replicas(TestRedis::sentinels_with_replicas().await).await;
     let service = app.create("a=1").await;
     let redis = app.redis.clone().unwrap();
     let port = primary_of(&app, &service).await;
     let stored = write_through([&app, &app], &service, || redis.kill(port)).await;
-    assert_all_there(&app, &service, &stored).await;
+    assert_all_stored(&app, &service, &stored).await;
 }

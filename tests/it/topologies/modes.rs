@@ -1,4 +1,4 @@
-//! `redis.mode` that does not fit the server: the service is not ready, and names the right one.
+//! A `redis.mode` that does not match the server: the replica is not ready and reports the correct mode.
 
 use serde_json::json;
 
@@ -7,7 +7,8 @@ use crate::support::{
     program::Program, random_prefix, readiness::wait_for_reason,
 };
 
-/// A service in `mode` at `url` is not ready, and its message names `right`.
+/// Asserts that a replica in `mode` at `url` is not ready and that its message contains the mode
+/// `right`.
 async fn assert_wrong_mode(mode: &str, url: &str, right: &str) {
     let settings = [
         ("redis.url", url),
@@ -33,7 +34,7 @@ async fn assert_wrong_mode(mode: &str, url: &str, right: &str) {
         .error_message("StoreUnavailable", 503);
 }
 
-/// The URL of a sentinel.
+/// Returns the URL of a sentinel.
 fn sentinel_url(redis: &TestRedis) -> String {
     let settings = redis.settings();
     settings
@@ -45,7 +46,7 @@ fn sentinel_url(redis: &TestRedis) -> String {
 }
 
 #[tokio::test]
-async fn a_mode_that_does_not_fit_the_server_is_named_with_the_right_one() {
+async fn wrong_mode_is_reported_with_correct_mode() {
     let single = DedicatedRedis::start(&[]).await;
     let member = DedicatedRedis::start(&[("cluster-enabled", "yes")]).await;
     let sentinels = TestRedis::shared_kind(RedisKind::Sentinel);
@@ -65,11 +66,11 @@ async fn a_mode_that_does_not_fit_the_server_is_named_with_the_right_one() {
 }
 
 #[tokio::test]
-async fn the_log_names_the_right_mode() {
+async fn log_names_correct_mode() {
     let member = DedicatedRedis::start(&[("cluster-enabled", "yes")]).await;
     let mut program = Program::serve(&[("redis.url", &member.url())]);
     program.address().await;
-    crate::support::eventually("it is logged", async || {
+    crate::support::eventually("the mode is logged", async || {
         let lines = program.log_events("replica is not ready");
         let line = lines
             .iter()
@@ -82,7 +83,7 @@ async fn the_log_names_the_right_mode() {
 }
 
 #[tokio::test]
-async fn a_database_that_the_server_does_not_have_is_named() {
+async fn missing_database_is_reported() {
     let default = DedicatedRedis::start(&[]).await;
     let larger = DedicatedRedis::start(&[("databases", "17")]).await;
     for url in [

@@ -1,4 +1,4 @@
-//! A Cluster of which a part, or all, does not serve requests.
+//! A Cluster that is partly or completely down.
 
 use std::sync::Arc;
 
@@ -11,24 +11,24 @@ use crate::support::{
 
 use super::resharding::{cluster_nodes, command};
 
-/// How many of some creates succeed; all others say that the store is away.
+/// Returns the number of successful creates; all others must return `StoreUnavailable`.
 async fn count_successes(app: &TestApp) -> usize {
     let mut successes = 0;
     for _ in 0..40 {
         let create = app.post("/genesys/1/service/store").form_body("a=1");
-        let answer = TestResponse::send(create).await;
-        if answer.status == 200 {
+        let response = TestResponse::send(create).await;
+        if response.status == 200 {
             successes += 1;
         } else {
-            answer.error_message("StoreUnavailable", 503);
-            assert!(!answer.header("retry-after").is_empty());
+            response.error_message("StoreUnavailable", 503);
+            assert!(!response.header("retry-after").is_empty());
         }
     }
     successes
 }
 
 #[tokio::test]
-async fn a_cluster_that_is_down_as_a_whole_is_not_ready_and_one_that_is_partly_down_is() {
+async fn cluster_down_is_not_ready_but_partly_down_is() {
     let redis = Arc::new(TestRedis::dedicated_kind(RedisKind::Cluster));
     let mut members = cluster_nodes(&redis).await;
     for member in &mut members {
@@ -70,7 +70,7 @@ async fn a_cluster_that_is_down_as_a_whole_is_not_ready_and_one_that_is_partly_d
 }
 
 #[tokio::test]
-async fn a_cluster_without_slots_is_not_ready_until_it_has_some() {
+async fn cluster_without_slots_is_not_ready() {
     let member = DedicatedRedis::start(&[("cluster-enabled", "yes")]).await;
     let url = member.url();
     let settings = [("redis.url", url.as_str()), ("redis.mode", "cluster")];

@@ -1,4 +1,4 @@
-//! Changes that wait for replicas, and requests that do not wait because too many do.
+//! Changes that wait for Redis replicas, and the limit of operations in flight.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,35 +12,35 @@ use crate::support::{
 };
 
 #[tokio::test]
-async fn a_change_that_a_replica_has_is_acknowledged() {
+async fn replicated_change_is_acknowledged() {
     let redis = TestRedis::shared_kind(RedisKind::Sentinel);
-    let careful = [
+    let settings = [
         ("redis.wait_replicas", "1"),
         ("redis.wait_timeout_ms", "20000"),
     ];
-    let app = TestApp::start(Some(redis), &random_prefix(), &careful).await;
+    let app = TestApp::start(Some(redis), &random_prefix(), &settings).await;
     let service = app.create("a=1").await;
     let writes = (0..50).map(|n| {
         let write = app.post(&format!("{service}/storage"));
         TestResponse::send(write.form_body(&format!("key{n}=1")))
     });
-    for answer in join_all(writes).await {
-        answer.assert_empty();
+    for response in join_all(writes).await {
+        response.assert_empty();
     }
-    let told = app.get_service(&service).await;
-    assert_eq!(told["_keys"].as_array().unwrap().len(), 51);
+    let service = app.get_service(&service).await;
+    assert_eq!(service["_keys"].as_array().unwrap().len(), 51);
 }
 
 #[tokio::test]
-async fn a_change_that_too_few_replicas_have_is_made_and_its_client_does_not_know() {
-    let careful = [
+async fn insufficiently_replicated_change_has_unknown_outcome() {
+    let settings = [
         ("redis.wait_replicas", "1"),
         ("redis.wait_timeout_ms", "100"),
     ];
     let redis = TestRedis::shared();
-    let app = TestApp::start(Some(Arc::clone(&redis)), &random_prefix(), &careful).await;
-    let careless = TestApp::start(Some(redis), &app.prefix, &[]).await;
-    let service = careless.create("a=1").await;
+    let app = TestApp::start(Some(Arc::clone(&redis)), &random_prefix(), &settings).await;
+    let unreplicated = TestApp::start(Some(redis), &app.prefix, &[]).await;
+    let service = unreplicated.create("a=1").await;
     let write = app.post(&format!("{service}/storage")).form_body("b=2");
     let message = TestResponse::send(write)
         .await
@@ -50,33 +50,34 @@ async fn a_change_that_too_few_replicas_have_is_made_and_its_client_does_not_kno
 }
 
 #[tokio::test]
-async fn more_requests_than_may_wait_are_refused_at_once_and_the_others_are_answered() {
+async fn requests_over_the_in_flight_limit_are_rejected() {
     let redis = TestRedis::shared();
     let proxy = Proxy::new(&redis.url().replace("redis://", ""));
     let url = proxy.url();
-    let few = [
+    let settings = [
         ("redis.url", url.as_str()),
         ("redis.max_in_flight", "5"),
         ("server.workers", "1"),
     ];
-    let app = TestApp::start(Some(redis), &random_prefix(), &few).await;
+    let app = TestApp::start(Some(redis), &random_prefix(), &settings).await;
     let service = app.create("a=1").await;
     proxy.set_mode(ProxyMode::Forward(Duration::from_millis(300)));
     let path = format!("{service}/storage/a");
-    let answers = join_all((0..40).map(|_| TestResponse::send(app.get(&path)))).await;
-    let (answered, refused): (Vec<_>, Vec<_>) =
-        answers.iter().partition(|answer| answer.status == 200);
-    assert!(answered.len() >= 5, "{}", answered.len());
-    assert!(!refused.is_empty());
-    for answer in refused {
-        let message = answer.error_message("StoreUnavailable", 503);
+    let responses = join_all((0..40).map(|_| TestResponse::send(app.get(&path)))).await;
+    let (served, rejected): (Vec<_>, Vec<_>) = responses
+        .iter()
+        .partition(|response| response.status == 200);
+    assert!(served.len() >= 5, "{}", served.len());
+    assert!(!rejected.is_empty());
+    for response in rejected {
+        let message = response.error_message("StoreUnavailable", 503);
         assert!(
             message.starts_with("the store has too many requests in flight"),
             "{message}"
         );
-        assert_eq!(answer.header("retry-after"), "1");
+        assert_eq!(response.header("retry-after"), "1");
     }
-    // Whoever was refused has left its place.
+    // Rejected requests do not count as in flight.
     for _ in 0..10 {
         assert_eq!(TestResponse::send(app.get(&path)).await.status, 200);
     }

@@ -1,4 +1,4 @@
-//! A slot moves from one server of a Cluster to another while its service is written to and read.
+//! A slot moves between servers of a Cluster while its service is written and read.
 
 use std::{cell::Cell, sync::Arc};
 
@@ -6,7 +6,7 @@ use redis::{RedisResult, Value, aio::MultiplexedConnection, cmd, from_redis_valu
 
 use crate::support::{Bodies, RedisKind, TestApp, TestRedis, TestResponse, random_prefix};
 
-/// A server of the Cluster: its connection, its id and where it listens.
+/// A server of the Cluster: its connection, its id and its port.
 pub(super) struct ClusterNode {
     pub(super) connection: MultiplexedConnection,
     id: String,
@@ -39,7 +39,7 @@ pub(super) async fn cluster_nodes(redis: &TestRedis) -> Vec<ClusterNode> {
     members
 }
 
-/// Takes the member out of `members` that has `key`; gives its slot too.
+/// Removes the member with `key` from `members`, and returns its slot and the member.
 pub(super) async fn take_slot_owner(
     members: &mut Vec<ClusterNode>,
     key: &str,
@@ -47,21 +47,21 @@ pub(super) async fn take_slot_owner(
     let slot = command(&mut members[0], &["CLUSTER", "KEYSLOT", key]).await;
     let slot: u64 = from_redis_value(slot.unwrap()).unwrap();
     let mut owner = 0;
-    for (at, member) in members.iter_mut().enumerate() {
+    for (position, member) in members.iter_mut().enumerate() {
         if command(member, &["EXISTS", key]).await.is_ok() {
-            owner = at;
+            owner = position;
         }
     }
     (slot.to_string(), members.remove(owner))
 }
 
 pub(super) async fn command(member: &mut ClusterNode, words: &[&str]) -> RedisResult<Value> {
-    let mut ask = cmd(words[0]);
-    ask.arg(&words[1..]);
-    ask.query_async(&mut member.connection).await
+    let mut command = cmd(words[0]);
+    command.arg(&words[1..]);
+    command.query_async(&mut member.connection).await
 }
 
-/// Moves `slot` from one member to another as the tools of Redis do, key by key.
+/// Moves `slot` between members like the Redis tools, key by key.
 pub(super) async fn move_slot(
     slot: &str,
     from: &mut ClusterNode,
@@ -90,25 +90,25 @@ pub(super) async fn move_slot(
 }
 
 #[tokio::test]
-async fn a_slot_moves_while_it_is_written_to_and_nobody_notices() {
+async fn resharding_during_writes_is_transparent() {
     assert_writes_survive_resharding(&[]).await;
 }
 
-/// Redirections and `CLUSTER SLOTS` have no host then: it is that of the server that was asked.
+/// Redirections and `CLUSTER SLOTS` then have an empty host, which means that of the responding server.
 #[tokio::test]
-async fn a_slot_moves_in_a_cluster_that_names_no_hosts() {
+async fn resharding_with_unknown_endpoints_is_transparent() {
     assert_writes_survive_resharding(&[("cluster-preferred-endpoint-type", "unknown-endpoint")])
         .await;
 }
 
-/// They have `?` as the host then.
+/// The host is then `?`.
 #[tokio::test]
-async fn a_slot_moves_in_a_cluster_whose_host_names_are_not_set() {
+async fn resharding_with_unset_host_names_is_transparent() {
     assert_writes_survive_resharding(&[("cluster-preferred-endpoint-type", "hostname")]).await;
 }
 
 #[tokio::test]
-async fn a_slot_moves_in_a_cluster_that_goes_by_host_names() {
+async fn resharding_with_host_names_is_transparent() {
     let names = [
         ("cluster-announce-hostname", "localhost"),
         ("cluster-preferred-endpoint-type", "hostname"),
@@ -116,7 +116,7 @@ async fn a_slot_moves_in_a_cluster_that_goes_by_host_names() {
     assert_writes_survive_resharding(&names).await;
 }
 
-/// All members have these settings.
+/// Writes and reads during resharding, with these settings on all members.
 async fn assert_writes_survive_resharding(settings: &[(&str, &str)]) {
     let redis = Arc::new(TestRedis::dedicated_kind(RedisKind::Cluster));
     for mut member in cluster_nodes(&redis).await {
@@ -134,14 +134,14 @@ async fn assert_writes_survive_resharding(settings: &[(&str, &str)]) {
     let (slot, mut from) = take_slot_owner(&mut members, &key).await;
     let mut to = members.remove(0);
 
-    let (over, written) = (Cell::new(false), Cell::new(0));
+    let (stopped, written) = (Cell::new(false), Cell::new(0));
     let client = async {
         let mut stored = Vec::new();
-        while !over.get() {
+        while !stopped.get() {
             let name = format!("key{}", stored.len());
             let write = app.post(&format!("{service}/storage"));
-            let answer = TestResponse::send(write.form_body(&format!("{name}={name}"))).await;
-            answer.assert_empty();
+            let response = TestResponse::send(write.form_body(&format!("{name}={name}"))).await;
+            response.assert_empty();
             let read = TestResponse::send(app.get(&format!("{service}/storage/{name}"))).await;
             assert_eq!(read.status, 200, "{}", read.text());
             stored.push(name);
@@ -149,7 +149,7 @@ async fn assert_writes_survive_resharding(settings: &[(&str, &str)]) {
         }
         stored
     };
-    let some_more = async || {
+    let wait_for_writes = async || {
         let before = written.get();
         while written.get() < before + 10 {
             tokio::task::yield_now().await;
@@ -157,18 +157,18 @@ async fn assert_writes_survive_resharding(settings: &[(&str, &str)]) {
     };
     let mover = async {
         for _ in 0..3 {
-            some_more().await;
-            move_slot(&slot, &mut from, &mut to, some_more).await;
-            some_more().await;
-            move_slot(&slot, &mut to, &mut from, some_more).await;
+            wait_for_writes().await;
+            move_slot(&slot, &mut from, &mut to, wait_for_writes).await;
+            wait_for_writes().await;
+            move_slot(&slot, &mut to, &mut from, wait_for_writes).await;
         }
-        some_more().await;
-        over.set(true);
+        wait_for_writes().await;
+        stopped.set(true);
     };
     let (stored, ()) = tokio::join!(client, mover);
-    let held = app.storage(&service).await;
+    let storage = app.storage(&service).await;
     for name in &stored {
-        assert_eq!(held[name], *name.as_str());
+        assert_eq!(storage[name], *name.as_str());
     }
-    assert_eq!(held.as_object().unwrap().len(), stored.len() + 1);
+    assert_eq!(storage.as_object().unwrap().len(), stored.len() + 1);
 }

@@ -1,4 +1,5 @@
-//! A server joins a Cluster and takes over a slot: it is asked for what it has, and listened to.
+//! A server joins a Cluster and takes over a slot: it serves the slot, and its notifications are
+//! subscribed.
 
 use std::{net::TcpListener, sync::Arc};
 
@@ -12,27 +13,27 @@ use crate::support::{
     random_prefix,
 };
 
-/// Waits until all members, and the new one, know that the Cluster is whole.
+/// Waits until all members know the others and the Cluster is complete.
 async fn wait_until_gossip_converges(members: &mut [ClusterNode], count: usize) {
     let known = format!("cluster_known_nodes:{count}\r\n");
     for member in members {
-        eventually("it knows all members", async || {
-            let told = command(member, &["CLUSTER", "INFO"]).await.unwrap();
-            let told: String = from_redis_value(told).unwrap();
-            (told.contains(&known) && told.contains("cluster_state:ok")).then_some(())
+        eventually("a member knows all others", async || {
+            let info = command(member, &["CLUSTER", "INFO"]).await.unwrap();
+            let info: String = from_redis_value(info).unwrap();
+            (info.contains(&known) && info.contains("cluster_state:ok")).then_some(())
         })
         .await;
     }
 }
 
 #[tokio::test]
-async fn a_server_that_joins_a_cluster_is_asked_and_listened_to() {
+async fn joined_cluster_server_is_used_and_subscribed() {
     let redis = Arc::new(TestRedis::dedicated_kind(RedisKind::Cluster));
     let app = TestApp::start(Some(Arc::clone(&redis)), &random_prefix(), &[]).await;
     let booked = book_number(&app, "_provide_code=true&_ttl=1800").await;
     let mut members = cluster_nodes(&redis).await;
 
-    // Its port for the other members has to be named: by default it may be none that there is.
+    // The cluster bus port must be set explicitly: the default may be invalid.
     let bus = TcpListener::bind("127.0.0.1:0").unwrap().local_addr();
     let bus = bus.unwrap().port().to_string();
     let options = [("cluster-enabled", "yes"), ("cluster-port", bus.as_str())];
@@ -48,15 +49,15 @@ async fn a_server_that_joins_a_cluster_is_asked_and_listened_to() {
     let (slot, mut from) = take_slot_owner(&mut members, &key).await;
     move_slot(&slot, &mut from, &mut joined, async || {}).await;
     let numsub = ["PUBSUB", "NUMSUB", "__keyevent@0__:expired"];
-    eventually("it is listened to", async || {
-        let told = command(&mut joined, &numsub).await.unwrap();
-        let (_, listening): (String, usize) = from_redis_value(told).unwrap();
-        (listening > 0).then_some(())
+    eventually("notifications are subscribed", async || {
+        let reply = command(&mut joined, &numsub).await.unwrap();
+        let (_, subscribers): (String, usize) = from_redis_value(reply).unwrap();
+        (subscribers > 0).then_some(())
     })
     .await;
     let flags = ["CONFIG", "GET", "notify-keyspace-events"];
-    let told = command(&mut joined, &flags).await.unwrap();
-    let (_, flags): (String, String) = from_redis_value(told).unwrap();
+    let reply = command(&mut joined, &flags).await.unwrap();
+    let (_, flags): (String, String) = from_redis_value(reply).unwrap();
     assert!(!flags.is_empty());
 
     assert_eq!(
@@ -64,11 +65,11 @@ async fn a_server_that_joins_a_cluster_is_asked_and_listened_to() {
         booked.id
     );
     delete_service(&app, &booked).await;
-    let left = cmd("KEYS").arg(format!("*{}*", booked.id)).to_owned();
-    eventually("what it held is given back", async || {
-        let left: Value = left.query_async(&mut joined.connection).await.unwrap();
-        let left: Vec<String> = from_redis_value(left).unwrap();
-        left.is_empty().then_some(())
+    let remaining = cmd("KEYS").arg(format!("*{}*", booked.id)).to_owned();
+    eventually("its resources are released", async || {
+        let remaining: Value = remaining.query_async(&mut joined.connection).await.unwrap();
+        let remaining: Vec<String> = from_redis_value(remaining).unwrap();
+        remaining.is_empty().then_some(())
     })
     .await;
 }

@@ -1,4 +1,4 @@
-//! Sentinels that are stale, or of no use: the primary that works stays in use, and a new one is found.
+//! Stale or unusable sentinels: the working primary stays in use, and a new one is found.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::support::{
     sentinel::{FakeSentinel, SentinelReply},
 };
 
-/// A service behind sentinels; `url` has their addresses.
+/// Starts a replica with the sentinels at these addresses.
 async fn start_behind(url: &str) -> TestApp {
     let url = format!("redis://{url}");
     let settings = [
@@ -29,7 +29,7 @@ fn url_of(sentinels: &[&FakeSentinel]) -> String {
     addresses.collect::<Vec<_>>().join(",")
 }
 
-/// A primary, and a replica that was it before.
+/// A primary, and a replica that was the primary before.
 async fn primary_and_replica() -> (DedicatedRedis, DedicatedRedis) {
     let (primary, old) = (
         DedicatedRedis::start(&[]).await,
@@ -56,13 +56,13 @@ async fn total_connections(connection: &mut MultiplexedConnection) -> u64 {
     line.unwrap().parse().unwrap()
 }
 
-/// Every create succeeds for longer than three looks at the sentinels take, and no connection to the
-/// primary is opened meanwhile.
-async fn assert_stays_connected(app: &TestApp, primary: &DedicatedRedis, what: &str) {
+/// Asserts that every create succeeds for longer than three polls of the sentinels, and that no
+/// connection to the primary is opened meanwhile.
+async fn assert_stays_connected(app: &TestApp, primary: &DedicatedRedis, context: &str) {
     wait_for_reason(app, "ready").await;
     let mut connection = primary.connection().await.unwrap();
-    // Those for subscriptions may still be made, within a second.
-    let before = eventually("no more connections are made", async || {
+    // Subscriptions may still be opened within a second.
+    let before = eventually("no more connections are opened", async || {
         let before = total_connections(&mut connection).await;
         tokio::time::sleep(Duration::from_millis(1_500)).await;
         (total_connections(&mut connection).await == before).then_some(before)
@@ -70,16 +70,20 @@ async fn assert_stays_connected(app: &TestApp, primary: &DedicatedRedis, what: &
     .await;
     for _ in 0..60 {
         let create = app.post("/genesys/1/service/store").form_body("a=1");
-        let answer = TestResponse::send(create).await;
-        assert_eq!(answer.status, 200, "{what}: {}", answer.text());
+        let response = TestResponse::send(create).await;
+        assert_eq!(response.status, 200, "{context}: {}", response.text());
         tokio::time::sleep(Duration::from_millis(30)).await;
     }
-    assert_eq!(total_connections(&mut connection).await, before, "{what}");
-    assert_eq!(readiness(app).await.0, 200, "{what}");
+    assert_eq!(
+        total_connections(&mut connection).await,
+        before,
+        "{context}"
+    );
+    assert_eq!(readiness(app).await.0, 200, "{context}");
 }
 
 #[tokio::test]
-async fn a_stale_sentinel_takes_no_connection_away_wherever_it_stands_in_the_url() {
+async fn stale_sentinel_does_not_replace_primary_at_any_position() {
     let (primary, old) = primary_and_replica().await;
     for epochs in [
         [Some(1), Some(2)],
@@ -88,8 +92,8 @@ async fn a_stale_sentinel_takes_no_connection_away_wherever_it_stands_in_the_url
         [Some(3), Some(2)],
     ] {
         let stale = FakeSentinel::start(SentinelReply::Primary(old.port(), epochs[0]));
-        let right = || FakeSentinel::start(SentinelReply::Primary(primary.port(), epochs[1]));
-        let (second, third) = (right(), right());
+        let current = || FakeSentinel::start(SentinelReply::Primary(primary.port(), epochs[1]));
+        let (second, third) = (current(), current());
         for order in [
             [&stale, &second, &third],
             [&second, &stale, &third],
@@ -105,13 +109,13 @@ async fn a_stale_sentinel_takes_no_connection_away_wherever_it_stands_in_the_url
 }
 
 #[tokio::test]
-async fn sentinels_of_no_use_are_passed_over() {
+async fn unusable_sentinels_are_skipped() {
     let (primary, old) = primary_and_replica().await;
-    let (dead, right) = (
+    let (dead, current) = (
         DedicatedRedis::not_started(),
         SentinelReply::Primary(primary.port(), Some(2)),
     );
-    for says in [
+    for reply in [
         SentinelReply::Primary(dead.port(), Some(1)),
         SentinelReply::Primary(dead.port(), Some(3)),
         SentinelReply::Unknown,
@@ -120,31 +124,31 @@ async fn sentinels_of_no_use_are_passed_over() {
         SentinelReply::Delayed(old.port(), Duration::from_millis(400)),
         SentinelReply::Primary(old.port(), Some(1)),
     ] {
-        let (first, second) = (FakeSentinel::start(says), FakeSentinel::start(right));
-        // Nobody listens at the last one.
+        let (first, second) = (FakeSentinel::start(reply), FakeSentinel::start(current));
+        // No server listens at the last address.
         let url = format!("{},{}", url_of(&[&first, &second]), dead.address());
         let app = start_behind(&url).await;
-        assert_stays_connected(&app, &primary, &format!("{says:?}")).await;
+        assert_stays_connected(&app, &primary, &format!("{reply:?}")).await;
     }
 }
 
 #[tokio::test]
-async fn a_primary_that_works_is_kept_while_no_sentinel_names_it() {
+async fn working_primary_remains_in_use_without_sentinels() {
     let (primary, old) = primary_and_replica().await;
     let sentinel = FakeSentinel::start(SentinelReply::Primary(primary.port(), Some(2)));
     let app = start_behind(&sentinel.address()).await;
     assert_stays_connected(&app, &primary, "named").await;
-    for says in [
+    for reply in [
         SentinelReply::Hang,
         SentinelReply::Error,
         SentinelReply::Unknown,
         SentinelReply::Primary(old.port(), Some(1)),
     ] {
-        sentinel.set_reply(says);
+        sentinel.set_reply(reply);
         let (status, body) = wait_for_reason(&app, "sentinels_unreachable").await;
         assert_eq!(status, 200, "{body}");
         let create = app.post("/genesys/1/service/store").form_body("a=1");
-        assert_eq!(TestResponse::send(create).await.status, 200, "{says:?}");
+        assert_eq!(TestResponse::send(create).await.status, 200, "{reply:?}");
     }
     sentinel.set_reply(SentinelReply::Primary(primary.port(), Some(2)));
     wait_for_reason(&app, "ready").await;
@@ -161,31 +165,31 @@ async fn has_services(server: &DedicatedRedis) -> bool {
 }
 
 #[tokio::test]
-async fn a_failover_is_followed_though_one_sentinel_is_stale() {
-    // The old primary may take seconds until it learns that it is none any more.
-    for old_is_told in [true, false] {
+async fn failover_is_followed_despite_stale_sentinel() {
+    // The old primary may remain a primary for seconds.
+    for old_is_demoted in [true, false] {
         let (old, new) = primary_and_replica().await;
-        let named = || FakeSentinel::start(SentinelReply::Primary(old.port(), Some(1)));
-        let sentinels = [named(), named(), named()];
+        let old_sentinel = || FakeSentinel::start(SentinelReply::Primary(old.port(), Some(1)));
+        let sentinels = [old_sentinel(), old_sentinel(), old_sentinel()];
         let app = start_behind(&url_of(&[&sentinels[0], &sentinels[1], &sentinels[2]])).await;
         let service = app.create("a=1").await;
-        eventually("the replica has it", async || {
+        eventually("the service is replicated", async || {
             has_services(&new).await.then_some(())
         })
         .await;
         new.command(&["REPLICAOF", "NO", "ONE"]).await;
         new.command(&["FLUSHALL"]).await;
-        if old_is_told {
+        if old_is_demoted {
             replicate(&old, &new).await;
         }
         for sentinel in &sentinels[1..] {
             sentinel.set_reply(SentinelReply::Primary(new.port(), Some(2)));
         }
-        eventually("it is written to the new one", async || {
+        eventually("writes reach the new primary", async || {
             let create = app.post("/genesys/1/service/store").form_body("a=1");
-            let answer = TestResponse::send(create).await;
-            if answer.status != 200 {
-                answer.error_message("StoreUnavailable", 503);
+            let response = TestResponse::send(create).await;
+            if response.status != 200 {
+                response.error_message("StoreUnavailable", 503);
             }
             has_services(&new).await.then_some(())
         })
@@ -198,10 +202,10 @@ async fn a_failover_is_followed_though_one_sentinel_is_stale() {
 }
 
 #[tokio::test]
-async fn a_primary_that_loads_its_data_is_named_as_the_reason() {
+async fn loading_primary_is_reported() {
     let server = DedicatedRedis::start(&[]).await;
-    let more = "for n = 1, 3000 do redis.call('SET', 'more' .. n, string.rep('x', 100)) end";
-    server.command(&["EVAL", more, "0"]).await;
+    let fill = "for n = 1, 3000 do redis.call('SET', 'fill' .. n, string.rep('x', 100)) end";
+    server.command(&["EVAL", fill, "0"]).await;
     server.command(&["SAVE"]).await;
     server.kill();
     let slowly = [
@@ -216,7 +220,7 @@ async fn a_primary_that_loads_its_data_is_named_as_the_reason() {
 }
 
 #[tokio::test]
-async fn sentinels_that_know_no_such_primary_are_named_as_the_reason() {
+async fn unknown_sentinel_master_is_reported() {
     let sentinel = FakeSentinel::start(SentinelReply::Unknown);
     let app = start_behind(&sentinel.address()).await;
     let (status, body) = wait_for_reason(&app, "no_primary").await;

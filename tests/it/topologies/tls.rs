@@ -1,4 +1,4 @@
-//! Redis behind TLS, with a certificate authority of its own, and asking who comes.
+//! Redis over TLS, with a private certificate authority and optional client certificates.
 
 use std::sync::Arc;
 
@@ -13,8 +13,8 @@ use crate::support::{
     TestApp, TestRedis, TestResponse, eventually, program::Program, random_prefix,
 };
 
-/// A server that speaks only TLS; its address and its files.
-fn tls_server(asks_who_comes: bool) -> (TestRedis, String, TlsFilePaths) {
+/// Starts a server that only accepts TLS; returns its URL and its files.
+fn tls_server(requires_client_cert: bool) -> (TestRedis, String, TlsFilePaths) {
     let port = get_random_available_port();
     let address = ConnectionAddr::TcpTls {
         host: "127.0.0.1".to_owned(),
@@ -22,26 +22,26 @@ fn tls_server(asks_who_comes: bool) -> (TestRedis, String, TlsFilePaths) {
         insecure: true,
         tls_params: None,
     };
-    let server = RedisServer::new_with_addr_and_modules(address, &[], asks_who_comes);
+    let server = RedisServer::new_with_addr_and_modules(address, &[], requires_client_cert);
     let files = server.tls_paths.clone().unwrap();
     let url = format!("rediss://127.0.0.1:{port}");
     (TestRedis::single(server), url, files)
 }
 
 #[tokio::test]
-async fn data_is_kept_over_tls_and_the_clean_up_listens_over_it_too() {
-    for asks_who_comes in [false, true] {
-        let (redis, url, files) = tls_server(asks_who_comes);
+async fn store_and_cleanup_work_over_tls() {
+    for requires_client_cert in [false, true] {
+        let (redis, url, files) = tls_server(requires_client_cert);
         let path = |path: &std::path::Path| path.to_str().unwrap().to_owned();
         let (ca, certificate) = (path(&files.ca_crt), path(&files.redis_crt));
         let key = path(&files.redis_key);
         let mut overrides = vec![("redis.url", url.as_str()), ("redis.tls_ca_file", &ca)];
-        if asks_who_comes {
+        if requires_client_cert {
             overrides.push(("redis.tls_cert_file", &certificate));
             overrides.push(("redis.tls_key_file", &key));
         }
         let app = TestApp::start(Some(Arc::new(redis)), &random_prefix(), &overrides).await;
-        eventually("it is ready", async || {
+        eventually("the replica is ready", async || {
             let ready = TestResponse::send(app.get("/readyz")).await;
             (ready.status == 200).then_some(())
         })
@@ -53,7 +53,7 @@ async fn data_is_kept_over_tls_and_the_clean_up_listens_over_it_too() {
 }
 
 #[tokio::test]
-async fn a_server_whose_certificate_nobody_vouches_for_is_not_talked_to() {
+async fn untrusted_certificate_is_rejected() {
     let (_redis, url, _files) = tls_server(false);
     let mut program = Program::serve(&[("redis.url", &url)]);
     let address = program.address().await;

@@ -27,7 +27,7 @@ pub(super) struct ClusterState {
     pub(super) connector: Connector,
     pub(super) map: RwLock<Arc<SlotMap>>,
     /// The error of the last refresh, if it failed.
-    pub(super) trouble: Mutex<Option<Finding>>,
+    pub(super) topology_error: Mutex<Option<Finding>>,
     /// Triggers a refresh.
     pub(super) refresh_requested: Notify,
     /// The clock of the server that was measured last.
@@ -41,7 +41,7 @@ impl ClusterState {
     }
 
     pub(super) fn topology_error(&self) -> Option<Finding> {
-        self.trouble
+        self.topology_error
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
@@ -54,12 +54,14 @@ impl ClusterState {
 
     /// Reads the topology, and updates the map if it has changed.
     pub(super) async fn refresh(&self) -> Result<(), StoreError> {
-        let known = self.slot_map();
-        let found = self.topology.discover(&known).await;
-        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) =
-            found.as_ref().err().cloned();
+        let current = self.slot_map();
+        let found = self.topology.discover(&current).await;
+        *self
+            .topology_error
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = found.as_ref().err().cloned();
         let ranges = found.map_err(|finding| StoreError::Unavailable(finding.detail))?;
-        if known.matches(&ranges) {
+        if current.matches(&ranges) {
             return Ok(());
         }
         let make = |address| Node::open(&self.connector, address, &self.last_measured);

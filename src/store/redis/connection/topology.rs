@@ -65,21 +65,21 @@ impl Topology {
         matches!(self, Self::Single(_))
     }
 
-    /// Returns the current topology; `known` is the previous one.
+    /// Reads the topology; `current` is the map in use.
     ///
     /// # Errors
     /// The reason why no server returned it.
-    pub(super) async fn discover(&self, known: &SlotMap) -> Result<Vec<SlotRange>, Finding> {
+    pub(super) async fn discover(&self, current: &SlotMap) -> Result<Vec<SlotRange>, Finding> {
         match self {
             Self::Single(server) => Ok(vec![(0, SLOT_COUNT - 1, server.clone())]),
             Self::Sentinel(sentinels) => {
-                let primary = sentinels.find_primary(known).await?;
+                let primary = sentinels.find_primary(current).await?;
                 Ok(vec![(0, SLOT_COUNT - 1, primary)])
             }
             Self::Cluster { members, connector } => {
                 let get_slots = cmd("CLUSTER").arg("SLOTS").to_owned();
                 // Servers in use have the latest information and are connected.
-                let queries = known
+                let queries = current
                     .nodes()
                     .iter()
                     .filter(|node| node.shared.is_connected());
