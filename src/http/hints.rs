@@ -4,8 +4,8 @@ use super::{ApiError, ListenerConfig};
 
 const ADMIN_PREFIX: &str = "/genesys/1/admin";
 const ADMIN_UI_HINT: &str = "; the console is at /genesys/1/admin/ui";
-const ADMIN_DISABLED_HINT: &str = "; the admin API is disabled: the setting admin.password enables it and the console at \
-                          /genesys/1/admin/ui";
+const ADMIN_DISABLED_HINT: &str = "; the admin API is disabled: the setting admin.password enables it and \
+                                   the console at /genesys/1/admin/ui";
 const OPENAPI_HINT: &str = "; the OpenAPI document is at /openapi.json";
 
 /// The hints of a listener. The default gives no hints.

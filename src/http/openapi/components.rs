@@ -5,9 +5,9 @@ use serde_json::{Map, Value, json};
 use crate::{settings::Limits, store::MAX_KEY_NAME_BYTES};
 
 /// The description of fields in query strings and bodies.
-const FORM_DATA_DESCRIPTION: &str = "Fields: names with values. Names that begin with `_` are parameters and are never stored; \
-                     other names have 1 to 256 bytes. Fields of the body take precedence over fields of the \
-                     query string with the same name.";
+const FORM_DATA_DESCRIPTION: &str = "\
+    Fields: names with values. Names that begin with `_` are parameters and are never stored; other names have 1 to \
+    256 bytes. Fields of the body take precedence over fields of the query string with the same name.";
 
 /// A path parameter: any text, percent-encoded.
 pub(super) fn path_parameter(name: &str, description: &str, example: &str) -> Value {

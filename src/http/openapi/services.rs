@@ -33,9 +33,10 @@ const CREATE_ERRORS: [&str; 4] = [
 const MATCH_ERRORS: [&str; 1] = ["NoMatch"];
 const CLIENT_CREATE_ERRORS: [&str; 3] = ["NoAccessNumber", "BackendUnreachable", "BackendTimeout"];
 
-const CREATE_DESCRIPTION: &str = "The configured service in the path determines the effect and the response of a create. Unknown \
-    parameters are ignored. An option of the configured service takes precedence over the parameter of that name, \
-    unless `_overwritable_options` lists it. User data and files are stored before the response is sent.";
+const CREATE_DESCRIPTION: &str = "\
+    The configured service in the path determines the effect and the response of a create. Unknown parameters are \
+    ignored. An option of the configured service takes precedence over the parameter of that name, unless \
+    `_overwritable_options` lists it. User data and files are stored before the response is sent.";
 
 /// The operations of a listener with these route groups.
 pub(super) fn operations(groups: RouteGroups, limits: &Limits) -> Vec<Operation> {
@@ -131,8 +132,8 @@ fn with_create_details(operation: Operation, groups: RouteGroups) -> Operation {
             "schema": {"type": "string"},
         },
     });
-    let description = "A repeated request of the same client with the same key, while the service is active, returns the \
-                       first response and creates nothing. A different request with the key is rejected. A client is \
+    let description = "A repeated request of the same client with the same key, while the service is active, returns \
+                       the first response and creates nothing. A different request with the key is rejected. A client is \
                        identified by its API key, Authorization and gms_user headers; without them by its address.";
     let key_schema =
         json!({"type": "string", "minLength": 16, "maxLength": 255, "pattern": "^[!-~]+$"});

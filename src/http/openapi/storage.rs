@@ -167,7 +167,7 @@ fn binary(method: Method, name: &str, summary: &str) -> Operation {
             ),
             header_parameter(
                 "If-Range",
-                "`ETag` of the version of the range. If the binary has been replaced, the response has the whole binary.",
+                "`ETag` of the version of the range. After a replacement the response has the whole binary.",
                 &json!({"type": "string"}),
             ),
         ])
