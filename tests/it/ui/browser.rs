@@ -162,7 +162,7 @@ async fn create_sample_data(browser: &Browser, fixture: &BrowserFixture) {
     browser.wait_for_text("Imported").await;
     // A preview with deletions.
     browser.fill("Catalog (TOML)", OTHER).await;
-    browser.check("delete (console entries only)").await;
+    browser.check("Delete (console entries only)").await;
     browser.press("Preview").await;
     browser.wait_for_text("1 new, 0 changed, 2 deleted").await;
     inspect_page(browser, "import-preview").await;

@@ -186,7 +186,7 @@ async fn concurrent_import_is_shown_as_a_conflict_with_a_new_preview(fixture: Br
         .await;
     let text = "# 'one' & \u{20ac}\n[services.one]\n_type = 'builtin'\n_service = 'store'\n";
     second.fill("Catalog (TOML)", text).await;
-    second.check("delete (console entries only)").await;
+    second.check("Delete (console entries only)").await;
     second.press("Preview").await;
     second.wait_for_text("1 new, 0 changed, 1 deleted").await;
     open_new_service_form(&first, &fixture.app, "Storage", "late").await;

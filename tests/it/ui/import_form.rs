@@ -51,7 +51,7 @@ pub(super) async fn confirm_with(
     );
     let form = between(page, "<form id=\"import\"", "</form>");
     let mode = between(form, " checked", "label>");
-    let mode = if mode.contains("keep") {
+    let mode = if mode.contains("Keep") {
         "merge"
     } else {
         "replace"
