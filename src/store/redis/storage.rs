@@ -49,8 +49,8 @@ impl RedisStore {
         id: &ServiceId,
         max_bytes: usize,
     ) -> Result<Option<AllTexts>, StoreError> {
-        // A script copies each value twice, which stops Redis for 0.4 s at 60 MiB; HGETALL alone takes a sixth. A caller
-        // that allows this many bytes knows the size from a call with a smaller limit.
+        // A script copies each value twice and blocks Redis for 0.4 s at 60 MiB; HGETALL takes a sixth of
+        // that. Callers pass a limit this large only after a call with a smaller limit returned the size.
         let is_large = max_bytes > MAX_SHARED_REPLY_BYTES;
         let reply: redis::Value = if is_large {
             let mut read = cmd("HGETALL");
