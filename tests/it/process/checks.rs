@@ -251,8 +251,8 @@ async fn a_misspelled_option_is_logged_once_at_start_and_when_the_catalog_change
             .map(|line| line["warning"].as_str().unwrap().to_owned())
             .collect()
     };
-    let of_file = "service \"shop\", option _tll: is unknown; did you mean _ttl?";
-    assert_eq!(warnings(&first), [of_file]);
+    let file_warning = "service \"shop\", option _tll: is unknown; did you mean _ttl?";
+    assert_eq!(warnings(&first), [file_warning]);
     let put = async |name: &str, option: &str| {
         let url = format!("http://{}/genesys/1/admin/services/{name}", addresses[0]);
         let options =
@@ -261,16 +261,20 @@ async fn a_misspelled_option_is_logged_once_at_start_and_when_the_catalog_change
             .put(url)
             .basic_auth("admin", Some("correct horse"))
             .header("content-type", "application/json");
-        let answer = put.body(options).send().await.unwrap();
-        assert_eq!(answer.status(), 201);
+        let response = put.body(options).send().await.unwrap();
+        assert_eq!(response.status(), 201);
     };
     put("cart", "_tll").await;
     put("right", "_ttl").await;
     put("last", "_tttl").await;
-    let of = |name: &str, option: &str| {
+    let warning_for = |name: &str, option: &str| {
         format!("service \"{name}\", option {option}: is unknown; did you mean _ttl?")
     };
-    let expected = [of_file.to_owned(), of("cart", "_tll"), of("last", "_tttl")];
+    let expected = [
+        file_warning.to_owned(),
+        warning_for("cart", "_tll"),
+        warning_for("last", "_tttl"),
+    ];
     for program in [&first, &second] {
         eventually("both replicas log each warning once", async || {
             let logged = warnings(program);

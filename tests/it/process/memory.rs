@@ -18,15 +18,15 @@ fn resident(program: &Program) -> usize {
 }
 
 #[tokio::test]
-async fn an_idle_process_returns_what_a_load_took() {
+async fn an_idle_process_returns_freed_memory() {
     let mut program = Program::serve(&[("server.workers", "2")]);
     let base = format!("http://{}/genesys/1/service", program.address().await);
     let client = Client::new();
     let post = async |url: &str, body: String| {
         let post = client.post(url).body(body);
         let post = post.header("content-type", "application/x-www-form-urlencoded");
-        let answer = post.send().await.unwrap();
-        answer.error_for_status().unwrap().bytes().await.unwrap()
+        let response = post.send().await.unwrap();
+        response.error_for_status().unwrap().bytes().await.unwrap()
     };
     post(&format!("{base}/store"), "a=1".to_owned()).await;
     let idle = resident(&program);
@@ -43,7 +43,7 @@ async fn an_idle_process_returns_what_a_load_took() {
     assert!(resident(&program) > idle + STRINGS);
     let deleted = client.delete(&service).send().await.unwrap();
     assert_eq!(deleted.status(), 200);
-    // No request comes any more.
+    // Without further requests.
     eventually("the memory is returned", async || {
         (resident(&program) < idle + 24).then_some(())
     })
