@@ -21,7 +21,7 @@ api: tools-test
 	.ci/api
 
 # The table of settings in docs/configuration.md, from config/default.toml, and those of options in docs/catalog.md,
-# from src/service/schema.
+# from src/service/options.
 docs:
 	SWITCHBOARD_WRITE_DOCS=1 cargo test --locked --lib -- the_table_of_settings the_tables_of_options
 

@@ -1,9 +1,8 @@
-//! What creating, asking and ending a service mean, whatever carries the request and whatever keeps
-//! the state.
+//! Business logic of services, independent of HTTP and of the store implementation.
 //!
-//! [`Services`] is the door. Creating comes in two steps, because the data of a request may be large
-//! and belongs to an id: [`Services::begin`] settles which definition and which id, the body is read
-//! into the [`Uploads`] of that id, and [`PendingCreate::finish`] makes the service, whole or not at all.
+//! [`Services`] is the entry point. A create has two steps, because its data can be large and needs the service id:
+//! [`Services::begin`] selects the definition and the id, the body is read into the [`Uploads`] of that id, and
+//! [`PendingCreate::finish`] creates the service atomically.
 
 use std::sync::Arc;
 
@@ -33,11 +32,13 @@ pub use self::{
     flatten::{FlattenError, flatten},
     form_data::{FieldValue, FormData},
     idempotency::IdempotencyHead,
-    options::{OptionValue, Options, REDACTED, is_option_name},
+    options::{
+        Importance, OptionDoc, OptionType, OptionValue, Options, REDACTED, ServicePreset,
+        group_options, is_option_name, preset_of, presets,
+    },
     parameters::parse_integer,
     phone_numbers::PhoneNumbers,
     readiness::monitor_readiness,
-    schema::{Importance, OptionDoc, OptionType, ServicePreset, group_options, preset_of, presets},
     storage::StorageStrings,
     uploads::{Upload, Uploads},
 };
@@ -73,16 +74,15 @@ mod phone_numbers;
 mod rate_limit;
 mod readiness;
 mod resource_groups;
-mod schema;
 mod storage;
 mod ttl;
 mod uploads;
 
-/// One worker's services: what may be created, and where they live.
+/// The services of one worker: catalog, store, backends and limits.
 #[derive(Clone)]
 pub struct Services {
     catalog: CurrentCatalog,
-    /// Which of them may be created here.
+    /// The route groups of the listener. They restrict which services can be created.
     route_groups: RouteGroups,
     store: Arc<dyn Store>,
     limits: Arc<Limits>,
@@ -94,14 +94,14 @@ pub struct Services {
 }
 
 impl Services {
-    /// Services of `catalog` that live in `store`; phone numbers are compared by `numbering`, and
-    /// `backends` is the way to those that run elsewhere.
+    /// Services of `catalog` in `store`. Phone numbers are compared by `phone_numbers`; `backends` runs services of
+    /// types `ors` and `http`.
     #[must_use]
     pub fn new(
         catalog: CurrentCatalog,
         store: Arc<dyn Store>,
         limits: Arc<Limits>,
-        numbering: PhoneNumbers,
+        phone_numbers: PhoneNumbers,
         backends: Arc<Backends>,
     ) -> Self {
         Self {
@@ -110,14 +110,14 @@ impl Services {
             store,
             memory: MemoryBudgets::new(&limits),
             limits,
-            phone_numbers: numbering,
+            phone_numbers,
             rate_limit: RateLimit::default(),
             failed_credentials: Arc::new(FailedCredentials::new(&RateLimit::default())),
             backends,
         }
     }
 
-    /// A command that creates a service here, by which this one can be tried; see [`Catalog::example`].
+    /// A curl command that creates a service on this listener, for trying it; see [`Catalog::example_command`].
     #[must_use]
     pub fn example_command(&self, origin: &str, keys: bool) -> Option<String> {
         self.catalog
@@ -125,40 +125,40 @@ impl Services {
             .example_command(origin, self.route_groups, keys)
     }
 
-    /// The same under these limits of how often; without them there are none.
+    /// Sets the rate limits. The default is unlimited.
     #[must_use]
     pub fn with_rate_limits(
         mut self,
-        throttle: RateLimit,
+        rate_limit: RateLimit,
         failed_credentials: Arc<FailedCredentials>,
     ) -> Self {
-        self.rate_limit = throttle;
+        self.rate_limit = rate_limit;
         self.failed_credentials = failed_credentials;
         self
     }
 
-    /// The same with these budgets of memory, which all workers share.
+    /// Sets the memory budgets that all workers share.
     #[must_use]
     pub fn with_memory(mut self, memory: MemoryBudgets) -> Self {
         self.memory = memory;
         self
     }
 
-    /// The budgets of memory.
+    /// The memory budgets.
     #[must_use]
     pub fn memory(&self) -> &MemoryBudgets {
         &self.memory
     }
 
-    /// The same where a listener serves only `groups`: what else may be created does not exist there.
-    /// Services that exist keep their locks.
+    /// Restricts creates to `groups`, the route groups of a listener. Other configured services do not exist there.
+    /// The authentication of existing services is not affected.
     #[must_use]
     pub fn with_route_groups(mut self, groups: RouteGroups) -> Self {
         self.route_groups = groups;
         self
     }
 
-    /// Whether `name` names a configured service that may be created here.
+    /// Whether `name` is a configured service that this listener can create.
     #[must_use]
     pub fn is_configured(&self, name: &str) -> bool {
         self.catalog
@@ -167,53 +167,53 @@ impl Services {
             .is_some()
     }
 
-    /// Uploads for a service that exists; the first one asks whether it does.
+    /// Uploads for an existing service. The first upload checks that it exists.
     #[must_use]
     pub fn uploads(&self, id: &ServiceId) -> Uploads {
         let budget = self.memory.requests.clone();
         Uploads::for_existing(Arc::clone(&self.store), id.clone(), budget)
     }
 
-    /// Tells a service without its values.
+    /// Describes a service, without its values.
     ///
     /// # Errors
-    /// [`ServiceError::NoSuchService`] where no such service lives.
+    /// [`ServiceError::NoSuchService`] if there is no active service with this id.
     pub async fn describe(&self, id: &ServiceId) -> Result<Description, ServiceError> {
         let description = self.store.describe(id).await?;
         description.ok_or_else(|| ServiceError::NoSuchService(id.clone()))
     }
 
-    /// Ends a service: from here on nobody finds it.
+    /// Ends a service. It is no longer found by any request.
     ///
     /// # Errors
-    /// [`ServiceError::NoSuchService`] where no such service lives.
+    /// [`ServiceError::NoSuchService`] if there is no active service with this id.
     pub async fn delete(&self, id: &ServiceId) -> Result<(), ServiceError> {
         let deleted = self.store.delete(id).await?;
         deleted.ok_or_else(|| ServiceError::NoSuchService(id.clone()))
     }
 
-    /// Moves the end of a service and of all that belongs to it, to what `pairs` ask for.
+    /// Sets the expiration time of a service and all its data, as requested by `form`.
     ///
     /// # Errors
-    /// [`ServiceError::InvalidParameter`] where they ask for no end or for one out of range,
-    /// [`ServiceError::NoSuchService`] where no such service lives.
-    pub async fn set_end(&self, id: &ServiceId, pairs: &FormData) -> Result<(), ServiceError> {
-        self.set_end_at(id, self.requested_end(pairs)?).await
+    /// [`ServiceError::InvalidParameter`] if `form` contains no expiration time or one that is out of range,
+    /// [`ServiceError::NoSuchService`] if there is no active service with this id.
+    pub async fn set_end(&self, id: &ServiceId, form: &FormData) -> Result<(), ServiceError> {
+        self.set_end_at(id, self.requested_end(form)?).await
     }
 
-    fn requested_end(&self, pairs: &FormData) -> Result<Timestamp, ServiceError> {
-        ttl::requested_end(pairs, self.now()?, self.limits.max_ttl)
+    fn requested_end(&self, form: &FormData) -> Result<Timestamp, ServiceError> {
+        ttl::requested_end(form, self.now()?, self.limits.max_ttl)
     }
 
     async fn set_end_at(&self, id: &ServiceId, end: Timestamp) -> Result<(), ServiceError> {
-        let moved = self.store.set_end(id, end).await?;
-        moved.ok_or_else(|| ServiceError::NoSuchService(id.clone()))
+        let updated = self.store.set_end(id, end).await?;
+        updated.ok_or_else(|| ServiceError::NoSuchService(id.clone()))
     }
 
-    /// The current time by the clock of the store, which every end is measured by.
+    /// The current time of the store's clock, which all expiration times refer to.
     ///
     /// # Errors
-    /// What the store says while its time is not known.
+    /// [`ServiceError::Store`] while the time of the store is unknown.
     pub fn now(&self) -> Result<Timestamp, ServiceError> {
         Ok(self.store.now()?)
     }

@@ -1,8 +1,8 @@
 //! Readiness: whether this replica should receive requests, and why not.
 //!
-//! Whoever finds something reports a [`CheckOutcome`]: the store for each question ([`Readiness::assess`]), and
-//! checks in the background as a lasting condition ([`Readiness::set`], [`Readiness::clear`]). A finding
-//! whose [`Reason`] is blocking makes the replica not ready; any other one is only shown.
+//! The store reports the [`Finding`]s of each check ([`Readiness::assess`]); background checks set and clear lasting
+//! conditions ([`Readiness::set`], [`Readiness::clear`]). A finding with a blocking [`Reason`] makes the replica not
+//! ready. Other findings are only displayed.
 
 use std::{
     borrow::Cow,
@@ -16,10 +16,10 @@ use std::{
 use jiff::Timestamp;
 use tracing::{info, warn};
 
-/// Declares the reasons in the order of their severity: the first that applies is the main one.
+/// Declares the reasons in order of severity. The first that applies is the main reason.
 macro_rules! reasons {
     ($($(#[$doc:meta])* $variant:ident($name:literal, $blocking:literal, $message:literal),)*) => {
-        /// Why a replica is not ready, or what is restricted although it is.
+        /// Why a replica is not ready, or is ready with restrictions.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
         pub enum Reason {
             $($(#[$doc])* $variant),*
@@ -29,7 +29,7 @@ macro_rules! reasons {
             /// All reasons, the most severe first.
             pub const ALL: &[Self] = &[$(Self::$variant),*];
 
-            /// The stable name, as metrics and answers have it.
+            /// The stable name in metrics and responses.
             #[must_use]
             pub fn name(self) -> &'static str {
                 match self {
@@ -45,7 +45,7 @@ macro_rules! reasons {
                 }
             }
 
-            /// The reason in plain words. It is public, so it names settings but no hosts.
+            /// The description of the reason. It is public: it contains names of settings, but no hosts.
             #[must_use]
             pub fn message(self) -> &'static str {
                 match self {
@@ -57,7 +57,7 @@ macro_rules! reasons {
 }
 
 reasons! {
-    /// The process was asked to stop.
+    /// The process is shutting down.
     Draining("draining", true, "the replica is shutting down"),
     /// `redis.mode` does not fit the server behind `redis.url`.
     WrongMode("wrong_mode", true, "redis.mode does not fit the server at redis.url"),
@@ -70,54 +70,54 @@ reasons! {
     ),
     /// Redis refuses the credentials.
     AuthFailed("auth_failed", true, "Redis refuses the user name or password: redis.username, redis.password or those in redis.url"),
-    /// The Redis user may not do what the service needs.
+    /// The Redis user lacks permissions that every request needs.
     MissingRights(
         "missing_rights",
         true,
-        "the Redis user lacks rights that the service needs; the log names them"
+        "the Redis user lacks required permissions; the log lists them"
     ),
     /// The clocks of this replica and of Redis differ too much.
     ClockSkew(
         "clock_skew",
         true,
-        "the clocks of this replica and of Redis differ by more than is allowed"
+        "the clock skew between this replica and Redis exceeds the limit"
     ),
     /// No part of the Cluster serves requests.
-    ClusterDown("cluster_down", true, "the Redis Cluster is down as a whole"),
-    /// No sentinel names a server that is a primary.
-    NoPrimary("no_primary", true, "there is no Redis primary at the moment"),
+    ClusterDown("cluster_down", true, "the Redis Cluster is down"),
+    /// No sentinel returns the address of a primary.
+    NoPrimary("no_primary", true, "no Redis primary is available"),
     /// Redis loads its data set.
     StoreLoading("store_loading", true, "Redis is loading its data set"),
     /// A script or module blocks Redis.
     StoreBusy("store_busy", true, "Redis is blocked by a long-running script"),
-    /// Redis does not answer.
-    StoreUnreachable("store_unreachable", true, "Redis cannot be reached or does not answer in time"),
-    /// The replica has not read what operators stored in the catalog yet.
-    Starting("starting", true, "the replica is starting: the stored catalog has not been read yet"),
-    /// The Redis user lacks rights that some requests need.
+    /// Redis does not respond.
+    StoreUnreachable("store_unreachable", true, "Redis is unreachable or does not respond in time"),
+    /// The replica has not yet read the stored entries of the catalog.
+    Starting("starting", true, "the replica is starting: the stored catalog is not loaded yet"),
+    /// The Redis user lacks permissions that some requests need.
     RightsIncomplete(
         "rights_incomplete",
         false,
-        "the Redis user lacks rights: some requests fail"
+        "the Redis user lacks permissions: some requests fail"
     ),
-    /// A part of the Cluster does not serve requests.
+    /// A part of the Redis Cluster does not serve requests.
     ClusterPartlyDown(
         "cluster_partly_down",
         false,
-        "a part of the Redis Cluster is down: requests for its keys fail, others are served"
+        "a part of the Redis Cluster is down: requests for its keys fail"
     ),
-    /// The primary works; no sentinel can be asked for the next one.
+    /// The primary works, but no sentinel is reachable.
     SentinelsUnreachable(
         "sentinels_unreachable",
         false,
-        "the Redis primary answers, but no sentinel names it: a failover may not be noticed"
+        "the Redis primary responds, but no sentinel does: failovers may go undetected"
     ),
     /// Redis is a replica: reads work, writes are refused.
     ReadOnly(
         "read_only",
         false,
-        "Redis is a read-only replica: reads work, writes are refused; redis.url must name the primary, \
-         or sentinels with redis.mode = sentinel"
+        "Redis is a read-only replica: reads work, writes are refused; set redis.url to the primary, \
+         or to the sentinels with redis.mode = sentinel"
     ),
     /// Redis has no memory left: reads work, writes are refused.
     StoreFull(
@@ -129,7 +129,7 @@ reasons! {
     SnapshotFailing(
         "snapshot_failing",
         false,
-        "Redis cannot save its data to disk (MISCONF): reads work, writes are refused; its log says why"
+        "Redis cannot save its data to disk (MISCONF): reads work, writes are refused; see the log of Redis"
     ),
     /// Redis has too few replicas (`min-replicas-to-write`): reads work, writes are refused.
     TooFewReplicas(
@@ -138,31 +138,31 @@ reasons! {
         "Redis has fewer replicas than min-replicas-to-write: reads work, writes are refused"
     ),
     /// Redis refuses writes for another reason.
-    WritesRefused("writes_refused", false, "Redis refuses writes: reads work; the log has its error"),
+    WritesRefused("writes_refused", false, "Redis refuses writes: reads work; see the log for the error"),
 }
 
-/// The name of the state in which requests are welcome.
+/// The name of the state without findings.
 pub const READY: &str = "ready";
 
 /// One reason that applies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// Which one.
+    /// The reason.
     pub reason: Reason,
-    /// The reason in plain words, without hosts or credentials: anybody may read it.
+    /// The public description, without hosts or credentials.
     pub message: Cow<'static, str>,
-    /// The error behind it, for the log only.
+    /// The underlying error, for the log only.
     pub detail: String,
 }
 
 impl Finding {
-    /// `reason` in its standard words; `detail` goes to the log only.
+    /// A finding with the standard message of `reason`. `detail` goes to the log only.
     #[must_use]
     pub fn new(reason: Reason, detail: impl Into<String>) -> Self {
         Self::with_message(reason, reason.message(), detail)
     }
 
-    /// The same in other words.
+    /// A finding with a message of its own.
     #[must_use]
     pub fn with_message(
         reason: Reason,
@@ -182,7 +182,7 @@ impl Finding {
 pub struct Status {
     /// All reasons that apply, the most severe first, each with the time at which it was first found.
     pub findings: Vec<(Finding, Timestamp)>,
-    /// Since when the main reason applies, or since when there is none.
+    /// The time since which the main reason applies, or since which none applies.
     pub since: Timestamp,
 }
 
@@ -239,43 +239,43 @@ struct State {
 }
 
 impl Readiness {
-    /// Whether the process was asked to stop.
+    /// Whether the process is shutting down.
     #[must_use]
     pub fn is_draining(&self) -> bool {
         self.0.draining.load(Relaxed)
     }
 
-    /// From now on the process is about to stop.
+    /// Marks the process as shutting down.
     pub fn drain(&self) {
         self.0.draining.store(true, Relaxed);
     }
 
-    /// A lasting condition, until it is cleared: for what is checked at connect or now and then.
+    /// Sets a condition, which lasts until it is cleared: for checks at connect and periodic checks.
     pub fn set(&self, finding: Finding) {
         self.state().conditions.insert(finding.reason, finding);
     }
 
-    /// The condition does not apply any more.
+    /// Clears a condition.
     pub fn clear(&self, reason: Reason) {
         self.state().conditions.remove(&reason);
     }
 
-    /// The readiness, given what was found just now; logs each change.
+    /// Computes the readiness from the conditions and the current findings, and logs each change.
     #[must_use]
-    pub fn assess(&self, found: Vec<Finding>) -> Status {
+    pub fn assess(&self, current: Vec<Finding>) -> Status {
         let now = Timestamp::now();
         let mut state = self.state();
         let mut all = state.conditions.clone();
-        all.extend(found.into_iter().map(|finding| (finding.reason, finding)));
+        all.extend(current.into_iter().map(|finding| (finding.reason, finding)));
         if self.is_draining() {
             all.insert(Reason::Draining, Finding::new(Reason::Draining, ""));
         }
         let before = state.last.take();
-        let known = before.iter().flat_map(|status| &status.findings);
-        let known: BTreeMap<Reason, Timestamp> = known
+        let previous = before.iter().flat_map(|status| &status.findings);
+        let previous: BTreeMap<Reason, Timestamp> = previous
             .map(|(finding, since)| (finding.reason, *since))
             .collect();
-        let since = |reason| known.get(&reason).copied().unwrap_or(now);
+        let since = |reason| previous.get(&reason).copied().unwrap_or(now);
         let findings: Vec<(Finding, Timestamp)> = all
             .into_iter()
             .map(|(reason, finding)| (finding, since(reason)))
@@ -316,7 +316,7 @@ fn log_change(status: &Status) {
             reasons,
             explanation, detail, "replica is ready with restrictions"
         ),
-        // Asked to stop, which is logged where it was asked.
+        // The shutdown itself is logged elsewhere.
         (false, Some(Reason::Draining)) => {
             info!(reasons, explanation, detail, "replica is not ready");
         }
@@ -381,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn the_time_of_a_reason_is_that_at_which_it_was_first_found() {
+    fn a_reason_keeps_the_time_of_its_first_finding() {
         let readiness = Readiness::default();
         let first = readiness.assess(vec![finding(Reason::StoreFull)]);
         let both = vec![finding(Reason::StoreFull), finding(Reason::StoreLoading)];

@@ -1,39 +1,39 @@
-//! Access codes: how long they are and what they begin with.
+//! Access codes: length and prefix.
 
 use super::{
     ServiceError,
+    options::{CODE_LENGTH_RANGE, DEFAULT_CODE_LENGTH},
     parameters::parse_integer_in_range,
-    schema::{CODE_LENGTH_RANGE, DEFAULT_CODE_LENGTH},
 };
 use crate::store::Codes;
 
-/// Most prefixes that a range may stand for.
+/// Maximum number of prefixes in a range.
 const MAX_PREFIXES: u64 = 10_000;
 
-/// The codes that `_access_code_length` and `_access_code_prefix` come to. A prefix is digits, or a range
-/// of them such as `7-9` or `010-019`; it is part of the length.
+/// Parses `_access_code_length` and `_access_code_prefix`. A prefix is digits, or a range of them such as `7-9` or
+/// `010-019`; the length includes it.
 pub(super) fn parse_access_codes(
     length: Option<&str>,
     prefix: Option<&str>,
 ) -> Result<Codes, ServiceError> {
-    let (least, most) = CODE_LENGTH_RANGE;
+    let (min, max) = CODE_LENGTH_RANGE;
     let length =
-        length.map(|length| parse_integer_in_range("_access_code_length", length, least, most));
+        length.map(|length| parse_integer_in_range("_access_code_length", length, min, max));
     let length = length.transpose()?.unwrap_or(DEFAULT_CODE_LENGTH);
     let length = usize::try_from(length).unwrap_or(usize::MAX);
     let Some(prefix) = prefix else {
         let prefixes = vec![String::new()];
         return Ok(Codes { length, prefixes });
     };
-    let parse_prefixes = prefixes(prefix, length).ok_or_else(|| {
+    let parsed_prefixes = prefixes(prefix, length).ok_or_else(|| {
         ServiceError::InvalidParameter(format!(
-            "_access_code_prefix is {prefix:?}; up to {length} digits are allowed (the length of the \
-             code), or a range of them from low to high such as 7-9"
+            "_access_code_prefix is {prefix:?}; expected up to {length} digits (the code length) or an \
+             ascending range such as 7-9"
         ))
     })?;
     Ok(Codes {
         length,
-        prefixes: parse_prefixes,
+        prefixes: parsed_prefixes,
     })
 }
 

@@ -1,10 +1,9 @@
-//! What operators may do while the service runs: make configured services and resource groups, look after
-//! services that live, and see who did what.
+//! Administration: configured services and resource groups, active services, bookings and the audit log.
 //!
-//! What the catalogue file defines is only told. What is made here lives in the store, and is in force on
-//! every replica within a second ([`CatalogReloader`](super::CatalogKeeper)). A change is understood together
-//! with all that there is, by the rules of the file, before it is made; and it is made only if nobody has
-//! changed anything meanwhile, else it is understood anew.
+//! Entries of the catalog file are read-only. Entries that operators create are stored in the store and take effect
+//! on every replica within a second ([`CatalogReloader`](super::CatalogReloader)). A change is validated together
+//! with the whole catalog, by the rules of the catalog file, before it is written. It is written only if the stored
+//! catalog has not changed in the meantime; otherwise it is validated again.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -46,36 +45,36 @@ mod restore;
 mod sessions;
 mod store_status;
 
-/// What all workers know of it.
+/// The state that the admin API of all workers shares.
 pub struct AdminContext {
-    /// What the catalogue file says.
+    /// The catalog file.
     pub catalog_file: CatalogFile,
-    /// The same, understood.
+    /// The parsed catalog file.
     pub file_catalog: Arc<Catalog>,
-    /// How it is understood.
+    /// The settings that parsing depends on.
     pub catalog_context: CatalogContext,
-    /// What is in force.
+    /// The current catalog.
     pub current_catalog: CurrentCatalog,
-    /// How full the pools of groups were.
+    /// Samples of the usage of groups.
     pub group_usage: Arc<GroupUsage>,
-    /// Who showed wrong credentials of late.
+    /// Recent requests with wrong credentials.
     pub failed_credentials: Arc<FailedCredentials>,
-    /// What is known of the store while it is away.
+    /// Cached state for outages of the store.
     pub store_status: StoreStatus,
     /// `[admin]`
     pub settings: settings::Admin,
 }
 
-/// Who does it.
+/// The operator who makes a change.
 #[derive(Debug, Clone)]
 pub struct Actor {
-    /// The user name shown.
+    /// The user name.
     pub name: String,
-    /// Where the request comes from.
+    /// The client address.
     pub address: Option<IpAddr>,
 }
 
-/// One worker's way to it.
+/// The admin API of one worker.
 #[derive(Clone)]
 pub struct Admin {
     context: Arc<AdminContext>,
@@ -84,41 +83,39 @@ pub struct Admin {
     credentials: Arc<RequiredCredentials>,
 }
 
-/// Why something was not done for an operator. Nothing was changed.
+/// Why an admin operation failed. Nothing was changed.
 #[derive(Debug, Error)]
 pub enum AdminError {
-    /// There is no such entry.
+    /// The entry does not exist.
     #[error("there is no {} {:?}", table_label(*.0), .1)]
     NoSuchEntry(Table, String),
-    /// The file defines it.
-    #[error("{} {:?} is defined by the catalogue file; it cannot be changed here", table_label(*.0), .1)]
+    /// The entry is defined by the catalog file.
+    #[error("{} {:?} is defined in the catalog file and is read-only", table_label(*.0), .1)]
     ReadOnly(Table, String),
-    /// What it says is not allowed.
+    /// The entry is invalid.
     #[error("{0}")]
     Invalid(String),
-    /// The text is no catalogue.
+    /// The text is not a valid catalog.
     #[error("{0}")]
     Unreadable(String),
-    /// It has been changed, or made, since the sender looked.
+    /// The precondition of the request is not met.
     #[error("{0}")]
     PreconditionFailed(String),
-    /// The sender does not say which state is to be replaced.
+    /// The request needs a precondition.
     #[error("{0}")]
     PreconditionRequired(String),
-    /// There would be too much.
+    /// The catalog would exceed a limit.
     #[error("{0}")]
     TooLarge(String),
-    /// No booking of that id in that group.
-    #[error(
-        "there is no booking {booking:?} in resource group {group:?}; it may have been given back"
-    )]
+    /// The group has no booking with this id.
+    #[error("resource group {group:?} has no booking {booking:?}; it may have been released")]
     NoSuchBooking {
         /// The group.
         group: String,
         /// The booking.
         booking: String,
     },
-    /// As for clients.
+    /// An error that client requests can also have.
     #[error(transparent)]
     Service(#[from] ServiceError),
 }
@@ -142,23 +139,23 @@ impl From<CatalogError> for AdminError {
 }
 
 impl Admin {
-    /// For `services`, which live in `store`. `None` where no password is set: then nobody may.
+    /// The admin API for `services` in `store`. `None` if no admin password is configured.
     #[must_use]
     pub fn new(
-        office: Arc<AdminContext>,
+        context: Arc<AdminContext>,
         services: Services,
         store: Arc<dyn AdminStore>,
     ) -> Option<Self> {
-        let lock = RequiredCredentials::resolve(
-            &office.settings.credentials,
+        let credentials = RequiredCredentials::resolve(
+            &context.settings.credentials,
             &settings::Credentials::default(),
         );
-        let lock = lock.ok().flatten()?;
+        let credentials = credentials.ok().flatten()?;
         Some(Self {
-            context: office,
+            context,
             services,
             store,
-            credentials: Arc::new(lock),
+            credentials: Arc::new(credentials),
         })
     }
 }

@@ -1,11 +1,10 @@
-//! Who may use which configured service, and the services made from it.
+//! Authentication of clients: access to configured services and the services made from them.
 //!
-//! A *lock* is a password, and perhaps a user name, that a configured service asks for: at its create,
-//! and at every request on an id that came from it. What a request shows is held against all locks
-//! first. Whoever opens each of them may do everything, and where everything is locked, whoever opens
-//! none may do nothing: neither takes a look into the store. Only what lies between, a caller who may
-//! use some services and not others, has the store asked which one an id came from, one round trip
-//! more. Where nothing is locked nothing is looked at.
+//! A configured service can require a password and optionally a user name, for its creates and for all requests on
+//! services made from it. The credentials of a request are compared with all required credentials first. If they
+//! match all of them, everything is permitted; if every service requires credentials and none match, nothing is.
+//! Neither case accesses the store. Otherwise the store is read for the definition of the service, which costs one
+//! more round trip. If no service requires credentials, nothing is checked.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -21,11 +20,11 @@ use crate::{
     store::{ServiceId, Store, StoreError},
 };
 
-/// The user name and password that a request shows, if any.
+/// The user name and password of a request, if any.
 #[derive(Debug, Clone, Default)]
 pub struct BasicCredentials(pub Option<(String, SecretString)>);
 
-/// What a configured service asks for.
+/// The credentials that a configured service requires.
 #[derive(Debug, Clone)]
 pub(super) struct RequiredCredentials {
     username: Option<String>,
@@ -33,7 +32,7 @@ pub(super) struct RequiredCredentials {
 }
 
 impl RequiredCredentials {
-    /// Joins what a service says with what counts where it does not.
+    /// Merges the options of a service with the defaults of the server.
     pub(super) fn resolve(
         own: &Credentials,
         server: &Credentials,
@@ -47,21 +46,20 @@ impl RequiredCredentials {
                 password: password.clone(),
             })),
             None if own.username.is_none() && username.is_some() => Err(
-                "the setting auth.username is set and auth.password is not: without a password here \
-                 it would stand open",
+                "the setting auth.username is set but auth.password is not: without a password the service \
+                 would be unprotected",
             ),
             None if username.is_some() => Err(
-                "there is a user name and no password, neither here nor in the setting \
-                 auth.password: it would stand open",
+                "has a user name but no password, and the setting auth.password is not set: the service \
+                 would be unprotected",
             ),
             None => Ok(None),
         }
     }
 
-    /// Whether this is what the lock asks for. How long that takes tells nothing of where they differ;
-    /// it may tell the length.
-    pub(super) fn matches(&self, shown: &BasicCredentials) -> bool {
-        let Some((username, password)) = &shown.0 else {
+    /// Whether the credentials match. The comparison takes constant time for a given length.
+    pub(super) fn matches(&self, credentials: &BasicCredentials) -> bool {
+        let Some((username, password)) = &credentials.0 else {
             return false;
         };
         let expected = self.username.as_ref();
@@ -78,118 +76,121 @@ impl RequiredCredentials {
     }
 }
 
-/// The locks of a catalogue.
+/// The required credentials of a catalog.
 #[derive(Debug, Clone, Default)]
 pub(super) struct AccessPolicy {
-    /// Each different lock once.
+    /// The distinct required credentials.
     distinct: Vec<RequiredCredentials>,
-    /// The lock of each service that has one.
+    /// The required credentials by service.
     restricted: BTreeMap<String, RequiredCredentials>,
-    /// Names of those that have none.
+    /// Services that require none.
     unrestricted: BTreeSet<String>,
-    /// Names of those of which it is not known here whether they have one.
+    /// Services whose requirement is unknown.
     denied: BTreeSet<String>,
-    /// The lock of what is not configured.
+    /// The required credentials of services that are not configured.
     default: Option<RequiredCredentials>,
 }
 
 impl AccessPolicy {
-    /// No locks yet but that of what is not configured, which is `server`'s.
+    /// A policy without services. The credentials of `server` are the default.
     pub(super) fn new(server: &Credentials) -> Self {
-        let mut locks = Self {
-            // With every service having a password of its own, a default user name may stand alone.
+        let mut policy = Self {
+            // A user name without a password is valid here: every service may have its own password.
             default: RequiredCredentials::resolve(&Credentials::default(), server)
                 .unwrap_or_default(),
             ..Self::default()
         };
-        if let Some(default) = locks.default.clone() {
-            locks.add_distinct(&default);
+        if let Some(default) = policy.default.clone() {
+            policy.add_distinct(&default);
         }
-        locks
+        policy
     }
 
-    /// Adds what `name` says of itself, where `server` is the default.
+    /// Adds the service `name` with its own credentials; `server` is the default.
     ///
     /// # Errors
-    /// A [`DefinitionError`] for a user name without any password.
+    /// A [`DefinitionError`] for a user name without a password.
     pub(super) fn add(
         &mut self,
         name: &str,
         own: &Credentials,
         server: &Credentials,
     ) -> Result<(), DefinitionError> {
-        let lock =
+        let required =
             RequiredCredentials::resolve(own, server).map_err(|problem| DefinitionError {
                 kind: "service",
                 name: name.to_owned(),
                 option: "username".to_owned(),
                 problem: problem.to_owned(),
             })?;
-        match lock {
-            Some(lock) => {
-                self.add_distinct(&lock);
-                self.restricted.insert(name.to_owned(), lock);
+        match required {
+            Some(required) => {
+                self.add_distinct(&required);
+                self.restricted.insert(name.to_owned(), required);
             }
             None => drop(self.unrestricted.insert(name.to_owned())),
         }
         Ok(())
     }
 
-    /// Keeps everybody from services made from `name`: what it says cannot be read here.
+    /// Denies access to services made from `name`, whose definition cannot be parsed.
     pub(super) fn deny_all(&mut self, name: &str) {
         self.denied.insert(name.to_owned());
     }
 
-    fn add_distinct(&mut self, lock: &RequiredCredentials) {
-        if !self.distinct.iter().any(|known| known.is_same(lock)) {
-            self.distinct.push(lock.clone());
+    fn add_distinct(&mut self, required: &RequiredCredentials) {
+        if !self.distinct.iter().any(|other| other.is_same(required)) {
+            self.distinct.push(required.clone());
         }
     }
 
-    /// Whether the service `name` asks for a password, and then whether it takes any user name.
+    /// Whether the service `name` accepts any user name; `None` if it requires no password.
     pub(super) fn accepts_any_user(&self, name: &str) -> Option<bool> {
         self.restricted
             .get(name)
-            .map(|lock| lock.username.is_none())
+            .map(|required| required.username.is_none())
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.distinct.is_empty() && self.denied.is_empty()
     }
 
-    /// How much `shown` opens; `None` where it depends on the service.
-    fn permits_all(&self, shown: &BasicCredentials) -> Option<bool> {
+    /// Whether the credentials permit everything or nothing; `None` if it depends on the service.
+    fn permits_all(&self, credentials: &BasicCredentials) -> Option<bool> {
         if !self.denied.is_empty() {
             return None;
         }
-        let opened = self.distinct.iter().map(|lock| lock.matches(shown));
-        let opened = opened.filter(|opened| *opened).count();
-        if opened == self.distinct.len() {
+        let matching = self
+            .distinct
+            .iter()
+            .map(|required| required.matches(credentials));
+        let matching = matching.filter(|matching| *matching).count();
+        if matching == self.distinct.len() {
             return Some(true);
         }
-        (opened == 0 && self.unrestricted.is_empty()).then_some(false)
+        (matching == 0 && self.unrestricted.is_empty()).then_some(false)
     }
 
-    /// Whether `shown` opens the configured service `name`. What is configured no longer may have been
-    /// locked by anything: only who opens all locks opens it.
-    fn permits(&self, name: &str, shown: &BasicCredentials) -> bool {
+    /// Whether the credentials permit access to the configured service `name`. A service that is no longer configured
+    /// may have had any requirement, so all credentials must match.
+    fn permits(&self, name: &str, credentials: &BasicCredentials) -> bool {
         if self.denied.contains(name) {
             return false;
         }
         match self.restricted.get(name) {
-            Some(lock) => lock.matches(shown),
-            None => self.unrestricted.contains(name) || self.permits_all(shown) == Some(true),
+            Some(required) => required.matches(credentials),
+            None => self.unrestricted.contains(name) || self.permits_all(credentials) == Some(true),
         }
     }
 }
 
-/// Why something cannot be told, or nobody is let in, before the catalogue is whole.
+/// The error of requests that need the stored catalog before it is loaded.
 pub(super) fn catalog_not_loaded() -> ServiceError {
-    StoreError::Unavailable("what operators made has not been read yet".to_owned()).into()
+    StoreError::Unavailable("the stored catalog is not loaded yet".to_owned()).into()
 }
 
 impl Catalog {
-    /// Whether any service asks for credentials, or it is not known yet whether one does.
+    /// Whether a service requires credentials, or this is still unknown.
     #[must_use]
     pub fn requires_auth(&self) -> bool {
         !self.is_complete() || !self.access_policy().is_empty()
@@ -197,48 +198,54 @@ impl Catalog {
 }
 
 impl Services {
-    /// Whether any service asks for credentials, or it is not known yet whether one does.
+    /// Whether a service requires credentials, or this is still unknown.
     #[must_use]
     pub fn requires_auth(&self) -> bool {
         self.catalog.requires_auth()
     }
 
-    /// Lets a create pass that shows what the configured service `name` asks for. Where there is none
-    /// of that name, the default counts.
+    /// Authenticates a create of the configured service `name`. The default applies to names that are not configured.
     ///
     /// # Errors
     /// [`ServiceError::Unauthorized`].
     pub(super) async fn authorize_create(
         &self,
         name: &str,
-        shown: &BasicCredentials,
+        credentials: &BasicCredentials,
         address: Option<IpAddr>,
     ) -> Result<(), ServiceError> {
         let catalog = self.catalog.load();
-        let locks = catalog.access_policy();
+        let policy = catalog.access_policy();
         let is_configured = self.is_configured(name);
-        let opens = |shown: &BasicCredentials| {
+        let permits = |credentials: &BasicCredentials| {
             if is_configured {
-                return locks.permits(name, shown);
+                return policy.permits(name, credentials);
             }
-            let default = locks.default.as_ref();
-            default.is_none_or(|lock| lock.matches(shown))
+            let default = policy.default.as_ref();
+            default.is_none_or(|required| required.matches(credentials))
         };
-        let opened = opens(shown);
-        let is_locked = !opens(&BasicCredentials(None));
+        let permitted = permits(credentials);
+        let is_restricted = !permits(&BasicCredentials(None));
         let failed = &self.failed_credentials;
-        enforce(failed, &*self.store, shown, address, opened, is_locked).await
+        enforce(
+            failed,
+            &*self.store,
+            credentials,
+            address,
+            permitted,
+            is_restricted,
+        )
+        .await
     }
 
-    /// Lets a request on `id` pass that shows what the configured service asks for that `id` came
-    /// from. Where no such service lives it may pass: it will find nothing.
+    /// Authenticates a request on the service `id`. Requests on unknown ids pass, and fail later with "not found".
     ///
     /// # Errors
-    /// [`ServiceError::Unauthorized`]; what the store says where it has to be asked.
+    /// [`ServiceError::Unauthorized`], errors of the store.
     pub async fn authorize(
         &self,
         id: &ServiceId,
-        shown: &BasicCredentials,
+        credentials: &BasicCredentials,
         address: Option<IpAddr>,
     ) -> Result<(), ServiceError> {
         let catalog = self.catalog.load();
@@ -250,7 +257,7 @@ impl Services {
             catalog.access_policy(),
             &*self.store,
             id,
-            shown,
+            credentials,
             failed,
             address,
         )
@@ -258,53 +265,62 @@ impl Services {
     }
 }
 
-/// As [`Services::admit`].
+/// As [`Services::authorize`].
 pub(super) async fn authorize(
-    locks: &AccessPolicy,
+    policy: &AccessPolicy,
     store: &dyn Store,
     id: &ServiceId,
-    shown: &BasicCredentials,
+    credentials: &BasicCredentials,
     failed: &FailedCredentials,
     address: Option<IpAddr>,
 ) -> Result<(), ServiceError> {
-    let nothing = BasicCredentials(None);
-    let (opened, is_locked) = match locks.permits_all(shown) {
-        Some(opened) => (opened, locks.permits_all(&nothing) != Some(true)),
+    let anonymous = BasicCredentials(None);
+    let (permitted, is_restricted) = match policy.permits_all(credentials) {
+        Some(permitted) => (permitted, policy.permits_all(&anonymous) != Some(true)),
         None => match store.definition(id).await? {
             Some(definition) => {
-                let is_locked = !locks.permits(&definition, &nothing);
-                (locks.permits(&definition, shown), is_locked)
+                let is_restricted = !policy.permits(&definition, &anonymous);
+                (policy.permits(&definition, credentials), is_restricted)
             }
             None => (true, false),
         },
     };
-    enforce(failed, store, shown, address, opened, is_locked).await
+    enforce(
+        failed,
+        store,
+        credentials,
+        address,
+        permitted,
+        is_restricted,
+    )
+    .await
 }
 
-/// Answers a request that was `opened` or not. What is shown where nothing is asked for is no attempt.
+/// Returns the result of a request that is `permitted` or not. Credentials for an unrestricted service are no
+/// attempt.
 async fn enforce(
     failed: &FailedCredentials,
     store: &dyn Store,
-    shown: &BasicCredentials,
+    credentials: &BasicCredentials,
     address: Option<IpAddr>,
-    opened: bool,
-    is_locked: bool,
+    permitted: bool,
+    is_restricted: bool,
 ) -> Result<(), ServiceError> {
-    if opened && !is_locked {
+    if permitted && !is_restricted {
         return Ok(());
     }
-    if shown.0.is_none() {
-        return Err(unauthorized(shown));
+    if credentials.0.is_none() {
+        return Err(unauthorized(credentials));
     }
     failed
-        .check(store, address, opened, unauthorized(shown))
+        .check(store, address, permitted, unauthorized(credentials))
         .await
 }
 
-fn unauthorized(shown: &BasicCredentials) -> ServiceError {
-    ServiceError::Unauthorized(match shown.0 {
-        Some(_) => "the user name and password do not open this service",
-        None => "this service asks for a user name and a password (HTTP Basic)",
+fn unauthorized(credentials: &BasicCredentials) -> ServiceError {
+    ServiceError::Unauthorized(match credentials.0 {
+        Some(_) => "wrong user name or password for this service",
+        None => "this service requires a user name and a password (HTTP Basic)",
     })
 }
 

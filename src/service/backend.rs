@@ -1,9 +1,8 @@
-//! Services that run on a backend: a session on an Orchestration Server (`ors`), or any web service
-//! (`http`).
+//! Services on a backend: sessions on an Orchestration Server (`ors`), or any web service (`http`).
 //!
-//! A [`BackendDefinition`] is what the options of a definition come to: which calls are made when, and which backends
-//! may take them. [`Backends`] is the way to them, shared by all workers. What a backend answers is
-//! passed on; how it fails is told in one place, [`BackendDefinition::failed`].
+//! A [`BackendDefinition`] is parsed from the options of a definition: which requests are sent when, and to which
+//! backends. [`Backends`] is the HTTP client, shared by all workers. Responses of backends are passed through;
+//! failures become errors in [`BackendDefinition::failure_error`].
 
 use std::collections::BTreeMap;
 
@@ -37,7 +36,7 @@ mod response;
 mod terminate;
 mod url_template;
 
-/// An option of a definition that is wrong.
+/// An invalid option of a definition.
 #[derive(Debug)]
 pub(super) struct OptionError {
     pub(super) option: String,
@@ -51,12 +50,12 @@ impl OptionError {
     }
 }
 
-/// How a configured service runs on a backend.
+/// The backend configuration of a configured service.
 #[derive(Debug)]
 pub(super) struct BackendDefinition {
     kind: BackendKind,
     load_balancer: LoadBalancer,
-    /// Sent with every call. They may be secret.
+    /// Headers of every request. They can contain secrets.
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
@@ -66,16 +65,16 @@ enum BackendKind {
     Http(Box<Http>),
 }
 
-/// What a backend made of a create.
+/// The result of a create on a backend.
 pub(super) struct StartedSession {
-    /// Where it runs, if that is to be remembered.
+    /// The session to store, if later requests need it.
     pub(super) session: Option<BackendSession>,
-    /// Its answer, if it has given one; else [`BackendDefinition::begin`] asks for it.
+    /// The response to the client. If it is `None`, [`BackendDefinition::begin_session`] returns it.
     pub(super) response: Option<String>,
 }
 
 impl BackendDefinition {
-    /// The backends that are configured, by their URLs.
+    /// The base URLs of the configured backends.
     pub(super) fn base_urls(&self) -> impl Iterator<Item = &str> {
         let own: Vec<&str> = match &self.kind {
             BackendKind::Ors(_) => Vec::new(),
@@ -91,7 +90,7 @@ impl BackendDefinition {
             .chain(own)
     }
 
-    /// How often a create waits for a backend at most: calls that are made one after the other.
+    /// The number of sequential backend requests per create.
     pub(super) fn requests_per_create(&self) -> u32 {
         match self.kind {
             BackendKind::Ors(_) => 2,
@@ -99,7 +98,7 @@ impl BackendDefinition {
         }
     }
 
-    /// Whether a service that runs on it knows a request of this name.
+    /// Whether a service-specific request of this name is supported.
     pub(super) fn supports_request(&self, request: &str) -> bool {
         match &self.kind {
             BackendKind::Ors(_) => is_path(request),
@@ -107,57 +106,58 @@ impl BackendDefinition {
         }
     }
 
-    /// The requests that it knows, in words.
+    /// The supported requests, for messages.
     pub(super) fn supported_requests(&self) -> String {
         match &self.kind {
             BackendKind::Http(http) if http.default_rule.is_none() => {
                 let names = http.request_names().map(|name| format!(", {name:?}"));
                 format!("\"update\"{}", names.collect::<String>())
             }
-            _ => "those whose path has no segment that is empty, \".\" or \"..\"".to_owned(),
+            _ => "any path without segments that are empty, \".\" or \"..\"".to_owned(),
         }
     }
 
-    /// Has a backend start what the service is.
+    /// Starts the session of a new service on a backend.
     ///
     /// # Errors
     /// [`ServiceError::BackendUnreachable`] or [`ServiceError::BackendTimeout`];
-    /// [`ServiceError::InvalidParameter`] where a template cannot be filled.
+    /// [`ServiceError::InvalidParameter`] if a template cannot be expanded.
     pub(super) async fn start(
         &self,
         backends: &Backends,
-        about: &RequestContext<'_>,
+        context: &RequestContext<'_>,
     ) -> Result<StartedSession, ServiceError> {
         let session = |backend: &str, name: String| BackendSession {
-            definition: about.definition.to_owned(),
+            definition: context.definition.to_owned(),
             backend: backend.to_owned(),
             name,
         };
         match &self.kind {
             BackendKind::Ors(ors) => {
-                let call = ors.start_request(about, &self.headers);
-                let (base, reply) = self.send_to_any(backends, None, &call).await?;
-                let name = response::parse_session_name(&reply.body);
-                let name =
-                    name.ok_or_else(|| self.invalid_response(&reply, "which names no session"))?;
+                let request = ors.start_request(context, &self.headers);
+                let (base, response) = self.send_to_any(backends, None, &request).await?;
+                let name = response::parse_session_name(&response.body);
+                let name = name.ok_or_else(|| {
+                    self.invalid_response(&response, "which contains no session name")
+                })?;
                 Ok(StartedSession {
                     session: Some(session(base, name)),
                     response: None,
                 })
             }
             BackendKind::Http(http) => {
-                let call = http.create.build_request(about, "", &self.headers)?;
+                let request = http.create.build_request(context, "", &self.headers)?;
                 let own = http.create.template.base.as_deref();
-                let (base, reply) = self.send_to_any(backends, own, &call).await?;
-                let object = self.create_response(&reply, about)?;
+                let (base, response) = self.send_to_any(backends, own, &request).await?;
+                let object = self.create_response(&response, context)?;
                 let name = match &http.session {
                     None => String::new(),
                     Some(member) => {
-                        let text = std::str::from_utf8(&reply.body).unwrap_or_default();
+                        let text = std::str::from_utf8(&response.body).unwrap_or_default();
                         response::session_name_in_member(text, member).ok_or_else(|| {
                             self.invalid_response(
-                                &reply,
-                                &format!("whose {member:?} names no session"),
+                                &response,
+                                &format!("whose {member:?} is not a session name"),
                             )
                         })?
                     }
@@ -170,68 +170,69 @@ impl BackendDefinition {
         }
     }
 
-    /// Has a session that was started begin its work; gives the answer of the create.
+    /// Begins the execution of a started session. Returns the response to the create.
     ///
     /// # Errors
     /// As [`BackendDefinition::start`].
     pub(super) async fn begin_session(
         &self,
         backends: &Backends,
-        about: &RequestContext<'_>,
+        context: &RequestContext<'_>,
         session: &BackendSession,
     ) -> Result<String, ServiceError> {
-        let call = Ors::begin_request(about, &session.name, &self.headers);
-        let reply = self.send_to(backends, &session.backend, &call).await?;
-        self.create_response(&reply, about)
+        let request = Ors::begin_request(context, &session.name, &self.headers);
+        let response = self.send_to(backends, &session.backend, &request).await?;
+        self.create_response(&response, context)
     }
 
-    /// Asks a service-specific request of a running service; gives the answer's JSON.
+    /// Sends a service-specific request to the backend of a service. Returns the JSON of the response.
     ///
     /// # Errors
-    /// As [`BackendDefinition::start`]; [`ServiceError::NoSuchRequest`] for one that it does not know.
+    /// As [`BackendDefinition::start`]; [`ServiceError::NoSuchRequest`] for unsupported requests.
     pub(super) async fn send_request(
         &self,
         backends: &Backends,
-        about: &RequestContext<'_>,
+        context: &RequestContext<'_>,
         session: Option<&BackendSession>,
     ) -> Result<Bytes, ServiceError> {
         let unknown = || ServiceError::NoSuchRequest {
-            request: about.request.to_owned(),
-            definition: about.definition.to_owned(),
+            request: context.request.to_owned(),
+            definition: context.definition.to_owned(),
             supported: self.supported_requests(),
         };
         let name = session.map_or("", |session| session.name.as_str());
-        let (own, call) = match &self.kind {
-            BackendKind::Ors(_) => (None, Ors::service_request(about, name, &self.headers)),
+        let (own, request) = match &self.kind {
+            BackendKind::Ors(_) => (None, Ors::service_request(context, name, &self.headers)),
             BackendKind::Http(http) => {
-                let rule = http.rule_for(about.request).ok_or_else(unknown)?;
-                let call = rule.build_request(about, name, &self.headers)?;
-                (rule.template.base.as_deref(), call)
+                let rule = http.rule_for(context.request).ok_or_else(unknown)?;
+                let request = rule.build_request(context, name, &self.headers)?;
+                (rule.template.base.as_deref(), request)
             }
         };
-        // A session's requests go to the backend that holds it, and to no other.
+        // Requests of a session go only to the backend that runs it.
         let base = own.or(session.map(|session| session.backend.as_str()));
         let base = base.ok_or_else(|| {
-            let message = format!("service \"{}\" is still being started", about.id);
+            let message = format!("service \"{}\" is still starting", context.id);
             ServiceError::BackendUnreachable(message)
         })?;
-        let reply = self.send_to(backends, base, &call).await?;
-        response::json_body(&reply).ok_or_else(|| self.invalid_response(&reply, "which is no JSON"))
+        let response = self.send_to(backends, base, &request).await?;
+        response::json_body(&response)
+            .ok_or_else(|| self.invalid_response(&response, "which is not JSON"))
     }
 
-    /// Sends a call that any of the backends may take: to one after the other until one is reached.
+    /// Sends a request to the first reachable backend, in the order of the load balancer.
     async fn send_to_any<'a>(
         &'a self,
         backends: &Backends,
         own: Option<&'a str>,
-        call: &BackendRequest<'_>,
+        request: &BackendRequest<'_>,
     ) -> Result<(&'a str, BackendResponse), ServiceError> {
         if let Some(base) = own {
-            return Ok((base, self.send_to(backends, base, call).await?));
+            return Ok((base, self.send_to(backends, base, request).await?));
         }
         let mut tried = 0;
         for base in self.load_balancer.in_order() {
-            match backends.send(base, call).await {
+            match backends.send(base, request).await {
                 Err(Failure::CircuitOpen) => {}
                 Err(Failure::ConnectError) => tried += 1,
                 other => return Ok((base, self.require_success(other)?)),
@@ -247,71 +248,71 @@ impl BackendDefinition {
         &self,
         backends: &Backends,
         base: &str,
-        call: &BackendRequest<'_>,
+        request: &BackendRequest<'_>,
     ) -> Result<BackendResponse, ServiceError> {
-        self.require_success(backends.send(base, call).await)
+        self.require_success(backends.send(base, request).await)
     }
 
     fn require_success(
         &self,
-        reply: Result<BackendResponse, Failure>,
+        response: Result<BackendResponse, Failure>,
     ) -> Result<BackendResponse, ServiceError> {
-        let reply = reply.map_err(|failure| self.failure_error(failure))?;
-        if reply.status.is_success() {
-            return Ok(reply);
+        let response = response.map_err(|failure| self.failure_error(failure))?;
+        if response.status.is_success() {
+            return Ok(response);
         }
-        let status = reply.status.as_u16();
-        let followed = if reply.status.is_redirection() {
-            "; redirects are not followed"
+        let status = response.status.as_u16();
+        let note = if response.status.is_redirection() {
+            "; redirects are not note"
         } else {
             ""
         };
         Err(self.unreachable(&format!(
-            "{} answered {status}{followed}",
+            "{} responded with {status}{note}",
             self.backend_label()
         )))
     }
 
-    /// The object that a create is answered with.
+    /// The JSON object of the response to a create.
     fn create_response(
         &self,
-        reply: &BackendResponse,
-        about: &RequestContext<'_>,
+        response: &BackendResponse,
+        context: &RequestContext<'_>,
     ) -> Result<String, ServiceError> {
-        let json = response::json_body(reply)
-            .ok_or_else(|| self.invalid_response(reply, "which is no JSON"))?;
-        let object = response::add_id(&json, about.id);
-        object.ok_or_else(|| self.invalid_response(reply, "which is no JSON object"))
+        let json = response::json_body(response)
+            .ok_or_else(|| self.invalid_response(response, "which is not JSON"))?;
+        let object = response::add_id(&json, context.id);
+        object.ok_or_else(|| self.invalid_response(response, "which is not a JSON object"))
     }
 
-    /// The error for an answer that is not what it should be: its status and type, never its body.
-    fn invalid_response(&self, reply: &BackendResponse, what: &str) -> ServiceError {
-        let status = reply.status.as_u16();
-        let kind = &reply.content_type;
+    /// The error for an invalid response. It contains the status and content type, never the body.
+    fn invalid_response(&self, response: &BackendResponse, what: &str) -> ServiceError {
+        let status = response.status.as_u16();
+        let kind = &response.content_type;
         self.unreachable(&format!(
-            "{} answered {status} with {kind:?}, {what}",
+            "{} responded with {status} and {kind:?}, {what}",
             self.backend_label()
         ))
     }
 
-    /// The error for an answer that never came.
+    /// The error for a missing or incomplete response.
     fn failure_error(&self, failure: Failure) -> ServiceError {
-        const UNKNOWN: &str = "whether it did what was asked is not known";
-        let whom = self.backend_label();
+        const UNKNOWN: &str = "it is unknown whether the request took effect";
+        let backend = self.backend_label();
         match failure {
             Failure::CircuitOpen | Failure::ConnectError => {
-                self.unreachable(&format!("cannot connect to {whom}"))
+                self.unreachable(&format!("cannot connect to {backend}"))
             }
-            Failure::TimedOut(patience) => {
-                let patience = patience.as_millis();
-                let message = format!("{whom} did not answer within {patience} ms; {UNKNOWN}");
+            Failure::TimedOut(timeout) => {
+                let timeout = timeout.as_millis();
+                let message = format!("{backend} did not respond within {timeout} ms; {UNKNOWN}");
                 ServiceError::BackendTimeout(self.message(&message))
             }
             Failure::ConnectionError => self.unreachable(&format!(
-                "{whom} broke off before its answer was complete; {UNKNOWN}"
+                "{backend} closed the connection before its response was complete; {UNKNOWN}"
             )),
             Failure::ResponseTooLarge(limit) => self.unreachable(&format!(
-                "the answer of {whom} is over {limit} bytes (backend.max_response_bytes)"
+                "the response of {backend} exceeds {limit} bytes (backend.max_response_bytes)"
             )),
         }
     }
@@ -334,36 +335,36 @@ impl BackendDefinition {
         }
     }
 
-    /// The call that ends a session, and where to; `None` where that needs none.
+    /// The request that terminates a session, and its base URL; `None` if none is needed.
     fn terminate_request<'a>(
         &'a self,
-        about: &RequestContext<'a>,
+        context: &RequestContext<'a>,
         session: &'a BackendSession,
     ) -> Option<Result<(&'a str, BackendRequest<'a>), ServiceError>> {
         let (name, backend) = (session.name.as_str(), session.backend.as_str());
         match &self.kind {
             BackendKind::Ors(_) => Some(Ok((
                 backend,
-                Ors::terminate_request(name, &self.headers, about.propagated_headers),
+                Ors::terminate_request(name, &self.headers, context.propagated_headers),
             ))),
             BackendKind::Http(http) => {
                 let rule = http.terminate.as_ref()?;
                 let base = rule.template.base.as_deref().unwrap_or(backend);
                 Some(
-                    rule.build_request(about, name, &self.headers)
-                        .map(|call| (base, call)),
+                    rule.build_request(context, name, &self.headers)
+                        .map(|request| (base, request)),
                 )
             }
         }
     }
 }
 
-/// Whether a request's name may be a path: segments that are not empty and do not climb.
+/// Whether the name of a request is a valid path: no segment is empty, `.` or `..`.
 fn is_path(request: &str) -> bool {
     request
         .split('/')
         .all(|segment| !matches!(segment, "" | "." | ".."))
 }
 
-/// What [`options`] reads.
+/// The options that [`options`] parses.
 type BackendOptions = BTreeMap<String, String>;

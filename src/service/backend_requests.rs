@@ -1,4 +1,4 @@
-//! Service-specific requests to a service that lives.
+//! Service-specific requests.
 
 use std::sync::Arc;
 
@@ -10,10 +10,10 @@ use super::{
 };
 use crate::store::{BackendSession, ServiceId, StoreError};
 
-/// The request that every service answers: a write to its storage.
+/// The request that all services support: a write to the storage.
 const UPDATE_REQUEST: &str = "update";
 
-/// A request that the service knows.
+/// A request that the service supports.
 pub struct PreparedRequest {
     id: ServiceId,
     request: String,
@@ -26,43 +26,43 @@ enum RequestTarget {
 }
 
 impl Services {
-    /// Checks a request before its body is read: one round trip tells whether the service lives, what it
-    /// is and where it runs.
+    /// Checks a request before its body is read. One round trip returns the definition and the backend session of the
+    /// service.
     ///
     /// # Errors
-    /// [`ServiceError::NoSuchService`] where no such service lives, [`ServiceError::NoSuchRequest`]
-    /// where it does not know the request.
+    /// [`ServiceError::NoSuchService`] if there is no active service with this id, [`ServiceError::NoSuchRequest`] if
+    /// it does not support the request.
     pub async fn prepare_request(
         &self,
         id: ServiceId,
         request: String,
     ) -> Result<PreparedRequest, ServiceError> {
         if request == UPDATE_REQUEST {
-            let to = RequestTarget::Storage;
+            let target = RequestTarget::Storage;
             return Ok(PreparedRequest {
                 id,
                 request,
-                target: to,
+                target,
             });
         }
         let running = self.store.running_service(&id).await?;
         let running = running.ok_or_else(|| ServiceError::NoSuchService(id.clone()))?;
         let catalog = self.catalog.load();
         let definition = catalog.get_or_retired(&running.definition);
-        let plan = definition.and_then(|definition| Some((definition, definition.backend()?)));
-        match plan {
-            Some((definition, plan)) if plan.supports_request(&request) => {
-                let to = RequestTarget::Backend(Arc::clone(definition), running.session);
+        let backend = definition.and_then(|definition| Some((definition, definition.backend()?)));
+        match backend {
+            Some((definition, backend)) if backend.supports_request(&request) => {
+                let target = RequestTarget::Backend(Arc::clone(definition), running.session);
                 Ok(PreparedRequest {
                     id,
                     request,
-                    target: to,
+                    target,
                 })
             }
-            plan => Err(ServiceError::NoSuchRequest {
-                supported: plan.map_or_else(
+            backend => Err(ServiceError::NoSuchRequest {
+                supported: backend.map_or_else(
                     || format!("{UPDATE_REQUEST:?}"),
-                    |(_, plan)| plan.supported_requests(),
+                    |(_, backend)| backend.supported_requests(),
                 ),
                 request,
                 definition: running.definition,
@@ -70,48 +70,49 @@ impl Services {
         }
     }
 
-    /// Does what was asked, with `pairs`, whose files `uploads` took; gives the JSON that a backend
-    /// answered, if one was asked.
+    /// Executes a request with the fields of `form`, whose files are in `uploads`. Returns the JSON of the backend's
+    /// response, if the request was sent to one.
     ///
     /// # Errors
     /// As a write to storage, for an update and for files; [`ServiceError::BackendUnreachable`],
-    /// [`ServiceError::BackendTimeout`]. Files are in the storage then, and the message says so.
+    /// [`ServiceError::BackendTimeout`]. In both cases files are stored, and the message says so.
     pub async fn send_request(
         &self,
-        asked: PreparedRequest,
-        pairs: FormData,
+        prepared: PreparedRequest,
+        form: FormData,
         mut uploads: Uploads,
-        trail: PropagatedHeaders,
+        propagated_headers: PropagatedHeaders,
     ) -> Result<Option<Bytes>, ServiceError> {
         let PreparedRequest {
             id,
             request,
-            target: to,
-        } = asked;
-        let RequestTarget::Backend(definition, session) = to else {
-            self.write(&id, pairs, uploads).await?;
+            target,
+        } = prepared;
+        let RequestTarget::Backend(definition, session) = target else {
+            self.write(&id, form, uploads).await?;
             return Ok(None);
         };
-        let (pairs, files) = pairs.into_backend_fields(&id)?;
+        let (fields, files) = form.into_backend_fields(&id)?;
         let has_files = !files.set.is_empty();
         if has_files {
             self.write_with_uploads(&id, files, &mut uploads).await?;
         }
-        let trail = trail.with_request_id();
-        let about = RequestContext {
+        let propagated_headers = propagated_headers.with_request_id();
+        let context = RequestContext {
             id: &id,
             definition: definition.name(),
             request: &request,
-            fields: &pairs,
+            fields: &fields,
             template_fields: &[],
-            propagated_headers: &trail,
+            propagated_headers: &propagated_headers,
         };
-        let no_plan = || StoreError::Bug("a service without a backend was to be asked".into());
-        let plan = definition.backend().ok_or_else(no_plan)?;
-        let answer = plan
-            .send_request(&self.backends, &about, session.as_ref())
+        let no_backend =
+            || StoreError::Bug("service-specific request for a service without a backend".into());
+        let backend = definition.backend().ok_or_else(no_backend)?;
+        let response = backend
+            .send_request(&self.backends, &context, session.as_ref())
             .await;
-        answer.map(Some).map_err(|error| match error {
+        response.map(Some).map_err(|error| match error {
             ServiceError::BackendUnreachable(message) if has_files => {
                 ServiceError::BackendUnreachable(message + FILES_STORED)
             }
@@ -123,5 +124,5 @@ impl Services {
     }
 }
 
-/// What a failed request did change.
+/// The effect of a failed request, for its message.
 const FILES_STORED: &str = "; its files are in the service's storage";

@@ -1,4 +1,4 @@
-//! What a request wants of a resource group.
+//! Bookings of access numbers for requests.
 
 use std::{sync::Arc, time::Duration};
 
@@ -6,37 +6,37 @@ use super::{
     Catalog, ServiceError,
     access_code::parse_access_codes,
     definition::Definition,
+    options::{BOOKING_TIMEOUT_RANGE, DEFAULT_GROUP},
     parameters::{Parameters, parse_boolean, parse_integer_in_range},
     phone_numbers::PhoneNumbers,
     resource_groups::ResourceGroup,
-    schema::{BOOKING_TIMEOUT_RANGE, DEFAULT_GROUP},
 };
 use crate::store::{BookResult, Booking, BookingOwner, BookingRequest, Group, Store};
 
-/// A wish for a number, ready to be asked of a store.
+/// A validated request for an access number.
 pub(super) struct NumberRequest {
     group: Arc<Group>,
     request: BookingRequest,
 }
 
 impl ResourceGroup {
-    /// Whether services made from `definition` may take numbers. An operator who names the group in the definition
-    /// needs no permission; otherwise the group decides, where it says anything.
+    /// Whether services made from `definition` can use the group. A definition that names the group always can;
+    /// otherwise the group's `_services` option decides, if set.
     fn is_available_to(&self, definition: &Definition) -> bool {
         let is_own = definition.option("_resource_group") == Some(&self.group.name);
-        let listed = self.services.as_ref();
-        is_own || listed.is_none_or(|services| services.contains(definition.name()))
+        let allowed = self.services.as_ref();
+        is_own || allowed.is_none_or(|services| services.contains(definition.name()))
     }
 }
 
 impl NumberRequest {
-    /// What `parameters` want of a service made from `definition`.
+    /// Parses the `parameters` of a service made from `definition`.
     ///
     /// # Errors
-    /// [`ServiceError::InvalidParameter`] for what is malformed or names no group.
+    /// [`ServiceError::InvalidParameter`] for malformed values and unknown groups.
     pub(super) fn from_parameters(
         catalog: &Catalog,
-        numbering: PhoneNumbers,
+        phone_numbers: PhoneNumbers,
         definition: &Definition,
         parameters: &Parameters,
     ) -> Result<Self, ServiceError> {
@@ -47,11 +47,11 @@ impl NumberRequest {
         };
         let name = effective("_resource_group").unwrap_or(DEFAULT_GROUP);
         let resources = catalog.resource_group(name);
-        let resources = resources.filter(|known| known.is_available_to(definition));
-        // The same for a group that does not exist and for one of others: names are not told.
+        let resources = resources.filter(|group| group.is_available_to(definition));
+        // One message for unknown and unavailable groups, so that it does not disclose names.
         let resources = resources.ok_or_else(|| {
             ServiceError::InvalidParameter(format!(
-                "_resource_group is {name:?}; {:?} may not take numbers from a group of that name",
+                "_resource_group is {name:?}; {:?} cannot use a group of that name",
                 definition.name()
             ))
         })?;
@@ -64,26 +64,27 @@ impl NumberRequest {
         } else {
             None
         };
-        // The stated exception: the request's value wins over the service's, that over the group's.
+        // Unlike other options, the request wins over the service, which wins over the group.
         let option = "_booking_expiration_timeout";
         let requested = parameters.get(option);
         let timeout = match requested.or(definition.option(option)) {
             Some(seconds) => {
-                let most =
+                let max =
                     requested.map_or(BOOKING_TIMEOUT_RANGE.1, |_| resources.max_requested_timeout);
                 let seconds =
-                    parse_integer_in_range(option, seconds, BOOKING_TIMEOUT_RANGE.0, most)?;
+                    parse_integer_in_range(option, seconds, BOOKING_TIMEOUT_RANGE.0, max)?;
                 Duration::from_secs(seconds)
             }
             None => resources.timeout,
         };
         let caller = effective("_phone_number");
-        let caller = caller.map(|caller| numbering.caller_from_parameter("_phone_number", caller));
+        let caller =
+            caller.map(|caller| phone_numbers.caller_from_parameter("_phone_number", caller));
         Ok(Self {
             group: Arc::clone(&resources.group),
             request: BookingRequest {
                 caller: caller.transpose()?.flatten(),
-                region: numbering.region(),
+                region: phone_numbers.region(),
                 codes,
                 timeout,
                 include_pool: flag("_return_pool_health")?,
@@ -91,33 +92,30 @@ impl NumberRequest {
         })
     }
 
-    /// How long the number is held at most.
+    /// The maximum duration of the booking.
     pub(super) fn timeout(&self) -> Duration {
         self.request.timeout
     }
 
-    /// Asks for it.
+    /// Books a number.
     ///
     /// # Errors
-    /// [`ServiceError::NoAccessNumber`] where all are taken, [`ServiceError::NoSuchService`] where the
-    /// holder must live and does not.
+    /// [`ServiceError::NoAccessNumber`] if no number is free, [`ServiceError::NoSuchService`] if the existing `owner`
+    /// does not exist.
     pub(super) async fn book_number(
         &self,
         store: &dyn Store,
-        holder: BookingOwner<'_>,
+        owner: BookingOwner<'_>,
     ) -> Result<Booking, ServiceError> {
-        match store
-            .book_number(holder, &self.group, &self.request)
-            .await?
-        {
+        match store.book_number(owner, &self.group, &self.request).await? {
             BookResult::Booked(booking) => Ok(booking),
-            BookResult::Exhausted(wait) => Err(ServiceError::NoAccessNumber {
+            BookResult::Exhausted(retry_after) => Err(ServiceError::NoAccessNumber {
                 group: self.group.name.clone(),
-                retry_after: wait,
+                retry_after,
             }),
-            // The clean-up was faster than the making.
-            BookResult::ServiceNotFound if holder.is_new() => Err(ServiceError::UploadLost),
-            BookResult::ServiceNotFound => Err(ServiceError::NoSuchService(holder.id().clone())),
+            // The cleanup removed the service before it was created.
+            BookResult::ServiceNotFound if owner.is_new() => Err(ServiceError::UploadLost),
+            BookResult::ServiceNotFound => Err(ServiceError::NoSuchService(owner.id().clone())),
         }
     }
 }

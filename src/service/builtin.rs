@@ -1,19 +1,19 @@
-//! The services that need no backend.
+//! Builtin services, which need no backend.
 
 mod match_interaction;
 mod request_access;
 mod request_interaction;
 
-/// A builtin, by what it does.
+/// A builtin service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Builtin {
-    /// Asked by the routing side when a call arrives. Makes no service.
+    /// Requested by the routing side when a call arrives. Creates no service.
     MatchInteraction,
-    /// Gives a number for a service that exists.
+    /// Books a number for an existing service.
     RequestAccess,
-    /// Makes a service and gives a number for it.
+    /// Creates a service and books a number for it.
     RequestInteraction,
-    /// Plain storage with a life: the answer of its create is the id.
+    /// Plain storage with a TTL. The response to its create is the id.
     Store,
 }
 
@@ -26,7 +26,7 @@ impl Builtin {
         ("store", Self::Store),
     ];
 
-    /// All names that `_service` may have.
+    /// All valid values of `_service`.
     pub(super) const NAMES: [&str; Self::ALL.len()] = {
         let mut names = [""; Self::ALL.len()];
         let mut at = 0;
@@ -39,11 +39,11 @@ impl Builtin {
 
     /// The builtin that `_service` names.
     pub(super) fn from_name(name: &str) -> Option<Self> {
-        let known = Self::ALL.into_iter().find(|(known, _)| *known == name);
-        known.map(|(_, builtin)| builtin)
+        let builtin = Self::ALL.into_iter().find(|(other, _)| *other == name);
+        builtin.map(|(_, builtin)| builtin)
     }
 
-    /// Whether a create makes a service; if not it only answers.
+    /// Whether a create creates a service.
     pub(super) fn creates_service(self) -> bool {
         matches!(self, Self::RequestInteraction | Self::Store)
     }

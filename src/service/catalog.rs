@@ -1,9 +1,9 @@
-//! The configured services and resource groups: those of a TOML file, and those that operators made while
-//! the service runs, which live in the store.
+//! The catalog: configured services and resource groups of the catalog file, and the stored entries, which operators
+//! create at run time.
 //!
-//! Both are read by the same rules. The file must be right as a whole, or the service does not start. What
-//! operators made was right when it was made; of what is not, or no longer (another replica may be of a
-//! later version, or have another file), each entry is left out by itself, and told in the log.
+//! Both are validated by the same rules. An invalid catalog file prevents the start. Stored entries were valid when
+//! they were written, but a replica with another version or another catalog file can find some of them invalid. It
+//! skips these entries and logs a warning for each.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -29,10 +29,9 @@ use super::{
     auth::AccessPolicy,
     backend::BackendDefinition,
     definition::Definition,
-    options::Options,
+    options::{Options, option_warnings},
     phone_numbers::PhoneNumbers,
     resource_groups::{ResourceGroup, ResourceGroups},
-    schema::option_warnings,
 };
 use crate::{
     settings::{Credentials, RouteGroups},
@@ -48,87 +47,87 @@ mod reloader;
 #[cfg(test)]
 mod tests;
 
-/// For how long it is kept in mind what was deleted: numbers of a group are held for half an hour at most,
-/// and services for as long as they may live, and then this long.
+/// How long a deleted entry is retained. Numbers are booked for half an hour at most. For services this is added to
+/// the maximum TTL.
 const RETIRED_TTL: Duration = Duration::from_secs(3_600);
-/// Unknown options that are logged one by one when a catalog is put in force.
+/// Maximum number of unknown options that are logged when a catalog takes effect.
 const MAX_LOGGED_WARNINGS: usize = 100;
 
-/// What is wrong with a catalogue.
+/// An error in a catalog.
 #[derive(Debug, Error)]
 pub enum CatalogError {
-    /// It is no TOML, or not of the form `[services.<name>]`.
+    /// It is not valid TOML, or not of the form `[services.<name>]`.
     #[error("{origin}: {reason}")]
     Unreadable {
-        /// Where the text came from.
+        /// The origin of the text.
         origin: String,
-        /// What was found, with line and column.
+        /// The problem, with line and column.
         reason: String,
     },
-    /// An entry is wrong.
+    /// An entry is invalid.
     #[error("{origin}: {error}")]
     Entry {
-        /// Where the text came from.
+        /// The origin of the text.
         origin: String,
-        /// Which one, and what of it.
+        /// The problem, with the name of the entry.
         error: EntryError,
     },
 }
 
-/// Where `${NAME}` comes from.
+/// The lookup of variables for `${NAME}`.
 pub type Variables = dyn Fn(&str) -> Option<String> + Send + Sync;
 
-/// What it takes to understand a catalogue.
+/// The settings that parsing a catalog depends on.
 #[derive(Clone)]
 pub struct CatalogContext {
-    /// Seconds that a service may live.
+    /// The maximum TTL of services in seconds.
     pub max_ttl_seconds: u64,
-    /// How numbers are compared.
+    /// The rules for phone numbers.
     pub phone_numbers: PhoneNumbers,
-    /// What counts for services that do not say otherwise.
+    /// The default credentials of services.
     pub default_credentials: Credentials,
-    /// Where `${NAME}` in the value of a `_header.` option comes from.
+    /// The variables for `${NAME}` in values of `_header.` options.
     pub variables: Arc<Variables>,
 }
 
 impl fmt::Debug for CatalogContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Rules")
+        f.write_str("CatalogContext")
     }
 }
 
-/// All configured services and resource groups, understood.
+/// All parsed configured services and resource groups.
 #[derive(Debug, Clone, Default)]
 pub struct Catalog {
     definitions: BTreeMap<String, Arc<Definition>>,
-    /// Deleted ones, of which services may live.
+    /// Deleted definitions, of which active services may exist.
     retired: BTreeMap<String, Arc<Definition>>,
     pools: ResourceGroups,
     access_policy: AccessPolicy,
-    /// What operators made and cannot be used here, and why.
+    /// Stored entries that are unusable on this replica, with the reason.
     problems: BTreeMap<EntryName, String>,
     /// Options that are probably misspelled.
     warnings: BTreeSet<String>,
-    /// Which version of what operators made it has in it; `None` where that has not been read yet.
+    /// The version of the included stored catalog; `None` if none has been read yet.
     version: Option<String>,
 }
 
 impl Catalog {
-    /// Understands what a file says.
+    /// Parses a catalog file.
     ///
     /// # Errors
-    /// A [`CatalogError`] that names the entry, its option and what was expected.
+    /// A [`CatalogError`] with the entry, the option and the expected form.
     pub fn from_file(
         origin: &str,
-        draft: &CatalogFile,
-        rules: &CatalogContext,
+        file: &CatalogFile,
+        context: &CatalogContext,
     ) -> Result<Self, CatalogError> {
         let mut catalog = Self {
-            access_policy: AccessPolicy::new(&rules.default_credentials),
+            access_policy: AccessPolicy::new(&context.default_credentials),
             ..Self::default()
         };
-        for (name, options) in draft.entries() {
-            let added = catalog.add_entry(name, options.clone(), rules, |_| true);
+        for (name, options) in file.entries() {
+            let added = catalog.add_entry(name, options.clone(), context, |_| true);
             added.map_err(|error| CatalogError::Entry {
                 origin: origin.to_owned(),
                 error,
@@ -137,15 +136,15 @@ impl Catalog {
         Ok(catalog)
     }
 
-    /// This one, which is the file's, and what operators made. Entries of it that cannot be used are left
-    /// out and listed. Where two get in each other's way, it is one of `last`. What was deleted is kept in
-    /// mind for as long as it matters after `now`.
+    /// Adds the stored entries to this catalog, that of the file. Unusable entries are skipped and listed as
+    /// problems. Of two conflicting entries, one in `last` is skipped. Retired entries are included until they expire
+    /// after `now`.
     #[must_use]
     pub fn with_stored(
         &self,
         stored: &StoredCatalog,
         last: &BTreeSet<EntryName>,
-        rules: &CatalogContext,
+        context: &CatalogContext,
         now: Timestamp,
     ) -> Self {
         let mut catalog = self.clone();
@@ -153,20 +152,21 @@ impl Catalog {
         let entries = stored.entries.iter();
         let (last, first): (Vec<_>, Vec<_>) = entries.partition(|(name, _)| last.contains(*name));
         for table in Table::ALL {
-            let of_table = first
+            let table_entries = first
                 .iter()
                 .chain(&last)
                 .filter(|(name, _)| name.0 == table);
-            for (name, entry) in of_table {
-                let added = catalog.add_stored(name, &entry.text, rules);
-                added.unwrap_or_else(|error| catalog.skip_entry(name, &entry.text, rules, &error));
+            for (name, entry) in table_entries {
+                let added = catalog.add_stored(name, &entry.text, context);
+                added
+                    .unwrap_or_else(|error| catalog.skip_entry(name, &entry.text, context, &error));
             }
         }
         for ((table, name), entry) in &stored.retired {
             match table {
-                _ if now > entry.since.after(retired_ttl(*table, rules)) => {}
+                _ if now > entry.since.after(retired_ttl(*table, context)) => {}
                 Table::Resources => catalog.pools.retire(name),
-                Table::Services => catalog.retire(name, &entry.text, rules),
+                Table::Services => catalog.retire(name, &entry.text, context),
             }
         }
         catalog
@@ -176,7 +176,7 @@ impl Catalog {
         &mut self,
         name: &EntryName,
         text: &str,
-        rules: &CatalogContext,
+        context: &CatalogContext,
     ) -> Result<(), EntryError> {
         let options = parse_stored_options(text)?;
         let (table, key) = name;
@@ -187,65 +187,67 @@ impl Catalog {
         if in_file {
             return Err(EntryError::DefinedInFile);
         }
-        self.add_entry(name.clone(), options, rules, is_allowed_variable)
+        self.add_entry(name.clone(), options, context, is_allowed_variable)
     }
 
     fn add_entry(
         &mut self,
         entry: EntryName,
         options: Options,
-        rules: &CatalogContext,
-        may_name: fn(&str) -> bool,
+        context: &CatalogContext,
+        is_allowed_variable_name: fn(&str) -> bool,
     ) -> Result<(), EntryError> {
         check_shape(&entry, &options)?;
         let warnings = option_warnings(&entry, &options);
         let (table, name) = entry;
         if table == Table::Resources {
-            return Ok(self.pools.add(&name, options, rules.phone_numbers)?);
+            return Ok(self.pools.add(&name, options, context.phone_numbers)?);
         }
-        let definition = parse_definition(&name, options, rules, may_name)?;
+        let definition = parse_definition(&name, options, context, is_allowed_variable_name)?;
         check_group(&definition, &self.pools)?;
         let own = definition.credentials();
         self.access_policy
-            .add(&name, own, &rules.default_credentials)?;
+            .add(&name, own, &context.default_credentials)?;
         self.definitions.insert(name, Arc::new(definition));
         self.warnings.extend(warnings);
         Ok(())
     }
 
-    /// Notes why an entry cannot be used. Services made from it elsewhere stay as locked as they are.
+    /// Records why an entry is unusable. Services that other replicas made from it remain protected by its
+    /// credentials.
     fn skip_entry(
         &mut self,
         name: &EntryName,
         text: &str,
-        rules: &CatalogContext,
+        context: &CatalogContext,
         error: &EntryError,
     ) {
         self.problems.insert(name.clone(), error.to_string());
         let (table, name) = name;
         if *table == Table::Services && !matches!(error, EntryError::DefinedInFile) {
-            self.restrict_access(name, text, rules);
+            self.restrict_access(name, text, context);
         }
     }
 
-    fn retire(&mut self, name: &str, text: &str, rules: &CatalogContext) {
+    fn retire(&mut self, name: &str, text: &str, context: &CatalogContext) {
         if self.definitions.contains_key(name) {
             return;
         }
-        self.restrict_access(name, text, rules);
+        self.restrict_access(name, text, context);
         let options = parse_stored_options(text);
-        let definition =
-            options.and_then(|options| parse_definition(name, options, rules, is_allowed_variable));
+        let definition = options
+            .and_then(|options| parse_definition(name, options, context, is_allowed_variable));
         match definition {
             Ok(definition) => drop(self.retired.insert(name.to_owned(), Arc::new(definition))),
             Err(error) => {
-                warn!(name, %error, "a deleted service cannot be read; its sessions stay");
+                warn!(name, %error, "deleted service definition unreadable; its backend sessions are not terminated");
             }
         }
     }
 
-    /// Locks services made from `name` as its entry says; if that cannot be read, to everybody.
-    fn restrict_access(&mut self, name: &str, text: &str, rules: &CatalogContext) {
+    /// Protects services made from `name` with the credentials of its entry. If they cannot be parsed, access is
+    /// denied to all.
+    fn restrict_access(&mut self, name: &str, text: &str, context: &CatalogContext) {
         let own = parse_stored_options(text).map(|options| {
             let own = |option| Some(options.get(option)?.text()?.to_owned());
             let own = |option| own(option).filter(|value| !value.is_empty());
@@ -254,27 +256,27 @@ impl Catalog {
                 password: own("password").map(SecretString::from),
             }
         });
-        let locked = own.map(|own| {
+        let added = own.map(|own| {
             self.access_policy
-                .add(name, &own, &rules.default_credentials)
+                .add(name, &own, &context.default_credentials)
         });
-        if !matches!(locked, Ok(Ok(()))) {
+        if !matches!(added, Ok(Ok(()))) {
             self.access_policy.deny_all(name);
         }
     }
 
-    /// Whether it has in it what operators made.
+    /// Whether it includes the stored catalog.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.version.is_some()
     }
 
-    /// Which version of what operators made it has in it.
+    /// The version of the included stored catalog.
     pub(super) fn version(&self) -> Option<&str> {
         self.version.as_deref()
     }
 
-    /// What operators made and cannot be used here, and why.
+    /// Stored entries that are unusable on this replica, with the reason.
     pub(super) fn problems(&self) -> &BTreeMap<EntryName, String> {
         &self.problems
     }
@@ -299,7 +301,7 @@ impl Catalog {
         self.definitions.get(name)
     }
 
-    /// The same where a listener serves only `groups`.
+    /// As [`Catalog::get`], for a listener that serves only `groups`.
     pub(super) fn get_for_route_groups(
         &self,
         name: &str,
@@ -314,19 +316,19 @@ impl Catalog {
         })
     }
 
-    /// What a service that lives was made from, which may have been deleted since.
+    /// The definition of an active service, which may be deleted.
     pub(super) fn get_or_retired(&self, definition: &str) -> Option<&Arc<Definition>> {
-        let known = self.definitions.get(definition);
-        known.or_else(|| self.retired.get(definition))
+        let found = self.definitions.get(definition);
+        found.or_else(|| self.retired.get(definition))
     }
 
-    /// Whether another replica, or this one later, may know a definition that this one does not.
+    /// Whether another replica, or this one later, may have a definition that is missing here.
     pub(super) fn may_exist_elsewhere(&self, definition: &str) -> bool {
-        let place = (Table::Services, definition.to_owned());
-        !self.is_complete() || self.problems.contains_key(&place)
+        let name = (Table::Services, definition.to_owned());
+        !self.is_complete() || self.problems.contains_key(&name)
     }
 
-    /// The resource group of that name.
+    /// The resource group with this name.
     pub(super) fn resource_group(&self, group: &str) -> Option<&ResourceGroup> {
         self.pools.get(group)
     }
@@ -336,7 +338,7 @@ impl Catalog {
         &self.pools
     }
 
-    /// All resource groups, as a store wants them.
+    /// All resource groups, for the store.
     #[must_use]
     pub fn groups(&self) -> store::Groups {
         store::Groups {
@@ -345,11 +347,14 @@ impl Catalog {
         }
     }
 
-    /// Whether a backend of any of the services is to be reached by TLS.
+    /// Whether any backend uses TLS.
     #[must_use]
     pub fn needs_tls(&self) -> bool {
-        let plans = self.definitions.values().filter_map(|one| one.backend());
-        let mut bases = plans.flat_map(BackendDefinition::base_urls);
+        let backends = self
+            .definitions
+            .values()
+            .filter_map(|definition| definition.backend());
+        let mut bases = backends.flat_map(BackendDefinition::base_urls);
         bases.any(|base| base.starts_with("https:"))
     }
 
@@ -359,10 +364,10 @@ impl Catalog {
     }
 }
 
-/// For how long a deleted entry is kept in mind.
-pub(super) fn retired_ttl(table: Table, rules: &CatalogContext) -> Duration {
+/// How long a deleted entry is retained.
+pub(super) fn retired_ttl(table: Table, context: &CatalogContext) -> Duration {
     match table {
         Table::Resources => RETIRED_TTL,
-        Table::Services => RETIRED_TTL + Duration::from_secs(rules.max_ttl_seconds),
+        Table::Services => RETIRED_TTL + Duration::from_secs(context.max_ttl_seconds),
     }
 }

@@ -1,8 +1,7 @@
-//! Measures how far the clock of this machine differs from the clock of the store.
+//! Measures the clock skew between this machine and the store.
 //!
-//! No result depends on the clock of this machine, so a difference is only reported: as a metric, in the
-//! log, and to operators. A replica whose clock is wrong by more than a bound is misconfigured and not
-//! ready.
+//! Results never depend on the clock of this machine, so the skew is only reported: as a metric, in the log and in
+//! the console. A replica whose skew exceeds a limit is misconfigured and not ready.
 
 use std::{
     sync::{
@@ -21,23 +20,23 @@ use crate::{
     telemetry::metrics,
 };
 
-/// How often the clocks are compared; nothing is asked for that.
+/// The interval between comparisons, which need no request to the store.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
-/// The difference above which there is a warning.
+/// The skew above which a warning is logged.
 const WARNING_THRESHOLD: Duration = Duration::from_secs(1);
-/// Stands for a difference that is not known.
+/// Represents an unknown skew.
 const UNKNOWN: i64 = i64::MIN;
 
-/// The difference between the clock of this machine and that of the store, as it was measured last.
+/// The clock skew that was measured last.
 #[derive(Debug, Clone)]
 pub struct ClockSkew(Arc<AtomicI64>);
 
-/// How large a difference is.
+/// The severity of a skew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Level {
     Small,
     Large,
-    /// Larger than allowed.
+    /// Above the limit.
     Excessive,
 }
 
@@ -48,8 +47,7 @@ impl Default for ClockSkew {
 }
 
 impl ClockSkew {
-    /// By how many seconds the clock of this machine is ahead; negative where it is behind, `None` while
-    /// it is not known.
+    /// Seconds by which the clock of this machine is ahead; negative if it is behind, `None` if unknown.
     #[must_use]
     pub fn seconds(&self) -> Option<f64> {
         let millis = self.0.load(Relaxed);
@@ -77,7 +75,7 @@ pub async fn monitor_clock_skew(
     loop {
         let millis = store.now().ok().map(|now| difference(wall.now(), now));
         skew.set(millis);
-        // While the time of the store is not known nothing has changed.
+        // While the time of the store is unknown the level does not change.
         if let Some(millis) = millis {
             let next = level_of(millis, max_skew);
             if next != level {
@@ -86,7 +84,7 @@ pub async fn monitor_clock_skew(
             level = next;
             if level == Level::Excessive {
                 let detail =
-                    format!("the clock of this machine is {millis} ms ahead of that of Redis");
+                    format!("the clock of this machine is {millis} ms ahead of the clock of Redis");
                 readiness.set(Finding::new(Reason::ClockSkew, detail));
             } else {
                 readiness.clear(Reason::ClockSkew);
@@ -114,20 +112,15 @@ fn level_of(millis: i64, max_skew: Option<Duration>) -> Level {
 fn report(level: Level, skew_ms: i64, max_skew: Option<Duration>) {
     let max_skew_seconds = max_skew.map(|max_skew| max_skew.as_secs());
     match level {
-        Level::Small => info!(
-            skew_ms,
-            "the clock of this machine agrees with that of Redis again"
-        ),
+        Level::Small => info!(skew_ms, "clock skew resolved"),
         Level::Large => warn!(
             skew_ms,
-            "the clock of this machine differs from that of Redis; results use the time of Redis, check NTP \
-             on both"
+            "clock skew detected; results use the time of Redis; check NTP on both machines"
         ),
         Level::Excessive => warn!(
             skew_ms,
             max_skew_seconds,
-            "the clock of this machine differs from that of Redis by more than redis.max_clock_skew_seconds; \
-             this replica is not ready, check NTP on both"
+            "clock skew exceeds redis.max_clock_skew_seconds; replica is not ready; check NTP on both machines"
         ),
     }
 }

@@ -1,4 +1,4 @@
-//! Creating a service, in two steps around the reading of the body.
+//! Creates a service in two steps, one before and one after the body is read.
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
@@ -22,35 +22,35 @@ use crate::{
     },
 };
 
-/// How long an `Idempotency-Key` is bound to a request whose service does not stand yet: longer than
-/// any upload takes.
+/// How long an `Idempotency-Key` is bound to a request whose service does not exist yet. It is longer than any
+/// upload.
 const CLAIM_TTL: Duration = Duration::from_secs(86_400);
 
-/// What a repeat is told that came before there was anything to repeat.
-const IN_PROGRESS_MESSAGE: &str = "the first request with this Idempotency-Key still waits for its backend; nothing was changed, try \
+/// The message for a repeated request while the first one is in progress.
+const IN_PROGRESS_MESSAGE: &str = "the first request with this Idempotency-Key is still in progress; nothing was changed; try \
      again";
 
-/// What the head of a create says, before its body is read.
+/// The head of a create request.
 #[derive(Debug, Default)]
 pub struct CreateRequestHead {
-    /// The headers that say who asks and in which course.
+    /// Headers for correlation.
     pub propagated_headers: PropagatedHeaders,
-    /// What is said about repeats, where there is an `Idempotency-Key`.
+    /// The idempotency data, if there is an `Idempotency-Key`.
     pub idempotency: Option<IdempotencyHead>,
-    /// Who asks.
+    /// The client address.
     pub address: Option<IpAddr>,
-    /// What it shows.
+    /// The credentials of the client.
     pub credentials: BasicCredentials,
 }
 
-/// The answer to a create.
+/// The response to a create.
 #[derive(Debug, PartialEq, Eq)]
 pub struct CreateResponse {
     /// A JSON object.
     pub json: String,
-    /// Whether it is that of the first request with this `Idempotency-Key`.
+    /// Whether it is the stored response to the first request with this `Idempotency-Key`.
     pub is_replayed: bool,
-    /// Names of parameters that did not count, because the definition has options of that name.
+    /// Names of parameters that were ignored because the definition sets options of the same name.
     pub overridden: Vec<String>,
 }
 
@@ -64,30 +64,30 @@ impl From<String> for CreateResponse {
     }
 }
 
-/// What became of the making of a service.
+/// The outcome of the creation of a service.
 pub(super) enum CreateOutcome {
-    /// It stands.
+    /// The service was created.
     Created,
-    /// A concurrent request with the same `Idempotency-Key` was faster; this is its answer.
+    /// A concurrent request with the same `Idempotency-Key` was faster. Contains its response.
     Replayed(String),
 }
 
 impl CreateOutcome {
-    /// What the client is told, where this request's own answer is `ours`.
-    pub(super) fn into_response(self, ours: String) -> CreateResponse {
+    /// The response to the client; `own` is the response of this request.
+    pub(super) fn into_response(self, own: String) -> CreateResponse {
         match self {
-            Self::Created => ours.into(),
-            Self::Replayed(theirs) => CreateResponse {
+            Self::Created => own.into(),
+            Self::Replayed(replayed) => CreateResponse {
                 is_replayed: true,
-                ..theirs.into()
+                ..replayed.into()
             },
         }
     }
 }
 
-/// A create under way. Dropped, it leaves nothing behind that stays.
+/// A create in progress. If it is dropped, everything it has stored expires.
 pub struct PendingCreate {
-    /// Takes the files of the body.
+    /// Receives the files of the body.
     pub uploads: Uploads,
     pub(super) id: ServiceId,
     pub(super) definition: Arc<Definition>,
@@ -105,13 +105,13 @@ pub struct PendingCreate {
 }
 
 impl Services {
-    /// The first step of a create: settles what is made, and under which id.
+    /// The first step of a create: selects the definition and the service id.
     ///
     /// # Errors
-    /// [`ServiceError::NoSuchDefinition`] where `name` is none,
-    /// [`ServiceError::InvalidParameter`] for an `Idempotency-Key` that is not allowed,
-    /// [`ServiceError::Unauthorized`] where `head` does not show what the definition asks for,
-    /// [`ServiceError::TooMany`] where a limit is reached.
+    /// [`ServiceError::NoSuchDefinition`] if `name` is not configured,
+    /// [`ServiceError::InvalidParameter`] for an invalid `Idempotency-Key`,
+    /// [`ServiceError::Unauthorized`] for missing or wrong credentials,
+    /// [`ServiceError::RateLimited`] if a rate limit is exceeded.
     pub async fn prepare_create(
         &self,
         name: &str,
@@ -119,10 +119,10 @@ impl Services {
     ) -> Result<PendingCreate, ServiceError> {
         let catalog = self.catalog.load();
         let definition = catalog.get_for_route_groups(name, self.route_groups);
-        // The routing side asks for every call; it makes nothing.
-        let routes = definition.is_some_and(|known| known.is_for_routing());
-        // Who guesses passwords is counted; what is refused uses up nothing that is everybody's.
-        if !routes {
+        // The routing side sends a request for every call, which creates nothing.
+        let is_for_routing = definition.is_some_and(|definition| definition.is_for_routing());
+        // Password guessing is rate limited. Rejected requests do not count for the limit that all clients share.
+        if !is_for_routing {
             limit_creates_by_address(&*self.store, &self.rate_limit, head.address).await?;
         }
         self.authorize_create(name, &head.credentials, head.address)
@@ -134,27 +134,31 @@ impl Services {
                 catalog_not_loaded()
             }
         })?;
-        if !routes {
+        if !is_for_routing {
             limit_creates_of_service(&*self.store, &self.rate_limit, name).await?;
         }
         let mut id = ServiceId::generate();
-        let repeatable = head.idempotency;
-        let repeatable =
-            repeatable.map(|repeatable| IdempotentRequest::new(repeatable, head.address));
-        let mut repeatable = repeatable.transpose()?;
-        repeatable = repeatable.filter(|_| definition.creates_service());
-        if let Some(repeatable) = &mut repeatable {
-            // Until the service stands, with whose end the key then ends.
+        let idempotent_request = head.idempotency;
+        let idempotent_request = idempotent_request
+            .map(|idempotent_request| IdempotentRequest::new(idempotent_request, head.address));
+        let mut idempotent_request = idempotent_request.transpose()?;
+        idempotent_request = idempotent_request.filter(|_| definition.creates_service());
+        if let Some(idempotent_request) = &mut idempotent_request {
+            // Once the service exists, the key expires with it.
             let until = self.store.now()?.after(CLAIM_TTL);
-            match self.store.claim(&repeatable.key, id.clone(), until).await? {
-                // The body is read all the same: it may be another request.
-                IdempotencyClaim::Replayed { id: bound, stored } => {
+            let claim = self.store.claim(&idempotent_request.key, id.clone(), until);
+            match claim.await? {
+                // The body is still read, because the request may be a different one.
+                IdempotencyClaim::Replayed {
+                    id: claimed_id,
+                    stored,
+                } => {
                     if is_pending(&stored) {
-                        id = bound;
+                        id = claimed_id;
                     }
-                    repeatable.stored_response = Some(stored);
+                    idempotent_request.stored_response = Some(stored);
                 }
-                IdempotencyClaim::Create(bound) => id = bound,
+                IdempotencyClaim::Create(claimed_id) => id = claimed_id,
             }
         }
         let mut uploads = Uploads::for_new(
@@ -162,7 +166,7 @@ impl Services {
             id.clone(),
             self.memory.requests.clone(),
         );
-        if repeatable.is_some() {
+        if idempotent_request.is_some() {
             uploads = uploads.with_digests();
         }
         Ok(PendingCreate {
@@ -179,48 +183,47 @@ impl Services {
             credentials: head.credentials,
             failed_credentials: Arc::clone(&self.failed_credentials),
             address: head.address,
-            idempotent_request: repeatable,
+            idempotent_request,
         })
     }
 }
 
 impl PendingCreate {
-    /// The second step: does what the service is for with `pairs`, and returns the answer, a JSON
-    /// object. A concurrent request with the same `Idempotency-Key` may have been faster; then the
-    /// answer is that one's.
+    /// The second step of a create: executes it with `form` and returns the response, a JSON object. If a concurrent
+    /// request with the same `Idempotency-Key` was faster, its response is returned.
     ///
     /// # Errors
-    /// [`ServiceError::InvalidParameter`] for a parameter or name that is not allowed,
-    /// [`ServiceError::UploadLost`] where files took too long, and what the builtin or the backend says. Nothing was
-    /// made then, and no number is held.
-    pub async fn finish(mut self, pairs: FormData) -> Result<CreateResponse, ServiceError> {
+    /// [`ServiceError::InvalidParameter`] for an invalid parameter or name, [`ServiceError::UploadLost`] if the
+    /// upload of files took too long, and errors of the builtin or backend. After an error no service exists and no
+    /// number is booked.
+    pub async fn finish(mut self, form: FormData) -> Result<CreateResponse, ServiceError> {
         let definition = Arc::clone(&self.definition);
-        if let Some(repeatable) = &mut self.idempotent_request {
-            repeatable.set_request_digest(definition.name(), &pairs, &self.uploads);
-            let kept = repeatable.stored_response.as_ref();
-            let answer = kept
-                .map(|kept| repeatable.replay_response(kept))
+        if let Some(idempotent_request) = &mut self.idempotent_request {
+            idempotent_request.set_request_digest(definition.name(), &form, &self.uploads);
+            let stored_response = idempotent_request.stored_response.as_ref();
+            let response = stored_response
+                .map(|stored_response| idempotent_request.replay_response(stored_response))
                 .transpose()?;
-            // A first request that was pending may have been answered while this body was read.
-            if let Some(answer) = answer.flatten() {
-                let answer = CreateOutcome::Replayed(answer).into_response(String::new());
-                let (parameters, _) = pairs.into_parameters_and_changes()?;
+            // A first request that was pending may have completed while this body was read.
+            if let Some(response) = response.flatten() {
+                let response = CreateOutcome::Replayed(response).into_response(String::new());
+                let (parameters, _) = form.into_parameters_and_changes()?;
                 let overridden = parameters.overridden(&definition);
                 return Ok(CreateResponse {
                     overridden,
-                    ..answer
+                    ..response
                 });
             }
         }
-        let texts = pairs.text_fields();
-        let (parameters, changes) = pairs.into_parameters_and_changes()?;
+        let texts = form.text_fields();
+        let (parameters, changes) = form.into_parameters_and_changes()?;
         let overridden = parameters.overridden(&definition);
-        let answer = self
+        let response = self
             .execute(&definition, parameters, changes, texts)
             .await?;
         Ok(CreateResponse {
             overridden,
-            ..answer
+            ..response
         })
     }
 
@@ -240,21 +243,21 @@ impl PendingCreate {
         match builtin {
             Builtin::Store => {
                 self.check_key_count(&changes)?;
-                let life = self.ttl(&parameters)?;
-                let answer = CreateResponseBody::new(&self.id).to_json()?;
-                let made = self.create(life, changes, None, Some(&answer)).await?;
-                Ok(made.into_response(answer))
+                let ttl = self.ttl(&parameters)?;
+                let response = CreateResponseBody::new(&self.id).to_json()?;
+                let outcome = self.create(ttl, changes, None, Some(&response)).await?;
+                Ok(outcome.into_response(response))
             }
             Builtin::RequestInteraction => self.request_interaction(parameters, changes).await,
             Builtin::RequestAccess => {
-                let answer = self.request_access(parameters, changes).await?;
-                Ok(answer.into())
+                let response = self.request_access(parameters, changes).await?;
+                Ok(response.into())
             }
             Builtin::MatchInteraction => Ok(self.match_interaction(parameters).await?.into()),
         }
     }
 
-    /// How long the service is to live.
+    /// The TTL of the new service.
     pub(super) fn ttl(&self, parameters: &Parameters) -> Result<Duration, ServiceError> {
         ttl::initial_ttl(&self.definition, parameters, self.limits.max_ttl)
     }
@@ -266,13 +269,13 @@ impl PendingCreate {
         Ok(())
     }
 
-    /// Makes the service; `answer` is the response to a repeat of the request, if it is known yet.
+    /// Creates the service. `response` is the response to store for repeated requests, if it is known already.
     pub(super) async fn create(
         mut self,
-        life: Duration,
+        ttl: Duration,
         changes: Changes,
         booking: Option<Booking>,
-        answer: Option<&str>,
+        response: Option<&str>,
     ) -> Result<CreateOutcome, ServiceError> {
         self.uploads.transfer_to_store(&changes.set);
         let created = self.store.now()?;
@@ -280,32 +283,39 @@ impl PendingCreate {
             id: self.id,
             definition: self.definition.name().to_owned(),
             created,
-            end: created.after(life),
+            end: created.after(ttl),
             gms_user: self.propagated_headers.gms_user,
             data: changes.set,
             booking,
-            idempotency: self.idempotent_request.as_ref().map(|repeatable| {
-                // Without an answer the digest alone: it tells repeats from other requests.
-                let kept = repeatable.stored_value(answer.unwrap_or_default());
-                (repeatable.key.clone(), kept)
+            idempotency: self.idempotent_request.as_ref().map(|idempotent_request| {
+                // Without a response only the digest is stored, which distinguishes repetitions from other requests.
+                let stored = idempotent_request.stored_value(response.unwrap_or_default());
+                (idempotent_request.key.clone(), stored)
             }),
         };
-        let made = match self.store.create(service).await {
+        let result = match self.store.create(service).await {
             Ok(CreateResult::Created) => return Ok(CreateOutcome::Created),
-            Ok(CreateResult::Replayed(kept)) => match &self.idempotent_request {
-                Some(repeatable) => repeatable.replay_response(&kept).and_then(|answer| {
-                    let pending = || ServiceError::BackendTimeout(IN_PROGRESS_MESSAGE.to_owned());
-                    answer.map(CreateOutcome::Replayed).ok_or_else(pending)
-                }),
-                None => Err(StoreError::Bug("an answer was kept for no key".to_owned()).into()),
+            Ok(CreateResult::Replayed(stored_response)) => match &self.idempotent_request {
+                Some(idempotent_request) => {
+                    let response = idempotent_request.replay_response(&stored_response);
+                    response.and_then(|response| {
+                        let pending =
+                            || ServiceError::BackendTimeout(IN_PROGRESS_MESSAGE.to_owned());
+                        response.map(CreateOutcome::Replayed).ok_or_else(pending)
+                    })
+                }
+                None => Err(StoreError::Bug(
+                    "stored response without an idempotency key".to_owned(),
+                )
+                .into()),
             },
             Ok(CreateResult::UploadLost) => Err(ServiceError::UploadLost),
             Err(error) => Err(ServiceError::from(error)),
         };
-        let error = made.as_ref().err();
+        let error = result.as_ref().err();
         if error.is_none_or(ServiceError::had_no_effect) {
             self.uploads.reclaim();
         }
-        made
+        result
     }
 }

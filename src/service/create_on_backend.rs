@@ -1,9 +1,9 @@
-//! Creating a service that runs on a backend.
+//! Creates a service that runs on a backend.
 //!
-//! The service is made first, with its data, so that the backend finds that; but it gets a short life,
-//! long enough to be started. Then the backend starts, and what it started is noted before anything
-//! else is asked of it. Only when it has answered does the service get its own life. So whatever fails,
-//! and wherever this process dies, the service ends by itself, and with it what was noted.
+//! The service is created first, with its data, so that the backend can read it. Its TTL is short, but long enough
+//! for the start. Then the backend session is started and recorded before any other request is sent to it. When the
+//! backend has responded, the service gets its actual TTL. So after any failure or a crash at any point, the service
+//! expires and the cleanup terminates the recorded session.
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,10 +22,10 @@ use crate::{
     telemetry::traces,
 };
 
-/// Added to the longest time that starting takes, for the store.
+/// Time for store operations, added to the maximum duration of a start.
 const STORE_MARGIN: Duration = Duration::from_secs(10);
 
-/// A service that stands and is to be started.
+/// A created service that is not started yet.
 struct BackendStart {
     id: ServiceId,
     definition: Arc<Definition>,
@@ -40,18 +40,17 @@ struct BackendStart {
 }
 
 impl PendingCreate {
-    /// Makes the service and has a backend start it; `pairs` are all strings of the request. If that
-    /// fails, nothing of the service is left.
+    /// Creates the service and starts it on a backend. `form_fields` are all strings of the request. If it fails, the
+    /// service is deleted.
     ///
     /// # Errors
-    /// What the backend says, [`ServiceError::BackendUnreachable`] or
-    /// [`ServiceError::BackendTimeout`]; the latter also where the first request with this
-    /// `Idempotency-Key` has no answer yet.
+    /// [`ServiceError::BackendUnreachable`] or [`ServiceError::BackendTimeout`]; the latter also if the first request
+    /// with this `Idempotency-Key` is in progress.
     pub(super) async fn create_on_backend(
         self,
         parameters: &Parameters,
         changes: Changes,
-        pairs: Vec<(String, String)>,
+        form_fields: Vec<(String, String)>,
     ) -> Result<CreateResponse, ServiceError> {
         self.check_key_count(&changes)?;
         let start = BackendStart {
@@ -62,51 +61,51 @@ impl PendingCreate {
             store: Arc::clone(&self.store),
             propagated_headers: self.propagated_headers.clone().with_request_id(),
             parameters: parameters.backend_fields(&self.definition),
-            form_fields: pairs,
+            form_fields,
             ttl: self.ttl(parameters)?,
             idempotent_request: self.idempotent_request.clone(),
         };
-        let until_started = start.timeout();
-        let made = self.create(until_started, changes, None, None).await?;
-        if let CreateOutcome::Replayed(_) = made {
-            return Ok(made.into_response(String::new()));
+        let start_timeout = start.timeout();
+        let outcome = self.create(start_timeout, changes, None, None).await?;
+        if let CreateOutcome::Replayed(_) = outcome {
+            return Ok(outcome.into_response(String::new()));
         }
-        // A client that goes away now must not leave a session behind that nobody has noted.
+        // The start continues if the client disconnects, so that no session remains unrecorded.
         let started = tokio::spawn(traces::with_current_context(start.run())).await;
-        let answer = started.map_err(|error| StoreError::Bug(error.to_string()))??;
-        Ok(answer.into())
+        let response = started.map_err(|error| StoreError::Bug(error.to_string()))??;
+        Ok(response.into())
     }
 }
 
 impl BackendStart {
-    /// How long it may take.
+    /// The maximum duration of the start.
     fn timeout(&self) -> Duration {
-        let calls = self
+        let requests = self
             .definition
             .backend()
             .map_or(0, BackendDefinition::requests_per_create);
         let settings = self.backends.settings();
         let attempts = u32::try_from(settings.max_attempts).unwrap_or(u32::MAX);
-        settings.connect_timeout * attempts.saturating_add(calls)
-            + settings.response_timeout * calls
+        settings.connect_timeout * attempts.saturating_add(requests)
+            + settings.response_timeout * requests
             + STORE_MARGIN
     }
 
     async fn run(self) -> Result<String, ServiceError> {
-        let answer = self.start_on_backend().await;
-        // It takes along what was noted of it, through the clean-up.
-        if answer.is_err()
+        let response = self.start_on_backend().await;
+        // The cleanup terminates the recorded session.
+        if response.is_err()
             && let Err(error) = self.store.delete(&self.id).await
         {
-            warn!(id = %self.id.redacted(), %error, "a service that was not started ends by itself");
+            warn!(id = %self.id.redacted(), %error, "service that failed to start not deleted; it expires");
         }
-        answer
+        response
     }
 
     async fn start_on_backend(&self) -> Result<String, ServiceError> {
-        let no_plan = || StoreError::Bug("a service without a backend was to be started".into());
-        let plan = self.definition.backend().ok_or_else(no_plan)?;
-        let about = RequestContext {
+        let no_backend = || StoreError::Bug("start of a service without a backend".into());
+        let backend = self.definition.backend().ok_or_else(no_backend)?;
+        let context = RequestContext {
             id: &self.id,
             definition: self.definition.name(),
             request: "",
@@ -114,34 +113,39 @@ impl BackendStart {
             template_fields: &self.form_fields,
             propagated_headers: &self.propagated_headers,
         };
-        let started = plan.start(&self.backends, &about).await?;
+        let started = backend.start(&self.backends, &context).await?;
         if let Some(session) = &started.session {
             self.attach_session(session).await?;
         }
-        let answer = match (started.response, &started.session) {
-            (None, Some(session)) => plan.begin_session(&self.backends, &about, session).await?,
-            (answer, _) => answer.ok_or_else(no_plan)?,
+        let response = match (started.response, &started.session) {
+            (None, Some(session)) => {
+                backend
+                    .begin_session(&self.backends, &context, session)
+                    .await?
+            }
+            (response, _) => response.ok_or_else(no_backend)?,
         };
         let end = self.store.now()?.after(self.ttl);
-        let repeatable = self.idempotent_request.as_ref();
-        let kept = repeatable.map(|repeatable| repeatable.stored_value(&answer));
-        let settled = self
+        let idempotent_request = self.idempotent_request.as_ref();
+        let stored_response =
+            idempotent_request.map(|idempotent_request| idempotent_request.stored_value(&response));
+        let finished = self
             .store
-            .finish_create(&self.id, end, kept.as_deref())
+            .finish_create(&self.id, end, stored_response.as_deref())
             .await?;
-        settled.map(|()| answer).ok_or(ServiceError::UploadLost)
+        finished.map(|()| response).ok_or(ServiceError::UploadLost)
     }
 
-    /// Has the store know of the session; where it may not, the session is ended at once.
+    /// Records the session in the store. If that fails, the session is terminated.
     async fn attach_session(&self, session: &BackendSession) -> Result<(), ServiceError> {
-        let noted = self.store.attach_session(&self.id, session).await;
-        if let Ok(Some(())) = noted {
+        let attached = self.store.attach_session(&self.id, session).await;
+        if let Ok(Some(())) = attached {
             return Ok(());
         }
         let catalog = CurrentCatalog::new(Arc::clone(&self.catalog));
-        let ender = SessionTerminator::new(catalog, Arc::clone(&self.backends));
-        ender.terminate(&self.id, session).await;
-        noted?;
+        let terminator = SessionTerminator::new(catalog, Arc::clone(&self.backends));
+        terminator.terminate(&self.id, session).await;
+        attached?;
         Err(ServiceError::UploadLost)
     }
 }

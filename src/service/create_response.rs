@@ -1,11 +1,11 @@
-//! The answer of a create: one JSON object of strings, `_id` first.
+//! The response to a create: a JSON object of strings, `_id` first.
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
 use super::ServiceError;
 use crate::store::{Booking, ServiceId, StoreError};
 
-/// Members of an answer, in their order.
+/// The members of a response, in their order.
 #[derive(Debug, Default)]
 pub(super) struct CreateResponseBody {
     members: Vec<(&'static str, String)>,
@@ -13,7 +13,7 @@ pub(super) struct CreateResponseBody {
 }
 
 impl CreateResponseBody {
-    /// Begins with `_id`.
+    /// A response that begins with `_id`.
     pub(super) fn new(id: &ServiceId) -> Self {
         Self::default().with("_id", id.to_string())
     }
@@ -24,13 +24,13 @@ impl CreateResponseBody {
         self
     }
 
-    /// Adds what a booking gives: number, code, how long it is held, the fill of its pool.
+    /// Adds the data of a booking: number, access code, expiration and pool usage.
     pub(super) fn with_booking(mut self, booking: &Booking) -> Self {
         self = self.with("_access_number", booking.number.clone());
         if let Some(code) = &booking.code {
             self = self.with("_access_code", code.clone());
         }
-        // A hold of 4.999 s is told as 5: what was asked for is what is told.
+        // 4.999 s are rounded up to 5, the requested value.
         let seconds = booking.expires_in.as_millis().div_ceil(1_000);
         self = self.with("_expiration_time", seconds.to_string());
         if let Some(pool) = booking.pool {
@@ -46,7 +46,7 @@ impl CreateResponseBody {
         self
     }
 
-    /// The text.
+    /// The JSON text.
     pub(super) fn to_json(&self) -> Result<String, ServiceError> {
         let text = serde_json::to_string(self);
         Ok(text.map_err(|error| StoreError::Bug(error.to_string()))?)

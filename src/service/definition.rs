@@ -1,4 +1,4 @@
-//! A configured service: a flat table of options under the vendor's names.
+//! Definitions of configured services: flat tables of options with the names of the vendor.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,31 +9,31 @@ use super::{
     access_code::parse_access_codes,
     backend::BackendDefinition,
     builtin::Builtin,
+    options::{self, DEFAULT_TTL, TYPES},
     parameters::parse_integer,
-    schema::{self, DEFAULT_TTL, TYPES},
 };
 use crate::settings::Credentials;
 
-/// What is wrong with a definition.
+/// An error in a definition.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[error("{kind} {name:?}, option {option}: {problem}")]
 pub struct DefinitionError {
-    /// What is defined.
+    /// The kind of the entry.
     pub kind: &'static str,
-    /// Its name.
+    /// The name of the entry.
     pub name: String,
-    /// The option at fault.
+    /// The invalid option.
     pub option: String,
-    /// What it is and what was expected.
+    /// Its value and the expected form.
     pub problem: String,
 }
 
-/// Who does what a service is for.
+/// Where a service is implemented.
 #[derive(Debug)]
 pub(super) enum DefinitionKind {
-    /// This program.
+    /// In this program.
     Builtin(Builtin),
-    /// A backend.
+    /// On a backend.
     Backend(Box<BackendDefinition>),
 }
 
@@ -48,14 +48,14 @@ pub(super) struct Definition {
 }
 
 impl Definition {
-    /// Reads a definition; an option with an empty value is as good as absent.
+    /// Parses a definition. Options with an empty value are absent.
     ///
     /// # Errors
-    /// A [`DefinitionError`] for an option that is missing, unknown in its value, or malformed.
+    /// A [`DefinitionError`] for a missing or invalid option.
     pub(super) fn new(
         name: &str,
         mut options: BTreeMap<String, String>,
-        longest_life: u64,
+        max_ttl_seconds: u64,
     ) -> Result<Self, DefinitionError> {
         options.retain(|_, value| !value.is_empty());
         let fail = |option: &str, problem: String| DefinitionError {
@@ -64,7 +64,7 @@ impl Definition {
             option: option.to_owned(),
             problem,
         };
-        // Out of the options, so that they are never printed nor sent to a backend with them.
+        // Removed from the options, so that they are never logged or sent to a backend.
         let credentials = Credentials {
             username: options.remove("username"),
             password: options.remove("password").map(SecretString::from),
@@ -74,34 +74,38 @@ impl Definition {
             .as_ref()
             .is_some_and(|name| name.contains(':'))
         {
-            return Err(fail("username", "expected no colon in it".to_owned()));
+            return Err(fail("username", "expected no colon".to_owned()));
         }
         let kind = options.get("_type").cloned().unwrap_or_default();
-        let plan = BackendDefinition::parse(&kind, &mut options);
-        let plan = plan.map_err(|wrong| fail(&wrong.option, wrong.problem))?;
-        let kind = match plan {
-            Some(plan) => DefinitionKind::Backend(Box::new(plan)),
+        let backend = BackendDefinition::parse(&kind, &mut options);
+        let backend = backend.map_err(|error| fail(&error.option, error.problem))?;
+        let kind = match backend {
+            Some(backend) => DefinitionKind::Backend(Box::new(backend)),
             None if kind == "builtin" => {
-                let named = options.get("_service").map_or("", String::as_str);
-                let builtin = Builtin::from_name(named).ok_or_else(|| {
-                    let known = Builtin::NAMES.join(", ");
-                    fail("_service", format!("is {named:?}, expected one of {known}"))
+                let builtin_name = options.get("_service").map_or("", String::as_str);
+                let builtin = Builtin::from_name(builtin_name).ok_or_else(|| {
+                    let expected = Builtin::NAMES.join(", ");
+                    fail(
+                        "_service",
+                        format!("is {builtin_name:?}, expected one of {expected}"),
+                    )
                 })?;
                 DefinitionKind::Builtin(builtin)
             }
             None => {
-                let known = schema::join_with_or(&TYPES.map(|known| format!("{known:?}")));
-                return Err(fail("_type", format!("is {kind:?}, expected {known}")));
+                let expected =
+                    options::join_with_or(&TYPES.map(|expected| format!("{expected:?}")));
+                return Err(fail("_type", format!("is {kind:?}, expected {expected}")));
             }
         };
-        let checked = schema::check_service(&options, longest_life);
+        let checked = options::check_service(&options, max_ttl_seconds);
         checked.map_err(|(option, problem)| fail(&option, problem))?;
         let option = |name: &str| options.get(name).map(String::as_str);
         let prefix = option("_access_code_prefix");
         let codes = parse_access_codes(option("_access_code_length"), prefix);
         codes.map_err(|error| fail("_access_code_prefix", error.to_string()))?;
-        let listed = option("_overwritable_options").unwrap_or_default();
-        let overwritable = listed.split(',').map(str::trim).map(str::to_owned);
+        let option_names = option("_overwritable_options").unwrap_or_default();
+        let overwritable = option_names.split(',').map(str::trim).map(str::to_owned);
         let overwritable = overwritable.collect();
         Ok(Self {
             name: name.to_owned(),
@@ -112,7 +116,7 @@ impl Definition {
         })
     }
 
-    /// What is wrong with an option of this definition, found by who knows more.
+    /// An error in an option of this definition.
     pub(super) fn option_error(&self, option: &str, problem: String) -> DefinitionError {
         DefinitionError {
             kind: "service",
@@ -130,7 +134,7 @@ impl Definition {
         &self.kind
     }
 
-    /// Whether it is the routing side that asks for it.
+    /// Whether the routing side requests it.
     pub(super) fn is_for_routing(&self) -> bool {
         matches!(
             self.kind,
@@ -138,15 +142,15 @@ impl Definition {
         )
     }
 
-    /// How it runs on a backend; `None` for one that needs none.
+    /// Its backend configuration; `None` for builtins.
     pub(super) fn backend(&self) -> Option<&BackendDefinition> {
         match &self.kind {
-            DefinitionKind::Backend(plan) => Some(plan),
+            DefinitionKind::Backend(backend) => Some(backend),
             DefinitionKind::Builtin(_) => None,
         }
     }
 
-    /// Whether a create makes a service; if not it only answers.
+    /// Whether a create creates a service.
     pub(super) fn creates_service(&self) -> bool {
         match &self.kind {
             DefinitionKind::Builtin(builtin) => builtin.creates_service(),
@@ -154,7 +158,7 @@ impl Definition {
         }
     }
 
-    /// The user name and the password that it has of its own.
+    /// Its own credentials.
     pub(super) fn credentials(&self) -> &Credentials {
         &self.credentials
     }
@@ -167,7 +171,7 @@ impl Definition {
         self.overwritable.contains(option)
     }
 
-    /// Seconds that a service lives where the request has no say or says nothing.
+    /// The TTL in seconds of services whose request sets none.
     pub(super) fn ttl(&self) -> u64 {
         let configured = self.option("_ttl").and_then(parse_integer);
         configured.unwrap_or(DEFAULT_TTL)
@@ -178,14 +182,14 @@ impl Definition {
 mod tests {
     use super::*;
 
-    fn read(options: &[(&str, &str)]) -> Result<Definition, String> {
+    fn parse(options: &[(&str, &str)]) -> Result<Definition, String> {
         let options = options.iter();
         let options = options.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         Definition::new("shop", options.collect(), 3_600).map_err(|error| error.to_string())
     }
 
     #[test]
-    fn a_definition_that_is_wrong_names_service_option_and_what_was_expected() {
+    fn an_error_names_service_option_and_expected_value() {
         type Case<'a> = (&'a [(&'a str, &'a str)], &'a str, &'a str);
         let builtin = ("_type", "builtin");
         let store = ("_service", "store");
@@ -245,7 +249,7 @@ mod tests {
             ),
         ];
         for (options, option, expected) in cases {
-            let message = read(options).unwrap_err();
+            let message = parse(options).unwrap_err();
             let start = format!("service \"shop\", option {option}: ");
             assert!(message.starts_with(&start), "{message}");
             assert!(message.contains(expected), "{message}");
@@ -255,8 +259,8 @@ mod tests {
     #[test]
     fn the_default_ttl_is_one_day() {
         let base = [("_type", "builtin"), ("_service", "store")];
-        assert_eq!(read(&base).unwrap().ttl(), 86_400);
+        assert_eq!(parse(&base).unwrap().ttl(), 86_400);
         let with_ttl = [base[0], base[1], ("_ttl", "60")];
-        assert_eq!(read(&with_ttl).unwrap().ttl(), 60);
+        assert_eq!(parse(&with_ttl).unwrap().ttl(), 60);
     }
 }

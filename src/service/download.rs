@@ -1,4 +1,4 @@
-//! Bytes of a binary on their way out, a chunk at a time.
+//! Downloads of binaries, chunk by chunk.
 
 use std::sync::Arc;
 
@@ -11,18 +11,18 @@ use crate::{
     telemetry::metrics::BINARY_BYTES_OUT,
 };
 
-/// Part of a binary: `first` is the number of its first byte, `length` how many.
+/// A range of bytes of a binary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ByteRange {
-    /// Number of the first byte, from 0.
+    /// The offset of the first byte.
     pub first: u64,
-    /// Number of bytes.
+    /// The number of bytes.
     pub length: u64,
 }
 
-/// A binary that was found.
+/// A binary to download.
 pub struct Download {
-    /// What it is.
+    /// The metadata of the binary.
     pub binary: Binary,
     id: ServiceId,
     store: Arc<dyn Store>,
@@ -32,8 +32,8 @@ impl Services {
     /// Finds the binary under `key`.
     ///
     /// # Errors
-    /// [`ServiceError::NoSuchService`] where no such service lives, [`ServiceError::NoSuchBinary`]
-    /// where it holds none of that name.
+    /// [`ServiceError::NoSuchService`] if there is no active service with this id, [`ServiceError::NoSuchBinary`]
+    /// if it has no binary of this name.
     pub async fn find_binary(&self, id: ServiceId, key: String) -> Result<Download, ServiceError> {
         let Some(name) = KeyName::new(key.clone()) else {
             self.require_service(&id).await?;
@@ -52,28 +52,28 @@ impl Services {
 }
 
 impl Download {
-    /// The bytes of `span`, which lies within the binary. A chunk is fetched when the one before it
-    /// is taken, so no more than one is held. Where the bytes end early (the service ended meanwhile)
-    /// the stream fails, so that nobody takes a part for the whole.
-    pub fn bytes(self, span: ByteRange) -> impl Stream<Item = Result<Bytes, ServiceError>> {
-        let end = span.first + span.length;
-        stream::try_unfold((self, span.first), move |(download, at)| async move {
-            if at >= end {
+    /// Streams the bytes of `range`, which must be within the binary. A chunk is read when the previous one is
+    /// consumed, so at most one is in memory. If the data ends early because the service has ended, the stream fails,
+    /// so that the client detects the truncation.
+    pub fn bytes(self, range: ByteRange) -> impl Stream<Item = Result<Bytes, ServiceError>> {
+        let end = range.first + range.length;
+        stream::try_unfold((self, range.first), move |(download, offset)| async move {
+            if offset >= end {
                 return Ok(None);
             }
-            let (chunk, skip) = (at / CHUNK_BYTES as u64, at % CHUNK_BYTES as u64);
+            let (chunk, skip) = (offset / CHUNK_BYTES as u64, offset % CHUNK_BYTES as u64);
             let Self { binary, id, store } = &download;
             let bytes = store.read_chunk(id, &binary.blob, chunk).await?;
             let bytes = bytes.ok_or_else(|| ServiceError::NoSuchService(id.clone()))?;
-            let length = (bytes.len() as u64).saturating_sub(skip).min(end - at);
+            let length = (bytes.len() as u64).saturating_sub(skip).min(end - offset);
             if length == 0 {
                 return Err(ServiceError::NoSuchService(id.clone()));
             }
             BINARY_BYTES_OUT.add(length);
-            // Both fit: they are at most the length of a chunk.
+            // Both are at most CHUNK_BYTES.
             #[expect(clippy::cast_possible_truncation, reason = "at most CHUNK_BYTES")]
             let part = bytes.slice(skip as usize..(skip + length) as usize);
-            Ok(Some((part, (download, at + length))))
+            Ok(Some((part, (download, offset + length))))
         })
     }
 }

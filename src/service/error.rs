@@ -1,4 +1,4 @@
-//! Why a service could not be created, asked or ended.
+//! Errors of service operations.
 
 use std::time::Duration;
 
@@ -10,24 +10,24 @@ use crate::{
     store::{KeyName, ServiceId, StoreError},
 };
 
-/// What is wrong with a request, in words for its sender; a fault of the store is kept apart.
+/// An error with a message for the client. Errors of the store are a separate variant.
 #[derive(Debug, Error)]
 pub enum ServiceError {
-    /// No configured service of that name.
+    /// There is no configured service of this name.
     #[error("there is no configured service {0:?}")]
     NoSuchDefinition(String),
-    /// No live service of that id.
-    #[error("there is no service \"{0}\"; it may have ended")]
+    /// There is no active service with this id.
+    #[error("there is no service \"{0}\"; it may have expired")]
     NoSuchService(ServiceId),
-    /// The service holds nothing under that name.
+    /// The service has no key of this name.
     #[error("service {id} holds no key {key:?}")]
     NoSuchKey {
         /// The service.
         id: ServiceId,
-        /// The name asked for.
+        /// The requested name.
         key: String,
     },
-    /// The name holds a binary, and a string was asked for.
+    /// The key is a binary, not a string.
     #[error(
         "key {:?} of service {id} is binary; read it at /genesys/1/service/{id}/storage/binary/{}",
         key.as_str(),
@@ -36,80 +36,82 @@ pub enum ServiceError {
     BinaryKey {
         /// The service.
         id: ServiceId,
-        /// The name asked for.
+        /// The requested name.
         key: KeyName,
     },
-    /// The service holds no binary under that name.
+    /// The service has no binary of this name.
     #[error("service {id} holds no binary key {key:?}")]
     NoSuchBinary {
         /// The service.
         id: ServiceId,
-        /// The name asked for.
+        /// The requested name.
         key: String,
     },
-    /// The service does not know that request.
-    #[error("a service made from {definition:?} knows no request {request:?}, only {supported}")]
+    /// The service does not support the request.
+    #[error(
+        "services of {definition:?} do not support the request {request:?}; supported: {supported}"
+    )]
     NoSuchRequest {
-        /// The request asked for.
+        /// The request.
         request: String,
-        /// Name of the configured service it was sent to.
+        /// The name of the configured service.
         definition: String,
-        /// Those that it knows.
+        /// The supported requests.
         supported: String,
     },
-    /// No booking fits a call.
-    #[error("no service waits for a call to {0} with this code and from this number")]
+    /// No booking matches the call.
+    #[error("no booking matches a call to {0} with this access code and caller number")]
     NoMatch(String),
-    /// All numbers of a group are taken.
-    #[error("all access numbers of resource group {group:?} are taken")]
+    /// All numbers of a group are booked.
+    #[error("all access numbers of resource group {group:?} are booked")]
     NoAccessNumber {
         /// The group.
         group: String,
-        /// When the first one may be free.
+        /// When the next number may be free.
         retry_after: Duration,
     },
-    /// The request does not show what the service asks for.
+    /// The credentials are missing or wrong.
     #[error("{0}")]
     Unauthorized(&'static str),
-    /// More often than a limit allows.
+    /// A rate limit is exceeded.
     #[error("{message}")]
     RateLimited {
-        /// Of what, and how many are allowed.
+        /// The exceeded limit.
         message: String,
-        /// When it may be tried again.
+        /// When the client can retry.
         retry_after: Duration,
     },
-    /// A backend was not reached, broke off, or answered what cannot be passed on.
+    /// A backend was unreachable, closed the connection or sent an invalid response.
     #[error("{0}")]
     BackendUnreachable(String),
-    /// A backend did not answer in time.
+    /// A backend did not respond in time.
     #[error("{0}")]
     BackendTimeout(String),
-    /// A parameter, or a name, out of its range or of the wrong form.
+    /// A parameter or name is invalid.
     #[error("{0}")]
     InvalidParameter(String),
-    /// The `Idempotency-Key` belongs to another request of the same caller.
-    #[error("this Idempotency-Key was used for another request; nothing was changed")]
+    /// The same caller used the `Idempotency-Key` for another request.
+    #[error("the Idempotency-Key was used for a different request; nothing was changed")]
     IdempotencyKeyReused,
-    /// The service would hold more keys than allowed.
-    #[error("the service would hold more than {0} keys (limits.keys)")]
+    /// The service would exceed the maximum number of keys.
+    #[error("the service would have more than {0} keys (limits.keys)")]
     TooManyKeys(usize),
-    /// What the request had uploaded or booked did not last until the service could be made.
-    #[error("the request took too long and was given up; send it again")]
+    /// The uploads or the booking of the request expired before the service was created.
+    #[error("the request took too long and was aborted; send it again")]
     UploadLost,
-    /// The memory for bodies is used up.
+    /// The memory budget is exhausted.
     #[error(transparent)]
     Overloaded(#[from] OverBudget),
-    /// The store could not do its work.
+    /// An error of the store.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 impl ServiceError {
-    /// Whether it is certain that the request left everything as it was.
+    /// Whether it is certain that the request changed nothing.
     pub(super) fn had_no_effect(&self) -> bool {
         use StoreError::{Bug, Corrupt, Denied, Unknown};
-        // A script that is denied a command has done what stands before it.
+        // A script that lacks permission for a command has already executed the commands before it.
         !matches!(
             self,
             Self::Store(Unknown(_) | Corrupt(_) | Denied(_) | Bug(_))

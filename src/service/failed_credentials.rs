@@ -1,11 +1,11 @@
-//! How often one client address may show wrong credentials: passwords of services, API keys, and the password of
-//! the administration, in one count that the store keeps and all replicas share.
+//! Limits the attempts with wrong credentials per client address: passwords of services, API keys and the admin
+//! password. They share one counter in the store, for all replicas.
 //!
-//! Right credentials need no round trip, unless this process has seen wrong ones from the same address of late.
-//! Then each attempt is counted before anything is said about it, and taken back if it was right: many guesses at
-//! once are no more than one after the other. Once there were too many, right credentials are refused as well until
-//! the count ends; otherwise a guess would tell as much as before. Who guesses on several replicas gains one guess
-//! for each. Who shows nothing makes no attempt.
+//! Valid credentials need no round trip unless this process has recently seen wrong ones from the same address. In
+//! that case every attempt is counted before it is checked, and refunded if it succeeds, so that concurrent guesses
+//! are limited like sequential ones. Above the limit valid credentials are rejected too until the counter resets;
+//! otherwise a response would reveal a correct guess. Guessing on several replicas gains one guess per replica. A
+//! request without credentials is no attempt.
 
 use std::{
     collections::HashMap,
@@ -23,10 +23,10 @@ use crate::{
     store::{RateLimitKey, Store},
 };
 
-/// Addresses that are told apart; they take some 100 bytes each.
+/// Maximum number of tracked addresses, of about 100 bytes each.
 const MAX_TRACKED_ADDRESSES: usize = 10_000;
 
-/// The limit, and the addresses that wrong credentials came from of late, as this process saw it.
+/// The limit, and the addresses of recent attempts with wrong credentials in this process.
 #[derive(Debug)]
 pub struct FailedCredentials {
     max: u64,
@@ -37,40 +37,40 @@ pub struct FailedCredentials {
 #[derive(Debug, Default)]
 struct FailedLogins {
     last_failures: HashMap<String, Instant>,
-    /// When there were too many to be told apart: then everybody is one.
+    /// When the table overflowed. For a while after that all addresses are treated as recent.
     overflowed_at: Option<Instant>,
 }
 
 impl FailedCredentials {
-    /// As `[rate_limit]` has it.
+    /// Uses the settings `[rate_limit]`.
     #[must_use]
-    pub fn new(throttle: &RateLimit) -> Self {
+    pub fn new(settings: &RateLimit) -> Self {
         Self {
-            max: throttle.failed_credentials_per_address,
-            window: throttle.window,
+            max: settings.failed_credentials_per_address,
+            window: settings.window,
             failed_logins: Mutex::default(),
         }
     }
 
-    /// Lets an attempt pass that was right; `wrong` is what is answered to one that was not.
+    /// Checks an attempt, which is valid or not. `error` is the result of an invalid one.
     ///
     /// # Errors
-    /// `wrong`; [`ServiceError::TooMany`] where too many attempts from that address failed, on whichever replica;
-    /// what the store says where it has to be asked.
+    /// `error`; [`ServiceError::RateLimited`] after too many failed attempts from the address on any replica; errors of
+    /// the store.
     pub async fn check(
         &self,
         store: &dyn Store,
         address: Option<IpAddr>,
-        is_right: bool,
-        wrong: ServiceError,
+        is_valid: bool,
+        error: ServiceError,
     ) -> Result<(), ServiceError> {
-        if is_right && !address.is_some_and(|address| self.has_recent_failure(address)) {
+        if is_valid && !address.is_some_and(|address| self.has_recent_failure(address)) {
             return Ok(());
         }
-        self.check_counted(store, address, is_right, wrong).await
+        self.check_counted(store, address, is_valid, error).await
     }
 
-    /// The same, counted whether the address is suspect or not.
+    /// Like [`FailedCredentials::check`], but every attempt is counted.
     ///
     /// # Errors
     /// As [`FailedCredentials::check`].
@@ -78,15 +78,15 @@ impl FailedCredentials {
         &self,
         store: &dyn Store,
         address: Option<IpAddr>,
-        is_right: bool,
-        wrong: ServiceError,
+        is_valid: bool,
+        error: ServiceError,
     ) -> Result<(), ServiceError> {
         let attempt = match address.filter(|_| self.max > 0) {
-            Some(address) => Some(self.begin_attempt(store, address, is_right).await?),
+            Some(address) => Some(self.begin_attempt(store, address, is_valid).await?),
             None => None,
         };
-        if !is_right {
-            return Err(wrong);
+        if !is_valid {
+            return Err(error);
         }
         if let Some(attempt) = attempt {
             attempt.refund(store).await;
@@ -98,43 +98,45 @@ impl FailedCredentials {
         &self,
         store: &dyn Store,
         address: IpAddr,
-        is_right: bool,
+        is_valid: bool,
     ) -> Result<Attempt, ServiceError> {
-        // Before the store is asked, so that many at once do not slip by.
-        if !is_right {
+        // Recorded before the store is accessed, so that concurrent attempts are counted.
+        if !is_valid {
             self.record_failure(address);
         }
-        let message = || format!("too many wrong credentials came from {address}");
-        let tally = RateLimitKey::FailedSignIns(client_network(address));
-        Attempt::begin(store, tally, self.max, self.window, message).await
+        let message = || format!("too many wrong credentials from {address}");
+        let key = RateLimitKey::FailedSignIns(client_network(address));
+        Attempt::begin(store, key, self.max, self.window, message).await
     }
 
     fn record_failure(&self, address: IpAddr) {
         let now = Instant::now();
-        let mut suspects = self.lock();
-        if suspects.last_failures.len() >= MAX_TRACKED_ADDRESSES {
-            suspects
+        let mut failed_logins = self.lock();
+        if failed_logins.last_failures.len() >= MAX_TRACKED_ADDRESSES {
+            failed_logins
                 .last_failures
-                .retain(|_, last| self.is_recent(*last, now));
+                .retain(|_, last_failure| self.is_recent(*last_failure, now));
         }
-        if suspects.last_failures.len() >= MAX_TRACKED_ADDRESSES {
-            suspects.last_failures.clear();
-            suspects.overflowed_at = Some(now);
+        if failed_logins.last_failures.len() >= MAX_TRACKED_ADDRESSES {
+            failed_logins.last_failures.clear();
+            failed_logins.overflowed_at = Some(now);
         }
-        suspects.last_failures.insert(client_network(address), now);
+        failed_logins
+            .last_failures
+            .insert(client_network(address), now);
     }
 
     fn has_recent_failure(&self, address: IpAddr) -> bool {
         let now = Instant::now();
-        let suspects = self.lock();
-        let last = suspects.last_failures.get(&client_network(address));
-        let mut moments = last.into_iter().chain(&suspects.overflowed_at);
-        self.max > 0 && moments.any(|moment| self.is_recent(*moment, now))
+        let failed_logins = self.lock();
+        let last_failure = failed_logins.last_failures.get(&client_network(address));
+        let mut failures = last_failure.into_iter().chain(&failed_logins.overflowed_at);
+        self.max > 0 && failures.any(|failed_at| self.is_recent(*failed_at, now))
     }
 
-    /// Whether a count that began then may still be under way: it lasts a window from its first failure on.
-    fn is_recent(&self, moment: Instant, now: Instant) -> bool {
-        now.saturating_duration_since(moment) < self.window * 2
+    /// Whether a counter that started then may still be active. It lasts for one window after its first failure.
+    fn is_recent(&self, failed_at: Instant, now: Instant) -> bool {
+        now.saturating_duration_since(failed_at) < self.window * 2
     }
 
     fn lock(&self) -> MutexGuard<'_, FailedLogins> {
@@ -145,19 +147,19 @@ impl FailedCredentials {
 }
 
 impl Services {
-    /// Lets a request pass whose API key is right; `wrong` is what is answered to one whose is not.
+    /// Checks an API key, which is valid or not. `message` is the error of an invalid one.
     ///
     /// # Errors
-    /// `wrong`; [`ServiceError::TooMany`] where too many credentials from that address were wrong.
+    /// [`ServiceError::Unauthorized`]; [`ServiceError::RateLimited`] after too many failed attempts from the address.
     pub async fn authorize_api_key(
         &self,
-        is_right: bool,
+        is_valid: bool,
         address: Option<IpAddr>,
-        wrong: &'static str,
+        message: &'static str,
     ) -> Result<(), ServiceError> {
-        let wrong = ServiceError::Unauthorized(wrong);
+        let error = ServiceError::Unauthorized(message);
         let failed = &self.failed_credentials;
-        failed.check(&*self.store, address, is_right, wrong).await
+        failed.check(&*self.store, address, is_valid, error).await
     }
 }
 
@@ -168,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_failing_addresses_are_suspect_until_the_table_overflows() {
+    fn only_failing_addresses_are_recent_until_the_table_overflows() {
         let failed = FailedCredentials::new(&RateLimit {
             window: Duration::from_secs(60),
             failed_credentials_per_address: 10,
@@ -183,9 +185,9 @@ mod tests {
         }
         assert!(
             failed.has_recent_failure(address(u32::MAX)),
-            "everybody is one"
+            "all addresses are recent after an overflow"
         );
-        let kept = failed.lock().last_failures.len();
-        assert!(kept <= MAX_TRACKED_ADDRESSES, "{kept}");
+        let tracked = failed.lock().last_failures.len();
+        assert!(tracked <= MAX_TRACKED_ADDRESSES, "{tracked}");
     }
 }

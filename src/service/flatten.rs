@@ -1,8 +1,8 @@
-//! JSON values as strings: maps and arrays become flat text, the way backends of the API take them.
+//! Converts JSON values to strings: maps and arrays become flat text, as backends of the API expect it.
 //!
-//! `{"street":"mystreet","no":1.50}` becomes `{street=mystreet, no=1.50}` and `["a",null]` becomes
-//! `[a, null]`: `=` between key and value, `, ` between items, nothing quoted, the order kept, numbers
-//! with the digits they were written with. A key that repeats within a map keeps its last value.
+//! `{"street":"mystreet","no":1.50}` becomes `{street=mystreet, no=1.50}` and `["a",null]` becomes `[a, null]`: `=`
+//! between key and value, `, ` between items, no quotes, the original order and the original digits of numbers. If a
+//! map repeats a key, the last value wins.
 
 use std::collections::HashMap;
 
@@ -11,21 +11,21 @@ use thiserror::Error;
 /// Why a value could not be flattened.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum FlattenError {
-    /// It is nested deeper than allowed.
+    /// The nesting exceeds the maximum depth.
     #[error("nested deeper than {0}")]
     TooDeep(usize),
-    /// It is no JSON.
+    /// The text is not valid JSON.
     #[error("not JSON: {reason}")]
     Malformed {
-        /// What is wrong.
+        /// The problem.
         reason: String,
-        /// How many bytes of the text were read when that was found.
+        /// The number of bytes that were read before the error.
         read: usize,
     },
 }
 
-/// Makes a string of one JSON value, or `None` of `null`. `json` is the text of the value, which a
-/// parser has found valid; maps and arrays in it may nest `depth` deep.
+/// Converts a JSON value to a string; `None` for `null`. `json` is the text of a value that a parser has accepted.
+/// `depth` is the maximum nesting of maps and arrays.
 ///
 /// # Errors
 /// [`FlattenError::TooDeep`]; [`FlattenError::Malformed`] if the text is not valid after all.
@@ -42,7 +42,7 @@ pub fn flatten(json: &str, depth: usize) -> Result<Option<String>, FlattenError>
     Ok(Some(text))
 }
 
-/// Walks valid JSON once, from left to right.
+/// Reads valid JSON in one pass.
 struct Reader<'a> {
     input: &'a str,
     rest: &'a str,
@@ -61,16 +61,16 @@ impl Reader<'_> {
 
     fn map(&mut self, depth: usize) -> Result<String, FlattenError> {
         let mut items: Vec<(String, String)> = Vec::new();
-        let mut places: HashMap<String, usize> = HashMap::new();
+        let mut positions: HashMap<String, usize> = HashMap::new();
         self.enter(depth)?;
         while self.peek().is_some_and(|next| next != '}') {
             let key = self.string()?;
             self.skip(':');
             let value = self.value(depth)?;
-            if let Some(&place) = places.get(&key) {
-                items[place].1 = value;
+            if let Some(&position) = positions.get(&key) {
+                items[position].1 = value;
             } else {
-                places.insert(key.clone(), items.len());
+                positions.insert(key.clone(), items.len());
                 items.push((key, value));
             }
             self.skip(',');
@@ -118,7 +118,7 @@ impl Reader<'_> {
         serde_json::from_str(text).map_err(|error| self.malformed(&error.to_string()))
     }
 
-    /// A number, `true`, `false` or `null`, as written.
+    /// A number, `true`, `false` or `null`, unchanged.
     fn literal(&mut self) -> Result<String, FlattenError> {
         let ends = |c: char| matches!(c, ',' | ']' | '}') || c.is_ascii_whitespace();
         let length = self.rest.find(ends).unwrap_or(self.rest.len());
@@ -131,7 +131,7 @@ impl Reader<'_> {
     }
 
     fn malformed(&self, reason: &str) -> FlattenError {
-        // The place is one within the string alone.
+        // The location is relative to the string, so it is removed.
         let (reason, _) = reason.split_once(" at line ").unwrap_or((reason, ""));
         FlattenError::Malformed {
             reason: reason.to_owned(),
@@ -139,7 +139,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The next character that is no white space.
+    /// The next character that is not white space.
     fn peek(&mut self) -> Option<char> {
         self.rest = self.rest.trim_start();
         self.rest.chars().next()
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_keep_the_digits_they_were_written_with() {
+    fn numbers_keep_their_digits() {
         for json in [
             "1.50",
             "1e5",
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn null_is_no_string() {
+    fn null_becomes_none() {
         assert_eq!(flatten(" null ", 64), Ok(None));
         assert_eq!(flat(r#""null""#), "null");
     }
@@ -217,7 +217,7 @@ mod tests {
         assert_eq!(flatten(&deep, 64), Err(FlattenError::TooDeep(64)));
     }
 
-    /// Any JSON value, and the text expected of it, built side by side.
+    /// Any JSON value, with its expected text.
     fn value() -> impl Strategy<Value = (String, String)> {
         let text = ".{0,8}".prop_map(|text| (serde_json::to_string(&text).unwrap(), text));
         let number = any::<f64>().prop_filter("finite", |number| number.is_finite());

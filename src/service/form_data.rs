@@ -1,4 +1,4 @@
-//! What a request carries: names and values, before it is decided what each is for.
+//! The fields of a request, before they are split into parameters and user data.
 
 use std::collections::BTreeMap;
 
@@ -7,45 +7,45 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use super::{ServiceError, parameters::Parameters};
 use crate::store::{Binary, Changes, KeyName, MAX_KEY_NAME_BYTES, ServiceId, Value};
 
-/// The value of a pair.
+/// The value of a field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FieldValue {
     /// A string.
     Text(String),
-    /// A file that was uploaded.
+    /// An uploaded file.
     Binary(Binary),
-    /// JSON's `null`: the name shall hold nothing.
+    /// `null` in JSON: the key is removed.
     Null,
 }
 
-/// The pairs of a request, from its query and its body. Each name occurs once: the last one wins.
+/// The fields of a request, from query and body. Names are unique: the last value wins.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct FormData(BTreeMap<String, FieldValue>);
 
 impl FormData {
-    /// Puts a pair in, in place of one of that name.
-    pub fn insert(&mut self, name: String, entry: FieldValue) {
-        self.0.insert(name, entry);
+    /// Adds or replaces a field.
+    pub fn insert(&mut self, name: String, value: FieldValue) {
+        self.0.insert(name, value);
     }
 
-    /// All of them, by name.
+    /// All fields, by name.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&String, &FieldValue)> {
         self.0.iter()
     }
 
-    /// Number of pairs.
+    /// The number of fields.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no fields.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The string of that name.
+    /// The string of this name.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<&str> {
         match self.0.get(name) {
@@ -54,58 +54,58 @@ impl FormData {
         }
     }
 
-    /// The strings among them.
+    /// All strings.
     pub(super) fn text_fields(&self) -> Vec<(String, String)> {
-        let texts = self.0.iter().filter_map(|(name, entry)| match entry {
+        let texts = self.0.iter().filter_map(|(name, value)| match value {
             FieldValue::Text(text) => Some((name.clone(), text.clone())),
             FieldValue::Binary(_) | FieldValue::Null => None,
         });
         texts.collect()
     }
 
-    /// What a backend is sent of them: strings as they are, and for a file the path to read it, which
-    /// goes to the storage of the service `id`. A file under a parameter's name is dropped.
+    /// The fields that are sent to a backend: strings unchanged, and for each file the path to read it. The files are
+    /// written to the storage of the service `id`. Files with the name of a parameter are dropped.
     ///
     /// # Errors
-    /// [`ServiceError::InvalidParameter`] for a file's name that cannot be stored.
+    /// [`ServiceError::InvalidParameter`] for an invalid name of a file.
     pub(super) fn into_backend_fields(
         self,
         id: &ServiceId,
     ) -> Result<(Vec<(String, String)>, Changes), ServiceError> {
-        let (mut sent, mut files) = (Vec::with_capacity(self.0.len()), Changes::default());
-        for (name, entry) in self.0 {
-            match entry {
-                FieldValue::Text(text) => sent.push((name, text)),
+        let (mut fields, mut files) = (Vec::with_capacity(self.0.len()), Changes::default());
+        for (name, value) in self.0 {
+            match value {
+                FieldValue::Text(text) => fields.push((name, text)),
                 FieldValue::Binary(binary) if !name.starts_with('_') => {
                     let key = parse_key_name(name)?;
-                    let place = utf8_percent_encode(key.as_str(), NON_ALPHANUMERIC);
-                    let path = format!("/genesys/1/service/{id}/storage/binary/{place}");
-                    sent.push((key.as_str().to_owned(), path));
+                    let encoded_key = utf8_percent_encode(key.as_str(), NON_ALPHANUMERIC);
+                    let path = format!("/genesys/1/service/{id}/storage/binary/{encoded_key}");
+                    fields.push((key.as_str().to_owned(), path));
                     files.set.push((key, Value::Binary(binary)));
                 }
                 FieldValue::Binary(_) | FieldValue::Null => {}
             }
         }
-        Ok((sent, files))
+        Ok((fields, files))
     }
 
-    /// Parts them into what is addressed to the service (names that begin with `_`) and the changes
-    /// that the rest means for its storage. A file under a parameter's name is dropped.
+    /// Splits the fields into parameters (names that begin with `_`) and changes of the storage. Files with the name
+    /// of a parameter are dropped.
     ///
     /// # Errors
-    /// [`ServiceError::InvalidParameter`] for a name that cannot be stored.
+    /// [`ServiceError::InvalidParameter`] for an invalid name.
     pub(super) fn into_parameters_and_changes(self) -> Result<(Parameters, Changes), ServiceError> {
         let mut parameters = Parameters::default();
         let mut changes = Changes::default();
-        for (name, entry) in self.0 {
+        for (name, value) in self.0 {
             if name.starts_with('_') {
-                if let FieldValue::Text(text) = entry {
+                if let FieldValue::Text(text) = value {
                     parameters.insert(name, text);
                 }
                 continue;
             }
             let name = parse_key_name(name)?;
-            match entry {
+            match value {
                 FieldValue::Text(text) => changes.set.push((name, Value::Text(text))),
                 FieldValue::Binary(binary) => changes.set.push((name, Value::Binary(binary))),
                 FieldValue::Null => changes.remove.push(name),
@@ -119,7 +119,7 @@ fn parse_key_name(name: String) -> Result<KeyName, ServiceError> {
     let bytes = name.len();
     KeyName::new(name).ok_or_else(|| {
         ServiceError::InvalidParameter(format!(
-            "a key's name has 1 to {MAX_KEY_NAME_BYTES} bytes; one of {bytes} bytes was sent"
+            "a key name must have 1 to {MAX_KEY_NAME_BYTES} bytes; received one of {bytes} bytes"
         ))
     })
 }
@@ -134,31 +134,31 @@ mod tests {
 
     #[test]
     fn names_that_begin_with_an_underscore_are_never_stored() {
-        let mut pairs = FormData::default();
-        pairs.insert("_ttl".to_owned(), text("5"));
-        pairs.insert("city".to_owned(), text("Rome"));
-        pairs.insert("gone".to_owned(), FieldValue::Null);
-        let (parameters, changes) = pairs.into_parameters_and_changes().unwrap();
+        let mut form = FormData::default();
+        form.insert("_ttl".to_owned(), text("5"));
+        form.insert("city".to_owned(), text("Rome"));
+        form.insert("gone".to_owned(), FieldValue::Null);
+        let (parameters, changes) = form.into_parameters_and_changes().unwrap();
         assert_eq!(parameters.get("_ttl"), Some("5"));
         assert_eq!(changes.set.len(), 1);
         assert_eq!(changes.remove.len(), 1);
     }
 
     #[test]
-    fn a_name_that_cannot_be_stored_is_refused_with_its_length() {
+    fn an_invalid_name_is_rejected_with_its_length() {
         for (name, bytes) in [(String::new(), 0), ("é".repeat(129), 258)] {
-            let mut pairs = FormData::default();
-            pairs.insert(name, text("x"));
-            let message = pairs.into_parameters_and_changes().unwrap_err().to_string();
+            let mut form = FormData::default();
+            form.insert(name, text("x"));
+            let message = form.into_parameters_and_changes().unwrap_err().to_string();
             assert!(message.contains(&format!("{bytes} bytes")), "{message}");
         }
     }
 
     #[test]
-    fn the_last_of_a_name_wins() {
-        let mut pairs = FormData::default();
-        pairs.insert("a".to_owned(), text("1"));
-        pairs.insert("a".to_owned(), text("2"));
-        assert_eq!((pairs.len(), pairs.text("a")), (1, Some("2")));
+    fn the_last_value_of_a_name_wins() {
+        let mut form = FormData::default();
+        form.insert("a".to_owned(), text("1"));
+        form.insert("a".to_owned(), text("2"));
+        assert_eq!((form.len(), form.text("a")), (1, Some("2")));
     }
 }

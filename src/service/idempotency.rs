@@ -1,8 +1,8 @@
-//! `Idempotency-Key`: which request of which caller a key is bound to.
+//! `Idempotency-Key`: binds a key to a caller and a request.
 //!
-//! Anybody can guess or observe a key. So the store knows it only together with its caller, as a digest: the same
-//! key of another caller is another key. And the answer is kept together with a digest of the request, so that it is
-//! given only to a repeat of that request.
+//! Keys can be guessed or observed. The store therefore uses a digest of key and caller: the same key of another
+//! caller is another key. The response is stored with a digest of the request, and returned only to a repetition of
+//! that request.
 
 use std::net::IpAddr;
 
@@ -11,49 +11,47 @@ use ring::digest::{Context, SHA256};
 use super::{FormData, ServiceError, Uploads, form_data::FieldValue, rate_limit::client_network};
 use crate::store::IdempotencyKey;
 
-/// Characters that a key may have.
+/// The minimum and maximum length of a key.
 const KEY_LENGTH_RANGE: (usize, usize) = (16, 255);
-/// Hexadecimal digits of a digest.
+/// The length of a digest in hexadecimal digits.
 const DIGEST_LENGTH: usize = 64;
 
-/// What the head of a create says about repeats.
+/// The idempotency data in the head of a create.
 #[derive(Debug, Clone, Default)]
 pub struct IdempotencyHead {
     /// The `Idempotency-Key` header.
     pub key: Vec<u8>,
     /// The method of the request.
     pub method: String,
-    /// The API key, the `Authorization` header and the `gms_user` header: who has any of these is the same caller
-    /// only with the same ones.
+    /// The API key, the `Authorization` header and the `gms_user` header, which identify the caller.
     pub identity: [Option<Vec<u8>>; 3],
 }
 
-/// A request that may be repeated.
+/// A request with an idempotency key.
 #[derive(Debug, Clone)]
 pub(super) struct IdempotentRequest {
     pub(super) key: IdempotencyKey,
     method: String,
-    /// What is kept of the first request, where its service stands.
+    /// The stored value of the first request, if its service exists.
     pub(super) stored_response: Option<String>,
-    /// The digest of this request, once its body was read.
+    /// The digest of this request, after its body is read.
     digest: Option<String>,
 }
 
 impl IdempotentRequest {
     /// # Errors
-    /// [`ServiceError::InvalidParameter`] for a key that is too short, too long, or has other characters than visible
-    /// ASCII.
+    /// [`ServiceError::InvalidParameter`] for a key that is too short, too long, or contains characters other than
+    /// visible ASCII.
     pub(super) fn new(
         head: IdempotencyHead,
         address: Option<IpAddr>,
     ) -> Result<Self, ServiceError> {
         let (low, high) = KEY_LENGTH_RANGE;
-        let is_allowed =
+        let is_valid =
             (low..=high).contains(&head.key.len()) && head.key.iter().all(u8::is_ascii_graphic);
-        if !is_allowed {
+        if !is_valid {
             return Err(ServiceError::InvalidParameter(format!(
-                "Idempotency-Key has {} bytes; one header with {low} to {high} visible ASCII characters is \
-                 allowed",
+                "Idempotency-Key has {} bytes; expected one header with {low} to {high} visible ASCII characters",
                 head.key.len()
             )));
         }
@@ -75,19 +73,19 @@ impl IdempotentRequest {
         })
     }
 
-    /// Notes which request this is. Files count with their bytes, which `uploads` saw.
+    /// Computes the digest of the request. Files are included with the digests in `uploads`.
     pub(super) fn set_request_digest(
         &mut self,
         definition: &str,
-        pairs: &FormData,
+        form: &FormData,
         uploads: &Uploads,
     ) {
         let mut digest = Digest::new();
         digest.update(self.method.as_bytes());
         digest.update(definition.as_bytes());
-        for (name, entry) in pairs.iter() {
+        for (name, value) in form.iter() {
             digest.update(name.as_bytes());
-            match entry {
+            match value {
                 FieldValue::Null => digest.update(b"null"),
                 FieldValue::Text(text) => {
                     digest.update(b"text");
@@ -109,32 +107,32 @@ impl IdempotentRequest {
         self.digest = Some(digest.finish());
     }
 
-    /// What the store keeps of this request and its `answer`, which is empty while a backend has not answered.
-    pub(super) fn stored_value(&self, answer: &str) -> String {
-        self.digest.clone().unwrap_or_default() + answer
+    /// The value to store for this request and its `response`, which is empty while the backend has not responded.
+    pub(super) fn stored_value(&self, response: &str) -> String {
+        self.digest.clone().unwrap_or_default() + response
     }
 
-    /// The answer of the first request, of which `kept` was kept; `None` while that is pending.
+    /// The response to the first request, from its stored value; `None` while it is pending.
     ///
     /// # Errors
-    /// [`ServiceError::IdempotencyKeyReused`] where that was another request.
-    pub(super) fn replay_response(&self, kept: &str) -> Result<Option<String>, ServiceError> {
+    /// [`ServiceError::IdempotencyKeyReused`] if the first request was a different one.
+    pub(super) fn replay_response(&self, stored: &str) -> Result<Option<String>, ServiceError> {
         let digest = self
             .digest
             .as_deref()
             .filter(|digest| digest.len() == DIGEST_LENGTH);
-        let answer = digest.and_then(|digest| kept.strip_prefix(digest));
-        let answer = answer.ok_or(ServiceError::IdempotencyKeyReused)?;
-        Ok(Some(answer.to_owned()).filter(|_| !is_pending(kept)))
+        let response = digest.and_then(|digest| stored.strip_prefix(digest));
+        let response = response.ok_or(ServiceError::IdempotencyKeyReused)?;
+        Ok(Some(response.to_owned()).filter(|_| !is_pending(stored)))
     }
 }
 
-/// Whether `kept` is of a request whose backend has not answered yet.
-pub(super) fn is_pending(kept: &str) -> bool {
-    kept.len() <= DIGEST_LENGTH
+/// Whether a stored value belongs to a request whose backend has not responded yet.
+pub(super) fn is_pending(stored: &str) -> bool {
+    stored.len() <= DIGEST_LENGTH
 }
 
-/// A SHA-256 over parts, of which no two sequences are written alike.
+/// A SHA-256 over a sequence of parts, with an unambiguous encoding.
 struct Digest(Context);
 
 impl Digest {
@@ -178,9 +176,9 @@ mod tests {
             method: "POST".to_owned(),
             identity: identity.map(|part| part.map(|part| part.as_bytes().to_vec())),
         };
-        let repeatable = IdempotentRequest::new(head, address.parse().ok());
-        repeatable
-            .map(|repeatable| repeatable.key.key)
+        let request = IdempotentRequest::new(head, address.parse().ok());
+        request
+            .map(|request| request.key.key)
             .map_err(|error| error.to_string())
     }
 
@@ -200,9 +198,9 @@ mod tests {
         let keys = callers.map(|(identity, address)| key(text, identity, address).unwrap());
         let different: std::collections::BTreeSet<_> = keys.iter().collect();
         assert_eq!(different.len(), keys.len());
-        // Who shows something is the same from everywhere.
-        let elsewhere = key(text, [Some("a"), None, None], "192.0.2.9").unwrap();
-        assert_eq!(elsewhere, keys[2]);
+        // The address is ignored if there is an identity.
+        let other_address = key(text, [Some("a"), None, None], "192.0.2.9").unwrap();
+        assert_eq!(other_address, keys[2]);
         assert!(
             keys.iter()
                 .all(|key| key.len() == 64 && !key.contains(text))
@@ -211,11 +209,11 @@ mod tests {
 
     #[test]
     fn a_key_has_16_to_255_visible_ascii_characters() {
-        let none = [None, None, None];
-        for allowed in ["k".repeat(16), "~!\"{}".repeat(4), "k".repeat(255)] {
-            assert!(key(&allowed, none, "").is_ok(), "{allowed}");
+        let anonymous = [None, None, None];
+        for valid in ["k".repeat(16), "~!\"{}".repeat(4), "k".repeat(255)] {
+            assert!(key(&valid, anonymous, "").is_ok(), "{valid}");
         }
-        for refused in [
+        for invalid in [
             String::new(),
             "k".repeat(15),
             "k".repeat(256),
@@ -223,7 +221,7 @@ mod tests {
             "é".repeat(16),
             "0123456789abcde\t".to_owned(),
         ] {
-            let message = key(&refused, none, "").unwrap_err();
+            let message = key(&invalid, anonymous, "").unwrap_err();
             assert!(message.contains("16 to 255 visible ASCII"), "{message}");
         }
     }

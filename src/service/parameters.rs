@@ -1,13 +1,13 @@
-//! Parameters of a request, and which of them count.
+//! Parameters of a request and their precedence.
 
 use std::collections::BTreeMap;
 
-use super::{ServiceError, definition::Definition, schema::is_server_side};
+use super::{ServiceError, definition::Definition, options::is_server_side};
 
-/// The stated exception to the precedence: the request's value wins.
+/// The exception to the precedence: for this option the request wins.
 const REQUEST_PRECEDENCE_OPTION: &str = "_booking_expiration_timeout";
 
-/// The pairs of a request whose names begin with `_`: they are addressed to the service.
+/// The fields of a request whose names begin with `_`.
 #[derive(Debug, Default)]
 pub(super) struct Parameters(BTreeMap<String, String>);
 
@@ -16,8 +16,7 @@ impl Parameters {
         self.0.insert(name, value);
     }
 
-    /// What the request says, whatever is configured. An empty or blank value is an
-    /// absent one.
+    /// The value in the request, regardless of the definition. Empty and blank values are absent.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         let value = self.0.get(name).map(String::as_str);
         value.filter(|value| !value.trim().is_empty())
@@ -30,8 +29,8 @@ impl Parameters {
             .is_some_and(|value| value.trim().is_empty())
     }
 
-    /// What counts for `option`: the configured value, unless `_overwritable_options` lists it and
-    /// the request has one; where nothing is configured, the request's.
+    /// The effective value of `option`: the configured value, unless `_overwritable_options` lists the option and the
+    /// request has a value. Without a configured value, that of the request.
     pub(super) fn effective<'a>(
         &'a self,
         definition: &'a Definition,
@@ -49,36 +48,35 @@ impl Parameters {
 }
 
 impl Parameters {
-    /// Names of those that do not count, because the definition says something else and does not let requests
-    /// overwrite it.
+    /// The names of parameters that are ignored because the definition sets another value and is not overwritable.
     pub(super) fn overridden(&self, definition: &Definition) -> Vec<String> {
         let names = self.0.keys().filter(|name| {
             let requested = self.get(name).map(str::trim);
-            let counts = match name.as_str() {
+            let effective = match name.as_str() {
                 REQUEST_PRECEDENCE_OPTION => requested,
                 _ => self.effective(definition, name).map(str::trim),
             };
-            requested.is_some() && requested != counts && !is_server_side(name)
+            requested.is_some() && requested != effective && !is_server_side(name)
         });
         names.cloned().collect()
     }
 
-    /// Those that a backend is sent, with the values that count. What says how the service runs is none
-    /// of them, whoever sends it.
+    /// The parameters that are sent to a backend, with their effective values. Server-side options are never among
+    /// them.
     pub(super) fn backend_fields(&self, definition: &Definition) -> Vec<(String, String)> {
         let names = self.0.keys().filter(|name| !is_server_side(name));
-        let sent = names.map(|name| {
+        let fields = names.map(|name| {
             let value = self.effective(definition, name);
             (name.clone(), value.unwrap_or_default().to_owned())
         });
-        sent.collect()
+        fields.collect()
     }
 }
 
-/// Reads a whole number from `low` to `high`.
+/// Parses an integer from `low` to `high`.
 ///
 /// # Errors
-/// [`ServiceError::InvalidParameter`] that says which parameter, its value and what is allowed.
+/// [`ServiceError::InvalidParameter`] with the parameter, its value and the valid values.
 pub(super) fn parse_integer_in_range(
     name: &str,
     value: &str,
@@ -89,13 +87,12 @@ pub(super) fn parse_integer_in_range(
         .filter(|number| (low..=high).contains(number))
         .ok_or_else(|| {
             ServiceError::InvalidParameter(format!(
-                "{name} is {value:?}; a whole number from {low} to {high} is allowed"
+                "{name} is {value:?}; expected a whole number from {low} to {high}"
             ))
         })
 }
 
-/// The whole number that `text` is, however it is written: `60`, `60.0`, `6e1` and `" 060 "` are the same
-/// one, as they are in JSON.
+/// Parses an integer in any notation of JSON numbers: `60`, `60.0`, `6e1` and `" 060 "` are equal.
 #[must_use]
 pub fn parse_integer(text: &str) -> Option<u64> {
     let text = text.trim();
@@ -110,7 +107,7 @@ pub fn parse_integer(text: &str) -> Option<u64> {
         return None;
     }
     let digits = [whole, fraction].concat();
-    // Where the point stands among the digits, once it is moved by the exponent.
+    // The position of the decimal point in the digits, after it is shifted by the exponent.
     let point = i64::try_from(whole.len()).ok()? + i64::from(exponent);
     let leading = digits.bytes().take_while(|byte| *byte == b'0').count();
     let significant = digits.trim_matches('0');
@@ -125,16 +122,16 @@ pub fn parse_integer(text: &str) -> Option<u64> {
     format!("{significant:0<point$}").parse().ok()
 }
 
-/// Reads `true` or `false`, in small or capital letters.
+/// Parses `true` or `false`, case-insensitive.
 ///
 /// # Errors
-/// [`ServiceError::InvalidParameter`] that says which parameter, its value and what is allowed.
+/// [`ServiceError::InvalidParameter`] with the parameter, its value and the valid values.
 pub(super) fn parse_boolean(name: &str, value: &str) -> Result<bool, ServiceError> {
     match value.trim().to_ascii_lowercase().as_str() {
         "true" => Ok(true),
         "false" => Ok(false),
         _ => Err(ServiceError::InvalidParameter(format!(
-            "{name} is {value:?}; true or false is allowed"
+            "{name} is {value:?}; expected true or false"
         ))),
     }
 }
@@ -206,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn an_integer_may_have_a_fraction_or_an_exponent() {
+    fn an_integer_can_have_a_fraction_or_an_exponent() {
         for text in [
             "60",
             " 60 ",

@@ -1,4 +1,4 @@
-//! Phone numbers, compared as the subscribers they reach and not as they are written.
+//! Phone numbers, compared as subscribers regardless of their spelling.
 
 mod uri;
 
@@ -7,12 +7,12 @@ use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat, Region};
 use super::ServiceError;
 use uri::Dialed;
 
-/// Longest phone number taken from a request, in bytes.
+/// The maximum length of a phone number in a request, in bytes.
 const MAX_NUMBER_BYTES: usize = 64;
-/// The same for a URI or an address.
+/// The maximum length of a URI or address.
 const MAX_URI_BYTES: usize = 256;
-/// What some carriers send for a caller who withholds the number: `ANONYMOUS`, `BLOCKED`, `RESTRICTED`,
-/// `UNAVAILABLE` and `UNKNOWN` on a keypad. None of them is a number of any country.
+/// Numbers that some carriers send for withheld callers: `ANONYMOUS`, `BLOCKED`, `RESTRICTED`, `UNAVAILABLE` and
+/// `UNKNOWN` on a keypad. They are not valid numbers in any country.
 const WITHHELD_NUMBERS: [&str; 5] = [
     "266696687",
     "2562533",
@@ -21,33 +21,33 @@ const WITHHELD_NUMBERS: [&str; 5] = [
     "8656696",
 ];
 
-/// The country of numbers that do not name one.
+/// Parses phone numbers under a default region, for numbers without a country code.
 #[derive(Debug, Clone, Copy)]
 pub struct PhoneNumbers {
     region: Region,
 }
 
 impl PhoneNumbers {
-    /// Numbers without a country code are of `region`.
+    /// Uses `region` as the default.
     #[must_use]
     pub fn new(region: Region) -> Self {
         Self { region }
     }
 
-    /// The region, as two capital letters.
+    /// The region as a code of two capital letters.
     #[must_use]
     pub fn region(self) -> String {
         self.region.to_string()
     }
 
-    /// The same for numbers of `region`; `None` for what is no region.
+    /// Uses the region with this code; `None` if the code is unknown.
     pub(super) fn for_region(region: &str) -> Option<Self> {
         region.parse().ok().map(Self::new)
     }
 
-    /// The subscriber that a number reaches: two spellings of a number give the same. A phone number is
-    /// in E.164, with `;ext=` and its extension if it has one. Anything else is compared as text, without
-    /// control characters; empty where nothing is left.
+    /// The subscriber of a number: all spellings of a number have the same one. For phone numbers it is the E.164
+    /// form, followed by `;ext=` and the extension if there is one. Anything else is compared as text without control
+    /// characters, and can be empty.
     #[must_use]
     pub fn subscriber(self, number: &str) -> String {
         let visible: String = number.chars().filter(|c| !is_invisible(*c)).collect();
@@ -60,14 +60,15 @@ impl PhoneNumbers {
         }
     }
 
-    /// The subscriber that calls; `None` where nothing is left to compare: the number is withheld, or it
-    /// has no digit and is no SIP address.
+    /// The subscriber of a caller; `None` if nothing can be compared: the number is withheld, or it has no digit and
+    /// is not a SIP address.
     #[must_use]
     pub fn caller(self, number: &str) -> Option<String> {
         let subscriber = self.subscriber(number);
-        let compares = subscriber.contains('@') || subscriber.bytes().any(|b| b.is_ascii_digit());
+        let is_comparable =
+            subscriber.contains('@') || subscriber.bytes().any(|b| b.is_ascii_digit());
         let digits = number.trim().trim_start_matches('+');
-        (compares && !WITHHELD_NUMBERS.contains(&digits)).then_some(subscriber)
+        (is_comparable && !WITHHELD_NUMBERS.contains(&digits)).then_some(subscriber)
     }
 
     fn e164(self, number: &str) -> Option<String> {
@@ -83,7 +84,7 @@ impl PhoneNumbers {
     /// The subscriber of the parameter `name` of a request.
     ///
     /// # Errors
-    /// [`ServiceError::InvalidParameter`] for one that is too long for a number.
+    /// [`ServiceError::InvalidParameter`] if it is too long.
     pub(super) fn subscriber_from_parameter(
         self,
         name: &str,
@@ -93,10 +94,10 @@ impl PhoneNumbers {
         Ok(self.subscriber(number))
     }
 
-    /// The caller in the parameter `name` of a request; `None` where nothing is left to compare.
+    /// The caller in the parameter `name` of a request; `None` if nothing can be compared.
     ///
     /// # Errors
-    /// [`ServiceError::InvalidParameter`] for one that is too long for a number.
+    /// [`ServiceError::InvalidParameter`] if it is too long.
     pub(super) fn caller_from_parameter(
         self,
         name: &str,
@@ -118,38 +119,37 @@ fn check_length(name: &str, number: &str) -> Result<(), ServiceError> {
         return Ok(());
     }
     Err(ServiceError::InvalidParameter(format!(
-        "{name} has {} bytes; {max} are allowed",
+        "{name} has {} bytes; the maximum is {max}",
         number.len()
     )))
 }
 
-/// Control characters, and the marks of direction and joining that a number copied from a page or an
-/// address book brings along.
+/// Control characters, and the marks of direction and joining that are often copied along with a number.
 fn is_invisible(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
             | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
-/// What is no phone number, in a form that compares: a service code such as `*6` without separators, any
-/// other text as it is.
+/// Normalizes text that is not a phone number: a service code such as `*6` without separators, any other text
+/// unchanged.
 fn normalize_text(text: &str) -> String {
     let text = text.strip_prefix("tel:").unwrap_or(text);
     if text.chars().any(char::is_alphabetic) || text.contains('@') {
         return text.to_owned();
     }
-    let kept = text.chars().filter_map(|c| match c {
+    let normalized = text.chars().filter_map(|c| match c {
         '+' | '＋' => Some('+'),
         '*' | '#' | ',' | ';' => Some(c),
         c if c.is_numeric() => to_ascii_digit(c),
         _ => None,
     });
-    let kept: String = kept.collect();
-    let has_digit = kept.bytes().any(|byte| byte.is_ascii_digit());
-    if has_digit { kept } else { String::new() }
+    let normalized: String = normalized.collect();
+    let has_digit = normalized.bytes().any(|byte| byte.is_ascii_digit());
+    if has_digit { normalized } else { String::new() }
 }
 
-/// The same text, with ASCII digits in place of those of other scripts.
+/// Replaces digits of other scripts by ASCII digits.
 pub(super) fn to_ascii_digits(text: &str) -> String {
     let convert = |c: char| {
         let other = (!c.is_ascii() && c.is_numeric()).then(|| to_ascii_digit(c));

@@ -1,6 +1,6 @@
-//! How often: creates by who asks and by what is asked for, and calls that nobody is found for.
+//! Rate limits: creates per client address and per configured service, and failed matches per dialed number.
 //!
-//! All of it is counted in the store, so that it holds across replicas, and only where a limit is set.
+//! The counters are in the store, so that they apply to all replicas. Only configured limits are counted.
 
 use std::{
     net::{IpAddr, Ipv6Addr},
@@ -15,85 +15,84 @@ use crate::{
     store::{RateLimitKey, Store},
 };
 
-/// Counts a create that `address` asks for.
+/// Counts a create of the client `address`.
 ///
 /// # Errors
-/// [`ServiceError::TooMany`] where it is one too many.
+/// [`ServiceError::RateLimited`] if the limit is exceeded.
 pub(super) async fn limit_creates_by_address(
     store: &dyn Store,
-    throttle: &RateLimit,
+    settings: &RateLimit,
     address: Option<IpAddr>,
 ) -> Result<(), ServiceError> {
-    let most = throttle.creates_per_address;
-    let Some(address) = address.filter(|_| most > 0) else {
+    let limit = settings.creates_per_address;
+    let Some(address) = address.filter(|_| limit > 0) else {
         return Ok(());
     };
-    let tally = RateLimitKey::CreatesByAddress(client_network(address));
-    let message = || format!("{address} asked for too many services");
-    rate_limit_take(store, &tally, most, throttle.window, message).await
+    let key = RateLimitKey::CreatesByAddress(client_network(address));
+    let message = || format!("too many creates from {address}");
+    rate_limit_take(store, &key, limit, settings.window, message).await
 }
 
 /// Counts a create of the configured service `name`.
 ///
 /// # Errors
-/// [`ServiceError::TooMany`] where it is one too many.
+/// [`ServiceError::RateLimited`] if the limit is exceeded.
 pub(super) async fn limit_creates_of_service(
     store: &dyn Store,
-    throttle: &RateLimit,
+    settings: &RateLimit,
     name: &str,
 ) -> Result<(), ServiceError> {
-    let most = throttle.creates_per_service;
-    if most == 0 {
+    let limit = settings.creates_per_service;
+    if limit == 0 {
         return Ok(());
     }
-    let tally = RateLimitKey::CreatesByService(name.to_owned());
-    let message = || format!("too many services were made from {name:?}");
-    rate_limit_take(store, &tally, most, throttle.window, message).await
+    let key = RateLimitKey::CreatesByService(name.to_owned());
+    let message = || format!("too many creates of {name:?}");
+    rate_limit_take(store, &key, limit, settings.window, message).await
 }
 
-/// Calls under way count as failed until they are matched: where there are as many as may fail, another one
-/// waits for some of them to succeed.
+/// Matches in progress count as failed until they succeed. If the limit is reached, another one retries this often,
+/// in case some of them succeed.
 const MAX_MATCH_ATTEMPTS: u32 = 10;
 const MATCH_RETRY_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Something that may fail only so often. It counts as failed until it has succeeded, so that many at once
-/// guess no more than one after the other.
+/// An attempt that counts as failed until it succeeds, so that concurrent guesses are limited like sequential ones.
 pub(super) struct Attempt(Option<RateLimitKey>);
 
 impl Attempt {
-    /// Counts it, as [`count`] does.
+    /// Counts the attempt; see [`rate_limit_take`].
     ///
     /// # Errors
-    /// [`ServiceError::TooMany`] where too many failed.
+    /// [`ServiceError::RateLimited`] if too many failed.
     pub(super) async fn begin(
         store: &dyn Store,
-        tally: RateLimitKey,
-        most: u64,
+        key: RateLimitKey,
+        limit: u64,
         window: Duration,
         message: impl FnOnce() -> String,
     ) -> Result<Self, ServiceError> {
-        rate_limit_take(store, &tally, most, window, message).await?;
-        Ok(Self(Some(tally)))
+        rate_limit_take(store, &key, limit, window, message).await?;
+        Ok(Self(Some(key)))
     }
 
-    /// Counts a call that is about to be matched.
+    /// Counts a match attempt.
     ///
     /// # Errors
-    /// [`ServiceError::TooMany`] where too many calls to `dialled` failed.
+    /// [`ServiceError::RateLimited`] if too many matches of `dialed` failed.
     pub(super) async fn begin_match(
         store: &dyn Store,
-        throttle: &RateLimit,
-        dialled: &str,
+        settings: &RateLimit,
+        dialed: &str,
     ) -> Result<Self, ServiceError> {
-        let most = throttle.failed_matches_per_number;
-        if most == 0 {
+        let limit = settings.failed_matches_per_number;
+        if limit == 0 {
             return Ok(Self(None));
         }
-        let tally = RateLimitKey::FailedMatches(dialled.to_owned());
-        let message = || format!("nobody was found for too many calls to {dialled}");
+        let key = RateLimitKey::FailedMatches(dialed.to_owned());
+        let message = || format!("too many calls to {dialed} did not match");
         let mut tries = 1;
         loop {
-            let attempt = Self::begin(store, tally.clone(), most, throttle.window, message).await;
+            let attempt = Self::begin(store, key.clone(), limit, settings.window, message).await;
             if attempt.is_ok() || tries == MAX_MATCH_ATTEMPTS {
                 return attempt;
             }
@@ -102,40 +101,40 @@ impl Attempt {
         }
     }
 
-    /// It did not fail.
+    /// Removes a successful attempt from the counter.
     pub(super) async fn refund(self, store: &dyn Store) {
-        if let Some(tally) = self.0
-            && let Err(error) = store.rate_limit_refund(&tally).await
+        if let Some(key) = self.0
+            && let Err(error) = store.rate_limit_refund(&key).await
         {
-            warn!(%error, "an attempt that succeeded counts as failed until the count ends");
+            warn!(%error, "rate limit refund failed");
         }
     }
 }
 
-/// Counts one more of `tally`, of which there may be `most` within `window`; `message` begins what is told. What
-/// is refused has not happened: it does not count.
+/// Counts one more of `key`, of which `limit` are allowed within `window`. `message` is the beginning of the error
+/// message. Rejected requests do not count.
 ///
 /// # Errors
-/// [`ServiceError::TooMany`] where it is one too many.
+/// [`ServiceError::RateLimited`] if the limit is exceeded.
 async fn rate_limit_take(
     store: &dyn Store,
-    tally: &RateLimitKey,
-    most: u64,
+    key: &RateLimitKey,
+    limit: u64,
     window: Duration,
     message: impl FnOnce() -> String,
 ) -> Result<(), ServiceError> {
-    let counted = store.rate_limit_take(tally, most, window).await?;
-    if counted.count <= most {
+    let state = store.rate_limit_take(key, limit, window).await?;
+    if state.count <= limit {
         return Ok(());
     }
     let seconds = window.as_secs();
     Err(ServiceError::RateLimited {
-        message: format!("{}; {most} are allowed in {seconds} seconds", message()),
-        retry_after: counted.resets_in,
+        message: format!("{}; the limit is {limit} in {seconds} seconds", message()),
+        retry_after: state.resets_in,
     })
 }
 
-/// Whom an address stands for: of IPv6, everybody has a whole network.
+/// The client of an address: an IPv4 address or an IPv6 /64 network.
 pub(super) fn client_network(address: IpAddr) -> String {
     match address.to_canonical() {
         IpAddr::V4(address) => address.to_string(),
@@ -152,10 +151,10 @@ mod tests {
 
     #[test]
     fn an_ipv6_network_is_one_client_and_a_mapped_address_an_ipv4_one() {
-        let of = |text: &str| client_network(text.parse().unwrap());
-        assert_eq!(of("192.0.2.7"), "192.0.2.7");
-        assert_eq!(of("::ffff:192.0.2.7"), "192.0.2.7");
-        assert_eq!(of("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::/64");
-        assert_eq!(of("2001:db8:1:2::1"), of("2001:db8:1:2:ffff::"));
+        let client = |text: &str| client_network(text.parse().unwrap());
+        assert_eq!(client("192.0.2.7"), "192.0.2.7");
+        assert_eq!(client("::ffff:192.0.2.7"), "192.0.2.7");
+        assert_eq!(client("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::/64");
+        assert_eq!(client("2001:db8:1:2::1"), client("2001:db8:1:2:ffff::"));
     }
 }

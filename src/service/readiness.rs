@@ -1,5 +1,5 @@
-//! Checks whether this replica should receive requests: for whoever asks, and once a second by itself, so
-//! that the log has every change.
+//! Checks whether this replica should receive requests: on request, and once per second so that every change is
+//! logged.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,30 +11,30 @@ use crate::{
     store::{AdminStore, Store},
 };
 
-/// How often the readiness is checked when nobody asks.
+/// The interval of the background check.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Checks the readiness of the replica, given its `store` and the `catalog` in force.
+/// Checks the readiness of the replica, given its `store` and `catalog`.
 pub(super) async fn check_readiness(
     store: &dyn Store,
     catalog: &CurrentCatalog,
     readiness: &Readiness,
 ) -> Status {
-    // What is about to stop does not wait for its store.
+    // A replica that shuts down does not wait for the store.
     if readiness.is_draining() {
         return readiness.assess(Vec::new());
     }
-    let mut found = match store.check_health().await {
-        Ok(found) => found,
+    let mut findings = match store.check_health().await {
+        Ok(findings) => findings,
         Err(error) => vec![error.to_finding()],
     };
     if !catalog.load().is_complete() {
-        found.push(Finding::new(Reason::Starting, ""));
+        findings.push(Finding::new(Reason::Starting, ""));
     }
-    readiness.assess(found)
+    readiness.assess(findings)
 }
 
-/// Checks the readiness again and again, for as long as it is polled.
+/// Checks the readiness periodically, for as long as it is polled.
 pub async fn monitor_readiness(
     store: Arc<dyn AdminStore>,
     catalog: CurrentCatalog,

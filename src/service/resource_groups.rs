@@ -1,4 +1,4 @@
-//! Resource groups: named sets of access numbers, from the catalogue.
+//! Resource groups: named sets of access numbers in the catalog.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -8,25 +8,24 @@ use std::{
 
 use super::{
     definition::DefinitionError,
-    options::{OptionValue, Options},
+    options::{
+        self, ALLOCATION_STRATEGIES, BOOKING_TIMEOUT_RANGE, DEFAULT_BOOKING_TIMEOUT,
+        MAX_NUMBER_BYTES, OptionValue, Options,
+    },
     parameters::parse_integer,
     phone_numbers::PhoneNumbers,
-    schema::{
-        self, ALLOCATION_STRATEGIES, BOOKING_TIMEOUT_RANGE, DEFAULT_BOOKING_TIMEOUT,
-        MAX_NUMBER_BYTES,
-    },
 };
 use crate::store::{AccessNumber, AllocationStrategy, Group, stable_hash};
 
-/// A resource group as it is configured.
+/// A configured resource group.
 #[derive(Debug, Clone)]
 pub(super) struct ResourceGroup {
     pub(super) group: Arc<Group>,
-    /// How long its numbers are held where neither request nor service says.
+    /// The default booking timeout.
     pub(super) timeout: Duration,
-    /// The longest time, in seconds, that a request may ask for.
+    /// The maximum booking timeout of requests, in seconds.
     pub(super) max_requested_timeout: u64,
-    /// The configured services that may take numbers, where the group says.
+    /// The configured services that can use the group; `None` for all.
     pub(super) services: Option<BTreeSet<String>>,
 }
 
@@ -35,7 +34,7 @@ pub(super) struct ResourceGroup {
 pub(super) struct ResourceGroups {
     groups: BTreeMap<String, ResourceGroup>,
     by_subscriber: HashMap<String, Vec<String>>,
-    /// Groups that were deleted and of which numbers may still be held.
+    /// Deleted groups, of which numbers may still be booked.
     retired: Vec<String>,
 }
 
@@ -48,45 +47,45 @@ impl ResourceGroups {
         self.groups.values().map(|resources| &resources.group)
     }
 
-    /// Names of all groups, for people.
+    /// The names of all groups, for messages.
     pub(super) fn names(&self) -> String {
         let names: Vec<_> = self.groups.keys().map(String::as_str).collect();
         names.join(", ")
     }
 
-    /// Keeps in mind that there was a group of this name.
+    /// Adds a deleted group.
     pub(super) fn retire(&mut self, name: &str) {
         if !self.groups.contains_key(name) {
             self.retired.push(name.to_owned());
         }
     }
 
-    /// Groups that were deleted and of which numbers may still be held.
+    /// Deleted groups, of which numbers may still be booked.
     pub(super) fn retired(&self) -> &[String] {
         &self.retired
     }
 
-    /// The groups that have a number today; and all others, where it may still be booked from before
-    /// the catalogue was changed.
+    /// The groups that have a number, and all other groups, in which it can still be booked from before a change of
+    /// the catalog.
     pub(super) fn partition_by_number(&self, subscriber: &str) -> (Vec<String>, Vec<String>) {
-        let known = self.by_subscriber.get(subscriber);
-        let known = known.cloned().unwrap_or_default();
-        let others = self.groups.keys().filter(|name| !known.contains(name));
+        let current = self.by_subscriber.get(subscriber);
+        let current = current.cloned().unwrap_or_default();
+        let others = self.groups.keys().filter(|name| !current.contains(name));
         let others = others.chain(&self.retired).cloned().collect();
-        (known, others)
+        (current, others)
     }
 
-    /// Another group that holds a number for one service at a time.
+    /// Another group that books the number exclusively.
     fn exclusive_group_of(&self, number: &AccessNumber) -> Option<&str> {
         let groups = self.by_subscriber.get(&number.subscriber)?;
-        let holds = |name: &&String| {
-            self.groups.get(*name).is_some_and(|found| {
-                let backup = found.group.backup.as_ref();
+        let is_exclusive = |name: &&String| {
+            self.groups.get(*name).is_some_and(|resources| {
+                let backup = resources.group.backup.as_ref();
                 let own = backup.is_none_or(|backup| backup.subscriber != number.subscriber);
-                own && found.group.strategy == AllocationStrategy::Exclusive
+                own && resources.group.strategy == AllocationStrategy::Exclusive
             })
         };
-        groups.iter().find(holds).map(String::as_str)
+        groups.iter().find(is_exclusive).map(String::as_str)
     }
 
     /// Adds the group `name` with its options and, under `numbers`, its numbers.
@@ -94,20 +93,21 @@ impl ResourceGroups {
         &mut self,
         name: &str,
         table: Options,
-        numbering: PhoneNumbers,
+        phone_numbers: PhoneNumbers,
     ) -> Result<(), DefinitionError> {
-        let resources = parse_group(name, table, numbering)?;
+        let resources = parse_group(name, table, phone_numbers)?;
         let group = &resources.group;
-        let exclusive = group.strategy == AllocationStrategy::Exclusive;
-        let twice = group.numbers.iter().filter(|_| exclusive);
-        let twice = twice.filter_map(|number| Some((number, self.exclusive_group_of(number)?)));
-        if let Some((number, other)) = twice.into_iter().next() {
+        let is_exclusive = group.strategy == AllocationStrategy::Exclusive;
+        let conflicts = group.numbers.iter().filter(|_| is_exclusive);
+        let conflicts =
+            conflicts.filter_map(|number| Some((number, self.exclusive_group_of(number)?)));
+        if let Some((number, other)) = conflicts.into_iter().next() {
             return Err(DefinitionError {
                 kind: "resource group",
                 name: name.to_owned(),
                 option: "numbers".to_owned(),
                 problem: format!(
-                    "{:?} is in {other:?} as well; both hold a number for one service at a time",
+                    "{:?} is also in {other:?}, and both groups book numbers exclusively",
                     number.text
                 ),
             });
@@ -129,7 +129,7 @@ impl ResourceGroups {
 fn parse_group(
     name: &str,
     mut table: Options,
-    numbering: PhoneNumbers,
+    phone_numbers: PhoneNumbers,
 ) -> Result<ResourceGroup, DefinitionError> {
     let fail = |option: &str, problem: String| DefinitionError {
         kind: "resource group",
@@ -137,10 +137,10 @@ fn parse_group(
         option: option.to_owned(),
         problem,
     };
-    let listed = table.remove("numbers");
+    let number_list = table.remove("numbers");
     let mut options = BTreeMap::new();
     for (option, value) in table {
-        if !value.is_empty() && !schema::is_group_option(&option) {
+        if !value.is_empty() && !options::is_group_option(&option) {
             return Err(fail(&option, unknown_option(&option)));
         }
         let OptionValue::Text(text) = value else {
@@ -150,15 +150,15 @@ fn parse_group(
             options.insert(option, text);
         }
     }
-    let checked = schema::check_group(&options);
+    let checked = options::check_group(&options);
     checked.map_err(|(option, problem)| fail(&option, problem))?;
     let strategy = match options.get("_allocation_strategy").map(String::as_str) {
         Some("RANDOM") => AllocationStrategy::Random,
         Some("ROUND_ROBIN") => AllocationStrategy::RoundRobin,
         Some("CLUSTER" | "LOCAL") => AllocationStrategy::Exclusive,
         other => {
-            let (is, known) = (other.unwrap_or_default(), ALLOCATION_STRATEGIES.join(", "));
-            let problem = format!("is {is:?}, expected one of {known}");
+            let (value, allowed) = (other.unwrap_or_default(), ALLOCATION_STRATEGIES.join(", "));
+            let problem = format!("is {value:?}, expected one of {allowed}");
             return Err(fail("_allocation_strategy", problem));
         }
     };
@@ -166,17 +166,17 @@ fn parse_group(
     let timeout = seconds("_booking_expiration_timeout");
     let max_requested_timeout =
         seconds("_max_booking_expiration_timeout").unwrap_or(BOOKING_TIMEOUT_RANGE.1);
-    let services = options.get("_services").map(|listed| {
-        let names = listed.split(',').map(str::trim);
+    let services = options.get("_services").map(|list| {
+        let names = list.split(',').map(str::trim);
         let names = names.filter(|name| !name.is_empty());
         names.map(str::to_owned).collect()
     });
     let number = |text: String| {
-        let subscriber = numbering.subscriber(&text);
-        let allowed = (1..=MAX_NUMBER_BYTES).contains(&text.len())
+        let subscriber = phone_numbers.subscriber(&text);
+        let is_valid = (1..=MAX_NUMBER_BYTES).contains(&text.len())
             && !text.chars().any(char::is_control)
             && !subscriber.is_empty();
-        allowed.then_some(AccessNumber { text, subscriber })
+        is_valid.then_some(AccessNumber { text, subscriber })
     };
     let backup = match options.remove("_backup_resource") {
         Some(text) => Some(number(text).ok_or_else(|| {
@@ -187,35 +187,40 @@ fn parse_group(
         })?),
         None => None,
     };
-    let Some(OptionValue::List(listed)) = listed else {
+    let Some(OptionValue::List(number_list)) = number_list else {
         return Err(fail("numbers", "expected a list of strings".to_owned()));
     };
-    let mut numbers = Vec::with_capacity(listed.len());
-    let mut seen = HashMap::with_capacity(listed.len());
-    for text in listed {
+    let mut numbers = Vec::with_capacity(number_list.len());
+    let mut spellings = HashMap::with_capacity(number_list.len());
+    for text in number_list {
         let number = number(text).ok_or_else(|| {
             fail(
                 "numbers",
                 format!("expected numbers of 1 to {MAX_NUMBER_BYTES} bytes"),
             )
         })?;
-        if let Some(before) = seen.insert(number.subscriber.clone(), number.text.clone()) {
-            let problem = format!("{before:?} and {:?} are one subscriber", number.text);
+        if let Some(other_spelling) =
+            spellings.insert(number.subscriber.clone(), number.text.clone())
+        {
+            let problem = format!(
+                "{other_spelling:?} and {:?} are the same subscriber",
+                number.text
+            );
             return Err(fail("numbers", problem));
         }
         numbers.push(number);
     }
     if let Some(backup) = &backup
-        && seen.contains_key(&backup.subscriber)
+        && spellings.contains_key(&backup.subscriber)
     {
-        let problem = format!("{:?} is one of the group's own numbers", backup.text);
+        let problem = format!("{:?} is also one of the numbers of the group", backup.text);
         return Err(fail("_backup_resource", problem));
     }
     Ok(ResourceGroup {
         group: Arc::new(Group {
             name: name.to_owned(),
             strategy,
-            version: numbers_version(&numbers, numbering),
+            version: numbers_version(&numbers, phone_numbers),
             numbers,
             backup,
         }),
@@ -225,17 +230,19 @@ fn parse_group(
     })
 }
 
-/// What is wrong with an option that no resource group has.
+/// The problem of an unknown option.
 fn unknown_option(option: &str) -> String {
-    let known = schema::group_option_names();
-    match schema::suggested_for_group(option) {
-        Some(meant) => format!("is unknown, expected one of {known}; did you mean {meant}?"),
-        None => format!("is unknown, expected one of {known}"),
+    let names = options::group_option_names();
+    match options::suggested_for_group(option) {
+        Some(suggestion) => {
+            format!("is unknown, expected one of {names}; did you mean {suggestion}?")
+        }
+        None => format!("is unknown, expected one of {names}"),
     }
 }
 
-/// Distinguishes one set of numbers from another. It ends with `@` and the region under which they were read.
-fn numbers_version(numbers: &[AccessNumber], numbering: PhoneNumbers) -> String {
+/// The version of a set of numbers. It ends with `@` and the region under which they were parsed.
+fn numbers_version(numbers: &[AccessNumber], phone_numbers: PhoneNumbers) -> String {
     let mut all = String::new();
     for number in numbers {
         all.push_str(&number.text);
@@ -243,6 +250,6 @@ fn numbers_version(numbers: &[AccessNumber], numbering: PhoneNumbers) -> String 
         all.push_str(&number.subscriber);
         all.push('\n');
     }
-    let (hash, region) = (stable_hash(all.as_bytes()), numbering.region());
+    let (hash, region) = (stable_hash(all.as_bytes()), phone_numbers.region());
     format!("{hash:016x}-{}@{region}", numbers.len())
 }

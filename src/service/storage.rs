@@ -1,4 +1,4 @@
-//! A service's storage: strings and binaries under names.
+//! The storage of a service: strings and binaries by key.
 
 use super::{FormData, ServiceError, Services, Uploads};
 use crate::{
@@ -6,20 +6,20 @@ use crate::{
     store::{AllTexts, Changes, KeyName, ServiceId, Store, StoredKind, WriteResult},
 };
 
-/// Bytes of strings that are read before memory is reserved for them.
+/// The size of strings in bytes that is read before memory is reserved.
 pub(super) const MAX_UNRESERVED_BYTES: usize = 256 * 1024;
 
-/// All strings of a service, and the memory that they take.
+/// All strings of a service, and the memory reserved for them.
 #[derive(Debug)]
 pub struct StorageStrings {
     /// Names and values.
     pub pairs: Vec<(String, String)>,
-    /// Given back when they are sent.
+    /// Released after the response is sent.
     pub memory: Reservation,
 }
 
 impl Services {
-    /// Fails where no such service lives.
+    /// Checks that the service exists.
     pub(super) async fn require_service(&self, id: &ServiceId) -> Result<(), ServiceError> {
         let definition = self.store.definition(id).await?;
         let found = definition.map(drop);
@@ -65,7 +65,7 @@ impl Services {
                     return Ok(StorageStrings { pairs, memory });
                 }
                 Some(AllTexts::Texts(pairs)) => return Ok(StorageStrings { pairs, memory }),
-                // Each time around it has more than before, up to what the budget has.
+                // Every iteration reserves more, up to the budget.
                 Some(AllTexts::TooLarge { bytes }) => {
                     memory.grow(bytes.saturating_sub(memory.bytes()))?;
                     max_bytes = memory.bytes();
@@ -74,22 +74,22 @@ impl Services {
         }
     }
 
-    /// Makes all of `pairs` visible at once, but for parameters; `uploads` took their files.
+    /// Writes all user data of `form` atomically. Its files are in `uploads`.
     ///
     /// # Errors
-    /// [`ServiceError::NoSuchService`], [`ServiceError::InvalidParameter`] for a name that cannot be
-    /// stored, [`ServiceError::TooManyKeys`], [`ServiceError::UploadLost`]. Nothing changed then.
+    /// [`ServiceError::NoSuchService`], [`ServiceError::InvalidParameter`] for an invalid name,
+    /// [`ServiceError::TooManyKeys`], [`ServiceError::UploadLost`]. After an error nothing has changed.
     pub async fn write(
         &self,
         id: &ServiceId,
-        pairs: FormData,
+        form: FormData,
         mut uploads: Uploads,
     ) -> Result<(), ServiceError> {
-        let (_, changes) = pairs.into_parameters_and_changes()?;
+        let (_, changes) = form.into_parameters_and_changes()?;
         self.write_with_uploads(id, changes, &mut uploads).await
     }
 
-    /// Makes `changes` visible, whose files `uploads` took.
+    /// Writes `changes`, whose files are in `uploads`.
     pub(super) async fn write_with_uploads(
         &self,
         id: &ServiceId,
@@ -97,14 +97,14 @@ impl Services {
         uploads: &mut Uploads,
     ) -> Result<(), ServiceError> {
         uploads.transfer_to_store(&changes.set);
-        let applied = self.write_changes(id, changes).await;
-        if applied.as_ref().is_err_and(ServiceError::had_no_effect) {
+        let result = self.write_changes(id, changes).await;
+        if result.as_ref().is_err_and(ServiceError::had_no_effect) {
             uploads.reclaim();
         }
-        applied
+        result
     }
 
-    /// Empties one name, string or binary. That it holds nothing is no error.
+    /// Deletes a key, a string or a binary. An absent key is no error.
     ///
     /// # Errors
     /// [`ServiceError::NoSuchService`].
@@ -117,7 +117,7 @@ impl Services {
         self.write_changes(id, changes).await
     }
 
-    /// Empties the storage. The service lives on.
+    /// Deletes all keys. The service remains active.
     ///
     /// # Errors
     /// [`ServiceError::NoSuchService`].
@@ -136,17 +136,17 @@ fn total_bytes(pairs: &[(String, String)]) -> usize {
     bytes.sum()
 }
 
-/// Makes all of `changes` visible at once, in a service that may hold `most` keys.
+/// Writes `changes` atomically, in a service of at most `max_keys` keys.
 pub(super) async fn write_changes(
     store: &dyn Store,
     id: &ServiceId,
     changes: Changes,
-    most: usize,
+    max_keys: usize,
 ) -> Result<(), ServiceError> {
     match store.write(id, changes).await? {
         WriteResult::Stored => Ok(()),
         WriteResult::ServiceNotFound => Err(ServiceError::NoSuchService(id.clone())),
-        WriteResult::TooManyKeys => Err(ServiceError::TooManyKeys(most)),
+        WriteResult::TooManyKeys => Err(ServiceError::TooManyKeys(max_keys)),
         WriteResult::UploadLost => Err(ServiceError::UploadLost),
     }
 }

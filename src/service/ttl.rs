@@ -1,4 +1,4 @@
-//! How long a service lives, and who says so.
+//! The TTL and expiration time of services.
 
 use std::time::Duration;
 
@@ -9,43 +9,43 @@ use super::{
 };
 use crate::store::Timestamp;
 
-/// The life of a new service: what `_ttl` comes to for definition and request.
+/// The TTL of a new service: the effective value of `_ttl`.
 pub(super) fn initial_ttl(
     definition: &Definition,
     parameters: &Parameters,
-    longest: Duration,
+    max_ttl: Duration,
 ) -> Result<Duration, ServiceError> {
     let seconds = match parameters.effective(definition, "_ttl") {
-        Some(ttl) => parse_integer_in_range("_ttl", ttl, 1, longest.as_secs())?,
-        None => definition.ttl().min(longest.as_secs()),
+        Some(ttl) => parse_integer_in_range("_ttl", ttl, 1, max_ttl.as_secs())?,
+        None => definition.ttl().min(max_ttl.as_secs()),
     };
     Ok(Duration::from_secs(seconds))
 }
 
-/// The end that a request to move it asks for: `ttl` in seconds from `now`, else `expiration_time`.
+/// The expiration time in a request: `ttl` in seconds from `now`, otherwise `expiration_time`.
 pub(super) fn requested_end(
-    pairs: &FormData,
+    form: &FormData,
     now: Timestamp,
-    longest: Duration,
+    max_ttl: Duration,
 ) -> Result<Timestamp, ServiceError> {
-    if let Some(ttl) = pairs.text("ttl") {
-        let seconds = parse_integer_in_range("ttl", ttl, 1, longest.as_secs())?;
+    if let Some(ttl) = form.text("ttl") {
+        let seconds = parse_integer_in_range("ttl", ttl, 1, max_ttl.as_secs())?;
         return Ok(now.after(Duration::from_secs(seconds)));
     }
-    let Some(text) = pairs.text("expiration_time") else {
+    let Some(text) = form.text("expiration_time") else {
         return Err(ServiceError::InvalidParameter(
-            "neither \"ttl\" (seconds) nor \"expiration_time\" (ISO 8601) was sent".to_owned(),
+            "\"ttl\" (seconds) or \"expiration_time\" (ISO 8601) is required".to_owned(),
         ));
     };
     let end = Timestamp::parse(text).ok_or_else(|| {
         ServiceError::InvalidParameter(format!(
-            "expiration_time is {text:?}; ISO 8601 is allowed, as in \"2031-05-17T09:30:00.000Z\""
+            "expiration_time is {text:?}; expected ISO 8601, such as \"2031-05-17T09:30:00.000Z\""
         ))
     })?;
-    let latest = now.after(longest);
+    let latest = now.after(max_ttl);
     if end <= now || end > latest {
         return Err(ServiceError::InvalidParameter(format!(
-            "expiration_time is {text:?}; a time after now ({now}) and up to {latest} is allowed"
+            "expiration_time is {text:?}; expected a time after now ({now}) and up to {latest}"
         )));
     }
     Ok(end)
@@ -59,12 +59,12 @@ mod tests {
     const MAX_TTL: Duration = Duration::from_secs(3_600);
     const NOW: i64 = 1_795_455_943_000; // 2026-11-23T17:45:43Z
 
-    fn end(pairs: &[(&str, &str)]) -> Result<i64, String> {
-        let mut all = FormData::default();
-        for (name, value) in pairs {
-            all.insert((*name).to_owned(), FieldValue::Text((*value).to_owned()));
+    fn end(fields: &[(&str, &str)]) -> Result<i64, String> {
+        let mut form = FormData::default();
+        for (name, value) in fields {
+            form.insert((*name).to_owned(), FieldValue::Text((*value).to_owned()));
         }
-        let end = requested_end(&all, Timestamp::from_millis(NOW), MAX_TTL);
+        let end = requested_end(&form, Timestamp::from_millis(NOW), MAX_TTL);
         end.map(Timestamp::millis)
             .map_err(|error| error.to_string())
     }
@@ -93,7 +93,7 @@ mod tests {
                 "up to 2026-11-23T18:45:43.000Z",
             ),
             ("expiration_time", "soon", "ISO 8601"),
-            ("other", "1", "neither \"ttl\""),
+            ("other", "1", "\"ttl\" (seconds) or \"expiration_time\""),
         ] {
             let message = end(&[(name, value)]).unwrap_err();
             assert!(message.contains(expected), "{message}");

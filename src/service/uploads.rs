@@ -1,5 +1,4 @@
-//! Files on their way into a service: cut into chunks and stored as they arrive, seen by nobody until
-//! the request they came with is complete.
+//! Uploads of files: split into chunks and stored as they arrive, invisible until the request is complete.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,9 +17,8 @@ use crate::{
     telemetry::metrics::BINARY_BYTES_IN,
 };
 
-/// The files of one request. What was uploaded and not handed over to the store when this is
-/// dropped is given up in the background, whatever ended the request; if the process ends, the store
-/// lets it end by itself.
+/// The files of one request. Files that are not transferred to the store when this is dropped are discarded in the
+/// background. If the process ends before that, they expire in the store.
 pub struct Uploads {
     store: Arc<dyn Store>,
     memory: MemoryBudget,
@@ -28,12 +26,12 @@ pub struct Uploads {
     must_exist: bool,
     pending: BTreeSet<BlobId>,
     transferred: BTreeSet<BlobId>,
-    /// Of each file the SHA-256, where that is wanted.
+    /// The SHA-256 of each file, if enabled.
     digests: Option<BTreeMap<BlobId, String>>,
 }
 
 impl Uploads {
-    /// Uploads for a service about to be made.
+    /// Uploads for a new service.
     pub(super) fn for_new(store: Arc<dyn Store>, id: ServiceId, memory: MemoryBudget) -> Self {
         Self {
             store,
@@ -46,15 +44,15 @@ impl Uploads {
         }
     }
 
-    /// Uploads for a service that must exist: the first one asks, so that nobody can fill the store
-    /// under ids that name nothing.
+    /// Uploads for an existing service. The first upload checks that it exists, so that clients cannot fill the store
+    /// under unknown ids.
     pub(super) fn for_existing(store: Arc<dyn Store>, id: ServiceId, memory: MemoryBudget) -> Self {
         let mut uploads = Self::for_new(store, id, memory);
         uploads.must_exist = true;
         uploads
     }
 
-    /// The same, which computes the digests of files.
+    /// Enables the digests of files.
     pub(super) fn with_digests(mut self) -> Self {
         self.digests = Some(BTreeMap::new());
         self
@@ -66,10 +64,10 @@ impl Uploads {
         digests.get(blob).map(String::as_str)
     }
 
-    /// Begins a file.
+    /// Begins the upload of a file.
     ///
     /// # Errors
-    /// [`ServiceError::NoSuchService`] where the service must exist and does not.
+    /// [`ServiceError::NoSuchService`] if the service must exist and does not.
     pub async fn begin(&mut self) -> Result<Upload<'_>, ServiceError> {
         if mem::take(&mut self.must_exist) && self.store.definition(&self.id).await?.is_none() {
             return Err(ServiceError::NoSuchService(self.id.clone()));
@@ -87,9 +85,8 @@ impl Uploads {
         })
     }
 
-    /// Leaves to the store the files that `values` name, for what is about to be asked of it may make
-    /// them part of the service without anybody hearing of it. The others were replaced by a later
-    /// pair of the same name.
+    /// Transfers the files in `values` to the store, because the next store operation can add them to the service
+    /// even if it returns an error. Other files were replaced by a later field of the same name and stay pending.
     pub(super) fn transfer_to_store(&mut self, values: &[(KeyName, Value)]) {
         self.transferred = values
             .iter()
@@ -101,7 +98,7 @@ impl Uploads {
         self.pending = &self.pending - &self.transferred;
     }
 
-    /// Takes the files back: it is certain that the service has none of them.
+    /// Makes transferred files pending again, if the service certainly has none of them.
     pub(super) fn reclaim(&mut self) {
         self.pending.append(&mut self.transferred);
     }
@@ -114,18 +111,18 @@ impl Drop for Uploads {
         }
         let (store, id) = (Arc::clone(&self.store), self.id.clone());
         let blobs: Vec<BlobId> = mem::take(&mut self.pending).into_iter().collect();
-        // Outside a runtime the process is ending, and the store's own limit on uploads holds.
+        // Without a runtime the process is ending, and the uploads expire in the store.
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(async move {
                 if let Err(error) = store.discard(&id, &blobs).await {
-                    debug!(id = %id.redacted(), %error, "given up uploads end by themselves");
+                    debug!(id = %id.redacted(), %error, "discarded uploads not deleted; they expire");
                 }
             });
         }
     }
 }
 
-/// One file on its way.
+/// The upload of one file.
 pub struct Upload<'a> {
     uploads: &'a mut Uploads,
     blob: BlobId,
@@ -136,27 +133,27 @@ pub struct Upload<'a> {
 }
 
 impl Upload<'_> {
-    /// Bytes taken so far.
+    /// The number of bytes received so far.
     #[must_use]
     pub fn size(&self) -> u64 {
         self.written * CHUNK_BYTES as u64 + self.buffer.len() as u64
     }
 
-    /// Takes the next bytes; returns when they are stored, but for less than a chunk.
+    /// Adds bytes. Returns after they are stored, except for an incomplete chunk.
     ///
     /// # Errors
-    /// [`ServiceError::Overloaded`]; what the store says.
+    /// [`ServiceError::Overloaded`], errors of the store.
     pub async fn push(&mut self, mut bytes: &[u8]) -> Result<(), ServiceError> {
         if let Some(digest) = &mut self.digest {
             digest.update(bytes);
         }
         while !bytes.is_empty() {
-            let room = CHUNK_BYTES - self.buffer.len();
-            let (now, later) = bytes.split_at(room.min(bytes.len()));
+            let capacity = CHUNK_BYTES - self.buffer.len();
+            let (current, remaining) = bytes.split_at(capacity.min(bytes.len()));
             self.memory
-                .grow_buffer(&mut self.buffer, now.len(), CHUNK_BYTES)?;
-            self.buffer.extend_from_slice(now);
-            bytes = later;
+                .grow_buffer(&mut self.buffer, current.len(), CHUNK_BYTES)?;
+            self.buffer.extend_from_slice(current);
+            bytes = remaining;
             if self.buffer.len() == CHUNK_BYTES {
                 self.write_chunk().await?;
             }
@@ -164,10 +161,10 @@ impl Upload<'_> {
         Ok(())
     }
 
-    /// Ends the file and tells what is to be stored under its name.
+    /// Completes the file and returns its metadata.
     ///
     /// # Errors
-    /// What the store says.
+    /// Errors of the store.
     pub async fn finish(
         mut self,
         content_type: String,

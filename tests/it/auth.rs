@@ -1,4 +1,4 @@
-//! Who may call, from which page, and how often.
+//! Authentication, CORS, rate limits, listeners and TLS.
 
 mod cors;
 mod credentials;

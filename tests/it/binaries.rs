@@ -1,4 +1,4 @@
-//! Contract section 3: binaries, from upload to download.
+//! Contract section 3: upload and download of binaries.
 
 use reqwest::{Method, StatusCode};
 use serde_json::json;
@@ -8,24 +8,24 @@ use crate::support::{
 };
 
 on_every_kind_of_store!(
-    the_bytes_come_back_whatever_their_number,
-    a_download_tells_type_name_length_and_version,
-    the_head_is_told_without_the_bytes,
+    binaries_of_any_size_are_returned_unchanged,
+    a_download_has_type_name_length_and_etag,
+    head_returns_no_body,
     an_unchanged_binary_is_not_sent_again,
-    every_upload_has_a_tag_of_its_own,
+    every_upload_has_its_own_etag,
     files_and_strings_of_one_body_are_stored_together,
-    a_replaced_binary_changes_in_all_it_tells,
+    a_replaced_binary_changes_all_its_metadata,
 );
 
 const CHUNK_BYTES: usize = 262_144;
 
-/// Bytes in which every place looks different from its neighbours.
+/// Bytes that differ from their neighbors.
 pub(crate) fn test_bytes(length: usize) -> Vec<u8> {
     let words = (0_u32..).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes());
     words.take(length).collect()
 }
 
-/// A service with one binary; gives the path of the service and that of the binary.
+/// Creates a service with one binary. Returns the paths of both.
 pub(crate) async fn create_with_file(app: &TestApp, multipart: Multipart) -> (String, String) {
     let request = app
         .post("/genesys/1/service/store")
@@ -39,7 +39,7 @@ pub(crate) fn picture_body(content: &[u8]) -> Multipart {
     Multipart::new().file("pic", "me.png", "image/png", content)
 }
 
-async fn the_bytes_come_back_whatever_their_number(app: TestApp) {
+async fn binaries_of_any_size_are_returned_unchanged(app: TestApp) {
     for length in [0, 1, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, 700_000] {
         let sent = test_bytes(length);
         let (service, binary) = create_with_file(&app, picture_body(&sent)).await;
@@ -54,7 +54,7 @@ async fn the_bytes_come_back_whatever_their_number(app: TestApp) {
     }
 }
 
-async fn a_download_tells_type_name_length_and_version(app: TestApp) {
+async fn a_download_has_type_name_length_and_etag(app: TestApp) {
     let (_, binary) = create_with_file(&app, picture_body(b"12345")).await;
     let answer = TestResponse::send(app.get(&binary)).await;
     for (header, value) in [
@@ -73,14 +73,14 @@ async fn a_download_tells_type_name_length_and_version(app: TestApp) {
     );
 }
 
-async fn the_head_is_told_without_the_bytes(app: TestApp) {
+async fn head_returns_no_body(app: TestApp) {
     let (service, binary) = create_with_file(&app, picture_body(&test_bytes(700_000))).await;
     let mut wire = RawConnection::connect(&app).await;
     let full = wire.request("GET", &binary).await;
     wire.send(format!("HEAD {binary} HTTP/1.1\r\nHost: x\r\n\r\n"))
         .await;
     let mut head = wire.read_head().await;
-    // What comes next is the answer to what is asked next.
+    // The next bytes on the connection are the response to the next request.
     let next = wire.request("GET", &format!("{service}/storage")).await;
     assert_eq!(next.text(), "{}");
     assert_eq!(head.status, StatusCode::OK);
@@ -128,7 +128,7 @@ async fn an_unchanged_binary_is_not_sent_again(app: TestApp) {
     }
 }
 
-async fn every_upload_has_a_tag_of_its_own(app: TestApp) {
+async fn every_upload_has_its_own_etag(app: TestApp) {
     let (service, binary) = create_with_file(&app, picture_body(b"12345")).await;
     let first = TestResponse::send(app.get(&binary)).await;
     let again = app
@@ -165,7 +165,7 @@ async fn files_and_strings_of_one_body_are_stored_together(app: TestApp) {
     }
 }
 
-async fn a_replaced_binary_changes_in_all_it_tells(app: TestApp) {
+async fn a_replaced_binary_changes_all_its_metadata(app: TestApp) {
     let (service, binary) = create_with_file(&app, picture_body(&test_bytes(300_000))).await;
     let other = Multipart::new().file("pic", "b.jpg", "image/jpeg", b"new");
     let request = app.post(&format!("{service}/update")).multipart_body(other);
@@ -175,7 +175,7 @@ async fn a_replaced_binary_changes_in_all_it_tells(app: TestApp) {
         (answer.text(), answer.header("content-type")),
         ("new", "image/jpeg")
     );
-    let told =
+    let expected =
         json!([{"name": "pic", "content_type": "image/jpeg", "file_name": "b.jpg", "size": 3}]);
-    assert_eq!(app.get_service(&service).await["_binaries"], told);
+    assert_eq!(app.get_service(&service).await["_binaries"], expected);
 }

@@ -1,4 +1,4 @@
-//! Contract section 5: a caller is given a number to dial.
+//! Contract section 5: bookings of access numbers.
 
 use std::time::Duration;
 
@@ -19,23 +19,23 @@ mod options;
 mod strategies;
 
 on_every_kind_of_store!(
-    the_example_of_the_page_gives_its_number_and_a_code_of_four_digits,
-    nothing_need_be_said,
+    the_vendor_example_returns_its_number_and_a_code_of_four_digits,
+    all_parameters_are_optional,
     parameters_are_taken_from_json_and_from_the_query,
     parameters_are_not_stored,
-    a_service_lives_for_the_longer_of_its_time_and_its_booking,
-    a_service_that_exists_is_given_a_number,
-    a_number_for_a_service_is_held_no_longer_than_it_lives,
-    only_a_service_that_lives_is_given_a_number,
-    data_sent_along_with_a_request_for_a_number_is_stored,
-    a_request_for_a_number_that_stores_too_much_gets_none,
-    when_all_are_taken_it_is_told_when_to_come_again,
-    a_create_that_fails_holds_nothing,
-    twenty_creates_at_once_under_one_key_hold_one_number,
-    twenty_creates_at_once_under_one_key_hold_a_shared_number_once,
+    the_ttl_is_the_maximum_of_ttl_and_booking_timeout,
+    request_access_books_a_number_for_an_existing_service,
+    a_booking_expires_no_later_than_its_service,
+    request_access_rejects_ended_services,
+    request_access_stores_user_data,
+    request_access_over_the_key_limit_books_no_number,
+    an_exhausted_group_returns_retry_after,
+    a_failed_create_books_no_number,
+    concurrent_creates_with_one_idempotency_key_book_one_number,
+    concurrent_creates_with_one_idempotency_key_book_a_shared_number_once,
 );
 
-async fn the_example_of_the_page_gives_its_number_and_a_code_of_four_digits(app: TestApp) {
+async fn the_vendor_example_returns_its_number_and_a_code_of_four_digits(app: TestApp) {
     for name in ["request-interaction", "app-to-connect-basic"] {
         let body = Multipart::new()
             .text("_phone_number", "6504669999")
@@ -70,15 +70,15 @@ async fn the_example_of_the_page_gives_its_number_and_a_code_of_four_digits(app:
     }
 }
 
-async fn nothing_need_be_said(app: TestApp) {
+async fn all_parameters_are_optional(app: TestApp) {
     let booked = book_number(&app, "").await;
     assert_eq!(booked.number, "8003449999");
     assert_eq!(booked.code, None);
     assert_eq!(booked.count("_expiration_time"), 30);
-    let told = TestResponse::send(app.get(&booked.service_path()))
+    let description = TestResponse::send(app.get(&booked.service_path()))
         .await
         .json();
-    assert_eq!(told["_service"], "request-interaction");
+    assert_eq!(description["_service"], "request-interaction");
 }
 
 async fn parameters_are_taken_from_json_and_from_the_query(app: TestApp) {
@@ -103,7 +103,7 @@ async fn parameters_are_not_stored(app: TestApp) {
     assert_eq!(stored, json!({"city": "Rome"}));
 }
 
-async fn a_service_lives_for_the_longer_of_its_time_and_its_booking(app: TestApp) {
+async fn the_ttl_is_the_maximum_of_ttl_and_booking_timeout(app: TestApp) {
     for (form, expected) in [
         ("_ttl=10&_booking_expiration_timeout=600", 600),
         ("_ttl=1200&_booking_expiration_timeout=600", 1_200),
@@ -111,15 +111,18 @@ async fn a_service_lives_for_the_longer_of_its_time_and_its_booking(app: TestApp
         ("", 86_400),
     ] {
         let booked = book_number(&app, form).await;
-        let told = TestResponse::send(app.get(&booked.service_path()))
+        let description = TestResponse::send(app.get(&booked.service_path()))
             .await
             .json();
-        let left = told["_ttl"].as_u64().unwrap();
-        assert!(left <= expected && left + 5 > expected, "{form}: {told}");
+        let left = description["_ttl"].as_u64().unwrap();
+        assert!(
+            left <= expected && left + 5 > expected,
+            "{form}: {description}"
+        );
     }
 }
 
-async fn a_service_that_exists_is_given_a_number(app: TestApp) {
+async fn request_access_books_a_number_for_an_existing_service(app: TestApp) {
     let app = start_app(&app, &default_group_toml("CLUSTER", 2)).await;
     let service = app.create("Key1=Value1").await;
     let id = service.rsplit('/').next().unwrap();
@@ -129,7 +132,7 @@ async fn a_service_that_exists_is_given_a_number(app: TestApp) {
     assert_eq!(booked.code().len(), 6);
     assert_eq!(booked.count("_expiration_time"), 60);
     assert_eq!(booked.response.as_object().unwrap().len(), 3);
-    // Another one beside it: both are for the same service.
+    // A second booking for the same service.
     let other = book_another(&app, id, "").await;
     assert_eq!((other.number, other.code), (number(1), None));
     let call = format!(
@@ -142,23 +145,23 @@ async fn a_service_that_exists_is_given_a_number(app: TestApp) {
     assert_eq!(match_call(&app, &call).await, id);
 }
 
-async fn a_number_for_a_service_is_held_no_longer_than_it_lives(app: TestApp) {
+async fn a_booking_expires_no_later_than_its_service(app: TestApp) {
     let service = app.create("_ttl=20").await;
     let id = service.rsplit('/').next().unwrap();
     let booked = book_another(&app, id, "_booking_expiration_timeout=600").await;
-    let held = booked.count("_expiration_time");
-    assert!((10..=20).contains(&held), "{held}");
-    // The service's life is what it was.
-    let told = TestResponse::send(app.get(&service)).await.json();
-    assert!(told["_ttl"].as_u64().unwrap() <= 20, "{told}");
+    let expires_in = booked.count("_expiration_time");
+    assert!((10..=20).contains(&expires_in), "{expires_in}");
+    // The TTL of the service is unchanged.
+    let description = TestResponse::send(app.get(&service)).await.json();
+    assert!(description["_ttl"].as_u64().unwrap() <= 20, "{description}");
 }
 
-async fn only_a_service_that_lives_is_given_a_number(app: TestApp) {
+async fn request_access_rejects_ended_services(app: TestApp) {
     let app = start_app(&app, &default_group_toml("CLUSTER", 1)).await;
     let ended = app.create("").await;
     let id = ended.rsplit('/').next().unwrap();
     TestResponse::send(app.delete(&ended)).await;
-    for id in [id, "nobody", "request-access"] {
+    for id in [id, "unknown", "request-access"] {
         let answer = create(&app, "request-access", &format!("_id={id}")).await;
         answer.error_message("ServiceNotFound", 404);
     }
@@ -170,7 +173,7 @@ async fn only_a_service_that_lives_is_given_a_number(app: TestApp) {
     book_number(&app, "").await;
 }
 
-async fn data_sent_along_with_a_request_for_a_number_is_stored(app: TestApp) {
+async fn request_access_stores_user_data(app: TestApp) {
     let service = app.create("Key1=Value1&Key2=Value2").await;
     let id = service.rsplit('/').next().unwrap();
     book_another(&app, id, "Key2=other&Key3=Value3").await;
@@ -179,7 +182,7 @@ async fn data_sent_along_with_a_request_for_a_number_is_stored(app: TestApp) {
     assert_eq!(stored.json(), expected);
 }
 
-async fn a_request_for_a_number_that_stores_too_much_gets_none(app: TestApp) {
+async fn request_access_over_the_key_limit_books_no_number(app: TestApp) {
     let group = default_group_toml("CLUSTER", 1);
     let app = start_app_with(&app, &group, &[("limits.keys", "2")]).await;
     let service = app.create("a=1").await;
@@ -198,16 +201,16 @@ async fn a_request_for_a_number_that_stores_too_much_gets_none(app: TestApp) {
     book_another(&app, id, "b=2").await;
 }
 
-async fn when_all_are_taken_it_is_told_when_to_come_again(app: TestApp) {
+async fn an_exhausted_group_returns_retry_after(app: TestApp) {
     let app = start_app(&app, &default_group_toml("CLUSTER", 2)).await;
     book_number(&app, "_booking_expiration_timeout=600").await;
-    let asked = now();
+    let before = now();
     let first = book_number(&app, "_booking_expiration_timeout=60").await;
-    let made = keys(&app, "svc:*").await;
+    let services = keys(&app, "svc:*").await;
     let wait = assert_none_free(&app, "a=1").await;
-    // Who comes again then does not come too early.
-    let again = now().after(Duration::from_secs(wait));
-    assert!(again >= asked.after(Duration::from_secs(60)), "{wait}");
+    // A client that retries at that time does not retry too early.
+    let retry_at = now().after(Duration::from_secs(wait));
+    assert!(retry_at >= before.after(Duration::from_secs(60)), "{wait}");
     assert!(wait <= 60, "{wait}");
     let service = app.create("").await;
     let form = format!("_id={}", service.rsplit('/').next().unwrap());
@@ -215,12 +218,12 @@ async fn when_all_are_taken_it_is_told_when_to_come_again(app: TestApp) {
     let message = answer.error_message("NoAccessNumber", 503);
     assert!(message.contains("DNIS"), "{message}");
     TestResponse::send(app.delete(&service)).await;
-    assert_eq!(keys(&app, "svc:*").await.len(), made.len());
+    assert_eq!(keys(&app, "svc:*").await.len(), services.len());
     match_call(&app, &format!("_access_number={}", first.number)).await;
     assert_eq!(book_number(&app, "").await.number, first.number);
 }
 
-async fn a_create_that_fails_holds_nothing(app: TestApp) {
+async fn a_failed_create_books_no_number(app: TestApp) {
     let group = default_group_toml("CLUSTER", 1);
     let app = start_app_with(&app, &group, &[("limits.keys", "2")]).await;
     for (form, exception, status) in [
@@ -241,7 +244,7 @@ async fn a_create_that_fails_holds_nothing(app: TestApp) {
     book_number(&app, "").await;
 }
 
-/// Creates a service twenty times at once under one key. Gives it, having checked that it is one.
+/// Sends twenty concurrent creates with one idempotency key, and checks that they return one service.
 async fn create_twenty_concurrently(app: &TestApp) -> Booked {
     let creates = (0..20).map(|_| {
         let request = app.post("/genesys/1/service/request-interaction");
@@ -256,14 +259,17 @@ async fn create_twenty_concurrently(app: &TestApp) -> Booked {
     Booked::from_response(&answers[0])
 }
 
-async fn twenty_creates_at_once_under_one_key_hold_one_number(app: TestApp) {
+async fn concurrent_creates_with_one_idempotency_key_book_one_number(app: TestApp) {
     let group = default_group_toml("CLUSTER", 30);
     let app = start_app(&app, &group).await;
     let booked = create_twenty_concurrently(&app).await;
     if app.redis.is_some() {
-        let held = verify_bookings(&app, &group).await.booked;
-        let held: Vec<_> = held.iter().map(|held| held.number.as_str()).collect();
-        assert_eq!(held, [booked.number.as_str()]);
+        let expires_in = verify_bookings(&app, &group).await.booked;
+        let expires_in: Vec<_> = expires_in
+            .iter()
+            .map(|expires_in| expires_in.number.as_str())
+            .collect();
+        assert_eq!(expires_in, [booked.number.as_str()]);
     }
     let next = book_number(&app, "_return_pool_health=true").await;
     assert_eq!(next.count("_pool_free"), 28);
@@ -272,10 +278,10 @@ async fn twenty_creates_at_once_under_one_key_hold_one_number(app: TestApp) {
     delete_service(&app, &booked).await;
 }
 
-async fn twenty_creates_at_once_under_one_key_hold_a_shared_number_once(app: TestApp) {
+async fn concurrent_creates_with_one_idempotency_key_book_a_shared_number_once(app: TestApp) {
     let booked = create_twenty_concurrently(&app).await;
     let call = format!("_access_number={}", booked.number);
     assert_eq!(match_call(&app, &call).await, booked.id);
-    let again = create(&app, "match-interaction", &call).await;
-    again.error_message("NoMatch", 404);
+    let retry_at = create(&app, "match-interaction", &call).await;
+    retry_at.error_message("NoMatch", 404);
 }

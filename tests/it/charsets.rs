@@ -1,4 +1,4 @@
-//! Contract section 1, "Bodies": the charset of a type or of a part is honoured.
+//! Contract section 1, "Bodies": charsets of content types and parts.
 
 use serde_json::json;
 
@@ -8,15 +8,15 @@ use crate::{
 };
 
 on_every_kind_of_store!(
-    the_charset_of_a_form_is_honoured,
-    the_charset_of_a_part_is_honoured,
-    the_charset_of_a_multipart_body_holds_for_parts_without_one,
-    text_that_is_invalid_in_its_charset_is_refused,
-    a_charset_that_nobody_knows_is_refused,
-    the_label_of_a_type_may_be_written_in_any_way,
+    the_charset_of_a_form_is_applied,
+    the_charset_of_a_part_is_applied,
+    the_charset_of_a_multipart_body_applies_to_parts_without_one,
+    text_that_is_invalid_in_its_charset_is_rejected,
+    an_unknown_charset_is_rejected,
+    content_types_are_parsed_leniently,
 );
 
-async fn the_charset_of_a_form_is_honoured(app: TestApp) {
+async fn the_charset_of_a_form_is_applied(app: TestApp) {
     for body in [b"a=caf\xe9&\xe9=1".as_slice(), b"a=caf%E9&%e9=1"] {
         let expected = json!({"a": "caf\u{e9}", "\u{e9}": "1"});
         assert_eq!(
@@ -24,7 +24,7 @@ async fn the_charset_of_a_form_is_honoured(app: TestApp) {
             expected
         );
     }
-    // These bytes would be a mark of another charset at the start of a file.
+    // At the start of a file these bytes would be the BOM of another charset.
     let request = app
         .post(STORE)
         .typed_body(LATIN1_FORM, b"a=%FF%FEb&c=%FE%FF&d=%EF%BB%BF");
@@ -38,7 +38,7 @@ async fn the_charset_of_a_form_is_honoured(app: TestApp) {
     );
 }
 
-async fn the_charset_of_a_part_is_honoured(app: TestApp) {
+async fn the_charset_of_a_part_is_applied(app: TestApp) {
     let latin = |name| {
         format!(
             "{}\r\nContent-Type: text/plain; charset=ISO-8859-1",
@@ -58,7 +58,7 @@ async fn the_charset_of_a_part_is_honoured(app: TestApp) {
     );
 }
 
-async fn the_charset_of_a_multipart_body_holds_for_parts_without_one(app: TestApp) {
+async fn the_charset_of_a_multipart_body_applies_to_parts_without_one(app: TestApp) {
     let utf_8 = format!(
         "{}\r\nContent-Type: text/plain;charset=utf-8",
         disposition("b")
@@ -74,7 +74,7 @@ async fn the_charset_of_a_multipart_body_holds_for_parts_without_one(app: TestAp
     );
 }
 
-async fn text_that_is_invalid_in_its_charset_is_refused(app: TestApp) {
+async fn text_that_is_invalid_in_its_charset_is_rejected(app: TestApp) {
     let ascii_head = format!(
         "{}\r\nContent-Type: text/plain; charset=utf-8",
         disposition("a")
@@ -133,7 +133,7 @@ async fn text_that_is_invalid_in_its_charset_is_refused(app: TestApp) {
     );
 }
 
-async fn a_charset_that_nobody_knows_is_refused(app: TestApp) {
+async fn an_unknown_charset_is_rejected(app: TestApp) {
     let part = format!(
         "{}\r\nContent-Type: text/plain; charset=klingon",
         disposition("a")
@@ -151,7 +151,7 @@ async fn a_charset_that_nobody_knows_is_refused(app: TestApp) {
     }
 }
 
-async fn the_label_of_a_type_may_be_written_in_any_way(app: TestApp) {
+async fn content_types_are_parsed_leniently(app: TestApp) {
     for (label, body) in [
         ("Application/X-WWW-Form-URLEncoded", "a=\u{e9}"),
         (

@@ -1,4 +1,4 @@
-//! Contract section 3: parts of a binary, and binaries that change while they are read.
+//! Contract section 3: ranges of binaries, and changes during a download.
 
 use reqwest::StatusCode;
 
@@ -7,18 +7,18 @@ use crate::support::{
 };
 
 on_every_kind_of_store!(
-    a_part_of_a_binary_is_sent_as_such,
-    a_part_across_chunks_is_cut_right,
-    a_range_outside_of_the_binary_is_refused_with_its_size,
-    what_is_no_single_range_gets_the_whole,
-    a_part_of_another_version_gets_the_whole,
-    a_range_counts_for_get_only,
-    a_binary_replaced_while_it_is_read_arrives_whole_as_it_was,
-    a_binary_deleted_while_it_is_read_arrives_whole_as_it_was,
-    a_download_whose_service_ends_breaks_off,
+    a_range_returns_partial_content,
+    a_range_across_chunks_is_correct,
+    an_unsatisfiable_range_is_rejected_with_the_size,
+    other_range_headers_return_the_whole_binary,
+    if_range_of_another_version_returns_the_whole_binary,
+    a_range_applies_to_get_only,
+    a_download_is_not_affected_by_a_replacement,
+    a_download_is_not_affected_by_a_delete,
+    a_download_is_aborted_when_the_service_ends,
 );
 
-/// More than sockets take in before they are read from.
+/// Larger than socket buffers.
 const LARGE_BYTES: usize = 12 * 1024 * 1024;
 const CHUNK_BYTES: usize = 262_144;
 
@@ -26,7 +26,7 @@ fn file(content: &[u8]) -> Multipart {
     Multipart::new().file("pic", "p.png", "image/png", content)
 }
 
-/// A service with one binary; gives the path of the service and that of the binary.
+/// Creates a service with one binary. Returns the paths of both.
 async fn create_with_binary(app: &TestApp, content: &[u8]) -> (String, String) {
     let request = app
         .post("/genesys/1/service/store")
@@ -36,7 +36,7 @@ async fn create_with_binary(app: &TestApp, content: &[u8]) -> (String, String) {
     (service, binary)
 }
 
-async fn a_part_of_a_binary_is_sent_as_such(app: TestApp) {
+async fn a_range_returns_partial_content(app: TestApp) {
     let (_, binary) = create_with_binary(&app, b"0123456789").await;
     let whole = TestResponse::send(app.get(&binary)).await;
     for (range, part, expected) in [
@@ -67,7 +67,7 @@ async fn a_part_of_a_binary_is_sent_as_such(app: TestApp) {
     }
 }
 
-async fn a_part_across_chunks_is_cut_right(app: TestApp) {
+async fn a_range_across_chunks_is_correct(app: TestApp) {
     let content: Vec<u8> = (0..3 * CHUNK_BYTES)
         .map(|n| u8::try_from(n % 251).unwrap())
         .collect();
@@ -86,7 +86,7 @@ async fn a_part_across_chunks_is_cut_right(app: TestApp) {
     }
 }
 
-async fn a_range_outside_of_the_binary_is_refused_with_its_size(app: TestApp) {
+async fn an_unsatisfiable_range_is_rejected_with_the_size(app: TestApp) {
     for (content, range) in [
         (b"0123456789".as_slice(), "bytes=10-"),
         (b"0123456789", "bytes=10-20"),
@@ -103,7 +103,7 @@ async fn a_range_outside_of_the_binary_is_refused_with_its_size(app: TestApp) {
     }
 }
 
-async fn what_is_no_single_range_gets_the_whole(app: TestApp) {
+async fn other_range_headers_return_the_whole_binary(app: TestApp) {
     let (_, binary) = create_with_binary(&app, b"0123456789").await;
     for range in [
         "bytes=0-1,4-5",
@@ -124,7 +124,7 @@ async fn what_is_no_single_range_gets_the_whole(app: TestApp) {
     }
 }
 
-async fn a_part_of_another_version_gets_the_whole(app: TestApp) {
+async fn if_range_of_another_version_returns_the_whole_binary(app: TestApp) {
     let (_, binary) = create_with_binary(&app, b"0123456789").await;
     let tag = TestResponse::send(app.get(&binary))
         .await
@@ -142,7 +142,7 @@ async fn a_part_of_another_version_gets_the_whole(app: TestApp) {
     }
 }
 
-async fn a_range_counts_for_get_only(app: TestApp) {
+async fn a_range_applies_to_get_only(app: TestApp) {
     let (_, binary) = create_with_binary(&app, b"0123456789").await;
     let mut wire = RawConnection::connect(&app).await;
     for range in ["2-4", "10-"] {
@@ -156,7 +156,7 @@ async fn a_range_counts_for_get_only(app: TestApp) {
     }
 }
 
-/// Begins to download what is `LARGE`, and reads the first bytes; most of it cannot be sent yet.
+/// Begins the download of a large binary and reads the first bytes. Most of it is not sent yet.
 async fn begin_download(app: &TestApp, binary: &str) -> (RawConnection, Vec<u8>) {
     let mut wire = RawConnection::connect_with_small_buffer(app).await;
     wire.send(format!("GET {binary} HTTP/1.1\r\nHost: x\r\n\r\n"))
@@ -167,7 +167,7 @@ async fn begin_download(app: &TestApp, binary: &str) -> (RawConnection, Vec<u8>)
     (wire, first)
 }
 
-async fn a_binary_replaced_while_it_is_read_arrives_whole_as_it_was(app: TestApp) {
+async fn a_download_is_not_affected_by_a_replacement(app: TestApp) {
     let (service, binary) = create_with_binary(&app, &vec![1; LARGE_BYTES]).await;
     let storage = format!("{service}/storage");
     let (mut wire, mut read) = begin_download(&app, &binary).await;
@@ -186,7 +186,7 @@ async fn a_binary_replaced_while_it_is_read_arrives_whole_as_it_was(app: TestApp
     );
 }
 
-async fn a_binary_deleted_while_it_is_read_arrives_whole_as_it_was(app: TestApp) {
+async fn a_download_is_not_affected_by_a_delete(app: TestApp) {
     for what in ["storage/pic", "storage"] {
         let (service, binary) = create_with_binary(&app, &vec![1; LARGE_BYTES]).await;
         let (mut wire, mut read) = begin_download(&app, &binary).await;
@@ -197,15 +197,15 @@ async fn a_binary_deleted_while_it_is_read_arrives_whole_as_it_was(app: TestApp)
             .await
             .error_message("KeyNotFound", 404);
         read.extend(wire.read(LARGE_BYTES - read.len()).await);
-        assert!(read == vec![1; LARGE_BYTES], "a download under way was cut");
+        assert!(read == vec![1; LARGE_BYTES], "the download was truncated");
     }
 }
 
-async fn a_download_whose_service_ends_breaks_off(app: TestApp) {
+async fn a_download_is_aborted_when_the_service_ends(app: TestApp) {
     let (service, binary) = create_with_binary(&app, &vec![1; LARGE_BYTES]).await;
     let (mut wire, first) = begin_download(&app, &binary).await;
     TestResponse::send(app.delete(&service)).await.assert_ok();
-    eventually("the end of all the service held", async || {
+    eventually("all keys are removed", async || {
         app.redis_keys("*").await.is_empty().then_some(())
     })
     .await;
@@ -214,5 +214,5 @@ async fn a_download_whose_service_ends_breaks_off(app: TestApp) {
         first.len() + rest.len() < LARGE_BYTES,
         "it was taken for whole"
     );
-    assert!(rest.iter().all(|byte| *byte == 1), "it was mixed");
+    assert!(rest.iter().all(|byte| *byte == 1), "contents are mixed");
 }

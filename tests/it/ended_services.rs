@@ -1,4 +1,4 @@
-//! Contract sections 4 and 7: services that have ended, by their time or by DELETE.
+//! Contract sections 4 and 7: services that have expired or were deleted.
 
 use jiff::Timestamp;
 use reqwest::{RequestBuilder, StatusCode};
@@ -10,14 +10,14 @@ use crate::{
 };
 
 on_every_kind_of_store!(
-    a_service_ends_by_itself_at_its_time_and_not_before,
-    a_longer_life_takes_strings_and_binaries_along,
-    a_shorter_life_takes_strings_and_binaries_along,
-    a_write_does_not_lengthen_the_life,
-    a_deleted_service_is_gone_at_once_with_all_it_held,
+    a_service_expires_at_its_time_and_not_before,
+    extending_a_service_extends_strings_and_binaries,
+    shortening_a_service_shortens_strings_and_binaries,
+    a_write_does_not_extend_the_ttl,
+    a_deleted_service_is_removed_immediately_with_its_keys,
 );
 
-/// All that can be asked of a service and of what it holds.
+/// All requests on a service and its storage.
 fn all_requests(app: &TestApp, service: &str) -> Vec<RequestBuilder> {
     let storage = format!("{service}/storage");
     vec![
@@ -40,47 +40,46 @@ fn all_requests(app: &TestApp, service: &str) -> Vec<RequestBuilder> {
 }
 
 async fn assert_gone(app: &TestApp, service: &str) {
-    for question in all_requests(app, service) {
-        TestResponse::send(question)
+    for request in all_requests(app, service) {
+        TestResponse::send(request)
             .await
             .error_message("ServiceNotFound", 404);
     }
 }
 
-/// Asks for a service until it is gone. It must not be found at a time that is not before its end,
-/// and must be found at any that is.
+/// Requests a service until it has expired. It must be found before its expiration time, and not after it.
 async fn wait_until(app: &TestApp, service: &str, end: Timestamp) {
     eventually("the end of a service", async || {
-        let asked = Timestamp::now();
+        let sent_at = Timestamp::now();
         let status = TestResponse::send(app.get(service)).await.status;
-        let answered = Timestamp::now();
+        let received_at = Timestamp::now();
         if status == StatusCode::OK {
-            // Redis still finds it in the very millisecond of its end.
-            let late = asked.as_millisecond() > end.as_millisecond();
-            assert!(!late, "it is found at {asked} and ended at {end}");
+            // In the millisecond of its expiration Redis still returns it.
+            let late = sent_at.as_millisecond() > end.as_millisecond();
+            assert!(!late, "found at {sent_at}, expired at {end}");
             return None;
         }
         assert!(
-            answered >= end,
-            "it is gone at {answered} and ends at {end}"
+            received_at >= end,
+            "not found at {received_at}, expires at {end}"
         );
         Some(())
     })
     .await;
 }
 
-async fn a_service_ends_by_itself_at_its_time_and_not_before(app: TestApp) {
+async fn a_service_expires_at_its_time_and_not_before(app: TestApp) {
     let service = create(&app, "1").await;
     let end = expiration_time(&app.get_service(&service).await);
     wait_until(&app, &service, end).await;
     assert_gone(&app, &service).await;
-    eventually("the end of all it held", async || {
+    eventually("all keys are removed", async || {
         app.redis_keys("*").await.is_empty().then_some(())
     })
     .await;
 }
 
-async fn a_longer_life_takes_strings_and_binaries_along(app: TestApp) {
+async fn extending_a_service_extends_strings_and_binaries(app: TestApp) {
     let (service, control) = (create(&app, "1").await, create(&app, "1").await);
     TestResponse::send(app.put(&service).form_body("ttl=60"))
         .await
@@ -92,7 +91,7 @@ async fn a_longer_life_takes_strings_and_binaries_along(app: TestApp) {
     assert_eq!(binary.body, vec![7; 300_000]);
 }
 
-async fn a_shorter_life_takes_strings_and_binaries_along(app: TestApp) {
+async fn shortening_a_service_shortens_strings_and_binaries(app: TestApp) {
     let service = create(&app, "60").await;
     TestResponse::send(app.put(&service).form_body("ttl=1"))
         .await
@@ -100,13 +99,13 @@ async fn a_shorter_life_takes_strings_and_binaries_along(app: TestApp) {
     let end = expiration_time(&app.get_service(&service).await);
     wait_until(&app, &service, end).await;
     assert_gone(&app, &service).await;
-    eventually("the end of all it held", async || {
+    eventually("all keys are removed", async || {
         app.redis_keys("*").await.is_empty().then_some(())
     })
     .await;
 }
 
-async fn a_write_does_not_lengthen_the_life(app: TestApp) {
+async fn a_write_does_not_extend_the_ttl(app: TestApp) {
     let service = create(&app, "1").await;
     let before = app.get_service(&service).await["_expiration_time"].clone();
     let file = Multipart::new()
@@ -116,20 +115,20 @@ async fn a_write_does_not_lengthen_the_life(app: TestApp) {
     TestResponse::send(app.post(&storage).multipart_body(file))
         .await
         .assert_empty();
-    let told = app.get_service(&service).await;
-    assert_eq!(told["_expiration_time"], before);
-    wait_until(&app, &service, expiration_time(&told)).await;
+    let description = app.get_service(&service).await;
+    assert_eq!(description["_expiration_time"], before);
+    wait_until(&app, &service, expiration_time(&description)).await;
     assert_gone(&app, &service).await;
 }
 
-async fn a_deleted_service_is_gone_at_once_with_all_it_held(app: TestApp) {
+async fn a_deleted_service_is_removed_immediately_with_its_keys(app: TestApp) {
     let service = create(&app, "60").await;
     TestResponse::send(app.delete(&service)).await.assert_ok();
     assert_gone(&app, &service).await;
     TestResponse::send(app.delete(&service))
         .await
         .error_message("ServiceNotFound", 404);
-    eventually("the end of all it held", async || {
+    eventually("all keys are removed", async || {
         app.redis_keys("*").await.is_empty().then_some(())
     })
     .await;

@@ -1,4 +1,4 @@
-//! Contract section 1, "Errors": the table, row by row.
+//! Contract section 1, "Errors": every row of the table.
 
 use reqwest::RequestBuilder;
 
@@ -10,9 +10,9 @@ use crate::support::{
 const STORE: &str = "/genesys/1/service/store";
 const FORM: &str = "application/x-www-form-urlencoded";
 
-on_every_kind_of_store!(every_row_of_the_table_is_answered_as_it_says,);
+on_every_kind_of_store!(every_error_of_the_table_is_returned,);
 
-/// What is sent to a service that holds `Key1=Value1` and the binary `pic`, and what comes back.
+/// A request to a service with `Key1=Value1` and the binary `pic`, and the expected response.
 struct ErrorCase {
     exception: &'static str,
     status: u16,
@@ -156,7 +156,7 @@ const CASES: [ErrorCase; 31] = [
     }),
 ];
 
-async fn every_row_of_the_table_is_answered_as_it_says(app: TestApp) {
+async fn every_error_of_the_table_is_returned(app: TestApp) {
     let service = app.create("Key1=Value1").await;
     let picture = Multipart::new().file("pic", "p.png", "image/png", b"12345");
     let storage = format!("{service}/storage");
@@ -180,7 +180,7 @@ async fn every_row_of_the_table_is_answered_as_it_says(app: TestApp) {
 }
 
 #[tokio::test]
-async fn what_the_store_holds_and_nobody_understands_is_a_fault_without_internals() {
+async fn corrupt_data_in_the_store_is_an_internal_error_without_details() {
     let app = TestApp::on_redis().await;
     let service = app.create("Key1=Value1").await;
     let keys = app.redis_keys("svc:*").await;
@@ -200,7 +200,7 @@ async fn what_the_store_holds_and_nobody_understands_is_a_fault_without_internal
 }
 
 #[tokio::test]
-async fn without_its_redis_every_verb_is_unavailable_and_says_when_to_come_back() {
+async fn without_redis_every_operation_is_unavailable_with_retry_after() {
     let redis = std::sync::Arc::new(TestRedis::dedicated());
     let app = TestApp::start(Some(redis.clone()), "t:", &[]).await;
     let service = app.create("Key1=Value1").await;
@@ -241,7 +241,7 @@ async fn without_its_redis_every_verb_is_unavailable_and_says_when_to_come_back(
 }
 
 #[tokio::test]
-async fn a_name_of_any_script_is_told_in_an_error() {
+async fn error_messages_contain_names_of_any_script() {
     let catalogue = CatalogFile::new("[services.'caf\u{e9}']\n_type='builtin'\n_service='store'");
     let file = ("catalog.file", catalogue.path());
     let app = TestApp::start(None, "t:", &[file]).await;

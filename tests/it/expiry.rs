@@ -1,4 +1,4 @@
-//! Contract sections 4 and 7: moving the end of a service, and what is left when it has come.
+//! Contract sections 4 and 7: changes of the expiration time.
 
 use std::time::SystemTime;
 
@@ -8,21 +8,25 @@ use serde_json::{Value, json};
 use crate::support::{Bodies, Multipart, TestApp, TestResponse, on_every_kind_of_store};
 
 on_every_kind_of_store!(
-    every_kind_of_body_moves_the_end_under_both_paths,
-    an_expiration_time_is_taken_to_the_millisecond,
+    every_kind_of_body_sets_the_expiration_under_both_paths,
+    an_expiration_time_is_set_to_the_millisecond,
     ttl_wins_over_expiration_time,
-    a_bad_end_is_refused_and_changes_nothing,
+    an_invalid_expiration_is_rejected_and_changes_nothing,
 );
 
-/// The clock of Redis is measured, and may be ahead by the time of one round trip: on a busy machine, this much.
+/// The measured clock of Redis can be ahead by the time of one round trip; this is the maximum on a busy machine.
 const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_secs(1);
 
 pub(crate) fn path_under_cs(service: &str) -> String {
     service.replace("/service/", "/cs/services/")
 }
 
-pub(crate) fn expiration_time(told: &Value) -> Timestamp {
-    told["_expiration_time"].as_str().unwrap().parse().unwrap()
+pub(crate) fn expiration_time(description: &Value) -> Timestamp {
+    description["_expiration_time"]
+        .as_str()
+        .unwrap()
+        .parse()
+        .unwrap()
 }
 
 /// A service with a string and a binary.
@@ -37,7 +41,7 @@ pub(crate) async fn create(app: &TestApp, ttl: &str) -> String {
         .service_id()
 }
 
-async fn every_kind_of_body_moves_the_end_under_both_paths(app: TestApp) {
+async fn every_kind_of_body_sets_the_expiration_under_both_paths(app: TestApp) {
     let service = create(&app, "60").await;
     for path in [service.clone(), path_under_cs(&service)] {
         let by_query = |ttl: u32| app.put(&format!("{path}?ttl={ttl}"));
@@ -54,28 +58,28 @@ async fn every_kind_of_body_moves_the_end_under_both_paths(app: TestApp) {
             (by_query(1).form_body("ttl=600"), 600),
             (by_query(2_592_000), 2_592_000),
         ] {
-            let life = SignedDuration::from_secs(ttl);
-            let earliest = milliseconds_now() + life;
+            let ttl_duration = SignedDuration::from_secs(ttl);
+            let earliest = milliseconds_now() + ttl_duration;
             TestResponse::send(request).await.assert_empty();
-            let latest = Timestamp::now() + life + CLOCK_TOLERANCE;
-            let told = app.get_service(&service).await;
+            let latest = Timestamp::now() + ttl_duration + CLOCK_TOLERANCE;
+            let description = app.get_service(&service).await;
             assert!(
-                (earliest..=latest).contains(&expiration_time(&told)),
-                "{ttl}: {told}"
+                (earliest..=latest).contains(&expiration_time(&description)),
+                "{ttl}: {description}"
             );
-            assert!((ttl - 10..=ttl).contains(&told["_ttl"].as_i64().unwrap()));
+            assert!((ttl - 10..=ttl).contains(&description["_ttl"].as_i64().unwrap()));
         }
     }
 }
 
-/// Now, in the precision that ends have.
+/// The current time in milliseconds, the precision of expiration times.
 fn milliseconds_now() -> Timestamp {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let millis = i64::try_from(since.unwrap().as_millis()).unwrap();
     Timestamp::from_millisecond(millis).unwrap()
 }
 
-async fn an_expiration_time_is_taken_to_the_millisecond(app: TestApp) {
+async fn an_expiration_time_is_set_to_the_millisecond(app: TestApp) {
     let service = create(&app, "60").await;
     let time = milliseconds_now() + SignedDuration::from_millis(3_600_123);
     let utc = format!("{time:.3}");
@@ -127,7 +131,7 @@ async fn ttl_wins_over_expiration_time(app: TestApp) {
     assert!((90..=100).contains(&ttl), "{ttl}");
 }
 
-async fn a_bad_end_is_refused_and_changes_nothing(app: TestApp) {
+async fn an_invalid_expiration_is_rejected_and_changes_nothing(app: TestApp) {
     let service = create(&app, "60").await;
     let before = app.get_service(&service).await["_expiration_time"].clone();
     let now = Timestamp::now();
@@ -157,8 +161,8 @@ async fn a_bad_end_is_refused_and_changes_nothing(app: TestApp) {
             ] {
                 let answer = TestResponse::send(request).await;
                 let message = answer.error_message("InvalidParameter", 400);
-                let told = if name == "other" { "ttl" } else { name };
-                assert!(message.contains(told), "{message}");
+                let parameter = if name == "other" { "ttl" } else { name };
+                assert!(message.contains(parameter), "{message}");
             }
         }
         TestResponse::send(app.put(&path))

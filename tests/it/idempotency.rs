@@ -1,4 +1,4 @@
-//! Contract section 2, `Idempotency-Key`: a repeated create is done once.
+//! Contract section 2, `Idempotency-Key`: a repeated create is executed once.
 
 use std::collections::HashSet;
 
@@ -15,21 +15,21 @@ const KEY: &str = "order-4711-of-0001";
 const STORE: &str = "/genesys/1/service/store";
 
 on_every_kind_of_store!(
-    a_repeat_gets_the_same_bytes_and_creates_nothing,
-    twenty_creates_at_once_under_one_key_give_one_service,
-    another_key_gives_another_service,
-    another_request_under_the_key_is_refused,
-    files_count_with_their_bytes,
+    a_repeated_create_returns_the_same_bytes_and_creates_nothing,
+    concurrent_creates_with_one_key_create_one_service,
+    another_key_creates_another_service,
+    a_different_request_with_the_same_key_is_rejected,
+    file_contents_are_part_of_the_request,
     the_key_of_another_caller_is_another_key,
-    what_differs_only_in_how_it_is_sent_is_the_same_request,
-    a_key_is_compared_as_it_is_written,
-    after_a_delete_a_repeat_makes_a_new_service,
-    after_the_end_by_time_a_repeat_makes_a_new_service,
-    a_repeat_is_answered_for_as_long_as_the_service_was_made_to_live,
-    a_repeat_is_answered_for_as_long_as_the_life_was_extended,
-    a_key_whose_create_failed_is_free_for_the_next,
+    the_encoding_is_not_part_of_the_request,
+    keys_are_compared_literally,
+    after_a_delete_a_repeated_create_creates_a_new_service,
+    after_expiration_a_repeated_create_creates_a_new_service,
+    a_key_is_valid_for_the_requested_ttl,
+    a_key_is_valid_for_the_extended_ttl,
+    a_key_can_be_reused_after_a_failed_create,
     a_key_has_16_to_255_visible_ascii_characters,
-    a_slower_create_under_the_same_key_changes_nothing_of_the_first,
+    a_slower_create_with_the_same_key_does_not_change_the_first,
 );
 
 fn create(app: &TestApp, key: &str, form: &str) -> RequestBuilder {
@@ -37,8 +37,8 @@ fn create(app: &TestApp, key: &str, form: &str) -> RequestBuilder {
     request.form_body(form)
 }
 
-/// Waits until a service made now, to live for a second, has ended.
-async fn sleep_one_second(app: &TestApp) {
+/// Waits until a new service with a TTL of one second has expired.
+async fn wait_for_ttl_of_one_second(app: &TestApp) {
     let service = app.create("_ttl=1").await;
     eventually("the end of a service", async || {
         let answer = TestResponse::send(app.get(&service)).await;
@@ -47,7 +47,7 @@ async fn sleep_one_second(app: &TestApp) {
     .await;
 }
 
-async fn a_repeat_gets_the_same_bytes_and_creates_nothing(app: TestApp) {
+async fn a_repeated_create_returns_the_same_bytes_and_creates_nothing(app: TestApp) {
     let first = TestResponse::send(create(&app, KEY, "Key1=Value1")).await;
     let service = first.service_id();
     let keys = app.redis_keys("svc:*").await;
@@ -63,7 +63,7 @@ async fn a_repeat_gets_the_same_bytes_and_creates_nothing(app: TestApp) {
     assert_eq!(app.storage(&service).await, json!({"Key1": "Value1"}));
 }
 
-async fn twenty_creates_at_once_under_one_key_give_one_service(app: TestApp) {
+async fn concurrent_creates_with_one_key_create_one_service(app: TestApp) {
     let requests = (0..20).map(|n| {
         let request = create(&app, KEY, &format!("Key1=Value1&{}", ["", "&"][n % 2]));
         TestResponse::send(request)
@@ -72,13 +72,13 @@ async fn twenty_creates_at_once_under_one_key_give_one_service(app: TestApp) {
     let services: HashSet<String> = answers.iter().map(TestResponse::service_id).collect();
     let bodies: HashSet<&[u8]> = answers.iter().map(|answer| &*answer.body).collect();
     assert_eq!((services.len(), bodies.len()), (1, 1), "{services:?}");
-    let made = app.redis_keys("svc:*").await.len();
-    assert_eq!(made, usize::from(app.redis.is_some()));
+    let services_in_redis = app.redis_keys("svc:*").await.len();
+    assert_eq!(services_in_redis, usize::from(app.redis.is_some()));
     let stored = app.storage(services.iter().next().unwrap()).await;
     assert_eq!(stored.as_object().unwrap().len(), 1, "{stored}");
 }
 
-async fn another_key_gives_another_service(app: TestApp) {
+async fn another_key_creates_another_service(app: TestApp) {
     let catalogue = CatalogFile::new(
         "[services.store]\n_type = \"builtin\"\n_service = \"store\"\n\
          [services.more]\n_type = \"builtin\"\n_service = \"store\"\n\
@@ -102,7 +102,7 @@ async fn another_key_gives_another_service(app: TestApp) {
     assert_eq!(services.len(), 5, "{services:?}");
 }
 
-async fn a_key_is_compared_as_it_is_written(app: TestApp) {
+async fn keys_are_compared_literally(app: TestApp) {
     let mut services = HashSet::new();
     for key in ["k", "K", "\"k\"", "{k}", "k}", "*", "k,k"] {
         let key = &format!("{key}{}", "~".repeat(16));
@@ -111,7 +111,7 @@ async fn a_key_is_compared_as_it_is_written(app: TestApp) {
     assert_eq!(services.len(), 7, "{services:?}");
 }
 
-async fn after_a_delete_a_repeat_makes_a_new_service(app: TestApp) {
+async fn after_a_delete_a_repeated_create_creates_a_new_service(app: TestApp) {
     let first = TestResponse::send(create(&app, KEY, "Key1=Value1"))
         .await
         .service_id();
@@ -130,19 +130,19 @@ async fn after_a_delete_a_repeat_makes_a_new_service(app: TestApp) {
     assert_eq!(repeat, second);
 }
 
-async fn after_the_end_by_time_a_repeat_makes_a_new_service(app: TestApp) {
+async fn after_expiration_a_repeated_create_creates_a_new_service(app: TestApp) {
     let first = TestResponse::send(create(&app, KEY, "Key1=Value1&_ttl=1"))
         .await
         .service_id();
-    sleep_one_second(&app).await;
+    wait_for_ttl_of_one_second(&app).await;
     let second = TestResponse::send(create(&app, KEY, "Key2=Value2"))
         .await
         .service_id();
-    assert_ne!(first, second, "an id that had ended names something again");
+    assert_ne!(first, second, "the id of an expired service is reused");
     assert_eq!(app.storage(&second).await, json!({"Key2": "Value2"}));
 }
 
-async fn a_repeat_is_answered_for_as_long_as_the_service_was_made_to_live(app: TestApp) {
+async fn a_key_is_valid_for_the_requested_ttl(app: TestApp) {
     let catalogue = CatalogFile::new(
         "[services.store]\n_type = \"builtin\"\n_service = \"store\"\n_ttl = 1\n\
          _overwritable_options = \"_ttl\"\n",
@@ -151,21 +151,21 @@ async fn a_repeat_is_answered_for_as_long_as_the_service_was_made_to_live(app: T
         .start_sibling(&[("catalog.file", catalogue.path())])
         .await;
     let first = TestResponse::send(create(&app, KEY, "_ttl=60")).await;
-    sleep_one_second(&app).await;
+    wait_for_ttl_of_one_second(&app).await;
     let repeat = TestResponse::send(create(&app, KEY, "_ttl=60")).await;
     assert_eq!(repeat.text(), first.text());
 }
 
-async fn a_repeat_is_answered_for_as_long_as_the_life_was_extended(app: TestApp) {
+async fn a_key_is_valid_for_the_extended_ttl(app: TestApp) {
     let first = TestResponse::send(create(&app, KEY, "_ttl=1")).await;
     let extend = app.put(&first.service_id()).form_body("ttl=60");
     TestResponse::send(extend).await.assert_empty();
-    sleep_one_second(&app).await;
+    wait_for_ttl_of_one_second(&app).await;
     let repeat = TestResponse::send(create(&app, KEY, "_ttl=1")).await;
     assert_eq!(repeat.text(), first.text());
 }
 
-async fn a_key_whose_create_failed_is_free_for_the_next(app: TestApp) {
+async fn a_key_can_be_reused_after_a_failed_create(app: TestApp) {
     for wrong in ["a=1&_ttl=0", "a=%FF"] {
         let answer = TestResponse::send(create(&app, KEY, wrong)).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{answer:?}");
@@ -202,7 +202,7 @@ async fn a_key_has_16_to_255_visible_ascii_characters(app: TestApp) {
     );
 }
 
-async fn a_slower_create_under_the_same_key_changes_nothing_of_the_first(app: TestApp) {
+async fn a_slower_create_with_the_same_key_does_not_change_the_first(app: TestApp) {
     let body = |ttl: &str| {
         let file = Multipart::new().file("pic", "p", "image/png", &vec![7; 300_000]);
         file.text("_ttl", ttl).bytes()
@@ -221,8 +221,8 @@ async fn a_slower_create_under_the_same_key_changes_nothing_of_the_first(app: Te
         wires.push(wire);
     }
     eventually("chunks of both bodies", async || {
-        let seen = app.redis.is_none() || app.redis_keys("blob:*").await.len() == 2;
-        seen.then_some(())
+        let arrived = app.redis.is_none() || app.redis_keys("blob:*").await.len() == 2;
+        arrived.then_some(())
     })
     .await;
     let mut answers = Vec::new();
@@ -232,7 +232,7 @@ async fn a_slower_create_under_the_same_key_changes_nothing_of_the_first(app: Te
     }
     let service = answers[0].service_id();
     answers[1].error_message("IdempotencyKeyReused", 422);
-    sleep_one_second(&app).await;
+    wait_for_ttl_of_one_second(&app).await;
     let binary = TestResponse::send(app.get(&format!("{service}/storage/binary/pic"))).await;
     assert_eq!(binary.body, vec![7; 300_000]);
     let file = Multipart::new().file("pic", "p", "image/png", &vec![7; 300_000]);
@@ -241,7 +241,7 @@ async fn a_slower_create_under_the_same_key_changes_nothing_of_the_first(app: Te
     assert_eq!(repeat.text(), answers[0].text());
 }
 
-async fn another_request_under_the_key_is_refused(app: TestApp) {
+async fn a_different_request_with_the_same_key_is_rejected(app: TestApp) {
     let first = TestResponse::send(create(&app, KEY, "Key1=Value1&_ttl=60")).await;
     let key = |request: RequestBuilder| request.header("Idempotency-Key", KEY);
     for request in [
@@ -269,7 +269,7 @@ async fn another_request_under_the_key_is_refused(app: TestApp) {
     assert_eq!(repeat.body, first.body);
 }
 
-async fn files_count_with_their_bytes(app: TestApp) {
+async fn file_contents_are_part_of_the_request(app: TestApp) {
     let create = |name: &str, kind: &str, byte: u8| {
         let file = Multipart::new().file("pic", name, kind, &vec![byte; 300_000]);
         let request = app.post(STORE).header("Idempotency-Key", KEY);
@@ -292,10 +292,10 @@ async fn files_count_with_their_bytes(app: TestApp) {
     }
     let binary = TestResponse::send(app.get(&format!("{first_id}/storage/binary/pic"))).await;
     assert_eq!(binary.body, vec![7; 300_000]);
-    // What the repeats sent is given up.
-    eventually("the bytes of the repeats are gone", async || {
-        let kept = app.redis_keys("blob:*").await.len();
-        (kept == usize::from(app.redis.is_some())).then_some(())
+    // The uploads of the repeated creates are discarded.
+    eventually("uploads of repeated creates are discarded", async || {
+        let blobs = app.redis_keys("blob:*").await.len();
+        (blobs == usize::from(app.redis.is_some())).then_some(())
     })
     .await;
 }
@@ -334,7 +334,7 @@ async fn the_key_of_another_caller_is_another_key(app: TestApp) {
     }
 }
 
-async fn what_differs_only_in_how_it_is_sent_is_the_same_request(app: TestApp) {
+async fn the_encoding_is_not_part_of_the_request(app: TestApp) {
     let first = TestResponse::send(create(&app, KEY, "Key1=Value1&Key2=2")).await;
     let key = |request: RequestBuilder| request.header("Idempotency-Key", KEY);
     for request in [

@@ -1,4 +1,4 @@
-//! Contract section 3: a name is one slot, and some names are none.
+//! Contract section 3: a key has one value, and reserved names are not stored.
 
 use serde_json::json;
 
@@ -8,15 +8,15 @@ use crate::{
 };
 
 on_every_kind_of_store!(
-    a_name_is_one_slot_for_strings_and_binaries,
+    a_key_has_one_value_a_string_or_a_binary,
     null_removes_a_string_or_a_binary,
-    names_with_an_underscore_in_front_are_never_stored,
-    what_the_store_keeps_for_itself_cannot_be_read_or_deleted,
-    a_deleted_key_is_gone_and_may_be_deleted_again,
-    clearing_the_storage_leaves_the_service_alive,
+    names_with_a_leading_underscore_are_never_stored,
+    internal_fields_of_the_store_are_not_accessible,
+    deleting_a_key_is_idempotent,
+    clearing_the_storage_keeps_the_service_active,
 );
 
-async fn a_name_is_one_slot_for_strings_and_binaries(app: TestApp) {
+async fn a_key_has_one_value_a_string_or_a_binary(app: TestApp) {
     let service = app.create("pic=text").await;
     let storage = format!("{service}/storage");
     let (string, binary) = (format!("{storage}/pic"), format!("{storage}/binary/pic"));
@@ -29,9 +29,9 @@ async fn a_name_is_one_slot_for_strings_and_binaries(app: TestApp) {
         .await
         .error_message("KeyNotFound", 404);
     assert_eq!(app.storage(&service).await, json!({}));
-    let told = app.get_service(&service).await;
+    let description = app.get_service(&service).await;
     assert_eq!(
-        (&told["_keys"], &told["_binaries"][0]["name"]),
+        (&description["_keys"], &description["_binaries"][0]["name"]),
         (&json!([]), &json!("pic"))
     );
 
@@ -42,9 +42,9 @@ async fn a_name_is_one_slot_for_strings_and_binaries(app: TestApp) {
         .await
         .error_message("KeyNotFound", 404);
     assert_eq!(app.storage(&service).await, json!({"pic": "again"}));
-    let told = app.get_service(&service).await;
+    let description = app.get_service(&service).await;
     assert_eq!(
-        (&told["_keys"], &told["_binaries"]),
+        (&description["_keys"], &description["_binaries"]),
         (&json!(["pic"]), &json!([]))
     );
 }
@@ -70,7 +70,7 @@ async fn null_removes_a_string_or_a_binary(app: TestApp) {
     binary.error_message("KeyNotFound", 404);
 }
 
-async fn names_with_an_underscore_in_front_are_never_stored(app: TestApp) {
+async fn names_with_a_leading_underscore_are_never_stored(app: TestApp) {
     let service = app.create("_phone=1&__x=2&_=3&a_b=4").await;
     let storage = format!("{service}/storage");
     let file = Multipart::new()
@@ -87,9 +87,9 @@ async fn names_with_an_underscore_in_front_are_never_stored(app: TestApp) {
         TestResponse::send(request).await.assert_empty();
     }
     assert_eq!(app.storage(&service).await, json!({"a_b": "4"}));
-    let told = app.get_service(&service).await;
+    let description = app.get_service(&service).await;
     assert_eq!(
-        (&told["_service"], &told["_binaries"]),
+        (&description["_service"], &description["_binaries"]),
         (&json!("store"), &json!([]))
     );
     for name in ["_phone", "__x", "_", "_pic", "_t", "_service", "_bin:x"] {
@@ -104,7 +104,7 @@ async fn names_with_an_underscore_in_front_are_never_stored(app: TestApp) {
     }
 }
 
-async fn what_the_store_keeps_for_itself_cannot_be_read_or_deleted(app: TestApp) {
+async fn internal_fields_of_the_store_are_not_accessible(app: TestApp) {
     let request = app
         .post("/genesys/1/service/store")
         .header("gms_user", "agent");
@@ -112,7 +112,7 @@ async fn what_the_store_keeps_for_itself_cannot_be_read_or_deleted(app: TestApp)
         .header("Idempotency-Key", "order-4711-of-0001")
         .multipart_body(picture());
     let service = TestResponse::send(request).await.service_id();
-    let told = app.get_service(&service).await;
+    let description = app.get_service(&service).await;
     let storage = format!("{service}/storage");
     for name in [
         "_service",
@@ -136,12 +136,12 @@ async fn what_the_store_keeps_for_itself_cannot_be_read_or_deleted(app: TestApp)
     let mut after = app.get_service(&service).await;
     assert_eq!(after["_binaries"], json!([]));
     for same in ["_binaries", "_ttl"] {
-        after[same] = told[same].clone();
+        after[same] = description[same].clone();
     }
-    assert_eq!(after, told);
+    assert_eq!(after, description);
 }
 
-async fn a_deleted_key_is_gone_and_may_be_deleted_again(app: TestApp) {
+async fn deleting_a_key_is_idempotent(app: TestApp) {
     let service = app.create("Key1=Value1&Key2=Value2").await;
     let storage = format!("{service}/storage");
     TestResponse::send(app.post(&storage).multipart_body(picture()))
@@ -167,7 +167,7 @@ async fn a_deleted_key_is_gone_and_may_be_deleted_again(app: TestApp) {
     assert_eq!(app.get_service(&service).await["_binaries"], json!([]));
 }
 
-async fn clearing_the_storage_leaves_the_service_alive(app: TestApp) {
+async fn clearing_the_storage_keeps_the_service_active(app: TestApp) {
     let service = app.create("Key1=Value1").await;
     let storage = format!("{service}/storage");
     TestResponse::send(app.post(&storage).multipart_body(picture()))
@@ -177,9 +177,9 @@ async fn clearing_the_storage_leaves_the_service_alive(app: TestApp) {
     for _ in 0..2 {
         TestResponse::send(app.delete(&storage)).await.assert_ok();
         assert_eq!(app.storage(&service).await, json!({}));
-        let told = app.get_service(&service).await;
+        let description = app.get_service(&service).await;
         assert_eq!(
-            (&told["_binaries"], &told["_expiration_time"]),
+            (&description["_binaries"], &description["_expiration_time"]),
             (&json!([]), &end)
         );
         let binary = TestResponse::send(app.get(&format!("{storage}/binary/pic"))).await;

@@ -12,14 +12,14 @@ use crate::support::{
 };
 
 on_every_kind_of_store!(
-    a_key_of_any_name_is_written_read_and_deleted,
-    the_key_named_binary_is_a_key_like_others,
-    a_plus_in_a_path_is_a_plus,
+    keys_of_any_name_are_written_read_and_deleted,
+    the_key_named_binary_is_a_normal_key,
+    a_plus_in_a_path_is_literal,
     a_name_has_one_to_256_bytes,
-    a_path_that_is_no_text_names_nothing,
+    a_path_that_is_not_utf_8_is_not_found,
 );
 
-/// Reads, replaces by a binary, and deletes the key `name` of a service of its own.
+/// Writes, reads, replaces by a binary, and deletes the key `name` in a new service.
 async fn check_name(app: &TestApp, name: &str) {
     let service = app.create(&format!("{}=Value1", encode(name))).await;
     assert_eq!(app.storage(&service).await, json!({name: "Value1"}));
@@ -27,7 +27,7 @@ async fn check_name(app: &TestApp, name: &str) {
     let key = format!("{storage}/{}", encode(name));
     let binary = format!("{storage}/binary/{}", encode(name));
 
-    // Not by the client: it would resolve the key `..` like a folder.
+    // Sent on a raw connection, because the client would resolve `..`.
     let mut wire = RawConnection::connect(app).await;
     let answer = wire.request("GET", &key).await;
     assert_eq!(answer.status, StatusCode::OK, "{name:?}: {answer:?}");
@@ -57,7 +57,7 @@ async fn check_name(app: &TestApp, name: &str) {
     assert_eq!(app.storage(&service).await, json!({}));
 }
 
-async fn a_key_of_any_name_is_written_read_and_deleted(app: TestApp) {
+async fn keys_of_any_name_are_written_read_and_deleted(app: TestApp) {
     let longest = "\u{e9}".repeat(128);
     for name in [
         "a/b",
@@ -106,7 +106,7 @@ async fn a_key_of_any_name_is_written_read_and_deleted(app: TestApp) {
     }
 }
 
-async fn the_key_named_binary_is_a_key_like_others(app: TestApp) {
+async fn the_key_named_binary_is_a_normal_key(app: TestApp) {
     let service = app.create("binary=Value1").await;
     let key = format!("{service}/storage/binary");
     assert_eq!(
@@ -131,7 +131,7 @@ async fn the_key_named_binary_is_a_key_like_others(app: TestApp) {
         .error_message("NotFound", 404);
 }
 
-async fn a_plus_in_a_path_is_a_plus(app: TestApp) {
+async fn a_plus_in_a_path_is_literal(app: TestApp) {
     let service = app.create("a%2Bb=plus&a+b=space").await;
     let read = async |key: &str| {
         let request = app.get(&format!("{service}/storage/{key}"));
@@ -163,7 +163,7 @@ async fn a_name_has_one_to_256_bytes(app: TestApp) {
     read.error_message("KeyNotFound", 404);
 }
 
-async fn a_path_that_is_no_text_names_nothing(app: TestApp) {
+async fn a_path_that_is_not_utf_8_is_not_found(app: TestApp) {
     let service = app.create("Key1=1").await;
     for path in ["storage/%FF", "storage/binary/%FF", "storage/a%C3"] {
         let answer = TestResponse::send(app.get(&format!("{service}/{path}"))).await;
@@ -171,7 +171,7 @@ async fn a_path_that_is_no_text_names_nothing(app: TestApp) {
     }
 }
 
-/// Names of user data: 1 to 256 bytes, no `_` in front, otherwise anything.
+/// Names of user data: 1 to 256 bytes without a leading `_`.
 fn names() -> impl Strategy<Value = String> {
     let any_text = "\\PC{1,64}|[ -~]{1,64}|(?s).{1,16}|[/%.+?#&=;\"\\\\ ]{1,8}";
     let storable = |name: &String| !name.starts_with('_') && name.len() <= 256;

@@ -1,4 +1,4 @@
-//! Contract section 8: what is over a limit is refused with the limit, and nothing is stored of it.
+//! Contract section 8: requests over a limit are rejected with the limit, and nothing is stored.
 
 use std::io;
 
@@ -18,25 +18,25 @@ on_every_kind_of_store!(
     a_string_has_a_limit_in_every_kind_of_body,
     a_binary_has_a_limit,
     nesting_has_a_limit,
-    the_pairs_of_a_body_have_a_limit,
+    the_fields_of_a_body_have_a_limit,
     the_keys_of_a_service_have_a_limit,
 );
 
-/// A service that holds `Key1=Value1`, with these limits.
+/// Starts a replica with these limits, and creates a service with one key.
 pub(crate) async fn start(app: &TestApp, limits: &[(&str, &str)]) -> (TestApp, String) {
     let app = app.start_sibling(limits).await;
     let service = app.create("Key1=1").await;
     (app, service)
 }
 
-/// Checks that each request is refused for this limit, and that nothing came of it.
+/// Checks that each request is rejected because of this limit and changes nothing.
 pub(crate) async fn assert_refused(
     (app, service): &(TestApp, String),
     setting: &str,
     limit: &str,
     requests: Vec<RequestBuilder>,
 ) {
-    let told = app.get_service(service).await;
+    let before = app.get_service(service).await;
     let services = app.redis_keys("svc:*").await.len();
     let blobs = app.redis_keys("blob:*").await.len();
     for request in requests {
@@ -52,10 +52,10 @@ pub(crate) async fn assert_refused(
         );
     }
     let mut after = app.get_service(service).await;
-    after["_ttl"] = told["_ttl"].clone();
-    assert_eq!(after, told);
+    after["_ttl"] = before["_ttl"].clone();
+    assert_eq!(after, before);
     assert_eq!(app.redis_keys("svc:*").await.len(), services);
-    eventually("the end of what was uploaded in vain", async || {
+    eventually("uploads of rejected requests are discarded", async || {
         (app.redis_keys("blob:*").await.len() == blobs).then_some(())
     })
     .await;
@@ -77,15 +77,15 @@ pub(crate) fn chunked(request: RequestBuilder, kind: &str, body: &[u8]) -> Reque
 async fn a_string_has_a_limit_in_every_kind_of_body(app: TestApp) {
     let limited = start(&app, &[("limits.string_bytes", "100")]).await;
     let (app, storage) = (&limited.0, format!("{}/storage", limited.1));
-    let (most, over) = ("\u{e9}".repeat(50), "x".repeat(101));
+    let (longest, too_long) = ("\u{e9}".repeat(50), "x".repeat(101));
     let escaped = "\\u00e9".repeat(50);
     for request in [
-        app.post(&storage).form_body(&format!("Key1={most}")),
+        app.post(&storage).form_body(&format!("Key1={longest}")),
         app.post(&storage)
             .json_body(&format!("{{\"Key1\":\"{escaped}\"}}")),
         app.post(&storage)
-            .multipart_body(Multipart::new().text("Key1", &most)),
-        app.post(&format!("{storage}?Key1={most}")),
+            .multipart_body(Multipart::new().text("Key1", &longest)),
+        app.post(&format!("{storage}?Key1={longest}")),
         app.post(&storage)
             .multipart_body(Multipart::new().file("f", "f", "a/b", &[1; 101])),
     ] {
@@ -93,23 +93,25 @@ async fn a_string_has_a_limit_in_every_kind_of_body(app: TestApp) {
     }
     let latin = "application/x-www-form-urlencoded;charset=ISO-8859-1";
     let requests = vec![
-        app.post(&storage).form_body(&format!("Key2=2&Key1={over}")),
         app.post(&storage)
-            .json_body(&format!("{{\"Key2\":2,\"Key1\":\"{over}\"}}")),
+            .form_body(&format!("Key2=2&Key1={too_long}")),
         app.post(&storage)
-            .json_body(&format!("{{\"Key1\":[\"{over}\"]}}")),
+            .json_body(&format!("{{\"Key2\":2,\"Key1\":\"{too_long}\"}}")),
         app.post(&storage)
-            .multipart_body(Multipart::new().text("Key2", "2").text("Key1", &over)),
-        app.post(&format!("{storage}?Key1={over}")),
+            .json_body(&format!("{{\"Key1\":[\"{too_long}\"]}}")),
+        app.post(&storage)
+            .multipart_body(Multipart::new().text("Key2", "2").text("Key1", &too_long)),
+        app.post(&format!("{storage}?Key1={too_long}")),
         app.post(&storage)
             .typed_body(latin, &[b"Key1=".as_slice(), &[0xe9; 51]].concat()),
         app.post(&format!("{}/update", limited.1))
-            .form_body(&format!("Key1={over}")),
-        app.post(STORE).form_body(&format!("Key1={over}")),
-        app.put(&limited.1).form_body(&format!("ttl=60&x={over}")),
+            .form_body(&format!("Key1={too_long}")),
+        app.post(STORE).form_body(&format!("Key1={too_long}")),
+        app.put(&limited.1)
+            .form_body(&format!("ttl=60&x={too_long}")),
     ];
     assert_refused(&limited, "limits.string_bytes", "100", requests).await;
-    assert_eq!(app.storage(&limited.1).await, json!({"Key1": most}));
+    assert_eq!(app.storage(&limited.1).await, json!({"Key1": longest}));
 }
 
 async fn a_binary_has_a_limit(app: TestApp) {
@@ -161,7 +163,7 @@ async fn nesting_has_a_limit(app: TestApp) {
     TestResponse::send(request).await.assert_empty();
 }
 
-async fn the_pairs_of_a_body_have_a_limit(app: TestApp) {
+async fn the_fields_of_a_body_have_a_limit(app: TestApp) {
     let limited = start(&app, &[("limits.fields", "2")]).await;
     let (app, storage) = (&limited.0, format!("{}/storage", limited.1));
     let files = Multipart::new()

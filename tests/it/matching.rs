@@ -1,4 +1,4 @@
-//! Contract section 5, `match-interaction`: a call is brought together with its service.
+//! Contract section 5, `match-interaction`: finding the service of a call.
 
 use futures_util::future::join_all;
 use serde_json::json;
@@ -17,32 +17,30 @@ mod comparison;
 mod regions;
 
 on_every_kind_of_store!(
-    a_call_is_matched_by_the_number_alone,
-    a_call_is_matched_by_its_code,
-    a_call_is_matched_by_who_calls_however_that_is_written,
-    a_number_is_found_however_it_is_written,
-    code_and_caller_must_both_fit,
-    who_left_no_code_or_number_is_not_found_by_one,
-    of_several_that_fit_the_newest_is_matched,
-    the_newest_is_found_across_groups,
-    of_fifty_calls_at_once_one_gets_the_booking,
-    fifty_calls_at_once_get_fifty_bookings,
-    a_call_that_fits_nothing_leaves_the_booking,
-    a_service_that_has_ended_is_never_matched,
-    a_booking_that_has_run_out_is_never_matched,
-    a_service_lives_on_after_its_match,
-    its_data_is_told_where_that_is_asked_for,
-    what_is_dialled_must_be_said,
-    a_match_makes_no_service,
-    an_option_of_the_service_counts_for_a_match_too,
+    a_call_is_matched_by_number,
+    a_call_is_matched_by_code,
+    code_and_caller_must_both_match,
+    a_booking_without_code_or_caller_does_not_match_one,
+    the_newest_of_several_bookings_is_matched,
+    the_newest_booking_is_matched_across_groups,
+    one_of_fifty_concurrent_calls_matches_a_booking,
+    fifty_concurrent_calls_match_fifty_bookings,
+    a_call_without_a_match_keeps_the_booking,
+    an_ended_service_is_never_matched,
+    an_expired_booking_is_never_matched,
+    a_service_remains_active_after_its_match,
+    user_data_is_returned_on_request,
+    the_access_number_is_required,
+    a_match_creates_no_service,
+    options_of_the_service_apply_to_a_match,
 );
 
-/// A group of numbers that services share.
+/// Starts a replica with a group of shared numbers.
 async fn start_with_shared_numbers(app: &TestApp) -> TestApp {
     start_app(app, &default_group_toml("ROUND_ROBIN", 1)).await
 }
 
-async fn a_call_is_matched_by_the_number_alone(app: TestApp) {
+async fn a_call_is_matched_by_number(app: TestApp) {
     let app = start_app(&app, &default_group_toml("CLUSTER", 2)).await;
     let (one, other) = (
         book_number(&app, "").await,
@@ -57,13 +55,13 @@ async fn a_call_is_matched_by_the_number_alone(app: TestApp) {
     }
 }
 
-async fn a_call_is_matched_by_its_code(app: TestApp) {
+async fn a_call_is_matched_by_code(app: TestApp) {
     let app = start_with_shared_numbers(&app).await;
-    let mut waiting = Vec::new();
+    let mut bookings = Vec::new();
     for _ in 0..3 {
-        waiting.push(book_number(&app, "_provide_code=true").await);
+        bookings.push(book_number(&app, "_provide_code=true").await);
     }
-    for booked in [&waiting[1], &waiting[0], &waiting[2]] {
+    for booked in [&bookings[1], &bookings[0], &bookings[2]] {
         let call = format!(
             "_access_number={}&_access_code={}",
             booked.number,
@@ -74,41 +72,7 @@ async fn a_call_is_matched_by_its_code(app: TestApp) {
     }
 }
 
-async fn a_call_is_matched_by_who_calls_however_that_is_written(app: TestApp) {
-    let app = start_with_shared_numbers(&app).await;
-    let caller = book_number(&app, "_phone_number=6504699999").await;
-    let other = book_number(&app, "_phone_number=%2B49%2030%20123456").await;
-    for written in ["6504699998", "4699999", "030123456"] {
-        let call = format!("_access_number={}&_phone_number={written}", number(0));
-        assert_no_match(&app, &call).await;
-    }
-    for (written, id) in [
-        ("%2B1%20650%20469-9999", &caller.id),
-        ("%2B4930123456", &other.id),
-    ] {
-        let call = format!("_access_number={}&_phone_number={written}", number(0));
-        assert_eq!(&match_call(&app, &call).await, id);
-    }
-}
-
-async fn a_number_is_found_however_it_is_written(app: TestApp) {
-    let group = group_toml("DNIS", "CLUSTER", &["+1 (800) 555-0001"]);
-    let app = start_app(&app, &group).await;
-    for written in [
-        "8005550001",
-        "%2B18005550001",
-        "1-800-555-0001",
-        "%2B1%20(800)%20555-0001",
-    ] {
-        let booked = book_number(&app, "").await;
-        // What is told is what was configured.
-        assert_eq!(booked.number, "+1 (800) 555-0001");
-        let call = format!("_access_number={written}");
-        assert_eq!(match_call(&app, &call).await, booked.id, "{written}");
-    }
-}
-
-async fn code_and_caller_must_both_fit(app: TestApp) {
+async fn code_and_caller_must_both_match(app: TestApp) {
     let app = start_with_shared_numbers(&app).await;
     let form = "_provide_code=true&_phone_number=6504699999";
     let booked = book_number(&app, form).await;
@@ -131,7 +95,7 @@ async fn code_and_caller_must_both_fit(app: TestApp) {
     );
 }
 
-async fn who_left_no_code_or_number_is_not_found_by_one(app: TestApp) {
+async fn a_booking_without_code_or_caller_does_not_match_one(app: TestApp) {
     let app = start_app(&app, &default_group_toml("CLUSTER", 1)).await;
     let booked = book_number(&app, "").await;
     assert_no_match(
@@ -144,7 +108,7 @@ async fn who_left_no_code_or_number_is_not_found_by_one(app: TestApp) {
         &format!("_access_number={}&_phone_number=6504699999", number(0)),
     )
     .await;
-    // An empty number is not said; an empty code would fit any booking.
+    // An empty caller is absent; an empty code would match any booking.
     let call = format!("_access_number={}&_access_code=", number(0));
     let answer = create(&app, "match-interaction", &call).await;
     answer.error_message("InvalidParameter", 400);
@@ -152,11 +116,11 @@ async fn who_left_no_code_or_number_is_not_found_by_one(app: TestApp) {
     assert_eq!(match_call(&app, &call).await, booked.id);
 }
 
-async fn of_several_that_fit_the_newest_is_matched(app: TestApp) {
+async fn the_newest_of_several_bookings_is_matched(app: TestApp) {
     let app = start_with_shared_numbers(&app).await;
-    let mut waiting = Vec::new();
+    let mut bookings = Vec::new();
     for caller in ["6504699999", "6504690000", "6504699999", "6504690000"] {
-        waiting.push(
+        bookings.push(
             book_number(&app, &format!("_phone_number={caller}"))
                 .await
                 .id,
@@ -164,21 +128,21 @@ async fn of_several_that_fit_the_newest_is_matched(app: TestApp) {
         wait_for_clock_tick().await;
     }
     let by_caller = format!("_access_number={}&_phone_number=6504699999", number(0));
-    assert_eq!(match_call(&app, &by_caller).await, waiting[2]);
+    assert_eq!(match_call(&app, &by_caller).await, bookings[2]);
     let by_number = format!("_access_number={}", number(0));
     for expected in [3, 1, 0] {
-        assert_eq!(match_call(&app, &by_number).await, waiting[expected]);
+        assert_eq!(match_call(&app, &by_number).await, bookings[expected]);
     }
     assert_no_match(&app, &by_number).await;
 }
 
-async fn the_newest_is_found_across_groups(app: TestApp) {
+async fn the_newest_booking_is_matched_across_groups(app: TestApp) {
     let mut groups = group_toml("DNIS", "CLUSTER", &["8005550001"]);
     groups += &group_toml("shared", "RANDOM", &["+1 800 555 0001"]);
     groups += &group_toml("third", "CLUSTER", &["8005550003"]);
     groups += "_backup_resource = \"8005550001\"\n";
     let app = start_app(&app, &groups).await;
-    let mut waiting = Vec::new();
+    let mut bookings = Vec::new();
     for form in [
         "_resource_group=shared",
         "",
@@ -186,21 +150,21 @@ async fn the_newest_is_found_across_groups(app: TestApp) {
         "_resource_group=third",
         "_resource_group=shared",
     ] {
-        waiting.push(book_number(&app, form).await.id);
+        bookings.push(book_number(&app, form).await.id);
         wait_for_clock_tick().await;
     }
     for expected in [4, 3, 1, 0] {
         let found = match_call(&app, "_access_number=8005550001").await;
-        assert_eq!(found, waiting[expected]);
+        assert_eq!(found, bookings[expected]);
     }
     assert_no_match(&app, "_access_number=8005550001").await;
     assert_eq!(
         match_call(&app, "_access_number=8005550003").await,
-        waiting[2]
+        bookings[2]
     );
 }
 
-async fn of_fifty_calls_at_once_one_gets_the_booking(app: TestApp) {
+async fn one_of_fifty_concurrent_calls_matches_a_booking(app: TestApp) {
     let app = start_app(&app, &default_group_toml("CLUSTER", 1)).await;
     for form in ["", "_provide_code=true"] {
         let booked = book_number(&app, form).await;
@@ -220,7 +184,7 @@ async fn of_fifty_calls_at_once_one_gets_the_booking(app: TestApp) {
     }
 }
 
-async fn fifty_calls_at_once_get_fifty_bookings(app: TestApp) {
+async fn fifty_concurrent_calls_match_fifty_bookings(app: TestApp) {
     let app = start_with_shared_numbers(&app).await;
     let booked = join_all((0..50).map(|_| book_number(&app, ""))).await;
     let mut expected: Vec<_> = booked.into_iter().map(|booked| booked.id).collect();
@@ -232,7 +196,7 @@ async fn fifty_calls_at_once_get_fifty_bookings(app: TestApp) {
     assert_no_match(&app, &call).await;
 }
 
-async fn a_call_that_fits_nothing_leaves_the_booking(app: TestApp) {
+async fn a_call_without_a_match_keeps_the_booking(app: TestApp) {
     let app = start_app(&app, &default_group_toml("CLUSTER", 2)).await;
     let booked = book_number(&app, "_provide_code=true&_phone_number=6504699999").await;
     let wrong = if booked.code() == "000000" {
@@ -254,7 +218,7 @@ async fn a_call_that_fits_nothing_leaves_the_booking(app: TestApp) {
             booked.code()
         ),
         "_access_number=8001112222".to_owned(),
-        "_access_number=nobody".to_owned(),
+        "_access_number=unknown".to_owned(),
     ] {
         let answer = create(&app, "match-interaction", &call).await;
         answer.error_message("NoMatch", 404);
@@ -267,32 +231,32 @@ async fn a_call_that_fits_nothing_leaves_the_booking(app: TestApp) {
     assert_eq!(match_call(&app, &call).await, booked.id);
 }
 
-async fn a_service_that_has_ended_is_never_matched(app: TestApp) {
+async fn an_ended_service_is_never_matched(app: TestApp) {
     let app = start_with_shared_numbers(&app).await;
     let call = format!("_access_number={}", number(0));
-    let lives = book_number(&app, "_booking_expiration_timeout=600").await;
+    let active = book_number(&app, "_booking_expiration_timeout=600").await;
     for _ in 0..20 {
         wait_for_clock_tick().await;
         let ended = book_number(&app, "_booking_expiration_timeout=600").await;
-        // Asked at once: what it held may not have been given back yet.
+        // Sent immediately: its number may not be released yet.
         delete_service(&app, &ended).await;
-        let booked = book_another(&app, &lives.id, "").await;
+        let booked = book_another(&app, &active.id, "").await;
         assert_eq!(booked.number, number(0));
-        assert_eq!(match_call(&app, &call).await, lives.id);
+        assert_eq!(match_call(&app, &call).await, active.id);
     }
-    delete_service(&app, &lives).await;
+    delete_service(&app, &active).await;
     assert_no_match(&app, &call).await;
     let ended = book_number(&app, "_booking_expiration_timeout=600").await;
     set_end(&app, &ended, "ttl=1").await;
     eventually("the end of a service", async || {
-        let told = TestResponse::send(app.get(&ended.service_path())).await;
-        (told.status == 404).then_some(())
+        let response = TestResponse::send(app.get(&ended.service_path())).await;
+        (response.status == 404).then_some(())
     })
     .await;
     assert_no_match(&app, &call).await;
 }
 
-async fn a_booking_that_has_run_out_is_never_matched(app: TestApp) {
+async fn an_expired_booking_is_never_matched(app: TestApp) {
     let app = start_with_shared_numbers(&app).await;
     let call = format!("_access_number={}", number(0));
     let long = book_number(&app, "_booking_expiration_timeout=600").await;
@@ -303,20 +267,20 @@ async fn a_booking_that_has_run_out_is_never_matched(app: TestApp) {
     )
     .await;
     let timed = format!("{call}&_access_code={}", booked.code());
-    // A second one of five seconds tells when they are over, on the same clock.
+    // A second booking of five seconds shows when they have passed, on the same clock.
     let other = start_app(&app, &default_group_toml("CLUSTER", 1)).await;
     book_number(&other, "_booking_expiration_timeout=5").await;
-    eventually("five seconds are over", async || {
+    eventually("five seconds have passed", async || {
         (create(&other, "request-interaction", "").await.status == 200).then_some(())
     })
     .await;
     assert_no_match(&app, &timed).await;
-    // The older one is the newest that is left.
+    // The older one is the newest remaining.
     assert_eq!(match_call(&app, &call).await, long.id);
     assert_no_match(&app, &call).await;
 }
 
-async fn a_service_lives_on_after_its_match(app: TestApp) {
+async fn a_service_remains_active_after_its_match(app: TestApp) {
     let app = start_app(&app, &default_group_toml("CLUSTER", 1)).await;
     let booked = book_number(&app, "Key1=Value1&_ttl=600").await;
     let call = format!("_access_number={}", number(0));
@@ -326,31 +290,31 @@ async fn a_service_lives_on_after_its_match(app: TestApp) {
     assert_eq!(TestResponse::send(write).await.status, 200);
     let stored = TestResponse::send(app.get(&path)).await.json();
     assert_eq!(stored, json!({"Key1": "Value1", "Key2": "Value2"}));
-    let told = TestResponse::send(app.get(&booked.service_path()))
+    let description = TestResponse::send(app.get(&booked.service_path()))
         .await
         .json();
-    assert!(told["_ttl"].as_u64().unwrap() > 500, "{told}");
-    // Another number can be had for it.
+    assert!(description["_ttl"].as_u64().unwrap() > 500, "{description}");
+    // Another number can be booked for it.
     assert_eq!(book_another(&app, &booked.id, "").await.number, number(0));
     assert_eq!(match_call(&app, &call).await, booked.id);
     delete_service(&app, &booked).await;
 }
 
-async fn its_data_is_told_where_that_is_asked_for(app: TestApp) {
+async fn user_data_is_returned_on_request(app: TestApp) {
     let app = start_app(&app, &default_group_toml("CLUSTER", 1)).await;
-    for (asked, told) in [
+    for (parameter, is_included) in [
         ("", false),
         ("&_return_user_data=False", false),
         ("&_return_user_data=True", true),
     ] {
         let booked = book_number(&app, "Key1=Value1&Key2=%22%C3%A9&_mine=1").await;
-        let call = format!("_access_number={}{asked}", number(0));
+        let call = format!("_access_number={}{parameter}", number(0));
         let answer = create(&app, "match-interaction", &call).await;
         let mut expected = json!({"_id": booked.id, "_data_id": booked.id});
-        if told {
+        if is_included {
             expected["_user_data"] = json!({"Key1": "Value1", "Key2": "\"\u{e9}"});
         }
-        assert_eq!(answer.json(), expected, "{asked}");
+        assert_eq!(answer.json(), expected, "{parameter}");
     }
     let booked = book_number(&app, "").await;
     let wrong = format!("_access_number={}&_return_user_data=1", number(0));
@@ -362,7 +326,7 @@ async fn its_data_is_told_where_that_is_asked_for(app: TestApp) {
     assert_eq!(answer.json(), expected);
 }
 
-async fn what_is_dialled_must_be_said(app: TestApp) {
+async fn the_access_number_is_required(app: TestApp) {
     for form in [
         "",
         "_access_number=",
@@ -384,7 +348,7 @@ async fn what_is_dialled_must_be_said(app: TestApp) {
     }
 }
 
-async fn a_match_makes_no_service(app: TestApp) {
+async fn a_match_creates_no_service(app: TestApp) {
     let booked = book_number(&app, "").await;
     let before = keys(&app, "svc:*").await;
     let request = app.post("/genesys/1/service/match-interaction");
@@ -398,13 +362,13 @@ async fn a_match_makes_no_service(app: TestApp) {
     assert_eq!(stored.json(), json!({}));
 }
 
-async fn an_option_of_the_service_counts_for_a_match_too(app: TestApp) {
+async fn options_of_the_service_apply_to_a_match(app: TestApp) {
     let mut more = default_group_toml("CLUSTER", 1);
-    more += &service_toml("told", "match-interaction");
+    more += &service_toml("with_data", "match-interaction");
     more += "_return_user_data = true\n";
     let app = start_app(&app, &more).await;
     book_number(&app, "a=1").await;
     let form = format!("_access_number={}&_return_user_data=false", number(0));
-    let answer = create(&app, "told", &form).await;
+    let answer = create(&app, "with_data", &form).await;
     assert_eq!(answer.json()["_user_data"], json!({"a": "1"}));
 }

@@ -1,4 +1,4 @@
-//! Whatever carries pairs, they read back the same.
+//! Property tests: fields of every kind of body are returned unchanged.
 
 use std::collections::BTreeMap;
 
@@ -12,8 +12,8 @@ use crate::support::{Bodies, Multipart, TestApp, TestResponse, encode};
 
 const STORE: &str = "/genesys/1/service/store";
 
-/// A name that multipart can carry too: it has no control characters but CR and LF, and none of the
-/// escapes that browsers write there.
+/// Names that multipart can transfer too: no control characters except CR and LF, and none of the escapes of
+/// browsers.
 fn names() -> impl Strategy<Value = String> {
     let carried = |c: char| !c.is_control() || "\r\n".contains(c);
     let names = "\\PC{1,40}|[ -~]{1,20}|[a-z/%.+?#&=;\"\\\\\r\n]{1,8}";
@@ -25,7 +25,7 @@ fn names() -> impl Strategy<Value = String> {
     })
 }
 
-/// A value of any characters, often such as mean something to some kind of body.
+/// Values of any characters, often those with a special meaning in some kind of body.
 fn values() -> impl Strategy<Value = String> {
     prop_oneof![
         "(?s).{0,60}",
@@ -35,17 +35,17 @@ fn values() -> impl Strategy<Value = String> {
     ]
 }
 
-fn pairs() -> impl Strategy<Value = BTreeMap<String, String>> {
+fn fields() -> impl Strategy<Value = BTreeMap<String, String>> {
     prop::collection::btree_map(names(), values(), 0..12)
 }
 
-async fn check(app: &TestApp, pairs: &BTreeMap<String, String>) {
-    let json = serde_json::to_string(pairs).unwrap();
-    let form = pairs
+async fn check(app: &TestApp, fields: &BTreeMap<String, String>) {
+    let json = serde_json::to_string(fields).unwrap();
+    let form = fields
         .iter()
         .map(|(name, value)| format!("{}={}", encode(name), encode(value)));
     let form = form.collect::<Vec<String>>().join("&");
-    let parts = pairs.iter().fold(Multipart::new(), |all, (name, value)| {
+    let parts = fields.iter().fold(Multipart::new(), |all, (name, value)| {
         let name = name.replace('"', "%22");
         all.text(&name.replace('\r', "%0D").replace('\n', "%0A"), value)
     });
@@ -59,7 +59,7 @@ async fn check(app: &TestApp, pairs: &BTreeMap<String, String>) {
             app.post(path).typed_body(Multipart::CONTENT_TYPE, &parts),
         ]
     };
-    let expected: Value = pairs
+    let expected: Value = fields
         .iter()
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
@@ -85,19 +85,19 @@ fn check_any(app: impl Future<Output = TestApp>) {
         failure_persistence: None,
         ..Config::default()
     };
-    let outcome = TestRunner::new(config).run(&pairs(), |pairs| {
-        runtime.block_on(check(&app, &pairs));
+    let outcome = TestRunner::new(config).run(&fields(), |fields| {
+        runtime.block_on(check(&app, &fields));
         Ok(())
     });
     outcome.unwrap();
 }
 
 #[test]
-fn pairs_read_back_the_same_from_every_kind_of_body_on_memory() {
+fn fields_of_every_kind_of_body_are_returned_unchanged_on_memory() {
     check_any(TestApp::on_memory());
 }
 
 #[test]
-fn pairs_read_back_the_same_from_every_kind_of_body_on_redis() {
+fn fields_of_every_kind_of_body_are_returned_unchanged_on_redis() {
     check_any(TestApp::on_redis());
 }

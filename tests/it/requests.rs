@@ -1,4 +1,4 @@
-//! Contract section 6: what every service answers of service-specific requests, and what none does.
+//! Contract section 6: service-specific requests of builtin services.
 
 use serde_json::json;
 
@@ -6,8 +6,8 @@ use crate::support::{Bodies, Multipart, TestApp, TestResponse, on_every_kind_of_
 
 on_every_kind_of_store!(
     an_update_stores_its_user_data,
-    a_request_that_nobody_knows_is_told_with_its_name,
-    fixed_routes_come_before_requests,
+    an_unknown_request_is_rejected_with_its_name,
+    fixed_routes_win_over_requests,
 );
 
 async fn an_update_stores_its_user_data(app: TestApp) {
@@ -33,7 +33,7 @@ async fn an_update_stores_its_user_data(app: TestApp) {
     assert!(app.get_service(&service).await["_ttl"].as_u64().unwrap() > 1);
 }
 
-async fn a_request_that_nobody_knows_is_told_with_its_name(app: TestApp) {
+async fn an_unknown_request_is_rejected_with_its_name(app: TestApp) {
     let service = app.create("Key1=Value1").await;
     for name in [
         "ixn/chat/send",
@@ -49,14 +49,14 @@ async fn a_request_that_nobody_knows_is_told_with_its_name(app: TestApp) {
             let message = TestResponse::send(request)
                 .await
                 .error_message("RequestNotFound", 404);
-            let told = name.replace("%2F", "/");
-            assert!(message.contains(&format!("{told:?}")), "{message}");
+            let decoded_name = name.replace("%2F", "/");
+            assert!(message.contains(&format!("{decoded_name:?}")), "{message}");
         }
     }
     assert_eq!(app.storage(&service).await, json!({"Key1": "Value1"}));
 }
 
-async fn fixed_routes_come_before_requests(app: TestApp) {
+async fn fixed_routes_win_over_requests(app: TestApp) {
     let service = app.create("Key1=Value1").await;
     for path in [
         "storage/",

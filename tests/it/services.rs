@@ -1,4 +1,4 @@
-//! Contract sections 2 and 4: creating a service, and telling it.
+//! Contract sections 2 and 4: creation and description of services.
 
 use jiff::Timestamp;
 use serde_json::json;
@@ -10,15 +10,15 @@ pub(crate) const STORE: &str = "/genesys/1/service/store";
 on_every_kind_of_store!(
     a_service_is_created_with_its_data,
     every_kind_of_body_creates_the_same_service,
-    a_create_without_a_body_makes_an_empty_service,
-    the_answer_to_a_create_begins_with_the_id_and_holds_strings_only,
+    a_create_without_a_body_creates_an_empty_service,
+    the_create_response_begins_with_the_id_and_contains_strings_only,
     two_services_share_nothing,
-    a_service_is_told_with_all_but_its_values,
-    what_is_told_of_an_empty_service_has_the_same_members,
+    the_description_of_a_service_contains_no_values,
+    the_description_of_an_empty_service_has_all_members,
     a_name_that_is_not_configured_creates_nothing,
-    an_id_that_names_nothing_is_not_found_whatever_it_looks_like,
-    every_answer_forbids_caches_to_keep_it,
-    headers_that_mean_nothing_here_are_ignored,
+    an_unknown_id_is_not_found_in_any_format,
+    responses_are_not_cacheable,
+    unknown_headers_are_ignored,
 );
 
 async fn a_service_is_created_with_its_data(app: TestApp) {
@@ -43,14 +43,14 @@ async fn every_kind_of_body_creates_the_same_service(app: TestApp) {
     }
 }
 
-async fn a_create_without_a_body_makes_an_empty_service(app: TestApp) {
+async fn a_create_without_a_body_creates_an_empty_service(app: TestApp) {
     for request in [app.post(STORE), app.get(STORE)] {
         let service = TestResponse::send(request).await.service_id();
         assert_eq!(app.storage(&service).await, json!({}));
     }
 }
 
-async fn the_answer_to_a_create_begins_with_the_id_and_holds_strings_only(app: TestApp) {
+async fn the_create_response_begins_with_the_id_and_contains_strings_only(app: TestApp) {
     let request = app.post(STORE).json_body(r#"{"Key1":1,"_ttl":60}"#);
     let answer = TestResponse::send(request).await;
     assert!(answer.text().starts_with(r#"{"_id":""#), "{answer:?}");
@@ -72,7 +72,7 @@ async fn two_services_share_nothing(app: TestApp) {
     assert_eq!(app.storage(&other).await, json!({"Key1": "2"}));
 }
 
-async fn a_service_is_told_with_all_but_its_values(app: TestApp) {
+async fn the_description_of_a_service_contains_no_values(app: TestApp) {
     let multipart = Multipart::new()
         .text("Key1", "Value1")
         .text("_ttl", "60")
@@ -85,23 +85,23 @@ async fn a_service_is_told_with_all_but_its_values(app: TestApp) {
 
     let answer = TestResponse::send(app.get(&service)).await;
     assert!(!answer.text().contains("Value"), "{answer:?}");
-    let mut told = answer.json();
-    assert!(service.ends_with(told["_id"].as_str().unwrap()));
-    assert_eq!(told["_service"], "store");
-    let created = millis(&told["_created"]);
-    assert!((before..=after).contains(&created), "{told}");
-    assert_eq!(millis(&told["_expiration_time"]), created + 60_000);
-    assert!((50..=60).contains(&told["_ttl"].as_i64().unwrap()));
-    let keys = told["_keys"].as_array_mut().unwrap();
+    let mut description = answer.json();
+    assert!(service.ends_with(description["_id"].as_str().unwrap()));
+    assert_eq!(description["_service"], "store");
+    let created = millis(&description["_created"]);
+    assert!((before..=after).contains(&created), "{description}");
+    assert_eq!(millis(&description["_expiration_time"]), created + 60_000);
+    assert!((50..=60).contains(&description["_ttl"].as_i64().unwrap()));
+    let keys = description["_keys"].as_array_mut().unwrap();
     keys.sort_by_key(ToString::to_string);
-    assert_eq!(told["_keys"], json!(["Key1", "Key2"]));
+    assert_eq!(description["_keys"], json!(["Key1", "Key2"]));
     let photo = json!([{
         "name": "photo", "content_type": "image/png", "file_name": "me.png", "size": 5,
     }]);
-    assert_eq!(told["_binaries"], photo);
+    assert_eq!(description["_binaries"], photo);
 }
 
-/// A time in ISO 8601, in UTC and with three digits of milliseconds, as milliseconds since 1970.
+/// Parses a time in ISO 8601, in UTC with milliseconds, to milliseconds since 1970.
 pub(crate) fn millis(time: &serde_json::Value) -> i64 {
     let text = time.as_str().unwrap();
     let parsed: Timestamp = text.parse().unwrap();
@@ -109,13 +109,13 @@ pub(crate) fn millis(time: &serde_json::Value) -> i64 {
     parsed.as_millisecond()
 }
 
-async fn what_is_told_of_an_empty_service_has_the_same_members(app: TestApp) {
-    let told = app.get_service(&app.create("").await).await;
+async fn the_description_of_an_empty_service_has_all_members(app: TestApp) {
+    let description = app.get_service(&app.create("").await).await;
     assert_eq!(
-        (&told["_keys"], &told["_binaries"]),
+        (&description["_keys"], &description["_binaries"]),
         (&json!([]), &json!([]))
     );
-    let mut members: Vec<&String> = told.as_object().unwrap().keys().collect();
+    let mut members: Vec<&String> = description.as_object().unwrap().keys().collect();
     members.sort();
     let all = [
         "_binaries",
@@ -140,7 +140,7 @@ async fn a_name_that_is_not_configured_creates_nothing(app: TestApp) {
     assert!(message.contains("request-nothing"), "{message}");
 }
 
-async fn an_id_that_names_nothing_is_not_found_whatever_it_looks_like(app: TestApp) {
+async fn an_unknown_id_is_not_found_in_any_format(app: TestApp) {
     for id in [
         "39a98e24-b03b-4191-b756-1efe8f3b16b8",
         "7d-QXH0-1",
@@ -171,7 +171,7 @@ async fn an_id_that_names_nothing_is_not_found_whatever_it_looks_like(app: TestA
     }
 }
 
-async fn every_answer_forbids_caches_to_keep_it(app: TestApp) {
+async fn responses_are_not_cacheable(app: TestApp) {
     const JSON: &str = "application/json;charset=utf-8";
     const TEXT: &str = "text/plain;charset=utf-8";
     let picture = Multipart::new().file("pic", "p.png", "image/png", b"1");
@@ -184,7 +184,7 @@ async fn every_answer_forbids_caches_to_keep_it(app: TestApp) {
         (app.get(&storage), JSON),
         (app.get(&key), JSON),
         (app.get(&key).header("accept", "text/plain"), TEXT),
-        // Nothing has no type.
+        // A response without a body has no content type.
         (app.post(&storage).multipart_body(picture), ""),
         (app.get(&format!("{storage}/binary/pic")), "image/png"),
         (app.get(&format!("{storage}/nothing")), JSON),
@@ -201,7 +201,7 @@ async fn every_answer_forbids_caches_to_keep_it(app: TestApp) {
     }
 }
 
-async fn headers_that_mean_nothing_here_are_ignored(app: TestApp) {
+async fn unknown_headers_are_ignored(app: TestApp) {
     let request = app.post(STORE).form_body("Key1=Value1");
     let request = request
         .header("gms_user", "agent 7 <é>")

@@ -1,4 +1,4 @@
-//! Contract section 3: what is read from a service's storage, and what is written and deleted.
+//! Contract section 3: reads, writes and deletes in the storage of a service.
 
 use reqwest::StatusCode;
 use serde_json::json;
@@ -7,13 +7,13 @@ use crate::support::{Bodies, Multipart, TestApp, TestResponse, on_every_kind_of_
 
 on_every_kind_of_store!(
     all_strings_are_read_without_the_binaries,
-    one_string_is_read_as_json_or_bare,
-    what_is_not_there_is_told_apart,
+    a_string_is_read_as_json_or_plain_text,
+    errors_distinguish_absent_keys_and_binaries,
     a_write_merges_key_by_key,
-    a_write_without_pairs_changes_nothing,
-    a_body_with_a_bad_pair_stores_none_of_its_pairs,
-    values_come_back_as_they_were_sent,
-    a_thousand_pairs_are_stored_at_once,
+    a_write_without_fields_changes_nothing,
+    a_body_with_an_invalid_field_stores_nothing,
+    values_are_returned_unchanged,
+    a_thousand_fields_are_stored_at_once,
 );
 
 pub(crate) fn picture() -> Multipart {
@@ -32,10 +32,10 @@ async fn all_strings_are_read_without_the_binaries(app: TestApp) {
     );
 }
 
-async fn one_string_is_read_as_json_or_bare(app: TestApp) {
+async fn a_string_is_read_as_json_or_plain_text(app: TestApp) {
     let service = app.create("Key1=%22Value%22%201").await;
     let key = format!("{service}/storage/Key1");
-    let (json, bare) = (r#"{"Key1":"\"Value\" 1"}"#, "\"Value\" 1");
+    let (json, plain) = (r#"{"Key1":"\"Value\" 1"}"#, "\"Value\" 1");
     for (accept, expected) in [
         (None, json),
         (Some("*/*"), json),
@@ -43,10 +43,10 @@ async fn one_string_is_read_as_json_or_bare(app: TestApp) {
         (Some("application/json, text/plain, */*"), json),
         (Some("text/plain;q=0.5, application/json"), json),
         (Some("image/png"), json),
-        (Some("text/plain"), bare),
-        (Some("text/plain;charset=utf-8"), bare),
-        (Some("text/plain, */*;q=0.1"), bare),
-        (Some("application/json;q=0.5, text/plain"), bare),
+        (Some("text/plain"), plain),
+        (Some("text/plain;charset=utf-8"), plain),
+        (Some("text/plain, */*;q=0.1"), plain),
+        (Some("application/json;q=0.5, text/plain"), plain),
     ] {
         let request = app.get(&key);
         let request = match accept {
@@ -71,7 +71,7 @@ async fn one_string_is_read_as_json_or_bare(app: TestApp) {
     }
 }
 
-async fn what_is_not_there_is_told_apart(app: TestApp) {
+async fn errors_distinguish_absent_keys_and_binaries(app: TestApp) {
     let service = app.create("Key1=Value1").await;
     let storage = format!("{service}/storage");
     TestResponse::send(app.post(&storage).multipart_body(picture()))
@@ -85,8 +85,8 @@ async fn what_is_not_there_is_told_apart(app: TestApp) {
         ] {
             let answer = TestResponse::send(app.get(&path)).await;
             answer.error_message("KeyNotFound", 404);
-            let bare = app.get(&path).header("accept", "text/plain");
-            TestResponse::send(bare)
+            let plain = app.get(&path).header("accept", "text/plain");
+            TestResponse::send(plain)
                 .await
                 .error_message("KeyNotFound", 404);
         }
@@ -114,7 +114,7 @@ async fn a_write_merges_key_by_key(app: TestApp) {
     assert_eq!(app.storage(&service).await, expected);
 }
 
-async fn a_write_without_pairs_changes_nothing(app: TestApp) {
+async fn a_write_without_fields_changes_nothing(app: TestApp) {
     let service = app.create("Key1=Value1").await;
     let storage = format!("{service}/storage");
     for request in [
@@ -128,7 +128,7 @@ async fn a_write_without_pairs_changes_nothing(app: TestApp) {
     assert_eq!(app.storage(&service).await, json!({"Key1": "Value1"}));
 }
 
-async fn a_body_with_a_bad_pair_stores_none_of_its_pairs(app: TestApp) {
+async fn a_body_with_an_invalid_field_stores_nothing(app: TestApp) {
     let service = app.create("Key1=Value1").await;
     let storage = format!("{service}/storage");
     let long = "k".repeat(257);
@@ -153,7 +153,7 @@ async fn a_body_with_a_bad_pair_stores_none_of_its_pairs(app: TestApp) {
     }
 }
 
-async fn values_come_back_as_they_were_sent(app: TestApp) {
+async fn values_are_returned_unchanged(app: TestApp) {
     let value = "\u{0}\r\n\t\"\\{}[]&=+%41 \u{e9}\u{1f600}\u{feff}\u{2028}</script>";
     let body = json!({"Key1": value, "empty": ""});
     let service = app.create("").await;
@@ -162,15 +162,15 @@ async fn values_come_back_as_they_were_sent(app: TestApp) {
         .await
         .assert_empty();
     assert_eq!(app.storage(&service).await, body);
-    let bare = app
+    let plain = app
         .get(&format!("{storage}/Key1"))
         .header("accept", "text/plain");
-    assert_eq!(TestResponse::send(bare).await.text(), value);
+    assert_eq!(TestResponse::send(plain).await.text(), value);
 }
 
-async fn a_thousand_pairs_are_stored_at_once(app: TestApp) {
-    let pairs = (0..1000).map(|n| (format!("Key{n}"), json!(n.to_string())));
-    let body = serde_json::Value::Object(pairs.collect());
+async fn a_thousand_fields_are_stored_at_once(app: TestApp) {
+    let fields = (0..1000).map(|n| (format!("Key{n}"), json!(n.to_string())));
+    let body = serde_json::Value::Object(fields.collect());
     let created = app
         .post("/genesys/1/service/store")
         .json_body(&body.to_string());

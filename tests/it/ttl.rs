@@ -1,4 +1,4 @@
-//! Contract sections 2 and 5: how long a service lives, and who says so.
+//! Contract sections 2 and 5: the TTL of services.
 
 use crate::{
     services::{STORE, millis},
@@ -8,28 +8,28 @@ use crate::{
 const DAY: i64 = 86_400;
 
 on_every_kind_of_store!(
-    without_a_word_about_its_life_a_service_lives_for_a_day,
-    the_ttl_parameter_counts_where_nothing_is_configured,
+    the_default_ttl_is_one_day,
+    the_ttl_parameter_applies_without_a_configured_ttl,
     a_configured_ttl_wins_over_the_parameter,
     an_overwritable_ttl_yields_to_the_parameter,
     a_ttl_out_of_range_creates_nothing,
 );
 
-/// Seconds that a service was given to live.
+/// The TTL of a service at its creation, in seconds.
 async fn service_ttl(app: &TestApp, service: &str) -> i64 {
-    let told = app.get_service(service).await;
-    let millis = millis(&told["_expiration_time"]) - millis(&told["_created"]);
-    assert_eq!(millis % 1000, 0, "{told}");
+    let description = app.get_service(service).await;
+    let millis = millis(&description["_expiration_time"]) - millis(&description["_created"]);
+    assert_eq!(millis % 1000, 0, "{description}");
     millis / 1000
 }
 
-async fn without_a_word_about_its_life_a_service_lives_for_a_day(app: TestApp) {
+async fn the_default_ttl_is_one_day(app: TestApp) {
     for form in ["", "_ttl="] {
         assert_eq!(service_ttl(&app, &app.create(form).await).await, DAY);
     }
 }
 
-async fn the_ttl_parameter_counts_where_nothing_is_configured(app: TestApp) {
+async fn the_ttl_parameter_applies_without_a_configured_ttl(app: TestApp) {
     for (ttl, expected) in [("60", 60), ("2592000", 30 * DAY), ("86401", DAY + 1)] {
         let service = app.create(&format!("_ttl={ttl}")).await;
         assert_eq!(service_ttl(&app, &service).await, expected);
@@ -93,8 +93,8 @@ async fn a_ttl_out_of_range_creates_nothing(app: TestApp) {
         let message = TestResponse::send(request)
             .await
             .error_message("InvalidParameter", 400);
-        for told in ["_ttl", ttl, "1", "2592000"] {
-            assert!(message.contains(told), "{message}");
+        for part in ["_ttl", ttl, "1", "2592000"] {
+            assert!(message.contains(part), "{message}");
         }
     }
     assert_eq!(app.redis_keys("*").await, Vec::<String>::new());

@@ -1,4 +1,4 @@
-//! Uploads that come to nothing leave nothing behind.
+//! Failed and aborted uploads leave no data.
 
 use serde_json::json;
 
@@ -11,13 +11,13 @@ const STORE: &str = "/genesys/1/service/store";
 static LARGE_FILE: [u8; 600_000] = [7; 600_000];
 
 on_every_kind_of_store!(
-    a_client_that_goes_away_leaves_nothing,
-    what_clients_that_went_away_had_sent_takes_no_room,
+    an_aborted_upload_leaves_nothing,
+    aborted_uploads_release_their_memory,
     a_request_that_fails_after_a_file_leaves_nothing,
     a_file_replaced_within_its_request_leaves_nothing,
-    an_upload_to_what_does_not_exist_stores_nothing,
-    a_body_that_stops_is_given_up,
-    a_body_that_goes_on_slowly_is_read_to_its_end,
+    an_upload_to_an_unknown_service_stores_nothing,
+    a_stalled_body_times_out,
+    a_slow_body_is_read_completely,
 );
 
 fn file(name: &str) -> Multipart {
@@ -26,7 +26,7 @@ fn file(name: &str) -> Multipart {
         .file(name, "f", "image/png", &LARGE_FILE)
 }
 
-/// Says that a multipart body of `length` bytes comes.
+/// Sends the head of a request with a multipart body of `length` bytes.
 async fn send_upload_head(wire: &mut RawConnection, path: &str, length: usize) {
     let kind = Multipart::CONTENT_TYPE;
     wire.send(format!(
@@ -35,11 +35,11 @@ async fn send_upload_head(wire: &mut RawConnection, path: &str, length: usize) {
     .await;
 }
 
-/// Waits until a chunk has arrived, where that can be seen.
+/// Waits until a chunk is stored, if the store is Redis.
 async fn wait_for_chunk(app: &TestApp) {
     eventually("a chunk in Redis", async || {
-        let seen = app.redis.is_none() || !app.redis_keys("blob:*").await.is_empty();
-        seen.then_some(())
+        let is_stored = app.redis.is_none() || !app.redis_keys("blob:*").await.is_empty();
+        is_stored.then_some(())
     })
     .await;
 }
@@ -51,7 +51,7 @@ async fn wait_for_no_chunk(app: &TestApp) {
     .await;
 }
 
-async fn a_client_that_goes_away_leaves_nothing(app: TestApp) {
+async fn an_aborted_upload_leaves_nothing(app: TestApp) {
     let service = app.create("Key1=1").await;
     let keys = app.redis_keys("*").await;
     for path in [
@@ -68,26 +68,26 @@ async fn a_client_that_goes_away_leaves_nothing(app: TestApp) {
         drop(wire);
         wait_for_no_chunk(&app).await;
     }
-    let told = app.get_service(&service).await;
+    let description = app.get_service(&service).await;
     assert_eq!(
-        (&told["_keys"], &told["_binaries"]),
+        (&description["_keys"], &description["_binaries"]),
         (&json!(["Key1"]), &json!([]))
     );
     assert_eq!(app.redis_keys("*").await, keys);
 }
 
-async fn what_clients_that_went_away_had_sent_takes_no_room(app: TestApp) {
+async fn aborted_uploads_release_their_memory(app: TestApp) {
     let app = app.start_sibling(&[("memory.limit_mib", "1")]).await;
     let body = file("pic").unfinished();
     let mut wires = Vec::new();
-    // An upload may lose its room to the question whether there is any: then the next one has it.
-    eventually("a store without room", async || {
+    // The probe can take the memory of a pending upload; then the next one takes it.
+    eventually("a full store", async || {
         let mut wire = RawConnection::connect(&app).await;
         send_upload_head(&mut wire, STORE, body.len() + 100).await;
         wire.try_send(&body).await;
         wires.push(wire);
         if app.redis.is_some() {
-            return Some(()); // it has room for all
+            return Some(()); // Redis has memory for all
         }
         let answer = TestResponse::send(app.post(STORE).multipart_body(file("pic"))).await;
         if answer.status == 200 {
@@ -101,7 +101,7 @@ async fn what_clients_that_went_away_had_sent_takes_no_room(app: TestApp) {
     })
     .await;
     drop(wires);
-    eventually("room for a file", async || {
+    eventually("memory for a file", async || {
         let answer = TestResponse::send(app.post(STORE).multipart_body(file("pic"))).await;
         (answer.status == 200).then_some(())
     })
@@ -126,8 +126,8 @@ async fn a_request_that_fails_after_a_file_leaves_nothing(app: TestApp) {
         let body = multipart.bytes();
         for path in [STORE, &format!("{service}/storage")] {
             let request = app.post(path).typed_body(Multipart::CONTENT_TYPE, &body);
-            let refused = TestResponse::send(request).await;
-            assert_eq!(refused.json()["exception"], answer, "{refused:?}");
+            let response = TestResponse::send(request).await;
+            assert_eq!(response.json()["exception"], answer, "{response:?}");
             wait_for_no_chunk(&app).await;
         }
     }
@@ -158,7 +158,7 @@ async fn a_file_replaced_within_its_request_leaves_nothing(app: TestApp) {
     );
 }
 
-async fn an_upload_to_what_does_not_exist_stores_nothing(app: TestApp) {
+async fn an_upload_to_an_unknown_service_stores_nothing(app: TestApp) {
     let mut wire = RawConnection::connect(&app).await;
     let body = file("pic").unfinished();
     send_upload_head(
@@ -188,7 +188,7 @@ async fn an_upload_to_what_does_not_exist_stores_nothing(app: TestApp) {
     assert_eq!(app.redis_keys("*").await, Vec::<String>::new());
 }
 
-async fn a_body_that_stops_is_given_up(app: TestApp) {
+async fn a_stalled_body_times_out(app: TestApp) {
     let app = app
         .start_sibling(&[("server.body_idle_timeout_seconds", "1")])
         .await;
@@ -227,7 +227,7 @@ async fn a_body_that_stops_is_given_up(app: TestApp) {
     wait_for_no_chunk(&app).await;
 }
 
-async fn a_body_that_goes_on_slowly_is_read_to_its_end(app: TestApp) {
+async fn a_slow_body_is_read_completely(app: TestApp) {
     let app = app
         .start_sibling(&[("server.body_idle_timeout_seconds", "2")])
         .await;

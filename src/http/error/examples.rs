@@ -7,12 +7,12 @@ const ID: &str = "39a98e24-b03b-4191-b756-1efe8f3b16b8";
 impl ApiError {
     /// One example of each row, with this status of `UnreadableJson`.
     pub(in crate::http) fn examples(unreadable_json_status: u16) -> Vec<Self> {
-        let no_service = format!("there is no service {ID:?}; it may have ended");
+        let no_service = format!("there is no service {ID:?}; it may have expired");
         let no_key = format!("service {ID} holds no key \"Key9\"");
         let no_request =
-            "a service made from \"store\" knows no request \"ixn/chat\", only \"update\"";
+            "services of \"store\" do not support the request \"ixn/chat\"; supported: \"update\"";
         let no_match =
-            "no service waits for a call to +18003449999 with this code and from this number";
+            "no booking matches a call to +18003449999 with this access code and caller number";
         vec![
             Self::UnreadableJson {
                 reason: "EOF while parsing an object at line 1 column 1".to_owned(),
@@ -24,31 +24,29 @@ impl ApiError {
                     .to_owned(),
             ),
             Self::InvalidParameter(
-                "_ttl is \"0\"; a whole number from 1 to 2592000 is allowed".to_owned(),
+                "_ttl is \"0\"; expected a whole number from 1 to 2592000".to_owned(),
             ),
             Self::ApiKeyRequired("an API key is missing: expected the header x-api-key or apikey"),
             Self::Forbidden("cross-site requests to the admin API are not allowed"),
             Self::InvalidDefinition(
-                "service \"cart\", option _ttl: it is \"0\"; a whole number from 1 to 2592000 is allowed"
+                "service \"cart\", option _ttl: it is \"0\"; expected a whole number from 1 to 2592000"
                     .to_owned(),
             ),
             Self::ReadOnly(
-                "service \"store\" is defined by the catalogue file; it cannot be changed here"
+                "service \"store\" is defined in the catalog file and is read-only"
                     .to_owned(),
             ),
             Self::PreconditionFailed(
-                "service \"cart\" has been changed since you looked; it is at \"2-5c1f09aa\" now, and \
-                 nothing was changed"
+                "service \"cart\" has changed; its current ETag is \"2-5c1f09aa\"; nothing was changed"
                     .to_owned(),
             ),
             Self::PreconditionRequired(
-                "service \"cart\" is there already; to replace or delete it, say which state of it you \
-                 have seen: If-Match with its ETag"
+                "service \"cart\" exists already; to replace or delete it, send If-Match with its ETag"
                     .to_owned(),
             ),
             Self::GroupNotFound("there is no resource group \"support\"".to_owned()),
             Self::BookingNotFound(
-                "there is no booking \"b1\" in resource group \"DNIS\"; it may have been given back"
+                "resource group \"DNIS\" has no booking \"b1\"; it may have been released"
                     .to_owned(),
             ),
             Self::ServiceNotFound(no_service),
@@ -56,7 +54,7 @@ impl ApiError {
             Self::RequestNotFound(no_request.to_owned()),
             Self::NoMatch(no_match.to_owned()),
             Self::NoAccessNumber {
-                message: "all access numbers of resource group \"DNIS\" are taken".to_owned(),
+                message: "all access numbers of resource group \"DNIS\" are booked".to_owned(),
                 retry_after: 30,
             },
             Self::NotFound("/genesys/2/service/store".to_owned()),
@@ -66,7 +64,7 @@ impl ApiError {
             },
             Self::TooLarge("the number of fields is over 1000 (limits.fields)".to_owned()),
             Self::IdempotencyKeyReused(
-                "this Idempotency-Key was used for another request; nothing was changed".to_owned(),
+                "the Idempotency-Key was used for a different request; nothing was changed".to_owned(),
             ),
             Self::UnsupportedMediaType(
                 "the content type \"text/xml\" is not supported; expected multipart/form-data, \
@@ -74,15 +72,14 @@ impl ApiError {
                     .to_owned(),
             ),
             Self::TooManyRequests {
-                message: "too many services were made from \"store\"; 10 are allowed in 60 seconds"
+                message: "too many creates of \"store\"; the limit is 10 in 60 seconds"
                     .to_owned(),
                 retry_after: 42,
             },
             Self::RangeNotSatisfiable { size: 5 },
             Self::BackendUnreachable("ORS request failed: cannot connect to ORS".to_owned()),
             Self::BackendTimeout(
-                "ORS request failed: ORS did not answer within 10000 ms; whether it did what was \
-                 asked is not known"
+                "ORS request failed: ORS did not respond within 10000 ms; it is unknown whether the request took effect"
                     .to_owned(),
             ),
             Self::Overloaded(

@@ -1,4 +1,4 @@
-//! Services that live, looked after by hand.
+//! Active services: listing, search, extension and deletion by operators.
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
@@ -11,63 +11,63 @@ use crate::{
     store::{Cursor, Description, KeyName, ListedBooking, ListedService, Page, Preview, ServiceId},
 };
 
-/// Bookings that are asked for at a time.
+/// Maximum number of bookings that are read concurrently.
 const MAX_CONCURRENT: usize = 8;
 
-/// Services that a search reads at a time, and in all.
+/// Number of services that a search reads per page, and in total.
 const SEARCH_PAGE_SIZE: usize = 500;
 const MAX_SEARCHED: usize = 20_000;
 
-/// Services that a search has found.
+/// The result of a search for services.
 #[derive(Debug)]
 pub struct ServiceSearchResult {
-    /// In the order of their ends.
+    /// The services by expiration time.
     pub services: Vec<ListedService>,
-    /// Whether all living services were searched.
+    /// Whether all active services were searched.
     pub complete: bool,
 }
 
-/// A service, and the numbers that it holds.
+/// A service and its bookings.
 #[derive(Debug)]
 pub struct ActiveService {
     /// The service.
     pub description: Description,
-    /// Group, and the booking in it.
+    /// Resource groups and bookings.
     pub bookings: Vec<(String, ListedBooking)>,
 }
 
 impl Admin {
-    /// How many services live, about.
+    /// The approximate number of active services.
     ///
     /// # Errors
-    /// What the store says.
+    /// [`AdminError::Service`] for errors of the store.
     pub async fn count_services(&self) -> Result<u64, AdminError> {
         Ok(self.store.count_services().await?)
     }
 
-    /// Living services in the order of their ends, behind `after`; `most` at most.
+    /// At most `limit` active services after the cursor `after`, by expiration time.
     ///
     /// # Errors
-    /// What the store says.
+    /// [`AdminError::Service`] for errors of the store.
     pub async fn list_services(
         &self,
         after: Option<&Cursor>,
-        most: usize,
+        limit: usize,
     ) -> Result<Page<ListedService>, AdminError> {
-        Ok(self.store.services_by_end(after, most).await?)
+        Ok(self.store.services_by_end(after, limit).await?)
     }
 
-    /// Living services whose ids begin with `prefix`, in letters of any case, `most` at most. Only so many of
-    /// them are read, those that end first.
+    /// At most `limit` active services whose ids begin with `prefix`, ignoring case. The search reads a limited
+    /// number of services, in the order of their expiration times.
     ///
     /// # Errors
-    /// What the store says.
+    /// [`AdminError::Service`] for errors of the store.
     pub async fn find_services(
         &self,
         prefix: &str,
-        most: usize,
+        limit: usize,
     ) -> Result<ServiceSearchResult, AdminError> {
-        let begins = |id: &ServiceId| {
+        let matches_prefix = |id: &ServiceId| {
             let head = id.as_str().get(..prefix.len());
             head.is_some_and(|head| head.eq_ignore_ascii_case(prefix))
         };
@@ -75,10 +75,14 @@ impl Admin {
         loop {
             let page = self.list_services(after.as_ref(), SEARCH_PAGE_SIZE).await?;
             searched += SEARCH_PAGE_SIZE;
-            services.extend(page.entries.into_iter().filter(|one| begins(&one.id)));
+            services.extend(
+                page.entries
+                    .into_iter()
+                    .filter(|one| matches_prefix(&one.id)),
+            );
             after = page.next;
-            let full = services.len() > most;
-            services.truncate(most);
+            let full = services.len() > limit;
+            services.truncate(limit);
             if full || after.is_none() || searched >= MAX_SEARCHED {
                 let complete = after.is_none() && !full;
                 return Ok(ServiceSearchResult { services, complete });
@@ -86,54 +90,54 @@ impl Admin {
         }
     }
 
-    /// One living service.
+    /// An active service and its bookings.
     ///
     /// # Errors
-    /// [`ServiceError::NoSuchService`](crate::service::ServiceError::NoSuchService); what the store says.
+    /// [`ServiceError::NoSuchService`](crate::service::ServiceError::NoSuchService), errors of the store.
     pub async fn get_service(&self, id: &ServiceId) -> Result<ActiveService, AdminError> {
-        let told = self.services.describe(id).await?;
-        let held = self.store.bookings_of_service(id).await?;
-        let held = held.into_iter().map(async |(group, booking)| {
+        let description = self.services.describe(id).await?;
+        let bookings = self.store.bookings_of_service(id).await?;
+        let bookings = bookings.into_iter().map(async |(group, booking)| {
             let found = self.store.booking(&group, &booking).await;
             found.map(|found| found.map(|found| (group, found)))
         });
-        let held: Vec<_> = stream::iter(held)
+        let bookings: Vec<_> = stream::iter(bookings)
             .buffered(MAX_CONCURRENT)
             .try_collect()
             .await?;
-        let bookings = held.into_iter().flatten().collect();
+        let bookings = bookings.into_iter().flatten().collect();
         Ok(ActiveService {
-            description: told,
+            description,
             bookings,
         })
     }
 
-    /// How strings of a service begin, `most` bytes of each at most; in the order of `keys`, `None` where a
-    /// name holds none.
+    /// The beginnings of strings of a service, at most `max_bytes` of each, in the order of `keys`. `None` for names
+    /// without a string.
     ///
     /// # Errors
-    /// What the store says.
+    /// [`AdminError::Service`] for errors of the store.
     pub async fn previews(
         &self,
         id: &ServiceId,
         keys: &[KeyName],
-        most: usize,
+        max_bytes: usize,
     ) -> Result<Vec<Option<Preview>>, AdminError> {
-        Ok(self.store.previews(id, keys, most).await?)
+        Ok(self.store.previews(id, keys, max_bytes).await?)
     }
 
-    /// Moves the end of a service, as a client may.
+    /// Sets the expiration time of a service.
     ///
     /// # Errors
-    /// As [`Services::set_end`](crate::service::Services::set_end). Once it is noted in the history, the
-    /// change may still fail.
+    /// As [`Services::set_end`](crate::service::Services::set_end). The change can still fail after the audit log
+    /// entry is written.
     pub async fn set_service_end(
         &self,
         id: &ServiceId,
-        pairs: &FormData,
+        form: &FormData,
         by: &Actor,
     ) -> Result<(), AdminError> {
-        let end = self.services.requested_end(pairs)?;
+        let end = self.services.requested_end(form)?;
         let before = self.services.describe(id).await?;
         let mut event = AuditRecord::new(
             by,
@@ -151,8 +155,8 @@ impl Admin {
     /// Ends a service.
     ///
     /// # Errors
-    /// As [`Services::delete`](crate::service::Services::delete). Once it is noted in the history, the
-    /// change may still fail.
+    /// As [`Services::delete`](crate::service::Services::delete). The change can still fail after the audit log entry
+    /// is written.
     pub async fn delete_service(&self, id: &ServiceId, by: &Actor) -> Result<(), AdminError> {
         let before = self.services.describe(id).await?;
         let mut event = AuditRecord::new(

@@ -1,4 +1,4 @@
-//! What operators did.
+//! The audit log: changes by operators.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -10,51 +10,51 @@ use crate::{
     store::Timestamp,
 };
 
-/// Bytes that an event tells of a state; a longer one is cut.
+/// Maximum size in bytes of a state in an event. Longer states are truncated.
 const MAX_STATE_BYTES: usize = 16 * 1024;
 
-/// What was done.
+/// The kind of change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum AuditAction {
     Create,
     Replace,
     Delete,
-    /// An entry that the store had lost was made again.
+    /// An entry that the store lost was restored.
     Restore,
-    /// The end of a service was moved.
+    /// The expiration time of a service was changed.
     SetExpiration,
-    /// A number was given back by hand.
+    /// A number was released.
     Release,
 }
 
-/// Something that an operator did.
+/// A change by an operator.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct AuditRecord {
-    /// When, in ISO 8601.
+    /// The time, in ISO 8601.
     time: String,
-    /// The user name shown.
+    /// The user name.
     actor: String,
-    /// Where the request came from.
+    /// The client address.
     client_address: Option<String>,
-    /// What was done.
+    /// The kind of change.
     action: AuditAction,
-    /// To what kind of thing.
+    /// The kind of the changed object.
     kind: String,
-    /// To which.
+    /// The name of the changed object.
     name: String,
-    /// What it was before, and what it is afterwards; secrets are hidden.
+    /// The states before and after the change. Secrets are redacted.
     pub(super) before: Option<Value>,
     /// See [`AuditRecord::before`].
     pub(super) after: Option<Value>,
 }
 
-/// Some of the history, newest first.
+/// A page of the audit log, newest first.
 #[derive(Debug, Default)]
 pub struct AuditLogPage {
-    /// What was done.
+    /// The events.
     pub events: Vec<Value>,
-    /// Where the next page begins, if there is one.
+    /// The cursor of the next page, if there is one.
     pub next: Option<String>,
 }
 
@@ -78,11 +78,11 @@ impl AuditRecord {
         }
     }
 
-    /// The same with what an entry said before, and says afterwards.
+    /// Sets the options of an entry before and after the change.
     pub(super) fn with_states(self, before: Option<&Options>, after: Option<&Options>) -> Self {
-        let mut told = after.map(options::redact);
-        if let (Some(before), Some(after), Some(told)) = (before, after, &mut told) {
-            for (option, value) in told.iter_mut().filter(|(_, value)| is_redacted(value)) {
+        let mut redacted = after.map(options::redact);
+        if let (Some(before), Some(after), Some(redacted)) = (before, after, &mut redacted) {
+            for (option, value) in redacted.iter_mut().filter(|(_, value)| is_redacted(value)) {
                 if before.get(option) != after.get(option) {
                     *value = OptionValue::Text(format!("{REDACTED} (changed)"));
                 }
@@ -91,7 +91,7 @@ impl AuditRecord {
         let before = before.map(|before| truncate_state(&options::redact(before)));
         Self {
             before,
-            after: told.map(|after| truncate_state(&after)),
+            after: redacted.map(|after| truncate_state(&after)),
             ..self
         }
     }
@@ -105,7 +105,7 @@ fn is_redacted(value: &OptionValue) -> bool {
     value.text() == Some(REDACTED)
 }
 
-/// The state of an entry, no longer than a history can keep of each.
+/// The options as JSON, truncated to [`MAX_STATE_BYTES`].
 fn truncate_state(options: &Options) -> Value {
     let text = serde_json::to_string(options).unwrap_or_default();
     if text.len() <= MAX_STATE_BYTES {
@@ -119,27 +119,27 @@ fn truncate_state(options: &Options) -> Value {
 }
 
 impl Admin {
-    /// The history before `before`, newest first.
+    /// At most `limit` events before the cursor `before`, newest first.
     ///
     /// # Errors
-    /// What the store says.
+    /// [`AdminError::Service`] for errors of the store.
     pub async fn audit_events(
         &self,
         before: Option<&str>,
-        most: usize,
+        limit: usize,
     ) -> Result<AuditLogPage, AdminError> {
-        let events = self.store.audit_events(before, most).await?;
-        let next = events.last().filter(|_| events.len() == most);
+        let events = self.store.audit_events(before, limit).await?;
+        let next = events.last().filter(|_| events.len() == limit);
         let next = next.map(|event| event.id.clone());
-        let told = events.iter().map(|event| {
-            // One of a later version of this program is told as it is.
+        let values = events.iter().map(|event| {
+            // An event of a later version is returned as text.
             serde_json::from_str(&event.text).unwrap_or_else(|_| Value::from(event.text.as_str()))
         });
-        let events = told.collect();
+        let events = values.collect();
         Ok(AuditLogPage { events, next })
     }
 
-    /// Notes what is about to be done.
+    /// Writes an event, before its change is made.
     pub(super) async fn append_audit_event(&self, event: &AuditRecord) -> Result<(), AdminError> {
         let AuditRecord {
             actor,
@@ -148,11 +148,11 @@ impl Admin {
             name,
             ..
         } = event;
-        info!(actor, ?action, kind, name, "an operator");
-        let most = self.context.settings.audit_log_entries;
+        info!(actor, ?action, kind, name, "operator change");
+        let max_entries = self.context.settings.audit_log_entries;
         Ok(self
             .store
-            .append_audit_event(&event.to_json(), most)
+            .append_audit_event(&event.to_json(), max_entries)
             .await?)
     }
 }

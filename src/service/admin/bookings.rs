@@ -1,4 +1,4 @@
-//! Who holds which number, and giving one back by hand.
+//! Bookings and usage of resource groups, and the release of a number by an operator.
 
 use std::{cmp::Reverse, time::Duration};
 
@@ -9,43 +9,43 @@ use super::{
 };
 use crate::store::{Booking, BookingId, Cursor, ListedBooking, Page, PoolUsage, StoreError, Table};
 
-/// The resource groups of which the most numbers are held.
+/// The resource groups with the highest usage.
 #[derive(Debug, Default, Clone)]
 pub struct MostUsedGroups {
-    /// Each by its name, with its numbers in figures.
+    /// Names and usage of the groups.
     pub usage: Vec<(String, PoolUsage)>,
-    /// How many groups there are.
+    /// The number of configured groups.
     pub total_groups: usize,
-    /// Whether it is known which groups these are: where not all are told, it has to be looked first.
+    /// Whether usage samples exist. Without samples the selection is arbitrary if not all groups are included.
     pub has_samples: bool,
 }
 
 impl Admin {
-    /// The numbers of a group, in figures.
+    /// The usage of a group.
     ///
     /// # Errors
-    /// [`AdminError::NoSuchEntry`]; what the store says.
+    /// [`AdminError::NoSuchEntry`], errors of the store.
     pub async fn pool_usage(&self, group: &str) -> Result<PoolUsage, AdminError> {
         self.require_group(group)?;
-        let fills = self.store.pool_usages(&[group]).await?;
-        let fill = fills.first().copied();
-        let fill = fill.ok_or_else(|| StoreError::Corrupt("no figures of a group".to_owned()))?;
-        Ok(self.usage_or_all_free(group, fill))
+        let usages = self.store.pool_usages(&[group]).await?;
+        let usage = usages.first().copied();
+        let usage =
+            usage.ok_or_else(|| StoreError::Corrupt("usage of a group is missing".to_owned()))?;
+        Ok(self.usage_or_all_free(group, usage))
     }
 
     /// Names of the configured groups.
     #[must_use]
     pub fn group_names(&self) -> Vec<String> {
-        let known = self.context.current_catalog.load();
-        let groups = known.resource_groups().groups();
+        let catalog = self.context.current_catalog.load();
+        let groups = catalog.resource_groups().groups();
         groups.map(|group| group.name.clone()).collect()
     }
 
-    /// The numbers of these configured groups, in figures. Asked for some at a time, so that nothing else
-    /// waits behind many.
+    /// The usage of configured groups. They are read in batches so that other requests are not delayed.
     ///
     /// # Errors
-    /// What the store says.
+    /// [`AdminError::Service`] for errors of the store.
     pub async fn pool_usages(
         &self,
         groups: Vec<String>,
@@ -55,67 +55,67 @@ impl Admin {
             let names: Vec<&str> = batch.iter().map(String::as_str).collect();
             all.extend(self.store.pool_usages(&names).await?);
         }
-        let fills = groups.into_iter().zip(all).map(|(name, fill)| {
-            let fill = self.usage_or_all_free(&name, fill);
-            (name, fill)
+        let usages = groups.into_iter().zip(all).map(|(name, usage)| {
+            let usage = self.usage_or_all_free(&name, usage);
+            (name, usage)
         });
-        Ok(fills.collect())
+        Ok(usages.collect())
     }
 
-    /// The numbers of the configured groups, by name. Where there are more than `most`, it is those that were the
-    /// fullest when this replica last looked or, before that, the first ones.
+    /// The usage of the configured groups, by name. If there are more than `limit`, these are the groups with the
+    /// highest usage in the last sample of this replica or, before the first sample, the first groups.
     ///
     /// # Errors
-    /// What the store says.
-    pub async fn most_used_groups(&self, most: usize) -> Result<MostUsedGroups, AdminError> {
+    /// [`AdminError::Service`] for errors of the store.
+    pub async fn most_used_groups(&self, limit: usize) -> Result<MostUsedGroups, AdminError> {
         let mut names = self.group_names();
-        let (of, mut is_known) = (names.len(), true);
-        if of > most {
-            let held = self.context.group_usage.latest_usage();
-            is_known = !held.is_empty();
-            names.sort_by_key(|name| Reverse(held.get(name).copied().unwrap_or_default()));
-            names.truncate(most);
+        let (total_groups, mut has_samples) = (names.len(), true);
+        if total_groups > limit {
+            let latest = self.context.group_usage.latest_usage();
+            has_samples = !latest.is_empty();
+            names.sort_by_key(|name| Reverse(latest.get(name).copied().unwrap_or_default()));
+            names.truncate(limit);
             names.sort();
         }
         Ok(MostUsedGroups {
             usage: self.pool_usages(names).await?,
-            total_groups: of,
-            has_samples: is_known,
+            total_groups,
+            has_samples,
         })
     }
 
-    /// Bookings of a group, those that run out first before others; or those of one number, oldest first.
+    /// The bookings of a group by expiration time, or those of one number, oldest first.
     ///
     /// # Errors
-    /// [`AdminError::NoSuchEntry`]; [`AdminError::Service`] for what is no number, and what the store says.
+    /// [`AdminError::NoSuchEntry`]; [`AdminError::Service`] for an invalid number and errors of the store.
     pub async fn list_bookings(
         &self,
         group: &str,
         number: Option<&str>,
         after: Option<&Cursor>,
-        most: usize,
+        limit: usize,
     ) -> Result<Page<ListedBooking>, AdminError> {
         self.require_group(group)?;
         let Some(number) = number else {
-            return Ok(self.store.bookings_by_end(group, after, most).await?);
+            return Ok(self.store.bookings_by_end(group, after, limit).await?);
         };
         let subscriber = self
             .context
             .catalog_context
             .phone_numbers
             .subscriber_from_parameter("number", number)?;
-        let found = self.store.bookings_of_number(group, &subscriber, most);
+        let found = self.store.bookings_of_number(group, &subscriber, limit);
         Ok(Page {
             entries: found.await?,
             next: None,
         })
     }
 
-    /// Gives a number back, whatever the service does that holds it.
+    /// Releases a number, regardless of the state of its service.
     ///
     /// # Errors
-    /// [`AdminError::NoSuchBooking`]; what the store says. Once it is noted in the history, the change may
-    /// still fail.
+    /// [`AdminError::NoSuchBooking`], errors of the store. The change can still fail after the audit log entry is
+    /// written.
     pub async fn release_number(
         &self,
         group: &str,
@@ -142,7 +142,7 @@ impl Admin {
             "expires_at": found.until.to_string(),
         }));
         self.append_audit_event(&event).await?;
-        let held = Booking {
+        let released = Booking {
             id,
             group: group.to_owned(),
             number: found.number,
@@ -150,22 +150,22 @@ impl Admin {
             expires_in: Duration::ZERO,
             pool: None,
         };
-        Ok(self.store.release_number(&found.service, &held).await?)
+        Ok(self.store.release_number(&found.service, &released).await?)
     }
 
-    /// A group that the store may not have been told of yet.
-    fn usage_or_all_free(&self, group: &str, fill: PoolUsage) -> PoolUsage {
-        let known = self.context.current_catalog.load();
-        let known = known.resource_group(group);
-        known.map_or(fill, |known| fill.or_all_free(known.group.numbers.len()))
+    /// The usage, or all numbers free if the group is not synchronized to the store yet.
+    fn usage_or_all_free(&self, group: &str, usage: PoolUsage) -> PoolUsage {
+        let catalog = self.context.current_catalog.load();
+        let configured = catalog.resource_group(group);
+        configured.map_or(usage, |group| usage.or_all_free(group.group.numbers.len()))
     }
 
-    /// A group that is configured, or was of late.
+    /// Checks that a group is configured, or retired.
     fn require_group(&self, group: &str) -> Result<(), AdminError> {
-        let known = self.context.current_catalog.load();
-        let there = known.resource_group(group).is_some();
-        if there
-            || known
+        let catalog = self.context.current_catalog.load();
+        let is_configured = catalog.resource_group(group).is_some();
+        if is_configured
+            || catalog
                 .resource_groups()
                 .retired()
                 .iter()

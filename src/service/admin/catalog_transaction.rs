@@ -1,4 +1,5 @@
-//! Changing what operators made: understood as a whole, then made, if nothing else was changed meanwhile.
+//! Transactions on the stored catalog: validated as a whole and written only if no other change was made in the
+//! meantime.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -19,27 +20,27 @@ use crate::{
     },
 };
 
-/// How often a change is understood anew because others were faster.
+/// Maximum number of attempts of a change that conflicts with others.
 const MAX_ATTEMPTS: usize = 8;
-/// How long an answer waits for the change to be in force on this replica; elsewhere it may take as long.
+/// How long a response waits for the change to take effect on this replica. Other replicas can take as long.
 const APPLY_TIMEOUT: Duration = Duration::from_secs(2);
-/// Entries there may be, those kept in mind included, and bytes of all.
+/// Maximum number of entries, including retired ones, and their total size in bytes.
 const MAX_ENTRIES: usize = 10_000;
 const MAX_CATALOG_BYTES: usize = 32 * 1024 * 1024;
 
-/// One entry that changes.
+/// The change of one entry.
 pub(super) struct EntryChange {
     name: EntryName,
     before: Option<Options>,
     /// `None` deletes it.
     after: Option<Options>,
-    /// Whether the store had lost it.
+    /// Whether the entry was lost by the store.
     is_restored: bool,
 }
 
-/// Edits that may be made.
+/// A validated change.
 pub(super) struct ValidatedChange {
-    /// The version there is afterwards.
+    /// The version after the change.
     new_version: String,
     time: Timestamp,
     steps: Vec<CatalogStep>,
@@ -55,7 +56,7 @@ impl EntryChange {
         }
     }
 
-    /// The same, of what the store has lost.
+    /// Like [`EntryChange::put`], for an entry that the store lost.
     pub(super) fn restore(name: EntryName, before: Option<Options>, after: Options) -> Self {
         Self {
             is_restored: true,
@@ -92,8 +93,8 @@ impl EntryChange {
 }
 
 impl Admin {
-    /// Makes what `plan` says is to be made of what there is. Gives the version there is afterwards, and
-    /// what else the plan gave. A plan without edits changes nothing.
+    /// Makes the changes that `plan` derives from the stored catalog. Returns the version after the change and the
+    /// second value of the plan. A plan without changes writes nothing.
     pub(super) async fn change_catalog<T>(
         &self,
         by: &Actor,
@@ -101,45 +102,45 @@ impl Admin {
     ) -> Result<(String, T), AdminError> {
         for _ in 0..MAX_ATTEMPTS {
             let stored = self.store.read_catalog().await?;
-            let (edits, given) = plan(&stored)?;
-            if edits.is_empty() {
-                return Ok((stored.version, given));
+            let (changes, result) = plan(&stored)?;
+            if changes.is_empty() {
+                return Ok((stored.version, result));
             }
             let ValidatedChange {
-                new_version: to,
-                time: at,
+                new_version,
+                time,
                 steps,
-            } = self.validate(&stored, &edits).await?;
+            } = self.validate(&stored, &changes).await?;
             let change = CatalogChange {
                 from: stored.version,
-                to,
-                changed_at: at,
+                to: new_version,
+                changed_at: time,
                 steps,
-                events: edits
+                events: changes
                     .iter()
-                    .map(|edit| edit.event(by, at).to_json())
+                    .map(|change| change.event(by, time).to_json())
                     .collect(),
                 history: self.context.settings.audit_log_entries,
             };
             if self.store.change_catalog(&change).await? == CatalogChangeResult::Applied {
-                let seen = self
+                let applied = self
                     .context
                     .current_catalog
                     .reload_and_wait_for_change(&change.from);
-                if timeout(APPLY_TIMEOUT, seen).await.is_err() {
+                if timeout(APPLY_TIMEOUT, applied).await.is_err() {
                     warn!(
                         version = change.to,
-                        "a change is made, and not yet in force here"
+                        "catalog change not yet in effect on this replica"
                     );
                 }
-                return Ok((change.to, given));
+                return Ok((change.to, result));
             }
         }
-        let busy = "others change the catalogue all the time".to_owned();
-        Err(StoreError::Conflict(busy).into())
+        let conflict = "too many concurrent changes of the catalog".to_owned();
+        Err(StoreError::Conflict(conflict).into())
     }
 
-    /// What the store is to do for these `edits`, if everything can be used afterwards.
+    /// Validates the catalog after `edits` and plans the steps of the store.
     ///
     /// # Errors
     /// [`AdminError::Invalid`], [`AdminError::TooLarge`].
@@ -161,7 +162,7 @@ impl Admin {
         })
     }
 
-    /// What the store is to do; what need no longer be kept in mind is forgotten by the way.
+    /// The steps of the store for `edits`. Expired retired entries are removed too.
     fn plan_steps(
         &self,
         stored: &StoredCatalog,
@@ -179,16 +180,16 @@ impl Admin {
                 }
             });
         }
-        let over = stored.retired.iter().filter(|(name, entry)| {
+        let expired = stored.retired.iter().filter(|(name, entry)| {
             at > entry
                 .since
                 .after(retired_ttl(name.0, &self.context.catalog_context))
         });
-        steps.extend(over.map(|(name, _)| CatalogStep::Forget(name.clone())));
+        steps.extend(expired.map(|(name, _)| CatalogStep::Forget(name.clone())));
         Ok(steps)
     }
 
-    /// Looks whether everything can be used `after` the change that could be used `before` it.
+    /// Checks that the change makes no entry unusable that was usable `before` it.
     async fn check_catalog(
         &self,
         before: &StoredCatalog,
@@ -197,47 +198,47 @@ impl Admin {
         now: Timestamp,
     ) -> Result<(), AdminError> {
         check_size(&after)?;
-        let (office, before) = (Arc::clone(&self.context), before.clone());
-        // A large catalogue takes a while, in which this worker has others to serve.
-        let check = spawn_blocking(move || check_usable(&office, &before, &after, &changed, now));
+        let (context, before) = (Arc::clone(&self.context), before.clone());
+        // Validation of a large catalog takes time, so it must not block the worker.
+        let check = spawn_blocking(move || check_usable(&context, &before, &after, &changed, now));
         let checked = check.await;
         checked.map_err(|error| StoreError::Bug(error.to_string()))?
     }
 }
 
 fn check_usable(
-    office: &AdminContext,
+    context: &AdminContext,
     before: &StoredCatalog,
     after: &StoredCatalog,
     changed: &BTreeSet<EntryName>,
     now: Timestamp,
 ) -> Result<(), AdminError> {
-    let understood = office
+    let catalog = context
         .file_catalog
-        .with_stored(after, changed, &office.catalog_context, now);
-    let problems = understood.problems();
+        .with_stored(after, changed, &context.catalog_context, now);
+    let problems = catalog.problems();
     if let Some((_, problem)) = problems.iter().find(|(name, _)| changed.contains(*name)) {
         return Err(AdminError::Invalid(problem.clone()));
     }
     if problems.is_empty() {
         return Ok(());
     }
-    // What could not be used before, for whatever reason, need not be usable now.
+    // Entries that were unusable before the change may stay so.
     let before =
-        office
+        context
             .file_catalog
-            .with_stored(before, &BTreeSet::new(), &office.catalog_context, now);
+            .with_stored(before, &BTreeSet::new(), &context.catalog_context, now);
     let is_new = |name: &EntryName| !before.problems().contains_key(name);
     let caused = problems.iter().find(|(name, _)| is_new(name));
     caused.map_or(Ok(()), |(name, problem)| {
-        let called = entry_label(name);
+        let label = entry_label(name);
         Err(AdminError::Invalid(format!(
-            "{called} could no longer be used: {problem}"
+            "{label} would become unusable: {problem}"
         )))
     })
 }
 
-/// What there would be after these steps.
+/// The stored catalog after these steps.
 fn apply_steps(
     mut stored: StoredCatalog,
     steps: &[CatalogStep],
@@ -278,15 +279,15 @@ fn check_size(stored: &StoredCatalog) -> Result<(), AdminError> {
     let bytes: usize = texts.chain(retired).sum();
     if entries > MAX_ENTRIES || bytes > MAX_CATALOG_BYTES {
         return Err(AdminError::TooLarge(format!(
-            "there would be {entries} entries of {bytes} bytes, those deleted of late included; \
-             {MAX_ENTRIES} entries and {MAX_CATALOG_BYTES} bytes are allowed"
+            "the catalog would have {entries} entries of {bytes} bytes, including recently deleted ones; \
+             the maximum is {MAX_ENTRIES} entries and {MAX_CATALOG_BYTES} bytes"
         )));
     }
     Ok(())
 }
 
-/// A version that there has never been, in an order for people. A store that was emptied begins anew, so a
-/// number alone would come again.
+/// A new, unique version that sorts by number for readers. A store that was emptied starts at 1 again, so the number
+/// alone is not unique.
 fn next_version(version: &str) -> String {
     let number: u64 = version
         .split('-')

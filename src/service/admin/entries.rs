@@ -1,4 +1,4 @@
-//! Configured services and resource groups, one at a time.
+//! Entries of the catalog: configured services and resource groups.
 
 use std::sync::Arc;
 
@@ -9,94 +9,95 @@ use crate::{
     service::{
         OptionDoc, ServicePreset,
         catalog::parse_stored_options,
-        options::{self, Options, RestoreError},
-        schema::option_warnings,
+        options::{self, Options, RestoreError, option_warnings},
     },
     store::{EntryName, StoredCatalog, StoredEntry, Table},
 };
 
-/// Where an entry was made.
+/// Where an entry is defined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EntryOrigin {
-    /// In the catalogue file; it cannot be changed here.
+    /// In the catalog file; read-only.
     File,
-    /// Here.
+    /// In the admin API or console.
     Admin,
 }
 
-/// A configured service or a resource group, as it is told.
+/// A configured service or a resource group as the admin API returns it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CatalogEntry {
     /// Its name.
     pub name: String,
-    /// Where it was made.
+    /// Where it is defined.
     pub origin: EntryOrigin,
-    /// Tells this state of it from others.
+    /// The revision, which is its ETag.
     pub revision: String,
-    /// What it says; what is secret is hidden.
+    /// The options. Secrets are redacted.
     pub options: Options,
-    /// Why it cannot be used on this replica.
+    /// Why it is unusable on this replica.
     pub problem: Option<String>,
     /// Options that are probably misspelled.
     pub warnings: Vec<String>,
 }
 
-/// Which state of an entry a change is for.
+/// The precondition of a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Precondition {
-    /// It does not say.
+    /// None.
     None,
-    /// There is none.
+    /// The entry must not exist (`If-None-Match: *`).
     MustNotExist,
-    /// There is one.
+    /// The entry must exist (`If-Match: *`).
     MustExist,
-    /// One of these revisions.
+    /// The entry must have one of these revisions.
     IfMatch(Vec<String>),
 }
 
-/// What became of a put.
+/// The outcome of a put.
 #[derive(Debug, PartialEq, Eq)]
 pub enum PutOutcome {
-    /// There was none.
+    /// The entry is new.
     Created(CatalogEntry),
-    /// There was another.
+    /// The entry replaced another.
     Replaced(CatalogEntry),
 }
 
 impl Precondition {
-    /// Whether it holds for what there `is`, a revision of `what`.
+    /// Checks the precondition against the `current` revision of `what`.
     ///
     /// # Errors
-    /// [`AdminError::PreconditionFailed`] where it does not; [`AdminError::PreconditionRequired`] where it says nothing and
-    /// there is something.
-    pub(super) fn check(&self, is: Option<&str>, what: &str) -> Result<(), AdminError> {
-        match (self, is) {
+    /// [`AdminError::PreconditionFailed`] if it is not met; [`AdminError::PreconditionRequired`] if there is none
+    /// although the entry exists.
+    pub(super) fn check(&self, current: Option<&str>, what: &str) -> Result<(), AdminError> {
+        match (self, current) {
             (Self::None | Self::MustNotExist, None) | (Self::MustExist, Some(_)) => Ok(()),
-            (Self::IfMatch(revisions), Some(is)) if revisions.iter().any(|one| one == is) => Ok(()),
+            (Self::IfMatch(revisions), Some(current))
+                if revisions.iter().any(|one| one == current) =>
+            {
+                Ok(())
+            }
             (Self::None, Some(_)) => Err(AdminError::PreconditionRequired(format!(
-                "{what} is there already; to replace or delete it, say which state of it you have \
-                 seen: If-Match with its ETag"
+                "{what} exists already; to replace or delete it, send If-Match with its ETag"
             ))),
             (Self::MustNotExist, Some(_)) => Err(AdminError::PreconditionFailed(format!(
-                "{what} is there already; nothing was changed"
+                "{what} exists already; nothing was changed"
             ))),
-            (Self::IfMatch(_), Some(is)) => Err(AdminError::PreconditionFailed(format!(
-                "{what} has been changed since you looked; it is at \"{is}\" now, and nothing was \
-                 changed"
+            (Self::IfMatch(_), Some(current)) => Err(AdminError::PreconditionFailed(format!(
+                "{what} has changed; its current ETag is \"{current}\"; nothing was changed"
             ))),
             (Self::MustExist | Self::IfMatch(_), None) => Err(AdminError::PreconditionFailed(
-                format!("{what} is not there any more; nothing was changed"),
+                format!("{what} no longer exists; nothing was changed"),
             )),
         }
     }
 }
 
 impl Admin {
-    /// All entries of a table, and the version that they are of.
+    /// All entries of a table, and the version of the stored catalog.
     ///
     /// # Errors
-    /// What the store says.
+    /// [`AdminError::Service`] for errors of the store.
     pub async fn list_entries(
         &self,
         table: Table,
@@ -115,54 +116,57 @@ impl Admin {
     /// One entry.
     ///
     /// # Errors
-    /// [`AdminError::NoSuchEntry`]; what the store says.
+    /// [`AdminError::NoSuchEntry`], errors of the store.
     pub async fn read_entry(&self, name: EntryName) -> Result<CatalogEntry, AdminError> {
         if let Some(options) = self.context.catalog_file.get(&name) {
             return Ok(file_entry(&name, options));
         }
         let stored = self.stored_or_cached_catalog().await?;
         let entry = stored.entries.get(&name);
-        let told = entry.map(|entry| self.to_entry(&name, entry));
-        told.ok_or(AdminError::NoSuchEntry(name.0, name.1))
+        let found = entry.map(|entry| self.to_entry(&name, entry));
+        found.ok_or(AdminError::NoSuchEntry(name.0, name.1))
     }
 
-    /// What operators made: as the store has it or, while it is away, as this replica read it last.
+    /// The stored catalog or, while the store is unavailable, the version that this replica read last.
     ///
     /// # Errors
-    /// What the store says.
+    /// [`AdminError::Service`] for errors of the store.
     pub(super) async fn stored_or_cached_catalog(&self) -> Result<Arc<StoredCatalog>, AdminError> {
         let stored = self.store.read_catalog().await;
         self.context.store_status.record(&stored);
         match (stored, self.context.current_catalog.stored()) {
-            (Err(error), Some(known)) if error.is_unavailable() => Ok(known),
+            (Err(error), Some(cached)) if error.is_unavailable() => Ok(cached),
             (stored, _) => Ok(Arc::new(stored?)),
         }
     }
 
-    /// Makes an entry, or replaces the one that `condition` is true of.
+    /// Creates an entry, or replaces the one that meets `precondition`.
     ///
     /// # Errors
     /// [`AdminError::Invalid`] names the option; [`AdminError::ReadOnly`], [`AdminError::PreconditionFailed`],
-    /// [`AdminError::PreconditionRequired`]; what the store says.
+    /// [`AdminError::PreconditionRequired`], errors of the store.
     pub async fn put_entry(
         &self,
         name: EntryName,
         options: Options,
-        condition: &Precondition,
+        precondition: &Precondition,
         by: &Actor,
     ) -> Result<PutOutcome, AdminError> {
         self.check_writable(&name)?;
         let options = options::without_empty(options);
         let plan = |stored: &StoredCatalog| {
-            let is = stored.entries.get(&name);
-            condition.check(is.map(|entry| entry.revision.as_str()), &entry_label(&name))?;
-            let before = is.and_then(|entry| parse_stored_options(&entry.text).ok());
+            let current = stored.entries.get(&name);
+            precondition.check(
+                current.map(|entry| entry.revision.as_str()),
+                &entry_label(&name),
+            )?;
+            let before = current.and_then(|entry| parse_stored_options(&entry.text).ok());
             let options = restore_secrets(&name, options.clone(), before.as_ref())?;
             let edit = EntryChange::put(name.clone(), before, options);
-            Ok((vec![edit], is.is_some()))
+            Ok((vec![edit], current.is_some()))
         };
         let (revision, replaced) = self.change_catalog(by, plan).await?;
-        let told = CatalogEntry {
+        let entry = CatalogEntry {
             warnings: option_warnings(&name, &options),
             name: name.1,
             origin: EntryOrigin::Admin,
@@ -171,41 +175,41 @@ impl Admin {
             problem: None,
         };
         Ok(if replaced {
-            PutOutcome::Replaced(told)
+            PutOutcome::Replaced(entry)
         } else {
-            PutOutcome::Created(told)
+            PutOutcome::Created(entry)
         })
     }
 
-    /// Deletes the entry, if `condition` is true of it. Services made from it live on until they end, and
-    /// numbers that are held stay held.
+    /// Deletes the entry if it meets `precondition`. Existing services made from it stay active until they expire,
+    /// and booked numbers stay booked.
     ///
     /// # Errors
-    /// As [`Admin::put`]; [`AdminError::NoSuchEntry`]; [`AdminError::Invalid`] where others need it.
+    /// As [`Admin::put_entry`]; [`AdminError::NoSuchEntry`]; [`AdminError::Invalid`] if other entries depend on it.
     pub async fn delete_entry(
         &self,
         name: EntryName,
-        condition: &Precondition,
+        precondition: &Precondition,
         by: &Actor,
     ) -> Result<(), AdminError> {
         let plan = |stored: &StoredCatalog| {
-            // One that the file has taken the name of can go.
-            let Some(is) = stored.entries.get(&name) else {
+            // A stored entry can be deleted although the catalog file defines the same name.
+            let Some(current) = stored.entries.get(&name) else {
                 self.check_writable(&name)?;
                 return Err(AdminError::NoSuchEntry(name.0, name.1.clone()));
             };
-            condition.check(Some(&is.revision), &entry_label(&name))?;
-            let before = parse_stored_options(&is.text).ok();
+            precondition.check(Some(&current.revision), &entry_label(&name))?;
+            let before = parse_stored_options(&current.text).ok();
             Ok((vec![EntryChange::delete(name.clone(), before)], ()))
         };
         self.change_catalog(by, plan).await?;
         Ok(())
     }
 
-    /// The options of a configured service that is made from `template`, those that are needed most first.
+    /// The options of a configured service of type `preset`, the most important first.
     #[must_use]
-    pub fn preset_options(&self, template: &ServicePreset) -> Vec<OptionDoc> {
-        template.options(self.context.catalog_context.max_ttl_seconds)
+    pub fn preset_options(&self, preset: &ServicePreset) -> Vec<OptionDoc> {
+        preset.options(self.context.catalog_context.max_ttl_seconds)
     }
 
     pub(super) fn check_writable(&self, name: &EntryName) -> Result<(), AdminError> {
@@ -216,8 +220,8 @@ impl Admin {
     }
 
     fn to_entry(&self, name: &EntryName, entry: &StoredEntry) -> CatalogEntry {
-        let known = self.context.current_catalog.load();
-        let problem = known.problems().get(name).cloned();
+        let catalog = self.context.current_catalog.load();
+        let problem = catalog.problems().get(name).cloned();
         let (options, unreadable) = match parse_stored_options(&entry.text) {
             Ok(options) => (options, None),
             Err(error) => (Options::new(), Some(error.to_string())),
@@ -244,28 +248,28 @@ fn file_entry(name: &EntryName, options: &Options) -> CatalogEntry {
     }
 }
 
-/// An entry, in words.
+/// The kind and name of an entry, for messages.
 pub(super) fn entry_label((table, name): &EntryName) -> String {
     format!("{} {name:?}", table_label(*table))
 }
 
-/// Options as they were sent, with what was hidden in them.
+/// The received options with redacted secrets replaced by the stored ones.
 pub(super) fn restore_secrets(
     name: &EntryName,
-    sent: Options,
-    is: Option<&Options>,
+    received: Options,
+    stored: Option<&Options>,
 ) -> Result<Options, AdminError> {
-    options::restore_secrets(sent, is).map_err(|error| {
-        let (called, hidden) = (entry_label(name), options::REDACTED);
+    options::restore_secrets(received, stored).map_err(|error| {
+        let (label, redacted) = (entry_label(name), options::REDACTED);
         let (option, problem) = match error {
-            RestoreError::NoStoredValue(option) => (option, "and there is none"),
+            RestoreError::NoStoredValue(option) => (option, "but no value is stored"),
             RestoreError::OtherBackend(option) => (
                 option,
-                "and cannot be sent to another scheme, host, port or backend: enter the secret again",
+                "but the scheme, host, port or backend has changed: enter the secret again",
             ),
         };
         AdminError::Invalid(format!(
-            "{called}, option {option}: is {hidden:?}, which stands for the value there is, {problem}"
+            "{label}, option {option}: is {redacted:?}, the placeholder of the stored value, {problem}"
         ))
     })
 }

@@ -1,7 +1,7 @@
-//! How full the pools of resource groups were over the last hour, as this replica saw it.
+//! Samples of the usage of resource groups over the last hour, taken by this replica.
 //!
-//! It is kept in this process and begins anew with it. What could not be seen is not there: between two samples that
-//! lie further apart than [`LOOK_EVERY`] and a little nobody knows.
+//! The samples are in the memory of this process and start empty. A gap between two samples that is longer than
+//! [`SAMPLE_INTERVAL`] means that the store was unavailable.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet, VecDeque},
@@ -18,32 +18,32 @@ use crate::{
     store::{AdminQueries, Group, PoolUsage, Timestamp},
 };
 
-/// How often it is looked.
+/// The interval between samples.
 const SAMPLE_INTERVAL: Duration = Duration::from_secs(30);
-/// How soon after the start, and after a change of the catalogue, which seldom comes alone.
+/// The delay of the first sample after the start and after a change of the catalog, as changes often come in groups.
 const DEBOUNCE: Duration = Duration::from_secs(2);
-/// For how long a sample is kept.
+/// The retention of a sample.
 const RETENTION: Duration = Duration::from_secs(3_600);
-/// Samples that are kept of a group.
+/// Maximum number of samples of a group.
 const MAX_SAMPLES: usize = 120;
-/// Groups that are looked at: those whose names come first.
+/// Maximum number of groups that are sampled, in the order of their names.
 pub const MAX_SAMPLED_GROUPS: usize = 1_000;
-/// Groups asked about in one go.
+/// Number of groups per request to the store.
 pub(super) const BATCH_SIZE: usize = 50;
 
-/// The fill of a pool at some moment.
+/// The usage of a group at one time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UsageSample {
-    /// When it was looked.
+    /// The time of the sample.
     pub at: Timestamp,
-    /// Numbers in the group.
+    /// The total number of access numbers.
     pub size: u64,
-    /// Numbers of these that could be handed out.
+    /// The number of free access numbers.
     pub free: u64,
 }
 
 impl UsageSample {
-    /// Numbers of the group that were held.
+    /// The number of booked access numbers.
     #[must_use]
     pub fn used(&self) -> u64 {
         self.size.saturating_sub(self.free)
@@ -52,110 +52,113 @@ impl UsageSample {
 
 type Samples = BTreeMap<String, VecDeque<UsageSample>>;
 
-/// The fill of each group over the last hour; bounded, however many groups there are.
+/// The usage of each group over the last hour. Its size is bounded.
 #[derive(Debug, Default)]
 pub struct GroupUsage(Mutex<Samples>);
 
 impl GroupUsage {
-    /// Looks for as long as it is polled.
-    pub async fn run(&self, store: &dyn AdminQueries, in_force: &CurrentCatalog) {
-        let mut version = in_force.subscribe_version();
+    /// Takes samples for as long as it is polled.
+    pub async fn run(&self, store: &dyn AdminQueries, current_catalog: &CurrentCatalog) {
+        let mut version = current_catalog.subscribe_version();
         loop {
             time::sleep(DEBOUNCE).await;
             version.borrow_and_update();
             match store.now() {
-                Ok(now) => self.sample(store, in_force, now).await,
-                Err(error) => debug!(%error, "how full resource groups are was not seen"),
+                Ok(now) => self.sample(store, current_catalog, now).await,
+                Err(error) => debug!(%error, "usage of resource groups not sampled"),
             }
-            // The catalogue outlives this, so what ends the wait is a change or the time.
+            // The sender outlives this task, so the wait ends by a change or by the timeout.
             drop(timeout(SAMPLE_INTERVAL, version.changed()).await);
         }
     }
 
-    /// Looks once, which is `now`. Groups that are no longer configured are forgotten; what cannot be seen is left
-    /// out.
+    /// Takes one sample at the time `now`. Samples of groups that are no longer configured are removed. Groups that
+    /// cannot be read are skipped.
     pub async fn sample(
         &self,
         store: &dyn AdminQueries,
-        in_force: &CurrentCatalog,
+        current_catalog: &CurrentCatalog,
         now: Timestamp,
     ) {
-        let mut groups = in_force.load().groups().current;
+        let mut groups = current_catalog.load().groups().current;
         groups.truncate(MAX_SAMPLED_GROUPS);
         self.remove_expired(&groups, now);
         for batch in groups.chunks(BATCH_SIZE) {
             let names: Vec<&str> = batch.iter().map(|group| group.name.as_str()).collect();
             match store.pool_usages(&names).await {
-                Ok(fills) => {
-                    let seen = batch.iter().zip(fills).map(|(group, fill)| {
-                        let PoolUsage { size, free } = fill.or_all_free(group.numbers.len());
+                Ok(usages) => {
+                    let samples = batch.iter().zip(usages).map(|(group, usage)| {
+                        let PoolUsage { size, free } = usage.or_all_free(group.numbers.len());
                         let at = now;
                         (group, UsageSample { at, size, free })
                     });
-                    self.record(seen);
+                    self.record(samples);
                 }
-                Err(error) => debug!(%error, "how full resource groups are was not seen"),
+                Err(error) => debug!(%error, "usage of resource groups not sampled"),
             }
         }
     }
 
-    /// What is known of a group, oldest first.
+    /// The samples of a group, oldest first.
     #[must_use]
     pub fn history(&self, group: &str) -> Vec<UsageSample> {
         let samples = self.samples();
-        let known = samples.get(group);
-        known.map_or_else(Vec::new, |known| known.iter().copied().collect())
+        let group_samples = samples.get(group);
+        group_samples.map_or_else(Vec::new, |group_samples| {
+            group_samples.iter().copied().collect()
+        })
     }
 
-    /// How many in a thousand numbers of each group were held when it was last looked.
+    /// The usage of each group in the last sample, in per mille.
     pub(super) fn latest_usage(&self) -> HashMap<String, u64> {
         let samples = self.samples();
-        let newest = samples.iter().filter_map(|(name, known)| {
-            let newest = known.back()?;
-            let held = newest.size.saturating_sub(newest.free);
+        let newest = samples.iter().filter_map(|(name, group_samples)| {
+            let newest = group_samples.back()?;
+            let used = newest.size.saturating_sub(newest.free);
             Some((
                 name.clone(),
-                held.saturating_mul(1_000) / newest.size.max(1),
+                used.saturating_mul(1_000) / newest.size.max(1),
             ))
         });
         newest.collect()
     }
 
-    fn record<'a>(&self, seen: impl Iterator<Item = (&'a Arc<Group>, UsageSample)>) {
+    fn record<'a>(&self, new_samples: impl Iterator<Item = (&'a Arc<Group>, UsageSample)>) {
         let mut samples = self.samples();
-        for (group, sample) in seen {
-            let known = samples.entry(group.name.clone()).or_default();
-            // The newest one is the last look; those that are kept lie about as far apart as if nothing had changed.
-            let before = known.iter().rev().nth(1);
-            if before.is_some_and(|before| sample.at.since(before.at) < SAMPLE_INTERVAL) {
-                known.pop_back();
-            } else if known.len() == MAX_SAMPLES {
-                known.pop_front();
+        for (group, sample) in new_samples {
+            let group_samples = samples.entry(group.name.clone()).or_default();
+            // The last sample is replaced if the one before it is less than an interval old. So the distance between
+            // retained samples does not depend on catalog changes.
+            let previous = group_samples.iter().rev().nth(1);
+            if previous.is_some_and(|previous| sample.at.since(previous.at) < SAMPLE_INTERVAL) {
+                group_samples.pop_back();
+            } else if group_samples.len() == MAX_SAMPLES {
+                group_samples.pop_front();
             }
-            known.push_back(sample);
+            group_samples.push_back(sample);
         }
     }
 
-    /// Keeps nothing but what `groups` were in the hour before `now`.
+    /// Removes expired samples, and those of groups that are not in `groups`.
     fn remove_expired(&self, groups: &[Arc<Group>], now: Timestamp) {
         let groups: HashSet<&str> = groups.iter().map(|group| group.name.as_str()).collect();
         let mut samples = self.samples();
-        samples.retain(|name, known| {
-            // A clock that was set back leaves nothing behind that is yet to come.
-            known.retain(|sample| sample.at <= now && now.since(sample.at) < RETENTION);
+        samples.retain(|name, group_samples| {
+            // Samples in the future are removed too: the clock may have been set back.
+            group_samples.retain(|sample| sample.at <= now && now.since(sample.at) < RETENTION);
             groups.contains(name.as_str())
         });
     }
 
-    /// A panic elsewhere cannot leave them half changed.
+    /// A poisoned lock is safe to use: no update of the samples can panic halfway.
     fn samples(&self) -> MutexGuard<'_, Samples> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Admin {
-    /// The fill of a group over the last hour, oldest first; nothing of a group that is not looked at. The store is
-    /// not asked.
+    /// The usage of a group over the last hour, oldest first; empty for groups that are not sampled. Does not access
+    /// the store.
     #[must_use]
     pub fn usage_history(&self, group: &str) -> Vec<UsageSample> {
         self.context.group_usage.history(group)

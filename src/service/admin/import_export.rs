@@ -1,4 +1,4 @@
-//! The whole catalogue as TOML, out and in.
+//! Import and export of the catalog as TOML.
 
 use std::collections::BTreeSet;
 
@@ -18,50 +18,50 @@ use crate::{
 /// The maximum number of warnings about one import.
 const MAX_WARNINGS: usize = 100;
 
-/// What becomes of what the imported catalogue does not have.
+/// How an import treats stored entries that are not in the imported catalog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ImportMode {
-    /// It is deleted: afterwards there is what the text says.
+    /// They are deleted.
     Replace,
-    /// It stays.
+    /// They stay.
     Merge,
 }
 
-/// What an import did, or would do.
+/// The changes of an import or of its preview.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ImportReport {
-    /// The version there is afterwards; of what is only looked at, the one that it would be done to.
+    /// The version after the import; in a preview, the version that it was computed from.
     pub version: String,
-    /// Entries that are new.
+    /// New entries.
     pub created: Vec<EntryName>,
-    /// Entries that say something else now.
+    /// Entries whose options change.
     pub replaced: Vec<EntryName>,
-    /// Entries that are no longer there.
+    /// Deleted entries.
     pub deleted: Vec<EntryName>,
-    /// How many entries said so before, those of the file included.
+    /// The number of unchanged entries, including those of the catalog file.
     pub unchanged: usize,
-    /// What changes in the entries that say something else.
+    /// The option changes of replaced entries.
     pub differences: Vec<Difference>,
     /// Options that are probably misspelled, in any entry of the text.
     pub warnings: Vec<String>,
 }
 
-/// An option that changes in an entry. Secrets are hidden.
+/// A change of an option. Secrets are redacted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
     /// The entry.
     pub entry: EntryName,
     /// The option.
     pub option: String,
-    /// Its value before; `None` where it had none.
+    /// The value before the change; `None` if it was absent.
     pub before: Option<String>,
-    /// Its value afterwards.
+    /// The value after the change; `None` if it is absent.
     pub after: Option<String>,
 }
 
-/// What differs between two states of an entry.
+/// The differences between two states of an entry.
 fn diff_options(entry: &EntryName, before: &Options, after: &Options) -> Vec<Difference> {
-    let (hidden, shown) = (options::redact(before), options::redact(after));
+    let (old, new) = (options::redact(before), options::redact(after));
     let text = |options: &Options, option| {
         Some(match options.get(option)? {
             OptionValue::Text(text) => text.clone(),
@@ -75,57 +75,57 @@ fn diff_options(entry: &EntryName, before: &Options, after: &Options) -> Vec<Dif
     let differ = differ.map(|option| Difference {
         entry: entry.clone(),
         option: option.clone(),
-        before: text(&hidden, option),
-        after: text(&shown, option),
+        before: text(&old, option),
+        after: text(&new, option),
     });
     differ.collect()
 }
 
-/// What an export contains in place of passwords and the like.
+/// How an export contains secrets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Secrets {
-    /// `********`, which an import takes for the secret that there is.
+    /// As `********`, which an import replaces by the stored secret.
     Redacted,
-    /// The secrets themselves.
+    /// In plain text.
     Included,
 }
 
-/// Everything that `file` defines and that was made in the store, as a catalog file.
+/// The entries of `file` and of the stored catalog, as a catalog file.
 ///
 /// # Errors
-/// [`StoreError::Bug`] for what cannot be written as TOML.
+/// [`StoreError::Bug`] if an entry cannot be serialized as TOML.
 pub fn export_catalog(
     file: &CatalogFile,
     stored: &StoredCatalog,
     secrets: Secrets,
 ) -> Result<String, StoreError> {
-    let shown = |options: &Options| match secrets {
+    let export = |options: &Options| match secrets {
         Secrets::Redacted => options::redact(options),
         Secrets::Included => options.clone(),
     };
-    let mut draft = CatalogFile::default();
+    let mut exported = CatalogFile::default();
     for (name, entry) in &stored.entries {
         if let Ok(options) = parse_stored_options(&entry.text) {
-            draft.insert(name.clone(), shown(&options));
+            exported.insert(name.clone(), export(&options));
         }
     }
     for (name, options) in file.entries() {
-        draft.insert(name, shown(options));
+        exported.insert(name, export(options));
     }
-    let text = draft.to_toml();
+    let text = exported.to_toml();
     text.map_err(|error| StoreError::Bug(error.to_string()))
 }
 
-fn check_condition(condition: &Precondition, stored: &StoredCatalog) -> Result<(), AdminError> {
-    // Where all of it was deleted there is no catalogue, and yet a state that somebody has seen.
-    let seen = matches!(condition, Precondition::IfMatch(_));
-    let is = Some(stored.version.as_str());
-    let is = is.filter(|_| seen || !stored.entries.is_empty());
-    condition.check(is, "a catalogue")
+fn check_condition(precondition: &Precondition, stored: &StoredCatalog) -> Result<(), AdminError> {
+    // An empty stored catalog counts as absent, except for If-Match: its version may be that of a previous response.
+    let has_revisions = matches!(precondition, Precondition::IfMatch(_));
+    let current = Some(stored.version.as_str());
+    let current = current.filter(|_| has_revisions || !stored.entries.is_empty());
+    precondition.check(current, "a catalog")
 }
 
 impl ImportReport {
-    /// Whether there is nothing to do.
+    /// Whether the import changes nothing.
     #[must_use]
     pub fn is_noop(&self) -> bool {
         self.created.is_empty() && self.replaced.is_empty() && self.deleted.is_empty()
@@ -133,120 +133,115 @@ impl ImportReport {
 }
 
 impl Admin {
-    /// Everything, the file's part included, as a catalogue file, and its version. Secrets are hidden.
+    /// The whole catalog as a catalog file, and its version. Secrets are redacted.
     ///
     /// # Errors
-    /// What the store says.
+    /// [`AdminError::Service`] for errors of the store.
     pub async fn export_catalog(&self) -> Result<(String, String), AdminError> {
         let stored = self.stored_or_cached_catalog().await?;
         let text = export_catalog(&self.context.catalog_file, &stored, Secrets::Redacted)?;
         Ok((stored.version.clone(), text))
     }
 
-    /// Makes what `text`, a catalogue file, says, all of it or nothing. Entries of the file that is
-    /// configured may be in it, as they are.
+    /// Imports `text`, a catalog file, atomically. It may contain entries of the configured catalog file if they are
+    /// unchanged.
     ///
     /// # Errors
-    /// [`AdminError::Unreadable`], or as [`Admin::put`].
+    /// [`AdminError::Unreadable`], or as [`Admin::put_entry`].
     pub async fn import_catalog(
         &self,
         text: &str,
         mode: ImportMode,
-        condition: &Precondition,
+        precondition: &Precondition,
         by: &Actor,
     ) -> Result<ImportReport, AdminError> {
-        let draft = CatalogFile::parse("the catalogue", text)?;
+        let imported_file = CatalogFile::parse("the catalog", text)?;
         let plan = |stored: &StoredCatalog| {
-            check_condition(condition, stored)?;
-            self.plan_changes(&draft, mode, stored)
+            check_condition(precondition, stored)?;
+            self.plan_changes(&imported_file, mode, stored)
         };
-        let (version, imported) = self.change_catalog(by, plan).await?;
-        Ok(ImportReport {
-            version,
-            ..imported
-        })
+        let (version, report) = self.change_catalog(by, plan).await?;
+        Ok(ImportReport { version, ..report })
     }
 
-    /// What [`Admin::import`] would do now. Done on condition of the version that this gives, it does just
-    /// that. No `condition` is needed, for nothing changes.
+    /// Previews [`Admin::import_catalog`]. An import with the returned version as its precondition makes exactly
+    /// these changes. Without a precondition
+    /// none is checked.
     ///
     /// # Errors
-    /// As of the import.
+    /// As [`Admin::import_catalog`].
     pub async fn preview_import(
         &self,
         text: &str,
         mode: ImportMode,
-        condition: &Precondition,
+        precondition: &Precondition,
     ) -> Result<ImportReport, AdminError> {
-        let draft = CatalogFile::parse("the catalogue", text)?;
+        let imported_file = CatalogFile::parse("the catalog", text)?;
         let stored = self.store.read_catalog().await?;
-        if !matches!(condition, Precondition::None) {
-            check_condition(condition, &stored)?;
+        if !matches!(precondition, Precondition::None) {
+            check_condition(precondition, &stored)?;
         }
-        let (edits, imported) = self.plan_changes(&draft, mode, &stored)?;
+        let (edits, report) = self.plan_changes(&imported_file, mode, &stored)?;
         let version = stored.version.clone();
         self.validate(&stored, &edits).await?;
-        Ok(ImportReport {
-            version,
-            ..imported
-        })
+        Ok(ImportReport { version, ..report })
     }
 
     fn plan_changes(
         &self,
-        draft: &CatalogFile,
+        imported_file: &CatalogFile,
         mode: ImportMode,
         stored: &StoredCatalog,
     ) -> Result<(Vec<EntryChange>, ImportReport), AdminError> {
-        let (mut edits, mut imported) = (Vec::new(), ImportReport::default());
-        imported.warnings = draft.warnings();
-        imported.warnings.truncate(MAX_WARNINGS);
-        let mut named = BTreeSet::new();
-        for (name, options) in draft.entries() {
+        let (mut edits, mut report) = (Vec::new(), ImportReport::default());
+        report.warnings = imported_file.warnings();
+        report.warnings.truncate(MAX_WARNINGS);
+        let mut names_in_file = BTreeSet::new();
+        for (name, options) in imported_file.entries() {
             if self.is_in_file(&name, options)? {
-                imported.unchanged += 1;
+                report.unchanged += 1;
                 continue;
             }
-            named.insert(name.clone());
-            let is = stored.entries.get(&name);
-            let before = is.and_then(|entry| parse_stored_options(&entry.text).ok());
+            names_in_file.insert(name.clone());
+            let stored_entry = stored.entries.get(&name);
+            let before = stored_entry.and_then(|entry| parse_stored_options(&entry.text).ok());
             let options = options::without_empty(options.clone());
             let after = restore_secrets(&name, options, before.as_ref())?;
             match &before {
                 Some(before) if *before == after => {
-                    imported.unchanged += 1;
+                    report.unchanged += 1;
                     continue;
                 }
                 Some(before) => {
-                    imported.replaced.push(name.clone());
-                    imported
+                    report.replaced.push(name.clone());
+                    report
                         .differences
                         .extend(diff_options(&name, before, &after));
                 }
-                None => imported.created.push(name.clone()),
+                None => report.created.push(name.clone()),
             }
             edits.push(EntryChange::put(name, before, after));
         }
-        let gone = stored
+        let deletable = stored
             .entries
             .iter()
             .filter(|_| mode == ImportMode::Replace);
-        for (name, entry) in gone.filter(|(name, _)| !named.contains(*name)) {
-            imported.deleted.push(name.clone());
+        for (name, entry) in deletable.filter(|(name, _)| !names_in_file.contains(*name)) {
+            report.deleted.push(name.clone());
             let before = parse_stored_options(&entry.text).ok();
             edits.push(EntryChange::delete(name.clone(), before));
         }
-        Ok((edits, imported))
+        Ok((edits, report))
     }
 
-    /// Whether the file that is configured says just this.
+    /// Whether the configured catalog file contains the entry with exactly these options.
     fn is_in_file(&self, name: &EntryName, options: &Options) -> Result<bool, AdminError> {
-        let Some(is) = self.context.catalog_file.get(name) else {
+        let Some(in_file) = self.context.catalog_file.get(name) else {
             return Ok(false);
         };
-        let is = options::without_empty(is.clone());
-        let sent = options::without_empty(options.clone());
-        if restore_secrets(name, sent, Some(&is))? == is {
+        let in_file = options::without_empty(in_file.clone());
+        let received = options::without_empty(options.clone());
+        if restore_secrets(name, received, Some(&in_file))? == in_file {
             return Ok(true);
         }
         self.check_writable(name).map(|()| false)

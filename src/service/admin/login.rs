@@ -1,8 +1,7 @@
-//! Who may administrate.
+//! Authentication of operators.
 //!
-//! Signing in on the pages and HTTP Basic are two ways to show the same credentials: wrong ones count as failed either
-//! way, in the count of wrong credentials of their client address
-//! ([`FailedCredentials`](crate::service::FailedCredentials)).
+//! The sign-in form of the console and HTTP Basic check the same credentials. Failed attempts of both count for the
+//! client address ([`FailedCredentials`](crate::service::FailedCredentials)).
 
 use std::net::IpAddr;
 
@@ -12,46 +11,46 @@ use super::Admin;
 use crate::service::{BasicCredentials, ServiceError};
 
 impl Admin {
-    /// Lets a request pass that shows what is asked for, by HTTP Basic, from this address.
+    /// Authenticates a request by HTTP Basic.
     ///
     /// # Errors
-    /// [`ServiceError::Unauthorized`]; [`ServiceError::TooMany`] where too many attempts from that address failed, on
-    /// whichever replica; what the store says where it has to be asked.
+    /// [`ServiceError::Unauthorized`]; [`ServiceError::RateLimited`] after too many failed attempts from the address on
+    /// any replica; errors of the store.
     pub async fn authorize(
         &self,
-        shown: &BasicCredentials,
+        credentials: &BasicCredentials,
         address: Option<IpAddr>,
     ) -> Result<(), ServiceError> {
-        let is_right = self.check_credentials(shown)?;
+        let is_valid = self.check_credentials(credentials)?;
         let failed = &self.context.failed_credentials;
-        let checked = failed.check(&*self.store, address, is_right, wrong_credentials());
+        let checked = failed.check(&*self.store, address, is_valid, wrong_credentials());
         log_failed_sign_in(checked.await, address)
     }
 
-    /// The same, counted whatever is shown; but showing nothing is no attempt.
+    /// Like [`Admin::authorize`], but every attempt counts. Missing credentials are no attempt.
     pub(super) async fn authorize_sign_in(
         &self,
-        shown: &BasicCredentials,
+        credentials: &BasicCredentials,
         address: Option<IpAddr>,
     ) -> Result<(), ServiceError> {
-        let is_right = self.check_credentials(shown)?;
+        let is_valid = self.check_credentials(credentials)?;
         let failed = &self.context.failed_credentials;
-        let checked = failed.check_counted(&*self.store, address, is_right, wrong_credentials());
+        let checked = failed.check_counted(&*self.store, address, is_valid, wrong_credentials());
         log_failed_sign_in(checked.await, address)
     }
 
-    fn check_credentials(&self, shown: &BasicCredentials) -> Result<bool, ServiceError> {
-        if shown.0.is_none() {
+    fn check_credentials(&self, credentials: &BasicCredentials) -> Result<bool, ServiceError> {
+        if credentials.0.is_none() {
             return Err(ServiceError::Unauthorized(
-                "the administration asks for a user name and a password (HTTP Basic)",
+                "the admin API requires a user name and a password (HTTP Basic)",
             ));
         }
-        Ok(self.credentials.matches(shown))
+        Ok(self.credentials.matches(credentials))
     }
 }
 
 fn wrong_credentials() -> ServiceError {
-    ServiceError::Unauthorized("the user name and password are not those of the administration")
+    ServiceError::Unauthorized("wrong user name or password for the admin API")
 }
 
 fn log_failed_sign_in(
@@ -60,7 +59,7 @@ fn log_failed_sign_in(
 ) -> Result<(), ServiceError> {
     if let Err(ServiceError::Unauthorized(_)) = checked {
         let client = address.map(|address| address.to_string());
-        warn!(client, "somebody could not sign in");
+        warn!(client, "sign-in failed");
     }
     checked
 }

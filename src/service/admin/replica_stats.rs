@@ -1,4 +1,4 @@
-//! How a replica is doing, in the few figures that all others may know.
+//! Statistics of a replica, published with its heartbeat.
 
 use std::time::Instant;
 
@@ -6,29 +6,29 @@ use serde::{Deserialize, Serialize};
 
 use crate::{service::ClockSkew, telemetry::metrics};
 
-/// How one replica is doing. What it does not know, or does not count, is absent.
+/// Statistics of one replica. Unknown values are absent.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ReplicaStats {
-    /// Requests a second that it answered of late.
+    /// Requests per second.
     pub requests_per_second: Option<f64>,
-    /// Those of them that it answered with a status of 500 or more.
+    /// Responses per second with a status of 500 or higher.
     pub errors_per_second: Option<f64>,
-    /// Whether it is the one that cleans up after services.
+    /// Whether it is the cleanup leader.
     #[serde(default)]
     pub cleanup_leader: bool,
-    /// For how many seconds the oldest ended service waits to be given back; who cleans up knows.
+    /// Age in seconds of the oldest ended service that is not cleaned up. Only the cleanup leader reports it.
     pub cleanup_lag_seconds: Option<f64>,
-    /// Whether the store tells it of every service that ends.
+    /// Whether it receives keyspace notifications of every ended service.
     #[serde(default)]
     pub keyspace_notifications: bool,
-    /// By how many seconds its clock is ahead of that of the store.
+    /// Seconds by which its clock is ahead of the clock of the store.
     pub clock_skew_seconds: Option<f64>,
-    /// How many entries of the catalog it can restore that the store has lost.
+    /// The number of lost catalog entries that it can restore.
     #[serde(default)]
     pub catalog_entries_lost: usize,
 }
 
-/// Takes the pulse: a rate is over the time since it was taken before.
+/// Samples the statistics. Rates cover the time since the previous sample.
 pub(super) struct StatsSampler {
     before: Option<(u64, u64)>,
     at: Instant,
@@ -43,15 +43,15 @@ impl StatsSampler {
     }
 
     pub(super) fn sample(&mut self, skew: &ClockSkew) -> ReplicaStats {
-        let (answered, seconds) = (metrics::response_counts(), self.at.elapsed().as_secs_f64());
+        let (counts, seconds) = (metrics::response_counts(), self.at.elapsed().as_secs_f64());
         let rate = |pick: fn((u64, u64)) -> u64| {
-            let more = pick(answered?).saturating_sub(pick(self.before?));
-            let more = f64::from(u32::try_from(more).unwrap_or(u32::MAX));
-            (seconds > 0.0).then(|| (more / seconds * 10.0).round() / 10.0)
+            let increase = pick(counts?).saturating_sub(pick(self.before?));
+            let increase = f64::from(u32::try_from(increase).unwrap_or(u32::MAX));
+            (seconds > 0.0).then(|| (increase / seconds * 10.0).round() / 10.0)
         };
-        let pulse = ReplicaStats {
-            requests_per_second: rate(|counts| counts.0),
-            errors_per_second: rate(|counts| counts.1),
+        let stats = ReplicaStats {
+            requests_per_second: rate(|pair| pair.0),
+            errors_per_second: rate(|pair| pair.1),
             cleanup_leader: metrics::is_cleanup_leader(),
             cleanup_lag_seconds: metrics::cluster_metrics()
                 .cleanup_lag
@@ -60,7 +60,7 @@ impl StatsSampler {
             clock_skew_seconds: skew.seconds(),
             catalog_entries_lost: metrics::catalog_entries_lost(),
         };
-        (self.before, self.at) = (answered, Instant::now());
-        pulse
+        (self.before, self.at) = (counts, Instant::now());
+        stats
     }
 }

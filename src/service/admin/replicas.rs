@@ -1,4 +1,4 @@
-//! Which replicas are up.
+//! Running replicas and their heartbeats.
 
 use std::time::Duration;
 
@@ -18,40 +18,40 @@ use crate::{
     store::Replicas,
 };
 
-/// How often a replica says that it is up.
+/// The interval between heartbeats.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(5);
-/// How soon after its start it says so once more: by then it knows how it is doing.
+/// The delay of the second heartbeat, the first with statistics.
 const INITIAL_HEARTBEAT_DELAY: Duration = Duration::from_secs(1);
-/// How long a replica that stops waits until the others know.
+/// How long a replica waits for its deregistration at shutdown.
 const DEREGISTER_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A replica, as it is told.
+/// A replica as the admin API returns it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Replica {
-    /// Names the running process.
+    /// The id of the process.
     pub id: String,
-    /// Of the program.
+    /// The version of the program.
     pub version: String,
-    /// What the machine calls itself that it runs on: where that is a container, replicas listen at the same address
-    /// each. Empty where one of another version does not tell.
+    /// The host name, which distinguishes replicas in containers that all listen on the same address. Empty for
+    /// replicas of older versions.
     #[serde(default)]
     pub host: String,
-    /// Where it listens.
+    /// The listen address.
     pub address: String,
-    /// Where it listens for those who may ask everything.
+    /// The private listen address.
     pub private_address: Option<String>,
-    /// Since when, in ISO 8601.
+    /// The start time, in ISO 8601.
     #[serde(default)]
     pub started_at: String,
-    /// Which version of what operators made is in force there; absent while it is not known.
+    /// The version of the stored catalog that is in effect on it; absent while unknown.
     pub catalog_version: Option<String>,
-    /// How it is doing.
+    /// Its statistics.
     #[serde(flatten)]
     pub stats: ReplicaStats,
 }
 
 impl Replica {
-    /// This process, which listens there from now on.
+    /// The replica of this process.
     #[must_use]
     pub fn current(address: String, private_address: Option<String>) -> Self {
         Self {
@@ -66,35 +66,34 @@ impl Replica {
         }
     }
 
-    /// Says that it is up for as long as it is polled: every few seconds, and when another catalogue is in
-    /// force here.
+    /// Sends heartbeats for as long as it is polled: every few seconds, and when the catalog changes.
     pub async fn send_heartbeats(
         mut self,
         store: &dyn Replicas,
-        in_force: &CurrentCatalog,
+        current_catalog: &CurrentCatalog,
         status: &StoreStatus,
         skew: &ClockSkew,
     ) {
         let started = time::Instant::now();
-        let (mut version, mut finger) = (in_force.subscribe_version(), StatsSampler::new());
+        let (mut version, mut sampler) = (current_catalog.subscribe_version(), StatsSampler::new());
         let mut pause = INITIAL_HEARTBEAT_DELAY;
         loop {
             self.catalog_version
                 .clone_from(&version.borrow_and_update());
-            self.stats = finger.sample(skew);
+            self.stats = sampler.sample(skew);
             if self.started_at.is_empty()
                 && let Ok(now) = store.now()
             {
                 self.started_at = now.before(started.elapsed()).to_string();
             }
-            let told = serde_json::to_string(&self).unwrap_or_default();
+            let heartbeat = serde_json::to_string(&self).unwrap_or_default();
             status.set_own_replica(&self);
-            let announced = store.heartbeat(&self.id, &told).await;
-            status.record(&announced);
-            if let Err(error) = announced {
-                debug!(%error, "other replicas do not know that this one is up");
+            let sent = store.heartbeat(&self.id, &heartbeat).await;
+            status.record(&sent);
+            if let Err(error) = sent {
+                debug!(%error, "heartbeat not sent");
             }
-            // The catalogue outlives this, so what ends the wait is a change or the time.
+            // The sender outlives this task, so the wait ends by a change or by the timeout.
             drop(timeout(pause, version.changed()).await);
             pause = HEARTBEAT_INTERVAL;
             time::sleep(Duration::from_millis(10)).await;
@@ -102,27 +101,27 @@ impl Replica {
     }
 }
 
-/// Says that the replica is gone; where that cannot be said, it is forgotten.
+/// Deregisters the replica. If this fails, its heartbeat expires.
 pub async fn deregister(replica: &str, store: &dyn Replicas) {
     if !matches!(
         timeout(DEREGISTER_TIMEOUT, store.deregister(replica)).await,
         Ok(Ok(()))
     ) {
-        debug!("other replicas find out for themselves that this one is gone");
+        debug!("replica not deregistered; its heartbeat expires");
     }
 }
 
 impl Admin {
-    /// The replicas that are up.
+    /// The running replicas.
     ///
     /// # Errors
-    /// What the store says.
+    /// [`AdminError::Service`] for errors of the store.
     pub async fn replicas(&self) -> Result<Vec<Replica>, AdminError> {
-        let told = self.store.replicas().await?;
-        // One of a later version of this program may tell what is not understood here.
-        let replicas = told
+        let heartbeats = self.store.replicas().await?;
+        // Heartbeats of later versions that cannot be parsed are skipped.
+        let replicas = heartbeats
             .iter()
-            .filter_map(|told| serde_json::from_str(told).ok());
+            .filter_map(|heartbeat| serde_json::from_str(heartbeat).ok());
         Ok(replicas.collect())
     }
 }

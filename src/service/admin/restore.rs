@@ -1,4 +1,4 @@
-//! Restoring what the store has lost of the catalog, from what this replica still knows.
+//! Restores catalog entries that the store lost, from the memory of this replica.
 
 use super::{
     Actor, Admin, AdminError, ImportReport, Precondition, catalog_transaction::EntryChange,
@@ -8,27 +8,27 @@ use crate::{
     store::{EntryName, StoredCatalog, Timestamp},
 };
 
-/// Entries that the store has lost and this replica knows; none where nothing is lost.
+/// Entries that the store lost and this replica can restore. Empty if nothing is lost.
 #[derive(Debug, Clone, Default)]
 pub struct LostEntries {
-    /// When this replica noticed.
+    /// When this replica detected the loss.
     pub detected_at: Option<Timestamp>,
     /// The version of the catalog that was lost.
     pub lost_version: Option<String>,
-    /// The version that there is now: a restore names it.
+    /// The current version, the precondition of a restore.
     pub version: String,
-    /// Which entries.
+    /// The lost entries.
     pub entries: Vec<EntryName>,
 }
 
 impl Admin {
-    /// What the store has lost, as this replica knows.
+    /// The entries that the store lost, as far as this replica has detected it.
     #[must_use]
     pub fn lost_entries(&self) -> LostEntries {
-        let in_force = &self.context.current_catalog;
-        let stored = in_force.stored().unwrap_or_default();
+        let current_catalog = &self.context.current_catalog;
+        let stored = current_catalog.stored().unwrap_or_default();
         let version = stored.version.clone();
-        let Some(lost) = in_force.lost() else {
+        let Some(lost) = current_catalog.lost() else {
             return LostEntries {
                 version,
                 ..LostEntries::default()
@@ -43,41 +43,42 @@ impl Admin {
         }
     }
 
-    /// Makes again what the store has lost, all of it or nothing, if `condition` is true of the version
-    /// that there is. Entries that were made or changed since stay as they are.
+    /// Restores the entries that the store lost, atomically, if `precondition` is met by the current version. Entries
+    /// that were created or changed since are not modified.
     ///
     /// # Errors
-    /// [`AdminError::PreconditionFailed`], also where nothing is lost; [`AdminError::PreconditionRequired`]; as [`Admin::put`].
+    /// [`AdminError::PreconditionFailed`], also if nothing is lost; [`AdminError::PreconditionRequired`];
+    /// as [`Admin::put_entry`].
     pub async fn restore_entries(
         &self,
-        condition: &Precondition,
+        precondition: &Precondition,
         by: &Actor,
     ) -> Result<ImportReport, AdminError> {
-        let nothing = "this replica knows of no catalog entries that the store has lost; nothing was \
-                       changed";
+        let nothing_lost =
+            "this replica has no lost catalog entries to restore; nothing was changed";
         let lost = self.context.current_catalog.lost();
-        let lost = lost.ok_or_else(|| AdminError::PreconditionFailed(nothing.to_owned()))?;
+        let lost = lost.ok_or_else(|| AdminError::PreconditionFailed(nothing_lost.to_owned()))?;
         let plan = |stored: &StoredCatalog| {
-            condition.check(Some(&stored.version), "the catalog")?;
-            let (mut edits, mut restored) = (Vec::new(), ImportReport::default());
+            precondition.check(Some(&stored.version), "the catalog")?;
+            let (mut changes, mut restored) = (Vec::new(), ImportReport::default());
             for (name, entry) in lost.missing_from(stored) {
                 if self.check_writable(name).is_err() {
-                    // The file has taken the name.
+                    // The catalog file defines this name now.
                     continue;
                 }
-                let is = stored.entries.get(name);
-                let before = is.and_then(|entry| parse_stored_options(&entry.text).ok());
-                match is {
+                let current = stored.entries.get(name);
+                let before = current.and_then(|entry| parse_stored_options(&entry.text).ok());
+                match current {
                     Some(_) => restored.replaced.push(name.clone()),
                     None => restored.created.push(name.clone()),
                 }
-                edits.push(EntryChange::restore(
+                changes.push(EntryChange::restore(
                     name.clone(),
                     before,
                     parse_stored_options(&entry.text)?,
                 ));
             }
-            Ok((edits, restored))
+            Ok((changes, restored))
         };
         let (version, restored) = self.change_catalog(by, plan).await?;
         Ok(ImportReport {

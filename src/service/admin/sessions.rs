@@ -1,8 +1,8 @@
-//! Operators who are signed in: those who use the pages show their password once.
+//! Admin sessions: the signed-in state of browsers in the console.
 //!
-//! What a browser shows from then on is a *token* of 256 random bits. The store keeps the visit under a
-//! name that is made of the token and the password, so who reads the store cannot sign in, and a new
-//! password ends all visits.
+//! A browser sends a *token* of 256 random bits. The store keeps the session under a key derived from token and
+//! password (HMAC-SHA256). Read access to the store is therefore not enough to sign in, and a new password
+//! invalidates all sessions.
 
 use std::net::IpAddr;
 
@@ -16,24 +16,24 @@ use tracing::info;
 use super::{Admin, AdminError, StoreOutage};
 use crate::{service::BasicCredentials, store::Timestamp};
 
-/// Longest user name.
+/// Maximum length of a user name.
 const MAX_USERNAME_BYTES: usize = 128;
 const TOKEN_BYTES: usize = 32;
 
-/// Somebody who is signed in.
+/// The session of an operator.
 #[derive(Debug)]
 pub struct AdminSession {
-    /// The user name shown.
+    /// The user name.
     pub operator: String,
-    /// When the visit ends at the latest.
+    /// The maximum expiration time of the session.
     pub expires_at: Timestamp,
-    /// What forms on the pages of this visit show, and on no others.
+    /// The CSRF token of forms in this session.
     pub form_token: String,
-    /// The store does not answer: the visit is one that this replica remembers.
+    /// The store is unavailable, and the session comes from the cache of this replica.
     pub outage: Option<StoreOutage>,
 }
 
-/// What the store keeps of a visit.
+/// The stored state of a session.
 #[derive(Serialize, Deserialize)]
 struct StoredSession {
     operator: String,
@@ -41,7 +41,7 @@ struct StoredSession {
 }
 
 impl AdminSession {
-    /// Whether a form that shows this token was on a page of this visit.
+    /// Whether a form token belongs to this session, in constant time.
     #[must_use]
     pub fn verify_form_token(&self, form_token: &str) -> bool {
         bool::from(self.form_token.as_bytes().ct_eq(form_token.as_bytes()))
@@ -49,95 +49,99 @@ impl AdminSession {
 }
 
 impl Admin {
-    /// Begins a visit of who shows what is asked for; gives its token.
+    /// Checks the credentials and creates a session. Returns its token.
     ///
     /// # Errors
-    /// [`ServiceError::Unauthorized`](crate::service::ServiceError); [`ServiceError::TooMany`](crate::service::ServiceError) where too many attempts from that address
-    /// failed, on whichever replica; what the store says.
+    /// [`ServiceError::Unauthorized`](crate::service::ServiceError);
+    /// [`ServiceError::RateLimited`](crate::service::ServiceError) after too many failed attempts from the address on any
+    /// replica; errors of the store.
     pub async fn sign_in(
         &self,
-        shown: &BasicCredentials,
+        credentials: &BasicCredentials,
         address: Option<IpAddr>,
     ) -> Result<SecretString, AdminError> {
-        self.authorize_sign_in(shown, address).await?;
-        let name = shown.0.as_ref().map_or("", |(name, _)| name.as_str());
+        self.authorize_sign_in(credentials, address).await?;
+        let name = credentials.0.as_ref().map_or("", |(name, _)| name.as_str());
         if name.len() > MAX_USERNAME_BYTES || name.chars().any(char::is_control) {
-            let allowed = format!(
-                "a user name has at most {MAX_USERNAME_BYTES} bytes and no control characters"
+            let message = format!(
+                "a user name must have at most {MAX_USERNAME_BYTES} bytes and no control characters"
             );
-            return Err(AdminError::Invalid(allowed));
+            return Err(AdminError::Invalid(message));
         }
         let token = URL_SAFE_NO_PAD.encode(rand::random::<[u8; TOKEN_BYTES]>());
         let settings = &self.context.settings;
-        let kept = StoredSession {
+        let stored_session = StoredSession {
             operator: name.to_owned(),
             until: self.store.now()?.after(settings.session_max_age).millis(),
         };
-        let told = serde_json::to_string(&kept).unwrap_or_default();
-        let visit = self.derive_key("visit", &token);
+        let json = serde_json::to_string(&stored_session).unwrap_or_default();
+        let session_key = self.derive_key("visit", &token);
         self.store
-            .create_session(&visit, &told, settings.session_idle_timeout)
+            .create_session(&session_key, &json, settings.session_idle_timeout)
             .await?;
         let client = address.map(|address| address.to_string());
-        info!(operator = name, client, "signed in");
+        info!(operator = name, client, "operator signed in");
         Ok(token.into())
     }
 
-    /// The visit that a browser shows the token of, which goes on from now; `None` where it is over.
+    /// The session of a token, with its idle timeout restarted; `None` if it has expired.
     ///
     /// # Errors
-    /// What the store says.
+    /// [`AdminError::Service`] for errors of the store.
     pub async fn touch_session(&self, token: &str) -> Result<Option<AdminSession>, AdminError> {
-        let name = self.derive_key("visit", token);
+        let session_key = self.derive_key("visit", token);
         let idle = self.context.settings.session_idle_timeout;
-        let answer = self.store.touch_session(&name, idle).await;
-        let known = self.session_or_cached(&name, answer, Some(idle))?;
-        self.validate_session(token, &name, known).await
+        let result = self.store.touch_session(&session_key, idle).await;
+        let stored = self.session_or_cached(&session_key, result, Some(idle))?;
+        self.validate_session(token, &session_key, stored).await
     }
 
-    /// The same, which ends as soon as it would have: for what a page asks by itself while nobody does anything.
+    /// Like [`Admin::touch_session`] without restarting the idle timeout: for automatic requests of a page.
     ///
     /// # Errors
-    /// What the store says.
+    /// [`AdminError::Service`] for errors of the store.
     pub async fn peek_session(&self, token: &str) -> Result<Option<AdminSession>, AdminError> {
-        let name = self.derive_key("visit", token);
-        let answer = self.store.peek_session(&name).await;
-        let known = self.session_or_cached(&name, answer, None)?;
-        self.validate_session(token, &name, known).await
+        let session_key = self.derive_key("visit", token);
+        let result = self.store.peek_session(&session_key).await;
+        let stored = self.session_or_cached(&session_key, result, None)?;
+        self.validate_session(token, &session_key, stored).await
     }
 
     async fn validate_session(
         &self,
         token: &str,
-        name: &str,
-        (told, away): (Option<String>, Option<StoreOutage>),
+        session_key: &str,
+        (stored, outage): (Option<String>, Option<StoreOutage>),
     ) -> Result<Option<AdminSession>, AdminError> {
-        let kept: Option<StoredSession> = told.and_then(|told| serde_json::from_str(&told).ok());
-        let Some(kept) = kept else { return Ok(None) };
-        let until = Timestamp::from_millis(kept.until);
+        let stored_session: Option<StoredSession> =
+            stored.and_then(|stored| serde_json::from_str(&stored).ok());
+        let Some(stored_session) = stored_session else {
+            return Ok(None);
+        };
+        let until = Timestamp::from_millis(stored_session.until);
         if until <= self.store.now()? {
-            self.store.delete_session(name).await?;
+            self.store.delete_session(session_key).await?;
             return Ok(None);
         }
         Ok(Some(AdminSession {
-            operator: kept.operator,
+            operator: stored_session.operator,
             expires_at: until,
             form_token: self.derive_key("form", token),
-            outage: away,
+            outage,
         }))
     }
 
-    /// Ends the visit, on whichever replica it began.
+    /// Ends the session on all replicas.
     ///
     /// # Errors
-    /// What the store says.
+    /// [`AdminError::Service`] for errors of the store.
     pub async fn sign_out(&self, token: &str) -> Result<(), AdminError> {
-        let name = self.derive_key("visit", token);
-        self.context.store_status.remove_session(&name);
-        Ok(self.store.delete_session(&name).await?)
+        let session_key = self.derive_key("visit", token);
+        self.context.store_status.remove_session(&session_key);
+        Ok(self.store.delete_session(&session_key).await?)
     }
 
-    /// A name that nobody can make of the token who does not know the password.
+    /// Derives a key from the token and the admin password.
     fn derive_key(&self, purpose: &str, token: &str) -> String {
         let password = self.context.settings.credentials.password.as_ref();
         let password = password.map_or("", ExposeSecret::expose_secret);

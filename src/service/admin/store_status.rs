@@ -1,5 +1,5 @@
-//! What this replica knows while the store is away: since when and why, who was signed in, the last figures,
-//! and its own.
+//! Cached state for outages of the store: the start and reason of the outage, sessions, the last statistics, and this
+//! replica.
 
 use std::{
     collections::HashMap,
@@ -10,47 +10,47 @@ use std::{
 use super::{Admin, AdminError, bookings::MostUsedGroups, replicas::Replica};
 use crate::store::{StoreError, Timestamp, WallClock};
 
-/// Sign-ins that are remembered at most.
+/// Maximum number of cached sessions.
 const MAX_CACHED_SESSIONS: usize = 1_000;
 
-/// A store that does not answer.
+/// An outage of the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoreOutage {
-    /// Where it is, without credentials.
+    /// The address of the store, without credentials.
     pub store: String,
-    /// When this replica noticed.
+    /// When this replica detected it.
     pub since: Timestamp,
-    /// What it met.
+    /// The error.
     pub error: String,
 }
 
-/// How the installation is doing, at one moment.
+/// Statistics of the installation at one time.
 #[derive(Debug, Clone)]
 pub struct InstallationStats {
-    /// When.
+    /// The time.
     pub at: Timestamp,
-    /// Services that live.
+    /// The number of active services.
     pub services: u64,
-    /// How long the store took to answer.
+    /// The response time of the store.
     pub latency: Duration,
-    /// The replicas that are up.
+    /// The running replicas.
     pub replicas: Vec<Replica>,
-    /// The fullest groups.
+    /// The groups with the highest usage.
     pub groups: MostUsedGroups,
 }
 
-/// What can be shown of the installation.
+/// The data of the Overview page.
 #[derive(Debug, Clone)]
 pub struct Overview {
-    /// The figures; absent if there were none before the store went away.
+    /// The statistics; absent if none were read before the outage.
     pub stats: Option<Arc<InstallationStats>>,
-    /// Why they are not of now.
+    /// The outage because of which the statistics are outdated.
     pub outage: Option<StoreOutage>,
-    /// This replica, as it is now.
+    /// The current state of this replica.
     pub own_replica: Option<Replica>,
 }
 
-/// What all workers know of the store.
+/// The cached state, shared by all workers.
 #[derive(Debug, Default)]
 pub struct StoreStatus {
     store: String,
@@ -62,12 +62,12 @@ struct CachedState {
     failure: Option<(Timestamp, String)>,
     own_replica: Option<Replica>,
     stats: Option<Arc<InstallationStats>>,
-    /// What the store keeps of a visit, by its name, and until when it counts here.
+    /// Stored sessions by key, with the time until which the cache entry is valid.
     sessions: HashMap<String, (String, Instant)>,
 }
 
 impl StoreStatus {
-    /// Of the store at this place.
+    /// The status of the store at this address.
     #[must_use]
     pub fn new(store: String) -> Self {
         Self {
@@ -80,9 +80,9 @@ impl StoreStatus {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes what the store answered to anything.
-    pub(super) fn record<T>(&self, answer: &Result<T, StoreError>) {
-        match answer {
+    /// Records the result of a store operation.
+    pub(super) fn record<T>(&self, result: &Result<T, StoreError>) {
+        match result {
             Ok(_) => self.lock().failure = None,
             Err(error) if error.is_unavailable() => drop(self.record_outage(error)),
             Err(_) => {}
@@ -90,8 +90,8 @@ impl StoreStatus {
     }
 
     fn record_outage(&self, error: &StoreError) -> StoreOutage {
-        let mut known = self.lock();
-        let (since, error) = known
+        let mut state = self.lock();
+        let (since, error) = state
             .failure
             .get_or_insert_with(|| (WallClock::default().now(), error.to_string()));
         StoreOutage {
@@ -105,69 +105,77 @@ impl StoreStatus {
         self.lock().own_replica = Some(own.clone());
     }
 
-    /// Remembers a visit that the store knows, for as long as it may be idle, or forgets it.
-    fn cache_session(&self, name: &str, kept: Option<&String>, idle: Option<Duration>) {
-        let mut known = self.lock();
-        let Some(kept) = kept else {
-            known.sessions.remove(name);
+    /// Caches a session for its idle timeout, or removes it.
+    fn cache_session(
+        &self,
+        session_key: &str,
+        stored_session: Option<&String>,
+        idle: Option<Duration>,
+    ) {
+        let mut state = self.lock();
+        let Some(stored_session) = stored_session else {
+            state.sessions.remove(session_key);
             return;
         };
         let now = Instant::now();
-        if known.sessions.len() >= MAX_CACHED_SESSIONS && !known.sessions.contains_key(name) {
-            known.sessions.retain(|_, (_, until)| *until > now);
-            if known.sessions.len() >= MAX_CACHED_SESSIONS {
+        if state.sessions.len() >= MAX_CACHED_SESSIONS && !state.sessions.contains_key(session_key)
+        {
+            state.sessions.retain(|_, (_, until)| *until > now);
+            if state.sessions.len() >= MAX_CACHED_SESSIONS {
                 return;
             }
         }
         if let Some(idle) = idle {
-            let visit = (kept.clone(), now + idle);
-            known.sessions.insert(name.to_owned(), visit);
+            let entry = (stored_session.clone(), now + idle);
+            state.sessions.insert(session_key.to_owned(), entry);
         }
     }
 
-    fn cached_session(&self, name: &str) -> Option<String> {
-        let known = self.lock();
-        let (kept, until) = known.sessions.get(name)?;
-        (*until > Instant::now()).then(|| kept.clone())
+    fn cached_session(&self, session_key: &str) -> Option<String> {
+        let state = self.lock();
+        let (stored_session, until) = state.sessions.get(session_key)?;
+        (*until > Instant::now()).then(|| stored_session.clone())
     }
 
-    pub(super) fn remove_session(&self, name: &str) {
-        self.lock().sessions.remove(name);
+    pub(super) fn remove_session(&self, session_key: &str) {
+        self.lock().sessions.remove(session_key);
     }
 }
 
 impl Admin {
-    /// What the store keeps of a visit; while it is away, what this replica remembers, and that it is away.
+    /// The stored session or, during an outage, the cached session and the outage.
     pub(super) fn session_or_cached(
         &self,
-        name: &str,
-        answer: Result<Option<String>, StoreError>,
+        session_key: &str,
+        result: Result<Option<String>, StoreError>,
         idle: Option<Duration>,
     ) -> Result<(Option<String>, Option<StoreOutage>), StoreError> {
         let status = &self.context.store_status;
-        status.record(&answer);
-        match answer {
-            Ok(kept) => {
-                status.cache_session(name, kept.as_ref(), idle);
-                Ok((kept, None))
+        status.record(&result);
+        match result {
+            Ok(stored_session) => {
+                status.cache_session(session_key, stored_session.as_ref(), idle);
+                Ok((stored_session, None))
             }
-            Err(error) if error.is_unavailable() => match status.cached_session(name) {
-                Some(kept) => Ok((Some(kept), Some(status.record_outage(&error)))),
+            Err(error) if error.is_unavailable() => match status.cached_session(session_key) {
+                Some(stored_session) => {
+                    Ok((Some(stored_session), Some(status.record_outage(&error))))
+                }
                 None => Err(error),
             },
             Err(error) => Err(error),
         }
     }
 
-    /// How the installation is doing now or, while the store is away, was doing last, with the `most`
-    /// fullest groups.
+    /// The current statistics, with the `max_groups` groups of the highest usage. During an outage, the last
+    /// statistics.
     ///
     /// # Errors
-    /// What the store says, if it is not away.
-    pub async fn overview(&self, most: usize) -> Result<Overview, AdminError> {
+    /// Errors of the store other than outages.
+    pub async fn overview(&self, max_groups: usize) -> Result<Overview, AdminError> {
         let status = &self.context.store_status;
-        let figures = self.read_stats(most).await;
-        let away = match &figures {
+        let stats = self.read_stats(max_groups).await;
+        let outage = match &stats {
             Err(AdminError::Service(crate::service::ServiceError::Store(error)))
                 if error.is_unavailable() =>
             {
@@ -175,28 +183,28 @@ impl Admin {
             }
             _ => None,
         };
-        let mut known = status.lock();
-        if away.is_none() {
-            known.stats = Some(Arc::new(figures?));
-            known.failure = None;
+        let mut state = status.lock();
+        if outage.is_none() {
+            state.stats = Some(Arc::new(stats?));
+            state.failure = None;
         }
         Ok(Overview {
-            stats: known.stats.clone(),
-            own_replica: known.own_replica.clone(),
-            outage: away,
+            stats: state.stats.clone(),
+            own_replica: state.own_replica.clone(),
+            outage,
         })
     }
 
-    async fn read_stats(&self, most: usize) -> Result<InstallationStats, AdminError> {
-        let asked = Instant::now();
+    async fn read_stats(&self, max_groups: usize) -> Result<InstallationStats, AdminError> {
+        let started = Instant::now();
         let services = self.count_services().await?;
-        let latency = asked.elapsed();
+        let latency = started.elapsed();
         Ok(InstallationStats {
             at: self.store.now()?,
             services,
             latency,
             replicas: self.replicas().await?,
-            groups: self.most_used_groups(most).await?,
+            groups: self.most_used_groups(max_groups).await?,
         })
     }
 }

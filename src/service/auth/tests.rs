@@ -14,17 +14,17 @@ fn basic(username: &str, password: &str) -> BasicCredentials {
 
 fn policy(own: &Credentials, server: &Credentials) -> Result<AccessPolicy, String> {
     let open = Credentials::default();
-    let mut locks = AccessPolicy::new(server);
+    let mut policy = AccessPolicy::new(server);
     for (name, own) in [("shop", own), ("other", &open)] {
-        let added = locks.add(name, own, server);
+        let added = policy.add(name, own, server);
         added.map_err(|error| error.to_string())?;
     }
-    Ok(locks)
+    Ok(policy)
 }
 
 #[test]
 fn username_and_password_default_to_those_of_the_server() {
-    // service, server, whether a pair opens it
+    // service, server, request, whether it is permitted
     let cases = [
         (("", ""), ("", ""), ("a", "b"), true),
         (("u", "p"), ("", ""), ("u", "p"), true),
@@ -36,25 +36,25 @@ fn username_and_password_default_to_those_of_the_server() {
         (("u", ""), ("", "sp"), ("u", "sp"), true),
         (("u", ""), ("su", "sp"), ("su", "sp"), false),
         (("", ""), ("su", "sp"), ("su", "sp"), true),
-        (("", "p"), ("", ""), ("anybody", "p"), true),
+        (("", "p"), ("", ""), ("anyone", "p"), true),
         (("", "p"), ("", ""), ("", "p"), true),
         (("", "p"), ("", ""), ("p", ""), false),
         (("", "p"), ("", ""), ("", "pp"), false),
     ];
-    for (own, server, pair, opens) in cases {
+    for (own, server, pair, permitted) in cases {
         let case = format!("{own:?} {server:?} {pair:?}");
         let server = credentials(server.0, server.1);
         let own = credentials(own.0, own.1);
-        let mut locks = AccessPolicy::new(&server);
-        locks.add("shop", &own, &server).unwrap();
+        let mut policy = AccessPolicy::new(&server);
+        policy.add("shop", &own, &server).unwrap();
         assert_eq!(
-            locks.permits("shop", &basic(pair.0, pair.1)),
-            opens,
+            policy.permits("shop", &basic(pair.0, pair.1)),
+            permitted,
             "{case}"
         );
         assert_eq!(
-            locks.permits("shop", &BasicCredentials(None)),
-            locks.is_empty(),
+            policy.permits("shop", &BasicCredentials(None)),
+            policy.is_empty(),
             "{case}"
         );
     }
@@ -65,12 +65,12 @@ fn a_user_name_without_any_password_is_refused() {
     for (own, server) in [
         (credentials("u", ""), credentials("", "")),
         (credentials("", ""), credentials("su", "")),
-        // The other one is left with a user name.
+        // The service without credentials of its own has a user name only.
         (credentials("u", "p"), credentials("su", "")),
     ] {
-        let told = policy(&own, &server).unwrap_err();
-        assert!(told.contains("option username"), "{told}");
-        assert!(told.contains("auth.password"), "{told}");
+        let message = policy(&own, &server).unwrap_err();
+        assert!(message.contains("option username"), "{message}");
+        assert!(message.contains("auth.password"), "{message}");
     }
 }
 

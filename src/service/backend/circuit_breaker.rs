@@ -1,38 +1,37 @@
-//! A circuit: a backend that leaves requests without an answer is not asked for a while.
+//! The circuit breaker: stops requests to a backend that does not respond.
 //!
-//! It opens after so many failures in a row. Open, it lets one request through each time the pause is
-//! over; the first answer closes it. Whoever is not let through fails at once instead of waiting for
-//! what will not come.
+//! It opens after a number of consecutive failures. While it is open it allows one request per interval, and all
+//! others fail immediately. The first response closes it.
 
 use std::{
     sync::atomic::{AtomicU32, AtomicU64, Ordering},
     time::{Duration, Instant},
 };
 
-/// What one backend has done lately. No lock: a request that is answered only reads a number.
+/// The circuit breaker of one backend. It is lock-free: a successful request only reads an atomic.
 #[derive(Debug)]
 pub(super) struct CircuitBreaker {
     created: Instant,
     failure_threshold: u32,
     open_interval: Duration,
     failures: AtomicU32,
-    /// When the next request may try, in milliseconds after `since`; counts while the circuit is open.
+    /// When the next request is allowed while the circuit is open, in milliseconds after `created`.
     next_attempt: AtomicU64,
 }
 
 impl CircuitBreaker {
-    /// A closed one that opens after `most` failures, for `pause`.
-    pub(super) fn new(most: u32, pause: Duration) -> Self {
+    /// A closed circuit breaker that opens after `failure_threshold` failures, for `open_interval`.
+    pub(super) fn new(failure_threshold: u32, open_interval: Duration) -> Self {
         Self {
             created: Instant::now(),
-            failure_threshold: most,
-            open_interval: pause,
+            failure_threshold,
+            open_interval,
             failures: AtomicU32::new(0),
             next_attempt: AtomicU64::new(0),
         }
     }
 
-    /// Whether a request may go there. Open, this is true once for each pause.
+    /// Whether a request is allowed. While open, this is true once per interval.
     pub(super) fn allows_request(&self) -> bool {
         if self.failures.load(Ordering::Relaxed) < self.failure_threshold {
             return true;
@@ -43,13 +42,13 @@ impl CircuitBreaker {
         }
         let after = self.next_attempt_after(now);
         let (success, failure) = (Ordering::Relaxed, Ordering::Relaxed);
-        let taken = self
+        let acquired = self
             .next_attempt
             .compare_exchange(next, after, success, failure);
-        taken.is_ok()
+        acquired.is_ok()
     }
 
-    /// Notes an answer. Whether it closed the circuit.
+    /// Records a response. Returns whether it closed the circuit.
     pub(super) fn record_success(&self) -> bool {
         if self.failures.load(Ordering::Relaxed) == 0 {
             return false;
@@ -57,7 +56,7 @@ impl CircuitBreaker {
         self.failures.swap(0, Ordering::Relaxed) >= self.failure_threshold
     }
 
-    /// Notes that there was none. Whether it opened the circuit.
+    /// Records a failure. Returns whether it opened the circuit.
     pub(super) fn record_failure(&self) -> bool {
         let after = self.next_attempt_after(self.now());
         self.next_attempt.store(after, Ordering::Relaxed);
@@ -87,7 +86,7 @@ mod tests {
     const LONG_INTERVAL: Duration = Duration::from_secs(3_600);
 
     #[test]
-    fn consecutive_failures_open_it_and_a_response_closes_it() {
+    fn consecutive_failures_open_the_circuit_and_a_response_closes_it() {
         let circuit = CircuitBreaker::new(2, LONG_INTERVAL);
         assert!(circuit.allows_request());
         assert!(!circuit.record_failure());
@@ -104,11 +103,11 @@ mod tests {
     fn an_open_circuit_allows_one_request_per_interval() {
         let circuit = CircuitBreaker::new(1, Duration::ZERO);
         circuit.record_failure();
-        assert!(circuit.allows_request(), "the pause is over at once");
+        assert!(circuit.allows_request(), "the interval is zero");
         let circuit = CircuitBreaker::new(1, LONG_INTERVAL);
         circuit.record_failure();
         circuit.next_attempt.store(0, Ordering::Relaxed);
         assert!(circuit.allows_request());
-        assert!(!circuit.allows_request(), "one of them tries already");
+        assert!(!circuit.allows_request(), "one request per interval");
     }
 }

@@ -1,10 +1,9 @@
-//! The way to backends: one HTTP client for all workers.
+//! The HTTP client for backends, shared by all workers.
 //!
-//! It follows no redirect, asks no proxy, and sends nothing twice: a request goes again only where it
-//! is certain that nothing of it was sent, because no connection stood. (The client itself does so too,
-//! where the other side closes a kept connection before a byte was written.) `hyper-util`'s client is
-//! what `reqwest` is made of; without the layers above it a request costs less, and nothing but this is
-//! needed of them.
+//! It follows no redirects, uses no proxy and retries nothing: another attempt is made only if no connection was
+//! established, so nothing was sent. (The client retries by itself if the server closes an idle connection before a
+//! byte is written.) It uses `hyper-util` directly instead of `reqwest`, which is built on it: a request costs less,
+//! and the additional layers are not needed.
 
 use std::{
     collections::HashMap,
@@ -42,18 +41,18 @@ use crate::{
     tls_client, tls_errors,
 };
 
-/// How long a connection is kept that nobody uses: less than the five seconds after which common
-/// servers close one, so that no request meets a connection that is being closed.
+/// The idle timeout of a connection. It is shorter than the five seconds of common servers, so that no request uses a
+/// connection that the server is closing.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
-/// What names certificates to trust beside those of the system.
+/// The setting of additional CA certificates.
 const CA_FILE_SETTING: &str = "backend.ca_file";
-/// Bytes of an error's body that are read so that the connection can be kept.
+/// Maximum size of an error's body that is read so that the connection can be reused.
 const MAX_DRAINED_BYTES: usize = 64 * 1024;
 
-/// All backends there are, and the way to them.
+/// The clients and the state of all backends.
 pub struct Backends {
     plain: HttpsClient,
-    /// Trusts certificates, which take a MiB: made when the first backend is to be reached by TLS.
+    /// The client for TLS. Its CA certificates take a MiB, so it is created for the first backend with TLS.
     tls: OnceLock<HttpsClient>,
     settings: settings::Backend,
     backends: RwLock<HashMap<String, Arc<Backend>>>,
@@ -67,7 +66,7 @@ struct Backend {
     connections: Semaphore,
 }
 
-/// An answer, whatever it says.
+/// A response of any status.
 #[derive(Debug)]
 pub(super) struct BackendResponse {
     pub(super) status: StatusCode,
@@ -75,18 +74,18 @@ pub(super) struct BackendResponse {
     pub(super) body: Bytes,
 }
 
-/// Why there is no answer.
+/// Why there is no response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Failure {
-    /// The backend's circuit is open: it was not asked.
+    /// The circuit breaker is open. Nothing was sent.
     CircuitOpen,
-    /// No connection stood in time: nothing was sent.
+    /// No connection was established in time. Nothing was sent.
     ConnectError,
-    /// It did not answer in time.
+    /// The response timed out.
     TimedOut(Duration),
-    /// The connection broke, or what came is no HTTP.
+    /// The connection was lost, or the response is not HTTP.
     ConnectionError,
-    /// The answer is over so many bytes.
+    /// The response exceeds this number of bytes.
     ResponseTooLarge(usize),
 }
 
@@ -108,10 +107,10 @@ fn build_client(settings: &settings::Backend, tls: ClientConfig) -> HttpsClient 
 }
 
 impl Backends {
-    /// A way to backends. With `with_tls` certificates are read now, else when they are needed.
+    /// Creates the client. With `with_tls` the CA certificates are loaded now, otherwise at their first use.
     ///
     /// # Errors
-    /// What is wrong with the certificates that are set.
+    /// The configured certificates are invalid.
     pub fn new(settings: &settings::Backend, with_tls: bool) -> Result<Self, String> {
         let authorities = settings.ca_certificates.as_deref();
         let backends = Self {
@@ -124,11 +123,11 @@ impl Backends {
             backends: RwLock::default(),
         };
         if with_tls {
-            let trusting = build_client(
+            let tls = build_client(
                 settings,
                 tls_client::client_config(CA_FILE_SETTING, authorities, true)?,
             );
-            drop(backends.tls.set(trusting));
+            drop(backends.tls.set(tls));
         }
         Ok(backends)
     }
@@ -147,7 +146,7 @@ impl Backends {
             true,
         );
         let config = config.map_err(|error| {
-            warn!(base, error, "a backend cannot be reached by TLS");
+            warn!(base, error, "backend TLS connection failed");
             Failure::ConnectError
         })?;
         Ok(self
@@ -160,107 +159,106 @@ impl Backends {
     }
 
     fn backend(&self, base: &str) -> Arc<Backend> {
-        let known = self.backends.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(backend) = known.get(base) {
+        let backends = self.backends.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(backend) = backends.get(base) {
             return Arc::clone(backend);
         }
-        drop(known);
-        let mut known = self
+        drop(backends);
+        let mut backends = self
             .backends
             .write()
             .unwrap_or_else(PoisonError::into_inner);
         let settings = &self.settings;
-        let new = || Backend {
+        let new_backend = || Backend {
             circuit_breaker: CircuitBreaker::new(
                 settings.circuit_breaker_failures,
                 settings.circuit_reset_timeout,
             ),
             connections: Semaphore::new(settings.connections),
         };
-        let backend = known.entry(base.to_owned());
-        Arc::clone(backend.or_insert_with(|| Arc::new(new())))
+        let backend = backends.entry(base.to_owned());
+        Arc::clone(backend.or_insert_with(|| Arc::new(new_backend())))
     }
 
-    /// Sends `call` to the backend at `base`, once, and reads its answer.
+    /// Sends `request` to the backend at `base` once, and reads the response.
     pub(super) async fn send(
         &self,
         base: &str,
-        call: &BackendRequest<'_>,
+        request: &BackendRequest<'_>,
     ) -> Result<BackendResponse, Failure> {
-        let reply = self.send_through_circuit_breaker(base, call).await;
-        outcome(&reply).count();
-        reply
+        let result = self.send_through_circuit_breaker(base, request).await;
+        outcome(&result).count();
+        result
     }
 
     async fn send_through_circuit_breaker(
         &self,
         base: &str,
-        call: &BackendRequest<'_>,
+        request: &BackendRequest<'_>,
     ) -> Result<BackendResponse, Failure> {
         let backend = self.backend(base);
         if !backend.circuit_breaker.allows_request() {
             return Err(Failure::CircuitOpen);
         }
-        let connected_by = Instant::now() + self.settings.connect_timeout;
-        let Ok(Ok(_connection)) = timeout_at(connected_by, backend.connections.acquire()).await
+        let connect_deadline = Instant::now() + self.settings.connect_timeout;
+        let Ok(Ok(_connection)) = timeout_at(connect_deadline, backend.connections.acquire()).await
         else {
-            debug!(base, "all connections to a backend are in use");
+            debug!(base, "all connections to backend in use");
             return Err(Failure::ConnectError);
         };
-        let reply = self.exchange(base, call, connected_by).await;
-        match &reply {
+        let result = self.exchange(base, request, connect_deadline).await;
+        match &result {
             Err(Failure::ConnectError | Failure::TimedOut(_) | Failure::ConnectionError) => {
                 if backend.circuit_breaker.record_failure() {
-                    warn!(
-                        base,
-                        "a backend does not answer, and is not asked for a while"
-                    );
+                    warn!(base, "circuit breaker opened: backend does not respond");
                 }
             }
             _ => {
                 if backend.circuit_breaker.record_success() {
-                    info!(base, "a backend answers again");
+                    info!(base, "circuit breaker closed: backend responds again");
                 }
             }
         }
-        reply
+        result
     }
 
     async fn exchange(
         &self,
         base: &str,
-        call: &BackendRequest<'_>,
-        connected_by: Instant,
+        request: &BackendRequest<'_>,
+        connect_deadline: Instant,
     ) -> Result<BackendResponse, Failure> {
-        let mut request = build_request(base, call).ok_or(Failure::ConnectError)?;
-        let mut span = traces::start_backend_span(method_name(&call.method), base);
+        let mut http_request = build_request(base, request).ok_or(Failure::ConnectError)?;
+        let mut span = traces::start_backend_span(method_name(&request.method), base);
         if let Some(span) = &span {
-            span.inject_headers(|name, value| insert_header(&mut request, name, value));
+            span.inject_headers(|name, value| insert_header(&mut http_request, name, value));
         }
-        let reply = self.exchange_request(base, request, connected_by).await;
+        let result = self
+            .exchange_request(base, http_request, connect_deadline)
+            .await;
         if let Some(span) = &mut span {
-            match &reply {
-                Ok(reply) => span.record_response(reply.status.as_u16()),
-                Err(_) => span.record_error(outcome(&reply).name()),
+            match &result {
+                Ok(response) => span.record_response(response.status.as_u16()),
+                Err(_) => span.record_error(outcome(&result).name()),
             }
         }
-        reply
+        result
     }
 
     async fn exchange_request(
         &self,
         base: &str,
         mut request: Request<Full<Bytes>>,
-        connected_by: Instant,
+        connect_deadline: Instant,
     ) -> Result<BackendResponse, Failure> {
         let mut connection = capture_connection(&mut request);
         let failure = |error: &Error| {
             let reason = tls_errors::error_chain(error);
             if tls_errors::advice(&reason).is_some() {
                 let reason = tls_errors::with_advice(reason);
-                warn!(base, reason, "a backend cannot be reached by TLS");
+                warn!(base, reason, "backend TLS connection failed");
             } else {
-                debug!(base, reason, "a backend failed");
+                debug!(base, reason, "backend request failed");
             }
             if error.is_connect() {
                 Failure::ConnectError
@@ -276,10 +274,10 @@ impl Backends {
                 early = &mut response => Some(early),
             }
         };
-        let early = timeout_at(connected_by, connected).await;
+        let early = timeout_at(connect_deadline, connected).await;
         let early = early.map_err(|_elapsed| Failure::ConnectError)?;
-        let patience = self.settings.response_timeout;
-        let answered = async {
+        let timeout_after = self.settings.response_timeout;
+        let response = async {
             let response = match early {
                 Some(response) => response,
                 None => response.await,
@@ -290,16 +288,16 @@ impl Backends {
             )
             .await
         };
-        let answered = timeout(patience, answered).await;
-        answered.map_err(|_elapsed| Failure::TimedOut(patience))?
+        let response = timeout(timeout_after, response).await;
+        response.map_err(|_elapsed| Failure::TimedOut(timeout_after))?
     }
 }
 
-/// Its name, for ever; those that options allow.
+/// The static name of a method that options allow.
 fn method_name(method: &Method) -> &'static str {
     let names = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"];
-    let known = names.into_iter().find(|name| *name == method.as_str());
-    known.unwrap_or("HTTP")
+    let name = names.into_iter().find(|name| *name == method.as_str());
+    name.unwrap_or("HTTP")
 }
 
 fn insert_header(request: &mut Request<Full<Bytes>>, name: &str, value: &str) {
@@ -309,9 +307,9 @@ fn insert_header(request: &mut Request<Full<Bytes>>, name: &str, value: &str) {
     }
 }
 
-fn outcome(reply: &Result<BackendResponse, Failure>) -> BackendOutcome {
-    match reply {
-        Ok(reply) if reply.status.is_success() => BackendOutcome::Success,
+fn outcome(result: &Result<BackendResponse, Failure>) -> BackendOutcome {
+    match result {
+        Ok(response) if response.status.is_success() => BackendOutcome::Success,
         Ok(_) => BackendOutcome::HttpError,
         Err(Failure::CircuitOpen) => BackendOutcome::CircuitOpen,
         Err(Failure::ConnectError) => BackendOutcome::ConnectError,
@@ -321,13 +319,13 @@ fn outcome(reply: &Result<BackendResponse, Failure>) -> BackendOutcome {
     }
 }
 
-fn build_request(base: &str, call: &BackendRequest<'_>) -> Option<Request<Full<Bytes>>> {
-    let uri: Uri = [base, &call.path].concat().parse().ok()?;
-    let mut request = Request::new(Full::new(call.body.clone()));
-    *request.method_mut() = call.method.clone();
-    *request.uri_mut() = uri;
-    call.add_headers(request.headers_mut());
-    Some(request)
+fn build_request(base: &str, request: &BackendRequest<'_>) -> Option<Request<Full<Bytes>>> {
+    let uri: Uri = [base, &request.path].concat().parse().ok()?;
+    let mut http_request = Request::new(Full::new(request.body.clone()));
+    *http_request.method_mut() = request.method.clone();
+    *http_request.uri_mut() = uri;
+    request.add_headers(http_request.headers_mut());
+    Some(http_request)
 }
 
 async fn read_response(
@@ -336,7 +334,7 @@ async fn read_response(
 ) -> Result<BackendResponse, Failure> {
     let (head, mut body) = response.into_parts();
     let content_type = head.headers.get(CONTENT_TYPE);
-    let mut reply = BackendResponse {
+    let mut result = BackendResponse {
         status: head.status,
         content_type: content_type.map_or_else(String::new, |value| {
             String::from_utf8_lossy(value.as_bytes())
@@ -352,37 +350,37 @@ async fn read_response(
     } else {
         limit.min(MAX_DRAINED_BYTES)
     };
-    let told = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    let announced_bytes = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     let mut joined = BytesMut::new();
-    let mut too_long = told > limit;
-    while !too_long && let Some(frame) = body.frame().await {
+    let mut too_large = announced_bytes > limit;
+    while !too_large && let Some(frame) = body.frame().await {
         let Ok(frame) = frame else {
-            // Of an error only the status is told, and that is there.
+            // Only the status of an error is reported.
             return if is_success {
                 Err(Failure::ConnectionError)
             } else {
-                Ok(reply)
+                Ok(result)
             };
         };
         let Ok(bytes) = frame.into_data() else {
             continue; // trailers
         };
-        too_long = reply.body.len() + joined.len() + bytes.len() > limit;
-        if too_long {
+        too_large = result.body.len() + joined.len() + bytes.len() > limit;
+        if too_large {
             break;
         }
-        if reply.body.is_empty() && joined.is_empty() {
-            reply.body = bytes;
+        if result.body.is_empty() && joined.is_empty() {
+            result.body = bytes;
         } else {
-            joined.extend_from_slice(&std::mem::take(&mut reply.body));
+            joined.extend_from_slice(&std::mem::take(&mut result.body));
             joined.extend_from_slice(&bytes);
         }
     }
-    if too_long && is_success {
+    if too_large && is_success {
         return Err(Failure::ResponseTooLarge(limit));
     }
     if !joined.is_empty() {
-        reply.body = joined.freeze();
+        result.body = joined.freeze();
     }
-    Ok(reply)
+    Ok(result)
 }

@@ -1,4 +1,4 @@
-//! Any web service as a backend: one URL template per request, JSON out and JSON back.
+//! Web services as backends: one URL template per request, JSON requests and responses.
 
 use std::collections::BTreeMap;
 
@@ -17,27 +17,27 @@ use super::{
 use crate::{
     service::{
         ServiceError,
-        schema::{METHODS, join_with_or},
+        options::{METHODS, join_with_or},
     },
     store::StoreError,
 };
 
-/// What is asked of the web service, and when.
+/// The requests to the web service.
 #[derive(Debug)]
 pub(super) struct Http {
-    /// `_service`: at the create.
+    /// `_service`: sent by a create.
     pub(super) create: RequestRule,
-    /// `_request.<name>`: at the request of that name.
+    /// `_request.<name>`: sent by the service-specific request of that name.
     requests: BTreeMap<String, RequestRule>,
-    /// `_request`: at every other request.
+    /// `_request`: sent by all other service-specific requests.
     pub(super) default_rule: Option<RequestRule>,
-    /// `_terminate`: after the end.
+    /// `_terminate`: sent after the service has ended.
     pub(super) terminate: Option<RequestRule>,
-    /// `_session`: the member of the create's answer that names the session there.
+    /// `_session`: the member of the response to the create with the session name.
     pub(super) session: Option<String>,
 }
 
-/// One kind of request.
+/// The method and URL template of a request.
 #[derive(Debug)]
 pub(super) struct RequestRule {
     method: Method,
@@ -45,19 +45,19 @@ pub(super) struct RequestRule {
 }
 
 impl Http {
-    /// Reads the options of a definition.
+    /// Parses the options of a definition.
     ///
     /// # Errors
-    /// Which option, what it is and what was expected.
+    /// An [`OptionError`] with the option, its value and the expected form.
     pub(super) fn parse(options: &BTreeMap<String, String>) -> Result<Self, OptionError> {
-        let of = |method: &str, option: &str| {
-            let by = if options.contains_key(method) {
+        let rule_of = |method: &str, option: &str| {
+            let method_option = if options.contains_key(method) {
                 method
             } else {
                 "_method"
             };
-            let method =
-                parse_method(options.get(by)).map_err(|problem| OptionError::new(by, problem))?;
+            let method = parse_method(options.get(method_option))
+                .map_err(|problem| OptionError::new(method_option, problem))?;
             let template = options.get(option).map_or("", String::as_str);
             let template = UrlTemplate::parse(template);
             let template = template.map_err(|problem| OptionError::new(option, problem))?;
@@ -65,109 +65,109 @@ impl Http {
         };
         let session = options.get("_session").cloned();
         let check = |option: &str, rule: &RequestRule| {
-            let unknown = session.is_none() && rule.template.has_placeholder(SESSION);
-            let problem = "names {_session}, which needs the option _session";
-            (!unknown)
+            let undefined = session.is_none() && rule.template.has_placeholder(SESSION);
+            let problem = "contains {_session}, which needs the option _session";
+            (!undefined)
                 .then_some(())
                 .ok_or_else(|| OptionError::new(option, problem.to_owned()))
         };
         let mut requests = BTreeMap::new();
         for option in options.keys() {
             if let Some(name) = option.strip_prefix("_request.") {
-                let rule = of(&format!("_method.{name}"), option)?;
+                let rule = rule_of(&format!("_method.{name}"), option)?;
                 check(option, &rule)?;
                 requests.insert(name.to_owned(), rule);
             }
             if let Some(name) = option.strip_prefix("_method.")
                 && !options.contains_key(&format!("_request.{name}"))
             {
-                let problem = format!("there is no _request.{name}");
+                let problem = format!("_request.{name} is missing");
                 return Err(OptionError::new(option, problem));
             }
         }
-        let create = of("_method", "_service")?;
+        let create = rule_of("_method", "_service")?;
         if create.template.has_placeholder(SESSION) {
-            let problem = "names {_session}, which the answer to it tells".to_owned();
+            let problem = "contains {_session}, which is known only after the create".to_owned();
             return Err(OptionError::new("_service", problem));
         }
         let optional = |method: &str, option: &str| {
-            let there = options.contains_key(option);
-            there.then(|| of(method, option)).transpose()
+            let is_present = options.contains_key(option);
+            is_present.then(|| rule_of(method, option)).transpose()
         };
-        let any = optional("_method", "_request")?;
-        if let Some(rule) = &any {
+        let default_rule = optional("_method", "_request")?;
+        if let Some(rule) = &default_rule {
             check("_request", rule)?;
         }
         let terminate = optional("_terminate_method", "_terminate")?;
         if let Some(rule) = &terminate {
             check("_terminate", rule)?;
-            let known = ["id", "service", SESSION];
-            if let Some(name) = rule.template.first_placeholder_except(&known) {
+            let allowed = ["id", "service", SESSION];
+            if let Some(name) = rule.template.first_placeholder_except(&allowed) {
                 let problem =
-                    format!("names {{{name}}}, expected {{id}}, {{service}} or {{_session}}");
+                    format!("contains {{{name}}}, expected {{id}}, {{service}} or {{_session}}");
                 return Err(OptionError::new("_terminate", problem));
             }
         }
         Ok(Self {
             create,
             requests,
-            default_rule: any,
+            default_rule,
             terminate,
             session,
         })
     }
 
-    /// What to do at a request of this name.
+    /// The rule of the request with this name.
     pub(super) fn rule_for(&self, request: &str) -> Option<&RequestRule> {
         self.requests.get(request).or(self.default_rule.as_ref())
     }
 
-    /// The requests that have a rule of their own.
+    /// The names of requests with a rule of their own.
     pub(super) fn request_names(&self) -> impl Iterator<Item = &str> {
         self.requests.keys().map(String::as_str)
     }
 
     pub(super) fn rules(&self) -> impl Iterator<Item = &RequestRule> {
-        let some = [
+        let optional = [
             Some(&self.create),
             self.default_rule.as_ref(),
             self.terminate.as_ref(),
         ];
-        some.into_iter().flatten().chain(self.requests.values())
+        optional.into_iter().flatten().chain(self.requests.values())
     }
 
-    /// Whether a service must know where it runs: because it has a name there, is to be ended there,
-    /// or because there is more than one place.
+    /// Whether services have a stored session: because it has a name, must be terminated, or can be on one of several
+    /// backends.
     pub(super) fn needs_session(&self) -> bool {
-        let anywhere = |rule: &RequestRule| rule.template.base.is_none();
-        self.session.is_some() || self.terminate.is_some() || self.rules().any(anywhere)
+        let is_relative = |rule: &RequestRule| rule.template.base.is_none();
+        self.session.is_some() || self.terminate.is_some() || self.rules().any(is_relative)
     }
 }
 
 impl RequestRule {
-    /// The call that this comes to.
+    /// Builds the request.
     ///
     /// # Errors
-    /// [`ServiceError::InvalidParameter`] where the template cannot be filled.
+    /// [`ServiceError::InvalidParameter`] if the template cannot be expanded.
     pub(super) fn build_request<'a>(
         &self,
-        about: &RequestContext<'a>,
+        context: &RequestContext<'a>,
         session: &str,
         headers: &'a [(HeaderName, HeaderValue)],
     ) -> Result<BackendRequest<'a>, ServiceError> {
         let has_body = !matches!(self.method, Method::GET | Method::DELETE);
         let body = if has_body {
-            json_body(about)?
+            json_body(context)?
         } else {
             Bytes::new()
         };
         Ok(BackendRequest {
             method: self.method.clone(),
-            path: self.template.expand(about, session)?,
+            path: self.template.expand(context, session)?,
             body,
             content_type: has_body.then_some("application/json"),
             headers,
-            propagated_headers: about.propagated_headers,
+            propagated_headers: context.propagated_headers,
         })
     }
 }
@@ -176,18 +176,18 @@ fn parse_method(name: Option<&String>) -> Result<Method, String> {
     let Some(name) = name else {
         return Ok(Method::POST);
     };
-    let known = METHODS.into_iter().find(|known| *known == name.trim());
-    let known = known.and_then(|known| known.parse().ok());
-    known.ok_or_else(|| format!("is {name:?}, expected {}", join_with_or(&METHODS)))
+    let method = METHODS.into_iter().find(|method| *method == name.trim());
+    let method = method.and_then(|method| method.parse().ok());
+    method.ok_or_else(|| format!("is {name:?}, expected {}", join_with_or(&METHODS)))
 }
 
-/// The pairs as an object, `_data_id` first.
-fn json_body(about: &RequestContext<'_>) -> Result<Bytes, ServiceError> {
+/// The fields as a JSON object, `_data_id` first.
+fn json_body(context: &RequestContext<'_>) -> Result<Bytes, ServiceError> {
     let mut body = Vec::with_capacity(256);
     let mut json = serde_json::Serializer::new(&mut body);
     let written = json.serialize_map(None).and_then(|mut map| {
-        map.serialize_entry(DATA_ID, about.id.as_str())?;
-        for (name, value) in about.client_fields() {
+        map.serialize_entry(DATA_ID, context.id.as_str())?;
+        for (name, value) in context.client_fields() {
             map.serialize_entry(name, value)?;
         }
         map.end()

@@ -1,9 +1,9 @@
-//! Which backend takes a new session.
+//! The load balancer: selects the backend for a new session.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::url_template::split_base;
-use crate::service::schema::{BALANCING_STRATEGIES, join_with_or};
+use crate::service::options::{BALANCING_STRATEGIES, join_with_or};
 
 /// The backends of a configured service.
 #[derive(Debug)]
@@ -15,17 +15,17 @@ pub(super) struct LoadBalancer {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum BalancingStrategy {
-    /// Each in its turn.
+    /// Each in turn.
     Circular,
-    /// The first one that can be reached.
+    /// The first reachable one.
     Linear,
 }
 
 impl LoadBalancer {
-    /// Reads `_ors`, a comma list of URLs, and `_ors_lb_strategy`.
+    /// Parses `_ors`, a comma-separated list of URLs, and `_ors_lb_strategy`.
     ///
     /// # Errors
-    /// The option, what it is and what was expected.
+    /// The name of the option, and the problem: its value and the expected form.
     pub(super) fn parse(
         list: Option<&str>,
         strategy: Option<&str>,
@@ -33,14 +33,14 @@ impl LoadBalancer {
         let mut bases = Vec::new();
         let entries = list.unwrap_or_default().split(',').map(str::trim);
         for entry in entries.filter(|entry| !entry.is_empty()) {
-            let wrong = |why: &str| ("_ors", format!("is {entry:?}: {why}"));
-            let (base, path) = split_base(entry).map_err(|why| wrong(&why))?;
+            let invalid = |reason: &str| ("_ors", format!("is {entry:?}: {reason}"));
+            let (base, path) = split_base(entry).map_err(|reason| invalid(&reason))?;
             if path.contains(['?', '#', '{', '}']) {
-                return Err(wrong("expected http://host:port, or that and a path"));
+                return Err(invalid("expected http://host:port with an optional path"));
             }
             let base = base + path.trim_end_matches('/');
             if base.parse::<hyper::Uri>().is_err() {
-                return Err(wrong("expected a URL"));
+                return Err(invalid("expected a URL"));
             }
             if !bases.contains(&base) {
                 bases.push(base);
@@ -75,7 +75,7 @@ impl LoadBalancer {
         &self.bases
     }
 
-    /// All of them, in the order that they are to be tried.
+    /// All backends in the order of attempts.
     pub(super) fn in_order(&self) -> impl Iterator<Item = &str> {
         let first = match self.strategy {
             BalancingStrategy::Linear => 0,
@@ -93,13 +93,13 @@ mod tests {
     use super::*;
 
     fn order(list: &str, strategy: Option<&str>) -> Vec<String> {
-        let choice = LoadBalancer::parse(Some(list), strategy).unwrap();
-        let rounds = (0..3).map(|_| choice.in_order().collect::<Vec<_>>().join(" "));
-        rounds.map(|round| round.replace("http://", "")).collect()
+        let balancer = LoadBalancer::parse(Some(list), strategy).unwrap();
+        let orders = (0..3).map(|_| balancer.in_order().collect::<Vec<_>>().join(" "));
+        orders.map(|order| order.replace("http://", "")).collect()
     }
 
     #[test]
-    fn circular_begins_with_the_next_one_and_linear_with_the_first() {
+    fn circular_starts_with_the_next_backend_and_linear_with_the_first() {
         let list = "http://a:1, http://b/, http://a:1,";
         assert_eq!(order(list, None), ["a:1 b", "b a:1", "a:1 b"]);
         assert_eq!(order(list, Some("Circular")), ["a:1 b", "b a:1", "a:1 b"]);
@@ -110,7 +110,7 @@ mod tests {
     fn an_error_names_its_option() {
         for (list, strategy, option, expected) in [
             ("ors:80", None, "_ors", "is \"ors:80\": expected http://"),
-            ("http://a?x", None, "_ors", "or that and a path"),
+            ("http://a?x", None, "_ors", "with an optional path"),
             (
                 "http://a",
                 Some("x"),
@@ -118,8 +118,8 @@ mod tests {
                 "is \"x\", expected circular or linear",
             ),
         ] {
-            let (of, problem) = LoadBalancer::parse(Some(list), strategy).unwrap_err();
-            assert_eq!(of, option);
+            let (name, problem) = LoadBalancer::parse(Some(list), strategy).unwrap_err();
+            assert_eq!(name, option);
             assert!(problem.contains(expected), "{problem}");
         }
     }

@@ -1,4 +1,4 @@
-//! From the options of a definition to a [`BackendDefinition`].
+//! Parses the options of a definition into a [`BackendDefinition`].
 
 use hyper::header::{
     CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, HeaderValue, TRANSFER_ENCODING,
@@ -9,9 +9,9 @@ use super::{
     load_balancer::LoadBalancer, ors::Ors, url_template::split_base,
 };
 
-/// What the option of a header begins with.
+/// The name prefix of header options.
 const HEADER_PREFIX: &str = "_header.";
-/// Headers that the client of backends sets itself.
+/// Headers that only the HTTP client sets.
 const RESERVED_HEADERS: [HeaderName; 5] = [
     CONNECTION,
     CONTENT_LENGTH,
@@ -20,11 +20,11 @@ const RESERVED_HEADERS: [HeaderName; 5] = [
     TRANSFER_ENCODING,
 ];
 impl BackendDefinition {
-    /// Reads the options of a definition of `kind`; `None` for a kind that needs no backend. Headers
-    /// are taken out of the options, for they may be secret.
+    /// Parses the options of a definition of type `kind`; `None` for types without a backend. Headers are removed
+    /// from the options, as they can be secret.
     ///
     /// # Errors
-    /// Which option is wrong, what it is and what was expected.
+    /// An [`OptionError`] with the invalid option, its value and the expected form.
     pub(in crate::service) fn parse(
         kind: &str,
         options: &mut BackendOptions,
@@ -34,32 +34,34 @@ impl BackendDefinition {
         }
         let headers = take_headers(options)?;
         let option = |name: &str| options.get(name).map(String::as_str);
-        let choice = LoadBalancer::parse(option("_ors"), option("_ors_lb_strategy"));
-        let choice = choice.map_err(|(option, problem)| OptionError::new(option, problem))?;
+        let load_balancer = LoadBalancer::parse(option("_ors"), option("_ors_lb_strategy"));
+        let load_balancer =
+            load_balancer.map_err(|(option, problem)| OptionError::new(option, problem))?;
         let kind = if kind == "ors" {
-            if choice.is_empty() {
-                let problem = "is missing, expected a comma list of URLs of Orchestration Servers";
+            if load_balancer.is_empty() {
+                let problem =
+                    "is missing, expected a comma-separated list of URLs of Orchestration Servers";
                 return Err(OptionError::new("_ors", problem.to_owned()));
             }
             let src = option("_service").unwrap_or_default();
             let url = split_base(src);
-            url.map_err(|why| OptionError::new("_service", format!("is {src:?}: {why}")))?;
+            url.map_err(|reason| OptionError::new("_service", format!("is {src:?}: {reason}")))?;
             BackendKind::Ors(Ors {
                 src: src.to_owned(),
             })
         } else {
             let http = Http::parse(options)?;
-            let needs_one = http.rules().any(|rule| rule.template.base.is_none());
-            if needs_one && choice.is_empty() {
-                let problem = "is missing, and a template begins with its path: expected the URLs \
-                               that it stands behind";
+            let needs_base = http.rules().any(|rule| rule.template.base.is_none());
+            if needs_base && load_balancer.is_empty() {
+                let problem =
+                    "is missing, expected the base URLs of the templates that begin with a path";
                 return Err(OptionError::new("_ors", problem.to_owned()));
             }
             BackendKind::Http(Box::new(http))
         };
         Ok(Some(Self {
             kind,
-            load_balancer: choice,
+            load_balancer,
             headers,
         }))
     }
@@ -69,30 +71,31 @@ fn take_headers(
     options: &mut BackendOptions,
 ) -> Result<Vec<(HeaderName, HeaderValue)>, OptionError> {
     let mut headers = Vec::new();
-    let mut wrong = None;
+    let mut invalid = None;
     options.retain(|option, value| {
         let Some(name) = option.strip_prefix(HEADER_PREFIX) else {
             return true;
         };
         match parse_header(name, value) {
             Ok(header) => headers.push(header),
-            Err(problem) => wrong = Some(OptionError::new(option, problem)),
+            Err(problem) => invalid = Some(OptionError::new(option, problem)),
         }
         false
     });
-    wrong.map_or(Ok(headers), Err)
+    invalid.map_or(Ok(headers), Err)
 }
 
-/// A header; its value is not told, whatever is wrong.
+/// Parses a header. Error messages do not contain its value.
 fn parse_header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), String> {
     let name: HeaderName = name
         .parse()
-        .map_err(|_wrong| "is no name of a header".to_owned())?;
+        .map_err(|_error| "is not a valid header name".to_owned())?;
     if RESERVED_HEADERS.contains(&name) {
         return Err("is a header that cannot be configured".to_owned());
     }
     let value = HeaderValue::from_str(value.trim());
-    let mut value = value.map_err(|_wrong| "has characters that no header may have".to_owned())?;
+    let mut value =
+        value.map_err(|_error| "contains characters that are invalid in a header".to_owned())?;
     value.set_sensitive(true);
     Ok((name, value))
 }

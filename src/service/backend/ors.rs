@@ -1,7 +1,7 @@
-//! Sessions of SCXML documents on an Orchestration Server.
+//! Requests to an Orchestration Server, which runs SCXML documents in sessions.
 //!
-//! `POST {backend}/scxml/session/start` gives a session, and below `/scxml/session/{session}` lie its
-//! requests and its end. Pairs go as a form.
+//! `POST {backend}/scxml/session/start` starts a session. Its requests and its termination are below
+//! `/scxml/session/{session}`. Fields are sent as a form.
 
 use bytes::Bytes;
 use hyper::{
@@ -13,92 +13,95 @@ use super::request::{
     BackendRequest, DATA_ID, PropagatedHeaders, RequestContext, encode_form, percent_encode,
 };
 
-/// The request that begins a session's work.
+/// The request that begins the execution of a session.
 const BEGIN_REQUEST: &str = "gms.start";
 
-/// The parameter that names the document, at a start.
+/// The parameter of a start with the URL of the document.
 const SOURCE_PARAMETER: &str = "src";
 
 /// The SCXML document that a configured service runs.
 #[derive(Debug)]
 pub(super) struct Ors {
-    /// URL of the document, for the server to fetch.
+    /// The URL from which the server fetches the document.
     pub(super) src: String,
 }
 
 type Headers = [(HeaderName, HeaderValue)];
 
 impl Ors {
-    /// The call that starts a session.
+    /// The request that starts a session.
     pub(super) fn start_request<'a>(
         &self,
-        about: &RequestContext<'a>,
+        context: &RequestContext<'a>,
         headers: &'a Headers,
     ) -> BackendRequest<'a> {
-        let first = [(SOURCE_PARAMETER, self.src.as_str()), data_id_field(about)];
-        let pairs = client_fields(about).filter(|(name, _)| *name != SOURCE_PARAMETER);
-        let form = encode_form(first.into_iter().chain(pairs));
+        let own_fields = [
+            (SOURCE_PARAMETER, self.src.as_str()),
+            data_id_field(context),
+        ];
+        let fields = client_fields(context).filter(|(name, _)| *name != SOURCE_PARAMETER);
+        let form = encode_form(own_fields.into_iter().chain(fields));
         post_request(
             "/scxml/session/start".to_owned(),
             form,
             headers,
-            about.propagated_headers,
+            context.propagated_headers,
         )
     }
 
-    /// The call whose answer the client gets of its create.
+    /// The request whose response becomes the response to the create.
     pub(super) fn begin_request<'a>(
-        about: &RequestContext<'a>,
+        context: &RequestContext<'a>,
         session: &str,
         headers: &'a Headers,
     ) -> BackendRequest<'a> {
         let form = encode_form(
-            [data_id_field(about)]
+            [data_id_field(context)]
                 .into_iter()
-                .chain(client_fields(about)),
+                .chain(client_fields(context)),
         );
         post_request(
             request_path(session, BEGIN_REQUEST),
             form,
             headers,
-            about.propagated_headers,
+            context.propagated_headers,
         )
     }
 
-    /// The call for a service-specific request.
+    /// The request for a service-specific request.
     pub(super) fn service_request<'a>(
-        about: &RequestContext<'a>,
+        context: &RequestContext<'a>,
         session: &str,
         headers: &'a Headers,
     ) -> BackendRequest<'a> {
-        let path = request_path(session, about.request);
+        let path = request_path(session, context.request);
         post_request(
             path,
-            encode_form(client_fields(about)),
+            encode_form(client_fields(context)),
             headers,
-            about.propagated_headers,
+            context.propagated_headers,
         )
     }
 
-    /// The call that ends a session.
+    /// The request that terminates a session.
     pub(super) fn terminate_request<'a>(
         session: &str,
         headers: &'a Headers,
-        trail: &'a PropagatedHeaders,
+        propagated_headers: &'a PropagatedHeaders,
     ) -> BackendRequest<'a> {
         let path = session_path(session) + "/terminate";
-        post_request(path, Bytes::new(), headers, trail)
+        post_request(path, Bytes::new(), headers, propagated_headers)
     }
 }
 
-/// By this the document finds the service's storage.
-fn data_id_field<'a>(about: &RequestContext<'a>) -> (&'a str, &'a str) {
-    (DATA_ID, about.id.as_str())
+/// The field by which the document accesses the storage of the service.
+fn data_id_field<'a>(context: &RequestContext<'a>) -> (&'a str, &'a str) {
+    (DATA_ID, context.id.as_str())
 }
 
-/// What the client sent, without what only this service may say.
-fn client_fields<'a>(about: &RequestContext<'a>) -> impl Iterator<Item = (&'a str, &'a str)> {
-    about
+/// The fields of the client, without reserved ones.
+fn client_fields<'a>(context: &RequestContext<'a>) -> impl Iterator<Item = (&'a str, &'a str)> {
+    context
         .client_fields()
         .map(|(name, value)| (name.as_str(), value.as_str()))
 }
@@ -122,7 +125,7 @@ fn post_request<'a>(
     path: String,
     body: Bytes,
     headers: &'a Headers,
-    trail: &'a PropagatedHeaders,
+    propagated_headers: &'a PropagatedHeaders,
 ) -> BackendRequest<'a> {
     BackendRequest {
         method: Method::POST,
@@ -130,6 +133,6 @@ fn post_request<'a>(
         body,
         content_type: Some("application/x-www-form-urlencoded"),
         headers,
-        propagated_headers: trail,
+        propagated_headers,
     }
 }

@@ -1,4 +1,4 @@
-//! One request to a backend, as it is sent.
+//! A request to a backend: context, headers and encoding.
 
 use bytes::Bytes;
 use hyper::{
@@ -20,17 +20,17 @@ pub const TRACEPARENT: &str = "traceparent";
 pub const TRACESTATE: &str = "tracestate";
 /// The header of the request id that the client has chosen.
 pub const REQUEST_ID: &str = "x-request-id";
-/// Longest request id that is passed on.
+/// Maximum length of a request id that is propagated.
 const MAX_REQUEST_ID_BYTES: usize = 200;
 
-/// What is not written as it stands into a path, a query or a form.
+/// Characters that are percent-encoded in a path, a query or a form.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
 
-/// What of a client's request goes along to a backend, so that one can be found by the other.
+/// Headers of a client request that are propagated to backends, for correlation.
 #[derive(Debug, Default, Clone)]
 pub struct PropagatedHeaders {
     /// The `gms_user` header.
@@ -42,39 +42,39 @@ pub struct PropagatedHeaders {
 }
 
 impl PropagatedHeaders {
-    /// With a request id, made here where none came.
+    /// Adds a new request id if there is none.
     pub(in crate::service) fn with_request_id(mut self) -> Self {
-        let given = self.request_id.take();
-        let given = given.filter(|id| (1..=MAX_REQUEST_ID_BYTES).contains(&id.len()));
-        self.request_id = Some(given.unwrap_or_else(|| Uuid::new_v4().to_string()));
+        let request_id = self.request_id.take();
+        let request_id = request_id.filter(|id| (1..=MAX_REQUEST_ID_BYTES).contains(&id.len()));
+        self.request_id = Some(request_id.unwrap_or_else(|| Uuid::new_v4().to_string()));
         self
     }
 }
 
-/// The pair that names the service to a backend. What a client sends by this name is not passed on: it could
-/// have the backend read or write another service.
+/// The field with the service id. Client fields of this name are dropped: they could make the backend read or write
+/// another service.
 pub(super) const DATA_ID: &str = "_data_id";
 
-/// Whom and what a request to a backend is about.
+/// The context of a request to a backend.
 pub(in crate::service) struct RequestContext<'a> {
     /// The service.
     pub(in crate::service) id: &'a ServiceId,
-    /// Name of the configured service.
+    /// The name of the configured service.
     pub(in crate::service) definition: &'a str,
-    /// The request, empty for a create.
+    /// The service-specific request; empty for a create.
     pub(in crate::service) request: &'a str,
-    /// Pairs that go along.
+    /// The fields to send.
     pub(in crate::service) fields: &'a [(String, String)],
-    /// Pairs that templates may name beside those.
+    /// Additional fields for placeholders of templates.
     pub(in crate::service) template_fields: &'a [(String, String)],
     pub(in crate::service) propagated_headers: &'a PropagatedHeaders,
 }
 
 impl<'a> RequestContext<'a> {
-    /// The pairs without those by the names that are this service's to say, in whatever case.
+    /// The fields without those of reserved names, in any case.
     pub(super) fn client_fields(&self) -> impl Iterator<Item = &'a (String, String)> + use<'a> {
-        let pairs = self.fields.iter();
-        pairs.filter(|(name, _)| !name.eq_ignore_ascii_case(DATA_ID))
+        let fields = self.fields.iter();
+        fields.filter(|(name, _)| !name.eq_ignore_ascii_case(DATA_ID))
     }
 }
 
@@ -82,13 +82,13 @@ impl<'a> RequestContext<'a> {
 #[derive(Debug)]
 pub(super) struct BackendRequest<'a> {
     pub(super) method: Method,
-    /// Path and query, behind the backend's base.
+    /// The path and query, relative to the backend's base URL.
     pub(super) path: String,
-    /// May be empty.
+    /// The body, possibly empty.
     pub(super) body: Bytes,
-    /// Its type, for a method that has a body.
+    /// The content type, for a method with a body.
     pub(super) content_type: Option<&'static str>,
-    /// Those that are configured.
+    /// The configured headers.
     pub(super) headers: &'a [(HeaderName, HeaderValue)],
     pub(super) propagated_headers: &'a PropagatedHeaders,
 }
@@ -99,7 +99,7 @@ impl BackendRequest<'_> {
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         headers.insert(USER_AGENT, HeaderValue::from_static("switchboard"));
         match self.content_type {
-            // Some servers insist on being told that there is nothing.
+            // Some servers require Content-Length even for an empty body.
             Some(_) if self.body.is_empty() => {
                 headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
             }
@@ -108,12 +108,12 @@ impl BackendRequest<'_> {
             }
             None => {}
         }
-        let trail = [
+        let propagated = [
             (GMS_USER, &self.propagated_headers.gms_user),
             (TRACEPARENT, &self.propagated_headers.traceparent),
             (REQUEST_ID, &self.propagated_headers.request_id),
         ];
-        for (name, value) in trail {
+        for (name, value) in propagated {
             let value = value.as_ref();
             let value = value.and_then(|value| HeaderValue::from_bytes(value.as_bytes()).ok());
             if let Some(value) = value {
@@ -126,15 +126,15 @@ impl BackendRequest<'_> {
     }
 }
 
-/// `text` as it is written into a path, a query or a form, where it cannot be taken for more than text.
+/// Percent-encodes `text` for a path segment, a query value or a form.
 pub(super) fn percent_encode(text: &str) -> impl Iterator<Item = &str> {
     utf8_percent_encode(text, RESERVED)
 }
 
-/// Pairs as a form.
-pub(super) fn encode_form<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> Bytes {
+/// Encodes fields as a form.
+pub(super) fn encode_form<'a>(fields: impl Iterator<Item = (&'a str, &'a str)>) -> Bytes {
     let mut form = String::with_capacity(256);
-    for (name, value) in pairs {
+    for (name, value) in fields {
         if !form.is_empty() {
             form.push('&');
         }

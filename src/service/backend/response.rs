@@ -1,5 +1,5 @@
-//! What a backend answered, checked and passed on without being taken apart: numbers keep their digits,
-//! names their order.
+//! Validates responses of backends, which are passed through without parsing: digits of numbers and the order of
+//! names are preserved.
 
 use std::{collections::HashMap, fmt};
 
@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::client::BackendResponse;
 use crate::store::ServiceId;
 
-/// Members of the answer to a session's start that may name the session, the first one counts.
+/// Members of the response to a session start that can contain the session name, by precedence.
 const SESSION_NAME_MEMBERS: [&str; 8] = [
     "session",
     "sessionId",
@@ -21,21 +21,21 @@ const SESSION_NAME_MEMBERS: [&str; 8] = [
     "id",
     "_id",
 ];
-/// Longest name of a session.
+/// Maximum length of a session name.
 const MAX_SESSION_NAME_BYTES: usize = 256;
 
-/// The JSON text of an answer; without a body it is an empty object.
-pub(super) fn json_body(reply: &BackendResponse) -> Option<Bytes> {
-    let text = std::str::from_utf8(&reply.body).ok()?;
+/// The JSON text of a response; an empty object if there is no body.
+pub(super) fn json_body(response: &BackendResponse) -> Option<Bytes> {
+    let text = std::str::from_utf8(&response.body).ok()?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text).trim();
     if text.is_empty() {
         return Some(Bytes::from_static(b"{}"));
     }
     serde_json::from_str::<IgnoredAny>(text).ok()?;
-    Some(reply.body.slice_ref(text.as_bytes()))
+    Some(response.body.slice_ref(text.as_bytes()))
 }
 
-/// `object` with the `_id` of the service in front, unless it has one. `None` where it is none.
+/// Prepends the `_id` of the service to `object` unless it has one. `None` if `object` is not a JSON object.
 pub(super) fn add_id(object: &Bytes, id: &ServiceId) -> Option<String> {
     let text = std::str::from_utf8(object).ok()?;
     let members: Members = serde_json::from_str(text).ok()?;
@@ -43,12 +43,12 @@ pub(super) fn add_id(object: &Bytes, id: &ServiceId) -> Option<String> {
         return Some(text.to_owned());
     }
     let id = serde_json::to_string(id.as_str()).ok()?;
-    let rest = text.strip_prefix('{')?;
+    let members_text = text.strip_prefix('{')?;
     let comma = if members.is_nonempty { "," } else { "" };
-    Some(["{\"_id\":", &id, comma, rest].concat())
+    Some(["{\"_id\":", &id, comma, members_text].concat())
 }
 
-/// The name of the session that an answer tells: the text itself, or a member of a JSON object.
+/// The session name in a response: the plain text, or a member of a JSON object.
 pub(super) fn parse_session_name(body: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(body).ok()?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text).trim();
@@ -63,7 +63,7 @@ pub(super) fn parse_session_name(body: &[u8]) -> Option<String> {
     valid_session_name(text.to_owned())
 }
 
-/// The name of the session in the member called `name` of a JSON object.
+/// The session name in the member `name` of a JSON object.
 pub(super) fn session_name_in_member(object: &str, name: &str) -> Option<String> {
     let mut members: HashMap<String, Value> = serde_json::from_str(object).ok()?;
     match members.remove(name)? {
@@ -74,13 +74,13 @@ pub(super) fn session_name_in_member(object: &str, name: &str) -> Option<String>
 }
 
 fn valid_session_name(name: String) -> Option<String> {
-    let strange = |c: char| c.is_control() || c.is_whitespace() || matches!(c, '<' | '>' | '[');
+    let is_invalid = |c: char| c.is_control() || c.is_whitespace() || matches!(c, '<' | '>' | '[');
     let is_segment = name != "." && name != "..";
-    let usable = (1..=MAX_SESSION_NAME_BYTES).contains(&name.len()) && is_segment;
-    (usable && !name.contains(strange)).then_some(name)
+    let is_valid = (1..=MAX_SESSION_NAME_BYTES).contains(&name.len()) && is_segment;
+    (is_valid && !name.contains(is_invalid)).then_some(name)
 }
 
-/// What is asked about an object's members.
+/// Properties of an object's members.
 #[derive(Default)]
 struct Members {
     is_nonempty: bool,
@@ -140,13 +140,13 @@ mod tests {
         }
         assert_eq!(json_body(&response(b"\xef\xbb\xbf {} \n")).unwrap(), "{}");
         assert_eq!(json_body(&response(b"")).unwrap(), "{}");
-        for wrong in [&b"<html>"[..], b"{", b"OK", b"{} {}", b"\"\xe9\"", b"\0"] {
-            assert_eq!(json_body(&response(wrong)), None, "{wrong:?}");
+        for invalid in [&b"<html>"[..], b"{", b"OK", b"{} {}", b"\"\xe9\"", b"\0"] {
+            assert_eq!(json_body(&response(invalid)), None, "{invalid:?}");
         }
     }
 
     #[test]
-    fn an_id_is_added_where_there_is_none() {
+    fn an_id_is_added_if_there_is_none() {
         let id = ServiceId::from("4711".to_owned());
         let with_id = |object: &'static str| add_id(&Bytes::from_static(object.as_bytes()), &id);
         for (object, expected) in [
@@ -159,8 +159,8 @@ mod tests {
         ] {
             assert_eq!(with_id(object).unwrap(), expected);
         }
-        for no_object in ["[]", "1", "\"x\"", "null"] {
-            assert_eq!(with_id(no_object), None);
+        for not_an_object in ["[]", "1", "\"x\"", "null"] {
+            assert_eq!(with_id(not_an_object), None);
         }
     }
 

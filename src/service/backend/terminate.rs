@@ -1,4 +1,4 @@
-//! Ending sessions of services that are over, when the clean-up says so.
+//! Terminates backend sessions of ended services, driven by the cleanup.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,14 +14,14 @@ use crate::{
     store::{BackendSession, BackendSessions, ServiceId, TerminateResult},
 };
 
-/// Ends sessions on the backends of a catalogue.
+/// Terminates sessions on the backends of a catalog.
 pub struct SessionTerminator {
     catalog: CurrentCatalog,
     backends: Arc<Backends>,
 }
 
 impl SessionTerminator {
-    /// For the configured services of `catalog`, and those that were in it.
+    /// A terminator for the configured and retired services of `catalog`.
     #[must_use]
     pub fn new(catalog: CurrentCatalog, backends: Arc<Backends>) -> Self {
         Self { catalog, backends }
@@ -31,7 +31,7 @@ impl SessionTerminator {
 #[async_trait]
 impl BackendSessions for SessionTerminator {
     fn terminate_timeout(&self) -> Duration {
-        // The wait for a connection, then the answer; and time to be scheduled.
+        // The connect and response timeouts, and a margin for scheduling.
         let settings = self.backends.settings();
         settings.connect_timeout + settings.response_timeout + Duration::from_secs(1)
     }
@@ -43,41 +43,44 @@ impl BackendSessions for SessionTerminator {
             name,
         } = session;
         let give_up = |reason: &str| {
-            warn!(id = %id.redacted(), definition, backend, session = name, reason, "a session cannot be ended");
+            warn!(id = %id.redacted(), definition, backend, session = name, reason, "backend session not terminated");
             TerminateResult::Done
         };
         let catalog = self.catalog.load();
-        let plan = catalog.get_or_retired(definition);
-        if plan.is_none() && catalog.may_exist_elsewhere(definition) {
+        let service = catalog.get_or_retired(definition);
+        if service.is_none() && catalog.may_exist_elsewhere(definition) {
             return TerminateResult::Retry;
         }
-        let Some(plan) = plan.and_then(|definition| definition.backend()) else {
-            return give_up("its service is no longer configured, or runs without a backend");
+        let Some(backend_definition) = service.and_then(|definition| definition.backend()) else {
+            return give_up("its service is no longer configured or has no backend");
         };
-        let trail = PropagatedHeaders::default().with_request_id();
-        let about = RequestContext {
+        let propagated_headers = PropagatedHeaders::default().with_request_id();
+        let context = RequestContext {
             id,
             definition,
             request: "",
             fields: &[],
             template_fields: &[],
-            propagated_headers: &trail,
+            propagated_headers: &propagated_headers,
         };
-        let (base, call) = match plan.terminate_request(&about, session) {
+        let (base, request) = match backend_definition.terminate_request(&context, session) {
             None => return TerminateResult::Done,
             Some(Err(error)) => return give_up(&error.to_string()),
-            Some(Ok(call)) => call,
+            Some(Ok(request)) => request,
         };
-        match self.backends.send(base, &call).await {
-            Ok(reply) if reply.status.is_success() => TerminateResult::Done,
-            // It is not there, for whatever reason.
-            Ok(reply) if matches!(reply.status.as_u16(), 404 | 410) => TerminateResult::Done,
-            Ok(reply) if reply.status.is_server_error() => TerminateResult::Retry,
-            Ok(reply) => give_up(&format!("it answered {}", reply.status.as_u16())),
-            // It did answer.
+        match self.backends.send(base, &request).await {
+            Ok(response) if response.status.is_success() => TerminateResult::Done,
+            // The session does not exist.
+            Ok(response) if matches!(response.status.as_u16(), 404 | 410) => TerminateResult::Done,
+            Ok(response) if response.status.is_server_error() => TerminateResult::Retry,
+            Ok(response) => give_up(&format!(
+                "the backend responded with {}",
+                response.status.as_u16()
+            )),
+            // The backend responded, so the session is terminated.
             Err(super::Failure::ResponseTooLarge(_)) => TerminateResult::Done,
             Err(failure) => {
-                debug!(id = %id.redacted(), backend, ?failure, "a session is not ended yet");
+                debug!(id = %id.redacted(), backend, ?failure, "backend session not terminated yet");
                 TerminateResult::Retry
             }
         }

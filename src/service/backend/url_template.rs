@@ -1,8 +1,8 @@
 //! URL templates: `https://chat.example/rooms/{_session}/messages?by={nick}`.
 //!
-//! Scheme, host and port are what stands there; a placeholder before the path is refused when the
-//! template is read. What fills one is percent-encoded, so it stays within its segment or its query
-//! value, and a path that would climb (`..`) is refused. So nothing that a client sends leads elsewhere.
+//! Scheme, host and port are constant: a placeholder before the path is rejected when the template is parsed. Values
+//! are percent-encoded, so they cannot leave their path segment or query value, and paths with `..` segments are
+//! rejected. Client data therefore cannot change the target.
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ use hyper::{Uri, http::uri::Authority};
 use super::request::{RequestContext, percent_encode};
 use crate::service::ServiceError;
 
-/// Placeholders that are filled by the service itself.
+/// Placeholders that have built-in values.
 const ID: &str = "id";
 const SERVICE: &str = "service";
 const REQUEST: &str = "request";
@@ -20,7 +20,7 @@ pub(super) const SESSION: &str = "_session";
 /// A URL with placeholders.
 #[derive(Debug)]
 pub(super) struct UrlTemplate {
-    /// Scheme, host and port; `None` for one that begins with its path, below whichever backend.
+    /// Scheme, host and port; `None` for a template that begins with a path, relative to a backend's base URL.
     pub(super) base: Option<String>,
     parts: Vec<TemplatePart>,
 }
@@ -28,59 +28,62 @@ pub(super) struct UrlTemplate {
 #[derive(Debug, PartialEq, Eq)]
 enum TemplatePart {
     Text(String),
-    /// A placeholder, and whether it stands in the path.
+    /// A placeholder, and whether it is in the path.
     Placeholder(String, bool),
 }
 
 impl UrlTemplate {
     /// # Errors
-    /// In words: what it is and what was expected.
+    /// A message with the value and the expected form.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let wrong = |why: &str| format!("is {text:?}: {why}");
+        let invalid = |reason: &str| format!("is {text:?}: {reason}");
         let (base, rest) = if text.starts_with('/') {
             (None, text)
         } else {
-            let (base, rest) = split_base(text).map_err(|why| wrong(&why))?;
+            let (base, rest) = split_base(text).map_err(|reason| invalid(&reason))?;
             (Some(base), rest)
         };
         let mut parts = Vec::new();
-        let (mut left, mut in_path) = (rest, true);
-        while !left.is_empty() {
-            let (constant, more) = left.split_at(left.find(['{', '}']).unwrap_or(left.len()));
+        let (mut remaining, mut in_path) = (rest, true);
+        while !remaining.is_empty() {
+            let (constant, rest_of_text) =
+                remaining.split_at(remaining.find(['{', '}']).unwrap_or(remaining.len()));
             if constant.contains('#') {
-                return Err(wrong("a URL of a request has no #"));
+                return Err(invalid("the URL of a request must not contain #"));
             }
             in_path &= !constant.contains('?');
             if !constant.is_empty() {
                 parts.push(TemplatePart::Text(constant.to_owned()));
             }
-            if more.is_empty() {
+            if rest_of_text.is_empty() {
                 break;
             }
-            let inside = more.strip_prefix('{').and_then(|more| more.split_once('}'));
-            let (name, more) = inside.ok_or_else(|| wrong("a { and its } do not match"))?;
+            let placeholder = rest_of_text
+                .strip_prefix('{')
+                .and_then(|rest_of_text| rest_of_text.split_once('}'));
+            let (name, rest_of_text) = placeholder.ok_or_else(|| invalid("unbalanced { or }"))?;
             if name.is_empty() || name.contains('{') {
-                return Err(wrong("between { and } stands the name of a parameter"));
+                return Err(invalid("expected the name of a parameter between { and }"));
             }
             parts.push(TemplatePart::Placeholder(name.to_owned(), in_path));
-            left = more;
+            remaining = rest_of_text;
         }
         if !rest.starts_with('/') {
             parts.insert(0, TemplatePart::Text("/".to_owned()));
         }
         let template = Self { base, parts };
-        let filled = template.substitute(|_| Some(Cow::Borrowed("x")));
-        let filled = filled.map_err(|error| wrong(&error.to_string()))?;
-        let is_url = filled.parse::<Uri>().is_ok();
+        let expanded = template.substitute(|_| Some(Cow::Borrowed("x")));
+        let expanded = expanded.map_err(|error| invalid(&error.to_string()))?;
+        let is_url = expanded.parse::<Uri>().is_ok();
         is_url
             .then_some(template)
-            .ok_or_else(|| wrong("expected a URL"))
+            .ok_or_else(|| invalid("expected a URL"))
     }
 
-    /// The first placeholder, if any, that is not among these.
-    pub(super) fn first_placeholder_except(&self, known: &[&str]) -> Option<&str> {
+    /// The first placeholder that is not in `allowed`.
+    pub(super) fn first_placeholder_except(&self, allowed: &[&str]) -> Option<&str> {
         self.parts.iter().find_map(|part| match part {
-            TemplatePart::Placeholder(name, _) if !known.contains(&name.as_str()) => {
+            TemplatePart::Placeholder(name, _) if !allowed.contains(&name.as_str()) => {
                 Some(name.as_str())
             }
             _ => None,
@@ -89,28 +92,28 @@ impl UrlTemplate {
 
     /// Whether a placeholder has this name.
     pub(super) fn has_placeholder(&self, placeholder: &str) -> bool {
-        let is_it = |part: &TemplatePart| matches!(part, TemplatePart::Placeholder(name, _) if name == placeholder);
-        self.parts.iter().any(is_it)
+        let is_placeholder = |part: &TemplatePart| matches!(part, TemplatePart::Placeholder(name, _) if name == placeholder);
+        self.parts.iter().any(is_placeholder)
     }
 
-    /// Path and query for a request.
+    /// Expands path and query for a request.
     ///
     /// # Errors
-    /// [`ServiceError::InvalidParameter`] where a parameter of the path is missing, or climbs.
+    /// [`ServiceError::InvalidParameter`] if a parameter of the path is missing, `.` or `..`.
     pub(super) fn expand(
         &self,
-        about: &RequestContext<'_>,
+        context: &RequestContext<'_>,
         session: &str,
     ) -> Result<String, ServiceError> {
         self.substitute(|name| match name {
-            ID => Some(Cow::Borrowed(about.id.as_str())),
-            SERVICE => Some(Cow::Borrowed(about.definition)),
-            REQUEST => Some(Cow::Borrowed(about.request)),
+            ID => Some(Cow::Borrowed(context.id.as_str())),
+            SERVICE => Some(Cow::Borrowed(context.definition)),
+            REQUEST => Some(Cow::Borrowed(context.request)),
             SESSION => Some(Cow::Borrowed(session)),
             _ => {
-                let mut pairs = about.fields.iter().chain(about.template_fields);
-                let pair = pairs.find(|(other, _)| other == name);
-                pair.map(|(_, value)| Cow::Borrowed(value.as_str()))
+                let mut fields = context.fields.iter().chain(context.template_fields);
+                let field = fields.find(|(other, _)| other == name);
+                field.map(|(_, value)| Cow::Borrowed(value.as_str()))
             }
         })
     }
@@ -119,46 +122,46 @@ impl UrlTemplate {
         &'a self,
         value_of: impl Fn(&'a str) -> Option<Cow<'a, str>>,
     ) -> Result<String, ServiceError> {
-        let mut filled = String::with_capacity(128);
+        let mut expanded = String::with_capacity(128);
         for part in &self.parts {
             match part {
-                TemplatePart::Text(text) => filled.push_str(text),
+                TemplatePart::Text(text) => expanded.push_str(text),
                 TemplatePart::Placeholder(name, in_path) => {
                     let value = value_of(name).unwrap_or_default();
                     if *in_path && value.is_empty() {
                         let message =
-                            format!("{name} is missing; it is part of the backend's path");
+                            format!("{name} is missing; the path of the backend URL needs it");
                         return Err(ServiceError::InvalidParameter(message));
                     }
-                    // A request may span segments.
+                    // The name of a request can span segments.
                     let mut segments = value.split('/');
-                    let spans = name == REQUEST && *in_path;
-                    let first = if spans {
+                    let spans_segments = name == REQUEST && *in_path;
+                    let first = if spans_segments {
                         segments.next()
                     } else {
                         Some(&*value)
                     };
-                    filled.extend(percent_encode(first.unwrap_or_default()));
-                    for segment in segments.take(if spans { usize::MAX } else { 0 }) {
-                        filled.push('/');
-                        filled.extend(percent_encode(segment));
+                    expanded.extend(percent_encode(first.unwrap_or_default()));
+                    for segment in segments.take(if spans_segments { usize::MAX } else { 0 }) {
+                        expanded.push('/');
+                        expanded.extend(percent_encode(segment));
                     }
                 }
             }
         }
-        let path = filled.split('?').next().unwrap_or_default();
+        let path = expanded.split('?').next().unwrap_or_default();
         if path.split('/').any(|segment| matches!(segment, "." | "..")) {
-            let message = "a parameter of the backend's path may not be \".\" or \"..\"";
+            let message = "a parameter in the path of the backend URL must not be \".\" or \"..\"";
             return Err(ServiceError::InvalidParameter(message.to_owned()));
         }
-        Ok(filled)
+        Ok(expanded)
     }
 }
 
-/// Scheme, host and port of an absolute URL, and the rest of it.
+/// Splits an absolute URL into scheme, host and port, and the rest.
 ///
 /// # Errors
-/// What was expected.
+/// A message with the expected form.
 pub(super) fn split_base(url: &str) -> Result<(String, &str), String> {
     let expected = || "expected http://host:port/path or https://host:port/path".to_owned();
     let (scheme, rest) = url.split_once("://").ok_or_else(expected)?;
@@ -167,15 +170,15 @@ pub(super) fn split_base(url: &str) -> Result<(String, &str), String> {
     }
     let (authority, rest) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
     if authority.contains(['{', '}']) {
-        return Err("a placeholder may only stand in the path or behind it".to_owned());
+        return Err("placeholders are allowed only in the path and the query".to_owned());
     }
     if authority.contains('@') {
-        return Err("credentials belong into _header.Authorization".to_owned());
+        return Err("credentials must be in the option _header.Authorization".to_owned());
     }
     let port = authority.rsplit_once(':').map(|(_, port)| port);
-    let port_is_right = port.is_none_or(|port| port.ends_with(']') || port.parse::<u16>().is_ok());
-    let authority: Authority = authority.parse().map_err(|_wrong| expected())?;
-    if authority.host().is_empty() || !port_is_right {
+    let is_port_valid = port.is_none_or(|port| port.ends_with(']') || port.parse::<u16>().is_ok());
+    let authority: Authority = authority.parse().map_err(|_error| expected())?;
+    if authority.host().is_empty() || !is_port_valid {
         return Err(expected());
     }
     Ok((format!("{scheme}://{authority}"), rest))
@@ -194,25 +197,25 @@ mod tests {
         let pairs: Vec<_> = pairs
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect();
-        let (id, trail) = (
+        let (id, propagated_headers) = (
             ServiceId::from("4711".to_owned()),
             PropagatedHeaders::default(),
         );
-        let about = RequestContext {
+        let context = RequestContext {
             id: &id,
             definition: "my chat",
             request: "room/say it",
             fields: &pairs,
             template_fields: &[],
-            propagated_headers: &trail,
+            propagated_headers: &propagated_headers,
         };
-        let path = template.expand(&about, "s/1");
+        let path = template.expand(&context, "s/1");
         let path = path.map_err(|error| error.to_string())?;
         Ok(template.base.unwrap_or_default() + &path)
     }
 
     #[test]
-    fn placeholders_are_filled_and_encoded() {
+    fn placeholders_are_expanded_and_encoded() {
         for (template, expected) in [
             ("http://h:1/a/{id}/{service}", "http://h:1/a/4711/my%20chat"),
             (
@@ -233,19 +236,19 @@ mod tests {
     fn a_template_with_a_variable_authority_is_rejected() {
         for (template, expected) in [
             ("{host}/x", "expected http://"),
-            ("http://{host}/x", "only stand in the path"),
-            ("http://h:{port}/x", "only stand in the path"),
-            ("http://h{x}", "only stand in the path"),
+            ("http://{host}/x", "only in the path"),
+            ("http://h:{port}/x", "only in the path"),
+            ("http://h{x}", "only in the path"),
             ("{scheme}://h/x", "expected http://"),
             ("http://u:p@h/x", "_header.Authorization"),
             ("ftp://h/x", "expected http://"),
             ("http:///x", "expected http://"),
             ("http://h:x/", "expected http://"),
             ("h/x", "expected http://"),
-            ("http://h/{a", "do not match"),
-            ("http://h/a}", "do not match"),
+            ("http://h/{a", "unbalanced"),
+            ("http://h/a}", "unbalanced"),
             ("http://h/{}", "name of a parameter"),
-            ("http://h/#x", "no #"),
+            ("http://h/#x", "not contain #"),
             ("http://h/a b", "expected a URL"),
         ] {
             let message = expand(template, &[]).unwrap_err();
@@ -261,15 +264,15 @@ mod tests {
                 "{value:?}"
             );
         }
-        let filled = expand("http://h/rooms/{a}/x", &[("a", "../..")]).unwrap();
-        assert_eq!(filled, "http://h/rooms/..%2F../x");
+        let expanded = expand("http://h/rooms/{a}/x", &[("a", "../..")]).unwrap();
+        assert_eq!(expanded, "http://h/rooms/..%2F../x");
     }
 
     proptest! {
         #[test]
         fn no_value_changes_the_host(value in ".{1,40}") {
-            if let Ok(filled) = expand("http://host:81/a/{a}?b={a}", &[("a", &value)]) {
-                let uri: Uri = filled.parse().unwrap();
+            if let Ok(expanded) = expand("http://host:81/a/{a}?b={a}", &[("a", &value)]) {
+                let uri: Uri = expanded.parse().unwrap();
                 prop_assert_eq!(uri.authority().unwrap().as_str(), "host:81");
                 prop_assert_eq!(uri.path().split('/').count(), 3);
                 prop_assert!(uri.query().unwrap().starts_with("b="));

@@ -1,4 +1,4 @@
-//! `match-interaction`: the routing side asks who is calling.
+//! `match-interaction`: finds the service of an incoming call.
 
 use crate::{
     service::{
@@ -13,21 +13,21 @@ use crate::{
     store::{AllTexts, Call, MatchResult, ServiceId, StoreError},
 };
 
-/// The numbers of a call, as they are written.
+/// The numbers of a call as received.
 struct CallNumbers<'a> {
     dialed: &'a str,
     caller: Option<&'a str>,
 }
 
 impl CallNumbers<'_> {
-    /// Adds the subscribers that the numbers reach under `region`.
+    /// Adds the subscribers of the numbers, parsed under `region`.
     fn add_region(&self, region: String, call: &mut Call) {
-        if let Some(numbering) = PhoneNumbers::for_region(&region) {
-            let dialled = numbering.subscriber(self.dialed);
-            if !call.dialed.contains(&dialled) {
-                call.dialed.push(dialled);
+        if let Some(phone_numbers) = PhoneNumbers::for_region(&region) {
+            let dialed = phone_numbers.subscriber(self.dialed);
+            if !call.dialed.contains(&dialed) {
+                call.dialed.push(dialed);
             }
-            let caller = self.caller.and_then(|caller| numbering.caller(caller));
+            let caller = self.caller.and_then(|caller| phone_numbers.caller(caller));
             call.callers
                 .extend(caller.filter(|caller| !call.callers.contains(caller)));
         }
@@ -36,62 +36,65 @@ impl CallNumbers<'_> {
 }
 
 impl PendingCreate {
-    /// Finds the service that a call is for, and gives its number back.
+    /// Finds the service of a call and releases its number.
     pub(in crate::service) async fn match_interaction(
         self,
         parameters: Parameters,
     ) -> Result<String, ServiceError> {
         let effective = |option| parameters.effective(&self.definition, option);
-        let dialled = effective("_access_number").ok_or_else(|| {
+        let dialed = effective("_access_number").ok_or_else(|| {
             ServiceError::InvalidParameter("_access_number is missing".to_owned())
         })?;
-        let said = CallNumbers {
-            dialed: dialled,
+        let numbers = CallNumbers {
+            dialed,
             caller: effective("_phone_number"),
         };
-        let dialled = self
+        let dialed = self
             .phone_numbers
-            .subscriber_from_parameter("_access_number", said.dialed)?;
-        let caller = said.caller.map(|caller| {
+            .subscriber_from_parameter("_access_number", numbers.dialed)?;
+        let caller = numbers.caller.map(|caller| {
             self.phone_numbers
                 .caller_from_parameter("_phone_number", caller)
         });
         let caller = caller.transpose()?;
-        let wants_data = effective("_return_user_data");
-        let wants_data =
-            wants_data.map_or(Ok(false), |value| parse_boolean("_return_user_data", value))?;
+        let include_user_data = effective("_return_user_data");
+        let include_user_data = include_user_data
+            .map_or(Ok(false), |value| parse_boolean("_return_user_data", value))?;
         let code = self.access_code(&parameters)?;
-        let (today, others) = self.catalog.resource_groups().partition_by_number(&dialled);
-        let attempt = Attempt::begin_match(&*self.store, &self.rate_limit, &dialled).await?;
+        let (current_groups, other_groups) =
+            self.catalog.resource_groups().partition_by_number(&dialed);
+        let attempt = Attempt::begin_match(&*self.store, &self.rate_limit, &dialed).await?;
         if caller == Some(None) {
-            // A caller is given, and there is nothing to compare: that is no caller of any booking.
-            return Err(ServiceError::NoMatch(dialled));
+            // A caller number without comparable digits matches no booking.
+            return Err(ServiceError::NoMatch(dialed));
         }
         let mut call = Call {
-            dialed: vec![dialled.clone()],
+            dialed: vec![dialed.clone()],
             code,
             callers: caller.flatten().into_iter().collect(),
             regions: vec![self.phone_numbers.region()],
         };
-        let answer = loop {
-            let mut found = self.match_call(&today, &said, &mut call).await?;
+        let response = loop {
+            let mut found = self
+                .match_call(&current_groups, &numbers, &mut call)
+                .await?;
             if found.is_none() {
-                found = self.match_call(&others, &said, &mut call).await?;
+                found = self.match_call(&other_groups, &numbers, &mut call).await?;
             }
             let Some(id) = found else {
-                return Err(ServiceError::NoMatch(dialled));
+                return Err(ServiceError::NoMatch(dialed));
             };
-            // It may have ended since it was found; then the next one is the newest.
-            if let Some(answer) = self.match_response(&id, wants_data).await? {
-                break answer;
+            // If the service has ended in the meantime, the next newest booking counts.
+            if let Some(response) = self.match_response(&id, include_user_data).await? {
+                break response;
             }
         };
         attempt.refund(&*self.store).await;
-        answer.to_json()
+        response.to_json()
     }
 
-    /// The code keyed in. One that is given and empty would match any booking of the number: the routing
-    /// side lost it, or the caller keyed in nothing.
+    /// The access code of the request. An empty code is rejected, because it would match any booking of the number:
+    /// the routing side lost it, or the caller keyed in nothing.
     fn access_code(&self, parameters: &Parameters) -> Result<Option<String>, ServiceError> {
         let name = "_access_code";
         let code = parameters.effective(&self.definition, name);
@@ -100,19 +103,19 @@ impl PendingCreate {
             let allowed = self.definition.option(option);
             if !allowed.map_or(Ok(false), |value| parse_boolean(option, value))? {
                 return Err(ServiceError::InvalidParameter(format!(
-                    "{name} is empty; a code is expected, or no such parameter ({option} allows it)"
+                    "{name} is empty; expected a code, or omit the parameter (the option {option} permits empty codes)"
                 )));
             }
         }
         Ok(code.map(|code| to_ascii_digits(code.trim())))
     }
 
-    /// The service that a call is for; where numbers of other regions may be booked, the call is read under
-    /// those too.
+    /// Matches a call in `groups`. If the groups have bookings of other regions, the numbers are parsed under those
+    /// regions too.
     async fn match_call(
         &self,
         groups: &[String],
-        said: &CallNumbers<'_>,
+        numbers: &CallNumbers<'_>,
         call: &mut Call,
     ) -> Result<Option<ServiceId>, StoreError> {
         loop {
@@ -121,25 +124,25 @@ impl PendingCreate {
                 MatchResult::NoMatch => return Ok(None),
                 MatchResult::OtherRegions(regions) => {
                     for region in regions {
-                        said.add_region(region, call);
+                        numbers.add_region(region, call);
                     }
                 }
             }
         }
     }
 
-    /// The answer with the service; `None` where it has ended.
+    /// The response with the service; `None` if it has ended.
     async fn match_response(
         &self,
         id: &ServiceId,
-        wants_data: bool,
+        include_user_data: bool,
     ) -> Result<Option<CreateResponseBody>, StoreError> {
-        let answer = CreateResponseBody::new(id).with("_data_id", id.to_string());
-        if !wants_data {
-            return Ok(Some(answer));
+        let response = CreateResponseBody::new(id).with("_data_id", id.to_string());
+        if !include_user_data {
+            return Ok(Some(response));
         }
         let data = self.read_user_data(id).await?;
-        Ok(data.map(|data| answer.with_user_data(data)))
+        Ok(data.map(|data| response.with_user_data(data)))
     }
 
     async fn read_user_data(
@@ -150,7 +153,7 @@ impl PendingCreate {
         loop {
             let read = self.store.read_all(id, max_bytes).await;
             let read = read.map_err(|error| match error {
-                // The number is given back already.
+                // The number is already released.
                 StoreError::Unavailable(reason) => StoreError::Unknown(reason),
                 other => other,
             })?;

@@ -1,4 +1,4 @@
-//! `request-access`: a number for a service that exists.
+//! `request-access`: books a number for an existing service.
 
 use tracing::warn;
 
@@ -11,42 +11,53 @@ use crate::{
 };
 
 impl PendingCreate {
-    /// Books a number for the service that `_id` names. User data goes to that service's storage.
+    /// Books a number for the service `_id`. User data is written to the storage of that service.
     pub(in crate::service) async fn request_access(
         self,
         parameters: Parameters,
         changes: Changes,
     ) -> Result<String, ServiceError> {
         let id = parameters.get("_id").ok_or_else(|| {
-            ServiceError::InvalidParameter("_id is missing: the id of a service".to_owned())
+            ServiceError::InvalidParameter(
+                "_id is missing; expected the id of a service".to_owned(),
+            )
         })?;
         let id = ServiceId::from(id.to_owned());
-        // It writes to that service and takes a number in its name: both are as locked as it is.
-        let locks = self.catalog.access_policy();
+        // The request writes to that service and books a number for it, so it needs its credentials.
+        let policy = self.catalog.access_policy();
         let (failed, address) = (&self.failed_credentials, self.address);
-        authorize(locks, &*self.store, &id, &self.credentials, failed, address).await?;
+        authorize(
+            policy,
+            &*self.store,
+            &id,
+            &self.credentials,
+            failed,
+            address,
+        )
+        .await?;
         if changes
             .set
             .iter()
             .any(|(_, value)| matches!(value, Value::Binary(_)))
         {
-            let message = "request-access takes no files; write them to the service's storage";
+            let message =
+                "request-access accepts no files; write them to the storage of the service";
             return Err(ServiceError::InvalidParameter(message.to_owned()));
         }
-        let wish = NumberRequest::from_parameters(
+        let number_request = NumberRequest::from_parameters(
             &self.catalog,
             self.phone_numbers,
             &self.definition,
             &parameters,
         )?;
-        let booking = wish
+        let booking = number_request
             .book_number(&*self.store, BookingOwner::Existing(&id))
             .await?;
         if !changes.set.is_empty() || !changes.remove.is_empty() {
             let applied = write_changes(&*self.store, &id, changes, self.limits.keys).await;
             if let Err(error) = applied {
                 if let Err(error) = self.store.release_number(&id, &booking).await {
-                    warn!(id = %id.redacted(), %error, "a number comes back when its time has run out");
+                    warn!(id = %id.redacted(), %error, "number not released; it is booked until its booking expires");
                 }
                 return Err(error);
             }

@@ -1,5 +1,4 @@
-//! `request-interaction`: an app asks for a number that its user may dial, and leaves what the agent
-//! should know.
+//! `request-interaction`: creates a service and books a number that the caller dials.
 
 use tracing::warn;
 
@@ -15,41 +14,40 @@ use crate::{
 };
 
 impl PendingCreate {
-    /// Books a number, then makes the service. If that fails the number goes back; if nobody is left
-    /// to do so, the clean-up sees to it.
+    /// Books a number, then creates the service. If the create fails, the number is released, here or by the cleanup.
     pub(in crate::service) async fn request_interaction(
         self,
         parameters: Parameters,
         changes: Changes,
     ) -> Result<CreateResponse, ServiceError> {
-        let wish = NumberRequest::from_parameters(
+        let number_request = NumberRequest::from_parameters(
             &self.catalog,
             self.phone_numbers,
             &self.definition,
             &parameters,
         )?;
-        let life = self.ttl(&parameters)?.max(wish.timeout());
+        let ttl = self.ttl(&parameters)?.max(number_request.timeout());
         self.check_key_count(&changes)?;
-        let booking = wish
+        let booking = number_request
             .book_number(&*self.store, BookingOwner::New(&self.id))
             .await?;
-        let answer = CreateResponseBody::new(&self.id)
+        let response = CreateResponseBody::new(&self.id)
             .with_booking(&booking)
             .to_json()?;
         let (store, id) = (self.store.clone(), self.id.clone());
-        let made = self
-            .create(life, changes, Some(booking.clone()), Some(&answer))
+        let result = self
+            .create(ttl, changes, Some(booking.clone()), Some(&response))
             .await;
-        let keeps = match &made {
+        let keep_booking = match &result {
             Ok(CreateOutcome::Created) => true,
             Ok(CreateOutcome::Replayed(_)) => false,
-            // Where it may stand, the clean-up finds out.
+            // If the service may exist, the cleanup decides.
             Err(error) => !error.had_no_effect(),
         };
-        if !keeps && let Err(error) = store.release_number(&id, &booking).await {
+        if !keep_booking && let Err(error) = store.release_number(&id, &booking).await {
             let Booking { group, number, .. } = booking;
-            warn!(group, number, %error, "a number comes back when the clean-up finds it");
+            warn!(group, number, %error, "number not released; the cleanup releases it");
         }
-        Ok(made?.into_response(answer))
+        Ok(result?.into_response(response))
     }
 }

@@ -1,4 +1,4 @@
-//! The catalogue that is in force in this process, shared by all workers, and swapped when it changes.
+//! The current catalog of this process, shared by all workers and replaced atomically.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use tokio::sync::{Notify, watch};
 use super::{Catalog, LostCatalog};
 use crate::store::{self, StoredCatalog};
 
-/// The catalogue in force. Taking a look costs no lock and no count that workers share.
+/// The current catalog. Reading it takes no lock and no shared reference count.
 #[derive(Clone)]
 pub struct CurrentCatalog(Arc<Inner>);
 
@@ -16,16 +16,16 @@ struct Inner {
     catalog: ArcSwap<Catalog>,
     groups: watch::Sender<store::Groups>,
     version: watch::Sender<Option<String>>,
-    /// What the store had when it was last read.
+    /// The stored catalog that was read last.
     stored: ArcSwapOption<StoredCatalog>,
-    /// What it has lost.
+    /// The catalog that the store has lost.
     lost: ArcSwapOption<LostCatalog>,
-    /// Has the keeper look at once.
+    /// Triggers an immediate poll of the reloader.
     reload: Notify,
 }
 
 impl CurrentCatalog {
-    /// `catalog` to begin with.
+    /// Starts with `catalog`.
     #[must_use]
     pub fn new(catalog: Arc<Catalog>) -> Self {
         Self(Arc::new(Inner {
@@ -38,37 +38,37 @@ impl CurrentCatalog {
         }))
     }
 
-    /// The catalogue as it is now. Whoever goes on with it goes on with this one.
+    /// A snapshot of the current catalog.
     #[must_use]
     pub fn load(&self) -> Arc<Catalog> {
         self.0.catalog.load_full()
     }
 
-    /// Whether somebody is to be looked at before a request on an id may pass.
+    /// Whether requests on services need authentication.
     #[must_use]
     pub fn requires_auth(&self) -> bool {
         self.0.catalog.load().requires_auth()
     }
 
-    /// The resource groups, as they change.
+    /// Subscribes to the resource groups.
     #[must_use]
     pub fn subscribe_groups(&self) -> watch::Receiver<store::Groups> {
         self.0.groups.subscribe()
     }
 
-    /// Which version of what operators made is in force, as it changes.
+    /// Subscribes to the version of the included stored catalog.
     #[must_use]
     pub fn subscribe_version(&self) -> watch::Receiver<Option<String>> {
         self.0.version.subscribe()
     }
 
-    /// What the store had when it was last read; `None` before that.
+    /// The stored catalog that was read last; `None` before the first read.
     #[must_use]
     pub fn stored(&self) -> Option<Arc<StoredCatalog>> {
         self.0.stored.load_full()
     }
 
-    /// What the store has lost and this replica still knows.
+    /// The catalog that the store has lost and this replica can restore.
     #[must_use]
     pub(in crate::service) fn lost(&self) -> Option<Arc<LostCatalog>> {
         self.0.lost.load_full()
@@ -86,14 +86,13 @@ impl CurrentCatalog {
         self.0.version.send_replace(version);
     }
 
-    /// Has the keeper look at once, and returns when the catalogue is another one than of the version
-    /// `before`.
+    /// Triggers an immediate poll of the reloader, and waits until the version of the catalog is not `before`.
     pub(in crate::service) async fn reload_and_wait_for_change(&self, before: &str) {
         self.0.reload.notify_one();
         let mut version = self.0.version.subscribe();
-        let other = version.wait_for(|version| version.as_deref() != Some(before));
-        // The sender is in here, so it cannot be gone.
-        drop(other.await);
+        let changed = version.wait_for(|version| version.as_deref() != Some(before));
+        // The sender is a member of self, so it cannot be dropped.
+        drop(changed.await);
     }
 
     pub(super) async fn reload_requested(&self) {

@@ -1,4 +1,4 @@
-//! One entry of a catalogue: from its options to what they mean.
+//! Parses and validates one entry of a catalog.
 
 use std::collections::BTreeMap;
 
@@ -14,38 +14,38 @@ use crate::{
     store::{EntryName, Table},
 };
 
-/// Options that an entry may have. Its page has fields for each of them.
+/// Maximum number of options of an entry. Its page in the console has fields for each of them.
 pub const MAX_OPTIONS: usize = 5_000;
-/// What variables must begin with that operators may name: all others are none of their business.
+/// The prefix of environment variables that stored entries can use. All others are not accessible to operators.
 const ALLOWED_VARIABLE_PREFIX: &str = "SWITCHBOARD_HEADER_";
 
-/// What is wrong with an entry.
+/// An error in an entry.
 #[derive(Debug, Error)]
 pub enum EntryError {
-    /// The name cannot stand in a path, or in a key of the store.
+    /// The name is invalid in a path or in a key of the store.
     #[error("{} {:?}: {}", table_label(*.0), .1, allowed_names(*.0))]
     InvalidName(Table, String),
-    /// More options than anybody can look at.
-    #[error("{} {:?}: has {} options, {MAX_OPTIONS} are allowed", table_label(*.0), .1, .2)]
+    /// The entry has too many options.
+    #[error("{} {:?}: has {} options, the maximum is {MAX_OPTIONS}", table_label(*.0), .1, .2)]
     TooManyOptions(Table, String, usize),
-    /// An option is called what no option may be called.
+    /// The name of an option is invalid.
     #[error(
-        "{} {:?}, option {:?}: the name of an option has at least one character, and no control characters",
+        "{} {:?}, option {:?}: the name of an option must have at least one character and no control characters",
         table_label(*.0), .1, .2
     )]
     InvalidOptionName(Table, String, String),
-    /// An option is wrong.
+    /// The value of an option is invalid.
     #[error(transparent)]
     InvalidOption(#[from] DefinitionError),
-    /// It is written in a way that is not understood here.
-    #[error("cannot be read by this version of the service: {0}")]
+    /// The stored text cannot be parsed by this version.
+    #[error("is not readable by this version: {0}")]
     Unreadable(String),
-    /// The file has an entry of that name too.
-    #[error("is defined by the catalogue file as well, which counts")]
+    /// The catalog file defines an entry with the same name.
+    #[error("is also defined in the catalog file, which takes precedence")]
     DefinedInFile,
 }
 
-/// The options in an entry of the store.
+/// Parses the options of a stored entry.
 pub(in crate::service) fn parse_stored_options(text: &str) -> Result<Options, EntryError> {
     serde_json::from_str(text).map_err(|error| EntryError::Unreadable(error.to_string()))
 }
@@ -57,8 +57,8 @@ pub(super) fn is_allowed_variable(variable: &str) -> bool {
 pub(super) fn parse_definition(
     name: &str,
     options: Options,
-    rules: &CatalogContext,
-    may_name: fn(&str) -> bool,
+    context: &CatalogContext,
+    is_allowed: fn(&str) -> bool,
 ) -> Result<Definition, EntryError> {
     let mut texts = BTreeMap::new();
     for (option, value) in options {
@@ -68,8 +68,8 @@ pub(super) fn parse_definition(
         };
         texts.insert(option, text);
     }
-    expand_variables(name, &mut texts, &*rules.variables, may_name)?;
-    Ok(Definition::new(name, texts, rules.max_ttl_seconds)?)
+    expand_variables(name, &mut texts, &*context.variables, is_allowed)?;
+    Ok(Definition::new(name, texts, context.max_ttl_seconds)?)
 }
 
 fn option_error(service: &str, option: &str, problem: String) -> DefinitionError {
@@ -81,64 +81,68 @@ fn option_error(service: &str, option: &str, problem: String) -> DefinitionError
     }
 }
 
-/// Puts secrets into the values of headers, and nowhere else: a header is never told to anybody.
+/// Expands variables in values of headers only, because headers are never returned.
 fn expand_variables(
     service: &str,
     options: &mut BTreeMap<String, String>,
     variables: &Variables,
-    may_name: fn(&str) -> bool,
+    is_allowed: fn(&str) -> bool,
 ) -> Result<(), DefinitionError> {
     for (option, value) in options {
         if !option.starts_with("_header.") {
             continue;
         }
         let mut expanded = String::new();
-        let mut left = value.as_str();
-        while let Some((before, after)) = left.split_once("${") {
+        let mut remaining = value.as_str();
+        while let Some((before, after)) = remaining.split_once("${") {
             let problem = |problem| option_error(service, option, problem);
             let (name, after) = after
                 .split_once('}')
-                .ok_or_else(|| problem("a ${ has no }".to_owned()))?;
-            if !may_name(name) {
-                let only = format!(
-                    "only variables that begin with {ALLOWED_VARIABLE_PREFIX} may be named"
-                );
-                return Err(problem(only));
+                .ok_or_else(|| problem("unbalanced ${".to_owned()))?;
+            if !is_allowed(name) {
+                let message =
+                    format!("only variables that begin with {ALLOWED_VARIABLE_PREFIX} are allowed");
+                return Err(problem(message));
             }
             let variable = variables(name).filter(|value| !value.is_empty());
             let unset = || problem(format!("the environment variable {name:?} is not set"));
             expanded.push_str(before);
             expanded.push_str(&variable.ok_or_else(unset)?);
-            left = after;
+            remaining = after;
         }
-        expanded.push_str(left);
+        expanded.push_str(remaining);
         *value = expanded;
     }
     Ok(())
 }
 
-/// A group that a definition names must be there.
+/// Checks that the group of a definition exists.
 pub(super) fn check_group(
     definition: &Definition,
     pools: &ResourceGroups,
 ) -> Result<(), DefinitionError> {
     match definition.option("_resource_group") {
         Some(group) if pools.get(group).is_none() => {
-            let known = pools.names();
-            let problem = format!("is {group:?}, expected a resource group: {known}");
+            let names = pools.names();
+            let problem = format!("is {group:?}, expected a resource group: {names}");
             Err(definition.option_error("_resource_group", problem))
         }
         _ => Ok(()),
     }
 }
 
-/// Looks at what is the same for entries of all kinds.
+/// Checks the name, the number of options and their names.
 pub(super) fn check_shape((table, name): &EntryName, options: &Options) -> Result<(), EntryError> {
-    let (most, never) = name_rules(*table);
-    let length = (1..=most).contains(&name.len());
-    // Browsers and proxies take these two out of a path, so that nobody could ask for it.
-    let segment = name != "." && name != "..";
-    if !length || !segment || name.chars().any(|c| never.contains(&c) || c.is_control()) {
+    let (max_bytes, forbidden) = name_rules(*table);
+    let is_length_valid = (1..=max_bytes).contains(&name.len());
+    // Clients and proxies remove these two from a path, so the entry would be unreachable.
+    let is_segment = name != "." && name != "..";
+    if !is_length_valid
+        || !is_segment
+        || name
+            .chars()
+            .any(|c| forbidden.contains(&c) || c.is_control())
+    {
         return Err(EntryError::InvalidName(*table, name.clone()));
     }
     if options.len() > MAX_OPTIONS {
@@ -158,26 +162,29 @@ pub(super) fn check_shape((table, name): &EntryName, options: &Options) -> Resul
     Ok(())
 }
 
-/// Bytes that a name may have, and what is in none.
+/// The maximum length of a name in bytes, and forbidden characters.
 fn name_rules(table: Table) -> (usize, &'static [char]) {
     match table {
-        // It is one segment of a path.
+        // The name is a path segment.
         Table::Services => (128, &['/']),
-        // It is what keys of a Redis Cluster are placed by.
+        // The name is the hash tag of keys in a Redis Cluster.
         Table::Resources => (64, &['{', '}']),
     }
 }
 
 fn allowed_names(table: Table) -> String {
-    let (most, never) = name_rules(table);
-    let never: Vec<_> = never.iter().map(|never| format!("{never:?}")).collect();
+    let (max_bytes, forbidden) = name_rules(table);
+    let forbidden: Vec<_> = forbidden
+        .iter()
+        .map(|forbidden| format!("{forbidden:?}"))
+        .collect();
     format!(
-        "a name has 1 to {most} bytes without {} and control characters, and is not \".\" or \"..\"",
-        never.join(", ")
+        "a name must have 1 to {max_bytes} bytes without {} and control characters, and must not be \".\" or \"..\"",
+        forbidden.join(", ")
     )
 }
 
-/// What an entry of a table is, for people.
+/// The kind of the entries of a table, for messages.
 pub(in crate::service) fn table_label(table: Table) -> &'static str {
     match table {
         Table::Services => "service",

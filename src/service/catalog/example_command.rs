@@ -1,4 +1,4 @@
-//! A command line that creates a service, for whoever wants to try this one.
+//! An example command that creates a service.
 
 use std::net::SocketAddr;
 
@@ -14,9 +14,9 @@ use crate::{
 };
 
 impl Catalog {
-    /// A create of a service that needs no backend, sent to `origin` (scheme, host and port) with `curl`;
-    /// `None` where no such service is configured or `groups` do not serve it. With `keys`, an API key is
-    /// asked for. User names, passwords and keys are left to whoever runs it.
+    /// A `curl` command that creates a service without a backend at `origin` (scheme, host and port); `None` if no
+    /// such service is configured or `groups` do not serve it. `keys` adds an API key header. User names, passwords
+    /// and keys are placeholders.
     #[must_use]
     pub fn example_command(&self, origin: &str, groups: RouteGroups, keys: bool) -> Option<String> {
         let service = [Builtin::Store, Builtin::RequestInteraction]
@@ -28,12 +28,12 @@ impl Catalog {
             .replace("%5F", "_")
             .replace("%2E", ".");
         let mut command = "curl -X POST".to_owned();
-        // A certificate is for a name, and hardly for an address.
+        // Certificates are rarely issued for addresses.
         let host = origin.strip_prefix("https://");
         if host.is_some_and(|host| host.parse::<SocketAddr>().is_ok()) {
             command += " -k";
         }
-        // Without a password curl asks for it. The log has no user names.
+        // curl prompts for the password. User names are not logged.
         match self.access_policy.accepts_any_user(service.name()) {
             Some(true) => command += " -u any",
             Some(false) => command += " -u \"$USERNAME\"",
@@ -46,21 +46,26 @@ impl Catalog {
         Some(format!("{command} {} -d key=value", shell_quote(&url)))
     }
 
-    /// A configured service that is `builtin`; one that stands open before one that asks for a password.
+    /// A configured service of type `builtin`, preferably one without a password.
     fn find_builtin(&self, builtin: Builtin, groups: RouteGroups) -> Option<&Definition> {
-        let is_it = |one: &&Definition| matches!(one.kind(), DefinitionKind::Builtin(kind) if *kind == builtin);
+        let is_builtin = |definition: &&Definition| matches!(definition.kind(), DefinitionKind::Builtin(kind) if *kind == builtin);
         let names = self.definitions.keys();
-        let seen =
-            names.filter_map(|name| self.get_for_route_groups(name, groups).map(|one| &**one));
-        seen.filter(is_it)
-            .min_by_key(|one| self.access_policy.accepts_any_user(one.name()).is_some())
+        let available = names.filter_map(|name| {
+            self.get_for_route_groups(name, groups)
+                .map(|definition| &**definition)
+        });
+        available.filter(is_builtin).min_by_key(|definition| {
+            self.access_policy
+                .accepts_any_user(definition.name())
+                .is_some()
+        })
     }
 }
 
-/// A word as a shell takes it.
+/// Quotes a word for a POSIX shell.
 fn shell_quote(word: &str) -> String {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~:/%@".contains(&b);
-    if !word.is_empty() && !word.starts_with('-') && word.bytes().all(plain) {
+    let is_safe = |b: u8| b.is_ascii_alphanumeric() || b"-._~:/%@".contains(&b);
+    if !word.is_empty() && !word.starts_with('-') && word.bytes().all(is_safe) {
         return word.to_owned();
     }
     format!("'{}'", word.replace('\'', "'\\''"))
@@ -77,14 +82,14 @@ mod tests {
     };
 
     fn example(text: &str, server: Credentials, groups: RouteGroups) -> Option<String> {
-        let rules = CatalogContext {
+        let context = CatalogContext {
             max_ttl_seconds: 3_600,
             phone_numbers: PhoneNumbers::new(rlibphonenumber::Region::US),
             default_credentials: server,
             variables: Arc::new(|_| None),
         };
-        let draft = CatalogFile::parse("test", text).unwrap();
-        let catalog = Catalog::from_file("test", &draft, &rules).unwrap();
+        let file = CatalogFile::parse("test", text).unwrap();
+        let catalog = Catalog::from_file("test", &file, &context).unwrap();
         catalog.example_command("http://127.0.0.1:8080", groups, false)
     }
 
@@ -94,12 +99,12 @@ mod tests {
 
     #[test]
     fn the_command_names_a_configured_builtin() {
-        let at = |rest: &str| Some(format!("curl -X POST {rest} -d key=value"));
+        let command = |rest: &str| Some(format!("curl -X POST {rest} -d key=value"));
         let url = "http://127.0.0.1:8080/genesys/1/service";
         let group = "[resources.DNIS]\n_allocation_strategy = \"RANDOM\"\nnumbers = [\"1\"]\n";
         let number = group.to_owned() + &service("dial me", "request-interaction", "");
         let routing = service("match", "match-interaction", "");
-        let locked = service("keep", "store", "username = \"clerk\"\npassword = \"p\"");
+        let protected = service("keep", "store", "username = \"clerk\"\npassword = \"p\"");
         for (text, expected) in [
             (String::new(), None),
             (routing.clone(), None),
@@ -107,42 +112,54 @@ mod tests {
                 "[services.far]\n_type = \"http\"\n_service = \"http://h/{id}\"".to_owned(),
                 None,
             ),
-            (service("shop", "store", ""), at(&format!("{url}/shop"))),
-            (number.clone(), at(&format!("{url}/dial%20me"))),
-            (number + &service("z", "store", ""), at(&format!("{url}/z"))),
-            (locked.clone(), at(&format!("-u \"$USERNAME\" {url}/keep"))),
             (
-                locked + &service("open", "store", ""),
-                at(&format!("{url}/open")),
+                service("shop", "store", ""),
+                command(&format!("{url}/shop")),
+            ),
+            (number.clone(), command(&format!("{url}/dial%20me"))),
+            (
+                number + &service("z", "store", ""),
+                command(&format!("{url}/z")),
+            ),
+            (
+                protected.clone(),
+                command(&format!("-u \"$USERNAME\" {url}/keep")),
+            ),
+            (
+                protected + &service("open", "store", ""),
+                command(&format!("{url}/open")),
             ),
         ] {
-            let none = Credentials::default();
-            assert_eq!(example(&text, none.clone(), RouteGroups::ALL), expected);
+            let no_credentials = Credentials::default();
+            assert_eq!(
+                example(&text, no_credentials.clone(), RouteGroups::ALL),
+                expected
+            );
             let matching = RouteGroups {
                 client: false,
                 ..RouteGroups::ALL
             };
-            assert_eq!(example(&text, none, matching), None);
+            assert_eq!(example(&text, no_credentials, matching), None);
         }
         let server = Credentials {
             username: None,
             password: Some("p".to_owned().into()),
         };
-        let told = example(&service("shop", "store", ""), server, RouteGroups::ALL);
-        assert_eq!(told, at(&format!("-u any {url}/shop")));
+        let command_with_default = example(&service("shop", "store", ""), server, RouteGroups::ALL);
+        assert_eq!(command_with_default, command(&format!("-u any {url}/shop")));
     }
 
     #[test]
     fn addresses_and_api_keys_are_quoted_for_the_shell() {
         let text = service("shop", "store", "");
-        let rules = CatalogContext {
+        let context = CatalogContext {
             max_ttl_seconds: 3_600,
             phone_numbers: PhoneNumbers::new(rlibphonenumber::Region::US),
             default_credentials: Credentials::default(),
             variables: Arc::new(|_| None),
         };
-        let draft = CatalogFile::parse("test", &text).unwrap();
-        let catalog = Catalog::from_file("test", &draft, &rules).unwrap();
+        let file = CatalogFile::parse("test", &text).unwrap();
+        let catalog = Catalog::from_file("test", &file, &context).unwrap();
         assert_eq!(
             catalog
                 .example_command("https://[::1]:8443", RouteGroups::ALL, true)

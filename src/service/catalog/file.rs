@@ -1,4 +1,4 @@
-//! A catalogue as it is written down, before anybody looks whether it makes sense.
+//! The catalog file, before its options are validated.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::CatalogError;
 use crate::{
-    service::{options::Options, schema::option_warnings},
+    service::options::{Options, option_warnings},
     store::{EntryName, Table},
 };
 
@@ -21,7 +21,7 @@ pub struct CatalogFile {
 }
 
 impl CatalogFile {
-    /// Reads TOML; `origin` tells in errors where `text` came from.
+    /// Parses TOML. `origin` is the source of `text` in errors.
     ///
     /// # Errors
     /// [`CatalogError::Unreadable`] with line and column.
@@ -32,15 +32,15 @@ impl CatalogFile {
         })
     }
 
-    /// The same as TOML.
+    /// Serializes the catalog as TOML.
     ///
     /// # Errors
-    /// What cannot be written.
+    /// A value cannot be serialized.
     pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
         toml::to_string(self)
     }
 
-    /// One of its tables.
+    /// The entries of a table.
     #[must_use]
     pub fn table(&self, table: Table) -> &BTreeMap<String, Options> {
         match table {
@@ -55,7 +55,7 @@ impl CatalogFile {
         self.table(*table).get(name)
     }
 
-    /// Adds an entry, in place of one of that name.
+    /// Adds or replaces an entry.
     pub fn insert(&mut self, (table, name): EntryName, options: Options) {
         let entries = match table {
             Table::Resources => &mut self.resources,
@@ -72,7 +72,7 @@ impl CatalogFile {
         warnings.collect()
     }
 
-    /// All entries, groups first.
+    /// All entries; resource groups first.
     pub fn entries(&self) -> impl Iterator<Item = (EntryName, &Options)> {
         Table::ALL.into_iter().flat_map(|table| {
             let entries = self.table(table).iter();
@@ -81,7 +81,7 @@ impl CatalogFile {
     }
 }
 
-/// What is wrong, and where. The line itself stays untold: a password may stand in it.
+/// The message and location of a parse error. The line is omitted, because it can contain a password.
 fn describe_parse_error(text: &str, error: &toml::de::Error) -> String {
     let message = error.message();
     let Some(before) = error.span().and_then(|span| text.get(..span.start)) else {

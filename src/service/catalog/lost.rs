@@ -1,24 +1,23 @@
-//! A catalog that the store has lost: it came back empty, or with an older one, and this replica still
-//! knows what there was.
+//! Detects a loss of the stored catalog: the store is empty or has an older catalog than this replica.
 
 use std::sync::Arc;
 
 use crate::store::{EntryName, StoredCatalog, StoredEntry, Timestamp};
 
-/// What this replica knows and the store has lost.
+/// A catalog that the store has lost and this replica can restore.
 #[derive(Debug, Clone)]
 pub(crate) struct LostCatalog {
-    /// When this replica noticed.
+    /// When this replica detected the loss.
     pub(crate) detected_at: Timestamp,
-    /// The catalog that there was.
+    /// The lost catalog.
     catalog: Arc<StoredCatalog>,
-    /// Entries of it that are missing.
+    /// The number of missing entries.
     missing: usize,
 }
 
 impl LostCatalog {
-    /// What is lost now that the store has `now`: `before` is what this replica read last, and `lost` what
-    /// it knew to be lost then.
+    /// Compares the stored catalog `now` with `before`, which this replica read previously. `lost` is the loss that
+    /// was detected before.
     pub(super) fn detect(
         lost: Option<&Self>,
         before: Option<&Arc<StoredCatalog>>,
@@ -44,33 +43,33 @@ impl LostCatalog {
         &self.catalog.version
     }
 
-    /// How many entries are missing.
+    /// The number of missing entries.
     #[must_use]
     pub(crate) fn missing_count(&self) -> usize {
         self.missing
     }
 
-    /// The entries that `now` does not have, or has in an older state.
+    /// The entries that are missing in `now` or older there.
     pub(crate) fn missing_from<'a>(
         &'a self,
         now: &'a StoredCatalog,
     ) -> impl Iterator<Item = (&'a EntryName, &'a StoredEntry)> {
         self.catalog.entries.iter().filter(|(name, entry)| {
-            let is = now.entries.get(*name);
-            is.is_none_or(|is| {
-                is.text != entry.text
-                    && version_number(&is.revision) < version_number(&entry.revision)
+            let current = now.entries.get(*name);
+            current.is_none_or(|current| {
+                current.text != entry.text
+                    && version_number(&current.revision) < version_number(&entry.revision)
             })
         })
     }
 }
 
-/// Whether `now` is no successor of `before`: every change of a catalog raises its number.
+/// Whether `now` is not a successor of `before`. Every change of a catalog increments its number.
 fn is_older(now: &StoredCatalog, before: &StoredCatalog) -> bool {
     now.version != before.version && version_number(&now.version) <= version_number(&before.version)
 }
 
-/// The number that a version begins with; 0 where nothing was ever made.
+/// The number of a version; 0 for an empty catalog.
 fn version_number(version: &str) -> u64 {
     let number = version.split('-').next();
     number.and_then(|number| number.parse().ok()).unwrap_or(0)
@@ -106,7 +105,7 @@ mod tests {
         assert_eq!(lost(&before, &catalog("5-y", &[("a", "3-x")])), Some(1));
         let older = catalog("5-y", &[("a", "3-x"), ("b", "4-z")]);
         assert_eq!(lost(&before, &older), Some(1));
-        // Somebody made something new in the empty store before this replica saw it.
+        // An entry was created in the empty store before this replica read it.
         assert_eq!(lost(&before, &catalog("1-n", &[("c", "1-n")])), Some(2));
     }
 
@@ -128,14 +127,15 @@ mod tests {
         let first =
             LostCatalog::detect(None, Some(&before), &catalog("", &[]), Timestamp::default());
         let first = first.unwrap();
-        let some = catalog("1-r", &[("a", "1-r")]);
-        let then = LostCatalog::detect(Some(&first), None, &some, Timestamp::default()).unwrap();
+        let partly_restored = catalog("1-r", &[("a", "1-r")]);
+        let then = LostCatalog::detect(Some(&first), None, &partly_restored, Timestamp::default())
+            .unwrap();
         assert_eq!((then.missing_count(), then.version()), (2, "7-a"));
-        let mut whole = (*before).clone();
-        whole.version = "2-s".to_owned();
-        for entry in whole.entries.values_mut() {
+        let mut restored = (*before).clone();
+        restored.version = "2-s".to_owned();
+        for entry in restored.entries.values_mut() {
             entry.revision = "2-s".to_owned();
         }
-        assert!(LostCatalog::detect(Some(&then), None, &whole, Timestamp::default()).is_none());
+        assert!(LostCatalog::detect(Some(&then), None, &restored, Timestamp::default()).is_none());
     }
 }

@@ -1,8 +1,7 @@
-//! Keeps the catalogue in force as operators make it.
+//! Reloads the current catalog when the stored catalog changes.
 //!
-//! The store tells of a change at once; such a message may be lost, so the version is looked at every few
-//! seconds as well. While it is not known yet what operators made, it is looked at more often: until then
-//! nobody is let in, for it is not known who may be.
+//! The store publishes changes. As messages can be lost, the version is also polled every few seconds, and more often
+//! until the first read: until then requests are rejected, because the required credentials are unknown.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -15,52 +14,52 @@ use crate::{
     telemetry::metrics::set_catalog_entries_lost,
 };
 
-/// How often it is looked at what operators made, until it is known.
+/// The poll interval until the stored catalog is loaded.
 const INITIAL_POLL_INTERVAL: Duration = Duration::from_millis(200);
 
-/// Puts what operators make in force.
+/// Reloads the current catalog.
 pub struct CatalogReloader {
     file: Arc<Catalog>,
     context: CatalogContext,
     current: CurrentCatalog,
     poll_interval: Duration,
-    /// When some deleted entry need no longer be kept in mind.
+    /// When the next retired entry expires.
     purge_at: Option<Timestamp>,
 }
 
 impl CatalogReloader {
-    /// Keeps `in_force` what the file says, which is `file`, and what operators make; looks at its version
-    /// this often.
+    /// Keeps `current` up to date with `file`, the catalog of the file, and the stored catalog, whose version is
+    /// polled.
     #[must_use]
     pub fn new(
         file: Arc<Catalog>,
-        rules: CatalogContext,
-        in_force: CurrentCatalog,
-        every: Duration,
+        context: CatalogContext,
+        current: CurrentCatalog,
+        poll_interval: Duration,
     ) -> Self {
         Self {
             file,
-            context: rules,
-            current: in_force,
-            poll_interval: every,
+            context,
+            current,
+            poll_interval,
             purge_at: None,
         }
     }
 
-    /// Looks for as long as it is polled.
+    /// Polls the store for as long as this future is polled.
     pub async fn run(mut self, store: Arc<dyn CatalogStore>) {
         let mut failing = false;
         loop {
-            let looked = self.poll(&*store).await;
-            match (&looked, failing) {
-                (Err(error), false) => warn!(%error, "it cannot be seen what operators made"),
-                (Err(error), true) => debug!(%error, "it still cannot be seen what operators made"),
-                (Ok(()), true) => info!("it is seen again what operators made"),
+            let result = self.poll(&*store).await;
+            match (&result, failing) {
+                (Err(error), false) => warn!(%error, "catalog reload failed"),
+                (Err(error), true) => debug!(%error, "catalog reload still failing"),
+                (Ok(()), true) => info!("catalog reload recovered"),
                 (Ok(()), false) => {}
             }
-            failing = looked.is_err();
-            let known = self.current.load().is_complete();
-            let pause = if known {
+            failing = result.is_err();
+            let is_loaded = self.current.load().is_complete();
+            let pause = if is_loaded {
                 self.poll_interval
             } else {
                 self.poll_interval.min(INITIAL_POLL_INTERVAL)
@@ -73,51 +72,48 @@ impl CatalogReloader {
         }
     }
 
-    /// Looks once whether there is something new.
+    /// Polls once and reloads the catalog if it has changed.
     ///
     /// # Errors
-    /// What the store says; what was in force stays so.
+    /// Errors of the store. The current catalog does not change.
     pub async fn poll(&mut self, store: &dyn CatalogStore) -> Result<(), StoreError> {
         let (version, now) = (store.catalog_version().await?, store.now()?);
         let before = self.current.load();
-        let forgets = self.purge_at.is_some_and(|at| at < now);
-        if before.version() == Some(version.as_str()) && !forgets {
+        let needs_purge = self.purge_at.is_some_and(|at| at < now);
+        if before.version() == Some(version.as_str()) && !needs_purge {
             return Ok(());
         }
         let stored = store.read_catalog().await?;
         self.purge_at = self.next_purge(&stored, now);
-        let (file, rules) = (Arc::clone(&self.file), self.context.clone());
-        // A large catalogue takes a while, in which this thread has other work.
-        let understood = spawn_blocking(move || {
-            let catalog = file.with_stored(&stored, &BTreeSet::new(), &rules, now);
+        let (file, context) = (Arc::clone(&self.file), self.context.clone());
+        // Validation of a large catalog takes time, so it must not block the worker.
+        let parsed = spawn_blocking(move || {
+            let catalog = file.with_stored(&stored, &BTreeSet::new(), &context, now);
             (catalog, stored)
         });
-        let understood = understood.await;
-        let understood = understood.map_err(|error| StoreError::Bug(error.to_string()));
-        let (catalog, stored) = understood?;
+        let parsed = parsed.await;
+        let parsed = parsed.map_err(|error| StoreError::Bug(error.to_string()));
+        let (catalog, stored) = parsed?;
         for ((table, name), problem) in catalog.problems() {
             let table = table.name();
-            warn!(
-                table,
-                name, problem, "what an operator made cannot be used here"
-            );
+            warn!(table, name, problem, "stored catalog entry unusable");
         }
         catalog.log_new_warnings(&before);
         if before.version() != catalog.version() && !stored.version.is_empty() {
             let (version, entries) = (&stored.version, stored.entries.len());
-            info!(version, entries, "what operators made is in force");
+            info!(version, entries, "stored catalog loaded");
         }
         self.detect_loss(stored, now);
         self.current.replace(catalog);
         Ok(())
     }
 
-    /// Keeps what the store has, and what it had before where it has lost that.
+    /// Stores the catalog that was read, and detects whether the store has lost entries.
     fn detect_loss(&self, stored: StoredCatalog, at: Timestamp) {
-        let (known, before) = (self.current.lost(), self.current.stored());
-        let lost = LostCatalog::detect(known.as_deref(), before.as_ref(), &stored, at);
+        let (known_loss, before) = (self.current.lost(), self.current.stored());
+        let lost = LostCatalog::detect(known_loss.as_deref(), before.as_ref(), &stored, at);
         let entries = lost.as_ref().map_or(0, LostCatalog::missing_count);
-        match (&known, &lost) {
+        match (&known_loss, &lost) {
             (None, Some(lost)) => warn!(
                 entries,
                 version = lost.version(),

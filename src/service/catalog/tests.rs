@@ -1,27 +1,27 @@
-//! What is read, and what is refused.
+//! Parsing and validation of catalogs.
 
 use super::*;
 
-fn context(longest_life: u64) -> CatalogContext {
+fn context(max_ttl_seconds: u64) -> CatalogContext {
     CatalogContext {
-        max_ttl_seconds: longest_life,
+        max_ttl_seconds,
         phone_numbers: PhoneNumbers::new(rlibphonenumber::Region::US),
         default_credentials: Credentials::default(),
         variables: Arc::new(|name: &str| name.ends_with("TOKEN").then(|| "s3cret".to_owned())),
     }
 }
 
-fn read(text: &str) -> Result<Catalog, String> {
-    let draft = CatalogFile::parse("test.toml", text);
-    let catalog = draft.and_then(|draft| Catalog::from_file("test.toml", &draft, &context(3_600)));
+fn parse(text: &str) -> Result<Catalog, String> {
+    let file = CatalogFile::parse("test.toml", text);
+    let catalog = file.and_then(|file| Catalog::from_file("test.toml", &file, &context(3_600)));
     catalog.map_err(|error| error.to_string())
 }
 
 #[test]
 fn the_shipped_catalog_has_a_store_service() {
     let shipped = include_str!("../../../config/catalog.toml");
-    let draft = CatalogFile::parse("shipped", shipped).unwrap();
-    let catalog = Catalog::from_file("shipped", &draft, &context(2_592_000)).unwrap();
+    let file = CatalogFile::parse("shipped", shipped).unwrap();
+    let catalog = Catalog::from_file("shipped", &file, &context(2_592_000)).unwrap();
     assert!(catalog.get("store").is_some());
     let group = &catalog.resource_group("DNIS").unwrap().group;
     assert_eq!(group.numbers[0].text, "8003449999");
@@ -30,7 +30,7 @@ fn the_shipped_catalog_has_a_store_service() {
 #[test]
 fn values_of_all_types_are_read_as_strings() {
     let text = "[services.a]\n_type='builtin'\n_service='store'\n_ttl=60\n_x=true\n_y=''";
-    let catalog = read(text).unwrap();
+    let catalog = parse(text).unwrap();
     let definition = catalog.get("a").unwrap();
     assert_eq!(definition.ttl(), 60);
     assert_eq!(definition.option("_x"), Some("true"));
@@ -43,7 +43,7 @@ fn a_name_is_a_valid_path_segment() {
     let group =
         |name: &str| format!("[resources.{name:?}]\n_allocation_strategy='LOCAL'\nnumbers=['1']");
     let long = |bytes: usize| "n".repeat(bytes);
-    for (right, wrong) in [
+    for (valid, invalid) in [
         (service(&long(128)), service(&long(129))),
         (service("{..}"), service("..")),
         (service("..."), service(".")),
@@ -54,12 +54,12 @@ fn a_name_is_a_valid_path_segment() {
         (group("a/b"), group("a{b")),
         (group("a"), group("")),
     ] {
-        assert!(read(&right).is_ok(), "{right}");
-        let message = read(&wrong).unwrap_err();
+        assert!(parse(&valid).is_ok(), "{valid}");
+        let message = parse(&invalid).unwrap_err();
         let allowed = [
-            "a name has 1 to",
+            "a name must have 1 to",
             "control characters",
-            "is not \".\" or \"..\"",
+            "must not be \".\" or \"..\"",
         ];
         for part in allowed {
             assert!(message.contains(part), "{message}");
@@ -110,15 +110,15 @@ fn an_error_names_the_file_and_the_location() {
         ),
         (
             "[services.a]\n_type='builtin'\n_service='store'\n''='x'",
-            "service \"a\", option \"\": the name of an option has at least one character",
+            "service \"a\", option \"\": the name of an option must have at least one character",
         ),
         (
             "[resources.a]\n_allocation_strategy='LOCAL'\nnumbers=['1']\n\"x\\t\"=''",
-            "resource group \"a\", option \"x\\t\": the name of an option has",
+            "resource group \"a\", option \"x\\t\": the name of an option must have",
         ),
     ];
     for (text, expected) in cases {
-        let message = read(text).unwrap_err();
+        let message = parse(text).unwrap_err();
         assert!(message.starts_with("test.toml: "), "{message}");
         assert!(message.contains(expected), "{message}");
     }

@@ -6,31 +6,31 @@ const PAIRS: &str = include_str!("../../../tests/it/data/phone_pairs.tsv");
 const US: PhoneNumbers = PhoneNumbers { region: Region::US };
 const DE: PhoneNumbers = PhoneNumbers { region: Region::DE };
 
-fn assert_same_subscriber(numbering: PhoneNumbers, expected: &str, numbers: &[&str]) {
+fn assert_same_subscriber(phone_numbers: PhoneNumbers, expected: &str, numbers: &[&str]) {
     for number in numbers {
-        assert_eq!(numbering.subscriber(number), expected, "{number}");
+        assert_eq!(phone_numbers.subscriber(number), expected, "{number}");
     }
 }
 
 #[test]
 fn pairs_of_numbers_are_compared_as_an_independent_library_does() {
-    let mut wrong = Vec::new();
+    let mut mismatches = Vec::new();
     for line in PAIRS.lines() {
         let [region, one, two, expected] = line.split('\t').collect::<Vec<_>>()[..] else {
             panic!("{line}");
         };
-        let numbering = PhoneNumbers::new(region.parse().unwrap());
-        let is_same = numbering.subscriber(one) == numbering.subscriber(two);
+        let phone_numbers = PhoneNumbers::new(region.parse().unwrap());
+        let is_same = phone_numbers.subscriber(one) == phone_numbers.subscriber(two);
         if is_same != (expected == "same") {
-            wrong.push(line);
+            mismatches.push(line);
         }
     }
-    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(mismatches.is_empty(), "{mismatches:#?}");
     assert!(PAIRS.lines().count() >= 200);
 }
 
 #[test]
-fn two_ways_to_write_a_number_are_one_subscriber() {
+fn all_spellings_of_a_number_are_one_subscriber() {
     let numbers = [
         "6504699999",
         "+1 650 469-9999",

@@ -1,10 +1,10 @@
-//! `tel:`, `sip:` and `sips:` URIs, as switches and session border controllers pass them on.
+//! Parses `tel:`, `sip:` and `sips:` URIs, as switches and session border controllers send them.
 
 use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
-/// Users of a SIP URI that stand for a caller who is not known (RFC 3323, RFC 3325).
+/// Users of a SIP URI that mark a withheld caller (RFC 3323, RFC 3325).
 const WITHHELD_USERS: [&str; 6] = [
     "anonymous",
     "private",
@@ -13,21 +13,21 @@ const WITHHELD_USERS: [&str; 6] = [
     "unknown",
     "withheld",
 ];
-/// The host of such a caller.
+/// The host of withheld callers.
 const WITHHELD_HOST: &str = "anonymous.invalid";
 
-/// What a text that was dialed, or that calls, names.
+/// A parsed dialed number or caller.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Dialed<'a> {
-    /// Perhaps a phone number.
+    /// A possible phone number.
     Number(Cow<'a, str>),
     /// A SIP address without a number.
     Address(String),
-    /// A caller who is not to be known.
+    /// A withheld caller.
     Withheld,
 }
 
-/// Reads a URI, in angle brackets behind a display name too; any other text is taken as a number.
+/// Parses a URI, optionally in angle brackets after a display name. Any other text is a number.
 pub(super) fn parse_uri(text: &str) -> Dialed<'_> {
     let bracketed = text.rsplit_once('<').map(|(_name, rest)| rest);
     let bracketed = bracketed.and_then(|rest| rest.split_once('>'));
@@ -78,14 +78,14 @@ fn host_of(text: &str) -> String {
     host[..end].trim_end_matches('.').to_ascii_lowercase()
 }
 
-/// A telephone subscriber (RFC 3966) with those of its parameters that count, in the order in which the
-/// library reads them. The others describe the call and not the subscriber.
+/// A telephone subscriber (RFC 3966) with the relevant parameters, in the order that the library expects. Other
+/// parameters describe the call, not the subscriber.
 fn telephone(text: &str) -> String {
     let number = text.split(';').next().unwrap_or_default();
     let mut result = format!("tel:{}", number.trim());
-    let find = |wanted: &str| {
+    let find = |parameter: &str| {
         let mut all = parameters(text);
-        all.find(|(name, _)| name.trim().eq_ignore_ascii_case(wanted))
+        all.find(|(name, _)| name.trim().eq_ignore_ascii_case(parameter))
     };
     if let Some((_, extension)) = find("ext") {
         result.push_str(";ext=");
@@ -100,10 +100,10 @@ fn telephone(text: &str) -> String {
 
 fn parameters(text: &str) -> impl Iterator<Item = (&str, &str)> {
     let parameters = text.split(';').skip(1);
-    parameters.map(|one| one.split_once('=').unwrap_or((one, "")))
+    parameters.map(|parameter| parameter.split_once('=').unwrap_or((parameter, "")))
 }
 
-/// Percent-decoded; what that makes of it has no control characters either.
+/// Percent-decodes text and removes control characters.
 fn percent_decode(text: &str) -> String {
     let decoded = percent_decode_str(text).decode_utf8_lossy();
     decoded.chars().filter(|c| !c.is_control()).collect()
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_is_read_from_each_kind_of_uri() {
+    fn a_number_is_parsed_from_each_kind_of_uri() {
         for uri in [
             "tel:+16504699999",
             "TEL:%2B16504699999;isub=12;foo=bar",

@@ -68,13 +68,13 @@ async fn failed_basic_and_form_sign_ins_share_a_limit(app: TestApp) {
         assert_rate_limited(&refused);
         let message = refused.error_message("TooManyRequests", 429);
         assert!(
-            message.contains("10 are allowed in 60 seconds"),
+            message.contains("the limit is 10 in 60 seconds"),
             "{message}"
         );
         let page = sign_in_with_form(&app, "192.0.2.1", password).await;
         assert_rate_limited(&page);
         assert_eq!(page.header("content-type"), "text/html;charset=utf-8");
-        assert!(page.text().contains("10 are allowed in 60 seconds"));
+        assert!(page.text().contains("the limit is 10 in 60 seconds"));
         assert!(page.headers.get("set-cookie").is_none());
     }
     assert_eq!(

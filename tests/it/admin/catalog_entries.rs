@@ -81,7 +81,7 @@ async fn entries_of_the_catalog_file_are_read_only(app: TestApp) {
             let message = TestResponse::send(request)
                 .await
                 .error_message("ReadOnly", 409);
-            assert!(message.contains("catalogue file"), "{message}");
+            assert!(message.contains("catalog file"), "{message}");
         }
     }
     create_service(&app, "store").await.service_id();

@@ -164,7 +164,7 @@ async fn group_in_use_by_a_definition_is_not_deleted(app: TestApp) {
         .await
         .error_message("InvalidDefinition", 400);
     assert!(
-        message.contains("service \"call\" could no longer be used"),
+        message.contains("service \"call\" would become unusable"),
         "{message}"
     );
     assert!(message.contains("option _resource_group"), "{message}");

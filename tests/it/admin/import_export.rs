@@ -99,12 +99,12 @@ async fn invalid_import_changes_nothing(app: TestApp) {
         (
             "[services.store]\n_type='builtin'\n_service='store'\n_ttl=5",
             "ReadOnly",
-            "catalogue file",
+            "catalog file",
         ),
         (
             "[resources.a]\n_allocation_strategy='LOCAL'\nnumbers=['8005550001']",
             "InvalidDefinition",
-            "is in \"a\" as well",
+            "is also in \"a\"",
         ),
     ];
     for (wrong, exception, expected) in cases {

@@ -130,7 +130,7 @@ async fn unreadable_entry_is_reported_and_others_stay_active() {
     let other = start_replica(&app, &[]).await;
     for (name, expected) in [
         ("later", "option _type: is \"quantum\""),
-        ("strange", "cannot be read by this version"),
+        ("strange", "is not readable by this version"),
     ] {
         let entry = get_json(&other, &format!("services/{name}")).await;
         let problem = entry["problem"].as_str().unwrap();

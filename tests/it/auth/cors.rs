@@ -1,4 +1,4 @@
-//! Pages of other origins.
+//! CORS: requests of pages of other origins.
 
 use reqwest::{Method, RequestBuilder};
 
@@ -20,7 +20,7 @@ fn preflight(app: &TestApp, path: &str, origin: &str) -> RequestBuilder {
 }
 
 #[tokio::test]
-async fn a_page_of_an_allowed_origin_may_send_what_clients_send() {
+async fn preflights_of_allowed_origins_permit_client_requests() {
     let app = start_with_allowed_origin().await;
     for (origin, path) in [
         (SHOP, "/genesys/1/service/store"),
@@ -54,13 +54,13 @@ async fn a_page_of_an_allowed_origin_may_send_what_clients_send() {
             assert!(methods.contains(method), "{method} is not in {methods}");
         }
         assert!(answer.header("vary").contains("origin"));
-        // No cookies are asked for, so none may be sent along.
+        // The API uses no cookies, so credentials are not allowed.
         assert_eq!(answer.header("access-control-allow-credentials"), "");
     }
 }
 
 #[tokio::test]
-async fn it_may_see_answers_and_errors_and_their_headers() {
+async fn allowed_origins_can_read_responses_errors_and_headers() {
     let app = start_with_allowed_origin().await;
     let create = app.post("/genesys/1/service/store").header("origin", SHOP);
     let body = Multipart::new().file("map", "map.png", "image/png", b"bytes");
@@ -73,13 +73,13 @@ async fn it_may_see_answers_and_errors_and_their_headers() {
     missing.error_message("KeyNotFound", 404);
     let nowhere = TestResponse::send(app.get("/nowhere").header("origin", SHOP)).await;
     nowhere.error_message("NotFound", 404);
-    let refused = app.request(Method::PATCH, &service);
-    let refused = TestResponse::send(refused.header("origin", SHOP)).await;
-    refused.error_message("MethodNotAllowed", 405);
+    let rejected = app.request(Method::PATCH, &service);
+    let rejected = TestResponse::send(rejected.header("origin", SHOP)).await;
+    rejected.error_message("MethodNotAllowed", 405);
     let long = app.post("/genesys/1/service/store").header("origin", SHOP);
     let long = TestResponse::send(long.form_body(&"a&".repeat(1001))).await;
     long.error_message("TooLarge", 413);
-    for answer in [created, binary, missing, nowhere, refused, long] {
+    for answer in [created, binary, missing, nowhere, rejected, long] {
         assert_eq!(answer.header("access-control-allow-origin"), SHOP);
         assert!(answer.header("vary").contains("origin"));
         let exposed = answer.header("access-control-expose-headers");
@@ -97,35 +97,35 @@ async fn it_may_see_answers_and_errors_and_their_headers() {
 }
 
 #[tokio::test]
-async fn other_origins_are_told_nothing() {
-    let allowing = start_with_allowed_origin().await;
-    let silent = TestApp::on_memory().await;
+async fn other_origins_receive_no_cors_headers() {
+    let with_origins = start_with_allowed_origin().await;
+    let without_origins = TestApp::on_memory().await;
     for (app, origin) in [
-        (&allowing, "https://shop.example.evil"),
-        (&allowing, "http://shop.example"),
-        (&allowing, "https://shop.example:444"),
-        (&allowing, "null"),
-        (&silent, SHOP),
+        (&with_origins, "https://shop.example.evil"),
+        (&with_origins, "http://shop.example"),
+        (&with_origins, "https://shop.example:444"),
+        (&with_origins, "null"),
+        (&without_origins, SHOP),
     ] {
-        let asked = preflight(app, "/genesys/1/service/store", origin);
-        let asked = TestResponse::send(asked).await;
-        asked.error_message("MethodNotAllowed", 405);
+        let preflight_response = preflight(app, "/genesys/1/service/store", origin);
+        let preflight_response = TestResponse::send(preflight_response).await;
+        preflight_response.error_message("MethodNotAllowed", 405);
         let create = app.post("/genesys/1/service/store");
         let created = TestResponse::send(create.header("origin", origin)).await;
         assert_eq!(created.status, 200);
-        for answer in [asked, created] {
-            let mut told = answer.headers.keys();
-            let told = told.find(|name| name.as_str().starts_with("access-control"));
-            assert_eq!(told, None, "{origin}");
+        for answer in [preflight_response, created] {
+            let mut cors_header = answer.headers.keys();
+            let cors_header = cors_header.find(|name| name.as_str().starts_with("access-control"));
+            assert_eq!(cors_header, None, "{origin}");
         }
     }
-    // What operators ask is asked from no page.
-    let status = preflight(&allowing, "/genesys/1/admin/node/status", SHOP);
+    // The admin API has no CORS.
+    let status = preflight(&with_origins, "/genesys/1/admin/node/status", SHOP);
     assert_eq!(TestResponse::send(status).await.status, 405);
 }
 
 #[tokio::test]
-async fn asking_whether_it_may_takes_no_password() {
+async fn preflights_need_no_password() {
     let app = TestApp::on_memory().await;
     let settings = [
         ("cors.allowed_origins", SHOP),
@@ -133,16 +133,16 @@ async fn asking_whether_it_may_takes_no_password() {
         ("auth.api_keys", "key"),
     ];
     let app = app.start_sibling(&settings).await;
-    let asked = preflight(&app, "/genesys/1/service/store", SHOP);
-    assert_eq!(TestResponse::send(asked).await.status, 204);
+    let preflight_response = preflight(&app, "/genesys/1/service/store", SHOP);
+    assert_eq!(TestResponse::send(preflight_response).await.status, 204);
     let create = app.post("/genesys/1/service/store").header("origin", SHOP);
-    let refused = TestResponse::send(create).await;
-    refused.error_message("Unauthorized", 401);
-    assert_eq!(refused.header("access-control-allow-origin"), SHOP);
+    let rejected = TestResponse::send(create).await;
+    rejected.error_message("Unauthorized", 401);
+    assert_eq!(rejected.header("access-control-allow-origin"), SHOP);
 }
 
 #[tokio::test]
-async fn no_page_may_run_or_embed_what_somebody_uploaded() {
+async fn pages_cannot_run_or_embed_uploads() {
     let app = TestApp::on_memory().await;
     let service = app.create("").await;
     let body = Multipart::new().file("page", "page.html", "text/html", b"<script>");

@@ -7,13 +7,13 @@ use crate::support::{
 };
 
 on_every_kind_of_store!(
-    a_service_and_all_that_is_done_to_it_ask_for_its_password,
-    what_is_not_locked_stays_open_beside_what_is,
-    a_default_of_the_server_locks_what_says_nothing_else,
-    a_password_alone_takes_any_user_name,
-    a_number_for_a_locked_service_asks_for_its_password,
-    nobody_passes_without_an_api_key,
-    an_api_key_opens_no_lock,
+    every_request_on_a_protected_service_needs_its_password,
+    unprotected_services_stay_open_beside_protected_ones,
+    default_credentials_protect_services_without_their_own,
+    a_password_without_user_name_accepts_any_user_name,
+    request_access_needs_the_password_of_the_service,
+    requests_without_an_api_key_are_rejected,
+    an_api_key_does_not_replace_the_password,
 );
 
 const CATALOG: &str = "\
@@ -24,7 +24,7 @@ const CATALOG: &str = "\
 [services.route]\n_type = 'builtin'\n_service = 'match-interaction'\n\
 [resources.DNIS]\n_allocation_strategy = 'ROUND_ROBIN'\nnumbers = ['8003449999']\n";
 
-/// A service with this catalogue, and these settings.
+/// Starts a replica with the catalog of this file and `settings`.
 async fn start_with_credentials(app: &TestApp, settings: &[(&str, &str)]) -> TestApp {
     let catalogue = CatalogFile::new(CATALOG);
     let mut all = vec![("catalog.file", catalogue.path())];
@@ -32,33 +32,36 @@ async fn start_with_credentials(app: &TestApp, settings: &[(&str, &str)]) -> Tes
     app.start_sibling(&all).await
 }
 
-async fn create(app: &TestApp, name: &str, who: Option<(&str, &str)>) -> TestResponse {
+async fn create(app: &TestApp, name: &str, credentials: Option<(&str, &str)>) -> TestResponse {
     let create = app.post(&format!("/genesys/1/service/{name}"));
-    TestResponse::send(with_credentials(create.form_body("a=1"), who)).await
+    TestResponse::send(with_credentials(create.form_body("a=1"), credentials)).await
 }
 
-fn with_credentials(request: RequestBuilder, who: Option<(&str, &str)>) -> RequestBuilder {
-    match who {
+fn with_credentials(request: RequestBuilder, credentials: Option<(&str, &str)>) -> RequestBuilder {
+    match credentials {
         Some((user, password)) => request.basic_auth(user, Some(password)),
         None => request,
     }
 }
 
-fn assert_unauthorized(answer: &TestResponse, what: &str) {
-    assert_eq!(answer.status, 401, "{what}: {}", answer.text());
+fn assert_unauthorized(answer: &TestResponse, request_label: &str) {
+    assert_eq!(answer.status, 401, "{request_label}: {}", answer.text());
     answer.error_message("Unauthorized", 401);
-    let asked = answer.header("www-authenticate");
-    assert!(asked.starts_with("Basic realm=\""), "{what}: {asked}");
+    let challenge = answer.header("www-authenticate");
+    assert!(
+        challenge.starts_with("Basic realm=\""),
+        "{request_label}: {challenge}"
+    );
 }
 
-/// Checks that a key is asked for, and no browser asks its user for a password in vain.
-fn assert_refused_without_key(answer: &TestResponse, what: &str) {
+/// Checks that an API key is required, without a challenge that makes browsers prompt for a password.
+fn assert_refused_without_key(answer: &TestResponse, request_label: &str) {
     answer.error_message("Unauthorized", 401);
-    let asked = answer.header("www-authenticate");
-    assert_eq!(asked, "ApiKey realm=\"switchboard\"", "{what}");
+    let challenge = answer.header("www-authenticate");
+    assert_eq!(challenge, "ApiKey realm=\"switchboard\"", "{request_label}");
 }
 
-/// Every request on an id there is, the one that ends it last.
+/// All requests on a service, the delete last.
 fn all_requests(app: &TestApp, service: &str) -> Vec<RequestBuilder> {
     let at = |method, rest: &str| app.request(method, &format!("{service}{rest}"));
     let cs = service.replace("/service/", "/cs/services/");
@@ -83,7 +86,7 @@ fn all_requests(app: &TestApp, service: &str) -> Vec<RequestBuilder> {
 
 const CLERK: Option<(&str, &str)> = Some(("clerk", "hunter2"));
 
-async fn a_service_and_all_that_is_done_to_it_ask_for_its_password(app: TestApp) {
+async fn every_request_on_a_protected_service_needs_its_password(app: TestApp) {
     let unlimited = [("rate_limit.failed_credentials_per_address", "0")];
     let app = start_with_credentials(&app, &unlimited).await;
     let strangers = [
@@ -95,8 +98,8 @@ async fn a_service_and_all_that_is_done_to_it_ask_for_its_password(app: TestApp)
         Some(("", "hunter2")),
         Some(("any", "only")),
     ];
-    for who in strangers {
-        assert_unauthorized(&create(&app, "vault", who).await, "create");
+    for credentials in strangers {
+        assert_unauthorized(&create(&app, "vault", credentials).await, "create");
     }
     let get = app.get("/genesys/1/service/vault");
     assert_unauthorized(&TestResponse::send(get).await, "create by GET");
@@ -113,17 +116,18 @@ async fn a_service_and_all_that_is_done_to_it_ask_for_its_password(app: TestApp)
     let write = app.post(&format!("{service}/storage"));
     let written = with_credentials(write.multipart_body(file), CLERK);
     TestResponse::send(written).await.assert_empty();
-    for who in strangers {
+    for credentials in strangers {
         for request in all_requests(&app, &service) {
-            let request = with_credentials(request, who).build().unwrap();
-            let what = format!("{} {} by {who:?}", request.method(), request.url());
+            let request = with_credentials(request, credentials).build().unwrap();
+            let request_label =
+                format!("{} {} by {credentials:?}", request.method(), request.url());
             let is_head = request.method() == Method::HEAD;
             let answer = app.client.execute(request).await.unwrap();
             let answer = TestResponse::from_response(answer).await;
             if is_head {
-                assert_eq!(answer.status, 401, "{what}");
+                assert_eq!(answer.status, 401, "{request_label}");
             } else {
-                assert_unauthorized(&answer, &what);
+                assert_unauthorized(&answer, &request_label);
             }
         }
     }
@@ -131,23 +135,23 @@ async fn a_service_and_all_that_is_done_to_it_ask_for_its_password(app: TestApp)
         let answer = TestResponse::send(with_credentials(request, CLERK)).await;
         assert!(answer.status.is_success(), "{}", answer.text());
     }
-    let gone = app.get(&format!("{service}/storage"));
-    let gone = TestResponse::send(with_credentials(gone, CLERK)).await;
-    gone.error_message("ServiceNotFound", 404);
+    let response = app.get(&format!("{service}/storage"));
+    let response = TestResponse::send(with_credentials(response, CLERK)).await;
+    response.error_message("ServiceNotFound", 404);
 }
 
-async fn what_is_not_locked_stays_open_beside_what_is(app: TestApp) {
+async fn unprotected_services_stay_open_beside_protected_ones(app: TestApp) {
     let app = start_with_credentials(&app, &[]).await;
-    for who in [None, CLERK, Some(("x", "y"))] {
-        let service = create(&app, "open", who).await.service_id();
+    for credentials in [None, CLERK, Some(("x", "y"))] {
+        let service = create(&app, "open", credentials).await.service_id();
         for request in all_requests(&app, &service) {
-            let answer = TestResponse::send(with_credentials(request, who)).await;
+            let answer = TestResponse::send(with_credentials(request, credentials)).await;
             assert_ne!(answer.status, 401, "{}", answer.text());
         }
-        let nothing = TestResponse::send(with_credentials(app.get(&service), who)).await;
+        let nothing = TestResponse::send(with_credentials(app.get(&service), credentials)).await;
         nothing.error_message("ServiceNotFound", 404);
-        let no_name = create(&app, "nobody", who).await;
-        no_name.error_message("ServiceNotFound", 404);
+        let unknown_service = create(&app, "unknown", credentials).await;
+        unknown_service.error_message("ServiceNotFound", 404);
     }
     for path in ["/livez", "/readyz", "/genesys/1/admin/node/status"] {
         assert_eq!(
@@ -158,26 +162,26 @@ async fn what_is_not_locked_stays_open_beside_what_is(app: TestApp) {
     }
 }
 
-async fn a_default_of_the_server_locks_what_says_nothing_else(app: TestApp) {
+async fn default_credentials_protect_services_without_their_own(app: TestApp) {
     let server = [("auth.username", "ops"), ("auth.password", "sesame")];
     let app = start_with_credentials(&app, &server).await;
     let ops = Some(("ops", "sesame"));
     let vault = create(&app, "vault", CLERK).await.service_id();
     let open = create(&app, "open", ops).await.service_id();
-    // The password of its own, the user name of the server.
+    // Its own password and the default user name.
     let safe = Some(("ops", "only"));
     create(&app, "safe", safe).await.service_id();
-    for (name, who) in [
+    for (name, credentials) in [
         ("vault", ops),
         ("open", CLERK),
         ("open", None),
         ("safe", ops),
         ("safe", Some(("any", "only"))),
-        ("nobody", None),
+        ("no credentials", None),
     ] {
-        assert_unauthorized(&create(&app, name, who).await, name);
+        assert_unauthorized(&create(&app, name, credentials).await, name);
     }
-    for (service, who, status) in [
+    for (service, credentials, status) in [
         (&vault, ops, 401),
         (&vault, CLERK, 200),
         (&open, CLERK, 401),
@@ -185,46 +189,54 @@ async fn a_default_of_the_server_locks_what_says_nothing_else(app: TestApp) {
         (&open, None, 401),
     ] {
         let read = app.get(&format!("{service}/storage"));
-        let answer = TestResponse::send(with_credentials(read, who)).await;
-        assert_eq!(answer.status, status, "{who:?}: {}", answer.text());
+        let answer = TestResponse::send(with_credentials(read, credentials)).await;
+        assert_eq!(answer.status, status, "{credentials:?}: {}", answer.text());
     }
-    // Who shows nothing learns nothing, not even which ids there are.
+    // Without credentials unknown ids are not distinguishable.
     let nowhere = app.get("/genesys/1/service/nothing/storage");
-    assert_unauthorized(&TestResponse::send(nowhere).await, "an id that is none");
+    assert_unauthorized(&TestResponse::send(nowhere).await, "an unknown id");
 }
 
-async fn a_password_alone_takes_any_user_name(app: TestApp) {
+async fn a_password_without_user_name_accepts_any_user_name(app: TestApp) {
     let app = start_with_credentials(&app, &[]).await;
     for user in ["", "any"] {
-        let who = Some((user, "only"));
-        let service = create(&app, "safe", who).await.service_id();
+        let credentials = Some((user, "only"));
+        let service = create(&app, "safe", credentials).await.service_id();
         let read = app.get(&format!("{service}/storage"));
         assert_eq!(
-            TestResponse::send(with_credentials(read, who)).await.status,
+            TestResponse::send(with_credentials(read, credentials))
+                .await
+                .status,
             200
         );
     }
     assert_unauthorized(&create(&app, "safe", Some(("only", ""))).await, "safe");
 }
 
-async fn a_number_for_a_locked_service_asks_for_its_password(app: TestApp) {
+async fn request_access_needs_the_password_of_the_service(app: TestApp) {
     let app = start_with_credentials(&app, &[]).await;
     let service = create(&app, "vault", CLERK).await.service_id();
     let id = service.rsplit('/').next().unwrap();
-    let ask = |who| {
+    let request_access = |credentials| {
         let request = app.post("/genesys/1/service/more");
-        with_credentials(request.form_body(&format!("_id={id}&planted=1")), who)
+        with_credentials(
+            request.form_body(&format!("_id={id}&planted=1")),
+            credentials,
+        )
     };
-    assert_unauthorized(&TestResponse::send(ask(None)).await, "request-access");
-    let answer = TestResponse::send(ask(CLERK)).await;
+    assert_unauthorized(
+        &TestResponse::send(request_access(None)).await,
+        "request-access",
+    );
+    let answer = TestResponse::send(request_access(CLERK)).await;
     assert_eq!(answer.json()["_access_number"], "8003449999");
-    let held = TestResponse::send(with_credentials(
+    let stored = TestResponse::send(with_credentials(
         app.get(&format!("{service}/storage")),
         CLERK,
     ))
     .await;
-    assert_eq!(held.json()["planted"], "1");
-    // The routing side has no part in it.
+    assert_eq!(stored.json()["planted"], "1");
+    // The routing side needs no password.
     let call = app.post("/genesys/1/service/route");
     let call = call.form_body("_access_number=8003449999&_return_user_data=true");
     assert_eq!(
@@ -233,7 +245,7 @@ async fn a_number_for_a_locked_service_asks_for_its_password(app: TestApp) {
     );
 }
 
-async fn nobody_passes_without_an_api_key(app: TestApp) {
+async fn requests_without_an_api_key_are_rejected(app: TestApp) {
     let app = app
         .start_sibling(&[("auth.api_keys", "one-key, other-key")])
         .await;
@@ -266,7 +278,7 @@ async fn nobody_passes_without_an_api_key(app: TestApp) {
             "{path}"
         );
     }
-    // Of several the first one that is not empty counts.
+    // The first header that is not empty applies.
     for (headers, allowed) in [
         (&[("x-api-key", ""), ("apikey", "one-key")][..], true),
         (&[("x-api-key", " "), ("apikey", "one-key")], true),
@@ -287,7 +299,7 @@ async fn nobody_passes_without_an_api_key(app: TestApp) {
     }
 }
 
-async fn an_api_key_opens_no_lock(app: TestApp) {
+async fn an_api_key_does_not_replace_the_password(app: TestApp) {
     let app = start_with_credentials(&app, &[("auth.api_keys", "key")]).await;
     let create = || app.post("/genesys/1/service/vault").form_body("a=1");
     let keyed = create().header("x-api-key", "key");
@@ -301,7 +313,7 @@ async fn an_api_key_opens_no_lock(app: TestApp) {
 }
 
 #[tokio::test]
-async fn what_is_configured_no_longer_stays_locked_while_anything_is() {
+async fn services_of_removed_definitions_stay_protected() {
     let before = TestApp::on_redis().await;
     let before = start_with_credentials(&before, &[]).await;
     let service = create(&before, "vault", CLERK).await.service_id();
@@ -309,9 +321,10 @@ async fn what_is_configured_no_longer_stays_locked_while_anything_is() {
     let without = CatalogFile::new(&without);
     let settings = [("catalog.file", without.path())];
     let after = TestApp::start(before.redis.clone(), &before.prefix, &settings).await;
-    let read = |who| with_credentials(after.get(&format!("{service}/storage")), who);
-    assert_unauthorized(&TestResponse::send(read(None)).await, "nobody");
-    // It opens one of the two locks there are.
+    let read =
+        |credentials| with_credentials(after.get(&format!("{service}/storage")), credentials);
+    assert_unauthorized(&TestResponse::send(read(None)).await, "no credentials");
+    // The credentials match one of two requirements.
     assert_unauthorized(&TestResponse::send(read(CLERK)).await, "the clerk");
     let read = with_credentials(before.get(&format!("{service}/storage")), CLERK);
     assert_eq!(TestResponse::send(read).await.status, 200);

@@ -1,4 +1,4 @@
-//! How often.
+//! Rate limits.
 
 use futures_util::future::join_all;
 use reqwest::StatusCode;
@@ -7,24 +7,24 @@ use crate::support::{Bodies, TestApp, TestResponse, on_every_kind_of_store};
 
 on_every_kind_of_store!(
     creates_from_one_address_are_limited,
-    only_trusted_proxies_say_who_asks,
-    passwords_cannot_be_guessed_at_will,
+    only_trusted_proxies_set_the_client_address,
+    password_guesses_are_limited,
     creates_of_one_service_are_limited,
-    what_is_refused_for_its_sender_does_not_count_for_the_service,
-    codes_cannot_be_guessed_at_will,
-    calls_that_are_matched_do_not_count_as_failed,
-    many_guesses_at_once_are_no_more_than_one_after_the_other,
-    wrong_credentials_are_limited_and_right_ones_then_too,
-    wrong_keys_count_with_wrong_passwords,
-    who_shows_nothing_does_not_count_as_wrong,
+    requests_rejected_for_their_address_do_not_count_for_the_service,
+    access_code_guesses_are_limited,
+    matched_calls_do_not_count_as_failed,
+    concurrent_guesses_are_limited_like_sequential_ones,
+    after_too_many_wrong_credentials_valid_ones_are_rejected_too,
+    wrong_api_keys_and_passwords_share_a_counter,
+    missing_credentials_do_not_count_as_wrong,
 );
 
-/// No test lasts as long.
+/// A window that is longer than any test.
 const LONG_WINDOW: (&str, &str) = ("rate_limit.window_seconds", "3600");
 
-async fn create(app: &TestApp, name: &str, for_whom: &str) -> TestResponse {
+async fn create(app: &TestApp, name: &str, client: &str) -> TestResponse {
     let request = app.post(&format!("/genesys/1/service/{name}"));
-    TestResponse::send(request.header("x-forwarded-for", for_whom)).await
+    TestResponse::send(request.header("x-forwarded-for", client)).await
 }
 
 fn assert_rate_limited(answer: &TestResponse) {
@@ -42,37 +42,39 @@ async fn creates_from_one_address_are_limited(app: TestApp) {
     for name in ["store", "request-interaction", "request-access"] {
         assert_rate_limited(&create(&app, name, "").await);
     }
-    // Creates alone, and what makes nothing is none.
+    // Only creates of services count.
     assert_eq!(app.storage(&service).await, serde_json::json!({}));
     let call = app.get("/genesys/1/service/match-interaction?_access_number=1");
     TestResponse::send(call).await.error_message("NoMatch", 404);
 }
 
-async fn only_trusted_proxies_say_who_asks(app: TestApp) {
+async fn only_trusted_proxies_set_the_client_address(app: TestApp) {
     let limit = [LONG_WINDOW, ("rate_limit.creates_per_address", "1")];
-    let trusting = [
+    let proxy_settings = [
         limit[0],
         limit[1],
         ("server.trusted_proxies", "127.0.0.0/8"),
     ];
-    let (alone, behind) = (
+    let (direct, proxied) = (
         app.start_sibling(&limit).await,
-        app.start_sibling(&trusting).await,
+        app.start_sibling(&proxy_settings).await,
     );
-    create(&alone, "store", "192.0.2.1").await.service_id();
-    assert_rate_limited(&create(&alone, "store", "192.0.2.2").await);
+    create(&direct, "store", "192.0.2.1").await.service_id();
+    assert_rate_limited(&create(&direct, "store", "192.0.2.2").await);
     for client in ["192.0.2.1", "192.0.2.2", "2001:db8::1"] {
-        create(&behind, "store", client).await.service_id();
-        assert_rate_limited(&create(&behind, "store", client).await);
-        // What a client adds in front is its own invention.
-        let invented = format!("203.0.113.1, {client}");
-        assert_rate_limited(&create(&behind, "store", &invented).await);
+        create(&proxied, "store", client).await.service_id();
+        assert_rate_limited(&create(&proxied, "store", client).await);
+        // Addresses that a client prepends are not trusted.
+        let forged = format!("203.0.113.1, {client}");
+        assert_rate_limited(&create(&proxied, "store", &forged).await);
     }
-    assert_rate_limited(&create(&behind, "store", "2001:db8::2:1").await);
-    create(&behind, "store", "2001:db8:1::1").await.service_id();
+    assert_rate_limited(&create(&proxied, "store", "2001:db8::2:1").await);
+    create(&proxied, "store", "2001:db8:1::1")
+        .await
+        .service_id();
 }
 
-async fn passwords_cannot_be_guessed_at_will(app: TestApp) {
+async fn password_guesses_are_limited(app: TestApp) {
     let limits = [
         LONG_WINDOW,
         ("rate_limit.creates_per_address", "2"),
@@ -82,16 +84,16 @@ async fn passwords_cannot_be_guessed_at_will(app: TestApp) {
     ];
     let app = app.start_sibling(&limits).await;
     for _ in 0..2 {
-        let refused = create(&app, "store", "192.0.2.1").await;
-        refused.error_message("Unauthorized", 401);
+        let response = create(&app, "store", "192.0.2.1").await;
+        response.error_message("Unauthorized", 401);
     }
-    let request = |whom| {
+    let request = |client| {
         let request = app.post("/genesys/1/service/store");
-        let request = request.header("x-forwarded-for", whom);
+        let request = request.header("x-forwarded-for", client);
         request.basic_auth("any", Some("sesame"))
     };
     assert_rate_limited(&TestResponse::send(request("192.0.2.1")).await);
-    // The guesses were none of the service's.
+    // The guesses did not count for the service.
     TestResponse::send(request("192.0.2.2")).await.service_id();
 }
 
@@ -105,7 +107,7 @@ async fn creates_of_one_service_are_limited(app: TestApp) {
     create(&app, "request-interaction", "").await.service_id();
 }
 
-async fn what_is_refused_for_its_sender_does_not_count_for_the_service(app: TestApp) {
+async fn requests_rejected_for_their_address_do_not_count_for_the_service(app: TestApp) {
     let limits = [
         LONG_WINDOW,
         ("rate_limit.creates_per_address", "1"),
@@ -121,7 +123,7 @@ async fn what_is_refused_for_its_sender_does_not_count_for_the_service(app: Test
     assert_rate_limited(&create(&app, "store", "192.0.2.3").await);
 }
 
-/// Books the shared number with a code; gives the code.
+/// Books the shared number with an access code. Returns the code.
 async fn book(app: &TestApp) -> String {
     let create = app.post("/genesys/1/service/request-interaction");
     let booked = TestResponse::send(create.form_body("_provide_code=true")).await;
@@ -136,7 +138,7 @@ async fn match_call(app: &TestApp, number: &str, code: &str) -> TestResponse {
     TestResponse::send(request.form_body(&form)).await
 }
 
-async fn codes_cannot_be_guessed_at_will(app: TestApp) {
+async fn access_code_guesses_are_limited(app: TestApp) {
     let limit = [LONG_WINDOW, ("rate_limit.failed_matches_per_number", "3")];
     let app = app.start_sibling(&limit).await;
     let code = book(&app).await;
@@ -145,7 +147,7 @@ async fn codes_cannot_be_guessed_at_will(app: TestApp) {
             .await
             .error_message("NoMatch", 404);
     }
-    // Neither is the right one told now, however the number is written.
+    // The correct code is rejected now too, for any spelling of the number.
     assert_rate_limited(&match_call(&app, "8003449999", &code).await);
     assert_rate_limited(&match_call(&app, "+1 800 344 9999", &code).await);
     match_call(&app, "8003440000", "x")
@@ -153,7 +155,7 @@ async fn codes_cannot_be_guessed_at_will(app: TestApp) {
         .error_message("NoMatch", 404);
 }
 
-async fn calls_that_are_matched_do_not_count_as_failed(app: TestApp) {
+async fn matched_calls_do_not_count_as_failed(app: TestApp) {
     let limit = [LONG_WINDOW, ("rate_limit.failed_matches_per_number", "2")];
     let app = app.start_sibling(&limit).await;
     match_call(&app, "8003449999", "x")
@@ -169,7 +171,7 @@ async fn calls_that_are_matched_do_not_count_as_failed(app: TestApp) {
     assert_rate_limited(&match_call(&app, "8003449999", "x").await);
 }
 
-async fn many_guesses_at_once_are_no_more_than_one_after_the_other(app: TestApp) {
+async fn concurrent_guesses_are_limited_like_sequential_ones(app: TestApp) {
     let limit = [LONG_WINDOW, ("rate_limit.failed_matches_per_number", "5")];
     let app = app.start_sibling(&limit).await;
     let guesses = (0..40).map(|_| match_call(&app, "8003449999", "x"));
@@ -180,7 +182,7 @@ async fn many_guesses_at_once_are_no_more_than_one_after_the_other(app: TestApp)
 }
 
 #[tokio::test]
-async fn replicas_count_together() {
+async fn replicas_share_rate_limits() {
     let first = TestApp::on_redis().await;
     let limits = [
         LONG_WINDOW,
@@ -201,7 +203,7 @@ async fn replicas_count_together() {
     }
 }
 
-/// A replica whose services ask for a password and whose clients are told apart by address.
+/// Starts a replica with a default password and a trusted proxy, so that clients have different addresses.
 async fn start_with_password(app: &TestApp, more: &[(&str, &str)]) -> TestApp {
     let mut settings = vec![
         LONG_WINDOW,
@@ -212,19 +214,24 @@ async fn start_with_password(app: &TestApp, more: &[(&str, &str)]) -> TestApp {
     app.start_sibling(&settings).await
 }
 
-async fn get_with_password(app: &TestApp, path: &str, whom: &str, password: &str) -> TestResponse {
-    let request = app.get(path).header("x-forwarded-for", whom);
+async fn get_with_password(
+    app: &TestApp,
+    path: &str,
+    client: &str,
+    password: &str,
+) -> TestResponse {
+    let request = app.get(path).header("x-forwarded-for", client);
     TestResponse::send(request.basic_auth("any", Some(password))).await
 }
 
 const ANY_ID: &str = "/genesys/1/service/x";
 
-async fn wrong_credentials_are_limited_and_right_ones_then_too(app: TestApp) {
+async fn after_too_many_wrong_credentials_valid_ones_are_rejected_too(app: TestApp) {
     let app = start_with_password(&app, &[]).await;
     for _ in 0..5 {
-        // Right ones are not counted.
-        let right = get_with_password(&app, ANY_ID, "192.0.2.1", "sesame").await;
-        right.error_message("ServiceNotFound", 404);
+        // Valid credentials are not counted.
+        let response = get_with_password(&app, ANY_ID, "192.0.2.1", "sesame").await;
+        response.error_message("ServiceNotFound", 404);
     }
     let guesses = (0..40).map(|n| {
         let path = [ANY_ID, "/genesys/1/service/store"][n % 2];
@@ -241,31 +248,31 @@ async fn wrong_credentials_are_limited_and_right_ones_then_too(app: TestApp) {
     other.error_message("ServiceNotFound", 404);
 }
 
-async fn wrong_keys_count_with_wrong_passwords(app: TestApp) {
+async fn wrong_api_keys_and_passwords_share_a_counter(app: TestApp) {
     let limits = [
         ("auth.api_keys", "right-key"),
         ("rate_limit.failed_credentials_per_address", "4"),
     ];
     let app = start_with_password(&app, &limits).await;
-    let ask = async |key: &str, password: &str| {
+    let send = async |key: &str, password: &str| {
         let request = app.get(ANY_ID).header("x-forwarded-for", "192.0.2.1");
         let request = request.header("x-api-key", key);
         TestResponse::send(request.basic_auth("any", Some(password))).await
     };
     for _ in 0..2 {
-        ask("wrong-key", "sesame")
+        send("wrong-key", "sesame")
             .await
             .error_message("Unauthorized", 401);
-        ask("right-key", "wrong")
+        send("right-key", "wrong")
             .await
             .error_message("Unauthorized", 401);
     }
     for (key, password) in [("wrong-key", "sesame"), ("right-key", "sesame")] {
-        assert_rate_limited(&ask(key, password).await);
+        assert_rate_limited(&send(key, password).await);
     }
 }
 
-async fn who_shows_nothing_does_not_count_as_wrong(app: TestApp) {
+async fn missing_credentials_do_not_count_as_wrong(app: TestApp) {
     let app =
         start_with_password(&app, &[("rate_limit.failed_credentials_per_address", "2")]).await;
     for _ in 0..5 {
@@ -273,20 +280,20 @@ async fn who_shows_nothing_does_not_count_as_wrong(app: TestApp) {
             TestResponse::send(app.get(ANY_ID).header("x-forwarded-for", "192.0.2.1")).await;
         answer.error_message("Unauthorized", 401);
     }
-    let right = get_with_password(&app, ANY_ID, "192.0.2.1", "sesame").await;
-    right.error_message("ServiceNotFound", 404);
+    let response = get_with_password(&app, ANY_ID, "192.0.2.1", "sesame").await;
+    response.error_message("ServiceNotFound", 404);
     get_with_password(&app, ANY_ID, "192.0.2.1", "wrong")
         .await
         .error_message("Unauthorized", 401);
-    // One that was right after a wrong one is taken back.
+    // A valid attempt after a wrong one is refunded.
     for _ in 0..3 {
-        let right = get_with_password(&app, ANY_ID, "192.0.2.1", "sesame").await;
-        right.error_message("ServiceNotFound", 404);
+        let response = get_with_password(&app, ANY_ID, "192.0.2.1", "sesame").await;
+        response.error_message("ServiceNotFound", 404);
     }
 }
 
 #[tokio::test]
-async fn replicas_count_wrong_credentials_together() {
+async fn replicas_share_the_counter_of_wrong_credentials() {
     let first = TestApp::on_redis().await;
     let limits = [
         LONG_WINDOW,

@@ -1,4 +1,4 @@
-//! What each listener serves.
+//! Route groups of listeners.
 
 use reqwest::Client;
 
@@ -6,10 +6,10 @@ use crate::support::{Bodies, TestApp, TestResponse, on_every_kind_of_store};
 
 on_every_kind_of_store!(
     the_public_listener_serves_its_groups_and_the_private_one_everything,
-    a_listener_for_the_routing_side_alone_makes_and_shows_no_service,
+    a_listener_of_the_match_group_serves_no_client_routes,
 );
 
-/// The status of a request to a path with this method, at an address.
+/// Sends a request to an address and returns the status.
 async fn status(address: std::net::SocketAddr, method: &str, path: &str) -> u16 {
     let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
     let url = format!("http://{address}{path}");
@@ -29,7 +29,7 @@ async fn the_public_listener_serves_its_groups_and_the_private_one_everything(ap
         ("match", 404, "NoMatch", 404),
         ("admin", 404, "NotFound", 200),
         ("none", 404, "NotFound", 404),
-        // Empty is unset: the default.
+        // An empty value selects the default.
         ("", 200, "NoMatch", 200),
         ("client, match, admin", 200, "NoMatch", 200),
     ] {
@@ -61,10 +61,10 @@ async fn the_public_listener_serves_its_groups_and_the_private_one_everything(ap
             assert_eq!(status(address, CREATE.0, CREATE.1).await, expected);
         }
         assert_eq!(status(private, STATUS.0, STATUS.1).await, 200);
-        // Two listeners, one store.
+        // Both listeners use one store.
         let url = format!("http://{private}/genesys/1/service/store");
-        let made = TestResponse::send(app.client.post(url).form_body("a=1")).await;
-        let storage = format!("{}/storage", made.service_id());
+        let created = TestResponse::send(app.client.post(url).form_body("a=1")).await;
+        let storage = format!("{}/storage", created.service_id());
         assert_eq!(
             status(app.address, "GET", &storage).await,
             create,
@@ -74,7 +74,7 @@ async fn the_public_listener_serves_its_groups_and_the_private_one_everything(ap
     }
 }
 
-async fn a_listener_for_the_routing_side_alone_makes_and_shows_no_service(app: TestApp) {
+async fn a_listener_of_the_match_group_serves_no_client_routes(app: TestApp) {
     let settings = [
         ("server.public", "match"),
         ("server.private_listen", "127.0.0.1:0"),
@@ -82,8 +82,11 @@ async fn a_listener_for_the_routing_side_alone_makes_and_shows_no_service(app: T
     let app = app.start_sibling(&settings).await;
     let url = format!("http://{}/genesys/1/service", app.private_address.unwrap());
     let create = app.client.post(format!("{url}/request-interaction"));
-    let made = TestResponse::send(create.form_body("a=1")).await;
-    let (service, number) = (made.service_id(), made.json()["_access_number"].clone());
+    let created = TestResponse::send(create.form_body("a=1")).await;
+    let (service, number) = (
+        created.service_id(),
+        created.json()["_access_number"].clone(),
+    );
     for method in ["GET", "PUT", "DELETE", "POST"] {
         for path in ["", "/storage", "/storage/a", "/update"] {
             let found = status(app.address, method, &format!("{service}{path}")).await;

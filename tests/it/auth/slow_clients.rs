@@ -1,4 +1,4 @@
-//! Clients that take their time.
+//! Idle and slow clients.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use tokio::time;
 
 use crate::support::{Bodies, Multipart, RawConnection, TestApp, TestResponse, stores::test_bytes};
 
-/// Longer than anything here may take on a busy machine.
+/// A deadline that is long enough on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(60);
 
 #[tokio::test]
@@ -25,7 +25,7 @@ async fn an_idle_connection_is_closed() {
 }
 
 #[tokio::test]
-async fn without_keep_alive_every_answer_is_the_last() {
+async fn without_keep_alive_connections_are_closed_after_a_response() {
     let app = TestApp::on_memory().await;
     let app = app
         .start_sibling(&[("server.keep_alive_seconds", "0")])
@@ -41,7 +41,7 @@ async fn without_keep_alive_every_answer_is_the_last() {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn who_does_not_read_is_given_up_and_the_next_one_is_served() {
+async fn a_client_that_does_not_read_is_disconnected() {
     let one_at_a_time = [
         ("server.workers", "1"),
         ("server.connections_per_worker", "1"),
@@ -53,7 +53,7 @@ async fn who_does_not_read_is_given_up_and_the_next_one_is_served() {
         .start_sibling(&one_at_a_time)
         .await;
     let service = app.create("").await;
-    // More than the system keeps for somebody.
+    // Larger than the buffers of the operating system.
     let file = Multipart::new().file("big", "big", "image/png", &test_bytes(40_000_000));
     let write = app.post(&format!("{service}/storage"));
     let written = TestResponse::send(write.multipart_body(file)).await;

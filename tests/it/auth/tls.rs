@@ -1,4 +1,4 @@
-//! TLS: what is spoken over it, and certificates that change.
+//! TLS: protocols, HSTS, shutdown and reload of certificates.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::support::{
     program::Program,
 };
 
-/// Sends a request over HTTP/1.1 and gives its answer as it comes.
+/// Sends a request over HTTP/1.1 and returns the raw response.
 async fn request(stream: &mut TlsStream<TcpStream>, method: &str, path: &str) -> String {
     let request = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
@@ -31,7 +31,7 @@ async fn request(stream: &mut TlsStream<TcpStream>, method: &str, path: &str) ->
     answer
 }
 
-/// Sends a request over HTTP/2 and gives the JSON it is answered with.
+/// Sends a request over HTTP/2 and returns the JSON of the response.
 async fn request_h2(client: &mut SendRequest<bytes::Bytes>, method: &str, path: &str) -> Value {
     let url = format!("https://localhost{path}");
     let request = http::Request::builder().method(method).uri(url);
@@ -48,7 +48,7 @@ async fn request_h2(client: &mut SendRequest<bytes::Bytes>, method: &str, path: 
 }
 
 #[tokio::test]
-async fn both_versions_of_http_are_spoken_over_tls_and_nothing_without() {
+async fn a_tls_listener_serves_both_http_versions_and_no_plain_text() {
     let certificate = Certificate::generate();
     let files = CertificateFiles::write(&certificate);
     let mut settings = files.settings().to_vec();
@@ -80,20 +80,20 @@ async fn both_versions_of_http_are_spoken_over_tls_and_nothing_without() {
 }
 
 #[tokio::test]
-async fn http_2_is_not_offered_unless_it_is_turned_on() {
+async fn http_2_is_disabled_by_default() {
     let certificate = Certificate::generate();
     let files = CertificateFiles::write(&certificate);
     let mut settings = files.settings().to_vec();
     settings.push(("server.private_listen", "127.0.0.1:0"));
     let app = TestApp::on_memory().await.start_sibling(&settings).await;
     for address in [app.address, app.private_address.unwrap()] {
-        let offers = ["h2", "http/1.1"];
-        let mut stream = certificate.connect(address, &offers).await.unwrap();
+        let protocols = ["h2", "http/1.1"];
+        let mut stream = certificate.connect(address, &protocols).await.unwrap();
         assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"http/1.1"[..]));
         let answer = request(&mut stream, "GET", "/livez").await;
         assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
         assert!(certificate.connect(address, &["h2"]).await.is_err());
-        // Nor does anybody get it who speaks it without asking.
+        // HTTP/2 with prior knowledge is rejected too.
         let mut stream = certificate.connect(address, &[]).await.unwrap();
         let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
         stream.write_all(preface).await.unwrap();
@@ -104,7 +104,7 @@ async fn http_2_is_not_offered_unless_it_is_turned_on() {
 }
 
 #[tokio::test]
-async fn browsers_learn_to_come_back_over_tls_only() {
+async fn hsts_is_sent_over_tls_only() {
     let certificate = Certificate::generate();
     let files = CertificateFiles::write(&certificate);
     let plain = TestApp::on_memory().await;
@@ -149,7 +149,7 @@ async fn an_idle_connection_over_tls_does_not_delay_a_shutdown() {
 }
 
 #[tokio::test]
-async fn a_private_listener_speaks_tls_too() {
+async fn the_private_listener_uses_tls_too() {
     let certificate = Certificate::generate();
     let files = CertificateFiles::write(&certificate);
     let mut settings = files.settings().to_vec();
@@ -162,7 +162,7 @@ async fn a_private_listener_speaks_tls_too() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_changes_is_taken_up_and_a_wrong_one_is_not() {
+async fn a_changed_certificate_is_reloaded_and_an_invalid_one_is_not() {
     let (first, second) = (Certificate::generate(), Certificate::generate());
     let files = CertificateFiles::write(&first);
     let mut program = Program::serve(&files.settings());
@@ -171,12 +171,12 @@ async fn a_certificate_that_changes_is_taken_up_and_a_wrong_one_is_not() {
     request(&mut before, "GET", "/livez").await;
     assert!(second.connect(address, &[]).await.is_err());
 
-    // The key of another certificate, then no certificate at all.
+    // The key of another certificate, then no certificate.
     for wrong in [&second.pem, "no certificate"] {
-        let told = program.count_log_events("certificate reload failed");
+        let before_count = program.count_log_events("certificate reload failed");
         files.replace(wrong, &first.key);
-        eventually("it complains", async || {
-            (program.count_log_events("certificate reload failed") > told).then_some(())
+        eventually("the error is logged", async || {
+            (program.count_log_events("certificate reload failed") > before_count).then_some(())
         })
         .await;
         let mut still = first.connect(address, &[]).await.unwrap();
@@ -184,18 +184,18 @@ async fn a_certificate_that_changes_is_taken_up_and_a_wrong_one_is_not() {
     }
 
     files.replace(&second.pem, &second.key);
-    let mut after = eventually("the new one is served", async || {
+    let mut after = eventually("the new certificate is served", async || {
         second.connect(address, &[]).await.ok()
     })
     .await;
     request(&mut after, "GET", "/livez").await;
     assert!(first.connect(address, &[]).await.is_err());
-    // Who was there before goes on.
+    // Existing connections continue.
     request(&mut before, "GET", "/livez").await;
 }
 
 #[tokio::test]
-async fn without_files_it_is_plain_http() {
+async fn without_certificate_files_it_is_plain_http() {
     let app = TestApp::on_memory().await;
     assert_eq!(TestResponse::send(app.get("/livez")).await.text(), "OK");
     let certificate = Certificate::generate();

@@ -1,4 +1,4 @@
-//! Starting a service is done whole or not at all, whoever repeats it, goes away or dies.
+//! Creates on a backend are atomic: repeated requests, disconnects and crashes.
 
 use std::time::Duration;
 
@@ -14,12 +14,12 @@ use crate::support::{
 };
 
 on_every_kind_of_store!(
-    a_repeat_gets_the_first_answer_and_starts_nothing,
-    a_repeat_that_comes_too_early_is_told_so,
-    another_request_under_a_pending_key_is_refused,
-    a_start_that_failed_can_be_repeated,
-    a_client_that_goes_away_leaves_no_session_that_nobody_ends,
-    parameters_and_files_that_are_wrong_reach_no_backend,
+    a_repeated_create_returns_the_first_response_and_starts_nothing,
+    a_repeated_create_during_the_first_one_is_rejected,
+    a_different_request_with_a_pending_key_is_rejected,
+    a_failed_start_can_be_repeated,
+    the_session_of_a_disconnected_client_is_terminated,
+    invalid_parameters_and_files_are_not_sent_to_the_backend,
 );
 
 async fn repeat_create(app: &TestApp, key: &str) -> TestResponse {
@@ -32,7 +32,7 @@ async fn repeat_create(app: &TestApp, key: &str) -> TestResponse {
     .await
 }
 
-async fn a_repeat_gets_the_first_answer_and_starts_nothing(app: TestApp) {
+async fn a_repeated_create_returns_the_first_response_and_starts_nothing(app: TestApp) {
     let backend = Backend::new_ors(|_| MockResponse::ok(r#"{"n":1.50}"#)).await;
     let app = start_app(&app, &ors_service(&[&backend.url()]), &[]).await;
     let first = repeat_create(&app, "order-4711-of-kkkk").await;
@@ -55,11 +55,11 @@ async fn a_repeat_gets_the_first_answer_and_starts_nothing(app: TestApp) {
     assert_ne!(
         repeat_create(&app, "order-4711-of-kkkk").await.text(),
         first.text(),
-        "its life is over"
+        "the service was deleted"
     );
 }
 
-async fn a_repeat_that_comes_too_early_is_told_so(app: TestApp) {
+async fn a_repeated_create_during_the_first_one_is_rejected(app: TestApp) {
     let backend = Backend::new_ors(|_| MockResponse::Hang).await;
     let app = start_app(&app, &ors_service(&[&backend.url()]), &[]).await;
     let first = app.post("/genesys/1/service/chat");
@@ -72,12 +72,12 @@ async fn a_repeat_that_comes_too_early_is_told_so(app: TestApp) {
     let message = repeat_create(&app, "order-4711-of-kkkk")
         .await
         .error_message("BackendTimeout", 504);
-    assert!(message.contains("still waits"), "{message}");
+    assert!(message.contains("still in progress"), "{message}");
     assert_eq!(backend.received_requests().len(), sent);
     client.abort();
 }
 
-async fn another_request_under_a_pending_key_is_refused(app: TestApp) {
+async fn a_different_request_with_a_pending_key_is_rejected(app: TestApp) {
     let key = "order-4711-of-kkkk";
     let answer = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}".to_owned();
     let late = move || MockResponse::Delayed(Duration::from_secs(2), answer.clone());
@@ -118,11 +118,11 @@ async fn another_request_under_a_pending_key_is_refused(app: TestApp) {
                 .error_message("IdempotencyKeyReused", 422);
             assert!(!message.contains(&key), "{message}");
         }
-        // The same pairs in another order are the same request.
+        // The same fields in another order are the same request.
         TestResponse::send(create(name, "b=2&a=1"))
             .await
             .error_message("BackendTimeout", 504);
-        assert!(!first.is_finished(), "all of this was while it waited");
+        assert!(!first.is_finished(), "the first request is still pending");
         let first = first.await.unwrap().unwrap().text().await.unwrap();
         let replay = TestResponse::send(create(name, "a=1&b=2")).await;
         assert_eq!(replay.header("idempotent-replayed"), "true");
@@ -134,7 +134,7 @@ async fn another_request_under_a_pending_key_is_refused(app: TestApp) {
     }
 }
 
-async fn a_start_that_failed_can_be_repeated(app: TestApp) {
+async fn a_failed_start_can_be_repeated(app: TestApp) {
     let backend = Backend::new(|_| MockResponse::Json(500, String::new())).await;
     let app = start_app(&app, &ors_service(&[&backend.url()]), &[]).await;
     repeat_create(&app, "order-4711-of-kkkk")
@@ -148,7 +148,7 @@ async fn a_start_that_failed_can_be_repeated(app: TestApp) {
     assert_eq!(app.storage(&service).await, json!({"a": "1"}));
 }
 
-async fn a_client_that_goes_away_leaves_no_session_that_nobody_ends(app: TestApp) {
+async fn the_session_of_a_disconnected_client_is_terminated(app: TestApp) {
     let backend = Backend::new_ors(|arrived| {
         let wait = Duration::from_millis(if arrived.path.ends_with("gms.start") {
             300
@@ -167,13 +167,13 @@ async fn a_client_that_goes_away_leaves_no_session_that_nobody_ends(app: TestApp
         .wait_for_request("POST /scxml/session/S-1/request/gms.start")
         .await;
     wire.reset();
-    // It is finished without the client, and ends like any other.
+    // The create completes without the client, and the service ends like any other.
     backend
         .wait_for_request("POST /scxml/session/S-1/terminate")
         .await;
 }
 
-async fn parameters_and_files_that_are_wrong_reach_no_backend(app: TestApp) {
+async fn invalid_parameters_and_files_are_not_sent_to_the_backend(app: TestApp) {
     let backend = Backend::new_ors(|_| MockResponse::ok("{}")).await;
     let app = start_app(&app, &ors_service(&[&backend.url()]), &[]).await;
     let long = format!("{}=1", "k".repeat(257));
@@ -187,8 +187,7 @@ async fn parameters_and_files_that_are_wrong_reach_no_backend(app: TestApp) {
 }
 
 #[tokio::test]
-async fn a_replica_that_dies_in_the_middle_leaves_a_service_that_ends_and_a_session_that_is_ended()
-{
+async fn after_a_crash_during_a_start_the_service_expires_and_its_session_is_terminated() {
     let (redis, prefix) = (TestRedis::shared(), random_prefix());
     let backend = Backend::new_ors(|_| MockResponse::Hang).await;
     let catalogue = CatalogFile::new(&ors_service(&[&backend.url()]));
@@ -224,7 +223,7 @@ async fn a_replica_that_dies_in_the_middle_leaves_a_service_that_ends_and_a_sess
     backend
         .wait_for_request("POST /scxml/session/S-1/terminate")
         .await;
-    eventually("nothing is left", async || {
+    eventually("no keys left", async || {
         let left = keys_in(&mut connection, &format!("{prefix}own:*")).await;
         left.is_empty().then_some(())
     })

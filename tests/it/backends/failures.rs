@@ -1,4 +1,4 @@
-//! Backends that fail, each in its way: what the client sees, and what is left.
+//! Failures of backends: the response to the client, and the remaining state.
 
 use std::time::{Duration, Instant};
 
@@ -15,20 +15,20 @@ use crate::support::{
 };
 
 on_every_kind_of_store!(
-    a_backend_that_fails_is_told_in_one_shape_and_the_service_lives_on,
-    a_create_that_fails_leaves_nothing,
-    a_backend_that_is_dead_is_told_as_such,
-    a_backend_that_says_nothing_is_given_up_after_its_time,
-    a_backend_that_is_half_open_is_given_up,
-    an_answer_that_is_too_long_is_cut_off,
-    a_session_that_cannot_begin_is_ended,
-    what_an_ors_answers_instead_of_a_session_is_told,
+    backend_failures_are_reported_and_the_service_remains_active,
+    a_failed_create_leaves_no_keys,
+    an_unreachable_backend_is_reported,
+    a_request_times_out_if_the_backend_does_not_respond,
+    a_backend_that_accepts_no_connections_times_out,
+    a_response_that_is_too_large_is_aborted,
+    a_session_that_fails_to_begin_is_terminated,
+    a_start_response_without_session_is_reported,
 );
 
-/// Short waits for what never comes.
+/// A short timeout for responses that never arrive.
 const SHORT_TIMEOUT: (&str, &str) = ("backend.response_timeout_ms", "300");
 
-/// Ways to fail, and how each is told.
+/// Failures, and their exception, status and message.
 fn failure_cases() -> Vec<(MockResponse, &'static str, u16, &'static str)> {
     let raw = |text: &str| MockResponse::Raw(text.to_owned());
     let html = "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\n\r\n<html>s3cret</html>";
@@ -39,69 +39,85 @@ fn failure_cases() -> Vec<(MockResponse, &'static str, u16, &'static str)> {
         (
             MockResponse::Json(503, "{\"s3cret\":1}".to_owned()),
             bad,
-            " answered 503",
+            " responded with 503",
         ),
         (
             MockResponse::Json(404, "s3cret".to_owned()),
             bad,
-            " answered 404",
+            " responded with 404",
         ),
-        (raw(moved), bad, " answered 302; redirects are not followed"),
+        (
+            raw(moved),
+            bad,
+            " responded with 302; redirects are not followed",
+        ),
         (
             raw(html),
             bad,
-            " answered 200 with \"text/html\", which is no JSON",
+            " responded with 200 and \"text/html\", which is not JSON",
         ),
         (
             raw("rubbish\r\n\r\n"),
             bad,
-            " broke off before its answer was complete",
+            " closed the connection before its response was complete",
         ),
-        (raw(half), bad, " broke off before its answer was complete"),
-        (raw(""), bad, " broke off before its answer was complete"),
-        (MockResponse::Hang, late, " did not answer within 300 ms"),
-        (MockResponse::Trickle, late, " did not answer within 300 ms"),
+        (
+            raw(half),
+            bad,
+            " closed the connection before its response was complete",
+        ),
+        (
+            raw(""),
+            bad,
+            " closed the connection before its response was complete",
+        ),
+        (MockResponse::Hang, late, " did not respond within 300 ms"),
+        (
+            MockResponse::Trickle,
+            late,
+            " did not respond within 300 ms",
+        ),
         (
             MockResponse::Large(1 << 20, None),
             bad,
-            " is over 65536 bytes (backend.max_response_bytes)",
+            " exceeds 65536 bytes (backend.max_response_bytes)",
         ),
         (
             MockResponse::Large(1 << 20, Some(1 << 20)),
             bad,
-            " is over 65536 bytes (backend.max_response_bytes)",
+            " exceeds 65536 bytes (backend.max_response_bytes)",
         ),
     ]
     .into_iter()
-    .map(|(way, (exception, status), told)| (way, exception, status, told))
+    .map(|(failure, (exception, status), expected)| (failure, exception, status, expected))
     .collect()
 }
 
 const SETTINGS: [(&str, &str); 3] = [
     SHORT_TIMEOUT,
     ("backend.max_response_bytes", "65536"),
-    // These tests are not about the circuit.
+    // Keeps the circuit breaker closed.
     ("backend.circuit_breaker_failures", "1000"),
 ];
 
-async fn a_backend_that_fails_is_told_in_one_shape_and_the_service_lives_on(app: TestApp) {
+async fn backend_failures_are_reported_and_the_service_remains_active(app: TestApp) {
     let backend = Backend::new_ors(|_| MockResponse::ok("{}")).await;
     let app = start_app(&app, &ors_service(&[&backend.url()]), &SETTINGS).await;
     let create = app.post("/genesys/1/service/chat").form_body("a=1");
     let service = TestResponse::send(create).await.service_id();
-    for (way, exception, status, told) in failure_cases() {
-        let answer = way.clone();
+    for (failure, exception, status, expected) in failure_cases() {
+        let answer = failure.clone();
         backend.set_responder(move |_| answer.clone());
         let before = backend.received_requests().len();
         let answer = TestResponse::send(app.post(&format!("{service}/x")).form_body("b=2")).await;
         let message = answer.error_message(exception, status);
         assert!(message.starts_with("ORS request failed: "), "{message}");
-        assert!(message.contains(told), "{way:?}: {message}");
+        assert!(message.contains(expected), "{failure:?}: {message}");
         assert!(!message.contains("s3cret"), "{message}");
         assert_eq!(
             backend.received_requests().len(),
             before + 1,
-            "{way:?} was tried once"
+            "{failure:?} was sent once"
         );
         assert_eq!(app.storage(&service).await, json!({"a": "1"}));
     }
@@ -110,33 +126,33 @@ async fn a_backend_that_fails_is_told_in_one_shape_and_the_service_lives_on(app:
     assert_eq!(answer.text(), "{}");
 }
 
-async fn a_create_that_fails_leaves_nothing(app: TestApp) {
+async fn a_failed_create_leaves_no_keys(app: TestApp) {
     let backend = Backend::with_json("{}").await;
     let app = start_app(&app, &http_service(&(backend.url() + "/{id}")), &SETTINGS).await;
-    for (way, exception, status, told) in failure_cases() {
-        let answer = way.clone();
+    for (failure, exception, status, expected) in failure_cases() {
+        let answer = failure.clone();
         backend.set_responder(move |_| answer.clone());
         let create = app.post("/genesys/1/service/web").form_body("a=1");
         let message = TestResponse::send(create)
             .await
             .error_message(exception, status);
         assert!(message.starts_with("HTTP request failed: "), "{message}");
-        assert!(message.contains(told), "{way:?}: {message}");
+        assert!(message.contains(expected), "{failure:?}: {message}");
         let id = backend.last_request().path[1..].to_owned();
-        let told = TestResponse::send(app.get(&format!("/genesys/1/service/{id}"))).await;
-        told.error_message("ServiceNotFound", 404);
+        let expected = TestResponse::send(app.get(&format!("/genesys/1/service/{id}"))).await;
+        expected.error_message("ServiceNotFound", 404);
     }
     assert_no_keys_left(&app).await;
 }
 
 async fn assert_no_keys_left(app: &TestApp) {
-    eventually("nothing is left", async || {
+    eventually("no keys left", async || {
         app.redis_keys("*").await.is_empty().then_some(())
     })
     .await;
 }
 
-async fn a_backend_that_is_dead_is_told_as_such(app: TestApp) {
+async fn an_unreachable_backend_is_reported(app: TestApp) {
     let url = unreachable_url().await;
     let services = ors_service(&[&url]) + &http_service(&url);
     let app = start_app(&app, &services, &[]).await;
@@ -151,7 +167,7 @@ async fn a_backend_that_is_dead_is_told_as_such(app: TestApp) {
     assert_no_keys_left(&app).await;
 }
 
-async fn a_backend_that_says_nothing_is_given_up_after_its_time(app: TestApp) {
+async fn a_request_times_out_if_the_backend_does_not_respond(app: TestApp) {
     let backend = Backend::with_json("{}").await;
     let options = format!("_request = '{}/{{request}}'", backend.url());
     let services = http_service(&backend.url()) + &options;
@@ -164,36 +180,39 @@ async fn a_backend_that_says_nothing_is_given_up_after_its_time(app: TestApp) {
     backend
         .set_responder(move |_| MockResponse::Delayed(Duration::from_millis(200), in_time.clone()));
     let answer = TestResponse::send(app.post(&format!("{service}/x"))).await;
-    assert_eq!(answer.text(), "{}", "slow, and still in time");
-    for way in [
+    assert_eq!(answer.text(), "{}", "slow but within the timeout");
+    for failure in [
         MockResponse::Hang,
         MockResponse::Delayed(Duration::from_secs(3600), late),
     ] {
-        backend.set_responder(move |_| way.clone());
+        backend.set_responder(move |_| failure.clone());
         let started = Instant::now();
         let answer = TestResponse::send(app.post(&format!("{service}/x"))).await;
         let message = answer.error_message("BackendTimeout", 504);
         assert!(message.contains("within 1500 ms"), "{message}");
-        assert!(message.contains("is not known"), "{message}");
+        assert!(
+            message.contains("it is unknown whether the request took effect"),
+            "{message}"
+        );
         assert!(started.elapsed() >= Duration::from_millis(1400));
     }
 }
 
-/// Connections to it stand, or not even that, and nobody is behind them.
-async fn a_backend_that_is_half_open_is_given_up(app: TestApp) {
+/// The backend is a listener without an accept loop: connections are established only until its backlog is full.
+async fn a_backend_that_accepts_no_connections_times_out(app: TestApp) {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let nobody = socket.listen(1).unwrap();
-    let address = nobody.local_addr().unwrap();
+    let listener = socket.listen(1).unwrap();
+    let address = listener.local_addr().unwrap();
     let limits = [SHORT_TIMEOUT, ("backend.connect_timeout_ms", "500")];
     let app = start_app(&app, &http_service(&format!("http://{address}/x")), &limits).await;
     let create = || TestResponse::send(app.post("/genesys/1/service/web").form_body("a=1"));
     create().await.error_message("BackendTimeout", 504);
-    // When nobody takes connections, soon none is taken in any more.
+    // Fills the backlog of the listener.
     let mut waiting = Vec::new();
-    let patience = Duration::from_millis(500);
-    while let Ok(stands) = timeout(patience, TcpStream::connect(address)).await {
-        waiting.push(stands.unwrap());
+    let pause = Duration::from_millis(500);
+    while let Ok(connection) = timeout(pause, TcpStream::connect(address)).await {
+        waiting.push(connection.unwrap());
     }
     let answer = create().await;
     let message = answer.error_message("BackendUnreachable", 502);
@@ -204,7 +223,7 @@ async fn a_backend_that_is_half_open_is_given_up(app: TestApp) {
     assert_no_keys_left(&app).await;
 }
 
-async fn an_answer_that_is_too_long_is_cut_off(app: TestApp) {
+async fn a_response_that_is_too_large_is_aborted(app: TestApp) {
     let backend = Backend::with_json("{}").await;
     let options = format!("_request = '{}/{{request}}'", backend.url());
     let app = start_app(&app, &(http_service(&backend.url()) + &options), &[]).await;
@@ -217,9 +236,9 @@ async fn an_answer_that_is_too_long_is_cut_off(app: TestApp) {
         let before = resident_memory();
         let answer = TestResponse::send(app.post(&format!("{service}/x"))).await;
         let message = answer.error_message("BackendUnreachable", 502);
-        assert!(message.contains("over 4194304 bytes"), "{message}");
+        assert!(message.contains("exceeds 4194304 bytes"), "{message}");
         let grown = resident_memory().saturating_sub(before);
-        // Other tests take some of it meanwhile.
+        // Other tests of this process allocate memory too.
         assert!(grown < 512 * 1024, "{grown} KiB");
     }
 }
@@ -232,14 +251,14 @@ fn resident_memory() -> u64 {
     number.parse().unwrap()
 }
 
-async fn a_session_that_cannot_begin_is_ended(app: TestApp) {
+async fn a_session_that_fails_to_begin_is_terminated(app: TestApp) {
     let backend = Backend::new_ors(|_| MockResponse::Json(500, "{}".to_owned())).await;
     let app = start_app(&app, &ors_service(&[&backend.url()]), &SETTINGS).await;
     let create = app.post("/genesys/1/service/chat").form_body("a=1");
     let message = TestResponse::send(create)
         .await
         .error_message("BackendUnreachable", 502);
-    assert_eq!(message, "ORS request failed: ORS answered 500");
+    assert_eq!(message, "ORS request failed: ORS responded with 500");
     backend
         .wait_for_request("POST /scxml/session/S-1/terminate")
         .await;
@@ -251,19 +270,19 @@ async fn a_session_that_cannot_begin_is_ended(app: TestApp) {
     });
     let message = TestResponse::send(app.post("/genesys/1/service/chat")).await;
     let message = message.error_message("BackendUnreachable", 502);
-    assert!(message.ends_with("which is no JSON object"), "{message}");
+    assert!(message.ends_with("which is not a JSON object"), "{message}");
     backend
         .wait_for_request("POST /scxml/session/S-2/terminate")
         .await;
 }
 
-async fn what_an_ors_answers_instead_of_a_session_is_told(app: TestApp) {
+async fn a_start_response_without_session_is_reported(app: TestApp) {
     let backend = Backend::with_json("{}").await;
     let app = start_app(&app, &ors_service(&[&backend.url()]), &SETTINGS).await;
     let message = TestResponse::send(app.post("/genesys/1/service/chat")).await;
     assert_eq!(
         message.error_message("BackendUnreachable", 502),
-        "ORS request failed: ORS answered 200 with \"application/json\", which names no session"
+        "ORS request failed: ORS responded with 200 and \"application/json\", which contains no session name"
     );
     assert_eq!(backend.received_requests().len(), 1);
     assert_no_keys_left(&app).await;

@@ -1,4 +1,4 @@
-//! Any web service as a backend.
+//! Web services as backends.
 
 use serde_json::{Value, json};
 use switchboard::{app, settings::Settings};
@@ -10,11 +10,11 @@ use crate::support::{
 };
 
 on_every_kind_of_store!(
-    each_request_has_its_template_and_its_method,
-    json_goes_out_and_comes_back,
-    what_a_client_sends_stays_in_its_place,
-    a_session_of_the_web_service_is_named_by_its_answer,
-    secrets_go_into_headers_only,
+    each_request_uses_its_template_and_method,
+    requests_and_responses_are_json,
+    client_values_cannot_change_the_target,
+    the_session_name_comes_from_the_create_response,
+    secrets_are_expanded_in_headers_only,
 );
 
 async fn create(app: &TestApp, form: &str) -> String {
@@ -22,7 +22,7 @@ async fn create(app: &TestApp, form: &str) -> String {
     TestResponse::send(request).await.service_id()
 }
 
-async fn each_request_has_its_template_and_its_method(app: TestApp) {
+async fn each_request_uses_its_template_and_method(app: TestApp) {
     let backend = Backend::with_json(r#"{"a":1}"#).await;
     let url = backend.url();
     let options = format!(
@@ -44,32 +44,36 @@ async fn each_request_has_its_template_and_its_method(app: TestApp) {
         "PUT /rooms?nick=J%26J%20%C3%A9"
     );
     let id = service.rsplit('/').next().unwrap();
-    let ask = async |request: &str, form: &str| {
+    let send = async |request: &str, form: &str| {
         let request = app.post(&format!("{service}/{request}")).form_body(form);
         let answer = TestResponse::send(request).await;
         assert_eq!(answer.text(), r#"{"a":1}"#);
         backend.last_request()
     };
-    let sent = ask("send", "kind=x/y").await;
+    let sent = send("send", "kind=x/y").await;
     assert_eq!(sent.request_line(), format!("PUT /rooms/{id}/x%2Fy"));
-    let sent = ask("list/all", "from=2&more=3").await;
+    let sent = send("list/all", "from=2&more=3").await;
     assert_eq!(
         sent.request_line(),
         format!("GET /rooms/{id}?from=2&by=web")
     );
     assert_eq!((sent.body.as_str(), sent.header("content-type")), ("", ""));
-    let sent = ask("some/thing%3Felse", "").await;
+    let sent = send("some/thing%3Felse", "").await;
     assert_eq!(sent.request_line(), "PUT /other/some/thing%3Felse");
 }
 
-async fn json_goes_out_and_comes_back(app: TestApp) {
+async fn requests_and_responses_are_json(app: TestApp) {
     let backend = Backend::with_json(r#"{"_id":"theirs"}"#).await;
     let url = backend.url();
     let options = format!("_request = '{url}/{{request}}'");
     let app = start_app(&app, &(http_service(&url) + &options), &[]).await;
     let request = app.post("/genesys/1/service/web");
     let answer = TestResponse::send(request.form_body("_p=1&_data_id=x&user=data")).await;
-    assert_eq!(answer.text(), r#"{"_id":"theirs"}"#, "its answer has one");
+    assert_eq!(
+        answer.text(),
+        r#"{"_id":"theirs"}"#,
+        "the response contains an id"
+    );
     let sent = backend.last_request();
     assert_eq!(sent.header("content-type"), "application/json");
     let body: Value = serde_json::from_str(&sent.body).unwrap();
@@ -80,14 +84,14 @@ async fn json_goes_out_and_comes_back(app: TestApp) {
     let body = Multipart::new()
         .text("q", "\"é\"\n")
         .file("f", "f", "image/png", b"1");
-    let ask = app.post(&format!("{service}/ask")).multipart_body(body);
-    assert_eq!(TestResponse::send(ask).await.text(), r#"{"_id":"theirs"}"#);
+    let send = app.post(&format!("{service}/ask")).multipart_body(body);
+    assert_eq!(TestResponse::send(send).await.text(), r#"{"_id":"theirs"}"#);
     let body: Value = serde_json::from_str(&backend.last_request().body).unwrap();
     let path = format!("{service}/storage/binary/f");
     assert_eq!(body, json!({"_data_id": id, "q": "\"é\"\n", "f": path}));
 }
 
-async fn what_a_client_sends_stays_in_its_place(app: TestApp) {
+async fn client_values_cannot_change_the_target(app: TestApp) {
     let backend = Backend::with_json("{}").await;
     let url = backend.url();
     let options = format!("'_request.go' = '{url}/a/{{to}}/b?c={{also}}'");
@@ -119,7 +123,7 @@ async fn what_a_client_sends_stays_in_its_place(app: TestApp) {
     assert_eq!(backend.received_requests().len(), before);
 }
 
-async fn a_session_of_the_web_service_is_named_by_its_answer(app: TestApp) {
+async fn the_session_name_comes_from_the_create_response(app: TestApp) {
     let backend = Backend::with_json(r#"{"chat":{"x":1},"room":17}"#).await;
     let options = format!(
         "_ors = '{}'\n_session = 'room'\n_request = '/rooms/{{_session}}/{{request}}'\n\
@@ -128,18 +132,21 @@ async fn a_session_of_the_web_service_is_named_by_its_answer(app: TestApp) {
     );
     let app = start_app(&app, &(http_service("/rooms") + &options), &[]).await;
     let service = create(&app, "").await;
-    let ask = app.post(&format!("{service}/say")).form_body("a=1");
-    assert_eq!(TestResponse::send(ask).await.status, 200);
+    let send = app.post(&format!("{service}/say")).form_body("a=1");
+    assert_eq!(TestResponse::send(send).await.status, 200);
     assert_eq!(backend.last_request().request_line(), "POST /rooms/17/say");
     TestResponse::send(app.delete(&service)).await.assert_ok();
     backend.wait_for_request("DELETE /rooms/17").await;
     backend.set_responder(|_| MockResponse::ok(r#"{"room":""}"#));
     let create = TestResponse::send(app.post("/genesys/1/service/web")).await;
     let message = create.error_message("BackendUnreachable", 502);
-    assert!(message.contains("\"room\" names no session"), "{message}");
+    assert!(
+        message.contains("\"room\" is not a session name"),
+        "{message}"
+    );
 }
 
-async fn secrets_go_into_headers_only(app: TestApp) {
+async fn secrets_are_expanded_in_headers_only(app: TestApp) {
     let backend = Backend::with_json("{}").await;
     let catalogue = CatalogFile::new(
         &(http_service(&(backend.url() + "/{_token}"))
@@ -152,27 +159,30 @@ async fn secrets_go_into_headers_only(app: TestApp) {
         ];
         Settings::load(None, variables).unwrap()
     };
-    let read = app::catalog(&settings("s3cret")).unwrap();
-    assert!(!format!("{read:?}").contains("s3cret"), "{read:?}");
+    let parsed = app::catalog(&settings("s3cret")).unwrap();
+    assert!(!format!("{parsed:?}").contains("s3cret"), "{parsed:?}");
     assert!(!format!("{:?}", settings("s3cret")).contains("s3cret"));
-    let wrong = app::catalog(&settings("s3\ncret")).unwrap_err().to_string();
-    assert!(wrong.contains("no header may have"), "{wrong}");
-    assert!(!wrong.contains("s3"), "{wrong}");
-    // A file with a secret often ends with a line feed.
-    assert!(app::catalog(&settings("s3cret\n")).is_ok());
-    let unset = app::catalog(&settings("")).unwrap_err().to_string();
+    let message = app::catalog(&settings("s3\ncret")).unwrap_err().to_string();
     assert!(
-        unset.ends_with(
+        message.contains("contains characters that are invalid in a header"),
+        "{message}"
+    );
+    assert!(!message.contains("s3"), "{message}");
+    // Files with secrets often end with a line feed.
+    assert!(app::catalog(&settings("s3cret\n")).is_ok());
+    let message = app::catalog(&settings("")).unwrap_err().to_string();
+    assert!(
+        message.ends_with(
             "service \"web\", option _header.Authorization: the environment variable \
              \"BACKEND_TOKEN\" is not set"
         ),
-        "{unset}"
+        "{message}"
     );
     drop(app);
 }
 
 #[test]
-fn a_definition_that_cannot_be_served_is_refused_when_it_is_read() {
+fn rejects_invalid_backend_definitions() {
     let settings = |catalogue: &CatalogFile| {
         let variables = [("SWITCHBOARD__CATALOG__FILE", catalogue.path())];
         Settings::load(None, variables).unwrap()
@@ -196,12 +206,12 @@ fn a_definition_that_cannot_be_served_is_refused_when_it_is_read() {
         (
             "_type = 'http'\n_service = 'http://{h}/x'\n",
             "_service",
-            "may only stand in the path",
+            "only in the path",
         ),
         (
             "_type = 'http'\n_service = '/x'\n",
             "_ors",
-            "begins with its path",
+            "templates that begin with a path",
         ),
         (
             "_type = 'http'\n_service = 'http://h/{_session}'\n",
@@ -216,7 +226,7 @@ fn a_definition_that_cannot_be_served_is_refused_when_it_is_read() {
         (
             &format!("{web}'_method.a' = 'GET'\n"),
             "_method.a",
-            "there is no _request.a",
+            "_request.a is missing",
         ),
         (
             &format!("{web}'_request.a' = 'http://h/{{_session}}'\n"),
@@ -236,13 +246,13 @@ fn a_definition_that_cannot_be_served_is_refused_when_it_is_read() {
         (
             &format!("{web}'_header.a b' = 'x'\n"),
             "_header.a b",
-            "no name of a header",
+            "not a valid header name",
         ),
     ] {
         let catalogue = CatalogFile::new(&format!("[services.x]\n{options}"));
         let error = app::catalog(&settings(&catalogue)).unwrap_err().to_string();
-        let told = format!("service \"x\", option {option}: ");
-        assert!(error.contains(&told), "{options}: {error}");
+        let prefix = format!("service \"x\", option {option}: ");
+        assert!(error.contains(&prefix), "{options}: {error}");
         assert!(error.contains(expected), "{options}: {error}");
     }
 }

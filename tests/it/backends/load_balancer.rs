@@ -1,4 +1,4 @@
-//! Which backend is asked, and which is not any more.
+//! Load balancing, circuit breaker and connection limits of backends.
 
 use std::time::Duration;
 
@@ -11,13 +11,13 @@ use crate::support::{
 };
 
 on_every_kind_of_store!(
-    new_sessions_go_to_each_backend_in_its_turn,
-    linear_takes_the_first_that_can_be_reached,
+    circular_starts_sessions_on_each_backend_in_turn,
+    linear_uses_the_first_reachable_backend,
     a_session_stays_with_its_backend,
-    no_more_backends_are_tried_than_allowed,
-    what_may_have_reached_one_goes_to_no_other,
-    a_backend_that_does_not_answer_is_left_alone_and_tried_again,
-    requests_beyond_the_connections_of_a_backend_wait_for_one,
+    attempts_are_limited,
+    a_request_that_was_sent_is_not_retried_on_another_backend,
+    circuit_breaker_opens_and_closes_again,
+    requests_wait_for_a_free_connection_of_the_backend,
 );
 
 async fn create(app: &TestApp) -> TestResponse {
@@ -30,22 +30,22 @@ fn count_session_starts(backend: &Backend) -> usize {
     starts.count()
 }
 
-async fn new_sessions_go_to_each_backend_in_its_turn(app: TestApp) {
+async fn circular_starts_sessions_on_each_backend_in_turn(app: TestApp) {
     let one = Backend::new_ors(|_| MockResponse::ok("{}")).await;
     let other = Backend::new_ors(|_| MockResponse::ok("{}")).await;
-    let list = [&*one.url(), &*unreachable_url().await, &*other.url()];
-    let app = start_app(&app, &ors_service(&list), &[]).await;
+    let urls = [&*one.url(), &*unreachable_url().await, &*other.url()];
+    let app = start_app(&app, &ors_service(&urls), &[]).await;
     for _ in 0..6 {
         create(&app).await.service_id();
     }
-    // The turns of the dead one fall to the one behind it.
+    // The turns of the unreachable backend go to the next one.
     assert_eq!(
         (count_session_starts(&one), count_session_starts(&other)),
         (2, 4)
     );
 }
 
-async fn linear_takes_the_first_that_can_be_reached(app: TestApp) {
+async fn linear_uses_the_first_reachable_backend(app: TestApp) {
     let mut one = Backend::new_ors(|_| MockResponse::ok("{}")).await;
     let other = Backend::new_ors(|_| MockResponse::ok("{}")).await;
     let services = ors_service(&[&one.url(), &other.url()]) + "_ors_lb_strategy = 'linear'\n";
@@ -76,27 +76,27 @@ async fn a_session_stays_with_its_backend(app: TestApp) {
     let app = start_app(&app, &ors_service(&[&one.url(), &other.url()]), &[]).await;
     let service = create(&app).await.service_id();
     for _ in 0..4 {
-        let answer = TestResponse::send(app.post(&format!("{service}/x"))).await;
-        assert_eq!(answer.text(), "1");
+        let response = TestResponse::send(app.post(&format!("{service}/x"))).await;
+        assert_eq!(response.text(), "1");
     }
     one.stop().await;
-    let answer = TestResponse::send(app.post(&format!("{service}/x"))).await;
-    let message = answer.error_message("BackendUnreachable", 502);
+    let response = TestResponse::send(app.post(&format!("{service}/x"))).await;
+    let message = response.error_message("BackendUnreachable", 502);
     assert_eq!(message, "ORS request failed: cannot connect to ORS");
     assert_eq!(other.received_requests().len(), 0);
     one.restart().await;
-    let answer = TestResponse::send(app.post(&format!("{service}/x"))).await;
-    assert_eq!(answer.text(), "1");
+    let response = TestResponse::send(app.post(&format!("{service}/x"))).await;
+    assert_eq!(response.text(), "1");
 }
 
-async fn no_more_backends_are_tried_than_allowed(app: TestApp) {
+async fn attempts_are_limited(app: TestApp) {
     let third = Backend::new_ors(|_| MockResponse::ok("{}")).await;
-    let list = [
+    let urls = [
         &*unreachable_url().await,
         &*unreachable_url().await,
         &*third.url(),
     ];
-    let services = ors_service(&list) + "_ors_lb_strategy = 'linear'\n";
+    let services = ors_service(&urls) + "_ors_lb_strategy = 'linear'\n";
     let two = start_app(&app, &services, &[("backend.max_attempts", "2")]).await;
     let message = create(&two).await.error_message("BackendUnreachable", 502);
     assert_eq!(message, "ORS request failed: cannot connect to ORS");
@@ -104,7 +104,7 @@ async fn no_more_backends_are_tried_than_allowed(app: TestApp) {
     create(&three).await.service_id();
 }
 
-async fn what_may_have_reached_one_goes_to_no_other(app: TestApp) {
+async fn a_request_that_was_sent_is_not_retried_on_another_backend(app: TestApp) {
     let one = Backend::new(|_| MockResponse::Raw(String::new())).await;
     let other = Backend::new_ors(|_| MockResponse::ok("{}")).await;
     let services = ors_service(&[&one.url(), &other.url()]) + "_ors_lb_strategy = 'linear'\n";
@@ -119,7 +119,7 @@ async fn what_may_have_reached_one_goes_to_no_other(app: TestApp) {
     );
 }
 
-async fn a_backend_that_does_not_answer_is_left_alone_and_tried_again(app: TestApp) {
+async fn circuit_breaker_opens_and_closes_again(app: TestApp) {
     let backend = Backend::new(|_| MockResponse::Hang).await;
     let app = start_app(
         &app,
@@ -134,36 +134,36 @@ async fn a_backend_that_does_not_answer_is_left_alone_and_tried_again(app: TestA
     for _ in 0..3 {
         create(&app).await.error_message("BackendTimeout", 504);
     }
-    // From here on it is not asked, but for one request each time two seconds are over.
-    let asked = backend.received_requests().len();
-    let refused = create(&app).await.error_message("BackendUnreachable", 502);
-    assert_eq!(refused, "ORS request failed: cannot connect to ORS");
-    assert_eq!(backend.received_requests().len(), asked);
-    eventually("it is tried again", async || {
+    // The circuit is open: one request per two seconds is allowed.
+    let received = backend.received_requests().len();
+    let message = create(&app).await.error_message("BackendUnreachable", 502);
+    assert_eq!(message, "ORS request failed: cannot connect to ORS");
+    assert_eq!(backend.received_requests().len(), received);
+    eventually("a request in the open circuit", async || {
         join_all((0..4).map(|_| create(&app))).await;
-        (backend.received_requests().len() > asked).then_some(())
+        (backend.received_requests().len() > received).then_some(())
     })
     .await;
     assert!(
-        backend.received_requests().len() - asked < 4,
-        "all of them went there"
+        backend.received_requests().len() - received < 4,
+        "the open circuit allowed all requests"
     );
     backend.set_responder(|arrived| match arrived.path.as_str() {
         "/scxml/session/start" => MockResponse::ok("\"S-1\""),
         _ => MockResponse::ok("{}"),
     });
-    eventually("it is asked as before", async || {
-        let answer = create(&app).await;
-        (answer.status == 200).then_some(())
+    eventually("the circuit is closed", async || {
+        let response = create(&app).await;
+        (response.status == 200).then_some(())
     })
     .await;
     create(&app).await.service_id();
 }
 
-async fn requests_beyond_the_connections_of_a_backend_wait_for_one(app: TestApp) {
+async fn requests_wait_for_a_free_connection_of_the_backend(app: TestApp) {
     let slow = |_: &_| {
-        let answer = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}".to_owned();
-        MockResponse::Delayed(Duration::from_millis(50), answer)
+        let response = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}".to_owned();
+        MockResponse::Delayed(Duration::from_millis(50), response)
     };
     let backend = Backend::new_ors(|_| MockResponse::ok("{}")).await;
     let limits = [("backend.connections", "1")];
@@ -171,11 +171,11 @@ async fn requests_beyond_the_connections_of_a_backend_wait_for_one(app: TestApp)
     let service = create(&app).await.service_id();
     backend.set_responder(slow);
     let path = format!("{service}/x");
-    let ask = || TestResponse::send(app.post(&path));
-    for answer in join_all((0..5).map(|_| ask())).await {
-        assert_eq!(answer.text(), "{}");
+    let send = || TestResponse::send(app.post(&path));
+    for response in join_all((0..5).map(|_| send())).await {
+        assert_eq!(response.text(), "{}");
     }
-    // One that holds the only connection keeps the next one out.
+    // A request that occupies the only connection blocks the next one.
     backend.set_responder(|_| MockResponse::Hang);
     let limits = [limits[0], ("backend.connect_timeout_ms", "500")];
     let app = start_app(&app, &ors_service(&[&backend.url()]), &limits).await;
@@ -184,17 +184,17 @@ async fn requests_beyond_the_connections_of_a_backend_wait_for_one(app: TestApp)
         _ => MockResponse::Hang,
     });
     let service = create(&app).await.service_id();
-    let holds = tokio::spawn(app.post(&format!("{service}/hold")).send());
+    let blocking_request = tokio::spawn(app.post(&format!("{service}/hold")).send());
     backend
         .wait_for_request("POST /scxml/session/S-1/request/hold")
         .await;
-    let answer = TestResponse::send(app.post(&format!("{service}/other"))).await;
-    answer.error_message("BackendUnreachable", 502);
+    let response = TestResponse::send(app.post(&format!("{service}/other"))).await;
+    response.error_message("BackendUnreachable", 502);
     assert!(
         !backend
             .request_lines()
             .iter()
             .any(|line| line.ends_with("other"))
     );
-    holds.abort();
+    blocking_request.abort();
 }

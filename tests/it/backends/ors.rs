@@ -9,15 +9,15 @@ use crate::support::{
 };
 
 on_every_kind_of_store!(
-    a_create_starts_a_session_and_answers_with_its_first_reply,
-    user_data_is_in_storage_before_the_backend_hears_of_the_service,
-    a_request_passes_all_its_pairs_on_and_the_answer_back_unspoilt,
-    lists_that_were_never_encoded_arrive_whole,
-    files_are_stored_and_the_backend_reads_them_by_their_path,
-    what_says_who_asks_goes_along,
-    update_is_answered_here,
-    a_configured_option_wins_and_no_wiring_is_passed_on,
-    what_names_the_service_is_never_the_clients,
+    a_create_starts_a_session_and_returns_its_first_response,
+    user_data_is_stored_before_the_backend_is_called,
+    requests_and_responses_are_passed_through_unchanged,
+    unencoded_lists_are_passed_through,
+    files_are_stored_and_sent_as_paths,
+    correlation_headers_are_propagated,
+    update_is_not_sent_to_the_backend,
+    configured_options_win_and_server_side_options_are_not_sent,
+    clients_cannot_set_the_data_id,
 );
 
 async fn create(app: &TestApp, form: &str) -> String {
@@ -25,7 +25,7 @@ async fn create(app: &TestApp, form: &str) -> String {
     TestResponse::send(request).await.service_id()
 }
 
-async fn a_create_starts_a_session_and_answers_with_its_first_reply(app: TestApp) {
+async fn a_create_starts_a_session_and_returns_its_first_response(app: TestApp) {
     let reply = r#"{"text":"hello","n":1.50,"list":[{}]}"#;
     let backend = Backend::new_ors(move |_| MockResponse::ok(reply)).await;
     let app = start_app(&app, &ors_service(&[&backend.url()]), &[]).await;
@@ -51,7 +51,7 @@ async fn a_create_starts_a_session_and_answers_with_its_first_reply(app: TestApp
     assert!(app.get_service(&service).await["_ttl"].as_u64().unwrap() > 86_000);
 }
 
-async fn user_data_is_in_storage_before_the_backend_hears_of_the_service(app: TestApp) {
+async fn user_data_is_stored_before_the_backend_is_called(app: TestApp) {
     let backend = Backend::new_ors(|_| MockResponse::Hang).await;
     let app = start_app(&app, &ors_service(&[&backend.url()]), &[]).await;
     let create = app.post("/genesys/1/service/chat").form_body("city=Rome");
@@ -62,7 +62,7 @@ async fn user_data_is_in_storage_before_the_backend_hears_of_the_service(app: Te
     client.abort();
 }
 
-async fn a_request_passes_all_its_pairs_on_and_the_answer_back_unspoilt(app: TestApp) {
+async fn requests_and_responses_are_passed_through_unchanged(app: TestApp) {
     let backend = Backend::new_ors(|_| MockResponse::ok("{}")).await;
     let app = start_app(&app, &ors_service(&[&backend.url()]), &[]).await;
     let service = create(&app, "kept=1").await;
@@ -75,29 +75,29 @@ async fn a_request_passes_all_its_pairs_on_and_the_answer_back_unspoilt(app: Tes
         backend.set_responder(move |_| MockResponse::ok(answer));
         let path = format!("{service}/ixn/chat/send%20it?q=1");
         let body = r#"{"text":"a&b=é","_n":1.50,"map":{"k":["v"]},"no":null}"#;
-        let told = TestResponse::send(app.post(&path).json_body(body)).await;
-        assert_eq!((told.status.as_u16(), told.text()), (200, answer));
+        let response = TestResponse::send(app.post(&path).json_body(body)).await;
+        assert_eq!((response.status.as_u16(), response.text()), (200, answer));
         assert_eq!(
-            told.header("content-type"),
+            response.header("content-type"),
             "application/json;charset=utf-8"
         );
-        assert_eq!(told.header("cache-control"), "no-cache, no-store");
+        assert_eq!(response.header("cache-control"), "no-cache, no-store");
         let arrived = backend.last_request();
         let line = "POST /scxml/session/S-1/request/ixn/chat/send%20it";
         assert_eq!(arrived.request_line(), line);
         let expected = json!({"text": "a&b=é", "_n": "1.50", "map": "{k=[v]}", "q": "1"});
         assert_eq!(json!(arrived.form()), expected);
     }
-    // What has no content is an empty object.
+    // A response without content is an empty object.
     backend.set_responder(|_| MockResponse::Raw("HTTP/1.1 204 No Content\r\n\r\n".to_owned()));
-    let told = TestResponse::send(app.get(&format!("{service}/poll?since=2"))).await;
-    assert_eq!((told.status.as_u16(), told.text()), (200, "{}"));
+    let response = TestResponse::send(app.get(&format!("{service}/poll?since=2"))).await;
+    assert_eq!((response.status.as_u16(), response.text()), (200, "{}"));
     assert_eq!(backend.last_request().form()["since"], "2");
-    // Nothing of it was stored.
+    // The fields of requests are not stored.
     assert_eq!(app.storage(&service).await, json!({"kept": "1"}));
 }
 
-async fn lists_that_were_never_encoded_arrive_whole(app: TestApp) {
+async fn unencoded_lists_are_passed_through(app: TestApp) {
     let backend = Backend::new_ors(|_| MockResponse::ok("{}")).await;
     let app = start_app(&app, &ors_service(&[&backend.url()]), &[]).await;
     let service = create(&app, "").await;
@@ -112,7 +112,7 @@ async fn lists_that_were_never_encoded_arrive_whole(app: TestApp) {
     );
 }
 
-async fn files_are_stored_and_the_backend_reads_them_by_their_path(app: TestApp) {
+async fn files_are_stored_and_sent_as_paths(app: TestApp) {
     let backend = Backend::new_ors(|_| MockResponse::ok("{}")).await;
     let app = start_app(&app, &ors_service(&[&backend.url()]), &[]).await;
     let service = create(&app, "").await;
@@ -136,7 +136,7 @@ async fn files_are_stored_and_the_backend_reads_them_by_their_path(app: TestApp)
         (&read.body[..], read.header("content-type")),
         (&b"123"[..], "image/png")
     );
-    // A file that arrived stays when the backend does not do its part, and the client is told.
+    // A stored file remains if the backend fails, and the error message says so.
     backend.set_responder(|_| MockResponse::Json(500, "{}".to_owned()));
     let file = Multipart::new().file("other", "p", "image/png", b"5");
     let request = app.post(&format!("{service}/attach")).multipart_body(file);
@@ -145,13 +145,13 @@ async fn files_are_stored_and_the_backend_reads_them_by_their_path(app: TestApp)
         .error_message("BackendUnreachable", 502);
     assert_eq!(
         message,
-        "ORS request failed: ORS answered 500; its files are in the service's storage"
+        "ORS request failed: ORS responded with 500; its files are in the service's storage"
     );
     let read = TestResponse::send(app.get(&format!("{service}/storage/binary/other"))).await;
     assert_eq!(read.body, b"5");
 }
 
-async fn what_says_who_asks_goes_along(app: TestApp) {
+async fn correlation_headers_are_propagated(app: TestApp) {
     let backend = Backend::new_ors(|_| MockResponse::ok("{}")).await;
     let app = start_app(&app, &ors_service(&[&backend.url()]), &[]).await;
     let headers = [
@@ -175,11 +175,15 @@ async fn what_says_who_asks_goes_along(app: TestApp) {
     TestResponse::send(app.post(&format!("{service}/x"))).await;
     let arrived = backend.last_request();
     assert_eq!(arrived.header("gms_user"), "");
-    assert_eq!(arrived.header("x-request-id").len(), 36, "one was made");
+    assert_eq!(
+        arrived.header("x-request-id").len(),
+        36,
+        "a request id is generated"
+    );
     assert_eq!(arrived.header("host"), backend.address.to_string());
 }
 
-async fn update_is_answered_here(app: TestApp) {
+async fn update_is_not_sent_to_the_backend(app: TestApp) {
     let backend = Backend::new_ors(|_| MockResponse::ok("{}")).await;
     let app = start_app(&app, &ors_service(&[&backend.url()]), &[]).await;
     let service = create(&app, "").await;
@@ -192,14 +196,14 @@ async fn update_is_answered_here(app: TestApp) {
         let answer = wire.request("GET", &format!("{service}/{unknown}")).await;
         answer.error_message("RequestNotFound", 404);
     }
-    let nobody = app.post("/genesys/1/service/nobody/x");
-    TestResponse::send(nobody)
+    let unknown_service = app.post("/genesys/1/service/unknown/x");
+    TestResponse::send(unknown_service)
         .await
         .error_message("ServiceNotFound", 404);
     assert_eq!(backend.received_requests().len(), before);
 }
 
-async fn a_configured_option_wins_and_no_wiring_is_passed_on(app: TestApp) {
+async fn configured_options_win_and_server_side_options_are_not_sent(app: TestApp) {
     let backend = Backend::new_ors(|_| MockResponse::ok("{}")).await;
     let options = "_lang = 'de'\n_color = 'red'\n_overwritable_options = '_color'\n\
                    '_header.X-Key' = 'secret'\n";
@@ -215,22 +219,22 @@ async fn a_configured_option_wins_and_no_wiring_is_passed_on(app: TestApp) {
     assert_eq!(json!(form), expected);
 }
 
-async fn what_names_the_service_is_never_the_clients(app: TestApp) {
+async fn clients_cannot_set_the_data_id(app: TestApp) {
     let backend = Backend::new_ors(|_| MockResponse::ok("{}")).await;
     let app = start_app(&app, &ors_service(&[&backend.url()]), &[]).await;
     let service = create(&app, "_data_id=forged&_DATA_ID=forged&src=forged&_x=1").await;
     let request = app.post(&format!("{service}/say?_data_id=forged"));
     TestResponse::send(request.form_body("src=a.png&_Data_Id=forged&_data_id=forged")).await;
-    let calls = backend.received_requests();
+    let requests = backend.received_requests();
     let id = service.rsplit('/').next().unwrap();
     let expected = [
         json!({"src": "http://docs/chat.scxml", "_data_id": id, "_x": "1"}),
         json!({"_data_id": id, "_x": "1"}),
-        // Here it is nobody's but the client's.
+        // In a service-specific request `src` is a field of the client.
         json!({"src": "a.png"}),
     ];
-    assert_eq!(calls.len(), expected.len());
-    for (call, expected) in calls.iter().zip(&expected) {
+    assert_eq!(requests.len(), expected.len());
+    for (call, expected) in requests.iter().zip(&expected) {
         assert_eq!(&json!(call.form()), expected, "{}", call.request_line());
         assert!(!format!("{call:?}").contains("forged"));
     }

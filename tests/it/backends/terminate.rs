@@ -1,4 +1,4 @@
-//! The end of a service is the end of its session, whoever ends it and whatever is up.
+//! Termination of backend sessions when their service ends.
 
 use std::time::Duration;
 
@@ -10,11 +10,11 @@ use crate::support::{
 };
 
 on_every_kind_of_store!(
-    a_deleted_service_ends_its_session_once,
-    a_service_that_ends_by_its_time_ends_its_session,
-    a_session_goes_on_while_its_service_does,
-    a_backend_that_is_away_is_told_later_and_holds_nothing_else_up,
-    what_a_backend_refuses_to_end_is_given_up,
+    deleting_a_service_terminates_its_session_once,
+    expiration_of_a_service_terminates_its_session,
+    extending_a_service_keeps_its_session,
+    termination_is_retried_when_the_backend_is_back,
+    refused_terminations_are_not_retried,
 );
 
 async fn create(app: &TestApp, form: &str) -> String {
@@ -33,13 +33,13 @@ fn count_terminations(backend: &Backend) -> usize {
 }
 
 async fn assert_no_keys_left(app: &TestApp) {
-    eventually("nothing is left", async || {
+    eventually("no keys left", async || {
         app.redis_keys("*").await.is_empty().then_some(())
     })
     .await;
 }
 
-async fn a_deleted_service_ends_its_session_once(app: TestApp) {
+async fn deleting_a_service_terminates_its_session_once(app: TestApp) {
     let backend = Backend::new_ors(|_| MockResponse::ok("{}")).await;
     let app = start_app(&app, &ors_service(&[&backend.url()]), &[]).await;
     let service = create(&app, "a=1").await;
@@ -51,19 +51,19 @@ async fn a_deleted_service_ends_its_session_once(app: TestApp) {
     );
     assert_eq!(ended.header("x-request-id").len(), 36);
     assert_no_keys_left(&app).await;
-    let gone = TestResponse::send(app.post(&format!("{service}/x"))).await;
-    gone.error_message("ServiceNotFound", 404);
-    // The next one's end is behind any second end of this one.
+    let response = TestResponse::send(app.post(&format!("{service}/x"))).await;
+    response.error_message("ServiceNotFound", 404);
+    // The termination of the next session comes after any second termination of this one.
     let next = create(&app, "").await;
     TestResponse::send(app.delete(&next)).await.assert_ok();
-    eventually("the next one ends", async || {
+    eventually("termination of the next session", async || {
         (count_terminations(&backend) == 2).then_some(())
     })
     .await;
     assert_no_keys_left(&app).await;
 }
 
-async fn a_service_that_ends_by_its_time_ends_its_session(app: TestApp) {
+async fn expiration_of_a_service_terminates_its_session(app: TestApp) {
     let backend = Backend::new_ors(|_| MockResponse::ok("{}")).await;
     let app = start_app(&app, &ors_service(&[&backend.url()]), &[]).await;
     create(&app, "_ttl=1").await;
@@ -73,50 +73,50 @@ async fn a_service_that_ends_by_its_time_ends_its_session(app: TestApp) {
     TestResponse::send(app.put(&moved).form_body(&end))
         .await
         .assert_empty();
-    eventually("it ends too", async || {
+    eventually("termination of the second session", async || {
         (count_terminations(&backend) == 2).then_some(())
     })
     .await;
     assert_no_keys_left(&app).await;
 }
 
-async fn a_session_goes_on_while_its_service_does(app: TestApp) {
+async fn extending_a_service_keeps_its_session(app: TestApp) {
     let backend = Backend::new_ors(|_| MockResponse::ok("{}")).await;
     let app = start_app(&app, &ors_service(&[&backend.url()]), &[]).await;
-    let lives = create(&app, "_ttl=2").await;
-    TestResponse::send(app.put(&lives).form_body("ttl=3600"))
+    let extended = create(&app, "_ttl=2").await;
+    TestResponse::send(app.put(&extended).form_body("ttl=3600"))
         .await
         .assert_empty();
     let other = create(&app, "_ttl=3").await;
-    eventually("the other one ends", async || {
-        let told = TestResponse::send(app.get(&other)).await;
-        (told.status == 404 && count_terminations(&backend) == 1).then_some(())
+    eventually("the other service ends", async || {
+        let response = TestResponse::send(app.get(&other)).await;
+        (response.status == 404 && count_terminations(&backend) == 1).then_some(())
     })
     .await;
-    let answer = TestResponse::send(app.post(&format!("{lives}/x"))).await;
+    let answer = TestResponse::send(app.post(&format!("{extended}/x"))).await;
     assert_eq!(answer.text(), "{}");
 }
 
-async fn a_backend_that_is_away_is_told_later_and_holds_nothing_else_up(app: TestApp) {
-    let mut away = Backend::new_ors(|_| MockResponse::ok("{}")).await;
-    let up = Backend::new_ors(|_| MockResponse::ok("{}")).await;
+async fn termination_is_retried_when_the_backend_is_back(app: TestApp) {
+    let mut stopped = Backend::new_ors(|_| MockResponse::ok("{}")).await;
+    let running = Backend::new_ors(|_| MockResponse::ok("{}")).await;
     let services =
-        ors_service(&[&away.url()]) + &ors_service(&[&up.url()]).replace("chat]", "other]");
+        ors_service(&[&stopped.url()]) + &ors_service(&[&running.url()]).replace("chat]", "other]");
     let app = start_app(&app, &services, &[]).await;
     let first = create(&app, "a=1").await;
     let other = TestResponse::send(app.post("/genesys/1/service/other"))
         .await
         .service_id();
-    away.stop().await;
+    stopped.stop().await;
     TestResponse::send(app.delete(&first)).await.assert_ok();
     TestResponse::send(app.delete(&other)).await.assert_ok();
-    up.wait_for_request(TERMINATE_REQUEST).await;
-    away.restart().await;
-    away.wait_for_request(TERMINATE_REQUEST).await;
+    running.wait_for_request(TERMINATE_REQUEST).await;
+    stopped.restart().await;
+    stopped.wait_for_request(TERMINATE_REQUEST).await;
     assert_no_keys_left(&app).await;
 }
 
-async fn what_a_backend_refuses_to_end_is_given_up(app: TestApp) {
+async fn refused_terminations_are_not_retried(app: TestApp) {
     let backend = Backend::new_ors(|_| MockResponse::ok("{}")).await;
     let app = start_app(&app, &ors_service(&[&backend.url()]), &[]).await;
     for status in [404, 403] {
@@ -129,14 +129,14 @@ async fn what_a_backend_refuses_to_end_is_given_up(app: TestApp) {
         TestResponse::send(app.delete(&service)).await.assert_ok();
         assert_no_keys_left(&app).await;
     }
-    eventually("both were tried", async || {
+    eventually("both terminations", async || {
         (count_terminations(&backend) == 2).then_some(())
     })
     .await;
 }
 
 #[tokio::test]
-async fn another_replica_ends_the_session_of_one_that_stopped() {
+async fn another_replica_terminates_the_session_of_a_stopped_replica() {
     let redis = TestRedis::shared();
     let backend = Backend::new_ors(|_| MockResponse::ok("{}")).await;
     let host = TestApp::start(Some(redis), "unused:", &[]).await;
@@ -146,19 +146,19 @@ async fn another_replica_ends_the_session_of_one_that_stopped() {
     let other = TestApp::start(one.redis.clone(), &one.prefix, &settings).await;
     let service = create(&one, "_ttl=3").await;
     let answer = TestResponse::send(other.post(&format!("{service}/x"))).await;
-    assert_eq!(answer.text(), "{}", "any replica serves it");
+    assert_eq!(answer.text(), "{}", "any replica serves the session");
     one.stop().await;
     backend.wait_for_request(TERMINATE_REQUEST).await;
     assert_no_keys_left(&other).await;
 }
 
 #[tokio::test]
-async fn many_sessions_of_a_backend_that_hangs_keep_no_number_from_coming_back() {
+async fn a_hanging_backend_does_not_delay_the_release_of_numbers() {
     use crate::support::bookings::{catalog, default_group_toml, number};
     drop(catalog(""));
     let app = TestApp::on_redis().await;
-    let hangs = Backend::new_ors(|_| MockResponse::ok("{}")).await;
-    let services = ors_service(&[&hangs.url()])
+    let hanging = Backend::new_ors(|_| MockResponse::ok("{}")).await;
+    let services = ors_service(&[&hanging.url()])
         + "[services.request-interaction]\n_type = 'builtin'\n_service = 'request-interaction'\n"
         + &default_group_toml("CLUSTER", 1);
     let app = start_app(&app, &services, &[]).await;
@@ -168,22 +168,22 @@ async fn many_sessions_of_a_backend_that_hangs_keep_no_number_from_coming_back()
     }
     let call = TestResponse::send(app.post("/genesys/1/service/request-interaction")).await;
     assert_eq!(call.json()["_access_number"], number(0));
-    hangs.set_responder(|_| MockResponse::Delayed(Duration::from_secs(3_600), String::new()));
+    hanging.set_responder(|_| MockResponse::Delayed(Duration::from_secs(3_600), String::new()));
     for chat in &chats {
         TestResponse::send(app.delete(chat)).await.assert_ok();
     }
-    hangs.wait_for_request(TERMINATE_REQUEST).await;
+    hanging.wait_for_request(TERMINATE_REQUEST).await;
     TestResponse::send(app.delete(&call.service_id()))
         .await
         .assert_ok();
-    eventually("the number is free", async || {
+    eventually("the number is released", async || {
         let call = TestResponse::send(app.post("/genesys/1/service/request-interaction")).await;
         (call.status == 200).then_some(())
     })
     .await;
     assert!(
-        count_terminations(&hangs) <= 40,
-        "a session is tried by one at a time"
+        count_terminations(&hanging) <= 40,
+        "one termination at a time per session"
     );
     drop(unreachable_url().await);
 }

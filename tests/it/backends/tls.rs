@@ -20,7 +20,7 @@ use crate::support::{
     backends::{http_service, start_app},
 };
 
-/// A backend that answers everything with `{}` over TLS; gives its port.
+/// Starts a backend that responds to every request with `{}` over TLS. Returns its port.
 async fn listen(config: ServerConfig) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -44,7 +44,7 @@ async fn listen(config: ServerConfig) -> u16 {
 }
 
 #[tokio::test]
-async fn a_backend_is_trusted_by_the_authorities_that_are_set_and_by_no_others() {
+async fn backend_certificates_are_verified_with_the_configured_ca_only() {
     let folder = tempfile::tempdir().unwrap();
     let files = build_keys_and_certs_for_tls(&folder);
     let chain = CertificateDer::pem_file_iter(&files.redis_crt).unwrap();
@@ -78,7 +78,7 @@ async fn a_backend_is_trusted_by_the_authorities_that_are_set_and_by_no_others()
     TestResponse::send(create)
         .await
         .error_message("BackendUnreachable", 502);
-    // One that an operator makes where nobody was to be trusted before.
+    // A stored entry is the first to use TLS.
     let put = plain.put("/genesys/1/admin/services/late");
     let options = format!(r#"{{"_type":"http","_service":"https://127.0.0.1:{port}/x"}}"#);
     let put = put.basic_auth("admin", Some("p")).json_body(&options);
@@ -88,10 +88,10 @@ async fn a_backend_is_trusted_by_the_authorities_that_are_set_and_by_no_others()
 }
 
 #[test]
-fn a_file_of_authorities_that_is_none_is_refused() {
+fn an_invalid_ca_file_is_rejected() {
     for file in ["/nowhere.pem", "Cargo.toml"] {
-        let wrong = Settings::load(None, [("SWITCHBOARD__BACKEND__CA_FILE", file)]);
-        let message = wrong.unwrap_err().to_string();
+        let result = Settings::load(None, [("SWITCHBOARD__BACKEND__CA_FILE", file)]);
+        let message = result.unwrap_err().to_string();
         assert!(
             message.starts_with("setting `backend.ca_file`"),
             "{message}"

@@ -1,5 +1,4 @@
-//! Access codes: random digits of the length and with the prefix that were asked for, no two alike
-//! among the live bookings of a number.
+//! Access codes: random digits of the requested length and prefix, unique among the active bookings of a number.
 
 use std::collections::BTreeSet;
 
@@ -14,18 +13,18 @@ use crate::support::{
 };
 
 on_every_kind_of_store!(
-    a_code_has_six_digits_where_nobody_says,
+    the_default_code_has_six_digits,
     a_code_has_its_length_and_begins_with_its_prefix,
     a_code_begins_with_any_prefix_of_a_range,
-    a_code_that_cannot_be_is_refused,
-    codes_are_not_to_be_foreseen,
-    no_two_live_bookings_of_a_number_have_one_code,
-    numbers_have_codes_of_their_own,
-    a_number_whose_codes_are_used_up_is_not_given_out,
-    a_group_whose_codes_are_used_up_gives_its_backup,
+    invalid_code_options_are_rejected,
+    codes_are_random,
+    codes_are_unique_among_the_bookings_of_a_number,
+    codes_of_different_numbers_are_independent,
+    a_number_without_free_codes_is_not_booked,
+    a_group_without_free_codes_returns_its_backup_number,
 );
 
-async fn a_code_has_six_digits_where_nobody_says(app: TestApp) {
+async fn the_default_code_has_six_digits(app: TestApp) {
     let app = start_app(&app, &default_group_toml("ROUND_ROBIN", 1)).await;
     let booked = book_number(&app, "_provide_code=true").await;
     assert_eq!(booked.code().len(), 6);
@@ -46,9 +45,9 @@ async fn a_code_has_its_length_and_begins_with_its_prefix(app: TestApp) {
             format!("_provide_code=true&_access_code_length={length}&_access_code_prefix={prefix}");
         let booked = book_number(&app, &form).await;
         assert_eq!(booked.code().len().to_string(), length, "{form}");
-        let begins = prefix.split('-').next().unwrap();
+        let prefix_digits = prefix.split('-').next().unwrap();
         assert!(
-            booked.code().starts_with(begins),
+            booked.code().starts_with(prefix_digits),
             "{form}: {}",
             booked.code()
         );
@@ -59,16 +58,16 @@ async fn a_code_has_its_length_and_begins_with_its_prefix(app: TestApp) {
 async fn a_code_begins_with_any_prefix_of_a_range(app: TestApp) {
     let app = start_app(&app, &default_group_toml("ROUND_ROBIN", 1)).await;
     let form = "_provide_code=true&_access_code_length=6&_access_code_prefix=07-09";
-    let mut seen = BTreeSet::new();
-    // That one of three never comes up in a hundred has a chance of one to 10^17.
+    let mut prefixes = BTreeSet::new();
+    // The probability that one of three prefixes is missing in a hundred codes is 10^-17.
     for _ in 0..100 {
         let booked = book_number(&app, form).await;
-        seen.insert(booked.code()[..2].to_owned());
+        prefixes.insert(booked.code()[..2].to_owned());
     }
-    assert_eq!(seen.into_iter().collect::<Vec<_>>(), ["07", "08", "09"]);
+    assert_eq!(prefixes.into_iter().collect::<Vec<_>>(), ["07", "08", "09"]);
 }
 
-async fn a_code_that_cannot_be_is_refused(app: TestApp) {
+async fn invalid_code_options_are_rejected(app: TestApp) {
     let app = start_app(&app, &default_group_toml("CLUSTER", 1)).await;
     for (option, value) in [
         ("_access_code_length", "0"),
@@ -86,11 +85,11 @@ async fn a_code_that_cannot_be_is_refused(app: TestApp) {
         let message = answer.error_message("InvalidParameter", 400);
         assert!(message.contains(option), "{message}");
     }
-    // Nothing was held, and nobody asks what a code is like that is not wanted.
+    // No number was booked, and code options are ignored if no code is requested.
     book_number(&app, "_access_code_length=0").await;
 }
 
-async fn codes_are_not_to_be_foreseen(app: TestApp) {
+async fn codes_are_random(app: TestApp) {
     let mut codes = BTreeSet::new();
     let app = start_app(&app, &default_group_toml("CLUSTER", 40)).await;
     for _ in 0..40 {
@@ -98,11 +97,11 @@ async fn codes_are_not_to_be_foreseen(app: TestApp) {
         let booked = book_number(&app, form).await;
         codes.insert(booked.code()[..8].to_owned());
     }
-    // Of forty random ones out of 10^8 two are alike once in 10^5 runs; many never are.
+    // Two of forty random prefixes of 10^8 are equal once in 10^5 runs; five never are.
     assert!(codes.len() > 35, "{codes:?}");
 }
 
-async fn no_two_live_bookings_of_a_number_have_one_code(app: TestApp) {
+async fn codes_are_unique_among_the_bookings_of_a_number(app: TestApp) {
     let app = start_app(&app, &default_group_toml("ROUND_ROBIN", 1)).await;
     let form = "_provide_code=true&_access_code_length=2&_access_code_prefix=3-5";
     let booked = join_all((0..30).map(|_| book_number(&app, form))).await;
@@ -118,7 +117,7 @@ async fn no_two_live_bookings_of_a_number_have_one_code(app: TestApp) {
     }
 }
 
-async fn numbers_have_codes_of_their_own(app: TestApp) {
+async fn codes_of_different_numbers_are_independent(app: TestApp) {
     let app = start_app(&app, &default_group_toml("ROUND_ROBIN", 2)).await;
     let form = "_provide_code=true&_access_code_length=1&_access_code_prefix=4";
     let (one, other) = (book_number(&app, form).await, book_number(&app, form).await);
@@ -130,7 +129,7 @@ async fn numbers_have_codes_of_their_own(app: TestApp) {
     }
 }
 
-async fn a_number_whose_codes_are_used_up_is_not_given_out(app: TestApp) {
+async fn a_number_without_free_codes_is_not_booked(app: TestApp) {
     let app = start_app(&app, &default_group_toml("ROUND_ROBIN", 1)).await;
     let form = "_provide_code=true&_access_code_length=1";
     let mut booked = Vec::new();
@@ -151,7 +150,7 @@ async fn a_number_whose_codes_are_used_up_is_not_given_out(app: TestApp) {
     assert_eq!(book_number(&app, "").await.code, None);
 }
 
-async fn a_group_whose_codes_are_used_up_gives_its_backup(app: TestApp) {
+async fn a_group_without_free_codes_returns_its_backup_number(app: TestApp) {
     let group = group_toml("DNIS", "ROUND_ROBIN", &["8005550001"]);
     let app = start_app(&app, &(group + "_backup_resource = \"8009990000\"\n")).await;
     let form = "_provide_code=true&_access_code_length=1&_access_code_prefix=4";

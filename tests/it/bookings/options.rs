@@ -1,5 +1,4 @@
-//! Which of the values counts that service, request and group have for one thing, and which are
-//! allowed.
+//! Precedence and ranges of the options of services, requests and groups.
 
 use std::fmt::Write as _;
 
@@ -12,28 +11,28 @@ use crate::support::{
 };
 
 on_every_kind_of_store!(
-    the_request_says_how_long_before_the_service_and_that_before_the_group,
-    a_number_is_held_for_five_seconds_to_half_an_hour,
-    a_configured_option_counts_more_than_the_requests,
-    an_option_that_may_be_overwritten_is_where_the_request_has_one,
-    an_empty_value_is_an_absent_one,
-    booleans_are_read_in_small_and_capital_letters,
-    the_fill_of_the_pool_is_told_where_it_is_asked_for,
-    a_group_that_nobody_configured_is_refused,
-    a_parameter_that_does_not_count_is_named_in_a_warning,
-    a_group_says_which_services_may_take_from_it,
-    a_group_limits_for_how_long_a_request_may_hold_a_number,
-    a_request_may_choose_its_group,
+    booking_timeout_precedence_is_request_service_group,
+    booking_timeouts_are_5_to_1800_seconds,
+    a_configured_option_wins_over_the_request,
+    overwritable_options_yield_to_the_request,
+    empty_values_are_absent,
+    booleans_are_case_insensitive,
+    pool_health_is_returned_on_request,
+    an_unknown_group_is_rejected,
+    ignored_parameters_are_listed_in_warnings,
+    a_group_can_be_restricted_to_services,
+    a_group_limits_the_booking_timeout_of_requests,
+    a_request_can_select_its_group,
 );
 
-/// Two groups, one with a timeout of its own.
+/// Two groups, one with its own booking timeout.
 fn groups() -> String {
     let mut groups = default_group_toml("CLUSTER", 9);
     groups += &group_toml("other", "CLUSTER", &["8006660001", "8006660002"]);
     groups + "_booking_expiration_timeout = 90\n"
 }
 
-async fn the_request_says_how_long_before_the_service_and_that_before_the_group(app: TestApp) {
+async fn booking_timeout_precedence_is_request_service_group(app: TestApp) {
     let mut more = groups();
     more += &service_toml("slow", "request-interaction");
     more += "_booking_expiration_timeout = 120\n_resource_group = \"other\"\n";
@@ -52,11 +51,11 @@ async fn the_request_says_how_long_before_the_service_and_that_before_the_group(
     }
 }
 
-async fn a_number_is_held_for_five_seconds_to_half_an_hour(app: TestApp) {
+async fn booking_timeouts_are_5_to_1800_seconds(app: TestApp) {
     for seconds in ["5", "1800", " 60 "] {
         let form = format!("_booking_expiration_timeout={seconds}");
-        let held = book_number(&app, &form).await.count("_expiration_time");
-        assert_eq!(held.to_string(), seconds.trim());
+        let expires_in = book_number(&app, &form).await.count("_expiration_time");
+        assert_eq!(expires_in.to_string(), seconds.trim());
     }
     for seconds in ["4", "1801", "0", "-5", "soon", "5.5"] {
         let form = format!("_booking_expiration_timeout={seconds}");
@@ -66,7 +65,7 @@ async fn a_number_is_held_for_five_seconds_to_half_an_hour(app: TestApp) {
     }
 }
 
-/// A service whose options all say something, and more of them.
+/// A service that sets all options, and `more`.
 fn strict_service(more: &str) -> String {
     let mut text = groups();
     text += &service_toml("strict", "request-interaction");
@@ -75,16 +74,16 @@ fn strict_service(more: &str) -> String {
     text + more
 }
 
-/// A request that wants all of it otherwise.
+/// Parameters that differ from all options of the service.
 const REQUEST_OPTIONS: &str = "_provide_code=true&_resource_group=DNIS&_access_code_length=8\
                          &_access_code_prefix=77&_return_pool_health=false&_ttl=200";
 
 async fn remaining_ttl(app: &TestApp, booked: &Booked) -> u64 {
-    let told = crate::support::TestResponse::send(app.get(&booked.service_path())).await;
-    told.json()["_ttl"].as_u64().unwrap()
+    let results = crate::support::TestResponse::send(app.get(&booked.service_path())).await;
+    results.json()["_ttl"].as_u64().unwrap()
 }
 
-async fn a_configured_option_counts_more_than_the_requests(app: TestApp) {
+async fn a_configured_option_wins_over_the_request(app: TestApp) {
     let app = start_app(&app, &strict_service("")).await;
     let booked = Booked::from_response(&create(&app, "strict", REQUEST_OPTIONS).await);
     assert_eq!(booked.code, None);
@@ -93,8 +92,8 @@ async fn a_configured_option_counts_more_than_the_requests(app: TestApp) {
     assert!(remaining_ttl(&app, &booked).await <= 100);
 }
 
-async fn an_option_that_may_be_overwritten_is_where_the_request_has_one(app: TestApp) {
-    // One by one, then all.
+async fn overwritable_options_yield_to_the_request(app: TestApp) {
+    // Each option by itself, then all.
     let options = [
         "_provide_code",
         "_resource_group",
@@ -107,7 +106,7 @@ async fn an_option_that_may_be_overwritten_is_where_the_request_has_one(app: Tes
     let base = strict_service("");
     let base = base.split_once("[services.strict]\n").unwrap().1;
     for (n, option) in options.iter().enumerate() {
-        // `_access_code_*` show only in a code.
+        // `_access_code_*` have an effect only if a code is requested.
         let base = if option.starts_with("_access") {
             base.replace("_provide_code = false", "_provide_code = true")
         } else {
@@ -123,7 +122,7 @@ async fn an_option_that_may_be_overwritten_is_where_the_request_has_one(app: Tes
     write!(more, "[services.all]\n{base}{all}").unwrap();
     let app = start_app(&app, &(groups() + &more)).await;
 
-    let mut told = Vec::new();
+    let mut results = Vec::new();
     for name in ["s0", "s1", "s2", "s3", "s4", "s5", "all"] {
         let booked = Booked::from_response(&create(&app, name, REQUEST_OPTIONS).await);
         let code = booked.code.clone().unwrap_or_default();
@@ -131,11 +130,11 @@ async fn an_option_that_may_be_overwritten_is_where_the_request_has_one(app: Tes
         let other = booked.number.starts_with("800666");
         let pool = booked.response.get("_pool_size").is_some();
         let long = remaining_ttl(&app, &booked).await > 100;
-        told.push((code.len(), prefix, other, pool, long));
+        results.push((code.len(), prefix, other, pool, long));
         let call = format!("_access_number={}", booked.number);
         assert_eq!(create(&app, "match-interaction", &call).await.status, 200);
     }
-    let told: Vec<_> = told
+    let results: Vec<_> = results
         .iter()
         .map(|(length, prefix, other, pool, long)| (*length, prefix.as_str(), *other, *pool, *long))
         .collect();
@@ -148,15 +147,15 @@ async fn an_option_that_may_be_overwritten_is_where_the_request_has_one(app: Tes
         (0, "", true, true, true),
         (8, "77", false, false, true),
     ];
-    assert_eq!(told, expected);
+    assert_eq!(results, expected);
 
-    // What the request does not say is as configured.
+    // Options that the request does not set are as configured.
     let booked = Booked::from_response(&create(&app, "all", "_provide_code=true").await);
     assert_eq!((booked.code().len(), &booked.code()[..2]), (4, "12"));
     assert_eq!(booked.count("_pool_size"), 2);
 }
 
-async fn an_empty_value_is_an_absent_one(app: TestApp) {
+async fn empty_values_are_absent(app: TestApp) {
     let mut more = groups();
     more += &service_toml("empty", "request-interaction");
     more += "_provide_code = \"\"\n_resource_group = \"\"\n_booking_expiration_timeout = \"\"\n";
@@ -174,7 +173,7 @@ async fn an_empty_value_is_an_absent_one(app: TestApp) {
     assert_eq!(booked.count("_expiration_time"), 30);
 }
 
-async fn booleans_are_read_in_small_and_capital_letters(app: TestApp) {
+async fn booleans_are_case_insensitive(app: TestApp) {
     for (value, expected) in [
         ("true", true),
         ("True", true),
@@ -197,7 +196,7 @@ async fn booleans_are_read_in_small_and_capital_letters(app: TestApp) {
     }
 }
 
-async fn the_fill_of_the_pool_is_told_where_it_is_asked_for(app: TestApp) {
+async fn pool_health_is_returned_on_request(app: TestApp) {
     let app = start_app(&app, &default_group_toml("CLUSTER", 3)).await;
     for free in [2, 1, 0] {
         let booked = book_number(&app, "_return_pool_health=true").await;
@@ -219,18 +218,18 @@ async fn the_fill_of_the_pool_is_told_where_it_is_asked_for(app: TestApp) {
     );
 }
 
-async fn a_group_that_nobody_configured_is_refused(app: TestApp) {
+async fn an_unknown_group_is_rejected(app: TestApp) {
     let app = start_app(&app, &groups()).await;
     let service = app.create("").await;
     let id = service.rsplit('/').next().unwrap();
     for (name, form) in [
-        ("request-interaction", "_resource_group=nobodys".to_owned()),
+        ("request-interaction", "_resource_group=unknown".to_owned()),
         ("request-access", format!("_id={id}&_resource_group=dnis")),
     ] {
         let message = create(&app, name, &form)
             .await
             .error_message("InvalidParameter", 400);
-        // The names of the groups are not for callers.
+        // Error messages do not disclose names of groups.
         assert!(
             !message.contains("other") && !message.contains("DNIS"),
             "{message}"
@@ -238,7 +237,7 @@ async fn a_group_that_nobody_configured_is_refused(app: TestApp) {
     }
 }
 
-async fn a_request_may_choose_its_group(app: TestApp) {
+async fn a_request_can_select_its_group(app: TestApp) {
     let app = start_app(&app, &groups()).await;
     for expected in ["8006660001", "8006660002"] {
         let booked = book_number(&app, "_resource_group=other").await;
@@ -250,7 +249,7 @@ async fn a_request_may_choose_its_group(app: TestApp) {
     assert!(book_number(&app, "").await.number.starts_with("800555"));
 }
 
-async fn a_group_says_which_services_may_take_from_it(app: TestApp) {
+async fn a_group_can_be_restricted_to_services(app: TestApp) {
     let mut more = default_group_toml("CLUSTER", 9);
     more += &group_toml("secret", "CLUSTER", &["8006660001", "8006660002"]);
     more += "_services = \" vip , other\"\n";
@@ -259,15 +258,15 @@ async fn a_group_says_which_services_may_take_from_it(app: TestApp) {
     more += "_resource_group = \"secret\"\n";
     let app = start_app(&app, &more).await;
     let id = book_number(&app, "").await.id;
-    let refused = async |name: &str, form: &str| {
+    let reject = async |name: &str, form: &str| {
         let answer = create(&app, name, form).await;
         answer.error_message("InvalidParameter", 400)
     };
-    let message = refused("request-interaction", "_resource_group=secret").await;
-    let unknown = refused("request-interaction", "_resource_group=nobodys").await;
-    assert_eq!(message, unknown.replace("nobodys", "secret"));
+    let message = reject("request-interaction", "_resource_group=secret").await;
+    let unknown_message = reject("request-interaction", "_resource_group=unknown").await;
+    assert_eq!(message, unknown_message.replace("unknown", "secret"));
     assert!(!message.contains("vip"), "{message}");
-    refused(
+    reject(
         "request-access",
         &format!("_id={id}&_resource_group=secret"),
     )
@@ -280,7 +279,7 @@ async fn a_group_says_which_services_may_take_from_it(app: TestApp) {
     assert!(booked.number.starts_with("800555"));
 }
 
-async fn a_group_limits_for_how_long_a_request_may_hold_a_number(app: TestApp) {
+async fn a_group_limits_the_booking_timeout_of_requests(app: TestApp) {
     let mut more = default_group_toml("CLUSTER", 9);
     more += "_max_booking_expiration_timeout = 60\n_booking_expiration_timeout = 90\n";
     more += &service_toml("slow", "request-interaction");
@@ -302,7 +301,7 @@ async fn a_group_limits_for_how_long_a_request_may_hold_a_number(app: TestApp) {
     }
 }
 
-async fn a_parameter_that_does_not_count_is_named_in_a_warning(app: TestApp) {
+async fn ignored_parameters_are_listed_in_warnings(app: TestApp) {
     let mut more = strict_service("_booking_expiration_timeout = 60\n");
     more += &service_toml("brief", "store");
     more += "_ttl = 60\ncity = \"Rome\"\n";
@@ -320,15 +319,18 @@ async fn a_parameter_that_does_not_count_is_named_in_a_warning(app: TestApp) {
         }
         all
     };
-    let named = warnings("brief", "_ttl=3600").await;
-    assert_eq!(named.len(), 1);
-    assert!(named[0].contains("parameter _ttl") && named[0].contains("option _ttl"));
+    let warnings_of_request = warnings("brief", "_ttl=3600").await;
+    assert_eq!(warnings_of_request.len(), 1);
+    assert!(
+        warnings_of_request[0].contains("parameter _ttl")
+            && warnings_of_request[0].contains("option _ttl")
+    );
     for same in ["", "_ttl=60", "_ttl=%2060", "_ttl=", "_x=1", "city=Paris"] {
         assert!(warnings("brief", same).await.is_empty(), "{same}");
     }
-    let named = warnings("strict", REQUEST_OPTIONS).await;
-    assert_eq!(named.len(), 6, "{named:?}");
-    // The stated exception: the request wins.
-    let named = warnings("strict", "_booking_expiration_timeout=7").await;
-    assert!(named.is_empty(), "{named:?}");
+    let warnings_of_request = warnings("strict", REQUEST_OPTIONS).await;
+    assert_eq!(warnings_of_request.len(), 6, "{warnings_of_request:?}");
+    // The exception: for this option the request wins.
+    let warnings_of_request = warnings("strict", "_booking_expiration_timeout=7").await;
+    assert!(warnings_of_request.is_empty(), "{warnings_of_request:?}");
 }

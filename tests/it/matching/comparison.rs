@@ -1,23 +1,59 @@
-//! Which callers and codes are the same.
+//! Comparison of callers and access codes.
 
 use super::start_with_shared_numbers;
 use crate::support::{
     TestApp,
     bookings::{
-        assert_no_match, book_number, create, default_group_toml, match_call, number, service_toml,
-        start_app,
+        assert_no_match, book_number, create, default_group_toml, group_toml, match_call, number,
+        service_toml, start_app,
     },
     on_every_kind_of_store,
 };
 
 on_every_kind_of_store!(
-    a_number_of_one_country_is_none_of_another,
-    a_caller_that_leaves_nothing_to_compare_matches_nothing,
-    an_empty_code_is_refused_unless_the_service_allows_it,
-    a_code_is_found_in_the_digits_of_any_script,
+    a_call_is_matched_by_any_spelling_of_the_caller,
+    a_call_is_matched_by_any_spelling_of_the_number,
+    numbers_of_different_countries_do_not_match,
+    a_caller_without_digits_matches_nothing,
+    an_empty_code_is_rejected_unless_the_service_allows_it,
+    a_code_matches_in_digits_of_any_script,
 );
 
-async fn a_number_of_one_country_is_none_of_another(app: TestApp) {
+async fn a_call_is_matched_by_any_spelling_of_the_caller(app: TestApp) {
+    let app = start_with_shared_numbers(&app).await;
+    let caller = book_number(&app, "_phone_number=6504699999").await;
+    let other = book_number(&app, "_phone_number=%2B49%2030%20123456").await;
+    for spelling in ["6504699998", "4699999", "030123456"] {
+        let call = format!("_access_number={}&_phone_number={spelling}", number(0));
+        assert_no_match(&app, &call).await;
+    }
+    for (spelling, id) in [
+        ("%2B1%20650%20469-9999", &caller.id),
+        ("%2B4930123456", &other.id),
+    ] {
+        let call = format!("_access_number={}&_phone_number={spelling}", number(0));
+        assert_eq!(&match_call(&app, &call).await, id);
+    }
+}
+
+async fn a_call_is_matched_by_any_spelling_of_the_number(app: TestApp) {
+    let group = group_toml("DNIS", "CLUSTER", &["+1 (800) 555-0001"]);
+    let app = start_app(&app, &group).await;
+    for spelling in [
+        "8005550001",
+        "%2B18005550001",
+        "1-800-555-0001",
+        "%2B1%20(800)%20555-0001",
+    ] {
+        let booked = book_number(&app, "").await;
+        // The response contains the configured spelling.
+        assert_eq!(booked.number, "+1 (800) 555-0001");
+        let call = format!("_access_number={spelling}");
+        assert_eq!(match_call(&app, &call).await, booked.id, "{spelling}");
+    }
+}
+
+async fn numbers_of_different_countries_do_not_match(app: TestApp) {
     let app = start_with_shared_numbers(&app).await;
     let booked = book_number(&app, "_phone_number=%2B4915112345678").await;
     let call = |caller: &str| format!("_access_number={}&_phone_number={caller}", number(0));
@@ -44,7 +80,7 @@ async fn a_number_of_one_country_is_none_of_another(app: TestApp) {
     }
 }
 
-async fn a_caller_that_leaves_nothing_to_compare_matches_nothing(app: TestApp) {
+async fn a_caller_without_digits_matches_nothing(app: TestApp) {
     let app = start_with_shared_numbers(&app).await;
     let withheld = book_number(&app, "_phone_number=anonymous").await;
     let booked = book_number(&app, "_phone_number=6504699999").await;
@@ -68,7 +104,7 @@ async fn a_caller_that_leaves_nothing_to_compare_matches_nothing(app: TestApp) {
     assert_eq!(match_call(&app, &call).await, withheld.id);
 }
 
-async fn an_empty_code_is_refused_unless_the_service_allows_it(app: TestApp) {
+async fn an_empty_code_is_rejected_unless_the_service_allows_it(app: TestApp) {
     let mut more = default_group_toml("ROUND_ROBIN", 1);
     more += &service_toml("lenient", "match-interaction");
     more += "_allow_empty_access_code = true\n";
@@ -89,7 +125,7 @@ async fn an_empty_code_is_refused_unless_the_service_allows_it(app: TestApp) {
     assert_eq!(answer.json()["_id"], booked.id, "{}", answer.text());
 }
 
-async fn a_code_is_found_in_the_digits_of_any_script(app: TestApp) {
+async fn a_code_matches_in_digits_of_any_script(app: TestApp) {
     let app = start_with_shared_numbers(&app).await;
     for (zero, spaces) in [('\u{ff10}', ""), ('\u{660}', ""), ('0', "%20")] {
         let booked = book_number(&app, "_provide_code=true").await;

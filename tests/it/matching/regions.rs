@@ -1,4 +1,4 @@
-//! Bookings are matched under whatever `phone.default_region` a replica has.
+//! Matching between replicas with different `phone.default_region`.
 
 use futures_util::future::join_all;
 
@@ -11,7 +11,7 @@ use crate::support::{
     random_prefix,
 };
 
-/// A replica under `region` with the resource groups `groups`.
+/// Starts a replica with the default region `region` and the resource groups `groups`.
 async fn start_replica(kind: RedisKind, prefix: &str, region: &str, groups: &str) -> TestApp {
     let catalogue = catalog(groups);
     let overrides = [
@@ -21,7 +21,7 @@ async fn start_replica(kind: RedisKind, prefix: &str, region: &str, groups: &str
     TestApp::start(Some(TestRedis::shared_kind(kind)), prefix, &overrides).await
 }
 
-/// One under US and one under DE, with numbers that do not name their country.
+/// Starts replicas for US and DE, with numbers without a country code.
 async fn start_us_and_de(kind: RedisKind, strategy: &str) -> (TestApp, TestApp) {
     let (prefix, groups) = (random_prefix(), default_group_toml(strategy, 1));
     let us = start_replica(kind, &prefix, "US", &groups).await;
@@ -36,7 +36,7 @@ fn call_form(caller: &str) -> String {
 async fn a_booking_made_under_one_region_is_matched_under_another() {
     for kind in [RedisKind::Single, RedisKind::Cluster] {
         let (us, de) = start_us_and_de(kind, "ROUND_ROBIN").await;
-        for (here, booked_as, there, called_as) in [
+        for (booked_at, booked_as, called_at, called_as) in [
             (&us, "6504699999", &de, "%2B16504699999"),
             (&us, "6504699999", &de, "6504699999"),
             (&us, "6504699999", &de, "(650)%20469-9999"),
@@ -48,23 +48,23 @@ async fn a_booking_made_under_one_region_is_matched_under_another() {
             (&de, "030%2012345678", &us, "%2B493012345678"),
             (&de, "sip:alice@example.org", &us, "sip:alice@example.org"),
         ] {
-            let id = book_number(here, &format!("_phone_number={booked_as}"))
+            let id = book_number(booked_at, &format!("_phone_number={booked_as}"))
                 .await
                 .id;
             for other in ["6504699998", "%2B446504699999", "sip:bob@example.org"] {
-                assert_no_match(there, &call_form(other)).await;
+                assert_no_match(called_at, &call_form(other)).await;
             }
-            let found = match_call(there, &call_form(called_as)).await;
+            let found = match_call(called_at, &call_form(called_as)).await;
             assert_eq!(found, id, "{booked_as} is called by {called_as}");
-            assert_no_match(here, &call_form(booked_as)).await;
+            assert_no_match(booked_at, &call_form(booked_as)).await;
         }
     }
 }
 
 #[tokio::test]
-async fn an_access_number_of_another_region_is_found_however_it_is_dialed() {
+async fn an_access_number_of_another_region_is_matched_by_any_spelling() {
     for kind in [RedisKind::Single, RedisKind::Cluster] {
-        // It lives while somebody uses it.
+        // The server runs as long as this handle exists.
         let _redis = TestRedis::shared_kind(kind);
         let mut groups = default_group_toml("ROUND_ROBIN", 0);
         groups = groups.replace("[]", "[\"(800) 555-0000\"]");
@@ -94,7 +94,7 @@ async fn an_access_number_of_another_region_is_found_however_it_is_dialed() {
 }
 
 #[tokio::test]
-async fn the_newest_booking_is_matched_under_whatever_region_it_was_made() {
+async fn the_newest_booking_is_matched_under_any_region() {
     let (us, de) = start_us_and_de(RedisKind::Single, "ROUND_ROBIN").await;
     let mut ids = Vec::new();
     for app in [&us, &de, &us, &de] {
@@ -114,11 +114,11 @@ async fn a_number_is_booked_once_while_the_region_changes() {
     let first = book_number(&us, "_phone_number=6504699999").await.id;
     us.stop().await;
     assert_none_free(&de, "").await;
-    // DE takes over the cleanup, and reads the numbers anew.
+    // DE becomes cleanup leader and parses the numbers again.
     let redis = de.redis.clone().unwrap();
     let version = format!("{}grp:{{DNIS}}:version", de.prefix);
     let mut connection = redis.connections().await.remove(0);
-    eventually("the group is filled under DE", async || {
+    eventually("the group is synchronized under DE", async || {
         let version: String = redis::AsyncCommands::get(&mut connection, &version)
             .await
             .unwrap();
@@ -133,7 +133,7 @@ async fn a_number_is_booked_once_while_the_region_changes() {
 }
 
 #[tokio::test]
-async fn of_calls_at_replicas_of_two_regions_one_gets_the_booking() {
+async fn one_of_concurrent_calls_at_two_regions_matches_a_booking() {
     let (us, de) = start_us_and_de(RedisKind::Single, "ROUND_ROBIN").await;
     let id = book_number(&us, "_phone_number=6504699999").await.id;
     let form = call_form("6504699999");
@@ -154,16 +154,16 @@ async fn of_calls_at_replicas_of_two_regions_one_gets_the_booking() {
 }
 
 #[tokio::test]
-async fn a_booking_of_which_no_region_is_known_is_matched_as_before() {
+async fn a_booking_without_region_is_matched_under_its_own_region() {
     let (us, de) = start_us_and_de(RedisKind::Single, "ROUND_ROBIN").await;
     let id = book_number(&us, "_phone_number=6504699999").await.id;
     let redis = us.redis.clone().unwrap();
     let regions = format!("{}grp:{{DNIS}}:regions", us.prefix);
     let mut connection = redis.connections().await.remove(0);
-    let gone: usize = redis::AsyncCommands::del(&mut connection, regions)
+    let deleted: usize = redis::AsyncCommands::del(&mut connection, regions)
         .await
         .unwrap();
-    assert_eq!(gone, 1);
+    assert_eq!(deleted, 1);
     assert_no_match(&de, &call_form("6504699999")).await;
     assert_eq!(match_call(&us, &call_form("%2B16504699999")).await, id);
 }

@@ -164,13 +164,13 @@ async fn names_of_dots_are_rejected(app: TestApp) {
             let response = submit(&session, action, &fields).await;
             assert_eq!(response.status, 400, "{path} {name}");
             let page = page_html(&response);
-            let allowed = format!("a name has 1 to {max_bytes} bytes");
+            let allowed = format!("a name must have 1 to {max_bytes} bytes");
             assert!(
                 error_message(page).contains(&allowed),
                 "{}",
                 error_message(page)
             );
-            let dots = escaped("is not \".\" or \"..\"");
+            let dots = escaped("must not be \".\" or \"..\"");
             assert!(
                 error_message(page).contains(&dots),
                 "{}",
@@ -348,7 +348,7 @@ async fn form_has_the_limits_of_the_api() {
     let response = submit(&session, "/services/many", &fields).await;
     assert_eq!(response.status, 400);
     let page = page_html(&response);
-    let expected = "has 5001 options, 5000 are allowed";
+    let expected = "has 5001 options, the maximum is 5000";
     assert!(
         error_message(page).contains(expected),
         "{}",

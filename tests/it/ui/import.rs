@@ -286,13 +286,13 @@ async fn invalid_catalog_is_shown_again_with_the_error(app: TestApp) {
         ),
         (
             "[resources.'.']\n_allocation_strategy = 'LOCAL'\nnumbers = ['1']",
-            "a name has 1 to 64 bytes",
+            "a name must have 1 to 64 bytes",
             400,
         ),
         ("[services", "line 1", 400),
         (
             "[services.store]\n_type = 'builtin'\n_service = 'store'\n_ttl = 5\n",
-            "the catalogue file",
+            "the catalog file",
             409,
         ),
         (" \n", "nothing to import", 400),

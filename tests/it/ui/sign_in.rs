@@ -239,7 +239,7 @@ async fn too_many_sign_in_attempts_are_rejected_on_every_replica() {
     for app in [&app, &other] {
         let refused = attempt(app, "192.0.2.1", PASSWORD).await;
         assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS);
-        assert!(refused.text().contains("10 are allowed in 60 seconds"));
+        assert!(refused.text().contains("the limit is 10 in 60 seconds"));
     }
     assert_eq!(attempt(&app, "192.0.2.2", PASSWORD).await.status, 303);
 }

@@ -1,4 +1,4 @@
-//! The table.
+//! The table of options.
 
 use super::{
     DefaultValue,
@@ -14,34 +14,34 @@ use super::{
 };
 use crate::service::builtin::Builtin;
 
-/// Who may do what a service is for.
+/// The types of configured services.
 pub(in crate::service) const TYPES: [&str; 3] = [BUILTIN, ORS, HTTP];
-/// This program.
+/// Implemented in this program.
 pub(super) const BUILTIN: &str = "builtin";
-/// An Orchestration Server.
+/// On an Orchestration Server.
 pub(super) const ORS: &str = "ors";
-/// A web service.
+/// In a web service.
 pub(super) const HTTP: &str = "http";
-/// Life of a service where neither definition nor request says, in seconds.
+/// The default TTL of a service in seconds.
 pub(in crate::service) const DEFAULT_TTL: u64 = 86_400;
-/// The group that is asked where nobody says.
+/// The default resource group.
 pub(in crate::service) const DEFAULT_GROUP: &str = "DNIS";
-/// Seconds that a number may be held.
+/// The range of booking timeouts in seconds.
 pub(in crate::service) const BOOKING_TIMEOUT_RANGE: (u64, u64) = (5, 1_800);
-/// Seconds that a number is held where nobody says.
+/// The default booking timeout in seconds.
 pub(in crate::service) const DEFAULT_BOOKING_TIMEOUT: u64 = 30;
-/// Digits that an access code may have.
+/// The range of lengths of access codes.
 pub(in crate::service) const CODE_LENGTH_RANGE: (u64, u64) = (1, 16);
-/// Digits of an access code where nobody says.
+/// The default length of access codes.
 pub(in crate::service) const DEFAULT_CODE_LENGTH: u64 = 6;
-/// How backends are taken in turn; the first where nobody says.
+/// The load balancing strategies, the default first.
 pub(in crate::service) const BALANCING_STRATEGIES: [&str; 2] = ["circular", "linear"];
-/// Methods that a web service may be asked by.
+/// The methods of requests to web services.
 pub(in crate::service) const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
-/// How the numbers of a group are handed out.
+/// The allocation strategies of resource groups.
 pub(in crate::service) const ALLOCATION_STRATEGIES: [&str; 4] =
     ["RANDOM", "ROUND_ROBIN", "CLUSTER", "LOCAL"];
-/// Longest access number, in bytes.
+/// The maximum length of an access number in bytes.
 pub(in crate::service) const MAX_NUMBER_BYTES: usize = 64;
 
 const ALL_KINDS: &[ServiceKind] = &[
@@ -54,11 +54,11 @@ const ALL_KINDS: &[ServiceKind] = &[
 ];
 pub(super) const BUILTIN_KINDS: &[ServiceKind] =
     &[Store, RequestInteraction, RequestAccess, MatchInteraction];
-/// Those of which a create makes a service.
+/// The types whose create creates a service.
 const CREATING_KINDS: &[ServiceKind] = &[Store, RequestInteraction, Ors, Http];
-/// Those that give a number.
+/// The types that book a number.
 const BOOKING_KINDS: &[ServiceKind] = &[RequestInteraction, RequestAccess];
-/// Those that run on a backend.
+/// The types that run on a backend.
 const BACKEND_KINDS: &[ServiceKind] = &[Ors, Http];
 
 /// Options of configured services.
@@ -174,7 +174,7 @@ pub(super) static SERVICE_OPTIONS: &[OptionSpec] = &[
     option(
         "_ttl",
         &[(Optional, CREATING_KINDS)],
-        |longest_life| Integer(1, longest_life),
+        |max_ttl_seconds| Integer(1, max_ttl_seconds),
         "Seconds until a service and all its data expire. The maximum is the setting limits.max_ttl_seconds.",
     )
     .with_default(DefaultValue::Number(DEFAULT_TTL)),
@@ -231,8 +231,8 @@ pub(super) static SERVICE_OPTIONS: &[OptionSpec] = &[
         "_allow_empty_access_code",
         &[(Advanced, &[MatchInteraction])],
         |_| Boolean,
-        "Treats an empty _access_code as absent, so that any booking of the number matches. DefaultValue it \
-         is refused.",
+        "Treats an empty _access_code as absent, so that any booking of the number matches. Otherwise it is \
+         refused.",
     )
     .with_default(DefaultValue::Text("false"))
     .server_side(),
@@ -324,7 +324,7 @@ const fn option(
 }
 
 impl OptionSpec {
-    /// The same, of which this counts where it is absent.
+    /// Sets the default value.
     const fn with_default(self, default: DefaultValue) -> Self {
         let default = Some(default);
         Self { default, ..self }

@@ -1,4 +1,4 @@
-//! What configured services are made from.
+//! Presets: templates for new configured services.
 
 use super::{
     OptionDoc, ServiceKind, option_docs,
@@ -9,16 +9,16 @@ use crate::service::{
     options::{OptionValue, Options},
 };
 
-/// What a configured service may be made from: some options are settled, others are to be filled in.
+/// A template for a configured service. Some options are fixed, the others are entered by the operator.
 #[derive(Debug)]
 pub struct ServicePreset {
-    /// Names it.
+    /// The name.
     pub name: &'static str,
-    /// The same for people.
+    /// The title in the console.
     pub title: &'static str,
-    /// What services made from it are for, in a sentence or two.
+    /// The purpose of the services, in one or two sentences.
     pub description: &'static str,
-    /// Names and values of the options that are settled.
+    /// The names and values of the fixed options.
     pub fixed: &'static [(&'static str, &'static str)],
     pub(super) kind: ServiceKind,
 }
@@ -27,87 +27,87 @@ static PRESETS: [ServicePreset; 6] = [
     ServicePreset {
         name: "store",
         title: "Storage",
-        description: "Plain storage with a life: apps and agents keep data of a conversation there.",
+        description: "Storage with a time to live, in which apps and agents store the data of a conversation.",
         fixed: &[("_type", BUILTIN), ("_service", "store")],
         kind: ServiceKind::Store,
     },
     ServicePreset {
         name: "request-interaction",
         title: "Request access number",
-        description: "Gives a caller a number to dial, and keeps what the agent should know until the call arrives.",
+        description: "Books an access number for a caller and stores data for the agent until the call arrives.",
         fixed: &[("_type", BUILTIN), ("_service", "request-interaction")],
         kind: ServiceKind::RequestInteraction,
     },
     ServicePreset {
         name: "request-access",
         title: "Add number to an existing service",
-        description: "Gives a number to dial for a service that was made before. It makes no service of its own.",
+        description: "Books an access number for an existing service. It creates no service.",
         fixed: &[("_type", BUILTIN), ("_service", "request-access")],
         kind: ServiceKind::RequestAccess,
     },
     ServicePreset {
         name: "match-interaction",
         title: "Match incoming call",
-        description: "Is asked by the routing side when a call arrives, finds the service that it is for and gives the \
-               number back.",
+        description: "Requested by the routing side when a call arrives. Finds the service of the call and releases \
+               its number.",
         fixed: &[("_type", BUILTIN), ("_service", "match-interaction")],
         kind: ServiceKind::MatchInteraction,
     },
     ServicePreset {
         name: "ors",
-        title: "Session on an Orchestration Server",
-        description: "Runs an SCXML document on an Orchestration Server for each service, and passes requests on to it.",
+        title: "Orchestration Server session",
+        description: "Runs an SCXML document on an Orchestration Server for each service and forwards its requests.",
         fixed: &[("_type", ORS)],
         kind: ServiceKind::Ors,
     },
     ServicePreset {
         name: "http",
         title: "Web service",
-        description: "Passes the create and the requests of each service on to a web service, as JSON.",
+        description: "Forwards the create and the requests of each service to a web service as JSON.",
         fixed: &[("_type", HTTP)],
         kind: ServiceKind::Http,
     },
 ];
 
-/// All templates.
+/// All presets.
 #[must_use]
 pub fn presets() -> &'static [ServicePreset] {
     &PRESETS
 }
 
-/// The template that a configured service could have been made from; `None` where its options name none. An older
-/// name of a builtin is as good as its name.
+/// The preset that matches the options of a configured service; `None` if there is none. Older names of builtins
+/// match too.
 #[must_use]
 pub fn preset_of(options: &Options) -> Option<&'static ServicePreset> {
     let text = |option| options.get(option).and_then(OptionValue::text);
-    let kind = text("_type")?;
-    let purpose = if kind == BUILTIN {
+    let service_type = text("_type")?;
+    let kind = if service_type == BUILTIN {
         Builtin::from_name(text("_service")?)?.into()
-    } else if kind == ORS {
+    } else if service_type == ORS {
         ServiceKind::Ors
-    } else if kind == HTTP {
+    } else if service_type == HTTP {
         ServiceKind::Http
     } else {
         return None;
     };
-    PRESETS.iter().find(|known| known.kind == purpose)
+    PRESETS.iter().find(|preset| preset.kind == kind)
 }
 
-/// The options of a resource group, those that are needed most first.
+/// The options of a resource group, the most important first.
 #[must_use]
 pub fn group_options() -> Vec<OptionDoc> {
     option_docs(GROUP_OPTIONS, ServiceKind::Group, 0)
 }
 
 impl ServicePreset {
-    /// Its options, settled ones among them, those that are needed most first; a service may live for
-    /// `longest_life` seconds.
+    /// Its options, including fixed ones, the most important first. `max_ttl_seconds` is the maximum TTL of a
+    /// service.
     #[must_use]
-    pub fn options(&self, longest_life: u64) -> Vec<OptionDoc> {
-        option_docs(SERVICE_OPTIONS, self.kind, longest_life)
+    pub fn options(&self, max_ttl_seconds: u64) -> Vec<OptionDoc> {
+        option_docs(SERVICE_OPTIONS, self.kind, max_ttl_seconds)
     }
 
-    /// The value of an option that is settled.
+    /// The value of a fixed option.
     #[must_use]
     pub fn fixed(&self, option: &str) -> Option<&'static str> {
         let mut fixed = self.fixed.iter();
@@ -129,7 +129,7 @@ impl From<Builtin> for ServiceKind {
 
 #[cfg(test)]
 mod tests {
-    //! `docs/catalog.md` shows the same table.
+    //! `docs/catalog.md` contains the same table.
 
     use std::fs;
 
@@ -140,64 +140,68 @@ mod tests {
     const BEGIN: &str = "<!-- options: made by `make docs` -->\n";
     const END: &str = "<!-- /options -->";
 
-    /// Where an option stands: templates, by how much they need it.
-    fn importance_text(standing: &[(&str, Importance)]) -> String {
-        let words = |need| match need {
+    /// The presets that have an option, by importance.
+    fn importance_text(presets_with_option: &[(&str, Importance)]) -> String {
+        let words = |importance| match importance {
             Importance::Mandatory => "mandatory",
             Importance::Optional => "optional",
             Importance::Advanced => "advanced",
         };
-        let needs = [
+        let groups = [
             Importance::Mandatory,
             Importance::Optional,
             Importance::Advanced,
         ]
-        .map(|need| {
-            let there = standing.iter().filter(|(_, is)| *is == need);
-            let names: Vec<_> = there.map(|(name, _)| *name).collect();
+        .map(|importance| {
+            let matching = presets_with_option
+                .iter()
+                .filter(|(_, other)| *other == importance);
+            let names: Vec<_> = matching.map(|(name, _)| *name).collect();
             let names = match names.len() {
                 0 => return None,
                 all if all == presets().len() => "all".to_owned(),
                 _ => names.join(", "),
             };
-            Some(format!("{}: {names}", words(need)))
+            Some(format!("{}: {names}", words(importance)))
         });
-        needs.into_iter().flatten().collect::<Vec<_>>().join("; ")
+        groups.into_iter().flatten().collect::<Vec<_>>().join("; ")
     }
 
-    fn line(option: &OptionDoc, place: &str) -> String {
+    fn line(option: &OptionDoc, applies_to: &str) -> String {
         let default = option.default.as_ref();
         let default = default.map_or(String::new(), |default| format!("`{default}`"));
         let secret = if option.is_secret { "; secret" } else { "" };
-        let (name, allowed, help) = (
+        let (name, option_type, description) = (
             option.name,
             option.option_type.describe(),
             option.description,
         );
-        let line = format!("| `{name}` | {place} | {default} | {allowed}{secret} | {help} |\n");
+        let line = format!(
+            "| `{name}` | {applies_to} | {default} | {option_type}{secret} | {description} |\n"
+        );
         line.replace("${NAME}", "`${NAME}`")
     }
 
-    fn services_table(longest_life: u64) -> String {
+    fn services_table(max_ttl_seconds: u64) -> String {
         let mut lines =
             String::from("| option | where | default | allowed | |\n|---|---|---|---|---|\n");
         let all: Vec<_> = PRESETS
             .iter()
-            .map(|template| (template.name, template.options(longest_life)))
+            .map(|preset| (preset.name, preset.options(max_ttl_seconds)))
             .collect();
         for row in SERVICE_OPTIONS {
-            let is_it = |option: &&OptionDoc| {
+            let is_row = |option: &&OptionDoc| {
                 option.name == row.name && option.description == row.description
             };
             let found = all
                 .iter()
-                .filter_map(|(name, options)| Some((*name, options.iter().find(is_it)?)));
+                .filter_map(|(name, options)| Some((*name, options.iter().find(is_row)?)));
             let found: Vec<_> = found.collect();
-            let standing: Vec<_> = found
+            let presets_with_option: Vec<_> = found
                 .iter()
                 .map(|(name, option)| (*name, option.importance))
                 .collect();
-            lines += &line(found[0].1, &importance_text(&standing));
+            lines += &line(found[0].1, &importance_text(&presets_with_option));
         }
         lines
     }
@@ -206,17 +210,17 @@ mod tests {
         let mut lines =
             String::from("| option | where | default | allowed | |\n|---|---|---|---|---|\n");
         for option in group_options() {
-            let place = importance_text(&[("", option.importance)]);
-            lines += &line(&option, place.trim_end_matches([':', ' ']));
+            let applies_to = importance_text(&[("", option.importance)]);
+            lines += &line(&option, applies_to.trim_end_matches([':', ' ']));
         }
         lines
     }
 
-    /// `make docs` has this write them.
+    /// `make docs` runs this test to update the tables.
     #[test]
     fn the_tables_of_options_in_the_docs_are_those_of_the_checks() {
-        let longest_life = Settings::defaults().unwrap().limits.max_ttl.as_secs();
-        let tables = [services_table(longest_life), groups_table()];
+        let max_ttl_seconds = Settings::defaults().unwrap().limits.max_ttl.as_secs();
+        let tables = [services_table(max_ttl_seconds), groups_table()];
         let mut parts = PAGE.split(BEGIN);
         let mut page = parts.next().unwrap().to_owned();
         for table in &tables {

@@ -17,18 +17,18 @@ const CHARACTERS_PER_EDIT: usize = 5;
 const MAX_WARNINGS: usize = 20;
 
 /// Warnings about options of an entry that are probably misspelled. Unknown options are permitted in configured
-/// services, so these are no errors; unknown options of resource groups are refused (see [`suggested_for_group`]).
+/// services, so these are not errors. Unknown options of resource groups are rejected (see [`suggested_for_group`]).
 pub(in crate::service) fn option_warnings(
     (table, name): &EntryName,
     options: &Options,
 ) -> Vec<String> {
-    let template = preset_of(options).filter(|_| *table == Table::Services);
-    let Some(purpose) = template.map(|template| template.kind) else {
+    let preset = preset_of(options).filter(|_| *table == Table::Services);
+    let Some(kind) = preset.map(|preset| preset.kind) else {
         return Vec::new();
     };
     let warnings = options.iter().filter(|(_, value)| !value.is_empty());
     let warnings = warnings.filter_map(|(option, _)| {
-        let suggested = suggested_for_service(option, purpose)?;
+        let suggested = suggested_for_service(option, kind)?;
         let warning = DefinitionError {
             kind: "service",
             name: name.clone(),
@@ -40,28 +40,26 @@ pub(in crate::service) fn option_warnings(
     warnings.take(MAX_WARNINGS).collect()
 }
 
-/// The option of a configured service for this purpose that `option` is probably a misspelling of.
-fn suggested_for_service(option: &str, purpose: ServiceKind) -> Option<String> {
+/// The option of a configured service of this type that `option` probably misspells.
+fn suggested_for_service(option: &str, kind: ServiceKind) -> Option<String> {
     if !option.starts_with('_') || SERVICE_OPTIONS.iter().any(|row| row.matches(option)) {
         return None;
     }
-    // Options of another builtin have no effect, but whoever misspells one means it.
-    let purposes = if BUILTIN_KINDS.contains(&purpose) {
+    // Options of other builtins have no effect, but are suggested for misspelled names.
+    let kinds = if BUILTIN_KINDS.contains(&kind) {
         BUILTIN_KINDS
     } else {
-        &[purpose]
+        &[kind]
     };
-    // A mandatory option is present, so that a name like it is another one.
+    // A mandatory option is present, so a similar name does not misspell it.
     let is_candidate = |row: &&OptionSpec| {
-        let mut needs = purposes
-            .iter()
-            .filter_map(|purpose| row.importance_for(*purpose));
-        needs.any(|need| need != Importance::Mandatory)
+        let mut importances = kinds.iter().filter_map(|kind| row.importance_for(*kind));
+        importances.any(|importance| importance != Importance::Mandatory)
     };
     closest(option, SERVICE_OPTIONS.iter().filter(is_candidate))
 }
 
-/// The option of resource groups that `option`, which is none, is probably a misspelling of.
+/// The option of resource groups that the unknown `option` probably misspells.
 pub(in crate::service) fn suggested_for_group(option: &str) -> Option<String> {
     closest(option, GROUP_OPTIONS.iter())
 }
@@ -69,32 +67,37 @@ pub(in crate::service) fn suggested_for_group(option: &str) -> Option<String> {
 /// The most similar name of `rows`, if one is similar enough.
 fn closest<'a>(option: &str, rows: impl Iterator<Item = &'a OptionSpec>) -> Option<String> {
     let similar = rows.filter_map(|row| {
-        // Of a family, as `_header.<Name>`, only what is before the dot is compared.
-        let (known, placeholder) = match row.name.split_once('.') {
-            Some((known, placeholder)) => (known, Some(placeholder)),
+        // Of a pattern such as `_header.<Name>` only the part before the dot is compared.
+        let (option_name, placeholder) = match row.name.split_once('.') {
+            Some((option_name, placeholder)) => (option_name, Some(placeholder)),
             None => (row.name, None),
         };
         let (written, rest) = match (option.split_once('.'), placeholder) {
             (Some((written, rest)), Some(_)) => (written, Some(rest)),
             _ => (option, placeholder),
         };
-        Some((edit_distance(written, known)?, rest.is_some(), known, rest))
+        Some((
+            edit_distance(written, option_name)?,
+            rest.is_some(),
+            option_name,
+            rest,
+        ))
     });
     let closest = similar.min_by_key(|(edits, is_family, ..)| (*edits, *is_family));
-    closest.map(|(_, _, known, rest)| match rest {
-        Some(rest) => format!("{known}.{rest}"),
-        None => known.to_owned(),
+    closest.map(|(_, _, option_name, rest)| match rest {
+        Some(rest) => format!("{option_name}.{rest}"),
+        None => option_name.to_owned(),
     })
 }
 
 /// The number of edits between the two, regardless of case; `None` if there are too many.
-fn edit_distance(written: &str, known: &str) -> Option<usize> {
-    let length = known.chars().count();
+fn edit_distance(written: &str, option_name: &str) -> Option<usize> {
+    let length = option_name.chars().count();
     let allowed = (length / CHARACTERS_PER_EDIT).clamp(1, MAX_EDITS);
     if written.chars().count().abs_diff(length) > allowed {
         return None;
     }
-    let edits = strsim::osa_distance(&written.to_ascii_lowercase(), known);
+    let edits = strsim::osa_distance(&written.to_ascii_lowercase(), option_name);
     (edits <= allowed).then_some(edits)
 }
 
@@ -117,8 +120,8 @@ mod tests {
     }
 
     #[test]
-    fn a_misspelled_option_is_a_warning_with_the_option_that_was_meant() {
-        for (base, written, meant) in [
+    fn a_misspelled_option_is_reported_with_a_suggestion() {
+        for (base, written, intended) in [
             (STORE, "_tll", "_ttl"),
             (STORE, "_tlt", "_ttl"),
             (STORE, "_ttll", "_ttl"),
@@ -141,7 +144,7 @@ mod tests {
             (WEB, "_teminate", "_terminate"),
         ] {
             let expected =
-                format!("service \"shop\", option {written}: is unknown; did you mean {meant}?");
+                format!("service \"shop\", option {written}: is unknown; did you mean {intended}?");
             assert_eq!(warnings_of(base, &[(written, "1")]), [expected]);
         }
     }
@@ -179,7 +182,7 @@ mod tests {
             assert_eq!(
                 warnings_of(base, &[("_tll", "")]),
                 [""; 0],
-                "an empty one is absent"
+                "an empty option is absent"
             );
         }
         assert_eq!(warnings_of(&[], &[("_tll", "1")]), [""; 0]);
@@ -187,20 +190,20 @@ mod tests {
 
     #[test]
     fn the_shipped_catalog_has_no_warnings() {
-        let draft =
+        let file =
             CatalogFile::parse("shipped", include_str!("../../../config/catalog.toml")).unwrap();
-        assert_eq!(draft.warnings(), [""; 0]);
+        assert_eq!(file.warnings(), [""; 0]);
     }
 
     #[test]
     fn options_of_groups_are_suggested_too() {
-        for (written, meant) in [
+        for (written, intended) in [
             ("_servces", Some("_services")),
             ("_allocation_stategy", Some("_allocation_strategy")),
             ("Numbers", Some("numbers")),
             ("_x", None),
         ] {
-            assert_eq!(suggested_for_group(written).as_deref(), meant);
+            assert_eq!(suggested_for_group(written).as_deref(), intended);
         }
     }
 }

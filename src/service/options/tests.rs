@@ -1,4 +1,4 @@
-//! The table is what the checks know, no more and no less.
+//! The table of options is complete and consistent with the validation.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use crate::service::{
 
 const MAX_TTL_SECONDS: u64 = 3_600;
 
-/// Where options are read.
+/// The files that read options.
 const READERS: [&str; 13] = [
     include_str!("../access_code.rs"),
     include_str!("../backend/http.rs"),
@@ -28,7 +28,7 @@ const READERS: [&str; 13] = [
     include_str!("../resource_groups.rs"),
     include_str!("../create_on_backend.rs"),
 ];
-/// Parameters of requests and members of answers, which nobody configures.
+/// Parameters of requests and members of responses that are not options.
 const NOT_OPTIONS: [&str; 5] = [
     "_access_number",
     "_access_code",
@@ -37,7 +37,7 @@ const NOT_OPTIONS: [&str; 5] = [
     "_phone_number",
 ];
 
-/// The names, and beginnings of names, that stand in the code of who reads options.
+/// The option names and prefixes in the code that reads options.
 fn names_in_code() -> BTreeSet<&'static str> {
     let mut names = BTreeSet::from(["numbers", "username", "password"]);
     for text in READERS {
@@ -54,7 +54,7 @@ fn names_in_code() -> BTreeSet<&'static str> {
     names
 }
 
-/// What an option is called in code: a family by what it begins with.
+/// The name of an option in code; of a pattern, its prefix.
 fn name_in_code(row: &OptionSpec) -> &'static str {
     row.name.split('<').next().unwrap_or_default()
 }
@@ -63,11 +63,11 @@ fn rows() -> impl Iterator<Item = &'static OptionSpec> {
     SERVICE_OPTIONS.iter().chain(GROUP_OPTIONS)
 }
 
-/// A value that is allowed, and the name of a member of a family.
+/// The name and a valid value of an option; for a pattern, one of its names.
 fn example(option: &OptionDoc) -> (String, String) {
     let value = match option.option_type {
         OptionType::Boolean => "True",
-        OptionType::Integer(low, _) => return (member(option), low.to_string()),
+        OptionType::Integer(low, _) => return (example_name(option), low.to_string()),
         OptionType::Choice(all) => option.default.as_deref().unwrap_or(all[0]),
         OptionType::Url => "http://host:81/a.scxml",
         OptionType::UrlList => "http://one:81, https://two/a",
@@ -77,24 +77,24 @@ fn example(option: &OptionDoc) -> (String, String) {
         OptionType::AccessNumber => "8005550100",
         OptionType::Text(_) | OptionType::ResourceGroup | OptionType::AccessNumbers => "7",
     };
-    (member(option), value.to_owned())
+    (example_name(option), value.to_owned())
 }
 
-fn member(option: &OptionDoc) -> String {
+fn example_name(option: &OptionDoc) -> String {
     let name = option.name.split('<').next().unwrap_or_default();
     format!("{name}{}", if option.is_pattern { "x" } else { "" })
 }
 
-/// All options of a template that `are` wanted.
+/// The options of a preset whose importance `is_included`.
 fn preset_options(
-    template: &ServicePreset,
-    are: fn(Importance) -> bool,
+    preset: &ServicePreset,
+    is_included: fn(Importance) -> bool,
 ) -> BTreeMap<String, String> {
-    let options = template.options(MAX_TTL_SECONDS).into_iter();
+    let options = preset.options(MAX_TTL_SECONDS).into_iter();
     let examples = options
-        .filter(|option| are(option.importance))
+        .filter(|option| is_included(option.importance))
         .map(|option| example(&option));
-    let fixed = template.fixed.iter();
+    let fixed = preset.fixed.iter();
     let fixed = fixed.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     examples.chain(fixed).collect()
 }
@@ -104,7 +104,7 @@ fn check_definition(options: &BTreeMap<String, String>) -> Result<(), String> {
     defined.map(drop).map_err(|error| error.to_string())
 }
 
-/// All options of a group.
+/// All options of a group, with example values.
 fn group_options_with_examples() -> Options {
     let examples = group_options().into_iter().map(|option| {
         let (name, text) = example(&option);
@@ -118,15 +118,15 @@ fn group_options_with_examples() -> Options {
 }
 
 fn check_group_options(options: Options) -> Result<(), String> {
-    let numbering = PhoneNumbers::new(Region::US);
-    let added = ResourceGroups::default().add("mine", options, numbering);
+    let phone_numbers = PhoneNumbers::new(Region::US);
+    let added = ResourceGroups::default().add("mine", options, phone_numbers);
     added.map_err(|error| error.to_string())
 }
 
-/// Values that are allowed, and some that are not, where that can be said in general.
-fn values(allowed: OptionType) -> (Vec<String>, Vec<String>) {
+/// Valid and invalid values of a type, if it has general examples.
+fn values(option_type: OptionType) -> (Vec<String>, Vec<String>) {
     let texts = |all: &[&str]| all.iter().map(|text| (*text).to_owned()).collect();
-    match allowed {
+    match option_type {
         OptionType::Boolean => (texts(&["true", "FALSE"]), texts(&["maybe", "1"])),
         OptionType::Integer(low, high) => (
             vec![low.to_string(), high.to_string()],
@@ -160,25 +160,25 @@ fn every_option_in_the_table_is_read() {
 
 #[test]
 fn a_preset_needs_exactly_its_mandatory_options() {
-    for template in presets() {
-        let least = preset_options(template, |need| need == Importance::Mandatory);
-        // What is asked of a web service may stand behind a list of them, which is optional.
-        let least = with_a_host(least);
-        assert_eq!(check_definition(&least), Ok(()), "{}", template.name);
-        for option in least.keys() {
-            let mut without = least.clone();
+    for preset in presets() {
+        let mandatory = preset_options(preset, |importance| importance == Importance::Mandatory);
+        // Paths need base URLs, which are optional, so hosts are added.
+        let mandatory = with_host(mandatory);
+        assert_eq!(check_definition(&mandatory), Ok(()), "{}", preset.name);
+        for option in mandatory.keys() {
+            let mut without = mandatory.clone();
             without.remove(option);
             let message = check_definition(&without).unwrap_err();
             assert!(
                 message.contains(&format!("option {option}: ")),
                 "{}: {message}",
-                template.name
+                preset.name
             );
         }
     }
 }
 
-fn with_a_host(mut options: BTreeMap<String, String>) -> BTreeMap<String, String> {
+fn with_host(mut options: BTreeMap<String, String>) -> BTreeMap<String, String> {
     for value in options.values_mut().filter(|value| value.starts_with('/')) {
         value.insert_str(0, "http://host:81");
     }
@@ -187,56 +187,56 @@ fn with_a_host(mut options: BTreeMap<String, String>) -> BTreeMap<String, String
 
 #[test]
 fn a_preset_accepts_all_its_options() {
-    for template in presets() {
-        let all = preset_options(template, |_| true);
-        assert_eq!(check_definition(&all), Ok(()), "{}", template.name);
+    for preset in presets() {
+        let all = preset_options(preset, |_| true);
+        assert_eq!(check_definition(&all), Ok(()), "{}", preset.name);
     }
     assert_eq!(check_group_options(group_options_with_examples()), Ok(()));
 }
 
 #[test]
 fn an_invalid_value_is_rejected_with_the_option_name() {
-    let mut seen = 0;
-    for template in presets() {
-        for option in template.options(MAX_TTL_SECONDS) {
-            let (name, (right, wrong)) = (member(&option), values(option.option_type));
+    let mut checked = 0;
+    for preset in presets() {
+        for option in preset.options(MAX_TTL_SECONDS) {
+            let (name, (valid, invalid)) = (example_name(&option), values(option.option_type));
             let with = |value: String| {
-                let mut options = preset_options(template, |_| true);
+                let mut options = preset_options(preset, |_| true);
                 options.insert(name.clone(), value);
                 check_definition(&options)
             };
-            for value in right {
-                // Another type, or another builtin, is another template.
-                if template.fixed(&name).is_none() {
+            for value in valid {
+                // Another type or builtin is another preset.
+                if preset.fixed(&name).is_none() {
                     assert_eq!(with(value), Ok(()), "{name}");
                 }
             }
-            for value in wrong {
+            for value in invalid {
                 let message = with(value.clone()).unwrap_err();
                 let begin = format!("service \"mine\", option {name}: ");
                 assert!(message.starts_with(&begin), "{value}: {message}");
-                seen += 1;
+                checked += 1;
             }
         }
     }
     for option in group_options() {
-        let (right, wrong) = values(option.option_type);
+        let (valid, invalid) = values(option.option_type);
         let with = |value: String| {
             let mut options = group_options_with_examples();
             options.insert(option.name.to_owned(), OptionValue::Text(value));
             check_group_options(options)
         };
-        for value in right {
+        for value in valid {
             assert_eq!(with(value), Ok(()), "{}", option.name);
         }
-        for value in wrong {
+        for value in invalid {
             let message = with(value.clone()).unwrap_err();
             let begin = format!("resource group \"mine\", option {}: ", option.name);
             assert!(message.starts_with(&begin), "{value}: {message}");
-            seen += 1;
+            checked += 1;
         }
     }
-    assert!(seen > 50, "{seen}");
+    assert!(checked > 50, "{checked}");
 }
 
 #[test]
@@ -263,7 +263,7 @@ fn a_group_needs_its_mandatory_options_and_rejects_unknown_ones() {
 #[test]
 fn a_default_is_a_valid_value() {
     let all = presets().iter();
-    let options = all.flat_map(|template| template.options(MAX_TTL_SECONDS));
+    let options = all.flat_map(|preset| preset.options(MAX_TTL_SECONDS));
     for option in options.chain(group_options()) {
         let Some(default) = &option.default else {
             continue;
@@ -273,8 +273,8 @@ fn a_default_is_a_valid_value() {
             assert!(all.contains(&default.as_str()), "{}", option.name);
         }
     }
-    let ttl = |longest_life| {
-        let options = preset_named("store").options(longest_life);
+    let ttl = |max_ttl_seconds| {
+        let options = preset_named("store").options(max_ttl_seconds);
         let ttl = options.into_iter().find(|option| option.matches("_ttl"));
         ttl.map(|ttl| (ttl.default, ttl.option_type.describe()))
     };
@@ -288,42 +288,45 @@ fn a_default_is_a_valid_value() {
 
 fn preset_named(name: &str) -> &'static ServicePreset {
     let mut all = presets().iter();
-    all.find(|template| template.name == name).unwrap()
+    all.find(|preset| preset.name == name).unwrap()
 }
 
 #[test]
 fn options_are_sorted_by_importance_and_include_fixed_ones() {
-    for template in presets() {
-        let options = template.options(MAX_TTL_SECONDS);
+    for preset in presets() {
+        let options = preset.options(MAX_TTL_SECONDS);
         assert!(options.is_sorted_by_key(|option| option.importance));
-        for (name, _) in template.fixed {
-            let settled = options.iter().find(|option| option.name == *name);
-            assert_eq!(settled.unwrap().importance, Importance::Mandatory);
+        for (name, _) in preset.fixed {
+            let option = options.iter().find(|option| option.name == *name);
+            assert_eq!(option.unwrap().importance, Importance::Mandatory);
         }
         let names: BTreeSet<_> = options.iter().map(|option| option.name).collect();
-        assert_eq!(names.len(), options.len(), "{}", template.name);
+        assert_eq!(names.len(), options.len(), "{}", preset.name);
         assert!(options.iter().all(|option| option.description.len() > 20));
     }
 }
 
 #[test]
 fn the_preset_of_a_configured_service_is_found() {
-    for template in presets() {
-        let options = preset_options(template, |need| need == Importance::Mandatory);
-        assert_eq!(preset_name(options), Some(template.name));
+    for preset in presets() {
+        let options = preset_options(preset, |importance| importance == Importance::Mandatory);
+        assert_eq!(preset_name(options), Some(preset.name));
     }
     let older = [("_type", "builtin"), ("_service", "app-to-connect-basic")];
-    assert_eq!(preset_name(pairs(&older)), Some("request-interaction"));
+    assert_eq!(
+        preset_name(text_options(&older)),
+        Some("request-interaction")
+    );
     let soap = [("_type", "soap"), ("_service", "store")];
     for unknown in [&soap[..], &[("_type", "builtin")], &[("_service", "store")]] {
-        assert_eq!(preset_name(pairs(unknown)), None);
+        assert_eq!(preset_name(text_options(unknown)), None);
     }
 }
 
-fn pairs(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-    let pairs = pairs.iter();
-    let pairs = pairs.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-    pairs.collect()
+fn text_options(text_options: &[(&str, &str)]) -> BTreeMap<String, String> {
+    let text_options = text_options.iter();
+    let text_options = text_options.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    text_options.collect()
 }
 
 fn preset_name(options: BTreeMap<String, String>) -> Option<&'static str> {
@@ -331,7 +334,7 @@ fn preset_name(options: BTreeMap<String, String>) -> Option<&'static str> {
     let options: Options = options
         .map(|(name, value)| (name, OptionValue::Text(value)))
         .collect();
-    preset_of(&options).map(|template| template.name)
+    preset_of(&options).map(|preset| preset.name)
 }
 
 #[test]
