@@ -1,7 +1,7 @@
 //! Business logic of services, independent of HTTP and of the store implementation.
 //!
 //! [`Services`] is the entry point. A create has two steps, because its data can be large and needs the service id:
-//! [`Services::begin`] selects the definition and the id, the body is read into the [`Uploads`] of that id, and
+//! [`Services::prepare_create`] selects the definition and the id, the body is read into the [`Uploads`] of that id, and
 //! [`PendingCreate::finish`] creates the service atomically.
 
 use std::sync::Arc;
