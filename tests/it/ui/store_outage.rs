@@ -108,25 +108,25 @@ async fn pages_show_cached_data_and_the_outage() {
 }
 
 #[tokio::test]
-async fn they_show_the_response_of_readyz_where_only_writes_fail() {
+async fn pages_show_readyz_when_only_writes_fail() {
     let redis = DedicatedRedis::start(&OPTIONS).await;
     let url = redis.url();
     let settings = [&ADMIN_SETTINGS[..], &[("redis.url", url.as_str())]].concat();
     let app = TestApp::start(None, &random_prefix(), &settings).await;
-    let desk = AdminSession::sign_in(&app).await;
-    assert!(!desk.page("").await.contains("/readyz"));
+    let session = AdminSession::sign_in(&app).await;
+    assert!(!session.page("").await.contains("/readyz"));
     redis
         .command(&["CONFIG", "SET", "min-replicas-to-write", "1"])
         .await;
-    let page = eventually("the page shows what fails", async || {
-        let page = desk.page("/services").await;
+    let page = eventually("the page shows the outage", async || {
+        let page = session.page("/services").await;
         page.contains("Redis unavailable").then_some(page)
     })
     .await;
     let readyz = TestResponse::send(app.get("/readyz")).await;
     assert_eq!(readyz.status, 200, "{}", readyz.text());
     for part in [
-        "Requests that Redis does not serve receive 503",
+        "Requests that fail in Redis receive 503",
         "<code>/readyz</code> returns 200: too_few_replicas: ",
     ] {
         assert!(page.contains(part), "{part}: {page}");
