@@ -196,7 +196,7 @@ async fn invalid_option_names_are_rejected_in_form_api_and_import(app: TestApp) 
     create_entry(&app, "services/cart", &store_options()).await;
     let version = get(&app, "catalog").await.header("etag").to_owned();
     for name in ["", "\n", "\r\n", "two\nlines", "both\t", "\u{85}"] {
-        let expected = format!("service \"new\", option {name:?}: the name of an option has");
+        let expected = format!("service \"new\", option {name:?}: the name of an option must have");
         // Even with an empty value.
         for value in ["x", ""] {
             let mut options = store_options();
@@ -222,7 +222,7 @@ async fn invalid_option_names_are_rejected_in_form_api_and_import(app: TestApp) 
     let response = submit(&session, "/services/cart", &fields).await;
     assert_eq!(response.status, 400);
     let page = page_html(&response);
-    let expected = escaped("option \"two\\tparts\": the name of an option has");
+    let expected = escaped("option \"two\\tparts\": the name of an option must have");
     assert!(
         error_message(page).contains(&expected),
         "{}",
@@ -247,7 +247,7 @@ async fn stored_entry_with_invalid_option_names_can_be_viewed_repaired_and_delet
     let expected = "Invalid: service &#34;mended&#34;, option &#34;";
     assert!(list.contains(expected), "{list}");
     let page = session.page("/services/mended").await;
-    let expected = "has at least one character, and no control characters";
+    let expected = "must have at least one character and no control characters";
     assert!(
         error_message(&page).contains(expected),
         "{}",

@@ -136,7 +136,7 @@ async fn operator_releases_a_number(app: TestApp) {
     let again = session.submit_form(&path, &form).await;
     assert_eq!(again.status, 404);
     let problem = between(page_html(&again), "role=\"alert\">", "</p>");
-    assert!(problem.contains("there is no booking"), "{problem}");
+    assert!(problem.contains("has no booking"), "{problem}");
     create_service(&app, "call")
         .await
         .error_message("NoAccessNumber", 503);
