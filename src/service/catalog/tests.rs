@@ -93,7 +93,7 @@ fn an_error_names_the_file_and_the_location() {
         (
             "[resources.a]\n_allocation_strategy='LOCAL'\nnumbers=['1','2']\n\
              [resources.b]\n_allocation_strategy='CLUSTER'\nnumbers=['2']",
-            "group \"b\", option numbers: \"2\" is in \"a\" as well",
+            "group \"b\", option numbers: \"2\" is also in \"a\"",
         ),
         (
             "[resources.a]\n_allocation_strategy='LOCAL'\nnumbers=['6504699999']\n\

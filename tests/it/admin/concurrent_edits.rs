@@ -107,5 +107,5 @@ async fn concurrent_groups_with_the_same_number_have_one_winner(app: TestApp) {
     };
     assert_eq!(created.status, 201, "{}", created.text());
     let message = refused.error_message("InvalidDefinition", 400);
-    assert!(message.contains("\"8005550001\" is in"), "{message}");
+    assert!(message.contains("\"8005550001\" is also in"), "{message}");
 }
