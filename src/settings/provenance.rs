@@ -48,7 +48,7 @@ impl Layers {
             names.check(&tree, &origin)?;
             stack.add(source, &tree, |_| origin.clone())?;
         }
-        let source = from_pairs(names.from_environment(environment)?)?;
+        let source = from_pairs(names.read_environment(environment)?)?;
         let tree = tree(&source, &SettingOrigin::Defaults)?;
         stack.add(source, &tree, |setting| {
             SettingOrigin::Variable(variable(setting))

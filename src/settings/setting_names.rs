@@ -107,7 +107,7 @@ impl SettingNames {
     ///
     /// Names are case-sensitive: `SWITCHBOARD__Server__Listen` is unknown rather than a second
     /// spelling of the same setting.
-    pub(super) fn from_environment(
+    pub(super) fn read_environment(
         &self,
         environment: impl Iterator<Item = (OsString, OsString)>,
     ) -> Result<BTreeMap<String, String>, SettingsError> {

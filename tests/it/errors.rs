@@ -242,8 +242,9 @@ async fn without_redis_every_operation_is_unavailable_with_retry_after() {
 
 #[tokio::test]
 async fn error_messages_contain_names_of_any_script() {
-    let catalogue = CatalogFile::new("[services.'caf\u{e9}']\n_type='builtin'\n_service='store'");
-    let file = ("catalog.file", catalogue.path());
+    let catalog_file =
+        CatalogFile::new("[services.'caf\u{e9}']\n_type='builtin'\n_service='store'");
+    let file = ("catalog.file", catalog_file.path());
     let app = TestApp::start(None, "t:", &[file]).await;
     let path = format!("/genesys/1/service/{}", encode("caf\u{e9}"));
     let service = TestResponse::send(app.post(&path)).await.service_id();

@@ -79,13 +79,13 @@ async fn concurrent_creates_with_one_key_create_one_service(app: TestApp) {
 }
 
 async fn another_key_creates_another_service(app: TestApp) {
-    let catalogue = CatalogFile::new(
+    let catalog_file = CatalogFile::new(
         "[services.store]\n_type = \"builtin\"\n_service = \"store\"\n\
          [services.more]\n_type = \"builtin\"\n_service = \"store\"\n\
          [services.'more:k']\n_type = \"builtin\"\n_service = \"store\"\n",
     );
     let app = app
-        .start_sibling(&[("catalog.file", catalogue.path())])
+        .start_sibling(&[("catalog.file", catalog_file.path())])
         .await;
     let mut services = HashSet::new();
     for (name, key) in [
@@ -143,12 +143,12 @@ async fn after_expiration_a_repeated_create_creates_a_new_service(app: TestApp) 
 }
 
 async fn a_key_is_valid_for_the_requested_ttl(app: TestApp) {
-    let catalogue = CatalogFile::new(
+    let catalog_file = CatalogFile::new(
         "[services.store]\n_type = \"builtin\"\n_service = \"store\"\n_ttl = 1\n\
          _overwritable_options = \"_ttl\"\n",
     );
     let app = app
-        .start_sibling(&[("catalog.file", catalogue.path())])
+        .start_sibling(&[("catalog.file", catalog_file.path())])
         .await;
     let first = TestResponse::send(create(&app, KEY, "_ttl=60")).await;
     wait_for_ttl_of_one_second(&app).await;

@@ -61,3 +61,4 @@ mod topologies;
 mod ttl;
 mod ui;
 mod uploads;
+mod vocabulary;

@@ -255,7 +255,7 @@ async fn run(apps: [&TestApp; 2], snapshot: Option<SnapshotChecker>, steps: usiz
     let seed = rand::random();
     let run = ModelRun {
         oracle: RefCell::new(Oracle::new(seed, TIMEOUT, TTL, NUMBERS)),
-        snapshot: snapshot,
+        snapshot,
         seed,
     };
     let clients = (0..4).map(|n| {

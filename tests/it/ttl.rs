@@ -53,9 +53,9 @@ fn catalog() -> CatalogFile {
 }
 
 async fn a_configured_ttl_wins_over_the_parameter(app: TestApp) {
-    let catalogue = catalog();
+    let catalog_file = catalog();
     let app = app
-        .start_sibling(&[("catalog.file", catalogue.path())])
+        .start_sibling(&[("catalog.file", catalog_file.path())])
         .await;
     for ttl in ["30", "3600", "", "soon"] {
         let path = format!("/genesys/1/service/fixed?_ttl={ttl}");
@@ -65,9 +65,9 @@ async fn a_configured_ttl_wins_over_the_parameter(app: TestApp) {
 }
 
 async fn an_overwritable_ttl_yields_to_the_parameter(app: TestApp) {
-    let catalogue = catalog();
+    let catalog_file = catalog();
     let app = app
-        .start_sibling(&[("catalog.file", catalogue.path())])
+        .start_sibling(&[("catalog.file", catalog_file.path())])
         .await;
     for (form, expected) in [
         ("_ttl=30", 30),

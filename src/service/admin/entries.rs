@@ -31,7 +31,7 @@ pub struct CatalogEntry {
     pub name: String,
     /// Where it is defined.
     pub origin: EntryOrigin,
-    /// The revision, which is its ETag.
+    /// The revision, which is its `ETag`.
     pub revision: String,
     /// The options. Secrets are redacted.
     pub options: Options,

@@ -174,8 +174,8 @@ impl Admin {
     /// Errors of the store other than outages.
     pub async fn overview(&self, max_groups: usize) -> Result<Overview, AdminError> {
         let status = &self.context.store_status;
-        let stats = self.read_stats(max_groups).await;
-        let outage = match &stats {
+        let current = self.read_stats(max_groups).await;
+        let outage = match &current {
             Err(AdminError::Service(crate::service::ServiceError::Store(error)))
                 if error.is_unavailable() =>
             {
@@ -185,7 +185,7 @@ impl Admin {
         };
         let mut state = status.lock();
         if outage.is_none() {
-            state.stats = Some(Arc::new(stats?));
+            state.stats = Some(Arc::new(current?));
             state.failure = None;
         }
         Ok(Overview {

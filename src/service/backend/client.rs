@@ -55,7 +55,7 @@ pub struct Backends {
     /// The client for TLS. Its CA certificates take a MiB, so it is created for the first backend with TLS.
     tls: OnceLock<HttpsClient>,
     settings: settings::Backend,
-    backends: RwLock<HashMap<String, Arc<Backend>>>,
+    by_url: RwLock<HashMap<String, Arc<Backend>>>,
 }
 
 type HttpsClient = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
@@ -120,7 +120,7 @@ impl Backends {
             ),
             tls: OnceLock::new(),
             settings: settings.clone(),
-            backends: RwLock::default(),
+            by_url: RwLock::default(),
         };
         if with_tls {
             let tls = build_client(
@@ -159,15 +159,12 @@ impl Backends {
     }
 
     fn backend(&self, base: &str) -> Arc<Backend> {
-        let backends = self.backends.read().unwrap_or_else(PoisonError::into_inner);
+        let backends = self.by_url.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(backend) = backends.get(base) {
             return Arc::clone(backend);
         }
         drop(backends);
-        let mut backends = self
-            .backends
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut backends = self.by_url.write().unwrap_or_else(PoisonError::into_inner);
         let settings = &self.settings;
         let new_backend = || Backend {
             circuit_breaker: CircuitBreaker::new(

@@ -88,7 +88,7 @@ fn an_error_names_the_file_and_the_location() {
         ),
         (
             "[resources.a]\n_allocation_strategy='LOCAL'\nnumbers=['6504699999','+1 650 469 9999']",
-            "are one subscriber",
+            "are the same subscriber",
         ),
         (
             "[resources.a]\n_allocation_strategy='LOCAL'\nnumbers=['1','2']\n\

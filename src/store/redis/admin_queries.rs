@@ -84,7 +84,7 @@ impl RedisStore {
         let existing = all.filter_map(|(id, (text, end))| {
             let until = self
                 .redis
-                .from_server_time(&booked, Timestamp::from_millis(end?))
+                .translate_from_server(&booked, Timestamp::from_millis(end?))
                 .ok()?;
             parse_listed_booking(id, &text?, until)
         });
@@ -142,7 +142,7 @@ impl AdminQueries for RedisStore {
             let key = self.keys.service(&id);
             let to_store_time = |millis| {
                 self.redis
-                    .from_server_time(&key, Timestamp::from_millis(millis))
+                    .translate_from_server(&key, Timestamp::from_millis(millis))
             };
             let both =
                 to_store_time(created).and_then(|created| Ok((created, to_store_time(end)?)));

@@ -343,7 +343,7 @@ fn parse_booking(
         group: group.name.clone(),
         number,
         code: Some(code).filter(|code| !code.is_empty()),
-        expires_in: expires_in,
+        expires_in,
         pool: request.include_pool.then(|| PoolUsage {
             size: count(&size),
             free: count(&free),

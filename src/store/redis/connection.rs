@@ -174,7 +174,7 @@ impl Connections {
     }
 
     /// Converts `timestamp`, stored by the server with `key`, to the time of [`Connections::now`].
-    pub(super) fn from_server_time(
+    pub(super) fn translate_from_server(
         &self,
         key: &str,
         timestamp: Timestamp,
@@ -183,7 +183,7 @@ impl Connections {
     }
 
     /// Converts `timestamp` from the time of [`Connections::now`] to that of the server with `key`.
-    pub(super) fn to_server_time(
+    pub(super) fn translate_to_server(
         &self,
         key: &str,
         timestamp: Timestamp,

@@ -33,7 +33,7 @@ impl RedisStore {
     ) -> Result<IdempotencyClaim, StoreError> {
         let key = self.keys.idempotency_key(key);
         let mut bind = cmd("SET");
-        let end = self.redis.to_server_time(&key, end)?;
+        let end = self.redis.translate_to_server(&key, end)?;
         bind.arg(&key).arg(id.as_str()).arg("NX");
         bind.arg("PXAT").arg(end.millis());
         let get = cmd("GET").arg(&key).to_owned();
@@ -196,8 +196,10 @@ impl RedisStore {
         else {
             return Ok(None);
         };
-        description.created = self.redis.from_server_time(&key, description.created)?;
-        description.end = self.redis.from_server_time(&key, description.end)?;
+        description.created = self
+            .redis
+            .translate_from_server(&key, description.created)?;
+        description.end = self.redis.translate_from_server(&key, description.end)?;
         Ok(Some(description))
     }
 

@@ -86,13 +86,13 @@ async fn concurrent_creates_of_a_name_have_one_winner(app: TestApp) {
         TestResponse::send(put.json_body(&options.to_string()))
     });
     let responses = join_all(creates).await;
-    let created: Vec<_> = responses.iter().filter(|one| one.status == 201).collect();
-    assert_eq!(created.len(), 1);
+    let winners: Vec<_> = responses.iter().filter(|one| one.status == 201).collect();
+    assert_eq!(winners.len(), 1);
     for other in responses.iter().filter(|one| one.status != 201) {
         other.error_message("PreconditionFailed", 412);
     }
     let current = get_json(&app, "services/cart").await;
-    assert_eq!(current["options"], created[0].json()["options"]);
+    assert_eq!(current["options"], winners[0].json()["options"]);
     assert_eq!(audit_actions(&app).await, ["create service cart"]);
 }
 

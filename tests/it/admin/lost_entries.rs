@@ -97,10 +97,10 @@ async fn lost_entries_are_restored_once_with_their_secrets() {
         .basic_auth("", Some("hunter2"));
     assert_eq!(TestResponse::send(vault).await.status, 200);
     let actions = audit_actions(&app).await;
-    let restores = actions
+    let logged = actions
         .iter()
         .filter(|action| action.starts_with("restore"));
-    assert_eq!(restores.count(), 3, "{actions:?}");
+    assert_eq!(logged.count(), 3, "{actions:?}");
     // Entries that are deleted later stay deleted.
     delete_entry(&app, "services/vault").await;
     wait_for_lost_entries(&app, 0).await;

@@ -212,8 +212,8 @@ async fn concurrent_changes_on_two_replicas_are_all_kept() {
     });
     futures_util::future::join_all(creates).await;
     let table = get_json(&one, "services").await;
-    let created = table["entries"].as_array().unwrap().iter();
-    assert_eq!(created.filter(|one| one["origin"] == "admin").count(), 10);
+    let entries = table["entries"].as_array().unwrap().iter();
+    assert_eq!(entries.filter(|one| one["origin"] == "admin").count(), 10);
     assert_eq!(super::fixture::audit_actions(&one).await.len(), 10);
 }
 

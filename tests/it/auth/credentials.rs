@@ -26,8 +26,8 @@ const CATALOG: &str = "\
 
 /// Starts a replica with the catalog of this file and `settings`.
 async fn start_with_credentials(app: &TestApp, settings: &[(&str, &str)]) -> TestApp {
-    let catalogue = CatalogFile::new(CATALOG);
-    let mut all = vec![("catalog.file", catalogue.path())];
+    let catalog_file = CatalogFile::new(CATALOG);
+    let mut all = vec![("catalog.file", catalog_file.path())];
     all.extend_from_slice(settings);
     app.start_sibling(&all).await
 }

@@ -190,12 +190,12 @@ async fn invalid_parameters_and_files_are_not_sent_to_the_backend(app: TestApp) 
 async fn after_a_crash_during_a_start_the_service_expires_and_its_session_is_terminated() {
     let (redis, prefix) = (TestRedis::shared(), random_prefix());
     let backend = Backend::new_ors(|_| MockResponse::Hang).await;
-    let catalogue = CatalogFile::new(&ors_service(&[&backend.url()]));
+    let catalog_file = CatalogFile::new(&ors_service(&[&backend.url()]));
     let url = redis.url();
     let settings = [
         ("redis.url", url.as_str()),
         ("redis.prefix", prefix.as_str()),
-        ("catalog.file", catalogue.path()),
+        ("catalog.file", catalog_file.path()),
         ("backend.max_attempts", "1"),
         ("backend.connect_timeout_ms", "500"),
         ("backend.response_timeout_ms", "2000"),

@@ -50,16 +50,19 @@ async fn each_request_uses_its_template_and_method(app: TestApp) {
         assert_eq!(answer.text(), r#"{"a":1}"#);
         backend.last_request()
     };
-    let sent = send("send", "kind=x/y").await;
-    assert_eq!(sent.request_line(), format!("PUT /rooms/{id}/x%2Fy"));
-    let sent = send("list/all", "from=2&more=3").await;
+    let received = send("send", "kind=x/y").await;
+    assert_eq!(received.request_line(), format!("PUT /rooms/{id}/x%2Fy"));
+    let received = send("list/all", "from=2&more=3").await;
     assert_eq!(
-        sent.request_line(),
+        received.request_line(),
         format!("GET /rooms/{id}?from=2&by=web")
     );
-    assert_eq!((sent.body.as_str(), sent.header("content-type")), ("", ""));
-    let sent = send("some/thing%3Felse", "").await;
-    assert_eq!(sent.request_line(), "PUT /other/some/thing%3Felse");
+    assert_eq!(
+        (received.body.as_str(), received.header("content-type")),
+        ("", "")
+    );
+    let received = send("some/thing%3Felse", "").await;
+    assert_eq!(received.request_line(), "PUT /other/some/thing%3Felse");
 }
 
 async fn requests_and_responses_are_json(app: TestApp) {
@@ -84,8 +87,11 @@ async fn requests_and_responses_are_json(app: TestApp) {
     let body = Multipart::new()
         .text("q", "\"é\"\n")
         .file("f", "f", "image/png", b"1");
-    let send = app.post(&format!("{service}/ask")).multipart_body(body);
-    assert_eq!(TestResponse::send(send).await.text(), r#"{"_id":"theirs"}"#);
+    let request = app.post(&format!("{service}/ask")).multipart_body(body);
+    assert_eq!(
+        TestResponse::send(request).await.text(),
+        r#"{"_id":"theirs"}"#
+    );
     let body: Value = serde_json::from_str(&backend.last_request().body).unwrap();
     let path = format!("{service}/storage/binary/f");
     assert_eq!(body, json!({"_data_id": id, "q": "\"é\"\n", "f": path}));
@@ -148,13 +154,13 @@ async fn the_session_name_comes_from_the_create_response(app: TestApp) {
 
 async fn secrets_are_expanded_in_headers_only(app: TestApp) {
     let backend = Backend::with_json("{}").await;
-    let catalogue = CatalogFile::new(
+    let catalog_file = CatalogFile::new(
         &(http_service(&(backend.url() + "/{_token}"))
             + "'_header.Authorization' = 'Bearer ${BACKEND_TOKEN}!'"),
     );
     let settings = |token: &str| {
         let variables = [
-            ("SWITCHBOARD__CATALOG__FILE", catalogue.path()),
+            ("SWITCHBOARD__CATALOG__FILE", catalog_file.path()),
             ("BACKEND_TOKEN", token),
         ];
         Settings::load(None, variables).unwrap()
@@ -183,8 +189,8 @@ async fn secrets_are_expanded_in_headers_only(app: TestApp) {
 
 #[test]
 fn rejects_invalid_backend_definitions() {
-    let settings = |catalogue: &CatalogFile| {
-        let variables = [("SWITCHBOARD__CATALOG__FILE", catalogue.path())];
+    let settings = |catalog_file: &CatalogFile| {
+        let variables = [("SWITCHBOARD__CATALOG__FILE", catalog_file.path())];
         Settings::load(None, variables).unwrap()
     };
     let ors = "_type = 'ors'\n_service = 'http://d/x.scxml'\n";
@@ -249,8 +255,10 @@ fn rejects_invalid_backend_definitions() {
             "not a valid header name",
         ),
     ] {
-        let catalogue = CatalogFile::new(&format!("[services.x]\n{options}"));
-        let error = app::catalog(&settings(&catalogue)).unwrap_err().to_string();
+        let catalog_file = CatalogFile::new(&format!("[services.x]\n{options}"));
+        let error = app::catalog(&settings(&catalog_file))
+            .unwrap_err()
+            .to_string();
         let prefix = format!("service \"x\", option {option}: ");
         assert!(error.contains(&prefix), "{options}: {error}");
         assert!(error.contains(expected), "{options}: {error}");

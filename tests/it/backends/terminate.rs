@@ -141,8 +141,8 @@ async fn another_replica_terminates_the_session_of_a_stopped_replica() {
     let backend = Backend::new_ors(|_| MockResponse::ok("{}")).await;
     let host = TestApp::start(Some(redis), "unused:", &[]).await;
     let one = start_app(&host, &ors_service(&[&backend.url()]), &[]).await;
-    let catalogue = crate::support::CatalogFile::new(&ors_service(&[&backend.url()]));
-    let settings = [("catalog.file", catalogue.path())];
+    let catalog_file = crate::support::CatalogFile::new(&ors_service(&[&backend.url()]));
+    let settings = [("catalog.file", catalog_file.path())];
     let other = TestApp::start(one.redis.clone(), &one.prefix, &settings).await;
     let service = create(&one, "_ttl=3").await;
     let answer = TestResponse::send(other.post(&format!("{service}/x"))).await;

@@ -157,8 +157,8 @@ async fn booking_of_abandoned_create_is_released() {
     eventually("no keys remain", async || {
         let remaining = keys(&app, &format!("*{id}*")).await;
         let mut connection = redis.connection().await;
-        let score: Option<i64> = connection.zscore(&shard, id.as_str()).await.unwrap();
-        (remaining.is_empty() && score.is_none()).then_some(())
+        let entry: Option<i64> = connection.zscore(&shard, id.as_str()).await.unwrap();
+        (remaining.is_empty() && entry.is_none()).then_some(())
     })
     .await;
 }

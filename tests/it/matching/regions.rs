@@ -13,9 +13,9 @@ use crate::support::{
 
 /// Starts a replica with the default region `region` and the resource groups `groups`.
 async fn start_replica(kind: RedisKind, prefix: &str, region: &str, groups: &str) -> TestApp {
-    let catalogue = catalog(groups);
+    let catalog_file = catalog(groups);
     let overrides = [
-        ("catalog.file", catalogue.path()),
+        ("catalog.file", catalog_file.path()),
         ("phone.default_region", region),
     ];
     TestApp::start(Some(TestRedis::shared_kind(kind)), prefix, &overrides).await

@@ -90,7 +90,7 @@ impl Oracle {
         Self {
             seed,
             timeout,
-            ttl: ttl,
+            ttl,
             numbers,
             services: HashMap::new(),
             ended: HashMap::new(),
@@ -143,8 +143,8 @@ impl Oracle {
         PendingRequest {
             id: self.next_id,
             sent: now(),
-            operation: operation,
-            alive_until: alive_until,
+            operation,
+            alive_until,
         }
     }
 

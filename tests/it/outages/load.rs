@@ -106,7 +106,7 @@ async fn acknowledged_writes_survive_unresponsive_redis() {
 #[tokio::test]
 async fn acknowledged_writes_survive_lost_replies() {
     assert_writes_survive(2, |fixture| {
-        fixture.proxy.set_mode(ProxyMode::DropResponses)
+        fixture.proxy.set_mode(ProxyMode::DropResponses);
     })
     .await;
 }

@@ -218,7 +218,7 @@ impl Browser {
         run.unwrap_or(Value::String(String::new()))
     }
 
-    /// Runs a command of the DevTools protocol.
+    /// Runs a command of the Chrome `DevTools` Protocol.
     async fn execute_cdp(&self, command: &str, parameters: Value) {
         let session = self.client.session_id().await.unwrap().unwrap();
         let port = self.driver.port;

@@ -60,14 +60,14 @@ async fn duplicate_option_is_rejected_and_both_values_stay_in_the_form(app: Test
     let app = start_admin(&app).await;
     let session = AdminSession::sign_in(&app).await;
     let mut options = store_options();
-    options["colour"] = json!("blue");
+    options["color"] = json!("blue");
     options["_ttl"] = json!(60);
     create_entry(&app, "services/cart", &options).await;
     for (name, value) in [
-        ("colour", "red"),
+        ("color", "red"),
         ("_ttl", "90"),
         ("_ttl", ""),
-        (" colour", "\"<b>"),
+        (" color", "\"<b>"),
     ] {
         let before = get_json(&app, "services/cart").await;
         let mut fields = form_fields(&session.page("/services/cart").await);
@@ -83,7 +83,7 @@ async fn duplicate_option_is_rejected_and_both_values_stay_in_the_form(app: Test
             error_message(page)
         );
         let mut submitted = form_fields(page);
-        let expected = [("colour", "blue"), (name.trim(), value), ("size", "large")];
+        let expected = [("color", "blue"), (name.trim(), value), ("size", "large")];
         assert_eq!(rows(&submitted), expected);
         assert!(submitted.contains(&("option:_ttl".to_owned(), "60".to_owned())));
         assert!(page.contains("aria-invalid=\"true\""), "{page}");
@@ -99,7 +99,7 @@ async fn duplicate_option_is_rejected_and_both_values_stay_in_the_form(app: Test
         assert_eq!(after["options"]["size"], "large");
         if name != "_ttl" {
             assert_eq!(after["options"]["hue"], "blue");
-            assert_eq!(after["options"]["colour"], value);
+            assert_eq!(after["options"]["color"], value);
         }
         replace_entry(&app, "services/cart", &options).await;
     }
@@ -112,7 +112,7 @@ async fn value_without_a_name_is_rejected_and_stays_in_the_form(app: TestApp) {
     let mut fields = form_fields(&session.page(path).await);
     set(&mut fields, "name", "notes");
     set(&mut fields, "option:_ttl", "600");
-    add(&mut fields, "colour", "blue");
+    add(&mut fields, "color", "blue");
     add(&mut fields, " ", "lost\r\n&found");
     let response = submit(&session, "/new/services", &fields).await;
     assert_eq!(response.status, 400);
@@ -129,7 +129,7 @@ async fn value_without_a_name_is_rejected_and_stays_in_the_form(app: TestApp) {
     let mut submitted = form_fields(page);
     assert_eq!(
         rows(&submitted),
-        [("colour", "blue"), ("", "lost\r\n&found")]
+        [("color", "blue"), ("", "lost\r\n&found")]
     );
     for field in [
         ("name", "notes"),
