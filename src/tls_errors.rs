@@ -10,15 +10,15 @@ const ADVICE: [(&str, &str); 19] = [
     (
         "CaUsedAsEndEntity",
         "the server's certificate is a CA certificate (CA:TRUE), the default of openssl for self-signed \
-         certificates: make one with basicConstraints=CA:FALSE",
+         certificates: create one with basicConstraints=CA:FALSE",
     ),
     (
         "EndEntityUsedAsCa",
-        "the certificate of the authority is not a CA certificate: make one with basicConstraints=CA:TRUE",
+        "the certificate of the authority is not a CA certificate: create one with basicConstraints=CA:TRUE",
     ),
     (
         "UnsupportedCertVersion",
-        "the certificate is of X.509 version 1, which has no extensions: make one of version 3, with \
+        "the certificate is of X.509 version 1, which has no extensions: create one of version 3, with \
          subjectAltName",
     ),
     (
@@ -29,16 +29,16 @@ const ADVICE: [(&str, &str); 19] = [
     ),
     (
         "not valid for any names",
-        "the certificate names no host: make one with subjectAltName; the common name is ignored",
+        "the certificate names no host: create one with subjectAltName; the common name is ignored",
     ),
     (
         "not valid for name",
-        "the certificate is for other hosts: connect by a name in it, or make one with this name or address in \
+        "the certificate is for other hosts: connect by a name in it, or create one with this name or address in \
          subjectAltName",
     ),
     (
         "NotValidForName",
-        "the certificate is for other hosts: make one with this name or address in subjectAltName",
+        "the certificate is for other hosts: create one with this name or address in subjectAltName",
     ),
     (
         "certificate expired",
@@ -59,15 +59,15 @@ const ADVICE: [(&str, &str); 19] = [
     ),
     (
         "does not allow extended key usage",
-        "the certificate is not for servers: make one with extendedKeyUsage=serverAuth, or without it",
+        "the certificate is not for servers: create one with extendedKeyUsage=serverAuth, or without it",
     ),
     (
         "UnsupportedSignatureAlgorithm",
-        "the certificate is signed with an insecure algorithm, such as SHA-1: make one with SHA-256",
+        "the certificate is signed with an insecure algorithm, such as SHA-1: create one with SHA-256",
     ),
     (
         "signature algorithm",
-        "the certificate is signed with an unsupported algorithm: make one with SHA-256 and RSA of 2048 to \
+        "the certificate is signed with an unsupported algorithm: create one with SHA-256 and RSA of 2048 to \
          8192 bits or ECDSA P-256",
     ),
     ("BadEncoding", "the certificate is damaged"),

@@ -32,10 +32,10 @@ pub(super) mod restore;
 pub(super) const PAGE_LIMITS: (usize, usize) = (50, 200);
 
 /// `GET /genesys/1/admin/node/status`
-pub(super) async fn get_node_status(api: web::Data<AppState>) -> HttpResponse {
-    if api
+pub(super) async fn get_node_status(state: web::Data<AppState>) -> HttpResponse {
+    if state
         .services
-        .check_readiness(&api.readiness)
+        .check_readiness(&state.readiness)
         .await
         .is_ready()
     {
@@ -46,19 +46,19 @@ pub(super) async fn get_node_status(api: web::Data<AppState>) -> HttpResponse {
 }
 
 /// The admin service. Its routes exist only if it is enabled.
-pub(super) fn admin_service(api: &AppState) -> Result<&Admin, ApiError> {
-    api.admin.as_ref().ok_or_else(|| {
+pub(super) fn admin_service(state: &AppState) -> Result<&Admin, ApiError> {
+    state.admin.as_ref().ok_or_else(|| {
         tracing::error!("admin route without admin service");
         ApiError::Internal
     })
 }
 
 /// The user name and client address of a request, for the audit log.
-fn actor(api: &AppState, request: &HttpRequest) -> Actor {
+fn actor(state: &AppState, request: &HttpRequest) -> Actor {
     let credentials = basic_credentials(request).0;
     Actor {
         name: credentials.map(|(name, _)| name).unwrap_or_default(),
-        address: client_address(request, &api.trusted_proxies),
+        address: client_address(request, &state.trusted_proxies),
     }
 }
 

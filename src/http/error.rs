@@ -149,7 +149,7 @@ pub enum ApiError {
     #[error("{0}")]
     StoreUnavailable(&'static str),
     /// The store is full.
-    #[error("the store is full; nothing was changed")]
+    #[error("the store is full; no changes were made")]
     StoreFull,
     /// A bug.
     #[error("internal error; the request can be retried")]
@@ -363,12 +363,14 @@ impl From<StoreError> for ApiError {
             // The store logs lost and restored connections, so requests do not.
             StoreError::Unavailable(_) | StoreError::Conflict(_) => {
                 debug!(%error);
-                Self::StoreUnavailable("the store is unavailable; nothing was changed, retry later")
+                Self::StoreUnavailable(
+                    "the store is unavailable; no changes were made; retry later",
+                )
             }
             StoreError::Busy(_) => {
                 debug!(%error);
                 Self::StoreUnavailable(
-                    "the store has too many requests in flight; nothing was changed, retry later",
+                    "the store has too many requests in flight; no changes were made; retry later",
                 )
             }
             StoreError::Unknown(_) => {

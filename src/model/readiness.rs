@@ -59,8 +59,8 @@ macro_rules! reasons {
 reasons! {
     /// The process is shutting down.
     Draining("draining", true, "the replica is shutting down"),
-    /// `redis.mode` does not fit the server behind `redis.url`.
-    WrongMode("wrong_mode", true, "redis.mode does not fit the server at redis.url"),
+    /// `redis.mode` does not match the server behind `redis.url`.
+    WrongMode("wrong_mode", true, "redis.mode does not match the server at redis.url"),
     /// The server has no database with the number in `redis.url`.
     NoSuchDatabase(
         "no_such_database",

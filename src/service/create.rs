@@ -27,7 +27,7 @@ use crate::{
 const CLAIM_TTL: Duration = Duration::from_secs(86_400);
 
 /// The message for a repeated request while the first one is in progress.
-const IN_PROGRESS_MESSAGE: &str = "the first request with this Idempotency-Key is still in progress; nothing was changed; try \
+const IN_PROGRESS_MESSAGE: &str = "the first request with this Idempotency-Key is still in progress; no changes were made; try \
      again";
 
 /// The head of a create request.

@@ -20,7 +20,7 @@ pub enum ServiceError {
     #[error("there is no service \"{0}\"; it may have expired")]
     NoSuchService(ServiceId),
     /// The service has no key of this name.
-    #[error("service {id} holds no key {key:?}")]
+    #[error("service {id} has no key {key:?}")]
     NoSuchKey {
         /// The service.
         id: ServiceId,
@@ -40,7 +40,7 @@ pub enum ServiceError {
         key: KeyName,
     },
     /// The service has no binary of this name.
-    #[error("service {id} holds no binary key {key:?}")]
+    #[error("service {id} has no binary key {key:?}")]
     NoSuchBinary {
         /// The service.
         id: ServiceId,
@@ -91,7 +91,7 @@ pub enum ServiceError {
     #[error("{0}")]
     InvalidParameter(String),
     /// The same caller used the `Idempotency-Key` for another request.
-    #[error("the Idempotency-Key was used for a different request; nothing was changed")]
+    #[error("the Idempotency-Key was used for a different request; no changes were made")]
     IdempotencyKeyReused,
     /// The service would exceed the maximum number of keys.
     #[error("the service would have more than {0} keys (limits.keys)")]

@@ -119,12 +119,12 @@ enum DefaultValue {
 }
 
 impl OptionType {
-    /// The description of the type, such as "a whole number from 1 to 16".
+    /// The description of the type, such as "an integer from 1 to 16".
     #[must_use]
     pub fn describe(&self) -> String {
         match self {
             Self::Boolean => "true or false".to_owned(),
-            Self::Integer(low, high) => format!("a whole number from {low} to {high}"),
+            Self::Integer(low, high) => format!("an integer from {low} to {high}"),
             Self::Choice([only]) => (*only).to_owned(),
             Self::Choice(all) => format!("one of {}", all.join(", ")),
             Self::Text(format) => (*format).to_owned(),

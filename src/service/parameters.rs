@@ -87,7 +87,7 @@ pub(super) fn parse_integer_in_range(
         .filter(|number| (low..=high).contains(number))
         .ok_or_else(|| {
             ServiceError::InvalidParameter(format!(
-                "{name} is {value:?}; expected a whole number from {low} to {high}"
+                "{name} is {value:?}; expected an integer from {low} to {high}"
             ))
         })
 }

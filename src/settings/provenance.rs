@@ -93,10 +93,7 @@ impl Layers {
             .and_then(|number| T::try_from(number).ok())
             .ok_or_else(|| {
                 let (min, max) = allowed.into_inner();
-                self.invalid(
-                    setting,
-                    &format!("expected a whole number from {min} to {max}"),
-                )
+                self.invalid(setting, &format!("expected an integer from {min} to {max}"))
             })
     }
 

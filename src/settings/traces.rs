@@ -135,12 +135,12 @@ impl<'a> Variables<'a> {
             max_queue_size: self.size(
                 "OTEL_BSP_MAX_QUEUE_SIZE",
                 2_048,
-                "expected a whole number from 1 to 65536; 2048 is used",
+                "expected an integer from 1 to 65536; 2048 is used",
             ),
             max_batch_size: self.size(
                 "OTEL_BSP_MAX_EXPORT_BATCH_SIZE",
                 512,
-                "expected a whole number from 1 to 65536; 512 is used",
+                "expected an integer from 1 to 65536; 512 is used",
             ),
             schedule_delay: Duration::from_millis(self.number(
                 ["OTEL_BSP_SCHEDULE_DELAY"; 2],

@@ -154,7 +154,7 @@ async fn starts_without_redis_and_recovers() {
         app.delete("/genesys/1/service/some-id"),
     ] {
         let message = unavailable_message(&send_within_limit(request).await);
-        assert!(message.contains("nothing was changed"), "{message}");
+        assert!(message.contains("no changes were made"), "{message}");
     }
 
     fixture.proxy.restore();
@@ -310,7 +310,7 @@ async fn truncated_reply_is_an_error() {
         fixture.proxy.restore();
         fixture.wait_until_ready().await;
         // Unless an earlier reply was truncated, the write was executed and only its reply was lost.
-        let is_stored = !message.contains("nothing was changed");
+        let is_stored = !message.contains("no changes were made");
         let contents = fixture.app.storage(&service).await;
         assert_eq!(contents.get(key).is_some(), is_stored, "{message}");
         stored += u32::from(is_stored);

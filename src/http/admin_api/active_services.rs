@@ -172,12 +172,12 @@ impl<'a> ServiceDetailResponse<'a> {
 
 /// `GET /genesys/1/admin/active-services`
 pub(in crate::http) async fn list_services(
-    api: web::Data<AppState>,
+    state: web::Data<AppState>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
-    let query = body::parse_query(&api, &request)?;
+    let query = body::parse_query(&state, &request)?;
     let (after, limit) = (parse_cursor(&query)?, page_size(&query)?);
-    let admin = admin_service(&api)?;
+    let admin = admin_service(&state)?;
     let (entries, next, complete) = if let Some(prefix) = prefix(&query)? {
         let found = admin.find_services(prefix, limit).await?;
         (found.services, None, Some(found.complete))
@@ -185,7 +185,7 @@ pub(in crate::http) async fn list_services(
         let Page { entries, next } = admin.list_services(after.as_ref(), limit).await?;
         (entries, next, None)
     };
-    let (entries, now) = (entries.into_iter(), api.services.now()?);
+    let (entries, now) = (entries.into_iter(), state.services.now()?);
     let page = ServicePageResponse {
         approximate_count: admin.count_services().await?,
         services: entries
@@ -215,29 +215,29 @@ fn prefix(query: &FormData) -> Result<Option<&str>, ApiError> {
 
 /// `GET /genesys/1/admin/active-services/{id}`
 pub(in crate::http) async fn get_service(
-    api: web::Data<AppState>,
+    state: web::Data<AppState>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     let id = ServiceId::from(path::admin_name(&request)?);
     let ActiveService {
         description,
         bookings,
-    } = admin_service(&api)?.get_service(&id).await?;
-    let service = ServiceDetailResponse::new(&id, &description, bookings, api.services.now()?);
+    } = admin_service(&state)?.get_service(&id).await?;
+    let service = ServiceDetailResponse::new(&id, &description, bookings, state.services.now()?);
     response::json_from(&service)
 }
 
 /// `PUT /genesys/1/admin/active-services/{id}`: `ttl` or `expiration_time`, as in the client API.
 pub(in crate::http) async fn set_service_end(
-    api: web::Data<AppState>,
+    state: web::Data<AppState>,
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
     let id = ServiceId::from(path::admin_name(&request)?);
-    let mut uploads = api.services.uploads(&id);
-    let fields = body::read_form_data(&api, &request, payload, &mut uploads).await?;
-    let actor = actor(&api, &request);
-    admin_service(&api)?
+    let mut uploads = state.services.uploads(&id);
+    let fields = body::read_form_data(&state, &request, payload, &mut uploads).await?;
+    let actor = actor(&state, &request);
+    admin_service(&state)?
         .set_service_end(&id, &fields, &actor)
         .await?;
     Ok(response::ok())
@@ -245,12 +245,12 @@ pub(in crate::http) async fn set_service_end(
 
 /// `DELETE /genesys/1/admin/active-services/{id}`
 pub(in crate::http) async fn delete_service(
-    api: web::Data<AppState>,
+    state: web::Data<AppState>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     let id = ServiceId::from(path::admin_name(&request)?);
-    admin_service(&api)?
-        .delete_service(&id, &actor(&api, &request))
+    admin_service(&state)?
+        .delete_service(&id, &actor(&state, &request))
         .await?;
     Ok(response::ok())
 }

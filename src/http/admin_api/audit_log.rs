@@ -22,7 +22,8 @@ struct AuditLogPageResponse {
 
 /// The JSON Schema of an audit event. Later versions may add members.
 pub(in crate::http) fn event_schema() -> Value {
-    let state = |description: &str| json!({"type": ["object", "null"], "description": description});
+    let entry_state =
+        |description: &str| json!({"type": ["object", "null"], "description": description});
     json!({
         "description": "A change by an operator. Changes of services and bookings are recorded before they are carried out",
         "type": "object",
@@ -36,8 +37,8 @@ pub(in crate::http) fn event_schema() -> Value {
                 "description": "The kind of the target",
             },
             "name": {"type": "string", "description": "The name or id of the target"},
-            "before": state("The previous state with secrets masked; null if there was none"),
-            "after": state("The new state with secrets masked; null if there is none"),
+            "before": entry_state("The previous state with secrets masked; null if there was none"),
+            "after": entry_state("The new state with secrets masked; null if there is none"),
         },
         "required": ["time", "actor", "client_address", "action", "kind", "name", "before", "after"],
     })
@@ -56,12 +57,12 @@ pub(in crate::http) fn page_schema(events: &Value, next: &Value) -> Value {
 
 /// `GET /genesys/1/admin/audit-log`
 pub(in crate::http) async fn list_audit_log(
-    api: web::Data<AppState>,
+    state: web::Data<AppState>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
-    let query = body::parse_query(&api, &request)?;
+    let query = body::parse_query(&state, &request)?;
     let (after, limit) = (parse_cursor(&query)?, page_size(&query)?);
-    let page = admin_service(&api)?.audit_events(after, limit).await?;
+    let page = admin_service(&state)?.audit_events(after, limit).await?;
     let AuditLogPage { events, next } = page;
     response::json_from(&AuditLogPageResponse { events, next })
 }

@@ -85,15 +85,15 @@ impl From<ListedBooking> for BookingResponse {
 
 /// `GET /genesys/1/admin/groups/{group}/bookings`; `?number=` only those of one number
 pub(in crate::http) async fn list_bookings(
-    api: web::Data<AppState>,
+    state: web::Data<AppState>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     let (group, query) = (
         path::admin_name(&request)?,
-        body::parse_query(&api, &request)?,
+        body::parse_query(&state, &request)?,
     );
     let (after, limit) = (parse_cursor(&query)?, page_size(&query)?);
-    let (admin, number) = (admin_service(&api)?, query.text("number"));
+    let (admin, number) = (admin_service(&state)?, query.text("number"));
     let Page { entries, next } = admin
         .list_bookings(&group, number, after.as_ref(), limit)
         .await?;
@@ -110,13 +110,13 @@ pub(in crate::http) async fn list_bookings(
 
 /// `DELETE /genesys/1/admin/groups/{group}/bookings/{booking}`
 pub(in crate::http) async fn release_number(
-    api: web::Data<AppState>,
+    state: web::Data<AppState>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     let group = path::admin_name(&request)?;
     let booking = path::admin_booking(&request)?;
-    let actor = actor(&api, &request);
-    admin_service(&api)?
+    let actor = actor(&state, &request);
+    admin_service(&state)?
         .release_number(&group, &booking, &actor)
         .await?;
     Ok(response::ok())

@@ -108,10 +108,10 @@ impl From<CatalogEntry> for EntryResponse {
 
 /// `GET /genesys/1/admin/services` and `GET /genesys/1/admin/groups`
 pub(in crate::http) async fn list_entries(
-    api: web::Data<AppState>,
+    state: web::Data<AppState>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
-    let (version, entries) = admin_service(&api)?
+    let (version, entries) = admin_service(&state)?
         .list_entries(path::table(&request)?)
         .await?;
     let entries = entries.into_iter().map(|entry| {
@@ -126,10 +126,10 @@ pub(in crate::http) async fn list_entries(
 
 /// `GET /genesys/1/admin/services/{name}` and `GET /genesys/1/admin/groups/{name}`
 pub(in crate::http) async fn read_entry(
-    api: web::Data<AppState>,
+    state: web::Data<AppState>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
-    let entry = admin_service(&api)?
+    let entry = admin_service(&state)?
         .read_entry(entry_name(&request)?)
         .await?;
     let mut response = with_etag(StatusCode::OK, &entry.revision);
@@ -139,19 +139,19 @@ pub(in crate::http) async fn read_entry(
 /// `PUT /genesys/1/admin/services/{name}` and `PUT /genesys/1/admin/groups/{name}`: the body is a JSON object
 /// of the options.
 pub(in crate::http) async fn put_entry(
-    api: web::Data<AppState>,
+    state: web::Data<AppState>,
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
     let (name, condition) = (entry_name(&request)?, precondition(&request)?);
-    let text = body::read_text(&api, &request, payload, body::JSON).await?;
+    let text = body::read_text(&state, &request, payload, body::JSON).await?;
     let options: Options =
         serde_json::from_str(&text).map_err(|error| ApiError::UnreadableJson {
             reason: error.to_string(),
-            status: api.unreadable_json_status,
+            status: state.unreadable_json_status,
         })?;
-    let actor = actor(&api, &request);
-    let (status, entry) = match admin_service(&api)?
+    let actor = actor(&state, &request);
+    let (status, entry) = match admin_service(&state)?
         .put_entry(name, options, &condition, &actor)
         .await?
     {
@@ -163,12 +163,12 @@ pub(in crate::http) async fn put_entry(
 
 /// `DELETE /genesys/1/admin/services/{name}` and `DELETE /genesys/1/admin/groups/{name}`
 pub(in crate::http) async fn delete_entry(
-    api: web::Data<AppState>,
+    state: web::Data<AppState>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     let (name, condition) = (entry_name(&request)?, precondition(&request)?);
-    let actor = actor(&api, &request);
-    admin_service(&api)?
+    let actor = actor(&state, &request);
+    admin_service(&state)?
         .delete_entry(name, &condition, &actor)
         .await?;
     Ok(response::ok())

@@ -156,10 +156,10 @@ impl From<ImportReport> for ImportResponse {
 
 /// `GET /genesys/1/admin/catalog`
 pub(in crate::http) async fn export_catalog(
-    api: web::Data<AppState>,
+    state: web::Data<AppState>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
-    let (version, text) = admin_service(&api)?.export_catalog().await?;
+    let (version, text) = admin_service(&state)?.export_catalog().await?;
     let mut response = with_etag(StatusCode::OK, &version);
     let disposition = "attachment; filename=\"catalog.toml\"";
     let accept = request.headers().get(ACCEPT);
@@ -173,8 +173,8 @@ pub(in crate::http) async fn export_catalog(
 }
 
 /// The query parameter `dry_run`.
-fn is_dry_run(api: &AppState, request: &HttpRequest) -> Result<bool, ApiError> {
-    let query = body::parse_query(api, request)?;
+fn is_dry_run(state: &AppState, request: &HttpRequest) -> Result<bool, ApiError> {
+    let query = body::parse_query(state, request)?;
     match query.text("dry_run") {
         None | Some("false") => Ok(false),
         Some("true") => Ok(true),
@@ -187,18 +187,18 @@ fn is_dry_run(api: &AppState, request: &HttpRequest) -> Result<bool, ApiError> {
 /// `PUT /genesys/1/admin/catalog` replaces all stored entries with the body. `POST` creates or replaces the entries of
 /// the body and keeps all others.
 pub(in crate::http) async fn import_catalog(
-    api: web::Data<AppState>,
+    state: web::Data<AppState>,
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
     let condition = precondition(&request)?;
-    let text = body::read_text(&api, &request, payload, body::TOML).await?;
+    let text = body::read_text(&state, &request, payload, body::TOML).await?;
     let mode = match *request.method() {
         Method::PUT => ImportMode::Replace,
         _ => ImportMode::Merge,
     };
-    if is_dry_run(&api, &request)? {
-        let preview = admin_service(&api)?
+    if is_dry_run(&state, &request)? {
+        let preview = admin_service(&state)?
             .preview_import(&text, mode, &condition)
             .await?;
         let mut response = with_etag(StatusCode::OK, &preview.version);
@@ -209,8 +209,8 @@ pub(in crate::http) async fn import_catalog(
         };
         return response::json_with(&mut response, &report);
     }
-    let actor = actor(&api, &request);
-    let report = admin_service(&api)?
+    let actor = actor(&state, &request);
+    let report = admin_service(&state)?
         .import_catalog(&text, mode, &condition, &actor)
         .await?;
     Ok(with_etag(StatusCode::OK, &report.version.clone()).json(ImportResponse::from(report)))

@@ -90,8 +90,8 @@ pub(in crate::http) fn replicas_schema() -> Value {
 
 /// `GET /genesys/1/admin/replicas`
 pub(in crate::http) async fn list_replicas(
-    api: web::Data<AppState>,
+    state: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
-    let replicas = admin_service(&api)?.replicas().await?;
+    let replicas = admin_service(&state)?.replicas().await?;
     response::json_from(&ReplicasResponse { replicas })
 }

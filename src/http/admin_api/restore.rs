@@ -69,19 +69,19 @@ impl From<LostEntries> for LostEntriesResponse {
 
 /// `GET /genesys/1/admin/catalog/lost`
 pub(in crate::http) async fn list_lost_entries(
-    api: web::Data<AppState>,
+    state: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
-    let lost = LostEntriesResponse::from(admin_service(&api)?.lost_entries());
+    let lost = LostEntriesResponse::from(admin_service(&state)?.lost_entries());
     Ok(with_etag(StatusCode::OK, &lost.version.clone()).json(lost))
 }
 
 /// `POST /genesys/1/admin/catalog/restore`: the precondition is the current version of the catalog.
 pub(in crate::http) async fn restore_catalog(
-    api: web::Data<AppState>,
+    state: web::Data<AppState>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
-    let (condition, actor) = (precondition(&request)?, actor(&api, &request));
-    let report = admin_service(&api)?
+    let (condition, actor) = (precondition(&request)?, actor(&state, &request));
+    let report = admin_service(&state)?
         .restore_entries(&condition, &actor)
         .await?;
     Ok(with_etag(StatusCode::OK, &report.version.clone()).json(ImportResponse::from(report)))

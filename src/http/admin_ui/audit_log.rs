@@ -48,7 +48,7 @@ impl AuditEventView {
             let text = event.get(member).and_then(Value::as_str);
             text.unwrap_or_default().to_owned()
         };
-        let state = |member: &str| event.get(member).and_then(pretty_json);
+        let entry_state = |member: &str| event.get(member).and_then(pretty_json);
         Self {
             time: text("time"),
             actor: text("actor"),
@@ -56,9 +56,9 @@ impl AuditEventView {
             action: text("action"),
             kind: text("kind"),
             name: text("name"),
-            before: state("before"),
+            before: entry_state("before"),
             after: if event.is_object() {
-                state("after")
+                entry_state("after")
             } else {
                 pretty_json(event)
             },
@@ -103,16 +103,16 @@ fn pretty_json(value: &Value) -> Option<String> {
 
 /// `GET /genesys/1/admin/ui/audit-log`
 pub(super) async fn show_audit_log(
-    api: Data<AppState>,
+    state: Data<AppState>,
     session: SignedIn,
     request: HttpRequest,
 ) -> PageResult {
-    let query = body::parse_query(&api, &request)?;
+    let query = body::parse_query(&state, &request)?;
     let (after, limit) = (
         audit_log::parse_cursor(&query)?,
         admin_api::page_size(&query)?,
     );
-    let AuditLogPage { events, next } = admin_api::admin_service(&api)?
+    let AuditLogPage { events, next } = admin_api::admin_service(&state)?
         .audit_events(after, limit)
         .await?;
     ok_page(&AuditLogTemplate {

@@ -80,11 +80,14 @@ const FLASH_MESSAGES: [(&str, &str); 3] = [
 
 /// `GET /genesys/1/admin/ui/services`, `GET /genesys/1/admin/ui/groups`
 pub(super) async fn list_entries(
-    api: Data<AppState>,
+    state: Data<AppState>,
     session: SignedIn,
     request: HttpRequest,
 ) -> PageResult {
-    let (admin, table) = (admin_api::admin_service(&api)?, path::page_table(&request)?);
+    let (admin, table) = (
+        admin_api::admin_service(&state)?,
+        path::page_table(&request)?,
+    );
     let (_, entries) = admin.list_entries(table).await?;
     let mut groups = match table {
         Table::Services => Vec::new(),
@@ -104,34 +107,34 @@ pub(super) async fn list_entries(
         table,
         rows: rows.collect(),
         presets: presets(),
-        flash: flash_message(&body::parse_query(&api, &request)?, &FLASH_MESSAGES),
+        flash: flash_message(&body::parse_query(&state, &request)?, &FLASH_MESSAGES),
     })
 }
 
 /// `GET /genesys/1/admin/ui/new/services?preset=`, `GET /genesys/1/admin/ui/new/groups`
 pub(super) async fn show_new_entry(
-    api: Data<AppState>,
+    state: Data<AppState>,
     session: SignedIn,
     request: HttpRequest,
 ) -> PageResult {
     let table = path::page_table(&request)?;
-    let query = body::parse_query(&api, &request)?;
+    let query = body::parse_query(&state, &request)?;
     let draft = EntryDraft {
         preset_name: query.text("preset").unwrap_or_default().to_owned(),
         ..EntryDraft::new(table)
     };
-    ok_page(&draft.into_page(admin_api::admin_service(&api)?, &session)?)
+    ok_page(&draft.into_page(admin_api::admin_service(&state)?, &session)?)
 }
 
 /// `POST /genesys/1/admin/ui/new/services`, `POST /genesys/1/admin/ui/new/groups`
 pub(super) async fn create_entry(
-    api: Data<AppState>,
+    state: Data<AppState>,
     session: SignedIn,
     request: HttpRequest,
     payload: Payload,
 ) -> PageResult {
     let table = path::page_table(&request)?;
-    let form = Form::read(&api, &session, &request, payload).await?;
+    let form = Form::read(&state, &session, &request, payload).await?;
     let draft = EntryDraft {
         requested_name: form.text("name").trim().to_owned(),
         preset_name: form.text("preset").to_owned(),
@@ -139,26 +142,26 @@ pub(super) async fn create_entry(
         ..EntryDraft::new(table)
     };
     draft
-        .save(&api, &session, &request, &Precondition::MustNotExist)
+        .save(&state, &session, &request, &Precondition::MustNotExist)
         .await
 }
 
 /// `GET /genesys/1/admin/ui/services/{name}`, `GET /genesys/1/admin/ui/groups/{name}`
 pub(super) async fn show_entry(
-    api: Data<AppState>,
+    state: Data<AppState>,
     session: SignedIn,
     request: HttpRequest,
 ) -> PageResult {
     let (table, name) = (path::page_table(&request)?, path::page_name(&request)?);
-    let admin = admin_api::admin_service(&api)?;
+    let admin = admin_api::admin_service(&state)?;
     let entry = admin.read_entry((table, name)).await?;
     let draft = EntryDraft {
-        flash: flash_message(&body::parse_query(&api, &request)?, &FLASH_MESSAGES),
+        flash: flash_message(&body::parse_query(&state, &request)?, &FLASH_MESSAGES),
         ..EntryDraft::from_entry(table, entry)
     };
     let mut page = draft.into_page(admin, &session)?;
     // A group that is not active on this replica has no usage.
-    page.group_bookings = match groups::load_group_bookings(&api, &request, table).await {
+    page.group_bookings = match groups::load_group_bookings(&state, &request, table).await {
         Err(error) if error.status_code() == StatusCode::NOT_FOUND => None,
         Err(_) if session.outage.is_some() => None,
         bookings => bookings?,
@@ -172,35 +175,35 @@ pub(super) async fn show_entry(
 
 /// `POST /genesys/1/admin/ui/services/{name}`, `POST /genesys/1/admin/ui/groups/{name}`
 pub(super) async fn save_entry(
-    api: Data<AppState>,
+    state: Data<AppState>,
     session: SignedIn,
     request: HttpRequest,
     payload: Payload,
 ) -> PageResult {
-    let ((table, name), form) = read_entry_form(&api, &session, &request, payload).await?;
+    let ((table, name), form) = read_entry_form(&state, &session, &request, payload).await?;
     let revision = form.text("revision").to_owned();
     let condition = Precondition::IfMatch(vec![revision.clone()]);
-    let current = current_options(admin_api::admin_service(&api)?, (table, name.clone())).await?;
+    let current = current_options(admin_api::admin_service(&state)?, (table, name.clone())).await?;
     let draft = EntryDraft {
         name: Some(name),
         values: FormValues::from_form(&form, &current),
         revision,
         ..EntryDraft::new(table)
     };
-    draft.save(&api, &session, &request, &condition).await
+    draft.save(&state, &session, &request, &condition).await
 }
 
 /// `POST /genesys/1/admin/ui/services/{name}/delete`, `POST /genesys/1/admin/ui/groups/{name}/delete`
 pub(super) async fn delete_entry(
-    api: Data<AppState>,
+    state: Data<AppState>,
     session: SignedIn,
     request: HttpRequest,
     payload: Payload,
 ) -> PageResult {
-    let ((table, name), form) = read_entry_form(&api, &session, &request, payload).await?;
+    let ((table, name), form) = read_entry_form(&state, &session, &request, payload).await?;
     let condition = Precondition::IfMatch(vec![form.text("revision").to_owned()]);
-    let actor = session.actor(&api, &request);
-    admin_api::admin_service(&api)?
+    let actor = session.actor(&state, &request);
+    admin_api::admin_service(&state)?
         .delete_entry((table, name), &condition, &actor)
         .await?;
     Ok(redirect_see_other(&format!(
@@ -211,13 +214,13 @@ pub(super) async fn delete_entry(
 
 /// The entry of the path, and the submitted form.
 async fn read_entry_form(
-    api: &AppState,
+    state: &AppState,
     session: &SignedIn,
     request: &HttpRequest,
     payload: Payload,
 ) -> Result<(EntryName, Form), PageError> {
     let entry = (path::page_table(request)?, path::page_name(request)?);
-    Ok((entry, Form::read(api, session, request, payload).await?))
+    Ok((entry, Form::read(state, session, request, payload).await?))
 }
 
 /// The options of an entry; empty if it does not exist.
@@ -276,18 +279,18 @@ impl EntryDraft {
     /// Saves the entry, or shows the input with the error.
     async fn save(
         mut self,
-        api: &AppState,
+        state: &AppState,
         session: &SignedIn,
         request: &HttpRequest,
         condition: &Precondition,
     ) -> PageResult {
-        let admin = admin_api::admin_service(api)?;
+        let admin = admin_api::admin_service(state)?;
         let name = self
             .name
             .clone()
             .unwrap_or_else(|| self.requested_name.clone());
         let entry = (self.table, name.clone());
-        let actor = session.actor(api, request);
+        let actor = session.actor(state, request);
         let put = match self.values.options() {
             Ok(options) => admin
                 .put_entry(entry, options, condition, &actor)

@@ -39,19 +39,19 @@ impl Form {
     /// [`ApiError::Forbidden`] if the token is not that of the session, [`ApiError::TooLarge`], errors of
     /// [`body::read_form_fields`].
     pub(super) async fn read(
-        api: &AppState,
+        state: &AppState,
         session: &SignedIn,
         request: &HttpRequest,
         payload: Payload,
     ) -> Result<Self, PageError> {
-        let (max_bytes, name_bytes) = (api.limits.form_bytes, MAX_FIELDS * MAX_FIELD_NAME_BYTES);
+        let (max_bytes, name_bytes) = (state.limits.form_bytes, MAX_FIELDS * MAX_FIELD_NAME_BYTES);
         let limits = FormLimits {
             max_bytes: max_bytes
                 .saturating_mul(MAX_ENCODING_FACTOR)
                 .saturating_add(name_bytes),
             max_fields: MAX_FIELDS,
         };
-        let mut fields = body::read_form_fields(api, request, payload, limits).await?;
+        let mut fields = body::read_form_fields(state, request, payload, limits).await?;
         for (_, text) in &mut fields {
             *text = text.replace("\r\n", "\n");
         }
@@ -77,16 +77,16 @@ impl Form {
     /// # Errors
     /// Errors of [`body::read_form_fields`].
     pub(super) async fn read_public(
-        api: &AppState,
+        state: &AppState,
         request: &HttpRequest,
         payload: Payload,
     ) -> Result<Self, PageError> {
         let limits = FormLimits {
-            max_bytes: api.limits.form_bytes,
-            max_fields: api.limits.fields,
+            max_bytes: state.limits.form_bytes,
+            max_fields: state.limits.fields,
         };
         Ok(Self(
-            body::read_form_fields(api, request, payload, limits).await?,
+            body::read_form_fields(state, request, payload, limits).await?,
         ))
     }
 

@@ -52,18 +52,21 @@ impl GroupBookings {
 
 /// Loads usage and bookings of the group of a page; `None` for services.
 pub(super) async fn load_group_bookings(
-    api: &AppState,
+    state: &AppState,
     request: &HttpRequest,
     table: Table,
 ) -> Result<Option<GroupBookings>, PageError> {
     if table != Table::Resources {
         return Ok(None);
     }
-    let (name, query) = (path::page_name(request)?, body::parse_query(api, request)?);
+    let (name, query) = (
+        path::page_name(request)?,
+        body::parse_query(state, request)?,
+    );
     let number = query.text("number").unwrap_or_default().trim().to_owned();
     let number_filter = Some(number.as_str()).filter(|number| !number.is_empty());
     let (admin, after) = (
-        admin_api::admin_service(api)?,
+        admin_api::admin_service(state)?,
         admin_api::parse_cursor(&query)?,
     );
     let usage = admin.pool_usage(&name).await?;
@@ -87,7 +90,7 @@ pub(super) async fn load_group_bookings(
     Ok(Some(GroupBookings {
         group: name,
         usage,
-        chart_lines: chart_lines(&samples, api.services.now()?),
+        chart_lines: chart_lines(&samples, state.services.now()?),
         max_reserved: samples
             .iter()
             .map(UsageSample::used)
@@ -122,15 +125,15 @@ fn chart_lines(samples: &[UsageSample], now: Timestamp) -> Vec<String> {
 
 /// `POST /genesys/1/admin/ui/groups/{name}/release`
 pub(super) async fn release_number(
-    api: Data<AppState>,
+    state: Data<AppState>,
     session: SignedIn,
     request: HttpRequest,
     payload: Payload,
 ) -> PageResult {
     let name = path::page_name(&request)?;
-    let form = Form::read(&api, &session, &request, payload).await?;
-    let actor = session.actor(&api, &request);
-    let admin = admin_api::admin_service(&api)?;
+    let form = Form::read(&state, &session, &request, payload).await?;
+    let actor = session.actor(&state, &request);
+    let admin = admin_api::admin_service(&state)?;
     admin
         .release_number(&name, form.text("booking"), &actor)
         .await?;

@@ -58,36 +58,36 @@ const FLASH_MESSAGES: [(&str, &str); 2] = [
 
 /// `GET /genesys/1/admin/ui/catalog`
 pub(super) async fn show_import_export(
-    api: Data<AppState>,
+    state: Data<AppState>,
     session: SignedIn,
     request: HttpRequest,
 ) -> PageResult {
     let mut page = ImportExportPage::new(&session, SubmittedImport::default());
-    page.flash = flash_message(&body::parse_query(&api, &request)?, &FLASH_MESSAGES);
-    page.lost = admin_api::admin_service(&api)?.lost_entries();
+    page.flash = flash_message(&body::parse_query(&state, &request)?, &FLASH_MESSAGES);
+    page.lost = admin_api::admin_service(&state)?.lost_entries();
     ok_page(&page)
 }
 
 /// `GET /genesys/1/admin/ui/catalog/export`
 pub(super) async fn export_catalog(
-    api: Data<AppState>,
+    state: Data<AppState>,
     request: HttpRequest,
     _session: SignedIn,
 ) -> PageResult {
-    Ok(admin_api::import_export::export_catalog(api, request).await?)
+    Ok(admin_api::import_export::export_catalog(state, request).await?)
 }
 
 /// `POST /genesys/1/admin/ui/catalog`: shows a preview of an import, or applies a previewed import.
 pub(super) async fn import_catalog(
-    api: Data<AppState>,
+    state: Data<AppState>,
     session: SignedIn,
     request: HttpRequest,
     payload: Payload,
 ) -> PageResult {
     let submitted =
-        SubmittedImport::from_form(&Form::read(&api, &session, &request, payload).await?);
-    let actor = session.actor(&api, &request);
-    let admin = admin_api::admin_service(&api)?;
+        SubmittedImport::from_form(&Form::read(&state, &session, &request, payload).await?);
+    let actor = session.actor(&state, &request);
+    let admin = admin_api::admin_service(&state)?;
     let mut page = ImportExportPage::new(&session, submitted);
     let status = match page.submitted.import(admin, &actor).await {
         Ok(Some(_)) => {

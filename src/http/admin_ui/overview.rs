@@ -61,8 +61,8 @@ struct OverviewData {
 }
 
 impl OverviewData {
-    async fn load(api: &AppState) -> Self {
-        match Self::try_load(api).await {
+    async fn load(state: &AppState) -> Self {
+        match Self::try_load(state).await {
             Ok(data) => data,
             Err(error) => Self {
                 updated_at: Timestamp::default(),
@@ -78,12 +78,14 @@ impl OverviewData {
         }
     }
 
-    async fn try_load(api: &AppState) -> Result<Self, ApiError> {
+    async fn try_load(state: &AppState) -> Result<Self, ApiError> {
         let Overview {
             stats,
             outage,
             own_replica,
-        } = admin_api::admin_service(api)?.overview(MAX_GROUPS).await?;
+        } = admin_api::admin_service(state)?
+            .overview(MAX_GROUPS)
+            .await?;
         let stats = stats.as_deref();
         Ok(Self {
             updated_at: stats.map_or_else(Timestamp::default, |stats| stats.at),
@@ -133,11 +135,11 @@ impl OverviewData {
 }
 
 /// `GET /genesys/1/admin/ui`
-pub(super) async fn show_overview(api: Data<AppState>, session: SignedIn) -> PageResult {
+pub(super) async fn show_overview(state: Data<AppState>, session: SignedIn) -> PageResult {
     ok_page(&OverviewPage {
         layout: Layout::new(&session, "overview", "Overview"),
-        lost: admin_api::admin_service(&api)?.lost_entries(),
-        data: OverviewData::load(&api).await,
+        lost: admin_api::admin_service(&state)?.lost_entries(),
+        data: OverviewData::load(&state).await,
     })
 }
 
@@ -147,7 +149,7 @@ pub(super) async fn show_overview(api: Data<AppState>, session: SignedIn) -> Pag
 struct SessionExpired;
 
 /// `GET /genesys/1/admin/ui/overview/events`: the live part of the page as server-sent events.
-pub(super) async fn stream_overview(api: Data<AppState>, request: HttpRequest) -> PageResult {
+pub(super) async fn stream_overview(state: Data<AppState>, request: HttpRequest) -> PageResult {
     let permit = StreamPermit::try_acquire().ok_or(ApiError::TooManyRequests {
         message: format!(
             "too many live pages, {MAX_STREAMS} are allowed; this page is not updated"
@@ -155,7 +157,7 @@ pub(super) async fn stream_overview(api: Data<AppState>, request: HttpRequest) -
         retry_after: 60,
     })?;
     let token = sign_in::session_token(&request).unwrap_or_default();
-    Ok(event_stream_response().streaming(overview_events(api, token, permit)))
+    Ok(event_stream_response().streaming(overview_events(state, token, permit)))
 }
 
 /// The response to the stream request of a page whose session has expired.
@@ -178,14 +180,14 @@ pub(in crate::http) struct OverviewCache(Mutex<Option<(Instant, Bytes)>>);
 
 impl OverviewCache {
     /// The event for the current state, at most half an interval old.
-    async fn latest_event(&self, api: &AppState) -> Bytes {
+    async fn latest_event(&self, state: &AppState) -> Bytes {
         let mut last = self.0.lock().await;
         if let Some((at, event)) = &*last
             && at.elapsed() < UPDATE_INTERVAL / 2
         {
             return event.clone();
         }
-        let data = OverviewData::load(api).await;
+        let data = OverviewData::load(state).await;
         let event = format_event("message", &data.render().unwrap_or_default());
         *last = Some((Instant::now(), event.clone()));
         event
@@ -210,28 +212,28 @@ impl Drop for StreamPermit {
 
 /// The stream ends when the session expires, when the process drains, or after [`MAX_UPDATES`]. Browsers then reconnect.
 fn overview_events(
-    api: Data<AppState>,
+    state: Data<AppState>,
     token: String,
     permit: StreamPermit,
 ) -> impl Stream<Item = Result<Bytes, Infallible>> {
-    stream::unfold(Some((api, token, permit, 0)), async |state| {
-        let (api, token, permit, updates) = state?;
+    stream::unfold(Some((state, token, permit, 0)), async |next| {
+        let (state, token, permit, updates) = next?;
         time::sleep(UPDATE_INTERVAL).await;
-        if updates == MAX_UPDATES || api.readiness.is_draining() {
+        if updates == MAX_UPDATES || state.readiness.is_draining() {
             return None;
         }
-        if is_session_expired(&api, &token).await {
+        if is_session_expired(&state, &token).await {
             return Some((Ok(session_expired_event()), None));
         }
-        let event = api.overview_cache.latest_event(&api).await;
-        Some((Ok(event), Some((api, token, permit, updates + 1))))
+        let event = state.overview_cache.latest_event(&state).await;
+        Some((Ok(event), Some((state, token, permit, updates + 1))))
     })
 }
 
 /// Whether the session has expired. While the store is unavailable it counts as active, so that the page shows the
 /// outage.
-async fn is_session_expired(api: &AppState, token: &str) -> bool {
-    let Ok(admin) = admin_api::admin_service(api) else {
+async fn is_session_expired(state: &AppState, token: &str) -> bool {
+    let Ok(admin) = admin_api::admin_service(state) else {
         return true;
     };
     matches!(admin.peek_session(token).await, Ok(None))

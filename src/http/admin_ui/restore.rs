@@ -13,15 +13,15 @@ use crate::{
 
 /// `POST /genesys/1/admin/ui/catalog/restore`: restores the lost entries, unless the catalog has changed.
 pub(super) async fn restore_catalog(
-    api: Data<AppState>,
+    state: Data<AppState>,
     session: SignedIn,
     request: HttpRequest,
     payload: Payload,
 ) -> PageResult {
-    let form = Form::read(&api, &session, &request, payload).await?;
+    let form = Form::read(&state, &session, &request, payload).await?;
     let condition = Precondition::IfMatch(vec![form.text("version").to_owned()]);
-    let actor = session.actor(&api, &request);
-    admin_api::admin_service(&api)?
+    let actor = session.actor(&state, &request);
+    admin_api::admin_service(&state)?
         .restore_entries(&condition, &actor)
         .await?;
     Ok(redirect_see_other(&format!(

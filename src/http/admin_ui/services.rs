@@ -49,7 +49,7 @@ struct ServicesPage {
 
 impl ServicesPage {
     async fn load(
-        api: &AppState,
+        state: &AppState,
         session: &SignedIn,
         request: &HttpRequest,
         query: &FormData,
@@ -58,9 +58,9 @@ impl ServicesPage {
             admin_api::parse_cursor(query)?,
             admin_api::page_size(query)?,
         );
-        let admin = admin_api::admin_service(api)?;
+        let admin = admin_api::admin_service(state)?;
         let page = admin.list_services(after.as_ref(), limit).await?;
-        let (entries, now) = (page.entries.into_iter(), api.services.now()?);
+        let (entries, now) = (page.entries.into_iter(), state.services.now()?);
         Ok(Self {
             layout: Layout::new(session, "active-services", "Active services"),
             flash: flash_message(query, &FLASH_MESSAGES),
@@ -71,9 +71,9 @@ impl ServicesPage {
             limit,
             is_first: after.is_none(),
             next: page.next.as_ref().map(admin_api::format_cursor),
-            example: api
+            example: state
                 .services
-                .example_command(&request_origin(request), !api.api_keys.is_empty()),
+                .example_command(&request_origin(request), !state.api_keys.is_empty()),
             search: None,
         })
     }
@@ -81,14 +81,14 @@ impl ServicesPage {
 
 /// `GET /genesys/1/admin/ui/active-services`; `?id=` searches by id or prefix of an id.
 pub(super) async fn list_services(
-    api: Data<AppState>,
+    state: Data<AppState>,
     session: SignedIn,
     request: HttpRequest,
 ) -> PageResult {
-    let query = body::parse_query(&api, &request)?;
+    let query = body::parse_query(&state, &request)?;
     match query.text("id").map(str::trim).filter(|id| !id.is_empty()) {
-        Some(id) => find_service(&api, &session, id).await,
-        None => ok_page(&ServicesPage::load(&api, &session, &request, &query).await?),
+        Some(id) => find_service(&state, &session, id).await,
+        None => ok_page(&ServicesPage::load(&state, &session, &request, &query).await?),
     }
 }
 
@@ -109,17 +109,17 @@ fn service_url(id: &ServiceId) -> String {
 }
 
 /// Finds a service by its id, or services by a prefix of their ids: the log contains only the first characters of ids.
-async fn find_service(api: &AppState, session: &SignedIn, text: &str) -> PageResult {
+async fn find_service(state: &AppState, session: &SignedIn, text: &str) -> PageResult {
     let text = text.trim_end_matches(['.', '\u{2026}']);
     let id = ServiceId::from(text.to_owned());
-    let error = match api.services.describe(&id).await {
+    let error = match state.services.describe(&id).await {
         Ok(_) => return Ok(redirect_see_other(&service_url(&id))),
         Err(error) => ApiError::from(error),
     };
     if !matches!(error, ApiError::ServiceNotFound(_)) {
         return Err(error.into());
     }
-    let found = admin_api::admin_service(api)?
+    let found = admin_api::admin_service(state)?
         .find_services(text, MAX_SEARCH_RESULTS)
         .await?;
     match found.services.as_slice() {
@@ -129,7 +129,7 @@ async fn find_service(api: &AppState, session: &SignedIn, text: &str) -> PageRes
     }
     let (entries, now) = (
         found.services.into_iter(),
-        api.services.now().map_err(ApiError::from)?,
+        state.services.now().map_err(ApiError::from)?,
     );
     ok_page(&ServicesPage {
         layout: Layout::new(session, "active-services", "Active services"),

@@ -65,10 +65,10 @@ impl SignedIn {
     }
 
     /// The actor of a change, for the audit log.
-    pub(super) fn actor(&self, api: &AppState, request: &HttpRequest) -> Actor {
+    pub(super) fn actor(&self, state: &AppState, request: &HttpRequest) -> Actor {
         Actor {
             name: self.session.operator.clone(),
-            address: client_address(request, &api.trusted_proxies),
+            address: client_address(request, &state.trusted_proxies),
         }
     }
 }
@@ -183,10 +183,10 @@ async fn load_session(
     let Some(token) = sign_in::session_token(request) else {
         return Ok(None);
     };
-    let api = request
+    let state = request
         .app_data::<Data<AppState>>()
         .ok_or(ApiError::Internal)?;
-    let admin = admin_api::admin_service(api)?;
+    let admin = admin_api::admin_service(state)?;
     let session = match refresh {
         SessionRefresh::Extend => admin.touch_session(&token).await?,
         SessionRefresh::Peek => admin.peek_session(&token).await?,
@@ -195,7 +195,7 @@ async fn load_session(
         return Ok(None);
     };
     let readiness = match session.outage {
-        Some(_) => Some(Rc::new(health::readiness_within_timeout(api).await)),
+        Some(_) => Some(Rc::new(health::readiness_within_timeout(state).await)),
         None => None,
     };
     Ok(Some(SignedIn {

@@ -48,8 +48,8 @@ pub(super) fn session_token(request: &HttpRequest) -> Option<String> {
 }
 
 /// `GET /genesys/1/admin/ui/sign-in`
-pub(super) async fn show_sign_in(api: Data<AppState>, request: HttpRequest) -> PageResult {
-    let query = body::parse_query(&api, &request)?;
+pub(super) async fn show_sign_in(state: Data<AppState>, request: HttpRequest) -> PageResult {
+    let query = body::parse_query(&state, &request)?;
     ok_page(&SignInPage {
         layout: Layout::signed_out("Sign in"),
         to: query.text("to").unwrap_or_default().to_owned(),
@@ -60,18 +60,18 @@ pub(super) async fn show_sign_in(api: Data<AppState>, request: HttpRequest) -> P
 
 /// `POST /genesys/1/admin/ui/sign-in`
 pub(super) async fn sign_in(
-    api: Data<AppState>,
+    state: Data<AppState>,
     request: HttpRequest,
     payload: Payload,
 ) -> PageResult {
-    let form = Form::read_public(&api, &request, payload).await?;
+    let form = Form::read_public(&state, &request, payload).await?;
     let (name, to) = (form.text("name").to_owned(), form.text("to").to_owned());
     let credentials = BasicCredentials(Some((
         name.clone(),
         form.text("password").to_owned().into(),
     )));
-    let address = client_address(&request, &api.trusted_proxies);
-    let token = admin_api::admin_service(&api)?
+    let address = client_address(&request, &state.trusted_proxies);
+    let token = admin_api::admin_service(&state)?
         .sign_in(&credentials, address)
         .await;
     let token = match token.map_err(ApiError::from) {
@@ -86,14 +86,14 @@ pub(super) async fn sign_in(
 
 /// `POST /genesys/1/admin/ui/sign-out`
 pub(super) async fn sign_out(
-    api: Data<AppState>,
+    state: Data<AppState>,
     session: SignedIn,
     request: HttpRequest,
     payload: Payload,
 ) -> PageResult {
-    Form::read(&api, &session, &request, payload).await?;
+    Form::read(&state, &session, &request, payload).await?;
     if let Some(token) = session_token(&request) {
-        admin_api::admin_service(&api)?.sign_out(&token).await?;
+        admin_api::admin_service(&state)?.sign_out(&token).await?;
     }
     let mut response = redirect_see_other(SIGN_IN_PATH);
     let mut cookie = session_cookie(&request, "");

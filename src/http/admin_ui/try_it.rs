@@ -57,12 +57,12 @@ impl TryItPage {
 
 /// `GET /genesys/1/admin/ui/try?operation=&id=`
 pub(super) async fn show_try_it(
-    api: Data<AppState>,
+    state: Data<AppState>,
     document: Data<Document>,
     session: SignedIn,
     request: HttpRequest,
 ) -> PageResult {
-    let query = body::parse_query(&api, &request)?;
+    let query = body::parse_query(&state, &request)?;
     let operation_id = query.text("operation").unwrap_or_default();
     let mut operations = operations(&document.value());
     operations.retain(is_client_operation);
@@ -73,7 +73,7 @@ pub(super) async fn show_try_it(
     let first_create = operations
         .iter()
         .position(|operation| operation.method == "POST");
-    let (_, services) = admin_api::admin_service(&api)?
+    let (_, services) = admin_api::admin_service(&state)?
         .list_entries(Table::Services)
         .await?;
     ok_page(&TryItPage {

@@ -8,7 +8,7 @@ impl ApiError {
     /// One example of each row, with this status of `UnreadableJson`.
     pub(in crate::http) fn examples(unreadable_json_status: u16) -> Vec<Self> {
         let no_service = format!("there is no service {ID:?}; it may have expired");
-        let no_key = format!("service {ID} holds no key \"Key9\"");
+        let no_key = format!("service {ID} has no key \"Key9\"");
         let no_request =
             "services of \"store\" do not support the request \"ixn/chat\"; supported: \"update\"";
         let no_match =
@@ -24,12 +24,12 @@ impl ApiError {
                     .to_owned(),
             ),
             Self::InvalidParameter(
-                "_ttl is \"0\"; expected a whole number from 1 to 2592000".to_owned(),
+                "_ttl is \"0\"; expected an integer from 1 to 2592000".to_owned(),
             ),
             Self::ApiKeyRequired("an API key is missing: expected the header x-api-key or apikey"),
             Self::Forbidden("cross-site requests to the admin API are not allowed"),
             Self::InvalidDefinition(
-                "service \"cart\", option _ttl: it is \"0\"; expected a whole number from 1 to 2592000"
+                "service \"cart\", option _ttl: it is \"0\"; expected an integer from 1 to 2592000"
                     .to_owned(),
             ),
             Self::ReadOnly(
@@ -37,7 +37,7 @@ impl ApiError {
                     .to_owned(),
             ),
             Self::PreconditionFailed(
-                "service \"cart\" has changed; its current ETag is \"2-5c1f09aa\"; nothing was changed"
+                "service \"cart\" has changed; its current ETag is \"2-5c1f09aa\"; no changes were made"
                     .to_owned(),
             ),
             Self::PreconditionRequired(
@@ -64,7 +64,7 @@ impl ApiError {
             },
             Self::TooLarge("the number of fields is over 1000 (limits.fields)".to_owned()),
             Self::IdempotencyKeyReused(
-                "the Idempotency-Key was used for a different request; nothing was changed".to_owned(),
+                "the Idempotency-Key was used for a different request; no changes were made".to_owned(),
             ),
             Self::UnsupportedMediaType(
                 "the content type \"text/xml\" is not supported; expected multipart/form-data, \
@@ -87,7 +87,7 @@ impl ApiError {
                  (67108864 bytes); try again"
                     .to_owned(),
             ),
-            Self::StoreUnavailable("the store is unavailable; nothing was changed, retry later"),
+            Self::StoreUnavailable("the store is unavailable; no changes were made; retry later"),
             Self::StoreFull,
             Self::Internal,
         ]

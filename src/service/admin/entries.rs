@@ -81,13 +81,13 @@ impl Precondition {
                 "{what} exists already; to replace or delete it, send If-Match with its ETag"
             ))),
             (Self::MustNotExist, Some(_)) => Err(AdminError::PreconditionFailed(format!(
-                "{what} exists already; nothing was changed"
+                "{what} exists already; no changes were made"
             ))),
             (Self::IfMatch(_), Some(current)) => Err(AdminError::PreconditionFailed(format!(
-                "{what} has changed; its current ETag is \"{current}\"; nothing was changed"
+                "{what} has changed; its current ETag is \"{current}\"; no changes were made"
             ))),
             (Self::MustExist | Self::IfMatch(_), None) => Err(AdminError::PreconditionFailed(
-                format!("{what} no longer exists; nothing was changed"),
+                format!("{what} no longer exists; no changes were made"),
             )),
         }
     }

@@ -55,7 +55,7 @@ impl Admin {
         by: &Actor,
     ) -> Result<ImportReport, AdminError> {
         let nothing_lost =
-            "this replica has no lost catalog entries to restore; nothing was changed";
+            "this replica has no lost catalog entries to restore; no changes were made";
         let lost = self.context.current_catalog.lost();
         let lost = lost.ok_or_else(|| AdminError::PreconditionFailed(nothing_lost.to_owned()))?;
         let plan = |stored: &StoredCatalog| {

@@ -279,11 +279,8 @@ fn a_default_is_a_valid_value() {
         ttl.map(|ttl| (ttl.default, ttl.option_type.describe()))
     };
     let expected = |default: &str, words: &str| Some((Some(default.to_owned()), words.to_owned()));
-    assert_eq!(ttl(60), expected("60", "a whole number from 1 to 60"));
-    assert_eq!(
-        ttl(90_000),
-        expected("86400", "a whole number from 1 to 90000")
-    );
+    assert_eq!(ttl(60), expected("60", "an integer from 1 to 60"));
+    assert_eq!(ttl(90_000), expected("86400", "an integer from 1 to 90000"));
 }
 
 fn preset_named(name: &str) -> &'static ServicePreset {

@@ -126,7 +126,7 @@ fn the_ranges_in_the_comments_are_the_enforced_ranges() {
             let message = environment_error(&variable, &invalid.to_string());
             let expected = format!(
                 "setting `{setting}` (environment variable {variable}): \
-                 expected a whole number from {min} to {max}"
+                 expected an integer from {min} to {max}"
             );
             assert_eq!(message, expected);
         }

@@ -27,7 +27,7 @@ fn the_defaults_are_valid_and_typed() {
 
 #[test]
 fn a_malformed_number_is_an_error_in_every_layer() {
-    let expected = "expected a whole number from 1 to 1900";
+    let expected = "expected an integer from 1 to 1900";
     for invalid in ["\"many\"", "1.5", "true", "[1]", "{ a = 1 }", "\"\""] {
         assert_eq!(
             file_error(&format!("[limits]\nfields = {invalid}")),

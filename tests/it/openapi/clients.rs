@@ -22,7 +22,7 @@ async fn numeric_ranges_match_the_allowed_values() {
                 continue;
             };
             let high = schema["maximum"].as_u64().unwrap();
-            let expected = format!("expected a whole number from {low} to {high}");
+            let expected = format!("expected an integer from {low} to {high}");
             for (value, allowed) in [
                 (low, true),
                 (high, true),

@@ -42,7 +42,7 @@ async fn write(fixture: &Fixture, service: &str, name: &str, counts: &Counts) ->
             continue;
         }
         counts.failed.fetch_add(1, Relaxed);
-        if unavailable_message(&response).contains("nothing was changed") {
+        if unavailable_message(&response).contains("no changes were made") {
             result.unchanged.push(key);
         } else {
             result.unknown += 1;

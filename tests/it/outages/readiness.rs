@@ -59,7 +59,7 @@ async fn assert_restricted(app: &TestApp, service: &str, reason: &str, exception
     for write in write_requests(app, service) {
         let response = send_within_limit(write).await;
         let message = response.error_message(exception, 503);
-        assert!(message.contains("nothing was changed"), "{message}");
+        assert!(message.contains("no changes were made"), "{message}");
         assert_eq!(
             response.header("retry-after").is_empty(),
             exception == "StoreFull"

@@ -209,7 +209,7 @@ async fn demoted_redis_serves_reads_and_rejects_writes() {
             app.delete(&service),
         ] {
             let message = unavailable_message(&send_within_limit(change).await);
-            assert!(message.contains("nothing was changed"), "{message}");
+            assert!(message.contains("no changes were made"), "{message}");
         }
         assert_eq!(app.storage(&service).await, json!({"a": "1"}));
     }

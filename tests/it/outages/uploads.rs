@@ -88,7 +88,7 @@ async fn file_with_lost_response_is_stored_completely() {
     let (service, mut wire) = store_without_response(&fixture).await;
     fixture.proxy.restore();
     let message = unavailable_message(&wire.read_response().await);
-    assert!(!message.contains("nothing was changed"), "{message}");
+    assert!(!message.contains("no changes were made"), "{message}");
     wait_until_connection_idle(&fixture).await;
     assert!(is_stored_completely(&fixture, &service).await);
 }

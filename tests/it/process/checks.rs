@@ -103,7 +103,7 @@ async fn an_invalid_certificate_is_refused() {
 async fn the_error_for_an_invalid_setting_has_its_origin_and_the_expected_value() {
     for (setting, value, expected) in [
         ("server.listen", "nowhere", "host:port"),
-        ("server.workers", "many", "whole number from 0 to 256"),
+        ("server.workers", "many", "integer from 0 to 256"),
         ("redis.url", "http://localhost", "redis://"),
         ("redis.response_timeout_ms", "0", "from 1 to 60000"),
         ("log.format", "xml", "\"json\""),

@@ -141,7 +141,7 @@ fn rejected_certificates() -> [(Files, &'static str, &'static str); 2] {
         (
             Files::version_1(),
             "UnsupportedCertVersion",
-            "make one of version 3, with subjectAltName",
+            "create one of version 3, with subjectAltName",
         ),
     ]
 }

@@ -60,21 +60,21 @@ impl ServiceDetail {
     /// # Errors
     /// [`ApiError::ServiceNotFound`], errors of the store.
     async fn load(
-        api: &AppState,
+        state: &AppState,
         session: &SignedIn,
         id: ServiceId,
         query: &FormData,
     ) -> Result<Self, ApiError> {
-        let service = admin_api::admin_service(api)?.get_service(&id).await?;
-        let storage = StoragePage::load(api, &id, &service.description, query).await?;
+        let service = admin_api::admin_service(state)?.get_service(&id).await?;
+        let storage = StoragePage::load(state, &id, &service.description, query).await?;
         Ok(Self {
             layout: Layout::new(session, "active-services", format!("Service {id}")),
             flash: "",
             problem: String::new(),
-            now: api.services.now()?,
+            now: state.services.now()?,
             storage,
             ttl: String::new(),
-            max_ttl_seconds: api.limits.max_ttl.as_secs(),
+            max_ttl_seconds: state.limits.max_ttl.as_secs(),
             id,
             service,
         })
@@ -95,13 +95,13 @@ impl ServiceDetail {
 
 /// `GET /genesys/1/admin/ui/active-services/{id}`
 pub(in crate::http::admin_ui) async fn show_service(
-    api: Data<AppState>,
+    state: Data<AppState>,
     session: SignedIn,
     request: HttpRequest,
 ) -> PageResult {
     let id = ServiceId::from(path::page_name(&request)?);
-    let query = body::parse_query(&api, &request)?;
-    match ServiceDetail::load(&api, &session, id.clone(), &query).await {
+    let query = body::parse_query(&state, &request)?;
+    match ServiceDetail::load(&state, &session, id.clone(), &query).await {
         Err(error) => service_error_page(&session, &id, error),
         Ok(mut page) => {
             page.flash = flash_message(&query, &FLASH_MESSAGES);
@@ -112,28 +112,28 @@ pub(in crate::http::admin_ui) async fn show_service(
 
 /// `POST /genesys/1/admin/ui/active-services/{id}`: applies the action in the field `action`.
 pub(in crate::http::admin_ui) async fn update_service(
-    api: Data<AppState>,
+    state: Data<AppState>,
     session: SignedIn,
     request: HttpRequest,
     payload: Payload,
 ) -> PageResult {
-    let form = Form::read(&api, &session, &request, payload).await?;
+    let form = Form::read(&state, &session, &request, payload).await?;
     let id = ServiceId::from(path::page_name(&request)?);
-    let actor = session.actor(&api, &request);
-    match apply_action(&api, &id, &form, &actor).await {
+    let actor = session.actor(&state, &request);
+    match apply_action(&state, &id, &form, &actor).await {
         Ok(url) => Ok(redirect_see_other(&url)),
-        Err(error) => action_failed_page(&api, &session, id, &form, &error).await,
+        Err(error) => action_failed_page(&state, &session, id, &form, &error).await,
     }
 }
 
 /// Applies the action of a form. Returns the URL to redirect to.
 async fn apply_action(
-    api: &AppState,
+    state: &AppState,
     id: &ServiceId,
     form: &Form,
     actor: &Actor,
 ) -> Result<String, ApiError> {
-    let admin = admin_api::admin_service(api)?;
+    let admin = admin_api::admin_service(state)?;
     match form.text("action") {
         "set_expiration" => {
             let ttl = FieldValue::Text(form.text("ttl").trim().to_owned());
@@ -159,13 +159,13 @@ async fn apply_action(
 
 /// The page with the error of an action.
 async fn action_failed_page(
-    api: &AppState,
+    state: &AppState,
     session: &SignedIn,
     id: ServiceId,
     form: &Form,
     error: &ApiError,
 ) -> PageResult {
-    match ServiceDetail::load(api, session, id.clone(), &FormData::default()).await {
+    match ServiceDetail::load(state, session, id.clone(), &FormData::default()).await {
         Err(error) => service_error_page(session, &id, error),
         Ok(mut page) => {
             page.problem = error.to_string();

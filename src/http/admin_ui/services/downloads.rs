@@ -22,12 +22,12 @@ const OCTET_STREAM: HeaderValue = HeaderValue::from_static("application/octet-st
 
 /// `GET /genesys/1/admin/ui/active-services/{id}/values/{key}`: a string.
 pub(in crate::http::admin_ui) async fn download_string(
-    api: Data<AppState>,
+    state: Data<AppState>,
     request: HttpRequest,
 ) -> PageResult {
     fetch_metadata::check_destination(&request)?;
-    let (id, key) = service_and_key(&api, &request)?;
-    let mut response = response::text_value(api.services.read(&id, &key).await?)?;
+    let (id, key) = service_and_key(&state, &request)?;
+    let mut response = response::text_value(state.services.read(&id, &key).await?)?;
     // The suffix `.txt` makes the downloaded file open as text.
     let disposition = binaries::content_disposition(&format!("{key}.txt"));
     let disposition = disposition.parse().map_err(|_error| ApiError::Internal)?;
@@ -39,11 +39,11 @@ pub(in crate::http::admin_ui) async fn download_string(
 
 /// `GET /genesys/1/admin/ui/active-services/{id}/binaries/{key}`
 pub(in crate::http::admin_ui) async fn download_binary(
-    api: Data<AppState>,
+    state: Data<AppState>,
     request: HttpRequest,
 ) -> PageResult {
-    let (id, key) = service_and_key(&api, &request)?;
-    let mut response = binaries::binary_response(&api, &request, id, key).await?;
+    let (id, key) = service_and_key(&state, &request)?;
+    let mut response = binaries::binary_response(&state, &request, id, key).await?;
     if response.headers().contains_key(CONTENT_TYPE) {
         response.headers_mut().insert(CONTENT_TYPE, OCTET_STREAM);
     }
@@ -60,9 +60,12 @@ pub(super) fn download_url(service_url: &str, kind: &str, key: &str) -> String {
     format!("{service_url}/{kind}/{encoded}")
 }
 
-fn service_and_key(api: &AppState, request: &HttpRequest) -> Result<(ServiceId, String), ApiError> {
+fn service_and_key(
+    state: &AppState,
+    request: &HttpRequest,
+) -> Result<(ServiceId, String), ApiError> {
     let id = ServiceId::from(path::page_name(request)?);
-    let query = body::parse_query(api, request)?;
+    let query = body::parse_query(state, request)?;
     match query.text("key") {
         Some(dots) => Ok((id, dots.to_owned())),
         None => Ok((id, path::page_key(request)?)),

@@ -38,7 +38,7 @@ impl StoragePage {
     /// # Errors
     /// [`ApiError::InvalidParameter`], [`ApiError::ServiceNotFound`], errors of the store.
     pub(super) async fn load(
-        api: &AppState,
+        state: &AppState,
         id: &ServiceId,
         description: &Description,
         query: &FormData,
@@ -53,7 +53,7 @@ impl StoragePage {
         let page: Vec<_> = page.map(|(key, binary)| (*key, *binary)).collect();
         let next = following.next().and(page.last());
         let next = next.map(|(key, _)| (*key).to_owned());
-        let rows = Self::load_rows(api, id, &page).await?;
+        let rows = Self::load_rows(state, id, &page).await?;
         Ok(Self {
             rows,
             key_count: all.len(),
@@ -65,14 +65,14 @@ impl StoragePage {
 
     /// The values of these keys, without keys that have no value of this kind any more.
     async fn load_rows(
-        api: &AppState,
+        state: &AppState,
         id: &ServiceId,
         keys: &[(&str, Option<&Binary>)],
     ) -> Result<Vec<(String, StoredValue)>, ApiError> {
         let texts = keys.iter().filter(|(_, binary)| binary.is_none());
         let texts = texts.filter_map(|(key, _)| KeyName::new((*key).to_owned()));
         let texts: Vec<KeyName> = texts.collect();
-        let previews = admin_api::admin_service(api)?
+        let previews = admin_api::admin_service(state)?
             .previews(id, &texts, MAX_PREVIEW_BYTES)
             .await?;
         let previews = texts.iter().map(KeyName::as_str).zip(previews);
