@@ -263,7 +263,7 @@ impl BackendDefinition {
         }
         let status = response.status.as_u16();
         let note = if response.status.is_redirection() {
-            "; redirects are not note"
+            "; redirects are not followed"
         } else {
             ""
         };

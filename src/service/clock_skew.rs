@@ -83,8 +83,9 @@ pub async fn monitor_clock_skew(
             }
             level = next;
             if level == Level::Excessive {
-                let detail =
-                    format!("the clock of this machine is {millis} ms ahead of the clock of Redis");
+                let detail = format!(
+                    "the clock of this machine differs from that of Redis by {millis} ms (positive: ahead)"
+                );
                 readiness.set(Finding::new(Reason::ClockSkew, detail));
             } else {
                 readiness.clear(Reason::ClockSkew);

@@ -119,9 +119,10 @@ impl Services {
     ) -> Result<PendingCreate, ServiceError> {
         let catalog = self.catalog.load();
         let definition = catalog.get_for_route_groups(name, self.route_groups);
-        // The routing side sends a request for every call, which creates nothing.
+        // A match creates no service and is not limited: the routing side sends one for every call.
         let is_for_routing = definition.is_some_and(|definition| definition.is_for_routing());
-        // Password guessing is rate limited. Rejected requests do not count for the limit that all clients share.
+        // The limit of the address comes before authentication, so password guesses count. The limit of the service comes
+        // after it, because all clients share it.
         if !is_for_routing {
             limit_creates_by_address(&*self.store, &self.rate_limit, head.address).await?;
         }

@@ -7,7 +7,7 @@
 
 use self::encode::TextEncoder;
 pub use self::{
-    cluster::{ClusterMetrics, cluster_metrics, set_cluster_metrics},
+    deployment::{DeploymentMetrics, deployment_metrics, set_deployment_metrics},
     primitives::{Counter, Gauge, GaugeGuard},
     process::{
         BackendOutcome, CLEANUP_ERRORS, CLEANUP_LEADER, CLEANUP_SERVICES,
@@ -31,7 +31,7 @@ use crate::{
     settings::VERSION,
 };
 
-mod cluster;
+mod deployment;
 mod encode;
 mod memory;
 mod primitives;
@@ -63,6 +63,6 @@ pub fn encode(readiness: &Status, memory: &MemoryBudgets) -> String {
     memory::write(&mut text, memory);
     process::write(&mut text);
     redis_checks::write(&mut text);
-    cluster::write(&mut text);
+    deployment::write(&mut text);
     text.into_string()
 }

@@ -169,7 +169,7 @@ fn only_the_clock_of_the_store_reads_the_time() {
         "src/app.rs",
         "src/app/background.rs",
         // The begin of an outage of the store, which is not stored.
-        "src/service/admin/outage.rs",
+        "src/service/admin/store_status.rs",
         "src/service/clock_skew.rs",
         "src/store.rs",
         "src/store/clock.rs",

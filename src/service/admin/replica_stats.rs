@@ -53,7 +53,7 @@ impl StatsSampler {
             requests_per_second: rate(|pair| pair.0),
             errors_per_second: rate(|pair| pair.1),
             cleanup_leader: metrics::is_cleanup_leader(),
-            cleanup_lag_seconds: metrics::cluster_metrics()
+            cleanup_lag_seconds: metrics::deployment_metrics()
                 .cleanup_lag
                 .map(|lag| lag.as_secs_f64()),
             keyspace_notifications: metrics::keyspace_notifications_enabled(),

@@ -13,8 +13,8 @@ use crate::{
         backend_session::{MAX_CONCURRENT_TERMINATIONS, try_terminate},
     },
     telemetry::metrics::{
-        CLEANUP_LEADER, ClusterMetrics, KEYSPACE_LISTENERS_EXPECTED, KEYSPACE_LISTENERS_SUBSCRIBED,
-        set_cluster_metrics,
+        CLEANUP_LEADER, DeploymentMetrics, KEYSPACE_LISTENERS_EXPECTED,
+        KEYSPACE_LISTENERS_SUBSCRIBED, set_deployment_metrics,
     },
 };
 
@@ -48,14 +48,14 @@ impl State {
     }
 
     /// Collects the metrics of the whole deployment.
-    fn collect_shared_metrics(&self, groups: &[Arc<Group>]) -> ClusterMetrics {
+    fn collect_shared_metrics(&self, groups: &[Arc<Group>]) -> DeploymentMetrics {
         let groups = groups.iter().map(|group| {
             let state = self.groups.get(&group.name);
             let (booked, free) =
                 state.map_or((0, group.numbers.len()), GroupState::booked_and_free);
             (group.name.clone(), booked as u64, free as u64)
         });
-        ClusterMetrics {
+        DeploymentMetrics {
             active_services: Some(self.services.len() as u64),
             cleanup_lag: Some(Duration::ZERO),
             groups: groups.collect(),
@@ -96,7 +96,7 @@ impl MemoryStore {
         loop {
             tokio::select! {
                 _ = ticks.tick() => {
-                    set_cluster_metrics(self.state().collect_shared_metrics(&groups.borrow().current));
+                    set_deployment_metrics(self.state().collect_shared_metrics(&groups.borrow().current));
                     for ended in self.take_due(MAX_CONCURRENT_TERMINATIONS - in_progress.len()) {
                         in_progress.push(self.terminate_sessions_of(ended, &*sessions));
                     }

@@ -5,17 +5,17 @@
 //! | `svc:{id}` | hash | the service: the fields below, and its strings under their names | until the end of the service |
 //! | `blob:{id}:<blob>` | hash | a binary in chunks: fields `0`, `1`, ... | minutes during the upload, then until the end of the service |
 //! | `own:{id}` | hash | the resources of the service outside of `svc:{id}`: `blob:<blob>` per binary, `book:<group>:<booking>` per booking, `sess:...` per session; during the cleanup also `_over`, the time at which it detected the end | until an hour after the end of the service |
-//! | `idem:{definition/key}` | string | the service id that an idempotency key is bound to | until the end of the service |
+//! | `idem:{digest}` | string | the service id that an idempotency key is bound to; the digest is over caller and key | a day, then until the end of the service |
 //! | `grp:{group}:...` | see `scripts/bookings.lua` | the numbers of a resource group and their bookings | none; entries have expiration times |
-//! | `rl:{<kind>/<subject>}` | string | a rate limit counter | `rate_limit.window_seconds` after the first increment |
+//! | `rl:{<kind>/<subject>}` | string | a rate limit counter; the kinds are in [`Keys::rate_limit`] | `rate_limit.window_seconds` after the first increment |
 //! | `idx:{00}` .. `idx:{3f}` | zset | the cleanup index: service ids with resources, by the time at which the sweep checks them | none; swept |
 //! | `end:{00}` .. `end:{3f}` | zset | the list of services for the admin queries: service ids by expiration time | none; swept |
 //! | `{catalog}:version`, `:services`, `:resources`, `:retired` | string, hash | the stored catalog: its version; the service definitions and groups by name, each its revision, a line feed and its text; the deleted ones by table and name, each the time of deletion, a line feed and its text | none |
-//! | `{catalog}:history` | stream | the audit log | none; about `admin.history` events |
+//! | `{catalog}:history` | stream | the audit log | none; trimmed to about `admin.audit_log_entries` |
 //! | `{catalog}:replicas` | hash | the running replicas: the time of the last heartbeat, a line feed and the status | a minute |
 //! | `session:{<id>}` | string | an admin session, including its latest end | `admin.session_idle_seconds` after the last request |
 //! | `probe:{<tag>}` | string | no content: probes of rights and keyspace notifications create it, delete it and let it expire; the readiness check reads it, and writes it if it exists | milliseconds |
-//! | `lease:cleanup` | string | the id of the cleanup leader | seconds |
+//! | `lease:cleanup` | string | a random token of the cleanup leader | 5 s |
 //!
 //! `{...}` is the Cluster hash tag: the keys of one service share a slot, so one script can change them
 //! atomically. In a tag, `%` and `}` of a name are encoded as `%25` and `%7D`. Names of user data never begin
@@ -38,7 +38,7 @@ pub(super) const END: &str = "_end";
 pub(super) const GMS_USER: &str = "_gms_user";
 /// Field: the Redis key of its idempotency key, if any.
 pub(super) const CLAIM: &str = "_claim";
-/// Field: the response to a repeated create, if any.
+/// Field: the value for a repeated create: the digest of the request, and the response once it is known.
 pub(super) const RESPONSE: &str = "_answer";
 /// Field: the backend of its session, if any.
 pub(super) const BACKEND: &str = "_backend";
@@ -97,10 +97,10 @@ impl Keys {
     /// Keys of different counters never collide: the kinds differ before the first `/`.
     pub(super) fn rate_limit(&self, key: &RateLimitKey) -> String {
         let (kind, subject) = match key {
-            RateLimitKey::CreatesByAddress(address) => ("from", address),
-            RateLimitKey::CreatesByService(definition) => ("of", definition),
-            RateLimitKey::FailedMatches(number) => ("failed", number),
-            RateLimitKey::FailedSignIns(address) => ("sign-in", address),
+            RateLimitKey::CreatesByAddress(address) => ("creates-address", address),
+            RateLimitKey::CreatesByService(definition) => ("creates-service", definition),
+            RateLimitKey::FailedMatches(number) => ("failed-matches", number),
+            RateLimitKey::FailedSignIns(address) => ("failed-credentials", address),
         };
         [&self.prefix, "rl:{", kind, "/", subject, "}"].concat()
     }

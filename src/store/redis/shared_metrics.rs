@@ -13,7 +13,7 @@ use tracing::debug;
 use super::{RedisStore, connection::parse_reply, keys};
 use crate::{
     store::{AdminQueries, AllocationStrategy, Group, Groups, StoreError, Timestamp},
-    telemetry::metrics::{ClusterMetrics, set_cluster_metrics},
+    telemetry::metrics::{DeploymentMetrics, set_deployment_metrics},
 };
 
 /// The interval of the collection.
@@ -33,16 +33,16 @@ impl RedisStore {
     ) {
         loop {
             if !*is_leader.borrow_and_update() {
-                set_cluster_metrics(ClusterMetrics::default());
+                set_deployment_metrics(DeploymentMetrics::default());
                 if is_leader.wait_for(|is_leader| *is_leader).await.is_err() {
                     return;
                 }
             }
             let current = groups.borrow().current.clone();
             let metrics = self.collect_shared_metrics(&current).await;
-            set_cluster_metrics(metrics.unwrap_or_else(|error| {
+            set_deployment_metrics(metrics.unwrap_or_else(|error| {
                 debug!(%error, "shared metrics not collected");
-                ClusterMetrics::default()
+                DeploymentMetrics::default()
             }));
             drop(timeout(POLL_INTERVAL, is_leader.wait_for(|is_leader| !*is_leader)).await);
         }
@@ -51,11 +51,11 @@ impl RedisStore {
     async fn collect_shared_metrics(
         &self,
         groups: &[Arc<Group>],
-    ) -> Result<ClusterMetrics, StoreError> {
-        let mut shared = ClusterMetrics {
+    ) -> Result<DeploymentMetrics, StoreError> {
+        let mut shared = DeploymentMetrics {
             cleanup_lag: Some(self.cleanup_lag().await?),
             active_services: Some(self.count_services().await?),
-            ..ClusterMetrics::default()
+            ..DeploymentMetrics::default()
         };
         for batch in groups.chunks(BATCH) {
             shared.groups.extend(self.usage_of_groups(batch).await?);

@@ -8,7 +8,7 @@ use std::{
 
 use super::encode::TextEncoder;
 
-static CLUSTER_METRICS: Mutex<ClusterMetrics> = Mutex::new(ClusterMetrics {
+static DEPLOYMENT_METRICS: Mutex<DeploymentMetrics> = Mutex::new(DeploymentMetrics {
     active_services: None,
     cleanup_lag: None,
     groups: Vec::new(),
@@ -16,7 +16,7 @@ static CLUSTER_METRICS: Mutex<ClusterMetrics> = Mutex::new(ClusterMetrics {
 
 /// The known values.
 #[derive(Debug, Default, Clone)]
-pub struct ClusterMetrics {
+pub struct DeploymentMetrics {
     /// Active services.
     pub active_services: Option<u64>,
     /// The time since the oldest ended service that still awaits cleanup has ended.
@@ -26,27 +26,27 @@ pub struct ClusterMetrics {
 }
 
 /// Replaces the values.
-pub fn set_cluster_metrics(metrics: ClusterMetrics) {
-    *CLUSTER_METRICS
+pub fn set_deployment_metrics(metrics: DeploymentMetrics) {
+    *DEPLOYMENT_METRICS
         .lock()
         .unwrap_or_else(PoisonError::into_inner) = metrics;
 }
 
 /// The current values.
 #[must_use]
-pub fn cluster_metrics() -> ClusterMetrics {
-    CLUSTER_METRICS
+pub fn deployment_metrics() -> DeploymentMetrics {
+    DEPLOYMENT_METRICS
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .clone()
 }
 
 pub(super) fn write(text: &mut TextEncoder) {
-    let ClusterMetrics {
+    let DeploymentMetrics {
         active_services: services,
         cleanup_lag: lag,
         groups,
-    } = cluster_metrics();
+    } = deployment_metrics();
     if let Some(services) = services {
         let help = "Active services. Exported by the cleanup leader only.";
         text.gauge("services_active", help).value(services);
