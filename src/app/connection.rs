@@ -82,7 +82,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
         }
     }
 
-    /// Replaces the bare response at the end of the queue by what `response` makes of its date. Returns whether there
+    /// Replaces the bare response at the end of the queue by the result of `response` for its date. Returns whether there
     /// was one.
     pub(super) fn replace_bare_response(&self, response: impl FnOnce(&str) -> Vec<u8>) -> bool {
         let mut state = self.0.borrow_mut();
