@@ -1,4 +1,4 @@
-//! The byte stream of a connection, on which the bare responses of actix-http to refused requests can be replaced.
+//! The byte stream of a connection, on which the bare responses of actix-http to rejected requests can be replaced.
 //!
 //! actix-http responds to a request that it cannot parse with a status line and `content-length: 0`, and has no hook
 //! for another response. It writes these bytes after all earlier responses of the connection, and in the same poll its
@@ -141,7 +141,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Connection<T> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let mut state = self.0.borrow_mut();
-        // Something follows, so it was no response to a refused request.
+        // Something follows, so it was no response to a rejected request.
         state.bare = None;
         if !state.queue.is_empty() {
             ready!(state.poll_write_queue(cx))?;

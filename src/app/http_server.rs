@@ -1,7 +1,7 @@
 //! The web server of a listener.
 //!
 //! `HttpServer` of actix-web has no access to the connection, so it can neither leave HTTP/2 out of ALPN
-//! (`docs/adr/0013-http2-off-by-default.md`) nor replace the response to a request that the parser refuses
+//! (`docs/adr/0013-http2-off-by-default.md`) nor replace the response to a request that the parser rejects
 //! (`docs/adr/0015-requests-that-the-parser-refuses.md`). This joins the same parts (`HttpService` of actix-http, the TLS
 //! acceptor of actix-tls) as `HttpServer::listen` and `HttpServer::listen_rustls_0_23` do.
 

@@ -1,4 +1,4 @@
-//! Requests that the HTTP parser refuses: their response, their metric and their log line.
+//! Requests that the HTTP parser rejects: their response, their metric and their log line.
 //!
 //! See `docs/adr/0015-requests-that-the-parser-refuses.md`.
 
@@ -117,7 +117,7 @@ fn refusal(error: &ParseError) -> Refusal {
     }
 }
 
-/// Refused requests that no log line has reported.
+/// Rejected requests that no log line has reported.
 struct Unlogged {
     logged: Option<Instant>,
     requests: u64,
@@ -144,5 +144,5 @@ fn log(refusal: Refusal, error: &ParseError) {
     };
     drop(unlogged);
     let status = refusal.row().1.as_u16();
-    info!(status, reason = %error, requests, "malformed requests refused");
+    info!(status, reason = %error, requests, "malformed requests rejected");
 }

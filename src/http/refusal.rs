@@ -1,4 +1,4 @@
-//! Responses to requests that the HTTP parser refuses, in the format of all errors.
+//! Responses to requests that the HTTP parser rejects, in the format of all errors.
 //!
 //! actix-web never receives such a request: its route, method and headers are unknown. The server sends the bytes of
 //! the response and closes the connection.
@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use super::{error, middleware::security_headers::SecurityHeaders, response};
 
-/// Why the HTTP parser refused a request.
+/// Why the HTTP parser rejected a request.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 pub enum Refusal {
     /// The request line or a header field is malformed. The parser does not report which.

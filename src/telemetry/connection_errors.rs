@@ -1,7 +1,7 @@
 //! Errors of connections that clients cause.
 //!
 //! actix-http logs an ERROR for each request that it cannot parse and for each connection that breaks, so a client could
-//! write as much to the log as it likes. This layer drops these events. The server counts refused requests and logs them
+//! write any amount to the log. This layer drops these events. The server counts rejected requests and logs them
 //! itself (`src/app/refused_requests.rs`). See `docs/upstream/actix-http-parser-errors.md`.
 
 use std::fmt;

@@ -1,4 +1,4 @@
-{{/* Values that contradict each other, or that Kubernetes refuses. Each message has the values and the remedy. */}}
+{{/* Values that contradict each other, or that Kubernetes rejects. Each message has the values and the remedy. */}}
 {{- define "switchboard.contradictions" -}}
 {{- include "switchboard.checkNames" . }}
 {{- include "switchboard.checkRedis" . }}

@@ -232,7 +232,7 @@ pub(super) static SERVICE_OPTIONS: &[OptionSpec] = &[
         &[(Advanced, &[MatchInteraction])],
         |_| Boolean,
         "Treats an empty _access_code as absent, so that any booking of the number matches. Otherwise it is \
-         refused.",
+         rejected.",
     )
     .with_default(DefaultValue::Text("false"))
     .server_side(),

@@ -118,7 +118,7 @@ impl RouteMetrics {
     }
 }
 
-/// Counts a request that the HTTP parser refused. Its route, method and duration are unknown.
+/// Counts a request that the HTTP parser rejected. Its route, method and duration are unknown.
 pub fn count_refused_request(status: u16, exception: &'static str) {
     static REFUSED: OnceLock<Arc<RouteMetrics>> = OnceLock::new();
     let counts = REFUSED.get_or_init(|| RouteMetrics::new("none"));
