@@ -3,7 +3,7 @@
 //! actix-http responds to a request that it cannot parse with a status line and `content-length: 0`, and has no hook
 //! for another response. It writes these bytes after all earlier responses of the connection, and in the same poll its
 //! future ends with the parse error. So bytes that end like such a response are not written at once: the stream queues
-//! them, and the future around that of actix-http ([`super::refused_requests`]) decides. If the future ended with a parse
+//! them, and the future around that of actix-http ([`super::rejected_requests`]) decides. If the future ended with a parse
 //! error, the bare response is replaced; in all other cases, as for a stored text with the same bytes, the queue is
 //! written as it is.
 

@@ -2,7 +2,7 @@
 //!
 //! actix-http logs an ERROR for each request that it cannot parse and for each connection that breaks, so a client could
 //! write any amount to the log. This layer drops these events. The server counts rejected requests and logs them
-//! itself (`src/app/refused_requests.rs`). See `docs/upstream/actix-http-parser-errors.md`.
+//! itself (`src/app/rejected_requests.rs`). See `docs/upstream/actix-http-parser-errors.md`.
 
 use std::fmt;
 
