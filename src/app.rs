@@ -36,7 +36,7 @@ mod free_memory;
 mod graceful_shutdown;
 mod http_server;
 mod listeners;
-mod refused_requests;
+mod rejected_requests;
 mod socket;
 mod tls;
 

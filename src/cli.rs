@@ -44,10 +44,10 @@ pub enum Command {
         #[arg(long)]
         strict: bool,
     },
-    /// Verify the bookings in Redis: which access numbers are booked by which service, and by none
+    /// Verify the bookings in Redis: list the booked access numbers with their services, and inconsistencies
     ///
-    /// Reads everything and changes nothing. Exits with 0 if every number is free or booked by an active
-    /// service and nothing is left of ended ones, with 1 if not, and with 69 if Redis cannot be reached.
+    /// Changes nothing. Exits with 0 if every number is free or booked by an active service and no resources
+    /// of ended services remain, with 1 otherwise, and with 69 if Redis cannot be reached.
     Verify {
         /// Check the Redis servers instead: role, mode, version, eviction policy, rights, notifications,
         /// persistence, clock
@@ -56,14 +56,14 @@ pub enum Command {
     },
     /// Print the whole catalog as TOML: the catalog file and the entries stored in Redis
     ///
-    /// A backup that can be imported. Without --with-secrets each secret is `********`, for which an import
-    /// uses the current secret: such an export cannot restore a lost secret.
+    /// The output is a backup that can be imported. Without --with-secrets each secret is `********`, for
+    /// which an import uses the current secret: such an export cannot restore a lost secret.
     Export {
         /// Include passwords and other secrets; protect the output like a password
         #[arg(long)]
         with_secrets: bool,
     },
-    /// Check the health of the service that runs with these settings: a probe for container images
+    /// Check the health of the service that runs with these settings, as a probe for container images
     ///
     /// Connects to the public address (`server.listen`) on this machine, over TLS if configured. Exits with
     /// 0 if the service is ready, with 1 if it is not, and with 69 if it cannot be reached.

@@ -31,7 +31,8 @@ use self::{
     },
 };
 pub use self::{
-    error::ApiError, middleware::telemetry::TelemetryConfig, openapi::Document, refusal::Refusal,
+    error::ApiError, middleware::telemetry::TelemetryConfig, openapi::Document,
+    rejection::Rejection,
 };
 use crate::{
     model::readiness::Readiness,
@@ -56,7 +57,7 @@ mod middleware;
 mod openapi;
 mod path;
 mod propagation;
-mod refusal;
+mod rejection;
 mod response;
 mod response_body;
 mod service_requests;

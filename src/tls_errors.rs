@@ -1,4 +1,4 @@
-//! Advice for TLS errors: the problem of the certificate and how to make a valid one.
+//! Advice for TLS errors: the problem of the certificate and how to create a valid one.
 //!
 //! TLS reports a name such as `CaUsedAsEndEntity`. TLS errors reach this program inside those of the Redis
 //! client, the HTTP client and the trace exporter, so they are recognized by their text.

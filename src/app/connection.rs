@@ -1,9 +1,9 @@
-//! The byte stream of a connection, on which the bare responses of actix-http to refused requests can be replaced.
+//! The byte stream of a connection, on which the bare responses of actix-http to rejected requests can be replaced.
 //!
 //! actix-http responds to a request that it cannot parse with a status line and `content-length: 0`, and has no hook
 //! for another response. It writes these bytes after all earlier responses of the connection, and in the same poll its
 //! future ends with the parse error. So bytes that end like such a response are not written at once: the stream queues
-//! them, and the future around that of actix-http ([`super::refused_requests`]) decides. If the future ended with a parse
+//! them, and the future around that of actix-http ([`super::rejected_requests`]) decides. If the future ended with a parse
 //! error, the bare response is replaced; in all other cases, as for a stored text with the same bytes, the queue is
 //! written as it is.
 
@@ -82,7 +82,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
         }
     }
 
-    /// Replaces the bare response at the end of the queue by what `response` makes of its date. Returns whether there
+    /// Replaces the bare response at the end of the queue by the result of `response` for its date. Returns whether there
     /// was one.
     pub(super) fn replace_bare_response(&self, response: impl FnOnce(&str) -> Vec<u8>) -> bool {
         let mut state = self.0.borrow_mut();
@@ -141,7 +141,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Connection<T> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let mut state = self.0.borrow_mut();
-        // Something follows, so it was no response to a refused request.
+        // Something follows, so it was no response to a rejected request.
         state.bare = None;
         if !state.queue.is_empty() {
             ready!(state.poll_write_queue(cx))?;

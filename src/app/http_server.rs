@@ -1,8 +1,8 @@
 //! The web server of a listener.
 //!
 //! `HttpServer` of actix-web has no access to the connection, so it can neither leave HTTP/2 out of ALPN
-//! (`docs/adr/0013-http2-off-by-default.md`) nor replace the response to a request that the parser refuses
-//! (`docs/adr/0015-requests-that-the-parser-refuses.md`). This joins the same parts (`HttpService` of actix-http, the TLS
+//! (`docs/adr/0013-http2-off-by-default.md`) nor replace the response to a request that the parser rejects
+//! (`docs/adr/0015-requests-that-the-parser-rejects.md`). This joins the same parts (`HttpService` of actix-http, the TLS
 //! acceptor of actix-tls) as `HttpServer::listen` and `HttpServer::listen_rustls_0_23` do.
 
 use std::{
@@ -30,7 +30,7 @@ use actix_web::{
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::refused_requests::{Accepted, respond_to_refused};
+use super::rejected_requests::{Accepted, respond_to_rejected};
 use crate::settings::Server;
 
 const HTTP_1: &[u8] = b"http/1.1";
@@ -162,5 +162,5 @@ where
         .client_disconnect_timeout(DISCONNECT_TIMEOUT)
         .local_addr(address)
         .finish(app);
-    respond_to_refused(http, tls, DISCONNECT_TIMEOUT)
+    respond_to_rejected(http, tls, DISCONNECT_TIMEOUT)
 }

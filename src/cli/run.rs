@@ -30,7 +30,7 @@ const UNREACHABLE: u8 = 69;
 const INTERNAL: u8 = 70;
 /// Exit code if Redis denies access (`EX_NOPERM`).
 const DENIED: u8 = 77;
-/// Texts in the error for a refused user or password of Redis.
+/// Texts in the error for a rejected user or password of Redis.
 const AUTH_ERRORS: [&str; 3] = ["AuthenticationFailed", "NOAUTH", "WRONGPASS"];
 
 /// Runs `command`, or serves; returns the exit code of the process.

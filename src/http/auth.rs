@@ -22,7 +22,7 @@ pub(super) async fn authorize(state: &AppState, request: &HttpRequest) -> Result
     if let Some(name) = path::bare_service_name(request)? {
         let creates = match *request.method() {
             Method::POST => true,
-            // The handler refuses HEAD.
+            // The handler rejects HEAD.
             Method::GET | Method::HEAD => state.services.is_configured(&name),
             _ => false,
         };

@@ -27,7 +27,7 @@ const ALLOWED_DESTINATIONS: [&[u8]; 11] = [
     b"fencedframe",
 ];
 
-/// Refuses a create that a page of another site caused, for example by an image, a form or a link. Origins in
+/// Rejects a cross-site create, for example of an image, a form or a link on a page of another site. Origins in
 /// `cors.allowed_origins` are exempt.
 ///
 /// # Errors

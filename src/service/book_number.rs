@@ -64,7 +64,7 @@ impl NumberRequest {
         } else {
             None
         };
-        // Unlike other options, the request wins over the service, which wins over the group.
+        // Unlike other options, the request takes precedence over the service, and the service over the group.
         let option = "_booking_expiration_timeout";
         let requested = parameters.get(option);
         let timeout = match requested.or(definition.option(option)) {

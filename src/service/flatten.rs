@@ -2,7 +2,7 @@
 //!
 //! `{"street":"mystreet","no":1.50}` becomes `{street=mystreet, no=1.50}` and `["a",null]` becomes `[a, null]`: `=`
 //! between key and value, `, ` between items, no quotes, the original order and the original digits of numbers. If a
-//! map repeats a key, the last value wins.
+//! map repeats a key, the last value is used.
 
 use std::collections::HashMap;
 

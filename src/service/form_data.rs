@@ -18,7 +18,7 @@ pub enum FieldValue {
     Null,
 }
 
-/// The fields of a request, from query and body. Names are unique: the last value wins.
+/// The fields of a request, from query and body. Names are unique: the last value is used.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct FormData(BTreeMap<String, FieldValue>);
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{ServiceError, definition::Definition, options::is_server_side};
 
-/// The exception to the precedence: for this option the request wins.
+/// The exception to the precedence: for this option the request takes precedence.
 const REQUEST_PRECEDENCE_OPTION: &str = "_booking_expiration_timeout";
 
 /// The fields of a request whose names begin with `_`.

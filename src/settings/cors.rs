@@ -7,7 +7,7 @@ use super::{error::SettingsError, load::comma_list, provenance::Layers};
 pub struct Cors {
     /// Origins in lower case, as browsers send them. If empty, cross-origin access is disabled.
     pub allowed_origins: Vec<String>,
-    /// Whether creates that a page of another site makes a browser send are refused.
+    /// Whether cross-site creates of browsers are rejected.
     pub block_cross_site_creates: bool,
 }
 

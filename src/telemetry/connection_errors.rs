@@ -1,8 +1,8 @@
 //! Errors of connections that clients cause.
 //!
 //! actix-http logs an ERROR for each request that it cannot parse and for each connection that breaks, so a client could
-//! write as much to the log as it likes. This layer drops these events. The server counts refused requests and logs them
-//! itself (`src/app/refused_requests.rs`). See `docs/upstream/actix-http-parser-errors.md`.
+//! write any amount to the log. This layer drops these events. The server counts rejected requests and logs them
+//! itself (`src/app/rejected_requests.rs`). See `docs/upstream/actix-http-parser-errors.md`.
 
 use std::fmt;
 

@@ -17,7 +17,7 @@ pub use self::{
     },
     redis_checks::{record_redis_check, retain_redis_servers},
     requests::{
-        CLIENT_CLOSED_REQUEST, MethodLabel, RouteMetrics, count_refused_request, is_service_fault,
+        CLIENT_CLOSED_REQUEST, MethodLabel, RouteMetrics, count_rejected_request, is_service_fault,
         response_counts, track_download,
     },
     store::{

@@ -28,13 +28,7 @@ const WORDS: [(&[&str], &str); 10] = [
     (&["fate", "fates"], "outcome"),
     (&["scout", "scouts"], "refresh task"),
     (
-        &[
-            "catalog_file",
-            "catalogues",
-            "licence",
-            "behaviour",
-            "colour",
-        ],
+        &["catalogue", "catalogues", "licence", "behaviour", "colour"],
         "the American spelling",
     ),
     (&["dialled", "labelled"], "the American spelling"),

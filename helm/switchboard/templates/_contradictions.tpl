@@ -1,4 +1,4 @@
-{{/* Values that contradict each other, or that Kubernetes refuses. Each message has the values and the remedy. */}}
+{{/* Values that contradict each other, or that Kubernetes rejects. Each message has the values and the remedy. */}}
 {{- define "switchboard.contradictions" -}}
 {{- include "switchboard.checkNames" . }}
 {{- include "switchboard.checkRedis" . }}
@@ -14,7 +14,7 @@
 
 {{- if ne $redis.kind "external" }}
 {{- range $value, $set := dict "redis.url" $redis.url "redis.username" $redis.username "redis.sentinelMaster" $redis.sentinelMaster "redis.passwordSecret.name" $redis.passwordSecret.name "redis.sentinelPasswordSecret.name" $redis.sentinelPasswordSecret.name "redis.tls.secretName" $redis.tls.secretName "secrets.redisPassword" .Values.secrets.redisPassword "secrets.sentinelPassword" .Values.secrets.sentinelPassword }}
-{{- if $set }}{{ fail (printf "%s is set, but redis.kind is %s: it is for redis.kind=external" $value $redis.kind) }}{{ end }}
+{{- if $set }}{{ fail (printf "%s is set, but redis.kind is %s: it requires redis.kind=external" $value $redis.kind) }}{{ end }}
 {{- end }}
 {{- if ne $redis.mode "single" }}{{ fail (printf "redis.mode is %s, but redis.kind is %s: set redis.kind=external and redis.url" $redis.mode $redis.kind) }}{{ end }}
 {{- end }}
@@ -42,10 +42,10 @@
 {{- if and $set (ne $redis.mode "sentinel") }}{{ fail (printf "%s is set, but redis.mode is %s: set redis.mode=sentinel" $value $redis.mode) }}{{ end }}
 {{- end }}
 {{- if and $redis.tls.secretName $redis.url (not (hasPrefix "rediss://" $redis.url)) }}
-{{- fail "redis.tls.secretName is set, but redis.url does not begin with rediss://, and so is not encrypted" }}
+{{- fail "redis.tls.secretName is set, but redis.url does not begin with rediss://, and so the connection is not encrypted" }}
 {{- end }}
 {{- if ne (empty $redis.tls.certKey) (empty $redis.tls.keyKey) }}
-{{- fail "of redis.tls.certKey and redis.tls.keyKey one is set: a certificate needs its key" }}
+{{- fail "only one of redis.tls.certKey and redis.tls.keyKey is set: set both" }}
 {{- end }}
 {{- end }}
 
@@ -55,10 +55,10 @@
 
 {{- if eq $redis.kind "embedded" }}
 {{- if .Values.autoscaling.enabled }}
-{{- fail "autoscaling.enabled with redis.kind=embedded: each pod would have data of its own; set redis.kind=own or external" }}
+{{- fail "autoscaling.enabled with redis.kind=embedded: each pod would have its own data; set redis.kind=own or external" }}
 {{- end }}
 {{- if gt $minPods 1 }}
-{{- fail (printf "replicaCount is %d with redis.kind=embedded: each pod would have data of its own; set replicaCount=1, or redis.kind=own or external" $minPods) }}
+{{- fail (printf "replicaCount is %d with redis.kind=embedded: each pod would have its own data; set replicaCount=1, or redis.kind=own or external" $minPods) }}
 {{- end }}
 {{- end }}
 {{- end }}

@@ -51,7 +51,7 @@ EXTRA_RESOURCE_ATTRIBUTES: tracing.endpoint
 
 {{/* The variables of the container: those of the chart, extraEnv, and those of traces, which may refer to extraEnv. */}}
 {{- define "switchboard.environment" -}}
-# The image has a value for it, which would win over that of the file.
+# The image has a value for it, which would override that of the file.
 - name: SWITCHBOARD__SERVER__LISTEN
   value: {{ printf "%s:8080" .Values.listenHost | quote }}
 {{- with .Values.redis }}
@@ -89,7 +89,7 @@ EXTRA_RESOURCE_ATTRIBUTES: tracing.endpoint
 {{- end }}
 {{- end }}
 
-{{/* Variables for traces. Attributes of extraEnv win over those of the chart. */}}
+{{/* Variables for traces. Attributes of extraEnv override those of the chart. */}}
 {{- define "switchboard.tracingVariables" -}}
 {{- $names := list }}
 {{- $given := "" }}

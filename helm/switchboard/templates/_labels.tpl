@@ -4,8 +4,8 @@ app.kubernetes.io/name: {{ include "switchboard.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
-{{/* All labels of an object, as YAML. Takes a list: the root, and maps of further labels, the last of which wins. Labels of
-     the chart win over all of them. */}}
+{{/* All labels of an object, as YAML. Takes a list: the root, and maps of further labels, the last of which takes precedence. Labels of
+     the chart override all of them. */}}
 {{- define "switchboard.labels" -}}
 {{- $root := first . }}
 {{- $labels := deepCopy $root.Values.commonLabels }}
@@ -29,7 +29,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- toYaml (omit $labels "helm.sh/chart" "app.kubernetes.io/managed-by") }}
 {{- end }}
 
-{{/* `annotations:` of an object, or nothing. Takes a list: the root, and maps, the last of which wins. */}}
+{{/* `annotations:` of an object, or nothing. Takes a list: the root, and maps, the last of which takes precedence. */}}
 {{- define "switchboard.annotations" -}}
 {{- $annotations := deepCopy (first .).Values.commonAnnotations }}
 {{- range rest . }}{{ $annotations = mergeOverwrite $annotations (deepCopy (. | default dict)) }}{{ end }}

@@ -11,7 +11,7 @@ const STATUS_LINES: [(&str, bool); 3] = [
 ];
 const CONNECTION: [&str; 3] = ["close", "keep-alive", "upgrade"];
 
-/// A response of actix-http to a request that it refuses: no headers but `content-length: 0`, `connection` and `date`.
+/// A response of actix-http to a request that it rejects: no headers but `content-length: 0`, `connection` and `date`.
 /// All responses of this service have more.
 #[derive(Debug, Eq, PartialEq)]
 pub(super) struct BareResponse {

@@ -222,7 +222,7 @@ fn add_security_headers(headers: &mut HeaderMap) {
     headers.insert(CONTENT_SECURITY_POLICY, policy);
     let mut set = |name: HeaderName, value| headers.insert(name, HeaderValue::from_static(value));
     set(X_FRAME_OPTIONS, "DENY");
-    // With `no-referrer`, browsers send `Origin: null` with forms, which the cross-site check refuses.
+    // With `no-referrer`, browsers send `Origin: null` with forms, which the cross-site check rejects.
     set(REFERRER_POLICY, "same-origin");
     set(
         HeaderName::from_static("cross-origin-opener-policy"),

@@ -66,7 +66,7 @@ pub(in crate::http) async fn apply_cors<B: MessageBody>(
     Ok(response)
 }
 
-/// Authenticates operators and refuses cross-site requests.
+/// Authenticates operators and rejects cross-site requests.
 pub(in crate::http) async fn authenticate_admin<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,

@@ -1,7 +1,7 @@
 //! Protection of the admin API and the console against cross-site request forgery.
 //!
 //! Browsers send stored credentials with every request, including those that a page of another site causes. Such
-//! requests are refused, whatever their credentials: browsers mark them by `Sec-Fetch-Site`, older ones by `Origin`.
+//! requests are rejected, whatever their credentials: browsers mark them by `Sec-Fetch-Site`, older ones by `Origin`.
 //! Changes also require a method or a content type that no HTML form can send.
 
 use actix_web::{
@@ -17,7 +17,7 @@ use crate::http::{
     fetch_metadata::{self, SEC_FETCH_MODE, SEC_FETCH_SITE},
 };
 
-/// Refuses a request that a page of another site caused.
+/// Rejects a cross-site request.
 ///
 /// # Errors
 /// [`ApiError::Forbidden`].

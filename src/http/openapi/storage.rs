@@ -113,7 +113,7 @@ fn delete_key() -> Operation {
     .parameters([service_id_parameter(), key_parameter("Key1")])
     .response(
         StatusCode::OK,
-        text_response("The key does not exist any more", "OK"),
+        text_response("The key does not exist", "OK"),
     )
     .errors(&["ServiceNotFound", "StoreFull"])
 }

@@ -75,7 +75,7 @@ pub(super) static SERVICE_OPTIONS: &[OptionSpec] = &[
         "_service",
         &[(Mandatory, BUILTIN_KINDS)],
         |_| Choice(&Builtin::NAMES),
-        "What the service does. app-to-connect-basic is an older name of request-interaction.",
+        "Function of the service. app-to-connect-basic is an older name of request-interaction.",
     )
     .server_side(),
     option(
@@ -197,8 +197,8 @@ pub(super) static SERVICE_OPTIONS: &[OptionSpec] = &[
         "_booking_expiration_timeout",
         &[(Optional, BOOKING_KINDS)],
         |_| Integer(BOOKING_TIMEOUT_RANGE.0, BOOKING_TIMEOUT_RANGE.1),
-        "Seconds that a number stays booked. The request wins over this option, which wins over that of \
-         the group.",
+        "Seconds that a number stays booked. The request takes precedence over this option, which takes \
+         precedence over that of the group.",
     ),
     option(
         "_access_code_length",
@@ -232,7 +232,7 @@ pub(super) static SERVICE_OPTIONS: &[OptionSpec] = &[
         &[(Advanced, &[MatchInteraction])],
         |_| Boolean,
         "Treats an empty _access_code as absent, so that any booking of the number matches. Otherwise it is \
-         refused.",
+         rejected.",
     )
     .with_default(DefaultValue::Text("false"))
     .server_side(),
@@ -240,7 +240,8 @@ pub(super) static SERVICE_OPTIONS: &[OptionSpec] = &[
         "_overwritable_options",
         &[(Advanced, ALL_KINDS)],
         |_| OptionNames,
-        "Options of this service that requests can overwrite. All other options win over the request.",
+        "Options of this service that requests can overwrite. All other options take precedence \
+         over the request.",
     )
     .server_side(),
     option(

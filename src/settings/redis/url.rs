@@ -1,4 +1,4 @@
-//! URLs of Redis servers. Unsupported parts of a URL are refused with a message that names the alternative.
+//! URLs of Redis servers. Unsupported parts of a URL are rejected with a message that names the alternative.
 //!
 //! The Redis client ignores unknown parameters, and parses `redis://user:12?3@host` as a server `user`
 //! with port 12. Therefore a URL is validated here before the client parses it. No message contains

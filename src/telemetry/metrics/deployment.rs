@@ -19,7 +19,7 @@ static DEPLOYMENT_METRICS: Mutex<DeploymentMetrics> = Mutex::new(DeploymentMetri
 pub struct DeploymentMetrics {
     /// Active services.
     pub active_services: Option<u64>,
-    /// The time since the oldest ended service that still awaits cleanup has ended.
+    /// The time since the end of the oldest service that awaits cleanup.
     pub cleanup_lag: Option<Duration>,
     /// Per resource group: name, booked numbers, free numbers.
     pub groups: Vec<(String, u64, u64)>,
@@ -52,8 +52,8 @@ pub(super) fn write(text: &mut TextEncoder) {
         text.gauge("services_active", help).value(services);
     }
     if let Some(lag) = lag {
-        let help = "Seconds since the oldest ended service that still awaits cleanup has ended. Exported \
-                    by the cleanup leader only.";
+        let help = "Seconds since the end of the oldest service that awaits cleanup. Exported by the cleanup \
+                    leader only.";
         text.gauge("cleanup_lag_seconds", help)
             .value(lag.as_secs_f64());
     }

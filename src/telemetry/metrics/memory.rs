@@ -20,7 +20,7 @@ pub(super) fn write(text: &mut TextEncoder, memory: &MemoryBudgets) {
     let help = "The value of limits.response_memory_bytes.";
     text.gauge("response_memory_limit_bytes", help)
         .value(responses.limit());
-    let help = "Requests refused with 503 Overloaded because a budget was used up, by budget.";
+    let help = "Requests rejected with 503 Overloaded because a budget was exhausted, by budget.";
     let mut family = text.counter("memory_refusals_total", help);
     let mut refusals = |name: &str, budget: &MemoryBudget| {
         family.sample(&[("budget", name)], budget.refusals());

@@ -15,7 +15,7 @@ use super::{
 pub static CLEANUP_LEADER: Gauge = Gauge::new();
 /// Ended services that this replica has cleaned up.
 pub static CLEANUP_SERVICES: Counter = Counter::new();
-/// Cleanup steps that failed in the store.
+/// Cleanup steps that failed because of a store error.
 pub static CLEANUP_ERRORS: Counter = Counter::new();
 /// Redis servers that should send keyspace notifications to this replica.
 pub static KEYSPACE_LISTENERS_EXPECTED: Gauge = Gauge::new();
@@ -136,7 +136,7 @@ pub(super) fn write(text: &mut TextEncoder) {
     let help = "Ended services that were cleaned up.";
     text.counter("cleanup_services_total", help)
         .value(CLEANUP_SERVICES.get());
-    let help = "Cleanup steps that failed in the store.";
+    let help = "Cleanup steps that failed because of a store error.";
     text.counter("cleanup_errors_total", help)
         .value(CLEANUP_ERRORS.get());
     let help = "1 if keyspace notifications arrive from all Redis servers that should send them, 0 if only the \

@@ -118,10 +118,10 @@ impl RouteMetrics {
     }
 }
 
-/// Counts a request that the HTTP parser refused. Its route, method and duration are unknown.
-pub fn count_refused_request(status: u16, exception: &'static str) {
-    static REFUSED: OnceLock<Arc<RouteMetrics>> = OnceLock::new();
-    let counts = REFUSED.get_or_init(|| RouteMetrics::new("none"));
+/// Counts a request that the HTTP parser rejected. Its route, method and duration are unknown.
+pub fn count_rejected_request(status: u16, exception: &'static str) {
+    static REJECTED: OnceLock<Arc<RouteMetrics>> = OnceLock::new();
+    let counts = REJECTED.get_or_init(|| RouteMetrics::new("none"));
     if let Some(counts) = counts.methods.last() {
         counts.count(status, Some(exception));
     }

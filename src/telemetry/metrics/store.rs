@@ -108,7 +108,7 @@ pub(super) fn write(text: &mut TextEncoder) {
         in_flight += shard.in_flight.get();
     });
 
-    let help = "Store operations, by operation.";
+    let help = "Store operations, by name.";
     let mut family = text.counter("store_operations_total", help);
     for (operation, count) in operations {
         family.sample(&[("operation", operation)], count);

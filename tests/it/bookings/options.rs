@@ -330,7 +330,7 @@ async fn ignored_parameters_are_listed_in_warnings(app: TestApp) {
     }
     let warnings_of_request = warnings("strict", REQUEST_OPTIONS).await;
     assert_eq!(warnings_of_request.len(), 6, "{warnings_of_request:?}");
-    // The exception: for this option the request wins.
+    // The exception: for this option the request takes precedence.
     let warnings_of_request = warnings("strict", "_booking_expiration_timeout=7").await;
     assert!(warnings_of_request.is_empty(), "{warnings_of_request:?}");
 }

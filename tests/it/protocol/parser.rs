@@ -9,7 +9,7 @@ async fn malformed_requests_are_counted_and_logged_once_a_minute() {
     let mut program = Program::serve(&[]);
     let address = program.address().await;
     send_malformed_requests(address).await;
-    assert_eq!(program.log_events("malformed requests refused").len(), 1);
+    assert_eq!(program.log_events("malformed requests rejected").len(), 1);
     assert_eq!(program.count_log_events("actix_http"), 0);
     program.signal("INT");
     assert_eq!(
@@ -31,7 +31,7 @@ async fn malformed_requests_are_counted_without_a_log() {
     })
     .await;
     send_malformed_requests(address).await;
-    assert_eq!(program.log_events("malformed requests refused").len(), 0);
+    assert_eq!(program.log_events("malformed requests rejected").len(), 0);
     program.signal("INT");
     program.wait().await;
 }

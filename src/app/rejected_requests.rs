@@ -1,6 +1,6 @@
-//! Requests that the HTTP parser refuses: their response, their metric and their log line.
+//! Requests that the HTTP parser rejects: their response, their metric and their log line.
 //!
-//! See `docs/adr/0015-requests-that-the-parser-refuses.md`.
+//! See `docs/adr/0015-requests-that-the-parser-rejects.md`.
 
 use std::{
     future::poll_fn,
@@ -23,7 +23,7 @@ use tokio::{
 use tracing::info;
 
 use super::connection::Connection;
-use crate::{http::Refusal, telemetry::metrics};
+use crate::{http::Rejection, telemetry::metrics};
 
 const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
@@ -32,7 +32,7 @@ pub(super) type Accepted<T> = (T, Protocol, Option<SocketAddr>);
 
 /// Serves connections by `http`, an `HttpService`, with the errors of this service in place of its bare responses. A
 /// client has `disconnect_timeout` to read such an error and to close the connection.
-pub(super) fn respond_to_refused<T, F>(
+pub(super) fn respond_to_rejected<T, F>(
     http: F,
     tls: bool,
     disconnect_timeout: Duration,
@@ -53,7 +53,7 @@ where
             Protocol::Http2 => Connection::http2(io),
             _ => Connection::http1(
                 io,
-                Box::new(move |date| response(Refusal::HeadTimeout, date, tls)),
+                Box::new(move |date| response(Rejection::HeadTimeout, date, tls)),
             ),
         };
         let served = http.call((connection.clone(), protocol, peer));
@@ -77,10 +77,10 @@ async fn serve<T: AsyncRead + AsyncWrite + Unpin>(
     })
     .await;
     if let Err(DispatchError::Parse(error)) = &result {
-        let refusal = refusal(error);
-        let respond = |date: &str| response(refusal, date, tls);
+        let rejection = rejection(error);
+        let respond = |date: &str| response(rejection, date, tls);
         if connection.replace_bare_response(respond) {
-            log(refusal, error);
+            log(rejection, error);
             drop(timeout(disconnect_timeout, close(connection)).await);
         }
     }
@@ -102,29 +102,29 @@ async fn close<T: AsyncRead + AsyncWrite + Unpin>(mut connection: Connection<T>)
 }
 
 /// The response, which is counted.
-fn response(refusal: Refusal, date: &str, tls: bool) -> Vec<u8> {
-    let (exception, status) = refusal.row();
-    metrics::count_refused_request(status.as_u16(), exception);
-    refusal.response(date, tls)
+fn response(rejection: Rejection, date: &str, tls: bool) -> Vec<u8> {
+    let (exception, status) = rejection.row();
+    metrics::count_rejected_request(status.as_u16(), exception);
+    rejection.response(date, tls)
 }
 
-fn refusal(error: &ParseError) -> Refusal {
+fn rejection(error: &ParseError) -> Rejection {
     match error {
-        ParseError::Uri(_) => Refusal::InvalidTarget,
-        ParseError::Version => Refusal::UnsupportedVersion,
-        ParseError::TooLarge => Refusal::HeadTooLarge,
-        _ => Refusal::Malformed,
+        ParseError::Uri(_) => Rejection::InvalidTarget,
+        ParseError::Version => Rejection::UnsupportedVersion,
+        ParseError::TooLarge => Rejection::HeadTooLarge,
+        _ => Rejection::Malformed,
     }
 }
 
-/// Refused requests that no log line has reported.
+/// Rejected requests that no log line has reported.
 struct Unlogged {
     logged: Option<Instant>,
     requests: u64,
 }
 
 /// Logs at most one line per minute, because a client can send any number of such requests.
-fn log(refusal: Refusal, error: &ParseError) {
+fn log(rejection: Rejection, error: &ParseError) {
     static UNLOGGED: Mutex<Unlogged> = Mutex::new(Unlogged {
         logged: None,
         requests: 0,
@@ -143,6 +143,6 @@ fn log(refusal: Refusal, error: &ParseError) {
         requests: 0,
     };
     drop(unlogged);
-    let status = refusal.row().1.as_u16();
-    info!(status, reason = %error, requests, "malformed requests refused");
+    let status = rejection.row().1.as_u16();
+    info!(status, reason = %error, requests, "malformed requests rejected");
 }

@@ -1,4 +1,4 @@
-//! Responses to requests that the HTTP parser refuses, in the format of all errors.
+//! Responses to requests that the HTTP parser rejects, in the format of all errors.
 //!
 //! actix-web never receives such a request: its route, method and headers are unknown. The server sends the bytes of
 //! the response and closes the connection.
@@ -8,9 +8,9 @@ use thiserror::Error;
 
 use super::{error, middleware::security_headers::SecurityHeaders, response};
 
-/// Why the HTTP parser refused a request.
+/// Why the HTTP parser rejected a request.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
-pub enum Refusal {
+pub enum Rejection {
     /// The request line or a header field is malformed. The parser does not report which.
     #[error(
         "the request line or a header field is malformed. White space and control characters in the request target \
@@ -41,7 +41,7 @@ pub enum Refusal {
     HeadTimeout,
 }
 
-impl Refusal {
+impl Rejection {
     /// The name of the error in its response, and its status.
     #[must_use]
     pub fn row(self) -> (&'static str, StatusCode) {
@@ -90,7 +90,7 @@ mod tests {
     #[test]
     fn a_response_has_the_headers_and_the_body_of_an_error() {
         let date = "Sun, 06 Nov 1994 08:49:37 GMT";
-        let response = String::from_utf8(Refusal::HeadTooLarge.response(date, true)).unwrap();
+        let response = String::from_utf8(Rejection::HeadTooLarge.response(date, true)).unwrap();
         let (head, body) = response.split_once("\r\n\r\n").unwrap();
         let mut lines: Vec<&str> = head.split("\r\n").collect();
         assert_eq!(
@@ -118,8 +118,8 @@ mod tests {
         assert_eq!(body["exception"], "HeadTooLarge");
         assert_eq!(body["code"], 431);
         assert_eq!(body["phrase"], "Request Header Fields Too Large");
-        assert_eq!(body["message"], Refusal::HeadTooLarge.to_string());
-        let plain = Refusal::Malformed.response(date, false);
+        assert_eq!(body["message"], Rejection::HeadTooLarge.to_string());
+        let plain = Rejection::Malformed.response(date, false);
         assert!(
             !String::from_utf8(plain)
                 .unwrap()
