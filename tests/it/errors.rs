@@ -86,7 +86,7 @@ const CASES: [ErrorCase; 31] = [
         app.post(STORE)
             .multipart_body(Multipart::new().part(&nested, b"--x--\r\n"))
     }),
-    error_case(INVALID_BODY, "control characters", |app, _| {
+    error_case(INVALID_BODY, "control character (0x07)", |app, _| {
         let bell = Multipart::new().text("a\u{7}b", "1");
         app.post(STORE).multipart_body(bell)
     }),

@@ -86,15 +86,15 @@ impl OverviewData {
         } = admin_api::admin_service(state)?
             .overview(MAX_GROUPS)
             .await?;
-        let stats = stats.as_deref();
+        let figures = stats.as_deref();
         Ok(Self {
-            updated_at: stats.map_or_else(Timestamp::default, |stats| stats.at),
-            services: stats.map_or(0, |stats| stats.services),
-            store_latency: stats.map_or(Duration::ZERO, |stats| stats.latency),
-            replicas: stats.map_or_else(Vec::new, |stats| stats.replicas.clone()),
-            groups: stats.map_or_else(MostUsedGroups::default, |stats| stats.groups.clone()),
+            updated_at: figures.map_or_else(Timestamp::default, |stats| stats.at),
+            services: figures.map_or(0, |stats| stats.services),
+            store_latency: figures.map_or(Duration::ZERO, |stats| stats.latency),
+            replicas: figures.map_or_else(Vec::new, |stats| stats.replicas.clone()),
+            groups: figures.map_or_else(MostUsedGroups::default, |stats| stats.groups.clone()),
             problem: None,
-            has_figures: stats.is_some(),
+            has_figures: figures.is_some(),
             outage,
             own_replica,
         })

@@ -98,7 +98,7 @@ fn an_error_names_the_file_and_the_location() {
         (
             "[resources.a]\n_allocation_strategy='LOCAL'\nnumbers=['6504699999']\n\
              _backup_resource='+1 650 469 9999'",
-            "option _backup_resource: \"+1 650 469 9999\" is one of the group's own",
+            "option _backup_resource: \"+1 650 469 9999\" is also one of the numbers of the group",
         ),
         (
             "[resources.a]\n_allocation_strategy='LOCAL'\nnumbers=['1']\n_strategy='x'",

@@ -84,7 +84,7 @@ async fn missing_key_pattern_is_reported_with_and_without_acl() {
             "~sb1:idx:*",
             "~sb1:lease:cleanup",
         ];
-        let other_rules = ["~sb1:probe:*", "~sb1:{catalog}:*", "&*", "+@rules", acl];
+        let other_rules = ["~sb1:probe:*", "~sb1:{catalog}:*", "&*", "+@all", acl];
         set_user(&mut connection, &[&rules[..], &other_rules].concat()).await;
         let (program, address) = start_replica(&url_as_user(&redis.url()), &[]).await;
         wait_for_result(address, "rights", 0.0).await;

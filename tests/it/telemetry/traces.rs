@@ -159,8 +159,8 @@ async fn a_backend_request_is_part_of_the_trace_and_its_span_is_the_parent_of_th
     assert_eq!(received.header("traceparent"), expected);
     assert_eq!(received.header("tracestate"), "vendor=opaque");
     // The create continues in a task of its own, which is part of the trace too.
-    let settled = spans.iter().find(|span| span.name == "settle").unwrap();
-    assert_eq!(settled.parent_span_id, server.span_id);
+    let finish_create = spans.iter().find(|span| span.name == "finish_create");
+    assert_eq!(finish_create.unwrap().parent_span_id, server.span_id);
 
     // Spans of failures have an error.
     let service = create(address, "web", "").await;

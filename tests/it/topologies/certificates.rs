@@ -213,11 +213,11 @@ async fn rejected_backend_certificate_is_explained() {
         eventually("the backend is up", async || {
             let response = Client::new().post(&create).send().await.unwrap();
             assert_eq!(response.status(), StatusCode::BAD_GATEWAY);
-            let lines = program.log_events("a backend cannot be reached by TLS");
+            let lines = program.log_events("backend TLS connection failed");
             (!lines.is_empty()).then_some(())
         })
         .await;
-        let message = "a backend cannot be reached by TLS";
+        let message = "backend TLS connection failed";
         wait_for_log(&program, message, "reason", &[name, advice, "docs/"]).await;
     }
 }
