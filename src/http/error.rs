@@ -362,19 +362,19 @@ impl From<StoreError> for ApiError {
         match &error {
             // The store logs lost and restored connections, so requests do not.
             StoreError::Unavailable(_) | StoreError::Conflict(_) => {
-                debug!(%error);
+                debug!(%error, "redis denied a command or key");
                 Self::StoreUnavailable(
                     "the store is unavailable; no changes were made; retry later",
                 )
             }
             StoreError::Busy(_) => {
-                debug!(%error);
+                debug!(%error, "redis denied a command or key");
                 Self::StoreUnavailable(
                     "the store has too many requests in flight; no changes were made; retry later",
                 )
             }
             StoreError::Unknown(_) => {
-                debug!(%error);
+                debug!(%error, "redis denied a command or key");
                 Self::StoreUnavailable(
                     "the store did not respond; if the request was a change, it is unknown whether \
                      it was made",
@@ -382,17 +382,17 @@ impl From<StoreError> for ApiError {
             }
             // The checks of the store log all missing permissions.
             StoreError::Denied(_) => {
-                debug!(%error);
+                debug!(%error, "redis denied a command or key");
                 Self::StoreUnavailable(
                     "the store denies access to a command or key; an operator must grant it",
                 )
             }
             StoreError::Full(_) => {
-                error!(%error);
+                error!(%error, "store full");
                 Self::StoreFull
             }
             StoreError::Corrupt(_) | StoreError::Bug(_) => {
-                error!(%error);
+                error!(%error, "internal store error");
                 Self::Internal
             }
         }

@@ -8,6 +8,7 @@ use super::{
     error::SettingsError,
     load::{comma_list, not_empty, seconds},
     provenance::Layers,
+    secrets::without_line_end,
 };
 
 /// The value of `admin.username` that allows any user name.
@@ -77,7 +78,7 @@ fn credentials(
     username: &str,
     password: &str,
 ) -> Result<Credentials, SettingsError> {
-    let name = not_empty(from.text(username)?);
+    let name = not_empty(without_line_end(&from.text(username)?).to_owned());
     if name.as_ref().is_some_and(|name| name.contains(':')) {
         return Err(from.invalid(username, "expected a user name without a colon"));
     }

@@ -11,6 +11,7 @@ use super::{
     error::SettingsError,
     load::{millis, not_empty},
     provenance::Layers,
+    secrets::without_line_end,
 };
 use url::UrlError;
 
@@ -159,7 +160,8 @@ fn credentials(
     username: &str,
     password: &str,
 ) -> Result<(Option<String>, Option<SecretString>), SettingsError> {
-    let (user, secret) = (not_empty(from.text(username)?), from.secret(password)?);
+    let user = not_empty(without_line_end(&from.text(username)?).to_owned());
+    let secret = from.secret(password)?;
     if user.is_some() && secret.is_none() {
         let expected = format!("expected a password, because {username} is set");
         return Err(from.invalid(password, &expected));

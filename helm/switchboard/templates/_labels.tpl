@@ -1,7 +1,7 @@
 {{/* Labels that select pods. They never change within a release. */}}
 {{- define "switchboard.selector" -}}
-app.kubernetes.io/name: {{ include "switchboard.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "switchboard.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
 {{/* All labels of an object, as YAML. Takes a list: the root, and maps of further labels, the last of which takes precedence. Labels of

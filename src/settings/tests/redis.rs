@@ -284,6 +284,27 @@ fn load_error(settings: &[(&str, &str)]) -> String {
 }
 
 #[test]
+fn a_line_end_after_a_user_name_is_dropped() {
+    for line_end in ["\n", "\r\n"] {
+        let variables = [
+            ("SWITCHBOARD__REDIS__URL", "redis://h".to_owned()),
+            ("SWITCHBOARD__REDIS__USERNAME", format!("sw{line_end}")),
+            ("SWITCHBOARD__REDIS__PASSWORD", "secret".to_owned()),
+            ("SWITCHBOARD__AUTH__USERNAME", format!("client{line_end}")),
+            ("SWITCHBOARD__AUTH__PASSWORD", "secret".to_owned()),
+            ("SWITCHBOARD__ADMIN__USERNAME", format!("op{line_end}")),
+            ("SWITCHBOARD__ADMIN__PASSWORD", "secret".to_owned()),
+        ];
+        let settings = Settings::load(None, variables).unwrap();
+        assert_eq!(settings.redis.username.as_deref(), Some("sw"));
+        let client = settings.auth.credentials.username;
+        assert_eq!(client.as_deref(), Some("client"));
+        let operator = settings.admin.credentials.username;
+        assert_eq!(operator.as_deref(), Some("op"));
+    }
+}
+
+#[test]
 fn the_error_for_a_setting_that_does_not_match_the_mode_has_its_name() {
     let message = load_error(&[("MODE", "Single")]);
     assert!(

@@ -23,7 +23,7 @@ use tracing::{debug, info, warn};
 
 use super::{
     RedisStore, checks,
-    connection::Node,
+    connection::{Node, is_lost},
     probe::{PROBE_TIMEOUT, Probe},
 };
 use crate::{
@@ -158,7 +158,7 @@ impl NotificationListener {
                 () = time::sleep_until(wake) => {
                     if let Some(expired) = probe.take() {
                         // Redis may be gone without closing the connection.
-                        if self.node.with_response_timeout(sink.ping::<()>()).await.is_err() {
+                        if !self.is_responding(sink).await {
                             return;
                         }
                         self.record_probe_result(&mut state, Some(&expired.missing()));
@@ -168,7 +168,7 @@ impl NotificationListener {
                         }
                     } else {
                         let written = Probe::write(&self.store, &self.node).await;
-                        if written.is_err() && self.node.with_response_timeout(sink.ping::<()>()).await.is_err() {
+                        if written.is_err() && !self.is_responding(sink).await {
                             return;
                         }
                         let pause = if written.is_ok() { PROBE_TIMEOUT } else { PROBE_INTERVAL };
@@ -183,6 +183,16 @@ impl NotificationListener {
                 }
             }
         }
+    }
+
+    /// Whether the server responds to the subscription. An error is a response too: Redis rejects `PING` while it
+    /// accepts no writes (`MISCONF`), and sends notifications all the same.
+    async fn is_responding(&self, sink: &mut PubSubSink) -> bool {
+        let ping = async {
+            let response = sink.ping::<()>().await;
+            response.or_else(|error| if is_lost(&error) { Err(error) } else { Ok(()) })
+        };
+        self.node.with_response_timeout(ping).await.is_ok()
     }
 
     fn handle_message(&self, message: &Msg, probe: Option<&mut Probe>) {

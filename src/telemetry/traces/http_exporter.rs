@@ -14,6 +14,7 @@ use hyper_util::{
 use opentelemetry_http::{HttpClient, HttpError, Request, Response};
 use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig, WithHttpConfig};
 use tokio::{runtime::Handle, time::timeout};
+use tracing::warn;
 
 use crate::{settings, tls_client, tls_errors};
 
@@ -81,8 +82,12 @@ impl HttpClient for HttpExporter {
         let (client, time_limit) = (self.client.clone(), self.timeout);
         let exchange = async move {
             let response = client.request(request.map(Full::new)).await;
-            let response = response
-                .map_err(|error| tls_errors::with_advice(tls_errors::error_chain(&error)))?;
+            let response = response.map_err(|error| {
+                let reason = tls_errors::with_advice(tls_errors::error_chain(&error));
+                // The SDK replaces the error by a fixed text.
+                warn!(reason, "trace collector request failed");
+                reason
+            })?;
             let (head, body) = response.into_parts();
             let body = Limited::new(body, MAX_RESPONSE_BYTES)
                 .collect()

@@ -178,9 +178,7 @@ async fn use_admin_ui(app: &TestApp) {
         .assert_ok();
     let token = page.text().split("name=\"form_token\" value=\"").nth(1);
     let token = token.unwrap().split('"').next().unwrap();
-    let sign_out = client
-        .post(ui_url("/sign-out"))
-        .header("cookie", cookie);
+    let sign_out = client.post(ui_url("/sign-out")).header("cookie", cookie);
     let sign_out = TestResponse::send(sign_out.form_body(&format!("form_token={token}"))).await;
     assert_eq!(sign_out.status, 303, "{}", sign_out.text());
 }
