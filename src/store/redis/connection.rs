@@ -35,10 +35,7 @@ use self::{
     multiplexed::Durability,
     topology::Topology,
 };
-pub(super) use self::{
-    errors::{is_lost, store_error},
-    node::Node,
-};
+pub(super) use self::{errors::store_error, node::Node};
 use crate::{
     settings,
     store::{StoreError, Timestamp},

@@ -23,7 +23,7 @@ use tracing::{debug, info, warn};
 
 use super::{
     RedisStore, checks,
-    connection::{Node, is_lost},
+    connection::Node,
     probe::{PROBE_TIMEOUT, Probe},
 };
 use crate::{
@@ -185,14 +185,11 @@ impl NotificationListener {
         }
     }
 
-    /// Whether the server responds to the subscription. An error is a response too: Redis rejects `PING` while it
-    /// accepts no writes (`MISCONF`), and sends notifications all the same.
+    /// Whether the server responds to the subscription. Subscribing again has no effect. `PING` is not sent, because
+    /// Redis rejects it while it accepts no writes (`MISCONF`), although it sends notifications.
     async fn is_responding(&self, sink: &mut PubSubSink) -> bool {
-        let ping = async {
-            let response = sink.ping::<()>().await;
-            response.or_else(|error| if is_lost(&error) { Err(error) } else { Ok(()) })
-        };
-        self.node.with_response_timeout(ping).await.is_ok()
+        let subscribe = sink.subscribe(self.store.keys.catalog_channel());
+        self.node.with_response_timeout(subscribe).await.is_ok()
     }
 
     fn handle_message(&self, message: &Msg, probe: Option<&mut Probe>) {

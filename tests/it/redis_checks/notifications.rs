@@ -5,7 +5,9 @@ use std::{net::SocketAddr, sync::Arc};
 use redis::{aio::MultiplexedConnection, cmd};
 
 use super::{set_user, start_replica, start_valid_redis, url_as_user, wait_for_result};
-use crate::support::{RedisKind, TestRedis, eventually, metrics::Metrics};
+use crate::support::{
+    RedisKind, TestRedis, dedicated_redis::DedicatedRedis, eventually, metrics::Metrics,
+};
 
 const NO_CONFIG: [&str; 4] = ["~*", "&*", "+@all", "-config"];
 
@@ -40,6 +42,53 @@ async fn configured_flags_are_detected_without_config_right() {
             "{flags}"
         );
     }
+}
+
+/// The age of the youngest connection with a subscription, in seconds.
+async fn subscription_age(redis: &DedicatedRedis) -> u32 {
+    let mut connection = redis.connection().await.unwrap();
+    let mut list = cmd("CLIENT");
+    list.arg("LIST").arg("TYPE").arg("PUBSUB");
+    let clients: String = list.query_async(&mut connection).await.unwrap();
+    let age = |client: &str| {
+        let age = client.split(" age=").nth(1).unwrap();
+        age.split(' ').next().unwrap().parse().unwrap()
+    };
+    clients.lines().map(age).min().unwrap_or_default()
+}
+
+#[tokio::test]
+async fn subscription_survives_while_redis_rejects_ping() {
+    // Snapshots cannot be written to /proc, so Redis rejects writes and `PING` (MISCONF) after the failed one.
+    let options = [
+        ("appendonly", "no"),
+        ("dir", "/proc"),
+        ("save", "3600 1"),
+        ("notify-keyspace-events", "Egxe"),
+    ];
+    let redis = DedicatedRedis::start(&options).await;
+    let (program, address) = start_replica(&redis.url(), &[]).await;
+    wait_until_enabled(address, 1.0).await;
+    redis.command(&["BGSAVE"]).await;
+    eventually("the replica reports the failed snapshot", async || {
+        let metrics = Metrics::scrape(address).await;
+        let failing = metrics.value("ready{reason=\"snapshot_failing\"}");
+        (failing > 0.5).then_some(())
+    })
+    .await;
+    let start = subscription_age(&redis).await;
+    // Longer than two intervals of the notification probe, which sends PING.
+    eventually("the subscription gets older", async || {
+        (subscription_age(&redis).await >= start + 12).then_some(())
+    })
+    .await;
+    assert_eq!(
+        program.count_log_events("keyspace notification subscription lost"),
+        0
+    );
+    let metrics = Metrics::scrape(address).await;
+    let enabled = metrics.value("keyspace_notifications_enabled");
+    assert!((enabled - 1.0).abs() < f64::EPSILON, "{enabled}");
 }
 
 #[tokio::test]

@@ -36,7 +36,7 @@ fn is_denied(text: &str) -> bool {
 
 /// Whether the connection is unusable after this error. This includes timeouts: a late response may
 /// never arrive, and a new connection determines the state.
-pub(in crate::store::redis) fn is_lost(error: &RedisError) -> bool {
+pub(super) fn is_lost(error: &RedisError) -> bool {
     error.is_timeout() || error.is_connection_dropped() || error.is_unrecoverable_error()
 }
 
