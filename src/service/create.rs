@@ -141,9 +141,9 @@ impl Services {
         let mut id = ServiceId::generate();
         let idempotent_request = head.idempotency;
         let idempotent_request = idempotent_request
+            .filter(|_| definition.creates_service())
             .map(|idempotent_request| IdempotentRequest::new(idempotent_request, head.address));
         let mut idempotent_request = idempotent_request.transpose()?;
-        idempotent_request = idempotent_request.filter(|_| definition.creates_service());
         if let Some(idempotent_request) = &mut idempotent_request {
             // Once the service exists, the key expires with it.
             let until = self.store.now()?.after(CLAIM_TTL);

@@ -32,6 +32,7 @@ on_every_kind_of_store!(
     user_data_is_returned_on_request,
     the_access_number_is_required,
     a_match_creates_no_service,
+    creates_of_no_service_ignore_the_idempotency_key,
     options_of_the_service_apply_to_a_match,
 );
 
@@ -360,6 +361,31 @@ async fn a_match_creates_no_service(app: TestApp) {
     assert_eq!(keys(&app, "svc:*").await, before);
     let stored = TestResponse::send(app.get(&format!("{}/storage", booked.service_path()))).await;
     assert_eq!(stored.json(), json!({}));
+}
+
+async fn creates_of_no_service_ignore_the_idempotency_key(app: TestApp) {
+    let app = start_app(&app, &default_group_toml("CLUSTER", 2)).await;
+    let booked = book_number(&app, "").await;
+    let send = async |name: &str, form: &str| {
+        let request = app.post(&format!("/genesys/1/service/{name}"));
+        let request = request.header("Idempotency-Key", "short");
+        TestResponse::send(request.form_body(form)).await
+    };
+    let form = format!("_access_number={}", booked.number);
+    let matched = send("match-interaction", &form).await;
+    assert_eq!(matched.status, 200, "{}", matched.text());
+    assert_eq!(matched.json()["_id"], booked.id);
+    let form = format!("_id={}", booked.id);
+    let access = send("request-access", &form).await;
+    assert_eq!(access.status, 200, "{}", access.text());
+    // A repeat books another number.
+    let other = send("request-access", &form).await;
+    assert_eq!(other.status, 200, "{}", other.text());
+    assert_ne!(
+        access.json()["_access_number"],
+        other.json()["_access_number"]
+    );
+    assert!(other.headers.get("idempotent-replayed").is_none());
 }
 
 async fn options_of_the_service_apply_to_a_match(app: TestApp) {

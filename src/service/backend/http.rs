@@ -61,6 +61,10 @@ impl Http {
             let template = options.get(option).map_or("", String::as_str);
             let template = UrlTemplate::parse(template);
             let template = template.map_err(|problem| OptionError::new(option, problem))?;
+            if let Some(name) = template.first_server_side_placeholder() {
+                let problem = format!("contains {{{name}}}, an option that clients cannot set");
+                return Err(OptionError::new(option, problem));
+            }
             Ok::<_, OptionError>(RequestRule { method, template })
         };
         let session = options.get("_session").cloned();
@@ -101,8 +105,7 @@ impl Http {
         let terminate = optional("_terminate_method", "_terminate")?;
         if let Some(rule) = &terminate {
             check("_terminate", rule)?;
-            let allowed = ["id", "service", SESSION];
-            if let Some(name) = rule.template.first_placeholder_except(&allowed) {
+            if let Some(name) = rule.template.first_placeholder_of_a_request() {
                 let problem =
                     format!("contains {{{name}}}, expected {{id}}, {{service}} or {{_session}}");
                 return Err(OptionError::new("_terminate", problem));

@@ -8,11 +8,13 @@ use std::borrow::Cow;
 
 use hyper::{Uri, http::uri::Authority};
 
-use super::request::{RequestContext, percent_encode};
-use crate::service::ServiceError;
+use super::request::{DATA_ID, RequestContext, percent_encode};
+use crate::service::{ServiceError, options::is_server_side};
 
-/// Placeholders that have built-in values.
+/// Placeholders that have built-in values. Clients cannot set them.
 const ID: &str = "id";
+/// The same value as [`ID`], under the name that responses use.
+const RESPONSE_ID: &str = "_id";
 const SERVICE: &str = "service";
 const REQUEST: &str = "request";
 pub(super) const SESSION: &str = "_session";
@@ -80,20 +82,28 @@ impl UrlTemplate {
             .ok_or_else(|| invalid("expected a URL"))
     }
 
-    /// The first placeholder that is not in `allowed`.
-    pub(super) fn first_placeholder_except(&self, allowed: &[&str]) -> Option<&str> {
-        self.parts.iter().find_map(|part| match part {
-            TemplatePart::Placeholder(name, _) if !allowed.contains(&name.as_str()) => {
-                Some(name.as_str())
-            }
-            _ => None,
+    /// The first placeholder that does not have a built-in value in the template of a termination.
+    pub(super) fn first_placeholder_of_a_request(&self) -> Option<&str> {
+        let mut names = self.placeholders();
+        names.find(|name| !is_id(name) && !matches!(*name, SERVICE | SESSION))
+    }
+
+    /// The first placeholder with the name of an option that clients cannot set.
+    pub(super) fn first_server_side_placeholder(&self) -> Option<&str> {
+        let mut names = self.placeholders();
+        names.find(|name| name.starts_with('_') && *name != SESSION && is_server_side(name))
+    }
+
+    fn placeholders(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().filter_map(|part| match part {
+            TemplatePart::Placeholder(name, _) => Some(name.as_str()),
+            TemplatePart::Text(_) => None,
         })
     }
 
     /// Whether a placeholder has this name.
     pub(super) fn has_placeholder(&self, placeholder: &str) -> bool {
-        let is_placeholder = |part: &TemplatePart| matches!(part, TemplatePart::Placeholder(name, _) if name == placeholder);
-        self.parts.iter().any(is_placeholder)
+        self.placeholders().any(|name| name == placeholder)
     }
 
     /// Expands path and query for a request.
@@ -106,7 +116,7 @@ impl UrlTemplate {
         session: &str,
     ) -> Result<String, ServiceError> {
         self.substitute(|name| match name {
-            ID => Some(Cow::Borrowed(context.id.as_str())),
+            name if is_id(name) => Some(Cow::Borrowed(context.id.as_str())),
             SERVICE => Some(Cow::Borrowed(context.definition)),
             REQUEST => Some(Cow::Borrowed(context.request)),
             SESSION => Some(Cow::Borrowed(session)),
@@ -156,6 +166,11 @@ impl UrlTemplate {
         }
         Ok(expanded)
     }
+}
+
+/// Whether the value of this placeholder is the id of the service.
+fn is_id(placeholder: &str) -> bool {
+    matches!(placeholder, ID | RESPONSE_ID) || placeholder.eq_ignore_ascii_case(DATA_ID)
 }
 
 /// Splits an absolute URL into scheme, host and port, and the rest.
@@ -223,12 +238,23 @@ mod tests {
                 "http://h/room/say%20it?r=room%2Fsay%20it",
             ),
             ("https://h/{_session}", "https://h/s%2F1"),
+            (
+                "http://h/{_id}/{_data_id}/{_DATA_ID}",
+                "http://h/4711/4711/4711",
+            ),
             ("http://h?by={nick}", "http://h/?by=J%26J%20%C3%A9"),
             ("/x?none={none}", "/x?none="),
             ("http://[::1]:80/x", "http://[::1]:80/x"),
             ("http://h", "http://h/"),
         ] {
-            assert_eq!(expand(template, &[("nick", "J&J é")]).unwrap(), expected);
+            let fields = [
+                ("nick", "J&J é"),
+                ("_id", "forged"),
+                ("_data_id", "forged"),
+                ("_DATA_ID", "forged"),
+                ("_session", "forged"),
+            ];
+            assert_eq!(expand(template, &fields).unwrap(), expected);
         }
     }
 

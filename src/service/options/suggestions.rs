@@ -15,6 +15,8 @@ const MAX_EDITS: usize = 3;
 const CHARACTERS_PER_EDIT: usize = 5;
 /// The maximum number of warnings about one entry.
 const MAX_WARNINGS: usize = 20;
+/// The option that lists names of options.
+const OVERWRITABLE_OPTIONS: &str = "_overwritable_options";
 
 /// Warnings about options of an entry that are probably misspelled. Unknown options are permitted in configured
 /// services, so these are not errors. Unknown options of resource groups are rejected (see [`suggested_for_group`]).
@@ -29,20 +31,51 @@ pub(in crate::service) fn option_warnings(
     let warnings = options.iter().filter(|(_, value)| !value.is_empty());
     let warnings = warnings.filter_map(|(option, _)| {
         let suggested = suggested_for_service(option, kind)?;
+        let problem = format!("is unknown; did you mean {suggested}?");
+        Some((option.as_str(), problem))
+    });
+    let listed = options.get(OVERWRITABLE_OPTIONS);
+    let listed = listed.and_then(|value| value.text()).unwrap_or_default();
+    let listed = listed.split(',').map(str::trim).filter_map(|option| {
+        let suggested = suggested_for_overwritable(option, kind)?;
+        let problem = format!("contains {option:?}, which is unknown; did you mean {suggested}?");
+        Some((OVERWRITABLE_OPTIONS, problem))
+    });
+    let warnings = warnings.chain(listed).map(|(option, problem)| {
         let warning = DefinitionError {
             kind: "service",
             name: name.clone(),
-            option: option.clone(),
-            problem: format!("is unknown; did you mean {suggested}?"),
+            option: option.to_owned(),
+            problem,
         };
-        Some(warning.to_string())
+        warning.to_string()
     });
     warnings.take(MAX_WARNINGS).collect()
 }
 
 /// The option of a configured service of this type that `option` probably misspells.
 fn suggested_for_service(option: &str, kind: ServiceKind) -> Option<String> {
-    if !option.starts_with('_') || SERVICE_OPTIONS.iter().any(|row| row.matches(option)) {
+    // A name without the underscore is compared only with such options: `type` and `ttl` are ordinary names.
+    let has_underscore = option.starts_with('_');
+    suggested(option, kind, |row| {
+        has_underscore || !row.name.starts_with('_')
+    })
+}
+
+/// The option that `option` in `_overwritable_options` probably misspells. Only parameters have an effect there.
+fn suggested_for_overwritable(option: &str, kind: ServiceKind) -> Option<String> {
+    suggested(option, kind, |row| {
+        row.name.starts_with('_') && !row.is_server_side
+    })
+}
+
+/// The most similar option of a configured service of this type that `is_suggested`; `None` if `option` is known.
+fn suggested(
+    option: &str,
+    kind: ServiceKind,
+    is_suggested: impl Fn(&OptionSpec) -> bool,
+) -> Option<String> {
+    if SERVICE_OPTIONS.iter().any(|row| row.matches(option)) {
         return None;
     }
     // Options of other builtins have no effect, but are suggested for misspelled names.
@@ -54,7 +87,7 @@ fn suggested_for_service(option: &str, kind: ServiceKind) -> Option<String> {
     // A mandatory option is present, so a similar name does not misspell it.
     let is_candidate = |row: &&OptionSpec| {
         let mut importances = kinds.iter().filter_map(|kind| row.importance_for(*kind));
-        importances.any(|importance| importance != Importance::Mandatory)
+        is_suggested(row) && importances.any(|importance| importance != Importance::Mandatory)
     };
     closest(option, SERVICE_OPTIONS.iter().filter(is_candidate))
 }
@@ -128,6 +161,12 @@ mod tests {
             (STORE, "_TTL", "_ttl"),
             (STORE, "_ttl ", "_ttl"),
             (STORE, "_password", "password"),
+            (STORE, "passwort", "password"),
+            (STORE, "Password", "password"),
+            (NUMBER, "pasword", "password"),
+            (NUMBER, "usernam", "username"),
+            (WEB, "userName", "username"),
+            (WEB, "user_name", "username"),
             (STORE, "_ressource_group", "_resource_group"),
             (NUMBER, "_resourceGroup", "_resource_group"),
             (NUMBER, "_acess_code_length", "_access_code_length"),
@@ -150,6 +189,37 @@ mod tests {
     }
 
     #[test]
+    fn a_misspelled_name_in_overwritable_options_is_reported() {
+        for (base, listed, expected) in [
+            (STORE, "_tll", &[("_tll", "_ttl")][..]),
+            (STORE, "ttl", &[("ttl", "_ttl")]),
+            (WEB, "_ttl, _TTL ,,_url", &[("_TTL", "_ttl")]),
+            (
+                NUMBER,
+                "_provide_cod,_tll",
+                &[("_provide_cod", "_provide_code"), ("_tll", "_ttl")],
+            ),
+            (
+                NUMBER,
+                "_ttl, _resource_group, _phone_number, _customer_tier",
+                &[],
+            ),
+            (WEB, "Password, _reqest, nick", &[]),
+            (WEB, "", &[]),
+        ] {
+            let expected = expected.iter().map(|(written, intended)| {
+                format!(
+                    "service \"shop\", option _overwritable_options: contains \"{written}\", which is unknown; \
+                     did you mean {intended}?"
+                )
+            });
+            let expected: Vec<_> = expected.collect();
+            let warnings = warnings_of(base, &[("_overwritable_options", listed)]);
+            assert_eq!(warnings, expected, "{listed}");
+        }
+    }
+
+    #[test]
     fn other_names_are_no_warning() {
         let long = "_".repeat(100_000);
         for base in [STORE, NUMBER, WEB] {
@@ -165,6 +235,15 @@ mod tests {
                 "_ünï",
                 "tll",
                 "TTL",
+                "type",
+                "service",
+                "session",
+                "user",
+                "surname",
+                "pass",
+                "numbers",
+                "name",
+                "city",
                 "_phone_number",
                 "_access_code",
                 "_id",

@@ -13,6 +13,7 @@ on_every_kind_of_store!(
     each_request_uses_its_template_and_method,
     requests_and_responses_are_json,
     client_values_cannot_change_the_target,
+    clients_cannot_set_the_id_in_a_template,
     the_session_name_comes_from_the_create_response,
     secrets_are_expanded_in_headers_only,
 );
@@ -129,6 +130,36 @@ async fn client_values_cannot_change_the_target(app: TestApp) {
     assert_eq!(backend.received_requests().len(), before);
 }
 
+async fn clients_cannot_set_the_id_in_a_template(app: TestApp) {
+    const FORGED: &str = "_data_id=forged&_DATA_ID=forged&_id=forged&_session=forged";
+    const IDS: &str = "{id}/{_id}/{_data_id}/{_DATA_ID}";
+    let backend = Backend::with_json(r#"{"room":17}"#).await;
+    let url = backend.url();
+    let options = format!(
+        "'_request.send' = '{url}/send/{IDS}?s={{_session}}'\n_request = '{url}/other/{IDS}'\n\
+         _terminate = '{url}/end/{IDS}'\n_session = 'room'\n"
+    );
+    let options = http_service(&format!("{url}/rooms/{IDS}")) + &options;
+    let app = start_app(&app, &options, &[]).await;
+    let service = create(&app, FORGED).await;
+    let id = service.rsplit('/').next().unwrap();
+    let ids = [id; 4].join("/");
+    let line = backend.last_request().request_line();
+    assert_eq!(line, format!("POST /rooms/{ids}"));
+    for (request, expected) in [
+        ("send", format!("POST /send/{ids}?s=17")),
+        ("some", format!("POST /other/{ids}")),
+    ] {
+        let request = app.post(&format!("{service}/{request}?{FORGED}"));
+        let answer = TestResponse::send(request.form_body(FORGED)).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        assert_eq!(backend.last_request().request_line(), expected);
+    }
+    TestResponse::send(app.delete(&service)).await.assert_ok();
+    let expected = format!("POST /end/{ids}");
+    backend.wait_for_request(&expected).await;
+}
+
 async fn the_session_name_comes_from_the_create_response(app: TestApp) {
     let backend = Backend::with_json(r#"{"chat":{"x":1},"room":17}"#).await;
     let options = format!(
@@ -243,6 +274,26 @@ fn rejects_invalid_backend_definitions() {
             &format!("{web}_terminate = 'http://h/{{x}}'\n"),
             "_terminate",
             "{id}, {service} or {_session}",
+        ),
+        (
+            "_type = 'http'\n_service = 'http://h/x?s={_service}'\n",
+            "_service",
+            "contains {_service}, an option that clients cannot set",
+        ),
+        (
+            &format!("{web}_request = 'http://h/{{_type}}'\n"),
+            "_request",
+            "contains {_type}, an option that clients cannot set",
+        ),
+        (
+            &format!("{web}'_request.a' = 'http://h/{{_header.X}}'\n"),
+            "_request.a",
+            "contains {_header.X}, an option that clients cannot set",
+        ),
+        (
+            &format!("{web}_terminate = 'http://h/{{_ors}}'\n"),
+            "_terminate",
+            "contains {_ors}, an option that clients cannot set",
         ),
         (
             &format!("{web}'_header.Host' = 'x'\n"),

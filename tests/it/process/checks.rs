@@ -211,13 +211,32 @@ async fn a_check_starts_nothing() {
 async fn a_misspelled_option_is_a_warning_and_a_finding_of_a_strict_check() {
     const SHOP: &str = "[services.shop]\n_type = 'builtin'\n_service = 'store'\n";
     let misspelled = CatalogFile::new(&format!("{SHOP}_tll = 60\n_customer_tier = 'gold'\n"));
-    let correct = CatalogFile::new(&format!("{SHOP}_ttl = 60\n_customer_tier = 'gold'\n"));
+    let correct = CatalogFile::new(&format!(
+        "{SHOP}_ttl = 60\n_customer_tier = 'gold'\nusername = 'a'\npassword = 'b'\ncity = 'x'\n\
+         _overwritable_options = '_ttl, _customer_tier'\n"
+    ));
+    let without_underscore = CatalogFile::new(&format!("{SHOP}Password = 'b'\nusernam = 'a'\n"));
+    let in_list = CatalogFile::new(&format!("{SHOP}_overwritable_options = '_tll, _ttl'\n"));
     let warning =
         "switchboard: warning: service \"shop\", option _tll: is unknown; did you mean _ttl?";
+    let warnings_without_underscore = "switchboard: warning: service \"shop\", option Password: is unknown; did you \
+                                       mean password?\n\
+                                       switchboard: warning: service \"shop\", option usernam: is unknown; did you \
+                                       mean username?";
+    let warning_in_list = "switchboard: warning: service \"shop\", option _overwritable_options: contains \"_tll\", \
+                           which is unknown; did you mean _ttl?";
     let valid = "settings and catalog are valid";
     for (file, arguments, code, stdout, stderr) in [
         (&misspelled, &["check"][..], 0, valid, warning),
         (&misspelled, &["check", "--strict"], 1, "", warning),
+        (
+            &without_underscore,
+            &["check", "--strict"],
+            1,
+            "",
+            warnings_without_underscore,
+        ),
+        (&in_list, &["check", "--strict"], 1, "", warning_in_list),
         (&correct, &["check"], 0, valid, ""),
         (&correct, &["check", "--strict"], 0, valid, ""),
     ] {

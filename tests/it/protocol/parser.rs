@@ -2,7 +2,28 @@
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 
-use crate::support::{RawConnection, eventually, metrics::Metrics, program::Program};
+use serde_json::json;
+
+use crate::support::{RawConnection, TestApp, eventually, metrics::Metrics, program::Program};
+
+/// A limitation, see `docs/adr/0015-requests-that-the-parser-rejects.md`. Once it fails, such targets can be rejected.
+#[tokio::test]
+async fn the_parser_still_drops_fragments() {
+    let app = TestApp::on_memory().await;
+    let service = app.create("a=1&a%23b=2&c=3").await;
+    let mut connection = RawConnection::connect(&app).await;
+    let request = |key| {
+        format!("DELETE {service}/storage/{key} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    };
+    connection.send(request("a#b").as_bytes()).await;
+    let response = String::from_utf8(connection.read_to_end().await).unwrap();
+    assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
+    assert_eq!(app.storage(&service).await, json!({"a#b": "2", "c": "3"}));
+    let mut connection = RawConnection::connect(&app).await;
+    connection.send(request("a%23b").as_bytes()).await;
+    connection.read_to_end().await;
+    assert_eq!(app.storage(&service).await, json!({"c": "3"}));
+}
 
 #[tokio::test]
 async fn malformed_requests_are_counted_and_logged_once_a_minute() {
