@@ -362,19 +362,19 @@ impl From<StoreError> for ApiError {
         match &error {
             // The store logs lost and restored connections, so requests do not.
             StoreError::Unavailable(_) | StoreError::Conflict(_) => {
-                debug!(%error, "store denied a command or key");
+                debug!(%error, "store operation failed");
                 Self::StoreUnavailable(
                     "the store is unavailable; no changes were made; retry later",
                 )
             }
             StoreError::Busy(_) => {
-                debug!(%error, "store denied a command or key");
+                debug!(%error, "store operation failed");
                 Self::StoreUnavailable(
                     "the store has too many requests in flight; no changes were made; retry later",
                 )
             }
             StoreError::Unknown(_) => {
-                debug!(%error, "store denied a command or key");
+                debug!(%error, "store operation failed");
                 Self::StoreUnavailable(
                     "the store did not respond; if the request was a change, it is unknown whether \
                      it was made",
@@ -382,7 +382,7 @@ impl From<StoreError> for ApiError {
             }
             // The checks of the store log all missing permissions.
             StoreError::Denied(_) => {
-                debug!(%error, "store denied a command or key");
+                debug!(%error, "store operation failed");
                 Self::StoreUnavailable(
                     "the store denies access to a command or key; an operator must grant it",
                 )

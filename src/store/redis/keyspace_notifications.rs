@@ -188,8 +188,9 @@ impl NotificationListener {
     /// Whether the server responds to the subscription. Subscribing again has no effect. `PING` is not sent, because
     /// Redis rejects it while it accepts no writes (`MISCONF`), although it sends notifications.
     async fn is_responding(&self, sink: &mut PubSubSink) -> bool {
-        let subscribe = sink.subscribe(self.store.keys.catalog_channel());
-        self.node.with_response_timeout(subscribe).await.is_ok()
+        let [channel, ..] = self.node.notification_channels();
+        let subscribed = sink.subscribe(channel);
+        self.node.with_response_timeout(subscribed).await.is_ok()
     }
 
     fn handle_message(&self, message: &Msg, probe: Option<&mut Probe>) {
