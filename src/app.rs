@@ -119,7 +119,7 @@ fn check_default_user(settings: &Settings, file: &CatalogFile) -> Result<(), Set
 }
 
 /// The state of the admin API and the console that all workers share.
-fn admin_context(settings: &Settings) -> Result<AdminContext, StartError> {
+fn admin_context(settings: &Settings, readiness: Readiness) -> Result<AdminContext, StartError> {
     let catalog_context = catalog_context(settings);
     let (catalog_file, file_catalog) = read_catalog(settings, &catalog_context)?;
     let file_catalog = Arc::new(file_catalog);
@@ -130,7 +130,7 @@ fn admin_context(settings: &Settings) -> Result<AdminContext, StartError> {
         catalog_context,
         group_usage: Arc::default(),
         failed_credentials: Arc::new(FailedCredentials::new(&settings.rate_limit)),
-        store_status: StoreStatus::new(settings.redis.location()),
+        store_status: StoreStatus::new(settings.redis.location(), readiness),
         settings: settings.admin.clone(),
     })
 }
@@ -223,7 +223,8 @@ pub async fn start_with_clock(
     wall: WallClock,
 ) -> Result<RunningServer, StartError> {
     raise_open_file_limit();
-    let admin_context = Arc::new(admin_context(&settings)?);
+    let readiness = Readiness::default();
+    let admin_context = Arc::new(admin_context(&settings, readiness.clone())?);
     admin_context
         .file_catalog
         .log_new_warnings(&Catalog::default());
@@ -244,7 +245,6 @@ pub async fn start_with_clock(
         .transpose()?;
     let store_backend = StoreBackend::new(&settings);
     let backends = backends(&settings, &admin_context.file_catalog)?;
-    let readiness = Readiness::default();
     let mut background = BackgroundTasks::start(
         &store_backend,
         &settings,

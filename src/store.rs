@@ -302,6 +302,14 @@ pub trait Store: Clock {
         request: &BookingRequest,
     ) -> Result<BookResult, StoreError>;
 
+    /// Releases the booking of a service whose create failed, unless a concurrent create with the same
+    /// [`IdempotencyKey`] has created the service with it.
+    async fn release_pending_number(
+        &self,
+        id: &ServiceId,
+        booking: &Booking,
+    ) -> Result<(), StoreError>;
+
     /// Releases a booking. Idempotent.
     async fn release_number(&self, id: &ServiceId, booking: &Booking) -> Result<(), StoreError>;
 

@@ -296,6 +296,12 @@ impl Readiness {
         status
     }
 
+    /// The last assessment.
+    #[must_use]
+    pub fn last(&self) -> Option<Status> {
+        self.state().last.clone()
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

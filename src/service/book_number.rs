@@ -11,12 +11,20 @@ use super::{
     phone_numbers::PhoneNumbers,
     resource_groups::ResourceGroup,
 };
-use crate::store::{BookResult, Booking, BookingOwner, BookingRequest, Group, Store};
+use crate::store::{BookResult, Booking, BookingOwner, BookingRequest, Group, Store, StoreError};
 
 /// A validated request for an access number.
 pub(super) struct NumberRequest {
     group: Arc<Group>,
     request: BookingRequest,
+}
+
+/// The result of booking a number for a create.
+pub(super) enum NumberResult {
+    /// The number is booked.
+    Booked(Booking),
+    /// A concurrent request with the same `Idempotency-Key` was faster. Contains its stored value.
+    Replayed(String),
 }
 
 impl ResourceGroup {
@@ -107,8 +115,27 @@ impl NumberRequest {
         store: &dyn Store,
         owner: BookingOwner<'_>,
     ) -> Result<Booking, ServiceError> {
+        match self.book_number_or_replay(store, owner).await? {
+            NumberResult::Booked(booking) => Ok(booking),
+            NumberResult::Replayed(_) => {
+                let message = "stored response without an idempotency key";
+                Err(StoreError::Bug(message.to_owned()).into())
+            }
+        }
+    }
+
+    /// Books a number for a create, which may be a repetition.
+    ///
+    /// # Errors
+    /// As of [`book_number`](Self::book_number).
+    pub(super) async fn book_number_or_replay(
+        &self,
+        store: &dyn Store,
+        owner: BookingOwner<'_>,
+    ) -> Result<NumberResult, ServiceError> {
         match store.book_number(owner, &self.group, &self.request).await? {
-            BookResult::Booked(booking) => Ok(booking),
+            BookResult::Booked(booking) => Ok(NumberResult::Booked(booking)),
+            BookResult::Replayed(stored) => Ok(NumberResult::Replayed(stored)),
             BookResult::Exhausted(retry_after) => Err(ServiceError::NoAccessNumber {
                 group: self.group.name.clone(),
                 retry_after,

@@ -296,20 +296,7 @@ impl PendingCreate {
         };
         let result = match self.store.create(service).await {
             Ok(CreateResult::Created) => return Ok(CreateOutcome::Created),
-            Ok(CreateResult::Replayed(stored_response)) => match &self.idempotent_request {
-                Some(idempotent_request) => {
-                    let response = idempotent_request.replay_response(&stored_response);
-                    response.and_then(|response| {
-                        let pending =
-                            || ServiceError::BackendTimeout(IN_PROGRESS_MESSAGE.to_owned());
-                        response.map(CreateOutcome::Replayed).ok_or_else(pending)
-                    })
-                }
-                None => Err(StoreError::Bug(
-                    "stored response without an idempotency key".to_owned(),
-                )
-                .into()),
-            },
+            Ok(CreateResult::Replayed(stored)) => replay(self.idempotent_request.as_ref(), &stored),
             Ok(CreateResult::UploadLost) => Err(ServiceError::UploadLost),
             Err(error) => Err(ServiceError::from(error)),
         };
@@ -319,4 +306,19 @@ impl PendingCreate {
         }
         result
     }
+}
+
+/// The outcome for a request that a concurrent one with the same `Idempotency-Key` has overtaken; `stored` is the
+/// stored value of that one.
+pub(super) fn replay(
+    request: Option<&IdempotentRequest>,
+    stored: &str,
+) -> Result<CreateOutcome, ServiceError> {
+    let Some(request) = request else {
+        let message = "stored response without an idempotency key";
+        return Err(StoreError::Bug(message.to_owned()).into());
+    };
+    let response = request.replay_response(stored)?;
+    let pending = || ServiceError::BackendTimeout(IN_PROGRESS_MESSAGE.to_owned());
+    response.map(CreateOutcome::Replayed).ok_or_else(pending)
 }

@@ -107,6 +107,11 @@ impl IdempotentRequest {
         self.digest = Some(digest.finish());
     }
 
+    /// The digest of the request.
+    pub(super) fn digest(&self) -> &str {
+        self.digest.as_deref().unwrap_or_default()
+    }
+
     /// The value to store for this request and its `response`, which is empty while the backend has not responded.
     pub(super) fn stored_value(&self, response: &str) -> String {
         self.digest.clone().unwrap_or_default() + response

@@ -143,6 +143,19 @@ impl BookingId {
         Self(format!("{:013}-{}", now.millis(), Uuid::new_v4().simple()))
     }
 
+    /// Like [`generate`](Self::generate), for the create of a service that may be repeated: the id ends with
+    /// [`suffix_of`](Self::suffix_of) its `request`.
+    #[must_use]
+    pub fn generate_for_request(now: Timestamp, request: &str) -> Self {
+        Self(Self::generate(now).0 + &Self::suffix_of(request))
+    }
+
+    /// Returns the end of the ids of bookings for this request.
+    #[must_use]
+    pub fn suffix_of(request: &str) -> String {
+        format!("-{}", request.get(..16).unwrap_or(request))
+    }
+
     /// Returns the id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -161,6 +174,9 @@ impl From<String> for BookingId {
 pub enum BookingOwner<'a> {
     /// A service that is about to be created. If it is not created, the booking expires.
     New(&'a ServiceId),
+    /// Like `New`, for a create with an [`IdempotencyKey`](super::IdempotencyKey) and this digest of its request.
+    /// Concurrent repetitions of the request use one booking.
+    NewRepeatable(&'a ServiceId, &'a str),
     /// An existing service; the booking expires no later than the service.
     Existing(&'a ServiceId),
 }
@@ -170,14 +186,14 @@ impl<'a> BookingOwner<'a> {
     #[must_use]
     pub fn id(self) -> &'a ServiceId {
         match self {
-            Self::New(id) | Self::Existing(id) => id,
+            Self::New(id) | Self::NewRepeatable(id, _) | Self::Existing(id) => id,
         }
     }
 
     /// Whether the service is about to be created.
     #[must_use]
     pub fn is_new(self) -> bool {
-        matches!(self, Self::New(_))
+        matches!(self, Self::New(_) | Self::NewRepeatable(..))
     }
 }
 
@@ -235,6 +251,9 @@ pub enum BookResult {
     Exhausted(Duration),
     /// There is no active service with this id.
     ServiceNotFound,
+    /// The service of a [`BookingOwner::NewRepeatable`] was created meanwhile; this is its stored value, as in
+    /// [`IdempotencyClaim::Replayed`](super::IdempotencyClaim::Replayed). Nothing changed.
+    Replayed(String),
 }
 
 /// The data of an incoming call from the routing side.

@@ -111,6 +111,7 @@ instrument_all! {
     fn write_chunk(id: &ServiceId, blob: &BlobId, index: u64, chunk: &[u8]) -> ();
     fn discard(id: &ServiceId, blobs: &[BlobId]) -> ();
     fn book_number(owner: BookingOwner<'_>, group: &Group, request: &BookingRequest) -> BookResult;
+    fn release_pending_number(id: &ServiceId, booking: &Booking) -> ();
     fn release_number(id: &ServiceId, booking: &Booking) -> ();
     fn match_call(groups: &[String], call: &Call) -> MatchResult;
     fn rate_limit_take(key: &RateLimitKey, max: u64, window: Duration) -> RateLimitState;

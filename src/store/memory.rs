@@ -302,6 +302,13 @@ impl Store for MemoryStore {
         let max_until = now.after(request.timeout);
         let until = match owner {
             BookingOwner::New(_) => max_until,
+            BookingOwner::NewRepeatable(id, _) => match state.service(id) {
+                Some(record) => {
+                    let stored = record.response.clone();
+                    return Ok(stored.map_or(BookResult::ServiceNotFound, BookResult::Replayed));
+                }
+                None => max_until,
+            },
             BookingOwner::Existing(id) => match state.service(id) {
                 Some(record) => max_until.min(record.end),
                 None => return Ok(BookResult::ServiceNotFound),
@@ -310,7 +317,7 @@ impl Store for MemoryStore {
         let id = owner.id();
         match state
             .group_bookings(group)
-            .book_number(group, request, id, until, now)
+            .book_number(group, request, owner, until, now)
         {
             AllocationResult::Exhausted(wait) => Ok(BookResult::Exhausted(wait)),
             AllocationResult::Allocated(booking) => {
@@ -318,6 +325,18 @@ impl Store for MemoryStore {
                 Ok(BookResult::Booked(booking))
             }
         }
+    }
+
+    async fn release_pending_number(
+        &self,
+        id: &ServiceId,
+        booking: &Booking,
+    ) -> Result<(), StoreError> {
+        let mut state = self.state();
+        if state.service(id).is_none() {
+            state.release_number(id, &booking.group, &booking.id);
+        }
+        Ok(())
     }
 
     async fn release_number(&self, id: &ServiceId, booking: &Booking) -> Result<(), StoreError> {

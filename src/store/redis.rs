@@ -220,6 +220,14 @@ impl Store for RedisStore {
         self.book_number(owner, group, request).await
     }
 
+    async fn release_pending_number(
+        &self,
+        id: &ServiceId,
+        booking: &Booking,
+    ) -> Result<(), StoreError> {
+        self.release_pending_number(id, booking).await
+    }
+
     async fn release_number(&self, id: &ServiceId, booking: &Booking) -> Result<(), StoreError> {
         self.release_number(id, booking).await
     }

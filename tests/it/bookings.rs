@@ -32,6 +32,7 @@ on_every_kind_of_store!(
     an_exhausted_group_returns_retry_after,
     a_failed_create_books_no_number,
     concurrent_creates_with_one_idempotency_key_book_one_number,
+    concurrent_creates_with_one_idempotency_key_book_the_only_number,
     concurrent_creates_with_one_idempotency_key_book_a_shared_number_once,
 );
 
@@ -276,6 +277,25 @@ async fn concurrent_creates_with_one_idempotency_key_book_one_number(app: TestAp
     let call = format!("_access_number={}", booked.number);
     assert_eq!(match_call(&app, &call).await, booked.id);
     delete_service(&app, &booked).await;
+}
+
+async fn concurrent_creates_with_one_idempotency_key_book_the_only_number(app: TestApp) {
+    for strategy in ["CLUSTER", "LOCAL"] {
+        let group = default_group_toml(strategy, 1);
+        let app = start_app(&app, &group).await;
+        let booked = create_twenty_concurrently(&app).await;
+        assert_eq!(booked.number, number(0));
+        if app.redis.is_some() {
+            assert_eq!(verify_bookings(&app, &group).await.booked.len(), 1);
+        }
+        assert_none_free(&app, "").await;
+        let call = format!("_access_number={}", booked.number);
+        assert_eq!(match_call(&app, &call).await, booked.id);
+        // The match released the number.
+        let next = book_number(&app, "").await;
+        assert_eq!(match_call(&app, &call).await, next.id);
+        delete_service(&app, &booked).await;
+    }
 }
 
 async fn concurrent_creates_with_one_idempotency_key_book_a_shared_number_once(app: TestApp) {

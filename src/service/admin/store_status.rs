@@ -8,7 +8,10 @@ use std::{
 };
 
 use super::{Admin, AdminError, bookings::MostUsedGroups, replicas::Replica};
-use crate::store::{StoreError, Timestamp, WallClock};
+use crate::{
+    model::readiness::{Readiness, Reason, Status},
+    store::{StoreError, Timestamp, WallClock},
+};
 
 /// Maximum number of cached sessions.
 const MAX_CACHED_SESSIONS: usize = 1_000;
@@ -54,6 +57,7 @@ pub struct Overview {
 #[derive(Debug, Default)]
 pub struct StoreStatus {
     store: String,
+    readiness: Readiness,
     state: Mutex<CachedState>,
 }
 
@@ -67,11 +71,12 @@ struct CachedState {
 }
 
 impl StoreStatus {
-    /// The status of the store at this address.
+    /// The status of the store at this address. While `readiness` reports an outage, its start is that of the outage.
     #[must_use]
-    pub fn new(store: String) -> Self {
+    pub fn new(store: String, readiness: Readiness) -> Self {
         Self {
             store,
+            readiness,
             state: Mutex::default(),
         }
     }
@@ -90,13 +95,14 @@ impl StoreStatus {
     }
 
     fn record_outage(&self, error: &StoreError) -> StoreOutage {
+        let reported = self.readiness.last().as_ref().and_then(outage_start);
         let mut state = self.lock();
         let (since, error) = state
             .failure
             .get_or_insert_with(|| (WallClock::default().now(), error.to_string()));
         StoreOutage {
             store: self.store.clone(),
-            since: *since,
+            since: reported.unwrap_or(*since),
             error: error.clone(),
         }
     }
@@ -140,6 +146,27 @@ impl StoreStatus {
     pub(super) fn remove_session(&self, session_key: &str) {
         self.lock().sessions.remove(session_key);
     }
+}
+
+/// The time since which requests fail because of the store, as `/readyz` returns it; `None` if they do not.
+fn outage_start(status: &Status) -> Option<Timestamp> {
+    let is_outage = |reason: Reason| {
+        !matches!(
+            reason,
+            Reason::Draining
+                | Reason::MissingRights
+                | Reason::ClockSkew
+                | Reason::Starting
+                | Reason::RightsIncomplete
+                | Reason::SentinelsUnreachable
+                | Reason::StoreFull
+        )
+    };
+    let mut findings = status.findings.iter();
+    let (outage, since) = findings.find(|(finding, _)| is_outage(finding.reason))?;
+    let is_main = status.main_reason() == Some(outage.reason);
+    let since = if is_main { status.since } else { *since };
+    Some(Timestamp::from_millis(since.as_millisecond()))
 }
 
 impl Admin {
@@ -206,5 +233,37 @@ impl Admin {
             replicas: self.replicas().await?,
             groups: self.most_used_groups(max_groups).await?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::readiness::Finding;
+
+    #[tokio::test]
+    async fn outage_starts_when_the_readiness_reports_it() {
+        let readiness = Readiness::default();
+        let status = StoreStatus::new("redis".to_owned(), readiness.clone());
+        let error = StoreError::Unavailable("closed".to_owned());
+        let shown = || status.record_outage(&error).since;
+        let assess = |reasons: &[Reason]| {
+            let findings = reasons.iter().map(|reason| Finding::new(*reason, ""));
+            let since = readiness.assess(findings.collect()).since;
+            Timestamp::from_millis(since.as_millisecond())
+        };
+        let own = shown();
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        assess(&[Reason::Starting, Reason::StoreFull]);
+        assert_eq!(shown(), own);
+        let reported = assess(&[Reason::StoreUnreachable]);
+        assert!(reported > own);
+        assert_eq!(shown(), reported);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        // The clock skew is the main reason now, but not of this outage.
+        assess(&[Reason::ClockSkew, Reason::StoreUnreachable]);
+        assert_eq!(shown(), reported);
+        assess(&[]);
+        assert_eq!(shown(), own);
     }
 }

@@ -5,8 +5,8 @@ use tracing::warn;
 use crate::{
     service::{
         ServiceError,
-        book_number::NumberRequest,
-        create::{CreateOutcome, CreateResponse, PendingCreate},
+        book_number::{NumberRequest, NumberResult},
+        create::{CreateOutcome, CreateResponse, PendingCreate, replay},
         create_response::CreateResponseBody,
         parameters::Parameters,
     },
@@ -28,9 +28,21 @@ impl PendingCreate {
         )?;
         let ttl = self.ttl(&parameters)?.max(number_request.timeout());
         self.check_key_count(&changes)?;
-        let booking = number_request
-            .book_number(&*self.store, BookingOwner::New(&self.id))
-            .await?;
+        let request = self.idempotent_request.as_ref();
+        let owner = match request {
+            Some(request) => BookingOwner::NewRepeatable(&self.id, request.digest()),
+            None => BookingOwner::New(&self.id),
+        };
+        let booking = match number_request
+            .book_number_or_replay(&*self.store, owner)
+            .await?
+        {
+            NumberResult::Booked(booking) => booking,
+            NumberResult::Replayed(stored) => {
+                return Ok(replay(request, &stored)?.into_response(String::new()));
+            }
+        };
+        let is_repeatable = request.is_some();
         let response = CreateResponseBody::new(&self.id)
             .with_booking(&booking)
             .to_json()?;
@@ -38,13 +50,17 @@ impl PendingCreate {
         let result = self
             .create(ttl, changes, Some(booking.clone()), Some(&response))
             .await;
-        let keep_booking = match &result {
-            Ok(CreateOutcome::Created) => true,
-            Ok(CreateOutcome::Replayed(_)) => false,
+        let released = match &result {
+            // Repetitions of a request use one booking, which belongs to the service.
+            Ok(CreateOutcome::Created | CreateOutcome::Replayed(_)) => Ok(()),
             // If the service may exist, the cleanup decides.
-            Err(error) => !error.had_no_effect(),
+            Err(error) if !error.had_no_effect() => Ok(()),
+            // The service is that of another request, with another booking.
+            Err(ServiceError::IdempotencyKeyReused) => store.release_number(&id, &booking).await,
+            Err(_) if is_repeatable => store.release_pending_number(&id, &booking).await,
+            Err(_) => store.release_number(&id, &booking).await,
         };
-        if !keep_booking && let Err(error) = store.release_number(&id, &booking).await {
+        if let Err(error) = released {
             let Booking { group, number, .. } = booking;
             warn!(group, number, %error, "number not released; the cleanup releases it");
         }

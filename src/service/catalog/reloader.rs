@@ -25,6 +25,8 @@ pub struct CatalogReloader {
     poll_interval: Duration,
     /// When the next retired entry expires.
     purge_at: Option<Timestamp>,
+    /// When the stored catalog was read last.
+    read_at: Timestamp,
 }
 
 impl CatalogReloader {
@@ -43,6 +45,7 @@ impl CatalogReloader {
             current,
             poll_interval,
             purge_at: None,
+            read_at: Timestamp::default(),
         }
     }
 
@@ -109,14 +112,16 @@ impl CatalogReloader {
     }
 
     /// Stores the catalog that was read, and detects whether the store has lost entries.
-    fn detect_loss(&self, stored: StoredCatalog, at: Timestamp) {
+    fn detect_loss(&mut self, stored: StoredCatalog, at: Timestamp) {
         let (known_loss, before) = (self.current.lost(), self.current.stored());
-        let lost = LostCatalog::detect(known_loss.as_deref(), before.as_ref(), &stored, at);
+        let (known_loss, before) = (known_loss.as_deref(), before.as_deref());
+        let lost = LostCatalog::detect(known_loss, before, self.read_at, &stored, at);
+        self.read_at = at;
         let entries = lost.as_ref().map_or(0, LostCatalog::missing_count);
-        match (&known_loss, &lost) {
-            (None, Some(lost)) => warn!(
+        match (known_loss, &lost) {
+            (_, Some(lost)) if lost.exceeds(known_loss) => warn!(
                 entries,
-                version = lost.version(),
+                version = before.map(|before| &before.version),
                 now = stored.version,
                 "catalog entries lost: the store has an older catalog than this replica, which keeps its \
                  copy for POST /genesys/1/admin/catalog/restore"

@@ -9,8 +9,8 @@ use std::{
 use rand::RngExt;
 
 use crate::store::{
-    AccessNumber, AllocationStrategy, BookedNumber, Booking, BookingId, BookingRequest, Call,
-    Group, ListedBooking, PoolUsage, ServiceId, Timestamp,
+    AccessNumber, AllocationStrategy, BookedNumber, Booking, BookingId, BookingOwner,
+    BookingRequest, Call, Group, ListedBooking, PoolUsage, ServiceId, Timestamp,
 };
 
 /// The maximum number of codes tried for one number.
@@ -117,11 +117,21 @@ impl GroupState {
         &mut self,
         group: &Group,
         request: &BookingRequest,
-        service: &ServiceId,
+        owner: BookingOwner<'_>,
         until: Timestamp,
         now: Timestamp,
     ) -> AllocationResult {
         self.reclaim(now);
+        let id = match owner {
+            BookingOwner::NewRepeatable(service, digest) => {
+                if let Some(booking) = self.booking_of_request(group, request, service, digest, now)
+                {
+                    return AllocationResult::Allocated(booking);
+                }
+                BookingId::generate_for_request(now, digest)
+            }
+            BookingOwner::New(_) | BookingOwner::Existing(_) => BookingId::generate(now),
+        };
         let allocated = match group.strategy {
             AllocationStrategy::Exclusive => self.pick_exclusive(request),
             AllocationStrategy::Random | AllocationStrategy::RoundRobin => {
@@ -137,7 +147,6 @@ impl GroupState {
             let first = self.by_end.first().map(|(until, _)| until.since(now));
             return AllocationResult::Exhausted(first.unwrap_or(Duration::from_secs(1)));
         };
-        let id = BookingId::generate(now);
         let booking = Booking {
             id: id.clone(),
             group: group.name.clone(),
@@ -148,7 +157,7 @@ impl GroupState {
         };
         let entry = BookingRecord {
             number,
-            service: service.clone(),
+            service: owner.id().clone(),
             code,
             caller: request.caller.clone(),
             until,
@@ -157,6 +166,30 @@ impl GroupState {
         self.insert_booking(id, entry);
         let pool = request.include_pool.then(|| self.usage());
         AllocationResult::Allocated(Booking { pool, ..booking })
+    }
+
+    /// Returns the booking that another repetition of the request has made for `service`.
+    fn booking_of_request(
+        &self,
+        group: &Group,
+        request: &BookingRequest,
+        service: &ServiceId,
+        digest: &str,
+        now: Timestamp,
+    ) -> Option<Booking> {
+        let suffix = BookingId::suffix_of(digest);
+        let (id, entry) = self
+            .bookings
+            .iter()
+            .find(|(id, entry)| entry.service == *service && id.as_str().ends_with(&suffix))?;
+        Some(Booking {
+            id: id.clone(),
+            group: group.name.clone(),
+            number: entry.number.text.clone(),
+            code: entry.code.clone(),
+            expires_in: entry.until.since(now),
+            pool: request.include_pool.then(|| self.usage()),
+        })
     }
 
     fn insert_booking(&mut self, id: BookingId, entry: BookingRecord) {

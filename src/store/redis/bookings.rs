@@ -12,9 +12,13 @@ use redis::Cmd;
 use super::{
     OWNED_TTL_MARGIN, RedisStore,
     connection::parse_reply,
-    keys, millis,
+    keys::{self, OwnedResource},
+    millis,
     script_reply::{ScriptReply, reply_array},
-    scripts::{BOOK_NUMBER, EXTEND_BOOKINGS, MATCH_BOOKING, REGISTER_OWNED, RELEASE, evalsha},
+    scripts::{
+        BOOK_NUMBER, EXTEND_BOOKINGS, MATCH_BOOKING, REGISTER_OWNED, RELEASE, UNREGISTER_PENDING,
+        evalsha,
+    },
 };
 use crate::store::{
     AllocationStrategy, BookResult, Booking, BookingId, BookingOwner, BookingRequest, Call, Group,
@@ -44,9 +48,9 @@ impl RedisStore {
         request: &BookingRequest,
     ) -> Result<BookResult, StoreError> {
         let now = self.redis.now()?;
-        let booking = BookingId::generate(now);
-        let Some(end) = self.register_booking(owner, group, &booking, now).await? else {
-            return Ok(BookResult::ServiceNotFound);
+        let (booking, end) = match self.register_booking(owner, group, now).await? {
+            Ok(registered) => registered,
+            Err(not_booked) => return Ok(not_booked),
         };
         let max_until = now.after(request.timeout);
         let until = if owner.is_new() {
@@ -57,7 +61,7 @@ impl RedisStore {
         let id = owner.id();
         if until <= now {
             // Redis may still return a service in the millisecond of its expiration.
-            self.unregister_booking(id, group, &booking).await?;
+            self.unregister_booking(owner, group, &booking).await?;
             return Ok(BookResult::ServiceNotFound);
         }
         let mut book = || {
@@ -95,14 +99,14 @@ impl RedisStore {
                 ScriptReply::Refused(wait) => {
                     let wait = wait.first().and_then(|wait| wait.parse().ok());
                     let wait = Duration::from_millis(wait.unwrap_or(1_000));
-                    self.unregister_booking(id, group, &booking).await?;
+                    self.unregister_booking(owner, group, &booking).await?;
                     return Ok(BookResult::Exhausted(wait));
                 }
                 ScriptReply::CodesTaken => {}
                 other => return Err(other.unexpected()),
             }
         }
-        self.unregister_booking(id, group, &booking).await?;
+        self.unregister_booking(owner, group, &booking).await?;
         Ok(BookResult::Exhausted(Duration::from_secs(1)))
     }
 
@@ -121,16 +125,24 @@ impl RedisStore {
         self.redis.query_replicated(&script()).await
     }
 
-    /// Records the booking in `own:{id}` and the id in the cleanup index in one round trip. Returns the
-    /// expiration time of the owner; `None` if it has ended.
+    /// Records a booking in `own:{id}` and the id in the cleanup index in one round trip. Repetitions of a
+    /// request get one booking. Returns it and the expiration time of the owner, or why there is no booking.
     async fn register_booking(
         &self,
         owner: BookingOwner<'_>,
         group: &Group,
-        booking: &BookingId,
         now: Timestamp,
-    ) -> Result<Option<Timestamp>, StoreError> {
+    ) -> Result<Result<(BookingId, Timestamp), BookResult>, StoreError> {
         let id = owner.id();
+        let (booking, suffix) = match owner {
+            BookingOwner::NewRepeatable(_, digest) => (
+                BookingId::generate_for_request(now, digest),
+                BookingId::suffix_of(digest),
+            ),
+            BookingOwner::New(_) | BookingOwner::Existing(_) => {
+                (BookingId::generate(now), String::new())
+            }
+        };
         let abandoned_at = now.after(PENDING_CREATE_TTL).millis().to_string();
         let mut schedule = redis::cmd("ZADD");
         schedule.arg(self.keys.index(id));
@@ -142,38 +154,52 @@ impl RedisStore {
         let keys = [self.keys.service(id), self.keys.owned(id)];
         let mut register = evalsha(&REGISTER_OWNED, &keys);
         register.arg(now.millis());
-        register.arg(keys::owned_booking_field(&group.name, booking));
+        register.arg(keys::owned_booking_field(&group.name, &booking));
         register.arg(if owner.is_new() {
             abandoned_at.as_str()
         } else {
             ""
         });
         register.arg(millis(OWNED_TTL_MARGIN));
+        register.arg(keys::owned_booking_prefix(&group.name));
+        register.arg(suffix);
         let [_scheduled, reply] = reply_array(
             self.redis
                 .pipeline_ordered(vec![schedule, register])
                 .await?,
         )?;
         match parse_reply(reply)? {
-            ScriptReply::Done(end) => {
-                let end = end.first().and_then(|end| end.parse().ok());
+            ScriptReply::Done(reply) => {
+                let end = reply.first().and_then(|end| end.parse().ok());
                 let end = end.ok_or_else(|| {
                     StoreError::Corrupt("expiration time of a service".to_owned())
                 })?;
-                Ok(Some(Timestamp::from_millis(end)))
+                let registered = reply.get(1).and_then(|field| OwnedResource::parse(field));
+                let Some(OwnedResource::Booking(_, booking)) = registered else {
+                    return Err(StoreError::Corrupt("registered booking".to_owned()));
+                };
+                let end = Timestamp::from_millis(end);
+                Ok(Ok((booking, end)))
             }
-            ScriptReply::Refused(_) => Ok(None),
+            ScriptReply::Refused(mut stored) => Ok(Err(stored
+                .pop()
+                .map_or(BookResult::ServiceNotFound, BookResult::Replayed))),
             other => Err(other.unexpected()),
         }
     }
 
+    /// Removes a booking without a number from the resources of its service. If a concurrent repetition may use
+    /// it, it remains until the service ends or its create is abandoned.
     async fn unregister_booking(
         &self,
-        id: &ServiceId,
+        owner: BookingOwner<'_>,
         group: &Group,
         booking: &BookingId,
     ) -> Result<(), StoreError> {
-        let unregister = self.unregister_command(id, &group.name, booking);
+        if let BookingOwner::NewRepeatable(..) = owner {
+            return Ok(());
+        }
+        let unregister = self.unregister_command(owner.id(), &group.name, booking);
         self.redis.query(&unregister).await
     }
 
@@ -184,6 +210,21 @@ impl RedisStore {
             .arg(self.keys.owned(id))
             .arg(keys::owned_booking_field(group, booking));
         unregister
+    }
+
+    pub(super) async fn release_pending_number(
+        &self,
+        id: &ServiceId,
+        booking: &Booking,
+    ) -> Result<(), StoreError> {
+        let keys = [self.keys.service(id), self.keys.owned(id)];
+        let mut unregister = evalsha(&UNREGISTER_PENDING, &keys);
+        unregister.arg(keys::owned_booking_field(&booking.group, &booking.id));
+        if self.redis.query(&unregister).await? {
+            let release = self.release_command(&booking.group, &[&booking.id]);
+            self.redis.query::<()>(&release).await?;
+        }
+        Ok(())
     }
 
     pub(super) async fn release_number(

@@ -302,7 +302,12 @@ impl OwnedResource {
 
 /// The field of a booking in `own:{id}`.
 pub(super) fn owned_booking_field(group: &str, booking: &BookingId) -> String {
-    [OWNED_BOOKING, group, ":", booking.as_str()].concat()
+    owned_booking_prefix(group) + booking.as_str()
+}
+
+/// The beginning of the fields of bookings of a group in `own:{id}`.
+pub(super) fn owned_booking_prefix(group: &str) -> String {
+    [OWNED_BOOKING, group, ":"].concat()
 }
 
 /// The field of a blob in `own:{id}`.

@@ -57,6 +57,9 @@ pub(super) static WRITE_CHUNK: LazyLock<LuaScript> =
 /// Records a resource of a service before it is acquired.
 pub(super) static REGISTER_OWNED: LazyLock<LuaScript> =
     LazyLock::new(|| with_clock(&[include_str!("scripts/register_owned.lua")]));
+/// Removes a booking from the resources of a service that was not created.
+pub(super) static UNREGISTER_PENDING: LazyLock<LuaScript> =
+    LazyLock::new(|| LuaScript::new(include_str!("scripts/unregister_pending.lua")));
 /// Decides that a service has ended, and returns its resources.
 pub(super) static CLAIM_CLEANUP: LazyLock<LuaScript> =
     LazyLock::new(|| with_clock(&[include_str!("scripts/claim_cleanup.lua")]));
@@ -115,7 +118,7 @@ pub(super) static PREVIEWS: LazyLock<LuaScript> =
     LazyLock::new(|| LuaScript::new(include_str!("scripts/previews.lua")));
 
 /// All scripts. Each connection loads them when it opens, so that `EVALSHA` finds them.
-pub(super) fn all() -> [&'static LuaScript; 29] {
+pub(super) fn all() -> [&'static LuaScript; 30] {
     [
         &CREATE,
         &WRITE,
@@ -127,6 +130,7 @@ pub(super) fn all() -> [&'static LuaScript; 29] {
         &EXTEND_IDEMPOTENCY_KEY,
         &EXPIRE_BLOBS,
         &REGISTER_OWNED,
+        &UNREGISTER_PENDING,
         &CLAIM_CLEANUP,
         &RESCHEDULE_CLEANUP,
         &LEASE,

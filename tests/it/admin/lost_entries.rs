@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 
 use super::fixture::{
     ADMIN_SETTINGS, audit_actions, create_entry, create_service, delete_entry,
-    exclusive_group_options, get, get_json, request, request_interaction_options, start_replica,
-    store_options,
+    exclusive_group_options, get, get_json, import, request, request_interaction_options,
+    start_replica, store_options,
 };
 use crate::support::{
-    Bodies, TestApp, TestRedis, TestResponse, eventually, metrics::Metrics, program::Program,
-    random_prefix,
+    Bodies, TestApp, TestRedis, TestResponse, dedicated_redis::DedicatedRedis, eventually,
+    metrics::Metrics, program::Program, random_prefix,
 };
 
 /// A replica on a dedicated Redis, with two stored services and a group.
@@ -116,14 +116,108 @@ async fn restore_keeps_newer_entries_and_requires_the_current_version() {
     create_entry(&app, "services/vault", &store_options()).await;
     let stale = restore(&app, &etag).await;
     assert_eq!(stale.status, 412, "{}", stale.text());
-    let (etag, lost) = wait_for_lost_entries(&app, 3).await;
+    let (etag, lost) = wait_for_lost_entries(&app, 2).await;
+    assert_eq!(lost["services"], json!(["call"]));
     assert_eq!(
         lost["lost_version"].as_str().unwrap().split('-').next(),
         Some("3")
     );
     let restored = restore(&app, &etag).await;
     assert_eq!(restored.status, 200, "{}", restored.text());
+    assert_eq!(restored.json()["created"], 2);
     wait_for_lost_entries(&app, 0).await;
+    let kept = get_json(&app, "services/vault").await;
+    assert_eq!(kept["options"].get("password"), None, "{kept}");
+}
+
+/// Waits until the services of `expected` are lost on both replicas. Returns the `ETag`.
+async fn wait_for_lost_services(replicas: [&TestApp; 2], expected: &[&str]) -> String {
+    let mut etags = Vec::new();
+    for replica in replicas {
+        let current = get(replica, "catalog").await;
+        let (etag, lost) = eventually("the replica has the current catalog", async || {
+            let (etag, lost) = wait_for_lost_entries(replica, expected.len()).await;
+            (etag == current.header("etag")).then_some((etag, lost))
+        })
+        .await;
+        assert_eq!(lost["services"], json!(expected));
+        let metrics = Metrics::scrape(replica.address).await;
+        let counted = metrics.value("catalog_entries_lost");
+        let lost_count = f64::from(u32::try_from(expected.len()).unwrap());
+        assert!((counted - lost_count).abs() < f64::EPSILON, "{counted}");
+        etags.push(etag);
+    }
+    assert_eq!(etags[0], etags[1]);
+    etags.remove(0)
+}
+
+#[tokio::test]
+async fn entries_deleted_after_a_loss_stay_deleted() {
+    const OPTIONS: [(&str, &str); 2] = [("save", ""), ("appendonly", "no")];
+    let redis = DedicatedRedis::start(&OPTIONS).await;
+    let url = redis.url();
+    let settings = [&ADMIN_SETTINGS[..], &[("redis.url", url.as_str())]].concat();
+    let app = TestApp::start(None, &random_prefix(), &settings).await;
+    let other = TestApp::start(None, &app.prefix, &settings).await;
+    let both = [&app, &other];
+    for name in ["ea", "eb", "ed", "ee"] {
+        create_entry(&app, &format!("services/{name}"), &store_options()).await;
+    }
+    redis.command(&["SAVE"]).await;
+    create_entry(&app, "services/ec", &store_options()).await;
+    wait_for_lost_services(both, &[]).await;
+    redis.kill();
+    redis.spawn(&OPTIONS);
+    wait_for_lost_entries(&app, 1).await;
+    wait_for_lost_entries(&other, 1).await;
+    wait_for_lost_services(both, &["ec"]).await;
+    delete_entry(&app, "services/ea").await;
+    wait_for_lost_services(both, &["ec"]).await;
+    delete_entry(&other, "services/eb").await;
+    wait_for_lost_services(both, &["ec"]).await;
+    // An import deletes `ee`.
+    let text = "[services.ed]\n_type = \"builtin\"\n_service = \"store\"\n";
+    let imported = import(&other, Method::PUT, "*", text).await;
+    assert_eq!(imported.status, 200, "{}", imported.text());
+    let etag = wait_for_lost_services(both, &["ec"]).await;
+    let restored = restore(&app, &etag).await;
+    assert_eq!(restored.status, 200, "{}", restored.text());
+    assert_eq!(restored.json()["created"], 1);
+    wait_for_lost_services(both, &[]).await;
+    for replica in both {
+        for (name, status) in [
+            ("ea", 404),
+            ("eb", 404),
+            ("ec", 200),
+            ("ed", 200),
+            ("ee", 404),
+        ] {
+            let response = get(replica, &format!("services/{name}")).await;
+            assert_eq!(response.status, status, "{name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn second_loss_is_restored_with_the_first() {
+    let redis = Arc::new(TestRedis::dedicated());
+    let app = TestApp::start(Some(Arc::clone(&redis)), &random_prefix(), &ADMIN_SETTINGS).await;
+    let other = start_replica(&app, &[]).await;
+    let both = [&app, &other];
+    for name in ["ea", "eb"] {
+        create_entry(&app, &format!("services/{name}"), &store_options()).await;
+    }
+    wait_for_lost_services(both, &[]).await;
+    flush(&redis).await;
+    wait_for_lost_services(both, &["ea", "eb"]).await;
+    create_entry(&app, "services/ex", &store_options()).await;
+    wait_for_lost_services(both, &["ea", "eb"]).await;
+    flush(&redis).await;
+    let etag = wait_for_lost_services(both, &["ea", "eb", "ex"]).await;
+    let restored = restore(&other, &etag).await;
+    assert_eq!(restored.status, 200, "{}", restored.text());
+    assert_eq!(restored.json()["created"], 3);
+    wait_for_lost_services(both, &[]).await;
 }
 
 #[tokio::test]
@@ -163,6 +257,20 @@ async fn loss_is_logged_and_counted() {
     })
     .await;
     assert_eq!(program.count_log_events("catalog entries lost"), 1);
+    // A second loss is logged and counted too.
+    let put = reqwest::Client::new()
+        .put(format!("http://{address}/genesys/1/admin/services/two"))
+        .basic_auth("admin", Some("p"))
+        .header("content-type", "application/json")
+        .body(store_options().to_string());
+    assert_eq!(TestResponse::send(put).await.status, 201);
+    flush(&redis).await;
+    eventually("the second loss is counted", async || {
+        let lost = Metrics::scrape(address).await.value("catalog_entries_lost");
+        ((lost - 2.0).abs() < f64::EPSILON).then_some(())
+    })
+    .await;
+    assert_eq!(program.count_log_events("catalog entries lost"), 2);
 }
 
 #[tokio::test]
@@ -191,14 +299,14 @@ async fn cli_export_contains_secrets_only_with_the_option() {
     for name in ["services/vault", "services/call", "groups/pool"] {
         delete_entry(&app, name).await;
     }
-    let import = async |text: &str| {
+    let merge = async |text: &str| {
         let post = request(&app, Method::POST, "catalog");
         TestResponse::send(post.typed_body("application/toml", text.as_bytes())).await
     };
-    let refused = import(&masked.stdout).await;
+    let refused = merge(&masked.stdout).await;
     assert_eq!(refused.status, 400, "{}", refused.text());
     assert!(refused.text().contains("vault"), "{}", refused.text());
-    let imported = import(&unmasked.stdout).await;
+    let imported = merge(&unmasked.stdout).await;
     assert_eq!(imported.status, 200, "{}", imported.text());
     get_json(&app, "services/vault").await;
     let vault = app

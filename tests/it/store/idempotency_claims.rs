@@ -2,10 +2,12 @@
 
 use futures_util::future::join_all;
 use switchboard::store::{
-    CreateResult, IdempotencyClaim, IdempotencyKey, NewService, ServiceId, Store, Timestamp,
+    AllocationStrategy, BookResult, Booking, BookingOwner, CreateResult, IdempotencyClaim,
+    IdempotencyKey, NewService, ServiceId, Store, Timestamp,
 };
 
 use crate::support::{
+    bookings::{booking_request, resource_group},
     eventually, now,
     stores::{empty_service, in_ms, on_every_store, sleep_until},
 };
@@ -21,6 +23,8 @@ on_every_store!(
     service_does_not_change_key_of_another,
     different_keys_are_independent,
     concurrent_claims_return_one_id,
+    repetitions_of_a_create_use_one_booking,
+    booking_of_a_created_service_is_not_released_as_pending,
 );
 
 fn fresh_key() -> IdempotencyKey {
@@ -186,4 +190,59 @@ async fn concurrent_claims_return_one_id(store: &dyn Store) {
     let first = &outcomes[0].1;
     assert_eq!(offered.filter(|offer| offer == first).count(), 1);
     assert!(outcomes.iter().all(|(_, outcome)| outcome == first));
+}
+
+/// Books the only number of a group for a create with a key and this digest of its request.
+async fn book(store: &dyn Store, id: &ServiceId, digest: &str) -> BookResult {
+    let group = resource_group(AllocationStrategy::Exclusive, 1);
+    let owner = BookingOwner::NewRepeatable(id, digest);
+    store
+        .book_number(owner, &group, &booking_request(60_000))
+        .await
+        .unwrap()
+}
+
+async fn book_expecting_success(store: &dyn Store, id: &ServiceId, digest: &str) -> Booking {
+    match book(store, id, digest).await {
+        BookResult::Booked(booking) => booking,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn repetitions_of_a_create_use_one_booking(store: &dyn Store) {
+    let (id, other) = (ServiceId::generate(), ServiceId::generate());
+    let digest = "0123456789abcdef".repeat(4);
+    let first = book_expecting_success(store, &id, &digest).await;
+    let second = book_expecting_success(store, &id, &digest).await;
+    assert_eq!((&first.id, &first.number), (&second.id, &second.number));
+    // Neither another request nor another service gets it.
+    for (id, digest) in [(&id, "f".repeat(64)), (&other, digest.clone())] {
+        let result = book(store, id, &digest).await;
+        assert!(matches!(result, BookResult::Exhausted(_)), "{result:?}");
+    }
+    store.release_pending_number(&id, &first).await.unwrap();
+    book_expecting_success(store, &other, &digest).await;
+}
+
+async fn booking_of_a_created_service_is_not_released_as_pending(store: &dyn Store) {
+    let (id, other) = (ServiceId::generate(), ServiceId::generate());
+    let digest = "0123456789abcdef".repeat(4);
+    let booking = book_expecting_success(store, &id, &digest).await;
+    let service = NewService {
+        id: id.clone(),
+        end: in_ms(60_000),
+        booking: Some(booking.clone()),
+        idempotency: Some((fresh_key(), "the response".to_owned())),
+        ..empty_service()
+    };
+    let created = store.create(service).await.unwrap();
+    assert_eq!(created, CreateResult::Created);
+    let expected = BookResult::Replayed("the response".to_owned());
+    assert_eq!(book(store, &id, &digest).await, expected);
+    store.release_pending_number(&id, &booking).await.unwrap();
+    let result = book(store, &other, &digest).await;
+    assert!(matches!(result, BookResult::Exhausted(_)), "{result:?}");
+    store.delete(&id).await.unwrap();
+    store.release_number(&id, &booking).await.unwrap();
+    book_expecting_success(store, &other, &digest).await;
 }

@@ -2,13 +2,16 @@
 
 use serde_json::json;
 
-use super::fixture::AdminSession;
+use super::fixture::{AdminSession, all_between};
 use crate::{
     admin::fixture::{
         ADMIN_SETTINGS, create_entry, exclusive_group_options, request_interaction_options,
         store_options,
     },
-    support::{TestApp, TestResponse, dedicated_redis::DedicatedRedis, eventually, random_prefix},
+    support::{
+        TestApp, TestResponse, dedicated_redis::DedicatedRedis, eventually, random_prefix,
+        readiness::wait_for_reason,
+    },
 };
 
 const OPTIONS: [(&str, &str); 1] = [("appendonly", "yes")];
@@ -54,6 +57,19 @@ async fn pages_show_cached_data_and_the_outage() {
         "pool",
     ] {
         assert!(overview.contains(part), "{part}: {overview}");
+    }
+    // The pages and /readyz show the same start of the outage.
+    let (status, readyz) = wait_for_reason(&app, "store_unreachable").await;
+    assert_eq!(status, 503, "{readyz}");
+    let since = readyz["since"].as_str().unwrap();
+    let overview = session.page("").await;
+    let shown = all_between(&overview, "unavailable", "</time>");
+    assert!(shown.len() >= 2, "{overview}");
+    for part in shown {
+        assert!(
+            part.contains(&format!("datetime=\"{since}\"")),
+            "{since}: {part}"
+        );
     }
     for (path, expected) in [
         ("/services", "vault"),

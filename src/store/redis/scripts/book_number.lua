@@ -22,7 +22,12 @@ local function result(number, code)
   return {1, number, code, tostring(size), tostring(available)}
 end
 local existing = read_booking(ARGV[4])
-if existing then -- a retry: the first reply was lost
+if existing then -- a retry: the first reply was lost, or a repetition of a create
+  if tonumber(existing.max_until) < max_until then
+    redis.call('HSET', bookings, existing.id, join_lines(existing.number, existing.subscriber, existing.service,
+      existing.code, existing.caller, format_millis(max_until)))
+    redis.call('ZADD', booked, format_millis(expires_at), existing.id)
+  end
   return result(existing.number, existing.code)
 end
 reclaim(now, 8)
