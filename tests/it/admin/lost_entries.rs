@@ -165,7 +165,7 @@ async fn entries_deleted_after_a_loss_stay_deleted() {
     }
     redis.command(&["SAVE"]).await;
     create_entry(&app, "services/ec", &store_options()).await;
-    wait_for_lost_services(both, &[]).await;
+    wait_until_active(both, "ec").await;
     redis.kill();
     redis.spawn(&OPTIONS);
     wait_for_lost_entries(&app, 1).await;
@@ -198,6 +198,20 @@ async fn entries_deleted_after_a_loss_stay_deleted() {
     }
 }
 
+/// Waits until each replica creates services from this definition.
+async fn wait_until_active(replicas: [&TestApp; 2], definition: &str) {
+    eventually("the definition is active on all replicas", async || {
+        for app in replicas {
+            let create = app.post(&format!("/genesys/1/service/{definition}"));
+            if TestResponse::send(create).await.status != 200 {
+                return None;
+            }
+        }
+        Some(())
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn second_loss_is_restored_with_the_first() {
     let redis = Arc::new(TestRedis::dedicated());
@@ -207,10 +221,11 @@ async fn second_loss_is_restored_with_the_first() {
     for name in ["ea", "eb"] {
         create_entry(&app, &format!("services/{name}"), &store_options()).await;
     }
-    wait_for_lost_services(both, &[]).await;
+    wait_until_active(both, "eb").await;
     flush(&redis).await;
     wait_for_lost_services(both, &["ea", "eb"]).await;
     create_entry(&app, "services/ex", &store_options()).await;
+    wait_until_active(both, "ex").await;
     wait_for_lost_services(both, &["ea", "eb"]).await;
     flush(&redis).await;
     let etag = wait_for_lost_services(both, &["ea", "eb", "ex"]).await;
