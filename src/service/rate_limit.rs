@@ -1,4 +1,5 @@
-//! Rate limits: creates per client address and per configured service, and failed matches per dialed number.
+//! Rate limits: creates per client address and per configured service, and failed matches per dialed number. Wrong
+//! credentials are in `failed_credentials.rs`.
 //!
 //! The counters are in the store, so that they apply to all replicas. Only configured limits are counted.
 

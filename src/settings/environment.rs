@@ -1,4 +1,4 @@
-//! The environment variables that a catalog can refer to.
+//! Environment variables that are not settings: those that a catalog refers to, and `OTEL_*`.
 
 use std::{
     collections::BTreeMap,

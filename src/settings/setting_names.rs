@@ -16,7 +16,6 @@ use super::{
 /// Prefix of the environment variables of settings.
 pub(super) const VARIABLE_PREFIX: &str = "SWITCHBOARD__";
 
-/// Sections, and the keys of each.
 /// Renamed sections and settings with their current names, which errors suggest.
 pub(super) const RENAMED: [(&str, &str); 19] = [
     ("admin.history_entries", "admin.audit_log_entries"),
