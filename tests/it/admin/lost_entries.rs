@@ -165,7 +165,7 @@ async fn entries_deleted_after_a_loss_stay_deleted() {
     }
     redis.command(&["SAVE"]).await;
     create_entry(&app, "services/ec", &store_options()).await;
-    wait_until_active(both, "ec").await;
+    wait_for_lost_services(both, &[]).await;
     redis.kill();
     redis.spawn(&OPTIONS);
     wait_for_lost_entries(&app, 1).await;
