@@ -6,12 +6,20 @@ use std::{
 };
 
 /// A source file, with its path from the root of the repository.
-struct Source {
-    path: String,
-    text: String,
+pub(super) struct Source {
+    pub(super) path: String,
+    pub(super) text: String,
 }
 
 impl Source {
+    /// Reads the file at a path from the root.
+    pub(super) fn read(path: &Path) -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let text = fs::read_to_string(root.join(path)).unwrap();
+        let path = path.to_str().unwrap().replace('\\', "/");
+        Self { path, text }
+    }
+
     /// Whether it belongs to `part`: `src/store` means `src/store.rs` and `src/store/`.
     fn is_in(&self, part: &str) -> bool {
         let rest = self.path.strip_prefix(part);
@@ -40,7 +48,7 @@ impl Source {
 }
 
 /// All files in these folders whose names end with `ending`.
-fn sources(folders: &[&str], ending: &str) -> Vec<Source> {
+pub(super) fn sources(folders: &[&str], ending: &str) -> Vec<Source> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut pending: Vec<PathBuf> = folders.iter().map(|folder| root.join(folder)).collect();
     let mut sources = Vec::new();
@@ -50,10 +58,7 @@ fn sources(folders: &[&str], ending: &str) -> Vec<Source> {
             if path.is_dir() {
                 pending.push(path);
             } else if path.to_string_lossy().ends_with(ending) {
-                let text = fs::read_to_string(&path).unwrap();
-                let path = path.strip_prefix(root).unwrap();
-                let path = path.to_str().unwrap().replace('\\', "/");
-                sources.push(Source { path, text });
+                sources.push(Source::read(path.strip_prefix(root).unwrap()));
             }
         }
     }

@@ -3,10 +3,9 @@
 //! Readers search this tree for the terms of HTTP, Redis, OpenTelemetry and Prometheus (`docs/glossary.md`). The
 //! words below stood for such terms once. `CONTRIBUTING.md` has the rules of language.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::Path;
+
+use crate::architecture::{Source, sources};
 
 /// What to write instead is in the second place.
 const WORDS: [(&[&str], &str); 10] = [
@@ -62,41 +61,19 @@ const FOLDERS: [&str; 7] = [
 ];
 const FILES: [&str; 3] = ["README.md", "Makefile", "docker-compose.yml"];
 const ENDINGS: [&str; 11] = [
-    "rs", "lua", "md", "html", "js", "css", "toml", "yaml", "yml", "tpl", "json",
+    ".rs", ".lua", ".md", ".html", ".js", ".css", ".toml", ".yaml", ".yml", ".tpl", ".json",
 ];
 /// This file, test data, and reports that quote other projects. CONTRIBUTING.md lists words to avoid.
 const EXCLUDED: [&str; 3] = ["tests/it/vocabulary.rs", "tests/it/data/", "docs/upstream/"];
 
-fn files() -> Vec<(String, String)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut pending: Vec<PathBuf> = FOLDERS.iter().map(|folder| root.join(folder)).collect();
-    let mut files: Vec<PathBuf> = FILES.iter().map(|file| root.join(file)).collect();
-    while let Some(folder) = pending.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                pending.push(path);
-            } else if path
-                .extension()
-                .is_some_and(|ending| ENDINGS.iter().any(|known| ending == *known))
-            {
-                files.push(path);
-            }
-        }
-    }
-    let read = files.into_iter().map(|path| {
-        let text = fs::read_to_string(&path).unwrap();
-        let path = path
-            .strip_prefix(root)
-            .unwrap()
-            .to_str()
-            .unwrap()
-            .to_owned();
-        (path, text)
-    });
-    let is_checked =
-        |(path, _): &(String, String)| !EXCLUDED.iter().any(|excluded| path.starts_with(excluded));
-    read.filter(is_checked).collect()
+fn files() -> Vec<Source> {
+    let in_folders = ENDINGS.iter().flat_map(|ending| sources(&FOLDERS, ending));
+    let in_root = FILES.iter().map(|file| Source::read(Path::new(file)));
+    let is_checked = |source: &Source| {
+        let path = &source.path;
+        !EXCLUDED.iter().any(|excluded| path.starts_with(excluded))
+    };
+    in_folders.chain(in_root).filter(is_checked).collect()
 }
 
 /// The words of a line in lower case; `_` and other punctuation separate them.
@@ -138,7 +115,7 @@ fn no_private_vocabulary_is_used() {
     let files = files();
     assert!(files.len() > 300, "{}", files.len());
     let mut found = Vec::new();
-    for (path, text) in &files {
+    for Source { path, text } in &files {
         for (number, line) in text.lines().enumerate() {
             for (term, instead) in private_terms(line) {
                 found.push(format!("{path}:{}: {term:?}; write: {instead}", number + 1));
