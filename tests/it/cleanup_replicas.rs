@@ -176,6 +176,11 @@ async fn existing_notification_flags_are_preserved() {
         .await;
     let app = fixture.replica().await;
     fixture.wait_for_subscribers(1).await;
+    // A replica subscribes before it enables the notifications.
+    eventually("the replica has enabled its notifications", async || {
+        (fixture.flags().await != "Kl").then_some(())
+    })
+    .await;
     assert_eq!(fixture.flags().await, "EKeglx");
     let service = create_with_file(&app).await;
     TestResponse::send(app.delete(&service)).await.assert_ok();
@@ -191,6 +196,10 @@ async fn sufficient_notification_flags_are_unchanged() {
             .await;
         let app = fixture.replica().await;
         fixture.wait_for_subscribers(1).await;
+        // A replica handles notifications only after it has read the flags.
+        let service = create_with_file(&app).await;
+        TestResponse::send(app.delete(&service)).await.assert_ok();
+        fixture.wait_until_only(&[]).await;
         assert_eq!(fixture.flags().await, flags);
         app.stop().await;
     }
