@@ -143,6 +143,8 @@ const PARTS: [&str; 10] = [
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    // `reqwest` requires it also without TLS. It cannot fail: nothing else installs one.
+    drop(rustls::crypto::ring::default_provider().install_default());
     let mut words = env::args().skip(1);
     if words.next().as_deref() == Some(baseline::OPTION) {
         let port = words.next().and_then(|port| port.parse().ok());

@@ -10,7 +10,7 @@ use std::{
 
 use serde_json::Value;
 
-use super::eventually;
+use super::{eventually, install_crypto_provider};
 
 /// The output lines of a stream.
 type Lines = Arc<Mutex<Vec<String>>>;
@@ -75,6 +75,7 @@ impl Program {
         settings: &[(&str, &str)],
         environment: &[(&str, &str)],
     ) -> Self {
+        install_crypto_provider();
         command.env_clear();
         command.envs(environment.iter().copied());
         for (setting, value) in settings {
