@@ -17,16 +17,15 @@ use self::{
 use crate::{
     healthcheck::reachable_address,
     memory_budget::MemoryBudgets,
-    model::readiness::Readiness,
+    model::{
+        ConsistencyReport, StoreError, StoreReport, StoredCatalog, Table, readiness::Readiness,
+    },
     service::{
         self, AdminContext, Backends, Catalog, CatalogContext, CatalogFile, CurrentCatalog,
         FailedCredentials, Options, PhoneNumbers, Replica, Secrets, StoreStatus, deregister,
     },
     settings::{Credentials, RouteGroups, Settings, SettingsError},
-    store::{
-        CatalogStore, Clock, ConsistencyReport, Store, StoreError, StoreReport, StoredCatalog,
-        Table, WallClock, redis::RedisStore,
-    },
+    store::{CatalogStore, Clock, Store, WallClock, redis::RedisStore},
 };
 
 mod background;

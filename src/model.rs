@@ -1,3 +1,41 @@
 //! Plain types that all layers share. They name no layer.
 
+pub use self::{
+    backend_session::{BackendSession, RunningService, TerminateResult},
+    binary::{Binary, BlobId, CHUNK_BYTES},
+    booking::{
+        AccessNumber, AllocationStrategy, BookResult, Booking, BookingId, BookingOwner,
+        BookingRequest, Call, Codes, Group, Groups, MatchResult, PoolUsage,
+    },
+    catalog::{
+        CatalogChange, CatalogChangeResult, CatalogStep, EntryName, RetiredEntry, StoredCatalog,
+        StoredEntry, Table,
+    },
+    consistency_report::{BookedNumber, ConsistencyReport},
+    hash::stable_hash,
+    ids::{IdempotencyKey, KeyName, MAX_KEY_NAME_BYTES, RedactedId, ServiceId},
+    listing::{AuditEvent, Cursor, ListedBooking, ListedService, Page, Preview},
+    rate_limit::{RateLimitKey, RateLimitState},
+    service::{
+        AllTexts, Changes, CreateResult, Description, IdempotencyClaim, NewService, StoredKind,
+        Value, WriteResult,
+    },
+    store_error::StoreError,
+    store_report::{CheckResult, CheckRow, StoreReport},
+    timestamp::Timestamp,
+};
+
+mod backend_session;
+mod binary;
+mod booking;
+mod catalog;
+mod consistency_report;
+mod hash;
+mod ids;
+mod listing;
+mod rate_limit;
 pub mod readiness;
+mod service;
+mod store_error;
+mod store_report;
+mod timestamp;

@@ -44,9 +44,12 @@ pub use self::{
 };
 use crate::{
     memory_budget::MemoryBudgets,
-    model::readiness::{Readiness, Status},
+    model::{
+        Description, ServiceId, Timestamp,
+        readiness::{Readiness, Status},
+    },
     settings::{Limits, RateLimit, RouteGroups},
-    store::{Description, ServiceId, Store, Timestamp},
+    store::Store,
 };
 
 mod access_code;

@@ -7,13 +7,13 @@ use tracing::{debug, warn};
 
 use super::{free_memory::return_freed_memory, open_redis};
 use crate::{
-    model::readiness::Readiness,
+    model::{StoreError, readiness::Readiness},
     service::{
         AdminContext, Backends, CatalogReloader, ClockSkew, CurrentCatalog, Replica,
         SessionTerminator, monitor_clock_skew, monitor_readiness,
     },
     settings::Settings,
-    store::{AdminStore, StoreError, WallClock, memory::MemoryStore},
+    store::{AdminStore, WallClock, memory::MemoryStore},
 };
 
 /// The configured store, which each worker opens.

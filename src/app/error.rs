@@ -4,7 +4,7 @@ use std::io;
 
 use thiserror::Error;
 
-use crate::{service::CatalogError, settings::SettingsError, store::StoreError};
+use crate::{model::StoreError, service::CatalogError, settings::SettingsError};
 
 /// An error that prevents the start of the service or ends it.
 #[derive(Debug, Error)]

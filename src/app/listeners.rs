@@ -16,10 +16,10 @@ use super::{StartError, StoreBackend, graceful_shutdown::ListenerHandle, http_se
 use crate::{
     http::{self, AppState, Document, ListenerConfig, TelemetryConfig},
     memory_budget::MemoryBudgets,
-    model::readiness::Readiness,
+    model::{StoreError, readiness::Readiness},
     service::{Admin, AdminContext, Backends, PhoneNumbers, Services},
     settings::{Limits, RouteGroups, Settings},
-    store::{AdminStore, InstrumentedStore, Store, StoreError},
+    store::{AdminStore, InstrumentedStore, Store},
 };
 
 /// A bound address that is not served yet.

@@ -13,10 +13,10 @@ use super::Command;
 use crate::{
     app::{self, StartError},
     healthcheck,
+    model::StoreError,
     service::Secrets,
     settings::{Settings, SettingsError},
     shutdown::Signals,
-    store::StoreError,
     telemetry::{log, traces},
 };
 

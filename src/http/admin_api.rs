@@ -16,8 +16,8 @@ use super::{
     response,
 };
 use crate::{
+    model::{Cursor, Timestamp},
     service::{Actor, Admin, FormData, Precondition, parse_integer},
-    store::{Cursor, Timestamp},
 };
 
 pub(super) mod active_services;

@@ -18,8 +18,8 @@ use percent_encoding::utf8_percent_encode;
 
 use super::{ApiError, AppState, etag, fetch_metadata, path, response};
 use crate::{
+    model::{Binary, CHUNK_BYTES, ServiceId},
     service::ByteRange,
-    store::{Binary, CHUNK_BYTES, ServiceId},
     telemetry::metrics,
 };
 

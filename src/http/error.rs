@@ -19,8 +19,8 @@ use tracing::{debug, error};
 use super::response;
 use crate::{
     memory_budget::OverBudget,
+    model::{StoreError, Table},
     service::{AdminError, ServiceError},
-    store::{StoreError, Table},
 };
 
 mod examples;

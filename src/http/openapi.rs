@@ -21,8 +21,8 @@ use serde_json::{Map, Value, json};
 use self::{errors::ErrorTable, operation::Operation};
 use super::{ApiError, ListenerConfig, etag, response, services as client_services};
 use crate::{
+    model::stable_hash,
     settings::{Limits, RouteGroups, Settings, VERSION},
-    store::stable_hash,
 };
 
 mod admin;

@@ -4,7 +4,7 @@ use actix_web::HttpRequest;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode};
 
 use super::ApiError;
-use crate::store::{ServiceId, Table};
+use crate::model::{ServiceId, Table};
 
 /// Characters that are not percent-encoded in paths (RFC 3986) and in `filename*` (RFC 8187).
 pub(super) const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC

@@ -17,8 +17,8 @@ use super::{
     response,
 };
 use crate::{
+    model::{Description, ServiceId, Timestamp},
     service::{CreateRequestHead, CreateResponse},
-    store::{Description, ServiceId, Timestamp},
 };
 
 /// Marks a response as the replay of an earlier one.

@@ -5,7 +5,7 @@ use super::{
     options::{CODE_LENGTH_RANGE, DEFAULT_CODE_LENGTH},
     parameters::parse_integer_in_range,
 };
-use crate::store::Codes;
+use crate::model::Codes;
 
 /// Maximum number of prefixes in a range.
 const MAX_PREFIXES: u64 = 10_000;

@@ -27,8 +27,9 @@ use super::{
     FailedCredentials, ServiceError, Services, auth::RequiredCredentials, catalog::table_label,
 };
 use crate::{
+    model::{StoreError, Table},
     settings,
-    store::{AdminStore, StoreError, Table},
+    store::AdminStore,
 };
 
 mod active_services;

@@ -16,8 +16,9 @@ use subtle::{Choice, ConstantTimeEq};
 
 use super::{Catalog, FailedCredentials, ServiceError, Services, definition::DefinitionError};
 use crate::{
+    model::{ServiceId, StoreError},
     settings::Credentials,
-    store::{ServiceId, Store, StoreError},
+    store::Store,
 };
 
 /// The user name and password of a request, if any.

@@ -23,7 +23,7 @@ use self::{
     request::BackendRequest,
 };
 use super::ServiceError;
-use crate::store::BackendSession;
+use crate::model::BackendSession;
 
 mod circuit_breaker;
 mod client;

@@ -8,7 +8,7 @@ use super::{
     FormData, PropagatedHeaders, ServiceError, Services, Uploads, backend::RequestContext,
     definition::Definition,
 };
-use crate::store::{BackendSession, ServiceId, StoreError};
+use crate::model::{BackendSession, ServiceId, StoreError};
 
 /// The request that all services support: a write to the storage.
 const UPDATE_REQUEST: &str = "update";

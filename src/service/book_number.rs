@@ -11,7 +11,10 @@ use super::{
     phone_numbers::PhoneNumbers,
     resource_groups::ResourceGroup,
 };
-use crate::store::{BookResult, Booking, BookingOwner, BookingRequest, Group, Store, StoreError};
+use crate::{
+    model::{BookResult, Booking, BookingOwner, BookingRequest, Group, StoreError},
+    store::Store,
+};
 
 /// A validated request for an access number.
 pub(super) struct NumberRequest {

@@ -34,8 +34,8 @@ use super::{
     resource_groups::{ResourceGroup, ResourceGroups},
 };
 use crate::{
+    model::{EntryName, Groups, StoredCatalog, Table, Timestamp},
     settings::{Credentials, RouteGroups},
-    store::{self, EntryName, StoredCatalog, Table, Timestamp},
 };
 
 mod current;
@@ -340,8 +340,8 @@ impl Catalog {
 
     /// All resource groups, for the store.
     #[must_use]
-    pub fn groups(&self) -> store::Groups {
-        store::Groups {
+    pub fn groups(&self) -> Groups {
+        Groups {
             current: self.pools.groups().cloned().collect(),
             retired: self.pools.retired().to_vec(),
         }

@@ -15,8 +15,11 @@ use tokio::time;
 use tracing::{info, warn};
 
 use crate::{
-    model::readiness::{Finding, Readiness, Reason},
-    store::{Clock, Timestamp, WallClock},
+    model::{
+        Timestamp,
+        readiness::{Finding, Readiness, Reason},
+    },
+    store::{Clock, WallClock},
     telemetry::metrics,
 };
 

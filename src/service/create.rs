@@ -16,10 +16,9 @@ use super::{
     ttl,
 };
 use crate::{
+    model::{Booking, Changes, CreateResult, IdempotencyClaim, NewService, ServiceId, StoreError},
     settings::{Limits, RateLimit},
-    store::{
-        Booking, Changes, CreateResult, IdempotencyClaim, NewService, ServiceId, Store, StoreError,
-    },
+    store::Store,
 };
 
 /// How long an `Idempotency-Key` is bound to a request whose service does not exist yet. It is longer than any

@@ -18,7 +18,8 @@ use super::{
     parameters::Parameters,
 };
 use crate::{
-    store::{BackendSession, BackendSessions, Changes, ServiceId, Store, StoreError},
+    model::{BackendSession, Changes, ServiceId, StoreError},
+    store::{BackendSessions, Store},
     telemetry::traces,
 };
 

@@ -3,7 +3,7 @@
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
 use super::ServiceError;
-use crate::store::{Booking, ServiceId, StoreError};
+use crate::model::{Booking, ServiceId, StoreError};
 
 /// The members of a response, in their order.
 #[derive(Debug, Default)]

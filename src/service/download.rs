@@ -7,7 +7,8 @@ use futures_util::{Stream, stream};
 
 use super::{ServiceError, Services};
 use crate::{
-    store::{Binary, CHUNK_BYTES, KeyName, ServiceId, Store},
+    model::{Binary, CHUNK_BYTES, KeyName, ServiceId},
+    store::Store,
     telemetry::metrics::BINARY_BYTES_OUT,
 };
 

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use crate::{
     memory_budget::OverBudget,
-    store::{KeyName, ServiceId, StoreError},
+    model::{KeyName, ServiceId, StoreError},
 };
 
 /// An error with a message for the client. Errors of the store are a separate variant.

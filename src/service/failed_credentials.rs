@@ -18,10 +18,7 @@ use super::{
     ServiceError, Services,
     rate_limit::{Attempt, client_network},
 };
-use crate::{
-    settings::RateLimit,
-    store::{RateLimitKey, Store},
-};
+use crate::{model::RateLimitKey, settings::RateLimit, store::Store};
 
 /// Maximum number of tracked addresses, of about 100 bytes each.
 const MAX_TRACKED_ADDRESSES: usize = 10_000;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{ServiceError, parameters::Parameters};
-use crate::store::{Binary, Changes, KeyName, MAX_KEY_NAME_BYTES, ServiceId, Value};
+use crate::model::{Binary, Changes, KeyName, MAX_KEY_NAME_BYTES, ServiceId, Value};
 
 /// The value of a field.
 #[derive(Debug, Clone, PartialEq, Eq)]

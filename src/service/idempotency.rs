@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use ring::digest::{Context, SHA256};
 
 use super::{FormData, ServiceError, Uploads, form_data::FieldValue, rate_limit::client_network};
-use crate::store::IdempotencyKey;
+use crate::model::IdempotencyKey;
 
 /// The minimum and maximum length of a key.
 const KEY_LENGTH_RANGE: (usize, usize) = (16, 255);

@@ -11,10 +11,7 @@ use std::{
 use tracing::warn;
 
 use super::ServiceError;
-use crate::{
-    settings::RateLimit,
-    store::{RateLimitKey, Store},
-};
+use crate::{model::RateLimitKey, settings::RateLimit, store::Store};
 
 /// Counts a create of the client `address`.
 ///

@@ -15,7 +15,7 @@ use super::{
     parameters::parse_integer,
     phone_numbers::PhoneNumbers,
 };
-use crate::store::{AccessNumber, AllocationStrategy, Group, stable_hash};
+use crate::model::{AccessNumber, AllocationStrategy, Group, stable_hash};
 
 /// A configured resource group.
 #[derive(Debug, Clone)]

@@ -3,7 +3,8 @@
 use super::{FormData, ServiceError, Services, Uploads};
 use crate::{
     memory_budget::Reservation,
-    store::{AllTexts, Changes, KeyName, ServiceId, Store, StoredKind, WriteResult},
+    model::{AllTexts, Changes, KeyName, ServiceId, StoredKind, WriteResult},
+    store::Store,
 };
 
 /// The size of strings in bytes that is read before memory is reserved.

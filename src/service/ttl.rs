@@ -7,7 +7,7 @@ use super::{
     definition::Definition,
     parameters::{Parameters, parse_integer_in_range},
 };
-use crate::store::Timestamp;
+use crate::model::Timestamp;
 
 /// The TTL of a new service: the effective value of `_ttl`.
 pub(super) fn initial_ttl(

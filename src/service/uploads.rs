@@ -13,7 +13,8 @@ use tracing::debug;
 use super::{ServiceError, idempotency::sha256_hex};
 use crate::{
     memory_budget::{MemoryBudget, Reservation},
-    store::{Binary, BlobId, CHUNK_BYTES, KeyName, ServiceId, Store, Value},
+    model::{Binary, BlobId, CHUNK_BYTES, KeyName, ServiceId, Value},
+    store::Store,
     telemetry::metrics::BINARY_BYTES_IN,
 };
 

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{Clock, StoreError};
+use super::Clock;
+use crate::model::StoreError;
 
 /// The store of admin sessions, which all replicas share.
 #[async_trait]

@@ -2,16 +2,8 @@
 
 use async_trait::async_trait;
 
-use super::{Clock, StoreError};
-
-/// An event of the audit log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AuditEvent {
-    /// Identifies the event; ids increase with time.
-    pub id: String,
-    /// The event as opaque text.
-    pub text: String,
-}
+use super::Clock;
+use crate::model::{AuditEvent, StoreError};
 
 /// The store of the audit log.
 #[async_trait]

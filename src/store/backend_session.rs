@@ -9,7 +9,8 @@ use async_trait::async_trait;
 use tokio::time;
 use tracing::warn;
 
-use super::{Clock, ServiceId, Timestamp};
+use super::Clock;
+use crate::model::{BackendSession, ServiceId, TerminateResult, Timestamp};
 
 /// The maximum number of concurrent terminations.
 pub(super) const MAX_CONCURRENT_TERMINATIONS: usize = 32;
@@ -17,35 +18,6 @@ pub(super) const MAX_CONCURRENT_TERMINATIONS: usize = 32;
 const TERMINATE_DEADLINE: Duration = Duration::from_secs(30 * 60);
 /// The minimum and maximum pause between two attempts.
 const RETRY_BACKOFF: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(60));
-
-/// The backend session of a service.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct BackendSession {
-    /// The name of the configured service, which defines how to terminate the session.
-    pub definition: String,
-    /// The URL of its backend, without control characters.
-    pub backend: String,
-    /// The id of the session on the backend, without control characters; may be empty.
-    pub name: String,
-}
-
-/// The data of an active service that a service-specific request needs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RunningService {
-    /// The name of its configured service.
-    pub definition: String,
-    /// Its backend session, if any.
-    pub session: Option<BackendSession>,
-}
-
-/// The result of an attempt to terminate a session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TerminateResult {
-    /// The session has ended, or another attempt is pointless.
-    Done,
-    /// The backend was unreachable: try again.
-    Retry,
-}
 
 /// Terminates backend sessions.
 #[async_trait]
@@ -97,7 +69,7 @@ pub(super) async fn try_terminate(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::StoreError;
+    use crate::model::StoreError;
 
     struct UnreachableBackend;
 

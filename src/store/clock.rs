@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use super::{StoreError, Timestamp};
+use crate::model::{StoreError, Timestamp};
 
 /// The clock of a store.
 pub trait Clock: Send + Sync {

@@ -11,14 +11,15 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::{
-    AllTexts, BackendSession, Binary, BlobId, BookResult, Booking, BookingOwner, BookingRequest,
-    Call, Changes, Clock, ConsistencyReport, CreateResult, Description, Group, IdempotencyClaim,
-    IdempotencyKey, KeyName, MatchResult, NewService, RateLimitKey, RateLimitState, RunningService,
-    ServiceId, Store, StoreError, StoredKind, Timestamp, WriteResult,
-};
+use super::{Clock, Store};
 use crate::{
-    model::readiness::Finding,
+    model::{
+        AllTexts, BackendSession, Binary, BlobId, BookResult, Booking, BookingOwner,
+        BookingRequest, Call, Changes, ConsistencyReport, CreateResult, Description, Group,
+        IdempotencyClaim, IdempotencyKey, KeyName, MatchResult, NewService, RateLimitKey,
+        RateLimitState, RunningService, ServiceId, StoreError, StoredKind, Timestamp, WriteResult,
+        readiness::Finding,
+    },
     telemetry::{metrics::StoreMetrics, traces},
 };
 

@@ -13,15 +13,15 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::Notify;
 
-use crate::model::readiness::Finding;
+use crate::model::{
+    AllTexts, BackendSession, Binary, BlobId, BookResult, Booking, BookingOwner, BookingRequest,
+    Call, Changes, ConsistencyReport, CreateResult, Description, Group, IdempotencyClaim,
+    IdempotencyKey, KeyName, MatchResult, NewService, RateLimitKey, RateLimitState, RunningService,
+    ServiceId, StoreError, StoredKind, Timestamp, Value, WriteResult, readiness::Finding,
+};
 
 use self::{bookings::AllocationResult, service_record::ServiceRecord, state::State};
-use super::{
-    AllTexts, BackendSession, Binary, BlobId, BookResult, Booking, BookingOwner, BookingRequest,
-    Call, Changes, Clock, ConsistencyReport, CreateResult, Description, Group, IdempotencyClaim,
-    IdempotencyKey, KeyName, MatchResult, NewService, RateLimitKey, RateLimitState, RunningService,
-    ServiceId, Store, StoreError, StoredKind, Timestamp, Value, WriteResult, clock::AnchoredClock,
-};
+use super::{Clock, Store, clock::AnchoredClock};
 
 mod admin_queries;
 mod admin_sessions;

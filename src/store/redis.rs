@@ -15,13 +15,17 @@ use redis::cmd;
 use tokio::sync::Notify;
 
 use self::{connection::Connections, keys::Keys};
-use super::{
-    AllTexts, BackendSession, Binary, BlobId, BookResult, Booking, BookingOwner, BookingRequest,
-    Call, Changes, Clock, ConsistencyReport, CreateResult, Description, Group, IdempotencyClaim,
-    IdempotencyKey, KeyName, MatchResult, NewService, RateLimitKey, RateLimitState, RunningService,
-    ServiceId, Store, StoreError, StoredKind, Timestamp, Value, WriteResult,
+use super::{Clock, Store};
+use crate::{
+    model::{
+        AllTexts, BackendSession, Binary, BlobId, BookResult, Booking, BookingOwner,
+        BookingRequest, Call, Changes, ConsistencyReport, CreateResult, Description, Group,
+        IdempotencyClaim, IdempotencyKey, KeyName, MatchResult, NewService, RateLimitKey,
+        RateLimitState, RunningService, ServiceId, StoreError, StoredKind, Timestamp, Value,
+        WriteResult, readiness::Finding,
+    },
+    settings,
 };
-use crate::{model::readiness::Finding, settings};
 
 mod admin_queries;
 mod admin_sessions;

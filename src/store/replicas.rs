@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{Clock, StoreError};
+use super::Clock;
+use crate::model::StoreError;
 
 /// A replica without a heartbeat for this time is no longer listed.
 pub const REPLICA_TIMEOUT: Duration = Duration::from_secs(15);

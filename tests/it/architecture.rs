@@ -35,6 +35,33 @@ impl Source {
         lines.filter(|(_, line)| !line.starts_with("//"))
     }
 
+    /// The modules at the root of the crate that the code uses: `a`, `b` and `c` of `crate::a::x` and
+    /// `use crate::{b::y, c}`.
+    fn crate_modules(&self) -> Vec<&str> {
+        let name = |text: &'_ str| text.find(|c: char| !c.is_alphanumeric() && c != '_');
+        let mut modules = Vec::new();
+        let mut depth = 0;
+        for (_, line) in self.code_lines() {
+            if depth > 0 {
+                // A line of a nested `use`; rustfmt puts each module on a line of its own.
+                let module = &line[..name(line).unwrap_or(line.len())];
+                if depth == 1 && !module.is_empty() {
+                    modules.push(module);
+                }
+            } else {
+                for rest in line.split("crate::").skip(1) {
+                    let rest = rest.trim_start_matches('{');
+                    modules.push(&rest[..name(rest).unwrap_or(rest.len())]);
+                }
+            }
+            if depth > 0 || line.contains("use crate::{") {
+                depth += line.matches('{').count();
+                depth = depth.saturating_sub(line.matches('}').count());
+            }
+        }
+        modules
+    }
+
     /// The lines of code that contain one of these words.
     fn lines_naming(&self, words: &[&str]) -> Vec<String> {
         let matching = self.code_lines().filter(|(_, line)| {
@@ -104,31 +131,44 @@ fn the_http_layer_does_not_depend_on_redis() {
     );
 }
 
+/// The layers that a part of the source must not use.
+const FORBIDDEN_DEPENDENCIES: [(&str, &[&str]); 5] = [
+    // All layers use these two, so they use none of them.
+    (
+        "src/model",
+        &[
+            "app",
+            "backend",
+            "http",
+            "service",
+            "settings",
+            "store",
+            "telemetry",
+        ],
+    ),
+    (
+        "src/telemetry",
+        &["app", "backend", "http", "service", "store"],
+    ),
+    ("src/store", &["app", "backend", "http", "service"]),
+    ("src/service", &["app", "http"]),
+    ("src/http", &["app", "backend", "store"]),
+];
+
 #[test]
-fn inner_layers_do_not_use_outer_ones() {
-    let (http, service, app) = ("http", "service", "app");
-    for (part, outer) in [
-        ("src/store", &[http, service, app][..]),
-        ("src/service", &[http, app]),
-        ("src/http", &[app]),
-        // All layers use it, so it uses none of them.
-        ("src/telemetry", &[http, service, app, "store"]),
-    ] {
-        let all = sources(&["src"], ".rs");
-        let found = all
-            .iter()
-            .filter(|source| source.is_in(part))
-            .flat_map(|source| {
-                let uses = source.code_lines().filter(|(_, line)| {
-                    outer
-                        .iter()
-                        .any(|outer| line.contains(&format!("crate::{outer}")))
-                });
-                uses.map(|(number, line)| format!("{}:{number}: {line}", source.path))
-            });
-        let found: Vec<String> = found.collect();
-        assert!(found.is_empty(), "{found:#?}");
+fn layers_use_only_the_layers_below_them() {
+    let all = sources(&["src"], ".rs");
+    let mut found = Vec::new();
+    for (part, forbidden) in FORBIDDEN_DEPENDENCIES {
+        let part: Vec<&Source> = all.iter().filter(|source| source.is_in(part)).collect();
+        assert!(!part.is_empty());
+        for source in part {
+            let used = source.crate_modules();
+            let wrong = used.iter().filter(|used| forbidden.contains(used));
+            found.extend(wrong.map(|wrong| format!("{} uses {wrong}", source.path)));
+        }
     }
+    assert!(found.is_empty(), "{found:#?}");
 }
 
 #[test]

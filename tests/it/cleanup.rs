@@ -1,7 +1,7 @@
 //! Contract section 7: resources are released once, when the booking or its service ends, and not
 //! before.
 
-use switchboard::store::Timestamp;
+use switchboard::model::Timestamp;
 
 use crate::support::{
     TestApp, TestResponse,

@@ -4,9 +4,12 @@ use crate::support::now;
 use std::{collections::BTreeSet, slice, sync::Arc, time::Duration};
 
 use redis::AsyncCommands;
-use switchboard::store::{
-    AllocationStrategy, BookResult, Booking, BookingOwner, Call, Codes, Group, MatchResult,
-    ServiceId, Store,
+use switchboard::{
+    model::{
+        AllocationStrategy, BookResult, Booking, BookingOwner, Call, Codes, Group, MatchResult,
+        ServiceId,
+    },
+    store::Store,
 };
 
 use crate::support::bookings::{

@@ -14,7 +14,7 @@ use rand::RngExt;
 use redis::{aio::MultiplexedConnection, cmd};
 use reqwest::{Client, Method};
 use serde_json::Value;
-use switchboard::store::Timestamp;
+use switchboard::model::Timestamp;
 
 use crate::support::{
     Bodies, TestResponse,

@@ -9,11 +9,7 @@ use std::{
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, header::HeaderMap};
 use serde_json::Value;
-use switchboard::{
-    app,
-    settings::Settings,
-    store::{Timestamp, WallClock},
-};
+use switchboard::{app, model::Timestamp, settings::Settings, store::WallClock};
 use tokio::{sync::oneshot, task::JoinHandle};
 
 pub(crate) use self::{

@@ -10,8 +10,8 @@ use crate::{
         ApiError, AppState, body, path, response,
         services::{self, BinaryResponse, binary_responses},
     },
+    model::{Description, ListedBooking, ListedService, Page, ServiceId, Timestamp},
     service::{ActiveService, FormData},
-    store::{Description, ListedBooking, ListedService, Page, ServiceId, Timestamp},
 };
 
 /// The maximum length of the parameter `prefix`.

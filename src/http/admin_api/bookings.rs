@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{actor, admin_service, format_cursor, page_size, parse_cursor};
 use crate::{
     http::{ApiError, AppState, body, path, response},
-    store::{ListedBooking, Page},
+    model::{ListedBooking, Page},
 };
 
 /// A booking.

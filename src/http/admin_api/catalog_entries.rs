@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use super::{actor, admin_service, precondition, with_etag};
 use crate::{
     http::{ApiError, AppState, body, path, response},
+    model::{EntryName, Table},
     service::{CatalogEntry, EntryOrigin, OptionValue, Options, PutOutcome},
-    store::{EntryName, Table},
 };
 
 /// A configured service or resource group.

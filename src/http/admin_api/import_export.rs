@@ -16,8 +16,8 @@ use serde_json::{Value, json};
 use super::{actor, admin_service, precondition, with_etag};
 use crate::{
     http::{ApiError, AppState, body, response},
+    model::EntryName,
     service::{ImportMode, ImportReport},
-    store::EntryName,
 };
 
 const TEXT_PLAIN: &str = "text/plain;charset=utf-8";

@@ -52,7 +52,7 @@ pub(in crate::http) fn lost_entries_schema() -> Value {
 
 impl From<LostEntries> for LostEntriesResponse {
     fn from(lost: LostEntries) -> Self {
-        use crate::store::Table;
+        use crate::model::Table;
         let names = |table: Table| {
             let in_table = lost.entries.iter().filter(move |name| name.0 == table);
             in_table.map(|name| name.1.clone()).collect()

@@ -15,7 +15,7 @@ use ring::digest::{SHA256, digest};
 use super::{PageError, PageResult};
 use crate::{
     http::{ApiError, etag, response},
-    store::stable_hash,
+    model::stable_hash,
 };
 
 /// Name, content type, content.

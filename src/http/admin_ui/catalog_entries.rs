@@ -19,11 +19,11 @@ use super::{
 };
 use crate::{
     http::{ApiError, AppState, admin_api, body, path},
+    model::{EntryName, PoolUsage, Table},
     service::{
         Admin, AdminError, CatalogEntry, EntryOrigin, MAX_SAMPLED_GROUPS, Options, Precondition,
         ServicePreset, group_options, preset_of, presets,
     },
-    store::{EntryName, PoolUsage, Table},
 };
 
 #[derive(askama::Template)]

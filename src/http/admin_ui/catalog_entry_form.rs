@@ -5,8 +5,8 @@ use super::{
     Layout, catalog_entries::table_path, form_values::FormValues, groups::GroupBookings, page_url,
 };
 use crate::{
+    model::Table,
     service::{Importance, OptionDoc, OptionType, OptionValue, ServicePreset, is_option_name},
-    store::Table,
 };
 
 /// Empty rows for custom options.

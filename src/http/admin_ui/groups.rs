@@ -13,8 +13,8 @@ use super::{
 };
 use crate::{
     http::{ApiError, AppState, admin_api, body, path},
+    model::{ListedBooking, PoolUsage, Table, Timestamp},
     service::UsageSample,
-    store::{ListedBooking, PoolUsage, Table, Timestamp},
 };
 
 /// Page size of the bookings.

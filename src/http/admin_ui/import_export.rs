@@ -21,10 +21,10 @@ use super::{
 };
 use crate::{
     http::{ApiError, AppState, admin_api, body},
+    model::Table,
     service::{
         Actor, Admin, AdminError, Difference, ImportMode, ImportReport, LostEntries, Precondition,
     },
-    store::Table,
 };
 
 /// Maximum number of changed options in a preview.

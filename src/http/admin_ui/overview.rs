@@ -18,8 +18,8 @@ use tokio::{sync::Mutex, time};
 use super::{Layout, PageResult, ok_page, session_middleware::SignedIn, sign_in};
 use crate::{
     http::{ApiError, AppState, admin_api, response},
+    model::Timestamp,
     service::{LostEntries, MostUsedGroups, Overview, Replica, StoreOutage},
-    store::Timestamp,
 };
 
 /// Number of groups with the highest usage that are shown.

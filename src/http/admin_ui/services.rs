@@ -9,8 +9,8 @@ use super::{
 };
 use crate::{
     http::{ApiError, AppState, admin_api, body},
+    model::{ListedService, ServiceId, Timestamp},
     service::FormData,
-    store::{ListedService, ServiceId, Timestamp},
 };
 
 pub(super) mod detail;

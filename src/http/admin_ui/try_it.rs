@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     http::{AppState, Document, admin_api, body},
-    store::Table,
+    model::Table,
 };
 
 /// Rows for parameters and files in the form.

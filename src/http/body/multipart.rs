@@ -20,8 +20,8 @@ use super::{
 };
 use crate::{
     http::ApiError,
+    model::Binary,
     service::{FieldValue, Uploads},
-    store::Binary,
 };
 
 mod head;

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::{settings::Limits, store::MAX_KEY_NAME_BYTES};
+use crate::{model::MAX_KEY_NAME_BYTES, settings::Limits};
 
 /// The description of fields in query strings and bodies.
 const FORM_DATA_DESCRIPTION: &str = "\

@@ -7,8 +7,8 @@ use super::{
     audit_log::{AuditAction, AuditRecord},
 };
 use crate::{
+    model::{Cursor, Description, KeyName, ListedBooking, ListedService, Page, Preview, ServiceId},
     service::FormData,
-    store::{Cursor, Description, KeyName, ListedBooking, ListedService, Page, Preview, ServiceId},
 };
 
 /// Maximum number of bookings that are read concurrently.

@@ -6,8 +6,8 @@ use tracing::info;
 
 use super::{Actor, Admin, AdminError};
 use crate::{
+    model::Timestamp,
     service::options::{self, OptionValue, Options, REDACTED},
-    store::Timestamp,
 };
 
 /// Maximum size in bytes of a state in an event. Longer states are truncated.

@@ -7,7 +7,7 @@ use super::{
     audit_log::{AuditAction, AuditRecord},
     group_usage::BATCH_SIZE,
 };
-use crate::store::{Booking, BookingId, Cursor, ListedBooking, Page, PoolUsage, StoreError, Table};
+use crate::model::{Booking, BookingId, Cursor, ListedBooking, Page, PoolUsage, StoreError, Table};
 
 /// The resource groups with the highest usage.
 #[derive(Debug, Default, Clone)]

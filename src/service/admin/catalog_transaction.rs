@@ -13,11 +13,11 @@ use super::{
     entries::entry_label,
 };
 use crate::{
-    service::{catalog::retired_ttl, options::Options},
-    store::{
+    model::{
         CatalogChange, CatalogChangeResult, CatalogStep, EntryName, RetiredEntry, StoreError,
         StoredCatalog, StoredEntry, Timestamp,
     },
+    service::{catalog::retired_ttl, options::Options},
 };
 
 /// Maximum number of attempts of a change that conflicts with others.

@@ -6,12 +6,12 @@ use serde::Serialize;
 
 use super::{Actor, Admin, AdminError, catalog_transaction::EntryChange, table_label};
 use crate::{
+    model::{EntryName, StoredCatalog, StoredEntry, Table},
     service::{
         OptionDoc, ServicePreset,
         catalog::parse_stored_options,
         options::{self, Options, RestoreError, option_warnings},
     },
-    store::{EntryName, StoredCatalog, StoredEntry, Table},
 };
 
 /// Where an entry is defined.

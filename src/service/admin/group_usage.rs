@@ -14,8 +14,9 @@ use tracing::debug;
 
 use super::Admin;
 use crate::{
+    model::{Group, PoolUsage, Timestamp},
     service::CurrentCatalog,
-    store::{AdminQueries, Group, PoolUsage, Timestamp},
+    store::AdminQueries,
 };
 
 /// The interval between samples.

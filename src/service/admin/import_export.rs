@@ -7,12 +7,12 @@ use super::{
     entries::restore_secrets,
 };
 use crate::{
+    model::{EntryName, StoreError, StoredCatalog},
     service::{
         CatalogFile,
         catalog::parse_stored_options,
         options::{self, OptionValue, Options},
     },
-    store::{EntryName, StoreError, StoredCatalog},
 };
 
 /// The maximum number of warnings about one import.

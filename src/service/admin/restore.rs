@@ -4,8 +4,8 @@ use super::{
     Actor, Admin, AdminError, ImportReport, Precondition, catalog_transaction::EntryChange,
 };
 use crate::{
+    model::{EntryName, StoredCatalog, Timestamp},
     service::catalog::parse_stored_options,
-    store::{EntryName, StoredCatalog, Timestamp},
 };
 
 /// Entries that the store lost and this replica can restore. Empty if nothing is lost.

@@ -14,7 +14,7 @@ use subtle::ConstantTimeEq;
 use tracing::info;
 
 use super::{Admin, AdminError, StoreOutage};
-use crate::{service::BasicCredentials, store::Timestamp};
+use crate::{model::Timestamp, service::BasicCredentials};
 
 /// Maximum length of a user name.
 const MAX_USERNAME_BYTES: usize = 128;

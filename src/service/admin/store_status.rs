@@ -9,8 +9,11 @@ use std::{
 
 use super::{Admin, AdminError, bookings::MostUsedGroups, replicas::Replica};
 use crate::{
-    model::readiness::{Readiness, Reason, Status},
-    store::{StoreError, Timestamp, WallClock},
+    model::{
+        StoreError, Timestamp,
+        readiness::{Readiness, Reason, Status},
+    },
+    store::WallClock,
 };
 
 /// Maximum number of cached sessions.

@@ -15,11 +15,11 @@ use super::{
     url_template::{SESSION, UrlTemplate},
 };
 use crate::{
+    model::StoreError,
     service::{
         ServiceError,
         options::{METHODS, join_with_or},
     },
-    store::StoreError,
 };
 
 /// The requests to the web service.

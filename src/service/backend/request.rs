@@ -10,7 +10,7 @@ use hyper::{
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use uuid::Uuid;
 
-use crate::store::ServiceId;
+use crate::model::ServiceId;
 
 /// The header that names the user of a client.
 pub const GMS_USER: &str = "gms_user";

@@ -8,7 +8,7 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
 use super::client::BackendResponse;
-use crate::store::ServiceId;
+use crate::model::ServiceId;
 
 /// Members of the response to a session start that can contain the session name, by precedence.
 const SESSION_NAME_MEMBERS: [&str; 8] = [

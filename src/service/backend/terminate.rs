@@ -10,8 +10,9 @@ use super::{
     request::{PropagatedHeaders, RequestContext},
 };
 use crate::{
+    model::{BackendSession, ServiceId, TerminateResult},
     service::CurrentCatalog,
-    store::{BackendSession, BackendSessions, ServiceId, TerminateResult},
+    store::BackendSessions,
 };
 
 /// Terminates sessions on the backends of a catalog.

@@ -204,7 +204,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{service::backend::request::PropagatedHeaders, store::ServiceId};
+    use crate::{model::ServiceId, service::backend::request::PropagatedHeaders};
 
     fn expand(template: &str, pairs: &[(&str, &str)]) -> Result<String, String> {
         let template = UrlTemplate::parse(template)?;

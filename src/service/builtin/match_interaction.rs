@@ -1,6 +1,7 @@
 //! `match-interaction`: finds the service of an incoming call.
 
 use crate::{
+    model::{AllTexts, Call, MatchResult, ServiceId, StoreError},
     service::{
         ServiceError,
         create::PendingCreate,
@@ -10,7 +11,6 @@ use crate::{
         rate_limit::Attempt,
         storage::MAX_UNRESERVED_BYTES,
     },
-    store::{AllTexts, Call, MatchResult, ServiceId, StoreError},
 };
 
 /// The numbers of a call as received.

@@ -3,11 +3,11 @@
 use tracing::warn;
 
 use crate::{
+    model::{BookingOwner, Changes, ServiceId, Value},
     service::{
         ServiceError, auth::authorize, book_number::NumberRequest, create::PendingCreate,
         create_response::CreateResponseBody, parameters::Parameters, storage::write_changes,
     },
-    store::{BookingOwner, Changes, ServiceId, Value},
 };
 
 impl PendingCreate {

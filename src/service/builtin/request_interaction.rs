@@ -3,6 +3,7 @@
 use tracing::warn;
 
 use crate::{
+    model::{Booking, BookingOwner, Changes},
     service::{
         ServiceError,
         book_number::{NumberRequest, NumberResult},
@@ -10,7 +11,6 @@ use crate::{
         create_response::CreateResponseBody,
         parameters::Parameters,
     },
-    store::{Booking, BookingOwner, Changes},
 };
 
 impl PendingCreate {

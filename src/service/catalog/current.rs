@@ -6,7 +6,7 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::{Notify, watch};
 
 use super::{Catalog, LostCatalog};
-use crate::store::{self, StoredCatalog};
+use crate::model::{Groups, StoredCatalog};
 
 /// The current catalog. Reading it takes no lock and no shared reference count.
 #[derive(Clone)]
@@ -14,7 +14,7 @@ pub struct CurrentCatalog(Arc<Inner>);
 
 struct Inner {
     catalog: ArcSwap<Catalog>,
-    groups: watch::Sender<store::Groups>,
+    groups: watch::Sender<Groups>,
     version: watch::Sender<Option<String>>,
     /// The stored catalog that was read last.
     stored: ArcSwapOption<StoredCatalog>,
@@ -52,7 +52,7 @@ impl CurrentCatalog {
 
     /// Subscribes to the resource groups.
     #[must_use]
-    pub fn subscribe_groups(&self) -> watch::Receiver<store::Groups> {
+    pub fn subscribe_groups(&self) -> watch::Receiver<Groups> {
         self.0.groups.subscribe()
     }
 

@@ -6,12 +6,12 @@ use thiserror::Error;
 
 use super::{CatalogContext, Variables};
 use crate::{
+    model::{EntryName, Table},
     service::{
         definition::{Definition, DefinitionError},
         options::{OptionValue, Options, is_option_name},
         resource_groups::ResourceGroups,
     },
-    store::{EntryName, Table},
 };
 
 /// Maximum number of options of an entry. Its page in the console has fields for each of them.

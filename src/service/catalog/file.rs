@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::CatalogError;
 use crate::{
+    model::{EntryName, Table},
     service::options::{Options, option_warnings},
-    store::{EntryName, Table},
 };
 
 /// `[services.<name>]` and `[resources.<group>]` tables of options.

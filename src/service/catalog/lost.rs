@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::store::{EntryName, StoredCatalog, StoredEntry, Timestamp};
+use crate::model::{EntryName, StoredCatalog, StoredEntry, Timestamp};
 
 /// Entries that the store has lost and this replica can restore.
 #[derive(Debug, Clone)]
@@ -134,7 +134,7 @@ fn version_number(version: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{RetiredEntry, Table};
+    use crate::model::{RetiredEntry, Table};
 
     fn name(name: &str) -> EntryName {
         (Table::Services, name.to_owned())

@@ -10,7 +10,8 @@ use tracing::{debug, info, warn};
 
 use super::{Catalog, CatalogContext, CurrentCatalog, LostCatalog, retired_ttl};
 use crate::{
-    store::{CatalogStore, StoreError, StoredCatalog, Timestamp},
+    model::{StoreError, StoredCatalog, Timestamp},
+    store::CatalogStore,
     telemetry::metrics::set_catalog_entries_lost,
 };
 

@@ -5,8 +5,8 @@ use super::{
     table::{BUILTIN_KINDS, GROUP_OPTIONS, SERVICE_OPTIONS},
 };
 use crate::{
+    model::{EntryName, Table},
     service::{definition::DefinitionError, options::Options},
-    store::{EntryName, Table},
 };
 
 /// The maximum number of edits between a misspelled name and the suggested option.

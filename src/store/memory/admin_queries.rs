@@ -3,9 +3,12 @@
 use async_trait::async_trait;
 
 use super::{MemoryStore, bookings::GroupState};
-use crate::store::{
-    AdminQueries, BookingId, Cursor, KeyName, ListedBooking, ListedService, Page, PoolUsage,
-    Preview, ServiceId, StoreError, Value,
+use crate::{
+    model::{
+        BookingId, Cursor, KeyName, ListedBooking, ListedService, Page, PoolUsage, Preview,
+        ServiceId, StoreError, Value,
+    },
+    store::AdminQueries,
 };
 
 /// Returns the entries after `after`, at most `limit`; `position` returns the cursor of an entry.

@@ -5,7 +5,10 @@ use std::{collections::HashMap, time::Duration};
 use async_trait::async_trait;
 
 use super::MemoryStore;
-use crate::store::{AdminSessions, StoreError, Timestamp};
+use crate::{
+    model::{StoreError, Timestamp},
+    store::AdminSessions,
+};
 
 /// Far more than the expected number of operators.
 const MAX_SESSIONS: usize = 10_000;

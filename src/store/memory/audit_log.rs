@@ -5,7 +5,10 @@ use std::collections::VecDeque;
 use async_trait::async_trait;
 
 use super::MemoryStore;
-use crate::store::{AuditEvent, AuditLog, StoreError};
+use crate::{
+    model::{AuditEvent, StoreError},
+    store::AuditLog,
+};
 
 /// The events, newest first.
 #[derive(Default)]

@@ -8,8 +8,9 @@ use tokio::{sync::watch, time};
 
 use super::{MemoryStore, bookings::GroupState, state::State};
 use crate::{
+    model::{BackendSession, Group, Groups, ServiceId, Timestamp},
     store::{
-        BackendSession, BackendSessions, Group, Groups, ServiceId, Timestamp,
+        BackendSessions,
         backend_session::{MAX_CONCURRENT_TERMINATIONS, try_terminate},
     },
     telemetry::metrics::{

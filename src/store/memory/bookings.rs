@@ -8,7 +8,7 @@ use std::{
 
 use rand::RngExt;
 
-use crate::store::{
+use crate::model::{
     AccessNumber, AllocationStrategy, BookedNumber, Booking, BookingId, BookingOwner,
     BookingRequest, Call, Group, ListedBooking, PoolUsage, ServiceId, Timestamp,
 };

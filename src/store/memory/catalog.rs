@@ -3,9 +3,12 @@
 use async_trait::async_trait;
 
 use super::MemoryStore;
-use crate::store::{
-    CatalogChange, CatalogChangeResult, CatalogStep, CatalogStore, RetiredEntry, StoreError,
-    StoredCatalog, StoredEntry,
+use crate::{
+    model::{
+        CatalogChange, CatalogChangeResult, CatalogStep, RetiredEntry, StoreError, StoredCatalog,
+        StoredEntry,
+    },
+    store::CatalogStore,
 };
 
 impl StoredCatalog {

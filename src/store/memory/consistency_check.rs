@@ -1,7 +1,7 @@
 //! The consistency check of the embedded store.
 
 use super::state::State;
-use crate::store::ConsistencyReport;
+use crate::model::ConsistencyReport;
 
 impl State {
     pub(super) fn check_consistency(&self) -> ConsistencyReport {

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use crate::store::{RateLimitKey, RateLimitState, StoreError, Timestamp};
+use crate::model::{RateLimitKey, RateLimitState, StoreError, Timestamp};
 
 /// More than any limit needs within its window; a counter takes some 100 bytes.
 const MAX_COUNTERS: usize = 1_000_000;

@@ -3,7 +3,10 @@
 use async_trait::async_trait;
 
 use super::MemoryStore;
-use crate::store::{REPLICA_TIMEOUT, Replicas, StoreError};
+use crate::{
+    model::StoreError,
+    store::{REPLICA_TIMEOUT, Replicas},
+};
 
 #[async_trait]
 impl Replicas for MemoryStore {

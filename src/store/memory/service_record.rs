@@ -2,11 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    super::{
-        BackendSession, BookingId, Changes, Description, IdempotencyKey, KeyName, Timestamp, Value,
-    },
-    state::ExpiryKey,
+use super::state::ExpiryKey;
+use crate::model::{
+    BackendSession, BookingId, Changes, Description, IdempotencyKey, KeyName, Timestamp, Value,
 };
 
 /// An active service.

@@ -9,16 +9,17 @@ use std::{
 use bytes::Bytes;
 
 use super::{
-    super::{
-        Binary, BlobId, Booking, BookingId, Call, Group, IdempotencyKey, KeyName, REPLACED_TTL,
-        ServiceId, StoreError, StoredCatalog, Timestamp, UPLOAD_TTL, Value, clock::AnchoredClock,
-    },
+    super::{REPLACED_TTL, UPLOAD_TTL, clock::AnchoredClock},
     admin_sessions::SessionTable,
     audit_log::AuditLogTable,
     backend_session::EndedService,
     bookings::GroupState,
     rate_limit::RateLimits,
     service_record::ServiceRecord,
+};
+use crate::model::{
+    Binary, BlobId, Booking, BookingId, Call, Group, IdempotencyKey, KeyName, ServiceId,
+    StoreError, StoredCatalog, Timestamp, Value,
 };
 
 #[derive(Default)]

@@ -13,9 +13,12 @@ use super::{
     keys::{self, OwnedResource},
     scripts::{PAGE, PREVIEWS, evalsha},
 };
-use crate::store::{
-    AdminQueries, BookingId, Cursor, KeyName, ListedBooking, ListedService, Page, PoolUsage,
-    Preview, ServiceId, StoreError, Timestamp,
+use crate::{
+    model::{
+        BookingId, Cursor, KeyName, ListedBooking, ListedService, Page, PoolUsage, Preview,
+        ServiceId, StoreError, Timestamp,
+    },
+    store::AdminQueries,
 };
 
 /// The time after its expiration at which an entry is removed from the list; longer than the skew

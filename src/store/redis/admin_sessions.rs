@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use redis::cmd;
 
 use super::{RedisStore, millis};
-use crate::store::{AdminSessions, StoreError};
+use crate::{model::StoreError, store::AdminSessions};
 
 #[async_trait]
 impl AdminSessions for RedisStore {

@@ -4,7 +4,10 @@ use async_trait::async_trait;
 use redis::{FromRedisValue, Value, cmd};
 
 use super::RedisStore;
-use crate::store::{AuditEvent, AuditLog, StoreError};
+use crate::{
+    model::{AuditEvent, StoreError},
+    store::AuditLog,
+};
 
 #[async_trait]
 impl AuditLog for RedisStore {

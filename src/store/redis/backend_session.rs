@@ -11,8 +11,9 @@ use tracing::debug;
 
 use super::RedisStore;
 use crate::{
+    model::{BackendSession, ServiceId, StoreError, Timestamp},
     store::{
-        BackendSession, BackendSessions, ServiceId, StoreError, Timestamp,
+        BackendSessions,
         backend_session::{MAX_CONCURRENT_TERMINATIONS, try_terminate},
     },
     telemetry::metrics::CLEANUP_SERVICES,

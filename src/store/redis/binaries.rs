@@ -8,8 +8,9 @@ use super::{
     RedisStore, keys, millis,
     scripts::{EXPIRE_BLOBS, WRITE_CHUNK, evalsha},
 };
-use crate::store::{
-    Binary, BlobId, KeyName, REPLACED_TTL, ServiceId, StoreError, UPLOAD_TTL, Value,
+use crate::{
+    model::{Binary, BlobId, KeyName, ServiceId, StoreError, Value},
+    store::{REPLACED_TTL, UPLOAD_TTL},
 };
 
 impl RedisStore {

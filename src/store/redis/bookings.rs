@@ -20,9 +20,12 @@ use super::{
         evalsha,
     },
 };
-use crate::store::{
-    AllocationStrategy, BookResult, Booking, BookingId, BookingOwner, BookingRequest, Call, Group,
-    MatchResult, PoolUsage, ServiceId, Store, StoreError, Timestamp,
+use crate::{
+    model::{
+        AllocationStrategy, BookResult, Booking, BookingId, BookingOwner, BookingRequest, Call,
+        Group, MatchResult, PoolUsage, ServiceId, StoreError, Timestamp,
+    },
+    store::Store,
 };
 
 /// The time after which a service whose create has begun but not completed is abandoned.

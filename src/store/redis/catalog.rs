@@ -8,9 +8,12 @@ use super::{
     RedisStore,
     scripts::{CHANGE_CATALOG, READ_CATALOG, evalsha},
 };
-use crate::store::{
-    CatalogChange, CatalogChangeResult, CatalogStep, CatalogStore, RetiredEntry, StoreError,
-    StoredCatalog, StoredEntry, Table, Timestamp,
+use crate::{
+    model::{
+        CatalogChange, CatalogChangeResult, CatalogStep, RetiredEntry, StoreError, StoredCatalog,
+        StoredEntry, Table, Timestamp,
+    },
+    store::CatalogStore,
 };
 
 /// The version, the services, the resource groups and the retired entries; each entry is a name and its

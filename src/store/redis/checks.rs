@@ -21,8 +21,10 @@ use super::{
     connection::{Node, store_error},
 };
 use crate::{
-    model::readiness::{self, Readiness, Reason},
-    store::{CheckResult, CheckRow, StoreError, StoreReport},
+    model::{
+        CheckResult, CheckRow, StoreError, StoreReport,
+        readiness::{self, Readiness, Reason},
+    },
     telemetry::metrics::{record_redis_check, retain_redis_servers},
 };
 

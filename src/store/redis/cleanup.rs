@@ -30,8 +30,8 @@ use super::{
     scripts::{CLAIM_CLEANUP, LEASE, RESCHEDULE_CLEANUP, evalsha},
 };
 use crate::{
-    model::readiness::Readiness,
-    store::{BackendSessions, BookingId, Groups, ServiceId, StoreError, Timestamp},
+    model::{BookingId, Groups, ServiceId, StoreError, Timestamp, readiness::Readiness},
+    store::BackendSessions,
     telemetry::metrics::{CLEANUP_ERRORS, CLEANUP_LEADER, CLEANUP_SERVICES},
 };
 

@@ -37,8 +37,8 @@ use self::{
 };
 pub(super) use self::{errors::store_error, node::Node};
 use crate::{
+    model::{StoreError, Timestamp},
     settings,
-    store::{StoreError, Timestamp},
 };
 
 mod clock;

@@ -14,7 +14,7 @@ use super::{
     keys,
     scripts::{GROUP_SNAPSHOT, evalsha},
 };
-use crate::store::{BookedNumber, ConsistencyReport, Group, ServiceId, StoreError, Timestamp};
+use crate::model::{BookedNumber, ConsistencyReport, Group, ServiceId, StoreError, Timestamp};
 
 /// The number of keys per pipeline.
 const BATCH: usize = 500;

@@ -10,7 +10,7 @@ use super::{
     RedisStore, millis,
     scripts::{SYNC_GROUP, evalsha},
 };
-use crate::store::{AccessNumber, Group, StoreError};
+use crate::model::{AccessNumber, Group, StoreError};
 
 /// The TTL of the lock of a synchronization, and the interval and maximum number of polls of replicas
 /// that wait for it.

@@ -23,7 +23,7 @@
 
 use std::{borrow::Cow, fmt::Display};
 
-use crate::store::{
+use crate::model::{
     BackendSession, BlobId, BookingId, IdempotencyKey, KeyName, RateLimitKey, ServiceId,
     stable_hash,
 };
@@ -370,7 +370,7 @@ mod tests {
             OwnedResource::parse(&field),
             Some(OwnedResource::Blob(blob))
         );
-        let booking = BookingId::generate(crate::store::Timestamp::from_millis(1_795_455_943_000));
+        let booking = BookingId::generate(crate::model::Timestamp::from_millis(1_795_455_943_000));
         let field = owned_booking_field("a:b", &booking);
         assert_eq!(
             OwnedResource::parse(&field),

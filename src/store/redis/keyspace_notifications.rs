@@ -27,7 +27,7 @@ use super::{
     probe::{PROBE_TIMEOUT, Probe},
 };
 use crate::{
-    store::{ServiceId, StoreError},
+    model::{ServiceId, StoreError},
     telemetry::metrics::{
         GaugeGuard, KEYSPACE_LISTENERS_EXPECTED, KEYSPACE_LISTENERS_SUBSCRIBED, record_redis_check,
     },

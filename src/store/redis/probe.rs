@@ -7,7 +7,7 @@ use redis::cmd;
 use tokio::time;
 
 use super::{RedisStore, connection::Node};
-use crate::store::StoreError;
+use crate::model::StoreError;
 
 /// The timeout of the messages about a probe.
 pub(super) const PROBE_TIMEOUT: Duration = Duration::from_secs(2);

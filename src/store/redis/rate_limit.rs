@@ -6,7 +6,7 @@ use super::{
     RedisStore, millis,
     scripts::{RATE_LIMIT_REFUND, RATE_LIMIT_TAKE, evalsha},
 };
-use crate::store::{RateLimitKey, RateLimitState, StoreError};
+use crate::model::{RateLimitKey, RateLimitState, StoreError};
 
 impl RedisStore {
     pub(super) async fn rate_limit_take(

@@ -7,7 +7,10 @@ use super::{
     RedisStore, millis,
     scripts::{HEARTBEAT, evalsha},
 };
-use crate::store::{REPLICA_TIMEOUT, Replicas, StoreError, Timestamp, replicas::REPLICA_TTL};
+use crate::{
+    model::{StoreError, Timestamp},
+    store::{REPLICA_TIMEOUT, Replicas, replicas::REPLICA_TTL},
+};
 
 #[async_trait]
 impl Replicas for RedisStore {

@@ -3,7 +3,7 @@
 use redis::{FromRedisValue, ParsingError, Value};
 
 use super::binaries::parse_descriptor;
-use crate::store::{Description, StoreError, Timestamp};
+use crate::model::{Description, StoreError, Timestamp};
 
 /// The reply of a script: a status number, which the header of each script documents, and texts.
 #[derive(Debug)]

@@ -15,7 +15,7 @@ use super::{
     script_reply::{self, ScriptReply, reply_array},
     scripts::{ATTACH_SESSION, CREATE, DELETE, EXTEND_IDEMPOTENCY_KEY, SET_END, evalsha},
 };
-use crate::store::{
+use crate::model::{
     BackendSession, CreateResult, Description, IdempotencyClaim, IdempotencyKey, NewService,
     RunningService, ServiceId, StoreError, Timestamp,
 };

@@ -12,7 +12,8 @@ use tracing::debug;
 
 use super::{RedisStore, connection::parse_reply, keys};
 use crate::{
-    store::{AdminQueries, AllocationStrategy, Group, Groups, StoreError, Timestamp},
+    model::{AllocationStrategy, Group, Groups, StoreError, Timestamp},
+    store::AdminQueries,
     telemetry::metrics::{DeploymentMetrics, set_deployment_metrics},
 };
 

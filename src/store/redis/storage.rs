@@ -11,7 +11,7 @@ use super::{
     script_reply::ScriptReply,
     scripts::{CLEAR, READ_ALL, WRITE, evalsha},
 };
-use crate::store::{
+use crate::model::{
     AllTexts, Binary, Changes, KeyName, ServiceId, StoreError, StoredKind, Value, WriteResult,
 };
 

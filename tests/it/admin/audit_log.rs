@@ -48,7 +48,7 @@ async fn every_change_is_recorded_with_actor_time_action_and_states(app: TestApp
         assert_eq!(event["client_address"], "127.0.0.1");
         let time = event["time"].as_str().unwrap();
         assert!(
-            switchboard::store::Timestamp::parse(time).is_some(),
+            switchboard::model::Timestamp::parse(time).is_some(),
             "{time}"
         );
     }

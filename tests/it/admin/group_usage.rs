@@ -4,8 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use switchboard::{
     app,
+    model::{BookResult, BookingOwner, Timestamp},
     service::{CurrentCatalog, GroupUsage, UsageSample},
-    store::{AdminStore, BookResult, BookingOwner, Timestamp, redis::RedisStore},
+    store::{AdminStore, redis::RedisStore},
 };
 
 use crate::support::{

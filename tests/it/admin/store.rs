@@ -1,8 +1,11 @@
 //! Operations of the admin store on every store.
 
-use switchboard::store::{
-    AdminStore, CatalogChange, CatalogChangeResult, CatalogStep, Cursor, Preview, StoredCatalog,
-    Table, Timestamp,
+use switchboard::{
+    model::{
+        CatalogChange, CatalogChangeResult, CatalogStep, Cursor, Preview, StoredCatalog, Table,
+        Timestamp,
+    },
+    store::AdminStore,
 };
 
 use crate::support::stores::{
@@ -107,7 +110,7 @@ async fn audit_events_are_listed_newest_first_from_a_cursor(store: &dyn AdminSto
             .await
             .unwrap();
     }
-    let texts = |events: &[switchboard::store::AuditEvent]| -> Vec<String> {
+    let texts = |events: &[switchboard::model::AuditEvent]| -> Vec<String> {
         events.iter().map(|one| one.text.clone()).collect()
     };
     let page = store.audit_events(None, 3).await.unwrap();
@@ -155,7 +158,7 @@ async fn services_are_listed_by_expiration_time_including_ties(store: &dyn Admin
     found.sort();
     expected.sort();
     assert_eq!(found, expected);
-    let deleted = switchboard::store::ServiceId::from(expected[0].clone());
+    let deleted = switchboard::model::ServiceId::from(expected[0].clone());
     store.delete(&deleted).await.unwrap();
     assert_eq!(store.count_services().await.unwrap(), 29);
 }

@@ -4,9 +4,12 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::future::join;
 use redis::{AsyncCommands, aio::MultiplexedConnection, cmd};
-use switchboard::store::{
-    AllocationStrategy, BookResult as Outcome, Booking, BookingOwner, CreateResult, IdempotencyKey,
-    NewService, ServiceId, Store, redis::RedisStore,
+use switchboard::{
+    model::{
+        AllocationStrategy, BookResult as Outcome, Booking, BookingOwner, CreateResult,
+        IdempotencyKey, NewService, ServiceId,
+    },
+    store::{Store, redis::RedisStore},
 };
 
 use crate::support::{

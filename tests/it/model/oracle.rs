@@ -11,7 +11,7 @@ use std::{
 };
 
 use rand::{RngExt, rngs::StdRng, seq::IndexedRandom};
-use switchboard::store::Timestamp;
+use switchboard::model::Timestamp;
 
 use super::EXCLUSIVE_GROUP;
 use crate::support::bookings::Booked;

@@ -4,9 +4,12 @@
 use crate::support::now;
 use std::time::Duration;
 
-use switchboard::store::{
-    BackendSession, CreateResult, IdempotencyClaim, IdempotencyKey, NewService, RunningService,
-    ServiceId, Store,
+use switchboard::{
+    model::{
+        BackendSession, CreateResult, IdempotencyClaim, IdempotencyKey, NewService, RunningService,
+        ServiceId,
+    },
+    store::Store,
 };
 
 use crate::support::stores::{LONG_TTL, on_every_store, try_read_strings};

@@ -1,7 +1,8 @@
 //! The contents of binaries: upload, reference, download, discard.
 
-use switchboard::store::{
-    BlobId, CHUNK_BYTES, CreateResult, NewService, ServiceId, Store, WriteResult,
+use switchboard::{
+    model::{BlobId, CHUNK_BYTES, CreateResult, NewService, ServiceId, WriteResult},
+    store::Store,
 };
 
 use crate::support::stores::{

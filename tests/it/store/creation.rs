@@ -1,8 +1,11 @@
 //! Creation and description of services.
 
 use futures_util::future::join_all;
-use switchboard::store::{
-    CreateResult, IdempotencyKey, NewService, ServiceId, Store, StoreError, StoredKind, WriteResult,
+use switchboard::{
+    model::{
+        CreateResult, IdempotencyKey, NewService, ServiceId, StoreError, StoredKind, WriteResult,
+    },
+    store::Store,
 };
 
 use crate::support::stores::{
@@ -170,7 +173,7 @@ async fn create_with_lost_upload_creates_nothing(store: &dyn Store) {
         ..empty_service()
     };
     let mut never_uploaded = complete.clone();
-    never_uploaded.blob = switchboard::store::BlobId::generate();
+    never_uploaded.blob = switchboard::model::BlobId::generate();
     for lost in [&never_uploaded, &one_chunk_short] {
         let outcome = store.create(service(file("lost", lost))).await.unwrap();
         assert_eq!(outcome, CreateResult::UploadLost);
@@ -185,7 +188,7 @@ async fn expired_service_is_not_found(store: &dyn Store) {
     let mut service = empty_service();
     let id = service.id.clone();
     service.data = vec![text("k", "v")];
-    service.end = switchboard::store::Timestamp::from_millis(in_ms(0).millis() - 1);
+    service.end = switchboard::model::Timestamp::from_millis(in_ms(0).millis() - 1);
     store.create(service).await.unwrap();
     assert_eq!(store.definition(&id).await.unwrap(), None);
     assert_eq!(try_read_strings(store, &id).await, None);

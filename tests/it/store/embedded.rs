@@ -1,6 +1,9 @@
 //! Tests of the embedded store: its limit, and the release of memory.
 
-use switchboard::store::{BlobId, Store, StoreError, memory::MemoryStore};
+use switchboard::{
+    model::{BlobId, StoreError},
+    store::{Store, memory::MemoryStore},
+};
 
 use crate::support::stores::{
     create_service, create_until, download, empty_service, file, in_ms, key, owned_pairs,

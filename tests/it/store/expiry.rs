@@ -1,6 +1,9 @@
 //! The end of a service: by expiration, after a change, or by deletion.
 
-use switchboard::store::{CHUNK_BYTES, ServiceId, Store, Timestamp, WriteResult};
+use switchboard::{
+    model::{CHUNK_BYTES, ServiceId, Timestamp, WriteResult},
+    store::Store,
+};
 
 use crate::support::{
     eventually, now,

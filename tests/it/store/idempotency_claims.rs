@@ -1,9 +1,12 @@
 //! Idempotency keys: their binding to ids, and their expiration.
 
 use futures_util::future::join_all;
-use switchboard::store::{
-    AllocationStrategy, BookResult, Booking, BookingOwner, CreateResult, IdempotencyClaim,
-    IdempotencyKey, NewService, ServiceId, Store, Timestamp,
+use switchboard::{
+    model::{
+        AllocationStrategy, BookResult, Booking, BookingOwner, CreateResult, IdempotencyClaim,
+        IdempotencyKey, NewService, ServiceId, Timestamp,
+    },
+    store::Store,
 };
 
 use crate::support::{

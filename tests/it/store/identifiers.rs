@@ -1,7 +1,8 @@
 //! Ids and names are opaque, whatever characters they contain.
 
-use switchboard::store::{
-    CreateResult, MAX_KEY_NAME_BYTES, NewService, ServiceId, Store, StoredKind, WriteResult,
+use switchboard::{
+    model::{CreateResult, MAX_KEY_NAME_BYTES, NewService, ServiceId, StoredKind, WriteResult},
+    store::Store,
 };
 
 use crate::support::stores::{

@@ -1,6 +1,9 @@
 //! A key has one value: a string or a binary.
 
-use switchboard::store::{Binary, Changes, ServiceId, Store, StoredKind};
+use switchboard::{
+    model::{Binary, Changes, ServiceId, StoredKind},
+    store::Store,
+};
 
 use crate::support::stores::{
     create_service, download, file, key, on_every_store, owned_pairs, read_strings, remove_changes,

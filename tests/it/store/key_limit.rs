@@ -1,6 +1,9 @@
 //! The maximum number of keys of a service.
 
-use switchboard::store::{Changes, KeyName, ServiceId, Store, Value, WriteResult};
+use switchboard::{
+    model::{Changes, KeyName, ServiceId, Value, WriteResult},
+    store::Store,
+};
 
 use crate::support::stores::{
     MAX_KEYS, create_service, file, key, on_every_store, read_strings, remove_changes, set_changes,

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use redis::{AsyncCommands, cmd};
-use switchboard::store::{Changes, ServiceId, Store, StoreError, StoredKind, WriteResult};
+use switchboard::{
+    model::{Changes, ServiceId, StoreError, StoredKind, WriteResult},
+    store::Store,
+};
 
 use crate::support::{
     TestRedis,

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use switchboard::store::{RateLimitKey, ServiceId, Store};
+use switchboard::{
+    model::{RateLimitKey, ServiceId},
+    store::Store,
+};
 
 use crate::support::{
     eventually,

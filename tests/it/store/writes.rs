@@ -1,7 +1,10 @@
 //! Writes, removals and clears.
 
 use futures_util::future::join_all;
-use switchboard::store::{AllTexts, BlobId, Changes, Store, StoredKind, WriteResult};
+use switchboard::{
+    model::{AllTexts, BlobId, Changes, StoredKind, WriteResult},
+    store::Store,
+};
 
 use crate::support::stores::{
     create_service, download, file, in_ms, key, on_every_store, owned_pairs, read_strings,

@@ -6,10 +6,11 @@ use redis::{aio::MultiplexedConnection, cmd};
 use serde_json::Value;
 use switchboard::{
     app,
-    store::{
+    model::{
         AccessNumber, AllocationStrategy, BookingRequest, Changes, ConsistencyReport, Group,
-        KeyName, NewService, ServiceId, Store, memory::MemoryStore, redis::RedisStore,
+        KeyName, NewService, ServiceId,
     },
+    store::{Store, memory::MemoryStore, redis::RedisStore},
 };
 
 use super::{Bodies, TestApp, TestRedis, TestResponse, now, random_prefix, settings};
@@ -271,10 +272,10 @@ pub(crate) async fn create_service(store: &dyn Store, millis: u64) -> ServiceId 
 /// Writes a string to a service; returns whether the service is active.
 pub(crate) async fn write_string(store: &dyn Store, id: &ServiceId) -> bool {
     let name = KeyName::new("a".to_owned()).unwrap();
-    let set = vec![(name, switchboard::store::Value::Text("1".to_owned()))];
+    let set = vec![(name, switchboard::model::Value::Text("1".to_owned()))];
     let changes = Changes {
         set,
         remove: Vec::new(),
     };
-    store.write(id, changes).await.unwrap() == switchboard::store::WriteResult::Stored
+    store.write(id, changes).await.unwrap() == switchboard::model::WriteResult::Stored
 }

@@ -3,9 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use redis::{AsyncCommands, aio::MultiplexedConnection, cmd};
-use switchboard::store::{
-    AllTexts, Binary, BlobId, CHUNK_BYTES, Changes, CreateResult, KeyName, NewService, ServiceId,
-    Store, Timestamp, Value, WriteResult, memory::MemoryStore, redis::RedisStore,
+use switchboard::{
+    model::{
+        AllTexts, Binary, BlobId, CHUNK_BYTES, Changes, CreateResult, KeyName, NewService,
+        ServiceId, Timestamp, Value, WriteResult,
+    },
+    store::{Store, memory::MemoryStore, redis::RedisStore},
 };
 
 use super::{

@@ -75,7 +75,7 @@ async fn audit_log_shows_time_user_action_target_and_changes(app: TestApp) {
         assert!(row.contains("<details>"), "{row}");
         let time = between(row, "<time datetime=\"", "\"");
         assert!(
-            switchboard::store::Timestamp::parse(time).is_some(),
+            switchboard::model::Timestamp::parse(time).is_some(),
             "{time}"
         );
     }

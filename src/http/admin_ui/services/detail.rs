@@ -21,8 +21,8 @@ use crate::{
         },
         body, path,
     },
+    model::{ServiceId, Timestamp},
     service::{ActiveService, Actor, FieldValue, FormData},
-    store::{ServiceId, Timestamp},
 };
 
 /// Messages after a redirect to this page.

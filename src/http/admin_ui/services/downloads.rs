@@ -15,7 +15,7 @@ use crate::{
         admin_ui::{PageResult, percent_encode},
         binaries, body, fetch_metadata, path, response,
     },
-    store::ServiceId,
+    model::ServiceId,
 };
 
 const OCTET_STREAM: HeaderValue = HeaderValue::from_static("application/octet-stream");

@@ -7,8 +7,8 @@ use std::{
 
 use crate::{
     http::{ApiError, AppState, admin_api, admin_ui::format},
+    model::{Binary, Description, KeyName, Preview, ServiceId},
     service::FormData,
-    store::{Binary, Description, KeyName, Preview, ServiceId},
 };
 
 /// Bytes of a string that are shown; longer strings are truncated.

@@ -5,9 +5,9 @@ use redis::{aio::PubSubStream, cmd};
 use tokio::time::timeout;
 
 use super::{CheckOutcome, CheckTarget, rights, server};
-use crate::store::{
-    CheckResult, StoreError,
-    redis::{
+use crate::{
+    model::{CheckResult, StoreError},
+    store::redis::{
         keyspace_notifications,
         probe::{PROBE_TIMEOUT, Probe},
     },

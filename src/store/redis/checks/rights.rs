@@ -10,7 +10,7 @@ use redis::{Cmd, Value, aio::ConnectionLike, cmd};
 use uuid::Uuid;
 
 use super::{CheckOutcome, CheckTarget};
-use crate::{settings::RedisMode, store::StoreError};
+use crate::{model::StoreError, settings::RedisMode};
 
 /// When a right is required.
 #[derive(Clone, Copy, PartialEq, Eq)]

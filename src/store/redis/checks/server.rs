@@ -5,10 +5,7 @@ use std::collections::HashMap;
 use redis::{Value, cmd, from_redis_value_ref};
 
 use super::{CheckOutcome, CheckTarget};
-use crate::{
-    settings::RedisMode,
-    store::{StoreError, WallClock},
-};
+use crate::{model::StoreError, settings::RedisMode, store::WallClock};
 
 /// The minimum version of Redis that has all commands: major and minor.
 const MIN_VERSION: (u64, u64) = (6, 2);

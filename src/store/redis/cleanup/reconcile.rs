@@ -11,13 +11,15 @@ use redis::cmd;
 use tracing::warn;
 
 use super::{Cleaner, CleanupCandidate};
-use crate::store::redis::{
-    RedisStore,
-    bookings::{PENDING_CREATE_TTL, strategy_name},
-    connection::parse_reply,
-    scripts::{GROUP_COUNTS, REPAIR_GROUP, evalsha},
+use crate::{
+    model::{AllocationStrategy, BookingId, Group, ServiceId, StoreError, Timestamp},
+    store::redis::{
+        RedisStore,
+        bookings::{PENDING_CREATE_TTL, strategy_name},
+        connection::parse_reply,
+        scripts::{GROUP_COUNTS, REPAIR_GROUP, evalsha},
+    },
 };
-use crate::store::{AllocationStrategy, BookingId, Group, ServiceId, StoreError, Timestamp};
 
 /// The number of bookings read at once.
 const BATCH: usize = 500;

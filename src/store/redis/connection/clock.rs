@@ -7,7 +7,10 @@ use std::{
 
 use redis::{RedisResult, aio::MultiplexedConnection};
 
-use crate::store::{StoreError, Timestamp, clock::AnchoredClock};
+use crate::{
+    model::{StoreError, Timestamp},
+    store::clock::AnchoredClock,
+};
 
 /// The age after which a less exact measurement replaces this one.
 const MAX_AGE: Duration = Duration::from_secs(10);

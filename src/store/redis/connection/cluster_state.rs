@@ -14,7 +14,7 @@ use tracing::{info, warn};
 use super::{
     clock::ServerClock, connector::Connector, node::Node, slot_map::SlotMap, topology::Topology,
 };
-use crate::{model::readiness::Finding, store::StoreError};
+use crate::model::{StoreError, readiness::Finding};
 
 /// The interval at which the topology is refreshed.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);

@@ -17,9 +17,9 @@ use super::{
     server_mode::{ServerMode, finding_of},
 };
 use crate::{
-    model::readiness::Finding,
+    model::{StoreError, readiness::Finding},
     settings::{self, RedisMode},
-    store::{StoreError, clock::AnchoredClock, redis::scripts},
+    store::{clock::AnchoredClock, redis::scripts},
 };
 
 /// Opens connections to the servers of this Redis.

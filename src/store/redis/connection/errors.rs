@@ -3,8 +3,8 @@
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
 use crate::{
-    model::readiness::Reason,
-    store::{StoreError, redis::checks::request_recheck},
+    model::{StoreError, readiness::Reason},
+    store::redis::checks::request_recheck,
     tls_errors::with_advice,
 };
 

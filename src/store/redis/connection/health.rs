@@ -12,9 +12,12 @@ use super::{
     slot_map::SlotMap,
 };
 use crate::{
-    model::readiness::{Finding, Reason},
+    model::{
+        StoreError,
+        readiness::{Finding, Reason},
+    },
     settings::RedisMode,
-    store::{StoreError, redis::keys::Keys},
+    store::redis::keys::Keys,
 };
 
 /// The state of one server: problems of reads and of writes.

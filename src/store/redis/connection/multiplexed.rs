@@ -31,8 +31,7 @@ use super::{
     errors::{is_lost, is_noscript, is_readonly_replica, store_error},
 };
 use crate::{
-    model::readiness::Finding,
-    store::StoreError,
+    model::{StoreError, readiness::Finding},
     telemetry::metrics::{REDIS_CONNECTIONS, REDIS_DISCONNECTS},
 };
 

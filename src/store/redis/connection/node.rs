@@ -16,7 +16,7 @@ use super::{
     multiplexed::{Durability, SharedConnection},
     parse_reply,
 };
-use crate::{store::StoreError, telemetry::metrics::register_pool};
+use crate::{model::StoreError, telemetry::metrics::register_pool};
 
 /// The events of removed keys: `del` includes `UNLINK`.
 const EVENTS: [&str; 3] = ["del", "expired", "evicted"];

@@ -9,7 +9,7 @@ use super::{
     multiplexed::Durability,
     parse_reply,
 };
-use crate::store::StoreError;
+use crate::model::StoreError;
 
 impl Connections {
     /// Sends commands in order, with replication like [`Connections::query_replicated`], and returns

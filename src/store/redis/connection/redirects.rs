@@ -5,7 +5,7 @@ use std::sync::Arc;
 use redis::ConnectionAddr;
 
 use super::{ClusterState, node::Node, topology::host_or_responder};
-use crate::store::StoreError;
+use crate::model::StoreError;
 
 impl ClusterState {
     /// Returns the server `host:port` of a redirection by `responder`. An empty host is that of the

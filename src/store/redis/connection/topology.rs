@@ -17,9 +17,11 @@ use super::{
     slot_map::{SLOT_COUNT, SlotMap, SlotRange},
 };
 use crate::{
-    model::readiness::{Finding, Reason},
+    model::{
+        StoreError,
+        readiness::{Finding, Reason},
+    },
     settings::{self, RedisMode},
-    store::StoreError,
 };
 
 /// The topology at the URL. Other modules do not depend on its kind.

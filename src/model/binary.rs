@@ -1,17 +1,10 @@
 //! Binary values: immutable bytes with their own id, and the descriptor that refers to them.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// The size of a chunk of a binary; only the last chunk may be smaller.
 pub const CHUNK_BYTES: usize = 256 * 1024;
-
-/// The TTL of unreferenced chunks after the last one.
-pub(super) const UPLOAD_TTL: Duration = Duration::from_secs(600);
-/// The time for which a replaced binary remains readable, for downloads in progress.
-pub(super) const REPLACED_TTL: Duration = Duration::from_secs(60);
 
 /// The id of the bytes of one upload. It is never reused, so it serves as the strong `ETag`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

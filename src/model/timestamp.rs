@@ -6,7 +6,7 @@ use jiff::{civil::DateTime, tz::TimeZone};
 
 /// A point in time in whole milliseconds since 1970 (UTC), the unit of Redis' `PEXPIREAT`.
 ///
-/// It belongs to the clock of the store ([`Clock`](super::Clock)), independent of the clock of the
+/// It belongs to the clock of the store (`store::Clock`), independent of the clock of the
 /// replica.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);

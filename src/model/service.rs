@@ -1,0 +1,125 @@
+//! Services and their data, as stores receive and return them.
+
+use super::{Binary, Booking, IdempotencyKey, KeyName, ServiceId, Timestamp};
+
+/// A complete service to be created.
+#[derive(Debug)]
+pub struct NewService {
+    /// The id, from [`ServiceId::generate`] or [`IdempotencyClaim::Create`].
+    pub id: ServiceId,
+    /// The name of its configured service.
+    pub definition: String,
+    /// The time of the create request.
+    pub created: Timestamp,
+    /// The expiration time of the service and of all its resources.
+    pub end: Timestamp,
+    /// The `gms_user` header of the request.
+    pub gms_user: Option<String>,
+    /// The user data. Names are unique.
+    pub data: Vec<(KeyName, Value)>,
+    /// The booking of its access number, if any.
+    pub booking: Option<Booking>,
+    /// If the create has an idempotency key: the key, and the value that is stored for repeated creates:
+    /// the digest of the request and, if known, the response. Finishing the create replaces the value.
+    pub idempotency: Option<(IdempotencyKey, String)>,
+}
+
+/// All strings of a service, or their size.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AllTexts {
+    /// Names and values.
+    Texts(Vec<(String, String)>),
+    /// The strings are larger than the limit.
+    TooLarge {
+        /// A lower bound of the total bytes of names and values.
+        bytes: usize,
+    },
+}
+
+/// The value of a key in a service's storage: a string or a binary.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    /// A string.
+    Text(String),
+    /// A binary whose bytes have been uploaded.
+    Binary(Binary),
+}
+
+/// Changes to a service's storage that become visible atomically. Each name occurs at most once in both
+/// lists.
+#[derive(Debug, Default)]
+pub struct Changes {
+    /// The keys to set.
+    pub set: Vec<(KeyName, Value)>,
+    /// The keys to remove. Missing keys are ignored.
+    pub remove: Vec<KeyName>,
+}
+
+/// The result of claiming an [`IdempotencyKey`].
+#[derive(Debug, PartialEq, Eq)]
+pub enum IdempotencyClaim {
+    /// Create a service with this id: the key is new, or an earlier request with the key has not
+    /// completed. That request may never complete; this one then finishes its work.
+    Create(ServiceId),
+    /// The service exists.
+    Replayed {
+        /// Its id.
+        id: ServiceId,
+        /// The value of [`NewService::idempotency`], or the one that replaced it when the create finished.
+        stored: String,
+    },
+}
+
+/// The result of a create.
+#[derive(Debug, PartialEq, Eq)]
+pub enum CreateResult {
+    /// The service exists.
+    Created,
+    /// A request with the same [`IdempotencyKey`] completed first; this is its stored value, as in
+    /// [`IdempotencyClaim::Replayed`]. Nothing changed.
+    Replayed(String),
+    /// Uploaded chunks are no longer stored: the upload took too long, or the store lost them. Nothing
+    /// changed.
+    UploadLost,
+}
+
+/// The result of a write.
+#[derive(Debug, PartialEq, Eq)]
+pub enum WriteResult {
+    /// All changes are visible.
+    Stored,
+    /// There is no active service with this id. Nothing changed.
+    ServiceNotFound,
+    /// The service would have more keys than allowed. Nothing changed.
+    TooManyKeys,
+    /// See [`CreateResult::UploadLost`].
+    UploadLost,
+}
+
+/// The value of a key for a reader of strings.
+#[derive(Debug, PartialEq, Eq)]
+pub enum StoredKind {
+    /// A string.
+    Text(String),
+    /// A binary.
+    Binary,
+    /// No value.
+    Empty,
+}
+
+/// The metadata of a service, without its values.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Description {
+    /// The name of its configured service.
+    pub definition: String,
+    /// The creation time.
+    pub created: Timestamp,
+    /// The expiration time.
+    pub end: Timestamp,
+    /// The `gms_user` header of the create request.
+    pub gms_user: Option<String>,
+    /// The names of its strings.
+    pub keys: Vec<String>,
+    /// The names and descriptors of its binaries.
+    pub binaries: Vec<(String, Binary)>,
+}
