@@ -23,6 +23,7 @@ use self::{
         active_services, audit_log, bookings, catalog_entries, import_export, replicas, restore,
     },
     admin_ui::{PageError, session_middleware},
+    client_api::{binaries, service_requests, services, storage},
     hints::NotFoundHints,
     middleware::{
         auth::{apply_cors, authenticate_admin, authenticate_client},
@@ -44,8 +45,8 @@ mod accept;
 mod admin_api;
 mod admin_ui;
 mod auth;
-mod binaries;
 mod body;
+mod client_api;
 mod error;
 mod etag;
 mod fetch_metadata;
@@ -60,9 +61,6 @@ mod propagation;
 mod rejection;
 mod response;
 mod response_body;
-mod service_requests;
-mod services;
-mod storage;
 
 /// State that the handlers of one worker share.
 pub struct AppState {

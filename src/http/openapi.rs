@@ -19,7 +19,7 @@ use actix_web::{
 use serde_json::{Map, Value, json};
 
 use self::{errors::ErrorTable, operation::Operation};
-use super::{ApiError, ListenerConfig, etag, response, services as client_services};
+use super::{ApiError, ListenerConfig, client_api::services as client_services, etag, response};
 use crate::{
     model::stable_hash,
     settings::{Limits, RouteGroups, Settings, VERSION},

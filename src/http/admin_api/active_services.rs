@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 use super::{actor, admin_service, bookings, format_cursor, page_size, parse_cursor};
 use crate::{
     http::{
-        ApiError, AppState, body, path, response,
-        services::{self, BinaryResponse, binary_responses},
+        ApiError, AppState, body,
+        client_api::services::{self, BinaryResponse, binary_responses},
+        path, response,
     },
     model::{Description, ListedBooking, ListedService, Page, ServiceId, Timestamp},
     service::{ActiveService, FormData},

@@ -13,7 +13,9 @@ use crate::{
     http::{
         ApiError, AppState,
         admin_ui::{PageResult, percent_encode},
-        binaries, body, fetch_metadata, path, response,
+        body,
+        client_api::binaries,
+        fetch_metadata, path, response,
     },
     model::ServiceId,
 };

@@ -11,12 +11,12 @@ use actix_web::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{
-    ApiError, AppState, auth::basic::basic_credentials, body, fetch_metadata,
-    idempotency::idempotency_head, middleware::real_ip::client_address, path, propagation,
-    response,
-};
 use crate::{
+    http::{
+        ApiError, AppState, auth::basic::basic_credentials, body, fetch_metadata,
+        idempotency::idempotency_head, middleware::real_ip::client_address, path, propagation,
+        response,
+    },
     model::{Description, ServiceId, Timestamp},
     service::{CreateRequestHead, CreateResponse},
 };
@@ -27,7 +27,7 @@ const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-repl
 const MAX_WARNINGS: usize = 10;
 
 /// `POST /genesys/1/service/{service}`
-pub(super) async fn create(
+pub(in crate::http) async fn create(
     state: web::Data<AppState>,
     request: HttpRequest,
     payload: web::Payload,
@@ -43,7 +43,7 @@ pub(super) async fn create(
 
 /// `GET` and `HEAD /genesys/1/service/{service}`: if `{service}` is the name of a configured service, GET creates a
 /// service, as some deployed clients do; otherwise `{service}` is an id, and the response describes the service.
-pub(super) async fn create_or_describe(
+pub(in crate::http) async fn create_or_describe(
     state: web::Data<AppState>,
     request: HttpRequest,
     payload: web::Payload,
@@ -63,7 +63,7 @@ pub(super) async fn create_or_describe(
 }
 
 /// `PUT /genesys/1/service/{id}` and `PUT /genesys/1/cs/services/{id}`
-pub(super) async fn set_end(
+pub(in crate::http) async fn set_end(
     state: web::Data<AppState>,
     request: HttpRequest,
     payload: web::Payload,
@@ -76,7 +76,7 @@ pub(super) async fn set_end(
 }
 
 /// `DELETE /genesys/1/service/{id}`
-pub(super) async fn delete(
+pub(in crate::http) async fn delete(
     state: web::Data<AppState>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
@@ -137,7 +137,7 @@ struct DescribeServiceResponse<'a> {
 }
 
 #[derive(Debug, Serialize)]
-pub(super) struct BinaryResponse<'a> {
+pub(in crate::http) struct BinaryResponse<'a> {
     name: &'a str,
     content_type: &'a str,
     file_name: Option<&'a str>,
@@ -145,7 +145,7 @@ pub(super) struct BinaryResponse<'a> {
 }
 
 /// The JSON Schema of [`BinaryResponse`].
-pub(super) fn binary_schema() -> Value {
+pub(in crate::http) fn binary_schema() -> Value {
     json!({
         "type": "object",
         "properties": {
@@ -160,7 +160,7 @@ pub(super) fn binary_schema() -> Value {
 }
 
 /// The JSON Schema of [`DescribeServiceResponse`].
-pub(super) fn service_schema() -> Value {
+pub(in crate::http) fn service_schema() -> Value {
     json!({
         "description": "A service, without the values of its storage",
         "type": "object",
@@ -196,7 +196,7 @@ pub(super) fn service_schema() -> Value {
 }
 
 /// The binaries of a service.
-pub(super) fn binary_responses(description: &Description) -> Vec<BinaryResponse<'_>> {
+pub(in crate::http) fn binary_responses(description: &Description) -> Vec<BinaryResponse<'_>> {
     let binaries = description.binaries.iter();
     let responses = binaries.map(|(name, binary)| BinaryResponse {
         name,

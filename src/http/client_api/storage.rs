@@ -2,10 +2,10 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::{ApiError, AppState, accept, body, fetch_metadata, path, response};
+use crate::http::{ApiError, AppState, accept, body, fetch_metadata, path, response};
 
 /// `GET .../{id}/storage`
-pub(super) async fn read_all(
+pub(in crate::http) async fn read_all(
     state: web::Data<AppState>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
@@ -15,7 +15,7 @@ pub(super) async fn read_all(
 }
 
 /// `GET .../{id}/storage/{key}`
-pub(super) async fn read(
+pub(in crate::http) async fn read(
     state: web::Data<AppState>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
@@ -30,7 +30,7 @@ pub(super) async fn read(
 }
 
 /// `POST .../{id}/storage`
-pub(super) async fn write(
+pub(in crate::http) async fn write(
     state: web::Data<AppState>,
     request: HttpRequest,
     payload: web::Payload,
@@ -43,7 +43,7 @@ pub(super) async fn write(
 }
 
 /// `DELETE .../{id}/storage/{key}`
-pub(super) async fn delete_key(
+pub(in crate::http) async fn delete_key(
     state: web::Data<AppState>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
@@ -53,7 +53,7 @@ pub(super) async fn delete_key(
 }
 
 /// `DELETE .../{id}/storage`
-pub(super) async fn clear(
+pub(in crate::http) async fn clear(
     state: web::Data<AppState>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {

@@ -2,10 +2,10 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::{ApiError, AppState, body, path, propagation, response};
+use crate::http::{ApiError, AppState, body, path, propagation, response};
 
 /// `POST` and `GET /genesys/1/service/{id}/{request}`
-pub(super) async fn send_request(
+pub(in crate::http) async fn send_request(
     state: web::Data<AppState>,
     request: HttpRequest,
     payload: web::Payload,

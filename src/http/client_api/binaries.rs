@@ -16,15 +16,15 @@ use actix_web::{
 use futures_util::{TryStreamExt, stream};
 use percent_encoding::utf8_percent_encode;
 
-use super::{ApiError, AppState, etag, fetch_metadata, path, response};
 use crate::{
+    http::{ApiError, AppState, etag, fetch_metadata, path, response},
     model::{Binary, CHUNK_BYTES, ServiceId},
     service::ByteRange,
     telemetry::metrics,
 };
 
 /// `GET` and `HEAD .../{id}/storage/binary/{key}`
-pub(super) async fn read_binary(
+pub(in crate::http) async fn read_binary(
     state: web::Data<AppState>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
@@ -37,7 +37,7 @@ pub(super) async fn read_binary(
 /// # Errors
 /// [`ApiError::ServiceNotFound`], [`ApiError::KeyNotFound`], [`ApiError::PreconditionFailed`],
 /// [`ApiError::RangeNotSatisfiable`], [`ApiError::Forbidden`]; errors of the store.
-pub(super) async fn binary_response(
+pub(in crate::http) async fn binary_response(
     state: &AppState,
     request: &HttpRequest,
     id: ServiceId,
@@ -112,7 +112,7 @@ fn add_binary_headers(
 }
 
 /// Makes browsers save the response as a file of this name instead of displaying it.
-pub(super) fn content_disposition(name: &str) -> String {
+pub(in crate::http) fn content_disposition(name: &str) -> String {
     let name = utf8_percent_encode(name, path::UNRESERVED);
     format!("attachment; filename*=UTF-8''{name}")
 }

@@ -1,0 +1,6 @@
+//! Handlers of the client API.
+
+pub(super) mod binaries;
+pub(super) mod service_requests;
+pub(super) mod services;
+pub(super) mod storage;
