@@ -15,13 +15,14 @@ use self::{
     tls::Certificates,
 };
 use crate::{
+    backend::Backends,
     healthcheck::reachable_address,
     memory_budget::MemoryBudgets,
     model::{
         ConsistencyReport, StoreError, StoreReport, StoredCatalog, Table, readiness::Readiness,
     },
     service::{
-        self, AdminContext, Backends, Catalog, CatalogContext, CatalogFile, CurrentCatalog,
+        self, AdminContext, Catalog, CatalogContext, CatalogFile, CurrentCatalog,
         FailedCredentials, Options, PhoneNumbers, Replica, Secrets, StoreStatus, deregister,
     },
     settings::{Credentials, RouteGroups, Settings, SettingsError},

@@ -1,5 +1,6 @@
 //! Plain types that all layers share. They name no layer.
 
+pub(crate) use self::choices::join_with_or;
 pub use self::{
     backend_session::{BackendSession, RunningService, TerminateResult},
     binary::{Binary, BlobId, CHUNK_BYTES},
@@ -15,6 +16,9 @@ pub use self::{
     hash::stable_hash,
     ids::{IdempotencyKey, KeyName, MAX_KEY_NAME_BYTES, RedactedId, ServiceId},
     listing::{AuditEvent, Cursor, ListedBooking, ListedService, Page, Preview},
+    propagated_headers::{
+        GMS_USER, MAX_REQUEST_ID_BYTES, PropagatedHeaders, REQUEST_ID, TRACEPARENT, TRACESTATE,
+    },
     rate_limit::{RateLimitKey, RateLimitState},
     service::{
         AllTexts, Changes, CreateResult, Description, IdempotencyClaim, NewService, StoredKind,
@@ -29,10 +33,12 @@ mod backend_session;
 mod binary;
 mod booking;
 mod catalog;
+mod choices;
 mod consistency_report;
 mod hash;
 mod ids;
 mod listing;
+mod propagated_headers;
 mod rate_limit;
 pub mod readiness;
 mod service;

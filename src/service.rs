@@ -15,10 +15,6 @@ pub use self::{
         deregister, export_catalog,
     },
     auth::BasicCredentials,
-    backend::{
-        Backends, GMS_USER, PropagatedHeaders, REQUEST_ID, SessionTerminator, TRACEPARENT,
-        TRACESTATE,
-    },
     backend_requests::PreparedRequest,
     catalog::{
         Catalog, CatalogContext, CatalogError, CatalogFile, CatalogReloader, CurrentCatalog,
@@ -39,10 +35,12 @@ pub use self::{
     parameters::parse_integer,
     phone_numbers::PhoneNumbers,
     readiness::monitor_readiness,
+    session_terminator::SessionTerminator,
     storage::StorageStrings,
     uploads::{Upload, Uploads},
 };
 use crate::{
+    backend::Backends,
     memory_budget::MemoryBudgets,
     model::{
         Description, ServiceId, Timestamp,
@@ -55,7 +53,6 @@ use crate::{
 mod access_code;
 mod admin;
 mod auth;
-mod backend;
 mod backend_requests;
 mod book_number;
 mod builtin;
@@ -77,6 +74,7 @@ mod phone_numbers;
 mod rate_limit;
 mod readiness;
 mod resource_groups;
+mod session_terminator;
 mod storage;
 mod ttl;
 mod uploads;

@@ -7,10 +7,11 @@ use tracing::{debug, warn};
 
 use super::{free_memory::return_freed_memory, open_redis};
 use crate::{
+    backend::Backends,
     model::{StoreError, readiness::Readiness},
     service::{
-        AdminContext, Backends, CatalogReloader, ClockSkew, CurrentCatalog, Replica,
-        SessionTerminator, monitor_clock_skew, monitor_readiness,
+        AdminContext, CatalogReloader, ClockSkew, CurrentCatalog, Replica, SessionTerminator,
+        monitor_clock_skew, monitor_readiness,
     },
     settings::Settings,
     store::{AdminStore, WallClock, memory::MemoryStore},

@@ -14,10 +14,11 @@ use socket2::SockRef;
 
 use super::{StartError, StoreBackend, graceful_shutdown::ListenerHandle, http_server, socket};
 use crate::{
+    backend::Backends,
     http::{self, AppState, Document, ListenerConfig, TelemetryConfig},
     memory_budget::MemoryBudgets,
     model::{StoreError, readiness::Readiness},
-    service::{Admin, AdminContext, Backends, PhoneNumbers, Services},
+    service::{Admin, AdminContext, PhoneNumbers, Services},
     settings::{Limits, RouteGroups, Settings},
     store::{AdminStore, InstrumentedStore, Store},
 };

@@ -6,7 +6,7 @@ use actix_web::{
 };
 
 use super::auth::api_key::api_key;
-use crate::service::{GMS_USER, IdempotencyHead};
+use crate::{model::GMS_USER, service::IdempotencyHead};
 
 /// The idempotency key of a create and the identity that it is bound to; `None` without an `Idempotency-Key`.
 pub(super) fn idempotency_head(request: &HttpRequest) -> Option<IdempotencyHead> {

@@ -2,7 +2,7 @@
 
 use actix_web::HttpRequest;
 
-use crate::service::{GMS_USER, PropagatedHeaders, REQUEST_ID, TRACEPARENT};
+use crate::model::{GMS_USER, PropagatedHeaders, REQUEST_ID, TRACEPARENT};
 
 /// The headers of `request` that are passed on to a backend.
 pub(super) fn propagated_headers(request: &HttpRequest) -> PropagatedHeaders {

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{
-    FormData, PropagatedHeaders, ServiceError, Services, Uploads, backend::RequestContext,
-    definition::Definition,
+use super::{FormData, ServiceError, Services, Uploads, definition::Definition};
+use crate::{
+    backend::{BackendError, RequestContext},
+    model::{BackendSession, PropagatedHeaders, ServiceId, StoreError},
 };
-use crate::model::{BackendSession, ServiceId, StoreError};
 
 /// The request that all services support: a write to the storage.
 const UPDATE_REQUEST: &str = "update";
@@ -113,13 +113,13 @@ impl Services {
             .send_request(&self.backends, &context, session.as_ref())
             .await;
         response.map(Some).map_err(|error| match error {
-            ServiceError::BackendUnreachable(message) if has_files => {
+            BackendError::Unreachable(message) if has_files => {
                 ServiceError::BackendUnreachable(message + FILES_STORED)
             }
-            ServiceError::BackendTimeout(message) if has_files => {
+            BackendError::Timeout(message) if has_files => {
                 ServiceError::BackendTimeout(message + FILES_STORED)
             }
-            other => other,
+            other => other.into(),
         })
     }
 }

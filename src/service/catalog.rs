@@ -27,13 +27,13 @@ pub use self::{
 };
 use super::{
     auth::AccessPolicy,
-    backend::BackendDefinition,
     definition::Definition,
     options::{Options, option_warnings},
     phone_numbers::PhoneNumbers,
     resource_groups::{ResourceGroup, ResourceGroups},
 };
 use crate::{
+    backend::BackendDefinition,
     model::{EntryName, Groups, StoredCatalog, Table, Timestamp},
     settings::{Credentials, RouteGroups},
 };

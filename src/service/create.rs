@@ -3,7 +3,7 @@
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use super::{
-    Backends, Catalog, FormData, PropagatedHeaders, ServiceError, Services, Uploads,
+    Catalog, FormData, ServiceError, Services, Uploads,
     auth::{BasicCredentials, catalog_not_loaded},
     builtin::Builtin,
     create_response::CreateResponseBody,
@@ -16,7 +16,11 @@ use super::{
     ttl,
 };
 use crate::{
-    model::{Booking, Changes, CreateResult, IdempotencyClaim, NewService, ServiceId, StoreError},
+    backend::Backends,
+    model::{
+        Booking, Changes, CreateResult, IdempotencyClaim, NewService, PropagatedHeaders, ServiceId,
+        StoreError,
+    },
     settings::{Limits, RateLimit},
     store::Store,
 };

@@ -10,15 +10,15 @@ use std::{sync::Arc, time::Duration};
 use tracing::warn;
 
 use super::{
-    Backends, Catalog, CurrentCatalog, PropagatedHeaders, ServiceError,
-    backend::{BackendDefinition, RequestContext, SessionTerminator},
+    Catalog, CurrentCatalog, ServiceError, SessionTerminator,
     create::{CreateOutcome, CreateResponse, PendingCreate},
     definition::Definition,
     idempotency::IdempotentRequest,
     parameters::Parameters,
 };
 use crate::{
-    model::{BackendSession, Changes, ServiceId, StoreError},
+    backend::{BackendDefinition, Backends, RequestContext},
+    model::{BackendSession, Changes, PropagatedHeaders, ServiceId, StoreError},
     store::{BackendSessions, Store},
     telemetry::traces,
 };

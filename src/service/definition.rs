@@ -7,12 +7,11 @@ use thiserror::Error;
 
 use super::{
     access_code::parse_access_codes,
-    backend::BackendDefinition,
     builtin::Builtin,
-    options::{self, DEFAULT_TTL, TYPES},
+    options::{self, DEFAULT_TTL, TYPES, is_server_side},
     parameters::parse_integer,
 };
-use crate::settings::Credentials;
+use crate::{backend::BackendDefinition, model::join_with_or, settings::Credentials};
 
 /// An error in a definition.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -77,7 +76,7 @@ impl Definition {
             return Err(fail("username", "expected no colon".to_owned()));
         }
         let kind = options.get("_type").cloned().unwrap_or_default();
-        let backend = BackendDefinition::parse(&kind, &mut options);
+        let backend = BackendDefinition::parse(&kind, &mut options, is_server_side);
         let backend = backend.map_err(|error| fail(&error.option, error.problem))?;
         let kind = match backend {
             Some(backend) => DefinitionKind::Backend(Box::new(backend)),
@@ -93,8 +92,7 @@ impl Definition {
                 DefinitionKind::Builtin(builtin)
             }
             None => {
-                let expected =
-                    options::join_with_or(&TYPES.map(|expected| format!("{expected:?}")));
+                let expected = join_with_or(&TYPES.map(|expected| format!("{expected:?}")));
                 return Err(fail("_type", format!("is {kind:?}, expected {expected}")));
             }
         };

@@ -6,6 +6,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use thiserror::Error;
 
 use crate::{
+    backend::BackendError,
     memory_budget::OverBudget,
     model::{KeyName, ServiceId, StoreError},
 };
@@ -105,6 +106,26 @@ pub enum ServiceError {
     /// An error of the store.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<BackendError> for ServiceError {
+    fn from(error: BackendError) -> Self {
+        match error {
+            BackendError::Unreachable(message) => Self::BackendUnreachable(message),
+            BackendError::Timeout(message) => Self::BackendTimeout(message),
+            BackendError::InvalidParameter(message) => Self::InvalidParameter(message),
+            BackendError::UnsupportedRequest {
+                request,
+                definition,
+                supported,
+            } => Self::NoSuchRequest {
+                request,
+                definition,
+                supported,
+            },
+            BackendError::Encode(error) => StoreError::Bug(error.to_string()).into(),
+        }
+    }
 }
 
 impl ServiceError {

@@ -5,14 +5,13 @@
 //! Forms and documentation use the same table ([`ServicePreset`], [`group_options`]). Checks that involve several
 //! options are where the options are read.
 
-use std::{collections::BTreeMap, fmt::Display};
+use std::collections::BTreeMap;
 
 pub use self::presets::{ServicePreset, group_options, preset_of, presets};
 pub(super) use self::suggestions::{option_warnings, suggested_for_group};
 pub(super) use self::table::{
-    ALLOCATION_STRATEGIES, BALANCING_STRATEGIES, BOOKING_TIMEOUT_RANGE, CODE_LENGTH_RANGE,
-    DEFAULT_BOOKING_TIMEOUT, DEFAULT_CODE_LENGTH, DEFAULT_GROUP, DEFAULT_TTL, MAX_NUMBER_BYTES,
-    METHODS, TYPES,
+    ALLOCATION_STRATEGIES, BOOKING_TIMEOUT_RANGE, CODE_LENGTH_RANGE, DEFAULT_BOOKING_TIMEOUT,
+    DEFAULT_CODE_LENGTH, DEFAULT_GROUP, DEFAULT_TTL, MAX_NUMBER_BYTES, TYPES,
 };
 use self::table::{GROUP_OPTIONS, SERVICE_OPTIONS};
 pub use self::values::{OptionValue, Options, REDACTED, is_option_name};
@@ -265,18 +264,4 @@ pub(super) fn is_group_option(option: &str) -> bool {
 pub(super) fn group_option_names() -> String {
     let names: Vec<_> = GROUP_OPTIONS.iter().map(|row| row.name).collect();
     names.join(", ")
-}
-
-/// Joins choices with commas and "or", for messages.
-pub(super) fn join_with_or(choices: &[impl Display]) -> String {
-    let mut all = String::new();
-    for (index, choice) in choices.iter().enumerate() {
-        let separator = match choices.len() - index {
-            _ if index == 0 => "",
-            1 => " or ",
-            _ => ", ",
-        };
-        all += &format!("{separator}{choice}");
-    }
-    all
 }

@@ -23,7 +23,7 @@ use tracing::{info, warn};
 
 use crate::{
     http::{ApiError, admin_ui::PageError},
-    service::{GMS_USER, REQUEST_ID, TRACEPARENT, TRACESTATE},
+    model::{GMS_USER, MAX_REQUEST_ID_BYTES, REQUEST_ID, TRACEPARENT, TRACESTATE},
     settings::{LoggedRequests, Settings},
     telemetry::{
         metrics::{CLIENT_CLOSED_REQUEST, MethodLabel, RouteMetrics},
@@ -33,8 +33,6 @@ use crate::{
 
 /// The route name of requests that match no route.
 pub(in crate::http) const NO_ROUTE: &str = "none";
-/// The maximum length of a logged request id.
-const MAX_REQUEST_ID_BYTES: usize = 200;
 
 /// The enabled kinds of telemetry.
 #[derive(Debug, Clone, Copy)]

@@ -12,7 +12,10 @@ use super::{
         self, Group, Http, MatchInteraction, Ors, RequestAccess, RequestInteraction, Store,
     },
 };
-use crate::service::builtin::Builtin;
+use crate::{
+    backend::{BALANCING_STRATEGIES, METHODS},
+    service::builtin::Builtin,
+};
 
 /// The types of configured services.
 pub(in crate::service) const TYPES: [&str; 3] = [BUILTIN, ORS, HTTP];
@@ -34,10 +37,6 @@ pub(in crate::service) const DEFAULT_BOOKING_TIMEOUT: u64 = 30;
 pub(in crate::service) const CODE_LENGTH_RANGE: (u64, u64) = (1, 16);
 /// The default length of access codes.
 pub(in crate::service) const DEFAULT_CODE_LENGTH: u64 = 6;
-/// The load balancing strategies, the default first.
-pub(in crate::service) const BALANCING_STRATEGIES: [&str; 2] = ["circular", "linear"];
-/// The methods of requests to web services.
-pub(in crate::service) const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 /// The allocation strategies of resource groups.
 pub(in crate::service) const ALLOCATION_STRATEGIES: [&str; 4] =
     ["RANDOM", "ROUND_ROBIN", "CLUSTER", "LOCAL"];

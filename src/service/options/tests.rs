@@ -15,8 +15,8 @@ const MAX_TTL_SECONDS: u64 = 3_600;
 /// The files that read options.
 const READERS: [&str; 13] = [
     include_str!("../access_code.rs"),
-    include_str!("../backend/http.rs"),
-    include_str!("../backend/options.rs"),
+    include_str!("../../backend/http.rs"),
+    include_str!("../../backend/options.rs"),
     include_str!("../book_number.rs"),
     include_str!("../builtin/match_interaction.rs"),
     include_str!("../builtin/request_access.rs"),
@@ -351,11 +351,4 @@ fn server_side_options_are_not_parameters() {
     for name in ["_ttl", "_provide_code", "_types", "type", "_", ""] {
         assert!(!is_server_side(name), "{name}");
     }
-}
-
-#[test]
-fn choices_are_joined_with_or() {
-    assert_eq!(join_with_or(&["a"]), "a");
-    assert_eq!(join_with_or(&["a", "b"]), "a or b");
-    assert_eq!(join_with_or(&["a", "b", "c"]), "a, b or c");
 }

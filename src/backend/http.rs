@@ -10,17 +10,14 @@ use hyper::{
 use serde::{Serializer, ser::SerializeMap};
 
 use super::{
-    OptionError,
+    BackendError, OptionError,
     request::{BackendRequest, DATA_ID, RequestContext},
     url_template::{SESSION, UrlTemplate},
 };
-use crate::{
-    model::StoreError,
-    service::{
-        ServiceError,
-        options::{METHODS, join_with_or},
-    },
-};
+use crate::model::join_with_or;
+
+/// The methods of requests.
+pub(crate) const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 
 /// The requests to the web service.
 #[derive(Debug)]
@@ -45,11 +42,14 @@ pub(super) struct RequestRule {
 }
 
 impl Http {
-    /// Parses the options of a definition.
+    /// Parses the options of a definition. Templates must not contain those that are server-side.
     ///
     /// # Errors
     /// An [`OptionError`] with the option, its value and the expected form.
-    pub(super) fn parse(options: &BTreeMap<String, String>) -> Result<Self, OptionError> {
+    pub(super) fn parse(
+        options: &BTreeMap<String, String>,
+        is_server_side: fn(&str) -> bool,
+    ) -> Result<Self, OptionError> {
         let rule_of = |method: &str, option: &str| {
             let method_option = if options.contains_key(method) {
                 method
@@ -61,7 +61,7 @@ impl Http {
             let template = options.get(option).map_or("", String::as_str);
             let template = UrlTemplate::parse(template);
             let template = template.map_err(|problem| OptionError::new(option, problem))?;
-            if let Some(name) = template.first_server_side_placeholder() {
+            if let Some(name) = template.first_server_side_placeholder(is_server_side) {
                 let problem = format!("contains {{{name}}}, an option that clients cannot set");
                 return Err(OptionError::new(option, problem));
             }
@@ -151,13 +151,13 @@ impl RequestRule {
     /// Builds the request.
     ///
     /// # Errors
-    /// [`ServiceError::InvalidParameter`] if the template cannot be expanded.
+    /// [`BackendError::InvalidParameter`] if the template cannot be expanded.
     pub(super) fn build_request<'a>(
         &self,
         context: &RequestContext<'a>,
         session: &str,
         headers: &'a [(HeaderName, HeaderValue)],
-    ) -> Result<BackendRequest<'a>, ServiceError> {
+    ) -> Result<BackendRequest<'a>, BackendError> {
         let has_body = !matches!(self.method, Method::GET | Method::DELETE);
         let body = if has_body {
             json_body(context)?
@@ -185,7 +185,7 @@ fn parse_method(name: Option<&String>) -> Result<Method, String> {
 }
 
 /// The fields as a JSON object, `_data_id` first.
-fn json_body(context: &RequestContext<'_>) -> Result<Bytes, ServiceError> {
+fn json_body(context: &RequestContext<'_>) -> Result<Bytes, BackendError> {
     let mut body = Vec::with_capacity(256);
     let mut json = serde_json::Serializer::new(&mut body);
     let written = json.serialize_map(None).and_then(|mut map| {
@@ -195,6 +195,6 @@ fn json_body(context: &RequestContext<'_>) -> Result<Bytes, ServiceError> {
         }
         map.end()
     });
-    written.map_err(|error| StoreError::Bug(error.to_string()))?;
+    written?;
     Ok(Bytes::from(body))
 }

@@ -154,7 +154,7 @@ impl Backends {
             .get_or_init(|| build_client(&self.settings, config)))
     }
 
-    pub(in crate::service) fn settings(&self) -> &settings::Backend {
+    pub(crate) fn settings(&self) -> &settings::Backend {
         &self.settings
     }
 

@@ -3,7 +3,10 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::url_template::split_base;
-use crate::service::options::{BALANCING_STRATEGIES, join_with_or};
+use crate::model::join_with_or;
+
+/// The strategies, the default first.
+pub(crate) const BALANCING_STRATEGIES: [&str; 2] = ["circular", "linear"];
 
 /// The backends of a configured service.
 #[derive(Debug)]

@@ -8,8 +8,10 @@ use std::borrow::Cow;
 
 use hyper::{Uri, http::uri::Authority};
 
-use super::request::{DATA_ID, RequestContext, percent_encode};
-use crate::service::{ServiceError, options::is_server_side};
+use super::{
+    BackendError,
+    request::{DATA_ID, RequestContext, percent_encode},
+};
 
 /// Placeholders that have built-in values. Clients cannot set them.
 const ID: &str = "id";
@@ -89,7 +91,10 @@ impl UrlTemplate {
     }
 
     /// The first placeholder with the name of an option that clients cannot set.
-    pub(super) fn first_server_side_placeholder(&self) -> Option<&str> {
+    pub(super) fn first_server_side_placeholder(
+        &self,
+        is_server_side: fn(&str) -> bool,
+    ) -> Option<&str> {
         let mut names = self.placeholders();
         names.find(|name| name.starts_with('_') && *name != SESSION && is_server_side(name))
     }
@@ -109,12 +114,12 @@ impl UrlTemplate {
     /// Expands path and query for a request.
     ///
     /// # Errors
-    /// [`ServiceError::InvalidParameter`] if a parameter of the path is missing, `.` or `..`.
+    /// [`BackendError::InvalidParameter`] if a parameter of the path is missing, `.` or `..`.
     pub(super) fn expand(
         &self,
         context: &RequestContext<'_>,
         session: &str,
-    ) -> Result<String, ServiceError> {
+    ) -> Result<String, BackendError> {
         self.substitute(|name| match name {
             name if is_id(name) => Some(Cow::Borrowed(context.id.as_str())),
             SERVICE => Some(Cow::Borrowed(context.definition)),
@@ -131,7 +136,7 @@ impl UrlTemplate {
     fn substitute<'a>(
         &'a self,
         value_of: impl Fn(&'a str) -> Option<Cow<'a, str>>,
-    ) -> Result<String, ServiceError> {
+    ) -> Result<String, BackendError> {
         let mut expanded = String::with_capacity(128);
         for part in &self.parts {
             match part {
@@ -141,7 +146,7 @@ impl UrlTemplate {
                     if *in_path && value.is_empty() {
                         let message =
                             format!("{name} is missing; the path of the backend URL needs it");
-                        return Err(ServiceError::InvalidParameter(message));
+                        return Err(BackendError::InvalidParameter(message));
                     }
                     // The name of a request can span segments.
                     let mut segments = value.split('/');
@@ -162,7 +167,7 @@ impl UrlTemplate {
         let path = expanded.split('?').next().unwrap_or_default();
         if path.split('/').any(|segment| matches!(segment, "." | "..")) {
             let message = "a parameter in the path of the backend URL must not be \".\" or \"..\"";
-            return Err(ServiceError::InvalidParameter(message.to_owned()));
+            return Err(BackendError::InvalidParameter(message.to_owned()));
         }
         Ok(expanded)
     }
@@ -204,7 +209,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{model::ServiceId, service::backend::request::PropagatedHeaders};
+    use crate::model::{PropagatedHeaders, ServiceId};
 
     fn expand(template: &str, pairs: &[(&str, &str)]) -> Result<String, String> {
         let template = UrlTemplate::parse(template)?;

@@ -9,9 +9,8 @@ use hyper::{
     header::{HeaderName, HeaderValue},
 };
 
-use super::request::{
-    BackendRequest, DATA_ID, PropagatedHeaders, RequestContext, encode_form, percent_encode,
-};
+use super::request::{BackendRequest, DATA_ID, RequestContext, encode_form, percent_encode};
+use crate::model::PropagatedHeaders;
 
 /// The request that begins the execution of a session.
 const BEGIN_REQUEST: &str = "gms.start";

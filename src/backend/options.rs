@@ -1,12 +1,17 @@
 //! Parses the options of a definition into a [`BackendDefinition`].
 
+use std::collections::BTreeMap;
+
 use hyper::header::{
     CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, HeaderValue, TRANSFER_ENCODING,
 };
 
 use super::{
-    BackendDefinition, BackendKind, BackendOptions, OptionError, http::Http,
-    load_balancer::LoadBalancer, ors::Ors, url_template::split_base,
+    definition::{BackendDefinition, BackendKind, OptionError},
+    http::Http,
+    load_balancer::LoadBalancer,
+    ors::Ors,
+    url_template::split_base,
 };
 
 /// The name prefix of header options.
@@ -19,15 +24,19 @@ const RESERVED_HEADERS: [HeaderName; 5] = [
     HOST,
     TRANSFER_ENCODING,
 ];
+
+type BackendOptions = BTreeMap<String, String>;
+
 impl BackendDefinition {
     /// Parses the options of a definition of type `kind`; `None` for types without a backend. Headers are removed
-    /// from the options, as they can be secret.
+    /// from the options, as they can be secret. `is_server_side` returns whether clients cannot set an option.
     ///
     /// # Errors
     /// An [`OptionError`] with the invalid option, its value and the expected form.
-    pub(in crate::service) fn parse(
+    pub(crate) fn parse(
         kind: &str,
         options: &mut BackendOptions,
+        is_server_side: fn(&str) -> bool,
     ) -> Result<Option<Self>, OptionError> {
         if !matches!(kind, "ors" | "http") {
             return Ok(None);
@@ -50,7 +59,7 @@ impl BackendDefinition {
                 src: src.to_owned(),
             })
         } else {
-            let http = Http::parse(options)?;
+            let http = Http::parse(options, is_server_side)?;
             let needs_base = http.rules().any(|rule| rule.template.base.is_none());
             if needs_base && load_balancer.is_empty() {
                 let problem =

@@ -8,20 +8,8 @@ use hyper::{
     },
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use uuid::Uuid;
 
-use crate::model::ServiceId;
-
-/// The header that names the user of a client.
-pub const GMS_USER: &str = "gms_user";
-/// The header of the trace and the parent span of a request (W3C Trace Context).
-pub const TRACEPARENT: &str = "traceparent";
-/// The header of the vendor-specific trace state (W3C Trace Context).
-pub const TRACESTATE: &str = "tracestate";
-/// The header of the request id that the client has chosen.
-pub const REQUEST_ID: &str = "x-request-id";
-/// Maximum length of a request id that is propagated.
-const MAX_REQUEST_ID_BYTES: usize = 200;
+use crate::model::{GMS_USER, PropagatedHeaders, REQUEST_ID, ServiceId, TRACEPARENT};
 
 /// Characters that are percent-encoded in a path, a query or a form.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
@@ -30,44 +18,23 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
-/// Headers of a client request that are propagated to backends, for correlation.
-#[derive(Debug, Default, Clone)]
-pub struct PropagatedHeaders {
-    /// The `gms_user` header.
-    pub gms_user: Option<String>,
-    /// The `traceparent` header.
-    pub traceparent: Option<String>,
-    /// The `x-request-id` header.
-    pub request_id: Option<String>,
-}
-
-impl PropagatedHeaders {
-    /// Adds a new request id if there is none.
-    pub(in crate::service) fn with_request_id(mut self) -> Self {
-        let request_id = self.request_id.take();
-        let request_id = request_id.filter(|id| (1..=MAX_REQUEST_ID_BYTES).contains(&id.len()));
-        self.request_id = Some(request_id.unwrap_or_else(|| Uuid::new_v4().to_string()));
-        self
-    }
-}
-
 /// The field with the service id. Client fields of this name are dropped: they could make the backend read or write
 /// another service.
 pub(super) const DATA_ID: &str = "_data_id";
 
 /// The context of a request to a backend.
-pub(in crate::service) struct RequestContext<'a> {
+pub(crate) struct RequestContext<'a> {
     /// The service.
-    pub(in crate::service) id: &'a ServiceId,
+    pub(crate) id: &'a ServiceId,
     /// The name of the configured service.
-    pub(in crate::service) definition: &'a str,
+    pub(crate) definition: &'a str,
     /// The service-specific request; empty for a create.
-    pub(in crate::service) request: &'a str,
+    pub(crate) request: &'a str,
     /// The fields to send.
-    pub(in crate::service) fields: &'a [(String, String)],
+    pub(crate) fields: &'a [(String, String)],
     /// Additional fields for placeholders of templates.
-    pub(in crate::service) template_fields: &'a [(String, String)],
-    pub(in crate::service) propagated_headers: &'a PropagatedHeaders,
+    pub(crate) template_fields: &'a [(String, String)],
+    pub(crate) propagated_headers: &'a PropagatedHeaders,
 }
 
 impl<'a> RequestContext<'a> {
