@@ -14,6 +14,7 @@ use crate::support::{
     random_prefix,
 };
 
+mod closed_connections;
 mod load;
 mod readiness;
 mod server;

@@ -33,7 +33,7 @@ pub(crate) mod proxy;
 mod raw_connection;
 pub(crate) mod readiness;
 pub(crate) mod sentinel;
-mod servers;
+pub(crate) mod servers;
 pub(crate) mod stores;
 
 /// Makes three tests of each listed function: with the service on the embedded store, on Redis, and on a

@@ -7,8 +7,9 @@
 //!
 //! A Cluster has no pipelines or transactions across slots. [`Connections::pipeline_ordered`] and
 //! [`Connections::pipeline_unordered`] are one round trip if one server has all keys; in a Cluster they
-//! are one per command, sequentially or concurrently. A command is sent again only if Redis reported
-//! that it was not executed: after a redirection, or if a script was not loaded.
+//! are one per command, sequentially or concurrently. A command is sent again only if it was certainly not
+//! executed: after a redirection, if a script was not loaded, or if the connection was closed before
+//! anything of it was written.
 
 use std::{
     sync::{
@@ -51,6 +52,7 @@ mod multiplexed;
 mod node;
 mod pipeline;
 mod redirects;
+mod request;
 mod sentinels;
 mod server_mode;
 mod slot_map;

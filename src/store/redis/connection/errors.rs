@@ -40,6 +40,11 @@ pub(super) fn is_lost(error: &RedisError) -> bool {
     error.is_timeout() || error.is_connection_dropped() || error.is_unrecoverable_error()
 }
 
+/// Whether the connection ended, other than by a timeout.
+pub(super) fn is_closed(error: &RedisError) -> bool {
+    error.is_connection_dropped() && !error.is_timeout()
+}
+
 /// Whether a server rejected a change because it is a replica. Nothing changed.
 pub(super) fn is_readonly_replica(error: &RedisError) -> bool {
     error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly)

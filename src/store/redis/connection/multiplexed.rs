@@ -13,35 +13,28 @@ use std::{
     time::Duration,
 };
 
-use redis::{
-    Cmd, ConnectionAddr, Pipeline, RedisError, RedisResult, Value,
-    aio::{ConnectionLike, MultiplexedConnection},
-};
+use redis::{Cmd, ConnectionAddr, Pipeline, RedisError, RedisResult, Value};
 use tokio::{
-    sync::{Mutex, Notify, watch},
+    sync::{Mutex, watch},
     task::JoinHandle,
     time,
 };
-use tracing::{info, warn};
 
 use super::{
-    clock::{ServerClock, measure},
+    clock::ServerClock,
     connector::{Connector, load_scripts},
     driver::DrivenConnection,
     errors::{is_lost, is_noscript, is_readonly_replica, store_error},
+    request::{Exchange, Request, exchange},
 };
-use crate::{
-    model::{StoreError, readiness::Finding},
-    telemetry::metrics::{REDIS_CONNECTIONS, REDIS_DISCONNECTS},
-};
+use crate::model::{StoreError, readiness::Finding};
 
-/// The interval of health checks of an idle connection.
-const HEALTH_CHECK_INTERVAL: Duration = Duration::from_secs(1);
+/// The maximum number of closed connections that a request encounters before it fails.
+const MAX_CLOSED_CONNECTIONS: usize = 3;
 /// The minimum age of a connection to a replica before it is reopened.
 const MIN_REPLICA_CONNECTION_AGE: Duration = Duration::from_secs(1);
-/// The pause before a reconnect after a failed attempt: initial and maximum.
-const RECONNECT_BACKOFF: (Duration, Duration) =
-    (Duration::from_millis(50), Duration::from_millis(400));
+
+mod reconnect;
 
 /// The state of a connection.
 enum ConnectionState {
@@ -57,6 +50,13 @@ struct Connected {
     generation: u64,
     opened_at: time::Instant,
     barrier: Arc<ReplicationBarrier>,
+}
+
+impl Connected {
+    /// Whether it is newer than the generation `after` and not known to be closed.
+    fn is_usable(&self, after: u64) -> bool {
+        self.generation > after && !self.driven.is_closed()
+    }
 }
 
 /// Whether a change must only be executed, or also be acknowledged by the configured number of replicas.
@@ -78,8 +78,8 @@ struct ReplicationBarrier {
 /// A multiplexed connection that a task on the runtime of its creator keeps open.
 pub(super) struct SharedConnection {
     state: watch::Receiver<ConnectionState>,
-    /// Wakes the task: the current connection is unusable.
-    broken: Arc<Notify>,
+    /// The generation of the last connection that a request found unusable. It wakes the task.
+    broken: watch::Sender<u64>,
     connect_timeout: Duration,
     /// The number of replicas that must acknowledge a change, and the timeout.
     wait_replicas: Option<(usize, Duration)>,
@@ -101,20 +101,35 @@ impl SharedConnection {
         clocks: [Arc<ServerClock>; 2],
     ) -> Self {
         let (sender, state) = watch::channel(ConnectionState::Connecting);
-        let broken = Arc::new(Notify::new());
+        let (broken, broken_generation) = watch::channel(0);
         Self {
             state,
-            broken: Arc::clone(&broken),
+            broken,
             connect_timeout: connector.connect_timeout(),
             wait_replicas: connector.wait_replicas(),
-            task: tokio::spawn(reconnect_loop(connector, address, clocks, sender, broken)),
+            task: tokio::spawn(reconnect::reconnect_loop(
+                connector,
+                address,
+                clocks,
+                sender,
+                broken_generation,
+            )),
         }
     }
 
     /// Waits until the connection is open or has failed.
     pub(super) async fn wait_until_ready(&self) {
+        self.wait_until_newer(0).await;
+    }
+
+    /// Waits until a connection that is newer than the generation `after` is open or has failed.
+    async fn wait_until_newer(&self, after: u64) {
         let mut state = self.state.clone();
-        let ready = state.wait_for(|state| !matches!(state, ConnectionState::Connecting));
+        let ready = state.wait_for(|state| match state {
+            ConnectionState::Connecting => false,
+            ConnectionState::Up(connected) => connected.is_usable(after),
+            ConnectionState::Failed(_) => true,
+        });
         // A timeout is ignored: the next request fails in the same way and reports it.
         drop(time::timeout(self.connect_timeout, ready).await);
     }
@@ -140,23 +155,49 @@ impl SharedConnection {
         }
     }
 
-    fn current(&self) -> Result<Option<Connected>, StoreError> {
+    /// Returns the connection if it is open and newer than the generation `after`.
+    fn current(&self, after: u64) -> Result<Option<Connected>, StoreError> {
         match &*self.state.borrow() {
+            ConnectionState::Up(connected) if connected.is_usable(after) => {
+                Ok(Some(connected.clone()))
+            }
+            ConnectionState::Up(connected) => {
+                self.report_broken(connected);
+                Ok(None)
+            }
             ConnectionState::Connecting => Ok(None),
-            ConnectionState::Up(connected) => Ok(Some(connected.clone())),
             ConnectionState::Failed(finding) => {
                 Err(StoreError::Unavailable(finding.detail.clone()))
             }
         }
     }
 
-    async fn connected(&self) -> Result<Connected, StoreError> {
-        if let Some(connected) = self.current()? {
+    /// Waits for a connection that is newer than the generation `after`, at most for the connect timeout.
+    async fn connected(&self, after: u64) -> Result<Connected, StoreError> {
+        if let Some(connected) = self.current(after)? {
             return Ok(connected);
         }
-        self.wait_until_ready().await;
+        self.wait_until_newer(after).await;
         let timeout = || StoreError::Unavailable("connection timeout".to_owned());
-        self.current()?.ok_or_else(timeout)
+        self.current(after)?.ok_or_else(timeout)
+    }
+
+    /// Sends a request over the current connection. If that is closed before anything of the request was
+    /// written, it is sent over the next one.
+    async fn exchange<R: Request>(
+        &self,
+        request: &R,
+    ) -> Result<(Connected, RedisResult<R::Reply>), StoreError> {
+        let mut closed = 0;
+        for _ in 0..MAX_CLOSED_CONNECTIONS {
+            let mut connected = self.connected(closed).await?;
+            match exchange(request, &mut connected.driven).await {
+                Exchange::Finished(reply) => return Ok((connected, reply)),
+                Exchange::NotWritten => closed = connected.generation,
+            }
+        }
+        let detail = "the connection was closed before the command was sent";
+        Err(StoreError::Unavailable(detail.to_owned()))
     }
 
     /// Sends one command in one round trip, plus a `WAIT` for replicated changes.
@@ -169,8 +210,7 @@ impl SharedConnection {
         command: &Cmd,
         durability: Durability,
     ) -> Result<RedisResult<Value>, StoreError> {
-        let mut connected = self.connected().await?;
-        let mut reply = command.query_async(&mut connected.driven.connection).await;
+        let (mut connected, mut reply) = self.exchange(command).await?;
         if is_noscript_reply(&reply) && load_scripts(&mut connected.driven.connection).await.is_ok()
         {
             reply = command.query_async(&mut connected.driven.connection).await;
@@ -191,13 +231,12 @@ impl SharedConnection {
         commands: &Pipeline,
         durability: Durability,
     ) -> Result<RedisResult<Vec<RedisResult<Value>>>, StoreError> {
-        let mut connected = self.connected().await?;
-        let mut replies = send_pipeline(commands, &mut connected.driven.connection).await;
+        let (mut connected, mut replies) = self.exchange(commands).await?;
         if let Ok(all) = &replies
             && all.iter().any(is_noscript_reply)
             && load_scripts(&mut connected.driven.connection).await.is_ok()
         {
-            replies = send_pipeline(commands, &mut connected.driven.connection).await;
+            replies = Request::send(commands, &mut connected.driven.connection).await;
         }
         if let Ok(all) = &replies {
             let failed = all.iter().filter_map(|reply| reply.as_ref().err());
@@ -216,8 +255,7 @@ impl SharedConnection {
         &self,
         commands: &Pipeline,
     ) -> Result<RedisResult<Vec<RedisResult<Value>>>, StoreError> {
-        let mut connected = self.connected().await?;
-        let replies = send_pipeline(commands, &mut connected.driven.connection).await;
+        let (connected, replies) = self.exchange(commands).await?;
         Ok(self.check_result(replies, &connected))
     }
 
@@ -268,98 +306,18 @@ impl SharedConnection {
         if !is_lost(error) && !is_demoted() {
             return;
         }
-        let state = self.state.borrow();
-        if matches!(&*state, ConnectionState::Up(connected) if connected.generation == used.generation)
-        {
-            self.broken.notify_one();
-        }
+        self.report_broken(used);
+    }
+
+    fn report_broken(&self, used: &Connected) {
+        self.broken.send_if_modified(|broken| {
+            let is_newer = used.generation > *broken;
+            *broken = used.generation.max(*broken);
+            is_newer
+        });
     }
 }
 
 fn is_noscript_reply(reply: &RedisResult<Value>) -> bool {
     reply.as_ref().err().is_some_and(is_noscript)
-}
-
-async fn send_pipeline(
-    commands: &Pipeline,
-    connection: &mut MultiplexedConnection,
-) -> RedisResult<Vec<RedisResult<Value>>> {
-    let count = commands.len();
-    let replies = connection.req_packed_commands(commands, 0, count).await?;
-    Ok(replies.into_iter().map(Value::extract_error).collect())
-}
-
-/// Keeps the connection open until the task is aborted.
-async fn reconnect_loop(
-    connector: Connector,
-    address: ConnectionAddr,
-    clocks: [Arc<ServerClock>; 2],
-    state: watch::Sender<ConnectionState>,
-    broken: Arc<Notify>,
-) {
-    let mut generation = 0;
-    let mut pause = RECONNECT_BACKOFF.0;
-    loop {
-        match connector.connect(&address).await {
-            Ok((driven, time)) => {
-                for clock in &clocks {
-                    clock.reset(time);
-                }
-                generation += 1;
-                pause = RECONNECT_BACKOFF.0;
-                info!(server = %address, generation, "redis connection opened");
-                let connection = driven.connection.clone();
-                let connected = Connected {
-                    driven,
-                    generation,
-                    opened_at: time::Instant::now(),
-                    barrier: Arc::default(),
-                };
-                state.send_replace(ConnectionState::Up(connected));
-                let gauge_guard = REDIS_CONNECTIONS.track();
-                let reason = wait_until_broken(connection, &clocks, &broken).await;
-                drop(gauge_guard);
-                REDIS_DISCONNECTS.add(1);
-                warn!(server = %address, generation, reason, "redis connection lost");
-                state.send_replace(ConnectionState::Connecting);
-            }
-            Err(finding) => {
-                if !matches!(&*state.borrow(), ConnectionState::Failed(_)) {
-                    warn!(
-                        server = %address,
-                        reason = finding.reason.name(), detail = finding.detail,
-                        "redis connection failed"
-                    );
-                }
-                state.send_replace(ConnectionState::Failed(finding));
-                time::sleep(pause).await;
-                pause = (pause * 2).min(RECONNECT_BACKOFF.1);
-            }
-        }
-    }
-}
-
-/// Returns the reason when the connection is no longer usable.
-///
-/// The health check is a `TIME` command, which also updates the measured clock of the server.
-async fn wait_until_broken(
-    mut connection: MultiplexedConnection,
-    clocks: &[Arc<ServerClock>; 2],
-    broken: &Notify,
-) -> String {
-    loop {
-        tokio::select! {
-            () = broken.notified() => return "a request failed".to_owned(),
-            () = time::sleep(HEALTH_CHECK_INTERVAL) => {}
-        }
-        match measure(&mut connection).await {
-            Ok(time) => {
-                for clock in clocks {
-                    clock.update(time);
-                }
-            }
-            Err(error) if is_lost(&error) => return error.to_string(),
-            Err(_) => {}
-        }
-    }
 }

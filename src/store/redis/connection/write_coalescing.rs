@@ -9,6 +9,10 @@ use std::{
     io,
     path::Path,
     pin::{Pin, pin},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     task::{Context, Poll},
 };
 
@@ -23,6 +27,8 @@ pub(super) struct CoalescingStream<S> {
     stream: S,
     /// Whether the pending write has been delayed already.
     yielded: bool,
+    /// The number of bytes written so far.
+    written: Arc<AtomicU64>,
 }
 
 impl CoalescingStream<TcpStream> {
@@ -44,7 +50,13 @@ impl<S> CoalescingStream<S> {
         Self {
             stream,
             yielded: false,
+            written: Arc::default(),
         }
+    }
+
+    /// The number of bytes written, which changes as they are.
+    pub(super) fn written(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.written)
     }
 }
 
@@ -73,6 +85,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for CoalescingStream<S> {
         }
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
         self.yielded = written.is_pending();
+        if let Poll::Ready(Ok(count)) = written {
+            self.written.fetch_add(count as u64, Relaxed);
+        }
         written
     }
 
@@ -97,6 +112,7 @@ mod tests {
     async fn each_write_yields_once() {
         let (near, mut far) = duplex(8);
         let mut stream = CoalescingStream::new(near);
+        let counter = stream.written();
         for bytes in [b"ab", b"cd"] {
             let mut polls = 0;
             let written = poll_fn(|context| {
@@ -109,6 +125,7 @@ mod tests {
         let mut arrived = [0; 4];
         far.read_exact(&mut arrived).await.unwrap();
         assert_eq!(&arrived, b"abcd");
+        assert_eq!(counter.load(Relaxed), 4);
     }
 
     #[tokio::test]
