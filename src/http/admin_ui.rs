@@ -21,7 +21,11 @@ use actix_web::{
 use askama::Template;
 use percent_encoding::utf8_percent_encode;
 
-use super::{ApiError, Endpoint, health, path, response, route};
+use super::{
+    ApiError,
+    endpoint::{Endpoint, route},
+    health, path, response,
+};
 use crate::{
     model::readiness::Status,
     service::{FormData, StoreOutage},

@@ -82,7 +82,7 @@ fn resolve<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
 
 /// The paths of the routes, parsed from the source, each with a path that matches it.
 fn documented_routes() -> Vec<(String, String)> {
-    let source = include_str!("../../src/http.rs");
+    let source = include_str!("../../src/http/routes.rs");
     let literals = source.split("(\"/").skip(1);
     let literals = literals.map(|rest| rest.split('"').next().unwrap());
     let paths = literals.map(|literal| {
