@@ -51,5 +51,7 @@ pub fn serve_request<S, B>(
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
 {
-    middleware::apply(request, routes, SecurityHeaders { tls: listener.tls })
+    let headers = SecurityHeaders { tls: listener.tls };
+    let has_cors = !listener.cors.allowed_origins.is_empty();
+    middleware::apply(request, routes, headers, has_cors)
 }

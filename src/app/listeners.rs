@@ -79,11 +79,10 @@ impl Listener {
         tls: Option<&ServerConfig>,
     ) -> io::Result<Server> {
         let settings = Arc::clone(&factory.settings);
-        let has_cors = !settings.cors.allowed_origins.is_empty();
-        let has_api_keys = !settings.auth.api_keys.is_empty();
         let config = ListenerConfig {
             groups: self.groups,
-            client_checks_enabled: has_cors || has_api_keys,
+            requires_api_key: !settings.auth.api_keys.is_empty(),
+            cors: settings.cors.clone(),
             telemetry: TelemetryConfig::new(&settings),
             catalog: factory.admin_context.current_catalog.clone(),
             admin_enabled: settings.admin.credentials.password.is_some(),

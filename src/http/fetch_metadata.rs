@@ -43,7 +43,7 @@ pub(super) fn check_cross_site_create(
     }
     // Browsers send no `Origin` with the requests of images and links.
     let is_allowed = if request.headers().contains_key(ORIGIN) {
-        cors::allowed_origin(&state.cors, request).is_some()
+        cors::allowed_origin(&state.cors, request.head()).is_some()
     } else {
         referrer_origin(request).is_some_and(|origin| cors::is_allowed_origin(&state.cors, origin))
     };

@@ -20,6 +20,7 @@ pub(super) fn apply<S, B>(
     mut request: ServiceRequest,
     routes: &S,
     headers: SecurityHeaders,
+    has_cors: bool,
 ) -> impl Future<Output = Result<ServiceResponse<B>, Error>> + use<S, B>
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
@@ -29,6 +30,9 @@ where
     async move {
         let mut response = response.await?;
         headers.add(response.headers_mut());
+        if has_cors {
+            cors::add_vary(response.headers_mut());
+        }
         if upgrade.is_requested() {
             upgrade::close_connection(&mut response);
         }

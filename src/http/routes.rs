@@ -22,23 +22,29 @@ use super::{
     hints::NotFoundHints,
     metrics,
     middleware::{
-        auth::{apply_cors, authenticate_admin, authenticate_client},
+        auth::{authenticate_admin, authenticate_client},
+        cors::ListedOrigins,
         telemetry::TelemetryConfig,
     },
     openapi,
 };
-use crate::{service::CurrentCatalog, settings::RouteGroups};
+use crate::{
+    service::CurrentCatalog,
+    settings::{Cors, RouteGroups},
+};
 
 /// The configuration of a listener.
 #[derive(Clone)]
 pub struct ListenerConfig {
     /// The route groups that it serves.
     pub groups: RouteGroups,
-    /// Whether API keys or allowed origins are configured, so that every client request is checked.
-    pub client_checks_enabled: bool,
+    /// Whether API keys are configured, so that every client request is checked.
+    pub requires_api_key: bool,
     /// The current catalog. While none of its configured services requires credentials, and
-    /// `client_checks_enabled` is false, client requests bypass the authentication middleware.
+    /// `requires_api_key` is false, client requests bypass the authentication middleware.
     pub catalog: CurrentCatalog,
+    /// The origins whose pages can call the API.
+    pub cors: Cors,
     /// Whether the admin API is enabled.
     pub admin_enabled: bool,
     /// Telemetry of requests.
@@ -105,18 +111,22 @@ pub fn routes(config: &mut ServiceConfig, listener: &ListenerConfig) {
         route("/genesys/1/admin/audit-log").get(audit_log::list_audit_log),
         route("/genesys/1/admin/replicas").get(replicas::list_replicas),
     ];
-    let health = [
-        route("/livez").get(health::get_liveness).probe(),
-        route("/readyz").get(health::get_readiness).probe(),
-        route("/openapi.json").get(openapi::get_openapi),
-    ];
+    let health = || {
+        [
+            route("/livez").get(health::get_liveness).probe(),
+            route("/readyz").get(health::get_readiness).probe(),
+            route("/openapi.json").get(openapi::get_openapi),
+            Endpoint::not_found(NotFoundHints::new(listener)),
+        ]
+    };
     let public = |resource: Resource| resource;
     let metrics = [route("/metrics").get(metrics::get_metrics)];
     let groups = listener.groups;
+    let origins = ListedOrigins::from_settings(&listener.cors);
     if groups.client {
-        register_client_routes(config, client, listener);
+        register_client_routes(config, client, listener, origins.as_ref());
     } else if groups.matching {
-        register_client_routes(config, matching, listener);
+        register_client_routes(config, matching, listener, origins.as_ref());
     }
     if groups.admin {
         register(config, status, listener, public);
@@ -129,10 +139,12 @@ pub fn routes(config: &mut ServiceConfig, listener: &ListenerConfig) {
         register(config, admin, listener, wrap);
         register_admin_ui(config, listener);
     }
-    let with_cors = |resource: Resource| resource.wrap(from_fn(apply_cors));
-    register(config, health, listener, with_cors);
-    let hints = NotFoundHints::new(listener);
-    register(config, [Endpoint::not_found(hints)], listener, with_cors);
+    if let Some(origins) = &origins {
+        register(config, health(), listener, |resource| {
+            origins.apply(resource)
+        });
+    }
+    register(config, health(), listener, public);
     config.default_service(web::to(unknown_route));
 }
 
@@ -173,21 +185,27 @@ fn register<T, B>(
     }
 }
 
-/// Registers the routes of clients. The catalog can start or stop requiring credentials at run time, so each
-/// route is registered twice: without authentication, used while the catalog requires none, and with it.
+/// Registers the routes of clients: with CORS for requests of listed origins, without authentication while the catalog
+/// requires none, which it can change at run time, and with authentication.
 fn register_client_routes<const N: usize>(
     config: &mut ServiceConfig,
     endpoints: impl Fn() -> [Endpoint; N],
     listener: &ListenerConfig,
+    origins: Option<&ListedOrigins>,
 ) {
-    if !listener.client_checks_enabled {
+    let authenticated = |resource: Resource| resource.wrap(from_fn(authenticate_client));
+    if let Some(origins) = origins {
+        register(config, endpoints(), listener, |resource| {
+            origins.apply(authenticated(resource))
+        });
+    }
+    if !listener.requires_api_key {
         register(config, endpoints(), listener, |resource| {
             let catalog = listener.catalog.clone();
             resource.guard(fn_guard(move |_| !catalog.requires_auth()))
         });
     }
-    let wrap = |resource: Resource| resource.wrap(from_fn(authenticate_client));
-    register(config, endpoints(), listener, wrap);
+    register(config, endpoints(), listener, authenticated);
 }
 
 /// Registers the pages of the console.

@@ -19,6 +19,11 @@ fn preflight(app: &TestApp, path: &str, origin: &str) -> RequestBuilder {
     request.header("access-control-request-method", "POST")
 }
 
+fn assert_varies_by_origin(answer: &TestResponse) {
+    let vary = answer.header("vary").to_ascii_lowercase();
+    assert!(vary.split(", ").any(|name| name == "origin"), "{vary}");
+}
+
 #[tokio::test]
 async fn preflights_of_allowed_origins_permit_client_requests() {
     let app = start_with_allowed_origin().await;
@@ -27,7 +32,9 @@ async fn preflights_of_allowed_origins_permit_client_requests() {
         ("http://localhost:3000", "/genesys/1/service/x/storage/y"),
     ] {
         let answer = TestResponse::send(preflight(&app, path, origin)).await;
-        assert_eq!(answer.status, 204);
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.text(), "");
+        assert_eq!(answer.header("access-control-max-age"), "3600");
         assert_eq!(answer.header("access-control-allow-origin"), origin);
         let headers = answer.header("access-control-allow-headers");
         let headers: Vec<&str> = headers.split(", ").collect();
@@ -53,7 +60,7 @@ async fn preflights_of_allowed_origins_permit_client_requests() {
         for method in ["GET", "POST", "PUT", "DELETE"] {
             assert!(methods.contains(method), "{method} is not in {methods}");
         }
-        assert!(answer.header("vary").contains("origin"));
+        assert_varies_by_origin(&answer);
         // The API uses no cookies, so credentials are not allowed.
         assert_eq!(answer.header("access-control-allow-credentials"), "");
     }
@@ -81,7 +88,7 @@ async fn allowed_origins_can_read_responses_errors_and_headers() {
     long.error_message("TooLarge", 413);
     for answer in [created, binary, missing, nowhere, rejected, long] {
         assert_eq!(answer.header("access-control-allow-origin"), SHOP);
-        assert!(answer.header("vary").contains("origin"));
+        assert_varies_by_origin(&answer);
         let exposed = answer.header("access-control-expose-headers");
         for name in [
             "etag",
@@ -100,12 +107,12 @@ async fn allowed_origins_can_read_responses_errors_and_headers() {
 async fn other_origins_receive_no_cors_headers() {
     let with_origins = start_with_allowed_origin().await;
     let without_origins = TestApp::on_memory().await;
-    for (app, origin) in [
-        (&with_origins, "https://shop.example.evil"),
-        (&with_origins, "http://shop.example"),
-        (&with_origins, "https://shop.example:444"),
-        (&with_origins, "null"),
-        (&without_origins, SHOP),
+    for (app, origin, varies) in [
+        (&with_origins, "https://shop.example.evil", true),
+        (&with_origins, "http://shop.example", true),
+        (&with_origins, "https://shop.example:444", true),
+        (&with_origins, "null", true),
+        (&without_origins, SHOP, false),
     ] {
         let preflight_response = preflight(app, "/genesys/1/service/store", origin);
         let preflight_response = TestResponse::send(preflight_response).await;
@@ -117,6 +124,9 @@ async fn other_origins_receive_no_cors_headers() {
             let mut cors_header = answer.headers.keys();
             let cors_header = cors_header.find(|name| name.as_str().starts_with("access-control"));
             assert_eq!(cors_header, None, "{origin}");
+            if varies {
+                assert_varies_by_origin(&answer);
+            }
         }
     }
     // The admin API has no CORS.
@@ -134,11 +144,55 @@ async fn preflights_need_no_password() {
     ];
     let app = app.start_sibling(&settings).await;
     let preflight_response = preflight(&app, "/genesys/1/service/store", SHOP);
-    assert_eq!(TestResponse::send(preflight_response).await.status, 204);
+    assert_eq!(TestResponse::send(preflight_response).await.status, 200);
     let create = app.post("/genesys/1/service/store").header("origin", SHOP);
     let rejected = TestResponse::send(create).await;
     rejected.error_message("Unauthorized", 401);
     assert_eq!(rejected.header("access-control-allow-origin"), SHOP);
+}
+
+#[tokio::test]
+async fn preflights_of_other_methods_and_headers_are_rejected() {
+    let app = start_with_allowed_origin().await;
+    for (name, value, expected) in [
+        ("access-control-request-method", "PATCH", "method"),
+        ("access-control-request-headers", "x-other", "headers"),
+        ("access-control-request-headers", "a b", "header"),
+    ] {
+        let request = preflight(&app, "/genesys/1/service/store", SHOP);
+        let mut request = request.build().unwrap();
+        request.headers_mut().insert(name, value.parse().unwrap());
+        let rejected = app.client.execute(request).await.unwrap();
+        let rejected = TestResponse::from_response(rejected).await;
+        let message = rejected.error_message("InvalidParameter", 400);
+        assert!(message.contains(expected), "{message}");
+        assert_eq!(rejected.header("access-control-allow-origin"), "");
+    }
+}
+
+#[tokio::test]
+async fn preflights_do_not_count_and_rejected_requests_have_cors_headers() {
+    let app = TestApp::on_memory().await;
+    let settings = [
+        ("cors.allowed_origins", SHOP),
+        ("rate_limit.window_seconds", "3600"),
+        ("rate_limit.creates_per_address", "1"),
+    ];
+    let app = app.start_sibling(&settings).await;
+    let create = async || {
+        for _ in 0..2 {
+            let preflight_response = preflight(&app, "/genesys/1/service/store", SHOP);
+            assert_eq!(TestResponse::send(preflight_response).await.status, 200);
+        }
+        let create = app.post("/genesys/1/service/store").header("origin", SHOP);
+        TestResponse::send(create).await
+    };
+    create().await.service_id();
+    let rejected = create().await;
+    rejected.error_message("TooManyRequests", 429);
+    assert_eq!(rejected.header("access-control-allow-origin"), SHOP);
+    let exposed = rejected.header("access-control-expose-headers");
+    assert!(exposed.contains("retry-after"), "{exposed}");
 }
 
 #[tokio::test]
