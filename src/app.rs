@@ -26,7 +26,7 @@ use crate::{
         FailedCredentials, Options, PhoneNumbers, Replica, Secrets, StoreStatus, deregister,
     },
     settings::{Credentials, RouteGroups, Settings, SettingsError},
-    store::{CatalogStore, Clock, Store, WallClock, redis::RedisStore},
+    store::{CatalogStore, Clock, ConsistencyCheck, WallClock, redis::RedisStore},
 };
 
 mod background;

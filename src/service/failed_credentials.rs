@@ -18,7 +18,7 @@ use super::{
     ServiceError, Services,
     rate_limit::{Attempt, client_network},
 };
-use crate::{model::RateLimitKey, settings::RateLimit, store::Store};
+use crate::{model::RateLimitKey, settings::RateLimit, store::RateLimitStore};
 
 /// Maximum number of tracked addresses, of about 100 bytes each.
 const MAX_TRACKED_ADDRESSES: usize = 10_000;
@@ -56,7 +56,7 @@ impl FailedCredentials {
     /// the store.
     pub async fn check(
         &self,
-        store: &dyn Store,
+        store: &dyn RateLimitStore,
         address: Option<IpAddr>,
         is_valid: bool,
         error: ServiceError,
@@ -73,7 +73,7 @@ impl FailedCredentials {
     /// As [`FailedCredentials::check`].
     pub async fn check_counted(
         &self,
-        store: &dyn Store,
+        store: &dyn RateLimitStore,
         address: Option<IpAddr>,
         is_valid: bool,
         error: ServiceError,
@@ -93,7 +93,7 @@ impl FailedCredentials {
 
     async fn begin_attempt(
         &self,
-        store: &dyn Store,
+        store: &dyn RateLimitStore,
         address: IpAddr,
         is_valid: bool,
     ) -> Result<Attempt, ServiceError> {

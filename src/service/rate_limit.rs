@@ -11,14 +11,14 @@ use std::{
 use tracing::warn;
 
 use super::ServiceError;
-use crate::{model::RateLimitKey, settings::RateLimit, store::Store};
+use crate::{model::RateLimitKey, settings::RateLimit, store::RateLimitStore};
 
 /// Counts a create of the client `address`.
 ///
 /// # Errors
 /// [`ServiceError::RateLimited`] if the limit is exceeded.
 pub(super) async fn limit_creates_by_address(
-    store: &dyn Store,
+    store: &dyn RateLimitStore,
     settings: &RateLimit,
     address: Option<IpAddr>,
 ) -> Result<(), ServiceError> {
@@ -36,7 +36,7 @@ pub(super) async fn limit_creates_by_address(
 /// # Errors
 /// [`ServiceError::RateLimited`] if the limit is exceeded.
 pub(super) async fn limit_creates_of_service(
-    store: &dyn Store,
+    store: &dyn RateLimitStore,
     settings: &RateLimit,
     name: &str,
 ) -> Result<(), ServiceError> {
@@ -63,7 +63,7 @@ impl Attempt {
     /// # Errors
     /// [`ServiceError::RateLimited`] if too many failed.
     pub(super) async fn begin(
-        store: &dyn Store,
+        store: &dyn RateLimitStore,
         key: RateLimitKey,
         limit: u64,
         window: Duration,
@@ -78,7 +78,7 @@ impl Attempt {
     /// # Errors
     /// [`ServiceError::RateLimited`] if too many matches of `dialed` failed.
     pub(super) async fn begin_match(
-        store: &dyn Store,
+        store: &dyn RateLimitStore,
         settings: &RateLimit,
         dialed: &str,
     ) -> Result<Self, ServiceError> {
@@ -100,7 +100,7 @@ impl Attempt {
     }
 
     /// Removes a successful attempt from the counter.
-    pub(super) async fn refund(self, store: &dyn Store) {
+    pub(super) async fn refund(self, store: &dyn RateLimitStore) {
         if let Some(key) = self.0
             && let Err(error) = store.rate_limit_refund(&key).await
         {
@@ -115,7 +115,7 @@ impl Attempt {
 /// # Errors
 /// [`ServiceError::RateLimited`] if the limit is exceeded.
 async fn rate_limit_take(
-    store: &dyn Store,
+    store: &dyn RateLimitStore,
     key: &RateLimitKey,
     limit: u64,
     window: Duration,

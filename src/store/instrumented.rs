@@ -11,7 +11,10 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::{Clock, Store};
+use super::{
+    BackendSessionStore, BinaryStore, BookingStore, Clock, ConsistencyCheck, HealthCheck,
+    IdempotencyStore, RateLimitStore, ServiceStore, StorageStore, Store,
+};
 use crate::{
     model::{
         AllTexts, BackendSession, Binary, BlobId, BookResult, Booking, BookingOwner,
@@ -67,56 +70,76 @@ impl InstrumentedStore {
     }
 }
 
-/// Implements all operations of [`Store`], each instrumented under its own name.
-macro_rules! instrument_all {
-    ($(fn $operation:ident($($argument:ident: $kind:ty),*) -> $output:ty;)*) => {
+impl Clock for InstrumentedStore {
+    fn now(&self) -> Result<Timestamp, StoreError> {
+        self.store.now()
+    }
+}
+
+/// Implements the operations of these traits, each instrumented under its own name.
+macro_rules! instrument {
+    ($($store:ident {
+        $(fn $operation:ident($($argument:ident: $kind:ty),*) -> $output:ty;)*
+    })*) => {
         #[derive(Clone, Copy)]
         #[expect(non_camel_case_types, reason = "the variants are named after the methods")]
         enum Operation {
-            $($operation),*
+            $($($operation,)*)*
         }
 
-        const OPERATIONS: &[&str] = &[$(stringify!($operation)),*];
+        const OPERATIONS: &[&str] = &[$($(stringify!($operation),)*)*];
 
-        impl Clock for InstrumentedStore {
-            fn now(&self) -> Result<Timestamp, StoreError> {
-                self.store.now()
-            }
-        }
-
-        #[async_trait]
-        impl Store for InstrumentedStore {
+        $(#[async_trait]
+        impl $store for InstrumentedStore {
             $(async fn $operation(&self, $($argument: $kind),*) -> Result<$output, StoreError> {
                 self.observe(Operation::$operation, self.store.$operation($($argument),*)).await
             })*
-        }
+        })*
     };
 }
 
-instrument_all! {
-    fn claim(key: &IdempotencyKey, id: ServiceId, end: Timestamp) -> IdempotencyClaim;
-    fn create(service: NewService) -> CreateResult;
-    fn definition(id: &ServiceId) -> Option<String>;
-    fn running_service(id: &ServiceId) -> Option<RunningService>;
-    fn attach_session(id: &ServiceId, session: &BackendSession) -> Option<()>;
-    fn finish_create(id: &ServiceId, end: Timestamp, response: Option<&str>) -> Option<()>;
-    fn describe(id: &ServiceId) -> Option<Description>;
-    fn read(id: &ServiceId, key: &KeyName) -> Option<StoredKind>;
-    fn read_all(id: &ServiceId, max_bytes: usize) -> Option<AllTexts>;
-    fn write(id: &ServiceId, changes: Changes) -> WriteResult;
-    fn clear(id: &ServiceId) -> Option<()>;
-    fn set_end(id: &ServiceId, end: Timestamp) -> Option<()>;
-    fn delete(id: &ServiceId) -> Option<()>;
-    fn find_binary(id: &ServiceId, key: &KeyName) -> Option<Option<Binary>>;
-    fn read_chunk(id: &ServiceId, blob: &BlobId, index: u64) -> Option<Bytes>;
-    fn write_chunk(id: &ServiceId, blob: &BlobId, index: u64, chunk: &[u8]) -> ();
-    fn discard(id: &ServiceId, blobs: &[BlobId]) -> ();
-    fn book_number(owner: BookingOwner<'_>, group: &Group, request: &BookingRequest) -> BookResult;
-    fn release_pending_number(id: &ServiceId, booking: &Booking) -> ();
-    fn release_number(id: &ServiceId, booking: &Booking) -> ();
-    fn match_call(groups: &[String], call: &Call) -> MatchResult;
-    fn rate_limit_take(key: &RateLimitKey, max: u64, window: Duration) -> RateLimitState;
-    fn rate_limit_refund(key: &RateLimitKey) -> ();
-    fn check_consistency(groups: &[Arc<Group>]) -> ConsistencyReport;
-    fn check_health() -> Vec<Finding>;
+instrument! {
+    ServiceStore {
+        fn create(service: NewService) -> CreateResult;
+        fn definition(id: &ServiceId) -> Option<String>;
+        fn describe(id: &ServiceId) -> Option<Description>;
+        fn set_end(id: &ServiceId, end: Timestamp) -> Option<()>;
+        fn finish_create(id: &ServiceId, end: Timestamp, response: Option<&str>) -> Option<()>;
+        fn delete(id: &ServiceId) -> Option<()>;
+    }
+    StorageStore {
+        fn read(id: &ServiceId, key: &KeyName) -> Option<StoredKind>;
+        fn read_all(id: &ServiceId, max_bytes: usize) -> Option<AllTexts>;
+        fn write(id: &ServiceId, changes: Changes) -> WriteResult;
+        fn clear(id: &ServiceId) -> Option<()>;
+    }
+    BinaryStore {
+        fn find_binary(id: &ServiceId, key: &KeyName) -> Option<Option<Binary>>;
+        fn read_chunk(id: &ServiceId, blob: &BlobId, index: u64) -> Option<Bytes>;
+        fn write_chunk(id: &ServiceId, blob: &BlobId, index: u64, chunk: &[u8]) -> ();
+        fn discard(id: &ServiceId, blobs: &[BlobId]) -> ();
+    }
+    BookingStore {
+        fn book_number(owner: BookingOwner<'_>, group: &Group, request: &BookingRequest) -> BookResult;
+        fn release_pending_number(id: &ServiceId, booking: &Booking) -> ();
+        fn release_number(id: &ServiceId, booking: &Booking) -> ();
+        fn match_call(groups: &[String], call: &Call) -> MatchResult;
+    }
+    IdempotencyStore {
+        fn claim(key: &IdempotencyKey, id: ServiceId, end: Timestamp) -> IdempotencyClaim;
+    }
+    BackendSessionStore {
+        fn running_service(id: &ServiceId) -> Option<RunningService>;
+        fn attach_session(id: &ServiceId, session: &BackendSession) -> Option<()>;
+    }
+    RateLimitStore {
+        fn rate_limit_take(key: &RateLimitKey, max: u64, window: Duration) -> RateLimitState;
+        fn rate_limit_refund(key: &RateLimitKey) -> ();
+    }
+    ConsistencyCheck {
+        fn check_consistency(groups: &[Arc<Group>]) -> ConsistencyReport;
+    }
+    HealthCheck {
+        fn check_health() -> Vec<Finding>;
+    }
 }

@@ -7,23 +7,15 @@
 //! `backend_session` run after a service has ended; `consistency_check` and `admin_queries` serve
 //! operators.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
-use redis::cmd;
 use tokio::sync::Notify;
 
 use self::{connection::Connections, keys::Keys};
-use super::{Clock, Store};
+use super::{Clock, HealthCheck};
 use crate::{
-    model::{
-        AllTexts, BackendSession, Binary, BlobId, BookResult, Booking, BookingOwner,
-        BookingRequest, Call, Changes, ConsistencyReport, CreateResult, Description, Group,
-        IdempotencyClaim, IdempotencyKey, KeyName, MatchResult, NewService, RateLimitKey,
-        RateLimitState, RunningService, ServiceId, StoreError, StoredKind, Timestamp, Value,
-        WriteResult, readiness::Finding,
-    },
+    model::{Binary, KeyName, ServiceId, StoreError, Timestamp, Value, readiness::Finding},
     settings,
 };
 
@@ -39,6 +31,7 @@ mod cleanup;
 mod connection;
 mod consistency_check;
 mod group_sync;
+mod idempotency;
 mod keys;
 mod keyspace_notifications;
 mod probe;
@@ -111,155 +104,7 @@ impl Clock for RedisStore {
 }
 
 #[async_trait]
-impl Store for RedisStore {
-    async fn claim(
-        &self,
-        key: &IdempotencyKey,
-        id: ServiceId,
-        end: Timestamp,
-    ) -> Result<IdempotencyClaim, StoreError> {
-        self.claim(key, id, end).await
-    }
-
-    async fn create(&self, service: NewService) -> Result<CreateResult, StoreError> {
-        self.create(service).await
-    }
-
-    async fn definition(&self, id: &ServiceId) -> Result<Option<String>, StoreError> {
-        let mut get = cmd("HGET");
-        get.arg(self.keys.service(id)).arg(keys::DEFINITION);
-        self.redis.query(&get).await
-    }
-
-    async fn running_service(&self, id: &ServiceId) -> Result<Option<RunningService>, StoreError> {
-        self.running_service(id).await
-    }
-
-    async fn attach_session(
-        &self,
-        id: &ServiceId,
-        session: &BackendSession,
-    ) -> Result<Option<()>, StoreError> {
-        self.attach_session(id, session).await
-    }
-
-    async fn finish_create(
-        &self,
-        id: &ServiceId,
-        end: Timestamp,
-        response: Option<&str>,
-    ) -> Result<Option<()>, StoreError> {
-        self.set_end(id, end, response).await
-    }
-
-    async fn describe(&self, id: &ServiceId) -> Result<Option<Description>, StoreError> {
-        self.describe(id).await
-    }
-
-    async fn read(&self, id: &ServiceId, key: &KeyName) -> Result<Option<StoredKind>, StoreError> {
-        self.read(id, key).await
-    }
-
-    async fn read_all(
-        &self,
-        id: &ServiceId,
-        max_bytes: usize,
-    ) -> Result<Option<AllTexts>, StoreError> {
-        self.read_all(id, max_bytes).await
-    }
-
-    async fn write(&self, id: &ServiceId, changes: Changes) -> Result<WriteResult, StoreError> {
-        self.write(id, changes).await
-    }
-
-    async fn clear(&self, id: &ServiceId) -> Result<Option<()>, StoreError> {
-        self.clear(id).await
-    }
-
-    async fn set_end(&self, id: &ServiceId, end: Timestamp) -> Result<Option<()>, StoreError> {
-        self.set_end(id, end, None).await
-    }
-
-    async fn delete(&self, id: &ServiceId) -> Result<Option<()>, StoreError> {
-        self.delete(id).await
-    }
-
-    async fn find_binary(
-        &self,
-        id: &ServiceId,
-        key: &KeyName,
-    ) -> Result<Option<Option<Binary>>, StoreError> {
-        self.find_binary(id, key).await
-    }
-
-    async fn read_chunk(
-        &self,
-        id: &ServiceId,
-        blob: &BlobId,
-        index: u64,
-    ) -> Result<Option<Bytes>, StoreError> {
-        self.read_chunk(id, blob, index).await
-    }
-
-    async fn write_chunk(
-        &self,
-        id: &ServiceId,
-        blob: &BlobId,
-        index: u64,
-        chunk: &[u8],
-    ) -> Result<(), StoreError> {
-        self.write_chunk(id, blob, index, chunk).await
-    }
-
-    async fn discard(&self, id: &ServiceId, blobs: &[BlobId]) -> Result<(), StoreError> {
-        self.discard(id, blobs).await
-    }
-
-    async fn book_number(
-        &self,
-        owner: BookingOwner<'_>,
-        group: &Group,
-        request: &BookingRequest,
-    ) -> Result<BookResult, StoreError> {
-        self.book_number(owner, group, request).await
-    }
-
-    async fn release_pending_number(
-        &self,
-        id: &ServiceId,
-        booking: &Booking,
-    ) -> Result<(), StoreError> {
-        self.release_pending_number(id, booking).await
-    }
-
-    async fn release_number(&self, id: &ServiceId, booking: &Booking) -> Result<(), StoreError> {
-        self.release_number(id, booking).await
-    }
-
-    async fn match_call(&self, groups: &[String], call: &Call) -> Result<MatchResult, StoreError> {
-        self.match_call(groups, call).await
-    }
-
-    async fn rate_limit_take(
-        &self,
-        key: &RateLimitKey,
-        max: u64,
-        window: Duration,
-    ) -> Result<RateLimitState, StoreError> {
-        self.rate_limit_take(key, max, window).await
-    }
-
-    async fn rate_limit_refund(&self, key: &RateLimitKey) -> Result<(), StoreError> {
-        self.rate_limit_refund(key).await
-    }
-
-    async fn check_consistency(
-        &self,
-        groups: &[Arc<Group>],
-    ) -> Result<ConsistencyReport, StoreError> {
-        self.check_consistency(groups).await
-    }
-
+impl HealthCheck for RedisStore {
     async fn check_health(&self) -> Result<Vec<Finding>, StoreError> {
         self.redis.check_health(&self.keys).await
     }

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     service::{ClockSkew, CurrentCatalog},
     settings::VERSION,
-    store::Replicas,
+    store::ReplicaStore,
 };
 
 /// The interval between heartbeats.
@@ -69,7 +69,7 @@ impl Replica {
     /// Sends heartbeats for as long as it is polled: every few seconds, and when the catalog changes.
     pub async fn send_heartbeats(
         mut self,
-        store: &dyn Replicas,
+        store: &dyn ReplicaStore,
         current_catalog: &CurrentCatalog,
         status: &StoreStatus,
         skew: &ClockSkew,
@@ -102,7 +102,7 @@ impl Replica {
 }
 
 /// Deregisters the replica. If this fails, its heartbeat expires.
-pub async fn deregister(replica: &str, store: &dyn Replicas) {
+pub async fn deregister(replica: &str, store: &dyn ReplicaStore) {
     if !matches!(
         timeout(DEREGISTER_TIMEOUT, store.deregister(replica)).await,
         Ok(Ok(()))

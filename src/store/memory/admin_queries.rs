@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{MemoryStore, bookings::GroupState};
+use super::{MemoryStore, state::GroupState};
 use crate::{
     model::{
         BookingId, Cursor, KeyName, ListedBooking, ListedService, Page, PoolUsage, Preview,

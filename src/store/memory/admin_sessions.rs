@@ -1,23 +1,17 @@
 //! Admin sessions in the embedded store.
 
-use std::{collections::HashMap, time::Duration};
+use std::time::Duration;
 
 use async_trait::async_trait;
 
 use super::MemoryStore;
-use crate::{
-    model::{StoreError, Timestamp},
-    store::AdminSessions,
-};
+use crate::{model::StoreError, store::AdminSessionStore};
 
 /// Far more than the expected number of operators.
 const MAX_SESSIONS: usize = 10_000;
 
-/// The expiration time and value of each session, by id.
-pub(super) type SessionTable = HashMap<String, (Timestamp, String)>;
-
 #[async_trait]
-impl AdminSessions for MemoryStore {
+impl AdminSessionStore for MemoryStore {
     async fn create_session(&self, id: &str, value: &str, ttl: Duration) -> Result<(), StoreError> {
         let (mut state, now) = (self.state(), self.clock.now());
         let sessions = &mut state.admin_sessions;

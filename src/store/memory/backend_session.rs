@@ -3,14 +3,18 @@
 
 use std::{mem, sync::Arc, time::Duration};
 
+use async_trait::async_trait;
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use tokio::{sync::watch, time};
 
-use super::{MemoryStore, bookings::GroupState, state::State};
+use super::{
+    MemoryStore,
+    state::{EndedService, GroupState, State},
+};
 use crate::{
-    model::{BackendSession, Group, Groups, ServiceId, Timestamp},
+    model::{BackendSession, Group, Groups, RunningService, ServiceId, StoreError, Timestamp},
     store::{
-        BackendSessions,
+        BackendSessionStore, BackendSessions,
         backend_session::{MAX_CONCURRENT_TERMINATIONS, try_terminate},
     },
     telemetry::metrics::{
@@ -21,26 +25,6 @@ use crate::{
 
 /// The interval of the sweep for expired data.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
-
-/// An ended service and its backend sessions.
-pub(super) struct EndedService {
-    id: ServiceId,
-    sessions: Vec<BackendSession>,
-    since: Timestamp,
-    /// The time of the next attempt to terminate them.
-    due: Timestamp,
-}
-
-impl EndedService {
-    pub(super) fn new(since: Timestamp, id: ServiceId, sessions: Vec<BackendSession>) -> Self {
-        Self {
-            id,
-            sessions,
-            since,
-            due: since,
-        }
-    }
-}
 
 impl State {
     pub(super) fn attach_session(&mut self, id: &ServiceId, session: BackendSession) -> Option<()> {
@@ -75,6 +59,24 @@ impl State {
             self.services.get_mut(id)?.response = Some(response.to_owned());
         }
         Some(())
+    }
+}
+
+#[async_trait]
+impl BackendSessionStore for MemoryStore {
+    async fn running_service(&self, id: &ServiceId) -> Result<Option<RunningService>, StoreError> {
+        Ok(self.state().service(id).map(|record| RunningService {
+            definition: record.definition.clone(),
+            session: record.sessions.last().cloned(),
+        }))
+    }
+
+    async fn attach_session(
+        &self,
+        id: &ServiceId,
+        session: &BackendSession,
+    ) -> Result<Option<()>, StoreError> {
+        Ok(self.state().attach_session(id, session.clone()))
     }
 }
 

@@ -1,10 +1,17 @@
 //! The consistency check of the embedded store.
 
-use super::state::State;
-use crate::model::ConsistencyReport;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::{MemoryStore, state::State};
+use crate::{
+    model::{ConsistencyReport, Group, StoreError},
+    store::ConsistencyCheck,
+};
 
 impl State {
-    pub(super) fn check_consistency(&self) -> ConsistencyReport {
+    fn check_consistency(&self) -> ConsistencyReport {
         let mut report = ConsistencyReport::default();
         for (group, state) in &self.groups {
             let booked = state.booked_numbers(group);
@@ -18,5 +25,15 @@ impl State {
             report.lost.extend(lost);
         }
         report
+    }
+}
+
+#[async_trait]
+impl ConsistencyCheck for MemoryStore {
+    async fn check_consistency(
+        &self,
+        _groups: &[Arc<Group>],
+    ) -> Result<ConsistencyReport, StoreError> {
+        Ok(self.state().check_consistency())
     }
 }

@@ -5,11 +5,11 @@ use async_trait::async_trait;
 use super::MemoryStore;
 use crate::{
     model::StoreError,
-    store::{REPLICA_TIMEOUT, Replicas},
+    store::{REPLICA_TIMEOUT, ReplicaStore},
 };
 
 #[async_trait]
-impl Replicas for MemoryStore {
+impl ReplicaStore for MemoryStore {
     async fn heartbeat(&self, replica: &str, status: &str) -> Result<(), StoreError> {
         let entry = (self.clock.now(), status.to_owned());
         self.state().replicas.insert(replica.to_owned(), entry);

@@ -8,19 +8,30 @@ use std::{
 
 use bytes::Bytes;
 
-use super::{
-    super::{REPLACED_TTL, UPLOAD_TTL, clock::AnchoredClock},
-    admin_sessions::SessionTable,
+use self::{
     audit_log::AuditLogTable,
-    backend_session::EndedService,
-    bookings::GroupState,
-    rate_limit::RateLimits,
+    expiry_queue::{Expiry, ExpiryKey, ExpiryQueue},
+    rate_limits::RateLimits,
+};
+pub(super) use self::{
+    ended_service::EndedService,
+    group_state::{AllocationResult, GroupState},
     service_record::ServiceRecord,
 };
-use crate::model::{
-    Binary, BlobId, Booking, BookingId, Call, Group, IdempotencyKey, KeyName, ServiceId,
-    StoreError, StoredCatalog, Timestamp, Value,
+use crate::{
+    model::{
+        Binary, BlobId, Booking, BookingId, Call, Group, IdempotencyKey, KeyName, ServiceId,
+        StoreError, StoredCatalog, Timestamp, Value,
+    },
+    store::{REPLACED_TTL, UPLOAD_TTL, clock::AnchoredClock},
 };
+
+mod audit_log;
+mod ended_service;
+mod expiry_queue;
+mod group_state;
+mod rate_limits;
+mod service_record;
 
 #[derive(Default)]
 struct Blob {
@@ -36,28 +47,18 @@ struct IdempotencyBinding {
     expiry_key: Option<ExpiryKey>,
 }
 
-/// A key of the expiry queue: the time, and a number that makes the key unique.
-pub(super) type ExpiryKey = (Timestamp, u64);
-
-enum Expiry {
-    Service(ServiceId),
-    Blob(BlobId),
-    Claim(IdempotencyKey),
-}
-
 /// The whole state of the embedded store.
 pub(super) struct State {
     pub(super) services: HashMap<ServiceId, ServiceRecord>,
     blobs: HashMap<BlobId, Blob>,
     claims: HashMap<IdempotencyKey, IdempotencyBinding>,
-    /// The expiry queue. An entry is removed when its subject is rescheduled or ends early.
-    expiries: BTreeMap<ExpiryKey, Expiry>,
-    next_expiry: u64,
+    expiries: ExpiryQueue,
     pub(super) groups: HashMap<String, GroupState>,
     /// Ended services whose backend sessions are to be terminated.
     pub(super) ended_services: Vec<EndedService>,
     pub(super) rate_limits: RateLimits,
-    pub(super) admin_sessions: SessionTable,
+    /// The expiration time and value of each admin session, by id.
+    pub(super) admin_sessions: HashMap<String, (Timestamp, String)>,
     pub(super) catalog: StoredCatalog,
     pub(super) audit_log: AuditLogTable,
     /// The time of the last heartbeat and the status, by replica.
@@ -73,12 +74,11 @@ impl State {
             services: HashMap::new(),
             blobs: HashMap::new(),
             claims: HashMap::new(),
-            expiries: BTreeMap::new(),
-            next_expiry: 0,
+            expiries: ExpiryQueue::default(),
             groups: HashMap::new(),
             ended_services: Vec::new(),
             rate_limits: RateLimits::default(),
-            admin_sessions: SessionTable::default(),
+            admin_sessions: HashMap::new(),
             catalog: StoredCatalog::default(),
             audit_log: AuditLogTable::default(),
             replicas: BTreeMap::new(),
@@ -88,30 +88,14 @@ impl State {
         }
     }
 
-    fn schedule(&mut self, at: Timestamp, expiry: Expiry) -> ExpiryKey {
-        let key = (at, self.next_expiry);
-        self.next_expiry += 1;
-        self.expiries.insert(key, expiry);
-        key
-    }
-
-    fn cancel(&mut self, key: Option<ExpiryKey>) {
-        if let Some(key) = key {
-            self.expiries.remove(&key);
-        }
-    }
-
     /// Removes everything that expires at or before `now`.
     pub(super) fn remove_expired(&mut self, now: Timestamp) {
         self.rate_limits.remove_expired(now);
         for group in self.groups.values_mut() {
             group.reclaim(now);
         }
-        while let Some(entry) = self.expiries.first_entry() {
-            if entry.key().0 > now {
-                return;
-            }
-            match entry.remove() {
+        while let Some(expiry) = self.expiries.pop_expired(now) {
+            match expiry {
                 Expiry::Service(id) => drop(self.delete(&id)),
                 Expiry::Blob(blob) => self.drop_blob(&blob),
                 Expiry::Claim(key) => drop(self.claims.remove(&key)),
@@ -124,7 +108,7 @@ impl State {
     }
 
     /// Returns the id that `key` is bound to; binds it to `id` if it is unbound.
-    pub(super) fn idempotency_key(
+    pub(super) fn claim(
         &mut self,
         key: &IdempotencyKey,
         id: ServiceId,
@@ -133,7 +117,7 @@ impl State {
         if let Some(binding) = self.claims.get(key) {
             return binding.id.clone();
         }
-        let expiry_key = self.schedule(end, Expiry::Claim(key.clone()));
+        let expiry_key = self.expiries.schedule(end, Expiry::Claim(key.clone()));
         let binding = IdempotencyBinding {
             id: id.clone(),
             expiry_key: Some(expiry_key),
@@ -162,8 +146,11 @@ impl State {
         let binding = claim.and_then(|key| self.claims.get_mut(key));
         let binding = binding.filter(|binding| binding.id == id);
         let expiry_key = binding.and_then(|binding| binding.expiry_key.take());
-        self.cancel(expiry_key);
-        record.expiry_key = Some(self.schedule(record.end, Expiry::Service(id.clone())));
+        self.expiries.cancel(expiry_key);
+        record.expiry_key = Some(
+            self.expiries
+                .schedule(record.end, Expiry::Service(id.clone())),
+        );
         self.services.insert(id, record);
     }
 
@@ -176,7 +163,7 @@ impl State {
             if let Value::Binary(binary) = &value {
                 let blob = self.blobs.get_mut(&binary.blob);
                 let expiry_key = blob.and_then(|blob| blob.expiry_key.take());
-                self.cancel(expiry_key);
+                self.expiries.cancel(expiry_key);
             }
             if let Some(record) = self.services.get_mut(id) {
                 record.values.insert(name, value);
@@ -241,8 +228,8 @@ impl State {
 
     pub(super) fn set_end(&mut self, id: &ServiceId, end: Timestamp) -> Option<()> {
         let previous = self.services.get_mut(id)?.expiry_key.take();
-        self.cancel(previous);
-        let expiry_key = self.schedule(end, Expiry::Service(id.clone()));
+        self.expiries.cancel(previous);
+        let expiry_key = self.expiries.schedule(end, Expiry::Service(id.clone()));
         let record = self.services.get_mut(id)?;
         (record.end, record.expiry_key) = (end, Some(expiry_key));
         for (group, booking) in &record.bookings {
@@ -256,7 +243,7 @@ impl State {
     /// Deletes a service with all its resources.
     pub(super) fn delete(&mut self, id: &ServiceId) -> Option<()> {
         let mut record = self.services.remove(id)?;
-        self.cancel(record.expiry_key);
+        self.expiries.cancel(record.expiry_key);
         let sessions = mem::take(&mut record.sessions);
         if !sessions.is_empty() {
             self.ended_services
@@ -318,8 +305,10 @@ impl State {
         let Some(previous) = self.blobs.get_mut(id).map(|blob| blob.expiry_key.take()) else {
             return;
         };
-        self.cancel(previous);
-        let expiry_key = self.schedule(self.clock.now().after(ttl), Expiry::Blob(id.clone()));
+        self.expiries.cancel(previous);
+        let expiry_key = self
+            .expiries
+            .schedule(self.clock.now().after(ttl), Expiry::Blob(id.clone()));
         if let Some(blob) = self.blobs.get_mut(id) {
             blob.expiry_key = Some(expiry_key);
         }
@@ -327,7 +316,7 @@ impl State {
 
     pub(super) fn drop_blob(&mut self, id: &BlobId) {
         if let Some(blob) = self.blobs.remove(id) {
-            self.cancel(blob.expiry_key);
+            self.expiries.cancel(blob.expiry_key);
             self.used_bytes -= blob.chunks.iter().map(Bytes::len).sum::<usize>();
         }
     }

@@ -6,10 +6,10 @@ use async_trait::async_trait;
 use redis::cmd;
 
 use super::{RedisStore, millis};
-use crate::{model::StoreError, store::AdminSessions};
+use crate::{model::StoreError, store::AdminSessionStore};
 
 #[async_trait]
-impl AdminSessions for RedisStore {
+impl AdminSessionStore for RedisStore {
     async fn create_session(&self, id: &str, value: &str, ttl: Duration) -> Result<(), StoreError> {
         let mut set = cmd("SET");
         set.arg(self.keys.admin_session(id)).arg(value);

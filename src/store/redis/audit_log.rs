@@ -6,11 +6,11 @@ use redis::{FromRedisValue, Value, cmd};
 use super::RedisStore;
 use crate::{
     model::{AuditEvent, StoreError},
-    store::AuditLog,
+    store::AuditLogStore,
 };
 
 #[async_trait]
-impl AuditLog for RedisStore {
+impl AuditLogStore for RedisStore {
     async fn append_audit_event(&self, event: &str, limit: usize) -> Result<(), StoreError> {
         let mut add = cmd("XADD");
         add.arg(self.keys.audit_log()).arg("MAXLEN").arg("~");

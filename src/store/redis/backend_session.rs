@@ -4,16 +4,21 @@
 //! `own:{id}` is deleted when the sessions are terminated or abandoned; until then the cleanup index
 //! schedules the sweep to retry, so that another replica continues after a crash of this one.
 
+use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
 use redis::{Cmd, cmd};
 use tokio::sync::mpsc;
 use tracing::debug;
 
-use super::RedisStore;
+use super::{
+    OWNED_TTL_MARGIN, RedisStore, keys, millis,
+    script_reply::ScriptReply,
+    scripts::{ATTACH_SESSION, evalsha},
+};
 use crate::{
-    model::{BackendSession, ServiceId, StoreError, Timestamp},
+    model::{BackendSession, RunningService, ServiceId, StoreError, Timestamp},
     store::{
-        BackendSessions,
+        BackendSessionStore, BackendSessions,
         backend_session::{MAX_CONCURRENT_TERMINATIONS, try_terminate},
     },
     telemetry::metrics::CLEANUP_SERVICES,
@@ -25,6 +30,53 @@ pub(super) struct EndedService {
     pub(super) sessions: Vec<BackendSession>,
     /// The time at which the cleanup first detected its end.
     pub(super) since: Timestamp,
+}
+
+#[async_trait]
+impl BackendSessionStore for RedisStore {
+    async fn running_service(&self, id: &ServiceId) -> Result<Option<RunningService>, StoreError> {
+        let mut get = cmd("HMGET");
+        get.arg(self.keys.service(id)).arg(keys::DEFINITION);
+        get.arg(keys::BACKEND).arg(keys::SESSION);
+        let fields: (Option<String>, Option<String>, Option<String>) =
+            self.redis.query(&get).await?;
+        let (Some(definition), backend, name) = fields else {
+            return Ok(None);
+        };
+        let session = backend.map(|backend| BackendSession {
+            definition: definition.clone(),
+            backend,
+            name: name.unwrap_or_default(),
+        });
+        Ok(Some(RunningService {
+            definition,
+            session,
+        }))
+    }
+
+    async fn attach_session(
+        &self,
+        id: &ServiceId,
+        session: &BackendSession,
+    ) -> Result<Option<()>, StoreError> {
+        let mut attach = evalsha(
+            &ATTACH_SESSION,
+            &[self.keys.service(id), self.keys.owned(id)],
+        );
+        attach.arg(keys::owned_session_field(session));
+        attach.arg(millis(OWNED_TTL_MARGIN));
+        attach.arg(keys::BACKEND).arg(&session.backend);
+        attach.arg(keys::SESSION).arg(&session.name);
+        match self
+            .redis
+            .with_cleanup_index(self.schedule_cleanup_soon(id)?, attach)
+            .await?
+        {
+            ScriptReply::Done(_) => Ok(Some(())),
+            ScriptReply::Refused(_) => Ok(None),
+            other => Err(other.unexpected()),
+        }
+    }
 }
 
 impl RedisStore {

@@ -1,7 +1,9 @@
 //! The contents of binaries: chunks in `blob:{id}:<blob>`, transferred over pooled connections, so that
 //! small requests do not wait for large ones.
 
+use async_trait::async_trait;
 use bytes::Bytes;
+use redis::cmd;
 use tracing::warn;
 
 use super::{
@@ -10,24 +12,38 @@ use super::{
 };
 use crate::{
     model::{Binary, BlobId, KeyName, ServiceId, StoreError, Value},
-    store::{REPLACED_TTL, UPLOAD_TTL},
+    store::{BinaryStore, REPLACED_TTL, UPLOAD_TTL},
 };
 
-impl RedisStore {
-    pub(super) async fn read_chunk(
+#[async_trait]
+impl BinaryStore for RedisStore {
+    async fn find_binary(
+        &self,
+        id: &ServiceId,
+        key: &KeyName,
+    ) -> Result<Option<Option<Binary>>, StoreError> {
+        let mut get = cmd("HMGET");
+        get.arg(self.keys.service(id)).arg(keys::DEFINITION);
+        get.arg(keys::binary_field(key));
+        let (exists, text): (Option<()>, Option<String>) = self.redis.query(&get).await?;
+        let binary = text.map(|text| parse_descriptor(&text)).transpose()?;
+        Ok(exists.map(|()| binary))
+    }
+
+    async fn read_chunk(
         &self,
         id: &ServiceId,
         blob: &BlobId,
         index: u64,
     ) -> Result<Option<Bytes>, StoreError> {
-        let mut get = redis::cmd("HGET");
+        let mut get = cmd("HGET");
         get.arg(self.keys.blob(id, blob)).arg(index);
         let chunk: Option<Vec<u8>> = self.redis.query_pooled(&get).await?;
         Ok(chunk.map(Bytes::from))
     }
 
     /// Stores the chunk and sets its TTL in one script, so that a crash leaves no key without a TTL.
-    pub(super) async fn write_chunk(
+    async fn write_chunk(
         &self,
         id: &ServiceId,
         blob: &BlobId,
@@ -39,14 +55,16 @@ impl RedisStore {
         self.redis.query_pooled(&write).await
     }
 
-    pub(super) async fn discard(&self, id: &ServiceId, blobs: &[BlobId]) -> Result<(), StoreError> {
+    async fn discard(&self, id: &ServiceId, blobs: &[BlobId]) -> Result<(), StoreError> {
         if blobs.is_empty() {
             return Ok(()); // UNLINK requires a key
         }
         let keys: Vec<String> = blobs.iter().map(|blob| self.keys.blob(id, blob)).collect();
-        self.redis.query(redis::cmd("UNLINK").arg(keys)).await
+        self.redis.query(cmd("UNLINK").arg(keys)).await
     }
+}
 
+impl RedisStore {
     /// Sets a short TTL on the binaries of `descriptors`. They are no longer referenced, so a failure
     /// only costs memory until the service ends.
     pub(super) async fn expire_blobs(&self, id: &ServiceId, descriptors: Vec<String>) {

@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use async_trait::async_trait;
 use redis::Cmd;
 
 use super::{
@@ -25,7 +26,7 @@ use crate::{
         AllocationStrategy, BookResult, Booking, BookingId, BookingOwner, BookingRequest, Call,
         Group, MatchResult, PoolUsage, ServiceId, StoreError, Timestamp,
     },
-    store::Store,
+    store::{BookingStore, ServiceStore},
 };
 
 /// The time after which a service whose create has begun but not completed is abandoned.
@@ -43,8 +44,9 @@ enum BookingMatch<'a> {
     OtherRegions(Vec<String>),
 }
 
-impl RedisStore {
-    pub(super) async fn book_number(
+#[async_trait]
+impl BookingStore for RedisStore {
+    async fn book_number(
         &self,
         owner: BookingOwner<'_>,
         group: &Group,
@@ -113,6 +115,64 @@ impl RedisStore {
         Ok(BookResult::Exhausted(Duration::from_secs(1)))
     }
 
+    async fn release_pending_number(
+        &self,
+        id: &ServiceId,
+        booking: &Booking,
+    ) -> Result<(), StoreError> {
+        let keys = [self.keys.service(id), self.keys.owned(id)];
+        let mut unregister = evalsha(&UNREGISTER_PENDING, &keys);
+        unregister.arg(keys::owned_booking_field(&booking.group, &booking.id));
+        if self.redis.query(&unregister).await? {
+            let release = self.release_command(&booking.group, &[&booking.id]);
+            self.redis.query::<()>(&release).await?;
+        }
+        Ok(())
+    }
+
+    async fn release_number(&self, id: &ServiceId, booking: &Booking) -> Result<(), StoreError> {
+        let release = self.release_command(&booking.group, &[&booking.id]);
+        let unregister = self.unregister_command(id, &booking.group, &booking.id);
+        self.redis
+            .pipeline_ordered(vec![release, unregister])
+            .await?;
+        Ok(())
+    }
+
+    /// Releases the newest booking that matches a call and whose service is active. Bookings without an
+    /// active service are skipped: the service may be about to be created; if it has ended, the cleanup
+    /// releases the booking.
+    async fn match_call(&self, groups: &[String], call: &Call) -> Result<MatchResult, StoreError> {
+        let mut before: Option<BookingId> = None;
+        loop {
+            let (booking, group, id) =
+                match self.newest_match(groups, call, before.as_ref()).await? {
+                    BookingMatch::Booking(booking, group, id) => (booking, group, id),
+                    BookingMatch::NoMatch => return Ok(MatchResult::NoMatch),
+                    BookingMatch::OtherRegions(regions) => {
+                        return Ok(MatchResult::OtherRegions(regions));
+                    }
+                };
+            if self.definition(&id).await?.is_none() {
+                before = Some(booking);
+                continue;
+            }
+            let release = self.release_command(group, &[&booking]);
+            let unregister = self.unregister_command(&id, group, &booking);
+            let [released, _unregistered] = reply_array(
+                self.redis
+                    .pipeline_ordered(vec![release, unregister])
+                    .await?,
+            )?;
+            if parse_reply::<usize>(released)? == 1 {
+                return Ok(MatchResult::Matched(id));
+            }
+            // Another call matched the booking first.
+        }
+    }
+}
+
+impl RedisStore {
     /// Runs a script on a group. If the group has no numbers yet (Redis is new, or lost its data),
     /// synchronizes it first.
     async fn run_group_script(
@@ -215,34 +275,6 @@ impl RedisStore {
         unregister
     }
 
-    pub(super) async fn release_pending_number(
-        &self,
-        id: &ServiceId,
-        booking: &Booking,
-    ) -> Result<(), StoreError> {
-        let keys = [self.keys.service(id), self.keys.owned(id)];
-        let mut unregister = evalsha(&UNREGISTER_PENDING, &keys);
-        unregister.arg(keys::owned_booking_field(&booking.group, &booking.id));
-        if self.redis.query(&unregister).await? {
-            let release = self.release_command(&booking.group, &[&booking.id]);
-            self.redis.query::<()>(&release).await?;
-        }
-        Ok(())
-    }
-
-    pub(super) async fn release_number(
-        &self,
-        id: &ServiceId,
-        booking: &Booking,
-    ) -> Result<(), StoreError> {
-        let release = self.release_command(&booking.group, &[&booking.id]);
-        let unregister = self.unregister_command(id, &booking.group, &booking.id);
-        self.redis
-            .pipeline_ordered(vec![release, unregister])
-            .await?;
-        Ok(())
-    }
-
     /// The command that releases these bookings of a group.
     pub(super) fn release_command(&self, group: &str, bookings: &[&BookingId]) -> Cmd {
         let mut release = evalsha(&RELEASE, &self.keys.group(group));
@@ -258,42 +290,6 @@ impl RedisStore {
         let mut release = evalsha(&RELEASE, &self.keys.group(group));
         release.arg(limit);
         self.redis.query(&release).await
-    }
-
-    /// Releases the newest booking that matches a call and whose service is active. Bookings without an
-    /// active service are skipped: the service may be about to be created; if it has ended, the cleanup
-    /// releases the booking.
-    pub(super) async fn match_call(
-        &self,
-        groups: &[String],
-        call: &Call,
-    ) -> Result<MatchResult, StoreError> {
-        let mut before: Option<BookingId> = None;
-        loop {
-            let (booking, group, id) =
-                match self.newest_match(groups, call, before.as_ref()).await? {
-                    BookingMatch::Booking(booking, group, id) => (booking, group, id),
-                    BookingMatch::NoMatch => return Ok(MatchResult::NoMatch),
-                    BookingMatch::OtherRegions(regions) => {
-                        return Ok(MatchResult::OtherRegions(regions));
-                    }
-                };
-            if self.definition(&id).await?.is_none() {
-                before = Some(booking);
-                continue;
-            }
-            let release = self.release_command(group, &[&booking]);
-            let unregister = self.unregister_command(&id, group, &booking);
-            let [released, _unregistered] = reply_array(
-                self.redis
-                    .pipeline_ordered(vec![release, unregister])
-                    .await?,
-            )?;
-            if parse_reply::<usize>(released)? == 1 {
-                return Ok(MatchResult::Matched(id));
-            }
-            // Another call matched the booking first.
-        }
     }
 
     /// Returns the newest booking in any of these groups that matches a call and is older than `before`.

@@ -6,6 +6,7 @@ use std::{
     sync::Arc,
 };
 
+use async_trait::async_trait;
 use redis::cmd;
 
 use super::{
@@ -14,7 +15,10 @@ use super::{
     keys,
     scripts::{GROUP_SNAPSHOT, evalsha},
 };
-use crate::model::{BookedNumber, ConsistencyReport, Group, ServiceId, StoreError, Timestamp};
+use crate::{
+    model::{BookedNumber, ConsistencyReport, Group, ServiceId, StoreError, Timestamp},
+    store::ConsistencyCheck,
+};
 
 /// The number of keys per pipeline.
 const BATCH: usize = 500;
@@ -28,8 +32,9 @@ type GroupSnapshot = (
     HashMap<String, String>,
 );
 
-impl RedisStore {
-    pub(super) async fn check_consistency(
+#[async_trait]
+impl ConsistencyCheck for RedisStore {
+    async fn check_consistency(
         &self,
         groups: &[Arc<Group>],
     ) -> Result<ConsistencyReport, StoreError> {
@@ -40,7 +45,9 @@ impl RedisStore {
         self.find_leftovers(&mut report).await?;
         Ok(report)
     }
+}
 
+impl RedisStore {
     async fn check_group_consistency(
         &self,
         group: &Group,

@@ -2,14 +2,20 @@
 
 use std::time::Duration;
 
+use async_trait::async_trait;
+
 use super::{
     RedisStore, millis,
     scripts::{RATE_LIMIT_REFUND, RATE_LIMIT_TAKE, evalsha},
 };
-use crate::model::{RateLimitKey, RateLimitState, StoreError};
+use crate::{
+    model::{RateLimitKey, RateLimitState, StoreError},
+    store::RateLimitStore,
+};
 
-impl RedisStore {
-    pub(super) async fn rate_limit_take(
+#[async_trait]
+impl RateLimitStore for RedisStore {
+    async fn rate_limit_take(
         &self,
         key: &RateLimitKey,
         max: u64,
@@ -24,7 +30,7 @@ impl RedisStore {
         })
     }
 
-    pub(super) async fn rate_limit_refund(&self, key: &RateLimitKey) -> Result<(), StoreError> {
+    async fn rate_limit_refund(&self, key: &RateLimitKey) -> Result<(), StoreError> {
         let refund = evalsha(&RATE_LIMIT_REFUND, &[self.keys.rate_limit(key)]);
         self.redis.query(&refund).await
     }

@@ -9,11 +9,11 @@ use super::{
 };
 use crate::{
     model::{StoreError, Timestamp},
-    store::{REPLICA_TIMEOUT, Replicas, replicas::REPLICA_TTL},
+    store::{REPLICA_TIMEOUT, REPLICA_TTL, ReplicaStore},
 };
 
 #[async_trait]
-impl Replicas for RedisStore {
+impl ReplicaStore for RedisStore {
     async fn heartbeat(&self, replica: &str, status: &str) -> Result<(), StoreError> {
         let mut heartbeat = evalsha(&HEARTBEAT, &[self.keys.replicas()]);
         heartbeat.arg(replica).arg(status);

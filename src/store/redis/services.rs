@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use async_trait::async_trait;
 use redis::{Cmd, cmd};
 use tracing::warn;
 
@@ -9,74 +10,23 @@ use super::{
     MAX_ATTEMPTS, OWNED_TTL_MARGIN, RedisStore,
     binaries::field_and_value,
     binaries_of, conflict,
-    connection::parse_reply,
     keys::{self, Field, OwnedResource},
     millis,
-    script_reply::{self, ScriptReply, reply_array},
-    scripts::{ATTACH_SESSION, CREATE, DELETE, EXTEND_IDEMPOTENCY_KEY, SET_END, evalsha},
+    script_reply::{self, ScriptReply},
+    scripts::{CREATE, DELETE, SET_END, evalsha},
 };
-use crate::model::{
-    BackendSession, CreateResult, Description, IdempotencyClaim, IdempotencyKey, NewService,
-    RunningService, ServiceId, StoreError, Timestamp,
+use crate::{
+    model::{CreateResult, Description, NewService, ServiceId, StoreError, Timestamp},
+    store::ServiceStore,
 };
 
 /// The delay after which the sweep first checks a service with binaries or a session; it then determines
 /// the actual expiration.
 const CLEANUP_CHECK_DELAY: Duration = Duration::from_secs(60);
 
-impl RedisStore {
-    pub(super) async fn claim(
-        &self,
-        key: &IdempotencyKey,
-        id: ServiceId,
-        end: Timestamp,
-    ) -> Result<IdempotencyClaim, StoreError> {
-        let key = self.keys.idempotency_key(key);
-        let mut bind = cmd("SET");
-        let end = self.redis.translate_to_server(&key, end)?;
-        bind.arg(&key).arg(id.as_str()).arg("NX");
-        bind.arg("PXAT").arg(end.millis());
-        let get = cmd("GET").arg(&key).to_owned();
-        for _ in 0..MAX_ATTEMPTS {
-            let [created, bound] = reply_array(
-                self.redis
-                    .pipeline_ordered(vec![bind.clone(), get.clone()])
-                    .await?,
-            )?;
-            let (created, bound): (Option<String>, Option<String>) =
-                (parse_reply(created)?, parse_reply(bound)?);
-            match bound.map(ServiceId::from) {
-                Some(bound) if created.is_some() => return Ok(IdempotencyClaim::Create(bound)),
-                Some(bound) => {
-                    let mut get = cmd("HGET");
-                    get.arg(self.keys.service(&bound)).arg(keys::RESPONSE);
-                    let stored: Option<String> = self.redis.query(&get).await?;
-                    return Ok(match stored {
-                        Some(stored) => IdempotencyClaim::Replayed { id: bound, stored },
-                        None => IdempotencyClaim::Create(bound),
-                    });
-                }
-                None => {} // it expired between the two commands
-            }
-        }
-        Err(conflict(&id))
-    }
-
-    /// Changes the expiration of the idempotency key `claim` to `end`, or deletes it, if it belongs to
-    /// this service.
-    async fn extend_idempotency_key(
-        &self,
-        claim: &str,
-        id: &ServiceId,
-        end: Option<Timestamp>,
-    ) -> Result<(), StoreError> {
-        let end = end.map(|end| end.millis().to_string()).unwrap_or_default();
-        let mut extend = evalsha(&EXTEND_IDEMPOTENCY_KEY, &[claim.to_owned()]);
-        extend.arg(id.as_str()).arg(self.redis.now()?.millis());
-        self.redis.query_replicated(extend.arg(end)).await
-    }
-
-    pub(super) async fn create(&self, service: NewService) -> Result<CreateResult, StoreError> {
+#[async_trait]
+impl ServiceStore for RedisStore {
+    async fn create(&self, service: NewService) -> Result<CreateResult, StoreError> {
         let NewService { id, end, data, .. } = service;
         let binaries = binaries_of(&data);
         let blobs = binaries
@@ -146,35 +96,13 @@ impl RedisStore {
         }
     }
 
-    /// The command that schedules the sweep of `id`, which is about to acquire a resource, if it is not
-    /// scheduled yet. It is sent before the outcome is known, so it uses a preliminary time: the sweep
-    /// then determines the actual expiration, or that there is nothing to clean up.
-    pub(super) fn schedule_cleanup_soon(&self, id: &ServiceId) -> Result<Cmd, StoreError> {
-        let mut add = cmd("ZADD");
-        add.arg(self.keys.index(id)).arg("NX");
-        let soon = self.redis.now()?.after(CLEANUP_CHECK_DELAY);
-        add.arg(soon.millis()).arg(id.as_str());
-        Ok(add)
+    async fn definition(&self, id: &ServiceId) -> Result<Option<String>, StoreError> {
+        let mut get = cmd("HGET");
+        get.arg(self.keys.service(id)).arg(keys::DEFINITION);
+        self.redis.query(&get).await
     }
 
-    /// The command that reschedules the sweep of `id`, if it is scheduled, to `when` or earlier. It
-    /// never delays the sweep, because the caller does not know yet whether the service is active.
-    fn schedule_cleanup_by(&self, id: &ServiceId, when: Timestamp) -> Cmd {
-        let mut add = cmd("ZADD");
-        add.arg(self.keys.index(id)).arg("XX").arg("LT");
-        add.arg(when.millis()).arg(id.as_str());
-        add
-    }
-
-    /// The command that reschedules the sweep of `id`, if it is scheduled, to the current time.
-    fn schedule_cleanup_now(&self, id: &ServiceId) -> Result<Cmd, StoreError> {
-        let mut add = cmd("ZADD");
-        add.arg(self.keys.index(id)).arg("XX");
-        add.arg(self.redis.now()?.millis()).arg(id.as_str());
-        Ok(add)
-    }
-
-    pub(super) async fn describe(&self, id: &ServiceId) -> Result<Option<Description>, StoreError> {
+    async fn describe(&self, id: &ServiceId) -> Result<Option<Description>, StoreError> {
         // Two round trips, so that no values are transferred.
         let key = self.keys.service(id);
         let fields: Vec<String> = self.redis.query(cmd("HKEYS").arg(&key)).await?;
@@ -203,55 +131,74 @@ impl RedisStore {
         Ok(Some(description))
     }
 
-    pub(super) async fn running_service(
-        &self,
-        id: &ServiceId,
-    ) -> Result<Option<RunningService>, StoreError> {
-        let mut get = cmd("HMGET");
-        get.arg(self.keys.service(id)).arg(keys::DEFINITION);
-        get.arg(keys::BACKEND).arg(keys::SESSION);
-        let fields: (Option<String>, Option<String>, Option<String>) =
-            self.redis.query(&get).await?;
-        let (Some(definition), backend, name) = fields else {
-            return Ok(None);
-        };
-        let session = backend.map(|backend| BackendSession {
-            definition: definition.clone(),
-            backend,
-            name: name.unwrap_or_default(),
-        });
-        Ok(Some(RunningService {
-            definition,
-            session,
-        }))
+    async fn set_end(&self, id: &ServiceId, end: Timestamp) -> Result<Option<()>, StoreError> {
+        self.set_end_and_response(id, end, None).await
     }
 
-    pub(super) async fn attach_session(
+    async fn finish_create(
         &self,
         id: &ServiceId,
-        session: &BackendSession,
+        end: Timestamp,
+        response: Option<&str>,
     ) -> Result<Option<()>, StoreError> {
-        let mut attach = evalsha(
-            &ATTACH_SESSION,
-            &[self.keys.service(id), self.keys.owned(id)],
-        );
-        attach.arg(keys::owned_session_field(session));
-        attach.arg(millis(OWNED_TTL_MARGIN));
-        attach.arg(keys::BACKEND).arg(&session.backend);
-        attach.arg(keys::SESSION).arg(&session.name);
-        match self
-            .redis
-            .with_cleanup_index(self.schedule_cleanup_soon(id)?, attach)
-            .await?
-        {
-            ScriptReply::Done(_) => Ok(Some(())),
-            ScriptReply::Refused(_) => Ok(None),
-            other => Err(other.unexpected()),
+        self.set_end_and_response(id, end, response).await
+    }
+
+    async fn delete(&self, id: &ServiceId) -> Result<Option<()>, StoreError> {
+        let mut claim = String::new();
+        for _ in 0..MAX_ATTEMPTS {
+            // First, so that the sweep finds the service even if the notification is lost.
+            let schedule = self.schedule_cleanup_now(id)?;
+            let mut delete = evalsha(&DELETE, &[self.keys.service(id)]);
+            delete.arg(&claim);
+            let remove = self.remove_listing(id);
+            match self
+                .redis
+                .with_cleanup_index_and_listing(Some(schedule), remove, delete)
+                .await?
+            {
+                ScriptReply::Done(_) => return Ok(Some(())),
+                ScriptReply::Refused(_) => return Ok(None),
+                ScriptReply::Retry(needed) => claim = needed.concat(),
+                other => return Err(other.unexpected()),
+            }
+            self.extend_idempotency_key(&claim, id, None).await?;
         }
+        Err(conflict(id))
+    }
+}
+
+impl RedisStore {
+    /// The command that schedules the sweep of `id`, which is about to acquire a resource, if it is not
+    /// scheduled yet. It is sent before the outcome is known, so it uses a preliminary time: the sweep
+    /// then determines the actual expiration, or that there is nothing to clean up.
+    pub(super) fn schedule_cleanup_soon(&self, id: &ServiceId) -> Result<Cmd, StoreError> {
+        let mut add = cmd("ZADD");
+        add.arg(self.keys.index(id)).arg("NX");
+        let soon = self.redis.now()?.after(CLEANUP_CHECK_DELAY);
+        add.arg(soon.millis()).arg(id.as_str());
+        Ok(add)
+    }
+
+    /// The command that reschedules the sweep of `id`, if it is scheduled, to `when` or earlier. It
+    /// never delays the sweep, because the caller does not know yet whether the service is active.
+    fn schedule_cleanup_by(&self, id: &ServiceId, when: Timestamp) -> Cmd {
+        let mut add = cmd("ZADD");
+        add.arg(self.keys.index(id)).arg("XX").arg("LT");
+        add.arg(when.millis()).arg(id.as_str());
+        add
+    }
+
+    /// The command that reschedules the sweep of `id`, if it is scheduled, to the current time.
+    fn schedule_cleanup_now(&self, id: &ServiceId) -> Result<Cmd, StoreError> {
+        let mut add = cmd("ZADD");
+        add.arg(self.keys.index(id)).arg("XX");
+        add.arg(self.redis.now()?.millis()).arg(id.as_str());
+        Ok(add)
     }
 
     /// Changes the expiration time; a `response` becomes the response to repeated creates.
-    pub(super) async fn set_end(
+    async fn set_end_and_response(
         &self,
         id: &ServiceId,
         end: Timestamp,
@@ -307,29 +254,6 @@ impl RedisStore {
                 })
                 .collect();
             self.extend_bookings(&bookings, end).await?;
-        }
-        Err(conflict(id))
-    }
-
-    pub(super) async fn delete(&self, id: &ServiceId) -> Result<Option<()>, StoreError> {
-        let mut claim = String::new();
-        for _ in 0..MAX_ATTEMPTS {
-            // First, so that the sweep finds the service even if the notification is lost.
-            let schedule = self.schedule_cleanup_now(id)?;
-            let mut delete = evalsha(&DELETE, &[self.keys.service(id)]);
-            delete.arg(&claim);
-            let remove = self.remove_listing(id);
-            match self
-                .redis
-                .with_cleanup_index_and_listing(Some(schedule), remove, delete)
-                .await?
-            {
-                ScriptReply::Done(_) => return Ok(Some(())),
-                ScriptReply::Refused(_) => return Ok(None),
-                ScriptReply::Retry(needed) => claim = needed.concat(),
-                other => return Err(other.unexpected()),
-            }
-            self.extend_idempotency_key(&claim, id, None).await?;
         }
         Err(conflict(id))
     }

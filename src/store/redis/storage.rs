@@ -1,29 +1,28 @@
 //! The storage of a service: the fields of its hash.
 
+use async_trait::async_trait;
 use redis::{Cmd, cmd};
 
 use super::{
     OWNED_TTL_MARGIN, RedisStore,
-    binaries::{field_and_value, parse_descriptor},
+    binaries::field_and_value,
     binaries_of,
     keys::{self, Field},
     millis,
     script_reply::ScriptReply,
     scripts::{CLEAR, READ_ALL, WRITE, evalsha},
 };
-use crate::model::{
-    AllTexts, Binary, Changes, KeyName, ServiceId, StoreError, StoredKind, Value, WriteResult,
+use crate::{
+    model::{AllTexts, Changes, KeyName, ServiceId, StoreError, StoredKind, Value, WriteResult},
+    store::StorageStore,
 };
 
 /// The maximum size of a reply over the multiplexed connection, where small requests wait for it.
 const MAX_SHARED_REPLY_BYTES: usize = 1024 * 1024;
 
-impl RedisStore {
-    pub(super) async fn read(
-        &self,
-        id: &ServiceId,
-        key: &KeyName,
-    ) -> Result<Option<StoredKind>, StoreError> {
+#[async_trait]
+impl StorageStore for RedisStore {
+    async fn read(&self, id: &ServiceId, key: &KeyName) -> Result<Option<StoredKind>, StoreError> {
         // Most reads cost one field. Only if it is missing, a second command determines the reason; it
         // reads the field again, because it may have been written meanwhile.
         let service = self.keys.service(id);
@@ -44,7 +43,7 @@ impl RedisStore {
         })
     }
 
-    pub(super) async fn read_all(
+    async fn read_all(
         &self,
         id: &ServiceId,
         max_bytes: usize,
@@ -85,11 +84,7 @@ impl RedisStore {
         Ok(Some(AllTexts::Texts(fields)))
     }
 
-    pub(super) async fn write(
-        &self,
-        id: &ServiceId,
-        changes: Changes,
-    ) -> Result<WriteResult, StoreError> {
+    async fn write(&self, id: &ServiceId, changes: Changes) -> Result<WriteResult, StoreError> {
         let has_binaries = changes
             .set
             .iter()
@@ -114,6 +109,20 @@ impl RedisStore {
         }
     }
 
+    async fn clear(&self, id: &ServiceId) -> Result<Option<()>, StoreError> {
+        let clear = evalsha(&CLEAR, &[self.keys.service(id)]);
+        match self.redis.query_replicated(&clear).await? {
+            ScriptReply::Done(replaced) => {
+                self.expire_blobs(id, replaced).await;
+                Ok(Some(()))
+            }
+            ScriptReply::Refused(_) => Ok(None),
+            other => Err(other.unexpected()),
+        }
+    }
+}
+
+impl RedisStore {
     fn write_command(&self, id: &ServiceId, changes: Changes) -> Result<Cmd, StoreError> {
         let mut touched = Vec::with_capacity(changes.set.len() + changes.remove.len());
         let mut removed = Vec::with_capacity(changes.remove.len());
@@ -149,30 +158,5 @@ impl RedisStore {
                 .arg(keys::owned_blob_field(&binary.blob));
         }
         Ok(write)
-    }
-
-    pub(super) async fn clear(&self, id: &ServiceId) -> Result<Option<()>, StoreError> {
-        let clear = evalsha(&CLEAR, &[self.keys.service(id)]);
-        match self.redis.query_replicated(&clear).await? {
-            ScriptReply::Done(replaced) => {
-                self.expire_blobs(id, replaced).await;
-                Ok(Some(()))
-            }
-            ScriptReply::Refused(_) => Ok(None),
-            other => Err(other.unexpected()),
-        }
-    }
-
-    pub(super) async fn find_binary(
-        &self,
-        id: &ServiceId,
-        key: &KeyName,
-    ) -> Result<Option<Option<Binary>>, StoreError> {
-        let mut get = cmd("HMGET");
-        get.arg(self.keys.service(id)).arg(keys::DEFINITION);
-        get.arg(keys::binary_field(key));
-        let (exists, text): (Option<()>, Option<String>) = self.redis.query(&get).await?;
-        let binary = text.map(|text| parse_descriptor(&text)).transpose()?;
-        Ok(exists.map(|()| binary))
     }
 }

@@ -9,7 +9,7 @@ use switchboard::{
         AllocationStrategy, BookResult as Outcome, Booking, BookingOwner, CreateResult,
         IdempotencyKey, NewService, ServiceId,
     },
-    store::{Store, redis::RedisStore},
+    store::{BookingStore, ServiceStore, redis::RedisStore},
 };
 
 use crate::support::{

@@ -2,7 +2,7 @@
 
 use switchboard::{
     model::{BlobId, StoreError},
-    store::{Store, memory::MemoryStore},
+    store::{BinaryStore, ServiceStore, StorageStore, memory::MemoryStore},
 };
 
 use crate::support::stores::{

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use redis::{AsyncCommands, cmd};
 use switchboard::{
     model::{Changes, ServiceId, StoreError, StoredKind, WriteResult},
-    store::Store,
+    store::{BinaryStore, ServiceStore, StorageStore},
 };
 
 use crate::support::{

@@ -2,12 +2,12 @@
 
 use async_trait::async_trait;
 
-use super::Clock;
 use crate::model::{AuditEvent, StoreError};
+use crate::store::Clock;
 
 /// The store of the audit log.
 #[async_trait]
-pub trait AuditLog: Clock {
+pub trait AuditLogStore: Clock {
     /// Appends an event; the log retains about `limit` events.
     async fn append_audit_event(&self, event: &str, limit: usize) -> Result<(), StoreError>;
 

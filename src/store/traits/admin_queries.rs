@@ -2,11 +2,11 @@
 
 use async_trait::async_trait;
 
-use super::Clock;
 use crate::model::{
     BookingId, Cursor, KeyName, ListedBooking, ListedService, Page, PoolUsage, Preview, ServiceId,
     StoreError,
 };
+use crate::store::Clock;
 
 /// The store's queries for operators.
 #[async_trait]

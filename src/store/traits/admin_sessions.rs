@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::Clock;
 use crate::model::StoreError;
+use crate::store::Clock;
 
 /// The store of admin sessions, which all replicas share.
 #[async_trait]
-pub trait AdminSessions: Clock {
+pub trait AdminSessionStore: Clock {
     /// Stores `value` as the session `id`, to expire after `ttl`.
     async fn create_session(&self, id: &str, value: &str, ttl: Duration) -> Result<(), StoreError>;
 

@@ -2,38 +2,38 @@
 
 use std::collections::BTreeMap;
 
-use super::state::ExpiryKey;
+use super::expiry_queue::ExpiryKey;
 use crate::model::{
     BackendSession, BookingId, Changes, Description, IdempotencyKey, KeyName, Timestamp, Value,
 };
 
 /// An active service.
 #[derive(Default)]
-pub(super) struct ServiceRecord {
-    pub(super) definition: String,
-    pub(super) created: Timestamp,
-    pub(super) end: Timestamp,
-    pub(super) claim: Option<IdempotencyKey>,
-    pub(super) response: Option<String>,
-    pub(super) gms_user: Option<String>,
+pub(in crate::store::memory) struct ServiceRecord {
+    pub(in crate::store::memory) definition: String,
+    pub(in crate::store::memory) created: Timestamp,
+    pub(in crate::store::memory) end: Timestamp,
+    pub(in crate::store::memory) claim: Option<IdempotencyKey>,
+    pub(in crate::store::memory) response: Option<String>,
+    pub(in crate::store::memory) gms_user: Option<String>,
     /// The group and id of each of its bookings.
-    pub(super) bookings: Vec<(String, BookingId)>,
-    pub(super) sessions: Vec<BackendSession>,
-    pub(super) values: BTreeMap<KeyName, Value>,
+    pub(in crate::store::memory) bookings: Vec<(String, BookingId)>,
+    pub(in crate::store::memory) sessions: Vec<BackendSession>,
+    pub(in crate::store::memory) values: BTreeMap<KeyName, Value>,
     /// The key of its entry in the expiry queue, if scheduled.
-    pub(super) expiry_key: Option<ExpiryKey>,
+    pub(in crate::store::memory) expiry_key: Option<ExpiryKey>,
 }
 
 impl ServiceRecord {
-    pub(super) fn get(&self, key: &KeyName) -> Option<&Value> {
+    pub(in crate::store::memory) fn get(&self, key: &KeyName) -> Option<&Value> {
         self.values.get(key)
     }
 
-    pub(super) fn names(&self) -> Vec<KeyName> {
+    pub(in crate::store::memory) fn names(&self) -> Vec<KeyName> {
         self.values.keys().cloned().collect()
     }
 
-    pub(super) fn texts(&self) -> Vec<(String, String)> {
+    pub(in crate::store::memory) fn texts(&self) -> Vec<(String, String)> {
         let text = |(name, value): (&KeyName, &Value)| match value {
             Value::Text(text) => Some((name.as_str().to_owned(), text.clone())),
             Value::Binary(_) => None,
@@ -41,7 +41,7 @@ impl ServiceRecord {
         self.values.iter().filter_map(text).collect()
     }
 
-    pub(super) fn describe(&self) -> Description {
+    pub(in crate::store::memory) fn describe(&self) -> Description {
         let mut description = Description {
             definition: self.definition.clone(),
             created: self.created,
@@ -61,7 +61,7 @@ impl ServiceRecord {
     }
 
     /// Returns the number of keys after `changes`.
-    pub(super) fn len_after(&self, changes: &Changes) -> usize {
+    pub(in crate::store::memory) fn len_after(&self, changes: &Changes) -> usize {
         let set = changes.set.iter().map(|(name, _)| name);
         let added = set.filter(|name| !self.values.contains_key(name)).count();
         let exists = |name: &&KeyName| self.values.contains_key(name);

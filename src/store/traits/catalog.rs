@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 
-use super::Clock;
 use crate::model::{CatalogChange, CatalogChangeResult, StoreError, StoredCatalog};
+use crate::store::Clock;
 
 /// The store of the entries that operators make at run time.
 #[async_trait]

@@ -1,0 +1,77 @@
+//! The lifecycle of a service in the embedded store.
+
+use async_trait::async_trait;
+
+use super::{MemoryStore, binaries, state::ServiceRecord};
+use crate::{
+    model::{CreateResult, Description, NewService, ServiceId, StoreError, Timestamp},
+    store::ServiceStore,
+};
+
+#[async_trait]
+impl ServiceStore for MemoryStore {
+    async fn create(&self, service: NewService) -> Result<CreateResult, StoreError> {
+        let mut state = self.state();
+        if let Some(record) = state.service(&service.id) {
+            let in_use = || {
+                let message = format!("the new service id {} is in use", service.id.redacted());
+                StoreError::Bug(message)
+            };
+            return record
+                .response
+                .clone()
+                .map(CreateResult::Replayed)
+                .ok_or_else(in_use);
+        }
+        if !binaries(&service.data).all(|binary| state.is_uploaded(binary)) {
+            return Ok(CreateResult::UploadLost);
+        }
+        state.check_room_for(&service.data)?;
+        let (claim, response) = service.idempotency.unzip();
+        let record = ServiceRecord {
+            definition: service.definition,
+            created: service.created,
+            end: service.end,
+            claim,
+            response,
+            gms_user: service.gms_user,
+            bookings: service
+                .booking
+                .into_iter()
+                .map(|booking| (booking.group, booking.id))
+                .collect(),
+            ..ServiceRecord::default()
+        };
+        state.insert(service.id.clone(), record);
+        state.set_values(&service.id, service.data);
+        Ok(CreateResult::Created)
+    }
+
+    async fn definition(&self, id: &ServiceId) -> Result<Option<String>, StoreError> {
+        Ok(self
+            .state()
+            .service(id)
+            .map(|record| record.definition.clone()))
+    }
+
+    async fn describe(&self, id: &ServiceId) -> Result<Option<Description>, StoreError> {
+        Ok(self.state().service(id).map(ServiceRecord::describe))
+    }
+
+    async fn set_end(&self, id: &ServiceId, end: Timestamp) -> Result<Option<()>, StoreError> {
+        Ok(self.state().set_end(id, end))
+    }
+
+    async fn finish_create(
+        &self,
+        id: &ServiceId,
+        end: Timestamp,
+        response: Option<&str>,
+    ) -> Result<Option<()>, StoreError> {
+        Ok(self.state().finish_create(id, end, response))
+    }
+
+    async fn delete(&self, id: &ServiceId) -> Result<Option<()>, StoreError> {
+        Ok(self.state().delete(id))
+    }
+}

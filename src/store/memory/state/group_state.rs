@@ -1,0 +1,378 @@
+//! The bookings of one resource group in the embedded store.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    mem,
+    time::Duration,
+};
+
+use rand::RngExt;
+
+use crate::model::{
+    AccessNumber, AllocationStrategy, BookedNumber, Booking, BookingId, BookingOwner,
+    BookingRequest, Call, Group, ListedBooking, PoolUsage, ServiceId, Timestamp,
+};
+
+/// The maximum number of codes tried for one number.
+const MAX_CODES_TRIED: usize = 256;
+/// The maximum number of numbers tried for a code in a shared group.
+const MAX_NUMBERS_TRIED: usize = 5;
+
+/// A stored booking.
+#[derive(Debug, Clone)]
+pub(in crate::store::memory) struct BookingRecord {
+    number: AccessNumber,
+    pub(in crate::store::memory) service: ServiceId,
+    code: Option<String>,
+    caller: Option<String>,
+    until: Timestamp,
+    /// The latest expiration, independent of the end of its service.
+    max_until: Timestamp,
+}
+
+/// The free and booked numbers of a group.
+#[derive(Default)]
+pub(in crate::store::memory) struct GroupState {
+    version: String,
+    numbers: HashMap<String, AccessNumber>,
+    order: Vec<String>,
+    /// Numbers by the time of their last release or allocation; all except exclusively booked ones.
+    free: BTreeSet<(i64, u64, String)>,
+    free_keys: HashMap<String, (i64, u64)>,
+    next_seq: u64,
+    bookings: HashMap<BookingId, BookingRecord>,
+    by_end: BTreeSet<(Timestamp, BookingId)>,
+    by_number: BTreeMap<String, BTreeSet<BookingId>>,
+    by_code: HashMap<(String, String), BookingId>,
+}
+
+/// The result of an allocation.
+pub(in crate::store::memory) enum AllocationResult {
+    Allocated(Booking),
+    Exhausted(Duration),
+}
+
+impl GroupState {
+    /// Applies the configured numbers of the group. Existing bookings remain; removed numbers do not
+    /// become free again.
+    pub(in crate::store::memory) fn sync_group(&mut self, group: &Group) {
+        if self.version == group.version {
+            return;
+        }
+        self.version.clone_from(&group.version);
+        let previous = mem::take(&mut self.numbers);
+        self.order = group.numbers.iter().map(|one| one.text.clone()).collect();
+        for number in &group.numbers {
+            self.numbers.insert(number.text.clone(), number.clone());
+            let booked = self.by_number.contains_key(&number.subscriber);
+            if !previous.contains_key(&number.text) && !booked {
+                self.add_free(&number.text, 0);
+            }
+        }
+        for removed in previous.keys() {
+            if !self.numbers.contains_key(removed) {
+                self.remove_free(removed);
+            }
+        }
+        // Bookings return the current spelling of their number.
+        let numbers = group.numbers.iter();
+        let current: HashMap<_, _> = numbers.map(|one| (&one.subscriber, one)).collect();
+        for entry in self.bookings.values_mut() {
+            if let Some(number) = current.get(&entry.number.subscriber) {
+                entry.number = (*number).clone();
+            }
+        }
+    }
+
+    fn add_free(&mut self, number: &str, used: i64) {
+        self.remove_free(number);
+        let key = (used, self.next_seq);
+        self.next_seq += 1;
+        self.free_keys.insert(number.to_owned(), key);
+        self.free.insert((key.0, key.1, number.to_owned()));
+    }
+
+    fn remove_free(&mut self, number: &str) {
+        if let Some((used, seq)) = self.free_keys.remove(number) {
+            self.free.remove(&(used, seq, number.to_owned()));
+        }
+    }
+
+    /// Returns the counts of booked and free numbers.
+    pub(in crate::store::memory) fn booked_and_free(&self) -> (usize, usize) {
+        (self.bookings.len(), self.free.len())
+    }
+
+    /// Releases expired bookings.
+    pub(in crate::store::memory) fn reclaim(&mut self, now: Timestamp) {
+        while let Some((until, _)) = self.by_end.first()
+            && *until <= now
+            && let Some((_, booking)) = self.by_end.pop_first()
+        {
+            self.release(&booking, now);
+        }
+    }
+
+    pub(in crate::store::memory) fn book_number(
+        &mut self,
+        group: &Group,
+        request: &BookingRequest,
+        owner: BookingOwner<'_>,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> AllocationResult {
+        self.reclaim(now);
+        let id = match owner {
+            BookingOwner::NewRepeatable(service, digest) => {
+                if let Some(booking) = self.booking_of_request(group, request, service, digest, now)
+                {
+                    return AllocationResult::Allocated(booking);
+                }
+                BookingId::generate_for_request(now, digest)
+            }
+            BookingOwner::New(_) | BookingOwner::Existing(_) => BookingId::generate(now),
+        };
+        let allocated = match group.strategy {
+            AllocationStrategy::Exclusive => self.pick_exclusive(request),
+            AllocationStrategy::Random | AllocationStrategy::RoundRobin => {
+                self.pick_shared(group, request, now)
+            }
+        };
+        let allocated = allocated.or_else(|| {
+            let backup = group.backup.clone()?;
+            let code = self.code_for(&backup, request)?;
+            Some((backup, code))
+        });
+        let Some((number, code)) = allocated else {
+            let first = self.by_end.first().map(|(until, _)| until.since(now));
+            return AllocationResult::Exhausted(first.unwrap_or(Duration::from_secs(1)));
+        };
+        let booking = Booking {
+            id: id.clone(),
+            group: group.name.clone(),
+            number: number.text.clone(),
+            code: code.clone(),
+            expires_in: until.since(now),
+            pool: None,
+        };
+        let entry = BookingRecord {
+            number,
+            service: owner.id().clone(),
+            code,
+            caller: request.caller.clone(),
+            until,
+            max_until: now.after(request.timeout),
+        };
+        self.insert_booking(id, entry);
+        let pool = request.include_pool.then(|| self.usage());
+        AllocationResult::Allocated(Booking { pool, ..booking })
+    }
+
+    /// Returns the booking that another repetition of the request has made for `service`.
+    fn booking_of_request(
+        &self,
+        group: &Group,
+        request: &BookingRequest,
+        service: &ServiceId,
+        digest: &str,
+        now: Timestamp,
+    ) -> Option<Booking> {
+        let suffix = BookingId::suffix_of(digest);
+        let (id, entry) = self
+            .bookings
+            .iter()
+            .find(|(id, entry)| entry.service == *service && id.as_str().ends_with(&suffix))?;
+        Some(Booking {
+            id: id.clone(),
+            group: group.name.clone(),
+            number: entry.number.text.clone(),
+            code: entry.code.clone(),
+            expires_in: entry.until.since(now),
+            pool: request.include_pool.then(|| self.usage()),
+        })
+    }
+
+    fn insert_booking(&mut self, id: BookingId, entry: BookingRecord) {
+        let subscriber = entry.number.subscriber.clone();
+        self.by_end.insert((entry.until, id.clone()));
+        let bookings = self.by_number.entry(subscriber.clone()).or_default();
+        bookings.insert(id.clone());
+        if let Some(code) = &entry.code {
+            self.by_code.insert((subscriber, code.clone()), id.clone());
+        }
+        self.bookings.insert(id, entry);
+    }
+
+    fn pick_exclusive(
+        &mut self,
+        request: &BookingRequest,
+    ) -> Option<(AccessNumber, Option<String>)> {
+        loop {
+            let (_, _, text) = self.free.first()?.clone();
+            let number = self.numbers.get(&text)?.clone();
+            // The number was shared before the group became exclusive. It becomes free when it is
+            // released.
+            if self.by_number.contains_key(&number.subscriber) {
+                self.remove_free(&text);
+                continue;
+            }
+            let code = self.code_for(&number, request)?;
+            self.remove_free(&text);
+            return Some((number, code));
+        }
+    }
+
+    fn pick_shared(
+        &mut self,
+        group: &Group,
+        request: &BookingRequest,
+        now: Timestamp,
+    ) -> Option<(AccessNumber, Option<String>)> {
+        for _ in 0..MAX_NUMBERS_TRIED {
+            let text = match group.strategy {
+                AllocationStrategy::Random if !self.order.is_empty() => {
+                    self.order[rand::rng().random_range(0..self.order.len())].clone()
+                }
+                _ => self.free.first()?.2.clone(),
+            };
+            self.add_free(&text, now.millis());
+            let number = self.numbers.get(&text)?.clone();
+            if let Some(code) = self.code_for(&number, request) {
+                return Some((number, code));
+            }
+        }
+        None
+    }
+
+    /// Finds a code that no other booking of the number uses; the outer `None` means that there is none.
+    #[expect(
+        clippy::option_option,
+        reason = "no code requested differs from no code free"
+    )]
+    fn code_for(&self, number: &AccessNumber, request: &BookingRequest) -> Option<Option<String>> {
+        let Some(codes) = &request.codes else {
+            return Some(None);
+        };
+        let taken = |code: &String| {
+            let key = (number.subscriber.clone(), code.clone());
+            self.by_code.contains_key(&key)
+        };
+        let mut candidates = codes.candidates(MAX_CODES_TRIED).into_iter();
+        candidates.find(|code| !taken(code)).map(Some)
+    }
+
+    /// Releases the number of a booking. Idempotent.
+    pub(in crate::store::memory) fn release(
+        &mut self,
+        id: &BookingId,
+        now: Timestamp,
+    ) -> Option<BookingRecord> {
+        let entry = self.bookings.remove(id)?;
+        let subscriber = &entry.number.subscriber;
+        self.by_end.remove(&(entry.until, id.clone()));
+        if let Some(code) = &entry.code {
+            self.by_code.remove(&(subscriber.clone(), code.clone()));
+        }
+        let others = self.by_number.get_mut(subscriber).is_some_and(|bookings| {
+            bookings.remove(id);
+            !bookings.is_empty()
+        });
+        if !others {
+            self.by_number.remove(subscriber);
+            if self.numbers.contains_key(&entry.number.text) {
+                self.add_free(&entry.number.text.clone(), now.millis());
+            }
+        }
+        Some(entry)
+    }
+
+    /// Returns the newest booking that matches a call and whose service is active. The service of a
+    /// booking may not have been created yet.
+    pub(in crate::store::memory) fn match_booking(
+        &self,
+        call: &Call,
+        now: Timestamp,
+        is_active: impl Fn(&ServiceId) -> bool,
+    ) -> Option<BookingId> {
+        let is_caller = |entry: &BookingRecord| {
+            let caller = entry.caller.as_ref();
+            caller.is_some_and(|caller| call.callers.contains(caller))
+        };
+        let matches = |id: &&BookingId| {
+            self.bookings.get(*id).is_some_and(|entry| {
+                entry.until > now
+                    && (call.code.is_none() || entry.code == call.code)
+                    && (call.callers.is_empty() || is_caller(entry))
+                    && is_active(&entry.service)
+            })
+        };
+        let dialed = call.dialed.iter();
+        let numbers = dialed.filter_map(|number| self.by_number.get(number));
+        let newest = numbers.filter_map(|bookings| bookings.iter().rev().find(matches));
+        newest.max().cloned()
+    }
+
+    /// Updates the expiration of a booking to that of its service.
+    pub(in crate::store::memory) fn set_end(&mut self, id: &BookingId, end: Timestamp) {
+        if let Some(entry) = self.bookings.get_mut(id) {
+            self.by_end.remove(&(entry.until, id.clone()));
+            entry.until = entry.max_until.min(end);
+            self.by_end.insert((entry.until, id.clone()));
+        }
+    }
+
+    /// Returns all booked numbers.
+    pub(in crate::store::memory) fn booked_numbers(
+        &self,
+        group: &str,
+    ) -> impl Iterator<Item = BookedNumber> {
+        self.bookings.values().map(|entry| BookedNumber {
+            group: group.to_owned(),
+            number: entry.number.text.clone(),
+            service: entry.service.clone(),
+            until: entry.until,
+        })
+    }
+
+    /// Returns the numbers that are neither free nor booked.
+    pub(in crate::store::memory) fn lost_numbers(&self) -> impl Iterator<Item = &AccessNumber> {
+        self.numbers.values().filter(|number| {
+            !self.free_keys.contains_key(&number.text)
+                && !self.by_number.contains_key(&number.subscriber)
+        })
+    }
+
+    /// Returns the usage of the group.
+    pub(in crate::store::memory) fn usage(&self) -> PoolUsage {
+        PoolUsage {
+            size: self.numbers.len() as u64,
+            free: self.free.len() as u64,
+        }
+    }
+
+    /// Returns a booking.
+    pub(in crate::store::memory) fn get(&self, id: &BookingId) -> Option<ListedBooking> {
+        self.bookings.get(id).map(|entry| ListedBooking {
+            id: id.clone(),
+            number: entry.number.text.clone(),
+            service: entry.service.clone(),
+            caller: entry.caller.clone(),
+            has_code: entry.code.is_some(),
+            until: entry.until,
+        })
+    }
+
+    /// Returns all bookings.
+    pub(in crate::store::memory) fn list_bookings(&self) -> impl Iterator<Item = ListedBooking> {
+        self.bookings.keys().filter_map(|id| self.get(id))
+    }
+
+    /// Returns the bookings of a number, oldest first.
+    pub(in crate::store::memory) fn bookings_of_number(
+        &self,
+        subscriber: &str,
+    ) -> impl Iterator<Item = ListedBooking> {
+        let bookings = self.by_number.get(subscriber).into_iter().flatten();
+        bookings.filter_map(|id| self.get(id))
+    }
+}
