@@ -25,7 +25,7 @@ use crate::{
         self, AdminContext, Catalog, CatalogContext, CatalogFile, CurrentCatalog,
         FailedCredentials, Options, PhoneNumbers, Replica, Secrets, StoreStatus, deregister,
     },
-    settings::{Credentials, RouteGroups, Settings, SettingsError},
+    settings::{RouteGroups, Settings, SettingsError},
     store::{CatalogStore, Clock, ConsistencyCheck, WallClock, redis::RedisStore},
 };
 
@@ -90,7 +90,7 @@ fn read_catalog(
     settings: &Settings,
     context: &CatalogContext,
 ) -> Result<(CatalogFile, Catalog), StartError> {
-    let (origin, text) = settings.catalog_text()?;
+    let (origin, text) = settings.catalog.text()?;
     let file = CatalogFile::parse(&origin, &text)?;
     check_default_user(settings, &file)?;
     let catalog = Catalog::from_file(&origin, &file, context)?;
@@ -100,8 +100,7 @@ fn read_catalog(
 /// If the default user name has no password, each service must have one of its own. The catalog checks
 /// this too, but its error names the service instead of the setting.
 fn check_default_user(settings: &Settings, file: &CatalogFile) -> Result<(), SettingsError> {
-    let Credentials { username, password } = &settings.auth.credentials;
-    if username.is_none() || password.is_some() {
+    if settings.auth.username.is_none() || settings.auth.password.is_some() {
         return Ok(());
     }
     let has = |options: &Options, name| {
@@ -140,7 +139,7 @@ fn catalog_context(settings: &Settings) -> CatalogContext {
     CatalogContext {
         max_ttl_seconds: settings.limits.max_ttl.as_secs(),
         phone_numbers: PhoneNumbers::new(settings.phone.default_region),
-        default_credentials: settings.auth.credentials.clone(),
+        default_credentials: settings.auth.credentials(),
         variables: Arc::new(move |name| environment.variable(name).map(str::to_owned)),
     }
 }
@@ -277,7 +276,7 @@ pub async fn start_with_clock(
     let mut running = RunningServer {
         address: public.address,
         private_address,
-        admin_enabled: factory.settings.admin.credentials.password.is_some(),
+        admin_enabled: factory.settings.admin.password.is_some(),
         admin_is_public: factory.settings.server.public.admin && !public.address.ip().is_loopback(),
         public: factory.settings.server.public,
         api_keys_required: !factory.settings.auth.api_keys.is_empty(),

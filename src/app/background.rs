@@ -94,7 +94,7 @@ impl BackgroundTasks {
         let reload = tokio::spawn(reloader.run(Arc::<dyn AdminStore>::clone(&store)));
         let purge = tokio::spawn(return_freed_memory());
         let mut tasks = vec![cleanup, reload, purge];
-        if settings.admin.credentials.password.is_some() {
+        if settings.admin.password.is_some() {
             let usage = Arc::clone(&admin_context.group_usage);
             let (store, current_catalog) = (Arc::clone(&store), current_catalog.clone());
             let sampling = async move { usage.run(&*store, &current_catalog).await };

@@ -85,7 +85,7 @@ impl Listener {
             cors: settings.cors.clone(),
             telemetry: TelemetryConfig::new(&settings),
             catalog: factory.admin_context.current_catalog.clone(),
-            admin_enabled: settings.admin.credentials.password.is_some(),
+            admin_enabled: settings.admin.password.is_some(),
             tls: tls.is_some(),
         };
         let document = Data::new(Document::new(&config, &settings));

@@ -148,7 +148,7 @@ impl Admin {
         store: Arc<dyn AdminStore>,
     ) -> Option<Self> {
         let credentials = RequiredCredentials::resolve(
-            &context.settings.credentials,
+            &context.settings.credentials(),
             &settings::Credentials::default(),
         );
         let credentials = credentials.ok().flatten()?;

@@ -1,16 +1,11 @@
 //! Environment variables that are not settings: those that a catalog refers to, and `OTEL_*`.
 
-use std::{
-    collections::BTreeMap,
-    ffi::{OsStr, OsString},
-    fmt,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, ffi::OsString, fmt, sync::Arc};
+
+use config::Value;
 
 use super::{
-    error::SettingsError,
-    secrets::{self, without_line_end},
-    setting_names::VARIABLE_PREFIX,
+    error::SettingsError, secrets, setting_names::VARIABLE_PREFIX, values::without_line_end,
 };
 
 /// Prefix of the variables for headers of backends; their values are secrets.
@@ -18,38 +13,31 @@ const HEADER_VARIABLE_PREFIX: &str = "SWITCHBOARD_HEADER_";
 
 /// Environment variables that are not settings. The values may be secret and are never printed.
 #[derive(Clone, Default)]
-pub(super) struct Environment(Arc<BTreeMap<OsString, OsString>>);
+pub(super) struct Environment(Arc<BTreeMap<String, String>>);
 
 impl Environment {
     /// # Errors
     /// [`SettingsError::Invalid`] for an unreadable file of a secret.
-    pub(super) fn from_variables(
-        variables: impl Iterator<Item = (OsString, OsString)>,
-    ) -> Result<Self, SettingsError> {
-        let others = variables.filter(|(name, _)| !is_setting(name));
-        let mut others: BTreeMap<_, _> = others.collect();
-        let texts = others.iter().filter_map(|(name, value)| {
-            let text = (name.to_str()?.to_owned(), value.to_str()?.to_owned());
-            text.0.starts_with(HEADER_VARIABLE_PREFIX).then_some(text)
+    pub(super) fn new(variables: Vec<(OsString, OsString)>) -> Result<Self, SettingsError> {
+        let texts = variables.into_iter();
+        let texts = texts.filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
         });
-        let secrets = secrets::read_variables(&texts.collect(), HEADER_VARIABLE_PREFIX)?;
-        others.extend(
-            secrets
-                .into_iter()
-                .map(|(name, value)| (name.into(), value.into())),
-        );
-        Ok(Self(Arc::new(others)))
+        let others = texts.filter(|(name, _)| !name.starts_with(VARIABLE_PREFIX));
+        let others = others.map(|(name, value)| {
+            let origin = format!("environment variable {name}");
+            (name, Value::new(Some(&origin), value))
+        });
+        let others = secrets::of_variables(others.collect(), HEADER_VARIABLE_PREFIX)?;
+        let others = others.into_iter();
+        let others = others.filter_map(|(name, value)| Some((name, value.into_string().ok()?)));
+        Ok(Self(Arc::new(others.collect())))
     }
 
     /// The value of a variable, if it is UTF-8, without a trailing line end.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
-        let value = self.0.get(OsStr::new(name))?.to_str()?;
-        Some(without_line_end(value))
+        self.0.get(name).map(|value| without_line_end(value))
     }
-}
-
-fn is_setting(name: &OsStr) -> bool {
-    name.to_string_lossy().starts_with(VARIABLE_PREFIX)
 }
 
 impl fmt::Debug for Environment {

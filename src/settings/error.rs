@@ -1,6 +1,6 @@
 //! Errors in the settings, with the name of the setting, its origin and the expected value.
 
-use std::{fmt, io, path::PathBuf};
+use std::{io, path::PathBuf};
 
 use config::ConfigError;
 
@@ -14,7 +14,7 @@ pub enum SettingsError {
         /// The name, such as `server.lisen`.
         setting: String,
         /// The origin of the name.
-        origin: SettingOrigin,
+        origin: String,
         /// The current name of a renamed setting; otherwise the settings of the section or all sections.
         expected: String,
     },
@@ -25,7 +25,7 @@ pub enum SettingsError {
         /// The setting's name, such as `server.listen`.
         setting: String,
         /// The origin of the value.
-        origin: SettingOrigin,
+        origin: String,
         /// The allowed values.
         expected: String,
     },
@@ -34,7 +34,7 @@ pub enum SettingsError {
     #[error("{origin}: {reason}")]
     Malformed {
         /// The layer.
-        origin: SettingOrigin,
+        origin: String,
         /// The parser's message, with line and column.
         reason: String,
     },
@@ -48,9 +48,9 @@ pub enum SettingsError {
         reason: io::Error,
     },
 
-    /// A file of `[tls]` cannot be read.
+    /// A file that a setting names cannot be read.
     #[error("setting `{setting}`: cannot read {}: {reason}", path.display())]
-    TlsFile {
+    File {
         /// The setting.
         setting: &'static str,
         /// The file.
@@ -68,25 +68,28 @@ pub enum SettingsError {
         /// The first such service.
         service: String,
     },
-
-    /// The file of `catalog.file` cannot be read.
-    #[error("setting `catalog.file`: cannot read {}: {reason}", path.display())]
-    CatalogFile {
-        /// The file.
-        path: PathBuf,
-        /// The error of the operating system.
-        reason: io::Error,
-    },
 }
 
+/// A setting that contradicts another one, and what is expected.
+pub(super) type Contradiction = (&'static str, &'static str);
+
 impl SettingsError {
+    /// The error for an invalid value.
+    pub(super) fn invalid(setting: &str, origin: &str, expected: impl Into<String>) -> Self {
+        Self::Invalid {
+            setting: setting.to_owned(),
+            origin: origin.to_owned(),
+            expected: expected.into(),
+        }
+    }
+
     /// The parser's error contains an excerpt of the file, possibly with a password. Only its position
     /// and message are copied; the error itself is dropped for the same reason.
-    pub(super) fn malformed(origin: SettingOrigin, error: &ConfigError) -> Self {
+    pub(super) fn malformed(origin: &str, error: &ConfigError) -> Self {
         let text = error.to_string();
         let reason: Vec<_> = text.lines().filter(|line| !is_excerpt(line)).collect();
         Self::Malformed {
-            origin,
+            origin: origin.to_owned(),
             reason: reason.join(": "),
         }
     }
@@ -96,25 +99,4 @@ impl SettingsError {
 fn is_excerpt(line: &str) -> bool {
     line.trim_start_matches(|c: char| c == ' ' || c.is_ascii_digit())
         .starts_with('|')
-}
-
-/// The origin of a setting.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SettingOrigin {
-    /// `config/default.toml`, compiled in.
-    Defaults,
-    /// The settings file.
-    File(PathBuf),
-    /// The environment variable of this name.
-    Variable(String),
-}
-
-impl fmt::Display for SettingOrigin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Defaults => f.write_str("built-in defaults"),
-            Self::File(path) => write!(f, "file {}", path.display()),
-            Self::Variable(name) => write!(f, "environment variable {name}"),
-        }
-    }
 }

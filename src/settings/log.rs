@@ -1,26 +1,34 @@
-//! Log and metrics: `[log]` and `[metrics]`.
+//! `[log]`: content and format of the log.
 
 use std::time::Duration;
 
+use serde::{Deserialize, Deserializer};
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
-use super::{error::SettingsError, load::millis, provenance::Layers};
+use super::values::{self, choice, millis};
 
 /// `[log]`
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Log {
     /// Directives, validated by `tracing_subscriber::EnvFilter`.
+    #[serde(deserialize_with = "level")]
     pub level: String,
     /// The format of a log line.
+    #[serde(deserialize_with = "choice")]
     pub format: LogFormat,
     /// The requests that are logged.
+    #[serde(deserialize_with = "choice")]
     pub requests: LoggedRequests,
     /// Requests that take longer are slow; never zero.
+    #[serde(rename = "slow_request_ms")]
+    #[serde(deserialize_with = "millis::<1, 60_000, _>")]
     pub slow_threshold: Duration,
 }
 
 /// `log.format`
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// `Pretty` on a terminal, `Json` everywhere else.
     Auto,
@@ -31,7 +39,8 @@ pub enum LogFormat {
 }
 
 /// `log.requests`
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
 pub enum LoggedRequests {
     /// None.
     None,
@@ -41,68 +50,22 @@ pub enum LoggedRequests {
     All,
 }
 
-/// `[metrics]`
-#[derive(Clone, Copy, Debug)]
-pub struct Metrics {
-    /// Whether metrics are recorded and served.
-    pub enabled: bool,
-}
-
-pub(super) fn log(from: &Layers) -> Result<Log, SettingsError> {
-    Ok(Log {
-        level: level(from)?,
-        format: log_format(from)?,
-        requests: logged_requests(from)?,
-        slow_threshold: millis(from, "log.slow_request_ms")?,
-    })
-}
-
-pub(super) fn metrics(from: &Layers) -> Result<Metrics, SettingsError> {
-    Ok(Metrics {
-        enabled: from.boolean("metrics.enabled")?,
-    })
-}
-
-fn level(from: &Layers) -> Result<String, SettingsError> {
-    let level = from.text("log.level")?;
-    // `EnvFilter` rejects spaces next to commas.
-    let directives: Vec<_> = level
-        .split(',')
-        .map(str::trim)
-        .filter(|directive| !directive.is_empty())
-        .collect();
-    let level = directives.join(",");
-    let is_valid = !directives.is_empty()
-        && directives.iter().copied().all(has_level)
-        && EnvFilter::builder().parse(&level).is_ok();
-    if is_valid {
-        return Ok(level);
-    }
+fn level<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
     let expected = "expected error, warn, info, debug, trace or off, optionally followed by \
                     comma-separated target=level, such as info,switchboard=debug";
-    Err(from.invalid("log.level", expected))
+    values::parsed(from, expected, |text| {
+        // `EnvFilter` rejects spaces next to commas.
+        let directives: Vec<&str> = values::entries(text).collect();
+        let level = directives.join(",");
+        let is_valid = !directives.is_empty()
+            && directives.into_iter().all(has_level)
+            && EnvFilter::builder().parse(&level).is_ok();
+        is_valid.then_some(level)
+    })
 }
 
 /// `EnvFilter` parses a single word that is not a level as a target with all levels, so that `inof`
 /// would disable all other targets. Such a word is invalid.
 fn has_level(directive: &str) -> bool {
     directive.contains(['=', '[', ']', '{', '}']) || directive.parse::<LevelFilter>().is_ok()
-}
-
-fn log_format(from: &Layers) -> Result<LogFormat, SettingsError> {
-    match from.trimmed_text("log.format")?.as_str() {
-        "auto" => Ok(LogFormat::Auto),
-        "pretty" => Ok(LogFormat::Pretty),
-        "json" => Ok(LogFormat::Json),
-        _ => Err(from.invalid("log.format", "expected \"auto\", \"pretty\" or \"json\"")),
-    }
-}
-
-fn logged_requests(from: &Layers) -> Result<LoggedRequests, SettingsError> {
-    match from.trimmed_text("log.requests")?.as_str() {
-        "failed" => Ok(LoggedRequests::Failed),
-        "all" => Ok(LoggedRequests::All),
-        "none" => Ok(LoggedRequests::None),
-        _ => Err(from.invalid("log.requests", "expected \"failed\", \"all\" or \"none\"")),
-    }
 }

@@ -1,66 +1,91 @@
 //! `[redis]`: the shared store.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::time::Duration;
 
-use redis::{
-    Client, ClientTlsConfig, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, TlsCertificates,
-};
-use secrecy::{ExposeSecret, SecretSlice, SecretString};
+use redis::{ClientTlsConfig, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, TlsCertificates};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Deserializer};
 
 use super::{
-    error::SettingsError,
-    load::{millis, not_empty},
-    provenance::Layers,
-    secrets::without_line_end,
+    error::Contradiction,
+    pem,
+    values::{self, choice, integer, millis, seconds, secret, text, user_name},
 };
 use url::UrlError;
 
 mod url;
 
-const URL: &str = "redis.url";
-
 /// `[redis]`
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Redis {
     /// URLs that the Redis client accepts, including credentials: one server, or all sentinels or
     /// members of a Cluster, which differ in the address only. Empty means the embedded store.
+    #[serde(rename = "url", deserialize_with = "one_url")]
     pub urls: Vec<SecretString>,
     /// The user of the data servers, if the URLs contain none.
+    #[serde(deserialize_with = "user_name")]
     pub username: Option<String>,
     /// The password, with or without a user. Never empty.
+    #[serde(deserialize_with = "secret")]
     pub password: Option<SecretString>,
     /// The topology of the servers.
+    #[serde(deserialize_with = "choice")]
     pub mode: RedisMode,
-    /// The name of the primary on the sentinels; empty in other modes.
+    /// The name of the primary on the sentinels; not empty in mode `sentinel`.
+    #[serde(deserialize_with = "text")]
     pub sentinel_master: String,
     /// The user of the sentinels; the URL has the one of the data servers.
+    #[serde(deserialize_with = "user_name")]
     pub sentinel_username: Option<String>,
     /// The password of the sentinels.
+    #[serde(deserialize_with = "secret")]
     pub sentinel_password: Option<SecretString>,
-    /// Certificates, for `rediss` URLs.
-    pub tls: RedisTls,
+    /// Trusted certificate authorities in PEM; `None` means those of the system.
+    #[serde(rename = "tls_ca_file", deserialize_with = "pem::authorities")]
+    pub tls_authorities: Option<String>,
+    /// The client certificate in PEM, and its intermediate certificates.
+    #[serde(rename = "tls_cert_file", deserialize_with = "pem::certificate")]
+    pub tls_certificate: Option<String>,
+    /// The private key of the client certificate in PEM.
+    #[serde(rename = "tls_key_file", deserialize_with = "pem::private_key")]
+    pub tls_key: Option<SecretString>,
     /// Prefix of all keys: 1 to 64 visible ASCII characters without braces.
+    #[serde(deserialize_with = "prefix")]
     pub prefix: String,
     /// Timeout for opening a connection; never zero.
+    #[serde(rename = "connect_timeout_ms")]
+    #[serde(deserialize_with = "millis::<1, 60_000, _>")]
     pub connect_timeout: Duration,
     /// Timeout for the response to one command; never zero.
+    #[serde(rename = "response_timeout_ms")]
+    #[serde(deserialize_with = "millis::<1, 60_000, _>")]
     pub response_timeout: Duration,
     /// Pooled connections per worker and server, in addition to the multiplexed one; at least 1.
+    #[serde(deserialize_with = "integer::<1, 256, _, _>")]
     pub pool_size: usize,
     /// Timeout for getting a pooled connection; never zero.
+    #[serde(rename = "pool_timeout_ms")]
+    #[serde(deserialize_with = "millis::<1, 60_000, _>")]
     pub pool_wait_timeout: Duration,
     /// Maximum number of store operations in flight per worker, at least 1.
+    #[serde(deserialize_with = "integer::<1, 1_000_000, _, _>")]
     pub max_in_flight: usize,
     /// Redis replicas that must confirm a change before it is acknowledged; 0 waits for none.
+    #[serde(deserialize_with = "integer::<0, 16, _, _>")]
     pub wait_replicas: usize,
     /// Timeout for their confirmation; never zero.
+    #[serde(rename = "wait_timeout_ms")]
+    #[serde(deserialize_with = "millis::<1, 60_000, _>")]
     pub wait_timeout: Duration,
     /// Maximum clock skew to Redis of a ready replica; `None` disables the check.
+    #[serde(rename = "max_clock_skew_seconds", deserialize_with = "clock_skew")]
     pub max_clock_skew: Option<Duration>,
 }
 
 /// `redis.mode`
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
 pub enum RedisMode {
     /// One server.
     Single,
@@ -68,54 +93,6 @@ pub enum RedisMode {
     Sentinel,
     /// A Redis Cluster.
     Cluster,
-}
-
-/// Certificates in PEM, as read from the files.
-#[derive(Clone, Debug, Default)]
-pub struct RedisTls {
-    /// Trusted certificate authorities; `None` means those of the system.
-    pub ca: Option<Vec<u8>>,
-    /// The client certificate.
-    pub client: Option<ClientCertificate>,
-}
-
-/// A certificate and its key, in PEM.
-#[derive(Clone, Debug)]
-pub struct ClientCertificate {
-    /// The certificate and its intermediate certificates.
-    pub certificate: Vec<u8>,
-    /// The private key.
-    pub key: SecretSlice<u8>,
-}
-
-impl Redis {
-    pub(super) fn from_layers(from: &Layers) -> Result<Self, SettingsError> {
-        let mode = mode(from)?;
-        let tls = tls(from)?;
-        let urls = urls(from, mode, &tls)?;
-        let (username, password) = credentials(from, "redis.username", "redis.password")?;
-        let (sentinel_username, sentinel_password) =
-            credentials(from, "redis.sentinel_username", "redis.sentinel_password")?;
-        Ok(Self {
-            urls,
-            username,
-            password,
-            mode,
-            sentinel_master: sentinel_master(from, mode)?,
-            sentinel_username,
-            sentinel_password,
-            tls,
-            prefix: prefix(from)?,
-            connect_timeout: millis(from, "redis.connect_timeout_ms")?,
-            response_timeout: millis(from, "redis.response_timeout_ms")?,
-            pool_size: from.number("redis.pool_size", 1..=256)?,
-            pool_wait_timeout: millis(from, "redis.pool_timeout_ms")?,
-            max_in_flight: from.number("redis.max_in_flight", 1..=1_000_000)?,
-            wait_replicas: from.number("redis.wait_replicas", 0..=16)?,
-            wait_timeout: millis(from, "redis.wait_timeout_ms")?,
-            max_clock_skew: max_clock_skew(from)?,
-        })
-    }
 }
 
 impl Redis {
@@ -138,183 +115,142 @@ impl Redis {
         }
         format!("{}, {mode}", addresses.join(", "))
     }
-}
 
-impl RedisTls {
-    /// The certificates in the type of the Redis client.
+    /// The certificates for `rediss` URLs in the type of the Redis client.
     #[must_use]
     pub fn certificates(&self) -> TlsCertificates {
+        let bytes = |pem: &str| pem.as_bytes().to_vec();
+        let client = self.tls_certificate.as_deref().zip(self.tls_key.as_ref());
         TlsCertificates {
-            root_cert: self.ca.clone(),
-            client_tls: self.client.as_ref().map(|client| ClientTlsConfig {
-                client_cert: client.certificate.clone(),
-                client_key: client.key.expose_secret().to_vec(),
+            root_cert: self.tls_authorities.as_deref().map(bytes),
+            client_tls: client.map(|(certificate, key)| ClientTlsConfig {
+                client_cert: bytes(certificate),
+                client_key: bytes(key.expose_secret()),
             }),
         }
     }
-}
 
-/// A user name without a password is an error: Redis would get neither.
-fn credentials(
-    from: &Layers,
-    username: &str,
-    password: &str,
-) -> Result<(Option<String>, Option<SecretString>), SettingsError> {
-    let user = not_empty(without_line_end(&from.text(username)?).to_owned());
-    let secret = from.secret(password)?;
-    if user.is_some() && secret.is_none() {
-        let expected = format!("expected a password, because {username} is set");
-        return Err(from.invalid(password, &expected));
-    }
-    Ok((user, secret))
-}
-
-fn max_clock_skew(from: &Layers) -> Result<Option<Duration>, SettingsError> {
-    let seconds = from.number("redis.max_clock_skew_seconds", 0..=86_400)?;
-    Ok((seconds > 0).then(|| Duration::from_secs(seconds)))
-}
-
-fn mode(from: &Layers) -> Result<RedisMode, SettingsError> {
-    match from.trimmed_text("redis.mode")?.as_str() {
-        "single" => Ok(RedisMode::Single),
-        "sentinel" => Ok(RedisMode::Sentinel),
-        "cluster" => Ok(RedisMode::Cluster),
-        _ => {
-            let expected = "expected \"single\", \"sentinel\" or \"cluster\"";
-            Err(from.invalid("redis.mode", expected))
+    /// Splits the list of URLs, and checks the settings that depend on each other.
+    pub(super) fn validate(&mut self) -> Result<(), Contradiction> {
+        if self.username.is_some() && self.password.is_none() {
+            let expected = "expected a password, because redis.username is set";
+            return Err(("redis.password", expected));
         }
-    }
-}
-
-fn urls(
-    from: &Layers,
-    mode: RedisMode,
-    tls: &RedisTls,
-) -> Result<Vec<SecretString>, SettingsError> {
-    let Some(text) = from.secret(URL)? else {
-        return Ok(Vec::new());
-    };
-    let text = text.expose_secret().to_owned();
-    let urls = match mode {
-        RedisMode::Single => Ok(vec![text.trim().to_owned()]),
-        RedisMode::Sentinel | RedisMode::Cluster => url::parse_list(&text),
-    };
-    let invalid = |error| match error {
-        UrlError::Malformed => from.invalid(URL, expected_url(mode)),
-        UrlError::InvalidPart(expected) => from.invalid(URL, expected),
-    };
-    let urls = urls.map_err(invalid)?;
-    for url in &urls {
-        url::validate(url).map_err(invalid)?;
-        // The error is dropped: it may contain a part of the URL.
-        let info = url.as_str().into_connection_info().ok();
-        let info = info.ok_or_else(|| from.invalid(URL, expected_url(mode)))?;
-        check_credentials(from, &info)?;
-        match info.addr() {
-            ConnectionAddr::TcpTls { .. } => {
-                let client = Client::build_with_tls(info.clone(), tls.certificates());
-                client.map_err(|_may_contain_secrets| {
-                    let expected =
-                        "expected certificates and keys in PEM, and for each certificate its key";
-                    from.invalid("redis.tls_ca_file", expected)
-                })?;
-            }
-            ConnectionAddr::Unix(_) if mode != RedisMode::Single => {
-                return Err(from.invalid(URL, expected_url(mode)));
-            }
-            _ => {}
+        if self.sentinel_username.is_some() && self.sentinel_password.is_none() {
+            let expected = "expected a password, because redis.sentinel_username is set";
+            return Err(("redis.sentinel_password", expected));
         }
-        if mode == RedisMode::Cluster && info.redis_settings().db() != 0 {
-            return Err(from.invalid(URL, "expected database 0: a Redis Cluster has no other"));
-        }
-    }
-    Ok(urls.into_iter().map(SecretString::from).collect())
-}
-
-/// User and password are allowed in the URL or in settings of their own, not in both.
-fn check_credentials(from: &Layers, info: &ConnectionInfo) -> Result<(), SettingsError> {
-    let own = info.redis_settings();
-    if own.username().is_none() && own.password().is_none() {
-        return Ok(());
-    }
-    for setting in ["redis.username", "redis.password"] {
-        if !from.text(setting)?.is_empty() {
-            let expected = "expected nothing, because redis.url contains a user or a password: remove them from \
-                            the URL, or leave redis.username and redis.password empty";
-            return Err(from.invalid(setting, expected));
-        }
-    }
-    Ok(())
-}
-
-fn expected_url(mode: RedisMode) -> &'static str {
-    match mode {
-        RedisMode::Single => {
-            "expected a URL of the form redis://host:port/database, rediss://host:port/database, \
-             unix:/path or redis+unix:///path, or nothing for the embedded store"
-        }
-        RedisMode::Sentinel => {
-            "expected URLs of sentinels, separated by commas: redis://host:26379/database,host:26379"
-        }
-        RedisMode::Cluster => {
-            "expected URLs of members of the Cluster, separated by commas: redis://host:6379,host:6379"
-        }
-    }
-}
-
-fn sentinel_master(from: &Layers, mode: RedisMode) -> Result<String, SettingsError> {
-    let setting = "redis.sentinel_master";
-    let name = from.text(setting)?;
-    match mode {
-        RedisMode::Sentinel if name.is_empty() => {
+        if self.mode == RedisMode::Sentinel && self.sentinel_master.is_empty() {
             let expected = "expected the name of the primary on the sentinels";
-            Err(from.invalid(setting, expected))
+            return Err(("redis.sentinel_master", expected));
         }
-        _ => Ok(name),
+        self.check_client_certificate()?;
+        if let Some(text) = self.urls.pop() {
+            self.urls = self.split_urls(text.expose_secret())?;
+        }
+        Ok(())
     }
-}
 
-fn tls(from: &Layers) -> Result<RedisTls, SettingsError> {
-    let certificate = pem(from, "redis.tls_cert_file")?;
-    let key = pem(from, "redis.tls_key_file")?;
-    let client = match (certificate, key) {
-        (Some(certificate), Some(key)) => Some(ClientCertificate {
-            certificate,
-            key: key.into(),
-        }),
-        (None, None) => None,
-        (Some(_), None) => {
-            return Err(from.invalid(
+    fn check_client_certificate(&self) -> Result<(), Contradiction> {
+        let (setting, expected) = match (&self.tls_certificate, &self.tls_key) {
+            (Some(certificate), Some(key)) if !pem::is_pair(certificate, key) => (
                 "redis.tls_key_file",
-                "expected the key of redis.tls_cert_file",
-            ));
-        }
-        (None, Some(_)) => {
-            let expected = "expected the certificate of redis.tls_key_file";
-            return Err(from.invalid("redis.tls_cert_file", expected));
-        }
-    };
-    Ok(RedisTls {
-        ca: pem(from, "redis.tls_ca_file")?,
-        client,
-    })
-}
-
-fn pem(from: &Layers, setting: &str) -> Result<Option<Vec<u8>>, SettingsError> {
-    let path = not_empty(from.text(setting)?).map(PathBuf::from);
-    let read = |path: PathBuf| {
-        let text = fs::read(path);
-        text.map_err(|reason| from.invalid(setting, &format!("expected a readable file: {reason}")))
-    };
-    path.map(read).transpose()
-}
-
-fn prefix(from: &Layers) -> Result<String, SettingsError> {
-    let prefix = from.text("redis.prefix")?;
-    let is_visible = prefix.bytes().all(|b| b.is_ascii_graphic());
-    if is_visible && (1..=64).contains(&prefix.len()) && !prefix.contains(['{', '}']) {
-        return Ok(prefix);
+                "expected the private key of the certificate in redis.tls_cert_file",
+            ),
+            (Some(_), None) => (
+                "redis.tls_key_file",
+                "expected the private key of redis.tls_cert_file",
+            ),
+            (None, Some(_)) => (
+                "redis.tls_cert_file",
+                "expected the certificate of redis.tls_key_file",
+            ),
+            _ => return Ok(()),
+        };
+        Err((setting, expected))
     }
+
+    fn split_urls(&self, text: &str) -> Result<Vec<SecretString>, Contradiction> {
+        let invalid = |error| match error {
+            _ if self.mode == RedisMode::Single && url::is_list(text) => SEVERAL_SERVERS,
+            UrlError::InvalidPart(expected) => expected,
+            UrlError::Malformed => self.expected_url(),
+        };
+        let invalid = |error| ("redis.url", invalid(error));
+        let urls = match self.mode {
+            RedisMode::Single => vec![text.trim().to_owned()],
+            RedisMode::Sentinel | RedisMode::Cluster => url::parse_list(text).map_err(invalid)?,
+        };
+        for url in &urls {
+            url::validate(url).map_err(invalid)?;
+            // The error is dropped: it may contain a part of the URL.
+            let server = url.as_str().into_connection_info().ok();
+            self.check_server(&server.ok_or(UrlError::Malformed).map_err(invalid)?)?;
+        }
+        Ok(urls.into_iter().map(SecretString::from).collect())
+    }
+
+    fn check_server(&self, server: &ConnectionInfo) -> Result<(), Contradiction> {
+        let options = server.redis_settings();
+        if options.username().is_some() || options.password().is_some() {
+            // User and password are allowed in the URL or in settings of their own, not in both.
+            let given = match (&self.username, &self.password) {
+                (Some(_), _) => Some("redis.username"),
+                (None, Some(_)) => Some("redis.password"),
+                (None, None) => None,
+            };
+            if let Some(setting) = given {
+                return Err((setting, IN_URL_AND_SETTING));
+            }
+        }
+        let expected = match server.addr() {
+            ConnectionAddr::Unix(_) if self.mode != RedisMode::Single => self.expected_url(),
+            _ if self.mode == RedisMode::Cluster && options.db() != 0 => {
+                "expected database 0: a Redis Cluster has no other"
+            }
+            _ => return Ok(()),
+        };
+        Err(("redis.url", expected))
+    }
+
+    fn expected_url(&self) -> &'static str {
+        match self.mode {
+            RedisMode::Single => {
+                "expected a URL of the form redis://host:port/database, rediss://host:port/database, \
+                 unix:/path or redis+unix:///path, or nothing for the embedded store"
+            }
+            RedisMode::Sentinel => {
+                "expected URLs of sentinels, separated by commas: redis://host:26379/database,host:26379"
+            }
+            RedisMode::Cluster => {
+                "expected URLs of members of the Cluster, separated by commas: redis://host:6379,host:6379"
+            }
+        }
+    }
+}
+
+const SEVERAL_SERVERS: &str = "expected a URL of the form redis://host:port/database with one host; for several hosts, set \
+                               redis.mode to sentinel or cluster";
+
+const IN_URL_AND_SETTING: &str = "expected nothing, because redis.url contains a user or a password: remove them from \
+                                  the URL, or leave redis.username and redis.password empty";
+
+/// The setting as it is. It depends on the mode whether it is a list.
+fn one_url<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<SecretString>, D::Error> {
+    Ok(secret(from)?.into_iter().collect())
+}
+
+fn clock_skew<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
+    let skew = seconds::<0, 86_400, D>(from)?;
+    Ok(Some(skew).filter(|skew| !skew.is_zero()))
+}
+
+fn prefix<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
     let expected = "expected 1 to 64 visible ASCII characters, no spaces, no { or }";
-    Err(from.invalid("redis.prefix", expected))
+    values::parsed(from, expected, |prefix| {
+        let is_visible = prefix.bytes().all(|b| b.is_ascii_graphic());
+        let is_valid =
+            is_visible && (1..=64).contains(&prefix.len()) && !prefix.contains(['{', '}']);
+        is_valid.then(|| prefix.to_owned())
+    })
 }

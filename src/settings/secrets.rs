@@ -3,16 +3,14 @@
 //! For each secret setting, such as `redis.password`, `redis.password_file` names a file that contains
 //! the value: this is how Kubernetes, Docker and systemd provide secrets.
 
-use std::{
-    collections::BTreeMap,
-    fs::File,
-    io::{self, Read},
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, path::Path};
 
-use config::ValueKind;
+use config::{Value, ValueKind};
 
-use super::error::{SettingOrigin, SettingsError};
+use super::{error::SettingsError, files, values::without_line_end};
+
+/// Values by the name of the setting, such as `server.listen`, or of the environment variable.
+pub(super) type Layer = BTreeMap<String, Value>;
 
 /// Settings whose values are never printed.
 pub(super) const SECRETS: [&str; 6] = [
@@ -26,129 +24,96 @@ pub(super) const SECRETS: [&str; 6] = [
 
 const MAX_SECRET_BYTES: u64 = 64 * 1024;
 
-/// A secret that was read from a file.
-pub(super) struct Secret {
-    /// The setting.
-    pub(super) setting: &'static str,
-    /// The file.
-    pub(super) path: PathBuf,
-    /// The content of the file.
-    pub(super) value: String,
-}
-
 /// The name of the setting that names the file of a secret `setting`.
 pub(super) fn file_setting(setting: &str) -> String {
     format!("{setting}_file")
 }
 
-/// `text` without one trailing line end, which editors, `echo` and `kubectl create secret --from-file` append.
-pub(super) fn without_line_end(text: &str) -> &str {
-    let text = text.strip_suffix('\n').unwrap_or(text);
-    text.strip_suffix('\r').unwrap_or(text)
-}
-
-/// The secrets of one layer that are in files. `find` returns the value of a setting in the layer and
-/// `origin` its origin.
-///
-/// # Errors
-/// [`SettingsError::Invalid`] if both the value and the file are set, or the file cannot be used.
-pub(super) fn read<'a>(
-    find: impl Fn(&str) -> Option<&'a ValueKind>,
-    origin: impl Fn(&str) -> SettingOrigin,
-) -> Result<Vec<Secret>, SettingsError> {
-    let mut secrets = Vec::new();
-    for setting in SECRETS {
-        let named = file_setting(setting);
-        let invalid = |expected: String| SettingsError::Invalid {
-            setting: named.clone(),
-            origin: origin(&named),
-            expected,
-        };
-        let path = match find(&named) {
-            None => continue,
-            Some(ValueKind::String(path)) if path.is_empty() => continue,
-            Some(ValueKind::String(path)) => PathBuf::from(path),
-            Some(_) => return Err(invalid("expected text in quotes".to_owned())),
-        };
-        let is_unset = match find(setting) {
-            None => true,
-            Some(ValueKind::String(text)) => is_empty(text),
-            Some(_) => false,
-        };
-        if !is_unset {
-            return Err(invalid(format!(
-                "`{setting}` is set too: set only one of the two"
-            )));
-        }
-        let value = read_file(&path).map_err(|error| invalid(read_error(&path, &error)))?;
-        secrets.push(Secret {
-            setting,
-            path,
-            value,
-        });
+/// Whether a value counts as unset. White space can be a secret, except for a line end.
+pub(super) fn is_blank(setting: &str, value: &str) -> bool {
+    if SECRETS.contains(&setting) {
+        return is_empty(value);
     }
-    Ok(secrets)
+    value.trim().is_empty()
 }
 
-/// The secrets among `variables` whose names begin with `prefix`: `NAME_FILE` names the file of `NAME`.
+/// Replaces `..._file` of each secret setting in `layer` by the secret.
 ///
 /// # Errors
-/// As [`read`].
-pub(super) fn read_variables(
-    variables: &BTreeMap<String, String>,
-    prefix: &str,
-) -> Result<Vec<(String, String)>, SettingsError> {
-    let named = variables.iter().filter_map(|(named, path)| {
-        let name = named.strip_suffix("_FILE")?;
-        (name.len() > prefix.len() && name.starts_with(prefix) && !path.is_empty())
-            .then_some((named, name, path))
-    });
-    let read = named.map(|(named, name, path)| {
-        let invalid = |expected: String| SettingsError::Invalid {
-            setting: named.clone(),
-            origin: SettingOrigin::Variable(named.clone()),
-            expected,
-        };
-        if variables.get(name).is_some_and(|value| !is_empty(value)) {
-            return Err(invalid(format!(
-                "{name} is set too: set only one of the two"
-            )));
-        }
-        let path = Path::new(path);
-        let value = read_file(path).map_err(|error| invalid(read_error(path, &error)))?;
-        Ok((name.to_owned(), value))
-    });
-    read.collect()
+/// As [`read_files`].
+pub(super) fn of_settings(layer: Layer) -> Result<Layer, SettingsError> {
+    read_files(
+        layer,
+        SECRETS.map(|secret| (secret.to_owned(), file_setting(secret))),
+    )
 }
 
-/// Whether a secret is empty except for a line end.
-pub(super) fn is_empty(value: &str) -> bool {
+/// Replaces `..._FILE` of each variable whose name begins with `prefix` by the secret.
+///
+/// # Errors
+/// As [`read_files`].
+pub(super) fn of_variables(variables: Layer, prefix: &str) -> Result<Layer, SettingsError> {
+    let names = variables.keys().filter(|name| name.starts_with(prefix));
+    let files =
+        names.filter_map(|file| Some((file.strip_suffix("_FILE")?.to_owned(), file.clone())));
+    let files: Vec<_> = files
+        .filter(|(name, _)| name.len() > prefix.len())
+        .collect();
+    read_files(variables, files)
+}
+
+/// Reads the files of secrets; each item of `names` is the name of a secret and of its file in `layer`.
+///
+/// # Errors
+/// [`SettingsError::Invalid`] if both the secret and its file are set, or the file cannot be used.
+fn read_files(
+    mut layer: Layer,
+    names: impl IntoIterator<Item = (String, String)>,
+) -> Result<Layer, SettingsError> {
+    for (secret, file_name) in names {
+        let Some(file) = layer.remove(&file_name) else {
+            continue;
+        };
+        let origin = file.origin().unwrap_or_default();
+        let invalid = |expected| SettingsError::invalid(&file_name, origin, expected);
+        let ValueKind::String(path) = &file.kind else {
+            return Err(invalid("expected text in quotes".to_owned()));
+        };
+        if path.is_empty() {
+            continue;
+        }
+        let other = layer.get(&secret).map(|value| &value.kind);
+        if other.is_some_and(|other| !matches!(other, ValueKind::String(text) if is_empty(text))) {
+            let expected = format!("`{secret}` is set too: set only one of the two");
+            return Err(invalid(expected));
+        }
+        let text = read(path).map_err(invalid)?;
+        layer.insert(secret, Value::new(Some(&format!("file {path}")), text));
+    }
+    Ok(layer)
+}
+
+fn is_empty(value: &str) -> bool {
     without_line_end(value).is_empty()
 }
 
-/// An empty file is an error: the secret was probably not filled in, and an empty password would
-/// disable authentication.
-fn read_file(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    let mut file = File::open(path)?.take(MAX_SECRET_BYTES + 1);
-    file.read_to_string(&mut text)?;
-    let invalid = |reason: String| Err(io::Error::new(io::ErrorKind::InvalidData, reason));
-    if text.len() as u64 > MAX_SECRET_BYTES {
-        return invalid(format!("it is larger than {MAX_SECRET_BYTES} bytes"));
-    }
-    if is_empty(&text) {
-        return invalid("it is empty".to_owned());
-    }
-    Ok(text)
-}
-
+/// Reads the file of a secret. An empty file is an error: the secret was probably not filled in, and an empty password
+/// would disable authentication.
+///
 /// The path is printed only if it is clearly a path: the secret itself may have been set instead by
 /// mistake.
-fn read_error(path: &Path, error: &io::Error) -> String {
-    if path.is_absolute() || path.starts_with(".") || path.starts_with("..") {
-        return format!("cannot read the file {}: {error}", path.display());
+fn read(path: &str) -> Result<String, String> {
+    let reason = match files::read(Path::new(path), MAX_SECRET_BYTES).map(String::from_utf8) {
+        Ok(Ok(text)) if !is_empty(&text) => return Ok(text),
+        Ok(Ok(_)) => "it is empty".to_owned(),
+        Ok(Err(_)) => "it is not text in UTF-8".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    let file = Path::new(path);
+    if file.is_absolute() || file.starts_with(".") || file.starts_with("..") {
+        return Err(format!("cannot read the file {path}: {reason}"));
     }
-    format!(
-        "cannot read the file (a relative path, not shown because it may be the secret itself): {error}"
-    )
+    Err(format!(
+        "cannot read the file (a relative path, not shown because it may be the secret itself): {reason}"
+    ))
 }

@@ -1,16 +1,12 @@
 //! The names of all settings: those of `config/default.toml`, and for each secret one of them `..._file`.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    ffi::OsString,
-};
+use std::collections::BTreeSet;
 
-use config::ValueKind;
+use config::{Map, Value, ValueKind};
 
 use super::{
-    error::{SettingOrigin, SettingsError},
-    provenance::Tree,
-    secrets::{SECRETS, file_setting, is_empty},
+    error::SettingsError,
+    secrets::{SECRETS, file_setting},
 };
 
 /// Prefix of the environment variables of settings.
@@ -51,8 +47,8 @@ pub(super) const RENAMED: [(&str, &str); 19] = [
     ("throttle", "rate_limit"),
 ];
 
-/// Sections and their keys.
-pub(super) struct SettingNames(BTreeMap<String, BTreeSet<String>>);
+/// The names of the settings, such as `server.listen`.
+pub(super) struct SettingNames(BTreeSet<String>);
 
 /// The environment variable of a setting: `SWITCHBOARD__SERVER__LISTEN` of `server.listen`.
 pub(super) fn variable(setting: &str) -> String {
@@ -62,118 +58,65 @@ pub(super) fn variable(setting: &str) -> String {
 
 impl SettingNames {
     /// The names in `defaults`.
-    pub(super) fn from_defaults(defaults: &Tree) -> Self {
-        let sections = defaults.iter().filter_map(|(section, value)| {
-            let ValueKind::Table(keys) = &value.kind else {
-                return None;
-            };
-            Some((section.clone(), keys.keys().cloned().collect()))
-        });
-        let mut names = Self(sections.collect());
-        for file in SECRETS.map(file_setting) {
-            if let Some((section, key)) = file.split_once('.')
-                && let Some(keys) = names.0.get_mut(section)
-            {
-                keys.insert(key.to_owned());
+    pub(super) fn new(defaults: &Map<String, Value>) -> Self {
+        let mut names: BTreeSet<String> = SECRETS.map(file_setting).into();
+        for (section, value) in defaults {
+            if let ValueKind::Table(keys) = &value.kind {
+                names.extend(keys.keys().map(|key| format!("{section}.{key}")));
             }
         }
-        names
+        Self(names)
     }
 
-    /// Checks that all names in `tree` exist. The error names the first unknown one in alphabetical
-    /// order, so that it is deterministic.
-    pub(super) fn check(&self, tree: &Tree, origin: &SettingOrigin) -> Result<(), SettingsError> {
-        for (section, value) in tree.iter().collect::<BTreeMap<_, _>>() {
-            let Some(known) = self.0.get(section) else {
-                return Err(self.unknown(section, origin.clone()));
-            };
-            let ValueKind::Table(keys) = &value.kind else {
-                return Err(SettingsError::Invalid {
-                    setting: section.clone(),
-                    origin: origin.clone(),
-                    expected: format!("expected a section [{section}]"),
-                });
-            };
-            if let Some(key) = keys.keys().filter(|key| !known.contains(*key)).min() {
-                return Err(self.unknown(&format!("{section}.{key}"), origin.clone()));
+    /// Checks that a section of a settings file exists.
+    pub(super) fn check_section(&self, section: &str, origin: &str) -> Result<(), SettingsError> {
+        if self.sections().contains(section) {
+            return Ok(());
+        }
+        Err(self.unknown(section, origin, str::to_owned))
+    }
+
+    /// Checks that a setting of a settings file exists.
+    pub(super) fn check(&self, setting: &str, origin: &str) -> Result<(), SettingsError> {
+        if self.0.contains(setting) {
+            return Ok(());
+        }
+        Err(self.unknown(setting, origin, str::to_owned))
+    }
+
+    /// The setting of an environment variable, which must be spelled exactly.
+    pub(super) fn of_variable(&self, name: &str) -> Result<&str, SettingsError> {
+        let setting = self.0.iter().find(|setting| variable(setting) == name);
+        setting.map(String::as_str).ok_or_else(|| {
+            let origin = format!("environment variable {name}");
+            self.unknown(&spelled_as_setting(name), &origin, variable)
+        })
+    }
+
+    fn sections(&self) -> BTreeSet<&str> {
+        self.0.iter().map(|name| section_of(name)).collect()
+    }
+
+    /// The error for an unknown name. `spell` converts the name of a setting for its origin.
+    fn unknown(&self, setting: &str, origin: &str, spell: fn(&str) -> String) -> SettingsError {
+        let section = section_of(setting);
+        let expected = match self.current_name(setting) {
+            Some(name) if name.contains('.') => format!("it was renamed to {}", spell(&name)),
+            Some(section) => format!("it was renamed to [{section}]"),
+            None => {
+                let in_section = self.0.iter().filter(|name| section_of(name) == section);
+                let mut allowed: Vec<String> = in_section.cloned().collect();
+                if allowed.is_empty() {
+                    let sections = self.sections();
+                    allowed.extend(sections.iter().map(|section| format!("[{section}]")));
+                }
+                format!("expected one of {}", allowed.join(", "))
             }
-        }
-        Ok(())
-    }
-
-    /// The settings in `environment` by name; an unknown one is an error. A blank variable counts as
-    /// unset, as `${X:-}` in a shell or a Compose file produces it.
-    ///
-    /// Names are case-sensitive: `SWITCHBOARD__Server__Listen` is unknown rather than a second
-    /// spelling of the same setting.
-    pub(super) fn read_environment(
-        &self,
-        environment: impl Iterator<Item = (OsString, OsString)>,
-    ) -> Result<BTreeMap<String, String>, SettingsError> {
-        let variables: BTreeMap<String, OsString> = environment
-            .map(|(name, value)| (name.to_string_lossy().into_owned(), value))
-            .filter(|(name, _)| name.starts_with(VARIABLE_PREFIX))
-            .collect();
-
-        let mut settings = BTreeMap::new();
-        for (name, value) in variables {
-            let origin = SettingOrigin::Variable(name.clone());
-            let Some(setting) = self.settings().find(|setting| variable(setting) == name) else {
-                return Err(self.unknown(&spelled_as_setting(&name), origin));
-            };
-            let Some(value) = value.to_str() else {
-                return Err(SettingsError::Invalid {
-                    setting,
-                    origin,
-                    expected: "expected text in UTF-8".to_owned(),
-                });
-            };
-            let is_set = if SECRETS.contains(&setting.as_str()) {
-                !is_empty(value)
-            } else {
-                !value.trim().is_empty()
-            };
-            if is_set {
-                settings.insert(setting, value.to_owned());
-            }
-        }
-        Ok(settings)
-    }
-
-    fn settings(&self) -> impl Iterator<Item = String> {
-        self.0
-            .iter()
-            .flat_map(|(section, keys)| settings_in(section, keys))
-    }
-
-    fn unknown(&self, setting: &str, origin: SettingOrigin) -> SettingsError {
-        if let Some(name) = self.current_name(setting) {
-            let suggestion = match &origin {
-                _ if !name.contains('.') => format!("[{name}]"),
-                SettingOrigin::Variable(_) => variable(&name),
-                SettingOrigin::File(_) | SettingOrigin::Defaults => name,
-            };
-            return SettingsError::Unknown {
-                setting: setting.to_owned(),
-                origin,
-                expected: format!("it was renamed to {suggestion}"),
-            };
-        }
-        let section = setting
-            .split_once('.')
-            .map_or(setting, |(section, _)| section);
-        let allowed: Vec<_> = match self.0.get_key_value(section) {
-            Some((section, keys)) => settings_in(section, keys).collect(),
-            None => self
-                .0
-                .keys()
-                .map(|section| format!("[{section}]"))
-                .collect(),
         };
         SettingsError::Unknown {
             setting: setting.to_owned(),
-            origin,
-            expected: format!("expected one of {}", allowed.join(", ")),
+            origin: origin.to_owned(),
+            expected,
         }
     }
 
@@ -186,12 +129,13 @@ impl SettingNames {
         let (section, key) = setting.split_once('.')?;
         let (_, section) = current(section)?;
         let name = format!("{section}.{key}");
-        self.settings().any(|known| known == name).then_some(name)
+        self.0.contains(&name).then_some(name)
     }
 }
 
-fn settings_in(section: &str, keys: &BTreeSet<String>) -> impl Iterator<Item = String> {
-    keys.iter().map(move |key| format!("{section}.{key}"))
+fn section_of(setting: &str) -> &str {
+    let section = setting.split_once('.');
+    section.map_or(setting, |(section, _)| section)
 }
 
 /// `server.lisen` for `SWITCHBOARD__SERVER__LISEN`. A name with lower-case letters is not converted,

@@ -1,55 +1,45 @@
 //! Tests of the layers and the setting names; the modules test the other parts.
 
-use std::{
-    process,
-    sync::atomic::{AtomicUsize, Ordering},
-};
+use std::{fs, io::Write, time::Duration};
+
+use rlibphonenumber::Region;
+use secrecy::ExposeSecret;
+use tempfile::NamedTempFile;
 
 use super::*;
 
+mod certificates;
 mod documentation;
 mod redis;
+mod redis_urls;
 mod secrets;
 mod traces;
 mod values;
 
-/// A temporary file, deleted on drop.
-struct TempFile(PathBuf);
-
-impl TempFile {
-    fn new(content: impl AsRef<[u8]>) -> Self {
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("switchboard-settings-{}-{count}.toml", process::id());
-        let path = std::env::temp_dir().join(name);
-        fs::write(&path, content).unwrap();
-        Self(path)
-    }
-}
-
-impl Drop for TempFile {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
-    }
-}
-
 const NO_VARIABLES: [(&str, &str); 0] = [];
+
+/// A temporary file, deleted on drop.
+fn temp_file(content: impl AsRef<[u8]>) -> NamedTempFile {
+    let mut file = NamedTempFile::new().unwrap();
+    file.write_all(content.as_ref()).unwrap();
+    file
+}
 
 fn from_environment(name: &str, value: &str) -> Result<Settings, SettingsError> {
     Settings::load(None, [(name, value)])
 }
 
 fn from_file(content: &str) -> Result<Settings, SettingsError> {
-    let file = TempFile::new(content);
-    Settings::load(Some(&file.0), [("HOME", "/")])
+    let file = temp_file(content);
+    Settings::load(Some(file.path()), [("HOME", "/")])
 }
 
 /// The error message for a settings file, with `FILE` in place of its path.
 fn file_error(content: &str) -> String {
-    let file = TempFile::new(content);
-    let error = Settings::load(Some(&file.0), [("HOME", "/")]).unwrap_err();
+    let file = temp_file(content);
+    let error = Settings::load(Some(file.path()), [("HOME", "/")]).unwrap_err();
     let message = error.to_string();
-    let path = file.0.display().to_string();
+    let path = file.path().display().to_string();
     assert!(message.contains(&path), "{message}");
     message.replace(&path, "FILE")
 }
@@ -58,15 +48,33 @@ fn environment_error(name: &str, value: &str) -> String {
     from_environment(name, value).unwrap_err().to_string()
 }
 
+/// `[redis]` with these settings, without their section and in capitals.
+fn redis(settings: &[(&str, &str)]) -> Result<Redis, SettingsError> {
+    let variables = settings.iter();
+    let variables = variables.map(|(key, value)| (format!("SWITCHBOARD__REDIS__{key}"), *value));
+    Settings::load(None, variables).map(|settings| settings.redis)
+}
+
+fn redis_error(settings: &[(&str, &str)]) -> String {
+    redis(settings).unwrap_err().to_string()
+}
+
+/// The parsed URLs.
+fn urls(mode: &str, url: &str) -> Vec<String> {
+    let settings = [("MODE", mode), ("URL", url), ("SENTINEL_MASTER", "main")];
+    let urls = redis(&settings).unwrap().urls;
+    let exposed = urls.iter().map(|url| url.expose_secret().to_owned());
+    exposed.collect()
+}
+
 #[test]
 fn a_file_overrides_the_defaults_and_the_environment_overrides_the_file() {
-    let file =
-        TempFile::new("[limits]\nfields = 7\nkeys = 8\n[server]\nlisten = \"localhost:0\"\n");
+    let file = temp_file("[limits]\nfields = 7\nkeys = 8\n[server]\nlisten = \"localhost:0\"\n");
     let environment = [
         ("SWITCHBOARD__LIMITS__KEYS", "9"),
         ("SWITCHBOARD__LOG__FORMAT", "json"),
     ];
-    let settings = Settings::load(Some(&file.0), environment).unwrap();
+    let settings = Settings::load(Some(file.path()), environment).unwrap();
     assert_eq!(settings.limits.json_depth, 64, "from the defaults");
     assert_eq!(settings.limits.fields, 7, "from the file");
     assert_eq!(settings.server.listen, "localhost:0", "from the file");
@@ -76,10 +84,10 @@ fn a_file_overrides_the_defaults_and_the_environment_overrides_the_file() {
 
 #[test]
 fn an_empty_variable_is_an_unset_one() {
-    let file = TempFile::new("[limits]\nfields = 7\n[log]\nformat = \"json\"\n");
+    let file = temp_file("[limits]\nfields = 7\n[log]\nformat = \"json\"\n");
     let (defaults, with_file) = (
         Settings::defaults().unwrap(),
-        Settings::load(Some(&file.0), NO_VARIABLES),
+        Settings::load(Some(file.path()), NO_VARIABLES),
     );
     let (defaults, with_file) = (format!("{defaults:?}"), format!("{:?}", with_file.unwrap()));
     for documented in documentation::documented_settings() {
@@ -93,7 +101,7 @@ fn an_empty_variable_is_an_unset_one() {
         {
             let read = from_environment(&variable, empty).unwrap();
             assert_eq!(format!("{read:?}"), defaults, "{variable}={empty:?}");
-            let read = Settings::load(Some(&file.0), [(&*variable, empty)]).unwrap();
+            let read = Settings::load(Some(file.path()), [(&*variable, empty)]).unwrap();
             assert_eq!(format!("{read:?}"), with_file, "{variable}={empty:?}");
         }
     }
@@ -251,8 +259,8 @@ fn the_error_for_an_unreadable_file_has_its_path() {
     let begin = "cannot read the settings file /nowhere/switchboard.toml: ";
     assert!(message.starts_with(begin), "{message}");
 
-    let not_utf_8 = TempFile::new([b'#', 0xff]);
-    let error = Settings::load(Some(&not_utf_8.0), [("HOME", "/")]).unwrap_err();
+    let not_utf_8 = temp_file([b'#', 0xff]);
+    let error = Settings::load(Some(not_utf_8.path()), [("HOME", "/")]).unwrap_err();
     assert!(
         matches!(error, SettingsError::SettingsFile { .. }),
         "{error}"
@@ -261,20 +269,20 @@ fn the_error_for_an_unreadable_file_has_its_path() {
 
 #[test]
 fn the_catalog_is_the_shipped_one_or_the_configured_file() {
-    let (origin, text) = Settings::defaults().unwrap().catalog_text().unwrap();
+    let (origin, text) = Settings::defaults().unwrap().catalog.text().unwrap();
     assert_eq!(origin, "shipped catalog");
-    assert_eq!(text, SHIPPED_CATALOG);
+    assert_eq!(text, catalog::SHIPPED);
 
-    let file = TempFile::new("[services.mine]\n");
-    let path = file.0.to_str().unwrap().to_owned();
+    let file = temp_file("[services.mine]\n");
+    let path = file.path().to_str().unwrap().to_owned();
     let settings = from_environment("SWITCHBOARD__CATALOG__FILE", &path).unwrap();
     assert_eq!(
-        settings.catalog_text().unwrap(),
+        settings.catalog.text().unwrap(),
         (path, "[services.mine]\n".to_owned())
     );
 
     drop(file);
-    let message = settings.catalog_text().unwrap_err().to_string();
+    let message = settings.catalog.text().unwrap_err().to_string();
     assert!(
         message.starts_with("setting `catalog.file`: cannot read "),
         "{message}"

@@ -2,25 +2,31 @@
 
 use std::{
     fs,
-    io::Read,
     path::{Path, PathBuf},
     time::SystemTime,
 };
 
-use super::{error::SettingsError, load::not_empty, provenance::Layers};
+use serde::Deserialize;
 
-/// PEM files have some kilobytes; the rest of a larger file is not read.
-const MAX_PEM_BYTES: u64 = 1024 * 1024;
+use super::{
+    error::{Contradiction, SettingsError},
+    pem,
+    values::{boolean, path},
+};
 
 /// `[tls]`: the PEM files and the protocols that are offered over TLS.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Tls {
-    /// Whether HTTP/2 is offered.
-    pub http2: bool,
     /// The server certificate and its intermediate certificates.
+    #[serde(deserialize_with = "path")]
     pub certificate_file: PathBuf,
     /// The private key of the server certificate.
+    #[serde(deserialize_with = "path")]
     pub key_file: PathBuf,
+    /// Whether HTTP/2 is offered.
+    #[serde(deserialize_with = "boolean")]
+    pub http2: bool,
 }
 
 /// The contents of the files of [`Tls`].
@@ -36,14 +42,31 @@ pub struct TlsFiles {
 pub type TlsFilesVersion = [Option<(SystemTime, u64)>; 2];
 
 impl Tls {
+    /// `None` if neither file is set.
+    pub(super) fn enabled(self) -> Result<Option<Self>, Contradiction> {
+        let is_set = |path: &Path| !path.as_os_str().is_empty();
+        match (is_set(&self.certificate_file), is_set(&self.key_file)) {
+            (true, true) => Ok(Some(self)),
+            (false, false) => Ok(None),
+            (true, false) => Err((
+                "tls.key_file",
+                "expected a file, because tls.certificate_file is set",
+            )),
+            (false, true) => Err((
+                "tls.certificate_file",
+                "expected a file, because tls.key_file is set",
+            )),
+        }
+    }
+
     /// Reads both files.
     ///
     /// # Errors
-    /// [`SettingsError::TlsFile`] if a file cannot be read.
+    /// [`SettingsError::File`] if a file cannot be read.
     pub fn read_files(&self) -> Result<TlsFiles, SettingsError> {
         Ok(TlsFiles {
-            certificates: pem("tls.certificate_file", &self.certificate_file)?,
-            key: pem("tls.key_file", &self.key_file)?,
+            certificates: read("tls.certificate_file", &self.certificate_file)?,
+            key: read("tls.key_file", &self.key_file)?,
         })
     }
 
@@ -57,35 +80,10 @@ impl Tls {
     }
 }
 
-fn pem(setting: &'static str, path: &Path) -> Result<Vec<u8>, SettingsError> {
-    let fail = |reason| SettingsError::TlsFile {
+fn read(setting: &'static str, path: &Path) -> Result<Vec<u8>, SettingsError> {
+    pem::read(path).map_err(|reason| SettingsError::File {
         setting,
         path: path.to_owned(),
         reason,
-    };
-    let mut bytes = Vec::new();
-    let file = fs::File::open(path).map_err(fail)?;
-    file.take(MAX_PEM_BYTES)
-        .read_to_end(&mut bytes)
-        .map_err(fail)?;
-    Ok(bytes)
-}
-
-pub(super) fn tls(from: &Layers) -> Result<Option<Tls>, SettingsError> {
-    let path = |setting| Ok(not_empty(from.text(setting)?).map(PathBuf::from));
-    let (certificate, key) = ("tls.certificate_file", "tls.key_file");
-    match (path(certificate)?, path(key)?) {
-        (None, None) => Ok(None),
-        (Some(certificate_file), Some(key_file)) => Ok(Some(Tls {
-            http2: from.boolean("tls.http2")?,
-            certificate_file,
-            key_file,
-        })),
-        (Some(_), None) => {
-            Err(from.invalid(key, "expected a file, because tls.certificate_file is set"))
-        }
-        (None, Some(_)) => {
-            Err(from.invalid(certificate, "expected a file, because tls.key_file is set"))
-        }
-    }
+    })
 }

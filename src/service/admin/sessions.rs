@@ -143,7 +143,7 @@ impl Admin {
 
     /// Derives a key from the token and the admin password.
     fn derive_key(&self, purpose: &str, token: &str) -> String {
-        let password = self.context.settings.credentials.password.as_ref();
+        let password = self.context.settings.password.as_ref();
         let password = password.map_or("", ExposeSecret::expose_secret);
         let key = hmac::Key::new(hmac::HMAC_SHA256, password.as_bytes());
         let tag = hmac::sign(&key, format!("{purpose}\n{token}").as_bytes());

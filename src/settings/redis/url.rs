@@ -307,3 +307,9 @@ fn is_database(text: &str) -> bool {
 fn is_protocol(text: &str) -> bool {
     matches!(text, "2" | "resp2" | "3" | "resp3")
 }
+
+/// Whether `text` is a list of several servers.
+pub(super) fn is_list(text: &str) -> bool {
+    let urls = parse_list(text).unwrap_or_default();
+    urls.len() > 1 && urls.iter().all(|url| validate(url).is_ok())
+}

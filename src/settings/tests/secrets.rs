@@ -1,16 +1,14 @@
 //! Secrets: their sources, their parsing, and that nothing prints them.
 
-use secrecy::ExposeSecret;
-
 use super::{super::secrets::SECRETS, *};
 
 /// The parsed value of each secret setting.
 fn secret(settings: &Settings, setting: &str) -> Option<String> {
     let expose = |secret: &secrecy::SecretString| secret.expose_secret().to_owned();
     match setting {
-        "admin.password" => settings.admin.credentials.password.as_ref().map(expose),
+        "admin.password" => settings.admin.password.as_ref().map(expose),
         "auth.api_keys" => settings.auth.api_keys.first().map(expose),
-        "auth.password" => settings.auth.credentials.password.as_ref().map(expose),
+        "auth.password" => settings.auth.password.as_ref().map(expose),
         "redis.password" => settings.redis.password.as_ref().map(expose),
         "redis.sentinel_password" => settings.redis.sentinel_password.as_ref().map(expose),
         "redis.url" => settings.redis.urls.first().map(expose),
@@ -20,15 +18,15 @@ fn secret(settings: &Settings, setting: &str) -> Option<String> {
 
 const VALID_URL: &str = "redis://s3cret";
 
-fn path(file: &TempFile) -> &str {
-    file.0.to_str().unwrap()
+fn path(file: &NamedTempFile) -> &str {
+    file.path().to_str().unwrap()
 }
 
 #[test]
 fn every_secret_can_be_read_from_a_file() {
     for setting in SECRETS {
         for content in ["redis://s3cret", "redis://s3cret\n", "redis://s3cret\r\n"] {
-            let file = TempFile::new(content);
+            let file = temp_file(content);
             let variable = setting_names::variable(&format!("{setting}_file"));
             let read = from_environment(&variable, path(&file)).unwrap();
             assert_eq!(
@@ -69,7 +67,7 @@ fn only_one_trailing_line_end_of_a_secret_is_removed() {
         ("a\n\n", "a\n"),
         ("/#?@:%&=+\"'\\ ü☎", "/#?@:%&=+\"'\\ ü☎"),
     ] {
-        let file = TempFile::new(text);
+        let file = temp_file(text);
         for read in [
             from_environment("SWITCHBOARD__REDIS__PASSWORD", text),
             from_environment("SWITCHBOARD__REDIS__PASSWORD_FILE", path(&file)),
@@ -82,7 +80,7 @@ fn only_one_trailing_line_end_of_a_secret_is_removed() {
 
 #[test]
 fn a_secret_and_its_file_in_the_same_layer_are_refused() {
-    let file = TempFile::new("s3cret");
+    let file = temp_file("s3cret");
     let both = [
         ("SWITCHBOARD__ADMIN__PASSWORD", "s3cret"),
         ("SWITCHBOARD__ADMIN__PASSWORD_FILE", path(&file)),
@@ -115,31 +113,29 @@ fn a_secret_and_its_file_in_the_same_layer_are_refused() {
     }
 }
 
-fn file_override(file: &TempFile) -> (&'static str, &str) {
+fn file_override(file: &NamedTempFile) -> (&'static str, &str) {
     ("SWITCHBOARD__ADMIN__PASSWORD_FILE", path(file))
 }
 
 #[test]
 fn a_secret_of_the_environment_overrides_the_settings_file() {
-    let (file_secret, environment_secret) = (
-        TempFile::new("of the file"),
-        TempFile::new("of the environment"),
-    );
-    let by_value = TempFile::new("[admin]\npassword = \"of the file\"");
-    let by_name = TempFile::new(format!("[admin]\npassword_file = {:?}", path(&file_secret)));
+    let (file_secret, environment_secret) =
+        (temp_file("of the file"), temp_file("of the environment"));
+    let by_value = temp_file("[admin]\npassword = \"of the file\"");
+    let by_name = temp_file(format!("[admin]\npassword_file = {:?}", path(&file_secret)));
     for layer in [&by_value, &by_name] {
         for variable in [
             ("SWITCHBOARD__ADMIN__PASSWORD", "of the environment"),
             file_override(&environment_secret),
         ] {
-            let read = Settings::load(Some(&layer.0), [variable]).unwrap();
+            let read = Settings::load(Some(layer.path()), [variable]).unwrap();
             let password = secret(&read, "admin.password");
             assert_eq!(password.as_deref(), Some("of the environment"));
         }
         // An empty variable must not disable the password of the settings file.
         for empty in ["", "\n"] {
             let variable = [("SWITCHBOARD__ADMIN__PASSWORD", empty)];
-            let read = Settings::load(Some(&layer.0), variable).unwrap();
+            let read = Settings::load(Some(layer.path()), variable).unwrap();
             assert_eq!(
                 secret(&read, "admin.password").as_deref(),
                 Some("of the file")
@@ -165,7 +161,7 @@ fn the_error_for_a_secret_file_has_its_path_and_not_its_content() {
         (b"s3cret\xff", "UTF-8"),
         (&vec![b's'; 65_537], "it is larger than 65536 bytes"),
     ] {
-        let file = TempFile::new(content);
+        let file = temp_file(content);
         let message = environment_error(name, path(&file));
         let begins = format!("{begins}cannot read the file {}: ", path(&file));
         assert!(
@@ -185,7 +181,7 @@ fn the_error_for_a_secret_file_has_its_path_and_not_its_content() {
 
 #[test]
 fn the_error_for_an_invalid_secret_has_the_path_of_its_file() {
-    let file = TempFile::new("http://redis");
+    let file = temp_file("http://redis");
     let message = environment_error("SWITCHBOARD__REDIS__URL_FILE", path(&file));
     let begins = format!("setting `redis.url` (file {}): expected ", path(&file));
     assert!(message.starts_with(&begins), "{message}");
@@ -204,7 +200,7 @@ fn only_secrets_have_files() {
 
 #[test]
 fn a_header_of_the_catalog_can_be_read_from_a_file() {
-    let file = TempFile::new("s3cret\n");
+    let file = temp_file("s3cret\n");
     let settings = from_environment("SWITCHBOARD_HEADER_PARTNER_FILE", path(&file)).unwrap();
     assert_eq!(
         settings.variable("SWITCHBOARD_HEADER_PARTNER"),
@@ -224,7 +220,7 @@ fn a_header_of_the_catalog_can_be_read_from_a_file() {
     ];
     let message = Settings::load(None, both).unwrap_err().to_string();
     assert!(
-        message.contains("SWITCHBOARD_HEADER_PARTNER is set too") && !message.contains("s3cret"),
+        message.contains("`SWITCHBOARD_HEADER_PARTNER` is set too") && !message.contains("s3cret"),
         "{message}"
     );
     let message = environment_error("SWITCHBOARD_HEADER_PARTNER_FILE", "/nowhere/partner");

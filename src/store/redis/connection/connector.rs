@@ -52,7 +52,7 @@ impl Connector {
                 ..
             }
         ) {
-            let client = Client::build_with_tls(base, settings.tls.certificates());
+            let client = Client::build_with_tls(base, settings.certificates());
             let client = client.map_err(|error| invalid_url(&error))?;
             base = client.get_connection_info().clone();
         }
