@@ -2,22 +2,15 @@
 //! environments without `curl`.
 
 use std::{
-    io::{self, Read, Write},
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs},
-    sync::Arc,
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs},
     time::Duration,
 };
 
-use rustls::{
-    ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, Stream,
-    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
-    crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature},
-    pki_types::{CertificateDer, ServerName, UnixTime},
-};
-
+use reqwest::{Response, StatusCode};
 use thiserror::Error;
 
-use crate::settings::Settings;
+use crate::{http_client, settings::Settings, tls_errors::error_chain};
 
 /// An error of a health check.
 #[derive(Debug, Error)]
@@ -26,38 +19,66 @@ pub enum HealthcheckError {
     #[error("{0}")]
     Unhealthy(String),
     /// The service cannot be reached or does not respond.
+    #[error("{}", error_chain(.0))]
+    Unreachable(#[from] reqwest::Error),
+    /// The address of the service is unknown.
     #[error(transparent)]
-    Unreachable(#[from] io::Error),
+    UnknownAddress(#[from] io::Error),
 }
 
-/// Timeout of each step; the service checks its store before it responds.
-const TIMEOUT: Duration = Duration::from_secs(5);
+/// Timeout of the connection, and of the complete response; the service checks its store before it responds.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Larger than any response.
-const MAX_RESPONSE_BYTES: u64 = 4096;
+const MAX_RESPONSE_BYTES: usize = 4096;
+/// The host name of the request. It is resolved to the addresses of the service.
+const HOST: &str = "localhost";
 
-/// Requests `path` from the first address of `server.listen`. Returns the status line of the response.
+/// Requests `path` from the first address of `server.listen`. Returns the protocol and the status of the response.
 ///
 /// # Errors
 /// [`HealthcheckError`].
-pub fn probe(settings: &Settings, path: &str) -> Result<String, HealthcheckError> {
-    let mut socket = connect(&probe_addresses(&settings.server.listen)?)?;
-    socket.set_read_timeout(Some(TIMEOUT))?;
-    socket.set_write_timeout(Some(TIMEOUT))?;
-    let response = if settings.tls.is_some() {
-        let mut tls = tls_connection().map_err(io::Error::other)?;
-        send_request(&mut Stream::new(&mut tls, &mut socket), path)?
+pub async fn probe(settings: &Settings, path: &str) -> Result<String, HealthcheckError> {
+    let addresses = probe_addresses(&settings.server.listen)?;
+    let scheme = if settings.tls.is_some() {
+        "https"
     } else {
-        send_request(&mut socket, path)?
+        "http"
     };
-    let status = response.lines().next().unwrap_or_default().to_owned();
-    if status.split(' ').nth(1) == Some("200") {
+    let response = request(scheme, &addresses, path).await?;
+    let status = format!("{:?} {}", response.version(), response.status());
+    if response.status() == StatusCode::OK {
         return Ok(status);
     }
-    let body = response.rsplit("\r\n\r\n").next().unwrap_or_default();
-    if status.is_empty() {
-        return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
-    }
+    let body = read_text(response).await?;
     Err(HealthcheckError::Unhealthy(format!("{status}: {body}")))
+}
+
+async fn request(scheme: &str, addresses: &[SocketAddr], path: &str) -> reqwest::Result<Response> {
+    let client = http_client::builder()
+        .resolve_to_addrs(HOST, addresses)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(RESPONSE_TIMEOUT)
+        // It does not name the loopback address, and the request contains no secret.
+        .tls_danger_accept_invalid_certs(true)
+        .build()?;
+    let port = addresses.first().map_or(0, SocketAddr::port);
+    client
+        .get(format!("{scheme}://{HOST}:{port}{path}"))
+        .send()
+        .await
+}
+
+/// The beginning of a body.
+async fn read_text(mut response: Response) -> reqwest::Result<String> {
+    let mut body = Vec::new();
+    while body.len() < MAX_RESPONSE_BYTES
+        && let Some(chunk) = response.chunk().await?
+    {
+        body.extend_from_slice(&chunk);
+    }
+    body.truncate(MAX_RESPONSE_BYTES);
+    Ok(String::from_utf8_lossy(&body).into_owned())
 }
 
 /// The addresses of a service that listens on `listen`, best first: the loopback address if it listens on
@@ -88,105 +109,39 @@ pub fn reachable_address(address: SocketAddr) -> SocketAddr {
     address
 }
 
-/// Connects to the first of `addresses` that accepts; if none does, returns the error of the last one.
-fn connect(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
-    let mut error = io::Error::from(io::ErrorKind::AddrNotAvailable);
-    for address in addresses {
-        match TcpStream::connect_timeout(address, TIMEOUT) {
-            Ok(socket) => return Ok(socket),
-            Err(failed) => error = failed,
-        }
-    }
-    Err(error)
-}
-
-fn send_request(stream: &mut (impl Read + Write), path: &str) -> io::Result<String> {
-    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes())?;
-    let mut response = String::new();
-    match stream
-        .take(MAX_RESPONSE_BYTES)
-        .read_to_string(&mut response)
-    {
-        // A missing close_notify is accepted: only the status is used.
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && !response.is_empty() => {}
-        read => drop(read?),
-    }
-    Ok(response)
-}
-
-fn tls_connection() -> Result<ClientConnection, rustls::Error> {
-    let provider = Arc::new(ring::default_provider());
-    let config = ClientConfig::builder_with_provider(Arc::clone(&provider));
-    let config = config.with_safe_default_protocol_versions()?;
-    let config = config
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(AcceptAnyCertificate(provider)))
-        .with_no_client_auth();
-    let name = ServerName::from(IpAddr::from([127, 0, 0, 1]));
-    ClientConnection::new(Arc::new(config), name)
-}
-
-/// The service's certificate does not name the loopback address, and the request contains no secret.
-#[derive(Debug)]
-struct AcceptAnyCertificate(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for AcceptAnyCertificate {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        verify_tls12_signature(message, cert, signature, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        verify_tls13_signature(message, cert, signature, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::net::TcpListener;
+    use std::{
+        io::{Read, Write},
+        net::TcpListener,
+        thread,
+    };
 
     use super::*;
 
-    #[test]
-    fn the_next_address_is_used_if_the_first_refuses() {
+    /// A listener on IPv4 only, as that of a system without IPv6.
+    #[tokio::test]
+    async fn the_next_address_is_used_if_the_first_refuses() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let open = listener.local_addr().unwrap();
-        let closed = TcpListener::bind("127.0.0.1:0").unwrap();
-        let refusing = closed.local_addr().unwrap();
-        drop(closed);
-        assert_eq!(
-            connect(&[refusing, open]).unwrap().peer_addr().unwrap(),
-            open
-        );
-        let refused = connect(&[open, refusing][1..]).unwrap_err();
-        assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+        let refusing = SocketAddr::from(([127, 0, 0, 2], open.port()));
+        let error = request("http", &[refusing], "/livez").await.unwrap_err();
+        let error = HealthcheckError::from(error).to_string();
+        assert!(error.contains("refused"), "{error}");
+        let server = thread::spawn(move || {
+            let (mut connection, _) = listener.accept().unwrap();
+            let mut request = [0; 1024];
+            let bytes = connection.read(&mut request).unwrap();
+            connection
+                .write_all(b"HTTP/1.1 503 x\r\ncontent-length: 2\r\n\r\nno")
+                .unwrap();
+            String::from_utf8_lossy(&request[..bytes]).into_owned()
+        });
+        let response = request("http", &[refusing, open], "/livez").await.unwrap();
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(read_text(response).await.unwrap(), "no");
+        let request = server.join().unwrap();
+        assert!(request.starts_with("GET /livez HTTP/1.1\r\n"), "{request}");
     }
 
     #[test]

@@ -16,6 +16,7 @@ pub mod backend;
 pub mod cli;
 pub mod healthcheck;
 pub mod http;
+mod http_client;
 pub mod memory_budget;
 pub mod model;
 pub mod service;

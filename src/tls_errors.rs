@@ -6,7 +6,7 @@
 use std::error::Error;
 
 /// A part of the text of an error, and the advice.
-const ADVICE: [(&str, &str); 19] = [
+const ADVICE: [(&str, &str); 20] = [
     (
         "CaUsedAsEndEntity",
         "the server's certificate is a CA certificate (CA:TRUE), the default of openssl for self-signed \
@@ -57,10 +57,9 @@ const ADVICE: [(&str, &str); 19] = [
         "the certificate was signed by another key than the one of the trusted authority, which may have been \
          renewed under the same name",
     ),
-    (
-        "does not allow extended key usage",
-        "the certificate is not for servers: create one with extendedKeyUsage=serverAuth, or without it",
-    ),
+    ("does not allow extended key usage", NOT_FOR_SERVERS),
+    // The same of the verifier with the certificates of the platform.
+    ("EkuError", NOT_FOR_SERVERS),
     (
         "UnsupportedSignatureAlgorithm",
         "the certificate is signed with an insecure algorithm, such as SHA-1: create one with SHA-256",
@@ -88,6 +87,8 @@ const ADVICE: [(&str, &str); 19] = [
         "the certificate has an unsupported critical extension",
     ),
 ];
+
+const NOT_FOR_SERVERS: &str = "the certificate is not for servers: create one with extendedKeyUsage=serverAuth, or without it";
 
 /// The documentation of certificates.
 const DOCS_HINT: &str = "see Certificates in docs/security.md";

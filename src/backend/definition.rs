@@ -1,6 +1,6 @@
 //! The backend configuration of a configured service.
 
-use hyper::header::{HeaderName, HeaderValue};
+use reqwest::header::{HeaderName, HeaderValue};
 
 use super::{http::Http, load_balancer::LoadBalancer, ors::Ors};
 

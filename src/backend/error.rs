@@ -3,8 +3,8 @@
 use thiserror::Error;
 
 use super::{
-    client::{BackendResponse, Failure},
     definition::{BackendDefinition, BackendKind},
+    exchange::{BackendResponse, Failure},
 };
 
 /// An error with a message for the client.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use hyper::{
+use reqwest::{
     Method,
     header::{HeaderName, HeaderValue},
 };

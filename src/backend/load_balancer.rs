@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::url_template::split_base;
+use super::url_template::{EXPECTED_URL, is_sent_as_written, split_base};
 use crate::model::join_with_or;
 
 /// The strategies, the default first.
@@ -41,10 +41,11 @@ impl LoadBalancer {
             if path.contains(['?', '#', '{', '}']) {
                 return Err(invalid("expected http://host:port with an optional path"));
             }
-            let base = base + path.trim_end_matches('/');
-            if base.parse::<hyper::Uri>().is_err() {
-                return Err(invalid("expected a URL"));
+            let path = path.trim_end_matches('/');
+            if !is_sent_as_written(&format!("{path}/")) {
+                return Err(invalid(EXPECTED_URL));
             }
+            let base = base + path;
             if !bases.contains(&base) {
                 bases.push(base);
             }
@@ -114,6 +115,7 @@ mod tests {
         for (list, strategy, option, expected) in [
             ("ors:80", None, "_ors", "is \"ors:80\": expected http://"),
             ("http://a?x", None, "_ors", "with an optional path"),
+            ("http://a/b/../c", None, "_ors", "expected a URL"),
             (
                 "http://a",
                 Some("x"),

@@ -4,7 +4,7 @@
 //! `/scxml/session/{session}`. Fields are sent as a form.
 
 use bytes::Bytes;
-use hyper::{
+use reqwest::{
     Method,
     header::{HeaderName, HeaderValue},
 };

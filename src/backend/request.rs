@@ -1,13 +1,13 @@
 //! A request to a backend: context, headers and encoding.
 
 use bytes::Bytes;
-use hyper::{
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::{
     Method,
     header::{
         ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
     },
 };
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::model::{GMS_USER, PropagatedHeaders, REQUEST_ID, ServiceId, TRACEPARENT};
 

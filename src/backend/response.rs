@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
-use super::client::BackendResponse;
+use super::exchange::BackendResponse;
 use crate::model::ServiceId;
 
 /// Members of the response to a session start that can contain the session name, by precedence.
@@ -115,7 +115,7 @@ impl<'de> Visitor<'de> for MembersVisitor {
 
 #[cfg(test)]
 mod tests {
-    use hyper::StatusCode;
+    use reqwest::StatusCode;
 
     use super::*;
 

@@ -4,8 +4,8 @@ use bytes::Bytes;
 
 use super::{
     BackendError, Backends,
-    client::{BackendResponse, Failure},
     definition::{BackendDefinition, BackendKind},
+    exchange::{BackendResponse, Failure},
     ors::Ors,
     request::{BackendRequest, RequestContext},
     response,

@@ -6,8 +6,8 @@ use tracing::{debug, warn};
 
 use super::{
     BackendError, Backends,
-    client::{BackendResponse, Failure},
     definition::{BackendDefinition, BackendKind},
+    exchange::{BackendResponse, Failure},
     ors::Ors,
     request::{BackendRequest, RequestContext},
 };

@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use hyper::{Uri, http::uri::Authority};
+use reqwest::Url;
 
 use super::{
     BackendError,
@@ -20,6 +20,9 @@ const RESPONSE_ID: &str = "_id";
 const SERVICE: &str = "service";
 const REQUEST: &str = "request";
 pub(super) const SESSION: &str = "_session";
+/// The expected form of a URL, for messages.
+pub(super) const EXPECTED_URL: &str = "expected a URL without the segments \".\" and \"..\", whose characters are \
+     percent-encoded where the URL standard requires it";
 
 /// A URL with placeholders.
 #[derive(Debug)]
@@ -78,10 +81,9 @@ impl UrlTemplate {
         let template = Self { base, parts };
         let expanded = template.substitute(|_| Some(Cow::Borrowed("x")));
         let expanded = expanded.map_err(|error| invalid(&error.to_string()))?;
-        let is_url = expanded.parse::<Uri>().is_ok();
-        is_url
+        is_sent_as_written(&expanded)
             .then_some(template)
-            .ok_or_else(|| invalid("expected a URL"))
+            .ok_or_else(|| invalid(EXPECTED_URL))
     }
 
     /// The first placeholder that does not have a built-in value in the template of a termination.
@@ -165,7 +167,7 @@ impl UrlTemplate {
             }
         }
         let path = expanded.split('?').next().unwrap_or_default();
-        if path.split('/').any(|segment| matches!(segment, "." | "..")) {
+        if path.split('/').any(is_dot_segment) {
             let message = "a parameter in the path of the backend URL must not be \".\" or \"..\"";
             return Err(BackendError::InvalidParameter(message.to_owned()));
         }
@@ -176,6 +178,27 @@ impl UrlTemplate {
 /// Whether the value of this placeholder is the id of the service.
 fn is_id(placeholder: &str) -> bool {
     matches!(placeholder, ID | RESPONSE_ID) || placeholder.eq_ignore_ascii_case(DATA_ID)
+}
+
+/// Whether a segment of a path is `.` or `..`, which a URL resolves. Their dots can be percent-encoded.
+fn is_dot_segment(segment: &str) -> bool {
+    segment.len() <= "%2e%2e".len()
+        && matches!(
+            &*segment.to_ascii_lowercase().replace("%2e", "."),
+            "." | ".."
+        )
+}
+
+/// Whether `path`, a path with an optional query, is sent as it is: a URL resolves segments such as `..`, replaces
+/// `\`, and encodes some characters.
+pub(super) fn is_sent_as_written(path: &str) -> bool {
+    let url = Url::parse(&["http://host", path].concat());
+    url.is_ok_and(|url| {
+        let (sent, query) = path
+            .split_once('?')
+            .map_or((path, None), |(path, query)| (path, Some(query)));
+        url.path() == sent && url.query() == query
+    })
 }
 
 /// Splits an absolute URL into scheme, host and port, and the rest.
@@ -197,11 +220,12 @@ pub(super) fn split_base(url: &str) -> Result<(String, &str), String> {
     }
     let port = authority.rsplit_once(':').map(|(_, port)| port);
     let is_port_valid = port.is_none_or(|port| port.ends_with(']') || port.parse::<u16>().is_ok());
-    let authority: Authority = authority.parse().map_err(|_error| expected())?;
-    if authority.host().is_empty() || !is_port_valid {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~[]:".contains(&byte);
+    let base = format!("{scheme}://{authority}");
+    if !authority.bytes().all(is_allowed) || !is_port_valid || Url::parse(&base).is_err() {
         return Err(expected());
     }
-    Ok((format!("{scheme}://{authority}"), rest))
+    Ok((base, rest))
 }
 
 #[cfg(test)]
@@ -280,7 +304,13 @@ mod tests {
             ("http://h/a}", "unbalanced"),
             ("http://h/{}", "name of a parameter"),
             ("http://h/#x", "not contain #"),
+            ("http://h\\x/", "expected http://"),
+            ("http://h:/", "expected http://"),
             ("http://h/a b", "expected a URL"),
+            ("http://h/a\\b", "expected a URL"),
+            ("http://h/a/%2E%2e/b", "must not be"),
+            ("http://h/é", "expected a URL"),
+            ("http://h/?a='{id}'", "expected a URL"),
         ] {
             let message = expand(template, &[]).unwrap_err();
             assert!(message.contains(expected), "{template}: {message}");
@@ -295,6 +325,7 @@ mod tests {
                 "{value:?}"
             );
         }
+        assert!(expand("http://h/%2e{a}/x", &[("a", ".")]).is_err());
         let expanded = expand("http://h/rooms/{a}/x", &[("a", "../..")]).unwrap();
         assert_eq!(expanded, "http://h/rooms/..%2F../x");
     }
@@ -303,11 +334,20 @@ mod tests {
         #[test]
         fn no_value_changes_the_host(value in ".{1,40}") {
             if let Ok(expanded) = expand("http://host:81/a/{a}?b={a}", &[("a", &value)]) {
-                let uri: Uri = expanded.parse().unwrap();
-                prop_assert_eq!(uri.authority().unwrap().as_str(), "host:81");
-                prop_assert_eq!(uri.path().split('/').count(), 3);
-                prop_assert!(uri.query().unwrap().starts_with("b="));
-                prop_assert!(!uri.query().unwrap().contains('&'));
+                let url: Url = expanded.parse().unwrap();
+                prop_assert_eq!((url.host_str(), url.port()), (Some("host"), Some(81)));
+                prop_assert_eq!(url.path().split('/').count(), 3);
+                prop_assert!(url.query().unwrap().starts_with("b="));
+                prop_assert!(!url.query().unwrap().contains('&'));
+            }
+        }
+
+        #[test]
+        fn the_url_that_is_sent_is_the_expanded_template(value in ".{0,40}") {
+            let template = "http://host:81/a//{a};v=1,2/@{a}:$'()*+!/%7e?b={a}&c=[/?:@!$()*,;|^`{a}]&d=%27";
+            if let Ok(expanded) = expand(template, &[("a", &value)]) {
+                let url = Url::parse(&expanded).unwrap();
+                prop_assert_eq!(url.as_str(), expanded);
             }
         }
     }

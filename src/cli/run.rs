@@ -128,7 +128,7 @@ fn start_tracing(settings: &Settings) {
 /// Prints the health of the running service.
 fn healthcheck(settings: &Settings, live: bool) -> ExitCode {
     let path = if live { "/livez" } else { "/readyz" };
-    match healthcheck::probe(settings, path) {
+    match System::new().block_on(healthcheck::probe(settings, path)) {
         Ok(status) => {
             drop(writeln!(io::stdout(), "{path}: {status}"));
             ExitCode::SUCCESS
@@ -137,7 +137,8 @@ fn healthcheck(settings: &Settings, live: bool) -> ExitCode {
             drop(writeln!(io::stderr(), "switchboard: {path}: {error}"));
             match error {
                 healthcheck::HealthcheckError::Unhealthy(_) => ExitCode::FAILURE,
-                healthcheck::HealthcheckError::Unreachable(_) => ExitCode::from(UNREACHABLE),
+                healthcheck::HealthcheckError::Unreachable(_)
+                | healthcheck::HealthcheckError::UnknownAddress(_) => ExitCode::from(UNREACHABLE),
             }
         }
     }
