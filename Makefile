@@ -1,12 +1,21 @@
 # Commands of development. CI runs `make test`.
 
-.PHONY: run test lint lint-deploy check-deploy check-java api docs pictures bench tools-test tools-bench
+.PHONY: run check test lint lint-deploy check-deploy check-java api docs pictures bench tools-test tools-bench
 
 run:
 	cargo run --release
 
+# The quick check while working: formatting, clippy, unit tests, and the APIs on the embedded store and one Redis.
+check:
+	@.ci/install redis-server
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	cargo test --locked --lib --quiet
+	cargo test --locked --test it --quiet -- api:: code:: --skip on_cluster
+
 # Formatting, lints, docs, deployment files and the OpenAPI description, with warnings as errors, then all tests.
-# Installs redis-server, promtool (prometheus), python3, curl, chromium and chromedriver.
+# Needs redis-server, promtool (prometheus), python3, curl, openssl, chromium and chromedriver. Installs those that are
+# missing with apt-get, and says so first.
 test: tools-test lint lint-deploy api
 	cargo test --locked
 

@@ -1,7 +1,7 @@
 //! The cost of Switchboard: requests per second, CPU time per request, memory per transfer.
 //!
 //! `cargo bench --bench service` starts all servers on free ports of the loopback: a `redis-server`
-//! without persistence, the service as a release build with its default settings, and, if it is
+//! without persistence, the service as a build of the profile `dist` with its default settings, and, if it is
 //! installed, `webdis`, the HTTP gateway to Redis written in C, for comparison. It takes ten to twelve
 //! minutes, and stops all processes that it started.
 //!

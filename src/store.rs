@@ -3,7 +3,7 @@
 //! [`Store`] is the interface between the program and its persistence layer: the sum of the traits in
 //! `traits`, one for each kind of data. It has two implementations: [`memory::MemoryStore`] for
 //! evaluation and [`redis::RedisStore`] for production. Each implements a trait in the file of the same
-//! name. Both pass the same tests (`tests/it/store.rs`); any difference in behavior is a bug.
+//! name. Both pass the same tests (`tests/it/store/interface.rs`); any difference in behavior is a bug.
 //!
 //! If there is no active service with the given id, an operation reports it in its result (`None`,
 //! [`WriteResult::ServiceNotFound`](crate::model::WriteResult::ServiceNotFound)).

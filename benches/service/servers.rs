@@ -132,7 +132,7 @@ fn connect(url: &str) -> Result<Connection> {
     Ok(connection)
 }
 
-/// The service, a release build on a Redis with otherwise default settings.
+/// The service, a build of the profile `dist` on a Redis with otherwise default settings.
 pub(crate) struct Service {
     pub(crate) process: Process,
     pub(crate) client: Client,

@@ -4,7 +4,7 @@
 //! the code: errors from the error table ([`errors`]), limits from the settings, schemas that are declared next to
 //! their types. A derive macro has little to derive from: all fields share one body reader, options are text in any
 //! notation, and most responses are maps of strings. Tests compare its paths and methods with the routes
-//! (`tests/it/openapi.rs`), and responses with its descriptions.
+//! (`tests/it/api/openapi.rs`), and responses with its descriptions.
 //!
 //! A group of routes is a file with a function `operations`; [`ApiSurface::operations`] lists them.
 

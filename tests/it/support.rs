@@ -62,6 +62,19 @@ macro_rules! on_every_kind_of_store {
 }
 pub(crate) use on_every_kind_of_store;
 
+/// Makes a test of each listed function on Redis: for behavior that does not depend on the store.
+macro_rules! on_redis_only {
+    ($($name:ident),* $(,)?) => {
+        mod on_redis {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name($crate::support::TestApp::on_redis().await).await;
+            })*
+        }
+    };
+}
+pub(crate) use on_redis_only;
+
 /// A unique key prefix.
 pub(crate) fn random_prefix() -> String {
     format!("t{}:", uuid::Uuid::new_v4().simple())

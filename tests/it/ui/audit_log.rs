@@ -4,13 +4,13 @@ use serde_json::json;
 
 use super::fixture::{AdminSession, all_between, between, escaped};
 use crate::{
-    admin::fixture::{
+    api::admin::fixture::{
         create_entry, create_service, delete_entry, replace_entry, start_admin, store_options,
     },
-    support::{TestApp, on_every_kind_of_store},
+    support::{TestApp, on_redis_only},
 };
 
-on_every_kind_of_store!(
+on_redis_only!(
     empty_audit_log_explains_its_content,
     audit_log_shows_time_user_action_target_and_changes,
     audit_log_is_paginated,

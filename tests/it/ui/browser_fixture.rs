@@ -3,17 +3,11 @@
 use crate::support::{TestApp, TestRedis, browser::Browser, random_prefix};
 
 pub(super) use super::fixture::HOME;
-pub(super) use crate::admin::fixture::{ADMIN_SETTINGS, PASSWORD};
+pub(super) use crate::api::admin::fixture::{ADMIN_SETTINGS, PASSWORD};
 
-/// Creates two tests from each function: on one replica with the embedded store, and on two replicas with Redis.
+/// Makes a test of each listed function on two replicas with Redis.
 macro_rules! in_a_browser {
     ($($name:ident),* $(,)?) => {
-        mod on_memory {
-            $(#[tokio::test]
-            async fn $name() {
-                super::$name($crate::ui::browser_fixture::BrowserFixture::on_memory().await).await;
-            })*
-        }
         mod on_two_replicas {
             $(#[tokio::test]
             async fn $name() {

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::browser_fixture::{BrowserFixture, HOME, in_a_browser, sign_in};
 use crate::{
-    admin::fixture::{create_entry, get_json},
+    api::admin::fixture::{create_entry, get_json},
     support::{Bodies, TestApp, TestResponse, browser::Browser, encode, eventually},
 };
 

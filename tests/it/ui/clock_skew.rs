@@ -2,7 +2,7 @@
 
 use super::fixture::AdminSession;
 use crate::{
-    admin::fixture,
+    api::admin::fixture,
     support::{TestApp, eventually},
 };
 

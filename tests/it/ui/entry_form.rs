@@ -9,14 +9,14 @@ use super::{
     form_fields::{add, error_message, form_fields, rows, set, submit},
 };
 use crate::{
-    admin::fixture::{
+    api::admin::fixture::{
         create_entry, create_service, exclusive_group_options, get, get_json, import, put,
         replace_entry, start_admin, start_admin_with, start_replica, store_options,
     },
-    support::{TestApp, TestRedis, on_every_kind_of_store},
+    support::{TestApp, TestRedis, on_redis_only},
 };
 
-on_every_kind_of_store!(
+on_redis_only!(
     saving_without_edits_keeps_option_names,
     duplicate_option_is_rejected_and_both_values_stay_in_the_form,
     value_without_a_name_is_rejected_and_stays_in_the_form,

@@ -3,7 +3,7 @@
 use reqwest::{Client, Method, RequestBuilder, redirect::Policy};
 
 use crate::{
-    admin::fixture::PASSWORD,
+    api::admin::fixture::PASSWORD,
     support::{Bodies, TestApp, TestResponse, encode},
 };
 

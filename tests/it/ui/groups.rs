@@ -4,14 +4,14 @@ use reqwest::Method;
 
 use super::fixture::{AdminSession, all_between, between, page_html};
 use crate::{
-    admin::fixture::{
+    api::admin::fixture::{
         create_entry, create_service, exclusive_group_options, get, import,
         request_interaction_options, start_admin,
     },
-    support::{TestApp, eventually, on_every_kind_of_store},
+    support::{TestApp, eventually, on_redis_only},
 };
 
-on_every_kind_of_store!(
+on_redis_only!(
     list_shows_the_usage_of_each_group,
     overview_shows_the_most_used_groups_and_their_total_number,
     invalid_number_in_search_is_rejected,

@@ -4,16 +4,14 @@ use serde_json::json;
 
 use super::fixture::{AdminSession, all_between, between, escaped, page_html, service_page};
 use crate::{
-    admin::fixture::{
+    api::admin::fixture::{
         create_entry, exclusive_group_options, request_interaction_options, start_admin,
         store_options,
     },
-    support::{
-        Bodies, Multipart, TestApp, TestResponse, disposition, encode, on_every_kind_of_store,
-    },
+    support::{Bodies, Multipart, TestApp, TestResponse, disposition, encode, on_redis_only},
 };
 
-on_every_kind_of_store!(
+on_redis_only!(
     hostile_names_and_values_are_text_on_every_page,
     hostile_requests_are_rejected_as_text,
     hostile_names_and_options_are_text,

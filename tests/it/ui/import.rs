@@ -8,14 +8,14 @@ use super::{
     import_form::{catalog_text, confirm, confirm_with, entries, preview, preview_section},
 };
 use crate::{
-    admin::fixture::{
+    api::admin::fixture::{
         audit_actions, create_entry, exclusive_group_options, get, get_json, import,
         request_interaction_options, start_admin, start_admin_with, store_options,
     },
-    support::{TestApp, on_every_kind_of_store},
+    support::{TestApp, on_redis_only},
 };
 
-on_every_kind_of_store!(
+on_redis_only!(
     import_is_previewed_and_applied,
     preview_shows_changed_options_and_requires_the_number_of_deletions,
     preview_of_an_older_catalog_is_not_applied,

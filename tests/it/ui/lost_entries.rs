@@ -1,7 +1,7 @@
 //! The pages offer to restore what Redis has lost.
 
 use super::fixture::{AdminSession, between, redirect_target};
-use crate::admin::lost_entries::{flush, start_on_dedicated_redis, wait_for_lost_entries};
+use crate::api::admin::lost_entries::{flush, start_on_dedicated_redis, wait_for_lost_entries};
 
 #[tokio::test]
 async fn pages_restore_lost_entries() {

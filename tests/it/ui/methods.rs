@@ -4,7 +4,7 @@ use reqwest::{Method, StatusCode};
 
 use super::fixture::{AdminSession, HOME, id_of, page_html};
 use crate::{
-    admin::fixture::{create_service, start_admin},
+    api::admin::fixture::{create_service, start_admin},
     support::{Bodies, TestApp, TestResponse, encode},
 };
 
@@ -119,7 +119,7 @@ async fn unsupported_method_has_an_error_page() {
     }
     // The admin API responds with JSON.
     let api = app.request(Method::POST, "/genesys/1/admin/audit-log");
-    let api = api.basic_auth("admin", Some(crate::admin::fixture::PASSWORD));
+    let api = api.basic_auth("admin", Some(crate::api::admin::fixture::PASSWORD));
     let api = TestResponse::send(api).await;
     api.error_message("MethodNotAllowed", 405);
     assert_eq!(api.header("allow"), "GET, HEAD");
@@ -161,7 +161,7 @@ async fn form_targets_are_not_redirect_targets() {
         assert_eq!(redirect.status, 303, "{page}");
         assert_eq!(redirect.header("location"), sign_in, "{page}");
         // Not even if the sign-in form has it as its target.
-        let password = encode(crate::admin::fixture::PASSWORD);
+        let password = encode(crate::api::admin::fixture::PASSWORD);
         let to = encode(&format!("{HOME}{page}"));
         let form = format!("name=admin&password={password}&to={to}");
         let request = session.unauthenticated_request(Method::POST, "/sign-in");

@@ -4,14 +4,14 @@ use super::fixture::{
     AdminSession, between, escaped, id_of, listed_ids, page_html, redirect_target, service_page,
 };
 use crate::{
-    admin::fixture::{
+    api::admin::fixture::{
         audit_actions, create_entry, create_service, create_service_with, exclusive_group_options,
         get_json, request_interaction_options, start_admin,
     },
-    support::{TestApp, TestResponse, bookings::Booked, on_every_kind_of_store},
+    support::{TestApp, TestResponse, bookings::Booked, on_redis_only},
 };
 
-on_every_kind_of_store!(
+on_redis_only!(
     operator_sets_the_expiration_time,
     invalid_ttl_is_rejected_with_the_allowed_range,
     operator_deletes_a_service,

@@ -7,11 +7,13 @@ use super::fixture::{
     service_page,
 };
 use crate::{
-    admin::fixture::{audit_actions, create_service, create_service_with, get_json, start_admin},
-    support::{Bodies, Multipart, TestApp, TestResponse, on_every_kind_of_store},
+    api::admin::fixture::{
+        audit_actions, create_service, create_service_with, get_json, start_admin,
+    },
+    support::{Bodies, Multipart, TestApp, TestResponse, on_redis_only},
 };
 
-on_every_kind_of_store!(
+on_redis_only!(
     empty_list_shows_how_to_create_a_service,
     services_are_listed_by_expiration_time_in_pages,
     service_is_found_by_id_and_shown_in_full,

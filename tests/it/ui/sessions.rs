@@ -6,11 +6,11 @@ use reqwest::{Method, Response};
 
 use super::fixture::{AdminSession, HOME, between};
 use crate::{
-    admin::fixture::ADMIN_SETTINGS,
-    support::{TestApp, TestResponse, eventually, on_every_kind_of_store, random_prefix},
+    api::admin::fixture::ADMIN_SETTINGS,
+    support::{TestApp, TestResponse, eventually, on_redis_only, random_prefix},
 };
 
-on_every_kind_of_store!(
+on_redis_only!(
     open_overview_does_not_extend_the_session,
     event_stream_ends_with_the_session,
     session_expires_at_its_maximum_age,

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::fixture::{AdminSession, all_between};
 use crate::{
-    admin::fixture::{
+    api::admin::fixture::{
         ADMIN_SETTINGS, create_entry, exclusive_group_options, request_interaction_options,
         store_options,
     },

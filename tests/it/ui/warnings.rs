@@ -5,11 +5,11 @@ use super::{
     form_fields::{add, form_fields, submit},
 };
 use crate::{
-    admin::fixture::{create_entry, get_json, start_admin, store_options},
-    support::{TestApp, on_every_kind_of_store},
+    api::admin::fixture::{create_entry, get_json, start_admin, store_options},
+    support::{TestApp, on_redis_only},
 };
 
-on_every_kind_of_store!(
+on_redis_only!(
     misspelled_option_is_saved_with_a_warning,
     import_preview_warns_about_misspelled_options,
 );

@@ -1,0 +1,33 @@
+//! The HTTP APIs, as clients and the routing side see them. These tests need a `redis-server`.
+
+pub(crate) mod admin;
+mod auth;
+mod backends;
+mod binaries;
+mod bodies;
+mod body_limits;
+mod bookings;
+mod charsets;
+mod contention;
+mod downloads;
+mod ended_services;
+mod errors;
+mod expiry;
+mod file_parts;
+mod idempotency;
+mod json_bodies;
+mod key_kinds;
+mod key_names;
+mod limits;
+mod malformed;
+mod matching;
+mod multipart_bodies;
+mod openapi;
+mod properties;
+mod protocol;
+mod requests;
+mod routes;
+mod services;
+mod storage;
+mod ttl;
+mod uploads;

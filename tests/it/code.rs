@@ -1,0 +1,4 @@
+//! The source code itself: structure and vocabulary. These tests need nothing.
+
+mod architecture;
+mod vocabulary;

@@ -1,0 +1,5 @@
+//! The program as operators see it: processes, telemetry, memory.
+
+mod memory_bounds;
+mod process;
+mod telemetry;

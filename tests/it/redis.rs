@@ -1,0 +1,9 @@
+//! Redis in production: outages, crashes, Sentinel, Cluster, several replicas. These tests start their own servers.
+
+mod cleanup_replicas;
+mod crashes;
+mod outages;
+mod redis_checks;
+mod replicas;
+mod round_trips;
+mod topologies;

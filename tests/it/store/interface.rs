@@ -1,0 +1,16 @@
+//! Tests of `trait Store` that run on every implementation; any difference in behavior is a bug. Each
+//! test takes `&dyn Store` and is independent of the implementation; tests of one implementation are in
+//! `embedded` and `on_redis`.
+
+mod backend_sessions;
+mod binaries;
+mod creation;
+mod embedded;
+mod expiry;
+mod idempotency_claims;
+mod identifiers;
+mod key_kinds;
+mod key_limit;
+mod on_redis;
+mod rate_limit;
+mod writes;
