@@ -4,10 +4,13 @@ schemas of Kubernetes and the Prometheus operator, and for consistency with each
 target/debug/switchboard, must accept the settings of the container."""
 
 import json
+import os
+import pathlib
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 
 import helm_python as helm
 import kubernetes_validate
@@ -309,6 +312,21 @@ def check_private():
     print("the chart: match-interaction is private, and readiness depends on Redis only if it should")
 
 
+def check_own_redis():
+    """Checks that the own Redis gets the password without the line feed at the end of its Secret, as Switchboard does."""
+    resources, _ = render({"redis": {"kind": "own", "own": {"existingSecret": "mine"}}})
+    args = container(resources, "StatefulSet")["args"]
+    with tempfile.TemporaryDirectory() as folder:
+        program = pathlib.Path(folder, "redis-server")
+        program.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+        program.chmod(0o755)
+        for secret in ("a/b#c $d", "a/b#c $d\n"):
+            variables = {"PATH": f"{folder}:{os.environ['PATH']}", "REDIS_PASSWORD": secret}
+            started = subprocess.run(args, env=variables, check=True, capture_output=True, text=True)
+            assert started.stdout.startswith("--requirepass\na/b#c $d\n--dir\n/data\n"), started.stdout
+    print("the chart: the own Redis has the password that Switchboard sends")
+
+
 def check_operators_absent():
     """Checks that without the CRDs of the operator no objects of them are made, with a hint in the notes."""
     wanted = {"serviceMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}}
@@ -331,6 +349,7 @@ def main():
     check_extensions()
     check_attributes()
     check_private()
+    check_own_redis()
     check_alerts()
     check_operators_absent()
 
