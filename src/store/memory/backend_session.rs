@@ -12,7 +12,10 @@ use super::{
     state::{EndedService, GroupState, State},
 };
 use crate::{
-    model::{BackendSession, Group, Groups, RunningService, ServiceId, StoreError, Timestamp},
+    model::{
+        AllocationStrategy, BackendSession, Group, Groups, RunningService, ServiceId, StoreError,
+        Timestamp,
+    },
     store::{
         BackendSessionStore, BackendSessions,
         backend_session::{MAX_CONCURRENT_TERMINATIONS, try_terminate},
@@ -38,7 +41,12 @@ impl State {
             let state = self.groups.get(&group.name);
             let (booked, free) =
                 state.map_or((0, group.numbers.len()), GroupState::booked_and_free);
-            (group.name.clone(), booked as u64, free as u64)
+            let is_exclusive = group.strategy == AllocationStrategy::Exclusive;
+            (
+                group.name.clone(),
+                booked as u64,
+                is_exclusive.then_some(free as u64),
+            )
         });
         DeploymentMetrics {
             active_services: Some(self.services.len() as u64),

@@ -85,12 +85,12 @@ impl RedisStore {
         Ok(lag)
     }
 
-    /// Returns the name, the booked numbers and the free numbers of each group, as an allocation would
-    /// find them.
+    /// Returns the name and the booked numbers of each group, and the free numbers of exclusive groups, as
+    /// an allocation would find them.
     async fn usage_of_groups(
         &self,
         groups: &[Arc<Group>],
-    ) -> Result<Vec<(String, u64, u64)>, StoreError> {
+    ) -> Result<Vec<(String, u64, Option<u64>)>, StoreError> {
         let mut commands = Vec::with_capacity(groups.len() * COMMANDS_PER_GROUP);
         for group in groups {
             let [free, numbers, booked, ..] = &self.keys.group(&group.name);
@@ -112,10 +112,8 @@ impl RedisStore {
         let usages = usages.map(|(group, counts)| {
             let [free, size, expired, booked] =
                 <[u64; COMMANDS_PER_GROUP]>::try_from(counts).unwrap_or_default();
-            let free = match group.strategy {
-                AllocationStrategy::Exclusive => size.min(free + expired),
-                AllocationStrategy::Random | AllocationStrategy::RoundRobin => free,
-            };
+            let is_exclusive = group.strategy == AllocationStrategy::Exclusive;
+            let free = is_exclusive.then(|| size.min(free + expired));
             (group.name.clone(), booked.saturating_sub(expired), free)
         });
         Ok(usages.collect())

@@ -21,8 +21,8 @@ pub struct DeploymentMetrics {
     pub active_services: Option<u64>,
     /// The time since the end of the oldest service that awaits cleanup.
     pub cleanup_lag: Option<Duration>,
-    /// Per resource group: name, booked numbers, free numbers.
-    pub groups: Vec<(String, u64, u64)>,
+    /// Per resource group: name, booked numbers, and free numbers if a number is booked only once.
+    pub groups: Vec<(String, u64, Option<u64>)>,
 }
 
 /// Replaces the values.
@@ -65,9 +65,12 @@ pub(super) fn write(text: &mut TextEncoder) {
     for (group, booked, _) in &groups {
         family.sample(&[("group", group)], booked);
     }
-    let help = "Free access numbers, by resource group. Exported by the cleanup leader only.";
+    let help =
+        "Free access numbers, by exclusive resource group. Exported by the cleanup leader only.";
     let mut family = text.gauge("access_numbers_free", help);
     for (group, _, free) in &groups {
-        family.sample(&[("group", group)], free);
+        if let Some(free) = free {
+            family.sample(&[("group", group)], free);
+        }
     }
 }

@@ -199,6 +199,9 @@ async fn metrics_of_all_replicas_are_exported_by_one_of_them() {
         let is_expected = all
             .iter()
             .all(|(name, value)| (sum(name) - value).abs() < 0.5);
+        // The numbers of a shared group can be booked again.
+        let mut shared = scrapes.iter();
+        assert!(!shared.any(|one| one.has("access_numbers_free{group=\"DNIS\"}")));
         (is_expected && lag.count() == 1).then_some(())
     })
     .await;
