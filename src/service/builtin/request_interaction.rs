@@ -51,8 +51,10 @@ impl PendingCreate {
             .create(ttl, changes, Some(booking.clone()), Some(&response))
             .await;
         let released = match &result {
-            // Repetitions of a request use one booking, which belongs to the service.
-            Ok(CreateOutcome::Created | CreateOutcome::Replayed(_)) => Ok(()),
+            Ok(CreateOutcome::Created) => Ok(()),
+            // Repetitions of a request use one booking, which belongs to the service, unless a call matched it before
+            // this request booked it.
+            Ok(CreateOutcome::Replayed(_)) => store.release_pending_number(&id, &booking).await,
             // If the service may exist, the cleanup decides.
             Err(error) if !error.had_no_effect() => Ok(()),
             // The service is that of another request, with another booking.

@@ -20,8 +20,8 @@ pub trait BookingStore: Send + Sync {
         request: &BookingRequest,
     ) -> Result<BookResult, StoreError>;
 
-    /// Releases the booking of a service whose create failed, unless a concurrent create with the same
-    /// [`IdempotencyKey`](crate::model::IdempotencyKey) has created the service with it.
+    /// Releases the booking of a create that made no service, unless the service of a concurrent create
+    /// with the same [`IdempotencyKey`](crate::model::IdempotencyKey) has it.
     async fn release_pending_number(
         &self,
         id: &ServiceId,

@@ -16,6 +16,7 @@ use crate::support::{
 
 mod codes;
 mod options;
+mod repetitions;
 mod strategies;
 
 on_every_kind_of_store!(
