@@ -99,8 +99,8 @@ impl<S: Stream<Item = Result<Bytes, PayloadError>> + Unpin> Reader<S> {
             }
             searched = self.buffer.len();
             if !self.fill_buffer().await? {
-                let hint = if self.buffer.contains(&b'\n') && !self.buffer.contains(&b'\r') {
-                    "; lines must end with CR LF"
+                let hint = if has_bare_lf(&self.buffer) {
+                    "; lines must end with CR LF, not with LF alone"
                 } else {
                     ""
                 };
@@ -137,7 +137,7 @@ impl<S: Stream<Item = Result<Bytes, PayloadError>> + Unpin> Reader<S> {
                 let close = [self.delimiter.needle().trim_ascii_start(), b"--"].concat();
                 let close = display_bytes(&close);
                 return Err(self.invalid_part(format_args!(
-                    "the body ends within it, without the closing line {close}"
+                    "the body ends within it, without a line break (CR LF) and the closing line {close}"
                 )));
             }
         }
@@ -278,4 +278,9 @@ impl<S: Stream<Item = Result<Bytes, PayloadError>> + Unpin> Reader<S> {
             None => Ok(false),
         }
     }
+}
+
+fn has_bare_lf(bytes: &[u8]) -> bool {
+    let mut line_feeds = memchr::memchr_iter(b'\n', bytes);
+    line_feeds.any(|at| at == 0 || bytes.get(at - 1) != Some(&b'\r'))
 }

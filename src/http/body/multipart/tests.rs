@@ -218,7 +218,12 @@ fn malformed_lines_are_rejected() {
         ),
         (
             format!("--XbX\r\n{PART_A_HEAD}1"),
-            "part 1 of the body: the body ends within it, without the closing line \"--XbX--\"",
+            "part 1 of the body: the body ends within it, without a line break (CR LF) and the closing line \
+             \"--XbX--\"",
+        ),
+        (
+            "--XbX\r\nContent-Disposition: form-data; name=\"a\"\n\n1\r\n--XbX--\r\n".to_owned(),
+            "part 1 of the body: the body ends within its headers; lines must end with CR LF, not with LF alone",
         ),
         (
             format!("--XbX\r\n{PART_A_HEAD}1\r\n--XbX\r\n{PART_A_HEAD}2\r\n"),
