@@ -58,6 +58,11 @@ impl Admin {
             "this replica has no lost catalog entries to restore; no changes were made";
         let lost = self.context.current_catalog.lost();
         let lost = lost.ok_or_else(|| AdminError::PreconditionFailed(nothing_lost.to_owned()))?;
+        if matches!(precondition, Precondition::None) {
+            let message =
+                "to restore the lost entries, send If-Match with the ETag of catalog/lost";
+            return Err(AdminError::PreconditionRequired(message.to_owned()));
+        }
         let plan = |stored: &StoredCatalog| {
             precondition.check(Some(&stored.version), "the catalog")?;
             let (mut changes, mut restored) = (Vec::new(), ImportReport::default());
