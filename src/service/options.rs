@@ -16,7 +16,7 @@ pub(super) use self::table::{
 use self::table::{GROUP_OPTIONS, SERVICE_OPTIONS};
 pub use self::values::{OptionValue, Options, REDACTED, is_option_name};
 pub(super) use self::values::{RestoreError, redact, restore_secrets, without_empty};
-use super::parameters::{parse_boolean, parse_integer_in_range};
+use super::parameters::{parse_boolean, parse_integer, parse_integer_in_range};
 
 mod presets;
 mod suggestions;
@@ -249,6 +249,21 @@ pub(super) fn is_secret(option: &str) -> bool {
 pub(super) fn is_server_side(option: &str) -> bool {
     let mut options = SERVICE_OPTIONS.iter().filter(|row| row.is_server_side);
     options.any(|row| name_prefix(row.name) == name_prefix(option))
+}
+
+/// Whether two values of an option of a service are equal in its type: numbers and booleans have several notations.
+pub(super) fn is_same_value(option: &str, a: &str, b: &str) -> bool {
+    let row = SERVICE_OPTIONS.iter().find(|row| row.matches(option));
+    // The maximum TTL changes no type.
+    let option_type = row.map(|row| (row.option_type)(0));
+    a == b
+        || match option_type {
+            Some(OptionType::Integer(..)) => {
+                parse_integer(a).is_some() && parse_integer(a) == parse_integer(b)
+            }
+            Some(OptionType::Boolean) => a.eq_ignore_ascii_case(b),
+            _ => false,
+        }
 }
 
 fn name_prefix(option: &str) -> &str {

@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{ServiceError, definition::Definition, options::is_server_side};
+use super::{
+    ServiceError,
+    definition::Definition,
+    options::{is_same_value, is_server_side},
+};
 
 /// The exception to the precedence: for this option the request takes precedence.
 const REQUEST_PRECEDENCE_OPTION: &str = "_booking_expiration_timeout";
@@ -56,7 +60,9 @@ impl Parameters {
                 REQUEST_PRECEDENCE_OPTION => requested,
                 _ => self.effective(definition, name).map(str::trim),
             };
-            requested.is_some() && requested != effective && !is_server_side(name)
+            let is_overridden =
+                requested.is_some_and(|value| !is_same_value(name, value, effective.unwrap_or("")));
+            is_overridden && !is_server_side(name)
         });
         names.cloned().collect()
     }
