@@ -94,7 +94,7 @@ pub enum ApiError {
     /// The resource group has no free number.
     #[error("{message}")]
     NoAccessNumber {
-        /// The text, with the group.
+        /// The text, without the name of the group, which is internal.
         message: String,
         /// Seconds after which a number may be free.
         retry_after: u64,
@@ -296,9 +296,7 @@ impl From<ServiceError> for ApiError {
             | ServiceError::NoSuchBinary { .. } => Self::KeyNotFound(message),
             ServiceError::NoSuchRequest { .. } => Self::RequestNotFound(message),
             ServiceError::NoMatch(_) => Self::NoMatch(message),
-            ServiceError::NoAccessNumber {
-                retry_after: wait, ..
-            } => Self::NoAccessNumber {
+            ServiceError::NoAccessNumber { retry_after: wait } => Self::NoAccessNumber {
                 message,
                 retry_after: retry_after_seconds(wait),
             },

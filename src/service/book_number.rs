@@ -139,10 +139,7 @@ impl NumberRequest {
         match store.book_number(owner, &self.group, &self.request).await? {
             BookResult::Booked(booking) => Ok(NumberResult::Booked(booking)),
             BookResult::Replayed(stored) => Ok(NumberResult::Replayed(stored)),
-            BookResult::Exhausted(retry_after) => Err(ServiceError::NoAccessNumber {
-                group: self.group.name.clone(),
-                retry_after,
-            }),
+            BookResult::Exhausted(retry_after) => Err(ServiceError::NoAccessNumber { retry_after }),
             // The cleanup removed the service before it was created.
             BookResult::ServiceNotFound if owner.is_new() => Err(ServiceError::UploadLost),
             BookResult::ServiceNotFound => Err(ServiceError::NoSuchService(owner.id().clone())),

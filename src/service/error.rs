@@ -64,10 +64,8 @@ pub enum ServiceError {
     #[error("no booking matches a call to {0} with this access code and caller number")]
     NoMatch(String),
     /// All numbers of a group are booked.
-    #[error("all access numbers of resource group {group:?} are booked")]
+    #[error("all access numbers are booked")]
     NoAccessNumber {
-        /// The group.
-        group: String,
         /// When the next number may be free.
         retry_after: Duration,
     },

@@ -54,7 +54,7 @@ impl ApiError {
             Self::RequestNotFound(no_request.to_owned()),
             Self::NoMatch(no_match.to_owned()),
             Self::NoAccessNumber {
-                message: "all access numbers of resource group \"DNIS\" are booked".to_owned(),
+                message: "all access numbers are booked".to_owned(),
                 retry_after: 30,
             },
             Self::NotFound("/genesys/2/service/store".to_owned()),
