@@ -28,11 +28,11 @@ const MAX_TRACKED_ADDRESSES: usize = 10_000;
 pub struct FailedCredentials {
     max: u64,
     window: Duration,
-    failed_logins: Mutex<FailedLogins>,
+    failed_sign_ins: Mutex<FailedSignIns>,
 }
 
 #[derive(Debug, Default)]
-struct FailedLogins {
+struct FailedSignIns {
     last_failures: HashMap<String, Instant>,
     /// When the table overflowed. For a while after that all addresses are treated as recent.
     overflowed_at: Option<Instant>,
@@ -45,7 +45,7 @@ impl FailedCredentials {
         Self {
             max: settings.failed_credentials_per_address,
             window: settings.window,
-            failed_logins: Mutex::default(),
+            failed_sign_ins: Mutex::default(),
         }
     }
 
@@ -108,26 +108,28 @@ impl FailedCredentials {
 
     fn record_failure(&self, address: IpAddr) {
         let now = Instant::now();
-        let mut failed_logins = self.lock();
-        if failed_logins.last_failures.len() >= MAX_TRACKED_ADDRESSES {
-            failed_logins
+        let mut failed_sign_ins = self.lock();
+        if failed_sign_ins.last_failures.len() >= MAX_TRACKED_ADDRESSES {
+            failed_sign_ins
                 .last_failures
                 .retain(|_, last_failure| self.is_recent(*last_failure, now));
         }
-        if failed_logins.last_failures.len() >= MAX_TRACKED_ADDRESSES {
-            failed_logins.last_failures.clear();
-            failed_logins.overflowed_at = Some(now);
+        if failed_sign_ins.last_failures.len() >= MAX_TRACKED_ADDRESSES {
+            failed_sign_ins.last_failures.clear();
+            failed_sign_ins.overflowed_at = Some(now);
         }
-        failed_logins
+        failed_sign_ins
             .last_failures
             .insert(client_network(address), now);
     }
 
     fn has_recent_failure(&self, address: IpAddr) -> bool {
         let now = Instant::now();
-        let failed_logins = self.lock();
-        let last_failure = failed_logins.last_failures.get(&client_network(address));
-        let mut failures = last_failure.into_iter().chain(&failed_logins.overflowed_at);
+        let failed_sign_ins = self.lock();
+        let last_failure = failed_sign_ins.last_failures.get(&client_network(address));
+        let mut failures = last_failure
+            .into_iter()
+            .chain(&failed_sign_ins.overflowed_at);
         self.max > 0 && failures.any(|failed_at| self.is_recent(*failed_at, now))
     }
 
@@ -136,8 +138,8 @@ impl FailedCredentials {
         now.saturating_duration_since(failed_at) < self.window * 2
     }
 
-    fn lock(&self) -> MutexGuard<'_, FailedLogins> {
-        self.failed_logins
+    fn lock(&self) -> MutexGuard<'_, FailedSignIns> {
+        self.failed_sign_ins
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
