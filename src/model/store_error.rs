@@ -14,7 +14,7 @@ pub enum StoreError {
     #[error("{0} requests are already waiting for the store")]
     Busy(usize),
     /// The store did not respond: retry later. The change may or may not have been made.
-    #[error("store did not respond, outcome unknown: {0}")]
+    #[error("store did not respond: {0}")]
     Unknown(String),
     /// The store has no space left. Nothing changed.
     #[error("store full: {0}")]
@@ -39,6 +39,7 @@ impl StoreError {
     #[must_use]
     pub fn to_finding(&self) -> Finding {
         let reason = match self {
+            Self::Busy(_) => Reason::Overloaded,
             Self::Full(_) => Reason::StoreFull,
             Self::Denied(_) => Reason::MissingRights,
             _ => Reason::StoreUnreachable,

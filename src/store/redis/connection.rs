@@ -62,6 +62,10 @@ mod write_coalescing;
 /// The pause before a command is sent again that two servers redirect to each other.
 const REDIRECT_RETRY_DELAY: Duration = Duration::from_millis(20);
 
+/// The maximum number of concurrent health checks of a worker. They do not count as operations in flight,
+/// so that a replica with many of those stays ready.
+const MAX_HEALTH_CHECKS: usize = 8;
+
 /// The maximum number of random tags tried to find a key on a certain server of a Cluster.
 const MAX_TAGS_TRIED: usize = 4_096;
 
@@ -71,6 +75,7 @@ pub(super) struct Connections {
     /// The number of operations in flight, and its maximum.
     in_flight: AtomicUsize,
     max_in_flight: usize,
+    health_checks: AtomicUsize,
     connect_timeout: Duration,
     refresh_task: Option<JoinHandle<()>>,
     /// Whether the topology has been read at least once.
@@ -87,6 +92,17 @@ impl Drop for Connections {
 
 /// Counts one operation in flight.
 struct InFlightPermit<'a>(&'a AtomicUsize);
+
+impl<'a> InFlightPermit<'a> {
+    fn acquire(counter: &'a AtomicUsize, max: usize) -> Result<Self, StoreError> {
+        let in_flight = counter.fetch_add(1, Relaxed);
+        let permit = Self(counter);
+        if in_flight < max {
+            return Ok(permit);
+        }
+        Err(StoreError::Busy(in_flight))
+    }
+}
 
 impl Drop for InFlightPermit<'_> {
     fn drop(&mut self) {
@@ -127,6 +143,7 @@ impl Connections {
             cluster,
             in_flight: AtomicUsize::new(0),
             max_in_flight: settings.max_in_flight,
+            health_checks: AtomicUsize::new(0),
             connect_timeout,
             refresh_task,
             refreshed,
@@ -249,12 +266,7 @@ impl Connections {
     }
 
     fn acquire_permit(&self) -> Result<InFlightPermit<'_>, StoreError> {
-        let in_flight = self.in_flight.fetch_add(1, Relaxed);
-        let permit = InFlightPermit(&self.in_flight);
-        if in_flight < self.max_in_flight {
-            return Ok(permit);
-        }
-        Err(StoreError::Busy(in_flight))
+        InFlightPermit::acquire(&self.in_flight, self.max_in_flight)
     }
 
     fn node_for(&self, command: &Cmd) -> Result<Arc<Node>, StoreError> {

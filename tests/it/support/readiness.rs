@@ -14,6 +14,13 @@ pub(crate) async fn readiness(app: &TestApp) -> (u16, Value) {
     (response.status.as_u16(), response.json())
 }
 
+/// The names of all reasons in the body.
+pub(crate) fn reasons(body: &Value) -> Vec<&str> {
+    let all = body["reasons"].as_array().unwrap();
+    let names = all.iter().map(|reason| reason["reason"].as_str().unwrap());
+    names.collect()
+}
+
 /// Waits until the main reason is `reason`; returns status and body.
 pub(crate) async fn wait_for_reason(app: &TestApp, reason: &str) -> (u16, Value) {
     let deadline = Instant::now() + TIMEOUT;

@@ -80,12 +80,13 @@ const COMMANDS: &[(Requirement, &str)] = &[
 const KEY_CREATING_COMMANDS: [&str; 5] = ["INCR", "DECR", "HSET", "ZADD", "XADD"];
 
 /// The rules without which no service can be created or read.
-const ESSENTIAL_RULES: [&str; 7] = [
+const ESSENTIAL_RULES: [&str; 8] = [
     "+evalsha",
     "+exists",
     "+hget",
     "+hset",
     "+pexpireat",
+    "+script|load",
     "+set",
     "+time",
 ];

@@ -1,11 +1,13 @@
 //! The health check of Redis: it sends each server that has data a command that reads a key and one that
 //! would write one but changes nothing.
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use futures_util::future::join_all;
 use redis::{Pipeline, Value, cmd};
 
 use super::{
-    Connections,
+    Connections, InFlightPermit, MAX_HEALTH_CHECKS,
     errors::{Redirect, restriction_of},
     node::Node,
     server_mode::{ServerMode, finding_of},
@@ -32,12 +34,14 @@ impl Connections {
     /// none.
     ///
     /// # Errors
-    /// [`StoreError::Busy`] if too many operations are in flight.
+    /// [`StoreError::Busy`] if too many health checks are in flight.
     pub(in crate::store::redis) async fn check_health(
         &self,
         keys: &Keys,
     ) -> Result<Vec<Finding>, StoreError> {
-        let _permit = self.acquire_permit()?;
+        let _permit = InFlightPermit::acquire(&self.health_checks, MAX_HEALTH_CHECKS)?;
+        // Later the operations in flight may have ended.
+        let is_overloaded = self.in_flight.load(Relaxed) >= self.max_in_flight;
         let (map, topology_error) = (self.cluster.slot_map(), self.cluster.topology_error());
         if map.nodes().is_empty() {
             let unknown = || Finding::new(Reason::StoreUnreachable, "Redis topology unknown");
@@ -59,7 +63,11 @@ impl Connections {
         if all.iter().any(|health| health.read.is_some()) {
             self.cluster.refresh_requested.notify_one();
         }
-        Ok(summarize(&map, all, topology_error))
+        let mut findings = summarize(&map, all, topology_error);
+        if is_overloaded {
+            findings.push(Finding::new(Reason::Overloaded, ""));
+        }
+        Ok(findings)
     }
 }
 
@@ -95,18 +103,18 @@ async fn probe(node: &Node, commands: &Pipeline, is_single: bool) -> Health {
         .into_iter()
         .map(|reply: Result<Value, _>| reply.err());
     let (read, write) = (errors.next().flatten(), errors.next().flatten());
-    Health {
-        read: read.and_then(|error| match Redirect::from_error(&error) {
-            None => Some(finding_of(&error)),
-            // A proxy may hide the mode, but not this error.
-            Some(_) if is_single => ServerMode::Cluster.mismatch(RedisMode::Single),
-            Some(_) => None,
-        }),
-        write: write.and_then(|error| {
-            let reason = restriction_of(&error)?;
-            Some(Finding::new(reason, error.to_string()))
-        }),
-    }
+    let read = read.and_then(|error| match Redirect::from_error(&error) {
+        None => Some(finding_of(&error)),
+        // A proxy may hide the mode, but not this error.
+        Some(_) if is_single => ServerMode::Cluster.mismatch(RedisMode::Single),
+        Some(_) => None,
+    });
+    // Restrictions of writes imply that reads work.
+    let write = write.filter(|_| read.is_none()).and_then(|error| {
+        let reason = restriction_of(&error)?;
+        Some(Finding::new(reason, error.to_string()))
+    });
+    Health { read, write }
 }
 
 /// Combines the states of all servers.

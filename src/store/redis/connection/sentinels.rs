@@ -118,7 +118,16 @@ impl Sentinels {
             }
             let responded = self.addresses.len() - pending.len() - failures.len();
             let candidates = self.candidates(&votes, responded);
-            if let Some(primary) = self.choose_primary(candidates, current, &mut roles).await {
+            let chosen = self.choose_primary(candidates, current, &mut roles).await;
+            if let Some(primary) = chosen {
+                if primary.votes == 0 {
+                    // The primary in use is kept, but no sentinel that has responded names it.
+                    if pending.is_empty() {
+                        return Err(stale_finding(&primary.address));
+                    }
+                    until = None;
+                    continue;
+                }
                 let address = primary.address.clone();
                 *self
                     .last_primary
@@ -303,6 +312,11 @@ fn add_vote(
         votes: 1,
         position,
     });
+}
+
+fn stale_finding(primary: &ConnectionAddr) -> Finding {
+    let detail = format!("no sentinel that responds names the primary in use, {primary}");
+    Finding::new(Reason::SentinelsUnreachable, detail)
 }
 
 fn is_loading(error: &redis::RedisError) -> bool {

@@ -68,9 +68,31 @@ impl ServerMode {
     }
 }
 
+/// The text of an error; of several errors in a pipeline only the first one, because the others usually
+/// are the same.
+fn first_error_text(error: &RedisError) -> String {
+    let errors = error.clone().into_server_errors();
+    match errors.as_deref() {
+        Some([(_, first), _, ..]) => first.to_string(),
+        _ => error.to_string(),
+    }
+}
+
+/// The command in the text of a denial, as ACL rules name it: `no permissions to run the 'x' command`.
+fn denied_command(text: &str) -> Option<&str> {
+    let (_, quoted) = text.split_once("run the '")?;
+    quoted.split_once("' command").map(|(command, _)| command)
+}
+
 /// The finding for a server that could not be used.
 pub(super) fn finding_of(error: &RedisError) -> Finding {
-    let (reason, text) = (reason_of(error), error.to_string());
+    let (reason, text) = (reason_of(error), first_error_text(error));
+    if reason == Reason::MissingRights
+        && let Some(command) = denied_command(&text)
+    {
+        let message = format!("the Redis user lacks the right +{command}");
+        return Finding::with_message(reason, message, text);
+    }
     match advice(&text) {
         Some(advice) => {
             let message = format!("the TLS connection to Redis failed: {advice}");
@@ -83,6 +105,23 @@ pub(super) fn finding_of(error: &RedisError) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn denied_commands_are_named() {
+        for (text, command) in [
+            (
+                "this user has no permissions to run the 'script|load' command",
+                Some("script|load"),
+            ),
+            (
+                "User a has no permissions to run the 'script' command or its subcommand",
+                Some("script"),
+            ),
+            ("No permissions to access a key", None),
+        ] {
+            assert_eq!(denied_command(text), command);
+        }
+    }
 
     #[test]
     fn each_mismatch_names_the_setting_and_its_value() {

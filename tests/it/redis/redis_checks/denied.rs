@@ -133,3 +133,29 @@ async fn rights_check_leaves_no_keys() {
         assert!(keys.is_empty(), "{keys:?}");
     }
 }
+
+#[tokio::test]
+async fn denied_loading_of_scripts_is_named_once() {
+    let redis = start_valid_redis(&[]).await;
+    let mut connection = redis.connection().await.unwrap();
+    set_user(&mut connection, &["~*", "&*", "+@all", "-script|load"]).await;
+    let (program, address) = start_replica(&url_as_user(&redis.url()), &[]).await;
+    let ready = Client::new().get(format!("http://{address}/readyz"));
+    let body = eventually("the right is named", async || {
+        let request = ready.try_clone().unwrap();
+        let body = TestResponse::send(request).await.text().to_owned();
+        body.contains("+script|load").then_some(body)
+    })
+    .await;
+    assert!(body.starts_with("not ready: missing_rights: "), "{body}");
+    for event in program.log_events("redis connection failed") {
+        let detail = event["detail"].as_str().unwrap();
+        assert_eq!(detail.matches("script|load").count(), 1, "{detail}");
+    }
+    set_user(&mut connection, &["+script|load"]).await;
+    eventually("the replica is ready", async || {
+        let request = ready.try_clone().unwrap();
+        (TestResponse::send(request).await.status == 200).then_some(())
+    })
+    .await;
+}

@@ -6,7 +6,7 @@ use crate::support::{
     Bodies, RedisKind, TestApp, TestRedis, TestResponse,
     dedicated_redis::DedicatedRedis,
     eventually, random_prefix,
-    readiness::{readiness, wait_for_reason},
+    readiness::{readiness, reasons, wait_for_reason},
 };
 
 use super::resharding::{cluster_nodes, command};
@@ -48,6 +48,7 @@ async fn cluster_down_is_not_ready_but_partly_down_is() {
         (503, Some(false)),
         "{body}"
     );
+    assert_eq!(reasons(&body), ["cluster_down"], "{body}");
     assert_eq!(count_successes(&app).await, 0);
 
     for member in &mut members {
@@ -95,4 +96,20 @@ async fn cluster_without_slots_is_not_ready() {
         .command(&["CLUSTER", "DELSLOTSRANGE", "0", "16383"])
         .await;
     assert_eq!(wait_for_reason(&app, "cluster_down").await.0, 503);
+}
+
+#[tokio::test]
+async fn replica_without_stale_data_has_one_reason() {
+    let primary = DedicatedRedis::start(&[]).await;
+    let replica = DedicatedRedis::start(&[("replica-serve-stale-data", "no")]).await;
+    let url = replica.url();
+    let app = TestApp::start(None, &random_prefix(), &[("redis.url", url.as_str())]).await;
+    wait_for_reason(&app, "ready").await;
+    let port = primary.port().to_string();
+    replica.command(&["REPLICAOF", "127.0.0.1", &port]).await;
+    wait_for_reason(&app, "read_only").await;
+    primary.kill();
+    let (status, body) = wait_for_reason(&app, "no_primary").await;
+    assert_eq!(status, 503, "{body}");
+    assert_eq!(reasons(&body), ["no_primary"], "{body}");
 }

@@ -9,6 +9,7 @@ use crate::support::{
     Bodies, RedisKind, TestApp, TestRedis, TestResponse,
     proxy::{Proxy, ProxyMode},
     random_prefix,
+    readiness::wait_for_reason,
 };
 
 #[tokio::test]
@@ -77,6 +78,22 @@ async fn requests_over_the_in_flight_limit_are_rejected() {
         );
         assert_eq!(response.header("retry-after"), "1");
     }
+    // Overload does not take the replica out of the load balancer.
+    let load = async {
+        loop {
+            join_all((0..20).map(|_| TestResponse::send(app.get(&path)))).await;
+        }
+    };
+    let (status, body) = tokio::select! {
+        () = load => return,
+        found = wait_for_reason(&app, "overloaded") => found,
+    };
+    assert_eq!(
+        (status, body["ready"].as_bool()),
+        (200, Some(true)),
+        "{body}"
+    );
+    wait_for_reason(&app, "ready").await;
     // Rejected requests do not count as in flight.
     for _ in 0..10 {
         assert_eq!(TestResponse::send(app.get(&path)).await.status, 200);

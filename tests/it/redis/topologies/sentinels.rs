@@ -154,6 +154,32 @@ async fn working_primary_remains_in_use_without_sentinels() {
     wait_for_reason(&app, "ready").await;
 }
 
+#[tokio::test]
+async fn last_sentinel_that_is_stale_is_reported() {
+    let (primary, old) = primary_and_replica().await;
+    for stale_epoch in [Some(1), Some(3), None] {
+        let start = || FakeSentinel::start(SentinelReply::Primary(primary.port(), Some(2)));
+        let sentinels = [start(), start(), start()];
+        let app = start_behind(&url_of(&[&sentinels[0], &sentinels[1], &sentinels[2]])).await;
+        wait_for_reason(&app, "ready").await;
+        sentinels[0].set_reply(SentinelReply::Primary(old.port(), stale_epoch));
+        sentinels[1].set_reply(SentinelReply::Error);
+        sentinels[2].set_reply(SentinelReply::Hang);
+        let (status, body) = wait_for_reason(&app, "sentinels_unreachable").await;
+        assert_eq!(status, 200, "{body}");
+        for _ in 0..10 {
+            let create = app.post("/genesys/1/service/store").form_body("a=1");
+            assert_eq!(
+                TestResponse::send(create).await.status,
+                200,
+                "{stale_epoch:?}"
+            );
+        }
+        sentinels[1].set_reply(SentinelReply::Primary(primary.port(), Some(2)));
+        wait_for_reason(&app, "ready").await;
+    }
+}
+
 async fn has_services(server: &DedicatedRedis) -> bool {
     let mut connection = server.connection().await.unwrap();
     let keys: Vec<Value> = cmd("KEYS")
