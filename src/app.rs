@@ -27,6 +27,7 @@ use crate::{
     },
     settings::{RouteGroups, Settings, SettingsError},
     store::{CatalogStore, Clock, ConsistencyCheck, WallClock, redis::RedisStore},
+    telemetry::metrics::{BackendMetrics, Exporter, Metrics, RedisMetrics, Sources},
 };
 
 mod background;
@@ -70,7 +71,7 @@ pub struct RunningServer {
 /// As [`catalog`]; [`StartError::Tls`] for an invalid certificate or key.
 pub fn check(settings: &Settings) -> Result<Vec<String>, StartError> {
     let (file, catalog) = read_catalog(settings, &catalog_context(settings))?;
-    backends(settings, &catalog)?;
+    backends(settings, &catalog, BackendMetrics::default())?;
     if let Some(tls) = &settings.tls {
         Certificates::load(tls)?.config()?;
     }
@@ -144,12 +145,16 @@ fn catalog_context(settings: &Settings) -> CatalogContext {
     }
 }
 
-/// The clients of the backends in the catalog.
+/// The clients of the backends in the catalog. Requests are counted in `metrics`.
 ///
 /// # Errors
 /// [`StartError::Backends`] if the configured certificates cannot be used.
-pub fn backends(settings: &Settings, catalog: &Catalog) -> Result<Arc<Backends>, StartError> {
-    let backends = Backends::new(&settings.backend, catalog.needs_tls());
+pub fn backends(
+    settings: &Settings,
+    catalog: &Catalog,
+    metrics: BackendMetrics,
+) -> Result<Arc<Backends>, StartError> {
+    let backends = Backends::new(&settings.backend, catalog.needs_tls(), metrics);
     backends.map(Arc::new).map_err(StartError::Backends)
 }
 
@@ -162,7 +167,7 @@ pub async fn verify_bookings(settings: &Settings) -> Result<ConsistencyReport, S
     if settings.redis.urls.is_empty() {
         return Err(StartError::RedisNotConfigured);
     }
-    let store = open_redis(settings).await?;
+    let store = open_redis(settings, &RedisMetrics::default()).await?;
     let stored = store.read_catalog().await?;
     let catalog = catalog.with_stored(
         &stored,
@@ -188,7 +193,8 @@ pub async fn verify_redis(settings: &Settings) -> Result<StoreReport, StartError
     if settings.redis.urls.is_empty() {
         return Err(StartError::RedisNotConfigured);
     }
-    Ok(open_redis(settings).await?.check_servers().await?)
+    let store = open_redis(settings, &RedisMetrics::default()).await?;
+    Ok(store.check_servers().await?)
 }
 
 /// The catalog as a file: the entries of the catalog file, and the stored entries if Redis is configured.
@@ -200,7 +206,8 @@ pub async fn export(settings: &Settings, secrets: Secrets) -> Result<String, Sta
     let stored = if settings.redis.urls.is_empty() {
         StoredCatalog::default()
     } else {
-        open_redis(settings).await?.read_catalog().await?
+        let store = open_redis(settings, &RedisMetrics::default()).await?;
+        store.read_catalog().await?
     };
     Ok(service::export_catalog(&file, &stored, secrets)?)
 }
@@ -242,8 +249,10 @@ pub async fn start_with_clock(
         .as_ref()
         .map(Certificates::config)
         .transpose()?;
-    let store_backend = StoreBackend::new(&settings);
-    let backends = backends(&settings, &admin_context.file_catalog)?;
+    let metrics = Metrics::default();
+    let store_backend = StoreBackend::new(&settings, &metrics.redis);
+    let client_metrics = metrics.backends.clone();
+    let backends = backends(&settings, &admin_context.file_catalog, client_metrics)?;
     let mut background = BackgroundTasks::start(
         &store_backend,
         &settings,
@@ -262,7 +271,18 @@ pub async fn start_with_clock(
     );
     let replica_id = replica.id.clone();
     let skew = background.monitor_clock(&settings, wall, readiness.clone());
-    background.send_heartbeats(replica, Arc::clone(&admin_context), skew);
+    let responses = metrics.http.totals.clone();
+    let context = Arc::clone(&admin_context);
+    background.send_heartbeats(replica, context, skew.clone(), responses);
+    let memory = MemoryBudgets::new(&settings.limits);
+    let catalog = admin_context.current_catalog.clone();
+    let sources = Sources {
+        readiness: readiness.clone(),
+        memory: memory.clone(),
+        cleanup: background.cleanup.clone(),
+        clock_skew: Box::new(move || skew.seconds()),
+        catalog_entries_lost: Box::new(move || catalog.lost_entries()),
+    };
     let factory = WorkerFactory {
         admin_context,
         limits: Arc::new(settings.limits.clone()),
@@ -270,7 +290,9 @@ pub async fn start_with_clock(
         store_backend,
         backends,
         readiness,
-        memory: MemoryBudgets::new(&settings.limits),
+        memory,
+        exporter: Arc::new(Exporter::new(&metrics, sources)),
+        metrics,
         settings: Arc::new(settings),
     };
     let mut running = RunningServer {
@@ -371,6 +393,6 @@ impl RunningServer {
     }
 }
 
-async fn open_redis(settings: &Settings) -> Result<RedisStore, StoreError> {
-    RedisStore::open(&settings.redis, settings.limits.keys).await
+async fn open_redis(settings: &Settings, metrics: &RedisMetrics) -> Result<RedisStore, StoreError> {
+    RedisStore::open(&settings.redis, settings.limits.keys, metrics).await
 }

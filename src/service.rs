@@ -11,8 +11,8 @@ pub use self::{
         ActiveService, Actor, Admin, AdminContext, AdminError, AdminSession, AuditLogPage,
         CatalogEntry, Difference, EntryOrigin, GroupUsage, ImportMode, ImportReport, LostEntries,
         MAX_SAMPLED_GROUPS, MostUsedGroups, Overview, Precondition, PutOutcome, Replica,
-        ReplicaStats, Secrets, ServiceSearchResult, StoreOutage, StoreStatus, UsageSample,
-        deregister, export_catalog,
+        ReplicaStats, Secrets, ServiceSearchResult, StatsSampler, StoreOutage, StoreStatus,
+        UsageSample, deregister, export_catalog,
     },
     auth::BasicCredentials,
     backend_requests::PreparedRequest,
@@ -48,6 +48,7 @@ use crate::{
     },
     settings::{Limits, RateLimit, RouteGroups},
     store::Store,
+    telemetry::metrics::BinaryMetrics,
 };
 
 mod access_code;
@@ -92,6 +93,7 @@ pub struct Services {
     failed_credentials: Arc<FailedCredentials>,
     backends: Arc<Backends>,
     memory: MemoryBudgets,
+    binaries: BinaryMetrics,
 }
 
 impl Services {
@@ -110,6 +112,7 @@ impl Services {
             route_groups: RouteGroups::ALL,
             store,
             memory: MemoryBudgets::new(&limits),
+            binaries: BinaryMetrics::default(),
             limits,
             phone_numbers,
             rate_limit: RateLimit::default(),
@@ -145,6 +148,13 @@ impl Services {
         self
     }
 
+    /// Sets the metrics of binaries that all workers share.
+    #[must_use]
+    pub fn with_binary_metrics(mut self, metrics: BinaryMetrics) -> Self {
+        self.binaries = metrics;
+        self
+    }
+
     /// The memory budgets.
     #[must_use]
     pub fn memory(&self) -> &MemoryBudgets {
@@ -171,8 +181,8 @@ impl Services {
     /// Uploads for an existing service. The first upload checks that it exists.
     #[must_use]
     pub fn uploads(&self, id: &ServiceId) -> Uploads {
-        let budget = self.memory.requests.clone();
-        Uploads::for_existing(Arc::clone(&self.store), id.clone(), budget)
+        let (budget, metrics) = (self.memory.requests.clone(), self.binaries.clone());
+        Uploads::for_existing(Arc::clone(&self.store), id.clone(), budget, metrics)
     }
 
     /// Describes a service, without its values.

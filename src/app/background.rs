@@ -8,26 +8,30 @@ use tracing::{debug, warn};
 use super::{free_memory::return_freed_memory, open_redis};
 use crate::{
     backend::Backends,
-    model::{StoreError, readiness::Readiness},
+    model::{
+        StoreError, cleanup_status::CleanupStatus, readiness::Readiness,
+        response_counts::ResponseCounts,
+    },
     service::{
         AdminContext, CatalogReloader, ClockSkew, CurrentCatalog, Replica, SessionTerminator,
-        monitor_clock_skew, monitor_readiness,
+        StatsSampler, monitor_clock_skew, monitor_readiness,
     },
     settings::Settings,
     store::{AdminStore, WallClock, memory::MemoryStore},
+    telemetry::metrics::RedisMetrics,
 };
 
 /// The configured store, which each worker opens.
 #[derive(Clone)]
 pub(super) enum StoreBackend {
     Memory(Arc<MemoryStore>),
-    Redis(Arc<Settings>),
+    Redis(Arc<Settings>, RedisMetrics),
 }
 
 impl StoreBackend {
-    pub(super) fn new(settings: &Settings) -> Self {
+    pub(super) fn new(settings: &Settings, metrics: &RedisMetrics) -> Self {
         if !settings.redis.urls.is_empty() {
-            return Self::Redis(Arc::new(settings.clone()));
+            return Self::Redis(Arc::new(settings.clone()), metrics.clone());
         }
         warn!("redis.url is not set: all data is in this process only and is lost when it ends");
         let store = MemoryStore::new(settings.memory.limit_bytes, settings.limits.keys);
@@ -38,14 +42,14 @@ impl StoreBackend {
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Memory(_) => "memory",
-            Self::Redis(_) => "redis",
+            Self::Redis(..) => "redis",
         }
     }
 
     pub(super) async fn open(&self) -> Result<Arc<dyn AdminStore>, StoreError> {
         match self {
             Self::Memory(store) => Ok(Arc::clone(store) as Arc<dyn AdminStore>),
-            Self::Redis(settings) => Ok(Arc::new(open_redis(settings).await?)),
+            Self::Redis(settings, metrics) => Ok(Arc::new(open_redis(settings, metrics).await?)),
         }
     }
 }
@@ -53,6 +57,7 @@ impl StoreBackend {
 /// Tasks that run independently of requests.
 pub(super) struct BackgroundTasks {
     pub(super) store: Arc<dyn AdminStore>,
+    pub(super) cleanup: CleanupStatus,
     pub(super) tasks: Vec<JoinHandle<()>>,
 }
 
@@ -67,19 +72,20 @@ impl BackgroundTasks {
     ) -> Result<Self, StoreError> {
         let current_catalog = &admin_context.current_catalog;
         let terminator = SessionTerminator::new(current_catalog.clone(), Arc::clone(backends));
-        let (store, cleanup): (Arc<dyn AdminStore>, _) = match store_backend {
+        let (store, status, cleanup): (Arc<dyn AdminStore>, _, _) = match store_backend {
             StoreBackend::Memory(store) => {
-                let store = Arc::clone(store);
+                let (store, status) = (Arc::clone(store), store.cleanup_status().clone());
                 let groups = current_catalog.subscribe_groups();
                 let cleanup = Arc::clone(&store).clean_up(groups, Arc::new(terminator));
-                (store, tokio::spawn(cleanup))
+                (store, status, tokio::spawn(cleanup))
             }
-            StoreBackend::Redis(settings) => {
-                let store = Arc::new(open_redis(settings).await?);
+            StoreBackend::Redis(settings, metrics) => {
+                let store = Arc::new(open_redis(settings, metrics).await?);
+                let status = store.cleanup_status().clone();
                 let groups = current_catalog.subscribe_groups();
                 let terminator = Arc::new(terminator);
                 let cleanup = Arc::clone(&store).clean_up(groups, terminator, readiness.clone());
-                (store, tokio::spawn(cleanup))
+                (store, status, tokio::spawn(cleanup))
             }
         };
         let mut reloader = CatalogReloader::new(
@@ -100,7 +106,11 @@ impl BackgroundTasks {
             let sampling = async move { usage.run(&*store, &current_catalog).await };
             tasks.push(tokio::spawn(sampling));
         }
-        Ok(Self { store, tasks })
+        Ok(Self {
+            store,
+            cleanup: status,
+            tasks,
+        })
     }
 
     /// Logs each change of the readiness.
@@ -120,8 +130,11 @@ impl BackgroundTasks {
         replica: Replica,
         admin_context: Arc<AdminContext>,
         skew: ClockSkew,
+        responses: ResponseCounts,
     ) {
         let store = Arc::clone(&self.store);
+        let catalog = admin_context.current_catalog.clone();
+        let sampler = StatsSampler::new(responses, self.cleanup.clone(), skew, catalog);
         let heartbeats = async move {
             let AdminContext {
                 current_catalog,
@@ -129,7 +142,7 @@ impl BackgroundTasks {
                 ..
             } = &*admin_context;
             replica
-                .send_heartbeats(&*store, current_catalog, store_status, &skew)
+                .send_heartbeats(&*store, current_catalog, store_status, sampler)
                 .await;
         };
         self.tasks.push(tokio::spawn(heartbeats));

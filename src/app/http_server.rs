@@ -8,6 +8,7 @@
 use std::{
     fmt, io,
     net::{SocketAddr, TcpListener},
+    sync::Arc,
     time::Duration,
 };
 
@@ -31,7 +32,7 @@ use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::rejected_requests::{Accepted, respond_to_rejected};
-use crate::settings::Server;
+use crate::{settings::Server, telemetry::metrics::HttpMetrics};
 
 const HTTP_1: &[u8] = b"http/1.1";
 const HTTP_2: &[u8] = b"h2";
@@ -50,7 +51,8 @@ pub(super) fn with_alpn(mut tls: ServerConfig, http2: bool) -> ServerConfig {
     tls
 }
 
-/// Serves `app` on `socket`, over TLS if there is a configuration for it.
+/// Serves `app` on `socket`, over TLS if there is a configuration for it. Requests that the parser rejects are counted in
+/// `metrics`.
 ///
 /// # Errors
 /// The error of the operating system.
@@ -58,6 +60,7 @@ pub(super) fn listen<F, A, S, B>(
     socket: TcpListener,
     tls: Option<ServerConfig>,
     server: &Server,
+    metrics: Arc<HttpMetrics>,
     app: F,
 ) -> io::Result<ActixServer>
 where
@@ -87,6 +90,7 @@ where
         tls: tls.is_some(),
         head_timeout: server.request_header_timeout,
         keep_alive: server.keep_alive,
+        metrics,
     };
     let builder = match tls {
         None => builder.listen(format!("http-{address}"), socket, move || {
@@ -94,12 +98,12 @@ where
                 let peer = stream.peer_addr().ok();
                 Ok((stream, Protocol::Http1, peer))
             })
-            .and_then(http_service(app(), config, stopped.clone()))
+            .and_then(http_service(app(), config.clone(), stopped.clone()))
         })?,
         Some(tls) => builder.listen(format!("https-{address}"), socket, move || {
             let mut acceptor = Acceptor::new(tls.clone());
             acceptor.set_handshake_timeout(config.head_timeout);
-            let http = http_service(app(), config, stopped.clone());
+            let http = http_service(app(), config.clone(), stopped.clone());
             acceptor
                 .map_init_err(|()| ())
                 .map_err(TlsError::into_service_error)
@@ -121,12 +125,13 @@ where
 }
 
 /// Settings of the connections of a listener.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Config {
     address: SocketAddr,
     tls: bool,
     head_timeout: Duration,
     keep_alive: Duration,
+    metrics: Arc<HttpMetrics>,
 }
 
 /// Serves `app` on accepted connections.
@@ -162,5 +167,5 @@ where
         .client_disconnect_timeout(DISCONNECT_TIMEOUT)
         .local_addr(address)
         .finish(app);
-    respond_to_rejected(http, tls, DISCONNECT_TIMEOUT)
+    respond_to_rejected(http, tls, DISCONNECT_TIMEOUT, config.metrics)
 }

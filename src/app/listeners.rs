@@ -21,6 +21,7 @@ use crate::{
     service::{Admin, AdminContext, PhoneNumbers, Services},
     settings::{Limits, RouteGroups, Settings},
     store::{AdminStore, InstrumentedStore, Store},
+    telemetry::metrics::{Exporter, Metrics},
 };
 
 /// A bound address that is not served yet.
@@ -83,12 +84,13 @@ impl Listener {
             groups: self.groups,
             requires_api_key: !settings.auth.api_keys.is_empty(),
             cors: settings.cors.clone(),
-            telemetry: TelemetryConfig::new(&settings),
+            telemetry: TelemetryConfig::new(&settings, factory.metrics.http.clone()),
             catalog: factory.admin_context.current_catalog.clone(),
             admin_enabled: settings.admin.password.is_some(),
             tls: tls.is_some(),
         };
         let document = Data::new(Document::new(&config, &settings));
+        let metrics = Arc::new(factory.metrics.http.clone());
         let (factory, groups) = (factory.clone(), self.groups);
         let server = &settings.server;
         let app = move || {
@@ -102,7 +104,7 @@ impl Listener {
         };
         let http2 = settings.tls.as_ref().is_some_and(|tls| tls.http2);
         let tls = tls.map(|tls| http_server::with_alpn(tls.clone(), http2));
-        http_server::listen(self.socket, tls, server, app)
+        http_server::listen(self.socket, tls, server, metrics, app)
     }
 }
 
@@ -116,6 +118,8 @@ pub(super) struct WorkerFactory {
     pub(super) backends: Arc<Backends>,
     pub(super) readiness: Readiness,
     pub(super) memory: MemoryBudgets,
+    pub(super) metrics: Metrics,
+    pub(super) exporter: Arc<Exporter>,
     pub(super) settings: Arc<Settings>,
 }
 
@@ -124,11 +128,13 @@ impl WorkerFactory {
         let (admin_store, limits) = (self.store_backend.open().await?, Arc::clone(&self.limits));
         let mut store: Arc<dyn Store> = Arc::<dyn AdminStore>::clone(&admin_store);
         if self.settings.metrics.enabled || self.settings.traces.is_some() {
-            store = Arc::new(InstrumentedStore::new(store, self.store_backend.name()));
+            let (system, metrics) = (self.store_backend.name(), &self.metrics.store);
+            store = Arc::new(InstrumentedStore::new(store, system, metrics));
         }
         let catalog = self.admin_context.current_catalog.clone();
         let services = Services::new(catalog, store, limits, self.phone_numbers, self.backends);
         let services = services.with_memory(self.memory.clone());
+        let services = services.with_binary_metrics(self.metrics.binaries);
         let services = services.with_rate_limits(
             self.settings.rate_limit.clone(),
             Arc::clone(&self.admin_context.failed_credentials),
@@ -141,6 +147,8 @@ impl WorkerFactory {
             self.limits,
             self.readiness,
             &self.settings,
+            self.metrics.http,
+            self.exporter,
         ))
     }
 }

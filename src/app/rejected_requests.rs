@@ -6,7 +6,7 @@ use std::{
     future::poll_fn,
     net::SocketAddr,
     pin::pin,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -23,7 +23,7 @@ use tokio::{
 use tracing::info;
 
 use super::connection::Connection;
-use crate::{http::Rejection, telemetry::metrics};
+use crate::{http::Rejection, telemetry::metrics::HttpMetrics};
 
 const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
@@ -36,6 +36,7 @@ pub(super) fn respond_to_rejected<T, F>(
     http: F,
     tls: bool,
     disconnect_timeout: Duration,
+    metrics: Arc<HttpMetrics>,
 ) -> impl ServiceFactory<
     Accepted<T>,
     Config = (),
@@ -49,22 +50,27 @@ where
     <F::Service as Service<Accepted<Connection<T>>>>::Future: 'static,
 {
     apply_fn_factory(http, move |(io, protocol, peer), http: &F::Service| {
+        let reject = Reject {
+            tls,
+            metrics: Arc::clone(&metrics),
+        };
+        let timed_out = reject.clone();
         let connection = match protocol {
             Protocol::Http2 => Connection::http2(io),
             _ => Connection::http1(
                 io,
-                Box::new(move |date| response(Rejection::HeadTimeout, date, tls)),
+                Box::new(move |date| timed_out.response(Rejection::HeadTimeout, date)),
             ),
         };
         let served = http.call((connection.clone(), protocol, peer));
-        serve(connection, served, tls, disconnect_timeout)
+        serve(connection, served, reject, disconnect_timeout)
     })
 }
 
 async fn serve<T: AsyncRead + AsyncWrite + Unpin>(
     connection: Connection<T>,
     served: impl Future<Output = Result<(), DispatchError>>,
-    tls: bool,
+    reject: Reject,
     disconnect_timeout: Duration,
 ) -> Result<(), DispatchError> {
     let mut served = pin!(served);
@@ -78,7 +84,7 @@ async fn serve<T: AsyncRead + AsyncWrite + Unpin>(
     .await;
     if let Err(DispatchError::Parse(error)) = &result {
         let rejection = rejection(error);
-        let respond = |date: &str| response(rejection, date, tls);
+        let respond = |date: &str| reject.response(rejection, date);
         if connection.replace_bare_response(respond) {
             log(rejection, error);
             drop(timeout(disconnect_timeout, close(connection)).await);
@@ -101,11 +107,21 @@ async fn close<T: AsyncRead + AsyncWrite + Unpin>(mut connection: Connection<T>)
     {}
 }
 
-/// The response, which is counted.
-fn response(rejection: Rejection, date: &str, tls: bool) -> Vec<u8> {
-    let (exception, status) = rejection.row();
-    metrics::count_rejected_request(status.as_u16(), exception);
-    rejection.response(date, tls)
+/// Makes the responses of a connection.
+#[derive(Clone)]
+struct Reject {
+    tls: bool,
+    metrics: Arc<HttpMetrics>,
+}
+
+impl Reject {
+    /// The response, which is counted.
+    fn response(&self, rejection: Rejection, date: &str) -> Vec<u8> {
+        let (exception, status) = rejection.row();
+        self.metrics
+            .count_rejected_request(status.as_u16(), exception);
+        rejection.response(date, self.tls)
+    }
 }
 
 fn rejection(error: &ParseError) -> Rejection {

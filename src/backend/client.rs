@@ -24,6 +24,7 @@ use super::{
 use crate::{
     http_client::{self, SystemAuthorities},
     settings,
+    telemetry::metrics::BackendMetrics,
 };
 
 /// The setting of additional CA certificates.
@@ -35,6 +36,7 @@ pub struct Backends {
     /// The client for TLS. Its CA certificates take a MiB, so it is created for the first backend with TLS.
     tls: OnceLock<Client>,
     settings: settings::Backend,
+    metrics: BackendMetrics,
     by_url: RwLock<HashMap<String, Arc<Backend>>>,
 }
 
@@ -58,11 +60,16 @@ impl Backends {
     ///
     /// # Errors
     /// The configured certificates are invalid, or there are none.
-    pub fn new(settings: &settings::Backend, with_tls: bool) -> Result<Self, String> {
+    pub fn new(
+        settings: &settings::Backend,
+        with_tls: bool,
+        metrics: BackendMetrics,
+    ) -> Result<Self, String> {
         let backends = Self {
             plain: build_client(settings, SystemAuthorities::Ignored)?,
             tls: OnceLock::new(),
             settings: settings.clone(),
+            metrics,
             by_url: RwLock::default(),
         };
         if with_tls {
@@ -118,7 +125,7 @@ impl Backends {
         request: &BackendRequest<'_>,
     ) -> Result<BackendResponse, Failure> {
         let result = self.send_through_circuit_breaker(base, request).await;
-        outcome(&result).count();
+        self.metrics.count(outcome(&result));
         result
     }
 

@@ -77,13 +77,12 @@ impl Endpoint {
         self
     }
 
-    /// The telemetry of its requests, if any is enabled.
-    pub(super) fn telemetry(&self, listener: &ListenerConfig) -> Option<Rc<RouteTelemetry>> {
-        let config = if self.is_probe {
-            listener.telemetry.for_probes()
-        } else {
-            listener.telemetry
-        };
+    /// The telemetry of its requests.
+    pub(super) fn telemetry(&self, listener: &ListenerConfig) -> Rc<RouteTelemetry> {
+        let mut config = listener.telemetry.clone();
+        if self.is_probe {
+            config = config.for_probes();
+        }
         config.for_route(self.name)
     }
 

@@ -1,18 +1,21 @@
 //! Metrics.
 
 use actix_web::{
-    HttpResponse,
+    HttpRequest, HttpResponse,
     http::{StatusCode, header::CONTENT_TYPE},
     web,
 };
 
-use super::{AppState, health, response};
-use crate::telemetry::metrics;
+use super::{AppState, accept, health, response};
+use crate::telemetry::metrics::Format;
 
 /// `GET /metrics`
-pub(super) async fn get_metrics(state: web::Data<AppState>) -> HttpResponse {
-    let readiness = health::readiness_within_timeout(&state).await;
+pub(super) async fn get_metrics(state: web::Data<AppState>, request: HttpRequest) -> HttpResponse {
+    // The exporter encodes the last assessment.
+    health::readiness_within_timeout(&state).await;
+    let accepted = accept::preferred_type(request.headers(), &Format::MEDIA_TYPES);
+    let format = Format::from_media_type(accepted);
     response::with_default_headers(StatusCode::OK)
-        .insert_header((CONTENT_TYPE, metrics::CONTENT_TYPE))
-        .body(metrics::encode(&readiness, state.services.memory()))
+        .insert_header((CONTENT_TYPE, format.content_type()))
+        .body(state.exporter.encode(format))
 }

@@ -156,7 +156,7 @@ fn entry_endpoint(path: &'static str) -> Endpoint {
         .method(Method::DELETE, delete().to(catalog_entries::delete_entry))
 }
 
-/// Registers endpoints, each wrapped by `wrap` and, if telemetry is enabled, by its telemetry.
+/// Registers endpoints, each wrapped by `wrap` and by its telemetry.
 fn register<T, B>(
     config: &mut ServiceConfig,
     endpoints: impl IntoIterator<Item = Endpoint>,
@@ -175,13 +175,8 @@ fn register<T, B>(
     for endpoint in endpoints {
         let telemetry = endpoint.telemetry(listener);
         let resource = wrap(endpoint.into_resource());
-        match telemetry {
-            None => config.service(resource),
-            Some(telemetry) => {
-                let instrument = move |request, next: &_| telemetry.instrument(request, next);
-                config.service(resource.wrap_fn(instrument))
-            }
-        };
+        let instrument = move |request, next: &_| telemetry.instrument(request, next);
+        config.service(resource.wrap_fn(instrument));
     }
 }
 

@@ -10,6 +10,7 @@ use crate::{
     model::readiness::Readiness,
     service::{Admin, Services},
     settings::{Cors, Limits, Settings},
+    telemetry::metrics::{Exporter, HttpMetrics},
 };
 
 /// State that the handlers of one worker share.
@@ -23,6 +24,8 @@ pub struct AppState {
     pub(super) api_keys: Vec<SecretString>,
     pub(super) trusted_proxies: Vec<IpNet>,
     pub(super) cors: Cors,
+    pub(super) http_metrics: HttpMetrics,
+    pub(super) exporter: Arc<Exporter>,
     pub(super) overview_cache: admin_ui::OverviewCache,
 }
 
@@ -35,6 +38,8 @@ impl AppState {
         limits: Arc<Limits>,
         readiness: Readiness,
         settings: &Settings,
+        http_metrics: HttpMetrics,
+        exporter: Arc<Exporter>,
     ) -> Self {
         response::init_worker(&readiness, &services.memory().responses);
         Self {
@@ -47,6 +52,8 @@ impl AppState {
             api_keys: settings.auth.api_keys.clone(),
             trusted_proxies: settings.server.trusted_proxies.clone(),
             cors: settings.cors.clone(),
+            http_metrics,
+            exporter,
             overview_cache: admin_ui::OverviewCache::default(),
         }
     }

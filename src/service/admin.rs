@@ -16,7 +16,7 @@ pub use self::{
     entries::{CatalogEntry, EntryOrigin, Precondition, PutOutcome},
     group_usage::{GroupUsage, MAX_SAMPLED_GROUPS, UsageSample},
     import_export::{Difference, ImportMode, ImportReport, Secrets, export_catalog},
-    replica_stats::ReplicaStats,
+    replica_stats::{ReplicaStats, StatsSampler},
     replicas::{Replica, deregister},
     restore::LostEntries,
     sessions::AdminSession,

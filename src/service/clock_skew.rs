@@ -20,7 +20,6 @@ use crate::{
         readiness::{Finding, Readiness, Reason},
     },
     store::{Clock, WallClock},
-    telemetry::metrics,
 };
 
 /// The interval between comparisons, which need no request to the store.
@@ -61,7 +60,6 @@ impl ClockSkew {
 
     fn set(&self, millis: Option<i64>) {
         self.0.store(millis.unwrap_or(UNKNOWN), Relaxed);
-        metrics::set_clock_skew(self.seconds());
     }
 }
 

@@ -169,6 +169,7 @@ impl Services {
             Arc::clone(&self.store),
             id.clone(),
             self.memory.requests.clone(),
+            self.binaries.clone(),
         );
         if idempotent_request.is_some() {
             uploads = uploads.with_digests();

@@ -9,7 +9,7 @@ use super::{ServiceError, Services};
 use crate::{
     model::{Binary, CHUNK_BYTES, KeyName, ServiceId},
     store::Store,
-    telemetry::metrics::BINARY_BYTES_OUT,
+    telemetry::metrics::BinaryMetrics,
 };
 
 /// A range of bytes of a binary.
@@ -27,6 +27,7 @@ pub struct Download {
     pub binary: Binary,
     id: ServiceId,
     store: Arc<dyn Store>,
+    metrics: BinaryMetrics,
 }
 
 impl Services {
@@ -47,6 +48,7 @@ impl Services {
                 binary,
                 id,
                 store: Arc::clone(&self.store),
+                metrics: self.binaries.clone(),
             }),
         }
     }
@@ -63,14 +65,19 @@ impl Download {
                 return Ok(None);
             }
             let (chunk, skip) = (offset / CHUNK_BYTES as u64, offset % CHUNK_BYTES as u64);
-            let Self { binary, id, store } = &download;
+            let Self {
+                binary,
+                id,
+                store,
+                metrics,
+            } = &download;
             let bytes = store.read_chunk(id, &binary.blob, chunk).await?;
             let bytes = bytes.ok_or_else(|| ServiceError::NoSuchService(id.clone()))?;
             let length = (bytes.len() as u64).saturating_sub(skip).min(end - offset);
             if length == 0 {
                 return Err(ServiceError::NoSuchService(id.clone()));
             }
-            BINARY_BYTES_OUT.add(length);
+            metrics.bytes_out.inc_by(length);
             // Both are at most CHUNK_BYTES.
             #[expect(clippy::cast_possible_truncation, reason = "at most CHUNK_BYTES")]
             let part = bytes.slice(skip as usize..(skip + length) as usize);

@@ -15,7 +15,7 @@ use crate::{
     memory_budget::{MemoryBudget, Reservation},
     model::{Binary, BlobId, CHUNK_BYTES, KeyName, ServiceId, Value},
     store::Store,
-    telemetry::metrics::BINARY_BYTES_IN,
+    telemetry::metrics::BinaryMetrics,
 };
 
 /// The files of one request. Files that are not transferred to the store when this is dropped are discarded in the
@@ -23,6 +23,7 @@ use crate::{
 pub struct Uploads {
     store: Arc<dyn Store>,
     memory: MemoryBudget,
+    metrics: BinaryMetrics,
     id: ServiceId,
     must_exist: bool,
     pending: BTreeSet<BlobId>,
@@ -33,10 +34,16 @@ pub struct Uploads {
 
 impl Uploads {
     /// Uploads for a new service.
-    pub(super) fn for_new(store: Arc<dyn Store>, id: ServiceId, memory: MemoryBudget) -> Self {
+    pub(super) fn for_new(
+        store: Arc<dyn Store>,
+        id: ServiceId,
+        memory: MemoryBudget,
+        metrics: BinaryMetrics,
+    ) -> Self {
         Self {
             store,
             memory,
+            metrics,
             id,
             must_exist: false,
             pending: BTreeSet::new(),
@@ -47,8 +54,13 @@ impl Uploads {
 
     /// Uploads for an existing service. The first upload checks that it exists, so that clients cannot fill the store
     /// under unknown ids.
-    pub(super) fn for_existing(store: Arc<dyn Store>, id: ServiceId, memory: MemoryBudget) -> Self {
-        let mut uploads = Self::for_new(store, id, memory);
+    pub(super) fn for_existing(
+        store: Arc<dyn Store>,
+        id: ServiceId,
+        memory: MemoryBudget,
+        metrics: BinaryMetrics,
+    ) -> Self {
+        let mut uploads = Self::for_new(store, id, memory, metrics);
         uploads.must_exist = true;
         uploads
     }
@@ -190,7 +202,8 @@ impl Upload<'_> {
         let Uploads { store, id, .. } = &*self.uploads;
         let stored = store.write_chunk(id, &self.blob, self.written, &self.buffer);
         stored.await?;
-        BINARY_BYTES_IN.add(self.buffer.len() as u64);
+        let written = self.buffer.len() as u64;
+        self.uploads.metrics.bytes_in.inc_by(written);
         self.written += 1;
         self.buffer.clear();
         Ok(())

@@ -23,7 +23,10 @@ use crate::{
         RateLimitState, RunningService, ServiceId, StoreError, StoredKind, Timestamp, WriteResult,
         readiness::Finding,
     },
-    telemetry::{metrics::StoreMetrics, traces},
+    telemetry::{
+        metrics::{OperationMetrics, StoreMetrics},
+        traces,
+    },
 };
 
 /// The instrumented store of one worker.
@@ -31,17 +34,17 @@ pub struct InstrumentedStore {
     store: Arc<dyn Store>,
     /// The value of `db.system.name` in spans.
     system: &'static str,
-    metrics: Arc<StoreMetrics>,
+    metrics: OperationMetrics,
 }
 
 impl InstrumentedStore {
     /// Wraps `store`, whose kind of database is `system`.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, system: &'static str) -> Self {
+    pub fn new(store: Arc<dyn Store>, system: &'static str, metrics: &StoreMetrics) -> Self {
         Self {
             store,
             system,
-            metrics: StoreMetrics::new(OPERATIONS),
+            metrics: metrics.for_operations(OPERATIONS),
         }
     }
 

@@ -11,7 +11,10 @@ use tokio::sync::Notify;
 
 use self::state::State;
 use super::{Clock, HealthCheck, clock::AnchoredClock};
-use crate::model::{Binary, KeyName, StoreError, Timestamp, Value, readiness::Finding};
+use crate::model::{
+    Binary, KeyName, StoreError, Timestamp, Value, cleanup_status::CleanupStatus,
+    readiness::Finding,
+};
 
 mod admin_queries;
 mod admin_sessions;
@@ -33,6 +36,7 @@ pub struct MemoryStore {
     state: Mutex<State>,
     clock: AnchoredClock,
     max_keys: usize,
+    cleanup: CleanupStatus,
     /// Notified after each change of the catalog.
     catalog_changed: Notify,
 }
@@ -47,8 +51,15 @@ impl MemoryStore {
             state: Mutex::new(State::new(max_bytes, clock)),
             clock,
             max_keys,
+            cleanup: CleanupStatus::default(),
             catalog_changed: Notify::new(),
         }
+    }
+
+    /// The state of the cleanup of this replica.
+    #[must_use]
+    pub fn cleanup_status(&self) -> &CleanupStatus {
+        &self.cleanup
     }
 
     /// Removes expired data. Operations do this themselves; regular calls free the memory of an idle

@@ -15,8 +15,12 @@ use tokio::sync::Notify;
 use self::{connection::Connections, keys::Keys};
 use super::{Clock, HealthCheck};
 use crate::{
-    model::{Binary, KeyName, ServiceId, StoreError, Timestamp, Value, readiness::Finding},
+    model::{
+        Binary, KeyName, ServiceId, StoreError, Timestamp, Value, cleanup_status::CleanupStatus,
+        readiness::Finding,
+    },
     settings,
+    telemetry::metrics::RedisMetrics,
 };
 
 mod admin_queries;
@@ -30,6 +34,7 @@ mod checks;
 mod cleanup;
 mod connection;
 mod consistency_check;
+mod deployment_stats;
 mod group_sync;
 mod idempotency;
 mod keys;
@@ -40,7 +45,6 @@ mod replicas;
 mod script_reply;
 mod scripts;
 mod services;
-mod shared_metrics;
 mod storage;
 
 /// The time for which the keys of a service's resources outlive it, so that the cleanup finds them.
@@ -56,6 +60,8 @@ pub struct RedisStore {
     mode: settings::RedisMode,
     /// Whether changes wait for Redis replicas.
     waits_for_replicas: bool,
+    cleanup: CleanupStatus,
+    metrics: RedisMetrics,
     /// Notified when the catalog may have changed, by the task that listens to Redis.
     catalog_changed: Notify,
 }
@@ -66,15 +72,27 @@ impl RedisStore {
     ///
     /// # Errors
     /// [`StoreError::Bug`] if the settings have no URL, or an invalid one.
-    pub async fn open(settings: &settings::Redis, max_keys: usize) -> Result<Self, StoreError> {
+    pub async fn open(
+        settings: &settings::Redis,
+        max_keys: usize,
+        metrics: &RedisMetrics,
+    ) -> Result<Self, StoreError> {
         Ok(Self {
-            redis: Connections::open(settings).await?,
+            redis: Connections::open(settings, metrics).await?,
             keys: Keys::new(&settings.prefix),
             max_keys,
             mode: settings.mode,
             waits_for_replicas: settings.wait_replicas > 0,
+            cleanup: CleanupStatus::default(),
+            metrics: metrics.clone(),
             catalog_changed: Notify::new(),
         })
+    }
+
+    /// The state of the cleanup of this replica, if this store runs it.
+    #[must_use]
+    pub fn cleanup_status(&self) -> &CleanupStatus {
+        &self.cleanup
     }
 }
 

@@ -1,68 +1,112 @@
-//! Metrics, in the text format of Prometheus: `GET /metrics`.
+//! Metrics, by the crate `prometheus-client`: `GET /metrics`.
 //!
-//! All layers may use this module; it uses no other layer. Metrics belong to the process, as the log
-//! does. All labels have fixed sets of values, except for the names of resource groups, which come from
-//! the catalog. This is why no metrics library is used: a label is an array index, so that a request is
-//! counted by a few additions, without hashing, lookups or locks.
+//! All layers may use this module; it uses no other layer. [`Metrics`] has the values that code records, [`Sources`] the
+//! state that is read at each scrape; both belong to one application. Code records with handles from before the first
+//! request, not by names or labels. The only values of the whole process are the lines that the log dropped and the
+//! spans ([`SpanOutcome`]), because log and tracer belong to the process.
+//!
+//! The crate appends `_total` to the names of counters, and a period to the help texts of registered metrics. All labels
+//! have fixed sets of values, except for the names of resource groups, which come from the catalog.
 
-use self::encode::TextEncoder;
+use prometheus_client::{
+    encoding::{prometheus_text, text},
+    registry::Registry,
+};
+
 pub use self::{
-    deployment::{DeploymentMetrics, deployment_metrics, set_deployment_metrics},
-    primitives::{Counter, Gauge, GaugeGuard},
-    process::{
-        BackendOutcome, CLEANUP_ERRORS, CLEANUP_LEADER, CLEANUP_SERVICES,
-        KEYSPACE_LISTENERS_EXPECTED, KEYSPACE_LISTENERS_SUBSCRIBED, SpanOutcome,
-        catalog_entries_lost, is_cleanup_leader, keyspace_notifications_enabled,
-        set_catalog_entries_lost, set_clock_skew,
-    },
-    redis_checks::{record_redis_check, retain_redis_servers},
-    requests::{
-        CLIENT_CLOSED_REQUEST, MethodLabel, RouteMetrics, count_rejected_request, is_service_fault,
-        response_counts, track_download,
-    },
-    store::{
-        BINARY_BYTES_IN, BINARY_BYTES_OUT, PoolStats, REDIS_CONNECTIONS, REDIS_DISCONNECTS,
-        StoreMetrics, register_pool,
-    },
-};
-use crate::{
-    memory_budget::MemoryBudgets,
-    model::readiness::{READY, Reason, Status},
-    settings::VERSION,
+    backends::{BackendMetrics, BackendOutcome},
+    handles::GaugeGuard,
+    http::{CLIENT_CLOSED_REQUEST, HttpMetrics, MethodLabel, RouteMetrics},
+    redis::{PoolStats, RedisMetrics},
+    replica::{Sources, SpanOutcome},
+    store::{BinaryMetrics, OperationMetrics, StoreMetrics},
 };
 
-mod deployment;
-mod encode;
-mod memory;
-mod primitives;
-mod process;
-mod redis_checks;
-mod requests;
+mod backends;
+mod handles;
+mod http;
+mod redis;
+mod replica;
+mod scrape;
 mod store;
 
-/// The content type of the result of [`encode()`].
-pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+const OPEN_METRICS: &str = "application/openmetrics-text";
 
-/// Encodes all metrics. The caller provides the readiness and the memory budgets of the replica.
-#[must_use]
-pub fn encode(readiness: &Status, memory: &MemoryBudgets) -> String {
-    let mut text = TextEncoder::default();
-    let help = "Readiness as in /readyz: reason=\"ready\" is 1 while the replica is ready; each other \
-                reason is 1 while it applies.";
-    let mut family = text.gauge("ready", help);
-    family.sample(&[("reason", READY)], u8::from(readiness.is_ready()));
-    for reason in Reason::ALL {
-        let applies = u8::from(readiness.has(*reason));
-        family.sample(&[("reason", reason.name())], applies);
+/// The values that code records. Clones share them.
+#[derive(Debug, Clone, Default)]
+pub struct Metrics {
+    /// Requests.
+    pub http: HttpMetrics,
+    /// Store operations.
+    pub store: StoreMetrics,
+    /// Bytes of binaries.
+    pub binaries: BinaryMetrics,
+    /// Connections to Redis and the checks of its servers.
+    pub redis: RedisMetrics,
+    /// Requests to backends.
+    pub backends: BackendMetrics,
+}
+
+/// Encodes all metrics of an application.
+#[derive(Debug)]
+pub struct Exporter(Registry);
+
+impl Exporter {
+    /// Exports `metrics` and `sources`.
+    #[must_use]
+    pub fn new(metrics: &Metrics, sources: Sources) -> Self {
+        let mut registry = Registry::with_prefix("switchboard");
+        metrics.http.register(&mut registry);
+        metrics.store.register(&mut registry);
+        metrics.binaries.register(&mut registry);
+        metrics.redis.register(&mut registry);
+        metrics.backends.register(&mut registry);
+        registry.register_collector(Box::new(sources));
+        Self(registry)
     }
-    let version = [("version", VERSION)];
-    text.gauge("build_info", "Always 1, with the version as a label.")
-        .sample(&version, 1);
-    requests::write(&mut text);
-    store::write(&mut text);
-    memory::write(&mut text, memory);
-    process::write(&mut text);
-    redis_checks::write(&mut text);
-    deployment::write(&mut text);
-    text.into_string()
+
+    /// Encodes all metrics.
+    #[must_use]
+    pub fn encode(&self, format: Format) -> String {
+        let mut output = String::new();
+        let encoded = match format {
+            Format::Prometheus => prometheus_text::encode(&mut output, &self.0),
+            Format::OpenMetrics => text::encode(&mut output, &self.0),
+        };
+        debug_assert!(encoded.is_ok(), "writing to a string does not fail");
+        output
+    }
+}
+
+/// A text format of metrics.
+#[derive(Debug, Clone, Copy)]
+pub enum Format {
+    /// The text format of Prometheus, version 0.0.4.
+    Prometheus,
+    /// OpenMetrics, version 1.0.0.
+    OpenMetrics,
+}
+
+impl Format {
+    /// The media types, without parameters. The first is the default.
+    pub const MEDIA_TYPES: [&'static str; 2] = ["text/plain", OPEN_METRICS];
+
+    /// The format with this media type.
+    #[must_use]
+    pub fn from_media_type(media_type: &str) -> Self {
+        if media_type == OPEN_METRICS {
+            Self::OpenMetrics
+        } else {
+            Self::Prometheus
+        }
+    }
+
+    /// The value of `Content-Type`.
+    #[must_use]
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Self::Prometheus => prometheus_text::CONTENT_TYPE,
+            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        }
+    }
 }

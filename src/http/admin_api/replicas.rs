@@ -43,7 +43,7 @@ pub(in crate::http) fn replicas_schema() -> Value {
             },
             "requests_per_second": {
                 "type": ["number", "null"],
-                "description": "Recent request rate; null if requests are not counted",
+                "description": "Recent request rate; null if it is unknown",
             },
             "errors_per_second": {
                 "type": ["number", "null"],

@@ -20,7 +20,6 @@ use crate::{
     http::{ApiError, AppState, etag, fetch_metadata, path, response},
     model::{Binary, CHUNK_BYTES, ServiceId},
     service::ByteRange,
-    telemetry::metrics,
 };
 
 /// `GET` and `HEAD .../{id}/storage/binary/{key}`
@@ -76,7 +75,7 @@ pub(in crate::http) async fn binary_response(
         let empty = stream::empty::<Result<Bytes, ApiError>>();
         return Ok(response.body(SizedStream::new(range.length, empty)));
     }
-    let download_guard = metrics::track_download();
+    let download_guard = state.http_metrics.track_download();
     // At most one chunk is in memory.
     let chunk = range.length.min(CHUNK_BYTES as u64);
     let chunk = usize::try_from(chunk).unwrap_or(CHUNK_BYTES);

@@ -1,13 +1,12 @@
 //! Telemetry of requests: metrics, access log and server spans.
 //!
-//! It wraps each route, unless all telemetry is off. The route is fixed at startup, so no lookup is needed, and a
-//! request that is only counted allocates nothing.
+//! It wraps each route. The route is fixed at startup, so no lookup is needed, and a request that is only counted
+//! allocates nothing.
 
 use std::{
     borrow::Cow,
     cell::Cell,
     rc::Rc,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -26,7 +25,7 @@ use crate::{
     model::{GMS_USER, MAX_REQUEST_ID_BYTES, REQUEST_ID, TRACEPARENT, TRACESTATE},
     settings::{LoggedRequests, Settings},
     telemetry::{
-        metrics::{CLIENT_CLOSED_REQUEST, MethodLabel, RouteMetrics},
+        metrics::{CLIENT_CLOSED_REQUEST, HttpMetrics, MethodLabel, RouteMetrics},
         traces::{RequestAttributes, ServerSpan, trace_id},
     },
 };
@@ -35,20 +34,22 @@ use crate::{
 pub(in crate::http) const NO_ROUTE: &str = "none";
 
 /// The enabled kinds of telemetry.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct TelemetryConfig {
     metrics_enabled: bool,
+    metrics: HttpMetrics,
     logged_requests: LoggedRequests,
     slow_threshold: Duration,
     tracing_enabled: bool,
 }
 
 impl TelemetryConfig {
-    /// Reads the settings.
+    /// Reads the settings. Requests are counted in `metrics`.
     #[must_use]
-    pub fn new(settings: &Settings) -> Self {
+    pub fn new(settings: &Settings, metrics: HttpMetrics) -> Self {
         Self {
             metrics_enabled: settings.metrics.enabled,
+            metrics,
             logged_requests: settings.log.requests,
             slow_threshold: settings.log.slow_threshold,
             tracing_enabled: settings.traces.is_some(),
@@ -56,7 +57,7 @@ impl TelemetryConfig {
     }
 
     /// Whether metrics are enabled.
-    pub(in crate::http) fn has_metrics(self) -> bool {
+    pub(in crate::http) fn has_metrics(&self) -> bool {
         self.metrics_enabled
     }
 
@@ -68,27 +69,21 @@ impl TelemetryConfig {
         self
     }
 
-    /// The telemetry of one route; `None` if none is enabled.
-    pub(in crate::http) fn for_route(self, route: &'static str) -> Option<Rc<RouteTelemetry>> {
-        let metrics = self.metrics_enabled.then(|| RouteMetrics::new(route));
-        if metrics.is_none()
-            && self.logged_requests == LoggedRequests::None
-            && !self.tracing_enabled
-        {
-            return None;
-        }
-        Some(Rc::new(RouteTelemetry {
+    /// The telemetry of one route.
+    pub(in crate::http) fn for_route(self, route: &'static str) -> Rc<RouteTelemetry> {
+        let metrics = self.metrics_enabled.then(|| self.metrics.for_route(route));
+        Rc::new(RouteTelemetry {
             route,
             metrics,
             config: self,
-        }))
+        })
     }
 }
 
 /// The telemetry of one route in one worker.
 pub(in crate::http) struct RouteTelemetry {
     route: &'static str,
-    metrics: Option<Arc<RouteMetrics>>,
+    metrics: Option<RouteMetrics>,
     config: TelemetryConfig,
 }
 
@@ -174,7 +169,7 @@ impl InFlightRequest {
         if let Some(span) = &self.span {
             span.end_with_response(status.as_u16(), exception);
         }
-        let config = self.telemetry.config;
+        let config = &self.telemetry.config;
         let is_failed_or_slow = status.is_server_error() || duration >= config.slow_threshold;
         match config.logged_requests {
             LoggedRequests::None => return,
@@ -216,6 +211,8 @@ impl InFlightRequest {
     fn finish(&self, status: u16, exception: Option<&'static str>) -> Duration {
         self.is_finished.set(true);
         let duration = self.started.elapsed();
+        let totals = &self.telemetry.config.metrics.totals;
+        totals.record(status, exception);
         if let Some(metrics) = &self.telemetry.metrics {
             metrics.request_finished(self.method, status, exception, duration);
         }

@@ -96,8 +96,11 @@ fn readiness_response(description: &str) -> Value {
 
 fn metrics() -> Operation {
     let text = json!({
-        "description": "Metrics in the Prometheus text format",
-        "content": {"text/plain": {"schema": {"type": "string"}}},
+        "description": "Metrics in the Prometheus text format, or in OpenMetrics if the request accepts it",
+        "content": {
+            "text/plain": {"schema": {"type": "string"}},
+            "application/openmetrics-text": {"schema": {"type": "string"}},
+        },
     });
     Operation::new(
         Method::GET,

@@ -4,7 +4,10 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{service::ClockSkew, telemetry::metrics};
+use crate::{
+    model::{cleanup_status::CleanupStatus, response_counts::ResponseCounts},
+    service::{ClockSkew, CurrentCatalog},
+};
 
 /// Statistics of one replica. Unknown values are absent.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -29,36 +32,50 @@ pub struct ReplicaStats {
 }
 
 /// Samples the statistics. Rates cover the time since the previous sample.
-pub(super) struct StatsSampler {
-    before: Option<(u64, u64)>,
+pub struct StatsSampler {
+    responses: ResponseCounts,
+    cleanup: CleanupStatus,
+    skew: ClockSkew,
+    current_catalog: CurrentCatalog,
+    before: (u64, u64),
     at: Instant,
 }
 
 impl StatsSampler {
-    pub(super) fn new() -> Self {
+    /// Samples this state of the replica.
+    #[must_use]
+    pub fn new(
+        responses: ResponseCounts,
+        cleanup: CleanupStatus,
+        skew: ClockSkew,
+        current_catalog: CurrentCatalog,
+    ) -> Self {
         Self {
-            before: metrics::response_counts(),
+            before: (responses.responses(), responses.failed()),
+            responses,
+            cleanup,
+            skew,
+            current_catalog,
             at: Instant::now(),
         }
     }
 
-    pub(super) fn sample(&mut self, skew: &ClockSkew) -> ReplicaStats {
-        let (counts, seconds) = (metrics::response_counts(), self.at.elapsed().as_secs_f64());
-        let rate = |pick: fn((u64, u64)) -> u64| {
-            let increase = pick(counts?).saturating_sub(pick(self.before?));
-            let increase = f64::from(u32::try_from(increase).unwrap_or(u32::MAX));
+    pub(super) fn sample(&mut self) -> ReplicaStats {
+        let counts = (self.responses.responses(), self.responses.failed());
+        let seconds = self.at.elapsed().as_secs_f64();
+        let rate = |now: u64, before: u64| {
+            let increase = f64::from(u32::try_from(now - before).unwrap_or(u32::MAX));
             (seconds > 0.0).then(|| (increase / seconds * 10.0).round() / 10.0)
         };
+        let lag = self.cleanup.deployment().cleanup_lag;
         let stats = ReplicaStats {
-            requests_per_second: rate(|pair| pair.0),
-            errors_per_second: rate(|pair| pair.1),
-            cleanup_leader: metrics::is_cleanup_leader(),
-            cleanup_lag_seconds: metrics::deployment_metrics()
-                .cleanup_lag
-                .map(|lag| lag.as_secs_f64()),
-            keyspace_notifications: metrics::keyspace_notifications_enabled(),
-            clock_skew_seconds: skew.seconds(),
-            catalog_entries_lost: metrics::catalog_entries_lost(),
+            requests_per_second: rate(counts.0, self.before.0),
+            errors_per_second: rate(counts.1, self.before.1),
+            cleanup_leader: self.cleanup.is_leader(),
+            cleanup_lag_seconds: lag.map(|lag| lag.as_secs_f64()),
+            keyspace_notifications: self.cleanup.notifications_enabled(),
+            clock_skew_seconds: self.skew.seconds(),
+            catalog_entries_lost: self.current_catalog.lost_entries(),
         };
         (self.before, self.at) = (counts, Instant::now());
         stats

@@ -12,11 +12,7 @@ use super::{
     Admin, AdminError, StoreStatus,
     replica_stats::{ReplicaStats, StatsSampler},
 };
-use crate::{
-    service::{ClockSkew, CurrentCatalog},
-    settings::VERSION,
-    store::ReplicaStore,
-};
+use crate::{service::CurrentCatalog, settings::VERSION, store::ReplicaStore};
 
 /// The interval between heartbeats.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(5);
@@ -72,15 +68,15 @@ impl Replica {
         store: &dyn ReplicaStore,
         current_catalog: &CurrentCatalog,
         status: &StoreStatus,
-        skew: &ClockSkew,
+        mut sampler: StatsSampler,
     ) {
         let started = time::Instant::now();
-        let (mut version, mut sampler) = (current_catalog.subscribe_version(), StatsSampler::new());
+        let mut version = current_catalog.subscribe_version();
         let mut pause = INITIAL_HEARTBEAT_DELAY;
         loop {
             self.catalog_version
                 .clone_from(&version.borrow_and_update());
-            self.stats = sampler.sample(skew);
+            self.stats = sampler.sample();
             if self.started_at.is_empty()
                 && let Ok(now) = store.now()
             {

@@ -74,6 +74,12 @@ impl CurrentCatalog {
         self.0.lost.load_full()
     }
 
+    /// The number of entries that the store has lost and this replica can restore.
+    #[must_use]
+    pub fn lost_entries(&self) -> usize {
+        self.lost().map_or(0, |lost| lost.missing_count())
+    }
+
     pub(super) fn set_stored(&self, stored: Arc<StoredCatalog>, lost: Option<LostCatalog>) {
         self.0.lost.store(lost.map(Arc::new));
         self.0.stored.store(Some(stored));

@@ -12,7 +12,6 @@ use super::{Catalog, CatalogContext, CurrentCatalog, LostCatalog, retired_ttl};
 use crate::{
     model::{StoreError, StoredCatalog, Timestamp},
     store::CatalogStore,
-    telemetry::metrics::set_catalog_entries_lost,
 };
 
 /// The poll interval until the stored catalog is loaded.
@@ -130,7 +129,6 @@ impl CatalogReloader {
             (Some(_), None) => info!("lost catalog entries restored"),
             _ => {}
         }
-        set_catalog_entries_lost(entries);
         self.current.set_stored(Arc::new(stored), lost);
     }
 

@@ -14,15 +14,11 @@ use super::{
 use crate::{
     model::{
         AllocationStrategy, BackendSession, Group, Groups, RunningService, ServiceId, StoreError,
-        Timestamp,
+        Timestamp, cleanup_status::DeploymentStats,
     },
     store::{
         BackendSessionStore, BackendSessions,
         backend_session::{MAX_CONCURRENT_TERMINATIONS, try_terminate},
-    },
-    telemetry::metrics::{
-        CLEANUP_LEADER, DeploymentMetrics, KEYSPACE_LISTENERS_EXPECTED,
-        KEYSPACE_LISTENERS_SUBSCRIBED, set_deployment_metrics,
     },
 };
 
@@ -35,8 +31,8 @@ impl State {
         Some(())
     }
 
-    /// Collects the metrics of the whole deployment.
-    fn collect_shared_metrics(&self, groups: &[Arc<Group>]) -> DeploymentMetrics {
+    /// Collects the statistics of the whole deployment.
+    fn deployment_stats(&self, groups: &[Arc<Group>]) -> DeploymentStats {
         let groups = groups.iter().map(|group| {
             let state = self.groups.get(&group.name);
             let (booked, free) =
@@ -48,7 +44,7 @@ impl State {
                 is_exclusive.then_some(free as u64),
             )
         });
-        DeploymentMetrics {
+        DeploymentStats {
             active_services: Some(self.services.len() as u64),
             cleanup_lag: Some(Duration::ZERO),
             groups: groups.collect(),
@@ -96,18 +92,19 @@ impl MemoryStore {
         sessions: Arc<dyn BackendSessions>,
     ) {
         // This process is the only one, and expirations need no notifications.
-        CLEANUP_LEADER.set(true);
-        let _listeners = (
-            KEYSPACE_LISTENERS_EXPECTED.track(),
-            KEYSPACE_LISTENERS_SUBSCRIBED.track(),
-        );
+        self.cleanup.set_leader(true);
+        let _listeners = [
+            self.cleanup.expect_notifications(),
+            self.cleanup.receive_notifications(),
+        ];
         let mut ticks = time::interval(SWEEP_INTERVAL);
         ticks.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
         let mut in_progress = FuturesUnordered::new();
         loop {
             tokio::select! {
                 _ = ticks.tick() => {
-                    set_deployment_metrics(self.state().collect_shared_metrics(&groups.borrow().current));
+                    let stats = self.state().deployment_stats(&groups.borrow().current);
+                    self.cleanup.set_deployment(stats);
                     for ended in self.take_due(MAX_CONCURRENT_TERMINATIONS - in_progress.len()) {
                         in_progress.push(self.terminate_sessions_of(ended, &*sessions));
                     }

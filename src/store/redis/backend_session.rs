@@ -21,7 +21,6 @@ use crate::{
         BackendSessionStore, BackendSessions,
         backend_session::{MAX_CONCURRENT_TERMINATIONS, try_terminate},
     },
-    telemetry::metrics::CLEANUP_SERVICES,
 };
 
 /// An ended service and its backend sessions.
@@ -128,7 +127,7 @@ impl RedisStore {
         let mut entry = cmd("ZREM");
         entry.arg(self.keys.index(&id)).arg(id.as_str());
         self.redis.query::<()>(&entry).await?;
-        CLEANUP_SERVICES.add(1);
+        self.cleanup.add_released_services(1);
         Ok(())
     }
 

@@ -25,7 +25,7 @@ use crate::{
         CheckResult, CheckRow, StoreError, StoreReport,
         readiness::{self, Readiness, Reason},
     },
-    telemetry::metrics::{record_redis_check, retain_redis_servers},
+    telemetry::metrics::RedisMetrics,
 };
 
 mod notifications;
@@ -253,7 +253,7 @@ impl RedisStore {
             let nodes = self.redis.nodes();
             let names: Vec<String> = nodes.iter().map(|node| node.name()).collect();
             states.retain(|name, _| names.contains(name));
-            retain_redis_servers(&names);
+            self.metrics.retain_servers(&names);
             for (node, name) in nodes.iter().zip(&names) {
                 let previous = states.remove(name);
                 states.insert(name.clone(), self.check_server_if_due(node, previous).await);
@@ -294,7 +294,7 @@ impl RedisStore {
             Ok(Ok(checked)) => {
                 let fails = |row: &CheckRow| row.result == CheckResult::Fail;
                 let fails = checked.iter().any(fails);
-                report(&checked, &rows);
+                report(&checked, &rows, &self.metrics);
                 (
                     checked,
                     if fails {
@@ -347,9 +347,9 @@ fn report_rights<'a>(readiness: &Readiness, servers: impl Iterator<Item = &'a Se
 }
 
 /// Exports the results of one server, and logs changes.
-fn report(rows: &[CheckRow], previous: &[CheckRow]) {
+fn report(rows: &[CheckRow], previous: &[CheckRow], metrics: &RedisMetrics) {
     for row in rows {
-        record_redis_check(row.check, &row.server, row.result.passed());
+        metrics.record_check(row.check, &row.server, row.result.passed());
         let last = previous.iter().find(|last| last.check == row.check);
         let CheckRow {
             server,

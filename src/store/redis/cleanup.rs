@@ -8,7 +8,7 @@
 //! and the groups for expired bookings. If the leader fails, another replica acquires the lease within
 //! seconds.
 
-use std::{collections::HashMap, mem, sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use redis::{Cmd, cmd};
 use tokio::{
@@ -32,7 +32,6 @@ use super::{
 use crate::{
     model::{BookingId, Groups, ServiceId, StoreError, Timestamp, readiness::Readiness},
     store::BackendSessions,
-    telemetry::metrics::{CLEANUP_ERRORS, CLEANUP_LEADER, CLEANUP_SERVICES},
 };
 
 /// The TTL of the cleanup lease, and the interval of its renewal.
@@ -84,9 +83,6 @@ struct Cleaner<'a> {
     ended_services: mpsc::Sender<EndedService>,
     reschedule_delay: Duration,
     replica: String,
-    is_leader: bool,
-    /// Publishes whether this replica is the cleanup leader.
-    leadership: watch::Sender<bool>,
     renewed_at: time::Instant,
     swept_at: Option<time::Instant>,
     reconciled_at: Option<time::Instant>,
@@ -104,28 +100,25 @@ impl RedisStore {
     ) {
         let (ended, queue) = mpsc::channel(MAX_QUEUED_SERVICES);
         let (sessions_sender, session_queue) = mpsc::channel(MAX_QUEUED_SESSIONS);
-        let (leadership, is_leader) = watch::channel(false);
-        let metric_groups = groups.clone();
+        let current_groups = groups.clone();
         let mut cleaner = Cleaner {
             store: &self,
             groups,
             ended_services: sessions_sender,
             reschedule_delay: sessions.terminate_timeout() + TERMINATE_MARGIN,
             replica: Uuid::new_v4().to_string(),
-            is_leader: false,
-            leadership,
             renewed_at: time::Instant::now(),
             swept_at: None,
             reconciled_at: None,
         };
         let termination = self.terminate_sessions(session_queue, &*sessions);
-        let metrics = self.report_shared_metrics(metric_groups, is_leader);
+        let statistics = self.collect_deployment_stats(current_groups);
         let checks = self.monitor_servers(&readiness);
         tokio::join!(
             self.listen(ended),
             cleaner.run(queue),
             termination,
-            metrics,
+            statistics,
             checks
         );
     }
@@ -144,7 +137,7 @@ impl Cleaner<'_> {
                 Ok(()) = self.groups.changed() => self.sync_groups().await,
                 _ = queue.recv_many(&mut ended, BATCH) => {
                     let candidates: Vec<CleanupCandidate> = ended.drain(..).map(CleanupCandidate::from_notification).collect();
-                    if self.is_leader { self.release_all(&candidates).await } else { Ok(()) }
+                    if self.is_leader() { self.release_all(&candidates).await } else { Ok(()) }
                 }
             };
             match (&result, failing) {
@@ -154,8 +147,14 @@ impl Cleaner<'_> {
                 (Ok(()), false) => {}
             }
             failing = result.is_err();
-            CLEANUP_ERRORS.add(u64::from(failing));
+            if failing {
+                self.store.cleanup.add_error();
+            }
         }
+    }
+
+    fn is_leader(&self) -> bool {
+        self.store.cleanup.is_leader()
     }
 
     async fn tick(&mut self) -> Result<(), StoreError> {
@@ -163,7 +162,7 @@ impl Cleaner<'_> {
         let due = self
             .swept_at
             .is_none_or(|swept| swept.elapsed() >= SWEEP_INTERVAL);
-        if self.is_leader && due {
+        if self.is_leader() && due {
             self.sweep().await?;
             self.swept_at = Some(time::Instant::now());
             self.sync_groups().await?;
@@ -181,7 +180,7 @@ impl Cleaner<'_> {
     /// Only one replica configures the groups, so that different catalogs do not overwrite each other
     /// repeatedly.
     async fn sync_groups(&mut self) -> Result<(), StoreError> {
-        if !self.is_leader {
+        if !self.is_leader() {
             return Ok(());
         }
         let groups = self.groups.borrow_and_update().clone();
@@ -199,14 +198,10 @@ impl Cleaner<'_> {
         let mut lease = evalsha(&LEASE, &[self.store.keys.cleanup_lease()]);
         lease.arg(&self.replica).arg(millis(LEASE_TTL));
         let acquired: Result<bool, StoreError> = self.store.redis.query(&lease).await;
-        let was_leader = self.is_leader;
-        self.is_leader = *acquired.as_ref().unwrap_or(&false);
-        CLEANUP_LEADER.set(self.is_leader);
-        self.leadership.send_if_modified(|published| {
-            mem::replace(published, self.is_leader) != self.is_leader
-        });
+        let is_leader = *acquired.as_ref().unwrap_or(&false);
+        let was_leader = self.store.cleanup.set_leader(is_leader);
         self.renewed_at = time::Instant::now();
-        match (was_leader, self.is_leader) {
+        match (was_leader, is_leader) {
             (false, true) => info!("replica became cleanup leader"),
             (true, false) => info!("replica is no longer cleanup leader"),
             _ => {}
@@ -365,7 +360,7 @@ impl Cleaner<'_> {
         // would never be deleted.
         store.redis.pipeline_unordered(lists).await?;
         store.redis.pipeline_unordered(index).await?;
-        CLEANUP_SERVICES.add(released);
+        store.cleanup.add_released_services(released);
         for service in with_sessions {
             drop(self.ended_services.try_send(service));
         }

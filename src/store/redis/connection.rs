@@ -40,6 +40,7 @@ pub(super) use self::{errors::store_error, node::Node};
 use crate::{
     model::{StoreError, Timestamp},
     settings,
+    telemetry::metrics::RedisMetrics,
 };
 
 mod clock;
@@ -116,8 +117,11 @@ impl Connections {
     ///
     /// # Errors
     /// [`StoreError::Bug`] if the URL or the certificates are invalid.
-    pub(super) async fn open(settings: &settings::Redis) -> Result<Self, StoreError> {
-        let connector = Connector::new(settings)?;
+    pub(super) async fn open(
+        settings: &settings::Redis,
+        metrics: &RedisMetrics,
+    ) -> Result<Self, StoreError> {
+        let connector = Connector::new(settings, metrics)?;
         let topology = Topology::from_settings(settings, &connector)?;
         let (fixed, connect_timeout) = (topology.is_fixed(), connector.connect_timeout());
         let cluster = Arc::new(ClusterState {

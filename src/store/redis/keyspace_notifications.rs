@@ -26,12 +26,7 @@ use super::{
     connection::Node,
     probe::{PROBE_TIMEOUT, Probe},
 };
-use crate::{
-    model::{ServiceId, StoreError},
-    telemetry::metrics::{
-        GaugeGuard, KEYSPACE_LISTENERS_EXPECTED, KEYSPACE_LISTENERS_SUBSCRIBED, record_redis_check,
-    },
-};
+use crate::model::{ServiceId, StoreError, cleanup_status::ListenerGuard};
 
 /// The flags that `notify-keyspace-events` must contain for the channels of
 /// [`Node::notification_channels`]: keyevent channels, and three kinds of events.
@@ -87,7 +82,7 @@ struct SubscriptionState {
     /// Whether notifications arrive; `None` before the first probe.
     arriving: Option<bool>,
     /// Counts this server as one that sends notifications.
-    gauge_guard: Option<GaugeGuard<'static>>,
+    receiving: Option<ListenerGuard>,
     /// Why Redis did not permit enabling them, if so.
     enable_error: Option<String>,
 }
@@ -95,7 +90,7 @@ struct SubscriptionState {
 impl NotificationListener {
     async fn listen(self) {
         let server = self.node.name();
-        let _expected = KEYSPACE_LISTENERS_EXPECTED.track();
+        let _expected = self.store.cleanup.expect_notifications();
         let mut denied = false;
         loop {
             match self.subscribe().await {
@@ -108,7 +103,8 @@ impl NotificationListener {
                 }
                 Err(error @ StoreError::Denied(_)) if !denied => {
                     denied = true;
-                    record_redis_check(checks::NOTIFICATIONS, &server, Some(false));
+                    let metrics = &self.store.metrics;
+                    metrics.record_check(checks::NOTIFICATIONS, &server, Some(false));
                     warn!(server, %error, "subscription to keyspace notifications denied");
                 }
                 Err(error) => debug!(server, %error, "keyspace notification subscription failed"),
@@ -216,8 +212,10 @@ impl NotificationListener {
         if previous == Some(arrive) {
             return;
         }
-        state.gauge_guard = arrive.then(|| KEYSPACE_LISTENERS_SUBSCRIBED.track());
-        record_redis_check(checks::NOTIFICATIONS, &server, Some(arrive));
+        let store = &self.store;
+        state.receiving = arrive.then(|| store.cleanup.receive_notifications());
+        let metrics = &store.metrics;
+        metrics.record_check(checks::NOTIFICATIONS, &server, Some(arrive));
         match (previous, missing) {
             (_, Some(missing)) => warn!(
                 server,

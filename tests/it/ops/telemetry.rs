@@ -6,6 +6,7 @@ use reqwest::{Client, Method, StatusCode};
 
 mod log;
 mod metrics;
+mod open_metrics;
 mod secrets;
 mod traces;
 

@@ -11,6 +11,7 @@ use switchboard::{
         KeyName, NewService, ServiceId,
     },
     store::{Store, memory::MemoryStore, redis::RedisStore},
+    telemetry::metrics::RedisMetrics,
 };
 
 use super::{Bodies, TestApp, TestRedis, TestResponse, now, random_prefix, settings};
@@ -215,7 +216,9 @@ pub(crate) async fn keys_in(connection: &mut MultiplexedConnection, pattern: &st
 pub(crate) async fn redis_store(redis: &TestRedis, prefix: &str) -> RedisStore {
     let url = redis.url();
     let settings = settings(&[("redis.prefix", prefix), ("redis.url", &url)]).redis;
-    RedisStore::open(&settings, 1_000).await.unwrap()
+    RedisStore::open(&settings, 1_000, &RedisMetrics::default())
+        .await
+        .unwrap()
 }
 
 /// An empty store of each kind, by name, and the server and prefix of the one on Redis.

@@ -9,6 +9,7 @@ use switchboard::{
         ServiceId, Timestamp, Value, WriteResult,
     },
     store::{Store, memory::MemoryStore, redis::RedisStore},
+    telemetry::metrics::RedisMetrics,
 };
 
 use super::{
@@ -96,7 +97,9 @@ impl RedisFixture {
                 .map(|(name, value)| (*name, value.as_str())),
         );
         let settings = settings(&all).redis;
-        let store = RedisStore::open(&settings, MAX_KEYS).await.unwrap();
+        let store = RedisStore::open(&settings, MAX_KEYS, &RedisMetrics::default())
+            .await
+            .unwrap();
         Self {
             store,
             connection: redis.connection().await,

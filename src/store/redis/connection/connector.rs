@@ -20,6 +20,7 @@ use crate::{
     model::{StoreError, readiness::Finding},
     settings::{self, RedisMode},
     store::{clock::AnchoredClock, redis::scripts},
+    telemetry::metrics::RedisMetrics,
 };
 
 /// Opens connections to the servers of this Redis.
@@ -33,12 +34,17 @@ pub(super) struct Connector {
     pool_size: usize,
     pool_wait: Duration,
     replicas: Option<(usize, Duration)>,
+    /// Counts the connections.
+    pub(super) metrics: RedisMetrics,
 }
 
 impl Connector {
     /// # Errors
     /// [`StoreError::Bug`] if the URL or the certificates are invalid.
-    pub(super) fn new(settings: &settings::Redis) -> Result<Self, StoreError> {
+    pub(super) fn new(
+        settings: &settings::Redis,
+        metrics: &RedisMetrics,
+    ) -> Result<Self, StoreError> {
         let url = settings.urls.first();
         let url = url.ok_or_else(|| StoreError::Bug("redis.url is not set".to_owned()))?;
         let mut base = url
@@ -73,6 +79,7 @@ impl Connector {
             pool_wait: settings.pool_wait_timeout,
             replicas: (settings.wait_replicas > 0)
                 .then_some((settings.wait_replicas, settings.wait_timeout)),
+            metrics: metrics.clone(),
         })
     }
 

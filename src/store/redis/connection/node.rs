@@ -16,7 +16,7 @@ use super::{
     multiplexed::{Durability, SharedConnection},
     parse_reply,
 };
-use crate::{model::StoreError, telemetry::metrics::register_pool};
+use crate::model::StoreError;
 
 /// The events of removed keys: `del` includes `UNLINK`.
 const EVENTS: [&str; 3] = ["del", "expired", "evicted"];
@@ -42,7 +42,7 @@ impl Node {
     ) -> Result<Self, StoreError> {
         let pool = connector.pool(&address)?;
         let weak_pool = pool.weak();
-        register_pool(Box::new(move || {
+        connector.metrics.register_pool(Box::new(move || {
             let status = weak_pool.upgrade()?.status();
             let busy = status.size.saturating_sub(status.available);
             Some((status.available, busy))

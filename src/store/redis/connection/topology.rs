@@ -47,7 +47,9 @@ impl Topology {
                 urls: vec![url.clone()],
                 ..settings.clone()
             };
-            Ok(Connector::new(&one)?.first_address().clone())
+            Ok(Connector::new(&one, &connector.metrics)?
+                .first_address()
+                .clone())
         });
         let addresses: Vec<ConnectionAddr> = addresses.collect::<Result<_, StoreError>>()?;
         Ok(match settings.mode {

@@ -7,6 +7,7 @@ use switchboard::{
     model::{BookResult, BookingOwner, Timestamp},
     service::{CurrentCatalog, GroupUsage, UsageSample},
     store::{AdminStore, redis::RedisStore},
+    telemetry::metrics::RedisMetrics,
 };
 
 use crate::support::{
@@ -158,7 +159,9 @@ async fn no_samples_are_taken_while_redis_is_unavailable() {
     let proxy = Proxy::new(&redis.url().replace("redis://", ""));
     let (url, prefix) = (proxy.url(), random_prefix());
     let set = settings(&[("redis.url", &url), ("redis.prefix", &prefix)]);
-    let store = RedisStore::open(&set.redis, 100).await.unwrap();
+    let store = RedisStore::open(&set.redis, 100, &RedisMetrics::default())
+        .await
+        .unwrap();
     let (usage, groups) = (GroupUsage::default(), catalog_with_groups(&names(&["a"])));
     book_number(&store, &groups, "a").await;
     usage.sample(&store, &groups, timestamp_at(0)).await;

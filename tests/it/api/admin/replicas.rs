@@ -190,6 +190,21 @@ async fn running_replicas_are_listed() {
 }
 
 #[tokio::test]
+async fn request_rates_are_reported_without_metrics() {
+    let disabled = [("metrics.enabled", "false"), ("log.requests", "none")];
+    let app = start_admin_with(&TestApp::on_redis().await, &disabled).await;
+    eventually("the rates of the replica are known", async || {
+        create_service(&app, "store").await.service_id();
+        let all = get_json(&app, "replicas").await["replicas"].clone();
+        let requests = all[0]["requests_per_second"].as_f64()?;
+        let errors = all[0]["errors_per_second"].as_f64()?;
+        assert!(errors < 0.01, "{all}");
+        (requests > 0.0).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn concurrent_changes_on_two_replicas_are_all_kept() {
     let one = start_admin(&TestApp::on_redis().await).await;
     let other = start_replica(&one, &[]).await;

@@ -24,7 +24,11 @@ const STORAGE_KEY_ROUTE: &str = "route=\"/genesys/1/service/{id}/storage/{key}\"
 const SERVICE_ROUTE: &str = "route=\"/genesys/1/service/{service}\"";
 
 /// Waits until `is_expected` holds for the metrics.
-async fn wait_for_metrics(address: SocketAddr, what: &str, is_expected: impl Fn(&Metrics) -> bool) {
+pub(super) async fn wait_for_metrics(
+    address: SocketAddr,
+    what: &str,
+    is_expected: impl Fn(&Metrics) -> bool,
+) {
     eventually(what, async || {
         let metrics = Metrics::scrape(address).await;
         is_expected(&metrics).then_some(())
@@ -153,7 +157,7 @@ fn names<'t>(text: &'t str, prefix: &'t str) -> impl Iterator<Item = &'t str> {
 }
 
 /// The output of a command for this input. `make test` installs promtool.
-fn run_tool(command: &mut Command, input: &str) -> String {
+pub(super) fn run_tool(command: &mut Command, input: &str) -> String {
     command.stdin(Stdio::piped()).stdout(Stdio::piped());
     let tool = command.stderr(Stdio::piped()).spawn();
     let mut tool = tool.unwrap_or_else(|error| panic!("promtool (Debian: prometheus): {error}"));

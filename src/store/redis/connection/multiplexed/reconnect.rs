@@ -13,7 +13,7 @@ use crate::{
         connector::Connector,
         errors::is_lost,
     },
-    telemetry::metrics::{REDIS_CONNECTIONS, REDIS_DISCONNECTS},
+    telemetry::metrics::GaugeGuard,
 };
 
 /// The interval of health checks of an idle connection.
@@ -49,10 +49,10 @@ pub(super) async fn reconnect_loop(
                     barrier: Arc::default(),
                 };
                 state.send_replace(ConnectionState::Up(connected));
-                let gauge_guard = REDIS_CONNECTIONS.track();
+                let gauge_guard = GaugeGuard::new(&connector.metrics.connections);
                 let reason = wait_until_broken(connection, &clocks, &mut broken, generation).await;
                 drop(gauge_guard);
-                REDIS_DISCONNECTS.add(1);
+                connector.metrics.disconnects.inc();
                 warn!(server = %address, generation, reason, "redis connection lost");
                 state.send_replace(ConnectionState::Connecting);
             }

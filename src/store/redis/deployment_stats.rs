@@ -1,4 +1,4 @@
-//! The metrics of the whole deployment: active services, booked and free numbers, and the lag of the
+//! The statistics of the whole deployment: active services, booked and free numbers, and the lag of the
 //! cleanup.
 //!
 //! The cleanup leader collects them every few seconds, independent of requests. Services are counted by
@@ -12,9 +12,10 @@ use tracing::debug;
 
 use super::{RedisStore, connection::parse_reply, keys};
 use crate::{
-    model::{AllocationStrategy, Group, Groups, StoreError, Timestamp},
+    model::{
+        AllocationStrategy, Group, Groups, StoreError, Timestamp, cleanup_status::DeploymentStats,
+    },
     store::AdminQueries,
-    telemetry::metrics::{DeploymentMetrics, set_deployment_metrics},
 };
 
 /// The interval of the collection.
@@ -25,43 +26,36 @@ const BATCH: usize = 64;
 const COMMANDS_PER_GROUP: usize = 4;
 
 impl RedisStore {
-    /// Collects and publishes the metrics while this replica is the cleanup leader, until the future is
-    /// dropped.
-    pub(super) async fn report_shared_metrics(
-        &self,
-        groups: watch::Receiver<Groups>,
-        mut is_leader: watch::Receiver<bool>,
-    ) {
+    /// Collects the statistics while this replica is the cleanup leader, until the future is dropped.
+    pub(super) async fn collect_deployment_stats(&self, groups: watch::Receiver<Groups>) {
+        let mut is_leader = self.cleanup.subscribe_leadership();
         loop {
             if !*is_leader.borrow_and_update() {
-                set_deployment_metrics(DeploymentMetrics::default());
+                self.cleanup.set_deployment(DeploymentStats::default());
                 if is_leader.wait_for(|is_leader| *is_leader).await.is_err() {
                     return;
                 }
             }
             let current = groups.borrow().current.clone();
-            let metrics = self.collect_shared_metrics(&current).await;
-            set_deployment_metrics(metrics.unwrap_or_else(|error| {
-                debug!(%error, "shared metrics not collected");
-                DeploymentMetrics::default()
+            let stats = self.deployment_stats(&current).await;
+            self.cleanup.set_deployment(stats.unwrap_or_else(|error| {
+                debug!(%error, "deployment statistics not collected");
+                DeploymentStats::default()
             }));
             drop(timeout(POLL_INTERVAL, is_leader.wait_for(|is_leader| !*is_leader)).await);
         }
     }
 
-    async fn collect_shared_metrics(
-        &self,
-        groups: &[Arc<Group>],
-    ) -> Result<DeploymentMetrics, StoreError> {
-        let mut shared = DeploymentMetrics {
+    async fn deployment_stats(&self, groups: &[Arc<Group>]) -> Result<DeploymentStats, StoreError> {
+        let mut stats = DeploymentStats {
             cleanup_lag: Some(self.cleanup_lag().await?),
             active_services: Some(self.count_services().await?),
-            ..DeploymentMetrics::default()
+            ..DeploymentStats::default()
         };
         for batch in groups.chunks(BATCH) {
-            shared.groups.extend(self.usage_of_groups(batch).await?);
+            stats.groups.extend(self.usage_of_groups(batch).await?);
         }
-        Ok(shared)
+        Ok(stats)
     }
 
     /// Returns how long the oldest due service has been due.
