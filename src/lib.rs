@@ -24,5 +24,4 @@ pub mod settings;
 pub mod shutdown;
 pub mod store;
 pub mod telemetry;
-mod tls_client;
 mod tls_errors;

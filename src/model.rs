@@ -16,9 +16,7 @@ pub use self::{
     hash::stable_hash,
     ids::{IdempotencyKey, KeyName, MAX_KEY_NAME_BYTES, RedactedId, ServiceId},
     listing::{AuditEvent, Cursor, ListedBooking, ListedService, Page, Preview},
-    propagated_headers::{
-        GMS_USER, MAX_REQUEST_ID_BYTES, PropagatedHeaders, REQUEST_ID, TRACEPARENT, TRACESTATE,
-    },
+    propagated_headers::{GMS_USER, MAX_REQUEST_ID_BYTES, PropagatedHeaders, REQUEST_ID},
     rate_limit::{RateLimitKey, RateLimitState},
     service::{
         AllTexts, Changes, CreateResult, Description, IdempotencyClaim, NewService, StoredKind,

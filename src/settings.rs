@@ -57,7 +57,7 @@ pub use self::{
     route_groups::RouteGroups,
     server::Server,
     tls::{Tls, TlsFiles, TlsFilesVersion},
-    traces::{IgnoredVariable, Sampling, Traces},
+    traces::{IgnoredVariable, Propagator, Traces},
 };
 use self::{environment::Environment, error::Contradiction, layers::Layers};
 
@@ -101,6 +101,9 @@ pub struct Settings {
     /// `OTEL_...`: `None` disables tracing.
     #[serde(skip)]
     pub traces: Option<Traces>,
+    /// `OTEL_PROPAGATORS`: the formats of the trace context in headers.
+    #[serde(skip)]
+    pub propagators: Vec<Propagator>,
     /// `OTEL_...` variables that are ignored.
     #[serde(skip)]
     pub ignored_variables: Vec<IgnoredVariable>,
@@ -138,8 +141,11 @@ impl Settings {
             .validate()
             .map_err(|(setting, expected)| layers.invalid(setting, expected))?;
         settings.environment = Environment::new(environment)?;
-        (settings.traces, settings.ignored_variables) =
-            traces::from_environment(&settings.environment);
+        (
+            settings.traces,
+            settings.propagators,
+            settings.ignored_variables,
+        ) = traces::from_environment(&settings.environment);
         Ok(settings)
     }
 

@@ -3,12 +3,9 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use reqwest::{
-    Body, Client, Method, Request, Response, StatusCode, Url,
-    header::{CONTENT_TYPE, HeaderName, HeaderValue},
-};
+use reqwest::{Body, Client, Method, Request, Response, StatusCode, Url, header::CONTENT_TYPE};
 use tokio::time::Instant;
-use tracing::{debug, warn};
+use tracing::{Instrument, debug, warn};
 
 use super::{request::BackendRequest, time_limits::with_time_limits};
 use crate::{
@@ -54,19 +51,16 @@ pub(super) async fn exchange(
     connect_deadline: Instant,
 ) -> Result<BackendResponse, Failure> {
     let mut http_request = build_request(base, request).ok_or(Failure::ConnectError)?;
-    let mut span = traces::start_backend_span(method_name(&request.method), base);
-    if let Some(span) = &span {
-        span.inject_headers(|name, value| insert_header(&mut http_request, name, value));
-    }
+    let span = traces::backend_span(method_name(&request.method), base);
+    traces::inject_context(&span, http_request.headers_mut());
     let send = send(client, base, http_request, settings.max_response_bytes);
     let timeout = settings.response_timeout;
-    let result = with_time_limits(connect_deadline, timeout, send).await;
+    let send = with_time_limits(connect_deadline, timeout, send);
+    let result = send.instrument(span.clone()).await;
     let result = result.unwrap_or(Err(Failure::TimedOut(timeout)));
-    if let Some(span) = &mut span {
-        match &result {
-            Ok(response) => span.record_response(response.status.as_u16()),
-            Err(_) => span.record_error(outcome(&result).name()),
-        }
+    match &result {
+        Ok(response) => traces::record_status(&span, response.status.as_u16()),
+        Err(_) => traces::record_error(&span, outcome(&result).name()),
     }
     result
 }
@@ -99,13 +93,6 @@ fn method_name(method: &Method) -> &'static str {
     let names = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"];
     let name = names.into_iter().find(|name| *name == method.as_str());
     name.unwrap_or("HTTP")
-}
-
-fn insert_header(request: &mut Request, name: &str, value: &str) {
-    let name = HeaderName::from_bytes(name.as_bytes());
-    if let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(value)) {
-        request.headers_mut().insert(name, value);
-    }
 }
 
 async fn send(

@@ -9,7 +9,7 @@ use reqwest::{
     },
 };
 
-use crate::model::{GMS_USER, PropagatedHeaders, REQUEST_ID, ServiceId, TRACEPARENT};
+use crate::model::{GMS_USER, PropagatedHeaders, REQUEST_ID, ServiceId};
 
 /// Characters that are percent-encoded in a path, a query or a form.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
@@ -75,16 +75,17 @@ impl BackendRequest<'_> {
             }
             None => {}
         }
-        let propagated = [
-            (GMS_USER, &self.propagated_headers.gms_user),
-            (TRACEPARENT, &self.propagated_headers.traceparent),
-            (REQUEST_ID, &self.propagated_headers.request_id),
-        ];
+        let propagated = self.propagated_headers;
+        let trace_context = propagated.trace_context.iter();
+        let trace_context = trace_context.map(|(name, value)| (*name, Some(value)));
+        let propagated = trace_context.chain([
+            (GMS_USER, propagated.gms_user.as_ref()),
+            (REQUEST_ID, propagated.request_id.as_ref()),
+        ]);
         for (name, value) in propagated {
-            let value = value.as_ref();
             let value = value.and_then(|value| HeaderValue::from_bytes(value.as_bytes()).ok());
-            if let Some(value) = value {
-                headers.insert(HeaderName::from_static(name), value);
+            if let (Ok(name), Some(value)) = (HeaderName::from_bytes(name.as_bytes()), value) {
+                headers.insert(name, value);
             }
         }
         for (name, value) in self.headers {

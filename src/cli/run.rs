@@ -7,7 +7,7 @@ use std::{
 };
 
 use actix_web::rt::System;
-use tracing::{error, warn};
+use tracing::error;
 
 use super::Command;
 use crate::{
@@ -17,7 +17,11 @@ use crate::{
     service::Secrets,
     settings::{Settings, SettingsError},
     shutdown::Signals,
-    telemetry::{log, traces},
+    telemetry::{
+        self,
+        log::{LogGuard, TelemetryError},
+        traces,
+    },
 };
 
 /// Exit code for an invalid setting or catalog (`EX_USAGE`).
@@ -43,15 +47,21 @@ pub fn run(command: Option<Command>, settings: Result<Settings, SettingsError>) 
         Some(Command::Check { strict }) => check(&settings, strict),
         Some(Command::Healthcheck { live }) => return healthcheck(&settings, live),
         Some(Command::Verify { redis: false }) => {
-            run_with_log(settings, |settings| verify_bookings(&settings))
+            run_with_log(settings, telemetry::start_log, |settings| {
+                verify_bookings(&settings)
+            })
         }
         Some(Command::Verify { redis: true }) => {
-            run_with_log(settings, |settings| verify_redis(&settings))
+            run_with_log(settings, telemetry::start_log, |settings| {
+                verify_redis(&settings)
+            })
         }
         Some(Command::Export { with_secrets }) => {
-            run_with_log(settings, |settings| export(&settings, with_secrets))
+            run_with_log(settings, telemetry::start_log, |settings| {
+                export(&settings, with_secrets)
+            })
         }
-        None => run_with_log(settings, serve),
+        None => run_with_log(settings, telemetry::start_log_and_traces, serve),
     };
     outcome.unwrap_or_else(|error| report_settings_error(&error))
 }
@@ -65,9 +75,10 @@ fn report_settings_error(error: &dyn Display) -> ExitCode {
 /// Runs `command` with a log; errors that are not about settings are logged.
 fn run_with_log(
     settings: Settings,
+    start_log: fn(&Settings) -> Result<LogGuard, TelemetryError>,
     command: impl FnOnce(Settings) -> Result<ExitCode, StartError>,
 ) -> Result<ExitCode, StartError> {
-    let _log = log::start(&settings.log);
+    let _log = start_log(&settings);
     match command(settings) {
         Err(error) if !error.is_about_settings() => {
             error!(%error, "command failed");
@@ -93,36 +104,17 @@ fn check(settings: &Settings, strict: bool) -> Result<ExitCode, StartError> {
 }
 
 fn serve(settings: Settings) -> Result<ExitCode, StartError> {
-    System::new().block_on(async {
+    let result = System::new().block_on(async {
         let (signals, drain) = (Signals::listen(), settings.server.drain);
-        start_tracing(&settings);
         let running = app::start(settings).await?;
         running.log_startup();
         let shutdown = signals.wait_for_signal(running.readiness.clone(), drain);
         let result = running.run_until(shutdown).await;
-        traces::stop().await;
         result.map_err(StartError::ServerFailed)?;
         Ok(ExitCode::SUCCESS)
-    })
-}
-
-/// Starts tracing. Its variables are often set for a whole cluster, so an invalid one does not prevent the
-/// start of the service.
-fn start_tracing(settings: &Settings) {
-    for ignored in &settings.ignored_variables {
-        let (variable, value) = (ignored.variable, ignored.value.as_deref());
-        warn!(
-            variable,
-            value,
-            reason = ignored.reason,
-            "environment variable ignored"
-        );
-    }
-    if let Some(settings) = &settings.traces
-        && let Err(error) = traces::start(settings)
-    {
-        warn!(error, "tracing disabled");
-    }
+    });
+    traces::stop();
+    result
 }
 
 /// Prints the health of the running service.

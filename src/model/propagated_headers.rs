@@ -4,10 +4,6 @@ use uuid::Uuid;
 
 /// The header that names the user of a client.
 pub const GMS_USER: &str = "gms_user";
-/// The header of the trace and the parent span of a request (W3C Trace Context).
-pub const TRACEPARENT: &str = "traceparent";
-/// The header of the vendor-specific trace state (W3C Trace Context).
-pub const TRACESTATE: &str = "tracestate";
 /// The header of the request id that the client has chosen.
 pub const REQUEST_ID: &str = "x-request-id";
 /// The maximum length of a request id that is logged or passed on.
@@ -18,8 +14,8 @@ pub const MAX_REQUEST_ID_BYTES: usize = 200;
 pub struct PropagatedHeaders {
     /// The `gms_user` header.
     pub gms_user: Option<String>,
-    /// The `traceparent` header.
-    pub traceparent: Option<String>,
+    /// The headers of the trace context, such as `traceparent`. The span of a sampled request replaces them.
+    pub trace_context: Vec<(&'static str, String)>,
     /// The `x-request-id` header.
     pub request_id: Option<String>,
 }

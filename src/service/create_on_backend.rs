@@ -7,7 +7,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tracing::warn;
+use tracing::{Instrument, warn};
 
 use super::{
     Catalog, CurrentCatalog, ServiceError, SessionTerminator,
@@ -20,7 +20,6 @@ use crate::{
     backend::{BackendDefinition, Backends, RequestContext},
     model::{BackendSession, Changes, PropagatedHeaders, ServiceId, StoreError},
     store::{BackendSessions, Store},
-    telemetry::traces,
 };
 
 /// Time for store operations, added to the maximum duration of a start.
@@ -72,7 +71,7 @@ impl PendingCreate {
             return Ok(outcome.into_response(String::new()));
         }
         // The start continues if the client disconnects, so that no session remains unrecorded.
-        let started = tokio::spawn(traces::with_current_context(start.run())).await;
+        let started = tokio::spawn(start.run().in_current_span()).await;
         let response = started.map_err(|error| StoreError::Bug(error.to_string()))??;
         Ok(response.into())
     }

@@ -38,6 +38,11 @@ impl Environment {
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(|value| without_line_end(value))
     }
+
+    /// The value of a variable, if it is UTF-8, as libraries read it.
+    pub(super) fn get_unchanged(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
 }
 
 impl fmt::Debug for Environment {

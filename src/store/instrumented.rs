@@ -10,6 +10,7 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use tracing::Instrument;
 
 use super::{
     BackendSessionStore, BinaryStore, BookingStore, Clock, ConsistencyCheck, HealthCheck,
@@ -57,15 +58,13 @@ impl InstrumentedStore {
             .get(operation as usize)
             .copied()
             .unwrap_or_default();
-        let mut span = traces::start_store_span(self.system, name);
+        let span = traces::store_span(self.system, name);
         let _in_flight = self.metrics.track_in_flight();
         let started = Instant::now();
-        let outcome = call.await;
+        let outcome = call.instrument(span.clone()).await;
         if let Err(error) = &outcome {
             self.metrics.operation_failed(error.reason());
-            if let Some(span) = &mut span {
-                span.record_error(error.reason());
-            }
+            traces::record_error(&span, error.reason());
         }
         self.metrics
             .operation_finished(operation as usize, started.elapsed());

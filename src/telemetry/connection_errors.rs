@@ -20,21 +20,27 @@ const CLIENT_ERRORS: [&str; 2] = [
     "stream error: I/O error: ",
 ];
 
-/// Drops the events of malformed requests and broken connections.
-pub(super) struct ConnectionErrors;
+/// Passes events to a layer, except those of malformed requests and broken connections. Spans are not passed.
+pub(super) struct WithoutConnectionErrors<L>(pub(super) L);
 
-impl<S: Subscriber> Layer<S> for ConnectionErrors {
-    fn event_enabled(&self, event: &Event<'_>, _: Context<'_, S>) -> bool {
-        let metadata = event.metadata();
-        if *metadata.level() != Level::ERROR || metadata.target() != TARGET {
-            return true;
+impl<S: Subscriber, L: Layer<S>> Layer<S> for WithoutConnectionErrors<L> {
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        if !is_client_error(event) {
+            self.0.on_event(event, context);
         }
-        let mut message = Message::default();
-        event.record(&mut message);
-        !CLIENT_ERRORS
-            .iter()
-            .any(|error| message.0.starts_with(error))
     }
+}
+
+fn is_client_error(event: &Event<'_>) -> bool {
+    let metadata = event.metadata();
+    if *metadata.level() != Level::ERROR || metadata.target() != TARGET {
+        return false;
+    }
+    let mut message = Message::default();
+    event.record(&mut message);
+    CLIENT_ERRORS
+        .iter()
+        .any(|error| message.0.starts_with(error))
 }
 
 /// The message of an event.
@@ -73,9 +79,7 @@ mod tests {
     #[test]
     fn errors_of_clients_are_dropped() {
         let lines = Arc::default();
-        let layers = registry()
-            .with(Lines(Arc::clone(&lines)))
-            .with(ConnectionErrors);
+        let layers = registry().with(WithoutConnectionErrors(Lines(Arc::clone(&lines))));
         with_default(layers, || {
             for _ in 0..1000 {
                 error!(target: TARGET, "stream error: {}", "request parse error: invalid Header provided");
@@ -88,9 +92,7 @@ mod tests {
     #[test]
     fn other_events_are_logged() {
         let lines = Arc::default();
-        let layers = registry()
-            .with(Lines(Arc::clone(&lines)))
-            .with(ConnectionErrors);
+        let layers = registry().with(WithoutConnectionErrors(Lines(Arc::clone(&lines))));
         with_default(layers, || {
             error!(target: TARGET, "stream error: {}", "internal error");
             error!(target: TARGET, "Internal server error: unexpected eof");

@@ -10,11 +10,22 @@ use std::{
 };
 
 use tracing::subscriber::{self, SetGlobalDefaultError};
-use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
-use tracing_subscriber::{EnvFilter, filter, layer::SubscriberExt};
+use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
+use tracing_subscriber::{
+    EnvFilter, Layer, Registry,
+    filter::{self, FilterExt, filter_fn},
+    fmt::{
+        format::{self, Format},
+        layer,
+    },
+    layer::SubscriberExt,
+};
 
-use super::connection_errors::ConnectionErrors;
+use self::trace_ids::{FieldsWithTraceId, JsonWithTraceId};
+use super::{connection_errors::WithoutConnectionErrors, traces::SpanLayer};
 use crate::settings::{Log, LogFormat};
+
+mod trace_ids;
 
 /// An error while starting the log.
 #[derive(Debug, thiserror::Error)]
@@ -51,45 +62,57 @@ pub(super) fn dropped_lines() -> usize {
     DROPPED_LINES.get().map_or(0, ErrorCounter::dropped_lines)
 }
 
-/// Starts the log of the process.
+/// Starts the log of the process. `spans` exports spans.
 ///
 /// # Errors
 ///
 /// [`TelemetryError::AlreadyStarted`] the second time, without any effect; tests may ignore it.
-pub fn start(log: &Log) -> Result<LogGuard, TelemetryError> {
-    let is_terminal = io::stderr().is_terminal();
+pub(super) fn start(log: &Log, spans: Option<SpanLayer>) -> Result<LogGuard, TelemetryError> {
     let (writer, guard) = NonBlockingBuilder::default()
         .buffered_lines_limit(MAX_BUFFERED_LINES)
         .thread_name("log")
         .finish(BufWriter::with_capacity(WRITE_BUFFER_BYTES, io::stderr()));
     let counter = writer.error_counter();
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::builder().parse(&log.level)?)
+    let filter = EnvFilter::builder()
+        .parse(&log.level)?
+        // Spans are not part of the log.
+        .and(filter_fn(|metadata| !metadata.is_span()));
+    let lines = WithoutConnectionErrors(line_layer(log.format, writer)).with_filter(filter);
+    // Each layer has a filter: a layer without one would disable the caching of disabled events.
+    let layers: Vec<_> = spans.into_iter().chain([lines.boxed()]).collect();
+    subscriber::set_global_default(Registry::default().with(layers))?;
+    drop(DROPPED_LINES.set(counter));
+    Ok(LogGuard(guard))
+}
+
+/// The layer that writes events as lines.
+fn line_layer(format: LogFormat, writer: NonBlocking) -> SpanLayer {
+    let is_terminal = io::stderr().is_terminal();
+    let lines = layer()
         .with_writer(writer)
         // `eprintln!` would print them, and it panics if standard error is closed, the most likely
         // such error.
         .log_internal_errors(false);
-
-    match resolve_format(log.format, is_terminal) {
-        LogFormat::Json => subscriber::set_global_default(
-            // Fields next to `level` and `message`, as log collectors expect them.
-            lines
+    match resolve_format(format, is_terminal) {
+        // Fields next to `level` and `message`, as log collectors expect them.
+        LogFormat::Json => {
+            let json = Format::default()
                 .json()
                 .flatten_event(true)
                 .with_span_list(false)
-                .finish()
-                .with(ConnectionErrors),
-        )?,
+                .with_current_span(false);
+            lines
+                .fmt_fields(format::JsonFields::new())
+                .event_format(JsonWithTraceId(json))
+                .boxed()
+        }
         // Keep the default for colors on a terminal, because NO_COLOR may disable them.
-        _ if is_terminal => {
-            subscriber::set_global_default(lines.finish().with(ConnectionErrors))?;
-        }
-        _ => {
-            subscriber::set_global_default(lines.with_ansi(false).finish().with(ConnectionErrors))?;
-        }
+        _ if is_terminal => lines.fmt_fields(FieldsWithTraceId::default()).boxed(),
+        _ => lines
+            .fmt_fields(FieldsWithTraceId::default())
+            .with_ansi(false)
+            .boxed(),
     }
-    drop(DROPPED_LINES.set(counter));
-    Ok(LogGuard(guard))
 }
 
 /// Resolves `auto`.
@@ -110,9 +133,9 @@ mod tests {
     fn starting_twice_is_an_error() {
         let log = Settings::defaults().unwrap().log;
         // Another test of this process may have started it already.
-        let _ = start(&log);
+        let _ = start(&log, None);
         assert!(matches!(
-            start(&log),
+            start(&log, None),
             Err(TelemetryError::AlreadyStarted(_))
         ));
     }
@@ -121,7 +144,7 @@ mod tests {
     fn an_invalid_level_is_an_error() {
         let mut log = Settings::defaults().unwrap().log;
         log.level = "info,switchboard=loud".to_owned();
-        assert!(matches!(start(&log), Err(TelemetryError::Level(_))));
+        assert!(matches!(start(&log, None), Err(TelemetryError::Level(_))));
     }
 
     #[test]

@@ -4,7 +4,6 @@
 //! allocates nothing.
 
 use std::{
-    borrow::Cow,
     cell::Cell,
     rc::Rc,
     time::{Duration, Instant},
@@ -13,20 +12,17 @@ use std::{
 use actix_web::{
     Error,
     dev::{Service, ServiceRequest, ServiceResponse},
-    http::{
-        Version,
-        header::{HeaderMap, HeaderValue},
-    },
+    http::{Version, header::HeaderMap},
 };
-use tracing::{info, warn};
+use tracing::{Instrument, Span, field::display, info, warn};
 
 use crate::{
-    http::{ApiError, admin_ui::PageError},
-    model::{GMS_USER, MAX_REQUEST_ID_BYTES, REQUEST_ID, TRACEPARENT, TRACESTATE},
+    http::{ApiError, admin_ui::PageError, propagation::TraceHeaders},
+    model::{GMS_USER, MAX_REQUEST_ID_BYTES, REQUEST_ID},
     settings::{LoggedRequests, Settings},
     telemetry::{
         metrics::{CLIENT_CLOSED_REQUEST, HttpMetrics, MethodLabel, RouteMetrics},
-        traces::{RequestAttributes, ServerSpan, trace_id},
+        traces::{self, RequestAttributes},
     },
 };
 
@@ -98,17 +94,15 @@ impl RouteTelemetry {
         S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
     {
         let method = MethodLabel::from_name(request.method().as_str());
-        let span = self
-            .config
-            .tracing_enabled
-            .then(|| self.start_span(&request, method));
-        let in_flight = InFlightRequest::start(Rc::clone(self), method, span.flatten());
-        let response = next.call(request);
+        let span = if self.config.tracing_enabled {
+            self.span(&request, method)
+        } else {
+            Span::none()
+        };
+        let in_flight = InFlightRequest::start(Rc::clone(self), method, span.clone());
+        let response = next.call(request).instrument(span);
         async move {
-            let response = match &in_flight.span {
-                None => response.await,
-                Some(span) => span.instrument(response).await,
-            };
+            let response = response.await;
             match &response {
                 Ok(response) => in_flight.record_response(response),
                 Err(error) => in_flight.record_error(error),
@@ -117,10 +111,9 @@ impl RouteTelemetry {
         }
     }
 
-    fn start_span(&self, request: &ServiceRequest, method: MethodLabel) -> Option<ServerSpan> {
-        let header = |name| request.headers().get(name);
-        let traceparent = header(TRACEPARENT).map(HeaderValue::as_bytes);
-        ServerSpan::start(traceparent, || RequestAttributes {
+    fn span(&self, request: &ServiceRequest, method: MethodLabel) -> Span {
+        let headers = request.headers();
+        traces::request_span(&TraceHeaders(headers), || RequestAttributes {
             method: Some(method.name()).filter(|_| method.is_known()),
             route: Some(self.route).filter(|route| *route != NO_ROUTE),
             scheme: if request.app_config().secure() {
@@ -133,8 +126,9 @@ impl RouteTelemetry {
                 Version::HTTP_10 => "1.0",
                 _ => "1.1",
             },
-            trace_state: header(TRACESTATE).and_then(|state| state.to_str().ok()),
-            user: header(GMS_USER).map(|user| String::from_utf8_lossy(user.as_bytes())),
+            user: headers
+                .get(GMS_USER)
+                .map(|user| String::from_utf8_lossy(user.as_bytes())),
         })
     }
 }
@@ -144,12 +138,12 @@ struct InFlightRequest {
     telemetry: Rc<RouteTelemetry>,
     method: MethodLabel,
     started: Instant,
-    span: Option<ServerSpan>,
+    span: Span,
     is_finished: Cell<bool>,
 }
 
 impl InFlightRequest {
-    fn start(telemetry: Rc<RouteTelemetry>, method: MethodLabel, span: Option<ServerSpan>) -> Self {
+    fn start(telemetry: Rc<RouteTelemetry>, method: MethodLabel, span: Span) -> Self {
         if let Some(metrics) = &telemetry.metrics {
             metrics.request_started();
         }
@@ -166,9 +160,7 @@ impl InFlightRequest {
         let exception = response.response().error().and_then(exception_name);
         let status = response.status();
         let duration = self.finish(status.as_u16(), exception);
-        if let Some(span) = &self.span {
-            span.end_with_response(status.as_u16(), exception);
-        }
+        traces::record_response(&self.span, status.as_u16(), exception);
         let config = &self.telemetry.config;
         let is_failed_or_slow = status.is_server_error() || duration >= config.slow_threshold;
         match config.logged_requests {
@@ -178,12 +170,13 @@ impl InFlightRequest {
         }
         let headers = response.request().headers();
         let request_id = request_id(headers);
-        let trace = self.span.as_ref().map(|span| Cow::Owned(span.trace_id()));
-        let trace = trace.or_else(|| {
-            let header = headers.get(TRACEPARENT)?;
-            trace_id(header.as_bytes()).map(Cow::Borrowed)
-        });
-        let trace_id = trace.as_deref();
+        // The log adds the trace id of a span.
+        let _in_span = self.span.enter();
+        let trace_id = if self.span.is_none() {
+            traces::extract_trace_id(&TraceHeaders(headers)).map(display)
+        } else {
+            None
+        };
         let (method, route) = (self.method.name(), self.telemetry.route);
         let (status, duration_ms) = (status.as_u16(), millis(duration));
         if is_failed_or_slow {
@@ -203,9 +196,7 @@ impl InFlightRequest {
     fn record_error(&self, error: &Error) {
         let status = error.as_response_error().status_code().as_u16();
         self.finish(status, None);
-        if let Some(span) = &self.span {
-            span.end_with_response(status, None);
-        }
+        traces::record_response(&self.span, status, None);
     }
 
     fn finish(&self, status: u16, exception: Option<&'static str>) -> Duration {
@@ -224,9 +215,7 @@ impl Drop for InFlightRequest {
     fn drop(&mut self) {
         if !self.is_finished.get() {
             self.finish(CLIENT_CLOSED_REQUEST, None);
-            if let Some(span) = &self.span {
-                span.end_cancelled();
-            }
+            traces::record_cancelled(&self.span);
         }
     }
 }

@@ -34,31 +34,18 @@ fn the_endpoint_is_the_general_one_or_the_one_for_traces() {
 }
 
 #[test]
-fn samplers_are_those_of_the_specification() {
-    for (sampler, argument, ratio, parent_based) in [
-        ("", "", 1.0, true),
-        ("always_on", "0.5", 1.0, false),
-        ("always_off", "", 0.0, false),
-        ("traceidratio", "0.25", 0.25, false),
-        ("traceidratio", "", 1.0, false),
-        ("parentbased_always_on", "", 1.0, true),
-        ("parentbased_always_off", "", 0.0, true),
-        ("parentbased_traceidratio", "0.01", 0.01, true),
+fn propagators_are_those_of_the_specification() {
+    use Propagator::{B3, B3Multi, Baggage, TraceContext};
+    for (value, expected) in [
+        ("", &[TraceContext, Baggage][..]),
+        ("none", &[]),
+        ("b3", &[B3]),
+        ("B3Multi, tracecontext,b3multi", &[B3Multi, TraceContext]),
     ] {
-        let variables = [
-            ENDPOINT,
-            ("OTEL_TRACES_SAMPLER", sampler),
-            ("OTEL_TRACES_SAMPLER_ARG", argument),
-        ];
-        let traces = read(&variables).unwrap().unwrap();
-        assert_eq!(
-            traces.sampling,
-            Sampling {
-                ratio,
-                parent_based
-            },
-            "{sampler}"
-        );
+        // They do not depend on the exporter.
+        let settings = Settings::load(None, [("OTEL_PROPAGATORS", value)]).unwrap();
+        assert_eq!(settings.propagators, expected, "{value}");
+        assert_eq!(settings.ignored_variables, [], "{value}");
     }
 }
 
@@ -79,8 +66,12 @@ fn unsupported_values_are_reported_and_the_default_is_used() {
             "http/json",
             "port 4318",
         ),
-        ("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip", "none is"),
-        ("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "zstd", "none is"),
+        ("OTEL_EXPORTER_OTLP_COMPRESSION", "deflate", "is ignored"),
+        (
+            "OTEL_EXPORTER_OTLP_TRACES_COMPRESSION",
+            "zstd",
+            "is ignored",
+        ),
         (
             "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE",
             "/x.pem",
@@ -104,13 +95,18 @@ fn unsupported_values_are_reported_and_the_default_is_used() {
         ("OTEL_BSP_MAX_QUEUE_SIZE", "many", "2048 is used"),
         ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "-1", "512 is used"),
         ("OTEL_BSP_SCHEDULE_DELAY", "1.5", "5000 is used"),
-        ("OTEL_PROPAGATORS", "b3", "tracecontext is used"),
+        ("OTEL_PROPAGATORS", "xray", "tracecontext,baggage is used"),
         (
             "OTEL_PROPAGATORS",
-            "tracecontext,b3multi",
-            "tracecontext is used",
+            "tracecontext,jaeger,baggage",
+            "only these are used",
         ),
-        ("OTEL_PROPAGATORS", "none,b3", "tracecontext is used"),
+        ("OTEL_SPAN_EVENT_COUNT_LIMIT", "-1", "128 is used"),
+        (
+            "OTEL_TRACES_SAMPLER",
+            "ALWAYS_OFF",
+            "parentbased_always_on is used",
+        ),
         ("OTEL_RESOURCE_ATTRIBUTES", "a=b,c", "none of it is used"),
         ("OTEL_RESOURCE_ATTRIBUTES", "a=b,=c", "none of it is used"),
         ("OTEL_RESOURCE_ATTRIBUTES", "a=%ff", "none of it is used"),
@@ -134,18 +130,24 @@ fn unsupported_values_are_reported_and_the_default_is_used() {
                 traces.max_queue_size,
                 traces.max_batch_size,
             );
-            let attributes = traces.attributes.clone();
-            (times, attributes, traces.sampling, traces.propagates)
+            (times, traces.attributes.clone())
         };
         assert_eq!(compared(&traces), compared(&default), "{variable}={value}");
     }
-    let ratio = [
-        ("OTEL_TRACES_SAMPLER", "traceidratio"),
-        ("OTEL_TRACES_SAMPLER_ARG", "1.5"),
-    ];
-    let (warnings, traces) = ignored(&ratio);
-    assert_eq!(warnings[0].variable, "OTEL_TRACES_SAMPLER_ARG");
-    assert!((traces.sampling.ratio - 1.0).abs() < f64::EPSILON && !traces.sampling.parent_based);
+    for (ratio, expected) in [
+        ("1.5", "1 is used"),
+        ("half", "1 is used"),
+        ("-0.5", "0 is used"),
+        ("NaN", "0 is used"),
+    ] {
+        let variables = [
+            ("OTEL_TRACES_SAMPLER", "parentbased_traceidratio"),
+            ("OTEL_TRACES_SAMPLER_ARG", ratio),
+        ];
+        let warning = ignored(&variables).0.remove(0);
+        assert_eq!(warning.variable, "OTEL_TRACES_SAMPLER_ARG");
+        assert!(warning.reason.ends_with(expected), "{warning}");
+    }
 }
 
 #[test]
@@ -155,7 +157,8 @@ fn supported_values_in_any_case_and_blank_values_are_not_reported() {
         ("OTEL_EXPORTER_OTLP_COMPRESSION", "NONE"),
         ("OTEL_EXPORTER_OTLP_TIMEOUT", " 500 "),
         ("OTEL_TRACES_EXPORTER", "OTLP"),
-        ("OTEL_TRACES_SAMPLER", "ParentBased_Always_On"),
+        ("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "GZIP"),
+        ("OTEL_TRACES_SAMPLER", "parentbased_traceidratio"),
         ("OTEL_PROPAGATORS", "TraceContext, baggage"),
         ("OTEL_PROPAGATORS", "none"),
         ("OTEL_SDK_DISABLED", "False"),
@@ -169,8 +172,6 @@ fn supported_values_in_any_case_and_blank_values_are_not_reported() {
             assert_eq!(ignored(&[(variable, blank)]).0, [], "{variable}={blank:?}");
         }
     }
-    assert!(!ignored(&[("OTEL_PROPAGATORS", "none")]).1.propagates);
-    assert!(ignored(&[]).1.propagates);
 }
 
 #[test]
@@ -191,17 +192,14 @@ fn tracing_is_disabled_by_an_unusable_exporter_and_secrets_are_not_printed() {
         assert!(message.contains("tracing is disabled"), "{message}");
         assert!(!message.contains("pa55"), "{message}");
     }
-    let (warnings, traces) = ignored(&[("OTEL_EXPORTER_OTLP_HEADERS", "x y=pa55")]);
-    assert!(traces.headers.is_empty() && !format!("{warnings:?}").contains("pa55"));
+    let (warnings, _) = ignored(&[("OTEL_EXPORTER_OTLP_HEADERS", "x y=pa55")]);
+    assert_eq!(warnings[0].variable, "OTEL_EXPORTER_OTLP_HEADERS");
+    assert!(!format!("{warnings:?}").contains("pa55"));
     let headers = (
         "OTEL_EXPORTER_OTLP_HEADERS",
         "authorization=Basic%20pa55, x=1",
     );
-    let (warnings, traces) = ignored(&[headers, ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "")]);
-    assert!(warnings.is_empty() && !format!("{traces:?}").contains("pa55"));
-    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-    let expected = [pair("authorization", "Basic pa55"), pair("x", "1")];
-    assert_eq!(traces.headers, expected);
+    assert_eq!(ignored(&[headers]).0, []);
 }
 
 #[test]

@@ -2,21 +2,15 @@
 
 use std::borrow::Cow;
 
-use opentelemetry::{
-    Context, KeyValue,
-    context::{FutureExt, WithContext},
-    trace::{SpanKind, Status, TraceContextExt, Tracer},
-};
-use opentelemetry_semantic_conventions::attribute::{
-    ENDUSER_ID, ERROR_TYPE, HTTP_REQUEST_METHOD, HTTP_RESPONSE_STATUS_CODE, HTTP_ROUTE,
-    NETWORK_PROTOCOL_VERSION, URL_PATH, URL_SCHEME,
-};
+use opentelemetry::{Context, propagation::Extractor};
+use tracing::{Span, field::Empty, info_span};
+use tracing_opentelemetry::OpenTelemetrySpanExt;
 
-use super::{TRACES, traceparent::TraceParent};
+use super::{TARGET, TRACES, propagation, sampling::RequestSampler};
 
 /// The value for an unknown method.
 const OTHER_METHOD: &str = "_OTHER";
-/// The value for a path without a route.
+/// The value for a path without a route; that of the conventions for removed data.
 const UNKNOWN_PATH: &str = "REDACTED";
 /// Maximum length of the `gms_user` attribute.
 const MAX_USER_CHARS: usize = 256;
@@ -32,93 +26,149 @@ pub struct RequestAttributes<'a> {
     pub scheme: &'static str,
     /// The HTTP version.
     pub version: &'static str,
-    /// The `tracestate` header.
-    pub trace_state: Option<&'a str>,
     /// The `gms_user` header.
     pub user: Option<Cow<'a, str>>,
 }
 
-/// The server span of a request; ends on drop.
-#[derive(Debug)]
-pub struct ServerSpan(Context);
+/// The span of a request with these headers, if it is sampled; otherwise [`Span::none`]. `attributes` is called only
+/// for a sampled request.
+pub fn request_span<'a>(
+    headers: &dyn Extractor,
+    attributes: impl FnOnce() -> RequestAttributes<'a>,
+) -> Span {
+    match TRACES.get() {
+        Some(traces) => sampled_span(&traces.sampler, headers, attributes),
+        None => Span::none(),
+    }
+}
 
-impl ServerSpan {
-    /// Starts the span if the request with this `traceparent` is sampled. `head` is called only then.
-    pub fn start<'a>(
-        traceparent: Option<&[u8]>,
-        head: impl FnOnce() -> RequestAttributes<'a>,
-    ) -> Option<Self> {
-        let traces = TRACES.get()?;
-        let traceparent = traceparent.filter(|_| traces.propagation_enabled);
-        let parent = traceparent.and_then(TraceParent::parse);
-        if !traces.sampling.should_sample(parent) {
-            return None;
+fn sampled_span<'a>(
+    sampler: &RequestSampler,
+    headers: &dyn Extractor,
+    attributes: impl FnOnce() -> RequestAttributes<'a>,
+) -> Span {
+    let parent = propagation::extract_context(headers);
+    if sampler.should_sample(&parent) {
+        start_span(parent, attributes())
+    } else {
+        Span::none()
+    }
+}
+
+fn start_span(parent: Context, attributes: RequestAttributes<'_>) -> Span {
+    let RequestAttributes {
+        method,
+        route,
+        scheme,
+        version,
+        user,
+    } = attributes;
+    let name = match (method.unwrap_or("HTTP"), route) {
+        (method, Some(route)) => Cow::Owned(format!("{method} {route}")),
+        (method, None) => Cow::Borrowed(method),
+    };
+    let user: Option<String> = user.map(|user| user.chars().take(MAX_USER_CHARS).collect());
+    let span = info_span!(
+        target: TARGET,
+        parent: None,
+        "request",
+        otel.name = &*name,
+        otel.kind = "server",
+        http.request.method = method.unwrap_or(OTHER_METHOD),
+        url.scheme = scheme,
+        url.path = route.unwrap_or(UNKNOWN_PATH),
+        network.protocol.version = version,
+        http.route = route,
+        enduser.id = user,
+        http.response.status_code = Empty,
+        error.type = Empty,
+        otel.status_code = Empty,
+    );
+    // Fails only without the layer, if the process has no log.
+    if span.set_parent(parent).is_ok() {
+        // Starts it, so that no other span of this thread takes the trace id of the decision.
+        drop(span.context());
+    }
+    span
+}
+
+/// Records the status and the exception of the response.
+pub fn record_response(span: &Span, status: u16, exception: Option<&'static str>) {
+    if span.is_none() {
+        return;
+    }
+    span.record("http.response.status_code", i64::from(status));
+    // In server spans only status 5xx is an error.
+    if status >= 500 {
+        let kind = exception.map_or_else(|| status.to_string().into(), Cow::Borrowed);
+        super::record_error(span, &kind);
+    }
+}
+
+/// Records that the client disconnected.
+pub fn record_cancelled(span: &Span) {
+    span.record("error.type", "cancelled");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::ready;
+
+    use allocation_counter::measure;
+    use futures_util::FutureExt;
+    use opentelemetry_sdk::trace::{Sampler, ShouldSample};
+    use tracing::Instrument;
+
+    use super::*;
+    use crate::telemetry::traces::{
+        backend_span, inject_context, record_error, record_status, store_span,
+    };
+
+    /// The headers of a request.
+    struct Headers(Option<&'static str>);
+
+    impl Extractor for Headers {
+        fn get(&self, key: &str) -> Option<&str> {
+            self.0.filter(|_| key == "traceparent")
         }
-        let RequestAttributes {
-            method,
-            route,
-            scheme,
-            version,
-            trace_state: state,
-            user,
-        } = head();
-        let name = match (method.unwrap_or("HTTP"), route) {
-            (method, Some(route)) => Cow::Owned(format!("{method} {route}")),
-            (method, None) => Cow::Borrowed(method),
+
+        fn keys(&self) -> Vec<&str> {
+            Vec::new()
+        }
+    }
+
+    /// Number of allocations of the spans of a request that is not sampled.
+    fn allocations(sampler: impl ShouldSample + 'static, headers: &Headers) -> u64 {
+        let sampler = RequestSampler::new(Box::new(sampler));
+        let request = || {
+            let span = sampled_span(&sampler, headers, || unreachable!("it is not sampled"));
+            let handler = async {
+                let store = store_span("redis", "read");
+                ready(()).instrument(store.clone()).await;
+                record_error(&store, "unavailable");
+                let backend = backend_span("GET", "http://backend");
+                inject_context(&backend, &mut hyper::HeaderMap::new());
+                record_status(&backend, 500);
+            };
+            let outcome = handler.instrument(span.clone()).now_or_never();
+            assert_eq!(outcome, Some(()));
+            record_response(&span, 500, None);
         };
-        let mut attributes = Vec::with_capacity(8);
-        attributes.push(KeyValue::new(
-            HTTP_REQUEST_METHOD,
-            method.unwrap_or(OTHER_METHOD),
-        ));
-        attributes.push(KeyValue::new(URL_SCHEME, scheme));
-        // "REDACTED" is the value of the conventions for removed data.
-        attributes.push(KeyValue::new(URL_PATH, route.unwrap_or(UNKNOWN_PATH)));
-        attributes.push(KeyValue::new(NETWORK_PROTOCOL_VERSION, version));
-        attributes.extend(route.map(|route| KeyValue::new(HTTP_ROUTE, route)));
-        if let Some(user) = user {
-            let user: String = user.chars().take(MAX_USER_CHARS).collect();
-            attributes.push(KeyValue::new(ENDUSER_ID, user));
-        }
-        let context = parent.map_or_else(Context::new, |parent| {
-            Context::new().with_remote_span_context(parent.span_context(state))
-        });
-        let builder = traces.tracer.span_builder(name);
-        let builder = builder.with_kind(SpanKind::Server);
-        let span = builder
-            .with_attributes(attributes)
-            .start_with_context(&traces.tracer, &context);
-        Some(Self(context.with_span(span)))
+        // The first request of a thread initializes the random number generator.
+        request();
+        measure(request).count_total
     }
 
-    /// Runs `future` in the context of this span.
-    pub fn instrument<F: Future>(&self, future: F) -> WithContext<F> {
-        future.with_context(self.0.clone())
-    }
-
-    /// The trace id.
-    #[must_use]
-    pub fn trace_id(&self) -> String {
-        self.0.span().span_context().trace_id().to_string()
-    }
-
-    /// Ends the span with the status and the exception of the response.
-    pub fn end_with_response(&self, status: u16, exception: Option<&'static str>) {
-        let span = self.0.span();
-        span.set_attribute(KeyValue::new(HTTP_RESPONSE_STATUS_CODE, i64::from(status)));
-        // In server spans only status 5xx is an error.
-        if status >= 500 {
-            let kind = exception.map_or_else(|| status.to_string().into(), Cow::Borrowed);
-            span.set_attribute(KeyValue::new(ERROR_TYPE, kind));
-            span.set_status(Status::error(""));
-        }
-        span.end();
-    }
-
-    /// Ends the span: the client disconnected.
-    pub fn end_cancelled(&self) {
-        let span = self.0.span();
-        span.set_attribute(KeyValue::new(ERROR_TYPE, "cancelled"));
-        span.end();
+    #[test]
+    fn a_request_that_is_not_sampled_allocates_nothing() {
+        let none = Headers(None);
+        assert_eq!(allocations(Sampler::AlwaysOff, &none), 0);
+        assert_eq!(allocations(Sampler::TraceIdRatioBased(0.0), &none), 0);
+        let parent_based = || Sampler::ParentBased(Box::new(Sampler::AlwaysOff));
+        assert_eq!(allocations(parent_based(), &none), 0);
+        // The propagator of the SDK allocates the parts of the header, and the context.
+        let unsampled = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
+        let unsampled = Headers(Some(unsampled));
+        assert_eq!(allocations(parent_based(), &unsampled), 2);
     }
 }

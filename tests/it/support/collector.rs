@@ -2,10 +2,12 @@
 
 use std::{
     collections::HashMap,
+    io::Read,
     net::SocketAddr,
     sync::{Arc, Mutex},
 };
 
+use flate2::read::GzDecoder;
 use opentelemetry_proto::tonic::{
     collector::trace::v1::ExportTraceServiceRequest,
     common::v1::{KeyValue, any_value::Value},
@@ -23,9 +25,12 @@ use super::eventually;
 /// A trace collector; stops on drop.
 pub(crate) struct Collector {
     pub(crate) address: SocketAddr,
-    requests: Arc<Mutex<Vec<ExportTraceServiceRequest>>>,
+    requests: Arc<Mutex<Vec<ExportRequest>>>,
     task: JoinHandle<()>,
 }
+
+/// The head of a request and its message.
+type ExportRequest = (String, ExportTraceServiceRequest);
 
 impl Drop for Collector {
     fn drop(&mut self) {
@@ -60,19 +65,28 @@ impl Collector {
     /// All received requests, encoded again.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         let requests = self.requests.lock().unwrap();
-        requests.iter().flat_map(Message::encode_to_vec).collect()
+        let messages = requests.iter().map(|(_, message)| message);
+        messages.flat_map(Message::encode_to_vec).collect()
+    }
+
+    /// The heads of all received requests.
+    pub(crate) fn heads(&self) -> Vec<String> {
+        let requests = self.requests.lock().unwrap();
+        requests.iter().map(|(head, _)| head.clone()).collect()
     }
 
     /// The resource attributes of the service.
     pub(crate) fn resource(&self) -> HashMap<String, String> {
         let requests = self.requests.lock().unwrap();
-        let first = requests[0].resource_spans[0].resource.clone().unwrap();
+        let first = requests[0].1.resource_spans[0].resource.clone().unwrap();
         string_attributes(&first.attributes)
     }
 
     pub(crate) fn spans(&self) -> Vec<Span> {
         let requests = self.requests.lock().unwrap();
-        let resources = requests.iter().flat_map(|request| &request.resource_spans);
+        let resources = requests
+            .iter()
+            .flat_map(|(_, message)| &message.resource_spans);
         let scopes = resources.flat_map(|resource| &resource.scope_spans);
         scopes.flat_map(|scope| scope.spans.clone()).collect()
     }
@@ -108,16 +122,23 @@ pub(crate) fn hex(id: &[u8]) -> String {
     digits.collect::<Vec<String>>().concat()
 }
 
-async fn serve(mut stream: TcpStream, requests: Arc<Mutex<Vec<ExportTraceServiceRequest>>>) {
+async fn serve(mut stream: TcpStream, requests: Arc<Mutex<Vec<ExportRequest>>>) {
     while let Some((head, body)) = read(&mut stream).await {
-        let head = head.to_lowercase();
-        assert!(head.starts_with("post /v1/traces http/1.1"), "{head}");
+        assert!(head.starts_with("POST /v1/traces HTTP/1.1"), "{head}");
         assert!(
             head.contains("content-type: application/x-protobuf"),
             "{head}"
         );
-        let request = ExportTraceServiceRequest::decode(body.as_slice()).unwrap();
-        requests.lock().unwrap().push(request);
+        let body = if head.contains("content-encoding: gzip") {
+            let mut message = Vec::new();
+            let mut decoder = GzDecoder::new(body.as_slice());
+            decoder.read_to_end(&mut message).unwrap();
+            message
+        } else {
+            body
+        };
+        let message = ExportTraceServiceRequest::decode(body.as_slice()).unwrap();
+        requests.lock().unwrap().push((head, message));
         let response =
             "HTTP/1.1 200 OK\r\nContent-Type: application/x-protobuf\r\nContent-Length: 0\r\n\r\n";
         if stream.write_all(response.as_bytes()).await.is_err() {

@@ -4,18 +4,20 @@ use std::{collections::HashMap, net::SocketAddr};
 
 use opentelemetry_proto::tonic::trace::v1::{Span, span::SpanKind, status::StatusCode};
 use reqwest::{Client, Method};
-use tokio::net::TcpListener;
 
-use super::{create, request};
+use super::create;
 use crate::support::{
     CatalogFile, TestRedis,
     backends::{Backend, MockResponse, http_service, ors_service},
     collector::{Collector, hex, string_attributes},
     eventually,
-    metrics::Metrics,
     program::Program,
     random_prefix,
 };
+
+mod export;
+mod propagation;
+mod sampling;
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const PARENT: &str = "00f067aa0ba902b7";
@@ -206,157 +208,4 @@ async fn a_create_on_an_orchestration_server_is_one_trace() {
         assert_eq!(span.trace_id, server.trace_id, "{span:#?}");
         assert_eq!(span.parent_span_id, server.span_id, "{span:#?}");
     }
-}
-
-#[tokio::test]
-async fn remaining_spans_are_exported_at_shutdown() {
-    let collector = Collector::new().await;
-    let never = [
-        ("OTEL_BSP_SCHEDULE_DELAY", "3600000"),
-        ("OTEL_SERVICE_NAME", "desk"),
-    ];
-    let mut program = start_traced(&[], &collector.url(), &never);
-    let address = program.address().await;
-    for _ in 0..3 {
-        assert_eq!(request(address, Method::GET, "/nowhere/at/all").await, 404);
-    }
-    assert_eq!(collector.spans().len(), 0);
-    program.signal("TERM");
-    assert_eq!(program.wait().await.code, Some(0));
-    let spans = collector.spans();
-    assert_eq!(spans.len(), 3);
-    assert_eq!(spans[0].name, "GET");
-    assert_eq!(attributes(&spans[0])["url.path"], "REDACTED");
-    assert_eq!(collector.resource()["service.name"], "desk");
-}
-
-#[tokio::test]
-async fn requests_do_not_wait_for_an_unavailable_collector_and_export_recovers() {
-    let collector_address = {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        listener.local_addr().unwrap()
-    };
-    let url = format!("http://{collector_address}");
-    let mut program = start_traced(&[], &url, &[("OTEL_EXPORTER_OTLP_TIMEOUT", "200")]);
-    let address = program.address().await;
-    eventually("spans are lost", async || {
-        assert_eq!(request(address, Method::GET, "/livez").await, 200);
-        let failed = "trace_spans_total{outcome=\"failed\"}";
-        (Metrics::scrape(address).await.value(failed) > 0.5).then_some(())
-    })
-    .await;
-    let collector = Collector::bind(collector_address).await;
-    eventually("spans arrive again", async || {
-        assert_eq!(request(address, Method::GET, "/livez").await, 200);
-        (!collector.spans().is_empty()).then_some(())
-    })
-    .await;
-    program.signal("TERM");
-    let ended = program.wait().await;
-    assert_eq!(ended.code, Some(0));
-    // Once, for any number of failures.
-    let warnings = ended.stderr.matches("span export failed").count();
-    assert_eq!(warnings, 1, "{}", ended.stderr);
-    assert!(ended.stderr.contains("span export recovered"));
-}
-
-#[tokio::test]
-async fn a_collector_that_never_responds_fills_only_the_queue_and_does_not_prevent_shutdown() {
-    // The operating system accepts connections; no one reads from them.
-    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", silent.local_addr().unwrap());
-    let queue = [
-        ("OTEL_BSP_MAX_QUEUE_SIZE", "10"),
-        ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "5"),
-        ("OTEL_EXPORTER_OTLP_TIMEOUT", "60000"),
-    ];
-    let mut program = start_traced(&[], &url, &queue);
-    let address = program.address().await;
-    eventually("spans are dropped", async || {
-        assert_eq!(request(address, Method::GET, "/livez").await, 200);
-        let dropped = "trace_spans_total{outcome=\"dropped\"}";
-        (Metrics::scrape(address).await.value(dropped) > 20.0).then_some(())
-    })
-    .await;
-    program.signal("TERM");
-    let ended = program.wait().await;
-    assert_eq!(ended.code, Some(0));
-    assert!(
-        ended.stderr.contains("export timed out"),
-        "{}",
-        ended.stderr
-    );
-}
-
-#[tokio::test]
-async fn the_ratio_of_requests_without_a_parent_is_sampled_and_none_if_disabled() {
-    let collector = Collector::new().await;
-    let half = [
-        ("OTEL_TRACES_SAMPLER", "parentbased_traceidratio"),
-        ("OTEL_TRACES_SAMPLER_ARG", "0.5"),
-    ];
-    let mut program = start_traced(&[], &collector.url(), &half);
-    let address = program.address().await;
-    for _ in 0..200 {
-        assert_eq!(request(address, Method::GET, "/livez").await, 200);
-    }
-    program.signal("TERM");
-    assert_eq!(program.wait().await.code, Some(0));
-    let sampled = collector.spans().len();
-    // Seven standard deviations.
-    assert!((50..150).contains(&sampled), "{sampled}");
-
-    let off = [("OTEL_SDK_DISABLED", "true")];
-    let mut program = start_traced(&[], &collector.url(), &off);
-    let address = program.address().await;
-    request_in_trace(address, Method::GET, "/livez", "01").await;
-    program.signal("TERM");
-    assert_eq!(program.wait().await.code, Some(0));
-    assert_eq!(collector.spans().len(), sampled);
-}
-
-#[tokio::test]
-async fn unsupported_variables_are_logged_and_do_not_prevent_the_start() {
-    let collector = Collector::new().await;
-    let others = [
-        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
-        ("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip"),
-        ("OTEL_TRACES_EXPORTER", "otlp,console"),
-        ("OTEL_TRACES_SAMPLER", "jaeger_remote"),
-        ("OTEL_PROPAGATORS", "none"),
-        ("OTEL_SERVICE_NAME", "desk"),
-        (
-            "OTEL_RESOURCE_ATTRIBUTES",
-            "service.name=other,service.instance.id=pod-1,team=a%20b",
-        ),
-    ];
-    let mut program = start_traced(&[], &collector.url(), &others);
-    let address = program.address().await;
-    assert_eq!(
-        request_in_trace(address, Method::GET, "/none", "01").await,
-        404
-    );
-    let spans = collector.wait_for_spans(1).await;
-    let [server] = spans_of_kind(&spans, SpanKind::Server)[..] else {
-        panic!("{spans:#?}");
-    };
-    assert_ne!(hex(&server.trace_id), TRACE);
-    let resource = collector.resource();
-    assert_eq!(resource["service.name"], "desk");
-    assert_eq!(resource["service.instance.id"], "pod-1");
-    assert_eq!(resource["team"], "a b");
-    assert_eq!(resource["telemetry.sdk.language"], "rust");
-    let ignored = program.log_events("environment variable ignored");
-    let ignored = ignored
-        .iter()
-        .map(|line| line["variable"].as_str().unwrap());
-    assert_eq!(
-        ignored.collect::<Vec<_>>(),
-        [
-            "OTEL_TRACES_EXPORTER",
-            "OTEL_EXPORTER_OTLP_PROTOCOL",
-            "OTEL_EXPORTER_OTLP_COMPRESSION",
-            "OTEL_TRACES_SAMPLER",
-        ]
-    );
 }

@@ -1,14 +1,17 @@
-//! The bounded queue of spans for the exporter.
+//! The batch processor of the SDK, with counters.
 //!
-//! The SDK's queue is bounded too, but does not count the spans that it drops.
+//! It drops spans if its queue is full, but does not return their number. Therefore a second bound of the same size is
+//! in front of it, which counts.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
 };
 
 use opentelemetry::Context;
-use opentelemetry_otlp::SpanExporter as Otlp;
 use opentelemetry_sdk::{
     Resource,
     error::OTelSdkResult,
@@ -18,57 +21,58 @@ use tracing::{info, warn};
 
 use crate::{settings, telemetry::metrics::SpanOutcome};
 
-/// A span processor that queues at most as many spans as in `settings`, and exports them with `exporter`.
-pub(super) fn bounded_processor(
-    exporter: Otlp,
+/// The batch processor for `exporter`, with the queue in `settings`.
+pub(super) fn build_processor(
+    exporter: impl SpanExporter + 'static,
     settings: &settings::Traces,
 ) -> impl SpanProcessor + 'static {
-    let max_pending = settings.max_queue_size;
     let pending = Arc::new(AtomicUsize::new(0));
-    let counted = CountingExporter {
+    let exporter = CountingExporter {
         exporter,
         pending: Arc::clone(&pending),
-        failing: AtomicBool::new(false),
+        is_failing: AtomicBool::new(false),
     };
-    // One more than our own bound, so that the SDK drops nothing.
     let config = BatchConfigBuilder::default()
-        .with_max_queue_size(max_pending.saturating_add(1))
+        .with_max_queue_size(settings.max_queue_size)
         .with_max_export_batch_size(settings.max_batch_size)
         .with_scheduled_delay(settings.schedule_delay);
-    let processor = BatchSpanProcessor::builder(counted).with_batch_config(config.build());
-    BoundedSpanProcessor {
-        processor: processor.build(),
+    CountingProcessor {
+        processor: BatchSpanProcessor::builder(exporter)
+            .with_batch_config(config.build())
+            .build(),
         pending,
-        max_pending,
+        max_pending: settings.max_queue_size,
     }
 }
 
+/// Counts spans that are dropped because the queue is full.
 #[derive(Debug)]
-struct BoundedSpanProcessor {
+struct CountingProcessor {
     processor: BatchSpanProcessor,
+    /// Spans that are not yet part of an export.
     pending: Arc<AtomicUsize>,
     max_pending: usize,
 }
 
-impl SpanProcessor for BoundedSpanProcessor {
+impl SpanProcessor for CountingProcessor {
     fn on_start(&self, span: &mut Span, context: &Context) {
         self.processor.on_start(span, context);
     }
 
     fn on_end(&self, span: SpanData) {
-        if self.pending.fetch_add(1, Relaxed) >= self.max_pending {
+        if self.pending.fetch_add(1, Relaxed) < self.max_pending {
+            self.processor.on_end(span);
+        } else {
             self.pending.fetch_sub(1, Relaxed);
             SpanOutcome::Dropped.count(1);
-            return;
         }
-        self.processor.on_end(span);
     }
 
     fn force_flush(&self) -> OTelSdkResult {
         self.processor.force_flush()
     }
 
-    fn shutdown_with_timeout(&self, timeout: std::time::Duration) -> OTelSdkResult {
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
         self.processor.shutdown_with_timeout(timeout)
     }
 
@@ -77,19 +81,20 @@ impl SpanProcessor for BoundedSpanProcessor {
     }
 }
 
+/// Counts exported spans, and logs when exports begin to fail.
 #[derive(Debug)]
-struct CountingExporter {
-    exporter: Otlp,
+struct CountingExporter<E> {
+    exporter: E,
     pending: Arc<AtomicUsize>,
-    failing: AtomicBool,
+    is_failing: AtomicBool,
 }
 
-impl SpanExporter for CountingExporter {
+impl<E: SpanExporter> SpanExporter for CountingExporter<E> {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
         let count = batch.len();
         self.pending.fetch_sub(count, Relaxed);
         let result = self.exporter.export(batch).await;
-        let was_failing = self.failing.swap(result.is_err(), Relaxed);
+        let was_failing = self.is_failing.swap(result.is_err(), Relaxed);
         match &result {
             Ok(()) => SpanOutcome::Exported.count(count),
             Err(_) => SpanOutcome::Failed.count(count),
