@@ -3,8 +3,7 @@
 use reqwest::Method;
 
 use super::fixture::{
-    audit_actions, create_entry, create_service, create_service_with, exclusive_group_options, get,
-    get_json, request, request_interaction_options, start_admin,
+    audit_actions, create_service, create_service_with, get, get_json, request, start_with_group,
 };
 use crate::support::{
     TestApp, TestResponse,
@@ -18,16 +17,9 @@ on_every_kind_of_store!(
 );
 
 async fn bookings_are_listed_by_group_and_by_number(app: TestApp) {
-    let app = start_admin(&app).await;
     let numbers: Vec<String> = (0..8).map(number).collect();
     let numbers: Vec<&str> = numbers.iter().map(String::as_str).collect();
-    create_entry(&app, "groups/support", &exclusive_group_options(&numbers)).await;
-    create_entry(
-        &app,
-        "services/call",
-        &request_interaction_options("support"),
-    )
-    .await;
+    let app = start_with_group(&app, &numbers).await;
     let mut booked = Vec::new();
     for n in 0..7 {
         let form = format!("_phone_number=650469000{n}&_provide_code=true");
@@ -88,19 +80,7 @@ async fn bookings_are_listed_by_group_and_by_number(app: TestApp) {
 }
 
 async fn operator_releases_a_number(app: TestApp) {
-    let app = start_admin(&app).await;
-    create_entry(
-        &app,
-        "groups/support",
-        &exclusive_group_options(&["8005550001"]),
-    )
-    .await;
-    create_entry(
-        &app,
-        "services/call",
-        &request_interaction_options("support"),
-    )
-    .await;
+    let app = start_with_group(&app, &["8005550001"]).await;
     let booked = Booked::from_response(&create_service(&app, "call").await);
     create_service(&app, "call")
         .await

@@ -102,6 +102,22 @@ pub(crate) fn request_interaction_options(group: &str) -> Value {
     json!({"_type": "builtin", "_service": "request-interaction", "_resource_group": group})
 }
 
+/// Creates the group `support` and the service definition `call`, which books its numbers. Returns the `ETag` of the
+/// group.
+pub(crate) async fn create_group_and_service(app: &TestApp, group: &Value) -> String {
+    let etag = create_entry(app, "groups/support", group).await;
+    let service = request_interaction_options("support");
+    create_entry(app, "services/call", &service).await;
+    etag
+}
+
+/// An app with the admin API, an exclusive group `support` and the service definition `call`, which books its numbers.
+pub(crate) async fn start_with_group(app: &TestApp, numbers: &[&str]) -> TestApp {
+    let app = start_admin(app).await;
+    create_group_and_service(&app, &exclusive_group_options(numbers)).await;
+    app
+}
+
 /// Creates a service from the configured service `name`.
 pub(crate) async fn create_service(app: &TestApp, name: &str) -> TestResponse {
     TestResponse::send(app.post(&format!("/genesys/1/service/{}", encode(name)))).await

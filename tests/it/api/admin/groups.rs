@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use super::fixture::{
-    create_entry, create_service, create_service_with, delete_entry, exclusive_group_options,
-    get_json, put_if_match, replace_entry, request_interaction_options, start_admin,
+    create_group_and_service, create_service, create_service_with, delete_entry,
+    exclusive_group_options, get_json, put_if_match, replace_entry, start_admin, start_with_group,
 };
 use crate::support::{
     TestApp, TestResponse,
@@ -25,19 +25,7 @@ async fn book_number(app: &TestApp, service: &str) -> Booked {
 }
 
 async fn new_group_allocates_numbers_at_once(app: TestApp) {
-    let app = start_admin(&app).await;
-    create_entry(
-        &app,
-        "groups/support",
-        &exclusive_group_options(&["8005550001", "8005550002"]),
-    )
-    .await;
-    create_entry(
-        &app,
-        "services/call",
-        &request_interaction_options("support"),
-    )
-    .await;
+    let app = start_with_group(&app, &["8005550001", "8005550002"]).await;
     let one = book_number(&app, "call").await;
     let two = book_number(&app, "call").await;
     let mut numbers = [one.number.as_str(), two.number.as_str()];
@@ -52,19 +40,7 @@ async fn new_group_allocates_numbers_at_once(app: TestApp) {
 }
 
 async fn added_numbers_are_allocated_and_removed_ones_are_not(app: TestApp) {
-    let app = start_admin(&app).await;
-    create_entry(
-        &app,
-        "groups/support",
-        &exclusive_group_options(&["8005550001"]),
-    )
-    .await;
-    create_entry(
-        &app,
-        "services/call",
-        &request_interaction_options("support"),
-    )
-    .await;
+    let app = start_with_group(&app, &["8005550001"]).await;
     let booked = book_number(&app, "call").await;
     // A booked number is removed from the group, and another one added.
     replace_entry(
@@ -96,13 +72,7 @@ async fn added_numbers_are_allocated_and_removed_ones_are_not(app: TestApp) {
 async fn numbers_of_a_deleted_group_stay_booked_and_are_not_returned(app: TestApp) {
     let app = start_admin(&app).await;
     let group = exclusive_group_options(&["8005550001", "8005550002"]);
-    create_entry(&app, "groups/support", &group).await;
-    create_entry(
-        &app,
-        "services/call",
-        &request_interaction_options("support"),
-    )
-    .await;
+    create_group_and_service(&app, &group).await;
     let timeout = "_booking_expiration_timeout=1800&_resource_group=support";
     let matched_one = Booked::from_response(&create_service_with(&app, "call", timeout).await);
     let still_booked = Booked::from_response(&create_service_with(&app, "call", timeout).await);
@@ -125,13 +95,7 @@ async fn numbers_of_a_deleted_group_stay_booked_and_are_not_returned(app: TestAp
     })
     .await;
     // A new group of the same name starts with the free numbers.
-    create_entry(&app, "groups/support", &group).await;
-    create_entry(
-        &app,
-        "services/call",
-        &request_interaction_options("support"),
-    )
-    .await;
+    create_group_and_service(&app, &group).await;
     assert_eq!(book_number(&app, "call").await.number, matched_one.number);
     create_service(&app, "call")
         .await
@@ -145,18 +109,7 @@ async fn numbers_of_a_deleted_group_stay_booked_and_are_not_returned(app: TestAp
 
 async fn group_in_use_by_a_definition_is_not_deleted(app: TestApp) {
     let app = start_admin(&app).await;
-    let etag = create_entry(
-        &app,
-        "groups/support",
-        &exclusive_group_options(&["8005550001"]),
-    )
-    .await;
-    create_entry(
-        &app,
-        "services/call",
-        &request_interaction_options("support"),
-    )
-    .await;
+    let etag = create_group_and_service(&app, &exclusive_group_options(&["8005550001"])).await;
     let path = "/genesys/1/admin/groups/support";
     let delete = app.delete(path).header("if-match", &etag);
     let delete = delete.basic_auth("admin", Some(super::fixture::PASSWORD));
@@ -186,13 +139,7 @@ async fn group_in_use_by_a_definition_is_not_deleted(app: TestApp) {
 async fn shared_group_becomes_exclusive(app: TestApp) {
     let app = start_admin(&app).await;
     let shared = json!({"_allocation_strategy": "RANDOM", "numbers": ["8005550001"]});
-    create_entry(&app, "groups/support", &shared).await;
-    create_entry(
-        &app,
-        "services/call",
-        &request_interaction_options("support"),
-    )
-    .await;
+    create_group_and_service(&app, &shared).await;
     let first = book_number(&app, "call").await;
     let second = book_number(&app, "call").await;
     replace_entry(

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::fixture::{
     audit_actions, create_entry, create_service, delete_entry, exclusive_group_options, get,
-    get_json, import, request, request_interaction_options, start_admin, store_options,
+    get_json, import, request, start_admin, start_with_group, store_options,
 };
 use crate::support::{Bodies, TestApp, TestResponse, on_every_kind_of_store};
 
@@ -27,19 +27,7 @@ async fn first_import(app: &TestApp, text: &str) -> TestResponse {
 }
 
 async fn export_can_be_imported_again(app: TestApp) {
-    let app = start_admin(&app).await;
-    create_entry(
-        &app,
-        "groups/support",
-        &exclusive_group_options(&["8005550001", "8005550002"]),
-    )
-    .await;
-    create_entry(
-        &app,
-        "services/call",
-        &request_interaction_options("support"),
-    )
-    .await;
+    let app = start_with_group(&app, &["8005550001", "8005550002"]).await;
     let mut vault = store_options();
     vault["password"] = json!("hunter2");
     vault["_note"] = json!("quote \" backslash \\ line\n[services.x] \u{202e} ünïcode");
