@@ -10,6 +10,8 @@
 
 use std::{fmt, fs, ops::RangeInclusive, time::Duration};
 
+use reqwest::Url;
+
 pub use self::{ignored::IgnoredVariable, propagators::Propagator};
 use self::{lists::parse_key_values, variables::Variables};
 use super::environment::Environment;
@@ -105,9 +107,8 @@ impl Variables<'_> {
 
     fn endpoint(&mut self) -> Option<String> {
         let (name, url) = self.first_set(ENDPOINT)?;
-        let uri: Option<hyper::Uri> = url.parse().ok();
-        let scheme = uri.as_ref().and_then(hyper::Uri::scheme_str);
-        if !matches!(scheme, Some("http" | "https")) {
+        let is_http = url.starts_with("http://") || url.starts_with("https://");
+        if !is_http || Url::parse(url).is_err() {
             let reason = "expected a URL that begins with http:// or https:// (its value is not shown); \
                           tracing is disabled";
             self.ignore_secret(name, reason);

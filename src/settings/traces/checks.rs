@@ -135,8 +135,8 @@ fn are_headers(text: &str) -> bool {
     let headers = parse_key_values(text);
     headers.is_some_and(|headers| {
         headers.iter().all(|(name, value)| {
-            name.parse::<hyper::header::HeaderName>().is_ok()
-                && value.parse::<hyper::header::HeaderValue>().is_ok()
+            name.parse::<reqwest::header::HeaderName>().is_ok()
+                && value.parse::<reqwest::header::HeaderValue>().is_ok()
         })
     })
 }

@@ -1,7 +1,7 @@
 //! Client spans: store operations and requests to backends.
 
-use hyper::Uri;
 use opentelemetry::{Context, trace::TraceContextExt};
+use reqwest::Url;
 use tracing::{Span, field::Empty, info_span};
 
 use super::TARGET;
@@ -31,12 +31,8 @@ pub fn backend_span(method: &'static str, base: &str) -> Span {
     if !is_request_sampled() {
         return Span::none();
     }
-    let uri: Option<Uri> = base.parse().ok();
-    let port = uri.as_ref().map(|uri| {
-        let is_https = uri.scheme_str() == Some("https");
-        let default_port = if is_https { 443 } else { 80 };
-        i64::from(uri.port_u16().unwrap_or(default_port))
-    });
+    let url = Url::parse(base).ok();
+    let port = url.as_ref().and_then(Url::port_or_known_default);
     info_span!(
         target: TARGET,
         "backend request",
@@ -45,8 +41,8 @@ pub fn backend_span(method: &'static str, base: &str) -> Span {
         http.request.method = method,
         // The rest contains ids and user data.
         url.full = format!("{base}/REDACTED"),
-        server.address = uri.as_ref().and_then(Uri::host),
-        server.port = port,
+        server.address = url.as_ref().and_then(Url::host_str),
+        server.port = port.map(i64::from),
         http.response.status_code = Empty,
         error.type = Empty,
         otel.status_code = Empty,

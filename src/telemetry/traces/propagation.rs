@@ -7,7 +7,6 @@
 
 use std::sync::OnceLock;
 
-use hyper::HeaderMap;
 use opentelemetry::{
     Context,
     propagation::{Extractor, TextMapCompositePropagator, TextMapPropagator},
@@ -16,6 +15,7 @@ use opentelemetry::{
 use opentelemetry_http::HeaderInjector;
 use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
 use opentelemetry_zipkin::{B3Encoding, Propagator as B3Propagator};
+use reqwest::header::HeaderMap;
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 

@@ -147,7 +147,7 @@ mod tests {
                 ready(()).instrument(store.clone()).await;
                 record_error(&store, "unavailable");
                 let backend = backend_span("GET", "http://backend");
-                inject_context(&backend, &mut hyper::HeaderMap::new());
+                inject_context(&backend, &mut reqwest::header::HeaderMap::new());
                 record_status(&backend, 500);
             };
             let outcome = handler.instrument(span.clone()).now_or_never();
