@@ -6,53 +6,50 @@
 //! request forgery. The data on the pages is untrusted: templates escape it, and the `Content-Security-Policy` allows
 //! only the scripts of this module.
 
-use std::{fmt, sync::LazyLock};
+use std::sync::LazyLock;
 
 use actix_web::{
-    HttpResponse, ResponseError,
-    body::BoxBody,
+    HttpResponse,
     dev::ResourceDef,
-    http::{
-        Method, StatusCode,
-        header::{ALLOW, CONTENT_RANGE, CONTENT_TYPE, LOCATION, RETRY_AFTER},
-    },
+    http::{Method, StatusCode, header::LOCATION},
     web::{get, post},
 };
-use askama::Template;
 use percent_encoding::utf8_percent_encode;
 
 use super::{
-    ApiError,
     endpoint::{Endpoint, route},
-    health, path, response,
+    path, response,
 };
-use crate::{
-    model::readiness::Status,
-    service::{FormData, StoreOutage},
-    settings::VERSION,
-};
+use crate::service::FormData;
 
 mod api;
 mod assets;
 mod audit_log;
 mod catalog_entries;
+mod catalog_entry_draft;
 mod catalog_entry_form;
+mod catalog_tables;
 mod form;
 mod form_values;
 mod format;
 mod groups;
 mod import_export;
+mod layout;
 mod openapi_view;
 mod overview;
+mod page;
 mod restore;
 mod services;
 pub(super) mod session_middleware;
 mod sign_in;
 mod try_it;
 
-pub(super) use self::overview::OverviewCache;
+pub(super) use self::{overview::events::OverviewCache, page::PageError};
 
-use self::session_middleware::SignedIn;
+use self::{
+    layout::Layout,
+    page::{PageResult, copy_error_headers, ok_page, render},
+};
 
 /// The path of the console, also the path of the session cookie.
 const HOME: &str = "/genesys/1/admin/ui";
@@ -84,7 +81,7 @@ pub(super) fn public_routes() -> [Endpoint; 5] {
 /// Event streams of pages. They need a session, but do not extend it.
 pub(super) fn stream_routes() -> [Endpoint; 1] {
     [route("/genesys/1/admin/ui/overview/events")
-        .method(Method::GET, get().to(overview::stream_overview))]
+        .method(Method::GET, get().to(overview::events::stream_overview))]
 }
 
 /// Pages that need a session.
@@ -141,154 +138,6 @@ fn new_entry_endpoint(path: &'static str) -> Endpoint {
     route(path)
         .get(catalog_entries::show_new_entry)
         .method(Method::POST, post().to(catalog_entries::create_entry))
-}
-
-/// The frame of every page: title, menu, outage banner.
-struct Layout {
-    title: String,
-    /// The section of the menu that is marked as current.
-    section: &'static str,
-    version: &'static str,
-    /// The user name of the session; `None` on the sign-in page.
-    user_name: Option<String>,
-    form_token: String,
-    /// Set while the store is unavailable.
-    outage: Option<StoreOutage>,
-    /// The response of `/readyz` while the store is unavailable.
-    readyz: Option<Readyz>,
-}
-
-/// The response of `/readyz` in the outage banner.
-struct Readyz {
-    code: u16,
-    is_ready: bool,
-    reasons: String,
-}
-
-impl From<&Status> for Readyz {
-    fn from(status: &Status) -> Self {
-        Self {
-            code: health::response_code(status).as_u16(),
-            is_ready: status.is_ready(),
-            reasons: status.describe(),
-        }
-    }
-}
-
-impl Layout {
-    fn new(session: &SignedIn, section: &'static str, title: impl Into<String>) -> Self {
-        Self {
-            title: title.into(),
-            section,
-            version: VERSION,
-            user_name: Some(session.operator.clone()),
-            form_token: session.form_token.clone(),
-            outage: session.outage.clone(),
-            readyz: session.readiness().map(Readyz::from),
-        }
-    }
-
-    /// The layout of pages without a session.
-    fn signed_out(title: &str) -> Self {
-        Self {
-            title: title.to_owned(),
-            section: "",
-            version: VERSION,
-            user_name: None,
-            form_token: String::new(),
-            outage: None,
-            readyz: None,
-        }
-    }
-}
-
-/// The result of a page handler.
-type PageResult = Result<HttpResponse, PageError>;
-
-/// An error that is rendered as a page.
-#[derive(Debug)]
-pub(super) struct PageError(ApiError);
-
-impl<E: Into<ApiError>> From<E> for PageError {
-    fn from(error: E) -> Self {
-        Self(error.into())
-    }
-}
-
-impl PageError {
-    /// The exception name, for telemetry.
-    pub(super) fn exception(&self) -> &'static str {
-        self.0.exception()
-    }
-
-    fn title(&self) -> &'static str {
-        self.status_code().canonical_reason().unwrap_or("Error")
-    }
-
-    fn page(&self, layout: Layout) -> ErrorPage {
-        ErrorPage {
-            layout,
-            status: self.status_code(),
-            message: self.0.to_string(),
-        }
-    }
-}
-
-impl fmt::Display for PageError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-#[derive(Template)]
-#[template(path = "error.html")]
-struct ErrorPage {
-    layout: Layout,
-    status: StatusCode,
-    message: String,
-}
-
-impl ResponseError for PageError {
-    fn status_code(&self) -> StatusCode {
-        self.0.status_code()
-    }
-
-    fn error_response(&self) -> HttpResponse<BoxBody> {
-        let status = self.status_code();
-        let page = self.page(Layout::signed_out(self.title()));
-        let error = self.0.error_response();
-        let Ok(mut response) = render(status, &page) else {
-            return error;
-        };
-        copy_error_headers(&mut response, &error);
-        response
-    }
-}
-
-/// Copies the headers of an API error to its page.
-fn copy_error_headers(page: &mut HttpResponse, error: &HttpResponse) {
-    for name in [ALLOW, CONTENT_RANGE, RETRY_AFTER] {
-        if let Some(value) = error.headers().get(&name) {
-            page.headers_mut().insert(name, value.clone());
-        }
-    }
-}
-
-/// Renders a page.
-fn render(status: StatusCode, page: &impl Template) -> PageResult {
-    let text = page.render().map_err(|error| {
-        // Rendering into memory fails only because of a bug.
-        tracing::error!(%error, "page rendering failed");
-        ApiError::Internal
-    })?;
-    Ok(response::with_default_headers(status)
-        .insert_header((CONTENT_TYPE, "text/html;charset=utf-8"))
-        .body(text))
-}
-
-/// Renders a page with status 200.
-fn ok_page(page: &impl Template) -> PageResult {
-    render(StatusCode::OK, page)
 }
 
 /// A redirect to the page at `url`.

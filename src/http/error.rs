@@ -2,38 +2,14 @@
 //!
 //! `{"exception":"KeyNotFound","message":"...","code":404,"phrase":"Not Found"}`
 
-use std::time::Duration;
-
-use actix_web::{
-    HttpResponse, ResponseError,
-    http::{
-        StatusCode,
-        header::{ACCEPT_ENCODING, ALLOW, CONTENT_RANGE, RETRY_AFTER, WWW_AUTHENTICATE},
-    },
-};
+use actix_web::http::StatusCode;
 use serde::Serialize;
 use serde_json::{Value, json};
 use thiserror::Error;
-use tracing::{debug, error};
 
-use super::response;
-use crate::{
-    memory_budget::OverBudget,
-    model::{StoreError, Table},
-    service::{AdminError, ServiceError},
-};
-
+mod conversions;
 mod examples;
-
-/// The `Retry-After` of [`ApiError::Overloaded`] and [`ApiError::StoreUnavailable`], in seconds.
-const RETRY_AFTER_SECONDS: &str = "1";
-
-/// The challenge of a 401 for credentials.
-const BASIC_CHALLENGE: &str = "Basic realm=\"switchboard\", charset=\"UTF-8\"";
-
-/// The challenge of a 401 for an API key. A 401 requires a challenge (RFC 9110 15.5.2), and browsers show no password
-/// prompt for this one.
-const API_KEY_CHALLENGE: &str = "ApiKey realm=\"switchboard\"";
+mod response;
 
 /// An error of a request. The text is the `message` of the response.
 #[derive(Debug, Error)]
@@ -244,155 +220,5 @@ impl ApiError {
     #[must_use]
     pub fn exception(&self) -> &'static str {
         self.row().0
-    }
-}
-
-impl ResponseError for ApiError {
-    fn status_code(&self) -> StatusCode {
-        self.row().1
-    }
-
-    fn error_response(&self) -> HttpResponse {
-        let (exception, status) = self.row();
-        let mut response = response::with_default_headers(status);
-        match self {
-            Self::MethodNotAllowed { allow, .. } => {
-                response.insert_header((ALLOW, allow.as_str()));
-            }
-            Self::RangeNotSatisfiable { size } => {
-                response.insert_header((CONTENT_RANGE, format!("bytes */{size}")));
-            }
-            Self::UnsupportedContentEncoding(_) => {
-                response.insert_header((ACCEPT_ENCODING, "identity"));
-            }
-            Self::Unauthorized(_) => {
-                response.insert_header((WWW_AUTHENTICATE, BASIC_CHALLENGE));
-            }
-            Self::ApiKeyRequired(_) => {
-                response.insert_header((WWW_AUTHENTICATE, API_KEY_CHALLENGE));
-            }
-            Self::NoAccessNumber { retry_after, .. }
-            | Self::TooManyRequests { retry_after, .. } => {
-                response.insert_header((RETRY_AFTER, retry_after.to_string()));
-            }
-            Self::Overloaded(_) | Self::StoreUnavailable(_) => {
-                response.insert_header((RETRY_AFTER, RETRY_AFTER_SECONDS));
-            }
-            _ => {}
-        }
-        response.json(body(exception, self.to_string(), status))
-    }
-}
-
-impl From<ServiceError> for ApiError {
-    fn from(error: ServiceError) -> Self {
-        let message = error.to_string();
-        match error {
-            ServiceError::NoSuchDefinition(_) | ServiceError::NoSuchService(_) => {
-                Self::ServiceNotFound(message)
-            }
-            ServiceError::NoSuchKey { .. }
-            | ServiceError::BinaryKey { .. }
-            | ServiceError::NoSuchBinary { .. } => Self::KeyNotFound(message),
-            ServiceError::NoSuchRequest { .. } => Self::RequestNotFound(message),
-            ServiceError::NoMatch(_) => Self::NoMatch(message),
-            ServiceError::NoAccessNumber { retry_after: wait } => Self::NoAccessNumber {
-                message,
-                retry_after: retry_after_seconds(wait),
-            },
-            ServiceError::Unauthorized(reason) => Self::Unauthorized(reason),
-            ServiceError::RateLimited {
-                retry_after: wait, ..
-            } => Self::TooManyRequests {
-                message,
-                retry_after: retry_after_seconds(wait),
-            },
-            ServiceError::InvalidParameter(_) => Self::InvalidParameter(message),
-            ServiceError::BackendUnreachable(_) => Self::BackendUnreachable(message),
-            ServiceError::BackendTimeout(_) => Self::BackendTimeout(message),
-            ServiceError::IdempotencyKeyReused => Self::IdempotencyKeyReused(message),
-            ServiceError::TooManyKeys(_) => Self::TooLarge(message),
-            ServiceError::UploadLost => {
-                Self::StoreUnavailable("the request took too long and was aborted; retry it")
-            }
-            ServiceError::Overloaded(error) => Self::from(error),
-            ServiceError::Store(error) => Self::from(error),
-        }
-    }
-}
-
-impl From<AdminError> for ApiError {
-    fn from(error: AdminError) -> Self {
-        let message = error.to_string();
-        match error {
-            AdminError::NoSuchEntry(Table::Services, _) => Self::ServiceNotFound(message),
-            AdminError::NoSuchEntry(Table::Resources, _) => Self::GroupNotFound(message),
-            AdminError::ReadOnly(..) => Self::ReadOnly(message),
-            AdminError::Invalid(_) => Self::InvalidDefinition(message),
-            AdminError::Unreadable(_) => Self::InvalidBody(message),
-            AdminError::PreconditionFailed(_) => Self::PreconditionFailed(message),
-            AdminError::PreconditionRequired(_) => Self::PreconditionRequired(message),
-            AdminError::TooLarge(_) => Self::TooLarge(message),
-            AdminError::NoSuchBooking { .. } => Self::BookingNotFound(message),
-            AdminError::Service(error) => Self::from(error),
-        }
-    }
-}
-
-impl From<OverBudget> for ApiError {
-    fn from(error: OverBudget) -> Self {
-        let message = error.to_string();
-        match error {
-            OverBudget::Exhausted { .. } => Self::Overloaded(message),
-            OverBudget::TooLarge { .. } => Self::TooLarge(message),
-        }
-    }
-}
-
-/// The seconds of `Retry-After`: rounded up, at least one.
-fn retry_after_seconds(wait: Duration) -> u64 {
-    wait.as_secs().max(1) + u64::from(wait.subsec_millis() > 0)
-}
-
-/// The only conversion of store errors. Their texts go to the log and are not part of the response.
-impl From<StoreError> for ApiError {
-    fn from(error: StoreError) -> Self {
-        match &error {
-            // The store logs lost and restored connections, so requests do not.
-            StoreError::Unavailable(_) | StoreError::Conflict(_) => {
-                debug!(%error, "store operation failed");
-                Self::StoreUnavailable(
-                    "the store is unavailable; no changes were made; retry later",
-                )
-            }
-            StoreError::Busy(_) => {
-                debug!(%error, "store operation failed");
-                Self::StoreUnavailable(
-                    "the store has too many requests in flight; no changes were made; retry later",
-                )
-            }
-            StoreError::Unknown(_) => {
-                debug!(%error, "store operation failed");
-                Self::StoreUnavailable(
-                    "the store did not respond; if the request was a change, it is unknown whether \
-                     it was made",
-                )
-            }
-            // The checks of the store log all missing permissions.
-            StoreError::Denied(_) => {
-                debug!(%error, "store operation failed");
-                Self::StoreUnavailable(
-                    "the store denies access to a command or key; an operator must grant it",
-                )
-            }
-            StoreError::Full(_) => {
-                error!(%error, "store full");
-                Self::StoreFull
-            }
-            StoreError::Corrupt(_) | StoreError::Bug(_) => {
-                error!(%error, "internal store error");
-                Self::Internal
-            }
-        }
     }
 }

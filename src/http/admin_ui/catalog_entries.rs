@@ -3,14 +3,15 @@
 use std::collections::HashMap;
 
 use actix_web::{
-    HttpRequest, HttpResponse, ResponseError,
+    HttpRequest, ResponseError,
     http::StatusCode,
     web::{Data, Payload},
 };
 
 use super::{
     Layout, PageError, PageResult,
-    catalog_entry_form::{EntryForm, EntryPage},
+    catalog_entry_draft::EntryDraft,
+    catalog_tables::{list_title, menu_section, table_path},
     flash_message,
     form::Form,
     form_values::FormValues,
@@ -18,11 +19,11 @@ use super::{
     session_middleware::SignedIn,
 };
 use crate::{
-    http::{ApiError, AppState, admin_api, body, path},
+    http::{AppState, admin_api, body, path},
     model::{EntryName, PoolUsage, Table},
     service::{
         Admin, AdminError, CatalogEntry, EntryOrigin, MAX_SAMPLED_GROUPS, Options, Precondition,
-        ServicePreset, group_options, preset_of, presets,
+        ServicePreset, preset_of, presets,
     },
 };
 
@@ -229,172 +230,5 @@ async fn current_options(admin: &Admin, entry: EntryName) -> Result<Options, Adm
         Ok(entry) => Ok(entry.options),
         Err(AdminError::NoSuchEntry(..)) => Ok(Options::new()),
         Err(error) => Err(error),
-    }
-}
-
-/// The state of the page of an entry: stored or submitted.
-struct EntryDraft {
-    table: Table,
-    name: Option<String>,
-    requested_name: String,
-    preset_name: String,
-    values: FormValues,
-    revision: String,
-    read_only: bool,
-    problem: String,
-    warnings: Vec<String>,
-    is_conflict: bool,
-    flash: &'static str,
-}
-
-impl EntryDraft {
-    fn new(table: Table) -> Self {
-        Self {
-            table,
-            name: None,
-            requested_name: String::new(),
-            preset_name: String::new(),
-            values: FormValues::default(),
-            revision: String::new(),
-            read_only: false,
-            problem: String::new(),
-            warnings: Vec::new(),
-            is_conflict: false,
-            flash: "",
-        }
-    }
-
-    fn from_entry(table: Table, entry: CatalogEntry) -> Self {
-        Self {
-            name: Some(entry.name),
-            values: entry.options.into(),
-            revision: entry.revision,
-            read_only: entry.origin == EntryOrigin::File,
-            problem: entry.problem.unwrap_or_default(),
-            warnings: entry.warnings,
-            ..Self::new(table)
-        }
-    }
-
-    /// Saves the entry, or shows the input with the error.
-    async fn save(
-        mut self,
-        state: &AppState,
-        session: &SignedIn,
-        request: &HttpRequest,
-        condition: &Precondition,
-    ) -> PageResult {
-        let admin = admin_api::admin_service(state)?;
-        let name = self
-            .name
-            .clone()
-            .unwrap_or_else(|| self.requested_name.clone());
-        let entry = (self.table, name.clone());
-        let actor = session.actor(state, request);
-        let put = match self.values.options() {
-            Ok(options) => admin
-                .put_entry(entry, options, condition, &actor)
-                .await
-                .map(drop),
-            Err(problem) => Err(AdminError::Invalid(problem)),
-        };
-        match put {
-            Ok(()) => Ok(redirect_to_saved(self.table, &name)),
-            Err(error) => {
-                self.is_conflict =
-                    matches!(error, AdminError::PreconditionFailed(_)) && self.name.is_some();
-                self.read_only = matches!(error, AdminError::ReadOnly(..)) && self.name.is_some();
-                let error = ApiError::from(error);
-                self.problem = error.to_string();
-                render(error.status_code(), &self.into_page(admin, session)?)
-            }
-        }
-    }
-
-    fn into_page(self, admin: &Admin, session: &SignedIn) -> Result<EntryPage, PageError> {
-        let preset = match self.table {
-            Table::Resources => None,
-            Table::Services => self.preset()?,
-        };
-        let known = match (self.table, preset) {
-            (Table::Resources, _) => group_options(),
-            (Table::Services, Some(preset)) => admin.preset_options(preset),
-            (Table::Services, None) => Vec::new(),
-        };
-        let title = self
-            .name
-            .clone()
-            .unwrap_or_else(|| new_entry_title(self.table).to_owned());
-        Ok(EntryPage {
-            layout: Layout::new(session, menu_section(self.table), title),
-            table: self.table,
-            description: preset
-                .map(|preset| preset.description.to_owned())
-                .unwrap_or_default(),
-            name: self.name,
-            requested_name: self.requested_name,
-            revision: self.revision,
-            read_only: self.read_only,
-            preset: preset
-                .map(|preset| preset.name.to_owned())
-                .unwrap_or_default(),
-            form: EntryForm::new(
-                known,
-                preset,
-                &self.values,
-                admin.group_names(),
-                &self.problem,
-            ),
-            problem: self.problem,
-            warnings: self.warnings,
-            is_conflict: self.is_conflict,
-            flash: self.flash,
-            group_bookings: None,
-        })
-    }
-
-    /// The preset: that of the options for an existing entry, the selected one for a new entry.
-    fn preset(&self) -> Result<Option<&'static ServicePreset>, PageError> {
-        if self.name.is_some() {
-            return Ok(preset_of(&self.values.first_values()));
-        }
-        let mut known = presets().iter();
-        let selected = known.find(|preset| preset.name == self.preset_name);
-        let url = page_url(&["new", table_path(self.table)]);
-        let unknown = || ApiError::NotFound(format!("{url}?preset={}", self.preset_name));
-        selected.map(Some).ok_or_else(|| unknown().into())
-    }
-}
-
-fn redirect_to_saved(table: Table, name: &str) -> HttpResponse {
-    redirect_see_other(&format!(
-        "{}?message=saved",
-        page_url(&[table_path(table), name])
-    ))
-}
-
-/// The path segment of a table.
-pub(super) fn table_path(table: Table) -> &'static str {
-    match table {
-        Table::Services => "services",
-        Table::Resources => "groups",
-    }
-}
-
-fn menu_section(table: Table) -> &'static str {
-    table_path(table)
-}
-
-fn list_title(table: Table) -> &'static str {
-    match table {
-        Table::Services => "Service definitions",
-        Table::Resources => "Resource groups",
-    }
-}
-
-fn new_entry_title(table: Table) -> &'static str {
-    match table {
-        Table::Services => "New service definition",
-        Table::Resources => "New resource group",
     }
 }

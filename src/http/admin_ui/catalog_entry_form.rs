@@ -2,7 +2,7 @@
 //! also validates them, and rows for custom options.
 
 use super::{
-    Layout, catalog_entries::table_path, form_values::FormValues, groups::GroupBookings, page_url,
+    Layout, catalog_tables::table_path, form_values::FormValues, groups::GroupBookings, page_url,
 };
 use crate::{
     model::Table,

@@ -10,22 +10,19 @@ use actix_web::{
     web::{Data, Payload},
 };
 use askama::Template;
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use ring::digest::{SHA256, digest};
 
+use self::submitted::SubmittedImport;
 use super::{
-    Layout, PageResult, flash_message,
-    form::{CATALOG_FIELD, Form},
-    ok_page, page_url, redirect_see_other, render,
+    Layout, PageResult, flash_message, form::Form, ok_page, page_url, redirect_see_other, render,
     session_middleware::SignedIn,
 };
 use crate::{
     http::{ApiError, AppState, admin_api, body},
     model::Table,
-    service::{
-        Actor, Admin, AdminError, Difference, ImportMode, ImportReport, LostEntries, Precondition,
-    },
+    service::{Admin, AdminError, Difference, ImportReport, LostEntries, Precondition},
 };
+
+mod submitted;
 
 /// Maximum number of changed options in a preview.
 const MAX_DIFFERENCES: usize = 500;
@@ -100,96 +97,6 @@ pub(super) async fn import_catalog(
         Err(error) => page.handle_import_error(error, admin).await,
     };
     render(status, &page)
-}
-
-/// The import in a form.
-#[derive(Default)]
-struct SubmittedImport {
-    text: String,
-    replace: bool,
-    /// Digest of text and mode.
-    digest: String,
-    /// The preview that the form confirms.
-    previewed: Option<PreviewedImport>,
-}
-
-/// A preview that was confirmed.
-struct PreviewedImport {
-    /// The version of the catalog in the preview.
-    version: String,
-    /// Digest of the input in the preview.
-    digest: String,
-    /// The number of deletions that the operator typed.
-    deletions: String,
-}
-
-impl SubmittedImport {
-    fn from_form(form: &Form) -> Self {
-        let previewed = || PreviewedImport {
-            version: form.text("version").to_owned(),
-            digest: form.text("digest").to_owned(),
-            deletions: form.text("deletions").trim().to_owned(),
-        };
-        let (text, replace) = (form.text(CATALOG_FIELD), form.text("mode") == "replace");
-        let mode = if replace { "replace" } else { "merge" };
-        let input = [mode, "\n", text].concat();
-        Self {
-            text: text.to_owned(),
-            replace,
-            digest: URL_SAFE_NO_PAD.encode(digest(&SHA256, input.as_bytes())),
-            previewed: (form.text("action") == "import").then(previewed),
-        }
-    }
-
-    /// Whether the typed number of deletions is missing or incorrect.
-    fn is_unconfirmed(&self, preview: &ImportReport) -> bool {
-        let deleted = preview.deleted.len();
-        let mut previewed = self.previewed.iter();
-        deleted > 0
-            && !self.is_edited()
-            && previewed.any(|previewed| {
-                previewed.version == preview.version && previewed.deletions != deleted.to_string()
-            })
-    }
-
-    /// Whether the input changed after the preview.
-    fn is_edited(&self) -> bool {
-        let mut previewed = self.previewed.iter();
-        previewed.any(|previewed| previewed.digest != self.digest)
-    }
-
-    fn import_mode(&self) -> ImportMode {
-        if self.replace {
-            ImportMode::Replace
-        } else {
-            ImportMode::Merge
-        }
-    }
-
-    /// Applies a confirmed import. `None` without a preview, or if the input has changed since.
-    async fn import(
-        &self,
-        admin: &Admin,
-        actor: &Actor,
-    ) -> Result<Option<ImportReport>, AdminError> {
-        if self.text.trim().is_empty() {
-            return Err(AdminError::Unreadable("nothing to import".to_owned()));
-        }
-        let previewed = self.previewed.as_ref().filter(|_| !self.is_edited());
-        let Some(previewed) = previewed else {
-            return Ok(None);
-        };
-        if let Ok(preview) = admin
-            .preview_import(&self.text, self.import_mode(), &Precondition::None)
-            .await
-            && self.is_unconfirmed(&preview)
-        {
-            return Ok(None);
-        }
-        let condition = Precondition::IfMatch(vec![previewed.version.clone()]);
-        let imported = admin.import_catalog(&self.text, self.import_mode(), &condition, actor);
-        imported.await.map(Some)
-    }
 }
 
 impl ImportExportPage {

@@ -107,7 +107,7 @@ pub(in crate::http) async fn require_stream_session<B: MessageBody>(
     }
     let session = load_session(request.request(), SessionRefresh::Peek).await;
     run_with_session(request, next, session, |_| {
-        overview::session_expired_response()
+        overview::events::session_expired_response()
     })
     .await
 }

@@ -1,10 +1,12 @@
 //! Header values of the form `value; name=token; name="quoted string"`.
 
-use std::fmt;
+pub(super) use self::encoded_text::EncodedText;
+use self::raw::{Escapes, Raw, quoted_length};
 
-use percent_encoding::percent_decode;
-
-use super::charset::{Charset, CharsetLabel};
+mod encoded_text;
+mod raw;
+#[cfg(test)]
+mod tests;
 
 /// A header value with its parameters, in their order.
 #[derive(Debug)]
@@ -19,33 +21,6 @@ pub(super) struct HeaderValue<'a> {
 struct Parameter<'a> {
     name: &'a [u8],
     value: Option<Raw<'a>>,
-}
-
-/// The value of a parameter, without the enclosing quotes.
-#[derive(Debug, Clone, Copy)]
-struct Raw<'a> {
-    bytes: &'a [u8],
-    quoted: bool,
-    escapes: Escapes,
-}
-
-/// The meaning of a backslash in a quoted value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Escapes {
-    /// It escapes the next character, as in the quoted strings of HTTP.
-    All,
-    /// It escapes a quote. Other backslashes are literal, unless the value has an escaped quote.
-    Quotes,
-    /// It is literal.
-    None,
-}
-
-/// Text from the headers of a part, whose charset may be unknown.
-#[derive(Clone, PartialEq, Eq)]
-pub(super) struct EncodedText {
-    /// The text in its charset.
-    pub(super) bytes: Vec<u8>,
-    charset: Option<Charset>,
 }
 
 impl<'a> HeaderValue<'a> {
@@ -176,94 +151,13 @@ impl<'a> HeaderValue<'a> {
         if first.is_some() && values.any(|value| Some(value) != first) {
             return Err(format!("{name} occurs twice, with different values"));
         }
-        Ok(first.map(|bytes| EncodedText {
-            bytes,
-            charset: None,
-        }))
+        Ok(first.map(EncodedText::new))
     }
 
     fn raw(&self, name: &[u8]) -> impl Iterator<Item = Raw<'a>> {
         let named = self.parameters.iter();
         let named = named.filter(move |parameter| parameter.name.eq_ignore_ascii_case(name));
         named.filter_map(|parameter| parameter.value)
-    }
-}
-
-impl Raw<'_> {
-    fn unescape(self) -> Vec<u8> {
-        let has_escapes = match self.escapes {
-            Escapes::All => self.quoted,
-            Escapes::Quotes => self.quoted && has_escaped_quote(self.bytes),
-            Escapes::None => false,
-        };
-        if !has_escapes {
-            return self.bytes.to_vec();
-        }
-        let (mut value, mut bytes) = (Vec::with_capacity(self.bytes.len()), self.bytes.iter());
-        while let Some(byte) = bytes.next() {
-            let next = bytes.as_slice().first();
-            let is_escape = match self.escapes {
-                Escapes::All => true,
-                Escapes::Quotes | Escapes::None => matches!(next, Some(b'"' | b'\\')),
-            };
-            if *byte == b'\\' && is_escape {
-                value.extend(bytes.next());
-            } else {
-                value.push(*byte);
-            }
-        }
-        value
-    }
-
-    /// Like [`Raw::unescape`], and decodes the three escapes that browsers use in forms.
-    fn decode_form_escapes(self) -> Vec<u8> {
-        let bytes = self.unescape();
-        let (mut value, mut rest) = (Vec::with_capacity(bytes.len()), bytes.as_slice());
-        while let Some((first, after)) = rest.split_first() {
-            let (byte, length) = match rest.get(..3) {
-                Some(b"%22") => (b'"', 3),
-                Some(b"%0D") => (b'\r', 3),
-                Some(b"%0A") => (b'\n', 3),
-                _ => (*first, 1),
-            };
-            value.push(byte);
-            rest = after.get(length - 1..).unwrap_or_default();
-        }
-        value
-    }
-}
-
-impl EncodedText {
-    /// Parses `charset'language'percent-encoded`.
-    fn parse_extended(value: &[u8]) -> Result<Self, String> {
-        let (charset, rest) = split_at_separator(value, b'\'');
-        let (_, text) = split_at_separator(rest.unwrap_or_default(), b'\'');
-        let (Some(_), Some(text)) = (rest, text) else {
-            return Err("expected charset'language'percent-encoded text".to_owned());
-        };
-        match Charset::from_label(&String::from_utf8_lossy(charset)) {
-            CharsetLabel::Known(charset) => Ok(Self {
-                bytes: percent_decode(text).collect(),
-                charset: Some(charset),
-            }),
-            CharsetLabel::Absent => Err("the charset is missing".to_owned()),
-            CharsetLabel::Unknown(label) => Err(format!("the charset {label:?} is not supported")),
-        }
-    }
-
-    /// Decodes the text, in the charset `default` if its own is unknown.
-    ///
-    /// # Errors
-    /// A description of the error if it is not valid in its charset.
-    pub(super) fn decode(&self, default: Charset) -> Result<String, String> {
-        let charset = self.charset.unwrap_or(default.for_part_headers());
-        Ok(charset.decode(&self.bytes)?.into_owned())
-    }
-}
-
-impl fmt::Debug for EncodedText {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&display_bytes(&self.bytes))
     }
 }
 
@@ -278,114 +172,10 @@ fn split_at_separator(text: &[u8], separator: u8) -> (&[u8], Option<&[u8]>) {
     }
 }
 
-/// The length of the text before its closing quote.
-fn quoted_length(text: &[u8], escapes: Escapes) -> Option<usize> {
-    let mut at = 0;
-    loop {
-        match (text.get(at)?, text.get(at + 1)) {
-            (b'"', _) => return Some(at),
-            (b'\\', Some(_)) if escapes == Escapes::All => at += 2,
-            (b'\\', Some(b'"' | b'\\')) if escapes == Escapes::Quotes => at += 2,
-            _ => at += 1,
-        }
-    }
-}
-
-/// Whether a quoted text has an escaped quote.
-fn has_escaped_quote(text: &[u8]) -> bool {
-    text.windows(2).any(|pair| pair == b"\\\"")
-}
-
 /// Formats bytes for an error message: quoted, and truncated if they are long.
 pub(super) fn display_bytes(bytes: &[u8]) -> String {
     const MAX_DISPLAY_BYTES: usize = 60;
     let start = bytes.get(..MAX_DISPLAY_BYTES).unwrap_or(bytes);
     let more = if start.len() < bytes.len() { "..." } else { "" };
     format!("{:?}{more}", String::from_utf8_lossy(start))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn form_text(value: &str) -> String {
-        let header = HeaderValue::parse_form_data(value.as_bytes()).unwrap();
-        let text = header.form_text("filename").unwrap().unwrap();
-        text.decode(Charset::UTF_8).unwrap()
-    }
-
-    #[test]
-    fn backslashes_are_literal_unless_quotes_are_escaped() {
-        for (sent, expected) in [
-            (r#""c\d""#, r"c\d"),
-            (r#""C:\tmp\x""#, r"C:\tmp\x"),
-            (r#""C:\tmp\""#, r"C:\tmp\"),
-            (r#""C:\tmp\"; x="y""#, r"C:\tmp\"),
-            (r#""\"; name=";""#, r"\"),
-            (r#""a\"; name=";x=""#, r"a\"),
-            (r#""\"; name="\""#, r"\"),
-            (r#""\\server\share""#, r"\\server\share"),
-            (r#""\\server\share\""#, r"\\server\share\"),
-            (r#""a\"b""#, r#"a"b"#),
-            (r#""a\"b\\c""#, r#"a"b\c"#),
-            (r#""say \"hi\"""#, r#"say "hi""#),
-            (r#""x\";y""#, r#"x";y"#),
-            (r#""a%22b%0D%0Ac""#, "a\"b\r\nc"),
-            (r#""100%; a=b""#, "100%; a=b"),
-            (r#""%5C%2f%""#, "%5C%2f%"),
-            (r"a\b", r"a\b"),
-            (r#""""#, ""),
-            ("", ""),
-        ] {
-            let value = format!("form-data; filename={sent}");
-            assert_eq!(form_text(&value), expected, "{value}");
-        }
-    }
-
-    #[test]
-    fn extended_parameters_are_decoded_in_their_charset() {
-        for (sent, expected) in [
-            ("UTF-8''%e2%82%ac%20rates", "\u{20ac} rates"),
-            ("iso-8859-1'en'%A3%20rates", "\u{a3} rates"),
-            ("\"UTF-8''a%22b\"", "a\"b"),
-            ("utf-8''", ""),
-        ] {
-            let value = format!("form-data; filename=\"x\"; filename*={sent}");
-            assert_eq!(form_text(&value), expected, "{value}");
-        }
-    }
-
-    #[test]
-    fn malformed_values_are_rejected() {
-        for value in [
-            "form-data; filename=\"a",
-            "form-data; filename=\"a\"b",
-            "form-data; filename=\"a\" filename2=\"b\"",
-            "form-data; filename=a; filename=b",
-            "form-data; filename*=a.txt",
-            "form-data; filename*=klingon''a",
-            "form-data; filename*=''a",
-            "form-data; filename*0=\"a\"; filename*1=\"b\"",
-            "form-data; filename*0*=UTF-8''a",
-        ] {
-            let text = HeaderValue::parse_form_data(value.as_bytes())
-                .and_then(|header| header.form_text("filename"));
-            assert!(text.is_err(), "{value}: {text:?}");
-        }
-    }
-
-    #[test]
-    fn parameter_format_variants_are_accepted() {
-        for value in [
-            "multipart/form-data ; boundary=----=_Part_0",
-            "multipart/form-data;BOUNDARY=\"----=_Part_0\" ; x",
-            "multipart/form-data; a=\";boundary=no\"; boundary = ----=_Part_0 ;",
-            "multipart/form-data; boundary=\"----=\\_Part_0\"",
-        ] {
-            let header = HeaderValue::parse(value.as_bytes()).unwrap();
-            assert_eq!(header.essence, b"multipart/form-data");
-            let boundary = header.parameter("boundary").unwrap();
-            assert_eq!(boundary.unwrap(), b"----=_Part_0", "{value}");
-        }
-    }
 }

@@ -1,0 +1,64 @@
+//! The layout of all pages.
+
+use super::session_middleware::SignedIn;
+use crate::{http::health, model::readiness::Status, service::StoreOutage, settings::VERSION};
+
+/// The frame of every page: title, menu, outage banner.
+pub(super) struct Layout {
+    pub(super) title: String,
+    /// The section of the menu that is marked as current.
+    pub(super) section: &'static str,
+    pub(super) version: &'static str,
+    /// The user name of the session; `None` on the sign-in page.
+    pub(super) user_name: Option<String>,
+    pub(super) form_token: String,
+    /// Set while the store is unavailable.
+    pub(super) outage: Option<StoreOutage>,
+    /// The response of `/readyz` while the store is unavailable.
+    pub(super) readyz: Option<Readyz>,
+}
+
+/// The response of `/readyz` in the outage banner.
+pub(super) struct Readyz {
+    pub(super) code: u16,
+    pub(super) is_ready: bool,
+    pub(super) reasons: String,
+}
+
+impl From<&Status> for Readyz {
+    fn from(status: &Status) -> Self {
+        Self {
+            code: health::response_code(status).as_u16(),
+            is_ready: status.is_ready(),
+            reasons: status.describe(),
+        }
+    }
+}
+
+impl Layout {
+    /// The layout of a page of a session.
+    pub(super) fn new(session: &SignedIn, section: &'static str, title: impl Into<String>) -> Self {
+        Self {
+            title: title.into(),
+            section,
+            version: VERSION,
+            user_name: Some(session.operator.clone()),
+            form_token: session.form_token.clone(),
+            outage: session.outage.clone(),
+            readyz: session.readiness().map(Readyz::from),
+        }
+    }
+
+    /// The layout of pages without a session.
+    pub(super) fn signed_out(title: &str) -> Self {
+        Self {
+            title: title.to_owned(),
+            section: "",
+            version: VERSION,
+            user_name: None,
+            form_token: String::new(),
+            outage: None,
+            readyz: None,
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Responses of pages: rendered templates and errors.
+
+use std::fmt;
+
+use actix_web::{
+    HttpResponse, ResponseError,
+    body::BoxBody,
+    http::{
+        StatusCode,
+        header::{ALLOW, CONTENT_RANGE, CONTENT_TYPE, RETRY_AFTER},
+    },
+};
+use askama::Template;
+
+use super::Layout;
+use crate::http::{ApiError, response};
+
+/// The result of a page handler.
+pub(super) type PageResult = Result<HttpResponse, PageError>;
+
+/// An error that is rendered as a page.
+#[derive(Debug)]
+pub(in crate::http) struct PageError(ApiError);
+
+impl<E: Into<ApiError>> From<E> for PageError {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+impl PageError {
+    /// The exception name, for telemetry.
+    pub(in crate::http) fn exception(&self) -> &'static str {
+        self.0.exception()
+    }
+
+    pub(super) fn title(&self) -> &'static str {
+        self.status_code().canonical_reason().unwrap_or("Error")
+    }
+
+    pub(super) fn page(&self, layout: Layout) -> ErrorPage {
+        ErrorPage {
+            layout,
+            status: self.status_code(),
+            message: self.0.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for PageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[derive(Template)]
+#[template(path = "error.html")]
+pub(super) struct ErrorPage {
+    layout: Layout,
+    status: StatusCode,
+    message: String,
+}
+
+impl ResponseError for PageError {
+    fn status_code(&self) -> StatusCode {
+        self.0.status_code()
+    }
+
+    fn error_response(&self) -> HttpResponse<BoxBody> {
+        let status = self.status_code();
+        let page = self.page(Layout::signed_out(self.title()));
+        let error = self.0.error_response();
+        let Ok(mut response) = render(status, &page) else {
+            return error;
+        };
+        copy_error_headers(&mut response, &error);
+        response
+    }
+}
+
+/// Copies the headers of an API error to its page.
+pub(super) fn copy_error_headers(page: &mut HttpResponse, error: &HttpResponse) {
+    for name in [ALLOW, CONTENT_RANGE, RETRY_AFTER] {
+        if let Some(value) = error.headers().get(&name) {
+            page.headers_mut().insert(name, value.clone());
+        }
+    }
+}
+
+/// Renders a page.
+pub(super) fn render(status: StatusCode, page: &impl Template) -> PageResult {
+    let text = page.render().map_err(|error| {
+        // Rendering into memory fails only because of a bug.
+        tracing::error!(%error, "page rendering failed");
+        ApiError::Internal
+    })?;
+    Ok(response::with_default_headers(status)
+        .insert_header((CONTENT_TYPE, "text/html;charset=utf-8"))
+        .body(text))
+}
+
+/// Renders a page with status 200.
+pub(super) fn ok_page(page: &impl Template) -> PageResult {
+    render(StatusCode::OK, page)
+}
