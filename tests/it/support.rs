@@ -118,15 +118,9 @@ const LONG_TIMEOUTS: [(&str, &str); 3] = [
     ("redis.pool_timeout_ms", "20000"),
 ];
 
-/// Selects the TLS implementation of all clients of the tests, which `reqwest` requires also without TLS.
-pub(crate) fn install_crypto_provider() {
-    // It fails if another test has installed it.
-    drop(rustls::crypto::ring::default_provider().install_default());
-}
-
 /// The defaults with these overrides: (`section.key`, value).
 pub(crate) fn settings(overrides: &[(&str, &str)]) -> Settings {
-    install_crypto_provider();
+    program::install_crypto_provider();
     // Failed matches are frequent in tests.
     let base = [("rate_limit.failed_matches_per_number", "0")];
     let variables = base.iter().chain(overrides).map(|(name, value)| {

@@ -10,10 +10,16 @@ use std::{
 
 use serde_json::Value;
 
-use super::{eventually, install_crypto_provider};
+use super::eventually;
 
 /// The output lines of a stream.
 type Lines = Arc<Mutex<Vec<String>>>;
+
+/// Selects the TLS implementation of all clients of the tests, which `reqwest` requires also without TLS.
+pub(crate) fn install_crypto_provider() {
+    // It fails if another test has installed it.
+    drop(rustls::crypto::ring::default_provider().install_default());
+}
 
 /// The running program; killed on drop.
 pub(crate) struct Program {
