@@ -3,6 +3,7 @@
 //! The cleanup of the store writes it; metrics and the console read it.
 
 use std::{
+    mem,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
@@ -45,15 +46,10 @@ impl CleanupStatus {
         *self.0.is_leader.borrow()
     }
 
-    /// Sets whether this replica is the cleanup leader. Returns whether it was.
-    pub fn set_leader(&self, is_leader: bool) -> bool {
-        let mut was_leader = is_leader;
-        self.0.is_leader.send_if_modified(|current| {
-            was_leader = *current;
-            *current = is_leader;
-            was_leader != is_leader
-        });
-        was_leader
+    /// Sets whether this replica is the cleanup leader.
+    pub fn set_leader(&self, is_leader: bool) {
+        let leadership = &self.0.is_leader;
+        leadership.send_if_modified(|current| mem::replace(current, is_leader) != is_leader);
     }
 
     /// Subscribes to changes of the leadership.
@@ -167,10 +163,9 @@ mod tests {
     fn subscribers_see_changes_of_the_leadership_only() {
         let status = CleanupStatus::default();
         let changes = status.subscribe_leadership();
-        assert!(!status.set_leader(false));
+        status.set_leader(false);
         assert!(!changes.has_changed().unwrap());
-        assert!(!status.set_leader(true));
+        status.set_leader(true);
         assert!(changes.has_changed().unwrap() && status.is_leader());
-        assert!(status.set_leader(false));
     }
 }

@@ -83,7 +83,7 @@ impl Exporter {
 pub enum Format {
     /// The text format of Prometheus, version 0.0.4.
     Prometheus,
-    /// OpenMetrics, version 1.0.0.
+    /// `OpenMetrics`, version 1.0.0.
     OpenMetrics,
 }
 

@@ -199,7 +199,8 @@ impl Cleaner<'_> {
         lease.arg(&self.replica).arg(millis(LEASE_TTL));
         let acquired: Result<bool, StoreError> = self.store.redis.query(&lease).await;
         let is_leader = *acquired.as_ref().unwrap_or(&false);
-        let was_leader = self.store.cleanup.set_leader(is_leader);
+        let was_leader = self.is_leader();
+        self.store.cleanup.set_leader(is_leader);
         self.renewed_at = time::Instant::now();
         match (was_leader, is_leader) {
             (false, true) => info!("replica became cleanup leader"),

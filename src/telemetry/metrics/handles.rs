@@ -11,6 +11,7 @@ pub(super) type LabeledCounters = Family<[(&'static str, &'static str); 1], Coun
 
 /// Increments a gauge until it is dropped.
 #[derive(Debug)]
+#[must_use = "the gauge is decremented when the guard is dropped"]
 pub struct GaugeGuard<G: Borrow<Gauge>>(G);
 
 impl<G: Borrow<Gauge>> GaugeGuard<G> {

@@ -114,7 +114,6 @@ impl HttpMetrics {
     }
 
     /// Counts a download as in flight until the guard is dropped; its request counts as finished.
-    #[must_use]
     pub fn track_download(&self) -> GaugeGuard<Gauge> {
         GaugeGuard::new(self.in_flight.clone())
     }

@@ -1,4 +1,4 @@
-//! Metrics in the OpenMetrics format.
+//! Metrics in the `OpenMetrics` format.
 
 use std::{collections::BTreeSet, net::SocketAddr, process::Command};
 
@@ -25,7 +25,7 @@ async fn scrape_open_metrics(address: SocketAddr) -> String {
 }
 
 /// The names and labels of all samples, independent of the order of labels. The canonical form of the bound of a bucket
-/// has a decimal point in OpenMetrics only.
+/// has a decimal point in `OpenMetrics` only.
 fn all_series(text: &str) -> BTreeSet<(String, BTreeSet<String>)> {
     let samples = text.lines().filter(|line| !line.starts_with('#'));
     let series = samples.map(|line| {
