@@ -11,10 +11,11 @@ use actix_web::{
 use self::middleware::security_headers::SecurityHeaders;
 pub use self::{
     error::ApiError,
+    listener::ListenerConfig,
     middleware::telemetry::TelemetryConfig,
     openapi::Document,
+    register::{describe_routes, routes},
     rejection::Rejection,
-    routes::{ListenerConfig, routes},
     state::AppState,
 };
 
@@ -31,11 +32,13 @@ mod fetch_metadata;
 mod health;
 mod hints;
 mod idempotency;
+mod listener;
 mod metrics;
 mod middleware;
 mod openapi;
 mod path;
 mod propagation;
+mod register;
 mod rejection;
 mod response;
 mod response_body;

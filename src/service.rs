@@ -29,8 +29,8 @@ pub use self::{
     form_data::{FieldValue, FormData},
     idempotency::IdempotencyHead,
     options::{
-        Importance, OptionDoc, OptionType, OptionValue, Options, REDACTED, ServicePreset,
-        group_options, is_option_name, preset_of, presets,
+        Importance, MAX_NUMBER_BYTES, OptionDoc, OptionType, OptionValue, Options, REDACTED,
+        ServicePreset, group_options, is_option_name, preset_of, presets,
     },
     parameters::parse_integer,
     phone_numbers::PhoneNumbers,

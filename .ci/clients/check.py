@@ -1,5 +1,5 @@
 """Generates a Python client from a description of the API, and fails on any warning, on a missing operation,
-and on a module that cannot be imported.
+on a module that cannot be imported, and on a described service that is not parsed as one.
 
     check.py DESCRIPTION WORK_DIRECTORY
 """
@@ -44,7 +44,23 @@ def main(description: str, work: str) -> None:
     missing = [one for one in operations if re.sub(r"(?<!^)(?=[A-Z])", "_", one).lower() not in functions]
     if missing or not operations:
         sys.exit(f"operations without a function: {missing}")
+    check_described_service()
     print(f"a Python client was generated: {len(operations)} operations, {len(names)} modules")
+
+
+def check_described_service() -> None:
+    """All members of the result of a create are optional, so it must not be preferred to a described service."""
+    httpx = importlib.import_module("httpx")
+    client = importlib.import_module("switchboard_client").Client(base_url="http://localhost")
+    operation = importlib.import_module("switchboard_client.api.services.get_service")
+    time = "2031-05-17T09:30:00.000Z"
+    times = {"_created": time, "_expiration_time": time, "_ttl": 3600}
+    described = {"_id": "1", "_service": "store", "_keys": ["Key1"], "_binaries": [], **times}
+    for body, expected in ((described, "Service"), ({"_id": "1", "_pool_free": "5"}, "Created")):
+        response = httpx.Response(200, json=body)
+        parsed = operation._parse_response(client=client, response=response)
+        if type(parsed).__name__ != expected or parsed.to_dict().keys() != body.keys():
+            sys.exit(f"expected {expected}, got {parsed!r}")
 
 
 main(*sys.argv[1:])

@@ -15,7 +15,7 @@ use socket2::SockRef;
 use super::{StartError, StoreBackend, graceful_shutdown::ListenerHandle, http_server, socket};
 use crate::{
     backend::Backends,
-    http::{self, AppState, Document, ListenerConfig, TelemetryConfig},
+    http::{self, AppState, ListenerConfig, TelemetryConfig},
     memory_budget::MemoryBudgets,
     model::{StoreError, readiness::Readiness},
     service::{Admin, AdminContext, PhoneNumbers, Services},
@@ -89,7 +89,7 @@ impl Listener {
             admin_enabled: settings.admin.password.is_some(),
             tls: tls.is_some(),
         };
-        let document = Data::new(Document::new(&config, &settings));
+        let document = Data::new(http::describe_routes(&config, &settings));
         let metrics = Arc::new(factory.metrics.http.clone());
         let (factory, groups) = (factory.clone(), self.groups);
         let server = &settings.server;

@@ -10,6 +10,7 @@ use actix_web::{
     },
     web,
 };
+use utoipa::ToSchema;
 
 use super::{
     ApiError, AppState, auth::basic::basic_credentials, middleware::real_ip::client_address,
@@ -24,14 +25,44 @@ pub(super) mod active_services;
 pub(super) mod audit_log;
 pub(super) mod bookings;
 pub(super) mod catalog_entries;
+pub(super) mod configured_services;
 pub(super) mod import_export;
+mod import_report;
 pub(super) mod replicas;
+pub(super) mod resource_groups;
 pub(super) mod restore;
 
 /// Default and maximum page size.
 pub(super) const PAGE_LIMITS: (usize, usize) = (50, 200);
 
+/// The text `ONLINE`
+#[derive(ToSchema)]
+#[schema(rename_all = "UPPERCASE")]
+#[expect(dead_code, reason = "only described")]
+enum Online {
+    Online,
+}
+
+/// The text `OFFLINE`
+#[derive(ToSchema)]
+#[schema(rename_all = "UPPERCASE")]
+#[expect(dead_code, reason = "only described")]
+enum Offline {
+    Offline,
+}
+
 /// `GET /genesys/1/admin/node/status`
+#[utoipa::path(
+    get,
+    path = "/genesys/1/admin/node/status",
+    operation_id = "getNodeStatus",
+    tag = "health",
+    summary = "Readiness probe for load balancers of the vendor's product",
+    responses(
+        (status = 200, description = "Ready", body = inline(Online), content_type = "text/plain"),
+        (status = 503, description = "Not ready", body = inline(Offline), content_type = "text/plain"),
+    ),
+)]
 pub(super) async fn get_node_status(state: web::Data<AppState>) -> HttpResponse {
     if state
         .services

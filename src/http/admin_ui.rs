@@ -35,7 +35,6 @@ mod format;
 mod groups;
 mod import_export;
 mod layout;
-mod openapi_view;
 mod overview;
 mod page;
 mod restore;

@@ -7,9 +7,10 @@ use actix_web::{
 };
 
 use super::{
-    ApiError, ListenerConfig,
+    ApiError,
     admin_ui::PageError,
     hints::NotFoundHints,
+    listener::ListenerConfig,
     middleware::telemetry::{self, RouteTelemetry},
 };
 

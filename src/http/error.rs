@@ -4,8 +4,8 @@
 
 use actix_web::http::StatusCode;
 use serde::Serialize;
-use serde_json::{Value, json};
 use thiserror::Error;
+use utoipa::ToSchema;
 
 mod conversions;
 mod examples;
@@ -132,11 +132,18 @@ pub enum ApiError {
     Internal,
 }
 
-#[derive(Serialize)]
+/// An error. The request changed nothing unless the message says otherwise.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Error)]
+#[serde(deny_unknown_fields)]
 pub(super) struct ErrorBody {
+    /// Name of the error
     exception: &'static str,
+    /// Cause of the error, and the allowed values
     message: String,
+    /// Status code of the response
     code: u16,
+    /// Reason phrase of the status
     phrase: &'static str,
 }
 
@@ -151,22 +158,6 @@ pub(super) fn body(exception: &'static str, message: String, status: StatusCode)
 }
 
 impl ApiError {
-    /// The JSON Schema of the body of every error.
-    pub(super) fn schema() -> Value {
-        json!({
-            "description": "An error. The request changed nothing unless the message says otherwise.",
-            "type": "object",
-            "properties": {
-                "exception": {"type": "string", "description": "Name of the error"},
-                "message": {"type": "string", "description": "Cause of the error, and the allowed values"},
-                "code": {"type": "integer", "description": "Status code of the response"},
-                "phrase": {"type": "string", "description": "Reason phrase of the status"},
-            },
-            "required": ["exception", "message", "code", "phrase"],
-            "additionalProperties": false,
-        })
-    }
-
     /// The error table.
     fn row(&self) -> (&'static str, StatusCode) {
         match self {

@@ -4,6 +4,10 @@ use std::time::Duration;
 
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, rt::time::timeout, web};
 use serde::Serialize;
+use utoipa::{
+    ToSchema,
+    openapi::{ObjectBuilder, Type},
+};
 
 use super::{AppState, accept, response};
 use crate::model::readiness::{Finding, READY, Reason, Status};
@@ -25,11 +29,41 @@ pub(super) async fn readiness_within_timeout(state: &AppState) -> Status {
 }
 
 /// `GET /livez`: 200 while the process runs, regardless of the store.
+#[utoipa::path(
+    get,
+    path = "/livez",
+    operation_id = "getLiveness",
+    tag = "health",
+    summary = "Liveness probe",
+    responses((
+        status = 200,
+        description = "The process runs; the state of the store does not matter",
+        body = inline(response::OkText),
+        content_type = "text/plain",
+    )),
+)]
 pub(super) async fn get_liveness() -> HttpResponse {
     response::ok()
 }
 
 /// `GET /readyz`: whether the replica can serve requests, and the reasons if it cannot or only with restrictions.
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    operation_id = "getReadiness",
+    tag = "health",
+    summary = "Readiness probe",
+    description = "Plain text, or JSON with `Accept: application/json`. The status is 200 while the replica serves \
+                   requests, also with restrictions (degraded); the response then has the reason.",
+    responses(
+        (status = 200, description = "Ready", content(
+            (String = "text/plain"), (ReadinessResponse = "application/json"),
+        )),
+        (status = 503, description = "Not ready", content(
+            (String = "text/plain"), (ReadinessResponse = "application/json"),
+        )),
+    ),
+)]
 pub(super) async fn get_readiness(
     state: web::Data<AppState>,
     request: HttpRequest,
@@ -57,27 +91,55 @@ pub(super) fn response_code(status: &Status) -> StatusCode {
     }
 }
 
-/// The readiness as JSON.
-#[derive(Serialize)]
+/// The readiness of a replica
+#[derive(Serialize, ToSchema)]
+#[schema(as = Readiness)]
+#[serde(deny_unknown_fields)]
 struct ReadinessResponse<'a> {
-    /// `ready`, `degraded` (ready with restrictions) or `not_ready`.
+    #[schema(schema_with = status_schema)]
     status: &'static str,
     ready: bool,
-    /// The most severe reason, or `ready`.
+    #[schema(schema_with = main_reason_schema)]
     reason: &'static str,
     message: &'a str,
-    /// The time since which the main reason applies.
+    /// The time since which the main reason applies
+    #[schema(format = DateTime)]
     since: String,
     reasons: Vec<ReadinessReason<'a>>,
 }
 
-#[derive(Serialize)]
+/// A reason why a replica is not ready or degraded
+#[derive(Serialize, ToSchema)]
+#[schema(as = ReadinessFinding)]
+#[serde(deny_unknown_fields)]
 struct ReadinessReason<'a> {
+    #[schema(schema_with = reason_schema)]
     reason: &'static str,
-    /// Whether it makes the replica not ready.
+    /// Whether it makes the replica not ready
     blocking: bool,
     message: &'a str,
+    #[schema(format = DateTime)]
     since: String,
+}
+
+fn status_schema() -> ObjectBuilder {
+    let values = Some([READY, "degraded", "not_ready"]);
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(values)
+        .description(Some("`degraded`: ready with restrictions"))
+}
+
+fn main_reason_schema() -> ObjectBuilder {
+    reason_schema().description(Some("The most severe reason, or `ready`"))
+}
+
+fn reason_schema() -> ObjectBuilder {
+    let reasons = Reason::ALL.iter().map(|reason| reason.name());
+    let values = Some([READY].into_iter().chain(reasons));
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(values)
 }
 
 impl<'a> From<&'a Status> for ReadinessResponse<'a> {

@@ -1,6 +1,6 @@
 //! Hints in the 404 for paths without a route: the console and the OpenAPI document, if the listener serves them.
 
-use super::{ApiError, ListenerConfig};
+use super::{ApiError, listener::ListenerConfig};
 
 const ADMIN_PREFIX: &str = "/genesys/1/admin";
 const ADMIN_UI_HINT: &str = "; the console is at /genesys/1/admin/ui";

@@ -10,6 +10,19 @@ use super::{AppState, accept, health, response};
 use crate::telemetry::metrics::Format;
 
 /// `GET /metrics`
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    operation_id = "getMetrics",
+    tag = "health",
+    summary = "Prometheus metrics of this replica",
+    description = "Also available while the store is unavailable.",
+    responses((
+        status = 200,
+        description = "Metrics in the Prometheus text format, or in OpenMetrics if the request accepts it",
+        content((String = "text/plain"), (String = "application/openmetrics-text")),
+    )),
+)]
 pub(super) async fn get_metrics(state: web::Data<AppState>, request: HttpRequest) -> HttpResponse {
     // The exporter encodes the last assessment.
     health::readiness_within_timeout(&state).await;

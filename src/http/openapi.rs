@@ -1,12 +1,9 @@
 //! `GET /openapi.json`: the OpenAPI 3.1 description of the API.
 //!
-//! A [`Document`] is created once for each listener and describes the routes of that listener. It is assembled from
-//! the code: errors from the error table ([`errors`]), limits from the settings, schemas that are declared next to
-//! their types. A derive macro has little to derive from: all fields share one body reader, options are text in any
-//! notation, and most responses are maps of strings. Tests compare its paths and methods with the routes
-//! (`tests/it/api/openapi.rs`), and responses with its descriptions.
-//!
-//! A group of routes is a file with a function `operations`; [`ApiSurface::operations`] lists them.
+//! A [`Document`] is created once for each listener and describes the routes of that listener. Handlers and response
+//! types describe themselves with the macros of utoipa, and `src/http/routes.rs` lists the handlers. This module
+//! adds what depends on the listener and the settings. Tests compare paths and methods with the routes
+//! (`tests/it/api/openapi.rs`), and responses with their descriptions.
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -16,22 +13,24 @@ use actix_web::{
     },
     web::{Bytes, Data},
 };
-use serde_json::{Map, Value, json};
-
-use self::{errors::ErrorTable, operation::Operation};
-use super::{ApiError, ListenerConfig, client_api::services as client_services, etag, response};
-use crate::{
-    model::stable_hash,
-    settings::{Limits, RouteGroups, Settings, VERSION},
+use utoipa::openapi::{
+    Components, InfoBuilder, LicenseBuilder, OpenApi, RefOr, ServerBuilder,
+    path::{Operation, PathItem},
 };
 
-mod admin;
-mod components;
-mod errors;
-mod health;
-mod operation;
-mod services;
-mod storage;
+use self::{errors::ErrorTable, parameters::IfNoneMatchHeader, surface::ApiSurface};
+use super::{etag, response};
+use crate::{model::stable_hash, settings::VERSION};
+
+pub(super) mod errors;
+pub(super) mod fields;
+mod headers;
+mod known_fields;
+pub(super) mod lookup;
+pub(super) mod options;
+pub(super) mod parameters;
+mod security;
+pub(super) mod surface;
 
 const INTRODUCTION: &str = "\
 A service is created from a configured service. It stores strings and binaries until it expires, and the routing \
@@ -43,16 +42,38 @@ of each operation, paths without a route return `NotFound` (404), and methods th
 must not be cached (`Cache-Control: no-cache, no-store`), except this document. The headers `traceparent` and \
 `x-request-id` are passed on to backends; headers that are not listed are ignored.";
 
+const ADMIN_INTRODUCTION: &str = "\
+The paths below `/genesys/1/admin/`, except the node status, require the credentials of an operator (HTTP Basic). \
+After ten failed attempts from one address within a minute, further attempts are rejected until the minute has passed \
+(`TooManyRequests`). Cross-site requests of browsers are rejected (`Forbidden`). Replacing and deleting catalog \
+entries requires `If-Match` with the `ETag` of the entry.";
+
 /// Caches must revalidate the document.
 const REVALIDATE: HeaderValue = HeaderValue::from_static("no-cache");
 
 /// The OpenAPI document of a listener.
 pub struct Document {
+    api: OpenApi,
     text: Bytes,
     tag: HeaderValue,
 }
 
 /// `GET /openapi.json`
+#[utoipa::path(
+    get,
+    path = "/openapi.json",
+    operation_id = "getOpenApi",
+    tag = "health",
+    summary = "This document",
+    description = "The routes of the listener that served it.",
+    params(IfNoneMatchHeader),
+    responses(
+        (status = 200, description = "OpenAPI document", body = Object, content_type = "application/json",
+            headers(("ETag" = String, description = "The version of the document"))),
+        (status = 304, description = "The cached version is current",
+            headers(("ETag" = String, description = "The version of the document"))),
+    ),
+)]
 pub(super) async fn get_openapi(document: Data<Document>, request: HttpRequest) -> HttpResponse {
     let tag = document.tag.to_str().unwrap_or_default();
     let mut response = if etag::matches_weak(&request, &IF_NONE_MATCH, tag) {
@@ -68,177 +89,107 @@ pub(super) async fn get_openapi(document: Data<Document>, request: HttpRequest) 
 }
 
 impl Document {
-    /// Creates the document of `listener`.
-    #[must_use]
-    pub fn new(listener: &ListenerConfig, settings: &Settings) -> Self {
-        let surface = ApiSurface {
-            groups: listener.groups,
-            limits: &settings.limits,
-            metrics_enabled: listener.telemetry.has_metrics(),
-            admin_enabled: listener.groups.admin && listener.admin_enabled,
-        };
-        let errors = ErrorTable::new(settings.api.unreadable_json_status);
-        let security = client_security(!settings.auth.api_keys.is_empty());
-        let document = json!({
-            "openapi": "3.1.0",
-            "info": {
-                "title": "Switchboard Service API",
-                "version": VERSION,
-                "description": surface.introduction(),
-                "license": {"name": "MIT or Apache-2.0", "identifier": "MIT OR Apache-2.0"},
-            },
-            "servers": [{"url": "/"}],
-            "paths": paths(surface.operations(), &errors, &security),
-            "components": {
-                "schemas": surface.schemas(),
-                "headers": surface.headers(),
-                "responses": errors.responses(),
-                "examples": errors.examples(),
-                "securitySchemes": surface.security_schemes(),
-            },
-        });
-        let text = document.to_string();
+    /// Creates the document of `surface`, which has the operations that `list` returns.
+    pub(super) fn new(surface: &ApiSurface, list: fn(&ApiSurface) -> OpenApi) -> Self {
+        let api = surface.document(list);
+        // Members of maps have no order in `OpenApi`; replicas must return the same text.
+        let text = serde_json::to_value(&api).unwrap_or_default().to_string();
         let tag = format!("\"{:016x}\"", stable_hash(text.as_bytes()));
         Self {
+            api,
             text: text.into(),
             tag: HeaderValue::try_from(tag).unwrap_or(HeaderValue::from_static("\"\"")),
         }
     }
-
-    /// The document as JSON.
-    pub(super) fn value(&self) -> Value {
-        serde_json::from_slice(&self.text).unwrap_or_default()
-    }
 }
 
-/// The routes that a listener serves.
-struct ApiSurface<'a> {
-    groups: RouteGroups,
-    limits: &'a Limits,
-    /// Whether it serves `/metrics`.
-    metrics_enabled: bool,
-    /// Whether it serves the admin API.
-    admin_enabled: bool,
-}
-
-impl ApiSurface<'_> {
-    fn introduction(&self) -> String {
-        if self.admin_enabled {
-            [INTRODUCTION, admin::INTRODUCTION].join("\n\n")
+impl ApiSurface {
+    /// The document of this surface.
+    fn document(&self, list: fn(&Self) -> OpenApi) -> OpenApi {
+        let license = LicenseBuilder::new()
+            .name("MIT or Apache-2.0")
+            .identifier(Some("MIT OR Apache-2.0"));
+        let introduction = if self.admin_enabled {
+            [INTRODUCTION, ADMIN_INTRODUCTION].join("\n\n")
         } else {
             INTRODUCTION.to_owned()
+        };
+        let mut document = self.enter(|| list(self));
+        document.info = InfoBuilder::new()
+            .title("Switchboard Service API")
+            .version(VERSION)
+            .description(Some(introduction))
+            .license(Some(license.build()))
+            .build();
+        document.servers = Some(vec![ServerBuilder::new().url("/").build()]);
+        let errors = ErrorTable::new(self.unreadable_json_status);
+        let components = document.components.get_or_insert_default();
+        self.add_components(components, &errors);
+        for operation in operations_mut(&mut document) {
+            self.complete(operation, &errors);
+        }
+        document
+    }
+
+    fn add_components(&self, components: &mut Components, errors: &ErrorTable) {
+        errors.add_components(components);
+        security::add_schemes(components, self.admin_enabled);
+        if self.admin_enabled {
+            headers::add_admin_headers(components);
         }
     }
 
-    fn operations(&self) -> Vec<Operation> {
-        let (groups, limits) = (self.groups, self.limits);
-        let mut operations = services::operations(groups, limits);
-        operations.extend(storage::operations(groups, limits));
-        operations.extend(health::operations(groups, self.metrics_enabled));
-        if self.admin_enabled {
-            operations.extend(admin::operations(limits));
+    /// Adds to an operation what depends on the surface and what all operations have in common.
+    fn complete(&self, operation: &mut Operation, errors: &ErrorTable) {
+        fields::mark_optional(operation);
+        headers::mark_required(operation);
+        if security::is_admin(operation) {
+            headers::reference_admin_headers(operation);
         }
-        operations
+        if self.has_api_keys {
+            security::require_api_key(operation);
+        }
+        self.remove_unserved(operation);
+        errors.group_by_status(&mut operation.responses);
     }
 
-    fn schemas(&self) -> Value {
-        let mut schemas = json!({
-            "Error": ApiError::schema(),
-            "Service": client_services::service_schema(),
-            "Created": services::created_schema(),
-            "Strings": components::strings_schema(),
-        });
-        if self.admin_enabled {
-            for (name, schema) in admin::schemas(self.limits) {
-                schemas[name] = schema;
+    /// Removes examples of builtins that the listener does not create, and links to operations that it does not have.
+    fn remove_unserved(&self, operation: &mut Operation) {
+        if let Some(RefOr::T(body)) = &mut operation.request_body {
+            for content in body.content.values_mut() {
+                if let RefOr::T(content) = content {
+                    content.examples.retain(|name, _| self.creates(name));
+                }
             }
         }
-        schemas
-    }
-
-    fn headers(&self) -> Value {
-        let headers = self.admin_enabled.then(admin::headers);
-        Value::Object(headers.unwrap_or_default())
-    }
-
-    fn security_schemes(&self) -> Value {
-        let mut schemes = client_security_schemes();
-        if self.admin_enabled {
-            schemes["admin"] = admin::security_scheme();
+        if self.groups.matching && !self.groups.client {
+            for response in operation.responses.responses.values_mut() {
+                if let RefOr::T(response) = response {
+                    response.links.clear();
+                }
+            }
         }
-        schemes
+    }
+
+    /// Whether the listener creates services of this builtin.
+    fn creates(&self, builtin: &str) -> bool {
+        if builtin == "match-interaction" {
+            self.groups.matching
+        } else {
+            self.groups.client
+        }
     }
 }
 
-fn paths(operations: Vec<Operation>, errors: &ErrorTable, security: &Value) -> Value {
-    let mut paths = Map::new();
-    for operation in operations {
-        let method = operation.method.as_str().to_ascii_lowercase();
-        let path = paths.entry(operation.path).or_insert_with(|| json!({}));
-        path[method] = operation.into_object(errors, security);
-    }
-    Value::Object(paths)
-}
-
-/// The security requirements of client routes: an API key if any are configured, and optionally the credentials of
-/// the configured service, which depend on the catalog.
-fn client_security(has_api_keys: bool) -> Value {
-    if has_api_keys {
-        json!([
-            {"apiKey": []}, {"apiKeyShort": []},
-            {"apiKey": [], "basic": []}, {"apiKeyShort": [], "basic": []},
-        ])
-    } else {
-        json!([{}, {"basic": []}])
-    }
-}
-
-fn client_security_schemes() -> Value {
-    json!({
-        "basic": {
-            "type": "http", "scheme": "basic",
-            "description": "Required by configured services that have a user name and a password, and by \
-                            the services created from them",
-        },
-        "apiKey": {
-            "type": "apiKey", "in": "header", "name": "x-api-key",
-            "description": "Required by all requests of clients if API keys are configured",
-        },
-        "apiKeyShort": {
-            "type": "apiKey", "in": "header", "name": "apikey",
-            "description": "Alternative header for the API key",
-        },
+/// All operations of a document.
+fn operations_mut(document: &mut OpenApi) -> impl Iterator<Item = &mut Operation> {
+    let items = document.paths.paths.values_mut();
+    items.flat_map(|item: &mut PathItem| {
+        let read = [&mut item.get, &mut item.head];
+        let write = [&mut item.post, &mut item.put, &mut item.delete];
+        read.into_iter().chain(write).flatten()
     })
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-
-    #[test]
-    fn operations_list_each_error_once() {
-        let errors = ErrorTable::new(500);
-        let limits = Settings::defaults().unwrap().limits;
-        for (client, matching) in [(true, true), (true, false), (false, true)] {
-            let surface = ApiSurface {
-                groups: RouteGroups {
-                    client,
-                    matching,
-                    admin: true,
-                },
-                limits: &limits,
-                metrics_enabled: true,
-                admin_enabled: true,
-            };
-            for operation in surface.operations() {
-                let (path, exceptions) = (operation.path, &operation.exceptions);
-                let unknown = exceptions.iter().find(|name| errors.status(name).is_none());
-                assert_eq!(unknown, None, "{path}");
-                let distinct: BTreeSet<_> = exceptions.iter().collect();
-                assert_eq!(distinct.len(), exceptions.len(), "{path}: {exceptions:?}");
-            }
-        }
-    }
-}
+mod tests;

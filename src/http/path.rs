@@ -18,7 +18,6 @@ const SERVICE_ID_SEGMENT: usize = 4;
 const KEY_SEGMENT: usize = 6;
 const BINARY_KEY_SEGMENT: usize = 7;
 /// Segments of `/genesys/1/admin/{collection}/{name}/bookings/{booking}`.
-const ADMIN_COLLECTION_SEGMENT: usize = 4;
 const ADMIN_NAME_SEGMENT: usize = 5;
 const BOOKING_SEGMENT: usize = 7;
 /// Segments of `/genesys/1/admin/ui/{collection}/{name}/{part}/{key}`.
@@ -74,16 +73,6 @@ pub(super) fn service_request(request: &HttpRequest) -> Result<String, ApiError>
         .splitn(SERVICE_ID_SEGMENT + 2, '/')
         .nth(SERVICE_ID_SEGMENT + 1);
     decode(rest.unwrap_or_default().as_bytes())
-}
-
-/// The table of `/genesys/1/admin/services` or `/genesys/1/admin/groups`.
-pub(super) fn table(request: &HttpRequest) -> Result<Table, ApiError> {
-    let services = segment(request, ADMIN_COLLECTION_SEGMENT)? == "services";
-    Ok(if services {
-        Table::Services
-    } else {
-        Table::Resources
-    })
 }
 
 /// The name in `/genesys/1/admin/{collection}/{name}`.

@@ -11,6 +11,7 @@ use actix_web::{
     web::Bytes,
 };
 use serde::{Serialize, Serializer, ser::SerializeMap};
+use utoipa::ToSchema;
 
 use super::{
     ApiError,
@@ -28,6 +29,13 @@ thread_local! {
     static READINESS: OnceCell<Readiness> = const { OnceCell::new() };
     /// The memory budget of response bodies.
     static MEMORY: OnceCell<MemoryBudget> = const { OnceCell::new() };
+}
+
+/// The text `OK`
+#[derive(ToSchema)]
+pub(super) enum OkText {
+    #[expect(dead_code, reason = "only described")]
+    OK,
 }
 
 /// The maximum size of a body that needs no reservation: it fits into the write buffer of a connection.

@@ -9,9 +9,10 @@ use std::collections::BTreeMap;
 
 pub use self::presets::{ServicePreset, group_options, preset_of, presets};
 pub(super) use self::suggestions::{option_warnings, suggested_for_group};
+pub use self::table::MAX_NUMBER_BYTES;
 pub(super) use self::table::{
     ALLOCATION_STRATEGIES, BOOKING_TIMEOUT_RANGE, CODE_LENGTH_RANGE, DEFAULT_BOOKING_TIMEOUT,
-    DEFAULT_CODE_LENGTH, DEFAULT_GROUP, DEFAULT_TTL, MAX_NUMBER_BYTES, TYPES,
+    DEFAULT_CODE_LENGTH, DEFAULT_GROUP, DEFAULT_TTL, TYPES,
 };
 use self::table::{GROUP_OPTIONS, SERVICE_OPTIONS};
 pub use self::values::{OptionValue, Options, REDACTED, is_option_name};
@@ -47,6 +48,8 @@ pub enum OptionType {
     Choice(&'static [&'static str]),
     /// Text in the described format.
     Text(&'static str),
+    /// Text in the described format, with its regular expression.
+    Pattern(&'static str, &'static str),
     /// The name of a resource group.
     ResourceGroup,
     /// A comma-separated list of option names.
@@ -80,6 +83,8 @@ pub struct OptionDoc {
     pub option_type: OptionType,
     /// Whether its value is never returned.
     pub is_secret: bool,
+    /// Whether requests can have it as a parameter.
+    pub is_parameter: bool,
     /// Whether it matches any number of options; see [`OptionDoc::matches`].
     pub is_pattern: bool,
 }
@@ -126,7 +131,7 @@ impl OptionType {
             Self::Integer(low, high) => format!("an integer from {low} to {high}"),
             Self::Choice([only]) => (*only).to_owned(),
             Self::Choice(all) => format!("one of {}", all.join(", ")),
-            Self::Text(format) => (*format).to_owned(),
+            Self::Text(format) | Self::Pattern(format, _) => (*format).to_owned(),
             Self::ResourceGroup => "the name of a resource group".to_owned(),
             Self::OptionNames => "a comma-separated list of option names".to_owned(),
             Self::ServiceNames => "a comma-separated list of configured services".to_owned(),
@@ -187,6 +192,7 @@ impl OptionSpec {
             default,
             option_type,
             is_secret: self.is_secret,
+            is_parameter: self.name.starts_with('_') && !self.is_server_side,
             is_pattern: self.name.contains('<'),
         })
     }

@@ -1,199 +1,76 @@
 //! `/genesys/1/admin/active-services`: active services.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde::Serialize;
-use serde_json::{Value, json};
 
-use super::{actor, admin_service, bookings, format_cursor, page_size, parse_cursor};
+use self::responses::{ServiceDetailResponse, ServicePageResponse};
+use super::{actor, admin_service, page_size, parse_cursor};
 use crate::{
     http::{
         ApiError, AppState, body,
-        client_api::services::{self, BinaryResponse, binary_responses},
+        openapi::{
+            errors::{
+                AdminErrors, BodyErrors, InvalidParameter, QueryErrors, ServiceNotFound, StoreFull,
+            },
+            fields::{self, ExpirationForm, ExpirationJson, ExpirationMultipart, ExpirationQuery},
+            parameters::{PageQuery, ServiceIdPath},
+        },
         path, response,
     },
-    model::{Description, ListedBooking, ListedService, Page, ServiceId, Timestamp},
+    model::ServiceId,
     service::{ActiveService, FormData},
 };
 
+mod responses;
+
 /// The maximum length of the parameter `prefix`.
-pub(in crate::http) const MAX_PREFIX_CHARACTERS: usize = 64;
+const MAX_PREFIX_CHARACTERS: usize = 64;
 
-/// A page of active services.
-#[derive(Debug, Serialize)]
-struct ServicePageResponse {
-    approximate_count: u64,
-    services: Vec<ServiceSummaryResponse>,
-    next: Option<String>,
-    /// Only for a search: whether it found all matching services.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    complete: Option<bool>,
-}
-
-/// A service in a list.
-#[derive(Debug, Serialize)]
-struct ServiceSummaryResponse {
-    id: String,
-    service: String,
-    created_at: String,
-    expires_at: String,
-    ttl: u64,
-    gms_user: Option<String>,
-}
-
-/// A service with its keys, binaries and bookings.
-#[derive(Debug, Serialize)]
-struct ServiceDetailResponse<'a> {
-    #[serde(flatten)]
-    service: ServiceSummaryResponse,
-    keys: &'a [String],
-    binaries: Vec<BinaryResponse<'a>>,
-    bookings: Vec<ServiceBookingResponse>,
-}
-
-#[derive(Debug, Serialize)]
-struct ServiceBookingResponse {
-    group: String,
-    #[serde(flatten)]
-    booking: bookings::BookingResponse,
-}
-
-/// The JSON Schema of a service in a list.
-pub(in crate::http) fn service_schema() -> Value {
-    json!({
-        "description": "An active service",
-        "type": "object",
-        "properties": {
-            "id": {"type": "string"},
-            "service": {
-                "type": "string",
-                "description": "Name of its configured service",
-            },
-            "created_at": {"type": "string", "format": "date-time"},
-            "expires_at": {"type": "string", "format": "date-time"},
-            "ttl": {"type": "integer", "minimum": 0, "description": "Seconds until the service expires"},
-            "gms_user": {
-                "type": ["string", "null"],
-                "description": "The header `gms_user` of the create request",
-            },
-        },
-        "required": ["id", "service", "created_at", "expires_at", "ttl", "gms_user"],
-    })
-}
-
-/// The JSON Schema of a page of services, from the schemas of a service and of the cursor.
-pub(in crate::http) fn service_page_schema(services: &Value, next: &Value) -> Value {
-    json!({
-        "description": "Active services, sorted by expiration time",
-        "type": "object",
-        "properties": {
-            "approximate_count": {
-                "type": "integer", "minimum": 0,
-                "description": "Approximate total number of active services",
-            },
-            "services": {"type": "array", "items": services},
-            "next": next,
-            "complete": {
-                "type": "boolean",
-                "description": "Only with `prefix`: whether the page contains all services with this prefix",
-            },
-        },
-        "required": ["approximate_count", "services", "next"],
-        "additionalProperties": false,
-    })
-}
-
-/// The JSON Schema of a service with its keys, binaries and bookings, from the schemas of a service and of a booking.
-pub(in crate::http) fn service_detail_schema(service: &Value, booking: &Value) -> Value {
-    let with_group = json!({"properties": {"group": {"type": "string"}}, "required": ["group"]});
-    json!({
-        "description": "An active service, without the values of its storage",
-        "allOf": [service],
-        "properties": {
-            "keys": {
-                "type": "array",
-                "items": {"type": "string"},
-                "description": "Keys with a string value",
-            },
-            "binaries": {
-                "type": "array",
-                "items": services::binary_schema(),
-                "description": "Keys with a binary value",
-            },
-            "bookings": {
-                "type": "array",
-                "items": {"allOf": [booking, with_group]},
-                "description": "Booked access numbers",
-            },
-        },
-        "required": ["keys", "binaries", "bookings"],
-    })
-}
-
-impl ServiceSummaryResponse {
-    fn new(listed: ListedService, now: Timestamp) -> Self {
-        Self {
-            id: listed.id.as_str().to_owned(),
-            service: listed.definition,
-            created_at: listed.created.to_string(),
-            expires_at: listed.end.to_string(),
-            ttl: listed.end.since(now).as_secs(),
-            gms_user: listed.gms_user,
-        }
-    }
-}
-
-impl<'a> ServiceDetailResponse<'a> {
-    fn new(
-        id: &ServiceId,
-        description: &'a Description,
-        bookings: Vec<(String, ListedBooking)>,
-        now: Timestamp,
-    ) -> Self {
-        let listed = ListedService {
-            id: id.clone(),
-            definition: description.definition.clone(),
-            created: description.created,
-            end: description.end,
-            gms_user: description.gms_user.clone(),
-        };
-        let bookings = bookings
-            .into_iter()
-            .map(|(group, booking)| ServiceBookingResponse {
-                group,
-                booking: booking.into(),
-            });
-        Self {
-            service: ServiceSummaryResponse::new(listed, now),
-            keys: &description.keys,
-            binaries: binary_responses(description),
-            bookings: bookings.collect(),
-        }
-    }
+/// The filter of a list of services.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only described")]
+pub(in crate::http) struct PrefixQuery {
+    /// Only services whose ids begin with this prefix, as in the log
+    #[param(
+        required = false,
+        example = "0f9d7c1e",
+        pattern = "[^.\u{2026}]$",
+        max_length = 64
+    )]
+    prefix: String,
 }
 
 /// `GET /genesys/1/admin/active-services`
+#[utoipa::path(
+    get,
+    path = "/genesys/1/admin/active-services",
+    operation_id = "listActiveServices",
+    tag = "admin",
+    summary = "List active services by expiration",
+    description = "A page may have fewer than `limit` entries, because services can end meanwhile. With `prefix` \
+                   the result is one page of the services whose ids begin with it, case-insensitively; the 20,000 \
+                   services that expire first are searched.",
+    params(PrefixQuery, PageQuery),
+    responses(
+        (status = 200, description = "A page of services", body = ServicePageResponse),
+        AdminErrors, QueryErrors,
+    ),
+    security(("admin" = [])),
+)]
 pub(in crate::http) async fn list_services(
     state: web::Data<AppState>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     let query = body::parse_query(&state, &request)?;
     let (after, limit) = (parse_cursor(&query)?, page_size(&query)?);
-    let admin = admin_service(&state)?;
-    let (entries, next, complete) = if let Some(prefix) = prefix(&query)? {
+    let (admin, now) = (admin_service(&state)?, state.services.now()?);
+    let count = admin.count_services().await?;
+    let page = if let Some(prefix) = prefix(&query)? {
         let found = admin.find_services(prefix, limit).await?;
-        (found.services, None, Some(found.complete))
+        ServicePageResponse::from_search(found, count, now)
     } else {
-        let Page { entries, next } = admin.list_services(after.as_ref(), limit).await?;
-        (entries, next, None)
-    };
-    let (entries, now) = (entries.into_iter(), state.services.now()?);
-    let page = ServicePageResponse {
-        approximate_count: admin.count_services().await?,
-        services: entries
-            .map(|entry| ServiceSummaryResponse::new(entry, now))
-            .collect(),
-        next: next.as_ref().map(format_cursor),
-        complete,
+        let page = admin.list_services(after.as_ref(), limit).await?;
+        ServicePageResponse::from_page(page, count, now)
     };
     response::json_from(&page)
 }
@@ -215,6 +92,19 @@ fn prefix(query: &FormData) -> Result<Option<&str>, ApiError> {
 }
 
 /// `GET /genesys/1/admin/active-services/{id}`
+#[utoipa::path(
+    get,
+    path = "/genesys/1/admin/active-services/{id}",
+    operation_id = "getActiveService",
+    tag = "admin",
+    summary = "Describe an active service",
+    params(ServiceIdPath),
+    responses(
+        (status = 200, description = "The service, without the values of its storage", body = ServiceDetailResponse),
+        AdminErrors, InvalidParameter, ServiceNotFound,
+    ),
+    security(("admin" = [])),
+)]
 pub(in crate::http) async fn get_service(
     state: web::Data<AppState>,
     request: HttpRequest,
@@ -229,6 +119,25 @@ pub(in crate::http) async fn get_service(
 }
 
 /// `PUT /genesys/1/admin/active-services/{id}`: `ttl` or `expiration_time`, as in the client API.
+#[utoipa::path(
+    put,
+    path = "/genesys/1/admin/active-services/{id}",
+    operation_id = "setActiveServiceExpiration",
+    tag = "admin",
+    summary = "Set the expiration of an active service",
+    description = "Like the client API: requires `ttl` or `expiration_time`; `ttl` takes precedence.",
+    params(ServiceIdPath, ExpirationQuery),
+    request_body(description = fields::body_description(), content(
+        (inline(ExpirationJson) = "application/json"),
+        (inline(ExpirationForm) = "application/x-www-form-urlencoded"),
+        (inline(ExpirationMultipart) = "multipart/form-data"),
+    )),
+    responses(
+        (status = 200, description = "The expiration time is set", body = inline(response::OkText), content_type = "text/plain"),
+        AdminErrors, BodyErrors, InvalidParameter, ServiceNotFound, StoreFull,
+    ),
+    security(("admin" = [])),
+)]
 pub(in crate::http) async fn set_service_end(
     state: web::Data<AppState>,
     request: HttpRequest,
@@ -245,6 +154,20 @@ pub(in crate::http) async fn set_service_end(
 }
 
 /// `DELETE /genesys/1/admin/active-services/{id}`
+#[utoipa::path(
+    delete,
+    path = "/genesys/1/admin/active-services/{id}",
+    operation_id = "deleteActiveService",
+    tag = "admin",
+    summary = "Delete an active service",
+    description = "Like the client API: the resources of the service are released.",
+    params(ServiceIdPath),
+    responses(
+        (status = 200, description = "The service is deleted", body = inline(response::OkText), content_type = "text/plain"),
+        AdminErrors, InvalidParameter, ServiceNotFound, StoreFull,
+    ),
+    security(("admin" = [])),
+)]
 pub(in crate::http) async fn delete_service(
     state: web::Data<AppState>,
     request: HttpRequest,

@@ -2,60 +2,107 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
+use utoipa::ToSchema;
 
 use super::{admin_service, page_size};
 use crate::{
-    http::{ApiError, AppState, body, response},
+    http::{
+        ApiError, AppState, body,
+        openapi::{
+            errors::{AdminErrors, QueryErrors},
+            parameters::AuditLogQuery,
+        },
+        response,
+    },
     service::{AuditLogPage, FormData},
 };
 
 /// Maximum length of a cursor.
 const MAX_CURSOR_BYTES: usize = 64;
 
-/// A page of the audit log.
-#[derive(Debug, Serialize)]
+/// Changes by operators, newest first
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AuditLogPage)]
+#[serde(deny_unknown_fields)]
 struct AuditLogPageResponse {
+    #[schema(value_type = Vec<AuditEvent>)]
     events: Vec<Value>,
+    /// Cursor of the next page, for `after`; null on the last page
+    #[schema(required)]
     next: Option<String>,
 }
 
-/// The JSON Schema of an audit event. Later versions may add members.
-pub(in crate::http) fn event_schema() -> Value {
-    let entry_state =
-        |description: &str| json!({"type": ["object", "null"], "description": description});
-    json!({
-        "description": "A change by an operator. Changes of services and bookings are recorded before they are carried out",
-        "type": "object",
-        "properties": {
-            "time": {"type": "string", "format": "date-time"},
-            "actor": {"type": "string", "description": "The user name of the operator"},
-            "client_address": {"type": ["string", "null"], "description": "The IP address of the client"},
-            "action": {"enum": ["create", "replace", "delete", "restore", "set_expiration", "release"]},
-            "kind": {
-                "enum": ["service", "resource group", "active service", "booking"],
-                "description": "The kind of the target",
-            },
-            "name": {"type": "string", "description": "The name or id of the target"},
-            "before": entry_state("The previous state with secrets masked; null if there was none"),
-            "after": entry_state("The new state with secrets masked; null if there is none"),
-        },
-        "required": ["time", "actor", "client_address", "action", "kind", "name", "before", "after"],
-    })
+/// A change by an operator. Changes of services and bookings are recorded before they are carried out
+#[derive(ToSchema)]
+#[expect(
+    dead_code,
+    reason = "only described: events are returned as they are stored, and later versions may add members"
+)]
+struct AuditEvent {
+    #[schema(format = DateTime)]
+    time: String,
+    /// The user name of the operator
+    actor: String,
+    /// The IP address of the client
+    #[schema(required)]
+    client_address: Option<String>,
+    #[schema(inline)]
+    action: AuditAction,
+    #[schema(inline)]
+    kind: AuditKind,
+    /// The name or id of the target
+    name: String,
+    /// The previous state with secrets masked; null if there was none
+    #[schema(required, value_type = Option<Object>)]
+    before: Option<Value>,
+    /// The new state with secrets masked; null if there is none
+    #[schema(required, value_type = Option<Object>)]
+    after: Option<Value>,
 }
 
-/// The JSON Schema of a page of the audit log, from the schemas of an event and of the cursor.
-pub(in crate::http) fn page_schema(events: &Value, next: &Value) -> Value {
-    json!({
-        "description": "Changes by operators, newest first",
-        "type": "object",
-        "properties": {"events": {"type": "array", "items": events}, "next": next},
-        "required": ["events", "next"],
-        "additionalProperties": false,
-    })
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[expect(dead_code, reason = "only described")]
+enum AuditAction {
+    Create,
+    Replace,
+    Delete,
+    Restore,
+    SetExpiration,
+    Release,
+}
+
+/// The kind of the target
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only described")]
+enum AuditKind {
+    #[schema(rename = "service")]
+    Service,
+    #[schema(rename = "resource group")]
+    ResourceGroup,
+    #[schema(rename = "active service")]
+    ActiveService,
+    #[schema(rename = "booking")]
+    Booking,
 }
 
 /// `GET /genesys/1/admin/audit-log`
+#[utoipa::path(
+    get,
+    path = "/genesys/1/admin/audit-log",
+    operation_id = "listAuditLog",
+    tag = "admin",
+    summary = "List the audit log",
+    description = "Newest first. Changes of services and bookings are recorded before they are made, so a recorded \
+                   change may have failed.",
+    params(AuditLogQuery),
+    responses(
+        (status = 200, description = "A page of events", body = AuditLogPageResponse),
+        AdminErrors, QueryErrors,
+    ),
+    security(("admin" = [])),
+)]
 pub(in crate::http) async fn list_audit_log(
     state: web::Data<AppState>,
     request: HttpRequest,

@@ -2,72 +2,76 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
-use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::{actor, admin_service, format_cursor, page_size, parse_cursor};
 use crate::{
-    http::{ApiError, AppState, body, path, response},
-    model::{ListedBooking, Page},
+    http::{
+        ApiError, AppState, body,
+        openapi::{
+            errors::{
+                AdminErrors, BookingNotFound, GroupNotFound, InvalidParameter, QueryErrors,
+                StoreFull,
+            },
+            parameters::{GroupPath, PageQuery},
+        },
+        path, response,
+    },
+    model::ListedBooking,
 };
 
-/// A booking.
-#[derive(Debug, Serialize)]
-pub(super) struct BookingResponse {
+/// A booking of an access number for a service
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Booking)]
+pub(in crate::http) struct BookingResponse {
+    /// The id of the booking
     booking: String,
     number: String,
+    /// The id of the service
     service: String,
+    /// The expected caller; null if any caller matches
+    #[schema(required)]
     caller: Option<String>,
+    /// Whether the caller has to key in an access code
     has_code: bool,
+    #[schema(format = DateTime)]
     expires_at: String,
 }
 
-/// A page of bookings, and the usage of the group.
-#[derive(Debug, Serialize)]
+/// Bookings of a resource group, by expiration time
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Bookings)]
+#[serde(deny_unknown_fields)]
 struct BookingPageResponse {
     group: String,
+    /// Access numbers of the group
     size: u64,
+    /// Free access numbers
     free: u64,
     bookings: Vec<BookingResponse>,
+    /// Cursor of the next page, for `after`; null on the last page
+    #[schema(required)]
     next: Option<String>,
 }
 
-/// The JSON Schema of a booking.
-pub(in crate::http) fn booking_schema() -> Value {
-    json!({
-        "description": "A booking of an access number for a service",
-        "type": "object",
-        "properties": {
-            "booking": {"type": "string", "description": "The id of the booking"},
-            "number": {"type": "string"},
-            "service": {"type": "string", "description": "The id of the service"},
-            "caller": {
-                "type": ["string", "null"],
-                "description": "The expected caller; null if any caller matches",
-            },
-            "has_code": {"type": "boolean", "description": "Whether the caller has to key in an access code"},
-            "expires_at": {"type": "string", "format": "date-time"},
-        },
-        "required": ["booking", "number", "service", "caller", "has_code", "expires_at"],
-    })
+/// The filter of a list of bookings.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only described")]
+pub(in crate::http) struct NumberQuery {
+    /// Only the bookings of this number, in any notation, oldest first and on one page. At most 64 bytes
+    #[param(required = false, max_length = 64, example = "+1 800 344 9999")]
+    number: String,
 }
 
-/// The JSON Schema of a page of bookings, from the schemas of a booking and of the cursor.
-pub(in crate::http) fn page_schema(bookings: &Value, next: &Value) -> Value {
-    let count =
-        |description: &str| json!({"type": "integer", "minimum": 0, "description": description});
-    json!({
-        "description": "Bookings of a resource group, by expiration time",
-        "type": "object",
-        "properties": {
-            "group": {"type": "string"},
-            "size": count("Access numbers of the group"),
-            "free": count("Free access numbers"),
-            "bookings": {"type": "array", "items": bookings},
-            "next": next,
-        },
-        "required": ["group", "size", "free", "bookings", "next"],
-        "additionalProperties": false,
-    })
+/// The id of a booking in the path.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "only described")]
+pub(in crate::http) struct BookingPath {
+    /// The id of a booking.
+    #[param(min_length = 1, example = "b1")]
+    booking: String,
 }
 
 impl From<ListedBooking> for BookingResponse {
@@ -84,31 +88,58 @@ impl From<ListedBooking> for BookingResponse {
 }
 
 /// `GET /genesys/1/admin/groups/{group}/bookings`; `?number=` only those of one number
+#[utoipa::path(
+    get,
+    path = "/genesys/1/admin/groups/{group}/bookings",
+    operation_id = "listBookings",
+    tag = "admin",
+    summary = "List the bookings of a resource group",
+    description = "In the order of their expiration. Access codes are not returned.",
+    params(GroupPath, NumberQuery, PageQuery),
+    responses(
+        (status = 200, description = "A page of bookings", body = BookingPageResponse),
+        AdminErrors, QueryErrors, GroupNotFound,
+    ),
+    security(("admin" = [])),
+)]
 pub(in crate::http) async fn list_bookings(
     state: web::Data<AppState>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
-    let (group, query) = (
-        path::admin_name(&request)?,
-        body::parse_query(&state, &request)?,
-    );
+    let group = path::admin_name(&request)?;
+    let query = body::parse_query(&state, &request)?;
     let (after, limit) = (parse_cursor(&query)?, page_size(&query)?);
     let (admin, number) = (admin_service(&state)?, query.text("number"));
-    let Page { entries, next } = admin
-        .list_bookings(&group, number, after.as_ref(), limit)
-        .await?;
-    let usage = admin.pool_usage(&group).await?;
-    let page = BookingPageResponse {
+    let page = admin.list_bookings(&group, number, after.as_ref(), limit);
+    let (page, usage) = (page.await?, admin.pool_usage(&group).await?);
+    response::json_from(&BookingPageResponse {
         group,
         size: usage.size,
         free: usage.free,
-        bookings: entries.into_iter().map(BookingResponse::from).collect(),
-        next: next.as_ref().map(format_cursor),
-    };
-    response::json_from(&page)
+        bookings: page
+            .entries
+            .into_iter()
+            .map(BookingResponse::from)
+            .collect(),
+        next: page.next.as_ref().map(format_cursor),
+    })
 }
 
 /// `DELETE /genesys/1/admin/groups/{group}/bookings/{booking}`
+#[utoipa::path(
+    delete,
+    path = "/genesys/1/admin/groups/{group}/bookings/{booking}",
+    operation_id = "releaseNumber",
+    tag = "admin",
+    summary = "Release a number",
+    description = "Deletes the booking. Its service remains active.",
+    params(GroupPath, BookingPath),
+    responses(
+        (status = 200, description = "The number is free", body = inline(response::OkText), content_type = "text/plain"),
+        AdminErrors, InvalidParameter, BookingNotFound, StoreFull,
+    ),
+    security(("admin" = [])),
+)]
 pub(in crate::http) async fn release_number(
     state: web::Data<AppState>,
     request: HttpRequest,

@@ -1,91 +1,85 @@
-//! `/genesys/1/admin/services` and `/genesys/1/admin/groups`: configured services and resource groups.
+//! Entries of the catalog: configured services (`configured_services`) and resource groups (`resource_groups`).
 //!
 //! Both have the same operations. A list of groups contains the number of access numbers instead of the numbers.
 
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use serde::Serialize;
-use serde_json::{Value, json};
+use utoipa::{
+    ToSchema,
+    openapi::{ObjectBuilder, Type},
+};
 
 use super::{actor, admin_service, precondition, with_etag};
 use crate::{
     http::{ApiError, AppState, body, path, response},
-    model::{EntryName, Table},
+    model::Table,
     service::{CatalogEntry, EntryOrigin, OptionValue, Options, PutOutcome},
 };
 
-/// A configured service or resource group.
-#[derive(Debug, Serialize)]
-struct EntryResponse {
+/// The description of the operations that create or replace an entry.
+pub(super) const PUT_DESCRIPTION: &str = "\
+    The change is active on this replica when the response is sent, and on the other replicas within a second. The \
+    entry is validated with the whole catalog; an error changes nothing (`InvalidDefinition`).";
+/// The description of their body.
+pub(super) const BODY_DESCRIPTION: &str = "\
+    All options of the entry. Numbers and booleans are stored as text in their original notation; an empty option or \
+    `null` counts as absent. `********` keeps the current secret.";
+/// The link parameter that takes the name of an entry.
+pub(super) const ENTRY_NAME: &str = "$response.body#/name";
+/// The link parameter that takes the `ETag` of a response.
+pub(super) const ETAG: &str = "$response.header.ETag";
+
+/// A configured service or a resource group
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Entry)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EntryResponse {
     name: String,
+    #[schema(schema_with = origin_schema)]
     origin: EntryOrigin,
+    /// The revision of the entry, for `If-Match`
     etag: String,
+    /// The options. Secrets are masked as `********`; in a change, the mask stands for the current value
+    #[schema(value_type = BTreeMap<String, OptionText>)]
     options: Options,
+    /// Number of access numbers of a group. Lists contain it instead of `numbers`
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     size: Option<usize>,
+    /// Why the entry is invalid on this replica; absent if it is valid
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     problem: Option<String>,
+    /// Probably misspelled options, each with a suggestion; absent if there are none
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<String>,
 }
 
-/// All entries of a table.
-#[derive(Debug, Serialize)]
-struct EntryListResponse {
+/// The value of an option: a string, or the numbers of a group
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "only described")]
+enum OptionText {
+    Text(String),
+    List(Vec<String>),
+}
+
+fn origin_schema() -> ObjectBuilder {
+    let description = "`file`: defined in the catalog file, read-only. `admin`: created by the admin API or the console";
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(["file", "admin"]))
+        .description(Some(description))
+}
+
+/// All entries of a table, sorted by name
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Entries)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EntryListResponse {
+    /// Version of the stored entries; empty if there never were any
     version: String,
     entries: Vec<EntryResponse>,
-}
-
-/// The JSON Schema of an entry.
-pub(in crate::http) fn entry_schema() -> Value {
-    let list = json!({"type": "array", "items": {"type": "string"}});
-    json!({
-        "description": "A configured service or a resource group",
-        "type": "object",
-        "properties": {
-            "name": {"type": "string"},
-            "origin": {
-                "enum": ["file", "admin"],
-                "description": "`file`: defined in the catalog file, read-only. `admin`: created by the admin API or the console",
-            },
-            "etag": {"type": "string", "description": "The revision of the entry, for `If-Match`"},
-            "options": {
-                "type": "object",
-                "additionalProperties": {"anyOf": [{"type": "string"}, list]},
-                "description": "The options. Secrets are masked as `********`; in a change, the mask stands for the current value",
-            },
-            "size": {
-                "type": "integer", "minimum": 0,
-                "description": "Number of access numbers of a group. Lists contain it instead of `numbers`",
-            },
-            "problem": {
-                "type": "string",
-                "description": "Why the entry is invalid on this replica; absent if it is valid",
-            },
-            "warnings": {
-                "type": "array", "items": {"type": "string"},
-                "description": "Probably misspelled options, each with a suggestion; absent if there are none",
-            },
-        },
-        "required": ["name", "origin", "etag", "options"],
-        "additionalProperties": false,
-    })
-}
-
-/// The JSON Schema of a table, from the schema of an entry.
-pub(in crate::http) fn entry_list_schema(entries: &Value) -> Value {
-    json!({
-        "description": "All entries of a table, sorted by name",
-        "type": "object",
-        "properties": {
-            "version": {
-                "type": "string",
-                "description": "Version of the stored entries; empty if there never were any",
-            },
-            "entries": {"type": "array", "items": entries},
-        },
-        "required": ["version", "entries"],
-        "additionalProperties": false,
-    })
 }
 
 impl From<CatalogEntry> for EntryResponse {
@@ -106,14 +100,9 @@ impl From<CatalogEntry> for EntryResponse {
     }
 }
 
-/// `GET /genesys/1/admin/services` and `GET /genesys/1/admin/groups`
-pub(in crate::http) async fn list_entries(
-    state: web::Data<AppState>,
-    request: HttpRequest,
-) -> Result<HttpResponse, ApiError> {
-    let (version, entries) = admin_service(&state)?
-        .list_entries(path::table(&request)?)
-        .await?;
+/// All entries of a table.
+pub(super) async fn list_entries(state: &AppState, table: Table) -> Result<HttpResponse, ApiError> {
+    let (version, entries) = admin_service(state)?.list_entries(table).await?;
     let entries = entries.into_iter().map(|entry| {
         let mut entry = EntryResponse::from(entry);
         entry.options.remove("numbers");
@@ -124,57 +113,58 @@ pub(in crate::http) async fn list_entries(
     response::json_with(&mut response, &EntryListResponse { version, entries })
 }
 
-/// `GET /genesys/1/admin/services/{name}` and `GET /genesys/1/admin/groups/{name}`
-pub(in crate::http) async fn read_entry(
-    state: web::Data<AppState>,
-    request: HttpRequest,
+/// The entry of the name in the path.
+pub(super) async fn read_entry(
+    state: &AppState,
+    request: &HttpRequest,
+    table: Table,
 ) -> Result<HttpResponse, ApiError> {
-    let entry = admin_service(&state)?
-        .read_entry(entry_name(&request)?)
-        .await?;
+    let name = (table, path::admin_name(request)?);
+    let entry = admin_service(state)?.read_entry(name).await?;
     let mut response = with_etag(StatusCode::OK, &entry.revision);
     response::json_with(&mut response, &EntryResponse::from(entry))
 }
 
-/// `PUT /genesys/1/admin/services/{name}` and `PUT /genesys/1/admin/groups/{name}`: the body is a JSON object
-/// of the options.
-pub(in crate::http) async fn put_entry(
-    state: web::Data<AppState>,
-    request: HttpRequest,
+/// Creates or replaces the entry. The body is a JSON object of the options.
+pub(super) async fn put_entry(
+    state: &AppState,
+    request: &HttpRequest,
     payload: web::Payload,
+    table: Table,
 ) -> Result<HttpResponse, ApiError> {
-    let (name, condition) = (entry_name(&request)?, precondition(&request)?);
-    let text = body::read_text(&state, &request, payload, body::JSON).await?;
-    let options: Options =
-        serde_json::from_str(&text).map_err(|error| ApiError::UnreadableJson {
-            reason: error.to_string(),
-            status: state.unreadable_json_status,
-        })?;
-    let actor = actor(&state, &request);
-    let (status, entry) = match admin_service(&state)?
-        .put_entry(name, options, &condition, &actor)
-        .await?
-    {
+    let name = (table, path::admin_name(request)?);
+    let (condition, actor) = (precondition(request)?, actor(state, request));
+    let options = read_options(state, request, payload).await?;
+    let outcome = admin_service(state)?.put_entry(name, options, &condition, &actor);
+    let (status, entry) = match outcome.await? {
         PutOutcome::Created(entry) => (StatusCode::CREATED, entry),
         PutOutcome::Replaced(entry) => (StatusCode::OK, entry),
     };
     Ok(with_etag(status, &entry.revision.clone()).json(EntryResponse::from(entry)))
 }
 
-/// `DELETE /genesys/1/admin/services/{name}` and `DELETE /genesys/1/admin/groups/{name}`
-pub(in crate::http) async fn delete_entry(
-    state: web::Data<AppState>,
-    request: HttpRequest,
+async fn read_options(
+    state: &AppState,
+    request: &HttpRequest,
+    payload: web::Payload,
+) -> Result<Options, ApiError> {
+    let text = body::read_text(state, request, payload, body::JSON).await?;
+    serde_json::from_str(&text).map_err(|error| ApiError::UnreadableJson {
+        reason: error.to_string(),
+        status: state.unreadable_json_status,
+    })
+}
+
+/// Deletes the entry.
+pub(super) async fn delete_entry(
+    state: &AppState,
+    request: &HttpRequest,
+    table: Table,
 ) -> Result<HttpResponse, ApiError> {
-    let (name, condition) = (entry_name(&request)?, precondition(&request)?);
-    let actor = actor(&state, &request);
-    admin_service(&state)?
+    let name = (table, path::admin_name(request)?);
+    let (condition, actor) = (precondition(request)?, actor(state, request));
+    admin_service(state)?
         .delete_entry(name, &condition, &actor)
         .await?;
     Ok(response::ok())
-}
-
-fn entry_name(request: &HttpRequest) -> Result<EntryName, ApiError> {
-    let table: Table = path::table(request)?;
-    Ok((table, path::admin_name(request)?))
 }

@@ -1,160 +1,86 @@
 //! `/genesys/1/admin/catalog`: export and import of the catalog as TOML.
 
-use std::collections::BTreeMap;
-
 use actix_web::{
     HttpRequest, HttpResponse,
     http::{
-        Method, StatusCode,
+        StatusCode,
         header::{ACCEPT, CONTENT_DISPOSITION, CONTENT_TYPE},
     },
     web,
 };
-use serde::Serialize;
-use serde_json::{Value, json};
 
-use super::{actor, admin_service, precondition, with_etag};
+use super::{actor, admin_service, import_report::ImportResponse, precondition, with_etag};
 use crate::{
-    http::{ApiError, AppState, body, response},
-    model::EntryName,
-    service::{ImportMode, ImportReport},
+    http::{
+        ApiError, AppState, body,
+        openapi::{
+            errors::{
+                AdminErrors, CatalogErrors, InvalidBody, InvalidDefinition, TooLarge,
+                UnsupportedMediaType,
+            },
+            fields::BinaryContent,
+            parameters::{CreateOnlyHeader, IfMatchHeader},
+        },
+        response,
+    },
+    service::ImportMode,
 };
 
 const TEXT_PLAIN: &str = "text/plain;charset=utf-8";
 
-/// The result of an import.
-#[derive(Debug, Serialize)]
-pub(super) struct ImportResponse {
-    version: String,
-    created: usize,
-    replaced: usize,
-    deleted: usize,
-    unchanged: usize,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    warnings: Vec<String>,
-    /// Only for a dry run.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    changes: Option<Vec<EntryChange>>,
-}
+const BODY_DESCRIPTION: &str = "\
+    A catalog file in TOML: `[services.<name>]` and `[resources.<group>]` tables of options, as \
+    `application/octet-stream` or `application/toml`";
+const EXAMPLE: &str = "\
+[services.call-support]
+_type = \"builtin\"
+_service = \"request-interaction\"
+_resource_group = \"support\"
 
-/// A change of an entry by an import.
-#[derive(Debug, Serialize)]
-struct EntryChange {
-    table: &'static str,
-    name: String,
-    action: &'static str,
-    options: Vec<OptionChange>,
-}
+[resources.support]
+_allocation_strategy = \"CLUSTER\"
+numbers = [\"8005550101\", \"8005550102\"]
+";
 
-#[derive(Debug, Serialize)]
-struct OptionChange {
-    option: String,
-    before: Option<String>,
-    after: Option<String>,
-}
-
-/// The changes of an import, deletions first.
-fn changes(report: &ImportReport) -> Vec<EntryChange> {
-    let mut options: BTreeMap<&EntryName, Vec<OptionChange>> = BTreeMap::new();
-    for difference in &report.differences {
-        let change = OptionChange {
-            option: difference.option.clone(),
-            before: difference.before.clone(),
-            after: difference.after.clone(),
-        };
-        options.entry(&difference.entry).or_default().push(change);
-    }
-    let actions = [
-        ("delete", &report.deleted),
-        ("replace", &report.replaced),
-        ("create", &report.created),
-    ];
-    let entries = actions
-        .into_iter()
-        .flat_map(|(action, entries)| entries.iter().map(move |entry| (action, entry)));
-    let changes = entries.map(|(action, entry)| EntryChange {
-        table: entry.0.name(),
-        name: entry.1.clone(),
-        action,
-        options: options.remove(entry).unwrap_or_default(),
-    });
-    changes.collect()
-}
-
-/// The JSON Schema of a change of an entry.
-fn change_schema() -> Value {
-    let value = json!({
-        "type": ["string", "null"],
-        "description": "`null` if the entry does not have the option; a list is joined by `, `; secrets are masked",
-    });
-    json!({
-        "type": "object",
-        "properties": {
-            "table": {"enum": ["services", "resources"]},
-            "name": {"type": "string"},
-            "action": {"enum": ["delete", "replace", "create"]},
-            "options": {
-                "type": "array",
-                "description": "The options that differ, if the entry is replaced",
-                "items": {
-                    "type": "object",
-                    "properties": {"option": {"type": "string"}, "before": value, "after": value},
-                    "required": ["option", "before", "after"],
-                    "additionalProperties": false,
-                },
-            },
-        },
-        "required": ["table", "name", "action", "options"],
-        "additionalProperties": false,
-    })
-}
-
-/// The JSON Schema of the result of an import.
-pub(in crate::http) fn import_schema() -> Value {
-    let count =
-        |description: &str| json!({"type": "integer", "minimum": 0, "description": description});
-    json!({
-        "description": "Result of an import",
-        "type": "object",
-        "properties": {
-            "version": {
-                "type": "string",
-                "description": "The new version of the catalog, as in the `ETag`",
-            },
-            "created": count("Created entries"),
-            "replaced": count("Changed entries"),
-            "deleted": count("Deleted entries"),
-            "unchanged": count("Unchanged entries, including those of the catalog file"),
-            "warnings": {
-                "type": "array", "items": {"type": "string"},
-                "description": "The first 100 probably misspelled options, each with a suggestion; absent if there are \
-                                none",
-            },
-            "changes": {
-                "type": "array", "items": change_schema(),
-                "description": "Only for a dry run: the changes that the import would make, deletions first",
-            },
-        },
-        "required": ["version", "created", "replaced", "deleted", "unchanged"],
-        "additionalProperties": false,
-    })
-}
-
-impl From<ImportReport> for ImportResponse {
-    fn from(report: ImportReport) -> Self {
-        Self {
-            version: report.version,
-            created: report.created.len(),
-            replaced: report.replaced.len(),
-            deleted: report.deleted.len(),
-            unchanged: report.unchanged,
-            warnings: report.warnings,
-            changes: None,
-        }
-    }
+/// The query parameters of an import.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only described")]
+pub(in crate::http) struct DryRunQuery {
+    /// Report the changes without making them
+    #[param(required = false, default = false)]
+    dry_run: bool,
 }
 
 /// `GET /genesys/1/admin/catalog`
+#[utoipa::path(
+    get,
+    path = "/genesys/1/admin/catalog",
+    operation_id = "exportCatalog",
+    tag = "admin",
+    summary = "Export the catalog",
+    description = "A catalog file in TOML, including the entries of the catalog file, as `text/plain` for `Accept: \
+                   text/plain`. Secrets are replaced by `********`, which keeps the current secret in an import.",
+    responses(
+        (
+            status = 200,
+            description = "The catalog",
+            content(
+                (String = "application/toml", example = json!(EXAMPLE)),
+                (String = "text/plain", example = json!(EXAMPLE)),
+            ),
+            headers(
+                ("ETag" = String, description = "Version, for `If-Match`"),
+                ("Content-Disposition" = String, description = "`attachment`, with a file name"),
+            ),
+            links(("replace" = (
+                operation_id = "replaceCatalog", parameters(("header.If-Match" = "$response.header.ETag")),
+            ))),
+        ),
+        AdminErrors,
+    ),
+    security(("admin" = [])),
+)]
 pub(in crate::http) async fn export_catalog(
     state: web::Data<AppState>,
     request: HttpRequest,
@@ -184,33 +110,84 @@ fn is_dry_run(state: &AppState, request: &HttpRequest) -> Result<bool, ApiError>
     }
 }
 
-/// `PUT /genesys/1/admin/catalog` replaces all stored entries with the body. `POST` creates or replaces the entries of
-/// the body and keeps all others.
-pub(in crate::http) async fn import_catalog(
+/// `PUT /genesys/1/admin/catalog`
+#[utoipa::path(
+    put,
+    path = "/genesys/1/admin/catalog",
+    operation_id = "replaceCatalog",
+    tag = "admin",
+    summary = "Replace the catalog",
+    description = "Afterwards the catalog has the entries of the body and of the catalog file; all other stored \
+                   entries are deleted. All changes are made, or none. The body may include unchanged entries of \
+                   the catalog file. `dry_run=true` validates the import without making it. The response lists the \
+                   changes, and its `ETag` is the version that the import was compared with, for the `If-Match` of \
+                   the import. A dry run needs no `If-Match`.",
+    params(IfMatchHeader, CreateOnlyHeader, DryRunQuery),
+    request_body(
+        description = BODY_DESCRIPTION,
+        content((inline(BinaryContent) = "application/octet-stream", example = json!(EXAMPLE))),
+    ),
+    responses(
+        (status = 200, description = "The catalog is active on this replica", body = ImportResponse, headers(("ETag" = String, description = "Version, for `If-Match`"))),
+        AdminErrors, CatalogErrors, InvalidDefinition, InvalidBody, TooLarge, UnsupportedMediaType,
+    ),
+    security(("admin" = [])),
+)]
+pub(in crate::http) async fn replace_catalog(
     state: web::Data<AppState>,
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
-    let condition = precondition(&request)?;
-    let text = body::read_text(&state, &request, payload, body::TOML).await?;
-    let mode = match *request.method() {
-        Method::PUT => ImportMode::Replace,
-        _ => ImportMode::Merge,
-    };
-    if is_dry_run(&state, &request)? {
-        let preview = admin_service(&state)?
+    import_catalog(&state, &request, payload, ImportMode::Replace).await
+}
+
+/// `POST /genesys/1/admin/catalog`
+#[utoipa::path(
+    post,
+    path = "/genesys/1/admin/catalog",
+    operation_id = "mergeCatalog",
+    tag = "admin",
+    summary = "Merge into the catalog",
+    description = "Creates or replaces the entries of the body; all other entries stay. All changes are made, or \
+                   none. The body may include unchanged entries of the catalog file. `dry_run=true` validates the \
+                   import without making it. The response lists the changes, and its `ETag` is the version that \
+                   the import was compared with, for the `If-Match` of the import. A dry run needs no `If-Match`.",
+    params(IfMatchHeader, CreateOnlyHeader, DryRunQuery),
+    request_body(
+        description = BODY_DESCRIPTION,
+        content((inline(BinaryContent) = "application/octet-stream", example = json!(EXAMPLE))),
+    ),
+    responses(
+        (status = 200, description = "The catalog is active on this replica", body = ImportResponse, headers(("ETag" = String, description = "Version, for `If-Match`"))),
+        AdminErrors, CatalogErrors, InvalidDefinition, InvalidBody, TooLarge, UnsupportedMediaType,
+    ),
+    security(("admin" = [])),
+)]
+pub(in crate::http) async fn merge_catalog(
+    state: web::Data<AppState>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, ApiError> {
+    import_catalog(&state, &request, payload, ImportMode::Merge).await
+}
+
+async fn import_catalog(
+    state: &AppState,
+    request: &HttpRequest,
+    payload: web::Payload,
+    mode: ImportMode,
+) -> Result<HttpResponse, ApiError> {
+    let condition = precondition(request)?;
+    let text = body::read_text(state, request, payload, body::TOML).await?;
+    if is_dry_run(state, request)? {
+        let preview = admin_service(state)?
             .preview_import(&text, mode, &condition)
             .await?;
         let mut response = with_etag(StatusCode::OK, &preview.version);
-        let changes = Some(changes(&preview));
-        let report = ImportResponse {
-            changes,
-            ..preview.into()
-        };
-        return response::json_with(&mut response, &report);
+        return response::json_with(&mut response, &ImportResponse::with_changes(preview));
     }
-    let actor = actor(&state, &request);
-    let report = admin_service(&state)?
+    let actor = actor(state, request);
+    let report = admin_service(state)?
         .import_catalog(&text, mode, &condition, &actor)
         .await?;
     Ok(with_etag(StatusCode::OK, &report.version.clone()).json(ImportResponse::from(report)))

@@ -2,52 +2,37 @@
 
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use serde::Serialize;
-use serde_json::{Value, json};
+use utoipa::ToSchema;
 
-use super::{actor, admin_service, import_export::ImportResponse, precondition, with_etag};
+use super::{actor, admin_service, import_report::ImportResponse, precondition, with_etag};
 use crate::{
-    http::{ApiError, AppState},
+    http::{
+        ApiError, AppState,
+        openapi::{
+            errors::{AdminErrors, CatalogErrors, InvalidDefinition, TooLarge},
+            parameters::{CreateOnlyHeader, IfMatchHeader},
+        },
+    },
     service::LostEntries,
 };
 
-/// The lost entries.
-#[derive(Debug, Serialize)]
+/// Catalog entries that the store has lost and this replica can restore
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = LostEntries)]
+#[serde(deny_unknown_fields)]
 struct LostEntriesResponse {
+    /// Time of detection by this replica in ISO 8601; null if nothing is lost
+    #[schema(required)]
     detected_at: Option<String>,
+    /// The lost version of the catalog; null if nothing is lost
+    #[schema(required)]
     lost_version: Option<String>,
+    /// The current version of the catalog, as in the `ETag`
     version: String,
+    /// Names of the lost configured services
     services: Vec<String>,
+    /// Names of the lost resource groups
     resources: Vec<String>,
-}
-
-/// The JSON Schema of the lost entries.
-pub(in crate::http) fn lost_entries_schema() -> Value {
-    let names = |kind: &str| {
-        let description = format!("Names of the lost {kind}");
-        json!({"type": "array", "description": description, "items": {"type": "string"}})
-    };
-    json!({
-        "description": "Catalog entries that the store has lost and this replica can restore",
-        "type": "object",
-        "properties": {
-            "detected_at": {
-                "type": ["string", "null"],
-                "description": "Time of detection by this replica in ISO 8601; null if nothing is lost",
-            },
-            "lost_version": {
-                "type": ["string", "null"],
-                "description": "The lost version of the catalog; null if nothing is lost",
-            },
-            "version": {
-                "type": "string",
-                "description": "The current version of the catalog, as in the `ETag`",
-            },
-            "services": names("configured services"),
-            "resources": names("resource groups"),
-        },
-        "required": ["detected_at", "lost_version", "version", "services", "resources"],
-        "additionalProperties": false,
-    })
 }
 
 impl From<LostEntries> for LostEntriesResponse {
@@ -68,6 +53,24 @@ impl From<LostEntries> for LostEntriesResponse {
 }
 
 /// `GET /genesys/1/admin/catalog/lost`
+#[utoipa::path(
+    get,
+    path = "/genesys/1/admin/catalog/lost",
+    operation_id = "listLostEntries",
+    tag = "admin",
+    summary = "List lost entries",
+    description = "If Redis returns empty or with an older catalog (`FLUSHALL`, a lost disk), each replica keeps \
+                   its copy of the missing entries until they exist again or until it restarts. This lists the \
+                   entries that the responding replica can restore.",
+    responses(
+        (status = 200, description = "The lost entries; empty if there are none", body = LostEntriesResponse, headers(("ETag" = String, description = "Version, for `If-Match`")),
+            links(("restore" = (
+                operation_id = "restoreCatalog", parameters(("header.If-Match" = "$response.header.ETag")),
+            )))),
+        AdminErrors,
+    ),
+    security(("admin" = [])),
+)]
 pub(in crate::http) async fn list_lost_entries(
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
@@ -76,6 +79,23 @@ pub(in crate::http) async fn list_lost_entries(
 }
 
 /// `POST /genesys/1/admin/catalog/restore`: the precondition is the current version of the catalog.
+#[utoipa::path(
+    post,
+    path = "/genesys/1/admin/catalog/restore",
+    operation_id = "restoreCatalog",
+    tag = "admin",
+    summary = "Restore lost entries",
+    description = "Restores all entries that the responding replica can restore, including secrets, or none. \
+                   Entries created or changed since the loss stay unchanged. `If-Match` has the current version of \
+                   the catalog; `PreconditionFailed` if the catalog has changed meanwhile, or if this replica has \
+                   no lost entries.",
+    params(IfMatchHeader, CreateOnlyHeader),
+    responses(
+        (status = 200, description = "The entries are active on this replica", body = ImportResponse, headers(("ETag" = String, description = "Version, for `If-Match`"))),
+        AdminErrors, CatalogErrors, InvalidDefinition, TooLarge,
+    ),
+    security(("admin" = [])),
+)]
 pub(in crate::http) async fn restore_catalog(
     state: web::Data<AppState>,
     request: HttpRequest,

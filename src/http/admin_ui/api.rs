@@ -3,35 +3,30 @@
 use actix_web::web::Data;
 use askama::Template;
 
-use super::{
-    Layout, PageResult, ok_page,
-    openapi_view::{OperationView, operations, schemas},
-    session_middleware::SignedIn,
-};
-use crate::http::Document;
+use super::{Layout, PageResult, ok_page, session_middleware::SignedIn};
+use crate::http::{Document, openapi::lookup::DocumentedOperation};
 
 #[derive(Template)]
 #[template(path = "api.html")]
-struct ApiDocsPage {
+struct ApiDocsPage<'a> {
     layout: Layout,
     /// The operations by tag.
-    groups: Vec<(String, Vec<OperationView>)>,
-    schemas: Vec<(String, String)>,
+    groups: Vec<(&'a str, Vec<DocumentedOperation<'a>>)>,
+    schemas: Vec<(&'a str, String)>,
 }
 
 /// `GET /genesys/1/admin/ui/api`
 pub(super) async fn show_api_docs(document: Data<Document>, session: SignedIn) -> PageResult {
-    let document = document.value();
-    let mut groups: Vec<(String, Vec<OperationView>)> = Vec::new();
-    for operation in operations(&document) {
-        match groups.iter_mut().find(|(tag, _)| *tag == operation.tag) {
+    let mut groups: Vec<(&str, Vec<DocumentedOperation<'_>>)> = Vec::new();
+    for operation in document.operations() {
+        match groups.iter_mut().find(|(tag, _)| *tag == operation.tag()) {
             Some((_, group)) => group.push(operation),
-            None => groups.push((operation.tag.clone(), vec![operation])),
+            None => groups.push((operation.tag(), vec![operation])),
         }
     }
     ok_page(&ApiDocsPage {
         layout: Layout::new(&session, "api", "API reference"),
         groups,
-        schemas: schemas(&document),
+        schemas: document.schemas(),
     })
 }

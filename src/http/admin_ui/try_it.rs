@@ -3,14 +3,14 @@
 
 use actix_web::{HttpRequest, web::Data};
 use askama::Template;
+use utoipa::openapi::path::Parameter;
 
-use super::{
-    Layout, PageResult, ok_page,
-    openapi_view::{OperationView, operations},
-    session_middleware::SignedIn,
-};
+use super::{Layout, PageResult, ok_page, session_middleware::SignedIn};
 use crate::{
-    http::{AppState, Document, admin_api, body},
+    http::{
+        AppState, Document, admin_api, body,
+        openapi::lookup::{DocumentedOperation, parameter_example},
+    },
     model::Table,
 };
 
@@ -20,10 +20,10 @@ const MAX_FILES: usize = 2;
 
 #[derive(Template)]
 #[template(path = "try_it.html")]
-struct TryItPage {
+struct TryItPage<'a> {
     layout: Layout,
     /// Operations of the client API; none if this listener does not serve it.
-    operations: Vec<OperationView>,
+    operations: Vec<DocumentedOperation<'a>>,
     /// The index of the selected operation.
     selected: usize,
     /// Names of service definitions, for completion.
@@ -32,25 +32,25 @@ struct TryItPage {
     id: String,
 }
 
-impl TryItPage {
-    fn selected(&self) -> Option<&OperationView> {
+impl TryItPage<'_> {
+    fn selected(&self) -> Option<&DocumentedOperation<'_>> {
         self.operations.get(self.selected)
     }
 
-    fn is_selected(&self, operation: &OperationView) -> bool {
+    fn is_selected(&self, operation: &DocumentedOperation<'_>) -> bool {
         self.selected()
-            .is_some_and(|selected| selected.id == operation.id)
+            .is_some_and(|selected| selected.id() == operation.id())
     }
 
     /// The initial value of a path parameter.
-    fn initial_value<'a>(&'a self, name: &str, example: &'a str) -> &'a str {
+    fn initial_value(&self, parameter: &Parameter) -> String {
         let creates = self
             .selected()
             .is_some_and(|operation| operation.method == "POST");
-        match (name, self.id.as_str()) {
-            ("service", "") if creates => example,
-            ("service" | "id", id) => id,
-            _ => "",
+        match (parameter.name.as_str(), self.id.as_str()) {
+            ("service", "") if creates => parameter_example(parameter),
+            ("service" | "id", id) => id.to_owned(),
+            _ => String::new(),
         }
     }
 }
@@ -63,29 +63,36 @@ pub(super) async fn show_try_it(
     request: HttpRequest,
 ) -> PageResult {
     let query = body::parse_query(&state, &request)?;
-    let operation_id = query.text("operation").unwrap_or_default();
-    let mut operations = operations(&document.value());
-    operations.retain(is_client_operation);
-    operations.sort_by_key(|operation| (operation.tag.clone(), operation.path.len()));
-    let selected = operations
-        .iter()
-        .position(|operation| operation.id == operation_id);
-    let first_create = operations
-        .iter()
-        .position(|operation| operation.method == "POST");
+    let operations = client_operations(&document);
     let (_, services) = admin_api::admin_service(&state)?
         .list_entries(Table::Services)
         .await?;
     ok_page(&TryItPage {
         layout: Layout::new(&session, "try", "API explorer"),
-        selected: selected.or(first_create).unwrap_or_default(),
+        selected: selected_index(&operations, query.text("operation").unwrap_or_default()),
         operations,
         services: services.into_iter().map(|service| service.name).collect(),
         id: query.text("id").unwrap_or_default().to_owned(),
     })
 }
 
-fn is_client_operation(operation: &OperationView) -> bool {
+/// The operations of the client API, by tag.
+fn client_operations(document: &Document) -> Vec<DocumentedOperation<'_>> {
+    let mut operations = document.operations();
+    operations.retain(is_client_operation);
+    operations.sort_by_key(|operation| (operation.tag(), operation.path.len()));
+    operations
+}
+
+/// The index of the operation of this id; without one, of the first create.
+fn selected_index(operations: &[DocumentedOperation<'_>], id: &str) -> usize {
+    let selected = operations.iter().position(|operation| operation.id() == id);
+    let mut all = operations.iter();
+    let first_create = all.position(|operation| operation.method == "POST");
+    selected.or(first_create).unwrap_or_default()
+}
+
+fn is_client_operation(operation: &DocumentedOperation<'_>) -> bool {
     let mut prefixes = ["/genesys/1/service/", "/genesys/1/cs/"].iter();
     prefixes.any(|prefix| operation.path.starts_with(prefix))
 }

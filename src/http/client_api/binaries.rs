@@ -8,7 +8,6 @@ use actix_web::{
         header::{
             ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_RANGE, CONTENT_SECURITY_POLICY,
             CONTENT_TYPE, CROSS_ORIGIN_RESOURCE_POLICY, ETAG, HeaderValue, IF_MATCH, IF_NONE_MATCH,
-            IF_RANGE, RANGE, Range,
         },
     },
     web::{self, Bytes},
@@ -16,13 +15,135 @@ use actix_web::{
 use futures_util::{TryStreamExt, stream};
 use percent_encoding::utf8_percent_encode;
 
+use self::range::{RangeHeaders, parse_range};
 use crate::{
-    http::{ApiError, AppState, etag, fetch_metadata, path, response},
+    http::{
+        ApiError, AppState, etag, fetch_metadata,
+        openapi::{
+            errors::{
+                ClientErrors, Forbidden, KeyNotFound, PreconditionFailed, RangeNotSatisfiable,
+                ServiceNotFound,
+            },
+            fields::BinaryContent,
+            parameters::{IfNoneMatchHeader, ServiceIdPath},
+        },
+        path, response,
+    },
     model::{Binary, CHUNK_BYTES, ServiceId},
-    service::ByteRange,
 };
 
-/// `GET` and `HEAD .../{id}/storage/binary/{key}`
+mod range;
+
+const DESCRIPTION: &str = "The response has the content type and the file name of the upload.";
+
+/// The key of a binary in the path.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "only described")]
+pub(in crate::http) struct BinaryKeyPath {
+    /// The storage key: any characters, 1 to 256 bytes; encode `/` as `%2F`.
+    #[param(min_length = 1, example = "MyPic.png")]
+    key: String,
+}
+
+/// The precondition of a read.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "only described")]
+pub(in crate::http) struct BinaryVersionHeader {
+    /// `ETag`s, one of which must be the current version, or `*`. Weak tags never match.
+    #[param(rename = "If-Match", required = false)]
+    if_match: String,
+}
+
+/// `HEAD .../{id}/storage/binary/{key}`
+#[utoipa::path(
+    head,
+    path = "/genesys/1/service/{id}/storage/binary/{key}",
+    operation_id = "headBinary",
+    tag = "binaries",
+    summary = "Read the headers of a binary",
+    description = DESCRIPTION,
+    params(ServiceIdPath, BinaryKeyPath, BinaryVersionHeader, IfNoneMatchHeader),
+    responses(
+        (
+            status = 200,
+            description = "The whole binary",
+            headers(
+                ("ETag" = String, description = "Version of the binary; each write creates a new one"),
+                ("Content-Disposition" = String, description = "`attachment`, with the file name"),
+                ("Accept-Ranges" = String, description = "`bytes`"),
+                ("X-Content-Type-Options" = String, description = "`nosniff`: the content type comes from the uploader"),
+            ),
+        ),
+        (
+            status = 304,
+            description = "The cached version is current",
+            headers(
+                ("ETag" = String, description = "Version of the binary; each write creates a new one"),
+                ("Content-Disposition" = String, description = "`attachment`, with the file name"),
+                ("Accept-Ranges" = String, description = "`bytes`"),
+                ("X-Content-Type-Options" = String, description = "`nosniff`: the content type comes from the uploader"),
+            ),
+        ),
+        ClientErrors, Forbidden, ServiceNotFound, KeyNotFound, PreconditionFailed,
+    ),
+    security((), ("basic" = [])),
+)]
+pub(in crate::http) async fn head_binary(
+    state: web::Data<AppState>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
+    read_binary(state, request).await
+}
+
+/// `GET .../{id}/storage/binary/{key}`
+#[utoipa::path(
+    get,
+    path = "/genesys/1/service/{id}/storage/binary/{key}",
+    operation_id = "readBinary",
+    tag = "binaries",
+    summary = "Read a binary",
+    description = DESCRIPTION,
+    params(ServiceIdPath, BinaryKeyPath, BinaryVersionHeader, IfNoneMatchHeader, RangeHeaders),
+    responses(
+        (
+            status = 200,
+            description = "The whole binary",
+            content((inline(BinaryContent) = "application/octet-stream"), ("*/*")),
+            headers(
+                ("ETag" = String, description = "Version of the binary; each write creates a new one"),
+                ("Content-Disposition" = String, description = "`attachment`, with the file name"),
+                ("Accept-Ranges" = String, description = "`bytes`"),
+                ("X-Content-Type-Options" = String, description = "`nosniff`: the content type comes from the uploader"),
+            ),
+        ),
+        (
+            status = 206,
+            description = "The requested range",
+            content((inline(BinaryContent) = "application/octet-stream"), ("*/*")),
+            headers(
+                ("ETag" = String, description = "Version of the binary; each write creates a new one"),
+                ("Content-Disposition" = String, description = "`attachment`, with the file name"),
+                ("Accept-Ranges" = String, description = "`bytes`"),
+                ("X-Content-Type-Options" = String, description = "`nosniff`: the content type comes from the uploader"),
+                ("Content-Range" = String, description = "Range and size of the binary"),
+            ),
+        ),
+        (
+            status = 304,
+            description = "The cached version is current",
+            headers(
+                ("ETag" = String, description = "Version of the binary; each write creates a new one"),
+                ("Content-Disposition" = String, description = "`attachment`, with the file name"),
+                ("Accept-Ranges" = String, description = "`bytes`"),
+                ("X-Content-Type-Options" = String, description = "`nosniff`: the content type comes from the uploader"),
+            ),
+        ),
+        ClientErrors, Forbidden, ServiceNotFound, KeyNotFound, PreconditionFailed, RangeNotSatisfiable,
+    ),
+    security((), ("basic" = [])),
+)]
 pub(in crate::http) async fn read_binary(
     state: web::Data<AppState>,
     request: HttpRequest,
@@ -114,38 +235,4 @@ fn add_binary_headers(
 pub(in crate::http) fn content_disposition(name: &str) -> String {
     let name = utf8_percent_encode(name, path::UNRESERVED);
     format!("attachment; filename*=UTF-8''{name}")
-}
-
-/// The requested range. Several ranges, units other than bytes, and a range of another version (`If-Range`) select
-/// the whole binary, as RFC 9110 allows.
-fn parse_range(
-    request: &HttpRequest,
-    tag: &str,
-    size: u64,
-) -> Result<(StatusCode, ByteRange), ApiError> {
-    let whole = ByteRange {
-        first: 0,
-        length: size,
-    };
-    // `Range` applies to GET only.
-    let range = request.headers().get(RANGE);
-    let range = range.filter(|_| request.method() == Method::GET);
-    let range = range.and_then(|range| range.to_str().ok());
-    let outdated = request.headers().contains_key(IF_RANGE)
-        && request
-            .headers()
-            .get(IF_RANGE)
-            .is_none_or(|version| version != tag);
-    let specs = match range.map(str::parse) {
-        Some(Ok(Range::Bytes(specs))) if !outdated => specs,
-        _ => return Ok((StatusCode::OK, whole)),
-    };
-    let [spec] = specs.as_slice() else {
-        return Ok((StatusCode::OK, whole));
-    };
-    let (first, last) = spec
-        .to_satisfiable_range(size)
-        .ok_or(ApiError::RangeNotSatisfiable { size })?;
-    let length = last - first + 1;
-    Ok((StatusCode::PARTIAL_CONTENT, ByteRange { first, length }))
 }

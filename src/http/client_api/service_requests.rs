@@ -2,9 +2,83 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use crate::http::{ApiError, AppState, body, path, propagation, response};
+use crate::http::{
+    ApiError, AppState, body,
+    openapi::{
+        errors::{
+            BackendTimeout, BackendUnreachable, BodyErrors, ClientErrors, RequestNotFound,
+            ServiceNotFound, StoreFull,
+        },
+        fields::{self, DataForm, DataJson, DataMultipart, OtherFieldsQuery},
+        parameters::{ServiceIdPath, UserHeader},
+    },
+    path, propagation, response,
+};
 
-/// `POST` and `GET /genesys/1/service/{id}/{request}`
+const DESCRIPTION: &str = "\
+    `update` writes to the storage. Other requests are forwarded to the backend of the service with all fields; files \
+    are written to the storage, and their fields have the path of the binary.";
+
+/// The request in the path.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(in crate::http) struct RequestPath {
+    /// The name of a request. It may have several segments (`ixn/chat/send`). Every service has `update`; services
+    /// with a backend have others.
+    #[param(min_length = 1, example = "update")]
+    #[expect(dead_code, reason = "only described")]
+    request: String,
+}
+
+/// `GET /genesys/1/service/{id}/{request}`
+#[utoipa::path(
+    get,
+    path = "/genesys/1/service/{id}/{request}",
+    operation_id = "sendRequestByQuery",
+    tag = "requests",
+    summary = "Send a service-specific request",
+    description = DESCRIPTION,
+    params(ServiceIdPath, RequestPath, OtherFieldsQuery, UserHeader),
+    responses(
+        (
+            status = 200,
+            description = "For `update`: empty. For other requests: the JSON response of the backend, unchanged",
+        ),
+        ClientErrors, BodyErrors, ServiceNotFound, RequestNotFound, StoreFull, BackendUnreachable, BackendTimeout,
+    ),
+    security((), ("basic" = [])),
+)]
+pub(in crate::http) async fn send_request_by_query(
+    state: web::Data<AppState>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, ApiError> {
+    send_request(state, request, payload).await
+}
+
+/// `POST /genesys/1/service/{id}/{request}`
+#[utoipa::path(
+    post,
+    path = "/genesys/1/service/{id}/{request}",
+    operation_id = "sendRequest",
+    tag = "requests",
+    summary = "Send a service-specific request",
+    description = DESCRIPTION,
+    params(ServiceIdPath, RequestPath, OtherFieldsQuery, UserHeader),
+    request_body(description = fields::body_description(), content(
+        (inline(DataJson) = "application/json"),
+        (inline(DataForm) = "application/x-www-form-urlencoded"),
+        (inline(DataMultipart) = "multipart/form-data"),
+    )),
+    responses(
+        (
+            status = 200,
+            description = "For `update`: empty. For other requests: the JSON response of the backend, unchanged",
+        ),
+        ClientErrors, BodyErrors, ServiceNotFound, RequestNotFound, StoreFull, BackendUnreachable, BackendTimeout,
+    ),
+    security((), ("basic" = [])),
+)]
 pub(in crate::http) async fn send_request(
     state: web::Data<AppState>,
     request: HttpRequest,

@@ -1,10 +1,43 @@
 //! The storage of a service: strings, and operations on keys of any kind.
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use std::collections::BTreeMap;
 
-use crate::http::{ApiError, AppState, accept, body, fetch_metadata, path, response};
+use actix_web::{HttpRequest, HttpResponse, web};
+use utoipa::ToSchema;
+
+use crate::http::{
+    ApiError, AppState, accept, body, fetch_metadata,
+    openapi::{
+        errors::{
+            BodyErrors, ClientErrors, Forbidden, KeyNotFound, ServiceNotFound, StoreFull, TooLarge,
+        },
+        fields::{self, DataForm, DataJson, DataMultipart, OtherFieldsQuery},
+        parameters::{KeyPath, ServiceIdPath},
+    },
+    path, response,
+};
+
+/// Strings by key
+#[derive(ToSchema)]
+pub(in crate::http) struct Strings(
+    #[expect(dead_code, reason = "only described")] BTreeMap<String, String>,
+);
 
 /// `GET .../{id}/storage`
+#[utoipa::path(
+    get,
+    path = "/genesys/1/service/{id}/storage",
+    operation_id = "readStorage",
+    tag = "storage",
+    summary = "Read all strings",
+    description = "Binaries are not included; `GET /genesys/1/service/{service}` lists them.",
+    params(ServiceIdPath),
+    responses(
+        (status = 200, description = "All strings", body = Strings),
+        ClientErrors, Forbidden, ServiceNotFound, TooLarge,
+    ),
+    security((), ("basic" = [])),
+)]
 pub(in crate::http) async fn read_all(
     state: web::Data<AppState>,
     request: HttpRequest,
@@ -15,6 +48,27 @@ pub(in crate::http) async fn read_all(
 }
 
 /// `GET .../{id}/storage/{key}`
+#[utoipa::path(
+    get,
+    path = "/genesys/1/service/{id}/storage/{key}",
+    operation_id = "readKey",
+    tag = "storage",
+    summary = "Read a string",
+    description = "If the value of the key is a binary, the message of the 404 has the path of the binary.",
+    params(ServiceIdPath, KeyPath),
+    responses(
+        (
+            status = 200,
+            description = "The string, as an object with one member; with `Accept: text/plain` as plain text",
+            content(
+                (Strings = "application/json", example = json!({"Key1": "Value1"})),
+                (String = "text/plain", example = "Value1"),
+            ),
+        ),
+        ClientErrors, Forbidden, ServiceNotFound, KeyNotFound,
+    ),
+    security((), ("basic" = [])),
+)]
 pub(in crate::http) async fn read(
     state: web::Data<AppState>,
     request: HttpRequest,
@@ -30,6 +84,26 @@ pub(in crate::http) async fn read(
 }
 
 /// `POST .../{id}/storage`
+#[utoipa::path(
+    post,
+    path = "/genesys/1/service/{id}/storage",
+    operation_id = "writeStorage",
+    tag = "storage",
+    summary = "Write to the storage",
+    description = "Merges the fields into the storage, all or none. A key has one value: a string replaces a binary \
+                   of the same name, and vice versa. The expiration time of the service does not change.",
+    params(ServiceIdPath, OtherFieldsQuery),
+    request_body(description = fields::body_description(), content(
+        (inline(DataJson) = "application/json"),
+        (inline(DataForm) = "application/x-www-form-urlencoded"),
+        (inline(DataMultipart) = "multipart/form-data"),
+    )),
+    responses(
+        (status = 200, description = "All fields are stored"),
+        ClientErrors, BodyErrors, ServiceNotFound, StoreFull,
+    ),
+    security((), ("basic" = [])),
+)]
 pub(in crate::http) async fn write(
     state: web::Data<AppState>,
     request: HttpRequest,
@@ -43,6 +117,20 @@ pub(in crate::http) async fn write(
 }
 
 /// `DELETE .../{id}/storage/{key}`
+#[utoipa::path(
+    delete,
+    path = "/genesys/1/service/{id}/storage/{key}",
+    operation_id = "deleteKey",
+    tag = "storage",
+    summary = "Delete a string or a binary",
+    description = "Succeeds if there is no such key.",
+    params(ServiceIdPath, KeyPath),
+    responses(
+        (status = 200, description = "The key does not exist", body = inline(response::OkText), content_type = "text/plain"),
+        ClientErrors, ServiceNotFound, StoreFull,
+    ),
+    security((), ("basic" = [])),
+)]
 pub(in crate::http) async fn delete_key(
     state: web::Data<AppState>,
     request: HttpRequest,
@@ -53,6 +141,20 @@ pub(in crate::http) async fn delete_key(
 }
 
 /// `DELETE .../{id}/storage`
+#[utoipa::path(
+    delete,
+    path = "/genesys/1/service/{id}/storage",
+    operation_id = "clearStorage",
+    tag = "storage",
+    summary = "Clear the storage",
+    description = "The service remains active.",
+    params(ServiceIdPath),
+    responses(
+        (status = 200, description = "The storage is empty", body = inline(response::OkText), content_type = "text/plain"),
+        ClientErrors, ServiceNotFound, StoreFull,
+    ),
+    security((), ("basic" = [])),
+)]
 pub(in crate::http) async fn clear(
     state: web::Data<AppState>,
     request: HttpRequest,

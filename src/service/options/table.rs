@@ -5,8 +5,8 @@ use super::{
     Importance::{self, Advanced, Mandatory, Optional},
     OptionSpec,
     OptionType::{
-        self, AccessNumber, AccessNumbers, Boolean, Choice, Integer, OptionNames, ResourceGroup,
-        ServiceNames, Text, Url, UrlList, UrlTemplate,
+        self, AccessNumber, AccessNumbers, Boolean, Choice, Integer, OptionNames, Pattern,
+        ResourceGroup, ServiceNames, Text, Url, UrlList, UrlTemplate,
     },
     ServiceKind::{
         self, Group, Http, MatchInteraction, Ors, RequestAccess, RequestInteraction, Store,
@@ -41,7 +41,7 @@ pub(in crate::service) const DEFAULT_CODE_LENGTH: u64 = 6;
 pub(in crate::service) const ALLOCATION_STRATEGIES: [&str; 4] =
     ["RANDOM", "ROUND_ROBIN", "CLUSTER", "LOCAL"];
 /// The maximum length of an access number in bytes.
-pub(in crate::service) const MAX_NUMBER_BYTES: usize = 64;
+pub const MAX_NUMBER_BYTES: usize = 64;
 
 const ALL_KINDS: &[ServiceKind] = &[
     Store,
@@ -209,7 +209,12 @@ pub(super) static SERVICE_OPTIONS: &[OptionSpec] = &[
     option(
         "_access_code_prefix",
         &[(Advanced, BOOKING_KINDS)],
-        |_| Text("digits, or a range of them such as 7-9"),
+        |_| {
+            Pattern(
+                "digits, or a range of them such as 7-9",
+                "^[0-9]{1,16}(-[0-9]{1,16})?$",
+            )
+        },
         "First digits of access codes; with a range, any value in it.",
     ),
     option(
@@ -246,7 +251,7 @@ pub(super) static SERVICE_OPTIONS: &[OptionSpec] = &[
     option(
         "username",
         &[(Advanced, ALL_KINDS)],
-        |_| Text("text without a colon"),
+        |_| Pattern("text without a colon", "^[^:]*$"),
         "User name (HTTP Basic) that protects this service and those created from it. Default: the \
          setting auth.username.",
     ),

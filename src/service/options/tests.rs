@@ -75,7 +75,10 @@ fn example(option: &OptionDoc) -> (String, String) {
         OptionType::ServiceNames => "store, shop",
         OptionType::OptionNames => "_ttl, _provide_code",
         OptionType::AccessNumber => "8005550100",
-        OptionType::Text(_) | OptionType::ResourceGroup | OptionType::AccessNumbers => "7",
+        OptionType::Text(_)
+        | OptionType::Pattern(..)
+        | OptionType::ResourceGroup
+        | OptionType::AccessNumbers => "7",
     };
     (example_name(option), value.to_owned())
 }

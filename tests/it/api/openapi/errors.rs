@@ -83,15 +83,15 @@ pub(super) fn compare(document: &Value, response: &TestResponse, service: &str) 
         "x-content-type-options",
     ];
     let headers: Vec<&str> = headers.filter(|name| !common.contains(name)).collect();
-    let documented = document["components"]["responses"][&name]["headers"]
-        .as_object()
-        .unwrap();
+    let documented = &document["components"]["responses"][&name]["headers"];
+    // A response without such headers has no member for them.
+    let documented = documented.as_object().cloned().unwrap_or_default();
     assert_eq!(
         headers,
         documented.keys().map(String::as_str).collect::<Vec<_>>(),
         "{name}"
     );
-    for (name, header) in documented {
+    for (name, header) in &documented {
         let value = response.header(name);
         match header["schema"]["type"].as_str() {
             Some("integer") => drop(value.parse::<u64>().unwrap()),

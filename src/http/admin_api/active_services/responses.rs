@@ -1,0 +1,148 @@
+//! Responses with active services.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::{
+    http::{
+        admin_api::{bookings, format_cursor},
+        client_api::services::{BinaryResponse, binary_responses},
+    },
+    model::{Description, ListedBooking, ListedService, Page, ServiceId, Timestamp},
+    service::ServiceSearchResult,
+};
+
+/// Active services, sorted by expiration time
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ActiveServiceList)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ServicePageResponse {
+    /// Approximate total number of active services
+    approximate_count: u64,
+    services: Vec<ServiceSummaryResponse>,
+    /// Cursor of the next page, for `after`; null on the last page
+    #[schema(required)]
+    next: Option<String>,
+    /// Only with `prefix`: whether the page contains all services with this prefix
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    complete: Option<bool>,
+}
+
+/// An active service
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ActiveServiceSummary)]
+pub(super) struct ServiceSummaryResponse {
+    id: String,
+    /// Name of its configured service
+    service: String,
+    #[schema(format = DateTime)]
+    created_at: String,
+    #[schema(format = DateTime)]
+    expires_at: String,
+    /// Seconds until the service expires
+    ttl: u64,
+    /// The header `gms_user` of the create request
+    #[schema(required)]
+    gms_user: Option<String>,
+}
+
+/// An active service, without the values of its storage
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ActiveService)]
+pub(super) struct ServiceDetailResponse<'a> {
+    #[serde(flatten)]
+    service: ServiceSummaryResponse,
+    /// Keys with a string value
+    keys: &'a [String],
+    /// Keys with a binary value
+    binaries: Vec<BinaryResponse<'a>>,
+    /// Booked access numbers
+    bookings: Vec<ServiceBookingResponse>,
+}
+
+/// A booking of an active service
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ActiveServiceBooking)]
+pub(super) struct ServiceBookingResponse {
+    group: String,
+    #[serde(flatten)]
+    booking: bookings::BookingResponse,
+}
+
+impl ServicePageResponse {
+    /// A page of all services, of which there are `approximate_count`.
+    pub(super) fn from_page(
+        page: Page<ListedService>,
+        approximate_count: u64,
+        now: Timestamp,
+    ) -> Self {
+        let services = page.entries.into_iter();
+        Self {
+            approximate_count,
+            services: services
+                .map(|service| ServiceSummaryResponse::new(service, now))
+                .collect(),
+            next: page.next.as_ref().map(format_cursor),
+            complete: None,
+        }
+    }
+
+    /// The result of a search.
+    pub(super) fn from_search(
+        found: ServiceSearchResult,
+        approximate_count: u64,
+        now: Timestamp,
+    ) -> Self {
+        let page = Page {
+            entries: found.services,
+            next: None,
+        };
+        Self {
+            complete: Some(found.complete),
+            ..Self::from_page(page, approximate_count, now)
+        }
+    }
+}
+
+impl ServiceSummaryResponse {
+    pub(super) fn new(listed: ListedService, now: Timestamp) -> Self {
+        Self {
+            id: listed.id.as_str().to_owned(),
+            service: listed.definition,
+            created_at: listed.created.to_string(),
+            expires_at: listed.end.to_string(),
+            ttl: listed.end.since(now).as_secs(),
+            gms_user: listed.gms_user,
+        }
+    }
+}
+
+impl<'a> ServiceDetailResponse<'a> {
+    pub(super) fn new(
+        id: &ServiceId,
+        description: &'a Description,
+        bookings: Vec<(String, ListedBooking)>,
+        now: Timestamp,
+    ) -> Self {
+        let listed = ListedService {
+            id: id.clone(),
+            definition: description.definition.clone(),
+            created: description.created,
+            end: description.end,
+            gms_user: description.gms_user.clone(),
+        };
+        let bookings = bookings
+            .into_iter()
+            .map(|(group, booking)| ServiceBookingResponse {
+                group,
+                booking: booking.into(),
+            });
+        Self {
+            service: ServiceSummaryResponse::new(listed, now),
+            keys: &description.keys,
+            binaries: binary_responses(description),
+            bookings: bookings.collect(),
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! The known fields of requests, with their schemas. Those that are options of configured services come from the
+//! options table.
+
+use utoipa::openapi::{ObjectBuilder, Schema, Type};
+
+use super::{
+    options::{integer_schema, value_schema, with_default},
+    surface::{current, max_ttl_seconds},
+};
+use crate::service::{OptionDoc, presets};
+
+/// Names and schemas of fields.
+pub(super) type Known = Vec<(&'static str, Schema)>;
+
+/// The parameters of the builtins that the listener creates.
+pub(super) fn create_fields() -> Known {
+    let groups = current(|surface| (surface.groups.client, surface.groups.matching));
+    let mut known = option_fields(groups);
+    known.push((
+        "_phone_number",
+        text(
+            "Phone number of the caller (request-interaction, match-interaction).",
+            "+1 650 469 9999",
+        ),
+    ));
+    if groups.0 {
+        let description = "Service of the access number; required (request-access).";
+        known.push((
+            "_id",
+            text(description, "39a98e24-b03b-4191-b756-1efe8f3b16b8"),
+        ));
+    }
+    if groups.1 {
+        let description = "Access code that the caller keyed in (match-interaction).";
+        known.push(("_access_code", text(description, "7341")));
+        let description = "Dialed number; required (match-interaction).";
+        known.push(("_access_number", text(description, "8003449999")));
+    }
+    known
+}
+
+/// The parameters that are also options of a configured service, with the builtins that have them.
+fn option_fields((client, matching): (bool, bool)) -> Known {
+    let mut options: Vec<(OptionDoc, Vec<&str>)> = Vec::new();
+    let builtins = presets()
+        .iter()
+        .filter(|preset| preset.fixed("_type") == Some("builtin"));
+    for builtin in builtins {
+        let is_served = if builtin.name == "match-interaction" {
+            matching
+        } else {
+            client
+        };
+        let parameters = builtin.options(max_ttl_seconds()).into_iter();
+        for option in parameters.filter(|option| is_served && option.is_parameter) {
+            match options
+                .iter_mut()
+                .find(|(known, _)| known.name == option.name)
+            {
+                Some((_, names)) => names.push(builtin.name),
+                None => options.push((option, vec![builtin.name])),
+            }
+        }
+    }
+    let fields = options.into_iter().map(|(option, names)| {
+        let description = format!("{} Parameter of {}.", option.description, names.join(", "));
+        let text = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .examples(option.default.clone());
+        let schema =
+            value_schema(&option, text).description(Some(with_default(description, &option)));
+        (option.name, schema.into())
+    });
+    fields.collect()
+}
+
+/// The fields that set the expiration of a service.
+pub(super) fn expiration_fields() -> Known {
+    let max_ttl = max_ttl_seconds();
+    let description = format!("Seconds from now. 1 to {max_ttl}; a number or a string of digits.");
+    let ttl = integer_schema(1, max_ttl).description(Some(description));
+    let description = format!(
+        "ISO 8601, UTC without an offset. In the future, at most {max_ttl} seconds from now."
+    );
+    vec![
+        ("ttl", ttl.examples([3600]).into()),
+        (
+            "expiration_time",
+            text(&description, "2031-05-17T09:30:00.000Z"),
+        ),
+    ]
+}
+
+/// No known fields: all are stored.
+pub(super) fn no_fields() -> Known {
+    Vec::new()
+}
+
+fn text(description: &str, example: &str) -> Schema {
+    let schema = ObjectBuilder::new().schema_type(Type::String);
+    schema
+        .description(Some(description))
+        .examples([example])
+        .into()
+}

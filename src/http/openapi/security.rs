@@ -1,0 +1,67 @@
+//! Security schemes and requirements.
+//!
+//! Operations of clients declare `security((), ("basic" = []))`: whether a service has credentials depends on the
+//! catalog.
+
+use utoipa::openapi::{
+    Components, SecurityRequirement,
+    path::Operation,
+    security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
+};
+
+const ADMIN: &str = "admin";
+const BASIC: &str = "basic";
+/// The schemes of the two headers for API keys.
+const API_KEYS: [&str; 2] = ["apiKey", "apiKeyShort"];
+
+/// Adds the security schemes.
+pub(super) fn add_schemes(components: &mut Components, admin_enabled: bool) {
+    let client = basic_scheme(
+        "Required by configured services that have a user name and a password, and by the services created from them",
+    );
+    components.add_security_scheme(BASIC, client);
+    let keys = [
+        (
+            "x-api-key",
+            "Required by all requests of clients if API keys are configured",
+        ),
+        ("apikey", "Alternative header for the API key"),
+    ];
+    for (scheme, (header, description)) in API_KEYS.into_iter().zip(keys) {
+        let key = ApiKeyValue::with_description(header, description);
+        components.add_security_scheme(scheme, SecurityScheme::ApiKey(ApiKey::Header(key)));
+    }
+    if admin_enabled {
+        let admin = basic_scheme(
+            "The settings `admin.username` and `admin.password`. Without `admin.username` any user name is accepted",
+        );
+        components.add_security_scheme(ADMIN, admin);
+    }
+}
+
+fn basic_scheme(description: &str) -> SecurityScheme {
+    let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Basic);
+    SecurityScheme::Http(scheme.description(Some(description)).build())
+}
+
+/// Whether an operation requires the credentials of an operator.
+pub(super) fn is_admin(operation: &Operation) -> bool {
+    operation.security == Some(vec![requirement([ADMIN])])
+}
+
+/// Requires an API key in one of the two headers for an operation of clients, and optionally the credentials of the
+/// configured service.
+pub(super) fn require_api_key(operation: &mut Operation) {
+    if operation.security.is_some() && !is_admin(operation) {
+        let alone = API_KEYS.map(|key| requirement([key]));
+        let with_credentials = API_KEYS.map(|key| requirement([key, BASIC]));
+        operation.security = Some(alone.into_iter().chain(with_credentials).collect());
+    }
+}
+
+fn requirement<const N: usize>(schemes: [&str; N]) -> SecurityRequirement {
+    let none = SecurityRequirement::default();
+    schemes
+        .into_iter()
+        .fold(none, |requirement, scheme| requirement.add(scheme, [""; 0]))
+}

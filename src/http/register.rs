@@ -1,0 +1,127 @@
+//! The routes of a listener: their registration and their description.
+
+use actix_web::{
+    Error, Resource,
+    body::MessageBody,
+    dev::{ServiceFactory, ServiceRequest, ServiceResponse},
+    guard::fn_guard,
+    middleware::from_fn,
+    web::{self, ServiceConfig},
+};
+
+use super::{
+    admin_ui::{self, session_middleware},
+    endpoint::{Endpoint, unknown_route},
+    hints::NotFoundHints,
+    listener::ListenerConfig,
+    middleware::{
+        auth::{authenticate_admin, authenticate_client},
+        cors::ListedOrigins,
+    },
+    openapi::{Document, surface::ApiSurface},
+    routes::{
+        admin_routes, client_routes, documents, health_routes, match_routes, metrics_route,
+        status_route,
+    },
+};
+use crate::settings::Settings;
+
+/// Registers all routes. actix-web tries them in this order, so the most frequent ones come first.
+pub fn routes(config: &mut ServiceConfig, listener: &ListenerConfig) {
+    let public = |resource: Resource| resource;
+    let groups = listener.groups;
+    let origins = ListedOrigins::from_settings(&listener.cors);
+    if groups.client {
+        register_client_routes(config, client_routes, listener, origins.as_ref());
+    } else if groups.matching {
+        register_client_routes(config, match_routes, listener, origins.as_ref());
+    }
+    if groups.admin {
+        register(config, [status_route()], listener, public);
+    }
+    if groups.admin && listener.telemetry.has_metrics() {
+        register(config, [metrics_route()], listener, public);
+    }
+    if groups.admin && listener.admin_enabled {
+        let wrap = |resource: Resource| resource.wrap(from_fn(authenticate_admin));
+        register(config, admin_routes(), listener, wrap);
+        register_admin_ui(config, listener);
+    }
+    let not_found = || [Endpoint::not_found(NotFoundHints::new(listener))];
+    if let Some(origins) = &origins {
+        let with_cors = |resource: Resource| origins.apply(resource);
+        register(config, health_routes(), listener, with_cors);
+        register(config, not_found(), listener, with_cors);
+    }
+    register(config, health_routes(), listener, public);
+    register(config, not_found(), listener, public);
+    config.default_service(web::to(unknown_route));
+}
+
+/// Creates the OpenAPI document of `listener`.
+#[must_use]
+pub fn describe_routes(listener: &ListenerConfig, settings: &Settings) -> Document {
+    Document::new(&ApiSurface::new(listener, settings), documents)
+}
+
+/// Registers endpoints, each wrapped by `wrap` and by its telemetry.
+fn register<T, B>(
+    config: &mut ServiceConfig,
+    endpoints: impl IntoIterator<Item = Endpoint>,
+    listener: &ListenerConfig,
+    wrap: impl Fn(Resource) -> Resource<T>,
+) where
+    T: ServiceFactory<
+            ServiceRequest,
+            Config = (),
+            Response = ServiceResponse<B>,
+            Error = Error,
+            InitError = (),
+        > + 'static,
+    B: MessageBody + 'static,
+{
+    for endpoint in endpoints {
+        let telemetry = endpoint.telemetry(listener);
+        let resource = wrap(endpoint.into_resource());
+        let instrument = move |request, next: &_| telemetry.instrument(request, next);
+        config.service(resource.wrap_fn(instrument));
+    }
+}
+
+/// Registers the routes of clients: with CORS for requests of listed origins, without authentication while the catalog
+/// requires none, which it can change at run time, and with authentication.
+fn register_client_routes<const N: usize>(
+    config: &mut ServiceConfig,
+    endpoints: impl Fn() -> [Endpoint; N],
+    listener: &ListenerConfig,
+    origins: Option<&ListedOrigins>,
+) {
+    let authenticated = |resource: Resource| resource.wrap(from_fn(authenticate_client));
+    if let Some(origins) = origins {
+        register(config, endpoints(), listener, |resource| {
+            origins.apply(authenticated(resource))
+        });
+    }
+    if !listener.requires_api_key {
+        register(config, endpoints(), listener, |resource| {
+            let catalog = listener.catalog.clone();
+            resource.guard(fn_guard(move |_| !catalog.requires_auth()))
+        });
+    }
+    register(config, endpoints(), listener, authenticated);
+}
+
+/// Registers the pages of the console.
+fn register_admin_ui(config: &mut ServiceConfig, listener: &ListenerConfig) {
+    let (public, streams, pages) = (
+        admin_ui::public_routes(),
+        admin_ui::stream_routes(),
+        admin_ui::routes(),
+    );
+    let public_page = |page: Resource| page.wrap(from_fn(session_middleware::public_page));
+    register(config, public.map(Endpoint::page), listener, public_page);
+    let stream = |page: Resource| page.wrap(from_fn(session_middleware::require_stream_session));
+    register(config, streams.map(Endpoint::page), listener, stream);
+    let page = |page: Resource| page.wrap(from_fn(session_middleware::require_session));
+    register(config, pages.map(Endpoint::page), listener, page);
+}
