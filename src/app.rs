@@ -9,7 +9,7 @@ use tracing::{debug, info, warn};
 
 pub use self::error::StartError;
 use self::{
-    background::{BackgroundTasks, StoreBackend},
+    background::{BackgroundTasks, StoreBackend, open_redis},
     graceful_shutdown::ListenerHandle,
     listeners::{Listener, WorkerFactory},
     tls::Certificates,
@@ -18,15 +18,13 @@ use crate::{
     backend::Backends,
     healthcheck::reachable_address,
     memory_budget::MemoryBudgets,
-    model::{
-        ConsistencyReport, StoreError, StoreReport, StoredCatalog, Table, readiness::Readiness,
-    },
+    model::{ConsistencyReport, StoreReport, StoredCatalog, Table, readiness::Readiness},
     service::{
         self, AdminContext, Catalog, CatalogContext, CatalogFile, CurrentCatalog,
         FailedCredentials, Options, PhoneNumbers, Replica, Secrets, StoreStatus, deregister,
     },
     settings::{RouteGroups, Settings, SettingsError},
-    store::{CatalogStore, Clock, ConsistencyCheck, WallClock, redis::RedisStore},
+    store::{CatalogStore, Clock, ConsistencyCheck, WallClock},
     telemetry::metrics::{BackendMetrics, Exporter, Metrics, RedisMetrics, Sources},
 };
 
@@ -391,8 +389,4 @@ impl RunningServer {
         }
         Ok(())
     }
-}
-
-async fn open_redis(settings: &Settings, metrics: &RedisMetrics) -> Result<RedisStore, StoreError> {
-    RedisStore::open(&settings.redis, settings.limits.keys, metrics).await
 }

@@ -7,11 +7,8 @@
 
 pub use self::{client::Backends, error::BackendError};
 pub(crate) use self::{
-    definition::{BackendDefinition, OptionError},
-    http::METHODS,
-    load_balancer::BALANCING_STRATEGIES,
-    request::RequestContext,
-    terminate::log_not_terminated,
+    definition::BackendDefinition, http::METHODS, load_balancer::BALANCING_STRATEGIES,
+    option_error::OptionError, request::RequestContext, terminate::log_not_terminated,
 };
 
 mod circuit_breaker;
@@ -21,6 +18,7 @@ mod error;
 mod exchange;
 mod http;
 mod load_balancer;
+mod option_error;
 mod options;
 mod ors;
 mod request;

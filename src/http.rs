@@ -42,6 +42,7 @@ mod register;
 mod rejection;
 mod response;
 mod response_body;
+mod response_headers;
 mod routes;
 mod state;
 

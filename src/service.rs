@@ -32,7 +32,7 @@ pub use self::{
         Importance, MAX_NUMBER_BYTES, OptionDoc, OptionType, OptionValue, Options, REDACTED,
         ServicePreset, group_options, is_option_name, preset_of, presets,
     },
-    parameters::parse_integer,
+    parse_value::parse_integer,
     phone_numbers::PhoneNumbers,
     readiness::monitor_readiness,
     session_terminator::SessionTerminator,
@@ -63,6 +63,7 @@ mod create;
 mod create_on_backend;
 mod create_response;
 mod definition;
+mod digest;
 mod download;
 mod error;
 mod failed_credentials;
@@ -71,6 +72,7 @@ mod form_data;
 mod idempotency;
 mod options;
 mod parameters;
+mod parse_value;
 mod phone_numbers;
 mod rate_limit;
 mod readiness;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::task::JoinHandle;
 use tracing::{debug, warn};
 
-use super::{free_memory::return_freed_memory, open_redis};
+use super::free_memory::return_freed_memory;
 use crate::{
     backend::Backends,
     model::{
@@ -17,7 +17,7 @@ use crate::{
         StatsSampler, monitor_clock_skew, monitor_readiness,
     },
     settings::Settings,
-    store::{AdminStore, WallClock, memory::MemoryStore},
+    store::{AdminStore, WallClock, memory::MemoryStore, redis::RedisStore},
     telemetry::metrics::RedisMetrics,
 };
 
@@ -167,4 +167,12 @@ impl BackgroundTasks {
         self.tasks.push(tokio::spawn(monitoring));
         skew
     }
+}
+
+/// Opens the store in Redis.
+pub(super) async fn open_redis(
+    settings: &Settings,
+    metrics: &RedisMetrics,
+) -> Result<RedisStore, StoreError> {
+    RedisStore::open(&settings.redis, settings.limits.keys, metrics).await
 }

@@ -4,20 +4,6 @@ use reqwest::header::{HeaderName, HeaderValue};
 
 use super::{http::Http, load_balancer::LoadBalancer, ors::Ors};
 
-/// An invalid option of a definition.
-#[derive(Debug)]
-pub(crate) struct OptionError {
-    pub(crate) option: String,
-    pub(crate) problem: String,
-}
-
-impl OptionError {
-    pub(super) fn new(option: &str, problem: String) -> Self {
-        let option = option.to_owned();
-        Self { option, problem }
-    }
-}
-
 /// The backend configuration of a configured service.
 #[derive(Debug)]
 pub(crate) struct BackendDefinition {

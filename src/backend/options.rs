@@ -7,9 +7,10 @@ use reqwest::header::{
 };
 
 use super::{
-    definition::{BackendDefinition, BackendKind, OptionError},
+    definition::{BackendDefinition, BackendKind},
     http::Http,
     load_balancer::LoadBalancer,
+    option_error::OptionError,
     ors::Ors,
     url_template::split_base,
 };

@@ -11,16 +11,11 @@ use std::sync::LazyLock;
 use actix_web::{
     HttpResponse,
     dev::ResourceDef,
-    http::{Method, StatusCode, header::LOCATION},
+    http::Method,
     web::{get, post},
 };
-use percent_encoding::utf8_percent_encode;
 
-use super::{
-    endpoint::{Endpoint, route},
-    path, response,
-};
-use crate::service::FormData;
+use super::endpoint::{Endpoint, route};
 
 mod api;
 mod assets;
@@ -35,6 +30,7 @@ mod format;
 mod groups;
 mod import_export;
 mod layout;
+mod links;
 mod overview;
 mod page;
 mod restore;
@@ -47,22 +43,9 @@ pub(super) use self::{overview::events::OverviewCache, page::PageError};
 
 use self::{
     layout::Layout,
+    links::{HOME, flash_message, page_url, percent_encode, redirect_see_other},
     page::{PageResult, copy_error_headers, ok_page, render},
 };
-
-/// The path of the console, also the path of the session cookie.
-const HOME: &str = "/genesys/1/admin/ui";
-
-/// The menu: section, path below [`HOME`], label.
-const MENU: &[(&str, &str, &str)] = &[
-    ("overview", "", "Overview"),
-    ("services", "/services", "Service definitions"),
-    ("groups", "/groups", "Resource groups"),
-    ("active-services", "/active-services", "Active services"),
-    ("try", "/try", "API explorer"),
-    ("api", "/api", "API reference"),
-    ("audit-log", "/audit-log", "Audit log"),
-];
 
 /// Routes that need no session.
 pub(super) fn public_routes() -> [Endpoint; 5] {
@@ -139,13 +122,6 @@ fn new_entry_endpoint(path: &'static str) -> Endpoint {
         .method(Method::POST, post().to(catalog_entries::create_entry))
 }
 
-/// A redirect to the page at `url`.
-fn redirect_see_other(url: &str) -> HttpResponse {
-    response::without_body(StatusCode::SEE_OTHER)
-        .insert_header((LOCATION, url))
-        .finish()
-}
-
 /// Whether the path is a page that can be the target of a redirect.
 fn is_navigable(path: &str) -> bool {
     let mut pages = PAGE_ROUTES.iter();
@@ -160,26 +136,6 @@ static PAGE_ROUTES: LazyLock<Vec<(ResourceDef, bool)>> = LazyLock::new(|| {
     let pattern = |page: Endpoint| (ResourceDef::new(page.name), allows_get(&page));
     routes().into_iter().map(pattern).collect()
 });
-
-/// The URL of the page at these path segments below [`HOME`].
-fn page_url(segments: &[&str]) -> String {
-    let segments = segments
-        .iter()
-        .map(|segment| format!("/{}", percent_encode(segment)));
-    segments.fold(HOME.to_owned(), |url, segment| url + &segment)
-}
-
-/// Percent-encodes everything except unreserved characters.
-fn percent_encode(text: &str) -> String {
-    utf8_percent_encode(text, path::UNRESERVED).to_string()
-}
-
-/// The message after a redirect. The query parameter `message` selects one of `messages`; other values show nothing.
-fn flash_message(query: &FormData, messages: &[(&str, &'static str)]) -> &'static str {
-    let name = query.text("message");
-    let mut matching = messages.iter().filter(|(known, _)| Some(*known) == name);
-    matching.next().map_or("", |(_, message)| message)
-}
 
 /// `GET /genesys/1/admin`
 async fn redirect_home() -> HttpResponse {

@@ -6,27 +6,24 @@ use actix_web::{
     HttpResponse, HttpResponseBuilder,
     http::{
         StatusCode,
-        header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, PRAGMA},
+        header::{CONTENT_TYPE, HeaderValue},
     },
     web::Bytes,
 };
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use utoipa::ToSchema;
 
+pub(super) use super::response_headers::{with_default_headers, without_body};
 use super::{
     ApiError,
     response_body::{BufferedBody, JsonStringsBody},
+    response_headers,
 };
 use crate::{memory_budget::MemoryBudget, model::readiness::Readiness, service::StorageStrings};
 
-const JSON: HeaderValue = HeaderValue::from_static("application/json;charset=utf-8");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain;charset=utf-8");
-const NO_STORE: HeaderValue = HeaderValue::from_static("no-cache, no-store");
-const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 
 thread_local! {
-    /// The readiness of the process of this worker.
-    static READINESS: OnceCell<Readiness> = const { OnceCell::new() };
     /// The memory budget of response bodies.
     static MEMORY: OnceCell<MemoryBudget> = const { OnceCell::new() };
 }
@@ -46,29 +43,7 @@ pub(super) fn init_worker(readiness: &Readiness, memory: &MemoryBudget) {
     MEMORY.with(|cell| {
         cell.get_or_init(|| memory.clone());
     });
-    READINESS.with(|cell| {
-        cell.get_or_init(|| readiness.clone());
-    });
-}
-
-/// A response with the common headers and the content type of JSON.
-pub(super) fn with_default_headers(status: StatusCode) -> HttpResponseBuilder {
-    let mut response = without_body(status);
-    response.insert_header((CONTENT_TYPE, JSON));
-    response
-}
-
-/// A response with the common headers, without a body and content type.
-pub(super) fn without_body(status: StatusCode) -> HttpResponseBuilder {
-    let mut response = HttpResponse::build(status);
-    response
-        .insert_header((CACHE_CONTROL, NO_STORE))
-        .insert_header((PRAGMA, NO_CACHE));
-    // During the drain, clients with persistent connections must open their next one to another replica.
-    if READINESS.with(|cell| cell.get().is_some_and(Readiness::is_draining)) {
-        response.force_close();
-    }
-    response
+    response_headers::init_worker(readiness);
 }
 
 /// 200 with a JSON text. It reports a completed change, so it is sent even if the memory budget is exhausted.

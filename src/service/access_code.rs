@@ -3,7 +3,7 @@
 use super::{
     ServiceError,
     options::{CODE_LENGTH_RANGE, DEFAULT_CODE_LENGTH},
-    parameters::parse_integer_in_range,
+    parse_value::parse_integer_in_range,
 };
 use crate::model::Codes;
 

@@ -16,8 +16,9 @@ pub use self::{
     entries::{CatalogEntry, EntryOrigin, Precondition, PutOutcome},
     group_usage::{GroupUsage, MAX_SAMPLED_GROUPS, UsageSample},
     import_export::{Difference, ImportMode, ImportReport, Secrets, export_catalog},
+    replica::Replica,
     replica_stats::{ReplicaStats, StatsSampler},
-    replicas::{Replica, deregister},
+    replicas::deregister,
     restore::LostEntries,
     sessions::AdminSession,
     store_status::{Overview, StoreOutage, StoreStatus},
@@ -37,9 +38,11 @@ mod audit_log;
 mod bookings;
 mod catalog_transaction;
 mod entries;
+mod entry_change;
 mod group_usage;
 mod import_export;
 mod login;
+mod replica;
 mod replica_stats;
 mod replicas;
 mod restore;

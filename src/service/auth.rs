@@ -14,7 +14,7 @@ use std::{
 use secrecy::{ExposeSecret, SecretString};
 use subtle::{Choice, ConstantTimeEq};
 
-use super::{Catalog, FailedCredentials, ServiceError, Services, definition::DefinitionError};
+use super::{FailedCredentials, ServiceError, Services, definition::DefinitionError};
 use crate::{
     model::{ServiceId, StoreError},
     settings::Credentials,
@@ -188,14 +188,6 @@ impl AccessPolicy {
 /// The error of requests that need the stored catalog before it is loaded.
 pub(super) fn catalog_not_loaded() -> ServiceError {
     StoreError::Unavailable("the stored catalog is not loaded yet".to_owned()).into()
-}
-
-impl Catalog {
-    /// Whether a service requires credentials, or this is still unknown.
-    #[must_use]
-    pub fn requires_auth(&self) -> bool {
-        !self.is_complete() || !self.access_policy().is_empty()
-    }
 }
 
 impl Services {

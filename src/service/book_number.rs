@@ -7,7 +7,8 @@ use super::{
     access_code::parse_access_codes,
     definition::Definition,
     options::{BOOKING_TIMEOUT_RANGE, DEFAULT_GROUP},
-    parameters::{Parameters, parse_boolean, parse_integer_in_range},
+    parameters::Parameters,
+    parse_value::{parse_boolean, parse_integer_in_range},
     phone_numbers::PhoneNumbers,
     resource_groups::ResourceGroup,
 };

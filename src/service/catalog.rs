@@ -7,7 +7,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fmt,
     sync::Arc,
     time::Duration,
 };
@@ -20,6 +19,7 @@ use self::entry::{check_group, check_shape, is_allowed_variable, parse_definitio
 pub(super) use self::entry::{parse_stored_options, table_label};
 use self::lost::LostCatalog;
 pub use self::{
+    context::{CatalogContext, Variables},
     current::CurrentCatalog,
     entry::{EntryError, MAX_OPTIONS},
     file::CatalogFile,
@@ -29,7 +29,6 @@ use super::{
     auth::AccessPolicy,
     definition::Definition,
     options::{Options, option_warnings},
-    phone_numbers::PhoneNumbers,
     resource_groups::{ResourceGroup, ResourceGroups},
 };
 use crate::{
@@ -38,6 +37,7 @@ use crate::{
     settings::{Credentials, RouteGroups},
 };
 
+mod context;
 mod current;
 mod entry;
 mod example_command;
@@ -72,28 +72,6 @@ pub enum CatalogError {
         /// The problem, with the name of the entry.
         error: EntryError,
     },
-}
-
-/// The lookup of variables for `${NAME}`.
-pub type Variables = dyn Fn(&str) -> Option<String> + Send + Sync;
-
-/// The settings that parsing a catalog depends on.
-#[derive(Clone)]
-pub struct CatalogContext {
-    /// The maximum TTL of services in seconds.
-    pub max_ttl_seconds: u64,
-    /// The rules for phone numbers.
-    pub phone_numbers: PhoneNumbers,
-    /// The default credentials of services.
-    pub default_credentials: Credentials,
-    /// The variables for `${NAME}` in values of `_header.` options.
-    pub variables: Arc<Variables>,
-}
-
-impl fmt::Debug for CatalogContext {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("CatalogContext")
-    }
 }
 
 /// All parsed configured services and resource groups.
@@ -291,6 +269,12 @@ impl Catalog {
         if more > 0 {
             warn!(more, "more unknown options in the catalog");
         }
+    }
+
+    /// Whether a service requires credentials, or this is still unknown.
+    #[must_use]
+    pub fn requires_auth(&self) -> bool {
+        !self.is_complete() || !self.access_policy().is_empty()
     }
 
     pub(super) fn access_policy(&self) -> &AccessPolicy {

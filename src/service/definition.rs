@@ -9,7 +9,7 @@ use super::{
     access_code::parse_access_codes,
     builtin::Builtin,
     options::{self, DEFAULT_TTL, TYPES, is_server_side},
-    parameters::parse_integer,
+    parse_value::parse_integer,
 };
 use crate::{backend::BackendDefinition, model::join_with_or, settings::Credentials};
 

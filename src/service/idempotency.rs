@@ -8,13 +8,16 @@ use std::net::IpAddr;
 
 use ring::digest::{Context, SHA256};
 
-use super::{FormData, ServiceError, Uploads, form_data::FieldValue, rate_limit::client_network};
+use super::{
+    FormData, ServiceError, Uploads,
+    digest::{DIGEST_LENGTH, sha256_hex},
+    form_data::FieldValue,
+    rate_limit::client_network,
+};
 use crate::model::IdempotencyKey;
 
 /// The minimum and maximum length of a key.
 const KEY_LENGTH_RANGE: (usize, usize) = (16, 255);
-/// The length of a digest in hexadecimal digits.
-const DIGEST_LENGTH: usize = 64;
 
 /// The idempotency data in the head of a create.
 #[derive(Debug, Clone, Default)]
@@ -158,17 +161,6 @@ impl Digest {
     fn finish(self) -> String {
         sha256_hex(&self.0)
     }
-}
-
-/// A SHA-256 in hexadecimal digits.
-pub(super) fn sha256_hex(context: &Context) -> String {
-    use std::fmt::Write as _;
-    let digest = context.clone().finish();
-    let mut text = String::with_capacity(DIGEST_LENGTH);
-    for byte in digest.as_ref() {
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
 }
 
 #[cfg(test)]

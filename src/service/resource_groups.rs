@@ -12,7 +12,7 @@ use super::{
         self, ALLOCATION_STRATEGIES, BOOKING_TIMEOUT_RANGE, DEFAULT_BOOKING_TIMEOUT,
         MAX_NUMBER_BYTES, OptionValue, Options,
     },
-    parameters::parse_integer,
+    parse_value::parse_integer,
     phone_numbers::PhoneNumbers,
 };
 use crate::model::{AccessNumber, AllocationStrategy, Group, stable_hash};

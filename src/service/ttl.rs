@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    FormData, ServiceError,
-    definition::Definition,
-    parameters::{Parameters, parse_integer_in_range},
+    FormData, ServiceError, definition::Definition, parameters::Parameters,
+    parse_value::parse_integer_in_range,
 };
 use crate::model::Timestamp;
 

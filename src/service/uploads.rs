@@ -10,7 +10,7 @@ use ring::digest::{Context, SHA256};
 use tokio::runtime::Handle;
 use tracing::debug;
 
-use super::{ServiceError, idempotency::sha256_hex};
+use super::{ServiceError, digest::sha256_hex};
 use crate::{
     memory_budget::{MemoryBudget, Reservation},
     model::{Binary, BlobId, CHUNK_BYTES, KeyName, ServiceId, Value},

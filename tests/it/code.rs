@@ -1,4 +1,5 @@
 //! The source code itself: structure and vocabulary. These tests need nothing.
 
 mod architecture;
+mod imports;
 mod vocabulary;

@@ -2,11 +2,7 @@
 
 use actix_web::{HttpRequest, web::Payload};
 
-use super::{
-    PageError,
-    form_values::{OPTION_PREFIX, OTHER_FIELDS},
-    session_middleware::SignedIn,
-};
+use super::{PageError, session_middleware::SignedIn};
 use crate::{
     http::{
         ApiError, AppState,
@@ -22,6 +18,11 @@ const MAX_FIELD_NAME_BYTES: usize = 32;
 /// Maximum growth by form encoding: a line feed becomes `%0D%0A`.
 const MAX_ENCODING_FACTOR: usize = 6;
 
+/// The field of an option is named by this prefix and the name of the option.
+pub(super) const OPTION_PREFIX: &str = "option:";
+
+/// Fields of custom options.
+pub(super) const OTHER_FIELDS: [&str; 2] = ["other_name", "other_value"];
 /// The field with the catalog of an import.
 pub(super) const CATALOG_FIELD: &str = "catalog";
 /// The field with the form token of the session.

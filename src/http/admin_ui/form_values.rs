@@ -2,13 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::form::Form;
+use super::form::{Form, OPTION_PREFIX, OTHER_FIELDS};
 use crate::service::{OptionValue, Options};
 
-/// The field of an option is named by this prefix and the name of the option.
-pub(super) const OPTION_PREFIX: &str = "option:";
-/// Fields of custom options.
-pub(super) const OTHER_FIELDS: [&str; 2] = ["other_name", "other_value"];
 /// Characters of a value that an error message quotes.
 const MAX_QUOTED_CHARS: usize = 40;
 

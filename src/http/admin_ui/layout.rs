@@ -3,6 +3,17 @@
 use super::session_middleware::SignedIn;
 use crate::{http::health, model::readiness::Status, service::StoreOutage, settings::VERSION};
 
+/// The menu: section, path below the console, label.
+pub(super) const MENU: &[(&str, &str, &str)] = &[
+    ("overview", "", "Overview"),
+    ("services", "/services", "Service definitions"),
+    ("groups", "/groups", "Resource groups"),
+    ("active-services", "/active-services", "Active services"),
+    ("try", "/try", "API explorer"),
+    ("api", "/api", "API reference"),
+    ("audit-log", "/audit-log", "Audit log"),
+];
+
 /// The frame of every page: title, menu, outage banner.
 pub(super) struct Layout {
     pub(super) title: String,

@@ -3,8 +3,9 @@
 use actix_web::{HttpRequest, web::Data};
 use askama::Template;
 
+use self::not_found::{service_not_found_page, service_url};
 use super::{
-    Layout, PageResult, flash_message, format, ok_page, page_url, redirect_see_other,
+    Layout, PageResult, flash_message, format, ok_page, redirect_see_other,
     session_middleware::SignedIn,
 };
 use crate::{
@@ -15,10 +16,9 @@ use crate::{
 
 pub(super) mod detail;
 pub(super) mod downloads;
+mod not_found;
 mod storage;
 
-/// The path of the list; the page of a service is below it.
-const SERVICES_PATH: &str = "/genesys/1/admin/ui/active-services";
 /// Maximum number of results of a search.
 const MAX_SEARCH_RESULTS: usize = 50;
 /// Messages after a redirect to this page.
@@ -103,11 +103,6 @@ fn with_time_remaining(listed: ListedService, now: Timestamp) -> (ListedService,
     (listed, format::format_duration(remaining))
 }
 
-/// The URL of the page of a service.
-fn service_url(id: &ServiceId) -> String {
-    page_url(&["active-services", id.as_str()])
-}
-
 /// Finds a service by its id, or services by a prefix of their ids: the log contains only the first characters of ids.
 async fn find_service(state: &AppState, session: &SignedIn, text: &str) -> PageResult {
     let text = text.trim_end_matches(['.', '\u{2026}']);
@@ -123,7 +118,7 @@ async fn find_service(state: &AppState, session: &SignedIn, text: &str) -> PageR
         .find_services(text, MAX_SEARCH_RESULTS)
         .await?;
     match found.services.as_slice() {
-        [] => return detail::service_not_found_page(session, &id, found.complete),
+        [] => return service_not_found_page(session, &id, found.complete),
         [one] if found.complete => return Ok(redirect_see_other(&service_url(&one.id))),
         _ => {}
     }

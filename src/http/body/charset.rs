@@ -4,7 +4,6 @@ use std::borrow::Cow;
 
 use encoding_rs::Encoding;
 
-use super::header_value::HeaderValue;
 use crate::http::ApiError;
 
 /// The allowed charsets, for errors about text that is not valid in its charset.
@@ -29,16 +28,6 @@ pub(super) enum CharsetLabel {
 impl Charset {
     /// The default charset.
     pub(super) const UTF_8: Self = Self(encoding_rs::UTF_8);
-
-    /// The `charset` parameter of a content type.
-    pub(super) fn from_content_type(content_type: &str) -> CharsetLabel {
-        let header = HeaderValue::parse(content_type.as_bytes());
-        match header.and_then(|header| header.parameter("charset")) {
-            Ok(Some(label)) => Self::from_label(&String::from_utf8_lossy(&label)),
-            Ok(None) => CharsetLabel::Absent,
-            Err(_) => CharsetLabel::Unknown(content_type.to_owned()),
-        }
-    }
 
     /// The charset with this label.
     pub(super) fn from_label(label: &str) -> CharsetLabel {

@@ -33,6 +33,18 @@ pub(super) struct MultipartType {
     pub(super) charset: CharsetLabel,
 }
 
+impl Charset {
+    /// The `charset` parameter of a content type.
+    pub(super) fn from_content_type(content_type: &str) -> CharsetLabel {
+        let header = HeaderValue::parse(content_type.as_bytes());
+        match header.and_then(|header| header.parameter("charset")) {
+            Ok(Some(label)) => Self::from_label(&String::from_utf8_lossy(&label)),
+            Ok(None) => CharsetLabel::Absent,
+            Err(_) => CharsetLabel::Unknown(content_type.to_owned()),
+        }
+    }
+}
+
 impl MediaType {
     /// Parses the `Content-Type` header.
     ///

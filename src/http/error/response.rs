@@ -9,7 +9,7 @@ use actix_web::{
 };
 
 use super::{ApiError, body};
-use crate::http::response;
+use crate::http::response_headers;
 
 /// The `Retry-After` of [`ApiError::Overloaded`] and [`ApiError::StoreUnavailable`], in seconds.
 const RETRY_AFTER_SECONDS: &str = "1";
@@ -28,7 +28,7 @@ impl ResponseError for ApiError {
 
     fn error_response(&self) -> HttpResponse {
         let (exception, status) = self.row();
-        let mut response = response::with_default_headers(status);
+        let mut response = response_headers::with_default_headers(status);
         match self {
             Self::MethodNotAllowed { allow, .. } => {
                 response.insert_header((ALLOW, allow.as_str()));

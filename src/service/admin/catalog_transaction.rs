@@ -9,15 +9,14 @@ use uuid::Uuid;
 
 use super::{
     Actor, Admin, AdminContext, AdminError,
-    audit_log::{AuditAction, AuditRecord},
-    entries::entry_label,
+    entry_change::{EntryChange, entry_label},
 };
 use crate::{
     model::{
         CatalogChange, CatalogChangeResult, CatalogStep, EntryName, RetiredEntry, StoreError,
         StoredCatalog, StoredEntry, Timestamp,
     },
-    service::{catalog::retired_ttl, options::Options},
+    service::catalog::retired_ttl,
 };
 
 /// Maximum number of attempts of a change that conflicts with others.
@@ -28,68 +27,12 @@ const APPLY_TIMEOUT: Duration = Duration::from_secs(2);
 const MAX_ENTRIES: usize = 10_000;
 const MAX_CATALOG_BYTES: usize = 32 * 1024 * 1024;
 
-/// The change of one entry.
-pub(super) struct EntryChange {
-    name: EntryName,
-    before: Option<Options>,
-    /// `None` deletes it.
-    after: Option<Options>,
-    /// Whether the entry was lost by the store.
-    is_restored: bool,
-}
-
 /// A validated change.
 pub(super) struct ValidatedChange {
     /// The version after the change.
     new_version: String,
     time: Timestamp,
     steps: Vec<CatalogStep>,
-}
-
-impl EntryChange {
-    pub(super) fn put(name: EntryName, before: Option<Options>, after: Options) -> Self {
-        Self {
-            name,
-            before,
-            after: Some(after),
-            is_restored: false,
-        }
-    }
-
-    /// Like [`EntryChange::put`], for an entry that the store lost.
-    pub(super) fn restore(name: EntryName, before: Option<Options>, after: Options) -> Self {
-        Self {
-            is_restored: true,
-            ..Self::put(name, before, after)
-        }
-    }
-
-    pub(super) fn delete(name: EntryName, before: Option<Options>) -> Self {
-        Self {
-            name,
-            before,
-            after: None,
-            is_restored: false,
-        }
-    }
-
-    fn event(&self, by: &Actor, at: Timestamp) -> AuditRecord {
-        let action = match (&self.before, &self.after) {
-            (_, None) => AuditAction::Delete,
-            (_, Some(_)) if self.is_restored => AuditAction::Restore,
-            (None, Some(_)) => AuditAction::Create,
-            (Some(_), Some(_)) => AuditAction::Replace,
-        };
-        let (before, after) = (self.before.as_ref(), self.after.as_ref());
-        let event = AuditRecord::new(
-            by,
-            at,
-            action,
-            super::table_label(self.name.0),
-            &self.name.1,
-        );
-        event.with_states(before, after)
-    }
 }
 
 impl Admin {

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{Actor, Admin, AdminError, catalog_transaction::EntryChange, table_label};
+use super::{
+    Actor, Admin, AdminError,
+    entry_change::{EntryChange, entry_label},
+};
 use crate::{
     model::{EntryName, StoredCatalog, StoredEntry, Table},
     service::{
@@ -246,11 +249,6 @@ fn file_entry(name: &EntryName, options: &Options) -> CatalogEntry {
         options: options::redact(options),
         problem: None,
     }
-}
-
-/// The kind and name of an entry, for messages.
-pub(super) fn entry_label((table, name): &EntryName) -> String {
-    format!("{} {name:?}", table_label(*table))
 }
 
 /// The received options with redacted secrets replaced by the stored ones.

@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Actor, Admin, AdminError, Precondition, catalog_transaction::EntryChange,
-    entries::restore_secrets,
+    Actor, Admin, AdminError, Precondition, entries::restore_secrets, entry_change::EntryChange,
 };
 use crate::{
     model::{EntryName, StoreError, StoredCatalog},

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use gethostname::gethostname;
-use serde::{Deserialize, Serialize};
 use tokio::time::{self, timeout};
 use tracing::debug;
 use uuid::Uuid;
 
 use super::{
     Admin, AdminError, StoreStatus,
+    replica::Replica,
     replica_stats::{ReplicaStats, StatsSampler},
 };
 use crate::{service::CurrentCatalog, settings::VERSION, store::ReplicaStore};
@@ -20,31 +20,6 @@ const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(5);
 const INITIAL_HEARTBEAT_DELAY: Duration = Duration::from_secs(1);
 /// How long a replica waits for its deregistration at shutdown.
 const DEREGISTER_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// A replica as the admin API returns it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Replica {
-    /// The id of the process.
-    pub id: String,
-    /// The version of the program.
-    pub version: String,
-    /// The host name, which distinguishes replicas in containers that all listen on the same address. Empty for
-    /// replicas of older versions.
-    #[serde(default)]
-    pub host: String,
-    /// The listen address.
-    pub address: String,
-    /// The private listen address.
-    pub private_address: Option<String>,
-    /// The start time, in ISO 8601.
-    #[serde(default)]
-    pub started_at: String,
-    /// The version of the stored catalog that is in effect on it; absent while unknown.
-    pub catalog_version: Option<String>,
-    /// Its statistics.
-    #[serde(flatten)]
-    pub stats: ReplicaStats,
-}
 
 impl Replica {
     /// The replica of this process.

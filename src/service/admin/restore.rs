@@ -1,8 +1,6 @@
 //! Restores catalog entries that the store lost, from the memory of this replica.
 
-use super::{
-    Actor, Admin, AdminError, ImportReport, Precondition, catalog_transaction::EntryChange,
-};
+use super::{Actor, Admin, AdminError, ImportReport, Precondition, entry_change::EntryChange};
 use crate::{
     model::{EntryName, StoredCatalog, Timestamp},
     service::catalog::parse_stored_options,

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Admin, AdminError, bookings::MostUsedGroups, replicas::Replica};
+use super::{Admin, AdminError, bookings::MostUsedGroups, replica::Replica};
 use crate::{
     model::{
         StoreError, Timestamp,

@@ -1,6 +1,7 @@
 //! Parsing and validation of catalogs.
 
 use super::*;
+use crate::service::phone_numbers::PhoneNumbers;
 
 fn context(max_ttl_seconds: u64) -> CatalogContext {
     CatalogContext {

@@ -40,8 +40,6 @@ pub(in crate::service) const DEFAULT_CODE_LENGTH: u64 = 6;
 /// The allocation strategies of resource groups.
 pub(in crate::service) const ALLOCATION_STRATEGIES: [&str; 4] =
     ["RANDOM", "ROUND_ROBIN", "CLUSTER", "LOCAL"];
-/// The maximum length of an access number in bytes.
-pub const MAX_NUMBER_BYTES: usize = 64;
 
 const ALL_KINDS: &[ServiceKind] = &[
     Store,

@@ -8,17 +8,13 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use futures_util::future::BoxFuture;
-use redis::{Cmd, FromRedisValue, aio::MultiplexedConnection};
-use tokio::{
-    sync::Notify,
-    time::{Instant, timeout},
-};
+use tokio::time::{Instant, timeout};
 use tracing::{debug, info, warn};
 
+use self::check::{Check, CheckOutcome, CheckTarget};
 use super::{
     RedisStore,
-    connection::{Node, store_error},
+    connection::{COMMAND_DENIED, Node},
 };
 use crate::{
     model::{
@@ -28,6 +24,7 @@ use crate::{
     telemetry::metrics::RedisMetrics,
 };
 
+mod check;
 mod notifications;
 mod rights;
 mod server;
@@ -47,17 +44,6 @@ const POLL_INTERVAL: Duration = Duration::from_secs(1);
 const DENIED_RECHECK_DELAY: Duration = Duration::from_secs(2);
 /// The timeout of all checks of one server.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// Notified when Redis has denied a command to any worker of this process.
-static COMMAND_DENIED: Notify = Notify::const_new();
-
-/// A check.
-struct Check {
-    name: &'static str,
-    /// The action to take if it fails.
-    action: &'static str,
-    run: for<'a> fn(&'a mut CheckTarget<'_>) -> BoxFuture<'a, Result<CheckOutcome, StoreError>>,
-}
 
 /// All checks, in display order.
 const CHECKS: [Check; 8] = [
@@ -107,98 +93,6 @@ const CHECKS: [Check; 8] = [
         run: |target| Box::pin(server::clock(target)),
     },
 ];
-
-/// The result of a check.
-struct CheckOutcome {
-    result: CheckResult,
-    detail: String,
-    is_blocking: bool,
-}
-
-impl CheckOutcome {
-    fn new(passed: bool, detail: impl Into<String>) -> Self {
-        let result = if passed {
-            CheckResult::Pass
-        } else {
-            CheckResult::Fail
-        };
-        Self {
-            result,
-            detail: detail.into(),
-            is_blocking: false,
-        }
-    }
-
-    fn unknown(denied: &str) -> Self {
-        Self {
-            result: CheckResult::Unknown,
-            detail: format!("Redis does not permit {denied}"),
-            is_blocking: false,
-        }
-    }
-}
-
-/// The target of the checks: one server.
-struct CheckTarget<'a> {
-    store: &'a RedisStore,
-    node: &'a Node,
-    connection: MultiplexedConnection,
-    /// The server's description of itself, once it has been queried.
-    server_info: Option<server::ServerInfo>,
-}
-
-impl<'a> CheckTarget<'a> {
-    async fn new(store: &'a RedisStore, node: &'a Node) -> Result<Self, StoreError> {
-        Ok(Self {
-            store,
-            node,
-            connection: node.dedicated_connection().await?,
-            server_info: None,
-        })
-    }
-
-    /// Sends a command; `None` if the server rejects it.
-    ///
-    /// # Errors
-    /// If the server is unreachable.
-    async fn query<T: FromRedisValue>(&mut self, command: &Cmd) -> Result<Option<T>, StoreError> {
-        let reply = command.query_async(&mut self.connection).await;
-        match reply.map_err(|error| store_error(&error)) {
-            Ok(value) => Ok(Some(value)),
-            Err(error @ StoreError::Unknown(_)) => Err(error),
-            Err(_rejected) => Ok(None),
-        }
-    }
-
-    /// Runs the given checks.
-    async fn run(
-        &mut self,
-        checks: impl Iterator<Item = &Check>,
-    ) -> Result<Vec<CheckRow>, StoreError> {
-        let mut rows = Vec::with_capacity(CHECKS.len());
-        for Check { name, action, run } in checks {
-            let CheckOutcome {
-                result,
-                detail,
-                is_blocking,
-            } = run(self).await?;
-            rows.push(CheckRow {
-                server: self.node.name(),
-                check: name,
-                result,
-                detail,
-                action,
-                is_blocking,
-            });
-        }
-        Ok(rows)
-    }
-}
-
-/// Requests a new check of the rights, because Redis has denied a command.
-pub(super) fn request_recheck() {
-    COMMAND_DENIED.notify_one();
-}
 
 /// The state of the checks of one server.
 struct ServerState {

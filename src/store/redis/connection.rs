@@ -36,7 +36,10 @@ use self::{
     multiplexed::Durability,
     topology::Topology,
 };
-pub(super) use self::{errors::store_error, node::Node};
+pub(super) use self::{
+    errors::{COMMAND_DENIED, store_error},
+    node::Node,
+};
 use crate::{
     model::{StoreError, Timestamp},
     settings,

@@ -28,7 +28,7 @@ impl Source {
 
     /// The lines of code with their numbers, without comments and without the tests at the end of the
     /// file.
-    fn code_lines(&self) -> impl Iterator<Item = (usize, &str)> {
+    pub(super) fn code_lines(&self) -> impl Iterator<Item = (usize, &str)> {
         let lines = self.text.lines().enumerate();
         let lines = lines.take_while(|(_, line)| line.trim() != "#[cfg(test)]");
         let lines = lines.map(|(index, line)| (index + 1, line.trim()));

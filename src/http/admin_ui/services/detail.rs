@@ -3,13 +3,13 @@
 
 use actix_web::{
     HttpRequest, ResponseError,
-    http::StatusCode,
     web::{Data, Payload},
 };
 use askama::Template;
 
 use super::{
-    SERVICES_PATH, downloads, service_url,
+    downloads,
+    not_found::{SERVICES_PATH, service_not_found_page, service_url},
     storage::{StoragePage, StoredValue},
 };
 use crate::{
@@ -45,15 +45,6 @@ struct ServiceDetail {
     ttl: String,
     /// Maximum TTL in seconds.
     max_ttl_seconds: u64,
-}
-
-#[derive(Template)]
-#[template(path = "service_not_found.html")]
-struct ServiceNotFoundPage<'a> {
-    layout: Layout,
-    id: &'a ServiceId,
-    /// Whether all services were searched for the prefix.
-    complete: bool,
 }
 
 impl ServiceDetail {
@@ -185,20 +176,4 @@ pub(super) fn service_error_page(
         return Err(error.into());
     }
     service_not_found_page(session, id, true)
-}
-
-/// The page for an id without an active service. `complete` is false if the search by prefix did not cover all
-/// services.
-pub(super) fn service_not_found_page(
-    session: &SignedIn,
-    id: &ServiceId,
-    complete: bool,
-) -> PageResult {
-    let layout = Layout::new(session, "active-services", "Service not found");
-    let page = ServiceNotFoundPage {
-        layout,
-        id,
-        complete,
-    };
-    render(StatusCode::NOT_FOUND, &page)
 }

@@ -10,7 +10,7 @@ use redis::{Cmd, Value, aio::ConnectionLike, cmd};
 use uuid::Uuid;
 
 use super::{CheckOutcome, CheckTarget};
-use crate::{model::StoreError, settings::RedisMode};
+use crate::{model::StoreError, settings::RedisMode, store::redis::connection::store_error};
 
 /// When a right is required.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -275,7 +275,7 @@ async fn send_commands(
         .connection
         .req_packed_commands(&pipeline, 0, count)
         .await;
-    let replies = replies.map_err(|error| super::store_error(&error))?;
+    let replies = replies.map_err(|error| store_error(&error))?;
     let denied = |reply: Value| match reply.extract_error() {
         Ok(Value::BulkString(text)) => parse_denial(&String::from_utf8_lossy(&text)),
         Ok(Value::SimpleString(text)) => parse_denial(&text),

@@ -4,22 +4,13 @@ use std::collections::HashMap;
 
 use redis::{Value, cmd, from_redis_value_ref};
 
-use super::{CheckOutcome, CheckTarget};
+use super::{CheckOutcome, CheckTarget, check::ServerInfo};
 use crate::{model::StoreError, settings::RedisMode, store::WallClock};
 
 /// The minimum version of Redis that has all commands: major and minor.
 const MIN_VERSION: (u64, u64) = (6, 2);
 /// The maximum clock skew in milliseconds.
 const MAX_SKEW_MS: i64 = 1_000;
-
-/// The server's description of itself.
-#[derive(Debug, Clone, Default)]
-pub(super) struct ServerInfo {
-    server: Option<String>,
-    version: Option<String>,
-    mode: Option<String>,
-    role: Option<String>,
-}
 
 /// Reads [`ServerInfo`] with `HELLO`, which some servers permit that deny `INFO`, otherwise with `INFO`.
 async fn server_info(target: &mut CheckTarget<'_>) -> Result<ServerInfo, StoreError> {

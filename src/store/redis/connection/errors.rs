@@ -2,11 +2,15 @@
 
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
+use tokio::sync::Notify;
+
 use crate::{
     model::{StoreError, readiness::Reason},
-    store::redis::checks::request_recheck,
     tls_errors::with_advice,
 };
+
+/// Notified when Redis has denied a command to any worker of this process.
+pub(in crate::store::redis) static COMMAND_DENIED: Notify = Notify::const_new();
 
 /// Error codes, also within the text of a transaction or script error, after which Redis may recover by
 /// itself.
@@ -134,7 +138,7 @@ pub(in crate::store::redis) fn store_error(error: &RedisError) -> StoreError {
     let text = with_advice(error.to_string());
     match error.kind() {
         _ if is_denied(&text) => {
-            request_recheck();
+            COMMAND_DENIED.notify_one();
             StoreError::Denied(text)
         }
         _ if text.contains("OOM") => StoreError::Full(text),

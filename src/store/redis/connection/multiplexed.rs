@@ -6,24 +6,17 @@
 //! reconnects as soon as a request or a check fails, and retries while the server is unreachable.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
+    sync::{Arc, atomic::Ordering::Relaxed},
     time::Duration,
 };
 
 use redis::{Cmd, ConnectionAddr, Pipeline, RedisError, RedisResult, Value};
-use tokio::{
-    sync::{Mutex, watch},
-    task::JoinHandle,
-    time,
-};
+use tokio::{sync::watch, task::JoinHandle, time};
 
+use self::state::{Connected, ConnectionState};
 use super::{
     clock::ServerClock,
     connector::{Connector, load_scripts},
-    driver::DrivenConnection,
     errors::{is_lost, is_noscript, is_readonly_replica, store_error},
     request::{Exchange, Request, exchange},
 };
@@ -35,44 +28,13 @@ const MAX_CLOSED_CONNECTIONS: usize = 3;
 const MIN_REPLICA_CONNECTION_AGE: Duration = Duration::from_secs(1);
 
 mod reconnect;
-
-/// The state of a connection.
-enum ConnectionState {
-    Connecting,
-    Up(Connected),
-    Failed(Finding),
-}
-
-#[derive(Clone)]
-struct Connected {
-    driven: DrivenConnection,
-    /// Distinguishes this connection from earlier and later ones.
-    generation: u64,
-    opened_at: time::Instant,
-    barrier: Arc<ReplicationBarrier>,
-}
-
-impl Connected {
-    /// Whether it is newer than the generation `after` and not known to be closed.
-    fn is_usable(&self, after: u64) -> bool {
-        self.generation > after && !self.driven.is_closed()
-    }
-}
+mod state;
 
 /// Whether a change must only be executed, or also be acknowledged by the configured number of replicas.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Durability {
     Local,
     Replicated,
-}
-
-/// Tracks the changes over one connection and their replication. One `WAIT` covers all changes before
-/// it, so of several concurrent callers only one sends it.
-#[derive(Default)]
-struct ReplicationBarrier {
-    writes: AtomicU64,
-    /// The last change that a `WAIT` covered, and whether enough replicas acknowledged it.
-    last_wait: Mutex<(u64, bool)>,
 }
 
 /// A multiplexed connection that a task on the runtime of its creator keeps open.

@@ -1,0 +1,42 @@
+//! The page for an id without an active service, and the URLs of the pages of services.
+
+use actix_web::http::StatusCode;
+use askama::Template;
+
+use crate::{
+    http::admin_ui::{Layout, PageResult, page_url, render, session_middleware::SignedIn},
+    model::ServiceId,
+};
+
+/// The path of the list; the page of a service is below it.
+pub(super) const SERVICES_PATH: &str = "/genesys/1/admin/ui/active-services";
+
+/// The URL of the page of a service.
+pub(super) fn service_url(id: &ServiceId) -> String {
+    page_url(&["active-services", id.as_str()])
+}
+
+#[derive(Template)]
+#[template(path = "service_not_found.html")]
+struct ServiceNotFoundPage<'a> {
+    layout: Layout,
+    id: &'a ServiceId,
+    /// Whether all services were searched for the prefix.
+    complete: bool,
+}
+
+/// The page for an id without an active service. `complete` is false if the search by prefix did not cover all
+/// services.
+pub(super) fn service_not_found_page(
+    session: &SignedIn,
+    id: &ServiceId,
+    complete: bool,
+) -> PageResult {
+    let layout = Layout::new(session, "active-services", "Service not found");
+    let page = ServiceNotFoundPage {
+        layout,
+        id,
+        complete,
+    };
+    render(StatusCode::NOT_FOUND, &page)
+}

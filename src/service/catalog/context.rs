@@ -1,0 +1,27 @@
+//! What parsing a catalog depends on.
+
+use std::{fmt, sync::Arc};
+
+use crate::{service::phone_numbers::PhoneNumbers, settings::Credentials};
+
+/// The lookup of variables for `${NAME}`.
+pub type Variables = dyn Fn(&str) -> Option<String> + Send + Sync;
+
+/// The settings that parsing a catalog depends on.
+#[derive(Clone)]
+pub struct CatalogContext {
+    /// The maximum TTL of services in seconds.
+    pub max_ttl_seconds: u64,
+    /// The rules for phone numbers.
+    pub phone_numbers: PhoneNumbers,
+    /// The default credentials of services.
+    pub default_credentials: Credentials,
+    /// The variables for `${NAME}` in values of `_header.` options.
+    pub variables: Arc<Variables>,
+}
+
+impl fmt::Debug for CatalogContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CatalogContext")
+    }
+}
