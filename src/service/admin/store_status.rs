@@ -162,6 +162,7 @@ fn outage_start(status: &Status) -> Option<Timestamp> {
                 | Reason::Starting
                 | Reason::RightsIncomplete
                 | Reason::SentinelsUnreachable
+                | Reason::Overloaded
                 | Reason::StoreFull
         )
     };
