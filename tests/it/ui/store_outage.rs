@@ -63,7 +63,7 @@ async fn pages_show_cached_data_and_the_outage() {
     assert_eq!(status, 503, "{readyz}");
     let since = readyz["since"].as_str().unwrap();
     let overview = session.page("").await;
-    let shown = all_between(&overview, "unavailable", "</time>");
+    let shown = all_between(&overview, "Redis unavailable", "</time>");
     assert!(shown.len() >= 2, "{overview}");
     for part in shown {
         assert!(
