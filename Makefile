@@ -5,13 +5,14 @@
 run:
 	cargo run --release
 
-# The quick check while working: formatting, clippy, unit tests, and the APIs on the embedded store and one Redis.
+# The quick check while working: formatting, clippy, unit tests, the checks of structure, and the APIs on the embedded
+# store and one Redis.
 check:
 	@.ci/install redis-server
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo test --locked --lib --quiet
-	cargo test --locked --test it --quiet -- api:: code:: --skip on_cluster
+	cargo test --locked --test it --quiet -- api:: code:: --skip on_cluster --skip on_sentinel
 
 # Formatting, lints, docs, deployment files and the OpenAPI description, with warnings as errors, then all tests.
 # Needs redis-server, promtool (prometheus), python3, curl, openssl, chromium and chromedriver. Installs those that are

@@ -1,6 +1,7 @@
 //! Telemetry: the log, metrics and traces of the process.
 //!
-//! All layers may use this module; it uses only `settings`.
+//! All layers may use this module; it uses no layer, only `settings`, `model`, `memory_budget` and
+//! `http_client`.
 
 use tracing::{info, warn};
 
