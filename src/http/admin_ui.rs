@@ -6,11 +6,8 @@
 //! request forgery. The data on the pages is untrusted: templates escape it, and the `Content-Security-Policy` allows
 //! only the scripts of this module.
 
-use std::sync::LazyLock;
-
 use actix_web::{
     HttpResponse,
-    dev::ResourceDef,
     http::Method,
     web::{get, post},
 };
@@ -24,6 +21,7 @@ mod catalog_entries;
 mod catalog_entry_draft;
 mod catalog_entry_form;
 mod catalog_tables;
+mod event_stream;
 mod form;
 mod form_values;
 mod format;
@@ -33,10 +31,13 @@ mod layout;
 mod links;
 mod overview;
 mod page;
+mod redirect_targets;
 mod restore;
 mod services;
+mod session_cookie;
 pub(super) mod session_middleware;
 mod sign_in;
+mod signed_in;
 mod try_it;
 
 pub(super) use self::{overview::events::OverviewCache, page::PageError};
@@ -66,9 +67,9 @@ pub(super) fn stream_routes() -> [Endpoint; 1] {
         .method(Method::GET, get().to(overview::events::stream_overview))]
 }
 
-/// Pages that need a session.
+/// Pages that need a session. Registers them as targets of redirects.
 pub(super) fn routes() -> [Endpoint; 22] {
-    [
+    let pages = [
         route("/genesys/1/admin/ui").get(overview::show_overview),
         entry_list_endpoint("/genesys/1/admin/ui/services"),
         entry_endpoint("/genesys/1/admin/ui/services/{name}"),
@@ -99,7 +100,9 @@ pub(super) fn routes() -> [Endpoint; 22] {
         route("/genesys/1/admin/ui/audit-log").get(audit_log::show_audit_log),
         route("/genesys/1/admin/ui/sign-out").method(Method::POST, post().to(sign_in::sign_out)),
         route("/genesys/1/admin/ui/{path:.*}"),
-    ]
+    ];
+    redirect_targets::register(&pages);
+    pages
 }
 
 fn entry_list_endpoint(path: &'static str) -> Endpoint {
@@ -121,21 +124,6 @@ fn new_entry_endpoint(path: &'static str) -> Endpoint {
         .get(catalog_entries::show_new_entry)
         .method(Method::POST, post().to(catalog_entries::create_entry))
 }
-
-/// Whether the path is a page that can be the target of a redirect.
-fn is_navigable(path: &str) -> bool {
-    let mut pages = PAGE_ROUTES.iter();
-    let page = pages.find(|(pattern, _)| pattern.is_match(path));
-    page.is_some_and(|(_, allows_get)| *allows_get)
-}
-
-/// The path patterns of [`routes`], and whether they allow GET. A static, because compiling a pattern is expensive and
-/// leaks the names of its segments.
-static PAGE_ROUTES: LazyLock<Vec<(ResourceDef, bool)>> = LazyLock::new(|| {
-    let allows_get = |page: &Endpoint| page.allowed_methods.contains(&Method::GET);
-    let pattern = |page: Endpoint| (ResourceDef::new(page.name), allows_get(&page));
-    routes().into_iter().map(pattern).collect()
-});
 
 /// `GET /genesys/1/admin`
 async fn redirect_home() -> HttpResponse {

@@ -3,7 +3,7 @@
 use actix_web::web::Data;
 use askama::Template;
 
-use super::{Layout, PageResult, ok_page, session_middleware::SignedIn};
+use super::{Layout, PageResult, ok_page, signed_in::SignedIn};
 use crate::http::{Document, openapi::lookup::DocumentedOperation};
 
 #[derive(Template)]

@@ -4,9 +4,7 @@ use actix_web::{HttpRequest, web::Data};
 use askama::Template;
 use serde_json::Value;
 
-use super::{
-    Layout, PageResult, format, ok_page, page_url, percent_encode, session_middleware::SignedIn,
-};
+use super::{Layout, PageResult, format, ok_page, page_url, percent_encode, signed_in::SignedIn};
 use crate::{
     http::{
         AppState,

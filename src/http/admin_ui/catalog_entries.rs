@@ -16,7 +16,7 @@ use super::{
     form::Form,
     form_values::FormValues,
     groups, ok_page, page_url, redirect_see_other, render,
-    session_middleware::SignedIn,
+    signed_in::SignedIn,
 };
 use crate::{
     http::{AppState, admin_api, body, path},

@@ -8,7 +8,7 @@ use super::{
     catalog_tables::{menu_section, new_entry_title, table_path},
     form_values::FormValues,
     page_url, redirect_see_other, render,
-    session_middleware::SignedIn,
+    signed_in::SignedIn,
 };
 use crate::{
     http::{ApiError, AppState, admin_api},

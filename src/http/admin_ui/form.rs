@@ -2,7 +2,7 @@
 
 use actix_web::{HttpRequest, web::Payload};
 
-use super::{PageError, session_middleware::SignedIn};
+use super::{PageError, signed_in::SignedIn};
 use crate::{
     http::{
         ApiError, AppState,

@@ -8,9 +8,7 @@ use actix_web::{
     web::{Data, Payload},
 };
 
-use super::{
-    PageError, PageResult, form::Form, page_url, redirect_see_other, session_middleware::SignedIn,
-};
+use super::{PageError, PageResult, form::Form, page_url, redirect_see_other, signed_in::SignedIn};
 use crate::{
     http::{ApiError, AppState, admin_api, body, path},
     model::{ListedBooking, PoolUsage, Table, Timestamp},

@@ -14,7 +14,7 @@ use askama::Template;
 use self::submitted::SubmittedImport;
 use super::{
     Layout, PageResult, flash_message, form::Form, ok_page, page_url, redirect_see_other, render,
-    session_middleware::SignedIn,
+    signed_in::SignedIn,
 };
 use crate::{
     http::{ApiError, AppState, admin_api, body},

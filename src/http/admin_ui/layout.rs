@@ -1,6 +1,6 @@
 //! The layout of all pages.
 
-use super::session_middleware::SignedIn;
+use super::signed_in::SignedIn;
 use crate::{http::health, model::readiness::Status, service::StoreOutage, settings::VERSION};
 
 /// The menu: section, path below the console, label.

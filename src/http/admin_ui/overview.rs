@@ -5,7 +5,7 @@ use std::time::Duration;
 use actix_web::web::Data;
 use askama::Template;
 
-use super::{Layout, PageResult, ok_page, session_middleware::SignedIn};
+use super::{Layout, PageResult, ok_page, signed_in::SignedIn};
 use crate::{
     http::{ApiError, AppState, admin_api},
     model::Timestamp,

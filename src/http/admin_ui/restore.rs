@@ -5,7 +5,7 @@ use actix_web::{
     web::{Data, Payload},
 };
 
-use super::{PageResult, form::Form, page_url, redirect_see_other, session_middleware::SignedIn};
+use super::{PageResult, form::Form, page_url, redirect_see_other, signed_in::SignedIn};
 use crate::{
     http::{AppState, admin_api},
     service::Precondition,

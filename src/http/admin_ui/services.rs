@@ -5,8 +5,7 @@ use askama::Template;
 
 use self::not_found::{service_not_found_page, service_url};
 use super::{
-    Layout, PageResult, flash_message, format, ok_page, redirect_see_other,
-    session_middleware::SignedIn,
+    Layout, PageResult, flash_message, format, ok_page, redirect_see_other, signed_in::SignedIn,
 };
 use crate::{
     http::{ApiError, AppState, admin_api, body},

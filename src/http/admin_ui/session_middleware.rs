@@ -1,11 +1,11 @@
 //! Middleware of the console: session check, redirect to the sign-in page, security headers.
 
-use std::{future::Ready, ops::Deref, rc::Rc, sync::LazyLock};
+use std::sync::LazyLock;
 
 use actix_web::{
-    Error, FromRequest, HttpMessage, HttpRequest, HttpResponse,
+    Error, HttpMessage, HttpRequest, HttpResponse,
     body::{BoxBody, EitherBody, MessageBody},
-    dev::{Payload, ServiceRequest, ServiceResponse},
+    dev::{ServiceRequest, ServiceResponse},
     http::{
         Method,
         header::{
@@ -19,14 +19,13 @@ use actix_web::{
 
 use askama::Template;
 
-use super::{Layout, PageError, assets, overview, redirect_see_other, sign_in};
-use crate::{
-    http::{
-        ApiError, AppState, admin_api, health,
-        middleware::{csrf::check_site, real_ip::client_address, security_headers},
-    },
-    model::readiness::Status,
-    service::{Actor, AdminSession},
+use super::{
+    Layout, PageError, assets, event_stream::session_expired_response, redirect_see_other,
+    redirect_targets::sign_in_url, session_cookie::session_token, signed_in::SignedIn,
+};
+use crate::http::{
+    ApiError, AppState, admin_api, health,
+    middleware::{csrf::check_site, security_headers},
 };
 
 /// Allows only resources of this origin, and no embedding in frames. Clients can store arbitrary files at this origin, so
@@ -41,50 +40,6 @@ static PAGE_CSP: LazyLock<HeaderValue> = LazyLock::new(|| {
     let deny_all = HeaderValue::from_static("default-src 'none'");
     HeaderValue::try_from(policy).unwrap_or(deny_all)
 });
-
-/// The admin session of a request.
-#[derive(Clone)]
-pub(super) struct SignedIn {
-    session: Rc<AdminSession>,
-    /// The readiness of this replica, while the store is unavailable.
-    readiness: Option<Rc<Status>>,
-}
-
-impl Deref for SignedIn {
-    type Target = AdminSession;
-
-    fn deref(&self) -> &AdminSession {
-        &self.session
-    }
-}
-
-impl SignedIn {
-    /// The readiness of this replica, while the store is unavailable.
-    pub(super) fn readiness(&self) -> Option<&Status> {
-        self.readiness.as_deref()
-    }
-
-    /// The actor of a change, for the audit log.
-    pub(super) fn actor(&self, state: &AppState, request: &HttpRequest) -> Actor {
-        Actor {
-            name: self.session.operator.clone(),
-            address: client_address(request, &state.trusted_proxies),
-        }
-    }
-}
-
-impl FromRequest for SignedIn {
-    type Error = PageError;
-    type Future = Ready<Result<Self, PageError>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let session = request.extensions().get::<Self>().cloned();
-        std::future::ready(session.ok_or_else(|| {
-            tracing::error!("console page without session middleware");
-            ApiError::Internal.into()
-        }))
-    }
-}
 
 /// Requires a session; redirects to the sign-in page without one.
 pub(in crate::http) async fn require_session<B: MessageBody>(
@@ -106,10 +61,7 @@ pub(in crate::http) async fn require_stream_session<B: MessageBody>(
         return public_page(request, next).await;
     }
     let session = load_session(request.request(), SessionRefresh::Peek).await;
-    run_with_session(request, next, session, |_| {
-        overview::events::session_expired_response()
-    })
-    .await
+    run_with_session(request, next, session, |_| session_expired_response()).await
 }
 
 async fn run_with_session<B: MessageBody>(
@@ -180,7 +132,7 @@ async fn load_session(
     refresh: SessionRefresh,
 ) -> Result<Option<SignedIn>, PageError> {
     check_site(request)?;
-    let Some(token) = sign_in::session_token(request) else {
+    let Some(token) = session_token(request) else {
         return Ok(None);
     };
     let state = request
@@ -195,19 +147,16 @@ async fn load_session(
         return Ok(None);
     };
     let readiness = match session.outage {
-        Some(_) => Some(Rc::new(health::readiness_within_timeout(state).await)),
+        Some(_) => Some(health::readiness_within_timeout(state).await),
         None => None,
     };
-    Ok(Some(SignedIn {
-        session: Rc::new(session),
-        readiness,
-    }))
+    Ok(Some(SignedIn::new(session, readiness)))
 }
 
 /// The response without a session: a redirect for GET and HEAD, an error for a submitted form.
 fn redirect_to_sign_in(request: &HttpRequest) -> HttpResponse {
     if matches!(*request.method(), Method::GET | Method::HEAD) {
-        return redirect_see_other(&sign_in::sign_in_url(request.uri()));
+        return redirect_see_other(&sign_in_url(request.uri()));
     }
     HttpResponse::from_error(PageError::from(ApiError::Forbidden(
         "your session has expired; no changes were made. Sign in and submit the form again",

@@ -2,25 +2,25 @@
 
 use actix_web::{
     HttpRequest, HttpResponse, ResponseError,
-    cookie::{Cookie, SameSite},
-    http::{Uri, header::SET_COOKIE},
+    http::header::SET_COOKIE,
     web::{Data, Payload},
 };
 use askama::Template;
 use secrecy::ExposeSecret;
 
 use super::{
-    HOME, Layout, PageError, PageResult, copy_error_headers, form::Form, is_navigable, ok_page,
-    percent_encode, redirect_see_other, render, session_middleware::SignedIn,
+    HOME, Layout, PageError, PageResult, copy_error_headers,
+    form::Form,
+    ok_page, redirect_see_other,
+    redirect_targets::{SIGN_IN_PATH, is_safe_redirect},
+    render,
+    session_cookie::{session_cookie, session_token},
+    signed_in::SignedIn,
 };
 use crate::{
     http::{ApiError, AppState, admin_api, body, middleware::real_ip::client_address},
     service::BasicCredentials,
 };
-
-/// The session cookie.
-const SESSION_COOKIE: &str = "switchboard_session";
-const SIGN_IN_PATH: &str = "/genesys/1/admin/ui/sign-in";
 
 #[derive(Template)]
 #[template(path = "sign_in.html")]
@@ -29,22 +29,6 @@ struct SignInPage {
     to: String,
     name: String,
     problem: String,
-}
-
-/// The URL of the sign-in page, with a redirect back to `page` if that is allowed.
-pub(super) fn sign_in_url(page: &Uri) -> String {
-    let page = page.path_and_query().map_or(HOME, |page| page.as_str());
-    if is_safe_redirect(page) {
-        format!("{SIGN_IN_PATH}?to={}", percent_encode(page))
-    } else {
-        SIGN_IN_PATH.to_owned()
-    }
-}
-
-/// The session token in the cookie.
-pub(super) fn session_token(request: &HttpRequest) -> Option<String> {
-    let cookie = request.cookie(SESSION_COOKIE)?;
-    Some(cookie.value().to_owned())
 }
 
 /// `GET /genesys/1/admin/ui/sign-in`
@@ -119,62 +103,8 @@ fn sign_in_failed_page(error: &ApiError, name: String, to: String) -> PageResult
     Ok(response)
 }
 
-/// The session cookie: limited to the console, `HttpOnly`, and `SameSite=Lax` so that forms and scripts of other sites
-/// do not send it.
-fn session_cookie<'a>(request: &HttpRequest, token: &'a str) -> Cookie<'a> {
-    let proxied = request.headers().get("x-forwarded-proto");
-    let encrypted =
-        request.app_config().secure() || proxied.is_some_and(|scheme| scheme == "https");
-    Cookie::build(SESSION_COOKIE, token)
-        .path(HOME)
-        .http_only(true)
-        .same_site(SameSite::Lax)
-        .secure(encrypted)
-        .finish()
-}
-
 fn add_cookie(response: &mut HttpResponse, cookie: &str) -> Result<(), PageError> {
     let value = cookie.parse().map_err(|_error| ApiError::Internal)?;
     response.headers_mut().insert(SET_COOKIE, value);
     Ok(())
-}
-
-/// Whether the target is a page of the console. Prevents open redirects.
-fn is_safe_redirect(target: &str) -> bool {
-    let plain = target
-        .bytes()
-        .all(|byte| byte.is_ascii_graphic() && byte != b'\\');
-    let path = target.split('?').next().unwrap_or_default();
-    let dots = path.to_ascii_lowercase().replace("%2e", ".");
-    let dots = dots.split('/').any(|part| matches!(part, "." | ".."));
-    plain && !dots && is_navigable(path)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sign_in_redirects_only_to_own_pages() {
-        for (target, expected) in [
-            ("/genesys/1/admin/ui", true),
-            ("/genesys/1/admin/ui/services/a%20b?x=1", true),
-            ("/genesys/1/admin/ui?x=../..", true),
-            ("/genesys/1/admin/ui/../../service/store", false),
-            ("/genesys/1/admin/ui/.%2E/x", false),
-            ("/genesys/1/admin/uix", false),
-            ("//elsewhere/genesys/1/admin/ui", false),
-            ("https://elsewhere/genesys/1/admin/ui", false),
-            ("/genesys/1/admin/ui/\\elsewhere", false),
-            ("/genesys/1/admin/ui\r\nSet-Cookie: a=b", false),
-            ("", false),
-            // Not pages: form targets and the event stream.
-            ("/genesys/1/admin/ui/sign-out", false),
-            ("/genesys/1/admin/ui/services/store/delete", false),
-            ("/genesys/1/admin/ui/overview/events", false),
-            ("/genesys/1/admin/ui/no/such/page", false),
-        ] {
-            assert_eq!(is_safe_redirect(target), expected, "{target:?}");
-        }
-    }
 }

@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, web::Data};
 use askama::Template;
 use utoipa::openapi::path::Parameter;
 
-use super::{Layout, PageResult, ok_page, session_middleware::SignedIn};
+use super::{Layout, PageResult, ok_page, signed_in::SignedIn};
 use crate::{
     http::{
         AppState, Document, admin_api, body,

@@ -7,8 +7,7 @@ use std::{
 };
 
 use actix_web::{
-    HttpRequest, HttpResponse, HttpResponseBuilder,
-    http::{StatusCode, header::CONTENT_TYPE},
+    HttpRequest,
     web::{Bytes, Data},
 };
 use askama::Template;
@@ -18,8 +17,11 @@ use tokio::{sync::Mutex, time};
 use super::OverviewData;
 use crate::http::{
     ApiError, AppState, admin_api,
-    admin_ui::{PageResult, sign_in},
-    response,
+    admin_ui::{
+        PageResult,
+        event_stream::{event_stream_response, format_event, session_expired_event},
+        session_cookie::session_token,
+    },
 };
 
 /// Interval of the live updates.
@@ -30,11 +32,6 @@ const MAX_UPDATES: usize = 60;
 const MAX_STREAMS: usize = 64;
 
 static OPEN_STREAMS: AtomicUsize = AtomicUsize::new(0);
-
-/// The content of a live page after its session has expired.
-#[derive(Template)]
-#[template(path = "session_expired.html")]
-struct SessionExpired;
 
 /// `GET /genesys/1/admin/ui/overview/events`: the live part of the page as server-sent events.
 pub(in crate::http::admin_ui) async fn stream_overview(
@@ -47,22 +44,8 @@ pub(in crate::http::admin_ui) async fn stream_overview(
         ),
         retry_after: 60,
     })?;
-    let token = sign_in::session_token(&request).unwrap_or_default();
+    let token = session_token(&request).unwrap_or_default();
     Ok(event_stream_response().streaming(overview_events(state, token, permit)))
-}
-
-/// The response to the stream request of a page whose session has expired.
-pub(in crate::http::admin_ui) fn session_expired_response() -> HttpResponse {
-    event_stream_response().body(session_expired_event())
-}
-
-fn event_stream_response() -> HttpResponseBuilder {
-    let mut response = response::with_default_headers(StatusCode::OK);
-    response
-        .insert_header((CONTENT_TYPE, "text/event-stream"))
-        // Disables response buffering in proxies.
-        .insert_header(("x-accel-buffering", "no"));
-    response
 }
 
 /// The last event, shared by all streams of a worker.
@@ -128,22 +111,4 @@ async fn is_session_expired(state: &AppState, token: &str) -> bool {
         return true;
     };
     matches!(admin.peek_session(token).await, Ok(None))
-}
-
-fn session_expired_event() -> Bytes {
-    format_event(
-        "session-expired",
-        &SessionExpired.render().unwrap_or_default(),
-    )
-}
-
-fn format_event(name: &str, html: &str) -> Bytes {
-    let mut event = format!("event: {name}\n");
-    for line in html.lines().filter(|line| !line.trim().is_empty()) {
-        event.push_str("data: ");
-        event.push_str(line);
-        event.push('\n');
-    }
-    event.push('\n');
-    Bytes::from(event)
 }

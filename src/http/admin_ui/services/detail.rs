@@ -17,7 +17,7 @@ use crate::{
         ApiError, AppState, admin_api,
         admin_ui::{
             Layout, PageResult, flash_message, form::Form, format, ok_page, redirect_see_other,
-            render, session_middleware::SignedIn,
+            render, signed_in::SignedIn,
         },
         body, path,
     },

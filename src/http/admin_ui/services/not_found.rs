@@ -4,7 +4,7 @@ use actix_web::http::StatusCode;
 use askama::Template;
 
 use crate::{
-    http::admin_ui::{Layout, PageResult, page_url, render, session_middleware::SignedIn},
+    http::admin_ui::{Layout, PageResult, page_url, render, signed_in::SignedIn},
     model::ServiceId,
 };
 

@@ -1,0 +1,82 @@
+//! The URL of the sign-in page, and the pages that it can redirect to.
+
+use std::sync::OnceLock;
+
+use actix_web::{
+    dev::ResourceDef,
+    http::{Method, Uri},
+};
+
+use super::{HOME, percent_encode};
+use crate::http::endpoint::Endpoint;
+
+pub(super) const SIGN_IN_PATH: &str = "/genesys/1/admin/ui/sign-in";
+
+/// The path patterns of the pages, and whether they allow GET. A static, because compiling a pattern is expensive and
+/// leaks the names of its segments.
+static PAGES: OnceLock<Vec<(ResourceDef, bool)>> = OnceLock::new();
+
+/// Registers the pages as possible targets of a redirect, in the order of their routes. All workers have the same pages.
+pub(super) fn register(pages: &[Endpoint]) {
+    let allows_get = |page: &Endpoint| page.allowed_methods.contains(&Method::GET);
+    let pattern = |page: &Endpoint| (ResourceDef::new(page.name), allows_get(page));
+    PAGES.get_or_init(|| pages.iter().map(pattern).collect());
+}
+
+/// The URL of the sign-in page, with a redirect back to `page` if that is allowed.
+pub(super) fn sign_in_url(page: &Uri) -> String {
+    let page = page.path_and_query().map_or(HOME, |page| page.as_str());
+    if is_safe_redirect(page) {
+        format!("{SIGN_IN_PATH}?to={}", percent_encode(page))
+    } else {
+        SIGN_IN_PATH.to_owned()
+    }
+}
+
+/// Whether the target is a page of the console. Prevents open redirects.
+pub(super) fn is_safe_redirect(target: &str) -> bool {
+    let plain = target
+        .bytes()
+        .all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    let path = target.split('?').next().unwrap_or_default();
+    let dots = path.to_ascii_lowercase().replace("%2e", ".");
+    let dots = dots.split('/').any(|part| matches!(part, "." | ".."));
+    plain && !dots && is_navigable(path)
+}
+
+/// Whether the path is a page that can be the target of a redirect.
+fn is_navigable(path: &str) -> bool {
+    let mut pages = PAGES.get().into_iter().flatten();
+    let page = pages.find(|(pattern, _)| pattern.is_match(path));
+    page.is_some_and(|(_, allows_get)| *allows_get)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sign_in_redirects_only_to_own_pages() {
+        drop(crate::http::admin_ui::routes());
+        for (target, expected) in [
+            ("/genesys/1/admin/ui", true),
+            ("/genesys/1/admin/ui/services/a%20b?x=1", true),
+            ("/genesys/1/admin/ui?x=../..", true),
+            ("/genesys/1/admin/ui/../../service/store", false),
+            ("/genesys/1/admin/ui/.%2E/x", false),
+            ("/genesys/1/admin/uix", false),
+            ("//elsewhere/genesys/1/admin/ui", false),
+            ("https://elsewhere/genesys/1/admin/ui", false),
+            ("/genesys/1/admin/ui/\\elsewhere", false),
+            ("/genesys/1/admin/ui\r\nSet-Cookie: a=b", false),
+            ("", false),
+            // Not pages: form targets and the event stream.
+            ("/genesys/1/admin/ui/sign-out", false),
+            ("/genesys/1/admin/ui/services/store/delete", false),
+            ("/genesys/1/admin/ui/overview/events", false),
+            ("/genesys/1/admin/ui/no/such/page", false),
+        ] {
+            assert_eq!(is_safe_redirect(target), expected, "{target:?}");
+        }
+    }
+}
