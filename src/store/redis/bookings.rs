@@ -10,16 +10,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use redis::Cmd;
 
+use self::matching::BookingMatch;
 use super::{
     OWNED_TTL_MARGIN, RedisStore,
     connection::parse_reply,
     keys::{self, OwnedResource},
     millis,
     script_reply::{ScriptReply, reply_array},
-    scripts::{
-        BOOK_NUMBER, EXTEND_BOOKINGS, MATCH_BOOKING, REGISTER_OWNED, RELEASE, UNREGISTER_PENDING,
-        evalsha,
-    },
+    scripts::{BOOK_NUMBER, EXTEND_BOOKINGS, REGISTER_OWNED, RELEASE, UNREGISTER_PENDING, evalsha},
 };
 use crate::{
     model::{
@@ -29,20 +27,13 @@ use crate::{
     store::{BookingStore, ServiceStore},
 };
 
+mod matching;
+
 /// The time after which a service whose create has begun but not completed is abandoned.
 pub(super) const PENDING_CREATE_TTL: Duration = Duration::from_secs(30);
 /// The number of codes passed to a script at once, and the maximum number of such attempts.
 const CODES_PER_ATTEMPT: usize = 32;
 const MAX_CODE_ATTEMPTS: usize = 8;
-
-/// The result of searching the bookings for a call.
-enum BookingMatch<'a> {
-    /// The newest matching booking, its group and its service.
-    Booking(BookingId, &'a String, ServiceId),
-    NoMatch,
-    /// The call must also be parsed with these regions.
-    OtherRegions(Vec<String>),
-}
 
 #[async_trait]
 impl BookingStore for RedisStore {
@@ -290,54 +281,6 @@ impl RedisStore {
         let mut release = evalsha(&RELEASE, &self.keys.group(group));
         release.arg(limit);
         self.redis.query(&release).await
-    }
-
-    /// Returns the newest booking in any of these groups that matches a call and is older than `before`.
-    async fn newest_match<'a>(
-        &self,
-        groups: &'a [String],
-        call: &Call,
-        before: Option<&BookingId>,
-    ) -> Result<BookingMatch<'a>, StoreError> {
-        let mut newest = BookingMatch::NoMatch;
-        for group in groups {
-            let found = self.match_in_group(group, call, before).await?;
-            match (&found, &newest) {
-                (BookingMatch::OtherRegions(_), _) => return Ok(found),
-                (BookingMatch::Booking(booking, ..), BookingMatch::Booking(other, ..))
-                    if booking <= other => {}
-                (BookingMatch::Booking(..), _) => newest = found,
-                (BookingMatch::NoMatch, _) => {}
-            }
-        }
-        Ok(newest)
-    }
-
-    async fn match_in_group<'a>(
-        &self,
-        group: &'a String,
-        call: &Call,
-        before: Option<&BookingId>,
-    ) -> Result<BookingMatch<'a>, StoreError> {
-        loop {
-            let mut search = evalsha(&MATCH_BOOKING, &self.keys.group(group));
-            search.arg(call.code.as_deref().unwrap_or_default());
-            search.arg(before.map_or("", BookingId::as_str));
-            for list in [&call.regions, &call.dialed, &call.callers] {
-                search.arg(list.len()).arg(list);
-            }
-            match self.redis.query(&search).await? {
-                ScriptReply::Done(found) => {
-                    let [booking, service] = <[String; 2]>::try_from(found)
-                        .map_err(|found| StoreError::Corrupt(format!("booking: {found:?}")))?;
-                    return Ok(BookingMatch::Booking(booking.into(), group, service.into()));
-                }
-                ScriptReply::Refused(_) => return Ok(BookingMatch::NoMatch),
-                ScriptReply::Retry(regions) if regions.is_empty() => {}
-                ScriptReply::Retry(regions) => return Ok(BookingMatch::OtherRegions(regions)),
-                other => return Err(other.unexpected()),
-            }
-        }
     }
 
     /// Updates the expiration of these bookings to that of their service.

@@ -8,9 +8,9 @@
 //! and the groups for expired bookings. If the leader fails, another replica acquires the lease within
 //! seconds.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use redis::{Cmd, cmd};
+use redis::cmd;
 use tokio::{
     sync::{mpsc, watch},
     time,
@@ -19,18 +19,17 @@ use tracing::{debug, info, warn};
 use uuid::Uuid;
 
 mod reconcile;
+mod release;
 
 use super::{
     RedisStore,
     backend_session::EndedService,
     connection::parse_reply,
-    keys::{self, OwnedResource},
-    millis,
-    script_reply::ScriptReply,
-    scripts::{CLAIM_CLEANUP, LEASE, RESCHEDULE_CLEANUP, evalsha},
+    keys, millis,
+    scripts::{LEASE, evalsha},
 };
 use crate::{
-    model::{BookingId, Groups, ServiceId, StoreError, Timestamp, readiness::Readiness},
+    model::{Groups, ServiceId, StoreError, readiness::Readiness},
     store::BackendSessions,
 };
 
@@ -52,9 +51,6 @@ const MAX_QUEUED_SESSIONS: usize = 10_000;
 const TERMINATE_MARGIN: Duration = Duration::from_secs(5);
 /// The maximum number of expired bookings released at once.
 const EXPIRED_BATCH: usize = 200;
-/// The delay before a service with unparsable resources is retried.
-const CORRUPT_RETRY_INTERVAL: Duration = Duration::from_secs(60);
-
 /// A service that has presumably ended.
 struct CleanupCandidate {
     id: ServiceId,
@@ -255,126 +251,5 @@ impl Cleaner<'_> {
             self.renew_lease().await?;
         }
         Ok(())
-    }
-
-    async fn release_all(&mut self, ended: &[CleanupCandidate]) -> Result<(), StoreError> {
-        self.renew_lease_if_due().await?;
-        match self.release_batch(ended).await {
-            Err(StoreError::Bug(_) | StoreError::Corrupt(_)) => {}
-            other => return other,
-        }
-        // One of them cannot be cleaned up; it must not prevent the cleanup of the others.
-        for candidate in ended {
-            let CleanupCandidate { id, due } = candidate;
-            let result = self.release_batch(std::slice::from_ref(candidate)).await;
-            if let Err(error @ (StoreError::Bug(_) | StoreError::Corrupt(_))) = result {
-                warn!(id = %id.redacted(), %error, "resources of an ended service not released");
-                if let Some(due) = due {
-                    let retry_at = self.store.redis.now()?.after(CORRUPT_RETRY_INTERVAL);
-                    let reschedule = self.store.reschedule_cleanup(id, *due, retry_at);
-                    self.store.redis.query::<()>(&reschedule).await?;
-                }
-            } else {
-                result?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Releases the resources of those of `ended` that have ended: four round trips for all of them. The
-    /// resources of a service with backend sessions remain recorded until those are terminated.
-    async fn release_batch(&self, ended: &[CleanupCandidate]) -> Result<(), StoreError> {
-        let (store, now) = (self.store, self.store.redis.now()?);
-        let claim = |CleanupCandidate { id, .. }: &CleanupCandidate| {
-            let mut claim = evalsha(
-                &CLAIM_CLEANUP,
-                &[store.keys.service(id), store.keys.owned(id)],
-            );
-            claim.arg(now.millis());
-            claim
-        };
-        let replies = store
-            .redis
-            .pipeline_unordered(ended.iter().map(claim).collect())
-            .await?;
-        let (mut release, mut lists, mut index) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut with_sessions, mut released) = (Vec::new(), 0);
-        let mut bookings: HashMap<String, Vec<BookingId>> = HashMap::new();
-        for (CleanupCandidate { id, due }, reply) in ended.iter().zip(replies) {
-            match parse_reply(reply)? {
-                ScriptReply::Done(reply) => {
-                    let (mut blobs, mut sessions) = (Vec::new(), Vec::new());
-                    let mut reply = reply.into_iter();
-                    let since = reply.next().and_then(|since| since.parse().ok());
-                    let fields: Vec<String> = reply.collect();
-                    for field in fields.iter().filter(|field| *field != keys::ENDED_SINCE) {
-                        let owned = OwnedResource::parse(field);
-                        let corrupt = || {
-                            StoreError::Corrupt(format!(
-                                "unknown resource {field:?} of service {}",
-                                id.redacted()
-                            ))
-                        };
-                        match owned.ok_or_else(corrupt)? {
-                            OwnedResource::Blob(blob) => blobs.push(store.keys.blob(id, &blob)),
-                            OwnedResource::Booking(group, booking) => {
-                                bookings.entry(group).or_default().push(booking);
-                            }
-                            OwnedResource::Session(session) => sessions.push(session),
-                        }
-                    }
-                    if !blobs.is_empty() {
-                        release.push(cmd("UNLINK").arg(blobs).to_owned());
-                    }
-                    if !sessions.is_empty() {
-                        index.push(store.schedule_cleanup_at(id, now.after(self.reschedule_delay)));
-                        with_sessions.push(EndedService {
-                            id: id.clone(),
-                            sessions,
-                            since: since.map_or(now, Timestamp::from_millis),
-                        });
-                    } else if due.is_some() || !fields.is_empty() {
-                        released += u64::from(!fields.is_empty());
-                        lists.push(cmd("UNLINK").arg(store.keys.owned(id)).to_owned());
-                        let mut remove = cmd("ZREM");
-                        remove.arg(store.keys.index(id)).arg(id.as_str());
-                        index.push(remove);
-                    }
-                }
-                // The service is active; if the index has another time, its expiration was changed.
-                ScriptReply::Refused(end) => {
-                    let Some(due) = due else { continue };
-                    let end = end.first().and_then(|end| end.parse().ok()).unwrap_or(0);
-                    let soon = store.redis.now()?.after(Duration::from_secs(1));
-                    let when = Timestamp::from_millis(end).max(soon);
-                    index.push(store.reschedule_cleanup(id, *due, when));
-                }
-                other => return Err(other.unexpected()),
-            }
-        }
-        for (group, bookings) in &bookings {
-            let bookings: Vec<&BookingId> = bookings.iter().collect();
-            release.push(store.release_command(group, &bookings));
-        }
-        store.redis.pipeline_unordered(release).await?;
-        // This order is required: the sweep removes an entry without a list, but a list without an entry
-        // would never be deleted.
-        store.redis.pipeline_unordered(lists).await?;
-        store.redis.pipeline_unordered(index).await?;
-        store.cleanup.add_released_services(released);
-        for service in with_sessions {
-            drop(self.ended_services.try_send(service));
-        }
-        Ok(())
-    }
-}
-
-impl RedisStore {
-    /// The command that reschedules the sweep of `id` from `due` to `when`, unless it was rescheduled
-    /// since.
-    fn reschedule_cleanup(&self, id: &ServiceId, due: i64, when: Timestamp) -> Cmd {
-        let mut reschedule = evalsha(&RESCHEDULE_CLEANUP, &[self.keys.index(id)]);
-        reschedule.arg(id.as_str()).arg(due).arg(when.millis());
-        reschedule
     }
 }

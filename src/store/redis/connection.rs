@@ -12,10 +12,7 @@
 //! anything of it was written.
 
 use std::{
-    sync::{
-        Arc, Mutex, RwLock,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
+    sync::{Arc, Mutex, RwLock, atomic::AtomicUsize},
     time::Duration,
 };
 
@@ -33,6 +30,7 @@ use self::{
     cluster_state::ClusterState,
     connector::Connector,
     errors::Redirect,
+    in_flight::InFlightPermit,
     multiplexed::Durability,
     topology::Topology,
 };
@@ -52,6 +50,7 @@ mod connector;
 mod driver;
 mod errors;
 mod health;
+mod in_flight;
 mod multiplexed;
 mod node;
 mod pipeline;
@@ -91,26 +90,6 @@ impl Drop for Connections {
         if let Some(task) = &self.refresh_task {
             task.abort();
         }
-    }
-}
-
-/// Counts one operation in flight.
-struct InFlightPermit<'a>(&'a AtomicUsize);
-
-impl<'a> InFlightPermit<'a> {
-    fn acquire(counter: &'a AtomicUsize, max: usize) -> Result<Self, StoreError> {
-        let in_flight = counter.fetch_add(1, Relaxed);
-        let permit = Self(counter);
-        if in_flight < max {
-            return Ok(permit);
-        }
-        Err(StoreError::Busy(in_flight))
-    }
-}
-
-impl Drop for InFlightPermit<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Relaxed);
     }
 }
 

@@ -7,8 +7,9 @@ use futures_util::future::join_all;
 use redis::{Pipeline, Value, cmd};
 
 use super::{
-    Connections, InFlightPermit, MAX_HEALTH_CHECKS,
+    Connections, MAX_HEALTH_CHECKS,
     errors::{Redirect, restriction_of},
+    in_flight::InFlightPermit,
     node::Node,
     server_mode::{ServerMode, finding_of},
     slot_map::SlotMap,

@@ -15,11 +15,10 @@ use std::{
 };
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
-use redis::{
-    ConnectionAddr, RedisResult, Value, aio::MultiplexedConnection, cmd, from_redis_value_ref,
-};
+use redis::{ConnectionAddr, RedisResult, Value, aio::MultiplexedConnection, cmd};
 use tokio::time::{Instant, timeout, timeout_at};
 
+use self::role::{Role, is_loading, parse_role};
 use super::{
     connector::Connector,
     multiplexed::Durability,
@@ -30,6 +29,8 @@ use crate::{
     model::readiness::{Finding, Reason},
     settings::{self, RedisMode},
 };
+
+mod role;
 
 /// The timeout of the other sentinels after the first response.
 const OTHERS_TIMEOUT: Duration = Duration::from_millis(150);
@@ -56,14 +57,6 @@ struct Candidate {
     votes: usize,
     /// The position of the first of them in the URL.
     position: usize,
-}
-
-/// The role that a server reports.
-enum Role {
-    Primary,
-    /// A primary that is loading its data set.
-    Loading,
-    Other(Finding),
 }
 
 impl Sentinels {
@@ -317,25 +310,6 @@ fn add_vote(
 fn stale_finding(primary: &ConnectionAddr) -> Finding {
     let detail = format!("no sentinel that responds names the primary in use, {primary}");
     Finding::new(Reason::SentinelsUnreachable, detail)
-}
-
-fn is_loading(error: &redis::RedisError) -> bool {
-    finding_of(error).reason == Reason::StoreLoading
-}
-
-fn parse_role(address: &ConnectionAddr, reply: &RedisResult<Value>) -> Role {
-    let role = match reply {
-        Ok(Value::Array(parts)) => parts.first().map(from_redis_value_ref::<String>),
-        Ok(_) => None,
-        Err(error) => return Role::Other(finding_of(error)),
-    };
-    match role {
-        Some(Ok(role)) if role == "master" => Role::Primary,
-        _ => {
-            let detail = format!("the sentinels return {address}, which is not a primary");
-            Role::Other(Finding::new(Reason::NoPrimary, detail))
-        }
-    }
 }
 
 /// Adapts an authentication failure of a sentinel, whose credentials are not those of the primary.
