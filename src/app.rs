@@ -1,34 +1,40 @@
 //! Assembles all parts into a running service; the only module that uses all layers.
 
-use std::{collections::BTreeSet, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc};
 
 use actix_web::dev::Server;
 use futures_util::future;
-use tokio::time;
 use tracing::{debug, info, warn};
 
-pub use self::error::StartError;
 use self::{
-    background::{BackgroundTasks, StoreBackend, open_redis},
+    background::{BackgroundTasks, StoreBackend},
+    catalog_file::{catalog_context, read_catalog},
     graceful_shutdown::ListenerHandle,
     listeners::{Listener, WorkerFactory},
     tls::Certificates,
+};
+pub use self::{
+    catalog_file::catalog,
+    commands::{check, export, verify_bookings, verify_redis},
+    error::StartError,
 };
 use crate::{
     backend::Backends,
     healthcheck::reachable_address,
     memory_budget::MemoryBudgets,
-    model::{ConsistencyReport, StoreReport, StoredCatalog, Table, readiness::Readiness},
+    model::readiness::Readiness,
     service::{
-        self, AdminContext, Catalog, CatalogContext, CatalogFile, CurrentCatalog,
-        FailedCredentials, Options, PhoneNumbers, Replica, Secrets, StoreStatus, deregister,
+        AdminContext, Catalog, CurrentCatalog, FailedCredentials, PhoneNumbers, Replica,
+        StoreStatus, deregister,
     },
-    settings::{RouteGroups, Settings, SettingsError},
-    store::{CatalogStore, Clock, ConsistencyCheck, WallClock},
-    telemetry::metrics::{BackendMetrics, Exporter, Metrics, RedisMetrics, Sources},
+    settings::{RouteGroups, Settings},
+    store::WallClock,
+    telemetry::metrics::{BackendMetrics, Exporter, Metrics, Sources},
 };
 
 mod background;
+mod catalog_file;
+mod commands;
 mod connection;
 mod error;
 mod free_memory;
@@ -38,9 +44,6 @@ mod listeners;
 mod rejected_requests;
 mod socket;
 mod tls;
-
-/// Delay before the second consistency check: longer than a cleanup takes.
-const RECHECK_DELAY: Duration = Duration::from_secs(10);
 
 /// A running service. Dropping it does not stop it; [`RunningServer::run_until`] does.
 pub struct RunningServer {
@@ -63,59 +66,6 @@ pub struct RunningServer {
     background: BackgroundTasks,
 }
 
-/// Checks the catalog and the certificate in `settings`. Returns warnings about the catalog.
-///
-/// # Errors
-/// As [`catalog`]; [`StartError::Tls`] for an invalid certificate or key.
-pub fn check(settings: &Settings) -> Result<Vec<String>, StartError> {
-    let (file, catalog) = read_catalog(settings, &catalog_context(settings))?;
-    backends(settings, &catalog, BackendMetrics::default())?;
-    if let Some(tls) = &settings.tls {
-        Certificates::load(tls)?.config()?;
-    }
-    Ok(file.warnings())
-}
-
-/// Reads the catalog of `settings`.
-///
-/// # Errors
-/// [`StartError::Settings`] if the file cannot be read, [`StartError::Catalog`] if its content is invalid.
-pub fn catalog(settings: &Settings) -> Result<Catalog, StartError> {
-    Ok(read_catalog(settings, &catalog_context(settings))?.1)
-}
-
-/// The catalog file, as parsed TOML and as a catalog.
-fn read_catalog(
-    settings: &Settings,
-    context: &CatalogContext,
-) -> Result<(CatalogFile, Catalog), StartError> {
-    let (origin, text) = settings.catalog.text()?;
-    let file = CatalogFile::parse(&origin, &text)?;
-    check_default_user(settings, &file)?;
-    let catalog = Catalog::from_file(&origin, &file, context)?;
-    Ok((file, catalog))
-}
-
-/// If the default user name has no password, each service must have one of its own. The catalog checks
-/// this too, but its error names the service instead of the setting.
-fn check_default_user(settings: &Settings, file: &CatalogFile) -> Result<(), SettingsError> {
-    if settings.auth.username.is_none() || settings.auth.password.is_some() {
-        return Ok(());
-    }
-    let has = |options: &Options, name| {
-        let text = options.get(name).and_then(|value| value.text());
-        text.is_some_and(|text| !text.is_empty())
-    };
-    let mut services = file.table(Table::Services).iter();
-    let unprotected =
-        services.find(|(_, options)| !has(options, "username") && !has(options, "password"));
-    unprotected.map_or(Ok(()), |(service, _)| {
-        Err(SettingsError::UsernameWithoutPassword {
-            service: service.clone(),
-        })
-    })
-}
-
 /// The state of the admin API and the console that all workers share.
 fn admin_context(settings: &Settings, readiness: Readiness) -> Result<AdminContext, StartError> {
     let catalog_context = catalog_context(settings);
@@ -133,16 +83,6 @@ fn admin_context(settings: &Settings, readiness: Readiness) -> Result<AdminConte
     })
 }
 
-fn catalog_context(settings: &Settings) -> CatalogContext {
-    let environment = settings.clone();
-    CatalogContext {
-        max_ttl_seconds: settings.limits.max_ttl.as_secs(),
-        phone_numbers: PhoneNumbers::new(settings.phone.default_region),
-        default_credentials: settings.auth.credentials(),
-        variables: Arc::new(move |name| environment.variable(name).map(str::to_owned)),
-    }
-}
-
 /// The clients of the backends in the catalog. Requests are counted in `metrics`.
 ///
 /// # Errors
@@ -154,60 +94,6 @@ pub fn backends(
 ) -> Result<Arc<Backends>, StartError> {
     let backends = Backends::new(&settings.backend, catalog.needs_tls(), metrics);
     backends.map(Arc::new).map_err(StartError::Backends)
-}
-
-/// Verifies the bookings in Redis: the service of each booked number, and numbers booked by no service.
-///
-/// # Errors
-/// [`StartError::RedisNotConfigured`] without a Redis URL; otherwise the error of the store.
-pub async fn verify_bookings(settings: &Settings) -> Result<ConsistencyReport, StartError> {
-    let catalog = catalog(settings)?;
-    if settings.redis.urls.is_empty() {
-        return Err(StartError::RedisNotConfigured);
-    }
-    let store = open_redis(settings, &RedisMetrics::default()).await?;
-    let stored = store.read_catalog().await?;
-    let catalog = catalog.with_stored(
-        &stored,
-        &BTreeSet::new(),
-        &catalog_context(settings),
-        store.now()?,
-    );
-    let groups = catalog.groups().all();
-    let report = store.check_consistency(&groups).await?;
-    if report.is_clean() {
-        return Ok(report);
-    }
-    // A cleanup may be in progress for some of them.
-    time::sleep(RECHECK_DELAY).await;
-    Ok(report.confirmed_by(store.check_consistency(&groups).await?))
-}
-
-/// Checks the Redis servers.
-///
-/// # Errors
-/// [`StartError::RedisNotConfigured`] without a Redis URL; the error of the store if no server responds.
-pub async fn verify_redis(settings: &Settings) -> Result<StoreReport, StartError> {
-    if settings.redis.urls.is_empty() {
-        return Err(StartError::RedisNotConfigured);
-    }
-    let store = open_redis(settings, &RedisMetrics::default()).await?;
-    Ok(store.check_servers().await?)
-}
-
-/// The catalog as a file: the entries of the catalog file, and the stored entries if Redis is configured.
-///
-/// # Errors
-/// As [`catalog`]; the error of the store.
-pub async fn export(settings: &Settings, secrets: Secrets) -> Result<String, StartError> {
-    let (file, _) = read_catalog(settings, &catalog_context(settings))?;
-    let stored = if settings.redis.urls.is_empty() {
-        StoredCatalog::default()
-    } else {
-        let store = open_redis(settings, &RedisMetrics::default()).await?;
-        store.read_catalog().await?
-    };
-    Ok(service::export_catalog(&file, &stored, secrets)?)
 }
 
 /// Starts the service. When this returns, it listens, with its own worker threads.

@@ -8,16 +8,15 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
-    time::Duration,
 };
 
-use secrecy::SecretString;
 use thiserror::Error;
 use tracing::warn;
 
-use self::entry::{check_group, check_shape, is_allowed_variable, parse_definition};
+use self::entry::{check_group, check_shape, parse_definition};
 pub(super) use self::entry::{parse_stored_options, table_label};
 use self::lost::LostCatalog;
+pub(super) use self::stored::retired_ttl;
 pub use self::{
     context::{CatalogContext, Variables},
     current::CurrentCatalog,
@@ -33,8 +32,8 @@ use super::{
 };
 use crate::{
     backend::BackendDefinition,
-    model::{EntryName, Groups, StoredCatalog, Table, Timestamp},
-    settings::{Credentials, RouteGroups},
+    model::{EntryName, Groups, Table},
+    settings::RouteGroups,
 };
 
 mod context;
@@ -44,12 +43,10 @@ mod example_command;
 mod file;
 mod lost;
 mod reloader;
+mod stored;
 #[cfg(test)]
 mod tests;
 
-/// How long a deleted entry is retained. Numbers are booked for half an hour at most. For services this is added to
-/// the maximum TTL.
-const RETIRED_TTL: Duration = Duration::from_secs(3_600);
 /// Maximum number of unknown options that are logged when a catalog takes effect.
 const MAX_LOGGED_WARNINGS: usize = 100;
 
@@ -114,60 +111,6 @@ impl Catalog {
         Ok(catalog)
     }
 
-    /// Adds the stored entries to this catalog, that of the file. Unusable entries are skipped and listed as
-    /// problems. Of two conflicting entries, one in `last` is skipped. Retired entries are included until they expire
-    /// after `now`.
-    #[must_use]
-    pub fn with_stored(
-        &self,
-        stored: &StoredCatalog,
-        last: &BTreeSet<EntryName>,
-        context: &CatalogContext,
-        now: Timestamp,
-    ) -> Self {
-        let mut catalog = self.clone();
-        catalog.version = Some(stored.version.clone());
-        let entries = stored.entries.iter();
-        let (last, first): (Vec<_>, Vec<_>) = entries.partition(|(name, _)| last.contains(*name));
-        for table in Table::ALL {
-            let table_entries = first
-                .iter()
-                .chain(&last)
-                .filter(|(name, _)| name.0 == table);
-            for (name, entry) in table_entries {
-                let added = catalog.add_stored(name, &entry.text, context);
-                added
-                    .unwrap_or_else(|error| catalog.skip_entry(name, &entry.text, context, &error));
-            }
-        }
-        for ((table, name), entry) in &stored.retired {
-            match table {
-                _ if now > entry.since.after(retired_ttl(*table, context)) => {}
-                Table::Resources => catalog.pools.retire(name),
-                Table::Services => catalog.retire(name, &entry.text, context),
-            }
-        }
-        catalog
-    }
-
-    fn add_stored(
-        &mut self,
-        name: &EntryName,
-        text: &str,
-        context: &CatalogContext,
-    ) -> Result<(), EntryError> {
-        let options = parse_stored_options(text)?;
-        let (table, key) = name;
-        let in_file = match table {
-            Table::Services => self.definitions.contains_key(key),
-            Table::Resources => self.pools.get(key).is_some(),
-        };
-        if in_file {
-            return Err(EntryError::DefinedInFile);
-        }
-        self.add_entry(name.clone(), options, context, is_allowed_variable)
-    }
-
     fn add_entry(
         &mut self,
         entry: EntryName,
@@ -189,58 +132,6 @@ impl Catalog {
         self.definitions.insert(name, Arc::new(definition));
         self.warnings.extend(warnings);
         Ok(())
-    }
-
-    /// Records why an entry is unusable. Services that other replicas made from it remain protected by its
-    /// credentials.
-    fn skip_entry(
-        &mut self,
-        name: &EntryName,
-        text: &str,
-        context: &CatalogContext,
-        error: &EntryError,
-    ) {
-        self.problems.insert(name.clone(), error.to_string());
-        let (table, name) = name;
-        if *table == Table::Services && !matches!(error, EntryError::DefinedInFile) {
-            self.restrict_access(name, text, context);
-        }
-    }
-
-    fn retire(&mut self, name: &str, text: &str, context: &CatalogContext) {
-        if self.definitions.contains_key(name) {
-            return;
-        }
-        self.restrict_access(name, text, context);
-        let options = parse_stored_options(text);
-        let definition = options
-            .and_then(|options| parse_definition(name, options, context, is_allowed_variable));
-        match definition {
-            Ok(definition) => drop(self.retired.insert(name.to_owned(), Arc::new(definition))),
-            Err(error) => {
-                warn!(name, %error, "deleted service definition unreadable; its backend sessions are not terminated");
-            }
-        }
-    }
-
-    /// Protects services made from `name` with the credentials of its entry. If they cannot be parsed, access is
-    /// denied to all.
-    fn restrict_access(&mut self, name: &str, text: &str, context: &CatalogContext) {
-        let own = parse_stored_options(text).map(|options| {
-            let own = |option| Some(options.get(option)?.text()?.to_owned());
-            let own = |option| own(option).filter(|value| !value.is_empty());
-            Credentials {
-                username: own("username"),
-                password: own("password").map(SecretString::from),
-            }
-        });
-        let added = own.map(|own| {
-            self.access_policy
-                .add(name, &own, &context.default_credentials)
-        });
-        if !matches!(added, Ok(Ok(()))) {
-            self.access_policy.deny_all(name);
-        }
     }
 
     /// Whether it includes the stored catalog.
@@ -345,13 +236,5 @@ impl Catalog {
     /// Names of all configured services.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.definitions.keys().map(String::as_str)
-    }
-}
-
-/// How long a deleted entry is retained.
-pub(super) fn retired_ttl(table: Table, context: &CatalogContext) -> Duration {
-    match table {
-        Table::Resources => RETIRED_TTL,
-        Table::Services => RETIRED_TTL + Duration::from_secs(context.max_ttl_seconds),
     }
 }

@@ -1,7 +1,7 @@
 //! Parsing and validation of catalogs.
 
 use super::*;
-use crate::service::phone_numbers::PhoneNumbers;
+use crate::{service::phone_numbers::PhoneNumbers, settings::Credentials};
 
 fn context(max_ttl_seconds: u64) -> CatalogContext {
     CatalogContext {

@@ -1,0 +1,135 @@
+//! The stored entries of a catalog, the current and the deleted ones.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use secrecy::SecretString;
+use tracing::warn;
+
+use super::{
+    Catalog, CatalogContext,
+    entry::{EntryError, is_allowed_variable, parse_definition, parse_stored_options},
+};
+use crate::{
+    model::{EntryName, StoredCatalog, Table, Timestamp},
+    settings::Credentials,
+};
+
+/// How long a deleted entry is retained. Numbers are booked for half an hour at most. For services this is added to
+/// the maximum TTL.
+const RETIRED_TTL: Duration = Duration::from_secs(3_600);
+
+impl Catalog {
+    /// Adds the stored entries to this catalog, that of the file. Unusable entries are skipped and listed as
+    /// problems. Of two conflicting entries, one in `last` is skipped. Retired entries are included until they expire
+    /// after `now`.
+    #[must_use]
+    pub fn with_stored(
+        &self,
+        stored: &StoredCatalog,
+        last: &BTreeSet<EntryName>,
+        context: &CatalogContext,
+        now: Timestamp,
+    ) -> Self {
+        let mut catalog = self.clone();
+        catalog.version = Some(stored.version.clone());
+        let entries = stored.entries.iter();
+        let (last, first): (Vec<_>, Vec<_>) = entries.partition(|(name, _)| last.contains(*name));
+        for table in Table::ALL {
+            let table_entries = first
+                .iter()
+                .chain(&last)
+                .filter(|(name, _)| name.0 == table);
+            for (name, entry) in table_entries {
+                let added = catalog.add_stored(name, &entry.text, context);
+                added
+                    .unwrap_or_else(|error| catalog.skip_entry(name, &entry.text, context, &error));
+            }
+        }
+        for ((table, name), entry) in &stored.retired {
+            match table {
+                _ if now > entry.since.after(retired_ttl(*table, context)) => {}
+                Table::Resources => catalog.pools.retire(name),
+                Table::Services => catalog.retire(name, &entry.text, context),
+            }
+        }
+        catalog
+    }
+
+    fn add_stored(
+        &mut self,
+        name: &EntryName,
+        text: &str,
+        context: &CatalogContext,
+    ) -> Result<(), EntryError> {
+        let options = parse_stored_options(text)?;
+        let (table, key) = name;
+        let in_file = match table {
+            Table::Services => self.definitions.contains_key(key),
+            Table::Resources => self.pools.get(key).is_some(),
+        };
+        if in_file {
+            return Err(EntryError::DefinedInFile);
+        }
+        self.add_entry(name.clone(), options, context, is_allowed_variable)
+    }
+
+    /// Records why an entry is unusable. Services that other replicas made from it remain protected by its
+    /// credentials.
+    fn skip_entry(
+        &mut self,
+        name: &EntryName,
+        text: &str,
+        context: &CatalogContext,
+        error: &EntryError,
+    ) {
+        self.problems.insert(name.clone(), error.to_string());
+        let (table, name) = name;
+        if *table == Table::Services && !matches!(error, EntryError::DefinedInFile) {
+            self.restrict_access(name, text, context);
+        }
+    }
+
+    fn retire(&mut self, name: &str, text: &str, context: &CatalogContext) {
+        if self.definitions.contains_key(name) {
+            return;
+        }
+        self.restrict_access(name, text, context);
+        let options = parse_stored_options(text);
+        let definition = options
+            .and_then(|options| parse_definition(name, options, context, is_allowed_variable));
+        match definition {
+            Ok(definition) => drop(self.retired.insert(name.to_owned(), Arc::new(definition))),
+            Err(error) => {
+                warn!(name, %error, "deleted service definition unreadable; its backend sessions are not terminated");
+            }
+        }
+    }
+
+    /// Protects services made from `name` with the credentials of its entry. If they cannot be parsed, access is
+    /// denied to all.
+    fn restrict_access(&mut self, name: &str, text: &str, context: &CatalogContext) {
+        let own = parse_stored_options(text).map(|options| {
+            let own = |option| Some(options.get(option)?.text()?.to_owned());
+            let own = |option| own(option).filter(|value| !value.is_empty());
+            Credentials {
+                username: own("username"),
+                password: own("password").map(SecretString::from),
+            }
+        });
+        let added = own.map(|own| {
+            self.access_policy
+                .add(name, &own, &context.default_credentials)
+        });
+        if !matches!(added, Ok(Ok(()))) {
+            self.access_policy.deny_all(name);
+        }
+    }
+}
+
+/// How long a deleted entry is retained.
+pub(in crate::service) fn retired_ttl(table: Table, context: &CatalogContext) -> Duration {
+    match table {
+        Table::Resources => RETIRED_TTL,
+        Table::Services => RETIRED_TTL + Duration::from_secs(context.max_ttl_seconds),
+    }
+}
