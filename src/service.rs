@@ -21,6 +21,7 @@ pub use self::{
         EntryError, MAX_OPTIONS, Variables,
     },
     clock_skew::{ClockSkew, monitor_clock_skew},
+    context::ServiceContext,
     create::{CreateRequestHead, CreateResponse, PendingCreate},
     download::{ByteRange, Download},
     error::ServiceError,
@@ -40,15 +41,11 @@ pub use self::{
     uploads::{Upload, Uploads},
 };
 use crate::{
-    backend::Backends,
     memory_budget::MemoryBudgets,
     model::{
         Description, ServiceId, Timestamp,
         readiness::{Readiness, Status},
     },
-    settings::{Limits, RateLimit, RouteGroups},
-    store::Store,
-    telemetry::metrics::BinaryMetrics,
 };
 
 mod access_code;
@@ -59,6 +56,7 @@ mod book_number;
 mod builtin;
 mod catalog;
 mod clock_skew;
+mod context;
 mod create;
 mod create_on_backend;
 mod create_response;
@@ -82,109 +80,50 @@ mod storage;
 mod ttl;
 mod uploads;
 
-/// The services of one worker: catalog, store, backends and limits.
+/// The services of one worker. A clone shares the context.
 #[derive(Clone)]
 pub struct Services {
-    catalog: CurrentCatalog,
-    /// The route groups of the listener. They restrict which services can be created.
-    route_groups: RouteGroups,
-    store: Arc<dyn Store>,
-    limits: Arc<Limits>,
-    phone_numbers: PhoneNumbers,
-    rate_limit: RateLimit,
-    failed_credentials: Arc<FailedCredentials>,
-    backends: Arc<Backends>,
-    memory: MemoryBudgets,
-    binaries: BinaryMetrics,
+    context: Arc<ServiceContext>,
 }
 
 impl Services {
-    /// Services of `catalog` in `store`. Phone numbers are compared by `phone_numbers`; `backends` runs services of
-    /// types `ors` and `http`.
+    /// Services in `context`.
     #[must_use]
-    pub fn new(
-        catalog: CurrentCatalog,
-        store: Arc<dyn Store>,
-        limits: Arc<Limits>,
-        phone_numbers: PhoneNumbers,
-        backends: Arc<Backends>,
-    ) -> Self {
+    pub fn new(context: ServiceContext) -> Self {
         Self {
-            catalog,
-            route_groups: RouteGroups::ALL,
-            store,
-            memory: MemoryBudgets::new(&limits),
-            binaries: BinaryMetrics::default(),
-            limits,
-            phone_numbers,
-            rate_limit: RateLimit::default(),
-            failed_credentials: Arc::new(FailedCredentials::new(&RateLimit::default())),
-            backends,
+            context: Arc::new(context),
         }
     }
 
     /// A curl command that creates a service on this listener, for trying it; see [`Catalog::example_command`].
     #[must_use]
     pub fn example_command(&self, origin: &str, keys: bool) -> Option<String> {
-        self.catalog
+        self.context
+            .catalog
             .load()
-            .example_command(origin, self.route_groups, keys)
-    }
-
-    /// Sets the rate limits. The default is unlimited.
-    #[must_use]
-    pub fn with_rate_limits(
-        mut self,
-        rate_limit: RateLimit,
-        failed_credentials: Arc<FailedCredentials>,
-    ) -> Self {
-        self.rate_limit = rate_limit;
-        self.failed_credentials = failed_credentials;
-        self
-    }
-
-    /// Sets the memory budgets that all workers share.
-    #[must_use]
-    pub fn with_memory(mut self, memory: MemoryBudgets) -> Self {
-        self.memory = memory;
-        self
-    }
-
-    /// Sets the metrics of binaries that all workers share.
-    #[must_use]
-    pub fn with_binary_metrics(mut self, metrics: BinaryMetrics) -> Self {
-        self.binaries = metrics;
-        self
+            .example_command(origin, self.context.route_groups, keys)
     }
 
     /// The memory budgets.
     #[must_use]
     pub fn memory(&self) -> &MemoryBudgets {
-        &self.memory
-    }
-
-    /// Restricts creates to `groups`, the route groups of a listener. Other configured services do not exist there.
-    /// The authentication of existing services is not affected.
-    #[must_use]
-    pub fn with_route_groups(mut self, groups: RouteGroups) -> Self {
-        self.route_groups = groups;
-        self
+        &self.context.memory
     }
 
     /// Whether `name` is a configured service that this listener can create.
     #[must_use]
     pub fn is_configured(&self, name: &str) -> bool {
-        self.catalog
+        self.context
+            .catalog
             .load()
-            .get_for_route_groups(name, self.route_groups)
+            .get_for_route_groups(name, self.context.route_groups)
             .is_some()
     }
 
     /// Uploads for an existing service. The first upload checks that it exists.
     #[must_use]
     pub fn uploads(&self, id: &ServiceId) -> Uploads {
-        let (budget, metrics) = (self.memory.requests.clone(), self.binaries.clone());
-        Uploads::for_existing(Arc::clone(&self.store), id.clone(), budget, metrics)
+        Uploads::for_existing(Arc::clone(&self.context), id.clone())
     }
 
     /// Describes a service, without its values.
@@ -192,7 +131,7 @@ impl Services {
     /// # Errors
     /// [`ServiceError::NoSuchService`] if there is no active service with this id.
     pub async fn describe(&self, id: &ServiceId) -> Result<Description, ServiceError> {
-        let description = self.store.describe(id).await?;
+        let description = self.context.store.describe(id).await?;
         description.ok_or_else(|| ServiceError::NoSuchService(id.clone()))
     }
 
@@ -201,7 +140,7 @@ impl Services {
     /// # Errors
     /// [`ServiceError::NoSuchService`] if there is no active service with this id.
     pub async fn delete(&self, id: &ServiceId) -> Result<(), ServiceError> {
-        let deleted = self.store.delete(id).await?;
+        let deleted = self.context.store.delete(id).await?;
         deleted.ok_or_else(|| ServiceError::NoSuchService(id.clone()))
     }
 
@@ -215,11 +154,11 @@ impl Services {
     }
 
     fn requested_end(&self, form: &FormData) -> Result<Timestamp, ServiceError> {
-        ttl::requested_end(form, self.now()?, self.limits.max_ttl)
+        ttl::requested_end(form, self.now()?, self.context.limits.max_ttl)
     }
 
     async fn set_end_at(&self, id: &ServiceId, end: Timestamp) -> Result<(), ServiceError> {
-        let updated = self.store.set_end(id, end).await?;
+        let updated = self.context.store.set_end(id, end).await?;
         updated.ok_or_else(|| ServiceError::NoSuchService(id.clone()))
     }
 
@@ -228,11 +167,11 @@ impl Services {
     /// # Errors
     /// [`ServiceError::Store`] while the time of the store is unknown.
     pub fn now(&self) -> Result<Timestamp, ServiceError> {
-        Ok(self.store.now()?)
+        Ok(self.context.store.now()?)
     }
 
     /// Checks whether this replica should receive requests.
     pub async fn check_readiness(&self, readiness: &Readiness) -> Status {
-        readiness::check_readiness(&*self.store, &self.catalog, readiness).await
+        readiness::check_readiness(&*self.context.store, &self.context.catalog, readiness).await
     }
 }

@@ -18,7 +18,7 @@ use crate::{
     http::{self, AppState, ListenerConfig, TelemetryConfig},
     memory_budget::MemoryBudgets,
     model::{StoreError, readiness::Readiness},
-    service::{Admin, AdminContext, PhoneNumbers, Services},
+    service::{Admin, AdminContext, PhoneNumbers, ServiceContext, Services},
     settings::{Limits, RouteGroups, Settings},
     store::{AdminStore, InstrumentedStore, Store},
     telemetry::metrics::{Exporter, Metrics},
@@ -125,21 +125,24 @@ pub(super) struct WorkerFactory {
 
 impl WorkerFactory {
     async fn app_state(self, groups: RouteGroups) -> Result<AppState, StoreError> {
-        let (admin_store, limits) = (self.store_backend.open().await?, Arc::clone(&self.limits));
+        let admin_store = self.store_backend.open().await?;
         let mut store: Arc<dyn Store> = Arc::<dyn AdminStore>::clone(&admin_store);
         if self.settings.metrics.enabled || self.settings.traces.is_some() {
             let (system, metrics) = (self.store_backend.name(), &self.metrics.store);
             store = Arc::new(InstrumentedStore::new(store, system, metrics));
         }
-        let catalog = self.admin_context.current_catalog.clone();
-        let services = Services::new(catalog, store, limits, self.phone_numbers, self.backends);
-        let services = services.with_memory(self.memory.clone());
-        let services = services.with_binary_metrics(self.metrics.binaries);
-        let services = services.with_rate_limits(
-            self.settings.rate_limit.clone(),
-            Arc::clone(&self.admin_context.failed_credentials),
-        );
-        let services = services.with_route_groups(groups);
+        let services = Services::new(ServiceContext {
+            catalog: self.admin_context.current_catalog.clone(),
+            route_groups: groups,
+            store,
+            limits: Arc::clone(&self.limits),
+            phone_numbers: self.phone_numbers,
+            rate_limit: self.settings.rate_limit.clone(),
+            failed_credentials: Arc::clone(&self.admin_context.failed_credentials),
+            backends: self.backends,
+            memory: self.memory,
+            binaries: self.metrics.binaries,
+        });
         let admin = Admin::new(self.admin_context, services.clone(), admin_store);
         Ok(AppState::new(
             services,

@@ -194,7 +194,7 @@ impl Services {
     /// Whether a service requires credentials, or this is still unknown.
     #[must_use]
     pub fn requires_auth(&self) -> bool {
-        self.catalog.requires_auth()
+        self.context.catalog.requires_auth()
     }
 
     /// Authenticates a create of the configured service `name`. The default applies to names that are not configured.
@@ -207,7 +207,7 @@ impl Services {
         credentials: &BasicCredentials,
         address: Option<IpAddr>,
     ) -> Result<(), ServiceError> {
-        let catalog = self.catalog.load();
+        let catalog = self.context.catalog.load();
         let policy = catalog.access_policy();
         let is_configured = self.is_configured(name);
         let permits = |credentials: &BasicCredentials| {
@@ -219,10 +219,10 @@ impl Services {
         };
         let permitted = permits(credentials);
         let is_restricted = !permits(&BasicCredentials(None));
-        let failed = &self.failed_credentials;
+        let failed = &self.context.failed_credentials;
         enforce(
             failed,
-            &*self.store,
+            &*self.context.store,
             credentials,
             address,
             permitted,
@@ -241,14 +241,14 @@ impl Services {
         credentials: &BasicCredentials,
         address: Option<IpAddr>,
     ) -> Result<(), ServiceError> {
-        let catalog = self.catalog.load();
+        let catalog = self.context.catalog.load();
         if !catalog.is_complete() {
             return Err(catalog_not_loaded());
         }
-        let failed = &self.failed_credentials;
+        let failed = &self.context.failed_credentials;
         authorize(
             catalog.access_policy(),
-            &*self.store,
+            &*self.context.store,
             id,
             credentials,
             failed,

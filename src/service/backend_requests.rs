@@ -45,9 +45,9 @@ impl Services {
                 target,
             });
         }
-        let running = self.store.running_service(&id).await?;
+        let running = self.context.store.running_service(&id).await?;
         let running = running.ok_or_else(|| ServiceError::NoSuchService(id.clone()))?;
-        let catalog = self.catalog.load();
+        let catalog = self.context.catalog.load();
         let definition = catalog.get_or_retired(&running.definition);
         let backend = definition.and_then(|definition| Some((definition, definition.backend()?)));
         match backend {
@@ -110,7 +110,7 @@ impl Services {
             || StoreError::Bug("service-specific request for a service without a backend".into());
         let backend = definition.backend().ok_or_else(no_backend)?;
         let response = backend
-            .send_request(&self.backends, &context, session.as_ref())
+            .send_request(&self.context.backends, &context, session.as_ref())
             .await;
         response.map(Some).map_err(|error| match error {
             BackendError::Unreachable(message) if has_files => {

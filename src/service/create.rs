@@ -3,26 +3,19 @@
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use super::{
-    Catalog, FormData, ServiceError, Services, Uploads,
+    Catalog, FormData, ServiceContext, ServiceError, Services, Uploads,
     auth::{BasicCredentials, catalog_not_loaded},
     builtin::Builtin,
     create_response::CreateResponseBody,
     definition::{Definition, DefinitionKind},
-    failed_credentials::FailedCredentials,
     idempotency::{IdempotencyHead, IdempotentRequest, is_pending},
     parameters::Parameters,
-    phone_numbers::PhoneNumbers,
     rate_limit::{limit_creates_by_address, limit_creates_of_service},
     ttl,
 };
-use crate::{
-    backend::Backends,
-    model::{
-        Booking, Changes, CreateResult, IdempotencyClaim, NewService, PropagatedHeaders, ServiceId,
-        StoreError,
-    },
-    settings::{Limits, RateLimit},
-    store::Store,
+use crate::model::{
+    Booking, Changes, CreateResult, IdempotencyClaim, NewService, PropagatedHeaders, ServiceId,
+    StoreError,
 };
 
 /// How long an `Idempotency-Key` is bound to a request whose service does not exist yet. It is longer than any
@@ -94,15 +87,11 @@ pub struct PendingCreate {
     pub uploads: Uploads,
     pub(super) id: ServiceId,
     pub(super) definition: Arc<Definition>,
+    /// The catalog from which the definition was selected.
     pub(super) catalog: Arc<Catalog>,
-    pub(super) phone_numbers: PhoneNumbers,
-    pub(super) store: Arc<dyn Store>,
-    pub(super) limits: Arc<Limits>,
-    pub(super) backends: Arc<Backends>,
+    pub(super) context: Arc<ServiceContext>,
     pub(super) propagated_headers: PropagatedHeaders,
-    pub(super) rate_limit: RateLimit,
     pub(super) credentials: BasicCredentials,
-    pub(super) failed_credentials: Arc<FailedCredentials>,
     pub(super) address: Option<IpAddr>,
     pub(super) idempotent_request: Option<IdempotentRequest>,
 }
@@ -120,14 +109,15 @@ impl Services {
         name: &str,
         head: CreateRequestHead,
     ) -> Result<PendingCreate, ServiceError> {
-        let catalog = self.catalog.load();
-        let definition = catalog.get_for_route_groups(name, self.route_groups);
+        let catalog = self.context.catalog.load();
+        let definition = catalog.get_for_route_groups(name, self.context.route_groups);
         // A match creates no service and is not limited: the routing side sends one for every call.
         let is_for_routing = definition.is_some_and(|definition| definition.is_for_routing());
         // The limit of the address comes before authentication, so password guesses count. The limit of the service comes
         // after it, because all clients share it.
         if !is_for_routing {
-            limit_creates_by_address(&*self.store, &self.rate_limit, head.address).await?;
+            limit_creates_by_address(&*self.context.store, &self.context.rate_limit, head.address)
+                .await?;
         }
         self.authorize_create(name, &head.credentials, head.address)
             .await?;
@@ -139,7 +129,7 @@ impl Services {
             }
         })?;
         if !is_for_routing {
-            limit_creates_of_service(&*self.store, &self.rate_limit, name).await?;
+            limit_creates_of_service(&*self.context.store, &self.context.rate_limit, name).await?;
         }
         let mut id = ServiceId::generate();
         let idempotent_request = head.idempotency;
@@ -149,8 +139,11 @@ impl Services {
         let mut idempotent_request = idempotent_request.transpose()?;
         if let Some(idempotent_request) = &mut idempotent_request {
             // Once the service exists, the key expires with it.
-            let until = self.store.now()?.after(CLAIM_TTL);
-            let claim = self.store.claim(&idempotent_request.key, id.clone(), until);
+            let until = self.context.store.now()?.after(CLAIM_TTL);
+            let claim = self
+                .context
+                .store
+                .claim(&idempotent_request.key, id.clone(), until);
             match claim.await? {
                 // The body is still read, because the request may be a different one.
                 IdempotencyClaim::Replayed {
@@ -165,12 +158,7 @@ impl Services {
                 IdempotencyClaim::Create(claimed_id) => id = claimed_id,
             }
         }
-        let mut uploads = Uploads::for_new(
-            Arc::clone(&self.store),
-            id.clone(),
-            self.memory.requests.clone(),
-            self.binaries.clone(),
-        );
+        let mut uploads = Uploads::for_new(Arc::clone(&self.context), id.clone());
         if idempotent_request.is_some() {
             uploads = uploads.with_digests();
         }
@@ -179,14 +167,9 @@ impl Services {
             id,
             definition: Arc::clone(definition),
             catalog: Arc::clone(&catalog),
-            phone_numbers: self.phone_numbers,
-            store: Arc::clone(&self.store),
-            limits: Arc::clone(&self.limits),
-            backends: Arc::clone(&self.backends),
+            context: Arc::clone(&self.context),
             propagated_headers: head.propagated_headers,
-            rate_limit: self.rate_limit.clone(),
             credentials: head.credentials,
-            failed_credentials: Arc::clone(&self.failed_credentials),
             address: head.address,
             idempotent_request,
         })
@@ -264,12 +247,12 @@ impl PendingCreate {
 
     /// The TTL of the new service.
     pub(super) fn ttl(&self, parameters: &Parameters) -> Result<Duration, ServiceError> {
-        ttl::initial_ttl(&self.definition, parameters, self.limits.max_ttl)
+        ttl::initial_ttl(&self.definition, parameters, self.context.limits.max_ttl)
     }
 
     pub(super) fn check_key_count(&self, changes: &Changes) -> Result<(), ServiceError> {
-        if changes.set.len() > self.limits.keys {
-            return Err(ServiceError::TooManyKeys(self.limits.keys));
+        if changes.set.len() > self.context.limits.keys {
+            return Err(ServiceError::TooManyKeys(self.context.limits.keys));
         }
         Ok(())
     }
@@ -283,7 +266,7 @@ impl PendingCreate {
         response: Option<&str>,
     ) -> Result<CreateOutcome, ServiceError> {
         self.uploads.transfer_to_store(&changes.set);
-        let created = self.store.now()?;
+        let created = self.context.store.now()?;
         let service = NewService {
             id: self.id,
             definition: self.definition.name().to_owned(),
@@ -298,7 +281,7 @@ impl PendingCreate {
                 (idempotent_request.key.clone(), stored)
             }),
         };
-        let result = match self.store.create(service).await {
+        let result = match self.context.store.create(service).await {
             Ok(CreateResult::Created) => return Ok(CreateOutcome::Created),
             Ok(CreateResult::Replayed(stored)) => replay(self.idempotent_request.as_ref(), &stored),
             Ok(CreateResult::UploadLost) => Err(ServiceError::UploadLost),

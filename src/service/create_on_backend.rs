@@ -10,16 +10,16 @@ use std::{sync::Arc, time::Duration};
 use tracing::{Instrument, warn};
 
 use super::{
-    Catalog, CurrentCatalog, ServiceError, SessionTerminator,
+    Catalog, CurrentCatalog, ServiceContext, ServiceError, SessionTerminator,
     create::{CreateOutcome, CreateResponse, PendingCreate},
     definition::Definition,
     idempotency::IdempotentRequest,
     parameters::Parameters,
 };
 use crate::{
-    backend::{BackendDefinition, Backends, RequestContext},
+    backend::{BackendDefinition, RequestContext},
     model::{BackendSession, Changes, PropagatedHeaders, ServiceId, StoreError},
-    store::{BackendSessions, Store},
+    store::BackendSessions,
 };
 
 /// Time for store operations, added to the maximum duration of a start.
@@ -30,8 +30,7 @@ struct BackendStart {
     id: ServiceId,
     definition: Arc<Definition>,
     catalog: Arc<Catalog>,
-    backends: Arc<Backends>,
-    store: Arc<dyn Store>,
+    context: Arc<ServiceContext>,
     propagated_headers: PropagatedHeaders,
     parameters: Vec<(String, String)>,
     form_fields: Vec<(String, String)>,
@@ -57,8 +56,7 @@ impl PendingCreate {
             id: self.id.clone(),
             definition: Arc::clone(&self.definition),
             catalog: Arc::clone(&self.catalog),
-            backends: Arc::clone(&self.backends),
-            store: Arc::clone(&self.store),
+            context: Arc::clone(&self.context),
             propagated_headers: self.propagated_headers.clone().with_request_id(),
             parameters: parameters.backend_fields(&self.definition),
             form_fields,
@@ -84,7 +82,7 @@ impl BackendStart {
             .definition
             .backend()
             .map_or(0, BackendDefinition::requests_per_create);
-        let settings = self.backends.settings();
+        let settings = self.context.backends.settings();
         let attempts = u32::try_from(settings.max_attempts).unwrap_or(u32::MAX);
         settings.connect_timeout * attempts.saturating_add(requests)
             + settings.response_timeout * requests
@@ -95,7 +93,7 @@ impl BackendStart {
         let response = self.start_on_backend().await;
         // The cleanup terminates the recorded session.
         if response.is_err()
-            && let Err(error) = self.store.delete(&self.id).await
+            && let Err(error) = self.context.store.delete(&self.id).await
         {
             warn!(id = %self.id.redacted(), %error, "service that failed to start not deleted; it expires");
         }
@@ -113,23 +111,24 @@ impl BackendStart {
             template_fields: &self.form_fields,
             propagated_headers: &self.propagated_headers,
         };
-        let started = backend.start(&self.backends, &context).await?;
+        let started = backend.start(&self.context.backends, &context).await?;
         if let Some(session) = &started.session {
             self.attach_session(session).await?;
         }
         let response = match (started.response, &started.session) {
             (None, Some(session)) => {
                 backend
-                    .begin_session(&self.backends, &context, session)
+                    .begin_session(&self.context.backends, &context, session)
                     .await?
             }
             (response, _) => response.ok_or_else(no_backend)?,
         };
-        let end = self.store.now()?.after(self.ttl);
+        let end = self.context.store.now()?.after(self.ttl);
         let idempotent_request = self.idempotent_request.as_ref();
         let stored_response =
             idempotent_request.map(|idempotent_request| idempotent_request.stored_value(&response));
         let finished = self
+            .context
             .store
             .finish_create(&self.id, end, stored_response.as_deref())
             .await?;
@@ -138,12 +137,12 @@ impl BackendStart {
 
     /// Records the session in the store. If that fails, the session is terminated.
     async fn attach_session(&self, session: &BackendSession) -> Result<(), ServiceError> {
-        let attached = self.store.attach_session(&self.id, session).await;
+        let attached = self.context.store.attach_session(&self.id, session).await;
         if let Ok(Some(())) = attached {
             return Ok(());
         }
         let catalog = CurrentCatalog::new(Arc::clone(&self.catalog));
-        let terminator = SessionTerminator::new(catalog, Arc::clone(&self.backends));
+        let terminator = SessionTerminator::new(catalog, Arc::clone(&self.context.backends));
         terminator.terminate(&self.id, session).await;
         attached?;
         Err(ServiceError::UploadLost)

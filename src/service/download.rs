@@ -5,12 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::{Stream, stream};
 
-use super::{ServiceError, Services};
-use crate::{
-    model::{Binary, CHUNK_BYTES, KeyName, ServiceId},
-    store::Store,
-    telemetry::metrics::BinaryMetrics,
-};
+use super::{ServiceContext, ServiceError, Services};
+use crate::model::{Binary, CHUNK_BYTES, KeyName, ServiceId};
 
 /// A range of bytes of a binary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,8 +22,7 @@ pub struct Download {
     /// The metadata of the binary.
     pub binary: Binary,
     id: ServiceId,
-    store: Arc<dyn Store>,
-    metrics: BinaryMetrics,
+    context: Arc<ServiceContext>,
 }
 
 impl Services {
@@ -41,14 +36,13 @@ impl Services {
             self.require_service(&id).await?;
             return Err(ServiceError::NoSuchBinary { id, key });
         };
-        match self.store.find_binary(&id, &name).await? {
+        match self.context.store.find_binary(&id, &name).await? {
             None => Err(ServiceError::NoSuchService(id)),
             Some(None) => Err(ServiceError::NoSuchBinary { id, key }),
             Some(Some(binary)) => Ok(Download {
                 binary,
                 id,
-                store: Arc::clone(&self.store),
-                metrics: self.binaries.clone(),
+                context: Arc::clone(&self.context),
             }),
         }
     }
@@ -68,16 +62,15 @@ impl Download {
             let Self {
                 binary,
                 id,
-                store,
-                metrics,
+                context,
             } = &download;
-            let bytes = store.read_chunk(id, &binary.blob, chunk).await?;
+            let bytes = context.store.read_chunk(id, &binary.blob, chunk).await?;
             let bytes = bytes.ok_or_else(|| ServiceError::NoSuchService(id.clone()))?;
             let length = (bytes.len() as u64).saturating_sub(skip).min(end - offset);
             if length == 0 {
                 return Err(ServiceError::NoSuchService(id.clone()));
             }
-            metrics.bytes_out.inc_by(length);
+            context.binaries.bytes_out.inc_by(length);
             // Both are at most CHUNK_BYTES.
             #[expect(clippy::cast_possible_truncation, reason = "at most CHUNK_BYTES")]
             let part = bytes.slice(skip as usize..(skip + length) as usize);

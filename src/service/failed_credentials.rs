@@ -157,8 +157,10 @@ impl Services {
         message: &'static str,
     ) -> Result<(), ServiceError> {
         let error = ServiceError::Unauthorized(message);
-        let failed = &self.failed_credentials;
-        failed.check(&*self.store, address, is_valid, error).await
+        let failed = &self.context.failed_credentials;
+        failed
+            .check(&*self.context.store, address, is_valid, error)
+            .await
     }
 }
 

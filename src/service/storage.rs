@@ -22,7 +22,7 @@ pub struct StorageStrings {
 impl Services {
     /// Checks that the service exists.
     pub(super) async fn require_service(&self, id: &ServiceId) -> Result<(), ServiceError> {
-        let definition = self.store.definition(id).await?;
+        let definition = self.context.store.definition(id).await?;
         let found = definition.map(drop);
         found.ok_or_else(|| ServiceError::NoSuchService(id.clone()))
     }
@@ -40,7 +40,7 @@ impl Services {
             self.require_service(id).await?;
             return Err(no_such_key());
         };
-        match self.store.read(id, &name).await? {
+        match self.context.store.read(id, &name).await? {
             Some(StoredKind::Text(text)) => Ok(text),
             Some(StoredKind::Empty) => Err(no_such_key()),
             Some(StoredKind::Binary) => Err(ServiceError::BinaryKey {
@@ -56,10 +56,10 @@ impl Services {
     /// # Errors
     /// [`ServiceError::NoSuchService`], [`ServiceError::Overloaded`].
     pub async fn read_all(&self, id: &ServiceId) -> Result<StorageStrings, ServiceError> {
-        let mut memory = self.memory.responses.reservation();
+        let mut memory = self.context.memory.responses.reservation();
         let mut max_bytes = MAX_UNRESERVED_BYTES;
         loop {
-            match self.store.read_all(id, max_bytes).await? {
+            match self.context.store.read_all(id, max_bytes).await? {
                 None => return Err(ServiceError::NoSuchService(id.clone())),
                 Some(AllTexts::Texts(pairs)) if max_bytes == MAX_UNRESERVED_BYTES => {
                     memory.grow(total_bytes(&pairs))?;
@@ -123,12 +123,12 @@ impl Services {
     /// # Errors
     /// [`ServiceError::NoSuchService`].
     pub async fn clear(&self, id: &ServiceId) -> Result<(), ServiceError> {
-        let cleared = self.store.clear(id).await?;
+        let cleared = self.context.store.clear(id).await?;
         cleared.ok_or_else(|| ServiceError::NoSuchService(id.clone()))
     }
 
     async fn write_changes(&self, id: &ServiceId, changes: Changes) -> Result<(), ServiceError> {
-        write_changes(&*self.store, id, changes, self.limits.keys).await
+        write_changes(&*self.context.store, id, changes, self.context.limits.keys).await
     }
 }
 

@@ -10,20 +10,16 @@ use ring::digest::{Context, SHA256};
 use tokio::runtime::Handle;
 use tracing::debug;
 
-use super::{ServiceError, digest::sha256_hex};
+use super::{ServiceContext, ServiceError, digest::sha256_hex};
 use crate::{
-    memory_budget::{MemoryBudget, Reservation},
+    memory_budget::Reservation,
     model::{Binary, BlobId, CHUNK_BYTES, KeyName, ServiceId, Value},
-    store::Store,
-    telemetry::metrics::BinaryMetrics,
 };
 
 /// The files of one request. Files that are not transferred to the store when this is dropped are discarded in the
 /// background. If the process ends before that, they expire in the store.
 pub struct Uploads {
-    store: Arc<dyn Store>,
-    memory: MemoryBudget,
-    metrics: BinaryMetrics,
+    context: Arc<ServiceContext>,
     id: ServiceId,
     must_exist: bool,
     pending: BTreeSet<BlobId>,
@@ -34,16 +30,9 @@ pub struct Uploads {
 
 impl Uploads {
     /// Uploads for a new service.
-    pub(super) fn for_new(
-        store: Arc<dyn Store>,
-        id: ServiceId,
-        memory: MemoryBudget,
-        metrics: BinaryMetrics,
-    ) -> Self {
+    pub(super) fn for_new(context: Arc<ServiceContext>, id: ServiceId) -> Self {
         Self {
-            store,
-            memory,
-            metrics,
+            context,
             id,
             must_exist: false,
             pending: BTreeSet::new(),
@@ -54,13 +43,8 @@ impl Uploads {
 
     /// Uploads for an existing service. The first upload checks that it exists, so that clients cannot fill the store
     /// under unknown ids.
-    pub(super) fn for_existing(
-        store: Arc<dyn Store>,
-        id: ServiceId,
-        memory: MemoryBudget,
-        metrics: BinaryMetrics,
-    ) -> Self {
-        let mut uploads = Self::for_new(store, id, memory, metrics);
+    pub(super) fn for_existing(context: Arc<ServiceContext>, id: ServiceId) -> Self {
+        let mut uploads = Self::for_new(context, id);
         uploads.must_exist = true;
         uploads
     }
@@ -82,14 +66,16 @@ impl Uploads {
     /// # Errors
     /// [`ServiceError::NoSuchService`] if the service must exist and does not.
     pub async fn begin(&mut self) -> Result<Upload<'_>, ServiceError> {
-        if mem::take(&mut self.must_exist) && self.store.definition(&self.id).await?.is_none() {
+        if mem::take(&mut self.must_exist)
+            && self.context.store.definition(&self.id).await?.is_none()
+        {
             return Err(ServiceError::NoSuchService(self.id.clone()));
         }
         let blob = BlobId::generate();
         self.pending.insert(blob.clone());
         let digest = self.digests.is_some().then(|| Context::new(&SHA256));
         Ok(Upload {
-            memory: self.memory.reservation(),
+            memory: self.context.memory.requests.reservation(),
             digest,
             uploads: self,
             blob,
@@ -122,12 +108,12 @@ impl Drop for Uploads {
         if self.pending.is_empty() {
             return;
         }
-        let (store, id) = (Arc::clone(&self.store), self.id.clone());
+        let (context, id) = (Arc::clone(&self.context), self.id.clone());
         let blobs: Vec<BlobId> = mem::take(&mut self.pending).into_iter().collect();
         // Without a runtime the process is ending, and the uploads expire in the store.
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(async move {
-                if let Err(error) = store.discard(&id, &blobs).await {
+                if let Err(error) = context.store.discard(&id, &blobs).await {
                     debug!(id = %id.redacted(), %error, "discarded uploads not deleted; they expire");
                 }
             });
@@ -199,11 +185,13 @@ impl Upload<'_> {
     }
 
     async fn write_chunk(&mut self) -> Result<(), ServiceError> {
-        let Uploads { store, id, .. } = &*self.uploads;
-        let stored = store.write_chunk(id, &self.blob, self.written, &self.buffer);
+        let Uploads { context, id, .. } = &*self.uploads;
+        let stored = context
+            .store
+            .write_chunk(id, &self.blob, self.written, &self.buffer);
         stored.await?;
         let written = self.buffer.len() as u64;
-        self.uploads.metrics.bytes_in.inc_by(written);
+        context.binaries.bytes_in.inc_by(written);
         self.written += 1;
         self.buffer.clear();
         Ok(())

@@ -51,10 +51,12 @@ impl PendingCreate {
             caller: effective("_phone_number"),
         };
         let dialed = self
+            .context
             .phone_numbers
             .subscriber_from_parameter("_access_number", numbers.dialed)?;
         let caller = numbers.caller.map(|caller| {
-            self.phone_numbers
+            self.context
+                .phone_numbers
                 .caller_from_parameter("_phone_number", caller)
         });
         let caller = caller.transpose()?;
@@ -64,7 +66,8 @@ impl PendingCreate {
         let code = self.access_code(&parameters)?;
         let (current_groups, other_groups) =
             self.catalog.resource_groups().partition_by_number(&dialed);
-        let attempt = Attempt::begin_match(&*self.store, &self.rate_limit, &dialed).await?;
+        let attempt =
+            Attempt::begin_match(&*self.context.store, &self.context.rate_limit, &dialed).await?;
         if caller == Some(None) {
             // A caller number without comparable digits matches no booking.
             return Err(ServiceError::NoMatch(dialed));
@@ -73,7 +76,7 @@ impl PendingCreate {
             dialed: vec![dialed.clone()],
             code,
             callers: caller.flatten().into_iter().collect(),
-            regions: vec![self.phone_numbers.region()],
+            regions: vec![self.context.phone_numbers.region()],
         };
         let response = loop {
             let mut found = self
@@ -90,7 +93,7 @@ impl PendingCreate {
                 break response;
             }
         };
-        attempt.refund(&*self.store).await;
+        attempt.refund(&*self.context.store).await;
         response.to_json()
     }
 
@@ -120,7 +123,7 @@ impl PendingCreate {
         call: &mut Call,
     ) -> Result<Option<ServiceId>, StoreError> {
         loop {
-            match self.store.match_call(groups, call).await? {
+            match self.context.store.match_call(groups, call).await? {
                 MatchResult::Matched(id) => return Ok(Some(id)),
                 MatchResult::NoMatch => return Ok(None),
                 MatchResult::OtherRegions(regions) => {
@@ -152,7 +155,7 @@ impl PendingCreate {
     ) -> Result<Option<Vec<(String, String)>>, StoreError> {
         let mut max_bytes = MAX_UNRESERVED_BYTES;
         loop {
-            let read = self.store.read_all(id, max_bytes).await;
+            let read = self.context.store.read_all(id, max_bytes).await;
             let read = read.map_err(|error| match error {
                 // The number is already released.
                 StoreError::Unavailable(reason) => StoreError::Unknown(reason),

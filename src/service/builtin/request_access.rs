@@ -25,10 +25,10 @@ impl PendingCreate {
         let id = ServiceId::from(id.to_owned());
         // The request writes to that service and books a number for it, so it needs its credentials.
         let policy = self.catalog.access_policy();
-        let (failed, address) = (&self.failed_credentials, self.address);
+        let (failed, address) = (&self.context.failed_credentials, self.address);
         authorize(
             policy,
-            &*self.store,
+            &*self.context.store,
             &id,
             &self.credentials,
             failed,
@@ -46,17 +46,18 @@ impl PendingCreate {
         }
         let number_request = NumberRequest::from_parameters(
             &self.catalog,
-            self.phone_numbers,
+            self.context.phone_numbers,
             &self.definition,
             &parameters,
         )?;
         let booking = number_request
-            .book_number(&*self.store, BookingOwner::Existing(&id))
+            .book_number(&*self.context.store, BookingOwner::Existing(&id))
             .await?;
         if !changes.set.is_empty() || !changes.remove.is_empty() {
-            let applied = write_changes(&*self.store, &id, changes, self.limits.keys).await;
+            let applied =
+                write_changes(&*self.context.store, &id, changes, self.context.limits.keys).await;
             if let Err(error) = applied {
-                if let Err(error) = self.store.release_number(&id, &booking).await {
+                if let Err(error) = self.context.store.release_number(&id, &booking).await {
                     warn!(id = %id.redacted(), %error, "number not released; it is booked until its booking expires");
                 }
                 return Err(error);

@@ -22,7 +22,7 @@ impl PendingCreate {
     ) -> Result<CreateResponse, ServiceError> {
         let number_request = NumberRequest::from_parameters(
             &self.catalog,
-            self.phone_numbers,
+            self.context.phone_numbers,
             &self.definition,
             &parameters,
         )?;
@@ -34,7 +34,7 @@ impl PendingCreate {
             None => BookingOwner::New(&self.id),
         };
         let booking = match number_request
-            .book_number_or_replay(&*self.store, owner)
+            .book_number_or_replay(&*self.context.store, owner)
             .await?
         {
             NumberResult::Booked(booking) => booking,
@@ -46,7 +46,7 @@ impl PendingCreate {
         let response = CreateResponseBody::new(&self.id)
             .with_booking(&booking)
             .to_json()?;
-        let (store, id) = (self.store.clone(), self.id.clone());
+        let (store, id) = (self.context.store.clone(), self.id.clone());
         let result = self
             .create(ttl, changes, Some(booking.clone()), Some(&response))
             .await;
