@@ -50,7 +50,8 @@ pub async fn probe(settings: &Settings, path: &str) -> Result<String, Healthchec
     if response.status() == StatusCode::OK {
         return Ok(status);
     }
-    let body = read_text(response).await?;
+    // The status is known, even if the body is not read completely.
+    let body = read_text(response).await.unwrap_or_default();
     Err(HealthcheckError::Unhealthy(format!("{status}: {body}")))
 }
 

@@ -40,10 +40,10 @@ pub(crate) fn builder() -> ClientBuilder {
         .pool_idle_timeout(IDLE_TIMEOUT)
 }
 
-/// Builds a client that trusts `authorities` (PEM, from `setting`) and those of the system.
+/// Builds a client that trusts `authorities` (PEM, from `setting`) and, unless they are ignored, those of the system.
 ///
 /// # Errors
-/// An invalid certificate in `authorities`, or no certificates at all.
+/// An invalid certificate in `authorities`, or no certificate although those of the system are trusted.
 pub(crate) fn build_with_authorities(
     builder: ClientBuilder,
     setting: &str,

@@ -72,11 +72,12 @@ const ADVICE: [(&str, &str); 20] = [
     ("BadEncoding", "the certificate is damaged"),
     (
         "CertificateRequired",
-        "the server requires a client certificate: set redis.tls_cert_file and redis.tls_key_file",
+        "the server requires a client certificate: for Redis set redis.tls_cert_file and redis.tls_key_file; other \
+         connections cannot have one",
     ),
     (
         "UnknownCA",
-        "the server does not trust the client certificate (redis.tls_cert_file)",
+        "the server does not trust the client certificate (for Redis redis.tls_cert_file)",
     ),
     (
         "InvalidContentType",

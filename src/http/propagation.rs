@@ -37,8 +37,9 @@ impl Extractor for TraceHeaders<'_> {
 /// The headers of `request` that are passed on to a backend.
 pub(super) fn propagated_headers(request: &HttpRequest) -> PropagatedHeaders {
     let trace_context = TRACE_HEADERS.iter().filter_map(|name| {
-        let value = request.headers().get(name)?;
-        Some((name.as_str(), header_text(value)))
+        // `tracestate` and `baggage` are lists, which may be sent as several fields.
+        let values: Vec<String> = request.headers().get_all(name).map(header_text).collect();
+        (!values.is_empty()).then(|| (name.as_str(), values.join(",")))
     });
     PropagatedHeaders {
         gms_user: first_header(request, GMS_USER),

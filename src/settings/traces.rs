@@ -108,15 +108,18 @@ impl Variables<'_> {
     fn endpoint(&mut self) -> Option<String> {
         let (name, url) = self.first_set(ENDPOINT)?;
         let is_http = url.starts_with("http://") || url.starts_with("https://");
-        if !is_http || Url::parse(url).is_err() {
+        let parsed = Url::parse(url).ok().filter(|_| is_http);
+        let Some(parsed) = parsed else {
             let reason = "expected a URL that begins with http:// or https:// (its value is not shown); \
                           tracing is disabled";
             self.ignore_secret(name, reason);
             return None;
-        }
+        };
+        // The encoded form: the exporter accepts ASCII only.
+        let url = String::from(parsed);
         let is_complete = name == ENDPOINT[0];
         Some(if is_complete {
-            url.to_owned()
+            url
         } else {
             format!("{}/{PATH}", url.trim_end_matches('/'))
         })

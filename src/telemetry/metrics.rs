@@ -1,8 +1,8 @@
 //! Metrics, by the crate `prometheus-client`: `GET /metrics`.
 //!
 //! All layers may use this module; it uses no other layer. [`Metrics`] has the values that code records, [`Sources`] the
-//! state that is read at each scrape; both belong to one application. Code records with handles from before the first
-//! request, not by names or labels. The only values of the whole process are the lines that the log dropped and the
+//! state that is read at each scrape; both belong to one application. Code records with handles, not
+//! by names or labels, except for the first response of a kind and for rejected requests. The only values of the whole process are the lines that the log dropped and the
 //! spans ([`SpanOutcome`]), because log and tracer belong to the process.
 //!
 //! The crate appends `_total` to the names of counters, and a period to the help texts of registered metrics. All labels

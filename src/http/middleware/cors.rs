@@ -19,7 +19,7 @@ use actix_web::{
 use crate::{http::ApiError, settings};
 
 /// Request headers that pages may send in addition to the safelisted ones.
-const ALLOWED_HEADERS: [&str; 14] = [
+const ALLOWED_HEADERS: [&str; 15] = [
     "gms_user",
     "content-type",
     "authorization",
@@ -33,6 +33,7 @@ const ALLOWED_HEADERS: [&str; 14] = [
     "last-event-id",
     "traceparent",
     "tracestate",
+    "baggage",
     "x-request-id",
 ];
 const ALLOWED_METHODS: [&str; 5] = ["GET", "HEAD", "POST", "PUT", "DELETE"];

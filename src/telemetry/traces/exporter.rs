@@ -26,7 +26,7 @@ pub(super) fn build_exporter(settings: &settings::Traces) -> Result<SpanExporter
         .with_endpoint(&settings.endpoint)
         .with_timeout(settings.timeout)
         .build()
-        .map_err(|_error| "OTEL_EXPORTER_OTLP_ENDPOINT is not a URL".to_owned())
+        .map_err(|_error| "the exporter rejected the endpoint, headers or compression".to_owned())
 }
 
 /// The HTTP client of the exporter's thread. Its runtime runs in that thread, and only during an export, so exports use

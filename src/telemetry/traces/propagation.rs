@@ -13,7 +13,7 @@ use opentelemetry::{
     trace::{TraceContextExt, TraceId},
 };
 use opentelemetry_http::HeaderInjector;
-use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
+use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_zipkin::{B3Encoding, Propagator as B3Propagator};
 use reqwest::header::HeaderMap;
 use tracing::Span;
@@ -23,6 +23,10 @@ use crate::settings::Propagator;
 
 static PROPAGATORS: OnceLock<Propagators> = OnceLock::new();
 
+/// The header of W3C Baggage. It is passed on as it is received: nothing here reads it, and the propagator of the SDK
+/// would change it.
+const BAGGAGE: &str = "baggage";
+
 /// The propagators of this process.
 struct Propagators {
     propagator: TextMapCompositePropagator,
@@ -31,7 +35,9 @@ struct Propagators {
 
 impl Propagators {
     fn new(propagators: &[Propagator]) -> Self {
-        let all = propagators.iter().map(|propagator| build(*propagator));
+        let all = propagators
+            .iter()
+            .filter_map(|propagator| build(*propagator));
         // A receiver of B3 accepts both of its encodings.
         let b3 = B3Propagator::with_encoding(B3Encoding::SingleAndMultiHeader);
         let has_b3 = propagators
@@ -40,6 +46,9 @@ impl Propagators {
         let propagator = TextMapCompositePropagator::new(all.collect());
         let mut header_names: Vec<String> = propagator.fields().map(str::to_owned).collect();
         header_names.extend(b3.fields().filter(|_| has_b3).map(str::to_owned));
+        if propagators.contains(&Propagator::Baggage) {
+            header_names.push(BAGGAGE.to_owned());
+        }
         header_names.sort_unstable();
         header_names.dedup();
         Self {
@@ -54,12 +63,13 @@ impl Propagators {
     }
 }
 
-fn build(propagator: Propagator) -> Box<dyn TextMapPropagator + Send + Sync> {
+fn build(propagator: Propagator) -> Option<Box<dyn TextMapPropagator + Send + Sync>> {
+    let b3 = B3Propagator::with_encoding;
     match propagator {
-        Propagator::TraceContext => Box::new(TraceContextPropagator::new()),
-        Propagator::Baggage => Box::new(BaggagePropagator::new()),
-        Propagator::B3 => Box::new(B3Propagator::with_encoding(B3Encoding::SingleHeader)),
-        Propagator::B3Multi => Box::new(B3Propagator::with_encoding(B3Encoding::MultipleHeader)),
+        Propagator::TraceContext => Some(Box::new(TraceContextPropagator::new())),
+        Propagator::Baggage => None,
+        Propagator::B3 => Some(Box::new(b3(B3Encoding::SingleHeader))),
+        Propagator::B3Multi => Some(Box::new(b3(B3Encoding::MultipleHeader))),
     }
 }
 

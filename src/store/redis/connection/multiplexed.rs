@@ -11,7 +11,11 @@ use std::{
 };
 
 use redis::{Cmd, ConnectionAddr, Pipeline, RedisError, RedisResult, Value};
-use tokio::{sync::watch, task::JoinHandle, time};
+use tokio::{
+    sync::watch,
+    task::JoinHandle,
+    time::{self, Instant},
+};
 
 use self::state::{Connected, ConnectionState};
 use super::{
@@ -81,11 +85,12 @@ impl SharedConnection {
 
     /// Waits until the connection is open or has failed.
     pub(super) async fn wait_until_ready(&self) {
-        self.wait_until_newer(0).await;
+        let deadline = Instant::now() + self.connect_timeout;
+        self.wait_until_newer(0, deadline).await;
     }
 
     /// Waits until a connection that is newer than the generation `after` is open or has failed.
-    async fn wait_until_newer(&self, after: u64) {
+    async fn wait_until_newer(&self, after: u64, deadline: Instant) {
         let mut state = self.state.clone();
         let ready = state.wait_for(|state| match state {
             ConnectionState::Connecting => false,
@@ -93,7 +98,7 @@ impl SharedConnection {
             ConnectionState::Failed(_) => true,
         });
         // A timeout is ignored: the next request fails in the same way and reports it.
-        drop(time::timeout(self.connect_timeout, ready).await);
+        drop(time::timeout_at(deadline, ready).await);
     }
 
     /// Whether requests can be sent.
@@ -134,25 +139,33 @@ impl SharedConnection {
         }
     }
 
-    /// Waits for a connection that is newer than the generation `after`, at most for the connect timeout.
-    async fn connected(&self, after: u64) -> Result<Connected, StoreError> {
+    /// Returns a connection that is newer than the generation `after`. If it waits for one, it sets `deadline` at the
+    /// first time.
+    async fn connected(
+        &self,
+        after: u64,
+        deadline: &mut Option<Instant>,
+    ) -> Result<Connected, StoreError> {
         if let Some(connected) = self.current(after)? {
             return Ok(connected);
         }
-        self.wait_until_newer(after).await;
+        let timeout_at = || Instant::now() + self.connect_timeout;
+        let deadline = *deadline.get_or_insert_with(timeout_at);
+        self.wait_until_newer(after, deadline).await;
         let timeout = || StoreError::Unavailable("connection timeout".to_owned());
         self.current(after)?.ok_or_else(timeout)
     }
 
     /// Sends a request over the current connection. If that is closed before anything of the request was
-    /// written, it is sent over the next one.
+    /// written, it is sent over the next one. All waits for connections together last at most for the connect timeout.
     async fn exchange<R: Request>(
         &self,
         request: &R,
     ) -> Result<(Connected, RedisResult<R::Reply>), StoreError> {
+        let mut deadline = None;
         let mut closed = 0;
         for _ in 0..MAX_CLOSED_CONNECTIONS {
-            let mut connected = self.connected(closed).await?;
+            let mut connected = self.connected(closed, &mut deadline).await?;
             match exchange(request, &mut connected.driven).await {
                 Exchange::Finished(reply) => return Ok((connected, reply)),
                 Exchange::NotWritten => closed = connected.generation,

@@ -66,11 +66,13 @@ pub(super) async fn exchange<R: Request>(
         .await
     };
     match &reply {
-        // The client library writes in another task, so it can only fail at once if that has ended.
+        // Without a count of bytes (TLS): the client library writes in another task of this thread, so a request can
+        // only fail at its first poll if that task has ended.
         Err(error)
             if is_closed(error)
-                && (is_immediate
-                    || written_before.is_some() && written_before == driven.bytes_written()) =>
+                && written_before.map_or(is_immediate, |before| {
+                    driven.bytes_written() == Some(before)
+                }) =>
         {
             Exchange::NotWritten
         }

@@ -52,6 +52,7 @@ async fn preflights_of_allowed_origins_permit_client_requests() {
             "last-event-id",
             "traceparent",
             "tracestate",
+            "baggage",
             "x-request-id",
         ] {
             assert!(headers.contains(&name), "{name} is not in {headers:?}");

@@ -37,6 +37,8 @@ async fn request_in_trace(address: SocketAddr, method: Method, path: &str, flags
     let request = Client::new().request(method, format!("http://{address}{path}"));
     let request = request.header("traceparent", format!("00-{TRACE}-{PARENT}-{flags}"));
     let request = request.header("tracestate", "vendor=opaque");
+    let request = request.header("baggage", "user=YWxpY2U=");
+    let request = request.header("baggage", "part=100%25;p=%2C");
     let response = request.header("gms_user", "jane").send().await.unwrap();
     response.status().as_u16()
 }
@@ -160,6 +162,11 @@ async fn a_backend_request_is_part_of_the_trace_and_its_span_is_the_parent_of_th
     let expected = format!("00-{TRACE}-{}-01", hex(&call.span_id));
     assert_eq!(received.header("traceparent"), expected);
     assert_eq!(received.header("tracestate"), "vendor=opaque");
+    // Baggage is passed on as it was received.
+    assert_eq!(
+        received.header("baggage"),
+        "user=YWxpY2U=,part=100%25;p=%2C"
+    );
     // The create continues in a task of its own, which is part of the trace too.
     let finish_create = spans.iter().find(|span| span.name == "finish_create");
     assert_eq!(finish_create.unwrap().parent_span_id, server.span_id);

@@ -56,9 +56,13 @@ async fn joined_cluster_server_is_used_and_subscribed() {
     })
     .await;
     let flags = ["CONFIG", "GET", "notify-keyspace-events"];
-    let reply = command(&mut joined, &flags).await.unwrap();
-    let (_, flags): (String, String) = from_redis_value(reply).unwrap();
-    assert!(!flags.is_empty());
+    // A replica subscribes before it enables the notifications.
+    eventually("notifications are enabled", async || {
+        let reply = command(&mut joined, &flags).await.unwrap();
+        let (_, flags): (String, String) = from_redis_value(reply).unwrap();
+        (!flags.is_empty()).then_some(())
+    })
+    .await;
 
     assert_eq!(
         app.get_service(&booked.service_path()).await["_id"],
