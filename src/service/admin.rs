@@ -96,7 +96,10 @@ pub enum AdminError {
     /// The entry is defined by the catalog file.
     #[error("{} {:?} is defined in the catalog file and is read-only", table_label(*.0), .1)]
     ReadOnly(Table, String),
-    /// The entry is invalid.
+    /// An entry is invalid.
+    #[error(transparent)]
+    InvalidEntry(#[from] EntryError),
+    /// The input is invalid otherwise.
     #[error("{0}")]
     Invalid(String),
     /// The text is not a valid catalog.
@@ -127,12 +130,6 @@ pub enum AdminError {
 impl From<StoreError> for AdminError {
     fn from(error: StoreError) -> Self {
         Self::Service(error.into())
-    }
-}
-
-impl From<EntryError> for AdminError {
-    fn from(error: EntryError) -> Self {
-        Self::Invalid(error.to_string())
     }
 }
 

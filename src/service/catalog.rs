@@ -80,7 +80,7 @@ pub struct Catalog {
     pools: ResourceGroups,
     access_policy: AccessPolicy,
     /// Stored entries that are unusable on this replica, with the reason.
-    problems: BTreeMap<EntryName, String>,
+    problems: BTreeMap<EntryName, EntryError>,
     /// Options that are probably misspelled.
     warnings: BTreeSet<String>,
     /// The version of the included stored catalog; `None` if none has been read yet.
@@ -146,7 +146,7 @@ impl Catalog {
     }
 
     /// Stored entries that are unusable on this replica, with the reason.
-    pub(super) fn problems(&self) -> &BTreeMap<EntryName, String> {
+    pub(super) fn problems(&self) -> &BTreeMap<EntryName, EntryError> {
         &self.problems
     }
 

@@ -14,7 +14,7 @@ use super::{
 use crate::{backend::BackendDefinition, model::join_with_or, settings::Credentials};
 
 /// An error in a definition.
-#[derive(Debug, Error, PartialEq, Eq)]
+#[derive(Debug, Clone, Error, PartialEq, Eq)]
 #[error("{kind} {name:?}, option {option}: {problem}")]
 pub struct DefinitionError {
     /// The kind of the entry.

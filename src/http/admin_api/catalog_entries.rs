@@ -94,7 +94,7 @@ impl From<CatalogEntry> for EntryResponse {
             etag: format!("\"{}\"", entry.revision),
             options: entry.options,
             size,
-            problem: entry.problem,
+            problem: entry.problem.map(|problem| problem.to_string()),
             warnings: entry.warnings,
         }
     }

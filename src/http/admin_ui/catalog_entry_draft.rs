@@ -6,7 +6,7 @@ use super::{
     Layout, PageError, PageResult,
     catalog_entry_form::{EntryForm, EntryPage},
     catalog_tables::{menu_section, new_entry_title, table_path},
-    form_values::FormValues,
+    form_values::{FormValues, InputError},
     page_url, redirect_see_other, render,
     signed_in::SignedIn,
 };
@@ -14,8 +14,8 @@ use crate::{
     http::{ApiError, AppState, admin_api},
     model::Table,
     service::{
-        Admin, AdminError, CatalogEntry, EntryOrigin, Precondition, ServicePreset, group_options,
-        preset_of, presets,
+        Admin, AdminError, CatalogEntry, EntryError, EntryOrigin, Precondition, ServicePreset,
+        group_options, preset_of, presets,
     },
 };
 
@@ -29,6 +29,8 @@ pub(super) struct EntryDraft {
     pub(super) revision: String,
     pub(super) read_only: bool,
     pub(super) problem: String,
+    /// The option that `problem` is about.
+    pub(super) invalid_option: Option<String>,
     pub(super) warnings: Vec<String>,
     pub(super) is_conflict: bool,
     pub(super) flash: &'static str,
@@ -45,6 +47,7 @@ impl EntryDraft {
             revision: String::new(),
             read_only: false,
             problem: String::new(),
+            invalid_option: None,
             warnings: Vec::new(),
             is_conflict: false,
             flash: "",
@@ -52,12 +55,14 @@ impl EntryDraft {
     }
 
     pub(super) fn from_entry(table: Table, entry: CatalogEntry) -> Self {
+        let problem = entry.problem.as_ref();
         Self {
+            problem: problem.map(EntryError::to_string).unwrap_or_default(),
+            invalid_option: problem.and_then(invalid_option),
             name: Some(entry.name),
             values: entry.options.into(),
             revision: entry.revision,
             read_only: entry.origin == EntryOrigin::File,
-            problem: entry.problem.unwrap_or_default(),
             warnings: entry.warnings,
             ..Self::new(table)
         }
@@ -83,7 +88,10 @@ impl EntryDraft {
                 .put_entry(entry, options, condition, &actor)
                 .await
                 .map(drop),
-            Err(problem) => Err(AdminError::Invalid(problem)),
+            Err(InputError { option, message }) => {
+                self.invalid_option = option;
+                Err(AdminError::Invalid(message))
+            }
         };
         match put {
             Ok(()) => Ok(redirect_to_saved(self.table, &name)),
@@ -91,6 +99,9 @@ impl EntryDraft {
                 self.is_conflict =
                     matches!(error, AdminError::PreconditionFailed(_)) && self.name.is_some();
                 self.read_only = matches!(error, AdminError::ReadOnly(..)) && self.name.is_some();
+                if let AdminError::InvalidEntry(error) = &error {
+                    self.invalid_option = invalid_option(error);
+                }
                 let error = ApiError::from(error);
                 self.problem = error.to_string();
                 render(error.status_code(), &self.into_page(admin, session)?)
@@ -134,7 +145,7 @@ impl EntryDraft {
                 preset,
                 &self.values,
                 admin.group_names(),
-                &self.problem,
+                self.invalid_option.as_deref(),
             ),
             problem: self.problem,
             warnings: self.warnings,
@@ -155,6 +166,10 @@ impl EntryDraft {
         let unknown = || ApiError::NotFound(format!("{url}?preset={}", self.preset_name));
         selected.map(Some).ok_or_else(|| unknown().into())
     }
+}
+
+fn invalid_option(error: &EntryError) -> Option<String> {
+    error.option().map(str::to_owned)
 }
 
 fn redirect_to_saved(table: Table, name: &str) -> HttpResponse {

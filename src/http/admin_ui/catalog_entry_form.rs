@@ -60,17 +60,18 @@ pub(super) struct EntryForm {
 }
 
 impl EntryForm {
-    /// A form for the options `known` with the values `values`. `problem` is an error message that names options.
+    /// A form for the options `known` with the values `values`. `invalid_option` is the
+    /// option that the error message is about.
     pub(super) fn new(
         known: Vec<OptionDoc>,
         preset: Option<&ServicePreset>,
         values: &FormValues,
         groups: Vec<String>,
-        problem: &str,
+        invalid_option: Option<&str>,
     ) -> Self {
         let (families, known): (Vec<_>, Vec<_>) =
             known.into_iter().partition(|option| option.is_pattern);
-        let is_invalid = |option: &str| problem.contains(&format!("option {option}:"));
+        let is_invalid = |option: &str| invalid_option == Some(option);
         let unknown = values.fields.iter();
         let unknown = unknown.filter(|(name, _)| !known.iter().any(|doc| doc.matches(name)));
         let unknown = unknown.map(|(name, value)| (name.clone(), value_text(value)));

@@ -8,6 +8,13 @@ use crate::service::{OptionValue, Options};
 /// Characters of a value that an error message quotes.
 const MAX_QUOTED_CHARS: usize = 40;
 
+/// An error in the input.
+pub(super) struct InputError {
+    /// The invalid option, if it has a name.
+    pub(super) option: Option<String>,
+    pub(super) message: String,
+}
+
 /// Options from fields of their own, and from rows with a name field. Keeps the input as typed, so that a form with
 /// errors is shown again unchanged.
 #[derive(Clone, Default)]
@@ -68,8 +75,8 @@ impl FormValues {
     /// The options, without empty fields.
     ///
     /// # Errors
-    /// A message for a value without a name, or for a duplicate name.
-    pub(super) fn options(&self) -> Result<Options, String> {
+    /// An [`InputError`] for a value without a name, or for a duplicate name.
+    pub(super) fn options(&self) -> Result<Options, InputError> {
         let fields = self.fields.iter();
         let fields = fields.filter(|(_, value)| value.text() != Some(""));
         let mut options = Options::new();
@@ -81,10 +88,16 @@ impl FormValues {
                     .chars()
                     .take(MAX_QUOTED_CHARS)
                     .collect();
-                return Err(format!("the option with the value {quoted:?} has no name"));
+                return Err(InputError {
+                    option: None,
+                    message: format!("the option with the value {quoted:?} has no name"),
+                });
             }
             if options.insert(name.clone(), value).is_some() {
-                return Err(format!("option {name}: duplicate; remove one of the two"));
+                return Err(InputError {
+                    message: format!("option {name}: duplicate; remove one of the two"),
+                    option: Some(name),
+                });
             }
         }
         Ok(options)

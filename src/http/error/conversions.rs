@@ -55,7 +55,9 @@ impl From<AdminError> for ApiError {
             AdminError::NoSuchEntry(Table::Services, _) => Self::ServiceNotFound(message),
             AdminError::NoSuchEntry(Table::Resources, _) => Self::GroupNotFound(message),
             AdminError::ReadOnly(..) => Self::ReadOnly(message),
-            AdminError::Invalid(_) => Self::InvalidDefinition(message),
+            AdminError::InvalidEntry(_) | AdminError::Invalid(_) => {
+                Self::InvalidDefinition(message)
+            }
             AdminError::Unreadable(_) => Self::InvalidBody(message),
             AdminError::PreconditionFailed(_) => Self::PreconditionFailed(message),
             AdminError::PreconditionRequired(_) => Self::PreconditionRequired(message),

@@ -86,7 +86,7 @@ impl Admin {
     /// Validates the catalog after `edits` and plans the steps of the store.
     ///
     /// # Errors
-    /// [`AdminError::Invalid`], [`AdminError::TooLarge`].
+    /// [`AdminError::InvalidEntry`], [`AdminError::Invalid`], [`AdminError::TooLarge`].
     pub(super) async fn validate(
         &self,
         stored: &StoredCatalog,
@@ -161,7 +161,7 @@ fn check_usable(
         .with_stored(after, changed, &context.catalog_context, now);
     let problems = catalog.problems();
     if let Some((_, problem)) = problems.iter().find(|(name, _)| changed.contains(*name)) {
-        return Err(AdminError::Invalid(problem.clone()));
+        return Err(problem.clone().into());
     }
     if problems.is_empty() {
         return Ok(());

@@ -7,12 +7,14 @@ use serde::Serialize;
 use super::{
     Actor, Admin, AdminError,
     entry_change::{EntryChange, entry_label},
+    table_label,
 };
 use crate::{
     model::{EntryName, StoredCatalog, StoredEntry, Table},
     service::{
-        OptionDoc, ServicePreset,
+        EntryError, OptionDoc, ServicePreset,
         catalog::parse_stored_options,
+        definition::DefinitionError,
         options::{self, Options, RestoreError, option_warnings},
     },
 };
@@ -39,7 +41,7 @@ pub struct CatalogEntry {
     /// The options. Secrets are redacted.
     pub options: Options,
     /// Why it is unusable on this replica.
-    pub problem: Option<String>,
+    pub problem: Option<EntryError>,
     /// Options that are probably misspelled.
     pub warnings: Vec<String>,
 }
@@ -146,7 +148,7 @@ impl Admin {
     /// Creates an entry, or replaces the one that meets `precondition`.
     ///
     /// # Errors
-    /// [`AdminError::Invalid`] names the option; [`AdminError::ReadOnly`], [`AdminError::PreconditionFailed`],
+    /// [`AdminError::InvalidEntry`] with the option; [`AdminError::ReadOnly`], [`AdminError::PreconditionFailed`],
     /// [`AdminError::PreconditionRequired`], errors of the store.
     pub async fn put_entry(
         &self,
@@ -227,7 +229,7 @@ impl Admin {
         let problem = catalog.problems().get(name).cloned();
         let (options, unreadable) = match parse_stored_options(&entry.text) {
             Ok(options) => (options, None),
-            Err(error) => (Options::new(), Some(error.to_string())),
+            Err(error) => (Options::new(), Some(error)),
         };
         CatalogEntry {
             name: name.1.clone(),
@@ -258,7 +260,6 @@ pub(super) fn restore_secrets(
     stored: Option<&Options>,
 ) -> Result<Options, AdminError> {
     options::restore_secrets(received, stored).map_err(|error| {
-        let (label, redacted) = (entry_label(name), options::REDACTED);
         let (option, problem) = match error {
             RestoreError::NoStoredValue(option) => (option, "but no value is stored"),
             RestoreError::OtherBackend(option) => (
@@ -266,8 +267,13 @@ pub(super) fn restore_secrets(
                 "but the scheme, host, port or backend has changed: enter the secret again",
             ),
         };
-        AdminError::Invalid(format!(
-            "{label}, option {option}: is {redacted:?}, the placeholder of the stored value, {problem}"
-        ))
+        let redacted = options::REDACTED;
+        let error = EntryError::InvalidOption(DefinitionError {
+            kind: table_label(name.0),
+            name: name.1.clone(),
+            option,
+            problem: format!("is {redacted:?}, the placeholder of the stored value, {problem}"),
+        });
+        error.into()
     })
 }

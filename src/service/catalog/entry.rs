@@ -20,7 +20,7 @@ pub const MAX_OPTIONS: usize = 5_000;
 const ALLOWED_VARIABLE_PREFIX: &str = "SWITCHBOARD_HEADER_";
 
 /// An error in an entry.
-#[derive(Debug, Error)]
+#[derive(Debug, Clone, Error, PartialEq, Eq)]
 pub enum EntryError {
     /// The name is invalid in a path or in a key of the store.
     #[error("{} {:?}: {}", table_label(*.0), .1, allowed_names(*.0))]
@@ -43,6 +43,21 @@ pub enum EntryError {
     /// The catalog file defines an entry with the same name.
     #[error("is also defined in the catalog file, which takes precedence")]
     DefinedInFile,
+}
+
+impl EntryError {
+    /// The invalid option; `None` if the error is about the whole entry.
+    #[must_use]
+    pub fn option(&self) -> Option<&str> {
+        match self {
+            Self::InvalidOption(error) => Some(&error.option),
+            Self::InvalidOptionName(_, _, option) => Some(option),
+            Self::InvalidName(..)
+            | Self::TooManyOptions(..)
+            | Self::Unreadable(_)
+            | Self::DefinedInFile => None,
+        }
+    }
 }
 
 /// Parses the options of a stored entry.

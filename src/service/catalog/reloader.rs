@@ -98,7 +98,7 @@ impl CatalogReloader {
         let parsed = parsed.map_err(|error| StoreError::Bug(error.to_string()));
         let (catalog, stored) = parsed?;
         for ((table, name), problem) in catalog.problems() {
-            let table = table.name();
+            let (table, problem) = (table.name(), problem.to_string());
             warn!(table, name, problem, "stored catalog entry unusable");
         }
         catalog.log_new_warnings(&before);

@@ -41,8 +41,7 @@ impl Catalog {
                 .filter(|(name, _)| name.0 == table);
             for (name, entry) in table_entries {
                 let added = catalog.add_stored(name, &entry.text, context);
-                added
-                    .unwrap_or_else(|error| catalog.skip_entry(name, &entry.text, context, &error));
+                added.unwrap_or_else(|error| catalog.skip_entry(name, &entry.text, context, error));
             }
         }
         for ((table, name), entry) in &stored.retired {
@@ -80,13 +79,12 @@ impl Catalog {
         name: &EntryName,
         text: &str,
         context: &CatalogContext,
-        error: &EntryError,
+        error: EntryError,
     ) {
-        self.problems.insert(name.clone(), error.to_string());
-        let (table, name) = name;
-        if *table == Table::Services && !matches!(error, EntryError::DefinedInFile) {
-            self.restrict_access(name, text, context);
+        if name.0 == Table::Services && error != EntryError::DefinedInFile {
+            self.restrict_access(&name.1, text, context);
         }
+        self.problems.insert(name.clone(), error);
     }
 
     fn retire(&mut self, name: &str, text: &str, context: &CatalogContext) {
