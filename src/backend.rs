@@ -1,7 +1,7 @@
 //! Backends of services: sessions on an Orchestration Server (`ors`), or any web service (`http`).
 //!
 //! This module is an adapter like [`crate::store`]: the service layer uses it, and it uses only the shared modules. A
-//! [`BackendDefinition`] is parsed from the options of a definition: which requests are sent when, and to which
+//! `BackendDefinition` is parsed from the options of a definition: which requests are sent when, and to which
 //! backends. [`Backends`] is the HTTP client, shared by all workers. Responses of backends are passed through;
 //! failures become a [`BackendError`].
 

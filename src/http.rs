@@ -1,6 +1,6 @@
 //! The HTTP layer: routes, request bodies, responses and errors.
 //!
-//! [`routes`] lists all routes. A handler reads the request, calls the service layer and builds the response; it
+//! [`routes()`] lists all routes. A handler reads the request, calls the service layer and builds the response; it
 //! makes no other decisions. Every failure becomes an [`ApiError`].
 
 use actix_web::{
@@ -46,7 +46,7 @@ mod response_headers;
 mod routes;
 mod state;
 
-/// Passes a request to [`routes`] through the middleware that applies to a whole listener.
+/// Passes a request to [`routes()`] through the middleware that applies to a whole listener.
 pub fn serve_request<S, B>(
     request: ServiceRequest,
     routes: &S,
