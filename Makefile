@@ -2,6 +2,9 @@
 
 .PHONY: run check test lint lint-deploy check-deploy check-java api docs pictures bench tools-test tools-bench
 
+# Most tests wait for servers, so twice as many as there are cores run at a time.
+TEST_THREADS ?= $(shell echo $$((2 * $$(nproc))))
+
 run:
 	cargo run --release
 
@@ -12,13 +15,13 @@ check:
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo test --locked --lib --quiet
-	cargo test --locked --test it --quiet -- api:: code:: --skip on_cluster --skip on_sentinel
+	cargo test --locked --test it --quiet -- api:: code:: --skip on_cluster --skip on_sentinel --test-threads=$(TEST_THREADS)
 
 # Formatting, lints, docs, deployment files and the OpenAPI description, with warnings as errors, then all tests.
 # Needs redis-server, promtool (prometheus), python3, curl, openssl, chromium and chromedriver. Installs those that are
 # missing with apt-get, and says so first.
 test: tools-test lint lint-deploy api
-	cargo test --locked
+	cargo test --locked -- --test-threads=$(TEST_THREADS)
 
 lint:
 	cargo fmt --check
