@@ -20,7 +20,7 @@ pub use self::{
     rate_limit::{RateLimitKey, RateLimitState},
     service::{
         AllTexts, Changes, CreateResult, Description, IdempotencyClaim, NewService, StoredKind,
-        Value, WriteResult,
+        Value, WriteResult, binaries,
     },
     store_error::StoreError,
     store_report::{CheckResult, CheckRow, StoreReport},

@@ -38,8 +38,10 @@ impl Extractor for TraceHeaders<'_> {
 pub(super) fn propagated_headers(request: &HttpRequest) -> PropagatedHeaders {
     let trace_context = TRACE_HEADERS.iter().filter_map(|name| {
         // `tracestate` and `baggage` are lists, which may be sent as several fields.
-        let values: Vec<String> = request.headers().get_all(name).map(header_text).collect();
-        (!values.is_empty()).then(|| (name.as_str(), values.join(",")))
+        let mut fields = request.headers().get_all(name).map(header_text);
+        let first = fields.next()?;
+        let all = fields.fold(first, |all, field| all + "," + &field);
+        Some((name.as_str(), all))
     });
     PropagatedHeaders {
         gms_user: first_header(request, GMS_USER),

@@ -45,6 +45,22 @@ pub enum Value {
     Binary(Binary),
 }
 
+impl Value {
+    /// The binary, if the value is one.
+    #[must_use]
+    pub fn binary(&self) -> Option<&Binary> {
+        match self {
+            Self::Binary(binary) => Some(binary),
+            Self::Text(_) => None,
+        }
+    }
+}
+
+/// The binaries among `values`.
+pub fn binaries(values: &[(KeyName, Value)]) -> impl Iterator<Item = &Binary> {
+    values.iter().filter_map(|(_, value)| value.binary())
+}
+
 /// Changes to a service's storage that become visible atomically. Each name occurs at most once in both
 /// lists.
 #[derive(Debug, Default)]

@@ -13,7 +13,7 @@ use tracing::debug;
 use super::{ServiceContext, ServiceError, digest::sha256_hex};
 use crate::{
     memory_budget::Reservation,
-    model::{Binary, BlobId, CHUNK_BYTES, KeyName, ServiceId, Value},
+    model::{Binary, BlobId, CHUNK_BYTES, KeyName, ServiceId, Value, binaries},
 };
 
 /// The files of one request. Files that are not transferred to the store when this is dropped are discarded in the
@@ -87,13 +87,7 @@ impl Uploads {
     /// Transfers the files in `values` to the store, because the next store operation can add them to the service
     /// even if it returns an error. Other files were replaced by a later field of the same name and stay pending.
     pub(super) fn transfer_to_store(&mut self, values: &[(KeyName, Value)]) {
-        self.transferred = values
-            .iter()
-            .filter_map(|(_, value)| match value {
-                Value::Binary(binary) => Some(binary.blob.clone()),
-                Value::Text(_) => None,
-            })
-            .collect();
+        self.transferred = binaries(values).map(|binary| binary.blob.clone()).collect();
         self.pending = &self.pending - &self.transferred;
     }
 

@@ -11,10 +11,7 @@ use tokio::sync::Notify;
 
 use self::state::State;
 use super::{Clock, HealthCheck, clock::AnchoredClock};
-use crate::model::{
-    Binary, KeyName, StoreError, Timestamp, Value, cleanup_status::CleanupStatus,
-    readiness::Finding,
-};
+use crate::model::{StoreError, Timestamp, cleanup_status::CleanupStatus, readiness::Finding};
 
 mod admin_queries;
 mod admin_sessions;
@@ -75,14 +72,6 @@ impl MemoryStore {
         state.remove_expired(self.clock.now());
         state
     }
-}
-
-/// The binaries among `values`.
-fn binaries(values: &[(KeyName, Value)]) -> impl Iterator<Item = &Binary> {
-    values.iter().filter_map(|(_, value)| match value {
-        Value::Binary(binary) => Some(binary),
-        Value::Text(_) => None,
-    })
 }
 
 /// The wall clock at the time the store was opened; later jumps of the wall clock do not affect

@@ -15,10 +15,7 @@ use tokio::sync::Notify;
 use self::{connection::Connections, keys::Keys};
 use super::{Clock, HealthCheck};
 use crate::{
-    model::{
-        Binary, KeyName, ServiceId, StoreError, Timestamp, Value, cleanup_status::CleanupStatus,
-        readiness::Finding,
-    },
+    model::{ServiceId, StoreError, Timestamp, cleanup_status::CleanupStatus, readiness::Finding},
     settings,
     telemetry::metrics::RedisMetrics,
 };
@@ -94,15 +91,6 @@ impl RedisStore {
     pub fn cleanup_status(&self) -> &CleanupStatus {
         &self.cleanup
     }
-}
-
-/// The binaries among `values`.
-fn binaries_of(values: &[(KeyName, Value)]) -> Vec<Binary> {
-    let binary = |(_, value): &(KeyName, Value)| match value {
-        Value::Binary(binary) => Some(binary.clone()),
-        Value::Text(_) => None,
-    };
-    values.iter().filter_map(binary).collect()
 }
 
 fn conflict(id: &ServiceId) -> StoreError {

@@ -3,7 +3,7 @@
 use tracing::warn;
 
 use crate::{
-    model::{BookingOwner, Changes, ServiceId, Value},
+    model::{BookingOwner, Changes, ServiceId, binaries},
     service::{
         ServiceError, auth::authorize, book_number::NumberRequest, create::PendingCreate,
         create_response::CreateResponseBody, parameters::Parameters, storage::write_changes,
@@ -35,11 +35,7 @@ impl PendingCreate {
             address,
         )
         .await?;
-        if changes
-            .set
-            .iter()
-            .any(|(_, value)| matches!(value, Value::Binary(_)))
-        {
+        if binaries(&changes.set).next().is_some() {
             let message =
                 "request-access accepts no files; write them to the storage of the service";
             return Err(ServiceError::InvalidParameter(message.to_owned()));

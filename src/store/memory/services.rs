@@ -2,9 +2,9 @@
 
 use async_trait::async_trait;
 
-use super::{MemoryStore, binaries, state::ServiceRecord};
+use super::{MemoryStore, state::ServiceRecord};
 use crate::{
-    model::{CreateResult, Description, NewService, ServiceId, StoreError, Timestamp},
+    model::{CreateResult, Description, NewService, ServiceId, StoreError, Timestamp, binaries},
     store::ServiceStore,
 };
 

@@ -323,10 +323,7 @@ impl State {
 }
 
 fn blob_of(value: &Value) -> Option<BlobId> {
-    match value {
-        Value::Binary(binary) => Some(binary.blob.clone()),
-        Value::Text(_) => None,
-    }
+    value.binary().map(|binary| binary.blob.clone())
 }
 
 /// The accounted bytes of a key, without the chunks of a binary.

@@ -2,9 +2,11 @@
 
 use async_trait::async_trait;
 
-use super::{MemoryStore, binaries, state::ServiceRecord};
+use super::{MemoryStore, state::ServiceRecord};
 use crate::{
-    model::{AllTexts, Changes, KeyName, ServiceId, StoreError, StoredKind, Value, WriteResult},
+    model::{
+        AllTexts, Changes, KeyName, ServiceId, StoreError, StoredKind, Value, WriteResult, binaries,
+    },
     store::StorageStore,
 };
 

@@ -9,14 +9,16 @@ use tracing::warn;
 use super::{
     MAX_ATTEMPTS, OWNED_TTL_MARGIN, RedisStore,
     binaries::field_and_value,
-    binaries_of, conflict,
+    conflict,
     keys::{self, Field, OwnedResource},
     millis,
     script_reply::{self, ScriptReply},
     scripts::{CREATE, DELETE, SET_END, evalsha},
 };
 use crate::{
-    model::{CreateResult, Description, NewService, ServiceId, StoreError, Timestamp},
+    model::{
+        Binary, CreateResult, Description, NewService, ServiceId, StoreError, Timestamp, binaries,
+    },
     store::ServiceStore,
 };
 
@@ -28,7 +30,7 @@ const CLEANUP_CHECK_DELAY: Duration = Duration::from_secs(60);
 impl ServiceStore for RedisStore {
     async fn create(&self, service: NewService) -> Result<CreateResult, StoreError> {
         let NewService { id, end, data, .. } = service;
-        let binaries = binaries_of(&data);
+        let binaries: Vec<Binary> = binaries(&data).cloned().collect();
         let blobs = binaries
             .iter()
             .map(|binary| self.keys.blob(&id, &binary.blob));

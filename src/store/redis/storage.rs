@@ -6,14 +6,16 @@ use redis::{Cmd, cmd};
 use super::{
     OWNED_TTL_MARGIN, RedisStore,
     binaries::field_and_value,
-    binaries_of,
     keys::{self, Field},
     millis,
     script_reply::ScriptReply,
     scripts::{CLEAR, READ_ALL, WRITE, evalsha},
 };
 use crate::{
-    model::{AllTexts, Changes, KeyName, ServiceId, StoreError, StoredKind, Value, WriteResult},
+    model::{
+        AllTexts, Binary, Changes, KeyName, ServiceId, StoreError, StoredKind, WriteResult,
+        binaries,
+    },
     store::StorageStore,
 };
 
@@ -85,10 +87,7 @@ impl StorageStore for RedisStore {
     }
 
     async fn write(&self, id: &ServiceId, changes: Changes) -> Result<WriteResult, StoreError> {
-        let has_binaries = changes
-            .set
-            .iter()
-            .any(|(_, value)| matches!(value, Value::Binary(_)));
+        let has_binaries = binaries(&changes.set).next().is_some();
         let write = self.write_command(id, changes)?;
         let reply = if has_binaries {
             self.redis
@@ -127,14 +126,14 @@ impl RedisStore {
         let mut touched = Vec::with_capacity(changes.set.len() + changes.remove.len());
         let mut removed = Vec::with_capacity(changes.remove.len());
         let mut set = Vec::with_capacity(2 * changes.set.len());
-        let binaries = binaries_of(&changes.set);
+        let binaries: Vec<Binary> = binaries(&changes.set).cloned().collect();
         for name in changes.remove {
             touched.push(keys::binary_field(&name));
             removed.push(name.into_string());
         }
         for (name, value) in changes.set {
             touched.push(keys::binary_field(&name));
-            if matches!(value, Value::Binary(_)) {
+            if value.binary().is_some() {
                 removed.push(name.as_str().to_owned());
             }
             set.extend(<[String; 2]>::from(field_and_value(name, value)?));
