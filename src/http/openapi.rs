@@ -24,11 +24,12 @@ use crate::{model::stable_hash, settings::VERSION};
 
 pub(super) mod errors;
 pub(super) mod fields;
-mod headers;
+pub(super) mod headers;
 mod known_fields;
 pub(super) mod lookup;
 pub(super) mod options;
 pub(super) mod parameters;
+pub(super) mod responses;
 mod security;
 pub(super) mod surface;
 
@@ -141,7 +142,7 @@ impl ApiSurface {
 
     /// Adds to an operation what depends on the surface and what all operations have in common.
     fn complete(&self, operation: &mut Operation, errors: &ErrorTable) {
-        fields::mark_optional(operation);
+        fields::describe_body(operation, &self.limits);
         headers::mark_required(operation);
         if security::is_admin(operation) {
             headers::reference_admin_headers(operation);

@@ -11,29 +11,38 @@ use super::{
         self, active_services, audit_log, bookings, configured_services, import_export, replicas,
         resource_groups, restore,
     },
-    client_api::{binaries, create, service_requests, services, storage},
+    client_api::{
+        binaries,
+        create::{self, responses::CreatedResponse},
+        service_requests,
+        services::{self, DescribeServiceResponse},
+        storage,
+    },
     endpoint::{Endpoint, route},
     health, metrics,
     openapi::{self, surface::ApiSurface},
 };
 
 #[derive(OpenApi)]
-#[openapi(paths(
-    storage::read,
-    storage::delete_key,
-    storage::read_all,
-    storage::write,
-    storage::clear,
-    create::create,
-    create::create_or_describe,
-    services::set_end,
-    services::delete,
-    binaries::read_binary,
-    binaries::head_binary,
-    services::set_conversation_end,
-    service_requests::send_request,
-    service_requests::send_request_by_query,
-))]
+#[openapi(
+    components(schemas(CreatedResponse, DescribeServiceResponse)),
+    paths(
+        storage::read,
+        storage::delete_key,
+        storage::read_all,
+        storage::write,
+        storage::clear,
+        create::create,
+        create::create_or_describe,
+        services::set_end,
+        services::delete,
+        binaries::read_binary,
+        binaries::head_binary,
+        services::set_conversation_end,
+        service_requests::send_request,
+        service_requests::send_request_by_query,
+    )
+)]
 struct ClientApi;
 
 /// The routes of clients. The two routes with a tail pattern must come last.
@@ -68,7 +77,10 @@ pub(super) fn client_routes() -> [Endpoint; 7] {
 }
 
 #[derive(OpenApi)]
-#[openapi(paths(create::create, create::create_by_query))]
+#[openapi(
+    components(schemas(CreatedResponse)),
+    paths(create::create, create::create_by_query)
+)]
 struct MatchApi;
 
 /// The routes of a listener that only matches calls. The catalog as this listener sees it determines which configured

@@ -11,7 +11,7 @@ use crate::{
             errors::{
                 AdminErrors, BodyErrors, InvalidParameter, QueryErrors, ServiceNotFound, StoreFull,
             },
-            fields::{self, ExpirationForm, ExpirationJson, ExpirationMultipart, ExpirationQuery},
+            fields::{self, ExpirationFields},
             parameters::{PageQuery, ServiceIdPath},
         },
         path, response,
@@ -126,12 +126,8 @@ pub(in crate::http) async fn get_service(
     tag = "admin",
     summary = "Set the expiration of an active service",
     description = "Like the client API: requires `ttl` or `expiration_time`; `ttl` takes precedence.",
-    params(ServiceIdPath, ExpirationQuery),
-    request_body(description = fields::body_description(), content(
-        (inline(ExpirationJson) = "application/json"),
-        (inline(ExpirationForm) = "application/x-www-form-urlencoded"),
-        (inline(ExpirationMultipart) = "multipart/form-data"),
-    )),
+    params(ServiceIdPath, ExpirationFields),
+    request_body(content = inline(ExpirationFields), content_type = fields::CONTENT_TYPES),
     responses(
         (status = 200, description = "The expiration time is set", body = inline(response::OkText), content_type = "text/plain"),
         AdminErrors, BodyErrors, InvalidParameter, ServiceNotFound, StoreFull,

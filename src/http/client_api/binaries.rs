@@ -15,7 +15,10 @@ use actix_web::{
 use futures_util::{TryStreamExt, stream};
 use percent_encoding::utf8_percent_encode;
 
-use self::range::{RangeHeaders, parse_range};
+use self::{
+    range::{RangeHeaders, parse_range},
+    responses::{BinaryHeadResponses, BinaryResponses},
+};
 use crate::{
     http::{
         ApiError, AppState, etag, fetch_metadata,
@@ -24,7 +27,6 @@ use crate::{
                 ClientErrors, Forbidden, KeyNotFound, PreconditionFailed, RangeNotSatisfiable,
                 ServiceNotFound,
             },
-            fields::BinaryContent,
             parameters::{IfNoneMatchHeader, ServiceIdPath},
         },
         path, response,
@@ -33,6 +35,7 @@ use crate::{
 };
 
 mod range;
+mod responses;
 
 const DESCRIPTION: &str = "The response has the content type and the file name of the upload.";
 
@@ -65,29 +68,7 @@ pub(in crate::http) struct BinaryVersionHeader {
     summary = "Read the headers of a binary",
     description = DESCRIPTION,
     params(ServiceIdPath, BinaryKeyPath, BinaryVersionHeader, IfNoneMatchHeader),
-    responses(
-        (
-            status = 200,
-            description = "The whole binary",
-            headers(
-                ("ETag" = String, description = "Version of the binary; each write creates a new one"),
-                ("Content-Disposition" = String, description = "`attachment`, with the file name"),
-                ("Accept-Ranges" = String, description = "`bytes`"),
-                ("X-Content-Type-Options" = String, description = "`nosniff`: the content type comes from the uploader"),
-            ),
-        ),
-        (
-            status = 304,
-            description = "The cached version is current",
-            headers(
-                ("ETag" = String, description = "Version of the binary; each write creates a new one"),
-                ("Content-Disposition" = String, description = "`attachment`, with the file name"),
-                ("Accept-Ranges" = String, description = "`bytes`"),
-                ("X-Content-Type-Options" = String, description = "`nosniff`: the content type comes from the uploader"),
-            ),
-        ),
-        ClientErrors, Forbidden, ServiceNotFound, KeyNotFound, PreconditionFailed,
-    ),
+    responses(BinaryHeadResponses, ClientErrors, Forbidden, ServiceNotFound, KeyNotFound, PreconditionFailed),
     security((), ("basic" = [])),
 )]
 pub(in crate::http) async fn head_binary(
@@ -106,42 +87,7 @@ pub(in crate::http) async fn head_binary(
     summary = "Read a binary",
     description = DESCRIPTION,
     params(ServiceIdPath, BinaryKeyPath, BinaryVersionHeader, IfNoneMatchHeader, RangeHeaders),
-    responses(
-        (
-            status = 200,
-            description = "The whole binary",
-            content((inline(BinaryContent) = "application/octet-stream"), ("*/*")),
-            headers(
-                ("ETag" = String, description = "Version of the binary; each write creates a new one"),
-                ("Content-Disposition" = String, description = "`attachment`, with the file name"),
-                ("Accept-Ranges" = String, description = "`bytes`"),
-                ("X-Content-Type-Options" = String, description = "`nosniff`: the content type comes from the uploader"),
-            ),
-        ),
-        (
-            status = 206,
-            description = "The requested range",
-            content((inline(BinaryContent) = "application/octet-stream"), ("*/*")),
-            headers(
-                ("ETag" = String, description = "Version of the binary; each write creates a new one"),
-                ("Content-Disposition" = String, description = "`attachment`, with the file name"),
-                ("Accept-Ranges" = String, description = "`bytes`"),
-                ("X-Content-Type-Options" = String, description = "`nosniff`: the content type comes from the uploader"),
-                ("Content-Range" = String, description = "Range and size of the binary"),
-            ),
-        ),
-        (
-            status = 304,
-            description = "The cached version is current",
-            headers(
-                ("ETag" = String, description = "Version of the binary; each write creates a new one"),
-                ("Content-Disposition" = String, description = "`attachment`, with the file name"),
-                ("Accept-Ranges" = String, description = "`bytes`"),
-                ("X-Content-Type-Options" = String, description = "`nosniff`: the content type comes from the uploader"),
-            ),
-        ),
-        ClientErrors, Forbidden, ServiceNotFound, KeyNotFound, PreconditionFailed, RangeNotSatisfiable,
-    ),
+    responses(BinaryResponses, ClientErrors, Forbidden, ServiceNotFound, KeyNotFound, PreconditionFailed, RangeNotSatisfiable),
     security((), ("basic" = [])),
 )]
 pub(in crate::http) async fn read_binary(

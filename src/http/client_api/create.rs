@@ -9,7 +9,8 @@ use actix_web::{
     web,
 };
 
-use super::services::{CreatedResponse, DescribeServiceResponse, Replayed, ServiceOrCreated};
+use self::responses::{CreateOrDescribeResponses, CreateResponses};
+use super::services::DescribeServiceResponse;
 use crate::{
     http::{
         ApiError, AppState,
@@ -19,9 +20,7 @@ use crate::{
         middleware::real_ip::client_address,
         openapi::{
             errors::{BodyErrors, ClientErrors, CreateErrors},
-            fields::{
-                self, CreateForm, CreateJson, CreateMultipart, CreateQuery, OtherFieldsQuery,
-            },
+            fields::{self, CreateFields, OtherFieldsQuery},
             parameters::{IdempotencyHeader, ServicePath, UserHeader},
         },
         path, propagation, response,
@@ -29,12 +28,12 @@ use crate::{
     service::{CreateRequestHead, CreateResponse},
 };
 
+pub(in crate::http) mod responses;
+
 const CREATE_DESCRIPTION: &str = "\
     The configured service in the path determines the effect and the response of a create. Unknown parameters are \
     ignored. An option of the configured service takes precedence over the parameter of that name, unless \
     `_overwritable_options` lists it. User data and files are stored before the response is sent.";
-/// The link parameter with the id of a created service.
-const CREATED_ID: &str = "$response.body#/_id";
 
 /// Marks a response as the replay of an earlier one.
 const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
@@ -50,8 +49,10 @@ const MAX_WARNINGS: usize = 10;
     summary = "Create a service",
     description = CREATE_DESCRIPTION,
     params(ServicePath, IdempotencyHeader, UserHeader, OtherFieldsQuery),
-    request_body(description = fields::body_description(), content(
-        (inline(CreateJson) = "application/json", examples(
+    request_body(
+        content = inline(CreateFields),
+        content_type = fields::CONTENT_TYPES,
+        examples(
             ("store" = (
                 summary = "store: storage with a time to live",
                 value = json!({"_ttl": 3600, "language": "french", "address": {"city": "mycity"}}),
@@ -70,38 +71,9 @@ const MAX_WARNINGS: usize = 10;
                     "_access_number": "8003449999", "_phone_number": "+1 650 469 9999", "_return_user_data": "true",
                 }),
             )),
-        )),
-        (inline(CreateForm) = "application/x-www-form-urlencoded"),
-        (inline(CreateMultipart) = "multipart/form-data"),
-    )),
-    responses(
-        (
-            status = 200,
-            description = "Result of the create",
-            body = CreatedResponse,
-            headers(
-                (
-                    "Idempotent-Replayed" = inline(Option<Replayed>),
-                    description = "The response is that of the first request with this Idempotency-Key"
-                ),
-                (
-                    "Warning" = Option<String>,
-                    description = "Names a parameter that is ignored because the configured service has an option of \
-                                   that name"
-                ),
-            ),
-            links(
-                ("get" = (operation_id = "getService", parameters(("service" = CREATED_ID)))),
-                ("setExpiration" = (operation_id = "setExpiration", parameters(("service" = CREATED_ID)))),
-                ("delete" = (operation_id = "deleteService", parameters(("service" = CREATED_ID)))),
-                ("readStorage" = (operation_id = "readStorage", parameters(("id" = CREATED_ID)))),
-                ("writeStorage" = (operation_id = "writeStorage", parameters(("id" = CREATED_ID)))),
-                ("clearStorage" = (operation_id = "clearStorage", parameters(("id" = CREATED_ID)))),
-                ("sendRequest" = (operation_id = "sendRequest", parameters(("id" = CREATED_ID)))),
-            ),
         ),
-        ClientErrors, BodyErrors, CreateErrors,
     ),
+    responses(CreateResponses, ClientErrors, BodyErrors, CreateErrors),
     security((), ("basic" = [])),
 )]
 pub(in crate::http) async fn create(
@@ -129,35 +101,8 @@ pub(in crate::http) async fn create(
     description = "If the path has the name of a configured service, this is a create with the parameters and user \
                    data of the query string. Otherwise the path has the id of a service, and the response describes \
                    it without the values of its storage.",
-    params(ServicePath, IdempotencyHeader, UserHeader, CreateQuery, OtherFieldsQuery),
-    responses(
-        (
-            status = 200,
-            description = "Result of the create",
-            body = inline(ServiceOrCreated),
-            headers(
-                (
-                    "Idempotent-Replayed" = inline(Option<Replayed>),
-                    description = "The response is that of the first request with this Idempotency-Key"
-                ),
-                (
-                    "Warning" = Option<String>,
-                    description = "Names a parameter that is ignored because the configured service has an option of \
-                                   that name"
-                ),
-            ),
-            links(
-                ("get" = (operation_id = "getService", parameters(("service" = CREATED_ID)))),
-                ("setExpiration" = (operation_id = "setExpiration", parameters(("service" = CREATED_ID)))),
-                ("delete" = (operation_id = "deleteService", parameters(("service" = CREATED_ID)))),
-                ("readStorage" = (operation_id = "readStorage", parameters(("id" = CREATED_ID)))),
-                ("writeStorage" = (operation_id = "writeStorage", parameters(("id" = CREATED_ID)))),
-                ("clearStorage" = (operation_id = "clearStorage", parameters(("id" = CREATED_ID)))),
-                ("sendRequest" = (operation_id = "sendRequest", parameters(("id" = CREATED_ID)))),
-            ),
-        ),
-        ClientErrors, BodyErrors, CreateErrors,
-    ),
+    params(ServicePath, IdempotencyHeader, UserHeader, CreateFields, OtherFieldsQuery),
+    responses(CreateOrDescribeResponses, ClientErrors, BodyErrors, CreateErrors),
     security((), ("basic" = [])),
 )]
 pub(in crate::http) async fn create_or_describe(
@@ -187,26 +132,8 @@ pub(in crate::http) async fn create_or_describe(
     tag = "services",
     summary = "Create a service by query string",
     description = CREATE_DESCRIPTION,
-    params(ServicePath, IdempotencyHeader, UserHeader, CreateQuery, OtherFieldsQuery),
-    responses(
-        (
-            status = 200,
-            description = "Result of the create",
-            body = CreatedResponse,
-            headers(
-                (
-                    "Idempotent-Replayed" = inline(Option<Replayed>),
-                    description = "The response is that of the first request with this Idempotency-Key"
-                ),
-                (
-                    "Warning" = Option<String>,
-                    description = "Names a parameter that is ignored because the configured service has an option of \
-                                   that name"
-                ),
-            ),
-        ),
-        ClientErrors, BodyErrors, CreateErrors,
-    ),
+    params(ServicePath, IdempotencyHeader, UserHeader, CreateFields, OtherFieldsQuery),
+    responses(CreateResponses, ClientErrors, BodyErrors, CreateErrors),
     security((), ("basic" = [])),
 )]
 pub(in crate::http) async fn create_by_query(

@@ -9,7 +9,7 @@ use crate::http::{
             BackendTimeout, BackendUnreachable, BodyErrors, ClientErrors, RequestNotFound,
             ServiceNotFound, StoreFull,
         },
-        fields::{self, DataForm, DataJson, DataMultipart, OtherFieldsQuery},
+        fields::{self, DataFields, OtherFieldsQuery},
         parameters::{ServiceIdPath, UserHeader},
     },
     path, propagation, response,
@@ -65,11 +65,7 @@ pub(in crate::http) async fn send_request_by_query(
     summary = "Send a service-specific request",
     description = DESCRIPTION,
     params(ServiceIdPath, RequestPath, OtherFieldsQuery, UserHeader),
-    request_body(description = fields::body_description(), content(
-        (inline(DataJson) = "application/json"),
-        (inline(DataForm) = "application/x-www-form-urlencoded"),
-        (inline(DataMultipart) = "multipart/form-data"),
-    )),
+    request_body(content = inline(DataFields), content_type = fields::CONTENT_TYPES),
     responses(
         (
             status = 200,

@@ -2,15 +2,13 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
+pub(in crate::http) use self::responses::DescribeServiceResponse;
 pub(in crate::http) use self::responses::{BinaryResponse, binary_responses};
-pub(super) use self::responses::{
-    CreatedResponse, DescribeServiceResponse, Replayed, ServiceOrCreated,
-};
 use crate::http::{
     ApiError, AppState, body,
     openapi::{
         errors::{BodyErrors, ClientErrors, ServiceNotFound, StoreFull},
-        fields::{self, ExpirationForm, ExpirationJson, ExpirationMultipart, ExpirationQuery},
+        fields::{self, ExpirationFields},
         parameters::{ServiceIdPath, ServicePath},
     },
     path, response,
@@ -29,12 +27,8 @@ const EXPIRATION_DESCRIPTION: &str = "\
     tag = "services",
     summary = "Set the expiration of a service",
     description = EXPIRATION_DESCRIPTION,
-    params(ServiceIdPath, ExpirationQuery),
-    request_body(description = fields::body_description(), content(
-        (inline(ExpirationJson) = "application/json"),
-        (inline(ExpirationForm) = "application/x-www-form-urlencoded"),
-        (inline(ExpirationMultipart) = "multipart/form-data"),
-    )),
+    params(ServiceIdPath, ExpirationFields),
+    request_body(content = inline(ExpirationFields), content_type = fields::CONTENT_TYPES),
     responses(
         (status = 200, description = "The expiration time is set"),
         ClientErrors, BodyErrors, ServiceNotFound, StoreFull,
@@ -57,12 +51,8 @@ pub(in crate::http) async fn set_conversation_end(
     tag = "services",
     summary = "Set the expiration of a service",
     description = EXPIRATION_DESCRIPTION,
-    params(ServicePath, ExpirationQuery),
-    request_body(description = fields::body_description(), content(
-        (inline(ExpirationJson) = "application/json"),
-        (inline(ExpirationForm) = "application/x-www-form-urlencoded"),
-        (inline(ExpirationMultipart) = "multipart/form-data"),
-    )),
+    params(ServicePath, ExpirationFields),
+    request_body(content = inline(ExpirationFields), content_type = fields::CONTENT_TYPES),
     responses(
         (status = 200, description = "The expiration time is set"),
         ClientErrors, BodyErrors, ServiceNotFound, StoreFull,

@@ -1,27 +1,21 @@
 //! The storage of a service: strings, and operations on keys of any kind.
 
-use std::collections::BTreeMap;
-
 use actix_web::{HttpRequest, HttpResponse, web};
-use utoipa::ToSchema;
 
+use self::responses::{StringResponses, Strings};
 use crate::http::{
     ApiError, AppState, accept, body, fetch_metadata,
     openapi::{
         errors::{
             BodyErrors, ClientErrors, Forbidden, KeyNotFound, ServiceNotFound, StoreFull, TooLarge,
         },
-        fields::{self, DataForm, DataJson, DataMultipart, OtherFieldsQuery},
+        fields::{self, DataFields, OtherFieldsQuery},
         parameters::{KeyPath, ServiceIdPath},
     },
     path, response,
 };
 
-/// Strings by key
-#[derive(ToSchema)]
-pub(in crate::http) struct Strings(
-    #[expect(dead_code, reason = "only described")] BTreeMap<String, String>,
-);
+mod responses;
 
 /// `GET .../{id}/storage`
 #[utoipa::path(
@@ -56,17 +50,7 @@ pub(in crate::http) async fn read_all(
     summary = "Read a string",
     description = "If the value of the key is a binary, the message of the 404 has the path of the binary.",
     params(ServiceIdPath, KeyPath),
-    responses(
-        (
-            status = 200,
-            description = "The string, as an object with one member; with `Accept: text/plain` as plain text",
-            content(
-                (Strings = "application/json", example = json!({"Key1": "Value1"})),
-                (String = "text/plain", example = "Value1"),
-            ),
-        ),
-        ClientErrors, Forbidden, ServiceNotFound, KeyNotFound,
-    ),
+    responses(StringResponses, ClientErrors, Forbidden, ServiceNotFound, KeyNotFound),
     security((), ("basic" = [])),
 )]
 pub(in crate::http) async fn read(
@@ -93,11 +77,7 @@ pub(in crate::http) async fn read(
     description = "Merges the fields into the storage, all or none. A key has one value: a string replaces a binary \
                    of the same name, and vice versa. The expiration time of the service does not change.",
     params(ServiceIdPath, OtherFieldsQuery),
-    request_body(description = fields::body_description(), content(
-        (inline(DataJson) = "application/json"),
-        (inline(DataForm) = "application/x-www-form-urlencoded"),
-        (inline(DataMultipart) = "multipart/form-data"),
-    )),
+    request_body(content = inline(DataFields), content_type = fields::CONTENT_TYPES),
     responses(
         (status = 200, description = "All fields are stored"),
         ClientErrors, BodyErrors, ServiceNotFound, StoreFull,

@@ -21,7 +21,7 @@ use utoipa::{
     },
 };
 
-use super::{headers::required, surface};
+use super::{headers::require, surface};
 use crate::http::ApiError;
 
 /// Declares types for `responses(...)`: sets of rows, and single rows.
@@ -196,19 +196,16 @@ fn headers(rows: &[&ErrorRow]) -> BTreeMap<String, RefOr<Header>> {
     for (name, value) in rows.iter().flat_map(|row| &row.headers) {
         let number = value.parse::<u64>();
         let json_type = number.as_ref().map_or(Type::String, |_| Type::Integer);
-        let header = HeaderBuilder::new()
+        let mut header = HeaderBuilder::new()
             .description(Some(description(name)))
             .schema(Some(ObjectBuilder::new().schema_type(json_type)))
             .example(Some(
                 number.map_or_else(|_| json!(value), |number| json!(number)),
             ))
             .build();
-        let is_required = rows.iter().all(|row| row.headers.contains_key(name));
-        let header = if is_required {
-            required(header)
-        } else {
-            header
-        };
+        if rows.iter().all(|row| row.headers.contains_key(name)) {
+            require(&mut header);
+        }
         headers.insert(name.clone(), header.into());
     }
     headers

@@ -6,7 +6,7 @@
 use utoipa::{
     IntoParams, PartialSchema, ToSchema,
     openapi::{
-        KnownFormat, Object, ObjectBuilder, RefOr, Required, Schema, SchemaFormat, Type,
+        Content, KnownFormat, Object, ObjectBuilder, RefOr, Required, Schema, SchemaFormat, Type,
         path::{Operation, Parameter, ParameterBuilder, ParameterIn, ParameterStyle},
         schema::{AdditionalProperties, SchemaType},
     },
@@ -16,17 +16,23 @@ use super::{
     known_fields::{Known, create_fields, expiration_fields, no_fields},
     surface::current,
 };
-use crate::model::MAX_KEY_NAME_BYTES;
+use crate::{model::MAX_KEY_NAME_BYTES, settings::Limits};
 
 /// The description of fields in query strings and bodies.
 const DESCRIPTION: &str = "\
     Fields: names with values. Names that begin with `_` are parameters and are never stored; other names have 1 to \
     256 bytes. Fields of the body take precedence over fields of the query string with the same name.";
 
-/// Declares types for `params(...)`: known fields as query parameters.
-macro_rules! queries {
+/// The content types of a body of fields, as `content_type` of `request_body(...)`. [`describe_body`] adds one content
+/// for each.
+pub(in crate::http) const CONTENT_TYPES: &str =
+    "application/json, application/x-www-form-urlencoded, multipart/form-data";
+
+/// Declares types for `params(...)` and `request_body(...)`: the known fields as query parameters, and the schema of a
+/// JSON body with these fields.
+macro_rules! field_sets {
     ($($name:ident: $known:ident;)+) => {$(
-        #[doc = concat!("The fields of `", stringify!($known), "` as query parameters.")]
+        #[doc = concat!("The fields of `", stringify!($known), "`.")]
         pub(in crate::http) struct $name;
 
         impl IntoParams for $name {
@@ -34,40 +40,21 @@ macro_rules! queries {
                 query_parameters($known())
             }
         }
-    )+};
-}
-
-queries! {
-    CreateQuery: create_fields;
-    ExpirationQuery: expiration_fields;
-}
-
-/// Declares types for `request_body(...)`: known fields in a JSON, form or multipart body.
-macro_rules! bodies {
-    ($($name:ident: $schema:ident, $known:ident;)+) => {$(
-        #[doc = concat!("A body with the fields of `", stringify!($known), "`.")]
-        pub(in crate::http) struct $name;
 
         impl ToSchema for $name {}
 
         impl PartialSchema for $name {
             fn schema() -> RefOr<Schema> {
-                $schema($known())
+                json_schema($known())
             }
         }
     )+};
 }
 
-bodies! {
-    CreateJson: json_schema, create_fields;
-    CreateForm: form_schema, create_fields;
-    CreateMultipart: multipart_schema, create_fields;
-    ExpirationJson: json_schema, expiration_fields;
-    ExpirationForm: form_schema, expiration_fields;
-    ExpirationMultipart: multipart_schema, expiration_fields;
-    DataJson: json_schema, no_fields;
-    DataForm: form_schema, no_fields;
-    DataMultipart: multipart_schema, no_fields;
+field_sets! {
+    CreateFields: create_fields;
+    ExpirationFields: expiration_fields;
+    DataFields: no_fields;
 }
 
 /// Additional fields in the query string.
@@ -105,33 +92,42 @@ impl PartialSchema for BinaryContent {
     }
 }
 
-/// The description of a body of fields.
-pub(in crate::http) fn body_description() -> String {
-    current(|surface| {
-        let limits = &surface.limits;
-        format!(
-            "{DESCRIPTION} A JSON body is one object: numbers and booleans are stored as text in their original \
-             notation, objects and arrays as flat text such as `{{street=mystreet, city=mycity}}` and `[1, 2]`, \
-             nested at most {} levels deep; `null` stores nothing, and an update removes the key. In multipart \
-             bodies a part with a file name is a binary. Limits: {} fields, {} bytes per string, {} bytes per \
-             binary, {} bytes for a JSON or form body, {} bytes for any body. The body is optional.",
-            limits.json_depth,
-            limits.fields,
-            limits.string_bytes,
-            limits.binary_bytes,
-            limits.form_bytes,
-            limits.body_bytes,
-        )
-    })
+/// Describes the body of an operation in each of [`CONTENT_TYPES`] if it is one of fields. Such a body is optional.
+pub(super) fn describe_body(operation: &mut Operation, limits: &Limits) {
+    let Some(RefOr::T(body)) = &mut operation.request_body else {
+        return;
+    };
+    let Some(RefOr::T(json)) = body.content.remove(CONTENT_TYPES) else {
+        return;
+    };
+    if let Some(RefOr::T(Schema::Object(fields))) = &json.schema {
+        let form = Content::new(Some(form_schema(fields.clone())));
+        let multipart = Content::new(Some(multipart_schema(fields.clone())));
+        body.content.extend([
+            ("application/x-www-form-urlencoded".to_owned(), form.into()),
+            ("multipart/form-data".to_owned(), multipart.into()),
+        ]);
+    }
+    body.content
+        .insert("application/json".to_owned(), json.into());
+    body.description = Some(body_description(limits));
+    body.required = Some(Required::False);
 }
 
-/// Marks the body as optional if it is one of fields.
-pub(super) fn mark_optional(operation: &mut Operation) {
-    if let Some(RefOr::T(body)) = &mut operation.request_body
-        && body.content.contains_key("multipart/form-data")
-    {
-        body.required = Some(Required::False);
-    }
+fn body_description(limits: &Limits) -> String {
+    format!(
+        "{DESCRIPTION} A JSON body is one object: numbers and booleans are stored as text in their original \
+         notation, objects and arrays as flat text such as `{{street=mystreet, city=mycity}}` and `[1, 2]`, \
+         nested at most {} levels deep; `null` stores nothing, and an update removes the key. In multipart \
+         bodies a part with a file name is a binary. Limits: {} fields, {} bytes per string, {} bytes per \
+         binary, {} bytes for a JSON or form body, {} bytes for any body. The body is optional.",
+        limits.json_depth,
+        limits.fields,
+        limits.string_bytes,
+        limits.binary_bytes,
+        limits.form_bytes,
+        limits.body_bytes,
+    )
 }
 
 fn query_parameters(known: Known) -> Vec<Parameter> {
@@ -152,21 +148,18 @@ fn json_schema(known: Known) -> RefOr<Schema> {
         .into()
 }
 
-fn form_schema(known: Known) -> RefOr<Schema> {
-    fields_schema(known)
-        .additional_properties(Some(ObjectBuilder::new().schema_type(Type::String)))
-        .property_names(Some(key_name_schema()))
-        .into()
+fn form_schema(fields: Object) -> ObjectBuilder {
+    let text = ObjectBuilder::new().schema_type(Type::String);
+    ObjectBuilder::from(fields).additional_properties(Some(text))
 }
 
-fn multipart_schema(known: Known) -> RefOr<Schema> {
+fn multipart_schema(fields: Object) -> ObjectBuilder {
     let mut names = key_name_schema();
     names.pattern = Some("^[^\\x00-\\x08\\x0A-\\x1F\\x7F]+$".to_owned());
     // Client generators do not support a part that is either text or binary.
-    fields_schema(known)
+    ObjectBuilder::from(fields)
         .additional_properties(Some(BinaryContent::schema()))
         .property_names(Some(names))
-        .into()
 }
 
 fn fields_schema(known: Known) -> ObjectBuilder {

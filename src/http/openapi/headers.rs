@@ -1,7 +1,5 @@
 //! Headers of responses.
 
-use std::collections::BTreeMap;
-
 use serde_json::json;
 use utoipa::openapi::{
     Components, Header, HeaderBuilder, ObjectBuilder, Ref, RefOr, Response, Schema, Type,
@@ -32,11 +30,10 @@ const ADMIN_HEADERS: [(&str, &str, &str); 4] = [
     ),
 ];
 
-/// A header that is always present. utoipa has no field for it.
-pub(super) fn required(mut header: Header) -> Header {
+/// Marks a header as always present. utoipa has no field for it.
+pub(super) fn require(header: &mut Header) {
     let extensions = header.extensions.get_or_insert_default();
     extensions.insert("required".to_owned(), json!(true));
-    header
 }
 
 /// Adds the headers of the admin API to the components.
@@ -45,13 +42,12 @@ pub(super) fn add_admin_headers(components: &mut Components) {
         let mut schema = ObjectBuilder::new().schema_type(Type::String).build();
         let extensions = schema.extensions.get_or_insert_default();
         extensions.insert("const".to_owned(), json!(value));
-        let header = HeaderBuilder::new()
+        let mut header = HeaderBuilder::new()
             .description(Some(description))
             .schema(Some(Schema::from(schema)))
             .build();
-        components
-            .headers
-            .insert(name.to_owned(), required(header).into());
+        require(&mut header);
+        components.headers.insert(name.to_owned(), header.into());
     }
 }
 
@@ -67,33 +63,42 @@ pub(super) fn reference_admin_headers(operation: &mut Operation) {
     }
 }
 
-/// Marks the headers of an operation as required, except those of type `Option`.
+/// A header that all responses of a kind have.
+pub(in crate::http) fn header(description: &str) -> Header {
+    let header = HeaderBuilder::new().description(Some(description));
+    let schema = ObjectBuilder::new().schema_type(Type::String);
+    header.schema(Some(schema)).build()
+}
+
+/// A header that not all responses of a kind have: its only value is `value`, or any text.
+pub(in crate::http) fn optional_header(description: &str, value: Option<&str>) -> Header {
+    let header = HeaderBuilder::new().description(Some(description));
+    let nullable = SchemaType::Array(vec![Type::String, Type::Null]);
+    let schema = ObjectBuilder::new().schema_type(nullable);
+    let schema = schema.enum_values(value.map(|value| [value]));
+    header.schema(Some(schema)).build()
+}
+
+/// Marks the headers of an operation as required, except optional ones.
 pub(super) fn mark_required(operation: &mut Operation) {
     for response in declared_responses(operation) {
-        let headers = std::mem::take(&mut response.headers).into_iter();
-        let headers = headers.map(|(name, header)| match header {
-            RefOr::T(header) => (name, RefOr::T(without_null(header))),
-            reference @ RefOr::Ref(_) => (name, reference),
-        });
-        response.headers = headers.collect::<BTreeMap<_, _>>();
+        for header in response.headers.values_mut() {
+            if let RefOr::T(header) = header {
+                mark_header(header);
+            }
+        }
     }
 }
 
-/// The header with the type string; a header of type `Option` is not required.
-fn without_null(mut header: Header) -> Header {
+/// Marks a header as required, or removes null from the types of an optional one.
+fn mark_header(header: &mut Header) {
     match &mut header.schema {
         Some(RefOr::T(Schema::Object(schema)))
             if matches!(schema.schema_type, SchemaType::Array(_)) =>
         {
             schema.schema_type = Type::String.into();
-            header
         }
-        Some(RefOr::T(Schema::OneOf(types))) => {
-            // The type, and null.
-            header.schema = types.items.first().cloned();
-            header
-        }
-        _ => required(header),
+        _ => require(header),
     }
 }
 

@@ -1,12 +1,7 @@
 //! Responses with a service.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
-use utoipa::{
-    PartialSchema, ToSchema,
-    openapi::{Ref, RefOr, Schema, schema::AnyOfBuilder},
-};
+use utoipa::ToSchema;
 
 use crate::model::{Description, ServiceId, Timestamp};
 
@@ -14,7 +9,7 @@ use crate::model::{Description, ServiceId, Timestamp};
 #[derive(Serialize, ToSchema)]
 #[schema(as = Service)]
 #[serde(deny_unknown_fields)]
-pub(in crate::http::client_api) struct DescribeServiceResponse<'a> {
+pub(in crate::http) struct DescribeServiceResponse<'a> {
     #[serde(rename = "_id")]
     id: &'a str,
     /// Name of the configured service that it was created from
@@ -50,80 +45,6 @@ pub(in crate::http) struct BinaryResponse<'a> {
     file_name: Option<&'a str>,
     /// Bytes
     size: u64,
-}
-
-/// The result of a create. Builtins return strings only. A service with a backend returns the response of the backend
-/// and `_id`.
-#[derive(ToSchema)]
-#[schema(
-    as = Created,
-    examples(
-        json!({"_id": "39a98e24-b03b-4191-b756-1efe8f3b16b8"}),
-        json!({
-            "_id": "39a98e24-b03b-4191-b756-1efe8f3b16b8", "_access_number": "8003449999",
-            "_access_code": "7341", "_expiration_time": "30",
-        }),
-    ),
-)]
-#[expect(
-    dead_code,
-    reason = "only described: the service layer creates the text"
-)]
-pub(in crate::http::client_api) struct CreatedResponse {
-    /// Id of the service; not returned by request-access
-    #[schema(rename = "_id", required = false)]
-    id: String,
-    /// Number to dial
-    #[schema(rename = "_access_number", required = false)]
-    access_number: String,
-    /// Code to key in after dialing
-    #[schema(rename = "_access_code", required = false, pattern = "^[0-9]+$")]
-    access_code: String,
-    /// Seconds for which the number is reserved
-    #[schema(rename = "_expiration_time", required = false, pattern = "^[0-9]+$")]
-    expiration_time: String,
-    /// Size of the resource group
-    #[schema(rename = "_pool_size", required = false, pattern = "^[0-9]+$")]
-    pool_size: String,
-    /// Free numbers of the resource group
-    #[schema(rename = "_pool_free", required = false, pattern = "^[0-9]+$")]
-    pool_free: String,
-    /// Same as `_id`
-    #[schema(rename = "_data_id", required = false)]
-    data_id: String,
-    /// Strings of the service
-    #[schema(rename = "_user_data", required = false)]
-    user_data: BTreeMap<String, String>,
-}
-
-/// The value of `Idempotent-Replayed`.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "only described")]
-pub(in crate::http::client_api) enum Replayed {
-    #[schema(rename = "true")]
-    True,
-}
-
-/// The description of a service, or the result of a create.
-pub(in crate::http::client_api) struct ServiceOrCreated;
-
-impl ToSchema for ServiceOrCreated {
-    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
-        schemas.push(("Service".to_owned(), DescribeServiceResponse::schema()));
-        schemas.push(("Created".to_owned(), CreatedResponse::schema()));
-        DescribeServiceResponse::schemas(schemas);
-    }
-}
-
-impl PartialSchema for ServiceOrCreated {
-    /// All members of a created service are optional, so generated clients must try the described one first.
-    fn schema() -> RefOr<Schema> {
-        let names = ["Service", "Created"].map(Ref::from_schema_name);
-        names
-            .into_iter()
-            .fold(AnyOfBuilder::new(), AnyOfBuilder::item)
-            .into()
-    }
 }
 
 /// The binaries of a service.

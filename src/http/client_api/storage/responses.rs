@@ -1,0 +1,37 @@
+//! Responses with strings of a storage.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+use utoipa::{
+    IntoResponses, PartialSchema, ToSchema,
+    openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder},
+};
+
+use crate::http::openapi::responses::by_status;
+
+const STRING_DESCRIPTION: &str =
+    "The string, as an object with one member; with `Accept: text/plain` as plain text";
+
+/// Strings by key
+#[derive(ToSchema)]
+pub(in crate::http) struct Strings(
+    #[expect(dead_code, reason = "only described")] BTreeMap<String, String>,
+);
+
+/// The response of operations that return a string.
+pub(in crate::http) struct StringResponses;
+
+impl IntoResponses for StringResponses {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let json = ContentBuilder::new().schema(Some(Ref::from_schema_name("Strings")));
+        let json = json.example(Some(json!({"Key1": "Value1"})));
+        let text = ContentBuilder::new().schema(Some(String::schema()));
+        let text = text.example(Some(json!("Value1")));
+        let response = ResponseBuilder::new()
+            .description(STRING_DESCRIPTION)
+            .content("application/json", json.build())
+            .content("text/plain", text.build());
+        by_status([(200, response)])
+    }
+}
