@@ -8,7 +8,8 @@ use utoipa::OpenApi;
 
 use super::{
     admin_api::{
-        self, active_services, audit_log, bookings, configured_services, import_export, replicas,
+        self, active_services, audit_log, bookings, catalog_entries::EntryListResponse,
+        configured_services, import_export, import_report::ImportResponse, replicas,
         resource_groups, restore,
     },
     client_api::{
@@ -92,29 +93,32 @@ pub(super) fn match_routes() -> [Endpoint; 1] {
 }
 
 #[derive(OpenApi)]
-#[openapi(paths(
-    configured_services::list_services,
-    configured_services::read_service,
-    configured_services::put_service,
-    configured_services::delete_service,
-    resource_groups::list_groups,
-    resource_groups::read_group,
-    resource_groups::put_group,
-    resource_groups::delete_group,
-    bookings::list_bookings,
-    bookings::release_number,
-    import_export::export_catalog,
-    import_export::replace_catalog,
-    import_export::merge_catalog,
-    restore::list_lost_entries,
-    restore::restore_catalog,
-    active_services::list_services,
-    active_services::get_service,
-    active_services::set_service_end,
-    active_services::delete_service,
-    audit_log::list_audit_log,
-    replicas::list_replicas,
-))]
+#[openapi(
+    components(schemas(EntryListResponse, ImportResponse)),
+    paths(
+        configured_services::list_services,
+        configured_services::read_service,
+        configured_services::put_service,
+        configured_services::delete_service,
+        resource_groups::list_groups,
+        resource_groups::read_group,
+        resource_groups::put_group,
+        resource_groups::delete_group,
+        bookings::list_bookings,
+        bookings::release_number,
+        import_export::export_catalog,
+        import_export::replace_catalog,
+        import_export::merge_catalog,
+        restore::list_lost_entries,
+        restore::restore_catalog,
+        active_services::list_services,
+        active_services::get_service,
+        active_services::set_service_end,
+        active_services::delete_service,
+        audit_log::list_audit_log,
+        replicas::list_replicas,
+    )
+)]
 struct AdminApi;
 
 /// The routes of the admin API.

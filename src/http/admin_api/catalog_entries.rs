@@ -24,10 +24,6 @@ pub(super) const PUT_DESCRIPTION: &str = "\
 pub(super) const BODY_DESCRIPTION: &str = "\
     All options of the entry. Numbers and booleans are stored as text in their original notation; an empty option or \
     `null` counts as absent. `********` keeps the current secret.";
-/// The link parameter that takes the name of an entry.
-pub(super) const ENTRY_NAME: &str = "$response.body#/name";
-/// The link parameter that takes the `ETag` of a response.
-pub(super) const ETAG: &str = "$response.header.ETag";
 
 /// A configured service or a resource group
 #[derive(Debug, Serialize, ToSchema)]
@@ -76,7 +72,7 @@ fn origin_schema() -> ObjectBuilder {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Entries)]
 #[serde(deny_unknown_fields)]
-pub(super) struct EntryListResponse {
+pub(in crate::http) struct EntryListResponse {
     /// Version of the stored entries; empty if there never were any
     version: String,
     entries: Vec<EntryResponse>,

@@ -2,16 +2,17 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::catalog_entries::{
-    self, BODY_DESCRIPTION, ENTRY_NAME, ETAG, EntryListResponse, EntryResponse, PUT_DESCRIPTION,
+use super::{
+    catalog_entries::{self, BODY_DESCRIPTION, PUT_DESCRIPTION},
+    catalog_responses::{EntryOperations, ListResponses, PutResponses, ReadResponses},
 };
 use crate::{
     http::{
         ApiError, AppState,
         openapi::{
             errors::{
-                AdminErrors, CatalogErrors, InvalidBody, InvalidDefinition, InvalidParameter,
-                ServiceNotFound, TooLarge, UnreadableJson, UnsupportedMediaType,
+                AdminErrors, BodyErrors, CatalogErrors, InvalidDefinition, InvalidParameter,
+                ServiceNotFound,
             },
             options::ServiceDefinition,
             parameters::{CreateOnlyHeader, IfMatchHeader},
@@ -37,6 +38,15 @@ pub(in crate::http) struct DefinitionPath {
     name: String,
 }
 
+/// The operations on configured services.
+pub(in crate::http) struct ConfiguredServiceOperations;
+
+impl EntryOperations for ConfiguredServiceOperations {
+    const READ: &str = "readConfiguredService";
+    const PUT: &str = "putConfiguredService";
+    const DELETE: &str = "deleteConfiguredService";
+}
+
 /// `GET /genesys/1/admin/services`
 #[utoipa::path(
     get,
@@ -45,13 +55,7 @@ pub(in crate::http) struct DefinitionPath {
     tag = "admin",
     summary = "List all configured services",
     description = "Secrets are masked.",
-    responses(
-        (status = 200, description = "All entries", body = EntryListResponse, headers(("ETag" = String, description = "Version, for `If-Match`")),
-            links(("read" = (
-                operation_id = "readConfiguredService", parameters(("name" = "$response.body#/entries/0/name")),
-            )))),
-        AdminErrors,
-    ),
+    responses(ListResponses<ConfiguredServiceOperations>, AdminErrors),
     security(("admin" = [])),
 )]
 pub(in crate::http) async fn list_services(
@@ -68,18 +72,7 @@ pub(in crate::http) async fn list_services(
     tag = "admin",
     summary = "Read a configured service",
     params(DefinitionPath),
-    responses(
-        (status = 200, description = "The entry", body = EntryResponse, headers(("ETag" = String, description = "Version, for `If-Match`")),
-            links(
-                ("replace" = (
-                    operation_id = "putConfiguredService", parameters(("name" = ENTRY_NAME), ("header.If-Match" = ETAG)),
-                )),
-                ("delete" = (
-                    operation_id = "deleteConfiguredService", parameters(("name" = ENTRY_NAME), ("header.If-Match" = ETAG)),
-                )),
-            )),
-        AdminErrors, InvalidParameter, ServiceNotFound,
-    ),
+    responses(ReadResponses<ConfiguredServiceOperations>, AdminErrors, InvalidParameter, ServiceNotFound),
     security(("admin" = [])),
 )]
 pub(in crate::http) async fn read_service(
@@ -105,27 +98,7 @@ pub(in crate::http) async fn read_service(
             "_ttl": example_ttl_seconds(), "_provide_code": "true",
         }))),
     ),
-    responses(
-        (status = 201, description = "The entry was created", body = EntryResponse, headers(("ETag" = String, description = "Version, for `If-Match`")),
-            links(
-                ("replace" = (
-                    operation_id = "putConfiguredService", parameters(("name" = ENTRY_NAME), ("header.If-Match" = ETAG)),
-                )),
-                ("delete" = (
-                    operation_id = "deleteConfiguredService", parameters(("name" = ENTRY_NAME), ("header.If-Match" = ETAG)),
-                )),
-            )),
-        (status = 200, description = "The entry was replaced", body = EntryResponse, headers(("ETag" = String, description = "Version, for `If-Match`")),
-            links(
-                ("replace" = (
-                    operation_id = "putConfiguredService", parameters(("name" = ENTRY_NAME), ("header.If-Match" = ETAG)),
-                )),
-                ("delete" = (
-                    operation_id = "deleteConfiguredService", parameters(("name" = ENTRY_NAME), ("header.If-Match" = ETAG)),
-                )),
-            )),
-        AdminErrors, CatalogErrors, InvalidDefinition, UnreadableJson, InvalidBody, TooLarge, UnsupportedMediaType,
-    ),
+    responses(PutResponses<ConfiguredServiceOperations>, AdminErrors, CatalogErrors, BodyErrors, InvalidDefinition),
     security(("admin" = [])),
 )]
 pub(in crate::http) async fn put_service(

@@ -9,7 +9,10 @@ use actix_web::{
     web,
 };
 
-use super::{actor, admin_service, import_report::ImportResponse, precondition, with_etag};
+use super::{
+    actor, admin_service, catalog_responses::ImportResponses, import_report::ImportResponse,
+    precondition, with_etag,
+};
 use crate::{
     http::{
         ApiError, AppState, body,
@@ -28,6 +31,10 @@ use crate::{
 
 const TEXT_PLAIN: &str = "text/plain;charset=utf-8";
 
+const IMPORT_DESCRIPTION: &str = "\
+    All changes are made, or none. The body may include unchanged entries of the catalog file. `dry_run=true` \
+    validates the import without making it. The response lists the changes, and its `ETag` is the version that the \
+    import was compared with, for the `If-Match` of the import. A dry run needs no `If-Match`.";
 const BODY_DESCRIPTION: &str = "\
     A catalog file in TOML: `[services.<name>]` and `[resources.<group>]` tables of options, as \
     `application/octet-stream` or `application/toml`";
@@ -117,19 +124,19 @@ fn is_dry_run(state: &AppState, request: &HttpRequest) -> Result<bool, ApiError>
     operation_id = "replaceCatalog",
     tag = "admin",
     summary = "Replace the catalog",
-    description = "Afterwards the catalog has the entries of the body and of the catalog file; all other stored \
-                   entries are deleted. All changes are made, or none. The body may include unchanged entries of \
-                   the catalog file. `dry_run=true` validates the import without making it. The response lists the \
-                   changes, and its `ETag` is the version that the import was compared with, for the `If-Match` of \
-                   the import. A dry run needs no `If-Match`.",
+    description = format!(
+        "Afterwards the catalog has the entries of the body and of the catalog file; all other stored entries are \
+         deleted. {IMPORT_DESCRIPTION}"
+    ),
     params(IfMatchHeader, CreateOnlyHeader, DryRunQuery),
     request_body(
         description = BODY_DESCRIPTION,
-        content((inline(BinaryContent) = "application/octet-stream", example = json!(EXAMPLE))),
+        content = inline(BinaryContent),
+        content_type = "application/octet-stream",
+        example = json!(EXAMPLE),
     ),
     responses(
-        (status = 200, description = "The catalog is active on this replica", body = ImportResponse, headers(("ETag" = String, description = "Version, for `If-Match`"))),
-        AdminErrors, CatalogErrors, InvalidDefinition, InvalidBody, TooLarge, UnsupportedMediaType,
+        ImportResponses, AdminErrors, CatalogErrors, InvalidDefinition, InvalidBody, TooLarge, UnsupportedMediaType,
     ),
     security(("admin" = [])),
 )]
@@ -148,18 +155,18 @@ pub(in crate::http) async fn replace_catalog(
     operation_id = "mergeCatalog",
     tag = "admin",
     summary = "Merge into the catalog",
-    description = "Creates or replaces the entries of the body; all other entries stay. All changes are made, or \
-                   none. The body may include unchanged entries of the catalog file. `dry_run=true` validates the \
-                   import without making it. The response lists the changes, and its `ETag` is the version that \
-                   the import was compared with, for the `If-Match` of the import. A dry run needs no `If-Match`.",
+    description = format!(
+        "Creates or replaces the entries of the body; all other entries stay. {IMPORT_DESCRIPTION}"
+    ),
     params(IfMatchHeader, CreateOnlyHeader, DryRunQuery),
     request_body(
         description = BODY_DESCRIPTION,
-        content((inline(BinaryContent) = "application/octet-stream", example = json!(EXAMPLE))),
+        content = inline(BinaryContent),
+        content_type = "application/octet-stream",
+        example = json!(EXAMPLE),
     ),
     responses(
-        (status = 200, description = "The catalog is active on this replica", body = ImportResponse, headers(("ETag" = String, description = "Version, for `If-Match`"))),
-        AdminErrors, CatalogErrors, InvalidDefinition, InvalidBody, TooLarge, UnsupportedMediaType,
+        ImportResponses, AdminErrors, CatalogErrors, InvalidDefinition, InvalidBody, TooLarge, UnsupportedMediaType,
     ),
     security(("admin" = [])),
 )]

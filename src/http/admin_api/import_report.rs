@@ -17,7 +17,7 @@ use crate::{
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ImportReport)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ImportResponse {
+pub(in crate::http) struct ImportResponse {
     /// The new version of the catalog, as in the `ETag`
     version: String,
     /// Created entries

@@ -2,16 +2,17 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::catalog_entries::{
-    self, BODY_DESCRIPTION, ENTRY_NAME, ETAG, EntryListResponse, EntryResponse, PUT_DESCRIPTION,
+use super::{
+    catalog_entries::{self, BODY_DESCRIPTION, PUT_DESCRIPTION},
+    catalog_responses::{EntryOperations, ListResponses, PutResponses, ReadResponses},
 };
 use crate::{
     http::{
         ApiError, AppState,
         openapi::{
             errors::{
-                AdminErrors, CatalogErrors, GroupNotFound, InvalidBody, InvalidDefinition,
-                InvalidParameter, TooLarge, UnreadableJson, UnsupportedMediaType,
+                AdminErrors, BodyErrors, CatalogErrors, GroupNotFound, InvalidDefinition,
+                InvalidParameter,
             },
             options::ResourceGroup,
             parameters::{CreateOnlyHeader, IfMatchHeader},
@@ -36,6 +37,15 @@ pub(in crate::http) struct GroupNamePath {
     name: String,
 }
 
+/// The operations on resource groups.
+pub(in crate::http) struct GroupOperations;
+
+impl EntryOperations for GroupOperations {
+    const READ: &str = "readGroup";
+    const PUT: &str = "putGroup";
+    const DELETE: &str = "deleteGroup";
+}
+
 /// `GET /genesys/1/admin/groups`
 #[utoipa::path(
     get,
@@ -44,13 +54,7 @@ pub(in crate::http) struct GroupNamePath {
     tag = "admin",
     summary = "List all resource groups",
     description = "`size` is the number of access numbers of a group.",
-    responses(
-        (status = 200, description = "All entries", body = EntryListResponse, headers(("ETag" = String, description = "Version, for `If-Match`")),
-            links(("read" = (
-                operation_id = "readGroup", parameters(("name" = "$response.body#/entries/0/name")),
-            )))),
-        AdminErrors,
-    ),
+    responses(ListResponses<GroupOperations>, AdminErrors),
     security(("admin" = [])),
 )]
 pub(in crate::http) async fn list_groups(
@@ -67,18 +71,7 @@ pub(in crate::http) async fn list_groups(
     tag = "admin",
     summary = "Read a resource group",
     params(GroupNamePath),
-    responses(
-        (status = 200, description = "The entry", body = EntryResponse, headers(("ETag" = String, description = "Version, for `If-Match`")),
-            links(
-                ("replace" = (
-                    operation_id = "putGroup", parameters(("name" = ENTRY_NAME), ("header.If-Match" = ETAG)),
-                )),
-                ("delete" = (
-                    operation_id = "deleteGroup", parameters(("name" = ENTRY_NAME), ("header.If-Match" = ETAG)),
-                )),
-            )),
-        AdminErrors, InvalidParameter, GroupNotFound,
-    ),
+    responses(ReadResponses<GroupOperations>, AdminErrors, InvalidParameter, GroupNotFound),
     security(("admin" = [])),
 )]
 pub(in crate::http) async fn read_group(
@@ -104,27 +97,7 @@ pub(in crate::http) async fn read_group(
             "numbers": ["8005550201", "8005550202"],
         }))),
     ),
-    responses(
-        (status = 201, description = "The entry was created", body = EntryResponse, headers(("ETag" = String, description = "Version, for `If-Match`")),
-            links(
-                ("replace" = (
-                    operation_id = "putGroup", parameters(("name" = ENTRY_NAME), ("header.If-Match" = ETAG)),
-                )),
-                ("delete" = (
-                    operation_id = "deleteGroup", parameters(("name" = ENTRY_NAME), ("header.If-Match" = ETAG)),
-                )),
-            )),
-        (status = 200, description = "The entry was replaced", body = EntryResponse, headers(("ETag" = String, description = "Version, for `If-Match`")),
-            links(
-                ("replace" = (
-                    operation_id = "putGroup", parameters(("name" = ENTRY_NAME), ("header.If-Match" = ETAG)),
-                )),
-                ("delete" = (
-                    operation_id = "deleteGroup", parameters(("name" = ENTRY_NAME), ("header.If-Match" = ETAG)),
-                )),
-            )),
-        AdminErrors, CatalogErrors, InvalidDefinition, UnreadableJson, InvalidBody, TooLarge, UnsupportedMediaType,
-    ),
+    responses(PutResponses<GroupOperations>, AdminErrors, CatalogErrors, BodyErrors, InvalidDefinition),
     security(("admin" = [])),
 )]
 pub(in crate::http) async fn put_group(

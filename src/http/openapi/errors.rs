@@ -65,7 +65,7 @@ error_responses! {
     rows: {
     BackendTimeout, BackendUnreachable, BookingNotFound, Forbidden, GroupNotFound, InvalidBody,
     InvalidDefinition, InvalidParameter, KeyNotFound, PreconditionFailed, RangeNotSatisfiable, RequestNotFound, ServiceNotFound, StoreFull, TooLarge,
-    UnreadableJson, UnsupportedMediaType,
+    UnsupportedMediaType,
     }
 }
 
