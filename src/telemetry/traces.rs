@@ -28,11 +28,14 @@ use tracing_opentelemetry::OpenTelemetryLayer;
 use tracing_subscriber::{Layer, Registry, filter::Targets};
 use uuid::Uuid;
 
-use self::sampling::{RequestSampler, SampledTraceIds};
 pub use self::{
     client_span::{backend_span, record_error, record_status, store_span},
     propagation::{extract_trace_id, inject_context, propagated_header_names, set_propagators},
     request_span::{RequestAttributes, record_cancelled, record_response, request_span},
+};
+use self::{
+    exporter::CollectorExporter,
+    sampling::{RequestSampler, SampledTraceIds},
 };
 use crate::settings::{self, VERSION};
 
@@ -66,7 +69,7 @@ pub(super) type SpanLayer = Box<dyn Layer<Registry> + Send + Sync>;
 /// # Errors
 /// An invalid endpoint or certificate.
 pub(super) fn start(settings: &settings::Traces) -> Result<SpanLayer, String> {
-    let exporter = exporter::build_exporter(settings)?;
+    let exporter = CollectorExporter::new(settings)?;
     let provider = SdkTracerProvider::builder()
         .with_resource(resource(settings))
         .with_id_generator(SampledTraceIds::default())

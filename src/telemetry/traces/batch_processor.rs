@@ -6,7 +6,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicUsize, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -17,7 +17,6 @@ use opentelemetry_sdk::{
     error::OTelSdkResult,
     trace::{BatchConfigBuilder, BatchSpanProcessor, Span, SpanData, SpanExporter, SpanProcessor},
 };
-use tracing::{info, warn};
 
 use crate::{settings, telemetry::metrics::SpanOutcome};
 
@@ -30,7 +29,6 @@ pub(super) fn build_processor(
     let exporter = CountingExporter {
         exporter,
         pending: Arc::clone(&pending),
-        is_failing: AtomicBool::new(false),
     };
     let config = BatchConfigBuilder::default()
         .with_max_queue_size(settings.max_queue_size)
@@ -81,12 +79,11 @@ impl SpanProcessor for CountingProcessor {
     }
 }
 
-/// Counts exported spans, and logs when exports begin to fail.
+/// Counts exported spans.
 #[derive(Debug)]
 struct CountingExporter<E> {
     exporter: E,
     pending: Arc<AtomicUsize>,
-    is_failing: AtomicBool,
 }
 
 impl<E: SpanExporter> SpanExporter for CountingExporter<E> {
@@ -94,15 +91,9 @@ impl<E: SpanExporter> SpanExporter for CountingExporter<E> {
         let count = batch.len();
         self.pending.fetch_sub(count, Relaxed);
         let result = self.exporter.export(batch).await;
-        let was_failing = self.is_failing.swap(result.is_err(), Relaxed);
         match &result {
             Ok(()) => SpanOutcome::Exported.count(count),
             Err(_) => SpanOutcome::Failed.count(count),
-        }
-        match &result {
-            Err(error) if !was_failing => warn!(%error, "span export failed"),
-            Ok(()) if was_failing => info!("span export recovered"),
-            _ => {}
         }
         result
     }
