@@ -113,7 +113,7 @@ impl RouteTelemetry {
 
     fn span(&self, request: &ServiceRequest, method: MethodLabel) -> Span {
         let headers = request.headers();
-        traces::request_span(&TraceHeaders(headers), || RequestAttributes {
+        traces::request_span(&TraceHeaders::new(headers), || RequestAttributes {
             method: Some(method.name()).filter(|_| method.is_known()),
             route: Some(self.route).filter(|route| *route != NO_ROUTE),
             scheme: if request.app_config().secure() {
@@ -173,7 +173,7 @@ impl InFlightRequest {
         // The log adds the trace id of a span.
         let _in_span = self.span.enter();
         let trace_id = if self.span.is_none() {
-            traces::extract_trace_id(&TraceHeaders(headers)).map(display)
+            traces::extract_trace_id(&TraceHeaders::new(headers)).map(display)
         } else {
             None
         };

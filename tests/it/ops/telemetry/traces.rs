@@ -37,6 +37,7 @@ async fn request_in_trace(address: SocketAddr, method: Method, path: &str, flags
     let request = Client::new().request(method, format!("http://{address}{path}"));
     let request = request.header("traceparent", format!("00-{TRACE}-{PARENT}-{flags}"));
     let request = request.header("tracestate", "vendor=opaque");
+    let request = request.header("tracestate", "other=1, third=2");
     let request = request.header("baggage", "user=YWxpY2U=");
     let request = request.header("baggage", "part=100%25;p=%2C");
     let response = request.header("gms_user", "jane").send().await.unwrap();
@@ -81,7 +82,7 @@ async fn a_sampled_request_continues_its_trace_with_a_span_per_store_operation()
     };
     assert_eq!(hex(&server.trace_id), TRACE);
     assert_eq!(hex(&server.parent_span_id), PARENT);
-    assert_eq!(server.trace_state, "vendor=opaque");
+    assert_eq!(server.trace_state, "vendor=opaque,other=1,third=2");
     let route = "/genesys/1/service/{id}/storage/{key}";
     assert_eq!(server.name, format!("GET {route}"));
     assert!(server.end_time_unix_nano > server.start_time_unix_nano);
@@ -161,7 +162,10 @@ async fn a_backend_request_is_part_of_the_trace_and_its_span_is_the_parent_of_th
     let received = backend.last_request();
     let expected = format!("00-{TRACE}-{}-01", hex(&call.span_id));
     assert_eq!(received.header("traceparent"), expected);
-    assert_eq!(received.header("tracestate"), "vendor=opaque");
+    assert_eq!(
+        received.header("tracestate"),
+        "vendor=opaque,other=1,third=2"
+    );
     // Baggage is passed on as it was received.
     assert_eq!(
         received.header("baggage"),
@@ -194,7 +198,12 @@ async fn a_backend_request_is_part_of_the_trace_and_its_span_is_the_parent_of_th
         200
     );
     let header = format!("00-{TRACE}-{PARENT}-00");
-    assert_eq!(backend.last_request().header("traceparent"), header);
+    let received = backend.last_request();
+    assert_eq!(received.header("traceparent"), header);
+    assert_eq!(
+        received.header("tracestate"),
+        "vendor=opaque,other=1, third=2"
+    );
 }
 
 #[tokio::test]
