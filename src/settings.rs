@@ -2,8 +2,8 @@
 //! later layers override earlier ones.
 //!
 //! All settings are validated before anything starts. An unknown setting is an error like an invalid
-//! one: otherwise a misspelled limit would silently have its default. No error contains a value,
-//! because it may be a misplaced password; only the paths of unreadable files are printed.
+//! one: otherwise a misspelled limit would silently have its default. Errors contain the value, except
+//! for secrets and for text that may be a misplaced one (`settings/secrets.rs`).
 //!
 //! Except for `main`, no other module reads files or the environment.
 
@@ -122,7 +122,7 @@ impl Settings {
     /// # Errors
     ///
     /// The first error found: an unreadable file, invalid TOML, an unknown name, an invalid value.
-    /// The message has the name of the setting and its origin.
+    /// The message has the name of the setting, its origin, its value and what is allowed.
     pub fn load<K, V>(
         file: Option<&Path>,
         environment: impl IntoIterator<Item = (K, V)>,

@@ -4,8 +4,7 @@ use std::{io, path::PathBuf};
 
 use config::ConfigError;
 
-/// An error while loading the settings. Neither `Display` nor `Debug` contains the value of a setting,
-/// except for the path of an unreadable file.
+/// An error while loading the settings. Neither `Display` nor `Debug` contains the value of a secret.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
     /// No setting has this name.
@@ -20,12 +19,14 @@ pub enum SettingsError {
     },
 
     /// The value of the setting has the wrong form or is out of range.
-    #[error("setting `{setting}` ({origin}): {expected}")]
+    #[error("setting `{setting}` ({origin}){}: {expected}", given(value.as_deref()))]
     Invalid {
         /// The setting's name, such as `server.listen`.
         setting: String,
         /// The origin of the value.
         origin: String,
+        /// The value; `None` if it may be a secret, or is the default.
+        value: Option<String>,
         /// The allowed values.
         expected: String,
     },
@@ -74,11 +75,22 @@ pub enum SettingsError {
 pub(super) type Contradiction = (&'static str, &'static str);
 
 impl SettingsError {
-    /// The error for an invalid value.
+    /// The error for an invalid value that is not shown.
     pub(super) fn invalid(setting: &str, origin: &str, expected: impl Into<String>) -> Self {
+        Self::invalid_value(setting, origin, None, expected)
+    }
+
+    /// The error for an invalid value.
+    pub(super) fn invalid_value(
+        setting: &str,
+        origin: &str,
+        value: Option<String>,
+        expected: impl Into<String>,
+    ) -> Self {
         Self::Invalid {
             setting: setting.to_owned(),
             origin: origin.to_owned(),
+            value,
             expected: expected.into(),
         }
     }
@@ -93,6 +105,12 @@ impl SettingsError {
             reason: reason.join(": "),
         }
     }
+}
+
+fn given(value: Option<&str>) -> String {
+    value
+        .map(|value| format!(" is {value}"))
+        .unwrap_or_default()
 }
 
 /// Whether the line has one of the forms `  |`, `3 | text` and `  |  ^^^`.

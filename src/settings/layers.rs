@@ -73,8 +73,10 @@ impl Layers {
 
     /// The error for an invalid value of a setting.
     pub(super) fn invalid(&self, setting: &str, expected: impl Into<String>) -> SettingsError {
-        let origin = self.given.get(setting).and_then(Value::origin);
-        SettingsError::invalid(setting, origin.unwrap_or(DEFAULTS_ORIGIN), expected)
+        let given = self.given.get(setting);
+        let origin = given.and_then(Value::origin).unwrap_or(DEFAULTS_ORIGIN);
+        let value = given.and_then(|value| secrets::printable(setting, &value.kind));
+        SettingsError::invalid_value(setting, origin, value, expected)
     }
 }
 

@@ -23,6 +23,8 @@ pub(super) const SECRETS: [&str; 6] = [
 ];
 
 const MAX_SECRET_BYTES: u64 = 64 * 1024;
+/// The maximum length of a value in an error.
+const MAX_PRINTED_CHARS: usize = 80;
 
 /// The name of the setting that names the file of a secret `setting`.
 pub(super) fn file_setting(setting: &str) -> String {
@@ -35,6 +37,31 @@ pub(super) fn is_blank(setting: &str, value: &str) -> bool {
         return is_empty(value);
     }
     value.trim().is_empty()
+}
+
+/// The value of a setting for an error. `None` for a secret, and for text that may be a misplaced one: a URL with
+/// credentials, or a key in PEM.
+pub(super) fn printable(setting: &str, value: &ValueKind) -> Option<String> {
+    if SECRETS.contains(&setting) {
+        return None;
+    }
+    Some(match value {
+        ValueKind::String(text) if text.contains('@') || text.contains("-----BEGIN") => {
+            return None;
+        }
+        ValueKind::String(text) => {
+            let printed: String = text.chars().take(MAX_PRINTED_CHARS).collect();
+            let rest = if printed.len() < text.len() {
+                "..."
+            } else {
+                ""
+            };
+            format!("{printed:?}{rest}")
+        }
+        ValueKind::Table(_) => "a table".to_owned(),
+        ValueKind::Array(_) => "an array".to_owned(),
+        scalar => scalar.to_string(),
+    })
 }
 
 /// Replaces `..._file` of each secret setting in `layer` by the secret.

@@ -1,7 +1,7 @@
 //! Deserialization of single values, for `#[serde(deserialize_with = "...")]`.
 //!
-//! All of them accept text, because environment variables are always text. The errors say what is allowed and never
-//! contain the value, which may be a misplaced password.
+//! All of them accept text, because environment variables are always text. The errors say what is allowed;
+//! [`Layers::invalid`](super::layers::Layers::invalid) adds the value unless it is a secret.
 
 use std::{fmt::Display, path::PathBuf, time::Duration};
 

@@ -125,7 +125,7 @@ fn the_ranges_in_the_comments_are_the_enforced_ranges() {
         for invalid in [min - 1, max + 1] {
             let message = environment_error(&variable, &invalid.to_string());
             let expected = format!(
-                "setting `{setting}` (environment variable {variable}): \
+                "setting `{setting}` (environment variable {variable}) is \"{invalid}\": \
                  expected an integer from {min} to {max}"
             );
             assert_eq!(message, expected);

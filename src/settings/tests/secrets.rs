@@ -188,6 +188,31 @@ fn the_error_for_an_invalid_secret_has_the_path_of_its_file() {
 }
 
 #[test]
+fn no_error_contains_a_secret_or_text_that_may_be_one() {
+    let key = "-----BEGIN PRIVATE KEY-----\ns3cret";
+    let (non_ascii, not_a_url) = ("s3cr\u{e9}t s3cret", "http://s3cret");
+    for (setting, value) in [
+        ("auth.api_keys", non_ascii),
+        ("redis.url", not_a_url),
+        ("redis.tls_key_file", key),
+        ("tls.key_file", key),
+        ("server.listen", "redis://:s3cret@redis"),
+        ("limits.keys", "redis://:s3cret@redis"),
+    ] {
+        let (section, field) = setting.split_once('.').unwrap();
+        for error in [
+            from_environment(&setting_names::variable(setting), value).unwrap_err(),
+            from_file(&format!("[{section}]\n{field} = {value:?}")).unwrap_err(),
+        ] {
+            let message = format!("{error} {error:?}");
+            assert!(message.contains(setting), "{message}");
+            assert!(message.contains("expected"), "{message}");
+            assert!(!message.contains("s3cr"), "{message}");
+        }
+    }
+}
+
+#[test]
 fn only_secrets_have_files() {
     let message = environment_error("SWITCHBOARD__SERVER__LISTEN_FILE", "/x");
     assert!(

@@ -28,10 +28,19 @@ fn the_defaults_are_valid_and_typed() {
 #[test]
 fn a_malformed_number_is_an_error_in_every_layer() {
     let expected = "expected an integer from 1 to 1900";
-    for invalid in ["\"many\"", "1.5", "true", "[1]", "{ a = 1 }", "\"\""] {
+    for (invalid, printed) in [
+        ("\"many\"", "\"many\""),
+        ("1.5", "1.5"),
+        ("-1", "-1"),
+        ("1901", "1901"),
+        ("true", "true"),
+        ("[1]", "an array"),
+        ("{ a = 1 }", "a table"),
+        ("\"\"", "\"\""),
+    ] {
         assert_eq!(
             file_error(&format!("[limits]\nfields = {invalid}")),
-            format!("setting `limits.fields` (file FILE): {expected}")
+            format!("setting `limits.fields` (file FILE) is {printed}: {expected}")
         );
     }
     for invalid in [
@@ -45,7 +54,8 @@ fn a_malformed_number_is_an_error_in_every_layer() {
         assert_eq!(
             environment_error("SWITCHBOARD__LIMITS__FIELDS", invalid),
             format!(
-                "setting `limits.fields` (environment variable SWITCHBOARD__LIMITS__FIELDS): {expected}"
+                "setting `limits.fields` (environment variable SWITCHBOARD__LIMITS__FIELDS) is \
+                 {invalid:?}: {expected}"
             )
         );
     }
@@ -111,7 +121,7 @@ fn no_route_group_and_any_user_have_explicit_values() {
 fn a_number_in_place_of_text_is_refused() {
     assert_eq!(
         file_error("[catalog]\nfile = 5"),
-        "setting `catalog.file` (file FILE): expected text in quotes"
+        "setting `catalog.file` (file FILE) is 5: expected text in quotes"
     );
 }
 
@@ -197,4 +207,106 @@ fn the_default_region_is_a_country() {
         let message = environment_error("SWITCHBOARD__PHONE__DEFAULT_REGION", region);
         assert!(message.contains("two capital letters"), "{message}");
     }
+}
+
+#[test]
+fn the_error_for_a_value_of_any_kind_has_the_setting_the_value_and_what_is_allowed() {
+    for (setting, value, expected) in [
+        (
+            "limits.keys",
+            "none",
+            "expected an integer from 1 to 1000000",
+        ),
+        (
+            "catalog.poll_seconds",
+            "1s",
+            "expected an integer from 1 to 3600",
+        ),
+        (
+            "log.slow_request_ms",
+            "0",
+            "expected an integer from 1 to 60000",
+        ),
+        ("api.unreadable_json_status", "404", "expected 500 or 400"),
+        ("metrics.enabled", "yes", "expected true or false"),
+        (
+            "log.format",
+            "xml",
+            "expected one of \"auto\", \"pretty\", \"json\"",
+        ),
+        (
+            "redis.mode",
+            "Single",
+            "expected one of \"single\", \"sentinel\", \"cluster\"",
+        ),
+        (
+            "redis.prefix",
+            "{a}",
+            "expected 1 to 64 visible ASCII characters, no spaces, no { or }",
+        ),
+        (
+            "server.listen",
+            "8080",
+            "expected host:port, such as 127.0.0.1:8080",
+        ),
+        (
+            "server.private_listen",
+            "::1",
+            "expected host:port, such as 127.0.0.1:8080",
+        ),
+        (
+            "server.public",
+            "clients",
+            "expected some of client, match and admin",
+        ),
+        (
+            "server.trusted_proxies",
+            "10.0.0.0/33",
+            "expected addresses or networks, such as 10.0.0.7",
+        ),
+        ("server.workers", "257", "expected an integer from 0 to 256"),
+        (
+            "cors.allowed_origins",
+            "shop.example",
+            "expected origins as browsers send them",
+        ),
+        (
+            "log.level",
+            "inof",
+            "expected error, warn, info, debug, trace or off",
+        ),
+        (
+            "phone.default_region",
+            "Germany",
+            "expected a country's two capital letters",
+        ),
+        (
+            "auth.username",
+            "a:b",
+            "expected a user name without a colon",
+        ),
+        (
+            "backend.ca_file",
+            "/nowhere/ca.pem",
+            "expected a readable file with the certificates",
+        ),
+    ] {
+        let variable = setting_names::variable(setting);
+        let message = environment_error(&variable, value);
+        let begin = format!(
+            "setting `{setting}` (environment variable {variable}) is {value:?}: {expected}"
+        );
+        assert!(message.starts_with(&begin), "{message}");
+        let (section, key) = setting.split_once('.').unwrap();
+        let message = file_error(&format!("[{section}]\n{key} = {value:?}"));
+        let begin = format!("setting `{setting}` (file FILE) is {value:?}: {expected}");
+        assert!(message.starts_with(&begin), "{message}");
+    }
+}
+
+#[test]
+fn a_long_value_is_shortened_in_the_error() {
+    let message = environment_error("SWITCHBOARD__LOG__FORMAT", &"x".repeat(1000));
+    let shortened = format!(") is \"{}\"...: expected one of", "x".repeat(80));
+    assert!(message.contains(&shortened), "{message}");
 }
