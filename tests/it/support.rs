@@ -31,6 +31,7 @@ mod messages;
 pub(crate) mod metrics;
 mod multipart;
 pub(crate) mod program;
+pub(crate) mod properties;
 pub(crate) mod proxy;
 mod raw_connection;
 pub(crate) mod readiness;

@@ -1,14 +1,12 @@
 //! Contract section 1, "Names": any characters, `/` included, percent-encoded in a path.
 
-use proptest::{
-    prelude::*,
-    test_runner::{Config, TestRunner},
-};
+use proptest::prelude::*;
 use reqwest::StatusCode;
 use serde_json::json;
 
 use crate::support::{
     Bodies, Multipart, RawConnection, TestApp, TestResponse, encode, on_every_kind_of_store,
+    properties::check_property,
 };
 
 on_every_kind_of_store!(
@@ -178,30 +176,16 @@ fn names() -> impl Strategy<Value = String> {
     any_text.prop_filter("storable", storable)
 }
 
-fn check_any(app: impl Future<Output = TestApp>) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    let app = runtime.block_on(app);
-    let config = Config {
-        cases: 64,
-        failure_persistence: None,
-        ..Config::default()
-    };
-    let outcome = TestRunner::new(config).run(&names(), |name| {
-        runtime.block_on(check_name(&app, &name));
-        Ok(())
-    });
-    outcome.unwrap();
-}
-
 #[test]
 fn any_name_reads_back_on_memory() {
-    check_any(TestApp::on_memory());
+    check_property(TestApp::on_memory(), &names(), &async |app, name| {
+        check_name(app, &name).await;
+    });
 }
 
 #[test]
 fn any_name_reads_back_on_redis() {
-    check_any(TestApp::on_redis());
+    check_property(TestApp::on_redis(), &names(), &async |app, name| {
+        check_name(app, &name).await;
+    });
 }

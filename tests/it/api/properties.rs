@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use proptest::{
-    prelude::*,
-    test_runner::{Config, TestRunner},
-};
+use proptest::prelude::*;
 use serde_json::Value;
 
-use crate::support::{Bodies, Multipart, TestApp, TestResponse, encode};
+use crate::support::{
+    Bodies, Multipart, TestApp, TestResponse, encode, properties::check_property,
+};
 
 const STORE: &str = "/genesys/1/service/store";
 
@@ -74,30 +73,16 @@ async fn check(app: &TestApp, fields: &BTreeMap<String, String>) {
     }
 }
 
-fn check_any(app: impl Future<Output = TestApp>) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    let app = runtime.block_on(app);
-    let config = Config {
-        cases: 64,
-        failure_persistence: None,
-        ..Config::default()
-    };
-    let outcome = TestRunner::new(config).run(&fields(), |fields| {
-        runtime.block_on(check(&app, &fields));
-        Ok(())
-    });
-    outcome.unwrap();
-}
-
 #[test]
 fn fields_of_every_kind_of_body_are_returned_unchanged_on_memory() {
-    check_any(TestApp::on_memory());
+    check_property(TestApp::on_memory(), &fields(), &async |app, fields| {
+        check(app, &fields).await;
+    });
 }
 
 #[test]
 fn fields_of_every_kind_of_body_are_returned_unchanged_on_redis() {
-    check_any(TestApp::on_redis());
+    check_property(TestApp::on_redis(), &fields(), &async |app, fields| {
+        check(app, &fields).await;
+    });
 }

@@ -245,7 +245,7 @@ async fn cleanup_works_without_config_right() {
 #[tokio::test]
 async fn unresponsive_subscription_is_restored() {
     let fixture = Fixture::new().await;
-    let proxy = Proxy::new(&fixture.redis.url().replace("redis://", ""));
+    let proxy = Proxy::to_redis(&fixture.redis);
     let url = proxy.url();
     let overrides = [
         ("redis.url", url.as_str()),

@@ -39,7 +39,7 @@ impl Fixture {
     /// Starts replicas with the proxy in this mode.
     async fn start(mode: ProxyMode, overrides: &[(&str, &str)]) -> Self {
         let redis = TestRedis::shared();
-        let proxy = Proxy::new(&redis.url().replace("redis://", ""));
+        let proxy = Proxy::to_redis(&redis);
         proxy.set_mode(mode);
         let url = proxy.url();
         let mut all = vec![

@@ -45,7 +45,7 @@ impl ReplicaPair {
     /// Shifts the clock of Redis as the second replica measures it, as if another server of a Cluster
     /// was measured.
     async fn with_measured_clock_shift(redis: &Arc<TestRedis>, shift: i64) -> Self {
-        let proxy = Proxy::new(&redis.url().replace("redis://", ""));
+        let proxy = Proxy::to_redis(redis);
         proxy.shift_time(shift / 1_000);
         Self::start(redis, Some(proxy)).await
     }

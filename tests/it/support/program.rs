@@ -10,7 +10,7 @@ use std::{
 
 use serde_json::Value;
 
-use super::eventually;
+use super::{eventually, random_prefix};
 
 /// The output lines of a stream.
 type Lines = Arc<Mutex<Vec<String>>>;
@@ -109,7 +109,14 @@ impl Program {
         Self::serve_with_environment(settings, &[])
     }
 
-    /// The same with further environment variables.
+    /// The same on the Redis at `url`, with a prefix of its own.
+    pub(crate) fn serve_on(url: &str, settings: &[(&str, &str)]) -> Self {
+        let prefix = random_prefix();
+        let redis = [("redis.url", url), ("redis.prefix", prefix.as_str())];
+        Self::serve(&[&redis, settings].concat())
+    }
+
+    /// [`Program::serve`] with further environment variables.
     pub(crate) fn serve_with_environment(
         settings: &[(&str, &str)],
         environment: &[(&str, &str)],
@@ -167,6 +174,19 @@ impl Program {
         lines
             .filter(|line: &Value| line["message"] == message)
             .collect()
+    }
+
+    /// Waits for a log line with this message for which `is_expected` holds.
+    pub(crate) async fn wait_for_log_event(
+        &self,
+        message: &str,
+        is_expected: impl Fn(&Value) -> bool,
+    ) -> Value {
+        eventually(&format!("{message:?} is logged"), async || {
+            let mut lines = self.log_events(message).into_iter();
+            lines.find(&is_expected)
+        })
+        .await
     }
 
     /// Whether the program still runs.

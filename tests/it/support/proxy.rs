@@ -22,6 +22,8 @@ use tokio::{
     time,
 };
 
+use super::TestRedis;
+
 /// The treatment of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ProxyMode {
@@ -51,6 +53,11 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
+    /// A proxy to the first server of `redis`.
+    pub(crate) fn to_redis(redis: &TestRedis) -> Self {
+        Self::new(&redis.addresses()[0].to_string())
+    }
+
     /// A proxy to `server`.
     pub(crate) fn new(server: &str) -> Self {
         let listener = net::TcpListener::bind("127.0.0.1:0").unwrap();

@@ -156,7 +156,7 @@ async fn the_first_1000_groups_are_sampled() {
 #[tokio::test]
 async fn no_samples_are_taken_while_redis_is_unavailable() {
     let redis = TestRedis::shared();
-    let proxy = Proxy::new(&redis.url().replace("redis://", ""));
+    let proxy = Proxy::to_redis(&redis);
     let (url, prefix) = (proxy.url(), random_prefix());
     let set = settings(&[("redis.url", &url), ("redis.prefix", &prefix)]);
     let store = RedisStore::open(&set.redis, 100, &RedisMetrics::default())

@@ -72,7 +72,7 @@ async fn replica_without_the_catalog_denies_access() {
         .post("/genesys/1/service/vault")
         .basic_auth("any", Some("hunter2"));
     let service = TestResponse::send(create).await.service_id();
-    let proxy = Proxy::new(&redis.addresses()[0].to_string());
+    let proxy = Proxy::to_redis(&redis);
     proxy.set_mode(ProxyMode::Close);
     let url = proxy.url();
     let late = start_replica(&app, &[("redis.url", url.as_str())]).await;

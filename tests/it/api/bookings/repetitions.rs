@@ -19,7 +19,7 @@ const DELAY: Duration = Duration::from_millis(40);
 #[tokio::test]
 async fn slow_repetition_keeps_no_number_booked() {
     let redis = TestRedis::shared();
-    let proxy = Proxy::new(&redis.url().replace("redis://", ""));
+    let proxy = Proxy::to_redis(&redis);
     let url = proxy.url();
     let (catalog, prefix) = (catalog(&default_group_toml("CLUSTER", 1)), random_prefix());
     let settings = [("catalog.file", catalog.path())];

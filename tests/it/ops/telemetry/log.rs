@@ -72,7 +72,7 @@ async fn a_failed_request_is_logged_with_route_exception_and_ids() {
 #[tokio::test]
 async fn a_slow_request_is_logged_and_a_fast_one_is_not() {
     let redis = TestRedis::shared();
-    let proxy = Proxy::new(&redis.addresses()[0].to_string());
+    let proxy = Proxy::to_redis(&redis);
     let (url, prefix) = (proxy.url(), random_prefix());
     let settings = [
         ("redis.url", url.as_str()),

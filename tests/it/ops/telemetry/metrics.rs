@@ -23,6 +23,9 @@ use crate::support::{
 const STORAGE_KEY_ROUTE: &str = "route=\"/genesys/1/service/{id}/storage/{key}\"";
 const SERVICE_ROUTE: &str = "route=\"/genesys/1/service/{service}\"";
 
+/// A timeout of Redis that is longer than the timeout of the tests.
+const NO_TIMEOUT: [(&str, &str); 1] = [("redis.response_timeout_ms", "60000")];
+
 /// Waits until `is_expected` holds for the metrics.
 pub(super) async fn wait_for_metrics(
     address: SocketAddr,
@@ -122,8 +125,7 @@ async fn errors_are_counted_by_exception() {
 #[tokio::test]
 async fn every_metric_has_a_help_text_and_promtool_reports_no_problem() {
     let redis = TestRedis::shared();
-    let (url, prefix) = (redis.url(), random_prefix());
-    let mut program = Program::serve(&[("redis.url", &url), ("redis.prefix", &prefix)]);
+    let mut program = Program::serve_on(&redis.url(), &[]);
     let address = program.address().await;
     create(address, "store", "a=1").await;
     wait_for_metrics(address, "all metrics are exported", |metrics| {
@@ -214,9 +216,8 @@ async fn metrics_of_all_replicas_are_exported_by_one_of_them() {
 #[tokio::test]
 async fn without_redis_metrics_are_served_except_for_unknown_values() {
     let redis = TestRedis::shared();
-    let proxy = Proxy::new(&redis.addresses()[0].to_string());
-    let (url, prefix) = (proxy.url(), random_prefix());
-    let mut program = Program::serve(&[("redis.url", &url), ("redis.prefix", &prefix)]);
+    let proxy = Proxy::to_redis(&redis);
+    let mut program = Program::serve_on(&proxy.url(), &[]);
     let address = program.address().await;
     let service = create(address, "store", "a=1").await;
     wait_for_metrics(address, "it is the cleanup leader", |metrics| {
@@ -252,15 +253,8 @@ async fn without_redis_metrics_are_served_except_for_unknown_values() {
 #[tokio::test]
 async fn metrics_are_served_while_redis_does_not_respond() {
     let redis = TestRedis::shared();
-    let proxy = Proxy::new(&redis.addresses()[0].to_string());
-    let (url, prefix) = (proxy.url(), random_prefix());
-    let settings = [
-        ("redis.url", url.as_str()),
-        ("redis.prefix", &prefix),
-        // Longer than the timeout of the tests.
-        ("redis.response_timeout_ms", "60000"),
-    ];
-    let mut program = Program::serve(&settings);
+    let proxy = Proxy::to_redis(&redis);
+    let mut program = Program::serve_on(&proxy.url(), &NO_TIMEOUT);
     let address = program.address().await;
     create(address, "store", "a=1").await;
     proxy.set_mode(proxy::ProxyMode::Stall);
@@ -315,14 +309,8 @@ async fn store_operations_bytes_of_binaries_and_backend_requests_are_counted() {
 #[tokio::test]
 async fn a_client_that_disconnects_first_is_counted_as_499() {
     let redis = TestRedis::shared();
-    let proxy = Proxy::new(&redis.addresses()[0].to_string());
-    let (url, prefix) = (proxy.url(), random_prefix());
-    let settings = [
-        ("redis.url", url.as_str()),
-        ("redis.prefix", &prefix),
-        ("redis.response_timeout_ms", "60000"),
-    ];
-    let mut program = Program::serve(&settings);
+    let proxy = Proxy::to_redis(&redis);
+    let mut program = Program::serve_on(&proxy.url(), &NO_TIMEOUT);
     let address = program.address().await;
     let service = create(address, "store", "a=1").await;
     proxy.set_mode(proxy::ProxyMode::Stall);

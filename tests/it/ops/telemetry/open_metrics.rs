@@ -8,7 +8,7 @@ use super::{
     create,
     metrics::{run_tool, wait_for_metrics},
 };
-use crate::support::{TestRedis, metrics::Metrics, program::Program, random_prefix};
+use crate::support::{TestRedis, metrics::Metrics, program::Program};
 
 /// A scrape as Prometheus sends it.
 async fn scrape_open_metrics(address: SocketAddr) -> String {
@@ -44,8 +44,7 @@ fn all_series(text: &str) -> BTreeSet<(String, BTreeSet<String>)> {
 #[tokio::test]
 async fn open_metrics_has_the_same_metrics_and_promtool_reports_no_problem() {
     let redis = TestRedis::shared();
-    let (url, prefix) = (redis.url(), random_prefix());
-    let mut program = Program::serve(&[("redis.url", &url), ("redis.prefix", &prefix)]);
+    let mut program = Program::serve_on(&redis.url(), &[]);
     let address = program.address().await;
     create(address, "store", "a=1").await;
     wait_for_metrics(address, "all metrics are exported", |metrics| {

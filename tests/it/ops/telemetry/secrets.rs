@@ -19,7 +19,7 @@ async fn no_secret_is_logged_or_exported() {
         Backend::new(|_| MockResponse::Json(500, "{\"s3cret-answer\": 1}".to_owned())).await;
     let catalog = catalog(&backend);
     let redis = TestRedis::shared();
-    let proxy = Proxy::new(&redis.addresses()[0].to_string());
+    let proxy = Proxy::to_redis(&redis);
     let (url, prefix) = (proxy.url(), random_prefix());
     let settings = [
         ("redis.url", url.as_str()),

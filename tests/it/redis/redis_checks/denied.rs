@@ -28,14 +28,12 @@ fn assert_denied(response: &TestResponse) {
 
 /// Waits until a warning lists this rule.
 async fn wait_for_warning(program: &Program, rule: &str) {
-    eventually(&format!("{rule} is logged"), async || {
-        let warnings = program.log_events("redis check failed");
-        let mut details = warnings.iter().filter_map(|line| line["detail"].as_str());
-        details
-            .any(|detail| detail.split(' ').any(|word| word == rule))
-            .then_some(())
-    })
-    .await;
+    program
+        .wait_for_log_event("redis check failed", |line| {
+            let mut words = line["detail"].as_str().unwrap_or_default().split(' ');
+            words.any(|word| word == rule)
+        })
+        .await;
 }
 
 #[tokio::test]

@@ -112,8 +112,8 @@ impl Drop for Server {
     }
 }
 
-/// Starts a Redis over TLS with this certificate; returns its URL.
-fn redis(files: &Files) -> (DedicatedRedis, String) {
+/// Starts a Redis over TLS with this certificate, and a program that trusts the certificate.
+fn serve_on_redis(files: &Files) -> (DedicatedRedis, Program) {
     let server = DedicatedRedis::not_started();
     let url = server.url();
     let port = url.rsplit(':').next().unwrap();
@@ -127,7 +127,8 @@ fn redis(files: &Files) -> (DedicatedRedis, String) {
         ("tls-auth-clients", "no"),
     ]);
     let url = url.replace("redis://", "rediss://");
-    (server, url)
+    let program = Program::serve_on(&url, &[("redis.tls_ca_file", &certificate)]);
+    (server, program)
 }
 
 /// Certificates that TLS rejects, with the name of the error and the advice.
@@ -146,32 +147,18 @@ fn rejected_certificates() -> [(Files, &'static str, &'static str); 2] {
     ]
 }
 
-/// Waits for the log line with `message` whose `field` contains all of `parts`.
-async fn wait_for_log(program: &Program, message: &str, field: &str, parts: &[&str]) {
-    eventually(
-        &format!("{message:?} with {parts:?} is logged"),
-        async || {
-            let lines = program.log_events(message);
-            let text = |line: &Value| line[field].as_str().unwrap_or_default().to_owned();
-            let mut texts = lines.iter().map(text);
-            texts
-                .any(|text| parts.iter().all(|part| text.contains(part)))
-                .then_some(())
-        },
-    )
-    .await;
+/// Whether `field` of a log line explains a rejected certificate with the name of the error and the advice.
+fn is_explained(line: &Value, field: &str, (name, advice): (&str, &str)) -> bool {
+    let text = line[field].as_str().unwrap_or_default();
+    [name, advice, "docs/"]
+        .iter()
+        .all(|part| text.contains(part))
 }
 
 #[tokio::test]
 async fn rejected_redis_certificate_is_explained() {
     for (files, name, advice) in rejected_certificates() {
-        let (_server, url) = redis(&files);
-        let authority = files.path("certificate");
-        let settings = [
-            ("redis.url", url.as_str()),
-            ("redis.tls_ca_file", &authority),
-        ];
-        let mut program = Program::serve(&settings);
+        let (_server, mut program) = serve_on_redis(&files);
         let address = program.address().await;
         eventually("the readiness explains the certificate", async || {
             let request = Client::new().get(format!("http://{address}/readyz"));
@@ -186,13 +173,11 @@ async fn rejected_redis_certificate_is_explained() {
             .then_some(())
         })
         .await;
-        wait_for_log(
-            &program,
-            "redis connection failed",
-            "detail",
-            &[name, advice, "docs/"],
-        )
-        .await;
+        program
+            .wait_for_log_event("redis connection failed", |line| {
+                is_explained(line, "detail", (name, advice))
+            })
+            .await;
     }
 }
 
@@ -217,8 +202,11 @@ async fn rejected_backend_certificate_is_explained() {
             (!lines.is_empty()).then_some(())
         })
         .await;
-        let message = "backend TLS connection failed";
-        wait_for_log(&program, message, "reason", &[name, advice, "docs/"]).await;
+        program
+            .wait_for_log_event("backend TLS connection failed", |line| {
+                is_explained(line, "reason", (name, advice))
+            })
+            .await;
     }
 }
 
@@ -226,13 +214,7 @@ async fn rejected_backend_certificate_is_explained() {
 async fn certificate_following_the_advice_is_accepted() {
     // Self-signed, but not a CA certificate.
     let files = Files::version_3("basicConstraints=critical,CA:FALSE\n");
-    let (_server, url) = redis(&files);
-    let authority = files.path("certificate");
-    let settings = [
-        ("redis.url", url.as_str()),
-        ("redis.tls_ca_file", &authority),
-    ];
-    let mut program = Program::serve(&settings);
+    let (_server, mut program) = serve_on_redis(&files);
     let address = program.address().await;
     eventually("the replica is ready", async || {
         let response = reqwest::get(format!("http://{address}/readyz")).await;

@@ -70,16 +70,12 @@ async fn log_names_correct_mode() {
     let member = DedicatedRedis::start(&[("cluster-enabled", "yes")]).await;
     let mut program = Program::serve(&[("redis.url", &member.url())]);
     program.address().await;
-    crate::support::eventually("the mode is logged", async || {
-        let lines = program.log_events("replica is not ready");
-        let line = lines
-            .iter()
-            .find(|line| line.to_string().contains("wrong_mode"))?;
-        line.to_string()
-            .contains("set redis.mode = cluster")
-            .then_some(())
-    })
-    .await;
+    program
+        .wait_for_log_event("replica is not ready", |line| {
+            let line = line.to_string();
+            line.contains("wrong_mode") && line.contains("set redis.mode = cluster")
+        })
+        .await;
 }
 
 #[tokio::test]

@@ -53,7 +53,7 @@ async fn insufficiently_replicated_change_has_unknown_outcome() {
 #[tokio::test]
 async fn requests_over_the_in_flight_limit_are_rejected() {
     let redis = TestRedis::shared();
-    let proxy = Proxy::new(&redis.url().replace("redis://", ""));
+    let proxy = Proxy::to_redis(&redis);
     let url = proxy.url();
     let settings = [
         ("redis.url", url.as_str()),

@@ -81,10 +81,7 @@ async fn log_events_of_a_sampled_request_have_its_trace_id() {
         "circuit breaker opened: backend does not respond",
         "request",
     ] {
-        let line = eventually("the line is written", async || {
-            program.log_events(message).pop()
-        })
-        .await;
+        let line = program.wait_for_log_event(message, |_| true).await;
         assert_eq!(line["trace_id"], TRACE, "{line:#}");
     }
     let line = program.log_events("tracing enabled").pop().unwrap();
