@@ -24,8 +24,8 @@ use crate::{
     memory_budget::MemoryBudgets,
     model::readiness::Readiness,
     service::{
-        AdminContext, Catalog, CurrentCatalog, FailedCredentials, PhoneNumbers, Replica,
-        StoreStatus, deregister,
+        AdminContext, Catalog, CurrentCatalog, FailedCredentials, OwnReplica, PhoneNumbers,
+        Replica, StoreStatus, deregister,
     },
     settings::{RouteGroups, Settings},
     store::WallClock,
@@ -78,7 +78,8 @@ fn admin_context(settings: &Settings, readiness: Readiness) -> Result<AdminConte
         catalog_context,
         group_usage: Arc::default(),
         failed_credentials: Arc::new(FailedCredentials::new(&settings.rate_limit)),
-        store_status: StoreStatus::new(settings.redis.location(), readiness),
+        store_status: StoreStatus::new(settings.redis.location(), readiness.clone()),
+        own_replica: OwnReplica::new(readiness),
         settings: settings.admin.clone(),
     })
 }
@@ -150,6 +151,7 @@ pub async fn start_with_clock(
     background.tasks.extend(reload);
     let private_address = private.as_ref().map(|listener| listener.address);
     let replica = Replica::current(
+        &admin_context.own_replica,
         public.address.to_string(),
         private_address.map(|address| address.to_string()),
     );

@@ -66,7 +66,8 @@ pub enum Command {
     /// Check the health of the service that runs with these settings, as a probe for container images
     ///
     /// Connects to the public address (`server.listen`) on this machine, over TLS if configured. Exits with
-    /// 0 if the service is ready, with 1 if it is not, and with 69 if it cannot be reached.
+    /// 0 if the service is ready or an operator set it OFFLINE, with 1 if it is not ready for another reason, and with 69
+    /// if it cannot be reached.
     Healthcheck {
         /// Check only that the process runs, not that it is ready
         #[arg(long)]

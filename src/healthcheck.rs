@@ -7,15 +7,16 @@ use std::{
     time::Duration,
 };
 
-use reqwest::{Response, StatusCode};
+use reqwest::{Response, StatusCode, header::ACCEPT};
+use serde::Deserialize;
 use thiserror::Error;
 
-use crate::{http_client, settings::Settings, tls_errors::error_chain};
+use crate::{http_client, model::readiness::Reason, settings::Settings, tls_errors::error_chain};
 
 /// An error of a health check.
 #[derive(Debug, Error)]
 pub enum HealthcheckError {
-    /// The response has a status other than 200.
+    /// The response has a status other than 200, and the cause is not an operator who set the replica OFFLINE.
     #[error("{0}")]
     Unhealthy(String),
     /// The service cannot be reached or does not respond.
@@ -34,7 +35,36 @@ const MAX_RESPONSE_BYTES: usize = 4096;
 /// The host name of the request. It is resolved to the addresses of the service.
 const HOST: &str = "localhost";
 
-/// Requests `path` from the first address of `server.listen`. Returns the protocol and the status of the response.
+/// The parts of the response of `/readyz` that are needed here.
+#[derive(Deserialize)]
+struct Readiness {
+    reasons: Vec<ReadinessReason>,
+}
+
+#[derive(Deserialize)]
+struct ReadinessReason {
+    reason: String,
+    blocking: bool,
+    message: String,
+}
+
+impl Readiness {
+    /// Whether the replica is not ready only because an operator set it OFFLINE. It serves requests; a restart would set
+    /// it ONLINE.
+    fn is_only_offline(&self) -> bool {
+        let mut blocking = self.reasons.iter().filter(|one| one.blocking);
+        blocking.all(|one| one.reason == Reason::Offline.name())
+    }
+
+    fn describe(&self) -> String {
+        let reasons = self.reasons.iter();
+        let reasons = reasons.map(|one| format!("{}: {}", one.reason, one.message));
+        reasons.collect::<Vec<_>>().join("; ")
+    }
+}
+
+/// Requests `path` from the first address of `server.listen`. Returns the protocol and the status of the response, and
+/// why a healthy replica is not ready.
 ///
 /// # Errors
 /// [`HealthcheckError`].
@@ -52,7 +82,20 @@ pub async fn probe(settings: &Settings, path: &str) -> Result<String, Healthchec
     }
     // The status is known, even if the body is not read completely.
     let body = read_text(response).await.unwrap_or_default();
-    Err(HealthcheckError::Unhealthy(format!("{status}: {body}")))
+    evaluate(&status, &body)
+}
+
+/// The result for a response with a status other than 200.
+fn evaluate(status: &str, body: &str) -> Result<String, HealthcheckError> {
+    let readiness = serde_json::from_str::<Readiness>(body).ok();
+    let is_healthy = readiness.as_ref().is_some_and(Readiness::is_only_offline);
+    let reasons = readiness.map_or_else(|| body.to_owned(), |readiness| readiness.describe());
+    let text = format!("{status}: {reasons}");
+    if is_healthy {
+        Ok(text)
+    } else {
+        Err(HealthcheckError::Unhealthy(text))
+    }
 }
 
 async fn request(scheme: &str, addresses: &[SocketAddr], path: &str) -> reqwest::Result<Response> {
@@ -66,6 +109,7 @@ async fn request(scheme: &str, addresses: &[SocketAddr], path: &str) -> reqwest:
     let port = addresses.first().map_or(0, SocketAddr::port);
     client
         .get(format!("{scheme}://{HOST}:{port}{path}"))
+        .header(ACCEPT, "application/json")
         .send()
         .await
 }
@@ -143,6 +187,25 @@ mod tests {
         assert_eq!(read_text(response).await.unwrap(), "no");
         let request = server.join().unwrap();
         assert!(request.starts_with("GET /livez HTTP/1.1\r\n"), "{request}");
+    }
+
+    #[test]
+    fn a_replica_that_is_only_offline_is_healthy() {
+        let offline = r#"{"reason":"offline","blocking":true,"message":"set","since":""}"#;
+        let full = r#"{"reason":"store_full","blocking":false,"message":"full","since":""}"#;
+        let draining = r#"{"reason":"draining","blocking":true,"message":"ends","since":""}"#;
+        let result = |reasons: &[&str]| {
+            let body = format!(
+                r#"{{"status":"not_ready","reasons":[{}]}}"#,
+                reasons.join(",")
+            );
+            evaluate("503", &body).map_err(|error| error.to_string())
+        };
+        assert_eq!(result(&[offline]).unwrap(), "503: offline: set");
+        assert!(result(&[offline, full]).is_ok());
+        let text = "503: draining: ends; offline: set";
+        assert_eq!(result(&[draining, offline]).unwrap_err(), text);
+        assert!(evaluate("503", "not JSON").is_err());
     }
 
     #[test]

@@ -15,7 +15,8 @@ pub use self::{
     consistency_report::{BookedNumber, ConsistencyReport},
     hash::stable_hash,
     ids::{IdempotencyKey, KeyName, MAX_KEY_NAME_BYTES, RedactedId, ServiceId},
-    listing::{AuditEvent, Cursor, ListedBooking, ListedService, Page, Preview},
+    listing::{AuditEvent, Cursor, ListedBooking, ListedReplica, ListedService, Page, Preview},
+    node_status::{NodeStatus, StatusRequest},
     propagated_headers::{GMS_USER, MAX_REQUEST_ID_BYTES, PropagatedHeaders, REQUEST_ID},
     rate_limit::{RateLimitKey, RateLimitState},
     service::{
@@ -37,6 +38,7 @@ mod consistency_report;
 mod hash;
 mod ids;
 mod listing;
+mod node_status;
 mod propagated_headers;
 mod rate_limit;
 pub mod readiness;

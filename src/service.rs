@@ -10,9 +10,9 @@ pub use self::{
     admin::{
         ActiveService, Actor, Admin, AdminContext, AdminError, AdminSession, AuditLogPage,
         CatalogEntry, Difference, EntryOrigin, GroupUsage, ImportMode, ImportReport, LostEntries,
-        MAX_SAMPLED_GROUPS, MostUsedGroups, Overview, Precondition, PutOutcome, Replica,
-        ReplicaStats, Secrets, ServiceSearchResult, StatsSampler, StoreOutage, StoreStatus,
-        UsageSample, deregister, export_catalog,
+        MAX_SAMPLED_GROUPS, MostUsedGroups, Overview, OwnReplica, Precondition, PutOutcome,
+        Replica, ReplicaStats, Secrets, ServiceSearchResult, SetStatusResult, StatsSampler,
+        StoreOutage, StoreStatus, UsageSample, deregister, export_catalog,
     },
     auth::BasicCredentials,
     backend_requests::PreparedRequest,

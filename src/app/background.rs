@@ -136,13 +136,8 @@ impl BackgroundTasks {
         let catalog = admin_context.current_catalog.clone();
         let sampler = StatsSampler::new(responses, self.cleanup.clone(), skew, catalog);
         let heartbeats = async move {
-            let AdminContext {
-                current_catalog,
-                store_status,
-                ..
-            } = &*admin_context;
             replica
-                .send_heartbeats(&*store, current_catalog, store_status, sampler)
+                .send_heartbeats(&*store, &admin_context, sampler)
                 .await;
         };
         self.tasks.push(tokio::spawn(heartbeats));

@@ -2,16 +2,6 @@
 //!
 //! One file for each resource, with its handlers, response types and JSON Schemas.
 
-use actix_web::{
-    HttpRequest, HttpResponse, HttpResponseBuilder,
-    http::{
-        StatusCode,
-        header::{ETAG, IF_MATCH, IF_NONE_MATCH},
-    },
-    web,
-};
-use utoipa::ToSchema;
-
 use super::{
     ApiError, AppState, auth::basic::basic_credentials, middleware::real_ip::client_address,
     response,
@@ -19,6 +9,13 @@ use super::{
 use crate::{
     model::{Cursor, Timestamp},
     service::{Actor, Admin, FormData, Precondition, parse_integer},
+};
+use actix_web::{
+    HttpRequest, HttpResponseBuilder,
+    http::{
+        StatusCode,
+        header::{ETAG, IF_MATCH, IF_NONE_MATCH},
+    },
 };
 
 pub(super) mod active_services;
@@ -29,53 +26,13 @@ mod catalog_responses;
 pub(super) mod configured_services;
 pub(super) mod import_export;
 pub(super) mod import_report;
+pub(super) mod node;
 pub(super) mod replicas;
 pub(super) mod resource_groups;
 pub(super) mod restore;
 
 /// Default and maximum page size.
 pub(super) const PAGE_LIMITS: (usize, usize) = (50, 200);
-
-/// The text `ONLINE`
-#[derive(ToSchema)]
-#[schema(rename_all = "UPPERCASE")]
-#[expect(dead_code, reason = "only described")]
-enum Online {
-    Online,
-}
-
-/// The text `OFFLINE`
-#[derive(ToSchema)]
-#[schema(rename_all = "UPPERCASE")]
-#[expect(dead_code, reason = "only described")]
-enum Offline {
-    Offline,
-}
-
-/// `GET /genesys/1/admin/node/status`
-#[utoipa::path(
-    get,
-    path = "/genesys/1/admin/node/status",
-    operation_id = "getNodeStatus",
-    tag = "health",
-    summary = "Readiness probe for load balancers of the vendor's product",
-    responses(
-        (status = 200, description = "Ready", body = inline(Online), content_type = "text/plain"),
-        (status = 503, description = "Not ready", body = inline(Offline), content_type = "text/plain"),
-    ),
-)]
-pub(super) async fn get_node_status(state: web::Data<AppState>) -> HttpResponse {
-    if state
-        .services
-        .check_readiness(&state.readiness)
-        .await
-        .is_ready()
-    {
-        response::text(StatusCode::OK, "ONLINE")
-    } else {
-        response::text(StatusCode::SERVICE_UNAVAILABLE, "OFFLINE")
-    }
-}
 
 /// The admin service. Its routes exist only if it is enabled.
 pub(super) fn admin_service(state: &AppState) -> Result<&Admin, ApiError> {

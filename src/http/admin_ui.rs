@@ -32,6 +32,7 @@ mod links;
 mod overview;
 mod page;
 mod redirect_targets;
+mod replica;
 mod restore;
 mod services;
 mod session_cookie;
@@ -68,7 +69,7 @@ pub(super) fn stream_routes() -> [Endpoint; 1] {
 }
 
 /// Pages that need a session. Registers them as targets of redirects.
-pub(super) fn routes() -> [Endpoint; 22] {
+pub(super) fn routes() -> [Endpoint; 23] {
     let pages = [
         route("/genesys/1/admin/ui").get(overview::show_overview),
         entry_list_endpoint("/genesys/1/admin/ui/services"),
@@ -97,6 +98,9 @@ pub(super) fn routes() -> [Endpoint; 22] {
             .get(services::downloads::download_string),
         route("/genesys/1/admin/ui/active-services/{id}/binaries/{key}")
             .get(services::downloads::download_binary),
+        route("/genesys/1/admin/ui/replicas/{id}")
+            .get(replica::show_replica)
+            .method(Method::POST, post().to(replica::set_replica_status)),
         route("/genesys/1/admin/ui/audit-log").get(audit_log::show_audit_log),
         route("/genesys/1/admin/ui/sign-out").method(Method::POST, post().to(sign_in::sign_out)),
         route("/genesys/1/admin/ui/{path:.*}"),

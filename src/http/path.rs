@@ -20,6 +20,8 @@ const BINARY_KEY_SEGMENT: usize = 7;
 /// Segments of `/genesys/1/admin/{collection}/{name}/bookings/{booking}`.
 const ADMIN_NAME_SEGMENT: usize = 5;
 const BOOKING_SEGMENT: usize = 7;
+/// Segment of the status in `/genesys/1/admin/node/changestatus/{status}`.
+const NODE_STATUS_SEGMENT: usize = 6;
 /// Segments of `/genesys/1/admin/ui/{collection}/{name}/{part}/{key}`.
 const PAGE_COLLECTION_SEGMENT: usize = 5;
 const PAGE_NAME_SEGMENT: usize = 6;
@@ -101,6 +103,11 @@ pub(super) fn page_name(request: &HttpRequest) -> Result<String, ApiError> {
 /// The booking in `/genesys/1/admin/groups/{name}/bookings/{booking}`.
 pub(super) fn admin_booking(request: &HttpRequest) -> Result<String, ApiError> {
     segment(request, BOOKING_SEGMENT)
+}
+
+/// The status in `/genesys/1/admin/node/changestatus/{status}`.
+pub(super) fn node_status(request: &HttpRequest) -> Result<String, ApiError> {
+    segment(request, NODE_STATUS_SEGMENT)
 }
 
 /// The key in `/genesys/1/admin/ui/{collection}/{name}/{part}/{key}`.

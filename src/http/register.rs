@@ -21,7 +21,7 @@ use super::{
     openapi::{Document, surface::ApiSurface},
     routes::{
         admin_routes, client_routes, documents, health_routes, match_routes, metrics_route,
-        status_route,
+        status_routes,
     },
 };
 use crate::settings::Settings;
@@ -37,7 +37,7 @@ pub fn routes(config: &mut ServiceConfig, listener: &ListenerConfig) {
         register_client_routes(config, match_routes, listener, origins.as_ref());
     }
     if groups.admin {
-        register(config, [status_route()], listener, public);
+        register(config, status_routes(), listener, public);
     }
     if groups.admin && listener.telemetry.has_metrics() {
         register(config, [metrics_route()], listener, public);

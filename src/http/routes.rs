@@ -8,8 +8,8 @@ use utoipa::OpenApi;
 
 use super::{
     admin_api::{
-        self, active_services, audit_log, bookings, catalog_entries::EntryListResponse,
-        configured_services, import_export, import_report::ImportResponse, replicas,
+        active_services, audit_log, bookings, catalog_entries::EntryListResponse,
+        configured_services, import_export, import_report::ImportResponse, node, replicas,
         resource_groups, restore,
     },
     client_api::{
@@ -117,12 +117,13 @@ pub(super) fn match_routes() -> [Endpoint; 1] {
         active_services::delete_service,
         audit_log::list_audit_log,
         replicas::list_replicas,
+        node::set_node_status,
     )
 )]
 struct AdminApi;
 
 /// The routes of the admin API.
-pub(super) fn admin_routes() -> [Endpoint; 13] {
+pub(super) fn admin_routes() -> [Endpoint; 14] {
     [
         route("/genesys/1/admin/services").get(configured_services::list_services),
         route("/genesys/1/admin/services/{name}")
@@ -154,17 +155,23 @@ pub(super) fn admin_routes() -> [Endpoint; 13] {
             .method(Method::DELETE, delete().to(active_services::delete_service)),
         route("/genesys/1/admin/audit-log").get(audit_log::list_audit_log),
         route("/genesys/1/admin/replicas").get(replicas::list_replicas),
+        route("/genesys/1/admin/node/changestatus/{status}")
+            .method(Method::POST, post().to(node::set_node_status)),
     ]
 }
 
 #[derive(OpenApi)]
-#[openapi(paths(admin_api::get_node_status))]
+#[openapi(paths(node::get_node_status, node::get_node))]
 struct StatusApi;
 
-pub(super) fn status_route() -> Endpoint {
-    route("/genesys/1/admin/node/status")
-        .get(admin_api::get_node_status)
-        .probe()
+/// The probes of load balancers of the vendor's product.
+pub(super) fn status_routes() -> [Endpoint; 2] {
+    [
+        route("/genesys/1/admin/node/status")
+            .get(node::get_node_status)
+            .probe(),
+        route("/genesys/1/node").get(node::get_node).probe(),
+    ]
 }
 
 #[derive(OpenApi)]

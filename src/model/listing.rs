@@ -1,6 +1,6 @@
 //! The entries of lists for operators, and pagination.
 
-use super::{BookingId, ServiceId, Timestamp};
+use super::{BookingId, ServiceId, StatusRequest, Timestamp};
 
 /// A position in a list that is ordered by expiration time and name. The next page begins after it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,6 +76,15 @@ pub struct Page<T> {
     pub entries: Vec<T>,
     /// `None` on the last page.
     pub next: Option<Cursor>,
+}
+
+/// A running replica.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedReplica {
+    /// Its last heartbeat as opaque text.
+    pub heartbeat: String,
+    /// The last status that was requested for it, if that was within the last minute.
+    pub request: Option<StatusRequest>,
 }
 
 /// An event of the audit log.

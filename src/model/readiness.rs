@@ -59,6 +59,8 @@ macro_rules! reasons {
 reasons! {
     /// The process is shutting down.
     Draining("draining", true, "the replica is shutting down"),
+    /// An operator set the replica OFFLINE.
+    Offline("offline", true, "an operator set the replica offline"),
     /// `redis.mode` does not match the server behind `redis.url`.
     WrongMode("wrong_mode", true, "redis.mode does not match the server at redis.url"),
     /// The server has no database with the number in `redis.url`.

@@ -16,6 +16,7 @@ pub use self::{
     entries::{CatalogEntry, EntryOrigin, Precondition, PutOutcome},
     group_usage::{GroupUsage, MAX_SAMPLED_GROUPS, UsageSample},
     import_export::{Difference, ImportMode, ImportReport, Secrets, export_catalog},
+    node_status::{OwnReplica, SetStatusResult},
     replica::Replica,
     replica_stats::{ReplicaStats, StatsSampler},
     replicas::deregister,
@@ -42,6 +43,7 @@ mod entry_change;
 mod group_usage;
 mod import_export;
 mod login;
+mod node_status;
 mod replica;
 mod replica_stats;
 mod replicas;
@@ -65,6 +67,8 @@ pub struct AdminContext {
     pub failed_credentials: Arc<FailedCredentials>,
     /// Cached state for outages of the store.
     pub store_status: StoreStatus,
+    /// The identity and the node status of this replica.
+    pub own_replica: OwnReplica,
     /// `[admin]`
     pub settings: settings::Admin,
 }

@@ -36,6 +36,8 @@ pub struct MemoryStore {
     cleanup: CleanupStatus,
     /// Notified after each change of the catalog.
     catalog_changed: Notify,
+    /// Notified after each request of a status.
+    status_requested: Notify,
 }
 
 impl MemoryStore {
@@ -50,6 +52,7 @@ impl MemoryStore {
             max_keys,
             cleanup: CleanupStatus::default(),
             catalog_changed: Notify::new(),
+            status_requested: Notify::new(),
         }
     }
 

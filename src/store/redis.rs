@@ -61,6 +61,8 @@ pub struct RedisStore {
     metrics: RedisMetrics,
     /// Notified when the catalog may have changed, by the task that listens to Redis.
     catalog_changed: Notify,
+    /// Notified when a status may have been requested, by the same task.
+    status_requested: Notify,
 }
 
 impl RedisStore {
@@ -83,6 +85,7 @@ impl RedisStore {
             cleanup: CleanupStatus::default(),
             metrics: metrics.clone(),
             catalog_changed: Notify::new(),
+            status_requested: Notify::new(),
         })
     }
 

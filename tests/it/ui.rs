@@ -14,6 +14,7 @@ mod import;
 mod import_form;
 mod lost_entries;
 mod methods;
+mod replica;
 mod service_actions;
 mod services;
 mod sessions;

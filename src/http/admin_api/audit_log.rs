@@ -33,7 +33,7 @@ struct AuditLogPageResponse {
     next: Option<String>,
 }
 
-/// A change by an operator. Changes of services and bookings are recorded before they are carried out
+/// A change by an operator. Changes of services, bookings and replicas are recorded before they are carried out
 #[derive(ToSchema)]
 #[expect(
     dead_code,
@@ -71,6 +71,7 @@ enum AuditAction {
     Restore,
     SetExpiration,
     Release,
+    SetStatus,
 }
 
 /// The kind of the target
@@ -85,6 +86,8 @@ enum AuditKind {
     ActiveService,
     #[schema(rename = "booking")]
     Booking,
+    #[schema(rename = "replica")]
+    Replica,
 }
 
 /// `GET /genesys/1/admin/audit-log`
@@ -94,8 +97,8 @@ enum AuditKind {
     operation_id = "listAuditLog",
     tag = "admin",
     summary = "List the audit log",
-    description = "Newest first. Changes of services and bookings are recorded before they are made, so a recorded \
-                   change may have failed.",
+    description = "Newest first. Changes of services, bookings and replicas are recorded before they are made, so a \
+                   recorded change may have failed.",
     params(AuditLogQuery),
     responses(
         (status = 200, description = "A page of events", body = AuditLogPageResponse),

@@ -6,7 +6,9 @@ use utoipa::ToSchema;
 
 use super::admin_service;
 use crate::{
-    http::{ApiError, AppState, openapi::errors::AdminErrors, response},
+    http::{
+        ApiError, AppState, admin_api::node::NodeStatusText, openapi::errors::AdminErrors, response,
+    },
     service::Replica,
 };
 
@@ -40,6 +42,17 @@ struct ReplicaResponse {
     /// is unknown
     #[schema(required)]
     catalog_version: Option<String>,
+    #[schema(inline)]
+    status: NodeStatusText,
+    /// User name of the operator who set the status last; null if it was not set since the start of the replica
+    #[schema(required)]
+    status_by: Option<String>,
+    /// When the status was set last, in ISO 8601
+    #[schema(required)]
+    status_since: Option<String>,
+    /// The status that an operator requested and the replica has not applied yet; null if there is none
+    #[schema(inline, required)]
+    requested_status: Option<NodeStatusText>,
     /// Recent request rate; null if it is unknown
     #[schema(required)]
     requests_per_second: Option<f64>,
@@ -63,7 +76,7 @@ struct ReplicaResponse {
 
 impl From<Replica> for ReplicaResponse {
     fn from(replica: Replica) -> Self {
-        let stats = replica.stats;
+        let (set, stats) = (replica.status, replica.stats);
         Self {
             id: replica.id,
             version: replica.version,
@@ -72,6 +85,10 @@ impl From<Replica> for ReplicaResponse {
             private_address: replica.private_address,
             started_at: replica.started_at,
             catalog_version: replica.catalog_version,
+            status: set.status.into(),
+            status_by: set.status_by,
+            status_since: set.status_since,
+            requested_status: replica.requested.map(|request| request.status.into()),
             requests_per_second: stats.requests_per_second,
             errors_per_second: stats.errors_per_second,
             cleanup_leader: stats.cleanup_leader,

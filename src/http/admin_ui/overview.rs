@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use actix_web::web::Data;
+use actix_web::{HttpRequest, web::Data};
 use askama::Template;
 
-use super::{Layout, PageResult, ok_page, signed_in::SignedIn};
+use super::{Layout, PageResult, flash_message, ok_page, replica, signed_in::SignedIn};
 use crate::{
-    http::{ApiError, AppState, admin_api},
-    model::Timestamp,
+    http::{ApiError, AppState, admin_api, body},
+    model::{NodeStatus, Timestamp},
     service::{LostEntries, MostUsedGroups, Overview, Replica, StoreOutage},
 };
 
@@ -20,6 +20,7 @@ const MAX_GROUPS: usize = 12;
 #[template(path = "overview.html")]
 struct OverviewPage {
     layout: Layout,
+    flash: &'static str,
     lost: LostEntries,
     data: OverviewData,
 }
@@ -101,6 +102,11 @@ impl OverviewData {
         self.groups.usage.len() < self.groups.total_groups
     }
 
+    /// Whether all replicas are OFFLINE.
+    fn is_offline(&self) -> bool {
+        !self.replicas.is_empty() && self.replicas.iter().all(Replica::is_offline)
+    }
+
     fn cleanup_leader(&self) -> Option<&Replica> {
         self.replicas
             .iter()
@@ -118,9 +124,15 @@ impl OverviewData {
 }
 
 /// `GET /genesys/1/admin/ui`
-pub(super) async fn show_overview(state: Data<AppState>, session: SignedIn) -> PageResult {
+pub(super) async fn show_overview(
+    state: Data<AppState>,
+    session: SignedIn,
+    request: HttpRequest,
+) -> PageResult {
+    let query = body::parse_query(&state, &request)?;
     ok_page(&OverviewPage {
         layout: Layout::new(&session, "overview", "Overview"),
+        flash: flash_message(&query, &replica::FLASH_MESSAGES),
         lost: admin_api::admin_service(&state)?.lost_entries(),
         data: OverviewData::load(&state).await,
     })

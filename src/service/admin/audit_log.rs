@@ -26,6 +26,8 @@ pub(super) enum AuditAction {
     SetExpiration,
     /// A number was released.
     Release,
+    /// The node status of a replica was set.
+    SetStatus,
 }
 
 /// A change by an operator.

@@ -2,17 +2,22 @@
 
 use std::time::Duration;
 
-use gethostname::gethostname;
-use tokio::time::{self, timeout};
+use tokio::{
+    sync::watch,
+    time::{self, timeout},
+};
 use tracing::debug;
-use uuid::Uuid;
 
 use super::{
-    Admin, AdminError, StoreStatus,
-    replica::Replica,
+    Admin, AdminContext, AdminError, OwnReplica,
+    replica::{Replica, ReplicaStatus},
     replica_stats::{ReplicaStats, StatsSampler},
 };
-use crate::{service::CurrentCatalog, settings::VERSION, store::ReplicaStore};
+use crate::{
+    model::{ListedReplica, StatusRequest},
+    settings::VERSION,
+    store::ReplicaStore,
+};
 
 /// The interval between heartbeats.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(5);
@@ -24,33 +29,38 @@ const DEREGISTER_TIMEOUT: Duration = Duration::from_secs(1);
 impl Replica {
     /// The replica of this process.
     #[must_use]
-    pub fn current(address: String, private_address: Option<String>) -> Self {
+    pub fn current(own: &OwnReplica, address: String, private_address: Option<String>) -> Self {
         Self {
-            id: Uuid::new_v4().to_string(),
+            id: own.id.clone(),
             version: VERSION.to_owned(),
-            host: gethostname().to_string_lossy().into_owned(),
+            host: own.host.clone(),
             address,
             private_address,
             started_at: String::new(),
             catalog_version: None,
+            status: ReplicaStatus::default(),
+            requested: None,
             stats: ReplicaStats::default(),
         }
     }
 
-    /// Sends heartbeats for as long as it is polled: every few seconds, and when the catalog changes.
+    /// Sends heartbeats for as long as it is polled: every few seconds, when the catalog or the node status changes,
+    /// and after a notification that a node status was requested, which a heartbeat returns.
     pub async fn send_heartbeats(
         mut self,
         store: &dyn ReplicaStore,
-        current_catalog: &CurrentCatalog,
-        status: &StoreStatus,
+        context: &AdminContext,
         mut sampler: StatsSampler,
     ) {
         let started = time::Instant::now();
-        let mut version = current_catalog.subscribe_version();
+        let (own, store_status) = (&context.own_replica, &context.store_status);
+        let mut version = context.current_catalog.subscribe_version();
+        let mut status = own.subscribe();
         let mut pause = INITIAL_HEARTBEAT_DELAY;
         loop {
             self.catalog_version
                 .clone_from(&version.borrow_and_update());
+            self.status = status.borrow_and_update().as_ref().into();
             self.stats = sampler.sample();
             if self.started_at.is_empty()
                 && let Ok(now) = store.now()
@@ -58,17 +68,33 @@ impl Replica {
                 self.started_at = now.before(started.elapsed()).to_string();
             }
             let heartbeat = serde_json::to_string(&self).unwrap_or_default();
-            status.set_own_replica(&self);
+            store_status.set_own_replica(&self);
             let sent = store.heartbeat(&self.id, &heartbeat).await;
-            status.record(&sent);
-            if let Err(error) = sent {
-                debug!(%error, "heartbeat not sent");
+            store_status.record(&sent);
+            match sent {
+                Ok(Some(request)) => own.apply(request),
+                Ok(None) => {}
+                Err(error) => debug!(%error, "heartbeat not sent"),
             }
-            // The sender outlives this task, so the wait ends by a change or by the timeout.
-            drop(timeout(pause, version.changed()).await);
+            let due = heartbeat_due(store, &mut version, &mut status);
+            drop(timeout(pause, due).await);
             pause = HEARTBEAT_INTERVAL;
             time::sleep(Duration::from_millis(10)).await;
         }
+    }
+}
+
+/// Returns when the catalog or the node status has changed, or a node status may have been requested. The senders outlive
+/// the heartbeats.
+async fn heartbeat_due(
+    store: &dyn ReplicaStore,
+    version: &mut watch::Receiver<Option<String>>,
+    status: &mut watch::Receiver<Option<StatusRequest>>,
+) {
+    tokio::select! {
+        _ = version.changed() => {}
+        _ = status.changed() => {}
+        () = store.status_requested() => {}
     }
 }
 
@@ -88,11 +114,20 @@ impl Admin {
     /// # Errors
     /// [`AdminError::Service`] for errors of the store.
     pub async fn replicas(&self) -> Result<Vec<Replica>, AdminError> {
-        let heartbeats = self.store.replicas().await?;
+        let listed = self.store.replicas().await?.into_iter();
         // Heartbeats of later versions that cannot be parsed are skipped.
-        let replicas = heartbeats
-            .iter()
-            .filter_map(|heartbeat| serde_json::from_str(heartbeat).ok());
-        Ok(replicas.collect())
+        Ok(listed.filter_map(|one| self.parse_replica(one)).collect())
+    }
+
+    fn parse_replica(&self, listed: ListedReplica) -> Option<Replica> {
+        let mut replica: Replica = serde_json::from_str(&listed.heartbeat).ok()?;
+        let own = &self.context.own_replica;
+        if replica.id == own.id {
+            // It may have changed since the last heartbeat.
+            replica.status = own.status();
+        }
+        let request = listed.request;
+        replica.requested = request.filter(|request| replica.status.is_changed_by(request));
+        Some(replica)
     }
 }

@@ -157,6 +157,7 @@ fn outage_start(status: &Status) -> Option<Timestamp> {
         !matches!(
             reason,
             Reason::Draining
+                | Reason::Offline
                 | Reason::MissingRights
                 | Reason::ClockSkew
                 | Reason::Starting
@@ -258,7 +259,7 @@ mod tests {
         };
         let own = shown();
         tokio::time::sleep(Duration::from_millis(5)).await;
-        assess(&[Reason::Starting, Reason::StoreFull]);
+        assess(&[Reason::Offline, Reason::Starting, Reason::StoreFull]);
         assert_eq!(shown(), own);
         let reported = assess(&[Reason::StoreUnreachable]);
         assert!(reported > own);

@@ -21,7 +21,7 @@ pub(super) use self::{
 use crate::{
     model::{
         Binary, BlobId, Booking, BookingId, Call, Group, IdempotencyKey, KeyName, ServiceId,
-        StoreError, StoredCatalog, Timestamp, Value,
+        StatusRequest, StoreError, StoredCatalog, Timestamp, Value,
     },
     store::{REPLACED_TTL, UPLOAD_TTL, clock::AnchoredClock},
 };
@@ -61,8 +61,10 @@ pub(super) struct State {
     pub(super) admin_sessions: HashMap<String, (Timestamp, String)>,
     pub(super) catalog: StoredCatalog,
     pub(super) audit_log: AuditLogTable,
-    /// The time of the last heartbeat and the status, by replica.
+    /// The time of the last heartbeat and its text, by replica.
     pub(super) replicas: BTreeMap<String, (Timestamp, String)>,
+    /// The last requested status, by replica.
+    pub(super) status_requests: HashMap<String, StatusRequest>,
     pub(super) clock: AnchoredClock,
     used_bytes: usize,
     max_bytes: usize,
@@ -82,6 +84,7 @@ impl State {
             catalog: StoredCatalog::default(),
             audit_log: AuditLogTable::default(),
             replicas: BTreeMap::new(),
+            status_requests: HashMap::new(),
             clock,
             used_bytes: 0,
             max_bytes,

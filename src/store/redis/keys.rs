@@ -12,7 +12,7 @@
 //! | `end:{00}` .. `end:{3f}` | zset | the list of services for the admin queries: service ids by expiration time | none; swept |
 //! | `{catalog}:version`, `:services`, `:resources`, `:retired` | string, hash | the stored catalog: its version; the service definitions and groups by name, each its revision, a line feed and its text; the deleted ones by table and name, each the time of deletion, a line feed and its text | none |
 //! | `{catalog}:history` | stream | the audit log | none; trimmed to about `admin.audit_log_entries` |
-//! | `{catalog}:replicas` | hash | the running replicas: the time of the last heartbeat, a line feed and the status | a minute |
+//! | `{catalog}:replicas` | hash | the running replicas: the time of the last heartbeat, a line feed and the heartbeat; by `<replica>:status` the last status that was requested for one: the time, the status and the user name, on a line each | a minute |
 //! | `session:{<id>}` | string | an admin session, including its latest end | `admin.session_idle_seconds` after the last request |
 //! | `probe:{<tag>}` | string | no content: probes of rights and keyspace notifications create it, delete it and let it expire; the readiness check reads it, and writes it if it exists | milliseconds |
 //! | `lease:cleanup` | string | a random token of the cleanup leader | 5 s |

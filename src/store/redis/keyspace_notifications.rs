@@ -1,6 +1,6 @@
 //! The subscriptions to keyspace notifications about ended services: one to every server that has data,
 //! because each server notifies only about its own keys. The same connections receive the notifications
-//! about catalog changes. The list of servers is updated once a second.
+//! about catalog changes and requested statuses. The list of servers is updated once a second.
 //!
 //! Every few seconds a [`Probe`] verifies that notifications arrive, because the server may not follow
 //! its configuration or may not permit reading it. If notifications stop, they are enabled again if
@@ -25,6 +25,7 @@ use super::{
     RedisStore, checks,
     connection::Node,
     probe::{PROBE_TIMEOUT, Probe},
+    replicas::STATUS_MESSAGE,
 };
 use crate::model::{ServiceId, StoreError, cleanup_status::ListenerGuard};
 
@@ -192,7 +193,12 @@ impl NotificationListener {
     fn handle_message(&self, message: &Msg, probe: Option<&mut Probe>) {
         let channel = message.get_channel_name();
         if channel == self.store.keys.catalog_channel() {
-            self.store.catalog_changed.notify_one();
+            let changed = if message.get_payload_bytes() == STATUS_MESSAGE.as_bytes() {
+                &self.store.status_requested
+            } else {
+                &self.store.catalog_changed
+            };
+            changed.notify_one();
             return;
         }
         let Ok(key) = message.get_payload::<String>() else {

@@ -109,6 +109,9 @@ pub(super) static READ_CATALOG: LazyLock<LuaScript> =
 /// Records the heartbeat of a replica.
 pub(super) static HEARTBEAT: LazyLock<LuaScript> =
     LazyLock::new(|| with_clock(&[include_str!("scripts/heartbeat.lua")]));
+/// Requests a status for a replica.
+pub(super) static REQUEST_STATUS: LazyLock<LuaScript> =
+    LazyLock::new(|| with_clock(&[include_str!("scripts/request_status.lua")]));
 /// Reads the entries after a cursor of a list.
 pub(super) static PAGE: LazyLock<LuaScript> =
     LazyLock::new(|| LuaScript::new(include_str!("scripts/page.lua")));
@@ -118,7 +121,7 @@ pub(super) static PREVIEWS: LazyLock<LuaScript> =
     LazyLock::new(|| LuaScript::new(include_str!("scripts/previews.lua")));
 
 /// All scripts. Each connection loads them when it opens, so that `EVALSHA` finds them.
-pub(super) fn all() -> [&'static LuaScript; 30] {
+pub(super) fn all() -> [&'static LuaScript; 31] {
     [
         &CREATE,
         &WRITE,
@@ -148,6 +151,7 @@ pub(super) fn all() -> [&'static LuaScript; 30] {
         &CHANGE_CATALOG,
         &READ_CATALOG,
         &HEARTBEAT,
+        &REQUEST_STATUS,
         &PAGE,
         &PREVIEWS,
     ]

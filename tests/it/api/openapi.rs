@@ -111,7 +111,7 @@ fn without_head(mut routes: Routes) -> Routes {
 
 /// Whether a path requires admin authentication.
 fn is_admin_path(path: &str) -> bool {
-    path.starts_with("/genesys/1/admin/") && !path.contains("/node/")
+    path.starts_with("/genesys/1/admin/") && !path.ends_with("/node/status")
 }
 
 /// The methods of the route of a path, from its `Allow` header; `None` if there is no route.

@@ -25,7 +25,7 @@ async fn unknown_paths_are_not_found(app: TestApp) {
 }
 
 /// The methods of each path.
-const ROUTES: [(&str, &[&str]); 10] = [
+const ROUTES: [(&str, &[&str]); 11] = [
     ("{service}", &["DELETE", "GET", "HEAD", "POST", "PUT"]),
     ("{cs}", &["PUT"]),
     ("{service}/storage", &["DELETE", "GET", "HEAD", "POST"]),
@@ -33,6 +33,7 @@ const ROUTES: [(&str, &[&str]); 10] = [
     ("{service}/storage/binary/pic", &["GET", "HEAD"]),
     ("{service}/update", &["GET", "POST"]),
     ("/genesys/1/admin/node/status", &["GET", "HEAD"]),
+    ("/genesys/1/node", &["GET", "HEAD"]),
     ("/livez", &["GET", "HEAD"]),
     ("/openapi.json", &["GET", "HEAD"]),
     ("/readyz", &["GET", "HEAD"]),

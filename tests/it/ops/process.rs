@@ -21,6 +21,7 @@ mod accept;
 mod checks;
 #[cfg(target_os = "linux")]
 mod memory;
+mod node_status;
 mod shutdown;
 
 /// Creates a service with one key and returns its storage.

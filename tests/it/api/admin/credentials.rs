@@ -6,7 +6,7 @@ use super::fixture::{ADMIN_SETTINGS, PASSWORD, get, request, store_options};
 use crate::support::{Bodies, TestApp, TestResponse, random_prefix};
 
 /// A path and a method of each resource.
-const PATHS: [(Method, &str); 11] = [
+const PATHS: [(Method, &str); 12] = [
     (Method::GET, "services"),
     (Method::GET, "services/store"),
     (Method::PUT, "services/a"),
@@ -18,6 +18,7 @@ const PATHS: [(Method, &str); 11] = [
     (Method::DELETE, "active-services/1"),
     (Method::GET, "audit-log"),
     (Method::GET, "replicas"),
+    (Method::POST, "node/changestatus/OFFLINE"),
 ];
 
 fn unauthenticated_request(app: &TestApp, method: &Method, path: &str) -> reqwest::RequestBuilder {
@@ -121,6 +122,9 @@ async fn public_listener_serves_the_admin_api_only_if_listed() {
     );
     let list = Client::new().get(at).basic_auth("admin", Some(PASSWORD));
     assert_eq!(TestResponse::send(list).await.status, 200);
+    TestResponse::send(app.get("/genesys/1/node"))
+        .await
+        .error_message("NotFound", 404);
 }
 
 #[tokio::test]

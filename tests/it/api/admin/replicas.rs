@@ -56,7 +56,7 @@ async fn change_reaches_other_replica_by_message() {
 }
 
 /// The URL of a Redis user without access to the channel of the catalog.
-async fn url_without_pubsub(redis: &TestRedis) -> String {
+pub(crate) async fn url_without_pubsub(redis: &TestRedis) -> String {
     let mut connection = redis.connection().await;
     let mut user = cmd("ACL");
     user.arg("SETUSER")

@@ -1,9 +1,11 @@
 //! Operations of the admin store on every store.
 
+use std::time::Duration;
+
 use switchboard::{
     model::{
-        CatalogChange, CatalogChangeResult, CatalogStep, Cursor, Preview, StoredCatalog, Table,
-        Timestamp,
+        CatalogChange, CatalogChangeResult, CatalogStep, Cursor, NodeStatus, Preview,
+        StoredCatalog, Table, Timestamp,
     },
     store::AdminStore,
 };
@@ -18,6 +20,7 @@ on_every_store!(
     deleted_entry_is_retired_until_recreated_or_forgotten,
     audit_events_are_listed_newest_first_from_a_cursor,
     replicas_are_listed_until_they_deregister,
+    heartbeats_return_the_last_requested_status,
     services_are_listed_by_expiration_time_including_ties,
     previews_contain_only_the_beginning_of_long_strings,
 );
@@ -70,7 +73,7 @@ trait AwaitIfFuture: Future {
     where
         Self: Sized,
     {
-        let wait = std::time::Duration::from_millis(1);
+        let wait = Duration::from_millis(1);
         drop(tokio::time::timeout(wait, self).await);
     }
 }
@@ -124,12 +127,55 @@ async fn audit_events_are_listed_newest_first_from_a_cursor(store: &dyn AdminSto
 async fn replicas_are_listed_until_they_deregister(store: &dyn AdminStore) {
     assert!(store.replicas().await.unwrap().is_empty());
     for (replica, text) in [("b", "second"), ("a", "first"), ("b", "second\nagain")] {
-        store.heartbeat(replica, text).await.unwrap();
+        assert_eq!(store.heartbeat(replica, text).await.unwrap(), None);
     }
-    assert_eq!(store.replicas().await.unwrap(), ["first", "second\nagain"]);
+    assert_eq!(heartbeats(store).await, ["first", "second\nagain"]);
     store.deregister("a").await.unwrap();
     store.deregister("never").await.unwrap();
-    assert_eq!(store.replicas().await.unwrap(), ["second\nagain"]);
+    assert_eq!(heartbeats(store).await, ["second\nagain"]);
+}
+
+async fn heartbeats(store: &dyn AdminStore) -> Vec<String> {
+    let listed = store.replicas().await.unwrap().into_iter();
+    listed.map(|replica| replica.heartbeat).collect()
+}
+
+async fn heartbeats_return_the_last_requested_status(store: &dyn AdminStore) {
+    let request = async |replica: &str, status, by: &str, after: i64| {
+        let after = Timestamp::from_millis(after);
+        let request = store.request_status(replica, status, by, after).await;
+        request.unwrap()
+    };
+    for replica in ["a", "b"] {
+        store.heartbeat(replica, replica).await.unwrap();
+    }
+    let before = store.now().unwrap();
+    let first = request("a", NodeStatus::Offline, "jane", 0).await;
+    assert_eq!(
+        (first.status, first.by.as_str()),
+        (NodeStatus::Offline, "jane")
+    );
+    assert!(first.at.since(before) < Duration::from_secs(10));
+    // Requests in the same millisecond have an order, also if the clock of the store was set back.
+    let second = request("a", NodeStatus::Online, "joe\nor \"x\"", 0).await;
+    assert!(second.at > first.at);
+    let future = second.at.millis() + 3_600_000;
+    let third = request("a", NodeStatus::Offline, "", future).await;
+    assert_eq!(third.at.millis(), future + 1);
+    let last = request("a", NodeStatus::Online, "joe\nor \"x\"", 0).await;
+    assert_eq!(last.at.millis(), future + 2);
+    // It is returned until the replica deregisters.
+    for _ in 0..2 {
+        let returned = store.heartbeat("a", "a").await.unwrap();
+        assert_eq!(returned.as_ref(), Some(&last));
+    }
+    assert_eq!(store.heartbeat("b", "b").await.unwrap(), None);
+    let listed = store.replicas().await.unwrap().into_iter();
+    let requests: Vec<_> = listed.map(|replica| replica.request).collect();
+    assert_eq!(requests, [Some(last), None]);
+    store.deregister("a").await.unwrap();
+    assert_eq!(store.heartbeat("a", "a").await.unwrap(), None);
+    assert_eq!(heartbeats(store).await, ["a", "b"]);
 }
 
 async fn services_are_listed_by_expiration_time_including_ties(store: &dyn AdminStore) {

@@ -25,6 +25,7 @@ async fn head_is_get_without_the_body(app: TestApp) {
         "/readyz".to_owned(),
         "/openapi.json".to_owned(),
         "/genesys/1/admin/node/status".to_owned(),
+        "/genesys/1/node".to_owned(),
         "/genesys/1/admin/services".to_owned(),
         "/genesys/1/admin/services/store".to_owned(),
         "/genesys/1/admin/groups".to_owned(),
