@@ -20,8 +20,8 @@ pub use self::{
     propagated_headers::{GMS_USER, MAX_REQUEST_ID_BYTES, PropagatedHeaders, REQUEST_ID},
     rate_limit::{RateLimitKey, RateLimitState},
     service::{
-        AllTexts, Changes, CreateResult, Description, IdempotencyClaim, NewService, StoredKind,
-        Value, WriteResult, binaries,
+        AllTexts, Changes, CreateResult, Description, IdempotencyClaim, NewService, STORAGE_AREA,
+        StoredKind, Value, WriteResult, binaries,
     },
     store_error::StoreError,
     store_report::{CheckResult, CheckRow, StoreReport},

@@ -38,6 +38,9 @@ pub use self::{
     readiness::monitor_readiness,
     session_terminator::SessionTerminator,
     storage::StorageStrings,
+    storage_address::StorageAddress,
+    storage_area_write::PendingStorageWrite,
+    ttl::StorageAreaTtl,
     uploads::{Upload, Uploads},
 };
 use crate::{
@@ -52,6 +55,7 @@ mod access_code;
 mod admin;
 mod auth;
 mod backend_requests;
+mod binary_path;
 mod book_number;
 mod builtin;
 mod catalog;
@@ -77,6 +81,9 @@ mod readiness;
 mod resource_groups;
 mod session_terminator;
 mod storage;
+mod storage_address;
+mod storage_area_write;
+mod storage_areas;
 mod ttl;
 mod uploads;
 

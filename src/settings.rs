@@ -29,6 +29,7 @@ mod route_groups;
 mod secrets;
 mod server;
 mod setting_names;
+mod storage;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -56,6 +57,7 @@ pub use self::{
     redis::{Redis, RedisMode},
     route_groups::RouteGroups,
     server::Server,
+    storage::{CustomIds, Storage},
     tls::{Tls, TlsFiles, TlsFilesVersion},
     traces::{IgnoredVariable, Propagator, Traces},
 };
@@ -82,6 +84,8 @@ pub struct Settings {
     pub rate_limit: RateLimit,
     /// `[api]`: variants of the API's behavior.
     pub api: Api,
+    /// `[storage]`: the Storage API.
+    pub storage: Storage,
     /// `[redis]`: the shared store.
     pub redis: Redis,
     /// `[memory]`: the embedded store.

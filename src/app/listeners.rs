@@ -141,6 +141,8 @@ impl WorkerFactory {
             failed_credentials: Arc::clone(&self.admin_context.failed_credentials),
             backends: self.backends,
             memory: self.memory,
+            custom_ids: self.settings.storage.custom_ids,
+            strict_storage_ttl: self.settings.api.strict_storage_ttl,
             binaries: self.metrics.binaries,
         });
         let admin = Admin::new(self.admin_context, services.clone(), admin_store);

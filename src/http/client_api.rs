@@ -5,3 +5,4 @@ pub(super) mod create;
 pub(super) mod service_requests;
 pub(super) mod services;
 pub(super) mod storage;
+pub(super) mod storage_areas;

@@ -4,7 +4,10 @@ use actix_web::HttpRequest;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode};
 
 use super::ApiError;
-use crate::model::{ServiceId, Table};
+use crate::{
+    model::{ServiceId, Table},
+    service::ServiceError,
+};
 
 /// Characters that are not percent-encoded in paths (RFC 3986) and in `filename*` (RFC 8187).
 pub(super) const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
@@ -17,6 +20,11 @@ pub(super) const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
 const SERVICE_ID_SEGMENT: usize = 4;
 const KEY_SEGMENT: usize = 6;
 const BINARY_KEY_SEGMENT: usize = 7;
+/// Segments of `/genesys/1/storage/{id}/{key}`; the last two also of `/genesys/1/storage/custom/{id}/{ttl}` and
+/// `/genesys/1/storage/binary/{id}/{key}`.
+const STORAGE_SEGMENT: usize = 4;
+const STORAGE_KEY_SEGMENT: usize = 5;
+const STORAGE_LAST_SEGMENT: usize = 6;
 /// Segments of `/genesys/1/admin/{collection}/{name}/bookings/{booking}`.
 const ADMIN_NAME_SEGMENT: usize = 5;
 const BOOKING_SEGMENT: usize = 7;
@@ -40,7 +48,27 @@ pub(super) fn service_id(request: &HttpRequest) -> Result<ServiceId, ApiError> {
     } else {
         SERVICE_ID_SEGMENT
     };
-    segment(request, index).map(ServiceId::from)
+    let id = segment(request, index)?;
+    ServiceId::from_client(id.clone())
+        .ok_or_else(|| ServiceError::NoSuchService(ServiceId::from(id)).into())
+}
+
+/// The id, or the TTL, in `/genesys/1/storage/{id}` and `/genesys/1/storage/{id}/{key}`.
+pub(super) fn storage_id(request: &HttpRequest) -> Result<String, ApiError> {
+    segment(request, STORAGE_SEGMENT)
+}
+
+/// The key, or the TTL, in `/genesys/1/storage/{id}/{key}`.
+pub(super) fn storage_key(request: &HttpRequest) -> Result<String, ApiError> {
+    segment(request, STORAGE_KEY_SEGMENT)
+}
+
+/// The id, and the key or TTL, in `/genesys/1/storage/custom/{id}/{ttl}` and `/genesys/1/storage/binary/{id}/{key}`.
+pub(super) fn storage_id_and_last(request: &HttpRequest) -> Result<[String; 2], ApiError> {
+    Ok([
+        segment(request, STORAGE_KEY_SEGMENT)?,
+        segment(request, STORAGE_LAST_SEGMENT)?,
+    ])
 }
 
 /// The name in `/genesys/1/service/{name}`; `None` if more segments follow. Only the number of segments counts,

@@ -8,6 +8,7 @@ use actix_web::{
 };
 use opentelemetry::propagation::Extractor;
 
+use super::ApiError;
 use crate::{
     model::{GMS_USER, PropagatedHeaders, REQUEST_ID},
     telemetry::traces::propagated_header_names,
@@ -73,6 +74,20 @@ pub(super) fn propagated_headers(request: &HttpRequest) -> PropagatedHeaders {
 fn combine_fields(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     let fields = headers.get_all(name).map(header_text);
     fields.reduce(|all, field| all + "," + &field)
+}
+
+/// The user in the header `gms_user`.
+///
+/// # Errors
+/// [`ApiError::InvalidParameter`] if it is not UTF-8: names of users must not be changed where they decide on access.
+pub(super) fn user(request: &HttpRequest) -> Result<Option<&str>, ApiError> {
+    let Some(user) = request.headers().get(GMS_USER) else {
+        return Ok(None);
+    };
+    let user = std::str::from_utf8(user.as_bytes());
+    user.map(Some).map_err(|error| {
+        ApiError::InvalidParameter(format!("the header gms_user is not UTF-8: {error}"))
+    })
 }
 
 /// The first header of this name, as text.

@@ -15,13 +15,13 @@ use super::{
     hints::NotFoundHints,
     listener::ListenerConfig,
     middleware::{
-        auth::{authenticate_admin, authenticate_client},
+        auth::{authenticate_admin, authenticate_client, check_api_key},
         cors::ListedOrigins,
     },
     openapi::{Document, surface::ApiSurface},
     routes::{
         admin_routes, client_routes, documents, health_routes, match_routes, metrics_route,
-        status_routes,
+        status_routes, storage_routes,
     },
 };
 use crate::settings::Settings;
@@ -35,6 +35,18 @@ pub fn routes(config: &mut ServiceConfig, listener: &ListenerConfig) {
         register_client_routes(config, client_routes, listener, origins.as_ref());
     } else if groups.matching {
         register_client_routes(config, match_routes, listener, origins.as_ref());
+    }
+    if groups.storage {
+        let wrap = |resource: Resource| resource.wrap(from_fn(check_api_key));
+        if let Some(origins) = &origins {
+            let with_cors = |resource: Resource| origins.apply(wrap(resource));
+            register(config, storage_routes(), listener, with_cors);
+        }
+        if listener.requires_api_key {
+            register(config, storage_routes(), listener, wrap);
+        } else {
+            register(config, storage_routes(), listener, public);
+        }
     }
     if groups.admin {
         register(config, status_routes(), listener, public);

@@ -17,7 +17,7 @@ use super::{
         create::{self, responses::CreatedResponse},
         service_requests,
         services::{self, DescribeServiceResponse},
-        storage,
+        storage, storage_areas,
     },
     endpoint::{Endpoint, route},
     health, metrics,
@@ -74,6 +74,39 @@ pub(super) fn client_routes() -> [Endpoint; 7] {
                 Method::GET,
                 get().to(service_requests::send_request_by_query),
             ),
+    ]
+}
+
+#[derive(OpenApi)]
+#[openapi(paths(
+    storage_areas::read,
+    storage_areas::delete_key,
+    storage_areas::writes::write,
+    storage_areas::read_all,
+    storage_areas::delete,
+    storage_areas::writes::create,
+    storage_areas::writes::write_custom,
+    storage_areas::read_binary,
+    storage_areas::head_binary,
+))]
+struct StorageApi;
+
+/// The routes of the Storage API.
+pub(super) fn storage_routes() -> [Endpoint; 4] {
+    [
+        route("/genesys/1/storage/{idOrTtl}/{keyOrTtl}")
+            .get(storage_areas::read)
+            .method(Method::POST, post().to(storage_areas::writes::write))
+            .method(Method::DELETE, delete().to(storage_areas::delete_key)),
+        route("/genesys/1/storage/{idOrTtl}")
+            .get(storage_areas::read_all)
+            .method(Method::POST, post().to(storage_areas::writes::create))
+            .method(Method::DELETE, delete().to(storage_areas::delete)),
+        route("/genesys/1/storage/custom/{id}/{ttl}")
+            .method(Method::POST, post().to(storage_areas::writes::write_custom)),
+        route("/genesys/1/storage/binary/{id}/{key}")
+            .method(Method::GET, get().to(storage_areas::read_binary))
+            .method(Method::HEAD, head().to(storage_areas::head_binary)),
     ]
 }
 
@@ -205,6 +238,9 @@ pub(super) fn documents(surface: &ApiSurface) -> utoipa::openapi::OpenApi {
         document.merge(ClientApi::openapi());
     } else if surface.groups.matching {
         document.merge(MatchApi::openapi());
+    }
+    if surface.groups.storage {
+        document.merge(StorageApi::openapi());
     }
     if surface.groups.admin {
         document.merge(StatusApi::openapi());

@@ -1,14 +1,30 @@
 //! The identifiers of services, keys and idempotent requests.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
-use uuid::Uuid;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use uuid::{Builder, Uuid};
 
 /// The maximum length of a key name in bytes of UTF-8.
 pub const MAX_KEY_NAME_BYTES: usize = 256;
 
-/// The id of a service. Generated ids are UUIDs of version 4; ids in requests are accepted as they are,
-/// because an id is opaque.
+/// The beginning of the ids of storage areas with a custom id. A user name and a custom id follow.
+const CUSTOM_PREFIX: &str = "custom/";
+/// Characters of user names and custom ids that remain as they are.
+const CUSTOM_ID_CHARACTERS: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'@');
+/// The position of the version in the text of a UUID, and the version of the ids of storage areas.
+const UUID_VERSION: (usize, u8) = (14, b'8');
+
+/// The id of a service or of a storage area. Its form shows which of the two it is.
+///
+/// Generated ids of services are UUIDs of version 4, those of storage areas UUIDs of version 8. Storage areas with
+/// a custom id, which the client has chosen, have an id that no client can send: it contains the user, so that
+/// equal custom ids of two users are two storage areas. Other ids in requests are accepted as they are, because an
+/// id is opaque.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ServiceId(String);
 
@@ -17,6 +33,64 @@ impl ServiceId {
     #[must_use]
     pub fn generate() -> Self {
         Self(Uuid::new_v4().to_string())
+    }
+
+    /// Generates an unguessable id of a storage area.
+    #[must_use]
+    pub fn generate_for_storage_area() -> Self {
+        let random = Uuid::new_v4().into_bytes();
+        Self(Builder::from_custom_bytes(random).into_uuid().to_string())
+    }
+
+    /// The id of the storage area that `user` has under the custom id `name`.
+    #[must_use]
+    pub fn custom(user: &str, name: &str) -> Self {
+        let [user, name] = [user, name].map(|text| utf8_percent_encode(text, CUSTOM_ID_CHARACTERS));
+        Self(format!("{CUSTOM_PREFIX}{user}/{name}"))
+    }
+
+    /// The id that a client has sent; `None` if clients cannot address it.
+    #[must_use]
+    pub fn from_client(text: String) -> Option<Self> {
+        Some(Self(text)).filter(|id| !id.is_custom())
+    }
+
+    /// Whether it is the id of a storage area with a custom id. Such an id can be used again after its storage area
+    /// has ended; all others are never used again.
+    #[must_use]
+    pub fn is_custom(&self) -> bool {
+        self.0.starts_with(CUSTOM_PREFIX)
+    }
+
+    /// Whether it is the id of a storage area and not of a service.
+    #[must_use]
+    pub fn is_storage_area(&self) -> bool {
+        let (position, version) = UUID_VERSION;
+        let is_uuid = self.0.len() == uuid::fmt::Hyphenated::LENGTH;
+        self.is_custom() || is_uuid && self.0.as_bytes().get(position) == Some(&version)
+    }
+
+    /// What it identifies, for messages.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        if self.is_storage_area() {
+            "storage area"
+        } else {
+            "service"
+        }
+    }
+
+    /// The id that clients send: a custom id without its user.
+    #[must_use]
+    pub fn client_id(&self) -> Cow<'_, str> {
+        match self
+            .0
+            .strip_prefix(CUSTOM_PREFIX)
+            .and_then(|scoped| scoped.split_once('/'))
+        {
+            Some((_user, name)) => percent_decode_str(name).decode_utf8_lossy(),
+            None => Cow::Borrowed(&self.0),
+        }
     }
 
     /// Returns the id as text.
@@ -84,4 +158,59 @@ impl KeyName {
 pub struct IdempotencyKey {
     /// Distinguishes the key of one caller from those of all others; contains no secret of the caller.
     pub key: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_shows_whether_it_is_that_of_a_storage_area() {
+        assert!(!ServiceId::generate().is_storage_area());
+        let area = ServiceId::generate_for_storage_area();
+        assert!(area.is_storage_area() && !area.is_custom());
+        assert_ne!(area, ServiceId::generate_for_storage_area());
+        assert!(ServiceId::custom("ann", "session1").is_storage_area());
+        for text in ["", "8", "session1", "vendor-id-of-8-and-thirty-six-bytes."] {
+            assert!(
+                !ServiceId::from(text.to_owned()).is_storage_area(),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn custom_ids_of_different_users_and_names_differ() {
+        let pairs = [
+            ("", ""),
+            ("a", "b"),
+            ("a/b", ""),
+            ("", "a/b"),
+            ("a", "b/"),
+            ("a%2Fb", ""),
+            ("A", "b"),
+            ("\u{fc}", "b"),
+        ];
+        let ids: std::collections::HashSet<_> = pairs
+            .iter()
+            .map(|(user, name)| ServiceId::custom(user, name).0)
+            .collect();
+        assert_eq!(ids.len(), pairs.len());
+    }
+
+    #[test]
+    fn the_client_id_is_what_the_client_sent() {
+        for name in ["session1", "a/b", "\u{fc}", "100%", "custom/x"] {
+            assert_eq!(ServiceId::custom("a/b", name).client_id(), name);
+        }
+        assert_eq!(ServiceId::from("4711".to_owned()).client_id(), "4711");
+    }
+
+    #[test]
+    fn clients_cannot_send_the_id_of_a_custom_id() {
+        let id = ServiceId::custom("ann", "session1").0;
+        assert_eq!(ServiceId::from_client(id), None);
+        let plain = ServiceId::from_client("custom".to_owned());
+        assert_eq!(plain, Some(ServiceId("custom".to_owned())));
+    }
 }

@@ -2,12 +2,16 @@
 
 use super::{Binary, Booking, IdempotencyKey, KeyName, ServiceId, Timestamp};
 
-/// A complete service to be created.
+/// The name that storage areas have in place of a configured service. No configured service can have it.
+pub const STORAGE_AREA: &str = "_storage";
+
+/// A complete service or storage area to be created.
 #[derive(Debug)]
 pub struct NewService {
-    /// The id, from [`ServiceId::generate`] or [`IdempotencyClaim::Create`].
+    /// The id, from [`ServiceId::generate`], [`ServiceId::generate_for_storage_area`], [`ServiceId::custom`] or
+    /// [`IdempotencyClaim::Create`].
     pub id: ServiceId,
-    /// The name of its configured service.
+    /// The name of its configured service, or [`STORAGE_AREA`].
     pub definition: String,
     /// The time of the create request.
     pub created: Timestamp,
@@ -94,6 +98,9 @@ pub enum CreateResult {
     /// A request with the same [`IdempotencyKey`] completed first; this is its stored value, as in
     /// [`IdempotencyClaim::Replayed`]. Nothing changed.
     Replayed(String),
+    /// There is a service with this id, which was not created with an [`IdempotencyKey`]. Nothing changed; this is
+    /// [`NewService::data`].
+    IdInUse(Vec<(KeyName, Value)>),
     /// Uploaded chunks are no longer stored: the upload took too long, or the store lost them. Nothing
     /// changed.
     UploadLost,

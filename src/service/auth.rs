@@ -16,7 +16,7 @@ use subtle::{Choice, ConstantTimeEq};
 
 use super::{FailedCredentials, ServiceError, Services, definition::DefinitionError};
 use crate::{
-    model::{ServiceId, StoreError},
+    model::{STORAGE_AREA, ServiceId, StoreError},
     settings::Credentials,
     store::Store,
 };
@@ -88,17 +88,20 @@ pub(super) struct AccessPolicy {
     unrestricted: BTreeSet<String>,
     /// Services whose requirement is unknown.
     denied: BTreeSet<String>,
-    /// The required credentials of services that are not configured.
+    /// The required credentials of storage areas and of services that are not configured.
     default: Option<RequiredCredentials>,
+    /// Whether the default has only a user name, so that it protects nothing.
+    default_is_incomplete: bool,
 }
 
 impl AccessPolicy {
     /// A policy without services. The credentials of `server` are the default.
     pub(super) fn new(server: &Credentials) -> Self {
+        // A user name without a password is valid here: every service may have its own password.
+        let default = RequiredCredentials::resolve(&Credentials::default(), server);
         let mut policy = Self {
-            // A user name without a password is valid here: every service may have its own password.
-            default: RequiredCredentials::resolve(&Credentials::default(), server)
-                .unwrap_or_default(),
+            default_is_incomplete: default.is_err(),
+            default: default.unwrap_or_default(),
             ..Self::default()
         };
         if let Some(default) = policy.default.clone() {
@@ -157,7 +160,7 @@ impl AccessPolicy {
     }
 
     /// Whether the credentials permit everything or nothing; `None` if it depends on the service.
-    fn permits_all(&self, credentials: &BasicCredentials) -> Option<bool> {
+    pub(super) fn permits_all(&self, credentials: &BasicCredentials) -> Option<bool> {
         if !self.denied.is_empty() {
             return None;
         }
@@ -172,11 +175,22 @@ impl AccessPolicy {
         (matching == 0 && self.unrestricted.is_empty()).then_some(false)
     }
 
+    /// Whether the credentials permit access to storage areas. If the default is incomplete, all credentials must match.
+    pub(super) fn permits_storage_areas(&self, credentials: &BasicCredentials) -> bool {
+        match &self.default {
+            Some(required) => required.matches(credentials),
+            None => !self.default_is_incomplete || self.permits_all(credentials) == Some(true),
+        }
+    }
+
     /// Whether the credentials permit access to the configured service `name`. A service that is no longer configured
     /// may have had any requirement, so all credentials must match.
-    fn permits(&self, name: &str, credentials: &BasicCredentials) -> bool {
+    pub(super) fn permits(&self, name: &str, credentials: &BasicCredentials) -> bool {
         if self.denied.contains(name) {
             return false;
+        }
+        if name == STORAGE_AREA {
+            return self.permits_storage_areas(credentials);
         }
         match self.restricted.get(name) {
             Some(required) => required.matches(credentials),
@@ -209,9 +223,9 @@ impl Services {
     ) -> Result<(), ServiceError> {
         let catalog = self.context.catalog.load();
         let policy = catalog.access_policy();
-        let is_configured = self.is_configured(name);
+        let is_known = name == STORAGE_AREA || self.is_configured(name);
         let permits = |credentials: &BasicCredentials| {
-            if is_configured {
+            if is_known {
                 return policy.permits(name, credentials);
             }
             let default = policy.default.as_ref();
@@ -291,7 +305,7 @@ pub(super) async fn authorize(
 
 /// Returns the result of a request that is `permitted` or not. Credentials for an unrestricted service are no
 /// attempt.
-async fn enforce(
+pub(super) async fn enforce(
     failed: &FailedCredentials,
     store: &dyn Store,
     credentials: &BasicCredentials,

@@ -6,7 +6,7 @@ use super::{CurrentCatalog, FailedCredentials, PhoneNumbers};
 use crate::{
     backend::Backends,
     memory_budget::MemoryBudgets,
-    settings::{Limits, RateLimit, RouteGroups},
+    settings::{CustomIds, Limits, RateLimit, RouteGroups},
     store::Store,
     telemetry::metrics::BinaryMetrics,
 };
@@ -33,6 +33,10 @@ pub struct ServiceContext {
     pub backends: Arc<Backends>,
     /// The memory budgets of the process.
     pub memory: MemoryBudgets,
+    /// `storage.custom_ids`
+    pub custom_ids: CustomIds,
+    /// `api.strict_storage_ttl`
+    pub strict_storage_ttl: bool,
     /// The metrics of binaries.
     pub binaries: BinaryMetrics,
 }

@@ -94,6 +94,8 @@ pub struct PendingCreate {
     pub(super) credentials: BasicCredentials,
     pub(super) address: Option<IpAddr>,
     pub(super) idempotent_request: Option<IdempotentRequest>,
+    /// The TTL of a storage area; `None` for a service, whose definition and parameters determine it.
+    pub(super) storage_area_ttl: Option<Duration>,
 }
 
 impl Services {
@@ -131,11 +133,27 @@ impl Services {
         if !is_for_routing {
             limit_creates_of_service(&*self.context.store, &self.context.rate_limit, name).await?;
         }
-        let mut id = ServiceId::generate();
+        let definition = Arc::clone(definition);
+        self.begin_create(definition, ServiceId::generate(), None, catalog, head)
+            .await
+    }
+
+    /// Binds the `Idempotency-Key` of a create, if there is one, to the new `id`. Without a `storage_area_ttl` it is the
+    /// create of a service.
+    pub(super) async fn begin_create(
+        &self,
+        definition: Arc<Definition>,
+        mut id: ServiceId,
+        storage_area_ttl: Option<Duration>,
+        catalog: Arc<Catalog>,
+        head: CreateRequestHead,
+    ) -> Result<PendingCreate, ServiceError> {
         let idempotent_request = head.idempotency;
         let idempotent_request = idempotent_request
             .filter(|_| definition.creates_service())
-            .map(|idempotent_request| IdempotentRequest::new(idempotent_request, head.address));
+            .map(|request| {
+                IdempotentRequest::new(request, head.address, storage_area_ttl.is_some())
+            });
         let mut idempotent_request = idempotent_request.transpose()?;
         if let Some(idempotent_request) = &mut idempotent_request {
             // Once the service exists, the key expires with it.
@@ -165,13 +183,14 @@ impl Services {
         Ok(PendingCreate {
             uploads,
             id,
-            definition: Arc::clone(definition),
-            catalog: Arc::clone(&catalog),
+            definition,
+            catalog,
             context: Arc::clone(&self.context),
             propagated_headers: head.propagated_headers,
             credentials: head.credentials,
             address: head.address,
             idempotent_request,
+            storage_area_ttl,
         })
     }
 }
@@ -187,7 +206,9 @@ impl PendingCreate {
     pub async fn finish(mut self, form: FormData) -> Result<CreateResponse, ServiceError> {
         let definition = Arc::clone(&self.definition);
         if let Some(idempotent_request) = &mut self.idempotent_request {
-            idempotent_request.set_request_digest(definition.name(), &form, &self.uploads);
+            let ttl = self.storage_area_ttl.map(|ttl| ttl.as_secs().to_string());
+            let target = [definition.name(), ttl.as_deref().unwrap_or_default()].concat();
+            idempotent_request.set_request_digest(&target, &form, &self.uploads);
             let stored_response = idempotent_request.stored_response.as_ref();
             let response = stored_response
                 .map(|stored_response| idempotent_request.replay_response(stored_response))
@@ -232,7 +253,7 @@ impl PendingCreate {
             Builtin::Store => {
                 self.check_key_count(&changes)?;
                 let ttl = self.ttl(&parameters)?;
-                let response = CreateResponseBody::new(&self.id).to_json()?;
+                let response = self.response_body().to_json()?;
                 let outcome = self.create(ttl, changes, None, Some(&response)).await?;
                 Ok(outcome.into_response(response))
             }
@@ -245,9 +266,20 @@ impl PendingCreate {
         }
     }
 
-    /// The TTL of the new service.
+    /// The TTL of the new service or storage area.
     pub(super) fn ttl(&self, parameters: &Parameters) -> Result<Duration, ServiceError> {
-        ttl::initial_ttl(&self.definition, parameters, self.context.limits.max_ttl)
+        match self.storage_area_ttl {
+            Some(ttl) => Ok(ttl),
+            None => ttl::initial_ttl(&self.definition, parameters, self.context.limits.max_ttl),
+        }
+    }
+
+    /// The response to a create that returns only the id.
+    fn response_body(&self) -> CreateResponseBody {
+        match self.storage_area_ttl {
+            Some(_) => CreateResponseBody::default().with("id", self.id.to_string()),
+            None => CreateResponseBody::new(&self.id),
+        }
     }
 
     pub(super) fn check_key_count(&self, changes: &Changes) -> Result<(), ServiceError> {
@@ -285,6 +317,9 @@ impl PendingCreate {
             Ok(CreateResult::Created) => return Ok(CreateOutcome::Created),
             Ok(CreateResult::Replayed(stored)) => replay(self.idempotent_request.as_ref(), &stored),
             Ok(CreateResult::UploadLost) => Err(ServiceError::UploadLost),
+            Ok(CreateResult::IdInUse(_)) => {
+                Err(StoreError::Bug("a generated id is in use".to_owned()).into())
+            }
             Err(error) => Err(ServiceError::from(error)),
         };
         let error = result.as_ref().err();

@@ -11,7 +11,11 @@ use super::{
     options::{self, DEFAULT_TTL, TYPES, is_server_side},
     parse_value::parse_integer,
 };
-use crate::{backend::BackendDefinition, model::join_with_or, settings::Credentials};
+use crate::{
+    backend::BackendDefinition,
+    model::{STORAGE_AREA, join_with_or},
+    settings::Credentials,
+};
 
 /// An error in a definition.
 #[derive(Debug, Clone, Error, PartialEq, Eq)]
@@ -112,6 +116,17 @@ impl Definition {
             overwritable,
             options,
         })
+    }
+
+    /// The definition of storage areas.
+    pub(super) fn storage_area() -> Self {
+        Self {
+            name: STORAGE_AREA.to_owned(),
+            kind: DefinitionKind::Builtin(Builtin::Store),
+            options: BTreeMap::new(),
+            credentials: Credentials::default(),
+            overwritable: BTreeSet::new(),
+        }
     }
 
     /// An error in an option of this definition.

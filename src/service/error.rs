@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use thiserror::Error;
 
+use super::binary_path::binary_path;
 use crate::{
     backend::BackendError,
     memory_budget::OverBudget,
@@ -18,10 +18,21 @@ pub enum ServiceError {
     #[error("there is no configured service {0:?}")]
     NoSuchDefinition(String),
     /// There is no active service with this id.
-    #[error("there is no service \"{0}\"; it may have expired")]
+    #[error("there is no {} \"{}\"; it may have expired", .0.kind(), .0.client_id())]
     NoSuchService(ServiceId),
+    /// There is no active storage area or service that an id in a path of the Storage API can mean.
+    #[error(
+        "there is no storage area or service {id:?}; it may have expired{}",
+        if *has_user { "" } else { " (a storage area with a custom id is found only with the header gms_user)" }
+    )]
+    NoSuchStorage {
+        /// The id in the path.
+        id: String,
+        /// Whether the request names its user.
+        has_user: bool,
+    },
     /// The service has no key of this name.
-    #[error("service {id} has no key {key:?}")]
+    #[error("{} {} has no key {key:?}", id.kind(), id.client_id())]
     NoSuchKey {
         /// The service.
         id: ServiceId,
@@ -30,9 +41,11 @@ pub enum ServiceError {
     },
     /// The key is a binary, not a string.
     #[error(
-        "key {:?} of service {id} is binary; read it at /genesys/1/service/{id}/storage/binary/{}",
+        "key {:?} of {} {} is binary; read it at {}",
         key.as_str(),
-        utf8_percent_encode(key.as_str(), NON_ALPHANUMERIC)
+        id.kind(),
+        id.client_id(),
+        binary_path(id, key)
     )]
     BinaryKey {
         /// The service.
@@ -41,7 +54,7 @@ pub enum ServiceError {
         key: KeyName,
     },
     /// The service has no binary of this name.
-    #[error("service {id} has no binary key {key:?}")]
+    #[error("{} {} has no binary key {key:?}", id.kind(), id.client_id())]
     NoSuchBinary {
         /// The service.
         id: ServiceId,

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-
-use super::{ServiceError, parameters::Parameters};
+use super::{ServiceError, binary_path::binary_path, parameters::Parameters};
 use crate::model::{Binary, Changes, KeyName, MAX_KEY_NAME_BYTES, ServiceId, Value};
 
 /// The value of a field.
@@ -78,9 +76,7 @@ impl FormData {
                 FieldValue::Text(text) => fields.push((name, text)),
                 FieldValue::Binary(binary) if !name.starts_with('_') => {
                     let key = parse_key_name(name)?;
-                    let encoded_key = utf8_percent_encode(key.as_str(), NON_ALPHANUMERIC);
-                    let path = format!("/genesys/1/service/{id}/storage/binary/{encoded_key}");
-                    fields.push((key.as_str().to_owned(), path));
+                    fields.push((key.as_str().to_owned(), binary_path(id, &key)));
                     files.set.push((key, Value::Binary(binary)));
                 }
                 FieldValue::Binary(_) | FieldValue::Null => {}

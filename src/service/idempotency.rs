@@ -14,7 +14,7 @@ use super::{
     form_data::FieldValue,
     rate_limit::client_network,
 };
-use crate::model::IdempotencyKey;
+use crate::model::{IdempotencyKey, STORAGE_AREA};
 
 /// The minimum and maximum length of a key.
 const KEY_LENGTH_RANGE: (usize, usize) = (16, 255);
@@ -42,12 +42,15 @@ pub(super) struct IdempotentRequest {
 }
 
 impl IdempotentRequest {
+    /// Keys of the creates of services and of storage areas are independent.
+    ///
     /// # Errors
     /// [`ServiceError::InvalidParameter`] for a key that is too short, too long, or contains characters other than
     /// visible ASCII.
     pub(super) fn new(
         head: IdempotencyHead,
         address: Option<IpAddr>,
+        is_for_storage_area: bool,
     ) -> Result<Self, ServiceError> {
         let (low, high) = KEY_LENGTH_RANGE;
         let is_valid =
@@ -66,6 +69,9 @@ impl IdempotentRequest {
         let address = address.filter(|_| is_anonymous).map(client_network);
         digest.update_optional(address.as_ref().map(String::as_bytes));
         digest.update(&head.key);
+        if is_for_storage_area {
+            digest.update(STORAGE_AREA.as_bytes());
+        }
         Ok(Self {
             key: IdempotencyKey {
                 key: digest.finish(),
@@ -173,7 +179,7 @@ mod tests {
             method: "POST".to_owned(),
             identity: identity.map(|part| part.map(|part| part.as_bytes().to_vec())),
         };
-        let request = IdempotentRequest::new(head, address.parse().ok());
+        let request = IdempotentRequest::new(head, address.parse().ok(), false);
         request
             .map(|request| request.key.key)
             .map_err(|error| error.to_string())

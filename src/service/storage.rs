@@ -1,10 +1,11 @@
 //! The storage of a service: strings and binaries by key.
 
-use super::{FormData, ServiceError, Services, Uploads};
+use std::time::Duration;
+
+use super::{FormData, ServiceContext, ServiceError, Services, Uploads};
 use crate::{
     memory_budget::Reservation,
     model::{AllTexts, Changes, KeyName, ServiceId, StoredKind, WriteResult},
-    store::Store,
 };
 
 /// The size of strings in bytes that is read before memory is reserved.
@@ -98,7 +99,7 @@ impl Services {
         uploads: &mut Uploads,
     ) -> Result<(), ServiceError> {
         uploads.transfer_to_store(&changes.set);
-        let result = self.write_changes(id, changes).await;
+        let result = self.write_changes(id, &changes).await;
         if result.as_ref().is_err_and(ServiceError::had_no_effect) {
             uploads.reclaim();
         }
@@ -115,7 +116,7 @@ impl Services {
             remove,
             ..Changes::default()
         };
-        self.write_changes(id, changes).await
+        self.write_changes(id, &changes).await
     }
 
     /// Deletes all keys. The service remains active.
@@ -127,8 +128,8 @@ impl Services {
         cleared.ok_or_else(|| ServiceError::NoSuchService(id.clone()))
     }
 
-    async fn write_changes(&self, id: &ServiceId, changes: Changes) -> Result<(), ServiceError> {
-        write_changes(&*self.context.store, id, changes, self.context.limits.keys).await
+    async fn write_changes(&self, id: &ServiceId, changes: &Changes) -> Result<(), ServiceError> {
+        write_changes(&self.context, id, changes, None).await
     }
 }
 
@@ -137,17 +138,17 @@ fn total_bytes(pairs: &[(String, String)]) -> usize {
     bytes.sum()
 }
 
-/// Writes `changes` atomically, in a service of at most `max_keys` keys.
+/// Writes `changes` atomically. With a `ttl` the storage then expires after it.
 pub(super) async fn write_changes(
-    store: &dyn Store,
+    context: &ServiceContext,
     id: &ServiceId,
-    changes: Changes,
-    max_keys: usize,
+    changes: &Changes,
+    ttl: Option<Duration>,
 ) -> Result<(), ServiceError> {
-    match store.write(id, changes).await? {
+    match context.store.write(id, changes, ttl).await? {
         WriteResult::Stored => Ok(()),
         WriteResult::ServiceNotFound => Err(ServiceError::NoSuchService(id.clone())),
-        WriteResult::TooManyKeys => Err(ServiceError::TooManyKeys(max_keys)),
+        WriteResult::TooManyKeys => Err(ServiceError::TooManyKeys(context.limits.keys)),
         WriteResult::UploadLost => Err(ServiceError::UploadLost),
     }
 }

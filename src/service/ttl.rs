@@ -8,6 +8,9 @@ use super::{
 };
 use crate::model::Timestamp;
 
+/// The TTL of a storage area whose request has no valid one.
+const DEFAULT_STORAGE_AREA_TTL: Duration = Duration::from_secs(30);
+
 /// The TTL of a new service: the effective value of `_ttl`.
 pub(super) fn initial_ttl(
     definition: &Definition,
@@ -19,6 +22,39 @@ pub(super) fn initial_ttl(
         None => definition.ttl().min(max_ttl.as_secs()),
     };
     Ok(Duration::from_secs(seconds))
+}
+
+/// The TTL of a storage area, from the path of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StorageAreaTtl {
+    /// The effective TTL.
+    pub ttl: Duration,
+    /// Set if the path has no valid TTL: what was used in its place.
+    pub warning: Option<String>,
+}
+
+/// Parses the TTL of a storage area. In place of an invalid one the default is used, as in the vendor's product, or if
+/// `is_strict` it is an error.
+pub(super) fn storage_area_ttl(
+    text: &str,
+    max_ttl: Duration,
+    is_strict: bool,
+) -> Result<StorageAreaTtl, ServiceError> {
+    match parse_integer_in_range("ttl", text, 1, max_ttl.as_secs()) {
+        Ok(seconds) => Ok(StorageAreaTtl {
+            ttl: Duration::from_secs(seconds),
+            warning: None,
+        }),
+        Err(ServiceError::InvalidParameter(problem)) if !is_strict => {
+            let ttl = DEFAULT_STORAGE_AREA_TTL.min(max_ttl);
+            let warning = format!("{problem}; {} seconds are used", ttl.as_secs());
+            Ok(StorageAreaTtl {
+                ttl,
+                warning: Some(warning),
+            })
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// The expiration time in a request: `ttl` in seconds from `now`, otherwise `expiration_time`.

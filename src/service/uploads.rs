@@ -10,18 +10,27 @@ use ring::digest::{Context, SHA256};
 use tokio::runtime::Handle;
 use tracing::debug;
 
-use super::{ServiceContext, ServiceError, digest::sha256_hex};
+use super::{ServiceContext, ServiceError, digest::sha256_hex, storage_address::StorageAddress};
 use crate::{
     memory_budget::Reservation,
     model::{Binary, BlobId, CHUNK_BYTES, KeyName, ServiceId, Value, binaries},
 };
 
+/// What the files of a request are for.
+enum UploadTarget {
+    /// A service or storage area that exists or is about to be created.
+    Known(ServiceId),
+    /// A service, if it exists.
+    Existing(ServiceId),
+    /// The storage that an id in a path means.
+    Storage(StorageAddress),
+}
+
 /// The files of one request. Files that are not transferred to the store when this is dropped are discarded in the
 /// background. If the process ends before that, they expire in the store.
 pub struct Uploads {
     context: Arc<ServiceContext>,
-    id: ServiceId,
-    must_exist: bool,
+    target: UploadTarget,
     pending: BTreeSet<BlobId>,
     transferred: BTreeSet<BlobId>,
     /// The SHA-256 of each file, if enabled.
@@ -29,24 +38,38 @@ pub struct Uploads {
 }
 
 impl Uploads {
-    /// Uploads for a new service.
-    pub(super) fn for_new(context: Arc<ServiceContext>, id: ServiceId) -> Self {
+    fn new(context: Arc<ServiceContext>, target: UploadTarget) -> Self {
         Self {
             context,
-            id,
-            must_exist: false,
+            target,
             pending: BTreeSet::new(),
             transferred: BTreeSet::new(),
             digests: None,
         }
     }
 
+    /// Uploads for a new service.
+    pub(super) fn for_new(context: Arc<ServiceContext>, id: ServiceId) -> Self {
+        Self::new(context, UploadTarget::Known(id))
+    }
+
     /// Uploads for an existing service. The first upload checks that it exists, so that clients cannot fill the store
     /// under unknown ids.
     pub(super) fn for_existing(context: Arc<ServiceContext>, id: ServiceId) -> Self {
-        let mut uploads = Self::for_new(context, id);
-        uploads.must_exist = true;
-        uploads
+        Self::new(context, UploadTarget::Existing(id))
+    }
+
+    /// Uploads for the storage that `address` means. The first upload finds it.
+    pub(super) fn for_storage(context: Arc<ServiceContext>, address: StorageAddress) -> Self {
+        Self::new(context, UploadTarget::Storage(address))
+    }
+
+    /// The service or storage area that the files are for, once it is known.
+    pub(super) fn target(&self) -> Option<&ServiceId> {
+        match &self.target {
+            UploadTarget::Known(id) => Some(id),
+            UploadTarget::Existing(_) | UploadTarget::Storage(_) => None,
+        }
     }
 
     /// Enables the digests of files.
@@ -64,13 +87,18 @@ impl Uploads {
     /// Begins the upload of a file.
     ///
     /// # Errors
-    /// [`ServiceError::NoSuchService`] if the service must exist and does not.
+    /// [`ServiceError::NoSuchService`] or [`ServiceError::NoSuchStorage`] if there is nothing that the file can be for.
     pub async fn begin(&mut self) -> Result<Upload<'_>, ServiceError> {
-        if mem::take(&mut self.must_exist)
-            && self.context.store.definition(&self.id).await?.is_none()
-        {
-            return Err(ServiceError::NoSuchService(self.id.clone()));
-        }
+        let id = match &self.target {
+            UploadTarget::Known(id) => id.clone(),
+            UploadTarget::Existing(id) => {
+                let definition = self.context.store.definition(id).await?;
+                definition.ok_or_else(|| ServiceError::NoSuchService(id.clone()))?;
+                id.clone()
+            }
+            UploadTarget::Storage(address) => address.clone().resolve(&*self.context.store).await?,
+        };
+        self.target = UploadTarget::Known(id.clone());
         let blob = BlobId::generate();
         self.pending.insert(blob.clone());
         let digest = self.digests.is_some().then(|| Context::new(&SHA256));
@@ -78,6 +106,7 @@ impl Uploads {
             memory: self.context.memory.requests.reservation(),
             digest,
             uploads: self,
+            id,
             blob,
             buffer: Vec::new(),
             written: 0,
@@ -102,7 +131,11 @@ impl Drop for Uploads {
         if self.pending.is_empty() {
             return;
         }
-        let (context, id) = (Arc::clone(&self.context), self.id.clone());
+        // There are no pending files before the target is known.
+        let Some(id) = self.target().cloned() else {
+            return;
+        };
+        let context = Arc::clone(&self.context);
         let blobs: Vec<BlobId> = mem::take(&mut self.pending).into_iter().collect();
         // Without a runtime the process is ending, and the uploads expire in the store.
         if let Ok(runtime) = Handle::try_current() {
@@ -118,6 +151,7 @@ impl Drop for Uploads {
 /// The upload of one file.
 pub struct Upload<'a> {
     uploads: &'a mut Uploads,
+    id: ServiceId,
     blob: BlobId,
     memory: Reservation,
     buffer: Vec<u8>,
@@ -179,10 +213,10 @@ impl Upload<'_> {
     }
 
     async fn write_chunk(&mut self) -> Result<(), ServiceError> {
-        let Uploads { context, id, .. } = &*self.uploads;
+        let context = &self.uploads.context;
         let stored = context
             .store
-            .write_chunk(id, &self.blob, self.written, &self.buffer);
+            .write_chunk(&self.id, &self.blob, self.written, &self.buffer);
         stored.await?;
         let written = self.buffer.len() as u64;
         context.binaries.bytes_in.inc_by(written);

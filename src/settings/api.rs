@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer};
 
-use super::values;
+use super::values::{self, boolean};
 
 /// `[api]`
 #[derive(Clone, Debug, Deserialize)]
@@ -11,6 +11,9 @@ pub struct Api {
     /// HTTP status for malformed JSON: 500 or 400.
     #[serde(deserialize_with = "server_or_client_error")]
     pub unreadable_json_status: u16,
+    /// Whether an invalid TTL of a storage area is an error.
+    #[serde(deserialize_with = "boolean")]
+    pub strict_storage_ttl: bool,
 }
 
 fn server_or_client_error<'de, D: Deserializer<'de>>(from: D) -> Result<u16, D::Error> {

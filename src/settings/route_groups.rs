@@ -6,9 +6,15 @@ use super::values;
 
 /// The groups of routes that a listener serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the groups are independent of each other"
+)]
 pub struct RouteGroups {
     /// Services, their storage, their requests.
     pub client: bool,
+    /// The Storage API: `/genesys/1/storage/...`.
+    pub storage: bool,
     /// Creates of `match-interaction`, under every configured name.
     pub matching: bool,
     /// `/genesys/1/admin/...`, metrics, status.
@@ -19,6 +25,7 @@ impl RouteGroups {
     /// All groups.
     pub const ALL: Self = Self {
         client: true,
+        storage: true,
         matching: true,
         admin: true,
     };
@@ -27,6 +34,7 @@ impl RouteGroups {
     fn parse(text: &str) -> Option<Self> {
         let mut groups = Self {
             client: false,
+            storage: false,
             matching: false,
             admin: false,
         };
@@ -36,6 +44,7 @@ impl RouteGroups {
         for name in values::entries(text) {
             match name {
                 "client" => groups.client = true,
+                "storage" => groups.storage = true,
                 "match" => groups.matching = true,
                 "admin" => groups.admin = true,
                 _ => return None,
@@ -48,7 +57,7 @@ impl RouteGroups {
 impl<'de> Deserialize<'de> for RouteGroups {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let expected =
-            "expected some of client, match and admin, with commas between them, or none";
+            "expected some of client, storage, match and admin, with commas between them, or none";
         values::parsed(from, expected, Self::parse)
     }
 }

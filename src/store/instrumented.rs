@@ -112,7 +112,7 @@ instrument! {
     StorageStore {
         fn read(id: &ServiceId, key: &KeyName) -> Option<StoredKind>;
         fn read_all(id: &ServiceId, max_bytes: usize) -> Option<AllTexts>;
-        fn write(id: &ServiceId, changes: Changes) -> WriteResult;
+        fn write(id: &ServiceId, changes: &Changes, ttl: Option<Duration>) -> WriteResult;
         fn clear(id: &ServiceId) -> Option<()>;
     }
     BinaryStore {

@@ -32,6 +32,7 @@ mod cleanup;
 mod connection;
 mod consistency_check;
 mod deployment_stats;
+mod expiration;
 mod group_sync;
 mod idempotency;
 mod keys;

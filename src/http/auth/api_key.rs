@@ -14,7 +14,10 @@ use crate::{
 ///
 /// # Errors
 /// [`ApiError::ApiKeyRequired`].
-pub(super) async fn check_api_key(state: &AppState, request: &HttpRequest) -> Result<(), ApiError> {
+pub(in crate::http) async fn check_api_key(
+    state: &AppState,
+    request: &HttpRequest,
+) -> Result<(), ApiError> {
     if state.api_keys.is_empty() {
         return Ok(());
     }

@@ -31,13 +31,15 @@ use crate::{
         },
         path, response,
     },
-    model::{Binary, CHUNK_BYTES, ServiceId},
+    model::{Binary, CHUNK_BYTES},
+    service::Download,
 };
 
-mod range;
-mod responses;
+pub(in crate::http) mod range;
+pub(in crate::http) mod responses;
 
-const DESCRIPTION: &str = "The response has the content type and the file name of the upload.";
+pub(super) const DESCRIPTION: &str =
+    "The response has the content type and the file name of the upload.";
 
 /// The key of a binary in the path.
 #[derive(utoipa::IntoParams)]
@@ -95,22 +97,21 @@ pub(in crate::http) async fn read_binary(
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     let (id, key) = (path::service_id(&request)?, path::binary_key(&request)?);
-    binary_response(&state, &request, id, key).await
+    fetch_metadata::check_destination(&request)?;
+    let download = state.services.find_binary(id, key.clone()).await?;
+    binary_response(&state, &request, download, &key)
 }
 
 /// The response with a binary, or with the requested range of it.
 ///
 /// # Errors
-/// [`ApiError::ServiceNotFound`], [`ApiError::KeyNotFound`], [`ApiError::PreconditionFailed`],
-/// [`ApiError::RangeNotSatisfiable`], [`ApiError::Forbidden`]; errors of the store.
-pub(in crate::http) async fn binary_response(
+/// [`ApiError::PreconditionFailed`], [`ApiError::RangeNotSatisfiable`], [`ApiError::Overloaded`].
+pub(in crate::http) fn binary_response(
     state: &AppState,
     request: &HttpRequest,
-    id: ServiceId,
-    key: String,
+    download: Download,
+    key: &str,
 ) -> Result<HttpResponse, ApiError> {
-    fetch_metadata::check_destination(request)?;
-    let download = state.services.find_binary(id, key.clone()).await?;
     let tag = format!("\"{}\"", download.binary.blob.as_str());
     // RFC 9110 13.2.2 requires this order, with the range last.
     let has_if_match = request.headers().contains_key(IF_MATCH);
@@ -121,7 +122,7 @@ pub(in crate::http) async fn binary_response(
     }
     if etag::matches_weak(request, &IF_NONE_MATCH, &tag) {
         let mut response = response::without_body(StatusCode::NOT_MODIFIED);
-        add_binary_headers(&mut response, &download.binary, &key, tag);
+        add_binary_headers(&mut response, &download.binary, key, tag);
         let mut response = response.finish();
         response.headers_mut().remove(CONTENT_TYPE);
         return Ok(response);
@@ -129,7 +130,7 @@ pub(in crate::http) async fn binary_response(
     let size = download.binary.size;
     let (status, range) = parse_range(request, &tag, size)?;
     let mut response = response::with_default_headers(status);
-    add_binary_headers(&mut response, &download.binary, &key, tag);
+    add_binary_headers(&mut response, &download.binary, key, tag);
     if status == StatusCode::PARTIAL_CONTENT {
         let last = range.first + range.length - 1;
         response.insert_header((

@@ -144,7 +144,7 @@ pub(in crate::http) async fn create_by_query(
     create(state, request, payload).await
 }
 
-fn create_request_head(state: &AppState, request: &HttpRequest) -> CreateRequestHead {
+pub(super) fn create_request_head(state: &AppState, request: &HttpRequest) -> CreateRequestHead {
     CreateRequestHead {
         propagated_headers: propagation::propagated_headers(request),
         idempotency: idempotency_head(request),
@@ -153,25 +153,30 @@ fn create_request_head(state: &AppState, request: &HttpRequest) -> CreateRequest
     }
 }
 
-/// 200 with the result of a create. `Warning` headers with the code 299 name the parameters that were overridden
-/// (RFC 9111 makes the header obsolete for caches only).
-fn create_response(created: CreateResponse) -> HttpResponse {
+/// 200 with the result of a create. The warnings name the parameters that were overridden.
+pub(super) fn create_response(created: CreateResponse) -> HttpResponse {
     let mut response = response::json(created.json);
-    let headers = response.headers_mut();
     if created.is_replayed {
+        let headers = response.headers_mut();
         headers.insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));
     }
     for name in created.overridden.iter().take(MAX_WARNINGS) {
         let text = format!(
-            "299 - \"parameter {name} is ignored: option {name} of the configured service takes precedence\""
+            "parameter {name} is ignored: option {name} of the configured service takes precedence"
         );
-        if name
-            .bytes()
-            .all(|byte| byte.is_ascii_graphic() && !b"\"\\".contains(&byte))
-            && let Ok(value) = HeaderValue::from_str(&text)
-        {
-            headers.append(WARNING, value);
-        }
+        add_warning(&mut response, &text);
     }
     response
+}
+
+/// Adds a `Warning` header with the code 299 (RFC 9111 makes the header obsolete for caches only). A text that is
+/// not visible ASCII is replaced.
+pub(super) fn add_warning(response: &mut HttpResponse, text: &str) {
+    let is_allowed = |character: char| character == ' ' || character.is_ascii_graphic();
+    let text = text
+        .replace(['"', '\\'], "'")
+        .replace(|character| !is_allowed(character), "?");
+    if let Ok(value) = HeaderValue::from_str(&format!("299 - \"{text}\"")) {
+        response.headers_mut().append(WARNING, value);
+    }
 }

@@ -15,7 +15,7 @@ use crate::http::{
     path, response,
 };
 
-mod responses;
+pub(super) mod responses;
 
 /// `GET .../{id}/storage`
 #[utoipa::path(
@@ -59,12 +59,23 @@ pub(in crate::http) async fn read(
 ) -> Result<HttpResponse, ApiError> {
     let (id, key) = (path::service_id(&request)?, path::key(&request)?);
     fetch_metadata::check_destination(&request)?;
-    let value = state.services.read(&id, &key).await?;
+    string_response(&request, &key, state.services.read(&id, &key).await?)
+}
+
+/// The response with a string: JSON, or plain text if the client prefers it.
+///
+/// # Errors
+/// [`ApiError::Overloaded`]
+pub(super) fn string_response(
+    request: &HttpRequest,
+    key: &str,
+    value: String,
+) -> Result<HttpResponse, ApiError> {
     let media_type = accept::preferred_type(request.headers(), &["application/json", "text/plain"]);
     if media_type == "text/plain" {
         return response::text_value(value);
     }
-    response::json_member(&key, &value)
+    response::json_member(key, &value)
 }
 
 /// `POST .../{id}/storage`

@@ -15,9 +15,9 @@ impl From<ServiceError> for ApiError {
     fn from(error: ServiceError) -> Self {
         let message = error.to_string();
         match error {
-            ServiceError::NoSuchDefinition(_) | ServiceError::NoSuchService(_) => {
-                Self::ServiceNotFound(message)
-            }
+            ServiceError::NoSuchDefinition(_)
+            | ServiceError::NoSuchService(_)
+            | ServiceError::NoSuchStorage { .. } => Self::ServiceNotFound(message),
             ServiceError::NoSuchKey { .. }
             | ServiceError::BinaryKey { .. }
             | ServiceError::NoSuchBinary { .. } => Self::KeyNotFound(message),

@@ -26,6 +26,19 @@ pub(in crate::http) async fn authenticate_client<B: MessageBody>(
     call_if_authorized(request, next, result).await
 }
 
+/// Checks the API key. The handlers of the Storage API check credentials, because only they know which storage a request
+/// means.
+pub(in crate::http) async fn check_api_key<B: MessageBody>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<BoxBody, B>>, Error> {
+    let result = match request.app_data::<Data<AppState>>() {
+        Some(state) => auth::api_key::check_api_key(state, request.request()).await,
+        None => Err(ApiError::Internal),
+    };
+    call_if_authorized(request, next, result).await
+}
+
 /// Authenticates operators and rejects cross-site requests.
 pub(in crate::http) async fn authenticate_admin<B: MessageBody>(
     request: ServiceRequest,

@@ -64,7 +64,7 @@ error_responses! {
     }
     rows: {
     BackendTimeout, BackendUnreachable, BookingNotFound, Forbidden, GroupNotFound, InvalidBody,
-    InvalidDefinition, InvalidParameter, KeyNotFound, PreconditionFailed, RangeNotSatisfiable, RequestNotFound, ServiceNotFound, StoreFull, TooLarge,
+    IdempotencyKeyReused, InvalidDefinition, InvalidParameter, KeyNotFound, PreconditionFailed, RangeNotSatisfiable, RequestNotFound, ServiceNotFound, StoreFull, TooLarge,
     UnsupportedMediaType,
     }
 }

@@ -7,6 +7,7 @@ fn every_declared_error_is_in_the_table() {
         let surface = ApiSurface {
             groups: crate::settings::RouteGroups {
                 client,
+                storage: client,
                 matching,
                 admin: true,
             },

@@ -108,3 +108,21 @@ fn a_deleted_service_requires_all_credentials() {
     assert!(!some.permits("gone", &BasicCredentials(None)));
     assert!(some.permits("other", &BasicCredentials(None)));
 }
+
+#[test]
+fn storage_areas_require_the_credentials_of_the_server() {
+    let own = credentials("u", "p");
+    // The server, and who has access to storage areas: the credentials of the server, those of the service, none.
+    for (server, expected) in [
+        (credentials("su", "sp"), [true, false, false]),
+        (credentials("", ""), [true, true, true]),
+        // A user name alone protects nothing, so all required credentials are needed.
+        (credentials("su", ""), [false, true, false]),
+    ] {
+        let mut policy = AccessPolicy::new(&server);
+        policy.add("shop", &own, &server).unwrap();
+        let all = [basic("su", "sp"), basic("u", "p"), BasicCredentials(None)];
+        let permitted = all.map(|credentials| policy.permits(STORAGE_AREA, &credentials));
+        assert_eq!(permitted, expected, "{server:?}");
+    }
+}

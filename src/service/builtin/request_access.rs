@@ -22,7 +22,8 @@ impl PendingCreate {
                 "_id is missing; expected the id of a service".to_owned(),
             )
         })?;
-        let id = ServiceId::from(id.to_owned());
+        let id = ServiceId::from_client(id.to_owned())
+            .ok_or_else(|| ServiceError::NoSuchService(ServiceId::from(id.to_owned())))?;
         // The request writes to that service and books a number for it, so it needs its credentials.
         let policy = self.catalog.access_policy();
         let (failed, address) = (&self.context.failed_credentials, self.address);
@@ -50,8 +51,7 @@ impl PendingCreate {
             .book_number(&*self.context.store, BookingOwner::Existing(&id))
             .await?;
         if !changes.set.is_empty() || !changes.remove.is_empty() {
-            let applied =
-                write_changes(&*self.context.store, &id, changes, self.context.limits.keys).await;
+            let applied = write_changes(&self.context, &id, &changes, None).await;
             if let Err(error) = applied {
                 if let Err(error) = self.context.store.release_number(&id, &booking).await {
                     warn!(id = %id.redacted(), %error, "number not released; it is booked until its booking expires");

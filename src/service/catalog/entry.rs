@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::{CatalogContext, Variables};
 use crate::{
-    model::{EntryName, Table},
+    model::{EntryName, STORAGE_AREA, Table},
     service::{
         definition::{Definition, DefinitionError},
         options::{OptionValue, Options, is_option_name},
@@ -152,8 +152,10 @@ pub(super) fn check_shape((table, name): &EntryName, options: &Options) -> Resul
     let is_length_valid = (1..=max_bytes).contains(&name.len());
     // Clients and proxies remove these two from a path, so the entry would be unreachable.
     let is_segment = name != "." && name != "..";
+    let is_reserved = *table == Table::Services && name == STORAGE_AREA;
     if !is_length_valid
         || !is_segment
+        || is_reserved
         || name
             .chars()
             .any(|c| forbidden.contains(&c) || c.is_control())
@@ -189,12 +191,16 @@ fn name_rules(table: Table) -> (usize, &'static [char]) {
 
 fn allowed_names(table: Table) -> String {
     let (max_bytes, forbidden) = name_rules(table);
+    let reserved = match table {
+        Table::Services => "\".\" or \"..\" or the reserved \"_storage\"",
+        Table::Resources => "\".\" or \"..\"",
+    };
     let forbidden: Vec<_> = forbidden
         .iter()
         .map(|forbidden| format!("{forbidden:?}"))
         .collect();
     format!(
-        "a name must have 1 to {max_bytes} bytes without {} and control characters, and must not be \".\" or \"..\"",
+        "a name must have 1 to {max_bytes} bytes without {} and control characters, and must not be {reserved}",
         forbidden.join(", ")
     )
 }

@@ -49,6 +49,8 @@ fn a_name_is_a_valid_path_segment() {
         (service("{..}"), service("..")),
         (service("..."), service(".")),
         (service("a b"), service("a/b")),
+        (service("storage"), service("_storage")),
+        (group("_storage"), group("a}b")),
         (group(&long(64)), group(&long(65))),
         (group("../.."), group("..")),
         (group(" ."), group(".")),

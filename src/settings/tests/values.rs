@@ -105,6 +105,7 @@ fn no_route_group_and_any_user_have_explicit_values() {
     let settings = from_environment("SWITCHBOARD__SERVER__PUBLIC", "none").unwrap();
     let nothing = RouteGroups {
         client: false,
+        storage: false,
         matching: false,
         admin: false,
     };

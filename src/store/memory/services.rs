@@ -13,15 +13,8 @@ impl ServiceStore for MemoryStore {
     async fn create(&self, service: NewService) -> Result<CreateResult, StoreError> {
         let mut state = self.state();
         if let Some(record) = state.service(&service.id) {
-            let in_use = || {
-                let message = format!("the new service id {} is in use", service.id.redacted());
-                StoreError::Bug(message)
-            };
-            return record
-                .response
-                .clone()
-                .map(CreateResult::Replayed)
-                .ok_or_else(in_use);
+            let replayed = record.response.clone().map(CreateResult::Replayed);
+            return Ok(replayed.unwrap_or(CreateResult::IdInUse(service.data)));
         }
         if !binaries(&service.data).all(|binary| state.is_uploaded(binary)) {
             return Ok(CreateResult::UploadLost);

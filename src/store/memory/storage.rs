@@ -1,5 +1,7 @@
 //! The storage of a service in the embedded store.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use super::{MemoryStore, state::ServiceRecord};
@@ -37,12 +39,17 @@ impl StorageStore for MemoryStore {
         }))
     }
 
-    async fn write(&self, id: &ServiceId, changes: Changes) -> Result<WriteResult, StoreError> {
+    async fn write(
+        &self,
+        id: &ServiceId,
+        changes: &Changes,
+        ttl: Option<Duration>,
+    ) -> Result<WriteResult, StoreError> {
         let mut state = self.state();
         let Some(record) = state.service(id) else {
             return Ok(WriteResult::ServiceNotFound);
         };
-        if record.len_after(&changes) > self.max_keys {
+        if record.len_after(changes) > self.max_keys {
             return Ok(WriteResult::TooManyKeys);
         }
         if !binaries(&changes.set).all(|binary| state.is_uploaded(binary)) {
@@ -50,7 +57,11 @@ impl StorageStore for MemoryStore {
         }
         state.check_room_for(&changes.set)?;
         state.remove_keys(id, &changes.remove);
-        state.set_values(id, changes.set);
+        state.set_values(id, changes.set.clone());
+        if let Some(ttl) = ttl {
+            let end = state.clock.now().after(ttl);
+            state.set_end(id, end);
+        }
         Ok(WriteResult::Stored)
     }
 

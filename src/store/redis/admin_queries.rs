@@ -32,10 +32,14 @@ const MAX_PREVIEW_COPY_BYTES: usize = 1024 * 1024;
 type ServiceFields = (Option<String>, Option<i64>, Option<i64>, Option<String>);
 
 impl RedisStore {
-    /// The command that adds a service that is about to be created to the list.
+    /// The command that adds a service that is about to be created to the list. A repeated create does not change the
+    /// entry; that of the earlier use of a custom id is replaced.
     pub(super) fn add_listing(&self, id: &ServiceId, end: Timestamp) -> Cmd {
         let mut list = cmd("ZADD");
-        list.arg(self.keys.ends(id)).arg("NX");
+        list.arg(self.keys.ends(id));
+        if !id.is_custom() {
+            list.arg("NX");
+        }
         list.arg(end.millis()).arg(id.as_str()).to_owned()
     }
 

@@ -1,6 +1,8 @@
 //! The contents of binaries: chunks in `blob:{id}:<blob>`, transferred over pooled connections, so that
 //! small requests do not wait for large ones.
 
+use std::borrow::Cow;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use redis::cmd;
@@ -65,13 +67,18 @@ impl BinaryStore for RedisStore {
 }
 
 impl RedisStore {
-    /// Sets a short TTL on the binaries of `descriptors`. They are no longer referenced, so a failure
-    /// only costs memory until the service ends.
-    pub(super) async fn expire_blobs(&self, id: &ServiceId, descriptors: Vec<String>) {
-        let blobs = descriptors
+    /// Sets a short TTL on the binaries of `descriptors`; see [`RedisStore::expire_blobs`].
+    pub(super) async fn expire_replaced(&self, id: &ServiceId, descriptors: Vec<String>) {
+        let binaries = descriptors
             .iter()
             .filter_map(|text| parse_descriptor(text).ok());
-        let blobs: Vec<BlobId> = blobs.map(|binary| binary.blob).collect();
+        let blobs: Vec<BlobId> = binaries.map(|binary| binary.blob).collect();
+        self.expire_blobs(id, &blobs).await;
+    }
+
+    /// Sets a short TTL on `blobs`. They are no longer referenced, so a failure only costs memory until the service
+    /// ends.
+    pub(super) async fn expire_blobs(&self, id: &ServiceId, blobs: &[BlobId]) {
         if blobs.is_empty() {
             return;
         }
@@ -79,7 +86,7 @@ impl RedisStore {
         keys.extend(blobs.iter().map(|blob| self.keys.blob(id, blob)));
         let mut expire = evalsha(&EXPIRE_BLOBS, &keys);
         expire.arg(millis(REPLACED_TTL));
-        for blob in &blobs {
+        for blob in blobs {
             expire.arg(keys::owned_blob_field(blob));
         }
         if let Err(error) = self.redis.query::<()>(&expire).await {
@@ -95,13 +102,16 @@ pub(super) fn parse_descriptor(text: &str) -> Result<Binary, StoreError> {
 }
 
 /// The field and value of a key in `svc:{id}`.
-pub(super) fn field_and_value(name: KeyName, value: Value) -> Result<(String, String), StoreError> {
+pub(super) fn field_and_value<'a>(
+    name: &'a KeyName,
+    value: &'a Value,
+) -> Result<[Cow<'a, str>; 2], StoreError> {
     match value {
-        Value::Text(text) => Ok((name.into_string(), text)),
+        Value::Text(text) => Ok([name.as_str().into(), text.into()]),
         Value::Binary(binary) => {
-            let text = serde_json::to_string(&binary)
+            let text = serde_json::to_string(binary)
                 .map_err(|error| StoreError::Bug(error.to_string()))?;
-            Ok((keys::binary_field(&name), text))
+            Ok([keys::binary_field(name).into(), text.into()])
         }
     }
 }

@@ -33,6 +33,9 @@ pub(super) static READ_ALL: LazyLock<LuaScript> =
 /// Changes the storage of an active service.
 pub(super) static WRITE: LazyLock<LuaScript> =
     LazyLock::new(|| LuaScript::new(include_str!("scripts/write.lua")));
+/// Changes the storage and the expiration of an active service.
+pub(super) static WRITE_WITH_TTL: LazyLock<LuaScript> =
+    LazyLock::new(|| with_clock(&[include_str!("scripts/write.lua")]));
 /// Removes all keys of an active service.
 pub(super) static CLEAR: LazyLock<LuaScript> =
     LazyLock::new(|| LuaScript::new(include_str!("scripts/clear.lua")));
@@ -48,6 +51,9 @@ pub(super) static DELETE: LazyLock<LuaScript> =
 /// Changes the expiration of an idempotency key, or deletes it.
 pub(super) static EXTEND_IDEMPOTENCY_KEY: LazyLock<LuaScript> =
     LazyLock::new(|| with_clock(&[include_str!("scripts/extend_idempotency_key.lua")]));
+/// Removes released resources of a custom id from the list of its resources.
+pub(super) static REMOVE_RELEASED: LazyLock<LuaScript> =
+    LazyLock::new(|| LuaScript::new(include_str!("scripts/remove_released.lua")));
 /// Sets a short TTL on replaced binaries.
 pub(super) static EXPIRE_BLOBS: LazyLock<LuaScript> =
     LazyLock::new(|| LuaScript::new(include_str!("scripts/expire_blobs.lua")));
@@ -121,10 +127,11 @@ pub(super) static PREVIEWS: LazyLock<LuaScript> =
     LazyLock::new(|| LuaScript::new(include_str!("scripts/previews.lua")));
 
 /// All scripts. Each connection loads them when it opens, so that `EVALSHA` finds them.
-pub(super) fn all() -> [&'static LuaScript; 31] {
+pub(super) fn all() -> [&'static LuaScript; 33] {
     [
         &CREATE,
         &WRITE,
+        &WRITE_WITH_TTL,
         &CLEAR,
         &READ_ALL,
         &SET_END,
@@ -132,6 +139,7 @@ pub(super) fn all() -> [&'static LuaScript; 31] {
         &DELETE,
         &EXTEND_IDEMPOTENCY_KEY,
         &EXPIRE_BLOBS,
+        &REMOVE_RELEASED,
         &REGISTER_OWNED,
         &UNREGISTER_PENDING,
         &CLAIM_CLEANUP,

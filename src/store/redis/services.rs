@@ -13,7 +13,7 @@ use super::{
     keys::{self, Field, OwnedResource},
     millis,
     script_reply::{self, ScriptReply},
-    scripts::{CREATE, DELETE, SET_END, evalsha},
+    scripts::{CREATE, DELETE, evalsha},
 };
 use crate::{
     model::{
@@ -42,7 +42,7 @@ impl ServiceStore for RedisStore {
         let booking = service.booking.iter();
         let booking = booking.map(|booking| keys::owned_booking_field(&booking.group, &booking.id));
         let owned: Vec<String> = blobs.chain(booking).collect();
-        if owned.is_empty() {
+        if owned.is_empty() && !id.is_custom() {
             keys.truncate(1);
         }
         let mut create = evalsha(&CREATE, &keys);
@@ -50,6 +50,7 @@ impl ServiceStore for RedisStore {
         create.arg(service.created.millis()).arg(end.millis());
         create.arg(millis(OWNED_TTL_MARGIN));
         create.arg(owned.len()).arg(&owned);
+        create.arg(u8::from(id.is_custom()));
         for binary in &binaries {
             create.arg(binary.chunks());
         }
@@ -63,9 +64,8 @@ impl ServiceStore for RedisStore {
             create.arg(keys::CLAIM).arg(&*key);
             create.arg(keys::RESPONSE).arg(stored);
         }
-        for (name, value) in data {
-            let (field, value) = field_and_value(name, value)?;
-            create.arg(field).arg(value);
+        for (name, value) in &data {
+            create.arg(&field_and_value(name, value)?);
         }
         // A service with a number is in the cleanup index since it was booked.
         let schedule = (!binaries.is_empty()).then(|| self.schedule_cleanup_soon(&id));
@@ -76,7 +76,8 @@ impl ServiceStore for RedisStore {
             .with_cleanup_index_and_listing(schedule, list, create)
             .await?;
         match reply {
-            ScriptReply::Done(_) => {
+            ScriptReply::Done(leftover) => {
+                self.expire_leftover(&id, &leftover).await;
                 // The key was bound before the TTL of the service was known. Its expiration may change
                 // only after the service exists: a slower request with the same key must not change it.
                 if let Some(claim) = claim
@@ -87,13 +88,10 @@ impl ServiceStore for RedisStore {
                 Ok(CreateResult::Created)
             }
             ScriptReply::UploadLost => Ok(CreateResult::UploadLost),
-            ScriptReply::Refused(mut response) => match response.pop() {
-                Some(response) => Ok(CreateResult::Replayed(response)),
-                None => Err(StoreError::Bug(format!(
-                    "the new service id {} is in use",
-                    id.redacted()
-                ))),
-            },
+            ScriptReply::Refused(mut response) => Ok(match response.pop() {
+                Some(response) => CreateResult::Replayed(response),
+                None => CreateResult::IdInUse(data),
+            }),
             other => Err(other.unexpected()),
         }
     }
@@ -134,7 +132,7 @@ impl ServiceStore for RedisStore {
     }
 
     async fn set_end(&self, id: &ServiceId, end: Timestamp) -> Result<Option<()>, StoreError> {
-        self.set_end_and_response(id, end, None).await
+        self.change_end(id, end, None).await
     }
 
     async fn finish_create(
@@ -143,7 +141,7 @@ impl ServiceStore for RedisStore {
         end: Timestamp,
         response: Option<&str>,
     ) -> Result<Option<()>, StoreError> {
-        self.set_end_and_response(id, end, response).await
+        self.change_end(id, end, response).await
     }
 
     async fn delete(&self, id: &ServiceId) -> Result<Option<()>, StoreError> {
@@ -171,6 +169,19 @@ impl ServiceStore for RedisStore {
 }
 
 impl RedisStore {
+    /// Sets a short TTL on the binaries of the earlier use of a custom id that the cleanup has not released. `fields`
+    /// are those of `own:{id}`; a storage area with a custom id has no other resources.
+    async fn expire_leftover(&self, id: &ServiceId, fields: &[String]) {
+        let resources = fields
+            .iter()
+            .filter_map(|field| OwnedResource::parse(field));
+        let blobs = resources.filter_map(|resource| match resource {
+            OwnedResource::Blob(blob) => Some(blob),
+            OwnedResource::Booking(..) | OwnedResource::Session(_) => None,
+        });
+        self.expire_blobs(id, &blobs.collect::<Vec<_>>()).await;
+    }
+
     /// The command that schedules the sweep of `id`, which is about to acquire a resource, if it is not
     /// scheduled yet. It is sent before the outcome is known, so it uses a preliminary time: the sweep
     /// then determines the actual expiration, or that there is nothing to clean up.
@@ -182,81 +193,11 @@ impl RedisStore {
         Ok(add)
     }
 
-    /// The command that reschedules the sweep of `id`, if it is scheduled, to `when` or earlier. It
-    /// never delays the sweep, because the caller does not know yet whether the service is active.
-    fn schedule_cleanup_by(&self, id: &ServiceId, when: Timestamp) -> Cmd {
-        let mut add = cmd("ZADD");
-        add.arg(self.keys.index(id)).arg("XX").arg("LT");
-        add.arg(when.millis()).arg(id.as_str());
-        add
-    }
-
     /// The command that reschedules the sweep of `id`, if it is scheduled, to the current time.
     fn schedule_cleanup_now(&self, id: &ServiceId) -> Result<Cmd, StoreError> {
         let mut add = cmd("ZADD");
         add.arg(self.keys.index(id)).arg("XX");
         add.arg(self.redis.now()?.millis()).arg(id.as_str());
         Ok(add)
-    }
-
-    /// Changes the expiration time; a `response` becomes the response to repeated creates.
-    async fn set_end_and_response(
-        &self,
-        id: &ServiceId,
-        end: Timestamp,
-        response: Option<&str>,
-    ) -> Result<Option<()>, StoreError> {
-        let (mut claim, mut owned) = (String::new(), Vec::new());
-        for _ in 0..MAX_ATTEMPTS {
-            let (blobs, others): (Vec<_>, Vec<_>) = owned
-                .into_iter()
-                .partition(|(blob, _)| matches!(blob, Some(OwnedResource::Blob(_))));
-            let mut keys = vec![self.keys.service(id), self.keys.owned(id)];
-            keys.extend(blobs.iter().filter_map(|(owned, _)| match owned {
-                Some(OwnedResource::Blob(blob)) => Some(self.keys.blob(id, blob)),
-                _ => None,
-            }));
-            let mut set = evalsha(&SET_END, &keys);
-            set.arg(self.redis.now()?.millis()).arg(end.millis());
-            set.arg(millis(OWNED_TTL_MARGIN)).arg(&claim);
-            set.arg(response.unwrap_or_default());
-            for (_, field) in blobs.iter().chain(&others) {
-                set.arg(field);
-            }
-            let (schedule, list) = (
-                self.schedule_cleanup_by(id, end),
-                self.update_listing(id, end),
-            );
-            match self
-                .redis
-                .with_cleanup_index_and_listing(Some(schedule), list, set)
-                .await?
-            {
-                ScriptReply::Done(_) => return Ok(Some(())),
-                ScriptReply::Refused(_) => return Ok(None),
-                ScriptReply::Retry(needed) => {
-                    let mut needed = needed.into_iter();
-                    claim = needed.next().unwrap_or_default();
-                    owned = needed
-                        .map(|field| (OwnedResource::parse(&field), field))
-                        .collect();
-                }
-                other => return Err(other.unexpected()),
-            }
-            if !claim.is_empty() {
-                self.extend_idempotency_key(&claim, id, Some(end)).await?;
-            }
-            let bookings: Vec<_> = owned
-                .iter()
-                .filter_map(|(owned, _)| match owned {
-                    Some(OwnedResource::Booking(group, booking)) => {
-                        Some((group.clone(), booking.clone()))
-                    }
-                    _ => None,
-                })
-                .collect();
-            self.extend_bookings(&bookings, end).await?;
-        }
-        Err(conflict(id))
     }
 }

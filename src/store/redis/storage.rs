@@ -1,15 +1,19 @@
 //! The storage of a service: the fields of its hash.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use redis::{Cmd, cmd};
 
 use super::{
-    OWNED_TTL_MARGIN, RedisStore,
+    MAX_ATTEMPTS, OWNED_TTL_MARGIN, RedisStore,
     binaries::field_and_value,
+    conflict,
+    expiration::KnownResources,
     keys::{self, Field},
     millis,
     script_reply::ScriptReply,
-    scripts::{CLEAR, READ_ALL, WRITE, evalsha},
+    scripts::{CLEAR, READ_ALL, WRITE, WRITE_WITH_TTL, evalsha},
 };
 use crate::{
     model::{
@@ -86,33 +90,42 @@ impl StorageStore for RedisStore {
         Ok(Some(AllTexts::Texts(fields)))
     }
 
-    async fn write(&self, id: &ServiceId, changes: Changes) -> Result<WriteResult, StoreError> {
-        let has_binaries = binaries(&changes.set).next().is_some();
-        let write = self.write_command(id, changes)?;
-        let reply = if has_binaries {
-            self.redis
-                .with_cleanup_index(self.schedule_cleanup_soon(id)?, write)
-                .await?
-        } else {
-            self.redis.query_replicated(&write).await?
-        };
-        match reply {
-            ScriptReply::Done(replaced) => {
-                self.expire_blobs(id, replaced).await;
-                Ok(WriteResult::Stored)
+    async fn write(
+        &self,
+        id: &ServiceId,
+        changes: &Changes,
+        ttl: Option<Duration>,
+    ) -> Result<WriteResult, StoreError> {
+        let mut known = KnownResources::default();
+        for _ in 0..MAX_ATTEMPTS {
+            let write = self.write_command(id, changes, ttl, &known)?;
+            let end = self.redis.now()?.after(ttl.unwrap_or_default());
+            let schedule = if binaries(&changes.set).next().is_some() {
+                Some(self.schedule_cleanup_soon(id)?)
+            } else {
+                known.has_any().then(|| self.schedule_cleanup_by(id, end))
+            };
+            let list = ttl.map(|_| self.update_listing(id, end));
+            match self.send_write(schedule, list, write).await? {
+                ScriptReply::Done(replaced) => {
+                    self.expire_replaced(id, replaced).await;
+                    return Ok(WriteResult::Stored);
+                }
+                ScriptReply::Refused(_) => return Ok(WriteResult::ServiceNotFound),
+                ScriptReply::UploadLost => return Ok(WriteResult::UploadLost),
+                ScriptReply::TooManyKeys => return Ok(WriteResult::TooManyKeys),
+                ScriptReply::Retry(reply) => known = self.extend_known(id, reply, end).await?,
+                other @ ScriptReply::CodesTaken => return Err(other.unexpected()),
             }
-            ScriptReply::Refused(_) => Ok(WriteResult::ServiceNotFound),
-            ScriptReply::UploadLost => Ok(WriteResult::UploadLost),
-            ScriptReply::TooManyKeys => Ok(WriteResult::TooManyKeys),
-            other => Err(other.unexpected()),
         }
+        Err(conflict(id))
     }
 
     async fn clear(&self, id: &ServiceId) -> Result<Option<()>, StoreError> {
         let clear = evalsha(&CLEAR, &[self.keys.service(id)]);
         match self.redis.query_replicated(&clear).await? {
             ScriptReply::Done(replaced) => {
-                self.expire_blobs(id, replaced).await;
+                self.expire_replaced(id, replaced).await;
                 Ok(Some(()))
             }
             ScriptReply::Refused(_) => Ok(None),
@@ -122,39 +135,77 @@ impl StorageStore for RedisStore {
 }
 
 impl RedisStore {
-    fn write_command(&self, id: &ServiceId, changes: Changes) -> Result<Cmd, StoreError> {
+    /// Sends a write with the commands that update the cleanup index, for its resources, and the list of services, for
+    /// its new expiration time.
+    async fn send_write(
+        &self,
+        schedule: Option<Cmd>,
+        list: Option<Cmd>,
+        write: Cmd,
+    ) -> Result<ScriptReply, StoreError> {
+        let redis = &self.redis;
+        match (schedule, list) {
+            (schedule, Some(list)) => {
+                redis
+                    .with_cleanup_index_and_listing(schedule, list, write)
+                    .await
+            }
+            (Some(schedule), None) => redis.with_cleanup_index(schedule, write).await,
+            (None, None) => redis.query_replicated(&write).await,
+        }
+    }
+
+    fn write_command(
+        &self,
+        id: &ServiceId,
+        changes: &Changes,
+        ttl: Option<Duration>,
+        known: &KnownResources,
+    ) -> Result<Cmd, StoreError> {
         let mut touched = Vec::with_capacity(changes.set.len() + changes.remove.len());
         let mut removed = Vec::with_capacity(changes.remove.len());
         let mut set = Vec::with_capacity(2 * changes.set.len());
-        let binaries: Vec<Binary> = binaries(&changes.set).cloned().collect();
-        for name in changes.remove {
-            touched.push(keys::binary_field(&name));
-            removed.push(name.into_string());
+        for name in &changes.remove {
+            touched.push(keys::binary_field(name));
+            removed.push(name.as_str());
         }
-        for (name, value) in changes.set {
-            touched.push(keys::binary_field(&name));
+        for (name, value) in &changes.set {
+            touched.push(keys::binary_field(name));
             if value.binary().is_some() {
-                removed.push(name.as_str().to_owned());
+                removed.push(name.as_str());
             }
-            set.extend(<[String; 2]>::from(field_and_value(name, value)?));
+            set.extend(field_and_value(name, value)?);
         }
         // While a slot migrates, a script with a missing key is delayed, so `own` is passed only if it
-        // is written.
+        // is needed.
         let mut keys = vec![self.keys.service(id)];
-        if !binaries.is_empty() {
+        let new_binaries: Vec<&Binary> = binaries(&changes.set).collect();
+        if !new_binaries.is_empty() || ttl.is_some() {
             keys.push(self.keys.owned(id));
         }
-        let blobs = binaries.iter();
+        let blobs = new_binaries.iter();
         keys.extend(blobs.map(|binary| self.keys.blob(id, &binary.blob)));
-        let mut write = evalsha(&WRITE, &keys);
+        keys.extend(known.blob_keys(&self.keys, id));
+        let script = if ttl.is_some() {
+            &WRITE_WITH_TTL
+        } else {
+            &WRITE
+        };
+        let mut write = evalsha(script, &keys);
         write.arg(self.max_keys).arg(millis(OWNED_TTL_MARGIN));
-        for list in [&touched, &removed, &set] {
-            write.arg(list.len()).arg(list);
-        }
-        for binary in &binaries {
+        let ttl = ttl.map(|ttl| millis(ttl).to_string());
+        write.arg(ttl.unwrap_or_default()).arg(&known.claim);
+        write.arg(touched.len()).arg(&touched);
+        write.arg(removed.len()).arg(&removed);
+        write.arg(set.len()).arg(&set);
+        write.arg(new_binaries.len());
+        for binary in new_binaries {
             write
                 .arg(binary.chunks())
                 .arg(keys::owned_blob_field(&binary.blob));
+        }
+        for field in known.fields() {
+            write.arg(field);
         }
         Ok(write)
     }

@@ -1,4 +1,6 @@
-//! The storage of services: strings by key.
+//! The storage of services and storage areas: strings by key.
+
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -17,8 +19,14 @@ pub trait StorageStore: Send + Sync {
         max_bytes: usize,
     ) -> Result<Option<AllTexts>, StoreError>;
 
-    /// Applies all `changes` atomically. The expiration time does not change.
-    async fn write(&self, id: &ServiceId, changes: Changes) -> Result<WriteResult, StoreError>;
+    /// Applies all `changes` atomically. With a `ttl` the storage then expires after it, with all its resources;
+    /// without one the expiration time does not change.
+    async fn write(
+        &self,
+        id: &ServiceId,
+        changes: &Changes,
+        ttl: Option<Duration>,
+    ) -> Result<WriteResult, StoreError>;
 
     /// Removes all keys of the storage. Returns `None` if there is no such service.
     async fn clear(&self, id: &ServiceId) -> Result<Option<()>, StoreError>;

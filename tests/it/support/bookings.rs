@@ -280,5 +280,5 @@ pub(crate) async fn write_string(store: &dyn Store, id: &ServiceId) -> bool {
         set,
         remove: Vec::new(),
     };
-    store.write(id, changes).await.unwrap() == switchboard::model::WriteResult::Stored
+    store.write(id, &changes, None).await.unwrap() == switchboard::model::WriteResult::Stored
 }

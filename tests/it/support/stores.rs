@@ -233,7 +233,10 @@ pub(crate) async fn create_service(store: &dyn Store, data: Vec<(KeyName, Value)
 
 /// Asserts that changes are stored.
 pub(crate) async fn write_changes(store: &dyn Store, id: &ServiceId, changes: Changes) {
-    assert_eq!(store.write(id, changes).await.unwrap(), WriteResult::Stored);
+    assert_eq!(
+        store.write(id, &changes, None).await.unwrap(),
+        WriteResult::Stored
+    );
 }
 
 /// All strings of a service; `None` if it is not active.

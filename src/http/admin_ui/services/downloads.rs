@@ -44,8 +44,10 @@ pub(in crate::http::admin_ui) async fn download_binary(
     state: Data<AppState>,
     request: HttpRequest,
 ) -> PageResult {
+    fetch_metadata::check_destination(&request)?;
     let (id, key) = service_and_key(&state, &request)?;
-    let mut response = binaries::binary_response(&state, &request, id, key).await?;
+    let download = state.services.find_binary(id, key.clone()).await?;
+    let mut response = binaries::binary_response(&state, &request, download, &key)?;
     if response.headers().contains_key(CONTENT_TYPE) {
         response.headers_mut().insert(CONTENT_TYPE, OCTET_STREAM);
     }

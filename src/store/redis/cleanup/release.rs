@@ -14,7 +14,7 @@ use crate::{
         connection::parse_reply,
         keys::{self, OwnedResource},
         script_reply::ScriptReply,
-        scripts::{CLAIM_CLEANUP, RESCHEDULE_CLEANUP, evalsha},
+        scripts::{CLAIM_CLEANUP, REMOVE_RELEASED, RESCHEDULE_CLEANUP, evalsha},
     },
 };
 
@@ -105,7 +105,7 @@ impl Cleaner<'_> {
                         });
                     } else if due.is_some() || !fields.is_empty() {
                         released += u64::from(!fields.is_empty());
-                        lists.push(cmd("UNLINK").arg(store.keys.owned(id)).to_owned());
+                        lists.push(store.remove_released_command(id, &fields));
                         let mut remove = cmd("ZREM");
                         remove.arg(store.keys.index(id)).arg(id.as_str());
                         index.push(remove);
@@ -140,6 +140,16 @@ impl Cleaner<'_> {
 }
 
 impl RedisStore {
+    /// The command that removes the released `fields` from the resources of `id`. All of an id that is never used
+    /// again can be removed; a custom id may have new ones.
+    fn remove_released_command(&self, id: &ServiceId, fields: &[String]) -> Cmd {
+        let owned = self.keys.owned(id);
+        if id.is_custom() {
+            return evalsha(&REMOVE_RELEASED, &[owned]).arg(fields).to_owned();
+        }
+        cmd("UNLINK").arg(owned).to_owned()
+    }
+
     /// The command that reschedules the sweep of `id` from `due` to `when`, unless it was rescheduled
     /// since.
     fn reschedule_cleanup(&self, id: &ServiceId, due: i64, when: Timestamp) -> Cmd {

@@ -1,9 +1,11 @@
 -- Creates a complete service: its hash, its expiration and its resources.
--- KEYS    1 svc:{id}   if it has resources: 2 own:{id}   3.. blob:{id}:<blob>, one per binary
+-- KEYS    1 svc:{id}   if it has resources or a custom id: 2 own:{id}   3.. blob:{id}:<blob>, one per binary
 -- ARGV    1 now (ms)   2 time of the create request (ms)   3 expiration (ms)   4 ms that own outlives the service
 --         5 number of fields of own; then those fields: all resources of the service
+--         then 1 if the id is a custom id, which may have been used before; else 0
 --         then the expected number of chunks per binary; then field, value, field, value ... of svc:{id}
--- returns {1} created | {0, response or false} the service exists | {2} chunks of a binary are missing, or
+-- returns {1, field, ...} created; with a custom id the fields are the resources of its earlier use that the cleanup
+--         has not released | {0, response or false} the service exists | {2} chunks of a binary are missing, or
 --         the id was abandoned meanwhile and its booking released
 -- cost    O(fields + blobs); nothing changes unless {1}
 if redis.call('EXISTS', KEYS[1]) == 1 then
@@ -12,8 +14,9 @@ end
 local offset = clock_offset(ARGV[1])
 local created, expires_at = ARGV[2] + offset, ARGV[3] + offset
 local owned = tonumber(ARGV[5])
-local next_arg = 6 + owned
-if owned > 0 and redis.call('HEXISTS', KEYS[2], '_over') == 1 then
+local is_custom = ARGV[6 + owned] == '1'
+local next_arg = 7 + owned
+if owned > 0 and not is_custom and redis.call('HEXISTS', KEYS[2], '_over') == 1 then
   return {2}
 end
 for i = 6, 5 + owned do
@@ -27,6 +30,14 @@ for i = 3, #KEYS do
   end
   next_arg = next_arg + 1
 end
+local reply = {1}
+if is_custom then
+  for _, field in ipairs(redis.call('HKEYS', KEYS[2])) do
+    if field ~= '_over' then
+      reply[#reply + 1] = field
+    end
+  end
+end
 -- `own` first: the cleanup releases resources in it that have no service.
 for i = 6, 5 + owned do
   redis.call('HSET', KEYS[2], ARGV[i], '')
@@ -39,4 +50,8 @@ for i = 3, #KEYS do
 end
 redis.call('HSET', KEYS[1], '_created', format_millis(created), '_end', format_millis(expires_at), unpack(ARGV, next_arg))
 redis.call('PEXPIREAT', KEYS[1], format_millis(expires_at))
-return {1}
+if is_custom then
+  -- A cleanup of the earlier use that has begun does not concern the new resources.
+  redis.call('HDEL', KEYS[2], '_over')
+end
+return reply

@@ -1,14 +1,19 @@
--- Changes the storage of an active service atomically.
--- KEYS    1 svc:{id}   if there are new binaries: 2 own:{id}   3.. blob:{id}:<blob>, one each
--- ARGV    1 maximum number of keys   2 ms that own outlives the service
---         3 B, number of descriptor fields; then B fields `_bin:<name>`, one per name touched
+-- Changes the storage of an active service atomically, and its expiration if there is a TTL.
+-- KEYS    1 svc:{id}   if there are new binaries or a TTL: 2 own:{id}   3.. blob:{id}:<blob>, the new ones and then,
+--         with a TTL, all others of own:{id}
+-- ARGV    1 maximum number of keys   2 ms that own outlives the service   3 '' or the TTL (ms)
+--         4 '' or, with a TTL, the idempotency key whose expiration was changed already
+--         5 B, number of descriptor fields; then B fields `_bin:<name>`, one per name touched
 --         D, number of fields to delete; then D fields
 --         S, number of field/value strings to set; then S strings
---         then expected chunks and field in own, two per blob
+--         N, number of new blobs; then expected chunks and field in own, two per blob
+--         then, with a TTL, the other fields in own: those of the other blobs, followed by those without a key
 -- returns {1, descriptor, ...} stored, with the descriptors of replaced or removed binaries
 --         {0} no such service | {2} chunks of a binary are missing | {3} too many keys
--- cost    O(names touched); O(keys of the service) near the limit
-local next_arg = 3
+--         {4, idempotency key or '', field, ...} see set_end.lua
+-- cost    O(names touched); O(keys of the service) near the limit; with a TTL O(binaries)
+-- With a TTL, clock.lua precedes this script.
+local next_arg = 5
 local function read_range()
   local n = tonumber(ARGV[next_arg])
   local first = next_arg + 1
@@ -18,15 +23,36 @@ end
 local b1, bn = read_range()
 local d1, dn = read_range()
 local s1, sn = read_range()
+local new_blobs = tonumber(ARGV[next_arg] or 0)
+local n1 = next_arg + 1
+local o1 = n1 + 2 * new_blobs
 
 local current = redis.call('HMGET', KEYS[1], '_end', unpack(ARGV, b1, bn))
 local service_end = current[1]
 if not service_end then
   return {0}
 end
-for i = 3, #KEYS do
-  if redis.call('HLEN', KEYS[i]) ~= tonumber(ARGV[next_arg + 2 * (i - 3)]) then
+for i = 1, new_blobs do
+  if redis.call('HLEN', KEYS[i + 2]) ~= tonumber(ARGV[n1 + 2 * (i - 1)]) then
     return {2}
+  end
+end
+
+local owned = {}
+if ARGV[3] ~= '' then
+  local provided = {}
+  for i = o1, #ARGV do
+    provided[ARGV[i]] = true
+  end
+  local claim = redis.call('HGET', KEYS[1], '_claim') or ''
+  local missing, reply = claim ~= ARGV[4], {4, claim}
+  for _, field in ipairs(redis.call('HKEYS', KEYS[2])) do
+    reply[#reply + 1] = field
+    owned[field] = true
+    missing = missing or not provided[field]
+  end
+  if missing then
+    return reply
   end
 end
 
@@ -69,14 +95,28 @@ end
 if #removed > 0 then
   redis.call('HDEL', KEYS[1], unpack(removed))
 end
-for i = 3, #KEYS do
-  redis.call('PEXPIREAT', KEYS[i], service_end)
-  redis.call('HSET', KEYS[2], ARGV[next_arg + 2 * (i - 3) + 1], '')
+if ARGV[3] ~= '' then
+  service_end = format_millis(server_now + ARGV[3])
+  redis.call('HSET', KEYS[1], '_end', service_end)
 end
-if #KEYS > 2 then
-  redis.call('PEXPIREAT', KEYS[2], string.format('%.0f', service_end + ARGV[2]))
+for i = 1, new_blobs do
+  redis.call('HSET', KEYS[2], ARGV[n1 + 2 * i - 1], '')
 end
 if sn >= s1 then
   redis.call('HSET', KEYS[1], unpack(ARGV, s1, sn))
+end
+-- If memory is full, Redis rejects a script whose first write allocates, but not later writes; therefore the
+-- expirations are last.
+if ARGV[3] ~= '' then
+  redis.call('PEXPIREAT', KEYS[1], service_end)
+end
+if #KEYS > 1 then
+  redis.call('PEXPIREAT', KEYS[2], string.format('%.0f', service_end + ARGV[2]))
+end
+for i = 1, #KEYS - 2 do
+  -- A binary that was replaced meanwhile retains its short TTL.
+  if i <= new_blobs or owned[ARGV[o1 + i - new_blobs - 1]] then
+    redis.call('PEXPIREAT', KEYS[i + 2], service_end)
+  end
 end
 return replaced

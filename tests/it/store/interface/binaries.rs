@@ -166,7 +166,9 @@ async fn discarded_upload_is_deleted(store: &dyn Store) {
     store.discard(&id, &blobs).await.unwrap();
     for binary in &binaries {
         assert_eq!(download(store, &id, binary).await, None);
-        let written = store.write(&id, set_changes(vec![file("k", binary)])).await;
+        let written = store
+            .write(&id, &set_changes(vec![file("k", binary)]), None)
+            .await;
         assert_eq!(written.unwrap(), WriteResult::UploadLost);
     }
     write_changes(store, &id, set_changes(vec![file("k", &other)])).await;
@@ -183,7 +185,7 @@ async fn binary_for_deleted_service_is_not_stored(store: &dyn Store) {
     let binary = upload(store, &id, &test_bytes(10)).await;
     store.delete(&id).await.unwrap();
     let changes = set_changes(vec![text("k", "v"), file("map", &binary)]);
-    let written = store.write(&id, changes).await.unwrap();
+    let written = store.write(&id, &changes, None).await.unwrap();
     assert_eq!(written, WriteResult::ServiceNotFound);
     assert_eq!(store.describe(&id).await.unwrap(), None);
 

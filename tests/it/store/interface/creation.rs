@@ -2,9 +2,7 @@
 
 use futures_util::future::join_all;
 use switchboard::{
-    model::{
-        CreateResult, IdempotencyKey, NewService, ServiceId, StoreError, StoredKind, WriteResult,
-    },
+    model::{CreateResult, IdempotencyKey, NewService, ServiceId, StoredKind, WriteResult},
     store::Store,
 };
 
@@ -99,7 +97,9 @@ async fn gms_user_is_stored(store: &dyn Store) {
 
 async fn no_operation_finds_unknown_id(store: &dyn Store) {
     let id = ServiceId::generate();
-    let written = store.write(&id, set_changes(vec![text("k", "v")])).await;
+    let written = store
+        .write(&id, &set_changes(vec![text("k", "v")]), None)
+        .await;
     assert_eq!(written.unwrap(), WriteResult::ServiceNotFound);
     assert_eq!(store.definition(&id).await.unwrap(), None);
     assert_eq!(store.describe(&id).await.unwrap(), None);
@@ -118,8 +118,9 @@ async fn create_with_used_id_fails_without_change(store: &dyn Store) {
         data: vec![text("k", "second")],
         ..empty_service()
     };
-    let rejected = store.create(duplicate).await;
-    assert!(matches!(rejected, Err(StoreError::Bug(_))), "{rejected:?}");
+    // The caller gets its data back.
+    let rejected = store.create(duplicate).await.unwrap();
+    assert_eq!(rejected, CreateResult::IdInUse(vec![text("k", "second")]));
     assert_eq!(
         read_strings(store, &id).await,
         owned_pairs(&[("k", "first")])

@@ -44,7 +44,7 @@ async fn full_store_rejects_writes_without_change() {
     let store = small_store();
     let id = create_service(&store, vec![text("k", &text_of_size(900))]).await;
     let too_large = set_changes(vec![text("a", "1"), text("b", &text_of_size(100))]);
-    let rejected = store.write(&id, too_large).await;
+    let rejected = store.write(&id, &too_large, None).await;
     assert!(matches!(rejected, Err(StoreError::Full(_))), "{rejected:?}");
     let blob = BlobId::generate();
     let rejected = store.write_chunk(&id, &blob, 0, &[0; 101]).await;

@@ -30,9 +30,11 @@ on_every_store!(
 
 /// No operation finds the service or recreates it.
 async fn assert_not_found(store: &dyn Store, id: &ServiceId) {
-    let written = store.write(id, set_changes(vec![text("k", "v")])).await;
+    let written = store
+        .write(id, &set_changes(vec![text("k", "v")]), None)
+        .await;
     assert_eq!(written.unwrap(), WriteResult::ServiceNotFound);
-    let written = store.write(id, remove_changes(&["k"])).await;
+    let written = store.write(id, &remove_changes(&["k"]), None).await;
     assert_eq!(written.unwrap(), WriteResult::ServiceNotFound);
     assert_eq!(store.clear(id).await.unwrap(), None);
     assert_eq!(store.set_end(id, in_ms(60_000)).await.unwrap(), None);

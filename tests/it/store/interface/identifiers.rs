@@ -88,7 +88,10 @@ async fn similar_ids_are_different_services(store: &dyn Store) {
         String::new(),
     ] {
         let other = ServiceId::from(other);
-        let written = store.write(&other, remove_changes(&["k"])).await.unwrap();
+        let written = store
+            .write(&other, &remove_changes(&["k"]), None)
+            .await
+            .unwrap();
         assert_eq!(written, WriteResult::ServiceNotFound, "{other:?}");
         assert_eq!(store.delete(&other).await.unwrap(), None, "{other:?}");
     }

@@ -47,7 +47,7 @@ async fn keys_can_be_added_up_to_the_limit(store: &dyn Store) {
     }
     assert_eq!(count_keys(store, &id).await, MAX_KEYS);
     let one_more = set_changes(vec![text("one more", "v")]);
-    let written = store.write(&id, one_more).await.unwrap();
+    let written = store.write(&id, &one_more, None).await.unwrap();
     assert_eq!(written, WriteResult::TooManyKeys);
 }
 
@@ -58,13 +58,13 @@ async fn exceeding_the_key_limit_changes_nothing(store: &dyn Store) {
         set: vec![text("text", "new"), text("one", "v"), text("two", "v")],
         remove: vec![key("never there")],
     };
-    let written = store.write(&id, two_more).await.unwrap();
+    let written = store.write(&id, &two_more, None).await.unwrap();
     assert_eq!(written, WriteResult::TooManyKeys);
     assert_eq!(read_strings(store, &id).await, before);
 
     let binary = upload(store, &id, &test_bytes(10)).await;
     let two_more = set_changes(vec![file("one", &binary), text("two", "v")]);
-    let written = store.write(&id, two_more).await.unwrap();
+    let written = store.write(&id, &two_more, None).await.unwrap();
     assert_eq!(written, WriteResult::TooManyKeys);
     assert_eq!(count_keys(store, &id).await, MAX_KEYS - 1);
     write_changes(store, &id, set_changes(vec![file("one", &binary)])).await;
@@ -94,7 +94,7 @@ async fn one_write_can_replace_keys_at_the_limit(store: &dyn Store) {
     write_changes(store, &id, exchange("binary", "b")).await;
     assert_eq!(count_keys(store, &id).await, MAX_KEYS);
     // Removing a missing key does not count.
-    let written = store.write(&id, exchange("never there", "c")).await;
+    let written = store.write(&id, &exchange("never there", "c"), None).await;
     assert_eq!(written.unwrap(), WriteResult::TooManyKeys);
 }
 
@@ -102,7 +102,9 @@ async fn removed_key_can_be_replaced_by_another(store: &dyn Store) {
     let id = create_with_keys(store, MAX_KEYS).await;
     write_changes(store, &id, remove_changes(&["binary"])).await;
     write_changes(store, &id, set_changes(vec![text("a", "v")])).await;
-    let written = store.write(&id, set_changes(vec![text("b", "v")])).await;
+    let written = store
+        .write(&id, &set_changes(vec![text("b", "v")]), None)
+        .await;
     assert_eq!(written.unwrap(), WriteResult::TooManyKeys);
     store.clear(&id).await.unwrap();
     write_changes(store, &id, set_changes(vec![text("b", "v")])).await;

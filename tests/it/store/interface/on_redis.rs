@@ -50,7 +50,9 @@ async fn write_to_ended_service_leaves_no_keys() {
     store.delete(&deleted).await.unwrap();
     sleep_until(end).await;
     for id in [ended, deleted, ServiceId::generate()] {
-        let written = store.write(&id, set_changes(vec![text("k", "v")])).await;
+        let written = store
+            .write(&id, &set_changes(vec![text("k", "v")]), None)
+            .await;
         assert_eq!(written.unwrap(), WriteResult::ServiceNotFound);
         store.clear(&id).await.unwrap();
         store.set_end(&id, in_ms(60_000)).await.unwrap();
@@ -130,7 +132,7 @@ async fn full_redis_rejects_writes_but_reads_and_deletes() {
 
     for rejected in [
         store
-            .write(&id, set_changes(vec![text("a", "3")]))
+            .write(&id, &set_changes(vec![text("a", "3")]), None)
             .await
             .map(drop),
         store.create(empty_service()).await.map(drop),
@@ -147,7 +149,7 @@ async fn full_redis_rejects_writes_but_reads_and_deletes() {
         set: vec![text("a", "3"), file("map", &binary)],
         remove: vec![key("b")],
     };
-    let stored = store.write(&id, mixed).await.is_ok();
+    let stored = store.write(&id, &mixed, None).await.is_ok();
     let expected = [
         owned_pairs(&[("a", "1"), ("b", "2")]),
         owned_pairs(&[("a", "3")]),
@@ -188,7 +190,7 @@ async fn redis_rejecting_writes_is_unavailable_until_it_recovers() {
         switch(on).await;
         for rejected in [
             store
-                .write(&id, set_changes(vec![text("k", "w")]))
+                .write(&id, &set_changes(vec![text("k", "w")]), None)
                 .await
                 .map(drop),
             store.create(empty_service()).await.map(drop),

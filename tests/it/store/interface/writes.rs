@@ -98,7 +98,7 @@ async fn empty_write_reports_whether_service_exists(store: &dyn Store) {
     write_changes(store, &id, Changes::default()).await;
     assert_eq!(read_strings(store, &id).await, owned_pairs(&[("k", "v")]));
     store.delete(&id).await.unwrap();
-    let written = store.write(&id, Changes::default()).await.unwrap();
+    let written = store.write(&id, &Changes::default(), None).await.unwrap();
     assert_eq!(written, WriteResult::ServiceNotFound);
 }
 
@@ -132,7 +132,7 @@ async fn write_with_lost_upload_changes_nothing(store: &dyn Store) {
         ],
         remove: vec![key("b")],
     };
-    let written = store.write(&id, changes).await.unwrap();
+    let written = store.write(&id, &changes, None).await.unwrap();
     assert_eq!(written, WriteResult::UploadLost);
     assert_eq!(
         read_strings(store, &id).await,

@@ -1,0 +1,158 @@
+//! The Storage API: storage areas, which are storage without a service, and the storage of services, by one id.
+//!
+//! A storage area is a service of the reserved definition [`STORAGE_AREA`](crate::model::STORAGE_AREA), so it is
+//! stored, limited, listed, counted and cleaned up like one.
+
+use std::{net::IpAddr, sync::Arc};
+
+use super::{
+    CreateRequestHead, Download, PendingCreate, ServiceError, Services, StorageAreaTtl,
+    StorageStrings,
+    auth::{BasicCredentials, catalog_not_loaded, enforce},
+    definition::Definition,
+    rate_limit::{limit_creates_by_address, limit_creates_of_service},
+    storage_address::StorageAddress,
+    ttl,
+};
+use crate::model::{STORAGE_AREA, ServiceId};
+
+impl Services {
+    /// The storage that a request of `user` means by `id`.
+    ///
+    /// # Errors
+    /// [`ServiceError::InvalidParameter`] if the name of the user is too long.
+    pub fn storage(&self, id: String, user: Option<&str>) -> Result<StorageAddress, ServiceError> {
+        StorageAddress::new(id, user, self.context.custom_ids)
+    }
+
+    /// The TTL of a storage area, from the path of a request.
+    ///
+    /// # Errors
+    /// [`ServiceError::InvalidParameter`] if it is invalid and `api.strict_storage_ttl` is set.
+    pub fn storage_area_ttl(&self, text: &str) -> Result<StorageAreaTtl, ServiceError> {
+        let max_ttl = self.context.limits.max_ttl;
+        ttl::storage_area_ttl(text, max_ttl, self.context.strict_storage_ttl)
+    }
+
+    /// Authenticates a request. Returns `address` without what the credentials do not permit.
+    ///
+    /// # Errors
+    /// [`ServiceError::Unauthorized`], errors of the store.
+    pub async fn authorize_storage(
+        &self,
+        address: StorageAddress,
+        credentials: &BasicCredentials,
+        client: Option<IpAddr>,
+    ) -> Result<StorageAddress, ServiceError> {
+        if !self.requires_auth() {
+            return Ok(address);
+        }
+        let catalog = self.context.catalog.load();
+        if !catalog.is_complete() {
+            return Err(catalog_not_loaded());
+        }
+        let (policy, store) = (catalog.access_policy(), &*self.context.store);
+        let permits_all = policy.permits_all(credentials) == Some(true);
+        let service = address.plain().filter(|id| !id.is_storage_area());
+        let definition = match service {
+            Some(id) if !permits_all => store.definition(id).await?,
+            _ => None,
+        };
+        let definition = definition.as_deref().unwrap_or(STORAGE_AREA);
+        let permitted = permits_all || policy.permits(definition, credentials);
+        let is_restricted = !policy.permits(definition, &BasicCredentials(None));
+        let failed = &self.context.failed_credentials;
+        enforce(failed, store, credentials, client, permitted, is_restricted).await?;
+        Ok(if policy.permits_storage_areas(credentials) {
+            address
+        } else {
+            address.plain_only()
+        })
+    }
+
+    /// The first step of the create of a storage area. The second is [`PendingCreate::finish`].
+    ///
+    /// # Errors
+    /// As [`Services::prepare_create`].
+    pub async fn prepare_storage_area(
+        &self,
+        ttl: &StorageAreaTtl,
+        head: CreateRequestHead,
+    ) -> Result<PendingCreate, ServiceError> {
+        let (store, rate_limit) = (&*self.context.store, &self.context.rate_limit);
+        limit_creates_by_address(store, rate_limit, head.address).await?;
+        self.authorize_create(STORAGE_AREA, &head.credentials, head.address)
+            .await?;
+        limit_creates_of_service(store, rate_limit, STORAGE_AREA).await?;
+        let definition = Arc::new(Definition::storage_area());
+        let id = ServiceId::generate_for_storage_area();
+        let catalog = Arc::clone(&self.context.catalog.load());
+        self.begin_create(definition, id, Some(ttl.ttl), catalog, head)
+            .await
+    }
+
+    /// Reads one string.
+    ///
+    /// # Errors
+    /// As [`Services::read`], with [`ServiceError::NoSuchStorage`].
+    pub async fn read_in(
+        &self,
+        address: &StorageAddress,
+        key: &str,
+    ) -> Result<String, ServiceError> {
+        address.read(|id| self.read(id, key)).await
+    }
+
+    /// Reads all strings.
+    ///
+    /// # Errors
+    /// As [`Services::read_all`], with [`ServiceError::NoSuchStorage`].
+    pub async fn read_all_in(
+        &self,
+        address: &StorageAddress,
+    ) -> Result<StorageStrings, ServiceError> {
+        address.read(|id| self.read_all(id)).await
+    }
+
+    /// Finds a binary.
+    ///
+    /// # Errors
+    /// As [`Services::find_binary`], with [`ServiceError::NoSuchStorage`].
+    pub async fn find_binary_in(
+        &self,
+        address: &StorageAddress,
+        key: &str,
+    ) -> Result<Download, ServiceError> {
+        let find = |id: &ServiceId| self.find_binary(id.clone(), key.to_owned());
+        address.read(find).await
+    }
+
+    /// Deletes a key. An absent key is no error.
+    ///
+    /// # Errors
+    /// [`ServiceError::NoSuchStorage`], errors of the store.
+    pub async fn delete_key_in(
+        &self,
+        address: &StorageAddress,
+        key: &str,
+    ) -> Result<(), ServiceError> {
+        address
+            .change(|id| self.delete_key(id, key.to_owned()))
+            .await
+    }
+
+    /// Deletes a storage area; for a service, all keys of its storage.
+    ///
+    /// # Errors
+    /// [`ServiceError::NoSuchStorage`], errors of the store.
+    pub async fn delete_storage(&self, address: &StorageAddress) -> Result<(), ServiceError> {
+        let delete = async |id: &ServiceId| {
+            if id.is_storage_area() {
+                self.delete(id).await
+            } else {
+                self.clear(id).await
+            }
+        };
+        address.change(delete).await
+    }
+}
