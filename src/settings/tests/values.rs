@@ -258,7 +258,7 @@ fn the_error_for_a_value_of_any_kind_has_the_setting_the_value_and_what_is_allow
         (
             "server.public",
             "clients",
-            "expected some of client, match and admin",
+            "expected some of client, storage, match and admin",
         ),
         (
             "server.trusted_proxies",
