@@ -83,6 +83,9 @@ impl ReplicaPair {
     }
 }
 
+/// Seconds for which a number is booked; longer than any test.
+const LONG_BOOKING: u64 = 600;
+
 async fn book(app: &TestApp, seconds: u64) -> TestResponse {
     let form = format!("_booking_expiration_timeout={seconds}");
     create(app, "request-interaction", &form).await
@@ -92,7 +95,7 @@ async fn book(app: &TestApp, seconds: u64) -> TestResponse {
 async fn exhaust_group(first: &TestApp, second: &TestApp) {
     let mut numbers = Vec::new();
     for _ in 0..5 {
-        let response = book(first, 30).await;
+        let response = book(first, LONG_BOOKING).await;
         assert_eq!(response.status, StatusCode::OK, "{}", response.text());
         numbers.push(
             response.json()["_access_number"]
@@ -105,7 +108,9 @@ async fn exhaust_group(first: &TestApp, second: &TestApp) {
     numbers.dedup();
     assert_eq!(numbers.len(), 5);
     for app in [second, second, second, first] {
-        book(app, 30).await.error_message("NoAccessNumber", 503);
+        book(app, LONG_BOOKING)
+            .await
+            .error_message("NoAccessNumber", 503);
     }
 }
 
