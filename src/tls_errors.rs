@@ -105,13 +105,10 @@ pub(crate) fn with_advice(text: String) -> String {
 /// The advice for a TLS error with this text.
 pub(crate) fn advice(text: &str) -> Option<&'static str> {
     if text.contains("Unable to build client with TLS parameters") {
-        return Some(if text.contains("UnsupportedCertVersion") {
-            "the client certificate (redis.tls_cert_file) is of X.509 version 1: create one of version 3, for \
-             example with `openssl x509 -req -extfile`"
-        } else {
+        return Some(
             "the client certificate or its key (redis.tls_cert_file, redis.tls_key_file) is not usable, or they do \
-             not belong together"
-        });
+             not belong together",
+        );
     }
     let tls_markers = ["certificate", "fatal alert", "corrupt message"];
     if !tls_markers.iter().any(|words| text.contains(words)) {
@@ -252,11 +249,6 @@ mod tests {
             (
                 "invalid peer certificate: UnsupportedCertVersion",
                 "version 3",
-            ),
-            (
-                "Unable to build client with TLS parameters provided. - InvalidClientConfig: invalid peer \
-                 certificate: UnsupportedCertVersion",
-                "the client certificate (redis.tls_cert_file) is of X.509 version 1",
             ),
             (
                 "Unable to build client with TLS parameters provided. - InvalidClientConfig: keys may not be \

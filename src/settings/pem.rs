@@ -6,6 +6,7 @@ use rustls::{
     RootCertStore,
     crypto::ring,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    server::ParsedCertificate,
     sign::CertifiedKey,
 };
 use secrecy::{ExposeSecret, SecretString};
@@ -30,9 +31,13 @@ pub(super) fn authorities<'de, D: Deserializer<'de>>(from: D) -> Result<Option<S
     })
 }
 
-/// The content of a file with a certificate; `None` if no file is set.
+/// The content of a file with a certificate; `None` if no file is set. Certificates of X.509 version 1 are not usable.
 pub(super) fn certificate<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
-    content(from, "a certificate", |pem| certificates(pem).is_some())
+    content(from, "a certificate of X.509 version 3", |pem| {
+        let chain = certificates(pem);
+        let first = chain.as_deref().and_then(<[_]>::first);
+        first.is_some_and(|first| ParsedCertificate::try_from(first).is_ok())
+    })
 }
 
 /// The content of a file with a private key; `None` if no file is set.
