@@ -4,9 +4,13 @@
 //! with port 12. Therefore a URL is validated here before the client parses it. No message contains
 //! any part of a URL, because it may be a part of a password.
 
-use std::{net::Ipv6Addr, str::Utf8Error};
+use std::str::Utf8Error;
 
 use percent_encoding::percent_decode_str;
+use url::{
+    Position::{AfterPort, BeforeHost, BeforeUsername},
+    Url,
+};
 
 /// An error in a URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,14 +112,14 @@ const UNSUPPORTED_PARAMETERS: [(&[&str], UrlError); 4] = [
 ///
 /// # Errors
 /// The first invalid part.
-pub(super) fn validate(url: &str) -> Result<(), UrlError> {
-    if url.contains(|c: char| c.is_whitespace() || c.is_control()) {
+pub(super) fn validate(text: &str) -> Result<(), UrlError> {
+    if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
         return Err(NOT_ENCODED);
     }
-    let (scheme, rest) = url.split_once(':').ok_or(UrlError::Malformed)?;
+    let (scheme, _) = text.split_once(':').ok_or(UrlError::Malformed)?;
     match scheme.to_ascii_lowercase().as_str() {
-        "redis" | "rediss" => check_server(rest.strip_prefix("//").ok_or(UrlError::Malformed)?),
-        "unix" | "redis+unix" => check_socket(rest),
+        "redis" | "rediss" => check_server(&parse_server(text)?, text),
+        "unix" | "redis+unix" => check_socket(&Url::parse(text).map_err(|_error| SOCKET)?),
         _ => Err(UrlError::Malformed),
     }
 }
@@ -127,23 +131,24 @@ pub(super) fn validate(url: &str) -> Result<(), UrlError> {
 pub(super) fn parse_list(list: &str) -> Result<Vec<String>, UrlError> {
     let mut urls = list.split(',').map(str::trim).filter(|url| !url.is_empty());
     let first = urls.next().ok_or(UrlError::Malformed)?;
-    let reference = Parts::parse(first);
-    let others = urls.map(|url| {
-        let parts = Parts::parse(url);
-        let is_alike = if parts.scheme.is_empty() {
-            parts.credentials.is_empty() && parts.suffix.is_empty()
+    let reference = parse_server(first)?;
+    let others = urls.map(|text| {
+        let is_url = text.contains("://");
+        let url = if is_url {
+            parse_server(text)?
         } else {
-            parts.scheme.eq_ignore_ascii_case(reference.scheme)
-                && (parts.credentials.is_empty() || parts.credentials == reference.credentials)
-                && (matches!(parts.suffix, "" | "/") || parts.suffix == reference.suffix)
+            parse_server(&format!("{}://{text}", reference.scheme()))?
         };
-        let complete = [
-            reference.scheme,
-            reference.credentials,
-            parts.address,
-            reference.suffix,
-        ]
-        .concat();
+        let (credentials, suffix) = (&url[BeforeUsername..BeforeHost], &url[AfterPort..]);
+        let is_alike = if is_url {
+            url.scheme() == reference.scheme()
+                && (credentials.is_empty() || *credentials == reference[BeforeUsername..BeforeHost])
+                && (matches!(suffix, "" | "/") || *suffix == reference[AfterPort..])
+        } else {
+            credentials.is_empty() && suffix.is_empty()
+        };
+        let address = &url[BeforeHost..AfterPort];
+        let complete = [&reference[..BeforeHost], address, &reference[AfterPort..]].concat();
         is_alike.then_some(complete).ok_or(MIXED_SERVERS)
     });
     std::iter::once(Ok(first.to_owned()))
@@ -151,54 +156,37 @@ pub(super) fn parse_list(list: &str) -> Result<Vec<String>, UrlError> {
         .collect()
 }
 
-/// The parts of the URL of a server, which may be only `host:port`.
-struct Parts<'a> {
-    /// Including `://`.
-    scheme: &'a str,
-    /// Including `@`.
-    credentials: &'a str,
-    address: &'a str,
-    /// Path, query and fragment.
-    suffix: &'a str,
-}
-
-impl<'a> Parts<'a> {
-    fn parse(url: &'a str) -> Self {
-        let (scheme, rest) = url.split_at(url.find("://").map_or(0, |at| at + 3));
-        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-        let (authority, suffix) = rest.split_at(end);
-        let (credentials, address) =
-            authority.split_at(authority.rfind('@').map_or(0, |at| at + 1));
-        Self {
-            scheme,
-            credentials,
-            address,
-            suffix,
-        }
-    }
-}
-
-fn check_server(rest: &str) -> Result<(), UrlError> {
-    let parts = Parts::parse(rest);
-    if parts.suffix.contains('@') {
+/// Parses the URL of a server, and rejects what the parser accepts: a second `@`, and an empty port.
+fn parse_server(text: &str) -> Result<Url, UrlError> {
+    let rest = text.split_once("://").map_or("", |(_, rest)| rest);
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, suffix) = rest.split_at(end);
+    if suffix.contains('@') || authority.matches('@').count() > 1 {
         return Err(NOT_ENCODED);
     }
-    if let Some(credentials) = parts.credentials.strip_suffix('@') {
-        if credentials.contains('@') || !is_encoded(credentials) {
-            return Err(NOT_ENCODED);
-        }
-        let password = credentials.split_once(':').map(|(_, password)| password);
-        if password.is_none_or(str::is_empty) {
-            return Err(NO_PASSWORD);
-        }
+    match Url::parse(text) {
+        Ok(url) if !authority.ends_with(':') => Ok(url),
+        // A comma: a list of servers in mode `single`.
+        Err(_) if authority.is_empty() || authority.contains(',') => Err(UrlError::Malformed),
+        _ => Err(ADDRESS),
     }
-    check_address(parts.address)?;
-    let (path, query) = split_path_and_query(parts.suffix)?;
-    let path = path.strip_prefix('/').unwrap_or(path);
+}
+
+fn check_server(url: &Url, text: &str) -> Result<(), UrlError> {
+    let password = url.password().unwrap_or_default();
+    if !is_encoded(url.username()) || !is_encoded(password) {
+        return Err(NOT_ENCODED);
+    }
+    if text.contains('@') && password.is_empty() {
+        return Err(NO_PASSWORD);
+    }
+    check_address(url)?;
+    check_fragment(url)?;
+    let path = url.path().strip_prefix('/').unwrap_or_default();
     if !path.is_empty() && !is_database(path.strip_suffix('/').unwrap_or(path)) {
         return Err(DATABASE);
     }
-    let Some(query) = query else { return Ok(()) };
+    let query = url.query().unwrap_or_default();
     let (name, value) = query.split_once('=').unwrap_or((query, ""));
     let unsupported = UNSUPPORTED_PARAMETERS
         .iter()
@@ -210,13 +198,26 @@ fn check_server(rest: &str) -> Result<(), UrlError> {
     }
 }
 
-fn check_socket(rest: &str) -> Result<(), UrlError> {
-    let path = rest.strip_prefix("//").unwrap_or(rest);
-    let (path, query) = split_path_and_query(path)?;
-    if path.len() < 2 || !path.starts_with('/') || path.starts_with("//") || !is_encoded(path) {
+fn check_address(url: &Url) -> Result<(), UrlError> {
+    let is_host_char = |b: u8| b.is_ascii_alphanumeric() || b"-._".contains(&b);
+    match url.host_str() {
+        None => Err(UrlError::Malformed),
+        Some(host) if host.contains(',') => Err(UrlError::Malformed),
+        Some("0.0.0.0" | "[::]") => Err(WILDCARD),
+        Some(host) if !host.starts_with('[') && !host.bytes().all(is_host_char) => Err(ADDRESS),
+        Some(_) if url.port() == Some(0) => Err(ADDRESS),
+        Some(_) => Ok(()),
+    }
+}
+
+fn check_socket(url: &Url) -> Result<(), UrlError> {
+    check_fragment(url)?;
+    let path = url.path();
+    let is_absolute = path.len() > 1 && path.starts_with('/') && !path.starts_with("//");
+    if url.has_host() || !is_absolute || !is_encoded(path) {
         return Err(SOCKET);
     }
-    let parameters = query.unwrap_or_default().split('&');
+    let parameters = url.query().unwrap_or_default().split('&');
     let mut names: Vec<&str> = Vec::new();
     for parameter in parameters.filter(|parameter| !parameter.is_empty()) {
         let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
@@ -239,53 +240,12 @@ fn check_socket(rest: &str) -> Result<(), UrlError> {
     Ok(())
 }
 
-/// Splits a suffix into path and query; a fragment is an error.
-fn split_path_and_query(suffix: &str) -> Result<(&str, Option<&str>), UrlError> {
-    match suffix.split_once('#') {
-        Some((_, "insecure")) => return Err(INSECURE),
-        Some(_) => return Err(FRAGMENT),
-        None => {}
+fn check_fragment(url: &Url) -> Result<(), UrlError> {
+    match url.fragment() {
+        None => Ok(()),
+        Some("insecure") => Err(INSECURE),
+        Some(_) => Err(FRAGMENT),
     }
-    Ok(match suffix.split_once('?') {
-        Some((path, query)) => (path, Some(query)),
-        None => (suffix, None),
-    })
-}
-
-fn check_address(address: &str) -> Result<(), UrlError> {
-    // A comma: a list of servers in mode `single`.
-    if address.is_empty() || address.contains(',') {
-        return Err(UrlError::Malformed);
-    }
-    let (host, port) = if let Some(rest) = address.strip_prefix('[') {
-        let (host, suffix) = rest.split_once(']').ok_or(ADDRESS)?;
-        let ip: Ipv6Addr = host.parse().map_err(|_not_an_address| ADDRESS)?;
-        if ip.is_unspecified() {
-            return Err(WILDCARD);
-        }
-        let port = match suffix.strip_prefix(':') {
-            None if suffix.is_empty() => None,
-            None => return Err(ADDRESS),
-            port => port,
-        };
-        ("", port)
-    } else {
-        match address.split_once(':') {
-            Some((host, port)) => (host, Some(port)),
-            None => (address, None),
-        }
-    };
-    let is_host_char = |b: u8| b.is_ascii_alphanumeric() || b"-._".contains(&b);
-    let is_valid_port = port.is_none_or(|port| {
-        port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port > 0)
-    });
-    if !host.bytes().all(is_host_char) || !is_valid_port || address.starts_with(':') {
-        return Err(ADDRESS);
-    }
-    if host == "0.0.0.0" {
-        return Err(WILDCARD);
-    }
-    Ok(())
 }
 
 /// Whether every `%` in `text` begins an encoded byte, and the decoded bytes are UTF-8.
