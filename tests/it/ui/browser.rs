@@ -1,6 +1,9 @@
 //! Sign-in, live overview, keyboard, accessibility and screenshots in a browser.
 
-use super::browser_fixture::{BrowserFixture, HOME, in_a_browser};
+use super::{
+    browser_fixture::{BrowserFixture, HOME, in_a_browser},
+    replica::replica_page,
+};
 use crate::support::{Bodies, Multipart, TestResponse, browser::Browser, eventually};
 
 in_a_browser!(
@@ -149,6 +152,11 @@ async fn every_page_passes_the_accessibility_checks(fixture: BrowserFixture) {
             .await;
         inspect_page(&browser, name).await;
     }
+    let replica = replica_page(&fixture.app, fixture.other()).await;
+    let replica = fixture.app.url(&format!("{HOME}{replica}"));
+    browser.goto(&replica).await;
+    browser.expand("Set offline…").await;
+    inspect_page(&browser, "replica").await;
 }
 
 /// Creates a group, a definition that uses it, and an active service with a booked number, data and a file.

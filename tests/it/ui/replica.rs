@@ -35,7 +35,7 @@ async fn listed(app: &TestApp, replica: &TestApp) -> Value {
 }
 
 /// The path of the page of `replica`, below [`HOME`].
-async fn replica_page(app: &TestApp, replica: &TestApp) -> String {
+pub(super) async fn replica_page(app: &TestApp, replica: &TestApp) -> String {
     let replica = listed(app, replica).await;
     format!("/replicas/{}", replica["id"].as_str().unwrap())
 }
@@ -84,10 +84,8 @@ async fn set_other_replica(one: &TestApp, two: &TestApp) {
         "</td>",
     );
     assert!(cell.contains("set by <bdi>admin</bdi>, <time"), "{cell}");
-    assert!(
-        cell.contains(&format!("{HOME}{page}\">Set online…")),
-        "{cell}"
-    );
+    let link = between(cell, &format!("{HOME}{page}\""), "</a>");
+    assert!(link.ends_with(">Set online…"), "{link}");
     two.create("a=1").await;
     assert_eq!(
         submit_status(&session, &page, "OFFLINE").await,

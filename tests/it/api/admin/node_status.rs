@@ -1,13 +1,16 @@
 //! The node status: an operator drains a replica, which reports OFFLINE and still serves requests.
 
+use redis::cmd;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::fixture::{
-    audit_actions, get_json, request, start_admin, start_admin_with, start_replica,
+    ADMIN_SETTINGS, audit_actions, get_json, request, start_admin, start_admin_with, start_replica,
 };
 use crate::support::{
-    TestApp, TestResponse, eventually, on_every_kind_of_store,
+    TestApp, TestResponse,
+    dedicated_redis::DedicatedRedis,
+    eventually, now, on_every_kind_of_store, random_prefix,
     readiness::{readiness, reasons},
 };
 
@@ -143,7 +146,7 @@ async fn a_restart_forgets_the_status() {
     assert_set(&app, "OFFLINE", "OFFLINE").await;
     let (redis, prefix) = (app.redis.clone(), app.prefix.clone());
     app.stop().await;
-    let restarted = TestApp::start(redis, &prefix, &super::fixture::ADMIN_SETTINGS).await;
+    let restarted = TestApp::start(redis, &prefix, &ADMIN_SETTINGS).await;
     assert_probes(&restarted, 200, "ONLINE").await;
     assert_eq!(listed(&restarted).await["status"], "ONLINE");
     let all = get_json(&restarted, "replicas").await;
@@ -178,6 +181,67 @@ async fn the_status_belongs_to_one_replica() {
         };
         assert_eq!(status, expected);
     }
+}
+
+#[tokio::test]
+async fn heartbeats_and_requests_of_other_versions_are_tolerated() {
+    let app = start_admin(&TestApp::on_redis().await).await;
+    let own = listed(&app).await;
+    let mut connection = app.redis.as_ref().unwrap().connection().await;
+    let key = format!("{}{{catalog}}:replicas", app.prefix);
+    let later = now().millis() + 3_600_000;
+    let heartbeat = r#"{"id":"old","version":"0.1.0","address":"192.0.2.1:80"}"#;
+    for (field, value) in [
+        // Without a status.
+        ("old".to_owned(), format!("{later}\n{heartbeat}")),
+        // With an unknown status.
+        (
+            format!("{}:status", own["id"].as_str().unwrap()),
+            format!("{later}\nSLEEPING\njane"),
+        ),
+        // Of a replica that has stopped.
+        ("gone:status".to_owned(), "1000\nOFFLINE\njane".to_owned()),
+    ] {
+        let mut set = cmd("HSET");
+        set.arg(&key).arg(field).arg(value);
+        set.exec_async(&mut connection).await.unwrap();
+    }
+    let all = get_json(&app, "replicas").await["replicas"].clone();
+    let all = all.as_array().unwrap();
+    assert_eq!(all.len(), 2, "{all:?}");
+    for replica in all {
+        assert_eq!(replica["status"], "ONLINE");
+        assert_eq!(replica["requested_status"], Value::Null);
+    }
+    eventually("the old request is deleted", async || {
+        let mut exists = cmd("HEXISTS");
+        exists.arg(&key).arg("gone:status");
+        let exists: bool = exists.query_async(&mut connection).await.unwrap();
+        (!exists).then_some(())
+    })
+    .await;
+    // A valid request replaces the unknown one.
+    assert_set(&app, "OFFLINE", "OFFLINE").await;
+    assert_eq!(listed(&app).await["status"], "OFFLINE");
+}
+
+#[tokio::test]
+async fn the_status_cannot_be_set_while_redis_is_unavailable() {
+    let redis = DedicatedRedis::start(&[]).await;
+    let url = redis.url();
+    let settings = [&ADMIN_SETTINGS[..], &[("redis.url", url.as_str())]].concat();
+    let app = TestApp::start(None, &random_prefix(), &settings).await;
+    assert_set(&app, "OFFLINE", "OFFLINE").await;
+    redis.kill();
+    let (_, body) = eventually("Redis is unavailable", async || {
+        let (status, body) = readiness(&app).await;
+        (reasons(&body).len() == 2).then_some((status, body))
+    })
+    .await;
+    assert_eq!(reasons(&body), ["offline", "store_unreachable"]);
+    let response = set_status(&app, "ONLINE").await;
+    response.error_message("StoreUnavailable", 503);
+    assert_eq!(reasons(&readiness(&app).await.1)[0], "offline");
 }
 
 #[tokio::test]
