@@ -35,7 +35,7 @@ XhA9j0vxgmAi\n\
 #[test]
 fn a_client_certificate_of_version_1_is_refused() {
     let [_, key] = certificate_and_key();
-    let old = temp_file(VERSION_1.to_owned());
+    let old = temp_file(VERSION_1);
     let [old, key] = [&old, &key].map(|file| file.path().to_str().unwrap());
     let settings = [
         ("URL", "rediss://redis"),
