@@ -113,20 +113,19 @@ impl Admin {
     ) -> Result<SetStatusResult, AdminError> {
         let own = &self.context.own_replica;
         let is_own = replica == own.id;
-        let listed = self.replica(replica).await?;
-        let (host, before, since) = match listed {
-            Some(listed) => {
-                let before = listed.target_status();
-                (listed.host, before, listed.status.since())
-            }
+        let (host, current, requested) = match self.replica(replica).await? {
+            Some(listed) => (listed.host, listed.status, listed.requested),
             // The store has no heartbeat of it yet, or has lost it.
-            None if is_own => {
-                let current = own.status();
-                (own.host.clone(), current.status, current.since())
-            }
+            None if is_own => (own.host.clone(), own.status(), None),
             None => return Ok(SetStatusResult::NotRunning),
         };
+        let before = requested
+            .as_ref()
+            .map_or(current.status, |request| request.status);
         if before == status {
+            if let Some(request) = requested.filter(|_| is_own) {
+                own.apply(request);
+            }
             return Ok(SetStatusResult::Unchanged);
         }
         let (action, name) = (AuditAction::SetStatus, format!("{host}/{replica}"));
@@ -134,9 +133,10 @@ impl Admin {
         event.before = Some(serde_json::json!({"status": before}));
         event.after = Some(serde_json::json!({"status": status}));
         self.append_audit_event(&event).await?;
+        let since = current.since().unwrap_or_default();
         let request = self
             .store
-            .request_status(replica, status, &by.name, since.unwrap_or_default())
+            .request_status(replica, status, &by.name, since)
             .await?;
         if !is_own {
             return Ok(SetStatusResult::Requested);

@@ -152,7 +152,12 @@ async fn a_change_on_the_replica_itself_follows_an_earlier_request() {
         assert_eq!(readiness(&two).await.0, 200);
         wait_for_status(&one, &two, "ONLINE").await;
     }
-    assert_eq!(audit_actions(&one).await.len(), 10);
+    // The same request is in effect at once, and is recorded once.
+    submit_status(&first, &page, "OFFLINE").await;
+    let message = submit_status(&second, &page, "OFFLINE").await;
+    assert_eq!(message, "The replica has this status already.");
+    assert_eq!(readiness(&two).await.0, 503);
+    assert_eq!(audit_actions(&one).await.len(), 11);
 }
 
 #[tokio::test]
