@@ -5,6 +5,8 @@ use std::{borrow::Cow, fmt};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use uuid::{Builder, Uuid};
 
+use super::stable_hash;
+
 /// The maximum length of a key name in bytes of UTF-8.
 pub const MAX_KEY_NAME_BYTES: usize = 256;
 
@@ -106,11 +108,15 @@ impl ServiceId {
     }
 }
 
-/// The first characters of a [`ServiceId`].
+/// The first characters of a [`ServiceId`], or the hash of one with a custom id.
 pub struct RedactedId<'a>(&'a ServiceId);
 
 impl fmt::Display for RedactedId<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_custom() {
+            let hash = stable_hash(self.0.as_str().as_bytes());
+            return write!(f, "{CUSTOM_PREFIX}{hash:016x}");
+        }
         write!(f, "{:.8}...", self.0.as_str())
     }
 }
@@ -196,6 +202,20 @@ mod tests {
             .map(|(user, name)| ServiceId::custom(user, name).0)
             .collect();
         assert_eq!(ids.len(), pairs.len());
+    }
+
+    #[test]
+    fn a_redacted_id_shows_neither_user_nor_custom_id() {
+        let redacted = ServiceId::custom("ann", "session1").redacted().to_string();
+        assert!(redacted.starts_with("custom/"), "{redacted}");
+        assert!(
+            !redacted.contains("ann") && !redacted.contains("session"),
+            "{redacted}"
+        );
+        assert_ne!(
+            redacted,
+            ServiceId::custom("ann", "session2").redacted().to_string()
+        );
     }
 
     #[test]

@@ -90,18 +90,15 @@ pub(super) struct AccessPolicy {
     denied: BTreeSet<String>,
     /// The required credentials of storage areas and of services that are not configured.
     default: Option<RequiredCredentials>,
-    /// Whether the default has only a user name, so that it protects nothing.
-    default_is_incomplete: bool,
 }
 
 impl AccessPolicy {
     /// A policy without services. The credentials of `server` are the default.
     pub(super) fn new(server: &Credentials) -> Self {
-        // A user name without a password is valid here: every service may have its own password.
-        let default = RequiredCredentials::resolve(&Credentials::default(), server);
         let mut policy = Self {
-            default_is_incomplete: default.is_err(),
-            default: default.unwrap_or_default(),
+            // A user name without a password is valid here: every service may have its own password.
+            default: RequiredCredentials::resolve(&Credentials::default(), server)
+                .unwrap_or_default(),
             ..Self::default()
         };
         if let Some(default) = policy.default.clone() {
@@ -175,12 +172,23 @@ impl AccessPolicy {
         (matching == 0 && self.unrestricted.is_empty()).then_some(false)
     }
 
-    /// Whether the credentials permit access to storage areas. If the default is incomplete, all credentials must match.
+    /// Whether the credentials permit access to storage areas. Without default credentials, storage areas are
+    /// protected if all services are, each by its own: any of these permit access.
     pub(super) fn permits_storage_areas(&self, credentials: &BasicCredentials) -> bool {
         match &self.default {
             Some(required) => required.matches(credentials),
-            None => !self.default_is_incomplete || self.permits_all(credentials) == Some(true),
+            None if self.unrestricted.is_empty() => {
+                self.distinct.is_empty() || self.matches_any(credentials)
+            }
+            None => true,
         }
+    }
+
+    /// Whether a service or the default requires these credentials.
+    pub(super) fn matches_any(&self, credentials: &BasicCredentials) -> bool {
+        self.distinct
+            .iter()
+            .any(|required| required.matches(credentials))
     }
 
     /// Whether the credentials permit access to the configured service `name`. A service that is no longer configured

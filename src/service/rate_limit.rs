@@ -11,7 +11,11 @@ use std::{
 use tracing::warn;
 
 use super::ServiceError;
-use crate::{model::RateLimitKey, settings::RateLimit, store::RateLimitStore};
+use crate::{
+    model::{RateLimitKey, STORAGE_AREA},
+    settings::RateLimit,
+    store::RateLimitStore,
+};
 
 /// Counts a create of the client `address`.
 ///
@@ -47,6 +51,19 @@ pub(super) async fn limit_creates_of_service(
     let key = RateLimitKey::CreatesByService(name.to_owned());
     let message = || format!("too many creates of {name:?}");
     rate_limit_take(store, &key, limit, settings.window, message).await
+}
+
+/// Counts a create of a storage area by the client `address`.
+///
+/// # Errors
+/// [`ServiceError::RateLimited`] if a limit is exceeded.
+pub(super) async fn limit_creates_of_storage_areas(
+    store: &dyn RateLimitStore,
+    settings: &RateLimit,
+    address: Option<IpAddr>,
+) -> Result<(), ServiceError> {
+    limit_creates_by_address(store, settings, address).await?;
+    limit_creates_of_service(store, settings, STORAGE_AREA).await
 }
 
 /// Matches in progress count as failed until they succeed. If the limit is reached, another one retries this often,

@@ -1,12 +1,14 @@
 //! Which storage the id in a path of the Storage API means.
 
-use futures_util::future::join;
+use std::pin::pin;
+
+use futures_util::future::{Either, join, select};
 
 use super::ServiceError;
 use crate::{model::ServiceId, settings::CustomIds, store::Store};
 
-/// The maximum length of a custom id, and of the name of a user, in bytes.
-const MAX_CUSTOM_ID_BYTES: usize = 256;
+/// The maximum length of a custom id, and of the name of its user, in bytes.
+const MAX_BYTES: usize = 256;
 /// Ids that are segments of other paths.
 const RESERVED_IDS: [&str; 2] = ["binary", "custom"];
 
@@ -16,8 +18,11 @@ const RESERVED_IDS: [&str; 2] = ["binary", "custom"];
 pub struct StorageAddress {
     custom: Option<ServiceId>,
     plain: Option<ServiceId>,
+    has_user: bool,
     /// Whether a write creates the storage area `custom` if it finds nothing.
     may_create: bool,
+    /// Whether a write to `plain` is refused.
+    is_custom_only: bool,
 }
 
 impl StorageAddress {
@@ -41,36 +46,40 @@ impl StorageAddress {
         let scope = scope.filter(|_| is_custom_id);
         let custom = scope.map(|scope| ServiceId::custom(scope, &id));
         let plain = ServiceId::from_client(id.clone());
+        let has_user = user.is_some();
         if custom.is_none() && plain.is_none() {
-            let has_user = user.is_some();
             return Err(ServiceError::NoSuchStorage { id, has_user });
         }
         Ok(Self {
             custom,
             plain,
-            may_create: user.is_some() && is_custom_id,
+            has_user,
+            may_create: has_user && is_custom_id,
+            is_custom_only: false,
         })
     }
 
-    /// As [`StorageAddress::new`], for a write, which can create a storage area with this custom id.
+    /// As [`StorageAddress::new`], for a write, which can create a storage area with this custom id. If `is_custom_only`,
+    /// it is a write to nothing else.
     ///
     /// # Errors
-    /// [`ServiceError::InvalidParameter`] if `id` is too long or reserved.
+    /// [`ServiceError::InvalidParameter`] if `id` is too long or reserved, [`ServiceError::NoSuchStorage`] if there
+    /// can be no such storage.
     pub(super) fn for_write(
         id: String,
         user: Option<&str>,
         custom_ids: CustomIds,
+        is_custom_only: bool,
     ) -> Result<Self, ServiceError> {
         check_custom_id(&id)?;
-        Self::new(id, user, custom_ids)
-    }
-
-    /// The same, but only the storage area with the custom id.
-    pub(super) fn custom_only(self) -> Self {
-        Self {
-            plain: None,
-            ..self
+        let address = Self::new(id, user, custom_ids)?;
+        if is_custom_only && address.custom.is_none() {
+            return Err(address.not_found());
         }
+        Ok(Self {
+            is_custom_only,
+            ..address
+        })
     }
 
     /// The same without the storage area with the custom id.
@@ -97,25 +106,46 @@ impl StorageAddress {
         self.custom.as_ref().filter(|_| self.may_create)
     }
 
-    /// Finds the storage, or the id of the storage area that is to be created.
+    /// Finds the storage for a write, or else the id of the storage area that the write creates. Returns whether it is
+    /// to be created.
     ///
     /// # Errors
-    /// [`ServiceError::NoSuchStorage`].
-    pub(super) async fn resolve(self, store: &dyn Store) -> Result<ServiceId, ServiceError> {
+    /// [`ServiceError::NoSuchStorage`]; see [`StorageAddress::check_plain`].
+    pub(super) async fn resolve(
+        self,
+        store: &dyn Store,
+    ) -> Result<(ServiceId, bool), ServiceError> {
         let exists = async |id: Option<&ServiceId>| match id {
             Some(id) => store.definition(id).await.map(|found| found.is_some()),
             None => Ok(false),
         };
         let (custom, plain) = join(exists(self.custom()), exists(self.plain())).await;
-        let (has_custom, has_plain) = (custom?, plain?);
-        let new_area = self.may_create && !has_plain;
         let not_found = self.not_found();
-        let found = if has_custom || new_area {
-            self.custom
+        let (found, is_new) = if custom? {
+            (self.custom, false)
+        } else if plain? {
+            self.check_plain()?;
+            (self.plain, false)
         } else {
-            self.plain.filter(|_| has_plain)
+            (self.custom.filter(|_| self.may_create), true)
         };
-        found.ok_or(not_found)
+        Ok((found.ok_or(not_found)?, is_new))
+    }
+
+    /// Checks that a write to the storage with the plain id, which exists, is meant. A custom id that equals it would
+    /// hide it from reads.
+    ///
+    /// # Errors
+    /// [`ServiceError::InvalidParameter`]
+    pub(super) fn check_plain(&self) -> Result<(), ServiceError> {
+        match &self.plain {
+            Some(id) if self.is_custom_only => Err(ServiceError::InvalidParameter(format!(
+                "{:?} is the id of a {}; it cannot be a custom id",
+                id.client_id(),
+                id.kind()
+            ))),
+            _ => Ok(()),
+        }
     }
 
     /// Calls `operation` with what the id can mean until it finds something. The calls are concurrent: they must change
@@ -132,11 +162,14 @@ impl StorageAddress {
     {
         let result = match (&self.custom, &self.plain) {
             (Some(custom), Some(plain)) => {
-                let (custom, plain) = join(operation(custom), operation(plain)).await;
-                if matches!(custom, Err(ServiceError::NoSuchService(_))) {
-                    plain
-                } else {
-                    custom
+                let custom = pin!(operation(custom));
+                match select(custom, pin!(operation(plain))).await {
+                    Either::Left((Err(ServiceError::NoSuchService(_)), plain)) => plain.await,
+                    Either::Left((custom, _)) => custom,
+                    Either::Right((plain, custom)) => match custom.await {
+                        Err(ServiceError::NoSuchService(_)) => plain,
+                        custom => custom,
+                    },
                 }
             }
             (Some(id), None) | (None, Some(id)) => operation(id).await,
@@ -171,7 +204,7 @@ impl StorageAddress {
         let id = self.plain.as_ref().or(self.custom.as_ref());
         ServiceError::NoSuchStorage {
             id: id.map(|id| id.client_id().into_owned()).unwrap_or_default(),
-            has_user: self.custom.is_some(),
+            has_user: self.has_user,
         }
     }
 
@@ -185,20 +218,29 @@ impl StorageAddress {
 
 /// Checks an id that a client chooses.
 fn check_custom_id(id: &str) -> Result<(), ServiceError> {
+    check_not_reserved(id)?;
+    check_length("the id of a storage area", id)
+}
+
+/// Checks that a segment is not that of other paths.
+///
+/// # Errors
+/// [`ServiceError::InvalidParameter`]
+pub(super) fn check_not_reserved(id: &str) -> Result<(), ServiceError> {
     if RESERVED_IDS.contains(&id) {
         return Err(ServiceError::InvalidParameter(format!(
-            "{id:?} cannot be the id of a storage area: it is a part of other paths, such as \
+            "{id:?} is neither an id nor a TTL: it is a part of other paths, such as \
              /genesys/1/storage/custom/{{id}}/{{ttl}}"
         )));
     }
-    check_length("the id of a storage area", id)
+    Ok(())
 }
 
 fn check_length(what: &str, text: &str) -> Result<(), ServiceError> {
     let bytes = text.len();
-    if bytes > MAX_CUSTOM_ID_BYTES {
+    if bytes > MAX_BYTES {
         return Err(ServiceError::InvalidParameter(format!(
-            "{what} has {bytes} bytes; expected at most {MAX_CUSTOM_ID_BYTES}"
+            "{what} has {bytes} bytes; expected at most {MAX_BYTES}"
         )));
     }
     Ok(())
@@ -251,12 +293,14 @@ mod tests {
             ("binary", "part of other paths"),
             (&"x".repeat(257), "has 257 bytes; expected at most 256"),
         ] {
-            let error = StorageAddress::for_write(id.to_owned(), Some("ann"), CustomIds::User);
+            let error =
+                StorageAddress::for_write(id.to_owned(), Some("ann"), CustomIds::User, false);
             let message = error.unwrap_err().to_string();
             assert!(message.contains(expected), "{message}");
         }
         let longest = "x".repeat(256);
-        let write = StorageAddress::for_write(longest, Some("ann"), CustomIds::User).unwrap();
+        let write =
+            StorageAddress::for_write(longest, Some("ann"), CustomIds::User, false).unwrap();
         assert!(write.new_area().is_some());
     }
 

@@ -1,13 +1,12 @@
 //! Writes to storage areas and to the storage of services, which create storage areas with custom ids.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{net::IpAddr, pin::pin, sync::Arc, time::Duration};
 
-use futures_util::future::join;
+use futures_util::future::{Either, select};
 
 use super::{
     FormData, ServiceContext, ServiceError, Services, StorageAreaTtl, Uploads,
-    rate_limit::{limit_creates_by_address, limit_creates_of_service},
-    storage::write_changes,
+    rate_limit::limit_creates_of_storage_areas, storage::write_changes,
     storage_address::StorageAddress,
 };
 use crate::model::{
@@ -32,19 +31,15 @@ impl Services {
     /// The storage that a write of `user` means by `id`; if `is_custom`, only the storage area with this custom id.
     ///
     /// # Errors
-    /// [`ServiceError::InvalidParameter`] if the id or the name of the user is too long, or the id is reserved.
+    /// [`ServiceError::InvalidParameter`] if the id or the name of the user is too long, or the id is reserved,
+    /// [`ServiceError::NoSuchStorage`] if there can be no such storage.
     pub fn storage_to_write(
         &self,
         id: String,
         user: Option<&str>,
         is_custom: bool,
     ) -> Result<StorageAddress, ServiceError> {
-        let address = StorageAddress::for_write(id, user, self.context.custom_ids)?;
-        Ok(if is_custom {
-            address.custom_only()
-        } else {
-            address
-        })
+        StorageAddress::for_write(id, user, self.context.custom_ids, is_custom)
     }
 
     /// The first step of a write, before the body is read. `client` is the address of the client.
@@ -57,7 +52,7 @@ impl Services {
         client: Option<IpAddr>,
     ) -> PendingStorageWrite {
         PendingStorageWrite {
-            uploads: Uploads::for_storage(Arc::clone(&self.context), address.clone()),
+            uploads: Uploads::for_storage(Arc::clone(&self.context), address.clone(), client),
             context: Arc::clone(&self.context),
             address,
             ttl: ttl.ttl,
@@ -70,13 +65,13 @@ impl Services {
 impl PendingStorageWrite {
     /// The second step of a write: merges the user data of `form` into the storage, all or nothing. A storage area then
     /// expires after the TTL; the expiration time of a service does not change. If there is no such storage and the
-    /// request has a user, a storage area with the custom id is created.
+    /// request has a user, a storage area with the custom id is created. Returns the id of the storage area or service.
     ///
     /// # Errors
     /// [`ServiceError::NoSuchStorage`], [`ServiceError::InvalidParameter`] for an invalid name,
     /// [`ServiceError::TooManyKeys`], [`ServiceError::UploadLost`], [`ServiceError::RateLimited`]. After an error nothing
     /// has changed.
-    pub async fn finish(mut self, form: FormData) -> Result<(), ServiceError> {
+    pub async fn finish(mut self, form: FormData) -> Result<ServiceId, ServiceError> {
         let (_, changes) = form.into_parameters_and_changes()?;
         self.uploads.transfer_to_store(&changes.set);
         let (custom, plain) = (self.address.custom(), self.address.plain());
@@ -101,31 +96,55 @@ impl PendingStorageWrite {
         first: &ServiceId,
         second: Option<&ServiceId>,
         mut changes: Changes,
-    ) -> Result<(), ServiceError> {
+    ) -> Result<ServiceId, ServiceError> {
+        let mut is_counted = self.uploads.is_counted_as_create();
         for _ in 0..MAX_ATTEMPTS {
-            let (written, second_exists) =
-                join(self.write(first, &changes), self.exists(second)).await;
-            if !matches!(written, Err(ServiceError::NoSuchService(_))) {
-                return written;
-            }
-            if let Some(second) = second.filter(|_| matches!(second_exists, Ok(true))) {
-                let written = self.write(second, &changes).await;
-                if !matches!(written, Err(ServiceError::NoSuchService(_))) {
-                    return written;
+            let Some(second_exists) = self.write_first(first, second, &changes).await? else {
+                return Ok(first.clone());
+            };
+            if let Some(second) = second.filter(|_| second_exists) {
+                self.address.check_plain()?;
+                match self.write(second, &changes).await {
+                    Err(ServiceError::NoSuchService(_)) => {}
+                    written => return written.map(|()| second.clone()),
                 }
             }
-            second_exists?;
             if self.address.new_area() != Some(first) {
                 return Err(self.address.not_found());
             }
+            if !is_counted {
+                let (store, rate_limit) = (&*self.context.store, &self.context.rate_limit);
+                limit_creates_of_storage_areas(store, rate_limit, self.client).await?;
+                is_counted = true;
+            }
             // Another request may have created it since.
             match self.create(first, changes.set).await? {
-                None => return Ok(()),
+                None => return Ok(first.clone()),
                 Some(data) => changes.set = data,
             }
         }
         let message = format!("storage area {}", first.redacted());
         Err(StoreError::Conflict(message).into())
+    }
+
+    /// Writes to `first`, and checks at the same time whether `second` exists. Returns the latter if `first` does not
+    /// exist.
+    async fn write_first(
+        &self,
+        first: &ServiceId,
+        second: Option<&ServiceId>,
+        changes: &Changes,
+    ) -> Result<Option<bool>, ServiceError> {
+        let (write, exists) = (pin!(self.write(first, changes)), pin!(self.exists(second)));
+        // The write is never dropped, because it may have been sent; the check is not waited for in vain.
+        match select(write, exists).await {
+            Either::Left((Err(ServiceError::NoSuchService(_)), exists)) => exists.await.map(Some),
+            Either::Left((written, _)) => written.map(|()| None),
+            Either::Right((exists, write)) => match write.await {
+                Err(ServiceError::NoSuchService(_)) => exists.map(Some),
+                written => written.map(|()| None),
+            },
+        }
     }
 
     async fn write(&self, id: &ServiceId, changes: &Changes) -> Result<(), ServiceError> {
@@ -146,13 +165,11 @@ impl PendingStorageWrite {
         id: &ServiceId,
         data: Vec<(KeyName, Value)>,
     ) -> Result<Option<Vec<(KeyName, Value)>>, ServiceError> {
-        let (store, rate_limit) = (&*self.context.store, &self.context.rate_limit);
+        let store = &*self.context.store;
         let max_keys = self.context.limits.keys;
         if data.len() > max_keys {
             return Err(ServiceError::TooManyKeys(max_keys));
         }
-        limit_creates_by_address(store, rate_limit, self.client).await?;
-        limit_creates_of_service(store, rate_limit, STORAGE_AREA).await?;
         let created = store.now()?;
         let area = NewService {
             id: id.clone(),

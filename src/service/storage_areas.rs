@@ -10,8 +10,8 @@ use super::{
     StorageStrings,
     auth::{BasicCredentials, catalog_not_loaded, enforce},
     definition::Definition,
-    rate_limit::{limit_creates_by_address, limit_creates_of_service},
-    storage_address::StorageAddress,
+    rate_limit::limit_creates_of_storage_areas,
+    storage_address::{StorageAddress, check_not_reserved},
     ttl,
 };
 use crate::model::{STORAGE_AREA, ServiceId};
@@ -20,7 +20,8 @@ impl Services {
     /// The storage that a request of `user` means by `id`.
     ///
     /// # Errors
-    /// [`ServiceError::InvalidParameter`] if the name of the user is too long.
+    /// [`ServiceError::InvalidParameter`] if the name of the user is too long, [`ServiceError::NoSuchStorage`] if
+    /// clients cannot address `id`.
     pub fn storage(&self, id: String, user: Option<&str>) -> Result<StorageAddress, ServiceError> {
         StorageAddress::new(id, user, self.context.custom_ids)
     }
@@ -28,8 +29,10 @@ impl Services {
     /// The TTL of a storage area, from the path of a request.
     ///
     /// # Errors
-    /// [`ServiceError::InvalidParameter`] if it is invalid and `api.strict_storage_ttl` is set.
+    /// [`ServiceError::InvalidParameter`] if it is invalid and `api.strict_storage_ttl` is set, or if it is a segment of
+    /// other paths.
     pub fn storage_area_ttl(&self, text: &str) -> Result<StorageAreaTtl, ServiceError> {
+        check_not_reserved(text)?;
         let max_ttl = self.context.limits.max_ttl;
         ttl::storage_area_ttl(text, max_ttl, self.context.strict_storage_ttl)
     }
@@ -52,18 +55,27 @@ impl Services {
             return Err(catalog_not_loaded());
         }
         let (policy, store) = (catalog.access_policy(), &*self.context.store);
-        let permits_all = policy.permits_all(credentials) == Some(true);
-        let service = address.plain().filter(|id| !id.is_storage_area());
-        let definition = match service {
-            Some(id) if !permits_all => store.definition(id).await?,
+        let permits_areas = policy.permits_storage_areas(credentials);
+        let definition = match address.plain() {
+            Some(id) if id.is_storage_area() => Some(STORAGE_AREA.to_owned()),
+            Some(id) if policy.permits_all(credentials) != Some(true) => {
+                store.definition(id).await?
+            }
             _ => None,
         };
-        let definition = definition.as_deref().unwrap_or(STORAGE_AREA);
-        let permitted = permits_all || policy.permits(definition, credentials);
-        let is_restricted = !policy.permits(definition, &BasicCredentials(None));
-        let failed = &self.context.failed_credentials;
+        let permits = |credentials: &BasicCredentials| match &definition {
+            Some(definition) => policy.permits(definition, credentials),
+            // An id without a service is not found, whatever the credentials; a custom id may be found.
+            None => {
+                address.custom().is_none()
+                    || policy.matches_any(credentials)
+                    || policy.permits_storage_areas(credentials)
+            }
+        };
+        let is_restricted = !permits(&BasicCredentials(None));
+        let (failed, permitted) = (&self.context.failed_credentials, permits(credentials));
         enforce(failed, store, credentials, client, permitted, is_restricted).await?;
-        Ok(if policy.permits_storage_areas(credentials) {
+        Ok(if permits_areas {
             address
         } else {
             address.plain_only()
@@ -79,14 +91,17 @@ impl Services {
         ttl: &StorageAreaTtl,
         head: CreateRequestHead,
     ) -> Result<PendingCreate, ServiceError> {
+        let catalog = Arc::clone(&self.context.catalog.load());
+        if !catalog.is_complete() {
+            return Err(catalog_not_loaded());
+        }
         let (store, rate_limit) = (&*self.context.store, &self.context.rate_limit);
-        limit_creates_by_address(store, rate_limit, head.address).await?;
+        // Before authentication, so password guesses count.
+        limit_creates_of_storage_areas(store, rate_limit, head.address).await?;
         self.authorize_create(STORAGE_AREA, &head.credentials, head.address)
             .await?;
-        limit_creates_of_service(store, rate_limit, STORAGE_AREA).await?;
         let definition = Arc::new(Definition::storage_area());
         let id = ServiceId::generate_for_storage_area();
-        let catalog = Arc::clone(&self.context.catalog.load());
         self.begin_create(definition, id, Some(ttl.ttl), catalog, head)
             .await
     }
@@ -95,7 +110,7 @@ impl Services {
     ///
     /// # Errors
     /// As [`Services::read`], with [`ServiceError::NoSuchStorage`].
-    pub async fn read_in(
+    pub async fn read_storage_key(
         &self,
         address: &StorageAddress,
         key: &str,
@@ -107,7 +122,7 @@ impl Services {
     ///
     /// # Errors
     /// As [`Services::read_all`], with [`ServiceError::NoSuchStorage`].
-    pub async fn read_all_in(
+    pub async fn read_storage(
         &self,
         address: &StorageAddress,
     ) -> Result<StorageStrings, ServiceError> {
@@ -118,7 +133,7 @@ impl Services {
     ///
     /// # Errors
     /// As [`Services::find_binary`], with [`ServiceError::NoSuchStorage`].
-    pub async fn find_binary_in(
+    pub async fn find_storage_binary(
         &self,
         address: &StorageAddress,
         key: &str,
@@ -131,7 +146,7 @@ impl Services {
     ///
     /// # Errors
     /// [`ServiceError::NoSuchStorage`], errors of the store.
-    pub async fn delete_key_in(
+    pub async fn delete_storage_key(
         &self,
         address: &StorageAddress,
         key: &str,

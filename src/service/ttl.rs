@@ -11,6 +11,9 @@ use crate::model::Timestamp;
 /// The TTL of a storage area whose request has no valid one.
 const DEFAULT_STORAGE_AREA_TTL: Duration = Duration::from_secs(30);
 
+/// The maximum length of the text of a TTL in a path.
+const MAX_TTL_CHARACTERS: usize = 40;
+
 /// The TTL of a new service: the effective value of `_ttl`.
 pub(super) fn initial_ttl(
     definition: &Definition,
@@ -40,7 +43,9 @@ pub(super) fn storage_area_ttl(
     max_ttl: Duration,
     is_strict: bool,
 ) -> Result<StorageAreaTtl, ServiceError> {
-    match parse_integer_in_range("ttl", text, 1, max_ttl.as_secs()) {
+    // A longer text is invalid, and the warning is a header.
+    let text: String = text.chars().take(MAX_TTL_CHARACTERS).collect();
+    match parse_integer_in_range("ttl", &text, 1, max_ttl.as_secs()) {
         Ok(seconds) => Ok(StorageAreaTtl {
             ttl: Duration::from_secs(seconds),
             warning: None,

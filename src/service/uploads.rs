@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     mem,
+    net::IpAddr,
     sync::Arc,
 };
 
@@ -10,7 +11,10 @@ use ring::digest::{Context, SHA256};
 use tokio::runtime::Handle;
 use tracing::debug;
 
-use super::{ServiceContext, ServiceError, digest::sha256_hex, storage_address::StorageAddress};
+use super::{
+    ServiceContext, ServiceError, digest::sha256_hex, rate_limit::limit_creates_of_storage_areas,
+    storage_address::StorageAddress,
+};
 use crate::{
     memory_budget::Reservation,
     model::{Binary, BlobId, CHUNK_BYTES, KeyName, ServiceId, Value, binaries},
@@ -22,8 +26,8 @@ enum UploadTarget {
     Known(ServiceId),
     /// A service, if it exists.
     Existing(ServiceId),
-    /// The storage that an id in a path means.
-    Storage(StorageAddress),
+    /// The storage that an id in the path of a request of this client means.
+    Storage(StorageAddress, Option<IpAddr>),
 }
 
 /// The files of one request. Files that are not transferred to the store when this is dropped are discarded in the
@@ -35,6 +39,7 @@ pub struct Uploads {
     transferred: BTreeSet<BlobId>,
     /// The SHA-256 of each file, if enabled.
     digests: Option<BTreeMap<BlobId, String>>,
+    is_counted_as_create: bool,
 }
 
 impl Uploads {
@@ -45,6 +50,7 @@ impl Uploads {
             pending: BTreeSet::new(),
             transferred: BTreeSet::new(),
             digests: None,
+            is_counted_as_create: false,
         }
     }
 
@@ -59,16 +65,26 @@ impl Uploads {
         Self::new(context, UploadTarget::Existing(id))
     }
 
-    /// Uploads for the storage that `address` means. The first upload finds it.
-    pub(super) fn for_storage(context: Arc<ServiceContext>, address: StorageAddress) -> Self {
-        Self::new(context, UploadTarget::Storage(address))
+    /// Uploads for the storage that `address` means. The first upload finds it. If there is none and the request
+    /// creates it, that counts as a create by the client `client`.
+    pub(super) fn for_storage(
+        context: Arc<ServiceContext>,
+        address: StorageAddress,
+        client: Option<IpAddr>,
+    ) -> Self {
+        Self::new(context, UploadTarget::Storage(address, client))
+    }
+
+    /// Whether the rate limits of creates have counted the request.
+    pub(super) fn is_counted_as_create(&self) -> bool {
+        self.is_counted_as_create
     }
 
     /// The service or storage area that the files are for, once it is known.
     pub(super) fn target(&self) -> Option<&ServiceId> {
         match &self.target {
             UploadTarget::Known(id) => Some(id),
-            UploadTarget::Existing(_) | UploadTarget::Storage(_) => None,
+            UploadTarget::Existing(_) | UploadTarget::Storage(..) => None,
         }
     }
 
@@ -96,7 +112,15 @@ impl Uploads {
                 definition.ok_or_else(|| ServiceError::NoSuchService(id.clone()))?;
                 id.clone()
             }
-            UploadTarget::Storage(address) => address.clone().resolve(&*self.context.store).await?,
+            UploadTarget::Storage(address, client) => {
+                let (store, rate_limit) = (&*self.context.store, &self.context.rate_limit);
+                let (id, is_new) = address.clone().resolve(store).await?;
+                if is_new && !self.is_counted_as_create {
+                    limit_creates_of_storage_areas(store, rate_limit, *client).await?;
+                    self.is_counted_as_create = true;
+                }
+                id
+            }
         };
         self.target = UploadTarget::Known(id.clone());
         let blob = BlobId::generate();

@@ -8,16 +8,16 @@ use super::values;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Storage {
-    /// Whose storage area a custom id is.
+    /// The scope of custom ids.
     pub custom_ids: CustomIds,
 }
 
-/// Whose storage area a custom id is.
+/// The scope of custom ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CustomIds {
-    /// That of the user in the header `gms_user`: equal custom ids of two users are two storage areas.
+    /// The user in the header `gms_user`: equal custom ids of two users are two storage areas.
     User,
-    /// That of all users.
+    /// All users.
     Shared,
 }
 

@@ -55,8 +55,8 @@ pub(in crate::http) async fn read_all(
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     fetch_metadata::check_destination(&request)?;
-    let storage = storage(&state, &request, path::storage_id(&request)?).await?;
-    response::json_strings(state.services.read_all_in(&storage).await?)
+    let storage = authorized_storage(&state, &request, path::storage_id(&request)?).await?;
+    response::json_strings(state.services.read_storage(&storage).await?)
 }
 
 /// `GET /genesys/1/storage/{id}/{key}`
@@ -77,11 +77,11 @@ pub(in crate::http) async fn read(
 ) -> Result<HttpResponse, ApiError> {
     fetch_metadata::check_destination(&request)?;
     let (id, key) = (path::storage_id(&request)?, path::storage_key(&request)?);
-    let storage = storage(&state, &request, id).await?;
+    let storage = authorized_storage(&state, &request, id).await?;
     string_response(
         &request,
         &key,
-        state.services.read_in(&storage, &key).await?,
+        state.services.read_storage_key(&storage, &key).await?,
     )
 }
 
@@ -122,8 +122,8 @@ pub(in crate::http) async fn read_binary(
 ) -> Result<HttpResponse, ApiError> {
     fetch_metadata::check_destination(&request)?;
     let [id, key] = path::storage_id_and_last(&request)?;
-    let storage = storage(&state, &request, id).await?;
-    let download = state.services.find_binary_in(&storage, &key).await?;
+    let storage = authorized_storage(&state, &request, id).await?;
+    let download = state.services.find_storage_binary(&storage, &key).await?;
     binary_response(&state, &request, download, &key)
 }
 
@@ -147,8 +147,8 @@ pub(in crate::http) async fn delete_key(
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     let (id, key) = (path::storage_id(&request)?, path::storage_key(&request)?);
-    let storage = storage(&state, &request, id).await?;
-    state.services.delete_key_in(&storage, &key).await?;
+    let storage = authorized_storage(&state, &request, id).await?;
+    state.services.delete_storage_key(&storage, &key).await?;
     Ok(response::ok())
 }
 
@@ -171,13 +171,13 @@ pub(in crate::http) async fn delete(
     state: web::Data<AppState>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
-    let storage = storage(&state, &request, path::storage_id(&request)?).await?;
+    let storage = authorized_storage(&state, &request, path::storage_id(&request)?).await?;
     state.services.delete_storage(&storage).await?;
     Ok(response::ok())
 }
 
 /// The storage that the client means by `id`, if it has access to it.
-async fn storage(
+async fn authorized_storage(
     state: &AppState,
     request: &HttpRequest,
     id: String,

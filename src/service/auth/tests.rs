@@ -111,18 +111,22 @@ fn a_deleted_service_requires_all_credentials() {
 
 #[test]
 fn storage_areas_require_the_credentials_of_the_server() {
-    let own = credentials("u", "p");
-    // The server, and who has access to storage areas: the credentials of the server, those of the service, none.
-    for (server, expected) in [
-        (credentials("su", "sp"), [true, false, false]),
-        (credentials("", ""), [true, true, true]),
-        // A user name alone protects nothing, so all required credentials are needed.
-        (credentials("su", ""), [false, true, false]),
+    let (own, none) = (credentials("u", "p"), credentials("", ""));
+    // The server, the services, and whether the credentials of the server, those of a service, and none permit access.
+    for (server, services, expected) in [
+        (credentials("su", "sp"), &[&own][..], [true, false, false]),
+        (none.clone(), &[&own, &none], [true, true, true]),
+        (none.clone(), &[], [true, true, true]),
+        // All services are protected.
+        (none.clone(), &[&own], [false, true, false]),
+        (credentials("su", ""), &[&own], [false, true, false]),
     ] {
         let mut policy = AccessPolicy::new(&server);
-        policy.add("shop", &own, &server).unwrap();
+        for (index, own) in services.iter().enumerate() {
+            policy.add(&index.to_string(), own, &server).unwrap();
+        }
         let all = [basic("su", "sp"), basic("u", "p"), BasicCredentials(None)];
         let permitted = all.map(|credentials| policy.permits(STORAGE_AREA, &credentials));
-        assert_eq!(permitted, expected, "{server:?}");
+        assert_eq!(permitted, expected, "{server:?} {services:?}");
     }
 }

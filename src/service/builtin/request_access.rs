@@ -22,8 +22,10 @@ impl PendingCreate {
                 "_id is missing; expected the id of a service".to_owned(),
             )
         })?;
-        let id = ServiceId::from_client(id.to_owned())
-            .ok_or_else(|| ServiceError::NoSuchService(ServiceId::from(id.to_owned())))?;
+        let id = ServiceId::from(id.to_owned());
+        if id.is_storage_area() {
+            return Err(ServiceError::NoSuchService(id));
+        }
         // The request writes to that service and books a number for it, so it needs its credentials.
         let policy = self.catalog.access_policy();
         let (failed, address) = (&self.context.failed_credentials, self.address);

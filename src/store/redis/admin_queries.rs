@@ -6,6 +6,7 @@
 
 use async_trait::async_trait;
 use redis::{Cmd, FromRedisValue, cmd};
+use tracing::debug;
 
 use super::{
     RedisStore,
@@ -48,6 +49,23 @@ impl RedisStore {
         let mut list = cmd("ZADD");
         list.arg(self.keys.ends(id)).arg("XX");
         list.arg(end.millis()).arg(id.as_str()).to_owned()
+    }
+
+    /// Updates the expiration time in the list after a change of it was refused.
+    pub(super) async fn restore_listing(&self, id: &ServiceId) {
+        let key = self.keys.service(id);
+        let restore = async || {
+            let get = cmd("HGET").arg(&key).arg(keys::END).to_owned();
+            let Some(end) = self.redis.query::<Option<i64>>(&get).await? else {
+                return Ok(());
+            };
+            let end = Timestamp::from_millis(end);
+            let end = self.redis.translate_from_server(&key, end)?;
+            self.redis.query::<()>(&self.update_listing(id, end)).await
+        };
+        if let Err(error) = restore().await {
+            debug!(id = %id.redacted(), %error, "expiration time in the list of services not restored");
+        }
     }
 
     /// The command that removes a service from the list.

@@ -44,6 +44,8 @@ pub(super) const RESPONSE: &str = "_answer";
 pub(super) const BACKEND: &str = "_backend";
 /// Field: the id of the session on that backend.
 pub(super) const SESSION: &str = "_session";
+/// Field: set if a storage area has or had resources in `own:{id}`.
+pub(super) const HAS_RESOURCES: &str = "_own";
 /// Prefix of the field of a binary's descriptor, before the name of the binary.
 const BINARY: &str = "_bin:";
 /// Prefix of the field of a blob in `own:{id}`, before the blob id.

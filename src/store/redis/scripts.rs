@@ -35,13 +35,13 @@ pub(super) static WRITE: LazyLock<LuaScript> =
     LazyLock::new(|| LuaScript::new(include_str!("scripts/write.lua")));
 /// Changes the storage and the expiration of an active service.
 pub(super) static WRITE_WITH_TTL: LazyLock<LuaScript> =
-    LazyLock::new(|| with_clock(&[include_str!("scripts/write.lua")]));
+    LazyLock::new(|| with_resources(include_str!("scripts/write.lua")));
 /// Removes all keys of an active service.
 pub(super) static CLEAR: LazyLock<LuaScript> =
     LazyLock::new(|| LuaScript::new(include_str!("scripts/clear.lua")));
 /// Changes the expiration of a service and of its resources.
 pub(super) static SET_END: LazyLock<LuaScript> =
-    LazyLock::new(|| with_clock(&[include_str!("scripts/set_end.lua")]));
+    LazyLock::new(|| with_resources(include_str!("scripts/set_end.lua")));
 /// Records the backend session of a service.
 pub(super) static ATTACH_SESSION: LazyLock<LuaScript> =
     LazyLock::new(|| LuaScript::new(include_str!("scripts/attach_session.lua")));
@@ -168,6 +168,11 @@ pub(super) fn all() -> [&'static LuaScript; 33] {
 /// Prepends the functions of the booking scripts to a script.
 fn with_booking_functions(script: &str) -> LuaScript {
     with_clock(&[include_str!("scripts/bookings.lua"), script])
+}
+
+/// Prepends the functions of changes of expirations to a script.
+fn with_resources(script: &str) -> LuaScript {
+    with_clock(&[include_str!("scripts/resources.lua"), script])
 }
 
 /// Prepends the clock functions to a script.

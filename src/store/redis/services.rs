@@ -64,9 +64,14 @@ impl ServiceStore for RedisStore {
             create.arg(keys::CLAIM).arg(&*key);
             create.arg(keys::RESPONSE).arg(stored);
         }
+        if !binaries.is_empty() && id.is_storage_area() {
+            create.arg(keys::HAS_RESOURCES).arg("1");
+        }
         for (name, value) in &data {
             create.arg(&field_and_value(name, value)?);
         }
+        // It is returned if a custom id is in use.
+        let data = if id.is_custom() { data } else { Vec::new() };
         // A service with a number is in the cleanup index since it was booked.
         let schedule = (!binaries.is_empty()).then(|| self.schedule_cleanup_soon(&id));
         let schedule = schedule.transpose()?;
@@ -183,11 +188,14 @@ impl RedisStore {
     }
 
     /// The command that schedules the sweep of `id`, which is about to acquire a resource, if it is not
-    /// scheduled yet. It is sent before the outcome is known, so it uses a preliminary time: the sweep
+    /// scheduled yet; for a storage area, whose expiration or earlier use changes, also if it is. It is sent before the outcome is known, so it uses a preliminary time: the sweep
     /// then determines the actual expiration, or that there is nothing to clean up.
     pub(super) fn schedule_cleanup_soon(&self, id: &ServiceId) -> Result<Cmd, StoreError> {
         let mut add = cmd("ZADD");
-        add.arg(self.keys.index(id)).arg("NX");
+        add.arg(self.keys.index(id));
+        if !id.is_storage_area() {
+            add.arg("NX");
+        }
         let soon = self.redis.now()?.after(CLEANUP_CHECK_DELAY);
         add.arg(soon.millis()).arg(id.as_str());
         Ok(add)

@@ -20,7 +20,7 @@ use crate::{
         AllTexts, Binary, Changes, KeyName, ServiceId, StoreError, StoredKind, WriteResult,
         binaries,
     },
-    store::StorageStore,
+    store::{REPLACED_TTL, StorageStore},
 };
 
 /// The maximum size of a reply over the multiplexed connection, where small requests wait for it.
@@ -30,12 +30,15 @@ const MAX_SHARED_REPLY_BYTES: usize = 1024 * 1024;
 impl StorageStore for RedisStore {
     async fn read(&self, id: &ServiceId, key: &KeyName) -> Result<Option<StoredKind>, StoreError> {
         // Most reads cost one field. Only if it is missing, a second command determines the reason; it
-        // reads the field again, because it may have been written meanwhile.
+        // reads the field again, because it may have been written meanwhile. A custom id often has no storage area,
+        // because the client means the id of a service, so one command does both.
         let service = self.keys.service(id);
-        let mut get = cmd("HGET");
-        get.arg(&service).arg(key.as_str());
-        if let Some(text) = self.redis.query(&get).await? {
-            return Ok(Some(StoredKind::Text(text)));
+        if !id.is_custom() {
+            let mut get = cmd("HGET");
+            get.arg(&service).arg(key.as_str());
+            if let Some(text) = self.redis.query(&get).await? {
+                return Ok(Some(StoredKind::Text(text)));
+            }
         }
         let mut reason = cmd("HMGET");
         reason.arg(service).arg(keys::DEFINITION);
@@ -112,8 +115,15 @@ impl StorageStore for RedisStore {
                     return Ok(WriteResult::Stored);
                 }
                 ScriptReply::Refused(_) => return Ok(WriteResult::ServiceNotFound),
-                ScriptReply::UploadLost => return Ok(WriteResult::UploadLost),
-                ScriptReply::TooManyKeys => return Ok(WriteResult::TooManyKeys),
+                refused @ (ScriptReply::UploadLost | ScriptReply::TooManyKeys) => {
+                    if ttl.is_some() {
+                        self.restore_listing(id).await;
+                    }
+                    return Ok(match refused {
+                        ScriptReply::TooManyKeys => WriteResult::TooManyKeys,
+                        _ => WriteResult::UploadLost,
+                    });
+                }
                 ScriptReply::Retry(reply) => known = self.extend_known(id, reply, end).await?,
                 other @ ScriptReply::CodesTaken => return Err(other.unexpected()),
             }
@@ -180,8 +190,11 @@ impl RedisStore {
         // is needed.
         let mut keys = vec![self.keys.service(id)];
         let new_binaries: Vec<&Binary> = binaries(&changes.set).collect();
-        if !new_binaries.is_empty() || ttl.is_some() {
+        if !new_binaries.is_empty() || known.has_any() {
             keys.push(self.keys.owned(id));
+        }
+        if !new_binaries.is_empty() && id.is_storage_area() {
+            set.extend([keys::HAS_RESOURCES.into(), "1".into()]);
         }
         let blobs = new_binaries.iter();
         keys.extend(blobs.map(|binary| self.keys.blob(id, &binary.blob)));
@@ -195,6 +208,7 @@ impl RedisStore {
         write.arg(self.max_keys).arg(millis(OWNED_TTL_MARGIN));
         let ttl = ttl.map(|ttl| millis(ttl).to_string());
         write.arg(ttl.unwrap_or_default()).arg(&known.claim);
+        write.arg(millis(REPLACED_TTL));
         write.arg(touched.len()).arg(&touched);
         write.arg(removed.len()).arg(&removed);
         write.arg(set.len()).arg(&set);

@@ -78,7 +78,6 @@ pub(in crate::http) async fn create(
     let ttl = state
         .services
         .storage_area_ttl(&path::storage_id(&request)?)?;
-    propagation::user(&request)?;
     let head = create_request_head(&state, &request);
     let mut pending = state.services.prepare_storage_area(&ttl, head).await?;
     let form_data = body::read_form_data(&state, &request, payload, &mut pending.uploads).await?;
@@ -142,7 +141,6 @@ async fn write_to(
     [id, ttl]: [String; 2],
     is_custom: bool,
 ) -> Result<HttpResponse, ApiError> {
-    fetch_metadata::check_cross_site_create(state, request)?;
     let services = &state.services;
     let (ttl, user) = (
         services.storage_area_ttl(&ttl)?,
@@ -156,9 +154,12 @@ async fn write_to(
     );
     let mut pending = services.prepare_storage_write(storage, &ttl, user, client);
     let form_data = body::read_form_data(state, request, payload, &mut pending.uploads).await?;
-    pending.finish(form_data).await?;
-    let written = response::json_from(&StorageAreaIdResponse { id: &id })?;
-    Ok(with_warning(written, ttl))
+    let written = pending.finish(form_data).await?;
+    let response = response::json_from(&StorageAreaIdResponse { id: &id })?;
+    if written.is_storage_area() {
+        return Ok(with_warning(response, ttl));
+    }
+    Ok(response)
 }
 
 fn with_warning(mut response: HttpResponse, ttl: StorageAreaTtl) -> HttpResponse {

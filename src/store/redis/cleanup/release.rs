@@ -106,9 +106,7 @@ impl Cleaner<'_> {
                     } else if due.is_some() || !fields.is_empty() {
                         released += u64::from(!fields.is_empty());
                         lists.push(store.remove_released_command(id, &fields));
-                        let mut remove = cmd("ZREM");
-                        remove.arg(store.keys.index(id)).arg(id.as_str());
-                        index.push(remove);
+                        index.extend(store.remove_from_index_command(id, *due));
                     }
                 }
                 // The service is active; if the index has another time, its expiration was changed.
@@ -148,6 +146,19 @@ impl RedisStore {
             return evalsha(&REMOVE_RELEASED, &[owned]).arg(fields).to_owned();
         }
         cmd("UNLINK").arg(owned).to_owned()
+    }
+
+    /// The command that removes `id` from the cleanup index. A custom id may be in use again: it is removed only if it
+    /// was `due` since; the sweep finds it if it is not known when.
+    fn remove_from_index_command(&self, id: &ServiceId, due: Option<i64>) -> Option<Cmd> {
+        if id.is_custom() {
+            let mut remove = evalsha(&RESCHEDULE_CLEANUP, &[self.keys.index(id)]);
+            remove.arg(id.as_str()).arg(due?).arg("");
+            return Some(remove);
+        }
+        let mut remove = cmd("ZREM");
+        remove.arg(self.keys.index(id)).arg(id.as_str());
+        Some(remove)
     }
 
     /// The command that reschedules the sweep of `id` from `due` to `when`, unless it was rescheduled

@@ -12,19 +12,9 @@ local fields = redis.call('HMGET', KEYS[1], '_service', '_claim')
 if not fields[1] then
   return {0}
 end
-local provided = {}
-for i = 6, #ARGV do
-  provided[ARGV[i]] = true
-end
-local missing = (fields[2] or '') ~= ARGV[4]
-local reply, owned = {4, fields[2] or ''}, {}
-for _, field in ipairs(redis.call('HKEYS', KEYS[2])) do
-  reply[#reply + 1] = field
-  owned[field] = true
-  missing = missing or not provided[field]
-end
-if missing then
-  return reply
+local owned, unknown = known_resources(KEYS[2], fields[2], ARGV[4], 6)
+if not owned then
+  return unknown
 end
 local expires_at = ARGV[2] + clock_offset(ARGV[1])
 for i = 3, #KEYS do

@@ -1,19 +1,20 @@
 -- Changes the storage of an active service atomically, and its expiration if there is a TTL.
--- KEYS    1 svc:{id}   if there are new binaries or a TTL: 2 own:{id}   3.. blob:{id}:<blob>, the new ones and then,
---         with a TTL, all others of own:{id}
+-- KEYS    1 svc:{id}   if there are new binaries, or other resources with a TTL: 2 own:{id}
+--         3.. blob:{id}:<blob>, the new ones and then, with a TTL, all others of own:{id}
 -- ARGV    1 maximum number of keys   2 ms that own outlives the service   3 '' or the TTL (ms)
 --         4 '' or, with a TTL, the idempotency key whose expiration was changed already
---         5 B, number of descriptor fields; then B fields `_bin:<name>`, one per name touched
+--         5 ms that a replaced binary remains readable
+--         6 B, number of descriptor fields; then B fields `_bin:<name>`, one per name touched
 --         D, number of fields to delete; then D fields
 --         S, number of field/value strings to set; then S strings
 --         N, number of new blobs; then expected chunks and field in own, two per blob
 --         then, with a TTL, the other fields in own: those of the other blobs, followed by those without a key
 -- returns {1, descriptor, ...} stored, with the descriptors of replaced or removed binaries
 --         {0} no such service | {2} chunks of a binary are missing | {3} too many keys
---         {4, idempotency key or '', field, ...} see set_end.lua
+--         {4, idempotency key or '', field, ...} see set_end.lua; the field `_own` if own is missing in KEYS
 -- cost    O(names touched); O(keys of the service) near the limit; with a TTL O(binaries)
--- With a TTL, clock.lua precedes this script.
-local next_arg = 5
+-- With a TTL, clock.lua and resources.lua precede this script.
+local next_arg = 6
 local function read_range()
   local n = tonumber(ARGV[next_arg])
   local first = next_arg + 1
@@ -23,7 +24,7 @@ end
 local b1, bn = read_range()
 local d1, dn = read_range()
 local s1, sn = read_range()
-local new_blobs = tonumber(ARGV[next_arg] or 0)
+local new_blobs = tonumber(ARGV[next_arg])
 local n1 = next_arg + 1
 local o1 = n1 + 2 * new_blobs
 
@@ -35,24 +36,6 @@ end
 for i = 1, new_blobs do
   if redis.call('HLEN', KEYS[i + 2]) ~= tonumber(ARGV[n1 + 2 * (i - 1)]) then
     return {2}
-  end
-end
-
-local owned = {}
-if ARGV[3] ~= '' then
-  local provided = {}
-  for i = o1, #ARGV do
-    provided[ARGV[i]] = true
-  end
-  local claim = redis.call('HGET', KEYS[1], '_claim') or ''
-  local missing, reply = claim ~= ARGV[4], {4, claim}
-  for _, field in ipairs(redis.call('HKEYS', KEYS[2])) do
-    reply[#reply + 1] = field
-    owned[field] = true
-    missing = missing or not provided[field]
-  end
-  if missing then
-    return reply
   end
 end
 
@@ -92,11 +75,28 @@ if sn >= s1 and redis.call('HLEN', KEYS[1]) + (sn - s1 + 1) / 2 > tonumber(ARGV[
   end
 end
 
+local has_ttl, owned, unknown = ARGV[3] ~= '', {}, nil
+if has_ttl then
+  -- While a slot migrates, Redis delays scripts with missing keys, so own is not passed for nothing.
+  local fields = redis.call('HMGET', KEYS[1], '_claim', '_own')
+  if #KEYS > 1 then
+    owned, unknown = known_resources(KEYS[2], fields[1], ARGV[4], o1)
+  elseif fields[2] or (fields[1] or '') ~= ARGV[4] then
+    unknown = {4, fields[1] or '', fields[2] and '_own'}
+  end
+  if unknown then
+    return unknown
+  end
+end
+
 if #removed > 0 then
   redis.call('HDEL', KEYS[1], unpack(removed))
 end
-if ARGV[3] ~= '' then
+if has_ttl then
   service_end = format_millis(server_now + ARGV[3])
+  if sn < s1 then -- nothing allocates, so this succeeds even if memory is full
+    redis.call('PEXPIREAT', KEYS[1], service_end)
+  end
   redis.call('HSET', KEYS[1], '_end', service_end)
 end
 for i = 1, new_blobs do
@@ -107,16 +107,21 @@ if sn >= s1 then
 end
 -- If memory is full, Redis rejects a script whose first write allocates, but not later writes; therefore the
 -- expirations are last.
-if ARGV[3] ~= '' then
+if has_ttl then
   redis.call('PEXPIREAT', KEYS[1], service_end)
 end
 if #KEYS > 1 then
   redis.call('PEXPIREAT', KEYS[2], string.format('%.0f', service_end + ARGV[2]))
 end
+for i = 2, #replaced do
+  owned['blob:' .. (string.match(replaced[i], '"blob":"(%x+)"') or '')] = nil
+end
 for i = 1, #KEYS - 2 do
-  -- A binary that was replaced meanwhile retains its short TTL.
+  -- A binary that is replaced now or was meanwhile must not live as long as the others.
   if i <= new_blobs or owned[ARGV[o1 + i - new_blobs - 1]] then
     redis.call('PEXPIREAT', KEYS[i + 2], service_end)
+  elseif redis.call('PTTL', KEYS[i + 2]) > tonumber(ARGV[5]) then
+    redis.call('PEXPIRE', KEYS[i + 2], ARGV[5])
   end
 end
 return replaced
