@@ -98,8 +98,8 @@ pub enum CreateResult {
     /// A request with the same [`IdempotencyKey`] completed first; this is its stored value, as in
     /// [`IdempotencyClaim::Replayed`]. Nothing changed.
     Replayed(String),
-    /// There is a service with this id, which was not created with an [`IdempotencyKey`]. Nothing changed; this is
-    /// [`NewService::data`].
+    /// There is a service with this id, which was not created with an [`IdempotencyKey`]. Nothing changed. For a custom
+    /// id this is [`NewService::data`].
     IdInUse(Vec<(KeyName, Value)>),
     /// Uploaded chunks are no longer stored: the upload took too long, or the store lost them. Nothing
     /// changed.
