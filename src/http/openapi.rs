@@ -1,9 +1,11 @@
 //! `GET /openapi.json`: the OpenAPI 3.1 description of the API.
 //!
-//! A [`Document`] is created once for each listener and describes the routes of that listener. Handlers and response
+//! A [`Document`] belongs to one listener and describes the routes of that listener. Handlers and response
 //! types describe themselves with the macros of utoipa, and `src/http/routes.rs` lists the handlers. This module
 //! adds what depends on the listener and the settings. Tests compare paths and methods with the routes
 //! (`tests/it/api/openapi.rs`), and responses with their descriptions.
+
+use std::sync::OnceLock;
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -52,8 +54,15 @@ entries requires `If-Match` with the `ETag` of the entry.";
 /// Caches must revalidate the document.
 const REVALIDATE: HeaderValue = HeaderValue::from_static("no-cache");
 
-/// The OpenAPI document of a listener.
+/// The OpenAPI document of a listener. It takes 1.5 MiB of memory, so it is created for the first request that needs it.
 pub struct Document {
+    surface: ApiSurface,
+    list: fn(&ApiSurface) -> OpenApi,
+    content: OnceLock<Content>,
+}
+
+/// The content of a document.
+struct Content {
     api: OpenApi,
     text: Bytes,
     tag: HeaderValue,
@@ -76,23 +85,40 @@ pub struct Document {
     ),
 )]
 pub(super) async fn get_openapi(document: Data<Document>, request: HttpRequest) -> HttpResponse {
-    let tag = document.tag.to_str().unwrap_or_default();
+    let Content {
+        text, tag: version, ..
+    } = document.content();
+    let tag = version.to_str().unwrap_or_default();
     let mut response = if etag::matches_weak(&request, &IF_NONE_MATCH, tag) {
         response::without_body(StatusCode::NOT_MODIFIED).finish()
     } else {
-        response::json(document.text.clone())
+        response::json(text.clone())
     };
     let headers = response.headers_mut();
-    headers.insert(ETAG, document.tag.clone());
+    headers.insert(ETAG, version.clone());
     headers.insert(CACHE_CONTROL, REVALIDATE);
     headers.remove(PRAGMA);
     response
 }
 
 impl Document {
-    /// Creates the document of `surface`, which has the operations that `list` returns.
-    pub(super) fn new(surface: &ApiSurface, list: fn(&ApiSurface) -> OpenApi) -> Self {
-        let api = surface.document(list);
+    /// The document of `surface`, which has the operations that `list` returns.
+    pub(super) fn new(surface: ApiSurface, list: fn(&ApiSurface) -> OpenApi) -> Self {
+        Self {
+            surface,
+            list,
+            content: OnceLock::new(),
+        }
+    }
+
+    fn content(&self) -> &Content {
+        self.content
+            .get_or_init(|| Content::new(self.surface.document(self.list)))
+    }
+}
+
+impl Content {
+    fn new(api: OpenApi) -> Self {
         // Members of maps have no order in `OpenApi`; replicas must return the same text.
         let text = serde_json::to_value(&api).unwrap_or_default().to_string();
         let tag = format!("\"{:016x}\"", stable_hash(text.as_bytes()));

@@ -70,10 +70,10 @@ pub fn routes(config: &mut ServiceConfig, listener: &ListenerConfig) {
     config.default_service(web::to(unknown_route));
 }
 
-/// Creates the OpenAPI document of `listener`.
+/// The OpenAPI document of `listener`.
 #[must_use]
 pub fn describe_routes(listener: &ListenerConfig, settings: &Settings) -> Document {
-    Document::new(&ApiSurface::new(listener, settings), documents)
+    Document::new(ApiSurface::new(listener, settings), documents)
 }
 
 /// Registers endpoints, each wrapped by `wrap` and by its telemetry.

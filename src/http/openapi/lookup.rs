@@ -20,10 +20,10 @@ pub(in crate::http) struct DocumentedOperation<'a> {
 impl Document {
     /// All operations, by path.
     pub(in crate::http) fn operations(&self) -> Vec<DocumentedOperation<'_>> {
-        let Some(components) = &self.api.components else {
+        let Some(components) = &self.content().api.components else {
             return Vec::new();
         };
-        let paths = self.api.paths.paths.iter();
+        let paths = self.content().api.paths.paths.iter();
         let operations = paths.flat_map(|(path, item)| {
             let operations = operations_of(item).into_iter();
             operations.filter_map(move |(method, operation)| {
@@ -40,7 +40,7 @@ impl Document {
 
     /// Name and text of each schema in the components.
     pub(in crate::http) fn schemas(&self) -> Vec<(&str, String)> {
-        let components = self.api.components.iter();
+        let components = self.content().api.components.iter();
         let schemas = components.flat_map(|components| &components.schemas);
         schemas
             .map(|(name, schema)| (name.as_str(), pretty_json(schema)))
