@@ -34,7 +34,7 @@ pub use self::{
         ServicePreset, group_options, is_option_name, preset_of, presets,
     },
     parse_value::parse_integer,
-    phone_numbers::PhoneNumbers,
+    phone_numbers::{PhoneNumbers, unload_unused_phone_library},
     readiness::monitor_readiness,
     session_terminator::SessionTerminator,
     storage::StorageStrings,

@@ -14,7 +14,7 @@ use crate::{
     },
     service::{
         AdminContext, CatalogReloader, ClockSkew, CurrentCatalog, Replica, SessionTerminator,
-        StatsSampler, monitor_clock_skew, monitor_readiness,
+        StatsSampler, monitor_clock_skew, monitor_readiness, unload_unused_phone_library,
     },
     settings::Settings,
     store::{AdminStore, WallClock, memory::MemoryStore, redis::RedisStore},
@@ -99,7 +99,8 @@ impl BackgroundTasks {
         }
         let reload = tokio::spawn(reloader.run(Arc::<dyn AdminStore>::clone(&store)));
         let purge = tokio::spawn(return_freed_memory());
-        let mut tasks = vec![cleanup, reload, purge];
+        let unload = tokio::spawn(unload_unused_phone_library());
+        let mut tasks = vec![cleanup, reload, purge, unload];
         if settings.admin.password.is_some() {
             let usage = Arc::clone(&admin_context.group_usage);
             let (store, current_catalog) = (Arc::clone(&store), current_catalog.clone());

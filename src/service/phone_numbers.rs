@@ -1,11 +1,13 @@
 //! Phone numbers, compared as subscribers regardless of their spelling.
 
+mod library;
 mod uri;
 
-use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat, Region};
+use rlibphonenumber::{PhoneNumberFormat, Region};
 
+pub use self::library::unload_unused_phone_library;
+use self::{library::library, uri::Dialed};
 use super::ServiceError;
-use uri::Dialed;
 
 /// The maximum length of a phone number in a request, in bytes.
 const MAX_NUMBER_BYTES: usize = 64;
@@ -72,8 +74,10 @@ impl PhoneNumbers {
     }
 
     fn e164(self, number: &str) -> Option<String> {
-        let parsed = PHONE_NUMBER_UTIL.parse(number, Some(self.region)).ok()?;
-        let mut subscriber = parsed.format_as(PhoneNumberFormat::E164).into_owned();
+        let library = library()?;
+        let parsed = library.parse(number, Some(self.region)).ok()?;
+        let formatted = library.format(&parsed, PhoneNumberFormat::E164);
+        let mut subscriber = formatted.into_owned();
         if let Some(extension) = parsed.extension.filter(|digits| !digits.is_empty()) {
             subscriber.push_str(";ext=");
             subscriber.push_str(&extension);
@@ -161,7 +165,7 @@ pub(super) fn to_ascii_digits(text: &str) -> String {
 fn to_ascii_digit(c: char) -> Option<char> {
     let mut buffer = [0; 4];
     let text = c.encode_utf8(&mut buffer);
-    PHONE_NUMBER_UTIL.normalize_digits_only(text).chars().next()
+    library()?.normalize_digits_only(text).chars().next()
 }
 
 #[cfg(test)]
