@@ -214,8 +214,8 @@ impl Reservation {
         }
     }
 
-    /// Reserves and allocates capacity for `more` bytes in `buffer`. The capacity doubles as that of
-    /// vectors, up to `max` bytes.
+    /// Reserves and allocates capacity for `more` bytes in `buffer`. The capacity is a power of two, at most `max`
+    /// bytes: the allocator keeps pages of up to 4 MiB for each size of blocks, so few sizes take less memory.
     ///
     /// # Errors
     /// [`OverBudget`]; the buffer is unchanged.
@@ -228,7 +228,8 @@ impl Reservation {
         let needed = buffer.len().saturating_add(more);
         let old = buffer.capacity();
         if needed > old {
-            let mut capacity = needed.max(old.saturating_mul(2).min(max));
+            let rounded = needed.checked_next_power_of_two().unwrap_or(needed);
+            let mut capacity = needed.max(rounded.min(max));
             if !self.try_grow(capacity - old) {
                 capacity = needed;
                 self.grow(capacity - old)?;

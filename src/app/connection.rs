@@ -22,6 +22,10 @@ use self::bare_response::BareResponse;
 
 mod bare_response;
 
+/// Bytes that actix-http reads from a connection over HTTP/1 before it processes them. By itself it reads 128 KiB, and
+/// keeps a buffer of up to twice that size as long as the connection is open.
+const MAX_READ_BYTES: usize = 16 * 1024;
+
 /// Makes the bytes of a response to a request head that did not arrive in time; the argument is the date.
 pub(super) type TimeoutResponse = Box<dyn Fn(&str) -> Vec<u8>>;
 
@@ -34,6 +38,8 @@ struct State<T> {
     timeout_response: Option<TimeoutResponse>,
     has_read: bool,
     has_written: bool,
+    /// Bytes read since actix-http last waited for more.
+    read_bytes: usize,
     /// Bytes that actix-http has written and `io` has not taken.
     queue: BytesMut,
     /// The response at the end of the queue that may be replaced.
@@ -64,6 +70,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
             timeout_response,
             has_read: false,
             has_written: false,
+            read_bytes: 0,
             queue: BytesMut::new(),
             bare: None,
             needs_flush: false,
@@ -127,9 +134,20 @@ impl<T: AsyncRead + Unpin> AsyncRead for Connection<T> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let mut state = self.0.borrow_mut();
+        if state.read_bytes >= MAX_READ_BYTES && state.timeout_response.is_some() {
+            state.read_bytes = 0;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let before = buffer.filled().len();
         let read = Pin::new(&mut state.io).poll_read(cx, buffer);
-        state.has_read |= buffer.filled().len() > before;
+        let bytes = buffer.filled().len() - before;
+        state.has_read |= bytes > 0;
+        state.read_bytes = if read.is_pending() {
+            0
+        } else {
+            state.read_bytes + bytes
+        };
         read
     }
 }

@@ -7,12 +7,15 @@ use std::{
     time::Duration,
 };
 
-use actix_web::{App, dev::Server, web::Data};
+use actix_web::{App, dev::Server, rt, web::Data};
 use rustls::ServerConfig;
 #[cfg(target_os = "linux")]
 use socket2::SockRef;
 
-use super::{StartError, StoreBackend, graceful_shutdown::ListenerHandle, http_server, socket};
+use super::{
+    StartError, StoreBackend, free_memory::return_freed_memory, graceful_shutdown::ListenerHandle,
+    http_server, socket,
+};
 use crate::{
     backend::Backends,
     http::{self, AppState, ListenerConfig, TelemetryConfig},
@@ -124,7 +127,9 @@ pub(super) struct WorkerFactory {
 }
 
 impl WorkerFactory {
+    /// Creates the state of the worker of this thread.
     async fn app_state(self, groups: RouteGroups) -> Result<AppState, StoreError> {
+        rt::spawn(return_freed_memory());
         let admin_store = self.store_backend.open().await?;
         let mut store: Arc<dyn Store> = Arc::<dyn AdminStore>::clone(&admin_store);
         if self.settings.metrics.enabled || self.settings.traces.is_some() {

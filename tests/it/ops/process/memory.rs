@@ -4,10 +4,12 @@ use std::fs;
 
 use reqwest::Client;
 
-use crate::support::{eventually, program::Program};
+use crate::support::{RawConnection, disposition, eventually, program::Program};
 
 const STRINGS: usize = 60;
 const MIB: usize = 1024 * 1024;
+/// Lengths of strings. The buffers in which they are collected have many sizes.
+const LENGTHS: [usize; 5] = [3_000, 20_000, 100_000, 300_000, 700_000];
 
 /// Resident memory in MiB.
 fn resident(program: &Program) -> usize {
@@ -46,6 +48,40 @@ async fn an_idle_process_returns_freed_memory() {
     // Without further requests.
     eventually("the memory is returned", async || {
         (resident(&program) < idle + 24).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn idle_workers_return_the_memory_of_unfinished_uploads() {
+    let mut program = Program::serve(&[("server.workers", "2")]);
+    let address = program.address().await;
+    let head = "POST /genesys/1/service/store HTTP/1.1\r\nHost: x\r\nContent-Length: 9000000\r\n\
+                Content-Type: multipart/form-data; boundary=b\r\n\r\n";
+    let parts = LENGTHS.iter().map(|length| {
+        let name = disposition(&format!("key{length}"));
+        format!("--b\r\n{name}\r\n\r\n{}\r\n", "x".repeat(*length))
+    });
+    let upload = [head.to_owned(), parts.collect()].concat();
+    RawConnection::connect_to(address)
+        .await
+        .request("GET", "/livez")
+        .await;
+    let idle = resident(&program);
+    let mut peak = idle;
+    for _ in 0..10 {
+        let mut uploads = Vec::new();
+        for _ in 0..16 {
+            let mut connection = RawConnection::connect_to(address).await;
+            connection.try_send(&upload).await;
+            uploads.push(connection);
+        }
+        peak = peak.max(resident(&program));
+    }
+    assert!(peak > idle + 24, "{peak} MiB of memory, {idle} idle");
+    // Without further requests.
+    eventually("the memory is returned", async || {
+        (resident(&program) < idle + 12).then_some(())
     })
     .await;
 }
