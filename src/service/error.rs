@@ -8,7 +8,7 @@ use super::binary_path::binary_path;
 use crate::{
     backend::BackendError,
     memory_budget::OverBudget,
-    model::{KeyName, ServiceId, StoreError},
+    model::{KeyName, STORAGE_AREA, ServiceId, StoreError},
 };
 
 /// An error with a message for the client. Errors of the store are a separate variant.
@@ -63,12 +63,13 @@ pub enum ServiceError {
     },
     /// The service does not support the request.
     #[error(
-        "services of {definition:?} do not support the request {request:?}; supported: {supported}"
+        "{} do not support the request {request:?}; supported: {supported}",
+        services_of(definition)
     )]
     NoSuchRequest {
         /// The request.
         request: String,
-        /// The name of the configured service.
+        /// The name of the configured service, or [`STORAGE_AREA`].
         definition: String,
         /// The supported requests.
         supported: String,
@@ -117,6 +118,14 @@ pub enum ServiceError {
     /// An error of the store.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// What `definition` is the configured service of, for messages.
+fn services_of(definition: &str) -> String {
+    if definition == STORAGE_AREA {
+        return "storage areas".to_owned();
+    }
+    format!("services of {definition:?}")
 }
 
 impl From<BackendError> for ServiceError {

@@ -14,7 +14,9 @@ impl ServiceStore for MemoryStore {
         let mut state = self.state();
         if let Some(record) = state.service(&service.id) {
             let replayed = record.response.clone().map(CreateResult::Replayed);
-            return Ok(replayed.unwrap_or(CreateResult::IdInUse(service.data)));
+            let is_custom = service.id.is_custom();
+            let data = if is_custom { service.data } else { Vec::new() };
+            return Ok(replayed.unwrap_or(CreateResult::IdInUse(data)));
         }
         if !binaries(&service.data).all(|binary| state.is_uploaded(binary)) {
             return Ok(CreateResult::UploadLost);

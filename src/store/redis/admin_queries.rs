@@ -34,13 +34,11 @@ type ServiceFields = (Option<String>, Option<i64>, Option<i64>, Option<String>);
 
 impl RedisStore {
     /// The command that adds a service that is about to be created to the list. A repeated create does not change the
-    /// entry; that of the earlier use of a custom id is replaced.
+    /// entry; that of the earlier use of a custom id is replaced, but not one with a later end: its storage area exists.
     pub(super) fn add_listing(&self, id: &ServiceId, end: Timestamp) -> Cmd {
         let mut list = cmd("ZADD");
         list.arg(self.keys.ends(id));
-        if !id.is_custom() {
-            list.arg("NX");
-        }
+        list.arg(if id.is_custom() { "GT" } else { "NX" });
         list.arg(end.millis()).arg(id.as_str()).to_owned()
     }
 

@@ -188,8 +188,9 @@ impl RedisStore {
     }
 
     /// The command that schedules the sweep of `id`, which is about to acquire a resource, if it is not
-    /// scheduled yet; for a storage area, whose expiration or earlier use changes, also if it is. It is sent before the outcome is known, so it uses a preliminary time: the sweep
-    /// then determines the actual expiration, or that there is nothing to clean up.
+    /// scheduled yet; for a storage area, whose expiration or earlier use changes, also if it is. It is sent before
+    /// the outcome is known, so it uses a preliminary time: the sweep then determines the actual expiration, or that
+    /// there is nothing to clean up.
     pub(super) fn schedule_cleanup_soon(&self, id: &ServiceId) -> Result<Cmd, StoreError> {
         let mut add = cmd("ZADD");
         add.arg(self.keys.index(id));

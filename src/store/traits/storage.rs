@@ -19,8 +19,8 @@ pub trait StorageStore: Send + Sync {
         max_bytes: usize,
     ) -> Result<Option<AllTexts>, StoreError>;
 
-    /// Applies all `changes` atomically. With a `ttl` the storage then expires after it, with all its resources;
-    /// without one the expiration time does not change.
+    /// Applies all `changes` atomically. With a `ttl`, which is only for storage areas, the storage then expires after
+    /// it, with all its resources; without one the expiration time does not change.
     async fn write(
         &self,
         id: &ServiceId,

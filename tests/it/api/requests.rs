@@ -7,6 +7,7 @@ use crate::support::{Bodies, Multipart, TestApp, TestResponse, on_every_kind_of_
 on_every_kind_of_store!(
     an_update_stores_its_user_data,
     an_unknown_request_is_rejected_with_its_name,
+    storage_areas_support_only_updates,
     fixed_routes_win_over_requests,
 );
 
@@ -71,4 +72,27 @@ async fn fixed_routes_win_over_requests(app: TestApp) {
         let answer = TestResponse::send(app.post(&format!("{service}/{path}"))).await;
         answer.error_message("MethodNotAllowed", 405);
     }
+}
+
+async fn storage_areas_support_only_updates(app: TestApp) {
+    let create = app.post("/genesys/1/storage/60").form_body("Key1=Value1");
+    let created = TestResponse::send(create).await.json();
+    let id = created["id"].as_str().unwrap();
+    let area = format!("/genesys/1/service/{id}");
+    let update = app.post(&format!("{area}/update")).form_body("Key2=2");
+    TestResponse::send(update).await.assert_empty();
+    let request = app.post(&format!("{area}/foo")).form_body("Key1=new");
+    let message = TestResponse::send(request)
+        .await
+        .error_message("RequestNotFound", 404);
+    let expected = "storage areas do not support the request \"foo\"; supported: \"update\"";
+    assert_eq!(message, expected);
+    let expected = json!({"Key1": "Value1", "Key2": "2"});
+    assert_eq!(app.storage(&area).await, expected);
+    TestResponse::send(app.delete(&area)).await.assert_ok();
+    let request = app.post(&format!("{area}/foo")).form_body("Key1=new");
+    let message = TestResponse::send(request)
+        .await
+        .error_message("ServiceNotFound", 404);
+    assert!(message.starts_with("there is no storage area"), "{message}");
 }

@@ -85,6 +85,9 @@ if has_ttl then
     unknown = {4, fields[1] or '', fields[2] and '_own'}
   end
   if unknown then
+    if sn >= s1 then -- if memory is full, this fails before the caller changes other expirations
+      redis.call('HSET', KEYS[1], '_end', service_end)
+    end
     return unknown
   end
 end
