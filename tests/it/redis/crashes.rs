@@ -12,7 +12,7 @@ use std::{
 use futures_util::future::{join_all, join3};
 use rand::RngExt;
 use redis::{aio::MultiplexedConnection, cmd};
-use reqwest::{Client, Method};
+use reqwest::{Client, Method, RequestBuilder};
 use serde_json::Value;
 use switchboard::model::Timestamp;
 
@@ -23,6 +23,7 @@ use crate::support::{
 };
 
 mod lease;
+mod storage_areas;
 
 /// The numbers of the group; services with unknown ids book some of them until the end.
 const NUMBERS: usize = 200;
@@ -97,12 +98,24 @@ struct Load {
 }
 
 impl Load {
-    /// Sends a request to a replica; `None` if it was not served, for any reason.
+    /// Sends a request for a service to a replica; `None` if it was not served, for any reason.
     async fn send(&self, method: Method, path: &str, form: &str) -> Option<TestResponse> {
+        let path = format!("service/{path}");
+        self.send_with(method, &path, |request| request.form_body(form))
+            .await
+    }
+
+    /// The same with a path of any API and a body.
+    async fn send_with(
+        &self,
+        method: Method,
+        path: &str,
+        with_body: impl FnOnce(RequestBuilder) -> RequestBuilder,
+    ) -> Option<TestResponse> {
         let address = self.addresses.borrow()[rand::rng().random_range(0..2)];
         let response = async {
-            let url = format!("http://{}/genesys/1/service/{path}", address?);
-            let request = self.client.request(method, url).form_body(form);
+            let url = format!("http://{}/genesys/1/{path}", address?);
+            let request = with_body(self.client.request(method, url));
             let response = request.timeout(Duration::from_secs(10)).send().await.ok()?;
             let (status, body) = (response.status(), response.bytes().await.ok()?);
             (status.as_u16() < 500).then(|| TestResponse {
@@ -221,6 +234,9 @@ async fn delete_all_services(fixture: &Fixture, load: &Load) -> Timestamp {
     let end = now().after(Duration::from_millis(1_500));
     let form = format!("expiration_time={end}");
     let ends = services.iter().enumerate().map(async |(n, id)| {
+        if id.starts_with("custom/") {
+            return load.end_storage_area(id, n % 2 == 0).await;
+        }
         let (method, form) = if n % 2 == 0 {
             (Method::PUT, form.as_str())
         } else {
@@ -284,8 +300,9 @@ async fn numbers_are_free_within_a_minute_after_kills_under_load() {
         }
         load.stopped.set(true);
     };
-    let clients = async || join_all((0..8).map(|_| load.client())).await;
-    join3(clients(), async {}, kills).await;
+    let clients = join_all((0..8).map(|_| load.client()));
+    let storage_clients = join_all((0..2).map(|_| load.storage_client()));
+    join3(clients, storage_clients, kills).await;
 
     // No replica can process the last notifications: all are killed at once.
     let end = delete_all_services(&fixture, &load).await;
@@ -312,6 +329,7 @@ async fn numbers_are_free_within_a_minute_after_kills_under_load() {
         );
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
+    fixture.assert_binaries_expire_soon().await;
     let (code, report) = fixture.verify_bookings().await;
     let clean = "0 booked, 0 orphaned, 0 lost, 0 leftover";
     assert_eq!((code, report.trim()), (Some(0), clean));

@@ -265,3 +265,79 @@ async fn each_rate_limit_costs_one_command() {
     let commands = monitor.commands_of(create).await;
     assert_eq!(commands, ["EVALSHA", "EVALSHA", "ZADD", "EVALSHA"]);
 }
+
+#[tokio::test]
+async fn storage_areas_take_one_round_trip_and_custom_ids_two_to_create() {
+    let mut monitor = CommandMonitor::new().await;
+    let as_user = |method, path: &str| {
+        let request = monitor.app.request(method, &format!("/genesys/1/{path}"));
+        request.header("gms_user", "ann")
+    };
+    let post = |path: &str| as_user(Method::POST, path).form_body("a=1");
+    let created = TestResponse::send(post("storage/600")).await.json();
+    let id = created["id"].as_str().unwrap().to_owned();
+    // The scripts are loaded at their first use.
+    for _ in 0..2 {
+        TestResponse::send(post("storage/session1/600")).await;
+    }
+    let app = &monitor.app;
+    let plain = format!("/genesys/1/storage/{id}");
+    let write = ["ZADD", "EVALSHA"];
+    let operations = [
+        ("create", post("storage/600"), write.to_vec()),
+        ("read one key", app.get(&format!("{plain}/a")), vec!["HGET"]),
+        ("read all", app.get(&plain), vec!["EVALSHA"]),
+        // A custom id and a plain one are read at the same time.
+        (
+            "read one key by custom id",
+            as_user(Method::GET, "storage/session1/a"),
+            vec!["HMGET", "HGET"],
+        ),
+        (
+            "update",
+            app.post(&format!("{plain}/600")).form_body("a=2"),
+            write.to_vec(),
+        ),
+        // Meanwhile it checks the plain id.
+        (
+            "update by custom id",
+            post("storage/session1/600"),
+            [&write[..], &["HGET"]].concat(),
+        ),
+        (
+            "update under custom",
+            post("storage/custom/session1/600"),
+            [&write[..], &["HGET"]].concat(),
+        ),
+        // The second round trip is the create.
+        (
+            "create by custom id",
+            post("storage/session2/600"),
+            [&write[..], &["HGET"], &write].concat(),
+        ),
+        (
+            "create under custom",
+            post("storage/custom/session3/600"),
+            [&write[..], &["HGET"], &write].concat(),
+        ),
+        (
+            "delete one key",
+            app.delete(&format!("{plain}/a")),
+            vec!["EVALSHA"],
+        ),
+        (
+            "delete",
+            app.delete(&plain),
+            vec!["ZADD", "ZREM", "EVALSHA"],
+        ),
+        (
+            "delete by custom id",
+            as_user(Method::DELETE, "storage/session1"),
+            vec!["ZADD", "ZREM", "EVALSHA"],
+        ),
+    ];
+    for (operation, request, expected) in operations {
+        let commands = monitor.commands_of(request).await;
+        assert_eq!(commands, expected, "{operation}");
+    }
+}

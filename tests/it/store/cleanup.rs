@@ -13,6 +13,7 @@ use crate::support::{
     now, on_every_kind_of_store,
 };
 
+mod custom_ids;
 mod evicted_keys;
 mod lost_events;
 mod spoofed_events;

@@ -5,6 +5,7 @@
 mod backend_sessions;
 mod binaries;
 mod creation;
+mod custom_ids;
 mod embedded;
 mod expiry;
 mod idempotency_claims;
@@ -13,4 +14,5 @@ mod key_kinds;
 mod key_limit;
 mod on_redis;
 mod rate_limit;
+mod storage_areas;
 mod writes;

@@ -1,4 +1,4 @@
-//! Model test: random operations of several clients on services with numbers. After every step the
+//! Model test: random operations of several clients on services with numbers, and on storage areas. After every step the
 //! responses are checked against an `oracle`, and on Redis the store against a `snapshot`. The clocks of
 //! the replicas differ by minutes, and jump.
 
@@ -10,6 +10,7 @@ use rand::{RngExt, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 use self::{
     oracle::{Operation, Oracle},
     snapshot::SnapshotChecker,
+    storage_areas::StorageAreas,
 };
 use crate::support::{
     Bodies, TestApp, TestRedis, TestResponse,
@@ -20,14 +21,18 @@ use crate::support::{
     now, random_prefix,
 };
 
+mod area_oracle;
 mod oracle;
 mod snapshot;
+mod storage_areas;
 
 /// The timeout of bookings, and the default TTL of services.
 const TIMEOUT: Duration = Duration::from_secs(5);
 const TTL: Duration = Duration::from_secs(6);
 /// The approximate number of concurrently active services.
 const SERVICES: usize = 30;
+/// The proportion of steps on storage areas.
+const STORAGE_AREA_STEPS: f64 = 0.3;
 /// The exclusive group, and its number of numbers.
 const EXCLUSIVE_GROUP: &str = "exclusive";
 const NUMBERS: usize = 12;
@@ -58,6 +63,7 @@ fn groups() -> String {
 /// The state of one run of the model.
 struct ModelRun {
     oracle: RefCell<Oracle>,
+    areas: RefCell<StorageAreas>,
     snapshot: Option<SnapshotChecker>,
     seed: u64,
 }
@@ -77,6 +83,9 @@ impl ModelRun {
     async fn step(&self, app: &TestApp, random: &mut StdRng) {
         if random.random_bool(0.02) {
             app.clock.set_shift(random.random_range(-120_000..=120_000));
+        }
+        if random.random_bool(STORAGE_AREA_STEPS) {
+            return self.storage_area_step(app, random).await;
         }
         let active = self.oracle.borrow().active_services();
         let chosen = active.choose(random).cloned();
@@ -247,6 +256,8 @@ impl ModelRun {
         assert_eq!(numbers, all, "seed {}", self.seed);
         let counts = self.oracle.borrow().counts();
         assert!(counts.iter().all(|count| *count > 50), "{counts:?}");
+        let counts = self.areas.borrow().counts();
+        assert!(counts.iter().all(|count| *count > 50), "{counts:?}");
     }
 }
 
@@ -255,6 +266,7 @@ async fn run(apps: [&TestApp; 2], snapshot: Option<SnapshotChecker>, steps: usiz
     let seed = rand::random();
     let run = ModelRun {
         oracle: RefCell::new(Oracle::new(seed, TIMEOUT, TTL, NUMBERS)),
+        areas: RefCell::default(),
         snapshot,
         seed,
     };

@@ -6,7 +6,7 @@ use redis::{AsyncCommands, aio::MultiplexedConnection, cmd};
 use switchboard::{
     model::{
         AllTexts, Binary, BlobId, CHUNK_BYTES, Changes, CreateResult, KeyName, NewService,
-        ServiceId, Timestamp, Value, WriteResult,
+        STORAGE_AREA, ServiceId, Timestamp, Value, WriteResult,
     },
     store::{Store, memory::MemoryStore, redis::RedisStore},
     telemetry::metrics::RedisMetrics,
@@ -229,6 +229,28 @@ pub(crate) async fn create_until(
 /// Creates a service with `data`.
 pub(crate) async fn create_service(store: &dyn Store, data: Vec<(KeyName, Value)>) -> ServiceId {
     create_until(store, now().after(LONG_TTL), data).await
+}
+
+/// A storage area with this id, `data` and expiration time.
+pub(crate) fn storage_area(
+    id: &ServiceId,
+    end: Timestamp,
+    data: Vec<(KeyName, Value)>,
+) -> NewService {
+    NewService {
+        id: id.clone(),
+        definition: STORAGE_AREA.to_owned(),
+        end,
+        data,
+        ..empty_service()
+    }
+}
+
+/// Asserts that changes are stored, after which the storage expires in `ttl` milliseconds.
+pub(crate) async fn write_with_ttl(store: &dyn Store, id: &ServiceId, changes: Changes, ttl: u64) {
+    let ttl = Some(Duration::from_millis(ttl));
+    let written = store.write(id, &changes, ttl).await.unwrap();
+    assert_eq!(written, WriteResult::Stored);
 }
 
 /// Asserts that changes are stored.

@@ -1,5 +1,7 @@
 //! Tests of the embedded store: its limit, and the release of memory.
 
+use std::time::Duration;
+
 use switchboard::{
     model::{BlobId, StoreError},
     store::{BinaryStore, ServiceStore, StorageStore, memory::MemoryStore},
@@ -124,4 +126,22 @@ async fn replaced_value_is_counted_once() {
     assert_free_bytes(&store, 900).await;
     let found = store.find_binary(&id, &key("k")).await.unwrap();
     assert_eq!(found, Some(None));
+}
+
+#[tokio::test]
+async fn full_store_rejects_writes_with_ttl_without_changing_the_end() {
+    let store = small_store();
+    let (id, end) = (
+        create_service(&store, vec![text("k", "1")]).await,
+        in_ms(60_000),
+    );
+    store.set_end(&id, end).await.unwrap();
+    let changes = set_changes(vec![text("k", &text_of_size(LIMIT_BYTES))]);
+    let ttl = Some(Duration::from_millis(50));
+    let rejected = store.write(&id, &changes, ttl).await;
+    assert!(matches!(rejected, Err(StoreError::Full(_))), "{rejected:?}");
+    sleep_until(in_ms(50)).await;
+    assert_eq!(read_strings(&store, &id).await, owned_pairs(&[("k", "1")]));
+    let description = store.describe(&id).await.unwrap().unwrap();
+    assert_eq!(description.end, end);
 }

@@ -30,25 +30,28 @@ on_every_store!(
     booking_of_a_created_service_is_not_released_as_pending,
 );
 
-fn fresh_key() -> IdempotencyKey {
+pub(super) fn fresh_key() -> IdempotencyKey {
     IdempotencyKey {
         key: ServiceId::generate().to_string(),
     }
 }
 
 /// Claims `key` with a new id, which is returned with the result.
-async fn claim(store: &dyn Store, key: &IdempotencyKey) -> (ServiceId, IdempotencyClaim) {
+pub(super) async fn claim(
+    store: &dyn Store,
+    key: &IdempotencyKey,
+) -> (ServiceId, IdempotencyClaim) {
     let id = ServiceId::generate();
     let outcome = store.claim(key, id.clone(), in_ms(60_000)).await.unwrap();
     (id, outcome)
 }
 
-async fn assert_free(store: &dyn Store, key: &IdempotencyKey) {
+pub(super) async fn assert_free(store: &dyn Store, key: &IdempotencyKey) {
     let (id, outcome) = claim(store, key).await;
     assert_eq!(outcome, IdempotencyClaim::Create(id));
 }
 
-async fn assert_replayed(store: &dyn Store, key: &IdempotencyKey, id: &ServiceId) {
+pub(super) async fn assert_replayed(store: &dyn Store, key: &IdempotencyKey, id: &ServiceId) {
     let (_, outcome) = claim(store, key).await;
     let expected = IdempotencyClaim::Replayed {
         id: id.clone(),

@@ -1,19 +1,20 @@
 //! Tests of Redis: the TTLs of its keys, and its errors.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use redis::{AsyncCommands, cmd};
 use switchboard::{
-    model::{Changes, ServiceId, StoreError, StoredKind, WriteResult},
+    model::{Changes, CreateResult, ServiceId, StoreError, StoredKind, WriteResult},
     store::{BinaryStore, ServiceStore, StorageStore},
 };
 
+use super::idempotency_claims::{assert_replayed, claim, fresh_key};
 use crate::support::{
     TestRedis,
     stores::{
         RedisFixture, create_service, create_until, download, empty_service, file, in_ms, is_index,
         key, keys_under, owned_pairs, read_strings, remove_changes, set_changes, sleep_until,
-        test_bytes, text, upload, write_changes,
+        storage_area, test_bytes, text, upload, write_changes, write_with_ttl,
     },
 };
 
@@ -164,6 +165,57 @@ async fn full_redis_rejects_writes_but_reads_and_deletes() {
     assert_eq!(store.delete(&id).await.unwrap(), Some(()));
     configure(&redis, "maxmemory", "0").await;
     create_service(store, vec![text("k", "v")]).await;
+    redis.assert_all_keys_expire().await;
+}
+
+/// The expiration times of all keys of this test, except for the index.
+async fn expirations(redis: &RedisFixture) -> Vec<(String, i64)> {
+    let mut connection = redis.connection.clone();
+    let mut all = Vec::new();
+    for key in keys_under(&mut connection, &redis.prefix).await {
+        if !is_index(&redis.prefix, &key) {
+            let expires: i64 = connection.pexpire_time(&key).await.unwrap();
+            all.push((key, expires));
+        }
+    }
+    all
+}
+
+#[tokio::test]
+async fn full_redis_rejects_writes_with_ttl_without_changing_an_end() {
+    let redis = dedicated().await;
+    let store = &redis.store;
+    let key = fresh_key();
+    let (id, _) = claim(store, &key).await;
+    let mut area = storage_area(&id, in_ms(60_000), vec![text("a", "1"), text("b", "2")]);
+    area.idempotency = Some((key.clone(), "the response".to_owned()));
+    assert_eq!(store.create(area).await.unwrap(), CreateResult::Created);
+    let binary = upload(store, &id, &test_bytes(10)).await;
+    write_with_ttl(store, &id, set_changes(vec![file("map", &binary)]), 60_000).await;
+    let new = upload(store, &id, &test_bytes(20)).await;
+    let before = expirations(&redis).await;
+    configure(&redis, "maxmemory-policy", "noeviction").await;
+    configure(&redis, "maxmemory", "1").await;
+    for changes in [
+        set_changes(vec![text("a", "3")]),
+        set_changes(vec![file("other", &new)]),
+        set_changes(vec![file("map", &new)]),
+    ] {
+        for ttl in [1_000, 600_000] {
+            let ttl = Some(Duration::from_millis(ttl));
+            let rejected = store.write(&id, &changes, ttl).await;
+            assert!(matches!(rejected, Err(StoreError::Full(_))), "{rejected:?}");
+        }
+    }
+    assert_eq!(expirations(&redis).await, before);
+    // It needs no memory, so it is stored, with the end of all resources.
+    write_with_ttl(store, &id, Changes::default(), 120_000).await;
+    redis.assert_all_keys_expire().await;
+    configure(&redis, "maxmemory", "0").await;
+    let expected = owned_pairs(&[("a", "1"), ("b", "2")]);
+    assert_eq!(read_strings(store, &id).await, expected);
+    assert_replayed(store, &key, &id).await;
+    write_with_ttl(store, &id, set_changes(vec![file("map", &new)]), 60_000).await;
     redis.assert_all_keys_expire().await;
 }
 

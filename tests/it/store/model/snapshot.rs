@@ -3,9 +3,24 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rand::{RngExt, rngs::StdRng};
-use redis::{aio::MultiplexedConnection, pipe};
+use redis::{Script, aio::MultiplexedConnection, pipe};
 
 use super::{EXCLUSIVE_GROUP, SHARED_GROUPS};
+
+/// Returns the keys of these patterns that do not expire, or not at the end in the hash. A key that has just expired is
+/// still listed.
+const ENDS: &str = "
+    local wrong = {}
+    for _, pattern in ipairs(ARGV) do
+        for _, key in ipairs(redis.call('KEYS', pattern)) do
+            local expires = redis.call('PEXPIRETIME', key)
+            local ends = redis.call('HGET', key, '_end')
+            if expires == -1 or ends and expires >= 0 and tonumber(ends) ~= expires then
+                wrong[#wrong + 1] = key
+            end
+        end
+    end
+    return wrong";
 
 pub(super) struct SnapshotChecker {
     connection: MultiplexedConnection,
@@ -29,8 +44,27 @@ impl SnapshotChecker {
         }
     }
 
-    /// Checks a random group.
+    /// Checks a random group, and sometimes the expirations of all services.
     pub(super) async fn check(&self, random: &mut StdRng) {
+        self.check_group(random).await;
+        if random.random_bool(0.05) {
+            self.check_ends().await;
+        }
+    }
+
+    /// Checks that each key of a service expires at the end in its hash, and that every key of its resources expires.
+    async fn check_ends(&self) {
+        let script = Script::new(ENDS);
+        let mut check = script.prepare_invoke();
+        for kind in ["svc:*", "own:*", "blob:*"] {
+            check.arg(format!("{}{kind}", self.prefix));
+        }
+        let mut connection = self.connection.clone();
+        let wrong: Vec<String> = check.invoke_async(&mut connection).await.unwrap();
+        assert_eq!(wrong, Vec::<String>::new());
+    }
+
+    async fn check_group(&self, random: &mut StdRng) {
         let group = [
             EXCLUSIVE_GROUP,
             EXCLUSIVE_GROUP,
