@@ -148,6 +148,14 @@ impl From<BackendError> for ServiceError {
     }
 }
 
+/// The services of a definition, for messages.
+fn services_of(definition: &str) -> String {
+    if definition == STORAGE_AREA {
+        return "storage areas".to_owned();
+    }
+    format!("services of {definition:?}")
+}
+
 impl ServiceError {
     /// Whether it is certain that the request changed nothing.
     pub(super) fn had_no_effect(&self) -> bool {

@@ -1,6 +1,6 @@
 //! The TTL and expiration time of services.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use super::{
     FormData, ServiceError, definition::Definition, parameters::Parameters,
@@ -11,8 +11,8 @@ use crate::model::Timestamp;
 /// The TTL of a storage area whose request has no valid one.
 const DEFAULT_STORAGE_AREA_TTL: Duration = Duration::from_secs(30);
 
-/// The maximum length of the text of a TTL in a path.
-const MAX_TTL_CHARACTERS: usize = 40;
+/// The maximum length of a valid TTL of a storage area in the path, and of one in a warning or error.
+const MAX_TTL_CHARACTERS: usize = 32;
 
 /// The TTL of a new service: the effective value of `_ttl`.
 pub(super) fn initial_ttl(
@@ -43,8 +43,10 @@ pub(super) fn storage_area_ttl(
     max_ttl: Duration,
     is_strict: bool,
 ) -> Result<StorageAreaTtl, ServiceError> {
-    // A longer text is invalid, and the warning is a header.
-    let text: String = text.chars().take(MAX_TTL_CHARACTERS).collect();
+    let text = match text.char_indices().nth(MAX_TTL_CHARACTERS) {
+        Some((end, _)) => Cow::Owned(format!("{}...", &text[..end])),
+        None => Cow::Borrowed(text),
+    };
     match parse_integer_in_range("ttl", &text, 1, max_ttl.as_secs()) {
         Ok(seconds) => Ok(StorageAreaTtl {
             ttl: Duration::from_secs(seconds),
@@ -107,6 +109,24 @@ mod tests {
         let end = requested_end(&form, Timestamp::from_millis(NOW), MAX_TTL);
         end.map(Timestamp::millis)
             .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_ttl_of_a_storage_area_is_shortened_in_messages() {
+        let ttl = |text: &str| storage_area_ttl(text, MAX_TTL, false).unwrap();
+        assert_eq!(ttl("600").ttl, Duration::from_secs(600));
+        assert_eq!(ttl("600").warning, None);
+        for text in [
+            format!("600{}", " ".repeat(30)),
+            "9".repeat(4_000),
+            "\u{1f600}".repeat(4_000),
+        ] {
+            let StorageAreaTtl { ttl, warning } = ttl(&text);
+            let warning = warning.unwrap();
+            assert_eq!(ttl, DEFAULT_STORAGE_AREA_TTL);
+            assert!(warning.chars().count() < 120, "{warning}");
+            assert!(warning.contains("...\""), "{warning}");
+        }
     }
 
     #[test]

@@ -46,7 +46,7 @@ pub(in crate::http) struct BinaryPath {
 #[derive(IntoParams)]
 #[into_params(parameter_in = Path)]
 pub(in crate::http) struct TtlPath {
-    /// The TTL in seconds, at most `limits.life_seconds`. In place of an invalid one 30 seconds are used, and a
+    /// The TTL in seconds, at most `limits.max_ttl_seconds`. In place of an invalid one 30 seconds are used, and a
     /// `Warning` header says so; with `api.strict_storage_ttl` it is an error.
     #[param(rename = "idOrTtl", min_length = 1, example = json!(example_ttl_seconds().to_string()))]
     ttl: String,
@@ -59,7 +59,7 @@ pub(in crate::http) struct IdAndTtlPath {
     /// The id of a storage area or of a service, or a custom id of the user in `gms_user`.
     #[param(rename = "idOrTtl", min_length = 1, example = "session4711")]
     id: String,
-    /// The TTL in seconds, at most `limits.life_seconds`. In place of an invalid one 30 seconds are used, and a
+    /// The TTL in seconds, at most `limits.max_ttl_seconds`. In place of an invalid one 30 seconds are used, and a
     /// `Warning` header says so; with `api.strict_storage_ttl` it is an error.
     #[param(rename = "keyOrTtl", min_length = 1, example = json!(example_ttl_seconds().to_string()))]
     ttl: String,
@@ -72,7 +72,7 @@ pub(in crate::http) struct CustomIdAndTtlPath {
     /// A custom id of the user in `gms_user`: 1 to 256 bytes; encode `/` as `%2F`.
     #[param(min_length = 1, example = "session4711")]
     id: String,
-    /// The TTL in seconds, at most `limits.life_seconds`. In place of an invalid one 30 seconds are used, and a
+    /// The TTL in seconds, at most `limits.max_ttl_seconds`. In place of an invalid one 30 seconds are used, and a
     /// `Warning` header says so; with `api.strict_storage_ttl` it is an error.
     #[param(min_length = 1, example = json!(example_ttl_seconds().to_string()))]
     ttl: String,
