@@ -85,14 +85,14 @@ impl ServiceId {
     /// The id that clients send: a custom id without its user.
     #[must_use]
     pub fn client_id(&self) -> Cow<'_, str> {
-        match self
-            .0
-            .strip_prefix(CUSTOM_PREFIX)
-            .and_then(|scoped| scoped.split_once('/'))
-        {
-            Some((_user, name)) => percent_decode_str(name).decode_utf8_lossy(),
-            None => Cow::Borrowed(&self.0),
-        }
+        self.custom_id().unwrap_or(Cow::Borrowed(&self.0))
+    }
+
+    /// The custom id, without its user; `None` for other ids.
+    #[must_use]
+    pub fn custom_id(&self) -> Option<Cow<'_, str>> {
+        let (_user, name) = self.0.strip_prefix(CUSTOM_PREFIX)?.split_once('/')?;
+        Some(percent_decode_str(name).decode_utf8_lossy())
     }
 
     /// Returns the id as text.
@@ -221,9 +221,12 @@ mod tests {
     #[test]
     fn the_client_id_is_what_the_client_sent() {
         for name in ["session1", "a/b", "\u{fc}", "100%", "custom/x"] {
-            assert_eq!(ServiceId::custom("a/b", name).client_id(), name);
+            let id = ServiceId::custom("a/b", name);
+            assert_eq!(id.client_id(), name);
+            assert_eq!(id.custom_id().as_deref(), Some(name));
         }
-        assert_eq!(ServiceId::from("4711".to_owned()).client_id(), "4711");
+        let id = ServiceId::from("4711".to_owned());
+        assert_eq!((id.client_id().as_ref(), id.custom_id()), ("4711", None));
     }
 
     #[test]

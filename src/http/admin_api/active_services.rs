@@ -30,7 +30,7 @@ const MAX_PREFIX_CHARACTERS: usize = 64;
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "only described")]
 pub(in crate::http) struct PrefixQuery {
-    /// Only services whose ids begin with this prefix, as in the log
+    /// Only services whose ids begin with this prefix, as in the log, and storage areas whose custom ids do
     #[param(
         required = false,
         example = "0f9d7c1e",
@@ -48,8 +48,9 @@ pub(in crate::http) struct PrefixQuery {
     tag = "admin",
     summary = "List active services by expiration",
     description = "A page may have fewer than `limit` entries, because services can end meanwhile. With `prefix` \
-                   the result is one page of the services whose ids begin with it, case-insensitively; the 20,000 \
-                   services that expire first are searched.",
+                   the result is one page of the services whose ids, or custom ids, begin with it, \
+                   case-insensitively; the 20,000 services that expire first are searched. Storage areas are listed \
+                   like services.",
     params(PrefixQuery, PageQuery),
     responses(
         (status = 200, description = "A page of services", body = ServicePageResponse),

@@ -21,10 +21,16 @@ mod storage;
 /// Maximum number of results of a search.
 const MAX_SEARCH_RESULTS: usize = 50;
 /// Messages after a redirect to this page.
-const FLASH_MESSAGES: [(&str, &str); 1] = [(
-    "deleted",
-    "Service deleted. Its resources are released within seconds.",
-)];
+const FLASH_MESSAGES: [(&str, &str); 2] = [
+    (
+        "deleted",
+        "Service deleted. Its resources are released within seconds.",
+    ),
+    (
+        "storage_area_deleted",
+        "Storage area deleted. Its binaries are deleted within seconds.",
+    ),
+];
 
 #[derive(Template)]
 #[template(path = "services.html")]
@@ -78,7 +84,7 @@ impl ServicesPage {
     }
 }
 
-/// `GET /genesys/1/admin/ui/active-services`; `?id=` searches by id or prefix of an id.
+/// `GET /genesys/1/admin/ui/active-services`; `?id=` searches by id, custom id or prefix of them.
 pub(super) async fn list_services(
     state: Data<AppState>,
     session: SignedIn,
@@ -102,7 +108,8 @@ fn with_time_remaining(listed: ListedService, now: Timestamp) -> (ListedService,
     (listed, format::format_duration(remaining))
 }
 
-/// Finds a service by its id, or services by a prefix of their ids: the log contains only the first characters of ids.
+/// Finds a service by its id, or services by a prefix of their ids, because the log contains only the first characters
+/// of ids, or of their custom ids.
 async fn find_service(state: &AppState, session: &SignedIn, text: &str) -> PageResult {
     let text = text.trim_end_matches(['.', '\u{2026}']);
     let id = ServiceId::from(text.to_owned());

@@ -18,6 +18,13 @@ use crate::{
 const MAX_FIELDS: usize = 5;
 const MAX_FILES: usize = 2;
 
+/// The beginnings of the paths of the client API.
+const CLIENT_PATHS: [&str; 3] = [
+    "/genesys/1/service/",
+    "/genesys/1/storage/",
+    "/genesys/1/cs/",
+];
+
 #[derive(Template)]
 #[template(path = "try_it.html")]
 struct TryItPage<'a> {
@@ -47,9 +54,13 @@ impl TryItPage<'_> {
         let creates = self
             .selected()
             .is_some_and(|operation| operation.method == "POST");
+        let example = parameter_example(parameter);
+        let is_ttl = example.parse::<u64>().is_ok();
         match (parameter.name.as_str(), self.id.as_str()) {
-            ("service", "") if creates => parameter_example(parameter),
-            ("service" | "id", id) => id.to_owned(),
+            ("service", "") if creates => example,
+            // These are TTLs in some operations, and ids or keys in others.
+            ("idOrTtl" | "keyOrTtl" | "ttl", _) if is_ttl => example,
+            ("service" | "id" | "idOrTtl", id) => id.to_owned(),
             _ => String::new(),
         }
     }
@@ -93,6 +104,6 @@ fn selected_index(operations: &[DocumentedOperation<'_>], id: &str) -> usize {
 }
 
 fn is_client_operation(operation: &DocumentedOperation<'_>) -> bool {
-    let mut prefixes = ["/genesys/1/service/", "/genesys/1/cs/"].iter();
+    let mut prefixes = CLIENT_PATHS.iter();
     prefixes.any(|prefix| operation.path.starts_with(prefix))
 }

@@ -57,8 +57,8 @@ impl Admin {
         Ok(self.store.services_by_end(after, limit).await?)
     }
 
-    /// At most `limit` active services whose ids begin with `prefix`, ignoring case. The search reads a limited
-    /// number of services, in the order of their expiration times.
+    /// At most `limit` active services whose ids, or custom ids, begin with `prefix`, ignoring case. The search reads
+    /// a limited number of services, in the order of their expiration times.
     ///
     /// # Errors
     /// [`AdminError::Service`] for errors of the store.
@@ -67,9 +67,13 @@ impl Admin {
         prefix: &str,
         limit: usize,
     ) -> Result<ServiceSearchResult, AdminError> {
-        let matches_prefix = |id: &ServiceId| {
-            let head = id.as_str().get(..prefix.len());
+        let begins_with_prefix = |text: &str| {
+            let head = text.get(..prefix.len());
             head.is_some_and(|head| head.eq_ignore_ascii_case(prefix))
+        };
+        let matches_prefix = |id: &ServiceId| {
+            let custom_id = id.custom_id();
+            begins_with_prefix(id.as_str()) || custom_id.is_some_and(|id| begins_with_prefix(&id))
         };
         let (mut services, mut after, mut searched) = (Vec::new(), None, 0);
         loop {

@@ -1,5 +1,7 @@
 //! Responses with active services.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -29,12 +31,25 @@ pub(super) struct ServicePageResponse {
     complete: Option<bool>,
 }
 
-/// An active service
+/// Whether an entry is a service or a storage area
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ActiveServiceKind)]
+#[serde(rename_all = "snake_case")]
+enum ServiceKind {
+    Service,
+    StorageArea,
+}
+
+/// An active service or storage area
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ActiveServiceSummary)]
 pub(super) struct ServiceSummaryResponse {
     id: String,
-    /// Name of its configured service
+    kind: ServiceKind,
+    /// The custom id of a storage area, if it has one
+    #[schema(required)]
+    custom_id: Option<String>,
+    /// Name of its configured service; `_storage` for a storage area
     service: String,
     #[schema(format = DateTime)]
     created_at: String,
@@ -109,6 +124,12 @@ impl ServiceSummaryResponse {
     pub(super) fn new(listed: ListedService, now: Timestamp) -> Self {
         Self {
             id: listed.id.as_str().to_owned(),
+            kind: if listed.id.is_storage_area() {
+                ServiceKind::StorageArea
+            } else {
+                ServiceKind::Service
+            },
+            custom_id: listed.id.custom_id().map(Cow::into_owned),
             service: listed.definition,
             created_at: listed.created.to_string(),
             expires_at: listed.end.to_string(),

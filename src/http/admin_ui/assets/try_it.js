@@ -84,6 +84,7 @@ form?.addEventListener("submit", async (event) => {
         const json = JSON.parse(text);
         body = JSON.stringify(json, null, 2);
         if (typeof json._id === "string") addServiceLinks(json._id);
+        if (typeof json.id === "string") addStorageAreaLinks(json.id);
       } catch { /* Invalid JSON is shown unformatted. */ }
     }
     setText("response-body", body);
@@ -93,9 +94,16 @@ form?.addEventListener("submit", async (event) => {
   }
 });
 
+const pageLink = (text, path) => Object.assign(document.createElement("a"), { textContent: text, href: `/genesys/1/admin/ui/${path}` });
+
 // Links to the page of a created service, and to a request that writes to its storage.
 function addServiceLinks(id) {
-  const link = (text, path) => Object.assign(document.createElement("a"), { textContent: text, href: `/genesys/1/admin/ui/${path}` });
   const links = document.getElementById("links");
-  links.append(link("View service", `active-services/${encodeURIComponent(id)}`), " · ", link("Write to its storage", `try?operation=writeStorage&id=${encodeURIComponent(id)}`));
+  links.append(pageLink("View service", `active-services/${encodeURIComponent(id)}`), " · ", pageLink("Write to its storage", `try?operation=writeStorage&id=${encodeURIComponent(id)}`));
+}
+
+// The same for a storage area. A custom id is found by a search, because it belongs to a user.
+function addStorageAreaLinks(id) {
+  const links = document.getElementById("links");
+  links.append(pageLink("View storage area", `active-services?id=${encodeURIComponent(id)}`), " · ", pageLink("Write to it", `try?operation=writeStorageArea&id=${encodeURIComponent(id)}`));
 }

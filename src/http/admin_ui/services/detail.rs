@@ -9,7 +9,7 @@ use askama::Template;
 
 use super::{
     downloads,
-    not_found::{SERVICES_PATH, service_not_found_page, service_url},
+    not_found::{SERVICES_PATH, kind_label, service_not_found_page, service_url},
     storage::{StoragePage, StoredValue},
 };
 use crate::{
@@ -59,7 +59,7 @@ impl ServiceDetail {
         let service = admin_api::admin_service(state)?.get_service(&id).await?;
         let storage = StoragePage::load(state, &id, &service.description, query).await?;
         Ok(Self {
-            layout: Layout::new(session, "active-services", format!("Service {id}")),
+            layout: Layout::new(session, "active-services", page_title(&id)),
             flash: "",
             problem: String::new(),
             now: state.services.now()?,
@@ -75,6 +75,11 @@ impl ServiceDetail {
         service_url(&self.id)
     }
 
+    /// What the page shows, at the beginning of a sentence.
+    fn kind(&self) -> &'static str {
+        kind_label(&self.id)
+    }
+
     fn download_url(&self, kind: &str, key: &str) -> String {
         downloads::download_url(&self.url(), kind, key)
     }
@@ -82,6 +87,10 @@ impl ServiceDetail {
     fn time_remaining(&self) -> String {
         format::format_duration(self.service.description.end.since(self.now))
     }
+}
+
+fn page_title(id: &ServiceId) -> String {
+    format!("{} {}", kind_label(id), id.client_id())
 }
 
 /// `GET /genesys/1/admin/ui/active-services/{id}`
@@ -140,7 +149,12 @@ async fn apply_action(
         }
         "delete" => {
             admin.delete_service(id, actor).await?;
-            Ok(format!("{SERVICES_PATH}?message=deleted"))
+            let message = if id.is_storage_area() {
+                "storage_area_deleted"
+            } else {
+                "deleted"
+            };
+            Ok(format!("{SERVICES_PATH}?message={message}"))
         }
         _ => Err(ApiError::InvalidParameter(
             "the field \"action\" is missing or unknown; no changes were made".to_owned(),

@@ -16,11 +16,22 @@ pub(super) fn service_url(id: &ServiceId) -> String {
     page_url(&["active-services", id.as_str()])
 }
 
+/// What `id` identifies, at the beginning of a sentence or in a heading.
+pub(super) fn kind_label(id: &ServiceId) -> &'static str {
+    if id.is_storage_area() {
+        "Storage area"
+    } else {
+        "Service"
+    }
+}
+
 #[derive(Template)]
 #[template(path = "service_not_found.html")]
 struct ServiceNotFoundPage<'a> {
     layout: Layout,
     id: &'a ServiceId,
+    /// What the id identifies.
+    kind: &'static str,
     /// Whether all services were searched for the prefix.
     complete: bool,
 }
@@ -32,10 +43,13 @@ pub(super) fn service_not_found_page(
     id: &ServiceId,
     complete: bool,
 ) -> PageResult {
-    let layout = Layout::new(session, "active-services", "Service not found");
+    let kind = kind_label(id);
+    let title = format!("{kind} not found");
+    let layout = Layout::new(session, "active-services", title);
     let page = ServiceNotFoundPage {
         layout,
         id,
+        kind,
         complete,
     };
     render(StatusCode::NOT_FOUND, &page)
