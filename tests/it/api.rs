@@ -29,5 +29,6 @@ mod requests;
 mod routes;
 mod services;
 mod storage;
+pub(crate) mod storage_areas;
 mod ttl;
 mod uploads;

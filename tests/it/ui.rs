@@ -19,6 +19,7 @@ mod service_actions;
 mod services;
 mod sessions;
 mod sign_in;
+mod storage_areas;
 mod store_outage;
 mod try_it;
 mod warnings;

@@ -148,6 +148,8 @@ async fn document_describes_the_routes_of_its_listener() {
     let everything = routes(&document(&start_with_all_routes().await).await);
     for (public, password) in [
         ("client", PASSWORD),
+        ("storage", PASSWORD),
+        ("client, storage", PASSWORD),
         ("client, match", PASSWORD),
         ("match", PASSWORD),
         ("admin", PASSWORD),
