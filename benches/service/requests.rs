@@ -20,17 +20,25 @@ const CEILING: &str = "ceiling";
 #[derive(Clone, Copy)]
 enum Kind {
     ReadOne,
+    ReadOneOfArea,
     ReadAll,
     Write,
     Create,
 }
 
 impl Kind {
-    const ALL: [Self; 4] = [Self::ReadOne, Self::ReadAll, Self::Write, Self::Create];
+    const ALL: [Self; 5] = [
+        Self::ReadOne,
+        Self::ReadOneOfArea,
+        Self::ReadAll,
+        Self::Write,
+        Self::Create,
+    ];
 
     fn name(self) -> &'static str {
         match self {
             Self::ReadOne => "read one key",
+            Self::ReadOneOfArea => "read one key of a storage area",
             Self::ReadAll => "read all keys (10)",
             Self::Write => "write one key",
             Self::Create => "create with five pairs",
@@ -47,6 +55,23 @@ impl Kind {
             ],
             (Self::ReadOne, CEILING) => [Target::AtLeast(0.75), Target::None, Target::None],
             _ => [Target::None; 3],
+        }
+    }
+
+    /// Targets of requests/s, CPU and Redis CPU per request, compared with a read of one key of a service.
+    fn targets_beside_read(self) -> Option<[Target; 3]> {
+        match self {
+            Self::ReadOne | Self::ReadAll => None,
+            Self::ReadOneOfArea => Some([
+                Target::AtLeast(0.97),
+                Target::AtMost(1.03),
+                Target::AtMost(1.03),
+            ]),
+            Self::Write | Self::Create => Some([
+                Target::AtLeast(1.0 / 1.5),
+                Target::AtMost(1.5),
+                Target::None,
+            ]),
         }
     }
 }
@@ -118,7 +143,10 @@ struct Servers<'a> {
 async fn measure<'a>(kind: Kind, setup: &Setup, servers: Servers<'a>) -> Result<Vec<Measured<'a>>> {
     let Servers { redis, service, .. } = servers;
     redis.flush()?;
-    let id = service.create(TEN_PAIRS).await?;
+    let id = match kind {
+        Kind::ReadOneOfArea => service.create_storage_area(TEN_PAIRS).await?,
+        _ => service.create(TEN_PAIRS).await?,
+    };
     let row = |by, request, process| Measured::new((kind.name(), by), request, process, redis);
     let mut rows = vec![row(SERVICE, request(kind, service, &id), &service.process)];
     if let Some(webdis) = servers.webdis
@@ -140,6 +168,14 @@ async fn measure<'a>(kind: Kind, setup: &Setup, servers: Servers<'a>) -> Result<
 fn request(kind: Kind, service: &Service, id: &str) -> Request {
     let (url, form, expected) = match kind {
         Kind::ReadOne => (format!("{id}/storage/FirstName"), None, "\"Jane\""),
+        Kind::ReadOneOfArea => {
+            return Request {
+                url: service.storage_url(&format!("{id}/FirstName")),
+                form: None,
+                expected: "\"Jane\"".to_owned(),
+                among: None,
+            };
+        }
         Kind::ReadAll => (format!("{id}/storage"), None, "the-last-of-ten"),
         Kind::Write => (format!("{id}/storage"), Some("FirstName=John"), ""),
         Kind::Create => ("store".to_owned(), Some(FIVE_PAIRS), "_id"),
@@ -157,7 +193,7 @@ fn webdis_request(kind: Kind, webdis: &Webdis, id: &str) -> Option<Request> {
     let (url, expected) = match kind {
         Kind::ReadOne => (webdis.url("HGET", id, "/FirstName"), "\"Jane\""),
         Kind::ReadAll => (webdis.url("HGETALL", id, ""), "the-last-of-ten"),
-        Kind::Write | Kind::Create => return None,
+        Kind::ReadOneOfArea | Kind::Write | Kind::Create => return None,
     };
     Some(Request {
         url,
@@ -191,13 +227,8 @@ fn ratios(kinds: &[(Kind, Vec<Measured<'_>>)]) -> Ratios {
             let name = format!("{}, service / {}", kind.name(), other.by);
             compare(service, other, &name, kind.targets(other.by));
         }
-        if let (Kind::Write | Kind::Create, Some(read)) = (kind, read) {
+        if let (Some(targets), Some(read)) = (kind.targets_beside_read(), read) {
             let name = format!("{} / {}", kind.name(), read.what);
-            let targets = [
-                Target::AtLeast(1.0 / 1.5),
-                Target::AtMost(1.5),
-                Target::None,
-            ];
             compare(service, read, &name, targets);
         }
     }

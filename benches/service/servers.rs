@@ -199,6 +199,18 @@ impl Service {
         id_of(request.send().await?).await
     }
 
+    /// The URL of `rest` below the Storage API.
+    pub(crate) fn storage_url(&self, rest: &str) -> String {
+        format!("{}/genesys/1/storage/{rest}", self.base)
+    }
+
+    /// Creates a storage area with the fields of `form`; returns its id.
+    pub(crate) async fn create_storage_area(&self, form: &str) -> Result<String> {
+        let request = self.client.post(self.storage_url("86400"));
+        let request = request.body(form.to_owned()).header("content-type", FORM);
+        id_in(request.send().await?, "id").await
+    }
+
     pub(crate) async fn delete(&self, id: &str) -> Result<()> {
         let response = self.client.delete(self.url(id)).send().await?;
         response.error_for_status()?;
@@ -209,12 +221,17 @@ impl Service {
 /// The content type of forms.
 pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
 
-/// The id in the response to a create.
+/// The id in the response to the create of a service.
 pub(crate) async fn id_of(response: Response) -> Result<String> {
+    id_in(response, "_id").await
+}
+
+/// The id in a member of the response to a create.
+async fn id_in(response: Response, member: &str) -> Result<String> {
     let response = response.error_for_status()?.bytes().await?;
     let response: Value = serde_json::from_slice(&response)?;
-    let id = response.get("_id").and_then(Value::as_str);
-    Ok(id.ok_or("the response to a create has no _id")?.to_owned())
+    let id = response.get(member).and_then(Value::as_str);
+    Ok(id.ok_or("the response to a create has no id")?.to_owned())
 }
 
 /// webdis on the same Redis, with its default number of threads and connections.
