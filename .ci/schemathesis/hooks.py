@@ -11,7 +11,15 @@ NAMES = itertools.cycle(["store", "request-interaction", "request-access", "matc
 # The example service of the document, and ids of earlier responses.
 ID = re.compile("store|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # Operations that delete or clear their service.
-DESTRUCTIVE = {"setExpiration", "deleteService", "setConversationExpiration", "clearStorage", "deleteKey"}
+DESTRUCTIVE = {
+    "setExpiration",
+    "deleteService",
+    "setConversationExpiration",
+    "clearStorage",
+    "deleteKey",
+    "deleteStorageArea",
+    "deleteStorageAreaKey",
+}
 
 
 def ids(name):
@@ -37,7 +45,7 @@ def before_call(context, case, kwargs):
     # Requests of the stateful phase refer to earlier responses.
     if case.meta is None or case.meta.phase.name.value == "stateful":
         return
-    for name in {"id", "service"} & parameters.keys():
+    for name in {"id", "service", "idOrTtl"} & parameters.keys():
         if ID.fullmatch(str(parameters[name])) is None:
             continue
         if operation in DESTRUCTIVE:
