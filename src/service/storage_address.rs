@@ -82,6 +82,11 @@ impl StorageAddress {
         })
     }
 
+    /// Whether it is that of a write to nothing but the storage area with the custom id.
+    pub(super) fn is_custom_only(&self) -> bool {
+        self.is_custom_only
+    }
+
     /// The same without the storage area with the custom id.
     pub(super) fn plain_only(self) -> Self {
         Self {

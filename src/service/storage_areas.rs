@@ -10,7 +10,7 @@ use super::{
     StorageStrings,
     auth::{BasicCredentials, catalog_not_loaded, enforce},
     definition::Definition,
-    rate_limit::limit_creates_of_storage_areas,
+    rate_limit::{limit_creates_by_address, limit_creates_of_service},
     storage_address::{StorageAddress, check_not_reserved},
     ttl,
 };
@@ -57,20 +57,21 @@ impl Services {
         let (policy, store) = (catalog.access_policy(), &*self.context.store);
         let permits_areas = policy.permits_storage_areas(credentials);
         let definition = match address.plain() {
+            _ if address.is_custom_only() => Some(STORAGE_AREA.to_owned()),
             Some(id) if id.is_storage_area() => Some(STORAGE_AREA.to_owned()),
-            Some(id) if policy.permits_all(credentials) != Some(true) => {
-                store.definition(id).await?
-            }
+            Some(id) if policy.permits_all(credentials).is_none() => store.definition(id).await?,
             _ => None,
         };
-        let permits = |credentials: &BasicCredentials| match &definition {
-            Some(definition) => policy.permits(definition, credentials),
-            // An id without a service is not found, whatever the credentials; a custom id may be found.
-            None => {
+        let permits = |credentials: &BasicCredentials| {
+            if let Some(definition) = &definition {
+                return policy.permits(definition, credentials);
+            }
+            // An id without a service is not found with the credentials of any service; a custom id may be found.
+            policy.permits_all(credentials).unwrap_or_else(|| {
                 address.custom().is_none()
                     || policy.matches_any(credentials)
                     || policy.permits_storage_areas(credentials)
-            }
+            })
         };
         let is_restricted = !permits(&BasicCredentials(None));
         let (failed, permitted) = (&self.context.failed_credentials, permits(credentials));
@@ -96,10 +97,11 @@ impl Services {
             return Err(catalog_not_loaded());
         }
         let (store, rate_limit) = (&*self.context.store, &self.context.rate_limit);
-        // Before authentication, so password guesses count.
-        limit_creates_of_storage_areas(store, rate_limit, head.address).await?;
+        // Password guesses count for the address, and not for all clients.
+        limit_creates_by_address(store, rate_limit, head.address).await?;
         self.authorize_create(STORAGE_AREA, &head.credentials, head.address)
             .await?;
+        limit_creates_of_service(store, rate_limit, STORAGE_AREA).await?;
         let definition = Arc::new(Definition::storage_area());
         let id = ServiceId::generate_for_storage_area();
         self.begin_create(definition, id, Some(ttl.ttl), catalog, head)

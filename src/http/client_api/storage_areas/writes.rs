@@ -141,6 +141,8 @@ async fn write_to(
     [id, ttl]: [String; 2],
     is_custom: bool,
 ) -> Result<HttpResponse, ApiError> {
+    // A write can create a storage area, and shared custom ids can be guessed.
+    fetch_metadata::check_cross_site_create(state, request)?;
     let services = &state.services;
     let (ttl, user) = (
         services.storage_area_ttl(&ttl)?,

@@ -11,7 +11,8 @@ on_redis_only!(
     the_storage_of_a_service_needs_the_password_of_the_service,
     areas_need_the_default_credentials,
     credentials_of_a_service_do_not_open_an_area_with_its_id,
-    an_incomplete_default_closes_areas,
+    areas_are_protected_if_every_service_is,
+    after_too_many_wrong_credentials_valid_ones_are_rejected_too,
 );
 
 const CATALOG: &str = "\
@@ -128,19 +129,19 @@ async fn areas_need_the_default_credentials(app: TestApp) {
     );
     let area = || app.post(&format!("{STORAGE}/600")).form_body("a=1");
     let custom = || as_user(app.post(&format!("{STORAGE}/session1/600")), "ann").form_body("a=1");
-    for credentials in [None, CLERK] {
-        for request in [area(), custom()] {
-            let answer = TestResponse::send(with(request, credentials)).await;
-            assert_unauthorized(&answer, "Basic ");
-        }
+    for request in [area(), custom(), with(area(), CLERK)] {
+        assert_unauthorized(&TestResponse::send(request).await, "Basic ");
     }
+    // Credentials of a service find that there is no service with this id.
+    let other = TestResponse::send(with(custom(), CLERK)).await;
+    other.error_message("ServiceNotFound", 404);
     let area = written_id(&TestResponse::send(with(area(), OPS)).await);
     written_id(&TestResponse::send(with(custom(), OPS)).await);
     for (id, permitted, denied) in [
         (vault.as_str(), CLERK, OPS),
         (&store, OPS, CLERK),
         (&area, OPS, CLERK),
-        ("session1", OPS, CLERK),
+        ("session1", OPS, None),
     ] {
         for credentials in [None, denied] {
             for request in all_requests(&app, id) {
@@ -162,38 +163,77 @@ async fn credentials_of_a_service_do_not_open_an_area_with_its_id(app: TestApp) 
     let default = [("auth.username", "ops"), ("auth.password", "sesame")];
     let app = start(&app, &default).await;
     let vault = create(&app, "vault", CLERK).await;
-    let custom = async |credentials| {
-        let write = app.post(&format!("{STORAGE}/custom/{vault}/600"));
-        let write = as_user(with(write, credentials), "ann");
-        TestResponse::send(write.form_body("own=1")).await
+    for id in [vault.as_str(), "session1"] {
+        let custom = app.post(&format!("{STORAGE}/custom/{id}/600"));
+        let custom = as_user(with(custom, CLERK), "ann").form_body("own=1");
+        assert_unauthorized(&TestResponse::send(custom).await, "Basic ");
+    }
+    let custom = app.post(&format!("{STORAGE}/custom/session1/600"));
+    let custom = as_user(with(custom, OPS), "ann").form_body("own=1");
+    written_id(&TestResponse::send(custom).await);
+    // They open their service, also with a user, and find no area of this user.
+    let read = async |id: &str| {
+        let read = as_user(app.get(&area_path(id)), "ann");
+        TestResponse::send(with(read, CLERK)).await
     };
-    assert_unauthorized(&custom(CLERK).await, "Basic ");
-    written_id(&custom(OPS).await);
-    // The custom id of this user would take precedence, but these credentials open the service only.
-    let read = as_user(app.get(&area_path(&vault)), "ann");
-    let read = TestResponse::send(with(read, CLERK)).await;
-    assert_eq!(read.json(), json!({"a": "1"}));
-    let write = as_user(app.post(&format!("{}/600", area_path(&vault))), "ann");
-    let write = with(write, CLERK).form_body("b=2");
-    written_id(&TestResponse::send(write).await);
-    let delete = as_user(app.delete(&area_path(&vault)), "ann");
-    TestResponse::send(with(delete, CLERK)).await.assert_ok();
-    let service = app.get(&format!("/genesys/1/service/{vault}/storage"));
-    let service = TestResponse::send(with(service, CLERK)).await;
-    assert_eq!(service.json(), json!({}));
+    assert_eq!(read(&vault).await.json(), json!({"a": "1"}));
+    read("session1").await.error_message("ServiceNotFound", 404);
+    read("nothing").await.error_message("ServiceNotFound", 404);
+    let write = as_user(app.post(&format!("{STORAGE}/session1/600")), "ann");
+    let write = TestResponse::send(with(write, CLERK).form_body("own=2")).await;
+    write.error_message("ServiceNotFound", 404);
 }
 
-async fn an_incomplete_default_closes_areas(app: TestApp) {
-    // Each service has its own password; the user name is common.
+async fn areas_are_protected_if_every_service_is(app: TestApp) {
+    // Each service has its own password.
     let catalog = CatalogFile::new(
         "[services.vault]\n_type = 'builtin'\n_service = 'store'\npassword = 'hunter2'\n\
          [services.safe]\n_type = 'builtin'\n_service = 'store'\npassword = 'only'\n",
     );
     let settings = [("catalog.file", catalog.path()), ("auth.username", "clerk")];
     let app = app.start_sibling(&settings).await;
-    let area = app.post(&format!("{STORAGE}/600")).form_body("a=1");
-    for credentials in [None, CLERK, Some(("clerk", "only"))] {
-        let request = with(area.try_clone().unwrap(), credentials);
-        assert_unauthorized(&TestResponse::send(request).await, "Basic ");
+    let area = || as_user(app.post(&format!("{STORAGE}/session1/600")), "ann").form_body("a=1");
+    for credentials in [None, Some(("clerk", "wrong"))] {
+        let answer = TestResponse::send(with(area(), credentials)).await;
+        assert_unauthorized(&answer, "Basic ");
+    }
+    for credentials in [CLERK, Some(("clerk", "only"))] {
+        written_id(&TestResponse::send(with(area(), credentials)).await);
+    }
+}
+
+/// A guess cannot be confirmed on the paths of the Storage API either.
+async fn after_too_many_wrong_credentials_valid_ones_are_rejected_too(app: TestApp) {
+    let settings = [
+        ("rate_limit.window_seconds", "3600"),
+        ("rate_limit.failed_credentials_per_address", "3"),
+        ("rate_limit.creates_per_service", "1"),
+        ("auth.username", "ops"),
+        ("auth.password", "sesame"),
+    ];
+    let app = app.start_sibling(&settings).await;
+    let create = |password| {
+        let create = app.post(&format!("{STORAGE}/600"));
+        with(create, Some(("ops", password))).form_body("a=1")
+    };
+    for _ in 0..2 {
+        assert_unauthorized(&TestResponse::send(create("wrong")).await, "Basic ");
+    }
+    // The guesses did not count as creates of all clients.
+    let id = written_id(&TestResponse::send(create("sesame")).await);
+    let wrong = with(app.get(&area_path(&id)), Some(("ops", "wrong")));
+    assert_unauthorized(&TestResponse::send(wrong).await, "Basic ");
+    for id in [
+        id.as_str(),
+        "nothing",
+        "session1",
+        "39a98e24-b03b-4191-b756-1efe8f3b16b8",
+    ] {
+        for user in ["", "ann"] {
+            for request in all_requests(&app, id) {
+                let answer = TestResponse::send(as_user(with(request, OPS), user)).await;
+                answer.error_message("TooManyRequests", 429);
+            }
+        }
     }
 }

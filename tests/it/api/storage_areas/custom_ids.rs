@@ -16,7 +16,7 @@ on_every_kind_of_store!(
     any_text_is_a_custom_id,
     segments_of_other_paths_and_long_texts_are_no_custom_ids,
     a_custom_id_that_is_a_number_is_not_a_ttl,
-    a_custom_id_takes_precedence_over_an_equal_id,
+    an_existing_id_is_no_custom_id,
 );
 
 async fn equal_custom_ids_of_two_users_are_two_areas(app: TestApp) {
@@ -181,25 +181,29 @@ async fn a_custom_id_that_is_a_number_is_not_a_ttl(app: TestApp) {
     assert_not_found(&app, "", "30").await;
 }
 
-async fn a_custom_id_takes_precedence_over_an_equal_id(app: TestApp) {
-    let id = create_area(&app, "owner=all").await;
-    // A write without `custom` finds the area that exists.
-    written_id(&write_as(&app, "ann", &id, "more=1").await);
-    let all = json!({"owner": "all", "more": "1"});
-    assert_eq!(read_as(&app, "bob", &id).await.json(), all);
-    let custom = app.post(&format!("{STORAGE}/custom/{id}/600"));
-    let custom = as_user(custom, "ann").form_body("owner=ann");
-    assert_eq!(written_id(&TestResponse::send(custom).await), id);
-    written_id(&write_as(&app, "ann", &id, "more=2").await);
-    let own = json!({"owner": "ann", "more": "2"});
-    assert_eq!(read_as(&app, "ann", &id).await.json(), own);
-    assert_eq!(read_as(&app, "bob", &id).await.json(), all);
-    for expected in [all, own].iter().rev() {
-        assert_eq!(&read_as(&app, "ann", &id).await.json(), expected);
-        let delete = as_user(app.delete(&area_path(&id)), "ann");
-        TestResponse::send(delete).await.assert_ok();
+async fn an_existing_id_is_no_custom_id(app: TestApp) {
+    let area = create_area(&app, "owner=all").await;
+    let service = app.create("owner=all").await;
+    let service = service.rsplit('/').next().unwrap();
+    for id in [area.as_str(), service] {
+        // A write without `custom` finds what exists.
+        written_id(&write_as(&app, "ann", id, "more=1").await);
+        let all = json!({"owner": "all", "more": "1"});
+        assert_eq!(read_as(&app, "bob", id).await.json(), all);
+        // A custom id would hide it from this user.
+        for file in [false, true] {
+            let custom = as_user(app.post(&format!("{STORAGE}/custom/{id}/600")), "ann");
+            let custom = if file {
+                custom.multipart_body(picture(b"1"))
+            } else {
+                custom.form_body("owner=ann")
+            };
+            let answer = TestResponse::send(custom).await;
+            let message = answer.error_message("InvalidParameter", 400);
+            assert!(message.contains("cannot be a custom id"), "{message}");
+        }
+        assert_eq!(read_as(&app, "ann", id).await.json(), all);
     }
-    assert_not_found(&app, "ann", &id).await;
 }
 
 /// Clients and proxies normalize these paths, so the bytes are sent as they are.

@@ -28,13 +28,13 @@ async fn a_repeated_create_returns_the_same_area(app: TestApp) {
     let first = TestResponse::send(create(&app, "600", KEY).form_body("a=1")).await;
     let id = written_id(&first);
     assert_eq!(first.header("idempotent-replayed"), "");
-    let keys = app.redis_keys("*").await;
+    let keys = app.redis_keys("svc:*").await;
     for _ in 0..3 {
         let repeat = TestResponse::send(create(&app, "600", KEY).form_body("a=1")).await;
         assert_eq!(repeat.header("idempotent-replayed"), "true");
         assert_eq!((repeat.status, &repeat.body), (first.status, &first.body));
     }
-    assert_eq!(app.redis_keys("*").await, keys);
+    assert_eq!(app.redis_keys("svc:*").await, keys);
     let other =
         TestResponse::send(create(&app, "600", "order-4711-of-0002").form_body("a=1")).await;
     assert_ne!(written_id(&other), id);

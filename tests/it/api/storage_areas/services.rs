@@ -18,6 +18,7 @@ on_every_kind_of_store!(
     an_area_is_found_under_the_paths_of_services,
     an_area_is_extended_and_deleted_under_the_paths_of_services,
     no_service_is_created_from_the_definition_of_storage_areas,
+    an_area_gets_no_access_number,
 );
 
 fn id_of(service: &str) -> &str {
@@ -205,4 +206,12 @@ async fn no_service_is_created_from_the_definition_of_storage_areas(app: TestApp
         answer.error_message("ServiceNotFound", 404);
     }
     assert!(app.redis_keys("*").await.is_empty());
+}
+
+async fn an_area_gets_no_access_number(app: TestApp) {
+    let id = create_area(&app, "a=1").await;
+    let request = app.post("/genesys/1/service/request-access");
+    let answer = TestResponse::send(request.form_body(&format!("_id={id}&b=2"))).await;
+    answer.error_message("ServiceNotFound", 404);
+    assert_eq!(read_as(&app, "", &id).await.json(), json!({"a": "1"}));
 }
