@@ -120,7 +120,7 @@ pub enum ServiceError {
     Store(#[from] StoreError),
 }
 
-/// What `definition` is the configured service of, for messages.
+/// The services of a definition, for messages.
 fn services_of(definition: &str) -> String {
     if definition == STORAGE_AREA {
         return "storage areas".to_owned();
@@ -146,14 +146,6 @@ impl From<BackendError> for ServiceError {
             BackendError::Encode(error) => StoreError::Bug(error.to_string()).into(),
         }
     }
-}
-
-/// The services of a definition, for messages.
-fn services_of(definition: &str) -> String {
-    if definition == STORAGE_AREA {
-        return "storage areas".to_owned();
-    }
-    format!("services of {definition:?}")
 }
 
 impl ServiceError {
