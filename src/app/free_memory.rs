@@ -1,10 +1,11 @@
 //! Returns freed memory to the operating system while a thread is idle.
 //!
 //! Each thread has a heap in mimalloc that only the thread itself can clean up. The heap keeps one empty page for each
-//! size of blocks, of up to 4 MiB, and does not notice at once that other threads have freed its blocks. mimalloc cleans
-//! up as a part of later allocations, and returns pages to the operating system a second after they were freed, as a part
-//! of a later call that frees pages. An idle thread makes no such calls, so up to 50 MiB of its last load would stay
-//! allocated. Each thread that handles requests therefore makes these calls periodically. They take 0.3 ms.
+//! size of blocks, of up to 4 MiB, and does not notice at once that other threads have freed its blocks. mimalloc
+//! cleans up as a part of later allocations, and returns pages to the operating system a second after they were freed,
+//! as a part of a later call that frees pages. An idle thread makes no such calls, so up to 90 MiB of the last load of
+//! a process would stay allocated. Each thread that handles requests therefore makes these calls periodically. They
+//! take 0.3 ms.
 //!
 //! `mi_collect` does the same, but calling it is unsafe.
 
@@ -14,8 +15,8 @@ use tokio::time;
 
 /// Interval of the calls. What one call frees, the next one returns to the operating system.
 const INTERVAL: Duration = Duration::from_secs(5);
-/// Allocations that clean up the heap of a thread. mimalloc counts those of more than 1 KiB: each 1,000th ages the empty
-/// pages, which are freed at the age of 16, and each 10,000th collects the blocks that other threads have freed.
+/// Allocations that clean up the heap of a thread. mimalloc counts those of more than 1 KiB: each 1,000th ages the
+/// empty pages, which are freed at the age of 16, and each 10,000th collects the blocks that other threads have freed.
 const ALLOCATIONS: usize = 16_000;
 const ALLOCATION_BYTES: usize = 2 * 1024;
 /// A block of this size has pages of its own, so freeing it frees pages. It is never written to, so it takes no

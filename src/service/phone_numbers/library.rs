@@ -1,7 +1,7 @@
 //! The phone number library, loaded while phone numbers are parsed.
 //!
-//! Its metadata of all countries takes 6 MiB of memory. Loading takes 11 ms, which the first request with a phone number
-//! waits for.
+//! Its metadata of all countries takes 6 MiB of memory. Loading takes 11 ms, which the first request with a phone
+//! number waits for.
 
 use std::{
     sync::{
