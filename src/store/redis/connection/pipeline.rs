@@ -22,12 +22,13 @@ impl Connections {
         commands: Vec<Cmd>,
     ) -> Result<Vec<Value>, StoreError> {
         let _permit = self.acquire_permit()?;
-        if let Some(replies) = self
-            .pipeline_on_single_node(&commands, Durability::Replicated)
+        let commands = match self
+            .pipeline_on_single_node(commands, Durability::Replicated)
             .await?
         {
-            return into_values(replies);
-        }
+            Pipeline::Sent(replies) => return into_values(replies),
+            Pipeline::NotSent(commands) => commands,
+        };
         let mut values = Vec::with_capacity(commands.len());
         for command in &commands {
             values.push(self.send(command, Durability::Replicated).await?);
@@ -47,12 +48,13 @@ impl Connections {
             return Ok(Vec::new());
         }
         let _permit = self.acquire_permit()?;
-        if let Some(replies) = self
-            .pipeline_on_single_node(&commands, Durability::Local)
+        let commands = match self
+            .pipeline_on_single_node(commands, Durability::Local)
             .await?
         {
-            return into_values(replies);
-        }
+            Pipeline::Sent(replies) => return into_values(replies),
+            Pipeline::NotSent(commands) => commands,
+        };
         let sends = commands
             .iter()
             .map(|command| self.send(command, Durability::Local));
@@ -71,14 +73,16 @@ impl Connections {
         change: Cmd,
     ) -> Result<T, StoreError> {
         let _permit = self.acquire_permit()?;
-        let both = [index, change];
-        if let Some(replies) = self
-            .pipeline_on_single_node(&both, Durability::Replicated)
+        let both = match self
+            .pipeline_on_single_node(vec![index, change], Durability::Replicated)
             .await?
         {
-            return last_reply(replies);
-        }
-        let [index, change] = &both;
+            Pipeline::Sent(replies) => return last_reply(replies),
+            Pipeline::NotSent(commands) => commands,
+        };
+        let [index, change] = both.as_slice() else {
+            return Err(StoreError::Bug("commands missing".to_owned()));
+        };
         self.update_index(index).await?;
         parse_reply(self.send(change, Durability::Replicated).await?)
     }
@@ -95,13 +99,14 @@ impl Connections {
         change: Cmd,
     ) -> Result<T, StoreError> {
         let _permit = self.acquire_permit()?;
-        let all: Vec<Cmd> = index.into_iter().chain([list, change]).collect();
-        if let Some(replies) = self
-            .pipeline_on_single_node(&all, Durability::Replicated)
+        let all = index.into_iter().chain([list, change]).collect();
+        let all = match self
+            .pipeline_on_single_node(all, Durability::Replicated)
             .await?
         {
-            return last_reply(replies);
-        }
+            Pipeline::Sent(replies) => return last_reply(replies),
+            Pipeline::NotSent(commands) => commands,
+        };
         let [first @ .., list, change] = all.as_slice() else {
             return Err(StoreError::Bug("commands missing".to_owned()));
         };
@@ -121,20 +126,19 @@ impl Connections {
         }
     }
 
-    /// Sends all commands to the server that has all keys, and returns their replies; `None` if there is
-    /// more than one server.
+    /// Sends all commands to the server that has all keys. Returns them if there is more than one server.
     async fn pipeline_on_single_node(
         &self,
-        commands: &[Cmd],
+        commands: Vec<Cmd>,
         durability: Durability,
-    ) -> Result<Option<Vec<RedisResult<Value>>>, StoreError> {
+    ) -> Result<Pipeline, StoreError> {
         let map = self.cluster.slot_map();
         let Some(node) = map.single_node() else {
-            return Ok(None);
+            return Ok(Pipeline::NotSent(commands));
         };
         let mut pipeline = redis::pipe();
         for command in commands {
-            pipeline.add_command(command.clone());
+            pipeline.add_command(command);
         }
         let replies = self.note_failure(node.shared.send_all(&pipeline, durability).await)?;
         let replies = replies.map_err(|error| store_error(&error))?;
@@ -143,8 +147,16 @@ impl Connections {
         {
             self.cluster.refresh_requested.notify_one();
         }
-        Ok(Some(replies))
+        Ok(Pipeline::Sent(replies))
     }
+}
+
+/// The result of an attempt to send commands together.
+enum Pipeline {
+    /// The replies, in the order of the commands.
+    Sent(Vec<RedisResult<Value>>),
+    /// The commands, because their keys are on several servers.
+    NotSent(Vec<Cmd>),
 }
 
 fn into_values(replies: Vec<RedisResult<Value>>) -> Result<Vec<Value>, StoreError> {
