@@ -159,7 +159,8 @@ async fn every_page_passes_the_accessibility_checks(fixture: BrowserFixture) {
     inspect_page(&browser, "replica").await;
 }
 
-/// Creates a group, a definition that uses it, and an active service with a booked number, data and a file.
+/// Creates a group, a definition that uses it, an active service with a booked number, data and a file, and a storage
+/// area.
 async fn create_sample_data(browser: &Browser, fixture: &BrowserFixture) {
     let app = &fixture.app;
     browser.goto(&app.url(&format!("{HOME}/catalog"))).await;
@@ -193,6 +194,11 @@ async fn create_sample_data(browser: &Browser, fixture: &BrowserFixture) {
         .goto(&app.url(&format!("{HOME}/active-services/{id}")))
         .await;
     inspect_page(browser, "active-service").await;
+    let area = app.post("/genesys/1/storage/session4711/3600");
+    let area = area
+        .header("gms_user", "chat-server")
+        .form_body("state=waiting");
+    assert_eq!(TestResponse::send(area).await.status, 200);
     browser
         .goto(&app.url(&format!("{HOME}/groups/sales")))
         .await;
