@@ -79,11 +79,17 @@ fn combine_fields(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
 /// The user in the header `gms_user`.
 ///
 /// # Errors
-/// [`ApiError::InvalidParameter`] if it is not UTF-8: names of users must not be changed where they decide on access.
+/// [`ApiError::InvalidParameter`] if there are several or it is not UTF-8: the name must be unambiguous where it decides
+/// on access.
 pub(super) fn user(request: &HttpRequest) -> Result<Option<&str>, ApiError> {
-    let Some(user) = request.headers().get(GMS_USER) else {
+    let mut users = request.headers().get_all(GMS_USER);
+    let Some(user) = users.next() else {
         return Ok(None);
     };
+    if users.next().is_some() {
+        let message = "there is more than one header gms_user; expected at most one";
+        return Err(ApiError::InvalidParameter(message.to_owned()));
+    }
     let user = std::str::from_utf8(user.as_bytes());
     user.map(Some).map_err(|error| {
         ApiError::InvalidParameter(format!("the header gms_user is not UTF-8: {error}"))

@@ -1,12 +1,19 @@
 //! The paths of binaries.
 
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::model::{KeyName, ServiceId};
 
+/// Characters that are not percent-encoded in paths (RFC 3986).
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
 /// The path at which clients read a binary.
 pub(super) fn binary_path(id: &ServiceId, key: &KeyName) -> String {
-    let encode = |text| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+    let encode = |text| utf8_percent_encode(text, UNRESERVED).to_string();
     let key = encode(key.as_str());
     if id.is_storage_area() {
         let id = encode(&id.client_id());
@@ -25,11 +32,11 @@ mod tests {
         for (id, expected) in [
             (
                 ServiceId::from("4711".to_owned()),
-                "/genesys/1/service/4711/storage/binary/a%2Fb%2Epng",
+                "/genesys/1/service/4711/storage/binary/a%2Fb.png",
             ),
             (
                 ServiceId::custom("ann", "x/1"),
-                "/genesys/1/storage/binary/x%2F1/a%2Fb%2Epng",
+                "/genesys/1/storage/binary/x%2F1/a%2Fb.png",
             ),
         ] {
             assert_eq!(binary_path(&id, &key), expected);

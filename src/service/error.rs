@@ -23,7 +23,7 @@ pub enum ServiceError {
     /// There is no active storage area or service that an id in a path of the Storage API can mean.
     #[error(
         "there is no storage area or service {id:?}; it may have expired{}",
-        if *has_user { "" } else { " (a storage area with a custom id is found only with the header gms_user)" }
+        if *has_user { "" } else { " (storage areas with custom ids require the header gms_user)" }
     )]
     NoSuchStorage {
         /// The id in the path.

@@ -234,7 +234,7 @@ fn check_custom_id(id: &str) -> Result<(), ServiceError> {
 pub(super) fn check_not_reserved(id: &str) -> Result<(), ServiceError> {
     if RESERVED_IDS.contains(&id) {
         return Err(ServiceError::InvalidParameter(format!(
-            "{id:?} is neither an id nor a TTL: it is a part of other paths, such as \
+            "{id:?} is reserved and cannot be an id; the path for custom ids is \
              /genesys/1/storage/custom/{{id}}/{{ttl}}"
         )));
     }
@@ -294,8 +294,8 @@ mod tests {
             assert_eq!((read.custom(), read.new_area()), (None, None), "{id}");
         }
         for (id, expected) in [
-            ("custom", "part of other paths"),
-            ("binary", "part of other paths"),
+            ("custom", "is reserved"),
+            ("binary", "is reserved"),
             (&"x".repeat(257), "has 257 bytes; expected at most 256"),
         ] {
             let error =

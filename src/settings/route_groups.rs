@@ -41,7 +41,9 @@ impl RouteGroups {
         if text.trim() == "none" {
             return Some(groups);
         }
-        for name in values::entries(text) {
+        let mut names = values::entries(text).peekable();
+        names.peek()?;
+        for name in names {
             match name {
                 "client" => groups.client = true,
                 "storage" => groups.storage = true,

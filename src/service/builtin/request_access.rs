@@ -23,8 +23,14 @@ impl PendingCreate {
             )
         })?;
         let id = ServiceId::from(id.to_owned());
-        if id.is_storage_area() {
+        if id.is_custom() {
             return Err(ServiceError::NoSuchService(id));
+        }
+        if id.is_storage_area() {
+            return Err(ServiceError::InvalidParameter(
+                "_id is that of a storage area, which has no access numbers; expected the id of a service"
+                    .to_owned(),
+            ));
         }
         // The request writes to that service and books a number for it, so it needs its credentials.
         let policy = self.catalog.access_policy();

@@ -112,6 +112,11 @@ fn no_route_group_and_any_user_have_explicit_values() {
     assert_eq!(settings.server.public, nothing);
     let message = environment_error("SWITCHBOARD__SERVER__PUBLIC", "client, none");
     assert!(message.contains("or none"), "{message}");
+    // A variable without a value is unset, but a file sets a value.
+    for text in ["", ", "] {
+        let message = file_error(&format!("[server]\npublic = {text:?}"));
+        assert!(message.contains("or none"), "{message}");
+    }
     for (text, name) in [("*", None), ("", Some("admin")), ("op", Some("op"))] {
         let settings = from_environment("SWITCHBOARD__ADMIN__USERNAME", text).unwrap();
         assert_eq!(settings.admin.username.as_deref(), name);

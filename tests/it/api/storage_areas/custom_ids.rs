@@ -142,8 +142,8 @@ async fn any_text_is_a_custom_id(app: TestApp) {
 async fn segments_of_other_paths_and_long_texts_are_no_custom_ids(app: TestApp) {
     let long = "x".repeat(257);
     for (id, expected) in [
-        ("custom", "part of other paths"),
-        ("binary", "part of other paths"),
+        ("custom", "is reserved"),
+        ("binary", "is reserved"),
         (&long, "257 bytes"),
         (&"\u{fc}".repeat(129), "258 bytes"),
     ] {

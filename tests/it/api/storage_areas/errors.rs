@@ -183,6 +183,14 @@ async fn an_invalid_user_is_rejected_before_the_body_is_read() {
             let message = answer.error_message("InvalidParameter", 400);
             assert!(message.contains("gms_user is not UTF-8"), "{message}");
         }
+        let request = app.request(method.parse().unwrap(), path);
+        let request = request.header("gms_user", "ann").header("gms_user", "bob");
+        let answer = TestResponse::send(request).await;
+        let message = answer.error_message("InvalidParameter", 400);
+        assert!(
+            message.contains("more than one header gms_user"),
+            "{message}"
+        );
         let long = "u".repeat(257);
         let request = app.request(method.parse().unwrap(), path);
         let answer = TestResponse::send(request.header("gms_user", &long)).await;

@@ -212,6 +212,10 @@ async fn an_area_gets_no_access_number(app: TestApp) {
     let id = create_area(&app, "a=1").await;
     let request = app.post("/genesys/1/service/request-access");
     let answer = TestResponse::send(request.form_body(&format!("_id={id}&b=2"))).await;
-    answer.error_message("ServiceNotFound", 404);
+    let message = answer.error_message("InvalidParameter", 400);
+    assert!(
+        message.contains("_id is that of a storage area"),
+        "{message}"
+    );
     assert_eq!(read_as(&app, "", &id).await.json(), json!({"a": "1"}));
 }
