@@ -37,7 +37,8 @@ pub(super) mod surface;
 
 const INTRODUCTION: &str = "\
 A service is created from a configured service. It stores strings and binaries until it expires, and the routing \
-side finds them when a call arrives.
+side finds them when a call arrives. The Storage API (`/genesys/1/storage/...`) stores data with an expiration time \
+without a service.
 
 All errors have the same JSON format; the member `exception` is present in errors only. In addition to the errors \
 of each operation, paths without a route return `NotFound` (404), and methods that a route does not have return \
@@ -143,7 +144,7 @@ impl ApiSurface {
         };
         let mut document = self.enter(|| list(self));
         document.info = InfoBuilder::new()
-            .title("Switchboard Service API")
+            .title("Switchboard API")
             .version(VERSION)
             .description(Some(introduction))
             .license(Some(license.build()))

@@ -12,7 +12,7 @@ use crate::{
                 AdminErrors, BodyErrors, InvalidParameter, QueryErrors, ServiceNotFound, StoreFull,
             },
             fields::{self, ExpirationFields},
-            parameters::{PageQuery, ServiceIdPath},
+            parameters::{ActiveServicePath, PageQuery},
         },
         path, response,
     },
@@ -99,7 +99,7 @@ fn prefix(query: &FormData) -> Result<Option<&str>, ApiError> {
     operation_id = "getActiveService",
     tag = "admin",
     summary = "Describe an active service",
-    params(ServiceIdPath),
+    params(ActiveServicePath),
     responses(
         (status = 200, description = "The service, without the values of its storage", body = ServiceDetailResponse),
         AdminErrors, InvalidParameter, ServiceNotFound,
@@ -127,7 +127,7 @@ pub(in crate::http) async fn get_service(
     tag = "admin",
     summary = "Set the expiration of an active service",
     description = "Like the client API: requires `ttl` or `expiration_time`; `ttl` takes precedence.",
-    params(ServiceIdPath, ExpirationFields),
+    params(ActiveServicePath, ExpirationFields),
     request_body(content = inline(ExpirationFields), content_type = fields::CONTENT_TYPES),
     responses(
         (status = 200, description = "The expiration time is set", body = inline(response::OkText), content_type = "text/plain"),
@@ -158,7 +158,7 @@ pub(in crate::http) async fn set_service_end(
     tag = "admin",
     summary = "Delete an active service",
     description = "Like the client API: the resources of the service are released.",
-    params(ServiceIdPath),
+    params(ActiveServicePath),
     responses(
         (status = 200, description = "The service is deleted", body = inline(response::OkText), content_type = "text/plain"),
         AdminErrors, InvalidParameter, ServiceNotFound, StoreFull,

@@ -94,7 +94,7 @@ pub(in crate::http) async fn get_node_status(state: web::Data<AppState>) -> Http
     path = "/genesys/1/node",
     operation_id = "getNode",
     tag = "health",
-    summary = "Readiness probe at its oldest path",
+    summary = "Readiness probe, older path",
     description = "The same as `/genesys/1/admin/node/status`.",
     responses(ProbeResponses)
 )]
@@ -108,7 +108,7 @@ pub(in crate::http) async fn get_node(state: web::Data<AppState>) -> HttpRespons
     path = "/genesys/1/admin/node/changestatus/{status}",
     operation_id = "setNodeStatus",
     tag = "admin",
-    summary = "Set the replica that responds OFFLINE or ONLINE",
+    summary = "Set the status of the replica that receives this request",
     description = "OFFLINE: the readiness probes of this replica return 503, so that load balancers send it no new \
                    requests. It still serves all requests. The status is not kept over a restart.",
     params(NodeStatusPath),

@@ -114,10 +114,10 @@ pub(in crate::http) async fn write(
     operation_id = "deleteKey",
     tag = "storage",
     summary = "Delete a string or a binary",
-    description = "Succeeds if there is no such key.",
+    description = "Succeeds even if there is no such key.",
     params(ServiceIdPath, KeyPath),
     responses(
-        (status = 200, description = "The key does not exist", body = inline(response::OkText), content_type = "text/plain"),
+        (status = 200, description = "The key no longer exists", body = inline(response::OkText), content_type = "text/plain"),
         ClientErrors, ServiceNotFound, StoreFull,
     ),
     security((), ("basic" = [])),

@@ -25,7 +25,7 @@ use crate::{
                 ClientErrors, Forbidden, KeyNotFound, PreconditionFailed, RangeNotSatisfiable,
                 ServiceNotFound, StoreFull, TooLarge,
             },
-            parameters::{IfNoneMatchHeader, UserHeader},
+            parameters::{IfNoneMatchHeader, StorageUserHeader},
         },
         path, propagation, response,
     },
@@ -43,7 +43,7 @@ pub(in crate::http) mod writes;
     tag = "storage areas",
     summary = "Read all strings",
     description = "Binaries are not included.",
-    params(IdPath, UserHeader),
+    params(IdPath, StorageUserHeader),
     responses(
         (status = 200, description = "All strings", body = Strings),
         ClientErrors, Forbidden, ServiceNotFound, TooLarge,
@@ -67,7 +67,7 @@ pub(in crate::http) async fn read_all(
     tag = "storage areas",
     summary = "Read a string",
     description = "If the value of the key is a binary, the message of the 404 has the path of the binary.",
-    params(IdAndKeyPath, UserHeader),
+    params(IdAndKeyPath, StorageUserHeader),
     responses(StringResponses, ClientErrors, Forbidden, ServiceNotFound, KeyNotFound),
     security((), ("basic" = [])),
 )]
@@ -93,7 +93,7 @@ pub(in crate::http) async fn read(
     tag = "storage areas",
     summary = "Read the headers of a binary",
     description = binaries::DESCRIPTION,
-    params(BinaryPath, BinaryVersionHeader, IfNoneMatchHeader, UserHeader),
+    params(BinaryPath, BinaryVersionHeader, IfNoneMatchHeader, StorageUserHeader),
     responses(BinaryHeadResponses, ClientErrors, Forbidden, ServiceNotFound, KeyNotFound, PreconditionFailed),
     security((), ("basic" = [])),
 )]
@@ -112,7 +112,7 @@ pub(in crate::http) async fn head_binary(
     tag = "storage areas",
     summary = "Read a binary",
     description = binaries::DESCRIPTION,
-    params(BinaryPath, BinaryVersionHeader, IfNoneMatchHeader, RangeHeaders, UserHeader),
+    params(BinaryPath, BinaryVersionHeader, IfNoneMatchHeader, RangeHeaders, StorageUserHeader),
     responses(BinaryResponses, ClientErrors, Forbidden, ServiceNotFound, KeyNotFound, PreconditionFailed, RangeNotSatisfiable),
     security((), ("basic" = [])),
 )]
@@ -134,10 +134,10 @@ pub(in crate::http) async fn read_binary(
     operation_id = "deleteStorageAreaKey",
     tag = "storage areas",
     summary = "Delete a string or a binary",
-    description = "Succeeds if there is no such key.",
-    params(IdAndKeyPath, UserHeader),
+    description = "Succeeds even if there is no such key.",
+    params(IdAndKeyPath, StorageUserHeader),
     responses(
-        (status = 200, description = "The key does not exist", body = inline(response::OkText), content_type = "text/plain"),
+        (status = 200, description = "The key no longer exists", body = inline(response::OkText), content_type = "text/plain"),
         ClientErrors, ServiceNotFound, StoreFull,
     ),
     security((), ("basic" = [])),
@@ -160,7 +160,7 @@ pub(in crate::http) async fn delete_key(
     tag = "storage areas",
     summary = "Delete a storage area",
     description = "Under the id of a service, all keys of its storage are deleted; the service remains active.",
-    params(IdPath, UserHeader),
+    params(IdPath, StorageUserHeader),
     responses(
         (status = 200, description = "The storage area is deleted", body = inline(response::OkText), content_type = "text/plain"),
         ClientErrors, ServiceNotFound, StoreFull,

@@ -31,6 +31,15 @@ pub(in crate::http) struct ServiceIdPath {
     id: String,
 }
 
+/// The id of an active service in the path.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(in crate::http) struct ActiveServicePath {
+    /// The `id` of the list, percent-encoded as one path segment, such as `custom%2Fann%2Fs1`.
+    #[param(min_length = 1, example = "39a98e24-b03b-4191-b756-1efe8f3b16b8")]
+    id: String,
+}
+
 /// The storage key in the path.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Path)]
@@ -54,6 +63,16 @@ pub(in crate::http) struct GroupPath {
 #[into_params(parameter_in = Header)]
 pub(in crate::http) struct UserHeader {
     /// The user of the client. Optional; stored with a created service, passed on to backends, and recorded in traces.
+    #[param(required = false)]
+    gms_user: String,
+}
+
+/// The user of the client, in requests of the Storage API with an id.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+pub(in crate::http) struct StorageUserHeader {
+    /// The user to whom custom ids belong, at most 256 bytes of UTF-8. Required to create a storage area with a custom
+    /// id.
     #[param(required = false)]
     gms_user: String,
 }

@@ -20,7 +20,7 @@ use crate::{
                 StoreFull,
             },
             fields::{self, DataFields, OtherFieldsQuery},
-            parameters::{IdempotencyHeader, UserHeader},
+            parameters::{IdempotencyHeader, StorageUserHeader, UserHeader},
         },
         path, propagation, response,
     },
@@ -49,7 +49,7 @@ struct StorageAreaIdResponse<'a> {
 #[response(
     status = 200,
     description = "All fields are stored",
-    headers(("Warning" = Option<String>, description = "The TTL is invalid; names the one that is used")),
+    headers(("Warning" = Option<String>, description = "Present if the TTL is invalid; contains the TTL that is used instead")),
 )]
 #[expect(dead_code, reason = "only described")]
 struct WrittenResponses(#[to_schema] StorageAreaIdResponse<'static>);
@@ -93,7 +93,7 @@ pub(in crate::http) async fn create(
     tag = "storage areas",
     summary = "Write to a storage area",
     description = WRITE_DESCRIPTION,
-    params(IdAndTtlPath, UserHeader, OtherFieldsQuery),
+    params(IdAndTtlPath, StorageUserHeader, OtherFieldsQuery),
     request_body(content = inline(DataFields), content_type = fields::CONTENT_TYPES),
     responses(
         WrittenResponses, ClientErrors, BodyErrors, Forbidden, ServiceNotFound, StoreFull,
@@ -117,7 +117,7 @@ pub(in crate::http) async fn write(
     tag = "storage areas",
     summary = "Write to a storage area with a custom id",
     description = CUSTOM_DESCRIPTION,
-    params(CustomIdAndTtlPath, UserHeader, OtherFieldsQuery),
+    params(CustomIdAndTtlPath, StorageUserHeader, OtherFieldsQuery),
     request_body(content = inline(DataFields), content_type = fields::CONTENT_TYPES),
     responses(
         WrittenResponses, ClientErrors, BodyErrors, Forbidden, ServiceNotFound, StoreFull,
