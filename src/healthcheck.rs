@@ -52,8 +52,9 @@ impl Readiness {
     /// Whether the replica is not ready only because an operator set it OFFLINE. It serves requests; a restart would set
     /// it ONLINE.
     fn is_only_offline(&self) -> bool {
-        let mut blocking = self.reasons.iter().filter(|one| one.blocking);
-        blocking.all(|one| one.reason == Reason::Offline.name())
+        let blocking = self.reasons.iter().filter(|one| one.blocking);
+        let blocking: Vec<_> = blocking.map(|one| one.reason.as_str()).collect();
+        blocking == [Reason::Offline.name()]
     }
 
     fn describe(&self) -> String {

@@ -88,6 +88,8 @@ pub(super) struct AccessPolicy {
     unrestricted: BTreeSet<String>,
     /// Services whose requirement is unknown.
     denied: BTreeSet<String>,
+    /// The requirements of the services that are configured now; `None` for none. They decide on storage areas.
+    current: Vec<Option<RequiredCredentials>>,
     /// The required credentials of storage areas and of services that are not configured.
     default: Option<RequiredCredentials>,
 }
@@ -112,6 +114,21 @@ impl AccessPolicy {
     /// # Errors
     /// A [`DefinitionError`] for a user name without a password.
     pub(super) fn add(
+        &mut self,
+        name: &str,
+        own: &Credentials,
+        server: &Credentials,
+    ) -> Result<(), DefinitionError> {
+        self.add_retired(name, own, server)?;
+        self.current.push(self.restricted.get(name).cloned());
+        Ok(())
+    }
+
+    /// As [`AccessPolicy::add`], for a service that is no longer configured: only services made from it are protected.
+    ///
+    /// # Errors
+    /// As [`AccessPolicy::add`].
+    pub(super) fn add_retired(
         &mut self,
         name: &str,
         own: &Credentials,
@@ -173,15 +190,19 @@ impl AccessPolicy {
     }
 
     /// Whether the credentials permit access to storage areas. Without default credentials, storage areas are
-    /// protected if all services are, each by its own: any of these permit access.
+    /// protected if all configured services are, each by its own: any of these permit access.
     pub(super) fn permits_storage_areas(&self, credentials: &BasicCredentials) -> bool {
-        match &self.default {
-            Some(required) => required.matches(credentials),
-            None if self.unrestricted.is_empty() => {
-                self.distinct.is_empty() || self.matches_any(credentials)
-            }
-            None => true,
+        if let Some(required) = &self.default {
+            return required.matches(credentials);
         }
+        let mut current = self.current.iter();
+        let is_unprotected = self.current.is_empty() && self.denied.is_empty();
+        is_unprotected
+            || current.any(|required| {
+                required
+                    .as_ref()
+                    .is_none_or(|required| required.matches(credentials))
+            })
     }
 
     /// Whether a service or the default requires these credentials.

@@ -39,16 +39,13 @@ pub(super) fn is_blank(setting: &str, value: &str) -> bool {
     value.trim().is_empty()
 }
 
-/// The value of a setting for an error. `None` for a secret, and for text that may be a misplaced one: a URL with
-/// credentials, or a key in PEM.
+/// The value of a setting for an error. `None` for a secret, and for text that may contain one.
 pub(super) fn printable(setting: &str, value: &ValueKind) -> Option<String> {
     if SECRETS.contains(&setting) {
         return None;
     }
     Some(match value {
-        ValueKind::String(text) if text.contains('@') || text.contains("-----BEGIN") => {
-            return None;
-        }
+        ValueKind::String(text) if may_contain_secret(setting, text) => return None,
         ValueKind::String(text) => {
             let printed: String = text.chars().take(MAX_PRINTED_CHARS).collect();
             let rest = if printed.len() < text.len() {
@@ -62,6 +59,17 @@ pub(super) fn printable(setting: &str, value: &ValueKind) -> Option<String> {
         ValueKind::Array(_) => "an array".to_owned(),
         scalar => scalar.to_string(),
     })
+}
+
+/// Whether a text may contain a misplaced secret: a user name with its password, a URL with credentials, or a key in
+/// place of its file.
+fn may_contain_secret(setting: &str, text: &str) -> bool {
+    let is_user_name = setting.ends_with("username");
+    let is_key =
+        setting.ends_with("_file") && text.len() > MAX_PRINTED_CHARS && !text.contains('/');
+    let lowercase = text.to_lowercase();
+    let markers = ["@", "-----begin", "pass=", "password="];
+    is_user_name || is_key || markers.iter().any(|marker| lowercase.contains(marker))
 }
 
 /// Replaces `..._file` of each secret setting in `layer` by the secret.

@@ -130,3 +130,26 @@ fn storage_areas_require_the_credentials_of_the_server() {
         assert_eq!(permitted, expected, "{server:?} {services:?}");
     }
 }
+
+#[test]
+fn services_that_are_no_longer_configured_do_not_decide_on_storage_areas() {
+    let (own, old, none) = (
+        credentials("u", "p"),
+        credentials("o", "p"),
+        credentials("", ""),
+    );
+    let mut policy = AccessPolicy::new(&none);
+    policy.add("shop", &own, &none).unwrap();
+    policy.add_retired("restricted", &old, &none).unwrap();
+    policy.add_retired("open", &none, &none).unwrap();
+    for (request, expected) in [
+        (basic("u", "p"), true),
+        (basic("o", "p"), false),
+        (BasicCredentials(None), false),
+    ] {
+        assert_eq!(policy.permits(STORAGE_AREA, &request), expected);
+    }
+    let mut unreadable = AccessPolicy::new(&none);
+    unreadable.deny_all("shop");
+    assert!(!unreadable.permits(STORAGE_AREA, &BasicCredentials(None)));
+}

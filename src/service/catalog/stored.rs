@@ -11,8 +11,13 @@ use super::{
 };
 use crate::{
     model::{EntryName, StoredCatalog, Table, Timestamp},
+    service::{auth::AccessPolicy, definition::DefinitionError},
     settings::Credentials,
 };
+
+/// [`AccessPolicy::add`] or [`AccessPolicy::add_retired`].
+type AddToPolicy =
+    fn(&mut AccessPolicy, &str, &Credentials, &Credentials) -> Result<(), DefinitionError>;
 
 /// How long a deleted entry is retained. Numbers are booked for half an hour at most. For services this is added to
 /// the maximum TTL.
@@ -82,7 +87,7 @@ impl Catalog {
         error: EntryError,
     ) {
         if name.0 == Table::Services && error != EntryError::DefinedInFile {
-            self.restrict_access(&name.1, text, context);
+            self.restrict_access(&name.1, text, context, AccessPolicy::add);
         }
         self.problems.insert(name.clone(), error);
     }
@@ -91,7 +96,7 @@ impl Catalog {
         if self.definitions.contains_key(name) {
             return;
         }
-        self.restrict_access(name, text, context);
+        self.restrict_access(name, text, context, AccessPolicy::add_retired);
         let options = parse_stored_options(text);
         let definition = options
             .and_then(|options| parse_definition(name, options, context, is_allowed_variable));
@@ -103,9 +108,15 @@ impl Catalog {
         }
     }
 
-    /// Protects services made from `name` with the credentials of its entry. If they cannot be parsed, access is
-    /// denied to all.
-    fn restrict_access(&mut self, name: &str, text: &str, context: &CatalogContext) {
+    /// Protects services made from `name` with the credentials of its entry, which `add` adds. If they cannot be parsed,
+    /// access is denied to all.
+    fn restrict_access(
+        &mut self,
+        name: &str,
+        text: &str,
+        context: &CatalogContext,
+        add: AddToPolicy,
+    ) {
         let own = parse_stored_options(text).map(|options| {
             let own = |option| Some(options.get(option)?.text()?.to_owned());
             let own = |option| own(option).filter(|value| !value.is_empty());
@@ -114,10 +125,8 @@ impl Catalog {
                 password: own("password").map(SecretString::from),
             }
         });
-        let added = own.map(|own| {
-            self.access_policy
-                .add(name, &own, &context.default_credentials)
-        });
+        let policy = &mut self.access_policy;
+        let added = own.map(|own| add(policy, name, &own, &context.default_credentials));
         if !matches!(added, Ok(Ok(()))) {
             self.access_policy.deny_all(name);
         }

@@ -191,6 +191,7 @@ fn the_error_for_an_invalid_secret_has_the_path_of_its_file() {
 fn no_error_contains_a_secret_or_text_that_may_be_one() {
     let key = "-----BEGIN PRIVATE KEY-----\ns3cret";
     let (non_ascii, not_a_url) = ("s3cr\u{e9}t s3cret", "http://s3cret");
+    let bare_key = ["s3cret"; 20].concat();
     for (setting, value) in [
         ("auth.api_keys", non_ascii),
         ("redis.url", not_a_url),
@@ -198,6 +199,9 @@ fn no_error_contains_a_secret_or_text_that_may_be_one() {
         ("tls.key_file", key),
         ("server.listen", "redis://:s3cret@redis"),
         ("limits.keys", "redis://:s3cret@redis"),
+        ("redis.mode", "unix:/redis.sock?user=app&pass=s3cret"),
+        ("auth.username", "shop:s3cret"),
+        ("redis.tls_key_file", &bare_key),
     ] {
         let (section, field) = setting.split_once('.').unwrap();
         for error in [

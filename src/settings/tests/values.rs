@@ -287,11 +287,6 @@ fn the_error_for_a_value_of_any_kind_has_the_setting_the_value_and_what_is_allow
             "expected a country's two capital letters",
         ),
         (
-            "auth.username",
-            "a:b",
-            "expected a user name without a colon",
-        ),
-        (
             "backend.ca_file",
             "/nowhere/ca.pem",
             "expected a readable file with the certificates",

@@ -72,6 +72,17 @@ impl RedisStore {
         remove.arg(self.keys.ends(id)).arg(id.as_str()).to_owned()
     }
 
+    /// Removes a service that does not exist from the list, in which it has a new end. The next create of a custom id
+    /// changes its entry.
+    pub(super) async fn unlist(&self, id: &ServiceId) {
+        if id.is_custom() {
+            return;
+        }
+        if let Err(error) = self.redis.query::<()>(&self.remove_listing(id)).await {
+            debug!(id = %id.redacted(), %error, "ended service not removed from the list");
+        }
+    }
+
     /// Removes expired services from the list.
     pub(super) async fn prune_listings(&self) -> Result<(), StoreError> {
         let cutoff = self.redis.now()?.millis() - LISTING_GRACE_MS;

@@ -96,7 +96,10 @@ impl RedisStore {
                 .await?
             {
                 ScriptReply::Done(_) => return Ok(Some(())),
-                ScriptReply::Refused(_) => return Ok(None),
+                ScriptReply::Refused(_) => {
+                    self.unlist(id).await;
+                    return Ok(None);
+                }
                 ScriptReply::Retry(reply) => known = self.extend_known(id, reply, end).await?,
                 other => return Err(other.unexpected()),
             }

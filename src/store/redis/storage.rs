@@ -114,7 +114,12 @@ impl StorageStore for RedisStore {
                     self.expire_replaced(id, replaced).await;
                     return Ok(WriteResult::Stored);
                 }
-                ScriptReply::Refused(_) => return Ok(WriteResult::ServiceNotFound),
+                ScriptReply::Refused(_) => {
+                    if ttl.is_some() {
+                        self.unlist(id).await;
+                    }
+                    return Ok(WriteResult::ServiceNotFound);
+                }
                 refused @ (ScriptReply::UploadLost | ScriptReply::TooManyKeys) => {
                     if ttl.is_some() {
                         self.restore_listing(id).await;

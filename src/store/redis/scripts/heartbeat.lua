@@ -5,6 +5,8 @@
 -- returns the request, or nil
 -- cost    O(replicas)
 local all, request = redis.call('HGETALL', KEYS[1]), false
+-- If memory is full, Redis rejects a script whose first write allocates, but not later writes.
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
 redis.call('HSET', KEYS[1], ARGV[1], format_millis(server_now) .. '\n' .. ARGV[2])
 local cutoff = server_now - ARGV[3]
 for i = 1, #all, 2 do

@@ -6,6 +6,8 @@
 -- cost    O(1)
 local last = string.match(redis.call('HGET', KEYS[1], ARGV[1]) or '', '^%d+') or 0
 local at = math.max(server_now, last + 1, ARGV[3] + 1)
+-- If memory is full, Redis rejects a script whose first write allocates, but not later writes.
+redis.call('PEXPIRE', KEYS[1], ARGV[4])
 redis.call('HSET', KEYS[1], ARGV[1], format_millis(at) .. '\n' .. ARGV[2])
 redis.call('PEXPIRE', KEYS[1], ARGV[4])
 -- Without the permission to publish, the next heartbeat returns the request.

@@ -84,12 +84,14 @@ if has_ttl then
   elseif fields[2] or (fields[1] or '') ~= ARGV[4] then
     unknown = {4, fields[1] or '', fields[2] and '_own'}
   end
-  if unknown then
-    if sn >= s1 then -- if memory is full, this fails before the caller changes other expirations
-      redis.call('HSET', KEYS[1], '_end', service_end)
-    end
-    return unknown
-  end
+end
+if sn >= s1 and (unknown or #removed > 0) then
+  -- If memory is full, this fails: before the caller changes other expirations, and before a deletion, after which Redis
+  -- would accept more.
+  redis.call('HSET', KEYS[1], '_end', service_end)
+end
+if unknown then
+  return unknown
 end
 
 if #removed > 0 then
