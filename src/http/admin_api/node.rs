@@ -88,7 +88,7 @@ pub(in crate::http) async fn get_node_status(state: web::Data<AppState>) -> Http
     response::text(code, status.name())
 }
 
-/// `GET /genesys/1/node`: the oldest path of the probe.
+/// `GET /genesys/1/node`: an older path of the probe.
 #[utoipa::path(
     get,
     path = "/genesys/1/node",
