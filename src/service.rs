@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 pub use self::{
+    access_policy::BasicCredentials,
     admin::{
         ActiveService, Actor, Admin, AdminContext, AdminError, AdminSession, AuditLogPage,
         CatalogEntry, Difference, EntryOrigin, GroupUsage, ImportMode, ImportReport, LostEntries,
@@ -14,7 +15,6 @@ pub use self::{
         Replica, ReplicaStats, Secrets, ServiceSearchResult, SetStatusResult, StatsSampler,
         StoreOutage, StoreStatus, UsageSample, deregister, export_catalog,
     },
-    auth::BasicCredentials,
     backend_requests::PreparedRequest,
     catalog::{
         Catalog, CatalogContext, CatalogError, CatalogFile, CatalogReloader, CurrentCatalog,
@@ -52,6 +52,7 @@ use crate::{
 };
 
 mod access_code;
+mod access_policy;
 mod admin;
 mod auth;
 mod backend_requests;

@@ -26,7 +26,8 @@ pub use self::{
 };
 use super::{
     Catalog, CatalogContext, CatalogError, CatalogFile, CurrentCatalog, EntryError,
-    FailedCredentials, ServiceError, Services, auth::RequiredCredentials, catalog::table_label,
+    FailedCredentials, ServiceError, Services, access_policy::RequiredCredentials,
+    catalog::table_label,
 };
 use crate::{
     model::{StoreError, Table},

@@ -25,7 +25,7 @@ pub use self::{
     reloader::CatalogReloader,
 };
 use super::{
-    auth::AccessPolicy,
+    access_policy::AccessPolicy,
     definition::Definition,
     options::{Options, option_warnings},
     resource_groups::{ResourceGroup, ResourceGroups},

@@ -4,7 +4,8 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use super::{
     Catalog, FormData, ServiceContext, ServiceError, Services, Uploads,
-    auth::{BasicCredentials, catalog_not_loaded},
+    access_policy::BasicCredentials,
+    auth::catalog_not_loaded,
     builtin::Builtin,
     create_response::CreateResponseBody,
     definition::{Definition, DefinitionKind},

@@ -1,6 +1,6 @@
 //! The Storage API: storage areas, which are storage without a service, and the storage of services, by one id.
 //!
-//! A storage area is a service of the reserved definition [`STORAGE_AREA`](crate::model::STORAGE_AREA), so it is
+//! A storage area is a service of the reserved definition [`STORAGE_AREA`], so it is
 //! stored, limited, listed, counted and cleaned up like one.
 
 use std::{net::IpAddr, sync::Arc};
@@ -8,7 +8,8 @@ use std::{net::IpAddr, sync::Arc};
 use super::{
     CreateRequestHead, Download, PendingCreate, ServiceError, Services, StorageAreaTtl,
     StorageStrings,
-    auth::{BasicCredentials, catalog_not_loaded, enforce},
+    access_policy::BasicCredentials,
+    auth::{catalog_not_loaded, enforce},
     definition::Definition,
     rate_limit::{limit_creates_by_address, limit_creates_of_service},
     storage_address::{StorageAddress, check_not_reserved},

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     model::{EntryName, StoredCatalog, Table, Timestamp},
-    service::{auth::AccessPolicy, definition::DefinitionError},
+    service::{access_policy::AccessPolicy, definition::DefinitionError},
     settings::Credentials,
 };
 
