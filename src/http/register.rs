@@ -21,7 +21,7 @@ use super::{
     openapi::{Document, surface::ApiSurface},
     routes::{
         admin_routes, client_routes, documents, health_routes, match_routes, metrics_route,
-        status_routes, storage_routes,
+        status_routes, storage_key_route, storage_routes,
     },
 };
 use crate::settings::Settings;
@@ -31,22 +31,17 @@ pub fn routes(config: &mut ServiceConfig, listener: &ListenerConfig) {
     let public = |resource: Resource| resource;
     let groups = listener.groups;
     let origins = ListedOrigins::from_settings(&listener.cors);
+    if groups.storage {
+        // Reads of one key are as frequent as those of a service.
+        register_storage_routes(config, storage_key_route, listener, origins.as_ref());
+    }
     if groups.client {
         register_client_routes(config, client_routes, listener, origins.as_ref());
     } else if groups.matching {
         register_client_routes(config, match_routes, listener, origins.as_ref());
     }
     if groups.storage {
-        let wrap = |resource: Resource| resource.wrap(from_fn(check_api_key));
-        if let Some(origins) = &origins {
-            let with_cors = |resource: Resource| origins.apply(wrap(resource));
-            register(config, storage_routes(), listener, with_cors);
-        }
-        if listener.requires_api_key {
-            register(config, storage_routes(), listener, wrap);
-        } else {
-            register(config, storage_routes(), listener, public);
-        }
+        register_storage_routes(config, storage_routes, listener, origins.as_ref());
     }
     if groups.admin {
         register(config, status_routes(), listener, public);
@@ -121,6 +116,27 @@ fn register_client_routes<const N: usize>(
         });
     }
     register(config, endpoints(), listener, authenticated);
+}
+
+/// Registers routes of the Storage API: with CORS for requests of listed origins, and without it. Their handlers check
+/// credentials.
+fn register_storage_routes<const N: usize>(
+    config: &mut ServiceConfig,
+    endpoints: impl Fn() -> [Endpoint; N],
+    listener: &ListenerConfig,
+    origins: Option<&ListedOrigins>,
+) {
+    let wrap = |resource: Resource| resource.wrap(from_fn(check_api_key));
+    if let Some(origins) = origins {
+        register(config, endpoints(), listener, |resource| {
+            origins.apply(wrap(resource))
+        });
+    }
+    if listener.requires_api_key {
+        register(config, endpoints(), listener, wrap);
+    } else {
+        register(config, endpoints(), listener, |resource: Resource| resource);
+    }
 }
 
 /// Registers the pages of the console.

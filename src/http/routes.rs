@@ -91,13 +91,17 @@ pub(super) fn client_routes() -> [Endpoint; 7] {
 ))]
 struct StorageApi;
 
-/// The routes of the Storage API.
-pub(super) fn storage_routes() -> [Endpoint; 4] {
+/// The route of one key in the Storage API.
+pub(super) fn storage_key_route() -> [Endpoint; 1] {
+    [route("/genesys/1/storage/{idOrTtl}/{keyOrTtl}")
+        .get(storage_areas::read)
+        .method(Method::POST, post().to(storage_areas::writes::write))
+        .method(Method::DELETE, delete().to(storage_areas::delete_key))]
+}
+
+/// The other routes of the Storage API.
+pub(super) fn storage_routes() -> [Endpoint; 3] {
     [
-        route("/genesys/1/storage/{idOrTtl}/{keyOrTtl}")
-            .get(storage_areas::read)
-            .method(Method::POST, post().to(storage_areas::writes::write))
-            .method(Method::DELETE, delete().to(storage_areas::delete_key)),
         route("/genesys/1/storage/{idOrTtl}")
             .get(storage_areas::read_all)
             .method(Method::POST, post().to(storage_areas::writes::create))

@@ -38,7 +38,7 @@ impl Services {
         ttl::storage_area_ttl(text, max_ttl, self.context.strict_storage_ttl)
     }
 
-    /// Authenticates a request. Returns `address` without what the credentials do not permit.
+    /// Authenticates a request. The caller checks [`Services::requires_auth`] before. Returns `address` without what the credentials do not permit.
     ///
     /// # Errors
     /// [`ServiceError::Unauthorized`], errors of the store.
@@ -48,9 +48,6 @@ impl Services {
         credentials: &BasicCredentials,
         client: Option<IpAddr>,
     ) -> Result<StorageAddress, ServiceError> {
-        if !self.requires_auth() {
-            return Ok(address);
-        }
         let catalog = self.context.catalog.load();
         if !catalog.is_complete() {
             return Err(catalog_not_loaded());

@@ -186,12 +186,15 @@ async fn authorized_storage(
     authorize(state, request, state.services.storage(id, user)?).await
 }
 
-/// Authenticates the client.
+/// Authenticates the client, if clients must authenticate.
 async fn authorize(
     state: &AppState,
     request: &HttpRequest,
     storage: StorageAddress,
 ) -> Result<StorageAddress, ApiError> {
+    if !state.services.requires_auth() {
+        return Ok(storage);
+    }
     let client = client_address(request, &state.trusted_proxies);
     let credentials = basic_credentials(request);
     Ok(state
