@@ -20,8 +20,8 @@ use super::{
     },
     openapi::{Document, surface::ApiSurface},
     routes::{
-        admin_routes, client_routes, documents, health_routes, match_routes, metrics_route,
-        status_routes, storage_key_route, storage_routes,
+        admin_routes, client_key_route, client_routes, documents, health_routes, match_routes,
+        metrics_route, status_routes, storage_key_route, storage_routes,
     },
 };
 use crate::settings::Settings;
@@ -31,8 +31,11 @@ pub fn routes(config: &mut ServiceConfig, listener: &ListenerConfig) {
     let public = |resource: Resource| resource;
     let groups = listener.groups;
     let origins = ListedOrigins::from_settings(&listener.cors);
+    // Reads of one key are the most frequent requests.
+    if groups.client {
+        register_client_routes(config, client_key_route, listener, origins.as_ref());
+    }
     if groups.storage {
-        // Reads of one key are as frequent as those of a service.
         register_storage_routes(config, storage_key_route, listener, origins.as_ref());
     }
     if groups.client {

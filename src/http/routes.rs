@@ -46,12 +46,16 @@ use super::{
 )]
 struct ClientApi;
 
-/// The routes of clients. The two routes with a tail pattern must come last.
-pub(super) fn client_routes() -> [Endpoint; 7] {
+/// The route of one key of a service.
+pub(super) fn client_key_route() -> [Endpoint; 1] {
+    [route("/genesys/1/service/{id}/storage/{key}")
+        .get(storage::read)
+        .method(Method::DELETE, delete().to(storage::delete_key))]
+}
+
+/// The other routes of clients. The two routes with a tail pattern must come last.
+pub(super) fn client_routes() -> [Endpoint; 6] {
     [
-        route("/genesys/1/service/{id}/storage/{key}")
-            .get(storage::read)
-            .method(Method::DELETE, delete().to(storage::delete_key)),
         route("/genesys/1/service/{id}/storage")
             .get(storage::read_all)
             .method(Method::POST, post().to(storage::write))
