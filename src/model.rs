@@ -17,6 +17,7 @@ pub use self::{
     ids::{IdempotencyKey, KeyName, MAX_KEY_NAME_BYTES, RedactedId, ServiceId},
     listing::{AuditEvent, Cursor, ListedBooking, ListedReplica, ListedService, Page, Preview},
     node_status::{NodeStatus, StatusRequest},
+    percent_encoding::RESERVED,
     propagated_headers::{GMS_USER, MAX_REQUEST_ID_BYTES, PropagatedHeaders, REQUEST_ID},
     rate_limit::{RateLimitKey, RateLimitState},
     service::{
@@ -39,6 +40,7 @@ mod hash;
 mod ids;
 mod listing;
 mod node_status;
+mod percent_encoding;
 mod propagated_headers;
 mod rate_limit;
 pub mod readiness;

@@ -1,7 +1,7 @@
 //! A request to a backend: context, headers and encoding.
 
 use bytes::Bytes;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::utf8_percent_encode;
 use reqwest::{
     Method,
     header::{
@@ -9,14 +9,7 @@ use reqwest::{
     },
 };
 
-use crate::model::{GMS_USER, PropagatedHeaders, REQUEST_ID, ServiceId};
-
-/// Characters that are percent-encoded in a path, a query or a form.
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
+use crate::model::{GMS_USER, PropagatedHeaders, REQUEST_ID, RESERVED, ServiceId};
 
 /// The field with the service id. Client fields of this name are dropped: they could make the backend read or write
 /// another service.

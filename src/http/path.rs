@@ -1,20 +1,13 @@
 //! Names in paths. They are parsed from the raw path, so that `%2F` is part of a name and `/` is a separator.
 
 use actix_web::HttpRequest;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode};
+use percent_encoding::percent_decode;
 
 use super::ApiError;
 use crate::{
     model::{ServiceId, Table},
     service::ServiceError,
 };
-
-/// Characters that are not percent-encoded in paths (RFC 3986) and in `filename*` (RFC 8187).
-pub(super) const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
 
 /// Segments of `/genesys/1/service/{id}/storage/...`.
 const SERVICE_ID_SEGMENT: usize = 4;
@@ -48,9 +41,8 @@ pub(super) fn service_id(request: &HttpRequest) -> Result<ServiceId, ApiError> {
     } else {
         SERVICE_ID_SEGMENT
     };
-    let id = segment(request, index)?;
-    ServiceId::from_client(id.clone())
-        .ok_or_else(|| ServiceError::NoSuchService(ServiceId::from(id)).into())
+    ServiceId::from_client(segment(request, index)?)
+        .map_err(|id| ServiceError::NoSuchService(id).into())
 }
 
 /// The id, or the TTL, in `/genesys/1/storage/{id}` and `/genesys/1/storage/{id}/{key}`.

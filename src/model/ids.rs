@@ -51,10 +51,13 @@ impl ServiceId {
         Self(format!("{CUSTOM_PREFIX}{user}/{name}"))
     }
 
-    /// The id that a client has sent; `None` if clients cannot address it.
-    #[must_use]
-    pub fn from_client(text: String) -> Option<Self> {
-        Some(Self(text)).filter(|id| !id.is_custom())
+    /// The id that a client has sent.
+    ///
+    /// # Errors
+    /// The id, if clients cannot address it.
+    pub fn from_client(text: String) -> Result<Self, Self> {
+        let id = Self(text);
+        if id.is_custom() { Err(id) } else { Ok(id) }
     }
 
     /// Whether it is the id of a storage area with a custom id. Such an id can be used again after its storage area
@@ -231,9 +234,9 @@ mod tests {
 
     #[test]
     fn clients_cannot_send_the_id_of_a_custom_id() {
-        let id = ServiceId::custom("ann", "session1").0;
-        assert_eq!(ServiceId::from_client(id), None);
+        let id = ServiceId::custom("ann", "session1");
+        assert_eq!(ServiceId::from_client(id.0.clone()), Err(id));
         let plain = ServiceId::from_client("custom".to_owned());
-        assert_eq!(plain, Some(ServiceId("custom".to_owned())));
+        assert_eq!(plain, Ok(ServiceId("custom".to_owned())));
     }
 }

@@ -1,19 +1,12 @@
 //! The paths of binaries.
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::utf8_percent_encode;
 
-use crate::model::{KeyName, ServiceId};
-
-/// Characters that are not percent-encoded in paths (RFC 3986).
-const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
+use crate::model::{KeyName, RESERVED, ServiceId};
 
 /// The path at which clients read a binary.
 pub(super) fn binary_path(id: &ServiceId, key: &KeyName) -> String {
-    let encode = |text| utf8_percent_encode(text, UNRESERVED).to_string();
+    let encode = |text| utf8_percent_encode(text, RESERVED).to_string();
     let key = encode(key.as_str());
     if id.is_storage_area() {
         let id = encode(&id.client_id());

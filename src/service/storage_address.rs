@@ -18,9 +18,8 @@ const RESERVED_IDS: [&str; 2] = ["binary", "custom"];
 pub struct StorageAddress {
     custom: Option<ServiceId>,
     plain: Option<ServiceId>,
+    /// Whether the request names a user. Only then a write creates the storage area `custom` if it finds nothing.
     has_user: bool,
-    /// Whether a write creates the storage area `custom` if it finds nothing.
-    may_create: bool,
     /// Whether a write to `plain` is refused.
     is_custom_only: bool,
 }
@@ -45,16 +44,19 @@ impl StorageAddress {
         let is_custom_id = !id.is_empty() && check_custom_id(&id).is_ok();
         let scope = scope.filter(|_| is_custom_id);
         let custom = scope.map(|scope| ServiceId::custom(scope, &id));
-        let plain = ServiceId::from_client(id.clone());
         let has_user = user.is_some();
-        if custom.is_none() && plain.is_none() {
-            return Err(ServiceError::NoSuchStorage { id, has_user });
-        }
+        let plain = match ServiceId::from_client(id) {
+            Ok(id) => Some(id),
+            Err(id) if custom.is_none() => {
+                let id = id.to_string();
+                return Err(ServiceError::NoSuchStorage { id, has_user });
+            }
+            Err(_) => None,
+        };
         Ok(Self {
             custom,
             plain,
             has_user,
-            may_create: has_user && is_custom_id,
             is_custom_only: false,
         })
     }
@@ -91,7 +93,6 @@ impl StorageAddress {
     pub(super) fn plain_only(self) -> Self {
         Self {
             custom: None,
-            may_create: false,
             ..self
         }
     }
@@ -108,7 +109,7 @@ impl StorageAddress {
 
     /// The storage area that a write creates if it finds nothing.
     pub(super) fn new_area(&self) -> Option<&ServiceId> {
-        self.custom.as_ref().filter(|_| self.may_create)
+        self.custom.as_ref().filter(|_| self.has_user)
     }
 
     /// Finds the storage for a write, or else the id of the storage area that the write creates. Returns whether it is
@@ -132,7 +133,7 @@ impl StorageAddress {
             self.check_plain()?;
             (self.plain, false)
         } else {
-            (self.custom.filter(|_| self.may_create), true)
+            (self.custom.filter(|_| self.has_user), true)
         };
         Ok((found.ok_or(not_found)?, is_new))
     }

@@ -6,10 +6,7 @@ use actix_web::{
 };
 use percent_encoding::utf8_percent_encode;
 
-use crate::{
-    http::{path, response},
-    service::FormData,
-};
+use crate::{http::response, model::RESERVED, service::FormData};
 
 /// The path of the console, also the path of the session cookie.
 pub(super) const HOME: &str = "/genesys/1/admin/ui";
@@ -31,7 +28,7 @@ pub(super) fn page_url(segments: &[&str]) -> String {
 
 /// Percent-encodes everything except unreserved characters.
 pub(super) fn percent_encode(text: &str) -> String {
-    utf8_percent_encode(text, path::UNRESERVED).to_string()
+    utf8_percent_encode(text, RESERVED).to_string()
 }
 
 /// The message after a redirect. The query parameter `message` selects one of `messages`; other values show nothing.

@@ -31,7 +31,7 @@ use crate::{
         },
         path, response,
     },
-    model::{Binary, CHUNK_BYTES},
+    model::{Binary, CHUNK_BYTES, RESERVED},
     service::Download,
 };
 
@@ -180,6 +180,6 @@ fn add_binary_headers(
 
 /// Makes browsers save the response as a file of this name instead of displaying it.
 pub(in crate::http) fn content_disposition(name: &str) -> String {
-    let name = utf8_percent_encode(name, path::UNRESERVED);
+    let name = utf8_percent_encode(name, RESERVED);
     format!("attachment; filename*=UTF-8''{name}")
 }
