@@ -24,8 +24,8 @@ use crate::{
     memory_budget::MemoryBudgets,
     model::readiness::Readiness,
     service::{
-        AdminContext, Catalog, CurrentCatalog, FailedCredentials, OwnReplica, PhoneNumbers,
-        Replica, StoreStatus, deregister,
+        AdminContext, Catalog, ChatListeners, CurrentCatalog, FailedCredentials, OwnReplica,
+        PhoneNumbers, Replica, StoreStatus, deregister,
     },
     settings::{RouteGroups, Settings},
     store::WallClock,
@@ -147,6 +147,8 @@ pub async fn start_with_clock(
     )
     .await?;
     background.monitor_readiness(readiness.clone(), admin_context.current_catalog.clone());
+    let chat_listeners = ChatListeners::default();
+    background.wake_chat_listeners(chat_listeners.clone(), readiness.clone());
     let reload = certificates.map(|files| tokio::spawn(files.reload_on_change()));
     background.tasks.extend(reload);
     let private_address = private.as_ref().map(|listener| listener.address);
@@ -177,6 +179,7 @@ pub async fn start_with_clock(
         backends,
         readiness,
         memory,
+        chat_listeners,
         exporter: Arc::new(Exporter::new(&metrics, sources)),
         metrics,
         settings: Arc::new(settings),

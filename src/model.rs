@@ -33,6 +33,7 @@ mod backend_session;
 mod binary;
 mod booking;
 mod catalog;
+pub mod chat;
 mod choices;
 pub mod cleanup_status;
 mod consistency_report;

@@ -20,6 +20,7 @@ pub use self::{
         Catalog, CatalogContext, CatalogError, CatalogFile, CatalogReloader, CurrentCatalog,
         EntryError, MAX_OPTIONS, Variables,
     },
+    chat::{ChatListener, ChatListeners, ChatObject, ChatObjectState},
     clock_skew::{ClockSkew, monitor_clock_skew},
     context::ServiceContext,
     create::{CreateRequestHead, CreateResponse, PendingCreate},
@@ -60,6 +61,7 @@ mod binary_path;
 mod book_number;
 mod builtin;
 mod catalog;
+mod chat;
 mod clock_skew;
 mod context;
 mod create;

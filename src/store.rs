@@ -16,12 +16,14 @@ pub use self::{
     instrumented::InstrumentedStore,
     traits::{
         AdminQueries, AdminSessionStore, AdminStore, AuditLogStore, BackendSessionStore,
-        BinaryStore, BookingStore, CatalogStore, ConsistencyCheck, HealthCheck, IdempotencyStore,
-        REPLICA_TIMEOUT, RateLimitStore, ReplicaStore, ServiceStore, StorageStore, Store,
+        BinaryStore, BookingStore, CatalogStore, ChatSignalSource, ChatStore, ConsistencyCheck,
+        HealthCheck, IdempotencyStore, REPLICA_TIMEOUT, RateLimitStore, ReplicaStore, ServiceStore,
+        StorageStore, Store,
     },
 };
 
 mod backend_session;
+mod chat_signals;
 mod clock;
 mod instrumented;
 pub mod memory;

@@ -13,8 +13,9 @@ use crate::{
         response_counts::ResponseCounts,
     },
     service::{
-        AdminContext, CatalogReloader, ClockSkew, CurrentCatalog, Replica, SessionTerminator,
-        StatsSampler, monitor_clock_skew, monitor_readiness, unload_unused_phone_library,
+        AdminContext, CatalogReloader, ChatListeners, ClockSkew, CurrentCatalog, Replica,
+        SessionTerminator, StatsSampler, monitor_clock_skew, monitor_readiness,
+        unload_unused_phone_library,
     },
     settings::Settings,
     store::{AdminStore, WallClock, memory::MemoryStore, redis::RedisStore},
@@ -123,6 +124,13 @@ impl BackgroundTasks {
         let store = Arc::clone(&self.store);
         let monitor = monitor_readiness(store, current_catalog, readiness);
         self.tasks.push(tokio::spawn(monitor));
+    }
+
+    /// Wakes the listeners of chats.
+    pub(super) fn wake_chat_listeners(&mut self, listeners: ChatListeners, readiness: Readiness) {
+        let store = Arc::clone(&self.store);
+        let wake = async move { listeners.run(store, readiness).await };
+        self.tasks.push(tokio::spawn(wake));
     }
 
     /// Publishes `replica` to the other replicas.

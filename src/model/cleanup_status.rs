@@ -3,6 +3,7 @@
 //! The cleanup of the store writes it; metrics and the console read it.
 
 use std::{
+    collections::BTreeMap,
     mem,
     sync::{
         Arc, Mutex, PoisonError,
@@ -35,8 +36,19 @@ pub struct DeploymentStats {
     pub active_services: Option<u64>,
     /// The time since the end of the oldest service that awaits cleanup.
     pub cleanup_lag: Option<Duration>,
+    /// Open chats by the name of their configured service.
+    pub chats: BTreeMap<String, ChatCounts>,
     /// Per resource group: name, booked numbers, and free numbers if a number is booked only once.
     pub groups: Vec<(String, u64, Option<u64>)>,
+}
+
+/// The number of open chats.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct ChatCounts {
+    /// Chats without an agent.
+    pub waiting: u64,
+    /// Chats with an agent.
+    pub active: u64,
 }
 
 impl CleanupStatus {

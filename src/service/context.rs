@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{CurrentCatalog, FailedCredentials, PhoneNumbers};
+use super::{ChatListeners, CurrentCatalog, FailedCredentials, PhoneNumbers};
 use crate::{
     backend::Backends,
     memory_budget::MemoryBudgets,
@@ -35,6 +35,8 @@ pub struct ServiceContext {
     pub memory: MemoryBudgets,
     /// `storage.custom_ids`
     pub custom_ids: CustomIds,
+    /// The listeners of chats on this replica.
+    pub chat_listeners: ChatListeners,
     /// `api.strict_storage_ttl`
     pub strict_storage_ttl: bool,
     /// The metrics of binaries.

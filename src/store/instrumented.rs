@@ -13,15 +13,16 @@ use bytes::Bytes;
 use tracing::Instrument;
 
 use super::{
-    BackendSessionStore, BinaryStore, BookingStore, Clock, ConsistencyCheck, HealthCheck,
-    IdempotencyStore, RateLimitStore, ServiceStore, StorageStore, Store,
+    BackendSessionStore, BinaryStore, BookingStore, ChatStore, Clock, ConsistencyCheck,
+    HealthCheck, IdempotencyStore, RateLimitStore, ServiceStore, StorageStore, Store,
 };
 use crate::{
     model::{
         AllTexts, BackendSession, Binary, BlobId, BookResult, Booking, BookingOwner,
-        BookingRequest, Call, Changes, ConsistencyReport, CreateResult, Description, Group,
+        BookingRequest, Call, Changes, ConsistencyReport, CreateResult, Cursor, Description, Group,
         IdempotencyClaim, IdempotencyKey, KeyName, MatchResult, NewService, RateLimitKey,
         RateLimitState, RunningService, ServiceId, StoreError, StoredKind, Timestamp, WriteResult,
+        chat::{ChatAction, ChatReply, ChatSummary, ChatWindow, ListedChats, NewChat},
         readiness::Finding,
     },
     telemetry::{
@@ -133,6 +134,15 @@ instrument! {
     BackendSessionStore {
         fn running_service(id: &ServiceId) -> Option<RunningService>;
         fn attach_session(id: &ServiceId, session: &BackendSession) -> Option<()>;
+    }
+    ChatStore {
+        fn start_chat(id: &ServiceId, chat: &NewChat) -> ChatReply;
+        fn update_chat(id: &ServiceId, action: &ChatAction, window: ChatWindow) -> ChatReply;
+        fn chat_positions(ids: &[ServiceId]) -> Vec<Option<u64>>;
+        fn list_chats(ended: bool, after: Option<&Cursor>, limit: usize) -> ListedChats;
+        fn chat_summaries(ids: &[ServiceId]) -> Vec<ChatSummary>;
+        fn set_agent_availability(agent: &str, definitions: Option<&[String]>, ttl: Duration) -> ();
+        fn available_agents() -> Vec<(String, Vec<String>)>;
     }
     RateLimitStore {
         fn rate_limit_take(key: &RateLimitKey, max: u64, window: Duration) -> RateLimitState;

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use tokio::sync::Notify;
 
 use self::state::State;
-use super::{Clock, HealthCheck, clock::AnchoredClock};
+use super::{Clock, HealthCheck, chat_signals::ChatSignals, clock::AnchoredClock};
 use crate::model::{StoreError, Timestamp, cleanup_status::CleanupStatus, readiness::Finding};
 
 mod admin_queries;
@@ -20,6 +20,7 @@ mod backend_session;
 mod binaries;
 mod bookings;
 mod catalog;
+mod chats;
 mod consistency_check;
 mod idempotency;
 mod rate_limit;
@@ -38,6 +39,7 @@ pub struct MemoryStore {
     catalog_changed: Notify,
     /// Notified after each request of a status.
     status_requested: Notify,
+    chat_signals: ChatSignals,
 }
 
 impl MemoryStore {
@@ -53,6 +55,7 @@ impl MemoryStore {
             cleanup: CleanupStatus::default(),
             catalog_changed: Notify::new(),
             status_requested: Notify::new(),
+            chat_signals: ChatSignals::default(),
         }
     }
 

@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use tokio::sync::Notify;
 
 use self::{connection::Connections, keys::Keys};
-use super::{Clock, HealthCheck};
+use super::{Clock, HealthCheck, chat_signals::ChatSignals};
 use crate::{
     model::{ServiceId, StoreError, Timestamp, cleanup_status::CleanupStatus, readiness::Finding},
     settings,
@@ -27,6 +27,7 @@ mod backend_session;
 mod binaries;
 mod bookings;
 mod catalog;
+mod chats;
 mod checks;
 mod cleanup;
 mod connection;
@@ -64,6 +65,7 @@ pub struct RedisStore {
     catalog_changed: Notify,
     /// Notified when a status may have been requested, by the same task.
     status_requested: Notify,
+    chat_signals: ChatSignals,
 }
 
 impl RedisStore {
@@ -87,6 +89,7 @@ impl RedisStore {
             metrics: metrics.clone(),
             catalog_changed: Notify::new(),
             status_requested: Notify::new(),
+            chat_signals: ChatSignals::default(),
         })
     }
 

@@ -14,6 +14,7 @@ pub use self::{
     binaries::BinaryStore,
     bookings::BookingStore,
     catalog::CatalogStore,
+    chats::{ChatSignalSource, ChatStore},
     consistency_check::ConsistencyCheck,
     health_check::HealthCheck,
     idempotency::IdempotencyStore,
@@ -34,6 +35,7 @@ mod backend_sessions;
 mod binaries;
 mod bookings;
 mod catalog;
+mod chats;
 mod consistency_check;
 mod health_check;
 mod idempotency;
@@ -52,6 +54,7 @@ pub trait Store:
     + IdempotencyStore
     + BackendSessionStore
     + RateLimitStore
+    + ChatStore
     + ConsistencyCheck
     + HealthCheck
 {
@@ -66,6 +69,8 @@ impl<S> Store for S where
         + IdempotencyStore
         + BackendSessionStore
         + RateLimitStore
+        + ChatStore
+        + ChatStore
         + ConsistencyCheck
         + HealthCheck
 {
@@ -73,11 +78,23 @@ impl<S> Store for S where
 
 /// A store with the operations of the admin API.
 pub trait AdminStore:
-    Store + CatalogStore + AuditLogStore + ReplicaStore + AdminQueries + AdminSessionStore
+    Store
+    + CatalogStore
+    + AuditLogStore
+    + ReplicaStore
+    + AdminQueries
+    + AdminSessionStore
+    + ChatSignalSource
 {
 }
 
 impl<S> AdminStore for S where
-    S: Store + CatalogStore + AuditLogStore + ReplicaStore + AdminQueries + AdminSessionStore
+    S: Store
+        + CatalogStore
+        + AuditLogStore
+        + ReplicaStore
+        + AdminQueries
+        + AdminSessionStore
+        + ChatSignalSource
 {
 }

@@ -47,6 +47,7 @@ impl State {
         DeploymentStats {
             active_services: Some(self.services.len() as u64),
             cleanup_lag: Some(Duration::ZERO),
+            chats: self.count_chats(),
             groups: groups.collect(),
         }
     }
@@ -103,6 +104,7 @@ impl MemoryStore {
         loop {
             tokio::select! {
                 _ = ticks.tick() => {
+                    self.expire_chat_clients();
                     let stats = self.state().deployment_stats(&groups.borrow().current);
                     self.cleanup.set_deployment(stats);
                     for ended in self.take_due(MAX_CONCURRENT_TERMINATIONS - in_progress.len()) {

@@ -14,10 +14,12 @@ use self::{
     rate_limits::RateLimits,
 };
 pub(super) use self::{
+    chat_record::ChatRecord,
     ended_service::EndedService,
     group_state::{AllocationResult, GroupState},
     service_record::ServiceRecord,
 };
+use super::chats::AgentTable;
 use crate::{
     model::{
         Binary, BlobId, Booking, BookingId, Call, Group, IdempotencyKey, KeyName, ServiceId,
@@ -27,6 +29,7 @@ use crate::{
 };
 
 mod audit_log;
+mod chat_record;
 mod ended_service;
 mod expiry_queue;
 mod group_state;
@@ -65,6 +68,7 @@ pub(super) struct State {
     pub(super) replicas: BTreeMap<String, (Timestamp, String)>,
     /// The last requested status, by replica.
     pub(super) status_requests: HashMap<String, StatusRequest>,
+    pub(super) agents: AgentTable,
     pub(super) clock: AnchoredClock,
     used_bytes: usize,
     max_bytes: usize,
@@ -85,6 +89,7 @@ impl State {
             audit_log: AuditLogTable::default(),
             replicas: BTreeMap::new(),
             status_requests: HashMap::new(),
+            agents: AgentTable::new(),
             clock,
             used_bytes: 0,
             max_bytes,
@@ -136,12 +141,16 @@ impl State {
         self.check_room(required)
     }
 
-    fn check_room(&self, required: usize) -> Result<(), StoreError> {
+    pub(super) fn check_room(&self, required: usize) -> Result<(), StoreError> {
         if self.used_bytes + required > self.max_bytes {
             let message = format!("{} of {} bytes are in use", self.used_bytes, self.max_bytes);
             return Err(StoreError::Full(message));
         }
         Ok(())
+    }
+
+    pub(super) fn add_used_bytes(&mut self, bytes: usize) {
+        self.used_bytes += bytes;
     }
 
     pub(super) fn insert(&mut self, id: ServiceId, mut record: ServiceRecord) {
@@ -269,6 +278,7 @@ impl State {
         for blob in &blobs {
             self.drop_blob(blob);
         }
+        self.used_bytes -= record.chat.map_or(0, |chat| chat.bytes);
         let values = record.values.iter();
         self.used_bytes -= values.map(|(name, value)| cost(name, value)).sum::<usize>();
         Some(())

@@ -302,7 +302,10 @@ fn page_command(list: String, after: Option<&Cursor>, limit: usize, now: Timesta
 }
 
 /// Returns the first `limit` entries in order, and the cursor of the next page.
-fn split_page(listed: Vec<(String, i64)>, limit: usize) -> (Vec<Cursor>, Option<Cursor>) {
+pub(super) fn split_page(
+    listed: Vec<(String, i64)>,
+    limit: usize,
+) -> (Vec<Cursor>, Option<Cursor>) {
     let cursor = |(name, end)| Cursor {
         end: Timestamp::from_millis(end),
         name,

@@ -50,6 +50,7 @@ impl RedisStore {
         let mut stats = DeploymentStats {
             cleanup_lag: Some(self.cleanup_lag().await?),
             active_services: Some(self.count_services().await?),
+            chats: self.sweep_chats().await?,
             ..DeploymentStats::default()
         };
         for batch in groups.chunks(BATCH) {

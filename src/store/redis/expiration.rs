@@ -13,14 +13,15 @@ use super::{
     script_reply::ScriptReply,
     scripts::{SET_END, evalsha},
 };
-use crate::model::{BlobId, BookingId, ServiceId, StoreError, Timestamp};
+use crate::model::{BookingId, ServiceId, StoreError, Timestamp};
 
 /// What a service has outside of its hash, as far as it is known.
 #[derive(Default)]
 pub(super) struct KnownResources {
     /// The Redis key of its idempotency key; empty if it has none.
     pub(super) claim: String,
-    blobs: Vec<(BlobId, String)>,
+    /// The keys in the slot of the service, and their fields of `own:{id}`.
+    in_slot: Vec<(String, String)>,
     bookings: Vec<(String, BookingId)>,
     /// The fields of `own:{id}` that have no key in the slot of the service.
     other_fields: Vec<String>,
@@ -28,7 +29,7 @@ pub(super) struct KnownResources {
 
 impl KnownResources {
     /// Parses [`ScriptReply::Retry`]: the idempotency key, and the fields of `own:{id}`.
-    fn from_reply(reply: Vec<String>) -> Self {
+    fn from_reply(keys: &Keys, id: &ServiceId, reply: Vec<String>) -> Self {
         let mut reply = reply.into_iter();
         let mut known = Self {
             claim: reply.next().unwrap_or_default(),
@@ -37,7 +38,11 @@ impl KnownResources {
         for field in reply {
             match OwnedResource::parse(&field) {
                 Some(OwnedResource::Blob(blob)) => {
-                    known.blobs.push((blob, field));
+                    known.in_slot.push((keys.blob(id, &blob), field));
+                    continue;
+                }
+                Some(OwnedResource::Chat) => {
+                    known.in_slot.push((keys.chat(id), field));
                     continue;
                 }
                 Some(OwnedResource::Booking(group, booking)) => {
@@ -55,15 +60,15 @@ impl KnownResources {
         self.fields().next().is_some()
     }
 
-    /// The keys of its binaries, in the order of the first [`KnownResources::fields`].
-    pub(super) fn blob_keys(&self, keys: &Keys, id: &ServiceId) -> impl Iterator<Item = String> {
-        self.blobs.iter().map(|(blob, _)| keys.blob(id, blob))
+    /// The keys in the slot of the service, in the order of the first [`KnownResources::fields`].
+    pub(super) fn keys_in_slot(&self) -> impl Iterator<Item = &String> {
+        self.in_slot.iter().map(|(key, _)| key)
     }
 
     /// The fields of `own:{id}`.
     pub(super) fn fields(&self) -> impl Iterator<Item = &String> {
-        let blobs = self.blobs.iter().map(|(_, field)| field);
-        blobs.chain(&self.other_fields)
+        let in_slot = self.in_slot.iter().map(|(_, field)| field);
+        in_slot.chain(&self.other_fields)
     }
 }
 
@@ -78,7 +83,7 @@ impl RedisStore {
         let mut known = KnownResources::default();
         for _ in 0..MAX_ATTEMPTS {
             let mut keys = vec![self.keys.service(id), self.keys.owned(id)];
-            keys.extend(known.blob_keys(&self.keys, id));
+            keys.extend(known.keys_in_slot().cloned());
             let mut set = evalsha(&SET_END, &keys);
             set.arg(self.redis.now()?.millis()).arg(end.millis());
             set.arg(millis(OWNED_TTL_MARGIN)).arg(&known.claim);
@@ -115,7 +120,7 @@ impl RedisStore {
         reply: Vec<String>,
         end: Timestamp,
     ) -> Result<KnownResources, StoreError> {
-        let known = KnownResources::from_reply(reply);
+        let known = KnownResources::from_reply(&self.keys, id, reply);
         if !known.claim.is_empty() {
             self.extend_idempotency_key(&known.claim, id, Some(end))
                 .await?;

@@ -4,12 +4,15 @@
 //! |---|---|---|---|
 //! | `svc:{id}` | hash | the service: the fields below, and its strings under their names | until the end of the service |
 //! | `blob:{id}:<blob>` | hash | a binary in chunks: fields `0`, `1`, ... | minutes during the upload, then until the end of the service |
-//! | `own:{id}` | hash | the resources of the service outside of `svc:{id}`: `blob:<blob>` per binary, `book:<group>:<booking>` per booking, `sess:...` per session; during the cleanup also `_over`, the time at which it detected the end | until an hour after the end of the service |
+//! | `own:{id}` | hash | the resources of the service outside of `svc:{id}`: `blob:<blob>` per binary, `book:<group>:<booking>` per booking, `sess:...` per session, `chat` for a chat; during the cleanup also `_over`, the time at which it detected the end | until an hour after the end of the service |
+//! | `chat:{id}` | hash | the chat of the service: its state and its events, see `scripts/chats.lua` | until the end of the service |
 //! | `idem:{digest}` | string | the service id that an idempotency key is bound to; the digest is over caller and key | a day, then until the end of the service |
 //! | `grp:{group}:...` | see `scripts/bookings.lua` | the numbers of a resource group and their bookings | none; entries have expiration times |
 //! | `rl:{<kind>/<subject>}` | string | a rate limit counter; the kinds are in [`Keys::rate_limit`] | `rate_limit.window_seconds` after the first increment |
 //! | `idx:{00}` .. `idx:{3f}` | zset | the cleanup index: service ids with resources, by the time at which the sweep checks them | none; swept |
 //! | `end:{00}` .. `end:{3f}` | zset | the list of services for the admin queries: service ids by expiration time | none; swept |
+//! | `{chats}:open`, `{chats}:ended` | zset | the lists of chats: service ids by the time of the start | none; swept |
+//! | `{chats}:agents` | hash | the available agents by user name, each the time until which it is available and the definitions of its chats, on a line each | an hour after the last change |
 //! | `{catalog}:version`, `:services`, `:resources`, `:retired` | string, hash | the stored catalog: its version; the service definitions and groups by name, each its revision, a line feed and its text; the deleted ones by table and name, each the time of deletion, a line feed and its text | none |
 //! | `{catalog}:history` | stream | the audit log | none; trimmed to about `admin.audit_log_entries` |
 //! | `{catalog}:replicas` | hash | the running replicas: the time of the last heartbeat, a line feed and the heartbeat; by `<replica>:status` the last status that was requested for one: the time, the status and the user name, on a line each | a minute |
@@ -57,6 +60,23 @@ const OWNED_BOOKING: &str = "book:";
 const OWNED_SESSION: &str = "sess:";
 /// Field of `own:{id}`: the cleanup has begun; the value is the time at which it detected the end.
 pub(super) const ENDED_SINCE: &str = "_over";
+/// Field of `own:{id}`: the service has a chat.
+pub(super) const OWNED_CHAT: &str = "chat";
+/// Field of `chat:{id}`: the position of the last event.
+pub(super) const CHAT_LAST: &str = "last";
+/// Fields of `chat:{id}`: those of a summary.
+pub(super) const CHAT_SUMMARY: [&str; 8] = [
+    "definition",
+    "nickname",
+    "subject",
+    "started",
+    "last_at",
+    CHAT_LAST,
+    "ended",
+    "members",
+];
+/// Fields of `chat:{id}`: whether the client is present, when it was last seen, and its timeout in milliseconds.
+pub(super) const CHAT_PRESENCE: [&str; 3] = ["present", "seen", "timeout"];
 /// The number of shards of the cleanup index, and of the list of services.
 pub(super) const SHARDS: u64 = 64;
 
@@ -86,6 +106,25 @@ impl Keys {
     pub(super) fn blob(&self, id: &ServiceId, blob: &BlobId) -> String {
         let tag = encode_tag(id.as_str());
         [&self.prefix, "blob:{", &tag, "}:", blob.as_str()].concat()
+    }
+
+    pub(super) fn chat(&self, id: &ServiceId) -> String {
+        [&self.prefix, "chat:{", &encode_tag(id.as_str()), "}"].concat()
+    }
+
+    /// The list of chats: those that have ended, or the others.
+    pub(super) fn chat_list(&self, ended: bool) -> String {
+        let list = if ended { "ended" } else { "open" };
+        [&self.prefix, "{chats}:", list].concat()
+    }
+
+    pub(super) fn chat_agents(&self) -> String {
+        [&self.prefix, "{chats}:agents"].concat()
+    }
+
+    /// The channel of notifications about changed chats. A message is the id of the service.
+    pub(super) fn chat_channel(&self) -> String {
+        [&self.prefix, "{chats}:changes"].concat()
     }
 
     pub(super) fn owned(&self, id: &ServiceId) -> String {
@@ -181,6 +220,7 @@ impl Keys {
         let kinds = [
             ("svc:", true),
             ("blob:", true),
+            ("chat:", true),
             ("own:", true),
             ("idem:", true),
             ("grp:", true),
@@ -188,6 +228,7 @@ impl Keys {
             ("session:", true),
             ("idx:", true),
             ("end:", true),
+            ("{chats}:", false),
             ("{catalog}:", false),
             ("lease:cleanup", false),
         ];
@@ -282,12 +323,17 @@ pub(super) enum OwnedResource {
     Booking(String, BookingId),
     /// A backend session.
     Session(BackendSession),
+    /// Its chat.
+    Chat,
 }
 
 impl OwnedResource {
     pub(super) fn parse(field: &str) -> Option<Self> {
         if let Some(blob) = field.strip_prefix(OWNED_BLOB) {
             return Some(Self::Blob(BlobId::from(blob.to_owned())));
+        }
+        if field == OWNED_CHAT {
+            return Some(Self::Chat);
         }
         if let Some(session) = field.strip_prefix(OWNED_SESSION) {
             let mut lines = session.splitn(3, '\n').map(str::to_owned);

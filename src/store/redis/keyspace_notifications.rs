@@ -119,19 +119,23 @@ impl NotificationListener {
         let channels = self.node.notification_channels();
         let subscribed = events.subscribe(&channels);
         self.node.with_response_timeout(subscribed).await?;
-        let changes = self.store.keys.catalog_channel();
-        let subscribed = events.subscribe(&changes);
-        if let Err(StoreError::Denied(reason) | StoreError::Bug(reason)) =
-            self.node.with_response_timeout(subscribed).await
-        {
-            warn!(
-                channel = changes,
-                reason,
-                "subscription to catalog changes denied; changes take effect at the next poll"
-            );
+        for channel in [
+            self.store.keys.catalog_channel(),
+            self.store.keys.chat_channel(),
+        ] {
+            let subscribed = events.subscribe(&channel);
+            if let Err(StoreError::Denied(reason) | StoreError::Bug(reason)) =
+                self.node.with_response_timeout(subscribed).await
+            {
+                warn!(
+                    channel,
+                    reason, "subscription to changes denied; they take effect at the next poll"
+                );
+            }
         }
         // Notifications before this subscription were not received.
         self.store.catalog_changed.notify_one();
+        self.store.chat_signals.send_lost();
         Ok(events)
     }
 
@@ -204,6 +208,10 @@ impl NotificationListener {
         let Ok(key) = message.get_payload::<String>() else {
             return;
         };
+        if channel == self.store.keys.chat_channel() {
+            self.store.chat_signals.send(ServiceId::from(key));
+            return;
+        }
         if let Some(id) = self.store.keys.service_id(&key) {
             drop(self.ended.try_send(id));
         } else if let Some(probe) = probe {

@@ -122,12 +122,19 @@ pub(super) static REQUEST_STATUS: LazyLock<LuaScript> =
 pub(super) static PAGE: LazyLock<LuaScript> =
     LazyLock::new(|| LuaScript::new(include_str!("scripts/page.lua")));
 
+/// Starts the chat of a service.
+pub(super) static START_CHAT: LazyLock<LuaScript> =
+    LazyLock::new(|| with_chat_functions(include_str!("scripts/start_chat.lua")));
+/// Performs an action of a party of a chat.
+pub(super) static UPDATE_CHAT: LazyLock<LuaScript> =
+    LazyLock::new(|| with_chat_functions(include_str!("scripts/update_chat.lua")));
+
 /// Reads the first bytes of values of a service.
 pub(super) static PREVIEWS: LazyLock<LuaScript> =
     LazyLock::new(|| LuaScript::new(include_str!("scripts/previews.lua")));
 
 /// All scripts. Each connection loads them when it opens, so that `EVALSHA` finds them.
-pub(super) fn all() -> [&'static LuaScript; 33] {
+pub(super) fn all() -> [&'static LuaScript; 35] {
     [
         &CREATE,
         &WRITE,
@@ -162,12 +169,19 @@ pub(super) fn all() -> [&'static LuaScript; 33] {
         &REQUEST_STATUS,
         &PAGE,
         &PREVIEWS,
+        &START_CHAT,
+        &UPDATE_CHAT,
     ]
 }
 
 /// Prepends the functions of the booking scripts to a script.
 fn with_booking_functions(script: &str) -> LuaScript {
     with_clock(&[include_str!("scripts/bookings.lua"), script])
+}
+
+/// Prepends the functions of the chat scripts to a script.
+fn with_chat_functions(script: &str) -> LuaScript {
+    with_clock(&[include_str!("scripts/chats.lua"), script])
 }
 
 /// Prepends the functions of changes of expirations to a script.

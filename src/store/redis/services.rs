@@ -182,7 +182,7 @@ impl RedisStore {
             .filter_map(|field| OwnedResource::parse(field));
         let blobs = resources.filter_map(|resource| match resource {
             OwnedResource::Blob(blob) => Some(blob),
-            OwnedResource::Booking(..) | OwnedResource::Session(_) => None,
+            OwnedResource::Booking(..) | OwnedResource::Session(_) | OwnedResource::Chat => None,
         });
         self.expire_blobs(id, &blobs.collect::<Vec<_>>()).await;
     }

@@ -203,7 +203,7 @@ impl RedisStore {
         }
         let blobs = new_binaries.iter();
         keys.extend(blobs.map(|binary| self.keys.blob(id, &binary.blob)));
-        keys.extend(known.blob_keys(&self.keys, id));
+        keys.extend(known.keys_in_slot().cloned());
         let script = if ttl.is_some() {
             &WRITE_WITH_TTL
         } else {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::expiry_queue::ExpiryKey;
+use super::{ChatRecord, expiry_queue::ExpiryKey};
 use crate::model::{
     BackendSession, BookingId, Changes, Description, IdempotencyKey, KeyName, Timestamp, Value,
 };
@@ -20,6 +20,7 @@ pub(in crate::store::memory) struct ServiceRecord {
     pub(in crate::store::memory) bookings: Vec<(String, BookingId)>,
     pub(in crate::store::memory) sessions: Vec<BackendSession>,
     pub(in crate::store::memory) values: BTreeMap<KeyName, Value>,
+    pub(in crate::store::memory) chat: Option<ChatRecord>,
     /// The key of its entry in the expiry queue, if scheduled.
     pub(in crate::store::memory) expiry_key: Option<ExpiryKey>,
 }

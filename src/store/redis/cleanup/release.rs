@@ -91,6 +91,7 @@ impl Cleaner<'_> {
                                 bookings.entry(group).or_default().push(booking);
                             }
                             OwnedResource::Session(session) => sessions.push(session),
+                            OwnedResource::Chat => release.extend(store.remove_chat_commands(id)),
                         }
                     }
                     if !blobs.is_empty() {

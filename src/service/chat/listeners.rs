@@ -1,0 +1,184 @@
+//! The listeners of chats on this replica.
+//!
+//! A listener waits for a change and then reads the chat after the position that it has, so a lost or doubled signal
+//! never costs or doubles an event. Signals arrive from the store; once a second the positions of all chats with
+//! listeners are read in batches, for signals that were lost.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::{
+    sync::{broadcast, watch},
+    time,
+};
+use tracing::debug;
+
+use crate::{
+    model::{ServiceId, StoreError, chat::ChatSignal, readiness::Readiness},
+    store::{AdminStore, ChatStore},
+};
+
+/// The interval of the poll for lost signals.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
+/// The number of positions read at once.
+const BATCH: usize = 500;
+/// The number of signals kept for a slow listener to all chats; it then receives [`ChatSignal::Lost`].
+const MAX_QUEUED_SIGNALS: usize = 1_024;
+
+/// The listeners of all chats on this replica. Clones share them.
+#[derive(Clone)]
+pub struct ChatListeners(Arc<Shared>);
+
+struct Shared {
+    chats: Mutex<HashMap<ServiceId, ListenedChat>>,
+    all: broadcast::Sender<ChatSignal>,
+}
+
+/// A chat with listeners.
+struct ListenedChat {
+    changed: watch::Sender<()>,
+    /// The position of its last event at the last poll: the outer `None` before the first one, the inner one if there
+    /// is no chat.
+    polled: Option<Option<u64>>,
+}
+
+impl Default for ChatListeners {
+    fn default() -> Self {
+        Self(Arc::new(Shared {
+            chats: Mutex::default(),
+            all: broadcast::Sender::new(MAX_QUEUED_SIGNALS),
+        }))
+    }
+}
+
+impl ChatListeners {
+    /// Registers a listener to the chat of `id`. It sees all changes after this call.
+    #[must_use]
+    pub fn listen(&self, id: &ServiceId) -> ChatListener {
+        let mut chats = self.0.lock();
+        let chat = chats.entry(id.clone()).or_insert_with(|| ListenedChat {
+            changed: watch::Sender::new(()),
+            polled: None,
+        });
+        ChatListener {
+            receiver: chat.changed.subscribe(),
+            id: id.clone(),
+            shared: Arc::clone(&self.0),
+        }
+    }
+
+    /// Registers a listener to all chats. If it is too slow, the receiver returns an error, which means that any chat
+    /// may have changed.
+    #[must_use]
+    pub fn listen_to_all(&self) -> broadcast::Receiver<ChatSignal> {
+        self.0.all.subscribe()
+    }
+
+    /// The number of chats with listeners.
+    #[must_use]
+    pub fn chats(&self) -> usize {
+        self.0.lock().len()
+    }
+
+    /// Wakes listeners until the future is dropped; all of them when the replica starts to drain, so that they end.
+    pub async fn run(&self, store: Arc<dyn AdminStore>, readiness: Readiness) {
+        let poll = self.poll_positions(&*store, &readiness);
+        tokio::join!(self.forward_signals(&*store), poll);
+    }
+
+    fn wake_all(&self) {
+        for chat in self.0.lock().values() {
+            chat.changed.send_replace(());
+        }
+    }
+
+    async fn forward_signals(&self, store: &dyn AdminStore) {
+        loop {
+            let signal = store.next_chat_signal().await;
+            match &signal {
+                ChatSignal::Changed(id) => {
+                    if let Some(chat) = self.0.lock().get(id) {
+                        chat.changed.send_replace(());
+                    }
+                }
+                ChatSignal::Lost => self.wake_all(),
+            }
+            // An error only means that there is no such listener.
+            drop(self.0.all.send(signal));
+        }
+    }
+
+    async fn poll_positions(&self, store: &dyn AdminStore, readiness: &Readiness) {
+        let mut ticks = time::interval(POLL_INTERVAL);
+        ticks.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
+        let mut draining = false;
+        loop {
+            ticks.tick().await;
+            if readiness.is_draining() && !draining {
+                draining = true;
+                self.wake_all();
+                drop(self.0.all.send(ChatSignal::Lost));
+            }
+            let ids: Vec<ServiceId> = self.0.lock().keys().cloned().collect();
+            for batch in ids.chunks(BATCH) {
+                if let Err(error) = self.poll_batch(store, batch).await {
+                    debug!(%error, "positions of chats not polled");
+                    break;
+                }
+            }
+        }
+    }
+
+    async fn poll_batch<S: ChatStore + ?Sized>(
+        &self,
+        store: &S,
+        batch: &[ServiceId],
+    ) -> Result<(), StoreError> {
+        let positions = store.chat_positions(batch).await?;
+        let mut chats = self.0.lock();
+        for (id, position) in batch.iter().zip(positions) {
+            if let Some(chat) = chats.get_mut(id)
+                && chat.polled.replace(position) != Some(position)
+            {
+                chat.changed.send_replace(());
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Shared {
+    /// A panic cannot leave the map inconsistent, so a poisoned lock is used as it is.
+    fn lock(&self) -> MutexGuard<'_, HashMap<ServiceId, ListenedChat>> {
+        self.chats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A listener to one chat, until it is dropped.
+pub struct ChatListener {
+    receiver: watch::Receiver<()>,
+    id: ServiceId,
+    shared: Arc<Shared>,
+}
+
+impl ChatListener {
+    /// Waits until the chat may have changed since the last call.
+    pub async fn changed(&mut self) {
+        // The sender exists as long as this listener.
+        drop(self.receiver.changed().await);
+    }
+}
+
+impl Drop for ChatListener {
+    fn drop(&mut self) {
+        let mut chats = self.shared.lock();
+        if let Some(chat) = chats.get(&self.id)
+            && chat.changed.receiver_count() <= 1
+        {
+            chats.remove(&self.id);
+        }
+    }
+}

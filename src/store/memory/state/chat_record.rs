@@ -1,0 +1,356 @@
+//! The chat of one service in the embedded store.
+
+use std::time::Duration;
+
+use crate::model::{
+    ServiceId, Timestamp,
+    chat::{
+        AgentJoin, Chat, ChatAction, ChatEvent, ChatEventKind, ChatMember, ChatOutcome, ChatState,
+        ChatSummary, ChatWindow, MAX_EVENT_BYTES_PER_REPLY, MAX_EVENTS_PER_REPLY, NewChat, Party,
+    },
+};
+
+/// The accounted bytes of an event or a chat in addition to its texts.
+const OVERHEAD_BYTES: usize = 64;
+
+/// A chat. Redis has the same rules in `scripts/update_chat.lua`.
+pub(in crate::store::memory) struct ChatRecord {
+    new: NewChat,
+    started: Timestamp,
+    last_event: Timestamp,
+    ended: bool,
+    events: Vec<ChatEvent>,
+    members: Vec<ChatMember>,
+    /// Whether the client has joined and not left, and when it was last seen.
+    client_present: bool,
+    client_seen: Timestamp,
+    client_typing: bool,
+    /// The position of [`ChatWindow::AfterRefresh`].
+    refreshed: u64,
+    first_answer: Option<Duration>,
+    /// The accounted bytes.
+    pub(in crate::store::memory) bytes: usize,
+    /// The number of changes that listeners are notified of.
+    pub(in crate::store::memory) changes: u64,
+}
+
+impl ChatRecord {
+    pub(in crate::store::memory) fn new(new: NewChat, now: Timestamp) -> Self {
+        let mut chat = Self {
+            bytes: OVERHEAD_BYTES + new.subject.len(),
+            new,
+            started: now,
+            last_event: now,
+            ended: false,
+            events: Vec::new(),
+            members: Vec::new(),
+            client_present: false,
+            client_seen: now,
+            client_typing: false,
+            refreshed: 0,
+            first_answer: None,
+            changes: 0,
+        };
+        chat.see_client(now);
+        chat
+    }
+
+    fn is_full(&self) -> bool {
+        self.events.len() as u64 >= self.new.max_events
+    }
+
+    fn state(&self) -> ChatState {
+        match (self.ended, self.members.is_empty()) {
+            (true, _) => ChatState::Ended,
+            (false, true) => ChatState::Waiting,
+            (false, false) => ChatState::Active,
+        }
+    }
+
+    fn append(&mut self, kind: ChatEventKind, from: (Party, &str), text: &str, now: Timestamp) {
+        let (party, nickname) = from;
+        self.bytes += OVERHEAD_BYTES + nickname.len() + text.len();
+        self.events.push(ChatEvent {
+            kind,
+            party,
+            nickname: nickname.to_owned(),
+            text: text.to_owned(),
+            at: now.since(self.started),
+        });
+        self.last_event = now;
+        self.changes += 1;
+    }
+
+    fn append_client(&mut self, kind: ChatEventKind, text: &str, now: Timestamp) {
+        let nickname = self.new.nickname.clone();
+        self.append(kind, (Party::Client, &nickname), text, now);
+    }
+
+    fn append_member(
+        &mut self,
+        kind: ChatEventKind,
+        member: &ChatMember,
+        text: &str,
+        now: Timestamp,
+    ) {
+        self.append(kind, (member.party, &member.nickname), text, now);
+    }
+
+    /// Records that the client is present. If it had left, it joins again.
+    fn see_client(&mut self, now: Timestamp) {
+        self.client_seen = now;
+        if !self.client_present && !self.is_full() {
+            self.client_present = true;
+            self.append_client(ChatEventKind::Joined, "", now);
+        }
+    }
+
+    fn set_client_typing(&mut self, typing: bool) {
+        if self.client_typing != typing {
+            self.client_typing = typing;
+            self.changes += 1;
+        }
+    }
+
+    fn end(&mut self) {
+        self.ended = true;
+        self.client_typing = false;
+        for member in &mut self.members {
+            member.typing = false;
+        }
+        self.changes += 1;
+    }
+
+    /// Performs an action.
+    pub(in crate::store::memory) fn apply(
+        &mut self,
+        action: &ChatAction,
+        now: Timestamp,
+    ) -> ChatOutcome {
+        let outcome = self.check(action);
+        if outcome == ChatOutcome::Done {
+            self.perform(action, now);
+        }
+        outcome
+    }
+
+    /// Whether an action can be performed.
+    fn check(&self, action: &ChatAction) -> ChatOutcome {
+        let message = match action {
+            ChatAction::Read
+            | ChatAction::ClientPresent
+            | ChatAction::ClientTimeout
+            | ChatAction::ClientRefresh(None) => return ChatOutcome::Done,
+            ChatAction::ClientRefresh(message) | ChatAction::ClientEnd(message) => message.as_ref(),
+            ChatAction::ClientMessage(message) | ChatAction::AgentMessage(_, message) => {
+                Some(message)
+            }
+            _ => None,
+        };
+        if self.ended {
+            return ChatOutcome::Ended;
+        }
+        let author = match action {
+            ChatAction::AgentMessage(agent, _) | ChatAction::AgentTyping(agent, _) => Some(agent),
+            _ => None,
+        };
+        if author.is_some_and(|agent| self.position_of(agent).is_none()) {
+            return ChatOutcome::NotMember;
+        }
+        if message.is_some_and(|message| message.len() as u64 > self.new.max_message_bytes) {
+            return ChatOutcome::MessageTooLong(self.new.max_message_bytes);
+        }
+        let takes_position = match action {
+            ChatAction::Join(join) => {
+                if self.position_of(&join.agent).is_some() {
+                    return ChatOutcome::Done;
+                }
+                if join.exclusive && self.members.iter().any(is_agent) {
+                    return ChatOutcome::Taken;
+                }
+                true
+            }
+            ChatAction::AgentTyping(agent, typing) => self
+                .members
+                .iter()
+                .any(|member| member.agent == *agent && member.typing != *typing),
+            _ => message.is_some(),
+        };
+        if takes_position && self.is_full() {
+            return ChatOutcome::Full;
+        }
+        ChatOutcome::Done
+    }
+
+    /// Performs an action that was checked.
+    fn perform(&mut self, action: &ChatAction, now: Timestamp) {
+        match action {
+            ChatAction::Read => {}
+            ChatAction::ClientPresent
+            | ChatAction::ClientRefresh(_)
+            | ChatAction::ClientMessage(_)
+            | ChatAction::ClientTyping(_)
+            | ChatAction::ClientEnd(_) => self.perform_client(action, now),
+            ChatAction::ClientTimeout => {
+                let absent_since = self.client_seen.after(self.new.client_timeout);
+                let may_leave = self.client_present && !self.ended && !self.is_full();
+                if may_leave && absent_since <= now {
+                    self.client_present = false;
+                    self.client_typing = false;
+                    self.append_client(ChatEventKind::Left, "", now);
+                }
+            }
+            ChatAction::Join(join) => self.join(join, now),
+            ChatAction::AgentMessage(agent, message) => {
+                if let Some(member) = self.member_mut(agent) {
+                    member.typing = false;
+                    let member = member.clone();
+                    self.append_member(ChatEventKind::Message, &member, message, now);
+                    self.first_answer
+                        .get_or_insert_with(|| now.since(self.started));
+                }
+            }
+            ChatAction::AgentTyping(agent, typing) => {
+                let member = self.member_mut(agent);
+                if let Some(member) = member.filter(|member| member.typing != *typing) {
+                    member.typing = *typing;
+                    let member = member.clone();
+                    let kind = if *typing {
+                        ChatEventKind::TypingStarted
+                    } else {
+                        ChatEventKind::TypingStopped
+                    };
+                    self.append_member(kind, &member, "", now);
+                }
+            }
+            ChatAction::Leave(agent) => {
+                if let Some(position) = self.position_of(agent) {
+                    let member = self.members.remove(position);
+                    self.append_member(ChatEventKind::Left, &member, "", now);
+                }
+            }
+            ChatAction::AgentEnd(agent) => {
+                if let Some(member) = self.member_mut(agent).cloned() {
+                    self.append_member(ChatEventKind::Left, &member, "", now);
+                }
+                self.end();
+            }
+        }
+    }
+
+    fn perform_client(&mut self, action: &ChatAction, now: Timestamp) {
+        if self.ended {
+            return;
+        }
+        self.see_client(now);
+        match action {
+            ChatAction::ClientTyping(typing) => self.set_client_typing(*typing),
+            ChatAction::ClientMessage(message)
+            | ChatAction::ClientRefresh(Some(message))
+            | ChatAction::ClientEnd(Some(message)) => {
+                self.client_typing = false;
+                self.append_client(ChatEventKind::Message, message, now);
+            }
+            _ => {}
+        }
+        if matches!(action, ChatAction::ClientEnd(_)) {
+            if self.client_present {
+                self.append_client(ChatEventKind::Left, "", now);
+            }
+            self.end();
+        }
+    }
+
+    fn join(&mut self, join: &AgentJoin, now: Timestamp) {
+        if self.position_of(&join.agent).is_some() {
+            return;
+        }
+        if join.transfer {
+            let (replaced, others) = self.members.drain(..).partition(is_agent);
+            self.members = others;
+            let replaced: Vec<ChatMember> = replaced;
+            for member in &replaced {
+                self.append_member(ChatEventKind::Left, member, "", now);
+            }
+        }
+        let member = ChatMember {
+            agent: join.agent.clone(),
+            party: join.party,
+            nickname: join.nickname.clone(),
+            typing: false,
+        };
+        self.append_member(ChatEventKind::Joined, &member, "", now);
+        self.members.push(member);
+    }
+
+    fn position_of(&self, agent: &str) -> Option<usize> {
+        self.members.iter().position(|member| member.agent == agent)
+    }
+
+    fn member_mut(&mut self, agent: &str) -> Option<&mut ChatMember> {
+        self.members.iter_mut().find(|member| member.agent == agent)
+    }
+
+    /// The chat with the events of `window`. If `is_refresh`, the next refresh of the client continues after them.
+    pub(in crate::store::memory) fn view(&mut self, window: ChatWindow, is_refresh: bool) -> Chat {
+        let after = match window {
+            ChatWindow::After(position) => position,
+            ChatWindow::AfterRefresh => self.refreshed,
+        };
+        let mut events = Vec::new();
+        let mut bytes = 0;
+        let skipped = usize::try_from(after).unwrap_or(usize::MAX);
+        for event in self.events.iter().skip(skipped).take(MAX_EVENTS_PER_REPLY) {
+            bytes += event.nickname.len() + event.text.len();
+            if bytes > MAX_EVENT_BYTES_PER_REPLY && !events.is_empty() {
+                break;
+            }
+            events.push(event.clone());
+        }
+        let last = self.events.len() as u64;
+        if is_refresh {
+            self.refreshed = last.min(after.saturating_add(events.len() as u64));
+        }
+        Chat {
+            definition: self.new.definition.clone(),
+            session_id: self.new.session_id.clone(),
+            user_id: self.new.user_id.clone(),
+            secure_key: self.new.secure_key.clone(),
+            nickname: self.new.nickname.clone(),
+            subject: self.new.subject.clone(),
+            started: self.started,
+            last_event: self.last_event,
+            state: self.state(),
+            last,
+            after,
+            events,
+            client_timeout: self.new.client_timeout,
+            client_typing: self.client_typing,
+            members: self.members.clone(),
+            first_answer: self.first_answer,
+        }
+    }
+
+    /// The chat in a list.
+    pub(in crate::store::memory) fn summary(&self, id: &ServiceId) -> ChatSummary {
+        ChatSummary {
+            id: id.clone(),
+            definition: self.new.definition.clone(),
+            nickname: self.new.nickname.clone(),
+            subject: self.new.subject.clone(),
+            state: self.state(),
+            started: self.started,
+            last_event: self.last_event,
+            last: self.events.len() as u64,
+            agents: self
+                .members
+                .iter()
+                .map(|member| member.agent.clone())
+                .collect(),
+        }
+    }
+}
+
+fn is_agent(member: &ChatMember) -> bool {
+    member.party == Party::Agent
+}

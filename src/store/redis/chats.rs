@@ -1,0 +1,270 @@
+//! Chats: the hash `chat:{id}` in the slot of its service. One script performs an action, assigns positions, stores
+//! events and notifies listeners.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use redis::{Cmd, cmd};
+use tracing::debug;
+
+use self::reply::{ParsedReply, parse_summary};
+use super::{
+    OWNED_TTL_MARGIN, RedisStore, keys, millis,
+    scripts::{START_CHAT, UPDATE_CHAT, evalsha},
+};
+use crate::{
+    model::{
+        Cursor, ServiceId, StoreError, Timestamp,
+        chat::{
+            ChatAction, ChatReply, ChatSignal, ChatState, ChatSummary, ChatWindow, ListedChats,
+            MAX_EVENT_BYTES_PER_REPLY, MAX_EVENTS_PER_REPLY, NewChat, Party,
+        },
+    },
+    store::{ChatSignalSource, ChatStore},
+};
+
+mod reply;
+mod sweep;
+
+/// The TTL of the table of available agents after the last change.
+const AGENTS_TTL: Duration = Duration::from_secs(3_600);
+/// Larger positions than this are not exact in Lua.
+const MAX_POSITION: u64 = 1 << 53;
+
+#[async_trait]
+impl ChatStore for RedisStore {
+    async fn start_chat(&self, id: &ServiceId, chat: &NewChat) -> Result<ChatReply, StoreError> {
+        let keys = [
+            self.keys.service(id),
+            self.keys.chat(id),
+            self.keys.owned(id),
+        ];
+        let mut start = evalsha(&START_CHAT, &keys);
+        self.add_common_arguments(&mut start, id, ChatWindow::After(0));
+        start.arg(millis(OWNED_TTL_MARGIN)).arg(keys::OWNED_CHAT);
+        start.arg("definition").arg(&chat.definition);
+        start.arg("session").arg(&chat.session_id);
+        start.arg("user").arg(&chat.user_id);
+        start.arg("key").arg(&chat.secure_key);
+        start.arg("nickname").arg(&chat.nickname);
+        start.arg("subject").arg(&chat.subject);
+        start.arg("max_events").arg(chat.max_events);
+        start.arg("max_bytes").arg(chat.max_message_bytes);
+        start.arg("timeout").arg(millis(chat.client_timeout));
+        let mut list = cmd("ZADD");
+        list.arg(self.keys.chat_list(false)).arg("NX");
+        list.arg(self.redis.now()?.millis()).arg(id.as_str());
+        let schedule = self.schedule_cleanup_soon(id)?;
+        let reply: ParsedReply = self
+            .redis
+            .with_cleanup_index_and_listing(Some(schedule), list, start)
+            .await?;
+        self.to_chat_reply(id, reply)
+    }
+
+    async fn update_chat(
+        &self,
+        id: &ServiceId,
+        action: &ChatAction,
+        window: ChatWindow,
+    ) -> Result<ChatReply, StoreError> {
+        let mut update = evalsha(&UPDATE_CHAT, &[self.keys.service(id), self.keys.chat(id)]);
+        self.add_common_arguments(&mut update, id, window);
+        add_action(&mut update, action);
+        let reply: ParsedReply = if *action == ChatAction::Read {
+            self.redis.query(&update).await?
+        } else {
+            self.redis.query_replicated(&update).await?
+        };
+        let reply = self.to_chat_reply(id, reply)?;
+        let ends = matches!(action, ChatAction::ClientEnd(_) | ChatAction::AgentEnd(_));
+        if let ChatReply::Chat(_, chat) = &reply
+            && ends
+            && chat.state == ChatState::Ended
+        {
+            let moved = self.list_as_ended(id, chat.started).await;
+            if let Err(error) = moved {
+                debug!(id = %id.redacted(), %error, "ended chat not listed; the sweep lists it");
+            }
+        }
+        Ok(reply)
+    }
+
+    async fn chat_positions(&self, ids: &[ServiceId]) -> Result<Vec<Option<u64>>, StoreError> {
+        let read = |id| {
+            let mut read = cmd("HGET");
+            read.arg(self.keys.chat(id)).arg(keys::CHAT_LAST);
+            read
+        };
+        self.query_each(ids.iter().map(read).collect()).await
+    }
+
+    async fn list_chats(
+        &self,
+        ended: bool,
+        after: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<ListedChats, StoreError> {
+        let (cursors, next) = self.chat_list_page(ended, after, limit).await?;
+        let ids: Vec<ServiceId> = cursors.iter().map(service_of).collect();
+        let mut chats = self.chat_summaries(&ids).await?;
+        chats.retain(|chat| (chat.state == ChatState::Ended) == ended);
+        Ok(ListedChats { chats, next })
+    }
+
+    async fn chat_summaries(&self, ids: &[ServiceId]) -> Result<Vec<ChatSummary>, StoreError> {
+        let read = |id| {
+            let mut read = cmd("HMGET");
+            read.arg(self.keys.chat(id)).arg(&keys::CHAT_SUMMARY);
+            read
+        };
+        let all: Vec<Vec<Option<String>>> = self.query_each(ids.iter().map(read).collect()).await?;
+        let mut summaries = Vec::with_capacity(all.len());
+        for (id, fields) in ids.iter().zip(all) {
+            let key = self.keys.chat(id);
+            if let Some(mut summary) = parse_summary(id, fields)? {
+                summary.started = self.redis.translate_from_server(&key, summary.started)?;
+                summary.last_event = self.redis.translate_from_server(&key, summary.last_event)?;
+                summaries.push(summary);
+            }
+        }
+        Ok(summaries)
+    }
+
+    async fn set_agent_availability(
+        &self,
+        agent: &str,
+        definitions: Option<&[String]>,
+        ttl: Duration,
+    ) -> Result<(), StoreError> {
+        let key = self.keys.chat_agents();
+        let Some(definitions) = definitions else {
+            return self.redis.query(cmd("HDEL").arg(key).arg(agent)).await;
+        };
+        let until = self.redis.now()?.after(ttl).millis();
+        let mut set = cmd("HSET");
+        set.arg(&key).arg(agent);
+        set.arg(format!("{until}\n{}", definitions.join("\n")));
+        let expire = cmd("EXPIRE").arg(&key).arg(AGENTS_TTL.as_secs()).to_owned();
+        self.redis.pipeline_ordered(vec![set, expire]).await?;
+        Ok(())
+    }
+
+    async fn available_agents(&self) -> Result<Vec<(String, Vec<String>)>, StoreError> {
+        let key = self.keys.chat_agents();
+        let now = self.redis.now()?.millis();
+        let agents: Vec<(String, String)> = self.redis.query(cmd("HGETALL").arg(&key)).await?;
+        let parse = |(agent, text): (String, String)| {
+            let mut lines = text.lines();
+            let until: i64 = lines.next()?.parse().ok()?;
+            (until > now).then(|| (agent, lines.map(str::to_owned).collect()))
+        };
+        Ok(agents.into_iter().filter_map(parse).collect())
+    }
+}
+
+#[async_trait]
+impl ChatSignalSource for RedisStore {
+    async fn next_chat_signal(&self) -> ChatSignal {
+        self.chat_signals.next().await
+    }
+}
+
+impl RedisStore {
+    /// Adds the arguments that all chat scripts have.
+    fn add_common_arguments(&self, script: &mut Cmd, id: &ServiceId, window: ChatWindow) {
+        match window {
+            ChatWindow::After(position) => script.arg(position.min(MAX_POSITION)),
+            ChatWindow::AfterRefresh => script.arg(""),
+        };
+        script.arg(self.keys.chat_channel()).arg(id.as_str());
+        script
+            .arg(MAX_EVENTS_PER_REPLY)
+            .arg(MAX_EVENT_BYTES_PER_REPLY);
+    }
+
+    fn to_chat_reply(&self, id: &ServiceId, reply: ParsedReply) -> Result<ChatReply, StoreError> {
+        let reply = match reply {
+            ParsedReply::ServiceNotFound => return Ok(ChatReply::ServiceNotFound),
+            ParsedReply::NotStarted => return Ok(ChatReply::NotStarted),
+            ParsedReply::Chat(outcome, mut chat) => {
+                let key = self.keys.chat(id);
+                chat.started = self.redis.translate_from_server(&key, chat.started)?;
+                chat.last_event = self.redis.translate_from_server(&key, chat.last_event)?;
+                ChatReply::Chat(outcome, chat)
+            }
+        };
+        Ok(reply)
+    }
+
+    /// Moves a chat to the list of ended ones.
+    async fn list_as_ended(&self, id: &ServiceId, started: Timestamp) -> Result<(), StoreError> {
+        let mut add = cmd("ZADD");
+        add.arg(self.keys.chat_list(true));
+        add.arg(started.millis()).arg(id.as_str());
+        let mut remove = cmd("ZREM");
+        remove.arg(self.keys.chat_list(false)).arg(id.as_str());
+        self.redis.pipeline_ordered(vec![add, remove]).await?;
+        Ok(())
+    }
+
+    /// The commands that remove the chat of an ended service.
+    pub(super) fn remove_chat_commands(&self, id: &ServiceId) -> [Cmd; 3] {
+        let unlist = |ended| {
+            let mut remove = cmd("ZREM");
+            remove.arg(self.keys.chat_list(ended)).arg(id.as_str());
+            remove
+        };
+        let unlink = cmd("UNLINK").arg(self.keys.chat(id)).to_owned();
+        [unlink, unlist(false), unlist(true)]
+    }
+}
+
+fn service_of(cursor: &Cursor) -> ServiceId {
+    ServiceId::from(cursor.name.clone())
+}
+
+/// The letter of a role in the store.
+fn party_letter(party: Party) -> &'static str {
+    match party {
+        Party::Client => "C",
+        Party::Agent => "A",
+        Party::Supervisor => "S",
+        Party::External => "X",
+    }
+}
+
+/// Adds the arguments of `update_chat.lua` that depend on the action.
+fn add_action(update: &mut Cmd, action: &ChatAction) {
+    let flag = u8::from;
+    let (name, agent, message) = match action {
+        ChatAction::Read => ("read", "", None),
+        ChatAction::ClientPresent => ("client_present", "", None),
+        ChatAction::ClientRefresh(message) => ("client_refresh", "", message.as_deref()),
+        ChatAction::ClientMessage(message) => ("client_message", "", Some(message.as_str())),
+        ChatAction::ClientTyping(true) => ("client_typing", "1", None),
+        ChatAction::ClientTyping(false) => ("client_typing", "0", None),
+        ChatAction::ClientEnd(message) => ("client_end", "", message.as_deref()),
+        ChatAction::ClientTimeout => ("client_timeout", "", None),
+        ChatAction::Join(join) => {
+            update.arg("join").arg(&join.agent).arg(&join.nickname);
+            update.arg(party_letter(join.party));
+            update.arg(flag(join.exclusive)).arg(flag(join.transfer));
+            return;
+        }
+        ChatAction::AgentMessage(agent, message) => {
+            ("agent_message", agent.as_str(), Some(message.as_str()))
+        }
+        ChatAction::AgentTyping(agent, typing) => {
+            update.arg("agent_typing").arg(agent).arg("");
+            update.arg(flag(*typing));
+            return;
+        }
+        ChatAction::Leave(agent) => ("leave", agent.as_str(), None),
+        ChatAction::AgentEnd(agent) => ("agent_end", agent.as_str(), None),
+    };
+    update.arg(name).arg(agent);
+    update
+        .arg(message.unwrap_or_default())
+        .arg(flag(message.is_some()));
+}

@@ -1,0 +1,117 @@
+//! The sweep of the list of open chats. The list is in a slot of its own and not authoritative: the sweep removes
+//! entries of chats that do not exist, and moves those that have ended. It also detects absent clients and counts chats.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use redis::cmd;
+
+use super::service_of;
+use crate::{
+    model::{
+        Cursor, ServiceId, StoreError, Timestamp,
+        chat::{ChatAction, ChatState, ChatSummary, ChatWindow},
+        cleanup_status::ChatCounts,
+    },
+    store::{
+        ChatStore,
+        redis::{
+            RedisStore,
+            admin_queries::split_page,
+            keys,
+            scripts::{PAGE, evalsha},
+        },
+    },
+};
+
+/// The number of chats per pipeline.
+const BATCH: usize = 500;
+/// The time after which an entry without a chat is removed; a start adds the entry first.
+const START_GRACE: Duration = Duration::from_secs(60);
+
+impl RedisStore {
+    /// Reads a page of a list of chats.
+    pub(super) async fn chat_list_page(
+        &self,
+        ended: bool,
+        after: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<(Vec<Cursor>, Option<Cursor>), StoreError> {
+        let mut page = evalsha(&PAGE, &[self.keys.chat_list(ended)]);
+        let (start, name) = after.map_or((0, ""), |after| (after.end.millis(), &after.name));
+        page.arg(start).arg(name).arg(limit + 1);
+        Ok(split_page(self.redis.query(&page).await?, limit))
+    }
+
+    /// Sweeps all open chats, and counts them by definition.
+    pub(in crate::store::redis) async fn sweep_chats(
+        &self,
+    ) -> Result<BTreeMap<String, ChatCounts>, StoreError> {
+        let mut counts: BTreeMap<String, ChatCounts> = BTreeMap::new();
+        let mut after = None;
+        loop {
+            let (entries, next) = self.chat_list_page(false, after.as_ref(), BATCH).await?;
+            let ids: Vec<ServiceId> = entries.iter().map(service_of).collect();
+            let chats = self.chat_summaries(&ids).await?;
+            for chat in &chats {
+                let counts = counts.entry(chat.definition.clone()).or_default();
+                match chat.state {
+                    ChatState::Waiting => counts.waiting += 1,
+                    ChatState::Active => counts.active += 1,
+                    ChatState::Ended => self.list_as_ended(&chat.id, chat.started).await?,
+                }
+            }
+            self.remove_missing(&entries, &chats).await?;
+            self.expire_absent_clients(&chats).await?;
+            after = next;
+            if after.is_none() {
+                return Ok(counts);
+            }
+        }
+    }
+
+    /// Removes the entries of chats that do not exist.
+    async fn remove_missing(
+        &self,
+        entries: &[Cursor],
+        chats: &[ChatSummary],
+    ) -> Result<(), StoreError> {
+        let exists = |entry: &&Cursor| chats.iter().any(|chat| chat.id.as_str() == entry.name);
+        let before = self.redis.now()?.before(START_GRACE);
+        let missing = entries.iter().filter(|entry| !exists(entry));
+        let missing: Vec<&str> = missing
+            .filter(|entry| entry.end < before)
+            .map(|entry| entry.name.as_str())
+            .collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let mut remove = cmd("ZREM");
+        remove.arg(self.keys.chat_list(false)).arg(missing);
+        self.redis.query(&remove).await
+    }
+
+    /// Writes the events that clients have left which were absent for too long.
+    async fn expire_absent_clients(&self, chats: &[ChatSummary]) -> Result<(), StoreError> {
+        let open = chats.iter().filter(|chat| chat.state != ChatState::Ended);
+        let open: Vec<&ChatSummary> = open.collect();
+        let presence = open.iter().map(|chat| {
+            let mut read = cmd("HMGET");
+            read.arg(self.keys.chat(&chat.id)).arg(&keys::CHAT_PRESENCE);
+            read
+        });
+        let presence: Vec<(Option<u8>, Option<i64>, Option<u64>)> =
+            self.query_each(presence.collect()).await?;
+        for (chat, presence) in open.iter().zip(presence) {
+            let (Some(1), Some(seen), Some(timeout)) = presence else {
+                continue;
+            };
+            let absent_at = Timestamp::from_millis(seen).after(Duration::from_millis(timeout));
+            if absent_at <= self.redis.now_at(&self.keys.chat(&chat.id))? {
+                let window = ChatWindow::After(chat.last);
+                self.update_chat(&chat.id, &ChatAction::ClientTimeout, window)
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+}

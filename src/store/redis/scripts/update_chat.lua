@@ -1,0 +1,125 @@
+-- Performs an action of a party of a chat. The embedded store has the same rules in `state/chat_record.rs`.
+-- KEYS    1 svc:{id}   2 chat:{id}
+-- ARGV    1..5 as in chats.lua   6 action   7 user name of the agent, or 1 if the client starts typing else 0
+--         8 message   9 1 if there is a message; for `agent_typing` 1 if it starts
+--         for `join`: 8 nickname   9 party   10 1 if exclusive   11 1 if it replaces the other agents
+-- returns as in chats.lua, with the outcome 0 done | 1 the chat has ended | 2 it is full | 3 the message is too long
+--         | 4 another agent is in it | 5 the agent is not in it | {0} no such service | {2} the chat was not started
+-- cost    O(1), and the events of the reply
+if redis.call('EXISTS', KEYS[1]) == 0 then
+  return {0}
+end
+if not load_chat() then
+  return {2}
+end
+local action, agent, message = ARGV[6], ARGV[7], ARGV[8]
+local is_client = string.sub(action, 1, 7) == 'client_'
+local is_refresh = action == 'client_refresh'
+local has_message = ARGV[9] == '1' and action ~= 'agent_typing' and action ~= 'join'
+
+local function find_member()
+  for i, member in ipairs(members) do
+    if member.agent == agent then
+      return member, i
+    end
+  end
+end
+
+if action == 'read' or chat.ended == '1' then
+  local may_do_nothing = action == 'read' or action == 'client_present' or action == 'client_timeout'
+    or (is_refresh and not has_message)
+  return view(may_do_nothing and 0 or 1, is_refresh)
+end
+local member, member_index = find_member()
+if not member and (action == 'agent_message' or action == 'agent_typing') then
+  return view(5, false)
+end
+if has_message and #message > tonumber(chat.max_bytes) then
+  return view(3, false)
+end
+local takes_position = has_message
+if action == 'join' and not member then
+  takes_position = true
+  for _, other in ipairs(members) do
+    if ARGV[10] == '1' and other.party == 'A' then
+      return view(4, false)
+    end
+  end
+elseif action == 'agent_typing' then
+  takes_position = member.typing ~= ARGV[9]
+end
+if takes_position and is_full() then
+  return view(2, false)
+end
+
+if action == 'client_timeout' then
+  if chat.present == '1' and not is_full() and chat.seen + chat.timeout <= server_now then
+    set('present', '0')
+    set('typing', '0')
+    append('L', 'C', chat.nickname, '')
+  end
+elseif is_client then
+  see_client()
+  if action == 'client_typing' then
+    has_changed = set('typing', agent) or has_changed
+  elseif has_message then
+    set('typing', '0')
+    append('M', 'C', chat.nickname, message)
+  end
+  if action == 'client_end' then
+    if chat.present == '1' then
+      append('L', 'C', chat.nickname, '')
+    end
+    set('typing', '0')
+    set('ended', '1')
+    has_changed = true
+  end
+elseif action == 'join' then
+  if not member then
+    if ARGV[11] == '1' then
+      local others = {}
+      for _, other in ipairs(members) do
+        if other.party == 'A' then
+          append('L', other.party, other.nickname, '')
+        else
+          others[#others + 1] = other
+        end
+      end
+      members = others
+    end
+    append('J', ARGV[9], ARGV[8], '')
+    members[#members + 1] = {agent = agent, party = ARGV[9], typing = '0', nickname = ARGV[8]}
+    save_members()
+  end
+elseif action == 'agent_message' then
+  member.typing = '0'
+  save_members()
+  append('M', member.party, member.nickname, message)
+  if chat.first_answer == '' then
+    set('first_answer', format_millis(math.max(server_now - chat.started, 0)))
+  end
+elseif action == 'agent_typing' then
+  if takes_position then
+    member.typing = ARGV[9]
+    save_members()
+    append(ARGV[9] == '1' and 'T' or 'S', member.party, member.nickname, '')
+  end
+elseif action == 'leave' then
+  if member then
+    table.remove(members, member_index)
+    save_members()
+    append('L', member.party, member.nickname, '')
+  end
+elseif action == 'agent_end' then
+  if member then
+    append('L', member.party, member.nickname, '')
+  end
+  for _, other in ipairs(members) do
+    other.typing = '0'
+  end
+  save_members()
+  set('typing', '0')
+  set('ended', '1')
+  has_changed = true
+end
+return view(0, is_refresh)
